@@ -1,0 +1,81 @@
+"""Every error a user can meet, each with a stable code, an HTTP status and an exit code.
+
+The codes are part of the interface (RFC 9457 ``code`` member): they never change meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One user-facing text in both languages of the platform."""
+
+    zh: str
+    en: str
+
+    def in_language(self, language: str) -> str:
+        """Return the text for ``language`` (``zh…`` gives Chinese, anything else English)."""
+        return self.zh if language.startswith("zh") else self.en
+
+
+class TwinError(Exception):
+    """Something went wrong on our side."""
+
+    code: str = "internal"
+    status: int = 500
+    exit_code: int = 3
+
+    def __init__(self, detail: str, *, zh: str | None = None, extra: Mapping[str, object] | None = None) -> None:
+        super().__init__(detail)
+        self.text = Text(zh=zh or detail, en=detail)
+        self.extra: Mapping[str, object] = dict(extra or {})
+
+    def with_code(self, code: str) -> TwinError:
+        """Return this error carrying a more precise ``code`` of the same class."""
+        self.code = code
+        return self
+
+
+class BadRequestError(TwinError):
+    """The request or the command line is not of the form it takes."""
+
+    code, status, exit_code = "bad-request", 400, 2
+
+
+class NotFoundError(TwinError):
+    """There is no such thing, or the caller may not see it."""
+
+    code, status, exit_code = "not-found", 404, 2
+
+
+class ConflictError(TwinError):
+    """The thing is in a state that does not allow this."""
+
+    code, status, exit_code = "conflict", 409, 1
+
+
+class UnsupportedMediaError(TwinError):
+    """The file is of a kind that is not read here."""
+
+    code, status, exit_code = "unsupported-media", 415, 1
+
+
+class RejectedError(TwinError):
+    """The content of a file cannot be taken, by a blocking rule."""
+
+    code, status, exit_code = "rejected", 422, 1
+
+
+class UnavailableError(TwinError):
+    """A part that is needed cannot be had just now; nothing was changed."""
+
+    code, status, exit_code = "unavailable", 503, 3
+
+
+class StorageFullError(TwinError):
+    """There is no room on the disk; nothing was changed."""
+
+    code, status, exit_code = "disk-full", 507, 3

@@ -1,0 +1,292 @@
+"""The frozen values every package speaks in: FeatureType, Dataset, Commit, Revision, Finding and their kin. No I/O."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from twin.errors import Text
+
+GeometryType = Literal["Point", "LineString", "MultiPolygon", "coverage"]
+FieldType = Literal["string", "code", "integer", "number", "boolean", "date", "datetime"]
+Recipe = Literal["extrude", "tube", "well", "drape", "terrain", "none"]
+Scalar = str | int | float | bool | dt.date | dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One entry of a code list: the code as stored, its titles, its colour and how sure we are of it."""
+
+    code: str
+    title: Text
+    color: str | None = None
+    aliases: tuple[str, ...] = ()
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    """A closed list of codes with the source it was taken from."""
+
+    id: str
+    title: Text
+    source: str
+    verified: bool
+    codes: tuple[Code, ...]
+
+    def by_code(self) -> dict[str, Code]:
+        """Return the codes keyed by code."""
+        return {c.code: c for c in self.codes}
+
+    def resolve(self) -> dict[str, str]:
+        """Return every accepted spelling (code, alias, title zh/en) → code; codes win over aliases, aliases over titles."""
+        spellings: dict[str, str] = {}
+        for c in self.codes:
+            spellings.setdefault(c.title.en, c.code)
+            spellings.setdefault(c.title.zh, c.code)
+        for c in self.codes:
+            spellings.update({alias: c.code for alias in c.aliases})
+        spellings.update({c.code: c.code for c in self.codes})
+        return spellings
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One typed attribute of a FeatureType."""
+
+    name: str
+    type: FieldType
+    title: Text
+    unit: str | None = None
+    aliases: tuple[str, ...] = ()
+    required: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    codelist: CodeList | None = None
+    default: Scalar = None
+    default_by: tuple[str, Mapping[str, Scalar]] | None = None
+    """(other field, {its value: default here}): used where the source gives none."""
+    derived: str | None = None
+    """Name of the derivation that fills it at publish (``ground_height``…); None for a plain field."""
+    max_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check rule with its parameters, as a FeatureType names it."""
+
+    rule: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a FeatureType is drawn by default."""
+
+    color_by: str | None
+    default_color: str
+    choices: tuple[str, ...]
+    """Fields a user can colour by, in order; ``color_by`` is the first shown."""
+    ramps: Mapping[str, tuple[tuple[float, str], ...]]
+    """Stops (value, #rrggbb) for numeric choices."""
+    draw_order: int = 0
+    fill_opacity: float = 1.0
+    line_width_px: float = 1.0
+    underground: bool = False
+    visible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureType:
+    """What a kind of thing is; everything else about it (table, checks, API, tiles, style, form) derives from this."""
+
+    name: str
+    version: int
+    title: Text
+    description: Text
+    cim_class: str
+    cim_level: str
+    geometry_type: GeometryType
+    has_z: bool
+    fields: tuple[Field, ...]
+    natural_key: tuple[str, ...]
+    checks: tuple[Check, ...]
+    recipe: Recipe
+    recipe_fields: Mapping[str, str]
+    """Role of the recipe → field name, e.g. {"height": "height_m"}."""
+    style: Style
+    tolerance_m: float = 0.001
+    aliases: tuple[str, ...] = ()
+    """Sheet and layer names by which a source may call it."""
+
+    def field(self, name: str) -> Field:
+        """Return the field called ``name``; KeyError when there is none."""
+        for f in self.fields:
+            if f.name == name:
+                return f
+        raise KeyError(name)
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Names of all fields, in order."""
+        return tuple(f.name for f in self.fields)
+
+
+class SharingClass(enum.StrEnum):
+    """Who may see a dataset."""
+
+    OPEN = "open"
+    SHARED = "shared"
+    RESTRICTED = "restricted"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: every door passes one to the query core, so rights are one place."""
+
+    name: str
+    classes: frozenset[SharingClass]
+
+    @staticmethod
+    def anonymous() -> Principal:
+        """Return the caller nobody knows: open data only."""
+        return Principal("anonymous", frozenset({SharingClass.OPEN}))
+
+    @staticmethod
+    def system() -> Principal:
+        """Return the platform itself (tile builds, exports by the operator)."""
+        return Principal("system", frozenset(SharingClass))
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One city: the values fixed when it was made (`twin init`)."""
+
+    name: str
+    storage_srid: int
+    vertical: str
+    """``egm96``, ``constant:METRES`` or ``none``."""
+    extent_deg: tuple[float, float, float, float] | None
+    admin_prefix: str | None
+    oid_root: str
+    geocentric_pipeline: str
+    """PROJ pipeline storage CRS + ellipsoidal height → geocentric WGS 84, chosen once at init."""
+    geocentric_accuracy_m: float | None
+    geocentric_operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A published series of one FeatureType."""
+
+    id: int
+    slug: str
+    feature_type: str
+    class_number: int
+    title: Text
+    owner_department: str
+    steward: str
+    licence: str
+    sharing: SharingClass
+    tolerance_m: float
+    source_platform: str | None = None
+    update_cycle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A strictly ordered act of publishing."""
+
+    number: int
+    time: dt.datetime
+    actor: str
+    reason: str
+    name: str | None
+    kind: Literal["publish", "rollback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """The state of one dataset at a commit; never changed afterwards."""
+
+    dataset: int
+    commit: int
+    inserted: int
+    updated: int
+    deleted: int
+    count: int
+    lineage: Mapping[str, object]
+    extent_deg: tuple[float, float, float, float] | None
+
+
+class Severity(enum.StrEnum):
+    """How much a finding matters: ERROR rejects the row, BLOCKING the file, WARNING and INFO neither."""
+
+    BLOCKING = "blocking"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of one check rule."""
+
+    rule: str
+    severity: Severity
+    row: int | None
+    """1-based number of the feature (or spreadsheet row) in its source layer; None for the file as a whole."""
+    message: Text
+    layer: str = ""
+    key: str | None = None
+    place: tuple[float, float] | None = None
+    """x, y in the storage CRS."""
+
+
+class SubmissionState(enum.StrEnum):
+    """Where uploaded files are on their way."""
+
+    RECEIVED = "received"
+    CHECKED = "checked"
+    REJECTED = "rejected"
+    ACCEPTED = "accepted"
+    PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """Something built from a revision; it has a state and can be rebuilt."""
+
+    dataset: int
+    revision: int
+    kind: Literal["tileset", "terrain"]
+    variant: str
+    state: Literal["missing", "building", "ready", "failed"]
+    detail: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Oid:
+    """An object identifier: root, class arc ``2``, class number, sequence (DESIGN 7)."""
+
+    root: str
+    class_number: int
+    fid: int
+
+    def __str__(self) -> str:
+        return f"{oid_prefix(self.root, self.class_number)}{self.fid}"
+
+
+def oid_prefix(root: str, class_number: int) -> str:
+    """Return what stands before the sequence in every OID of one FeatureType."""
+    return f"{root}.2.{class_number}."
+
+
+def new_oid_root() -> str:
+    """Return a fresh self-assigned root 2.25.<UUID as integer> (ISO/IEC 9834-8)."""
+    return f"2.25.{uuid.uuid4().int}"
