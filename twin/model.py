@@ -71,8 +71,10 @@ class Field:
     default_by: tuple[str, Mapping[str, Scalar]] | None = None
     """(other field, {its value: default here}): used where the source gives none."""
     derived: str | None = None
-    """Name of the derivation that fills it at publish (``ground_height``…); None for a plain field."""
+    """Name of the derivation that fills it at publish where the source gives none (``ground_height``…); None for a plain field."""
     max_length: int | None = None
+    template: str | None = None
+    """Text with {field} places used where the source gives none and all those fields have a value, e.g. "{start_node}-{end_node}"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class FeatureType:
     tolerance_m: float = 0.001
     aliases: tuple[str, ...] = ()
     """Sheet and layer names by which a source may call it."""
+    cim_verified: bool = False
+    """True when class and level were compared with the text of the standard."""
 
     def field(self, name: str) -> Field:
         """Return the field called ``name``; KeyError when there is none."""

@@ -1,0 +1,95 @@
+"""JSON Schemas of a FeatureType's items, for the OGC API: the schema of a collection and its queryables.
+
+OGC API - Features - Part 5: Schemas (23-058): ``x-ogc-role``, ``x-ogc-unit``, ``x-ogc-propertySeq``, geometry as ``format``;
+Part 3: Filtering (19-079r2) §7 for the queryables.
+"""
+
+from __future__ import annotations
+
+from twin.featuretypes.validity import validity_fields
+from twin.model import CodeList, FeatureType, Field, FieldType
+
+Json = dict[str, object]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_GEOMETRY_FORMAT = {
+    "Point": "geometry-point",
+    "LineString": "geometry-linestring",
+    "MultiPolygon": "geometry-multipolygon",
+    "coverage": "geometry-multipolygon",
+}
+_TYPES: dict[FieldType, Json] = {
+    "string": {"type": "string"},
+    "code": {"type": "string"},
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "date": {"type": "string", "format": "date"},
+    "datetime": {"type": "string", "format": "date-time"},
+}
+_VALIDITY_ROLES = {"valid_from": "primary-interval-start", "valid_to": "primary-interval-end"}
+
+
+def feature_schema(feature_type: FeatureType, language: str) -> Json:
+    """Return the JSON Schema (draft 2020-12) of the items of a FeatureType, texts in ``language``.
+
+    The property ``id`` (role ``id``) is the member of that name of a GeoJSON feature, ``geometry`` (role ``primary-geometry``) its
+    geometry; every other property is a member of its ``properties``.
+    """
+    properties: Json = {
+        "id": {"title": "OID", "type": "string", "x-ogc-role": "id", "readOnly": True},
+        "geometry": _geometry(feature_type, language),
+        **{f.name: _property(f, language) for f in (*feature_type.fields, *validity_fields())},
+    }
+    for number, member in enumerate(properties.values(), start=1):
+        if isinstance(member, dict):
+            member["x-ogc-propertySeq"] = number
+    return {
+        **_head(feature_type, language),
+        "properties": properties,
+        "required": ["id", *(f.name for f in feature_type.fields if f.required)],
+    }
+
+
+def queryables(feature_type: FeatureType, language: str) -> Json:
+    """Return the JSON Schema of what a filter may name: the geometry, every field, valid_from and valid_to."""
+    fields = (*feature_type.fields, *validity_fields())
+    return {
+        **_head(feature_type, language),
+        "properties": {"geometry": _geometry(feature_type, language), **{f.name: _property(f, language) for f in fields}},
+        "additionalProperties": False,
+    }
+
+
+def _head(feature_type: FeatureType, language: str) -> Json:
+    return {
+        "$schema": _DIALECT,
+        "type": "object",
+        "title": feature_type.title.in_language(language),
+        "description": feature_type.description.in_language(language),
+    }
+
+
+def _geometry(feature_type: FeatureType, language: str) -> Json:
+    return {
+        "title": "几何" if language.startswith("zh") else "Geometry",
+        "format": _GEOMETRY_FORMAT[feature_type.geometry_type],
+        "x-ogc-role": "primary-geometry",
+    }
+
+
+def _property(field: Field, language: str) -> Json:
+    schema: Json = {"title": field.title.in_language(language), **_TYPES[field.type]}
+    bounds = {"minimum": field.minimum, "maximum": field.maximum, "maxLength": field.max_length, "x-ogc-unit": field.unit}
+    schema.update({name: value for name, value in bounds.items() if value is not None})
+    if field.codelist is not None:
+        schema["oneOf"] = _choices(field.codelist, language)
+    if field.derived is not None and not field.aliases:
+        schema["readOnly"] = True
+    if field.name in _VALIDITY_ROLES:
+        schema["x-ogc-role"] = _VALIDITY_ROLES[field.name]
+    return schema
+
+
+def _choices(code_list: CodeList, language: str) -> list[Json]:
+    return [{"const": code.code, "title": code.title.in_language(language)} for code in code_list.codes]
