@@ -17,7 +17,8 @@ compile() { # compile LOCK SOURCE...
   sed -i '1i # Made by `make lock`. Install with: pip install --require-hashes -r THIS' "$lock"
 }
 
-compile run pyproject.toml requirements/build.in
-compile test pyproject.toml requirements/build.in --extra test --constraint requirements/run.lock
-compile cluster pyproject.toml requirements/build.in --extra cluster --constraint requirements/run.lock
+compile build requirements/build.in
+compile run pyproject.toml --constraint requirements/build.lock
+compile test pyproject.toml --extra test --constraint requirements/build.lock --constraint requirements/run.lock
+compile cluster pyproject.toml --extra cluster --constraint requirements/build.lock --constraint requirements/run.lock
 compile bench requirements/bench.in

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypedDict
 
 from twin.embedded import locks
 from twin.embedded.account import Account, cluster_account
@@ -31,6 +32,12 @@ MIN_FREE_MIB = 300
 LOG_LIMIT_BYTES = 16 << 20
 LEAVE_RETRY_S = 0.1
 """How long a leaver tries to be the last: the keeper holds the lock for a moment when it wakes."""
+
+
+class _Streams(TypedDict):
+    stdin: int
+    stdout: int
+    stderr: int
 
 
 class EmbeddedCluster:
@@ -254,10 +261,8 @@ class EmbeddedCluster:
         # it finds this very package, however we were imported, and sees nothing else of our environment
         environment = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parents[2])}
         command = [sys.executable, "-m", "twin.embedded.keeper", str(self.layout.data)]
-        nothing = subprocess.DEVNULL
-        subprocess.run(
-            command, check=False, cwd="/", env=environment, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, timeout=30
-        )
+        silent: _Streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(command, check=False, cwd="/", env=environment, start_new_session=True, timeout=30, **silent)
 
     def _failure(self, what: str, said: str = "") -> Exception:
         """Return the error for ``what``, with PostgreSQL's last words, or the one for a full disk where they tell of that."""
@@ -281,7 +286,7 @@ def _run(command: list[str], account: Account, timeout_s: float) -> tuple[int, s
     """
     environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "HOME": "/", "TZ": "UTC"}
     with tempfile.TemporaryFile() as out:
-        child = subprocess.Popen(  # noqa: S603
+        child = subprocess.Popen(
             command, cwd="/", env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, **account.identity
         )
         try:

@@ -8,6 +8,7 @@ readable by every user, which /proc/{pid}/cwd is not, in a container without CAP
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from twin.embedded.layout import PORT, Layout
@@ -68,4 +69,4 @@ def _command_line(pid: int) -> list[str]:
 def _is_postmaster(command: list[str], cluster: Path) -> bool:
     if not command or Path(command[0]).name not in ("postgres", "postmaster"):
         return False
-    return any(flag == "-D" and Path(folder) == cluster for flag, folder in zip(command, command[1:], strict=False))
+    return any(flag == "-D" and Path(folder) == cluster for flag, folder in pairwise(command))
