@@ -127,12 +127,12 @@ def operation(source: pyproj.CRS, target: pyproj.CRS, area_deg: Extent | None = 
     """Return the best operation from ``source`` to ``target`` for ``area_deg``, never a ballpark one.
 
     Best is PROJ's order (extent, then accuracy) among operations whose grids are at hand and whose area of use contains
-    the centre of ``area_deg`` (default: the area of use of ``target``, else of ``source``). Where PROJ knows none, the legs
-    to and from WGS 84 are joined by CGCS2000 ≡ WGS 84. CrsError when nothing exact remains, or when a datum needs
-    parameters that only the surveying authority has (Beijing 1954, Xian 1980).
+    the centre of ``area_deg`` (default: where both CRSs may be used). Where PROJ knows none, the legs to and from WGS 84
+    are joined by CGCS2000 ≡ WGS 84. CrsError when nothing exact remains, or when a datum needs parameters that only the
+    surveying authority has (Beijing 1954, Xian 1980).
     """
     _refuse_legacy_datum(source, target)
-    area = area_deg or _area_of_use(target) or _area_of_use(source)
+    area = area_deg or _common_area(_area_of_use(source), _area_of_use(target))
     direct = _strict(source, target, area)
     if direct is not None:
         return _within_accuracy(direct, source, target)
@@ -237,6 +237,13 @@ def _geodetic_code(crs: pyproj.CRS) -> int | None:
 def _area_of_use(crs: pyproj.CRS) -> Extent | None:
     use = crs.area_of_use
     return None if use is None else (use.west, use.south, use.east, use.north)
+
+
+def _common_area(one: Extent | None, other: Extent | None) -> Extent | None:
+    if one is None or other is None:
+        return one or other
+    common = max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])
+    return common if common[0] < common[2] and common[1] < common[3] else other
 
 
 def _steps(definition: str) -> list[str]:

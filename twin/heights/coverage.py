@@ -1,0 +1,248 @@
+"""Elevation coverages as the platform keeps them: tiled float32 GeoTIFFs of our own writing, NaN where there is no height.
+
+Files of others are parsed in the sandboxed child; what comes here are rows of numbers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import rasterio
+from rasterio.windows import Window
+
+from twin.crs import FloatArray, parse_crs
+from twin.errors import RejectedError
+
+type Affine = tuple[float, float, float, float, float, float]
+"""x = a·column + b·row + c, y = d·column + e·row + f of a pixel's upper left corner: (a, b, c, d, e, f)."""
+type Block = npt.NDArray[np.float32]
+
+BLOCK_PX = 256
+HEIGHT_RANGE_M = (-9_000.0, 9_000.0)
+"""Beyond this no city has its ground: such values (−9999, −32768, 3.4e38) are undeclared marks of "no data"."""
+_CACHED_BLOCKS = 512  # 128 MiB
+
+
+@dataclass(frozen=True)
+class CoverageStatistics:
+    """What a written coverage holds."""
+
+    valid: int
+    void: int
+    minimum_m: float
+    maximum_m: float
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One open coverage: reads blocks when they are needed, keeps the last used; may be sent to another process."""
+
+    path: Path
+    width: int
+    height: int
+    affine: Affine
+    crs: pyproj.CRS
+    statistics: CoverageStatistics
+    _blocks: _BlockCache = field(repr=False, compare=False)
+
+    @property
+    def resolution(self) -> float:
+        """The longer side of a pixel in units of the CRS."""
+        a, b, _, d, e, _ = self.affine
+        return float(max(np.hypot(a, d), np.hypot(b, e)))
+
+    def pixel(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return fractional column and row of points in the CRS of the coverage; whole numbers are pixel centres."""
+        a, b, c, d, e, f = self.affine
+        dx, dy = np.asarray(x, np.float64) - c, np.asarray(y, np.float64) - f
+        determinant = a * e - b * d
+        return (e * dx - b * dy) / determinant - 0.5, (a * dy - d * dx) / determinant - 0.5
+
+    def position(self, column: npt.ArrayLike, row: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return where in the CRS of the coverage fractional columns and rows are."""
+        a, b, c, d, e, f = self.affine
+        column, row = np.asarray(column, np.float64) + 0.5, np.asarray(row, np.float64) + 0.5
+        return a * column + b * row + c, d * column + e * row + f
+
+    def bilinear_m(self, column: FloatArray, row: FloatArray) -> FloatArray:
+        """Return heights at fractional columns and rows (1-D), NaN outside the coverage and in pixels without height.
+
+        In the outer half of a border pixel the border value holds; beside a void pixel the weights of the others are
+        scaled to one.
+        """
+        inside = (column >= -0.5) & (column <= self.width - 0.5) & (row >= -0.5) & (row <= self.height - 0.5)
+        result = np.full(column.shape, np.nan)
+        if inside.any():
+            result[inside] = self._bilinear(np.clip(column[inside], 0, self.width - 1), np.clip(row[inside], 0, self.height - 1))
+        return result
+
+    def _bilinear(self, column: FloatArray, row: FloatArray) -> FloatArray:
+        left = np.minimum(column.astype(np.intp), max(self.width - 2, 0))
+        top = np.minimum(row.astype(np.intp), max(self.height - 2, 0))
+        corners: FloatArray = self._corners(left, top)
+        fx, fy = column - left, row - top
+        weights = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
+        valid = np.isfinite(corners)
+        if valid.all():
+            return np.asarray((weights * corners).sum(axis=0))
+        nearest = np.argmax(weights, axis=0)
+        weights *= valid
+        total = weights.sum(axis=0)
+        known = valid[nearest, np.arange(len(nearest))] & (total > 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(known, (weights * np.where(valid, corners, 0.0)).sum(axis=0) / total, np.nan)
+
+    def _corners(self, left: npt.NDArray[np.intp], top: npt.NDArray[np.intp]) -> FloatArray:
+        """Return the four values around each point, (4, n): upper left, upper right, lower left, lower right."""
+        block_columns = -(-self.width // BLOCK_PX)
+        block = (top // BLOCK_PX) * block_columns + left // BLOCK_PX
+        corners = np.empty((4, len(block)))
+        for number, rows in _groups(block):
+            values = self._blocks.block(number // block_columns, number % block_columns)
+            x, y = left[rows] % BLOCK_PX, top[rows] % BLOCK_PX
+            right, below = np.minimum(x + 1, values.shape[1] - 1), np.minimum(y + 1, values.shape[0] - 1)
+            corners[:, rows] = values[y, x], values[y, right], values[below, x], values[below, right]
+        return corners
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open_coverage, (self.path,)
+
+
+class _BlockCache:
+    """Blocks of one file with one more row and column than their own, so that bilinear needs one block only."""
+
+    def __init__(self, dataset: rasterio.io.DatasetReader) -> None:
+        self._dataset = dataset
+        self._kept: OrderedDict[tuple[int, int], Block] = OrderedDict()
+        self._lock = threading.Lock()  # GDAL datasets are not for two threads at once
+
+    def block(self, block_row: int, block_column: int) -> Block:
+        with self._lock:
+            kept = self._kept.get((block_row, block_column))
+            if kept is None:
+                x, y = block_column * BLOCK_PX, block_row * BLOCK_PX
+                window = Window(x, y, min(BLOCK_PX + 1, self._dataset.width - x), min(BLOCK_PX + 1, self._dataset.height - y))
+                kept = self._kept[block_row, block_column] = self._dataset.read(1, window=window)
+                if len(self._kept) > _CACHED_BLOCKS:
+                    self._kept.popitem(last=False)
+            else:
+                self._kept.move_to_end((block_row, block_column))
+            return kept
+
+
+def open_coverage(path: Path) -> Coverage:
+    """Return the coverage that ``write_coverage`` wrote to ``path``."""
+    dataset = rasterio.open(path, driver="GTiff", sharing=False)
+    tags = dataset.tags()
+    statistics = CoverageStatistics(
+        valid=int(tags["TWIN_VALID"]),
+        void=int(tags["TWIN_VOID"]),
+        minimum_m=float(tags["TWIN_MINIMUM_M"]),
+        maximum_m=float(tags["TWIN_MAXIMUM_M"]),
+    )
+    affine = tuple(dataset.transform)[:6]
+    crs = parse_crs(tags["TWIN_CRS"])
+    return Coverage(path, dataset.width, dataset.height, affine, crs, statistics, _BlockCache(dataset))
+
+
+def write_coverage(
+    path: Path, blocks: Iterable[Block], *, width: int, height: int, affine: Affine, crs_wkt: str, nodata: float | None
+) -> CoverageStatistics:
+    """Write rows of heights (blocks of shape (n, ``width``), from the north) as a tiled, deflated float32 GeoTIFF.
+
+    ``nodata``, non-finite values and such as no ground has become NaN and are counted as void. The exact ``crs_wkt``
+    goes along as a tag, since GeoTIFF keys cannot hold every CRS. RejectedError when the rows are not ``height`` or no
+    height is among them; the half-written file is then removed.
+    """
+    crs = parse_crs(crs_wkt)
+    profile = {
+        "driver": "GTiff", "width": width, "height": height, "count": 1, "dtype": "float32", "nodata": np.nan,
+        "transform": rasterio.Affine(*affine), "tiled": True, "blockxsize": BLOCK_PX, "blockysize": BLOCK_PX,
+        "compress": "deflate", "predictor": 3, "zlevel": 1, "bigtiff": "if_safer",
+    }  # fmt: skip
+    try:
+        with rasterio.open(path, "w", **profile) as dataset:
+            statistics = _write_rows(dataset, _strips(blocks, width), nodata)
+            dataset.update_tags(
+                TWIN_CRS=crs.to_wkt(), TWIN_VALID=statistics.valid, TWIN_VOID=statistics.void,
+                TWIN_MINIMUM_M=repr(statistics.minimum_m), TWIN_MAXIMUM_M=repr(statistics.maximum_m),
+            )  # fmt: skip
+            code = crs.to_epsg()
+            if code is not None:  # for other readers; ours takes the tag
+                dataset.crs = rasterio.crs.CRS.from_epsg(code)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return statistics
+
+
+def _write_rows(dataset: rasterio.io.DatasetWriter, strips: Iterable[Block], nodata: float | None) -> CoverageStatistics:
+    row, valid, low, high = 0, 0, np.inf, -np.inf
+    for given in strips:
+        if row + len(given) > dataset.height:
+            raise _truncated(f"more rows than the {dataset.height} stated")
+        strip = _clean(given, nodata)
+        dataset.write(strip, 1, window=Window(0, row, dataset.width, len(strip)))
+        row += len(strip)
+        count = int(np.isfinite(strip).sum())
+        if count:
+            valid, low, high = valid + count, min(low, float(np.nanmin(strip))), max(high, float(np.nanmax(strip)))
+    if row != dataset.height:
+        raise _truncated(f"{row} rows of the {dataset.height} stated")
+    if not valid:
+        raise RejectedError("The coverage has no height at all", zh="栅格中没有任何有效高程").with_code("coverage-empty")
+    return CoverageStatistics(valid, dataset.width * dataset.height - valid, low, high)
+
+
+def _strips(blocks: Iterable[Block], width: int) -> Iterator[Block]:
+    """Cut the rows anew into strips of one tile row, so that no tile is compressed twice."""
+    kept: list[Block] = []
+    rows = 0
+    for block in blocks:
+        if block.ndim != 2 or block.shape[1] != width:
+            raise _truncated(f"a block of shape {block.shape} where rows of {width} were stated")
+        kept.append(block)
+        rows += len(block)
+        if rows >= BLOCK_PX:
+            whole = np.concatenate(kept)
+            end = rows - rows % BLOCK_PX
+            for start in range(0, end, BLOCK_PX):
+                yield whole[start : start + BLOCK_PX]
+            kept, rows = [whole[end:]], rows - end
+    if rows:
+        yield np.concatenate(kept)
+
+
+def _clean(strip: Block, nodata: float | None) -> Block:
+    strip = strip.astype(np.float32, copy=True)
+    low, high = HEIGHT_RANGE_M
+    with np.errstate(invalid="ignore"):
+        void = ~((strip >= low) & (strip <= high))
+    if nodata is not None:
+        void |= strip == np.float32(nodata)
+    strip[void] = np.nan
+    return strip
+
+
+def _truncated(detail: str) -> RejectedError:
+    error = RejectedError(f"The coverage does not hold what it states: {detail}", zh=f"栅格内容与声明不符:{detail}")
+    error.code = "coverage-truncated"
+    return error
+
+
+def _groups(keys: npt.NDArray[np.intp]) -> Iterator[tuple[int, npt.NDArray[np.intp] | slice]]:
+    """Yield each distinct key with the positions it is at."""
+    if len(keys) and (keys == keys[0]).all():
+        yield int(keys[0]), slice(None)
+        return
+    order = np.argsort(keys, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(keys[order]) != 0])
+    for start, end in zip(starts, np.r_[starts[1:], len(order)], strict=True):
+        yield int(keys[order[start]]), order[start:end]
