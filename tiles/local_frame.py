@@ -1,0 +1,151 @@
+"""From the storage CRS to a tile-local Cartesian frame: exact to a millimetre, without calling PROJ for every vertex."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.kernel import kernel
+
+type Points = NDArray[np.float64]
+
+RESIDUAL_LIMIT_M = 0.001
+"""A fit that is off by more than this is not used: every vertex then goes through the exact function."""
+
+
+class ToGeocentric(Protocol):
+    """E, N in the storage CRS and H in its heights (each (n,), metres) → geocentric X, Y, Z (EPSG:4978), the geoid separation included."""
+
+    def __call__(
+        self, easting_m: NDArray[np.float64], northing_m: NDArray[np.float64], height_m: NDArray[np.float64], /
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return X, Y, Z, each (n,)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFrame:
+    """A Cartesian frame tangent to the Earth: ``ecef = origin + axes @ local``.
+
+    ``origin`` (3,) geocentric metres; ``axes`` (3, 3), columns grid east, grid north and up as orthonormal geocentric vectors.
+    """
+
+    origin: NDArray[np.float64]
+    axes: NDArray[np.float64]
+
+    def to_ecef(self, local: Points) -> Points:
+        """Return the geocentric positions of ``local`` (n, 3)."""
+        return local @ self.axes.T + self.origin
+
+    def to_local(self, ecef: Points) -> Points:
+        """Return the local positions of ``ecef`` (n, 3)."""
+        return (ecef - self.origin) @ self.axes
+
+    def gltf_matrix(self) -> list[float]:
+        """Return the column-major 4 × 4 glTF node matrix local → geocentric, turned from z-up to glTF's y-up (3D Tiles 1.1 §6.7.1.6.3)."""
+        y_up = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+        matrix = np.eye(4)
+        matrix[:3, :3] = y_up @ self.axes
+        matrix[:3, 3] = y_up @ self.origin
+        return [float(value) for value in matrix.T.ravel()]
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A local frame with the function that fills it.
+
+    ``coefficients`` (20, 3): ten cubic terms of (E, N) for the position at the middle height, ten for its change per metre of height; None
+    where the exact function has to be used. ``residual_m`` is the largest deviation measured from the exact function, 0 when exact.
+    """
+
+    frame: LocalFrame
+    centre: tuple[float, float, float]
+    scale_m: float
+    coefficients: NDArray[np.float64] | None
+    residual_m: float
+    exact: ToGeocentric
+
+    def to_local(self, positions: Points) -> Points:
+        """Return ``positions`` (n, 3) E, N, H as local coordinates (n, 3) float64."""
+        if self.coefficients is None:
+            return self.frame.to_local(_exact(self.exact, positions))
+        out = np.empty_like(positions)
+        _evaluate(positions, self.coefficients, *self.centre, self.scale_m, out)
+        return out
+
+
+def fit_projection(to_geocentric: ToGeocentric, positions: Points) -> Projection:
+    """Return the projection for the box around ``positions`` (n, 3) E, N, H.
+
+    A cubic in E, N, linear in H, is fitted to the exact function and measured on points between the nodes and on vertices; where it is
+    off by more than RESIDUAL_LIMIT_M (a kink of the geoid grid, a very large tile) the exact function stays in use.
+    """
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    centre = (low + high) / 2
+    frame = _frame_at(to_geocentric, centre)
+    scale = float(max((high - low)[:2].max() / 2, 1.0))
+    half_height = float(max((high - low)[2] / 2, 10.0))
+    nodes = _lattice(np.linspace(-1.0, 1.0, 6), (-1.0, 1.0)) * [scale, scale, half_height] + centre
+    between = _lattice(np.linspace(-0.9, 0.9, 7), (-0.8, 0.6)) * [scale, scale, half_height] + centre
+    vertices = positions[:: max(1, len(positions) // 64)]
+    checks = np.concatenate([between, vertices])
+    exact = frame.to_local(_exact(to_geocentric, np.concatenate([nodes, checks])))
+    terms = _terms(nodes, centre, scale)
+    coefficients, *_ = np.linalg.lstsq(terms, exact[: len(nodes)], rcond=None)
+    coefficients = np.ascontiguousarray(coefficients)
+    place = (float(centre[0]), float(centre[1]), float(centre[2]))
+    predicted = np.empty_like(checks)
+    _evaluate(checks, coefficients, *place, scale, predicted)
+    residual = float(np.abs(predicted - exact[len(nodes) :]).max())
+    if not residual <= RESIDUAL_LIMIT_M:
+        return Projection(frame, place, scale, None, 0.0, to_geocentric)
+    return Projection(frame, place, scale, coefficients, residual, to_geocentric)
+
+
+def _exact(to_geocentric: ToGeocentric, positions: Points) -> Points:
+    x, y, z = to_geocentric(
+        np.ascontiguousarray(positions[:, 0]), np.ascontiguousarray(positions[:, 1]), np.ascontiguousarray(positions[:, 2])
+    )
+    return np.column_stack([x, y, z])
+
+
+def _frame_at(to_geocentric: ToGeocentric, centre: NDArray[np.float64]) -> LocalFrame:
+    """Return the frame at ``centre``: up is how the position moves with height, north how it moves with northing, made orthogonal."""
+    steps = np.array([[0.0, 0.0, 0.0], [0.0, 10.0, 0.0], [0.0, -10.0, 0.0], [0.0, 0.0, 10.0]])
+    origin, ahead, behind, above = _exact(to_geocentric, centre + steps)
+    up = above - origin
+    up /= np.linalg.norm(up)
+    north = ahead - behind
+    north -= up * (north @ up)
+    north /= np.linalg.norm(north)
+    return LocalFrame(origin, np.column_stack([np.cross(north, up), north, up]))
+
+
+def _lattice(steps: NDArray[np.float64], heights: tuple[float, ...]) -> Points:
+    grid = np.meshgrid(steps, steps, np.array(heights), indexing="ij")
+    return np.stack([axis.ravel() for axis in grid], axis=1)
+
+
+def _terms(positions: Points, centre: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    u, v = ((positions[:, :2] - centre[:2]) / scale).T
+    plane = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v, u**3, u * u * v, u * v * v, v**3], axis=1)
+    return np.concatenate([plane, plane * (positions[:, 2:] - centre[2])], axis=1)
+
+
+@kernel
+def _evaluate(
+    positions: Points, coefficients: NDArray[np.float64], east: float, north: float, height: float, scale: float, out: Points
+) -> None:
+    term = np.empty(10)
+    for i in range(len(positions)):
+        u, v, w = (positions[i, 0] - east) / scale, (positions[i, 1] - north) / scale, positions[i, 2] - height
+        term[0], term[1], term[2], term[3], term[4], term[5] = 1.0, u, v, u * u, u * v, v * v
+        term[6], term[7], term[8], term[9] = u * u * u, u * u * v, u * v * v, v * v * v
+        for axis in range(3):
+            total = 0.0
+            for k in range(10):
+                total += term[k] * (coefficients[k, axis] + w * coefficients[10 + k, axis])
+            out[i, axis] = total

@@ -1,0 +1,276 @@
+"""Polygons with holes to triangles by ear clipping; what the kernel cannot do exactly goes to earcut, and every result is area-checked.
+
+Holes are joined to the outer ring by bridges (D. Eberly, "Triangulation by Ear Clipping", 2002, §3 and §5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mapbox_earcut
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.columns import Offsets
+from tiles.kernel import kernel
+
+_LARGEST_KERNEL_POLYGON = 256
+"""Ear clipping is quadratic; above this many points earcut's spatial hash is faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Triangulation:
+    """Triangles of many polygons: polygon ``p`` has ``triangles[offsets[p]:offsets[p + 1]]``, counter-clockwise, indexing the points; ``ok`` (p,)."""
+
+    triangles: NDArray[np.int64]
+    offsets: Offsets
+    ok: NDArray[np.bool_]
+
+
+def triangulate(xy: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets) -> Triangulation:
+    """Return triangles that cover each polygon exactly (area agrees to 1e-9).
+
+    ``xy`` (n, 2) metres, rings open (first point not repeated), outer ring counter-clockwise and first, holes clockwise. A polygon that no
+    method covers has ``ok`` False and no triangles.
+    """
+    triangles, offsets, ok = _ear_clip(xy, ring_offsets, part_offsets, _LARGEST_KERNEL_POLYGON)
+    if ok.all():
+        return Triangulation(triangles, offsets, ok)
+    return _with_fallback(xy, ring_offsets, part_offsets, Triangulation(triangles, offsets, ok))
+
+
+def _with_fallback(xy: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets, first: Triangulation) -> Triangulation:
+    ok = first.ok.copy()
+    pieces: list[NDArray[np.int64]] = []
+    for part in range(len(ok)):
+        if ok[part]:
+            pieces.append(first.triangles[first.offsets[part] : first.offsets[part + 1]])
+            continue
+        rings = ring_offsets[part_offsets[part] : part_offsets[part + 1] + 1]
+        piece = _earcut(xy[rings[0] : rings[-1]], rings[1:] - rings[0])
+        ok[part] = len(piece) > 0
+        pieces.append(piece + rings[0])
+    lengths = np.array([len(p) for p in pieces], np.int64)
+    offsets = np.zeros(len(pieces) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return Triangulation(np.concatenate(pieces), offsets, ok)
+
+
+def _earcut(xy: NDArray[np.float64], ring_ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return earcut's triangles, or none when their area is not the polygon's."""
+    local = np.ascontiguousarray(xy - xy[0])
+    indices = mapbox_earcut.triangulate_float64(local, ring_ends.astype(np.uint32))
+    triangles = indices.astype(np.int64).reshape(-1, 3)
+    a, b, c = local[triangles[:, 0]], local[triangles[:, 1]], local[triangles[:, 2]]
+    doubled = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    triangles[doubled < 0] = triangles[doubled < 0][:, [0, 2, 1]]
+    expected, start = 0.0, 0
+    for end in ring_ends.tolist():
+        expected += _ring_area(local, start, end)
+        start = end
+    covered = float(np.abs(doubled).sum()) / 2
+    if expected <= 0 or abs(covered - expected) > 1e-9 * expected + 1e-9:
+        return np.zeros((0, 3), np.int64)
+    return triangles[doubled != 0]
+
+
+@kernel
+def _ring_area(xy: NDArray[np.float64], start: int, end: int) -> float:
+    """Return the signed area (positive counter-clockwise), summed relative to the first point to keep digits."""
+    doubled = 0.0
+    x0, y0 = xy[start, 0], xy[start, 1]
+    for i in range(start + 1, end - 1):
+        doubled += (xy[i, 0] - x0) * (xy[i + 1, 1] - y0) - (xy[i + 1, 0] - x0) * (xy[i, 1] - y0)
+    return doubled / 2
+
+
+@kernel
+def _cross(xy: NDArray[np.float64], a: int, b: int, c: int) -> float:
+    return (xy[b, 0] - xy[a, 0]) * (xy[c, 1] - xy[a, 1]) - (xy[b, 1] - xy[a, 1]) * (xy[c, 0] - xy[a, 0])
+
+
+@kernel
+def _same_place(xy: NDArray[np.float64], a: int, b: int) -> bool:
+    return xy[a, 0] == xy[b, 0] and xy[a, 1] == xy[b, 1]
+
+
+@kernel
+def _is_ear(xy: NDArray[np.float64], point: NDArray[np.int64], following: NDArray[np.int64], preceding: NDArray[np.int64], node: int) -> bool:
+    """Return whether cutting off ``node`` leaves no other corner inside or on the triangle."""
+    a, b, c = point[preceding[node]], point[node], point[following[node]]
+    if _cross(xy, a, b, c) <= 1e-11:
+        return False
+    other = following[following[node]]
+    while other != preceding[node]:
+        p = point[other]
+        if not (_same_place(xy, p, a) or _same_place(xy, p, b) or _same_place(xy, p, c)):
+            if _cross(xy, a, b, p) >= 0 and _cross(xy, b, c, p) >= 0 and _cross(xy, c, a, p) >= 0:
+                return False
+        other = following[other]
+    return True
+
+
+@kernel
+def _bridge_target(xy: NDArray[np.float64], point: NDArray[np.int64], following: NDArray[np.int64], outer: int, hole_point: int) -> int:
+    """Return the node of the loop at ``outer`` that ``hole_point`` (the rightmost of its hole) sees, or -1."""
+    hx, hy = xy[hole_point, 0], xy[hole_point, 1]
+    nearest, found = np.inf, -1
+    node = outer
+    while True:
+        a, b = point[node], point[following[node]]
+        ay, by = xy[a, 1], xy[b, 1]
+        if ay <= hy and hy <= by and ay != by:
+            x = xy[a, 0] + (hy - ay) * (xy[b, 0] - xy[a, 0]) / (by - ay)
+            if x >= hx and x < nearest:
+                nearest = x
+                found = node if xy[a, 0] > xy[b, 0] else following[node]
+                if hy == ay:
+                    found = node
+                elif hy == by:
+                    found = following[node]
+        node = following[node]
+        if node == outer:
+            break
+    if found < 0:
+        return -1
+    # A reflex corner inside (hole point, intersection, found) would cut the bridge: take the one nearest to the ray.
+    fx, fy = xy[point[found], 0], xy[point[found], 1]
+    best, best_slope, best_distance = found, np.inf, np.inf
+    turn = 1.0 if fy > hy else -1.0
+    node = outer
+    while True:
+        p = point[node]
+        px, py = xy[p, 0], xy[p, 1]
+        if node != found and px > hx and px <= max(fx, nearest) and not (px == fx and py == fy):
+            inside_ray = (py - hy) * turn >= 0
+            inside_far = ((fx - hx) * (py - hy) - (fy - hy) * (px - hx)) * turn <= 0
+            inside_edge = ((fx - nearest) * (py - hy) - (fy - hy) * (px - nearest)) * turn >= 0
+            if inside_ray and inside_far and inside_edge:
+                slope = abs(py - hy) / (px - hx)
+                distance = px - hx
+                if slope < best_slope or (slope == best_slope and distance < best_distance):
+                    best, best_slope, best_distance = node, slope, distance
+        node = following[node]
+        if node == outer:
+            break
+    return best
+
+
+@kernel
+def _link_rings(  # noqa: PLR0913
+    xy: NDArray[np.float64],
+    ring_offsets: Offsets,
+    first_ring: int,
+    last_ring: int,
+    point: NDArray[np.int64],
+    following: NDArray[np.int64],
+    preceding: NDArray[np.int64],
+) -> int:
+    """Link the rings of one polygon into a single loop through bridges; return its number of nodes, or -1."""
+    nodes = 0
+    for ring in range(first_ring, last_ring):
+        start, size = nodes, ring_offsets[ring + 1] - ring_offsets[ring]
+        for i in range(size):
+            point[nodes] = ring_offsets[ring] + i
+            following[nodes] = start + (i + 1) % size
+            preceding[nodes] = start + (i - 1) % size
+            nodes += 1
+    holes = last_ring - first_ring - 1
+    if holes == 0:
+        return nodes
+    rightmost, reach = np.empty(holes, np.int64), np.empty(holes)
+    at = ring_offsets[first_ring + 1] - ring_offsets[first_ring]
+    for h in range(holes):
+        size = ring_offsets[first_ring + h + 2] - ring_offsets[first_ring + h + 1]
+        best = at
+        for node in range(at, at + size):
+            if xy[point[node], 0] > xy[point[best], 0]:
+                best = node
+        rightmost[h], reach[h] = best, -xy[point[best], 0]
+        at += size
+    for h in np.argsort(reach, kind="mergesort"):
+        hole = rightmost[h]
+        target = _bridge_target(xy, point, following, 0, point[hole])
+        if target < 0:
+            return -1
+        # target → hole … → hole' → target' → what followed target
+        hole_copy, target_copy = nodes, nodes + 1
+        nodes += 2
+        point[hole_copy], point[target_copy] = point[hole], point[target]
+        before_hole, after_target = preceding[hole], following[target]
+        following[before_hole], preceding[hole_copy] = hole_copy, before_hole
+        following[hole_copy], preceding[target_copy] = target_copy, hole_copy
+        following[target_copy], preceding[after_target] = after_target, target_copy
+        following[target], preceding[hole] = hole, target
+    return nodes
+
+
+@kernel
+def _clip_loop(  # noqa: PLR0913
+    xy: NDArray[np.float64],
+    nodes: int,
+    point: NDArray[np.int64],
+    following: NDArray[np.int64],
+    preceding: NDArray[np.int64],
+    triangles: NDArray[np.int64],
+    at: int,
+) -> tuple[int, float]:
+    """Cut ears until none is left; return (next free triangle, doubled area covered)."""
+    doubled, node, misses = 0.0, 0, 0
+    while nodes > 2 and misses < nodes:
+        if _is_ear(xy, point, following, preceding, node):
+            before, after = preceding[node], following[node]
+            triangles[at, 0], triangles[at, 1], triangles[at, 2] = point[before], point[node], point[after]
+            doubled += _cross(xy, point[before], point[node], point[after])
+            at += 1
+            following[before], preceding[after] = after, before
+            nodes -= 1
+            misses = 0
+            node = following[after]
+        else:
+            misses += 1
+            node = following[node]
+    return at, doubled
+
+
+@kernel
+def _ear_clip(
+    xy: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets, largest: int
+) -> tuple[NDArray[np.int64], Offsets, NDArray[np.bool_]]:
+    parts = len(part_offsets) - 1
+    bound, widest = 0, 0
+    for part in range(parts):
+        points = ring_offsets[part_offsets[part + 1]] - ring_offsets[part_offsets[part]]
+        nodes = points + 2 * (part_offsets[part + 1] - part_offsets[part] - 1)
+        if points <= largest:
+            bound += max(nodes - 2, 0)
+            widest = max(widest, nodes)
+    triangles, offsets = np.empty((bound, 3), np.int64), np.zeros(parts + 1, np.int64)
+    ok = np.zeros(parts, np.bool_)
+    point, following, preceding = np.empty(widest, np.int64), np.empty(widest, np.int64), np.empty(widest, np.int64)
+    local = np.empty((largest, 2))
+    local_rings = np.empty(largest + 2, np.int64)
+    at = 0
+    for part in range(parts):
+        first, last = part_offsets[part], part_offsets[part + 1]
+        start, points = ring_offsets[first], ring_offsets[last] - ring_offsets[first]
+        begin = at
+        if 3 <= points <= largest:
+            area = 0.0
+            for i in range(points):
+                local[i, 0], local[i, 1] = xy[start + i, 0] - xy[start, 0], xy[start + i, 1] - xy[start, 1]
+            for ring in range(first, last + 1):
+                local_rings[ring - first] = ring_offsets[ring] - start
+            for ring in range(last - first):
+                area += _ring_area(local, local_rings[ring], local_rings[ring + 1])
+            nodes = _link_rings(local, local_rings, 0, last - first, point, following, preceding)
+            if nodes >= 3:
+                at, doubled = _clip_loop(local, nodes, point, following, preceding, triangles, at)
+                ok[part] = area > 0 and abs(doubled / 2 - area) <= 1e-9 * area + 1e-9
+            if not ok[part]:
+                at = begin
+            for t in range(begin, at):
+                for k in range(3):
+                    triangles[t, k] += start
+        offsets[part + 1] = at
+    return triangles[:at], offsets, ok

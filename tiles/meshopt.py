@@ -1,0 +1,60 @@
+"""Buffer streams of EXT_meshopt_compression: vertex codec version 0, index codec version 1, as the extension demands."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+from meshoptimizer._loader import lib
+from numpy.typing import NDArray
+
+
+class MeshoptError(ValueError):
+    """A stream could not be encoded or is not a valid stream."""
+
+
+def encode_vertices(vertices: NDArray[np.generic]) -> bytes:
+    """Return the ATTRIBUTES stream of ``vertices``, a contiguous array whose rows are a multiple of 4 bytes, at most 256."""
+    count, stride = len(vertices), vertices.nbytes // max(len(vertices), 1)
+    if not vertices.flags.c_contiguous or stride % 4 or not 0 < stride <= 256:
+        raise MeshoptError(f"rows of {stride} bytes cannot be encoded")
+    lib.meshopt_encodeVertexVersion(0)
+    out = np.empty(lib.meshopt_encodeVertexBufferBound(count, stride), np.uint8)
+    size = lib.meshopt_encodeVertexBuffer(_bytes_of(out), len(out), vertices.ctypes.data_as(ctypes.c_void_p), count, stride)
+    if size == 0:
+        raise MeshoptError("the vertex stream does not fit its bound")
+    return out[:size].tobytes()
+
+
+def encode_triangles(triangles: NDArray[np.uint32], vertex_count: int) -> bytes:
+    """Return the TRIANGLES stream of ``triangles`` (t, 3)."""
+    indices = np.ascontiguousarray(triangles, np.uint32).ravel()
+    lib.meshopt_encodeIndexVersion(1)
+    out = np.empty(lib.meshopt_encodeIndexBufferBound(len(indices), vertex_count), np.uint8)
+    size = lib.meshopt_encodeIndexBuffer(
+        _bytes_of(out), len(out), indices.ctypes.data_as(ctypes.POINTER(ctypes.c_uint)), len(indices)
+    )
+    if size == 0:
+        raise MeshoptError("the index stream does not fit its bound")
+    return out[:size].tobytes()
+
+
+def decode(stream: bytes, mode: str, count: int, stride: int) -> bytes:
+    """Return ``count`` × ``stride`` bytes of an ATTRIBUTES, TRIANGLES or INDICES stream; MeshoptError when it is malformed."""
+    calls = {
+        "ATTRIBUTES": lib.meshopt_decodeVertexBuffer,
+        "TRIANGLES": lib.meshopt_decodeIndexBuffer,
+        "INDICES": lib.meshopt_decodeIndexSequence,
+    }
+    if mode not in calls:
+        raise MeshoptError(f"unknown mode {mode}")
+    source = np.frombuffer(stream, np.uint8)
+    out = np.empty(count * stride, np.uint8)
+    status = calls[mode](out.ctypes.data_as(ctypes.c_void_p), count, stride, _bytes_of(source), len(source))
+    if status != 0:
+        raise MeshoptError(f"{mode} stream is malformed ({status})")
+    return out.tobytes()
+
+
+def _bytes_of(array: NDArray[np.uint8]) -> object:
+    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_ubyte))

@@ -1,0 +1,294 @@
+"""Property tables and their schema, derived from a FeatureType and from nothing else (EXT_structural_metadata, 3D Metadata 1.0 §4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.columns import Bytes, Column, FeatureColumns, NumberColumn, Offsets, TextColumn, offsets_of
+from tiles.kernel import kernel
+from twin.errors import TwinError
+from twin.model import FeatureType, Field
+
+FID = "fid"
+NO_DATA_NAME = "noData"
+"""Name of enum value 0: the field has no value."""
+NO_DATA_FLOAT64 = -1.7976931348623157e308
+NO_DATA_INT32 = -(2**31)
+BOOLEAN_ENUM = "boolean"
+
+type Json = Mapping[str, object]
+type Kind = Literal["uint32", "int32", "float64", "enum", "string"]
+
+
+class MetadataError(TwinError):
+    """A FeatureType or a column cannot be expressed as tile metadata."""
+
+    code = "tile-metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One property of the class: its ASCII id, how it is stored and, for an enum, the names of the values 0, 1, 2…"""
+
+    id: str
+    kind: Kind
+    field: Field | None
+    enum_id: str | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Return how one value is stored (for a string: its bytes)."""
+        if self.kind == "enum":
+            return np.dtype(np.uint8 if len(self.names) <= 256 else np.uint16)
+        return np.dtype({"uint32": "u4", "int32": "i4", "float64": "f8", "string": "u1"}[self.kind])
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataClass:
+    """The metadata class of one FeatureType version."""
+
+    id: str
+    version: int
+    schema_id: str
+    properties: tuple[Property, ...]
+    schema: Json
+    """The JSON schema object; the same bytes for every tile of this FeatureType version."""
+
+
+def metadata_class(feature_type: FeatureType) -> MetadataClass:
+    """Return the class of ``feature_type``: ``fid`` and one property a field, codes as enums whose value 0 is "no data"."""
+    properties = (Property(FID, "uint32", None), *(_property(f) for f in feature_type.fields))
+    if len({p.id for p in properties}) != len(properties):
+        raise MetadataError(f"two fields of {feature_type.name} have the same property id")
+    class_id = _identifier(feature_type.name)
+    schema_id = f"{class_id}_v{feature_type.version}"
+    schema = {
+        "id": schema_id,
+        "version": str(feature_type.version),
+        "classes": {
+            class_id: {
+                "name": feature_type.title.zh,
+                "description": feature_type.title.en,
+                "properties": {p.id: _property_json(p) for p in properties},
+            }
+        },
+    }
+    enums = {p.enum_id: _enum_json(p) for p in properties if p.enum_id is not None}
+    return MetadataClass(class_id, feature_type.version, schema_id, properties, {**schema, **({"enums": enums} if enums else {})})
+
+
+def _identifier(name: str) -> str:
+    """Return ``name`` as a metadata identifier (ASCII letters, digits, underscore; 3D Metadata §4.2), other characters as their code points."""
+    ascii_name = "".join(c if re.match(r"[A-Za-z0-9_]", c) else f"u{ord(c):04x}" for c in name)
+    return ascii_name if re.match(r"[A-Za-z_]", ascii_name) else f"_{ascii_name}"
+
+
+def _property(field: Field) -> Property:
+    identifier = _identifier(field.name)
+    if field.type == "code" and field.codelist is not None:
+        names = (NO_DATA_NAME, *(c.code for c in field.codelist.codes))
+        return Property(identifier, "enum", field, _identifier(field.codelist.id), names)
+    if field.type == "boolean":
+        return Property(identifier, "enum", field, BOOLEAN_ENUM, (NO_DATA_NAME, "false", "true"))
+    kinds: dict[str, Kind] = {"integer": "int32", "number": "float64"}
+    return Property(identifier, kinds.get(field.type, "string"), field)
+
+
+def _property_json(prop: Property) -> Json:
+    title = {} if prop.field is None else {"name": prop.field.title.zh, "description": _description(prop.field)}
+    match prop.kind:
+        case "uint32":
+            return {"name": "对象序号", "description": "sequence of the OID", "type": "SCALAR", "componentType": "UINT32", "required": True}
+        case "int32":
+            return {**title, "type": "SCALAR", "componentType": "INT32", "noData": NO_DATA_INT32}
+        case "float64":
+            return {**title, "type": "SCALAR", "componentType": "FLOAT64", "noData": NO_DATA_FLOAT64}
+        case "enum":
+            return {**title, "type": "ENUM", "enumType": prop.enum_id, "noData": NO_DATA_NAME}
+        case "string":
+            return {**title, "type": "STRING", "noData": ""}
+
+
+def _description(field: Field) -> str:
+    return f"{field.title.en} [{field.unit}]" if field.unit else field.title.en
+
+
+def _enum_json(prop: Property) -> Json:
+    codelist = None if prop.field is None else prop.field.codelist
+    titles = {c.code: c.title for c in codelist.codes} if codelist is not None else {}
+    values: list[Json] = [{"name": NO_DATA_NAME, "value": 0}]
+    for value, name in enumerate(prop.names[1:], start=1):
+        title = titles.get(name)
+        values.append({"name": name, "value": value, **({"description": title.zh} if title else {})})
+    name = {"name": codelist.title.zh} if codelist is not None else {}
+    return {**name, "valueType": "UINT8" if len(prop.names) <= 256 else "UINT16", "values": values}
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedColumn:
+    """A column as it will be stored: ``values`` (n,) for numbers and enums with noData filled in, or ragged text; ``present`` (n,) where there is a value."""
+
+    prop: Property
+    values: NDArray[np.generic] | None
+    text: TextColumn | None
+    present: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTable:
+    """All columns of a run of features; ``unrepresentable`` counts values by property that its type cannot hold and that became noData."""
+
+    columns: tuple[EncodedColumn, ...]
+    unrepresentable: Mapping[str, int]
+
+
+def encode_table(metadata: MetadataClass, features: FeatureColumns) -> EncodedTable:
+    """Return the columns of ``features`` in the storage types of ``metadata``; a missing column is noData throughout."""
+    columns, lost = [], {}
+    for prop in metadata.properties:
+        if prop.field is None:
+            columns.append(EncodedColumn(prop, features.fid, None, np.ones(len(features), np.bool_)))
+            continue
+        column = features.columns.get(prop.field.name)
+        encoded = _nothing(prop, len(features)) if column is None else _encode(prop, column)
+        missing = 0 if column is None else int((column.valid & ~encoded.present).sum())
+        if missing and prop.kind != "string":
+            lost[prop.id] = missing
+        columns.append(encoded)
+    return EncodedTable(tuple(columns), lost)
+
+
+def _nothing(prop: Property, count: int) -> EncodedColumn:
+    absent = np.zeros(count, np.bool_)
+    if prop.kind == "string":
+        return EncodedColumn(prop, None, TextColumn(np.zeros(0, np.uint8), np.zeros(count + 1, np.int64), absent), absent)
+    return EncodedColumn(prop, np.full(count, _no_data(prop), prop.dtype), None, absent)
+
+
+def _no_data(prop: Property) -> float:
+    return {"int32": NO_DATA_INT32, "float64": NO_DATA_FLOAT64}.get(prop.kind, 0)
+
+
+def _encode(prop: Property, column: Column) -> EncodedColumn:
+    if prop.kind == "string":
+        text = column if isinstance(column, TextColumn) else _as_text(column)
+        return EncodedColumn(prop, None, text, text.valid & (np.diff(text.offsets) > 0))
+    if prop.kind == "enum":
+        values = _enum_values(prop, column)
+        return EncodedColumn(prop, values, None, values != 0)
+    if isinstance(column, TextColumn):
+        raise MetadataError(f"property {prop.id} is a number, its column is text")
+    numbers = column.values.astype(np.float64)
+    present = column.valid & np.isfinite(numbers)
+    if prop.kind == "int32":
+        present &= (numbers > NO_DATA_INT32) & (numbers < 2**31) & (numbers == np.rint(numbers))
+    return EncodedColumn(prop, np.where(present, numbers, _no_data(prop)).astype(prop.dtype), None, present)
+
+
+def _as_text(column: NumberColumn) -> TextColumn:
+    """Return dates and times as ISO 8601 and numbers as their shortest text."""
+    if column.values.dtype.kind == "M":
+        texts = np.datetime_as_string(column.values)
+        texts = np.where(column.valid, texts, "")
+        suffix = "" if column.values.dtype == np.dtype("M8[D]") else "Z"
+        return TextColumn.from_texts(f"{t}{suffix}" if v else None for t, v in zip(texts.tolist(), column.valid.tolist(), strict=True))
+    return TextColumn.from_texts(str(x) if v else None for x, v in zip(column.values.tolist(), column.valid.tolist(), strict=True))
+
+
+def _enum_values(prop: Property, column: Column) -> NDArray[np.generic]:
+    if isinstance(column, NumberColumn):
+        if column.values.dtype.kind != "b":
+            raise MetadataError(f"property {prop.id} is an enum, its column is numbers")
+        return np.where(column.valid, column.values.astype(np.uint8) + 1, 0).astype(prop.dtype)
+    return index_texts(column, prop.names[1:]).astype(prop.dtype)
+
+
+def index_texts(column: TextColumn, names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return for each text its place in ``names`` counted from 1, or 0 when it is NULL, empty or not among them."""
+    encoded = [name.encode() for name in names]
+    width = max((len(name) for name in encoded), default=1) + 1
+    keys = _fixed_width(column.data, column.offsets, width)
+    order = np.argsort(np.array(encoded, f"S{width}"))
+    known = np.array(encoded, f"S{width}")[order]
+    at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    matches = column.valid & (known[at] == keys) & (np.diff(column.offsets) > 0)
+    return np.where(matches, order[at] + 1, 0)
+
+
+def _fixed_width(data: Bytes, offsets: Offsets, width: int) -> NDArray[np.bytes_]:
+    """Return the texts cut to ``width`` bytes and padded with zeros, as an S array."""
+    out = np.zeros((len(offsets) - 1, width), np.uint8)
+    _pad(data, offsets, out)
+    return out.view(f"S{width}").ravel()
+
+
+@kernel
+def _pad(data: Bytes, offsets: Offsets, out: NDArray[np.uint8]) -> None:
+    for i in range(len(out)):
+        for k in range(min(out.shape[1], offsets[i + 1] - offsets[i])):
+            out[i, k] = data[offsets[i] + k]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredColumn:
+    """The bytes of one column of a property table; ``offsets`` and their type for strings."""
+
+    id: str
+    values: bytes
+    offsets: bytes | None = None
+    offset_type: Literal["UINT8", "UINT16", "UINT32"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyTable:
+    """A property table: ``count`` rows, and the columns that hold at least one value."""
+
+    count: int
+    columns: tuple[StoredColumn, ...]
+
+
+def property_table(table: EncodedTable, rows: NDArray[np.int64]) -> PropertyTable:
+    """Return the property table of ``rows``, in that order; columns without any value are omitted (optional by the schema)."""
+    columns = [_stored(c, rows) for c in table.columns if c.prop.field is None or bool(c.present[rows].any())]
+    return PropertyTable(len(rows), tuple(columns))
+
+
+def _stored(column: EncodedColumn, rows: NDArray[np.int64]) -> StoredColumn:
+    if column.text is None:
+        if column.values is None:
+            raise MetadataError(f"property {column.prop.id} has neither values nor text")
+        return StoredColumn(column.prop.id, np.ascontiguousarray(column.values[rows]).tobytes())
+    text, lengths = column.text, np.diff(column.text.offsets)[rows]
+    lengths = np.where(text.valid[rows], lengths, 0)
+    offsets = offsets_of(lengths)
+    data = np.empty(int(offsets[-1]), np.uint8)
+    _gather(text.data, text.offsets[rows], offsets, data)
+    if len(data) < 2**8:
+        return StoredColumn(column.prop.id, data.tobytes(), offsets.astype(np.uint8).tobytes(), "UINT8")
+    if len(data) < 2**16:
+        return StoredColumn(column.prop.id, data.tobytes(), offsets.astype(np.uint16).tobytes(), "UINT16")
+    return StoredColumn(column.prop.id, data.tobytes(), offsets.astype(np.uint32).tobytes(), "UINT32")
+
+
+@kernel
+def _gather(data: Bytes, starts: Offsets, offsets: Offsets, out: Bytes) -> None:
+    for i in range(len(starts)):
+        for k in range(offsets[i + 1] - offsets[i]):
+            out[offsets[i] + k] = data[starts[i] + k]
+
+
+def row_bytes(table: EncodedTable) -> NDArray[np.int64]:
+    """Return how many bytes each feature takes in a property table (n,)."""
+    total = np.zeros(len(table.columns[0].present), np.int64)
+    for column in table.columns:
+        total += column.prop.dtype.itemsize if column.text is None else 2 + np.diff(column.text.offsets)
+    return total
+
+

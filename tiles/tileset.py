@@ -1,0 +1,119 @@
+"""Explicit tileset.json trees, cut into content-addressed files so that a changed tile rewrites only its path to the root (3D Tiles 1.1 §6.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from tiles.bounds import Region, union
+
+LARGEST_INLINE_BYTES = 45_000
+"""A subtree larger than this becomes a file of its own; with four children a file stays under about 200 kB."""
+
+type Json = dict[str, object]
+type PutTree = Callable[[bytes], str]
+"""Store one tileset file and return its hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRef:
+    """One stored content: its hash and the region of its vertices."""
+
+    hash: str
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A tile as its ancestors see it: region of all below it, geometric error, and its JSON with hash-only URIs."""
+
+    region: Region
+    geometric_error_m: float
+    json: Json
+    size: int
+
+
+def tile(contents: list[ContentRef], children: list[Tile], put_tree: PutTree) -> Tile:
+    """Return the tile with ``contents`` of its own and ``children`` (at least one of either).
+
+    A leaf has error 0. Above it the error is half the diagonal of what would be missing without the children, so it grows upwards with the
+    geometry and never vanishes for an empty inner tile. Children too large for this file are stored first and referred to.
+    """
+    region = union([c.region for c in contents] + [c.region for c in children])
+    missing = [union([c.region for c in children]).diagonal_m / 2] if children else []
+    error = max([0.0, *missing, *(c.geometric_error_m for c in children)])
+    body: Json = {"boundingVolume": {"region": region.as_list()}, "geometricError": error, "refine": "ADD"}
+    entries = [_content(c, region) for c in contents]
+    if len(entries) == 1:
+        body["content"] = entries[0]
+    elif entries:
+        body["contents"] = entries
+    inline = [_external(c, put_tree) if c.size > LARGEST_INLINE_BYTES else c for c in children]
+    if inline:
+        body["children"] = [c.json for c in inline]
+    own = len(orjson.dumps({**body, "children": []}))
+    return Tile(region, error, body, own + sum(c.size for c in inline))
+
+
+def _content(content: ContentRef, region: Region) -> Json:
+    entry: Json = {"uri": f"c/{content.hash}.glb"}
+    if content.region != region:
+        entry["boundingVolume"] = {"region": content.region.as_list()}
+    return entry
+
+
+def _external(child: Tile, put_tree: PutTree) -> Tile:
+    """Return a reference to ``child``, stored as a tileset file of its own."""
+    name = put_tree(_file(child, {}, _from_tree))
+    body: Json = {
+        "boundingVolume": {"region": child.region.as_list()},
+        "geometricError": child.geometric_error_m,
+        "content": {"uri": f"t/{name}.json"},
+    }
+    return Tile(child.region, child.geometric_error_m, body, len(orjson.dumps(body)))
+
+
+def revision_tileset(root: Tile | None, variant: str, extras: Json) -> bytes:
+    """Return the tileset.json of a revision, to be served at ``/tiles/{dataset}/{revision}/tileset.json``.
+
+    ``extras`` (schema, metadata, statistics…) become its top-level members. Without ``root`` the tileset is valid and shows nothing.
+    """
+    empty = Tile(Region(0, 0, 0, 0, 0, 0), 0.0, {"boundingVolume": {"region": [0, 0, 0, 0, 0, 0]}, "geometricError": 0, "refine": "ADD"}, 0)
+    return _file(root or empty, extras, lambda uri: f"../{variant}/{uri}")
+
+
+def current_tileset(revision_tileset_json: bytes, revision: int) -> bytes:
+    """Return the tiny tileset at ``/tiles/{dataset}/tileset.json`` whose root content is the tileset of ``revision``."""
+    tileset = orjson.loads(revision_tileset_json)
+    root = {
+        "boundingVolume": tileset["root"]["boundingVolume"],
+        "geometricError": tileset["root"]["geometricError"],
+        "refine": "ADD",
+        "content": {"uri": f"{revision}/tileset.json"},
+    }
+    return orjson.dumps({"asset": {"version": "1.1"}, "geometricError": tileset["geometricError"], "root": root})
+
+
+def _file(root: Tile, extras: Json, relative: Callable[[str], str]) -> bytes:
+    """Return a tileset file; its own error is that of showing nothing: the diagonal."""
+    error = max(root.region.diagonal_m, root.geometric_error_m)
+    return orjson.dumps({"asset": {"version": "1.1"}, **extras, "geometricError": error, "root": _relocated(root.json, relative)})
+
+
+def _from_tree(uri: str) -> str:
+    """Return ``uri`` (``c/…`` or ``t/…`` below the variant) as seen from a file in ``t/``."""
+    return uri.removeprefix("t/") if uri.startswith("t/") else f"../{uri}"
+
+
+def _relocated(body: Json, relative: Callable[[str], str]) -> Json:
+    out = dict(body)
+    content, contents, children = body.get("content"), body.get("contents"), body.get("children")
+    if isinstance(content, dict):
+        out["content"] = {**content, "uri": relative(str(content["uri"]))}
+    if isinstance(contents, list):
+        out["contents"] = [{**c, "uri": relative(str(c["uri"]))} for c in contents]
+    if isinstance(children, list):
+        out["children"] = [_relocated(c, relative) for c in children]
+    return out
