@@ -1,0 +1,224 @@
+/** The picture of one city: the only door between the page and CesiumJS. */
+
+import { BoundingSphere, Cartesian2, Cartesian3, type CesiumWidget, SceneTransforms, ScreenSpaceEventHandler, ScreenSpaceEventType } from "@cesium/engine";
+
+import { type Extent, type Layer, drawingKey } from "../scene";
+import type { CameraView } from "../state";
+import * as camera from "./camera";
+import type { DrawnLayer, LayerLook, LayerStatistics } from "./drawn_layer";
+import { createGlobe, lightCity } from "./globe";
+import { PlaceLabels } from "./labels";
+import { MvtLayer } from "./mvt_layer";
+import { type PickedFeature, groundAt, pickFeature } from "./picking";
+import { setTerrain, terrainHeight } from "./terrain";
+import { TilesetLayer } from "./tileset_layer";
+import { setGroundOpacity } from "./underground";
+
+export interface CityViewEvents {
+  picked(feature: PickedFeature | null): void;
+  cameraMoved(): void;
+  pointerMoved(place: { lonDeg: number; latDeg: number; heightM: number } | null): void;
+  loadingChanged(busy: boolean): void;
+  layerFailed(dataset: string, detail: string): void;
+  renderFailed(detail: string): void;
+}
+
+export interface CityViewOptions {
+  readonly assets: URL;
+  readonly msaaSamples: number;
+}
+
+export class CityView {
+  private readonly widget: CesiumWidget;
+  private readonly labels: PlaceLabels;
+  private readonly drawn = new Map<string, { key: string; layer: DrawnLayer | null; look: LayerLook }>();
+  private readonly busy = new Set<string>();
+  private selected: { dataset: string; fid: number } | null = null;
+  private groundLoading = true;
+
+  constructor(
+    container: HTMLElement,
+    options: CityViewOptions,
+    private readonly events: CityViewEvents,
+  ) {
+    this.widget = createGlobe(container, options.assets, options.msaaSamples);
+    const overlay = document.createElement("div");
+    overlay.className = "place-labels";
+    container.append(overlay);
+    this.labels = new PlaceLabels(this.widget, overlay);
+    this.listen();
+  }
+
+  /** Shows the terrain at `url`, the ellipsoid when null; rejects when it cannot be loaded. */
+  async setTerrain(url: URL | null): Promise<void> {
+    await setTerrain(this.widget, url);
+  }
+
+  setLight(extent: Extent): void {
+    lightCity(this.widget, extent);
+  }
+
+  /** Draws a layer, or changes how a drawn one looks; a new revision takes the place of the old one once it has come. */
+  async setLayer(layer: Layer, look: LayerLook, base: string): Promise<void> {
+    const key = drawingKey(layer);
+    const known = this.drawn.get(layer.dataset);
+    if (known?.key === key) {
+      known.look = look;
+      known.layer?.setLook(look);
+      return;
+    }
+    const entry = { key, layer: known?.layer ?? null, look };
+    this.drawn.set(layer.dataset, entry);
+    const before = entry.layer;
+    const created = await this.draw(layer, look, base);
+    if (this.drawn.get(layer.dataset) !== entry) {
+      created?.remove();
+      return;
+    }
+    before?.remove();
+    entry.layer = created;
+    created?.setLook(entry.look);
+    if (this.selected?.dataset === layer.dataset) created?.select(this.selected.fid);
+  }
+
+  /** Takes away the layers of datasets that are not among the given ones. */
+  keepLayers(datasets: ReadonlySet<string>): void {
+    for (const [dataset, { layer }] of this.drawn) {
+      if (datasets.has(dataset)) continue;
+      layer?.remove();
+      this.drawn.delete(dataset);
+      this.setBusy(dataset, false);
+    }
+  }
+
+  select(selected: { dataset: string; fid: number } | null): void {
+    this.selected = selected;
+    for (const [dataset, { layer }] of this.drawn) layer?.select(selected?.dataset === dataset ? selected.fid : null);
+  }
+
+  setGroundOpacity(opacity: number | null): void {
+    setGroundOpacity(this.widget, opacity);
+  }
+
+  camera(): CameraView {
+    return camera.cameraView(this.widget);
+  }
+
+  setCamera(view: CameraView): void {
+    camera.setCameraView(this.widget, view);
+  }
+
+  /** Flies to what is drawn of the datasets; `extent` stands in where no 3D is at hand. */
+  flyToLayers(datasets: readonly string[], extent: Extent | null, durationS?: number): void {
+    const spheres = datasets.map((dataset) => this.drawn.get(dataset)?.layer?.sphere() ?? null).filter((sphere) => sphere !== null);
+    if (spheres.length > 0) camera.flyToSphere(this.widget, BoundingSphere.fromBoundingSpheres(spheres), durationS);
+    else if (extent !== null) camera.flyToSphere(this.widget, camera.extentSphere(this.widget, extent), durationS);
+  }
+
+  /** Flies to a place (`heightM` ellipsoidal) so that `radiusM` around it is seen. */
+  flyToPlace(lonDeg: number, latDeg: number, heightM: number, radiusM: number): void {
+    camera.flyToSphere(this.widget, new BoundingSphere(Cartesian3.fromDegrees(lonDeg, latDeg, heightM), radiusM));
+  }
+
+  lookAt(lonDeg: number, latDeg: number, heightM: number, headingDeg: number, pitchDeg: number, rangeM: number): void {
+    camera.lookAt(this.widget, Cartesian3.fromDegrees(lonDeg, latDeg, heightM), headingDeg, pitchDeg, rangeM);
+  }
+
+  northUp(): void {
+    camera.orbit(this.widget, 0, this.camera().pitchDeg);
+  }
+
+  setTilted(tilted: boolean): void {
+    camera.setTilted(this.widget, tilted);
+  }
+
+  zoom(factor: number): void {
+    camera.zoomBy(this.widget, factor);
+  }
+
+  metresPerPixel(): number | null {
+    return camera.metresPerPixel(this.widget);
+  }
+
+  async pick(x: number, y: number): Promise<PickedFeature | null> {
+    return pickFeature(this.widget, this.layers(), x, y);
+  }
+
+  async terrainHeight(lonDeg: number, latDeg: number): Promise<number> {
+    return terrainHeight(this.widget, lonDeg, latDeg);
+  }
+
+  /** Returns where a place is on the canvas, CSS pixels; null when it is behind the camera. */
+  project(lonDeg: number, latDeg: number, heightM: number): { x: number; y: number } | null {
+    const window = SceneTransforms.worldToWindowCoordinates(this.widget.scene, Cartesian3.fromDegrees(lonDeg, latDeg, heightM));
+    return window === undefined ? null : { x: window.x, y: window.y };
+  }
+
+  statistics(): Record<string, LayerStatistics | null> {
+    return Object.fromEntries([...this.drawn].map(([dataset, { layer }]) => [dataset, layer?.statistics() ?? null]));
+  }
+
+  /** Returns whether nothing more is on its way for the present view. */
+  isComplete(): boolean {
+    const settled = [...this.drawn.values()].every(({ layer, look }) => layer === null || !look.visible || layer.statistics().loaded);
+    return this.busy.size === 0 && settled && this.widget.scene.globe.tilesLoaded;
+  }
+
+  private layers(): DrawnLayer[] {
+    return [...this.drawn.values()].flatMap(({ layer }) => (layer === null ? [] : [layer]));
+  }
+
+  private async draw(layer: Layer, look: LayerLook, base: string): Promise<DrawnLayer | null> {
+    const events = {
+      failed: (detail: string) => {
+        this.events.layerFailed(layer.dataset, detail);
+      },
+      loading: (busy: boolean) => {
+        this.setBusy(layer.dataset, busy);
+      },
+    };
+    try {
+      if (layer.tileset !== null) {
+        if (layer.tileset.state !== "ready") return null;
+        this.setBusy(layer.dataset, true);
+        return await TilesetLayer.create(layer, new URL(layer.tileset.url, base), this.widget, look, events);
+      }
+      if (layer.mvt !== null) {
+        return new MvtLayer(layer, decodeURI(new URL(layer.mvt, base).href), this.widget, look, events, this.labels);
+      }
+    } catch (error) {
+      this.setBusy(layer.dataset, false);
+      events.failed(error instanceof Error ? error.message : String(error));
+    }
+    return null;
+  }
+
+  private setBusy(name: string, busy: boolean): void {
+    if (busy) this.busy.add(name);
+    else this.busy.delete(name);
+    this.events.loadingChanged(this.busy.size > 0 || this.groundLoading);
+  }
+
+  private listen(): void {
+    const { scene } = this.widget;
+    const handler = new ScreenSpaceEventHandler(scene.canvas);
+    handler.setInputAction(({ position }: ScreenSpaceEventHandler.PositionedEvent) => {
+      void this.pick(position.x, position.y).then((feature) => {
+        this.events.picked(feature);
+      });
+    }, ScreenSpaceEventType.LEFT_CLICK);
+    handler.setInputAction(({ endPosition }: ScreenSpaceEventHandler.MotionEvent) => {
+      this.events.pointerMoved(groundAt(this.widget, Cartesian2.clone(endPosition)));
+    }, ScreenSpaceEventType.MOUSE_MOVE);
+    scene.camera.percentageChanged = 0.02;
+    scene.camera.changed.addEventListener(this.events.cameraMoved);
+    scene.camera.moveEnd.addEventListener(this.events.cameraMoved);
+    scene.globe.tileLoadProgressEvent.addEventListener((queued: number) => {
+      this.groundLoading = queued > 0;
+      this.events.loadingChanged(this.busy.size > 0 || this.groundLoading);
+    });
+    scene.renderError.addEventListener((_scene: unknown, error: unknown) => {
+      this.events.renderFailed(String(error));
+    });
+  }
+}

@@ -1,0 +1,32 @@
+/** What the view asks of a layer, however it is drawn. */
+
+import type { BoundingSphere } from "@cesium/engine";
+
+import type { Layer } from "../scene";
+
+export interface LayerLook {
+  readonly visible: boolean;
+  /** Field the user chose to colour by; undefined: the layer's own. */
+  readonly colorBy: string | undefined;
+}
+
+export interface LayerEvents {
+  failed(detail: string): void;
+  loading(busy: boolean): void;
+}
+
+export interface LayerStatistics {
+  readonly tilesSelected: number;
+  readonly featuresSelected: number;
+  readonly loaded: boolean;
+}
+
+export interface DrawnLayer {
+  readonly layer: Layer;
+  setLook(look: LayerLook): void;
+  select(fid: number | null): void;
+  /** What to fly to; null when only the layer's extent is known. */
+  sphere(): BoundingSphere | null;
+  statistics(): LayerStatistics;
+  remove(): void;
+}

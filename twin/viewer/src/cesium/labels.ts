@@ -1,0 +1,99 @@
+/** Names of areas, written as HTML over the picture so that the browser sets the Chinese text, never two in one place. */
+
+import { Cartesian3, Cartographic, type CesiumWidget, Math as CesiumMath, SceneTransforms } from "@cesium/engine";
+
+import type { LabelPlace } from "../vector_tile";
+
+interface Label {
+  readonly text: string;
+  readonly area: number;
+  readonly place: Cartographic;
+  element: HTMLElement | null;
+}
+
+const MOST_LABELS = 40;
+const CHARACTER_PX = 14;
+const LINE_PX = 20;
+
+/** Returns longitude and latitude (radians) of a point of the Web Mercator square, y down. */
+function fromMercatorSquare({ x, y }: LabelPlace): Cartographic {
+  return new Cartographic((x - 0.5) * CesiumMath.TWO_PI, Math.atan(Math.sinh(Math.PI * (1 - 2 * y))));
+}
+
+export class PlaceLabels {
+  private readonly labels = new Map<string, Map<number, Label>>();
+  private readonly hidden = new Set<string>();
+
+  constructor(
+    private readonly widget: CesiumWidget,
+    private readonly container: HTMLElement,
+  ) {
+    widget.scene.postRender.addEventListener(() => {
+      this.draw();
+    });
+  }
+
+  /** Takes one place for a feature's name; the place where most of the feature was seen stays. */
+  offer(dataset: string, fid: number, text: string, place: LabelPlace): void {
+    const labels = this.labels.get(dataset) ?? new Map<number, Label>();
+    this.labels.set(dataset, labels);
+    const known = labels.get(fid);
+    if (known !== undefined && known.area >= place.area) return;
+    known?.element?.remove();
+    labels.set(fid, { text, area: place.area, place: fromMercatorSquare(place), element: null });
+  }
+
+  setVisible(dataset: string, visible: boolean): void {
+    if (visible) this.hidden.delete(dataset);
+    else this.hidden.add(dataset);
+  }
+
+  clear(dataset: string): void {
+    for (const label of this.labels.get(dataset)?.values() ?? []) label.element?.remove();
+    this.labels.delete(dataset);
+  }
+
+  private draw(): void {
+    const taken: DOMRect[] = [];
+    const all = [...this.labels].flatMap(([dataset, labels]) => [...labels.values()].map((label) => ({ label, hidden: this.hidden.has(dataset) })));
+    for (const { label, hidden } of all.sort((a, b) => b.label.area - a.label.area)) {
+      const box = hidden || taken.length >= MOST_LABELS ? null : this.boxOf(label);
+      if (box === null || taken.some((other) => overlaps(box, other))) {
+        label.element?.remove();
+        label.element = null;
+        continue;
+      }
+      taken.push(box);
+      this.show(label, box);
+    }
+  }
+
+  private boxOf(label: Label): DOMRect | null {
+    const { scene } = this.widget;
+    const groundM = scene.globe.getHeight(label.place) ?? 0;
+    const position = Cartesian3.fromRadians(label.place.longitude, label.place.latitude, groundM);
+    const toCamera = Cartesian3.subtract(scene.camera.positionWC, position, new Cartesian3());
+    const isBehindHorizon = Cartesian3.dot(scene.ellipsoid.geodeticSurfaceNormal(position), toCamera) < 0;
+    if (isBehindHorizon) return null;
+    const window = SceneTransforms.worldToWindowCoordinates(scene, position);
+    if (window === undefined) return null;
+    const { clientWidth, clientHeight } = scene.canvas;
+    if (window.x < 0 || window.y < 0 || window.x > clientWidth || window.y > clientHeight) return null;
+    const width = label.text.length * CHARACTER_PX;
+    return new DOMRect(window.x - width / 2, window.y - LINE_PX / 2, width, LINE_PX);
+  }
+
+  private show(label: Label, box: DOMRect): void {
+    if (label.element === null) {
+      label.element = document.createElement("span");
+      label.element.className = "place-label";
+      label.element.textContent = label.text;
+      this.container.append(label.element);
+    }
+    label.element.style.transform = `translate(${Math.round(box.x + box.width / 2)}px, ${Math.round(box.y + box.height / 2)}px) translate(-50%, -50%)`;
+  }
+}
+
+function overlaps(a: DOMRect, b: DOMRect): boolean {
+  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}

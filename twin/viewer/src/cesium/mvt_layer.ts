@@ -1,0 +1,105 @@
+/** One layer drawn from its vector tiles, draped over the terrain. */
+
+import { ImageryLayer, type CesiumWidget } from "@cesium/engine";
+
+import { chosenChoice, coloring, cssColor, darker } from "../coloring";
+import type { Layer } from "../scene";
+import { type Paint, type TileFeature, labelPlace } from "../vector_tile";
+import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics } from "./drawn_layer";
+import type { PlaceLabels } from "./labels";
+import { MvtImageryProvider, TileCache } from "./mvt_imagery";
+
+const SELECTED: Paint = { fill: "rgb(0 229 255 / 0.3)", stroke: "#00b8d4", widthPx: 4 };
+/** The field whose text is written into the areas of a layer. */
+const LABEL_FIELD = "name";
+
+export class MvtLayer implements DrawnLayer {
+  private imagery: ImageryLayer;
+  private highlight: ImageryLayer | null = null;
+  private readonly tiles: TileCache;
+  private readonly isLabelled: boolean;
+
+  constructor(
+    readonly layer: Layer,
+    template: string,
+    private readonly widget: CesiumWidget,
+    private look: LayerLook,
+    events: LayerEvents,
+    private readonly labels: PlaceLabels,
+  ) {
+    this.isLabelled = layer.fields.some((field) => field.name === LABEL_FIELD && field.type === "string");
+    this.tiles = new TileCache({
+      template,
+      decoded: (tile, address) => {
+        if (!this.isLabelled) return;
+        for (const feature of tile.features) {
+          const place = labelPlace(feature, tile, address);
+          const text = feature.properties[LABEL_FIELD];
+          if (place !== null && feature.fid !== null && typeof text === "string") this.labels.offer(layer.dataset, feature.fid, text, place);
+        }
+      },
+      loading: (busy) => {
+        events.loading(busy);
+        widget.scene.requestRender();
+      },
+      failed: events.failed,
+    });
+    this.imagery = this.addImagery((feature) => this.paint(feature), true);
+    this.setLook(look);
+  }
+
+  setLook(look: LayerLook): void {
+    const recolored = look.colorBy !== this.look.colorBy;
+    this.look = look;
+    if (recolored) {
+      const index = this.widget.scene.imageryLayers.indexOf(this.imagery);
+      this.widget.scene.imageryLayers.remove(this.imagery);
+      this.imagery = this.addImagery((feature) => this.paint(feature), true, index);
+    }
+    this.imagery.show = look.visible;
+    this.labels.setVisible(this.layer.dataset, look.visible);
+    this.widget.scene.requestRender();
+  }
+
+  select(fid: number | null): void {
+    if (this.highlight !== null) this.widget.scene.imageryLayers.remove(this.highlight);
+    this.highlight = fid === null ? null : this.addImagery((feature) => (feature.fid === fid ? SELECTED : null), false);
+    this.widget.scene.requestRender();
+  }
+
+  sphere(): null {
+    return null;
+  }
+
+  statistics(): LayerStatistics {
+    return { tilesSelected: 0, featuresSelected: 0, loaded: !this.tiles.busy };
+  }
+
+  owns(imagery: ImageryLayer): boolean {
+    return imagery === this.imagery;
+  }
+
+  remove(): void {
+    this.select(null);
+    this.widget.scene.imageryLayers.remove(this.imagery);
+    this.labels.clear(this.layer.dataset);
+    this.widget.scene.requestRender();
+  }
+
+  private addImagery(paintOf: (feature: TileFeature) => Paint | null, pickable: boolean, index?: number): ImageryLayer {
+    const provider = new MvtImageryProvider(paintOf, this.layer.extent, this.tiles, pickable);
+    const imagery = new ImageryLayer(provider.asImageryProvider());
+    this.widget.scene.imageryLayers.add(imagery, index);
+    return imagery;
+  }
+
+  private paint(feature: TileFeature): Paint {
+    const choice = chosenChoice(this.layer, this.look.colorBy);
+    const color = coloring(this.layer, choice)(choice === null ? undefined : feature.properties[choice.field]);
+    const { fillOpacity, lineWidthPx } = this.layer.style;
+    if (feature.kind === "line") return { fill: null, stroke: cssColor(color), widthPx: Math.max(1, lineWidthPx) * 2 };
+    // Where nothing is filled, the outline itself has to carry the colour.
+    const stroke = fillOpacity > 0 ? darker(color) : color;
+    return { fill: fillOpacity > 0 ? cssColor(color, fillOpacity) : null, stroke: cssColor(stroke, 0.85), widthPx: lineWidthPx };
+  }
+}

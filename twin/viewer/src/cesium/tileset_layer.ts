@@ -1,0 +1,102 @@
+/** One layer drawn from its 3D Tiles, coloured feature by feature without asking the server again. */
+
+import { type BoundingSphere, Cesium3DTileFeature, Cesium3DTileStyle, Cesium3DTileset, type CesiumWidget, Color } from "@cesium/engine";
+
+import { chosenChoice, coloring } from "../coloring";
+import type { Layer } from "../scene";
+import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics } from "./drawn_layer";
+
+const SELECTED = Color.fromCssColorString("#00e5ff");
+
+/** The property of every GLB of ours that names the feature (docs/architecture.md, Tile metadata). */
+const FID = "fid";
+
+/** CesiumJS takes any object with `evaluateColor` where a style expression may stand; its type declarations do not say so. */
+function colorExpression(colorOf: (feature: Cesium3DTileFeature) => Color): Cesium3DTileStyle["color"] {
+  return {
+    evaluateColor: (feature: Cesium3DTileFeature, result?: Color) => Color.clone(colorOf(feature), result),
+    evaluate: colorOf,
+  } as unknown as Cesium3DTileStyle["color"];
+}
+
+/** Returns the fid of a picked 3D feature and its properties as the tile has them; null for what is none of ours. */
+export function readFeature(picked: unknown): { tileset: Cesium3DTileset; fid: number; properties: Record<string, unknown> } | null {
+  if (!(picked instanceof Cesium3DTileFeature)) return null;
+  const fid: unknown = picked.getProperty(FID);
+  if (typeof fid !== "number") return null;
+  const properties = Object.fromEntries(picked.getPropertyIds().map((id) => [id, picked.getProperty(id) as unknown]));
+  return { tileset: picked.tileset, fid, properties };
+}
+
+export class TilesetLayer implements DrawnLayer {
+  private selectedFid: number | null = null;
+  private look: LayerLook;
+
+  private constructor(
+    readonly layer: Layer,
+    private readonly widget: CesiumWidget,
+    readonly tileset: Cesium3DTileset,
+    look: LayerLook,
+  ) {
+    this.look = look;
+  }
+
+  /** Returns the layer once its root has come; rejects when it cannot be loaded. */
+  static async create(layer: Layer, url: URL, widget: CesiumWidget, look: LayerLook, events: LayerEvents): Promise<TilesetLayer> {
+    const tileset = await Cesium3DTileset.fromUrl(url.href, { maximumScreenSpaceError: 16, cullRequestsWhileMoving: false });
+    const drawn = new TilesetLayer(layer, widget, tileset, look);
+    tileset.show = look.visible;
+    drawn.restyle();
+    tileset.tileFailed.addEventListener(({ message, url: tile }: { message: string; url: string }) => {
+      events.failed(`${tile}: ${message}`);
+    });
+    tileset.loadProgress.addEventListener((requests: number, processing: number) => {
+      events.loading(requests + processing > 0);
+    });
+    widget.scene.primitives.add(tileset);
+    widget.scene.requestRender();
+    return drawn;
+  }
+
+  setLook(look: LayerLook): void {
+    this.look = look;
+    this.tileset.show = look.visible;
+    this.restyle();
+  }
+
+  select(fid: number | null): void {
+    if (fid === this.selectedFid) return;
+    this.selectedFid = fid;
+    this.restyle();
+  }
+
+  sphere(): BoundingSphere {
+    return this.tileset.boundingSphere;
+  }
+
+  statistics(): LayerStatistics {
+    // `statistics` is what CesiumJS's own inspector reads; it is not in the type declarations.
+    const { statistics } = this.tileset as unknown as { statistics: { selected: number; numberOfFeaturesSelected: number } };
+    return { tilesSelected: statistics.selected, featuresSelected: statistics.numberOfFeaturesSelected, loaded: this.tileset.tilesLoaded };
+  }
+
+  remove(): void {
+    this.widget.scene.primitives.remove(this.tileset);
+    this.widget.scene.requestRender();
+  }
+
+  private restyle(): void {
+    const choice = chosenChoice(this.layer, this.look.colorBy);
+    const colorOf = coloring(this.layer, choice);
+    const field = choice?.field;
+    const style = new Cesium3DTileStyle();
+    const scratch = new Color();
+    style.color = colorExpression((feature) => {
+      if (this.selectedFid !== null && feature.getProperty(FID) === this.selectedFid) return SELECTED;
+      const [red, green, blue] = colorOf(field === undefined ? undefined : feature.getProperty(field));
+      return Color.fromBytes(red, green, blue, 255, scratch);
+    });
+    this.tileset.style = style;
+    this.widget.scene.requestRender();
+  }
+}

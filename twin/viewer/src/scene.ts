@@ -1,0 +1,318 @@
+/** The scene as the server lists it (`scene.json`, docs/architecture.md): types, validation and conditional fetching. No CesiumJS here. */
+
+import type { SeparationGrid } from "./heights";
+
+export interface Text {
+  readonly zh: string;
+  readonly en: string;
+}
+
+/** West, south, east, north in degrees. */
+export type Extent = readonly [number, number, number, number];
+
+export interface Code extends Text {
+  readonly color: string | null;
+}
+
+export interface Field {
+  readonly name: string;
+  readonly title: Text;
+  readonly type: string;
+  readonly unit: string | null;
+  readonly codes: ReadonlyMap<string, Code>;
+}
+
+export interface LegendEntry {
+  readonly value: string;
+  readonly title: Text;
+  readonly color: string;
+}
+
+export interface CodesChoice {
+  readonly kind: "codes";
+  readonly field: string;
+  readonly legend: readonly LegendEntry[];
+}
+
+export interface RampChoice {
+  readonly kind: "ramp";
+  readonly field: string;
+  readonly stops: readonly (readonly [number, string])[];
+  readonly unit: string | null;
+}
+
+export type ColorChoice = CodesChoice | RampChoice;
+
+export interface Style {
+  readonly colorBy: string | null;
+  readonly defaultColor: string;
+  readonly choices: readonly ColorChoice[];
+  readonly fillOpacity: number;
+  readonly lineWidthPx: number;
+}
+
+export interface Layer {
+  readonly dataset: string;
+  readonly featureType: string;
+  readonly title: Text;
+  readonly revision: number;
+  readonly count: number;
+  readonly geometryType: string;
+  readonly recipe: string;
+  readonly underground: boolean;
+  readonly oidPrefix: string;
+  readonly extent: Extent | null;
+  readonly tileset: { readonly url: string; readonly state: string } | null;
+  readonly items: string;
+  readonly mvt: string | null;
+  readonly fields: readonly Field[];
+  readonly style: Style;
+  readonly drawOrder: number;
+  readonly visible: boolean;
+}
+
+export interface City {
+  readonly name: string;
+  /** Absent where the deployment has no vertical model: then only ellipsoidal heights can be shown. */
+  readonly separation: SeparationGrid | null;
+  readonly storageCrs: string;
+  readonly vertical: string;
+  readonly extent: Extent | null;
+}
+
+export interface Scene {
+  readonly city: City;
+  readonly commit: number;
+  readonly terrain: { readonly dataset: string; readonly revision: number; readonly url: string } | null;
+  readonly layers: readonly Layer[];
+}
+
+/** The scene cannot be shown; `code` says why and chooses the message. */
+export class SceneError extends Error {
+  constructor(
+    readonly code: "scene-unreachable" | "scene-invalid",
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+/** A JSON object being read, with the path that names it in messages. */
+class Reader {
+  constructor(
+    private readonly value: Record<string, unknown>,
+    private readonly path: string,
+  ) {}
+
+  static of(value: unknown, path: string): Reader {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(path, "an object");
+    return new Reader(value as Record<string, unknown>, path);
+  }
+
+  has(key: string): boolean {
+    return this.value[key] !== undefined && this.value[key] !== null;
+  }
+
+  string(key: string): string {
+    const value = this.value[key];
+    if (typeof value !== "string") throw invalid(`${this.path}.${key}`, "a string");
+    return value;
+  }
+
+  number(key: string): number {
+    const value = this.value[key];
+    if (typeof value !== "number") throw invalid(`${this.path}.${key}`, "a number");
+    return value;
+  }
+
+  boolean(key: string): boolean {
+    const value = this.value[key];
+    if (typeof value !== "boolean") throw invalid(`${this.path}.${key}`, "true or false");
+    return value;
+  }
+
+  object(key: string): Reader {
+    return Reader.of(this.value[key], `${this.path}.${key}`);
+  }
+
+  text(key: string): Text {
+    return readText(this.object(key));
+  }
+
+  list<T>(key: string, read: (item: unknown, path: string) => T): T[] {
+    const value = this.value[key];
+    if (!Array.isArray(value)) throw invalid(`${this.path}.${key}`, "a list");
+    return value.map((item, index) => read(item, `${this.path}.${key}[${index}]`));
+  }
+
+  optional<T>(key: string, read: (key: string) => T): T | null {
+    return this.has(key) ? read(key) : null;
+  }
+
+  entries(): [string, unknown][] {
+    return Object.entries(this.value);
+  }
+}
+
+function invalid(path: string, wanted: string): SceneError {
+  return new SceneError("scene-invalid", `${path} is not ${wanted}`);
+}
+
+function readText(reader: Reader): Text {
+  return { zh: reader.string("zh"), en: reader.string("en") };
+}
+
+function readExtent(value: unknown, path: string): Extent {
+  if (!Array.isArray(value) || value.length !== 4 || !value.every((v) => typeof v === "number")) throw invalid(path, "[west, south, east, north]");
+  return value as unknown as Extent;
+}
+
+function readExtentAt(reader: Reader, key: string): Extent | null {
+  return reader.optional(key, (k) => readExtent(reader.list(k, (v) => v), k));
+}
+
+function readField(value: unknown, path: string): Field {
+  const reader = Reader.of(value, path);
+  const codes = new Map<string, Code>();
+  if (reader.has("codes")) {
+    for (const [code, entry] of reader.object("codes").entries()) {
+      const item = Reader.of(entry, `${path}.codes.${code}`);
+      codes.set(code, { ...readText(item), color: item.optional("color", (k) => item.string(k)) });
+    }
+  }
+  return {
+    name: reader.string("name"),
+    title: reader.text("title"),
+    type: reader.string("type"),
+    unit: reader.optional("unit", (k) => reader.string(k)),
+    codes,
+  };
+}
+
+function readChoice(value: unknown, path: string): ColorChoice {
+  const reader = Reader.of(value, path);
+  const field = reader.string("field");
+  if (reader.string("kind") === "ramp") {
+    const stops = reader.list("stops", (stop, at): [number, string] => {
+      if (!Array.isArray(stop) || typeof stop[0] !== "number" || typeof stop[1] !== "string") throw invalid(at, "[number, colour]");
+      return [stop[0], stop[1]];
+    });
+    return { kind: "ramp", field, stops, unit: reader.optional("unit", (k) => reader.string(k)) };
+  }
+  const legend = reader.list("legend", (entry, at): LegendEntry => {
+    const item = Reader.of(entry, at);
+    return { value: item.string("value"), title: item.text("title"), color: item.string("color") };
+  });
+  return { kind: "codes", field, legend };
+}
+
+function readStyle(reader: Reader): Style {
+  return {
+    colorBy: reader.optional("color_by", (k) => reader.string(k)),
+    defaultColor: reader.string("default_color"),
+    choices: reader.list("choices", readChoice),
+    fillOpacity: reader.optional("fill_opacity", (k) => reader.number(k)) ?? 1,
+    lineWidthPx: reader.optional("line_width_px", (k) => reader.number(k)) ?? 1,
+  };
+}
+
+function readLayer(value: unknown, path: string): Layer {
+  const reader = Reader.of(value, path);
+  return {
+    dataset: reader.string("dataset"),
+    featureType: reader.string("feature_type"),
+    title: reader.text("title"),
+    revision: reader.number("revision"),
+    count: reader.number("count"),
+    geometryType: reader.string("geometry_type"),
+    recipe: reader.string("recipe"),
+    underground: reader.boolean("underground"),
+    oidPrefix: reader.string("oid_prefix"),
+    extent: readExtentAt(reader, "extent"),
+    tileset: reader.optional("tileset", (k) => {
+      const tileset = reader.object(k);
+      return { url: tileset.string("url"), state: tileset.string("state") };
+    }),
+    items: reader.string("items"),
+    mvt: reader.optional("mvt", (k) => reader.string(k)),
+    fields: reader.list("fields", readField),
+    style: readStyle(reader.object("style")),
+    drawOrder: reader.number("draw_order"),
+    visible: reader.boolean("visible"),
+  };
+}
+
+function readSeparation(reader: Reader): SeparationGrid {
+  const separationM = reader.list("separation_m", (value, path) => {
+    if (typeof value !== "number") throw invalid(path, "a number");
+    return value;
+  });
+  return {
+    extent: readExtent(reader.list("extent", (v) => v), "scene.city.separation.extent"),
+    columns: reader.number("columns"),
+    rows: reader.number("rows"),
+    separationM,
+  };
+}
+
+/** Returns the scene in `value`; throws SceneError `scene-invalid` naming the first part that is not as the contract says. */
+export function parseScene(value: unknown): Scene {
+  const reader = Reader.of(value, "scene");
+  const city = reader.object("city");
+  return {
+    city: {
+      name: city.string("name"),
+      storageCrs: city.string("storage_crs"),
+      vertical: city.string("vertical"),
+      extent: readExtentAt(city, "extent"),
+      separation: city.optional("separation", (k) => readSeparation(city.object(k))),
+    },
+    commit: reader.number("commit"),
+    terrain: reader.optional("terrain", (k) => {
+      const terrain = reader.object(k);
+      return { dataset: terrain.string("dataset"), revision: terrain.number("revision"), url: terrain.string("url") };
+    }),
+    layers: reader.list("layers", readLayer).sort((a, b) => a.drawOrder - b.drawOrder),
+  };
+}
+
+/** Fetches one `scene.json` again and again, and says when it has not changed. */
+export class SceneSource {
+  private etag: string | null = null;
+
+  constructor(private readonly url: URL) {}
+
+  /** Returns the scene, or null when it is the one returned before; throws SceneError. */
+  async fetch(): Promise<Scene | null> {
+    let response: Response;
+    try {
+      response = await fetch(this.url, { cache: "no-store", headers: this.etag === null ? {} : { "If-None-Match": this.etag } });
+    } catch (error) {
+      throw new SceneError("scene-unreachable", String(error));
+    }
+    if (response.status === 304) return null;
+    if (!response.ok) throw new SceneError("scene-unreachable", `HTTP ${response.status}`);
+    let body: unknown;
+    try {
+      body = await response.json();
+    } catch (error) {
+      throw new SceneError("scene-invalid", String(error));
+    }
+    const scene = parseScene(body);
+    this.etag = response.headers.get("ETag");
+    return scene;
+  }
+}
+
+/** Returns what of a layer, when it changes, means that it has to be drawn anew. */
+export function drawingKey(layer: Layer): string {
+  return [layer.dataset, layer.revision, layer.tileset?.url ?? "", layer.tileset?.state ?? "", layer.mvt ?? ""].join(" ");
+}
+
+/** Returns the smallest extent around the given ones; null when there is none. */
+export function unionExtent(extents: readonly (Extent | null)[]): Extent | null {
+  return extents.reduce<Extent | null>((union, extent) => {
+    if (extent === null || union === null) return extent ?? union;
+    return [Math.min(union[0], extent[0]), Math.min(union[1], extent[1]), Math.max(union[2], extent[2]), Math.max(union[3], extent[3])];
+  }, null);
+}

@@ -1,0 +1,75 @@
+/** Position and height under the cursor, the scale, and whether something is still loading. */
+
+import { type SeparationGrid, separationAt } from "../heights";
+import type { Say } from "../i18n";
+import { h } from "./dom";
+
+export interface CursorPosition {
+  readonly lonDeg: number;
+  readonly latDeg: number;
+  /** Ellipsoidal height h of the ground, metres. */
+  readonly heightM: number;
+}
+
+const WIDEST_BAR_PX = 110;
+
+/** Returns the longest of 1, 2, 5 × 10ⁿ metres that fits the bar, with its length in pixels. */
+export function scaleStep(metresPerPixel: number): { readonly metres: number; readonly px: number } {
+  const longest = metresPerPixel * WIDEST_BAR_PX;
+  const decade = 10 ** Math.floor(Math.log10(longest));
+  const metres = ([5, 2, 1].find((step) => step * decade <= longest) ?? 1) * decade;
+  return { metres, px: metres / metresPerPixel };
+}
+
+/** The line at the bottom; it is updated in place, because it changes with every move of the mouse. */
+export class StatusBar {
+  readonly element: HTMLElement;
+  private readonly position = h("span", { class: "position" });
+  private readonly bar = h("span", { class: "scale-bar" });
+  private readonly length = h("span", { class: "scale-length" });
+  private readonly loading: HTMLElement;
+
+  constructor(private readonly say: Say) {
+    this.loading = h("span", { class: "loading", role: "status", hidden: true }, h("span", { class: "spinner", "aria-hidden": "true" }), say("loading"));
+    const scale = h("span", { class: "scale" }, this.bar, this.length);
+    this.element = h("footer", { class: "status-bar" }, this.loading, this.position, scale);
+  }
+
+  /** Shows the height above sea level where the separation is known, else above the ellipsoid, and says which. */
+  showPosition(cursor: CursorPosition | null, grid: SeparationGrid | null): void {
+    if (cursor === null) {
+      this.position.textContent = "";
+      return;
+    }
+    const separationM = grid === null ? null : separationAt(grid, cursor.lonDeg, cursor.latDeg);
+    const height =
+      separationM === null
+        ? `${this.say("ellipsoidal_height")} ${cursor.heightM.toFixed(2)} m`
+        : `H ${(cursor.heightM - separationM).toFixed(2)} m`;
+    this.position.textContent = `${cursor.lonDeg.toFixed(6)}°, ${cursor.latDeg.toFixed(6)}°  ${height}`;
+    this.position.title = this.say("coordinates");
+  }
+
+  showScale(metresPerPixel: number | null): void {
+    if (metresPerPixel === null || !(metresPerPixel > 0)) {
+      this.bar.style.width = "0";
+      this.length.textContent = "";
+      return;
+    }
+    const { metres, px } = scaleStep(metresPerPixel);
+    this.bar.style.width = `${Math.round(px)}px`;
+    this.length.textContent = metres >= 1000 ? `${metres / 1000} km` : `${metres} m`;
+  }
+
+  /** Shows what another bar showed: the panels were built anew, in another language perhaps. */
+  takeOver(other: StatusBar): void {
+    this.position.textContent = other.position.textContent;
+    this.length.textContent = other.length.textContent;
+    this.bar.style.width = other.bar.style.width;
+    this.loading.hidden = other.loading.hidden;
+  }
+
+  showLoading(loading: boolean): void {
+    this.loading.hidden = !loading;
+  }
+}
