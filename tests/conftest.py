@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,20 @@ from twin.embedded.databases import ensure_database
 ROOT_VARIABLE = "CITYTWIN_TEST_ROOT"
 TEMPLATE = "twin_template"
 REPOSITORY = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let CI rotate through the slow sets."""
+    parser.addoption("--shard", metavar="I/N", help="keep only the I-th of N parts of the selected tests, by their names")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the shard that was asked for: which test belongs to which depends on its name only."""
+    if shard := config.getoption("--shard"):
+        index, count = map(int, shard.split("/"))
+        left_out = [item for item in items if zlib.crc32(item.nodeid.encode()) % count != index]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if zlib.crc32(item.nodeid.encode()) % count == index]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,0 +1,44 @@
+# The tasks of this project. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo test lint format bench lock clean
+
+JOBS ?= 2
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 22
+
+setup: ## install what is missing, build the viewer, compile kernels
+	@docker/setup.sh run
+
+setup-test:
+	@docker/setup.sh test
+
+demo: setup ## a city from nothing: CITY=rotterdam for the real sewers, ARGS=--check to end after checking
+	@exec .venv/bin/twin demo $(if $(CITY),--city $(CITY)) $(ARGS)
+
+test: setup-test lint ## lint, types, import contracts, then every test but the slow sets
+	@.venv/bin/python -m pytest -n $(JOBS) -m "not slow" $(ARGS)
+
+lint: setup-test ## style, types, import contracts, viewer
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@docker/setup/npm.sh --prefix twin/viewer --silent run lint
+	@docker/setup/npm.sh --prefix twin/viewer --silent test
+
+format: setup-test ## put the code into its form
+	@.venv/bin/ruff check --fix --quiet .
+	@.venv/bin/ruff format .
+
+bench: setup ## ours, peers and bounds, interleaved: ONLY=load|serve|tiles; writes docs/performance.md
+	@docker/setup/bench_environment.sh
+	@exec .venv/bin/python -m bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+lock: setup ## resolve all dependencies anew into requirements/*.lock
+	@docker/lock.sh
+
+clean: ## remove what was built and installed; data folders stay
+	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info \
+	  twin/viewer/dist twin/viewer/node_modules tests/node/node_modules

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Make .cache/bench-venv with the peers that `make bench` runs beside us; they never share our environment.
+set -euo pipefail
+. "$(dirname "$0")/say.sh"
+log=.cache/setup/bench-pip.log
+wanted=$(.venv/bin/python --version; sha256sum <requirements/bench.lock)
+is_done .cache/bench-venv/.stamp "$wanted" && exit
+say "→ 对照软件 / peers: requirements/bench.lock"
+quietly "$log" .venv/bin/python -m venv .cache/bench-venv || die 3 "无法建立环境：$(why "$log")" "the environment could not be made"
+quietly "$log" .cache/bench-venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements/bench.lock ||
+  die 3 "对照软件安装失败：$(why "$log")" "the peers could not be installed"
+mark_done .cache/bench-venv/.stamp "$wanted"

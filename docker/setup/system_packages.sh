@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Install the distribution's packages that are missing, and only those: system_packages.sh run|test
+#
+# Debian and its kin, by apt, as root or through sudo. Where neither is at hand, one line says what to install. Python is taken from the
+# distribution when it has 3.12 or later; no interpreter is downloaded from anywhere else.
+set -euo pipefail
+. "$(dirname "$0")/say.sh"
+. "$(dirname "$0")/find_python.sh"
+purpose=$1
+missing=()
+
+has_postgis() {
+  local bin
+  for bin in /usr/lib/postgresql/*/bin; do
+    [[ -x $bin/initdb && -e /usr/share/postgresql/$(basename "$(dirname "$bin")")/extension/postgis.control ]] && return 0
+  done
+  command -v pg_config >/dev/null && [[ -x $(pg_config --bindir)/initdb && -e $(pg_config --sharedir)/extension/postgis.control ]]
+}
+
+has_font_for_chinese() { compgen -G '/usr/share/fonts/*/*/*CJK*' >/dev/null || compgen -G "$HOME/.local/share/fonts/*CJK*" >/dev/null; }
+
+list_missing() {
+  local python
+  if python=$(find_python); then
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv")
+    # one dependency (meshoptimizer) is published as source only
+    if [[ ! -e .venv/.stamps/python ]]; then
+      [[ -e $("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h ]] ||
+        missing+=("python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-dev")
+      command -v c++ >/dev/null || missing+=(g++)
+    fi
+  else
+    missing+=(python3 python3-venv python3-dev g++)
+  fi
+  has_postgis || missing+=(postgis)
+  [[ -e /usr/share/proj/egm96_15.gtx || -n ${TWIN_PROJ_DATA-} ]] || missing+=(proj-data)
+  [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
+  ldconfig -p 2>/dev/null | grep -q 'libexpat\.so\.1' || missing+=(libexpat1) # the wheels of rasterio and pyogrio expect it
+  if [[ $purpose == test ]]; then
+    command -v chromium >/dev/null || missing+=(chromium)
+    has_font_for_chinese || missing+=(fonts-noto-cjk)
+  fi
+}
+
+become_root() {
+  if [[ $EUID -eq 0 ]]; then
+    "$@"
+  else
+    sudo DEBIAN_FRONTEND=noninteractive "$@"
+  fi
+}
+
+apt() { DEBIAN_FRONTEND=noninteractive become_root apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq "$@"; }
+
+# Newest server that PostGIS is packaged for; known only after the package lists are there.
+name_postgis() {
+  apt-cache search --names-only '^postgresql-[0-9]+-postgis-3$' | cut -d' ' -f1 | sort -t- -k2 -n | tail -1
+}
+
+refuse_old_python() {
+  local candidate
+  candidate=$(LC_ALL=C apt-cache policy python3 | sed -n 's/.*Candidate: \([0-9]*\.[0-9]*\).*/\1/p')
+  dpkg --compare-versions "${candidate:-0}" ge 3.12 ||
+    die 2 "需要 Python ≥ 3.12，本系统只提供 ${candidate:-无}，请先安装（例如 pyenv install 3.12）" \
+      "Python ≥ 3.12 is needed, this system offers ${candidate:-none}: install one first (e.g. pyenv install 3.12)"
+}
+
+install_missing() {
+  local log=.cache/setup/apt.log postgis hint
+  hint=${missing[*]/#postgis/postgresql postgresql-NN-postgis-3}
+  command -v apt-get >/dev/null || die 2 "请先安装：$hint" "please install: $hint"
+  if [[ $EUID -ne 0 ]]; then
+    command -v sudo >/dev/null || die 2 "既非 root 也没有 sudo，请管理员安装：$hint" "neither root nor sudo: ask the administrator to install: $hint"
+    sudo -n true 2>/dev/null || { [[ -t 0 ]] && sudo -v; } ||
+      die 2 "sudo 未授权，请管理员安装：$hint" "sudo was refused: ask the administrator to install: $hint"
+  fi
+  say "→ 系统软件包 / system packages: $hint"
+  quietly "$log" apt update || die 3 "apt 更新失败：$(why "$log")" "apt-get update failed"
+  [[ " ${missing[*]} " == *" python3 "* ]] && refuse_old_python
+  if [[ " ${missing[*]} " == *" postgis "* ]]; then
+    postgis=$(name_postgis)
+    [[ -n $postgis ]] || die 2 "软件源中没有 postgresql-NN-postgis-3" "the package source has no postgresql-NN-postgis-3"
+    missing=("${missing[@]/#postgis/$postgis}")
+    without_system_cluster
+  fi
+  quietly "$log" apt install --no-install-recommends "${missing[@]}" || die 3 "软件包安装失败：$(why "$log")" "packages could not be installed"
+}
+
+# Debian starts a server of the system with the package. We do not need it: leave it out this once, without changing the system's setting.
+without_system_cluster() {
+  local folder=/etc/postgresql-common/createcluster.d
+  [[ -e $folder/citytwin.conf ]] && return
+  become_root mkdir -p "$folder"
+  echo 'create_main_cluster = false' | become_root tee "$folder/citytwin.conf" >/dev/null
+  trap 'become_root rm -f /etc/postgresql-common/createcluster.d/citytwin.conf' EXIT
+}
+
+list_missing
+[[ ${#missing[@]} -eq 0 ]] || install_missing
