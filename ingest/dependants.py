@@ -1,0 +1,52 @@
+"""What a new terrain or new boundaries change in datasets already published: revisions of the same commit (DESIGN 10)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from ingest import staging as staged
+from ingest.derive import GroundOf, derive_again
+from ingest.publish import Part
+from ingest.staging import Staging, columns
+from twin.catalogue import Catalogue
+from twin.db import Connection
+
+
+def stage_dependants(
+    connection: Connection,
+    catalogue: Catalogue,
+    submission: uuid.UUID,
+    loaded: Sequence[Staging],
+    ground: GroundOf,
+) -> list[Part]:
+    """Return a part for every published dataset whose derived values change because of what is being loaded."""
+    new_ground = any(s.feature_type.geometry_type == "coverage" for s in loaded)
+    new_boundaries = any(s.feature_type.name == "admin_unit" for s in loaded)
+    if not (new_ground or new_boundaries):
+        return []
+    own = {s.dataset.id for s in loaded}
+    parts: list[Part] = []
+    for dataset in catalogue.datasets():
+        feature_type = catalogue.feature_type(dataset.feature_type)
+        if dataset.id in own or feature_type.geometry_type == "coverage":
+            continue
+        staging = Staging(submission, len(loaded) + len(parts), dataset, feature_type, first_load=False)
+        staged.create(connection, staging, catalogue.deployment.storage_srid)
+        connection.execute(
+            sql.SQL("INSERT INTO {} (row, fid, {content}) SELECT fid, fid, {content} FROM {}").format(
+                staging.table, staging.current, content=columns(staging.content)
+            )
+        )
+        derive_again(connection, staging, ground, catalogue, loaded, heights=new_ground, boundaries=new_boundaries)
+        connection.execute(staging.query("keep_changed", staged_attributes=columns(staging.attributes, "s"), current_attributes=columns(staging.attributes, "c")))
+        count, checksum = staged.count_and_hash(connection, staging)
+        if count == 0:
+            staged.drop(connection, staging)
+            continue
+        parts.append(
+            Part(staging, "derive", count, checksum, {"submission": str(submission), "derived_from": [s.dataset.slug for s in loaded]}, actions_set=True)
+        )
+    return parts

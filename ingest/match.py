@@ -1,0 +1,104 @@
+"""Which staged row is which published feature, and what therefore happens to it: insert, update, unchanged or delete (DESIGN 7, 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from ingest.staging import Mode, Staging, actions, columns
+from twin.db import Connection
+from twin.errors import RejectedError, Text
+from twin.model import Finding, Severity
+
+_LARGE_DELETE_SHARE = 0.2
+_DELETE_WORDS = frozenset({"d", "del", "delete", "deleted", "删除", "删", "注销", "废除"})
+_OPERATION_COLUMNS = ("op", "变更", "变更类型", "操作")
+
+
+def assign(connection: Connection, staging: Staging, mode: Mode, tolerance_m: float, kept_keys: Sequence[str], area_wkb: bytes | None, *, allow_deletes: bool) -> tuple[Finding, ...]:
+    """Give every staged row its feature and its action, and mark what is to be deleted; return warnings for the surveyor.
+
+    Must run in the transaction that publishes, under the dataset's lock. Raises RejectedError (code ``many-deletes``) when a file
+    would delete more than a fifth of what it replaces and nobody allowed that.
+    """
+    findings: tuple[Finding, ...] = ()
+    connection.execute(staging.query("match_by_key"))
+    if _unmatched_without_key(connection, staging):
+        _match_without_key(connection, staging, tolerance_m)
+        findings = (_matched_by_place(),)
+    connection.execute(
+        staging.query(
+            "classify",
+            staged_attributes=columns(staging.attributes, "s"),
+            current_attributes=columns(staging.attributes, "c"),
+        ),
+        {"tolerance_m": tolerance_m},
+    )
+    connection.execute(staging.query("classify_new"))
+    if mode == "delta":
+        _mark_declared_deletes(connection, staging)
+    else:
+        _mark_missing(connection, staging, kept_keys, area_wkb, allow_deletes=allow_deletes)
+    return findings
+
+
+def _unmatched_without_key(connection: Connection, staging: Staging) -> bool:
+    row = connection.execute(
+        sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE natural_key IS NULL)").format(staging.table)
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _match_without_key(connection: Connection, staging: Staging, tolerance_m: float) -> None:
+    attributes = tuple(c for c in staging.attributes if c not in ("natural_key", "admin_codes"))
+    connection.execute(staging.query("match_by_same_geometry", content=columns(attributes)))
+    connection.execute(staging.query("match_within_tolerance"), {"tolerance_m": tolerance_m})
+    if attributes:
+        connection.execute(staging.query("match_by_attributes", attributes=columns(attributes)))
+
+
+def _matched_by_place() -> Finding:
+    return Finding(
+        rule="natural-key",
+        severity=Severity.WARNING,
+        row=None,
+        message=Text(
+            zh="部分要素没有唯一编号，按位置与属性对应已发布要素",
+            en="features without a key were matched to published ones by place and attributes",
+        ),
+    )
+
+
+def _mark_declared_deletes(connection: Connection, staging: Staging) -> None:
+    """Delta: only a row whose op/变更 column says so deletes its feature."""
+    operation = sql.SQL("coalesce({})").format(
+        sql.SQL(", ").join(sql.SQL("extra ->> {}").format(sql.Literal(name)) for name in _OPERATION_COLUMNS)
+    )
+    rows = connection.execute(
+        sql.SQL("SELECT row FROM {} WHERE lower(btrim({})) = ANY (%s)").format(staging.table, operation), (sorted(_DELETE_WORDS),)
+    ).fetchall()
+    if rows:
+        connection.execute(staging.query("mark_declared_deletes"), {"rows": [r[0] for r in rows]})
+        connection.execute(
+            sql.SQL("DELETE FROM {} WHERE row = ANY (%s) AND action <> 'delete'").format(staging.table), ([r[0] for r in rows],)
+        )
+
+
+def _mark_missing(
+    connection: Connection, staging: Staging, kept_keys: Sequence[str], area_wkb: bytes | None, *, allow_deletes: bool
+) -> None:
+    inside = sql.SQL("true")
+    if area_wkb is not None:
+        inside = sql.SQL("ST_Intersects(c.geom, ST_GeomFromEWKB({}))").format(sql.Literal(area_wkb))
+    connection.execute(staging.query("mark_missing", inside=inside), {"kept": list(kept_keys)})
+    deleted = actions(connection, staging)["delete"]
+    before_row = connection.execute(staging.query("count_current", inside=inside)).fetchone()
+    before = int(before_row[0]) if before_row else 0
+    if deleted > _LARGE_DELETE_SHARE * before and not allow_deletes:
+        raise RejectedError(
+            f"{deleted} of {before} features of {staging.dataset.slug} are missing from the file and would be deleted;"
+            " say --allow-deletes if that is meant, or --mode delta to add and change only",
+            zh=f"文件缺少 {staging.dataset.slug} 已发布的 {before} 个要素中的 {deleted} 个，发布将删除它们；"
+            "确需删除请加 --allow-deletes，只增改请用 --mode delta",
+        ).with_code("many-deletes")

@@ -1,0 +1,193 @@
+-- Set-based work on staged rows. Identifiers come in through {placeholders}, values are bound.
+
+-- name: create_staging
+CREATE {unlogged} TABLE {staging} (
+    row bigint,
+    action text,
+    dataset integer NOT NULL DEFAULT {dataset},
+    fid bigint DEFAULT {fid},
+    {content}
+)
+
+-- name: copy_into_staging
+COPY {staging} ({columns}) FROM STDIN (FORMAT binary)
+
+-- name: staged_count_and_hash
+SELECT count(*), coalesce(bit_xor(hash_record_extended(ROW(s.row, s.natural_key, s.geom::bytea), 0)), 0) FROM {staging} AS s
+
+-- name: reject_repeated
+-- The first row of a value stays, later ones go: a repeated key in one file names two things the same.
+WITH repeated AS (
+    SELECT row, natural_key, geom, first_row, value FROM (
+        SELECT row, natural_key, geom, first_value(row) OVER same AS first_row, row_number() OVER same AS place, {value} AS value
+        FROM {staging} WHERE {value} IS NOT NULL
+        WINDOW same AS (PARTITION BY {value} ORDER BY row)) AS numbered
+    WHERE place > 1
+), gone AS (
+    DELETE FROM {staging} AS s USING repeated AS r WHERE s.row = r.row
+    RETURNING s.row, s.natural_key, s.geom, r.first_row, r.value
+)
+SELECT row, natural_key, first_row, value, ST_X(ST_StartPoint(ST_Boundary(ST_Envelope(geom)))) AS x,
+       ST_Y(ST_StartPoint(ST_Boundary(ST_Envelope(geom)))) AS y FROM gone ORDER BY row
+
+-- name: reject_without_node
+WITH ends AS (
+    SELECT s.row, s.natural_key, s.geom, e.field, e.node
+    FROM {staging} AS s CROSS JOIN LATERAL (VALUES {ends}) AS e (field, node)
+    WHERE e.node IS NOT NULL
+), stranded AS (
+    SELECT row, natural_key, min(field) AS field, min(node) AS node, geom FROM ends
+    WHERE NOT EXISTS (SELECT FROM ({nodes}) AS n WHERE n.node = ends.node)
+    GROUP BY row, natural_key, geom
+), gone AS (
+    DELETE FROM {staging} AS s USING stranded AS r WHERE s.row = r.row
+    RETURNING s.row, s.natural_key, r.field, r.node, r.geom
+)
+SELECT row, natural_key, field, node, ST_XMin(geom) AS x, ST_YMin(geom) AS y FROM gone ORDER BY row
+
+-- name: fill_admin_codes
+UPDATE {staging} AS s SET admin_codes = found.codes
+FROM (SELECT s2.ctid AS place, array_agg(DISTINCT a.code ORDER BY a.code) AS codes
+      FROM {staging} AS s2 JOIN ({admin_units}) AS a ON ST_Intersects(a.geom, s2.geom)
+      GROUP BY s2.ctid) AS found
+WHERE s.ctid = found.place
+
+-- name: match_by_key
+UPDATE {staging} AS s SET fid = c.fid, action = 'matched' FROM {current} AS c
+WHERE c.natural_key = s.natural_key AND s.action IS NULL
+
+-- name: match_by_same_geometry
+-- Features without a key: equal geometry first; among equals those with equal attributes first, then in order of fid.
+WITH staged AS (
+    SELECT row, geom, hashtextextended(ROW({content})::text, 0) AS likeness FROM {staging} WHERE action IS NULL AND natural_key IS NULL
+), open AS (
+    SELECT c.fid, c.geom, hashtextextended(ROW({content})::text, 0) AS likeness FROM {current} AS c
+    WHERE c.natural_key IS NULL AND NOT EXISTS (SELECT FROM {staging} AS t WHERE t.fid = c.fid)
+), alike AS (
+    SELECT s.row, o.fid
+    FROM (SELECT *, row_number() OVER (PARTITION BY geom, likeness ORDER BY row) AS place FROM staged) AS s
+    JOIN (SELECT *, row_number() OVER (PARTITION BY geom, likeness ORDER BY fid) AS place FROM open) AS o
+      ON o.geom = s.geom AND o.likeness = s.likeness AND o.place = s.place
+), same_place AS (
+    SELECT s.row, o.fid
+    FROM (SELECT *, row_number() OVER (PARTITION BY geom ORDER BY row) AS place FROM staged WHERE row NOT IN (SELECT row FROM alike)) AS s
+    JOIN (SELECT *, row_number() OVER (PARTITION BY geom ORDER BY fid) AS place FROM open WHERE fid NOT IN (SELECT fid FROM alike)) AS o
+      ON o.geom = s.geom AND o.place = s.place
+)
+UPDATE {staging} AS s SET fid = m.fid, action = 'matched'
+FROM (SELECT * FROM alike UNION ALL SELECT * FROM same_place) AS m WHERE s.row = m.row
+
+-- name: match_within_tolerance
+WITH open AS (
+    SELECT c.fid, c.geom FROM {current} AS c
+    WHERE c.natural_key IS NULL AND NOT EXISTS (SELECT FROM {staging} AS t WHERE t.fid = c.fid)
+), pairs AS (
+    SELECT s.row, o.fid, ST_Distance(ST_Centroid(s.geom), ST_Centroid(o.geom)) AS distance
+    FROM {staging} AS s JOIN open AS o
+      ON ST_Expand(s.geom, %(tolerance_m)s) && o.geom AND catalog.same_place_v1(s.geom, o.geom, %(tolerance_m)s)
+    WHERE s.action IS NULL AND s.natural_key IS NULL
+), nearest AS (
+    SELECT DISTINCT ON (row) row, fid, distance FROM pairs ORDER BY row, distance, fid
+), one_each AS (
+    SELECT DISTINCT ON (fid) row, fid FROM nearest ORDER BY fid, distance, row
+)
+UPDATE {staging} AS s SET fid = m.fid, action = 'matched' FROM one_each AS m WHERE s.row = m.row
+
+-- name: match_by_attributes
+-- What moved or was redrawn but carries attributes that only one feature has on each side.
+WITH staged AS (
+    SELECT min(row) AS row, likeness FROM (
+        SELECT row, ROW({attributes})::text AS likeness FROM {staging} WHERE action IS NULL AND natural_key IS NULL AND num_nonnulls({attributes}) > 0) AS s
+    GROUP BY likeness HAVING count(*) = 1
+), open AS (
+    SELECT min(fid) AS fid, likeness FROM (
+        SELECT c.fid, ROW({attributes})::text AS likeness FROM {current} AS c
+        WHERE c.natural_key IS NULL AND num_nonnulls({attributes}) > 0) AS c
+    GROUP BY likeness HAVING count(*) = 1
+)
+UPDATE {staging} AS s SET fid = o.fid, action = 'matched'
+FROM staged AS m JOIN open AS o USING (likeness)
+WHERE s.row = m.row AND NOT EXISTS (SELECT FROM {staging} AS t WHERE t.fid = o.fid)
+
+-- name: classify
+-- Unchanged: equal attributes and no vertex moved beyond the tolerance; then the stored row stays (DESIGN 7).
+UPDATE {staging} AS s
+SET action = CASE WHEN ROW({staged_attributes}) IS NOT DISTINCT FROM ROW({current_attributes})
+                   AND catalog.same_place_v1(s.geom, c.geom, %(tolerance_m)s) THEN 'unchanged' ELSE 'update' END
+FROM {current} AS c WHERE c.fid = s.fid AND s.action = 'matched'
+
+-- name: classify_new
+UPDATE {staging} SET action = 'insert' WHERE action IS NULL
+
+-- name: count_actions
+SELECT count(*) FILTER (WHERE action = 'insert'), count(*) FILTER (WHERE action = 'update'), count(*) FILTER (WHERE action = 'unchanged'),
+       count(*) FILTER (WHERE action = 'delete')
+FROM {staging}
+
+-- name: mark_missing
+-- What the file no longer has: inside {inside}, and not a feature whose row was rejected (it is kept, DESIGN 14).
+INSERT INTO {staging} (row, action, dataset, fid, natural_key, geom)
+SELECT NULL, 'delete', c.dataset, c.fid, c.natural_key, c.geom FROM {current} AS c
+WHERE NOT EXISTS (SELECT FROM {staging} AS s WHERE s.fid = c.fid)
+  AND (c.natural_key IS NULL OR NOT c.natural_key = ANY (%(kept)s))
+  AND {inside}
+
+-- name: count_current
+SELECT count(*) FROM {current} AS c WHERE {inside}
+
+-- name: keys_published
+SELECT natural_key FROM {current} WHERE natural_key = ANY (%(keys)s)
+
+-- name: mark_declared_deletes
+UPDATE {staging} AS s SET action = 'delete' WHERE s.fid IS NOT NULL AND s.row = ANY (%(rows)s)
+
+-- name: close_rows
+INSERT INTO {history} (dataset, fid, commit_from, commit_to, {content})
+SELECT c.dataset, c.fid, c.commit_from, %(commit)s, {current_content}
+FROM {current} AS c JOIN {staging} AS s USING (fid) WHERE s.action IN ('update', 'delete')
+
+-- name: delete_rows
+DELETE FROM {current} AS c USING {staging} AS s WHERE s.fid = c.fid AND s.action IN ('update', 'delete')
+
+-- name: insert_rows
+INSERT INTO {current} (dataset, fid, commit_from, {content})
+SELECT {dataset}, coalesce(s.fid, nextval({sequence})), %(commit)s, {staged_content}
+FROM (SELECT * FROM {staging} WHERE action IN ('insert', 'update') ORDER BY row) AS s
+
+-- name: stage_state_as_of
+-- The rows of a past commit that differ from today's, staged so that publishing them is an ordinary publish.
+INSERT INTO {staging} (row, action, dataset, fid, {content})
+SELECT NULL, CASE WHEN EXISTS (SELECT FROM {current} AS c WHERE c.fid = h.fid) THEN 'update' ELSE 'insert' END, h.dataset, h.fid, {history_content}
+FROM {history} AS h WHERE h.commit_from <= %(commit)s AND %(commit)s < h.commit_to
+
+-- name: stage_later_rows
+INSERT INTO {staging} (row, action, dataset, fid, natural_key, geom)
+SELECT NULL, 'delete', c.dataset, c.fid, c.natural_key, c.geom FROM {current} AS c
+WHERE c.commit_from > %(commit)s AND NOT EXISTS (SELECT FROM {staging} AS s WHERE s.fid = c.fid)
+
+-- name: record_revision
+INSERT INTO catalog.revision (dataset, commit, inserted, updated, deleted, count, lineage, extent_deg)
+VALUES (%(dataset)s, %(commit)s, %(inserted)s, %(updated)s, %(deleted)s, %(count)s, %(lineage)s, %(extent_deg)s)
+
+-- name: set_current_commit
+UPDATE catalog.dataset SET current_commit = %(commit)s WHERE id = %(dataset)s
+
+-- name: record_part
+INSERT INTO catalog.submission_part (submission, part, dataset, mode, staging_table, first_load, read_count, staged_count, staged_hash, header)
+VALUES (%(submission)s, %(part)s, %(dataset)s, %(mode)s, %(staging_table)s, %(first_load)s, %(read_count)s, %(staged_count)s, %(staged_hash)s, %(header)s)
+
+-- name: next_commit
+SELECT number, time FROM catalog.next_commit_v1(%(actor)s, %(reason)s, %(name)s, %(kind)s, %(rolled_back_to)s)
+
+-- name: count_and_extent
+SELECT count(*), ST_XMin(ST_Extent(geom)), ST_YMin(ST_Extent(geom)), ST_XMax(ST_Extent(geom)), ST_YMax(ST_Extent(geom)) FROM {table}
+
+-- name: keep_changed
+-- Of published rows that were derived anew only those that differ become part of the commit.
+WITH same AS (
+    SELECT s.fid FROM {staging} AS s JOIN {current} AS c USING (fid)
+    WHERE ROW({staged_attributes}) IS NOT DISTINCT FROM ROW({current_attributes})
+), gone AS (
+    DELETE FROM {staging} AS s USING same WHERE s.fid = same.fid
+)
+UPDATE {staging} SET action = 'update' WHERE fid NOT IN (SELECT fid FROM same)

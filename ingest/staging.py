@@ -1,0 +1,142 @@
+"""Staging: one table per submission part, filled by COPY, counted and hashed so that a publish can prove nothing was lost."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateColumn
+
+from twin.db import Connection, load_queries
+from twin.materialiser import content, content_columns, current_table, history_table
+from twin.model import Dataset, FeatureType
+
+QUERIES = load_queries("ingest")
+COPY_PREFIX = ("row",)
+"""Columns a staged row has before its content; ``action``, ``dataset`` and ``fid`` fill themselves."""
+
+Mode = Literal["replace", "delta", "area", "derive", "rollback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """One dataset's staged rows, and the tables they will be compared with."""
+
+    submission: uuid.UUID
+    part: int
+    dataset: Dataset
+    feature_type: FeatureType
+    first_load: bool
+    """The table becomes the partition itself: it is logged, draws fids as it is filled and is attached whole (DESIGN 5)."""
+
+    @property
+    def name(self) -> str:
+        """Name of the table in schema ``staging``."""
+        return f"s{self.submission.hex[:20]}_{self.part}"
+
+    @property
+    def table(self) -> sql.Identifier:
+        """Qualified name of the staged rows."""
+        return sql.Identifier("staging", self.name)
+
+    @property
+    def current(self) -> sql.Identifier:
+        """Qualified name of the dataset's current rows."""
+        return current_table(self.feature_type.name, self.dataset.id)
+
+    @property
+    def history(self) -> sql.Identifier:
+        """Qualified name of the dataset's closed rows."""
+        return history_table(self.feature_type.name, self.dataset.id)
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """Columns that say what a feature is."""
+        return content_columns(self.feature_type)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Columns two states are compared in, besides the geometry (what was not mapped does not count, DESIGN 7)."""
+        return tuple(c for c in self.content if c not in ("geom", "extra"))
+
+    @property
+    def copied(self) -> tuple[str, ...]:
+        """Columns a reader's batch is copied into, in order."""
+        return (*COPY_PREFIX, *(c for c in self.content if c != "admin_codes"))
+
+    def query(self, name: str, **more: sql.Composable) -> sql.Composed:
+        """Return a query of queries.sql with this staging's identifiers filled in."""
+        places: dict[str, sql.Composable] = {
+            "staging": self.table,
+            "current": self.current,
+            "history": self.history,
+            "content": columns(self.content),
+            "sequence": staging_sequence(self),
+            "dataset": sql.Literal(self.dataset.id),
+        }
+        return QUERIES[name].format(**(places | more))
+
+
+def columns(names: Sequence[str], table: str | None = None) -> sql.Composed:
+    """Return a comma-separated list of column identifiers, of ``table`` when it is given."""
+    return sql.SQL(", ").join(sql.Identifier(table, n) if table else sql.Identifier(n) for n in names)
+
+
+def create(connection: Connection, staging: Staging, srid: int) -> None:
+    """Make the empty staging table; unlogged unless it will become the partition itself."""
+    definitions = sql.SQL(", ").join(
+        sql.SQL(str(CreateColumn(_bound(column)).compile(dialect=postgresql.dialect())))  # type: ignore[arg-type]  # our own metadata
+        for column in content(staging.feature_type, srid)
+    )
+    fid = sql.SQL("nextval({})").format(staging_sequence(staging)) if staging.first_load else sql.SQL("NULL")
+    connection.execute(
+        staging.query("create_staging", unlogged=sql.SQL("" if staging.first_load else "UNLOGGED"), fid=fid, content=definitions)
+    )
+
+
+def staging_sequence(staging: Staging) -> sql.Literal:
+    """Return the sequence's name as the literal ``nextval`` takes."""
+    return sql.Literal(f"city.{staging.feature_type.name}_fid_seq")
+
+
+def count_and_hash(connection: Connection, staging: Staging) -> tuple[int, int]:
+    """Return how many rows are staged and a hash of which; a crash of the database empties unlogged tables."""
+    row = connection.execute(staging.query("staged_count_and_hash")).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def index(connection: Connection, staging: Staging) -> None:
+    """Build what matching (and, on a first load, the partition) needs, before any lock is taken."""
+    connection.execute(sql.SQL("CREATE INDEX ON {} (natural_key)").format(staging.table))
+    connection.execute(sql.SQL("CREATE INDEX ON {} USING gist (geom)").format(staging.table))
+    if staging.first_load:
+        connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (fid)").format(staging.table))
+        # With this the ATTACH needs no scan while it holds its lock.
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ADD CONSTRAINT of_dataset CHECK (dataset = {})").format(
+                staging.table, sql.Literal(staging.dataset.id)
+            )
+        )
+    connection.execute(sql.SQL("ANALYZE {}").format(staging.table))
+
+
+def drop(connection: Connection, staging: Staging) -> None:
+    """Forget the staged rows."""
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(staging.table))
+
+
+def actions(connection: Connection, staging: Staging) -> Mapping[str, int]:
+    """Return how many staged rows will be inserted, updated, left unchanged and deleted."""
+    row = connection.execute(staging.query("count_actions")).fetchone() or (0, 0, 0, 0)
+    return dict(zip(("insert", "update", "unchanged", "delete"), map(int, row), strict=True))
+
+
+def _bound(column: sa.Column[object]) -> sa.Column[object]:
+    """Give the column a table, without which SQLAlchemy does not compile it."""
+    sa.Table("staged", sa.MetaData(), column)
+    return column

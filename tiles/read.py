@@ -1,0 +1,170 @@
+"""The features of a revision from PostGIS as columns: COPY BINARY, decoded without a Python object a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.columns import Bytes, Column, FeatureColumns, NumberColumn, TextColumn, offsets_of
+from tiles.kernel import kernel
+from twin.db import Connection, translated
+from twin.errors import TwinError
+from twin.model import FeatureType, FieldType, Principal
+from twin.query.column_batches import columns_statement
+from twin.query.feature_query import FeatureQuery
+
+BATCH_BYTES = 16 << 20
+"""Rows are decoded in batches of about this size."""
+_HEADER = b"PGCOPY\n\xff\r\n\0"
+_EPOCH_DAY, _EPOCH_TIME = np.datetime64("2000-01-01", "D"), np.datetime64("2000-01-01", "us")
+
+
+class ReadError(TwinError):
+    """The database sent rows of another form than was asked for."""
+
+    code = "tile-read"
+
+
+def read_features(connection: Connection, query: FeatureQuery, principal: Principal, feature_type: FeatureType) -> Iterator[FeatureColumns]:
+    """Yield all features ``query`` means and ``principal`` may see, by fid, with the fields of ``feature_type``, in one snapshot."""
+    statement = columns_statement(query, principal, feature_type.field_names)
+    types = tuple(f.type for f in feature_type.fields)
+    copied = b"COPY (" + statement.text.as_bytes(connection) + b") TO STDOUT (FORMAT BINARY)"
+    pending: list[bytes] = []
+    size, first = 0, True
+    with translated(), connection.cursor() as cursor, cursor.copy(copied, statement.values) as copy:
+        for piece in copy:
+            pending.append(bytes(piece))
+            size += len(piece)
+            if size >= BATCH_BYTES:
+                yield decode_copy(b"".join(pending), feature_type.field_names, types, header=first)
+                pending, size, first = [], 0, False
+    rest = b"".join(pending)
+    if len(rest) > (0 if first else 2):
+        yield decode_copy(rest, feature_type.field_names, types, header=first)
+
+
+def decode_copy(data: bytes, names: tuple[str, ...], types: tuple[FieldType, ...], *, header: bool) -> FeatureColumns:
+    """Return the rows of a piece of a COPY BINARY stream: fid int8, geometry bytea, then ``names`` of ``types``.
+
+    ``header`` says whether the piece begins with the stream's header; pieces end between rows, the trailer may be there or not (PostgreSQL
+    manual, COPY, "Binary Format"). ReadError when a row has another number of columns.
+    """
+    if header and not data.startswith(_HEADER):
+        raise ReadError("a COPY stream does not begin with its signature")
+    start = 19 + int.from_bytes(data[15:19], "big") if header else 0
+    raw = np.frombuffer(data, np.uint8)
+    rows = _count_rows(raw, start, len(names) + 2)
+    if rows < 0:
+        raise ReadError("a COPY row has another number of columns than asked for")
+    starts, lengths = np.empty((len(names) + 2, rows), np.int64), np.empty((len(names) + 2, rows), np.int64)
+    _find_values(raw, start, starts, lengths)
+    fid = _numbers(raw, starts[0], lengths[0], ">i8").values.astype(np.uint32)
+    geometry = _text(raw, starts[1], lengths[1])
+    columns = {name: _column(raw, starts[i + 2], lengths[i + 2], types[i]) for i, name in enumerate(names)}
+    return FeatureColumns(fid, geometry.data, geometry.offsets, columns)
+
+
+def _column(raw: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64], field_type: FieldType) -> Column:
+    match field_type:
+        case "string" | "code":
+            return _text(raw, starts, lengths)
+        case "integer":
+            return _numbers(raw, starts, lengths, ">i8")
+        case "number":
+            return _numbers(raw, starts, lengths, ">f8")
+        case "boolean":
+            column = _numbers(raw, starts, lengths, "u1")
+            return NumberColumn(column.values.astype(np.bool_), column.valid)
+        case "date":
+            return _times(_numbers(raw, starts, lengths, ">i4"), _EPOCH_DAY)
+        case "datetime":
+            return _times(_numbers(raw, starts, lengths, ">i8"), _EPOCH_TIME)
+
+
+def _numbers(raw: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64], dtype: str) -> NumberColumn:
+    width = np.dtype(dtype).itemsize
+    valid = lengths >= 0
+    if not (lengths[valid] == width).all():
+        raise ReadError(f"a value is not {width} bytes wide")
+    out = np.zeros((len(starts), width), np.uint8)
+    _copy_values(raw, starts, lengths, out)
+    values = out.view(dtype).ravel()
+    return NumberColumn(values.astype(values.dtype.newbyteorder("=")), valid)
+
+
+def _times(column: NumberColumn, epoch: np.datetime64) -> NumberColumn:
+    """Return counts since PostgreSQL's epoch as times; ±infinity, which no field means, as NULL."""
+    counts = column.values
+    limits = np.iinfo(counts.dtype)
+    finite = (counts != limits.max) & (counts != limits.min)
+    unit = np.datetime_data(epoch.dtype)[0]
+    return NumberColumn(epoch + np.where(finite, counts, 0).astype(f"m8[{unit}]"), column.valid & finite)
+
+
+def _text(raw: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> TextColumn:
+    offsets = offsets_of(np.maximum(lengths, 0))
+    out = np.empty(int(offsets[-1]), np.uint8)
+    _copy_text(raw, starts, offsets, out)
+    return TextColumn(out, offsets, lengths >= 0)
+
+
+@kernel
+def _int16(raw: Bytes, at: int) -> int:
+    value = (np.int64(raw[at]) << 8) | np.int64(raw[at + 1])
+    return value - 65_536 if value >= 32_768 else value
+
+
+@kernel
+def _int32(raw: Bytes, at: int) -> int:
+    value = (np.int64(raw[at]) << 24) | (np.int64(raw[at + 1]) << 16) | (np.int64(raw[at + 2]) << 8) | np.int64(raw[at + 3])
+    return value - 4_294_967_296 if value >= 2_147_483_648 else value
+
+
+@kernel
+def _count_rows(raw: Bytes, start: int, columns: int) -> int:
+    """Return the number of rows from ``start`` on, -1 when a row is malformed."""
+    at, rows = start, 0
+    while at + 2 <= len(raw):
+        found = _int16(raw, at)
+        if found == -1:
+            break
+        if found != columns:
+            return -1
+        at += 2
+        for _ in range(columns):
+            if at + 4 > len(raw):
+                return -1
+            at += 4 + max(_int32(raw, at), 0)
+        if at > len(raw):
+            return -1
+        rows += 1
+    return rows
+
+
+@kernel
+def _find_values(raw: Bytes, start: int, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
+    at = start
+    for row in range(starts.shape[1]):
+        at += 2
+        for column in range(starts.shape[0]):
+            length = _int32(raw, at)
+            starts[column, row], lengths[column, row] = at + 4, length
+            at += 4 + max(length, 0)
+
+
+@kernel
+def _copy_values(raw: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+    for i in range(len(starts)):
+        if lengths[i] >= 0:
+            for k in range(out.shape[1]):
+                out[i, k] = raw[starts[i] + k]
+
+
+@kernel
+def _copy_text(raw: Bytes, starts: NDArray[np.int64], offsets: NDArray[np.int64], out: Bytes) -> None:
+    for i in range(len(starts)):
+        for k in range(offsets[i + 1] - offsets[i]):
+            out[offsets[i] + k] = raw[starts[i] + k]

@@ -1,0 +1,83 @@
+"""The web application: every door of one city behind one address."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from psycopg_pool import AsyncConnectionPool
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ogc.router import OgcContext, build_router
+from twin.db import connection_string
+from twin.server import problems
+from twin.server.access import principal_of
+from twin.server.city import City
+from twin.server.routes.city import city_router
+from twin.server.routes.health import Metrics, MetricsMiddleware, health_router
+from twin.server.routes.tiles import tiles_router
+
+STATEMENT_TIMEOUT_S = 10.0
+"""No request may keep the database busy longer (a 72 KB star would cost a tile 27 s, DESIGN 4)."""
+DOOR_CONNECTIONS = 8
+VIEWER = Path(__file__).parents[1] / "viewer" / "dist"
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; img-src 'self' data: blob:;"
+    " style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
+)
+_NO_VIEWER = (
+    "<!doctype html><meta charset=utf-8><title>citytwin</title><p>三维界面尚未构建：请运行 <code>make setup</code>。"
+    "<p>The viewer has not been built: run <code>make setup</code>. The data is served at <a href=ogc>ogc</a>."
+)
+
+
+def create_app(city: City) -> FastAPI:
+    """Return the application serving ``city``; the caller keeps the city open while it runs."""
+    conninfo = connection_string(city.database_url, application="twin-door", statement_timeout_s=STATEMENT_TIMEOUT_S)
+    pool = AsyncConnectionPool(conninfo, min_size=1, max_size=DOOR_CONNECTIONS, open=False, timeout=10)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await pool.open()
+        try:
+            yield
+        finally:
+            await pool.close()
+
+    app = FastAPI(title="citytwin", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    metrics = Metrics()
+    app.add_middleware(_SafeHeaders)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    problems.install(app)
+    app.include_router(health_router(city, metrics))
+    app.include_router(city_router(city))
+    app.include_router(tiles_router(city))
+    app.include_router(build_router(OgcContext(catalogue=city.catalogue, pool=pool, principal_of=principal_of)), prefix="/ogc")
+    if (VIEWER / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=VIEWER, html=True), name="viewer")
+    else:
+        app.add_api_route("/", lambda: HTMLResponse(_NO_VIEWER), methods=["GET"])
+    return app
+
+
+class _SafeHeaders:
+    """Adds the headers that keep a browser from doing more than the page needs."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def safe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Referrer-Policy", "same-origin")
+                headers.setdefault("Content-Security-Policy", _CONTENT_SECURITY_POLICY)
+            await send(message)
+
+        await self._app(scope, receive, safe if scope["type"] == "http" else send)

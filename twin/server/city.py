@@ -1,0 +1,183 @@
+"""The composition root: one opened city, with everything that commands, routes and jobs are handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import psycopg
+from psycopg import sql
+
+from ingest.load import LoadRequest, LoadResult, Workplace, load
+from ingest.protocol import PartRequest, ReadRequest
+from ingest.sandbox import read_file
+from twin.catalogue import Catalogue
+from twin.crs import Operation, StorageCrs, add_grid_directories, geocentric, storage_crs
+from twin.db import Pool, migrate, open_pool
+from twin.embedded import EmbeddedCluster
+from twin.embedded.databases import ensure_database
+from twin.errors import ConflictError, NotFoundError
+from twin.heights import Frame, GroundSampler, deployment_frame, open_coverage, vertical_model
+from twin.materialiser import current_table
+from twin.model import Deployment, new_oid_root
+from twin.server.city_file import CityFile
+from twin.server.settings import Settings
+from twin.store import FolderStore
+
+Extent = tuple[float, float, float, float]
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class City:
+    """One deployment, opened: its database, its store, its catalogue and its reference frame."""
+
+    settings: Settings
+    database_url: str
+    pool: Pool
+    catalogue: Catalogue
+    store: FolderStore
+
+    @property
+    def deployment(self) -> Deployment:
+        """The values fixed when the city was made."""
+        return self.catalogue.deployment
+
+    @cached_property
+    def storage(self) -> StorageCrs:
+        """The city's grid."""
+        return storage_crs(self.deployment.storage_srid)
+
+    @cached_property
+    def to_crs84(self) -> Operation:
+        """Storage CRS → lon/lat."""
+        return self.storage.to_crs84(self.deployment.extent_deg)
+
+    @cached_property
+    def frame(self) -> Frame:
+        """Storage CRS with orthometric heights → geocentric."""
+        return deployment_frame(self.deployment, vertical_model(self.deployment.vertical, self.settings.proj_data_dirs))
+
+    def extent_deg(self, extent: Extent) -> Extent:
+        """Return lon/lat bounds of an extent of the storage CRS, its edges followed."""
+        west, south, east, north = extent
+        s, t = np.linspace(west, east, 21), np.linspace(south, north, 21)
+        x = np.concatenate([s, s, np.full(21, west), np.full(21, east)])
+        y = np.concatenate([np.full(21, south), np.full(21, north), t, t])
+        lon, lat = self.to_crs84.transform(x, y)
+        return float(np.nanmin(lon)), float(np.nanmin(lat)), float(np.nanmax(lon)), float(np.nanmax(lat))
+
+    def ground(self, first: Sequence[str] = ()) -> GroundSampler | None:
+        """Return ground heights from the coverages named by hash, then those published; None where there are none."""
+        hashes = [*first, *(h for h in self._published_coverages() if h not in first)]
+        paths = [path for h in hashes if (path := self.store.path(f"coverage/{h}.tif")).is_file()]
+        return GroundSampler.over([open_coverage(p) for p in paths], self.storage, self.deployment.extent_deg) if paths else None
+
+    def _published_coverages(self) -> list[str]:
+        hashes: list[str] = []
+        with self.pool.connection() as connection:
+            for dataset in self.catalogue.datasets():
+                if self.catalogue.feature_type(dataset.feature_type).geometry_type == "coverage":
+                    table = current_table(dataset.feature_type, dataset.id)
+                    query = sql.SQL("SELECT sha256 FROM {} ORDER BY priority DESC NULLS LAST, resolution_m, fid").format(table)
+                    hashes += [str(row[0]) for row in connection.execute(query).fetchall()]
+        return hashes
+
+    def workplace(self, progress: Progress) -> Workplace:
+        """Return what loading needs."""
+        return Workplace(
+            catalogue=self.catalogue,
+            store=self.store,
+            read=read_file,
+            make_request=self._read_request,
+            ground=self.ground,
+            to_degrees=self.extent_deg,
+            progress=progress,
+        )
+
+    def load(self, request: LoadRequest, progress: Progress) -> LoadResult:
+        """Load files as one submission; see :func:`ingest.load.load`."""
+        return load(self.workplace(progress), request)
+
+    def _read_request(
+        self, path: Path, parts: tuple[PartRequest, ...], companions: tuple[Path, ...], crs: str | None, vertical: str | None
+    ) -> ReadRequest:
+        d = self.deployment
+        return ReadRequest(
+            path=path,
+            parts=parts,
+            storage_srid=d.storage_srid,
+            extent_deg=d.extent_deg,
+            crs=crs,
+            vertical=vertical,
+            deployment_vertical=d.vertical,
+            proj_data_dirs=self.settings.proj_data_dirs,
+            companions=companions,
+        )
+
+
+@contextmanager
+def open_city(settings: Settings, *, pool_size: int = 4) -> Iterator[City]:
+    """Open the city of ``settings``: starts the embedded cluster if need be, brings the catalogue to the newest version.
+
+    The last command to leave stops the cluster.
+    """
+    add_grid_directories(settings.proj_data_dirs)
+    with ExitStack() as stack:
+        url = settings.database_url
+        if url is None:
+            cluster = stack.enter_context(EmbeddedCluster(settings.data_dir).use())
+            ensure_database(cluster.dsn("postgres"), "twin")
+            url = cluster.dsn("twin")
+        if not _is_migrated(url):
+            migrate(url)
+        pool = stack.enter_context(open_pool(url, size=pool_size))
+        catalogue = Catalogue(pool, (settings.feature_type_folder,))
+        yield City(settings, url, pool, catalogue, FolderStore(settings.store_folder))
+
+
+def make_city(settings: Settings, city_file: CityFile) -> Deployment:
+    """Make the deployment a city.yaml describes; a second time with the same values changes nothing.
+
+    Raises ConflictError when the data folder already holds a city with other values, CrsError when the storage CRS is no city grid.
+    """
+    add_grid_directories(settings.proj_data_dirs)
+    storage = storage_crs(city_file.storage_srid)
+    vertical_model(city_file.vertical, settings.proj_data_dirs)
+    operation = geocentric(storage, city_file.extent_deg).operation
+    wanted = Deployment(
+        name=city_file.name,
+        storage_srid=city_file.storage_srid,
+        vertical=city_file.vertical,
+        extent_deg=city_file.extent_deg,
+        admin_prefix=city_file.admin_prefix,
+        oid_root=new_oid_root(),
+        geocentric_pipeline=operation.pipeline,
+        geocentric_accuracy_m=operation.accuracy_m,
+        geocentric_operation=operation.name,
+    )
+    with open_city(settings) as city:
+        try:
+            present = city.deployment
+        except NotFoundError:
+            city.catalogue.make_deployment(wanted)
+            return wanted
+        same = (present.name, present.storage_srid, present.vertical, present.extent_deg, present.admin_prefix)
+        if same != (wanted.name, wanted.storage_srid, wanted.vertical, wanted.extent_deg, wanted.admin_prefix):
+            raise ConflictError(
+                f"{settings.data_dir} already holds the city {present.name} (EPSG:{present.storage_srid}, {present.vertical}); choose another --data-dir",
+                zh=f"{settings.data_dir} 已是城市“{present.name}”（EPSG:{present.storage_srid}，{present.vertical}），请另选 --data-dir",
+            )
+        return present
+
+
+def _is_migrated(database_url: str) -> bool:
+    newest = max(p.name.split("_")[0] for p in (Path(__file__).parents[1] / "migrations" / "versions").glob("[0-9]*.py"))
+    with psycopg.connect(database_url) as connection:
+        if connection.execute("SELECT to_regclass('catalog.migration')").fetchone() == (None,):
+            return False
+        return connection.execute("SELECT version_num FROM catalog.migration").fetchone() == (newest,)

@@ -1,0 +1,140 @@
+"""The command ``twin``: what can be said to it. What it does is in commands.py."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from twin.errors import TwinError
+from twin.server.settings import Settings, read_settings
+from twin.server.terminal import Terminal
+
+WRONG_USE = 2
+OUR_FAILURE = 3
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; exit code 0 done, 1 file rejected, 2 wrong use, 3 our failure."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    terminal = Terminal(json_output=getattr(options, "json", False), environment=os.environ)
+    try:
+        settings = read_settings(os.environ, data_dir=options.data_dir, port=options.port)
+        # Heavy imports wait until a command is known: --help answers at once.
+        from twin.server import commands
+
+        run = getattr(commands, options.command)
+        return int(run(settings, options, terminal) or 0)
+    except TwinError as error:
+        terminal.fail(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        terminal.say("已中断", "interrupted")
+        return INTERRUPTED
+    except OSError as error:
+        terminal.fail(_from_os(error))
+        return OUR_FAILURE
+    except Exception as error:  # the last line of defence: one line for people, the traceback only when asked for
+        if os.environ.get("TWIN_DEBUG"):
+            raise
+        terminal.fail(TwinError(f"unexpected: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''} (TWIN_DEBUG=1 shows more)"))
+        return OUR_FAILURE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command and its options."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--data-dir", type=Path, metavar="D", help="数据目录 · data folder (default: /var/lib/citytwin as root, else .twin)")
+    common.add_argument("--port", type=int, metavar="N", help="端口 · port of the server (default 8000)")
+    common.add_argument("--json", action="store_true", help="最后一行输出 JSON · last line is JSON")
+    parser = argparse.ArgumentParser(prog="twin", description="citytwin: 新一代城市空间地理信息基础平台 · the spatial base platform of a city")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function: str, help_text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, parents=[common], help=help_text, description=help_text)
+        made.set_defaults(command=function)
+        return made
+
+    init = command("init", "init", "建立一个城市 · make the deployment of a city")
+    init.add_argument("--city", type=Path, required=True, metavar="city.yaml")
+
+    demo = command("demo", "demo", "生成、导入并打开示例城市 · make, load and serve a city to look at")
+    demo.add_argument("--check", action="store_true", help="核验后退出 · check every door, then end")
+    demo.add_argument("--city", default="sample", metavar="NAME", help="sample, rotterdam, …")
+    demo.add_argument("--no-browser", action="store_true", help=argparse.SUPPRESS)
+
+    serve = command("serve", "serve", "启动服务 · serve the city")
+    serve.add_argument("--host", metavar="ADDRESS", help="监听地址 · address to listen on (default 127.0.0.1)")
+
+    load = command("load", "load", "导入并发布文件 · load and publish files")
+    load.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    _add_reading_options(load)
+    load.add_argument("--mode", choices=("replace", "delta", "area"), default="replace")
+    load.add_argument("--area", type=Path, metavar="FILE", help="范围面 · polygon inside which --mode area replaces")
+    load.add_argument("--allow-deletes", action="store_true", help="允许删除超过 20 %% 的要素 · allow more than 20 %% deletes")
+    load.add_argument("--max-rejected", type=float, default=0.5, metavar="SHARE", help="拒收比例上限 · reject the file above this share (0.5)")
+    load.add_argument("--reason", default="", metavar="TEXT")
+    load.add_argument("--name", metavar="TEXT", help="提交名称 · name of the commit, e.g. 2026Q3普查成果")
+    load.add_argument("--title", metavar="TEXT", help="数据集标题 · title of a new dataset")
+
+    check = command("check", "check", "只检查不发布 · check a file and publish nothing")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    _add_reading_options(check)
+    check.add_argument("--report", type=Path, metavar="DIR", help="报告目录 · folder for the report")
+
+    sample = command("sample-city", "sample_city", "生成示例城市的源文件 · write the sample city's source files")
+    sample.add_argument("folder", type=Path, metavar="DIR")
+    sample.add_argument("--scale", type=int, default=3000, metavar="N", help="建筑数 · number of buildings")
+    sample.add_argument("--seed", type=int, default=4549, metavar="N")
+
+    tiles = commands.add_parser("tiles", help="三维瓦片 · 3D Tiles")
+    tile_commands = tiles.add_subparsers(required=True, metavar="COMMAND")
+    build = tile_commands.add_parser("build", parents=[common], help="构建一个数据集的瓦片 · build a dataset's tiles")
+    build.add_argument("dataset", metavar="ID")
+    build.set_defaults(command="tiles_build")
+
+    command("commits", "commits", "列出提交 · list the commits")
+    rollback = command("rollback", "rollback", "恢复到某次提交时的状态 · publish the state of a past commit again")
+    rollback.add_argument("commit", type=int, metavar="COMMIT")
+    rollback.add_argument("--reason", default="", metavar="TEXT")
+
+    export = command("export", "export", "导出数据集 · write a dataset as GeoJSON lines")
+    export.add_argument("dataset", metavar="DATASET")
+    export.add_argument("--as-of", metavar="COMMIT|TIME")
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.geojsonl")
+
+    command("worker", "worker", "构建后台 · build what is missing, in the background")
+    command("warm", "warm", "预编译 · compile the kernels")
+    return parser
+
+
+def _add_reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--type", metavar="T", help="要素类型 · FeatureType")
+    parser.add_argument("--dataset", metavar="ID", help="数据集 · dataset (collection id)")
+    parser.add_argument("--part", action="append", default=[], metavar="SHEET=TYPE:DATASET", help="一个图层或工作表 · one layer or sheet")
+    parser.add_argument("--layer", metavar="NAME", help="图层 · layer to read when the file has several")
+    parser.add_argument("--crs", metavar="EPSG:n|FILE|X-GCJ02|X-BD09", help="坐标系声明 · declared CRS")
+    parser.add_argument("--vertical", metavar="V", help="高程基准声明 · heights of the source (ellipsoidal)")
+
+
+def _from_os(error: OSError) -> TwinError:
+    import errno
+
+    from twin.errors import BadRequestError, StorageFullError
+
+    name = Path(error.filename).name if isinstance(error.filename, str) else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFullError("the disk is full; nothing was changed", zh="磁盘已满，未作任何改动")
+    if error.errno in (errno.ENOENT, errno.EACCES, errno.EISDIR):
+        return BadRequestError(f"{name}: {error.strerror}", zh=f"{name}：无法读取或写入")
+    return TwinError(f"{name}: {error.strerror or error}")
+
+
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The scene, the record of commits, and the findings of submissions: our own JSON for the viewer and for scripts."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from twin.errors import NotFoundError
+from twin.server.access import principal_of
+from twin.server.city import City
+from twin.server.scene import scene_document
+
+
+def city_router(city: City) -> APIRouter:
+    """Return /scene.json and /api/…."""
+    router = APIRouter(tags=["City"])
+    door = _CityDoor(city)
+    router.add_api_route("/scene.json", door.scene, methods=["GET"])
+    router.add_api_route("/api/commits", door.commits, methods=["GET"])
+    router.add_api_route("/api/datasets/{dataset}/revisions", door.revisions, methods=["GET"])
+    router.add_api_route("/api/submissions/{submission}/findings", door.findings, methods=["GET"])
+    return router
+
+
+class _CityDoor:
+    def __init__(self, city: City) -> None:
+        self._city = city
+
+    def scene(self, request: Request) -> Response:
+        """What the viewer loads; short-lived, revalidated by ETag."""
+        return _json(request, scene_document(self._city.catalogue, principal_of(request)))
+
+    def commits(self, request: Request) -> Response:
+        """All commits, oldest first."""
+        found = self._city.catalogue.commits()
+        return _json(
+            request,
+            [
+                {"number": c.number, "time": c.time.isoformat(), "actor": c.actor, "reason": c.reason, "name": c.name, "kind": c.kind}
+                for c in found
+            ],
+        )
+
+    def revisions(self, request: Request, dataset: str) -> Response:
+        """All revisions of a dataset with their diff counts and lineage."""
+        if self._city.catalogue.dataset(dataset).sharing not in principal_of(request).classes:
+            raise NotFoundError(f"there is no dataset {dataset!r}", zh=f"没有数据集 {dataset!r}")
+        return _json(
+            request,
+            [
+                {
+                    "commit": r.commit,
+                    "inserted": r.inserted,
+                    "updated": r.updated,
+                    "deleted": r.deleted,
+                    "count": r.count,
+                    "lineage": r.lineage,
+                }
+                for r in self._city.catalogue.revisions(dataset)
+            ],
+        )
+
+    def findings(self, request: Request, submission: uuid.UUID) -> Response:
+        """Findings of a submission, row by row."""
+        return _json(request, self._city.catalogue.findings(submission))
+
+
+def _json(request: Request, document: object) -> Response:
+    content = orjson.dumps(document)
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type="application/json", headers=headers)

@@ -1,0 +1,107 @@
+"""3D Tiles and terrain: stored objects, passed on as they are. Contents are named by their hash and never change."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+
+from tiles.tileset import current_tileset
+from twin.catalogue import asset_kind
+from twin.errors import NotFoundError, UnavailableError
+from twin.model import Dataset, Revision
+from twin.server.access import principal_of
+from twin.server.city import City
+from twin.server.scene import VARIANT
+
+_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_ASK_AGAIN = {"Cache-Control": "no-cache"}
+_OBJECT = re.compile(r"[0-9a-f]{8,64}\.(glb|json|subtree)")
+_MEDIA = {".glb": "model/gltf-binary", ".json": "application/json", ".terrain": "application/vnd.quantized-mesh"}
+
+
+def tiles_router(city: City) -> APIRouter:
+    """Return the routes below /tiles."""
+    router = APIRouter(prefix="/tiles", tags=["3D Tiles"])
+    door = _TilesDoor(city)
+    router.add_api_route("/{dataset}/tileset.json", door.current, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{revision:int}/tileset.json", door.revision, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{revision:int}/layer.json", door.terrain_layer, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{revision:int}/{z:int}/{x:int}/{y:int}.terrain", door.terrain_tile, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{variant}/{kind}/{name}", door.content, methods=["GET", "HEAD"])
+    return router
+
+
+class _TilesDoor:
+    def __init__(self, city: City) -> None:
+        self._city = city
+
+    async def current(self, request: Request, dataset: str) -> Response:
+        """The newest revision of a dataset: a tiny tileset whose root content is that revision's tileset."""
+        key = await asyncio.to_thread(self._current_key, request, dataset)
+        pointer = current_tileset(await asyncio.to_thread(self._city.store.get, key[1]), key[0])
+        return Response(pointer, media_type="application/json", headers=_ASK_AGAIN)
+
+    async def revision(self, request: Request, dataset: str, revision: int) -> Response:
+        """One revision's tileset; it never changes."""
+        held = await asyncio.to_thread(self._held, request, dataset, revision)
+        return await self._file(f"tiles/{dataset}/{VARIANT}/r/{held}/tileset.json", _FOREVER)
+
+    async def terrain_layer(self, request: Request, dataset: str, revision: int) -> Response:
+        """layer.json of a terrain."""
+        held = await asyncio.to_thread(self._held, request, dataset, revision)
+        return await self._file(f"terrain/{dataset}/{held}/layer.json", _FOREVER)
+
+    async def terrain_tile(self, request: Request, dataset: str, revision: int, z: int, x: int, y: int) -> Response:
+        """One quantized-mesh tile."""
+        await asyncio.to_thread(self._visible, request, dataset)
+        return await self._file(f"terrain/{dataset}/{revision}/{z}/{x}/{y}.terrain", _FOREVER)
+
+    async def content(self, request: Request, dataset: str, variant: str, kind: str, name: str) -> Response:
+        """A content or an external tileset, by hash."""
+        await asyncio.to_thread(self._visible, request, dataset)
+        if variant != VARIANT or kind not in ("c", "t") or not _OBJECT.fullmatch(name):
+            raise NotFoundError("there is no such tile", zh="没有此瓦片")
+        return await self._file(f"tiles/{dataset}/{variant}/{kind}/{name}", _FOREVER)
+
+    def _visible(self, request: Request, slug: str) -> Dataset:
+        dataset = self._city.catalogue.dataset(slug)
+        if dataset.sharing not in principal_of(request).classes:
+            raise NotFoundError(f"there is no dataset {slug!r}", zh=f"没有数据集 {slug!r}")
+        return dataset
+
+    def _held(self, request: Request, slug: str, commit: int) -> int:
+        """Return the commit of the revision that held at ``commit``; it must be built."""
+        dataset = self._visible(request, slug)
+        revision = self._city.catalogue.revision_as_of(slug, commit)
+        if revision is None:
+            raise NotFoundError(f"{slug} has no revision at {commit}", zh=f"{slug} 在 {commit} 没有版本")
+        self._require_built(dataset, revision)
+        return revision.commit
+
+    def _current_key(self, request: Request, slug: str) -> tuple[int, str]:
+        dataset = self._visible(request, slug)
+        revision = self._city.catalogue.current_revision(slug)
+        if revision is None:
+            raise NotFoundError(f"{slug} has no revision yet", zh=f"{slug} 还没有版本")
+        self._require_built(dataset, revision)
+        return revision.commit, f"tiles/{slug}/{VARIANT}/r/{revision.commit}/tileset.json"
+
+    def _require_built(self, dataset: Dataset, revision: Revision) -> None:
+        kind = asset_kind(self._city.catalogue.feature_type(dataset.feature_type))
+        if kind is None:
+            raise NotFoundError(f"{dataset.slug} has no 3D form", zh=f"{dataset.slug} 没有三维形态")
+        asset = self._city.catalogue.asset(dataset.id, revision.commit, kind, VARIANT)
+        if asset is None or asset.state != "ready":
+            raise UnavailableError(
+                f"revision {revision.commit} of {dataset.slug} is still being built", zh=f"{dataset.slug} 的版本 {revision.commit} 正在构建"
+            ).with_code("not-built")
+
+    async def _file(self, key: str, headers: dict[str, str]) -> Response:
+        path = self._city.store.path(key)
+        if not await asyncio.to_thread(path.is_file):
+            raise NotFoundError("there is no such tile", zh="没有此瓦片")
+        return FileResponse(path, media_type=_MEDIA.get(Path(key).suffix, "application/octet-stream"), headers=headers)

@@ -1,0 +1,93 @@
+"""The scene document: all that the viewer must know, in one answer (docs/architecture.md, /scene.json)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from styles.derive import scene_style
+from twin.catalogue import Catalogue, asset_kind
+from twin.errors import Text
+from twin.model import Dataset, FeatureType, Field, Principal, Revision, oid_prefix
+
+VARIANT = "open"
+Json = dict[str, object]
+
+
+def scene_document(catalogue: Catalogue, principal: Principal) -> Json:
+    """Return the scene of what ``principal`` may see; URLs are relative to the page."""
+    deployment = catalogue.deployment
+    visible = [d for d in catalogue.datasets() if d.sharing in principal.classes]
+    states = {(a.dataset, a.revision): a.state for a in catalogue.assets()}
+    layers: list[Json] = []
+    terrain: Json | None = None
+    extents: list[tuple[float, float, float, float]] = []
+    for dataset in visible:
+        revision = catalogue.current_revision(dataset.slug)
+        if revision is None:
+            continue
+        feature_type = catalogue.feature_type(dataset.feature_type)
+        state = states.get((dataset.id, revision.commit), "missing")
+        if revision.extent_deg is not None and feature_type.recipe in ("extrude", "tube", "well", "terrain"):
+            extents.append(revision.extent_deg)
+        if asset_kind(feature_type) == "terrain" and state == "ready":
+            terrain = {"dataset": dataset.slug, "revision": revision.commit, "url": f"tiles/{dataset.slug}/{revision.commit}/"}
+        layers.append(_layer(dataset, feature_type, revision, state, deployment.oid_root))
+    layers.sort(key=lambda layer: (_order(layer), str(layer["dataset"])))
+    extents = extents or [r.extent_deg for d in visible if (r := catalogue.current_revision(d.slug)) and r.extent_deg]
+    return {
+        "city": {
+            "name": deployment.name,
+            "storage_crs": f"EPSG:{deployment.storage_srid}",
+            "vertical": deployment.vertical,
+            "extent": list(deployment.extent_deg or _union(extents) or ()) or None,
+        },
+        "commit": catalogue.last_commit(),
+        "terrain": terrain,
+        "layers": layers,
+    }
+
+
+def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, state: str, oid_root: str) -> Json:
+    kind = asset_kind(feature_type)
+    collection = f"ogc/collections/{dataset.slug}"
+    is_coverage = feature_type.geometry_type == "coverage"
+    return {
+        "dataset": dataset.slug,
+        "feature_type": feature_type.name,
+        "title": _text(dataset.title),
+        "revision": revision.commit,
+        "count": revision.count,
+        "geometry_type": feature_type.geometry_type,
+        "recipe": feature_type.recipe,
+        "underground": feature_type.style.underground,
+        "oid_prefix": oid_prefix(oid_root, dataset.class_number),
+        "extent": list(revision.extent_deg) if revision.extent_deg else None,
+        "tileset": {"url": f"tiles/{dataset.slug}/{revision.commit}/tileset.json", "state": state} if kind == "tileset" else None,
+        "items": f"{collection}/items",
+        "mvt": None if is_coverage else f"{collection}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}",
+        "fields": [_field(f) for f in feature_type.fields],
+        "style": scene_style(feature_type),
+        "draw_order": feature_type.style.draw_order,
+        "visible": feature_type.style.visible,
+    }
+
+
+def _field(field: Field) -> Json:
+    codes = {c.code: {**_text(c.title), "color": c.color} for c in field.codelist.codes} if field.codelist else None
+    return {"name": field.name, "title": _text(field.title), "type": field.type, "unit": field.unit, "codes": codes}
+
+
+def _text(text: Text) -> Json:
+    return {"zh": text.zh, "en": text.en}
+
+
+def _order(layer: Mapping[str, object]) -> int:
+    order = layer["draw_order"]
+    return order if isinstance(order, int) else 0
+
+
+def _union(extents: list[tuple[float, float, float, float]]) -> tuple[float, float, float, float] | None:
+    if not extents:
+        return None
+    west, south, east, north = zip(*extents, strict=True)
+    return min(west), min(south), max(east), max(north)

@@ -1,0 +1,72 @@
+"""Settings: where the data is, which database, which port. The only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from twin.errors import BadRequestError
+
+DEFAULT_PORT = 8000
+_PROJ_DATA = (Path("/usr/share/proj"),)
+"""Where Debian's proj-data keeps the geoid grids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one command runs with."""
+
+    data_dir: Path
+    database_url: str | None
+    """A real server instead of the embedded cluster (TWIN_DATABASE_URL)."""
+    host: str
+    port: int
+    proj_data_dirs: tuple[Path, ...]
+    actor: str
+
+    @property
+    def city_file(self) -> Path:
+        """The deployment's city.yaml."""
+        return self.data_dir / "city.yaml"
+
+    @property
+    def store_folder(self) -> Path:
+        """Folder of the object store."""
+        return self.data_dir / "store"
+
+    @property
+    def feature_type_folder(self) -> Path:
+        """Folder of the deployment's own FeatureTypes."""
+        return self.data_dir / "featuretypes"
+
+
+def read_settings(
+    environment: Mapping[str, str], *, data_dir: Path | None = None, port: int | None = None, host: str | None = None
+) -> Settings:
+    """Return the settings of this run: arguments first, then TWIN_… variables, then defaults; BadRequestError on nonsense."""
+    folder = data_dir or (Path(environment["TWIN_DATA_DIR"]) if environment.get("TWIN_DATA_DIR") else default_data_dir())
+    return Settings(
+        data_dir=folder.expanduser().absolute(),
+        database_url=environment.get("TWIN_DATABASE_URL") or None,
+        host=host or environment.get("TWIN_HOST") or "127.0.0.1",
+        port=_port(port if port is not None else environment.get("TWIN_PORT", DEFAULT_PORT)),
+        proj_data_dirs=tuple(Path(p) for p in environment.get("TWIN_PROJ_DATA", "").split(":") if p) or _PROJ_DATA,
+        actor=environment.get("TWIN_ACTOR") or environment.get("SUDO_USER") or environment.get("USER") or "operator",
+    )
+
+
+def default_data_dir() -> Path:
+    """Return /var/lib/citytwin for root (whose home the database's account cannot enter), else .twin here."""
+    return Path("/var/lib/citytwin") if os.geteuid() == 0 else Path(".twin")
+
+
+def _port(value: int | str) -> int:
+    try:
+        port = int(value)
+    except ValueError:
+        port = 0
+    if not 1 <= port <= 65535:
+        raise BadRequestError(f"not a port: {value}", zh=f"端口无效：{value}")
+    return port

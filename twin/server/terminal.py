@@ -1,0 +1,67 @@
+"""What a command says on the terminal: progress and messages on stderr, results on stdout, JSON as the last line when asked for."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+
+import orjson
+
+from twin.errors import Text, TwinError
+
+_REDRAW_S = 0.1
+
+
+class Terminal:
+    """One command's voice, in the language of the user's environment."""
+
+    def __init__(self, *, json_output: bool, environment: Mapping[str, str]) -> None:
+        self.json_output = json_output
+        locale = environment.get("TWIN_LANG") or environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
+        self.language = "zh" if locale.startswith("zh") else "en"
+        self._interactive = sys.stderr.isatty()
+        self._last_drawn = 0.0
+        self._line_open = False
+
+    def say(self, zh: str, en: str) -> None:
+        """Say one line to the user."""
+        self._close_line()
+        print(Text(zh, en).in_language(self.language), file=sys.stderr, flush=True)
+
+    def print(self, line: str) -> None:
+        """Give one line of result."""
+        self._close_line()
+        print(line, flush=True)
+
+    def result(self, document: Mapping[str, object]) -> None:
+        """Give the machine-readable result, when it was asked for."""
+        self._close_line()
+        if self.json_output:
+            print(orjson.dumps(document, default=str).decode(), flush=True)
+
+    def fail(self, error: TwinError) -> None:
+        """Say why the command ends, in one line."""
+        self._close_line()
+        text = " ".join(error.text.in_language(self.language).split())
+        print(f"twin: {text} [{error.code}]", file=sys.stderr, flush=True)
+        if self.json_output:
+            self.result({"error": {"code": error.code, "zh": error.text.zh, "en": error.text.en}})
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        """Show how far something is; on a terminal the line is drawn over, elsewhere said rarely."""
+        now = time.monotonic()
+        if now - self._last_drawn < (_REDRAW_S if self._interactive else 5.0):
+            return
+        self._last_drawn = now
+        share = f"{done:,} / {total:,}" if total else f"{done:,}"
+        if self._interactive:
+            print(f"\r\033[K  {what}  {share}", end="", file=sys.stderr, flush=True)
+            self._line_open = True
+        else:
+            print(f"  {what}  {share}", file=sys.stderr, flush=True)
+
+    def _close_line(self) -> None:
+        if self._line_open:
+            print("\r\033[K", end="", file=sys.stderr)
+            self._line_open = False

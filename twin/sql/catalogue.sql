@@ -1,0 +1,78 @@
+-- name: version
+SELECT value FROM catalog.version
+
+-- name: deployment
+SELECT * FROM catalog.deployment
+
+-- name: datasets
+SELECT d.*, t.class_number FROM catalog.dataset AS d JOIN catalog.feature_type AS t ON t.name = d.feature_type
+
+-- name: current_revisions
+SELECT r.* FROM catalog.revision AS r JOIN catalog.dataset AS d ON d.id = r.dataset AND d.current_commit = r.commit
+
+-- name: last_commit
+SELECT coalesce(max(number), 0) AS number FROM catalog.commit
+
+-- name: revisions
+SELECT * FROM catalog.revision WHERE dataset = %(dataset)s ORDER BY commit
+
+-- name: commits
+SELECT * FROM catalog.commit ORDER BY number
+
+-- name: commit_at_time
+SELECT coalesce(max(number), 0) AS number FROM catalog.commit WHERE time <= %(time)s
+
+-- name: revision_as_of
+SELECT * FROM catalog.revision WHERE dataset = %(dataset)s AND commit <= %(commit)s ORDER BY commit DESC LIMIT 1
+
+-- name: make_deployment
+INSERT INTO catalog.deployment (name, storage_srid, vertical, extent_deg, admin_prefix, oid_root,
+    geocentric_pipeline, geocentric_accuracy_m, geocentric_operation)
+VALUES (%(name)s, %(storage_srid)s, %(vertical)s, %(extent_deg)s, %(admin_prefix)s, %(oid_root)s,
+    %(geocentric_pipeline)s, %(geocentric_accuracy_m)s, %(geocentric_operation)s)
+ON CONFLICT DO NOTHING
+
+-- name: make_dataset
+INSERT INTO catalog.dataset (slug, feature_type, title_zh, title_en, owner_department, steward, licence, sharing, tolerance_m, source_platform)
+VALUES (%(slug)s, %(feature_type)s, %(title_zh)s, %(title_en)s, %(owner_department)s, %(steward)s, %(licence)s, %(sharing)s, %(tolerance_m)s,
+    %(source_platform)s)
+ON CONFLICT (slug) DO NOTHING
+
+-- name: receive_submission
+INSERT INTO catalog.submission (id, state, actor, files, options) VALUES (%(id)s, 'received', %(actor)s, %(files)s, %(options)s)
+
+-- name: advance_submission
+UPDATE catalog.submission SET state = %(to)s, commit = coalesce(%(commit)s, commit) WHERE id = %(id)s AND state = ANY (%(allowed)s)
+
+-- name: copy_findings
+COPY catalog.finding (submission, part, rule, severity, layer, row, key, message_zh, message_en, x, y) FROM STDIN
+
+-- name: assets_of_current_revisions
+SELECT a.* FROM catalog.asset AS a JOIN catalog.dataset AS d ON d.id = a.dataset AND d.current_commit = a.revision
+
+-- name: asset
+SELECT * FROM catalog.asset
+WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s
+
+-- name: claim_asset
+INSERT INTO catalog.asset AS a (dataset, revision, kind, variant, state, fencing, attempt, lease_until)
+VALUES (%(dataset)s, %(revision)s, %(kind)s, %(variant)s, 'building', 1, 1, now() + make_interval(secs => %(lease_s)s))
+ON CONFLICT (dataset, revision, kind, variant) DO UPDATE
+SET state = 'building', fencing = a.fencing + 1, attempt = a.attempt + 1, changed_at = now(),
+    lease_until = now() + make_interval(secs => %(lease_s)s)
+WHERE a.state = 'missing' OR (a.state = 'failed' AND a.attempt < 3) OR (a.state = 'building' AND a.lease_until < now())
+RETURNING fencing
+
+-- name: extend_lease
+UPDATE catalog.asset SET lease_until = now() + make_interval(secs => %(lease_s)s)
+WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s AND fencing = %(fencing)s AND state = 'building'
+RETURNING true
+
+-- name: finish_asset
+UPDATE catalog.asset SET state = %(state)s, detail = %(detail)s, lease_until = NULL, changed_at = now()
+WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s AND fencing = %(fencing)s AND state = 'building'
+RETURNING true
+
+-- name: findings
+SELECT f.part, f.rule, f.severity, f.layer, f.row, f.key, f.message_zh, f.message_en, f.x, f.y
+FROM catalog.finding AS f WHERE f.submission = %(submission)s ORDER BY f.part, f.row, f.number

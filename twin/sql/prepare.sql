@@ -1,0 +1,31 @@
+CREATE SCHEMA IF NOT EXISTS postgis;
+CREATE EXTENSION IF NOT EXISTS postgis SCHEMA postgis;
+CREATE SCHEMA IF NOT EXISTS catalog;
+CREATE SCHEMA IF NOT EXISTS city;
+CREATE SCHEMA IF NOT EXISTS history;
+CREATE SCHEMA IF NOT EXISTS staging;
+CREATE SCHEMA IF NOT EXISTS jobs;
+
+DO $$
+DECLARE
+    sharing text;
+BEGIN
+    -- Roles belong to the whole cluster: another deployment on the same server may have made them already.
+    FOREACH sharing IN ARRAY ARRAY['open', 'shared', 'restricted'] LOOP
+        BEGIN
+            EXECUTE format('CREATE ROLE twin_read_%s NOLOGIN', sharing);
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+    END LOOP;
+    GRANT twin_read_open TO twin_read_shared;
+    GRANT twin_read_shared TO twin_read_restricted;
+    GRANT USAGE ON SCHEMA postgis, catalog, city, history TO twin_read_open;
+END
+$$;
+
+-- Longitude and latitude (WGS 84) with height above the EGM96 geoid: a transformation from it to EPSG:4979 adds N at every vertex,
+-- by the grid of Debian's proj-data. The query core checks that the grid was found (PROJ passes a height through when it was not).
+INSERT INTO postgis.spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text)
+VALUES (998001, 'citytwin', 998001, '', '+proj=longlat +datum=WGS84 +geoidgrids=egm96_15.gtx +vunits=m +no_defs +type=crs')
+ON CONFLICT (srid) DO UPDATE SET proj4text = excluded.proj4text;

@@ -1,0 +1,111 @@
+"""The object store: bytes under keys, written whole or not at all. One machine uses a folder; other stores keep this interface."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from twin.errors import BadRequestError, NotFoundError, StorageFullError
+
+
+class Store(Protocol):
+    """Bytes under keys like ``tiles/buildings/open/c/1f3a.glb``; a key is seen only when its bytes are complete."""
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store ``content`` under ``key`` atomically, replacing what was there."""
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes under ``key``; NotFoundError when there are none."""
+
+    def exists(self, key: str) -> bool:
+        """Tell whether ``key`` holds something."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that start with the folder ``prefix``, in no particular order."""
+
+    def delete(self, key: str) -> None:
+        """Forget ``key``; nothing happens when it is not there."""
+
+
+class FolderStore:
+    """A store in a folder of this machine; a write is a rename, so a reader never sees half an object."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: str) -> Path:
+        """Return where ``key`` lies (for readers that need a file); refuses keys that leave the folder."""
+        parts = key.split("/")
+        if not key or any(part in ("", ".", "..") or "\x00" in part or "\\" in part for part in parts):
+            raise BadRequestError(f"not a store key: {key!r}")
+        return self.folder.joinpath(*parts)
+
+    def put(self, key: str, content: bytes) -> None:
+        path = self.path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".put-")
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
+                os.chmod(temporary, 0o644)
+                os.replace(temporary, path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise _full_or_same(error) from error
+
+    def put_file(self, key: str, source: Path) -> None:
+        """Store a copy of the file ``source`` under ``key`` atomically and durably."""
+        path = self.path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".put-")
+            try:
+                with os.fdopen(descriptor, "wb") as target, source.open("rb") as origin:
+                    shutil.copyfileobj(origin, target, 1 << 20)
+                    target.flush()
+                    os.fsync(target.fileno())
+                os.chmod(temporary, 0o644)
+                os.replace(temporary, path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise _full_or_same(error) from error
+
+    def get(self, key: str) -> bytes:
+        try:
+            return self.path(key).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise NotFoundError("no such object") from error
+
+    def exists(self, key: str) -> bool:
+        return self.path(key).is_file()
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        for folder, _, names in os.walk(self.path(prefix)):
+            relative = Path(folder).relative_to(self.folder).as_posix()
+            yield from (f"{relative}/{name}" for name in names if not name.startswith(".put-"))
+
+    def delete(self, key: str) -> None:
+        self.path(key).unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _full_or_same(error: OSError) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFullError("the disk is full; nothing was changed", zh="磁盘已满，未作任何改动")
+    return error
