@@ -31,26 +31,11 @@ class FeatureTypeError(TwinError):
         )
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML without what a reader of the file would not see: keys given twice, references, endless nesting."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Compose one node; aliases are refused, since they let a small file become a huge value."""
-        if self.check_event(yaml.AliasEvent):
-            raise _refused("references (*name) are not used here", self)
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise _refused(f"nested deeper than {MAX_DEPTH}", self)
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
+class _StrictLoader(yaml.CSafeLoader):
+    """Safe YAML whose mappings have texts as keys, each given once: of two equal keys a reader of the file would miss one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
-        """Construct one mapping whose keys are texts, each given once."""
+        """Construct one mapping; MarkedYAMLError at a key that is no text or was there before."""
         seen: set[str] = set()
         for key, _ in node.value:
             name = self.construct_object(key, deep=True)
@@ -62,8 +47,22 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def _refused(problem: str, loader: yaml.SafeLoader) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=loader.get_mark())
+def _check_events(source: str, text: str) -> None:
+    """Refuse references, which let a small file become a huge value, and nesting that would exhaust the stack, before any value is made."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise FeatureTypeError(source, _line(event), "references (*name) are not used here")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise FeatureTypeError(source, _line(event), f"nested deeper than {MAX_DEPTH}")
+
+
+def _line(event: yaml.Event) -> str:
+    return f"line {event.start_mark.line + 1}" if event.start_mark else ""
 
 
 def read_document(path: Path) -> object:
@@ -84,11 +83,9 @@ def read_document(path: Path) -> object:
 
 def _parse(source: str, content: bytes) -> object:
     try:
-        loader = _StrictLoader(content.decode("utf-8-sig"))
-        try:
-            document = loader.get_single_data()
-        finally:
-            loader.dispose()
+        text = content.decode("utf-8-sig")
+        _check_events(source, text)
+        document = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - _StrictLoader is a safe loader
     except UnicodeDecodeError as error:
         raise FeatureTypeError(source, "", f"is not UTF-8 at byte {error.start}") from error
     except yaml.MarkedYAMLError as error:

@@ -84,7 +84,7 @@ def _reason(error: ValidationError) -> str:
         needed = cast("list[str]", error.validator_value)
         missing = [name for name in needed if name not in cast("Document", error.instance)]
         return f"lacks {', '.join(repr(name) for name in missing)}"
-    if error.schema is False or error.validator == "propertyNames":
+    if error.validator == "not" or "propertyNames" in error.absolute_schema_path:
         return f"{error.instance!r} has no place here"
     return error.message
 
