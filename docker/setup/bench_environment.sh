@@ -3,7 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/say.sh"
 log=.cache/setup/bench-pip.log
-wanted=$(.venv/bin/python --version; sha256sum <requirements/bench.lock)
+wanted=$(readlink -f .venv/bin/python; sha256sum <requirements/bench.lock)
 is_done .cache/bench-venv/.stamp "$wanted" && exit
 say "→ 对照软件 / peers: requirements/bench.lock"
 quietly "$log" .venv/bin/python -m venv .cache/bench-venv || die 3 "无法建立环境：$(why "$log")" "the environment could not be made"

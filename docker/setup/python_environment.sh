@@ -8,7 +8,7 @@ log=.cache/setup/pip.log
 
 make_environment() {
   local python
-  if [[ -x .venv/bin/python ]] && new_enough .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1; then return; fi
+  new_enough .venv/bin/python && { [[ -e .venv/.stamps/python ]] || .venv/bin/python -m pip --version >/dev/null 2>&1; } && return
   python=$(find_python) || die 2 "需要 Python ≥ 3.12" "Python ≥ 3.12 is needed"
   say "→ Python 环境 / environment: $("$python" --version)"
   rm -rf .venv
@@ -22,7 +22,7 @@ pip_install() {
 
 install_locked() { # install_locked STAMP LOCK
   local wanted
-  wanted=$(.venv/bin/python --version; cat requirements/build.lock "requirements/$2.lock" | sha256sum)
+  wanted=$(readlink -f .venv/bin/python; cat requirements/build.lock "requirements/$2.lock" | sha256sum)
   is_done ".venv/.stamps/$1" "$wanted" && return
   say "→ Python 依赖 / packages: requirements/$2.lock"
   # what builds comes first, so that the build of the one source package fetches nothing unpinned

@@ -19,23 +19,25 @@ has_postgis() {
 
 has_font_for_chinese() { compgen -G '/usr/share/fonts/*/*/*CJK*' >/dev/null || compgen -G "$HOME/.local/share/fonts/*CJK*" >/dev/null; }
 
-list_missing() {
-  local python
-  if python=$(find_python); then
-    "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv")
-    # one dependency (meshoptimizer) is published as source only
-    if [[ ! -e .venv/.stamps/python ]]; then
-      [[ -e $("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h ]] ||
-        missing+=("python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-dev")
-      command -v c++ >/dev/null || missing+=(g++)
-    fi
-  else
+list_missing_for_python() {
+  local python version
+  if ! python=$(find_python); then
     missing+=(python3 python3-venv python3-dev g++)
+    return
   fi
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$version-venv")
+  # one dependency (meshoptimizer) is published as source only
+  [[ -e $("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h ]] || missing+=("python$version-dev")
+  command -v c++ >/dev/null || missing+=(g++)
+}
+
+list_missing() {
+  [[ -e .venv/.stamps/python ]] && new_enough .venv/bin/python || list_missing_for_python
   has_postgis || missing+=(postgis)
   [[ -e /usr/share/proj/egm96_15.gtx || -n ${TWIN_PROJ_DATA-} ]] || missing+=(proj-data)
   [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
-  ldconfig -p 2>/dev/null | grep -q 'libexpat\.so\.1' || missing+=(libexpat1) # the wheels of rasterio and pyogrio expect it
+  ldconfig -p 2>/dev/null | grep 'libexpat\.so\.1' >/dev/null || missing+=(libexpat1) # the wheels of rasterio and pyogrio expect it
   if [[ $purpose == test ]]; then
     command -v chromium >/dev/null || missing+=(chromium)
     has_font_for_chinese || missing+=(fonts-noto-cjk)
