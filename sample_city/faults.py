@@ -1,0 +1,113 @@
+"""The faults planted into the files, each of a kind that surveyors really hand over.
+
+A fault never pulls a good row down with it: faulty points carry no pipe, and faulty pipes only refer to good points or to none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import shapely
+from shapely import Polygon
+
+from sample_city.admin import AdminUnit
+from sample_city.buildings import Building
+from sample_city.landuse import Plot
+from sample_city.manifest import Fault
+from sample_city.pipes import SurveyLine, SurveyPoint
+
+Severity = Literal["error", "warning"]
+_EARLIER, _LATER = dt.date(2009, 1, 1), dt.date(2021, 6, 18)
+
+
+@dataclass(frozen=True, slots=True)
+class Planted[Row]:
+    """Rows with their faults; ``rule``, ``severity`` and ``note`` run in parallel with ``rows`` where the row is faulty, else None."""
+
+    rows: list[Row]
+    marks: list[tuple[str, Severity, str] | None]
+
+    def faults(self, file: str, layer: str, first_row: int, keys: list[str]) -> list[Fault]:
+        """Return the faults as manifest entries when the first of ``rows`` is row ``first_row`` of the layer."""
+        return [Fault(file, layer, first_row + k, keys[k], *mark) for k, mark in enumerate(self.marks) if mark is not None]
+
+
+def plant_in_buildings(rows: list[Building]) -> Planted[Building]:
+    """Spoil some of the first hundred and more buildings in place."""
+    planted = Planted(list(rows), [None] * len(rows))
+    first_id = rows[75].building_id
+    _spoil(planted, 16, "geometry-valid", "底面自相交 / the footprint crosses itself", footprint=_bow_tie(rows[16].footprint))
+    _spoil(planted, 41, "range", "建筑高度为负 / negative height", height_m=-12.0)
+    _spoil(planted, 58, "range", "建筑高度超限 / height beyond any building", height_m=99999.0)
+    _spoil(planted, 76, "unique", f"建筑编号与第76行重复 / same id as row 76 ({first_id})", building_id=first_id)
+    _spoil(planted, 93, "area-of-use", "坐标远在测区之外 / far outside", footprint=_moved(rows[93].footprint, 1_500_000.0, 0.0))
+    _spoil(planted, 110, "range", "层数为负 / negative number of floors", floors_above=-3)
+    _spoil(planted, 127, "code", "建筑用途不在代码表中 / unknown use", severity="warning", usage="飞碟停机坪")
+    return planted
+
+
+def plant_in_plots(rows: list[Plot]) -> Planted[Plot]:
+    """Spoil some of the first plots in place."""
+    planted = Planted(list(rows), [None] * len(rows))
+    _spoil(planted, 4, "required", "缺用地代码 / no land use code", land_use="")
+    _spoil(planted, 9, "code", "用地代码不存在 / land use code does not exist", land_use="9999")
+    _spoil(planted, 13, "geometry-valid", "地块自相交 / the plot crosses itself", shape=_bow_tie(rows[13].shape))
+    _spoil(planted, 19, "range", "绿地率大于100% / green ratio above 100 %", green_ratio_pct=135)
+    _spoil(planted, 22, "date-order", "失效早于生效 / ends before it begins", valid_from=_LATER, valid_to=_EARLIER)
+    _spoil(planted, 26, "required", "缺规划状态 / no plan state", plan_state="")
+    return planted
+
+
+def plant_in_units(rows: list[AdminUnit]) -> Planted[AdminUnit]:
+    """Append units that cannot be."""
+    last = rows[-1]
+    planted = Planted([*rows, last, last], [None] * (len(rows) + 2))
+    _spoil(planted, len(rows), "required", "缺名称 / no name", code="320481999", name="")
+    _spoil(planted, len(rows) + 1, "unique", f"代码与第{len(rows)}行重复 / same code as row {len(rows)}")
+    return planted
+
+
+def plant_in_points(good: SurveyPoint) -> Planted[SurveyPoint]:
+    """Return points to append that no line refers to; their places are beside ``good``."""
+    lonely = [
+        dataclasses.replace(
+            good, point_id=f"TC{k:04d}", e=round(good.e + 1.5 * k, 3), feature="起讫点", appurtenance=None, well_depth_m=None
+        )
+        for k in range(1, 8)
+    ]
+    planted = Planted(lonely, [None] * len(lonely))
+    _spoil(planted, 1, "unique", "管线点编号与上一行重复 / same number as the row above", point_id=lonely[0].point_id)
+    _spoil(planted, 2, "required", "缺管线点编号 / no point number", point_id="")
+    _spoil(planted, 3, "code", "管线类型不存在 / unknown kind of pipe", kind="QZ")
+    _spoil(planted, 4, "range", "地面高程超限 / ground elevation beyond the Earth", ground_m=98765.0)
+    _spoil(planted, 5, "area-of-use", "X、Y 坐标多一位 / a digit too many in X", n=35_211_234.567)
+    return planted
+
+
+def plant_in_lines(good: SurveyLine) -> Planted[SurveyLine]:
+    """Return lines to append; the sound ends are those of ``good``."""
+    planted = Planted([good] * 4, [None] * 4)
+    _spoil(planted, 0, "node-exists", "终点点号在管点表中不存在 / end point is not surveyed", end_id="YS999999")
+    _spoil(planted, 1, "unique", "管线与前面重复 / line listed twice")
+    _spoil(planted, 2, "code", "管线类型不存在 / unknown kind of pipe", kind="ZZ", start_id=good.end_id, end_id=good.start_id)
+    _spoil(planted, 3, "node-exists", "起点点号在管点表中不存在 / start point is not surveyed", start_id="WS999998")
+    return planted
+
+
+def _spoil[Row](planted: Planted[Row], row: int, rule: str, note: str, severity: Severity = "error", **changes: object) -> None:
+    planted.rows[row] = dataclasses.replace(planted.rows[row], **changes)  # type: ignore[type-var]
+    planted.marks[row] = (rule, severity, note)
+
+
+def _bow_tie(shape: Polygon) -> Polygon:
+    ring = shapely.get_coordinates(shapely.box(*shape.bounds).exterior)
+    return Polygon(ring[[0, 2, 1, 3]])
+
+
+def _moved(shape: Polygon, east_m: float, north_m: float) -> Polygon:
+    moved: Polygon = shapely.transform(shape, lambda places: places + np.array([east_m, north_m]))
+    return moved

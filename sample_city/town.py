@@ -1,0 +1,92 @@
+"""The built-up town, block by block from the centre outwards: zone, ground inside the red lines, and houses that stand on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon
+
+from sample_city.layouts import House, layout_of
+from sample_city.relief import CORRIDOR_HALF_WIDTH_M, Relief
+from sample_city.river import corridor
+from sample_city.seeding import rng_at
+from sample_city.streets import Cell, StreetGrid
+from sample_city.zoning import Zone, zone_of
+
+_SUBJECT_LAYOUT = 41
+_SETBACK_M = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class TownBlock:
+    """One block of the town. ``houses`` and ``footprints`` run in parallel; footprints are EPSG:4549 polygons, to the millimetre."""
+
+    cell: Cell
+    rank: int
+    zone: Zone
+    land: tuple[Polygon, ...]
+    houses: tuple[House, ...]
+    footprints: tuple[Polygon, ...]
+
+
+def grow_town(grid: StreetGrid, scale: int) -> Iterator[TownBlock]:
+    """Yield blocks in order of growth until exactly ``scale`` houses stand (fewer only when the grid is full)."""
+    left = scale
+    for rank, cell in enumerate(grid.growth):
+        if left <= 0:
+            return
+        block = _build(grid, cell, rank, left)
+        left -= len(block.houses)
+        yield block
+
+
+def land_of(grid: StreetGrid, cell: Cell, sides: tuple[bool, bool, bool, bool]) -> tuple[Polygon, ...]:
+    """Return the ground of a cell within the red lines of its streets and outside the river corridor, largest piece first."""
+    block = grid.block(cell, sides)
+    dry = block.difference(_corridor_near(grid.relief, block))
+    pieces = dry.geoms if isinstance(dry, MultiPolygon) else [dry]
+    return tuple(sorted((p for p in pieces if isinstance(p, Polygon) and not p.is_empty), key=lambda p: -p.area))
+
+
+def _corridor_near(relief: Relief, block: Polygon) -> Polygon:
+    west, south, east, north = block.bounds
+    middle_e, middle_n = (west + east) / 2, (south + north) / 2
+    reach = CORRIDOR_HALF_WIDTH_M + np.hypot(east - west, north - south)
+    if float(relief.river_distance_m(middle_e, middle_n)) > reach:
+        return Polygon()
+    return corridor(relief, int(relief.river_index(middle_n)), west, east)
+
+
+def _build(grid: StreetGrid, cell: Cell, rank: int, most: int) -> TownBlock:
+    zone = zone_of(grid, cell, rank)
+    sides = grid.town_edges(cell)
+    land = land_of(grid, cell, sides)
+    corners = shapely.get_coordinates(grid.block(cell, sides).exterior)[:4]
+    origin, across, up, width, depth = _frame(corners)
+    houses = tuple(layout_of(zone)(width, depth, rng_at(grid.relief.seed, _SUBJECT_LAYOUT, *cell)))
+    footprints = np.array([_place(house, origin, across, up) for house in houses], dtype=object)
+    buildable = shapely.union_all([piece.buffer(-_SETBACK_M) for piece in land])
+    shapely.prepare(buildable)
+    kept: list[int] = np.flatnonzero(shapely.contains(buildable, footprints))[:most].tolist() if houses else []
+    return TownBlock(cell, rank, zone, land, tuple(houses[k] for k in kept), tuple(footprints[k] for k in kept))
+
+
+def _frame(
+    corners: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float, float]:
+    """Return origin, unit vectors and size of the largest frame along a block's south side that its corners allow."""
+    across = (corners[1] - corners[0]) / np.linalg.norm(corners[1] - corners[0])
+    up = np.array([-across[1], across[0]])
+    local = (corners - corners[0]) @ np.column_stack([across, up])
+    west, east = max(local[0, 0], local[3, 0]), min(local[1, 0], local[2, 0])
+    south, north = max(local[0, 1], local[1, 1]), min(local[2, 1], local[3, 1])
+    return corners[0] + across * west + up * south, across, up, float(east - west), float(north - south)
+
+
+def _place(house: House, origin: NDArray[np.float64], across: NDArray[np.float64], up: NDArray[np.float64]) -> Polygon:
+    rings = [np.round(origin + ring[:, :1] * across + ring[:, 1:] * up, 3) for ring in house.rings]
+    return Polygon(rings[0], rings[1:])
