@@ -48,7 +48,9 @@ def _blocks(messages: Iterator[Message]) -> Iterator[npt.NDArray[np.float32]]:
             return
 
 
-def _row(header: CoverageHeader, feature_type: FeatureType, source: Path, sha256: str, statistics: CoverageStatistics, row: int) -> pa.RecordBatch:
+def _row(
+    header: CoverageHeader, feature_type: FeatureType, source: Path, sha256: str, statistics: CoverageStatistics, row: int
+) -> pa.RecordBatch:
     values: dict[str, object] = {
         "row": row,
         "geom": header.footprint,

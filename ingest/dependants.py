@@ -41,12 +41,23 @@ def stage_dependants(
             )
         )
         derive_again(connection, staging, ground, catalogue, loaded, heights=new_ground, boundaries=new_boundaries)
-        connection.execute(staging.query("keep_changed", staged_attributes=columns(staging.attributes, "s"), current_attributes=columns(staging.attributes, "c")))
+        connection.execute(
+            staging.query(
+                "keep_changed", staged_attributes=columns(staging.attributes, "s"), current_attributes=columns(staging.attributes, "c")
+            )
+        )
         count, checksum = staged.count_and_hash(connection, staging)
         if count == 0:
             staged.drop(connection, staging)
             continue
         parts.append(
-            Part(staging, "derive", count, checksum, {"submission": str(submission), "derived_from": [s.dataset.slug for s in loaded]}, actions_set=True)
+            Part(
+                staging,
+                "derive",
+                count,
+                checksum,
+                {"submission": str(submission), "derived_from": [s.dataset.slug for s in loaded]},
+                actions_set=True,
+            )
         )
     return parts

@@ -54,7 +54,14 @@ def derive(connection: Connection, staging: Staging, ground: GroundOf, catalogue
 
 
 def derive_again(
-    connection: Connection, staging: Staging, ground: GroundOf, catalogue: Catalogue, loaded: Sequence[Staging], *, heights: bool, boundaries: bool
+    connection: Connection,
+    staging: Staging,
+    ground: GroundOf,
+    catalogue: Catalogue,
+    loaded: Sequence[Staging],
+    *,
+    heights: bool,
+    boundaries: bool,
 ) -> None:
     """Derive anew what published rows (copied into ``staging``) took from terrain or boundaries; keep heights that stay within 1 cm."""
     fields = _ground_fields(staging.feature_type)
@@ -65,9 +72,7 @@ def derive_again(
         )
         _fill_ground(connection, staging, fields, ground(_staged_coverages(connection, loaded)))
         connection.execute(
-            _statement(
-                "UPDATE {staging} SET {height} = before_m WHERE abs({height} - before_m) <= {tolerance}", staging, fields
-            )
+            _statement("UPDATE {staging} SET {height} = before_m WHERE abs({height} - before_m) <= {tolerance}", staging, fields)
         )
     if boundaries:
         connection.execute(sql.SQL("UPDATE {} SET admin_codes = NULL").format(staging.table))
@@ -152,7 +157,9 @@ def _fill_ground(connection: Connection, staging: Staging, fields: tuple[str, st
         for numbers, heights in found:
             if numbers.size:
                 connection.execute(update, (numbers.tolist(), heights.tolist()))
-    connection.execute(_statement("UPDATE {staging} SET {height} = {default}, {source} = 'default' WHERE {height} IS NULL", staging, fields))
+    connection.execute(
+        _statement("UPDATE {staging} SET {height} = {default}, {source} = 'default' WHERE {height} IS NULL", staging, fields)
+    )
 
 
 def _lowest(rows: Sequence[tuple[int, bytes]], ground: Ground) -> tuple[npt.NDArray[np.int64], Floats]:
@@ -181,12 +188,8 @@ def _fill_admin_codes(connection: Connection, staging: Staging, catalogue: Catal
         return
     staged = {s.dataset.id: s for s in loaded if s.feature_type.name == "admin_unit"}
     tables = [s.table for s in staged.values()]
-    tables += [
-        current_table(d.feature_type, d.id) for d in catalogue.datasets() if d.feature_type == "admin_unit" and d.id not in staged
-    ]
+    tables += [current_table(d.feature_type, d.id) for d in catalogue.datasets() if d.feature_type == "admin_unit" and d.id not in staged]
     if not tables:
         return
-    units = sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT code, geom FROM {} WHERE valid_to IS NULL").format(table) for table in tables
-    )
+    units = sql.SQL(" UNION ALL ").join(sql.SQL("SELECT code, geom FROM {} WHERE valid_to IS NULL").format(table) for table in tables)
     connection.execute(staging.query("fill_admin_codes", admin_units=units))

@@ -30,6 +30,7 @@ from twin.store import FolderStore, sha256_of
 _MANY_ROWS = 20
 """Below this many rows the share of rejected ones says little, so it does not reject the file."""
 
+
 class Reader(Protocol):
     """Reads one file in the sandbox; see :func:`ingest.sandbox.read_file`."""
 
@@ -55,7 +56,8 @@ class LoadRequest:
     mode: Mode = "replace"
     crs: str | None = None
     vertical: str | None = None
-    area: Path | None = None
+    area_wkb: bytes | None = None
+    """EWKB polygon of the storage CRS inside which mode area replaces."""
     allow_deletes: bool = False
     max_rejected: float = 0.5
     actor: str = "operator"
@@ -228,9 +230,7 @@ def _names_file(part: PartSpec, path: Path) -> bool:
     return part.layer is not None and part.layer in (path.name, path.stem)
 
 
-def _receive(
-    place: Workplace, connection: Connection, messages: Iterator[Message], path: Path, tallies: Mapping[str, _Tally]
-) -> None:
+def _receive(place: Workplace, connection: Connection, messages: Iterator[Message], path: Path, tallies: Mapping[str, _Tally]) -> None:
     """Copy what one file gives into staging; one transaction a file, so a broken file leaves nothing staged."""
     expected: int | None = None
     for message in messages:
@@ -242,7 +242,11 @@ def _receive(
             expected = message.row_estimate
         elif isinstance(message, CoverageHeader):
             tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
-            _copy(connection, tally.staging, receive_coverage(place.store, message, messages, path, tally.staging.feature_type, tally.read + 1))
+            _copy(
+                connection,
+                tally.staging,
+                receive_coverage(place.store, message, messages, path, tally.staging.feature_type, tally.read + 1),
+            )
             tally.read += 1
             place.progress(slug, tally.read, None)
         elif isinstance(message, PartBatch):
@@ -313,7 +317,8 @@ def _refuse_if_too_wrong(request: LoadRequest, tallies: Mapping[str, _Tally]) ->
             zh = "；".join(f"第 {f.row} 行：{f.message.zh}" for f in examples)
             en = "; ".join(f"row {f.row}: {f.message.en}" for f in examples)
             raise RejectedError(
-                f"{rejected} of {tally.read} rows for {slug} are wrong ({en})", zh=f"{slug} 的 {tally.read} 行中有 {rejected} 行有错（{zh}）"
+                f"{rejected} of {tally.read} rows for {slug} are wrong ({en})",
+                zh=f"{slug} 的 {tally.read} 行中有 {rejected} 行有错（{zh}）",
             ).with_code("too-many-rejected")
 
 
@@ -335,8 +340,14 @@ def _publish(
                     mode=request.mode,
                     count=count,
                     hash=checksum,
-                    lineage={"submission": str(submission), "files": list(files), "sources": tally.headers, "rejected": len(tally.rejected_rows)},
+                    lineage={
+                        "submission": str(submission),
+                        "files": list(files),
+                        "sources": tally.headers,
+                        "rejected": len(tally.rejected_rows),
+                    },
                     kept_keys=tuple(sorted(tally.rejected_keys)),
+                    area_wkb=request.area_wkb,
                 )
             )
         derived = stage_dependants(connection, catalogue, submission, [t.staging for t in tallies.values()], place.ground)

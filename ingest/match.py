@@ -16,17 +16,26 @@ _DELETE_WORDS = frozenset({"d", "del", "delete", "deleted", "删除", "删", "�
 _OPERATION_COLUMNS = ("op", "变更", "变更类型", "操作")
 
 
-def assign(connection: Connection, staging: Staging, mode: Mode, tolerance_m: float, kept_keys: Sequence[str], area_wkb: bytes | None, *, allow_deletes: bool) -> tuple[Finding, ...]:
+def assign(
+    connection: Connection,
+    staging: Staging,
+    mode: Mode,
+    tolerance_m: float,
+    kept_keys: Sequence[str],
+    area_wkb: bytes | None,
+    *,
+    allow_deletes: bool,
+) -> tuple[Finding, ...]:
     """Give every staged row its feature and its action, and mark what is to be deleted; return warnings for the surveyor.
 
     Must run in the transaction that publishes, under the dataset's lock. Raises RejectedError (code ``many-deletes``) when a file
     would delete more than a fifth of what it replaces and nobody allowed that.
     """
-    findings: tuple[Finding, ...] = ()
+    findings = () if mode == "delta" else _kept(connection, staging, kept_keys)
     connection.execute(staging.query("match_by_key"))
     if _unmatched_without_key(connection, staging):
         _match_without_key(connection, staging, tolerance_m)
-        findings = (_matched_by_place(),)
+        findings = (*findings, _matched_by_place())
     connection.execute(
         staging.query(
             "classify",
@@ -43,10 +52,25 @@ def assign(connection: Connection, staging: Staging, mode: Mode, tolerance_m: fl
     return findings
 
 
+def _kept(connection: Connection, staging: Staging, kept_keys: Sequence[str]) -> tuple[Finding, ...]:
+    """A typo in a manhole must not strand its pipes: the published feature of a rejected row stays, and the surveyor is told."""
+    rows = connection.execute(staging.query("keys_published"), {"keys": list(kept_keys)}).fetchall()
+    return tuple(
+        Finding(
+            rule="kept",
+            severity=Severity.INFO,
+            row=None,
+            key=key,
+            message=Text(
+                zh=f"{key} 所在行被拒收，已发布的要素保持不变", en=f"the row of {key} was rejected; its published feature stays as it is"
+            ),
+        )
+        for (key,) in rows
+    )
+
+
 def _unmatched_without_key(connection: Connection, staging: Staging) -> bool:
-    row = connection.execute(
-        sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE natural_key IS NULL)").format(staging.table)
-    ).fetchone()
+    row = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE natural_key IS NULL)").format(staging.table)).fetchone()
     return bool(row and row[0])
 
 

@@ -102,10 +102,10 @@ def _publish(
             extents[part.staging.dataset.id] = _count_and_extent(connection, part.staging.table, to_degrees)
             continue
         if not part.actions_set:
-            dataset = part.staging.dataset
-            findings += assign(
-                connection, part.staging, part.mode, dataset.tolerance_m, part.kept_keys, part.area_wkb, allow_deletes=act.allow_deletes
-            )
+            tolerance_m = part.staging.dataset.tolerance_m
+            found = assign(connection, part.staging, part.mode, tolerance_m, part.kept_keys, part.area_wkb, allow_deletes=act.allow_deletes)
+            catalogue.add_findings(connection, submission, part.staging.part, found)
+            findings += found
         counts[part.staging.dataset.slug] = staged.actions(connection, part.staging)
     changing = [p for p in parts if _changes(counts[p.staging.dataset.slug])]
     commit = _commit(connection, changing, act, counts, extents, to_degrees) if changing else None
@@ -158,9 +158,7 @@ def _verify(connection: Connection, part: Part) -> None:
 
 
 def _refuse_second_first_load(connection: Connection, staging: Staging) -> None:
-    row = connection.execute(
-        "SELECT to_regclass(%s)", (f"city.{table_name(staging.feature_type.name, staging.dataset.id)}",)
-    ).fetchone()
+    row = connection.execute("SELECT to_regclass(%s)", (f"city.{table_name(staging.feature_type.name, staging.dataset.id)}",)).fetchone()
     if row and row[0] is not None:
         raise ConflictError(
             f"dataset {staging.dataset.slug} was published by somebody else meanwhile; load the file again",
@@ -205,9 +203,7 @@ def _apply(connection: Connection, staging: Staging, commit: int) -> None:
     connection.execute(staging.query("insert_rows", staged_content=columns(staging.content, "s")), {"commit": commit})
 
 
-def _record(
-    connection: Connection, part: Part, commit: int, counts: Mapping[str, int], size: int, extent: Extent | None
-) -> None:
+def _record(connection: Connection, part: Part, commit: int, counts: Mapping[str, int], size: int, extent: Extent | None) -> None:
     dataset = part.staging.dataset
     connection.execute(
         QUERIES["record_revision"],
@@ -225,9 +221,7 @@ def _record(
     connection.execute(QUERIES["set_current_commit"], {"dataset": dataset.id, "commit": commit})
 
 
-def _count_and_extent(
-    connection: Connection, table: sql.Identifier, to_degrees: Callable[[Extent], Extent]
-) -> tuple[int, Extent | None]:
+def _count_and_extent(connection: Connection, table: sql.Identifier, to_degrees: Callable[[Extent], Extent]) -> tuple[int, Extent | None]:
     row = connection.execute(QUERIES["count_and_extent"].format(table=table)).fetchone()
     if row is None or row[1] is None:
         return (int(row[0]) if row else 0), None

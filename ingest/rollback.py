@@ -30,9 +30,7 @@ def rollback(catalogue: Catalogue, commit: int, actor: str, reason: str, to_degr
                 continue
             staging = Staging(submission, len(parts), dataset, catalogue.feature_type(dataset.feature_type), first_load=False)
             staged.create(connection, staging, catalogue.deployment.storage_srid)
-            connection.execute(
-                staging.query("stage_state_as_of", history_content=columns(staging.content, "h")), {"commit": commit}
-            )
+            connection.execute(staging.query("stage_state_as_of", history_content=columns(staging.content, "h")), {"commit": commit})
             connection.execute(staging.query("stage_later_rows"), {"commit": commit})
             count, checksum = staged.count_and_hash(connection, staging)
             lineage = {"submission": str(submission), "rolled_back_to": commit}

@@ -49,14 +49,10 @@ def reject_without_node(
             rule="node-exists",
             severity=Severity.WARNING,
             row=None,
-            message=Text(
-                zh=f"没有任何 {node_type} 数据集，无法检查端点", en=f"there is no {node_type} dataset to check the ends against"
-            ),
+            message=Text(zh=f"没有任何 {node_type} 数据集，无法检查端点", en=f"there is no {node_type} dataset to check the ends against"),
         )
         return
-    nodes = sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT {} AS node FROM {}").format(sql.Identifier(node_field), table) for table in tables
-    )
+    nodes = sql.SQL(" UNION ALL ").join(sql.SQL("SELECT {} AS node FROM {}").format(sql.Identifier(node_field), table) for table in tables)
     ends = sql.SQL(", ").join(
         sql.SQL("({}, s.{})").format(sql.Literal(name), sql.Identifier(name)) for name in _names(check.parameters.get("fields"))
     )
@@ -73,9 +69,7 @@ def reject_without_node(
         )
 
 
-def _reject_repeated(
-    connection: Connection, staging: Staging, value: sql.Composable, names: Sequence[str]
-) -> Iterator[Finding]:
+def _reject_repeated(connection: Connection, staging: Staging, value: sql.Composable, names: Sequence[str]) -> Iterator[Finding]:
     titles = [staging.feature_type.field(name).title for name in names]
     zh, en = "+".join(t.zh for t in titles), " + ".join(t.en for t in titles)
     for row, key, first_row, repeated, x, y in connection.execute(staging.query("reject_repeated", value=value)).fetchall():
@@ -92,5 +86,3 @@ def _reject_repeated(
 
 def _names(value: object) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, (list, tuple)) else ()
-
-

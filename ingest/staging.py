@@ -118,9 +118,7 @@ def index(connection: Connection, staging: Staging) -> None:
         connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (fid)").format(staging.table))
         # With this the ATTACH needs no scan while it holds its lock.
         connection.execute(
-            sql.SQL("ALTER TABLE {} ADD CONSTRAINT of_dataset CHECK (dataset = {})").format(
-                staging.table, sql.Literal(staging.dataset.id)
-            )
+            sql.SQL("ALTER TABLE {} ADD CONSTRAINT of_dataset CHECK (dataset = {})").format(staging.table, sql.Literal(staging.dataset.id))
         )
     connection.execute(sql.SQL("ANALYZE {}").format(staging.table))
 

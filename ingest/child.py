@@ -1,0 +1,69 @@
+"""The sandboxed child: import, close the doors, then read one file and send what is in it.
+
+Everything native is imported before `confine`, so that what the file can reach afterwards is code that is already there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyproj.datadir
+
+from ingest import gdal_policy
+from ingest.confinement.closing import confine
+from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame
+from ingest.protocol import FileInfo, Message, ReadRequest
+from ingest.readers.choice import choose_reader, sidecars
+from ingest.refusals import memory_refusal
+from ingest.reading import read_parts
+from twin.errors import RejectedError, TwinError
+
+
+def main() -> None:
+    """Read a request from standard input, answer on standard output, and exit."""
+    request = decode_request(sys.stdin.buffer.read())
+    output = sys.stdout.fileno()
+    try:
+        for directory in request.proj_data_dirs:
+            pyproj.datadir.append_data_dir(str(directory))
+        gdal_policy.allow_only()
+        confine(_readable(request), request.limits)
+        for message in _answer(request):
+            _send(output, encode_message(message))
+        _send(output, frame(Kind.DONE))
+    except TwinError as error:
+        _send(output, encode_refusal(error))
+    except MemoryError:
+        _send(output, encode_refusal(memory_refusal()))
+    except Exception as error:  # whatever a library raises about a hostile file: the file's fault, never ours to die of
+        _send(output, encode_refusal(_unreadable(error)))
+    os._exit(0)  # no destructor of a native library has a say any more
+
+
+def _readable(request: ReadRequest) -> list[Path]:
+    files = [request.path, *request.companions]
+    declared = [Path(request.crs)] if request.crs and request.crs.startswith("/") else []
+    return [*files, *(s for f in files for s in sidecars(f)), *declared, *request.proj_data_dirs]
+
+
+def _answer(request: ReadRequest) -> Iterator[Message | FileInfo]:
+    reader = choose_reader(request.path, request.limits)
+    if not request.parts:
+        yield reader.inspect()
+        return
+    yield from read_parts(reader, request)
+
+
+def _unreadable(error: Exception) -> TwinError:
+    reason = f"{type(error).__name__}: {error}"[:500]
+    return RejectedError(f"The file cannot be read: {reason}", zh=f"无法读取该文件:{reason}").with_code("unreadable")
+
+
+def _send(fd: int, buffers: Iterable[bytes | memoryview]) -> None:
+    for buffer in buffers:
+        view = memoryview(buffer)
+        while view:
+            view = view[os.write(fd, view) :]

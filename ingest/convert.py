@@ -1,0 +1,215 @@
+"""Values as a source writes them → values of a field's type, column-wise; each value that cannot be taken is marked.
+
+Text is converted once per distinct value. Numbers may carry a unit or thousands commas; dates come as ISO, 2019年5月, 20190501,
+2019.5 or as a spreadsheet's serial day. Where only year or month is given, the first day of it is meant.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.names import spelled
+from ingest.protocol import arrow_type
+from twin.model import Field, Scalar
+
+_NUMBER = re.compile(r"([+-]?(?:\d+(?:,\d{3})*|\d*)(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*([^\d\s].*)?")
+_UNITS: Mapping[str, frozenset[str]] = {
+    "m": frozenset({"m", "米"}),
+    "mm": frozenset({"mm", "毫米"}),
+    "kV": frozenset({"kv", "千伏"}),
+    "%": frozenset({"%"}),
+    "deg": frozenset({"°", "度", "deg"}),
+    "m2": frozenset({"m2", "㎡", "平方米"}),
+}
+_COUNTERS = frozenset({"层", "年", "条", "孔", "根", "f"})
+_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2}))?\s*[日月]?(?:[T\s]\d{1,2}:\d{2}.*)?")
+_COMPACT_DATE = re.compile(r"(\d{4})(\d{2})?(\d{2})?年?")
+_TRUE, _FALSE = frozenset({"true", "t", "yes", "y", "1", "是", "有"}), frozenset({"false", "f", "no", "n", "0", "否", "无"})
+_SERIAL_DAY_ZERO = dt.date(1899, 12, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A column in its field's Arrow type; ``bad`` marks source values that could not be taken (null in ``values``)."""
+
+    values: pa.Array
+    bad: npt.NDArray[np.bool_]
+
+
+def convert(array: pa.Array, field: Field) -> Converted:
+    """Return ``array`` in the type of ``field``. Empty text counts as no value, except in a plain string field."""
+    target = arrow_type(field.type)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if field.type == "string":
+        return _to_string(array)
+    if array.type.equals(target) and field.type not in ("code", "number"):
+        return Converted(array, np.zeros(len(array), dtype=bool))
+    if pa.types.is_floating(array.type):
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+    direct = _direct(array, field, target)
+    return direct if direct is not None else _by_distinct_value(array, field, target)
+
+
+def _direct(array: pa.Array, field: Field, target: pa.DataType) -> Converted | None:
+    """Return the conversion that Arrow does itself, None where values have to be looked at."""
+    if pa.types.is_null(array.type):
+        return Converted(pa.nulls(len(array), target), np.zeros(len(array), dtype=bool))
+    number_to_number = field.type in ("integer", "number") and (pa.types.is_integer(array.type) or pa.types.is_floating(array.type))
+    if number_to_number or (pa.types.is_temporal(array.type) and field.type in ("date", "datetime")):
+        try:
+            return Converted(array.cast(target, safe=field.type == "integer"), np.zeros(len(array), dtype=bool))
+        except pa.ArrowInvalid:
+            return None
+    return None
+
+
+def _to_string(array: pa.Array) -> Converted:
+    text = plain_text(array)
+    bad = pc.fill_null(pc.match_substring(text, "\0"), False).to_numpy(zero_copy_only=False).astype(bool)
+    return Converted(pc.if_else(pa.array(bad), pa.scalar(None, pa.string()), text) if bad.any() else text, bad)
+
+
+def plain_text(array: pa.Array) -> pa.Array:
+    """Return values as text as a person would write them: 3.0 as "3", dates as ISO."""
+    if pa.types.is_string(array.type):
+        return array
+    if pa.types.is_large_string(array.type) or pa.types.is_integer(array.type) or pa.types.is_null(array.type) or pa.types.is_date(array.type):
+        return array.cast(pa.string())
+    if pa.types.is_floating(array.type):
+        return pa.array([None if v is None else _number_text(v) for v in array.to_pylist()], pa.string())
+    return pa.array([None if v is None else _scalar_text(v) for v in array.to_pylist()], pa.string())
+
+
+def _number_text(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def _scalar_text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dt.datetime) and value.time() == dt.time():
+        return value.date().isoformat()
+    return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
+
+
+def _by_distinct_value(array: pa.Array, field: Field, target: pa.DataType) -> Converted:
+    distinct = array.dictionary_encode()
+    take = _taker(field)
+    results: list[Scalar] = []
+    failed: list[bool] = []
+    for value in distinct.dictionary.to_pylist():
+        try:
+            results.append(None if _is_blank(value) else take(value))
+            failed.append(False)
+        except (ValueError, OverflowError):
+            results.append(None)
+            failed.append(True)
+    indices = distinct.indices
+    values = pa.array(results, target).take(indices)
+    bad = pc.fill_null(pa.array(failed, pa.bool_()).take(indices), False).to_numpy(zero_copy_only=False)
+    return Converted(values, bad.astype(bool))
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _taker(field: Field) -> Callable[[object], Scalar]:
+    match field.type:
+        case "number":
+            return lambda value: number(value, field.unit)
+        case "integer":
+            return integer
+        case "boolean":
+            return boolean
+        case "date":
+            return date
+        case "datetime":
+            return datetime
+        case _:
+            spellings = {spelled(text): code for text, code in field.codelist.resolve().items()} if field.codelist else {}
+            return lambda value: _code(value, spellings)
+
+
+def number(value: object, unit: str | None = None) -> float:
+    """Return a number, read out of text with a thousands comma or its own unit if need be; ValueError when it is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        result = float(value)
+    else:
+        match = _NUMBER.fullmatch(unicodedata.normalize("NFKC", str(value)).strip())
+        if match is None or not match[1].strip("+-."):
+            raise ValueError(value)
+        known = _UNITS.get(unit or "", frozenset()) | _COUNTERS
+        if match[2] and match[2].strip().casefold() not in known:
+            raise ValueError(value)
+        result = float(match[1].replace(",", ""))
+    if not np.isfinite(result):
+        raise ValueError(value)
+    return result
+
+
+def integer(value: object) -> int:
+    """Return a whole number; a date gives its year ("2019年5月", where a survey's year column holds dates)."""
+    if isinstance(value, dt.date):
+        return value.year
+    try:
+        result = number(value)
+    except ValueError:
+        return date(value).year
+    if not result.is_integer() or abs(result) > 2**53:
+        raise ValueError(value)
+    return int(result)
+
+
+def boolean(value: object) -> bool:
+    """Return a truth value; ValueError when it is none."""
+    text = spelled(_number_text(value) if isinstance(value, float) else str(value))
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    raise ValueError(value)
+
+
+def date(value: object) -> dt.date:
+    """Return a day; ValueError when it is none."""
+    if isinstance(value, dt.datetime):
+        return value.date()
+    if isinstance(value, dt.date):
+        return value
+    if isinstance(value, int | float) and 20_000 <= value < 80_000:
+        return _SERIAL_DAY_ZERO + dt.timedelta(days=int(value))
+    text = unicodedata.normalize("NFKC", _number_text(value) if isinstance(value, float) else str(value)).strip()
+    match = _DATE.fullmatch(text) or _COMPACT_DATE.fullmatch(text)
+    if match is None:
+        raise ValueError(value)
+    year, month, day = (int(g) if g else 1 for g in match.groups())
+    return dt.date(year, month, day)
+
+
+def datetime(value: object) -> dt.datetime:
+    """Return a moment, UTC where no zone is given; ValueError when it is none."""
+    if isinstance(value, dt.datetime):
+        moment = value
+    else:
+        try:
+            moment = dt.datetime.fromisoformat(str(value).strip())
+        except ValueError:
+            moment = dt.datetime.combine(date(value), dt.time())
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def _code(value: object, spellings: Mapping[str, str]) -> str:
+    text = spelled(_number_text(value) if isinstance(value, float) else str(value))
+    code = spellings.get(text)
+    if code is None:
+        raise ValueError(value)
+    return code

@@ -1,0 +1,46 @@
+"""Unmapped source columns as one JSON object per row, built column-wise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.convert import plain_text
+
+
+def extra_column(columns: Mapping[str, pa.Array], length: int) -> pa.Array:
+    """Return a string column with the non-null values of each row as a JSON object, null where all are null."""
+    members = [_members(name, array) for name, array in columns.items()]
+    if not members:
+        return pa.nulls(length, pa.string())
+    joined = pc.binary_join_element_wise(*members, ",", null_handling="skip")
+    objects = pc.binary_join_element_wise("{", joined, "}", "")
+    return pc.if_else(pc.equal(pc.binary_length(joined), 0), pa.scalar(None, pa.string()), objects)
+
+
+def _members(name: str, array: pa.Array) -> pa.Array:
+    """Return ``"name":value`` for each value, null for null."""
+    key = orjson.dumps(name.replace("\0", "")).decode() + ":"
+    return pc.binary_join_element_wise(key, _json_values(array), "")
+
+
+def _json_values(array: pa.Array) -> pa.Array:
+    kind = array.type
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return array.cast(pa.string())
+    if pa.types.is_floating(kind):
+        return _numbers(array)
+    distinct = plain_text(array).dictionary_encode()
+    encoded = [orjson.dumps(text.replace("\0", "")).decode() for text in distinct.dictionary.to_pylist()]
+    return pa.array(encoded, pa.string()).take(distinct.indices)
+
+
+def _numbers(array: pa.Array) -> pa.Array:
+    values = array.to_numpy(zero_copy_only=False).astype(np.float64)
+    finite = np.isfinite(values)
+    texts = orjson.dumps(np.where(finite, values, 0.0), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",") if len(values) else []
+    return pa.array([t if f else None for t, f in zip(texts, finite, strict=True)], pa.binary()).cast(pa.string())

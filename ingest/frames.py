@@ -1,0 +1,162 @@
+"""The byte stream between the sandboxed child and its parent: kind, length, payload.
+
+The child is not trusted: payloads are JSON checked against their dataclass, or Arrow IPC checked against the schema
+the parent expects; nothing is unpickled, and no length is believed beyond `MAX_FRAME_BYTES`.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
+
+from ingest.protocol import (
+    CoverageBlock,
+    CoverageHeader,
+    FileInfo,
+    Limits,
+    Message,
+    PartBatch,
+    PartEnd,
+    PartHeader,
+    ReadRequest,
+)
+from twin.errors import RejectedError, TwinError, UnavailableError, UnsupportedMediaError
+from twin.model import Finding
+
+MAX_FRAME_BYTES = 1 << 29
+HEADER = struct.Struct("<cQ")
+
+_REFUSALS: Mapping[str, type[TwinError]] = {
+    "rejected": RejectedError,
+    "unsupported": UnsupportedMediaError,
+    "unavailable": UnavailableError,
+}
+
+
+class Kind(enum.StrEnum):
+    """First byte of a frame."""
+
+    HEADER = "H"
+    FINDINGS = "F"
+    BATCH = "B"
+    END = "E"
+    COVERAGE = "C"
+    BLOCK = "K"
+    INFO = "I"
+    REFUSAL = "X"
+    DONE = "Z"
+
+
+class BrokenFrameError(ValueError):
+    """The child sent something that is not of the protocol."""
+
+
+@cache
+def _adapter(kind: object) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+_FINDINGS: Any = tuple[str, tuple[Finding, ...]]
+_BLOCK = struct.Struct("<III")
+
+
+def frame(kind: Kind, *payload: bytes | memoryview) -> list[bytes | memoryview]:
+    """Return the buffers of one frame, in order."""
+    return [HEADER.pack(kind.value.encode(), sum(len(p) for p in payload)), *payload]
+
+
+def encode_request(request: ReadRequest | Limits) -> bytes:
+    """Return a request as JSON."""
+    return _adapter(type(request)).dump_json(request)
+
+
+def decode_request(data: bytes) -> ReadRequest:
+    """Return the `ReadRequest` of `encode_request`."""
+    request: ReadRequest = _adapter(ReadRequest).validate_json(data)
+    return request
+
+
+def encode_message(message: Message | FileInfo) -> list[bytes | memoryview]:
+    """Return the buffers of the one or two frames that carry ``message``."""
+    match message:
+        case PartBatch():
+            findings = _adapter(_FINDINGS).dump_json((message.dataset, message.findings))
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, message.table.schema) as writer:
+                writer.write_batch(message.table)
+            return frame(Kind.FINDINGS, findings) + frame(Kind.BATCH, memoryview(sink.getvalue()))
+        case CoverageBlock():
+            name = message.dataset.encode()
+            rows, columns = message.values.shape
+            values = np.ascontiguousarray(message.values, dtype="<f4")
+            return frame(Kind.BLOCK, _BLOCK.pack(message.first_row, rows, columns), bytes([len(name)]), name, values.tobytes())
+        case PartHeader():
+            return frame(Kind.HEADER, _adapter(PartHeader).dump_json(message))
+        case CoverageHeader():
+            return frame(Kind.COVERAGE, _adapter(CoverageHeader).dump_json(message))
+        case FileInfo():
+            return frame(Kind.INFO, _adapter(FileInfo).dump_json(message))
+        case PartEnd():
+            return frame(Kind.END, _adapter(PartEnd).dump_json(message))
+
+
+def encode_refusal(error: TwinError) -> list[bytes | memoryview]:
+    """Return the frame that makes the parent raise the same error."""
+    name = next((n for n, cls in _REFUSALS.items() if isinstance(error, cls)), "rejected")
+    content = {"class": name, "code": error.code, "en": error.text.en, "zh": error.text.zh}
+    return frame(Kind.REFUSAL, _adapter(dict[str, str]).dump_json(content))
+
+
+def decode_json(kind: Kind, payload: bytes) -> PartHeader | PartEnd | CoverageHeader | FileInfo:
+    """Return the value of a JSON frame; `BrokenFrameError` when it is not one."""
+    types = {Kind.HEADER: PartHeader, Kind.END: PartEnd, Kind.COVERAGE: CoverageHeader, Kind.INFO: FileInfo}
+    try:
+        value: PartHeader | PartEnd | CoverageHeader | FileInfo = _adapter(types[kind]).validate_json(payload)
+    except (KeyError, ValidationError) as error:
+        raise BrokenFrameError(f"frame {kind.value}") from error
+    return value
+
+
+def decode_refusal(payload: bytes) -> TwinError:
+    """Return the error that a refusal frame stands for."""
+    try:
+        content: dict[str, str] = _adapter(dict[str, str]).validate_json(payload)
+        cls = _REFUSALS[content["class"]]
+        return cls(content["en"][:2000], zh=content["zh"][:2000]).with_code(content["code"][:60])
+    except (KeyError, ValidationError) as error:
+        raise BrokenFrameError("refusal") from error
+
+
+def decode_batch(findings: bytes, table: bytes, schemas: Mapping[str, pa.Schema]) -> PartBatch:
+    """Return the batch of two frames, checked in full against the schema its dataset must have."""
+    try:
+        dataset, found = _adapter(_FINDINGS).validate_json(findings)
+        with pa.ipc.open_stream(table) as reader:
+            if dataset not in schemas or not reader.schema.equals(schemas[dataset]):
+                raise BrokenFrameError("schema of a batch")
+            batch = reader.read_next_batch()
+        batch.validate(full=True)
+    except (ValidationError, pa.ArrowException, StopIteration) as error:
+        raise BrokenFrameError("batch") from error
+    if any(batch.column(f.name).null_count for f in batch.schema if not f.nullable):
+        raise BrokenFrameError("null in row or geom")
+    return PartBatch(dataset, batch, found)
+
+
+def decode_block(payload: bytes) -> CoverageBlock:
+    """Return the rows of a coverage; `BrokenFrameError` when the sizes do not agree."""
+    if len(payload) <= _BLOCK.size:
+        raise BrokenFrameError("block")
+    first, rows, columns = _BLOCK.unpack_from(payload)
+    start = _BLOCK.size + 1 + payload[_BLOCK.size]
+    if len(payload) - start != 4 * rows * columns:
+        raise BrokenFrameError("size of a block")
+    name = payload[_BLOCK.size + 1 : start].decode("utf-8", "replace")
+    return CoverageBlock(name, first, np.frombuffer(payload, dtype="<f4", offset=start).reshape(rows, columns))

@@ -1,0 +1,56 @@
+"""Which formats GDAL may recognise in this process, for every copy of GDAL it has loaded (pyogrio's, rasterio's).
+
+GDAL picks a driver by content, and some drivers open other files or the network (VRT, WMS, MRF; reliability.md §0.6), so
+everything that is not named here is deregistered: GDAL_SKIP would be a list of the known bad ones only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from pathlib import Path
+
+ALLOWED_DRIVERS = frozenset({"GPKG", "ESRI Shapefile", "GTiff", "SRTMHGT", "MEM", "Memory"})
+
+ENVIRONMENT: Mapping[str, str] = {
+    "CPL_CURL_ENABLE_VSIMEM": "NO",
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .aux.xml, .ovr, .msk beside a file is looked for
+    "GDAL_PAM_ENABLED": "NO",
+    "GDAL_CACHEMAX": "128",
+    "GDAL_NUM_THREADS": "1",
+    "GTIFF_USE_DEFECTIVE_LAYOUT": "NO",
+    "OGR_SQLITE_LOAD_EXTENSIONS": "",
+    "SQLITE_USE_OGR_VFS": "NO",
+    "CPL_LOG": "/dev/null",
+}
+
+
+def loaded_gdals() -> list[ctypes.CDLL]:
+    """Return every libgdal mapped into this process."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    paths = {line.split(maxsplit=5)[5] for line in lines if "libgdal" in line}
+    return [_declared(ctypes.CDLL(path)) for path in sorted(paths)]
+
+
+def allow_only(drivers: frozenset[str] = ALLOWED_DRIVERS) -> None:
+    """Deregister every driver but ``drivers`` from every loaded GDAL; RuntimeError when one stays."""
+    for gdal in loaded_gdals():
+        for index in range(gdal.GDALGetDriverCount() - 1, -1, -1):
+            driver = gdal.GDALGetDriver(index)
+            if gdal.GDALGetDriverShortName(driver).decode() not in drivers:
+                gdal.GDALDeregisterDriver(driver)
+        left = {gdal.GDALGetDriverShortName(gdal.GDALGetDriver(i)).decode() for i in range(gdal.GDALGetDriverCount())}
+        if not left <= drivers:
+            raise RuntimeError(f"GDAL drivers that stay: {sorted(left - drivers)}")
+
+
+def _declared(gdal: ctypes.CDLL) -> ctypes.CDLL:
+    gdal.GDALGetDriver.restype = ctypes.c_void_p
+    gdal.GDALGetDriverShortName.argtypes = [ctypes.c_void_p]
+    gdal.GDALGetDriverShortName.restype = ctypes.c_char_p
+    gdal.GDALDeregisterDriver.argtypes = [ctypes.c_void_p]
+    gdal.VSIFileFromMemBuffer.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_int]
+    gdal.VSIFileFromMemBuffer.restype = ctypes.c_void_p
+    gdal.VSIFCloseL.argtypes = [ctypes.c_void_p]
+    gdal.VSIUnlink.argtypes = [ctypes.c_char_p]
+    return gdal

@@ -1,0 +1,124 @@
+"""Geometry of a source → the storage CRS and the deployment's heights, every vertex; what lies outside is marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from ingest.protocol import ReadRequest
+from ingest.readers.source import Geometries
+from ingest.refusals import crs_undeclared, rejected
+from twin.crs import FloatArray, Operation, SourceTransform, StorageCrs, storage_crs, to_storage
+from twin.errors import BadRequestError
+from twin.heights import VerticalModel, vertical_model
+
+ELLIPSOIDAL = "ellipsoidal"
+_EXTENT_MARGIN = 0.1
+_EXTENT_MARGIN_M = 1000.0
+_MAX_WKT_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Geometries in the storage CRS; ``outside`` marks those with a vertex beyond the deployment's area."""
+
+    geometry: Geometries
+    outside: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Georeference:
+    """The one way of a part's coordinates into the deployment, chosen before its first row."""
+
+    source_crs: str
+    assumed: bool
+    transform: SourceTransform
+    storage: StorageCrs
+    bounds_m: tuple[float, float, float, float]
+    to_degrees: Operation | None
+    """Storage CRS → longitude and latitude, where heights are above the ellipsoid and N has to be taken off."""
+    vertical: VerticalModel
+
+    @property
+    def operation(self) -> str:
+        """Name of the operation, with what else is done to the coordinates."""
+        name = self.transform.operation.name
+        before = f"{self.transform.obfuscation} removed + " if self.transform.obfuscation else ""
+        return before + name + (f"; H = h − N ({self.vertical.spec})" if self.to_degrees else "")
+
+    def place(self, geometry: Geometries) -> Placed:
+        """Return ``geometry`` (source CRS, all finite) in the storage CRS."""
+        reached = np.ones(len(geometry), dtype=bool)
+        with_z = shapely.has_z(geometry)
+        placed = geometry.copy()
+        for include_z in (False, True):
+            chosen = np.flatnonzero(with_z == include_z)
+            if len(chosen):
+                coordinates, owner = shapely.get_coordinates(geometry[chosen], include_z=include_z, return_index=True)
+                moved, ok = self._move(coordinates)
+                placed[chosen] = shapely.set_coordinates(geometry[chosen], moved)
+                reached[chosen[np.unique(owner[~ok])]] = False
+        return Placed(placed, ~reached)
+
+    def _move(self, coordinates: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        z = coordinates[:, 2] if coordinates.shape[1] == 3 else None
+        result = self.transform.transform(coordinates[:, 0], coordinates[:, 1], z)
+        west, south, east, north = self.bounds_m
+        ok = result.ok & (result.x >= west) & (result.x <= east) & (result.y >= south) & (result.y <= north)
+        if result.z is None:
+            return np.column_stack([result.x, result.y]), ok
+        heights = result.z if self.to_degrees is None else result.z - self._separation_m(result.x, result.y, self.to_degrees)
+        return np.column_stack([result.x, result.y, heights]), ok & np.isfinite(heights)
+
+    def _separation_m(self, x: FloatArray, y: FloatArray, to_degrees: Operation) -> FloatArray:
+        longitude, latitude = to_degrees.transform(x, y)
+        return self.vertical.separation_m(longitude, latitude)
+
+
+def georeference(request: ReadRequest, layer: str, file_crs: str | None, assumed: bool) -> Georeference:
+    """Return how ``layer`` gets into the storage CRS: what is declared goes before what the file says.
+
+    RejectedError ``crs-undeclared`` when neither says anything, CrsError as `twin.crs.to_storage`, BadRequestError
+    ``vertical`` for heights that cannot be brought to the deployment's.
+    """
+    named = declared_crs(request.crs) if request.crs else file_crs
+    if named is None:
+        raise crs_undeclared(layer)
+    storage = storage_crs(request.storage_srid)
+    transform = to_storage(named, storage, request.extent_deg)
+    model = vertical_model(request.deployment_vertical, request.proj_data_dirs)
+    ellipsoidal = request.vertical == ELLIPSOIDAL or (request.vertical is None and transform.height_kind == "ellipsoidal" and model.known)
+    if request.vertical not in (None, ELLIPSOIDAL):
+        raise BadRequestError(
+            f"Not a kind of heights: {request.vertical!r}; leave it out or say {ELLIPSOIDAL}",
+            zh=f"无法识别的高程类型:{request.vertical!r};可省略,或写 {ELLIPSOIDAL}",
+        ).with_code("vertical")
+    to_degrees = storage.to_crs84(request.extent_deg) if ellipsoidal else None
+    bounds = deployment_bounds_m(storage, request.extent_deg)
+    return Georeference(named, assumed and request.crs is None, transform, storage, bounds, to_degrees, model)
+
+
+def declared_crs(text: str) -> str:
+    """Return the CRS a user declares: the text itself, or the WKT in the file it names."""
+    if not text.startswith("/"):
+        return text
+    path = Path(text)
+    if path.stat().st_size > _MAX_WKT_BYTES:
+        raise rejected("crs", f"{path.name} is too large for a CRS definition.", f"{path.name} 过大,不是坐标系定义文件。")
+    return path.read_text("utf-8")
+
+
+def deployment_bounds_m(storage: StorageCrs, extent_deg: tuple[float, float, float, float] | None) -> tuple[float, float, float, float]:
+    """Return what the deployment covers as min x, min y, max x, max y: its extent with a margin, else the area of use."""
+    if extent_deg is None:
+        return storage.bounds_m
+    west, south, east, north = extent_deg
+    lon, lat = np.meshgrid(np.linspace(west, east, 21), np.linspace(south, north, 21))
+    x, y = storage.to_crs84(extent_deg).inverse(lon, lat)
+    x0, y0, x1, y1 = float(np.nanmin(x)), float(np.nanmin(y)), float(np.nanmax(x)), float(np.nanmax(y))
+    margin = max(_EXTENT_MARGIN_M, _EXTENT_MARGIN * (x1 - x0), _EXTENT_MARGIN * (y1 - y0))
+    return x0 - margin, y0 - margin, x1 + margin, y1 + margin

@@ -1,0 +1,196 @@
+"""What the sandboxed reader is asked, and what it sends back: frozen values and the Arrow layout of a part.
+
+`read_file` yields, part after part in the order asked: one `PartHeader`, any number of `PartBatch`, one `PartEnd`;
+for a raster one `CoverageHeader`, its `CoverageBlock`s from north to south, one `PartEnd`. A source row is named as
+its surveyor counts: the sheet's row number for tables (header included), else the 1-based number of the feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from twin.model import FeatureType, FieldType, Finding
+
+KEY_SEPARATOR = "\x1f"
+"""U+001F stands between the fields of a natural key."""
+
+_ARROW_TYPES: Mapping[FieldType, pa.DataType] = {
+    "string": pa.string(),
+    "code": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "datetime": pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost before it is refused (reliability.md §2)."""
+
+    wall_s: float = 900.0
+    """Time the parent waits for the child, in all; time the parent spends itself is not counted."""
+    cpu_s: int = 900
+    memory_bytes: int = 3 << 30
+    unpacked_bytes: int = 1 << 30
+    compression_ratio: int = 100
+    """Refused above this ratio once more than 10 MB have come out."""
+    archive_entries: int = 1000
+    rows: int = 20_000_000
+    columns: int = 1000
+    text_length: int = 100_000
+    vertices_per_feature: int = 200_000
+    raster_bytes: int = 16 << 30
+    raster_block_bytes: int = 64 << 20
+    raster_side: int = 200_000
+    rows_per_batch: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class PartRequest:
+    """One dataset to read out of a file; ``layer`` None lets the reader choose by the type's names."""
+
+    layer: str | None
+    feature_type: FeatureType
+    dataset: str
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """Source column → field name; goes before names and aliases. An empty field name leaves the column out of the fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """One file and everything the child must know to read it; the child reads no settings and no environment."""
+
+    path: Path
+    parts: tuple[PartRequest, ...]
+    storage_srid: int
+    extent_deg: tuple[float, float, float, float] | None = None
+    crs: str | None = None
+    """Declared CRS: ``EPSG:n``, a file with WKT, ``X-GCJ02`` or ``X-BD09``; goes before what the file says."""
+    vertical: str | None = None
+    """Heights of the source: None = the deployment's own, ``ellipsoidal`` = above the ellipsoid."""
+    deployment_vertical: str = "none"
+    proj_data_dirs: tuple[Path, ...] = ()
+    companions: tuple[Path, ...] = ()
+    """Other files of the same submission that this one may need (the point table of a line table)."""
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class PartHeader:
+    """How a part was understood, known before its first row."""
+
+    dataset: str
+    layer: str
+    format: str
+    source_crs: str
+    assumed: bool
+    """True when neither the file nor the user named the CRS and the format's own rule was used."""
+    encoding: str | None
+    operation: str
+    accuracy_m: float | None
+    mapping: Mapping[str, str]
+    unmapped: tuple[str, ...]
+    row_estimate: int | None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartBatch:
+    """Accepted rows in the layout of `batch_schema`, and what was found; a rejected row is in findings only."""
+
+    dataset: str
+    table: pa.RecordBatch
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartEnd:
+    """The part is complete: ``rows`` read = ``accepted`` + ``rejected``."""
+
+    dataset: str
+    rows: int
+    accepted: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageHeader:
+    """A single-band raster: its grid, and what its rows will be."""
+
+    dataset: str
+    format: str
+    source_crs: str
+    crs_wkt: str
+    assumed: bool
+    width: int
+    height: int
+    transform: tuple[float, float, float, float, float, float]
+    """a, b, c, d, e, f with x = a·col + b·row + c and y = d·col + e·row + f at pixel corners."""
+    nodata: float
+    """What stands for no value in the blocks; finite."""
+    resolution_m: float
+    footprint: bytes
+    """EWKB MultiPolygon of the outline in the storage CRS, densified."""
+    source_nodata: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageBlock:
+    """Full-width rows ``first_row``… of a coverage, float32 (rows, width)."""
+
+    dataset: str
+    first_row: int
+    values: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """One layer or sheet of a file."""
+
+    name: str
+    geometry_type: str | None
+    columns: tuple[str, ...]
+    crs: str | None
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """What a file is, by its content."""
+
+    format: str
+    layers: tuple[LayerInfo, ...]
+
+
+Message = PartHeader | PartBatch | PartEnd | CoverageHeader | CoverageBlock
+
+
+def arrow_type(field_type: FieldType) -> pa.DataType:
+    """Return the Arrow type in which a field of this type travels."""
+    return _ARROW_TYPES[field_type]
+
+
+def batch_schema(feature_type: FeatureType) -> pa.Schema:
+    """Return the columns of a `PartBatch` of this type: row, geom, natural_key, validity, the fields in order, extra.
+
+    ``geom`` is EWKB, little-endian with SRID, in the storage CRS; ``extra`` is a JSON object or null.
+    """
+    return pa.schema(
+        [
+            pa.field("row", pa.int64(), nullable=False),
+            pa.field("geom", pa.binary(), nullable=False),
+            pa.field("natural_key", pa.string()),
+            pa.field("valid_from", pa.date32()),
+            pa.field("valid_to", pa.date32()),
+            *(pa.field(f.name, arrow_type(f.type)) for f in feature_type.fields),
+            pa.field("extra", pa.string()),
+        ]
+    )

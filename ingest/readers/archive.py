@@ -1,0 +1,121 @@
+"""ZIP and gzip, unpacked into memory under limits that count real bytes, never what a header says (reliability.md §2)."""
+
+from __future__ import annotations
+
+import gzip
+import stat
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from ingest.protocol import Limits
+from ingest.refusals import rejected
+from twin.errors import TwinError
+
+_CHUNK = 1 << 20
+_RATIO_COUNTS_FROM = 10 << 20
+_MAX_NAME_BYTES = 200
+_UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 0x1
+_NESTED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+_CLUTTER = ("__MACOSX", ".DS_Store", "Thumbs.db")
+
+
+def read_gzip(path: Path, limits: Limits) -> bytes:
+    """Return the content of a gzip file; RejectedError ``gzip-bomb`` or ``archive-broken``."""
+    try:
+        with gzip.open(path) as stream:
+            return _bounded(stream, limits, path.stat().st_size, limits.unpacked_bytes, "gzip-bomb")
+    except (OSError, EOFError, zlib.error) as error:
+        raise _broken(str(error)) from error
+
+
+class Archive:
+    """A ZIP archive whose entries have been looked at and found harmless."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        """Open ``path``; RejectedError with a code ``zip-…`` when it breaks a rule."""
+        self._limits = limits
+        try:
+            self._file = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise _broken(str(error)) from error
+        infos = self._file.infolist()
+        if len(infos) > limits.archive_entries:
+            raise rejected("zip-too-many-entries", f"{len(infos)} entries.", f"压缩包条目数 {len(infos)} 超过上限。")
+        self._entries = self._checked(infos)
+        self._left = limits.unpacked_bytes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the files, in order."""
+        return tuple(self._entries)
+
+    def read(self, name: str) -> bytes:
+        """Return one file; all reads together share the limit of unpacked bytes."""
+        info = self._entries[name]
+        try:
+            with self._file.open(info) as stream:
+                content = _bounded(stream, self._limits, info.compress_size, self._left, "zip-bomb")
+        except (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+            raise _broken(str(error)) from error
+        self._left -= len(content)
+        return content
+
+    def _checked(self, infos: list[zipfile.ZipInfo]) -> Mapping[str, zipfile.ZipInfo]:
+        entries: dict[str, zipfile.ZipInfo] = {}
+        seen: set[str] = set()
+        for info in infos:
+            name = entry_name(info)
+            _check_name(name)
+            if info.flag_bits & _ENCRYPTED_FLAG:
+                raise rejected("zip-encrypted", "The archive is encrypted.", "压缩包已加密。")
+            if stat.S_ISLNK(info.external_attr >> 16):
+                raise rejected("zip-symlink", f"{name} is a symbolic link.", f"压缩包含符号链接 {name}。")
+            if name.casefold() in seen:
+                raise rejected("zip-duplicate", f"{name} is there twice.", f"压缩包中 {name} 重复。")
+            seen.add(name.casefold())
+            if not info.is_dir() and not any(c in PurePosixPath(name).parts for c in _CLUTTER):
+                if name.casefold().endswith(_NESTED):
+                    raise rejected("zip-nested", f"{name} is an archive in the archive.", f"压缩包内含压缩包 {name}。")
+                entries[name] = info
+        return entries
+
+
+def entry_name(info: zipfile.ZipInfo) -> str:
+    """Return an entry's name, NFC: UTF-8 where flagged, else GB 18030 where that is what its bytes are, else code page 437."""
+    name = info.orig_filename
+    if not info.flag_bits & _UTF8_FLAG:
+        raw = name.encode("cp437", "replace")
+        for encoding in ("ascii", "utf-8", "gb18030"):
+            try:
+                name = raw.decode(encoding)
+                break
+            except UnicodeDecodeError:
+                continue
+    return unicodedata.normalize("NFC", name)
+
+
+def _check_name(name: str) -> None:
+    parts = name.replace("\\", "/").split("/")
+    unsafe = name.startswith(("/", "\\")) or ".." in parts or "\0" in name or ":" in parts[0] or len(name.encode()) > _MAX_NAME_BYTES
+    if unsafe:
+        shown = name[:_MAX_NAME_BYTES]
+        raise rejected("zip-unsafe-path", f"Unsafe name in the archive: {shown!r}.", f"压缩包中含不安全的路径 {shown!r}。")
+
+
+def _bounded(stream: IO[bytes], limits: Limits, compressed: int, most: int, code: str) -> bytes:
+    parts: list[bytes] = []
+    total = 0
+    while chunk := stream.read(_CHUNK):
+        total += len(chunk)
+        if total > most or (total > _RATIO_COUNTS_FROM and total > limits.compression_ratio * max(compressed, 1)):
+            raise rejected(code, "The archive unpacks to more than is allowed.", "压缩内容解压后超过上限。")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def _broken(reason: str) -> TwinError:
+    return rejected("archive-broken", f"The archive cannot be read: {reason[:200]}", f"压缩包无法读取:{reason[:200]}")

@@ -1,0 +1,219 @@
+"""GeoJSON (RFC 7946), also gzipped: features are located by bracket counting and parsed batch by batch.
+
+Not through GDAL: its driver passes over features it does not understand, and every row has to be accounted for.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest, ReadRequest
+from ingest.readers.json_geometry import geometries
+from ingest.readers.json_spans import Spans, feature_spans
+from ingest.readers.source import Fault, SourceBatch, SourceLayer
+from ingest.refusals import rejected
+from twin.errors import Text, TwinError
+
+_GEOMETRY_TYPES = frozenset({"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"})
+_CRS84_NAMES = re.compile(r"crs:?84$", re.IGNORECASE)
+
+Json = Mapping[str, object]
+
+
+class GeoJson:
+    """A FeatureCollection, a Feature or a bare geometry."""
+
+    format = "GeoJSON"
+
+    def __init__(self, name: str, content: Path | bytes, limits: Limits) -> None:
+        self._name = name
+        self._limits = limits
+        self._text = _mapped(content) if isinstance(content, Path) else memoryview(content)
+        self._spans, self._frame = _located(self._text)
+
+    def inspect(self) -> FileInfo:
+        """Return the collection as one layer."""
+        source = self._source()
+        kinds = {str(g.get("type")) for g in (f.get("geometry") for f in self._sample()) if isinstance(g, dict)}
+        return FileInfo(self.format, (LayerInfo(source.name, "/".join(sorted(kinds)) or None, source.columns, source.crs, source.rows),))
+
+    def open(self, part: PartRequest, request: ReadRequest) -> GeoJsonLayer:
+        """Return the collection; a layer name is not looked at, there is only one."""
+        return GeoJsonLayer(self._text, self._spans, self._source(), self._limits)
+
+    def _source(self) -> SourceLayer:
+        crs, assumed = _declared_crs(self._frame)
+        name = self._frame.get("name")
+        columns = tuple(dict.fromkeys(key for f in self._sample() for key in _properties(f)))
+        if len(columns) > self._limits.columns:
+            raise rejected("too-many-columns", f"{len(columns)} columns.", f"列数 {len(columns)} 超过上限。")
+        title = name if isinstance(name, str) else self._name
+        return SourceLayer(title, columns, crs, assumed, "UTF-8", len(self._spans.starts))
+
+    def _sample(self) -> list[Json]:
+        features, _ = _parsed(self._text, self._spans, 0, min(len(self._spans.starts), self._limits.rows_per_batch))
+        return features
+
+
+class GeoJsonLayer:
+    """The features of a collection."""
+
+    def __init__(self, text: memoryview, spans: Spans, source: SourceLayer, limits: Limits) -> None:
+        self._text = text
+        self._spans = spans
+        self._limits = limits
+        self.source = source
+
+    def batches(self) -> Iterator[SourceBatch]:
+        """Yield the features in their order."""
+        size = self._limits.rows_per_batch
+        for first in range(0, len(self._spans.starts), size):
+            last = min(first + size, len(self._spans.starts))
+            features, faults = _parsed(self._text, self._spans, first, last)
+            shapes, geometry_faults = geometries([f.get("geometry") for f in features])
+            broken = {f.index for f in faults}
+            kept = (*faults, *(f for f in geometry_faults if f.index not in broken))
+            yield SourceBatch(np.arange(first + 1, last + 1, dtype=np.int64), shapes, _columns(features), kept)
+
+
+def _mapped(path: Path) -> memoryview:
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:
+            return memoryview(b"")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _located(text: memoryview) -> tuple[Spans, Json]:
+    """Return where the features are, and the document around them."""
+    spans = feature_spans(text)
+    if not spans.found:
+        return _single(text)
+    frame = _object(spans.frame)
+    if frame.get("type") != "FeatureCollection":
+        raise _invalid(f'"type" is {frame.get("type")!r}, not "FeatureCollection"', f"“type”为 {frame.get('type')!r},应为“FeatureCollection”")
+    _check_gaps(text, spans)
+    return spans, frame
+
+
+def _check_gaps(text: memoryview, spans: Spans) -> None:
+    """Refuse a collection in which anything but objects, separated by single commas, stands in ``features``."""
+    befores = np.append(spans.opening + 1, spans.ends)
+    afters = np.append(spans.starts, spans.closing)
+    gaps = [bytes(text[a:b]).strip() for a, b in zip(befores, afters, strict=True)]
+    if gaps[0] or gaps[-1] or any(gap != b"," for gap in gaps[1:-1]):
+        raise _invalid('"features" holds something that is not a Feature', "“features”中含有不是要素的内容")
+
+
+def _single(text: memoryview) -> tuple[Spans, Json]:
+    """Return a lone Feature or geometry as a collection of one."""
+    content = _object(bytes(text))
+    kind = content.get("type")
+    if kind == "Feature" or kind in _GEOMETRY_TYPES:
+        return Spans(np.array([0]), np.array([len(text)]), 0, len(text), b"", found=True), {k: v for k, v in content.items() if k in ("crs", "name")}
+    if kind == "FeatureCollection":
+        raise _invalid('the member "features" is not an array', "成员“features”缺失或不是数组")
+    raise _invalid(f'"type" is {kind!r}', f"“type”为 {kind!r}")
+
+
+def _object(text: bytes) -> Json:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise _invalid(str(error), str(error)) from error
+    if not isinstance(value, dict):
+        raise _invalid("the document is not an object", "文档不是 JSON 对象")
+    return value
+
+
+def _declared_crs(frame: Json) -> tuple[str, bool]:
+    """Return the CRS: that of the legacy member ``crs`` of GeoJSON 2008, else CRS84 as RFC 7946 §4 rules."""
+    crs = frame.get("crs")
+    if crs is None:
+        return "OGC:CRS84", True
+    properties = crs.get("properties") if isinstance(crs, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
+    if not isinstance(name, str):
+        raise _invalid('the member "crs" names no reference system', "成员“crs”未给出坐标参考系名称")
+    return ("OGC:CRS84" if _CRS84_NAMES.search(name) else name), False
+
+
+def _parsed(text: memoryview, spans: Spans, first: int, last: int) -> tuple[list[Json], tuple[Fault, ...]]:
+    """Return the features ``first``…``last`` as objects in GeoJSON's form, and those that are none as faults."""
+    if first == last:
+        return [], ()
+    try:
+        values = orjson.loads(b"[" + bytes(text[int(spans.starts[first]) : int(spans.ends[last - 1])]) + b"]")
+    except orjson.JSONDecodeError:
+        values = [_lenient(bytes(text[int(spans.starts[i]) : int(spans.ends[i])]), i) for i in range(first, last)]
+    if len(values) != last - first:
+        raise _invalid(f"the features from {first + 1} to {last} are not well-formed", f"第 {first + 1} 至 {last} 个要素不合 JSON 语法")
+    features: list[Json] = []
+    faults: list[Fault] = []
+    for index, value in enumerate(values):
+        problem = _structure_fault(value)
+        if problem is not None:
+            faults.append(Fault(index, "structure", problem))
+            features.append({})
+        elif value.get("type") in _GEOMETRY_TYPES:
+            features.append({"geometry": value})
+        else:
+            features.append(value)
+    return features, tuple(faults)
+
+
+def _lenient(text: bytes, index: int) -> object:
+    """Return one feature by Python's reader, which takes NaN and Infinity: the finite check names them later."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise _invalid(f"feature {index + 1}: {error}", f"第 {index + 1} 个要素:{error}") from error
+
+
+def _structure_fault(value: object) -> Text | None:
+    """Return what keeps a value from being a Feature (RFC 7946 §3.2), None when it is one."""
+    if not isinstance(value, dict):
+        return Text(zh="不是 JSON 对象", en="not a JSON object")
+    kind = value.get("type")
+    if kind in _GEOMETRY_TYPES:
+        return None
+    if kind != "Feature":
+        return Text(zh=f"“type”为 {kind!r},应为“Feature”", en=f'"type" is {kind!r}, not "Feature"')
+    if "geometry" not in value:
+        return Text(zh="缺少成员“geometry”", en='the member "geometry" is missing')
+    if not isinstance(value.get("properties"), dict | None):
+        return Text(zh="“properties”不是对象", en='"properties" is not an object')
+    return None
+
+
+def _properties(feature: Json) -> Mapping[str, object]:
+    properties = feature.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def _columns(features: list[Json]) -> dict[str, pa.Array]:
+    """Return the properties as columns: one Arrow type where all values agree, else their JSON or text."""
+    rows = [_properties(f) for f in features]
+    names = dict.fromkeys(key for row in rows for key in row)
+    return {name: _array([row.get(name) for row in rows]) for name in names}
+
+
+def _array(values: list[object]) -> pa.Array:
+    if not any(isinstance(v, dict | list) for v in values):
+        try:
+            return pa.array(values)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            pass
+    return pa.array([v if v is None or isinstance(v, str) else orjson.dumps(v, default=str).decode() for v in values], pa.string())
+
+
+def _invalid(en: str, zh: str) -> TwinError:
+    return rejected("geojson-invalid", f"The file is not GeoJSON: {en}.", f"文件不是有效的 GeoJSON:{zh}。")
+

@@ -1,0 +1,96 @@
+"""The one interface of all readers: a file has layers, a layer has columns and a CRS, and comes in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, PartRequest, ReadRequest
+from twin.errors import Text
+
+Geometries = npt.NDArray[np.object_]
+"""Shapely geometries; None where the source has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row the reader itself could not take: position in the batch, rule id and why."""
+
+    index: int
+    rule: str
+    message: Text
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBatch:
+    """Rows as the source has them: number, geometry in the source CRS, columns by name. All of one length."""
+
+    rows: npt.NDArray[np.int64]
+    geometry: Geometries
+    columns: Mapping[str, pa.Array]
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLayer:
+    """What is known of a layer before its first row."""
+
+    name: str
+    columns: tuple[str, ...]
+    crs: str | None
+    """What the file says: an authority code or WKT; None when it says nothing."""
+    assumed: bool = False
+    """True when ``crs`` is the format's rule, not the file's word."""
+    encoding: str | None = None
+    rows: int | None = None
+    notes: tuple[Text, ...] = field(default=())
+    """What the surveyor should know about how the file was understood."""
+
+
+class OpenLayer(Protocol):
+    """A layer being read; `batches` can be taken once."""
+
+    @property
+    def source(self) -> SourceLayer:
+        """What is known before the first row."""
+        ...
+
+    def batches(self) -> Iterator[SourceBatch]:
+        """Yield the rows in source order."""
+        ...
+
+
+class FeatureReader(Protocol):
+    """A file of features."""
+
+    format: str
+
+    def inspect(self) -> FileInfo:
+        """Return what the file is."""
+        ...
+
+    def open(self, part: PartRequest, request: ReadRequest) -> OpenLayer:
+        """Return the layer that ``part`` asks for; RejectedError when there is none."""
+        ...
+
+
+class CoverageReader(Protocol):
+    """A file of one raster."""
+
+    format: str
+
+    def inspect(self) -> FileInfo:
+        """Return what the file is."""
+        ...
+
+    def read(self, part: PartRequest, request: ReadRequest) -> Iterator[CoverageHeader | CoverageBlock]:
+        """Yield the header, then full-width blocks from north to south."""
+        ...
+
+
+Reader = FeatureReader | CoverageReader

@@ -1,0 +1,223 @@
+"""One part of a file, from the reader's rows to the batches that go out: map, place, check, sort out, encode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import shapely
+
+from ingest.checks.geometry import as_declared_type, has_non_finite, invalid, place_of, reason_of
+from ingest.checks.rules import Severities, is_rejection
+from ingest.checks.values import FieldValues, check_values
+from ingest.elevation import with_elevation
+from ingest.extra import extra_column
+from ingest.fields import field_columns, natural_key
+from ingest.georeference import Georeference, georeference
+from ingest.mapping import ColumnMapping, match_columns
+from ingest.protocol import Limits, Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest, batch_schema
+from ingest.readers.source import Geometries, OpenLayer, Reader, SourceBatch, SourceLayer
+from ingest.refusals import rejected, unsupported
+from twin.errors import Text, TwinError
+from twin.model import FeatureType, Finding, Severity
+
+Mask = npt.NDArray[np.bool_]
+_EMPTY = Text(zh="几何为空", en="the geometry is empty")
+_NON_FINITE = Text(zh="坐标不是有限数值", en="a coordinate is not a finite number")
+_OUTSIDE = Text(zh="坐标超出本部署范围或坐标系适用范围", en="outside the deployment's extent or the area of use of its CRS")
+_FLAT = Text(zh="没有高程,按 0 米入库", en="no elevation: stored at 0 m")
+
+
+def read_parts(reader: Reader, request: ReadRequest) -> Iterator[Message]:
+    """Yield the messages of every part of ``request``, in order (see `ingest.protocol`)."""
+    for part in request.parts:
+        is_coverage = part.feature_type.geometry_type == "coverage"
+        if hasattr(reader, "read"):
+            if not is_coverage:
+                raise _wrong_kind(part.feature_type, reader.format)
+            yield from reader.read(part, request)
+            yield PartEnd(part.dataset, 1, 1, 0)
+        else:
+            if is_coverage:
+                raise _wrong_kind(part.feature_type, reader.format)
+            yield from _read_features(reader.open(part, request), reader.format, part, request)
+
+
+def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, request: ReadRequest) -> Iterator[Message]:
+    source = layer.source
+    placing = georeference(request, source.name, source.crs, source.assumed)
+    mapping = match_columns(source.columns, part.feature_type, part.mapping)
+    yield _header(source, file_format, part, placing, mapping)
+    work = _Part(part, source, placing, request.limits)
+    for batch in layer.batches():
+        yield work.process(batch)
+    yield PartEnd(part.dataset, work.rows, work.accepted, work.rows - work.accepted)
+
+
+def _header(source: SourceLayer, file_format: str, part: PartRequest, placing: Georeference, mapping: ColumnMapping) -> PartHeader:
+    notes = tuple(Finding("reading", Severity.INFO, None, note, source.name) for note in source.notes)
+    return PartHeader(
+        dataset=part.dataset,
+        layer=source.name,
+        format=file_format,
+        source_crs=placing.source_crs,
+        assumed=placing.assumed,
+        encoding=source.encoding,
+        operation=placing.operation,
+        accuracy_m=placing.transform.operation.accuracy_m,
+        mapping=mapping.columns,
+        unmapped=mapping.unmapped,
+        row_estimate=source.rows,
+        findings=notes,
+    )
+
+
+@dataclass
+class _Part:
+    """The rows of one part on their way; counts what came and what stays."""
+
+    part: PartRequest
+    source: SourceLayer
+    placing: Georeference
+    limits: Limits
+    rows: int = 0
+    accepted: int = 0
+
+    def process(self, batch: SourceBatch) -> PartBatch:
+        """Return the accepted rows of a batch and what was found in it."""
+        self.rows += len(batch.rows)
+        if self.rows > self.limits.rows:
+            raise rejected("too-many-rows", f"More than {self.limits.rows} rows.", f"行数超过 {self.limits.rows}。")
+        feature_type = self.part.feature_type
+        mapping = match_columns(tuple(batch.columns), feature_type, self.part.mapping)
+        columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows))
+        checker = _GeometryChecker(batch, feature_type, self.placing, self.limits, self.source.name)
+        geometry = checker.check(columns)
+        findings = (*checker.findings, *check_values(batch.rows, columns, feature_type, self.source.name))
+        refused = np.array([f.row for f in findings if is_rejection(f)], dtype=np.int64)
+        keep = ~np.isin(batch.rows, refused)
+        self.accepted += int(keep.sum())
+        return PartBatch(self.part.dataset, self._table(batch, columns, mapping, geometry, keep), self._keyed(findings, batch, columns))
+
+    def _table(
+        self, batch: SourceBatch, columns: Mapping[str, FieldValues], mapping: ColumnMapping, geometry: Geometries, keep: Mask
+    ) -> pa.RecordBatch:
+        feature_type = self.part.feature_type
+        schema = batch_schema(feature_type)
+        kept = pa.array(np.flatnonzero(keep))
+        left_over = {n: batch.columns[n] for n in mapping.unmapped} | _untaken(columns, mapping, batch)
+        values = {name: column.values for name, column in columns.items()}
+        values["natural_key"] = natural_key(columns, feature_type)
+        values["extra"] = extra_column(left_over, len(batch.rows))
+        arrays = [
+            pa.array(batch.rows[keep])
+            if field.name == "row"
+            else pa.array(_ewkb(geometry[keep], feature_type.has_z, self.placing.storage.srid), pa.binary())
+            if field.name == "geom"
+            else values[field.name].take(kept)
+            for field in schema
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _keyed(self, findings: tuple[Finding, ...], batch: SourceBatch, columns: Mapping[str, FieldValues]) -> tuple[Finding, ...]:
+        """Return the findings with the natural key of their rows, in row order."""
+        if not findings:
+            return ()
+        keys = natural_key(columns, self.part.feature_type)
+        index = {int(row): i for i, row in enumerate(batch.rows)}
+        return tuple(
+            Finding(f.rule, f.severity, f.row, f.message, f.layer, None if f.row is None else keys[index[f.row]].as_py(), f.place)
+            for f in sorted(findings, key=lambda f: f.row or 0)
+        )
+
+
+def _untaken(columns: Mapping[str, FieldValues], mapping: ColumnMapping, batch: SourceBatch) -> dict[str, pa.Array]:
+    """Return the source values that a softened rule let pass without a typed value: they stay in ``extra``."""
+    return {
+        name: pa.array([v if b else None for v, b in zip(batch.columns[name].to_pylist(), columns[field].bad, strict=True)])
+        for name, field in mapping.columns.items()
+        if name in batch.columns and columns[field].bad.any()
+    }
+
+
+def _ewkb(geometry: Geometries, has_z: bool, srid: int) -> Geometries:
+    tagged = shapely.set_srid(geometry, srid)
+    wkb: Geometries = shapely.to_wkb(tagged, output_dimension=3 if has_z else 2, byte_order=1, include_srid=True, flavor="extended")
+    return wkb
+
+
+class _GeometryChecker:
+    """Runs the geometry rules over one batch; a row is named by the first rule it breaks."""
+
+    def __init__(self, batch: SourceBatch, feature_type: FeatureType, placing: Georeference, limits: Limits, layer: str) -> None:
+        self.findings: list[Finding] = []
+        self._batch = batch
+        self._type = feature_type
+        self._placing = placing
+        self._limits = limits
+        self._layer = layer
+        self._severities = Severities.of(feature_type)
+        self._good = np.ones(len(batch.rows), dtype=bool)
+
+    def check(self, columns: Mapping[str, FieldValues]) -> Geometries:
+        """Return the geometries in the storage CRS and the type's dimension; rows that broke a rule hold anything."""
+        for fault in self._batch.faults:
+            self._refuse(np.array([fault.index]), fault.rule, fault.message)
+        geometry = self._batch.geometry
+        self._refuse(shapely.is_missing(geometry) | shapely.is_empty(geometry), "geometry-empty", _EMPTY)
+        geometry, wrong = as_declared_type(geometry, self._type.geometry_type)
+        self._refuse(wrong, "geometry-type", lambda i: self._wrong_type(self._batch.geometry[i]))
+        self._refuse(has_non_finite(geometry), "geometry-finite", _NON_FINITE)
+        vertices = shapely.get_num_coordinates(geometry)
+        self._refuse(vertices > self._limits.vertices_per_feature, "geometry-limit", lambda i: self._too_many(int(vertices[i])))
+        chosen = np.flatnonzero(self._good)
+        placed = self._placing.place(geometry[chosen])
+        geometry[chosen] = placed.geometry
+        self._refuse(chosen[placed.outside], "area-of-use", _OUTSIDE, geometry)
+        self._check_validity(geometry)
+        result, flat = with_elevation(geometry, columns, self._type)
+        self._refuse(flat, "height-missing", _FLAT)
+        return result
+
+    def _check_validity(self, geometry: Geometries) -> None:
+        chosen = np.flatnonzero(self._good)
+        for index in chosen[invalid(geometry[chosen])]:
+            message, place = reason_of(geometry[index])
+            self._refuse(np.array([index]), "geometry-valid", message, place=place)
+
+    def _refuse(
+        self,
+        which: Mask | npt.NDArray[np.intp],
+        rule: str,
+        message: Text | Callable[[int], Text],
+        geometry: Geometries | None = None,
+        place: tuple[float, float] | None = None,
+    ) -> None:
+        """Add a finding for each of the rows ``which`` that is still good; it is so no more unless the rule is softened."""
+        severity = self._severities.of_rule(rule)
+        indices = np.flatnonzero(which) if which.dtype == np.bool_ else which
+        for index in indices[self._good[indices]]:
+            text = message if isinstance(message, Text) else message(int(index))
+            where = place if geometry is None else place_of(geometry[index])
+            self.findings.append(Finding(rule, severity, int(self._batch.rows[index]), text, self._layer, None, where))
+            self._good[index] = severity is not Severity.ERROR
+
+    def _wrong_type(self, geometry: shapely.Geometry) -> Text:
+        name = "null" if geometry is None else geometry.geom_type
+        wanted = self._type.geometry_type
+        return Text(zh=f"几何类型为 {name},应为 {wanted}", en=f"the geometry is a {name}, not a {wanted}")
+
+    def _too_many(self, vertices: int) -> Text:
+        limit = self._limits.vertices_per_feature
+        return Text(zh=f"顶点数 {vertices} 超过 {limit}", en=f"{vertices} vertices are more than {limit}")
+
+
+def _wrong_kind(feature_type: FeatureType, file_format: str) -> TwinError:
+    return unsupported(
+        f"A {file_format} file cannot give features of type {feature_type.name}.",
+        f"{file_format} 文件不能作为“{feature_type.title.zh}”的数据来源。",
+        "wrong-kind",
+    )
