@@ -27,17 +27,28 @@ class GroundSampler:
 
     def height_m(self, easting_m: npt.ArrayLike, northing_m: npt.ArrayLike) -> FloatArray:
         """Return H in metres at points of the storage CRS (any shape), bilinear; NaN where no coverage has a height."""
-        easting = np.asarray(easting_m, np.float64)
-        x, y = easting.reshape(-1), np.broadcast_to(np.asarray(northing_m, np.float64), easting.shape).reshape(-1)
-        heights = np.full(x.shape, np.nan)
-        missing = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+        easting, northing = np.broadcast_arrays(np.asarray(easting_m, np.float64), np.asarray(northing_m, np.float64))
+        return self.height_at_pixels_m(self.pixels(easting, northing))
+
+    def pixels(self, easting_m: FloatArray, northing_m: FloatArray) -> tuple[FloatArray, ...]:
+        """Return fractional column and row of points in each coverage, as (column, row, column, row, …)."""
+        found: list[FloatArray] = []
         for coverage, to_coverage in zip(self.coverages, self.operations, strict=True):
-            column, row = coverage.pixel(*to_coverage.transform(x[missing], y[missing]))
+            found += coverage.pixel(*to_coverage.transform(easting_m, northing_m))
+        return tuple(found)
+
+    def height_at_pixels_m(self, pixels: Sequence[FloatArray] | FloatArray) -> FloatArray:
+        """Return H at what ``pixels`` returned; for callers that interpolate pixels over an area instead of transforming."""
+        shape = pixels[0].shape
+        heights = np.full(pixels[0].size, np.nan)
+        missing = np.arange(heights.size)
+        for number, coverage in enumerate(self.coverages):
+            column, row = pixels[2 * number].reshape(-1)[missing], pixels[2 * number + 1].reshape(-1)[missing]
             heights[missing] = coverage.bilinear_m(column, row)
             missing = missing[np.isnan(heights[missing])]
             if not len(missing):
                 break
-        return heights.reshape(easting.shape)
+        return heights.reshape(shape)
 
     @property
     def range_m(self) -> tuple[float, float]:

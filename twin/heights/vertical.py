@@ -51,6 +51,24 @@ class GeoidGrid:
         north = self.values_m[row + 1, column] * (1 - fu) + self.values_m[row + 1, right] * fu
         return np.where(outside, np.nan, south * (1 - fv) + north * fv)
 
+    def grid_separation_m(self, lon_deg: FloatArray, lat_deg: FloatArray) -> FloatArray:
+        """Return N on the grid of ``lon_deg`` × ``lat_deg``, shape (lat, lon): the same numbers, one axis after the other."""
+        rows, columns = self.values_m.shape
+        turns = columns * self.step_lon_deg >= 360.0 - 1e-9
+        u, v = (lon_deg - self.west_deg) / self.step_lon_deg, (lat_deg - self.south_deg) / self.step_lat_deg
+        if turns:
+            u = np.mod(u, 360.0 / self.step_lon_deg)
+        column, row = np.clip(np.floor(u), 0, columns - 1).astype(np.intp), np.clip(np.floor(v), 0, rows - 2).astype(np.intp)
+        fu, fv = u - column, (v - row)[:, np.newaxis]
+        right = (column + 1) % columns if turns else np.minimum(column + 1, columns - 1)
+        first, row = int(row.min(initial=rows)), row - row.min(initial=rows)
+        near = self.values_m[first : first + int(row.max(initial=0)) + 2]
+        west, east = near[:, column], near[:, right]
+        separation: FloatArray = (west[row] * (1 - fu) + east[row] * fu) * (1 - fv) + (west[row + 1] * (1 - fu) + east[row + 1] * fu) * fv
+        outside_u, outside_v = ~((u >= 0) & (turns | (u <= columns - 1))), ~((v >= 0) & (v <= rows - 1))
+        separation[outside_v[:, np.newaxis] | outside_u[np.newaxis, :]] = np.nan
+        return separation
+
     def __reduce__(self) -> tuple[object, ...]:
         return read_gtx, (self.path,)
 
@@ -74,6 +92,12 @@ class VerticalModel:
             return self.grid.separation_m(lon_deg, lat_deg)
         lon, lat = np.broadcast_arrays(np.asarray(lon_deg, np.float64), np.asarray(lat_deg, np.float64))
         return np.where(np.isfinite(lon) & np.isfinite(lat), self.constant_m or 0.0, np.nan)
+
+    def grid_separation_m(self, lon_deg: FloatArray, lat_deg: FloatArray) -> FloatArray:
+        """Return N on the grid of ``lon_deg`` × ``lat_deg``, shape (lat, lon)."""
+        if self.grid is not None:
+            return self.grid.grid_separation_m(lon_deg, lat_deg)
+        return np.full((lat_deg.size, lon_deg.size), self.constant_m or 0.0)
 
 
 def vertical_model(spec: str, grid_directories: Sequence[Path] = ()) -> VerticalModel:
