@@ -193,6 +193,13 @@ def _link_rings(  # noqa: PLR0913
         target = _bridge_target(xy, point, following, 0, point[hole])
         if target < 0:
             return -1
+        if _same_place(xy, point[hole], point[target]):
+            # The hole touches the loop here: a bridge of no length would be two corners that no ear can take.
+            before_hole, after_hole, after_target = preceding[hole], following[hole], following[target]
+            following[target], preceding[after_hole] = after_hole, target
+            following[before_hole], preceding[hole] = hole, before_hole
+            following[hole], preceding[after_target] = after_target, hole
+            continue
         # target → hole … → hole' → target' → what followed target
         hole_copy, target_copy = nodes, nodes + 1
         nodes += 2

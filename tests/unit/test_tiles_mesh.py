@@ -1,0 +1,314 @@
+"""Meshes against shapely: areas, volumes, closedness, radii; and every reason to leave a feature out."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely import affinity
+from shapely.geometry.base import BaseGeometry
+
+from tests.tile_features import features, footprints
+from tiles.mesh import triangulate as triangulation
+from tiles.mesh.batch import LeftOut, MeshBatch
+from tiles.mesh.extrude import clean_footprints, extrude
+from tiles.mesh.tube import ZReference, tube
+from tiles.mesh.well import LID_RIM_M, NOMINAL_DIAMETER_M, well
+from tiles.wkb import Geometries, read_wkb
+
+HERE = (500_000.25, 3_520_000.75)
+
+
+def geometries(shapes: list[BaseGeometry | bytes]) -> Geometries:
+    run = features(shapes, {})
+    return read_wkb(run.wkb, run.wkb_offsets)
+
+
+def moved(shape: BaseGeometry) -> BaseGeometry:
+    return affinity.translate(shape, *HERE)
+
+
+def volume(mesh: MeshBatch, feature: int = 0) -> float:
+    """Signed volume by the divergence theorem: right only when the surface is closed and wound outward."""
+    triangles = mesh.triangles[mesh.feature[mesh.triangles[:, 0]] == feature]
+    p = mesh.positions - mesh.positions[0]
+    a, b, c = p[triangles[:, 0]], p[triangles[:, 1]], p[triangles[:, 2]]
+    return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
+
+
+def area_facing(mesh: MeshBatch, axis: int, sign: int) -> float:
+    corners = mesh.positions[mesh.triangles]
+    doubled = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return float(np.abs(doubled[doubled[:, axis] * sign > 1e-9][:, axis]).sum() / 2)
+
+
+def open_edges(mesh: MeshBatch) -> int:
+    """Number of edges, by place, that are not met by their opposite."""
+    places = {p: i for i, p in enumerate(dict.fromkeys(map(tuple, np.round(mesh.positions, 6).tolist())))}
+    index = np.array([places[tuple(p)] for p in np.round(mesh.positions, 6).tolist()])
+    edges: Counter[tuple[int, int]] = Counter()
+    for a, b, c in index[mesh.triangles].tolist():
+        for start, end in ((a, b), (b, c), (c, a)):
+            edges[min(start, end), max(start, end)] += 1 if start < end else -1
+    return sum(1 for count in edges.values() if count)
+
+
+def normals_agree(mesh: MeshBatch) -> bool:
+    """Whether every vertex normal points to the side its triangle is wound for."""
+    corners = mesh.positions[mesh.triangles]
+    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    real = np.linalg.norm(face, axis=1) > 1e-9
+    facing = np.einsum("ij,ikj->ik", face[real], mesh.normals[mesh.triangles[real]])
+    return bool((facing > 0).all())
+
+
+SHAPES: dict[str, BaseGeometry] = {
+    "square": shapely.box(0, 0, 10, 10),
+    "clockwise_square": shapely.Polygon([(0, 0), (0, 10), (10, 10), (10, 0)]),
+    "non_convex": shapely.Polygon([(0, 0), (20, 0), (20, 10), (10, 10), (10, 20), (0, 20)]),
+    "courtyard": shapely.Polygon(shapely.box(0, 0, 30, 30).exterior.coords, [shapely.box(5, 5, 25, 25).exterior.coords]),
+    "three_courtyards": shapely.box(0, 0, 40, 40).difference(
+        shapely.MultiPolygon([shapely.box(2, 2, 9, 30), shapely.box(12, 5, 20, 20), shapely.box(25, 25, 38, 38)])
+    ),
+    "hole_touching_outer_point": shapely.Polygon([(0, 0), (10, 0), (10, 5), (10, 10), (0, 10)], [[(10, 5), (6, 7), (6, 3)]]),
+    "two_holes_on_one_line": shapely.Polygon(
+        [(0, 0), (20, 0), (20, 10), (0, 10)], [[(3, 3), (3, 7), (7, 7), (7, 3)], [(12, 3), (12, 7), (16, 7), (16, 3)]]
+    ),
+    "multi_part": shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(5, 5, 7, 9)]),
+    "sliver": shapely.Polygon([(0, 0), (100, 0.001), (200, 0), (100, 0.02)]),
+    "collinear_points": shapely.Polygon([(0, 0), (2, 0), (5, 0), (10, 0), (10, 5), (10, 10), (0, 10), (0, 3)]),
+    "repeated_points": shapely.Polygon([(0, 0), (0, 0), (10, 0), (10, 0), (10, 10), (0, 10), (0, 10)]),
+    "comb": shapely.Polygon([(x, (i % 2) * 9 + 1) for i, x in enumerate(range(40))] + [(39, 0), (0, 0)]),
+    "round_many_points": shapely.Point(0, 0).buffer(30, quad_segs=200),
+    "spiral": shapely.LineString([(r * np.cos(r), r * np.sin(r)) for r in np.linspace(2, 30, 150)]).buffer(0.6),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_lod1_solid_has_the_area_and_volume_of_its_footprint(name: str) -> None:
+    shape = moved(SHAPES[name])
+    mesh = extrude(geometries([shape]), np.array([12.5]), np.array([30.0]))
+    assert mesh.left_out.tolist() == [LeftOut.DRAWN]
+    assert volume(mesh) == pytest.approx(shape.area * 30, rel=1e-7)
+    assert area_facing(mesh, 2, +1) == pytest.approx(shape.area, rel=1e-7)
+    assert area_facing(mesh, 2, -1) == pytest.approx(shape.area, rel=1e-7)
+    assert (mesh.positions[:, 2].min(), mesh.positions[:, 2].max()) == (12.5, 42.5)
+    assert open_edges(mesh) == 0
+    assert normals_agree(mesh)
+
+
+def test_a_long_wall_is_divided_so_that_it_sags_at_most_five_millimetres() -> None:
+    mesh = extrude(geometries([moved(shapely.box(0, 0, 714, 20))]), np.array([0.0]), np.array([10.0]))
+    corners = mesh.positions[mesh.triangles]
+    walls = np.ptp(corners[:, :, 2], axis=1) > 0
+    longest = max(np.ptp(corners[walls][:, :, 0]), np.hypot(*np.ptp(corners[walls][:, :, :2], axis=1).T).max() if walls.any() else 0)
+    edges = np.hypot(*(corners[walls][:, 1, :2] - corners[walls][:, 0, :2]).T)
+    assert longest >= edges.max()
+    assert edges.max() ** 2 / (8 * 6_371_000) <= 0.005
+    assert volume(mesh) == pytest.approx(714 * 20 * 10)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_triangles_cover_any_valid_polygon_without_overlap(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    angles = np.sort(rng.random(rng.integers(4, 50))) * 2 * np.pi
+    radii = rng.uniform(5, 20, len(angles))
+    star = shapely.make_valid(shapely.Polygon(np.column_stack([radii * np.cos(angles), radii * np.sin(angles)])))
+    for _ in range(rng.integers(0, 5)):
+        star = star.difference(shapely.Point(rng.uniform(-12, 12, 2)).buffer(rng.uniform(0.3, 2), quad_segs=int(rng.integers(1, 4))))
+    parts = [p for p in shapely.get_parts(star) if p.geom_type == "Polygon" and p.area > 0.01]
+    if not parts:
+        return
+    given_geometries = geometries([moved(p) for p in parts])
+    clean = clean_footprints(given_geometries, np.zeros(len(parts), np.uint8))
+    result = triangulation.triangulate(clean.xy, clean.ring_offsets, clean.part_offsets)
+    assert result.ok.all()
+    for i, part in enumerate(parts):
+        corners = clean.xy[result.triangles[result.offsets[i] : result.offsets[i + 1]]]
+        pieces = shapely.polygons(corners)
+        assert shapely.area(pieces).sum() == pytest.approx(moved(part).area, rel=1e-9, abs=1e-8)
+        assert shapely.union_all(pieces, grid_size=1e-6).symmetric_difference(moved(part)).area < 1e-3
+
+
+def test_earcut_takes_over_where_the_kernel_does_not_reach() -> None:
+    """A ring of more points than the kernel clips is triangulated all the same, next to one that it does clip."""
+    big, small = moved(shapely.Point(0, 0).buffer(50, quad_segs=300)), moved(shapely.box(100, 0, 110, 10))
+    clean = clean_footprints(geometries([big, small]), np.zeros(2, np.uint8))
+    by_kernel = triangulation._ear_clip(clean.xy, clean.ring_offsets, clean.part_offsets, 256)  # noqa: SLF001
+    assert by_kernel[2].tolist() == [False, True]
+    mesh = extrude(geometries([big, small]), np.zeros(2), np.full(2, 2.0))
+    assert [volume(mesh, 0), volume(mesh, 1)] == pytest.approx([big.area * 2, 200.0], rel=1e-9)
+
+
+def test_features_that_cannot_be_extruded_are_left_out_with_their_reason() -> None:
+    box = moved(shapely.box(0, 0, 5, 5))
+    truncated = shapely.to_wkb(box)[:-9]
+    shapes: list[BaseGeometry | bytes] = [box, box, box, box, shapely.MultiPolygon(), truncated, moved(shapely.Polygon([(0, 0), (9, 0), (0, 0)]))]
+    height = np.array([10, np.nan, 0, 99_999, 10, 10, 10.0])
+    mesh = extrude(geometries(shapes), np.zeros(7), height)
+    assert [LeftOut(r).name for r in mesh.left_out.tolist()] == [
+        "DRAWN",
+        "HEIGHT_MISSING",
+        "HEIGHT_MISSING",
+        "HEIGHT_ABSURD",
+        "GEOMETRY_EMPTY",
+        "GEOMETRY_UNREADABLE",
+        "GEOMETRY_DEGENERATE",
+    ]
+    assert set(mesh.feature.tolist()) == {0}
+
+
+def test_a_building_without_base_height_stands_on_the_lowest_point_of_its_footprint() -> None:
+    ring = [(0, 0, 7.0), (5, 0, 6.5), (5, 5, 8.0)]
+    mesh = extrude(geometries([moved(shapely.Polygon(ring))]), np.array([np.nan]), np.array([3.0]))
+    assert (mesh.positions[:, 2].min(), mesh.positions[:, 2].max()) == (6.5, 9.5)
+
+
+def axis_distance(mesh: MeshBatch, line: BaseGeometry) -> np.ndarray:
+    """Distance in space of each vertex from the polyline's segments, the nearest one."""
+    points = np.array(line.coords)
+    out = np.full(len(mesh.positions), np.inf)
+    for a, b in zip(points[:-1], points[1:], strict=True):
+        t = np.clip(((mesh.positions - a) @ (b - a)) / ((b - a) @ (b - a)), 0, 1)
+        out = np.minimum(out, np.linalg.norm(mesh.positions - (a + t[:, None] * (b - a)), axis=1))
+    return out
+
+
+def pipe(line: BaseGeometry, diameter: float, reference: ZReference = ZReference.AXIS) -> MeshBatch:
+    nan = np.array([np.nan])
+    return tube(geometries([line]), np.array([diameter]), nan, nan, np.array([int(reference)]))
+
+
+STRAIGHT = moved(shapely.LineString([(0, 0, 5), (30, 40, 3)]))
+BENT = moved(shapely.LineString([(0, 0, 5), (30, 0, 4.5), (30, 25, 4), (60, 50, 4), (60, 50, 9)]))
+
+
+@pytest.mark.parametrize("diameter", [0.05, 0.3, 1.0, 3.0])
+def test_tube_vertices_lie_on_the_outer_radius(diameter: float) -> None:
+    mesh = pipe(STRAIGHT, diameter)
+    np.testing.assert_allclose(axis_distance(mesh, STRAIGHT), diameter / 2, atol=1e-6)
+    assert mesh.chord_error_m <= 0.005
+    circle = np.pi * diameter**2 / 4 * STRAIGHT.length
+    length = np.linalg.norm(np.diff(np.array(STRAIGHT.coords), axis=0))
+    assert circle * 0.85 < volume(mesh) < np.pi * diameter**2 / 4 * length
+    assert open_edges(mesh) == 0
+    assert normals_agree(mesh)
+
+
+def test_mitred_bend_is_closed_and_its_rings_lie_on_both_segments() -> None:
+    level = moved(shapely.LineString([(0, 0, 5), (30, 0, 5), (30, 25, 5), (60, 50, 5)]))
+    mesh = pipe(level, 0.8)
+    assert open_edges(mesh) == 0
+    points = np.array(level.coords)
+    for a, b in zip(points[:-1], points[1:], strict=True):
+        d = (b - a) / np.linalg.norm(b - a)
+        across = np.linalg.norm(np.cross(mesh.positions - a, d), axis=1)
+        assert (np.abs(across - 0.4) < 1e-6).sum() >= 2 * 8
+
+
+def test_bends_in_all_directions_stay_on_the_radius_apart_from_mitres() -> None:
+    mesh = pipe(BENT, 0.4)
+    distance = axis_distance(mesh, BENT)
+    corners = np.array(BENT.coords)[1:-1]
+    near_bend = (np.linalg.norm(mesh.positions[:, None] - corners, axis=2) < 0.4 / 2 / 0.3 + 0.01).any(axis=1)
+    assert np.abs(distance[~near_bend] - 0.2).max() < 1e-6
+    assert near_bend.any()
+    assert distance[near_bend].max() < 0.2 / 0.3
+
+
+def test_a_hairpin_is_capped_instead_of_mitred_to_infinity() -> None:
+    hairpin = moved(shapely.LineString([(0, 0, 0), (20, 0, 0), (0, 0.4, 0)]))
+    mesh = pipe(hairpin, 0.3)
+    assert np.abs(axis_distance(mesh, hairpin)).max() < 0.16
+    assert volume(mesh) > 0
+
+
+@pytest.mark.parametrize(("reference", "axis"), [(ZReference.TOP, 4.5), (ZReference.INVERT, 5.5), (ZReference.AXIS, 5.0)])
+def test_the_axis_follows_what_z_stands_for(reference: ZReference, axis: float) -> None:
+    mesh = pipe(moved(shapely.LineString([(0, 0, 5), (10, 0, 5)])), 1.0, reference)
+    assert (mesh.positions[:, 2].min() + mesh.positions[:, 2].max()) / 2 == pytest.approx(axis, abs=1e-6)
+    top = mesh.positions[:, 2].max()
+    assert top == pytest.approx(axis + 0.5, abs=0.005)
+
+
+def test_a_culvert_is_an_upright_box_of_its_width_and_height() -> None:
+    line = moved(shapely.LineString([(0, 0, 2), (0, 40, 2)]))
+    mesh = tube(geometries([line]), np.array([np.nan]), np.array([2.4]), np.array([1.2]), np.array([int(ZReference.INVERT)]))
+    assert np.ptp(mesh.positions, axis=0) == pytest.approx([2.4, 40, 1.2])
+    assert mesh.positions[:, 2].min() == pytest.approx(2.0)
+    assert volume(mesh) == pytest.approx(2.4 * 1.2 * 40)
+    assert open_edges(mesh) == 0
+    assert normals_agree(mesh)
+
+
+def test_a_pipe_of_many_kilometres_is_divided() -> None:
+    mesh = pipe(moved(shapely.LineString([(0, 0, 0), (5_000, 0, 0)])), 1.0)
+    steps = np.diff(np.unique(np.round(mesh.positions[:, 0], 3)))
+    assert steps.max() ** 2 / (8 * 6_371_000) <= 0.005
+
+
+def test_pipes_without_a_size_or_without_length_are_left_out() -> None:
+    line, nan = moved(shapely.LineString([(0, 0, 0), (9, 0, 0)])), np.full(5, np.nan)
+    point_like = moved(shapely.LineString([(0, 0, 0), (0, 0, 0)]))
+    mesh = tube(geometries([line, line, line, point_like, line]), np.array([0.3, np.nan, 300, 0.3, -1]), nan, nan, np.zeros(5, np.int64))
+    assert [LeftOut(r).name for r in mesh.left_out.tolist()] == ["DRAWN", "SIZE_MISSING", "SIZE_ABSURD", "GEOMETRY_DEGENERATE", "SIZE_MISSING"]
+
+
+def test_a_manhole_reaches_from_the_ground_to_its_bottom_under_a_lid() -> None:
+    point = moved(shapely.Point(0, 0, 8.25))
+    nan = np.full(1, np.nan)
+    mesh = well(geometries([point]), np.array([5.0]), nan, nan)
+    assert (mesh.positions[:, 2].min(), mesh.positions[:, 2].max()) == (5.0, 8.25)
+    reach = np.hypot(mesh.positions[:, 0] - HERE[0], mesh.positions[:, 1] - HERE[1])
+    on_top, at_bottom = mesh.positions[:, 2] == 8.25, mesh.positions[:, 2] == 5.0
+    assert reach[on_top] == pytest.approx(NOMINAL_DIAMETER_M / 2 + LID_RIM_M)
+    assert reach[at_bottom] == pytest.approx(NOMINAL_DIAMETER_M / 2)
+    assert normals_agree(mesh)
+    assert volume(mesh) > 0
+
+
+def test_wells_use_the_depth_where_no_bottom_is_known_and_none_without_either() -> None:
+    points = [moved(shapely.Point(i, 0, 8.0)) for i in range(4)]
+    bottom, depth = np.array([np.nan, np.nan, 9.0, np.nan]), np.array([2.5, np.nan, np.nan, 500])
+    mesh = well(geometries([*points]), bottom, depth, np.full(4, 1.0))
+    assert [LeftOut(r).name for r in mesh.left_out.tolist()] == ["DRAWN", "DEPTH_MISSING", "DEPTH_MISSING", "DEPTH_ABSURD"]
+    assert mesh.positions[:, 2].min() == 5.5
+
+
+def test_a_batch_keeps_every_feature_apart() -> None:
+    shapes = footprints(200)
+    mesh = extrude(geometries([*shapes]), np.full(200, 1.0), np.linspace(3, 50, 200))
+    for i in (0, 17, 111, 199):
+        assert volume(mesh, i) == pytest.approx(shapes[i].area * np.linspace(3, 50, 200)[i], rel=1e-7)
+
+
+def test_wkb_of_every_dialect_is_read_alike() -> None:
+    line = moved(shapely.LineString([(0, 0, 1), (1, 2, 3)]))
+    dialects = [
+        shapely.to_wkb(line, flavor="iso"),
+        shapely.to_wkb(line, flavor="extended"),
+        shapely.to_wkb(shapely.set_srid(line, 4549), include_srid=True),
+        shapely.to_wkb(shapely.MultiLineString([line])),
+    ]
+    read = geometries([*dialects])
+    assert read.status.tolist() == [0, 0, 0, 0]
+    for i in range(4):
+        np.testing.assert_array_equal(read.coordinates[2 * i : 2 * i + 2], np.array(line.coords))
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_arbitrary_bytes_are_never_a_geometry_by_accident_of_reading_past_the_end(content: bytes) -> None:
+    read = geometries([content, shapely.to_wkb(shapely.Point(1, 2, 3))])
+    assert read.status[1] == 0
+    np.testing.assert_array_equal(read.coordinates[-1], [1, 2, 3])
+
+
+def test_not_finite_coordinates_are_unreadable() -> None:
+    read = geometries([shapely.LineString([(0, 0, 0), (np.inf, 0, 0)])])
+    assert read.status.tolist() == [1]

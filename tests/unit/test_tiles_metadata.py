@@ -1,0 +1,117 @@
+"""Tile metadata derives from the FeatureType alone; nothing a column holds is silently changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+
+from tests.tile_features import BUILDING, USAGE, feature_type, features, field, numbers, texts
+from tiles.columns import Column, NumberColumn
+from tiles.metadata import MetadataError, encode_table, metadata_class, property_table
+from tiles.statistics import merge, statistics_json, statistics_of
+
+METADATA = metadata_class(BUILDING)
+POINT = shapely.Point(0, 0, 0)
+
+
+def encoded(columns: dict[str, Column], count: int):  # noqa: ANN201 - the type is what is under test
+    return encode_table(METADATA, features([POINT] * count, columns))
+
+
+def stored(columns: dict[str, Column], count: int) -> dict[str, bytes]:
+    return {c.id: c.values for c in property_table(encoded(columns, count), np.arange(count)).columns}
+
+
+def test_schema_depends_on_nothing_but_the_feature_type() -> None:
+    assert metadata_class(BUILDING).schema == METADATA.schema
+    assert METADATA.schema["id"] == "building_v1"
+    properties = METADATA.schema["classes"]["building"]["properties"]  # type: ignore[index]
+    assert list(properties) == ["fid", *BUILDING.field_names]
+    assert properties["height_m"] == {
+        "name": "建筑高度",
+        "description": "height_m [m]",
+        "type": "SCALAR",
+        "componentType": "FLOAT64",
+        "noData": -1.7976931348623157e308,
+    }
+
+
+def test_codes_are_enum_names_and_their_chinese_titles_descriptions() -> None:
+    enum = METADATA.schema["enums"]["building_usage"]  # type: ignore[index]
+    assert [(v["name"], v["value"]) for v in enum["values"]] == [("noData", 0), ("residential", 1), ("office", 2), ("industry", 3)]
+    assert enum["values"][1]["description"] == "住宅"
+
+
+def test_a_true_zero_and_an_unknown_are_told_apart() -> None:
+    """noData = 0 makes a true 0 read as missing: the defect of a well-known tiler."""
+    values = stored({"height_m": numbers([0.0, None, -1.5])}, 3)["height_m"]
+    assert np.frombuffer(values, "<f8").tolist() == [0.0, -1.7976931348623157e308, -1.5]
+
+
+def test_columns_without_any_value_are_not_stored() -> None:
+    assert set(stored({"height_m": numbers([1.0]), "name": texts([None])}, 1)) == {"fid", "height_m"}
+
+
+def test_codes_are_found_in_any_order_and_unknown_ones_counted() -> None:
+    table = encoded({"usage": texts(["office", None, "castle", "residential", "", "residentialx"])}, 6)
+    usage = next(c for c in table.columns if c.prop.id == "usage")
+    assert usage.values is not None
+    assert usage.values.tolist() == [2, 0, 0, 1, 0, 0]
+    assert table.unrepresentable["usage"] >= 2
+
+
+def test_integers_beyond_32_bits_are_counted_as_unrepresentable() -> None:
+    table = encoded({"floors_above": NumberColumn(np.array([5, 2**31, -(2**31), 7]), np.array([True, True, True, False]))}, 4)
+    assert table.unrepresentable == {"floors_above": 2}
+    floors = np.frombuffer({c.id: c.values for c in property_table(table, np.arange(4)).columns}["floors_above"], "<i4")
+    assert floors.tolist() == [5, -(2**31), -(2**31), -(2**31)]
+
+
+def test_strings_keep_their_characters_and_take_the_narrowest_offsets() -> None:
+    table = property_table(encoded({"name": texts(["常州", None, "𠮷野", "a" * 300])}, 4), np.array([3, 2, 1, 0]))
+    column = next(c for c in table.columns if c.id == "name")
+    assert column.offset_type == "UINT16"
+    assert column.offsets is not None
+    bounds = np.frombuffer(column.offsets, "<u2").tolist()
+    assert [column.values[a:b].decode() for a, b in zip(bounds[:-1], bounds[1:], strict=True)] == ["a" * 300, "𠮷野", "", "常州"]
+
+
+def test_dates_are_iso_texts_and_booleans_have_a_third_state() -> None:
+    columns: dict[str, Column] = {
+        "built_on": NumberColumn(np.array(["2001-02-03", "NaT"], "M8[D]"), np.array([True, False])),
+        "listed": NumberColumn(np.array([True, False, False]), np.array([True, True, False])),
+    }
+    values = stored({"built_on": columns["built_on"]}, 2)
+    assert values["built_on"] == b"2001-02-03"
+    assert stored({"listed": columns["listed"]}, 3)["listed"] == bytes([2, 1, 0])
+
+
+def test_property_ids_are_ascii_also_for_chinese_field_names() -> None:
+    kind = feature_type("道路", "LineString", "none", {}, (field("名称", "string", "名称"), field("2d", "number", "二维")))
+    ids = [p.id for p in metadata_class(kind).properties]
+    assert all(i.isascii() and i.isidentifier() for i in ids)
+    assert len(set(ids)) == 3
+
+
+def test_text_in_a_number_field_is_our_error() -> None:
+    with pytest.raises(MetadataError):
+        encoded({"height_m": texts(["12"])}, 1)
+
+
+def test_merged_statistics_are_those_of_the_whole() -> None:
+    rng = np.random.default_rng(3)
+    columns: dict[str, Column] = {
+        "height_m": numbers([None if i % 5 == 0 else float(v) for i, v in enumerate(rng.uniform(-5, 90, 200))]),
+        "usage": texts([None if i % 9 == 0 else USAGE.codes[i % 3].code for i in range(200)]),
+    }
+    table = encoded(columns, 200)
+    parts = [statistics_of(table, rows) for rows in np.array_split(rng.permutation(200), 7)]
+    whole, merged = statistics_of(table, np.arange(200)), merge(parts)
+    assert merged.occurrences == {k: dict(v) for k, v in whole.occurrences.items()}
+    height = columns["height_m"]
+    assert isinstance(height, NumberColumn)
+    values = height.values[height.valid].astype(float)
+    found = statistics_json(METADATA, merged)["classes"]["building"]["properties"]["height_m"]  # type: ignore[index]
+    assert (found["min"], found["max"]) == (values.min(), values.max())
+    assert found["mean"] == pytest.approx(values.mean())

@@ -1,0 +1,213 @@
+"""Checks of one GLB that the Khronos validator does not make: it neither decompresses meshopt nor reads property tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.checker.gltf_file import MESHOPT, GltfFile, Json
+from tiles.checker.problem import Problem, Problems
+from tiles.checker.property_tables import check_property_table
+
+_FEATURES, _METADATA, _QUANTIZATION = "EXT_mesh_features", "EXT_structural_metadata", "KHR_mesh_quantization"
+_LARGEST_PRIMITIVE = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class GlbReport:
+    """The problems of a GLB and what its tile has to agree with: world positions (v, 3), the fids of its rows (None where unreadable)."""
+
+    problems: list[Problem]
+    positions: NDArray[np.float64]
+    fids: NDArray[np.uint32] | None
+
+
+def check_glb(data: bytes, file: str = "glb") -> GlbReport:
+    """Return every problem of the GLB ``data``; never raises on malformed input."""
+    problems = Problems(file)
+    gltf = GltfFile(data, problems)
+    if not gltf.json:
+        return GlbReport(problems.found, np.zeros((0, 3)), None)
+    try:
+        return _check(gltf, problems)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        problems.add("GLB_STRUCTURE", "/", f"the document is not of the form of glTF ({type(error).__name__}: {error})")
+        return GlbReport(problems.found, np.zeros((0, 3)), None)
+
+
+def _check(gltf: GltfFile, problems: Problems) -> GlbReport:
+    problems.unless(gltf.json.get("asset", {}).get("version") == "2.0", "ASSET_VERSION", "/asset", "not glTF 2.0")
+    _check_extensions(gltf, problems)
+    _check_views(gltf, problems)
+    tables = _check_tables(gltf, problems)
+    positions = [_check_mesh(gltf, mesh, matrix, tables, problems) for mesh, matrix in gltf.placements()]
+    problems.unless(positions, "NO_MESH", "/scenes", "the scene shows no mesh")
+    _check_rows_used(gltf, tables, problems)
+    world = np.concatenate([p for part in positions for p in part] or [np.zeros((0, 3))])
+    return GlbReport(problems.found, world, tables[0].fids if tables else None)
+
+
+def _check_extensions(gltf: GltfFile, problems: Problems) -> None:
+    used, required = set(gltf.json.get("extensionsUsed", [])), set(gltf.json.get("extensionsRequired", []))
+    found = set(extension_names(gltf.json))
+    stored = {a.get("componentType") for a in gltf.items("accessors")}
+    if stored & {5120, 5122} or _has_integer_positions(gltf):
+        found.add(_QUANTIZATION)
+    for name in sorted(found - used):
+        problems.add("EXTENSION_FOUND_BUT_NOT_USED", "/extensionsUsed", f"{name} occurs but is not declared")
+    for name in sorted(used - found):
+        problems.add("EXTENSION_USED_BUT_NOT_FOUND", "/extensionsUsed", f"{name} is declared but does not occur")
+    for name in sorted((required - used) | ({MESHOPT, _QUANTIZATION} & found - required)):
+        problems.add("EXTENSION_REQUIRED", "/extensionsRequired", f"{name} must be both used and required")
+
+
+def extension_names(value: object) -> Iterator[str]:
+    """Yield the names of all extension objects anywhere in a JSON value."""
+    if isinstance(value, dict):
+        extensions = value.get("extensions")
+        if isinstance(extensions, dict):
+            yield from extensions
+        for member in value.values():
+            yield from extension_names(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from extension_names(member)
+
+
+def _has_integer_positions(gltf: GltfFile) -> bool:
+    accessors = gltf.items("accessors")
+    primitives = [p for m in gltf.items("meshes") for p in m.get("primitives", [])]
+    indices = [p.get("attributes", {}).get("POSITION") for p in primitives]
+    return any(isinstance(i, int) and 0 <= i < len(accessors) and accessors[i].get("componentType") != 5126 for i in indices)
+
+
+def _check_views(gltf: GltfFile, problems: Problems) -> None:
+    """Read every view once, so that one nobody refers to is looked at as well, and compare the chunk with its buffer."""
+    for index in range(len(gltf.items("bufferViews"))):
+        gltf.view(index, "/bufferViews")
+    buffers = gltf.items("buffers")
+    declared = buffers[0].get("byteLength", -1) if buffers else 0
+    problems.unless(
+        isinstance(declared, int) and declared <= len(gltf.bin) < declared + 8, "BUFFER_LENGTH", "/buffers/0", f"{declared} bytes declared"
+    )
+
+
+@dataclass(slots=True)
+class _Table:
+    count: int
+    fids: NDArray[np.uint32] | None
+    seen: NDArray[np.bool_]
+
+
+def _check_tables(gltf: GltfFile, problems: Problems) -> list[_Table]:
+    metadata: Json = gltf.json.get("extensions", {}).get(_METADATA, {})
+    tables = metadata.get("propertyTables", [])
+    schema = metadata.get("schema")
+    if tables and not problems.unless(isinstance(schema, dict), "SCHEMA_MISSING", f"/extensions/{_METADATA}", "property tables without a schema"):
+        return []
+    checked: list[_Table] = []
+    for number, table in enumerate(tables):
+        where = f"/extensions/{_METADATA}/propertyTables/{number}"
+        count = table.get("count", 0)
+        if not problems.unless(isinstance(count, int) and count > 0, "TABLE_COUNT", where, f"count {count}"):
+            count = 0
+        fids = check_property_table(gltf, schema or {}, table, max(count, 0), where) if count > 0 else None
+        checked.append(_Table(count, fids, np.zeros(max(count, 0), np.bool_)))
+    return checked
+
+
+def _check_mesh(
+    gltf: GltfFile, mesh: int, matrix: NDArray[np.float64], tables: list[_Table], problems: Problems
+) -> list[NDArray[np.float64]]:
+    worlds: list[NDArray[np.float64]] = []
+    for number, primitive in enumerate(gltf.items("meshes")[mesh].get("primitives", [])):
+        where = f"/meshes/{mesh}/primitives/{number}"
+        positions = _check_positions(gltf, primitive, where, problems)
+        if positions is None:
+            continue
+        _check_indices(gltf, primitive, len(positions), where, problems)
+        _check_normals(gltf, primitive, len(positions), where, problems)
+        _check_feature_ids(gltf, primitive, len(positions), tables, where, problems)
+        if "material" in primitive:
+            gltf.item("materials", primitive["material"], f"{where}/material")
+        worlds.append(positions @ matrix[:3, :3].T + matrix[:3, 3])
+    return worlds
+
+
+def _check_positions(gltf: GltfFile, primitive: Json, where: str, problems: Problems) -> NDArray[np.float64] | None:
+    index = primitive.get("attributes", {}).get("POSITION")
+    stored = gltf.accessor(index, f"{where}/attributes/POSITION")
+    if stored is None or not problems.unless(stored.ndim == 2 and stored.shape[1] == 3, "POSITION_FORM", where, "positions are not VEC3"):
+        return None
+    positions = stored.astype(np.float64)
+    accessor = gltf.items("accessors")[index]
+    low, high = accessor.get("min"), accessor.get("max")
+    agree = low is not None and high is not None and np.array_equal(positions.min(axis=0), low) and np.array_equal(positions.max(axis=0), high)
+    finite = problems.unless(np.isfinite(positions).all(), "POSITION_NOT_FINITE", where, "a position is NaN or infinite")
+    if finite:
+        problems.unless(agree, "ACCESSOR_MIN_MAX", f"/accessors/{index}", "min and max are not those of the positions")
+    problems.unless(len(positions) <= _LARGEST_PRIMITIVE, "PRIMITIVE_TOO_LARGE", where, f"{len(positions)} vertices")
+    return positions if finite else None
+
+
+def _check_indices(gltf: GltfFile, primitive: Json, vertices: int, where: str, problems: Problems) -> None:
+    problems.unless(primitive.get("mode", 4) == 4, "PRIMITIVE_MODE", where, "not triangles")
+    if "indices" not in primitive:
+        problems.add("INDICES_MISSING", where, "the primitive has no indices")
+        return
+    indices = gltf.accessor(primitive["indices"], f"{where}/indices")
+    if indices is not None:
+        highest = int(indices.astype(np.int64).max())
+        problems.unless(highest < vertices, "INDEX_OUT_OF_RANGE", f"{where}/indices", f"index {highest} of {vertices} vertices")
+        problems.unless(len(indices) % 3 == 0, "INDEX_COUNT", f"{where}/indices", f"{len(indices)} indices make no triangles")
+
+
+def _check_normals(gltf: GltfFile, primitive: Json, vertices: int, where: str, problems: Problems) -> None:
+    index = primitive.get("attributes", {}).get("NORMAL")
+    if index is None:
+        return
+    stored = gltf.accessor(index, f"{where}/attributes/NORMAL")
+    if stored is None:
+        return
+    normals = stored.astype(np.float64) / (127.0 if stored.dtype.kind == "i" else 1.0)
+    lengths = np.linalg.norm(normals, axis=1)
+    problems.unless(len(normals) == vertices, "ATTRIBUTE_COUNT", where, "normals and positions differ in number")
+    problems.unless((abs(lengths - 1) < 0.02).all(), "NORMAL_LENGTH", where, "a normal is not a unit vector")
+
+
+def _check_feature_ids(  # noqa: PLR0913
+    gltf: GltfFile, primitive: Json, vertices: int, tables: list[_Table], where: str, problems: Problems
+) -> None:
+    feature_ids: list[Any] = primitive.get("extensions", {}).get(_FEATURES, {}).get("featureIds", [])
+    if not problems.unless(feature_ids, "FEATURE_IDS_MISSING", where, f"no {_FEATURES}"):
+        return
+    for ids in feature_ids:
+        attribute = primitive["attributes"].get(f"_FEATURE_ID_{ids.get('attribute')}")
+        if not problems.unless(attribute is not None, "FEATURE_ID_ATTRIBUTE", where, f"no attribute _FEATURE_ID_{ids.get('attribute')}"):
+            continue
+        stored = gltf.accessor(attribute, f"{where}/attributes/_FEATURE_ID")
+        if stored is None:
+            continue
+        values, count = stored.astype(np.int64), ids.get("featureCount", 0)
+        problems.unless(len(values) == vertices, "ATTRIBUTE_COUNT", where, "feature ids and positions differ in number")
+        problems.unless(gltf.items("accessors")[attribute].get("componentType") != 5125, "FEATURE_ID_FORM", where, "UNSIGNED_INT")
+        inside = problems.unless(
+            isinstance(count, int) and values.min() >= 0 and values.max() < count, "FEATURE_ID_OUT_OF_RANGE", where, f"beyond {count} features"
+        )
+        table = ids.get("propertyTable")
+        if not problems.unless(isinstance(table, int) and 0 <= table < len(tables), "PROPERTY_TABLE_REFERENCE", where, f"no table {table}"):
+            continue
+        problems.unless(count == tables[table].count, "FEATURE_COUNT_MISMATCH", where, f"{count} features, {tables[table].count} rows")
+        if inside and count == tables[table].count:
+            tables[table].seen[values] = True
+
+
+def _check_rows_used(gltf: GltfFile, tables: list[_Table], problems: Problems) -> None:
+    for number, table in enumerate(tables):
+        unseen = int((~table.seen).sum())
+        if table.count and any(_FEATURES in p.get("extensions", {}) for m in gltf.items("meshes") for p in m.get("primitives", [])):
+            problems.unless(unseen == 0, "ROW_WITHOUT_MESH", f"/extensions/{_METADATA}/propertyTables/{number}", f"{unseen} rows have no vertex")
