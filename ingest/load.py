@@ -13,7 +13,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from ingest import staging as staged
-from ingest.copy_binary import COPY_HEADER, COPY_TRAILER, copy_binary_rows
+from ingest.copy_binary import HEADER, TRAILER, copy_binary_rows
 from ingest.coverage import receive_coverage
 from ingest.dependants import stage_dependants
 from ingest.derive import GroundOf, derive
@@ -279,9 +279,9 @@ def _copy(connection: Connection, staging: Staging, batch: pa.RecordBatch) -> No
         return
     statement = staging.query("copy_into_staging", columns=staged.columns(staging.copied))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(COPY_HEADER)
-        copy.write(copy_binary_rows(batch, staging.copied))
-        copy.write(COPY_TRAILER)
+        copy.write(HEADER)
+        copy.write(copy_binary_rows(batch, staging.copy_columns))
+        copy.write(TRAILER)
 
 
 def _check_all(place: Workplace, request: LoadRequest, submission: uuid.UUID, tallies: Mapping[str, _Tally]) -> None:

@@ -12,13 +12,24 @@ from psycopg import sql
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateColumn
 
+from ingest.copy_binary import CopyColumn, SqlType
 from twin.db import Connection, load_queries
 from twin.materialiser import content, content_columns, current_table, history_table
-from twin.model import Dataset, FeatureType
+from twin.model import Dataset, FeatureType, FieldType
 
 QUERIES = load_queries("ingest")
 COPY_PREFIX = ("row",)
 """Columns a staged row has before its content; ``action``, ``dataset`` and ``fid`` fill themselves."""
+
+_SQL_TYPES: Mapping[FieldType, SqlType] = {
+    "string": "text",
+    "code": "text",
+    "integer": "bigint",
+    "number": "double precision",
+    "boolean": "boolean",
+    "date": "date",
+    "datetime": "timestamptz",
+}
 
 Mode = Literal["replace", "delta", "area", "derive", "rollback"]
 
@@ -68,6 +79,13 @@ class Staging:
     def copied(self) -> tuple[str, ...]:
         """Columns a reader's batch is copied into, in order."""
         return (*COPY_PREFIX, *(c for c in self.content if c != "admin_codes"))
+
+    @property
+    def copy_columns(self) -> tuple[CopyColumn, ...]:
+        """The same columns with the SQL types COPY BINARY writes them in."""
+        types: dict[str, SqlType] = {"row": "bigint", "valid_from": "date", "valid_to": "date", "geom": "geometry", "extra": "jsonb"}
+        types |= {f.name: _SQL_TYPES[f.type] for f in self.feature_type.fields}
+        return tuple(CopyColumn(types.get(name, "text"), name) for name in self.copied)
 
     def query(self, name: str, **more: sql.Composable) -> sql.Composed:
         """Return a query of queries.sql with this staging's identifiers filled in."""

@@ -82,6 +82,7 @@ class Catalogue:
         self._folders = tuple(feature_type_folders)
         self._lock = threading.Lock()
         self._snapshot: _Snapshot | None = None
+        self._read_types: tuple[tuple[tuple[str, int, int], ...], Mapping[str, FeatureType]] | None = None
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -90,7 +91,10 @@ class Catalogue:
         """The city this catalogue is of; NotFoundError before `twin init`."""
         deployment = self._fresh().deployment
         if deployment is None:
-            raise NotFoundError("this deployment has not been initialised: run `twin init --city city.yaml`", zh="尚未初始化：请先运行 twin init --city city.yaml")
+            raise NotFoundError(
+                "this deployment has not been initialised: run `twin init --city city.yaml`",
+                zh="尚未初始化：请先运行 twin init --city city.yaml",
+            )
         return deployment
 
     def version(self) -> int:
@@ -242,9 +246,7 @@ class Catalogue:
         with connection.cursor() as cursor, cursor.copy(_QUERIES["copy_findings"]) as copy:
             for f in findings:
                 x, y = f.place or (None, None)
-                copy.write_row(
-                    (submission, part, f.rule, f.severity.value, f.layer, f.row, f.key, f.message.zh, f.message.en, x, y)
-                )
+                copy.write_row((submission, part, f.rule, f.severity.value, f.layer, f.row, f.key, f.message.zh, f.message.en, x, y))
 
     # -- assets ----------------------------------------------------------------------------------------------------
 
@@ -276,9 +278,21 @@ class Catalogue:
         """Register how a build ended; False, and nothing registered, when the lease had been lost."""
         return bool(
             self._rows(
-                "finish_asset", dataset=dataset, revision=revision, kind=kind, variant=variant, fencing=fencing, state=state, detail=Jsonb(dict(detail))
+                "finish_asset",
+                dataset=dataset,
+                revision=revision,
+                kind=kind,
+                variant=variant,
+                fencing=fencing,
+                state=state,
+                detail=Jsonb(dict(detail)),
             )
         )
+
+    def forget_asset(self, dataset: int, revision: int, kind: str, variant: str) -> None:
+        """Have an asset built anew, whatever became of it before."""
+        with translated(), self.pool.connection() as connection:
+            connection.execute(_QUERIES["forget_asset"], {"dataset": dataset, "revision": revision, "kind": kind, "variant": variant})
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -306,6 +320,14 @@ class Catalogue:
                 )
             return self._snapshot
 
+    def _types(self) -> Mapping[str, FeatureType]:
+        # Reading and validating the files takes a second: it is done anew only when one of the deployment's own has changed.
+        files = (path for folder in self._folders for path in sorted(folder.rglob("*.yaml")))
+        state = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+        if self._read_types is None or self._read_types[0] != state:
+            self._read_types = (state, load_feature_types(*self._folders))
+        return self._read_types[1]
+
     def _take(self, version: int) -> _Snapshot:
         datasets = {str(row["slug"]): _dataset(row) for row in self._rows("datasets")}
         by_id = {d.id: d.slug for d in datasets.values()}
@@ -316,7 +338,7 @@ class Catalogue:
             taken_at=time.monotonic(),
             deployment=_deployment(deployments[0]) if deployments else None,
             datasets=datasets,
-            feature_types=load_feature_types(*self._folders),
+            feature_types=self._types(),
             current=current,
             last_commit=int(self._rows("last_commit")[0]["number"]),
         )
@@ -389,9 +411,7 @@ def _revision(row: Mapping[str, Any]) -> Revision:
 
 
 def _commit(row: Mapping[str, Any]) -> Commit:
-    return Commit(
-        number=row["number"], time=row["time"], actor=row["actor"], reason=row["reason"], name=row["name"], kind=row["kind"]
-    )
+    return Commit(number=row["number"], time=row["time"], actor=row["actor"], reason=row["reason"], name=row["name"], kind=row["kind"])
 
 
 def _asset(row: Mapping[str, Any]) -> Asset:

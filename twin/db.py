@@ -59,9 +59,7 @@ def open_pool(database_url: str, *, size: int = 4, statement_timeout_s: float = 
 def engine(database_url: str) -> sqlalchemy.Engine:
     """Return a SQLAlchemy engine over psycopg for what needs metadata: Alembic and the materialiser."""
     conninfo = connection_string(database_url)
-    return sqlalchemy.create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=sqlalchemy.pool.NullPool
-    )
+    return sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=sqlalchemy.pool.NullPool)
 
 
 @contextmanager

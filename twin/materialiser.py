@@ -99,9 +99,7 @@ def materialise(pool: Pool, feature_type: FeatureType, srid: int) -> None:
     """
     wanted_hash = definition_hash(feature_type)
     with translated(), pool.connection() as connection:
-        known = connection.execute(
-            "SELECT definition_hash FROM catalog.feature_type WHERE name = %s", (feature_type.name,)
-        ).fetchone()
+        known = connection.execute("SELECT definition_hash FROM catalog.feature_type WHERE name = %s", (feature_type.name,)).fetchone()
         if known is not None and known[0] == wanted_hash:
             return
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('twin.materialise'))")
@@ -130,9 +128,7 @@ def create_history_partition(connection: Connection, feature_type: FeatureType, 
     """Make the partition that will hold a dataset's closed rows, readable by its sharing class."""
     name = history_table(feature_type.name, dataset.id)
     parent = sql.Identifier("history", feature_type.name)
-    connection.execute(
-        sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({})").format(name, parent, sql.Literal(dataset.id))
-    )
+    connection.execute(sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({})").format(name, parent, sql.Literal(dataset.id)))
     connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (fid, commit_from)").format(name))
     connection.execute(sql.SQL("CREATE INDEX ON {} USING gist (geom)").format(name))
     grant_read(connection, name, dataset.sharing)
@@ -161,9 +157,7 @@ def _add_fields(connection: Connection, feature_type: FeatureType, stored: Mappi
     old = {f["name"]: f["type"] for f in stored["fields"]}
     new = {f.name: f for f in feature_type.fields}
     differences = [f"- {name}: {kind}" for name, kind in old.items() if name not in new]
-    differences += [
-        f"~ {name}: {old[name]} → {f.type}" for name, f in new.items() if name in old and not _same_column(old[name], f.type)
-    ]
+    differences += [f"~ {name}: {old[name]} → {f.type}" for name, f in new.items() if name in old and not _same_column(old[name], f.type)]
     shapes = [(g["type"], g["z"]) for g in (stored["geometry"], feature_type_definition(feature_type)["geometry"])]  # type: ignore[index]
     differences += [f"~ geometry: {shapes[0]} → {shapes[1]}"] if shapes[0] != shapes[1] else []
     if differences:

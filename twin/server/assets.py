@@ -97,7 +97,7 @@ def _build_terrain(city: City, dataset: Dataset, feature_type: FeatureType, revi
         f"terrain/{dataset.slug}/{revision.commit}",
         lambda done, total: progress(dataset.slug, done, total),
     )
-    return {"tiles": summary.tiles, "deepest_level": summary.deepest_level}
+    return summary.as_dict()
 
 
 def _collection(city: City, dataset: Dataset) -> Collection:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from twin.errors import TwinError
-from twin.server.settings import Settings, read_settings
+from twin.server.settings import read_settings
 from twin.server.terminal import Terminal
 
 WRONG_USE = 2
@@ -41,17 +41,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last line of defence: one line for people, the traceback only when asked for
         if os.environ.get("TWIN_DEBUG"):
             raise
-        terminal.fail(TwinError(f"unexpected: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''} (TWIN_DEBUG=1 shows more)"))
+        terminal.fail(
+            TwinError(f"unexpected: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''} (TWIN_DEBUG=1 shows more)")
+        )
         return OUR_FAILURE
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command and its options."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--data-dir", type=Path, metavar="D", help="数据目录 · data folder (default: /var/lib/citytwin as root, else .twin)")
+    common.add_argument(
+        "--data-dir", type=Path, metavar="D", help="数据目录 · data folder (default: /var/lib/citytwin as root, else .twin)"
+    )
     common.add_argument("--port", type=int, metavar="N", help="端口 · port of the server (default 8000)")
     common.add_argument("--json", action="store_true", help="最后一行输出 JSON · last line is JSON")
-    parser = argparse.ArgumentParser(prog="twin", description="citytwin: 新一代城市空间地理信息基础平台 · the spatial base platform of a city")
+    parser = argparse.ArgumentParser(
+        prog="twin", description="citytwin: 新一代城市空间地理信息基础平台 · the spatial base platform of a city"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, function: str, help_text: str) -> argparse.ArgumentParser:
@@ -76,7 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
     load.add_argument("--mode", choices=("replace", "delta", "area"), default="replace")
     load.add_argument("--area", type=Path, metavar="FILE", help="范围面 · polygon inside which --mode area replaces")
     load.add_argument("--allow-deletes", action="store_true", help="允许删除超过 20 %% 的要素 · allow more than 20 %% deletes")
-    load.add_argument("--max-rejected", type=float, default=0.5, metavar="SHARE", help="拒收比例上限 · reject the file above this share (0.5)")
+    load.add_argument(
+        "--max-rejected", type=float, default=0.5, metavar="SHARE", help="拒收比例上限 · reject the file above this share (0.5)"
+    )
     load.add_argument("--reason", default="", metavar="TEXT")
     load.add_argument("--name", metavar="TEXT", help="提交名称 · name of the commit, e.g. 2026Q3普查成果")
     load.add_argument("--title", metavar="TEXT", help="数据集标题 · title of a new dataset")
@@ -107,7 +115,8 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--as-of", metavar="COMMIT|TIME")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.geojsonl")
 
-    command("worker", "worker", "构建后台 · build what is missing, in the background")
+    worker = command("worker", "worker", "构建后台 · build what is missing, in the background")
+    worker.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     command("warm", "warm", "预编译 · compile the kernels")
     return parser
 
@@ -132,8 +141,6 @@ def _from_os(error: OSError) -> TwinError:
     if error.errno in (errno.ENOENT, errno.EACCES, errno.EISDIR):
         return BadRequestError(f"{name}: {error.strerror}", zh=f"{name}：无法读取或写入")
     return TwinError(f"{name}: {error.strerror or error}")
-
-
 
 
 if __name__ == "__main__":

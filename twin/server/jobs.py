@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import sys
+import threading
 import time
 
 import procrastinate
@@ -67,7 +71,9 @@ def build_missing(city: City, progress: Progress) -> None:
         time.sleep(_POLL_S)
     failed = [slug for slug, _ in city.catalogue.missing_assets()]
     if failed:
-        raise UnavailableError(f"published, but not built in 3D: {', '.join(failed)}", zh=f"已发布，但三维构建失败：{', '.join(failed)}").with_code("build-failed")
+        raise UnavailableError(
+            f"published, but not built in 3D: {', '.join(failed)}", zh=f"已发布，但三维构建失败：{', '.join(failed)}"
+        ).with_code("build-failed")
 
 
 def run_worker(city: City, progress: Progress) -> None:
@@ -76,6 +82,16 @@ def run_worker(city: City, progress: Progress) -> None:
     with queue.open():
         enqueue_missing(city, queue)
     queue.run_worker(queues=[QUEUE], concurrency=1, install_signal_handlers=True, delete_jobs="successful")
+
+
+def end_with_parent() -> None:
+    """Stop this process when the one that started it is gone: its end of our standard input closes with it."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _is_building(city: City, slug: str, revision: int) -> bool:

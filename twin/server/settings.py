@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twin.errors import BadRequestError
@@ -25,6 +25,8 @@ class Settings:
     port: int
     proj_data_dirs: tuple[Path, ...]
     actor: str
+    real_data_dir: Path
+    """Folder of real files that demo cities other than the sample take (TWIN_REAL_DATA)."""
 
     @property
     def city_file(self) -> Path:
@@ -41,6 +43,14 @@ class Settings:
         """Folder of the deployment's own FeatureTypes."""
         return self.data_dir / "featuretypes"
 
+    def listening_on(self, host: str) -> Settings:
+        """Return these settings with another address to listen on."""
+        return replace(self, host=host)
+
+    def in_folder(self, data_dir: Path) -> Settings:
+        """Return these settings with another data folder."""
+        return replace(self, data_dir=data_dir)
+
 
 def read_settings(
     environment: Mapping[str, str], *, data_dir: Path | None = None, port: int | None = None, host: str | None = None
@@ -54,6 +64,7 @@ def read_settings(
         port=_port(port if port is not None else environment.get("TWIN_PORT", DEFAULT_PORT)),
         proj_data_dirs=tuple(Path(p) for p in environment.get("TWIN_PROJ_DATA", "").split(":") if p) or _PROJ_DATA,
         actor=environment.get("TWIN_ACTOR") or environment.get("SUDO_USER") or environment.get("USER") or "operator",
+        real_data_dir=Path(environment.get("TWIN_REAL_DATA") or "../shared/data"),
     )
 
 

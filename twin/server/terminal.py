@@ -18,7 +18,9 @@ class Terminal:
 
     def __init__(self, *, json_output: bool, environment: Mapping[str, str]) -> None:
         self.json_output = json_output
-        locale = environment.get("TWIN_LANG") or environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
+        locale = (
+            environment.get("TWIN_LANG") or environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
+        )
         self.language = "zh" if locale.startswith("zh") else "en"
         self._interactive = sys.stderr.isatty()
         self._last_drawn = 0.0

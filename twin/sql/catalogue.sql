@@ -76,3 +76,7 @@ RETURNING true
 -- name: findings
 SELECT f.part, f.rule, f.severity, f.layer, f.row, f.key, f.message_zh, f.message_en, f.x, f.y
 FROM catalog.finding AS f WHERE f.submission = %(submission)s ORDER BY f.part, f.row, f.number
+
+-- name: forget_asset
+UPDATE catalog.asset SET state = 'missing', attempt = 0
+WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s AND state <> 'building'

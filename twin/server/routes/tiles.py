@@ -58,7 +58,7 @@ class _TilesDoor:
     async def terrain_tile(self, request: Request, dataset: str, revision: int, z: int, x: int, y: int) -> Response:
         """One quantized-mesh tile."""
         await asyncio.to_thread(self._visible, request, dataset)
-        return await self._file(f"terrain/{dataset}/{revision}/{z}/{x}/{y}.terrain", _FOREVER)
+        return await self._file(f"terrain/{dataset}/{revision}/{z}/{x}/{y}.terrain", _FOREVER | {"Content-Encoding": "gzip"})
 
     async def content(self, request: Request, dataset: str, variant: str, kind: str, name: str) -> Response:
         """A content or an external tileset, by hash."""

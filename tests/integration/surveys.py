@@ -1,0 +1,118 @@
+"""Surveys written in a test: rows that reach loading as the sandbox would send them, so that a test needs no file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import shapely
+
+from ingest.load import LoadRequest, LoadResult, PartSpec, Workplace, load
+from ingest.protocol import Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest, batch_schema
+from twin.catalogue import Catalogue
+from twin.errors import Text
+from twin.model import FeatureType, Finding, Severity
+from twin.store import FolderStore
+
+SRID = 4549
+ORIGIN = (497_538.0, 3_520_895.0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One source row: its geometry in the storage CRS and its fields; ``rejected`` makes the reader refuse it."""
+
+    geometry: shapely.Geometry
+    fields: Mapping[str, object] = field(default_factory=dict)
+    rejected: bool = False
+    extra: str | None = None
+
+
+def square(x: float, y: float, side: float = 10.0, z: float = 0.0) -> shapely.MultiPolygon:
+    """Return a square footprint with its lower left corner at (x, y) from the origin."""
+    e, n = ORIGIN[0] + x, ORIGIN[1] + y
+    ring = [(e, n, z), (e + side, n, z), (e + side, n + side, z), (e, n + side, z), (e, n, z)]
+    return shapely.MultiPolygon([shapely.Polygon(ring)])
+
+
+@dataclass
+class Surveys:
+    """A place to load surveys into: a catalogue with a store, and the doors of loading around them."""
+
+    catalogue: Catalogue
+    store: FolderStore
+    folder: Path
+
+    def load(self, parts: Mapping[str, tuple[str, Sequence[Row]]], **options: object) -> LoadResult:
+        """Load rows by dataset: {dataset: (FeatureType, rows)}, as one submission."""
+        path = self.folder / "survey"
+        path.write_bytes(b"written by a test")
+        specs = tuple(PartSpec(None, feature_type, dataset) for dataset, (feature_type, _) in parts.items())
+        rows = {dataset: list(given) for dataset, (_, given) in parts.items()}
+        place = Workplace(
+            catalogue=self.catalogue,
+            store=self.store,
+            read=_reader(rows),
+            make_request=_request,
+            ground=lambda first: None,
+            to_degrees=lambda extent: extent,
+            progress=lambda what, done, total: None,
+        )
+        return load(place, LoadRequest(files=(path,), parts=specs, **options))  # type: ignore[arg-type]
+
+    def state(self, dataset: str, *columns: str) -> dict[str, tuple[object, ...]]:
+        """Return {natural key: (fid, commit_from, columns…)} of a dataset's current rows."""
+        found = self.catalogue.dataset(dataset)
+        names = "".join(f", {c}" for c in columns)
+        with self.catalogue.pool.connection() as connection:
+            rows = connection.execute(
+                f"SELECT natural_key, fid, commit_from{names} FROM city.{found.feature_type}_d{found.id}"  # type: ignore[arg-type]
+            ).fetchall()
+        return {str(r[0]): tuple(r[1:]) for r in rows}
+
+
+def _request(
+    path: Path, parts: tuple[PartRequest, ...], companions: tuple[Path, ...], crs: str | None, vertical: str | None
+) -> ReadRequest:
+    return ReadRequest(path=path, parts=parts, storage_srid=SRID)
+
+
+def _reader(rows: Mapping[str, Sequence[Row]]) -> Callable[[ReadRequest], Iterator[Message]]:
+    def read(request: ReadRequest) -> Iterator[Message]:
+        for part in request.parts:
+            given = rows[part.dataset]
+            yield PartHeader(part.dataset, "layer", "test", f"EPSG:{SRID}", False, None, "none", 0.0, {}, (), len(given))
+            accepted = [(i, r) for i, r in enumerate(given, 1) if not r.rejected]
+            findings = tuple(
+                Finding("range", Severity.ERROR, i, Text("错", "wrong"), key=_key(part.feature_type, r))
+                for i, r in enumerate(given, 1)
+                if r.rejected
+            )
+            yield PartBatch(part.dataset, _batch(part.feature_type, accepted), findings)
+            yield PartEnd(part.dataset, len(given), len(accepted), len(findings))
+
+    return read
+
+
+def _key(feature_type: FeatureType, row: Row) -> str | None:
+    values = [row.fields.get(name) for name in feature_type.natural_key]
+    return "\x1f".join(map(str, values)) if values and all(v is not None for v in values) else None
+
+
+def _batch(feature_type: FeatureType, rows: Sequence[tuple[int, Row]]) -> pa.RecordBatch:
+    schema = batch_schema(feature_type)
+    table = [
+        {
+            "row": number,
+            "geom": shapely.to_wkb(
+                shapely.set_srid(row.geometry, SRID), include_srid=True, output_dimension=3 if feature_type.has_z else 2
+            ),
+            "natural_key": _key(feature_type, row),
+            "extra": row.extra,
+            **row.fields,
+        }
+        for number, row in rows
+    ]
+    return pa.RecordBatch.from_pylist([{name: r.get(name) for name in schema.names} for r in table], schema=schema)

@@ -1,0 +1,222 @@
+"""Publishing on real PostGIS: commits, revisions, keys, history, partial acceptance, rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import shapely
+
+from ingest.publish import StagingLostError
+from ingest.rollback import rollback
+from tests.integration.surveys import Row, Surveys, square
+from twin.catalogue import Catalogue
+from twin.db import open_pool
+from twin.errors import RejectedError
+from twin.model import Deployment, new_oid_root
+from twin.store import FolderStore
+
+
+@pytest.fixture
+def surveys(database_url: str, tmp_path: Path) -> Iterator[Surveys]:
+    """A city without terrain to load surveys into."""
+    with open_pool(database_url) as pool:
+        catalogue = Catalogue(pool)
+        catalogue.make_deployment(Deployment("测试", 4549, "none", None, None, new_oid_root(), "noop", None, "test"))
+        yield Surveys(catalogue, FolderStore(tmp_path / "store"), tmp_path)
+
+
+def building(key: str | None, x: float, *, height_m: float = 12.0, rejected: bool = False, side: float = 10.0) -> Row:
+    return Row(square(x, 0.0, side), {"building_id": key, "height_m": height_m, "base_height_m": 3.0}, rejected)
+
+
+def city(*rows: Row) -> dict[str, tuple[str, tuple[Row, ...]]]:
+    return {"buildings": ("building", rows)}
+
+
+def test_first_load_is_one_commit_with_fids_and_readable_partition(surveys: Surveys) -> None:
+    result = surveys.load(city(building("a", 0), building("b", 20)))
+    assert (result.published, result.unchanged, result.rejected, result.commit) == (2, 0, 0, 1)
+    state = surveys.state("buildings", "height_m", "height_source", "base_height_source")
+    assert {key: row[1:] for key, row in state.items()} == {k: (1, 12.0, "field", "field") for k in "ab"}
+    revision = surveys.catalogue.current_revision("buildings")
+    assert revision is not None and (revision.inserted, revision.count, revision.commit) == (2, 2, 1)
+    with surveys.catalogue.pool.connection() as connection:
+        connection.execute("SET LOCAL ROLE twin_read_open")
+        assert connection.execute("SELECT count(*) FROM city.building_d1").fetchone() == (2,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT count(*) FROM city.building")
+
+
+def test_same_file_again_makes_no_oid_and_no_revision(surveys: Surveys) -> None:
+    surveys.load(city(building("a", 0), building("b", 20)))
+    before = surveys.state("buildings")
+    again = surveys.load(city(building("b", 20), building("a", 0)))  # shuffled: order means nothing
+    assert (again.published, again.unchanged, again.commit) == (0, 2, None)
+    assert surveys.state("buildings") == before
+    assert [r.commit for r in surveys.catalogue.revisions("buildings")] == [1]
+
+
+def test_update_insert_and_delete_are_counted_and_history_is_kept(surveys: Surveys) -> None:
+    rows = [building(f"k{i}", 20 * i) for i in range(10)]
+    surveys.load(city(*rows))
+    fids = {key: row[0] for key, row in surveys.state("buildings").items()}
+    changed = [building("k0", 0, height_m=30.0), *rows[1:9], building("new", 500)]
+    result = surveys.load(city(*changed))
+    assert (result.published, result.unchanged, result.deleted, result.commit) == (2, 8, 1, 2)
+    state = surveys.state("buildings", "height_m")
+    assert state["k0"] == (fids["k0"], 2, 30.0), "the OID stays, the row state is of the new commit"
+    assert state["k1"] == (fids["k1"], 1, 12.0), "what did not change keeps its row"
+    assert "k9" not in state and state["new"][0] not in fids.values()
+    with surveys.catalogue.pool.connection() as connection:
+        history = connection.execute(
+            "SELECT natural_key, fid, commit_from, commit_to, height_m FROM history.building_d1 ORDER BY natural_key"
+        ).fetchall()
+    assert history == [("k0", fids["k0"], 1, 2, 12.0), ("k9", fids["k9"], 1, 2, 12.0)]
+
+
+def test_rollback_is_a_new_commit_with_the_old_state_and_oids(surveys: Surveys) -> None:
+    rows = [building(f"k{i}", 20 * i) for i in range(10)]
+    surveys.load(city(*rows))
+    first = {k: (v[0], v[2]) for k, v in surveys.state("buildings", "height_m").items()}
+    surveys.load(city(building("k0", 0, height_m=30.0), *rows[1:9], building("new", 500)))
+    done = rollback(surveys.catalogue, 1, "tester", "", lambda extent: extent)
+    assert done.commit == 3
+    assert done.counts["buildings"] == {"insert": 1, "update": 1, "unchanged": 0, "delete": 1}
+    assert {k: (v[0], v[2]) for k, v in surveys.state("buildings", "height_m").items()} == first
+    assert [c.kind for c in surveys.catalogue.commits()] == ["publish", "publish", "rollback"]
+    assert rollback(surveys.catalogue, 3, "tester", "", lambda extent: extent).commit is None
+
+
+def test_a_rejected_row_keeps_its_published_feature(surveys: Surveys) -> None:
+    rows = [building(f"k{i}", 20 * i) for i in range(10)]
+    surveys.load(city(*rows))
+    result = surveys.load(city(building("k0", 0, rejected=True), *rows[1:]))
+    assert (result.published, result.unchanged, result.rejected, result.deleted, result.commit) == (0, 9, 1, 0, None)
+    assert "k0" in surveys.state("buildings")
+    assert result.findings["kept"] == 1
+
+
+def test_a_file_that_would_delete_a_fifth_is_refused_unless_allowed(surveys: Surveys) -> None:
+    rows = [building(f"k{i}", 20 * i) for i in range(10)]
+    surveys.load(city(*rows))
+    with pytest.raises(RejectedError) as refused:
+        surveys.load(city(*rows[:7]))
+    assert refused.value.code == "many-deletes"
+    assert len(surveys.state("buildings")) == 10
+    assert surveys.load(city(*rows[:7]), allow_deletes=True).deleted == 3
+
+
+def test_delta_adds_and_changes_and_deletes_only_by_word(surveys: Surveys) -> None:
+    rows = [building(f"k{i}", 20 * i) for i in range(4)]
+    surveys.load(city(*rows))
+    gone = Row(square(20, 0), {"building_id": "k1", "height_m": 12.0, "base_height_m": 3.0}, extra='{"变更": "删除"}')
+    result = surveys.load(city(building("k0", 0, height_m=99.0), gone, building("n", 900)), mode="delta")
+    assert (result.published, result.deleted) == (2, 1)
+    assert set(surveys.state("buildings")) == {"k0", "k2", "k3", "n"}
+
+
+def test_repeated_key_in_one_file_keeps_the_first_row(surveys: Surveys) -> None:
+    result = surveys.load(city(building("a", 0), building("b", 20), building("a", 40)))
+    assert (result.published, result.rejected, result.findings) == (2, 1, {"unique": 1})
+
+
+def test_features_without_key_are_matched_by_place(surveys: Surveys) -> None:
+    rows = [building(None, 20 * i) for i in range(5)]
+    surveys.load(city(*rows))
+    with surveys.catalogue.pool.connection() as connection:
+        before = connection.execute("SELECT fid FROM city.building_d1 ORDER BY fid").fetchall()
+    result = surveys.load(city(*reversed(rows)))
+    assert (result.published, result.unchanged, result.commit) == (0, 5, None)
+    moved = [Row(shapely.transform(r.geometry, lambda p: p + 0.0004, include_z=True), r.fields) for r in rows]
+    assert surveys.load(city(*moved)).unchanged == 5, "moved by less than the tolerance: the stored row stays"
+    with surveys.catalogue.pool.connection() as connection:
+        assert connection.execute("SELECT fid FROM city.building_d1 ORDER BY fid").fetchall() == before
+
+
+def test_a_vertex_beyond_the_tolerance_is_an_update(surveys: Surveys) -> None:
+    surveys.load(city(building("a", 0), building("b", 20)))
+    result = surveys.load(city(building("a", 0.002), building("b", 20)))
+    assert (result.published, result.unchanged) == (1, 1)
+
+
+def node(key: str, x: float) -> Row:
+    return Row(shapely.Point(497_538.0 + x, 3_520_895.0, 5.0), {"node_id": key, "kind": "YS", "depth_m": 2.0})
+
+
+def segment(key: str, start: str, end: str, x: float) -> Row:
+    line = shapely.LineString([(497_538.0 + x, 3_520_895.0, 3.0), (497_548.0 + x, 3_520_895.0, 2.9)])
+    fields = {"segment_id": key, "start_node": start, "end_node": end, "kind": "YS", "outer_diameter_mm": 300.0}
+    return Row(line, fields)
+
+
+def test_two_datasets_in_one_commit_and_segments_need_their_nodes(surveys: Surveys) -> None:
+    parts = {
+        "segments": ("pipe_segment", [segment("s1", "n1", "n2", 0), segment("s2", "n2", "nowhere", 10)]),
+        "nodes": ("pipe_node", [node("n1", 0), node("n2", 10)]),
+    }
+    result = surveys.load(parts)
+    assert (result.published, result.rejected, result.commit, result.findings) == (3, 1, 1, {"node-exists": 1})
+    assert surveys.state("nodes", "bottom_elevation_m", "ground_elevation_m")["n1"][2:] == (3.0, 5.0)
+    assert {surveys.catalogue.current_revision(d).commit for d in ("nodes", "segments")} == {1}  # type: ignore[union-attr]
+
+
+def test_segments_alone_are_checked_against_published_nodes(surveys: Surveys) -> None:
+    alone = surveys.load({"segments": ("pipe_segment", [segment("s1", "n1", "n2", 0)])})
+    assert (alone.published, alone.findings) == (1, {"node-exists": 1}), "without any node dataset there is one warning"
+    surveys.load({"nodes": ("pipe_node", [node("n1", 0), node("n2", 10)])})
+    rows = [segment("s1", "n1", "n2", 0), segment("s3", "n1", "n9", 10)]
+    result = surveys.load({"segments": ("pipe_segment", rows)})
+    assert (result.published, result.unchanged, result.rejected) == (0, 1, 1)
+
+
+def test_a_file_that_is_mostly_wrong_is_rejected_and_changes_nothing(surveys: Surveys) -> None:
+    with pytest.raises(RejectedError) as refused:
+        surveys.load(city(building("a", 0, rejected=True)))
+    assert refused.value.code == "too-many-rejected"
+    assert surveys.catalogue.commits() == ()
+    with surveys.catalogue.pool.connection() as connection:
+        left = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'").fetchone()
+        states = connection.execute("SELECT state FROM catalog.submission").fetchall()
+    assert left == (0,) and states == [("rejected",)]
+
+
+def test_lost_staging_is_never_published(surveys: Surveys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash of the database empties unlogged tables: publishing such a file would erase the dataset (DESIGN 13)."""
+    from ingest import load as loading
+
+    rows = [building(f"k{i}", 20 * i) for i in range(3)]
+    surveys.load(city(*rows))
+    publish = loading.publish
+
+    def after_crash(catalogue: Catalogue, submission: object, parts: object, *rest: object) -> object:
+        with catalogue.pool.connection() as connection:
+            for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'").fetchall():
+                connection.execute(f'TRUNCATE staging."{name}"')
+        return publish(catalogue, submission, parts, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loading, "publish", after_crash)
+    with pytest.raises(StagingLostError):
+        surveys.load(city(*rows[:2]), allow_deletes=True)
+    assert len(surveys.state("buildings")) == 3
+
+
+def test_commit_times_are_strictly_ordered(surveys: Surveys) -> None:
+    for i in range(3):
+        surveys.load(city(building("a", 0, height_m=10.0 + i)))
+    commits = surveys.catalogue.commits()
+    assert [c.number for c in commits] == [1, 2, 3]
+    assert all(a.time < b.time for a, b in zip(commits, commits[1:], strict=False))
+    assert surveys.catalogue.commit_as_of(commits[1].time) == 2
+
+
+def test_boundaries_loaded_later_name_the_published_features_they_hold(surveys: Surveys) -> None:
+    surveys.load(city(building("in", 0), building("out", 5000)))
+    unit = Row(shapely.force_2d(square(-100, -100, 300.0)), {"code": "320402", "name": "天宁区", "level": "district"})
+    result = surveys.load({"units": ("admin_unit", [unit])})
+    assert (result.published, result.commit) == (1, 2)
+    state = surveys.state("buildings", "admin_codes")
+    assert state["in"][1:] == (2, ["320402"]) and state["out"][1:] == (1, None)
+    assert surveys.catalogue.current_revision("buildings").updated == 1  # type: ignore[union-attr]
