@@ -116,10 +116,17 @@ BAD = {
     "unknown code list": (put("nowhere", "fields", 1, "codes"), "street_tree.yaml: fields[1].codes: there is no code list 'nowhere'"),
     "reserved column": (put("fid", "fields", 0, "name"), "street_tree.yaml: fields[0].name: 'fid' is a column of every type"),
     "field twice": (put("tree_id", "fields", 2, "name"), "street_tree.yaml: fields[2].name: field 'tree_id' is given twice"),
-    "alias of another field": (put(["树号"], "fields", 2, "aliases"), "street_tree.yaml: fields[2]: '树号' already means field 'tree_id'"),
+    "alias of another field": (
+        put(["树号"], "fields", 2, "aliases"),
+        "street_tree.yaml: fields[2].aliases: '树号' already means field 'tree_id'",
+    ),
     "alias of a validity column": (
         put(["有效期起"], "fields", 2, "aliases"),
-        "street_tree.yaml: fields[2]: '有效期起' already means field 'valid_from'",
+        "street_tree.yaml: fields[2].aliases: '有效期起' already means field 'valid_from'",
+    ),
+    "title of another field": (
+        put({"zh": "树 号", "en": "x"}, "fields", 2, "title"),
+        "street_tree.yaml: fields[2]: '树 号' already means field 'tree_id'",
     ),
     "code twice": (
         put("camphor", "fields", 1, "codes", "codes", 1, "code"),

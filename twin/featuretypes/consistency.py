@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from twin.featuretypes.document import FeatureTypeError
+from twin.featuretypes.spelling import code_spelling, column_spelling
 from twin.featuretypes.validity import RESERVED_COLUMNS, validity_fields
 from twin.model import Code, CodeList, FeatureType, Field, GeometryType, Recipe, Scalar
 
@@ -18,11 +19,6 @@ _GEOMETRY_OF_RECIPE: dict[Recipe, tuple[GeometryType, bool | None]] = {
 }
 _NUMERIC = frozenset({"integer", "number"})
 _CODE_ROLES = frozenset({"z_reference"})
-
-
-def spelling(text: str) -> str:
-    """Return the form in which two spellings of one name are equal: without case and surrounding space."""
-    return text.strip().casefold()
 
 
 def check_code_list(code_list: CodeList, source: str, place: str = "") -> None:
@@ -38,7 +34,7 @@ def check_code_list(code_list: CodeList, source: str, place: str = "") -> None:
             raise FeatureTypeError(source, f"{where}.parent", f"there is no code {code.parent!r} above")
         earlier.add(code.code)
         for text in _spellings(code):
-            other = meaning.setdefault(spelling(text), code.code)
+            other = meaning.setdefault(code_spelling(text), code.code)
             if other != code.code:
                 raise FeatureTypeError(source, where, f"{text!r} already means {other!r}")
 
@@ -71,18 +67,26 @@ def _faults(ft: FeatureType) -> Iterator[tuple[str, str]]:
 
 
 def _field_name_faults(ft: FeatureType) -> Iterator[tuple[str, str]]:
-    meaning: dict[str, str] = {}
+    """Names and titles mean one field. Two fields may share an alias: the one further up takes the column."""
+    owner: dict[str, str] = {}
     for field in validity_fields():
-        meaning.update({spelling(text): field.name for text in (field.name, field.title.zh, field.title.en, *field.aliases)})
+        owner.update({column_spelling(text): field.name for text in (*_own_names(field), *field.aliases)})
     for number, field in enumerate(ft.fields):
         if field.name in RESERVED_COLUMNS:
             yield f"fields[{number}].name", f"{field.name!r} is a column of every type"
         if field.name in ft.field_names[:number]:
             yield f"fields[{number}].name", f"field {field.name!r} is given twice"
-        for text in (field.name, field.title.zh, field.title.en, *field.aliases):
-            other = meaning.setdefault(spelling(text), field.name)
-            if other != field.name:
-                yield f"fields[{number}]", f"{text!r} already means field {other!r}"
+        for text in _own_names(field):
+            if owner.setdefault(column_spelling(text), field.name) != field.name:
+                yield f"fields[{number}]", f"{text!r} already means field {owner[column_spelling(text)]!r}"
+    for number, field in enumerate(ft.fields):
+        for text in field.aliases:
+            if owner.get(column_spelling(text), field.name) != field.name:
+                yield f"fields[{number}].aliases", f"{text!r} already means field {owner[column_spelling(text)]!r}"
+
+
+def _own_names(field: Field) -> tuple[str, str, str]:
+    return field.name, field.title.zh, field.title.en
 
 
 def _field_faults(field: Field, ft: FeatureType) -> Iterator[tuple[str, str]]:
