@@ -3,6 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/say.sh"
 log=.cache/setup/bench-pip.log
+trust_system_certificates
 wanted=$(readlink -f .venv/bin/python; sha256sum <requirements/bench.lock)
 is_done .cache/bench-venv/.stamp "$wanted" && exit
 say "→ 对照软件 / peers: requirements/bench.lock"

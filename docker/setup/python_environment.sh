@@ -5,6 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/find_python.sh"
 purpose=$1
 log=.cache/setup/pip.log
+trust_system_certificates
 
 make_environment() {
   local python

@@ -26,9 +26,17 @@ why() {
     echo "无法访问网络或软件源 / the network or the package source cannot be reached"
   elif grep -qiE 'do not match the hashes|eintegrity' "$1"; then
     echo "下载的文件与锁定的校验值不符 / a downloaded file does not match its locked hash"
+  elif grep -qiE 'self.signed cert|unable to get local issuer|certificate verify failed' "$1"; then
+    echo "服务器证书不受信任 / a server's certificate is not trusted (日志 / log: $1)"
   else
-    echo "$(grep -iE 'error|fail|^E: ' "$1" | tail -1 | cut -c1-200) (日志 / log: $1)"
+    echo "$(grep -iE 'error|fail|^E: ' "$1" | grep -v 'complete log' | tail -1 | cut -c1-200) (日志 / log: $1)"
   fi
+}
+
+# What the system trusts is trusted here: an old pip has certificates of its own only.
+trust_system_certificates() {
+  local system=/etc/ssl/certs/ca-certificates.crt
+  [[ ! -e $system ]] || export PIP_CERT=${PIP_CERT:-$system}
 }
 
 # is_done STAMP CONTENT / mark_done STAMP CONTENT: a step is done when its stamp holds what it was done for.
