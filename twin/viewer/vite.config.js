@@ -22,15 +22,26 @@ function cesiumAssets() {
   };
 }
 
-/** Keeps CreditDisplay from adding an inline <style>, which `style-src 'self'` forbids; src/ui/viewer.css holds what it needs. */
-function creditsWithoutInlineStyle() {
-  const call = "  appendCss(container);\n";
+/** The two places where CesiumJS writes inline styles, which `style-src 'self'` forbids, and what stands there instead. */
+const inlineStyles = [
+  // src/ui/viewer.css holds what the credits need.
+  { file: "/Scene/CreditDisplay.js", from: "  appendCss(container);\n", to: "" },
+  {
+    file: "/Core/FeatureDetection.js",
+    from: /canvas\.setAttribute\(\s*"style",\s*"image-rendering: -moz-crisp-edges;" \+ "image-rendering: pixelated;",\s*\);/,
+    to: 'canvas.style.imageRendering = "pixelated";',
+  },
+];
+
+function withoutInlineStyles() {
   return {
-    name: "credits-without-inline-style",
+    name: "without-inline-styles",
     transform(code, id) {
-      if (!id.endsWith("/Scene/CreditDisplay.js")) return null;
-      if (!code.includes(call)) throw new Error("CreditDisplay.js has changed: look where it adds its style now");
-      return { code: code.replace(call, ""), map: null };
+      const patch = inlineStyles.find(({ file }) => id.endsWith(file));
+      if (patch === undefined) return null;
+      const patched = code.replace(patch.from, patch.to);
+      if (patched === code) throw new Error(`${patch.file} has changed: look where it writes inline styles now`);
+      return { code: patched, map: null };
     },
   };
 }
@@ -38,7 +49,7 @@ function creditsWithoutInlineStyle() {
 export default defineConfig({
   root,
   base: "./",
-  plugins: [cesiumAssets(), creditsWithoutInlineStyle()],
+  plugins: [cesiumAssets(), withoutInlineStyles()],
   build: { target: "es2022", outDir: "dist", emptyOutDir: true, chunkSizeWarningLimit: 6000, modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
   test: { include: ["test/**/*.test.ts"] },
 });

@@ -33,7 +33,9 @@ export class App {
   private messages: Message[] = [];
   private status: StatusBar;
   private panelOpen: boolean;
-  private terrainUrl: string | null = null;
+  /** Undefined until the ground was set for the first time. */
+  private terrainUrl: string | null | undefined;
+  private isShown = false;
   private hashTimer: number | undefined;
 
   constructor(
@@ -56,14 +58,6 @@ export class App {
       this.tell({ id: "webgl", word: "error_webgl", detail: "" });
       return;
     }
-    this.view = this.createView();
-    this.window.__twin = debugHandle(
-      this.view,
-      () => this.state,
-      () => this.scene !== null,
-    );
-    this.view.setGroundOpacity(this.state.groundOpacity);
-    if (this.state.camera !== null) this.view.setCamera(this.state.camera);
     this.window.addEventListener("hashchange", () => {
       this.applyHash();
     });
@@ -71,6 +65,20 @@ export class App {
     this.window.setInterval(() => {
       if (!this.window.document.hidden) void this.refresh();
     }, POLL_MS);
+  }
+
+  /** Makes the picture with its camera where it belongs, so that nothing is loaded for a view of the whole earth. */
+  private openView(home: Extent | null): CityView {
+    const view = this.createView();
+    this.window.__twin = debugHandle(
+      view,
+      () => this.state,
+      () => this.isShown,
+    );
+    view.setGroundOpacity(this.state.groundOpacity);
+    if (this.state.camera !== null) view.setCamera(this.state.camera);
+    else view.flyToLayers([], home, 0);
+    return view;
   }
 
   private createView(): CityView {
@@ -85,6 +93,7 @@ export class App {
       },
       loadingChanged: (busy) => {
         this.status.showLoading(busy);
+        if (!busy) this.status.showScale(this.view?.metresPerPixel() ?? null);
       },
       layerFailed: (dataset, detail) => {
         this.tell({ id: `layer-${dataset}`, word: "error_tileset", detail: `${this.layerTitle(dataset)}: ${detail}` });
@@ -109,24 +118,26 @@ export class App {
   }
 
   private async showScene(scene: Scene): Promise<void> {
-    const first = this.scene === null;
+    const hasCamera = this.state.camera !== null;
     this.scene = scene;
     this.render();
     const home = this.homeExtent();
-    if (home !== null) this.view?.setLight(home);
-    await this.showTerrain(scene);
-    if (first && this.state.camera === null) this.view?.flyToLayers([], home, 0);
-    this.view?.keepLayers(new Set(scene.layers.map((layer) => layer.dataset)));
-    await Promise.all(scene.layers.map(async (layer) => this.view?.setLayer(layer, this.look(layer), this.base)));
-    if (first && this.state.camera === null) this.flyHome(0);
-    if (first && this.state.selectedOid !== null) await this.selectOid(this.state.selectedOid, false);
+    const view = (this.view ??= this.openView(home));
+    if (home !== null) view.setLight(home);
+    await this.showTerrain(view, scene);
+    view.keepLayers(new Set(scene.layers.map((layer) => layer.dataset)));
+    await Promise.all(scene.layers.map(async (layer) => view.setLayer(layer, this.look(layer), this.base)));
+    if (this.isShown) return;
+    this.isShown = true;
+    if (!hasCamera) this.flyHome(0);
+    if (this.state.selectedOid !== null) await this.selectOid(this.state.selectedOid, false);
   }
 
-  private async showTerrain({ terrain }: Scene): Promise<void> {
+  private async showTerrain(view: CityView, { terrain }: Scene): Promise<void> {
     const url = terrain?.url ?? null;
     if (url === this.terrainUrl) return;
     try {
-      await this.view?.setTerrain(url === null ? null : new URL(url, this.base));
+      await view.setTerrain(url === null ? null : new URL(url, this.base));
       this.terrainUrl = url;
       this.dismiss("terrain");
     } catch (error) {
@@ -169,7 +180,7 @@ export class App {
     this.status.showScale(this.view?.metresPerPixel() ?? null);
     this.window.clearTimeout(this.hashTimer);
     this.hashTimer = this.window.setTimeout(() => {
-      if (this.scene === null || this.view === null) return;
+      if (!this.isShown || this.view === null) return;
       const wasTilted = this.isTilted();
       this.change({ camera: this.view.camera() });
       if (wasTilted !== this.isTilted()) this.render();

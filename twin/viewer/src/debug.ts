@@ -10,6 +10,8 @@ import type { CameraView, ViewState } from "./state";
 export interface DebugHandle {
   /** True when the scene is loaded and nothing more is on its way for the present view. */
   ready(): boolean;
+  /** What `ready` still waits for. */
+  pending(): string[];
   state(): ViewState & { readonly camera: CameraView };
   statistics(): ReturnType<CityView["statistics"]>;
   setCamera(view: CameraView): void;
@@ -28,7 +30,8 @@ declare global {
 /** Returns the handle of a view. */
 export function debugHandle(view: CityView, state: () => ViewState, loaded: () => boolean): DebugHandle {
   return {
-    ready: () => loaded() && view.isComplete(),
+    ready: () => loaded() && view.pending().length === 0,
+    pending: () => view.pending(),
     state: () => ({ ...state(), camera: view.camera() }),
     statistics: () => view.statistics(),
     setCamera: (camera) => {

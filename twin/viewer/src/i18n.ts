@@ -19,9 +19,7 @@ export function inLanguage(text: Text, language: Language): string {
 }
 
 const words = {
-  above_ground: { zh: "回到地面", en: "Back above ground" },
   attributes: { zh: "属性", en: "Attributes" },
-  attribution: { zh: "CesiumJS", en: "CesiumJS" },
   close: { zh: "关闭", en: "Close" },
   color_by: { zh: "着色依据", en: "Colour by" },
   coordinates: { zh: "经度，纬度 (CGCS2000)", en: "lon, lat (CGCS2000)" },
@@ -40,7 +38,6 @@ const words = {
   find: { zh: "查找", en: "Find" },
   find_hint: { zh: "名称、编号、OID 或 经度,纬度", en: "Name, number, OID or lon,lat" },
   ground_opacity: { zh: "地面不透明度", en: "Ground opacity" },
-  height: { zh: "高程", en: "height" },
   hide_layers: { zh: "收起图层", en: "Hide layers" },
   home: { zh: "全图", en: "Whole city" },
   item_link: { zh: "在 OGC API 中打开", en: "Open in OGC API" },
@@ -48,10 +45,8 @@ const words = {
   layers: { zh: "图层", en: "Layers" },
   loading: { zh: "正在载入", en: "Loading" },
   map_view: { zh: "俯视 (2D)", en: "From above (2D)" },
-  no_terrain: { zh: "无地形", en: "no terrain" },
   no_value: { zh: "无数据或其他", en: "No value, or other" },
   north: { zh: "朝北", en: "North up" },
-  other_color: { zh: "统一颜色", en: "One colour" },
   retry: { zh: "重试", en: "Try again" },
   revision: { zh: "版本", en: "Revision" },
   search: { zh: "查找要素", en: "Find a feature" },

@@ -28,6 +28,8 @@ export interface CityViewOptions {
   readonly msaaSamples: number;
 }
 
+const SETTLING_FRAMES = 3;
+
 export class CityView {
   private readonly widget: CesiumWidget;
   private readonly labels: PlaceLabels;
@@ -35,6 +37,8 @@ export class CityView {
   private readonly busy = new Set<string>();
   private selected: { dataset: string; fid: number } | null = null;
   private groundLoading = true;
+  /** CesiumJS says "all loaded" until it has looked what to load: so many frames it gets to look after a change. */
+  private framesToSettle = SETTLING_FRAMES;
 
   constructor(
     container: HTMLElement,
@@ -65,6 +69,7 @@ export class CityView {
     if (known?.key === key) {
       known.look = look;
       known.layer?.setLook(look);
+      this.settle();
       return;
     }
     const entry = { key, layer: known?.layer ?? null, look };
@@ -78,6 +83,7 @@ export class CityView {
     before?.remove();
     entry.layer = created;
     created?.setLook(entry.look);
+    this.settle();
     if (this.selected?.dataset === layer.dataset) created?.select(this.selected.fid);
   }
 
@@ -98,6 +104,7 @@ export class CityView {
 
   setGroundOpacity(opacity: number | null): void {
     setGroundOpacity(this.widget, opacity);
+    this.settle();
   }
 
   camera(): CameraView {
@@ -106,6 +113,7 @@ export class CityView {
 
   setCamera(view: CameraView): void {
     camera.setCameraView(this.widget, view);
+    this.settle();
   }
 
   /** Flies to what is drawn of the datasets; `extent` stands in where no 3D is at hand. */
@@ -122,6 +130,7 @@ export class CityView {
 
   lookAt(lonDeg: number, latDeg: number, heightM: number, headingDeg: number, pitchDeg: number, rangeM: number): void {
     camera.lookAt(this.widget, Cartesian3.fromDegrees(lonDeg, latDeg, heightM), headingDeg, pitchDeg, rangeM);
+    this.settle();
   }
 
   northUp(): void {
@@ -158,14 +167,21 @@ export class CityView {
     return Object.fromEntries([...this.drawn].map(([dataset, { layer }]) => [dataset, layer?.statistics() ?? null]));
   }
 
-  /** Returns whether nothing more is on its way for the present view. */
-  isComplete(): boolean {
-    const settled = [...this.drawn.values()].every(({ layer, look }) => layer === null || !look.visible || layer.statistics().loaded);
-    return this.busy.size === 0 && settled && this.widget.scene.globe.tilesLoaded;
+  /** Returns what is still on its way for the present view; nothing when the picture is complete. */
+  pending(): string[] {
+    const layers = [...this.drawn].filter(([, { layer, look }]) => layer !== null && look.visible && !layer.statistics().loaded);
+    const ground = this.widget.scene.globe.tilesLoaded ? [] : ["ground"];
+    const frames = this.framesToSettle > 0 ? ["frames"] : [];
+    return [...this.busy, ...layers.map(([dataset]) => dataset), ...ground, ...frames];
   }
 
   private layers(): DrawnLayer[] {
     return [...this.drawn.values()].flatMap(({ layer }) => (layer === null ? [] : [layer]));
+  }
+
+  private settle(): void {
+    this.framesToSettle = SETTLING_FRAMES;
+    this.widget.scene.requestRender();
   }
 
   private async draw(layer: Layer, look: LayerLook, base: string): Promise<DrawnLayer | null> {
@@ -181,7 +197,9 @@ export class CityView {
       if (layer.tileset !== null) {
         if (layer.tileset.state !== "ready") return null;
         this.setBusy(layer.dataset, true);
-        return await TilesetLayer.create(layer, new URL(layer.tileset.url, base), this.widget, look, events);
+        const drawn = await TilesetLayer.create(layer, new URL(layer.tileset.url, base), this.widget, look, events);
+        this.setBusy(layer.dataset, false);
+        return drawn;
       }
       if (layer.mvt !== null) {
         return new MvtLayer(layer, decodeURI(new URL(layer.mvt, base).href), this.widget, look, events, this.labels);
@@ -211,11 +229,20 @@ export class CityView {
       this.events.pointerMoved(groundAt(this.widget, Cartesian2.clone(endPosition)));
     }, ScreenSpaceEventType.MOUSE_MOVE);
     scene.camera.percentageChanged = 0.02;
-    scene.camera.changed.addEventListener(this.events.cameraMoved);
-    scene.camera.moveEnd.addEventListener(this.events.cameraMoved);
+    for (const moved of [scene.camera.changed, scene.camera.moveEnd]) {
+      moved.addEventListener(() => {
+        this.framesToSettle = SETTLING_FRAMES;
+        this.events.cameraMoved();
+      });
+    }
     scene.globe.tileLoadProgressEvent.addEventListener((queued: number) => {
       this.groundLoading = queued > 0;
       this.events.loadingChanged(this.busy.size > 0 || this.groundLoading);
+    });
+    // Frames are drawn on request, yet loading goes on only from frame to frame: ask for the next until all is there.
+    scene.postRender.addEventListener(() => {
+      this.framesToSettle = Math.max(0, this.framesToSettle - 1);
+      if (this.pending().length > 0) scene.requestRender();
     });
     scene.renderError.addEventListener((_scene: unknown, error: unknown) => {
       this.events.renderFailed(String(error));

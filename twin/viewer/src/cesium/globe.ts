@@ -4,6 +4,8 @@ import {
   CesiumWidget,
   Cartesian3,
   Color,
+  Credit,
+  CreditDisplay,
   DirectionalLight,
   EllipsoidTerrainProvider,
   Matrix4,
@@ -27,10 +29,13 @@ export function hasWebGl2(): boolean {
 export function createGlobe(container: HTMLElement, assets: URL, msaaSamples: number): CesiumWidget {
   // CesiumJS reads this global; it is the documented way to say where its files lie.
   Reflect.set(globalThis, "CESIUM_BASE_URL", assets.href);
+  // The default is the logo of a hosted service that is not used here.
+  CreditDisplay.cesiumCredit = new Credit("CesiumJS");
   const credits = document.createElement("div");
   const widget = new CesiumWidget(container, {
     baseLayer: false,
     skyBox: false,
+    skyAtmosphere: false,
     scene3DOnly: true,
     msaaSamples,
     requestRenderMode: true,
@@ -46,6 +51,9 @@ export function createGlobe(container: HTMLElement, assets: URL, msaaSamples: nu
   globe.baseColor = GROUND;
   globe.undergroundColor = UNDERGROUND;
   globe.depthTestAgainstTerrain = true;
+  globe.preloadAncestors = false;
+  // Hidden until the city's terrain is set: tiles of the bare ellipsoid would be loaded only to be thrown away.
+  globe.show = false;
   globe.showGroundAtmosphere = false;
   globe.enableLighting = true;
   globe.lambertDiffuseMultiplier = 1.1;

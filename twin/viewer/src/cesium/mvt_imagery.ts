@@ -100,7 +100,8 @@ export class MvtImageryProvider {
   readonly credit: Credit | undefined = undefined;
   readonly proxy = undefined;
   readonly tileDiscardPolicy = undefined;
-  private readonly firstLevel: number;
+  /** Below this level the layer is too small to be seen, and nothing is asked for. */
+  readonly firstLevel: number;
 
   constructor(
     private readonly paintOf: MvtImageryOptions["paintOf"],

@@ -88,7 +88,7 @@ export class MvtLayer implements DrawnLayer {
 
   private addImagery(paintOf: (feature: TileFeature) => Paint | null, pickable: boolean, index?: number): ImageryLayer {
     const provider = new MvtImageryProvider(paintOf, this.layer.extent, this.tiles, pickable);
-    const imagery = new ImageryLayer(provider.asImageryProvider());
+    const imagery = new ImageryLayer(provider.asImageryProvider(), { minimumTerrainLevel: Math.max(0, provider.firstLevel - 1) });
     this.widget.scene.imageryLayers.add(imagery, index);
     return imagery;
   }

@@ -4,9 +4,13 @@ import { Cartographic, CesiumTerrainProvider, type CesiumWidget, EllipsoidTerrai
 
 /** Sets the ground to the terrain at `url`, or to the ellipsoid; rejects when the terrain cannot be loaded and leaves the ground as it was. */
 export async function setTerrain(widget: CesiumWidget, url: URL | null): Promise<void> {
-  widget.scene.terrainProvider =
-    url === null ? new EllipsoidTerrainProvider() : await CesiumTerrainProvider.fromUrl(url.href, { requestVertexNormals: true });
-  widget.scene.requestRender();
+  const { scene } = widget;
+  try {
+    scene.terrainProvider = url === null ? new EllipsoidTerrainProvider() : await CesiumTerrainProvider.fromUrl(url.href, { requestVertexNormals: true });
+  } finally {
+    scene.globe.show = true;
+    scene.requestRender();
+  }
 }
 
 /** Returns the ellipsoidal height of the ground at a place from the most detailed terrain tile there, metres. */

@@ -1,12 +1,15 @@
 /** One layer drawn from its 3D Tiles, coloured feature by feature without asking the server again. */
 
-import { type BoundingSphere, Cesium3DTileFeature, Cesium3DTileStyle, Cesium3DTileset, type CesiumWidget, Color } from "@cesium/engine";
+import { type BoundingSphere, Cartesian3, Cesium3DTileFeature, Cesium3DTileStyle, Cesium3DTileset, type CesiumWidget, Color } from "@cesium/engine";
 
 import { chosenChoice, coloring } from "../coloring";
 import type { Layer } from "../scene";
 import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics } from "./drawn_layer";
 
 const SELECTED = Color.fromCssColorString("#00e5ff");
+
+/** The constant term of the light from all sides (the first spherical harmonic). */
+const AMBIENT_LIGHT = 0.55;
 
 /** The property of every GLB of ours that names the feature (docs/architecture.md, Tile metadata). */
 const FID = "fid";
@@ -28,6 +31,13 @@ export function readFeature(picked: unknown): { tileset: Cesium3DTileset; fid: n
   return { tileset: picked.tileset, fid, properties };
 }
 
+/** Gives walls in the shade a steady share of light, instead of a sky rendered for each hour. */
+function lightEvenly(tileset: Cesium3DTileset): void {
+  tileset.environmentMapManager.enabled = false;
+  const [ambient, ...directional] = [AMBIENT_LIGHT, ...Array.from({ length: 8 }, () => 0)];
+  tileset.imageBasedLighting.sphericalHarmonicCoefficients = [ambient, ...directional].map((part) => new Cartesian3(part, part, part));
+}
+
 export class TilesetLayer implements DrawnLayer {
   private selectedFid: number | null = null;
   private look: LayerLook;
@@ -45,6 +55,7 @@ export class TilesetLayer implements DrawnLayer {
   static async create(layer: Layer, url: URL, widget: CesiumWidget, look: LayerLook, events: LayerEvents): Promise<TilesetLayer> {
     const tileset = await Cesium3DTileset.fromUrl(url.href, { maximumScreenSpaceError: 16, cullRequestsWhileMoving: false });
     const drawn = new TilesetLayer(layer, widget, tileset, look);
+    lightEvenly(tileset);
     tileset.show = look.visible;
     drawn.restyle();
     tileset.tileFailed.addEventListener(({ message, url: tile }: { message: string; url: string }) => {

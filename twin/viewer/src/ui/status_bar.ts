@@ -32,7 +32,7 @@ export class StatusBar {
   constructor(private readonly say: Say) {
     this.loading = h("span", { class: "loading", role: "status", hidden: true }, h("span", { class: "spinner", "aria-hidden": "true" }), say("loading"));
     const scale = h("span", { class: "scale" }, this.bar, this.length);
-    this.element = h("footer", { class: "status-bar" }, this.loading, this.position, scale);
+    this.element = h("footer", { class: "status-bar" }, this.loading, this.position, scale, h("span", { class: "credit" }, "CesiumJS"));
   }
 
   /** Shows the height above sea level where the separation is known, else above the ellipsoid, and says which. */
