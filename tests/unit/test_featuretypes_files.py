@@ -176,6 +176,10 @@ BAD = {
         put({"form": "well", "fields": {"depth": "tree_id"}}, "recipe"),
         "street_tree.yaml: recipe.fields.depth: field 'tree_id' is a string",
     ),
+    "role fed by no length": (
+        [put({"form": "well", "fields": {"depth": "girth_mm"}}, "recipe"), put("kg", "fields", 2, "unit")],
+        "street_tree.yaml: recipe.fields.depth: field 'girth_mm' is not a length in cm, dm, m, mm",
+    ),
     "choice without colours": (put(["tree_id"], "style", "choices"), "street_tree.yaml: style.choices: field 'tree_id' has neither codes"),
     "coloured by no choice": (put("tree_id", "style", "color_by"), "street_tree.yaml: style.color_by: 'tree_id' is not one of the choices"),
     "ramp that falls": (
@@ -202,7 +206,8 @@ BAD_AMONG_OTHERS = {
 @pytest.mark.parametrize(("change", "expected"), BAD.values(), ids=BAD)
 def test_a_fault_is_told_in_one_line_with_file_and_place(change, expected: str) -> None:
     doc = document()
-    change(doc)
+    for step in change if isinstance(change, list) else [change]:
+        step(doc)
     with pytest.raises(FeatureTypeError) as caught:
         parse_feature_type(doc, {}, "street_tree.yaml")
     text = str(caught.value)

@@ -18,6 +18,7 @@ _GEOMETRY_OF_RECIPE: dict[Recipe, tuple[GeometryType, bool | None]] = {
     "terrain": ("coverage", None),
 }
 _NUMERIC = frozenset({"integer", "number"})
+_LENGTHS = frozenset({"m", "dm", "cm", "mm"})
 _CODE_ROLES = frozenset({"z_reference"})
 
 
@@ -152,6 +153,8 @@ def _recipe_faults(ft: FeatureType) -> Iterator[tuple[str, str]]:
             yield f"recipe.fields.{role}", f"there is no field {name!r}"
         elif (ft.field(name).type in _NUMERIC) == (role in _CODE_ROLES):
             yield f"recipe.fields.{role}", f"field {name!r} is a {ft.field(name).type}"
+        elif role not in _CODE_ROLES and ft.field(name).unit not in _LENGTHS:
+            yield f"recipe.fields.{role}", f"field {name!r} is not a length in {', '.join(sorted(_LENGTHS))}"
 
 
 def _style_faults(ft: FeatureType) -> Iterator[tuple[str, str]]:
