@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,13 +72,12 @@ def plant_in_units(rows: list[AdminUnit]) -> Planted[AdminUnit]:
     return planted
 
 
-def plant_in_points(good: SurveyPoint) -> Planted[SurveyPoint]:
-    """Return points to append that no line refers to; their places are beside ``good``."""
+def plant_in_points(good: SurveyPoint, ground_m: Callable[[float, float], float]) -> Planted[SurveyPoint]:
+    """Return points to append that no line refers to; their places are beside ``good``, on the ground."""
+    stub = dataclasses.replace(good, feature="起讫点", appurtenance=None, well_depth_m=None, well_diameter_mm=None, feature_code=None)
+    places = [round(good.e + 1.5 * k, 3) for k in range(1, 8)]
     lonely = [
-        dataclasses.replace(
-            good, point_id=f"TC{k:04d}", e=round(good.e + 1.5 * k, 3), feature="起讫点", appurtenance=None, well_depth_m=None
-        )
-        for k in range(1, 8)
+        dataclasses.replace(stub, point_id=f"TC{k:04d}", e=e, ground_m=round(ground_m(e, good.n), 3)) for k, e in enumerate(places, start=1)
     ]
     planted = Planted(lonely, [None] * len(lonely))
     _spoil(planted, 1, "unique", "管线点编号与上一行重复 / same number as the row above", point_id=lonely[0].point_id)

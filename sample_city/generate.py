@@ -100,7 +100,10 @@ def _write_survey(folder: Path, grid: StreetGrid, town: tuple[Cell, ...], faults
         if last is None:
             raise ValueError("the town has no streets to survey")
         points, lines = workbook.counts
-        bad_points, bad_lines = plant_in_points(last.points[0]), plant_in_lines(last.lines[0])
+        bad_points, bad_lines = (
+            plant_in_points(last.points[0], lambda e, n: float(grid.relief.ground_m(e, n))),
+            plant_in_lines(last.lines[0]),
+        )
         workbook.add_points(bad_points.rows)
         workbook.add_lines(bad_lines.rows)
         keys = [p.point_id for p in bad_points.rows]

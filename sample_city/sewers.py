@@ -26,6 +26,8 @@ _GULLY_DEPTH_M = 0.8
 _GULLY_SIZE_MM = 200
 _GULLY_SLOPE = 0.01
 _SHARE_NOTED_BACKWARDS = 0.08
+_DETOUR_PER_CLIMB = 150.0
+"""A way may be this much longer if it spares the sewer a metre of digging deeper."""
 _BOX_ABOVE_MM = 1200
 _SUBJECT_BACKWARDS = 71
 
@@ -42,6 +44,15 @@ class _Run:
 
 
 @dataclass(slots=True)
+class _Drainage:
+    """Which way every junction drains. ``distance`` is metres to the outlet and a toll for climbing ground; it falls along ``below``."""
+
+    outlets: list[Cell] = field(default_factory=list)
+    distance: dict[Cell, float] = field(default_factory=dict)
+    below: dict[Cell, Cell] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class _Laying:
     """What is known while pipes are laid downstream, by manhole: depth of the deepest pipe end, upstream length, diameter so far."""
 
@@ -54,16 +65,14 @@ class _Laying:
 
 def lay_sewer(site: Site, service: Sewer, stretches: list[Stretch]) -> PipeSurvey:
     """Return the sewer of one quarter: each connected part of its streets drains to one outlet."""
-    outlets, distance = _drainage(site, stretches)
-    runs = [_run(site, service, stretch, distance) for stretch in stretches]
-    trunk = _trunk_runs(site, runs, distance)
-    runs = [run if k in trunk else _with_own_head(site, service, run) for k, run in enumerate(runs)]
-    outlet_spots = {junction: _outlet(site, service, junction) for junction in outlets}
+    drainage = _drainage(site, stretches)
+    runs = [_run(site, service, stretch, drainage) for stretch in stretches]
+    outlet_spots = {junction: _outlet(site, service, junction) for junction in drainage.outlets}
     gullies = _gullies(service, runs)
     spots = {s.point_id: s for run in runs for s in run.spots} | {s.point_id: s for s in outlet_spots.values()}
     spots |= {gully.point_id: gully for gully, _ in gullies}
     laying = _Laying(site.ground(list(spots.values())))
-    for run in sorted(runs, key=lambda r: _upper_distance(r, distance), reverse=True):
+    for run in sorted(runs, key=lambda r: _upper_distance(r, drainage), reverse=True):
         for upper, lower in itertools.pairwise(run.spots):
             _lay(laying, service, upper, lower, run.stretch)
     streets = {s.point_id: run.stretch for run in runs for s in run.spots}
@@ -81,66 +90,60 @@ def lay_sewer(site: Site, service: Sewer, stretches: list[Stretch]) -> PipeSurve
     return PipeSurvey(tuple(points), tuple(lines))
 
 
-def _drainage(site: Site, stretches: list[Stretch]) -> tuple[list[Cell], dict[Cell, float]]:
-    """Return the outlets, and the way from every junction of the quarter down to its outlet in metres."""
+def _drainage(site: Site, stretches: list[Stretch]) -> _Drainage:
+    """Find the shortest way down from every junction of the quarter; the outlets are the junctions nearest the river."""
+    junctions = sorted({s.start for s in stretches} | {s.end for s in stretches if s.within})
+    places = site.grid.junctions[tuple(zip(*junctions, strict=True))]
+    ground = dict(zip(junctions, site.grid.relief.ground_m(places[:, 0], places[:, 1]).tolist(), strict=True))
+    river = dict(zip(junctions, site.grid.relief.river_distance_m(places[:, 0], places[:, 1]).tolist(), strict=True))
     neighbours: dict[Cell, list[tuple[Cell, float]]] = defaultdict(list)
     for stretch in stretches:
-        neighbours[stretch.start] += []
         if stretch.within:
             length = site.length_m(stretch)
-            neighbours[stretch.start].append((stretch.end, length))
-            neighbours[stretch.end].append((stretch.start, length))
-    spots = {junction: site.grid.junctions[junction] for junction in neighbours}
-    by_river = sorted(neighbours, key=lambda j: (float(site.grid.relief.river_distance_m(spots[j][0], spots[j][1])), j))
-    outlets, distance = [], dict[Cell, float]()
+            for lower, upper in ((stretch.start, stretch.end), (stretch.end, stretch.start)):
+                climb = max(0.0, ground[lower] - ground[upper])
+                neighbours[lower].append((upper, length + _DETOUR_PER_CLIMB * climb))
+    by_river = sorted(junctions, key=lambda j: (river[j], j))
+    drainage = _Drainage()
     for junction in by_river:
-        if junction not in distance:
-            outlets.append(junction)
-            _shortest_ways(junction, neighbours, distance)
-    return outlets, distance
+        if junction not in drainage.distance:
+            drainage.outlets.append(junction)
+            _shortest_ways(junction, neighbours, drainage)
+    return drainage
 
 
-def _shortest_ways(root: Cell, neighbours: dict[Cell, list[tuple[Cell, float]]], distance: dict[Cell, float]) -> None:
-    queue = [(0.0, root)]
+def _shortest_ways(root: Cell, neighbours: dict[Cell, list[tuple[Cell, float]]], drainage: _Drainage) -> None:
+    queue = [(0.0, root, root)]
     while queue:
-        way, junction = heapq.heappop(queue)
-        if junction in distance:
+        way, junction, below = heapq.heappop(queue)
+        if junction in drainage.distance:
             continue
-        distance[junction] = way
+        drainage.distance[junction] = way
+        drainage.below[junction] = below
         for neighbour, length in neighbours[junction]:
-            if neighbour not in distance:
-                heapq.heappush(queue, (way + length, neighbour))
+            if neighbour not in drainage.distance:
+                heapq.heappush(queue, (way + length, neighbour, junction))
 
 
-def _run(site: Site, service: Sewer, stretch: Stretch, distance: dict[Cell, float]) -> _Run:
+def _run(site: Site, service: Sewer, stretch: Stretch, drainage: _Drainage) -> _Run:
+    """Lay a stretch's manholes downhill. It carries on from its upper junction only where that junction drains this way."""
+    distance = drainage.distance
     downhill_to_start = not stretch.within or (distance[stretch.start], stretch.start) < (distance[stretch.end], stretch.end)
-    count = max(1, math.ceil(site.length_m(stretch) / service.spacing_m))
-    between = [site.along(service, stretch, k / count, k) for k in range(1, count)]
-    spots = [site.at_junction(service, stretch.start), *between, site.at_junction(service, stretch.end)]
     lower, upper = (stretch.start, stretch.end) if downhill_to_start else (stretch.end, stretch.start)
-    return _Run(stretch, spots[::-1] if downhill_to_start else spots, lower, upper if stretch.within else None)
+    length = site.length_m(stretch)
+    count = max(1, math.ceil(length / service.spacing_m))
+    shares = [k / count for k in range(1, count)]
+    between = [site.along(service, stretch, share, k) for k, share in enumerate(shares, start=1)]
+    down = [*(between[::-1] if downhill_to_start else between), site.at_junction(service, lower)]
+    if stretch.within and drainage.below[upper] == lower:
+        return _Run(stretch, [site.at_junction(service, upper), *down], lower, upper)
+    gap = _HEAD_GAP_M / length
+    return _Run(stretch, [site.along(service, stretch, 1 - gap if downhill_to_start else gap, 0), *down], lower, None)
 
 
-def _trunk_runs(site: Site, runs: list[_Run], distance: dict[Cell, float]) -> set[int]:
-    """Choose for every junction the one run that drains it: the first step of its shortest way to the outlet."""
-    best: dict[Cell, tuple[float, int]] = {}
-    for k, run in enumerate(runs):
-        if run.upper is not None:
-            way = distance[run.lower] + site.length_m(run.stretch)
-            best[run.upper] = min(best.get(run.upper, (math.inf, -1)), (way, k))
-    return {k for _, k in best.values()}
-
-
-def _with_own_head(site: Site, service: Sewer, run: _Run) -> _Run:
-    share = _HEAD_GAP_M / site.length_m(run.stretch)
-    downhill_to_start = run.lower == run.stretch.start
-    head = site.along(service, run.stretch, 1 - share if downhill_to_start else share, 0)
-    return _Run(run.stretch, [head, *run.spots[1:]], run.lower, None)
-
-
-def _upper_distance(run: _Run, distance: dict[Cell, float]) -> float:
+def _upper_distance(run: _Run, drainage: _Drainage) -> float:
     """Runs with a head of their own come first; the others from the farthest junction down."""
-    return math.inf if run.upper is None else distance[run.upper]
+    return math.inf if run.upper is None else drainage.distance[run.upper]
 
 
 def _lay(laying: _Laying, service: Sewer, upper: Spot, lower: Spot, stretch: Stretch) -> None:

@@ -22,7 +22,8 @@ ARTERIAL_HALF_WIDTH_M = 18.0
 LOCAL_HALF_WIDTH_M = 9.0
 _BUILDINGS_PER_CELL = 8.0
 _SUBJECT_COLUMN, _SUBJECT_ROW, _SUBJECT_EDGE_OF_TOWN = 21, 22, 23
-_HILL_CELL_M = 3.0
+_HILL_FOOT_M = 1.5
+"""A cell with a corner this far up a hill is not built on."""
 
 Cell = tuple[int, int]
 Flags = NDArray[np.bool_]
@@ -139,7 +140,8 @@ def plan_streets(relief: Relief, scale: int) -> StreetGrid:
     rows = math.ceil(cells / columns)
     junctions = _junctions(relief, rows, columns)
     centres = (junctions[:-1, :-1] + junctions[1:, 1:]) / 2
-    hill = relief.hill_m(centres[..., 0], centres[..., 1]) > _HILL_CELL_M
+    risen = relief.hill_m(junctions[..., 0], junctions[..., 1]) > _HILL_FOOT_M
+    hill = risen[:-1, :-1] | risen[:-1, 1:] | risen[1:, 1:] | risen[1:, :-1]
     return StreetGrid(
         relief=relief,
         junctions=junctions,

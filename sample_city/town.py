@@ -19,6 +19,7 @@ from sample_city.zoning import Zone, zone_of
 
 _SUBJECT_LAYOUT = 41
 _SETBACK_M = 4.0
+_GAP_M = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,18 @@ def _build(grid: StreetGrid, cell: Cell, rank: int, most: int) -> TownBlock:
     footprints = np.array([_place(house, origin, across, up) for house in houses], dtype=object)
     buildable = shapely.union_all([piece.buffer(-_SETBACK_M) for piece in land])
     shapely.prepare(buildable)
-    kept: list[int] = np.flatnonzero(shapely.contains(buildable, footprints))[:most].tolist() if houses else []
+    kept = _free_standing(footprints, np.asarray(shapely.contains(buildable, footprints), dtype=bool))[:most] if houses else []
     return TownBlock(cell, rank, zone, land, tuple(houses[k] for k in kept), tuple(footprints[k] for k in kept))
+
+
+def _free_standing(footprints: NDArray[np.object_], buildable: NDArray[np.bool_]) -> list[int]:
+    """Return the buildable footprints that keep clear of every buildable footprint before them."""
+    first, second = shapely.STRtree(footprints).query(footprints, predicate="dwithin", distance=_GAP_M)
+    kept = buildable.copy()
+    for a, b in sorted(zip(first.tolist(), second.tolist(), strict=True)):
+        if a < b and kept[a]:
+            kept[b] = False
+    return [int(k) for k in np.flatnonzero(kept)]
 
 
 def _frame(

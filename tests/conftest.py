@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+import sample_city
 from twin import db
 from twin.embedded import EmbeddedCluster, locks
 from twin.embedded.databases import ensure_database
@@ -117,6 +118,22 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data here: set TWIN_REAL_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample_city_folder(run_folder: Path) -> Path:
+    """The files of the sample city at its usual size and seed; the first worker writes them. Read only."""
+    folder = run_folder / "sample_city"
+    with locks.exclusive(run_folder / "sample_city.lock", deadline_s=120):
+        if not (folder / "manifest.json").exists():
+            sample_city.generate(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_city_manifest(sample_city_folder: Path) -> sample_city.Manifest:
+    """What is in the files of ``sample_city_folder`` and what is planted in them."""
+    return sample_city.Manifest.read(sample_city_folder)
 
 
 def _drop(admin: str, name: str) -> None:
