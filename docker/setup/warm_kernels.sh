@@ -4,7 +4,6 @@ set -euo pipefail
 . "$(dirname "$0")/say.sh"
 log=.cache/setup/warm.log
 wanted=$(readlink -f .venv/bin/python; find twin tiles ingest -name '*.py' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
-[[ -e twin/server/cli.py ]] || exit 0
 is_done .venv/.stamps/kernels "$wanted" && exit
 say "→ 预编译 / compiling kernels"
 quietly "$log" .venv/bin/twin warm || die 3 "预编译失败：$(why "$log")" "kernels could not be compiled"
