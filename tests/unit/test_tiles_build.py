@@ -1,0 +1,225 @@
+"""The build as a whole: pure in the features, content-addressed, nothing lost, the revision's file last."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import orjson
+import pyproj
+import pytest
+import shapely
+
+from tests.tile_features import BUILDING, NODE, buildings, feature_type, features, footprints, numbers, to_geocentric
+from tiles.bounds import geodetic, region_of
+from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset
+from tiles.checker import check_tileset
+from tiles.checker.__main__ import dataset_reader
+from tiles.columns import FeatureColumns, NumberColumn, TextColumn, concatenate, offsets_of
+from tiles.local_frame import RESIDUAL_LIMIT_M, fit_projection
+from tiles.mesh.batch import LeftOut
+from tiles.recipes import RecipeError
+from tiles.tileset import current_tileset
+from tiles.tiling import Budget
+
+SMALL = BuildOptions(budget=Budget(3_000, 30_000))
+
+
+def build(run: FeatureColumns, revision: int = 1, options: BuildOptions = SMALL) -> tuple[dict[str, bytes], TilesetSummary]:
+    store: dict[str, bytes] = {}
+    summary = build_tileset([run], BUILDING, to_geocentric, TilesetTarget("b", revision, "open", "2.25.9.2.1."), store.__setitem__, options=options)
+    return store, summary
+
+
+def rows(run: FeatureColumns, index: np.ndarray) -> FeatureColumns:
+    """The features ``index`` of a run, in that order."""
+
+    def column(c: TextColumn | NumberColumn) -> TextColumn | NumberColumn:
+        if isinstance(c, NumberColumn):
+            return NumberColumn(c.values[index], c.valid[index])
+        texts = c.texts()
+        return TextColumn.from_texts(texts[i] for i in index.tolist())
+
+    pieces = [run.wkb[run.wkb_offsets[i] : run.wkb_offsets[i + 1]] for i in index.tolist()]
+    lengths = np.array([len(p) for p in pieces], np.int64)
+    wkb = np.concatenate(pieces) if pieces else np.zeros(0, np.uint8)
+    return FeatureColumns(run.fid[index], wkb, offsets_of(lengths), {k: column(v) for k, v in run.columns.items()})
+
+
+def contents(store: dict[str, bytes]) -> dict[str, bytes]:
+    return {k: v for k, v in store.items() if "/r/" not in k}
+
+
+def test_bytes_depend_on_the_features_alone() -> None:
+    """Neither the order of input, nor the batches, nor the number of workers, nor the revision shows in a content."""
+    run = buildings(500)
+    first, _ = build(run)
+    shuffled = rows(run, np.random.default_rng(1).permutation(500))
+    again, _ = build(shuffled, revision=2, options=BuildOptions(budget=SMALL.budget, workers=1))
+    assert contents(first) == contents(again)
+    halves = [rows(run, np.arange(0, 250)), rows(run, np.arange(250, 500))]
+    assert contents(build(concatenate(halves))[0]) == contents(first)
+    assert first["tiles/b/open/r/1/tileset.json"] != again["tiles/b/open/r/2/tileset.json"]
+
+
+def test_an_edit_writes_one_content_and_the_files_above_it() -> None:
+    run = buildings(3_000)
+    before, _ = build(run)
+    height = run.columns["height_m"]
+    assert isinstance(height, NumberColumn)
+    raised = height.values.copy()
+    raised[1234] += 500  # a new maximum: no other content may notice
+    after, _ = build(FeatureColumns(run.fid, run.wkb, run.wkb_offsets, {**run.columns, "height_m": NumberColumn(raised, height.valid)}))
+    new = set(contents(after)) - set(contents(before))
+    assert sum(k.endswith(".glb") for k in new) == 1
+    assert len(new) <= 5
+
+
+def test_features_in_are_features_drawn_and_listed() -> None:
+    shapes = [*footprints(20), shapely.MultiPolygon(), shapely.to_wkb(footprints(1)[0])[:-3], shapely.box(9e7, 0, 9e7 + 5, 5)]
+    height = [10.0] * 18 + [None, 99_999.0] + [10.0] * 3
+    run = features(shapes, {"height_m": numbers(height), "base_height_m": numbers([5.0] * 23)}, first_fid=100)
+    store, summary = build(run)
+    assert summary.features == 23
+    assert summary.drawn == 18
+    assert summary.left_out == (
+        (118, LeftOut.HEIGHT_MISSING),
+        (119, LeftOut.HEIGHT_ABSURD),
+        (120, LeftOut.GEOMETRY_EMPTY),
+        (121, LeftOut.GEOMETRY_UNREADABLE),
+        (122, LeftOut.OUTSIDE_CRS),
+    )
+    assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
+
+
+@pytest.mark.parametrize("run", [features([], {}), features([shapely.MultiPolygon()], {})], ids=["no_rows", "nothing_drawable"])
+def test_a_dataset_that_shows_nothing_has_a_valid_tileset(run: FeatureColumns) -> None:
+    store, summary = build(run)
+    assert (summary.drawn, summary.contents, summary.region) == (0, 0, None)
+    assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
+
+
+def test_the_revision_is_put_last_and_progress_reaches_the_end() -> None:
+    keys: list[str] = []
+    seen: list[tuple[int, int]] = []
+    build_tileset(
+        [buildings(800)],
+        BUILDING,
+        to_geocentric,
+        TilesetTarget("b", 4, "open", "2.25.9.2.1."),
+        lambda key, _: keys.append(key),
+        lambda done, total: seen.append((done, total)),
+        SMALL,
+    )
+    assert keys[-1] == "tiles/b/open/r/4/tileset.json"
+    assert seen[-1] == (800, 800)
+    assert [a for a, _ in seen] == sorted(a for a, _ in seen)
+
+
+def test_a_large_tree_is_cut_into_files_below_200_kilobytes() -> None:
+    run = buildings(6_000, spacing_m=60)
+    options = BuildOptions(budget=Budget(300, 3_000))
+    store, summary = build(run, options=options)
+    assert summary.tree_files > 1
+    assert max(len(v) for k, v in store.items() if k.endswith(".json")) < 200_000
+    assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
+    assert summary.drawn == 6_000
+
+
+def test_contents_keep_to_their_budget() -> None:
+    store, summary = build(buildings(4_000), options=BuildOptions())
+    sizes = [len(v) for k, v in store.items() if k.endswith(".glb")]
+    assert max(sizes) < 300_000
+    assert summary.content_bytes == sum(sizes)
+
+
+def test_one_feature_of_more_than_64k_vertices_is_drawn_in_several_primitives() -> None:
+    shape = shapely.force_3d(shapely.MultiPolygon([shapely.Point(500_000, 3_520_000).buffer(150, quad_segs=4_000)]))
+    store, summary = build(features([shape], {"height_m": numbers([12.0]), "base_height_m": numbers([3.0])}))
+    assert summary.drawn == 1
+    assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
+    glb = next(v for k, v in store.items() if k.endswith(".glb"))
+    document = orjson.loads(glb[20 : 20 + int.from_bytes(glb[12:16], "little")])
+    assert len(document["meshes"][0]["primitives"]) == 2
+
+
+def test_quantization_is_used_only_within_five_millimetres() -> None:
+    near, far = build(buildings(100), options=BuildOptions()), build(buildings(100, spacing_m=500), options=BuildOptions())
+    assert near[1].position_error_m <= 0.005
+    assert far[1].position_error_m < 0.001
+    assert b'"translation"' in next(v for k, v in near[0].items() if k.endswith(".glb"))
+    assert b'"translation"' not in next(v for k, v in far[0].items() if k.endswith(".glb"))
+
+
+def test_the_current_tileset_points_to_the_revision() -> None:
+    store, _ = build(buildings(200), revision=7)
+    pointer = current_tileset(store["tiles/b/open/r/7/tileset.json"], 7)
+    files = {"tileset.json": pointer} | {k.removeprefix("tiles/b/"): v for k, v in store.items()}
+    files["7/tileset.json"] = store["tiles/b/open/r/7/tileset.json"]
+    assert check_tileset(files.__getitem__) == []
+    assert orjson.loads(pointer)["root"]["content"]["uri"] == "7/tileset.json"
+
+
+def test_a_type_without_a_3d_form_is_refused() -> None:
+    flat = feature_type("plan", "MultiPolygon", "drape", {}, ())
+    with pytest.raises(RecipeError):
+        build_tileset([features([], {})], flat, to_geocentric, TilesetTarget("p", 1, "open", "1."), lambda *_: None)
+
+
+def test_a_diameter_in_millimetres_is_one_in_metres() -> None:
+    run = features([shapely.Point(500_000, 3_520_000, 5)], {"depth_m": numbers([2.0]), "well_diameter_mm": numbers([1500.0])})
+    store: dict[str, bytes] = {}
+    summary = build_tileset([run], NODE, to_geocentric, TilesetTarget("n", 1, "open", "1."), store.__setitem__)
+    assert summary.region is not None
+    east_west = (summary.region.east_rad - summary.region.west_rad) * 6_378_137 * np.cos(summary.region.south_rad)
+    assert east_west == pytest.approx(1.5 + 2 * 0.05 + 2 * 0.01, abs=0.02)
+
+
+def exact(positions: np.ndarray) -> np.ndarray:
+    return np.column_stack(to_geocentric(*positions.T))
+
+
+@pytest.mark.parametrize("width_m", [50, 1_000, 20_000])
+def test_the_fit_is_exact_to_a_tenth_of_a_millimetre(width_m: float) -> None:
+    rng = np.random.default_rng(2)
+    positions = np.column_stack([rng.uniform(480_000, 480_000 + width_m, 500), rng.uniform(3.5e6, 3.5e6 + width_m, 500), rng.uniform(-20, 300, 500)])
+    projection = fit_projection(to_geocentric, positions)
+    found = projection.frame.to_ecef(projection.to_local(positions))
+    assert np.abs(found - exact(positions)).max() < 1e-4
+    assert projection.coefficients is not None
+    assert projection.residual_m < 1e-4
+
+
+def test_a_kink_in_the_geoid_sends_every_vertex_through_the_exact_function() -> None:
+    def kinked(e: np.ndarray, n: np.ndarray, h: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return to_geocentric(e, n, h + np.maximum(e - 500_000, 0) * 1e-3)
+
+    rng = np.random.default_rng(2)
+    positions = np.column_stack([rng.uniform(499_500, 500_500, 300), rng.uniform(3.5e6, 3.501e6, 300), rng.uniform(0, 9, 300)])
+    projection = fit_projection(kinked, positions)
+    assert projection.coefficients is None
+    found = projection.frame.to_ecef(projection.to_local(positions))
+    assert np.abs(found - np.column_stack(kinked(*positions.T))).max() < RESIDUAL_LIMIT_M
+
+
+def test_up_is_up_and_grid_east_is_to_the_right() -> None:
+    positions = np.array([[500_000.0, 3.52e6, 0.0], [500_100.0, 3.52e6, 0.0], [500_000.0, 3.5201e6, 0.0], [500_000.0, 3.52e6, 100.0]])
+    local = fit_projection(to_geocentric, positions).to_local(positions)
+    steps = local[1:] - local[0]
+    assert np.abs(steps - np.diag([100.0, 100.0, 100.0])).max() < 0.05
+
+
+@pytest.mark.parametrize(("lon", "lat", "h"), list(itertools.product([-170.0, 0.0, 119.974], [-80.0, 0.0, 31.811], [-200.0, 0.0, 9_000.0])))
+def test_geodetic_is_the_inverse_of_proj(lon: float, lat: float, h: float) -> None:
+    ecef = pyproj.Transformer.from_pipeline("+proj=cart +ellps=WGS84").transform(lon, lat, h, radians=False)
+    found = geodetic(*ecef)
+    assert np.degrees(found[:2]) == pytest.approx([lon, lat], abs=1e-11)
+    assert found[2] == pytest.approx(h, abs=1e-6)
+
+
+def test_a_region_encloses_its_points_with_the_margin() -> None:
+    rng = np.random.default_rng(4)
+    ecef = exact(np.column_stack([rng.uniform(5e5, 5.01e5, 50), rng.uniform(3.5e6, 3.501e6, 50), rng.uniform(0, 50, 50)]))
+    region = region_of(ecef)
+    assert region.encloses(region_of(ecef, 0.0), 0.0)
+    assert region.maximum_m - region_of(ecef, 0.0).maximum_m == pytest.approx(0.01, abs=1e-9)
