@@ -1,0 +1,92 @@
+"""A dataset as a door shows it: its table, its CRSs, its ids, and whether a caller may see it at all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from twin.catalogue import Catalogue
+from twin.errors import NotFoundError
+from twin.materialiser import geometry_type
+from twin.model import Dataset, Deployment, FeatureType, Principal, Revision, oid_prefix
+from twin.crs import OutputCrs, output_crs_list, storage_crs
+
+VALIDITY_FIELDS = ("valid_from", "valid_to")
+_SEQUENCE = re.compile(r"^[1-9][0-9]{0,17}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What the query core has to know of a dataset; made once per version of the catalogue."""
+
+    dataset: Dataset
+    feature_type: FeatureType
+    revision: Revision
+    """The newest one when this was made; statements read the true one in their own snapshot."""
+    storage_srid: int
+    vertical: str
+    oid_prefix: str
+    crs: tuple[OutputCrs, ...]
+    """CRSs of its positions, the default first."""
+
+    @property
+    def slug(self) -> str:
+        """The collection's id, which is the dataset's."""
+        return self.dataset.slug
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Names of the properties its features carry, in order."""
+        return (*self.feature_type.field_names, *VALIDITY_FIELDS)
+
+    @property
+    def is_coverage(self) -> bool:
+        """True when the features are only the footprints of source rasters."""
+        return self.feature_type.geometry_type == "coverage"
+
+    @property
+    def geometry_type(self) -> str:
+        """The simple-features type of its geometries as PostGIS writes it, with Z where they have it."""
+        return geometry_type(self.feature_type)
+
+    def fid(self, identifier: str) -> int:
+        """Return the sequence number in an OID (or that number alone); NotFoundError when no feature here can have it."""
+        sequence = identifier.removeprefix(self.oid_prefix)
+        if not _SEQUENCE.match(sequence):
+            raise NotFoundError("there is no such feature", zh="没有该要素")
+        return int(sequence)
+
+
+def collection_of(catalogue: Catalogue, deployment: Deployment, dataset: Dataset) -> Collection | None:
+    """Return the collection of a dataset, None before its first revision."""
+    revision = catalogue.current_revision(dataset.slug)
+    if revision is None:
+        return None
+    feature_type = catalogue.feature_type(dataset.feature_type)
+    return Collection(
+        dataset=dataset,
+        feature_type=feature_type,
+        revision=revision,
+        storage_srid=deployment.storage_srid,
+        vertical=deployment.vertical,
+        oid_prefix=oid_prefix(deployment.oid_root, dataset.class_number),
+        crs=output_crs_list(storage_crs(deployment.storage_srid), has_vertical=feature_type.has_z and deployment.vertical != "none"),
+    )
+
+
+def collections_of(catalogue: Catalogue) -> dict[str, Collection]:
+    """Return every collection by its id, whoever may see it."""
+    deployment = catalogue.deployment
+    made = (collection_of(catalogue, deployment, dataset) for dataset in catalogue.datasets())
+    return {c.slug: c for c in made if c is not None}
+
+
+def may_see(collection: Collection, principal: Principal) -> bool:
+    """True when one of the caller's sharing classes is the dataset's."""
+    return collection.dataset.sharing in principal.classes
+
+
+def require_visible(collection: Collection, principal: Principal) -> None:
+    """Raise NotFoundError unless the caller may see the collection: what is hidden does not exist (reliability.md §1)."""
+    if not may_see(collection, principal):
+        raise NotFoundError(f"there is no collection {collection.slug!r}", zh=f"没有集合 {collection.slug!r}")

@@ -1,0 +1,74 @@
+"""Runs statements for the doors: asynchronously for the native routes, synchronously inside pygeoapi's threads."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from twin.db import Pool, translated
+from twin.query.feature_query import FeatureQuery, Statement
+
+Row = tuple[Any, ...]
+AsyncPool = AsyncConnectionPool[psycopg.AsyncConnection[Row]]
+
+
+async def fetch_row(pool: AsyncPool, statement: Statement) -> Row:
+    """Return the one row of a statement; driver errors come as TwinErrors."""
+    with translated():
+        async with pool.connection() as connection, connection.cursor(binary=True) as cursor:
+            await cursor.execute(statement.text, statement.values)
+            return _one(await cursor.fetchone())
+
+
+def fetch_row_blocking(pool: Pool, statement: Statement) -> Row:
+    """Return the one row of a statement; driver errors come as TwinErrors."""
+    with translated(), pool.connection() as connection, connection.cursor(binary=True) as cursor:
+        cursor.execute(statement.text, statement.values)
+        return _one(cursor.fetchone())
+
+
+def _one(row: Row | None) -> Row:
+    if row is None:
+        raise RuntimeError("a statement of the query core always gives one row")
+    return row
+
+
+def read_of(query: FeatureQuery, at: int | None) -> FeatureQuery:
+    """Return the cheapest query that can mean the state at commit ``at`` (None: the current one).
+
+    When ``at`` is not before the newest revision that is known, the current rows are that state. They may have moved on: whoever
+    runs it looks at the commit that comes with the rows and, if that is newer than ``at``, asks with ``as_of`` (:func:`moved_on`).
+    """
+    if at is None or at >= query.collection.revision.commit:
+        return dataclasses.replace(query, as_of=None)
+    return dataclasses.replace(query, as_of=at)
+
+
+def moved_on(standing_commit: int, at: int | None) -> bool:
+    """True when rows read as current belong to a commit after the one asked for."""
+    return at is not None and standing_commit > at
+
+
+Build = Callable[[FeatureQuery], Statement]
+
+
+async def fetch_pinned(pool: AsyncPool, query: FeatureQuery, at: int | None, build: Build) -> Row:
+    """Return the row of ``build(query)`` for the state at commit ``at``, whose first column is the dataset's standing commit."""
+    chosen = read_of(query, at)
+    row = await fetch_row(pool, build(chosen))
+    if chosen.as_of is None and moved_on(row[0], at):
+        row = await fetch_row(pool, build(dataclasses.replace(query, as_of=at)))
+    return row
+
+
+def fetch_pinned_blocking(pool: Pool, query: FeatureQuery, at: int | None, build: Build) -> Row:
+    """The same as :func:`fetch_pinned` for a thread."""
+    chosen = read_of(query, at)
+    row = fetch_row_blocking(pool, build(chosen))
+    if chosen.as_of is None and moved_on(row[0], at):
+        row = fetch_row_blocking(pool, build(dataclasses.replace(query, as_of=at)))
+    return row

@@ -1,0 +1,154 @@
+"""Validated filter → SQL: columns by identifier, every value a bound parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import shapely
+from psycopg import sql
+
+from twin.query import filter_ast as ast
+from twin.query.collection import VALIDITY_FIELDS
+from twin.query.parameters import Parameters
+
+_COMPARISONS: Mapping[str, sql.SQL] = {
+    "=": sql.SQL("="),
+    "<>": sql.SQL("<>"),
+    "<": sql.SQL("<"),
+    ">": sql.SQL(">"),
+    "<=": sql.SQL("<="),
+    ">=": sql.SQL(">="),
+}
+_RELATIONS: Mapping[str, sql.SQL] = {
+    "intersects": sql.SQL("ST_Intersects"),
+    "equals": sql.SQL("ST_Equals"),
+    "disjoint": sql.SQL("ST_Disjoint"),
+    "touches": sql.SQL("ST_Touches"),
+    "within": sql.SQL("ST_Within"),
+    "overlaps": sql.SQL("ST_Overlaps"),
+    "crosses": sql.SQL("ST_Crosses"),
+    "contains": sql.SQL("ST_Contains"),
+}
+_CASTS: Mapping[str, sql.SQL] = {
+    "text": sql.SQL("::text"),
+    "boolean": sql.SQL("::boolean"),
+    "date": sql.SQL("::date"),
+    "timestamp": sql.SQL("::timestamptz"),
+}
+# a, b: the spans; s, e: their starts and ends (OGC 21-065r2, table 8).
+_SPANS: Mapping[str, sql.SQL] = {
+    "after": sql.SQL("{as_} > {be}"),
+    "before": sql.SQL("{ae} < {bs}"),
+    "contains": sql.SQL("{as_} < {bs} AND {ae} > {be}"),
+    "disjoint": sql.SQL("({ae} < {bs} OR {as_} > {be})"),
+    "during": sql.SQL("{as_} > {bs} AND {ae} < {be}"),
+    "equals": sql.SQL("{as_} = {bs} AND {ae} = {be}"),
+    "finishedby": sql.SQL("{as_} < {bs} AND {ae} = {be}"),
+    "finishes": sql.SQL("{as_} > {bs} AND {ae} = {be}"),
+    "intersects": sql.SQL("{ae} >= {bs} AND {as_} <= {be}"),
+    "meets": sql.SQL("{ae} = {bs}"),
+    "metby": sql.SQL("{as_} = {be}"),
+    "overlappedby": sql.SQL("{as_} > {bs} AND {as_} < {be} AND {ae} > {be}"),
+    "overlaps": sql.SQL("{as_} < {bs} AND {ae} > {bs} AND {ae} < {be}"),
+    "startedby": sql.SQL("{as_} = {bs} AND {ae} > {be}"),
+    "starts": sql.SQL("{as_} = {bs} AND {ae} < {be}"),
+}
+
+
+def filter_sql(predicate: ast.Predicate, parameters: Parameters, srid: int) -> sql.Composable:
+    """Return the SQL condition of a filter on a row of a city table, its values added to ``parameters``."""
+    return _Translation(parameters, srid).predicate(predicate)
+
+
+class _Translation:
+    def __init__(self, parameters: Parameters, srid: int) -> None:
+        self._parameters = parameters
+        self._srid = srid
+
+    def predicate(self, node: ast.Predicate) -> sql.Composable:
+        match node:
+            case ast.And(of) | ast.Or(of):
+                word = sql.SQL(" AND ") if isinstance(node, ast.And) else sql.SQL(" OR ")
+                return sql.SQL("({})").format(word.join([self.predicate(p) for p in of]))
+            case ast.Not(inner):
+                return sql.SQL("(NOT {})").format(self.predicate(inner))
+            case ast.Constant(value):
+                return sql.SQL("true") if value else sql.SQL("false")
+            case ast.Truth(of):
+                return sql.Identifier(of.name)
+            case ast.Spatial():
+                return self._spatial(node)
+            case ast.Temporal():
+                return self._temporal(node)
+            case _:
+                return sql.SQL("({})").format(self._leaf(node))
+
+    def _leaf(self, node: ast.Predicate) -> sql.Composable:
+        match node:
+            case ast.Comparison(operator, left, right):
+                return sql.SQL("{} {} {}").format(self.scalar(left), _COMPARISONS[operator], self.scalar(right))
+            case ast.Like(text, pattern):
+                return sql.SQL("{} LIKE {}").format(self.scalar(text), self.scalar(pattern))
+            case ast.Between(of, low, high):
+                return sql.SQL("{} BETWEEN {} AND {}").format(self.scalar(of), self.scalar(low), self.scalar(high))
+            case ast.In(of, choices):
+                return sql.SQL("{} IN ({})").format(self.scalar(of), sql.SQL(", ").join([self.scalar(c) for c in choices]))
+            case ast.IsNull(name):
+                return sql.SQL("{} IS NULL").format(sql.Identifier("geom" if name is None else name))
+            case _:
+                raise TypeError(node)
+
+    def scalar(self, node: ast.Scalar) -> sql.Composable:
+        match node:
+            case ast.Property(name):
+                return sql.Identifier(name)
+            case ast.Value(value, "number"):
+                kind = sql.SQL("::bigint") if isinstance(value, int) else sql.SQL("::float8")
+                return self._parameters.add(value) + kind
+            case ast.Value(value, kind):
+                return self._parameters.add(value) + _CASTS[kind]
+            case ast.CaseInsensitive(of):
+                return sql.SQL("lower({})").format(self.scalar(of))
+            case ast.Arithmetic(operator, left, right):
+                return self._arithmetic(operator, self.scalar(left), self.scalar(right))
+
+    def _arithmetic(self, operator: str, left: sql.Composable, right: sql.Composable) -> sql.Composable:
+        match operator:
+            case "/":
+                return sql.SQL("(({})::float8 / NULLIF({}, 0))").format(left, right)
+            case "%":
+                return sql.SQL("mod(({})::numeric, NULLIF(({})::numeric, 0))").format(left, right)
+            case "div":
+                return sql.SQL("div(({})::numeric, NULLIF(({})::numeric, 0))").format(left, right)
+            case "*":
+                return sql.SQL("(({})::float8 * {})").format(left, right)
+            case "+":
+                return sql.SQL("(({})::float8 + {})").format(left, right)
+            case _:
+                return sql.SQL("(({})::float8 - {})").format(left, right)
+
+    def _spatial(self, node: ast.Spatial) -> sql.Composable:
+        sides = [
+            sql.Identifier("geom")
+            if side is None
+            else sql.SQL("ST_GeomFromWKB({}, {})").format(self._parameters.add(shapely.to_wkb(side)), sql.Literal(self._srid))
+            for side in (node.left, node.right)
+        ]
+        return sql.SQL("{}({}, {})").format(_RELATIONS[node.relation], *sides)
+
+    def _temporal(self, node: ast.Temporal) -> sql.Composable:
+        (a_start, a_end), (b_start, b_end) = (self._ends(span) for span in (node.left, node.right))
+        return sql.SQL("({})").format(_SPANS[node.relation].format(as_=a_start, ae=a_end, bs=b_start, be=b_end))
+
+    def _ends(self, span: ast.Span) -> tuple[sql.Composable, sql.Composable]:
+        return self._end(span.start, sql.SQL("'-infinity'")), self._end(span.end, sql.SQL("'infinity'"))
+
+    def _end(self, end: ast.Scalar | None, open_end: sql.SQL) -> sql.Composable:
+        if end is None:
+            return open_end + sql.SQL("::timestamptz")
+        value = self.scalar(end) + sql.SQL("::timestamptz")
+        # A validity without a value is open, any other missing date is unknown.
+        if isinstance(end, ast.Property) and end.name in VALIDITY_FIELDS:
+            open_end = sql.SQL("'-infinity'") if end.name == VALIDITY_FIELDS[0] else sql.SQL("'infinity'")
+            return sql.SQL("coalesce({}, {}::timestamptz)").format(value, open_end)
+        return value

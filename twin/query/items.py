@@ -1,0 +1,104 @@
+"""Features as finished GeoJSON text, made in PostGIS: Python neither parses nor builds a feature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from twin.model import Principal
+from twin.query.collection import Collection
+from twin.query.feature_query import FeatureQuery, Statement
+from twin.query.parameters import Parameters
+from twin.query.positions import geojson_in
+from twin.query.rows import STANDING_COMMIT, selected_rows
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsPage:
+    """One page: its features joined by commas, and where the next page begins."""
+
+    commit: int
+    """The commit the dataset stood at in the snapshot that gave the rows."""
+    features: bytes
+    count: int
+    last_fid: int | None
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One feature, or None where the id is not there."""
+
+    commit: int
+    feature: bytes | None
+
+
+def items_statement(query: FeatureQuery, principal: Principal) -> Statement:
+    """Return the statement of a page: one row, read by :func:`items_page`.
+
+    The page is cut in an inner query, so geometries of rows that are not shown are never formatted; one row beyond the limit is
+    looked at to know whether there is a next page.
+    """
+    parameters = Parameters()
+    page = selected_rows(query, principal, _needed(query), parameters, order=sql.SQL("fid"), limit=query.limit + 1)
+    shown = sql.SQL("FILTER (WHERE place <= {})").format(sql.Literal(query.limit))
+    text = sql.SQL(
+        "SELECT {commit}, convert_to(coalesce(string_agg({feature}, ',') {shown}, ''), 'UTF8'), count(*), max(fid) {shown}"
+        " FROM (SELECT row_number() OVER () AS place, * FROM ({page}) AS wanted) AS numbered"
+    ).format(commit=_commit(query.collection), feature=feature_text(query), shown=shown, page=page)
+    return Statement(text, parameters.values)
+
+
+def items_page(row: tuple[Any, ...], limit: int) -> ItemsPage:
+    """Return what the one row of :func:`items_statement` says."""
+    commit, features, count, last_fid = row
+    return ItemsPage(commit, features, min(count, limit), last_fid, more=count > limit)
+
+
+def item_statement(query: FeatureQuery, principal: Principal) -> Statement:
+    """Return the statement of the feature ``query.fid``: one row, read by :func:`item`."""
+    parameters = Parameters()
+    rows = selected_rows(query, principal, _needed(query), parameters, limit=1)
+    text = sql.SQL("SELECT {commit}, (SELECT convert_to({feature}, 'UTF8') FROM ({rows}) AS wanted)").format(
+        commit=_commit(query.collection), feature=feature_text(query), rows=rows
+    )
+    return Statement(text, parameters.values)
+
+
+def item(row: tuple[Any, ...]) -> Item:
+    """Return what the one row of :func:`item_statement` says."""
+    return Item(*row)
+
+
+def count_statement(query: FeatureQuery, principal: Principal) -> Statement:
+    """Return the statement that counts the features a query means, up to ``query.limit``."""
+    parameters = Parameters()
+    rows = selected_rows(query, principal, sql.SQL("1"), parameters, limit=query.limit)
+    return Statement(sql.SQL("SELECT count(*) FROM ({}) AS wanted").format(rows), parameters.values)
+
+
+def feature_text(query: FeatureQuery) -> sql.Composed:
+    """Return the expression of a row's GeoJSON Feature (RFC 7946); its id is the OID."""
+    geometry = geojson_in(query.crs, query.collection) if query.with_geometry else sql.SQL("NULL")
+    head = sql.Literal(f'{{"type":"Feature","id":"{query.collection.oid_prefix}')
+    return sql.SQL(
+        """{head} || fid || '","geometry":' || coalesce({geometry}, 'null') || ',"properties":' || {properties} || '}}'"""
+    ).format(head=head, geometry=geometry, properties=_properties(query.wanted_properties))
+
+
+def _properties(names: tuple[str, ...]) -> sql.Composable:
+    if not names:
+        return sql.SQL("'{{}}'").format()
+    columns = sql.SQL(", ").join([sql.Identifier(n) for n in names])
+    return sql.SQL('(SELECT row_to_json("P") FROM (SELECT {}) AS "P")').format(columns)
+
+
+def _needed(query: FeatureQuery) -> sql.Composable:
+    names = ["fid", *(["geom"] if query.with_geometry else []), *query.wanted_properties]
+    return sql.SQL(", ").join([sql.Identifier(n) for n in names])
+
+
+def _commit(collection: Collection) -> sql.Composed:
+    return STANDING_COMMIT.format(dataset=sql.Literal(collection.dataset.id))

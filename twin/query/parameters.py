@@ -1,0 +1,18 @@
+"""Values of a statement under construction: each gets a name, the SQL text only its placeholder."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+
+class Parameters:
+    """Bound values by name, in the order they were added: the same question gives the same SQL text."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, object] = {}
+
+    def add(self, value: object) -> sql.Placeholder:
+        """Bind a value and return where it goes."""
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return sql.Placeholder(name)

@@ -1,0 +1,54 @@
+"""A stored geometry in an output CRS, as a SQL expression: integer SRIDs, axis order of the authority, the right height."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from twin.query.area import is_geographic
+from twin.query.collection import Collection
+from twin.crs import OutputCrs
+
+ORTHOMETRIC_SRID = 998001
+"""Longitude, latitude (WGS 84) and EGM96 height: twin/sql/prepare.sql registers it."""
+_ELLIPSOIDAL_SRID = 4979
+_DEGREE_DECIMALS = 9
+_METRE_DECIMALS = 4
+
+
+def geometry_in(crs: OutputCrs, collection: Collection) -> sql.Composable:
+    """Return the expression of column ``geom`` in ``crs``.
+
+    Horizontally PostGIS's PROJ picks the operation pyproj picks (measured equal to 0 mm for 4549, 28992, 26913, 2056, 25833, 32650
+    and 27700). CRS84h takes height H above the geoid to h = H + N at every vertex, by the EGM96 grid inside PROJ; a deployment
+    with ``constant:METRES`` adds that constant.
+    """
+    stored = sql.Identifier("geom")
+    if crs.height == "ellipsoidal":
+        return _with_separation(_moved(stored, crs, collection), collection.vertical)
+    flat = stored if crs.has_z or not collection.feature_type.has_z else sql.SQL("ST_Force2D({})").format(stored)
+    moved = _moved(flat, crs, collection)
+    return sql.SQL("ST_FlipCoordinates({})").format(moved) if not crs.xy else moved
+
+
+def geojson_in(crs: OutputCrs, collection: Collection) -> sql.Composable:
+    """Return the expression of the GeoJSON text of column ``geom`` in ``crs``."""
+    # Option 0: no crs or bbox member, which ST_AsGeoJSON would add for every SRID but 4326.
+    return sql.SQL("ST_AsGeoJSON({}, {}, 0)").format(geometry_in(crs, collection), sql.Literal(decimals(crs)))
+
+
+def decimals(crs: OutputCrs) -> int:
+    """Return the decimals of coordinates: 9 of a degree are 0.1 mm, as 4 of a metre, so rounding stays far below 1 mm."""
+    return _DEGREE_DECIMALS if is_geographic(crs.srid) else _METRE_DECIMALS
+
+
+def _moved(geometry: sql.Composable, crs: OutputCrs, collection: Collection) -> sql.Composable:
+    if crs.srid == collection.storage_srid:
+        return geometry
+    return sql.SQL("ST_Transform({}, {})").format(geometry, sql.Literal(crs.srid))
+
+
+def _with_separation(geometry: sql.Composable, vertical: str) -> sql.Composable:
+    model, _, metres = vertical.partition(":")
+    if model == "constant":
+        return sql.SQL("ST_Translate({}, 0, 0, {})").format(geometry, sql.Literal(float(metres)))
+    return sql.SQL("ST_Transform(ST_SetSRID({}, {}), {})").format(geometry, sql.Literal(ORTHOMETRIC_SRID), sql.Literal(_ELLIPSOIDAL_SRID))

@@ -1,0 +1,107 @@
+"""The part every form shares: which rows of which partition a query means."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from twin.materialiser import current_table, history_table
+from twin.model import Principal
+from twin.query.area import Area
+from twin.query.collection import require_visible
+from twin.query.feature_query import FeatureQuery, Validity
+from twin.query.filter_sql import filter_sql
+from twin.crs import OutputCrs
+from twin.query.parameters import Parameters
+from twin.query.positions import geometry_in
+
+_ELLIPSOIDAL = OutputCrs("", 4326, xy=True, height="ellipsoidal")
+STANDING_COMMIT = sql.SQL("(SELECT current_commit FROM catalog.dataset WHERE id = {dataset})")
+"""The commit a dataset stands at, in the snapshot of the statement that holds it."""
+
+
+def selected_rows(
+    query: FeatureQuery,
+    principal: Principal,
+    columns: sql.Composable,
+    parameters: Parameters,
+    *,
+    order: sql.Composable | None = None,
+    limit: int | None = None,
+    also: sql.Composable | None = None,
+) -> sql.Composed:
+    """Return ``SELECT columns FROM …`` over the rows that the query means and the caller may see.
+
+    The partition is named and ``dataset = n`` added, so no other one is planned. An as-of query joins current and closed rows by
+    UNION ALL with order and limit in both arms and again around them (DESIGN 5). Raises NotFoundError for hidden collections.
+    """
+    require_visible(query.collection, principal)
+    dataset = query.collection.dataset
+    shared = _conditions(query, parameters)
+    if also is not None:
+        shared.append(also)
+    name = query.collection.feature_type.name
+    tail = _tail(order, limit)
+    if query.as_of is None:
+        return _arm(columns, current_table(name, dataset.id), shared) + tail
+    at = parameters.add(query.as_of)
+    current = _arm(columns, current_table(name, dataset.id), [*shared, sql.SQL("commit_from <= {}").format(at)])
+    closed = sql.SQL("commit_from <= {0} AND {0} < commit_to").format(at)
+    history = _arm(columns, history_table(name, dataset.id), [*shared, closed])
+    return sql.SQL("SELECT * FROM (({}) UNION ALL ({})) AS states").format(current + tail, history + tail) + tail
+
+
+def _arm(columns: sql.Composable, table: sql.Composable, conditions: list[sql.Composable]) -> sql.Composed:
+    return sql.SQL("SELECT {} FROM {} WHERE {}").format(columns, table, sql.SQL(" AND ").join(conditions))
+
+
+def _tail(order: sql.Composable | None, limit: int | None) -> sql.Composed:
+    tail = sql.Composed([])
+    if order is not None:
+        tail += sql.SQL(" ORDER BY {}").format(order)
+    if limit is not None:
+        tail += sql.SQL(" LIMIT {}").format(sql.Literal(limit))
+    return tail
+
+
+def _conditions(query: FeatureQuery, parameters: Parameters) -> list[sql.Composable]:
+    collection = query.collection
+    found: list[sql.Composable] = [sql.SQL("dataset = {}").format(sql.Literal(collection.dataset.id))]
+    if query.fid is not None:
+        found.append(sql.SQL("fid = {}::bigint").format(parameters.add(query.fid)))
+    if query.after_fid is not None:
+        found.append(sql.SQL("fid > {}::bigint").format(parameters.add(query.after_fid)))
+    if query.area is not None:
+        found += _area_conditions(query, query.area, parameters)
+    if query.validity is not None:
+        found += _validity_conditions(query.validity, parameters)
+    if query.filter is not None:
+        found.append(filter_sql(query.filter, parameters, collection.storage_srid))
+    return found
+
+
+def _area_conditions(query: FeatureQuery, area: Area, parameters: Parameters) -> list[sql.Composable]:
+    collection = query.collection
+    found: list[sql.Composable] = []
+    if area.region is not None:
+        region = sql.SQL("ST_GeomFromWKB({}, {})").format(parameters.add(area.region), sql.Literal(collection.storage_srid))
+        # The box of a point is the point (rounded outwards to float4 in the index, compared exactly on the row).
+        exact = sql.SQL("ST_Intersects(geom, {})")
+        found.append(exact.format(region))
+    if area.heights_m is not None and collection.feature_type.has_z:
+        geometry: sql.Composable = sql.Identifier("geom")
+        if area.height == "ellipsoidal":
+            geometry = geometry_in(_ELLIPSOIDAL, collection)
+        low, high = area.heights_m
+        found.append(sql.SQL("ST_ZMax({}) >= {}::float8").format(geometry, parameters.add(low)))
+        found.append(sql.SQL("ST_ZMin({}) <= {}::float8").format(geometry, parameters.add(high)))
+    return found
+
+
+def _validity_conditions(validity: Validity, parameters: Parameters) -> list[sql.Composable]:
+    # [valid_from, valid_to) holds a day of [first, last].
+    found: list[sql.Composable] = []
+    if validity.last is not None:
+        found.append(sql.SQL("(valid_from IS NULL OR valid_from <= {}::date)").format(parameters.add(validity.last)))
+    if validity.first is not None:
+        found.append(sql.SQL("(valid_to IS NULL OR valid_to > {}::date)").format(parameters.add(validity.first)))
+    return found
