@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 ALLOWED_DRIVERS = frozenset({"GPKG", "ESRI Shapefile", "GTiff", "SRTMHGT", "MEM", "Memory"})
@@ -25,11 +26,12 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 
 
-def loaded_gdals() -> list[ctypes.CDLL]:
-    """Return every libgdal mapped into this process."""
+@cache
+def loaded_gdals() -> tuple[ctypes.CDLL, ...]:
+    """Return every libgdal mapped into this process when first asked: inside the sandbox ``/proc`` cannot be read."""
     lines = Path("/proc/self/maps").read_text().splitlines()
     paths = {line.split(maxsplit=5)[5] for line in lines if "libgdal" in line}
-    return [_declared(ctypes.CDLL(path)) for path in sorted(paths)]
+    return tuple(_declared(ctypes.CDLL(path)) for path in sorted(paths))
 
 
 def allow_only(drivers: frozenset[str] = ALLOWED_DRIVERS) -> None:
@@ -54,3 +56,16 @@ def _declared(gdal: ctypes.CDLL) -> ctypes.CDLL:
     gdal.VSIFCloseL.argtypes = [ctypes.c_void_p]
     gdal.VSIUnlink.argtypes = [ctypes.c_char_p]
     return gdal
+
+
+class MemoryFile:
+    """A file of GDAL's ``/vsimem/`` over bytes of ours, not copied; it lives as long as this object."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self.path = f"/vsimem/{name}"
+        self._bytes = content
+        for gdal in loaded_gdals():
+            handle = gdal.VSIFileFromMemBuffer(self.path.encode(), self._bytes, len(content), 0)
+            if not handle:
+                raise MemoryError(self.path)
+            gdal.VSIFCloseL(handle)

@@ -1,0 +1,102 @@
+"""In which encoding a DBF's text is: what the file declares (.cpg, then language driver), else what its bytes fit.
+
+UTF-8 is recognised by being valid at all. GBK/GB 18030 and Big5 overlap, so between them the share of common
+characters (the first level of GB 2312 and of Big5) decides.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+_LANGUAGE_DRIVERS: Mapping[int, str] = {
+    0x03: "cp1252", 0x13: "cp932", 0x4D: "gb18030", 0x4E: "cp949", 0x4F: "cp950", 0x57: "cp1252", 0x58: "cp1252",
+    0x59: "cp1252", 0x7A: "gb18030", 0x7B: "cp932", 0x78: "cp950", 0x79: "cp949", 0xC8: "cp1250", 0xC9: "cp1251",
+}  # fmt: skip
+_ANSI_DEFAULTS = frozenset({0x03, 0x57})
+"""Drivers that software writes without looking at the text."""
+_CHINESE_PAGES: Mapping[str, str] = {"936": "gb18030", "gbk": "gb18030", "gb2312": "gb18030", "54936": "gb18030", "950": "cp950", "big5": "cp950"}
+_REPLACEMENTS = "�"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """A Python codec name, and whether the file itself declares it."""
+
+    codec: str
+    declared: bool
+    evidence: str
+
+
+def dbf_encoding(cpg: bytes | None, language_driver: int, texts: Sequence[bytes]) -> Encoding:
+    """Return the encoding of ``texts``; a declaration wins, unless it is the meaningless ANSI default of old software."""
+    if cpg is not None:
+        codec = codec_of(cpg.decode("ascii", "ignore"))
+        if codec is not None:
+            return Encoding(codec, True, ".cpg")
+    driver = _LANGUAGE_DRIVERS.get(language_driver)
+    if driver is not None and language_driver not in _ANSI_DEFAULTS:
+        return Encoding(driver, True, f"LDID 0x{language_driver:02X}")
+    return Encoding(detect(texts, driver or "cp1252"), False, "bytes")
+
+
+def codec_of(name: str) -> str | None:
+    """Return Python's codec for what stands in a .cpg ("UTF-8", "GBK", "936", "ANSI 1252", "ISO 88591"); None when unknown."""
+    plain = name.strip().strip("\0\ufeff").casefold()
+    for key, codec in _CHINESE_PAGES.items():
+        if re.fullmatch(rf"(?:cp|ansi|oem|windows-?)?\s*{key}", plain):
+            return codec
+    iso = re.fullmatch(r"(?:iso[\s_-]*)?8859[\s_-]?(\d{1,2})", plain)
+    numbered = re.fullmatch(r"(?:ansi|oem|cp|windows-?)?\s*(\d{3,4})", plain)
+    for candidate in (f"iso8859-{iso[1]}" if iso else None, f"cp{numbered[1]}" if numbered else None, plain):
+        try:
+            return codecs.lookup(candidate).name if candidate else None
+        except LookupError:
+            continue
+    return None
+
+
+def detect(texts: Sequence[bytes], western: str = "cp1252") -> str:
+    """Return the encoding that fits ``texts`` best: ASCII counts as UTF-8, ``western`` when nothing Chinese fits."""
+    sample = [t.rstrip(b" \0") for t in texts if any(b >= 0x80 for b in t)]
+    if not sample or _share_decodable(sample, "utf-8") > 0.98:
+        return "utf-8"
+    scores = {codec: _commonness(sample, codec) for codec in ("gb18030", "cp950")}
+    best = max(scores, key=lambda c: scores[c])
+    return best if scores[best] > 0.5 else western
+
+
+def _share_decodable(sample: Sequence[bytes], codec: str) -> float:
+    good = 0
+    for text in sample:
+        try:
+            text.decode(codec)
+            good += 1
+        except UnicodeDecodeError as error:
+            good += error.start > 0 and error.end >= len(text)  # cut by the field's width
+    return good / len(sample)
+
+
+def _commonness(sample: Sequence[bytes], codec: str) -> float:
+    """Return the share of non-ASCII bytes that decode to characters in everyday use under ``codec``."""
+    total = common = 0
+    for text in sample:
+        decoded = text.decode(codec, "replace")
+        for character in decoded:
+            if character < "\x80":
+                continue
+            total += 1
+            common += character != _REPLACEMENTS and _is_common(character, codec)
+    return common / max(total, 1)
+
+
+def _is_common(character: str, codec: str) -> bool:
+    """First-level characters: GB 2312 rows 16–55, Big5 A440–C67E; and both sets' punctuation."""
+    try:
+        raw = character.encode("gb2312" if codec == "gb18030" else "big5")
+    except UnicodeEncodeError:
+        return False
+    lead = raw[0]
+    return (0xB0 <= lead <= 0xD7 or 0xA1 <= lead <= 0xA3) if codec == "gb18030" else (0xA4 <= lead <= 0xC6 or 0xA1 <= lead <= 0xA3)

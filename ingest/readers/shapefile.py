@@ -1,0 +1,142 @@
+"""Shapefiles, loose with their sidecars or in a ZIP: shapes through GDAL, attributes through `ingest.readers.dbf`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pyarrow as pa
+import pyogrio
+import shapely
+
+from ingest.gdal_policy import MemoryFile
+from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest, ReadRequest
+from ingest.readers.archive import Archive
+from ingest.readers.dbf import Dbf
+from ingest.readers.encodings import Encoding, dbf_encoding
+from ingest.readers.gpkg import known_crs
+from ingest.readers.layers import choose_layer
+from ingest.readers.source import Geometries, SourceBatch, SourceLayer
+from ingest.refusals import missing_member, rejected
+from twin.errors import Text
+
+MEMBERS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+MAGIC = b"\x00\x00\x27\x0a"
+
+Members = Mapping[str, bytes]
+"""Extension → content of one Shapefile."""
+
+
+class Shapefile:
+    """The Shapefiles of a ZIP, or one loose Shapefile, as layers."""
+
+    format = "ESRI Shapefile"
+
+    def __init__(self, layers: Mapping[str, Members], limits: Limits) -> None:
+        self._limits = limits
+        self._members = layers
+
+    def inspect(self) -> FileInfo:
+        """Return the layers with columns, encoding and CRS."""
+        infos = []
+        for name, members in self._members.items():
+            source = ShapefileLayer(name, members, self._limits).source
+            infos.append(LayerInfo(name, None, source.columns, source.crs, source.rows))
+        return FileInfo(self.format, tuple(infos))
+
+    def open(self, part: PartRequest, request: ReadRequest) -> ShapefileLayer:
+        """Return the Shapefile that ``part`` asks for."""
+        name = choose_layer(part, tuple(self._members))
+        return ShapefileLayer(name, self._members[name], self._limits)
+
+
+def loose_members(path: Path) -> dict[str, Members]:
+    """Return the Shapefile at ``path`` with the sidecars that lie beside it, whatever the case of their extension."""
+    found = {path.suffix.casefold(): path.read_bytes()}
+    for sidecar in loose_sidecars(path):
+        if sidecar.exists():
+            found.setdefault(sidecar.suffix.casefold(), sidecar.read_bytes())
+    return {path.stem: found}
+
+
+def loose_sidecars(path: Path) -> tuple[Path, ...]:
+    """Return the names under which sidecars of a loose Shapefile may lie."""
+    return tuple(path.with_suffix(s) for m in MEMBERS for s in (m, m.upper())) + (Path(f"{path}.cpg"),)
+
+
+def archived_members(archive: Archive) -> dict[str, Members]:
+    """Return every Shapefile in a ZIP by the name of its .shp."""
+    names = {PurePosixPath(n.replace("\\", "/")): n for n in archive.names}
+    layers: dict[str, Members] = {}
+    for place in names:
+        if place.suffix.casefold() != ".shp":
+            continue
+        beside = {p.suffix.casefold(): n for p, n in names.items() if p.parent == place.parent and p.stem.casefold() == place.stem.casefold()}
+        layers[place.stem] = {ext: archive.read(n) for ext, n in beside.items() if ext in MEMBERS}
+    return layers
+
+
+@dataclass
+class _Table:
+    """The attribute table with its encoding."""
+
+    dbf: Dbf
+    encoding: Encoding
+    names: tuple[str, ...]
+
+
+class ShapefileLayer:
+    """One Shapefile."""
+
+    def __init__(self, name: str, members: Members, limits: Limits) -> None:
+        """Open it; RejectedError ``missing-member``, ``shapefile-broken`` or ``dbf-broken``."""
+        self._limits = limits
+        for needed in (".shp", ".shx", ".dbf"):
+            if needed not in members:
+                raise missing_member(f"{name}{needed}")
+        self._table = _table(members)
+        self._files = [MemoryFile(f"layer{ext}", members[ext]) for ext in (".shp", ".shx")]
+        self._shapes = self._read_shapes()
+        if len(self._shapes) != self._table.dbf.rows:
+            text = f"{len(self._shapes)} / {self._table.dbf.rows}"
+            raise rejected("shapefile-broken", f"Shapes and records differ in number: {text}.", f"图形与记录数不一致:{text}。")
+        self.source = SourceLayer(
+            name, self._table.names, _prj(members), encoding=self._table.encoding.codec, rows=len(self._shapes), notes=self._notes()
+        )
+
+    def _notes(self) -> tuple[Text, ...]:
+        encoding = self._table.encoding
+        how = "declared" if encoding.declared else "detected"
+        how_zh = "声明" if encoding.declared else "检测"
+        return (Text(zh=f"文字编码 {encoding.codec}({how_zh}:{encoding.evidence})", en=f"text is {encoding.codec} ({how} by {encoding.evidence})"),)
+
+    def _read_shapes(self) -> Geometries:
+        try:
+            _, _, wkb, _ = pyogrio.raw.read(self._files[0].path, columns=[])
+        except Exception as error:
+            raise rejected("shapefile-broken", f"The .shp cannot be read: {error}", f".shp 无法读取:{error}") from error
+        shapes: Geometries = shapely.from_wkb(wkb, on_invalid="ignore") if wkb is not None else np.empty(0, dtype=object)
+        return shapes
+
+    def batches(self) -> Iterator[SourceBatch]:
+        """Yield the records that are not marked as deleted, numbered as they stand in the file."""
+        table, deleted = self._table, self._table.dbf.deleted
+        for first in range(0, len(self._shapes), self._limits.rows_per_batch):
+            last = min(first + self._limits.rows_per_batch, len(self._shapes))
+            there = np.flatnonzero(~deleted[first:last])
+            chosen = pa.array(there)
+            columns = {n: table.dbf.column(i, table.encoding.codec, first, last)[0].take(chosen) for i, n in enumerate(table.names)}
+            yield SourceBatch(there.astype(np.int64) + first + 1, self._shapes[first:last][there], columns)
+
+
+def _table(members: Members) -> _Table:
+    dbf = Dbf(members[".dbf"])
+    encoding = dbf_encoding(members.get(".cpg"), dbf.language_driver, dbf.raw_texts())
+    return _Table(dbf, encoding, dbf.names(encoding.codec))
+
+
+def _prj(members: Members) -> str | None:
+    text = members.get(".prj", b"").decode("utf-8", "replace").strip("\0\ufeff \r\n\t")
+    return known_crs(text)
