@@ -123,9 +123,7 @@ def layer_json(ranges: list[TileRange], extent_deg: Extent, *, name: str, attrib
     return json.dumps(description, ensure_ascii=False).encode()
 
 
-def _choose_levels(
-    surface: GroundSurface, detail: Extent, resolution_m: float, maximum_tiles: int
-) -> tuple[list[TileRange], FloatArray]:
+def _choose_levels(surface: GroundSurface, detail: Extent, resolution_m: float, maximum_tiles: int) -> tuple[list[TileRange], FloatArray]:
     """Return the tiles of each level and the deviations of the triangles of the last."""
     wide = level_for_spacing(FADE_M / INTERVALS)
     wanted = min(level_for_spacing(resolution_m), _DEEPEST_LEVEL)

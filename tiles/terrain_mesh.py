@@ -78,9 +78,7 @@ def quantise_heights(heights_m: FloatArray) -> QuantisedHeights:
     return QuantisedHeights(base * step, (base + QUANTISED) * step, lattice - base)
 
 
-def encode_tile(
-    topology: GridTopology, heights: QuantisedHeights, ecef: tuple[FloatArray, ...], normals: npt.NDArray[np.uint8]
-) -> bytes:
+def encode_tile(topology: GridTopology, heights: QuantisedHeights, ecef: tuple[FloatArray, ...], normals: npt.NDArray[np.uint8]) -> bytes:
     """Return the bytes of a tile.
 
     ``ecef``: geocentric X, Y, Z of the vertices, (65, 65) each, rows from the south; ``normals``: (65, 65, 2) oct-encoded.

@@ -21,9 +21,7 @@ LIYANG_4549 = (450934.723, 3477212.677)
 
 @pytest.mark.parametrize("source", ["EPSG:4490", "EPSG:4326", "OGC:CRS84", "EPSG:4979", "EPSG:4480"])
 @pytest.mark.parametrize(("degrees", "grid"), [(CHANGZHOU, CHANGZHOU_4549), (LIYANG, LIYANG_4549)])
-def test_geographic_sources_reach_the_grid_to_a_millimetre(
-    source: str, degrees: tuple[float, float], grid: tuple[float, float]
-) -> None:
+def test_geographic_sources_reach_the_grid_to_a_millimetre(source: str, degrees: tuple[float, float], grid: tuple[float, float]) -> None:
     result = to_storage(source, storage_crs(4549)).transform(*degrees)
     assert (result.x, result.y) == pytest.approx(grid, abs=0.001)
     assert result.ok
@@ -88,9 +86,7 @@ def test_an_old_datum_with_declared_parameters_is_taken() -> None:
     assert 1 < np.hypot(x - CHANGZHOU_4549[0], y - CHANGZHOU_4549[1]) < 200
 
 
-@pytest.mark.parametrize(
-    "source", ["+proj=tmerc +lon_0=120 +x_0=500000 +ellps=GRS80 +type=crs", "EPSG:28992", "EPSG:4277", "EPSG:4301"]
-)
+@pytest.mark.parametrize("source", ["+proj=tmerc +lon_0=120 +x_0=500000 +ellps=GRS80 +type=crs", "EPSG:28992", "EPSG:4277", "EPSG:4301"])
 def test_ballpark_is_refused(source: str) -> None:
     with pytest.raises(CrsError) as caught:
         to_storage(source, storage_crs(4549))

@@ -44,9 +44,7 @@ def test_one_bad_row_spoils_no_other() -> None:
 
 
 @pytest.mark.parametrize(("place", "offset"), [((119.974, 31.811), (448.8, -226.9)), ((119.484, 31.416), None)])
-def test_declared_gcj02_is_corrected_on_the_way_to_storage(
-    place: tuple[float, float], offset: tuple[float, float] | None
-) -> None:
+def test_declared_gcj02_is_corrected_on_the_way_to_storage(place: tuple[float, float], offset: tuple[float, float] | None) -> None:
     storage = storage_crs(4549)
     true = to_storage("EPSG:4326", storage).transform(*place)
     as_drawn = to_storage("EPSG:4326", storage).transform(*gcj02_from_wgs84(*place))

@@ -70,9 +70,10 @@ def test_bilinear_by_hand(tmp_path: Path) -> None:
 def test_bilinear_agrees_with_gdal(tmp_path: Path, relief: npt.NDArray[np.float32]) -> None:
     sampler = GroundSampler.over([coverage_of(tmp_path / "a.tif", relief)], storage_crs(4549))
     target = rasterio.Affine(3.7, 0, X0 + 101.3, 0, -3.7, Y0 - 77.9)
-    with rasterio.open(tmp_path / "a.tif") as source, WarpedVRT(
-        source, crs=source.crs, transform=target, width=300, height=200, resampling=Resampling.bilinear
-    ) as warped:
+    with (
+        rasterio.open(tmp_path / "a.tif") as source,
+        WarpedVRT(source, crs=source.crs, transform=target, width=300, height=200, resampling=Resampling.bilinear) as warped,
+    ):
         theirs = warped.read(1)
     column, row = np.meshgrid(np.arange(300) + 0.5, np.arange(200) + 0.5)
     mine = sampler.height_m(X0 + 101.3 + column * 3.7, Y0 - 77.9 - row * 3.7)

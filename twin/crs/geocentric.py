@@ -54,9 +54,7 @@ def geocentric(storage: StorageCrs, area_deg: Extent | None = None) -> Geocentri
     return Geocentric(join(horizontal.name, horizontal.accuracy_m, horizontal, conversion))
 
 
-def geodetic_from_ecef(
-    x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def geodetic_from_ecef(x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return longitude and latitude in radians and ellipsoidal height in metres of geocentric WGS 84 positions.
 
     Bowring's formula iterated twice (B. R. Bowring, Survey Review 1976): better than 1e-12 rad and 1 µm for

@@ -59,9 +59,9 @@ def parse_crs(text: str | int) -> pyproj.CRS:
         return pyproj.CRS.from_user_input(text)
     except CRSError as error:
         shown = str(text)[:80]
-        raise CrsError(
-            f"Not a coordinate reference system: {shown}", zh=f"无法识别的坐标参照系:{shown}"
-        ).with_code("crs-unknown") from error
+        raise CrsError(f"Not a coordinate reference system: {shown}", zh=f"无法识别的坐标参照系:{shown}").with_code(
+            "crs-unknown"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,7 @@ class Operation:
     @overload
     def transform(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[FloatArray, FloatArray]: ...
     @overload
-    def transform(
-        self, x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike
-    ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+    def transform(self, x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]: ...
     def transform(self, x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike | None = None) -> tuple[FloatArray, ...]:
         """Return the coordinates in the target CRS, NaN where the operation does not reach (arrays of equal shape)."""
         return self._apply("FORWARD", x, y, z)
@@ -92,16 +90,12 @@ class Operation:
     @overload
     def inverse(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[FloatArray, FloatArray]: ...
     @overload
-    def inverse(
-        self, x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike
-    ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+    def inverse(self, x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]: ...
     def inverse(self, x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike | None = None) -> tuple[FloatArray, ...]:
         """Return the coordinates in the source CRS, NaN where the operation does not reach."""
         return self._apply("INVERSE", x, y, z)
 
-    def _apply(
-        self, direction: str, x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike | None
-    ) -> tuple[FloatArray, ...]:
+    def _apply(self, direction: str, x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike | None) -> tuple[FloatArray, ...]:
         given = [np.array(a, dtype=np.float64, order="C") for a in ((x, y) if z is None else (x, y, z))]
         shape = given[0].shape
         arrays = [np.atleast_1d(a) for a in np.broadcast_arrays(*given)]

@@ -76,9 +76,7 @@ def _split(crs: pyproj.CRS) -> tuple[pyproj.CRS, HeightKind, float]:
         factor = vertical.axis_info[0].unit_conversion_factor
         return horizontal, "gravity", -factor if vertical.axis_info[0].direction == "down" else factor
     if crs.is_geocentric or not (crs.is_projected or crs.is_geographic):
-        raise CrsError(
-            f"{crs.name} is not a map coordinate system", zh=f"{crs.name} 不是平面或经纬度坐标系"
-        ).with_code("crs-unfit")
+        raise CrsError(f"{crs.name} is not a map coordinate system", zh=f"{crs.name} 不是平面或经纬度坐标系").with_code("crs-unfit")
     if len(crs.axis_info) == 3:
         return crs.to_2d(), "ellipsoidal", crs.axis_info[2].unit_conversion_factor
     return crs, "unstated", 1.0

@@ -142,6 +142,6 @@ def read_gtx(path: Path) -> GeoidGrid:
             values = np.frombuffer(content, ">f4", offset=_HEADER.size).reshape(rows, columns).astype(np.float32)
             values[values == _NO_VALUE] = np.nan
             return GeoidGrid(path, west, south, step_lon, step_lat, values)
-    raise UnavailableError(
-        f"{path.name} is not a whole geoid grid", zh=f"{path.name} 不是完整的大地水准面格网"
-    ).with_code("geoid-grid-missing")
+    raise UnavailableError(f"{path.name} is not a whole geoid grid", zh=f"{path.name} 不是完整的大地水准面格网").with_code(
+        "geoid-grid-missing"
+    )
