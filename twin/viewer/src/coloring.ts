@@ -61,7 +61,7 @@ export function coloring(layer: Layer, choice: ColorChoice | null): Coloring {
   const colors = new Map(choice.legend.map((entry) => [entry.value, parseColor(entry.color)]));
   return (value) => {
     if (value === null || value === undefined) return fallback;
-    const spelled = String(value as string | number | boolean);
+    const spelled = typeof value === "string" ? value : JSON.stringify(value);
     return colors.get(spellings.get(spelled) ?? spelled) ?? fallback;
   };
 }

@@ -55,7 +55,7 @@ export function parseHash(hash: string): ViewState {
   for (const dataset of readList(parameters.get("off"))) visible.set(dataset, false);
   const colorBy = new Map<string, string>();
   for (const pair of readList(parameters.get("by"))) {
-    const [dataset, field] = pair.split(":");
+    const [, dataset, field] = /^([^:]+):(.+)$/.exec(pair) ?? [];
     if (dataset !== undefined && field !== undefined) colorBy.set(dataset, field);
   }
   return {

@@ -15,12 +15,12 @@ import { TilesetLayer } from "./tileset_layer";
 import { setGroundOpacity } from "./underground";
 
 export interface CityViewEvents {
-  picked(feature: PickedFeature | null): void;
-  cameraMoved(): void;
-  pointerMoved(place: { lonDeg: number; latDeg: number; heightM: number } | null): void;
-  loadingChanged(busy: boolean): void;
-  layerFailed(dataset: string, detail: string): void;
-  renderFailed(detail: string): void;
+  readonly picked: (feature: PickedFeature | null) => void;
+  readonly cameraMoved: () => void;
+  readonly pointerMoved: (place: { lonDeg: number; latDeg: number; heightM: number } | null) => void;
+  readonly loadingChanged: (busy: boolean) => void;
+  readonly layerFailed: (dataset: string, detail: string) => void;
+  readonly renderFailed: (detail: string) => void;
 }
 
 export interface CityViewOptions {

@@ -11,8 +11,8 @@ export interface LayerLook {
 }
 
 export interface LayerEvents {
-  failed(detail: string): void;
-  loading(busy: boolean): void;
+  readonly failed: (detail: string) => void;
+  readonly loading: (busy: boolean) => void;
 }
 
 export interface LayerStatistics {

@@ -10,6 +10,7 @@ import type { PlaceLabels } from "./labels";
 import { MvtImageryProvider, TileCache } from "./mvt_imagery";
 
 const SELECTED: Paint = { fill: "rgb(0 229 255 / 0.3)", stroke: "#00b8d4", widthPx: 4 };
+const FAINT_FILL = 0.3;
 /** The field whose text is written into the areas of a layer. */
 const LABEL_FIELD = "name";
 
@@ -98,8 +99,8 @@ export class MvtLayer implements DrawnLayer {
     const color = coloring(this.layer, choice)(choice === null ? undefined : feature.properties[choice.field]);
     const { fillOpacity, lineWidthPx } = this.layer.style;
     if (feature.kind === "line") return { fill: null, stroke: cssColor(color), widthPx: Math.max(1, lineWidthPx) * 2 };
-    // Where nothing is filled, the outline itself has to carry the colour.
-    const stroke = fillOpacity > 0 ? darker(color) : color;
+    // Where the fill is faint, the outline itself has to carry the colour.
+    const stroke = fillOpacity > FAINT_FILL ? darker(color) : color;
     return { fill: fillOpacity > 0 ? cssColor(color, fillOpacity) : null, stroke: cssColor(stroke, 0.85), widthPx: lineWidthPx };
   }
 }

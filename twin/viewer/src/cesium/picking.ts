@@ -1,6 +1,6 @@
 /** What lies under a pixel: a 3D feature, else the topmost draped one, else the bare ground. */
 
-import { Cartesian2, Cartographic, type CesiumWidget } from "@cesium/engine";
+import { Cartesian2, Cartographic, type CesiumWidget, type ImageryLayer } from "@cesium/engine";
 
 import type { TileFeature } from "../vector_tile";
 import type { DrawnLayer } from "./drawn_layer";
@@ -27,7 +27,7 @@ async function pickDraped(widget: CesiumWidget, layers: readonly DrawnLayer[], p
   const ray = scene.camera.getPickRay(pixel);
   const picked = ray === undefined ? undefined : await scene.imageryLayers.pickImageryLayerFeatures(ray, scene);
   for (const info of picked ?? []) {
-    const owner = layers.find((drawn) => drawn instanceof MvtLayer && drawn.owns(info.imageryLayer));
+    const owner = layers.find((drawn) => drawn instanceof MvtLayer && drawn.owns(info.imageryLayer as ImageryLayer));
     const feature = info.data as TileFeature;
     if (owner !== undefined && feature.fid !== null) return { dataset: owner.layer.dataset, fid: feature.fid, properties: feature.properties };
   }

@@ -19,7 +19,7 @@ function colorExpression(colorOf: (feature: Cesium3DTileFeature) => Color): Cesi
   return {
     evaluateColor: (feature: Cesium3DTileFeature, result?: Color) => Color.clone(colorOf(feature), result),
     evaluate: colorOf,
-  } as unknown as Cesium3DTileStyle["color"];
+  };
 }
 
 /** Returns the fid of a picked 3D feature and its properties as the tile has them; null for what is none of ours. */

@@ -1,10 +1,11 @@
 /** Making DOM elements in one expression, without innerHTML: no text of a city ever becomes markup. */
 
-type Attributes = Readonly<Record<string, string | number | boolean | ((event: Event) => void) | null>>;
+type AttributeValue = string | number | boolean | ((event: Event) => void) | null;
+type Attributes = Readonly<Record<string, AttributeValue>>;
 type Child = Node | string | null;
 
-function setAttribute(element: Element, name: string, value: Attributes[string]): void {
-  if (value === null || value === undefined || value === false) return;
+function setAttribute(element: Element, name: string, value: AttributeValue): void {
+  if (value === null || value === false) return;
   if (typeof value === "function") element.addEventListener(name.replace(/^on/, ""), value);
   else element.setAttribute(name, value === true ? "" : String(value));
 }

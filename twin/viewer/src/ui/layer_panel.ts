@@ -6,9 +6,9 @@ import type { ColorChoice, Layer } from "../scene";
 import { h, iconButton, swatch } from "./dom";
 
 export interface LayerPanelActions {
-  setVisible(dataset: string, visible: boolean): void;
-  setColorBy(dataset: string, field: string): void;
-  zoomTo(dataset: string): void;
+  readonly setVisible: (dataset: string, visible: boolean) => void;
+  readonly setColorBy: (dataset: string, field: string) => void;
+  readonly zoomTo: (dataset: string) => void;
 }
 
 export interface LayerPanelView {

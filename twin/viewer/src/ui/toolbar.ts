@@ -4,11 +4,11 @@ import type { Say } from "../i18n";
 import { h, icon, iconButton } from "./dom";
 
 export interface ToolbarActions {
-  home(): void;
-  northUp(): void;
-  setTilted(tilted: boolean): void;
-  zoom(factor: number): void;
-  setGroundOpacity(opacity: number | null): void;
+  readonly home: () => void;
+  readonly northUp: () => void;
+  readonly setTilted: (tilted: boolean) => void;
+  readonly zoom: (factor: number) => void;
+  readonly setGroundOpacity: (opacity: number | null) => void;
 }
 
 /** Opacity at which the ground first opens: streets still to be seen, pipes too. */
