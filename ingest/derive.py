@@ -7,7 +7,7 @@ none, and on a code that says from where: field, dem or default. ``building_heig
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import LiteralString, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +93,8 @@ def _fill_building_height(connection: Connection, staging: Staging) -> None:
     floors = "floors_above" if "floors_above" in staging.feature_type.field_names else None
     connection.execute(
         sql.SQL(
-            "UPDATE {staging} SET {source} = CASE WHEN {height} IS NOT NULL THEN 'field' WHEN {floors} > 0 THEN 'floors' ELSE 'default' END,"
+            "UPDATE {staging} SET"
+            " {source} = CASE WHEN {height} IS NOT NULL THEN 'field' WHEN {floors} > 0 THEN 'floors' ELSE 'default' END,"
             " {height} = coalesce({height}, CASE WHEN {floors} > 0 THEN {floors} * {storey} END, {default})"
         ).format(
             staging=staging.table,
@@ -128,8 +129,8 @@ def _fill_well(connection: Connection, staging: Staging) -> None:
         connection.execute(statement.format(staging.table))
 
 
-def _statement(text: str, staging: Staging, fields: tuple[str, str]) -> sql.Composed:
-    return sql.SQL(text).format(  # type: ignore[arg-type]  # literals of this module only
+def _statement(text: LiteralString, staging: Staging, fields: tuple[str, str]) -> sql.Composed:
+    return sql.SQL(text).format(
         staging=staging.table,
         height=sql.Identifier(fields[0]),
         source=sql.Identifier(fields[1]),

@@ -19,7 +19,7 @@ from ingest.dependants import stage_dependants
 from ingest.derive import GroundOf, derive
 from ingest.protocol import CoverageHeader, Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
 from ingest.publish import Act, Extent, Part, Published, publish
-from ingest.set_checks import reject_repeated_keys, reject_repeated_values, reject_without_node
+from ingest.set_checks import missing_nodes, repeated_keys, repeated_values
 from ingest.staging import Mode, Staging
 from twin.catalogue import Catalogue, NewDataset
 from twin.db import Connection, translated
@@ -292,14 +292,14 @@ def _check_all(place: Workplace, request: LoadRequest, submission: uuid.UUID, ta
         for tally in tallies.values():
             connection.execute(sql.SQL("ANALYZE {}").format(tally.staging.table))
             if request.mode != "delta" or tally.staging.feature_type.natural_key:
-                tally.note(reject_repeated_keys(connection, tally.staging))
+                tally.note(repeated_keys(connection, tally.staging))
             for check in tally.staging.feature_type.checks:
                 if check.rule == "unique":
-                    tally.note(reject_repeated_values(connection, tally.staging, check))
+                    tally.note(repeated_values(connection, tally.staging, check))
         for tally in tallies.values():
             for check in tally.staging.feature_type.checks:
                 if check.rule == "node-exists":
-                    tally.note(reject_without_node(connection, tally.staging, check, stagings, catalogue))
+                    tally.note(missing_nodes(connection, tally.staging, check, stagings, catalogue))
         for tally in tallies.values():
             derive(connection, tally.staging, place.ground, catalogue, stagings)
             staged.index(connection, tally.staging)

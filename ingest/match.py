@@ -112,7 +112,7 @@ def _mark_declared_deletes(connection: Connection, staging: Staging) -> None:
 def _mark_missing(
     connection: Connection, staging: Staging, kept_keys: Sequence[str], area_wkb: bytes | None, *, allow_deletes: bool
 ) -> None:
-    inside = sql.SQL("true")
+    inside: sql.Composable = sql.SQL("true")
     if area_wkb is not None:
         inside = sql.SQL("ST_Intersects(c.geom, ST_GeomFromEWKB({}))").format(sql.Literal(area_wkb))
     connection.execute(staging.query("mark_missing", inside=inside), {"kept": list(kept_keys)})

@@ -15,35 +15,22 @@ COPY {staging} ({columns}) FROM STDIN (FORMAT binary)
 -- name: staged_count_and_hash
 SELECT count(*), coalesce(bit_xor(hash_record_extended(ROW(s.row, s.natural_key, s.geom::bytea), 0)), 0) FROM {staging} AS s
 
--- name: reject_repeated
--- The first row of a value stays, later ones go: a repeated key in one file names two things the same.
-WITH repeated AS (
-    SELECT row, natural_key, geom, first_row, value FROM (
-        SELECT row, natural_key, geom, first_value(row) OVER same AS first_row, row_number() OVER same AS place, {value} AS value
-        FROM {staging} WHERE {value} IS NOT NULL
-        WINDOW same AS (PARTITION BY {value} ORDER BY row)) AS numbered
-    WHERE place > 1
-), gone AS (
-    DELETE FROM {staging} AS s USING repeated AS r WHERE s.row = r.row
-    RETURNING s.row, s.natural_key, s.geom, r.first_row, r.value
-)
-SELECT row, natural_key, first_row, value, ST_X(ST_StartPoint(ST_Boundary(ST_Envelope(geom)))) AS x,
-       ST_Y(ST_StartPoint(ST_Boundary(ST_Envelope(geom)))) AS y FROM gone ORDER BY row
+-- name: find_repeated
+-- The first row of a value stays: a repeated key in one file names two things the same.
+SELECT row, natural_key, first_row, value, ST_XMin(geom) AS x, ST_YMin(geom) AS y
+FROM (SELECT row, natural_key, geom, {value} AS value, first_value(row) OVER same AS first_row, row_number() OVER same AS place
+      FROM {staging} WHERE {value} IS NOT NULL
+      WINDOW same AS (PARTITION BY {value} ORDER BY row)) AS numbered
+WHERE place > 1 ORDER BY row
 
--- name: reject_without_node
-WITH ends AS (
-    SELECT s.row, s.natural_key, s.geom, e.field, e.node
-    FROM {staging} AS s CROSS JOIN LATERAL (VALUES {ends}) AS e (field, node)
-    WHERE e.node IS NOT NULL
-), stranded AS (
-    SELECT row, natural_key, min(field) AS field, min(node) AS node, geom FROM ends
-    WHERE NOT EXISTS (SELECT FROM ({nodes}) AS n WHERE n.node = ends.node)
-    GROUP BY row, natural_key, geom
-), gone AS (
-    DELETE FROM {staging} AS s USING stranded AS r WHERE s.row = r.row
-    RETURNING s.row, s.natural_key, r.field, r.node, r.geom
-)
-SELECT row, natural_key, field, node, ST_XMin(geom) AS x, ST_YMin(geom) AS y FROM gone ORDER BY row
+-- name: find_without_node
+SELECT s.row, s.natural_key, e.field, e.node, ST_XMin(s.geom) AS x, ST_YMin(s.geom) AS y
+FROM {staging} AS s CROSS JOIN LATERAL (VALUES {ends}) AS e (field, node)
+WHERE e.node IS NOT NULL AND NOT EXISTS (SELECT FROM ({nodes}) AS n WHERE n.node = e.node)
+ORDER BY s.row, e.field
+
+-- name: reject_rows
+DELETE FROM {staging} WHERE row = ANY (%(rows)s)
 
 -- name: fill_admin_codes
 UPDATE {staging} AS s SET admin_codes = found.codes

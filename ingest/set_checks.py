@@ -2,87 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from psycopg import sql
 
+from ingest.protocol import KEY_SEPARATOR
 from ingest.staging import Staging, columns
 from twin.catalogue import Catalogue
 from twin.db import Connection
 from twin.errors import Text
+from twin.materialiser import current_table
 from twin.model import Check, Finding, Severity
 
-_KEY_SEPARATOR = "\u001f"
+def repeated_keys(connection: Connection, staging: Staging) -> tuple[Finding, ...]:
+    """Remove every row whose natural key an earlier row of the file has, and return what was found (rule ``unique``)."""
+    return _repeated(connection, staging, sql.SQL("natural_key"), staging.feature_type.natural_key, Severity.ERROR)
 
 
-def reject_repeated_keys(connection: Connection, staging: Staging) -> Iterator[Finding]:
-    """Remove every row whose natural key an earlier row of the file has, and say so (rule ``unique``)."""
-    yield from _reject_repeated(connection, staging, sql.SQL("natural_key"), staging.feature_type.natural_key)
-
-
-def reject_repeated_values(connection: Connection, staging: Staging, check: Check) -> Iterator[Finding]:
-    """Remove rows that repeat the value of the fields a ``unique`` check names."""
-    names = _names(check.parameters.get("fields"))
+def repeated_values(connection: Connection, staging: Staging, check: Check) -> tuple[Finding, ...]:
+    """Remove rows that repeat the value of the fields a ``unique`` check names (its natural key is `repeated_keys`')."""
+    names = _names(check)
     if not names or names == staging.feature_type.natural_key:
-        return
+        return ()
     value = columns(names) if len(names) == 1 else sql.SQL("ROW({})::text").format(columns(names))
-    yield from _reject_repeated(connection, staging, value, names)
+    return _repeated(connection, staging, value, names, _severity(check))
 
 
-def reject_without_node(
+def missing_nodes(
     connection: Connection, staging: Staging, check: Check, staged: Sequence[Staging], catalogue: Catalogue
-) -> Iterator[Finding]:
+) -> tuple[Finding, ...]:
     """Remove rows whose ends name a node that neither this submission nor a published dataset has (rule ``node-exists``).
 
     Where no dataset of the node type is known at all the check cannot be made: one warning says so, and nothing is removed.
     """
     node_type, node_field = str(check.parameters["type"]), str(check.parameters["field"])
     tables = [s.table for s in staged if s.feature_type.name == node_type]
-    known = {d.slug for d in catalogue.datasets()}
-    tables += [
-        Staging(staging.submission, 0, dataset, catalogue.feature_type(node_type), False).current
-        for dataset in catalogue.datasets()
-        if dataset.feature_type == node_type and dataset.slug in known
-    ]
+    tables += [current_table(d.feature_type, d.id) for d in catalogue.datasets() if d.feature_type == node_type]
     if not tables:
-        yield Finding(
-            rule="node-exists",
-            severity=Severity.WARNING,
-            row=None,
-            message=Text(zh=f"没有任何 {node_type} 数据集，无法检查端点", en=f"there is no {node_type} dataset to check the ends against"),
-        )
-        return
-    nodes = sql.SQL(" UNION ALL ").join(sql.SQL("SELECT {} AS node FROM {}").format(sql.Identifier(node_field), table) for table in tables)
-    ends = sql.SQL(", ").join(
-        sql.SQL("({}, s.{})").format(sql.Literal(name), sql.Identifier(name)) for name in _names(check.parameters.get("fields"))
-    )
+        zh, en = f"没有任何 {node_type} 数据集，无法检查端点", f"there is no {node_type} dataset to check the ends against"
+        return (Finding(rule="node-exists", severity=Severity.WARNING, row=None, message=Text(zh, en)),)
+    nodes = sql.SQL(" UNION ALL ").join([sql.SQL("SELECT {} AS node FROM {}").format(sql.Identifier(node_field), t) for t in tables])
+    ends = sql.SQL(", ").join([sql.SQL("({}, s.{})").format(sql.Literal(name), sql.Identifier(name)) for name in _names(check)])
     titles = {f.name: f.title for f in staging.feature_type.fields}
-    for row, key, name, node, x, y in connection.execute(staging.query("reject_without_node", ends=ends, nodes=nodes)).fetchall():
-        title = titles[name]
-        yield Finding(
+    rows = connection.execute(staging.query("find_without_node", ends=ends, nodes=nodes)).fetchall()
+    findings = tuple(
+        Finding(
             rule="node-exists",
-            severity=Severity.ERROR,
+            severity=_severity(check),
             row=row,
             key=key,
-            message=Text(zh=f"{title.zh} {node} 不存在", en=f"{title.en} {node} does not exist"),
+            message=Text(zh=f"{titles[name].zh} {node} 不存在", en=f"{titles[name].en} {node} does not exist"),
             place=(x, y),
         )
+        for row, key, name, node, x, y in rows
+    )
+    _reject(connection, staging, findings)
+    return findings
 
 
-def _reject_repeated(connection: Connection, staging: Staging, value: sql.Composable, names: Sequence[str]) -> Iterator[Finding]:
+def _repeated(
+    connection: Connection, staging: Staging, value: sql.Composable, names: Sequence[str], severity: Severity
+) -> tuple[Finding, ...]:
     titles = [staging.feature_type.field(name).title for name in names]
     zh, en = "+".join(t.zh for t in titles), " + ".join(t.en for t in titles)
-    for row, key, first_row, repeated, x, y in connection.execute(staging.query("reject_repeated", value=value)).fetchall():
-        shown = str(repeated).replace(_KEY_SEPARATOR, " / ")
-        yield Finding(
-            rule="unique",
-            severity=Severity.ERROR,
-            row=row,
-            key=key,
-            message=Text(zh=f"{zh} {shown} 与第 {first_row} 行重复", en=f"{en} {shown} repeats row {first_row}"),
-            place=(x, y),
-        )
+    rows = connection.execute(staging.query("find_repeated", value=value)).fetchall()
+    findings = []
+    for row, key, first_row, repeated, x, y in rows:
+        shown = str(repeated).replace(KEY_SEPARATOR, " / ")
+        message = Text(zh=f"{zh} {shown} 与第 {first_row} 行重复", en=f"{en} {shown} repeats row {first_row}")
+        findings.append(Finding(rule="unique", severity=severity, row=row, key=key, message=message, place=(x, y)))
+    _reject(connection, staging, findings)
+    return tuple(findings)
 
 
-def _names(value: object) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, (list, tuple)) else ()
+def _reject(connection: Connection, staging: Staging, findings: Sequence[Finding]) -> None:
+    rows = sorted({f.row for f in findings if f.severity is Severity.ERROR and f.row is not None})
+    if rows:
+        connection.execute(staging.query("reject_rows"), {"rows": rows})
+
+
+def _severity(check: Check) -> Severity:
+    return Severity(str(check.parameters.get("severity", Severity.ERROR)))
+
+
+def _names(check: Check) -> tuple[str, ...]:
+    fields = check.parameters.get("fields")
+    return tuple(map(str, fields)) if isinstance(fields, (list, tuple)) else ()

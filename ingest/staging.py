@@ -7,14 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import sqlalchemy as sa
 from psycopg import sql
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateColumn
 
 from ingest.copy_binary import CopyColumn, SqlType
 from twin.db import Connection, load_queries
-from twin.materialiser import content, content_columns, current_table, history_table
+from twin.materialiser import column_definition, content, content_columns, current_table, history_table
 from twin.model import Dataset, FeatureType, FieldType
 
 QUERIES = load_queries("ingest")
@@ -107,10 +104,7 @@ def columns(names: Sequence[str], table: str | None = None) -> sql.Composed:
 
 def create(connection: Connection, staging: Staging, srid: int) -> None:
     """Make the empty staging table; unlogged unless it will become the partition itself."""
-    definitions = sql.SQL(", ").join(
-        sql.SQL(str(CreateColumn(_bound(column)).compile(dialect=postgresql.dialect())))  # type: ignore[arg-type]  # our own metadata
-        for column in content(staging.feature_type, srid)
-    )
+    definitions = sql.SQL(", ").join([column_definition(column) for column in content(staging.feature_type, srid)])
     fid = sql.SQL("nextval({})").format(staging_sequence(staging)) if staging.first_load else sql.SQL("NULL")
     connection.execute(
         staging.query("create_staging", unlogged=sql.SQL("" if staging.first_load else "UNLOGGED"), fid=fid, content=definitions)
@@ -150,9 +144,3 @@ def actions(connection: Connection, staging: Staging) -> Mapping[str, int]:
     """Return how many staged rows will be inserted, updated, left unchanged and deleted."""
     row = connection.execute(staging.query("count_actions")).fetchone() or (0, 0, 0, 0)
     return dict(zip(("insert", "update", "unchanged", "delete"), map(int, row), strict=True))
-
-
-def _bound(column: sa.Column[object]) -> sa.Column[object]:
-    """Give the column a table, without which SQLAlchemy does not compile it."""
-    sa.Table("staged", sa.MetaData(), column)
-    return column

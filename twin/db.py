@@ -12,6 +12,8 @@ from typing import Any, LiteralString, cast
 
 import psycopg
 import sqlalchemy
+from alembic import command
+from alembic.config import Config
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
@@ -34,7 +36,7 @@ def load_queries(package: str, file: str = "queries.sql") -> Mapping[str, sql.SQ
     """
     text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
     pieces = _NAME_LINE.split(text)[1:]
-    queries = {name: sql.SQL(cast(LiteralString, body.strip())) for name, body in zip(pieces[::2], pieces[1::2], strict=True)}
+    queries = {name: sql.SQL(cast("LiteralString", body.strip())) for name, body in zip(pieces[::2], pieces[1::2], strict=True)}
     return MappingProxyType(queries)
 
 
@@ -92,14 +94,11 @@ def prepare_database(database_url: str) -> None:
     """
     with translated(), psycopg.connect(connection_string(database_url), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext('twin.prepare_database'))")
-        connection.execute(cast(LiteralString, resources.files("twin.sql").joinpath("prepare.sql").read_text(encoding="utf-8")))
+        connection.execute(resources.files("twin.sql").joinpath("prepare.sql").read_text(encoding="utf-8").encode())
 
 
 def migrate(database_url: str) -> None:
     """Bring schema ``catalog`` to the newest version and the job queue's tables into schema ``jobs``."""
-    from alembic import command
-    from alembic.config import Config
-
     prepare_database(database_url)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

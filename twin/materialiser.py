@@ -13,7 +13,7 @@ from geoalchemy2 import Geometry
 from psycopg import sql
 from psycopg.types.json import Jsonb
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateColumn, CreateTable
 
 from twin.db import Connection, Pool, translated
 from twin.errors import ConflictError
@@ -28,7 +28,7 @@ _COLUMN_TYPES: Mapping[str, type[sa.types.TypeEngine[Any]]] = {
     "boolean": sa.Boolean,
     "date": sa.Date,
 }
-_DIALECT = postgresql.dialect()
+_DIALECT: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
 def table_name(feature_type: str, dataset_id: int) -> str:
@@ -89,7 +89,13 @@ def content(feature_type: FeatureType, srid: int) -> list[sa.Column[Any]]:
 
 def create_statement(table: sa.Table) -> sql.SQL:
     """Return the CREATE TABLE statement of a table, as SQLAlchemy and GeoAlchemy2 compile it for PostgreSQL."""
-    return sql.SQL(str(CreateTable(table).compile(dialect=_DIALECT)))  # type: ignore[arg-type]  # our own metadata, no user text
+    return sql.SQL(str(CreateTable(table).compile(dialect=_DIALECT)))
+
+
+def column_definition(column: sa.Column[Any]) -> sql.SQL:
+    """Return ``name type constraints`` of a column, as it stands in a CREATE TABLE."""
+    sa.Table("of_column", sa.MetaData(), column)  # SQLAlchemy compiles no column without a table
+    return sql.SQL(str(CreateColumn(column).compile(dialect=_DIALECT)))
 
 
 def materialise(pool: Pool, feature_type: FeatureType, srid: int) -> None:
@@ -168,7 +174,7 @@ def _add_fields(connection: Connection, feature_type: FeatureType, stored: Mappi
     for name, f in new.items():
         if name in old:
             continue
-        column_type = sql.SQL(str(_column_type(f).compile(dialect=_DIALECT)))  # type: ignore[arg-type]
+        column_type = sql.SQL(str(_column_type(f).compile(dialect=_DIALECT)))
         for schema in ("city", "history"):
             connection.execute(
                 sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(

@@ -49,7 +49,7 @@ class CodeList:
             spellings.setdefault(c.title.en, c.code)
             spellings.setdefault(c.title.zh, c.code)
         for c in self.codes:
-            spellings.update({alias: c.code for alias in c.aliases})
+            spellings.update(dict.fromkeys(c.aliases, c.code))
         spellings.update({c.code: c.code for c in self.codes})
         return spellings
 

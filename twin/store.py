@@ -8,10 +8,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from twin.errors import BadRequestError, NotFoundError, StorageFullError
+
+_TEMPORARY = ".put-"
 
 
 class Store(Protocol):
@@ -47,65 +50,61 @@ class FolderStore:
         return self.folder.joinpath(*parts)
 
     def put(self, key: str, content: bytes) -> None:
-        path = self.path(key)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".put-")
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(content)
-                os.chmod(temporary, 0o644)
-                os.replace(temporary, path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise _full_or_same(error) from error
+        """Store ``content`` under ``key`` atomically, replacing what was there; StorageFullError when there is no room."""
+        with written_whole(self.path(key)) as file:
+            file.write(content)
 
     def put_file(self, key: str, source: Path) -> None:
         """Store a copy of the file ``source`` under ``key`` atomically and durably."""
-        path = self.path(key)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".put-")
-            try:
-                with os.fdopen(descriptor, "wb") as target, source.open("rb") as origin:
-                    shutil.copyfileobj(origin, target, 1 << 20)
-                    target.flush()
-                    os.fsync(target.fileno())
-                os.chmod(temporary, 0o644)
-                os.replace(temporary, path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise _full_or_same(error) from error
+        with written_whole(self.path(key)) as file, source.open("rb") as origin:
+            shutil.copyfileobj(origin, file, 1 << 20)
+            file.flush()
+            os.fsync(file.fileno())
 
     def get(self, key: str) -> bytes:
+        """Return the bytes under ``key``; NotFoundError when there are none."""
         try:
             return self.path(key).read_bytes()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise NotFoundError("no such object") from error
 
     def exists(self, key: str) -> bool:
+        """Tell whether ``key`` holds something."""
         return self.path(key).is_file()
 
     def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that start with the folder ``prefix``, in no particular order."""
         for folder, _, names in os.walk(self.path(prefix)):
             relative = Path(folder).relative_to(self.folder).as_posix()
-            yield from (f"{relative}/{name}" for name in names if not name.startswith(".put-"))
+            yield from (f"{relative}/{name}" for name in names if not name.startswith(_TEMPORARY))
 
     def delete(self, key: str) -> None:
+        """Forget ``key``; nothing happens when it is not there."""
         self.path(key).unlink(missing_ok=True)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears at ``path`` when the block ends, whole, or not at all; StorageFullError when there is no room."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFullError("the disk is full; nothing was changed", zh="磁盘已满，未作任何改动") from error
+        raise
 
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _full_or_same(error: OSError) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFullError("the disk is full; nothing was changed", zh="磁盘已满，未作任何改动")
-    return error

@@ -83,7 +83,19 @@ def _reader(rows: Mapping[str, Sequence[Row]]) -> Callable[[ReadRequest], Iterat
     def read(request: ReadRequest) -> Iterator[Message]:
         for part in request.parts:
             given = rows[part.dataset]
-            yield PartHeader(part.dataset, "layer", "test", f"EPSG:{SRID}", False, None, "none", 0.0, {}, (), len(given))
+            yield PartHeader(
+                dataset=part.dataset,
+                layer="layer",
+                format="test",
+                source_crs=f"EPSG:{SRID}",
+                assumed=False,
+                encoding=None,
+                operation="none",
+                accuracy_m=0.0,
+                mapping={},
+                unmapped=(),
+                row_estimate=len(given),
+            )
             accepted = [(i, r) for i, r in enumerate(given, 1) if not r.rejected]
             findings = tuple(
                 Finding("range", Severity.ERROR, i, Text("错", "wrong"), key=_key(part.feature_type, r))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,9 +41,10 @@ def test_first_load_is_one_commit_with_fids_and_readable_partition(surveys: Surv
     result = surveys.load(city(building("a", 0), building("b", 20)))
     assert (result.published, result.unchanged, result.rejected, result.commit) == (2, 0, 0, 1)
     state = surveys.state("buildings", "height_m", "height_source", "base_height_source")
-    assert {key: row[1:] for key, row in state.items()} == {k: (1, 12.0, "field", "field") for k in "ab"}
+    assert {key: row[1:] for key, row in state.items()} == dict.fromkeys("ab", (1, 12.0, "field", "field"))
     revision = surveys.catalogue.current_revision("buildings")
-    assert revision is not None and (revision.inserted, revision.count, revision.commit) == (2, 2, 1)
+    assert revision is not None
+    assert (revision.inserted, revision.count, revision.commit) == (2, 2, 1)
     with surveys.catalogue.pool.connection() as connection:
         connection.execute("SET LOCAL ROLE twin_read_open")
         assert connection.execute("SELECT count(*) FROM city.building_d1").fetchone() == (2,)
@@ -69,7 +71,8 @@ def test_update_insert_and_delete_are_counted_and_history_is_kept(surveys: Surve
     state = surveys.state("buildings", "height_m")
     assert state["k0"] == (fids["k0"], 2, 30.0), "the OID stays, the row state is of the new commit"
     assert state["k1"] == (fids["k1"], 1, 12.0), "what did not change keeps its row"
-    assert "k9" not in state and state["new"][0] not in fids.values()
+    assert "k9" not in state
+    assert state["new"][0] not in fids.values()
     with surveys.catalogue.pool.connection() as connection:
         history = connection.execute(
             "SELECT natural_key, fid, commit_from, commit_to, height_m FROM history.building_d1 ORDER BY natural_key"
@@ -180,7 +183,8 @@ def test_a_file_that_is_mostly_wrong_is_rejected_and_changes_nothing(surveys: Su
     with surveys.catalogue.pool.connection() as connection:
         left = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'").fetchone()
         states = connection.execute("SELECT state FROM catalog.submission").fetchall()
-    assert left == (0,) and states == [("rejected",)]
+    assert left == (0,)
+    assert states == [("rejected",)]
 
 
 def test_lost_staging_is_never_published(surveys: Surveys, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +212,7 @@ def test_commit_times_are_strictly_ordered(surveys: Surveys) -> None:
         surveys.load(city(building("a", 0, height_m=10.0 + i)))
     commits = surveys.catalogue.commits()
     assert [c.number for c in commits] == [1, 2, 3]
-    assert all(a.time < b.time for a, b in zip(commits, commits[1:], strict=False))
+    assert all(a.time < b.time for a, b in itertools.pairwise(commits))
     assert surveys.catalogue.commit_as_of(commits[1].time) == 2
 
 
@@ -218,5 +222,6 @@ def test_boundaries_loaded_later_name_the_published_features_they_hold(surveys: 
     result = surveys.load({"units": ("admin_unit", [unit])})
     assert (result.published, result.commit) == (1, 2)
     state = surveys.state("buildings", "admin_codes")
-    assert state["in"][1:] == (2, ["320402"]) and state["out"][1:] == (1, None)
+    assert state["in"][1:] == (2, ["320402"])
+    assert state["out"][1:] == (1, None)
     assert surveys.catalogue.current_revision("buildings").updated == 1  # type: ignore[union-attr]

@@ -9,11 +9,11 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from ogc.router import OgcContext, build_router
 from psycopg_pool import AsyncConnectionPool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ogc.router import OgcContext, build_router
 from twin.db import connection_string
 from twin.server import problems
 from twin.server.access import principal_of

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from tiles.build import TilesetTarget, build_tileset
-from tiles.read import feature_columns
+from tiles.read import read_features
 from tiles.terrain import build_terrain
 from twin.catalogue import asset_kind
 from twin.db import translated
@@ -69,7 +69,7 @@ def _build_tileset(city: City, dataset: Dataset, feature_type: FeatureType, revi
         extras={"certificate": _certificate(city)},
     )
     with translated(), city.pool.connection() as connection:
-        columns = list(feature_columns(connection, query, Principal.system(), feature_type))
+        columns = list(read_features(connection, query, Principal.system(), feature_type))
     summary = build_tileset(
         columns, feature_type, city.frame, target, _put_new(city), lambda done, total: progress(dataset.slug, done, total)
     )
@@ -85,7 +85,7 @@ def _build_tileset(city: City, dataset: Dataset, feature_type: FeatureType, revi
     }
 
 
-def _build_terrain(city: City, dataset: Dataset, feature_type: FeatureType, revision: Revision, progress: Progress) -> Mapping[str, object]:
+def _build_terrain(city: City, dataset: Dataset, _: FeatureType, revision: Revision, progress: Progress) -> Mapping[str, object]:
     ground = city.ground()
     if ground is None or revision.extent_deg is None:
         raise NotFoundError(f"{dataset.slug} has no raster", zh=f"{dataset.slug} 没有栅格")

@@ -10,23 +10,42 @@ from pathlib import Path
 
 import numpy as np
 import psycopg
+import shapely
 from psycopg import sql
 
 from ingest.load import LoadRequest, LoadResult, Workplace, load
-from ingest.protocol import PartRequest, ReadRequest
+from ingest.protocol import PartBatch, PartRequest, ReadRequest
 from ingest.sandbox import read_file
 from twin.catalogue import Catalogue
 from twin.crs import Operation, StorageCrs, add_grid_directories, geocentric, storage_crs
 from twin.db import Pool, migrate, open_pool
 from twin.embedded import EmbeddedCluster
 from twin.embedded.databases import ensure_database
-from twin.errors import ConflictError, NotFoundError
+from twin.errors import ConflictError, NotFoundError, RejectedError, Text
 from twin.heights import Frame, GroundSampler, deployment_frame, open_coverage, vertical_model
 from twin.materialiser import current_table
-from twin.model import Deployment, new_oid_root
+from twin.model import Deployment, FeatureType, Style, new_oid_root
 from twin.server.city_file import CityFile
 from twin.server.settings import Settings
 from twin.store import FolderStore
+
+_AREA = FeatureType(
+    name="area",
+    version=1,
+    title=Text("范围", "Area"),
+    description=Text("", ""),
+    cim_class="",
+    cim_level="",
+    geometry_type="MultiPolygon",
+    has_z=False,
+    fields=(),
+    natural_key=(),
+    checks=(),
+    recipe="none",
+    recipe_fields={},
+    style=Style(color_by=None, default_color="#000000", choices=(), ramps={}),
+)
+"""What the polygon of --mode area is read as."""
 
 Extent = tuple[float, float, float, float]
 Progress = Callable[[str, int, int | None], None]
@@ -103,6 +122,20 @@ class City:
         """Load files as one submission; see :func:`ingest.load.load`."""
         return load(self.workplace(progress), request)
 
+    def area_wkb(self, path: Path, crs: str | None) -> bytes:
+        """Return the polygons of a file as one EWKB in the storage CRS; read in the sandbox like any file."""
+        part = PartRequest(layer=None, feature_type=_AREA, dataset=_AREA.name)
+        shapes = [
+            bytes(geometry.as_py())
+            for message in read_file(self._read_request(path.absolute(), (part,), (), crs, None))
+            if isinstance(message, PartBatch)
+            for geometry in message.table.column("geom")
+        ]
+        if not shapes:
+            raise RejectedError(f"there is no polygon in {path.name}", zh=f"{path.name} 中没有面").with_code("empty")
+        area = shapely.set_srid(shapely.union_all(shapely.from_wkb(shapes)), self.deployment.storage_srid)
+        return bytes(shapely.to_wkb(area, include_srid=True))
+
     def _read_request(
         self, path: Path, parts: tuple[PartRequest, ...], companions: tuple[Path, ...], crs: str | None, vertical: str | None
     ) -> ReadRequest:
@@ -169,7 +202,8 @@ def make_city(settings: Settings, city_file: CityFile) -> Deployment:
         same = (present.name, present.storage_srid, present.vertical, present.extent_deg, present.admin_prefix)
         if same != (wanted.name, wanted.storage_srid, wanted.vertical, wanted.extent_deg, wanted.admin_prefix):
             raise ConflictError(
-                f"{settings.data_dir} already holds the city {present.name} (EPSG:{present.storage_srid}, {present.vertical}); choose another --data-dir",
+                f"{settings.data_dir} already holds the city {present.name} (EPSG:{present.storage_srid}, {present.vertical});"
+                " choose another --data-dir",
                 zh=f"{settings.data_dir} 已是城市“{present.name}”（EPSG:{present.storage_srid}，{present.vertical}），请另选 --data-dir",
             )
         return present

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from twin.errors import TwinError
+from twin.errors import BadRequestError, StorageFullError, TwinError
 from twin.server.settings import read_settings
 from twin.server.terminal import Terminal
 
-WRONG_USE = 2
+type _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 OUR_FAILURE = 3
 INTERRUPTED = 130
 
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings(os.environ, data_dir=options.data_dir, port=options.port)
         # Heavy imports wait until a command is known: --help answers at once.
-        from twin.server import commands
+        from twin.server import commands  # noqa: PLC0415 - see above
 
         run = getattr(commands, options.command)
         return int(run(settings, options, terminal) or 0)
@@ -94,6 +95,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_reading_options(check)
     check.add_argument("--report", type=Path, metavar="DIR", help="报告目录 · folder for the report")
 
+    _add_maintenance(command, commands, common)
+    return parser
+
+
+def _add_maintenance(
+    command: Callable[[str, str, str], argparse.ArgumentParser], commands: _Commands, common: argparse.ArgumentParser
+) -> None:
     sample = command("sample-city", "sample_city", "生成示例城市的源文件 · write the sample city's source files")
     sample.add_argument("folder", type=Path, metavar="DIR")
     sample.add_argument("--scale", type=int, default=3000, metavar="N", help="建筑数 · number of buildings")
@@ -118,7 +126,6 @@ def build_parser() -> argparse.ArgumentParser:
     worker = command("worker", "worker", "构建后台 · build what is missing, in the background")
     worker.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     command("warm", "warm", "预编译 · compile the kernels")
-    return parser
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -131,10 +138,6 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _from_os(error: OSError) -> TwinError:
-    import errno
-
-    from twin.errors import BadRequestError, StorageFullError
-
     name = Path(error.filename).name if isinstance(error.filename, str) else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFullError("the disk is full; nothing was changed", zh="磁盘已满，未作任何改动")

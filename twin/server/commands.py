@@ -8,9 +8,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingest.load import LoadRequest, LoadResult, PartSpec, check as check_files
+import sample_city as generator
+from ingest.load import LoadRequest, LoadResult, PartSpec
+from ingest.load import check as check_files
 from ingest.rollback import rollback as roll_back
-from twin.catalogue import check_slug
+from twin.catalogue import asset_kind, check_slug
 from twin.errors import BadRequestError, RejectedError, Text
 from twin.server import demo as demo_city
 from twin.server import reports
@@ -18,9 +20,11 @@ from twin.server.city import City, make_city, open_city
 from twin.server.city_file import read_city_file
 from twin.server.exports import export_dataset
 from twin.server.jobs import build_missing, end_with_parent, run_worker
+from twin.server.scene import VARIANT
 from twin.server.serving import serve_city
 from twin.server.settings import Settings
 from twin.server.terminal import Terminal
+from twin.server.warming import warm_kernels
 
 _PART = re.compile(r"(?P<layer>.+)=(?P<type>[a-z][a-z0-9_]*):(?P<dataset>[a-z][a-z0-9_]*)")
 
@@ -31,11 +35,12 @@ def init(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
     deployment = make_city(settings, city_file)
     if options.city.absolute() != settings.city_file:
         settings.city_file.write_text(options.city.read_text(encoding="utf-8"), encoding="utf-8")
+    d, folder = deployment, settings.data_dir
     accuracy = "?" if deployment.geocentric_accuracy_m is None else f"{deployment.geocentric_accuracy_m:g} m"
     terminal.say(
-        f"已建立城市“{deployment.name}”：EPSG:{deployment.storage_srid}，高程 {deployment.vertical}，转换“{deployment.geocentric_operation}”（{accuracy}），数据目录 {settings.data_dir}",
-        f"made the city {deployment.name}: EPSG:{deployment.storage_srid}, vertical {deployment.vertical},"
-        f" operation {deployment.geocentric_operation!r} ({accuracy}), data in {settings.data_dir}",
+        f"已建立城市“{d.name}”：EPSG:{d.storage_srid}，高程 {d.vertical}，转换“{d.geocentric_operation}”（{accuracy}），数据目录 {folder}",
+        f"made the city {d.name}: EPSG:{d.storage_srid}, vertical {d.vertical},"
+        f" operation {d.geocentric_operation!r} ({accuracy}), data in {folder}",
     )
     terminal.result(
         {
@@ -101,18 +106,13 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
 
 def sample_city(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
     """Write the sample city's source files."""
-    import sample_city as generator
-
     manifest = generator.generate(options.folder, scale=options.scale, seed=options.seed)
     terminal.say(f"示例城市已写入 {options.folder}", f"the sample city's files are in {options.folder}")
-    terminal.result({"folder": str(options.folder), "files": [f.name for f in manifest.files]})
+    terminal.result({"folder": str(options.folder), "files": sorted({s.file for s in manifest.sources}), "faults": len(manifest.faults)})
 
 
 def tiles_build(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
     """Build the 3D form of a dataset's newest revision."""
-    from twin.catalogue import asset_kind
-    from twin.server.scene import VARIANT
-
     with open_city(settings) as city:
         dataset = city.catalogue.dataset(options.dataset)
         revision = city.catalogue.current_revision(options.dataset)
@@ -171,13 +171,11 @@ def worker(settings: Settings, options: argparse.Namespace, terminal: Terminal) 
     if options.with_parent:
         end_with_parent()
     with open_city(settings) as city:
-        run_worker(city, lambda what, done, total: None)
+        run_worker(city, lambda *_: None)
 
 
 def warm(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
     """Compile the numba kernels into their cache, so that the first build need not."""
-    from twin.server.warming import warm_kernels
-
     warm_kernels()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import yaml
 
+import sample_city
 from ingest.load import LoadRequest, PartSpec
 from twin.errors import BadRequestError, NotFoundError
 from twin.server.city import City, make_city, open_city
@@ -73,6 +75,9 @@ def _make(settings: Settings, demo: DemoCity) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     if not settings.city_file.exists():
         settings.city_file.write_text(yaml.safe_dump(dict(demo.city), allow_unicode=True, sort_keys=False), encoding="utf-8")
+    own_types = Path(__file__).with_name("demo_types") / demo.name
+    if own_types.is_dir():
+        shutil.copytree(own_types, settings.feature_type_folder, dirs_exist_ok=True)
     city_file = read_city_file(settings.city_file)
     make_city(settings, city_file)
 
@@ -93,8 +98,6 @@ def _source_files(settings: Settings, demo: DemoCity, terminal: Terminal) -> Pat
                 zh=f"没有 {demo.name} 的真实数据（{missing[0]}）；请用 TWIN_REAL_DATA 指明目录",
             )
         return folder
-    import sample_city
-
     folder = settings.data_dir / "sample"
     if not (folder / "manifest.json").is_file():
         terminal.say(f"生成示例城市（{SAMPLE_SCALE} 栋建筑）…", f"making the sample city ({SAMPLE_SCALE} buildings) …")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from twin.query.collection import Collection, collection_of
 from twin.query.column_batches import ColumnBatch, stream_columns
 from twin.query.feature_query import FeatureQuery
 from twin.server.city import City
+from twin.store import written_whole
 
 
 def export_dataset(city: City, slug: str, as_of: int | dt.datetime | None, output: Path) -> int:
@@ -33,20 +32,12 @@ def export_dataset(city: City, slug: str, as_of: int | dt.datetime | None, outpu
     commit = None if as_of is None else city.catalogue.commit_as_of(as_of)
     query = FeatureQuery(collection, collection.crs[0], as_of=commit)
     names = (*collection.properties, "admin_codes", "extra")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=output.parent, prefix=".export-")
     count = 0
-    try:
-        with os.fdopen(descriptor, "wb") as file, translated(), city.pool.connection() as connection:
-            for batch in stream_columns(connection, query, Principal.system(), names):
-                for line in _lines(batch, collection, names):
-                    file.write(line)
-                    count += 1
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, output)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with written_whole(output) as file, translated(), city.pool.connection() as connection:
+        for batch in stream_columns(connection, query, Principal.system(), names):
+            for line in _lines(batch, collection, names):
+                file.write(line)
+                count += 1
     return count
 
 

@@ -36,7 +36,7 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
 
     @queue.periodic(cron="* * * * *")
     @queue.task(name="reconcile", queue=QUEUE)
-    def reconcile_now(timestamp: int) -> None:
+    def reconcile_now(timestamp: int) -> None:  # noqa: ARG001 - a periodic task is told when
         enqueue_missing(city, queue)
 
     return queue
@@ -61,7 +61,7 @@ def build_missing(city: City, progress: Progress) -> None:
     for slug, revision in city.catalogue.missing_assets():
         try:
             build_asset(city, slug, revision, progress)
-        except Exception:
+        except Exception:  # noqa: BLE001 - one build that fails must not keep the others from being built
             _LOG.exception("building %s at %s failed", slug, revision)
     deadline = time.monotonic() + 2 * LEASE_S
     while waiting := [(slug, revision) for slug, revision in city.catalogue.missing_assets() if _is_building(city, slug, revision)]:

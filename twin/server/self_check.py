@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 
 import orjson
@@ -32,8 +31,9 @@ def check_doors(city: City, listener: socket.socket, terminal: Terminal) -> int:
     host, port = listener.getsockname()[:2]
     failures = 0
     try:
-        for door, path in _doors(f"http://{host}:{port}"):
-            status, size = _ask(f"http://{host}:{port}/{path}")
+        for door, path in _doors(host, port):
+            status, content = _ask(host, port, path)
+            size = len(content)
             ok = status == 200 and size > 0
             failures += not ok
             terminal.say(
@@ -46,10 +46,10 @@ def check_doors(city: City, listener: socket.socket, terminal: Terminal) -> int:
     return 3 if failures else 0
 
 
-def _doors(base: str) -> Iterator[tuple[str, str]]:
+def _doors(host: str, port: int) -> Iterator[tuple[str, str]]:
     yield from (("viewer", ""), ("livez", "livez"), ("readyz", "readyz"), ("metrics", "metrics"), ("scene", "scene.json"))
     yield from (("OGC landing", "ogc?f=json"), ("conformance", "ogc/conformance?f=json"), ("collections", "ogc/collections?f=json"))
-    scene = orjson.loads(urllib.request.urlopen(f"{base}/scene.json", timeout=_TIMEOUT_S).read())
+    scene = orjson.loads(_ask(host, port, "scene.json")[1])
     if scene["terrain"]:
         yield "terrain", f"{scene['terrain']['url']}layer.json"
         yield "terrain root", f"{scene['terrain']['url']}0/0/0.terrain"
@@ -62,11 +62,13 @@ def _doors(base: str) -> Iterator[tuple[str, str]]:
             yield f"{name} revision", layer["tileset"]["url"]
 
 
-def _ask(url: str) -> tuple[int, int]:
+def _ask(host: str, port: int, path: str) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
-            return int(response.status), len(response.read())
-    except urllib.error.HTTPError as error:
-        return error.code, 0
-    except OSError:
-        return 0, 0
+        connection.request("GET", f"/{path}")
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        connection.close()

@@ -24,7 +24,7 @@ def warm_kernels() -> None:
     types = load_feature_types()
     for name, wkb in _WKB.items():
         target = TilesetTarget(dataset=name, revision=1, variant="warm", oid_prefix="2.25.0.")
-        build_tileset([_feature(types[name], wkb)], types[name], _plane, target, lambda key, content: None)
+        build_tileset([_feature(types[name], wkb)], types[name], _plane, target, lambda *_: None)
 
 
 def _feature(feature_type: FeatureType, wkb: bytes) -> FeatureColumns:

@@ -1,0 +1,1 @@
+"""SQL as files: what a database stands on, and named queries."""

@@ -1,0 +1,1 @@
+"""The tables and functions of schema ``catalog``, in load order."""
