@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tiles.extent import extent
 from tiles.kernel import kernel
 
 _A_M = 6_378_137.0
@@ -70,10 +71,24 @@ def union(regions: list[Region]) -> Region:
 
 def region_of(ecef: NDArray[np.float64], margin_m: float = MARGIN_M) -> Region:
     """Return the region of ``ecef`` (n, 3), n ≥ 1, widened by ``margin_m`` on every side. Not for data that crosses the antimeridian."""
-    west, south, east, north, low, high = _extremes(ecef)
+    return padded(*extent(geodetic_rows(ecef)), margin_m)
+
+
+def padded(low: NDArray[np.float64], high: NDArray[np.float64], margin_m: float) -> Region:
+    """Return the region from ``low`` to ``high`` (longitude, latitude in radians, height), widened by ``margin_m`` on every side."""
+    west, south, bottom, east, north, top = (float(v) for v in (*low, *high))
     turn = margin_m / _B_M
     wide = turn / max(float(np.cos(max(abs(south), abs(north)))), 1e-6)
-    return Region(west - wide, south - turn, east + wide, north + turn, low - margin_m, high + margin_m)
+    return Region(west - wide, south - turn, east + wide, north + turn, bottom - margin_m, top + margin_m)
+
+
+@kernel
+def geodetic_rows(ecef: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return longitude, latitude (radians) and ellipsoidal height of ``ecef``, both (n, 3)."""
+    out = np.empty_like(ecef)
+    for i in range(len(ecef)):
+        out[i, 0], out[i, 1], out[i, 2] = geodetic(ecef[i, 0], ecef[i, 1], ecef[i, 2])
+    return out
 
 
 @kernel
@@ -94,14 +109,3 @@ def geodetic(x: float, y: float, z: float) -> tuple[float, float, float]:
     height = p * c + z * s - _A_M * np.sqrt(1.0 - _E2 * s * s)
     return np.arctan2(y, x), latitude, height
 
-
-@kernel
-def _extremes(ecef: NDArray[np.float64]) -> tuple[float, float, float, float, float, float]:
-    west, south, low = np.inf, np.inf, np.inf
-    east, north, high = -np.inf, -np.inf, -np.inf
-    for i in range(len(ecef)):
-        longitude, latitude, height = geodetic(ecef[i, 0], ecef[i, 1], ecef[i, 2])
-        west, east = min(west, longitude), max(east, longitude)
-        south, north = min(south, latitude), max(north, latitude)
-        low, high = min(low, height), max(high, height)
-    return west, south, east, north, low, high

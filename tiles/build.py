@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.bounds import Region, region_of
+from tiles.bounds import Region
 from tiles.columns import FeatureColumns, concatenate
 from tiles.glb import Encoding, TileMesh, write_glb
 from tiles.kernel import kernel
@@ -179,15 +179,14 @@ class _Build:
             projection = fit_projection(self._to_geocentric, mesh.positions)
         drawn = mesh.left_out == LeftOut.DRAWN
         row_of = (np.cumsum(drawn) - 1).astype(np.uint32)
-        local = projection.to_local(mesh.positions)
-        normals, frame = mesh.normals, projection.frame
+        local, region = projection.project(mesh.positions)
         table = property_table(self.table, rows[drawn])
-        tile_mesh = TileMesh(frame, local, normals, mesh.triangles, row_of[mesh.feature])
+        tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, row_of[mesh.feature])
         glb = write_glb(tile_mesh, self.metadata, table, self.options.encoding)
         name = content_hash(glb.data)
         self.store_put(f"{self.prefix}/c/{name}.glb", glb.data)
         return ContentSummary(
-            ContentRef(name, region_of(frame.to_ecef(local))),
+            ContentRef(name, region),
             len(glb.data),
             statistics_of(self.table, rows[drawn]),
             projection.residual_m,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import orjson
 from numpy.typing import NDArray
 
 from tiles import meshopt
+from tiles.extent import extent
 from tiles.kernel import kernel
 from tiles.local_frame import LocalFrame
 from tiles.metadata import MetadataClass, PropertyTable
@@ -22,8 +24,8 @@ QUANTIZATION_STEP_M = 0.005
 """The usual step: its error is 4.3 mm, and it serves up to 327 m."""
 LARGEST_PRIMITIVE = 65_535
 """Vertices a 16-bit index can name without the primitive-restart value."""
-SMALLEST_PART = 3_000
-"""A part with fewer vertices is not halved again for the sake of quantization: it stays float32."""
+SMALLEST_PART = 1_500
+"""Mean vertices below which the runs of a content are not worth a draw call each for the sake of quantization: it stays float32."""
 
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
 _BYTE, _UNSIGNED_SHORT, _FLOAT = 5120, 5123, 5126
@@ -44,7 +46,7 @@ class TileMesh:
     """The mesh of one content in its local frame.
 
     ``positions`` (v, 3) float64 metres, z up; ``normals`` (v, 3) float32; ``triangles`` (t, 3) uint32; ``feature`` (v,) uint32 row of
-    the property table.
+    the property table, rising: a feature's vertices and triangles stand together.
     """
 
     frame: LocalFrame
@@ -73,13 +75,12 @@ class Quantization:
 
 def quantization_for(positions: NDArray[np.float64], encoding: Encoding) -> Quantization:
     """Return the coarsest admissible grid for ``positions`` (v, 3): the usual step, a step that fits 16 bits, or none."""
-    low, high = positions.min(axis=0), positions.max(axis=0)
-    extent = float((high - low).max())
-    step = max(QUANTIZATION_STEP_M, extent / 65_535)
+    low, high = extent(positions)
+    step = max(QUANTIZATION_STEP_M, float((high - low).max()) / 65_535)
     origin = (float(low[0]), float(low[1]), float(low[2]))
     if encoding.quantize and step * np.sqrt(3) / 2 <= ACCURACY_M:
         return Quantization(origin, step, float(step * np.sqrt(3) / 2))
-    reach = float(np.abs(positions).max())
+    reach = float(np.maximum(np.abs(low), np.abs(high)).max())
     return Quantization((0.0, 0.0, 0.0), None, reach * 2.0**-24 * float(np.sqrt(3)))
 
 
@@ -92,12 +93,11 @@ def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, enc
     nodes: list[Json] = []
     meshes: list[Json] = []
     error = 0.0
-    for part in _parts(mesh, encoding):
+    for part in parts_of(mesh, encoding):
         grid = quantization_for(part.positions, encoding)
-        primitives = [_primitive(binary, p, grid, encoding, table.count) for p in split_primitives(part, LARGEST_PRIMITIVE)]
         undo: Json = {} if grid.step_m is None else {"translation": list(grid.origin), "scale": [grid.step_m] * 3}
         nodes.append({"mesh": len(meshes), **undo})
-        meshes.append({"primitives": primitives})
+        meshes.append({"primitives": [_primitive(binary, part, grid, encoding, table.count)]})
         error = max(error, grid.error_m)
     tables = _property_table(binary, metadata, table)
     used = ["EXT_mesh_features", "EXT_structural_metadata"]
@@ -202,13 +202,13 @@ def _positions(binary: _Binary, mesh: TileMesh, grid: Quantization) -> int:
     count = len(mesh.positions)
     if grid.step_m is None:
         stored = mesh.positions.astype(np.float32)
-        low, high = stored.min(axis=0), stored.max(axis=0)
+        low, high = extent(stored)
         view = binary.vertices(stored)
         return binary.accessor(view, _FLOAT, "VEC3", count, min=low.astype(float).tolist(), max=high.astype(float).tolist())
     stored_u = np.zeros((count, 4), np.uint16)
     _quantize(mesh.positions, *grid.origin, grid.step_m, stored_u)
-    low_u, high_u = stored_u[:, :3].min(axis=0), stored_u[:, :3].max(axis=0)
-    return binary.accessor(binary.vertices(stored_u), _UNSIGNED_SHORT, "VEC3", count, min=low_u.tolist(), max=high_u.tolist())
+    low_u, high_u = extent(stored_u)
+    return binary.accessor(binary.vertices(stored_u), _UNSIGNED_SHORT, "VEC3", count, min=low_u[:3].tolist(), max=high_u[:3].tolist())
 
 
 def _normals(binary: _Binary, mesh: TileMesh, encoding: Encoding) -> int:
@@ -244,28 +244,62 @@ def _property_table(binary: _Binary, metadata: MetadataClass, table: PropertyTab
     return {"class": metadata.id, "count": table.count, "properties": properties}
 
 
-def _parts(mesh: TileMesh, encoding: Encoding) -> list[TileMesh]:
-    """Return ``mesh`` halved between features, across its longer side, until each part can be quantized or is too small to be worth a draw call."""
-    if not encoding.quantize or len(mesh.positions) < SMALLEST_PART or quantization_for(mesh.positions, encoding).step_m is not None:
-        return [mesh]
-    first = np.flatnonzero(np.diff(mesh.feature, prepend=-1))
-    anchors = mesh.positions[first, :2]
-    axis = int(np.argmax(anchors.max(axis=0) - anchors.min(axis=0)))
-    middle = (anchors[:, axis].min() + anchors[:, axis].max()) / 2
-    beyond = np.zeros(int(mesh.feature.max()) + 1, np.bool_)
-    beyond[mesh.feature[first]] = anchors[:, axis] > middle
-    if not beyond.any():
-        return [mesh]
-    far = beyond[mesh.feature[mesh.triangles[:, 0]]]
-    return [*_parts(_part(mesh, mesh.triangles[~far]), encoding), *_parts(_part(mesh, mesh.triangles[far]), encoding)]
+def parts_of(mesh: TileMesh, encoding: Encoding) -> list[TileMesh]:
+    """Return ``mesh`` cut between features into runs that one grid of the usual step and one 16-bit index can serve, as views.
+
+    Where quantized runs would be small (features far apart) the mesh stays one, in float32, and is cut for its indices alone. A single
+    feature over the limit is cut through, its shared vertices repeated.
+    """
+    reach = 65_535 * QUANTIZATION_STEP_M if encoding.quantize else np.inf
+    cuts = _cuts(mesh.positions, mesh.feature, reach, LARGEST_PRIMITIVE)
+    if len(cuts) > 2 and len(mesh.positions) < SMALLEST_PART * (len(cuts) - 1):
+        cuts = _cuts(mesh.positions, mesh.feature, np.inf, LARGEST_PRIMITIVE)
+    first_triangle = np.searchsorted(mesh.triangles[:, 0], cuts)
+    bounds = list(zip(cuts.tolist(), first_triangle.tolist(), strict=True))
+    runs = [_run(mesh, *start, *end) for start, end in itertools.pairwise(bounds)]
+    return [part for run in runs for part in split_primitives(run, LARGEST_PRIMITIVE)]
+
+
+def _run(mesh: TileMesh, vertex: int, triangle: int, last_vertex: int, last_triangle: int) -> TileMesh:
+    v = slice(vertex, last_vertex)
+    triangles = mesh.triangles[triangle:last_triangle]
+    return TileMesh(mesh.frame, mesh.positions[v], mesh.normals[v], triangles - np.uint32(vertex) if vertex else triangles, mesh.feature[v])
+
+
+@kernel
+def _cuts(positions: NDArray[np.float64], feature: NDArray[np.uint32], reach: float, limit: int) -> NDArray[np.int64]:
+    """Return the first vertices of the runs of whole features that stay within ``reach`` metres and ``limit`` vertices, and the end."""
+    cuts = np.zeros(len(positions) + 1, np.int64)
+    run_low, run_high = np.full(3, np.inf), np.full(3, -np.inf)
+    low, high = np.empty(3), np.empty(3)
+    count, begin, at = 0, 0, 0
+    while at < len(positions):
+        start = at
+        low[:], high[:] = np.inf, -np.inf
+        while at < len(positions) and feature[at] == feature[start]:
+            for k in range(3):
+                low[k], high[k] = min(low[k], positions[at, k]), max(high[k], positions[at, k])
+            at += 1
+        fits = at - begin <= limit
+        for k in range(3):
+            fits = fits and max(run_high[k], high[k]) - min(run_low[k], low[k]) <= reach
+        if not fits and start > begin:
+            count += 1
+            cuts[count] = start
+            begin = start
+            run_low[:], run_high[:] = low, high
+        for k in range(3):
+            run_low[k], run_high[k] = min(run_low[k], low[k]), max(run_high[k], high[k])
+    cuts[count + 1] = len(positions)
+    return cuts[: count + 2]
 
 
 def split_primitives(mesh: TileMesh, limit: int) -> list[TileMesh]:
     """Return ``mesh`` as parts of at most ``limit`` vertices, triangles in their order; vertices shared across a cut are repeated."""
     if len(mesh.positions) <= limit:
         return [mesh]
-    cuts = _cuts(mesh.triangles, len(mesh.positions), limit)
-    return [_part(mesh, mesh.triangles[a:b]) for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)]
+    cuts = _triangle_cuts(mesh.triangles, len(mesh.positions), limit)
+    return [_part(mesh, mesh.triangles[a:b]) for a, b in itertools.pairwise(cuts.tolist())]
 
 
 def _part(mesh: TileMesh, triangles: NDArray[np.uint32]) -> TileMesh:
@@ -280,7 +314,7 @@ def _part(mesh: TileMesh, triangles: NDArray[np.uint32]) -> TileMesh:
 
 
 @kernel
-def _cuts(triangles: NDArray[np.uint32], vertex_count: int, limit: int) -> NDArray[np.int64]:
+def _triangle_cuts(triangles: NDArray[np.uint32], vertex_count: int, limit: int) -> NDArray[np.int64]:
     """Return the triangle numbers at which parts begin, and the end."""
     cuts = np.zeros(len(triangles) + 1, np.int64)
     seen = np.full(vertex_count, -1, np.int64)

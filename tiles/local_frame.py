@@ -8,12 +8,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tiles.bounds import MARGIN_M, Region, geodetic_rows, padded, region_of
+from tiles.extent import extent
 from tiles.kernel import kernel
 
 type Points = NDArray[np.float64]
 
 RESIDUAL_LIMIT_M = 0.001
 """A fit that is off by more than this is not used: every vertex then goes through the exact function."""
+_METRES = np.array([1.0, 1.0, 1.0, 6_378_137.0, 6_378_137.0, 1.0])
+"""What one unit of each fitted value is on the ground, at most."""
 
 
 class ToGeocentric(Protocol):
@@ -57,8 +61,9 @@ class LocalFrame:
 class Projection:
     """A local frame with the function that fills it.
 
-    ``coefficients`` (20, 3): ten cubic terms of (E, N) for the position at the middle height, ten for its change per metre of height; None
-    where the exact function has to be used. ``residual_m`` is the largest deviation measured from the exact function, 0 when exact.
+    ``coefficients`` (20, 6): ten cubic terms of (E, N) at the middle height, ten for the change per metre of height, of local x, y, z and of
+    longitude, latitude (radians) and ellipsoidal height; None where the exact function has to be used. ``residual_m`` is the largest
+    deviation measured from the exact function, 0 when exact.
     """
 
     frame: LocalFrame
@@ -68,13 +73,15 @@ class Projection:
     residual_m: float
     exact: ToGeocentric
 
-    def to_local(self, positions: Points) -> Points:
-        """Return ``positions`` (n, 3) E, N, H as local coordinates (n, 3) float64."""
+    def project(self, positions: Points) -> tuple[Points, Region]:
+        """Return ``positions`` (n, 3) E, N, H as local coordinates (n, 3) float64, and the region that encloses them, n ≥ 1."""
         if self.coefficients is None:
-            return self.frame.to_local(_exact(self.exact, positions))
-        out = np.empty_like(positions)
-        _evaluate(positions, self.coefficients, *self.centre, self.scale_m, out)
-        return out
+            ecef = _exact(self.exact, positions)
+            return self.frame.to_local(ecef), region_of(ecef)
+        local = np.empty_like(positions)
+        low, high = np.full(3, np.inf), np.full(3, -np.inf)
+        _evaluate(positions, self.coefficients, *self.centre, self.scale_m, local, low, high)
+        return local, padded(low, high, MARGIN_M)
 
 
 def fit_projection(to_geocentric: ToGeocentric, positions: Points) -> Projection:
@@ -83,26 +90,24 @@ def fit_projection(to_geocentric: ToGeocentric, positions: Points) -> Projection
     A cubic in E, N, linear in H, is fitted to the exact function and measured on points between the nodes and on vertices; where it is
     off by more than RESIDUAL_LIMIT_M (a kink of the geoid grid, a very large tile) the exact function stays in use.
     """
-    low, high = positions.min(axis=0), positions.max(axis=0)
+    low, high = extent(positions)
     centre = (low + high) / 2
     frame = _frame_at(to_geocentric, centre)
     scale = float(max((high - low)[:2].max() / 2, 1.0))
     half_height = float(max((high - low)[2] / 2, 10.0))
     nodes = _lattice(np.linspace(-1.0, 1.0, 6), (-1.0, 1.0)) * [scale, scale, half_height] + centre
     between = _lattice(np.linspace(-0.9, 0.9, 7), (-0.8, 0.6)) * [scale, scale, half_height] + centre
-    vertices = positions[:: max(1, len(positions) // 64)]
-    checks = np.concatenate([between, vertices])
-    exact = frame.to_local(_exact(to_geocentric, np.concatenate([nodes, checks])))
-    terms = _terms(nodes, centre, scale)
-    coefficients, *_ = np.linalg.lstsq(terms, exact[: len(nodes)], rcond=None)
-    coefficients = np.ascontiguousarray(coefficients)
+    places = np.concatenate([nodes, between, positions[:: max(1, len(positions) // 64)]])
+    ecef = _exact(to_geocentric, places)
+    exact = np.concatenate([frame.to_local(ecef), geodetic_rows(ecef)], axis=1)
+    terms = _terms(places, centre, scale)
+    coefficients, *_ = np.linalg.lstsq(terms[: len(nodes)], exact[: len(nodes)], rcond=None)
+    deviation = np.abs(terms @ coefficients - exact).max(axis=0) * _METRES
+    residual = float(deviation.max())
     place = (float(centre[0]), float(centre[1]), float(centre[2]))
-    predicted = np.empty_like(checks)
-    _evaluate(checks, coefficients, *place, scale, predicted)
-    residual = float(np.abs(predicted - exact[len(nodes) :]).max())
     if not residual <= RESIDUAL_LIMIT_M:
         return Projection(frame, place, scale, None, 0.0, to_geocentric)
-    return Projection(frame, place, scale, coefficients, residual, to_geocentric)
+    return Projection(frame, place, scale, np.ascontiguousarray(coefficients), residual, to_geocentric)
 
 
 def _exact(to_geocentric: ToGeocentric, positions: Points) -> Points:
@@ -136,16 +141,29 @@ def _terms(positions: Points, centre: NDArray[np.float64], scale: float) -> NDAr
 
 
 @kernel
-def _evaluate(
-    positions: Points, coefficients: NDArray[np.float64], east: float, north: float, height: float, scale: float, out: Points
+def _evaluate(  # noqa: PLR0913
+    positions: Points,
+    coefficients: NDArray[np.float64],
+    east: float,
+    north: float,
+    height: float,
+    scale: float,
+    local: Points,
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
 ) -> None:
+    """Write the local coordinates and the extremes of longitude, latitude and height."""
     term = np.empty(10)
     for i in range(len(positions)):
         u, v, w = (positions[i, 0] - east) / scale, (positions[i, 1] - north) / scale, positions[i, 2] - height
         term[0], term[1], term[2], term[3], term[4], term[5] = 1.0, u, v, u * u, u * v, v * v
         term[6], term[7], term[8], term[9] = u * u * u, u * u * v, u * v * v, v * v * v
-        for axis in range(3):
+        for axis in range(6):
             total = 0.0
             for k in range(10):
                 total += term[k] * (coefficients[k, axis] + w * coefficients[10 + k, axis])
-            out[i, axis] = total
+            if axis < 3:
+                local[i, axis] = total
+            else:
+                low[axis - 3] = min(low[axis - 3], total)
+                high[axis - 3] = max(high[axis - 3], total)

@@ -195,10 +195,13 @@ def _encode(prop: Property, column: Column) -> EncodedColumn:
 def _as_text(column: NumberColumn) -> TextColumn:
     """Return dates and times as ISO 8601 and numbers as their shortest text."""
     if column.values.dtype.kind == "M":
-        texts = np.datetime_as_string(column.values)
-        texts = np.where(column.valid, texts, "")
-        suffix = "" if column.values.dtype == np.dtype("M8[D]") else "Z"
-        return TextColumn.from_texts(f"{t}{suffix}" if v else None for t, v in zip(texts.tolist(), column.valid.tolist(), strict=True))
+        zone = b"" if column.values.dtype == np.dtype("M8[D]") else b"Z"
+        stamps = np.char.add(np.datetime_as_string(column.values[column.valid]).astype(np.bytes_), zone)
+        lengths = np.zeros(len(column), np.int64)
+        lengths[column.valid] = np.char.str_len(stamps)
+        characters = stamps.view(np.uint8).reshape(len(stamps), -1)
+        written = np.arange(characters.shape[1]) < lengths[column.valid][:, None]
+        return TextColumn(characters[written], offsets_of(lengths), column.valid)
     return TextColumn.from_texts(str(x) if v else None for x, v in zip(column.values.tolist(), column.valid.tolist(), strict=True))
 
 
