@@ -20,9 +20,9 @@ quietly() {
 
 # why LOG: the likely cause, told in one line by what the tool wrote.
 why() {
-  if grep -qiE 'no space left|enospc|disk quota' "$1"; then
+  if grep -qiE 'no space left|\benospc\b|disk quota' "$1"; then
     echo "磁盘空间不足 / the disk is full"
-  elif grep -qiE 'could not resolve|temporary failure|name resolution|connection (refused|timed out|reset|broken)|network is unreachable|enotfound|etimedout|econnre|unable to connect|failed to establish|max retries|read timed out|unable to fetch|failed to fetch' "$1"; then
+  elif grep -qiE 'could not resolve|temporary failure|name resolution|connection (refused|timed out|reset|broken)|network is unreachable|\b(enotfound|etimedout|econnre[a-z]*)\b|unable to connect|failed to establish|max retries|read timed out|unable to fetch|failed to fetch' "$1"; then
     echo "无法访问网络或软件源 / the network or the package source cannot be reached"
   elif grep -qiE 'do not match the hashes|eintegrity' "$1"; then
     echo "下载的文件与锁定的校验值不符 / a downloaded file does not match its locked hash"

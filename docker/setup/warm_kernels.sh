@@ -6,5 +6,5 @@ log=.cache/setup/warm.log
 wanted=$(readlink -f .venv/bin/python; find twin tiles ingest -name '*.py' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
 is_done .venv/.stamps/kernels "$wanted" && exit
 say "→ 预编译 / compiling kernels"
-quietly "$log" .venv/bin/twin warm || die 3 "预编译失败：$(why "$log")" "kernels could not be compiled"
+quietly "$log" .venv/bin/twin warm || die 3 "预编译失败" "kernels could not be compiled: $(tail -1 "$log")"
 mark_done .venv/.stamps/kernels "$wanted"
