@@ -50,7 +50,7 @@ def _readable(request: ReadRequest) -> list[Path]:
 
 
 def _answer(request: ReadRequest) -> Iterator[Message | FileInfo]:
-    reader = choose_reader(request.path, request.limits)
+    reader = choose_reader(request.path, request.limits, request.companions)
     if not request.parts:
         yield reader.inspect()
         return

@@ -14,10 +14,13 @@ from ingest.readers.source import Geometries
 from twin.model import FeatureType
 
 FloatArray = npt.NDArray[np.float64]
+_TYPE_IDS = {"Point": 0, "LineString": 1}
 GROUND, START, END = "ground_elevation_m", "start_elevation_m", "end_elevation_m"
 
 
-def with_elevation(geometry: Geometries, columns: Mapping[str, FieldValues], feature_type: FeatureType) -> tuple[Geometries, npt.NDArray[np.bool_]]:
+def with_elevation(
+    geometry: Geometries, columns: Mapping[str, FieldValues], feature_type: FeatureType
+) -> tuple[Geometries, npt.NDArray[np.bool_]]:
     """Return the geometries in the dimension of the type, and which of them got a height of 0 for want of one.
 
     Z of the source stays. A flat point takes its ground elevation; a flat line runs evenly along its length from the start
@@ -26,7 +29,8 @@ def with_elevation(geometry: Geometries, columns: Mapping[str, FieldValues], fea
     unknown = np.zeros(len(geometry), dtype=bool)
     if not feature_type.has_z:
         return shapely.force_2d(geometry), unknown
-    flat = np.flatnonzero(~shapely.has_z(geometry))
+    kind = _TYPE_IDS.get(feature_type.geometry_type)
+    flat = np.flatnonzero(~shapely.has_z(geometry) & ~shapely.is_empty(geometry) & (shapely.get_type_id(geometry) == kind))
     result = shapely.force_3d(shapely.force_2d(geometry) if _has_m(geometry) else geometry)
     if _has_m(geometry):
         result = np.where(shapely.has_z(geometry), shapely.force_3d(geometry), result)

@@ -14,18 +14,17 @@ from ingest.convert import plain_text
 
 def extra_column(columns: Mapping[str, pa.Array], length: int) -> pa.Array:
     """Return a string column with the non-null values of each row as a JSON object, null where all are null."""
-    members = [_members(name, array) for name, array in columns.items()]
-    if not members:
+    if not columns:
         return pa.nulls(length, pa.string())
-    joined = pc.binary_join_element_wise(*members, ",", null_handling="skip")
-    objects = pc.binary_join_element_wise("{", joined, "}", "")
+    joined = pc.binary_join_element_wise(*(_members(name, array) for name, array in columns.items()), "")
+    objects = pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(joined, start=1), "}", "")
     return pc.if_else(pc.equal(pc.binary_length(joined), 0), pa.scalar(None, pa.string()), objects)
 
 
 def _members(name: str, array: pa.Array) -> pa.Array:
-    """Return ``"name":value`` for each value, null for null."""
-    key = orjson.dumps(name.replace("\0", "")).decode() + ":"
-    return pc.binary_join_element_wise(key, _json_values(array), "")
+    """Return ``,"name":value`` for each value, empty for null (Arrow's join with ``skip`` loses rows when given one column)."""
+    key = "," + orjson.dumps(name.replace("\0", "")).decode() + ":"
+    return pc.fill_null(pc.binary_join_element_wise(key, _json_values(array), ""), "")
 
 
 def _json_values(array: pa.Array) -> pa.Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,12 @@ import shapely
 from ingest.protocol import ReadRequest
 from ingest.readers.source import Geometries
 from ingest.refusals import crs_undeclared, rejected
-from twin.crs import FloatArray, Operation, SourceTransform, StorageCrs, storage_crs, to_storage
+from twin.crs import FloatArray, Operation, SourceTransform, StorageCrs, parse_crs, storage_crs, to_storage
 from twin.errors import BadRequestError
 from twin.heights import VerticalModel, vertical_model
 
 ELLIPSOIDAL = "ellipsoidal"
+UNCHANGED = "+proj=noop"
 _EXTENT_MARGIN = 0.1
 _EXTENT_MARGIN_M = 1000.0
 _MAX_WKT_BYTES = 64 << 10
@@ -50,6 +51,11 @@ class Georeference:
         before = f"{self.transform.obfuscation} removed + " if self.transform.obfuscation else ""
         return before + name + (f"; H = h − N ({self.vertical.spec})" if self.to_degrees else "")
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the coordinates are stored as they are."""
+        return self.transform.operation.pipeline == UNCHANGED
+
     def place(self, geometry: Geometries) -> Placed:
         """Return ``geometry`` (source CRS, all finite) in the storage CRS."""
         reached = np.ones(len(geometry), dtype=bool)
@@ -63,6 +69,11 @@ class Georeference:
                 placed[chosen] = shapely.set_coordinates(geometry[chosen], moved)
                 reached[chosen[np.unique(owner[~ok])]] = False
         return Placed(placed, ~reached)
+
+    def place_point(self, x: float, y: float) -> tuple[float, float]:
+        """Return one point of the source CRS in the storage CRS."""
+        moved = self.transform.transform(np.array([x]), np.array([y]))
+        return float(moved.x[0]), float(moved.y[0])
 
     def _move(self, coordinates: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
         z = coordinates[:, 2] if coordinates.shape[1] == 3 else None
@@ -89,7 +100,7 @@ def georeference(request: ReadRequest, layer: str, file_crs: str | None, assumed
     if named is None:
         raise crs_undeclared(layer)
     storage = storage_crs(request.storage_srid)
-    transform = to_storage(named, storage, request.extent_deg)
+    transform = _unchanged_where_equal(to_storage(named, storage, request.extent_deg), named, storage)
     model = vertical_model(request.deployment_vertical, request.proj_data_dirs)
     ellipsoidal = request.vertical == ELLIPSOIDAL or (request.vertical is None and transform.height_kind == "ellipsoidal" and model.known)
     if request.vertical not in (None, ELLIPSOIDAL):
@@ -100,6 +111,13 @@ def georeference(request: ReadRequest, layer: str, file_crs: str | None, assumed
     to_degrees = storage.to_crs84(request.extent_deg) if ellipsoidal else None
     bounds = deployment_bounds_m(storage, request.extent_deg)
     return Georeference(named, assumed and request.crs is None, transform, storage, bounds, to_degrees, model)
+
+
+def _unchanged_where_equal(transform: SourceTransform, named: str, storage: StorageCrs) -> SourceTransform:
+    """Return ``transform`` without any arithmetic where the source is in the storage CRS: its coordinates stay bit by bit."""
+    if transform.obfuscation is not None or parse_crs(named).to_epsg() != storage.srid:
+        return transform
+    return replace(transform, operation=Operation(UNCHANGED, "unchanged", 0.0))
 
 
 def declared_crs(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -124,6 +125,8 @@ class PartEnd:
 @dataclass(frozen=True, slots=True)
 class CoverageHeader:
     """A single-band raster: its grid, and what its rows will be."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 
     dataset: str
     format: str

@@ -173,19 +173,24 @@ class _GeometryChecker:
         self._refuse(has_non_finite(geometry), "geometry-finite", _NON_FINITE)
         vertices = shapely.get_num_coordinates(geometry)
         self._refuse(vertices > self._limits.vertices_per_feature, "geometry-limit", lambda i: self._too_many(int(vertices[i])))
+        self._check_validity(geometry, in_source=True)
         chosen = np.flatnonzero(self._good)
         placed = self._placing.place(geometry[chosen])
         geometry[chosen] = placed.geometry
         self._refuse(chosen[placed.outside], "area-of-use", _OUTSIDE, geometry)
-        self._check_validity(geometry)
+        if not self._placing.is_unchanged:
+            self._check_validity(geometry, in_source=False)
         result, flat = with_elevation(geometry, columns, self._type)
         self._refuse(flat, "height-missing", _FLAT)
         return result
 
-    def _check_validity(self, geometry: Geometries) -> None:
+    def _check_validity(self, geometry: Geometries, *, in_source: bool) -> None:
+        """Refuse what is invalid as handed over, then what is so as stored: rounding by the operation can part or join edges."""
         chosen = np.flatnonzero(self._good)
         for index in chosen[invalid(geometry[chosen])]:
             message, place = reason_of(geometry[index])
+            if in_source and place is not None:
+                place = self._placing.place_point(*place)
             self._refuse(np.array([index]), "geometry-valid", message, place=place)
 
     def _refuse(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 from ingest.protocol import Limits
-from ingest.readers import shapefile
+from ingest.readers import raster, shapefile
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.geojson import GeoJson
 from ingest.readers.gpkg import GeoPackage
 from ingest.readers.source import Reader
+from ingest.readers.survey import open_survey
 from ingest.refusals import rejected, unsupported
 from twin.errors import TwinError
 
@@ -17,8 +19,8 @@ _SQLITE, _GZIP, _ZIP = b"SQLite format 3\0", b"\x1f\x8b", b"PK\x03\x04"
 _UTF8_BOM = b"\xef\xbb\xbf"
 
 
-def choose_reader(path: Path, limits: Limits) -> Reader:
-    """Return the reader of ``path``; UnsupportedMediaError when its content is of no known kind."""
+def choose_reader(path: Path, limits: Limits, companions: Sequence[Path] = ()) -> Reader:
+    """Return the reader of ``path``, with the other files of its submission; UnsupportedMediaError when its content is of no known kind."""
     with path.open("rb") as file:
         head = file.read(4096)
     if not head.strip():
@@ -31,19 +33,39 @@ def choose_reader(path: Path, limits: Limits) -> Reader:
             return GeoJson(path.name.split(".")[0], content, limits)
         raise _unknown()
     if head.startswith(_ZIP) or head.startswith(b"PK\x05\x06"):
-        return _archived(Archive(path, limits), path, limits)
+        return _archived(Archive(path, limits), path, companions, limits)
     if head.startswith(shapefile.MAGIC):
         return shapefile.Shapefile(shapefile.loose_members(path), limits)
     if _is_json(head):
         return GeoJson(path.stem, path, limits)
+    if raster.is_tiff(head) or raster.is_hgt(path.name, path.stat().st_size):
+        return raster.Raster(path.stem, path, limits)
+    if _is_table(head):
+        return open_survey(path, "CSV", companions, limits)
     raise _unknown()
 
 
-def _archived(archive: Archive, path: Path, limits: Limits) -> Reader:
+def _archived(archive: Archive, path: Path, companions: Sequence[Path], limits: Limits) -> Reader:
+    """Return the reader of a ZIP: a workbook, Shapefiles, or one file of a kind that is read alone."""
+    if "xl/workbook.xml" in archive.names:
+        return open_survey(path, "XLSX", companions, limits)
     layers = shapefile.archived_members(archive)
     if layers:
         return shapefile.Shapefile(layers, limits)
+    if len(archive.names) == 1:
+        name = PurePosixPath(archive.names[0]).name
+        content = archive.read(archive.names[0])
+        if raster.is_tiff(content[:4]) or raster.is_hgt(name, len(content)):
+            return raster.Raster(name, content, limits)
+        if _is_json(content[:4096]):
+            return GeoJson(PurePosixPath(name).stem, content, limits)
     raise _unknown()
+
+
+def _is_table(head: bytes) -> bool:
+    """Return whether a file begins with a line of text that has separators."""
+    line = head.removeprefix(_UTF8_BOM).split(b"\n", 1)[0]
+    return b"\0" not in head and not line.lstrip().startswith((b"<", b"{", b"[")) and sum(line.count(d) for d in (b",", b";", b"\t")) >= 2
 
 
 def sidecars(path: Path) -> tuple[Path, ...]:

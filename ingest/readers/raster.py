@@ -1,0 +1,128 @@
+"""Elevation rasters: single-band GeoTIFF and SRTM .hgt, as float32 rows from north to south.
+
+The size of the whole and of one block are checked before a pixel is read: a 4 MB file can state 90 gigapixels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import shapely
+from rasterio.windows import Window
+
+from ingest.gdal_policy import MemoryFile
+from ingest.georeference import Georeference, georeference
+from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, LayerInfo, Limits, PartRequest, ReadRequest
+from ingest.refusals import rejected
+from twin.crs import parse_crs
+
+NODATA = -9999.0
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_HGT_NAME = re.compile(r"[NS]\d{2}[EW]\d{3}\.hgt", re.IGNORECASE)
+_HGT_BYTES = frozenset({2 * 1201 * 1201, 2 * 3601 * 3601})
+_BLOCK_PIXELS = 4 << 20
+_OUTLINE_STEPS = 16
+
+
+def is_tiff(head: bytes) -> bool:
+    """Return whether a file that begins with ``head`` is a TIFF (or BigTIFF)."""
+    return head[:4] in _TIFF_MAGIC
+
+
+def is_hgt(name: str, size: int) -> bool:
+    """Return whether a file of this name and size is an SRTM tile; the format has no magic, its name is its place."""
+    return _HGT_NAME.fullmatch(name) is not None and size in _HGT_BYTES
+
+
+class Raster:
+    """One band of heights."""
+
+    def __init__(self, name: str, content: Path | bytes, limits: Limits) -> None:
+        """Open it; RejectedError ``raster-…`` when it is no single-band raster of numbers or too large."""
+        self._name = name
+        self._limits = limits
+        self._memory = MemoryFile(name, content) if isinstance(content, bytes) else None
+        driver = "SRTMHGT" if _HGT_NAME.fullmatch(name if isinstance(content, bytes) else content.name) else "GTiff"
+        path = self._memory.path if self._memory else str(content)
+        self._data = rasterio.open(path, driver=driver, sharing=False)
+        self.format = "GeoTIFF" if self._data.driver == "GTiff" else "SRTM HGT"
+        self._check()
+
+    def inspect(self) -> FileInfo:
+        """Return the raster as one layer."""
+        crs = self._data.crs.to_string() if self._data.crs else None
+        return FileInfo(self.format, (LayerInfo(self._name, "coverage", (), crs, self._data.height),))
+
+    def read(self, part: PartRequest, request: ReadRequest) -> Iterator[CoverageHeader | CoverageBlock]:
+        """Yield the header, then blocks of whole rows; no-data, NaN and infinite pixels come as the header's ``nodata``."""
+        crs = self._data.crs.to_wkt() if self._data.crs else None
+        placing = georeference(request, self._name, crs, assumed=False)
+        if self._data.transform.b or self._data.transform.d:
+            raise rejected("raster-rotated", "A rotated raster is not taken.", "不支持旋转的栅格。")
+        yield self._header(part, placing)
+        height, width = self._data.height, self._data.width
+        rows = max(1, _BLOCK_PIXELS // width)
+        for first in range(0, height, rows):
+            window = Window(0, first, width, min(rows, height - first))
+            values = self._data.read(1, window=window, masked=False)
+            yield CoverageBlock(part.dataset, first, self._plain(values))
+
+    def _plain(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+        heights = values.astype(np.float32)
+        void = ~np.isfinite(heights)
+        if self._data.nodata is not None:
+            void |= values == np.asarray(self._data.nodata).astype(values.dtype)
+        heights[void] = NODATA
+        return heights
+
+    def _header(self, part: PartRequest, placing: Georeference) -> CoverageHeader:
+        data = self._data
+        footprint = placing.place(np.array([_outline(data.bounds)], dtype=object)).geometry
+        area = float(shapely.area(footprint[0]))
+        tagged = shapely.set_srid(shapely.multipolygons(footprint), placing.storage.srid)
+        return CoverageHeader(
+            dataset=part.dataset,
+            format=self.format,
+            source_crs=placing.source_crs,
+            crs_wkt=parse_crs(placing.source_crs).to_wkt(),
+            assumed=placing.assumed,
+            width=data.width,
+            height=data.height,
+            transform=tuple(data.transform)[:6],
+            nodata=NODATA,
+            resolution_m=float(np.sqrt(area / (data.width * data.height))),
+            footprint=shapely.to_wkb(tagged, output_dimension=2, byte_order=1, include_srid=True, flavor="extended"),
+            source_nodata=None if data.nodata is None or not np.isfinite(data.nodata) else float(data.nodata),
+        )
+
+    def _check(self) -> None:
+        data, limits = self._data, self._limits
+        itemsize = np.dtype(data.dtypes[0]).itemsize
+        rows, columns = data.block_shapes[0]
+        size = f"{data.width} × {data.height} × {data.count}"
+        too_large = (
+            max(data.width, data.height) > limits.raster_side
+            or data.width * data.height * data.count * itemsize > limits.raster_bytes
+            or rows * columns * itemsize > limits.raster_block_bytes
+        )
+        if too_large:
+            raise rejected("raster-too-large", f"The raster is too large: {size}.", f"栅格过大:{size}。")
+        if data.count != 1:
+            raise rejected("raster-bands", f"An elevation raster has one band, not {data.count}.", f"高程栅格应为单波段,实为 {data.count} 个波段。")
+        if np.dtype(data.dtypes[0]).kind not in "iuf":
+            raise rejected("raster-type", f"Pixels are {data.dtypes[0]}.", f"像元类型为 {data.dtypes[0]}。")
+        if data.transform.is_identity:
+            raise rejected("raster-ungeoreferenced", "The raster says neither place nor pixel size.", "栅格没有地理配准信息。")
+
+
+def _outline(bounds: rasterio.coords.BoundingBox) -> shapely.Polygon:
+    """Return the outline with points between its corners, so that it keeps its shape in another CRS."""
+    box = shapely.box(bounds.left, bounds.bottom, bounds.right, bounds.top)
+    step = max(bounds.right - bounds.left, bounds.top - bounds.bottom) / _OUTLINE_STEPS
+    outline: shapely.Polygon = shapely.segmentize(box, step)
+    return outline
