@@ -20,12 +20,12 @@ FADE_M = 5_000.0
 _FILL_NODES = 384
 _BISECTIONS = 7
 _FIT_DEGREE = 8
-_FIT_TOLERANCE = 0.001
-"""Metres for eastings and northings, pixels for columns and rows of 1 m and more."""
+_FIT_TOLERANCE_M = 0.001
+_FIT_TOLERANCE_PX = 1e-4
 
 
 type Places = FloatArray
-"""Points as rows: easting, northing, then column and row in each coverage; shape (2 + 2k, …)."""
+"""Points as rows: easting, northing, then x and y in each of the k CRSs of the coverages; shape (2 + 2k, …)."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ class GroundSurface:
 
     def heights_at_m(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return H at points (n,) of the storage CRS."""
-        return self._heights_m(np.stack([x, y, *self.sampler.pixels(x, y)]))
+        return self._heights_m(np.stack([x, y, *self.sampler.positions(x, y)]))
 
     def _heights_m(self, places: Places) -> FloatArray:
-        heights = self.sampler.height_at_pixels_m(places[2:])
+        heights = self.sampler.height_at_m(places[2:])
         void = np.isnan(heights)
         if void.any():
             heights[void] = self._carried_on_m(places[:, void])
@@ -86,15 +86,15 @@ class GroundSurface:
     def _carried_on_m(self, places: Places) -> FloatArray:
         """Go from each of ``places`` (2 + 2k, n) towards one with a height; let the first height met down by the way gone.
 
-        Pixels are interpolated along the way: over 5 km their grid is straight enough for a height that fades.
+        Positions are interpolated along the way: over 5 km that is straight enough for a height that fades.
         """
         outside, inside = places, self.fill.seeds(places)
         for _ in range(_BISECTIONS):
             middle = (outside + inside) / 2
-            void = np.isnan(self.sampler.height_at_pixels_m(middle[2:]))
+            void = np.isnan(self.sampler.height_at_m(middle[2:]))
             outside, inside = np.where(void, middle, outside), np.where(void, inside, middle)
         t = np.clip(np.hypot(*(inside[:2] - places[:2])) / FADE_M, 0.0, 1.0)
-        return np.asarray(np.nan_to_num(self.sampler.height_at_pixels_m(inside[2:])) * (1.0 - t * t * (3.0 - 2.0 * t)))
+        return np.asarray(np.nan_to_num(self.sampler.height_at_m(inside[2:])) * (1.0 - t * t * (3.0 - 2.0 * t)))
 
     def _places(self, lon: FloatArray, lat: FloatArray) -> Places:
         """Return the points of a grid, (2 + 2k, lat, lon).
@@ -107,14 +107,15 @@ class GroundSurface:
 
     def _exact(self, lon: FloatArray, lat: FloatArray) -> Places:
         x, y = self.frame.easting_northing_m(*np.meshgrid(lon, lat))
-        return np.stack([x, y, *self.sampler.pixels(x, y)])
+        return np.stack([x, y, *self.sampler.positions(x, y)])
 
     def _fitted(self, lon: FloatArray, lat: FloatArray) -> Places | None:
         (across, lon_nodes), (up, lat_nodes) = _interpolation(lon), _interpolation(lat)
         fitted: Places = up @ self._exact(lon_nodes, lat_nodes) @ across.T
         rows, columns = np.linspace(0, lat.size - 1, 5).astype(int), np.linspace(0, lon.size - 1, 5).astype(int)
         off = np.abs(fitted[:, rows[:, np.newaxis], columns] - self._exact(lon[columns], lat[rows]))
-        return fitted if bool((off < _FIT_TOLERANCE).all()) else None
+        allowed = np.concatenate([[_FIT_TOLERANCE_M] * 2, self.sampler.position_steps() * _FIT_TOLERANCE_PX])
+        return fitted if bool((off < allowed[:, np.newaxis, np.newaxis]).all()) else None
 
 
 def _interpolation(axis: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -127,7 +128,7 @@ def _interpolation(axis: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def ground_surface(sampler: GroundSampler, frame: Frame) -> GroundSurface:
     """Return the surface over ``sampler``; looks once at a coarse grid of it to know where heights are."""
-    outlines = sampler.outline_m()
+    outlines = sampler.outlines_m()
     x, y = np.concatenate([o[0] for o in outlines]), np.concatenate([o[1] for o in outlines])
     bounds = float(np.nanmin(x)), float(np.nanmin(y)), float(np.nanmax(x)), float(np.nanmax(y))
     reach = bounds[0] - FADE_M, bounds[1] - FADE_M, bounds[2] + FADE_M, bounds[3] + FADE_M
@@ -139,8 +140,8 @@ def _nearest_heights(sampler: GroundSampler, bounds_m: tuple[float, float, float
     west, south, east, north = bounds_m
     step = max(east - west, north - south) / _FILL_NODES
     x, y = np.meshgrid(np.arange(west + step / 2, east, step), np.arange(south + step / 2, north, step))
-    nodes = np.stack([x.ravel(), y.ravel(), *sampler.pixels(x.ravel(), y.ravel())])
-    known = np.isfinite(sampler.height_at_pixels_m(nodes[2:]))
+    nodes = np.stack([x.ravel(), y.ravel(), *sampler.positions(x.ravel(), y.ravel())])
+    known = np.isfinite(sampler.height_at_m(nodes[2:]))
     nearest = np.where(known, np.arange(known.size), -1)
     flood(nearest, x.shape[1])
     return NearestHeights(west + step / 2, south + step / 2, step, x.shape[1], nodes, nearest)

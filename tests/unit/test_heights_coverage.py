@@ -151,3 +151,23 @@ def test_rows_that_are_not_as_stated_are_rejected_and_leave_no_file(
 def test_one_pixel_wide_coverages_work(tmp_path: Path) -> None:
     sampler = GroundSampler.over([coverage_of(tmp_path / "a.tif", np.array([[1], [3]], np.float32))], storage_crs(4549))
     assert float(sampler.height_m(X0 + 2.5, Y0 - 5)) == 2.0
+
+
+def test_many_sheets_are_one_surface_within_one_bounded_cache(tmp_path: Path) -> None:
+    row, column = np.mgrid[0:400, 0:400]
+    whole = (column * 0.1 + row * 0.2).astype(np.float32)
+    sheets = []
+    for j in range(4):
+        for i in range(4):
+            path = tmp_path / f"{j}{i}.tif"
+            affine = (5.0, 0.0, X0 + i * 500, 0.0, -5.0, Y0 - j * 500)
+            write_coverage(
+                path, [whole[j * 100 :, i * 100 :][:100, :100]], width=100, height=100, affine=affine, crs_wkt="EPSG:4549", nodata=None
+            )
+            sheets.append(open_coverage(path))
+    sampler = GroundSampler.over(sheets, storage_crs(4549))
+    assert len(sampler.operations) == 1
+    assert len({id(c.cache) for c in sampler.coverages}) == 1
+    x, y = np.meshgrid(X0 + np.arange(400) * 5 + 2.5, Y0 - np.arange(400) * 5 - 2.5)
+    assert np.abs(sampler.height_m(x, y) - whole).max() < 1e-4
+    assert np.isfinite(sampler.height_m(X0 + np.array([500.0, 499.999, 500.001]), np.full(3, Y0 - 700.0))).all()

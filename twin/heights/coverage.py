@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,8 @@ type Block = npt.NDArray[np.float32]
 BLOCK_PX = 256
 HEIGHT_RANGE_M = (-9_000.0, 9_000.0)
 """Beyond this no city has its ground: such values (−9999, −32768, 3.4e38) are undeclared marks of "no data"."""
-_CACHED_BLOCKS = 512  # 128 MiB
+CACHED_BLOCKS = 512
+"""128 MiB."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Coverage:
     affine: Affine
     crs: pyproj.CRS
     statistics: CoverageStatistics
-    _blocks: _BlockCache = field(repr=False, compare=False)
+    file: CoverageFile = field(repr=False, compare=False)
+    cache: BlockCache = field(repr=False, compare=False)
 
     @property
     def resolution(self) -> float:
@@ -70,6 +72,17 @@ class Coverage:
         a, b, c, d, e, f = self.affine
         column, row = np.asarray(column, np.float64) + 0.5, np.asarray(row, np.float64) + 0.5
         return a * column + b * row + c, d * column + e * row + f
+
+    def near(self, x: FloatArray, y: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return which points of the CRS of the coverage are within the box around it."""
+        corner_x, corner_y = self.position([-0.5, self.width - 0.5] * 2, [-0.5] * 2 + [self.height - 0.5] * 2)
+        margin = self.resolution * 1e-6
+        inside = (x >= corner_x.min() - margin) & (x <= corner_x.max() + margin)
+        return np.asarray(inside & (y >= corner_y.min() - margin) & (y <= corner_y.max() + margin))
+
+    def sharing(self, cache: BlockCache) -> Coverage:
+        """Return this coverage with its blocks kept in ``cache``."""
+        return replace(self, cache=cache)
 
     def bilinear_m(self, column: FloatArray, row: FloatArray) -> FloatArray:
         """Return heights at fractional columns and rows (1-D), NaN outside the coverage and in pixels without height.
@@ -105,7 +118,7 @@ class Coverage:
         block = (top // BLOCK_PX) * block_columns + left // BLOCK_PX
         corners = np.empty((4, len(block)))
         for number, rows in _groups(block):
-            values = self._blocks.block(number // block_columns, number % block_columns)
+            values = self.cache.block(self.file, number // block_columns, number % block_columns)
             x, y = left[rows] % BLOCK_PX, top[rows] % BLOCK_PX
             right, below = np.minimum(x + 1, values.shape[1] - 1), np.minimum(y + 1, values.shape[0] - 1)
             corners[:, rows] = values[y, x], values[y, right], values[below, x], values[below, right]
@@ -115,26 +128,42 @@ class Coverage:
         return open_coverage, (self.path,)
 
 
-class _BlockCache:
-    """Blocks of one file with one more row and column than their own, so that bilinear needs one block only."""
+class BlockCache:
+    """The blocks last used of any number of coverages; bounds their memory together."""
 
-    def __init__(self, dataset: rasterio.io.DatasetReader) -> None:
-        self._dataset = dataset
-        self._kept: OrderedDict[tuple[int, int], Block] = OrderedDict()
-        self._lock = threading.Lock()  # GDAL datasets are not for two threads at once
+    def __init__(self, blocks: int = CACHED_BLOCKS) -> None:
+        self._limit = blocks
+        self._kept: OrderedDict[tuple[Path, int, int], Block] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def block(self, block_row: int, block_column: int) -> Block:
+    def block(self, file: CoverageFile, block_row: int, block_column: int) -> Block:
+        """Return the pixels of a block of ``file`` and, for bilinear, one more row and column."""
+        key = (file.path, block_row, block_column)
         with self._lock:
-            kept = self._kept.get((block_row, block_column))
+            kept = self._kept.get(key)
             if kept is None:
-                x, y = block_column * BLOCK_PX, block_row * BLOCK_PX
-                window = Window(x, y, min(BLOCK_PX + 1, self._dataset.width - x), min(BLOCK_PX + 1, self._dataset.height - y))
-                kept = self._kept[block_row, block_column] = self._dataset.read(1, window=window)
-                if len(self._kept) > _CACHED_BLOCKS:
+                kept = self._kept[key] = file.read(block_row, block_column)
+                if len(self._kept) > self._limit:
                     self._kept.popitem(last=False)
             else:
-                self._kept.move_to_end((block_row, block_column))
+                self._kept.move_to_end(key)
             return kept
+
+
+class CoverageFile:
+    """An open file; its reads are one after the other, since a GDAL dataset is not for two threads at once."""
+
+    def __init__(self, path: Path, dataset: rasterio.io.DatasetReader) -> None:
+        self.path = path
+        self._dataset = dataset
+        self._lock = threading.Lock()
+
+    def read(self, block_row: int, block_column: int) -> Block:
+        """Return the pixels of a block and one more row and column where there are."""
+        x, y = block_column * BLOCK_PX, block_row * BLOCK_PX
+        window = Window(x, y, min(BLOCK_PX + 1, self._dataset.width - x), min(BLOCK_PX + 1, self._dataset.height - y))
+        with self._lock:
+            return np.asarray(self._dataset.read(1, window=window), np.float32)
 
 
 def open_coverage(path: Path) -> Coverage:
@@ -149,7 +178,7 @@ def open_coverage(path: Path) -> Coverage:
     )
     affine = tuple(dataset.transform)[:6]
     crs = parse_crs(tags["TWIN_CRS"])
-    return Coverage(path, dataset.width, dataset.height, affine, crs, statistics, _BlockCache(dataset))
+    return Coverage(path, dataset.width, dataset.height, affine, crs, statistics, CoverageFile(path, dataset), BlockCache())
 
 
 def write_coverage(

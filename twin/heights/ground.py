@@ -9,45 +9,62 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.crs import Extent, FloatArray, Operation, StorageCrs, operation
-from twin.heights.coverage import Coverage
+from twin.heights.coverage import BlockCache, Coverage
+
+type Positions = Sequence[FloatArray] | FloatArray
+"""The same points in each CRS of the coverages: x, y, x, y, …"""
 
 
 @dataclass(frozen=True)
 class GroundSampler:
-    """Samples coverages in order of priority: the first that has a height at a point gives it."""
+    """Samples coverages in order of priority: the first that has a height at a point gives it.
+
+    A city's elevation model comes as hundreds of sheets: points are transformed once for each CRS among them, and sheets
+    that the points do not touch cost a comparison.
+    """
 
     coverages: tuple[Coverage, ...]
     operations: tuple[Operation, ...]
-    """Storage CRS → CRS of the coverage, one each."""
+    """Storage CRS → CRS of coverages, one for each CRS."""
+    systems: tuple[int, ...]
+    """For each coverage the number of its operation."""
 
     @staticmethod
     def over(coverages: Sequence[Coverage], storage: StorageCrs, area_deg: Extent | None = None) -> GroundSampler:
         """Return a sampler over ``coverages``, highest priority first; CrsError when one cannot be reached exactly."""
-        return GroundSampler(tuple(coverages), tuple(operation(storage.crs, c.crs.to_2d(), area_deg) for c in coverages))
+        cache = BlockCache()
+        names = list(dict.fromkeys(c.crs.to_wkt() for c in coverages))
+        reached = [next(c.crs for c in coverages if c.crs.to_wkt() == name) for name in names]
+        return GroundSampler(
+            tuple(c.sharing(cache) for c in coverages),
+            tuple(operation(storage.crs, crs.to_2d(), area_deg) for crs in reached),
+            tuple(names.index(c.crs.to_wkt()) for c in coverages),
+        )
 
     def height_m(self, easting_m: npt.ArrayLike, northing_m: npt.ArrayLike) -> FloatArray:
         """Return H in metres at points of the storage CRS (any shape), bilinear; NaN where no coverage has a height."""
         easting, northing = np.broadcast_arrays(np.asarray(easting_m, np.float64), np.asarray(northing_m, np.float64))
-        return self.height_at_pixels_m(self.pixels(easting, northing))
+        return self.height_at_m(self.positions(easting, northing))
 
-    def pixels(self, easting_m: FloatArray, northing_m: FloatArray) -> tuple[FloatArray, ...]:
-        """Return fractional column and row of points in each coverage, as (column, row, column, row, …)."""
-        found: list[FloatArray] = []
-        for coverage, to_coverage in zip(self.coverages, self.operations, strict=True):
-            found += coverage.pixel(*to_coverage.transform(easting_m, northing_m))
-        return tuple(found)
+    def positions(self, easting_m: FloatArray, northing_m: FloatArray) -> tuple[FloatArray, ...]:
+        """Return points of the storage CRS in each CRS of the coverages, as (x, y, x, y, …)."""
+        return tuple(axis for to_system in self.operations for axis in to_system.transform(easting_m, northing_m))
 
-    def height_at_pixels_m(self, pixels: Sequence[FloatArray] | FloatArray) -> FloatArray:
-        """Return H at what ``pixels`` returned; for callers that interpolate pixels over an area instead of transforming."""
-        shape = pixels[0].shape
-        heights = np.full(pixels[0].size, np.nan)
+    def height_at_m(self, positions: Positions) -> FloatArray:
+        """Return H at what ``positions`` returned; for callers that interpolate positions over an area."""
+        shape = positions[0].shape
+        flat = [np.asarray(axis).reshape(-1) for axis in positions]
+        heights = np.full(flat[0].size, np.nan)
         missing = np.arange(heights.size)
-        for number, coverage in enumerate(self.coverages):
-            column, row = pixels[2 * number].reshape(-1)[missing], pixels[2 * number + 1].reshape(-1)[missing]
-            heights[missing] = coverage.bilinear_m(column, row)
-            missing = missing[np.isnan(heights[missing])]
-            if not len(missing):
-                break
+        for coverage, system in zip(self.coverages, self.systems, strict=True):
+            x, y = flat[2 * system][missing], flat[2 * system + 1][missing]
+            near = coverage.near(x, y)
+            if near.any():
+                touched = missing[near]
+                heights[touched] = coverage.bilinear_m(*coverage.pixel(x[near], y[near]))
+                missing = missing[np.isnan(heights[missing])]
+                if not len(missing):
+                    break
         return heights.reshape(shape)
 
     @property
@@ -55,22 +72,29 @@ class GroundSampler:
         """Lowest and highest H of all coverages."""
         return min(c.statistics.minimum_m for c in self.coverages), max(c.statistics.maximum_m for c in self.coverages)
 
-    def outline_m(self) -> tuple[tuple[FloatArray, FloatArray], ...]:
-        """Return the border of each coverage as eastings and northings of the storage CRS (65 points a side)."""
+    def position_steps(self) -> FloatArray:
+        """Return the smallest pixel in each CRS, once for x and once for y, in its units: how finely positions matter."""
+        steps = [
+            min(c.resolution for c, s in zip(self.coverages, self.systems, strict=True) if s == i) for i in range(len(self.operations))
+        ]
+        return np.repeat(np.array(steps), 2)
+
+    def outlines_m(self) -> tuple[tuple[FloatArray, FloatArray], ...]:
+        """Return the border of each coverage as eastings and northings of the storage CRS (17 points a side)."""
         outlines = []
-        for coverage, to_coverage in zip(self.coverages, self.operations, strict=True):
-            t = np.linspace(0.0, 1.0, 65)
+        for coverage, system in zip(self.coverages, self.systems, strict=True):
+            t = np.linspace(0.0, 1.0, 17)
             across, down = t * coverage.width - 0.5, t * coverage.height - 0.5
-            column = np.concatenate([across, np.full(65, across[-1]), across[::-1], np.full(65, across[0])])
-            row = np.concatenate([np.full(65, down[0]), down, np.full(65, down[-1]), down[::-1]])
-            outlines.append(to_coverage.inverse(*coverage.position(column, row)))
+            column = np.concatenate([across, np.full(17, across[-1]), across[::-1], np.full(17, across[0])])
+            row = np.concatenate([np.full(17, down[0]), down, np.full(17, down[-1]), down[::-1]])
+            outlines.append(self.operations[system].inverse(*coverage.position(column, row)))
         return tuple(outlines)
 
     def resolution_m(self) -> float:
         """Return the finest pixel size among the coverages, measured in the storage CRS at the middle of each."""
         sizes = []
-        for coverage, to_coverage in zip(self.coverages, self.operations, strict=True):
+        for coverage, system in zip(self.coverages, self.systems, strict=True):
             column, row = coverage.width / 2, coverage.height / 2
-            x, y = to_coverage.inverse(*coverage.position([column, column + 1, column], [row, row, row + 1]))
+            x, y = self.operations[system].inverse(*coverage.position([column, column + 1, column], [row, row, row + 1]))
             sizes.append(max(np.hypot(x[1] - x[0], y[1] - y[0]), np.hypot(x[2] - x[0], y[2] - y[0])))
         return float(min(sizes))
