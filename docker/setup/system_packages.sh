@@ -54,9 +54,11 @@ become_root() {
 
 apt() { DEBIAN_FRONTEND=noninteractive become_root apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq "$@"; }
 
-# Newest server that PostGIS is packaged for; known only after the package lists are there.
-name_postgis() {
-  apt-cache search --names-only '^postgresql-[0-9]+-postgis-3$' | cut -d' ' -f1 | sort -t- -k2 -n | tail -1
+# The missing packages by name. PostGIS is packaged per server version: the newest one, known once there are package lists.
+named() {
+  local postgis
+  postgis=$(apt-cache search --names-only '^postgresql-[0-9]+-postgis-3$' 2>/dev/null | cut -d' ' -f1 | sort -t- -k2 -n | tail -1)
+  printf '%s' "${missing[*]/#postgis/${postgis:-postgresql-NN-postgis-3}}"
 }
 
 refuse_old_python() {
@@ -68,24 +70,22 @@ refuse_old_python() {
 }
 
 install_missing() {
-  local log=.cache/setup/apt.log postgis hint
-  hint=${missing[*]/#postgis/postgresql postgresql-NN-postgis-3}
-  command -v apt-get >/dev/null || die 2 "请先安装：$hint" "please install: $hint"
+  local log=.cache/setup/apt.log wanted
+  wanted=$(named)
+  command -v apt-get >/dev/null || die 2 "请先安装：$wanted" "please install: $wanted"
   if [[ $EUID -ne 0 ]]; then
-    command -v sudo >/dev/null || die 2 "既非 root 也没有 sudo，请管理员安装：$hint" "neither root nor sudo: ask the administrator to install: $hint"
+    command -v sudo >/dev/null || die 2 "既非 root 也没有 sudo，请管理员运行" "neither root nor sudo, ask the administrator: apt install $wanted"
     sudo -n true 2>/dev/null || { [[ -t 0 ]] && sudo -v; } ||
-      die 2 "sudo 未授权，请管理员安装：$hint" "sudo was refused: ask the administrator to install: $hint"
+      die 2 "sudo 未授权，请管理员运行" "sudo was refused, ask the administrator: apt install $wanted"
   fi
-  say "→ 系统软件包 / system packages: $hint"
+  say "→ 系统软件包 / system packages: $wanted"
   quietly "$log" apt update || die 3 "apt 更新失败：$(why "$log")" "apt-get update failed"
-  [[ " ${missing[*]} " == *" python3 "* ]] && refuse_old_python
-  if [[ " ${missing[*]} " == *" postgis "* ]]; then
-    postgis=$(name_postgis)
-    [[ -n $postgis ]] || die 2 "软件源中没有 postgresql-NN-postgis-3" "the package source has no postgresql-NN-postgis-3"
-    missing=("${missing[@]/#postgis/$postgis}")
-    without_system_cluster
-  fi
-  quietly "$log" apt install --no-install-recommends "${missing[@]}" || die 3 "软件包安装失败：$(why "$log")" "packages could not be installed"
+  [[ " ${missing[*]} " != *" python3 "* ]] || refuse_old_python
+  wanted=$(named)
+  [[ $wanted != *-NN-* ]] || die 2 "软件源中没有 postgresql-NN-postgis-3" "the package source has no postgresql-NN-postgis-3"
+  [[ $wanted != *-postgis-3* ]] || without_system_cluster
+  # shellcheck disable=SC2086  # a list of package names
+  quietly "$log" apt install --no-install-recommends $wanted || die 3 "软件包安装失败：$(why "$log")" "packages could not be installed"
 }
 
 # Debian starts a server of the system with the package. We do not need it: leave it out this once, without changing the system's setting.
