@@ -254,9 +254,10 @@ def _emit(  # noqa: PLR0913
                     dx, dy = xy[j, 0] - xy[i, 0], xy[j, 1] - xy[i, 1]
                     length = np.hypot(dx, dy)
                     for k in range(4):
-                        p = i if k == 0 or k == 3 else j
+                        # roof i, floor i, floor j, roof j: neighbours share two of three coordinates and come in index order, which compresses best
+                        p = i if k < 2 else j
                         positions[v + k, 0], positions[v + k, 1] = xy[p, 0], xy[p, 1]
-                        positions[v + k, 2] = floor if k < 2 else roof
+                        positions[v + k, 2] = roof if k == 0 or k == 3 else floor
                         normals[v + k, 0], normals[v + k, 1], normals[v + k, 2] = dy / length, -dx / length, 0.0
                     triangles[t, 0], triangles[t, 1], triangles[t, 2] = v, v + 1, v + 2
                     triangles[t + 1, 0], triangles[t + 1, 1], triangles[t + 1, 2] = v, v + 2, v + 3
