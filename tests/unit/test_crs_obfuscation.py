@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin.crs import bd09_from_wgs84, gcj02_from_wgs84, storage_crs, to_storage, wgs84_from_bd09, wgs84_from_gcj02
@@ -26,6 +26,7 @@ def test_published_vectors(wgs84: tuple[float, float], gcj02: tuple[float, float
     assert (lat, lon) == pytest.approx(wgs84, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(LON, LAT)
 def test_inverse_is_exact(lon: float, lat: float) -> None:
     assert wgs84_from_gcj02(*gcj02_from_wgs84(lon, lat)) == pytest.approx((lon, lat), abs=1e-9)
