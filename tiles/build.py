@@ -177,6 +177,9 @@ class _Build:
             return None
         with self._projecting:
             projection = fit_projection(self._to_geocentric, mesh.positions)
+            reached = projection.reaches(mesh.positions)
+        if not reached.all():
+            return self._without(rows, np.unique(mesh.feature[~reached]))
         drawn = mesh.left_out == LeftOut.DRAWN
         row_of = (np.cumsum(drawn) - 1).astype(np.uint32)
         local, region = projection.project(mesh.positions)
@@ -193,6 +196,12 @@ class _Build:
             glb.position_error_m,
             mesh.chord_error_m,
         )
+
+    def _without(self, rows: NDArray[np.int64], outside: NDArray[np.uint32]) -> ContentSummary | None:
+        """Build the content without the features ``outside``, which lie where the CRS or the geoid is not defined."""
+        self.left_out[rows[outside]] = LeftOut.OUTSIDE_CRS
+        rest = np.delete(rows, outside)
+        return self._content(rest) if len(rest) else None
 
     def _tile(self, node: TileNode, by_run: dict[int, ContentSummary | None]) -> Tile | None:
         children = [c for c in (self._tile(child, by_run) for child in node.children) if c is not None]

@@ -73,6 +73,12 @@ class Projection:
     residual_m: float
     exact: ToGeocentric
 
+    def reaches(self, positions: Points) -> NDArray[np.bool_]:
+        """Return which ``positions`` (n,) the exact function is defined at."""
+        if self.coefficients is not None:
+            return np.ones(len(positions), np.bool_)
+        return np.isfinite(_exact(self.exact, positions)).all(axis=1)
+
     def project(self, positions: Points) -> tuple[Points, Region]:
         """Return ``positions`` (n, 3) E, N, H as local coordinates (n, 3) float64, and the region that encloses them, n ≥ 1."""
         if self.coefficients is None:
@@ -88,7 +94,8 @@ def fit_projection(to_geocentric: ToGeocentric, positions: Points) -> Projection
     """Return the projection for the box around ``positions`` (n, 3) E, N, H.
 
     A cubic in E, N, linear in H, is fitted to the exact function and measured on points between the nodes and on vertices; where it is
-    off by more than RESIDUAL_LIMIT_M (a kink of the geoid grid, a very large tile) the exact function stays in use.
+    off by more than RESIDUAL_LIMIT_M (a kink of the geoid grid, a very large tile) or the function is not defined around all of the box,
+    the exact function stays in use.
     """
     low, high = extent(positions)
     centre = (low + high) / 2
@@ -99,12 +106,14 @@ def fit_projection(to_geocentric: ToGeocentric, positions: Points) -> Projection
     between = _lattice(np.linspace(-0.9, 0.9, 7), (-0.8, 0.6)) * [scale, scale, half_height] + centre
     places = np.concatenate([nodes, between, positions[:: max(1, len(positions) // 64)]])
     ecef = _exact(to_geocentric, places)
+    place = (float(centre[0]), float(centre[1]), float(centre[2]))
+    if not np.isfinite(ecef).all():
+        return Projection(frame, place, scale, None, 0.0, to_geocentric)
     exact = np.concatenate([frame.to_local(ecef), geodetic_rows(ecef)], axis=1)
     terms = _terms(places, centre, scale)
     coefficients, *_ = np.linalg.lstsq(terms[: len(nodes)], exact[: len(nodes)], rcond=None)
     deviation = np.abs(terms @ coefficients - exact).max(axis=0) * _METRES
     residual = float(deviation.max())
-    place = (float(centre[0]), float(centre[1]), float(centre[2]))
     if not residual <= RESIDUAL_LIMIT_M:
         return Projection(frame, place, scale, None, 0.0, to_geocentric)
     return Projection(frame, place, scale, np.ascontiguousarray(coefficients), residual, to_geocentric)
@@ -121,11 +130,12 @@ def _frame_at(to_geocentric: ToGeocentric, centre: NDArray[np.float64]) -> Local
     """Return the frame at ``centre``: up is how the position moves with height, north how it moves with northing, made orthogonal."""
     steps = np.array([[0.0, 0.0, 0.0], [0.0, 10.0, 0.0], [0.0, -10.0, 0.0], [0.0, 0.0, 10.0]])
     origin, ahead, behind, above = _exact(to_geocentric, centre + steps)
-    up = above - origin
-    up /= np.linalg.norm(up)
-    north = ahead - behind
-    north -= up * (north @ up)
-    north /= np.linalg.norm(north)
+    with np.errstate(invalid="ignore"):  # undefined there: the frame is NaN and nobody projects with it
+        up = above - origin
+        up /= np.linalg.norm(up)
+        north = ahead - behind
+        north -= up * (north @ up)
+        north /= np.linalg.norm(north)
     return LocalFrame(origin, np.column_stack([np.cross(north, up), north, up]))
 
 

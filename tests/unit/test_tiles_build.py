@@ -202,6 +202,20 @@ def test_a_kink_in_the_geoid_sends_every_vertex_through_the_exact_function() -> 
     assert np.abs(found - np.column_stack(kinked(*positions.T))).max() < RESIDUAL_LIMIT_M
 
 
+@pytest.mark.parametrize("undefined", [np.nan, np.inf])
+def test_features_where_the_crs_is_not_defined_are_listed_and_the_others_drawn(undefined: float) -> None:
+    def partial(e: np.ndarray, n: np.ndarray, h: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        x, y, z = to_geocentric(e, n, h)
+        return np.where(e > 497_050, undefined, x), y, z
+
+    store: dict[str, bytes] = {}
+    run = buildings(16)
+    summary = build_tileset([run], BUILDING, partial, TilesetTarget("b", 1, "open", "1."), store.__setitem__)
+    assert {reason for _, reason in summary.left_out} == {LeftOut.OUTSIDE_CRS}
+    assert (summary.drawn, len(summary.left_out)) == (8, 8)
+    assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
+
+
 def test_up_is_up_and_grid_east_is_to_the_right() -> None:
     positions = np.array([[500_000.0, 3.52e6, 0.0], [500_100.0, 3.52e6, 0.0], [500_000.0, 3.5201e6, 0.0], [500_000.0, 3.52e6, 100.0]])
     local = fit_projection(to_geocentric, positions).project(positions)[0]
