@@ -83,7 +83,12 @@ def plain_text(array: pa.Array) -> pa.Array:
     """Return values as text as a person would write them: 3.0 as "3", dates as ISO."""
     if pa.types.is_string(array.type):
         return array
-    if pa.types.is_large_string(array.type) or pa.types.is_integer(array.type) or pa.types.is_null(array.type) or pa.types.is_date(array.type):
+    if (
+        pa.types.is_large_string(array.type)
+        or pa.types.is_integer(array.type)
+        or pa.types.is_null(array.type)
+        or pa.types.is_date(array.type)
+    ):
         return array.cast(pa.string())
     if pa.types.is_floating(array.type):
         return pa.array([None if v is None else _number_text(v) for v in array.to_pylist()], pa.string())

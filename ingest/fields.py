@@ -17,7 +17,9 @@ from ingest.sections import is_section_field, split_sections
 from twin.model import FeatureType, Field
 
 
-def field_columns(columns: Mapping[str, pa.Array], mapping: ColumnMapping, feature_type: FeatureType, length: int) -> dict[str, FieldValues]:
+def field_columns(
+    columns: Mapping[str, pa.Array], mapping: ColumnMapping, feature_type: FeatureType, length: int
+) -> dict[str, FieldValues]:
     """Return every field's column, valid_from and valid_to first; a field that no column feeds is null or its default."""
     sources = {field: columns[name] for name, field in mapping.columns.items() if name in columns}
     result = {f.name: _converted(f, sources.get(f.name), length) for f in fields_of(feature_type)}

@@ -25,10 +25,13 @@ _MAX_WKT_BYTES = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Geometries in the storage CRS; ``outside`` marks those with a vertex beyond the deployment's area."""
+    """Geometries in the storage CRS."""
 
     geometry: Geometries
     outside: npt.NDArray[np.bool_]
+    """Has a vertex beyond the deployment's area."""
+    unreachable: npt.NDArray[np.bool_]
+    """Has a vertex that the operation cannot place at all; the geometry is None."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Georeference:
     """The one way of a part's coordinates into the deployment, chosen before its first row."""
 
     source_crs: str
+    """As declared: authority code, WKT or ``X-…``."""
     assumed: bool
     transform: SourceTransform
     storage: StorageCrs
@@ -43,6 +47,14 @@ class Georeference:
     to_degrees: Operation | None
     """Storage CRS → longitude and latitude, where heights are above the ellipsoid and N has to be taken off."""
     vertical: VerticalModel
+
+    @property
+    def label(self) -> str:
+        """The source CRS as a person names it: authority code, else name."""
+        if self.transform.obfuscation:
+            return self.transform.obfuscation
+        code = parse_crs(self.source_crs).to_authority()
+        return ":".join(code) if code else self.transform.source_name
 
     @property
     def operation(self) -> str:
@@ -58,17 +70,20 @@ class Georeference:
 
     def place(self, geometry: Geometries) -> Placed:
         """Return ``geometry`` (source CRS, all finite) in the storage CRS."""
+        inside = np.ones(len(geometry), dtype=bool)
         reached = np.ones(len(geometry), dtype=bool)
+        placed = np.full(len(geometry), None, dtype=object)
         with_z = shapely.has_z(geometry)
-        placed = geometry.copy()
         for include_z in (False, True):
             chosen = np.flatnonzero(with_z == include_z)
             if len(chosen):
                 coordinates, owner = shapely.get_coordinates(geometry[chosen], include_z=include_z, return_index=True)
                 moved, ok = self._move(coordinates)
-                placed[chosen] = shapely.set_coordinates(geometry[chosen], moved)
-                reached[chosen[np.unique(owner[~ok])]] = False
-        return Placed(placed, ~reached)
+                inside[chosen[np.unique(owner[~ok])]] = False
+                reached[chosen[np.unique(owner[~np.isfinite(moved).all(axis=1)])]] = False
+                there = reached[chosen]
+                placed[chosen[there]] = shapely.set_coordinates(geometry[chosen[there]], moved[there[owner]])
+        return Placed(placed, ~inside & reached, ~reached)
 
     def place_point(self, x: float, y: float) -> tuple[float, float]:
         """Return one point of the source CRS in the storage CRS."""

@@ -27,6 +27,7 @@ from twin.model import FeatureType, Finding, Severity
 Mask = npt.NDArray[np.bool_]
 _EMPTY = Text(zh="几何为空", en="the geometry is empty")
 _NON_FINITE = Text(zh="坐标不是有限数值", en="a coordinate is not a finite number")
+_UNREACHABLE = Text(zh="坐标无法转换到存储坐标系", en="a coordinate cannot be brought into the storage CRS")
 _OUTSIDE = Text(zh="坐标超出本部署范围或坐标系适用范围", en="outside the deployment's extent or the area of use of its CRS")
 _FLAT = Text(zh="没有高程,按 0 米入库", en="no elevation: stored at 0 m")
 
@@ -63,7 +64,7 @@ def _header(source: SourceLayer, file_format: str, part: PartRequest, placing: G
         dataset=part.dataset,
         layer=source.name,
         format=file_format,
-        source_crs=placing.source_crs,
+        source_crs=placing.label,
         assumed=placing.assumed,
         encoding=source.encoding,
         operation=placing.operation,
@@ -177,6 +178,7 @@ class _GeometryChecker:
         chosen = np.flatnonzero(self._good)
         placed = self._placing.place(geometry[chosen])
         geometry[chosen] = placed.geometry
+        self._refuse(chosen[placed.unreachable], "geometry-finite", _UNREACHABLE)
         self._refuse(chosen[placed.outside], "area-of-use", _OUTSIDE, geometry)
         if not self._placing.is_unchanged:
             self._check_validity(geometry, in_source=False)

@@ -38,5 +38,3 @@ def layer_missing(wanted: str, there: tuple[str, ...]) -> TwinError:
     """Return the error of a layer or sheet that was asked for and is not there."""
     names = ", ".join(there) or "-"
     return rejected("layer-missing", f"There is no layer {wanted!r}; there are: {names}.", f"没有图层“{wanted}”,现有:{names}。")
-
-

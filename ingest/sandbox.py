@@ -88,7 +88,9 @@ def read_file(request: ReadRequest) -> Iterator[Message]:
                         if not isinstance(message, FileInfo):
                             yield message
         except BrokenFrameError as error:
-            raise rejected("parser-nonsense", "The reader sent something that is not of the protocol.", "读取进程返回了不合协议的内容。") from error
+            raise rejected(
+                "parser-nonsense", "The reader sent something that is not of the protocol.", "读取进程返回了不合协议的内容。"
+            ) from error
 
 
 class _Child:

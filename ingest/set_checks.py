@@ -14,6 +14,7 @@ from twin.errors import Text
 from twin.materialiser import current_table
 from twin.model import Check, Finding, Severity
 
+
 def repeated_keys(connection: Connection, staging: Staging) -> tuple[Finding, ...]:
     """Remove every row whose natural key an earlier row of the file has, and return what was found (rule ``unique``)."""
     return _repeated(connection, staging, sql.SQL("natural_key"), staging.feature_type.natural_key, Severity.ERROR)

@@ -17,7 +17,14 @@ _LANGUAGE_DRIVERS: Mapping[int, str] = {
 }  # fmt: skip
 _ANSI_DEFAULTS = frozenset({0x03, 0x57})
 """Drivers that software writes without looking at the text."""
-_CHINESE_PAGES: Mapping[str, str] = {"936": "gb18030", "gbk": "gb18030", "gb2312": "gb18030", "54936": "gb18030", "950": "cp950", "big5": "cp950"}
+_CHINESE_PAGES: Mapping[str, str] = {
+    "936": "gb18030",
+    "gbk": "gb18030",
+    "gb2312": "gb18030",
+    "54936": "gb18030",
+    "950": "cp950",
+    "big5": "cp950",
+}
 _REPLACEMENTS = "�"
 
 

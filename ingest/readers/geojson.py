@@ -98,7 +98,9 @@ def _located(text: memoryview) -> tuple[Spans, Json]:
         return _single(text)
     frame = _object(spans.frame)
     if frame.get("type") != "FeatureCollection":
-        raise _invalid(f'"type" is {frame.get("type")!r}, not "FeatureCollection"', f"“type”为 {frame.get('type')!r},应为“FeatureCollection”")
+        raise _invalid(
+            f'"type" is {frame.get("type")!r}, not "FeatureCollection"', f"“type”为 {frame.get('type')!r},应为“FeatureCollection”"
+        )
     _check_gaps(text, spans)
     return spans, frame
 
@@ -117,7 +119,9 @@ def _single(text: memoryview) -> tuple[Spans, Json]:
     content = _object(bytes(text))
     kind = content.get("type")
     if kind == "Feature" or kind in _GEOMETRY_TYPES:
-        return Spans(np.array([0]), np.array([len(text)]), 0, len(text), b"", found=True), {k: v for k, v in content.items() if k in ("crs", "name")}
+        return Spans(np.array([0]), np.array([len(text)]), 0, len(text), b"", found=True), {
+            k: v for k, v in content.items() if k in ("crs", "name")
+        }
     if kind == "FeatureCollection":
         raise _invalid('the member "features" is not an array', "成员“features”缺失或不是数组")
     raise _invalid(f'"type" is {kind!r}', f"“type”为 {kind!r}")
@@ -216,4 +220,3 @@ def _array(values: list[object]) -> pa.Array:
 
 def _invalid(en: str, zh: str) -> TwinError:
     return rejected("geojson-invalid", f"The file is not GeoJSON: {en}.", f"文件不是有效的 GeoJSON:{zh}。")
-

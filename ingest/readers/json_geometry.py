@@ -151,8 +151,20 @@ def _positions(positions: list[object]) -> Coordinates:
 
 
 def _fault(index: int, reason: str) -> Fault:
-    return Fault(index, "geometry-structure", Text(zh=f"几何对象不合 RFC 7946:{reason}", en=f"not a geometry of RFC 7946: {reason}"))
+    zh = _REASONS_ZH.get(reason, reason)
+    return Fault(index, "geometry-structure", Text(zh=f"几何对象不合 RFC 7946:{zh}", en=f"not a geometry of RFC 7946: {reason}"))
 
+
+_REASONS_ZH: Mapping[str, str] = {
+    "not a geometry object": "不是几何对象",
+    "a line has fewer than two positions": "线少于两个点",
+    "a polygon has no ring": "多边形没有环",
+    "a ring has fewer than four positions": "环少于四个点",
+    "a ring is not closed": "环未闭合",
+    "a multi-geometry has no part": "多部件几何没有部件",
+    "coordinates are nested too shallowly": "坐标嵌套层数不足",
+    "a position is not two or three numbers": "坐标不是两个或三个数字",
+}
 
 _BUILDERS: Mapping[str, Callable[[list[object]], Geometries]] = {
     "Point": _points,

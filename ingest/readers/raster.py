@@ -62,6 +62,8 @@ class Raster:
         """Yield the header, then blocks of whole rows; no-data, NaN and infinite pixels come as the header's ``nodata``."""
         crs = self._data.crs.to_wkt() if self._data.crs else None
         placing = georeference(request, self._name, crs, assumed=False)
+        if placing.to_degrees is not None:
+            raise rejected("vertical", "A raster of ellipsoidal heights is not taken.", "不支持大地高的高程栅格。")
         if self._data.transform.b or self._data.transform.d:
             raise rejected("raster-rotated", "A rotated raster is not taken.", "不支持旋转的栅格。")
         yield self._header(part, placing)
@@ -82,13 +84,16 @@ class Raster:
 
     def _header(self, part: PartRequest, placing: Georeference) -> CoverageHeader:
         data = self._data
-        footprint = placing.place(np.array([_outline(data.bounds)], dtype=object)).geometry
+        placed = placing.place(np.array([_outline(data.bounds)], dtype=object))
+        if placed.outside[0] or placed.unreachable[0]:
+            raise rejected("area-of-use", "The raster reaches beyond the area of the deployment.", "栅格超出本部署的范围。")
+        footprint = placed.geometry
         area = float(shapely.area(footprint[0]))
         tagged = shapely.set_srid(shapely.multipolygons(footprint), placing.storage.srid)
         return CoverageHeader(
             dataset=part.dataset,
             format=self.format,
-            source_crs=placing.source_crs,
+            source_crs=placing.label,
             crs_wkt=parse_crs(placing.source_crs).to_wkt(),
             assumed=placing.assumed,
             width=data.width,
@@ -113,7 +118,9 @@ class Raster:
         if too_large:
             raise rejected("raster-too-large", f"The raster is too large: {size}.", f"栅格过大:{size}。")
         if data.count != 1:
-            raise rejected("raster-bands", f"An elevation raster has one band, not {data.count}.", f"高程栅格应为单波段,实为 {data.count} 个波段。")
+            raise rejected(
+                "raster-bands", f"An elevation raster has one band, not {data.count}.", f"高程栅格应为单波段,实为 {data.count} 个波段。"
+            )
         if np.dtype(data.dtypes[0]).kind not in "iuf":
             raise rejected("raster-type", f"Pixels are {data.dtypes[0]}.", f"像元类型为 {data.dtypes[0]}。")
         if data.transform.is_identity:

@@ -73,7 +73,9 @@ def archived_members(archive: Archive) -> dict[str, Members]:
     for place in names:
         if place.suffix.casefold() != ".shp":
             continue
-        beside = {p.suffix.casefold(): n for p, n in names.items() if p.parent == place.parent and p.stem.casefold() == place.stem.casefold()}
+        beside = {
+            p.suffix.casefold(): n for p, n in names.items() if p.parent == place.parent and p.stem.casefold() == place.stem.casefold()
+        }
         layers[place.stem] = {ext: archive.read(n) for ext, n in beside.items() if ext in MEMBERS}
     return layers
 
@@ -110,7 +112,11 @@ class ShapefileLayer:
         encoding = self._table.encoding
         how = "declared" if encoding.declared else "detected"
         how_zh = "声明" if encoding.declared else "检测"
-        return (Text(zh=f"文字编码 {encoding.codec}({how_zh}:{encoding.evidence})", en=f"text is {encoding.codec} ({how} by {encoding.evidence})"),)
+        return (
+            Text(
+                zh=f"文字编码 {encoding.codec}({how_zh}:{encoding.evidence})", en=f"text is {encoding.codec} ({how} by {encoding.evidence})"
+            ),
+        )
 
     def _read_shapes(self) -> Geometries:
         try:

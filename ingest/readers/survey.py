@@ -109,7 +109,9 @@ class Survey:
                 continue
             points = _points_or_none(candidate, node_type, _mapping_of(node_type, request), request)
             if points is not None and points.key is not None:
-                return _LineShapes(points, node_type, part.feature_type, ends, match_columns(sheet.columns, part.feature_type, part.mapping).columns)
+                return _LineShapes(
+                    points, node_type, part.feature_type, ends, match_columns(sheet.columns, part.feature_type, part.mapping).columns
+                )
         raise rejected("no-points", f"{sheet.name}: there is no table of the points.", f"{sheet.name}:缺少管线点表,无法生成管线。")
 
 
@@ -320,5 +322,3 @@ def _numbers(array: pa.Array) -> FloatArray:
 def _names(array: pa.Array) -> list[str | None]:
     texts = convert(array, Field("name", "string", Text("", ""))).values.to_pylist()
     return [None if t is None else str(t).strip() for t in texts]
-
-
