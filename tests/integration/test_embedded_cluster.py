@@ -236,6 +236,16 @@ def test_other_users_of_the_machine_do_not_get_in(folder: Path) -> None:
 
 
 @as_root
+def test_root_helps_out_in_a_users_folder_and_the_user_can_go_on(folder: Path) -> None:
+    owner = (folder / "pg").stat()
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    with EmbeddedCluster(folder).use():
+        pass
+    strange = [path for path in folder.rglob("*") if path.lstat().st_uid != owner.st_uid]
+    assert strange == []
+
+
+@as_root
 def test_folder_that_the_postgres_user_cannot_enter(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     with pytest.raises(ForeignClusterError, match="postgres cannot use the folder"), EmbeddedCluster(tmp_path / "data").use():

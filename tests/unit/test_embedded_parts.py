@@ -1,5 +1,6 @@
 """The parts of the embedded cluster that need no server."""
 
+import math
 import os
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twin.embedded.binaries import find_binaries
-from twin.embedded.configuration import Machine, configuration_text, settings
+from twin.embedded.configuration import Machine, configuration_text, memory_limit_bytes, settings
 from twin.embedded.failures import PostgisMissingError, told_plainly
 from twin.embedded.layout import PORT, Layout, fits
 from twin.embedded.postmaster import running
@@ -42,6 +43,14 @@ def test_buffers_follow_the_memory_within_bounds(memory: int, buffers: str) -> N
 
 def test_small_shared_memory_of_a_container_is_not_relied_on() -> None:
     assert settings(Machine(8000, 2, 64), Path("/s"), "n")["dynamic_shared_memory_type"] == "mmap"
+
+
+@pytest.mark.parametrize(("text", "limit"), [("2147483648\n", 2 << 30), ("max\n", math.inf), (None, math.inf)])
+def test_a_containers_memory_limit_counts(tmp_path: Path, text: str | None, limit: float) -> None:
+    file = tmp_path / "memory.max"
+    if text is not None:
+        file.write_text(text)
+    assert memory_limit_bytes(file) == limit
 
 
 def test_durability_is_never_switched_off() -> None:

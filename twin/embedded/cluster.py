@@ -126,7 +126,8 @@ class EmbeddedCluster:
     def _gate(self) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(locks.exclusive(self.layout.gate, deadline_s=2 * self._deadline_s))
+                with told_plainly(self.layout.run, "this user"):
+                    stack.enter_context(locks.exclusive(self.layout.gate, deadline_s=2 * self._deadline_s))
             except TimeoutError as error:
                 raise self._failure("another command has been starting or stopping the database for too long") from error
             yield
@@ -135,12 +136,17 @@ class EmbeddedCluster:
 
     def _prepare_folders(self, account: Account) -> None:
         data, run = self.layout.data, self.layout.run
-        me = cluster_account(data).name if os.geteuid() != 0 else "root"
-        with told_plainly(data, me):
+        locks_of_all = (self.layout.gate, self.layout.users, self.layout.keeper)
+        with told_plainly(data, "root" if account.switch else account.name):
             data.mkdir(parents=True, exist_ok=True)
             run.mkdir(mode=0o711, exist_ok=True)
+            for path in locks_of_all:
+                path.touch(mode=0o600)
             if account.switch and data.stat().st_uid == 0:
                 data.chmod(data.stat().st_mode | 0o011)  # the account passes through, it need not read
+            elif account.switch and account.owns(data):
+                for path in (run, *locks_of_all):  # root helps out in a user's folder: the user must be able to go on
+                    account.give(path)
         account.must_reach(run)
 
     def _make(self, binaries: Binaries, account: Account) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 MIB = 1 << 20
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +22,22 @@ class Machine:
     @classmethod
     def here(cls) -> Machine:
         """Return this machine, as far as this process may use it."""
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
+        memory = min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), memory_limit_bytes(CGROUP_LIMIT)) // MIB
         try:
             shm = os.statvfs("/dev/shm")  # noqa: S108  (PostgreSQL's own place for shared memory, asked for its size)
             shared = shm.f_bavail * shm.f_frsize // MIB
         except OSError:
             shared = 0
-        return cls(memory, len(os.sched_getaffinity(0)), shared)
+        return cls(int(memory), len(os.sched_getaffinity(0)), shared)
+
+
+def memory_limit_bytes(file: Path) -> float:
+    """Return the limit that a container sets (cgroup v2 ``memory.max``), infinity where there is none."""
+    try:
+        text = file.read_text(encoding="ascii").strip()
+    except OSError:
+        return math.inf
+    return int(text) if text.isdigit() else math.inf
 
 
 def settings(machine: Machine, socket_folder: Path, cluster_name: str) -> dict[str, str]:
