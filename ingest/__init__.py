@@ -1,0 +1,1 @@
+"""From files to revisions: sandboxed readers, mapping, checks, staging, publish."""

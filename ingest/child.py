@@ -17,8 +17,8 @@ from ingest.confinement.closing import confine
 from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame
 from ingest.protocol import FileInfo, Message, ReadRequest
 from ingest.readers.choice import choose_reader, sidecars
-from ingest.refusals import memory_refusal
 from ingest.reading import read_parts
+from ingest.refusals import memory_refusal
 from twin.errors import RejectedError, TwinError
 
 
@@ -38,7 +38,7 @@ def main() -> None:
         _send(output, encode_refusal(error))
     except MemoryError:
         _send(output, encode_refusal(memory_refusal()))
-    except Exception as error:  # whatever a library raises about a hostile file: the file's fault, never ours to die of
+    except Exception as error:  # noqa: BLE001  # whatever a library raises about a hostile file: the file's fault, never ours to die of
         _send(output, encode_refusal(_unreadable(error)))
     os._exit(0)  # no destructor of a native library has a say any more
 
@@ -50,7 +50,7 @@ def _readable(request: ReadRequest) -> list[Path]:
 
 
 def _answer(request: ReadRequest) -> Iterator[Message | FileInfo]:
-    reader = choose_reader(request.path, request.limits, request.companions)
+    reader = choose_reader(request)
     if not request.parts:
         yield reader.inspect()
         return

@@ -44,7 +44,7 @@ def read_parts(reader: Reader, request: ReadRequest) -> Iterator[Message]:
         else:
             if is_coverage:
                 raise _wrong_kind(part.feature_type, reader.format)
-            yield from _read_features(reader.open(part, request), reader.format, part, request)
+            yield from _read_features(reader.open(part), reader.format, part, request)
 
 
 def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, request: ReadRequest) -> Iterator[Message]:

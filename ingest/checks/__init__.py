@@ -1,0 +1,1 @@
+"""Row checks: pure functions from columns and geometries to findings."""

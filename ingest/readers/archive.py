@@ -106,7 +106,7 @@ def _check_name(name: str) -> None:
         raise rejected("zip-unsafe-path", f"Unsafe name in the archive: {shown!r}.", f"压缩包中含不安全的路径 {shown!r}。")
 
 
-def _bounded(stream: IO[bytes], limits: Limits, compressed: int, most: int, code: str) -> bytes:
+def _bounded(stream: IO[bytes] | gzip.GzipFile, limits: Limits, compressed: int, most: int, code: str) -> bytes:
     parts: list[bytes] = []
     total = 0
     while chunk := stream.read(_CHUNK):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from ingest.protocol import Limits
+from ingest.protocol import ReadRequest
 from ingest.readers import raster, shapefile
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.geojson import GeoJson
@@ -15,12 +14,13 @@ from ingest.readers.survey import open_survey
 from ingest.refusals import rejected, unsupported
 from twin.errors import TwinError
 
-_SQLITE, _GZIP, _ZIP = b"SQLite format 3\0", b"\x1f\x8b", b"PK\x03\x04"
+_SQLITE, _GZIP, _ZIP = b"SQLite format 3\0", b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 _UTF8_BOM = b"\xef\xbb\xbf"
 
 
-def choose_reader(path: Path, limits: Limits, companions: Sequence[Path] = ()) -> Reader:
-    """Return the reader of ``path``, with the other files of its submission; UnsupportedMediaError when its content is of no known kind."""
+def choose_reader(request: ReadRequest) -> Reader:
+    """Return the reader of the file of ``request``; UnsupportedMediaError when its content is of no known kind."""
+    path, limits = request.path, request.limits
     with path.open("rb") as file:
         head = file.read(4096)
     if not head.strip():
@@ -32,8 +32,8 @@ def choose_reader(path: Path, limits: Limits, companions: Sequence[Path] = ()) -
         if _is_json(content[:4096]):
             return GeoJson(path.name.split(".")[0], content, limits)
         raise _unknown()
-    if head.startswith(_ZIP) or head.startswith(b"PK\x05\x06"):
-        return _archived(Archive(path, limits), path, companions, limits)
+    if head.startswith(_ZIP):
+        return _archived(Archive(path, limits), request)
     if head.startswith(shapefile.MAGIC):
         return shapefile.Shapefile(shapefile.loose_members(path), limits)
     if _is_json(head):
@@ -41,14 +41,15 @@ def choose_reader(path: Path, limits: Limits, companions: Sequence[Path] = ()) -
     if raster.is_tiff(head) or raster.is_hgt(path.name, path.stat().st_size):
         return raster.Raster(path.stem, path, limits)
     if _is_table(head):
-        return open_survey(path, "CSV", companions, limits)
+        return open_survey("CSV", request)
     raise _unknown()
 
 
-def _archived(archive: Archive, path: Path, companions: Sequence[Path], limits: Limits) -> Reader:
+def _archived(archive: Archive, request: ReadRequest) -> Reader:
     """Return the reader of a ZIP: a workbook, Shapefiles, or one file of a kind that is read alone."""
     if "xl/workbook.xml" in archive.names:
-        return open_survey(path, "XLSX", companions, limits)
+        return open_survey("XLSX", request)
+    limits = request.limits
     layers = shapefile.archived_members(archive)
     if layers:
         return shapefile.Shapefile(layers, limits)

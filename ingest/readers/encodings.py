@@ -30,11 +30,10 @@ _REPLACEMENTS = "�"
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """A Python codec name, and whether the file itself declares it."""
+    """A Python codec name, and where the file declares it; None when it was told from the text itself."""
 
     codec: str
-    declared: bool
-    evidence: str
+    declared_in: str | None
 
 
 def dbf_encoding(cpg: bytes | None, language_driver: int, texts: Sequence[bytes]) -> Encoding:
@@ -42,11 +41,11 @@ def dbf_encoding(cpg: bytes | None, language_driver: int, texts: Sequence[bytes]
     if cpg is not None:
         codec = codec_of(cpg.decode("ascii", "ignore"))
         if codec is not None:
-            return Encoding(codec, True, ".cpg")
+            return Encoding(codec, ".cpg")
     driver = _LANGUAGE_DRIVERS.get(language_driver)
     if driver is not None and language_driver not in _ANSI_DEFAULTS:
-        return Encoding(driver, True, f"LDID 0x{language_driver:02X}")
-    return Encoding(detect(texts, driver or "cp1252"), False, "bytes")
+        return Encoding(driver, f"LDID 0x{language_driver:02X}")
+    return Encoding(detect(texts, driver or "cp1252"), None)
 
 
 def codec_of(name: str) -> str | None:

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest, ReadRequest
+from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.json_geometry import geometries
 from ingest.readers.json_spans import Spans, feature_spans
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
@@ -45,7 +45,7 @@ class GeoJson:
         kinds = {str(g.get("type")) for g in (f.get("geometry") for f in self._sample()) if isinstance(g, dict)}
         return FileInfo(self.format, (LayerInfo(source.name, "/".join(sorted(kinds)) or None, source.columns, source.crs, source.rows),))
 
-    def open(self, part: PartRequest, request: ReadRequest) -> GeoJsonLayer:
+    def open(self, _part: PartRequest, /) -> GeoJsonLayer:
         """Return the collection; a layer name is not looked at, there is only one."""
         return GeoJsonLayer(self._text, self._spans, self._source(), self._limits)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyogrio
 import shapely
 
-from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest, ReadRequest
+from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.layers import choose_layer
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.refusals import rejected
@@ -32,7 +32,7 @@ class GeoPackage:
         """Return the layers with their columns and CRS."""
         return FileInfo(self.format, tuple(self._info(name) for name in self._layers))
 
-    def open(self, part: PartRequest, request: ReadRequest) -> GeoPackageLayer:
+    def open(self, part: PartRequest, /) -> GeoPackageLayer:
         """Return the layer that ``part`` asks for."""
         if not self._layers:
             raise rejected("no-features", "The GeoPackage holds no layer with geometry.", "GeoPackage 中没有带几何的图层。")

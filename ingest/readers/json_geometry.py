@@ -64,9 +64,10 @@ def _fill_singly(
 
 def _member(geometry: object, kind: str) -> object:
     name = "geometries" if kind == "GeometryCollection" else "coordinates"
-    if not isinstance(geometry, Mapping) or not isinstance(geometry.get(name), list):
-        raise ValueError(f"the member {name!r} is missing or not an array")
-    return geometry[name]
+    member = geometry.get(name) if isinstance(geometry, Mapping) else None
+    if not isinstance(member, list):
+        raise TypeError(f"the member {name!r} is missing or not an array")
+    return member
 
 
 def _points(members: list[object]) -> Geometries:
@@ -90,7 +91,7 @@ def _lines(members: list[object]) -> Geometries:
 
 def _polygons(members: list[object]) -> Geometries:
     ring_counts = _sizes(members)
-    rings = list(chain.from_iterable(members))  # type: ignore[arg-type]
+    rings: list[object] = list(chain.from_iterable(members))  # type: ignore[arg-type]
     if not rings or not ring_counts.all():
         if len(members) == 1:
             return np.array([shapely.Polygon()], dtype=object)

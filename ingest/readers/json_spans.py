@@ -40,7 +40,7 @@ def feature_spans(text: memoryview, member: bytes = b"features") -> Spans:
     for offset in range(0, len(text), _CHUNK):
         chunk = np.frombuffer(text[offset : offset + _CHUNK], dtype=np.uint8)
         places, steps, in_string = _brackets(chunk, text, offset, in_string)
-        depths = depth + np.cumsum(steps)
+        depths = depth + np.cumsum(steps, dtype=np.int64)
         position = 0
         while array is None:
             if opened_at < 0:
@@ -66,7 +66,7 @@ def _spans(
 ) -> Spans:
     none = np.empty(0, dtype=np.int64)
     if array is None:
-        return Spans(none, none, -1, -1, b"", False)
+        return Spans(none, none, -1, -1, b"", found=False)
     first, last = np.concatenate([none, *starts]), np.concatenate([none, *ends])
     frame = bytes(text[: array[0] + 1]) + bytes(text[array[1] :])
     return Spans(first, last, *array, frame, len(first) == len(last))

@@ -12,7 +12,7 @@ import pyogrio
 import shapely
 
 from ingest.gdal_policy import MemoryFile
-from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest, ReadRequest
+from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.archive import Archive
 from ingest.readers.dbf import Dbf
 from ingest.readers.encodings import Encoding, dbf_encoding
@@ -46,7 +46,7 @@ class Shapefile:
             infos.append(LayerInfo(name, None, source.columns, source.crs, source.rows))
         return FileInfo(self.format, tuple(infos))
 
-    def open(self, part: PartRequest, request: ReadRequest) -> ShapefileLayer:
+    def open(self, part: PartRequest, /) -> ShapefileLayer:
         """Return the Shapefile that ``part`` asks for."""
         name = choose_layer(part, tuple(self._members))
         return ShapefileLayer(name, self._members[name], self._limits)
@@ -63,7 +63,7 @@ def loose_members(path: Path) -> dict[str, Members]:
 
 def loose_sidecars(path: Path) -> tuple[Path, ...]:
     """Return the names under which sidecars of a loose Shapefile may lie."""
-    return tuple(path.with_suffix(s) for m in MEMBERS for s in (m, m.upper())) + (Path(f"{path}.cpg"),)
+    return (*(path.with_suffix(s) for m in MEMBERS for s in (m, m.upper())), Path(f"{path}.cpg"))
 
 
 def archived_members(archive: Archive) -> dict[str, Members]:
@@ -110,13 +110,10 @@ class ShapefileLayer:
 
     def _notes(self) -> tuple[Text, ...]:
         encoding = self._table.encoding
-        how = "declared" if encoding.declared else "detected"
-        how_zh = "声明" if encoding.declared else "检测"
-        return (
-            Text(
-                zh=f"文字编码 {encoding.codec}({how_zh}:{encoding.evidence})", en=f"text is {encoding.codec} ({how} by {encoding.evidence})"
-            ),
-        )
+        place = encoding.declared_in
+        zh = f"由 {place} 声明" if place else "根据内容检测"
+        en = f"declared by {place}" if place else "told from its bytes"
+        return (Text(zh=f"文字编码 {encoding.codec}({zh})", en=f"text is {encoding.codec} ({en})"),)
 
     def _read_shapes(self) -> Geometries:
         try:

@@ -74,7 +74,7 @@ class FeatureReader(Protocol):
         """Return what the file is."""
         ...
 
-    def open(self, part: PartRequest, request: ReadRequest) -> OpenLayer:
+    def open(self, part: PartRequest, /) -> OpenLayer:
         """Return the layer that ``part`` asks for; RejectedError when there is none."""
         ...
 

@@ -59,24 +59,25 @@ class Points:
 class Survey:
     """All tables of a survey, of this file and its companions."""
 
-    def __init__(self, file_format: str, sheets: Sequence[Sheet], own: int, limits: Limits) -> None:
+    def __init__(self, file_format: str, sheets: Sequence[Sheet], own: int, request: ReadRequest) -> None:
         self.format = file_format
         self._sheets = tuple(sheets)
         self._own = tuple(sheets[:own])
-        self._limits = limits
+        self._request = request
+        self._limits = request.limits
 
     def inspect(self) -> FileInfo:
         """Return the sheets that hold a table."""
         infos = tuple(LayerInfo(s.name, None, s.columns, None, len(s.rows)) for s in self._own)
         return FileInfo(self.format, infos)
 
-    def open(self, part: PartRequest, request: ReadRequest) -> SurveyLayer:
+    def open(self, part: PartRequest, /) -> SurveyLayer:
         """Return the table that ``part`` asks for; RejectedError when its geometry cannot be had from this survey."""
         sheet = self._choose(part)
         if part.feature_type.geometry_type == "Point":
-            return SurveyLayer(sheet, _PointShapes(_points(sheet, part.feature_type, part.mapping, request)), self._limits)
+            return SurveyLayer(sheet, _PointShapes(_points(sheet, part.feature_type, part.mapping, self._request)), self._limits)
         if part.feature_type.geometry_type == "LineString":
-            return SurveyLayer(sheet, self._line_shapes(sheet, part, request), self._limits)
+            return SurveyLayer(sheet, self._line_shapes(sheet, part), self._limits)
         raise rejected("no-geometry", f"A table cannot give {part.feature_type.geometry_type}.", "表格数据不能生成面。")
 
     def _choose(self, part: PartRequest) -> Sheet:
@@ -99,7 +100,8 @@ class Survey:
         needed = {f.name for f in feature_type.fields if f.required} | set(_ends_of(feature_type) or ())
         return len(mapped) if needed <= mapped else -1
 
-    def _line_shapes(self, sheet: Sheet, part: PartRequest, request: ReadRequest) -> _LineShapes:
+    def _line_shapes(self, sheet: Sheet, part: PartRequest) -> _LineShapes:
+        request = self._request
         ends = _ends_of(part.feature_type)
         if ends is None:
             raise rejected("no-geometry", f"{sheet.name}: lines without end points.", f"{sheet.name}:管线没有起止点。")
@@ -229,14 +231,14 @@ class _LineShapes:
         return np.full(len(sheet.rows), np.nan) if column is None else _numbers(sheet.column(column))
 
 
-def open_survey(path: Path, file_format: str, companions: Sequence[Path], limits: Limits) -> Survey:
-    """Return the survey in ``path`` (``XLSX`` or ``CSV``) and its companions."""
-    known = _known_names()
-    own = _tables(path, file_format, limits, known)
-    others = [s for c in companions for s in _tables(c, "XLSX" if _is_workbook(c) else "CSV", limits, known)]
+def open_survey(file_format: str, request: ReadRequest) -> Survey:
+    """Return the survey in the file of ``request`` (``XLSX`` or ``CSV``) and its companions."""
+    limits, known = request.limits, _known_names()
+    own = _tables(request.path, file_format, limits, known)
+    others = [s for c in request.companions for s in _tables(c, "XLSX" if _is_workbook(c) else "CSV", limits, known)]
     if not own:
         raise rejected("no-table", "The file holds no table with a header that is understood.", "文件中没有可识别表头的数据表。")
-    return Survey(file_format, [*own, *others], len(own), limits)
+    return Survey(file_format, [*own, *others], len(own), request)
 
 
 def _tables(path: Path, file_format: str, limits: Limits, known: frozenset[str]) -> list[Sheet]:
