@@ -81,7 +81,7 @@ def build_terrain(
     for tiles in ranges:
         for block in tiles.blocks(_BLOCK_TILES):
             for x, y, content in _encode_block(surface, topology, block):
-                packed = gzip.compress(content, compresslevel=4, mtime=0)
+                packed = gzip.compress(content, compresslevel=1, mtime=0)
                 store_put(f"{key_prefix}/{block.level}/{x}/{y}.terrain", packed)
                 size += len(packed)
             done += block.count

@@ -117,8 +117,8 @@ def compare_with_dem(built: Built, crs: int, keys: list[tuple[int, int, int]]) -
 
 
 def test_vertices_lie_on_the_bilinear_dem_plus_n_at_every_level(relief: Built) -> None:
-    compared, worst = compare_with_dem(relief, 4549, sorted(relief.tile_keys()))
-    assert compared > 50_000
+    compared, worst = compare_with_dem(relief, 4549, sorted(relief.tile_keys())[::3])
+    assert compared > 20_000
     assert worst < 0.01
 
 
@@ -331,7 +331,7 @@ def test_real_dems_within_5_cm(tmp_path: Path, real_data: Path, name: str, srid:
         source = tmp_path / "N49E011.hgt"
     values, affine, wkt, _ = real_dem(lambda: source)
     extent = (11.0, 49.4, 11.2, 49.5) if name.endswith(".zip") else None
-    built = build(tmp_path, values, affine, wkt, srid, extent=extent, maximum_tiles=700)
+    built = build(tmp_path, values, affine, wkt, srid, extent=extent, maximum_tiles=400)
     compared, worst = compare_with_dem(built, crs, deepest(built)[::17])
     assert compared > 5_000
     assert worst < 0.05

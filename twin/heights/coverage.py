@@ -73,12 +73,26 @@ class Coverage:
         column, row = np.asarray(column, np.float64) + 0.5, np.asarray(row, np.float64) + 0.5
         return a * column + b * row + c, d * column + e * row + f
 
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """The box around the pixels in the CRS of the coverage, wider by a millionth of one: min x, min y, max x, max y."""
+        x, y = self.position([-0.5, self.width - 0.5] * 2, [-0.5] * 2 + [self.height - 0.5] * 2)
+        margin = self.resolution * 1e-6
+        return float(x.min() - margin), float(y.min() - margin), float(x.max() + margin), float(y.max() + margin)
+
+    def touches(self, box: tuple[float, float, float, float]) -> bool:
+        """Return whether ``box`` meets the box around this coverage."""
+        own = self.box
+        return own[0] <= box[2] and box[0] <= own[2] and own[1] <= box[3] and box[1] <= own[3]
+
     def near(self, x: FloatArray, y: FloatArray) -> npt.NDArray[np.bool_]:
         """Return which points of the CRS of the coverage are within the box around it."""
-        corner_x, corner_y = self.position([-0.5, self.width - 0.5] * 2, [-0.5] * 2 + [self.height - 0.5] * 2)
-        margin = self.resolution * 1e-6
-        inside = (x >= corner_x.min() - margin) & (x <= corner_x.max() + margin)
-        return np.asarray(inside & (y >= corner_y.min() - margin) & (y <= corner_y.max() + margin))
+        west, south, east, north = self.box
+        return np.asarray((x >= west) & (x <= east) & (y >= south) & (y <= north))
+
+    def border(self, column: FloatArray, row: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return which points lie beyond the outermost pixel centres, where a neighbouring sheet has a say."""
+        return np.asarray((column < 0) | (column > self.width - 1) | (row < 0) | (row > self.height - 1))
 
     def sharing(self, cache: BlockCache) -> Coverage:
         """Return this coverage with its blocks kept in ``cache``."""
@@ -97,32 +111,15 @@ class Coverage:
         return result
 
     def _bilinear(self, column: FloatArray, row: FloatArray) -> FloatArray:
-        left = np.minimum(column.astype(np.intp), max(self.width - 2, 0))
-        top = np.minimum(row.astype(np.intp), max(self.height - 2, 0))
-        corners: FloatArray = self._corners(left, top)
+        left = np.minimum(column.astype(np.int64), max(self.width - 2, 0))
+        top = np.minimum(row.astype(np.int64), max(self.height - 2, 0))
         fx, fy = column - left, row - top
-        weights = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
-        valid = np.isfinite(corners)
-        if valid.all():
-            return np.asarray((weights * corners).sum(axis=0))
-        nearest = np.argmax(weights, axis=0)
-        weights *= valid
-        total = weights.sum(axis=0)
-        known = valid[nearest, np.arange(len(nearest))] & (total > 0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(known, (weights * np.where(valid, corners, 0.0)).sum(axis=0) / total, np.nan)
-
-    def _corners(self, left: npt.NDArray[np.intp], top: npt.NDArray[np.intp]) -> FloatArray:
-        """Return the four values around each point, (4, n): upper left, upper right, lower left, lower right."""
         block_columns = -(-self.width // BLOCK_PX)
-        block = (top // BLOCK_PX) * block_columns + left // BLOCK_PX
-        corners = np.empty((4, len(block)))
-        for number, rows in _groups(block):
+        result = np.empty(column.shape)
+        for number, points in _groups((top // BLOCK_PX) * block_columns + left // BLOCK_PX):
             values = self.cache.block(self.file, number // block_columns, number % block_columns)
-            x, y = left[rows] % BLOCK_PX, top[rows] % BLOCK_PX
-            right, below = np.minimum(x + 1, values.shape[1] - 1), np.minimum(y + 1, values.shape[0] - 1)
-            corners[:, rows] = values[y, x], values[y, right], values[below, x], values[below, right]
-        return corners
+            result[points] = _interpolated(values, left[points] % BLOCK_PX, top[points] % BLOCK_PX, fx[points], fy[points])
+        return result
 
     def __reduce__(self) -> tuple[object, ...]:
         return open_coverage, (self.path,)
@@ -210,6 +207,33 @@ def write_coverage(
         path.unlink(missing_ok=True)
         raise
     return statistics
+
+
+def _interpolated(values: Block, left: npt.NDArray[np.int64], top: npt.NDArray[np.int64], fx: FloatArray, fy: FloatArray) -> FloatArray:
+    """Return bilinear heights within one block; ``left`` and ``top`` name the upper left of four pixels."""
+    height, width = values.shape
+    right, below = int(width > 1), width * int(height > 1)
+    first, flat = top * width + left, values.ravel()
+    upper_left, upper_right = flat.take(first), flat.take(first + right)
+    lower_left, lower_right = flat.take(first + below), flat.take(first + below + right)
+    upper, lower = upper_left + (upper_right - upper_left) * fx, lower_left + (lower_right - lower_left) * fx
+    result: FloatArray = upper + (lower - upper) * fy
+    void = np.isnan(result)
+    if void.any():
+        corners = np.stack([c[void].astype(np.float64) for c in (upper_left, upper_right, lower_left, lower_right)])
+        result[void] = interpolate_known_m(corners, fx[void], fy[void])
+    return result
+
+
+def interpolate_known_m(corners: FloatArray, fx: FloatArray, fy: FloatArray) -> FloatArray:
+    """Return the weighted mean of those of four ``corners`` (4, n) that have a height; NaN where the nearest has none."""
+    weights = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
+    valid = np.isfinite(corners)
+    known = valid[np.argmax(weights, axis=0), np.arange(fx.size)]
+    weights *= valid
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (weights * np.where(valid, corners, 0.0)).sum(axis=0) / weights.sum(axis=0)
+    return np.where(known, mean, np.nan)
 
 
 def _write_rows(dataset: rasterio.io.DatasetWriter, strips: Iterable[Block], nodata: float | None) -> CoverageStatistics:

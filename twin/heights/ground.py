@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.crs import Extent, FloatArray, Operation, StorageCrs, operation
-from twin.heights.coverage import BlockCache, Coverage
+from twin.heights.coverage import BlockCache, Coverage, interpolate_known_m
 
 type Positions = Sequence[FloatArray] | FloatArray
 """The same points in each CRS of the coverages: x, y, x, y, …"""
@@ -56,16 +56,36 @@ class GroundSampler:
         flat = [np.asarray(axis).reshape(-1) for axis in positions]
         heights = np.full(flat[0].size, np.nan)
         missing = np.arange(heights.size)
+        boxes = [_box(flat[2 * i], flat[2 * i + 1]) for i in range(len(self.operations))]
         for coverage, system in zip(self.coverages, self.systems, strict=True):
+            if not coverage.touches(boxes[system]):
+                continue
             x, y = flat[2 * system][missing], flat[2 * system + 1][missing]
             near = coverage.near(x, y)
             if near.any():
                 touched = missing[near]
-                heights[touched] = coverage.bilinear_m(*coverage.pixel(x[near], y[near]))
+                column, row = coverage.pixel(x[near], y[near])
+                found = coverage.bilinear_m(column, row)
+                seam = coverage.border(column, row) & np.isfinite(found)
+                if seam.any() and self.systems.count(system) > 1:
+                    found[seam] = self._across_seam_m(coverage, system, column[seam], row[seam])
+                heights[touched] = found
                 missing = missing[np.isnan(heights[missing])]
                 if not len(missing):
                     break
         return heights.reshape(shape)
+
+    def _across_seam_m(self, coverage: Coverage, system: int, column: FloatArray, row: FloatArray) -> FloatArray:
+        """Return heights in the outer half of border pixels of ``coverage``, with the sheets beside it as neighbours."""
+        left, top = np.floor(column), np.floor(row)
+        corners = np.full((4, column.size), np.nan)
+        for corner, (right, below) in zip(corners, ((0, 0), (1, 0), (0, 1), (1, 1)), strict=True):
+            x, y = coverage.position(left + right, top + below)
+            for other, other_system in zip(self.coverages, self.systems, strict=True):
+                wanted = np.isnan(corner) & other.near(x, y) if other_system == system else np.zeros(x.shape, bool)
+                if wanted.any():
+                    corner[wanted] = other.bilinear_m(*other.pixel(x[wanted], y[wanted]))
+        return interpolate_known_m(corners, column - left, row - top)
 
     @property
     def range_m(self) -> tuple[float, float]:
@@ -98,3 +118,9 @@ class GroundSampler:
             x, y = self.operations[system].inverse(*coverage.position([column, column + 1, column], [row, row, row + 1]))
             sizes.append(max(np.hypot(x[1] - x[0], y[1] - y[0]), np.hypot(x[2] - x[0], y[2] - y[0])))
         return float(min(sizes))
+
+
+def _box(x: FloatArray, y: FloatArray) -> tuple[float, float, float, float]:
+    if not np.isfinite(x).any():
+        return np.inf, np.inf, -np.inf, -np.inf
+    return float(np.nanmin(x)), float(np.nanmin(y)), float(np.nanmax(x)), float(np.nanmax(y))
