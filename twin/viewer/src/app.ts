@@ -36,6 +36,8 @@ export class App {
   /** Undefined until the ground was set for the first time. */
   private terrainUrl: string | null | undefined;
   private isShown = false;
+  /** How many codes the legends showed when they were last built. */
+  private legendCodes = 0;
   private hashTimer: number | undefined;
 
   constructor(
@@ -93,7 +95,7 @@ export class App {
       },
       loadingChanged: (busy) => {
         this.status.showLoading(busy);
-        if (!busy) this.status.showScale(this.view?.metresPerPixel() ?? null);
+        if (!busy) this.settled();
       },
       layerFailed: (dataset, detail) => {
         this.tell({ id: `layer-${dataset}`, word: "error_tileset", detail: `${this.layerTitle(dataset)}: ${detail}` });
@@ -185,6 +187,15 @@ export class App {
       this.change({ camera: this.view.camera() });
       if (wasTilted !== this.isTilted()) this.render();
     }, HASH_DELAY_MS);
+  }
+
+  /** All of the present view has come: legends may know more codes now, and the scale its ground. */
+  private settled(): void {
+    this.status.showScale(this.view?.metresPerPixel() ?? null);
+    const seen = (this.scene?.layers ?? []).reduce((sum, layer) => sum + (this.view?.seenCodes(layer.dataset).size ?? 0), 0);
+    if (seen === this.legendCodes) return;
+    this.legendCodes = seen;
+    this.render();
   }
 
   private isTilted(): boolean {
@@ -338,7 +349,7 @@ export class App {
     const say = speaker(this.language);
     const panels: HTMLElement[] = [];
     if (this.scene !== null && this.panelOpen && this.scene.layers.length > 0) {
-      const view = { layers: this.scene.layers, isVisible: (layer: Layer) => this.isVisible(layer), colorBy: this.state.colorBy, language: this.language, say };
+      const view = { layers: this.scene.layers, isVisible: (layer: Layer) => this.isVisible(layer), seenCodes: (layer: Layer) => this.view?.seenCodes(layer.dataset) ?? new Set<string>(), colorBy: this.state.colorBy, language: this.language, say };
       panels.push(layerPanel(view, this.layerActions()));
     }
     if (this.scene?.layers.length === 0) panels.push(emptyCity(say));

@@ -8,6 +8,9 @@ export type Rgb = readonly [number, number, number];
 /** Returns the colour of one attribute value; missing and unknown values have the layer's default colour. */
 export type Coloring = (value: unknown) => Rgb;
 
+/** Hears of every code that was coloured: a legend of 175 codes is of use only when it shows the few that are there. */
+export type CodeSeen = (code: string) => void;
+
 /** Returns the three bytes of `#rrggbb`; black when the text is no such colour. */
 export function parseColor(color: string): Rgb {
   const bits = /^#[0-9a-f]{6}$/i.test(color) ? Number.parseInt(color.slice(1), 16) : 0;
@@ -50,7 +53,7 @@ function rampColor(stops: readonly (readonly [number, string])[], value: number)
 }
 
 /** Returns the colouring of a layer under a choice. */
-export function coloring(layer: Layer, choice: ColorChoice | null): Coloring {
+export function coloring(layer: Layer, choice: ColorChoice | null, seen?: CodeSeen): Coloring {
   const fallback = parseColor(layer.style.defaultColor);
   if (choice === null) return () => fallback;
   if (choice.kind === "ramp") {
@@ -62,7 +65,9 @@ export function coloring(layer: Layer, choice: ColorChoice | null): Coloring {
   return (value) => {
     if (value === null || value === undefined) return fallback;
     const spelled = typeof value === "string" ? value : JSON.stringify(value);
-    return colors.get(spellings.get(spelled) ?? spelled) ?? fallback;
+    const code = spellings.get(spelled) ?? spelled;
+    seen?.(code);
+    return colors.get(code) ?? fallback;
   };
 }
 

@@ -163,6 +163,11 @@ export class CityView {
     return window === undefined ? null : { x: window.x, y: window.y };
   }
 
+  /** Returns the codes of a layer drawn so far under its colour choice. */
+  seenCodes(dataset: string): ReadonlySet<string> {
+    return this.drawn.get(dataset)?.layer?.seenCodes() ?? new Set();
+  }
+
   statistics(): Record<string, LayerStatistics | null> {
     return Object.fromEntries([...this.drawn].map(([dataset, { layer }]) => [dataset, layer?.statistics() ?? null]));
   }

@@ -28,5 +28,7 @@ export interface DrawnLayer {
   /** What to fly to; null when only the layer's extent is known. */
   sphere(): BoundingSphere | null;
   statistics(): LayerStatistics;
+  /** Codes drawn so far under the present colour choice. */
+  seenCodes(): ReadonlySet<string>;
   remove(): void;
 }

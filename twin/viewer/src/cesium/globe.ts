@@ -56,7 +56,7 @@ export function createGlobe(container: HTMLElement, assets: URL, msaaSamples: nu
   globe.show = false;
   globe.showGroundAtmosphere = false;
   globe.enableLighting = true;
-  globe.lambertDiffuseMultiplier = 1.1;
+  globe.lambertDiffuseMultiplier = 1.35;
   globe.vertexShadowDarkness = 0;
   scene.fog.enabled = false;
   return widget;

@@ -8,6 +8,8 @@ interface Label {
   readonly text: string;
   readonly area: number;
   readonly place: Cartographic;
+  /** Ellipsoidal height of the ground there; null while no terrain tile has said it. */
+  groundM: number | null;
   element: HTMLElement | null;
 }
 
@@ -28,8 +30,12 @@ export class PlaceLabels {
     private readonly widget: CesiumWidget,
     private readonly container: HTMLElement,
   ) {
-    widget.scene.postRender.addEventListener(() => {
+    const { globe, postRender } = widget.scene;
+    postRender.addEventListener(() => {
       this.draw();
+    });
+    globe.tileLoadProgressEvent.addEventListener((queued: number) => {
+      if (queued === 0) this.forgetGround();
     });
   }
 
@@ -40,7 +46,7 @@ export class PlaceLabels {
     const known = labels.get(fid);
     if (known !== undefined && known.area >= place.area) return;
     known?.element?.remove();
-    labels.set(fid, { text, area: place.area, place: fromMercatorSquare(place), element: null });
+    labels.set(fid, { text, area: place.area, place: fromMercatorSquare(place), groundM: null, element: null });
   }
 
   setVisible(dataset: string, visible: boolean): void {
@@ -51,6 +57,11 @@ export class PlaceLabels {
   clear(dataset: string): void {
     for (const label of this.labels.get(dataset)?.values() ?? []) label.element?.remove();
     this.labels.delete(dataset);
+  }
+
+  /** A more detailed tile may have come: ask again. */
+  private forgetGround(): void {
+    for (const labels of this.labels.values()) for (const label of labels.values()) label.groundM = null;
   }
 
   private draw(): void {
@@ -70,8 +81,8 @@ export class PlaceLabels {
 
   private boxOf(label: Label): DOMRect | null {
     const { scene } = this.widget;
-    const groundM = scene.globe.getHeight(label.place) ?? 0;
-    const position = Cartesian3.fromRadians(label.place.longitude, label.place.latitude, groundM);
+    label.groundM ??= scene.globe.getHeight(label.place) ?? null;
+    const position = Cartesian3.fromRadians(label.place.longitude, label.place.latitude, label.groundM ?? 0);
     const toCamera = Cartesian3.subtract(scene.camera.positionWC, position, new Cartesian3());
     const isBehindHorizon = Cartesian3.dot(scene.ellipsoid.geodeticSurfaceNormal(position), toCamera) < 0;
     if (isBehindHorizon) return null;

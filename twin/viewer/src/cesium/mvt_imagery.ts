@@ -111,6 +111,8 @@ export class MvtImageryProvider {
   ) {
     this.rectangle = rectangleOf(extent, this.tilingScheme.rectangle);
     this.firstLevel = firstLevel(this.rectangle);
+    // The tile cache tells of failures; without a listener CesiumJS would write them to the console, once for each try.
+    this.errorEvent.addEventListener(() => undefined);
   }
 
   /** Returns this provider under the type CesiumJS declares for providers, which is a class with no common base of its own. */

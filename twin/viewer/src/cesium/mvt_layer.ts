@@ -18,6 +18,7 @@ export class MvtLayer implements DrawnLayer {
   private imagery: ImageryLayer;
   private highlight: ImageryLayer | null = null;
   private readonly tiles: TileCache;
+  private readonly seen = new Set<string>();
   private readonly isLabelled: boolean;
 
   constructor(
@@ -53,6 +54,7 @@ export class MvtLayer implements DrawnLayer {
     const recolored = look.colorBy !== this.look.colorBy;
     this.look = look;
     if (recolored) {
+      this.seen.clear();
       const index = this.widget.scene.imageryLayers.indexOf(this.imagery);
       this.widget.scene.imageryLayers.remove(this.imagery);
       this.imagery = this.addImagery((feature) => this.paint(feature), true, index);
@@ -76,6 +78,10 @@ export class MvtLayer implements DrawnLayer {
     return { tilesSelected: 0, featuresSelected: 0, loaded: !this.tiles.busy };
   }
 
+  seenCodes(): ReadonlySet<string> {
+    return this.seen;
+  }
+
   owns(imagery: ImageryLayer): boolean {
     return imagery === this.imagery;
   }
@@ -96,7 +102,7 @@ export class MvtLayer implements DrawnLayer {
 
   private paint(feature: TileFeature): Paint {
     const choice = chosenChoice(this.layer, this.look.colorBy);
-    const color = coloring(this.layer, choice)(choice === null ? undefined : feature.properties[choice.field]);
+    const color = coloring(this.layer, choice, (code) => this.seen.add(code))(choice === null ? undefined : feature.properties[choice.field]);
     const { fillOpacity, lineWidthPx } = this.layer.style;
     if (feature.kind === "line") return { fill: null, stroke: cssColor(color), widthPx: Math.max(1, lineWidthPx) * 2 };
     // Where the fill is faint, the outline itself has to carry the colour.

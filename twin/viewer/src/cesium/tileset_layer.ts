@@ -40,6 +40,7 @@ function lightEvenly(tileset: Cesium3DTileset): void {
 
 export class TilesetLayer implements DrawnLayer {
   private selectedFid: number | null = null;
+  private readonly seen = new Set<string>();
   private look: LayerLook;
 
   private constructor(
@@ -70,6 +71,7 @@ export class TilesetLayer implements DrawnLayer {
   }
 
   setLook(look: LayerLook): void {
+    if (look.colorBy !== this.look.colorBy) this.seen.clear();
     this.look = look;
     this.tileset.show = look.visible;
     this.restyle();
@@ -91,6 +93,10 @@ export class TilesetLayer implements DrawnLayer {
     return { tilesSelected: statistics.selected, featuresSelected: statistics.numberOfFeaturesSelected, loaded: this.tileset.tilesLoaded };
   }
 
+  seenCodes(): ReadonlySet<string> {
+    return this.seen;
+  }
+
   remove(): void {
     this.widget.scene.primitives.remove(this.tileset);
     this.widget.scene.requestRender();
@@ -98,7 +104,7 @@ export class TilesetLayer implements DrawnLayer {
 
   private restyle(): void {
     const choice = chosenChoice(this.layer, this.look.colorBy);
-    const colorOf = coloring(this.layer, choice);
+    const colorOf = coloring(this.layer, choice, (code) => this.seen.add(code));
     const field = choice?.field;
     const style = new Cesium3DTileStyle();
     const scratch = new Color();

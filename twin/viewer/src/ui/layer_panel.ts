@@ -14,6 +14,8 @@ export interface LayerPanelActions {
 export interface LayerPanelView {
   readonly layers: readonly Layer[];
   readonly isVisible: (layer: Layer) => boolean;
+  /** Codes drawn so far; a code list is longer than what a city has of it. */
+  readonly seenCodes: (layer: Layer) => ReadonlySet<string>;
   readonly colorBy: ReadonlyMap<string, string>;
   readonly language: Language;
   readonly say: Say;
@@ -30,9 +32,10 @@ function rampLegend(choice: Extract<ColorChoice, { kind: "ramp" }>): HTMLElement
   return h("div", { class: "legend" }, bar, h("div", { class: "ramp-ticks" }, ...ticks, choice.unit === null ? null : h("span", {}, choice.unit)));
 }
 
-function legend(layer: Layer, choice: ColorChoice | null, { language, say }: LayerPanelView): HTMLElement {
+function legend(layer: Layer, choice: ColorChoice | null, { language, say, seenCodes }: LayerPanelView): HTMLElement {
   if (choice?.kind === "ramp") return rampLegend(choice);
-  const entries = (choice?.legend ?? []).map((entry) => legendRow(entry.color, inLanguage(entry.title, language)));
+  const seen = seenCodes(layer);
+  const entries = (choice?.legend ?? []).filter(({ value }) => seen.has(value)).map((entry) => legendRow(entry.color, inLanguage(entry.title, language)));
   const rest = legendRow(layer.style.defaultColor, choice === null ? inLanguage(layer.title, language) : say("no_value"));
   return h("ul", { class: "legend" }, ...entries, rest);
 }
