@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tiles.terrain_kernels import oct_normals
+from tiles.terrain_kernels import flood, oct_normals
 from tiles.terrain_mesh import GridTopology, encode_tile, grid_topology, quantise_heights
 from tiles.terrain_pyramid import INTERVALS, TileRange, covering, level_for_spacing, posts_deg, spacing_m, tile_size_deg
 from tiles.terrain_surface import FADE_M, GroundSurface, ground_surface
@@ -162,11 +162,30 @@ def _deviations_m(surface: GroundSurface, detail: Extent, level: int) -> FloatAr
     return np.asarray(np.abs(np.where(fu >= fv, below, above) - exact))
 
 
+def warm_terrain_kernels() -> None:
+    """Encode two tiles of nothing, so that the machine code of every terrain kernel is in the cache."""
+    flood(np.zeros(4, np.int64), 2)
+    block = TileRange(0, 0, 0, 1, 0)
+    for _ in _encode_grid(grid_topology(), block, *_lines(block), np.zeros((INTERVALS + 3, 2 * INTERVALS + 3))):
+        pass
+
+
 def _encode_block(surface: GroundSurface, topology: GridTopology, block: TileRange) -> Iterator[tuple[int, int, bytes]]:
-    """Yield x, y and bytes of the tiles of a block, sampled as one grid with a line more on each side for the normals."""
-    lon = posts_deg(block.start_x, block.end_x, block.level, -180.0)
-    lat = np.clip(posts_deg(block.start_y, block.end_y, block.level, -90.0), -90.0, 90.0)
+    """Yield x, y and bytes of the tiles of a block, sampled as one grid."""
+    lon, lat = _lines(block)
     heights = surface.heights_m(lon, lat) + surface.frame.vertical.grid_separation_m(lon, lat)
+    return _encode_grid(topology, block, lon, lat, heights)
+
+
+def _lines(block: TileRange) -> tuple[FloatArray, FloatArray]:
+    """Return the grid lines of a block in degrees, with one more on each side for the normals."""
+    lon = posts_deg(block.start_x, block.end_x, block.level, -180.0)
+    return lon, np.clip(posts_deg(block.start_y, block.end_y, block.level, -90.0), -90.0, 90.0)
+
+
+def _encode_grid(
+    topology: GridTopology, block: TileRange, lon: FloatArray, lat: FloatArray, heights: FloatArray
+) -> Iterator[tuple[int, int, bytes]]:
     normals = oct_normals(np.radians(lon), np.radians(lat), heights)
     heights = heights[1:-1, 1:-1]
     ecef = ecef_from_geodetic(np.radians(lon[np.newaxis, 1:-1]), np.radians(lat[1:-1, np.newaxis]), heights)

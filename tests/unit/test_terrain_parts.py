@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiles.terrain_kernels import enclosing, flood, oct_normals
+from tiles.terrain import build_terrain, warm_terrain_kernels
+from tiles.terrain_kernels import enclosing, flood, lattice_heights, oct_normals, zigzag_delta
 from tiles.terrain_mesh import EDGE_STEP_M, quantise_heights
 from tiles.terrain_pyramid import INTERVALS, covering, level_for_spacing, posts_deg, spacing_m, tile_size_deg
 from tiles.terrain_surface import FADE_M, GroundSurface, ground_surface
@@ -156,3 +157,11 @@ def test_the_border_is_continuous_and_fades_to_zero(surface: GroundSurface) -> N
 
 def test_beyond_the_reach_and_around_the_globe_it_is_zero(surface: GroundSurface) -> None:
     assert not surface.heights_m(np.linspace(-180, 180, 65), np.linspace(-90, 90, 65)).any()
+
+
+def test_warming_compiles_what_a_build_needs(surface: GroundSurface) -> None:
+    compiled = (lattice_heights, zigzag_delta, enclosing, oct_normals, flood)
+    warm_terrain_kernels()
+    before = [set(k.signatures) for k in compiled]
+    build_terrain(surface.sampler, surface.frame, None, lambda key, content: None, "t", maximum_tiles=200)
+    assert [set(k.signatures) for k in compiled] == before

@@ -8,6 +8,7 @@ import numpy as np
 
 from tiles.build import TilesetTarget, build_tileset
 from tiles.columns import FeatureColumns, NumberColumn, TextColumn, offsets_of
+from tiles.terrain import warm_terrain_kernels
 from twin.featuretypes.loader import load_feature_types
 from twin.model import FeatureType
 
@@ -20,11 +21,12 @@ _NUMBERS = {"height_m": 9.0, "base_height_m": 0.0, "outer_diameter_mm": 300.0, "
 
 
 def warm_kernels() -> None:
-    """Build a tileset of one feature of every 3D recipe into nothing."""
+    """Build a tileset of one feature of every 3D recipe, and a tile of terrain, into nothing."""
     types = load_feature_types()
     for name, wkb in _WKB.items():
         target = TilesetTarget(dataset=name, revision=1, variant="warm", oid_prefix="2.25.0.")
         build_tileset([_feature(types[name], wkb)], types[name], _plane, target, lambda *_: None)
+    warm_terrain_kernels()
 
 
 def _feature(feature_type: FeatureType, wkb: bytes) -> FeatureColumns:
