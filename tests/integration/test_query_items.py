@@ -29,7 +29,7 @@ from twin.query.execute import fetch_pinned_blocking, fetch_row_blocking
 from twin.query.feature_query import FeatureQuery
 from twin.query.filter_build import build_filter
 from twin.query.items import count_statement, item, item_statement, items_page, items_statement
-from twin.query.tile import TileAddress, tile_statement, vector_tile
+from twin.query.tile import TileAddress, tile_region, tile_statement, vector_tile
 
 ANYONE = Principal.anonymous()
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -280,9 +280,9 @@ def test_a_tile_holds_what_lies_in_it_under_its_fid(catalogue: Catalogue) -> Non
     lon, lat = pyproj.Transformer.from_crs(4549, 4326, always_xy=True).transform(city.EAST + 150, city.NORTH + 50)
     x, y = int((lon + 180) / 360 * 2**14), int((1 - np.arcsinh(np.tan(np.radians(lat))) / np.pi) / 2 * 2**14)
     address = TileAddress(14, x, y)
-    statement = tile_statement(query, address, ANYONE)
-    assert statement is not None
-    tile = vector_tile(fetch_row_blocking(catalogue.pool, statement))
+    region = tile_region(address, query.collection)
+    assert region is not None
+    tile = vector_tile(fetch_row_blocking(catalogue.pool, tile_statement(query, address, region, ANYONE)))
     layer = mapbox_vector_tile.decode(tile.content, default_options={"y_coord_down": True})["buildings"]
     by_fid = {f["id"]: f for f in layer["features"]}
     assert set(by_fid) == {i for i in range(1, 32) if i not in {5, 7}}
@@ -297,9 +297,11 @@ def test_a_tile_holds_what_lies_in_it_under_its_fid(catalogue: Catalogue) -> Non
 
 def test_tiles_elsewhere_are_empty_and_those_that_are_none_are_not_found(catalogue: Catalogue) -> None:
     query = _query(catalogue)
-    assert tile_statement(query, TileAddress(10, 3, 3), ANYONE) is None
-    statement = tile_statement(query, TileAddress(0, 0, 0), ANYONE)
-    assert statement is not None
+    assert tile_region(TileAddress(10, 3, 3), query.collection) is None
+    world = TileAddress(0, 0, 0)
+    region = tile_region(world, query.collection)
+    assert region is not None
+    statement = tile_statement(query, world, region, ANYONE)
     assert vector_tile(fetch_row_blocking(catalogue.pool, statement)).content == b""  # far below a pixel
     for z, x, y in ((23, 0, 0), (1, 2, 0), (1, 0, -1), (-1, 0, 0)):
         with pytest.raises(NotFoundError):

@@ -16,8 +16,8 @@ import pyproj
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from twin.errors import BadRequestError
 from twin.crs import OutputCrs
+from twin.errors import BadRequestError
 
 _SAG_M = 0.0005
 _MOST_PIECES = 512

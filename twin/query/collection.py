@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 
 from twin.catalogue import Catalogue
-from twin.errors import NotFoundError
-from twin.materialiser import geometry_type
-from twin.model import Dataset, Deployment, FeatureType, Principal, Revision, oid_prefix
 from twin.crs import OutputCrs, output_crs_list, storage_crs
+from twin.errors import NotFoundError
+from twin.model import Dataset, Deployment, FeatureType, Principal, Revision, oid_prefix
+from twin.tables import geometry_type
 
 VALIDITY_FIELDS = ("valid_from", "valid_to")
 _SEQUENCE = re.compile(r"^[1-9][0-9]{0,17}$")

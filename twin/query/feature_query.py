@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
+from twin.crs import OutputCrs
 from twin.query.area import Area
 from twin.query.collection import Collection
 from twin.query.filter_ast import Predicate
-from twin.crs import OutputCrs
 
 
 @dataclass(frozen=True, slots=True)

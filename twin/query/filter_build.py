@@ -14,13 +14,13 @@ from shapely.errors import GEOSException
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from twin.crs import OutputCrs
 from twin.errors import BadRequestError
 from twin.model import FeatureType
 from twin.query import filter_ast as ast
 from twin.query.area import bbox_area, everywhere, to_storage
 from twin.query.collection import VALIDITY_FIELDS, Collection
 from twin.query.filter_text import MAX_DEPTH, Tree, bad_filter, parse_text, too_complex
-from twin.crs import OutputCrs
 
 MAX_BYTES = 8192
 MAX_PREDICATES = 100

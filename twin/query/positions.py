@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from psycopg import sql
 
+from twin.crs import OutputCrs
 from twin.query.area import is_geographic
 from twin.query.collection import Collection
-from twin.crs import OutputCrs
 
 ORTHOMETRIC_SRID = 998001
 """Longitude, latitude (WGS 84) and EGM96 height: twin/sql/prepare.sql registers it."""

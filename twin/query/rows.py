@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from twin.materialiser import current_table, history_table
+from twin.crs import OutputCrs
 from twin.model import Principal
 from twin.query.area import Area
 from twin.query.collection import require_visible
 from twin.query.feature_query import FeatureQuery, Validity
 from twin.query.filter_sql import filter_sql
-from twin.crs import OutputCrs
 from twin.query.parameters import Parameters
 from twin.query.positions import geometry_in
+from twin.tables import current_table, history_table
 
 _ELLIPSOIDAL = OutputCrs("", 4326, xy=True, height="ellipsoidal")
 STANDING_COMMIT = sql.SQL("(SELECT current_commit FROM catalog.dataset WHERE id = {dataset})")

@@ -9,14 +9,14 @@ import shapely
 from psycopg import sql
 from shapely.geometry.base import BaseGeometry
 
+from twin.crs import OutputCrs
 from twin.errors import NotFoundError
 from twin.model import Principal
 from twin.query.area import to_storage
 from twin.query.collection import VALIDITY_FIELDS, Collection
 from twin.query.feature_query import FeatureQuery, Statement
-from twin.query.rows import STANDING_COMMIT, selected_rows
-from twin.crs import OutputCrs
 from twin.query.parameters import Parameters
+from twin.query.rows import STANDING_COMMIT, selected_rows
 
 EXTENT = 4096
 BUFFER = 64
@@ -58,14 +58,17 @@ class VectorTile:
     content: bytes
 
 
-def tile_statement(query: FeatureQuery, address: TileAddress, principal: Principal) -> Statement | None:
-    """Return the statement of a tile: one row, read by :func:`vector_tile`; None where the city's CRS does not reach.
+def tile_region(address: TileAddress, collection: Collection) -> BaseGeometry | None:
+    """Return a tile with its buffer in the storage CRS; None where that CRS does not reach: nothing can lie there."""
+    region = to_storage(shapely.box(*address.bounds_m(BUFFER / EXTENT)), _WEB_MERCATOR, collection.storage_srid)
+    return None if region.is_empty else region
+
+
+def tile_statement(query: FeatureQuery, address: TileAddress, region: BaseGeometry, principal: Principal) -> Statement:
+    """Return the statement of a tile with its :func:`tile_region`: one row, read by :func:`vector_tile`.
 
     Feature ids are fids (OID = prefix + fid). Nothing is repaired here but by ST_AsMVTGeom itself: what was published is valid.
     """
-    region = to_storage(shapely.box(*address.bounds_m(BUFFER / EXTENT)), _WEB_MERCATOR, query.collection.storage_srid)
-    if region.is_empty:
-        return None
     parameters = Parameters()
     names = _properties(query.collection, address.z)
     columns = sql.SQL(", ").join([sql.Identifier(n) for n in ("fid", "geom", *names)])

@@ -1,0 +1,160 @@
+"""The documents around the features: landing page, conformance, OpenAPI, collections, schemas, queryables, tilesets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ogc import answers, links, negotiation
+from ogc.conformance import CLASSES
+from ogc.openapi import MEDIA_TYPE as OPENAPI
+from ogc.openapi import openapi_document
+from ogc.pages import Pages
+from ogc.parameters import EVERYWHERE, single_values
+from ogc.shell import Shell, completed_collection
+from ogc.state import DoorState, OgcContext, StateKeeper
+from ogc.tile_door import MATRIX_SET
+from ogc.tilesets import matrix_set, matrix_set_list, tilejson, tileset, tileset_list
+from twin.errors import NotFoundError
+from twin.featuretypes.json_schema import feature_schema, queryables
+from twin.query.collection import Collection
+
+DOCUMENT_VERSION = 1
+_SERVED_RELATIONS = frozenset({"about", "self", "alternate", "service-desc", "service-doc", "conformance", "data"})
+
+
+class DocumentDoor:
+    """Routes whose answer changes only with the catalogue's version."""
+
+    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages) -> None:
+        self._context = context
+        self._keeper = keeper
+        self._pages = pages
+        self._shell = Shell(context.catalogue)
+
+    async def landing(self, request: Request) -> Response:
+        """The landing page."""
+        state, language, _ = await self._begin(request)
+        principal = self._context.principal_of(request)
+        base = links.base_url(request)
+        document = await self._keeper.in_thread(lambda: self._shell.landing(state, principal, base, language))
+        found = [
+            entry for entry in document["links"] if entry["rel"] in _SERVED_RELATIONS and entry.get("type") != "application/ld+json"
+        ]
+        found.append(
+            links.link(
+                f"{base}/tileMatrixSets", "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", answers.JSON, "TileMatrixSets"
+            )
+        )
+        return await self._send(request, state, "landing_page.html", document | {"links": found}, language)
+
+    async def conformance(self, request: Request) -> Response:
+        """The conformance classes that are true."""
+        state, language, _ = await self._begin(request)
+        return await self._send(request, state, "conformance.html", {"conformsTo": list(CLASSES)}, language)
+
+    async def openapi(self, request: Request) -> Response:
+        """The OpenAPI 3.0 definition of every route."""
+        state, language, _ = await self._begin(request)
+        visible = state.visible(self._context.principal_of(request))
+        document = openapi_document(state.deployment, visible, links.base_url(request), language)
+        return await self._send(request, state, "openapi.html", document, language, media_type=OPENAPI)
+
+    async def collections(self, request: Request) -> Response:
+        """All collections the caller may see."""
+        state, language, form = await self._begin(request)
+        principal, base = self._context.principal_of(request), links.base_url(request)
+        document = await self._keeper.in_thread(lambda: self._shell.collections(state, principal, base, language))
+        visible = state.visible(principal)
+        document["collections"] = [
+            completed_collection(entry, visible[entry["id"]], base, language) for entry in document["collections"]
+        ]
+        document["links"] = links.self_and_alternate(f"{base}/collections", [], form, answers.JSON, language)
+        return await self._send(request, state, "collections/index.html", document, language)
+
+    async def collection(self, request: Request) -> Response:
+        """One collection."""
+        found, state, language = await self._one(request)
+        principal, base = self._context.principal_of(request), links.base_url(request)
+        document = await self._keeper.in_thread(lambda: self._shell.collection(state, principal, base, language, found.slug))
+        completed = completed_collection(document, found, base, language)
+        return await self._send(request, state, "collections/collection.html", completed, language, found)
+
+    async def schema(self, request: Request) -> Response:
+        """The JSON Schema of a collection's features (Part 5)."""
+        found, state, language = await self._one(request)
+        address = f"{links.base_url(request)}/collections/{found.slug}/schema"
+        document = {"$id": address} | feature_schema(found.feature_type, language)
+        return await self._send(request, state, "collections/schema.html", document, language, found, answers.SCHEMA)
+
+    async def queryables(self, request: Request) -> Response:
+        """What a filter may name (Part 3)."""
+        found, state, language = await self._one(request)
+        address = f"{links.base_url(request)}/collections/{found.slug}/queryables"
+        document = {"$id": address} | queryables(found.feature_type, language)
+        return await self._send(request, state, "collections/schema.html", document, language, found, answers.SCHEMA)
+
+    async def tilesets(self, request: Request) -> Response:
+        """The tilesets of a collection: one."""
+        found, state, language = await self._tiled(request)
+        document = tileset_list(found, links.base_url(request), language)
+        return await self._send(request, state, "collections/tiles.html", document, language, found)
+
+    async def tileset(self, request: Request) -> Response:
+        """The metadata of the tileset, as OGC tileset or TileJSON."""
+        if request.path_params["matrix_set"] != MATRIX_SET:
+            raise NotFoundError(f"tiles are in {MATRIX_SET}", zh=f"瓦片仅有 {MATRIX_SET}")
+        found, state, language = await self._tiled(request, ("tilejson",))
+        base = links.base_url(request)
+        if negotiation.form(request, ("tilejson",)) == "tilejson":
+            return await answers.answer(request, orjson.dumps(tilejson(found, base, language)), answers.JSON)
+        return await self._send(request, state, "collections/tiles.html", tileset(found, base, language), language, found)
+
+    async def matrix_sets(self, request: Request) -> Response:
+        """The tile matrix sets."""
+        state, language, _ = await self._begin(request)
+        return await self._send(request, state, "document.html", matrix_set_list(links.base_url(request)), language)
+
+    async def matrix_set(self, request: Request) -> Response:
+        """The definition of a tile matrix set."""
+        state, language, _ = await self._begin(request)
+        if request.path_params["matrix_set"] != MATRIX_SET:
+            raise NotFoundError(f"tiles are in {MATRIX_SET}", zh=f"瓦片仅有 {MATRIX_SET}")
+        return await self._send(request, state, "document.html", matrix_set(), language)
+
+    async def _begin(self, request: Request, forms: tuple[str, ...] = ()) -> tuple[DoorState, str, str]:
+        single_values(request.query_params.multi_items(), EVERYWHERE)
+        return await self._keeper.state(), negotiation.language(request), negotiation.form(request, forms)
+
+    async def _one(self, request: Request, forms: tuple[str, ...] = ()) -> tuple[Collection, DoorState, str]:
+        found = await self._keeper.collection(request.path_params["collection"], self._context.principal_of(request))
+        state, language, _ = await self._begin(request, forms)
+        return state.collections.get(found.slug, found), state, language
+
+    async def _tiled(self, request: Request, forms: tuple[str, ...] = ()) -> tuple[Collection, DoorState, str]:
+        found, state, language = await self._one(request, forms)
+        if found.is_coverage:
+            raise NotFoundError("a coverage has no vector tiles", zh="栅格覆盖没有矢量瓦片")
+        return found, state, language
+
+    async def _send(
+        self,
+        request: Request,
+        state: DoorState,
+        template: str,
+        document: dict[str, Any],
+        language: str,
+        collection: Collection | None = None,
+        media_type: str = answers.JSON,
+    ) -> Response:
+        tag = answers.etag(request, DOCUMENT_VERSION, state.version, sorted(self._context.principal_of(request).classes))
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag)
+        headers = {"Content-Language": "zh-Hans" if language == "zh" else "en"}
+        if negotiation.form(request) == "html":
+            content = await self._pages.render(request, template, document, language, collection)
+            return await answers.answer(request, content, answers.HTML, tag, headers)
+        return await answers.answer(request, orjson.dumps(document), media_type, tag, headers)

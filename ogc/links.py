@@ -1,0 +1,49 @@
+"""Links of the documents, absolute under the address the caller used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+
+Link = dict[str, object]
+
+TITLES: Mapping[str, tuple[str, str]] = {
+    "json": ("本文档（JSON）", "This document as JSON"),
+    "html": ("本文档（HTML）", "This document as HTML"),
+    "next": ("下一页", "Next page"),
+    "collection": ("所属集合", "The collection"),
+}
+
+
+def base_url(request: Request) -> str:
+    """Return the address of the landing page as the caller sees it, without a slash at its end."""
+    return f"{str(request.base_url).rstrip('/')}/ogc"
+
+
+def link(href: str, rel: str, media_type: str, title: str) -> Link:
+    """Return one link object (RFC 8288 relation)."""
+    return {"href": href, "rel": rel, "type": media_type, "title": title}
+
+
+def with_parameters(address: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """Return an address with query parameters, commas and colons left readable."""
+    text = urlencode(list(pairs), safe=",:/", quote_via=quote)
+    return f"{address}?{text}" if text else address
+
+
+def self_and_alternate(address: str, pairs: Iterable[tuple[str, str]], shown: str, json_type: str, language: str) -> list[Link]:
+    """Return the links to this document: ``shown`` is the form it has now."""
+    others = [(name, value) for name, value in pairs if name != "f"]
+    made = []
+    for form, media_type in (("json", json_type), ("html", "text/html")):
+        href = with_parameters(address, [*others, ("f", form)])
+        made.append(link(href, "self" if form == shown else "alternate", media_type, title(form, language)))
+    return made
+
+
+def title(key: str, language: str) -> str:
+    """Return the title of a link in a language."""
+    zh, en = TITLES[key]
+    return zh if language == "zh" else en

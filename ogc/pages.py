@@ -1,0 +1,78 @@
+"""HTML of the documents: our own templates, nothing loaded from elsewhere, so it works in an intranet and under a strict CSP."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import resources
+from typing import Any
+
+import orjson
+from jinja2 import Environment, PackageLoader, select_autoescape
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ogc import answers, links
+from ogc.parameters import asked_crs
+from ogc.preview import drawing
+from ogc.state import StateKeeper
+from twin.errors import NotFoundError
+from twin.featuretypes.validity import validity_fields
+from twin.query.collection import Collection
+
+_MEDIA_TYPES = {"style.css": "text/css; charset=utf-8"}
+
+
+class Pages:
+    """Renders templates of ``ogc/templates`` and serves ``ogc/static``."""
+
+    def __init__(self, keeper: StateKeeper) -> None:
+        self._keeper = keeper
+        self._environment = Environment(
+            loader=PackageLoader("ogc"), autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True
+        )
+        self._environment.filters["pretty_json"] = lambda value: orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+        self._environment.globals["drawing"] = drawing
+
+    async def render(self, request: Request, template: str, document: Any, language: str, collection: Collection | None = None) -> bytes:
+        """Return the page of a document."""
+        state = await self._keeper.state()
+        values = {
+            "document": document,
+            "city": state.deployment.name,
+            "base": links.base_url(request),
+            "root": str(request.base_url).rstrip("/"),
+            "zh": language == "zh",
+            "collection": collection,
+            "crs": asked_crs(request.query_params, "crs", collection).uri if collection else None,
+            "other_language": links.with_parameters(
+                str(request.url.replace(query="")),
+                [*((k, v) for k, v in request.query_params.multi_items() if k != "lang"), ("lang", "en" if language == "zh" else "zh")],
+            ),
+            "as_json": links.with_parameters(
+                str(request.url.replace(query="")), [*((k, v) for k, v in request.query_params.multi_items() if k != "f"), ("f", "json")]
+            ),
+        }
+        values |= _labels(collection, language)
+        return (await asyncio.to_thread(self._environment.get_template(template).render, values)).encode()
+
+    async def static(self, request: Request) -> Response:
+        """A file the pages use."""
+        name = request.path_params["name"]
+        if name not in _MEDIA_TYPES:
+            raise NotFoundError("there is no such file", zh="没有该文件")
+        content = resources.files("ogc").joinpath("static", name).read_bytes()
+        return await answers.answer(request, content, _MEDIA_TYPES[name])
+
+
+def _labels(collection: Collection | None, language: str) -> dict[str, Any]:
+    """Return titles, units and code titles of a collection's properties, for people."""
+    fields = collection.feature_type.fields if collection else ()
+    return {
+        "titles": {f.name: f.title.in_language(language) for f in (*fields, *validity_fields())},
+        "units": {f.name: f.unit for f in fields if f.unit},
+        "codes": {
+            f.name: {c.code: c.title.in_language(language) for c in f.codelist.codes if c.code != c.title.in_language(language)}
+            for f in fields
+            if f.codelist
+        },
+    }

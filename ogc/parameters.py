@@ -1,0 +1,213 @@
+"""Query parameters → values, strictly: an unknown, repeated or malformed parameter is a 400 (OGC API - Features 7.5, 7.6)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+from twin.crs import OutputCrs, output_crs
+from twin.crs.output import CRS84_URI, CRS84H_URI
+from twin.errors import BadRequestError
+from twin.query import filter_ast as ast
+from twin.query.area import Area, bbox_area
+from twin.query.collection import Collection
+from twin.query.feature_query import FeatureQuery, Validity
+from twin.query.filter_build import build_filter, literal, property_types
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 10_000
+EVERYWHERE = frozenset({"f", "lang"})
+ITEM = EVERYWHERE | {"crs", "as-of"}
+ITEMS = ITEM | {
+    "limit", "bbox", "bbox-crs", "datetime", "filter", "filter-lang", "filter-crs", "properties", "skipGeometry", "cursor",
+}  # fmt: skip
+TILE = EVERYWHERE | {"as-of"}
+FILTER_LANGUAGES = ("cql2-text", "cql2-json")
+
+_DIGITS = re.compile(r"^[0-9]{1,18}$")
+_CURSOR = re.compile(r"^([0-9]{1,18})\.([0-9]{1,18})$")
+_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}([Tt].+)?$")
+_CRS84 = OutputCrs(CRS84_URI, 4326, xy=True, height="none")
+
+Moment = int | dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsRequest:
+    """What a request for items asks, before an as-of time is looked up."""
+
+    query: FeatureQuery
+    as_of: Moment | None
+    """Commit number or time, None for the current state."""
+
+
+def single_values(pairs: Iterable[tuple[str, str]], allowed: Iterable[str]) -> dict[str, str]:
+    """Return the parameters by name; BadRequestError for one that is not ``allowed``, is given twice or holds a NUL."""
+    known = set(allowed)
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in known:
+            raise _bad("unknown-parameter", f"there is no parameter {name[:40]!r} here", f"此处没有参数 {name[:40]!r}")
+        if name in found:
+            raise _bad("bad-parameter", f"parameter {name!r} is given twice", f"参数 {name!r} 重复")
+        if "\x00" in value:
+            raise _bad("bad-parameter", f"parameter {name!r} holds a NUL character", f"参数 {name!r} 含 NUL 字符")
+        found[name] = value
+    return found
+
+
+def items_request(pairs: Iterable[tuple[str, str]], collection: Collection) -> ItemsRequest:
+    """Return what the query parameters of ``/items`` ask of a collection."""
+    properties = {name for name in property_types(collection.feature_type) if name not in ITEMS}
+    given = single_values(pairs, ITEMS | properties)
+    as_of, after_fid = _state(given)
+    return ItemsRequest(
+        FeatureQuery(
+            collection=collection,
+            crs=asked_crs(given, "crs", collection),
+            after_fid=after_fid,
+            area=_area(given, collection),
+            validity=_validity(given.get("datetime")),
+            filter=_filter(given, collection, properties),
+            properties=_property_names(given.get("properties"), collection),
+            with_geometry=not _flag(given, "skipGeometry"),
+            limit=_limit(given.get("limit")),
+        ),
+        as_of,
+    )
+
+
+def asked_crs(given: Mapping[str, str], name: str, collection: Collection) -> OutputCrs:
+    """Return the CRS that parameter ``name`` asks for, the collection's default without it."""
+    return output_crs(given[name], collection.crs) if name in given else collection.crs[0]
+
+
+def moment(text: str | None) -> Moment | None:
+    """Return what ``as-of`` says: a commit number or an RFC 3339 time."""
+    if text is None:
+        return None
+    if _DIGITS.match(text):
+        return int(text)
+    try:
+        time = dt.datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None or "T" not in text.upper():
+        # A plus sign that was not percent-encoded arrives as a space: say so by refusing, never by guessing.
+        raise _bad("bad-as-of", "as-of is a commit number or an RFC 3339 time with its offset", "as-of 应为提交编号或带时区的 RFC 3339 时间")
+    return time
+
+
+def _state(given: Mapping[str, str]) -> tuple[Moment | None, int | None]:
+    if "cursor" not in given:
+        return moment(given.get("as-of")), None
+    match = _CURSOR.match(given["cursor"])
+    if match is None or "as-of" in given:
+        raise _bad("bad-cursor", "cursor comes from a next link and already says as of when", "cursor 取自 next 链接，已含时间点")
+    return int(match[1]), int(match[2])
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    if not _DIGITS.match(text) or int(text) < 1:
+        raise _bad("bad-limit", f"limit is a whole number from 1; above {MAX_LIMIT} it counts as {MAX_LIMIT}", "limit 应为不小于 1 的整数")
+    return min(int(text), MAX_LIMIT)
+
+
+def _area(given: Mapping[str, str], collection: Collection) -> Area | None:
+    text = given.get("bbox")
+    if text is None:
+        if "bbox-crs" in given:
+            raise _bad("bad-bbox", "bbox-crs without bbox", "有 bbox-crs 而无 bbox")
+        return None
+    try:
+        bounds = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise _bad("bad-bbox", "bbox takes 4 or 6 numbers", "bbox 应为 4 个或 6 个数值") from None
+    if "bbox-crs" in given:
+        crs = output_crs(given["bbox-crs"], collection.crs)
+    else:
+        high = [c for c in collection.crs if c.uri == CRS84H_URI]
+        crs = high[0] if len(bounds) == 6 and high else _CRS84
+    return bbox_area(bounds, crs, collection.storage_srid)
+
+
+def _validity(text: str | None) -> Validity | None:
+    if text is None:
+        return None
+    ends = text.split("/")
+    if len(ends) == 1:
+        day = _day(text)
+        return Validity(day, day)
+    if len(ends) != 2:
+        raise _bad_datetime()
+    first, last = (None if end in {"", ".."} else _day(end) for end in ends)
+    if (first is None and last is None) or (first is not None and last is not None and last < first):
+        raise _bad_datetime()
+    return Validity(first, last)
+
+
+def _day(text: str) -> dt.date:
+    # Validity is in civil days: a time counts as the day that is written in it.
+    try:
+        if not _DATE.match(text):
+            raise ValueError(text)
+        if len(text) == 10:
+            return dt.date.fromisoformat(text)
+        time = dt.datetime.fromisoformat(text.upper())
+        if time.tzinfo is None:
+            raise ValueError(text)
+        return time.date()
+    except ValueError:
+        raise _bad_datetime() from None
+
+
+def _filter(given: Mapping[str, str], collection: Collection, properties: set[str]) -> ast.Predicate | None:
+    types = property_types(collection.feature_type)
+    parts: list[ast.Predicate] = [
+        ast.Comparison("=", ast.Property(name, types[name]), literal(given[name], types[name])) for name in given if name in properties
+    ]
+    if "filter" in given:
+        language = given.get("filter-lang", FILTER_LANGUAGES[0])
+        if language not in FILTER_LANGUAGES:
+            raise _bad("bad-filter", f"filter-lang is {' or '.join(FILTER_LANGUAGES)}", f"filter-lang 应为 {' 或 '.join(FILTER_LANGUAGES)}")
+        crs = output_crs(given["filter-crs"], collection.crs) if "filter-crs" in given else _CRS84
+        parts.append(build_filter(given["filter"], language, crs, collection))
+    elif "filter-lang" in given or "filter-crs" in given:
+        raise _bad("bad-filter", "filter-lang and filter-crs need a filter", "有 filter-lang 或 filter-crs 而无 filter")
+    return reduce(lambda left, right: ast.And((left, right)), parts) if parts else None
+
+
+def _property_names(text: str | None, collection: Collection) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    names = tuple(name for name in text.split(",") if name)
+    unknown = [name for name in names if name not in collection.properties]
+    if unknown:
+        raise _bad("unknown-property", f"the collection has no property {unknown[0][:40]!r}", f"该集合没有属性 {unknown[0][:40]!r}")
+    return names
+
+
+def _flag(given: Mapping[str, str], name: str) -> bool:
+    value = given.get(name, "false")
+    if value not in {"true", "false"}:
+        raise _bad("bad-parameter", f"{name} is true or false", f"{name} 应为 true 或 false")
+    return value == "true"
+
+
+def _bad_datetime() -> BadRequestError:
+    return _bad(
+        "bad-datetime",
+        "datetime is an RFC 3339 date or time, or an interval start/end of which one end may be open (..)",
+        "datetime 应为 RFC 3339 日期、时间，或区间 起/止（一端可为 ..）",
+    )
+
+
+def _bad(code: str, en: str, zh: str) -> BadRequestError:
+    error = BadRequestError(en, zh=zh)
+    error.code = code
+    return error

@@ -1,0 +1,42 @@
+"""The routes of the OGC door; the application mounts them at ``/ogc``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from ogc.documents import DocumentDoor
+from ogc.features import FeatureDoor
+from ogc.pages import Pages
+from ogc.state import OgcContext, StateKeeper
+from ogc.tile_door import TileDoor
+
+__all__ = ["OgcContext", "build_router"]
+
+
+def build_router(context: OgcContext) -> APIRouter:
+    """Return the router of every OGC route; errors leave it as TwinErrors, which the application turns into problem documents."""
+    keeper = StateKeeper(context.catalogue)
+    pages = Pages(keeper)
+    features = FeatureDoor(context, keeper, pages)
+    documents = DocumentDoor(context, keeper, pages)
+    tiles = TileDoor(context, keeper, features)
+    router = APIRouter()
+    collection = "/collections/{collection}"
+    # Plain Starlette routes: the hot ones pass bytes on and need nothing that FastAPI adds per request.
+    router.add_route(f"{collection}/items", features.items, ["GET"])
+    router.add_route(f"{collection}/items/{{item}}", features.item, ["GET"])
+    router.add_route(f"{collection}/tiles/{{matrix_set}}/{{z}}/{{y}}/{{x}}", tiles.tile, ["GET"])
+    router.add_api_route("", documents.landing, methods=["GET"], include_in_schema=False)  # only FastAPI takes an empty path
+    router.add_route("/", documents.landing, ["GET"])
+    router.add_route("/conformance", documents.conformance, ["GET"])
+    router.add_route("/openapi", documents.openapi, ["GET"])
+    router.add_route("/collections", documents.collections, ["GET"])
+    router.add_route(collection, documents.collection, ["GET"])
+    router.add_route(f"{collection}/schema", documents.schema, ["GET"])
+    router.add_route(f"{collection}/queryables", documents.queryables, ["GET"])
+    router.add_route(f"{collection}/tiles", documents.tilesets, ["GET"])
+    router.add_route(f"{collection}/tiles/{{matrix_set}}", documents.tileset, ["GET"])
+    router.add_route("/tileMatrixSets", documents.matrix_sets, ["GET"])
+    router.add_route("/tileMatrixSets/{matrix_set}", documents.matrix_set, ["GET"])
+    router.add_route("/static/{name}", pages.static, ["GET"])
+    return router

@@ -1,0 +1,50 @@
+"""The OGC door behind a real HTTP server, for clients that are not ours."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from psycopg_pool import AsyncConnectionPool
+
+from ogc.router import OgcContext, build_router
+from twin.catalogue import Catalogue
+from twin.db import connection_string
+from twin.model import Principal
+from twin.server import problems
+
+
+@contextmanager
+def served(catalogue: Catalogue, database_url: str, principal: Principal | None = None) -> Iterator[str]:
+    """Yield the address of the door's landing page while it is served."""
+    pool = AsyncConnectionPool(
+        connection_string(database_url, statement_timeout_s=10), min_size=1, max_size=4, open=False, kwargs={"autocommit": True}
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await pool.open()
+        yield
+        await pool.close()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    problems.install(app)
+    who = principal or Principal.anonymous()
+    app.include_router(build_router(OgcContext(catalogue, pool, lambda _: who)), prefix="/ogc")
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/ogc"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
