@@ -37,7 +37,7 @@ def field(name: str, kind: FieldType, zh: str, unit: str | None = None, codes: C
 
 def code_list(name: str, titles: Mapping[str, str]) -> CodeList:
     """Return a code list with Chinese titles."""
-    return CodeList(name, Text(zh=name, en=name), "test", True, tuple(Code(c, Text(zh=t, en=c)) for c, t in titles.items()))
+    return CodeList(name, Text(zh=name, en=name), "test", verified=True, codes=tuple(Code(c, Text(zh=t, en=c)) for c, t in titles.items()))
 
 
 def feature_type(
@@ -46,7 +46,20 @@ def feature_type(
     """Return a FeatureType that has what tiles need."""
     text = Text(zh=f"类型{name}", en=name)
     return FeatureType(
-        name, version, text, text, "test", "CIM1", geometry, True, fields, (), (), recipe, roles, Style(None, "#ffffff", (), {})
+        name=name,
+        version=version,
+        title=text,
+        description=text,
+        cim_class="test",
+        cim_level="CIM1",
+        geometry_type=geometry,
+        has_z=True,
+        fields=fields,
+        natural_key=(),
+        checks=(),
+        recipe=recipe,
+        recipe_fields=roles,
+        style=Style(None, "#ffffff", (), {}),
     )
 
 
@@ -99,7 +112,7 @@ def features(geometries: Sequence[BaseGeometry | bytes], columns: Mapping[str, C
     wkb = [g if isinstance(g, bytes) else shapely.to_wkb(g, byte_order=1) for g in geometries]
     lengths = np.array([len(b) for b in wkb], np.int64)
     fid = np.arange(first_fid, first_fid + len(wkb), dtype=np.uint32)
-    return FeatureColumns(fid, np.frombuffer(b"".join(wkb), np.uint8), offsets_of(lengths), columns)
+    return FeatureColumns(fid, np.frombuffer(bytearray(b"".join(wkb)), np.uint8), offsets_of(lengths), columns)
 
 
 def numbers(values: Iterable[float | None]) -> NumberColumn:

@@ -108,4 +108,3 @@ def geodetic(x: float, y: float, z: float) -> tuple[float, float, float]:
     s, c = np.sin(latitude), np.cos(latitude)
     height = p * c + z * s - _A_M * np.sqrt(1.0 - _E2 * s * s)
     return np.arctan2(y, x), latitude, height
-

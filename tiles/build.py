@@ -88,7 +88,7 @@ class ContentSummary:
     chord_error_m: float
 
 
-def build_tileset(  # noqa: PLR0913 - the composition point: everything it needs is passed in
+def build_tileset(
     columns: Iterable[FeatureColumns],
     feature_type: FeatureType,
     to_geocentric: ToGeocentric,
@@ -105,13 +105,13 @@ def build_tileset(  # noqa: PLR0913 - the composition point: everything it needs
     options = options or BuildOptions()
     features = concatenate(list(columns))
     build = _Build(features, feature_type, to_geocentric, target, store_put, options)
-    return build.run(progress or (lambda done, total: None))
+    return build.run(progress or (_silent))
 
 
 class _Build:
     """One build: the encoded input, and what the workers share."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         features: FeatureColumns,
         feature_type: FeatureType,
@@ -223,7 +223,12 @@ class _Build:
             "properties": {
                 "dataset": {"type": "STRING", "required": True},
                 "revision": {"type": "SCALAR", "componentType": "UINT32", "required": True},
-                "oid_prefix": {"name": "OID 前缀", "description": "OID of a feature = oid_prefix + fid", "type": "STRING", "required": True},
+                "oid_prefix": {
+                    "name": "OID 前缀",
+                    "description": "OID of a feature = oid_prefix + fid",
+                    "type": "STRING",
+                    "required": True,
+                },
             }
         }
         classes = self.metadata.schema["classes"]
@@ -257,6 +262,10 @@ class _Build:
             chord_error_m=max((c.chord_error_m for c in contents), default=0.0),
             key=f"{self.prefix}/r/{self.target.revision}/tileset.json",
         )
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Report to nobody."""
 
 
 def content_hash(content: bytes) -> str:

@@ -30,7 +30,7 @@ class TextColumn:
         encoded = [b"" if t is None else t.encode() for t in values]
         lengths = np.fromiter((len(b) for b in encoded), np.int64, len(encoded))
         return TextColumn(
-            np.frombuffer(b"".join(encoded), np.uint8),
+            np.frombuffer(bytearray(b"".join(encoded)), np.uint8),
             offsets_of(lengths),
             np.fromiter((t is not None for t in values), np.bool_, len(values)),
         )
@@ -39,10 +39,7 @@ class TextColumn:
         """Return the texts as Python values (for reports and tests, not for hot paths)."""
         raw = self.data.tobytes()
         bounds = self.offsets.tolist()
-        return [
-            raw[bounds[i] : bounds[i + 1]].decode() if valid else None
-            for i, valid in enumerate(self.valid.tolist())
-        ]
+        return [raw[bounds[i] : bounds[i + 1]].decode() if valid else None for i, valid in enumerate(self.valid.tolist())]
 
 
 @dataclass(frozen=True, slots=True)

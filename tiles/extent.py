@@ -19,7 +19,5 @@ def extent[T: np.generic](rows: NDArray[T]) -> tuple[NDArray[T], NDArray[T]]:
 def _extremes(rows: NDArray[np.generic], low: NDArray[np.generic], high: NDArray[np.generic]) -> None:
     for i in range(len(rows)):
         for k in range(rows.shape[1]):
-            if rows[i, k] < low[k]:
-                low[k] = rows[i, k]
-            if rows[i, k] > high[k]:
-                high[k] = rows[i, k]
+            low[k] = min(low[k], rows[i, k])
+            high[k] = max(high[k], rows[i, k])

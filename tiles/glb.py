@@ -120,13 +120,11 @@ def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, enc
 
 
 def _container(document: bytes, binary: bytes) -> bytes:
-    """Return the GLB container (glTF 2.0 §4.4): JSON padded with spaces so that the binary chunk's data lies on 8 bytes, as property tables need."""
+    """Return the GLB container (glTF 2.0 §4.4): JSON padded so that the binary data lies on 8 bytes, as property tables need."""
     document += b" " * (-(len(document) + 28) % 8)
     binary += b"\0" * (-len(binary) % 8)
     header = struct.pack("<4sII", b"glTF", 2, 28 + len(document) + len(binary))
-    return b"".join(
-        [header, struct.pack("<I4s", len(document), b"JSON"), document, struct.pack("<I4s", len(binary), b"BIN\0"), binary]
-    )
+    return b"".join([header, struct.pack("<I4s", len(document), b"JSON"), document, struct.pack("<I4s", len(binary), b"BIN\0"), binary])
 
 
 class _Binary:

@@ -11,4 +11,4 @@ import numba
 def kernel[F: Callable[..., object]](function: F) -> F:
     """Return ``function`` compiled by numba (nogil, cached, numpy error model: division by zero gives inf)."""
     compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return cast(F, compiled)
+    return cast("F", compiled)

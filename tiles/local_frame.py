@@ -61,9 +61,9 @@ class LocalFrame:
 class Projection:
     """A local frame with the function that fills it.
 
-    ``coefficients`` (20, 6): ten cubic terms of (E, N) at the middle height, ten for the change per metre of height, of local x, y, z and of
-    longitude, latitude (radians) and ellipsoidal height; None where the exact function has to be used. ``residual_m`` is the largest
-    deviation measured from the exact function, 0 when exact.
+    ``coefficients`` (20, 6): ten cubic terms of (E, N) at the middle height, ten for the change per metre of height, of local
+    x, y, z and of longitude, latitude (radians) and ellipsoidal height; None where the exact function has to be used. ``residual_m`` is
+    the largest deviation measured from the exact function, 0 when exact.
     """
 
     frame: LocalFrame
@@ -77,7 +77,7 @@ class Projection:
         """Return which ``positions`` (n,) the exact function is defined at."""
         if self.coefficients is not None:
             return np.ones(len(positions), np.bool_)
-        return np.isfinite(_exact(self.exact, positions)).all(axis=1)
+        return np.isfinite(_exact(self.exact, positions)).sum(axis=1) == 3
 
     def project(self, positions: Points) -> tuple[Points, Region]:
         """Return ``positions`` (n, 3) E, N, H as local coordinates (n, 3) float64, and the region that encloses them, n ≥ 1."""
@@ -151,7 +151,7 @@ def _terms(positions: Points, centre: NDArray[np.float64], scale: float) -> NDAr
 
 
 @kernel
-def _evaluate(  # noqa: PLR0913
+def _evaluate(
     positions: Points,
     coefficients: NDArray[np.float64],
     east: float,

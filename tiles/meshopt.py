@@ -31,9 +31,7 @@ def encode_triangles(triangles: NDArray[np.uint32], vertex_count: int) -> bytes:
     indices = np.ascontiguousarray(triangles, np.uint32).ravel()
     lib.meshopt_encodeIndexVersion(1)
     out = np.empty(lib.meshopt_encodeIndexBufferBound(len(indices), vertex_count), np.uint8)
-    size = lib.meshopt_encodeIndexBuffer(
-        _bytes_of(out), len(out), indices.ctypes.data_as(ctypes.POINTER(ctypes.c_uint)), len(indices)
-    )
+    size = lib.meshopt_encodeIndexBuffer(_bytes_of(out), len(out), indices.ctypes.data_as(ctypes.POINTER(ctypes.c_uint)), len(indices))
     if size == 0:
         raise MeshoptError("the index stream does not fit its bound")
     return out[:size].tobytes()

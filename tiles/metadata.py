@@ -34,7 +34,7 @@ class MetadataError(TwinError):
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One property of the class: its ASCII id, how it is stored and, for an enum, the names of the values 0, 1, 2…"""
+    """One property of the class: its ASCII id, how it is stored and, for an enum, the names of the values 0, 1, 2…."""
 
     id: str
     kind: Kind
@@ -85,7 +85,7 @@ def metadata_class(feature_type: FeatureType) -> MetadataClass:
 
 
 def _identifier(name: str) -> str:
-    """Return ``name`` as a metadata identifier (ASCII letters, digits, underscore; 3D Metadata §4.2), other characters as their code points."""
+    """Return ``name`` as a metadata identifier (ASCII letters, digits, underscore), other characters as their code points."""
     ascii_name = "".join(c if re.match(r"[A-Za-z0-9_]", c) else f"u{ord(c):04x}" for c in name)
     return ascii_name if re.match(r"[A-Za-z_]", ascii_name) else f"_{ascii_name}"
 
@@ -127,13 +127,13 @@ def _enum_json(prop: Property) -> Json:
     for value, name in enumerate(prop.names[1:], start=1):
         title = titles.get(name)
         values.append({"name": name, "value": value, **({"description": title.zh} if title else {})})
-    name = {"name": codelist.title.zh} if codelist is not None else {}
-    return {**name, "valueType": "UINT8" if len(prop.names) <= 256 else "UINT16", "values": values}
+    title_json = {"name": codelist.title.zh} if codelist is not None else {}
+    return {**title_json, "valueType": "UINT8" if len(prop.names) <= 256 else "UINT16", "values": values}
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedColumn:
-    """A column as it will be stored: ``values`` (n,) for numbers and enums with noData filled in, or ragged text; ``present`` (n,) where there is a value."""
+    """A column as it will be stored: ``values`` (n,) of numbers or enums, noData filled in, or ragged text; ``present`` (n,) says where."""
 
     prop: Property
     values: NDArray[np.generic] | None
@@ -196,7 +196,8 @@ def _as_text(column: NumberColumn) -> TextColumn:
     """Return dates and times as ISO 8601 and numbers as their shortest text."""
     if column.values.dtype.kind == "M":
         zone = b"" if column.values.dtype == np.dtype("M8[D]") else b"Z"
-        stamps = np.char.add(np.datetime_as_string(column.values[column.valid]).astype(np.bytes_), zone)
+        moments: NDArray[np.datetime64] = column.values[column.valid].astype(column.values.dtype.str)
+        stamps = np.char.add(np.datetime_as_string(moments).astype(np.bytes_), zone)
         lengths = np.zeros(len(column), np.int64)
         lengths[column.valid] = np.char.str_len(stamps)
         characters = stamps.view(np.uint8).reshape(len(stamps), -1)
@@ -293,5 +294,3 @@ def row_bytes(table: EncodedTable) -> NDArray[np.int64]:
     for column in table.columns:
         total += column.prop.dtype.itemsize if column.text is None else 2 + np.diff(column.text.offsets)
     return total
-
-

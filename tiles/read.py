@@ -97,9 +97,9 @@ def _numbers(raw: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64], 
 
 def _times(column: NumberColumn, epoch: np.datetime64) -> NumberColumn:
     """Return counts since PostgreSQL's epoch as times; ±infinity, which no field means, as NULL."""
-    counts = column.values
-    limits = np.iinfo(counts.dtype)
-    finite = (counts != limits.max) & (counts != limits.min)
+    infinity = 2 ** (8 * column.values.dtype.itemsize - 1)
+    counts = column.values.astype(np.int64)
+    finite = (counts < infinity - 1) & (counts > -infinity)
     unit = np.datetime_data(epoch.dtype)[0]
     return NumberColumn(epoch + np.where(finite, counts, 0).astype(f"m8[{unit}]"), column.valid & finite)
 
@@ -113,13 +113,13 @@ def _text(raw: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> 
 
 @kernel
 def _int16(raw: Bytes, at: int) -> int:
-    value = (np.int64(raw[at]) << 8) | np.int64(raw[at + 1])
+    value = int((np.int64(raw[at]) << 8) | np.int64(raw[at + 1]))
     return value - 65_536 if value >= 32_768 else value
 
 
 @kernel
 def _int32(raw: Bytes, at: int) -> int:
-    value = (np.int64(raw[at]) << 24) | (np.int64(raw[at + 1]) << 16) | (np.int64(raw[at + 2]) << 8) | np.int64(raw[at + 3])
+    value = int(np.int64(raw[at]) << 24 | np.int64(raw[at + 1]) << 16 | np.int64(raw[at + 2]) << 8 | np.int64(raw[at + 3]))
     return value - 4_294_967_296 if value >= 2_147_483_648 else value
 
 

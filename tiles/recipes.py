@@ -34,7 +34,7 @@ class RecipeError(TwinError):
 class Recipe(Protocol):
     """The 3D form of a run of features."""
 
-    def vertices(self, geometries: Geometries) -> NDArray[np.int64]:
+    def vertices(self, geometries: Geometries, /) -> NDArray[np.int64]:
         """Return how many vertices each feature of the whole run will have at most (n,), by its own values alone."""
         ...
 
@@ -138,7 +138,7 @@ class Well:
     depth_m: Numbers
     diameter_m: Numbers
 
-    def vertices(self, geometries: Geometries) -> NDArray[np.int64]:
+    def vertices(self, _geometries: Geometries, /) -> NDArray[np.int64]:
         """Return four rings for the shaft and four for the lid."""
         diameter = np.where(self.diameter_m > 0, self.diameter_m, NOMINAL_DIAMETER_M)
         return 8 * sides_for(diameter / 2)

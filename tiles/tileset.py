@@ -1,4 +1,4 @@
-"""Explicit tileset.json trees, cut into content-addressed files so that a changed tile rewrites only its path to the root (3D Tiles 1.1 §6.7)."""
+"""Explicit tileset.json trees, cut into content-addressed files: a changed tile rewrites only its path to the root (3D Tiles 1.1 §6.7)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The partition of features into tiles: a pure function of the feature set on an absolute 2^k m grid of the storage CRS (DESIGN 12).
 
 A feature belongs to the smallest cell that holds its centre and is at least as wide as the feature (so the cell doubled holds all of it:
-a loose quadtree). A cell that fits the budget becomes one content; else it keeps what is too wide for its quarters and splits. Nothing depends
-on the extent of the data, on the order of input or on other features outside the cell, so an edit changes only the path to its cell.
+a loose quadtree). A cell that fits the budget becomes one content; else it keeps what is too wide for its quarters and splits. Nothing
+depends on the extent of the data, on the order of input or on features outside the cell, so an edit changes only the path to its cell.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What the partition needs of each feature, all (n,): centre and width of its bounding square (metres), cost, and fid as the last word on order."""
+    """What the partition needs of each feature, all (n,): centre and width of its bounding square (metres), cost, and fid."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]

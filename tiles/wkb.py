@@ -12,7 +12,8 @@ from tiles.kernel import kernel
 
 OK, UNREADABLE, EMPTY = 0, 1, 2
 
-_POINT, _LINE, _POLYGON, _MULTI_FIRST, _MULTI_LAST = 1, 2, 3, 4, 6
+_POINT, _POLYGON, _MULTI_FIRST, _MULTI_LAST = 1, 3, 4, 6
+_EWKB_Z, _EWKB_M, _EWKB_SRID = 0x80000000, 0x40000000, 0x20000000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Geometries:
     """Many geometries as nested offsets: features → parts → rings → coordinates.
 
     ``coordinates`` (n, 3) float64 with Z = 0 where there is none; ``ring_offsets`` index coordinates, ``part_offsets`` rings,
-    ``feature_offsets`` parts. A line or a point is a part of one ring. ``status`` (features,): OK, UNREADABLE or EMPTY; the last two have no parts.
+    ``feature_offsets`` parts. A line or a point is a part of one ring. ``status`` (features,): OK,
+    UNREADABLE or EMPTY; the last two have no parts.
     """
 
     coordinates: NDArray[np.float64]
@@ -38,25 +40,17 @@ def read_wkb(data: Bytes, offsets: Offsets) -> Geometries:
 
     A geometry that is truncated, big-endian, non-finite or of another type is UNREADABLE; nothing is raised.
     """
-    features = len(offsets) - 1
-    status = np.zeros(features, np.uint8)
-    none_f, none_i = np.zeros((0, 3)), np.zeros(0, np.int64)
-    points, rings, parts = _scan(data, offsets, False, none_f, none_i, none_i, none_i, status)
-    coordinates = np.empty((points, 3))
-    ring_offsets, part_offsets = np.zeros(rings + 1, np.int64), np.zeros(parts + 1, np.int64)
-    feature_offsets = np.zeros(features + 1, np.int64)
-    _scan(data, offsets, True, coordinates, ring_offsets, part_offsets, feature_offsets, status)
-    return Geometries(coordinates, ring_offsets, part_offsets, feature_offsets, status)
+    # A point takes at least 16 bytes, a ring or part at least 4: room for all there can be, of which only what is written becomes memory.
+    coordinates = np.empty((len(data) // 16 + 1, 3))
+    ring_offsets, part_offsets = np.empty(len(data) // 4 + 2, np.int64), np.empty(len(data) // 4 + 2, np.int64)
+    feature_offsets, status = np.zeros(len(offsets), np.int64), np.zeros(len(offsets) - 1, np.uint8)
+    points, rings, parts = _scan(data, offsets, coordinates, ring_offsets, part_offsets, feature_offsets, status)
+    return Geometries(coordinates[:points], ring_offsets[: rings + 1], part_offsets[: parts + 1], feature_offsets, status)
 
 
 @kernel
 def _uint32(data: Bytes, at: int) -> int:
-    return (
-        np.int64(data[at])
-        | (np.int64(data[at + 1]) << 8)
-        | (np.int64(data[at + 2]) << 16)
-        | (np.int64(data[at + 3]) << 24)
-    )
+    return int(data[at] | np.int64(data[at + 1]) << 8 | np.int64(data[at + 2]) << 16 | np.int64(data[at + 3]) << 24)
 
 
 @kernel
@@ -65,111 +59,120 @@ def _header(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
     if at + 5 > end or data[at] != 1:
         return 0, 0, at
     code = _uint32(data, at + 1)
-    at += 5
-    dimensions = 2
-    if code & 0x20000000:
-        at += 4
-    if code & 0x80000000:
-        dimensions += 1
-    if code & 0x40000000:
-        dimensions += 1
-    code &= 0x0FFFFFFF
-    thousands = code // 1000
-    if thousands == 1 or thousands == 2:
-        dimensions += 1
-    elif thousands == 3:
-        dimensions += 2
-    kind = code % 1000
-    has_m_only = dimensions == 3 and (thousands == 2)
-    if kind < _POINT or kind > _MULTI_LAST or dimensions > 4 or has_m_only:
+    at += 9 if code & _EWKB_SRID else 5
+    thousands, kind = (code & 0x0FFFFFFF) // 1000, (code & 0x0FFFFFFF) % 1000
+    has_z = code & _EWKB_Z != 0 or thousands in (1, 3)
+    has_m = code & _EWKB_M != 0 or thousands in (2, 3)
+    if kind < _POINT or kind > _MULTI_LAST or thousands > 3 or (has_m and not has_z):
         return 0, 0, at
-    return kind, dimensions, at
+    return kind, 2 + has_z + has_m, at
 
 
 @kernel
-def _scan(  # noqa: PLR0913 - one kernel counts and, told so, writes
+def _read_ring(data: Bytes, at: int, end: int, count: int, dimensions: int, out: NDArray[np.float64], bits: NDArray[np.uint64]) -> int:
+    """Write ``count`` points to ``out``; return the position after them, or minus the status."""
+    number = bits.view(np.float64)
+    if at + count * dimensions * 8 > end:
+        return -UNREADABLE
+    for i in range(count):
+        out[i, 2] = 0.0
+        for d in range(min(dimensions, 3)):
+            p = at + 8 * d
+            bits[0] = np.uint64(_uint32(data, p)) | (np.uint64(_uint32(data, p + 4)) << np.uint64(32))
+            if np.isfinite(number[0]):
+                out[i, d] = number[0]
+            elif d < 2:
+                return -EMPTY if count == 1 and np.isnan(number[0]) else -UNREADABLE
+        at += 8 * dimensions
+    return at
+
+
+@kernel
+def _read_part(
+    data: Bytes,
+    at: int,
+    end: int,
+    coordinates: NDArray[np.float64],
+    ring_offsets: Offsets,
+    sizes: NDArray[np.int64],
+    bits: NDArray[np.uint64],
+) -> int:
+    """Read a point, line or polygon, raising ``sizes`` (points, rings, parts); return the position after it, or minus the status."""
+    kind, dimensions, at = _header(data, at, end)
+    if kind < _POINT or kind > _POLYGON:
+        return -UNREADABLE
+    rings = 1
+    if kind == _POLYGON:
+        if at + 4 > end:
+            return -UNREADABLE
+        rings = _uint32(data, at)
+        at += 4
+    for _ in range(rings):
+        count = 1
+        if kind != _POINT:
+            if at + 4 > end:
+                return -UNREADABLE
+            count = _uint32(data, at)
+            at += 4
+        at = _read_ring(data, at, end, count, dimensions, coordinates[sizes[0] :], bits)
+        if at < 0:
+            return at
+        sizes[0] += count
+        sizes[1] += 1
+        ring_offsets[sizes[1]] = sizes[0]
+    sizes[2] += rings > 0
+    return at
+
+
+@kernel
+def _read_feature(
+    data: Bytes,
+    at: int,
+    end: int,
+    coordinates: NDArray[np.float64],
+    ring_offsets: Offsets,
+    part_offsets: Offsets,
+    sizes: NDArray[np.int64],
+    bits: NDArray[np.uint64],
+) -> int:
+    """Read one geometry, raising ``sizes``; return its status."""
+    kind, _, after = _header(data, at, end)
+    parts = 1
+    if kind >= _MULTI_FIRST:
+        if after + 4 > end:
+            return UNREADABLE
+        parts = _uint32(data, after)
+        at = after + 4
+    first_point = sizes[0]
+    for _ in range(parts):
+        at = _read_part(data, at, end, coordinates, ring_offsets, sizes, bits)
+        if at < 0:
+            return -at
+        part_offsets[sizes[2]] = sizes[1]
+    return OK if sizes[0] > first_point else EMPTY
+
+
+@kernel
+def _scan(
     data: Bytes,
     offsets: Offsets,
-    write: bool,
     coordinates: NDArray[np.float64],
     ring_offsets: Offsets,
     part_offsets: Offsets,
     feature_offsets: Offsets,
     status: NDArray[np.uint8],
 ) -> tuple[int, int, int]:
-    word = np.empty(1, np.uint64)
-    number = word.view(np.float64)
-    points, rings, parts = 0, 0, 0
-    for f in range(len(offsets) - 1):
-        first_point, first_ring, first_part = points, rings, parts
-        state = status[f] if write else OK
-        at, end = offsets[f], offsets[f + 1]
-        kind, _, after = _header(data, at, end)
-        if state == OK and kind == 0:
-            state = UNREADABLE
-        remaining = 1
-        if state == OK and kind >= _MULTI_FIRST:
-            if after + 4 > end:
-                state = UNREADABLE
-            else:
-                remaining = _uint32(data, after)
-                at = after + 4
-        while state == OK and remaining > 0:
-            remaining -= 1
-            part_kind, dimensions, at = _header(data, at, end)
-            if part_kind < _POINT or part_kind > _POLYGON:
-                state = UNREADABLE
-                break
-            part_rings = 1
-            if part_kind == _POLYGON:
-                if at + 4 > end:
-                    state = UNREADABLE
-                    break
-                part_rings = _uint32(data, at)
-                at += 4
-            if part_rings == 0:
-                continue
-            while part_rings > 0 and state == OK:
-                part_rings -= 1
-                count = 1
-                if part_kind != _POINT:
-                    if at + 4 > end:
-                        state = UNREADABLE
-                        break
-                    count = _uint32(data, at)
-                    at += 4
-                if at + count * dimensions * 8 > end:
-                    state = UNREADABLE
-                    break
-                for _ in range(count):
-                    for d in range(3):
-                        value = 0.0
-                        if d < dimensions:
-                            p = at + 8 * d
-                            word[0] = np.uint64(_uint32(data, p)) | (np.uint64(_uint32(data, p + 4)) << np.uint64(32))
-                            value = number[0]
-                            if not np.isfinite(value):
-                                if d < 2:
-                                    state = EMPTY if part_kind == _POINT and np.isnan(value) else UNREADABLE
-                                value = 0.0
-                        if write:
-                            coordinates[points, d] = value
-                    at += 8 * dimensions
-                    points += 1
-                rings += 1
-                if write:
-                    ring_offsets[rings] = points
-            parts += 1
-            if write:
-                part_offsets[parts] = rings
-        if state == OK and points == first_point:
-            state = EMPTY
-        if state != OK:
-            points, rings, parts = first_point, first_ring, first_part
-        if write:
-            feature_offsets[f + 1] = parts
-        status[f] = state
-    return points, rings, parts
+    """Read all geometries; return the numbers of points, rings and parts."""
+    bits = np.empty(1, np.uint64)
+    sizes = np.zeros(3, np.int64)
+    ring_offsets[0], part_offsets[0] = 0, 0
+    for f in range(len(status)):
+        points, rings, parts = sizes[0], sizes[1], sizes[2]
+        status[f] = _read_feature(data, offsets[f], offsets[f + 1], coordinates, ring_offsets, part_offsets, sizes, bits)
+        if status[f] != OK:
+            sizes[0], sizes[1], sizes[2] = points, rings, parts
+        feature_offsets[f + 1] = sizes[2]
+    return sizes[0], sizes[1], sizes[2]
 
 
 def select(geometries: Geometries, rows: NDArray[np.int64]) -> Geometries:

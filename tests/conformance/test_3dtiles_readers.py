@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -138,11 +139,11 @@ def test_tube_vertices_lie_on_the_outer_radius_from_the_stored_axis(tmp_path: Pa
     diameters = run.columns["outer_diameter_mm"].values / 1000  # type: ignore[union-attr]
     for i, fid in enumerate(run.fid.tolist()):
         radius = float(diameters[i]) / 2
-        axis = np.array(lines[i].coords) + [0, 0, (-radius, radius, 0.0)[i % 3]]
+        axis = np.add(lines[i].coords, [0, 0, (-radius, radius, 0.0)[i % 3]])
         vertices = in_storage_crs(found[fid])
         distance = np.full(len(vertices), np.inf)
         inside = np.zeros(len(vertices), np.bool_)
-        for a, b in zip(axis[:-1], axis[1:], strict=True):
+        for a, b in itertools.pairwise(axis):
             d = (b - a) / np.linalg.norm(b - a)
             along = (vertices - a) @ d
             across = np.linalg.norm(vertices - a - along[:, None] * d, axis=1)
@@ -174,7 +175,9 @@ def test_the_published_vector_is_met(tmp_path: Path) -> None:
 def schema_messages(schemas: Path) -> Any:
     """A function that validates a tileset with the published JSON Schemas, its references resolved by file name."""
     documents = {p.relative_to(schemas).as_posix(): orjson.loads(p.read_bytes()) for p in schemas.rglob("*.schema.json")}
-    resources = [(f"https://tiles.test/{name}", Resource.from_contents({**d, "$id": f"https://tiles.test/{name}"})) for name, d in documents.items()]
+    resources = [
+        (f"https://tiles.test/{name}", Resource.from_contents({**d, "$id": f"https://tiles.test/{name}"})) for name, d in documents.items()
+    ]
     validator = Draft202012Validator({"$ref": "https://tiles.test/tileset.schema.json"}, registry=Registry().with_resources(resources))
     return lambda tileset: [f"{list(e.absolute_path)}: {e.message}" for e in validator.iter_errors(tileset)]
 

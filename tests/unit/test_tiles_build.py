@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import orjson
@@ -11,7 +12,7 @@ import pytest
 import shapely
 
 from tests.tile_features import BUILDING, NODE, buildings, feature_type, features, footprints, numbers, to_geocentric
-from tiles.bounds import geodetic, region_of
+from tiles.bounds import Region, geodetic, region_of
 from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset
 from tiles.checker import check_tileset
 from tiles.checker.__main__ import dataset_reader
@@ -19,7 +20,7 @@ from tiles.columns import FeatureColumns, NumberColumn, TextColumn, concatenate,
 from tiles.local_frame import RESIDUAL_LIMIT_M, fit_projection
 from tiles.mesh.batch import LeftOut
 from tiles.recipes import RecipeError
-from tiles.tileset import current_tileset
+from tiles.tileset import ContentRef, Tile, current_tileset, revision_tileset, tile
 from tiles.tiling import Budget
 
 SMALL = BuildOptions(budget=Budget(3_000, 30_000))
@@ -27,7 +28,9 @@ SMALL = BuildOptions(budget=Budget(3_000, 30_000))
 
 def build(run: FeatureColumns, revision: int = 1, options: BuildOptions = SMALL) -> tuple[dict[str, bytes], TilesetSummary]:
     store: dict[str, bytes] = {}
-    summary = build_tileset([run], BUILDING, to_geocentric, TilesetTarget("b", revision, "open", "2.25.9.2.1."), store.__setitem__, options=options)
+    summary = build_tileset(
+        [run], BUILDING, to_geocentric, TilesetTarget("b", revision, "open", "2.25.9.2.1."), store.__setitem__, options=options
+    )
     return store, summary
 
 
@@ -116,14 +119,30 @@ def test_the_revision_is_put_last_and_progress_reaches_the_end() -> None:
     assert [a for a, _ in seen] == sorted(a for a, _ in seen)
 
 
+def quadrants(level: int, west: float, south: float, put_tree: Callable[[bytes], str]) -> Tile:
+    """A full quadtree over one radian square, each leaf with a content named by its corner."""
+    side = 0.5**level
+    if level == 6:
+        region = Region(west, south, west + side, south + side, 0.0, 10.0)
+        return tile([ContentRef(f"{west:.6f}_{south:.6f}", region)], [], put_tree)
+    half = side / 2
+    corners = [(west, south), (west + half, south), (west, south + half), (west + half, south + half)]
+    return tile([], [quadrants(level + 1, *corner, put_tree) for corner in corners], put_tree)
+
+
 def test_a_large_tree_is_cut_into_files_below_200_kilobytes() -> None:
-    run = buildings(6_000, spacing_m=60)
-    options = BuildOptions(budget=Budget(300, 3_000))
-    store, summary = build(run, options=options)
-    assert summary.tree_files > 1
-    assert max(len(v) for k, v in store.items() if k.endswith(".json")) < 200_000
-    assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
-    assert summary.drawn == 6_000
+    files: dict[str, bytes] = {}
+
+    def put_tree(body: bytes) -> str:
+        files[f"open/t/{len(files)}.json"] = body
+        return str(len(files) - 1)
+
+    files["1/tileset.json"] = revision_tileset(quadrants(0, 0.0, 0.0, put_tree), "open", {})
+    assert len(files) > 4
+    assert max(map(len, files.values())) < 200_000
+    missing = [p.message for p in check_tileset(files.__getitem__, "1/tileset.json") if p.code == "CONTENT_MISSING"]
+    assert len(set(missing)) == 4**6
+    assert {p.code for p in check_tileset(files.__getitem__, "1/tileset.json")} == {"CONTENT_MISSING"}
 
 
 def test_contents_keep_to_their_budget() -> None:
@@ -182,7 +201,9 @@ def exact(positions: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("width_m", [50, 1_000, 20_000])
 def test_the_fit_is_exact_to_a_tenth_of_a_millimetre(width_m: float) -> None:
     rng = np.random.default_rng(2)
-    positions = np.column_stack([rng.uniform(480_000, 480_000 + width_m, 500), rng.uniform(3.5e6, 3.5e6 + width_m, 500), rng.uniform(-20, 300, 500)])
+    positions = np.column_stack(
+        [rng.uniform(480_000, 480_000 + width_m, 500), rng.uniform(3.5e6, 3.5e6 + width_m, 500), rng.uniform(-20, 300, 500)]
+    )
     projection = fit_projection(to_geocentric, positions)
     found = projection.frame.to_ecef(projection.project(positions)[0])
     assert np.abs(found - exact(positions)).max() < 1e-4

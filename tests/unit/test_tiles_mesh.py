@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -139,7 +140,7 @@ def test_earcut_takes_over_where_the_kernel_does_not_reach() -> None:
     """A ring of more points than the kernel clips is triangulated all the same, next to one that it does clip."""
     big, small = moved(shapely.Point(0, 0).buffer(50, quad_segs=300)), moved(shapely.box(100, 0, 110, 10))
     clean = clean_footprints(geometries([big, small]), np.zeros(2, np.uint8))
-    by_kernel = triangulation._ear_clip(clean.xy, clean.ring_offsets, clean.part_offsets, 256)  # noqa: SLF001
+    by_kernel = triangulation._ear_clip(clean.xy, clean.ring_offsets, clean.part_offsets, 256)
     assert by_kernel[2].tolist() == [False, True]
     mesh = extrude(geometries([big, small]), np.zeros(2), np.full(2, 2.0))
     assert [volume(mesh, 0), volume(mesh, 1)] == pytest.approx([big.area * 2, 200.0], rel=1e-9)
@@ -148,7 +149,15 @@ def test_earcut_takes_over_where_the_kernel_does_not_reach() -> None:
 def test_features_that_cannot_be_extruded_are_left_out_with_their_reason() -> None:
     box = moved(shapely.box(0, 0, 5, 5))
     truncated = shapely.to_wkb(box)[:-9]
-    shapes: list[BaseGeometry | bytes] = [box, box, box, box, shapely.MultiPolygon(), truncated, moved(shapely.Polygon([(0, 0), (9, 0), (0, 0)]))]
+    shapes: list[BaseGeometry | bytes] = [
+        box,
+        box,
+        box,
+        box,
+        shapely.MultiPolygon(),
+        truncated,
+        moved(shapely.Polygon([(0, 0), (9, 0), (0, 0)])),
+    ]
     height = np.array([10, np.nan, 0, 99_999, 10, 10, 10.0])
     mesh = extrude(geometries(shapes), np.zeros(7), height)
     assert [LeftOut(r).name for r in mesh.left_out.tolist()] == [
@@ -173,7 +182,7 @@ def axis_distance(mesh: MeshBatch, line: BaseGeometry) -> np.ndarray:
     """Distance in space of each vertex from the polyline's segments, the nearest one."""
     points = np.array(line.coords)
     out = np.full(len(mesh.positions), np.inf)
-    for a, b in zip(points[:-1], points[1:], strict=True):
+    for a, b in itertools.pairwise(points):
         t = np.clip(((mesh.positions - a) @ (b - a)) / ((b - a) @ (b - a)), 0, 1)
         out = np.minimum(out, np.linalg.norm(mesh.positions - (a + t[:, None] * (b - a)), axis=1))
     return out
@@ -205,7 +214,7 @@ def test_mitred_bend_is_closed_and_its_rings_lie_on_both_segments() -> None:
     mesh = pipe(level, 0.8)
     assert open_edges(mesh) == 0
     points = np.array(level.coords)
-    for a, b in zip(points[:-1], points[1:], strict=True):
+    for a, b in itertools.pairwise(points):
         d = (b - a) / np.linalg.norm(b - a)
         across = np.linalg.norm(np.cross(mesh.positions - a, d), axis=1)
         assert (np.abs(across - 0.4) < 1e-6).sum() >= 2 * 8
@@ -256,7 +265,13 @@ def test_pipes_without_a_size_or_without_length_are_left_out() -> None:
     line, nan = moved(shapely.LineString([(0, 0, 0), (9, 0, 0)])), np.full(5, np.nan)
     point_like = moved(shapely.LineString([(0, 0, 0), (0, 0, 0)]))
     mesh = tube(geometries([line, line, line, point_like, line]), np.array([0.3, np.nan, 300, 0.3, -1]), nan, nan, np.zeros(5, np.int64))
-    assert [LeftOut(r).name for r in mesh.left_out.tolist()] == ["DRAWN", "SIZE_MISSING", "SIZE_ABSURD", "GEOMETRY_DEGENERATE", "SIZE_MISSING"]
+    assert [LeftOut(r).name for r in mesh.left_out.tolist()] == [
+        "DRAWN",
+        "SIZE_MISSING",
+        "SIZE_ABSURD",
+        "GEOMETRY_DEGENERATE",
+        "SIZE_MISSING",
+    ]
 
 
 def test_a_manhole_reaches_from_the_ground_to_its_bottom_under_a_lid() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import shapely
@@ -15,7 +17,7 @@ METADATA = metadata_class(BUILDING)
 POINT = shapely.Point(0, 0, 0)
 
 
-def encoded(columns: dict[str, Column], count: int):  # noqa: ANN201 - the type is what is under test
+def encoded(columns: dict[str, Column], count: int):
     return encode_table(METADATA, features([POINT] * count, columns))
 
 
@@ -74,7 +76,7 @@ def test_strings_keep_their_characters_and_take_the_narrowest_offsets() -> None:
     assert column.offset_type == "UINT16"
     assert column.offsets is not None
     bounds = np.frombuffer(column.offsets, "<u2").tolist()
-    assert [column.values[a:b].decode() for a, b in zip(bounds[:-1], bounds[1:], strict=True)] == ["a" * 300, "𠮷野", "", "常州"]
+    assert [column.values[a:b].decode() for a, b in itertools.pairwise(bounds)] == ["a" * 300, "𠮷野", "", "常州"]
 
 
 def test_dates_are_iso_texts_and_booleans_have_a_third_state() -> None:

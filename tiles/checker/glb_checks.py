@@ -107,7 +107,9 @@ def _check_tables(gltf: GltfFile, problems: Problems) -> list[_Table]:
     metadata: Json = gltf.json.get("extensions", {}).get(_METADATA, {})
     tables = metadata.get("propertyTables", [])
     schema = metadata.get("schema")
-    if tables and not problems.unless(isinstance(schema, dict), "SCHEMA_MISSING", f"/extensions/{_METADATA}", "property tables without a schema"):
+    if tables and not problems.unless(
+        isinstance(schema, dict), "SCHEMA_MISSING", f"/extensions/{_METADATA}", "property tables without a schema"
+    ):
         return []
     checked: list[_Table] = []
     for number, table in enumerate(tables):
@@ -146,7 +148,9 @@ def _check_positions(gltf: GltfFile, primitive: Json, where: str, problems: Prob
     positions = stored.astype(np.float64)
     accessor = gltf.items("accessors")[index]
     low, high = accessor.get("min"), accessor.get("max")
-    agree = low is not None and high is not None and np.array_equal(positions.min(axis=0), low) and np.array_equal(positions.max(axis=0), high)
+    agree = (
+        low is not None and high is not None and np.array_equal(positions.min(axis=0), low) and np.array_equal(positions.max(axis=0), high)
+    )
     finite = problems.unless(np.isfinite(positions).all(), "POSITION_NOT_FINITE", where, "a position is NaN or infinite")
     if finite:
         problems.unless(agree, "ACCESSOR_MIN_MAX", f"/accessors/{index}", "min and max are not those of the positions")
@@ -179,9 +183,7 @@ def _check_normals(gltf: GltfFile, primitive: Json, vertices: int, where: str, p
     problems.unless((abs(lengths - 1) < 0.02).all(), "NORMAL_LENGTH", where, "a normal is not a unit vector")
 
 
-def _check_feature_ids(  # noqa: PLR0913
-    gltf: GltfFile, primitive: Json, vertices: int, tables: list[_Table], where: str, problems: Problems
-) -> None:
+def _check_feature_ids(gltf: GltfFile, primitive: Json, vertices: int, tables: list[_Table], where: str, problems: Problems) -> None:
     feature_ids: list[Any] = primitive.get("extensions", {}).get(_FEATURES, {}).get("featureIds", [])
     if not problems.unless(feature_ids, "FEATURE_IDS_MISSING", where, f"no {_FEATURES}"):
         return
@@ -196,7 +198,10 @@ def _check_feature_ids(  # noqa: PLR0913
         problems.unless(len(values) == vertices, "ATTRIBUTE_COUNT", where, "feature ids and positions differ in number")
         problems.unless(gltf.items("accessors")[attribute].get("componentType") != 5125, "FEATURE_ID_FORM", where, "UNSIGNED_INT")
         inside = problems.unless(
-            isinstance(count, int) and values.min() >= 0 and values.max() < count, "FEATURE_ID_OUT_OF_RANGE", where, f"beyond {count} features"
+            isinstance(count, int) and values.min() >= 0 and values.max() < count,
+            "FEATURE_ID_OUT_OF_RANGE",
+            where,
+            f"beyond {count} features",
         )
         table = ids.get("propertyTable")
         if not problems.unless(isinstance(table, int) and 0 <= table < len(tables), "PROPERTY_TABLE_REFERENCE", where, f"no table {table}"):
@@ -210,4 +215,6 @@ def _check_rows_used(gltf: GltfFile, tables: list[_Table], problems: Problems) -
     for number, table in enumerate(tables):
         unseen = int((~table.seen).sum())
         if table.count and any(_FEATURES in p.get("extensions", {}) for m in gltf.items("meshes") for p in m.get("primitives", [])):
-            problems.unless(unseen == 0, "ROW_WITHOUT_MESH", f"/extensions/{_METADATA}/propertyTables/{number}", f"{unseen} rows have no vertex")
+            problems.unless(
+                unseen == 0, "ROW_WITHOUT_MESH", f"/extensions/{_METADATA}/propertyTables/{number}", f"{unseen} rows have no vertex"
+            )

@@ -103,7 +103,9 @@ class GltfFile:
         if not self.problems.unless(fits, "MESHOPT_SIZE", where, f"{count} × {stride} bytes is not the view's {view.get('byteLength')}"):
             return None
         expected = {"ATTRIBUTES": 0xA0, "TRIANGLES": 0xE1, "INDICES": 0xD1}.get(str(extension.get("mode")))
-        if not self.problems.unless(raw[:1] == bytes([expected or 0]), "MESHOPT_CODEC", where, "not the codec version the extension allows"):
+        if not self.problems.unless(
+            raw[:1] == bytes([expected or 0]), "MESHOPT_CODEC", where, "not the codec version the extension allows"
+        ):
             return None
         try:
             return meshopt.decode(raw, str(extension["mode"]), count, stride)

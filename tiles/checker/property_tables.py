@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -100,7 +102,7 @@ def _check_strings(gltf: GltfFile, entry: Json, count: int, at: str) -> None:
     if gltf.problems.unless(ordered, "STRING_OFFSETS", at, "offsets do not rise from 0 to the length of the text"):
         edges = bounds.tolist()
         try:
-            for start, end in zip(edges[:-1], edges[1:], strict=True):
+            for start, end in itertools.pairwise(edges):
                 content[start:end].decode("utf-8")
         except UnicodeDecodeError as error:
             gltf.problems.add("STRING_UTF8", at, str(error))

@@ -47,7 +47,9 @@ class _Walk:
             self.open_files.append(path)
             self._members(tileset, problems, above_error)
             root = tileset.get("root", {})
-            if problems.unless(isinstance(root, dict) and "refine" in root, "TILE_REFINE_MISSING_IN_ROOT", "/root", "the root has no refine"):
+            if problems.unless(
+                isinstance(root, dict) and "refine" in root, "TILE_REFINE_MISSING_IN_ROOT", "/root", "the root has no refine"
+            ):
                 fids = self._tile(root, path, "/root", above, _number(tileset.get("geometricError")), problems)
             self._check_counts(tileset, fids, problems)
             self.open_files.pop()
@@ -105,7 +107,7 @@ class _Walk:
         if len(counts) == 1:
             problems.unless(counts[0] == len(drawn), "STATISTICS_COUNT", "/statistics", f"{counts[0]} said, {len(drawn)} drawn")
 
-    def _tile(  # noqa: PLR0913
+    def _tile(
         self, tile: Json, path: str, where: str, above: Region | None, above_error: float | None, problems: Problems
     ) -> list[NDArray[np.uint32]]:
         """Check one tile and all below it; return the fids drawn there."""
@@ -130,7 +132,7 @@ class _Walk:
             fids += self._tile(child, path, f"{where}/children/{number}", region, error, problems)
         return fids
 
-    def _content(  # noqa: PLR0913
+    def _content(
         self, content: Json, path: str, where: str, tile_region: Region | None, error: float | None, problems: Problems
     ) -> list[NDArray[np.uint32]]:
         uri = content.get("uri")

@@ -32,7 +32,8 @@ class MeshBatch:
 
     ``positions`` (v, 3) float64: E, N in the storage CRS and H in its heights, metres; ``normals`` (v, 3) float32 outward unit vectors in
     (east, north, up) of the grid; ``triangles`` (t, 3) uint32, counter-clockwise seen from outside; ``feature`` (v,) uint32 index of
-    the feature in the run; ``left_out`` (features,) uint8 of LeftOut. ``chord_error_m`` bounds how far a facet lies inside the true surface.
+    the feature in the run; ``left_out`` (features,) uint8 of LeftOut. ``chord_error_m`` bounds how far a facet lies inside the
+    true surface.
     """
 
     positions: NDArray[np.float64]

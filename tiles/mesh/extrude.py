@@ -16,6 +16,7 @@ from tiles.wkb import EMPTY, OK, Geometries
 TALLEST_M = 1500.0
 """Nothing built is higher: a greater height is an error of unit or of typing."""
 _MINIMUM_AREA_M2 = 1e-4
+_DEGENERATE = int(LeftOut.GEOMETRY_DEGENERATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +59,62 @@ def _left_out(geometries: Geometries, height_m: NDArray[np.float64]) -> NDArray[
 def clean_footprints(geometries: Geometries, left_out: NDArray[np.uint8]) -> Footprints:
     """Return the footprints of the features not yet left out; one without area is marked GEOMETRY_DEGENERATE in ``left_out``."""
     g = geometries
-    lowest = np.zeros(len(g))
-    none_f, none_i = np.zeros((0, 2)), np.zeros(0, np.int64)
-    sizes = _clean(g.coordinates, g.ring_offsets, g.part_offsets, g.feature_offsets, left_out, False, none_f, none_i, none_i, none_i, lowest)
-    xy, rings = np.empty((sizes[0], 2)), np.zeros(sizes[1] + 1, np.int64)
-    parts, features = np.zeros(sizes[2] + 1, np.int64), np.zeros(len(g) + 1, np.int64)
-    _clean(g.coordinates, g.ring_offsets, g.part_offsets, g.feature_offsets, left_out, True, xy, rings, parts, features, lowest)
-    return Footprints(xy, rings, parts, features, lowest)
+    room, widest = _room(g.coordinates, g.ring_offsets, LONGEST_EDGE_M)
+    clean = Footprints(
+        np.empty((room, 2)), np.zeros_like(g.ring_offsets), np.zeros_like(g.part_offsets), np.zeros(len(g) + 1, np.int64), np.zeros(len(g))
+    )
+    points, rings, parts = _clean(
+        g.coordinates,
+        g.ring_offsets,
+        g.part_offsets,
+        g.feature_offsets,
+        left_out,
+        np.empty((widest, 2)),
+        clean.xy,
+        clean.ring_offsets,
+        clean.part_offsets,
+        clean.feature_offsets,
+        clean.lowest,
+    )
+    return Footprints(
+        clean.xy[:points], clean.ring_offsets[: rings + 1], clean.part_offsets[: parts + 1], clean.feature_offsets, clean.lowest
+    )
 
 
 @kernel
-def _open_ring(
-    coordinates: NDArray[np.float64], start: int, end: int, longest: float, out: NDArray[np.float64]
-) -> int:
+def _room(coordinates: NDArray[np.float64], ring_offsets: Offsets, longest: float) -> tuple[int, int]:
+    """Return upper bounds for the points of all cleaned rings and of the largest one."""
+    total, widest = 0, 1
+    for ring in range(len(ring_offsets) - 1):
+        room = 1
+        for i in range(ring_offsets[ring], ring_offsets[ring + 1]):
+            j = i + 1 if i + 1 < ring_offsets[ring + 1] else ring_offsets[ring]
+            length = np.hypot(coordinates[j, 0] - coordinates[i, 0], coordinates[j, 1] - coordinates[i, 1])
+            room += 1 + int(length / longest)
+        total, widest = total + room, max(widest, room)
+    return total, widest
+
+
+@kernel
+def _touching(coordinates: NDArray[np.float64], a: int, b: int) -> bool:
+    return abs(coordinates[a, 0] - coordinates[b, 0]) < 1e-6 and abs(coordinates[a, 1] - coordinates[b, 1]) < 1e-6
+
+
+@kernel
+def _divide(coordinates: NDArray[np.float64], a: int, b: int, longest: float, out: NDArray[np.float64], count: int) -> int:
+    """Write the points that divide the edge a → b where it is too long; return the new number of points."""
+    dx, dy = coordinates[b, 0] - coordinates[a, 0], coordinates[b, 1] - coordinates[a, 1]
+    length = np.hypot(dx, dy)
+    if length > longest:
+        pieces = int(np.ceil(length / longest))
+        for k in range(1, pieces):
+            out[count, 0], out[count, 1] = coordinates[a, 0] + dx * k / pieces, coordinates[a, 1] + dy * k / pieces
+            count += 1
+    return count
+
+
+@kernel
+def _open_ring(coordinates: NDArray[np.float64], start: int, end: int, longest: float, out: NDArray[np.float64]) -> int:
     """Write the ring without repeated points and with long edges divided; return its number of points."""
     last = end
     while last - start > 1 and _touching(coordinates, start, last - 1):
@@ -90,86 +134,56 @@ def _open_ring(
 
 
 @kernel
-def _touching(coordinates: NDArray[np.float64], a: int, b: int) -> bool:
-    return abs(coordinates[a, 0] - coordinates[b, 0]) < 1e-6 and abs(coordinates[a, 1] - coordinates[b, 1]) < 1e-6
-
-
-@kernel
-def _divide(coordinates: NDArray[np.float64], a: int, b: int, longest: float, out: NDArray[np.float64], count: int) -> int:
-    dx, dy = coordinates[b, 0] - coordinates[a, 0], coordinates[b, 1] - coordinates[a, 1]
-    length = np.hypot(dx, dy)
-    if length > longest:
-        pieces = int(np.ceil(length / longest))
-        for k in range(1, pieces):
-            out[count, 0], out[count, 1] = coordinates[a, 0] + dx * k / pieces, coordinates[a, 1] + dy * k / pieces
-            count += 1
+def _clean_ring(
+    coordinates: NDArray[np.float64], start: int, end: int, is_outer: bool, scratch: NDArray[np.float64], out: NDArray[np.float64]
+) -> int:
+    """Write the cleaned ring, outer ones counter-clockwise, holes clockwise; return its number of points, 0 when it has no area."""
+    count = _open_ring(coordinates, start, end, LONGEST_EDGE_M, scratch)
+    area = _ring_area(scratch, 0, count)
+    if count < 3 or abs(area) < _MINIMUM_AREA_M2:
+        return 0
+    forward = (area > 0) == is_outer
+    for i in range(count):
+        source = i if forward else count - 1 - i
+        out[i, 0], out[i, 1] = scratch[source, 0], scratch[source, 1]
     return count
 
 
 @kernel
-def _ring_room(coordinates: NDArray[np.float64], ring_offsets: Offsets, longest: float) -> int:
-    """Return an upper bound for the points of one cleaned ring."""
-    widest = 1
-    for ring in range(len(ring_offsets) - 1):
-        room = 1
-        for i in range(ring_offsets[ring], ring_offsets[ring + 1]):
-            j = i + 1 if i + 1 < ring_offsets[ring + 1] else ring_offsets[ring]
-            length = np.hypot(coordinates[j, 0] - coordinates[i, 0], coordinates[j, 1] - coordinates[i, 1])
-            room += 1 + int(length / longest)
-        widest = max(widest, room)
-    return widest
-
-
-@kernel
-def _clean(  # noqa: PLR0913 - one kernel counts and, told so, writes
+def _clean(
     coordinates: NDArray[np.float64],
     ring_offsets: Offsets,
     part_offsets: Offsets,
     feature_offsets: Offsets,
     left_out: NDArray[np.uint8],
-    write: bool,
+    scratch: NDArray[np.float64],
     xy: NDArray[np.float64],
     new_rings: Offsets,
     new_parts: Offsets,
     new_features: Offsets,
     lowest: NDArray[np.float64],
 ) -> tuple[int, int, int]:
-    ring_points = np.empty((_ring_room(coordinates, ring_offsets, LONGEST_EDGE_M), 2))
     points, rings, parts = 0, 0, 0
     for f in range(len(left_out)):
-        first_part = parts
-        if left_out[f] == 0:
-            low = np.inf
-            for part in range(feature_offsets[f], feature_offsets[f + 1]):
-                first_ring = rings
-                for ring in range(part_offsets[part], part_offsets[part + 1]):
-                    start, end = ring_offsets[ring], ring_offsets[ring + 1]
-                    outer = ring == part_offsets[part]
-                    count = _open_ring(coordinates, start, end, LONGEST_EDGE_M, ring_points)
-                    area = _ring_area(ring_points, 0, count)
-                    if count < 3 or abs(area) < _MINIMUM_AREA_M2:
-                        if outer:
-                            break
-                        continue
-                    for i in range(start, end):
-                        low = min(low, coordinates[i, 2])
-                    if write:
-                        forward = (area > 0) == outer
-                        for i in range(count):
-                            source = i if forward else count - 1 - i
-                            xy[points + i, 0], xy[points + i, 1] = ring_points[source, 0], ring_points[source, 1]
-                        new_rings[rings + 1] = points + count
-                    points += count
-                    rings += 1
-                if rings > first_ring:
-                    parts += 1
-                    if write:
-                        new_parts[parts] = rings
-            lowest[f] = low if np.isfinite(low) else 0.0
-            if parts == first_part:
-                left_out[f] = 3  # LeftOut.GEOMETRY_DEGENERATE
-        if write:
-            new_features[f + 1] = parts
+        last = feature_offsets[f + 1] if left_out[f] == 0 else feature_offsets[f]
+        low = np.inf
+        for part in range(feature_offsets[f], last):
+            first_ring = rings
+            for ring in range(part_offsets[part], part_offsets[part + 1]):
+                start, end, is_outer = ring_offsets[ring], ring_offsets[ring + 1], ring == part_offsets[part]
+                count = _clean_ring(coordinates, start, end, is_outer, scratch, xy[points:])
+                if count == 0 and is_outer:
+                    break
+                if count > 0:
+                    low = min(low, coordinates[start:end, 2].min())
+                    points, rings = points + count, rings + 1
+                    new_rings[rings] = points
+            parts += rings > first_ring
+            new_parts[parts] = rings
+        lowest[f] = low if np.isfinite(low) else 0.0
+        if left_out[f] == 0 and parts == new_features[f]:
+            left_out[f] = _DEGENERATE
+        new_features[f + 1] = parts
     return points, rings, parts
 
 
@@ -209,7 +223,58 @@ def _solids(
 
 
 @kernel
-def _emit(  # noqa: PLR0913
+def _emit_cap(
+    xy: NDArray[np.float64],
+    height: float,
+    up: float,
+    caps: NDArray[np.int64],
+    first_point: int,
+    positions: NDArray[np.float64],
+    normals: NDArray[np.float32],
+    triangles: NDArray[np.uint32],
+    v: int,
+) -> None:
+    """Write a roof (``up`` 1) or a floor (``up`` -1), whose triangles are turned over."""
+    for i in range(len(xy)):
+        positions[i, 0], positions[i, 1], positions[i, 2] = xy[i, 0], xy[i, 1], height
+        normals[i, 0], normals[i, 1], normals[i, 2] = 0.0, 0.0, up
+    second, third = (1, 2) if up > 0 else (2, 1)
+    for k in range(len(caps)):
+        triangles[k, 0] = v + caps[k, 0] - first_point
+        triangles[k, 1] = v + caps[k, second] - first_point
+        triangles[k, 2] = v + caps[k, third] - first_point
+
+
+@kernel
+def _emit_walls(
+    ring: NDArray[np.float64],
+    floor: float,
+    roof: float,
+    positions: NDArray[np.float64],
+    normals: NDArray[np.float32],
+    triangles: NDArray[np.uint32],
+    v: int,
+) -> None:
+    """Write one wall for each edge of ``ring``: roof i, floor i, floor j, roof j.
+
+    In this order neighbours share two of three coordinates and come in index order, which compresses best.
+    """
+    for i in range(len(ring)):
+        j = (i + 1) % len(ring)
+        dx, dy = ring[j, 0] - ring[i, 0], ring[j, 1] - ring[i, 1]
+        length = np.hypot(dx, dy)
+        at = 4 * i
+        for k in range(4):
+            p = i if k < 2 else j
+            positions[at + k, 0], positions[at + k, 1] = ring[p, 0], ring[p, 1]
+            positions[at + k, 2] = roof if k in (0, 3) else floor
+            normals[at + k, 0], normals[at + k, 1], normals[at + k, 2] = dy / length, -dx / length, 0.0
+        triangles[2 * i, 0], triangles[2 * i, 1], triangles[2 * i, 2] = v + at, v + at + 1, v + at + 2
+        triangles[2 * i + 1, 0], triangles[2 * i + 1, 1], triangles[2 * i + 1, 2] = v + at, v + at + 2, v + at + 3
+
+
+@kernel
+def _emit(
     xy: NDArray[np.float64],
     ring_offsets: Offsets,
     part_offsets: Offsets,
@@ -228,40 +293,16 @@ def _emit(  # noqa: PLR0913
     for f in range(len(left_out)):
         if left_out[f] != 0:
             continue
-        floor, roof = base_m[f], base_m[f] + height_m[f]
-        first_vertex = v
+        floor, roof, first_vertex = base_m[f], base_m[f] + height_m[f], v
         for part in range(feature_offsets[f], feature_offsets[f + 1]):
-            first, last = part_offsets[part], part_offsets[part + 1]
-            start, end = ring_offsets[first], ring_offsets[last]
-            size = end - start
-            for side in range(2):
-                for i in range(size):
-                    positions[v + i, 0], positions[v + i, 1] = xy[start + i, 0], xy[start + i, 1]
-                    positions[v + i, 2] = roof if side == 0 else floor
-                    normals[v + i, 0], normals[v + i, 1] = 0.0, 0.0
-                    normals[v + i, 2] = 1.0 if side == 0 else -1.0
-                for k in range(cap_offsets[part], cap_offsets[part + 1]):
-                    a, b, c = caps[k, 0] - start, caps[k, 1] - start, caps[k, 2] - start
-                    triangles[t, 0] = v + a
-                    triangles[t, 1] = v + b if side == 0 else v + c
-                    triangles[t, 2] = v + c if side == 0 else v + b
-                    t += 1
-                v += size
-            for ring in range(first, last):
-                low, high = ring_offsets[ring], ring_offsets[ring + 1]
-                for i in range(low, high):
-                    j = i + 1 if i + 1 < high else low
-                    dx, dy = xy[j, 0] - xy[i, 0], xy[j, 1] - xy[i, 1]
-                    length = np.hypot(dx, dy)
-                    for k in range(4):
-                        # roof i, floor i, floor j, roof j: neighbours share two of three coordinates and come in index order, which compresses best
-                        p = i if k < 2 else j
-                        positions[v + k, 0], positions[v + k, 1] = xy[p, 0], xy[p, 1]
-                        positions[v + k, 2] = roof if k == 0 or k == 3 else floor
-                        normals[v + k, 0], normals[v + k, 1], normals[v + k, 2] = dy / length, -dx / length, 0.0
-                    triangles[t, 0], triangles[t, 1], triangles[t, 2] = v, v + 1, v + 2
-                    triangles[t + 1, 0], triangles[t + 1, 1], triangles[t + 1, 2] = v, v + 2, v + 3
-                    t += 2
-                    v += 4
+            start, end = ring_offsets[part_offsets[part]], ring_offsets[part_offsets[part + 1]]
+            cap = caps[cap_offsets[part] : cap_offsets[part + 1]]
+            for up, height in ((1.0, roof), (-1.0, floor)):
+                _emit_cap(xy[start:end], height, up, cap, start, positions[v:], normals[v:], triangles[t:], v)
+                v, t = v + end - start, t + len(cap)
+            for ring in range(part_offsets[part], part_offsets[part + 1]):
+                edge = xy[ring_offsets[ring] : ring_offsets[ring + 1]]
+                _emit_walls(edge, floor, roof, positions[v:], normals[v:], triangles[t:], v)
+                v, t = v + 4 * len(edge), t + 2 * len(edge)
         feature[first_vertex:v] = f
     return v, t

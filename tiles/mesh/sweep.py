@@ -120,7 +120,100 @@ def _mitre(before: NDArray[np.float64], after: NDArray[np.float64], reach: float
 
 
 @kernel
-def _sweep(  # noqa: PLR0913
+def _turn(d: NDArray[np.float64], right: NDArray[np.float64], up: NDArray[np.float64]) -> None:
+    """Set ``right`` (horizontal) and ``up`` across the direction ``d``; a vertical segment keeps the ``right`` it had."""
+    flat = np.hypot(d[0], d[1])
+    if flat > 1e-6:
+        right[0], right[1], right[2] = d[1] / flat, -d[0] / flat, 0.0
+    up[0] = right[1] * d[2] - right[2] * d[1]
+    up[1] = right[2] * d[0] - right[0] * d[2]
+    up[2] = right[0] * d[1] - right[1] * d[0]
+
+
+@kernel
+def _emit_ring(
+    centre: NDArray[np.float64],
+    profile: NDArray[np.float64],
+    d: NDArray[np.float64],
+    right: NDArray[np.float64],
+    up: NDArray[np.float64],
+    plane: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    normals: NDArray[np.float32],
+) -> None:
+    """Write the profile where the prism along ``d`` meets the plane through ``centre`` with normal ``plane``."""
+    along = d[0] * plane[0] + d[1] * plane[1] + d[2] * plane[2]
+    for k in range(len(profile)):
+        shift = 0.0
+        for a in range(3):
+            offset = profile[k, 0] * right[a] + profile[k, 1] * up[a]
+            positions[k, a] = centre[a] + offset
+            normals[k, a] = profile[k, 2] * right[a] + profile[k, 3] * up[a]
+            shift -= offset * plane[a]
+        for a in range(3):
+            positions[k, a] += d[a] * shift / along
+
+
+@kernel
+def _emit_sides(around: int, faces: int, triangles: NDArray[np.uint32], v: int) -> None:
+    """Join the ring at ``v`` with the one after it; where the profile has more vertices than faces, each face has two of its own."""
+    stride = around // faces
+    for k in range(faces):
+        a, b = k * stride, (k * stride + 1) % around
+        triangles[2 * k, 0], triangles[2 * k, 1], triangles[2 * k, 2] = v + a, v + around + a, v + around + b
+        triangles[2 * k + 1, 0], triangles[2 * k + 1, 1], triangles[2 * k + 1, 2] = v + a, v + around + b, v + b
+
+
+@kernel
+def _emit_cap(
+    ring: NDArray[np.float64],
+    faces: int,
+    d: NDArray[np.float64],
+    ahead: bool,
+    positions: NDArray[np.float64],
+    normals: NDArray[np.float32],
+    triangles: NDArray[np.uint32],
+    v: int,
+) -> None:
+    """Close ``ring`` with a flat fan that looks along ``d`` (``ahead``) or against it."""
+    stride, sign = len(ring) // faces, 1.0 if ahead else -1.0
+    for k in range(faces):
+        positions[k] = ring[k * stride]
+        for a in range(3):
+            normals[k, a] = sign * d[a]
+    second, third = (1, 0) if ahead else (0, 1)
+    for k in range(1, faces - 1):
+        triangles[k - 1, 0], triangles[k - 1, 1], triangles[k - 1, 2] = v, v + k + second, v + k + third
+
+
+@kernel
+def _end_plane(
+    points: NDArray[np.float64],
+    i: int,
+    first: int,
+    last: int,
+    at_end: bool,
+    d: NDArray[np.float64],
+    length: float,
+    reach: float,
+    plane: NDArray[np.float64],
+) -> bool:
+    """Write the normal of the plane that ends segment ``i`` at one of its nodes; return whether it is a mitre (else it is capped)."""
+    neighbour = np.empty(3)
+    if not at_end and i > first:
+        shorter = min(length, _direction(points, i - 1, neighbour))
+        if _mitre(neighbour, d, reach, shorter, plane):
+            return True
+    elif at_end and i + 1 < last:
+        shorter = min(length, _direction(points, i + 1, neighbour))
+        if _mitre(d, neighbour, reach, shorter, plane):
+            return True
+    plane[:] = d
+    return False
+
+
+@kernel
+def _sweep(
     points: NDArray[np.float64],
     offsets: Offsets,
     half_width: NDArray[np.float64],
@@ -133,66 +226,27 @@ def _sweep(  # noqa: PLR0913
     triangles: NDArray[np.uint32],
 ) -> tuple[int, int]:
     v, t = 0, 0
-    profile = np.empty((_MOST_SIDES, 4))
-    d, neighbour, plane = np.empty(3), np.empty(3), np.empty(3)
-    right, up = np.empty(3), np.empty(3)
+    profile, plane, mitred = np.empty((_MOST_SIDES, 4)), np.empty(3), np.empty(2, np.bool_)
+    d, right, up = np.empty(3), np.empty(3), np.empty(3)
     for path in range(len(offsets) - 1):
-        first, last = offsets[path], offsets[path + 1] - 1
+        first, last, begin = offsets[path], offsets[path + 1] - 1, v
         around, faces = _profile(half_width[path], half_height[path], sides[path], profile)
-        stride = 1 if sides[path] > 0 else 2
-        reach = np.hypot(half_width[path], half_height[path]) if sides[path] == 0 else half_width[path]
-        begin = v
+        reach = half_width[path] if sides[path] > 0 else np.hypot(half_width[path], half_height[path])
         right[0], right[1], right[2] = 1.0, 0.0, 0.0
         for i in range(first, last):
             length = _direction(points, i, d)
-            flat = np.hypot(d[0], d[1])
-            if flat > 1e-6:
-                right[0], right[1], right[2] = d[1] / flat, -d[0] / flat, 0.0
-            up[0] = right[1] * d[2] - right[2] * d[1]
-            up[1] = right[2] * d[0] - right[0] * d[2]
-            up[2] = right[0] * d[1] - right[1] * d[0]
+            _turn(d, right, up)
             ring = v
-            capped = [True, True]
             for end in range(2):
-                node = i + end
-                joined = False
-                if end == 0 and i > first:
-                    shorter = min(length, _direction(points, i - 1, neighbour))
-                    joined = _mitre(neighbour, d, reach, shorter, plane)
-                elif end == 1 and i + 1 < last:
-                    shorter = min(length, _direction(points, i + 1, neighbour))
-                    joined = _mitre(d, neighbour, reach, shorter, plane)
-                if not joined:
-                    plane[0], plane[1], plane[2] = d[0], d[1], d[2]
-                capped[end] = not joined
-                along = d[0] * plane[0] + d[1] * plane[1] + d[2] * plane[2]
-                for k in range(around):
-                    shift = 0.0
-                    for a in range(3):
-                        offset = profile[k, 0] * right[a] + profile[k, 1] * up[a]
-                        positions[v, a] = points[node, a] + offset
-                        normals[v, a] = profile[k, 2] * right[a] + profile[k, 3] * up[a]
-                        shift -= offset * plane[a]
-                    for a in range(3):
-                        positions[v, a] += d[a] * shift / along
-                    v += 1
-            for k in range(faces):
-                a, b = k * stride, (k * stride + 1) % around
-                triangles[t, 0], triangles[t, 1], triangles[t, 2] = ring + a, ring + around + a, ring + around + b
-                triangles[t + 1, 0], triangles[t + 1, 1], triangles[t + 1, 2] = ring + a, ring + around + b, ring + b
-                t += 2
+                mitred[end] = _end_plane(points, i, first, last, end == 1, d, length, reach, plane)
+                _emit_ring(points[i + end], profile[:around], d, right, up, plane, positions[v:], normals[v:])
+                v += around
+            _emit_sides(around, faces, triangles[t:], ring)
+            t += 2 * faces
             for end in range(2):
-                if capped[end]:
-                    cap = v
-                    for k in range(faces):
-                        for a in range(3):
-                            positions[v, a] = positions[ring + end * around + k * stride, a]
-                            normals[v, a] = d[a] if end == 1 else -d[a]
-                        v += 1
-                    for k in range(1, faces - 1):
-                        triangles[t, 0] = cap
-                        triangles[t, 1] = cap + k + 1 if end == 1 else cap + k
-                        triangles[t, 2] = cap + k if end == 1 else cap + k + 1
-                        t += 1
+                if not mitred[end]:
+                    cut = positions[ring + end * around : ring + (end + 1) * around]
+                    _emit_cap(cut, faces, d, end == 1, positions[v:], normals[v:], triangles[t:], v)
+                    v, t = v + faces, t + faces - 2
         feature[begin:v] = feature_of[path]
     return v, t

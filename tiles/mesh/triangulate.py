@@ -20,7 +20,7 @@ _LARGEST_KERNEL_POLYGON = 256
 
 @dataclass(frozen=True, slots=True)
 class Triangulation:
-    """Triangles of many polygons: polygon ``p`` has ``triangles[offsets[p]:offsets[p + 1]]``, counter-clockwise, indexing the points; ``ok`` (p,)."""
+    """Triangles of many polygons: ``p`` has rows ``offsets[p]:offsets[p + 1]``, counter-clockwise, indexing the points; ``ok`` (p,)."""
 
     triangles: NDArray[np.int64]
     offsets: Offsets
@@ -95,7 +95,9 @@ def _same_place(xy: NDArray[np.float64], a: int, b: int) -> bool:
 
 
 @kernel
-def _is_ear(xy: NDArray[np.float64], point: NDArray[np.int64], following: NDArray[np.int64], preceding: NDArray[np.int64], node: int) -> bool:
+def _is_ear(
+    xy: NDArray[np.float64], point: NDArray[np.int64], following: NDArray[np.int64], preceding: NDArray[np.int64], node: int
+) -> bool:
     """Return whether cutting off ``node`` leaves no other corner inside or on the triangle."""
     a, b, c = point[preceding[node]], point[node], point[following[node]]
     if _cross(xy, a, b, c) <= 1e-11:
@@ -103,61 +105,62 @@ def _is_ear(xy: NDArray[np.float64], point: NDArray[np.int64], following: NDArra
     other = following[following[node]]
     while other != preceding[node]:
         p = point[other]
-        if not (_same_place(xy, p, a) or _same_place(xy, p, b) or _same_place(xy, p, c)):
-            if _cross(xy, a, b, p) >= 0 and _cross(xy, b, c, p) >= 0 and _cross(xy, c, a, p) >= 0:
-                return False
+        is_corner = _same_place(xy, p, a) or _same_place(xy, p, b) or _same_place(xy, p, c)
+        if not is_corner and _cross(xy, a, b, p) >= 0 and _cross(xy, b, c, p) >= 0 and _cross(xy, c, a, p) >= 0:
+            return False
         other = following[other]
     return True
 
 
 @kernel
-def _bridge_target(xy: NDArray[np.float64], point: NDArray[np.int64], following: NDArray[np.int64], outer: int, hole_point: int) -> int:
-    """Return the node of the loop at ``outer`` that ``hole_point`` (the rightmost of its hole) sees, or -1."""
+def _first_hit(
+    xy: NDArray[np.float64], point: NDArray[np.int64], following: NDArray[np.int64], outer: int, hole_point: int
+) -> tuple[int, float]:
+    """Return (node, x) where the ray from ``hole_point`` to the east meets the loop: the corner hit or the eastern end of the edge."""
     hx, hy = xy[hole_point, 0], xy[hole_point, 1]
-    nearest, found = np.inf, -1
-    node = outer
+    nearest, found, node = np.inf, -1, outer
     while True:
         a, b = point[node], point[following[node]]
         ay, by = xy[a, 1], xy[b, 1]
-        if ay <= hy and hy <= by and ay != by:
+        if ay <= hy <= by and ay != by:
             x = xy[a, 0] + (hy - ay) * (xy[b, 0] - xy[a, 0]) / (by - ay)
-            if x >= hx and x < nearest:
+            if hx <= x < nearest:
                 nearest = x
-                found = node if xy[a, 0] > xy[b, 0] else following[node]
-                if hy == ay:
-                    found = node
-                elif hy == by:
-                    found = following[node]
+                starts = hy == ay or (hy != by and xy[a, 0] > xy[b, 0])
+                found = node if starts else following[node]
         node = following[node]
         if node == outer:
-            break
+            return found, nearest
+
+
+@kernel
+def _bridge_target(xy: NDArray[np.float64], point: NDArray[np.int64], following: NDArray[np.int64], outer: int, hole_point: int) -> int:
+    """Return the node of the loop at ``outer`` that ``hole_point`` (the rightmost of its hole) sees, or -1."""
+    found, nearest = _first_hit(xy, point, following, outer, hole_point)
     if found < 0:
         return -1
-    # A reflex corner inside (hole point, intersection, found) would cut the bridge: take the one nearest to the ray.
+    # A corner inside the triangle (hole point, hit, found) would cut the bridge: take the one nearest to the ray.
+    hx, hy = xy[hole_point, 0], xy[hole_point, 1]
     fx, fy = xy[point[found], 0], xy[point[found], 1]
     best, best_slope, best_distance = found, np.inf, np.inf
     turn = 1.0 if fy > hy else -1.0
-    node = outer
-    while True:
-        p = point[node]
-        px, py = xy[p, 0], xy[p, 1]
-        if node != found and px > hx and px <= max(fx, nearest) and not (px == fx and py == fy):
-            inside_ray = (py - hy) * turn >= 0
-            inside_far = ((fx - hx) * (py - hy) - (fy - hy) * (px - hx)) * turn <= 0
-            inside_edge = ((fx - nearest) * (py - hy) - (fy - hy) * (px - nearest)) * turn >= 0
-            if inside_ray and inside_far and inside_edge:
-                slope = abs(py - hy) / (px - hx)
-                distance = px - hx
+    node = following[found]
+    while node != found:
+        px, py = xy[point[node], 0], xy[point[node], 1]
+        if hx < px <= max(fx, nearest) and not (px == fx and py == fy):
+            above_ray = (py - hy) * turn >= 0
+            below_far = ((fx - hx) * (py - hy) - (fy - hy) * (px - hx)) * turn <= 0
+            west_of_edge = ((fx - nearest) * (py - hy) - (fy - hy) * (px - nearest)) * turn >= 0
+            if above_ray and below_far and west_of_edge:
+                distance, slope = px - hx, abs(py - hy) / (px - hx)
                 if slope < best_slope or (slope == best_slope and distance < best_distance):
                     best, best_slope, best_distance = node, slope, distance
         node = following[node]
-        if node == outer:
-            break
     return best
 
 
 @kernel
-def _link_rings(  # noqa: PLR0913
+def _link_rings(
     xy: NDArray[np.float64],
     ring_offsets: Offsets,
     first_ring: int,
@@ -213,7 +216,7 @@ def _link_rings(  # noqa: PLR0913
 
 
 @kernel
-def _clip_loop(  # noqa: PLR0913
+def _clip_loop(
     xy: NDArray[np.float64],
     nodes: int,
     point: NDArray[np.int64],

@@ -13,12 +13,14 @@ from tiles.mesh.batch import LONGEST_EDGE_M, LeftOut, MeshBatch
 from tiles.mesh.sweep import Paths, sides_for, sweep
 from tiles.wkb import EMPTY, OK, Geometries
 
+_REPEATED_M = 1e-4
+_DEGENERATE = int(LeftOut.GEOMETRY_DEGENERATE)
 WIDEST_M = 20.0
 """No pipe or culvert section is larger: a greater size is an error of unit."""
 
 
 class ZReference(enum.IntEnum):
-    """What the Z of a pipe's line stands for (CJJ 61-2017 §6.3: crown of pressure pipes and cables, invert of gravity sewers)."""
+    """What the Z of a pipe's line stands for (surveys give the crown of pressure pipes and cables, the invert of gravity sewers)."""
 
     AXIS = 0
     TOP = 1
@@ -65,22 +67,56 @@ def centre_lines(
     A feature without two distinct points is marked GEOMETRY_DEGENERATE in ``left_out``.
     """
     g = geometries
-    none_f, none_i = np.zeros((0, 3)), np.zeros(0, np.int64)
-    points, lines = _lines(g.coordinates, g.ring_offsets, g.part_offsets, g.feature_offsets, shift_m, left_out, False, none_f, none_i, none_i)
-    out, offsets, feature = np.empty((points, 3)), np.zeros(lines + 1, np.int64), np.empty(lines, np.int64)
-    _lines(g.coordinates, g.ring_offsets, g.part_offsets, g.feature_offsets, shift_m, left_out, True, out, offsets, feature)
-    return out, offsets, feature
+    room = _room(g.coordinates, LONGEST_EDGE_M)
+    points, offsets, feature = np.empty((room, 3)), np.zeros_like(g.ring_offsets), np.empty(len(g.ring_offsets), np.int64)
+    count, lines = _lines(g.coordinates, g.ring_offsets, g.part_offsets, g.feature_offsets, shift_m, left_out, points, offsets, feature)
+    return points[:count], offsets[: lines + 1], feature[:lines]
 
 
 @kernel
-def _lines(  # noqa: PLR0913 - one kernel counts and, told so, writes
+def _distance(coordinates: NDArray[np.float64], a: int, b: int) -> float:
+    dx, dy, dz = coordinates[b, 0] - coordinates[a, 0], coordinates[b, 1] - coordinates[a, 1], coordinates[b, 2] - coordinates[a, 2]
+    return np.sqrt(dx * dx + dy * dy + dz * dz)
+
+
+@kernel
+def _room(coordinates: NDArray[np.float64], longest: float) -> int:
+    """Return an upper bound for the points of all divided lines."""
+    room = len(coordinates)
+    for i in range(1, len(coordinates)):
+        room += int(_distance(coordinates, i - 1, i) / longest)
+    return room
+
+
+@kernel
+def _line(coordinates: NDArray[np.float64], shift_m: float, longest: float, out: NDArray[np.float64]) -> int:
+    """Write one line; return its number of points."""
+    if len(coordinates) == 0:
+        return 0
+    out[0] = coordinates[0]
+    count, previous = 1, 0
+    for i in range(1, len(coordinates)):
+        length = _distance(coordinates, previous, i)
+        if length < _REPEATED_M:
+            continue
+        pieces = int(np.ceil(length / longest))
+        for p in range(1, pieces + 1):
+            for k in range(3):
+                out[count, k] = coordinates[previous, k] + (coordinates[i, k] - coordinates[previous, k]) * p / pieces
+            count += 1
+        previous = i
+    out[:count, 2] += shift_m
+    return count
+
+
+@kernel
+def _lines(
     coordinates: NDArray[np.float64],
     ring_offsets: Offsets,
     part_offsets: Offsets,
     feature_offsets: Offsets,
     shift_m: NDArray[np.float64],
     left_out: NDArray[np.uint8],
-    write: bool,
     out: NDArray[np.float64],
     offsets: Offsets,
     feature: NDArray[np.int64],
@@ -91,33 +127,12 @@ def _lines(  # noqa: PLR0913 - one kernel counts and, told so, writes
             continue
         first_line = lines
         for ring in range(part_offsets[feature_offsets[f]], part_offsets[feature_offsets[f + 1]]):
-            begin, previous = points, -1
-            for i in range(ring_offsets[ring], ring_offsets[ring + 1]):
-                pieces = 1
-                if previous >= 0:
-                    length = 0.0
-                    for k in range(3):
-                        length += (coordinates[i, k] - coordinates[previous, k]) ** 2
-                    length = np.sqrt(length)
-                    if length < 1e-4:
-                        continue
-                    pieces = int(np.ceil(length / LONGEST_EDGE_M))
-                for p in range(1, pieces + 1):
-                    if write:
-                        start = previous if previous >= 0 else i
-                        for k in range(3):
-                            step = (coordinates[i, k] - coordinates[start, k]) * p / pieces
-                            out[points, k] = coordinates[start, k] + step
-                        out[points, 2] += shift_m[f]
-                    points += 1
-                previous = i
-            if points - begin < 2:
-                points = begin
-                continue
-            if write:
-                offsets[lines + 1] = points
+            count = _line(coordinates[ring_offsets[ring] : ring_offsets[ring + 1]], shift_m[f], LONGEST_EDGE_M, out[points:])
+            if count > 1:
+                points += count
                 feature[lines] = f
-            lines += 1
+                lines += 1
+                offsets[lines] = points
         if lines == first_line:
-            left_out[f] = 3  # LeftOut.GEOMETRY_DEGENERATE
+            left_out[f] = _DEGENERATE
     return points, lines

@@ -10,15 +10,13 @@ from tiles.mesh.sweep import Paths, sides_for, sweep
 from tiles.wkb import EMPTY, OK, Geometries
 
 NOMINAL_DIAMETER_M = 0.7
-"""Drawn where a survey gives no diameter: the usual clear opening of a manhole cover (GB/T 23858)."""
+"""Drawn where a survey gives no diameter: the usual clear opening of a manhole cover."""
 DEEPEST_M = 200.0
 LID_RIM_M = 0.05
 """The lid is wider than the shaft by this on every side, and at most twice as thick."""
 
 
-def well(
-    geometries: Geometries, bottom_m: NDArray[np.float64], depth_m: NDArray[np.float64], diameter_m: NDArray[np.float64]
-) -> MeshBatch:
+def well(geometries: Geometries, bottom_m: NDArray[np.float64], depth_m: NDArray[np.float64], diameter_m: NDArray[np.float64]) -> MeshBatch:
     """Return closed shafts below points whose Z is the ground, each under a lid whose top is at the ground.
 
     All (features,), NaN missing: ``bottom_m`` H of the bottom, else ``depth_m`` below the ground; ``diameter_m`` of the shaft, else
