@@ -20,13 +20,13 @@ from twin.heights import Coverage, GroundSampler, open_coverage, write_coverage
 X0, Y0 = 490_000.0, 3_520_000.0
 
 
-def blocks_of(values: npt.NDArray[np.float32], rows: int) -> Iterator[npt.NDArray[np.float32]]:
+def blocks_of(values: npt.NDArray[np.floating], rows: int) -> Iterator[npt.NDArray[np.floating]]:
     for start in range(0, len(values), rows):
         yield values[start : start + rows]
 
 
 def coverage_of(
-    path: Path, values: npt.NDArray[np.float32], *, pixel_m: float = 5.0, rows: int = 100, nodata: float | None = None, x0: float = X0
+    path: Path, values: npt.NDArray[np.floating], *, pixel_m: float = 5.0, rows: int = 100, nodata: float | None = None, x0: float = X0
 ) -> Coverage:
     height, width = values.shape
     affine = (pixel_m, 0.0, x0, 0.0, -pixel_m, Y0)
@@ -95,6 +95,12 @@ def test_voids_are_nan_whether_declared_or_not(tmp_path: Path, relief: npt.NDArr
 def test_a_declared_mark_within_the_range_of_heights_is_void(tmp_path: Path, relief: npt.NDArray[np.float32]) -> None:
     relief[0, 0] = 0.0
     assert coverage_of(tmp_path / "a.tif", relief, nodata=0.0).statistics.void == 1
+
+
+def test_a_mark_beyond_single_precision_is_void(tmp_path: Path, relief: npt.NDArray[np.float32]) -> None:
+    doubles = relief.astype(np.float64)
+    doubles[:3, 0] = np.finfo(np.float64).min
+    assert coverage_of(tmp_path / "a.tif", doubles, nodata=float(np.finfo(np.float64).min)).statistics.void == 3
 
 
 def test_the_first_coverage_with_a_height_wins(tmp_path: Path) -> None:

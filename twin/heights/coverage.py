@@ -274,12 +274,12 @@ def _strips(blocks: Iterable[Block], width: int) -> Iterator[Block]:
 
 
 def _clean(strip: Block, nodata: float | None) -> Block:
-    strip = strip.astype(np.float32, copy=True)
     low, high = HEIGHT_RANGE_M
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):  # marks of double precision do not fit into float32
+        strip = strip.astype(np.float32, copy=True)
         void = ~((strip >= low) & (strip <= high))
-    if nodata is not None:
-        void |= strip == np.float32(nodata)
+        if nodata is not None:
+            void |= strip == np.float32(nodata)
     strip[void] = np.nan
     return strip
 
