@@ -37,7 +37,7 @@ def abi() -> int:
 def restrict_to_reading(paths: Iterable[Path]) -> None:
     """Let the calling thread read only the given files and folders (with all below); OSError when Landlock is not to be had.
 
-    Paths that do not exist are passed over. Needs no_new_privs (or CAP_SYS_ADMIN) beforehand.
+    Paths that do not exist or cannot be reached are passed over: there is nothing to allow. Needs no_new_privs (or CAP_SYS_ADMIN) beforehand.
     """
     version = abi()
     if version < 1:
@@ -57,7 +57,7 @@ def restrict_to_reading(paths: Iterable[Path]) -> None:
 def _allow_reading(ruleset: int, path: Path) -> None:
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return
     try:
         is_folder = stat.S_ISDIR(os.fstat(fd).st_mode)
