@@ -1,0 +1,38 @@
+"""``python -m bench [--only load|serve|tiles]``; see `make bench`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from pathlib import Path
+
+from bench import load_copy, serve_items, tiles_lod1
+from bench.machine import machine_line
+from bench.report import Run, record
+from bench.servers import free_port
+from bench.stage import open_stage
+
+_PARTS = {"load": load_copy.run, "serve": serve_items.run, "tiles": tiles_lod1.run}
+_ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    """Run the parts asked for and write the results."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measure ours, the peers and the bounds, interleaved.")
+    parser.add_argument("--only", choices=sorted(_PARTS), action="append", help="one part; may be given again")
+    parts = parser.parse_args().only or list(_PARTS)
+    runs = []
+    with open_stage(free_port()) as stage:
+        machine = machine_line(stage.city.database_url)
+        for part in parts:
+            print(part, flush=True)
+            outcome = _PARTS[part](stage, lambda line: print(line, flush=True))
+            runs.append(Run(dt.datetime.now(dt.UTC).date().isoformat(), machine, outcome))
+    record(_ROOT / "bench" / "results", _ROOT / "docs" / "performance.md", runs)
+    for run in runs:
+        for name, role in run.outcome.roles.items():
+            print(f"{run.outcome.name}\t{role}\t{name}\t{run.outcome.value(name):.4g} {run.outcome.unit}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The bound of serving: pgbench with the frozen SQL of bench/bounds, no web server at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict
+
+from twin.db import SEARCH_PATH
+
+_OPTIONS = f"-c search_path={SEARCH_PATH.replace(' ', '')}"
+BOUNDS = Path(__file__).parent / "bounds"
+_PROCESSED = re.compile(r"number of transactions actually processed: (\d+)")
+
+
+def run_pgbench(program: str, dsn: str, script: str, variables: Mapping[str, str], transactions: int) -> None:
+    """Run a script of ``bounds`` over one connection; RuntimeError unless all its transactions succeed."""
+    where = conninfo_to_dict(dsn)
+    command = [
+        program,
+        "-h",
+        str(where["host"]),
+        "-p",
+        str(where["port"]),
+        "-U",
+        str(where["user"]),
+        "-n",
+        "-c",
+        "1",
+        "-t",
+        str(transactions),
+    ]
+    for name, value in variables.items():
+        command += ["-D", f"{name}={value}"]
+    command += ["-f", str(BOUNDS / script), str(where["dbname"])]
+    done = subprocess.run(command, env={**os.environ, "PGOPTIONS": _OPTIONS}, capture_output=True, text=True, check=False)
+    processed = _PROCESSED.search(done.stdout)
+    if done.returncode or processed is None or int(processed[1]) != transactions:
+        raise RuntimeError((done.stderr or done.stdout)[-500:])

@@ -1,0 +1,104 @@
+"""The stage of one run: a throw-away city of our own, and beside it in the same PostgreSQL a plain database for the peers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from bench.workload import SRID, Buildings, solids_ewkb, write_geopackage
+from ingest.load import LoadRequest, LoadResult, PartSpec
+from twin.embedded import EmbeddedCluster
+from twin.embedded.databases import ensure_database
+from twin.server.city import City, make_city, open_city
+from twin.server.city_file import CityFile
+from twin.server.loading import load_files
+from twin.server.settings import Settings, read_settings
+
+PEER_DATABASE = "peers"
+PEER_TABLE = "buildings"
+_ADMITS_POSTGRES = 0o711
+_GIVE_OUT = """
+CREATE TABLE public.buildings (
+  fid bigint PRIMARY KEY, building_id text, name text, usage text, floors_above integer, height_m double precision,
+  base_height_m double precision, year_built integer, geom geometry(Polygon, 4549))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An opened city and where its files lie."""
+
+    folder: Path
+    settings: Settings
+    city: City
+    peer_dsn: str
+    postmaster: int
+
+    def load(self, path: Path, dataset: str) -> LoadResult:
+        """Load a GeoPackage of buildings the way ``twin load`` does."""
+        request = LoadRequest(files=(path,), parts=(PartSpec(None, "building", dataset),), reason="benchmark")
+        return load_files(self.city, request, lambda *_: None)
+
+    def geopackage(self, buildings: Buildings) -> Path:
+        """Write buildings to a file that the sandbox may read."""
+        path = self.folder / f"buildings_{len(buildings.footprints)}.gpkg"
+        write_geopackage(buildings, path)
+        return path
+
+    def give_peers(self, buildings: Buildings) -> None:
+        """Put the same rows into the peers' plain table, in WGS 84, with primary key, GiST index and statistics."""
+        fields = list(buildings.fields.values())
+        with psycopg.connect(self.peer_dsn) as connection, connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS public.buildings")
+            cursor.execute(_GIVE_OUT)
+            with cursor.copy("COPY public.buildings FROM STDIN") as copy:
+                for k, footprint in enumerate(buildings.footprints):
+                    values = [column[k] for column in fields]
+                    copy.write_row([k + 1, *(v.item() if hasattr(v, "item") else v for v in values), f"SRID={SRID};{footprint.wkt}"])
+            # In longitude and latitude at rest, so that no peer has to transform what it serves.
+            cursor.execute("ALTER TABLE public.buildings ALTER geom TYPE geometry(Polygon, 4326) USING ST_Transform(geom, 4326)")
+            cursor.execute("CREATE INDEX ON public.buildings USING gist (geom)")
+        with psycopg.connect(self.peer_dsn, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE public.buildings")
+
+    def give_peers_solids(self, buildings: Buildings) -> None:
+        """Put ready-made blocks into the table ``solids``."""
+        with psycopg.connect(self.peer_dsn) as connection, connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS public.solids")
+            cursor.execute(sql.SQL("CREATE TABLE public.solids (fid bigint PRIMARY KEY, geom geometry(MultiPolygonZ, {}))").format(SRID))
+            with cursor.copy("COPY public.solids FROM STDIN") as copy:
+                for k, solid in enumerate(solids_ewkb(buildings)):
+                    copy.write_row([k + 1, solid.hex()])
+
+
+@contextmanager
+def open_stage(port: int) -> Iterator[Stage]:
+    """Have a stage for the block; database, files and processes are gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="ct-bench-"))
+    folder.chmod(_ADMITS_POSTGRES)
+    try:
+        settings = read_settings({**os.environ, "TWIN_DATABASE_URL": ""}, data_dir=folder / "data", port=port)
+        make_city(settings, _CITY)
+        with open_city(settings) as city, EmbeddedCluster(settings.data_dir).use() as cluster:
+            ensure_database(cluster.dsn("postgres"), PEER_DATABASE)
+            peer_dsn = cluster.dsn(PEER_DATABASE)
+            with psycopg.connect(peer_dsn, autocommit=True) as connection:
+                connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+            yield Stage(folder, settings, city, peer_dsn, _postmaster(settings.data_dir))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_CITY = CityFile(name="bench", storage_srid=SRID, vertical="egm96", extent_deg=None, admin_prefix=None)
+
+
+def _postmaster(data_dir: Path) -> int:
+    return int((data_dir / "pg" / "postmaster.pid").read_text().splitlines()[0])

@@ -1,0 +1,123 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyogrio
+import pytest
+import shapely
+
+from bench.pgbench import BOUNDS
+from bench.process_cpu import tree_cpu_s
+from bench.report import Run, record
+from bench.rounds import Contender, Outcome, interleave
+from bench.workload import make_buildings, solids_ewkb, write_geopackage
+
+BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
+
+
+def outcome(ours: tuple[float, ...], peer: tuple[float, ...], *, name: str = "load.copy", better: str = "higher") -> Outcome:
+    roles = {"citytwin": "ours", "peer 1.0": "peer", "COPY": "bound"}
+    samples = {"citytwin": ours, "peer 1.0": peer, "COPY": tuple(4 * x for x in ours)}
+    return Outcome(name, "rows/s", 100, better, roles, samples, "How it was done.", {"absent": "not installed"})
+
+
+def test_every_contender_runs_once_a_round_and_each_round_begins_with_another() -> None:
+    order: list[str] = []
+    contenders = [
+        Contender(n, r, lambda n=n: float(order.append(n) or len(order))) for n, r in (("a", "ours"), ("b", "peer"), ("c", "bound"))
+    ]
+    samples = interleave(contenders, 3, lambda _: None)
+    assert "".join(order) == "abc" + "abc" + "bca" + "cab"
+    assert {name: len(figures) for name, figures in samples.items()} == {"a": 3, "b": 3, "c": 3}
+
+
+def test_a_benchmark_without_us_is_refused() -> None:
+    with pytest.raises(ValueError, match="ours"):
+        interleave([Contender("a", "peer", lambda: 1.0)], 1, lambda _: None)
+
+
+def test_the_ratio_is_the_median_of_ratios_not_the_ratio_of_medians() -> None:
+    slow_machine_in_round_two = outcome((100.0, 10.0, 90.0), (50.0, 5.0, 90.0))
+    assert slow_machine_in_round_two.advantage("peer 1.0") == 2.0
+    assert outcome((100.0, 10.0, 90.0), (50.0, 5.0, 90.0), better="lower").advantage("peer 1.0") == 0.5
+
+
+def test_cpu_of_a_tree_counts_children_alive_and_ended() -> None:
+    ended = f"subprocess.run([sys.executable, '-c', {BURN.format(seconds=0.4)!r}])"
+    alive = f"subprocess.Popen([sys.executable, '-c', {BURN.format(seconds=0.3)!r} + 'time.sleep(60)'])"
+    script = "\n".join(["import subprocess, sys, time", ended, alive, "print('started', flush=True)", "time.sleep(60)"])
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True) as parent:
+        try:
+            assert parent.stdout is not None
+            parent.stdout.readline()
+            deadline = time.monotonic() + 30
+            while tree_cpu_s([parent.pid]) < 0.69 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert 0.69 <= tree_cpu_s([parent.pid]) < 3
+            assert tree_cpu_s([]) == 0
+        finally:
+            os.killpg(parent.pid, signal.SIGKILL)
+
+
+def test_results_have_the_promised_form_and_every_figure_of_the_document_was_measured(tmp_path: Path) -> None:
+    results, document = tmp_path / "results", tmp_path / "performance.md"
+    record(results, document, [Run("2026-11-21", "a machine", outcome((100.0, 110.0, 90.0), (50.0, 60.0, 40.0)))])
+    assert json.loads((results / "latest.json").read_text()) == [
+        {"name": "load.copy", "unit": "rows/s", "ours": 100.0, "peers": {"peer 1.0": 50.0}, "bound": 400.0, "n": 100}
+    ]
+    text = document.read_text()
+    assert "| citytwin | ours | 100 | 90.0 – 110 |  |" in text
+    assert "| peer 1.0 | peer | 50.0 | 40.0 – 60.0 | 2.00 × as good |" in text
+    assert "Not measured: absent (not installed)." in text
+
+
+def test_a_run_of_one_part_keeps_the_others_with_their_own_date(tmp_path: Path) -> None:
+    results, document = tmp_path / "results", tmp_path / "performance.md"
+    record(
+        results, document, [Run("2026-11-20", "m", outcome((1.0,), (2.0,))), Run("2026-11-20", "m", outcome((1.0,), (2.0,), name="tiles"))]
+    )
+    record(results, document, [Run("2026-11-21", "m", outcome((5.0,), (2.0,)))])
+    entries = {e["name"]: e["ours"] for e in json.loads((results / "latest.json").read_text())}
+    assert entries == {"load.copy": 5.0, "tiles": 1.0}
+    text = document.read_text()
+    assert text.index("2026-11-21") < text.index("## tiles") < text.index("2026-11-20")
+
+
+def test_the_workload_is_the_same_every_time_and_valid() -> None:
+    first, second = make_buildings(400), make_buildings(400)
+    assert shapely.equals_exact(first.footprints, second.footprints).all()
+    assert shapely.is_valid(first.footprints).all()
+    assert (shapely.get_num_interior_rings(first.footprints) > 0).any()
+    pairs = shapely.STRtree(first.footprints).query(first.footprints, predicate="intersects")
+    assert (pairs[0] == pairs[1]).all()
+
+
+def test_the_workload_is_a_file_other_readers_read(tmp_path: Path) -> None:
+    buildings = make_buildings(50)
+    write_geopackage(buildings, tmp_path / "b.gpkg")
+    info = pyogrio.read_info(tmp_path / "b.gpkg")
+    assert (info["features"], info["crs"], len(info["fields"])) == (50, "EPSG:4549", 7)
+
+
+def test_the_peers_blocks_have_floor_roof_and_every_wall_at_the_right_heights() -> None:
+    buildings = make_buildings(40)
+    for k, ewkb in enumerate(solids_ewkb(buildings)):
+        solid, footprint = shapely.from_wkb(ewkb), buildings.footprints[k]
+        assert shapely.get_srid(solid) == 4549
+        assert len(solid.geoms) == 2 + shapely.get_num_coordinates(footprint) - 1 - len(footprint.interiors)
+        roof, floor = solid.geoms[0], solid.geoms[1]
+        assert roof.area == pytest.approx(footprint.area)
+        assert floor.area == pytest.approx(footprint.area)
+        heights = {z for _, _, z in shapely.get_coordinates(solid, include_z=True).tolist()}
+        assert heights == {buildings.base_m[k], buildings.base_m[k] + buildings.height_m[k]}
+
+
+def test_every_bound_says_when_it_was_frozen() -> None:
+    scripts = list(BOUNDS.glob("*.sql"))
+    assert scripts
+    for script in scripts:
+        assert "Frozen 20" in script.read_text()
