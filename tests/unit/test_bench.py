@@ -49,7 +49,7 @@ def test_the_ratio_is_the_median_of_ratios_not_the_ratio_of_medians() -> None:
 def test_cpu_of_a_tree_counts_children_alive_and_ended() -> None:
     ended = f"subprocess.run([sys.executable, '-c', {BURN.format(seconds=0.4)!r}])"
     alive = f"subprocess.Popen([sys.executable, '-c', {BURN.format(seconds=0.3)!r} + 'time.sleep(60)'])"
-    script = "\n".join(["import subprocess, sys, time", ended, alive, "print('started', flush=True)", "time.sleep(60)"])
+    script = f"import subprocess, sys, time\n{ended}\n{alive}\nprint('started', flush=True)\ntime.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True) as parent:
         try:
             assert parent.stdout is not None
