@@ -16,7 +16,7 @@ from tiles.columns import FeatureColumns, concatenate
 from tiles.glb import Encoding, TileMesh, write_glb
 from tiles.kernel import kernel
 from tiles.local_frame import ToGeocentric, fit_projection
-from tiles.mesh.batch import LeftOut
+from tiles.mesh.batch import HIGHEST_M, LOWEST_M, LeftOut
 from tiles.metadata import EncodedTable, MetadataClass, encode_table, metadata_class, property_table, row_bytes
 from tiles.recipes import Recipe, recipe_for
 from tiles.statistics import Statistics, merge, statistics_json, statistics_of
@@ -175,11 +175,14 @@ class _Build:
         self.left_out[rows] = mesh.left_out
         if mesh.is_empty:
             return None
+        sane = (mesh.positions[:, 2] > LOWEST_M) & (mesh.positions[:, 2] < HIGHEST_M)
+        if not sane.all():
+            return self._without(rows, np.unique(mesh.feature[~sane]), LeftOut.ELEVATION_ABSURD)
         with self._projecting:
             projection = fit_projection(self._to_geocentric, mesh.positions)
             reached = projection.reaches(mesh.positions)
         if not reached.all():
-            return self._without(rows, np.unique(mesh.feature[~reached]))
+            return self._without(rows, np.unique(mesh.feature[~reached]), LeftOut.OUTSIDE_CRS)
         drawn = mesh.left_out == LeftOut.DRAWN
         row_of = (np.cumsum(drawn) - 1).astype(np.uint32)
         local, region = projection.project(mesh.positions)
@@ -197,10 +200,10 @@ class _Build:
             mesh.chord_error_m,
         )
 
-    def _without(self, rows: NDArray[np.int64], outside: NDArray[np.uint32]) -> ContentSummary | None:
-        """Build the content without the features ``outside``, which lie where the CRS or the geoid is not defined."""
-        self.left_out[rows[outside]] = LeftOut.OUTSIDE_CRS
-        rest = np.delete(rows, outside)
+    def _without(self, rows: NDArray[np.int64], unfit: NDArray[np.uint32], reason: LeftOut) -> ContentSummary | None:
+        """Build the content without the features ``unfit``, which are left out for ``reason``."""
+        self.left_out[rows[unfit]] = reason
+        rest = np.delete(rows, unfit)
         return self._content(rest) if len(rest) else None
 
     def _tile(self, node: TileNode, by_run: dict[int, ContentSummary | None]) -> Tile | None:

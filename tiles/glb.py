@@ -213,8 +213,8 @@ def _normals(binary: _Binary, mesh: TileMesh, encoding: Encoding) -> int:
     count = len(mesh.normals)
     if not encoding.quantize:
         return binary.accessor(binary.vertices(np.ascontiguousarray(mesh.normals)), _FLOAT, "VEC3", count)
-    stored = np.zeros((count, 4), np.int8)
-    stored[:, :3] = np.rint(mesh.normals * 127)
+    stored = np.empty((count, 4), np.int8)
+    _quantize_normals(mesh.normals, stored)
     return binary.accessor(binary.vertices(stored), _BYTE, "VEC3", count, normalized=True)
 
 
@@ -222,6 +222,14 @@ def _feature_ids(binary: _Binary, mesh: TileMesh) -> int:
     stored = np.zeros((len(mesh.feature), 2), np.uint16)
     stored[:, 0] = mesh.feature
     return binary.accessor(binary.vertices(stored), _UNSIGNED_SHORT, "SCALAR", len(stored))
+
+
+@kernel
+def _quantize_normals(normals: NDArray[np.float32], out: NDArray[np.int8]) -> None:
+    for i in range(len(normals)):
+        for k in range(3):
+            out[i, k] = np.int8(np.rint(normals[i, k] * np.float32(127)))
+        out[i, 3] = 0
 
 
 @kernel

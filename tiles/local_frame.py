@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -102,21 +103,50 @@ def fit_projection(to_geocentric: ToGeocentric, positions: Points) -> Projection
     frame = _frame_at(to_geocentric, centre)
     scale = float(max((high - low)[:2].max() / 2, 1.0))
     half_height = float(max((high - low)[2] / 2, 10.0))
-    nodes = _lattice(np.linspace(-1.0, 1.0, 6), (-1.0, 1.0)) * [scale, scale, half_height] + centre
-    between = _lattice(np.linspace(-0.9, 0.9, 7), (-0.8, 0.6)) * [scale, scale, half_height] + centre
-    places = np.concatenate([nodes, between, positions[:: max(1, len(positions) // 64)]])
+    fit = _fit_design()
+    lattice = fit.lattice * [scale, scale, half_height] + centre
+    places = np.concatenate([lattice, positions[:: max(1, len(positions) // 64)]])
     ecef = _exact(to_geocentric, places)
     place = (float(centre[0]), float(centre[1]), float(centre[2]))
     if not np.isfinite(ecef).all():
         return Projection(frame, place, scale, None, 0.0, to_geocentric)
     exact = np.concatenate([frame.to_local(ecef), geodetic_rows(ecef)], axis=1)
-    terms = _terms(places, centre, scale)
-    coefficients, *_ = np.linalg.lstsq(terms[: len(nodes)], exact[: len(nodes)], rcond=None)
-    deviation = np.abs(terms @ coefficients - exact).max(axis=0) * _METRES
+    below, above = exact[: fit.nodes], exact[fit.nodes : 2 * fit.nodes]
+    coefficients = np.concatenate([fit.solve @ ((above + below) / 2), fit.solve @ ((above - below) / (2 * half_height))])
+    deviation = np.abs(_terms(places, centre, scale) @ coefficients - exact).max(axis=0) * _METRES
     residual = float(deviation.max())
     if not residual <= RESIDUAL_LIMIT_M:
         return Projection(frame, place, scale, None, 0.0, to_geocentric)
-    return Projection(frame, place, scale, np.ascontiguousarray(coefficients), residual, to_geocentric)
+    return Projection(frame, place, scale, coefficients, residual, to_geocentric)
+
+
+@dataclass(frozen=True, slots=True)
+class _FitDesign:
+    """Where the exact function is asked, in units of the box: ``nodes`` at its bottom, as many at its top, then the checks between them.
+
+    ``solve`` (10, nodes) turns values at nodes into the least-squares coefficients of the cubic terms.
+    """
+
+    lattice: Points
+    nodes: int
+    solve: NDArray[np.float64]
+
+
+@functools.cache
+def _fit_design() -> _FitDesign:
+    plane = _grid(np.linspace(-1.0, 1.0, 6))
+    between = _grid(np.linspace(-0.9, 0.9, 7))
+    lattice = np.concatenate([_at_height(plane, -1.0), _at_height(plane, 1.0), _at_height(between, -0.8), _at_height(between, 0.6)])
+    solve: NDArray[np.float64] = np.linalg.pinv(_plane_terms(plane[:, 0], plane[:, 1])).astype(np.float64)
+    return _FitDesign(lattice, len(plane), solve)
+
+
+def _grid(steps: NDArray[np.float64]) -> Points:
+    return np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def _at_height(plane: Points, height: float) -> Points:
+    return np.column_stack([plane, np.full(len(plane), height)])
 
 
 def _exact(to_geocentric: ToGeocentric, positions: Points) -> Points:
@@ -139,15 +169,14 @@ def _frame_at(to_geocentric: ToGeocentric, centre: NDArray[np.float64]) -> Local
     return LocalFrame(origin, np.column_stack([np.cross(north, up), north, up]))
 
 
-def _lattice(steps: NDArray[np.float64], heights: tuple[float, ...]) -> Points:
-    grid = np.meshgrid(steps, steps, np.array(heights), indexing="ij")
-    return np.stack([axis.ravel() for axis in grid], axis=1)
-
-
 def _terms(positions: Points, centre: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
     u, v = ((positions[:, :2] - centre[:2]) / scale).T
-    plane = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v, u**3, u * u * v, u * v * v, v**3], axis=1)
+    plane = _plane_terms(u, v)
     return np.concatenate([plane, plane * (positions[:, 2:] - centre[2])], axis=1)
+
+
+def _plane_terms(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.stack([np.ones_like(u), u, v, u * u, u * v, v * v, u**3, u * u * v, u * v * v, v**3], axis=1)
 
 
 @kernel

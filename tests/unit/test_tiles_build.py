@@ -11,7 +11,7 @@ import pyproj
 import pytest
 import shapely
 
-from tests.tile_features import BUILDING, NODE, buildings, feature_type, features, footprints, numbers, to_geocentric
+from tests.tile_features import BUILDING, NODE, PIPE, buildings, feature_type, features, footprints, numbers, to_geocentric
 from tiles.bounds import Region, geodetic, region_of
 from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset
 from tiles.checker import check_tileset
@@ -235,6 +235,18 @@ def test_features_where_the_crs_is_not_defined_are_listed_and_the_others_drawn(u
     assert {reason for _, reason in summary.left_out} == {LeftOut.OUTSIDE_CRS}
     assert (summary.drawn, len(summary.left_out)) == (8, 8)
     assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
+
+
+def test_pipes_at_the_no_data_elevation_are_listed_and_the_others_drawn() -> None:
+    """The sewers of Rotterdam carry Z = -9999 where nobody measured: once drawn ten kilometres below the city."""
+    lines = [
+        shapely.LineString([(500_000 + 30 * i, 3_520_000, z), (500_020 + 30 * i, 3_520_000, 2.0)])
+        for i, z in enumerate([2.5, -9999.0, 2.0])
+    ]
+    run = features(lines, {"outer_diameter_mm": numbers([400.0] * 3)})
+    summary = build_tileset([run], PIPE, to_geocentric, TilesetTarget("p", 1, "open", "1."), lambda *_: None)
+    assert summary.left_out == ((2, LeftOut.ELEVATION_ABSURD),)
+    assert summary.drawn == 2
 
 
 def test_up_is_up_and_grid_east_is_to_the_right() -> None:

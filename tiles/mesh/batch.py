@@ -24,6 +24,7 @@ class LeftOut(enum.IntEnum):
     DEPTH_MISSING = 9
     DEPTH_ABSURD = 10
     OUTSIDE_CRS = 11
+    ELEVATION_ABSURD = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class MeshBatch:
         return len(self.triangles) == 0
 
 
+LOWEST_M, HIGHEST_M = -1_000.0, 9_500.0
+"""Nothing built lies below or above: an elevation beyond is a "no data" number (-9999) or an error of unit."""
 EARTH_RADIUS_M = 6_371_000.0
 CHORD_SAG_M = 0.005
 """How far a straight edge may sag below the curved surface of constant height before it is densified."""
