@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twin.embedded.failures import postgis_missing
 
-INSTALLATION_ROOTS = ("/usr/lib/postgresql", "/usr/local/lib/postgresql", "/opt/postgresql")
+INSTALLATION_ROOTS = ("/usr/lib/postgresql",)
 """Folders that hold one installation per major version, as Debian lays them out (``{root}/{major}/bin``)."""
 
 
