@@ -61,10 +61,18 @@ def decode_copy(data: bytes, names: tuple[str, ...], types: tuple[FieldType, ...
         raise ReadError("a COPY row has another number of columns than asked for")
     starts, lengths = np.empty((len(names) + 2, rows), np.int64), np.empty((len(names) + 2, rows), np.int64)
     _find_values(raw, start, starts, lengths)
-    fid = _numbers(raw, starts[0], lengths[0], ">i8").values.astype(np.uint32)
+    fid = _fids(_numbers(raw, starts[0], lengths[0], ">i8"))
     geometry = _text(raw, starts[1], lengths[1])
     columns = {name: _column(raw, starts[i + 2], lengths[i + 2], types[i]) for i, name in enumerate(names)}
     return FeatureColumns(fid, geometry.data, geometry.offsets, columns)
+
+
+def _fids(column: NumberColumn) -> NDArray[np.uint32]:
+    """Return fids as the 32 bits a property table has for them; ReadError where they do not suffice."""
+    values = column.values.astype(np.int64)
+    if not (column.valid & (values >= 0) & (values < 2**32)).all():
+        raise ReadError("a fid does not fit 32 bits")
+    return values.astype(np.uint32)
 
 
 def _column(raw: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64], field_type: FieldType) -> Column:

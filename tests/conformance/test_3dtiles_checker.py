@@ -6,6 +6,7 @@ import copy
 import random
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from tests.tile_features import BUILDING, buildings, to_geocentric
 from tiles import meshopt
 from tiles.build import BuildOptions, TilesetTarget, build_tileset
 from tiles.checker import check_glb, check_tileset
-from tiles.checker.__main__ import dataset_reader
+from tiles.checker.__main__ import dataset_reader, main
 from tiles.glb import Encoding
 from tiles.tiling import Budget
 
@@ -424,3 +425,22 @@ def test_a_tileset_that_contains_itself_is_found() -> None:
     root = {"boundingVolume": {"region": [0, 0, 1, 1, 0, 1]}, "geometricError": 1, "refine": "ADD", "content": {"uri": "tileset.json"}}
     files = {"tileset.json": orjson.dumps({"asset": {"version": "1.1"}, "geometricError": 1, "root": root})}
     assert "TILESET_CYCLE" in {p.code for p in check_tileset(files.__getitem__)}
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_command_line_reports_by_its_exit_code(
+    broken: bool, tmp_path: Path, plain: dict[str, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key, content in plain.items():
+        (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / key).write_bytes(content)
+    glb = next(iter(sorted(tmp_path.rglob("*.glb"))))
+    if broken:
+        glb.write_bytes(glb.read_bytes()[:-8])
+    assert main([str(tmp_path)]) == int(broken)
+    assert main([str(glb)]) == int(broken)
+    assert ("GLB_LENGTH" in capsys.readouterr().out) == broken
+
+
+def test_the_command_line_says_when_there_is_nothing_to_check(tmp_path: Path) -> None:
+    assert main([str(tmp_path)]) == 2

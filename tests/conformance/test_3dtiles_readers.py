@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pytest
 import shapely
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
 from shapely.geometry.base import BaseGeometry
 
 from tests import tile_readers
@@ -19,6 +16,7 @@ from tests.tile_features import BUILDING, GEOCENTRIC, NODE, PIPE, SEPARATION_M, 
 from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset
 from tiles.checker import check_tileset
 from tiles.checker.__main__ import dataset_reader
+from tiles.checker.json_schemas import tileset_validator
 from tiles.columns import FeatureColumns
 from tiles.glb import Encoding
 from tiles.tiling import Budget
@@ -172,22 +170,12 @@ def test_the_published_vector_is_met(tmp_path: Path) -> None:
     assert np.linalg.norm(found - [-2710440.123, 4699543.709, 3342646.743], axis=1).min() < 0.01
 
 
-def schema_messages(schemas: Path) -> Any:
-    """A function that validates a tileset with the published JSON Schemas, its references resolved by file name."""
-    documents = {p.relative_to(schemas).as_posix(): orjson.loads(p.read_bytes()) for p in schemas.rglob("*.schema.json")}
-    resources = [
-        (f"https://tiles.test/{name}", Resource.from_contents({**d, "$id": f"https://tiles.test/{name}"})) for name, d in documents.items()
-    ]
-    validator = Draft202012Validator({"$ref": "https://tiles.test/tileset.schema.json"}, registry=Registry().with_resources(resources))
-    return lambda tileset: [f"{list(e.absolute_path)}: {e.message}" for e in validator.iter_errors(tileset)]
-
-
 def test_tilesets_meet_the_json_schemas_and_our_checker(tmp_path: Path) -> None:
     schemas = Path(__file__).parents[3] / "shared" / "schemas" / "3dtiles-1.1"
     if not schemas.is_dir():
         pytest.skip("the JSON Schemas are not at hand")
     built = Built(tmp_path, buildings(1_500), BUILDING)
     read = dataset_reader(lambda key: built.store[f"tiles/things/{key}"])
-    messages = schema_messages(schemas)
+    messages = tileset_validator(schemas)
     assert messages({"asset": {"version": "1.1"}}) != []
     assert check_tileset(read, "3/tileset.json@open", messages) == []

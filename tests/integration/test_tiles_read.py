@@ -106,6 +106,14 @@ def test_every_type_of_value_and_its_null_comes_through(database_url: str) -> No
         decode_copy(raw[4:], names, ("string", "integer", "number", "boolean", "date", "datetime"), header=True)
 
 
+def test_a_fid_beyond_32_bits_is_refused_not_wrapped(database_url: str) -> None:
+    statement = "COPY (SELECT 4294967296::bigint, ''::bytea) TO STDOUT (FORMAT BINARY)"
+    with psycopg.connect(database_url) as connection, connection.cursor() as cursor, cursor.copy(statement) as copy:
+        raw = b"".join(bytes(piece) for piece in copy)
+    with pytest.raises(ReadError):
+        decode_copy(raw, (), (), header=True)
+
+
 @pytest.mark.parametrize("slug", ["buildings", "pipes"])
 def test_a_dataset_in_the_database_becomes_a_tileset_without_problems(catalogue: Catalogue, slug: str) -> None:
     wanted = query(catalogue, slug)

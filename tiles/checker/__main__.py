@@ -7,15 +7,21 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tiles.checker import Problem, check_glb, check_tileset
+from tiles.checker.json_schemas import tileset_validator
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the problems found, one a line; return 1 when there is any, 2 when there is nothing to check."""
     parser = argparse.ArgumentParser(prog="tiles.checker", description=__doc__)
     parser.add_argument("path", type=Path, help="a .glb, a tileset.json, a folder with one, or store/tiles/{dataset}")
-    found = _problems(parser.parse_args(arguments).path)
+    parser.add_argument(
+        "--schemas", type=Path, help="folder of the JSON Schemas of 3D Tiles 1.1, to validate each tileset file with as well"
+    )
+    given = parser.parse_args(arguments)
+    found = problems_at(given.path, tileset_validator(given.schemas) if given.schemas else None)
     if found is None:
         sys.stderr.write("nothing to check: neither a GLB nor a tileset\n")
         return 2
@@ -23,16 +29,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if found else 0
 
 
-def _problems(path: Path) -> list[Problem] | None:
-    if path.suffix == ".glb":
+def problems_at(path: Path, validate_json: Callable[[dict[str, Any]], list[str]] | None = None) -> list[Problem] | None:
+    """Return the problems of what lies at ``path``, None when it is nothing that can be checked."""
+    if path.suffix == ".glb" and path.is_file():
         return check_glb(path.read_bytes(), path.name).problems
-    if path.suffix == ".json":
-        return check_tileset(lambda name: (path.parent / name).read_bytes(), path.name)
+    if path.suffix == ".json" and path.is_file():
+        return check_tileset(lambda name: (path.parent / name).read_bytes(), path.name, validate_json)
     if (path / "tileset.json").is_file():
-        return check_tileset(lambda name: (path / name).read_bytes())
-    revisions = [p.relative_to(path) for p in path.glob("*/r/*/tileset.json")]
+        return check_tileset(lambda name: (path / name).read_bytes(), validate_json=validate_json)
+    revisions = sorted(p.relative_to(path).parts for p in path.glob("*/r/*/tileset.json"))
     read = dataset_reader(lambda key: (path / key).read_bytes())
-    return [p for r in revisions for p in check_tileset(read, f"{r.parts[2]}/tileset.json@{r.parts[0]}")] if revisions else None
+    entries = [f"{revision}/tileset.json@{variant}" for variant, _, revision, _ in revisions]
+    return [p for entry in entries for p in check_tileset(read, entry, validate_json)] if entries else None
 
 
 def dataset_reader(get: Callable[[str], bytes]) -> Callable[[str], bytes]:
