@@ -17,8 +17,8 @@ from psycopg import sql
 from ingest.staging import Staging
 from twin.catalogue import Catalogue
 from twin.db import Connection
-from twin.materialiser import current_table
 from twin.model import FeatureType
+from twin.tables import current_table
 
 _BATCH = 20_000
 _DEFAULT_HEIGHT_M = 0.0
@@ -48,6 +48,7 @@ def derive(connection: Connection, staging: Staging, ground: GroundOf, catalogue
     _fill_well(connection, staging)
     fields = _ground_fields(staging.feature_type)
     if fields is not None:
+        connection.execute(_statement("UPDATE {staging} SET {height} = NULL WHERE {source} <> 'field'", staging, fields))
         connection.execute(_statement("UPDATE {staging} SET {source} = 'field' WHERE {height} IS NOT NULL", staging, fields))
         _fill_ground(connection, staging, fields, ground(_staged_coverages(connection, loaded)))
     _fill_admin_codes(connection, staging, catalogue, loaded)
@@ -90,21 +91,20 @@ def _fill_building_height(connection: Connection, staging: Staging) -> None:
     height = staging.feature_type.recipe_fields.get("height")
     if not sources or height is None:
         return
-    floors = "floors_above" if "floors_above" in staging.feature_type.field_names else None
-    connection.execute(
-        sql.SQL(
-            "UPDATE {staging} SET"
-            " {source} = CASE WHEN {height} IS NOT NULL THEN 'field' WHEN {floors} > 0 THEN 'floors' ELSE 'default' END,"
-            " {height} = coalesce({height}, CASE WHEN {floors} > 0 THEN {floors} * {storey} END, {default})"
-        ).format(
-            staging=staging.table,
-            source=sql.Identifier(sources[0]),
-            height=sql.Identifier(height),
-            floors=sql.Identifier(floors) if floors else sql.SQL("NULL::bigint"),
-            storey=sql.Literal(_STOREY_M),
-            default=sql.Literal(_DEFAULT_BUILDING_M),
-        )
-    )
+    floors = sql.Identifier("floors_above") if "floors_above" in staging.feature_type.field_names else sql.SQL("NULL::bigint")
+    places = {"staging": staging.table, "source": sql.Identifier(sources[0]), "height": sql.Identifier(height), "floors": floors}
+    numbers = {"storey": sql.Literal(_STOREY_M), "default": sql.Literal(_DEFAULT_BUILDING_M)}
+    for statement in (_FORGET_DERIVED, _TAKE_GIVEN_OR_DERIVE):
+        connection.execute(statement.format(**places, **numbers))
+
+
+_FORGET_DERIVED = sql.SQL("UPDATE {staging} SET {height} = NULL WHERE {source} <> 'field'")
+"""What we derived once and wrote into an export is not a measurement when it comes back."""
+_TAKE_GIVEN_OR_DERIVE = sql.SQL(
+    "UPDATE {staging} SET"
+    " {source} = CASE WHEN {height} IS NOT NULL THEN 'field' WHEN {floors} > 0 THEN 'floors' ELSE 'default' END,"
+    " {height} = coalesce({height}, CASE WHEN {floors} > 0 THEN {floors} * {storey} END, {default})"
+)
 
 
 def _fill_well(connection: Connection, staging: Staging) -> None:

@@ -15,8 +15,9 @@ from ingest.staging import QUERIES, Mode, Staging, columns
 from twin.catalogue import Catalogue
 from twin.db import Connection, translated
 from twin.errors import ConflictError, TwinError
-from twin.materialiser import create_history_partition, grant_read, table_name
+from twin.materialiser import create_history_partition, grant_read
 from twin.model import Finding, SubmissionState
+from twin.tables import table_name
 
 Extent = tuple[float, float, float, float]
 

@@ -11,8 +11,8 @@ from ingest.staging import Staging, columns
 from twin.catalogue import Catalogue
 from twin.db import Connection
 from twin.errors import Text
-from twin.materialiser import current_table
 from twin.model import Check, Finding, Severity
+from twin.tables import current_table
 
 
 def repeated_keys(connection: Connection, staging: Staging) -> tuple[Finding, ...]:

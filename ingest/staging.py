@@ -11,8 +11,9 @@ from psycopg import sql
 
 from ingest.copy_binary import CopyColumn, SqlType
 from twin.db import Connection, load_queries
-from twin.materialiser import column_definition, content, content_columns, current_table, history_table
+from twin.materialiser import column_definition, content
 from twin.model import Dataset, FeatureType, FieldType
+from twin.tables import content_columns, current_table, history_table
 
 QUERIES = load_queries("ingest")
 COPY_PREFIX = ("row",)

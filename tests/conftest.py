@@ -15,9 +15,9 @@ import pytest
 from psycopg import sql
 
 import sample_city
-from twin import db
 from twin.embedded import EmbeddedCluster, locks
 from twin.embedded.databases import ensure_database
+from twin.migrations import migrate
 
 ROOT_VARIABLE = "CITYTWIN_TEST_ROOT"
 TEMPLATE = "twin_template"
@@ -71,7 +71,7 @@ def cluster(run_folder: Path) -> Iterator[EmbeddedCluster]:
 
 def fill_template(dsn: str) -> None:
     """Bring the empty template database to what ``twin init`` makes, without any dataset."""
-    db.migrate(dsn)
+    migrate(dsn)
 
 
 @pytest.fixture(scope="session")

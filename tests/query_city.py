@@ -16,7 +16,8 @@ from shapely.geometry.base import BaseGeometry
 from twin.catalogue import Catalogue, NewDataset
 from twin.db import Connection, open_pool
 from twin.errors import Text
-from twin.materialiser import create_history_partition, current_table, grant_read, history_table
+from twin.materialiser import create_history_partition, grant_read
+from twin.tables import current_table, history_table
 from twin.model import Dataset, Deployment, SharingClass
 
 EAST, NORTH = 499_000.0, 3_520_000.0

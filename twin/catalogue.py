@@ -20,7 +20,6 @@ from psycopg.types.json import Jsonb
 from twin.db import Connection, Pool, load_queries, translated
 from twin.errors import BadRequestError, ConflictError, NotFoundError, Text
 from twin.featuretypes.loader import load_feature_types
-from twin.materialiser import materialise
 from twin.model import (
     Asset,
     Commit,
@@ -191,6 +190,8 @@ class Catalogue:
 
     def ensure_dataset(self, wanted: NewDataset) -> Dataset:
         """Return the dataset ``wanted.slug``, made with its tables if it is new; ConflictError when it is of another FeatureType."""
+        from twin.materialiser import materialise  # noqa: PLC0415 - only loading makes tables, and SQLAlchemy takes half a second to import
+
         existing = self._fresh(max_age_s=0).datasets.get(wanted.slug)
         if existing is not None:
             if existing.feature_type != wanted.feature_type:

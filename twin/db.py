@@ -6,14 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, LiteralString, cast
 
 import psycopg
-import sqlalchemy
-from alembic import command
-from alembic.config import Config
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
@@ -58,12 +54,6 @@ def open_pool(database_url: str, *, size: int = 4, statement_timeout_s: float = 
     return pool
 
 
-def engine(database_url: str) -> sqlalchemy.Engine:
-    """Return a SQLAlchemy engine over psycopg for what needs metadata: Alembic and the materialiser."""
-    conninfo = connection_string(database_url)
-    return sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=sqlalchemy.pool.NullPool)
-
-
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn driver errors inside the block into TwinErrors that say what happened, without SQL in the text."""
@@ -85,23 +75,3 @@ def translated() -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def prepare_database(database_url: str) -> None:
-    """Create what the tables stand on, if missing: PostGIS in a schema of its own, our schemas and the read roles.
-
-    The roles are the second wall of rights (DESIGN 5): partitions are granted to the role of their sharing class.
-    """
-    with translated(), psycopg.connect(connection_string(database_url), autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(hashtext('twin.prepare_database'))")
-        connection.execute(resources.files("twin.sql").joinpath("prepare.sql").read_text(encoding="utf-8").encode())
-
-
-def migrate(database_url: str) -> None:
-    """Bring schema ``catalog`` to the newest version and the job queue's tables into schema ``jobs``."""
-    prepare_database(database_url)
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["database_url"] = database_url
-    with translated():
-        command.upgrade(config, "head")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from twin.db import engine
+from twin.migrations import engine
 
 
 def run() -> None:

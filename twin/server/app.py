@@ -9,11 +9,11 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
-from ogc.router import OgcContext, build_router
 from psycopg_pool import AsyncConnectionPool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ogc.router import OgcContext, build_router
 from twin.db import connection_string
 from twin.server import problems
 from twin.server.access import principal_of
@@ -39,7 +39,14 @@ _NO_VIEWER = (
 def create_app(city: City) -> FastAPI:
     """Return the application serving ``city``; the caller keeps the city open while it runs."""
     conninfo = connection_string(city.database_url, application="twin-door", statement_timeout_s=STATEMENT_TIMEOUT_S)
-    pool = AsyncConnectionPool(conninfo, min_size=1, max_size=DOOR_CONNECTIONS, open=False, timeout=10)
+    pool = AsyncConnectionPool(
+        conninfo,
+        kwargs={"autocommit": True},  # every statement of a door stands alone
+        min_size=1,
+        max_size=DOOR_CONNECTIONS,
+        open=False,
+        timeout=10,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

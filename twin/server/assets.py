@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 
@@ -10,7 +11,7 @@ from tiles.read import read_features
 from tiles.terrain import build_terrain
 from twin.catalogue import asset_kind
 from twin.db import translated
-from twin.errors import NotFoundError
+from twin.errors import NotFoundError, UnavailableError
 from twin.model import Dataset, FeatureType, Principal, Revision
 from twin.query.collection import Collection, collection_of
 from twin.query.feature_query import FeatureQuery
@@ -18,6 +19,8 @@ from twin.server.city import City, Progress
 from twin.server.scene import VARIANT
 
 LEASE_S = 60.0
+_POLL_S = 0.2
+_LOG = logging.getLogger("twin.assets")
 
 
 def build_asset(city: City, slug: str, commit: int, progress: Progress) -> bool:
@@ -42,6 +45,29 @@ def build_asset(city: City, slug: str, commit: int, progress: Progress) -> bool:
         city.catalogue.finish_asset(dataset.id, commit, kind, VARIANT, fencing, "failed", {"error": str(error)[:500]})
         raise
     return city.catalogue.finish_asset(dataset.id, commit, kind, VARIANT, fencing, "ready", detail)
+
+
+def build_missing(city: City, progress: Progress) -> None:
+    """Build all that current revisions lack and wait for what others are building; returns when nothing is left to do.
+
+    Raises UnavailableError naming what could not be built.
+    """
+    for slug, revision in city.catalogue.missing_assets():
+        try:
+            build_asset(city, slug, revision, progress)
+        except Exception:  # noqa: BLE001 - one build that fails must not keep the others from being built
+            _LOG.exception("building %s at %s failed", slug, revision)
+    deadline = time.monotonic() + 2 * LEASE_S
+    while waiting := [(slug, revision) for slug, revision in city.catalogue.missing_assets() if _is_building(city, slug, revision)]:
+        if time.monotonic() > deadline:
+            break
+        progress(waiting[0][0], 0, None)
+        time.sleep(_POLL_S)
+    failed = [slug for slug, _ in city.catalogue.missing_assets()]
+    if failed:
+        raise UnavailableError(
+            f"published, but not built in 3D: {', '.join(failed)}", zh=f"已发布，但三维构建失败：{', '.join(failed)}"
+        ).with_code("build-failed")
 
 
 def _lease_keeper(city: City, dataset: Dataset, commit: int, kind: str, fencing: int, progress: Progress) -> Progress:
@@ -127,3 +153,10 @@ def _certificate(city: City) -> dict[str, object]:
         "absolute_accuracy_m": d.geocentric_accuracy_m,
         "vertical": d.vertical,
     }
+
+
+def _is_building(city: City, slug: str, revision: int) -> bool:
+    dataset = city.catalogue.dataset(slug)
+    kind = asset_kind(city.catalogue.feature_type(dataset.feature_type))
+    asset = city.catalogue.asset(dataset.id, revision, kind or "", VARIANT)
+    return asset is not None and asset.state == "building"

@@ -10,42 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import psycopg
-import shapely
 from psycopg import sql
 
-from ingest.load import LoadRequest, LoadResult, Workplace, load
-from ingest.protocol import PartBatch, PartRequest, ReadRequest
-from ingest.sandbox import read_file
 from twin.catalogue import Catalogue
 from twin.crs import Operation, StorageCrs, add_grid_directories, geocentric, storage_crs
-from twin.db import Pool, migrate, open_pool
+from twin.db import Pool, open_pool
 from twin.embedded import EmbeddedCluster
 from twin.embedded.databases import ensure_database
-from twin.errors import ConflictError, NotFoundError, RejectedError, Text
+from twin.errors import ConflictError, NotFoundError
 from twin.heights import Frame, GroundSampler, deployment_frame, open_coverage, vertical_model
-from twin.materialiser import current_table
-from twin.model import Deployment, FeatureType, Style, new_oid_root
+from twin.model import Deployment, new_oid_root
 from twin.server.city_file import CityFile
 from twin.server.settings import Settings
 from twin.store import FolderStore
-
-_AREA = FeatureType(
-    name="area",
-    version=1,
-    title=Text("范围", "Area"),
-    description=Text("", ""),
-    cim_class="",
-    cim_level="",
-    geometry_type="MultiPolygon",
-    has_z=False,
-    fields=(),
-    natural_key=(),
-    checks=(),
-    recipe="none",
-    recipe_fields={},
-    style=Style(color_by=None, default_color="#000000", choices=(), ramps={}),
-)
-"""What the polygon of --mode area is read as."""
+from twin.tables import current_table
 
 Extent = tuple[float, float, float, float]
 Progress = Callable[[str, int, int | None], None]
@@ -106,52 +84,6 @@ class City:
                     hashes += [str(row[0]) for row in connection.execute(query).fetchall()]
         return hashes
 
-    def workplace(self, progress: Progress) -> Workplace:
-        """Return what loading needs."""
-        return Workplace(
-            catalogue=self.catalogue,
-            store=self.store,
-            read=read_file,
-            make_request=self._read_request,
-            ground=self.ground,
-            to_degrees=self.extent_deg,
-            progress=progress,
-        )
-
-    def load(self, request: LoadRequest, progress: Progress) -> LoadResult:
-        """Load files as one submission; see :func:`ingest.load.load`."""
-        return load(self.workplace(progress), request)
-
-    def area_wkb(self, path: Path, crs: str | None) -> bytes:
-        """Return the polygons of a file as one EWKB in the storage CRS; read in the sandbox like any file."""
-        part = PartRequest(layer=None, feature_type=_AREA, dataset=_AREA.name)
-        shapes = [
-            bytes(geometry.as_py())
-            for message in read_file(self._read_request(path.absolute(), (part,), (), crs, None))
-            if isinstance(message, PartBatch)
-            for geometry in message.table.column("geom")
-        ]
-        if not shapes:
-            raise RejectedError(f"there is no polygon in {path.name}", zh=f"{path.name} 中没有面").with_code("empty")
-        area = shapely.set_srid(shapely.union_all(shapely.from_wkb(shapes)), self.deployment.storage_srid)
-        return bytes(shapely.to_wkb(area, include_srid=True))
-
-    def _read_request(
-        self, path: Path, parts: tuple[PartRequest, ...], companions: tuple[Path, ...], crs: str | None, vertical: str | None
-    ) -> ReadRequest:
-        d = self.deployment
-        return ReadRequest(
-            path=path,
-            parts=parts,
-            storage_srid=d.storage_srid,
-            extent_deg=d.extent_deg,
-            crs=crs,
-            vertical=vertical,
-            deployment_vertical=d.vertical,
-            proj_data_dirs=self.settings.proj_data_dirs,
-            companions=companions,
-        )
-
 
 @contextmanager
 def open_city(settings: Settings, *, pool_size: int = 4) -> Iterator[City]:
@@ -167,6 +99,8 @@ def open_city(settings: Settings, *, pool_size: int = 4) -> Iterator[City]:
             ensure_database(cluster.dsn("postgres"), "twin")
             url = cluster.dsn("twin")
         if not _is_migrated(url):
+            from twin.migrations import migrate  # noqa: PLC0415 - Alembic is needed once in a city's life
+
             migrate(url)
         pool = stack.enter_context(open_pool(url, size=pool_size))
         catalogue = Catalogue(pool, (settings.feature_type_folder,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -25,10 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     terminal = Terminal(json_output=getattr(options, "json", False), environment=os.environ)
     try:
         settings = read_settings(os.environ, data_dir=options.data_dir, port=options.port)
-        # Heavy imports wait until a command is known: --help answers at once.
-        from twin.server import commands  # noqa: PLC0415 - see above
-
-        run = getattr(commands, options.command)
+        module, function = options.command.split(":")
+        # heavy imports wait until a command is known, and it imports only what it needs: --help answers at once
+        run = getattr(importlib.import_module(f"twin.server.commands.{module}"), function)
         return int(run(settings, options, terminal) or 0)
     except TwinError as error:
         terminal.fail(error)
@@ -66,18 +66,18 @@ def build_parser() -> argparse.ArgumentParser:
         made.set_defaults(command=function)
         return made
 
-    init = command("init", "init", "建立一个城市 · make the deployment of a city")
+    init = command("init", "city:init", "建立一个城市 · make the deployment of a city")
     init.add_argument("--city", type=Path, required=True, metavar="city.yaml")
 
-    demo = command("demo", "demo", "生成、导入并打开示例城市 · make, load and serve a city to look at")
+    demo = command("demo", "demo:demo", "生成、导入并打开示例城市 · make, load and serve a city to look at")
     demo.add_argument("--check", action="store_true", help="核验后退出 · check every door, then end")
     demo.add_argument("--city", default="sample", metavar="NAME", help="sample, rotterdam, …")
     demo.add_argument("--no-browser", action="store_true", help=argparse.SUPPRESS)
 
-    serve = command("serve", "serve", "启动服务 · serve the city")
+    serve = command("serve", "serve:serve", "启动服务 · serve the city")
     serve.add_argument("--host", metavar="ADDRESS", help="监听地址 · address to listen on (default 127.0.0.1)")
 
-    load = command("load", "load", "导入并发布文件 · load and publish files")
+    load = command("load", "load:load", "导入并发布文件 · load and publish files")
     load.add_argument("files", nargs="+", type=Path, metavar="FILE")
     _add_reading_options(load)
     load.add_argument("--mode", choices=("replace", "delta", "area"), default="replace")
@@ -90,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     load.add_argument("--name", metavar="TEXT", help="提交名称 · name of the commit, e.g. 2026Q3普查成果")
     load.add_argument("--title", metavar="TEXT", help="数据集标题 · title of a new dataset")
 
-    check = command("check", "check", "只检查不发布 · check a file and publish nothing")
+    check = command("check", "load:check", "只检查不发布 · check a file and publish nothing")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     _add_reading_options(check)
     check.add_argument("--report", type=Path, metavar="DIR", help="报告目录 · folder for the report")
@@ -102,7 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_maintenance(
     command: Callable[[str, str, str], argparse.ArgumentParser], commands: _Commands, common: argparse.ArgumentParser
 ) -> None:
-    sample = command("sample-city", "sample_city", "生成示例城市的源文件 · write the sample city's source files")
+    sample = command("sample-city", "demo:sample_city", "生成示例城市的源文件 · write the sample city's source files")
     sample.add_argument("folder", type=Path, metavar="DIR")
     sample.add_argument("--scale", type=int, default=3000, metavar="N", help="建筑数 · number of buildings")
     sample.add_argument("--seed", type=int, default=4549, metavar="N")
@@ -111,21 +111,21 @@ def _add_maintenance(
     tile_commands = tiles.add_subparsers(required=True, metavar="COMMAND")
     build = tile_commands.add_parser("build", parents=[common], help="构建一个数据集的瓦片 · build a dataset's tiles")
     build.add_argument("dataset", metavar="ID")
-    build.set_defaults(command="tiles_build")
+    build.set_defaults(command="tiles:tiles_build")
 
-    command("commits", "commits", "列出提交 · list the commits")
-    rollback = command("rollback", "rollback", "恢复到某次提交时的状态 · publish the state of a past commit again")
+    command("commits", "revisions:commits", "列出提交 · list the commits")
+    rollback = command("rollback", "revisions:rollback", "恢复到某次提交时的状态 · publish the state of a past commit again")
     rollback.add_argument("commit", type=int, metavar="COMMIT")
     rollback.add_argument("--reason", default="", metavar="TEXT")
 
-    export = command("export", "export", "导出数据集 · write a dataset as GeoJSON lines")
+    export = command("export", "revisions:export", "导出数据集 · write a dataset as GeoJSON lines")
     export.add_argument("dataset", metavar="DATASET")
     export.add_argument("--as-of", metavar="COMMIT|TIME")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.geojsonl")
 
-    worker = command("worker", "worker", "构建后台 · build what is missing, in the background")
+    worker = command("worker", "tiles:worker", "构建后台 · build what is missing, in the background")
     worker.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
-    command("warm", "warm", "预编译 · compile the kernels")
+    command("warm", "tiles:warm", "预编译 · compile the kernels")
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:

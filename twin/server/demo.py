@@ -14,9 +14,10 @@ import yaml
 import sample_city
 from ingest.load import LoadRequest, PartSpec
 from twin.errors import BadRequestError, NotFoundError
+from twin.server.assets import build_missing
 from twin.server.city import City, make_city, open_city
 from twin.server.city_file import read_city_file
-from twin.server.jobs import build_missing
+from twin.server.loading import load_files
 from twin.server.self_check import check_doors
 from twin.server.serving import listening_socket, run_server
 from twin.server.settings import Settings
@@ -110,7 +111,7 @@ def _load(city: City, folder: Path, load: Mapping[str, Any], terminal: Terminal)
     parts = tuple(PartSpec(part.get("layer"), part["type"], part["dataset"]) for part in load["parts"])
     terminal.say(f"导入 {path.name} …", f"loading {path.name} …")
     request = LoadRequest(files=(path,), parts=parts, crs=load.get("crs"), actor=city.settings.actor, name=load.get("name"))
-    result = city.load(request, terminal.progress)
+    result = load_files(city, request, terminal.progress)
     rules = ", ".join(f"{rule} {count}" for rule, count in sorted(result.findings.items()))
     terminal.say(
         f"  发布 {result.published}，拒收 {result.rejected}" + (f"（{rules}）" if rules else ""),

@@ -7,21 +7,16 @@ import os
 import signal
 import sys
 import threading
-import time
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
 from psycopg.conninfo import make_conninfo
 
-from twin.catalogue import asset_kind
-from twin.errors import UnavailableError
-from twin.server.assets import LEASE_S, build_asset
+from twin.server.assets import build_asset
 from twin.server.city import City, Progress
-from twin.server.scene import VARIANT
 
 QUEUE = "build"
 _TASK = "build_asset"
-_POLL_S = 0.2
 _LOG = logging.getLogger("twin.jobs")
 
 
@@ -53,29 +48,6 @@ def enqueue_missing(city: City, queue: procrastinate.App) -> list[tuple[str, int
     return missing
 
 
-def build_missing(city: City, progress: Progress) -> None:
-    """Build all that current revisions lack and wait for what others are building; returns when nothing is left to do.
-
-    Raises UnavailableError naming what could not be built.
-    """
-    for slug, revision in city.catalogue.missing_assets():
-        try:
-            build_asset(city, slug, revision, progress)
-        except Exception:  # noqa: BLE001 - one build that fails must not keep the others from being built
-            _LOG.exception("building %s at %s failed", slug, revision)
-    deadline = time.monotonic() + 2 * LEASE_S
-    while waiting := [(slug, revision) for slug, revision in city.catalogue.missing_assets() if _is_building(city, slug, revision)]:
-        if time.monotonic() > deadline:
-            break
-        progress(waiting[0][0], 0, None)
-        time.sleep(_POLL_S)
-    failed = [slug for slug, _ in city.catalogue.missing_assets()]
-    if failed:
-        raise UnavailableError(
-            f"published, but not built in 3D: {', '.join(failed)}", zh=f"已发布，但三维构建失败：{', '.join(failed)}"
-        ).with_code("build-failed")
-
-
 def run_worker(city: City, progress: Progress) -> None:
     """Build what is missing as it becomes missing, until the process is told to stop."""
     queue = make_queue(city, progress)
@@ -92,10 +64,3 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _is_building(city: City, slug: str, revision: int) -> bool:
-    dataset = city.catalogue.dataset(slug)
-    kind = asset_kind(city.catalogue.feature_type(dataset.feature_type))
-    asset = city.catalogue.asset(dataset.id, revision, kind or "", VARIANT)
-    return asset is not None and asset.state == "building"

@@ -242,6 +242,14 @@ function readLayer(value: unknown, path: string): Layer {
   };
 }
 
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SceneError("scene-invalid", String(error));
+  }
+}
+
 function readSeparation(reader: Reader): SeparationGrid {
   const separationM = reader.list("separation_m", (value, path) => {
     if (typeof value !== "number") throw invalid(path, "a number");
@@ -284,23 +292,26 @@ export class SceneSource {
 
   /** Returns the scene, or null when it is the one returned before; throws SceneError. */
   async fetch(): Promise<Scene | null> {
+    const response = await this.request();
+    const etag = response.headers.get("ETag");
+    // Read in any case: an answer left unread counts as an aborted request.
+    const body = await response.text();
+    if (etag !== null && etag === this.etag) return null;
+    const scene = parseScene(parseJson(body));
+    this.etag = etag;
+    return scene;
+  }
+
+  private async request(): Promise<Response> {
     let response: Response;
     try {
-      response = await fetch(this.url, { cache: "no-store", headers: this.etag === null ? {} : { "If-None-Match": this.etag } });
+      // The browser asks with the ETag of what it has, and answers from its cache after a 304.
+      response = await fetch(this.url, { cache: "no-cache" });
     } catch (error) {
       throw new SceneError("scene-unreachable", String(error));
     }
-    if (response.status === 304) return null;
     if (!response.ok) throw new SceneError("scene-unreachable", `HTTP ${response.status}`);
-    let body: unknown;
-    try {
-      body = await response.json();
-    } catch (error) {
-      throw new SceneError("scene-invalid", String(error));
-    }
-    const scene = parseScene(body);
-    this.etag = response.headers.get("ETag");
-    return scene;
+    return response;
   }
 }
 

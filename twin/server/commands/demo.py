@@ -1,0 +1,22 @@
+"""`twin demo`: a city to look at, and `twin sample-city`: its source files."""
+
+from __future__ import annotations
+
+import argparse
+
+import sample_city as generator
+from twin.server import demo as demo_city
+from twin.server.settings import Settings
+from twin.server.terminal import Terminal
+
+
+def demo(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Make, load, build and serve a city to look at."""
+    return demo_city.run(settings, options.city, terminal, explicit_folder=options.data_dir is not None, check=options.check)
+
+
+def sample_city(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Write the sample city's source files."""
+    manifest = generator.generate(options.folder, scale=options.scale, seed=options.seed)
+    terminal.say(f"示例城市已写入 {options.folder}", f"the sample city's files are in {options.folder}")
+    terminal.result({"folder": str(options.folder), "files": sorted({s.file for s in manifest.sources}), "faults": len(manifest.faults)})

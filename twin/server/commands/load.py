@@ -1,0 +1,129 @@
+"""`twin load` and `twin check`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingest.load import LoadRequest, LoadResult, PartSpec
+from ingest.load import check as check_files
+from twin.catalogue import check_slug
+from twin.errors import BadRequestError, RejectedError, Text
+from twin.server import reports
+from twin.server.assets import build_missing
+from twin.server.city import City, open_city
+from twin.server.loading import area_wkb, load_files, workplace
+from twin.server.settings import Settings
+from twin.server.terminal import Terminal
+
+_PART = re.compile(r"(?P<layer>.+)=(?P<type>[a-z][a-z0-9_]*):(?P<dataset>[a-z][a-z0-9_]*)")
+
+
+def load(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Load and publish files; then build what changed."""
+    with open_city(settings) as city:
+        request = _load_request(city, settings, options)
+        result = load_files(city, request, terminal.progress)
+        build_missing(city, terminal.progress)
+    _say_loaded(result, terminal)
+    terminal.result(load_document(result))
+    return 0
+
+
+def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Check files and publish nothing; 1 when a row or the file would be rejected."""
+    with open_city(settings) as city:
+        request = _load_request(city, settings, options)
+        result = check_files(workplace(city, terminal.progress), request)
+        if options.report:
+            reports.write(options.report, request.files, result, city.to_crs84)
+    for finding in result.findings[:20]:
+        where = f"{finding.layer or ''} {'' if finding.row is None else finding.row}".strip()
+        terminal.say(
+            f"  [{finding.severity}] {finding.rule} {where}：{finding.message.zh}",
+            f"  [{finding.severity}] {finding.rule} {where}: {finding.message.en}",
+        )
+    if len(result.findings) > 20:
+        terminal.say(f"  … 共 {len(result.findings)} 条", f"  … {len(result.findings)} in all")
+    terminal.say(f"读取 {result.read}，拒收 {result.rejected}", f"{result.read} read, {result.rejected} would be rejected")
+    terminal.result(
+        {
+            "read": result.read,
+            "rejected": result.rejected,
+            "findings": reports.count_by_rule(result.findings),
+            "sources": list(result.sources),
+        }
+    )
+    return 1 if result.rejected else 0
+
+
+def load_document(result: LoadResult) -> dict[str, object]:
+    """Return what `load --json` prints as its last line."""
+    return {
+        "published": result.published,
+        "unchanged": result.unchanged,
+        "rejected": result.rejected,
+        "deleted": result.deleted,
+        "read": result.read,
+        "datasets": result.datasets,
+        "commit": result.commit,
+        "findings": result.findings,
+        "submission": str(result.submission),
+    }
+
+
+def _say_loaded(result: LoadResult, terminal: Terminal) -> None:
+    commit = f"提交 {result.commit}" if result.commit else "没有变化，未产生新提交"
+    commit_en = f"commit {result.commit}" if result.commit else "nothing changed, no commit"
+    terminal.say(
+        f"发布 {result.published}，未变 {result.unchanged}，拒收 {result.rejected}，删除 {result.deleted}（{commit}）",
+        f"{result.published} published, {result.unchanged} unchanged, {result.rejected} rejected, {result.deleted} deleted ({commit_en})",
+    )
+    for rule, count in sorted(result.findings.items()):
+        terminal.say(f"  {rule}：{count}", f"  {rule}: {count}")
+
+
+def _load_request(city: City, settings: Settings, options: argparse.Namespace) -> LoadRequest:
+    files = tuple(_existing(f) for f in options.files)
+    title = getattr(options, "title", None)
+    return LoadRequest(
+        files=files,
+        parts=_parts(options.part, options.type, options.dataset, options.layer),
+        mode=getattr(options, "mode", "replace"),
+        crs=options.crs,
+        vertical=options.vertical,
+        area_wkb=area_wkb(city, options.area, options.crs) if getattr(options, "area", None) else None,
+        allow_deletes=getattr(options, "allow_deletes", False),
+        max_rejected=getattr(options, "max_rejected", 1.0),
+        actor=settings.actor,
+        reason=getattr(options, "reason", ""),
+        name=getattr(options, "name", None),
+        title=Text(title, title) if title else None,
+    )
+
+
+def _parts(given: Sequence[str], feature_type: str | None, dataset: str | None, layer: str | None) -> tuple[PartSpec, ...]:
+    if given and (feature_type or dataset or layer):
+        raise BadRequestError("say either --part or --type and --dataset", zh="--part 与 --type/--dataset 只能用一种")
+    if not given:
+        if not feature_type:
+            raise BadRequestError(
+                "say what it is: --type T --dataset ID, or --part SHEET=TYPE:DATASET",
+                zh="请说明类型：--type T --dataset ID，或 --part 表=类型:数据集",
+            )
+        return (PartSpec(layer, feature_type, check_slug(dataset or feature_type)),)
+    parts: list[PartSpec] = []
+    for text in given:
+        match = _PART.fullmatch(text)
+        if match is None:
+            raise BadRequestError(f"--part is SHEET=TYPE:DATASET, not {text!r}", zh=f"--part 的形式是 表=类型:数据集，不是 {text!r}")
+        parts.append(PartSpec(match["layer"], match["type"], check_slug(match["dataset"])))
+    return tuple(parts)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise RejectedError(f"there is no file {path}", zh=f"没有文件 {path}").with_code("no-such-file")
+    return path.absolute()

@@ -1,0 +1,45 @@
+"""`twin tiles build`, the build worker, and the warming of compiled kernels."""
+
+from __future__ import annotations
+
+import argparse
+
+from twin.catalogue import asset_kind
+from twin.errors import BadRequestError
+from twin.server.assets import build_missing
+from twin.server.city import open_city
+from twin.server.scene import VARIANT
+from twin.server.settings import Settings
+from twin.server.terminal import Terminal
+
+
+def tiles_build(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Build the 3D form of a dataset's newest revision."""
+    with open_city(settings) as city:
+        dataset = city.catalogue.dataset(options.dataset)
+        revision = city.catalogue.current_revision(options.dataset)
+        kind = asset_kind(city.catalogue.feature_type(dataset.feature_type))
+        if revision is None or kind is None:
+            raise BadRequestError(f"{options.dataset} has no 3D form", zh=f"{options.dataset} 没有三维形态")
+        city.catalogue.forget_asset(dataset.id, revision.commit, kind, VARIANT)
+        build_missing(city, terminal.progress)
+        asset = city.catalogue.asset(dataset.id, revision.commit, kind, VARIANT)
+    terminal.say(f"{options.dataset} 版本 {revision.commit} 已构建", f"{options.dataset} at {revision.commit} is built")
+    terminal.result({"dataset": options.dataset, "revision": revision.commit, "detail": dict(asset.detail) if asset else {}})
+
+
+def worker(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Build what is missing, in the background of a server."""
+    from twin.server.jobs import end_with_parent, run_worker  # noqa: PLC0415 - the queue is the worker's alone
+
+    if options.with_parent:
+        end_with_parent()
+    with open_city(settings) as city:
+        run_worker(city, lambda *_: None)
+
+
+def warm(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Compile the numba kernels into their cache, so that the first build need not."""
+    from twin.server.warming import warm_kernels  # noqa: PLC0415
+
+    warm_kernels()

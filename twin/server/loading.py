@@ -1,0 +1,83 @@
+"""Loading into an opened city: what `ingest` is handed."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import shapely
+
+from ingest.load import LoadRequest, LoadResult, Workplace, load
+from ingest.protocol import PartBatch, PartRequest, ReadRequest
+from ingest.sandbox import read_file
+from twin.errors import RejectedError, Text
+from twin.model import FeatureType, Style
+from twin.server.city import City, Progress
+
+_AREA = FeatureType(
+    name="area",
+    version=1,
+    title=Text("范围", "Area"),
+    description=Text("", ""),
+    cim_class="",
+    cim_level="",
+    geometry_type="MultiPolygon",
+    has_z=False,
+    fields=(),
+    natural_key=(),
+    checks=(),
+    recipe="none",
+    recipe_fields={},
+    style=Style(color_by=None, default_color="#000000", choices=(), ramps={}),
+)
+"""What the polygon of --mode area is read as."""
+
+
+def workplace(city: City, progress: Progress) -> Workplace:
+    """Return what loading needs."""
+    return Workplace(
+        catalogue=city.catalogue,
+        store=city.store,
+        read=read_file,
+        make_request=partial(_read_request, city),
+        ground=city.ground,
+        to_degrees=city.extent_deg,
+        progress=progress,
+    )
+
+
+def load_files(city: City, request: LoadRequest, progress: Progress) -> LoadResult:
+    """Load files as one submission; see :func:`ingest.load.load`."""
+    return load(workplace(city, progress), request)
+
+
+def area_wkb(city: City, path: Path, crs: str | None) -> bytes:
+    """Return the polygons of a file as one EWKB in the storage CRS; read in the sandbox like any file."""
+    part = PartRequest(layer=None, feature_type=_AREA, dataset=_AREA.name)
+    shapes = [
+        bytes(geometry.as_py())
+        for message in read_file(_read_request(city, path.absolute(), (part,), (), crs, None))
+        if isinstance(message, PartBatch)
+        for geometry in message.table.column("geom")
+    ]
+    if not shapes:
+        raise RejectedError(f"there is no polygon in {path.name}", zh=f"{path.name} 中没有面").with_code("empty")
+    area = shapely.set_srid(shapely.union_all(shapely.from_wkb(shapes)), city.deployment.storage_srid)
+    return bytes(shapely.to_wkb(area, include_srid=True))
+
+
+def _read_request(
+    city: City, path: Path, parts: tuple[PartRequest, ...], companions: tuple[Path, ...], crs: str | None, vertical: str | None
+) -> ReadRequest:
+    d = city.deployment
+    return ReadRequest(
+        path=path,
+        parts=parts,
+        storage_srid=d.storage_srid,
+        extent_deg=d.extent_deg,
+        crs=crs,
+        vertical=vertical,
+        deployment_vertical=d.vertical,
+        proj_data_dirs=city.settings.proj_data_dirs,
+        companions=companions,
+    )
