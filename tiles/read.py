@@ -17,7 +17,7 @@ from twin.query.feature_query import FeatureQuery
 
 BATCH_BYTES = 16 << 20
 """Rows are decoded in batches of about this size."""
-_HEADER = b"PGCOPY\n\xff\r\n\0"
+COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 _EPOCH_DAY, _EPOCH_TIME = np.datetime64("2000-01-01", "D"), np.datetime64("2000-01-01", "us")
 
 
@@ -52,7 +52,7 @@ def decode_copy(data: bytes, names: tuple[str, ...], types: tuple[FieldType, ...
     ``header`` says whether the piece begins with the stream's header; pieces end between rows, the trailer may be there or not (PostgreSQL
     manual, COPY, "Binary Format"). ReadError when a row has another number of columns.
     """
-    if header and not data.startswith(_HEADER):
+    if header and not data.startswith(COPY_SIGNATURE):
         raise ReadError("a COPY stream does not begin with its signature")
     start = 19 + int.from_bytes(data[15:19], "big") if header else 0
     raw = np.frombuffer(data, np.uint8)

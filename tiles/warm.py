@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tiles.build import BuildOptions, TilesetTarget, build_tileset
 from tiles.checker import check_tileset
-from tiles.columns import Column, FeatureColumns, NumberColumn, TextColumn, offsets_of
+from tiles.columns import FeatureColumns
 from tiles.glb import Encoding
+from tiles.read import COPY_SIGNATURE, decode_copy
 from twin.errors import Text
 from twin.model import Code, CodeList, FeatureType, Field, GeometryType, Recipe, Style
 
@@ -18,7 +21,8 @@ _EARTH_RADIUS_M = 6_371_000.0
 def warm() -> int:
     """Build and check a tiny tileset of each recipe in both encodings; return the number of problems found (0)."""
     problems = 0
-    for feature_type, features in (_type("extrude"), _square()), (_type("tube"), _line()), (_type("well"), _point()):
+    for feature_type, make in (_type("extrude"), _square), (_type("tube"), _line), (_type("well"), _point):
+        features = make(feature_type)
         for encoding in Encoding(), Encoding(quantize=False, meshopt=False):
             store: dict[str, bytes] = {}
             target = TilesetTarget("warm", 1, "open", "2.25.0.")
@@ -61,29 +65,25 @@ def _type(recipe: Recipe) -> FeatureType:
     )
 
 
-def _features(header: tuple[int, ...], coordinates: list[tuple[float, float, float]]) -> FeatureColumns:
-    """Return one feature of ISO WKB: byte order, then the 32-bit numbers of ``header``, then the points."""
-    words = np.array(header, "<u4").tobytes()
-    wkb = np.frombuffer(bytearray(b"\x01" + words + np.array(coordinates, "<f8").tobytes()), np.uint8)
-    one = np.ones(1, np.bool_)
-    columns: dict[str, Column] = {
-        "size_m": NumberColumn(np.full(1, 2.0), one),
-        "name": TextColumn.from_texts(["热"]),
-        "kind": TextColumn.from_texts(["a"]),
-    }
-    return FeatureColumns(np.ones(1, np.uint32), wkb, offsets_of(np.array([len(wkb)], np.int64)), columns)
+def _features(feature_type: FeatureType, header: tuple[int, ...], coordinates: list[tuple[float, float, float]]) -> FeatureColumns:
+    """Return one feature as it would come from the database: ISO WKB of the 32-bit numbers of ``header`` and points, in a COPY stream."""
+    wkb = b"\x01" + np.array(header, "<u4").tobytes() + np.array(coordinates, "<f8").tobytes()
+    values = [struct.pack(">q", 1), wkb, struct.pack(">d", 2.0), "热".encode(), b"a"]
+    row = struct.pack(">h", len(values)) + b"".join(struct.pack(">i", len(v)) + v for v in values)
+    types = tuple(f.type for f in feature_type.fields)
+    return decode_copy(COPY_SIGNATURE + bytes(8) + row + struct.pack(">h", -1), feature_type.field_names, types, header=True)
 
 
-def _square() -> FeatureColumns:
-    return _features((1003, 1, 5), [(0, 0, 0), (9, 0, 0), (9, 9, 0), (0, 9, 0), (0, 0, 0)])
+def _square(feature_type: FeatureType) -> FeatureColumns:
+    return _features(feature_type, (1003, 1, 5), [(0, 0, 0), (9, 0, 0), (9, 9, 0), (0, 9, 0), (0, 0, 0)])
 
 
-def _line() -> FeatureColumns:
-    return _features((1002, 3), [(0, 0, 0), (9, 0, 0), (9, 9, 1)])
+def _line(feature_type: FeatureType) -> FeatureColumns:
+    return _features(feature_type, (1002, 3), [(0, 0, 0), (9, 0, 0), (9, 9, 1)])
 
 
-def _point() -> FeatureColumns:
-    return _features((1001,), [(0, 0, 0)])
+def _point(feature_type: FeatureType) -> FeatureColumns:
+    return _features(feature_type, (1001,), [(0, 0, 0)])
 
 
 if __name__ == "__main__":
