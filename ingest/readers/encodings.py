@@ -25,7 +25,8 @@ _CHINESE_PAGES: Mapping[str, str] = {
     "950": "cp950",
     "big5": "cp950",
 }
-_REPLACEMENTS = "�"
+_REPLACEMENT = "\ufffd"
+_FITTING = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,16 @@ class Encoding:
 
 
 def dbf_encoding(cpg: bytes | None, language_driver: int, texts: Sequence[bytes]) -> Encoding:
-    """Return the encoding of ``texts``; a declaration wins, unless it is the meaningless ANSI default of old software."""
-    if cpg is not None:
-        codec = codec_of(cpg.decode("ascii", "ignore"))
-        if codec is not None:
-            return Encoding(codec, ".cpg")
+    """Return the encoding of ``texts``.
+
+    A declaration wins, unless its codec cannot decode them at all, or it is the ANSI default that software writes unseen.
+    """
+    codec = codec_of(cpg.decode("ascii", "ignore")) if cpg is not None else None
     driver = _LANGUAGE_DRIVERS.get(language_driver)
-    if driver is not None and language_driver not in _ANSI_DEFAULTS:
-        return Encoding(driver, f"LDID 0x{language_driver:02X}")
+    stated = driver if language_driver not in _ANSI_DEFAULTS else None
+    for declared, place in ((codec, ".cpg"), (stated, f"LDID 0x{language_driver:02X}")):
+        if declared is not None and _share_decodable(texts, declared) > _FITTING:
+            return Encoding(declared, place)
     return Encoding(detect(texts, driver or "cp1252"), None)
 
 
@@ -56,9 +59,10 @@ def codec_of(name: str) -> str | None:
             return codec
     iso = re.fullmatch(r"(?:iso[\s_-]*)?8859[\s_-]?(\d{1,2})", plain)
     numbered = re.fullmatch(r"(?:ansi|oem|cp|windows-?)?\s*(\d{3,4})", plain)
-    for candidate in (f"iso8859-{iso[1]}" if iso else None, f"cp{numbered[1]}" if numbered else None, plain):
+    for candidate in (f"iso8859-{iso[1]}" if iso else "", f"cp{numbered[1]}" if numbered else "", plain):
         try:
-            return codecs.lookup(candidate).name if candidate else None
+            if candidate:
+                return codecs.lookup(candidate).name
         except LookupError:
             continue
     return None
@@ -75,10 +79,12 @@ def detect(texts: Sequence[bytes], western: str = "cp1252") -> str:
 
 
 def _share_decodable(sample: Sequence[bytes], codec: str) -> float:
+    if not sample:
+        return 1.0
     good = 0
     for text in sample:
         try:
-            text.decode(codec)
+            text.rstrip(b" \0").decode(codec)
             good += 1
         except UnicodeDecodeError as error:
             good += error.start > 0 and error.end >= len(text)  # cut by the field's width
@@ -94,7 +100,7 @@ def _commonness(sample: Sequence[bytes], codec: str) -> float:
             if character < "\x80":
                 continue
             total += 1
-            common += character != _REPLACEMENTS and _is_common(character, codec)
+            common += character != _REPLACEMENT and _is_common(character, codec)
     return common / max(total, 1)
 
 

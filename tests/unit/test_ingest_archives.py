@@ -133,9 +133,11 @@ def test_an_undeclared_encoding_is_told_from_the_bytes(text: str, codec: str) ->
     assert detect(texts) == codec
 
 
-def test_a_declaration_wins_except_the_one_that_old_software_always_writes() -> None:
+def test_a_declaration_wins_while_it_can_be_true() -> None:
     gbk = [CITY.encode("gb18030")]
-    assert dbf_encoding(b"UTF-8", 0x4D, gbk).codec == "utf-8"
+    assert dbf_encoding(b"Big5", 0x4D, [TRADITIONAL.encode("cp950")]).codec == "cp950"
+    assert dbf_encoding(b"UTF-8", 0x4D, gbk).codec == "gb18030"
+    assert dbf_encoding(b"ISO-8859-1", 0, gbk).codec == "iso8859-1"
     assert dbf_encoding(None, 0x4D, gbk).codec == "gb18030"
     assert dbf_encoding(None, 0x57, gbk).codec == "gb18030"
     assert dbf_encoding(None, 0x57, ["Zürich".encode("cp1252")]).codec == "cp1252"
