@@ -41,13 +41,9 @@ class DocumentDoor:
         principal = self._context.principal_of(request)
         base = links.base_url(request)
         document = await self._keeper.in_thread(lambda: self._shell.landing(state, principal, base, language))
-        found = [
-            entry for entry in document["links"] if entry["rel"] in _SERVED_RELATIONS and entry.get("type") != "application/ld+json"
-        ]
+        found = [entry for entry in document["links"] if entry["rel"] in _SERVED_RELATIONS and entry.get("type") != "application/ld+json"]
         found.append(
-            links.link(
-                f"{base}/tileMatrixSets", "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", answers.JSON, "TileMatrixSets"
-            )
+            links.link(f"{base}/tileMatrixSets", "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", answers.JSON, "TileMatrixSets")
         )
         return await self._send(request, state, "landing_page.html", document | {"links": found}, language)
 
@@ -69,9 +65,7 @@ class DocumentDoor:
         principal, base = self._context.principal_of(request), links.base_url(request)
         document = await self._keeper.in_thread(lambda: self._shell.collections(state, principal, base, language))
         visible = state.visible(principal)
-        document["collections"] = [
-            completed_collection(entry, visible[entry["id"]], base, language) for entry in document["collections"]
-        ]
+        document["collections"] = [completed_collection(entry, visible[entry["id"]], base, language) for entry in document["collections"]]
         document["links"] = links.self_and_alternate(f"{base}/collections", [], form, answers.JSON, language)
         return await self._send(request, state, "collections/index.html", document, language)
 

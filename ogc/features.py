@@ -92,9 +92,7 @@ class FeatureDoor:
         return answers.etag(request, FEATURE_VERSION, collection.dataset.id, commit, kind.name, kind.version, sorted(principal.classes))
 
 
-def _collection_head(
-    request: Request, collection: Collection, page: ItemsPage, commit: int, form: str, language: str
-) -> dict[str, object]:
+def _collection_head(request: Request, collection: Collection, page: ItemsPage, commit: int, form: str, language: str) -> dict[str, object]:
     address = f"{links.base_url(request)}/collections/{collection.slug}"
     pairs = request.query_params.multi_items()
     made = links.self_and_alternate(f"{address}/items", pairs, form, answers.GEOJSON, language)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
@@ -33,7 +34,9 @@ class Pages:
         self._environment.filters["pretty_json"] = lambda value: orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
         self._environment.globals["drawing"] = drawing
 
-    async def render(self, request: Request, template: str, document: Any, language: str, collection: Collection | None = None) -> bytes:
+    async def render(
+        self, request: Request, template: str, document: Mapping[str, object], language: str, collection: Collection | None = None
+    ) -> bytes:
         """Return the page of a document."""
         state = await self._keeper.state()
         values = {

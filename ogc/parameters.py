@@ -97,7 +97,9 @@ def moment(text: str | None) -> Moment | None:
         time = None
     if time is None or time.tzinfo is None or "T" not in text.upper():
         # A plus sign that was not percent-encoded arrives as a space: say so by refusing, never by guessing.
-        raise _bad("bad-as-of", "as-of is a commit number or an RFC 3339 time with its offset", "as-of 应为提交编号或带时区的 RFC 3339 时间")
+        raise _bad(
+            "bad-as-of", "as-of is a commit number or an RFC 3339 time with its offset", "as-of 应为提交编号或带时区的 RFC 3339 时间"
+        )
     return time
 
 
@@ -153,17 +155,17 @@ def _validity(text: str | None) -> Validity | None:
 
 def _day(text: str) -> dt.date:
     # Validity is in civil days: a time counts as the day that is written in it.
+    if not _DATE.match(text):
+        raise _bad_datetime()
     try:
-        if not _DATE.match(text):
-            raise ValueError(text)
         if len(text) == 10:
             return dt.date.fromisoformat(text)
         time = dt.datetime.fromisoformat(text.upper())
-        if time.tzinfo is None:
-            raise ValueError(text)
-        return time.date()
     except ValueError:
         raise _bad_datetime() from None
+    if time.tzinfo is None:
+        raise _bad_datetime()
+    return time.date()
 
 
 def _filter(given: Mapping[str, str], collection: Collection, properties: set[str]) -> ast.Predicate | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ def drawing(features: Sequence[Mapping[str, Any]], collection: Collection, crs_u
     return [Shape("".join(_path(part, pixel) for part in parts), filled, oid) for oid, filled, parts in lines]
 
 
-def _path(part: list[tuple[float, float]], pixel: Any) -> str:
+def _path(part: list[tuple[float, float]], pixel: Callable[[tuple[float, float]], str]) -> str:
     if len(part) == 1:
         x, y = map(float, pixel(part[0]).split())
         r = _POINT_RADIUS
@@ -51,12 +51,12 @@ def _path(part: list[tuple[float, float]], pixel: Any) -> str:
     return "M" + "L".join(pixel(point) for point in part)
 
 
-def _lines(geometry: Mapping[str, Any], xy: bool) -> tuple[bool, list[list[tuple[float, float]]]]:  # noqa: FBT001 - axis order
+def _lines(geometry: Mapping[str, Any], xy: bool) -> tuple[bool, list[list[tuple[float, float]]]]:
     kind = geometry["type"]
     return kind != "LineString", [[(p[0], p[1]) if xy else (p[1], p[0]) for p in part] for part in _parts(kind, geometry["coordinates"])]
 
 
-def _parts(kind: str, coordinates: Any) -> Iterator[Iterable[Sequence[float]]]:
+def _parts(kind: str, coordinates: Any) -> Iterator[Iterable[Sequence[float]]]:  # noqa: ANN401 - as deep as the kind says
     if kind == "Point":
         yield [coordinates]
     elif kind == "LineString":

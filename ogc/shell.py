@@ -16,6 +16,7 @@ from twin.model import Principal
 from twin.query.collection import Collection
 
 Document = dict[str, Any]
+_SERVED_TYPES = frozenset({"application/json", "application/geo+json", "application/schema+json", "text/html"})
 _MOST_ADDRESSES = 8
 _LOCALES = {"zh": "zh-Hans", "en": "en"}
 
@@ -91,7 +92,7 @@ def _new_api(config: Mapping[str, object]) -> Any:
 def completed_collection(document: Document, collection: Collection, base_url: str, language: str) -> Document:
     """Return a collection document with what pygeoapi cannot know, without links to what is not served."""
     address = f"{base_url}/collections/{collection.slug}"
-    document["links"] = [entry for entry in document["links"] if entry.get("type") != "application/ld+json"]
+    document["links"] = [entry for entry in document["links"] if entry["type"] in _SERVED_TYPES]
     document["storageCrs"] = storage_crs_uri(collection)
     document["crs"] = [crs.uri for crs in collection.crs]
     if not collection.is_coverage:

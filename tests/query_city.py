@@ -17,8 +17,8 @@ from twin.catalogue import Catalogue, NewDataset
 from twin.db import Connection, open_pool
 from twin.errors import Text
 from twin.materialiser import create_history_partition, grant_read
-from twin.tables import current_table, history_table
 from twin.model import Dataset, Deployment, SharingClass
+from twin.tables import current_table, history_table
 
 EAST, NORTH = 499_000.0, 3_520_000.0
 """The city's corner in EPSG:4549 (about 119.9894 E, 31.8029 N)."""
@@ -118,7 +118,10 @@ def small_city(database_url: str) -> Catalogue:
         catalogue,
         "pipes",
         "pipe_segment",
-        [Row(i, line((i * 20, 0, 3.5), (i * 20 + 15, 5, 3.25)), {"segment_id": f"P{i}", "kind": "YS", "outer_diameter_mm": 300.5}) for i in range(1, 13)],
+        [
+            Row(i, line((i * 20, 0, 3.5), (i * 20 + 15, 5, 3.25)), {"segment_id": f"P{i}", "kind": "YS", "outer_diameter_mm": 300.5})
+            for i in range(1, 13)
+        ],
     )
     publish_first(
         catalogue,
@@ -168,7 +171,13 @@ def _insert(connection: Connection, catalogue: Catalogue, dataset: Dataset, comm
     count = 0
     for row in rows:
         names = ["dataset", "fid", "commit_from", "geom", *row.values]
-        values = [dataset.id, row.fid, commit, shapely.to_wkb(shapely.set_srid(row.geometry, srid), include_srid=True), *row.values.values()]
+        values = [
+            dataset.id,
+            row.fid,
+            commit,
+            shapely.to_wkb(shapely.set_srid(row.geometry, srid), include_srid=True),
+            *row.values.values(),
+        ]
         connection.execute(
             sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
                 table, sql.SQL(", ").join(map(sql.Identifier, names)), sql.SQL(", ").join([sql.Placeholder()] * len(names))

@@ -12,11 +12,10 @@ import numpy as np
 import psycopg
 import pyproj
 import pytest
-
+import query_city as city
 import shapely
 from shapely.geometry import shape
 
-import query_city as city
 from twin.catalogue import Catalogue
 from twin.crs import CrsError, OutputCrs, add_grid_directories, output_crs
 from twin.embedded import EmbeddedCluster
@@ -91,7 +90,9 @@ def test_pages_joined_are_the_pinned_state_even_when_a_publish_comes_between(cha
     city.publish_change(changing, "buildings", deleted=[20, 21])
     seen, after = [], None
     while True:
-        row = fetch_pinned_blocking(changing.pool, dataclasses.replace(query, after_fid=after), page.commit, lambda q: items_statement(q, ANYONE))
+        row = fetch_pinned_blocking(
+            changing.pool, dataclasses.replace(query, after_fid=after), page.commit, lambda q: items_statement(q, ANYONE)
+        )
         part = items_page(row, 10)
         seen += [int(f["id"].rsplit(".", 1)[1]) for f in json.loads(b"[" + part.features + b"]")]
         after = part.last_fid
@@ -122,7 +123,9 @@ def test_reading_current_rows_for_a_commit_that_was_overtaken_falls_back_to_hist
 def test_crs84h_is_h_plus_n_at_every_vertex_and_a_tenth_of_a_millimetre_in_place(catalogue: Catalogue) -> None:
     add_grid_directories([Path("/usr/share/proj")])
     to_degrees = pyproj.Transformer.from_crs(4549, 4326, always_xy=True)
-    separation = pyproj.Transformer.from_pipeline("+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad +step +proj=vgridshift +grids=egm96_15.gtx +multiplier=1")
+    separation = pyproj.Transformer.from_pipeline(
+        "+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad +step +proj=vgridshift +grids=egm96_15.gtx +multiplier=1"
+    )
     to_metres = np.array([111_320 * np.cos(np.radians(31.8)), 110_900, 1.0])
     for feature in _features(catalogue, _query(catalogue, "pipes")):
         number = int(feature["id"].rsplit(".", 1)[1])
@@ -137,7 +140,9 @@ def test_crs84h_is_h_plus_n_at_every_vertex_and_a_tenth_of_a_millimetre_in_place
 def test_a_long_pipe_has_the_separation_of_each_of_its_ends(database_url: str) -> None:
     catalogue = city.new_catalogue(database_url)
     try:
-        city.publish_first(catalogue, "pipes", "pipe_segment", [city.Row(1, city.line((0, 0, 0), (30_000, -20_000, 0)), {"segment_id": "long"})])
+        city.publish_first(
+            catalogue, "pipes", "pipe_segment", [city.Row(1, city.line((0, 0, 0), (30_000, -20_000, 0)), {"segment_id": "long"})]
+        )
         coordinates = _features(catalogue, _query(catalogue, "pipes"))[0]["geometry"]["coordinates"]
         ends = [_separation_m(catalogue, *c[:2]) for c in coordinates]
         assert abs(ends[0] - ends[1]) > 0.3
@@ -148,7 +153,9 @@ def test_a_long_pipe_has_the_separation_of_each_of_its_ends(database_url: str) -
 
 def _separation_m(catalogue: Catalogue, lon: float, lat: float) -> float:
     add_grid_directories([Path("/usr/share/proj")])
-    transformer = pyproj.Transformer.from_pipeline("+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad +step +proj=vgridshift +grids=egm96_15.gtx +multiplier=1")
+    transformer = pyproj.Transformer.from_pipeline(
+        "+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad +step +proj=vgridshift +grids=egm96_15.gtx +multiplier=1"
+    )
     return float(transformer.transform(lon, lat, 0.0)[2])
 
 
@@ -169,11 +176,24 @@ def test_axis_order_and_height_are_the_authoritys(catalogue: Catalogue, name: st
         assert position[2] == 3.5
 
 
-@pytest.mark.parametrize(("srid", "x", "y"), [(28992, 92000.0, 437000.0), (26913, 478000.0, 4430000.0), (25833, 370000.0, 5800000.0), (2056, 2683000.0, 1247000.0), (32650, 448000.0, 4410000.0)])
-def test_postgis_takes_the_same_operation_as_pyproj_for_other_cities(new_database: Callable[[], str], srid: int, x: float, y: float) -> None:
+@pytest.mark.parametrize(
+    ("srid", "x", "y"),
+    [
+        (28992, 92000.0, 437000.0),
+        (26913, 478000.0, 4430000.0),
+        (25833, 370000.0, 5800000.0),
+        (2056, 2683000.0, 1247000.0),
+        (32650, 448000.0, 4410000.0),
+    ],
+)
+def test_postgis_takes_the_same_operation_as_pyproj_for_other_cities(
+    new_database: Callable[[], str], srid: int, x: float, y: float
+) -> None:
     with psycopg.connect(new_database()) as connection:
         row = connection.execute(
-            "SELECT postgis.ST_X(g), postgis.ST_Y(g) FROM postgis.ST_Transform(postgis.ST_SetSRID(postgis.ST_MakePoint(%s, %s), %s::int), 4326) AS g", (x, y, srid)
+            "SELECT postgis.ST_X(g), postgis.ST_Y(g)"
+            " FROM postgis.ST_Transform(postgis.ST_SetSRID(postgis.ST_MakePoint(%s, %s), %s::int), 4326) AS g",
+            (x, y, srid),
         ).fetchone()
     lon, lat = pyproj.Transformer.from_crs(srid, 4326, always_xy=True).transform(x, y)
     assert row == pytest.approx((lon, lat), abs=1e-9)
@@ -205,7 +225,9 @@ def test_bbox_is_read_in_the_axis_order_of_its_crs(catalogue: Catalogue) -> None
 
 
 @pytest.mark.parametrize(
-    "bounds", [(-180, -90, 180, 90), (100, 0, 140, 60), (119, 31, -179, 33), (170, -10, 121, 60)], ids=["world", "continent", "to the antimeridian", "around"]
+    "bounds",
+    [(-180, -90, 180, 90), (100, 0, 140, 60), (119, 31, -179, 33), (170, -10, 121, 60)],
+    ids=["world", "continent", "to the antimeridian", "around"],
 )
 def test_boxes_far_larger_than_the_grid_find_everything(catalogue: Catalogue, bounds: tuple[float, ...]) -> None:
     query = _query(catalogue)
@@ -220,7 +242,10 @@ def test_boxes_elsewhere_find_nothing(catalogue: Catalogue, bounds: tuple[float,
     assert _fids(catalogue, dataclasses.replace(query, area=area)) == []
 
 
-@pytest.mark.parametrize(("crs", "low", "high", "found"), [(CRS84H, 8.5, 9.5, True), (CRS84H, 3.0, 4.0, False), ("EPSG:4549", 3.0, 4.0, True), ("EPSG:4549", 8.5, 9.5, False)])
+@pytest.mark.parametrize(
+    ("crs", "low", "high", "found"),
+    [(CRS84H, 8.5, 9.5, True), (CRS84H, 3.0, 4.0, False), ("EPSG:4549", 3.0, 4.0, True), ("EPSG:4549", 8.5, 9.5, False)],
+)
 def test_heights_of_a_3d_bbox_are_those_of_its_crs(catalogue: Catalogue, crs: str, low: float, high: float, found: bool) -> None:
     query = _query(catalogue, "pipes")
     asked = _crs(query.collection, crs)
@@ -229,7 +254,19 @@ def test_heights_of_a_3d_bbox_are_those_of_its_crs(catalogue: Catalogue, crs: st
     assert bool(_fids(catalogue, dataclasses.replace(query, area=area))) is found
 
 
-@pytest.mark.parametrize("bounds", [(1, 2, 3), (float("nan"), 0, 1, 1), (float("inf"), 0, 1, 1), (0, 2, 1, 1), (0, 91, 1, 92), (200, 0, 201, 1), (0, 0, 5, 1, 1, 4), (0, 0, 0, 1, 1, 1)])
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        (1, 2, 3),
+        (float("nan"), 0, 1, 1),
+        (float("inf"), 0, 1, 1),
+        (0, 2, 1, 1),
+        (0, 91, 1, 92),
+        (200, 0, 201, 1),
+        (0, 0, 5, 1, 1, 4),
+        (0, 0, 0, 1, 1, 1),
+    ],
+)
 def test_what_is_no_box_is_refused(catalogue: Catalogue, bounds: tuple[float, ...]) -> None:
     collection = collections_of(catalogue)["pipes"]
     with pytest.raises(BadRequestError):
@@ -290,7 +327,10 @@ def test_a_tile_holds_what_lies_in_it_under_its_fid(catalogue: Catalogue) -> Non
     west, south, east, north = address.bounds_m()
     ring = np.array(by_fid[3]["geometry"]["coordinates"][0], dtype=float)
     placed = np.column_stack([west + ring[:, 0] / 4096 * (east - west), north - ring[:, 1] / 4096 * (north - south)])
-    truth = shapely.transform(city.square(90, 0), lambda xy: np.column_stack(pyproj.Transformer.from_crs(4549, 3857, always_xy=True).transform(xy[:, 0], xy[:, 1])))
+    truth = shapely.transform(
+        city.square(90, 0),
+        lambda xy: np.column_stack(pyproj.Transformer.from_crs(4549, 3857, always_xy=True).transform(xy[:, 0], xy[:, 1])),
+    )
     assert shapely.hausdorff_distance(shapely.Polygon(placed), truth) < 1.0
     assert tile.commit == query.collection.revision.commit
 

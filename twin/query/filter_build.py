@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -70,42 +70,42 @@ def property_types(feature_type: FeatureType) -> dict[str, ast.ValueType]:
 def literal(text: str, kind: ast.ValueType) -> ast.Value:
     """Return the value that ``text`` (of a query parameter) denotes for a property of type ``kind``."""
     try:
-        match kind:
-            case "number":
-                number = int(text) if text.lstrip("+-").isdecimal() and len(text) < 19 else float(text)
-                if not math.isfinite(number):
-                    raise ValueError(text)
-                return ast.Value(number, kind)
-            case "boolean":
-                return ast.Value({"true": True, "false": False}[text.lower()], kind)
-            case "date":
-                return ast.Value(dt.date.fromisoformat(text), kind)
-            case "timestamp":
-                return ast.Value(_instant(text), kind)
-            case "text":
-                if "\x00" in text:
-                    raise ValueError(text)
-                return ast.Value(text, kind)
-    except (ValueError, KeyError):
-        raise bad_filter(f"{text[:40]!r} is no {kind}", f"{text[:40]!r} 不是 {kind} 值") from None
+        value = _READERS[kind](text)
+    except (ValueError, KeyError, OverflowError):
+        value = None
+    if value is None or (isinstance(value, float) and not math.isfinite(value)) or "\x00" in text:
+        raise bad_filter(f"{text[:40]!r} is no {kind}", f"{text[:40]!r} 不是 {kind} 值")
+    return ast.Value(value, kind)
+
+
+def _number_of(text: str) -> float:
+    whole = text.lstrip("+-").isdecimal() and len(text) < 19
+    return int(text) if whole else float(text)
+
+
+def _instant(text: str) -> dt.datetime | None:
+    moment = dt.datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None and "T" in text.upper() else None
+
+
+_READERS: Mapping[ast.ValueType, Callable[[str], str | float | bool | dt.date | dt.datetime | None]] = {
+    "text": str,
+    "number": _number_of,
+    "boolean": lambda text: {"true": True, "false": False}[text.lower()],
+    "date": dt.date.fromisoformat,
+    "timestamp": _instant,
+}
 
 
 def _parse_json(text: str) -> Tree:
     if text.count("{") + text.count("[") > MAX_BYTES // 4:
         raise too_complex("too many brackets", "括号过多")
     try:
-        return cast("Tree", json.loads(text, parse_constant=lambda name: math.nan))
+        return cast("Tree", json.loads(text, parse_constant=lambda _: math.nan))
     except RecursionError:
         raise too_complex(f"deeper than {MAX_DEPTH} levels", f"嵌套超过 {MAX_DEPTH} 层") from None
     except ValueError:
         raise bad_filter("is not JSON", "不是合法的 JSON") from None
-
-
-def _instant(text: str) -> dt.datetime:
-    moment = dt.datetime.fromisoformat(text)
-    if moment.tzinfo is None or "T" not in text.upper():
-        raise ValueError(text)
-    return moment
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
+import numpy as np
 import shapely
 from shapely.geometry import mapping
 
@@ -198,13 +199,12 @@ class _Parser:
                 return {"property": token.text[1:-1]}
             case "name":
                 return self._named(token)
-            case _ if token.text == "(":
-                inner = self._or()
-                self._expect(")")
-                return inner
-            case _:
-                self._at -= 1
-                self._fail()
+        if token.text != "(":
+            self._at -= 1
+            self._fail()
+        inner = self._or()
+        self._expect(")")
+        return inner
 
     def _named(self, token: _Token) -> Tree:
         word = token.word
@@ -247,7 +247,8 @@ class _Parser:
             if depth == 0 and token.word != "Z":
                 break
         try:
-            shape = shapely.from_wkt(self._text[keyword.start : token.end])
+            with np.errstate(all="ignore"):  # a number beyond float64 is refused later, as not finite
+                shape = shapely.from_wkt(self._text[keyword.start : token.end])
         except shapely.errors.GEOSException:
             place = keyword.start + 1
             raise bad_filter(f"no geometry at character {place}", f"第 {place} 个字符处不是几何图形") from None
