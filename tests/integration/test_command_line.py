@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ import shapely
 
 from tests import served_city
 from tests.served_city import City
+from twin.embedded import EmbeddedCluster
 
 ORIGIN = (119.974, 31.811)
 
@@ -31,13 +35,26 @@ def write(path: Path, features: list[dict[str, object]]) -> Path:
 
 
 @pytest.fixture
-def city(open_folder: Path) -> City:
-    return served_city.make(open_folder)
+def city(open_folder: Path) -> Iterator[City]:
+    made = served_city.make(open_folder)
+    with EmbeddedCluster(made.data_dir).use():
+        yield made
 
 
 @pytest.fixture
 def buildings(open_folder: Path) -> Path:
     return write(open_folder / "buildings.geojson", [feature(i) for i in range(6)])
+
+
+@pytest.fixture(scope="module")
+def any_city(run_folder: Path) -> Iterator[tuple[City, Path]]:
+    """A city with nothing in it, and a file of buildings, for commands that change nothing."""
+    folder = Path(tempfile.mkdtemp(dir=run_folder))
+    folder.chmod(0o711)
+    made = served_city.make(folder)
+    with EmbeddedCluster(made.data_dir).use():  # it stays up: each command alone would start and stop it
+        yield made, write(folder / "buildings.geojson", [feature(0)])
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def load(city: City, file: Path, *more: object, code: int = 0) -> dict[str, object]:
@@ -108,7 +125,8 @@ def test_check_publishes_nothing_and_writes_a_report(city: City, open_folder: Pa
         (("init", "--city", "{file}"), 2, "bad-request"),
     ],
 )
-def test_wrong_use_is_one_line_and_an_exit_code(city: City, buildings: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
+def test_wrong_use_is_one_line_and_an_exit_code(any_city: tuple[City, Path], arguments: tuple[str, ...], code: int, said: str) -> None:
+    city, buildings = any_city
     done = city.process(*(a.format(file=buildings) for a in arguments))
     assert done.returncode == code, done.stderr
     lines = done.stderr.strip().splitlines()
@@ -116,7 +134,8 @@ def test_wrong_use_is_one_line_and_an_exit_code(city: City, buildings: Path, arg
     assert "Traceback" not in done.stderr
 
 
-def test_a_taken_port_is_told_at_once(city: City) -> None:
+def test_a_taken_port_is_told_at_once(any_city: tuple[City, Path]) -> None:
+    city, _ = any_city
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

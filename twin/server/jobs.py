@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import threading
 
 import procrastinate
@@ -17,6 +16,7 @@ from twin.server.city import City, Progress
 
 QUEUE = "build"
 _TASK = "build_asset"
+_STANDARD_INPUT = 0
 _LOG = logging.getLogger("twin.jobs")
 
 
@@ -60,7 +60,8 @@ def end_with_parent() -> None:
     """Stop this process when the one that started it is gone: its end of our standard input closes with it."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(_STANDARD_INPUT, 4096):  # below sys.stdin: its lock would be held when the interpreter ends
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
