@@ -26,7 +26,7 @@ ROW_RULES: Mapping[str, Text] = {
     "date-order": Text(zh="日期先后", en="order of dates"),
     "height-missing": Text(zh="缺少高程", en="missing elevation"),
 }
-"""Rule id → title; each is documented in docs/checks.md."""
+"""Rule id → title."""
 
 NEVER_SOFTENED = frozenset({"structure", "geometry-structure", "geometry-empty", "geometry-type", "geometry-finite", "geometry-limit"})
 

@@ -35,8 +35,8 @@ FloatArray = npt.NDArray[np.float64]
 Axis = Literal["x", "y", "north", "east"]
 
 _AXIS_NAMES: Mapping[Axis, tuple[str, ...]] = {
-    "north": ("北坐标", "纵坐标", "纵坐标X", "X(北)", "X坐标(北)", "northing", "N", "纬度", "lat", "latitude"),
-    "east": ("东坐标", "横坐标", "横坐标Y", "Y(东)", "Y坐标(东)", "easting", "E", "经度", "lon", "lng", "longitude", "long"),
+    "north": ("北坐标", "纵坐标", "纵坐标X", "northing", "N", "纬度", "lat", "latitude"),
+    "east": ("东坐标", "横坐标", "横坐标Y", "easting", "E", "经度", "lon", "lng", "longitude", "long"),
     "x": ("X", "X坐标", "坐标X", "XX", "coord_x", "x_coord"),
     "y": ("Y", "Y坐标", "坐标Y", "YY", "coord_y", "y_coord"),
 }

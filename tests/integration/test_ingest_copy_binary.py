@@ -16,7 +16,7 @@ from ingest.copy_binary import HEADER, TRAILER, CopyColumn, copy_binary_rows
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 DAY = st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31))
-MOMENT = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1), timezones=st.just(dt.UTC))
+MOMENT = st.datetimes(timezones=st.just(dt.UTC)).filter(lambda moment: 1900 < moment.year < 2200)
 ROW = st.tuples(
     st.none() | st.integers(-(2**63), 2**63 - 1), st.none() | st.floats(allow_nan=False), st.none() | st.booleans(), st.none() | TEXT,
     st.none() | DAY, st.none() | MOMENT, st.none() | st.dictionaries(TEXT, TEXT, max_size=2),

@@ -26,10 +26,14 @@ def packed(path: Path, *entries: tuple[str | zipfile.ZipInfo, bytes]) -> Path:
 
 def code_of(path: Path, limits: Limits | None = None) -> str:
     with pytest.raises(TwinError) as caught:
-        archive = Archive(path, limits or Limits())
-        for name in archive.names:
-            archive.read(name)
+        read_all(path, limits or Limits())
     return caught.value.code
+
+
+def read_all(path: Path, limits: Limits) -> None:
+    archive = Archive(path, limits)
+    for name in archive.names:
+        archive.read(name)
 
 
 @pytest.mark.parametrize("name", ["../a.shp", "a/../../b.shp", "/etc/passwd", "\\\\server\\x", "..\\a.shp", "C:/a.shp", "a" * 201])
@@ -61,7 +65,9 @@ def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
 
 
 def test_too_many_entries_are_refused(tmp_path: Path) -> None:
-    assert code_of(packed(tmp_path / "a.zip", *((f"{i}.txt", b"") for i in range(11))), Limits(archive_entries=10)) == "zip-too-many-entries"
+    assert (
+        code_of(packed(tmp_path / "a.zip", *((f"{i}.txt", b"") for i in range(11))), Limits(archive_entries=10)) == "zip-too-many-entries"
+    )
 
 
 def test_a_bomb_is_refused_by_its_ratio_before_it_has_unpacked(tmp_path: Path) -> None:
@@ -75,10 +81,7 @@ def test_a_size_that_the_header_hides_counts_all_the_same(tmp_path: Path) -> Non
     for magic, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         struct.pack_into("<I", content, content.index(magic) + at, 10)
     path.write_bytes(bytes(content))
-    try:
-        assert len(Archive(path, Limits(unpacked_bytes=1 << 20)).read("a.shp")) <= 1 << 20
-    except TwinError as error:
-        assert error.code in ("zip-bomb", "archive-broken")
+    assert code_of(path, Limits(unpacked_bytes=1 << 20)) in ("zip-bomb", "archive-broken")
 
 
 def test_all_entries_share_one_limit(tmp_path: Path) -> None:
@@ -116,8 +119,9 @@ def test_a_gzip_bomb_and_a_cut_gzip_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("UTF-8", "utf-8"), ("GBK", "gb18030"), ("936", "gb18030"), ("CP936\n", "gb18030"), ("ANSI 936", "gb18030"), ("Big5", "cp950"), ("950", "cp950"),
-     ("ISO-8859-1", "iso8859-1"), ("88591", "iso8859-1"), ("ISO 88591", "iso8859-1"), ("1252", "cp1252"), ("ANSI 1252", "cp1252"), ("nonsense", None)],
+    [("UTF-8", "utf-8"), ("GBK", "gb18030"), ("936", "gb18030"), ("CP936\n", "gb18030"),
+     ("ANSI 936", "gb18030"), ("Big5", "cp950"), ("950", "cp950"), ("ISO-8859-1", "iso8859-1"), ("88591", "iso8859-1"),
+     ("ISO 88591", "iso8859-1"), ("1252", "cp1252"), ("ANSI 1252", "cp1252"), ("nonsense", None)],
 )  # fmt: skip
 def test_what_stands_in_a_cpg(name: str, codec: str | None) -> None:
     assert codec_of(name) == codec
@@ -154,7 +158,10 @@ def dbf(fields: list[tuple[str, str, int, int]], rows: list[bytes], count: int |
 
 
 def test_a_dbf_gives_typed_columns_and_names_deleted_records() -> None:
-    rows = [b" " + "雨水".encode("gb18030").ljust(8) + b"  1.50" + b"20190502" + b"T", b"*" + b"x".ljust(8) + b"******" + b"        " + b"?"]
+    rows = [
+        b" " + "雨水".encode("gb18030").ljust(8) + b"  1.50" + b"20190502" + b"T",
+        b"*" + b"x".ljust(8) + b"******" + b"        " + b"?",
+    ]
     table = Dbf(dbf([("管线种类", "C", 8, 0), ("埋深", "N", 6, 2), ("日期", "D", 8, 0), ("在用", "L", 1, 0)], rows))
     assert table.names("gb18030") == ("管线种类", "埋深", "日期", "在用")
     columns = [table.column(i, "gb18030", 0, 2)[0].to_pylist() for i in range(4)]

@@ -25,8 +25,16 @@ JSON = st.recursive(
 )
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=3), JSON, max_size=3), max_size=6), JSON, st.booleans(), st.sampled_from([None, 1]), st.integers(1, 40))
-def test_spans_are_the_objects_wherever_chunks_end(features: list[object], other: object, after: bool, indent: int | None, chunk: int) -> None:
+@given(
+    st.lists(st.dictionaries(st.text(max_size=3), JSON, max_size=3), max_size=6),
+    JSON,
+    st.booleans(),
+    st.sampled_from([None, 1]),
+    st.integers(1, 40),
+)
+def test_spans_are_the_objects_wherever_chunks_end(
+    features: list[object], other: object, after: bool, indent: int | None, chunk: int
+) -> None:
     members = {"other": other, "features": features} if after else {"features": features, "other": other}
     text = json.dumps(members, ensure_ascii=not after, indent=indent).encode()
     original = json_spans._CHUNK
@@ -81,10 +89,14 @@ def test_geometries_come_back_vertex_by_vertex(shapes: list[shapely.Geometry | N
     "value",
     [
         "Point", 5, [], {"type": "Kreis", "coordinates": []}, {"type": "Point"}, {"type": "Point", "coordinates": ["1", "2"]},
-        {"type": "Point", "coordinates": [1]}, {"type": "Point", "coordinates": [True, False]}, {"type": "LineString", "coordinates": [[0, 0]]},
-        {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}, {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [0, 0]]]},
-        {"type": "Polygon", "coordinates": [[0, 0], [1, 0], [1, 1], [0, 0]]}, {"type": "LineString", "coordinates": [[0, 0], [1, 0, 5]]},
-        {"type": "Point", "coordinates": [10**400, 0]}, {"type": "GeometryCollection", "geometries": [{"type": "Point", "coordinates": []}, 7]},
+        {"type": "Point", "coordinates": [1]}, {"type": "Point", "coordinates": [True, False]},
+        {"type": "LineString", "coordinates": [[0, 0]]},
+        {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1]]]},
+        {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [0, 0]]]},
+        {"type": "Polygon", "coordinates": [[0, 0], [1, 0], [1, 1], [0, 0]]},
+        {"type": "LineString", "coordinates": [[0, 0], [1, 0, 5]]},
+        {"type": "Point", "coordinates": [10**400, 0]},
+        {"type": "GeometryCollection", "geometries": [{"type": "Point", "coordinates": []}, 7]},
     ],
 )  # fmt: skip
 def test_each_malformed_geometry_is_a_fault_of_its_row_alone(value: object) -> None:
@@ -106,7 +118,10 @@ def test_without_a_crs_member_it_is_crs84_by_the_standard_and_says_so() -> None:
 def test_the_crs_member_of_2008_is_honoured_also_behind_the_features() -> None:
     crs = '"crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4549"}}'
     assert crs_of(f'{{"type": "FeatureCollection", {crs}, "features": []}}') == ("urn:ogc:def:crs:EPSG::4549", False)
-    assert crs_of(f'{{"type": "FeatureCollection", "features": [{{}}], {crs}}}'.replace("{}", '{"type":"Feature","geometry":null}')) == ("urn:ogc:def:crs:EPSG::4549", False)
+    assert crs_of(f'{{"type": "FeatureCollection", "features": [{{}}], {crs}}}'.replace("{}", '{"type":"Feature","geometry":null}')) == (
+        "urn:ogc:def:crs:EPSG::4549",
+        False,
+    )
 
 
 @pytest.mark.parametrize(

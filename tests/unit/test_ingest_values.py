@@ -50,9 +50,11 @@ def test_what_is_no_number_is_marked_and_null(text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "day"),
     [
-        ("2019-05-02", (2019, 5, 2)), ("2019/5/2", (2019, 5, 2)), ("2019.05", (2019, 5, 1)), ("2019年5月", (2019, 5, 1)), ("2019", (2019, 1, 1)),
-        ("2019年5月2日", (2019, 5, 2)), ("20190502", (2019, 5, 2)), ("2019-05-02T08:00:00", (2019, 5, 2)), (43587, (2019, 5, 2)), ("２０１９年", (2019, 1, 1)),
-        (dt.datetime(2019, 5, 2, 8), (2019, 5, 2)), (20190502, (2019, 5, 2)), (2019.0, (2019, 1, 1)),
+        ("2019-05-02", (2019, 5, 2)), ("2019/5/2", (2019, 5, 2)), ("2019.05", (2019, 5, 1)), ("2019年5月", (2019, 5, 1)),
+        ("2019", (2019, 1, 1)),
+        ("2019年5月2日", (2019, 5, 2)), ("20190502", (2019, 5, 2)), ("2019-05-02T08:00:00", (2019, 5, 2)),
+        (43587, (2019, 5, 2)), ("２０１９年", (2019, 1, 1)),
+        (dt.datetime(2019, 5, 2, 8, tzinfo=dt.UTC), (2019, 5, 2)), (20190502, (2019, 5, 2)), (2019.0, (2019, 1, 1)),
     ],
 )  # fmt: skip
 def test_dates_of_every_spelling(value: object, day: tuple[int, int, int]) -> None:
@@ -103,7 +105,8 @@ def test_numbers_as_text_and_back(values: list[float]) -> None:
     ("text", "section"),
     [
         ("300", (300.0, None, None)), ("DN300", (300.0, None, None)), ("Φ300", (300.0, None, None)), ("dn 300mm", (300.0, None, None)),
-        ("800X600", (None, 800.0, 600.0)), ("800×600", (None, 800.0, 600.0)), ("800*600mm", (None, 800.0, 600.0)), ("１２００Ｘ８００", (None, 1200.0, 800.0)),
+        ("800X600", (None, 800.0, 600.0)), ("800×600", (None, 800.0, 600.0)), ("800*600mm", (None, 800.0, 600.0)),
+        ("１２００Ｘ８００", (None, 1200.0, 800.0)),
         ("", (None, None, None)), ("?", None), ("800X", None), ("2孔", None),
     ],
 )  # fmt: skip
@@ -111,7 +114,9 @@ def test_sizes_of_pipes(text: str, section: object) -> None:
     assert parse_section(text) == section
 
 
-@pytest.mark.parametrize(("one", "other"), [("地面高程（m）", "地面高程"), ("S_Exp", "s exp"), ("building:levels", "BuildingLevels"), ("ＧＪ", "gj")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("地面高程（m）", "地面高程"), ("S_Exp", "s exp"), ("building:levels", "BuildingLevels"), ("ＧＪ", "gj")]
+)
 def test_names_equal_without_width_case_and_unit(one: str, other: str) -> None:
     assert normalised(one) == normalised(other)
 
@@ -134,7 +139,14 @@ def test_an_override_to_a_field_that_is_not_there_is_refused() -> None:
     assert caught.value.code == "mapping"
 
 
-@given(st.lists(st.fixed_dictionaries({"备注": st.none() | st.text(), "n": st.none() | st.integers(-(2**40), 2**40), "x": st.none() | st.floats(allow_nan=True)}), max_size=8))
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"备注": st.none() | st.text(), "n": st.none() | st.integers(-(2**40), 2**40), "x": st.none() | st.floats(allow_nan=True)}
+        ),
+        max_size=8,
+    )
+)
 def test_unmapped_columns_become_json_of_their_values(rows: list[dict[str, object]]) -> None:
     columns = {
         "备注": pa.array([r["备注"] for r in rows], pa.string()),
