@@ -18,6 +18,8 @@ import { toolbar } from "./ui/toolbar";
 
 const POLL_MS = 15_000;
 const HASH_DELAY_MS = 250;
+/** While much is still coming, legends grow this often. */
+const LEGEND_MS = 1500;
 /** Where a picked place without extent, a manhole say, is looked at from. */
 const PLACE_RADIUS_M = 40;
 const NARROW_PX = 720;
@@ -38,6 +40,7 @@ export class App {
   private isShown = false;
   /** How many codes the legends showed when they were last built. */
   private legendCodes = 0;
+  private legendTimer: number | undefined;
   private hashTimer: number | undefined;
 
   constructor(
@@ -96,6 +99,7 @@ export class App {
       loadingChanged: (busy) => {
         this.status.showLoading(busy);
         if (!busy) this.settled();
+        else this.legendTimer ??= this.window.setTimeout(() => { this.settled(); }, LEGEND_MS);
       },
       layerFailed: (dataset, detail) => {
         this.tell({ id: `layer-${dataset}`, word: "error_tileset", detail: `${this.layerTitle(dataset)}: ${detail}` });
@@ -189,8 +193,10 @@ export class App {
     }, HASH_DELAY_MS);
   }
 
-  /** All of the present view has come: legends may know more codes now, and the scale its ground. */
+  /** More of the present view has come: legends may know more codes now, and the scale its ground. */
   private settled(): void {
+    this.window.clearTimeout(this.legendTimer);
+    this.legendTimer = undefined;
     this.status.showScale(this.view?.metresPerPixel() ?? null);
     const seen = (this.scene?.layers ?? []).reduce((sum, layer) => sum + (this.view?.seenCodes(layer.dataset).size ?? 0), 0);
     if (seen === this.legendCodes) return;

@@ -8,6 +8,7 @@ import {
   CreditDisplay,
   DirectionalLight,
   EllipsoidTerrainProvider,
+  type Globe,
   Matrix4,
   Transforms,
 } from "@cesium/engine";
@@ -19,6 +20,15 @@ const UNDERGROUND = Color.fromCssColorString("#5b5148");
 
 /** Light from the north-west, as hillshades have it: east, north and up parts of where it shines to. */
 const LIGHT_EAST_NORTH_UP = new Cartesian3(0.55, -0.45, -0.7);
+
+/** How long one frame may spend on preparing ground tiles. CesiumJS gives 5 ms, which starves loading where frames are slow anyway. */
+const GROUND_LOADING_MS = 30;
+
+/** Sets the time slice of ground loading, which CesiumJS keeps to itself; without the field nothing happens. */
+function giveLoadingTime(globe: Globe): void {
+  const { _surface: surface } = globe as unknown as { _surface?: { _loadQueueTimeSlice?: number } };
+  if (surface?._loadQueueTimeSlice !== undefined) surface._loadQueueTimeSlice = GROUND_LOADING_MS;
+}
 
 /** Returns whether the browser can draw at all. */
 export function hasWebGl2(): boolean {
@@ -52,6 +62,7 @@ export function createGlobe(container: HTMLElement, assets: URL, msaaSamples: nu
   globe.undergroundColor = UNDERGROUND;
   globe.depthTestAgainstTerrain = true;
   globe.preloadAncestors = false;
+  giveLoadingTime(globe);
   // Hidden until the city's terrain is set: tiles of the bare ellipsoid would be loaded only to be thrown away.
   globe.show = false;
   globe.showGroundAtmosphere = false;
