@@ -40,6 +40,7 @@ def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
     buildings = make_buildings(ROWS)
     stage.load(stage.geopackage(buildings), "tiled")
     stage.give_peers_solids(buildings)
+    stage.settle()
     target = stage.folder / "written"
     peer = f"py3dtiles {version('py3dtiles')}"
     contenders = [

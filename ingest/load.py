@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from ingest import staging as staged
 from ingest.copy_binary import HEADER, TRAILER, copy_binary_rows
 from ingest.coverage import receive_coverage
 from ingest.dependants import stage_dependants
-from ingest.derive import GroundOf, derive
+from ingest.derive import GroundOf, derive_from_city, derive_from_row
 from ingest.protocol import CoverageHeader, Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
 from ingest.publish import Act, Extent, Part, Published, publish
 from ingest.set_checks import missing_nodes, repeated_keys, repeated_values
@@ -120,12 +120,18 @@ class _Tally:
     findings: list[Finding] = field(default_factory=list)
 
     def note(self, findings: Iterable[Finding]) -> None:
-        for f in findings:
+        for found in findings:
+            # Checks on staged rows do not know the layer; where only one was read, a finding without it would name no place.
+            f = found if found.layer else replace(found, layer=self._only_layer())
             self.findings.append(f)
             if f.severity is Severity.ERROR and f.row is not None:
                 self.rejected_rows.add((f.layer, f.row))
                 if f.key is not None:
                     self.rejected_keys.add(f.key)
+
+    def _only_layer(self) -> str:
+        layers = {str(header.get("layer") or "") for header in self.headers}
+        return layers.pop() if len(layers) == 1 else ""
 
 
 def load(place: Workplace, request: LoadRequest) -> LoadResult:
@@ -250,7 +256,7 @@ def _receive(place: Workplace, connection: Connection, messages: Iterator[Messag
             tally.read += 1
             place.progress(slug, tally.read, None)
         elif isinstance(message, PartBatch):
-            _copy(connection, tally.staging, message.table)
+            _copy(connection, tally.staging, derive_from_row(message.table, tally.staging.feature_type))
             tally.note(message.findings)
             tally.copied += message.table.num_rows
             place.progress(slug, tally.copied, expected)
@@ -301,7 +307,7 @@ def _check_all(place: Workplace, request: LoadRequest, submission: uuid.UUID, ta
                 if check.rule == "node-exists":
                     tally.note(missing_nodes(connection, tally.staging, check, stagings, catalogue))
         for tally in tallies.values():
-            derive(connection, tally.staging, place.ground, catalogue, stagings)
+            derive_from_city(connection, tally.staging, place.ground, catalogue, stagings)
             staged.index(connection, tally.staging)
             catalogue.add_findings(connection, submission, tally.staging.part, tally.findings)
 
