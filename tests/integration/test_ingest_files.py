@@ -388,7 +388,8 @@ def test_a_type_made_of_yaml_alone_is_read(tmp_path: Path) -> None:
         "fields:\n  - {name: tree_id, type: string, title: {zh: 树号, en: Tree id}, required: true}\n"
         "  - {name: girth_cm, type: number, unit: cm, title: {zh: 胸围, en: Girth}, minimum: 1}\n"
         "key: [tree_id]\nchecks: []\nrecipe: {form: none}\n"
-        "style: {color_by: girth_cm, default_color: '#228833', choices: [girth_cm], ramps: {girth_cm: [[1, '#eeffee'], [300, '#003300']]}}\n"
+        "style: {color_by: girth_cm, default_color: '#228833', choices: [girth_cm],"
+        " ramps: {girth_cm: [[1, '#eeffee'], [300, '#003300']]}}\n"
     )
     tree = load_feature_types(tmp_path)["tree"]
     path = geojson(tmp_path / "t.geojson", shapely.Point(119.97, 31.81, 5), 树号="T1", 胸围="85")
