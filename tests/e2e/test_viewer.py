@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -118,6 +119,16 @@ def test_terrain_less_the_bottom_of_a_manhole_is_its_depth(page: Viewer, manhole
     terrain_m = page.ask(f"__twin.terrainHeight({lon}, {lat})")
     bottom_m = manhole["properties"]["bottom_elevation_m"] + separation_m(lon, lat)
     assert terrain_m - bottom_m == pytest.approx(manhole["properties"]["depth_m"], abs=0.05)
+
+
+def test_the_height_under_the_cursor_is_above_sea_level(page: Viewer, manhole: dict[str, Any]) -> None:
+    lon, lat, ground_m = manhole["geometry"]["coordinates"]
+    page.open(f"{only()}&{view(lon, lat, ground_m + 200)}")
+    page.click(320, 180)
+    shown = page.page.locator(".position").text_content() or ""
+    longitude, latitude, height = re.fullmatch(r"([\d.]+)°, ([\d.]+)°  H ([-\d.]+) m", shown).groups()  # type: ignore[union-attr]
+    assert (float(longitude), float(latitude)) == pytest.approx((lon, lat), abs=1e-5)
+    assert float(height) == pytest.approx(manhole["properties"]["ground_elevation_m"], abs=0.06)
 
 
 def test_opaque_ground_hides_pipes_and_translucent_ground_shows_them(page: Viewer, gas_pipe: dict[str, Any]) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from styles.derive import scene_style
 from twin.catalogue import Catalogue, asset_kind
 from twin.errors import Text
+from twin.heights import VerticalModel
 from twin.model import Dataset, FeatureType, Field, Principal, Revision, oid_prefix
 
 VARIANT = "open"
+SEPARATION_NODES = 17
+"""Nodes along a side of the grid of N: over the one degree of a large prefecture, bilinear steps between them stay within 2 cm, enough for a cursor."""
 Json = dict[str, object]
 
 
-def scene_document(catalogue: Catalogue, principal: Principal) -> Json:
+def scene_document(catalogue: Catalogue, principal: Principal, vertical: VerticalModel) -> Json:
     """Return the scene of what ``principal`` may see; URLs are relative to the page."""
     deployment = catalogue.deployment
     visible = [d for d in catalogue.datasets() if d.sharing in principal.classes]
@@ -34,12 +39,14 @@ def scene_document(catalogue: Catalogue, principal: Principal) -> Json:
         layers.append(_layer(dataset, feature_type, revision, state, deployment.oid_root))
     layers.sort(key=lambda layer: (_order(layer), str(layer["dataset"])))
     extents = extents or [r.extent_deg for d in visible if (r := catalogue.current_revision(d.slug)) and r.extent_deg]
+    extent = deployment.extent_deg or _union(extents)
     return {
         "city": {
             "name": deployment.name,
             "storage_crs": f"EPSG:{deployment.storage_srid}",
             "vertical": deployment.vertical,
-            "extent": list(deployment.extent_deg or _union(extents) or ()) or None,
+            "extent": list(extent) if extent else None,
+            "separation": _separation(vertical, extent) if extent else None,
         },
         "commit": catalogue.last_commit(),
         "terrain": terrain,
@@ -69,6 +76,22 @@ def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, stat
         "style": scene_style(feature_type),
         "draw_order": feature_type.style.draw_order,
         "visible": feature_type.style.visible,
+    }
+
+
+def _separation(vertical: VerticalModel, extent: tuple[float, float, float, float]) -> Json | None:
+    """Return N = h − H on a small grid, rows from south to north, by which the viewer shows heights above sea level."""
+    if not vertical.known:
+        return None
+    west, south, east, north = extent
+    grid = vertical.grid_separation_m(np.linspace(west, east, SEPARATION_NODES), np.linspace(south, north, SEPARATION_NODES))
+    if not np.isfinite(grid).all():
+        return None
+    return {
+        "extent": list(extent),
+        "columns": SEPARATION_NODES,
+        "rows": SEPARATION_NODES,
+        "separation_m": [round(float(value), 4) for value in grid.ravel()],
     }
 
 
