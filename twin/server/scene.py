@@ -14,7 +14,7 @@ from twin.model import Dataset, FeatureType, Field, Principal, Revision, oid_pre
 
 VARIANT = "open"
 SEPARATION_NODES = 17
-"""Nodes along a side of the grid of N: over the one degree of a large prefecture, bilinear steps between them stay within 2 cm, enough for a cursor."""
+"""Nodes along a side of the grid of N: over a whole prefecture, one degree, bilinear steps between them stay within 2 cm."""
 Json = dict[str, object]
 
 
