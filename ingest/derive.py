@@ -2,18 +2,25 @@
 
 A FeatureType asks for them by ``derived`` on its fields (DESIGN 10). ``ground_height`` stands on a number, filled where the source gave
 none, and on a code that says from where: field, dem or default. ``building_height`` stands on the code beside the height of the recipe.
+
+What needs only the row itself is computed on the Arrow batch on its way into staging; what needs other datasets is computed once all
+rows are there, in one pass over them and one update: every update of a table writes it anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import LiteralString, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from psycopg import sql
 
+from ingest.copy_binary import HEADER, TRAILER, CopyColumn, copy_binary_rows
 from ingest.staging import Staging
 from twin.catalogue import Catalogue
 from twin.db import Connection
@@ -42,22 +49,38 @@ GroundOf = Callable[[Sequence[str]], Ground | None]
 """Makes the sampler; takes the hashes of coverages staged in this submission, which go before published ones."""
 
 
-def derive(connection: Connection, staging: Staging, ground: GroundOf, catalogue: Catalogue, loaded: Sequence[Staging]) -> None:
-    """Fill the derived columns of staged rows."""
-    _fill_building_height(connection, staging)
+def derive_from_row(batch: pa.RecordBatch, feature_type: FeatureType) -> pa.RecordBatch:
+    """Return a batch with what follows from its own rows: whether heights were given, and building heights from storeys.
+
+    A height whose source says that it was derived (an export of ours come back) counts as not given.
+    """
+    ground = _ground_fields(feature_type)
+    if ground is not None:
+        height, source = ground
+        given = _given(batch, height, source)
+        batch = _replace(batch, height, pc.if_else(given, batch.column(height), None))
+        batch = _replace(batch, source, pc.if_else(given, "field", None))
+    sources = [f.name for f in feature_type.fields if f.derived == "building_height" and f.type == "code"]
+    height_field = feature_type.recipe_fields.get("height")
+    return _with_building_height(batch, height_field, sources[0]) if sources and height_field else batch
+
+
+def derive_from_city(
+    connection: Connection, staging: Staging, ground_of: GroundOf, catalogue: Catalogue, loaded: Sequence[Staging]
+) -> None:
+    """Fill the derived columns of staged rows that need the terrain or the boundaries."""
     _fill_well(connection, staging)
     fields = _ground_fields(staging.feature_type)
+    ground = ground_of(_staged_coverages(connection, loaded)) if fields else None
+    _fill(connection, staging, fields, ground, _admin_units(connection, staging, catalogue, loaded))
     if fields is not None:
-        connection.execute(_statement("UPDATE {staging} SET {height} = NULL WHERE {source} <> 'field'", staging, fields))
-        connection.execute(_statement("UPDATE {staging} SET {source} = 'field' WHERE {height} IS NOT NULL", staging, fields))
-        _fill_ground(connection, staging, fields, ground(_staged_coverages(connection, loaded)))
-    _fill_admin_codes(connection, staging, catalogue, loaded)
+        _fill_default_height(connection, staging, fields)
 
 
 def derive_again(
     connection: Connection,
     staging: Staging,
-    ground: GroundOf,
+    ground_of: GroundOf,
     catalogue: Catalogue,
     loaded: Sequence[Staging],
     *,
@@ -65,19 +88,26 @@ def derive_again(
     boundaries: bool,
 ) -> None:
     """Derive anew what published rows (copied into ``staging``) took from terrain or boundaries; keep heights that stay within 1 cm."""
-    fields = _ground_fields(staging.feature_type)
-    if heights and fields is not None:
+    fields = _ground_fields(staging.feature_type) if heights else None
+    ground: Ground | None = None
+    if fields is not None:
         connection.execute(_statement("ALTER TABLE {staging} ADD COLUMN before_m double precision", staging, fields))
         connection.execute(
             _statement("UPDATE {staging} SET before_m = {height}, {height} = NULL WHERE {source} IN ('dem', 'default')", staging, fields)
         )
-        _fill_ground(connection, staging, fields, ground(_staged_coverages(connection, loaded)))
+        ground = ground_of(_staged_coverages(connection, loaded))
+    if boundaries:
+        connection.execute(sql.SQL("UPDATE {} SET admin_codes = NULL").format(staging.table))
+    units = _admin_units(connection, staging, catalogue, loaded) if boundaries else None
+    _fill(connection, staging, fields, ground, units)
+    if fields is not None:
+        _fill_default_height(connection, staging, fields)
         connection.execute(
             _statement("UPDATE {staging} SET {height} = before_m WHERE abs({height} - before_m) <= {tolerance}", staging, fields)
         )
-    if boundaries:
-        connection.execute(sql.SQL("UPDATE {} SET admin_codes = NULL").format(staging.table))
-        _fill_admin_codes(connection, staging, catalogue, loaded)
+
+
+# -- from the row itself -----------------------------------------------------------------------------------------------
 
 
 def _ground_fields(feature_type: FeatureType) -> tuple[str, str] | None:
@@ -86,25 +116,127 @@ def _ground_fields(feature_type: FeatureType) -> tuple[str, str] | None:
     return (derived["number"], derived["code"]) if {"number", "code"} <= derived.keys() else None
 
 
-def _fill_building_height(connection: Connection, staging: Staging) -> None:
-    sources = [f.name for f in staging.feature_type.fields if f.derived == "building_height" and f.type == "code"]
-    height = staging.feature_type.recipe_fields.get("height")
-    if not sources or height is None:
+def _given(batch: pa.RecordBatch, height: str, source: str) -> pa.Array:
+    told_derived = pc.fill_null(pc.not_equal(batch.column(source), "field"), fill_value=False)
+    return pc.and_(pc.is_valid(batch.column(height)), pc.invert(told_derived))
+
+
+def _with_building_height(batch: pa.RecordBatch, height: str, source: str) -> pa.RecordBatch:
+    given = _given(batch, height, source)
+    if "floors_above" in batch.schema.names:
+        floors = pc.cast(batch.column("floors_above"), pa.float64())
+    else:
+        floors = pa.nulls(batch.num_rows, pa.float64())
+    counted = pc.fill_null(pc.greater(floors, 0.0), fill_value=False)
+    derived = pc.if_else(counted, pc.multiply(floors, _STOREY_M), _DEFAULT_BUILDING_M)
+    batch = _replace(batch, height, pc.if_else(given, batch.column(height), derived))
+    return _replace(batch, source, pc.if_else(given, "field", pc.if_else(counted, "floors", "default")))
+
+
+def _replace(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBatch:
+    place = batch.schema.get_field_index(name)
+    return batch.set_column(place, batch.schema.field(place), values.cast(batch.schema.field(place).type))
+
+
+# -- from the city -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _AdminUnits:
+    """The administrative units in force, indexed; ``codes[i]`` is that of the tree's geometry ``i``."""
+
+    codes: npt.NDArray[np.object_]
+    tree: shapely.STRtree
+
+    def codes_of(self, geometries: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+        """Return the sorted codes of every unit each geometry touches (a pipe crosses districts), joined by commas; None where none."""
+        owner, unit = self.tree.query(geometries, predicate="intersects")
+        order = np.lexsort((self.codes[unit].astype(str), owner))
+        owner, codes = owner[order], self.codes[unit[order]]
+        found = np.full(len(geometries), None, dtype=object)
+        found[owner] = codes  # whole for the many that touch one unit
+        counts = np.bincount(owner, minlength=len(geometries))
+        for several in np.flatnonzero(counts > 1):
+            first = np.searchsorted(owner, several)
+            found[several] = ",".join(dict.fromkeys(codes[first : first + counts[several]]))
+        return found
+
+
+def _fill(
+    connection: Connection, staging: Staging, fields: tuple[str, str] | None, ground: Ground | None, units: _AdminUnits | None
+) -> None:
+    """Compute heights and codes in one pass over the rows that lack them, and write them in one update."""
+    if units is None and (ground is None or fields is None):
         return
-    floors = sql.Identifier("floors_above") if "floors_above" in staging.feature_type.field_names else sql.SQL("NULL::bigint")
-    places = {"staging": staging.table, "source": sql.Identifier(sources[0]), "height": sql.Identifier(height), "floors": floors}
-    numbers = {"storey": sql.Literal(_STOREY_M), "default": sql.Literal(_DEFAULT_BUILDING_M)}
-    for statement in (_FORGET_DERIVED, _TAKE_GIVEN_OR_DERIVE):
-        connection.execute(statement.format(**places, **numbers))
+    connection.execute("CREATE TEMPORARY TABLE derived (row bigint, height double precision, codes text) ON COMMIT DROP")
+    height = sql.Identifier(fields[0]) if fields else sql.SQL("NULL::double precision")
+    lacking = sql.SQL("true") if units is not None else sql.SQL("{} IS NULL").format(height)
+    select = sql.SQL("SELECT row, postgis.ST_AsBinary(geom), {} IS NULL FROM {} WHERE {}").format(height, staging.table, lacking)
+    computed = list(_computed(connection, select, ground if fields else None, units))
+    with connection.cursor() as cursor, cursor.copy("COPY derived FROM STDIN (FORMAT binary)") as copy:
+        copy.write(HEADER)
+        for batch in computed:
+            copy.write(copy_binary_rows(batch, _DERIVED_COLUMNS))
+        copy.write(TRAILER)
+    assignments = [sql.SQL("admin_codes = string_to_array(d.codes, ',')")] if units is not None else []
+    if fields is not None and ground is not None:
+        places = {"height": sql.Identifier(fields[0]), "source": sql.Identifier(fields[1])}
+        assignments.append(sql.SQL("{height} = coalesce(d.height, s.{height})").format(**places))  # type: ignore[arg-type]
+        assignments.append(sql.SQL("{source} = CASE WHEN d.height IS NULL THEN s.{source} ELSE 'dem' END").format(**places))  # type: ignore[arg-type]
+    connection.execute(
+        sql.SQL("UPDATE {staging} AS s SET {assignments} FROM derived AS d WHERE d.row = s.row").format(
+            staging=staging.table, assignments=sql.SQL(", ").join(assignments)
+        )
+    )
+    connection.execute("DROP TABLE derived")
 
 
-_FORGET_DERIVED = sql.SQL("UPDATE {staging} SET {height} = NULL WHERE {source} <> 'field'")
-"""What we derived once and wrote into an export is not a measurement when it comes back."""
-_TAKE_GIVEN_OR_DERIVE = sql.SQL(
-    "UPDATE {staging} SET"
-    " {source} = CASE WHEN {height} IS NOT NULL THEN 'field' WHEN {floors} > 0 THEN 'floors' ELSE 'default' END,"
-    " {height} = coalesce({height}, CASE WHEN {floors} > 0 THEN {floors} * {storey} END, {default})"
-)
+_DERIVED_COLUMNS = (CopyColumn("bigint", "row"), CopyColumn("double precision", "height"), CopyColumn("text", "codes"))
+
+
+def _computed(connection: Connection, select: sql.Composed, ground: Ground | None, units: _AdminUnits | None) -> Iterator[pa.RecordBatch]:
+    """Yield (row, height, codes) of the rows for which something was found, batch by batch."""
+    with connection.cursor(name="to_derive") as cursor:
+        cursor.itersize = _BATCH
+        cursor.execute(select, binary=True)
+        while fetched := cursor.fetchmany(_BATCH):
+            rows, wkb, lacks_height = zip(*fetched, strict=True)
+            geometries = shapely.from_wkb(wkb)
+            heights = _lowest(geometries, np.array(lacks_height), ground)
+            codes = units.codes_of(geometries) if units is not None else np.full(len(rows), None, dtype=object)
+            batch = pa.RecordBatch.from_arrays(
+                [pa.array(rows, pa.int64()), pa.array(heights, pa.float64(), from_pandas=True), pa.array(codes, pa.string())],
+                names=["row", "height", "codes"],
+            )
+            yield batch.filter(pc.or_(pc.is_valid(batch.column("height")), pc.is_valid(batch.column("codes"))))
+
+
+def _lowest(geometries: npt.NDArray[np.object_], wanted: npt.NDArray[np.bool_], ground: Ground | None) -> Floats:
+    """Return the lowest ground under each wanted feature, NaN where none is known: set higher, one side of it would float."""
+    lowest = np.full(len(geometries), np.inf)
+    if ground is not None and wanted.any():
+        places = np.flatnonzero(wanted)
+        points, owner = shapely.get_coordinates(geometries[places], return_index=True)
+        heights = ground.height_m(points[:, 0], points[:, 1])
+        covered = np.isfinite(heights)
+        np.minimum.at(lowest, places[owner[covered]], heights[covered])
+    return np.where(np.isfinite(lowest), np.round(lowest, 3), np.nan)
+
+
+def _fill_default_height(connection: Connection, staging: Staging, fields: tuple[str, str]) -> None:
+    connection.execute(
+        _statement("UPDATE {staging} SET {height} = {default}, {source} = 'default' WHERE {height} IS NULL", staging, fields)
+    )
+
+
+def _statement(text: LiteralString, staging: Staging, fields: tuple[str, str]) -> sql.Composed:
+    return sql.SQL(text).format(
+        staging=staging.table,
+        height=sql.Identifier(fields[0]),
+        source=sql.Identifier(fields[1]),
+        default=sql.Literal(_DEFAULT_HEIGHT_M),
+        tolerance=sql.Literal(_SAME_HEIGHT_M),
+    )
 
 
 def _fill_well(connection: Connection, staging: Staging) -> None:
@@ -129,51 +261,6 @@ def _fill_well(connection: Connection, staging: Staging) -> None:
         connection.execute(statement.format(staging.table))
 
 
-def _statement(text: LiteralString, staging: Staging, fields: tuple[str, str]) -> sql.Composed:
-    return sql.SQL(text).format(
-        staging=staging.table,
-        height=sql.Identifier(fields[0]),
-        source=sql.Identifier(fields[1]),
-        default=sql.Literal(_DEFAULT_HEIGHT_M),
-        tolerance=sql.Literal(_SAME_HEIGHT_M),
-    )
-
-
-def _fill_ground(connection: Connection, staging: Staging, fields: tuple[str, str], ground: Ground | None) -> None:
-    """Put the lowest ground under a feature where it has no height of its own: set higher, one side of it would float."""
-    if ground is not None:
-        select = _statement("SELECT row, postgis.ST_AsBinary(geom) FROM {staging} WHERE {height} IS NULL", staging, fields)
-        found: list[tuple[npt.NDArray[np.int64], Floats]] = []
-        with connection.cursor(name="ground") as cursor:
-            cursor.itersize = _BATCH
-            cursor.execute(select)
-            while rows := cursor.fetchmany(_BATCH):
-                found.append(_lowest(rows, ground))
-        update = _statement(
-            "UPDATE {staging} AS s SET {height} = g.height, {source} = 'dem'"
-            " FROM unnest(%s::bigint[], %s::double precision[]) AS g (row, height) WHERE s.row = g.row",
-            staging,
-            fields,
-        )
-        for numbers, heights in found:
-            if numbers.size:
-                connection.execute(update, (numbers.tolist(), heights.tolist()))
-    connection.execute(
-        _statement("UPDATE {staging} SET {height} = {default}, {source} = 'default' WHERE {height} IS NULL", staging, fields)
-    )
-
-
-def _lowest(rows: Sequence[tuple[int, bytes]], ground: Ground) -> tuple[npt.NDArray[np.int64], Floats]:
-    numbers = np.array([r[0] for r in rows], dtype=np.int64)
-    points, owner = shapely.get_coordinates(shapely.from_wkb([r[1] for r in rows]), return_index=True)
-    heights = ground.height_m(points[:, 0], points[:, 1])
-    lowest = np.full(numbers.size, np.inf)
-    covered = np.isfinite(heights)
-    np.minimum.at(lowest, owner[covered], heights[covered])
-    known = np.isfinite(lowest)
-    return numbers[known], np.round(lowest[known], 3)
-
-
 def _staged_coverages(connection: Connection, loaded: Sequence[Staging]) -> list[str]:
     hashes: list[str] = []
     for staging in loaded:
@@ -183,14 +270,20 @@ def _staged_coverages(connection: Connection, loaded: Sequence[Staging]) -> list
     return hashes
 
 
-def _fill_admin_codes(connection: Connection, staging: Staging, catalogue: Catalogue, loaded: Sequence[Staging]) -> None:
-    """Name every administrative unit a feature touches; a pipe crosses districts."""
+def _admin_units(connection: Connection, staging: Staging, catalogue: Catalogue, loaded: Sequence[Staging]) -> _AdminUnits | None:
+    """Return the administrative units in force, staged ones in place of those they replace; None where there are none."""
     if staging.feature_type.name == "admin_unit":
-        return
+        return None
     staged = {s.dataset.id: s for s in loaded if s.feature_type.name == "admin_unit"}
     tables = [s.table for s in staged.values()]
     tables += [current_table(d.feature_type, d.id) for d in catalogue.datasets() if d.feature_type == "admin_unit" and d.id not in staged]
-    if not tables:
-        return
-    units = sql.SQL(" UNION ALL ").join(sql.SQL("SELECT code, geom FROM {} WHERE valid_to IS NULL").format(table) for table in tables)
-    connection.execute(staging.query("fill_admin_codes", admin_units=units))
+    found = [
+        row
+        for table in tables
+        for row in connection.execute(
+            sql.SQL("SELECT code, postgis.ST_AsBinary(geom) FROM {} WHERE valid_to IS NULL").format(table)
+        ).fetchall()
+    ]
+    if not found:
+        return None
+    return _AdminUnits(np.array([r[0] for r in found], dtype=object), shapely.STRtree(shapely.from_wkb([r[1] for r in found])))

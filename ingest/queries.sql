@@ -32,13 +32,6 @@ ORDER BY s.row, e.field
 -- name: reject_rows
 DELETE FROM {staging} WHERE row = ANY (%(rows)s)
 
--- name: fill_admin_codes
-UPDATE {staging} AS s SET admin_codes = found.codes
-FROM (SELECT s2.ctid AS place, array_agg(DISTINCT a.code ORDER BY a.code) AS codes
-      FROM {staging} AS s2 JOIN ({admin_units}) AS a ON ST_Intersects(a.geom, s2.geom)
-      GROUP BY s2.ctid) AS found
-WHERE s.ctid = found.place
-
 -- name: match_by_key
 UPDATE {staging} AS s SET fid = c.fid, action = 'matched' FROM {current} AS c
 WHERE c.natural_key = s.natural_key AND s.action IS NULL
