@@ -15,6 +15,7 @@ from twin.errors import NotFoundError
 from twin.model import Deployment, Principal
 from twin.query.collection import Collection, collections_of, may_see
 from twin.query.execute import AsyncPool
+from twin.query.geoid import require_geoid
 
 _MAX_AGE_S = 0.25
 
@@ -84,4 +85,7 @@ class StateKeeper:
         taken_at = time.monotonic()
         if held is not None and held.version == version:
             return DoorState(version, taken_at, held.deployment, held.collections)
-        return DoorState(version, taken_at, self._catalogue.deployment, collections_of(self._catalogue))
+        deployment = self._catalogue.deployment
+        if held is None and deployment.vertical == "egm96":
+            require_geoid(self._catalogue.pool)
+        return DoorState(version, taken_at, deployment, collections_of(self._catalogue))

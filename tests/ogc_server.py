@@ -16,6 +16,7 @@ from ogc.router import OgcContext, build_router
 from twin.catalogue import Catalogue
 from twin.db import connection_string
 from twin.model import Principal
+from twin.query.execute import DOOR_SETTINGS
 from twin.server import problems
 
 
@@ -23,7 +24,11 @@ from twin.server import problems
 def served(catalogue: Catalogue, database_url: str, principal: Principal | None = None) -> Iterator[str]:
     """Yield the address of the door's landing page while it is served."""
     pool = AsyncConnectionPool(
-        connection_string(database_url, statement_timeout_s=10), min_size=1, max_size=4, open=False, kwargs={"autocommit": True}
+        connection_string(database_url, statement_timeout_s=10, settings=DOOR_SETTINGS),
+        min_size=1,
+        max_size=4,
+        open=False,
+        kwargs={"autocommit": True},
     )
 
     @asynccontextmanager

@@ -36,13 +36,21 @@ def load_queries(package: str, file: str = "queries.sql") -> Mapping[str, sql.SQ
     return MappingProxyType(queries)
 
 
-def connection_string(database_url: str, *, application: str = "twin", statement_timeout_s: float = 0, role: str | None = None) -> str:
-    """Return a conninfo that sets search path, time limit and (optionally) role on every connection made with it."""
+def connection_string(
+    database_url: str,
+    *,
+    application: str = "twin",
+    statement_timeout_s: float = 0,
+    role: str | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Return a conninfo that sets search path, time limit, role and further ``settings`` on every connection made with it."""
     options = [f"-c search_path={SEARCH_PATH.replace(' ', '')}", "-c timezone=UTC", "-c datestyle=ISO"]
     if statement_timeout_s:
         options.append(f"-c statement_timeout={int(statement_timeout_s * 1000)}")
     if role:
         options.append(f"-c role={role}")
+    options += [f"-c {name}={value}" for name, value in settings.items()]
     return make_conninfo(database_url, application_name=application, options=" ".join(options), connect_timeout=10)
 
 

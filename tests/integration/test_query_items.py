@@ -18,8 +18,9 @@ from shapely.geometry import shape
 
 from twin.catalogue import Catalogue
 from twin.crs import CrsError, OutputCrs, add_grid_directories, output_crs
+from twin.db import open_pool
 from twin.embedded import EmbeddedCluster
-from twin.errors import BadRequestError, NotFoundError
+from twin.errors import BadRequestError, NotFoundError, UnavailableError
 from twin.model import Principal
 from twin.query.area import bbox_area
 from twin.query.collection import Collection, collections_of
@@ -27,6 +28,7 @@ from twin.query.column_batches import stream_columns
 from twin.query.execute import fetch_pinned_blocking, fetch_row_blocking
 from twin.query.feature_query import FeatureQuery
 from twin.query.filter_build import build_filter
+from twin.query.geoid import require_geoid
 from twin.query.items import count_statement, item, item_statement, items_page, items_statement
 from twin.query.tile import TileAddress, tile_region, tile_statement, vector_tile
 
@@ -389,3 +391,17 @@ def test_spatial_filters_read_the_axis_order_of_filter_crs(catalogue: Catalogue)
 def test_not_offered_crs_is_refused(catalogue: Catalogue) -> None:
     with pytest.raises((BadRequestError, CrsError)):
         _crs(collections_of(catalogue)["plots"], CRS84H)
+
+
+def test_a_database_without_the_geoid_grid_is_found_out(database_url: str) -> None:
+    """Named after PROJ's habit: without the grid it passes H through as h and says nothing."""
+    pool = open_pool(database_url)
+    require_geoid(pool)
+    with pool.connection() as connection:
+        connection.execute("UPDATE postgis.spatial_ref_sys SET proj4text = replace(proj4text, 'egm96_15', 'not_there') WHERE srid = 998001")
+    pool.close()
+    fresh = open_pool(database_url)
+    with pytest.raises(UnavailableError) as caught:
+        require_geoid(fresh)
+    assert caught.value.code == "geoid-grid-missing"
+    fresh.close()

@@ -19,8 +19,12 @@ from shapely.geometry.base import BaseGeometry
 from twin.crs import OutputCrs
 from twin.errors import BadRequestError
 
+Bounds = tuple[float, float, float, float]
+"""min x, min y, max x, max y."""
+
 _SAG_M = 0.0005
 _MOST_PIECES = 512
+_INSET = 0.02
 _DOMAIN_MARGIN_DEG = 1.0
 
 
@@ -30,8 +34,10 @@ class Area:
 
     region: bytes | None
     """WKB polygon in the storage CRS (empty: nothing can lie there); None when it covers all the CRS can hold."""
-    is_rectangle: bool = False
-    """True when the region is the box itself, so that comparing boxes of points is exact."""
+    around: Bounds = (0.0, 0.0, 0.0, 0.0)
+    """The region's box; for an empty region any."""
+    inside: Bounds | None = None
+    """A box wholly within the region: what lies in it needs no exact test. None where none was found."""
     heights_m: tuple[float, float] | None = None
     height: str = "none"
     """What ``heights_m`` are measured from, as :class:`twin.crs.OutputCrs` says it."""
@@ -58,10 +64,13 @@ def bbox_area(bounds: tuple[float, ...], crs: OutputCrs, storage_srid: int) -> A
         low.reverse()
         high.reverse()
     boxes = _boxes(low[0], low[1], high[0], high[1], geographic=is_geographic(crs.srid))
-    everything = boxes.covers(_domain_in(crs.srid, storage_srid))
+    if boxes.covers(_domain_in(crs.srid, storage_srid)):
+        return Area(None, heights_m=heights, height=crs.height if heights else "none")
+    region = to_storage(boxes, crs, storage_srid)
     return Area(
-        region=None if everything else shapely.to_wkb(to_storage(boxes, crs, storage_srid)),
-        is_rectangle=crs.srid == storage_srid,
+        region=shapely.to_wkb(region),
+        around=(0.0, 0.0, 0.0, 0.0) if region.is_empty else region.bounds,
+        inside=_box_inside(region),
         heights_m=heights,
         height=crs.height if heights else "none",
     )
@@ -106,6 +115,16 @@ def _domain_in(srid: int, storage_srid: int) -> BaseGeometry:
 def transformer_between(source_srid: int, target_srid: int) -> pyproj.Transformer:
     """Return the x, y ordered operation PROJ prefers, the one PostGIS's ST_Transform takes too (tests hold them equal)."""
     return pyproj.Transformer.from_crs(source_srid, target_srid, always_xy=True)
+
+
+def _box_inside(region: BaseGeometry) -> Bounds | None:
+    """Return a box within a region that is nearly a box itself, as a small box of degrees is."""
+    if region.geom_type != "Polygon" or region.is_empty:
+        return None
+    west, south, east, north = region.bounds
+    dx, dy = _INSET * (east - west), _INSET * (north - south)
+    box = (west + dx, south + dy, east - dx, north - dy)
+    return box if region.contains(shapely.box(*box)) else None
 
 
 @functools.cache

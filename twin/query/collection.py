@@ -9,6 +9,7 @@ from twin.catalogue import Catalogue
 from twin.crs import OutputCrs, output_crs_list, storage_crs
 from twin.errors import NotFoundError
 from twin.model import Dataset, Deployment, FeatureType, Principal, Revision, oid_prefix
+from twin.query.positions import StoredPositions
 from twin.tables import geometry_type
 
 VALIDITY_FIELDS = ("valid_from", "valid_to")
@@ -33,6 +34,11 @@ class Collection:
     def slug(self) -> str:
         """The collection's id, which is the dataset's."""
         return self.dataset.slug
+
+    @property
+    def stored(self) -> StoredPositions:
+        """How its positions lie in the table."""
+        return StoredPositions(self.storage_srid, self.feature_type.has_z, self.vertical)
 
     @property
     def properties(self) -> tuple[str, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import sql
 
+from twin.crs import OutputCrs
 from twin.model import Principal
 from twin.query.collection import Collection
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.parameters import Parameters
-from twin.query.positions import geojson_in
+from twin.query.positions import StoredPositions, geojson_in
 from twin.query.rows import STANDING_COMMIT, selected_rows
 
 
@@ -42,7 +44,14 @@ def items_statement(query: FeatureQuery, principal: Principal) -> Statement:
     looked at to know whether there is a next page.
     """
     parameters = Parameters()
-    page = selected_rows(query, principal, _needed(query), parameters, order=sql.SQL("fid"), limit=query.limit + 1)
+    page = selected_rows(
+        query,
+        principal,
+        _needed(query.wanted_properties, with_geometry=query.with_geometry),
+        parameters,
+        order=sql.SQL("fid"),
+        limit=query.limit + 1,
+    )
     shown = sql.SQL("FILTER (WHERE place <= {})").format(sql.Literal(query.limit))
     text = sql.SQL(
         "SELECT {commit}, convert_to(coalesce(string_agg({feature}, ',') {shown}, ''), 'UTF8'), count(*), max(fid) {shown}"
@@ -60,7 +69,7 @@ def items_page(row: tuple[Any, ...], limit: int) -> ItemsPage:
 def item_statement(query: FeatureQuery, principal: Principal) -> Statement:
     """Return the statement of the feature ``query.fid``: one row, read by :func:`item`."""
     parameters = Parameters()
-    rows = selected_rows(query, principal, _needed(query), parameters, limit=1)
+    rows = selected_rows(query, principal, _needed(query.wanted_properties, with_geometry=query.with_geometry), parameters, limit=1)
     text = sql.SQL("SELECT {commit}, (SELECT convert_to({feature}, 'UTF8') FROM ({rows}) AS wanted)").format(
         commit=_commit(query.collection), feature=feature_text(query), rows=rows
     )
@@ -79,13 +88,22 @@ def count_statement(query: FeatureQuery, principal: Principal) -> Statement:
     return Statement(sql.SQL("SELECT count(*) FROM ({}) AS wanted").format(rows), parameters.values)
 
 
-def feature_text(query: FeatureQuery) -> sql.Composed:
+def feature_text(query: FeatureQuery) -> sql.SQL:
     """Return the expression of a row's GeoJSON Feature (RFC 7946); its id is the OID."""
-    geometry = geojson_in(query.crs, query.collection) if query.with_geometry else sql.SQL("NULL")
-    head = sql.Literal(f'{{"type":"Feature","id":"{query.collection.oid_prefix}')
-    return sql.SQL(
-        """{head} || fid || '","geometry":' || coalesce({geometry}, 'null') || ',"properties":' || {properties} || '}}'"""
-    ).format(head=head, geometry=geometry, properties=_properties(query.wanted_properties))
+    collection = query.collection
+    return _feature_text(collection.oid_prefix, collection.stored, query.crs if query.with_geometry else None, query.wanted_properties)
+
+
+@functools.lru_cache(maxsize=1024)
+def _feature_text(oid_prefix: str, table: StoredPositions, crs: OutputCrs | None, names: tuple[str, ...]) -> sql.SQL:
+    # Written out once per collection and CRS: putting it together costs more than running it for a single item.
+    geometry = sql.SQL("NULL") if crs is None else geojson_in(crs, table)
+    head = sql.Literal(f'{{"type":"Feature","id":"{oid_prefix}')
+    return _written(
+        sql.SQL("""{head} || fid || '","geometry":' || coalesce({geometry}, 'null') || ',"properties":' || {properties} || '}}'""").format(
+            head=head, geometry=geometry, properties=_properties(names)
+        )
+    )
 
 
 def _properties(names: tuple[str, ...]) -> sql.Composable:
@@ -95,9 +113,14 @@ def _properties(names: tuple[str, ...]) -> sql.Composable:
     return sql.SQL('(SELECT row_to_json("P") FROM (SELECT {}) AS "P")').format(columns)
 
 
-def _needed(query: FeatureQuery) -> sql.Composable:
-    names = ["fid", *(["geom"] if query.with_geometry else []), *query.wanted_properties]
-    return sql.SQL(", ").join([sql.Identifier(n) for n in names])
+@functools.lru_cache(maxsize=1024)
+def _needed(names: tuple[str, ...], *, with_geometry: bool) -> sql.SQL:
+    return _written(sql.SQL(", ").join([sql.Identifier(n) for n in ("fid", *(("geom",) if with_geometry else ()), *names)]))
+
+
+def _written(composed: sql.Composed) -> sql.SQL:
+    """Return the same SQL as one piece; its quoting is done, its text is ours."""
+    return sql.SQL(composed.as_string(None))
 
 
 def _commit(collection: Collection) -> sql.Composed:

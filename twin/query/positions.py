@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
+
 from psycopg import sql
 
 from twin.crs import OutputCrs
 from twin.query.area import is_geographic
-from twin.query.collection import Collection
 
 ORTHOMETRIC_SRID = 998001
 """Longitude, latitude (WGS 84) and EGM96 height: twin/sql/prepare.sql registers it."""
@@ -15,7 +17,17 @@ _DEGREE_DECIMALS = 9
 _METRE_DECIMALS = 4
 
 
-def geometry_in(crs: OutputCrs, collection: Collection) -> sql.Composable:
+@dataclass(frozen=True, slots=True)
+class StoredPositions:
+    """What has to be known of a table's geometries to write them in another CRS."""
+
+    srid: int
+    has_z: bool
+    vertical: str
+    """The deployment's vertical model."""
+
+
+def geometry_in(crs: OutputCrs, table: StoredPositions) -> sql.Composable:
     """Return the expression of column ``geom`` in ``crs``.
 
     Horizontally PostGIS's PROJ picks the operation pyproj picks (measured equal to 0 mm for 4549, 28992, 26913, 2056, 25833, 32650
@@ -24,16 +36,17 @@ def geometry_in(crs: OutputCrs, collection: Collection) -> sql.Composable:
     """
     stored = sql.Identifier("geom")
     if crs.height == "ellipsoidal":
-        return _with_separation(_moved(stored, crs, collection), collection.vertical)
-    flat = stored if crs.has_z or not collection.feature_type.has_z else sql.SQL("ST_Force2D({})").format(stored)
-    moved = _moved(flat, crs, collection)
+        return _with_separation(_moved(stored, crs, table), table.vertical)
+    flat = stored if crs.has_z or not table.has_z else sql.SQL("ST_Force2D({})").format(stored)
+    moved = _moved(flat, crs, table)
     return sql.SQL("ST_FlipCoordinates({})").format(moved) if not crs.xy else moved
 
 
-def geojson_in(crs: OutputCrs, collection: Collection) -> sql.Composable:
+@functools.lru_cache(maxsize=512)
+def geojson_in(crs: OutputCrs, table: StoredPositions) -> sql.Composable:
     """Return the expression of the GeoJSON text of column ``geom`` in ``crs``."""
     # Option 0: no crs or bbox member, which ST_AsGeoJSON would add for every SRID but 4326.
-    return sql.SQL("ST_AsGeoJSON({}, {}, 0)").format(geometry_in(crs, collection), sql.Literal(decimals(crs)))
+    return sql.SQL("ST_AsGeoJSON({}, {}, 0)").format(geometry_in(crs, table), sql.Literal(decimals(crs)))
 
 
 def decimals(crs: OutputCrs) -> int:
@@ -41,8 +54,8 @@ def decimals(crs: OutputCrs) -> int:
     return _DEGREE_DECIMALS if is_geographic(crs.srid) else _METRE_DECIMALS
 
 
-def _moved(geometry: sql.Composable, crs: OutputCrs, collection: Collection) -> sql.Composable:
-    if crs.srid == collection.storage_srid:
+def _moved(geometry: sql.Composable, crs: OutputCrs, table: StoredPositions) -> sql.Composable:
+    if crs.srid == table.srid:
         return geometry
     return sql.SQL("ST_Transform({}, {})").format(geometry, sql.Literal(crs.srid))
 

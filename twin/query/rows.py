@@ -6,7 +6,7 @@ from psycopg import sql
 
 from twin.crs import OutputCrs
 from twin.model import Principal
-from twin.query.area import Area
+from twin.query.area import Area, Bounds
 from twin.query.collection import require_visible
 from twin.query.feature_query import FeatureQuery, Validity
 from twin.query.filter_sql import filter_sql
@@ -83,18 +83,29 @@ def _area_conditions(query: FeatureQuery, area: Area, parameters: Parameters) ->
     collection = query.collection
     found: list[sql.Composable] = []
     if area.region is not None:
-        region = sql.SQL("ST_GeomFromWKB({}, {})").format(parameters.add(area.region), sql.Literal(collection.storage_srid))
-        # The box of a point is the point (rounded outwards to float4 in the index, compared exactly on the row).
-        exact = sql.SQL("ST_Intersects(geom, {})")
-        found.append(exact.format(region))
+        found.append(_region_condition(area, area.region, collection.storage_srid, parameters))
     if area.heights_m is not None and collection.feature_type.has_z:
         geometry: sql.Composable = sql.Identifier("geom")
         if area.height == "ellipsoidal":
-            geometry = geometry_in(_ELLIPSOIDAL, collection)
+            geometry = geometry_in(_ELLIPSOIDAL, collection.stored)
         low, high = area.heights_m
         found.append(sql.SQL("ST_ZMax({}) >= {}::float8").format(geometry, parameters.add(low)))
         found.append(sql.SQL("ST_ZMin({}) <= {}::float8").format(geometry, parameters.add(high)))
     return found
+
+
+def _region_condition(area: Area, region: bytes, srid: int, parameters: Parameters) -> sql.Composable:
+    # The index answers by boxes; only what is not wholly inside by its box is looked at exactly.
+    around = sql.SQL("geom && {}").format(_envelope(area.around, srid, parameters))
+    exact = sql.SQL("ST_Intersects(geom, ST_GeomFromWKB({}, {}))").format(parameters.add(region), sql.Literal(srid))
+    if area.inside is None:
+        return sql.SQL("{} AND {}").format(around, exact)
+    return sql.SQL("{} AND (geom @ {} OR {})").format(around, _envelope(area.inside, srid, parameters), exact)
+
+
+def _envelope(bounds: Bounds, srid: int, parameters: Parameters) -> sql.Composable:
+    corners = sql.SQL(", ").join([parameters.add(float(b)) + sql.SQL("::float8") for b in bounds])
+    return sql.SQL("ST_MakeEnvelope({}, {})").format(corners, sql.Literal(srid))
 
 
 def _validity_conditions(validity: Validity, parameters: Parameters) -> list[sql.Composable]:

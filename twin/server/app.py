@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ogc.router import OgcContext, build_router
 from twin.db import connection_string
+from twin.query.execute import DOOR_SETTINGS
 from twin.server import problems
 from twin.server.access import principal_of
 from twin.server.city import City
@@ -38,7 +39,9 @@ _NO_VIEWER = (
 
 def create_app(city: City) -> FastAPI:
     """Return the application serving ``city``; the caller keeps the city open while it runs."""
-    conninfo = connection_string(city.database_url, application="twin-door", statement_timeout_s=STATEMENT_TIMEOUT_S)
+    conninfo = connection_string(
+        city.database_url, application="twin-door", statement_timeout_s=STATEMENT_TIMEOUT_S, settings=DOOR_SETTINGS
+    )
     pool = AsyncConnectionPool(
         conninfo,
         kwargs={"autocommit": True},  # every statement of a door stands alone
