@@ -37,7 +37,8 @@ def abi() -> int:
 def restrict_to_reading(paths: Iterable[Path]) -> None:
     """Let the calling thread read only the given files and folders (with all below); OSError when Landlock is not to be had.
 
-    Paths that do not exist or cannot be reached are passed over: there is nothing to allow. Needs no_new_privs (or CAP_SYS_ADMIN) beforehand.
+    Paths that do not exist or cannot be reached are passed over: there is nothing to allow.
+    Needs no_new_privs (or CAP_SYS_ADMIN) beforehand.
     """
     version = abi()
     if version < 1:
