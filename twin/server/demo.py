@@ -11,13 +11,10 @@ from typing import Any
 
 import yaml
 
-import sample_city
-from ingest.load import LoadRequest, PartSpec
 from twin.errors import BadRequestError, NotFoundError
 from twin.server.assets import build_missing
 from twin.server.city import City, make_city, open_city
 from twin.server.city_file import read_city_file
-from twin.server.loading import load_files
 from twin.server.self_check import check_doors
 from twin.server.serving import listening_socket, run_server
 from twin.server.settings import Settings
@@ -99,6 +96,8 @@ def _source_files(settings: Settings, demo: DemoCity, terminal: Terminal) -> Pat
                 zh=f"没有 {demo.name} 的真实数据（{missing[0]}）；请用 TWIN_REAL_DATA 指明目录",
             )
         return folder
+    import sample_city  # noqa: PLC0415 - a second start makes no files and must not wait for what makes them
+
     folder = settings.data_dir / "sample"
     if not (folder / "manifest.json").is_file():
         terminal.say(f"生成示例城市（{SAMPLE_SCALE} 栋建筑）…", f"making the sample city ({SAMPLE_SCALE} buildings) …")
@@ -107,6 +106,9 @@ def _source_files(settings: Settings, demo: DemoCity, terminal: Terminal) -> Pat
 
 
 def _load(city: City, folder: Path, load: Mapping[str, Any], terminal: Terminal) -> None:
+    from ingest.load import LoadRequest, PartSpec  # noqa: PLC0415 - a second start loads nothing
+    from twin.server.loading import load_files  # noqa: PLC0415
+
     path = folder / load["file"]
     parts = tuple(PartSpec(part.get("layer"), part["type"], part["dataset"]) for part in load["parts"])
     terminal.say(f"导入 {path.name} …", f"loading {path.name} …")

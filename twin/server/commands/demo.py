@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-import sample_city as generator
 from twin.server import demo as demo_city
 from twin.server.settings import Settings
 from twin.server.terminal import Terminal
@@ -17,6 +16,8 @@ def demo(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
 
 def sample_city(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
     """Write the sample city's source files."""
+    import sample_city as generator  # noqa: PLC0415 - `twin demo` needs it only the first time
+
     manifest = generator.generate(options.folder, scale=options.scale, seed=options.seed)
     terminal.say(f"示例城市已写入 {options.folder}", f"the sample city's files are in {options.folder}")
     terminal.result({"folder": str(options.folder), "files": sorted({s.file for s in manifest.sources}), "faults": len(manifest.faults)})
