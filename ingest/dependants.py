@@ -1,4 +1,4 @@
-"""What a new terrain or new boundaries change in datasets already published: revisions of the same commit (DESIGN 10)."""
+"""What a new terrain, new boundaries or new pipes change in datasets already published: revisions of the same commit (DESIGN 10)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ingest import staging as staged
 from ingest.derive import GroundOf, derive_again
 from ingest.publish import Part
 from ingest.staging import Staging, columns
+from ingest.wells import bottoms_depend_on
 from twin.catalogue import Catalogue
 from twin.db import Connection
 
@@ -25,13 +26,12 @@ def stage_dependants(
     """Return a part for every published dataset whose derived values change because of what is being loaded."""
     new_ground = any(s.feature_type.geometry_type == "coverage" for s in loaded)
     new_boundaries = any(s.feature_type.name == "admin_unit" for s in loaded)
-    if not (new_ground or new_boundaries):
-        return []
     own = {s.dataset.id for s in loaded}
     parts: list[Part] = []
     for dataset in catalogue.datasets():
         feature_type = catalogue.feature_type(dataset.feature_type)
-        if dataset.id in own or feature_type.geometry_type == "coverage":
+        new_bottoms = bottoms_depend_on(feature_type, loaded)
+        if dataset.id in own or feature_type.geometry_type == "coverage" or not (new_ground or new_boundaries or new_bottoms):
             continue
         staging = Staging(submission, len(loaded) + len(parts), dataset, feature_type, first_load=False)
         staged.create(connection, staging, catalogue.deployment.storage_srid)
@@ -40,7 +40,7 @@ def stage_dependants(
                 staging.table, staging.current, content=columns(staging.content)
             )
         )
-        derive_again(connection, staging, ground, catalogue, loaded, heights=new_ground, boundaries=new_boundaries)
+        derive_again(connection, staging, ground, catalogue, loaded, heights=new_ground, boundaries=new_boundaries, bottoms=new_bottoms)
         connection.execute(
             staging.query(
                 "keep_changed", staged_attributes=columns(staging.attributes, "s"), current_attributes=columns(staging.attributes, "c")

@@ -22,6 +22,7 @@ from psycopg import sql
 
 from ingest.copy_binary import HEADER, TRAILER, CopyColumn, copy_binary_rows
 from ingest.staging import Staging
+from ingest.wells import fill_wells, fill_wells_again, forget_derived_bottom
 from twin.catalogue import Catalogue
 from twin.db import Connection
 from twin.model import FeatureType
@@ -54,6 +55,7 @@ def derive_from_row(batch: pa.RecordBatch, feature_type: FeatureType) -> pa.Reco
 
     A height whose source says that it was derived (an export of ours come back) counts as not given.
     """
+    batch = forget_derived_bottom(batch, feature_type)
     ground = _ground_fields(feature_type)
     if ground is not None:
         height, source = ground
@@ -69,7 +71,7 @@ def derive_from_city(
     connection: Connection, staging: Staging, ground_of: GroundOf, catalogue: Catalogue, loaded: Sequence[Staging]
 ) -> None:
     """Fill the derived columns of staged rows that need the terrain or the boundaries."""
-    _fill_well(connection, staging)
+    fill_wells(connection, staging, catalogue, loaded)
     fields = _ground_fields(staging.feature_type)
     ground = ground_of(_staged_coverages(connection, loaded)) if fields else None
     _fill(connection, staging, fields, ground, _admin_units(connection, staging, catalogue, loaded))
@@ -86,8 +88,14 @@ def derive_again(
     *,
     heights: bool,
     boundaries: bool,
+    bottoms: bool,
 ) -> None:
-    """Derive anew what published rows (copied into ``staging``) took from terrain or boundaries; keep heights that stay within 1 cm."""
+    """Derive anew what published rows (copied into ``staging``) took from terrain, boundaries or the pipes that end at them.
+
+    Ground heights that stay within 1 cm are kept.
+    """
+    if bottoms:
+        fill_wells_again(connection, staging, catalogue, loaded)
     fields = _ground_fields(staging.feature_type) if heights else None
     ground: Ground | None = None
     if fields is not None:
@@ -237,28 +245,6 @@ def _statement(text: LiteralString, staging: Staging, fields: tuple[str, str]) -
         default=sql.Literal(_DEFAULT_HEIGHT_M),
         tolerance=sql.Literal(_SAME_HEIGHT_M),
     )
-
-
-def _fill_well(connection: Connection, staging: Staging) -> None:
-    """A shaft is given by two of ground, bottom and depth: fill the third; its geometry stands at the ground."""
-    names = {"ground_elevation_m", "bottom_elevation_m", "depth_m"}
-    if staging.feature_type.recipe != "well" or not names <= set(staging.feature_type.field_names):
-        return
-    for statement in (
-        sql.SQL(
-            "UPDATE {} SET ground_elevation_m = CASE WHEN bottom_elevation_m IS NOT NULL AND depth_m IS NOT NULL"
-            " THEN bottom_elevation_m + depth_m ELSE round(ST_Z(geom)::numeric, 4)::double precision END WHERE ground_elevation_m IS NULL"
-        ),
-        sql.SQL(
-            "UPDATE {} SET bottom_elevation_m = round((ground_elevation_m - depth_m)::numeric, 4)::double precision"
-            " WHERE bottom_elevation_m IS NULL AND depth_m IS NOT NULL"
-        ),
-        sql.SQL(
-            "UPDATE {} SET depth_m = round((ground_elevation_m - bottom_elevation_m)::numeric, 4)::double precision"
-            " WHERE depth_m IS NULL AND bottom_elevation_m IS NOT NULL"
-        ),
-    ):
-        connection.execute(statement.format(staging.table))
 
 
 def _staged_coverages(connection: Connection, loaded: Sequence[Staging]) -> list[str]:

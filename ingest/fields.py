@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -52,7 +53,11 @@ def _converted(field: Field, source: pa.Array | None, length: int) -> FieldValue
     if source is None:
         return FieldValues(field, pa.nulls(length, arrow_type(field.type)), np.zeros(length, dtype=bool), None)
     converted = convert(source, field)
-    return FieldValues(field, converted.values, converted.bad, source)
+    if not field.no_value:
+        return FieldValues(field, converted.values, converted.bad, source)
+    void = np.isin(converted.values.to_numpy(zero_copy_only=False), field.no_value)
+    values = pc.if_else(pa.array(void), pa.scalar(None, converted.values.type), converted.values)
+    return FieldValues(field, values, converted.bad, source, int(void.sum()))
 
 
 def _sections(field: Field, source: pa.Array, feature_type: FeatureType, columns: Mapping[str, FieldValues]) -> dict[str, FieldValues]:
@@ -63,7 +68,7 @@ def _sections(field: Field, source: pa.Array, feature_type: FeatureType, columns
     result = {field.name: FieldValues(field, diameter.values, diameter.bad, source)}
     for role, values in (("width", width), ("height", height)):
         own = columns[feature_type.recipe_fields[role]]
-        result[own.field.name] = FieldValues(own.field, pc.coalesce(own.values, values), own.bad, own.source)
+        result[own.field.name] = replace(own, values=pc.coalesce(own.values, values))
     return result
 
 
@@ -78,7 +83,7 @@ def _with_default(column: FieldValues, columns: Mapping[str, FieldValues]) -> Fi
         unset = pc.and_(pc.is_null(values), pc.invert(pa.array(column.bad)))
     if field.default is not None:
         values = pc.if_else(unset, pa.scalar(field.default, values.type), values)
-    return FieldValues(field, values, column.bad, column.source)
+    return replace(column, values=values)
 
 
 def _with_template(column: FieldValues, template: str, columns: Mapping[str, FieldValues]) -> FieldValues:
@@ -89,4 +94,4 @@ def _with_template(column: FieldValues, template: str, columns: Mapping[str, Fie
     made = pc.binary_join_element_wise(*parts, "")
     own = column.values
     blank = pc.fill_null(pc.equal(pc.binary_length(own), 0), True)
-    return FieldValues(column.field, pc.if_else(blank, made, own), column.bad, column.source)
+    return replace(column, values=pc.if_else(blank, made, own))

@@ -174,7 +174,7 @@ def _staged(place: Workplace, request: LoadRequest, submission: uuid.UUID) -> It
     tallies: dict[str, _Tally] = {}
     try:
         datasets = {part.dataset: _ensure(place.catalogue, part, request) for part in request.parts}
-        tallies |= _start(place.catalogue, submission, datasets)
+        tallies |= _start(place.catalogue, submission, datasets, is_whole=request.mode == "replace")
         _read_all(place, request, tallies)
         _check_all(place, request, submission, tallies)
         yield tallies
@@ -193,7 +193,7 @@ def _ensure(catalogue: Catalogue, part: PartSpec, request: LoadRequest) -> Datas
     )
 
 
-def _start(catalogue: Catalogue, submission: uuid.UUID, datasets: Mapping[str, Dataset]) -> dict[str, _Tally]:
+def _start(catalogue: Catalogue, submission: uuid.UUID, datasets: Mapping[str, Dataset], *, is_whole: bool) -> dict[str, _Tally]:
     tallies: dict[str, _Tally] = {}
     with translated(), catalogue.pool.connection() as connection:
         for number, (slug, dataset) in enumerate(datasets.items()):
@@ -203,6 +203,7 @@ def _start(catalogue: Catalogue, submission: uuid.UUID, datasets: Mapping[str, D
                 dataset=dataset,
                 feature_type=catalogue.feature_type(dataset.feature_type),
                 first_load=catalogue.current_revision(slug) is None,
+                is_whole=is_whole,
             )
             staged.create(connection, staging, catalogue.deployment.storage_srid)
             tallies[slug] = _Tally(staging)

@@ -32,6 +32,33 @@ ORDER BY s.row, e.field
 -- name: reject_rows
 DELETE FROM {staging} WHERE row = ANY (%(rows)s)
 
+-- name: fill_well_ground
+-- A shaft is given by two of ground, bottom and depth.
+UPDATE {staging} SET ground_elevation_m = CASE
+    WHEN bottom_elevation_m IS NOT NULL AND depth_m IS NOT NULL THEN bottom_elevation_m + depth_m
+    ELSE round(ST_Z(geom)::numeric, 4)::double precision END
+WHERE ground_elevation_m IS NULL
+
+-- name: fill_well_bottom
+UPDATE {staging} SET bottom_elevation_m = round((ground_elevation_m - depth_m)::numeric, 4)::double precision
+WHERE bottom_elevation_m IS NULL AND depth_m IS NOT NULL
+
+-- name: fill_well_depth
+UPDATE {staging} SET depth_m = round((ground_elevation_m - bottom_elevation_m)::numeric, 4)::double precision
+WHERE depth_m IS NULL AND bottom_elevation_m IS NOT NULL
+
+-- name: name_given_bottoms
+UPDATE {staging} SET {source} = CASE WHEN num_nulls(bottom_elevation_m, depth_m) < 2 THEN 'field' END
+
+-- name: fill_well_bottom_from_segments
+-- The lowest pipe that ends at a node; of several datasets of pipes the lowest of all.
+UPDATE {staging} AS s SET bottom_elevation_m = round(p.invert::numeric, 4)::double precision, {source} = 'segments'
+FROM ({inverts}) AS p
+WHERE p.node = s.{node} AND p.invert < least(s.ground_elevation_m, s.bottom_elevation_m) AND {source} IS DISTINCT FROM 'field'
+
+-- name: forget_well_bottom
+UPDATE {staging} SET bottom_elevation_m = NULL, depth_m = NULL, {source} = NULL WHERE {source} = 'segments'
+
 -- name: match_by_key
 UPDATE {staging} AS s SET fid = c.fid, action = 'matched' FROM {current} AS c
 WHERE c.natural_key = s.natural_key AND s.action IS NULL

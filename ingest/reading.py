@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import shapely
 
-from ingest.checks.geometry import as_declared_type, has_non_finite, invalid, place_of, reason_of
+from ingest.checks.geometry import as_declared_type, has_non_finite, invalid, noded, place_of, reason_of
 from ingest.checks.rules import Severities, is_rejection
 from ingest.checks.values import FieldValues, check_values
-from ingest.elevation import with_elevation
+from ingest.elevation import with_elevation, without_void_heights
 from ingest.extra import extra_column
 from ingest.fields import field_columns, natural_key
 from ingest.georeference import Georeference, georeference
@@ -30,6 +30,9 @@ _NON_FINITE = Text(zh="坐标不是有限数值", en="a coordinate is not a fini
 _UNREACHABLE = Text(zh="坐标无法转换到存储坐标系", en="a coordinate cannot be brought into the storage CRS")
 _OUTSIDE = Text(zh="坐标超出本部署范围或坐标系适用范围", en="outside the deployment's extent or the area of use of its CRS")
 _FLAT = Text(zh="没有高程,按 0 米入库", en="no elevation: stored at 0 m")
+_LEVEL = Text(zh="一端没有高程,按另一端高程水平入库", en="one end has no elevation: stored level with the other")
+_DIFFERS = Text(zh="几何的 Z 与高程字段不一致,按高程字段入库", en="Z differs from the elevations given: stored at the latter")
+_NODED = Text(zh="投影舍入使面自相交,已在 0.1 毫米内重建结点", en="rounding in the projection crossed edges: noded within 0.1 mm")
 
 
 def read_parts(reader: Reader, request: ReadRequest) -> Iterator[Message]:
@@ -171,6 +174,8 @@ class _GeometryChecker:
         self._refuse(shapely.is_missing(geometry) | shapely.is_empty(geometry), "geometry-empty", _EMPTY)
         geometry, wrong = as_declared_type(geometry, self._type.geometry_type)
         self._refuse(wrong, "geometry-type", lambda i: self._wrong_type(self._batch.geometry[i]))
+        if self._type.has_z:
+            geometry = self._with_known_heights(geometry)
         self._refuse(has_non_finite(geometry), "geometry-finite", _NON_FINITE)
         vertices = shapely.get_num_coordinates(geometry)
         self._refuse(vertices > self._limits.vertices_per_feature, "geometry-limit", lambda i: self._too_many(int(vertices[i])))
@@ -182,14 +187,28 @@ class _GeometryChecker:
         self._refuse(chosen[placed.outside], "area-of-use", _OUTSIDE, geometry)
         if not self._placing.is_unchanged:
             self._check_validity(geometry, in_source=False)
-        result, flat = with_elevation(geometry, columns, self._type)
-        self._refuse(flat, "height-missing", _FLAT)
+        result = with_elevation(geometry, columns, self._type)
+        self._refuse(result.unknown, "height-missing", _FLAT)
+        self._refuse(result.one_end, "height-missing", _LEVEL)
+        self._refuse(result.differs, "height-differs", _DIFFERS)
+        return result.geometry
+
+    def _with_known_heights(self, geometry: Geometries) -> Geometries:
+        result, void = without_void_heights(geometry)
+        if count := int(void.sum()):
+            note = Text(zh=f"{count} 个几何的 Z 值(-9999 等)按无值处理", en=f"Z of {count} geometries (-9999 or the like) counts as none")
+            self.findings.append(Finding("no-value", Severity.INFO, None, note, self._layer))
         return result
 
     def _check_validity(self, geometry: Geometries, *, in_source: bool) -> None:
         """Refuse what is invalid as handed over, then what is so as stored: rounding by the operation can part or join edges."""
         chosen = np.flatnonzero(self._good)
         for index in chosen[invalid(geometry[chosen])]:
+            if not in_source and (sound := noded(geometry[index])) is not None:
+                geometry[index] = sound
+                row, place = int(self._batch.rows[index]), place_of(sound)
+                self.findings.append(Finding("geometry-noded", Severity.INFO, row, _NODED, self._layer, None, place))
+                continue
             message, place = reason_of(geometry[index])
             if in_source and place is not None:
                 place = self._placing.place_point(*place)

@@ -42,6 +42,8 @@ class Staging:
     feature_type: FeatureType
     first_load: bool
     """The table becomes the partition itself: it is logged, draws fids as it is filled and is attached whole (DESIGN 5)."""
+    is_whole: bool = True
+    """The staged rows are the whole dataset that is to be (mode replace)."""
 
     @property
     def name(self) -> str:
@@ -84,6 +86,15 @@ class Staging:
         types: dict[str, SqlType] = {"row": "bigint", "valid_from": "date", "valid_to": "date", "geom": "geometry", "extra": "jsonb"}
         types |= {f.name: _SQL_TYPES[f.type] for f in self.feature_type.fields}
         return tuple(CopyColumn(types.get(name, "text"), name) for name in self.copied)
+
+    def future_rows(self) -> sql.Composed:
+        """Return a query of the rows the dataset will have once these are published: with those that stay, where a part is replaced."""
+        names = columns(self.content)
+        staged = sql.SQL("SELECT {} FROM {}").format(names, self.table)
+        if self.is_whole or self.first_load:
+            return staged
+        stays = sql.SQL("SELECT {} FROM {} AS c WHERE NOT EXISTS (SELECT FROM {} AS s WHERE s.natural_key = c.natural_key)")
+        return sql.SQL("{} UNION ALL {}").format(staged, stays.format(names, self.current, self.table))
 
     def query(self, name: str, **more: sql.Composable) -> sql.Composed:
         """Return a query of queries.sql with this staging's identifiers filled in."""

@@ -67,6 +67,8 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     codelist: CodeList | None = None
+    no_value: tuple[float, ...] = ()
+    """Numbers by which a source says that it has none, e.g. 0 for a height that nobody measured."""
     default: Scalar = None
     default_by: tuple[str, Mapping[str, Scalar]] | None = None
     """(other field, {its value: default here}): used where the source gives none."""

@@ -1,6 +1,7 @@
 """Geometry rules: structure, emptiness, type, finite coordinates, size, area of use, validity with reason and place.
 
-Nothing is repaired here and no vertex is moved: an invalid polygon is named and left out (DESIGN 16).
+Nothing is repaired here: a polygon that is invalid as handed over is named and left out (DESIGN 16). One that only rounding in the
+projection made invalid is noded, which moves nothing by more than NODING_M.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from twin.model import GeometryType
 
 Mask = npt.NDArray[np.bool_]
 _PLACE = re.compile(r"^(.*?)\s*\[\s*(\S+)\s+(\S+)\s*\]$")
+
+NODING_M = 1e-4
+"""A tenth of the tolerance within which a vertex counts as unmoved."""
 
 _SINGLE: Mapping[GeometryType, int] = {"Point": 0, "LineString": 1}
 _MULTI_OF: Mapping[GeometryType, int] = {"Point": 4, "LineString": 5}
@@ -68,6 +72,27 @@ def has_non_finite(geometry: Geometries) -> Mask:
 def invalid(geometry: Geometries) -> Mask:
     """Return which geometries are not valid simple features (OGC 06-103r4 §6.1); None counts as valid."""
     return ~shapely.is_valid(geometry) & ~shapely.is_missing(geometry)
+
+
+def noded(polygon: shapely.Geometry) -> shapely.MultiPolygon | None:
+    """Return ``polygon`` with its edges noded where they cross, None unless outline and vertices stay within NODING_M of what they were.
+
+    Only for what was valid before rounding: such a polygon has few crossings, where the noding of a hostile one costs minutes.
+    """
+    sound = shapely.make_valid(polygon, method="structure", keep_collapsed=False)
+    if sound.geom_type == "Polygon":
+        sound = shapely.MultiPolygon([sound])
+    if sound.geom_type != "MultiPolygon" or sound.is_empty or sound.has_z != polygon.has_z or not sound.is_valid:
+        return None
+    before, after = shapely.boundary(polygon), shapely.boundary(sound)
+    moved = max(_farthest(before, after), _farthest(after, before))
+    return sound if moved <= NODING_M else None
+
+
+def _farthest(lines: shapely.Geometry, others: shapely.Geometry) -> float:
+    """Return how far the vertex of ``lines`` that is farthest from ``others`` is from them."""
+    vertices = shapely.points(shapely.get_coordinates(lines))
+    return float(shapely.distance(vertices, others).max(initial=0.0))
 
 
 def reason_of(geometry: object) -> tuple[Text, tuple[float, float] | None]:

@@ -24,10 +24,14 @@ ROW_RULES: Mapping[str, Text] = {
     "range": Text(zh="取值范围", en="range"),
     "max-length": Text(zh="长度", en="length of text"),
     "date-order": Text(zh="日期先后", en="order of dates"),
+    "no-value": Text(zh="无值", en="numbers that stand for no value"),
+    "geometry-noded": Text(zh="投影后重建结点", en="noding after projection"),
     "height-missing": Text(zh="缺少高程", en="missing elevation"),
+    "height-differs": Text(zh="高程不一致", en="elevations that differ"),
 }
 """Rule id → title."""
 
+_WARNINGS = ("height-missing", "height-differs")
 NEVER_SOFTENED = frozenset({"structure", "geometry-structure", "geometry-empty", "geometry-type", "geometry-finite", "geometry-limit"})
 
 
@@ -40,7 +44,7 @@ class Severities:
     @staticmethod
     def of(feature_type: FeatureType) -> Severities:
         """Return the severities; the validity of polygons cannot be softened (the doors would repair it at every request)."""
-        found: dict[tuple[str, str | None], Severity] = {("height-missing", None): Severity.WARNING}
+        found: dict[tuple[str, str | None], Severity] = {(rule, None): Severity.WARNING for rule in _WARNINGS}
         for check in feature_type.checks:
             severity = check.parameters.get("severity")
             polygon = check.rule == "geometry-valid" and feature_type.geometry_type == "MultiPolygon"

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ingest.checks.rules import Severities
 from twin.errors import Text
-from twin.model import FeatureType, Field, Finding
+from twin.model import FeatureType, Field, Finding, Severity
 
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -28,12 +28,18 @@ class FieldValues:
     values: pa.Array
     bad: Mask
     source: pa.Array | None
+    voids: int = 0
+    """How many values of the source were numbers that say there is none (``no_value`` of the field)."""
 
 
 def check_values(rows: Rows, columns: Mapping[str, FieldValues], feature_type: FeatureType, layer: str) -> Iterator[Finding]:
     """Yield what is wrong with the values, per field in order."""
     severities = Severities.of(feature_type)
     for column in columns.values():
+        if column.voids:
+            numbers = ", ".join(f"{number:g}" for number in column.field.no_value)
+            note = _text(column.field, f"{column.voids} 个值({numbers})按无值处理", f"{column.voids} values ({numbers}) count as none")
+            yield Finding("no-value", Severity.INFO, None, note, layer)
         for rule, mask, text in _faults(column):
             for index in np.flatnonzero(mask):
                 value = _source_value(column, int(index))

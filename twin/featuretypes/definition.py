@@ -66,6 +66,7 @@ def _field(field: Field) -> Json:
         maximum=field.maximum,
         max_length=field.max_length,
         codes=_code_list(field.codelist) if field.codelist else None,
+        no_value=list(field.no_value) or None,
         default=field.default,
         default_by={"field": field.default_by[0], "values": dict(field.default_by[1])} if field.default_by else None,
         template=field.template,

@@ -105,6 +105,7 @@ def _field(doc: Document, number: int, code_lists: Mapping[str, CodeList], sourc
         minimum=doc.get("minimum"),
         maximum=doc.get("maximum"),
         codelist=_code_list(doc.get("codes"), f"fields[{number}].codes", code_lists, source),
+        no_value=tuple(float(number) for number in doc.get("no_value", ())),
         default=doc.get("default"),
         default_by=(default_by["field"], dict(default_by["values"])) if default_by else None,
         template=doc.get("template"),
