@@ -139,11 +139,11 @@ export class App {
     if (this.state.selectedOid !== null) await this.selectOid(this.state.selectedOid, false);
   }
 
-  private async showTerrain(view: CityView, { terrain }: Scene): Promise<void> {
+  private async showTerrain(view: CityView, { city, terrain }: Scene): Promise<void> {
     const url = terrain?.url ?? null;
     if (url === this.terrainUrl) return;
     try {
-      await view.setTerrain(url === null ? null : new URL(url, this.base));
+      await view.setTerrain(url === null ? null : new URL(url, this.base), city.separation);
       this.terrainUrl = url;
       this.dismiss("terrain");
     } catch (error) {

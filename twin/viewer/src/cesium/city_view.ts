@@ -2,6 +2,7 @@
 
 import { BoundingSphere, Cartesian2, Cartesian3, type CesiumWidget, SceneTransforms, ScreenSpaceEventHandler, ScreenSpaceEventType } from "@cesium/engine";
 
+import type { SeparationGrid } from "../heights";
 import { type Extent, type Layer, drawingKey } from "../scene";
 import type { CameraView } from "../state";
 import * as camera from "./camera";
@@ -53,9 +54,9 @@ export class CityView {
     this.listen();
   }
 
-  /** Shows the terrain at `url`, the ellipsoid when null; rejects when it cannot be loaded. */
-  async setTerrain(url: URL | null): Promise<void> {
-    await setTerrain(this.widget, url);
+  /** Shows the terrain at `url`, sea level when null; rejects when it cannot be loaded. */
+  async setTerrain(url: URL | null, separation: SeparationGrid | null): Promise<void> {
+    await setTerrain(this.widget, url, separation);
   }
 
   setLight(extent: Extent): void {

@@ -1,12 +1,19 @@
-/** The ground: the city's quantized-mesh terrain, or the bare ellipsoid. */
+/** The ground: the city's quantized-mesh terrain, else sea level, else the bare ellipsoid. */
 
 import { Cartographic, CesiumTerrainProvider, type CesiumWidget, EllipsoidTerrainProvider, Math as CesiumMath, sampleTerrainMostDetailed } from "@cesium/engine";
 
-/** Sets the ground to the terrain at `url`, or to the ellipsoid; rejects when the terrain cannot be loaded and leaves the ground as it was. */
-export async function setTerrain(widget: CesiumWidget, url: URL | null): Promise<void> {
+import type { SeparationGrid } from "../heights";
+import { SeaLevelTerrain } from "./sea_level";
+
+/**
+ * Sets the ground to the terrain at `url`, without one to sea level where `separation` says where that is, else to the ellipsoid; rejects
+ * when the terrain cannot be loaded and leaves the ground as it was.
+ */
+export async function setTerrain(widget: CesiumWidget, url: URL | null, separation: SeparationGrid | null): Promise<void> {
   const { scene } = widget;
   try {
-    scene.terrainProvider = url === null ? new EllipsoidTerrainProvider() : await CesiumTerrainProvider.fromUrl(url.href, { requestVertexNormals: true });
+    if (url !== null) scene.terrainProvider = await CesiumTerrainProvider.fromUrl(url.href, { requestVertexNormals: true });
+    else scene.terrainProvider = separation === null ? new EllipsoidTerrainProvider() : new SeaLevelTerrain(separation);
   } finally {
     scene.globe.show = true;
     scene.requestRender();
@@ -18,6 +25,7 @@ export async function terrainHeight(widget: CesiumWidget, lonDeg: number, latDeg
   const place = Cartographic.fromDegrees(lonDeg, latDeg);
   const provider = widget.scene.terrainProvider;
   if (provider instanceof EllipsoidTerrainProvider) return 0;
+  if (provider instanceof SeaLevelTerrain) return provider.heightAt(lonDeg, latDeg);
   const [sampled] = await sampleTerrainMostDetailed(provider, [place], true);
   return sampled?.height ?? Number.NaN;
 }
