@@ -1,17 +1,28 @@
 /** The ground of a city without terrain: sea level, which is where its heights start. The ellipsoid would bury it or let it float. */
 
-import { CustomHeightmapTerrainProvider, GeographicTilingScheme, Math as CesiumMath } from "@cesium/engine";
+import { CustomHeightmapTerrainProvider, Ellipsoid, GeographicTilingScheme, Math as CesiumMath, TerrainProvider } from "@cesium/engine";
 
 import { type SeparationGrid, separationAt } from "../heights";
 
 /** Posts along one side of a tile; the geoid is smooth, they only carry the curvature of the Earth. */
 const POSTS = 17;
 
+/** As many posts as CesiumJS counts for its bare ellipsoid: sea level is as smooth, and needs no more tiles than that. */
+const POSTS_WORTH = 64;
+
 /** Terrain at H = 0, that is at the separation N above the ellipsoid; beyond the grid at its nearest edge's. */
 export class SeaLevelTerrain extends CustomHeightmapTerrainProvider {
+  private readonly levelZeroErrorM: number;
+
   constructor(private readonly separation: SeparationGrid) {
     const tilingScheme = new GeographicTilingScheme();
     super({ width: POSTS, height: POSTS, tilingScheme, callback: (x, y, level) => tileHeights(separation, tilingScheme, x, y, level) });
+    const tiles = tilingScheme.getNumberOfXTilesAtLevel(0);
+    this.levelZeroErrorM = TerrainProvider.getEstimatedLevelZeroGeometricErrorForAHeightmap(Ellipsoid.default, POSTS_WORTH, tiles);
+  }
+
+  override getLevelMaximumGeometricError(level: number): number {
+    return this.levelZeroErrorM / 2 ** level;
   }
 
   /** Returns the ellipsoidal height of sea level at a place, metres. */
