@@ -50,18 +50,19 @@ GroundOf = Callable[[Sequence[str]], Ground | None]
 """Makes the sampler; takes the hashes of coverages staged in this submission, which go before published ones."""
 
 
-def derive_from_row(batch: pa.RecordBatch, feature_type: FeatureType) -> pa.RecordBatch:
+def derive_from_row(batch: pa.RecordBatch, feature_type: FeatureType, *, has_terrain: bool) -> pa.RecordBatch:
     """Return a batch with what follows from its own rows: whether heights were given, and building heights from storeys.
 
-    A height whose source says that it was derived (an export of ours come back) counts as not given.
+    A height whose source says that it was derived (an export of ours come back) counts as not given. Where the city has no terrain
+    (nor gets one with this submission) the default ground height is filled in here: there is nothing to wait for.
     """
     batch = forget_derived_bottom(batch, feature_type)
     ground = _ground_fields(feature_type)
     if ground is not None:
         height, source = ground
         given = _given(batch, height, source)
-        batch = _replace(batch, height, pc.if_else(given, batch.column(height), None))
-        batch = _replace(batch, source, pc.if_else(given, "field", None))
+        batch = _replace(batch, height, pc.if_else(given, batch.column(height), None if has_terrain else _DEFAULT_HEIGHT_M))
+        batch = _replace(batch, source, pc.if_else(given, "field", None if has_terrain else "default"))
     sources = [f.name for f in feature_type.fields if f.derived == "building_height" and f.type == "code"]
     height_field = feature_type.recipe_fields.get("height")
     return _with_building_height(batch, height_field, sources[0]) if sources and height_field else batch
@@ -191,6 +192,9 @@ def _fill(
         places = {"height": sql.Identifier(fields[0]), "source": sql.Identifier(fields[1])}
         assignments.append(sql.SQL("{height} = coalesce(d.height, s.{height})").format(**places))  # type: ignore[arg-type]
         assignments.append(sql.SQL("{source} = CASE WHEN d.height IS NULL THEN s.{source} ELSE 'dem' END").format(**places))  # type: ignore[arg-type]
+        if staging.feature_type.has_z and staging.feature_type.recipe_fields.get("base") == fields[0]:
+            # a footprint without heights of its own lies where its building stands
+            assignments.append(sql.SQL("geom = CASE WHEN d.height IS NULL THEN s.geom ELSE ST_Force3DZ(ST_Force2D(s.geom), d.height) END"))
     connection.execute(
         sql.SQL("UPDATE {staging} AS s SET {assignments} FROM derived AS d WHERE d.row = s.row").format(
             staging=staging.table, assignments=sql.SQL(", ").join(assignments)

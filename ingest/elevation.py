@@ -58,7 +58,8 @@ def with_elevation(geometry: Geometries, columns: Mapping[str, FieldValues], fea
 
     Elevations among the attributes say what they are of, so they go before a Z that differs: a point takes its ground elevation (or
     bottom + depth). The profile of a line stays where it agrees with the elevations of its ends; any other runs evenly along its length
-    from one to the other, level where only one is known. A flat polygon gets 0, its base height is derived at publish. Measures (M) are
+    from one to the other, level where only one is known. A flat footprint lies at the base height of its
+    building where that is given, else at 0 until it is derived at publish. Measures (M) are
     dropped.
     """
     nobody = np.zeros(len(geometry), dtype=bool)
@@ -71,7 +72,17 @@ def with_elevation(geometry: Geometries, columns: Mapping[str, FieldValues], fea
         return _on_the_ground(geometry, result, of_kind, _ground(columns))
     if feature_type.geometry_type == "LineString" and START in columns and END in columns:
         return _between_ends(geometry, result, of_kind, _numbers(columns[START].values), _numbers(columns[END].values))
+    base = feature_type.recipe_fields.get("base", "")
+    if feature_type.geometry_type == "MultiPolygon" and base in columns:
+        return Elevated(_on_its_base(geometry, result, _numbers(columns[base].values)), nobody, nobody, nobody)
     return Elevated(result, nobody, nobody, nobody)
+
+
+def _on_its_base(source: Geometries, result: Geometries, base_m: FloatArray) -> Geometries:
+    """Return the footprints, those without heights of their own at the base height of what stands on them."""
+    low = ~shapely.has_z(source) & ~np.isnan(base_m)
+    result[low] = shapely.force_3d(shapely.force_2d(source[low]), base_m[low])
+    return result
 
 
 def _in_three_dimensions(geometry: Geometries) -> Geometries:

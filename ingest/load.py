@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import sql
 
 from ingest import staging as staged
@@ -107,31 +108,49 @@ class Workplace:
     """(what, done, of how many or None): told as rows come in."""
 
 
+_ROWS_A_SOURCE = 10**10
+"""Staged rows are numbered source × this + row: several files or layers may go into one dataset, each with rows from 1."""
+
+
 @dataclass(slots=True)
 class _Tally:
-    """What is counted for one dataset while its rows come in."""
+    """What is counted for one dataset while its rows come in, layer by layer and file by file (its sources)."""
 
     staging: Staging
     read: int = 0
     copied: int = 0
-    rejected_rows: set[tuple[str, int]] = field(default_factory=set)
+    rejected_rows: set[int] = field(default_factory=set)
+    """Numbers as staged."""
     rejected_keys: set[str] = field(default_factory=set)
     headers: list[Mapping[str, object]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-    def note(self, findings: Iterable[Finding]) -> None:
-        for found in findings:
-            # Checks on staged rows do not know the layer; where only one was read, a finding without it would name no place.
-            f = found if found.layer else replace(found, layer=self._only_layer())
-            self.findings.append(f)
-            if f.severity is Severity.ERROR and f.row is not None:
-                self.rejected_rows.add((f.layer, f.row))
-                if f.key is not None:
-                    self.rejected_keys.add(f.key)
+    @property
+    def first_number(self) -> int:
+        """What is added to the row numbers of the source being read."""
+        return max(len(self.headers) - 1, 0) * _ROWS_A_SOURCE
 
-    def _only_layer(self) -> str:
-        layers = {str(header.get("layer") or "") for header in self.headers}
-        return layers.pop() if len(layers) == 1 else ""
+    def note_read(self, findings: Iterable[Finding]) -> None:
+        """Keep what was found while reading the present source."""
+        for f in findings:
+            self._keep(f, None if f.row is None else self.first_number + f.row)
+
+    def note_staged(self, findings: Iterable[Finding]) -> None:
+        """Keep what was found among staged rows, saying the row and the layer as the source does."""
+        for f in findings:
+            if f.row is None:
+                self._keep(f, None)
+                continue
+            source, row = divmod(f.row, _ROWS_A_SOURCE)
+            layer = str(self.headers[source].get("layer") or "") if source < len(self.headers) else ""
+            self._keep(replace(f, row=row, layer=f.layer or layer), f.row)
+
+    def _keep(self, finding: Finding, number: int | None) -> None:
+        self.findings.append(finding)
+        if finding.severity is Severity.ERROR and number is not None:
+            self.rejected_rows.add(number)
+            if finding.key is not None:
+                self.rejected_keys.add(finding.key)
 
 
 def load(place: Workplace, request: LoadRequest) -> LoadResult:
@@ -211,6 +230,9 @@ def _start(catalogue: Catalogue, submission: uuid.UUID, datasets: Mapping[str, D
 
 
 def _read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, _Tally]) -> None:
+    types = [tally.staging.feature_type for tally in tallies.values()]
+    types += [place.catalogue.feature_type(d.feature_type) for d in place.catalogue.datasets()]
+    has_terrain = any(t.geometry_type == "coverage" for t in types)
     for path in request.files:
         parts = tuple(
             PartRequest(
@@ -223,7 +245,7 @@ def _read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, _Tal
         companions = tuple(f for f in request.files if f != path)
         asked = place.make_request(path, parts, companions, request.crs, request.vertical)
         with translated(), place.catalogue.pool.connection() as connection:
-            _receive(place, connection, place.read(asked), path, tallies)
+            _receive(place, connection, place.read(asked), path, tallies, has_terrain=has_terrain)
 
 
 def _parts_of(path: Path, request: LoadRequest) -> tuple[PartSpec, ...]:
@@ -237,7 +259,15 @@ def _names_file(part: PartSpec, path: Path) -> bool:
     return part.layer is not None and part.layer in (path.name, path.stem)
 
 
-def _receive(place: Workplace, connection: Connection, messages: Iterator[Message], path: Path, tallies: Mapping[str, _Tally]) -> None:
+def _receive(
+    place: Workplace,
+    connection: Connection,
+    messages: Iterator[Message],
+    path: Path,
+    tallies: Mapping[str, _Tally],
+    *,
+    has_terrain: bool,
+) -> None:
     """Copy what one file gives into staging; one transaction a file, so a broken file leaves nothing staged."""
     expected: int | None = None
     for message in messages:
@@ -245,20 +275,21 @@ def _receive(place: Workplace, connection: Connection, messages: Iterator[Messag
         slug = tally.staging.dataset.slug
         if isinstance(message, PartHeader):
             tally.headers.append(_source(path, message))
-            tally.note(message.findings)
+            tally.note_read(message.findings)
             expected = message.row_estimate
         elif isinstance(message, CoverageHeader):
             tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
             _copy(
                 connection,
                 tally.staging,
-                receive_coverage(place.store, message, messages, path, tally.staging.feature_type, tally.read + 1),
+                receive_coverage(place.store, message, messages, path, tally.staging.feature_type, tally.first_number + 1),
             )
             tally.read += 1
             place.progress(slug, tally.read, None)
         elif isinstance(message, PartBatch):
-            _copy(connection, tally.staging, derive_from_row(message.table, tally.staging.feature_type))
-            tally.note(message.findings)
+            batch = derive_from_row(message.table, tally.staging.feature_type, has_terrain=has_terrain)
+            _copy(connection, tally.staging, _numbered(batch, tally.first_number))
+            tally.note_read(message.findings)
             tally.copied += message.table.num_rows
             place.progress(slug, tally.copied, expected)
         elif isinstance(message, PartEnd) and tally.staging.feature_type.geometry_type != "coverage":
@@ -281,6 +312,11 @@ def _source(path: Path, header: PartHeader) -> Mapping[str, object]:
     }
 
 
+def _numbered(batch: pa.RecordBatch, first_number: int) -> pa.RecordBatch:
+    """Return the batch with its rows numbered as staged."""
+    return batch.set_column(0, batch.schema.field(0), pc.add(batch.column(0), first_number)) if first_number else batch
+
+
 def _copy(connection: Connection, staging: Staging, batch: pa.RecordBatch) -> None:
     if batch.num_rows == 0:
         return
@@ -299,18 +335,19 @@ def _check_all(place: Workplace, request: LoadRequest, submission: uuid.UUID, ta
         for tally in tallies.values():
             connection.execute(sql.SQL("ANALYZE {}").format(tally.staging.table))
             if request.mode != "delta" or tally.staging.feature_type.natural_key:
-                tally.note(repeated_keys(connection, tally.staging))
+                tally.note_staged(repeated_keys(connection, tally.staging))
             for check in tally.staging.feature_type.checks:
                 if check.rule == "unique":
-                    tally.note(repeated_values(connection, tally.staging, check))
+                    tally.note_staged(repeated_values(connection, tally.staging, check))
         for tally in tallies.values():
             for check in tally.staging.feature_type.checks:
                 if check.rule == "node-exists":
-                    tally.note(missing_nodes(connection, tally.staging, check, stagings, catalogue))
+                    tally.note_staged(missing_nodes(connection, tally.staging, check, stagings, catalogue))
         for tally in tallies.values():
             derive_from_city(connection, tally.staging, place.ground, catalogue, stagings)
-            staged.index(connection, tally.staging)
             catalogue.add_findings(connection, submission, tally.staging.part, tally.findings)
+    for staging in stagings:
+        staged.index(catalogue.pool, staging)
 
 
 def _refuse_if_too_wrong(request: LoadRequest, tallies: Mapping[str, _Tally]) -> None:

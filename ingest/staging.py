@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
 from psycopg import sql
 
 from ingest.copy_binary import CopyColumn, SqlType
-from twin.db import Connection, load_queries
+from twin.db import Connection, Pool, load_queries, translated
 from twin.materialiser import column_definition, content
 from twin.model import Dataset, FeatureType, FieldType
 from twin.tables import content_columns, current_table, history_table
@@ -134,17 +135,28 @@ def count_and_hash(connection: Connection, staging: Staging) -> tuple[int, int]:
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-def index(connection: Connection, staging: Staging) -> None:
-    """Build what matching (and, on a first load, the partition) needs, before any lock is taken."""
-    connection.execute(sql.SQL("CREATE INDEX ON {} (natural_key)").format(staging.table))
-    connection.execute(sql.SQL("CREATE INDEX ON {} USING gist (geom)").format(staging.table))
+def index(pool: Pool, staging: Staging) -> None:
+    """Build what matching (and, on a first load, the partition) needs, before any lock is taken.
+
+    The spatial index, the dearest, is built beside the others, on a connection of its own.
+    """
+    places = {"staging": staging.table, "dataset": sql.Literal(staging.dataset.id), "key": sql.Identifier(f"{staging.name}_fid")}
+    spatial = [sql.SQL("CREATE INDEX ON {staging} USING gist (geom)")]
+    others = [sql.SQL("CREATE INDEX ON {staging} (natural_key)"), sql.SQL("CREATE UNIQUE INDEX {key} ON {staging} (fid)")]
+    last = [sql.SQL("ANALYZE {staging}")]
     if staging.first_load:
-        connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (fid)").format(staging.table))
+        last.append(sql.SQL("ALTER TABLE {staging} ADD PRIMARY KEY USING INDEX {key}"))
         # With this the ATTACH needs no scan while it holds its lock.
-        connection.execute(
-            sql.SQL("ALTER TABLE {} ADD CONSTRAINT of_dataset CHECK (dataset = {})").format(staging.table, sql.Literal(staging.dataset.id))
-        )
-    connection.execute(sql.SQL("ANALYZE {}").format(staging.table))
+        last.append(sql.SQL("ALTER TABLE {staging} ADD CONSTRAINT of_dataset CHECK (dataset = {dataset})"))
+
+    def run(statements: Sequence[sql.SQL]) -> None:
+        with translated(), pool.connection() as connection:
+            for statement in statements:
+                connection.execute(statement.format(**places))
+
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(run, (spatial, others)))
+    run(last)
 
 
 def drop(connection: Connection, staging: Staging) -> None:

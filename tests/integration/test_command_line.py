@@ -97,6 +97,28 @@ def test_an_export_can_be_loaded_again_unchanged(city: City, buildings: Path, op
     assert (back["published"], back["unchanged"], back["commit"]) == (0, 6, None)
 
 
+def test_two_files_go_into_one_dataset_and_rows_are_told_as_in_their_file(city: City, open_folder: Path) -> None:
+    first = write(open_folder / "east.geojson", [feature(0), feature(1)])
+    second = write(open_folder / "west.geojson", [feature(2), feature(3, 建筑高度=-1), feature(1)])
+    words = ("load", first, second, "--type", "building", "--dataset", "buildings")
+    result = city.run(*words)
+    assert (result["read"], result["published"], result["rejected"]) == (5, 3, 2)
+    assert result["findings"] == {"range": 1, "unique": 1}
+    again = city.run(*words)
+    assert (again["published"], again["unchanged"], again["rejected"], again["commit"]) == (0, 3, 2, None)
+    with city.served() as client:
+        rows = client.get(f"/api/submissions/{result['submission']}/findings").json()
+    assert {(f["rule"], f["row"]) for f in rows} == {("range", 2), ("unique", 3)}
+
+
+def test_a_footprint_lies_at_the_base_height_of_its_building(city: City, open_folder: Path) -> None:
+    load(city, write(open_folder / "based.geojson", [feature(0, 基底高程=7.25), feature(1)]))
+    city.run("export", "buildings", "-o", open_folder / "out.geojsonl")
+    lines = [json.loads(line) for line in (open_folder / "out.geojsonl").read_text(encoding="utf-8").splitlines()]
+    heights = {f["properties"]["building_id"]: {p[2] for p in f["geometry"]["coordinates"][0][0]} for f in lines}
+    assert heights == {"B0": {7.25}, "B1": {0.0}}
+
+
 def test_check_publishes_nothing_and_writes_a_report(city: City, open_folder: Path) -> None:
     file = write(open_folder / "bad.geojson", [feature(0), feature(1, 建筑高度=-5), feature(0)])
     result = city.run("check", file, "--type", "building", "--report", open_folder / "report", code=1)

@@ -24,10 +24,12 @@ from twin.errors import StorageFullError
 
 REPOSITORY = Path(__file__).parents[2]
 USER = """
+import signal
 import sys
 from pathlib import Path
 from twin.embedded import EmbeddedCluster
 from twin.embedded.cluster import server_of
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the test run was started in the background
 cluster = EmbeddedCluster(Path(sys.argv[1]))
 with cluster.use():
     print(server_of(cluster).pid, flush=True)
