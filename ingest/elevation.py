@@ -122,10 +122,10 @@ def _between_ends(source: Geometries, result: Geometries, of_kind: Mask, start_m
 
 
 def _profile(lines: Geometries) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the Z of the first and last vertex of each line and its greatest absolute Z; NaN where there is none."""
+    """Return the Z of the first and last vertex of each line and its greatest absolute Z; NaN, NaN and 0 where there is none."""
     highest = np.zeros(len(lines))
     z, owner = _heights(lines)
-    np.maximum.at(highest, owner, np.abs(z))
+    np.maximum.at(highest, owner, np.nan_to_num(np.abs(z)))
     first, last = shapely.get_point(lines, 0), shapely.get_point(lines, -1)
     return shapely.get_z(first), shapely.get_z(last), highest
 
