@@ -16,6 +16,14 @@ from twin.catalogue import Catalogue
 from twin.db import Connection
 
 
+def has_dependants(catalogue: Catalogue, loaded: Sequence[Staging]) -> bool:
+    """Tell whether what is being loaded can change derived values of other datasets."""
+    own = {s.dataset.id for s in loaded}
+    others = [catalogue.feature_type(d.feature_type) for d in catalogue.datasets() if d.id not in own]
+    everybody = any(s.feature_type.geometry_type == "coverage" or s.feature_type.name == "admin_unit" for s in loaded)
+    return bool(others) and (everybody or any(bottoms_depend_on(feature_type, loaded) for feature_type in others))
+
+
 def stage_dependants(
     connection: Connection,
     catalogue: Catalogue,
@@ -41,11 +49,9 @@ def stage_dependants(
             )
         )
         derive_again(connection, staging, ground, catalogue, loaded, heights=new_ground, boundaries=new_boundaries, bottoms=new_bottoms)
-        connection.execute(
-            staging.query(
-                "keep_changed", staged_attributes=columns(staging.attributes, "s"), current_attributes=columns(staging.attributes, "c")
-            )
-        )
+        compared = {"staged_attributes": columns(staging.attributes, "s"), "current_attributes": columns(staging.attributes, "c")}
+        connection.execute(staging.query("drop_same", **compared))
+        connection.execute(staging.query("mark_changed"))
         count, checksum = staged.count_and_hash(connection, staging)
         if count == 0:
             staged.drop(connection, staging)

@@ -265,15 +265,14 @@ def _admin_units(connection: Connection, staging: Staging, catalogue: Catalogue,
     if staging.feature_type.name == "admin_unit":
         return None
     staged = {s.dataset.id: s for s in loaded if s.feature_type.name == "admin_unit"}
-    tables = [s.table for s in staged.values()]
-    tables += [current_table(d.feature_type, d.id) for d in catalogue.datasets() if d.feature_type == "admin_unit" and d.id not in staged]
-    found = [
-        row
-        for table in tables
-        for row in connection.execute(
-            sql.SQL("SELECT code, postgis.ST_AsBinary(geom) FROM {} WHERE valid_to IS NULL").format(table)
-        ).fetchall()
+    in_force = sql.SQL("SELECT code, postgis.ST_AsBinary(geom) FROM {} AS u WHERE valid_to IS NULL")
+    queries = [in_force.format(sql.SQL("({})").format(s.future_rows())) for s in staged.values()]
+    queries += [
+        in_force.format(current_table(d.feature_type, d.id))
+        for d in catalogue.datasets()
+        if d.feature_type == "admin_unit" and d.id not in staged
     ]
+    found = [row for query in queries for row in connection.execute(query).fetchall()]
     if not found:
         return None
     return _AdminUnits(np.array([r[0] for r in found], dtype=object), shapely.STRtree(shapely.from_wkb([r[1] for r in found])))

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,10 +17,11 @@ from psycopg import sql
 from ingest import staging as staged
 from ingest.copy_binary import HEADER, TRAILER, copy_binary_rows
 from ingest.coverage import receive_coverage
-from ingest.dependants import stage_dependants
+from ingest.dependants import has_dependants, stage_dependants
 from ingest.derive import GroundOf, derive_from_city, derive_from_row
+from ingest.match import drop_declared_deletes
 from ingest.protocol import CoverageHeader, Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
-from ingest.publish import Act, Extent, Part, Published, publish
+from ingest.publish import Act, Extent, Part, Published, StagingLostError, publish
 from ingest.set_checks import missing_nodes, repeated_keys, repeated_values
 from ingest.staging import Mode, Staging
 from twin.catalogue import Catalogue, NewDataset
@@ -89,6 +91,8 @@ class CheckResult:
 
     read: int
     rejected: int
+    refusal: RejectedError | None
+    """Why a load would reject the file as a whole; None when it would publish the rows that are right."""
     sources: tuple[Mapping[str, object], ...]
     findings: tuple[Finding, ...]
 
@@ -124,6 +128,8 @@ class _Tally:
     rejected_keys: set[str] = field(default_factory=set)
     headers: list[Mapping[str, object]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    staged: tuple[int, int] = (0, 0)
+    """How many rows stood staged when they were checked, and a hash of which."""
 
     @property
     def first_number(self) -> int:
@@ -165,10 +171,11 @@ def load(place: Workplace, request: LoadRequest) -> LoadResult:
     with _staged(place, request, submission) as tallies:
         with translated(), catalogue.pool.connection() as connection:
             catalogue.advance(connection, submission, SubmissionState.CHECKED)
-            _refuse_if_too_wrong(request, tallies)
+            if (refusal := _refusal(request, tallies)) is not None:
+                raise refusal
             catalogue.advance(connection, submission, SubmissionState.ACCEPTED)
-        published, dependants = _publish(place, request, submission, tallies, files)
-    return _result(submission, tallies, published, dependants)
+        published = _publish(place, request, submission, tallies, files)
+    return _result(submission, tallies, published)
 
 
 def check(place: Workplace, request: LoadRequest) -> CheckResult:
@@ -179,9 +186,12 @@ def check(place: Workplace, request: LoadRequest) -> CheckResult:
         for tally in tallies.values():
             staged.drop(connection, tally.staging)
         place.catalogue.advance(connection, submission, SubmissionState.WITHDRAWN)
+    for tally in tallies.values():
+        place.catalogue.forget_unpublished(tally.staging.dataset)
     return CheckResult(
         read=sum(t.read for t in tallies.values()),
         rejected=sum(len(t.rejected_rows) for t in tallies.values()),
+        refusal=_refusal(request, tallies),
         sources=tuple(h for t in tallies.values() for h in t.headers),
         findings=tuple(f for t in tallies.values() for f in t.findings),
     )
@@ -197,6 +207,8 @@ def _staged(place: Workplace, request: LoadRequest, submission: uuid.UUID) -> It
         _read_all(place, request, tallies)
         _check_all(place, request, submission, tallies)
         yield tallies
+    except StagingLostError:
+        raise  # the submission is back in state received: its files may be loaded again
     except BaseException:
         _give_up(place.catalogue, submission, tallies)
         raise
@@ -333,6 +345,8 @@ def _check_all(place: Workplace, request: LoadRequest, submission: uuid.UUID, ta
     catalogue = place.catalogue
     with translated(), catalogue.pool.connection() as connection:
         for tally in tallies.values():
+            if request.mode == "delta" and tally.staging.first_load:
+                tally.note_staged(drop_declared_deletes(connection, tally.staging))
             connection.execute(sql.SQL("ANALYZE {}").format(tally.staging.table))
             if request.mode != "delta" or tally.staging.feature_type.natural_key:
                 tally.note_staged(repeated_keys(connection, tally.staging))
@@ -346,24 +360,32 @@ def _check_all(place: Workplace, request: LoadRequest, submission: uuid.UUID, ta
         for tally in tallies.values():
             derive_from_city(connection, tally.staging, place.ground, catalogue, stagings)
             catalogue.add_findings(connection, submission, tally.staging.part, tally.findings)
+        for tally in tallies.values():
+            tally.staged = staged.count_and_hash(connection, tally.staging)
     for staging in stagings:
         staged.index(catalogue.pool, staging)
 
 
-def _refuse_if_too_wrong(request: LoadRequest, tallies: Mapping[str, _Tally]) -> None:
+def _refusal(request: LoadRequest, tallies: Mapping[str, _Tally]) -> RejectedError | None:
+    """Return why the files are rejected as a whole: nothing in them, or too much of it wrong."""
     for slug, tally in tallies.items():
         rejected = len(tally.rejected_rows)
         if tally.read == 0:
-            raise RejectedError(f"there is no feature for {slug} in the file", zh=f"文件中没有 {slug} 的要素").with_code("empty")
+            error = RejectedError(f"there is no feature for {slug} in the file", zh=f"文件中没有 {slug} 的要素")
+            error.with_code("empty")
+            return error
         too_many = tally.read >= _MANY_ROWS and rejected > request.max_rejected * tally.read
         if rejected >= tally.read or too_many:
             examples = [f for f in tally.findings if f.severity is Severity.ERROR][:3]
             zh = "；".join(f"第 {f.row} 行：{f.message.zh}" for f in examples)
             en = "; ".join(f"row {f.row}: {f.message.en}" for f in examples)
-            raise RejectedError(
+            error = RejectedError(
                 f"{rejected} of {tally.read} rows for {slug} are wrong ({en})",
                 zh=f"{slug} 的 {tally.read} 行中有 {rejected} 行有错（{zh}）",
-            ).with_code("too-many-rejected")
+            )
+            error.with_code("too-many-rejected")
+            return error
+    return None
 
 
 def _publish(
@@ -372,48 +394,41 @@ def _publish(
     submission: uuid.UUID,
     tallies: Mapping[str, _Tally],
     files: Sequence[Mapping[str, object]],
-) -> tuple[Published, frozenset[str]]:
+) -> Published:
     catalogue = place.catalogue
-    parts: list[Part] = []
-    with translated(), catalogue.pool.connection() as connection:
-        for tally in tallies.values():
-            count, checksum = staged.count_and_hash(connection, tally.staging)
-            parts.append(
-                Part(
-                    staging=tally.staging,
-                    mode=request.mode,
-                    count=count,
-                    hash=checksum,
-                    lineage={
-                        "submission": str(submission),
-                        "files": list(files),
-                        "sources": tally.headers,
-                        "rejected": len(tally.rejected_rows),
-                    },
-                    kept_keys=tuple(sorted(tally.rejected_keys)),
-                    area_wkb=request.area_wkb,
-                )
-            )
-        derived = stage_dependants(connection, catalogue, submission, [t.staging for t in tallies.values()], place.ground)
+    stagings = [tally.staging for tally in tallies.values()]
+    parts = [
+        Part(
+            staging=tally.staging,
+            mode=request.mode,
+            count=tally.staged[0],
+            hash=tally.staged[1],
+            lineage={"submission": str(submission), "files": list(files), "sources": tally.headers, "rejected": len(tally.rejected_rows)},
+            kept_keys=tuple(sorted(tally.rejected_keys)),
+            area_wkb=request.area_wkb,
+        )
+        for tally in tallies.values()
+    ]
+    late = partial(stage_dependants, catalogue=catalogue, submission=submission, loaded=stagings, ground=place.ground)
     reason = request.reason or ", ".join(str(f["name"]) for f in files)
     act = Act(actor=request.actor, reason=reason, name=request.name, allow_deletes=request.allow_deletes)
-    published = publish(catalogue, submission, [*parts, *derived], act, place.to_degrees)
+    published = publish(catalogue, submission, parts, act, place.to_degrees, late if has_dependants(catalogue, stagings) else None)
     catalogue.refresh()
-    return published, frozenset(p.staging.dataset.slug for p in derived)
+    return published
 
 
 def _give_up(catalogue: Catalogue, submission: uuid.UUID, tallies: Mapping[str, _Tally]) -> None:
-    """Leave nothing behind but the record and its findings."""
+    """Leave nothing behind but the record and its findings: no staged row, and no dataset that only this load wanted."""
     with catalogue.pool.connection() as connection:
         for tally in tallies.values():
             staged.drop(connection, tally.staging)
-        connection.execute(
-            "UPDATE catalog.submission SET state = 'rejected' WHERE id = %s AND state IN ('received', 'checked', 'accepted')", (submission,)
-        )
+        catalogue.reject(connection, submission)
+    for tally in tallies.values():
+        catalogue.forget_unpublished(tally.staging.dataset)
 
 
-def _result(submission: uuid.UUID, tallies: Mapping[str, _Tally], published: Published, dependants: frozenset[str]) -> LoadResult:
-    own = {slug: counts for slug, counts in published.counts.items() if slug not in dependants}
+def _result(submission: uuid.UUID, tallies: Mapping[str, _Tally], published: Published) -> LoadResult:
+    own = {slug: counts for slug, counts in published.counts.items() if slug in tallies}
     findings: dict[str, int] = {}
     for tally in tallies.values():
         for f in tally.findings:

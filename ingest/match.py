@@ -33,9 +33,8 @@ def assign(
     """
     findings = () if mode == "delta" else _kept(connection, staging, kept_keys)
     connection.execute(staging.query("match_by_key"))
-    if _unmatched_without_key(connection, staging):
-        _match_without_key(connection, staging, tolerance_m)
-        findings = (*findings, _matched_by_place())
+    if _unmatched_without_key(connection, staging) and (matched := _match_without_key(connection, staging, tolerance_m)):
+        findings = (*findings, _matched_by_place(matched))
     connection.execute(
         staging.query(
             "classify",
@@ -46,7 +45,7 @@ def assign(
     )
     connection.execute(staging.query("classify_new"))
     if mode == "delta":
-        _mark_declared_deletes(connection, staging)
+        findings = (*findings, *_mark_declared_deletes(connection, staging))
     else:
         _mark_missing(connection, staging, kept_keys, area_wkb, allow_deletes=allow_deletes)
     return findings
@@ -74,39 +73,64 @@ def _unmatched_without_key(connection: Connection, staging: Staging) -> bool:
     return bool(row and row[0])
 
 
-def _match_without_key(connection: Connection, staging: Staging, tolerance_m: float) -> None:
-    attributes = tuple(c for c in staging.attributes if c not in ("natural_key", "admin_codes"))
-    connection.execute(staging.query("match_by_same_geometry", content=columns(attributes)))
-    connection.execute(staging.query("match_within_tolerance"), {"tolerance_m": tolerance_m})
+def _match_without_key(connection: Connection, staging: Staging, tolerance_m: float) -> int:
+    """Match features that have no key by place, then by what is said of them, and return how many were matched.
+
+    What we derived says nothing of which feature it is: a moved building stands on other ground.
+    """
+    derived = {f.name for f in staging.feature_type.fields if f.derived} | {"natural_key", "admin_codes"}
+    if any(f.derived == "building_height" for f in staging.feature_type.fields):
+        derived.add(staging.feature_type.recipe_fields.get("height", ""))
+    attributes = tuple(c for c in staging.attributes if c not in derived)
+    matched = connection.execute(staging.query("match_by_same_geometry", content=columns(attributes))).rowcount
+    matched += connection.execute(staging.query("match_within_tolerance"), {"tolerance_m": tolerance_m}).rowcount
     if attributes:
-        connection.execute(staging.query("match_by_attributes", attributes=columns(attributes)))
+        matched += connection.execute(staging.query("match_by_attributes", attributes=columns(attributes))).rowcount
+    return matched
 
 
-def _matched_by_place() -> Finding:
+def _matched_by_place(count: int) -> Finding:
     return Finding(
         rule="natural-key",
         severity=Severity.WARNING,
         row=None,
         message=Text(
-            zh="部分要素没有唯一编号，按位置与属性对应已发布要素",
-            en="features without a key were matched to published ones by place and attributes",
+            zh=f"{count} 个要素没有唯一编号，按位置与属性对应已发布要素",
+            en=f"{count} features without a key were matched to published ones by place and attributes",
         ),
     )
 
 
-def _mark_declared_deletes(connection: Connection, staging: Staging) -> None:
-    """Delta: only a row whose op/变更 column says so deletes its feature."""
+def drop_declared_deletes(connection: Connection, staging: Staging) -> tuple[Finding, ...]:
+    """Leave out rows of a first load whose op/变更 column says delete, and say so: there is nothing they could delete."""
+    rows = _declared_deletes(connection, staging)
+    if rows:
+        connection.execute(staging.query("reject_rows"), {"rows": rows})
+    message = Text(zh="要删除的要素尚未发布", en="there is no published feature to delete")
+    return tuple(Finding(rule="delete-unknown", severity=Severity.ERROR, row=row, message=message) for row in rows)
+
+
+def _declared_deletes(connection: Connection, staging: Staging) -> list[int]:
     operation = sql.SQL("coalesce({})").format(
-        sql.SQL(", ").join(sql.SQL("extra ->> {}").format(sql.Literal(name)) for name in _OPERATION_COLUMNS)
+        sql.SQL(", ").join([sql.SQL("extra ->> {}").format(sql.Literal(name)) for name in _OPERATION_COLUMNS])
     )
     rows = connection.execute(
         sql.SQL("SELECT row FROM {} WHERE lower(btrim({})) = ANY (%s)").format(staging.table, operation), (sorted(_DELETE_WORDS),)
     ).fetchall()
-    if rows:
-        connection.execute(staging.query("mark_declared_deletes"), {"rows": [r[0] for r in rows]})
-        connection.execute(
-            sql.SQL("DELETE FROM {} WHERE row = ANY (%s) AND action <> 'delete'").format(staging.table), ([r[0] for r in rows],)
-        )
+    return [int(r[0]) for r in rows]
+
+
+def _mark_declared_deletes(connection: Connection, staging: Staging) -> tuple[Finding, ...]:
+    """Delta: only a row whose op/变更 column says so deletes its feature; one that names no published feature is a finding."""
+    rows = _declared_deletes(connection, staging)
+    if not rows:
+        return ()
+    connection.execute(staging.query("mark_declared_deletes"), {"rows": rows})
+    unknown = connection.execute(
+        sql.SQL("DELETE FROM {} WHERE row = ANY (%s) AND action <> 'delete' RETURNING row").format(staging.table), (rows,)
+    ).fetchall()
+    message = Text(zh="要删除的要素尚未发布", en="there is no published feature to delete")
+    return tuple(Finding(rule="delete-unknown", severity=Severity.WARNING, row=int(r[0]), message=message) for r in unknown)
 
 
 def _mark_missing(

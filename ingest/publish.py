@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psycopg import sql
@@ -66,17 +66,27 @@ class StagingLostError(ConflictError):
     code = "staging-lost"
 
 
+Late = Callable[[Connection], Sequence[Part]]
+"""Stages further parts from published rows, in the transaction that publishes and under the locks of all datasets."""
+
+
 def publish(
-    catalogue: Catalogue, submission: uuid.UUID, parts: Sequence[Part], act: Act, to_degrees: Callable[[Extent], Extent]
+    catalogue: Catalogue,
+    submission: uuid.UUID,
+    parts: Sequence[Part],
+    act: Act,
+    to_degrees: Callable[[Extent], Extent],
+    late: Late | None = None,
 ) -> Published:
     """Make the staged rows of ``parts`` the current state of their datasets, as one commit that readers see whole.
 
-    ``to_degrees`` turns an extent of the storage CRS into lon/lat. No commit is made when nothing differs. Raises
-    StagingLostError, with the submission back in state received, when staging lost rows since the check.
+    ``to_degrees`` turns an extent of the storage CRS into lon/lat. What ``late`` stages belongs to the same commit: it reads published
+    rows, so nobody may publish between its reading and our writing. No commit is made when nothing differs. Raises StagingLostError,
+    with the submission back in state received, when staging lost rows since the check.
     """
     try:
         with translated(), catalogue.pool.connection() as connection:
-            return _publish(connection, catalogue, submission, parts, act, to_degrees)
+            return _publish(connection, catalogue, submission, parts, act, to_degrees, late)
     except StagingLostError:
         with translated(), catalogue.pool.connection() as connection:
             catalogue.advance(connection, submission, SubmissionState.RECEIVED)
@@ -90,8 +100,13 @@ def _publish(
     parts: Sequence[Part],
     act: Act,
     to_degrees: Callable[[Extent], Extent],
+    late: Late | None,
 ) -> Published:
-    _lock_datasets(connection, parts)
+    own = {p.staging.dataset.id for p in parts}
+    _lock_datasets(connection, own if late is None else own | {d.id for d in catalogue.datasets()})
+    if late is not None:
+        catalogue.refresh()  # what was published while we waited
+        parts = [*parts, *late(connection)]
     findings: list[Finding] = []
     counts: dict[str, Mapping[str, int]] = {}
     extents: dict[int, tuple[int, Extent | None]] = {}
@@ -144,9 +159,9 @@ def _commit(
     return number
 
 
-def _lock_datasets(connection: Connection, parts: Sequence[Part]) -> None:
+def _lock_datasets(connection: Connection, dataset_ids: Iterable[int]) -> None:
     """One publish at a time per dataset; in order of id, so that two publishes of the same datasets cannot wait for each other."""
-    for dataset_id in sorted({p.staging.dataset.id for p in parts}):
+    for dataset_id in sorted(dataset_ids):
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('twin.publish'), %s)", (dataset_id,))
 
 

@@ -77,8 +77,8 @@ WITH staged AS (
       ON o.geom = s.geom AND o.likeness = s.likeness AND o.place = s.place
 ), same_place AS (
     SELECT s.row, o.fid
-    FROM (SELECT *, row_number() OVER (PARTITION BY geom ORDER BY row) AS place FROM staged WHERE row NOT IN (SELECT row FROM alike)) AS s
-    JOIN (SELECT *, row_number() OVER (PARTITION BY geom ORDER BY fid) AS place FROM open WHERE fid NOT IN (SELECT fid FROM alike)) AS o
+    FROM (SELECT *, row_number() OVER (PARTITION BY geom ORDER BY row) AS place FROM staged AS f WHERE NOT EXISTS (SELECT FROM alike AS a WHERE a.row = f.row)) AS s
+    JOIN (SELECT *, row_number() OVER (PARTITION BY geom ORDER BY fid) AS place FROM open AS f WHERE NOT EXISTS (SELECT FROM alike AS a WHERE a.fid = f.fid)) AS o
       ON o.geom = s.geom AND o.place = s.place
 )
 UPDATE {staging} AS s SET fid = m.fid, action = 'matched'
@@ -143,7 +143,8 @@ WHERE NOT EXISTS (SELECT FROM {staging} AS s WHERE s.fid = c.fid)
 SELECT count(*) FROM {current} AS c WHERE {inside}
 
 -- name: keys_published
-SELECT natural_key FROM {current} WHERE natural_key = ANY (%(keys)s)
+SELECT c.natural_key FROM {current} AS c
+WHERE c.natural_key = ANY (%(keys)s) AND NOT EXISTS (SELECT FROM {staging} AS s WHERE s.natural_key = c.natural_key)
 
 -- name: mark_declared_deletes
 UPDATE {staging} AS s SET action = 'delete' WHERE s.fid IS NOT NULL AND s.row = ANY (%(rows)s)
@@ -189,12 +190,15 @@ SELECT number, time FROM catalog.next_commit_v1(%(actor)s, %(reason)s, %(name)s,
 -- name: count_and_extent
 SELECT count(*), ST_XMin(ST_Extent(geom)), ST_YMin(ST_Extent(geom)), ST_XMax(ST_Extent(geom)), ST_YMax(ST_Extent(geom)) FROM {table}
 
--- name: keep_changed
+-- name: drop_equal
+-- A row that is back at its former state already has nothing to change.
+DELETE FROM {staging} AS s USING {current} AS c
+WHERE c.fid = s.fid AND s.action = 'update' AND ROW({staged_content}) IS NOT DISTINCT FROM ROW({current_content})
+
+-- name: drop_same
 -- Of published rows that were derived anew only those that differ become part of the commit.
-WITH same AS (
-    SELECT s.fid FROM {staging} AS s JOIN {current} AS c USING (fid)
-    WHERE ROW({staged_attributes}) IS NOT DISTINCT FROM ROW({current_attributes})
-), gone AS (
-    DELETE FROM {staging} AS s USING same WHERE s.fid = same.fid
-)
-UPDATE {staging} SET action = 'update' WHERE fid NOT IN (SELECT fid FROM same)
+DELETE FROM {staging} AS s USING {current} AS c
+WHERE c.fid = s.fid AND ROW({staged_attributes}) IS NOT DISTINCT FROM ROW({current_attributes})
+
+-- name: mark_changed
+UPDATE {staging} SET action = 'update'

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from functools import partial
 
 from ingest import staging as staged
 from ingest.publish import Act, Extent, Part, Published, publish
 from ingest.staging import Staging, columns
 from twin.catalogue import Catalogue
-from twin.db import translated
+from twin.db import Connection, translated
 from twin.errors import BadRequestError
 from twin.model import SubmissionState
 
@@ -22,22 +24,30 @@ def rollback(catalogue: Catalogue, commit: int, actor: str, reason: str, to_degr
     if not 1 <= commit <= catalogue.commit_as_of(commit) or commit not in {c.number for c in catalogue.commits()}:
         raise BadRequestError(f"there is no commit {commit}", zh=f"没有提交 {commit}")
     submission = catalogue.receive(actor, [], {"rollback_to": commit})
-    parts: list[Part] = []
     with translated(), catalogue.pool.connection() as connection:
-        for dataset in catalogue.datasets():
-            current = catalogue.current_revision(dataset.slug)
-            if current is None or current.commit <= commit:
-                continue
-            staging = Staging(submission, len(parts), dataset, catalogue.feature_type(dataset.feature_type), first_load=False)
-            staged.create(connection, staging, catalogue.deployment.storage_srid)
-            connection.execute(staging.query("stage_state_as_of", history_content=columns(staging.content, "h")), {"commit": commit})
-            connection.execute(staging.query("stage_later_rows"), {"commit": commit})
-            count, checksum = staged.count_and_hash(connection, staging)
-            lineage = {"submission": str(submission), "rolled_back_to": commit}
-            parts.append(Part(staging, "rollback", count, checksum, lineage, actions_set=True))
         catalogue.advance(connection, submission, SubmissionState.CHECKED)
         catalogue.advance(connection, submission, SubmissionState.ACCEPTED)
     act = Act(actor=actor, reason=reason or f"rollback to {commit}", kind="rollback", rolled_back_to=commit)
-    published = publish(catalogue, submission, parts, act, to_degrees)
+    late = partial(_stage_state_of, catalogue=catalogue, submission=submission, commit=commit)
+    published = publish(catalogue, submission, (), act, to_degrees, late)
     catalogue.refresh()
     return published
+
+
+def _stage_state_of(connection: Connection, *, catalogue: Catalogue, submission: uuid.UUID, commit: int) -> list[Part]:
+    """Stage, for every dataset published since, what must change for it to be as it was."""
+    parts: list[Part] = []
+    for dataset in catalogue.datasets():
+        current = catalogue.current_revision(dataset.slug)
+        if current is None or current.commit <= commit:
+            continue
+        staging = Staging(submission, len(parts), dataset, catalogue.feature_type(dataset.feature_type), first_load=False)
+        staged.create(connection, staging, catalogue.deployment.storage_srid)
+        connection.execute(staging.query("stage_state_as_of", history_content=columns(staging.content, "h")), {"commit": commit})
+        connection.execute(staging.query("stage_later_rows"), {"commit": commit})
+        same = {"staged_content": columns(staging.content, "s"), "current_content": columns(staging.content, "c")}
+        connection.execute(staging.query("drop_equal", **same))
+        count, checksum = staged.count_and_hash(connection, staging)
+        lineage = {"submission": str(submission), "rolled_back_to": commit}
+        parts.append(Part(staging, "rollback", count, checksum, lineage, actions_set=True))
+    return parts

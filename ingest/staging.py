@@ -20,6 +20,8 @@ QUERIES = load_queries("ingest")
 COPY_PREFIX = ("row",)
 """Columns a staged row has before its content; ``action``, ``dataset`` and ``fid`` fill themselves."""
 
+Mode = Literal["replace", "delta", "area", "derive", "rollback"]
+
 _SQL_TYPES: Mapping[FieldType, SqlType] = {
     "string": "text",
     "code": "text",
@@ -29,8 +31,6 @@ _SQL_TYPES: Mapping[FieldType, SqlType] = {
     "date": "date",
     "datetime": "timestamptz",
 }
-
-Mode = Literal["replace", "delta", "area", "derive", "rollback"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Reads come from an immutable snapshot that is taken anew when the catalogue's ve
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import threading
 import time
 import uuid
@@ -18,7 +19,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from twin.db import Connection, Pool, load_queries, translated
-from twin.errors import BadRequestError, ConflictError, NotFoundError, Text
+from twin.errors import BadRequestError, ConflictError, NotFoundError, Text, TwinError
 from twin.featuretypes.loader import load_feature_types
 from twin.model import (
     Asset,
@@ -32,6 +33,7 @@ from twin.model import (
     SubmissionState,
 )
 
+_LOG = logging.getLogger("twin.catalogue")
 _QUERIES = load_queries("twin.sql", "catalogue.sql")
 _MAX_AGE_S = 0.5
 """How long a snapshot is used without asking for the version; hot doors read the current commit with the rows anyway."""
@@ -240,6 +242,16 @@ class Catalogue:
         if cursor.rowcount != 1:
             raise ConflictError(f"the submission cannot become {to.value} now", zh=f"该提交当前不能变为 {to.value}")
 
+    def reject(self, connection: Connection, submission: uuid.UUID) -> None:
+        """End a submission that was not published, whatever state it is in, inside the caller's transaction."""
+        connection.execute(_QUERIES["reject_submission"], {"id": submission})
+
+    def forget_unpublished(self, dataset: Dataset) -> None:
+        """Forget a dataset that never had a revision, unless another submission is on its way into it."""
+        with translated(), self.pool.connection() as connection:
+            connection.execute(_QUERIES["forget_unpublished_dataset"], {"dataset": dataset.id})
+        self.refresh()
+
     def add_findings(self, connection: Connection, submission: uuid.UUID, part: int | None, findings: Sequence[Finding]) -> None:
         """Keep findings with their submission, inside the caller's transaction."""
         if not findings:
@@ -326,7 +338,14 @@ class Catalogue:
         files = (path for folder in self._folders for path in sorted(folder.rglob("*.yaml")))
         state = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
         if self._read_types is None or self._read_types[0] != state:
-            self._read_types = (state, load_feature_types(*self._folders))
+            try:
+                self._read_types = (state, load_feature_types(*self._folders))
+            except TwinError as error:
+                if self._read_types is None:
+                    raise
+                # a file that is being written, or written wrong, must not take a running city down: the last good types hold
+                _LOG.error("FeatureTypes stay as they were: %s", error)
+                self._read_types = (state, self._read_types[1])
         return self._read_types[1]
 
     def _take(self, version: int) -> _Snapshot:

@@ -121,7 +121,9 @@ def test_a_footprint_lies_at_the_base_height_of_its_building(city: City, open_fo
 
 def test_check_publishes_nothing_and_writes_a_report(city: City, open_folder: Path) -> None:
     file = write(open_folder / "bad.geojson", [feature(0), feature(1, 建筑高度=-5), feature(0)])
-    result = city.run("check", file, "--type", "building", "--report", open_folder / "report", code=1)
+    hopeless = write(open_folder / "hopeless.geojson", [feature(1, 建筑高度=-5)])
+    city.run("check", hopeless, "--type", "building", code=1)
+    result = city.run("check", file, "--type", "building", "--report", open_folder / "report")
     assert (result["read"], result["rejected"]) == (3, 2)
     document = json.loads((open_folder / "report" / "findings.json").read_text(encoding="utf-8"))
     assert {(f["rule"], f["row"]) for f in document["findings"]} == {("range", 2), ("unique", 3)}
@@ -135,7 +137,9 @@ def test_check_publishes_nothing_and_writes_a_report(city: City, open_folder: Pa
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("load", "nowhere.geojson", "--type", "building"), 1, "no-such-file"),
+        (("load", "nowhere.geojson", "--type", "building"), 2, "no-such-file"),
+        (("load", "{file}", "--type", "building", "--mode", "area"), 2, "bad-request"),
+        (("load", "{file}", "--type", "building", "--area", "{file}"), 2, "bad-request"),
         (("load", "{file}"), 2, "bad-request"),
         (("load", "{file}", "--type", "castle"), 2, "not-found"),
         (("load", "{file}", "--type", "building", "--dataset", "Bad-Name"), 2, "bad-request"),

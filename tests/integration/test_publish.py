@@ -91,6 +91,8 @@ def test_rollback_is_a_new_commit_with_the_old_state_and_oids(surveys: Surveys) 
     assert {k: (v[0], v[2]) for k, v in surveys.state("buildings", "height_m").items()} == first
     assert [c.kind for c in surveys.catalogue.commits()] == ["publish", "publish", "rollback"]
     assert rollback(surveys.catalogue, 3, "tester", "", lambda extent: extent).commit is None
+    again = rollback(surveys.catalogue, 1, "tester", "", lambda extent: extent)
+    assert again.commit is None, "what is back at its former state already is not published a second time"
 
 
 def test_a_rejected_row_keeps_its_published_feature(surveys: Surveys) -> None:
@@ -119,6 +121,29 @@ def test_delta_adds_and_changes_and_deletes_only_by_word(surveys: Surveys) -> No
     result = surveys.load(city(building("k0", 0, height_m=99.0), gone, building("n", 900)), mode="delta")
     assert (result.published, result.deleted) == (2, 1)
     assert set(surveys.state("buildings")) == {"k0", "k2", "k3", "n"}
+
+
+def test_delta_on_a_first_load_publishes_no_declared_delete(surveys: Surveys) -> None:
+    gone = Row(square(20, 0), {"building_id": "k1", "height_m": 12.0}, extra='{"op": "delete"}')
+    result = surveys.load(city(building("k0", 0), gone), mode="delta")
+    assert (result.read, result.published, result.rejected, result.findings) == (2, 1, 1, {"delete-unknown": 1})
+    assert set(surveys.state("buildings")) == {"k0"}
+
+
+def test_area_replaces_inside_and_keeps_what_lies_outside(surveys: Surveys) -> None:
+    surveys.load(city(*[building(f"k{i}", 20 * i) for i in range(6)]))
+    inside = shapely.set_srid(shapely.box(497_538.0 - 5, 3_520_895.0 - 5, 497_538.0 + 35, 3_520_895.0 + 15), 4549)
+    area = bytes(shapely.to_wkb(inside, include_srid=True))
+    result = surveys.load(city(building("k0", 0, height_m=50.0)), mode="area", area_wkb=area, allow_deletes=True)
+    assert (result.published, result.deleted) == (1, 1)
+    assert set(surveys.state("buildings")) == {"k0", "k2", "k3", "k4", "k5"}
+
+
+def test_a_refused_first_load_leaves_no_dataset_behind(surveys: Surveys) -> None:
+    with pytest.raises(RejectedError):
+        surveys.load({"pipes": ("building", [building("a", 0, rejected=True)])})
+    surveys.load({"pipes": ("pipe_node", [node("n1", 0)])})
+    assert surveys.catalogue.dataset("pipes").feature_type == "pipe_node"
 
 
 def test_repeated_key_in_one_file_keeps_the_first_row(surveys: Surveys) -> None:
@@ -225,3 +250,14 @@ def test_boundaries_loaded_later_name_the_published_features_they_hold(surveys: 
     assert state["in"][1:] == (2, ["320402"])
     assert state["out"][1:] == (1, None)
     assert surveys.catalogue.current_revision("buildings").updated == 1  # type: ignore[union-attr]
+
+
+def test_a_delta_of_boundaries_leaves_the_other_districts_codes(surveys: Surveys) -> None:
+    def unit(code: str, x: float, side: float = 300.0) -> Row:
+        return Row(shapely.force_2d(square(x, -100, side)), {"code": code, "name": code, "level": "district"})
+
+    surveys.load({"units": ("admin_unit", [unit("320402", -100), unit("320404", 4900)])})
+    surveys.load(city(building("a", 0), building("b", 5000)))
+    surveys.load({"units": ("admin_unit", [unit("320402", -100, 310.0)])}, mode="delta")
+    state = surveys.state("buildings", "admin_codes")
+    assert (state["a"][2], state["b"][2]) == (["320402"], ["320404"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
 
 from twin.catalogue import asset_kind
 from twin.errors import NotFoundError, UnavailableError
@@ -42,27 +43,30 @@ def build_asset(city: City, slug: str, commit: int, progress: Progress) -> bool:
     return city.catalogue.finish_asset(dataset.id, commit, kind, VARIANT, fencing, "ready", detail)
 
 
-def build_missing(city: City, progress: Progress) -> None:
-    """Build all that current revisions lack and wait for what others are building; returns when nothing is left to do.
+def build_missing(city: City, progress: Progress, only: Collection[str] | None = None) -> UnavailableError | None:
+    """Build all that current revisions (of the datasets ``only``) lack and wait for what others are building.
 
-    Raises UnavailableError naming what could not be built.
+    Returns when nothing is left to do; what could not be built is named by the error returned, and stays on the reconciler's list.
     """
-    for slug, revision in city.catalogue.missing_assets():
+
+    def missing() -> list[tuple[str, int]]:
+        return [(slug, revision) for slug, revision in city.catalogue.missing_assets() if only is None or slug in only]
+
+    for slug, revision in missing():
         try:
             build_asset(city, slug, revision, progress)
         except Exception:  # noqa: BLE001 - one build that fails must not keep the others from being built
             _LOG.exception("building %s at %s failed", slug, revision)
     deadline = time.monotonic() + 2 * LEASE_S
-    while waiting := [(slug, revision) for slug, revision in city.catalogue.missing_assets() if _is_building(city, slug, revision)]:
-        if time.monotonic() > deadline:
-            break
+    while (waiting := [m for m in missing() if _is_building(city, *m)]) and time.monotonic() < deadline:
         progress(waiting[0][0], 0, None)
         time.sleep(_POLL_S)
-    failed = [slug for slug, _ in city.catalogue.missing_assets()]
-    if failed:
-        raise UnavailableError(
-            f"published, but not built in 3D: {', '.join(failed)}", zh=f"已发布，但三维构建失败：{', '.join(failed)}"
-        ).with_code("build-failed")
+    failed = ", ".join(slug for slug, _ in missing())
+    if not failed:
+        return None
+    error = UnavailableError(f"published, but not built in 3D yet: {failed}", zh=f"已发布，但三维尚未构建：{failed}")
+    error.with_code("build-failed")
+    return error
 
 
 def _lease_keeper(city: City, dataset: Dataset, commit: int, kind: str, fencing: int, progress: Progress) -> Progress:
@@ -73,7 +77,8 @@ def _lease_keeper(city: City, dataset: Dataset, commit: int, kind: str, fencing:
         nonlocal last
         if time.monotonic() - last > LEASE_S / 4:
             last = time.monotonic()
-            city.catalogue.extend_lease(dataset.id, commit, kind, VARIANT, fencing, LEASE_S)
+            if not city.catalogue.extend_lease(dataset.id, commit, kind, VARIANT, fencing, LEASE_S):
+                raise UnavailableError(f"somebody else builds {dataset.slug} now", zh=f"{dataset.slug} 正由其他进程构建")
         progress(what, done, total)
 
     return keep

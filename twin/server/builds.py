@@ -48,7 +48,7 @@ def build_dataset_tileset(
 
 def build_dataset_terrain(city: City, dataset: Dataset, _: FeatureType, revision: Revision, progress: Progress) -> Mapping[str, object]:
     """Build the terrain of one revision into the store and return what the asset records of it."""
-    ground = city.ground()
+    ground = city.ground_of_revision(dataset.slug, revision.commit)
     if ground is None or revision.extent_deg is None:
         raise NotFoundError(f"{dataset.slug} has no raster", zh=f"{dataset.slug} 没有栅格")
     summary = build_terrain(

@@ -23,7 +23,7 @@ from twin.model import Deployment, new_oid_root
 from twin.server.city_file import CityFile
 from twin.server.settings import Settings
 from twin.store import FolderStore
-from twin.tables import current_table
+from twin.tables import current_table, history_table
 
 Extent = tuple[float, float, float, float]
 Progress = Callable[[str, int, int | None], None]
@@ -70,7 +70,21 @@ class City:
 
     def ground(self, first: Sequence[str] = ()) -> GroundSampler | None:
         """Return ground heights from the coverages named by hash, then those published; None where there are none."""
-        hashes = [*first, *(h for h in self._published_coverages() if h not in first)]
+        return self._sampler([*first, *(h for h in self._published_coverages() if h not in first)])
+
+    def ground_of_revision(self, slug: str, commit: int) -> GroundSampler | None:
+        """Return ground heights from the rasters a coverage dataset held at ``commit``; None where it held none."""
+        dataset = self.catalogue.dataset(slug)
+        current, history = current_table(dataset.feature_type, dataset.id), history_table(dataset.feature_type, dataset.id)
+        query = sql.SQL(
+            "SELECT sha256 FROM (SELECT sha256, priority, resolution_m, fid FROM {} WHERE commit_from <= %(commit)s UNION ALL"
+            " SELECT sha256, priority, resolution_m, fid FROM {} WHERE commit_from <= %(commit)s AND %(commit)s < commit_to) AS held"
+            " ORDER BY priority DESC NULLS LAST, resolution_m, fid"
+        ).format(current, history)
+        with self.pool.connection() as connection:
+            return self._sampler([str(row[0]) for row in connection.execute(query, {"commit": commit}).fetchall()])
+
+    def _sampler(self, hashes: Sequence[str]) -> GroundSampler | None:
         paths = [path for h in hashes if (path := self.store.path(f"coverage/{h}.tif")).is_file()]
         return GroundSampler.over([open_coverage(p) for p in paths], self.storage, self.deployment.extent_deg) if paths else None
 

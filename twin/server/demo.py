@@ -50,7 +50,8 @@ def run(settings: Settings, name: str, terminal: Terminal, *, explicit_folder: b
             for load in _unloaded(city, demo):
                 _load(city, folder, load, terminal)
             terminal.say("构建三维瓦片与地形…", "building 3D tiles and terrain …")
-            build_missing(city, terminal.progress)
+            if (problem := build_missing(city, terminal.progress)) is not None:
+                raise problem
             elapsed = time.monotonic() - started
             terminal.say(f"{elapsed:.1f} 秒后可用", f"ready after {elapsed:.1f} s")
             if check:

@@ -11,7 +11,7 @@ from ingest.load import LoadRequest, LoadResult, Workplace, load
 from ingest.protocol import PartBatch, PartRequest, ReadRequest
 from ingest.sandbox import read_file
 from twin.errors import RejectedError, Text
-from twin.model import FeatureType, Style
+from twin.model import FeatureType, Severity, Style
 from twin.server.city import City, Progress
 
 _AREA = FeatureType(
@@ -51,15 +51,14 @@ def load_files(city: City, request: LoadRequest, progress: Progress) -> LoadResu
     return load(workplace(city, progress), request)
 
 
-def area_wkb(city: City, path: Path, crs: str | None) -> bytes:
-    """Return the polygons of a file as one EWKB in the storage CRS; read in the sandbox like any file."""
+def area_wkb(city: City, path: Path) -> bytes:
+    """Return the polygons of a file, in its own CRS, as one EWKB in the storage CRS; RejectedError when one of them is wrong."""
     part = PartRequest(layer=None, feature_type=_AREA, dataset=_AREA.name)
-    shapes = [
-        bytes(geometry.as_py())
-        for message in read_file(_read_request(city, path.absolute(), (part,), (), crs, None))
-        if isinstance(message, PartBatch)
-        for geometry in message.table.column("geom")
-    ]
+    messages = read_file(_read_request(city, path.absolute(), (part,), (), None, None))
+    batches = [message for message in messages if isinstance(message, PartBatch)]
+    for finding in (f for batch in batches for f in batch.findings if f.severity is Severity.ERROR):
+        raise RejectedError(f"{path.name}: {finding.message.en}", zh=f"{path.name}：{finding.message.zh}").with_code("area")
+    shapes = [bytes(geometry.as_py()) for batch in batches for geometry in batch.table.column("geom")]
     if not shapes:
         raise RejectedError(f"there is no polygon in {path.name}", zh=f"{path.name} 中没有面").with_code("empty")
     area = shapely.set_srid(shapely.union_all(shapely.from_wkb(shapes)), city.deployment.storage_srid)

@@ -55,7 +55,12 @@ def listening_socket(settings: Settings) -> Iterator[socket.socket]:
             listener.bind((settings.host, settings.port))
             listener.listen(512)
         except OSError as error:
-            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            if error.errno == errno.EACCES:
+                raise BadRequestError(
+                    f"port {settings.port} needs root; choose one from 1024 with --port N",
+                    zh=f"端口 {settings.port} 需要 root 权限，请用 --port N 选 1024 以上",
+                ).with_code("port-forbidden") from error
+            if error.errno == errno.EADDRINUSE:
                 raise UnavailableError(
                     f"port {settings.port} of {settings.host} is taken; choose another with --port N",
                     zh=f"{settings.host} 的端口 {settings.port} 被占用，请用 --port N 另选",

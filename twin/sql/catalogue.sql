@@ -80,3 +80,11 @@ FROM catalog.finding AS f WHERE f.submission = %(submission)s ORDER BY f.part, f
 -- name: forget_asset
 UPDATE catalog.asset SET state = 'missing', attempt = 0
 WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s AND state <> 'building'
+
+-- name: reject_submission
+UPDATE catalog.submission SET state = 'rejected' WHERE id = %(id)s AND state IN ('received', 'checked', 'accepted')
+
+-- name: forget_unpublished_dataset
+DELETE FROM catalog.dataset AS d
+WHERE d.id = %(dataset)s AND d.current_commit IS NULL
+  AND NOT EXISTS (SELECT FROM catalog.revision AS r WHERE r.dataset = d.id)

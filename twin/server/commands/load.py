@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ingest.load import LoadRequest, LoadResult, PartSpec
 from ingest.load import check as check_files
+from ingest.staging import Mode
 from twin.catalogue import check_slug
-from twin.errors import BadRequestError, RejectedError, Text
+from twin.errors import BadRequestError, Text
 from twin.server import reports
 from twin.server.assets import build_missing
 from twin.server.city import City, open_city
@@ -26,14 +27,16 @@ def load(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
     with open_city(settings) as city:
         request = _load_request(city, settings, options)
         result = load_files(city, request, terminal.progress)
-        build_missing(city, terminal.progress)
-    _say_loaded(result, terminal)
+        _say_loaded(result, terminal)
+        problem = build_missing(city, terminal.progress, only=result.datasets)
+    if problem is not None:  # the data is published all the same; the server's worker tries again
+        terminal.say(problem.text.zh, problem.text.en)
     terminal.result(load_document(result))
     return 0
 
 
 def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> int:
-    """Check files and publish nothing; 1 when a row or the file would be rejected."""
+    """Check files and publish nothing; 1 when a load would reject the file as a whole, 0 with whatever findings otherwise."""
     with open_city(settings) as city:
         request = _load_request(city, settings, options)
         result = check_files(workplace(city, terminal.progress), request)
@@ -56,7 +59,10 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
             "sources": list(result.sources),
         }
     )
-    return 1 if result.rejected else 0
+    if result.refusal is not None:
+        terminal.say(f"整个文件将被拒收：{result.refusal.text.zh}", f"the file as a whole would be rejected: {result.refusal.text.en}")
+        return 1
+    return 0
 
 
 def load_document(result: LoadResult) -> dict[str, object]:
@@ -87,14 +93,18 @@ def _say_loaded(result: LoadResult, terminal: Terminal) -> None:
 
 def _load_request(city: City, settings: Settings, options: argparse.Namespace) -> LoadRequest:
     files = tuple(_existing(f) for f in options.files)
+    area: Path | None = getattr(options, "area", None)
+    mode: Mode = getattr(options, "mode", "replace")
+    if (area is None) == (mode == "area"):
+        raise BadRequestError("--mode area and --area FILE go together", zh="--mode area 与 --area FILE 必须同时使用")
     title = getattr(options, "title", None)
     return LoadRequest(
         files=files,
         parts=_parts(options.part, options.type, options.dataset, options.layer),
-        mode=getattr(options, "mode", "replace"),
-        crs=options.crs,
+        mode=mode,
+        crs=_declared_crs(options.crs),
         vertical=options.vertical,
-        area_wkb=area_wkb(city, options.area, options.crs) if getattr(options, "area", None) else None,
+        area_wkb=area_wkb(city, _existing(area)) if area else None,
         allow_deletes=getattr(options, "allow_deletes", False),
         max_rejected=getattr(options, "max_rejected", 1.0),
         actor=settings.actor,
@@ -123,7 +133,12 @@ def _parts(given: Sequence[str], feature_type: str | None, dataset: str | None, 
     return tuple(parts)
 
 
+def _declared_crs(text: str | None) -> str | None:
+    """A file that defines the CRS is named by its whole path: the child that reads it stands elsewhere."""
+    return str(Path(text).absolute()) if text and Path(text).is_file() else text
+
+
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise RejectedError(f"there is no file {path}", zh=f"没有文件 {path}").with_code("no-such-file")
+        raise BadRequestError(f"there is no file {path}", zh=f"没有文件 {path}").with_code("no-such-file")
     return path.absolute()

@@ -35,7 +35,9 @@ def rollback(settings: Settings, options: argparse.Namespace, terminal: Terminal
 
     with open_city(settings) as city:
         published = roll_back(city.catalogue, options.commit, settings.actor, options.reason, city.extent_deg)
-        build_missing(city, terminal.progress)
+        problem = build_missing(city, terminal.progress, only=published.counts)
+    if problem is not None:  # the data is published all the same; the server's worker tries again
+        terminal.say(problem.text.zh, problem.text.en)
     if published.commit is None:
         terminal.say(f"与提交 {options.commit} 相比没有变化", f"nothing has changed since commit {options.commit}")
     else:

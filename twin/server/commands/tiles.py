@@ -22,7 +22,8 @@ def tiles_build(settings: Settings, options: argparse.Namespace, terminal: Termi
         if revision is None or kind is None:
             raise BadRequestError(f"{options.dataset} has no 3D form", zh=f"{options.dataset} 没有三维形态")
         city.catalogue.forget_asset(dataset.id, revision.commit, kind, VARIANT)
-        build_missing(city, terminal.progress)
+        if (problem := build_missing(city, terminal.progress, only=(options.dataset,))) is not None:
+            raise problem
         asset = city.catalogue.asset(dataset.id, revision.commit, kind, VARIANT)
     terminal.say(f"{options.dataset} 版本 {revision.commit} 已构建", f"{options.dataset} at {revision.commit} is built")
     terminal.result({"dataset": options.dataset, "revision": revision.commit, "detail": dict(asset.detail) if asset else {}})
