@@ -200,18 +200,19 @@ def check(place: Workplace, request: LoadRequest) -> CheckResult:
 @contextmanager
 def _staged(place: Workplace, request: LoadRequest, submission: uuid.UUID) -> Iterator[dict[str, _Tally]]:
     """Have the files read, checked and staged for the block; whatever goes wrong, no staged row stays behind."""
-    tallies: dict[str, _Tally] = {}
-    try:
-        datasets = {part.dataset: _ensure(place.catalogue, part, request) for part in request.parts}
-        tallies |= _start(place.catalogue, submission, datasets, is_whole=request.mode == "replace")
-        _read_all(place, request, tallies)
-        _check_all(place, request, submission, tallies)
-        yield tallies
-    except StagingLostError:
-        raise  # the submission is back in state received: its files may be loaded again
-    except BaseException:
-        _give_up(place.catalogue, submission, tallies)
-        raise
+    with staged.claimed(place.catalogue.pool, submission):
+        tallies: dict[str, _Tally] = {}
+        try:
+            datasets = {part.dataset: _ensure(place.catalogue, part, request) for part in request.parts}
+            tallies |= _start(place.catalogue, submission, datasets, is_whole=request.mode == "replace")
+            _read_all(place, request, tallies)
+            _check_all(place, request, submission, tallies)
+            yield tallies
+        except StagingLostError:
+            raise  # the submission is back in state received: its files may be loaded again
+        except BaseException:
+            _give_up(place.catalogue, submission, tallies)
+            raise
 
 
 def _ensure(catalogue: Catalogue, part: PartSpec, request: LoadRequest) -> Dataset:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,6 +114,28 @@ class Staging:
 def columns(names: Sequence[str], table: str | None = None) -> sql.Composed:
     """Return a comma-separated list of column identifiers, of ``table`` when it is given."""
     return sql.SQL(", ").join(sql.Identifier(table, n) if table else sql.Identifier(n) for n in names)
+
+
+@contextmanager
+def claimed(pool: Pool, submission: uuid.UUID) -> Iterator[None]:
+    """Hold a submission's staging for the block, and first drop what submissions that nobody holds any more (killed loads) left behind.
+
+    The claim is a session lock of the database: it ends with the process, however that ends.
+    """
+    with translated(), pool.connection() as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext('twin.staging'), hashtext(%s))", (submission.hex[:20],))
+        for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'").fetchall():
+            owner = str(name).removeprefix("s").partition("_")[0]
+            if connection.execute(_TRY_CLAIM, (owner,)).fetchone() == (True,):
+                connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("staging", str(name))))
+        connection.commit()
+        try:
+            yield
+        finally:
+            connection.execute("SELECT pg_advisory_unlock(hashtext('twin.staging'), hashtext(%s))", (submission.hex[:20],))
+
+
+_TRY_CLAIM = "SELECT pg_try_advisory_xact_lock(hashtext('twin.staging'), hashtext(%s))"
 
 
 def create(connection: Connection, staging: Staging, srid: int) -> None:

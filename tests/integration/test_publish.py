@@ -261,3 +261,11 @@ def test_a_delta_of_boundaries_leaves_the_other_districts_codes(surveys: Surveys
     surveys.load({"units": ("admin_unit", [unit("320402", -100, 310.0)])}, mode="delta")
     state = surveys.state("buildings", "admin_codes")
     assert (state["a"][2], state["b"][2]) == (["320402"], ["320404"])
+
+
+def test_what_a_killed_load_left_staged_goes_with_the_next(surveys: Surveys) -> None:
+    with surveys.catalogue.pool.connection() as connection:
+        connection.execute("CREATE TABLE staging.s0123456789abcdef0123_0 (row bigint)")
+    surveys.load(city(building("a", 0)))
+    with surveys.catalogue.pool.connection() as connection:
+        assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'").fetchone() == (0,)

@@ -1,4 +1,4 @@
-"""The command ``twin``: what can be said to it. What it does is in commands.py."""
+"""The command ``twin``: what can be said to it. What it does is in commands/."""
 
 from __future__ import annotations
 
