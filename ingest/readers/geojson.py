@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import mmap
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -36,7 +37,8 @@ class GeoJson:
     def __init__(self, name: str, content: Path | bytes, limits: Limits) -> None:
         self._name = name
         self._limits = limits
-        self._text = _mapped(content) if isinstance(content, Path) else memoryview(content)
+        text = _mapped(content) if isinstance(content, Path) else memoryview(content)
+        self._text = text[len(BOM_UTF8) :] if bytes(text[: len(BOM_UTF8)]) == BOM_UTF8 else text  # RFC 8259 §8.1 lets a reader pass over it
         self._spans, self._frame = _located(self._text)
 
     def inspect(self) -> FileInfo:
@@ -199,7 +201,15 @@ def _structure_fault(value: object) -> Text | None:
 
 def _properties(feature: Json) -> Mapping[str, object]:
     properties = feature.get("properties")
-    return properties if isinstance(properties, dict) else {}
+    if not isinstance(properties, dict):
+        return {}
+    if not any(isinstance(value, dict) for value in properties.values()):
+        return properties
+    # {"parent": {"adcode": 320400}} is a column parent.adcode: an object is no value of a field
+    flat: dict[str, object] = {}
+    for name, value in properties.items():
+        flat |= {f"{name}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
 
 
 def _columns(features: list[Json]) -> dict[str, pa.Array]:

@@ -147,3 +147,16 @@ def test_batches_number_their_rows_through(tmp_path: Path) -> None:
     assert [len(b.rows) for b in batches] == [10, 10, 5]
     assert np.concatenate([b.rows for b in batches]).tolist() == list(range(1, 26))
     assert [v for b in batches for v in b.columns["n"].to_pylist()] == list(range(25))
+
+
+def test_a_byte_order_mark_is_passed_over_and_objects_among_properties_become_columns(tmp_path: Path) -> None:
+    """Changzhou's published district files have both."""
+    feature = {"type": "Feature", "properties": {"adcode": 320402, "parent": {"adcode": 320400}}, "geometry": None}
+    text = json.dumps({"type": "FeatureCollection", "features": [feature]})
+    path = tmp_path / "marked.geojson"
+    path.write_text(text, encoding="utf-8-sig")
+    for content in (path, path.read_bytes()):
+        layer = GeoJson("x", content, Limits()).open(None)  # type: ignore[arg-type]
+        assert layer.source.columns == ("adcode", "parent.adcode")
+        [batch] = layer.batches()
+        assert batch.columns["parent.adcode"].to_pylist() == [320400]
