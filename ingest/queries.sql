@@ -180,10 +180,6 @@ VALUES (%(dataset)s, %(commit)s, %(inserted)s, %(updated)s, %(deleted)s, %(count
 -- name: set_current_commit
 UPDATE catalog.dataset SET current_commit = %(commit)s WHERE id = %(dataset)s
 
--- name: record_part
-INSERT INTO catalog.submission_part (submission, part, dataset, mode, staging_table, first_load, read_count, staged_count, staged_hash, header)
-VALUES (%(submission)s, %(part)s, %(dataset)s, %(mode)s, %(staging_table)s, %(first_load)s, %(read_count)s, %(staged_count)s, %(staged_hash)s, %(header)s)
-
 -- name: next_commit
 SELECT number, time FROM catalog.next_commit_v1(%(actor)s, %(reason)s, %(name)s, %(kind)s, %(rolled_back_to)s)
 

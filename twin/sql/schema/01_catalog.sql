@@ -72,20 +72,6 @@ CREATE TABLE catalog.submission (
     commit bigint REFERENCES catalog.commit
 );
 
-CREATE TABLE catalog.submission_part (
-    submission uuid NOT NULL REFERENCES catalog.submission ON DELETE CASCADE,
-    part integer NOT NULL,
-    dataset integer NOT NULL REFERENCES catalog.dataset,
-    mode text NOT NULL CHECK (mode IN ('replace', 'delta', 'area', 'derive', 'rollback')),
-    staging_table text NOT NULL,
-    first_load boolean NOT NULL,
-    read_count bigint NOT NULL DEFAULT 0,
-    staged_count bigint,
-    staged_hash bigint,
-    header jsonb NOT NULL DEFAULT '{}',
-    PRIMARY KEY (submission, part)
-);
-
 CREATE TABLE catalog.finding (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     submission uuid NOT NULL REFERENCES catalog.submission ON DELETE CASCADE,
