@@ -17,8 +17,8 @@ setup-test:
 demo: setup ## a city from nothing: CITY=rotterdam for the real sewers, ARGS=--check to end after checking
 	@exec .venv/bin/twin demo $(if $(CITY),--city $(CITY)) $(ARGS)
 
-test: setup-test lint ## lint, types, import contracts, then every test but the slow sets
-	@.venv/bin/python -m pytest -n $(JOBS) -m "not slow" $(ARGS)
+test: setup-test lint ## lint, types, import contracts, then every test but the slow sets: SLOW=all, or SLOW=2/7 for a part of them
+	@.venv/bin/python -m pytest -n $(JOBS) $(if $(SLOW),--slow $(SLOW)) $(ARGS)
 
 lint: setup-test ## style, types, import contracts, viewer
 	@.venv/bin/ruff check .

@@ -26,17 +26,23 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let CI rotate through the slow sets."""
-    parser.addoption("--shard", metavar="I/N", help="keep only the I-th of N parts of the selected tests, by their names")
+    """Let CI run the day's share of the slow sets together with everything else."""
+    parser.addoption("--slow", metavar="I/N|all", help="also run the I-th of N parts of the slow tests, by their names, or all of them")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the shard that was asked for: which test belongs to which depends on its name only."""
-    if shard := config.getoption("--shard"):
-        index, count = map(int, shard.split("/"))
-        left_out = [item for item in items if zlib.crc32(item.nodeid.encode()) % count != index]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if zlib.crc32(item.nodeid.encode()) % count == index]
+    """Leave out the slow tests but those that were asked for: which of them belongs to which part depends on its name only."""
+    wanted = config.getoption("--slow")
+    left_out = [item for item in items if item.get_closest_marker("slow") and not _is_in_part(item.nodeid, wanted)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _is_in_part(name: str, part: str | None) -> bool:
+    if part is None or part == "all":
+        return part == "all"
+    index, count = map(int, part.split("/"))
+    return zlib.crc32(name.encode()) % count == index
 
 
 # a busy machine is slow, not wrong: no property is judged by the clock (what is slow is the bench's business)
