@@ -20,7 +20,7 @@ def has_dependants(catalogue: Catalogue, loaded: Sequence[Staging]) -> bool:
     """Tell whether what is being loaded can change derived values of other datasets."""
     own = {s.dataset.id for s in loaded}
     others = [catalogue.feature_type(d.feature_type) for d in catalogue.datasets() if d.id not in own]
-    everybody = any(s.feature_type.geometry_type == "coverage" or s.feature_type.name == "admin_unit" for s in loaded)
+    everybody = any(s.feature_type.recipe == "terrain" or s.feature_type.name == "admin_unit" for s in loaded)
     return bool(others) and (everybody or any(bottoms_depend_on(feature_type, loaded) for feature_type in others))
 
 
@@ -32,7 +32,7 @@ def stage_dependants(
     ground: GroundOf,
 ) -> list[Part]:
     """Return a part for every published dataset whose derived values change because of what is being loaded."""
-    new_ground = any(s.feature_type.geometry_type == "coverage" for s in loaded)
+    new_ground = any(s.feature_type.recipe == "terrain" for s in loaded)
     new_boundaries = any(s.feature_type.name == "admin_unit" for s in loaded)
     own = {s.dataset.id for s in loaded}
     parts: list[Part] = []

@@ -254,7 +254,7 @@ def _statement(text: LiteralString, staging: Staging, fields: tuple[str, str]) -
 def _staged_coverages(connection: Connection, loaded: Sequence[Staging]) -> list[str]:
     hashes: list[str] = []
     for staging in loaded:
-        if staging.feature_type.geometry_type == "coverage":
+        if staging.feature_type.recipe == "terrain":
             rows = connection.execute(sql.SQL("SELECT sha256 FROM {} ORDER BY row").format(staging.table)).fetchall()
             hashes += [str(r[0]) for r in rows]
     return hashes

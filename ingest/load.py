@@ -245,7 +245,7 @@ def _start(catalogue: Catalogue, submission: uuid.UUID, datasets: Mapping[str, D
 def _read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, _Tally]) -> None:
     types = [tally.staging.feature_type for tally in tallies.values()]
     types += [place.catalogue.feature_type(d.feature_type) for d in place.catalogue.datasets()]
-    has_terrain = any(t.geometry_type == "coverage" for t in types)
+    has_terrain = any(t.recipe == "terrain" for t in types)
     for path in request.files:
         parts = tuple(
             PartRequest(

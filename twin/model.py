@@ -13,7 +13,7 @@ from twin.errors import Text
 
 GeometryType = Literal["Point", "LineString", "MultiPolygon", "coverage"]
 FieldType = Literal["string", "code", "integer", "number", "boolean", "date", "datetime"]
-Recipe = Literal["extrude", "tube", "well", "drape", "terrain", "none"]
+Recipe = Literal["extrude", "tube", "well", "view", "drape", "terrain", "imagery", "point_cloud", "none"]
 Scalar = str | int | float | bool | dt.date | dt.datetime | None
 
 
@@ -55,6 +55,17 @@ class CodeList:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """What the values of a field name: features of ``type`` by the value of their ``field``, which is unique there."""
+
+    type: str
+    field: str
+    relation: str
+    """Stable word for what the reference says, e.g. ``stands-on``."""
+    title: Text
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One typed attribute of a FeatureType."""
 
@@ -77,6 +88,8 @@ class Field:
     max_length: int | None = None
     template: str | None = None
     """Text with {field} places used where the source gives none and all those fields have a value, e.g. "{start_node}-{end_node}"."""
+    reference: Reference | None = None
+    """The feature another department keeps that a value names; None for a plain field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,8 @@ class FeatureType:
     """Sheet and layer names by which a source may call it."""
     cim_verified: bool = False
     """True when class and level were compared with the text of the standard."""
+    cityjson_types: tuple[str, ...] = ()
+    """Types of CityJSON's city objects that are features of this type."""
 
     def field(self, name: str) -> Field:
         """Return the field called ``name``; KeyError when there is none."""
@@ -135,6 +150,15 @@ class FeatureType:
             if f.name == name:
                 return f
         raise KeyError(name)
+
+    def is_unique(self, name: str) -> bool:
+        """Return whether no two features of a dataset have the same value of field ``name``: its key, or an error of rule ``unique``."""
+        if self.natural_key == (name,):
+            return True
+        return any(
+            check.rule == "unique" and check.parameters.get("fields") == (name,) and check.parameters.get("severity", "error") == "error"
+            for check in self.checks
+        )
 
     @property
     def field_names(self) -> tuple[str, ...]:

@@ -15,11 +15,16 @@ _GEOMETRY_OF_RECIPE: dict[Recipe, tuple[GeometryType, bool | None]] = {
     "extrude": ("MultiPolygon", True),
     "tube": ("LineString", True),
     "well": ("Point", True),
+    "view": ("Point", True),
     "terrain": ("coverage", None),
+    "imagery": ("coverage", None),
+    "point_cloud": ("coverage", None),
 }
+_COVERAGES: tuple[Recipe, ...] = ("terrain", "imagery", "point_cloud")
 _NUMERIC = frozenset({"integer", "number"})
 _LENGTHS = frozenset({"m", "dm", "cm", "mm"})
 _CODE_ROLES = frozenset({"z_reference"})
+_ANGLE_ROLES = frozenset({"azimuth", "tilt", "fov"})
 
 
 def check_code_list(code_list: CodeList, source: str, place: str = "") -> None:
@@ -146,14 +151,16 @@ def _recipe_faults(ft: FeatureType) -> Iterator[tuple[str, str]]:
     geometry_type, has_z = _GEOMETRY_OF_RECIPE.get(ft.recipe, (ft.geometry_type, None))
     if ft.geometry_type != geometry_type or (has_z is not None and ft.has_z != has_z):
         yield "recipe.form", f"{ft.recipe!r} takes {geometry_type}{' with Z' if has_z else ''}"
-    if (ft.geometry_type == "coverage") != (ft.recipe == "terrain"):
-        yield "recipe.form", "a coverage has the form 'terrain', and nothing else has"
+    if (ft.geometry_type == "coverage") != (ft.recipe in _COVERAGES):
+        yield "recipe.form", f"a coverage has one of the forms {', '.join(_COVERAGES)}, and nothing else has"
     for role, name in ft.recipe_fields.items():
         if name not in ft.field_names:
             yield f"recipe.fields.{role}", f"there is no field {name!r}"
         elif (ft.field(name).type in _NUMERIC) == (role in _CODE_ROLES):
             yield f"recipe.fields.{role}", f"field {name!r} is a {ft.field(name).type}"
-        elif role not in _CODE_ROLES and ft.field(name).unit not in _LENGTHS:
+        elif role in _ANGLE_ROLES and ft.field(name).unit != "deg":
+            yield f"recipe.fields.{role}", f"field {name!r} is not an angle in deg"
+        elif role not in _CODE_ROLES | _ANGLE_ROLES and ft.field(name).unit not in _LENGTHS:
             yield f"recipe.fields.{role}", f"field {name!r} is not a length in {', '.join(sorted(_LENGTHS))}"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from twin.errors import Text
 from twin.featuretypes.parse import parse_feature_type
-from twin.model import Check, CodeList, FeatureType, Field, Style
+from twin.model import Check, CodeList, FeatureType, Field, Reference, Style
 
 Json = dict[str, object]
 
@@ -32,6 +32,7 @@ def feature_type_definition(feature_type: FeatureType) -> Json:
         "checks": [_check(c) for c in ft.checks],
         "recipe": {"form": ft.recipe, "fields": dict(ft.recipe_fields)},
         "style": _style(ft.style),
+        "cityjson": list(ft.cityjson_types),
     }
 
 
@@ -71,7 +72,12 @@ def _field(field: Field) -> Json:
         default_by={"field": field.default_by[0], "values": dict(field.default_by[1])} if field.default_by else None,
         template=field.template,
         derived=field.derived,
+        references=_reference(field.reference) if field.reference else None,
     )
+
+
+def _reference(reference: Reference) -> Json:
+    return {"type": reference.type, "field": reference.field, "relation": reference.relation, "title": _text(reference.title)}
 
 
 def _code_list(code_list: CodeList) -> Json:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from twin.featuretypes.document import FeatureTypeError, read_document
 from twin.featuretypes.parse import parse_code_list, parse_feature_type
+from twin.featuretypes.references import check_references
 from twin.model import CodeList, FeatureType
 
 MAX_FILES = 500
@@ -28,7 +29,7 @@ def load_feature_types(*folders: Path) -> dict[str, FeatureType]:
         types: dict[str, FeatureType] = {}
         for folder in every:
             types.update(_feature_types(folder, code_lists))
-    _check_references(types)
+    check_references(types)
     return types
 
 
@@ -67,16 +68,3 @@ def _yaml_files(folder: Path) -> list[Path]:
 def _check_name(path: Path, name: str, place: str) -> None:
     if path.stem != name:
         raise FeatureTypeError(path.name, place, f"{name!r} is not the name of the file")
-
-
-def _check_references(types: dict[str, FeatureType]) -> None:
-    for feature_type in types.values():
-        for number, check in enumerate(feature_type.checks):
-            if check.rule != "node-exists":
-                continue
-            target, field = str(check.parameters["type"]), str(check.parameters["field"])
-            place = f"checks[{number}]"
-            if target not in types:
-                raise FeatureTypeError(f"{feature_type.name}.yaml", f"{place}.type", f"there is no FeatureType {target!r}")
-            if field not in types[target].field_names:
-                raise FeatureTypeError(f"{feature_type.name}.yaml", f"{place}.field", f"{target} has no field {field!r}")

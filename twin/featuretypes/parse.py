@@ -14,7 +14,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from twin.errors import Text
 from twin.featuretypes.consistency import check_code_list, check_feature_type
 from twin.featuretypes.document import FeatureTypeError, place_of
-from twin.model import Check, Code, CodeList, FeatureType, Field, Style
+from twin.model import Check, Code, CodeList, FeatureType, Field, Reference, Style
 
 Document = Mapping[str, Any]
 
@@ -52,6 +52,7 @@ def parse_feature_type(document: object, code_lists: Mapping[str, CodeList], sou
         recipe_fields=dict(doc["recipe"].get("fields", {})),
         style=_style(doc["style"]),
         aliases=tuple(doc.get("aliases", ())),
+        cityjson_types=tuple(doc.get("cityjson", ())),
     )
     check_feature_type(feature_type, source)
     return feature_type
@@ -111,7 +112,12 @@ def _field(doc: Document, number: int, code_lists: Mapping[str, CodeList], sourc
         template=doc.get("template"),
         derived=doc.get("derived"),
         max_length=doc.get("max_length"),
+        reference=_reference(doc.get("references")),
     )
+
+
+def _reference(doc: Document | None) -> Reference | None:
+    return Reference(doc["type"], doc["field"], doc["relation"], _text(doc["title"])) if doc else None
 
 
 def _code_list(codes: object, place: str, code_lists: Mapping[str, CodeList], source: str) -> CodeList | None:

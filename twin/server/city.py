@@ -92,7 +92,7 @@ class City:
         hashes: list[str] = []
         with self.pool.connection() as connection:
             for dataset in self.catalogue.datasets():
-                if self.catalogue.feature_type(dataset.feature_type).geometry_type == "coverage":
+                if self.catalogue.feature_type(dataset.feature_type).recipe == "terrain":
                     table = current_table(dataset.feature_type, dataset.id)
                     query = sql.SQL("SELECT sha256 FROM {} ORDER BY priority DESC NULLS LAST, resolution_m, fid").format(table)
                     hashes += [str(row[0]) for row in connection.execute(query).fetchall()]
