@@ -1,6 +1,7 @@
 /** From attribute values to colours, the same for 3D tiles, vector tiles and the legend. Pure. */
 
-import type { ColorChoice, Field, Layer, Text } from "./scene";
+import type { Text } from "./i18n";
+import type { ColorChoice, Field, Layer } from "./scene";
 
 /** Red, green, blue, each 0–255. */
 export type Rgb = readonly [number, number, number];

@@ -1,6 +1,10 @@
 /** Every word the viewer itself says, in both languages; titles of layers, fields and codes come with the scene. */
 
-import type { Text } from "./scene";
+/** One text in both languages of the platform. */
+export interface Text {
+  readonly zh: string;
+  readonly en: string;
+}
 
 export type Language = "zh" | "en";
 
@@ -65,10 +69,21 @@ const words = {
 
 export type Word = keyof typeof words;
 
-/** Says one word of the viewer. */
-export type Say = (word: Word) => string;
+/** Values that stand in a text's places: `{count}` takes the value called count. */
+export type Values = Readonly<Record<string, string | number>>;
 
-/** Returns the speaker of a language. */
+/** Says one word of a page, with values in its places. */
+export type SayOf<W extends string> = (word: W, values?: Values) => string;
+
+/** Says one word of the viewer. */
+export type Say = SayOf<Word>;
+
+/** Returns the speaker of a page's own words in a language. */
+export function speakerOf<W extends string>(texts: Readonly<Record<W, Text>>, language: Language): SayOf<W> {
+  return (word, values = {}) => inLanguage(texts[word], language).replaceAll(/\{(\w+)\}/g, (place, name: string) => String(values[name] ?? place));
+}
+
+/** Returns the viewer's speaker of a language. */
 export function speaker(language: Language): Say {
-  return (word) => inLanguage(words[word], language);
+  return speakerOf(words, language);
 }

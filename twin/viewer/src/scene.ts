@@ -1,11 +1,8 @@
 /** The scene as the server lists it (`scene.json`, docs/architecture.md): types, validation and conditional fetching. No CesiumJS here. */
 
 import type { SeparationGrid } from "./heights";
-
-export interface Text {
-  readonly zh: string;
-  readonly en: string;
-}
+import type { Text } from "./i18n";
+import { Reader, readText, unlike } from "./json_reader";
 
 /** West, south, east, north in degrees. */
 export type Extent = readonly [number, number, number, number];
@@ -97,73 +94,8 @@ export class SceneError extends Error {
   }
 }
 
-/** A JSON object being read, with the path that names it in messages. */
-class Reader {
-  constructor(
-    private readonly value: Record<string, unknown>,
-    private readonly path: string,
-  ) {}
-
-  static of(value: unknown, path: string): Reader {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(path, "an object");
-    return new Reader(value as Record<string, unknown>, path);
-  }
-
-  has(key: string): boolean {
-    return this.value[key] !== undefined && this.value[key] !== null;
-  }
-
-  string(key: string): string {
-    const value = this.value[key];
-    if (typeof value !== "string") throw invalid(`${this.path}.${key}`, "a string");
-    return value;
-  }
-
-  number(key: string): number {
-    const value = this.value[key];
-    if (typeof value !== "number") throw invalid(`${this.path}.${key}`, "a number");
-    return value;
-  }
-
-  boolean(key: string): boolean {
-    const value = this.value[key];
-    if (typeof value !== "boolean") throw invalid(`${this.path}.${key}`, "true or false");
-    return value;
-  }
-
-  object(key: string): Reader {
-    return Reader.of(this.value[key], `${this.path}.${key}`);
-  }
-
-  text(key: string): Text {
-    return readText(this.object(key));
-  }
-
-  list<T>(key: string, read: (item: unknown, path: string) => T): T[] {
-    const value = this.value[key];
-    if (!Array.isArray(value)) throw invalid(`${this.path}.${key}`, "a list");
-    return value.map((item, index) => read(item, `${this.path}.${key}[${index}]`));
-  }
-
-  optional<T>(key: string, read: (key: string) => T): T | null {
-    return this.has(key) ? read(key) : null;
-  }
-
-  entries(): [string, unknown][] {
-    return Object.entries(this.value);
-  }
-}
-
-function invalid(path: string, wanted: string): SceneError {
-  return new SceneError("scene-invalid", `${path} is not ${wanted}`);
-}
-
-function readText(reader: Reader): Text {
-  return { zh: reader.string("zh"), en: reader.string("en") };
-}
-
 function readExtent(value: unknown, path: string): Extent {
-  if (!Array.isArray(value) || value.length !== 4 || !value.every((v) => typeof v === "number")) throw invalid(path, "[west, south, east, north]");
+  if (!Array.isArray(value) || value.length !== 4 || !value.every((v) => typeof v === "number")) throw unlike(path, "[west, south, east, north]");
   return value as unknown as Extent;
 }
 
@@ -194,7 +126,7 @@ function readChoice(value: unknown, path: string): ColorChoice {
   const field = reader.string("field");
   if (reader.string("kind") === "ramp") {
     const stops = reader.list("stops", (stop, at): [number, string] => {
-      if (!Array.isArray(stop) || typeof stop[0] !== "number" || typeof stop[1] !== "string") throw invalid(at, "[number, colour]");
+      if (!Array.isArray(stop) || typeof stop[0] !== "number" || typeof stop[1] !== "string") throw unlike(at, "[number, colour]");
       return [stop[0], stop[1]];
     });
     return { kind: "ramp", field, stops, unit: reader.optional("unit", (k) => reader.string(k)) };
@@ -242,17 +174,17 @@ function readLayer(value: unknown, path: string): Layer {
   };
 }
 
-function parseJson(text: string): unknown {
+function parseText(text: string): Scene {
   try {
-    return JSON.parse(text);
+    return parseScene(JSON.parse(text));
   } catch (error) {
-    throw new SceneError("scene-invalid", String(error));
+    throw new SceneError("scene-invalid", error instanceof Error ? error.message : String(error));
   }
 }
 
 function readSeparation(reader: Reader): SeparationGrid {
   const separationM = reader.list("separation_m", (value, path) => {
-    if (typeof value !== "number") throw invalid(path, "a number");
+    if (typeof value !== "number") throw unlike(path, "a number");
     return value;
   });
   return {
@@ -263,7 +195,7 @@ function readSeparation(reader: Reader): SeparationGrid {
   };
 }
 
-/** Returns the scene in `value`; throws SceneError `scene-invalid` naming the first part that is not as the contract says. */
+/** Returns the scene in `value`; throws ShapeError naming the first part that is not as the contract says. */
 export function parseScene(value: unknown): Scene {
   const reader = Reader.of(value, "scene");
   const city = reader.object("city");
@@ -297,7 +229,7 @@ export class SceneSource {
     // Read in any case: an answer left unread counts as an aborted request.
     const body = await response.text();
     if (etag !== null && etag === this.etag) return null;
-    const scene = parseScene(parseJson(body));
+    const scene = parseText(body);
     this.etag = etag;
     return scene;
   }
