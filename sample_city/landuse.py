@@ -18,6 +18,7 @@ from sample_city.river import REACH_M, corridor, reach
 from sample_city.seeding import rng_at
 from sample_city.streets import Cell, OpenEdges, StreetGrid
 from sample_city.town import land_of
+from sample_city.utilities import UtilitySite, utility_sites
 from sample_city.zoning import Zone, zone_of
 
 DRAFTING, APPROVED, REPEALED = "编制", "批准", "废止"
@@ -74,8 +75,9 @@ def plan_land_use(grid: StreetGrid, town: tuple[Cell, ...]) -> Iterator[Plot]:
     for cell in town:
         built[cell] = True
     streets = grid.open_edges(built)
+    works = utility_sites(grid, town)
     for row, column in itertools.product(range(0, grid.rows, _QUARTER), range(0, grid.columns, _QUARTER)):
-        yield from _quarter(grid, streets, rank, len(town), row, column)
+        yield from _quarter(grid, streets, rank, works, row, column)
     yield from _river(grid)
 
 
@@ -85,7 +87,9 @@ def city_outline(grid: StreetGrid) -> Polygon:
     return Polygon(np.concatenate([j[0, :-1], j[:-1, -1], j[-1, :0:-1], j[:0:-1, 0]]))
 
 
-def _quarter(grid: StreetGrid, streets: OpenEdges, rank: dict[Cell, int], town_size: int, row: int, column: int) -> Iterator[Plot]:
+def _quarter(
+    grid: StreetGrid, streets: OpenEdges, rank: dict[Cell, int], works: dict[Cell, UtilitySite], row: int, column: int
+) -> Iterator[Plot]:
     cells = list(itertools.product(range(row, min(row + _QUARTER, grid.rows)), range(column, min(column + _QUARTER, grid.columns))))
     taken: list[Polygon] = []
     forest: list[Polygon] = []
@@ -97,7 +101,9 @@ def _quarter(grid: StreetGrid, streets: OpenEdges, rank: dict[Cell, int], town_s
         if grid.hill[cell]:
             forest += land
         elif cell in rank:
-            yield from _town_plots(grid, cell, rank[cell], town_size, land)
+            yield from _town_plots(grid, cell, rank[cell], len(rank), land)
+        elif cell in works:
+            yield from _plots(cell, "U", land, works[cell].land_use, _MASTER_PLAN)
         else:
             yield from _plots(cell, "F", land, _FIELD, _MASTER_PLAN)
     number = (row, column)

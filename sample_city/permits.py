@@ -1,6 +1,6 @@
 """Who got a planning permit: one 建设工程规划许可证 covers what one block was built with, in whichever years it was finished.
 
-The building survey carries the number in 规划许可证号, the construction projects list the same number; ``permit_of`` is the one rule of both.
+The building survey carries the number in 规划许可证号, the construction projects list it too: both follow ``permit_of``.
 """
 
 from __future__ import annotations
