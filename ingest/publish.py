@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ingest import staging as staged
+from ingest.links import relink
 from ingest.match import assign
 from ingest.staging import QUERIES, Mode, Staging, columns
 from twin.catalogue import Catalogue
@@ -124,7 +125,7 @@ def _publish(
             findings += found
         counts[part.staging.dataset.slug] = staged.actions(connection, part.staging)
     changing = [p for p in parts if _changes(counts[p.staging.dataset.slug])]
-    commit = _commit(connection, changing, act, counts, extents, to_degrees) if changing else None
+    commit = _commit(connection, catalogue, changing, act, counts, extents, to_degrees) if changing else None
     catalogue.advance(connection, submission, SubmissionState.PUBLISHED, commit)
     for part in parts:
         if part not in changing or not part.staging.first_load:
@@ -134,6 +135,7 @@ def _publish(
 
 def _commit(
     connection: Connection,
+    catalogue: Catalogue,
     parts: Sequence[Part],
     act: Act,
     counts: Mapping[str, Mapping[str, int]],
@@ -156,6 +158,7 @@ def _commit(
             _apply(connection, part.staging, number)
             size, extent = _count_and_extent(connection, part.staging.current, to_degrees)
         _record(connection, part, number, counts[part.staging.dataset.slug], size, extent)
+    relink(connection, catalogue, [part.staging for part in parts], number)
     return number
 
 

@@ -158,27 +158,30 @@ def count_and_hash(connection: Connection, staging: Staging) -> tuple[int, int]:
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-def index(pool: Pool, staging: Staging) -> None:
-    """Build what matching (and, on a first load, the partition) needs, before any lock is taken.
+def index(pool: Pool, staging: Staging, linked: Sequence[str] = ()) -> None:
+    """Build what matching (and, on a first load, the partition and its links) needs, before any lock is taken.
+
+    ``linked`` are the columns by which links are found.
 
     The spatial index, the dearest, is built beside the others, on a connection of its own.
     """
     places = {"staging": staging.table, "dataset": sql.Literal(staging.dataset.id), "key": sql.Identifier(f"{staging.name}_fid")}
-    spatial = [sql.SQL("CREATE INDEX ON {staging} USING gist (geom)")]
-    others = [sql.SQL("CREATE INDEX ON {staging} (natural_key)"), sql.SQL("CREATE UNIQUE INDEX {key} ON {staging} (fid)")]
-    last = [sql.SQL("ANALYZE {staging}")]
+    spatial = [sql.SQL("CREATE INDEX ON {staging} USING gist (geom)").format(**places)]
+    keys = (sql.SQL("CREATE INDEX ON {staging} (natural_key)"), sql.SQL("CREATE UNIQUE INDEX {key} ON {staging} (fid)"))
+    links = [sql.SQL("CREATE INDEX ON {} ({})").format(staging.table, sql.Identifier(column)) for column in linked]
+    last = [sql.SQL("ANALYZE {staging}").format(**places)]
     if staging.first_load:
-        last.append(sql.SQL("ALTER TABLE {staging} ADD PRIMARY KEY USING INDEX {key}"))
+        last.append(sql.SQL("ALTER TABLE {staging} ADD PRIMARY KEY USING INDEX {key}").format(**places))
         # With this the ATTACH needs no scan while it holds its lock.
-        last.append(sql.SQL("ALTER TABLE {staging} ADD CONSTRAINT of_dataset CHECK (dataset = {dataset})"))
+        last.append(sql.SQL("ALTER TABLE {staging} ADD CONSTRAINT of_dataset CHECK (dataset = {dataset})").format(**places))
 
-    def run(statements: Sequence[sql.SQL]) -> None:
+    def run(statements: Sequence[sql.Composed]) -> None:
         with translated(), pool.connection() as connection:
             for statement in statements:
-                connection.execute(statement.format(**places))
+                connection.execute(statement)
 
     with ThreadPoolExecutor(2) as both:
-        list(both.map(run, (spatial, others)))
+        list(both.map(run, (spatial, [*(k.format(**places) for k in keys), *links])))
     run(last)
 
 

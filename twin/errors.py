@@ -51,6 +51,12 @@ class NotFoundError(TwinError):
     code, status, exit_code = "not-found", 404, 2
 
 
+class GoneError(TwinError):
+    """The thing was here and is no more; what is recorded of it says when."""
+
+    code, status, exit_code = "gone", 410, 2
+
+
 class ConflictError(TwinError):
     """The thing is in a state that does not allow this."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from twin.db import Connection, Pool, load_queries, translated
-from twin.model import Oid, Principal, Reference
+from twin.model import Principal, Reference
 from twin.query.collection import Collection, may_see, require_visible
 from twin.tables import current_table, history_table
 

@@ -21,6 +21,7 @@ from twin.server.access import principal_of
 from twin.server.city import City
 from twin.server.routes.city import city_router
 from twin.server.routes.health import Metrics, MetricsMiddleware, health_router
+from twin.server.routes.objects import objects_router
 from twin.server.routes.tiles import tiles_router
 
 STATEMENT_TIMEOUT_S = 10.0
@@ -66,6 +67,7 @@ def create_app(city: City) -> FastAPI:
     problems.install(app)
     app.include_router(health_router(city, metrics))
     app.include_router(city_router(city))
+    app.include_router(objects_router(city))
     app.include_router(tiles_router(city))
     app.include_router(build_router(OgcContext(catalogue=city.catalogue, pool=pool, principal_of=principal_of)), prefix="/ogc")
     if (VIEWER / "index.html").is_file():

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from twin.errors import NotFoundError
 from twin.server.access import principal_of
 from twin.server.city import City
+from twin.server.routes.answers import json_answer
 from twin.server.scene import scene_document
 
 
@@ -31,12 +30,12 @@ class _CityDoor:
 
     def scene(self, request: Request) -> Response:
         """What the viewer loads; short-lived, revalidated by ETag."""
-        return _json(request, scene_document(self._city.catalogue, principal_of(request), self._city.frame.vertical))
+        return json_answer(request, scene_document(self._city.catalogue, principal_of(request), self._city.frame.vertical))
 
     def commits(self, request: Request) -> Response:
         """All commits, oldest first."""
         found = self._city.catalogue.commits()
-        return _json(
+        return json_answer(
             request,
             [
                 {"number": c.number, "time": c.time.isoformat(), "actor": c.actor, "reason": c.reason, "name": c.name, "kind": c.kind}
@@ -48,7 +47,7 @@ class _CityDoor:
         """All revisions of a dataset with their diff counts and lineage."""
         if self._city.catalogue.dataset(dataset).sharing not in principal_of(request).classes:
             raise NotFoundError(f"there is no dataset {dataset!r}", zh=f"没有数据集 {dataset!r}")
-        return _json(
+        return json_answer(
             request,
             [
                 {
@@ -65,13 +64,4 @@ class _CityDoor:
 
     def findings(self, request: Request, submission: uuid.UUID) -> Response:
         """Findings of a submission, row by row."""
-        return _json(request, self._city.catalogue.findings(submission))
-
-
-def _json(request: Request, document: object) -> Response:
-    content = orjson.dumps(document)
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers=headers)
-    return Response(content, media_type="application/json", headers=headers)
+        return json_answer(request, self._city.catalogue.findings(submission))
