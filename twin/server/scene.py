@@ -62,6 +62,7 @@ def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, stat
         "dataset": dataset.slug,
         "feature_type": feature_type.name,
         "title": _text(dataset.title),
+        "cim": {"class": feature_type.cim_class, "level": feature_type.cim_level},
         "revision": revision.commit,
         "count": revision.count,
         "geometry_type": feature_type.geometry_type,
