@@ -1,0 +1,77 @@
+"""Column ``faces`` as PostGIS geometry: what the SQL function reads is what the codec wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import psycopg
+import pytest
+import shapely
+
+from tests.unit.test_representation import cube
+from twin.representation import Faces, encode
+
+
+def _geometry(connection: psycopg.Connection, faces: Faces, expression: str) -> object:
+    row = connection.execute(
+        f"SELECT {expression} FROM (SELECT catalog.representation_geometry_v1(%s, 4549) AS g) AS made",  # type: ignore[arg-type]
+        (encode(faces),),
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("SET search_path = city, catalog, postgis, public")
+        yield connection
+
+
+def _as_multipolygon(faces: Faces) -> shapely.MultiPolygon:
+    """Build the faces with shapely alone, corner by corner."""
+    ring_starts = [0, *faces.ring_ends.tolist()]
+    face_starts = [0, *faces.face_ends.tolist()]
+    millimetres = np.rint(faces.vertices * 1000) / 1000
+    rings = [millimetres[faces.indices[a:b]] for a, b in pairwise(ring_starts)]
+    return shapely.MultiPolygon([shapely.Polygon(rings[a], rings[a + 1 : b]) for a, b in pairwise(face_starts)])
+
+
+def test_a_solid_is_a_closed_polyhedral_surface(connection: psycopg.Connection) -> None:
+    assert _geometry(connection, cube(), "GeometryType(g)") == "POLYHEDRALSURFACE"
+    assert _geometry(connection, cube(), "ST_SRID(g)") == 4549
+    parts = _geometry(connection, cube(), "ARRAY(SELECT ST_AsBinary(geom) FROM ST_Dump(g))")
+    assert isinstance(parts, list)
+    read = shapely.MultiPolygon(list(shapely.from_wkb(parts)))
+    assert shapely.get_coordinates(read, include_z=True) == pytest.approx(
+        shapely.get_coordinates(_as_multipolygon(cube()), include_z=True), abs=1e-6
+    )
+    assert shapely.equals_exact(read, _as_multipolygon(cube()), 1e-6)
+
+
+def test_faces_of_no_solid_are_a_multipolygon(connection: psycopg.Connection) -> None:
+    none = np.array([], np.uint32)
+    surfaces = replace(cube(), shell_ends=none, solid_ends=none)
+    read = shapely.from_wkb(_geometry(connection, surfaces, "ST_AsBinary(g)"))
+    assert read.geom_type == "MultiPolygon"
+    assert shapely.equals_exact(read, _as_multipolygon(cube()), 1e-6)
+
+
+def test_shells_and_loose_faces_stand_side_by_side(connection: psycopg.Connection) -> None:
+    mixed = replace(cube(), shell_ends=np.array([2, 4], np.uint32), solid_ends=np.array([2], np.uint32))
+    kinds = _geometry(connection, mixed, "ARRAY(SELECT GeometryType(ST_GeometryN(g, n)) FROM generate_series(1, ST_NumGeometries(g)) AS n)")
+    assert kinds == ["POLYHEDRALSURFACE", "POLYHEDRALSURFACE", "MULTIPOLYGON"]
+
+
+def test_below_zero_and_far_away(connection: psycopg.Connection) -> None:
+    moved = replace(cube(), vertices=cube().vertices * np.array([-1, 1, 1]) - np.array([0, 0, 400.0]))
+    assert _geometry(connection, moved, "ST_XMin(g)") == pytest.approx(moved.vertices[:, 0].min(), abs=0.0006)
+    assert _geometry(connection, moved, "ST_ZMin(g)") == pytest.approx(moved.vertices[:, 2].min(), abs=0.0006)
+
+
+def test_other_bytes_are_refused(connection: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.DataError):
+        connection.execute("SELECT catalog.representation_geometry_v1(%s, 4549)", (b"TWR2" + encode(cube())[4:],))
