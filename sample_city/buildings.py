@@ -11,12 +11,15 @@ import shapely
 from numpy.typing import NDArray
 from shapely import Polygon
 
+from sample_city.cadastre import Towns, parcel_code, towns_of_city
 from sample_city.layouts import House
 from sample_city.names import estate_name
+from sample_city.permits import permit_of
+from sample_city.roof_types import roof_rise_m, roof_type_of
 from sample_city.seeding import rng_at
 from sample_city.streets import Cell, StreetGrid
 from sample_city.town import TownBlock
-from sample_city.zoning import COMMERCE, HOSPITAL, INDUSTRY, OFFICES, OLD_TOWN, PARK, SCHOOL, VILLAGE, WAREHOUSES
+from sample_city.zoning import COMMERCE, ESTATE, HOSPITAL, INDUSTRY, OFFICES, OLD_TOWN, PARK, SCHOOL, VILLAGE, WAREHOUSES
 
 _SUBJECT_BUILDING = 51
 _SHARE_WITHOUT_BASE = 0.12
@@ -27,7 +30,11 @@ _BLOCKS_A_BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class Building:
-    """One row of the building survey; heights are 1985 heights in metres, None where the survey left them out."""
+    """One row of the building survey; heights are 1985 heights in metres, None where the survey left them out.
+
+    ``building_id`` to ``permit_no`` are listed in the survey. ``block`` is the block's rank, ``town_code`` and ``town`` the street or town;
+    ``plinth_m`` and ``eaves_m`` are the true elevations of the ground floor and of the eaves, which the survey may have left out.
+    """
 
     building_id: str
     name: str
@@ -38,27 +45,52 @@ class Building:
     base_height_m: float | None
     year_built: int
     structure: str
+    roof_type: str
     address: str
+    parcel_id: str
+    permit_no: str | None
     footprint: Polygon
+    block: int
+    town_code: str
+    town: str
+    street: str
+    house_number: str
+    door: tuple[float, float]
+    """Where its number plate hangs: on the red line of the street, as easting and northing."""
+    plinth_m: float
+    storey_m: float
+
+    @property
+    def eaves_m(self) -> float:
+        """Elevation of the eaves, or of a flat roof."""
+        return round(self.plinth_m + self.floors_above * self.storey_m, 3)
 
 
 def survey_buildings(grid: StreetGrid, blocks: Iterator[TownBlock]) -> Iterator[tuple[TownBlock, list[Building]]]:
     """Yield every block with its buildings, numbered through the town."""
     number = 0
+    towns = towns_of_city()
     for batch in itertools.batched(blocks, _BLOCKS_A_BATCH):
         footprints = np.array([f for block in batch for f in block.footprints], dtype=object)
         middles = shapely.get_coordinates(shapely.centroid(footprints))
         ground = grid.relief.ground_m(middles[:, 0], middles[:, 1])
+        town = towns.nearest(np.array([grid.cell_corners(block.cell).mean(axis=0) for block in batch]))
         start = 0
-        for block in batch:
+        for block, place in zip(batch, town, strict=True):
             here = slice(start, start + len(block.houses))
-            yield block, _survey_block(grid, block, number, middles[here], ground[here])
+            yield block, _survey_block(grid, block, number, middles[here], ground[here], towns, int(place))
             number += len(block.houses)
             start += len(block.houses)
 
 
 def _survey_block(
-    grid: StreetGrid, block: TownBlock, number: int, middles: NDArray[np.float64], ground: NDArray[np.float64]
+    grid: StreetGrid,
+    block: TownBlock,
+    number: int,
+    middles: NDArray[np.float64],
+    ground: NDArray[np.float64],
+    towns: Towns,
+    town: int,
 ) -> list[Building]:
     if not block.houses:
         return []
@@ -66,26 +98,55 @@ def _survey_block(
     base = np.round(ground + rng.uniform(0.15, 0.60, len(middles)), 2)
     unknown_base = rng.random(len(middles)) < _SHARE_WITHOUT_BASE
     unknown_height = rng.random(len(middles)) < _SHARE_WITHOUT_HEIGHT
-    first_year = _LAST_YEAR - min(45, 2 + int(rng.integers(0, 12)) + max(0, 26 - block.rank // 3))
-    years = first_year + rng.integers(0, 3, len(middles))
+    years = _years(grid, block, rng)
+    taste = float(rng.random())
     place, names = _place_name(block), _Numbering()
-    addresses = _addresses(grid, block.cell, middles)
-    return [
-        Building(
-            building_id=f"3204F{number + k + 1:07d}",
-            name=names.name(place, house),
-            usage=house.usage,
-            floors_above=house.floors_above,
-            floors_below=house.floors_below,
-            height_m=None if unknown_height[k] else round(house.floors_above * house.storey_m + 0.6, 1),
-            base_height_m=None if unknown_base[k] else float(base[k]),
-            year_built=int(years[k]),
-            structure=house.structure,
-            address=addresses[k],
-            footprint=footprint,
+    doors = _doors(grid, block.cell, middles)
+    town_code, town_name = str(towns.codes[town]), str(towns.names[town])
+    codes = [parcel_code(grid, block.cell, block.zone, town_code, k) for k in range(len(block.parcels))]
+    found = []
+    for k, (house, footprint) in enumerate(zip(block.houses, block.footprints, strict=True)):
+        year, roof, (street, house_number, door) = int(years[k]), roof_type_of(block.zone, house, footprint, taste), doors[k]
+        height = round(house.floors_above * house.storey_m + roof_rise_m(roof, footprint), 1)
+        found.append(
+            Building(
+                building_id=f"3204F{number + k + 1:07d}",
+                name=names.name(place, house),
+                usage=house.usage,
+                floors_above=house.floors_above,
+                floors_below=house.floors_below,
+                height_m=None if unknown_height[k] else height,
+                base_height_m=None if unknown_base[k] else float(base[k]),
+                year_built=year,
+                structure=house.structure,
+                roof_type=roof,
+                address=f"{street}{house_number}",
+                parcel_id=codes[block.parcel_of[k]],
+                permit_no=permit_of(block.rank, int(years.min()), year),
+                footprint=footprint,
+                block=block.rank,
+                town_code=town_code,
+                town=town_name,
+                street=street,
+                house_number=house_number,
+                door=door,
+                plinth_m=float(base[k]),
+                storey_m=house.storey_m,
+            )
         )
-        for k, (house, footprint) in enumerate(zip(block.houses, block.footprints, strict=True))
-    ]
+    return found
+
+
+def _years(grid: StreetGrid, block: TownBlock, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the years of a block's buildings: built within three years, the later the further out the block lies."""
+    first, last = block.zone.built
+    floors = max(house.floors_above for house in block.houses)
+    # Flats above six floors need a lift: they came with the boom after 2003.
+    if block.zone is ESTATE:
+        first, last = (2003, last) if floors > 6 else (first, 2004)
+    age = 0.55 * float(rng.random()) + 0.45 * min(1.0, block.rank / len(grid.growth) * 1.3)
+    years = first + round((last - first) * age) + rng.integers(0, 3, len(block.houses))
+    return np.asarray(np.minimum(years, _LAST_YEAR), dtype=np.int64)
 
 
 class _Numbering:
@@ -122,22 +183,30 @@ def _place_name(block: TownBlock) -> str:
     return estate if institution is None else estate[:2] + institution
 
 
-def _addresses(grid: StreetGrid, cell: Cell, places: NDArray[np.float64]) -> list[str]:
-    """Number houses on the nearest street of their block: every 6 m of street is a number, odd on the north and west side."""
+def _doors(grid: StreetGrid, cell: Cell, places: NDArray[np.float64]) -> list[tuple[str, str, tuple[float, float]]]:
+    """Return the street, the house number and the place of the number plate of every building: its foot on the nearest side of the block.
+
+    Every 6 m of street is a number, odd on the north and west side of the street's own heading.
+    """
+    town_edges = grid.town_edges(cell)
     corners = grid.cell_corners(cell)
-    sides = np.array([side for side, street in enumerate(grid.town_edges(cell)) if street] or [0])
-    start, end = corners[sides], np.roll(corners, -1, axis=0)[sides]
-    along = (end - start) / np.linalg.norm(end - start, axis=1, keepdims=True)
+    front = shapely.get_coordinates(grid.block(cell, town_edges).exterior)[:4]
+    sides = np.array([side for side, street in enumerate(town_edges) if street] or [0])
+    start, end = front[sides], np.roll(front, -1, axis=0)[sides]
+    length = np.linalg.norm(end - start, axis=1)
+    along = (end - start) / length[:, None]
     offset = places[:, None, :] - start
     distance = np.abs(along[:, 0] * offset[..., 1] - along[:, 1] * offset[..., 0])
     nearest = np.argmin(distance, axis=1)
-    origin = np.where(np.isin(sides, (0, 1))[:, None], start, end)[nearest]
-    steps = np.linalg.norm(places - origin, axis=1) // 6.0
+    run = np.clip(np.einsum("pk,pk->p", along[nearest], offset[np.arange(len(places)), nearest]), 1.0, length[nearest] - 1.0)
+    doors = np.round(start[nearest] + along[nearest] * run[:, None], 3)
+    origin = np.where(np.isin(sides, (0, 1))[:, None], corners[sides], np.roll(corners, -1, axis=0)[sides])[nearest]
+    steps = np.linalg.norm(doors - origin, axis=1) // 6.0
     names = [grid.street_of_side(cell, int(side)) for side in sides]
-    addresses = []
-    for k, step in zip(nearest, steps, strict=True):
+    found = []
+    for k, step, (e, n) in zip(nearest, steps, doors, strict=True):
         side = sides[k]
         cells_before = cell[1] if side in (0, 2) else cell[0]
         number = 2 * (int(step) + 45 * cells_before) + (1 if side in (0, 1) else 2)
-        addresses.append(f"{names[k]}{number}号")
-    return addresses
+        found.append((names[k], f"{number}号", (float(e), float(n))))
+    return found

@@ -15,6 +15,7 @@ from sample_city.relief import CORRIDOR_HALF_WIDTH_M, Relief
 from sample_city.river import corridor
 from sample_city.seeding import rng_at
 from sample_city.streets import Cell, StreetGrid
+from sample_city.subdivision import Frame, subdivide
 from sample_city.zoning import Zone, zone_of
 
 _SUBJECT_LAYOUT = 41
@@ -24,7 +25,10 @@ _GAP_M = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TownBlock:
-    """One block of the town. ``houses`` and ``footprints`` run in parallel; footprints are EPSG:4549 polygons, to the millimetre."""
+    """One block of the town. ``houses`` and ``footprints`` run in parallel; footprints are EPSG:4549 polygons, to the millimetre.
+
+    ``rank`` is the block's number in the order of growth. ``parcels`` tile the land, ``parcel_of`` says on which of them each house stands.
+    """
 
     cell: Cell
     rank: int
@@ -32,6 +36,8 @@ class TownBlock:
     land: tuple[Polygon, ...]
     houses: tuple[House, ...]
     footprints: tuple[Polygon, ...]
+    parcels: tuple[Polygon, ...]
+    parcel_of: tuple[int, ...]
 
 
 def grow_town(grid: StreetGrid, scale: int) -> Iterator[TownBlock]:
@@ -72,8 +78,28 @@ def _build(grid: StreetGrid, cell: Cell, rank: int, most: int) -> TownBlock:
     footprints = np.array([_place(house, origin, across, up) for house in houses], dtype=object)
     buildable = shapely.union_all([piece.buffer(-_SETBACK_M) for piece in land])
     shapely.prepare(buildable)
-    kept = _free_standing(footprints, np.asarray(shapely.contains(buildable, footprints), dtype=bool))[:most] if houses else []
-    return TownBlock(cell, rank, zone, land, tuple(houses[k] for k in kept), tuple(footprints[k] for k in kept))
+    kept = _free_standing(footprints, np.asarray(shapely.contains(buildable, footprints), dtype=bool)) if houses else []
+    parcels = _parcels(zone, land, footprints[kept], (origin, across, up))
+    kept = kept[:most]
+    parcel_of = shapely.STRtree(parcels).query(footprints[kept], predicate="within")[1] if kept else []
+    return TownBlock(
+        cell,
+        rank,
+        zone,
+        land,
+        tuple(houses[k] for k in kept),
+        tuple(footprints[k] for k in kept),
+        parcels,
+        tuple(int(parcel) for parcel in parcel_of),
+    )
+
+
+def _parcels(zone: Zone, land: tuple[Polygon, ...], footprints: NDArray[np.object_], frame: Frame) -> tuple[Polygon, ...]:
+    """Return the parcels of a block as if all its houses stood already: a half-built block is parcelled out whole."""
+    owned = [footprints[shapely.contains(piece, footprints)] for piece in land]
+    return tuple(
+        parcel for piece, inside in zip(land, owned, strict=True) for parcel in subdivide(piece, inside, frame, zone.lot_buildings)
+    )
 
 
 def _free_standing(footprints: NDArray[np.object_], buildable: NDArray[np.bool_]) -> list[int]:

@@ -18,7 +18,7 @@ _INDUSTRY_SECTOR_RAD = (-1.2, 0.35)
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A kind of block, with the planning controls its plots get."""
+    """A kind of block, with the planning controls its plots get, the years in which it is built and how its land is held."""
 
     name: str
     land_use: str
@@ -26,20 +26,24 @@ class Zone:
     density_pct: int
     height_limit_m: int
     green_ratio_pct: int
+    built: tuple[int, int]
+    """First and last year; the blocks further out are younger."""
+    lot_buildings: int
+    """How many buildings stand on one parcel at most."""
 
 
-ESTATE = Zone("estate", "070102", (1.4, 2.2), 28, 60, 35)
-TOWERS = Zone("towers", "070102", (2.2, 3.2), 22, 100, 35)
-OLD_TOWN = Zone("old_town", "070103", (0.9, 1.4), 55, 12, 15)
-COMMERCE = Zone("commerce", "090101", (2.0, 3.5), 50, 50, 20)
-OFFICES = Zone("offices", "0902", (3.0, 6.0), 40, 180, 20)
-SCHOOL = Zone("school", "080403", (0.7, 1.0), 25, 24, 35)
-HOSPITAL = Zone("hospital", "080601", (1.5, 2.2), 30, 80, 35)
-GOVERNMENT = Zone("government", "0801", (1.0, 1.8), 30, 60, 35)
-INDUSTRY = Zone("industry", "100102", (1.0, 1.6), 45, 24, 15)
-WAREHOUSES = Zone("warehouses", "110101", (0.8, 1.4), 50, 24, 15)
-VILLAGE = Zone("village", "070301", (0.6, 0.9), 40, 12, 20)
-PARK = Zone("park", "1401", (0.0, 0.1), 3, 9, 75)
+ESTATE = Zone("estate", "070102", (1.4, 2.2), 28, 60, 35, (1986, 2020), 99)
+TOWERS = Zone("towers", "070102", (2.2, 3.2), 22, 100, 35, (2005, 2024), 99)
+OLD_TOWN = Zone("old_town", "070103", (0.9, 1.4), 55, 12, 15, (1952, 1988), 6)
+COMMERCE = Zone("commerce", "090101", (2.0, 3.5), 50, 50, 20, (1994, 2022), 1)
+OFFICES = Zone("offices", "0902", (3.0, 6.0), 40, 180, 20, (1998, 2024), 1)
+SCHOOL = Zone("school", "080403", (0.7, 1.0), 25, 24, 35, (1972, 2018), 99)
+HOSPITAL = Zone("hospital", "080601", (1.5, 2.2), 30, 80, 35, (1984, 2018), 99)
+GOVERNMENT = Zone("government", "0801", (1.0, 1.8), 30, 60, 35, (1985, 2014), 99)
+INDUSTRY = Zone("industry", "100102", (1.0, 1.6), 45, 24, 15, (1993, 2022), 3)
+WAREHOUSES = Zone("warehouses", "110101", (0.8, 1.4), 50, 24, 15, (2000, 2023), 3)
+VILLAGE = Zone("village", "070301", (0.6, 0.9), 40, 12, 20, (1984, 2014), 1)
+PARK = Zone("park", "1401", (0.0, 0.1), 3, 9, 75, (1984, 2016), 99)
 
 _MIXES: dict[str, tuple[tuple[Zone, float], ...]] = {
     "core": ((OFFICES, 0.42), (COMMERCE, 0.28), (GOVERNMENT, 0.12), (TOWERS, 0.12), (PARK, 0.06)),

@@ -1,0 +1,74 @@
+"""The city that every delivery draws from: its streets and relief, and its blocks with their buildings, as often as they are wanted."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sample_city.buildings import Building, survey_buildings
+from sample_city.relief import Relief
+from sample_city.streets import Cell, StreetGrid, plan_streets
+from sample_city.town import TownBlock, grow_town
+
+STORAGE_CRS = "EPSG:4549"
+_ORIGIN_E, _ORIGIN_N = 497_200.0, 3_519_700.0
+"""Near 119.970 E, 31.800 N: the middle of Changzhou."""
+_PIXEL_M, _PIXEL_OF_LARGE_CITY_M, _LARGE_CITY = 5.0, 10.0, 50_000
+_BLOCKS_KEPT = 3000
+"""The first blocks are kept in memory; those of a larger town are built anew for every delivery, so memory stays bounded."""
+_COMING_SHARE, _FEWEST_COMING = 0.012, 6
+SurveyedBlock = tuple[TownBlock, list[Building]]
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """One city to write into ``folder``. ``town`` lists the cells built on, oldest first."""
+
+    folder: Path
+    seed: int
+    scale: int
+    grid: StreetGrid
+    town: tuple[Cell, ...]
+    first_blocks: tuple[SurveyedBlock, ...]
+
+    def blocks(self) -> Iterator[SurveyedBlock]:
+        """Yield every block of the town with its buildings, from the centre outwards, one batch of blocks in memory at a time."""
+        yield from self.first_blocks
+        if len(self.first_blocks) < len(self.town):
+            yield from itertools.islice(_survey(self.grid, self.scale), len(self.first_blocks), None)
+
+    def coming_blocks(self) -> Iterator[SurveyedBlock]:
+        """Yield the blocks where the second survey, a quarter later, finds new buildings, with those buildings alone.
+
+        The first of them is the last block of the town where that is only half built.
+        """
+        left = self.scale
+        for block, buildings in _survey(self.grid, self.scale + self.coming_buildings):
+            new = buildings[max(0, left) :]
+            left -= len(buildings)
+            if new:
+                yield block, new
+
+    @property
+    def coming_buildings(self) -> int:
+        """How many buildings the second survey adds."""
+        return max(_FEWEST_COMING, round(self.scale * _COMING_SHARE))
+
+
+def plan_city(folder: Path, scale: int, seed: int) -> City:
+    """Lay out a city of ``scale`` buildings; equal scale and seed give an equal city."""
+    pixel = _PIXEL_M if scale <= _LARGE_CITY else _PIXEL_OF_LARGE_CITY_M
+    grid = plan_streets(Relief(seed, _ORIGIN_E, _ORIGIN_N, pixel), scale)
+    town: list[Cell] = []
+    first: list[SurveyedBlock] = []
+    for block, buildings in _survey(grid, scale):
+        town.append(block.cell)
+        if len(first) < _BLOCKS_KEPT:
+            first.append((block, buildings))
+    return City(folder, seed, scale, grid, tuple(town), tuple(first))
+
+
+def _survey(grid: StreetGrid, scale: int) -> Iterator[SurveyedBlock]:
+    return survey_buildings(grid, grow_town(grid, scale))
