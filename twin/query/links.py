@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from psycopg import sql
+
 from twin.db import Connection, Pool, load_queries, translated
 from twin.model import Principal, Reference
 from twin.query.collection import Collection, may_see, require_visible
@@ -31,6 +33,48 @@ class Link:
     def oid(self) -> str:
         """OID of the other feature."""
         return f"{self.collection.oid_prefix}{self.fid}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceCount:
+    """How the values of one reference of one dataset are answered; ``dangling`` links lead nowhere, and there are none."""
+
+    collection: Collection
+    field: str
+    reference: Reference
+    values: int
+    linked: int
+    dangling: int
+
+
+def count_references(pool: Pool, collections: Sequence[Collection], principal: Principal) -> tuple[ReferenceCount, ...]:
+    """Return, for every reference of every dataset the caller may see, how many features have a value and how many are linked by it."""
+    visible = [c for c in collections if may_see(c, principal)]
+    found: list[ReferenceCount] = []
+    with translated(), pool.connection() as connection:
+        for collection in visible:
+            for field in collection.feature_type.fields:
+                if field.reference is not None:
+                    targets = [c for c in collections if c.feature_type.name == field.reference.type]
+                    row = connection.execute(_reference_counts(collection, field.name, targets)).fetchone() or (0, 0, 0)
+                    found.append(ReferenceCount(collection, field.name, field.reference, *map(int, row)))
+    return tuple(found)
+
+
+def _reference_counts(collection: Collection, field: str, targets: Sequence[Collection]) -> sql.Composed:
+    each: list[sql.Composable] = [
+        sql.SQL("SELECT {}::integer AS dataset, fid FROM {}").format(
+            sql.Literal(t.dataset.id), current_table(t.feature_type.name, t.dataset.id)
+        )
+        for t in targets
+    ]
+    return _QUERIES["reference_counts"].format(
+        field=sql.Identifier(field),
+        name=sql.Literal(field),
+        dataset=sql.Literal(collection.dataset.id),
+        current=current_table(collection.feature_type.name, collection.dataset.id),
+        targets=sql.SQL(" UNION ALL ").join(each or [sql.SQL("SELECT NULL::integer AS dataset, NULL::bigint AS fid WHERE false")]),
+    )
 
 
 def links_of(

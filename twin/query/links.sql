@@ -37,7 +37,8 @@ UNION ALL
 SELECT fid, natural_key FROM {history} WHERE fid = ANY (%(fids)s) AND commit_from <= %(as_of)s AND %(as_of)s < commit_to
 
 -- name: reference_counts
-SELECT count({field}), count(l.fid), count(*) FILTER (WHERE l.fid IS NOT NULL AND t.fid IS NULL)
+SELECT count(s.{field}),
+       count(*) FILTER (WHERE EXISTS (SELECT FROM city.object_link AS l WHERE l.dataset = {dataset} AND l.field = {name} AND l.fid = s.fid)),
+       (SELECT count(*) FROM city.object_link AS l WHERE l.dataset = {dataset} AND l.field = {name}
+        AND NOT EXISTS (SELECT FROM ({targets}) AS t WHERE (t.dataset, t.fid) = (l.to_dataset, l.to_fid)))
 FROM {current} AS s
-LEFT JOIN city.object_link AS l ON l.dataset = {dataset} AND l.field = {name} AND l.fid = s.fid
-LEFT JOIN ({targets}) AS t ON (t.dataset, t.fid) = (l.to_dataset, l.to_fid)

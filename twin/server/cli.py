@@ -113,6 +113,7 @@ def _add_maintenance(
     build.add_argument("dataset", metavar="ID")
     build.set_defaults(command="tiles:tiles_build")
 
+    command("links", "links:links", "核对对象关联 · count the links between features, and prove that none dangles")
     command("commits", "revisions:commits", "列出提交 · list the commits")
     rollback = command("rollback", "revisions:rollback", "恢复到某次提交时的状态 · publish the state of a past commit again")
     rollback.add_argument("commit", type=int, metavar="COMMIT")
