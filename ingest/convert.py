@@ -29,6 +29,8 @@ _UNITS: Mapping[str, frozenset[str]] = {
     "%": frozenset({"%"}),
     "deg": frozenset({"°", "度", "deg"}),
     "m2": frozenset({"m2", "㎡", "平方米"}),
+    "s": frozenset({"s", "秒"}),
+    "/m2": frozenset({"/m2", "点/m2", "点/㎡", "点/平方米"}),
 }
 _COUNTERS = frozenset({"层", "年", "条", "孔", "根", "f"})
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2}))?\s*[日月]?(?:[T\s]\d{1,2}:\d{2}.*)?")

@@ -30,8 +30,14 @@ def every_list(function):
     return pytest.mark.parametrize("code_list", LISTS.values(), ids=LISTS)(function)
 
 
-def test_the_six_types_of_the_platform_are_packaged() -> None:
-    assert set(TYPES) == {"building", "pipe_segment", "pipe_node", "land_use_plan", "admin_unit", "terrain"}
+def test_the_types_of_a_city_are_packaged() -> None:
+    assert {
+        *("building", "building_part", "storey", "space", "parcel", "address", "poi"),
+        *("road", "water", "vegetation", "grid_cell", "admin_unit", "survey_control"),
+        *("land_use_plan", "spatial_plan", "plan_plot", "control_line", "construction_project"),
+        *("pipe_segment", "pipe_node", "utility_tunnel", "underground_space", "sensor", "camera"),
+        *("terrain", "imagery", "point_cloud"),
+    } == set(TYPES)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,27 @@ def test_the_six_types_of_the_platform_are_packaged() -> None:
         ("land_use_plan", "MultiPolygon", False, "drape", ("plot_id",)),
         ("admin_unit", "MultiPolygon", False, "drape", ("code",)),
         ("terrain", "coverage", False, "terrain", ("name",)),
+        ("building_part", "MultiPolygon", True, "none", ("part_id",)),
+        ("storey", "MultiPolygon", True, "extrude", ("storey_id",)),
+        ("space", "MultiPolygon", True, "extrude", ("space_id",)),
+        ("parcel", "MultiPolygon", False, "drape", ("parcel_id",)),
+        ("address", "Point", False, "none", ("address_id",)),
+        ("poi", "Point", False, "none", ("poi_id",)),
+        ("road", "LineString", False, "drape", ("road_id",)),
+        ("water", "MultiPolygon", False, "drape", ("water_id",)),
+        ("vegetation", "Point", True, "none", ("plant_id",)),
+        ("grid_cell", "MultiPolygon", False, "drape", ("grid_system", "cell_id")),
+        ("spatial_plan", "MultiPolygon", False, "drape", ("plan_id",)),
+        ("plan_plot", "MultiPolygon", False, "drape", ("plan_id", "plot_id")),
+        ("control_line", "MultiPolygon", False, "drape", ("line_id",)),
+        ("construction_project", "MultiPolygon", False, "drape", ("project_id",)),
+        ("underground_space", "MultiPolygon", True, "extrude", ("space_id",)),
+        ("utility_tunnel", "LineString", True, "tube", ("tunnel_id",)),
+        ("sensor", "Point", True, "none", ("sensor_id",)),
+        ("camera", "Point", True, "view", ("camera_id",)),
+        ("survey_control", "Point", True, "none", ("point_id",)),
+        ("imagery", "coverage", False, "imagery", ("name",)),
+        ("point_cloud", "coverage", False, "point_cloud", ("name",)),
     ],
 )
 def test_form_and_key(name: str, geometry_type: str, has_z: bool, recipe: str, key: tuple[str, ...]) -> None:
@@ -52,7 +79,7 @@ def test_form_and_key(name: str, geometry_type: str, has_z: bool, recipe: str, k
 
 @every_type
 def test_numbers_carry_their_unit_in_the_name(feature_type: FeatureType) -> None:
-    suffixes = {"m": "_m", "mm": "_mm", "m2": "_m2", "%": "_pct", "deg": "_deg", "kV": "_kv"}
+    suffixes = {"m": "_m", "mm": "_mm", "m2": "_m2", "%": "_pct", "deg": "_deg", "kV": "_kv", "s": "_s", "/m2": "_m2"}
     for field in feature_type.fields:
         if field.unit is not None:
             assert field.name.endswith(suffixes[field.unit])

@@ -63,9 +63,79 @@ def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_a_deployment_overrides_a_packaged_type(tmp_path: Path) -> None:
-    mine = document() | {"name": "building", "version": 7}
-    types = load_feature_types(write(tmp_path, mine, "building"))
-    assert (types["building"].version, types["building"].field_names) == (7, ("tree_id", "species", "girth_mm"))
+    mine = document() | {"name": "vegetation", "version": 7}
+    types = load_feature_types(write(tmp_path, mine, "vegetation"))
+    assert (types["vegetation"].version, types["vegetation"].field_names) == (7, ("tree_id", "species", "girth_mm"))
+
+
+def refer(**members: object) -> dict:
+    reference = {"type": "parcel", "field": "parcel_id", "relation": "grows-on", "title": {"zh": "生长于宗地", "en": "grows on the parcel"}}
+    doc = document()
+    doc["fields"].append({"name": "place", "type": "string", "title": {"zh": "位置", "en": "Place"}, "references": reference | members})
+    return doc
+
+
+def test_a_type_of_ones_own_refers_to_packaged_types_and_to_itself(tmp_path: Path) -> None:
+    reference = load_feature_types(write(tmp_path / "a", refer()))["street_tree"].field("place").reference
+    assert (reference.type, reference.field, reference.relation) == ("parcel", "parcel_id", "grows-on")
+    own = load_feature_types(write(tmp_path / "b", refer(type="street_tree", field="tree_id")))["street_tree"]
+    assert own.field("place").reference.type == "street_tree"
+
+
+@pytest.mark.parametrize(
+    ("members", "line"),
+    [
+        ({"type": "house"}, "fields[3].references.type: there is no FeatureType 'house'"),
+        ({"field": "house"}, "fields[3].references.field: parcel has no field 'house'"),
+        (
+            {"field": "right_type"},
+            "fields[3].references.field: 'right_type' is not unique in parcel: neither its key nor",
+        ),
+        ({"type": "plan_plot", "field": "plot_id"}, "fields[3].references.field: 'plot_id' is not unique in plan_plot"),
+        ({"relation": "Grows on"}, "fields[3].references.relation: 'Grows on' does not match"),
+    ],
+    ids=["type", "field", "not unique", "part of a key", "relation"],
+)
+def test_a_reference_to_what_is_not_there_is_told_in_one_line(tmp_path: Path, members: dict, line: str) -> None:
+    with pytest.raises(FeatureTypeError) as told:
+        load_feature_types(write(tmp_path, refer(**members)))
+    assert str(told.value).startswith(f"street_tree.yaml: {line}")
+
+
+def test_a_reference_takes_values_of_the_same_kind(tmp_path: Path) -> None:
+    doc = refer()
+    doc["fields"][3]["type"] = "integer"
+    with pytest.raises(FeatureTypeError, match=r"references.field: 'parcel_id' of parcel is of type string, 'place' of type integer"):
+        load_feature_types(write(tmp_path, doc))
+    doc["fields"][3]["type"] = "date"
+    with pytest.raises(FeatureTypeError, match=r"fields\[3\].references: .* has no place here"):
+        load_feature_types(write(tmp_path, doc))
+
+
+def test_a_field_is_referred_to_by_a_check_unique_that_is_an_error(tmp_path: Path) -> None:
+    doc = document()
+    doc["fields"].append({"name": "plate", "type": "string", "title": {"zh": "挂牌", "en": "Plate"}})
+    doc["fields"].append({"name": "next_plate", "type": "string", "title": {"zh": "下一棵", "en": "Next tree"}})
+    doc["fields"][4]["references"] = refer()["fields"][3]["references"] | {"type": "street_tree", "field": "plate"}
+    doc["checks"].append({"rule": "unique", "fields": ["plate"]})
+    assert load_feature_types(write(tmp_path, doc))["street_tree"].is_unique("plate")
+    doc["checks"][1]["severity"] = "warning"
+    with pytest.raises(FeatureTypeError, match="'plate' is not unique in street_tree"):
+        load_feature_types(write(tmp_path, doc))
+
+
+def test_a_type_that_is_replaced_keeps_what_others_refer_to(tmp_path: Path) -> None:
+    with pytest.raises(FeatureTypeError, match=r"references.field: building has no field 'building_id'"):
+        load_feature_types(write(tmp_path, document() | {"name": "building"}, "building"))
+
+
+def test_the_severity_of_references_is_given_for_fields_that_have_one(tmp_path: Path) -> None:
+    doc = refer()
+    doc["checks"].append({"rule": "reference", "fields": ["place"], "severity": "error"})
+    load_feature_types(write(tmp_path, doc))
+    doc["checks"][1]["fields"] = ["species"]
+    with pytest.raises(FeatureTypeError, match=r"checks\[1\].fields: field 'species' has no references"):
+        load_feature_types(write(tmp_path, doc))
 
 
 def test_a_deployment_overrides_a_code_list_of_packaged_types(tmp_path: Path) -> None:
@@ -168,6 +238,20 @@ BAD = {
         put({"form": "tube", "fields": {"diameter": "girth_mm"}}, "recipe"),
         "street_tree.yaml: recipe.form: 'tube' takes LineString with Z",
     ),
+    "tube without a size": (
+        put({"form": "tube", "fields": {"width": "girth_mm"}}, "recipe"),
+        "street_tree.yaml: recipe.fields: {'width': 'girth_mm'} is not valid under any of the given schemas",
+    ),
+    "view without angles": (
+        put({"form": "view", "fields": {"range": "girth_mm"}}, "recipe"),
+        "street_tree.yaml: recipe.fields: lacks 'azimuth', 'tilt', 'fov'",
+    ),
+    "angle in millimetres": (
+        put({"form": "view", "fields": dict.fromkeys(("azimuth", "tilt", "fov", "range"), "girth_mm")}, "recipe"),
+        "street_tree.yaml: recipe.fields.azimuth: field 'girth_mm' is not an angle in deg",
+    ),
+    "image of a point": (put({"form": "imagery"}, "recipe"), "street_tree.yaml: recipe.form: 'imagery' takes coverage"),
+    "city object in small letters": (put(["tree"], "cityjson"), "street_tree.yaml: cityjson[0]: 'tree' does not match"),
     "role that the form has not": (
         put({"form": "well", "fields": {"depth": "girth_mm", "colour": "species"}}, "recipe"),
         "street_tree.yaml: recipe.fields: 'colour' has no place here",

@@ -45,7 +45,7 @@ def _reference_faults(field: Field, reference: Reference, types: Mapping[str, Fe
         yield "field", f"{reference.field!r} is not unique in {reference.type}: neither its key nor under a check 'unique'"
     elif (target.field(reference.field).type == "integer") != (field.type == "integer"):
         kinds = (target.field(reference.field).type, field.type)
-        yield "field", f"{reference.field!r} of {reference.type} is a {kinds[0]}, {field.name!r} is a {kinds[1]}"
+        yield "field", f"{reference.field!r} of {reference.type} is of type {kinds[0]}, {field.name!r} of type {kinds[1]}"
 
 
 def _target_faults(target: str, name: str, types: Mapping[str, FeatureType]) -> Iterator[tuple[str, str]]:
