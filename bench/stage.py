@@ -14,7 +14,8 @@ import psycopg
 from psycopg import sql
 
 from bench.workload import SRID, Buildings, solids_ewkb, write_geopackage
-from ingest.load import LoadRequest, LoadResult, PartSpec
+from ingest.load import LoadResult
+from ingest.request import LoadRequest, PartSpec
 from twin.embedded import EmbeddedCluster
 from twin.embedded.databases import ensure_database
 from twin.server.city import City, make_city, open_city

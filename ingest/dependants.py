@@ -26,9 +26,10 @@ def has_dependants(catalogue: Catalogue, loaded: Sequence[Staging]) -> bool:
 
 def stage_dependants(
     connection: Connection,
+    loaded: Sequence[Staging],
+    *,
     catalogue: Catalogue,
     submission: uuid.UUID,
-    loaded: Sequence[Staging],
     ground: GroundOf,
 ) -> list[Part]:
     """Return a part for every published dataset whose derived values change because of what is being loaded."""
@@ -41,7 +42,8 @@ def stage_dependants(
         new_bottoms = bottoms_depend_on(feature_type, loaded)
         if dataset.id in own or feature_type.geometry_type == "coverage" or not (new_ground or new_boundaries or new_bottoms):
             continue
-        staging = Staging(submission, len(loaded) + len(parts), dataset, feature_type, first_load=False)
+        number = max(s.part for s in loaded) + 1 + len(parts)
+        staging = Staging(submission, number, dataset, feature_type, first_load=False)
         staged.create(connection, staging, catalogue.deployment.storage_srid)
         connection.execute(
             sql.SQL("INSERT INTO {} (row, fid, {content}) SELECT fid, fid, {content} FROM {}").format(

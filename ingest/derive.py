@@ -255,7 +255,8 @@ def _staged_coverages(connection: Connection, loaded: Sequence[Staging]) -> list
     hashes: list[str] = []
     for staging in loaded:
         if staging.feature_type.recipe == "terrain":
-            rows = connection.execute(sql.SQL("SELECT sha256 FROM {} ORDER BY row").format(staging.table)).fetchall()
+            query = sql.SQL("SELECT sha256 FROM {} WHERE action IS DISTINCT FROM 'delete' ORDER BY row")
+            rows = connection.execute(query.format(staging.table)).fetchall()
             hashes += [str(r[0]) for r in rows]
     return hashes
 

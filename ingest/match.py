@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from ingest.staging import Mode, Staging, actions, columns
+from ingest.staging import Mode, Staging, columns
 from twin.db import Connection
 from twin.errors import RejectedError, Text
-from twin.model import Finding, Severity
+from twin.model import Dataset, Finding, Severity
 
 _LARGE_DELETE_SHARE = 0.2
 _DELETE_WORDS = frozenset({"d", "del", "delete", "deleted", "删除", "删", "注销", "废除"})
+MATCH_RULES = ("kept", "natural-key", "delete-unknown")
+"""Rules whose findings come of matching, so that they go when rows are matched again."""
 _OPERATION_COLUMNS = ("op", "变更", "变更类型", "操作")
 
 
@@ -23,13 +25,10 @@ def assign(
     tolerance_m: float,
     kept_keys: Sequence[str],
     area_wkb: bytes | None,
-    *,
-    allow_deletes: bool,
 ) -> tuple[Finding, ...]:
     """Give every staged row its feature and its action, and mark what is to be deleted; return warnings for the surveyor.
 
-    Must run in the transaction that publishes, under the dataset's lock. Raises RejectedError (code ``many-deletes``) when a file
-    would delete more than a fifth of what it replaces and nobody allowed that.
+    It holds for the dataset's commit that was current before it began: when another is current at publish, :func:`forget` and assign again.
     """
     findings = () if mode == "delta" else _kept(connection, staging, kept_keys)
     connection.execute(staging.query("match_by_key"))
@@ -47,8 +46,36 @@ def assign(
     if mode == "delta":
         findings = (*findings, *_mark_declared_deletes(connection, staging))
     else:
-        _mark_missing(connection, staging, kept_keys, area_wkb, allow_deletes=allow_deletes)
+        connection.execute(staging.query("mark_missing", inside=_inside(area_wkb)), {"kept": list(kept_keys)})
     return findings
+
+
+def forget(connection: Connection, staging: Staging) -> None:
+    """Make staged rows as they were before :func:`assign`."""
+    connection.execute(staging.query("forget_missing"))
+    connection.execute(staging.query("forget_assigned"))
+
+
+def replaceable(connection: Connection, staging: Staging, mode: Mode, area_wkb: bytes | None) -> int:
+    """Return how many published features the file stands for: what it lacks of them is deleted."""
+    if mode == "delta":
+        return 0
+    row = connection.execute(staging.query("count_current", inside=_inside(area_wkb))).fetchone()
+    return int(row[0]) if row else 0
+
+
+def many_deletes(dataset: Dataset, deleted: int, of: int) -> RejectedError | None:
+    """Return why nobody may publish a file unasked that would delete more than a fifth of what it replaces (code ``many-deletes``)."""
+    if of == 0 or deleted <= _LARGE_DELETE_SHARE * of:
+        return None
+    error = RejectedError(
+        f"{deleted} of {of} features of {dataset.slug} are missing from the file and would be deleted;"
+        " say --allow-deletes if that is meant, or --mode delta to add and change only",
+        zh=f"文件缺少 {dataset.slug} 已发布的 {of} 个要素中的 {deleted} 个，发布将删除它们；"
+        "确需删除请加 --allow-deletes，只增改请用 --mode delta",
+    )
+    error.with_code("many-deletes")
+    return error
 
 
 def _kept(connection: Connection, staging: Staging, kept_keys: Sequence[str]) -> tuple[Finding, ...]:
@@ -126,27 +153,12 @@ def _mark_declared_deletes(connection: Connection, staging: Staging) -> tuple[Fi
     if not rows:
         return ()
     connection.execute(staging.query("mark_declared_deletes"), {"rows": rows})
-    unknown = connection.execute(
-        sql.SQL("DELETE FROM {} WHERE row = ANY (%s) AND action <> 'delete' RETURNING row").format(staging.table), (rows,)
-    ).fetchall()
+    unknown = connection.execute(staging.query("pass_over_unknown_deletes"), {"rows": rows}).fetchall()
     message = Text(zh="要删除的要素尚未发布", en="there is no published feature to delete")
     return tuple(Finding(rule="delete-unknown", severity=Severity.WARNING, row=int(r[0]), message=message) for r in unknown)
 
 
-def _mark_missing(
-    connection: Connection, staging: Staging, kept_keys: Sequence[str], area_wkb: bytes | None, *, allow_deletes: bool
-) -> None:
-    inside: sql.Composable = sql.SQL("true")
-    if area_wkb is not None:
-        inside = sql.SQL("ST_Intersects(c.geom, ST_GeomFromEWKB({}))").format(sql.Literal(area_wkb))
-    connection.execute(staging.query("mark_missing", inside=inside), {"kept": list(kept_keys)})
-    deleted = actions(connection, staging)["delete"]
-    before_row = connection.execute(staging.query("count_current", inside=inside)).fetchone()
-    before = int(before_row[0]) if before_row else 0
-    if deleted > _LARGE_DELETE_SHARE * before and not allow_deletes:
-        raise RejectedError(
-            f"{deleted} of {before} features of {staging.dataset.slug} are missing from the file and would be deleted;"
-            " say --allow-deletes if that is meant, or --mode delta to add and change only",
-            zh=f"文件缺少 {staging.dataset.slug} 已发布的 {before} 个要素中的 {deleted} 个，发布将删除它们；"
-            "确需删除请加 --allow-deletes，只增改请用 --mode delta",
-        ).with_code("many-deletes")
+def _inside(area_wkb: bytes | None) -> sql.Composable:
+    if area_wkb is None:
+        return sql.SQL("true")
+    return sql.SQL("ST_Intersects(c.geom, ST_GeomFromEWKB({}))").format(sql.Literal(area_wkb))

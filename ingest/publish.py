@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ingest import staging as staged
+from ingest.inputs import inputs_of
 from ingest.links import relink
-from ingest.match import assign
+from ingest.match import MATCH_RULES, assign, forget, many_deletes, replaceable
 from ingest.staging import QUERIES, Mode, Staging, columns
 from twin.catalogue import Catalogue
 from twin.db import Connection, translated
@@ -36,7 +37,15 @@ class Part:
     kept_keys: tuple[str, ...] = ()
     area_wkb: bytes | None = None
     actions_set: bool = False
-    """True when staged rows carry their fid and action already (derived changes, rollback)."""
+    """True when staged rows carry their fid and action by nature (derived changes, rollback): they are never matched."""
+    base_commit: int | None = None
+    """Commit of the dataset that the staged rows were matched with; None when it had none."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What matching found: insert, update, unchanged, delete."""
+    replaceable: int = 0
+    """How many published features the file stands for."""
+    inputs: Mapping[int, int] = field(default_factory=dict)
+    """Dataset id → commit of what else the check read (terrain, boundaries, nodes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +76,14 @@ class StagingLostError(ConflictError):
     code = "staging-lost"
 
 
-Late = Callable[[Connection], Sequence[Part]]
-"""Stages further parts from published rows, in the transaction that publishes and under the locks of all datasets."""
+class CheckOutdatedError(ConflictError):
+    """What the check read of other datasets has been published anew since; check again."""
+
+    code = "check-outdated"
+
+
+Late = Callable[[Connection, Sequence[Staging]], Sequence[Part]]
+"""Stages further parts because of those that are matched, in the transaction that publishes and under the locks of all datasets."""
 
 
 def publish(
@@ -82,16 +97,12 @@ def publish(
     """Make the staged rows of ``parts`` the current state of their datasets, as one commit that readers see whole.
 
     ``to_degrees`` turns an extent of the storage CRS into lon/lat. What ``late`` stages belongs to the same commit: it reads published
-    rows, so nobody may publish between its reading and our writing. No commit is made when nothing differs. Raises StagingLostError,
-    with the submission back in state received, when staging lost rows since the check.
+    rows, so nobody may publish between its reading and our writing. A dataset that moved on since the check is matched again. No commit
+    is made when nothing differs. Raises StagingLostError when staging lost rows since the check, CheckOutdatedError when what the check
+    derived from other datasets may hold no more, and RejectedError ``many-deletes``; then nothing has changed.
     """
-    try:
-        with translated(), catalogue.pool.connection() as connection:
-            return _publish(connection, catalogue, submission, parts, act, to_degrees, late)
-    except StagingLostError:
-        with translated(), catalogue.pool.connection() as connection:
-            catalogue.advance(connection, submission, SubmissionState.RECEIVED)
-        raise
+    with translated(), catalogue.pool.connection() as connection:
+        return _publish(connection, catalogue, submission, parts, act, to_degrees, late)
 
 
 def _publish(
@@ -104,45 +115,77 @@ def _publish(
     late: Late | None,
 ) -> Published:
     own = {p.staging.dataset.id for p in parts}
-    _lock_datasets(connection, own if late is None else own | {d.id for d in catalogue.datasets()})
-    if late is not None:
-        catalogue.refresh()  # what was published while we waited
-        parts = [*parts, *late(connection)]
+    alone = own if late is None else own | {d.id for d in catalogue.datasets()}
+    _lock_datasets(connection, alone, {i for p in parts for i in p.inputs} - alone)
+    _require_inputs(connection, catalogue, parts)
     findings: list[Finding] = []
-    counts: dict[str, Mapping[str, int]] = {}
-    extents: dict[int, tuple[int, Extent | None]] = {}
+    ready: list[Part] = []
     for part in parts:
         _verify(connection, part)
-        if part.staging.first_load:
-            _refuse_second_first_load(connection, part.staging)
-            counts[part.staging.dataset.slug] = {"insert": part.count, "update": 0, "unchanged": 0, "delete": 0}
-            extents[part.staging.dataset.id] = _count_and_extent(connection, part.staging.table, to_degrees)
-            continue
-        if not part.actions_set:
-            tolerance_m = part.staging.dataset.tolerance_m
-            found = assign(connection, part.staging, part.mode, tolerance_m, part.kept_keys, part.area_wkb, allow_deletes=act.allow_deletes)
-            catalogue.add_findings(connection, submission, part.staging.part, found)
-            findings += found
-        counts[part.staging.dataset.slug] = staged.actions(connection, part.staging)
-    changing = [p for p in parts if _changes(counts[p.staging.dataset.slug])]
-    commit = _commit(connection, catalogue, changing, act, counts, extents, to_degrees) if changing else None
+        current, found = _matched(connection, catalogue, submission, part)
+        findings += found
+        ready.append(current)
+    if late is not None:
+        catalogue.refresh()  # what was published while we waited
+        more = late(connection, [p.staging for p in ready])
+        ready += [replace(p, counts=staged.actions(connection, p.staging)) for p in more]
+    _refuse_many_deletes(ready, act)
+    changing = [p for p in ready if _changes(p.counts)]
+    commit = _commit(connection, catalogue, changing, act, to_degrees) if changing else None
     catalogue.advance(connection, submission, SubmissionState.PUBLISHED, commit)
-    for part in parts:
+    for part in ready:
         if part not in changing or not part.staging.first_load:
             staged.drop(connection, part.staging)
-    return Published(commit=commit, counts=counts, findings=tuple(findings))
+    connection.execute(QUERIES["forget_parts"], {"submission": submission})
+    return Published(commit=commit, counts={p.staging.dataset.slug: p.counts for p in ready}, findings=tuple(findings))
 
 
-def _commit(
-    connection: Connection,
-    catalogue: Catalogue,
-    parts: Sequence[Part],
-    act: Act,
-    counts: Mapping[str, Mapping[str, int]],
-    extents: Mapping[int, tuple[int, Extent | None]],
-    to_degrees: Callable[[Extent], Extent],
-) -> int:
+def _matched(connection: Connection, catalogue: Catalogue, submission: uuid.UUID, part: Part) -> tuple[Part, tuple[Finding, ...]]:
+    """Return a part whose staged rows are matched with what is current now (its dataset is locked), and what matching again found."""
+    now = commit_of(connection, part.staging)
+    if part.actions_set or now == part.base_commit:
+        return part, ()
+    staging = part.staging
+    if staging.first_load:
+        staging = staged.as_later_load(connection, staging)
+    else:
+        forget(connection, staging)
+    found = assign(connection, staging, part.mode, staging.dataset.tolerance_m, part.kept_keys, part.area_wkb)
+    connection.execute(QUERIES["forget_match_findings"], {"submission": submission, "part": staging.part, "rules": list(MATCH_RULES)})
+    catalogue.add_findings(connection, submission, staging.part, found)
+    counts = staged.actions(connection, staging)
+    of = replaceable(connection, staging, part.mode, part.area_wkb)
+    return replace(part, staging=staging, base_commit=now, counts=counts, replaceable=of), found
+
+
+def commit_of(connection: Connection, staging: Staging) -> int | None:
+    """Return the commit of a dataset's newest revision as this transaction sees it, None when it has none."""
+    row = connection.execute(QUERIES["current_commit"], {"dataset": staging.dataset.id}).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def _require_inputs(connection: Connection, catalogue: Catalogue, parts: Sequence[Part]) -> None:
+    stagings = [p.staging for p in parts if not p.actions_set]
+    catalogue.refresh()
+    for part in parts:
+        if not part.actions_set and inputs_of(connection, catalogue, part.staging, stagings) != dict(part.inputs):
+            slug = part.staging.dataset.slug
+            raise CheckOutdatedError(
+                f"the terrain, boundaries or nodes that {slug} was checked with have been published anew: check it again",
+                zh=f"{slug} 检查所依据的地形、区划或管点已更新，请重新检查",
+            )
+
+
+def _refuse_many_deletes(parts: Sequence[Part], act: Act) -> None:
+    for part in parts:
+        error = None if part.actions_set else many_deletes(part.staging.dataset, part.counts["delete"], part.replaceable)
+        if error is not None and not act.allow_deletes:
+            raise error
+
+
+def _commit(connection: Connection, catalogue: Catalogue, parts: Sequence[Part], act: Act, to_degrees: Callable[[Extent], Extent]) -> int:
     """Number the commit and apply every part: from here the commit lock is held, so only what must be is done after it."""
+    first = {p.staging.dataset.id: _count_and_extent(connection, p.staging.table, to_degrees) for p in parts if p.staging.first_load}
     row = connection.execute(
         QUERIES["next_commit"],
         {"actor": act.actor, "reason": act.reason, "name": act.name, "kind": act.kind, "rolled_back_to": act.rolled_back_to},
@@ -153,19 +196,24 @@ def _commit(
     for part in parts:
         if part.staging.first_load:
             _attach(connection, part.staging, number)
-            size, extent = extents[part.staging.dataset.id]
+            size, extent = first[part.staging.dataset.id]
         else:
             _apply(connection, part.staging, number)
             size, extent = _count_and_extent(connection, part.staging.current, to_degrees)
-        _record(connection, part, number, counts[part.staging.dataset.slug], size, extent)
+        _record(connection, part, number, size, extent)
     relink(connection, catalogue, [part.staging for part in parts], number)
     return number
 
 
-def _lock_datasets(connection: Connection, dataset_ids: Iterable[int]) -> None:
-    """One publish at a time per dataset; in order of id, so that two publishes of the same datasets cannot wait for each other."""
-    for dataset_id in sorted(dataset_ids):
-        connection.execute("SELECT pg_advisory_xact_lock(hashtext('twin.publish'), %s)", (dataset_id,))
+def _lock_datasets(connection: Connection, alone: Iterable[int], shared: Iterable[int]) -> None:
+    """One publish at a time per dataset, and none of what it was checked with meanwhile.
+
+    In order of id, so that two publishes of the same datasets cannot wait for each other.
+    """
+    modes = dict.fromkeys(alone, "") | dict.fromkeys(shared, "_shared")
+    for dataset_id, mode in sorted(modes.items()):
+        lock = sql.Identifier(f"pg_advisory_xact_lock{mode}")
+        connection.execute(sql.SQL("SELECT {}(hashtext('twin.publish'), %s)").format(lock), (dataset_id,))
 
 
 def _verify(connection: Connection, part: Part) -> None:
@@ -173,15 +221,6 @@ def _verify(connection: Connection, part: Part) -> None:
         raise StagingLostError(
             f"the staged rows of {part.staging.dataset.slug} were lost since they were checked; load the file again",
             zh=f"{part.staging.dataset.slug} 的暂存数据在检查后丢失，请重新导入",
-        )
-
-
-def _refuse_second_first_load(connection: Connection, staging: Staging) -> None:
-    row = connection.execute("SELECT to_regclass(%s)", (f"city.{table_name(staging.feature_type.name, staging.dataset.id)}",)).fetchone()
-    if row and row[0] is not None:
-        raise ConflictError(
-            f"dataset {staging.dataset.slug} was published by somebody else meanwhile; load the file again",
-            zh=f"数据集 {staging.dataset.slug} 刚被他人发布，请重新导入",
         )
 
 
@@ -222,16 +261,16 @@ def _apply(connection: Connection, staging: Staging, commit: int) -> None:
     connection.execute(staging.query("insert_rows", staged_content=columns(staging.content, "s")), {"commit": commit})
 
 
-def _record(connection: Connection, part: Part, commit: int, counts: Mapping[str, int], size: int, extent: Extent | None) -> None:
+def _record(connection: Connection, part: Part, commit: int, size: int, extent: Extent | None) -> None:
     dataset = part.staging.dataset
     connection.execute(
         QUERIES["record_revision"],
         {
             "dataset": dataset.id,
             "commit": commit,
-            "inserted": counts["insert"],
-            "updated": counts["update"],
-            "deleted": counts["delete"],
+            "inserted": part.counts["insert"],
+            "updated": part.counts["update"],
+            "deleted": part.counts["delete"],
             "count": size,
             "lineage": Jsonb(dict(part.lineage)),
             "extent_deg": list(extent) if extent else None,

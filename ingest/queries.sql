@@ -12,6 +12,9 @@ CREATE {unlogged} TABLE {staging} (
 -- name: copy_into_staging
 COPY {staging} ({columns}) FROM STDIN (FORMAT binary)
 
+-- name: is_accepted
+SELECT EXISTS (SELECT FROM catalog.submission WHERE state = 'accepted' AND starts_with(replace(id::text, '-', ''), %(owner)s))
+
 -- name: staged_count_and_hash
 SELECT count(*), coalesce(bit_xor(hash_record_extended(ROW(s.row, s.natural_key, s.geom::bytea), 0)), 0) FROM {staging} AS s
 
@@ -149,6 +152,15 @@ WHERE c.natural_key = ANY (%(keys)s) AND NOT EXISTS (SELECT FROM {staging} AS s 
 -- name: mark_declared_deletes
 UPDATE {staging} AS s SET action = 'delete' WHERE s.fid IS NOT NULL AND s.row = ANY (%(rows)s)
 
+-- name: pass_over_unknown_deletes
+UPDATE {staging} SET action = 'pass' WHERE row = ANY (%(rows)s) AND action <> 'delete' RETURNING row
+
+-- name: forget_missing
+DELETE FROM {staging} WHERE row IS NULL AND action = 'delete'
+
+-- name: forget_assigned
+UPDATE {staging} SET fid = NULL, action = NULL
+
 -- name: close_rows
 INSERT INTO {history} (dataset, fid, commit_from, commit_to, {content})
 SELECT c.dataset, c.fid, c.commit_from, %(commit)s, {current_content}
@@ -172,6 +184,19 @@ FROM {history} AS h WHERE h.commit_from <= %(commit)s AND %(commit)s < h.commit_
 INSERT INTO {staging} (row, action, dataset, fid, natural_key, geom)
 SELECT NULL, 'delete', c.dataset, c.fid, c.natural_key, c.geom FROM {current} AS c
 WHERE c.commit_from > %(commit)s AND NOT EXISTS (SELECT FROM {staging} AS s WHERE s.fid = c.fid)
+
+-- name: current_commit
+SELECT current_commit FROM catalog.dataset WHERE id = %(dataset)s
+
+-- name: current_commits
+SELECT id, current_commit FROM catalog.dataset WHERE id = ANY (%(datasets)s) AND current_commit IS NOT NULL
+
+-- name: forget_match_findings
+DELETE FROM catalog.finding
+WHERE submission = %(submission)s AND part = %(part)s AND rule = ANY (%(rules)s) AND severity <> 'error'
+
+-- name: forget_parts
+DELETE FROM catalog.submission_part WHERE submission = %(submission)s
 
 -- name: record_revision
 INSERT INTO catalog.revision (dataset, commit, inserted, updated, deleted, count, lineage, extent_deg)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ingest import staging as staged
@@ -34,7 +34,9 @@ def rollback(catalogue: Catalogue, commit: int, actor: str, reason: str, to_degr
     return published
 
 
-def _stage_state_of(connection: Connection, *, catalogue: Catalogue, submission: uuid.UUID, commit: int) -> list[Part]:
+def _stage_state_of(
+    connection: Connection, _: Sequence[Staging], *, catalogue: Catalogue, submission: uuid.UUID, commit: int
+) -> list[Part]:
     """Stage, for every dataset published since, what must change for it to be as it was."""
     parts: list[Part] = []
     for dataset in catalogue.datasets():

@@ -5,14 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import psycopg
 from psycopg import sql
 
 from ingest.copy_binary import CopyColumn, SqlType
 from twin.db import Connection, Pool, load_queries, translated
+from twin.errors import ConflictError
 from twin.materialiser import column_definition, content
 from twin.model import Dataset, FeatureType, FieldType
 from twin.tables import content_columns, current_table, history_table
@@ -50,7 +52,7 @@ class Staging:
     @property
     def name(self) -> str:
         """Name of the table in schema ``staging``."""
-        return f"s{self.submission.hex[:20]}_{self.part}"
+        return f"s{_owner(self.submission)}_{self.part}"
 
     @property
     def table(self) -> sql.Identifier:
@@ -92,7 +94,7 @@ class Staging:
     def future_rows(self) -> sql.Composed:
         """Return a query of the rows the dataset will have once these are published: with those that stay, where a part is replaced."""
         names = columns(self.content)
-        staged = sql.SQL("SELECT {} FROM {}").format(names, self.table)
+        staged = sql.SQL("SELECT {} FROM {} WHERE action IS DISTINCT FROM 'delete'").format(names, self.table)
         if self.is_whole or self.first_load:
             return staged
         stays = sql.SQL("SELECT {} FROM {} AS c WHERE NOT EXISTS (SELECT FROM {} AS s WHERE s.natural_key = c.natural_key)")
@@ -117,25 +119,54 @@ def columns(names: Sequence[str], table: str | None = None) -> sql.Composed:
 
 
 @contextmanager
-def claimed(pool: Pool, submission: uuid.UUID) -> Iterator[None]:
+def claimed(pool: Pool, submission: uuid.UUID, *, wait: bool = True) -> Iterator[None]:
     """Hold a submission's staging for the block, and first drop what submissions that nobody holds any more (killed loads) left behind.
 
-    The claim is a session lock of the database: it ends with the process, however that ends.
+    What an accepted submission staged stays until it is published or withdrawn. The claim is a session lock of the database: it ends
+    with the process, however that ends. Raises ConflictError ``busy`` when somebody else holds it and ``wait`` is false.
     """
     with translated(), pool.connection() as connection:
-        connection.execute("SELECT pg_advisory_lock(hashtext('twin.staging'), hashtext(%s))", (submission.hex[:20],))
-        for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'").fetchall():
-            owner = str(name).removeprefix("s").partition("_")[0]
-            if connection.execute(_TRY_CLAIM, (owner,)).fetchone() == (True,):
-                connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("staging", str(name))))
-        connection.commit()
+        if wait:
+            connection.execute("SELECT pg_advisory_lock(hashtext('twin.staging'), hashtext(%s))", (_owner(submission),))
+        elif connection.execute(_TRY_CLAIM.format(kind=sql.SQL("")), (_owner(submission),)).fetchone() != (True,):
+            raise ConflictError("the submission is being worked on just now", zh="该提交正在处理中").with_code("busy")
         try:
+            _drop_abandoned(connection)
+            connection.commit()
             yield
         finally:
-            connection.execute("SELECT pg_advisory_unlock(hashtext('twin.staging'), hashtext(%s))", (submission.hex[:20],))
+            with suppress(psycopg.OperationalError):  # a connection that is gone holds no claim
+                connection.rollback()
+                connection.execute("SELECT pg_advisory_unlock(hashtext('twin.staging'), hashtext(%s))", (_owner(submission),))
 
 
-_TRY_CLAIM = "SELECT pg_try_advisory_xact_lock(hashtext('twin.staging'), hashtext(%s))"
+def is_claimed(connection: Connection, submission: uuid.UUID) -> bool:
+    """Return whether somebody is at work on a submission; when not, nobody can begin before the caller's transaction ends."""
+    return connection.execute(_TRY_CLAIM.format(kind=sql.SQL("xact_")), (_owner(submission),)).fetchone() != (True,)
+
+
+def tables_of(connection: Connection, submission: uuid.UUID) -> list[str]:
+    """Return the names of the tables a submission has staged."""
+    rows = connection.execute(_TABLES + " AND starts_with(tablename, %s)", (f"s{_owner(submission)}_",)).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'staging'"
+_TRY_CLAIM = sql.SQL("SELECT pg_try_advisory_{kind}lock(hashtext('twin.staging'), hashtext(%s))")
+
+
+def _owner(submission: uuid.UUID) -> str:
+    """What names a submission in the names of its tables and in its claim."""
+    return submission.hex[:20]
+
+
+def _drop_abandoned(connection: Connection) -> None:
+    for (name,) in connection.execute(_TABLES).fetchall():
+        owner = str(name).removeprefix("s").partition("_")[0]
+        if connection.execute(_TRY_CLAIM.format(kind=sql.SQL("xact_")), (owner,)).fetchone() != (True,):
+            continue
+        if connection.execute(QUERIES["is_accepted"], {"owner": owner}).fetchone() == (False,):
+            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("staging", str(name))))
 
 
 def create(connection: Connection, staging: Staging, srid: int) -> None:
@@ -183,6 +214,20 @@ def index(pool: Pool, staging: Staging, linked: Sequence[str] = ()) -> None:
     with ThreadPoolExecutor(2) as both:
         list(both.map(run, (spatial, [*(k.format(**places) for k in keys), *links])))
     run(last)
+
+
+def as_later_load(connection: Connection, staging: Staging) -> Staging:
+    """Return a first load as an ordinary one, its rows to be matched: somebody else published the dataset meanwhile."""
+    later = replace(staging, first_load=False)
+    key = sql.Identifier(f"{staging.name}_fid")
+    for statement in (
+        "ALTER TABLE {t} DROP CONSTRAINT {key}, DROP CONSTRAINT of_dataset",
+        "ALTER TABLE {t} ALTER COLUMN fid DROP NOT NULL, ALTER COLUMN fid DROP DEFAULT",
+        "UPDATE {t} SET fid = NULL, action = NULL",
+        "CREATE UNIQUE INDEX {key} ON {t} (fid)",
+    ):
+        connection.execute(sql.SQL(statement).format(t=staging.table, key=key))
+    return later
 
 
 def drop(connection: Connection, staging: Staging) -> None:

@@ -65,7 +65,12 @@ def fill_wells_again(connection: Connection, staging: Staging, catalogue: Catalo
 
 def bottoms_depend_on(feature_type: FeatureType, loaded: Sequence[Staging]) -> bool:
     """Return whether segments that are being loaded may end at features of ``feature_type`` and so change their bottoms."""
-    return bottom_source(feature_type) is not None and any(_ends_at(s.feature_type, feature_type) for s in loaded)
+    return any(bottoms_come_from(feature_type, s.feature_type) for s in loaded)
+
+
+def bottoms_come_from(nodes: FeatureType, segments: FeatureType) -> bool:
+    """Return whether pipes of type ``segments`` give the bottoms of shafts of type ``nodes`` that have none."""
+    return bottom_source(nodes) is not None and _ends_at(segments, nodes) is not None
 
 
 def _is_well(feature_type: FeatureType) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ingest.load import CheckResult, LoadRequest, LoadResult, PartSpec, check
+from ingest.load import CheckResult, LoadResult, check
+from ingest.request import LoadRequest, PartSpec
 from twin.server.city import City, make_city, open_city
 from twin.server.city_file import CityFile
 from twin.server.loading import load_files, workplace

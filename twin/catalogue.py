@@ -42,11 +42,11 @@ _FORWARD: Mapping[SubmissionState, frozenset[SubmissionState]] = {
     SubmissionState.RECEIVED: frozenset({SubmissionState.CHECKED, SubmissionState.REJECTED, SubmissionState.WITHDRAWN}),
     SubmissionState.CHECKED: frozenset({SubmissionState.ACCEPTED, SubmissionState.REJECTED, SubmissionState.WITHDRAWN}),
     SubmissionState.ACCEPTED: frozenset({SubmissionState.PUBLISHED, SubmissionState.RECEIVED, SubmissionState.WITHDRAWN}),
-    SubmissionState.REJECTED: frozenset(),
+    SubmissionState.REJECTED: frozenset({SubmissionState.RECEIVED, SubmissionState.WITHDRAWN}),
     SubmissionState.PUBLISHED: frozenset(),
     SubmissionState.WITHDRAWN: frozenset(),
 }
-"""Only forward, with one way back: accepted → received, when staging was lost (DESIGN vocabulary)."""
+"""Forward, with one way back: accepted or rejected → received, to be checked again: staging was lost, other declarations were made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import shapely
 
-from ingest.load import LoadRequest, LoadResult, PartSpec, Workplace, load
+from ingest.load import LoadResult, load
 from ingest.protocol import Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest, batch_schema
+from ingest.request import LoadRequest, PartSpec, Workplace
 from twin.catalogue import Catalogue
 from twin.errors import Text
 from twin.model import FeatureType, Finding, Severity

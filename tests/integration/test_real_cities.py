@@ -16,7 +16,7 @@ import yaml
 from numpy.typing import NDArray
 from psycopg import sql
 
-from ingest.load import LoadRequest
+from ingest.request import LoadRequest
 from tests.opened_city import load, opened_city, request
 from twin.server.city import City
 from twin.tables import current_table

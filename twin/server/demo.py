@@ -107,7 +107,7 @@ def _source_files(settings: Settings, demo: DemoCity, terminal: Terminal) -> Pat
 
 
 def _load(city: City, folder: Path, load: Mapping[str, Any], terminal: Terminal) -> None:
-    from ingest.load import LoadRequest, PartSpec  # noqa: PLC0415 - a second start loads nothing
+    from ingest.request import LoadRequest, PartSpec  # noqa: PLC0415 - a second start loads nothing
     from twin.server.loading import load_files  # noqa: PLC0415
 
     path = folder / load["file"]

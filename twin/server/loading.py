@@ -7,8 +7,9 @@ from pathlib import Path
 
 import shapely
 
-from ingest.load import LoadRequest, LoadResult, Workplace, load
+from ingest.load import LoadResult, load
 from ingest.protocol import PartBatch, PartRequest, ReadRequest
+from ingest.request import LoadRequest, Workplace
 from ingest.sandbox import read_file
 from twin.errors import RejectedError, Text
 from twin.model import FeatureType, Severity, Style

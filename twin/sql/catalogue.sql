@@ -42,7 +42,7 @@ ON CONFLICT (slug) DO NOTHING
 INSERT INTO catalog.submission (id, state, actor, files, options) VALUES (%(id)s, 'received', %(actor)s, %(files)s, %(options)s)
 
 -- name: advance_submission
-UPDATE catalog.submission SET state = %(to)s, commit = coalesce(%(commit)s, commit) WHERE id = %(id)s AND state = ANY (%(allowed)s)
+UPDATE catalog.submission SET state = %(to)s, commit = coalesce(%(commit)s, commit), changed_at = now() WHERE id = %(id)s AND state = ANY (%(allowed)s)
 
 -- name: copy_findings
 COPY catalog.finding (submission, part, rule, severity, layer, row, key, message_zh, message_en, x, y) FROM STDIN
@@ -82,9 +82,10 @@ UPDATE catalog.asset SET state = 'missing', attempt = 0
 WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s AND state <> 'building'
 
 -- name: reject_submission
-UPDATE catalog.submission SET state = 'rejected' WHERE id = %(id)s AND state IN ('received', 'checked', 'accepted')
+UPDATE catalog.submission SET state = 'rejected', changed_at = now() WHERE id = %(id)s AND state IN ('received', 'checked', 'accepted')
 
 -- name: forget_unpublished_dataset
 DELETE FROM catalog.dataset AS d
 WHERE d.id = %(dataset)s AND d.current_commit IS NULL
   AND NOT EXISTS (SELECT FROM catalog.revision AS r WHERE r.dataset = d.id)
+  AND NOT EXISTS (SELECT FROM catalog.submission_part AS p WHERE p.dataset = d.id)

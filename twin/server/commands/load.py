@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingest.load import LoadRequest, LoadResult, PartSpec
+from ingest.load import LoadResult
 from ingest.load import check as check_files
+from ingest.request import LoadRequest, PartSpec
 from ingest.staging import Mode
 from twin.catalogue import check_slug
 from twin.errors import BadRequestError, Text

@@ -1,0 +1,95 @@
+"""Checking: what needs all rows at once, derived values, indexes, and what publishing would do, found without doing it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+from psycopg import sql
+
+from ingest import staging as staged
+from ingest.derive import derive_from_city
+from ingest.links import linked_columns
+from ingest.match import assign, drop_declared_deletes, replaceable
+from ingest.publish import Part, commit_of
+from ingest.request import LoadRequest, Workplace
+from ingest.set_checks import missing_nodes, repeated_keys, repeated_values
+from ingest.tally import Tally
+from twin.catalogue import Catalogue
+from twin.db import Connection, translated
+
+
+def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally]) -> None:
+    """Remove staged rows that break a rule over all rows, note why, and derive the others' values; nodes go before what refers to them."""
+    stagings = [t.staging for t in tallies.values()]
+    with translated(), place.catalogue.pool.connection() as connection:
+        for tally in tallies.values():
+            _check_alone(connection, tally, request)
+        for tally in tallies.values():
+            for check in tally.staging.feature_type.checks:
+                if check.rule == "node-exists":
+                    tally.note_staged(missing_nodes(connection, tally.staging, check, stagings, place.catalogue))
+        for tally in tallies.values():
+            derive_from_city(connection, tally.staging, place.ground, place.catalogue, stagings)
+
+
+def match_rows(
+    catalogue: Catalogue,
+    submission: uuid.UUID,
+    request: LoadRequest,
+    files: Sequence[Mapping[str, object]],
+    tallies: Mapping[str, Tally],
+) -> list[Part]:
+    """Index the staged rows, match them with what is published now, and return what publishing them needs."""
+    types = catalogue.feature_types().values()
+    for tally in tallies.values():
+        staged.index(catalogue.pool, tally.staging, linked_columns(tally.staging.feature_type, types))
+    parts: list[Part] = []
+    with translated(), catalogue.pool.connection() as connection:
+        for tally in tallies.values():
+            lineage = {
+                "submission": str(submission),
+                "files": list(files),
+                "sources": tally.headers,
+                "rejected": len(tally.rejected_rows),
+            }
+            parts.append(_matched(connection, tally, request, lineage))
+    return parts
+
+
+def _check_alone(connection: Connection, tally: Tally, request: LoadRequest) -> None:
+    """Run the checks that need no other dataset."""
+    staging = tally.staging
+    if request.mode == "delta" and staging.first_load:
+        tally.note_staged(drop_declared_deletes(connection, staging))
+    connection.execute(sql.SQL("ANALYZE {}").format(staging.table))
+    if request.mode != "delta" or staging.feature_type.natural_key:
+        tally.note_staged(repeated_keys(connection, staging))
+    for check in staging.feature_type.checks:
+        if check.rule == "unique":
+            tally.note_staged(repeated_values(connection, staging, check))
+
+
+def _matched(connection: Connection, tally: Tally, request: LoadRequest, lineage: Mapping[str, object]) -> Part:
+    staging, keys = tally.staging, tuple(sorted(tally.rejected_keys))
+    base: int | None = None
+    of = 0
+    if not staging.first_load:
+        base = commit_of(connection, staging)  # first: what is published while we match has another number
+        tally.note_staged(assign(connection, staging, request.mode, staging.dataset.tolerance_m, keys, request.area_wkb))
+        of = replaceable(connection, staging, request.mode, request.area_wkb)
+    count, checksum = staged.count_and_hash(connection, staging)
+    first = {"insert": count, "update": 0, "unchanged": 0, "delete": 0}
+    return Part(
+        staging=staging,
+        mode=request.mode,
+        count=count,
+        hash=checksum,
+        lineage=lineage,
+        kept_keys=keys,
+        area_wkb=request.area_wkb,
+        base_commit=base,
+        counts=first if staging.first_load else staged.actions(connection, staging),
+        replaceable=of,
+        inputs=tally.inputs,
+    )

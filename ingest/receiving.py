@@ -1,0 +1,159 @@
+"""Receiving: the files of a submission, read in the sandbox and copied into one staging table a dataset (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest import staging as staged
+from ingest.copy_binary import HEADER, TRAILER, copy_binary_rows
+from ingest.coverage import receive_coverage
+from ingest.derive import derive_from_row
+from ingest.inputs import inputs_of
+from ingest.kept_parts import hold_datasets
+from ingest.protocol import CoverageHeader, Message, PartBatch, PartEnd, PartHeader, PartRequest
+from ingest.request import LoadRequest, PartSpec, Workplace
+from ingest.staging import Staging
+from ingest.tally import Tally
+from twin.catalogue import Catalogue, NewDataset
+from twin.db import Connection, translated
+from twin.model import Dataset
+
+
+def start(catalogue: Catalogue, submission: uuid.UUID, request: LoadRequest) -> dict[str, Tally]:
+    """Make the datasets that are new and one empty staging table for each dataset of the request; return their tallies by slug."""
+    datasets = {part.dataset: _ensure(catalogue, part, request) for part in request.parts}
+    tallies: dict[str, Tally] = {}
+    with translated(), catalogue.pool.connection() as connection:
+        for number, (slug, dataset) in enumerate(datasets.items()):
+            staging = Staging(
+                submission=submission,
+                part=number,
+                dataset=dataset,
+                feature_type=catalogue.feature_type(dataset.feature_type),
+                first_load=catalogue.current_revision(slug) is None,
+                is_whole=request.mode == "replace",
+            )
+            staged.create(connection, staging, catalogue.deployment.storage_srid)
+            tallies[slug] = Tally(staging)
+        stagings = [t.staging for t in tallies.values()]
+        hold_datasets(connection, submission, stagings)
+        for tally in tallies.values():
+            tally.inputs = inputs_of(connection, catalogue, tally.staging, stagings)
+    return tallies
+
+
+def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally]) -> None:
+    """Read every file of the request; a file that breaks raises what it is refused with, and leaves nothing staged."""
+    types = [tally.staging.feature_type for tally in tallies.values()]
+    types += [place.catalogue.feature_type(d.feature_type) for d in place.catalogue.datasets()]
+    has_terrain = any(t.recipe == "terrain" for t in types)
+    for path in request.files:
+        parts = tuple(
+            PartRequest(
+                layer=None if _names_file(p, path) else p.layer,
+                feature_type=place.catalogue.feature_type(p.feature_type),
+                dataset=p.dataset,
+                mapping=dict(p.mapping),
+            )
+            for p in _parts_of(path, request)
+        )
+        if not parts:
+            continue  # it is there for another file's sake
+        companions = tuple(f for f in request.files if f != path)
+        asked = place.make_request(path, parts, companions, request.crs, request.vertical)
+        with translated(), place.catalogue.pool.connection() as connection:
+            _receive(place, connection, place.read(asked), path, tallies, has_terrain=has_terrain)
+
+
+def _ensure(catalogue: Catalogue, part: PartSpec, request: LoadRequest) -> Dataset:
+    feature_type = catalogue.feature_type(part.feature_type)
+    title = request.title or feature_type.title
+    return catalogue.ensure_dataset(
+        NewDataset(
+            slug=part.dataset, feature_type=part.feature_type, title=title, tolerance_m=feature_type.tolerance_m, sharing=request.sharing
+        )
+    )
+
+
+def _parts_of(path: Path, request: LoadRequest) -> tuple[PartSpec, ...]:
+    """With several files a part that says its file, or is called like one of them, is in that file only (the CSVs of a survey)."""
+    named = {p for p in request.parts for f in request.files if p.file is not None or _names_file(p, f)}
+    own = tuple(p for p in request.parts if (_names_file(p, path) if p.file is None else p.file == path.name))
+    return own or tuple(p for p in request.parts if p not in named)
+
+
+def _names_file(part: PartSpec, path: Path) -> bool:
+    return part.layer is not None and part.layer in (path.name, path.stem)
+
+
+def _receive(
+    place: Workplace,
+    connection: Connection,
+    messages: Iterator[Message],
+    path: Path,
+    tallies: Mapping[str, Tally],
+    *,
+    has_terrain: bool,
+) -> None:
+    """Copy what one file gives into staging; one transaction a file, so a broken file leaves nothing staged."""
+    expected: int | None = None
+    for message in messages:
+        tally = tallies[message.dataset]
+        slug = tally.staging.dataset.slug
+        if isinstance(message, PartHeader):
+            tally.headers.append(_source(path, message))
+            tally.note_read(message.findings)
+            expected = message.row_estimate
+        elif isinstance(message, CoverageHeader):
+            tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
+            _copy(
+                connection,
+                tally.staging,
+                receive_coverage(place.store, message, messages, path, tally.staging.feature_type, tally.first_number + 1),
+            )
+            tally.read += 1
+            place.progress(slug, tally.read, None)
+        elif isinstance(message, PartBatch):
+            batch = derive_from_row(message.table, tally.staging.feature_type, has_terrain=has_terrain)
+            _copy(connection, tally.staging, _numbered(batch, tally.first_number))
+            tally.note_read(message.findings)
+            tally.copied += message.table.num_rows
+            place.progress(slug, tally.copied, expected)
+        elif isinstance(message, PartEnd) and tally.staging.feature_type.geometry_type != "coverage":
+            tally.read += message.rows
+
+
+def _source(path: Path, header: PartHeader) -> Mapping[str, object]:
+    """What a revision's lineage keeps of how a file was understood."""
+    return {
+        "file": path.name,
+        "layer": header.layer,
+        "format": header.format,
+        "crs": header.source_crs,
+        "crs_assumed": header.assumed,
+        "encoding": header.encoding,
+        "operation": header.operation,
+        "accuracy_m": header.accuracy_m,
+        "mapping": dict(header.mapping),
+        "unmapped": list(header.unmapped),
+    }
+
+
+def _numbered(batch: pa.RecordBatch, first_number: int) -> pa.RecordBatch:
+    """Return the batch with its rows numbered as staged."""
+    return batch.set_column(0, batch.schema.field(0), pc.add(batch.column(0), first_number)) if first_number else batch
+
+
+def _copy(connection: Connection, staging: Staging, batch: pa.RecordBatch) -> None:
+    if batch.num_rows == 0:
+        return
+    statement = staging.query("copy_into_staging", columns=staged.columns(staging.copied))
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(HEADER)
+        copy.write(copy_binary_rows(batch, staging.copy_columns))
+        copy.write(TRAILER)

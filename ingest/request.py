@@ -1,0 +1,74 @@
+"""What is asked when files are to be loaded, and what loading is handed from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ingest.derive import GroundOf
+from ingest.protocol import Message, PartRequest, ReadRequest
+from ingest.publish import Extent
+from ingest.staging import Mode
+from twin.catalogue import Catalogue
+from twin.errors import Text
+from twin.model import SharingClass
+from twin.store import FolderStore
+
+
+class Reader(Protocol):
+    """Reads one file in the sandbox; see :func:`ingest.sandbox.read_file`."""
+
+    def __call__(self, request: ReadRequest) -> Iterator[Message]:
+        """Yield, for every part asked for, its header, its batches and its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartSpec:
+    """What to take out of the files: a layer or sheet (None: the only one), as what, into which dataset."""
+
+    layer: str | None
+    feature_type: str
+    dataset: str
+    file: str | None = None
+    """Name of the file it is in; None: whichever has it."""
+    mapping: tuple[tuple[str, str], ...] = ()
+    """(source column, field), where names and aliases do not tell; an empty field leaves the column out."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """What a surveyor asks for when loading."""
+
+    files: tuple[Path, ...]
+    parts: tuple[PartSpec, ...]
+    mode: Mode = "replace"
+    crs: str | None = None
+    vertical: str | None = None
+    area_wkb: bytes | None = None
+    """EWKB polygon of the storage CRS inside which mode area replaces."""
+    allow_deletes: bool = False
+    max_rejected: float = 0.5
+    actor: str = "operator"
+    reason: str = ""
+    name: str | None = None
+    title: Text | None = None
+    sharing: SharingClass = SharingClass.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What loading needs from outside, handed in by the composition root."""
+
+    catalogue: Catalogue
+    store: FolderStore
+    read: Reader
+    make_request: Callable[[Path, tuple[PartRequest, ...], tuple[Path, ...], str | None, str | None], ReadRequest]
+    """(file, parts, companion files, declared CRS, vertical) → the request, with what the deployment adds to it."""
+    ground: GroundOf
+    to_degrees: Callable[[Extent], Extent]
+    progress: Callable[[str, int, int | None], None]
+    """(what, done, of how many or None): told as rows come in."""
+    step: Callable[[Text], None] = lambda _: None
+    """Told what begins now: reading, checking, comparing."""
