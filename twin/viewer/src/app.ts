@@ -6,17 +6,18 @@ import type { PickedFeature } from "./cesium/picking";
 import { debugHandle } from "./debug";
 import { type Language, browserLanguage, inLanguage, languageTag, speaker } from "./i18n";
 import { fetchItem, findByName, parseQuery } from "./item";
+import { LiveUpdates } from "./live";
 import { type Extent, type Layer, type Scene, SceneError, SceneSource, unionExtent } from "./scene";
 import { type ViewState, emptyState, formatHash, parseHash } from "./state";
 import { type SelectedFeature, attributePanel } from "./ui/attribute_panel";
-import { h, iconButton } from "./ui/dom";
-import { layerPanel } from "./ui/layer_panel";
+import { h, icon, iconButton } from "./ui/dom";
+import { focusPath } from "./ui/focus";
+import { type LayerPanelState, layerPanel } from "./ui/layer_panel";
 import { type Message, emptyCity, messageStack } from "./ui/messages";
 import { searchBox } from "./ui/search_box";
 import { StatusBar } from "./ui/status_bar";
 import { toolbar } from "./ui/toolbar";
 
-const POLL_MS = 15_000;
 const HASH_DELAY_MS = 250;
 /** While much is still coming, legends grow this often. */
 const LEGEND_MS = 1500;
@@ -41,6 +42,10 @@ export class App {
   /** How many codes the legends showed when they were last built. */
   private legendCodes = 0;
   private legendTimer: number | undefined;
+  private readonly layerPanelState: LayerPanelState = { filter: "", collapsed: new Set(), legends: new Map() };
+  /** The refresh under way, and whether something was heard since it asked. */
+  private refreshing: Promise<void> | null = null;
+  private isStale = false;
   private hashTimer: number | undefined;
 
   constructor(
@@ -67,9 +72,10 @@ export class App {
       this.applyHash();
     });
     await this.refresh();
-    this.window.setInterval(() => {
-      if (!this.window.document.hidden) void this.refresh();
-    }, POLL_MS);
+    const live = new LiveUpdates(new URL("api/events", this.base), this.window, ({ kind }) => {
+      if (kind !== "submission") void this.refresh();
+    });
+    live.start();
   }
 
   /** Makes the picture with its camera where it belongs, so that nothing is loaded for a view of the whole earth. */
@@ -110,8 +116,22 @@ export class App {
     });
   }
 
-  /** Fetches the scene and draws what has changed in it. */
+  /** Fetches the scene and draws what has changed in it; once more when something was heard meanwhile. */
   private async refresh(): Promise<void> {
+    if (this.refreshing !== null) {
+      this.isStale = true;
+      return this.refreshing;
+    }
+    this.refreshing = this.fetchScene().finally(() => {
+      this.refreshing = null;
+    });
+    await this.refreshing;
+    if (!this.isStale) return;
+    this.isStale = false;
+    await this.refresh();
+  }
+
+  private async fetchScene(): Promise<void> {
     try {
       const scene = await this.source.fetch();
       this.dismiss("scene");
@@ -125,15 +145,20 @@ export class App {
 
   private async showScene(scene: Scene): Promise<void> {
     const hasCamera = this.state.camera !== null;
+    const before = this.scene;
     this.scene = scene;
     this.render();
+    if (before !== null && scene.commit > before.commit) this.status.showNotice(speaker(this.language)("new_revision", { commit: scene.commit }));
     const home = this.homeExtent();
     const view = (this.view ??= this.openView(home));
     if (home !== null) view.setLight(home);
     await this.showTerrain(view, scene);
     view.keepLayers(new Set(scene.layers.map((layer) => layer.dataset)));
     await Promise.all(scene.layers.map(async (layer) => view.setLayer(layer, this.look(layer), this.base)));
-    if (this.isShown) return;
+    if (this.isShown) {
+      await this.refreshSelected();
+      return;
+    }
     this.isShown = true;
     if (!hasCamera) this.flyHome(0);
     if (this.state.selectedOid !== null) await this.selectOid(this.state.selectedOid, false);
@@ -244,6 +269,18 @@ export class App {
     if (query?.kind === "oid") await this.selectFeature(query.layer, query.oid, {}, fly);
   }
 
+  /** What is selected stays so in a new revision, with the attributes it has there. */
+  private async refreshSelected(): Promise<void> {
+    const { selected } = this;
+    const layer = selected === null ? undefined : this.layer(selected.layer.dataset);
+    if (selected === null || layer === undefined || layer.revision === selected.layer.revision) return;
+    const item = await fetchItem(layer, selected.oid, this.base);
+    if (this.selected?.oid !== selected.oid) return;
+    if (item === null) this.tell({ id: "item", word: "was_deleted", detail: selected.oid });
+    else this.selected = { layer, oid: selected.oid, properties: item.properties, loading: false };
+    this.render();
+  }
+
   /** Selects a feature: at once with what the tile said, then with all that the item says. */
   private async selectFeature(layer: Layer, oid: string, properties: Readonly<Record<string, unknown>>, fly: boolean): Promise<void> {
     this.selected = { layer, oid, properties, loading: true };
@@ -347,6 +384,7 @@ export class App {
       ),
       h("h1", {}, this.scene?.city.name ?? say("title")),
       searchBox(say, (text) => void this.find(text)),
+      h("a", { class: "upload-link", href: "upload/" }, icon("upload"), h("span", {}, say("upload"))),
       h("button", { type: "button", class: "language", lang: languageTag(other), onclick: () => { this.setLanguage(other); } }, say("language")),
     );
   }
@@ -355,7 +393,7 @@ export class App {
     const say = speaker(this.language);
     const panels: HTMLElement[] = [];
     if (this.scene !== null && this.panelOpen && this.scene.layers.length > 0) {
-      const view = { layers: this.scene.layers, isVisible: (layer: Layer) => this.isVisible(layer), seenCodes: (layer: Layer) => this.view?.seenCodes(layer.dataset) ?? new Set<string>(), colorBy: this.state.colorBy, language: this.language, say };
+      const view = { layers: this.scene.layers, isVisible: (layer: Layer) => this.isVisible(layer), seenCodes: (layer: Layer) => this.view?.seenCodes(layer.dataset) ?? new Set<string>(), colorBy: this.state.colorBy, language: this.language, say, panel: this.layerPanelState };
       panels.push(layerPanel(view, this.layerActions()));
     }
     if (this.scene?.layers.length === 0) panels.push(emptyCity(say));
@@ -399,15 +437,4 @@ export class App {
       },
     });
   }
-}
-
-/** Returns a selector that finds the focused element again after the panels were built anew; null when focus is elsewhere. */
-function focusPath(root: HTMLElement, focused: Element | null): string | null {
-  if (focused === null || focused === root || !root.contains(focused)) return null;
-  const steps: string[] = [];
-  for (let element: Element | null = focused; element !== null && element !== root; element = element.parentElement) {
-    const index = [...(element.parentElement?.children ?? [])].indexOf(element) + 1;
-    steps.unshift(`${element.tagName.toLowerCase()}:nth-child(${index})`);
-  }
-  return `#${root.id} > ${steps.join(" > ")}`;
 }

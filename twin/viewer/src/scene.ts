@@ -52,6 +52,9 @@ export interface Layer {
   readonly dataset: string;
   readonly featureType: string;
   readonly title: Text;
+  /** Class and level of the CIM standard, as the FeatureType names them. */
+  readonly cimClass: string;
+  readonly cimLevel: string;
   readonly revision: number;
   readonly count: number;
   readonly geometryType: string;
@@ -62,6 +65,8 @@ export interface Layer {
   readonly tileset: { readonly url: string; readonly state: string } | null;
   readonly items: string;
   readonly mvt: string | null;
+  /** Pictures of the ground as tiles, {z}, {x} and {y} in WebMercatorQuad. */
+  readonly raster: string | null;
   readonly fields: readonly Field[];
   readonly style: Style;
   readonly drawOrder: number;
@@ -154,6 +159,8 @@ function readLayer(value: unknown, path: string): Layer {
     dataset: reader.string("dataset"),
     featureType: reader.string("feature_type"),
     title: reader.text("title"),
+    cimClass: reader.object("cim").string("class"),
+    cimLevel: reader.object("cim").string("level"),
     revision: reader.number("revision"),
     count: reader.number("count"),
     geometryType: reader.string("geometry_type"),
@@ -167,6 +174,7 @@ function readLayer(value: unknown, path: string): Layer {
     }),
     items: reader.string("items"),
     mvt: reader.optional("mvt", (k) => reader.string(k)),
+    raster: reader.optional("raster", (k) => reader.string(k)),
     fields: reader.list("fields", readField),
     style: readStyle(reader.object("style")),
     drawOrder: reader.number("draw_order"),
@@ -249,7 +257,7 @@ export class SceneSource {
 
 /** Returns what of a layer, when it changes, means that it has to be drawn anew. */
 export function drawingKey(layer: Layer): string {
-  return [layer.dataset, layer.revision, layer.tileset?.url ?? "", layer.tileset?.state ?? "", layer.mvt ?? ""].join(" ");
+  return [layer.dataset, layer.revision, layer.tileset?.url ?? "", layer.tileset?.state ?? "", layer.mvt ?? "", layer.raster ?? ""].join(" ");
 }
 
 /** Returns the smallest extent around the given ones; null when there is none. */

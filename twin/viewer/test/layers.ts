@@ -11,6 +11,7 @@ export const sceneJson = {
       dataset: "buildings",
       feature_type: "building",
       title: { zh: "建筑物", en: "Buildings" },
+      cim: { class: "建筑三维模型", level: "CIM3" },
       revision: 7,
       count: 3000,
       geometry_type: "MultiPolygon",

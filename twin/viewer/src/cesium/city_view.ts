@@ -3,14 +3,17 @@
 import { BoundingSphere, Cartesian2, Cartesian3, type CesiumWidget, SceneTransforms, ScreenSpaceEventHandler, ScreenSpaceEventType } from "@cesium/engine";
 
 import type { SeparationGrid } from "../heights";
-import { type Extent, type Layer, drawingKey } from "../scene";
+import type { Extent, Layer } from "../scene";
 import type { CameraView } from "../state";
 import * as camera from "./camera";
-import type { DrawnLayer, LayerLook, LayerStatistics } from "./drawn_layer";
+import type { DrawnLayer, LayerLook, LayerStatistics, Marks } from "./drawn_layer";
 import { createGlobe, lightCity } from "./globe";
+import { ImageryStack } from "./imagery_stack";
 import { PlaceLabels } from "./labels";
+import { LayerSlot } from "./layer_slot";
 import { MvtLayer } from "./mvt_layer";
 import { type PickedFeature, groundAt, pickFeature } from "./picking";
+import { RasterLayer } from "./raster_layer";
 import { setTerrain, terrainHeight } from "./terrain";
 import { TilesetLayer } from "./tileset_layer";
 import { setGroundOpacity } from "./underground";
@@ -34,9 +37,9 @@ const SETTLING_FRAMES = 3;
 export class CityView {
   private readonly widget: CesiumWidget;
   private readonly labels: PlaceLabels;
-  private readonly drawn = new Map<string, { key: string; layer: DrawnLayer | null; look: LayerLook }>();
+  private readonly stack: ImageryStack;
+  private readonly slots = new Map<string, LayerSlot>();
   private readonly busy = new Set<string>();
-  private selected: { dataset: string; fid: number } | null = null;
   private groundLoading = true;
   /** CesiumJS says "all loaded" until it has looked what to load: so many frames it gets to look after a change. */
   private framesToSettle = SETTLING_FRAMES;
@@ -51,6 +54,7 @@ export class CityView {
     overlay.className = "place-labels";
     container.append(overlay);
     this.labels = new PlaceLabels(this.widget, overlay);
+    this.stack = new ImageryStack(this.widget);
     this.listen();
   }
 
@@ -65,42 +69,33 @@ export class CityView {
 
   /** Draws a layer, or changes how a drawn one looks; a new revision takes the place of the old one once it has come. */
   async setLayer(layer: Layer, look: LayerLook, base: string): Promise<void> {
-    const key = drawingKey(layer);
-    const known = this.drawn.get(layer.dataset);
-    if (known?.key === key) {
-      known.look = look;
-      known.layer?.setLook(look);
-      this.settle();
-      return;
+    let slot = this.slots.get(layer.dataset);
+    if (slot === undefined) {
+      slot = new LayerSlot(async (...wanted) => this.draw(base, ...wanted), look);
+      this.slots.set(layer.dataset, slot);
     }
-    const entry = { key, layer: known?.layer ?? null, look };
-    this.drawn.set(layer.dataset, entry);
-    const before = entry.layer;
-    const created = await this.draw(layer, look, base);
-    if (this.drawn.get(layer.dataset) !== entry) {
-      created?.remove();
-      return;
-    }
-    before?.remove();
-    entry.layer = created;
-    created?.setLook(entry.look);
+    await slot.set(layer, look);
     this.settle();
-    if (this.selected?.dataset === layer.dataset) created?.select(this.selected.fid);
   }
 
   /** Takes away the layers of datasets that are not among the given ones. */
   keepLayers(datasets: ReadonlySet<string>): void {
-    for (const [dataset, { layer }] of this.drawn) {
+    for (const [dataset, slot] of this.slots) {
       if (datasets.has(dataset)) continue;
-      layer?.remove();
-      this.drawn.delete(dataset);
+      slot.close();
+      this.slots.delete(dataset);
       this.setBusy(dataset, false);
     }
   }
 
   select(selected: { dataset: string; fid: number } | null): void {
-    this.selected = selected;
-    for (const [dataset, { layer }] of this.drawn) layer?.select(selected?.dataset === dataset ? selected.fid : null);
+    for (const [dataset, slot] of this.slots) slot.select(selected?.dataset === dataset ? selected.fid : null);
+  }
+
+  /** Draws features of a dataset in colours of their own. */
+  mark(dataset: string, marks: Marks): void {
+    this.slots.get(dataset)?.mark(marks);
+    this.settle();
   }
 
   setGroundOpacity(opacity: number | null): void {
@@ -119,7 +114,7 @@ export class CityView {
 
   /** Flies to what is drawn of the datasets; `extent` stands in where no 3D is at hand. */
   flyToLayers(datasets: readonly string[], extent: Extent | null, durationS?: number): void {
-    const spheres = datasets.map((dataset) => this.drawn.get(dataset)?.layer?.sphere() ?? null).filter((sphere) => sphere !== null);
+    const spheres = datasets.map((dataset) => this.slots.get(dataset)?.shown?.sphere() ?? null).filter((sphere) => sphere !== null);
     if (spheres.length > 0) camera.flyToSphere(this.widget, BoundingSphere.fromBoundingSpheres(spheres), durationS);
     else if (extent !== null) camera.flyToSphere(this.widget, camera.extentSphere(this.widget, extent), durationS);
   }
@@ -166,23 +161,23 @@ export class CityView {
 
   /** Returns the codes of a layer drawn so far under its colour choice. */
   seenCodes(dataset: string): ReadonlySet<string> {
-    return this.drawn.get(dataset)?.layer?.seenCodes() ?? new Set();
+    return this.slots.get(dataset)?.shown?.seenCodes() ?? new Set();
   }
 
   statistics(): Record<string, LayerStatistics | null> {
-    return Object.fromEntries([...this.drawn].map(([dataset, { layer }]) => [dataset, layer?.statistics() ?? null]));
+    return Object.fromEntries([...this.slots].map(([dataset, { shown }]) => [dataset, shown?.statistics() ?? null]));
   }
 
   /** Returns what is still on its way for the present view; nothing when the picture is complete. */
   pending(): string[] {
-    const layers = [...this.drawn].filter(([, { layer, look }]) => layer !== null && look.visible && !layer.statistics().loaded);
+    const layers = [...this.slots].filter(([, slot]) => slot.isLoading());
     const ground = this.widget.scene.globe.tilesLoaded ? [] : ["ground"];
     const frames = this.framesToSettle > 0 ? ["frames"] : [];
     return [...this.busy, ...layers.map(([dataset]) => dataset), ...ground, ...frames];
   }
 
   private layers(): DrawnLayer[] {
-    return [...this.drawn.values()].flatMap(({ layer }) => (layer === null ? [] : [layer]));
+    return [...this.slots.values()].flatMap(({ shown }) => (shown === null ? [] : [shown]));
   }
 
   private settle(): void {
@@ -190,7 +185,7 @@ export class CityView {
     this.widget.scene.requestRender();
   }
 
-  private async draw(layer: Layer, look: LayerLook, base: string): Promise<DrawnLayer | null> {
+  private async draw(base: string, layer: Layer, look: LayerLook, standby: boolean): Promise<DrawnLayer | null> {
     const events = {
       failed: (detail: string) => {
         this.events.layerFailed(layer.dataset, detail);
@@ -201,14 +196,16 @@ export class CityView {
     };
     try {
       if (layer.tileset !== null) {
-        if (layer.tileset.state !== "ready") return null;
         this.setBusy(layer.dataset, true);
-        const drawn = await TilesetLayer.create(layer, new URL(layer.tileset.url, base), this.widget, look, events);
+        const drawn = await TilesetLayer.create(layer, new URL(layer.tileset.url, base), this.widget, look, events, standby);
         this.setBusy(layer.dataset, false);
         return drawn;
       }
       if (layer.mvt !== null) {
-        return new MvtLayer(layer, decodeURI(new URL(layer.mvt, base).href), this.widget, look, events, this.labels);
+        return new MvtLayer(layer, decodeURI(new URL(layer.mvt, base).href), this.widget, look, events, this.labels, this.stack, standby);
+      }
+      if (layer.raster !== null) {
+        return new RasterLayer(layer, decodeURI(new URL(layer.raster, base).href), this.widget, look, events, this.stack, standby);
       }
     } catch (error) {
       this.setBusy(layer.dataset, false);
@@ -248,6 +245,7 @@ export class CityView {
     // Frames are drawn on request, yet loading goes on only from frame to frame: ask for the next until all is there.
     scene.postRender.addEventListener(() => {
       this.framesToSettle = Math.max(0, this.framesToSettle - 1);
+      for (const slot of this.slots.values()) slot.frame();
       if (this.pending().length > 0) scene.requestRender();
     });
     scene.renderError.addEventListener((_scene: unknown, error: unknown) => {

@@ -2,11 +2,12 @@
 
 import type { BoundingSphere } from "@cesium/engine";
 
+import type { Rgb } from "../coloring";
 import type { Layer } from "../scene";
 
 export interface LayerLook {
   readonly visible: boolean;
-  /** Field the user chose to colour by; undefined: the layer's own. */
+  /** What the user chose to colour by; undefined: the layer's own. */
   readonly colorBy: string | undefined;
 }
 
@@ -21,10 +22,16 @@ export interface LayerStatistics {
   readonly loaded: boolean;
 }
 
+/** Features drawn in a colour of their own, by fid, whatever the layer is coloured by. */
+export type Marks = ReadonlyMap<number, Rgb>;
+
 export interface DrawnLayer {
   readonly layer: Layer;
   setLook(look: LayerLook): void;
   select(fid: number | null): void;
+  mark(marks: Marks): void;
+  /** Shows a layer that was made on standby: until then it loads what the present view needs, unseen. */
+  reveal(): void;
   /** What to fly to; null when only the layer's extent is known. */
   sphere(): BoundingSphere | null;
   statistics(): LayerStatistics;

@@ -23,8 +23,8 @@ function fromMercatorSquare({ x, y }: LabelPlace): Cartographic {
 }
 
 export class PlaceLabels {
-  private readonly labels = new Map<string, Map<number, Label>>();
-  private readonly hidden = new Set<string>();
+  private readonly labels = new Map<object, Map<number, Label>>();
+  private readonly hidden = new Set<object>();
 
   constructor(
     private readonly widget: CesiumWidget,
@@ -39,24 +39,25 @@ export class PlaceLabels {
     });
   }
 
-  /** Takes one place for a feature's name; the place where most of the feature was seen stays. */
-  offer(dataset: string, fid: number, text: string, place: LabelPlace): void {
-    const labels = this.labels.get(dataset) ?? new Map<number, Label>();
-    this.labels.set(dataset, labels);
+  /** Takes one place for the name of a feature of `owner`; the place where most of the feature was seen stays. */
+  offer(owner: object, fid: number, text: string, place: LabelPlace): void {
+    const labels = this.labels.get(owner) ?? new Map<number, Label>();
+    this.labels.set(owner, labels);
     const known = labels.get(fid);
     if (known !== undefined && known.area >= place.area) return;
     known?.element?.remove();
     labels.set(fid, { text, area: place.area, place: fromMercatorSquare(place), groundM: null, element: null });
   }
 
-  setVisible(dataset: string, visible: boolean): void {
-    if (visible) this.hidden.delete(dataset);
-    else this.hidden.add(dataset);
+  setVisible(owner: object, visible: boolean): void {
+    if (visible) this.hidden.delete(owner);
+    else this.hidden.add(owner);
   }
 
-  clear(dataset: string): void {
-    for (const label of this.labels.get(dataset)?.values() ?? []) label.element?.remove();
-    this.labels.delete(dataset);
+  clear(owner: object): void {
+    for (const label of this.labels.get(owner)?.values() ?? []) label.element?.remove();
+    this.labels.delete(owner);
+    this.hidden.delete(owner);
   }
 
   /** A more detailed tile may have come: ask again. */
@@ -66,7 +67,7 @@ export class PlaceLabels {
 
   private draw(): void {
     const taken: DOMRect[] = [];
-    const all = [...this.labels].flatMap(([dataset, labels]) => [...labels.values()].map((label) => ({ label, hidden: this.hidden.has(dataset) })));
+    const all = [...this.labels].flatMap(([owner, labels]) => [...labels.values()].map((label) => ({ label, hidden: this.hidden.has(owner) })));
     for (const { label, hidden } of all.sort((a, b) => b.label.area - a.label.area)) {
       const box = hidden || taken.length >= MOST_LABELS ? null : this.boxOf(label);
       if (box === null || taken.some((other) => overlaps(box, other))) {

@@ -32,8 +32,13 @@ export interface MvtImageryOptions {
   readonly failed: (detail: string) => void;
 }
 
+/** Where vector tiles come from. */
+export interface TileSource {
+  get(address: TileAddress): Promise<DecodedTile>;
+}
+
 /** Vector tiles by address, each asked for once; the oldest go first. */
-export class TileCache {
+export class TileCache implements TileSource {
   private readonly tiles = new Map<string, Promise<DecodedTile>>();
   private pending = 0;
 
@@ -106,13 +111,18 @@ export class MvtImageryProvider {
   constructor(
     private readonly paintOf: MvtImageryOptions["paintOf"],
     extent: Extent | null,
-    private readonly tiles: TileCache,
+    private readonly tiles: TileSource,
     private readonly pickable: boolean,
   ) {
     this.rectangle = rectangleOf(extent, this.tilingScheme.rectangle);
     this.firstLevel = firstLevel(this.rectangle);
     // The tile cache tells of failures; without a listener CesiumJS would write them to the console, once for each try.
     this.errorEvent.addEventListener(() => undefined);
+  }
+
+  /** The level of ground tiles from which the layer has to be drawn. */
+  get firstTerrainLevel(): number {
+    return Math.max(0, this.firstLevel - 1);
   }
 
   /** Returns this provider under the type CesiumJS declares for providers, which is a class with no common base of its own. */

@@ -1,11 +1,12 @@
 /** One layer drawn from its vector tiles, draped over the terrain. */
 
-import { ImageryLayer, type CesiumWidget } from "@cesium/engine";
+import type { CesiumWidget, ImageryLayer } from "@cesium/engine";
 
 import { chosenChoice, coloring, cssColor, darker } from "../coloring";
 import type { Layer } from "../scene";
 import { type Paint, type TileFeature, labelPlace } from "../vector_tile";
 import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics } from "./drawn_layer";
+import { type ImageryStack, TOPMOST } from "./imagery_stack";
 import type { PlaceLabels } from "./labels";
 import { MvtImageryProvider, TileCache } from "./mvt_imagery";
 
@@ -28,6 +29,8 @@ export class MvtLayer implements DrawnLayer {
     private look: LayerLook,
     events: LayerEvents,
     private readonly labels: PlaceLabels,
+    private readonly stack: ImageryStack,
+    private standby: boolean,
   ) {
     this.isLabelled = layer.fields.some((field) => field.name === LABEL_FIELD && field.type === "string");
     this.tiles = new TileCache({
@@ -37,7 +40,7 @@ export class MvtLayer implements DrawnLayer {
         for (const feature of tile.features) {
           const place = labelPlace(feature, tile, address);
           const text = feature.properties[LABEL_FIELD];
-          if (place !== null && feature.fid !== null && typeof text === "string") this.labels.offer(layer.dataset, feature.fid, text, place);
+          if (place !== null && feature.fid !== null && typeof text === "string") this.labels.offer(this, feature.fid, text, place);
         }
       },
       loading: (busy) => {
@@ -55,27 +58,34 @@ export class MvtLayer implements DrawnLayer {
     this.look = look;
     if (recolored) {
       this.seen.clear();
-      const index = this.widget.scene.imageryLayers.indexOf(this.imagery);
-      this.widget.scene.imageryLayers.remove(this.imagery);
-      this.imagery = this.addImagery((feature) => this.paint(feature), true, index);
+      this.stack.remove(this.imagery);
+      this.imagery = this.addImagery((feature) => this.paint(feature), true);
     }
     this.imagery.show = look.visible;
-    this.labels.setVisible(this.layer.dataset, look.visible);
+    this.labels.setVisible(this, look.visible && !this.standby);
     this.widget.scene.requestRender();
   }
 
-  select(fid: number | null): void {
-    if (this.highlight !== null) this.widget.scene.imageryLayers.remove(this.highlight);
-    this.highlight = fid === null ? null : this.addImagery((feature) => (feature.fid === fid ? SELECTED : null), false);
-    this.widget.scene.requestRender();
+  reveal(): void {
+    this.standby = false;
+    this.imagery.alpha = 1;
+    this.setLook(this.look);
   }
+
+  select(fid: number | null): void {
+    if (this.highlight !== null) this.stack.remove(this.highlight);
+    this.highlight = fid === null ? null : this.addImagery((feature) => (feature.fid === fid ? SELECTED : null), false);
+  }
+
+  /** What is marked lies on the ground as an overlay already. */
+  mark(): void {}
 
   sphere(): null {
     return null;
   }
 
   statistics(): LayerStatistics {
-    return { tilesSelected: 0, featuresSelected: 0, loaded: !this.tiles.busy };
+    return { tilesSelected: 0, featuresSelected: 0, loaded: !this.tiles.busy && this.widget.scene.globe.tilesLoaded };
   }
 
   seenCodes(): ReadonlySet<string> {
@@ -88,16 +98,14 @@ export class MvtLayer implements DrawnLayer {
 
   remove(): void {
     this.select(null);
-    this.widget.scene.imageryLayers.remove(this.imagery);
-    this.labels.clear(this.layer.dataset);
-    this.widget.scene.requestRender();
+    this.stack.remove(this.imagery);
+    this.labels.clear(this);
   }
 
-  private addImagery(paintOf: (feature: TileFeature) => Paint | null, pickable: boolean, index?: number): ImageryLayer {
+  private addImagery(paintOf: (feature: TileFeature) => Paint | null, pickable: boolean): ImageryLayer {
     const provider = new MvtImageryProvider(paintOf, this.layer.extent, this.tiles, pickable);
-    const imagery = new ImageryLayer(provider.asImageryProvider(), { minimumTerrainLevel: Math.max(0, provider.firstLevel - 1) });
-    this.widget.scene.imageryLayers.add(imagery, index);
-    return imagery;
+    const height = pickable ? this.layer.drawOrder : TOPMOST;
+    return this.stack.add(provider.asImageryProvider(), height, provider.firstTerrainLevel, this.standby && pickable);
   }
 
   private paint(feature: TileFeature): Paint {

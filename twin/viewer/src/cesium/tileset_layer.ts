@@ -4,7 +4,7 @@ import { type BoundingSphere, Cartesian3, Cesium3DTileFeature, Cesium3DTileStyle
 
 import { chosenChoice, coloring } from "../coloring";
 import type { Layer } from "../scene";
-import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics } from "./drawn_layer";
+import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics, Marks } from "./drawn_layer";
 
 const SELECTED = Color.fromCssColorString("#00e5ff");
 
@@ -41,6 +41,7 @@ function lightEvenly(tileset: Cesium3DTileset): void {
 export class TilesetLayer implements DrawnLayer {
   private selectedFid: number | null = null;
   private readonly seen = new Set<string>();
+  private marks: Marks = new Map();
   private look: LayerLook;
 
   private constructor(
@@ -48,16 +49,17 @@ export class TilesetLayer implements DrawnLayer {
     private readonly widget: CesiumWidget,
     readonly tileset: Cesium3DTileset,
     look: LayerLook,
+    private standby: boolean,
   ) {
     this.look = look;
   }
 
   /** Returns the layer once its root has come; rejects when it cannot be loaded. */
-  static async create(layer: Layer, url: URL, widget: CesiumWidget, look: LayerLook, events: LayerEvents): Promise<TilesetLayer> {
+  static async create(layer: Layer, url: URL, widget: CesiumWidget, look: LayerLook, events: LayerEvents, standby: boolean): Promise<TilesetLayer> {
     const tileset = await Cesium3DTileset.fromUrl(url.href, { maximumScreenSpaceError: 16, cullRequestsWhileMoving: false });
-    const drawn = new TilesetLayer(layer, widget, tileset, look);
+    const drawn = new TilesetLayer(layer, widget, tileset, look, standby);
     lightEvenly(tileset);
-    tileset.show = look.visible;
+    drawn.show();
     drawn.restyle();
     tileset.tileFailed.addEventListener(({ message, url: tile }: { message: string; url: string }) => {
       events.failed(`${tile}: ${message}`);
@@ -73,13 +75,23 @@ export class TilesetLayer implements DrawnLayer {
   setLook(look: LayerLook): void {
     if (look.colorBy !== this.look.colorBy) this.seen.clear();
     this.look = look;
-    this.tileset.show = look.visible;
+    this.show();
     this.restyle();
+  }
+
+  reveal(): void {
+    this.standby = false;
+    this.show();
   }
 
   select(fid: number | null): void {
     if (fid === this.selectedFid) return;
     this.selectedFid = fid;
+    this.restyle();
+  }
+
+  mark(marks: Marks): void {
+    this.marks = marks;
     this.restyle();
   }
 
@@ -102,6 +114,13 @@ export class TilesetLayer implements DrawnLayer {
     this.widget.scene.requestRender();
   }
 
+  /** On standby CesiumJS loads what the present view needs without drawing it. */
+  private show(): void {
+    this.tileset.show = this.look.visible && !this.standby;
+    this.tileset.preloadWhenHidden = this.look.visible && this.standby;
+    this.widget.scene.requestRender();
+  }
+
   private restyle(): void {
     const choice = chosenChoice(this.layer, this.look.colorBy);
     const colorOf = coloring(this.layer, choice, (code) => this.seen.add(code));
@@ -109,8 +128,10 @@ export class TilesetLayer implements DrawnLayer {
     const style = new Cesium3DTileStyle();
     const scratch = new Color();
     style.color = colorExpression((feature) => {
-      if (this.selectedFid !== null && feature.getProperty(FID) === this.selectedFid) return SELECTED;
-      const [red, green, blue] = colorOf(field === undefined ? undefined : feature.getProperty(field));
+      const fid = this.selectedFid === null && this.marks.size === 0 ? null : (feature.getProperty(FID) as number);
+      if (fid !== null && fid === this.selectedFid) return SELECTED;
+      const marked = fid === null ? undefined : this.marks.get(fid);
+      const [red, green, blue] = marked ?? colorOf(field === undefined ? undefined : feature.getProperty(field));
       return Color.fromBytes(red, green, blue, 255, scratch);
     });
     this.tileset.style = style;

@@ -27,6 +27,7 @@ const icons = {
   search: "M10 4a6 6 0 1 0 0 12 6 6 0 0 0 0-12m4.5 10.5L20 20",
   target: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8M12 2v4M12 18v4M2 12h4M18 12h4",
   tilt: "M4 17 8 8h8l4 9zM12 8v9M6 12.5h12",
+  upload: "M12 16V4m-5 5 5-5 5 5M4 16v4h16v-4",
   underground: "M2 8h20M4 8v4m5-4v2m5-2v4m5-4v2M5 17h14M5 21h14M5 17v4M19 17v4",
 } as const;
 

@@ -1,5 +1,6 @@
 /** The layer tree with its switches, colour choices and legends. */
 
+import { type LayerGroup, groupLayers } from "../cim";
 import { choiceTitle, chosenChoice } from "../coloring";
 import { type Language, type Say, type Word, inLanguage } from "../i18n";
 import type { ColorChoice, Layer } from "../scene";
@@ -11,6 +12,17 @@ export interface LayerPanelActions {
   readonly zoomTo: (dataset: string) => void;
 }
 
+/** What of the panel is nobody else's business and outlives its being built anew. */
+export interface LayerPanelState {
+  filter: string;
+  readonly collapsed: Set<string>;
+  /** Layers whose legend the user opened or closed. */
+  readonly legends: Map<string, boolean>;
+}
+
+/** With more layers than this on the picture, legends wait to be opened. */
+const MOST_OPEN_LEGENDS = 8;
+
 export interface LayerPanelView {
   readonly layers: readonly Layer[];
   readonly isVisible: (layer: Layer) => boolean;
@@ -19,6 +31,7 @@ export interface LayerPanelView {
   readonly colorBy: ReadonlyMap<string, string>;
   readonly language: Language;
   readonly say: Say;
+  readonly panel: LayerPanelState;
 }
 
 function legendRow(color: string, title: string): HTMLLIElement {
@@ -61,6 +74,10 @@ function stateBadge(layer: Layer, say: Say): HTMLElement | null {
   return h("span", { class: `badge badge-${state}` }, say(`state_${state}` as Word));
 }
 
+function isLegendOpen(layer: Layer, view: LayerPanelView): boolean {
+  return view.panel.legends.get(layer.dataset) ?? view.layers.filter(view.isVisible).length <= MOST_OPEN_LEGENDS;
+}
+
 function layerEntry(layer: Layer, view: LayerPanelView, actions: LayerPanelActions): HTMLElement {
   const title = inLanguage(layer.title, view.language);
   const visible = view.isVisible(layer);
@@ -79,16 +96,72 @@ function layerEntry(layer: Layer, view: LayerPanelView, actions: LayerPanelActio
   const head = h("div", { class: "layer-head" }, h("label", {}, box, h("span", { class: "layer-title" }, title), count), stateBadge(layer, view.say), zoom);
   if (!visible) return h("li", { class: "layer", "data-layer": layer.dataset }, head);
   const choice = chosenChoice(layer, view.colorBy.get(layer.dataset));
-  return h("li", { class: "layer", "data-layer": layer.dataset }, head, colorSelect(layer, choice, view, actions), legend(layer, choice, view));
+  const legends = h("details", { class: "layer-details", open: isLegendOpen(layer, view) }, h("summary", {}, view.say("legend")), colorSelect(layer, choice, view, actions), legend(layer, choice, view));
+  legends.addEventListener("toggle", () => view.panel.legends.set(layer.dataset, legends.open));
+  return h("li", { class: "layer", "data-layer": layer.dataset }, head, legends);
 }
 
-/** Returns the panel; layers stand as they lie, the topmost first. Coverages have no own entry: the terrain is the ground itself. */
-export function layerPanel(view: LayerPanelView, actions: LayerPanelActions): HTMLElement {
-  const drawn = view.layers.filter((layer) => layer.geometryType !== "coverage").toReversed();
-  return h(
-    "section",
-    { class: "panel layer-panel", id: "layer-panel", "aria-label": view.say("layers") },
-    h("h2", {}, view.say("layers")),
-    h("ul", { class: "layer-list" }, ...drawn.map((layer) => layerEntry(layer, view, actions))),
+function groupEntry(group: LayerGroup, view: LayerPanelView, actions: LayerPanelActions): HTMLElement {
+  const { collapsed } = view.panel;
+  const shown = group.layers.filter(view.isVisible).length;
+  const details = h(
+    "details",
+    {
+      class: "layer-group",
+      "data-group": group.name,
+      open: !collapsed.has(group.name),
+      ontoggle: () => {
+        if (details.open) collapsed.delete(group.name);
+        else collapsed.add(group.name);
+      },
+    },
+    h("summary", {}, h("span", {}, inLanguage(group.title, view.language)), h("span", { class: "count" }, `${shown} / ${group.layers.length}`)),
+    h("ul", { class: "layer-list" }, ...group.layers.map((layer) => layerEntry(layer, view, actions))),
   );
+  return details;
+}
+
+/** Hides, in place, what does not hold the typed text: a box that is built anew loses the characters being composed in it. */
+function applyFilter(panel: HTMLElement, layers: readonly Layer[], filter: string): void {
+  const wanted = filter.trim().toLowerCase();
+  const found = new Set(layers.filter((layer) => [layer.title.zh, layer.title.en, layer.dataset, layer.cimClass].some((text) => text.toLowerCase().includes(wanted))).map((layer) => layer.dataset));
+  for (const entry of panel.querySelectorAll<HTMLElement>("[data-layer]")) entry.hidden = !found.has(entry.dataset["layer"] ?? "");
+  for (const group of panel.querySelectorAll<HTMLElement>("[data-group]")) group.hidden = group.querySelector("[data-layer]:not([hidden])") === null;
+  const nothing = panel.querySelector<HTMLElement>(".nothing-found");
+  if (nothing !== null) nothing.hidden = found.size > 0;
+}
+
+function filterBox(view: LayerPanelView, changed: () => void): HTMLElement {
+  const hint = view.say("filter_layers");
+  const input = h("input", {
+    type: "text",
+    class: "layer-filter",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: hint,
+    "aria-label": hint,
+    value: view.panel.filter,
+    oninput: () => {
+      view.panel.filter = input.value;
+      changed();
+    },
+  });
+  return input;
+}
+
+/** Returns the panel; within a group layers stand as they lie, the topmost first. Terrain has no own entry: it is the ground itself. */
+export function layerPanel(view: LayerPanelView, actions: LayerPanelActions): HTMLElement {
+  const listed = view.layers.filter(isListed).toReversed();
+  const groups = groupLayers(listed).map((group) => groupEntry(group, view, actions));
+  const filter = filterBox(view, () => {
+    applyFilter(panel, listed, view.panel.filter);
+  });
+  const nothing = h("p", { class: "nothing-found", role: "status", hidden: true }, view.say("error_not_found"));
+  const panel = h("section", { class: "panel layer-panel", id: "layer-panel", "aria-label": view.say("layers") }, h("h2", {}, view.say("layers")), filter, nothing, ...groups);
+  applyFilter(panel, listed, view.panel.filter);
+  return panel;
+}
+
+function isListed(layer: Layer): boolean {
+  return layer.tileset !== null || layer.mvt !== null || layer.raster !== null;
 }

@@ -12,6 +12,7 @@ export interface CursorPosition {
 }
 
 const WIDEST_BAR_PX = 110;
+const NOTICE_MS = 8_000;
 
 /** Returns the longest of 1, 2, 5 × 10ⁿ metres that fits the bar, with its length in pixels. */
 export function scaleStep(metresPerPixel: number): { readonly metres: number; readonly px: number } {
@@ -28,11 +29,12 @@ export class StatusBar {
   private readonly bar = h("span", { class: "scale-bar" });
   private readonly length = h("span", { class: "scale-length" });
   private readonly loading: HTMLElement;
+  private readonly notice = h("span", { class: "notice", role: "status" });
 
   constructor(private readonly say: Say) {
     this.loading = h("span", { class: "loading", role: "status", hidden: true }, h("span", { class: "spinner", "aria-hidden": "true" }), say("loading"));
     const scale = h("span", { class: "scale" }, this.bar, this.length);
-    this.element = h("footer", { class: "status-bar" }, this.loading, this.position, scale, h("span", { class: "credit" }, "CesiumJS"));
+    this.element = h("footer", { class: "status-bar" }, this.loading, this.notice, this.position, scale, h("span", { class: "credit" }, "CesiumJS"));
   }
 
   /** Shows the height above sea level where the separation is known, else above the ellipsoid, and says which. */
@@ -67,6 +69,15 @@ export class StatusBar {
     this.length.textContent = other.length.textContent;
     this.bar.style.width = other.bar.style.width;
     this.loading.hidden = other.loading.hidden;
+    if (other.notice.textContent !== "") this.showNotice(other.notice.textContent);
+  }
+
+  /** Shows for a while what has happened by itself. */
+  showNotice(text: string): void {
+    this.notice.textContent = text;
+    window.setTimeout(() => {
+      this.notice.textContent = "";
+    }, NOTICE_MS);
   }
 
   showLoading(loading: boolean): void {
