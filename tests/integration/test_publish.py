@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,19 +12,7 @@ from ingest.publish import StagingLostError
 from ingest.rollback import rollback
 from tests.integration.surveys import Row, Surveys, square
 from twin.catalogue import Catalogue
-from twin.db import open_pool
 from twin.errors import RejectedError
-from twin.model import Deployment, new_oid_root
-from twin.store import FolderStore
-
-
-@pytest.fixture
-def surveys(database_url: str, tmp_path: Path) -> Iterator[Surveys]:
-    """A city without terrain to load surveys into."""
-    with open_pool(database_url) as pool:
-        catalogue = Catalogue(pool)
-        catalogue.make_deployment(Deployment("测试", 4549, "none", None, None, new_oid_root(), "noop", None, "test"))
-        yield Surveys(catalogue, FolderStore(tmp_path / "store"), tmp_path)
 
 
 def building(key: str | None, x: float, *, height_m: float = 12.0, rejected: bool = False, side: float = 10.0) -> Row:
