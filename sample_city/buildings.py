@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -26,6 +26,9 @@ _SHARE_WITHOUT_BASE = 0.12
 _SHARE_WITHOUT_HEIGHT = 0.02
 _LAST_YEAR = 2025
 _BLOCKS_A_BATCH = 64
+_UNPERMITTED = 1
+"""Which building of its block the one without a permit is."""
+BASEMENT_STOREY_M = 3.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,12 @@ class Building:
 
 
 def survey_buildings(grid: StreetGrid, blocks: Iterator[TownBlock]) -> Iterator[tuple[TownBlock, list[Building]]]:
-    """Yield every block with its buildings, numbered through the town."""
+    """Yield every block with its buildings, numbered through the town.
+
+    One building, of the first block that has permits for all its buildings, has been put up without one.
+    """
     number = 0
+    all_permitted = True
     towns = towns_of_city()
     for batch in itertools.batched(blocks, _BLOCKS_A_BATCH):
         footprints = np.array([f for block in batch for f in block.footprints], dtype=object)
@@ -78,7 +85,11 @@ def survey_buildings(grid: StreetGrid, blocks: Iterator[TownBlock]) -> Iterator[
         start = 0
         for block, place in zip(batch, town, strict=True):
             here = slice(start, start + len(block.houses))
-            yield block, _survey_block(grid, block, number, middles[here], ground[here], towns, int(place))
+            found = _survey_block(grid, block, number, middles[here], ground[here], towns, int(place))
+            if all_permitted and len(found) > _UNPERMITTED and all(b.permit_no for b in found):
+                found[_UNPERMITTED] = replace(found[_UNPERMITTED], permit_no=None)
+                all_permitted = False
+            yield block, found
             number += len(block.houses)
             start += len(block.houses)
 

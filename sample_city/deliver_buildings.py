@@ -8,6 +8,9 @@ from sample_city.buildings import Building
 from sample_city.city import City
 from sample_city.faults import plant_in_buildings
 from sample_city.handover import HandOver
+from sample_city.manifest import Fact
+from sample_city.manifest import Value as FactValue
+from sample_city.permits import FIRST_YEAR
 from sample_city.write_layers import INTEGER, NUMBER, TEXT, GeoPackage, Layer, Value
 
 FILE_NAME = "建筑物.gpkg"
@@ -40,8 +43,18 @@ def attributes(building: Building) -> tuple[Value, ...]:
 
 
 def _rows(city: City, handover: HandOver) -> Iterator[Building]:
-    rows = (building for _, buildings in city.blocks() for building in buildings)
+    rows = _noting_the_unpermitted(city, handover)
     planted = plant_in_buildings([next(rows) for _ in range(_SPOILT)])
     handover.faults += planted.faults(FILE_NAME, BUILDINGS.name, 1, [b.building_id for b in planted.rows])
     yield from planted.rows
     yield from rows
+
+
+def _noting_the_unpermitted(city: City, handover: HandOver) -> Iterator[Building]:
+    for _, buildings in city.blocks():
+        for building in buildings:
+            if building.permit_no is None and building.year_built >= FIRST_YEAR:
+                note = f"{FIRST_YEAR}年以后的建筑没有规划许可证 / built since {FIRST_YEAR} without a planning permit"
+                values: dict[str, FactValue] = {"year_built": building.year_built, "area_m2": round(float(building.footprint.area), 2)}
+                handover.facts.append(Fact("building-without-permit", FILE_NAME, BUILDINGS.name, building.building_id, note, values))
+            yield building

@@ -9,7 +9,6 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import shapely
@@ -18,10 +17,9 @@ from shapely import Polygon
 from sample_city.admin import AdminUnit
 from sample_city.buildings import Building
 from sample_city.landuse import Plot
-from sample_city.manifest import Fault
+from sample_city.manifest import Fault, Severity
 from sample_city.pipes import SurveyLine, SurveyPoint
 
-Severity = Literal["error", "warning"]
 _EARLIER, _LATER = dt.date(2009, 1, 1), dt.date(2021, 6, 18)
 
 
@@ -37,18 +35,40 @@ class Planted[Row]:
         return [Fault(file, layer, first_row + k, keys[k], *mark) for k, mark in enumerate(self.marks) if mark is not None]
 
 
+WARNED_BUILDINGS = frozenset({"3204F0000128", "3204F0000145"})
+"""Buildings that the survey lists with a planted warning; other files do not repeat them."""
+
+
 def plant_in_buildings(rows: list[Building]) -> Planted[Building]:
-    """Spoil some of the first hundred and more buildings in place."""
+    """Put rows that cannot be among the first buildings, and spoil two of these so that they are published with a warning.
+
+    The wrong rows have numbers of their own, so nothing in other files refers to what is rejected.
+    """
     planted = Planted(list(rows), [None] * len(rows))
-    first_id = rows[75].building_id
-    _spoil(planted, 16, "geometry-valid", "底面自相交 / the footprint crosses itself", footprint=_bow_tie(rows[16].footprint))
-    _spoil(planted, 41, "range", "建筑高度为负 / negative height", height_m=-12.0)
-    _spoil(planted, 58, "range", "建筑高度超限 / height beyond any building", height_m=99999.0)
-    _spoil(planted, 76, "unique", f"建筑编号与第76行重复 / same id as row 76 ({first_id})", building_id=first_id)
-    _spoil(planted, 93, "area-of-use", "坐标远在测区之外 / far outside", footprint=_moved(rows[93].footprint, 1_500_000.0, 0.0))
-    _spoil(planted, 110, "range", "层数为负 / negative number of floors", floors_above=-3)
-    _spoil(planted, 127, "code", "建筑用途不在代码表中 / unknown use", severity="warning", usage="飞碟停机坪")
+    for row, building in enumerate(rows):
+        if building.building_id in WARNED_BUILDINGS:
+            _warn_building(planted, row)
+    wrong: tuple[tuple[int, str, str, dict[str, object]], ...] = (
+        (16, "geometry-valid", "底面自相交 / the footprint crosses itself", {"footprint": _bow_tie(rows[16].footprint)}),
+        (41, "range", "建筑高度为负 / negative height", {"height_m": -12.0}),
+        (58, "range", "建筑高度超限 / height beyond any building", {"height_m": 99999.0}),
+        (76, "unique", "建筑编号与第76行重复 / same id as row 76", {}),
+        (93, "area-of-use", "坐标远在测区之外 / far outside", {"footprint": _moved(rows[93].footprint, 1_500_000.0, 0.0)}),
+        (110, "range", "层数为负 / negative number of floors", {"floors_above": -3}),
+    )
+    for row, rule, note, changes in wrong:
+        before = planted.rows[row - 1]
+        number = before.building_id if rule == "unique" else f"3204F9{row:06d}"
+        planted.rows.insert(row, dataclasses.replace(before, building_id=number, **changes))  # type: ignore[arg-type]
+        planted.marks.insert(row, (rule, "error", note))
     return planted
+
+
+def _warn_building(planted: Planted[Building], row: int) -> None:
+    if planted.rows[row].building_id.endswith("128"):
+        _spoil(planted, row, "code", "建筑用途不在代码表中 / unknown use", severity="warning", usage="飞碟停机坪")
+    else:
+        _spoil(planted, row, "reference", "宗地代码不存在 / no such parcel", severity="warning", parcel_id="320499999001GB99999")
 
 
 def plant_in_plots(rows: list[Plot]) -> Planted[Plot]:

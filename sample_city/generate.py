@@ -11,6 +11,7 @@ from sample_city.city import STORAGE_CRS, City, plan_city
 from sample_city.deliver_admin import deliver_units
 from sample_city.deliver_buildings import deliver_buildings
 from sample_city.deliver_elevation import deliver_elevation
+from sample_city.deliver_housing import deliver_housing
 from sample_city.deliver_land_use import deliver_land_use
 from sample_city.deliver_pipes import deliver_pipes
 from sample_city.handover import HandOver
@@ -22,6 +23,7 @@ _DELIVERIES: tuple[Callable[[City, HandOver], None], ...] = (
     deliver_elevation,
     deliver_units,
     deliver_buildings,
+    deliver_housing,
     deliver_land_use,
     deliver_pipes,
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 MANIFEST_NAME = "manifest.json"
+Severity = Literal["error", "warning"]
 Value = str | int | float | list[float] | list[str]
 
 
@@ -24,7 +25,7 @@ class Fault:
     row: int
     key: str
     rule: str
-    severity: Literal["error", "warning"]
+    severity: Severity
     note: str
 
 

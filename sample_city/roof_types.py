@@ -10,9 +10,9 @@ from shapely import Polygon
 from sample_city.layouts import House
 from sample_city.zoning import COMMERCE, ESTATE, GOVERNMENT, HOSPITAL, INDUSTRY, OLD_TOWN, PARK, SCHOOL, VILLAGE, WAREHOUSES, Zone
 
-FLAT, GABLE, HIP, SHED, MANSARD = "平屋顶", "双坡屋顶", "四坡屋顶", "单坡屋顶", "复折屋顶"
+FLAT, GABLE, HIP, PYRAMID, SHED, MANSARD = "平屋顶", "双坡屋顶", "四坡屋顶", "攒尖屋顶", "单坡屋顶", "折坡屋顶"
 PARAPET_M = 0.6
-_SLOPE = {GABLE: 0.5, HIP: 0.45, SHED: 0.12}
+_SLOPE = {GABLE: 0.5, HIP: 0.45, PYRAMID: 0.7, SHED: 0.12}
 _WIDE_SLOPE = 0.2
 _WIDE_M = 16.0
 MANSARD_FOOT_M = 1.2
@@ -45,7 +45,7 @@ def _wanted(zone: Zone, house: House, taste: float) -> str:
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {
-    PARK.name: (HIP,),
+    PARK.name: (PYRAMID,),
     OLD_TOWN.name: (GABLE, GABLE, GABLE, HIP, FLAT),
     VILLAGE.name: (GABLE, GABLE, HIP),
     ESTATE.name: (GABLE, HIP, FLAT),

@@ -29,12 +29,17 @@ def subdivide(land: Polygon, footprints: NDArray[np.object_], frame: Frame, most
     cuts = _cuts(boxes, _grown(_box(frame, shapely.get_coordinates(land))), most_buildings)
     if not cuts:
         return whole
-    lines = [land.boundary, *(LineString(_place(frame, cut)) for cut in cuts)]
-    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(shapely.union_all(lines, grid_size=_GRID_M))))
-    inside = shapely.contains_properly(land.buffer(_GRID_M), shapely.point_on_surface(faces))
-    parcels = tuple(shapely.normalize(faces[inside]))
-    empty = [p for p in parcels if p.area < _SMALLEST_EMPTY_M2 and not shapely.contains(p, footprints).any()]
+    parcels = tuple(faces_between(land, [LineString(_place(frame, cut)) for cut in cuts]))
+    empty = [p for p in parcels if p.area < _SMALLEST_EMPTY_M2 and not shapely.intersects(p, footprints).any()]
     return whole if empty else parcels
+
+
+def faces_between(outline: Polygon, cuts: list[LineString]) -> list[Polygon]:
+    """Return the faces that lines cut a polygon into, to the millimetre; neighbours share every vertex."""
+    noded = shapely.union_all([outline.boundary, *cuts], grid_size=_GRID_M)
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
+    inside = shapely.contains(outline, shapely.point_on_surface(faces))
+    return list(shapely.normalize(faces[inside]))
 
 
 def _cuts(boxes: list[_Box], around: _Box, most: int) -> list[NDArray[np.float64]]:

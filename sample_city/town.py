@@ -20,6 +20,8 @@ from sample_city.zoning import Zone, zone_of
 
 _SUBJECT_LAYOUT = 41
 _SETBACK_M = 4.0
+GREEN, SMALLEST_LOT_M2 = "1401", 400.0
+"""Land too small to build on is a garden."""
 _GAP_M = 1.0
 
 
