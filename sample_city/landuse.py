@@ -14,6 +14,7 @@ import numpy as np
 import shapely
 from shapely import MultiPolygon, Polygon
 
+from sample_city.plans import FORMER_MASTER_PLAN, MASTER_PLAN, Plan, detailed_plans
 from sample_city.river import REACH_M, corridor, reach
 from sample_city.seeding import rng_at
 from sample_city.streets import Cell, OpenEdges, StreetGrid
@@ -21,11 +22,8 @@ from sample_city.town import land_of
 from sample_city.utilities import UtilitySite, utility_sites
 from sample_city.zoning import Zone, zone_of
 
-DRAFTING, APPROVED, REPEALED = "编制", "批准", "废止"
-_ROADS, _RIVER, _GREEN, _FOREST, _FIELD, _RESERVE = "1207", "1701", "1401", "0301", "0102", "16"
-_SMALL_PLOT_M2 = 2500.0
-_NEW_TOWN_SHARE = 0.85
-"""The youngest blocks of the town are still being planned."""
+ROADS, RIVER, GREEN, FOREST, FIELD, _RESERVE = "1207", "1701", "1401", "0301", "0102", "16"
+SMALL_PLOT_M2 = 2500.0
 _REPEALED_EVERY = 29
 _QUARTER = 5
 _SUBJECT_PLOT = 91
@@ -54,20 +52,6 @@ class Plot:
         return round(float(self.shape.area), 2)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    name: str
-    state: str
-    approved_on: dt.date | None
-    valid_to: dt.date | None = None
-
-
-_MASTER_PLAN = _Plan("常州市国土空间总体规划（2021-2035年）", APPROVED, dt.date(2023, 11, 6))
-_DETAILED_PLAN = _Plan("常州市老城片区详细规划", APPROVED, dt.date(2021, 6, 18))
-_NEW_TOWN_PLAN = _Plan("常州市新城片区详细规划（草案）", DRAFTING, None)
-_FORMER_PLAN = _Plan("常州市城市总体规划（2011-2020）", REPEALED, dt.date(2013, 5, 20), dt.date(2021, 6, 18))
-
-
 def plan_land_use(grid: StreetGrid, town: tuple[Cell, ...]) -> Iterator[Plot]:
     """Yield the plots of the whole grid when ``town`` lists the cells built on, oldest first."""
     rank = {cell: k for k, cell in enumerate(town)}
@@ -79,12 +63,6 @@ def plan_land_use(grid: StreetGrid, town: tuple[Cell, ...]) -> Iterator[Plot]:
     for row, column in itertools.product(range(0, grid.rows, _QUARTER), range(0, grid.columns, _QUARTER)):
         yield from _quarter(grid, streets, rank, works, row, column)
     yield from _river(grid)
-
-
-def city_outline(grid: StreetGrid) -> Polygon:
-    """Return the outline of all cells: what the plan covers."""
-    j = grid.junctions
-    return Polygon(np.concatenate([j[0, :-1], j[:-1, -1], j[-1, :0:-1], j[:0:-1, 0]]))
 
 
 def _quarter(
@@ -103,47 +81,46 @@ def _quarter(
         elif cell in rank:
             yield from _town_plots(grid, cell, rank[cell], len(rank), land)
         elif cell in works:
-            yield from _plots(cell, "U", land, works[cell].land_use, _MASTER_PLAN)
+            yield from _plots(cell, "U", land, works[cell].land_use, MASTER_PLAN)
         else:
-            yield from _plots(cell, "F", land, _FIELD, _MASTER_PLAN)
+            yield from _plots(cell, "F", land, FIELD, MASTER_PLAN)
     number = (row, column)
-    yield from _plots(number, "H", _pieces(shapely.union_all(forest)), _FOREST, _MASTER_PLAN)
+    yield from _plots(number, "H", _pieces(shapely.union_all(forest)), FOREST, MASTER_PLAN)
     ground = shapely.union_all([Polygon(grid.cell_corners(cell)) for cell in cells])
     roads = ground.difference(shapely.union_all(taken))
     west, south, east, north = ground.bounds
     for river in np.unique(grid.relief.river_index([south, north])):
         roads = roads.difference(corridor(grid.relief, int(river), west, east))
-    yield from _plots(number, "R", _pieces(roads), _ROADS, _MASTER_PLAN)
+    yield from _plots(number, "R", _pieces(roads), ROADS, MASTER_PLAN)
 
 
 def _town_plots(grid: StreetGrid, cell: Cell, rank: int, town_size: int, land: tuple[Polygon, ...]) -> Iterator[Plot]:
     zone = zone_of(grid, cell, rank)
-    new_town = rank >= town_size * _NEW_TOWN_SHARE
-    plan = _NEW_TOWN_PLAN if new_town else _DETAILED_PLAN
-    large = [piece for piece in land if piece.area >= _SMALL_PLOT_M2]
-    small = [piece for piece in land if piece.area < _SMALL_PLOT_M2]
+    _, plan = detailed_plans(rank, town_size)
+    large = [piece for piece in land if piece.area >= SMALL_PLOT_M2]
+    small = [piece for piece in land if piece.area < SMALL_PLOT_M2]
     draw = rng_at(grid.relief.seed, _SUBJECT_PLOT, *cell)
     far = round(float(draw.uniform(*zone.far)), 1)
     yield from _plots(cell, "P", large, zone.land_use, plan, zone, far)
-    yield from _plots(cell, "G", small, _GREEN, plan)
+    yield from _plots(cell, "G", small, GREEN, plan)
     if rank % _REPEALED_EVERY == 7 and large:
-        yield from _plots(cell, "X", large[:1], _RESERVE, _FORMER_PLAN)
+        yield from _plots(cell, "X", large[:1], _RESERVE, FORMER_MASTER_PLAN)
 
 
 def _river(grid: StreetGrid) -> Iterator[Plot]:
-    outline = city_outline(grid)
+    outline = grid.outline()
     west, south, east, north = grid.extent_m()
     low, high = grid.relief.river_index([south, north])
     shapely.prepare(outline)
     for river in range(int(low), int(high) + 1):
         for number in range(int(west // REACH_M), int(east // REACH_M) + 1):
-            for part, use, shape in zip("SWN", (_GREEN, _RIVER, _GREEN), reach(grid.relief, river, number), strict=True):
+            for part, use, shape in zip("SWN", (GREEN, RIVER, GREEN), reach(grid.relief, river, number), strict=True):
                 pieces = _pieces(shape if outline.contains(shape) else shape.intersection(outline))
-                yield from _plots((river, number), f"W{part}", pieces, use, _MASTER_PLAN)
+                yield from _plots((river, number), f"W{part}", pieces, use, MASTER_PLAN)
 
 
 def _plots(
-    place: Cell, letter: str, pieces: list[Polygon] | tuple[Polygon, ...], use: str, plan: _Plan, zone: Zone | None = None, far: float = 0.0
+    place: Cell, letter: str, pieces: list[Polygon] | tuple[Polygon, ...], use: str, plan: Plan, zone: Zone | None = None, far: float = 0.0
 ) -> Iterator[Plot]:
     for k, piece in enumerate(pieces):
         suffix = "" if k == 0 else f"-{k + 1}"

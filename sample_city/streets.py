@@ -65,6 +65,11 @@ class StreetGrid:
         low, high = self.junctions.reshape(-1, 2).min(axis=0), self.junctions.reshape(-1, 2).max(axis=0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
+    def outline(self) -> Polygon:
+        """Return the outline of all cells."""
+        j = self.junctions
+        return Polygon(np.concatenate([j[0, :-1], j[:-1, -1], j[-1, :0:-1], j[:0:-1, 0]]))
+
     def cell_corners(self, cell: Cell) -> NDArray[np.float64]:
         """Return the four junctions of a cell, counter-clockwise from the south-west, as (4, 2)."""
         i, j = cell
