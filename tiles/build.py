@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from tiles.bounds import Region
 from tiles.columns import FeatureColumns, concatenate
-from tiles.glb import Encoding, TileMesh, write_glb
-from tiles.kernel import kernel
+from tiles.glb import Encoding, Material, TileMesh, write_glb
 from tiles.local_frame import ToGeocentric, fit_projection
 from tiles.mesh.batch import HIGHEST_M, LOWEST_M, LeftOut
 from tiles.metadata import EncodedTable, MetadataClass, encode_table, metadata_class, property_table, row_bytes
 from tiles.recipes import Recipe, recipe_for
+from tiles.represented import represented
 from tiles.statistics import Statistics, merge, statistics_json, statistics_of
 from tiles.tileset import ContentRef, Tile, revision_tileset, tile
 from tiles.tiling import Budget, Footprint, TileNode, is_on_grid, partition
@@ -58,13 +58,16 @@ class BuildOptions:
 class TilesetSummary:
     """What was built: features in = drawn + len(left_out).
 
-    ``left_out``: (fid, reason); ``unrepresentable``: values by property that became noData; the accuracy figures bound, in metres, the CRS
-    fit, the stored positions and the facets of round sections; ``region`` is None when nothing is drawn.
+    ``left_out``: (fid, reason); ``lods``: drawn features by level of detail ("1", "2.2"), for forms that have levels; ``faces_left_out``
+    counts the faces without area; ``unrepresentable``: values by property that became noData; the accuracy figures bound, in metres, the
+    CRS fit, the stored positions and the facets of round sections; ``region`` is None when nothing is drawn.
     """
 
     features: int
     drawn: int
     left_out: tuple[tuple[int, LeftOut], ...]
+    lods: dict[str, int]
+    faces_left_out: int
     unrepresentable: dict[str, int]
     contents: int
     content_bytes: int
@@ -83,6 +86,9 @@ class ContentSummary:
     ref: ContentRef
     size: int
     statistics: Statistics
+    lods: NDArray[np.int64]
+    """(256,) how many features are drawn at each level of detail, counted in tenths."""
+    faces_left_out: int
     projection_residual_m: float
     position_error_m: float
     chord_error_m: float
@@ -122,7 +128,7 @@ class _Build:
     ) -> None:
         self.features = features
         self.metadata: MetadataClass = metadata_class(feature_type)
-        self.recipe: Recipe = recipe_for(feature_type, features)
+        self.recipe: Recipe = represented(recipe_for(feature_type, features), features.representations)
         self.geometries: Geometries = read_wkb(features.wkb, features.wkb_offsets)
         self.table: EncodedTable = encode_table(self.metadata, features)
         self.left_out = np.zeros(len(features), np.uint8)
@@ -145,9 +151,9 @@ class _Build:
         return summary
 
     def _partition(self) -> TileNode | None:
-        x, y, width = _squares(self.geometries)
+        x, y, width = self.recipe.squares(self.geometries)
         on_grid = is_on_grid(x, y)
-        empty = self.geometries.feature_offsets[1:] == self.geometries.feature_offsets[:-1]
+        empty = np.isnan(x)
         self.left_out[~on_grid & ~empty] = LeftOut.OUTSIDE_CRS
         vertices = self.recipe.vertices(self.geometries)
         size = _BYTES_PER_VERTEX * vertices + row_bytes(self.table)
@@ -187,14 +193,16 @@ class _Build:
         row_of = (np.cumsum(drawn) - 1).astype(np.uint32)
         local, region = projection.project(mesh.positions)
         table = property_table(self.table, rows[drawn])
-        tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, row_of[mesh.feature])
-        glb = write_glb(tile_mesh, self.metadata, table, self.options.encoding)
+        tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, row_of[mesh.feature], mesh.surface)
+        glb = write_glb(tile_mesh, self.metadata, table, self.options.encoding, Material(not mesh.is_closed, self.recipe.opacity))
         name = content_hash(glb.data)
         self.store_put(f"{self.prefix}/c/{name}.glb", glb.data)
         return ContentSummary(
             ContentRef(name, region),
             len(glb.data),
             statistics_of(self.table, rows[drawn]),
+            np.bincount(self.recipe.lods(rows[drawn]), minlength=256),
+            mesh.faces_left_out,
             projection.residual_m,
             glb.position_error_m,
             mesh.chord_error_m,
@@ -246,7 +254,7 @@ class _Build:
             "schema": {**schema, "id": f"{self.metadata.schema_id}_tileset"},
             "statistics": statistics_json(self.metadata, statistics),
             "metadata": {"class": "dataset", "properties": values},
-            "extras": {**target.extras, "accuracy": accuracy},
+            "extras": {**target.extras, **({"lod": summary.lods} if summary.lods else {}), "accuracy": accuracy},
         }
 
     def _summary(self, contents: list[ContentSummary], root: Tile | None) -> TilesetSummary:
@@ -255,6 +263,8 @@ class _Build:
             features=len(self.features),
             drawn=sum(c.statistics.count for c in contents),
             left_out=tuple((int(self.features.fid[i]), LeftOut(int(self.left_out[i]))) for i in out),
+            lods=_lods(contents),
+            faces_left_out=sum(c.faces_left_out for c in contents),
             unrepresentable=dict(self.table.unrepresentable),
             contents=len(contents),
             content_bytes=sum(c.size for c in contents),
@@ -271,6 +281,12 @@ def _silent(_done: int, _total: int) -> None:
     """Report to nobody."""
 
 
+def _lods(contents: list[ContentSummary]) -> dict[str, int]:
+    """Return the drawn features by level of detail, as CityJSON writes a level."""
+    counts = np.sum([c.lods for c in contents], axis=0) if contents else np.zeros(1, np.int64)
+    return {f"{tenths / 10:g}": int(counts[tenths]) for tenths in np.flatnonzero(counts).tolist() if tenths > 0}
+
+
 def content_hash(content: bytes) -> str:
     """Return the name of ``content``: 128 bits of SHA-256 in hexadecimal."""
     return hashlib.sha256(content).hexdigest()[:32]
@@ -284,25 +300,3 @@ def _contents(node: TileNode) -> Iterable[NDArray[np.int64]]:
 
 def _renumbered(node: TileNode, rows: NDArray[np.int64]) -> TileNode:
     return TileNode(node.cell, tuple(rows[c] for c in node.contents), tuple(_renumbered(c, rows) for c in node.children))
-
-
-def _squares(geometries: Geometries) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return centre x, centre y and width of each feature's bounding square (n,); NaN where there is no geometry."""
-    rings = geometries.part_offsets[geometries.feature_offsets]
-    return _bounding_squares(geometries.coordinates, geometries.ring_offsets[rings])
-
-
-@kernel
-def _bounding_squares(
-    coordinates: NDArray[np.float64], offsets: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    count = len(offsets) - 1
-    x, y, width = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count)
-    for f in range(count):
-        west, east, south, north = np.inf, -np.inf, np.inf, -np.inf
-        for i in range(offsets[f], offsets[f + 1]):
-            west, east = min(west, coordinates[i, 0]), max(east, coordinates[i, 0])
-            south, north = min(south, coordinates[i, 1]), max(north, coordinates[i, 1])
-        if offsets[f + 1] > offsets[f]:
-            x[f], y[f], width[f] = (west + east) / 2, (south + north) / 2, max(east - west, north - south)
-    return x, y, width

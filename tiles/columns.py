@@ -64,17 +64,43 @@ type Column = TextColumn | NumberColumn
 
 
 @dataclass(frozen=True, slots=True)
+class Representations:
+    """The faces that features are drawn by, encoded (twin.representation), one place a feature.
+
+    Those of feature ``i`` are ``data[offsets[i]:offsets[i + 1]]``, nothing where it has none; ``lod`` (n,) uint8 in tenths: 22 is LoD 2.2.
+    """
+
+    data: Bytes
+    offsets: Offsets
+    lod: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.lod)
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Return which features have one (n,)."""
+        return self.offsets[1:] > self.offsets[:-1]
+
+    @staticmethod
+    def none(count: int) -> Representations:
+        """Return those of ``count`` features that have none."""
+        return Representations(np.zeros(0, np.uint8), np.zeros(count + 1, np.int64), np.zeros(count, np.uint8))
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureColumns:
     """A run of features of one dataset in the storage CRS.
 
     ``fid`` (n,) uint32; ``wkb`` uint8 with ``wkb_offsets`` (n + 1,) int64: little-endian ISO or extended WKB; ``columns``: field name →
-    column of length n. A field without a column counts as NULL everywhere.
+    column of length n. A field without a column counts as NULL everywhere. ``representations`` is None where no feature has any.
     """
 
     fid: NDArray[np.uint32]
     wkb: Bytes
     wkb_offsets: Offsets
     columns: Mapping[str, Column]
+    representations: Representations | None = None
 
     def __len__(self) -> int:
         return len(self.fid)
@@ -99,6 +125,16 @@ def concatenate(parts: list[FeatureColumns]) -> FeatureColumns:
         np.concatenate([p.wkb for p in parts]),
         _joined_offsets([p.wkb_offsets for p in parts]),
         {name: _joined([p.columns[name] for p in parts]) for name in parts[0].columns},
+        _joined_representations(parts),
+    )
+
+
+def _joined_representations(parts: list[FeatureColumns]) -> Representations | None:
+    if all(p.representations is None for p in parts):
+        return None
+    each = [p.representations or Representations.none(len(p)) for p in parts]
+    return Representations(
+        np.concatenate([r.data for r in each]), _joined_offsets([r.offsets for r in each]), np.concatenate([r.lod for r in each])
     )
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from tiles import meshopt
+from tiles import meshopt, surfaces
 from tiles.extent import extent
 from tiles.kernel import kernel
 from tiles.local_frame import LocalFrame
 from tiles.metadata import MetadataClass, PropertyTable
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Part of every GLB, hence of every content hash: raise it whenever the same features give other bytes."""
 ACCURACY_M = 0.005
 """Positions are quantized only where step × √3 / 2 stays within this."""
@@ -28,7 +28,7 @@ SMALLEST_PART = 1_500
 """Mean vertices below which the runs of a content are not worth a draw call each for the sake of quantization: it stays float32."""
 
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
-_BYTE, _UNSIGNED_SHORT, _FLOAT = 5120, 5123, 5126
+_BYTE, _UNSIGNED_BYTE, _UNSIGNED_SHORT, _FLOAT = 5120, 5121, 5123, 5126
 
 type Json = dict[str, object]
 
@@ -42,11 +42,27 @@ class Encoding:
 
 
 @dataclass(frozen=True, slots=True)
+class Material:
+    """How a surface takes light: whether it is seen from behind as well, and how much of what lies behind it hides (1: all)."""
+
+    double_sided: bool = False
+    opacity: float = 1.0
+
+    def as_json(self) -> Json:
+        """Return the material of a glTF document."""
+        pbr: Json = {"metallicFactor": 0, "roughnessFactor": 1}
+        sides: Json = {"doubleSided": True} if self.double_sided else {}
+        if self.opacity == 1.0:
+            return {"pbrMetallicRoughness": pbr, **sides}
+        return {"pbrMetallicRoughness": {**pbr, "baseColorFactor": [1, 1, 1, self.opacity]}, "alphaMode": "BLEND", **sides}
+
+
+@dataclass(frozen=True, slots=True)
 class TileMesh:
     """The mesh of one content in its local frame.
 
     ``positions`` (v, 3) float64 metres, z up; ``normals`` (v, 3) float32; ``triangles`` (t, 3) uint32; ``feature`` (v,) uint32 row of
-    the property table, rising: a feature's vertices and triangles stand together.
+    the property table, rising: a feature's vertices and triangles stand together; ``surface`` (v,) uint8 of SurfaceType, or None.
     """
 
     frame: LocalFrame
@@ -54,6 +70,7 @@ class TileMesh:
     normals: NDArray[np.float32]
     triangles: NDArray[np.uint32]
     feature: NDArray[np.uint32]
+    surface: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +101,7 @@ def quantization_for(positions: NDArray[np.float64], encoding: Encoding) -> Quan
     return Quantization((0.0, 0.0, 0.0), None, reach * 2.0**-24 * float(np.sqrt(3)))
 
 
-def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, encoding: Encoding) -> Glb:
+def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, encoding: Encoding, material: Material | None = None) -> Glb:
     """Return one self-contained GLB: the same bytes for the same arguments, nothing in it of revision, time or other tiles.
 
     The root node turns local z-up metres into geocentric metres (glTF y-up); each of its children undoes the quantization of one part.
@@ -99,7 +116,6 @@ def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, enc
         nodes.append({"mesh": len(meshes), **undo})
         meshes.append({"primitives": [_primitive(binary, part, grid, encoding, table.count)]})
         error = max(error, grid.error_m)
-    tables = _property_table(binary, metadata, table)
     used = ["EXT_mesh_features", "EXT_structural_metadata"]
     required = ["KHR_mesh_quantization"] * encoding.quantize + ["EXT_meshopt_compression"] * encoding.meshopt
     document: Json = {
@@ -110,13 +126,19 @@ def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, enc
         "scenes": [{"nodes": [0]}],
         "nodes": [{"matrix": mesh.frame.gltf_matrix(), "children": list(range(1, len(nodes) + 1))}, *nodes],
         "meshes": meshes,
-        "materials": [{"pbrMetallicRoughness": {"metallicFactor": 0, "roughnessFactor": 1}}],
-        "accessors": binary.accessors,
-        "bufferViews": binary.views,
-        "buffers": binary.buffers(),
-        "extensions": {"EXT_structural_metadata": {"schema": metadata.schema, "propertyTables": [tables]}},
+        "materials": [(material or Material()).as_json()],
+        "extensions": {"EXT_structural_metadata": _structural_metadata(binary, metadata, table, mesh.surface is not None)},
     }
+    document |= {"accessors": binary.accessors, "bufferViews": binary.views, "buffers": binary.buffers()}
     return Glb(_container(orjson.dumps(document), bytes(binary.data)), error)
+
+
+def _structural_metadata(binary: _Binary, metadata: MetadataClass, table: PropertyTable, has_surfaces: bool) -> Json:
+    tables = [_property_table(binary, metadata.id, table)]
+    if not has_surfaces:
+        return {"schema": metadata.schema, "propertyTables": tables}
+    tables.append(_property_table(binary, surfaces.CLASS, surfaces.surface_table()))
+    return {"schema": surfaces.surface_schema(metadata.schema), "propertyTables": tables}
 
 
 def _container(document: bytes, binary: bytes) -> bytes:
@@ -189,10 +211,13 @@ def _primitive(binary: _Binary, mesh: TileMesh, grid: Quantization, encoding: En
         "NORMAL": _normals(binary, mesh, encoding),
         "_FEATURE_ID_0": _feature_ids(binary, mesh),
     }
+    ids: list[Json] = [{"featureCount": feature_count, "attribute": 0, "propertyTable": 0}]
+    if mesh.surface is not None:
+        attributes |= {"_FEATURE_ID_1": _surfaces(binary, mesh.surface), "COLOR_0": _shades(binary, mesh.surface)}
+        ids.append({"featureCount": surfaces.COUNT, "attribute": 1, "propertyTable": 1, "label": surfaces.LABEL})
     view = binary.triangles(mesh.triangles, count)
     indices = binary.accessor(view, _UNSIGNED_SHORT, "SCALAR", mesh.triangles.size)
-    ids = {"featureCount": feature_count, "attribute": 0, "propertyTable": 0}
-    extensions = {"EXT_mesh_features": {"featureIds": [ids]}}
+    extensions = {"EXT_mesh_features": {"featureIds": ids}}
     return {"attributes": attributes, "indices": indices, "material": 0, "mode": 4, "extensions": extensions}
 
 
@@ -224,6 +249,16 @@ def _feature_ids(binary: _Binary, mesh: TileMesh) -> int:
     return binary.accessor(binary.vertices(stored), _UNSIGNED_SHORT, "SCALAR", len(stored))
 
 
+def _surfaces(binary: _Binary, surface: NDArray[np.uint8]) -> int:
+    stored = np.zeros((len(surface), 4), np.uint8)
+    stored[:, 0] = surface
+    return binary.accessor(binary.vertices(stored), _UNSIGNED_BYTE, "SCALAR", len(stored))
+
+
+def _shades(binary: _Binary, surface: NDArray[np.uint8]) -> int:
+    return binary.accessor(binary.vertices(surfaces.shades(surface)), _UNSIGNED_BYTE, "VEC3", len(surface), normalized=True)
+
+
 @kernel
 def _quantize_normals(normals: NDArray[np.float32], out: NDArray[np.int8]) -> None:
     for i in range(len(normals)):
@@ -240,14 +275,14 @@ def _quantize(positions: NDArray[np.float64], x: float, y: float, z: float, step
         out[i, 2] = np.uint16(np.rint((positions[i, 2] - z) / step))
 
 
-def _property_table(binary: _Binary, metadata: MetadataClass, table: PropertyTable) -> Json:
+def _property_table(binary: _Binary, class_id: str, table: PropertyTable) -> Json:
     properties: Json = {}
     for column in table.columns:
         entry: Json = {"values": binary.plain(column.values)}
         if column.offsets is not None:
             entry |= {"stringOffsets": binary.plain(column.offsets), "stringOffsetType": column.offset_type}
         properties[column.id] = entry
-    return {"class": metadata.id, "count": table.count, "properties": properties}
+    return {"class": class_id, "count": table.count, "properties": properties}
 
 
 def parts_of(mesh: TileMesh, encoding: Encoding) -> list[TileMesh]:
@@ -269,7 +304,10 @@ def parts_of(mesh: TileMesh, encoding: Encoding) -> list[TileMesh]:
 def _run(mesh: TileMesh, vertex: int, triangle: int, last_vertex: int, last_triangle: int) -> TileMesh:
     v = slice(vertex, last_vertex)
     triangles = mesh.triangles[triangle:last_triangle]
-    return TileMesh(mesh.frame, mesh.positions[v], mesh.normals[v], triangles - np.uint32(vertex) if vertex else triangles, mesh.feature[v])
+    surface = None if mesh.surface is None else mesh.surface[v]
+    if vertex:
+        triangles = triangles - np.uint32(vertex)
+    return TileMesh(mesh.frame, mesh.positions[v], mesh.normals[v], triangles, mesh.feature[v], surface)
 
 
 @kernel
@@ -316,6 +354,7 @@ def _part(mesh: TileMesh, triangles: NDArray[np.uint32]) -> TileMesh:
         mesh.normals[vertices],
         renumbered.reshape(-1, 3).astype(np.uint32),
         mesh.feature[vertices],
+        None if mesh.surface is None else mesh.surface[vertices],
     )
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.columns import Bytes, Column, FeatureColumns, NumberColumn, TextColumn, offsets_of
+from tiles.columns import Bytes, Column, FeatureColumns, NumberColumn, Representations, TextColumn, concatenate, offsets_of
 from tiles.kernel import kernel
 from twin.db import Connection, translated
 from twin.errors import TwinError
 from twin.model import FeatureType, FieldType, Principal
 from twin.query.column_batches import columns_statement
-from twin.query.feature_query import FeatureQuery
+from twin.query.feature_query import FeatureQuery, Statement
+from twin.query.representations import representations_statement
 
 BATCH_BYTES = 16 << 20
 """Rows are decoded in batches of about this size."""
@@ -27,23 +29,61 @@ class ReadError(TwinError):
     code = "tile-read"
 
 
+def read_drawn(connection: Connection, query: FeatureQuery, principal: Principal, feature_type: FeatureType) -> FeatureColumns:
+    """Return all features ``query`` means and ``principal`` may see, by fid, with what they are drawn by.
+
+    Both are of one state where ``query`` says as of which commit.
+    """
+    features = concatenate(list(read_features(connection, query, principal, feature_type)))
+    return replace(features, representations=read_representations(connection, query, principal, features.fid))
+
+
 def read_features(connection: Connection, query: FeatureQuery, principal: Principal, feature_type: FeatureType) -> Iterator[FeatureColumns]:
     """Yield all features ``query`` means and ``principal`` may see, by fid, with the fields of ``feature_type``, in one snapshot."""
     statement = columns_statement(query, principal, feature_type.field_names)
     types = tuple(f.type for f in feature_type.fields)
+    for piece, is_first in _copied(connection, statement):
+        yield decode_copy(piece, feature_type.field_names, types, header=is_first)
+
+
+def read_representations(
+    connection: Connection, query: FeatureQuery, principal: Principal, fid: NDArray[np.uint32]
+) -> Representations | None:
+    """Return the representations by which the features ``fid`` (n,), which rise, are drawn: the highest of LoD 1 to 3; None without any.
+
+    ReadError when one is of another feature: the query has to mean the same features as when ``fid`` was read.
+    """
+    statement = representations_statement(query, principal, "highest")
+    pieces = [_decode_representations(piece, header=is_first) for piece, is_first in _copied(connection, statement)]
+    if not pieces:
+        return None
+    found, lod = np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces])
+    rows = np.minimum(np.searchsorted(fid, found), max(len(fid) - 1, 0))
+    if len(found) and not (np.diff(found.astype(np.int64)) > 0).all():
+        raise ReadError("representations do not come in the order of fid")
+    if len(found) and not (len(fid) > 0 and bool((fid[rows] == found).all())):
+        raise ReadError("a representation is of a feature that was not read")
+    lengths, level = np.zeros(len(fid), np.int64), np.zeros(len(fid), np.uint8)
+    lengths[rows] = np.concatenate([np.diff(p[2].offsets) for p in pieces])
+    level[rows] = lod
+    return Representations(np.concatenate([p[2].data for p in pieces]), offsets_of(lengths), level)
+
+
+def _copied(connection: Connection, statement: Statement) -> Iterator[tuple[bytes, bool]]:
+    """Yield what COPY BINARY sends for ``statement`` in pieces of whole rows, and whether a piece is the first."""
     copied = b"COPY (" + statement.text.as_bytes(connection) + b") TO STDOUT (FORMAT BINARY)"
     pending: list[bytes] = []
-    size, first = 0, True
+    size, is_first = 0, True
     with translated(), connection.cursor() as cursor, cursor.copy(copied, statement.values) as copy:
         for piece in copy:
             pending.append(bytes(piece))
             size += len(piece)
             if size >= BATCH_BYTES:
-                yield decode_copy(b"".join(pending), feature_type.field_names, types, header=first)
-                pending, size, first = [], 0, False
+                yield b"".join(pending), is_first
+                pending, size, is_first = [], 0, False
     rest = b"".join(pending)
-    if len(rest) > (0 if first else 2):
-        yield decode_copy(rest, feature_type.field_names, types, header=first)
+    if len(rest) > (0 if is_first else 2):
+        yield rest, is_first
 
 
 def decode_copy(data: bytes, names: tuple[str, ...], types: tuple[FieldType, ...], *, header: bool) -> FeatureColumns:
@@ -52,19 +92,35 @@ def decode_copy(data: bytes, names: tuple[str, ...], types: tuple[FieldType, ...
     ``header`` says whether the piece begins with the stream's header; pieces end between rows, the trailer may be there or not (PostgreSQL
     manual, COPY, "Binary Format"). ReadError when a row has another number of columns.
     """
-    if header and not data.startswith(COPY_SIGNATURE):
-        raise ReadError("a COPY stream does not begin with its signature")
-    start = 19 + int.from_bytes(data[15:19], "big") if header else 0
-    raw = np.frombuffer(data, np.uint8)
-    rows = _count_rows(raw, start, len(names) + 2)
-    if rows < 0:
-        raise ReadError("a COPY row has another number of columns than asked for")
-    starts, lengths = np.empty((len(names) + 2, rows), np.int64), np.empty((len(names) + 2, rows), np.int64)
-    _find_values(raw, start, starts, lengths)
+    raw, starts, lengths = _values(data, len(names) + 2, header=header)
     fid = _fids(_numbers(raw, starts[0], lengths[0], ">i8"))
     geometry = _text(raw, starts[1], lengths[1])
     columns = {name: _column(raw, starts[i + 2], lengths[i + 2], types[i]) for i, name in enumerate(names)}
     return FeatureColumns(fid, geometry.data, geometry.offsets, columns)
+
+
+def _decode_representations(data: bytes, *, header: bool) -> tuple[NDArray[np.uint32], NDArray[np.uint8], TextColumn]:
+    """Return fids, levels of detail in tenths and encoded faces of a piece: int8, text, bytea."""
+    raw, starts, lengths = _values(data, 3, header=header)
+    fid = _fids(_numbers(raw, starts[0], lengths[0], ">i8"))
+    lod = np.zeros(len(fid), np.uint8)
+    if not _lods(raw, starts[1], lengths[1], lod):
+        raise ReadError("a level of detail is not a digit, or two with a point between them")
+    return fid, lod, _text(raw, starts[2], lengths[2])
+
+
+def _values(data: bytes, columns: int, *, header: bool) -> tuple[Bytes, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the bytes of a piece, and where the values of its rows begin and how long they are (-1: NULL), both (columns, rows)."""
+    if header and not data.startswith(COPY_SIGNATURE):
+        raise ReadError("a COPY stream does not begin with its signature")
+    start = 19 + int.from_bytes(data[15:19], "big") if header else 0
+    raw = np.frombuffer(data, np.uint8)
+    rows = _count_rows(raw, start, columns)
+    if rows < 0:
+        raise ReadError("a COPY row has another number of columns than asked for")
+    starts, lengths = np.empty((columns, rows), np.int64), np.empty((columns, rows), np.int64)
+    _find_values(raw, start, starts, lengths)
+    return raw, starts, lengths
 
 
 def _fids(column: NumberColumn) -> NDArray[np.uint32]:
@@ -117,6 +173,19 @@ def _text(raw: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> 
     out = np.empty(int(offsets[-1]), np.uint8)
     _copy_text(raw, starts, offsets, out)
     return TextColumn(out, offsets, lengths >= 0)
+
+
+@kernel
+def _lods(raw: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[np.uint8]) -> bool:
+    """Write levels such as ``2`` or ``1.3`` in tenths; return whether all are."""
+    for i in range(len(starts)):
+        at, length = starts[i], lengths[i]
+        if length != 1 and not (length == 3 and raw[at + 1] == 46 and 48 <= raw[at + 2] <= 57):
+            return False
+        if not 48 <= raw[at] <= 57:
+            return False
+        out[i] = 10 * (raw[at] - 48) + (raw[at + 2] - 48 if length == 3 else 0)
+    return True
 
 
 @kernel

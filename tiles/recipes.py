@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +15,17 @@ from tiles.mesh.batch import MeshBatch
 from tiles.mesh.extrude import extrude
 from tiles.mesh.sweep import sides_for
 from tiles.mesh.tube import ZReference, tube
+from tiles.mesh.view import LONGEST_RANGE_M, Sights, slices, view
 from tiles.mesh.well import NOMINAL_DIAMETER_M, well
 from tiles.metadata import index_texts
-from tiles.wkb import Geometries
+from tiles.wkb import Geometries, Squares, bounding_squares
 from twin.errors import TwinError
 from twin.model import FeatureType
 
 type Numbers = NDArray[np.float64]
 
 METRES_PER_UNIT: Mapping[str | None, float] = {None: 1.0, "m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001}
+DEGREES_PER_UNIT: Mapping[str | None, float] = {None: 1.0, "deg": 1.0}
 
 
 class RecipeError(TwinError):
@@ -31,16 +34,28 @@ class RecipeError(TwinError):
     code = "tile-recipe"
 
 
-class Recipe(Protocol):
+class Recipe(abc.ABC):
     """The 3D form of a run of features."""
 
+    lod: ClassVar[int] = 0
+    """Level of detail of the form in tenths, 0 where levels mean nothing."""
+    opacity: ClassVar[float] = 1.0
+
+    @abc.abstractmethod
     def vertices(self, geometries: Geometries, /) -> NDArray[np.int64]:
         """Return how many vertices each feature of the whole run will have at most (n,), by its own values alone."""
-        ...
 
-    def mesh(self, geometries: Geometries, rows: NDArray[np.int64]) -> MeshBatch:
+    @abc.abstractmethod
+    def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the mesh of the features ``rows``, whose geometries are ``geometries``."""
-        ...
+
+    def squares(self, geometries: Geometries, /) -> Squares:
+        """Return the squares that hold the features of the whole run."""
+        return bounding_squares(geometries)
+
+    def lods(self, rows: NDArray[np.int64], /) -> NDArray[np.uint8]:
+        """Return the level of detail of the form of ``rows`` in tenths."""
+        return np.full(len(rows), self.lod, np.uint8)
 
 
 def recipe_for(feature_type: FeatureType, features: FeatureColumns) -> Recipe:
@@ -53,13 +68,11 @@ def recipe_for(feature_type: FeatureType, features: FeatureColumns) -> Recipe:
             return Tube(roles.metres("diameter"), roles.metres("width"), roles.metres("height"), roles.z_reference())
         case "well":
             return Well(roles.metres("bottom"), roles.metres("depth"), roles.metres("diameter"))
+        case "view":
+            azimuth, tilt, fov = roles.degrees("azimuth"), roles.degrees("tilt"), roles.degrees("fov")
+            return View(Sights(azimuth, tilt, fov, roles.metres("range"), roles.metres("mount_height")))
         case other:
             raise RecipeError(f"feature type {feature_type.name} with recipe {other} has no 3D tiles")
-
-
-def is_meshed(feature_type: FeatureType) -> bool:
-    """Return whether ``feature_type`` becomes a tileset of meshes."""
-    return feature_type.recipe in ("extrude", "tube", "well")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,13 @@ class _Roles:
 
     def metres(self, role: str) -> Numbers:
         """Return the column that plays ``role`` in metres (n,), NaN where there is none."""
+        return self._numbers(role, METRES_PER_UNIT, "a length")
+
+    def degrees(self, role: str) -> Numbers:
+        """Return the column that plays ``role`` in degrees (n,), NaN where there is none."""
+        return self._numbers(role, DEGREES_PER_UNIT, "an angle")
+
+    def _numbers(self, role: str, units: Mapping[str | None, float], kind: str) -> Numbers:
         missing = np.full(len(self.features), np.nan)
         name = self.feature_type.recipe_fields.get(role)
         if name is None:
@@ -76,14 +96,14 @@ class _Roles:
         if name not in self.feature_type.field_names:
             raise RecipeError(f"feature type {self.feature_type.name} has no field {name} for {role}")
         unit = self.feature_type.field(name).unit
-        if unit not in METRES_PER_UNIT:
-            raise RecipeError(f"field {name} of {self.feature_type.name} is not a length but in {unit}")
+        if unit not in units:
+            raise RecipeError(f"field {name} of {self.feature_type.name} is not {kind} but in {unit}")
         column = self.features.columns.get(name)
         if column is None:
             return missing
         if not isinstance(column, NumberColumn):
             raise RecipeError(f"field {name} of {self.feature_type.name} is not a number")
-        return np.where(column.valid, column.values.astype(np.float64) * METRES_PER_UNIT[unit], np.nan)
+        return np.where(column.valid, column.values.astype(np.float64) * units[unit], np.nan)
 
     def z_reference(self) -> NDArray[np.int64]:
         """Return what Z stands for (n,) of ZReference; the axis where nothing is said."""
@@ -96,23 +116,24 @@ class _Roles:
 
 
 @dataclass(frozen=True, slots=True)
-class Extrude:
+class Extrude(Recipe):
     """Footprints to LOD1 solids."""
 
+    lod: ClassVar[int] = 10
     base_m: Numbers
     height_m: Numbers
 
-    def vertices(self, geometries: Geometries) -> NDArray[np.int64]:
+    def vertices(self, geometries: Geometries, /) -> NDArray[np.int64]:
         """Return six for each stored point: roof, floor and four for its wall."""
         return 6 * points_per_feature(geometries)
 
-    def mesh(self, geometries: Geometries, rows: NDArray[np.int64]) -> MeshBatch:
+    def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the solids of ``rows``."""
         return extrude(geometries, self.base_m[rows], self.height_m[rows])
 
 
 @dataclass(frozen=True, slots=True)
-class Tube:
+class Tube(Recipe):
     """Lines to pipes."""
 
     diameter_m: Numbers
@@ -120,18 +141,18 @@ class Tube:
     height_m: Numbers
     z_reference: NDArray[np.int64]
 
-    def vertices(self, geometries: Geometries) -> NDArray[np.int64]:
+    def vertices(self, geometries: Geometries, /) -> NDArray[np.int64]:
         """Return two rings a segment and two caps, as many sides as the diameter needs."""
         sides = sides_for(np.nan_to_num(self.diameter_m) / 2)
         return 2 * sides * points_per_feature(geometries)
 
-    def mesh(self, geometries: Geometries, rows: NDArray[np.int64]) -> MeshBatch:
+    def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the pipes of ``rows``."""
         return tube(geometries, self.diameter_m[rows], self.width_m[rows], self.height_m[rows], self.z_reference[rows])
 
 
 @dataclass(frozen=True, slots=True)
-class Well:
+class Well(Recipe):
     """Points to shafts with a lid."""
 
     bottom_m: Numbers
@@ -143,9 +164,32 @@ class Well:
         diameter = np.where(self.diameter_m > 0, self.diameter_m, NOMINAL_DIAMETER_M)
         return 8 * sides_for(diameter / 2)
 
-    def mesh(self, geometries: Geometries, rows: NDArray[np.int64]) -> MeshBatch:
+    def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the shafts of ``rows``."""
         return well(geometries, self.bottom_m[rows], self.depth_m[rows], self.diameter_m[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class View(Recipe):
+    """Points to what a camera there sees, translucent."""
+
+    opacity: ClassVar[float] = 0.3
+    sights: Sights
+
+    def vertices(self, _geometries: Geometries, /) -> NDArray[np.int64]:
+        """Return four faces a slice and the two at its sides, of four corners each."""
+        return 4 * (4 * slices(self.sights.fov_deg) + 2)
+
+    def squares(self, geometries: Geometries, /) -> Squares:
+        """Return the squares that hold all a camera can see."""
+        x, y, width = bounding_squares(geometries)
+        return x, y, width + 2 * np.nan_to_num(np.clip(self.sights.range_m, 0, LONGEST_RANGE_M))
+
+    def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
+        """Return the fields of view of ``rows``."""
+        s = self.sights
+        chosen = (a[rows] for a in (s.azimuth_deg, s.tilt_deg, s.fov_deg, s.range_m, s.mount_m))
+        return view(geometries, Sights(*chosen))
 
 
 def points_per_feature(geometries: Geometries) -> NDArray[np.int64]:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tiles.build import BuildOptions, TilesetTarget, build_tileset
 from tiles.checker import check_tileset
-from tiles.columns import FeatureColumns
+from tiles.columns import FeatureColumns, Representations
 from tiles.glb import Encoding
 from tiles.read import COPY_SIGNATURE, decode_copy
 from twin.errors import Text
 from twin.model import Code, CodeList, FeatureType, Field, GeometryType, Recipe, Style
+from twin.representation import Faces, encode
 
 _EARTH_RADIUS_M = 6_371_000.0
 
 
 def warm() -> int:
-    """Build and check a tiny tileset of each recipe in both encodings; return the number of problems found (0)."""
+    """Build and check a tiny tileset of each form in both encodings; return the number of problems found (0)."""
     problems = 0
-    for feature_type, make in (_type("extrude"), _square), (_type("tube"), _line), (_type("well"), _point):
-        features = make(feature_type)
+    solid = _type("extrude")
+    forms = [(solid, _square(solid)), (solid, _faces(_square(solid)))]
+    forms += [(kind, _line(kind)) for kind in [_type("tube")]] + [(kind, _point(kind)) for kind in (_type("well"), _type("view"))]
+    for feature_type, features in forms:
         for encoding in Encoding(), Encoding(quantize=False, meshopt=False):
             store: dict[str, bytes] = {}
             target = TilesetTarget("warm", 1, "open", "2.25.0.")
@@ -44,9 +48,15 @@ def _sphere(
 def _type(recipe: Recipe) -> FeatureType:
     text = Text(zh="预热", en="warm-up")
     codes = CodeList("kind", text, "", verified=False, codes=(Code("a", text),))
-    fields = (Field("size_m", "number", text, "m"), Field("name", "string", text), Field("kind", "code", text, codelist=codes))
-    geometries: dict[str, GeometryType] = {"extrude": "MultiPolygon", "tube": "LineString", "well": "Point"}
-    roles = {"extrude": "height", "tube": "diameter", "well": "depth"}
+    fields = (
+        Field("size_m", "number", text, "m"),
+        Field("name", "string", text),
+        Field("kind", "code", text, codelist=codes),
+        Field("angle_deg", "number", text, "deg"),
+    )
+    geometries: dict[str, GeometryType] = {"extrude": "MultiPolygon", "tube": "LineString", "well": "Point", "view": "Point"}
+    lengths = {"extrude": "height", "tube": "diameter", "well": "depth", "view": "range"}
+    angles = ("azimuth", "tilt", "fov") if recipe == "view" else ()
     return FeatureType(
         name="warm",
         version=1,
@@ -60,7 +70,7 @@ def _type(recipe: Recipe) -> FeatureType:
         natural_key=(),
         checks=(),
         recipe=recipe,
-        recipe_fields={roles[recipe]: "size_m"},
+        recipe_fields={lengths[recipe]: "size_m"} | dict.fromkeys(angles, "angle_deg"),
         style=Style(None, "#ffffff", (), {}),
     )
 
@@ -68,7 +78,7 @@ def _type(recipe: Recipe) -> FeatureType:
 def _features(feature_type: FeatureType, header: tuple[int, ...], coordinates: list[tuple[float, float, float]]) -> FeatureColumns:
     """Return one feature as it would come from the database: ISO WKB of the 32-bit numbers of ``header`` and points, in a COPY stream."""
     wkb = b"\x01" + np.array(header, "<u4").tobytes() + np.array(coordinates, "<f8").tobytes()
-    values = [struct.pack(">q", 1), wkb, struct.pack(">d", 2.0), "热".encode(), b"a"]
+    values = [struct.pack(">q", 1), wkb, struct.pack(">d", 2.0), "热".encode(), b"a", struct.pack(">d", 30.0)]
     row = struct.pack(">h", len(values)) + b"".join(struct.pack(">i", len(v)) + v for v in values)
     types = tuple(f.type for f in feature_type.fields)
     return decode_copy(COPY_SIGNATURE + bytes(8) + row + struct.pack(">h", -1), feature_type.field_names, types, header=True)
@@ -76,6 +86,18 @@ def _features(feature_type: FeatureType, header: tuple[int, ...], coordinates: l
 
 def _square(feature_type: FeatureType) -> FeatureColumns:
     return _features(feature_type, (1003, 1, 5), [(0, 0, 0), (9, 0, 0), (9, 9, 0), (0, 9, 0), (0, 0, 0)])
+
+
+def _faces(features: FeatureColumns) -> FeatureColumns:
+    """Return ``features``, one, drawn by a tetrahedron and a face of its own with a hole."""
+    corners = np.array([[0, 0, 0], [9, 0, 0], [0, 9, 0], [0, 0, 9], [1, 1, 0], [2, 1, 0], [1, 2, 0]], np.float64)
+    indices = np.array([0, 2, 1, 0, 1, 3, 1, 2, 3, 2, 0, 3, 0, 1, 2, 4, 6, 5], np.uint32)
+    ends = np.arange(3, 19, 3, dtype=np.uint32)
+    kinds, parts = np.array([3, 2, 1, 2, 0], np.uint8), np.zeros(5, np.uint16)
+    one = np.ones(1, np.uint32)
+    encoded = encode(Faces(corners, indices, ends, np.array([1, 2, 3, 4, 6], np.uint32), kinds, parts, 4 * one, one))
+    data = np.frombuffer(encoded, np.uint8)
+    return replace(features, representations=Representations(data, np.array([0, len(data)]), np.array([20], np.uint8)))
 
 
 def _line(feature_type: FeatureType) -> FeatureColumns:

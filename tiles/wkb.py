@@ -12,6 +12,9 @@ from tiles.kernel import kernel
 
 OK, UNREADABLE, EMPTY = 0, 1, 2
 
+type Squares = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""Centre x, centre y and width (metres) of the square around each feature (n,); NaN centres where there is nothing."""
+
 _POINT, _POLYGON, _MULTI_FIRST, _MULTI_LAST = 1, 3, 4, 6
 _EWKB_Z, _EWKB_M, _EWKB_SRID = 0x80000000, 0x40000000, 0x20000000
 
@@ -49,7 +52,8 @@ def read_wkb(data: Bytes, offsets: Offsets) -> Geometries:
 
 
 @kernel
-def _uint32(data: Bytes, at: int) -> int:
+def uint32(data: Bytes, at: int) -> int:
+    """Return the little-endian number of four bytes at ``at``."""
     return int(data[at] | np.int64(data[at + 1]) << 8 | np.int64(data[at + 2]) << 16 | np.int64(data[at + 3]) << 24)
 
 
@@ -58,7 +62,7 @@ def _header(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
     """Return (geometry type 1..6 or 0, ordinates per point, position after the header)."""
     if at + 5 > end or data[at] != 1:
         return 0, 0, at
-    code = _uint32(data, at + 1)
+    code = uint32(data, at + 1)
     at += 9 if code & _EWKB_SRID else 5
     thousands, kind = (code & 0x0FFFFFFF) // 1000, (code & 0x0FFFFFFF) % 1000
     has_z = code & _EWKB_Z != 0 or thousands in (1, 3)
@@ -78,7 +82,7 @@ def _read_ring(data: Bytes, at: int, end: int, count: int, dimensions: int, out:
         out[i, 2] = 0.0
         for d in range(min(dimensions, 3)):
             p = at + 8 * d
-            bits[0] = np.uint64(_uint32(data, p)) | (np.uint64(_uint32(data, p + 4)) << np.uint64(32))
+            bits[0] = np.uint64(uint32(data, p)) | (np.uint64(uint32(data, p + 4)) << np.uint64(32))
             if np.isfinite(number[0]):
                 out[i, d] = number[0]
             elif d < 2:
@@ -105,14 +109,14 @@ def _read_part(
     if kind == _POLYGON:
         if at + 4 > end:
             return -UNREADABLE
-        rings = _uint32(data, at)
+        rings = uint32(data, at)
         at += 4
     for _ in range(rings):
         count = 1
         if kind != _POINT:
             if at + 4 > end:
                 return -UNREADABLE
-            count = _uint32(data, at)
+            count = uint32(data, at)
             at += 4
         at = _read_ring(data, at, end, count, dimensions, coordinates[sizes[0] :], bits)
         if at < 0:
@@ -141,7 +145,7 @@ def _read_feature(
     if kind >= _MULTI_FIRST:
         if after + 4 > end:
             return UNREADABLE
-        parts = _uint32(data, after)
+        parts = uint32(data, after)
         at = after + 4
     first_point = sizes[0]
     for _ in range(parts):
@@ -190,3 +194,31 @@ def _gathered(offsets: Offsets, rows: NDArray[np.int64]) -> tuple[NDArray[np.int
     np.cumsum(lengths, out=new[1:])
     members = np.arange(new[-1], dtype=np.int64)
     return members + np.repeat(starts - new[:-1], lengths), new
+
+
+def first_points(geometries: Geometries) -> NDArray[np.int64]:
+    """Return the index of each feature's first coordinate, -1 where it has none."""
+    parts = geometries.feature_offsets
+    has = parts[1:] > parts[:-1]
+    rings = geometries.part_offsets[np.where(has, parts[:-1], 0)]
+    return np.where(has, geometries.ring_offsets[rings], -1)
+
+
+def bounding_squares(geometries: Geometries) -> Squares:
+    """Return the squares around the features."""
+    rings = geometries.part_offsets[geometries.feature_offsets]
+    return _squares(geometries.coordinates, geometries.ring_offsets[rings])
+
+
+@kernel
+def _squares(coordinates: NDArray[np.float64], offsets: NDArray[np.int64]) -> Squares:
+    count = len(offsets) - 1
+    x, y, width = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count)
+    for f in range(count):
+        west, east, south, north = np.inf, -np.inf, np.inf, -np.inf
+        for i in range(offsets[f], offsets[f + 1]):
+            west, east = min(west, coordinates[i, 0]), max(east, coordinates[i, 0])
+            south, north = min(south, coordinates[i, 1]), max(north, coordinates[i, 1])
+        if offsets[f + 1] > offsets[f]:
+            x[f], y[f], width[f] = (west + east) / 2, (south + north) / 2, max(east - west, north - south)
+    return x, y, width

@@ -212,9 +212,12 @@ def _check_feature_ids(gltf: GltfFile, primitive: Json, vertices: int, tables: l
 
 
 def _check_rows_used(gltf: GltfFile, tables: list[_Table], problems: Problems) -> None:
+    """Record rows of features that no vertex names; a table without ``fid`` lists kinds, not all of which need occur."""
+    primitives = [p for m in gltf.items("meshes") for p in m.get("primitives", [])]
+    if not any(_FEATURES in p.get("extensions", {}) for p in primitives):
+        return
     for number, table in enumerate(tables):
-        unseen = int((~table.seen).sum())
-        if table.count and any(_FEATURES in p.get("extensions", {}) for m in gltf.items("meshes") for p in m.get("primitives", [])):
-            problems.unless(
-                unseen == 0, "ROW_WITHOUT_MESH", f"/extensions/{_METADATA}/propertyTables/{number}", f"{unseen} rows have no vertex"
-            )
+        unseen = int((~table.seen).sum()) if table.fids is not None else 0
+        problems.unless(
+            unseen == 0, "ROW_WITHOUT_MESH", f"/extensions/{_METADATA}/propertyTables/{number}", f"{unseen} rows have no vertex"
+        )

@@ -25,6 +25,11 @@ class LeftOut(enum.IntEnum):
     DEPTH_ABSURD = 10
     OUTSIDE_CRS = 11
     ELEVATION_ABSURD = 12
+    REPRESENTATION_UNREADABLE = 13
+    ANGLE_MISSING = 14
+    ANGLE_ABSURD = 15
+    RANGE_MISSING = 16
+    RANGE_ABSURD = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,8 @@ class MeshBatch:
     ``positions`` (v, 3) float64: E, N in the storage CRS and H in its heights, metres; ``normals`` (v, 3) float32 outward unit vectors in
     (east, north, up) of the grid; ``triangles`` (t, 3) uint32, counter-clockwise seen from outside; ``feature`` (v,) uint32 index of
     the feature in the run; ``left_out`` (features,) uint8 of LeftOut. ``chord_error_m`` bounds how far a facet lies inside the
-    true surface.
+    true surface. ``surface`` (v,) uint8 of twin.representation.SurfaceType; None for forms without surfaces of a kind. ``is_closed``
+    says that no triangle is seen from behind; ``faces_left_out`` counts the faces of drawn features that have no area.
     """
 
     positions: NDArray[np.float64]
@@ -43,6 +49,9 @@ class MeshBatch:
     feature: NDArray[np.uint32]
     left_out: NDArray[np.uint8]
     chord_error_m: float = 0.0
+    surface: NDArray[np.uint8] | None = None
+    is_closed: bool = True
+    faces_left_out: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -57,3 +66,30 @@ CHORD_SAG_M = 0.005
 """How far a straight edge may sag below the curved surface of constant height before it is densified."""
 LONGEST_EDGE_M = float(np.sqrt(8.0 * EARTH_RADIUS_M * CHORD_SAG_M)) - 5.0
 """Longest undivided edge: sag = L² / 8R, so 504.8 m sags 5 mm."""
+
+
+def interleaved(first: MeshBatch, first_rows: NDArray[np.int64], second: MeshBatch, second_rows: NDArray[np.int64]) -> MeshBatch:
+    """Return both as the mesh of one run, feature by feature; feature ``i`` of ``first`` is ``first_rows[i]`` of the run."""
+    feature = np.concatenate([first_rows[first.feature], second_rows[second.feature]])
+    triangles = np.concatenate([first.triangles, second.triangles + np.uint32(len(first.positions))])
+    order = np.argsort(feature, kind="stable")
+    triangle_order = np.argsort(feature[triangles[:, 0]], kind="stable")
+    place = np.empty(len(order), np.uint32)
+    place[order] = np.arange(len(order), dtype=np.uint32)
+    left_out = np.zeros(len(first_rows) + len(second_rows), np.uint8)
+    left_out[first_rows], left_out[second_rows] = first.left_out, second.left_out
+    return MeshBatch(
+        np.concatenate([first.positions, second.positions])[order],
+        np.concatenate([first.normals, second.normals])[order],
+        place[triangles[triangle_order]],
+        feature[order].astype(np.uint32),
+        left_out,
+        max(first.chord_error_m, second.chord_error_m),
+        np.concatenate([_surfaces(first), _surfaces(second)])[order],
+        first.is_closed and second.is_closed,
+        first.faces_left_out + second.faces_left_out,
+    )
+
+
+def _surfaces(mesh: MeshBatch) -> NDArray[np.uint8]:
+    return np.zeros(len(mesh.positions), np.uint8) if mesh.surface is None else mesh.surface

@@ -12,11 +12,13 @@ from tiles.kernel import kernel
 from tiles.mesh.batch import LONGEST_EDGE_M, LeftOut, MeshBatch
 from tiles.mesh.triangulate import Triangulation, _ring_area, triangulate
 from tiles.wkb import EMPTY, OK, Geometries
+from twin.representation import SurfaceType
 
 TALLEST_M = 1500.0
 """Nothing built is higher: a greater height is an error of unit or of typing."""
 _MINIMUM_AREA_M2 = 1e-4
 _DEGENERATE = int(LeftOut.GEOMETRY_DEGENERATE)
+_ROOF, _WALL, _GROUND = int(SurfaceType.ROOF), int(SurfaceType.WALL), int(SurfaceType.GROUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,7 @@ def _solids(
 ) -> MeshBatch:
     points = len(footprints.xy)
     positions, normals = np.empty((6 * points, 3)), np.empty((6 * points, 3), np.float32)
-    feature = np.empty(6 * points, np.uint32)
+    feature, surface = np.empty(6 * points, np.uint32), np.empty(6 * points, np.uint8)
     triangles = np.empty((2 * len(triangulation.triangles) + 2 * points, 3), np.uint32)
     vertices, count = _emit(
         footprints.xy,
@@ -217,9 +219,10 @@ def _solids(
         positions,
         normals,
         feature,
+        surface,
         triangles,
     )
-    return MeshBatch(positions[:vertices], normals[:vertices], triangles[:count], feature[:vertices], left_out)
+    return MeshBatch(positions[:vertices], normals[:vertices], triangles[:count], feature[:vertices], left_out, surface=surface[:vertices])
 
 
 @kernel
@@ -287,6 +290,7 @@ def _emit(
     positions: NDArray[np.float64],
     normals: NDArray[np.float32],
     feature: NDArray[np.uint32],
+    surface: NDArray[np.uint8],
     triangles: NDArray[np.uint32],
 ) -> tuple[int, int]:
     v, t = 0, 0
@@ -297,12 +301,14 @@ def _emit(
         for part in range(feature_offsets[f], feature_offsets[f + 1]):
             start, end = ring_offsets[part_offsets[part]], ring_offsets[part_offsets[part + 1]]
             cap = caps[cap_offsets[part] : cap_offsets[part + 1]]
-            for up, height in ((1.0, roof), (-1.0, floor)):
+            for up, height, kind in ((1.0, roof, _ROOF), (-1.0, floor, _GROUND)):
                 _emit_cap(xy[start:end], height, up, cap, start, positions[v:], normals[v:], triangles[t:], v)
+                surface[v : v + end - start] = kind
                 v, t = v + end - start, t + len(cap)
             for ring in range(part_offsets[part], part_offsets[part + 1]):
                 edge = xy[ring_offsets[ring] : ring_offsets[ring + 1]]
                 _emit_walls(edge, floor, roof, positions[v:], normals[v:], triangles[t:], v)
+                surface[v : v + 4 * len(edge)] = _WALL
                 v, t = v + 4 * len(edge), t + 2 * len(edge)
         feature[first_vertex:v] = f
     return v, t

@@ -11,7 +11,7 @@ import mapbox_earcut
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.columns import Offsets
+from tiles.columns import Offsets, offsets_of
 from tiles.kernel import kernel
 
 _LARGEST_KERNEL_POLYGON = 256
@@ -27,37 +27,35 @@ class Triangulation:
     ok: NDArray[np.bool_]
 
 
-def triangulate(xy: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets) -> Triangulation:
+def triangulate(xy: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets, *, exact: bool = True) -> Triangulation:
     """Return triangles that cover each polygon exactly (area agrees to 1e-9).
 
     ``xy`` (n, 2) metres, rings open (first point not repeated), outer ring counter-clockwise and first, holes clockwise. A polygon that no
-    method covers has ``ok`` False and no triangles.
+    method covers (it crosses itself) has ``ok`` False and no triangles; unless ``exact`` is False: then those that earcut finds.
     """
-    triangles, offsets, ok = _ear_clip(xy, ring_offsets, part_offsets, _LARGEST_KERNEL_POLYGON)
-    if ok.all():
-        return Triangulation(triangles, offsets, ok)
-    return _with_fallback(xy, ring_offsets, part_offsets, Triangulation(triangles, offsets, ok))
+    first = Triangulation(*_ear_clip(xy, ring_offsets, part_offsets, _LARGEST_KERNEL_POLYGON))
+    return first if first.ok.all() else _with_fallback(xy, ring_offsets, part_offsets, first, exact)
 
 
-def _with_fallback(xy: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets, first: Triangulation) -> Triangulation:
-    ok = first.ok.copy()
+def _with_fallback(
+    xy: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets, first: Triangulation, exact: bool
+) -> Triangulation:
+    ok, lengths = first.ok.copy(), np.diff(first.offsets)
     pieces: list[NDArray[np.int64]] = []
-    for part in range(len(ok)):
-        if ok[part]:
-            pieces.append(first.triangles[first.offsets[part] : first.offsets[part + 1]])
-            continue
+    for part in np.flatnonzero(~first.ok).tolist():
         rings = ring_offsets[part_offsets[part] : part_offsets[part + 1] + 1]
-        piece = _earcut(xy[rings[0] : rings[-1]], rings[1:] - rings[0])
-        ok[part] = len(piece) > 0
-        pieces.append(piece + rings[0])
-    lengths = np.array([len(p) for p in pieces], np.int64)
-    offsets = np.zeros(len(pieces) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return Triangulation(np.concatenate(pieces), offsets, ok)
+        piece, covers = _earcut(xy[rings[0] : rings[-1]], rings[1:] - rings[0])
+        ok[part] = covers
+        pieces.append(piece[: len(piece) if covers or not exact else 0] + rings[0])
+        lengths[part] = len(pieces[-1])
+    is_earcut = np.repeat(~first.ok, lengths)
+    triangles = np.empty((len(is_earcut), 3), np.int64)
+    triangles[~is_earcut], triangles[is_earcut] = first.triangles, np.concatenate(pieces)
+    return Triangulation(triangles, offsets_of(lengths), ok)
 
 
-def _earcut(xy: NDArray[np.float64], ring_ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return earcut's triangles, or none when their area is not the polygon's."""
+def _earcut(xy: NDArray[np.float64], ring_ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], bool]:
+    """Return earcut's triangles, and whether their area is the polygon's."""
     local = np.ascontiguousarray(xy - xy[0])
     indices = mapbox_earcut.triangulate_float64(local, ring_ends.astype(np.uint32))
     triangles = indices.astype(np.int64).reshape(-1, 3)
@@ -69,9 +67,8 @@ def _earcut(xy: NDArray[np.float64], ring_ends: NDArray[np.int64]) -> NDArray[np
         expected += _ring_area(local, start, end)
         start = end
     covered = float(np.abs(doubled).sum()) / 2
-    if expected <= 0 or abs(covered - expected) > 1e-9 * expected + 1e-9:
-        return np.zeros((0, 3), np.int64)
-    return triangles[doubled != 0]
+    covers = expected > 0 and abs(covered - expected) <= 1e-9 * expected + 1e-9
+    return triangles[doubled != 0], covers and bool((doubled != 0).any())
 
 
 @kernel
@@ -244,6 +241,42 @@ def _clip_loop(
 
 
 @kernel
+def _is_convex(xy: NDArray[np.float64], points: int) -> bool:
+    """Return whether every corner of the ring of three or four points turns left: any diagonal cuts it in two ears."""
+    least = np.inf
+    for i in range(points):
+        least = min(least, _cross(xy, i, (i + 1) % points, (i + 2) % points))
+    return least > 1e-11
+
+
+@kernel
+def _cut(
+    xy: NDArray[np.float64],
+    ring_offsets: Offsets,
+    point: NDArray[np.int64],
+    following: NDArray[np.int64],
+    preceding: NDArray[np.int64],
+    triangles: NDArray[np.int64],
+) -> int:
+    """Write the triangles of one polygon; return their number, or -1 where they do not cover it."""
+    rings = len(ring_offsets) - 1
+    points = ring_offsets[rings]
+    if rings == 1 and points <= 4 and _is_convex(xy, points):
+        triangles[0, 0], triangles[0, 1], triangles[0, 2] = points - 1, 0, 1
+        if points == 4:
+            triangles[1, 0], triangles[1, 1], triangles[1, 2] = 1, 2, 3
+        return points - 2
+    area = 0.0
+    for ring in range(rings):
+        area += _ring_area(xy, ring_offsets[ring], ring_offsets[ring + 1])
+    nodes = _link_rings(xy, ring_offsets, 0, rings, point, following, preceding)
+    if nodes < 3:
+        return -1
+    count, doubled = _clip_loop(xy, nodes, point, following, preceding, triangles, 0)
+    return count if area > 0 and abs(doubled / 2 - area) <= 1e-9 * area + 1e-9 else -1
+
+
+@kernel
 def _ear_clip(
     xy: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets, largest: int
 ) -> tuple[NDArray[np.int64], Offsets, NDArray[np.bool_]]:
@@ -264,23 +297,16 @@ def _ear_clip(
     for part in range(parts):
         first, last = part_offsets[part], part_offsets[part + 1]
         start, points = ring_offsets[first], ring_offsets[last] - ring_offsets[first]
-        begin = at
         if 3 <= points <= largest:
-            area = 0.0
             for i in range(points):
                 local[i, 0], local[i, 1] = xy[start + i, 0] - xy[start, 0], xy[start + i, 1] - xy[start, 1]
             for ring in range(first, last + 1):
                 local_rings[ring - first] = ring_offsets[ring] - start
-            for ring in range(last - first):
-                area += _ring_area(local, local_rings[ring], local_rings[ring + 1])
-            nodes = _link_rings(local, local_rings, 0, last - first, point, following, preceding)
-            if nodes >= 3:
-                at, doubled = _clip_loop(local, nodes, point, following, preceding, triangles, at)
-                ok[part] = area > 0 and abs(doubled / 2 - area) <= 1e-9 * area + 1e-9
-            if not ok[part]:
-                at = begin
-            for t in range(begin, at):
+            count = _cut(local[:points], local_rings[: last - first + 1], point, following, preceding, triangles[at:])
+            ok[part] = count >= 0
+            for t in range(at, at + max(count, 0)):
                 for k in range(3):
                     triangles[t, k] += start
+            at += max(count, 0)
         offsets[part + 1] = at
     return triangles[:at], offsets, ok

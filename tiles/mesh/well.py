@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tiles.mesh.batch import LeftOut, MeshBatch
 from tiles.mesh.sweep import Paths, sides_for, sweep
-from tiles.wkb import EMPTY, OK, Geometries
+from tiles.wkb import EMPTY, OK, Geometries, first_points
 
 NOMINAL_DIAMETER_M = 0.7
 """Drawn where a survey gives no diameter: the usual clear opening of a manhole cover."""
@@ -22,7 +22,7 @@ def well(geometries: Geometries, bottom_m: NDArray[np.float64], depth_m: NDArray
     All (features,), NaN missing: ``bottom_m`` H of the bottom, else ``depth_m`` below the ground; ``diameter_m`` of the shaft, else
     NOMINAL_DIAMETER_M. Without bottom and depth, or with the bottom not below the ground, a feature is left out as DEPTH_MISSING.
     """
-    first = _first_points(geometries)
+    first = first_points(geometries)
     ground = np.where(first >= 0, geometries.coordinates[first, 2] if len(geometries.coordinates) else 0.0, np.nan)
     bottom = np.where(np.isfinite(bottom_m), bottom_m, ground - depth_m)
     diameter = np.where(diameter_m > 0, diameter_m, NOMINAL_DIAMETER_M)
@@ -44,14 +44,6 @@ def _columns(xy: NDArray[np.float64], top: NDArray[np.float64], bottom: NDArray[
     """Return vertical two-point paths (2n, 3)."""
     upper, lower = np.column_stack([xy, top]), np.column_stack([xy, bottom])
     return np.stack([upper, lower], axis=1).reshape(-1, 3)
-
-
-def _first_points(geometries: Geometries) -> NDArray[np.int64]:
-    """Return the index of each feature's first coordinate, -1 where it has none."""
-    parts = geometries.feature_offsets
-    has = parts[1:] > parts[:-1]
-    rings = geometries.part_offsets[np.where(has, parts[:-1], 0)]
-    return np.where(has, geometries.ring_offsets[rings], -1)
 
 
 def _left_out(geometries: Geometries, depth: NDArray[np.float64], diameter: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tiles.build import TilesetTarget, build_tileset
-from tiles.read import read_features
+from tiles.read import read_drawn
 from tiles.terrain import build_terrain
 from twin.db import translated
 from twin.errors import NotFoundError
@@ -30,14 +30,16 @@ def build_dataset_tileset(
         extras={"certificate": _certificate(city)},
     )
     with translated(), city.pool.connection() as connection:
-        columns = list(read_features(connection, query, Principal.system(), feature_type))
+        features = read_drawn(connection, query, Principal.system(), feature_type)
     summary = build_tileset(
-        columns, feature_type, city.frame, target, _put_new(city), lambda done, total: progress(dataset.slug, done, total)
+        [features], feature_type, city.frame, target, _put_new(city), lambda done, total: progress(dataset.slug, done, total)
     )
     return {
         "features": summary.features,
         "drawn": summary.drawn,
         "left_out": {reason.name.lower(): sum(1 for _, r in summary.left_out if r is reason) for _, reason in summary.left_out},
+        "lod": summary.lods,
+        "faces_left_out": summary.faces_left_out,
         "contents": summary.contents,
         "content_bytes": summary.content_bytes,
         "projection_residual_m": summary.projection_residual_m,

@@ -32,7 +32,7 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
             continue
         feature_type = catalogue.feature_type(dataset.feature_type)
         state = states.get((dataset.id, revision.commit), "missing")
-        if revision.extent_deg is not None and feature_type.recipe in ("extrude", "tube", "well", "terrain"):
+        if revision.extent_deg is not None and asset_kind(feature_type) is not None:
             extents.append(revision.extent_deg)
         if asset_kind(feature_type) == "terrain" and state == "ready":
             terrain = {"dataset": dataset.slug, "revision": revision.commit, "url": f"tiles/{dataset.slug}/{revision.commit}/"}
