@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from styles.derive import scene_style
+from styles.surfaces import surface_choice
 from twin.catalogue import Catalogue, asset_kind
 from twin.errors import Text
 from twin.heights import VerticalModel
-from twin.model import Dataset, FeatureType, Field, Principal, Revision, oid_prefix
+from twin.model import Asset, Dataset, FeatureType, Field, Principal, Revision, oid_prefix
 
 VARIANT = "open"
 SEPARATION_NODES = 17
@@ -22,7 +23,7 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
     """Return the scene of what ``principal`` may see; URLs are relative to the page."""
     deployment = catalogue.deployment
     visible = [d for d in catalogue.datasets() if d.sharing in principal.classes]
-    states = {(a.dataset, a.revision): a.state for a in catalogue.assets()}
+    assets = {(a.dataset, a.revision): a for a in catalogue.assets()}
     layers: list[Json] = []
     terrain: Json | None = None
     extents: list[tuple[float, float, float, float]] = []
@@ -31,12 +32,12 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
         if revision is None:
             continue
         feature_type = catalogue.feature_type(dataset.feature_type)
-        state = states.get((dataset.id, revision.commit), "missing")
+        asset = assets.get((dataset.id, revision.commit))
         if revision.extent_deg is not None and asset_kind(feature_type) is not None:
             extents.append(revision.extent_deg)
-        if asset_kind(feature_type) == "terrain" and state == "ready":
+        if asset_kind(feature_type) == "terrain" and asset is not None and asset.state == "ready":
             terrain = {"dataset": dataset.slug, "revision": revision.commit, "url": f"tiles/{dataset.slug}/{revision.commit}/"}
-        layers.append(_layer(dataset, feature_type, revision, state, deployment.oid_root))
+        layers.append(_layer(dataset, feature_type, revision, asset, deployment.oid_root))
     layers.sort(key=lambda layer: (_order(layer), str(layer["dataset"])))
     extents = extents or [r.extent_deg for d in visible if (r := catalogue.current_revision(d.slug)) and r.extent_deg]
     extent = deployment.extent_deg or _union(extents)
@@ -54,8 +55,8 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
     }
 
 
-def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, state: str, oid_root: str) -> Json:
-    kind = asset_kind(feature_type)
+def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, asset: Asset | None, oid_root: str) -> Json:
+    kind, state = asset_kind(feature_type), "missing" if asset is None else asset.state
     collection = f"ogc/collections/{dataset.slug}"
     is_coverage = feature_type.geometry_type == "coverage"
     return {
@@ -74,10 +75,19 @@ def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, stat
         "items": f"{collection}/items",
         "mvt": None if is_coverage else f"{collection}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}",
         "fields": [_field(f) for f in feature_type.fields],
-        "style": scene_style(feature_type),
+        "style": _style(feature_type, asset),
         "draw_order": feature_type.style.draw_order,
         "visible": feature_type.style.visible,
     }
+
+
+def _style(feature_type: FeatureType, asset: Asset | None) -> Json:
+    """Return the style of the type, and the choice ``surface`` where features are drawn by more than blocks."""
+    style = scene_style(feature_type)
+    choices, levels = style["choices"], {} if asset is None else asset.detail.get("lod", {})
+    if isinstance(choices, list) and isinstance(levels, Mapping) and any(level != "1" for level in levels):
+        return {**style, "choices": [*choices, surface_choice()]}
+    return style
 
 
 def _separation(vertical: VerticalModel, extent: tuple[float, float, float, float]) -> Json | None:
