@@ -1,0 +1,53 @@
+"""How finely a source writes its coordinates: what was rounded away in the file cannot tell that a vertex moved."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+
+MOST_M = 0.01
+"""Rounding beyond a centimetre is taken as it stands: then coordinates are coarse, and differences are differences (DESIGN 7)."""
+_MOST_DIGITS = 9
+_METRES_PER_DEGREE = 111_320.0
+"""Of the equator: no degree is longer."""
+
+
+class RoundingGauge:
+    """Counts the decimals with which all coordinates of a source are written.
+
+    Coordinates are (n, 2) or (n, 3) in units of the source's CRS; ``unit_m`` is the length of one unit in metres at most.
+    """
+
+    def __init__(self, unit_m: float) -> None:
+        self._unit_m = unit_m
+        self._digits = [0, 0, 0]
+        self._seen = False
+
+    def add(self, coordinates: npt.NDArray[np.float64]) -> None:
+        """Look at further coordinates of the same source."""
+        self._seen = self._seen or len(coordinates) > 0
+        for axis in range(coordinates.shape[1]):
+            values = coordinates[:, axis]
+            while self._digits[axis] <= _MOST_DIGITS and not _is_rounded(values, self._digits[axis]):
+                self._digits[axis] += 1
+
+    @property
+    def rounding_m(self) -> float:
+        """How far rounding may have moved a vertex; 0 when the coordinates are not rounded, or by more than a centimetre."""
+        steps = [0.5 * 10.0**-d * self._unit_m if d <= _MOST_DIGITS else 0.0 for d in self._digits[:2]]
+        height = 0.5 * 10.0 ** -self._digits[2]
+        moved = float(np.linalg.norm([*steps, height if height <= MOST_M / 2 else 0.0]))
+        return moved if self._seen and moved <= MOST_M else 0.0
+
+
+def unit_length_m(crs: str) -> float:
+    """Return the greatest length in metres of one unit of a CRS's coordinates; PROJ's CRSError when it is none."""
+    parsed = pyproj.CRS.from_user_input(crs)
+    return _METRES_PER_DEGREE if parsed.is_geographic else float(parsed.axis_info[0].unit_conversion_factor)
+
+
+def _is_rounded(values: npt.NDArray[np.float64], digits: int) -> bool:
+    scaled = values * 10.0**digits
+    # what a double cannot tell apart after scaling is no digit
+    return bool(np.all(np.abs(scaled - np.rint(scaled)) <= np.maximum(1e-6, 4.0 * np.spacing(np.abs(scaled)))))

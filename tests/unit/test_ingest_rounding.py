@@ -1,0 +1,48 @@
+"""How finely coordinates are written is told from the numbers alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.rounding import MOST_M, RoundingGauge, unit_length_m
+
+DEGREE_M = unit_length_m("EPSG:4490")
+
+
+def gauge(values: np.ndarray, unit_m: float) -> float:
+    made = RoundingGauge(unit_m)
+    for part in np.array_split(values, 3):
+        made.add(part)
+    return made.rounding_m
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([7, 8, 9]))
+def test_rounded_degrees_are_measured_and_bound_what_rounding_moved(seed: int, digits: int) -> None:
+    exact = np.random.default_rng(seed).uniform([119.0, 31.0], [120.5, 32.1], (200, 2))
+    rounded = np.array([[float(f"{v:.{digits}f}") for v in row] for row in exact])
+    moved_m = np.linalg.norm((rounded - exact) * DEGREE_M, axis=1).max()
+    assert moved_m <= gauge(rounded, DEGREE_M) <= 0.5 * 10.0**-digits * DEGREE_M * 1.42
+    assert gauge(exact, DEGREE_M) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("values", "unit_m", "expected"),
+    [
+        pytest.param([[497538.152, 3520895.434]], 1.0, 0.00070711, id="millimetres"),
+        pytest.param([[497538.15, 3520895.43]], 1.0, 0.0070711, id="centimetres"),
+        pytest.param([[497538.1, 3520895.4]], 1.0, 0.0, id="decimetres are coarse, not rounded"),
+        pytest.param([[119.97, 31.81]], DEGREE_M, 0.0, id="two digits of a degree"),
+        pytest.param([[497538.152, 3520895.434, 4.25]], 1.0, 0.0050498, id="heights in centimetres"),
+        pytest.param(np.empty((0, 2)), 1.0, 0.0, id="nothing"),
+    ],
+)
+def test_rounding_of_common_files(values: object, unit_m: float, expected: float) -> None:
+    assert gauge(np.array(values, dtype=np.float64), unit_m) == pytest.approx(expected, abs=1e-6)
+    assert expected <= MOST_M
+
+
+def test_the_unit_of_feet_is_a_foot() -> None:
+    assert unit_length_m("EPSG:3547") == pytest.approx(0.3048006, abs=1e-6)
