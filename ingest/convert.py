@@ -50,6 +50,8 @@ class Converted:
 def convert(array: pa.Array, field: Field) -> Converted:
     """Return ``array`` in the type of ``field``. Empty text counts as no value, except in a plain string field."""
     target = arrow_type(field.type)
+    if isinstance(array.type, pa.JsonType):
+        array = array.storage
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if field.type == "string":

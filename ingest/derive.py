@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import shapely
 from psycopg import sql
 
+from ingest.bodies import MEASURED
 from ingest.copy_binary import HEADER, TRAILER, CopyColumn, copy_binary_rows
 from ingest.staging import Staging
 from ingest.wells import fill_wells, fill_wells_again, forget_derived_bottom
@@ -126,7 +127,7 @@ def _ground_fields(feature_type: FeatureType) -> tuple[str, str] | None:
 
 
 def _given(batch: pa.RecordBatch, height: str, source: str) -> pa.Array:
-    told_derived = pc.fill_null(pc.not_equal(batch.column(source), "field"), fill_value=False)
+    told_derived = pc.invert(pc.is_in(batch.column(source), pa.array([None, "field", MEASURED], pa.string())))
     return pc.and_(pc.is_valid(batch.column(height)), pc.invert(told_derived))
 
 
@@ -139,7 +140,8 @@ def _with_building_height(batch: pa.RecordBatch, height: str, source: str) -> pa
     counted = pc.fill_null(pc.greater(floors, 0.0), fill_value=False)
     derived = pc.if_else(counted, pc.multiply(floors, _STOREY_M), _DEFAULT_BUILDING_M)
     batch = _replace(batch, height, pc.if_else(given, batch.column(height), derived))
-    return _replace(batch, source, pc.if_else(given, "field", pc.if_else(counted, "floors", "default")))
+    told = pc.if_else(pc.equal(pc.fill_null(batch.column(source), ""), MEASURED), MEASURED, "field")
+    return _replace(batch, source, pc.if_else(given, told, pc.if_else(counted, "floors", "default")))
 
 
 def _replace(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBatch:

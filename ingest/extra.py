@@ -29,6 +29,8 @@ def _members(name: str, array: pa.Array) -> pa.Array:
 
 def _json_values(array: pa.Array) -> pa.Array:
     kind = array.type
+    if isinstance(kind, pa.JsonType):
+        return array.storage
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return array.cast(pa.string())
     if pa.types.is_floating(kind):

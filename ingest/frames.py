@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,8 @@ import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
 from ingest.protocol import (
+    DOCUMENTS,
+    REPRESENTATIONS,
     CoverageBlock,
     CoverageHeader,
     FileInfo,
@@ -44,6 +47,8 @@ class Kind(enum.StrEnum):
 
     HEADER = "H"
     FINDINGS = "F"
+    REPRESENTATIONS = "R"
+    DOCUMENTS = "D"
     BATCH = "B"
     END = "E"
     COVERAGE = "C"
@@ -83,14 +88,13 @@ def decode_request(data: bytes) -> ReadRequest:
 
 
 def encode_message(message: Message | FileInfo) -> list[bytes | memoryview]:
-    """Return the buffers of the one or two frames that carry ``message``."""
+    """Return the buffers of the frames that carry ``message``: for a batch findings, 3D and documents come before its rows."""
     match message:
         case PartBatch():
             findings = _adapter(_FINDINGS).dump_json((message.dataset, message.findings))
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, message.table.schema) as writer:
-                writer.write_batch(message.table)
-            return frame(Kind.FINDINGS, findings) + frame(Kind.BATCH, memoryview(sink.getvalue()))
+            before = ((Kind.REPRESENTATIONS, message.representations), (Kind.DOCUMENTS, message.documents))
+            beside = [b for kind, table in before if table is not None for b in frame(kind, _table(table))]
+            return [*frame(Kind.FINDINGS, findings), *beside, *frame(Kind.BATCH, _table(message.table))]
         case CoverageBlock():
             name = message.dataset.encode()
             rows, columns = message.values.shape
@@ -104,6 +108,13 @@ def encode_message(message: Message | FileInfo) -> list[bytes | memoryview]:
             return frame(Kind.INFO, _adapter(FileInfo).dump_json(message))
         case PartEnd():
             return frame(Kind.END, _adapter(PartEnd).dump_json(message))
+
+
+def _table(batch: pa.RecordBatch) -> memoryview:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return memoryview(sink.getvalue())
 
 
 def encode_refusal(error: TwinError) -> list[bytes | memoryview]:
@@ -133,20 +144,51 @@ def decode_refusal(payload: bytes) -> TwinError:
         raise BrokenFrameError("refusal") from error
 
 
-def decode_batch(findings: bytes, table: bytes, schemas: Mapping[str, pa.Schema]) -> PartBatch:
-    """Return the batch of two frames, checked in full against the schema its dataset must have."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Frames that come before the rows they belong to."""
+
+    findings: bytes = b""
+    representations: bytes | None = None
+    documents: bytes | None = None
+
+    def with_frame(self, kind: Kind, payload: bytes) -> Beside:
+        """Return the same with one more frame."""
+        return replace(self, **{_BESIDE[kind]: payload})
+
+
+_BESIDE: Mapping[Kind, str] = {Kind.FINDINGS: "findings", Kind.REPRESENTATIONS: "representations", Kind.DOCUMENTS: "documents"}
+
+
+def decode_batch(beside: Beside, table: bytes, schemas: Mapping[str, pa.Schema]) -> PartBatch:
+    """Return the batch of its frames, checked in full against the schema its dataset must have."""
     try:
-        dataset, found = _adapter(_FINDINGS).validate_json(findings)
+        dataset, found = _adapter(_FINDINGS).validate_json(beside.findings)
+    except ValidationError as error:
+        raise BrokenFrameError("batch") from error
+    if dataset not in schemas:
+        raise BrokenFrameError("schema of a batch")
+    return PartBatch(
+        dataset=dataset,
+        table=_checked(table, schemas[dataset]),
+        findings=found,
+        representations=None if beside.representations is None else _checked(beside.representations, REPRESENTATIONS),
+        documents=None if beside.documents is None else _checked(beside.documents, DOCUMENTS),
+    )
+
+
+def _checked(table: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    try:
         with pa.ipc.open_stream(table) as reader:
-            if dataset not in schemas or not reader.schema.equals(schemas[dataset]):
+            if not reader.schema.equals(schema):
                 raise BrokenFrameError("schema of a batch")
             batch = reader.read_next_batch()
         batch.validate(full=True)
-    except (ValidationError, pa.ArrowException, StopIteration) as error:
+    except (pa.ArrowException, StopIteration) as error:
         raise BrokenFrameError("batch") from error
     if any(batch.column(f.name).null_count for f in batch.schema if not f.nullable):
-        raise BrokenFrameError("null in row or geom")
-    return PartBatch(dataset, batch, found)
+        raise BrokenFrameError("null where a value must be")
+    return batch
 
 
 def decode_block(payload: bytes) -> CoverageBlock:

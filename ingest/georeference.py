@@ -85,6 +85,11 @@ class Georeference:
                 placed[chosen[there]] = shapely.set_coordinates(geometry[chosen[there]], moved[there[owner]])
         return Placed(placed, ~inside & reached, ~reached)
 
+    def place_vertices(self, vertices: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Return (n, 3) vertices in the storage CRS and the deployment's heights, and which of them lie where they may."""
+        moved, ok = self._move(vertices)
+        return moved, ok & np.isfinite(moved).all(axis=1)
+
     def place_point(self, x: float, y: float) -> tuple[float, float]:
         """Return one point of the source CRS in the storage CRS."""
         moved = self.transform.transform(np.array([x]), np.array([y]))
@@ -130,7 +135,8 @@ def georeference(request: ReadRequest, layer: str, file_crs: str | None, assumed
 
 def _unchanged_where_equal(transform: SourceTransform, named: str, storage: StorageCrs) -> SourceTransform:
     """Return ``transform`` without any arithmetic where the source is in the storage CRS: its coordinates stay bit by bit."""
-    if transform.obfuscation is not None or parse_crs(named).to_epsg() != storage.srid:
+    crs = None if transform.obfuscation is not None else parse_crs(named)
+    if crs is None or (crs.sub_crs_list[0] if crs.is_compound else crs).to_epsg() != storage.srid:
         return transform
     return replace(transform, operation=Operation(UNCHANGED, "unchanged", 0.0))
 

@@ -101,6 +101,8 @@ class PartHeader:
     unmapped: tuple[str, ...]
     row_estimate: int | None
     findings: tuple[Finding, ...] = ()
+    document_header: str | None = None
+    """JSON that the documents of the rows share, where the format is kept for exact export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,24 @@ class PartBatch:
     dataset: str
     table: pa.RecordBatch
     findings: tuple[Finding, ...]
+    representations: pa.RecordBatch | None = None
+    """3D of the rows in the layout of `REPRESENTATIONS`; None where the format has none."""
+    documents: pa.RecordBatch | None = None
+    """What the rows were read from, in the layout of `DOCUMENTS`."""
+
+
+REPRESENTATIONS = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("lod", pa.string(), nullable=False),
+        pa.field("faces", pa.binary(), nullable=False),
+        pa.field("surface_attributes", pa.string()),
+    ]
+)
+"""A row's 3D at one level of detail: ``faces`` as `twin.representation` lays them out, ``surface_attributes`` JSON."""
+
+DOCUMENTS = pa.schema([pa.field("row", pa.int64(), nullable=False), pa.field("document", pa.binary(), nullable=False)])
+"""A row's CityJSONFeature, compressed (zstd)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +183,9 @@ class LayerInfo:
     columns: tuple[str, ...]
     crs: str | None
     rows: int | None
+    crs_assumed: bool = False
+    """True when ``crs`` is the format's rule, not the file's word."""
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

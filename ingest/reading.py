@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import shapely
 
+from ingest.bodies import documents_table, place_bodies, representations_table, with_measured_heights
 from ingest.checks.geometry import as_declared_type, has_non_finite, invalid, noded, place_of, reason_of
 from ingest.checks.rules import Severities, is_rejection
 from ingest.checks.values import FieldValues, check_values
@@ -76,6 +77,7 @@ def _header(source: SourceLayer, file_format: str, part: PartRequest, placing: G
         unmapped=mapping.unmapped,
         row_estimate=source.rows,
         findings=notes,
+        document_header=source.document_header,
     )
 
 
@@ -98,13 +100,22 @@ class _Part:
         feature_type = self.part.feature_type
         mapping = match_columns(tuple(batch.columns), feature_type, self.part.mapping)
         columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows))
+        bodies = place_bodies(batch, self.placing, self.limits)
+        columns = with_measured_heights(columns, bodies, feature_type)
+        batch = replace(batch, faults=(*batch.faults, *bodies.faults))
         checker = _GeometryChecker(batch, feature_type, self.placing, self.limits, self.source.name)
         geometry = checker.check(columns)
         findings = (*checker.findings, *check_values(batch.rows, columns, feature_type, self.source.name))
         refused = np.array([f.row for f in findings if is_rejection(f)], dtype=np.int64)
         keep = ~np.isin(batch.rows, refused)
         self.accepted += int(keep.sum())
-        return PartBatch(self.part.dataset, self._table(batch, columns, mapping, geometry, keep), self._keyed(findings, batch, columns))
+        return PartBatch(
+            dataset=self.part.dataset,
+            table=self._table(batch, columns, mapping, geometry, keep),
+            findings=self._keyed(findings, batch, columns),
+            representations=representations_table(bodies, batch.rows, keep),
+            documents=documents_table(batch.documents, batch.rows, keep) if batch.documents else None,
+        )
 
     def _table(
         self, batch: SourceBatch, columns: Mapping[str, FieldValues], mapping: ColumnMapping, geometry: Geometries, keep: Mask

@@ -23,6 +23,7 @@ from ingest.confinement.closing import unavailable
 from ingest.frames import (
     HEADER,
     MAX_FRAME_BYTES,
+    Beside,
     BrokenFrameError,
     Kind,
     decode_batch,
@@ -73,14 +74,15 @@ def read_file(request: ReadRequest) -> Iterator[Message]:
     """
     schemas = {part.dataset: batch_schema(part.feature_type) for part in request.parts if part.feature_type.geometry_type != "coverage"}
     with _running_child(request) as child:
-        findings = b""
+        beside = Beside()
         try:
             for kind, payload in child.frames():
                 match kind:
-                    case Kind.FINDINGS:
-                        findings = payload
+                    case Kind.FINDINGS | Kind.REPRESENTATIONS | Kind.DOCUMENTS:
+                        beside = beside.with_frame(kind, payload)
                     case Kind.BATCH:
-                        yield decode_batch(findings, payload, schemas)
+                        yield decode_batch(beside, payload, schemas)
+                        beside = Beside()
                     case Kind.BLOCK:
                         yield decode_block(payload)
                     case _:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from ingest.protocol import ReadRequest
+from ingest.protocol import Limits, ReadRequest
 from ingest.readers import raster, shapefile
 from ingest.readers.archive import Archive, read_gzip
+from ingest.readers.cityjson import CityJson, is_cityjson, mapped
 from ingest.readers.geojson import GeoJson
 from ingest.readers.gpkg import GeoPackage
 from ingest.readers.source import Reader
@@ -30,14 +31,14 @@ def choose_reader(request: ReadRequest) -> Reader:
     if head.startswith(_GZIP):
         content = read_gzip(path, limits)
         if _is_json(content[:4096]):
-            return GeoJson(path.name.split(".")[0], content, limits)
+            return _json(path.name.split(".")[0], content, limits)
         raise _unknown()
     if head.startswith(_ZIP):
         return _archived(Archive(path, limits), request)
     if head.startswith(shapefile.MAGIC):
         return shapefile.Shapefile(shapefile.loose_members(path), limits)
     if _is_json(head):
-        return GeoJson(path.stem, path, limits)
+        return _json(path.stem, path, limits)
     if raster.is_tiff(head) or raster.is_hgt(path.name, path.stat().st_size):
         return raster.Raster(path.stem, path, limits)
     if _is_table(head):
@@ -59,8 +60,14 @@ def _archived(archive: Archive, request: ReadRequest) -> Reader:
         if raster.is_tiff(content[:4]) or raster.is_hgt(name, len(content)):
             return raster.Raster(name, content, limits)
         if _is_json(content[:4096]):
-            return GeoJson(PurePosixPath(name).stem, content, limits)
+            return _json(PurePosixPath(name).stem, content, limits)
     raise _unknown()
+
+
+def _json(name: str, content: Path | bytes, limits: Limits) -> Reader:
+    """Return the reader of a JSON text: CityJSON where it says so, else GeoJSON."""
+    text = mapped(content) if isinstance(content, Path) else content
+    return CityJson(text, limits) if is_cityjson(text) else GeoJson(name, content, limits)
 
 
 def _is_table(head: bytes) -> bool:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import orjson
-import pyarrow as pa
 
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
+from ingest.readers.json_columns import columns_of, flattened
 from ingest.readers.json_geometry import geometries
 from ingest.readers.json_spans import Spans, feature_spans
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
@@ -83,7 +83,7 @@ class GeoJsonLayer:
             shapes, geometry_faults = geometries([f.get("geometry") for f in features])
             broken = {f.index for f in faults}
             kept = (*faults, *(f for f in geometry_faults if f.index not in broken))
-            yield SourceBatch(np.arange(first + 1, last + 1, dtype=np.int64), shapes, _columns(features), kept)
+            yield SourceBatch(np.arange(first + 1, last + 1, dtype=np.int64), shapes, columns_of([_properties(f) for f in features]), kept)
 
 
 def _mapped(path: Path) -> memoryview:
@@ -201,31 +201,7 @@ def _structure_fault(value: object) -> Text | None:
 
 def _properties(feature: Json) -> Mapping[str, object]:
     properties = feature.get("properties")
-    if not isinstance(properties, dict):
-        return {}
-    if not any(isinstance(value, dict) for value in properties.values()):
-        return properties
-    # {"parent": {"adcode": 320400}} is a column parent.adcode: an object is no value of a field
-    flat: dict[str, object] = {}
-    for name, value in properties.items():
-        flat |= {f"{name}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {name: value}
-    return flat
-
-
-def _columns(features: list[Json]) -> dict[str, pa.Array]:
-    """Return the properties as columns: one Arrow type where all values agree, else their JSON or text."""
-    rows = [_properties(f) for f in features]
-    names = dict.fromkeys(key for row in rows for key in row)
-    return {name: _array([row.get(name) for row in rows]) for name in names}
-
-
-def _array(values: list[object]) -> pa.Array:
-    if not any(isinstance(v, dict | list) for v in values):
-        try:
-            return pa.array(values)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-            pass
-    return pa.array([v if v is None or isinstance(v, str) else orjson.dumps(v, default=str).decode() for v in values], pa.string())
+    return flattened(properties) if isinstance(properties, dict) else {}
 
 
 def _invalid(en: str, zh: str) -> TwinError:

@@ -43,7 +43,7 @@ class Shapefile:
         infos = []
         for name, members in self._members.items():
             source = ShapefileLayer(name, members, self._limits).source
-            infos.append(LayerInfo(name, None, source.columns, source.crs, source.rows))
+            infos.append(LayerInfo(name, None, source.columns, source.crs, source.rows, encoding=source.encoding))
         return FileInfo(self.format, tuple(infos))
 
     def open(self, part: PartRequest, /) -> ShapefileLayer:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, PartRequest, ReadRequest
 from twin.errors import Text
+from twin.representation import Faces
 
 Geometries = npt.NDArray[np.object_]
 """Shapely geometries; None where the source has none."""
@@ -27,6 +28,18 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Representation:
+    """The 3D of one row at one level of detail, in the source CRS."""
+
+    index: int
+    """Position of the row in the batch."""
+    lod: str
+    faces: Faces
+    surface_attributes: str | None
+    """JSON: what the source says of single surfaces."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceBatch:
     """Rows as the source has them: number, geometry in the source CRS, columns by name. All of one length."""
 
@@ -34,6 +47,9 @@ class SourceBatch:
     geometry: Geometries
     columns: Mapping[str, pa.Array]
     faults: tuple[Fault, ...] = ()
+    representations: tuple[Representation, ...] = ()
+    documents: tuple[bytes | None, ...] = ()
+    """Per row what it was read from, for exact export; empty where the format is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +66,8 @@ class SourceLayer:
     rows: int | None = None
     notes: tuple[Text, ...] = field(default=())
     """What the surveyor should know about how the file was understood."""
+    document_header: str | None = None
+    """JSON around the documents of the rows."""
 
 
 class OpenLayer(Protocol):

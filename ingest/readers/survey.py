@@ -68,7 +68,7 @@ class Survey:
 
     def inspect(self) -> FileInfo:
         """Return the sheets that hold a table."""
-        infos = tuple(LayerInfo(s.name, None, s.columns, None, len(s.rows)) for s in self._own)
+        infos = tuple(LayerInfo(s.name, None, s.columns, None, len(s.rows), encoding=s.encoding) for s in self._own)
         return FileInfo(self.format, infos)
 
     def open(self, part: PartRequest, /) -> SurveyLayer:

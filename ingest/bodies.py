@@ -1,0 +1,133 @@
+"""The 3D of source rows on its way out of the sandbox: placed in the storage CRS, measured, and encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.checks.values import FieldValues
+from ingest.georeference import Georeference
+from ingest.protocol import DOCUMENTS, REPRESENTATIONS, Limits
+from ingest.readers.source import Fault, Representation, SourceBatch
+from twin.errors import Text
+from twin.model import FeatureType
+from twin.representation import encode
+
+FloatArray = npt.NDArray[np.float64]
+_OUTSIDE = Text(zh="三维几何的顶点超出本部署范围或坐标系适用范围", en="a vertex of the 3D geometry lies outside the deployment or its CRS")
+_LEAST_HEIGHT_M = 0.1
+"""What is lower is an outline, not a body."""
+MEASURED = "geometry"
+"""Code of a height that was taken from the 3D geometry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """The representations of a batch in the storage CRS, and what they say of their rows."""
+
+    representations: tuple[Representation, ...]
+    faults: tuple[Fault, ...]
+    base_m: FloatArray
+    """Per row the lowest height of its highest level of detail; NaN where it has no body."""
+    height_m: FloatArray
+
+
+def place_bodies(batch: SourceBatch, placing: Georeference, limits: Limits) -> Bodies:
+    """Return the representations of ``batch`` with every vertex in the storage CRS and the deployment's heights.
+
+    A row with a vertex that cannot be placed, or with more vertices than allowed, is a fault.
+    """
+    rows = len(batch.rows)
+    base_m, height_m = np.full(rows, np.nan), np.full(rows, np.nan)
+    if not batch.representations:
+        return Bodies((), (), base_m, height_m)
+    counts = np.array([len(r.faces.vertices) for r in batch.representations])
+    owner = np.array([r.index for r in batch.representations])
+    vertices, ok = placing.place_vertices(np.concatenate([r.faces.vertices for r in batch.representations]))
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    bad = owner[~np.logical_and.reduceat(ok, starts[:-1])]
+    total = np.bincount(owner, weights=counts, minlength=rows)
+    faults = [Fault(int(i), "area-of-use", _OUTSIDE) for i in np.unique(bad)]
+    faults += [Fault(int(i), "geometry-limit", _too_many(int(total[i]))) for i in np.flatnonzero(total > limits.vertices_per_feature)]
+    refused = {f.index for f in faults}
+    placed = tuple(
+        replace(r, faces=replace(r.faces, vertices=vertices[a:b]))
+        for r, a, b in zip(batch.representations, starts, starts[1:], strict=False)
+        if r.index not in refused
+    )
+    for r in placed:  # levels of one row rise: the last one stays
+        z = r.faces.vertices[:, 2]
+        base_m[r.index], height_m[r.index] = z.min(), z.max() - z.min()
+    return Bodies(placed, tuple(faults), base_m, height_m)
+
+
+def with_measured_heights(columns: Mapping[str, FieldValues], bodies: Bodies, feature_type: FeatureType) -> dict[str, FieldValues]:
+    """Return the columns with base height and height taken from the 3D where the attributes give none, and said so.
+
+    With a base height among the attributes (the ground), the height is that of the highest vertex above it; but of the body
+    alone where the whole body lies below its own ground.
+    """
+    result = dict(columns)
+    base, height = feature_type.recipe_fields.get("base", ""), feature_type.recipe_fields.get("height", "")
+    body = bodies.height_m >= _LEAST_HEIGHT_M
+    if not body.any() or base not in columns or height not in columns:
+        return result
+    base_m = _or_else(columns[base], np.where(body, bodies.base_m, np.nan))
+    top_m = np.where(body, bodies.base_m + bodies.height_m, np.nan)
+    above_m = np.where(top_m - base_m >= _LEAST_HEIGHT_M, top_m - base_m, np.where(body, bodies.height_m, np.nan))
+    height_m = _or_else(columns[height], above_m)
+    measured = _is_missing(columns[height]) & ~np.isnan(height_m)
+    result[base] = replace(columns[base], values=_numbers(base_m))
+    result[height] = replace(columns[height], values=_numbers(height_m))
+    for field in feature_type.fields:
+        if field.derived == "building_height" and field.type == "code" and field.name in columns:
+            own = columns[field.name]
+            result[field.name] = replace(own, values=pc.if_else(pa.array(measured), MEASURED, own.values))
+    return result
+
+
+def representations_table(bodies: Bodies, rows: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]) -> pa.RecordBatch | None:
+    """Return the representations of the rows that are kept, in the layout of `REPRESENTATIONS`."""
+    kept = [r for r in bodies.representations if keep[r.index]]
+    if not kept:
+        return None
+    columns = [
+        pa.array([int(rows[r.index]) for r in kept], pa.int64()),
+        pa.array([r.lod for r in kept], pa.string()),
+        pa.array([encode(r.faces) for r in kept], pa.binary()),
+        pa.array([r.surface_attributes for r in kept], pa.string()),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=REPRESENTATIONS)
+
+
+def documents_table(documents: Sequence[bytes | None], rows: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]) -> pa.RecordBatch | None:
+    """Return the documents of the rows that are kept, compressed, in the layout of `DOCUMENTS`."""
+    kept = [(int(row), document) for row, document, wanted in zip(rows, documents, keep, strict=True) if wanted and document is not None]
+    if not kept:
+        return None
+    codec = pa.Codec("zstd")
+    compressed = pa.array([codec.compress(document, asbytes=True) for _, document in kept], pa.binary())
+    return pa.RecordBatch.from_arrays([pa.array([row for row, _ in kept], pa.int64()), compressed], schema=DOCUMENTS)
+
+
+def _is_missing(column: FieldValues) -> npt.NDArray[np.bool_]:
+    missing: npt.NDArray[np.bool_] = pc.is_null(column.values).to_numpy(zero_copy_only=False) & ~column.bad
+    return missing
+
+
+def _or_else(column: FieldValues, other_m: FloatArray) -> FloatArray:
+    own: FloatArray = column.values.to_numpy(zero_copy_only=False).astype(np.float64)
+    return np.where(_is_missing(column), np.round(other_m, 3), own)
+
+
+def _numbers(values: FloatArray) -> pa.Array:
+    return pa.array(values, pa.float64(), from_pandas=True)
+
+
+def _too_many(vertices: int) -> Text:
+    return Text(zh=f"三维几何有 {vertices} 个顶点,超过上限", en=f"the 3D geometry has {vertices} vertices, more than allowed")

@@ -1,0 +1,238 @@
+"""Boundaries and semantics of CityJSON geometries → faces of one level of detail (CityJSON 2.0 §3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.readers.cityjson_frame import Frame, Json
+from twin.representation import Faces, SurfaceType
+
+FloatArray = npt.NDArray[np.float64]
+Ring = Sequence[int]
+Surface = Sequence[Ring]
+
+SURFACES = frozenset({"MultiSurface", "CompositeSurface"})
+_SOLIDS = frozenset({"Solid", "MultiSolid", "CompositeSolid"})
+_LOD = re.compile(r"[0-4](\.[0-9])?\Z")
+_TYPES: Mapping[str, SurfaceType] = {
+    "RoofSurface": SurfaceType.ROOF,
+    "WallSurface": SurfaceType.WALL,
+    "GroundSurface": SurfaceType.GROUND,
+    "ClosureSurface": SurfaceType.CLOSURE,
+    "OuterCeilingSurface": SurfaceType.OUTER_CEILING,
+    "OuterFloorSurface": SurfaceType.OUTER_FLOOR,
+    "Window": SurfaceType.WINDOW,
+    "Door": SurfaceType.DOOR,
+    "InteriorWallSurface": SurfaceType.INTERIOR_WALL,
+    "CeilingSurface": SurfaceType.CEILING,
+    "FloorSurface": SurfaceType.FLOOR,
+    "WaterSurface": SurfaceType.WATER,
+    "WaterGroundSurface": SurfaceType.WATER,
+    "WaterClosureSurface": SurfaceType.WATER,
+    "TrafficArea": SurfaceType.TRAFFIC,
+    "AuxiliaryTrafficArea": SurfaceType.TRAFFIC,
+}
+_CORNERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One geometry: either solids of shells of surfaces or loose surfaces, and what each surface means."""
+
+    lod: str
+    vertices: FloatArray
+    solids: Sequence[Sequence[Sequence[Surface]]]
+    loose: Sequence[Surface]
+    meanings: Sequence[Json | None]
+    """Semantic surface of each surface, in the order of ``solids`` or of ``loose``."""
+
+    @property
+    def surfaces(self) -> list[Surface]:
+        """All surfaces, in the order of ``meanings``."""
+        return [surface for solid in self.solids for shell in solid for surface in shell] if self.solids else list(self.loose)
+
+
+def shapes_of(geometry: Json, vertices: FloatArray, frame: Frame) -> list[Shape]:
+    """Return the surfaces of a geometry, none for points and lines; an instance of a template is put in its place.
+
+    Raises ValueError, TypeError, LookupError or OverflowError where it is not what CityJSON has: whoever calls names the feature.
+    """
+    kind = geometry.get("type")
+    if kind == "GeometryInstance":
+        return _instance(geometry, vertices, frame)
+    boundaries = geometry.get("boundaries") or []
+    solids: Sequence[Any] = []
+    loose: Sequence[Any] = []
+    if kind in SURFACES:
+        loose, depth = boundaries, 1
+    elif kind == "Solid":
+        solids, depth = [boundaries], 2
+    elif kind in _SOLIDS:
+        solids, depth = boundaries, 3
+    else:
+        return []
+    shape = Shape(_lod(geometry), vertices, solids, loose, ())
+    return [replace(shape, meanings=_meanings(geometry.get("semantics"), depth, len(shape.surfaces)))]
+
+
+def _lod(geometry: Json) -> str:
+    lod = geometry.get("lod")
+    text = str(int(lod)) if isinstance(lod, int | float) and float(lod).is_integer() else str(lod)
+    if not _LOD.match(text):
+        raise ValueError(f"lod {text[:20]}")
+    return text
+
+
+def _instance(geometry: Json, vertices: FloatArray, frame: Frame) -> list[Shape]:
+    """A template's vertices times the matrix, from the anchor (CityJSON 2.0 §3.4)."""
+    template = frame.templates[_index(geometry["template"])]
+    if template.get("type") == "GeometryInstance":
+        raise ValueError("a template is an instance itself")
+    matrix = np.array(geometry["transformationMatrix"], dtype=np.float64).reshape(4, 4)
+    anchor = vertices[_index(geometry["boundaries"][0])]
+    moved = frame.template_vertices @ matrix[:3, :3].T + matrix[:3, 3] + anchor
+    return shapes_of(template, moved, frame)
+
+
+def _index(value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"index {value!r}")
+    return value
+
+
+def _meanings(semantics: object, depth: int, count: int) -> list[Json | None]:
+    """Return the semantic surface of each surface; ``values`` may be null at any depth, or too short."""
+    if not isinstance(semantics, dict):
+        return [None] * count
+    surfaces, values = semantics.get("surfaces") or [], semantics.get("values")
+    for _ in range(depth - 1):
+        values = [v for inner in values or [] for v in (inner or [])]
+    values = list(values or [])
+    if len(values) != count:
+        return [None] * count
+    return [None if v is None else surfaces[_index(v)] for v in values]
+
+
+@dataclass
+class FacesBuilder:
+    """Collects the shapes of one feature at one level of detail; all its solids before any loose surface."""
+
+    corners: list[FloatArray] = field(default_factory=list)
+    ring_lengths: list[int] = field(default_factory=list)
+    rings_of_face: list[int] = field(default_factory=list)
+    types: list[int] = field(default_factory=list)
+    parts: list[int] = field(default_factory=list)
+    shell_ends: list[int] = field(default_factory=list)
+    solid_ends: list[int] = field(default_factory=list)
+    said: dict[int, dict[str, object]] = field(default_factory=dict)
+    """Semantic surface (by identity) → what it says beyond a known type, and its faces."""
+
+    def add_solids(self, shape: Shape, part: int, meanings: Sequence[Json | None]) -> None:
+        """Add solids; a shell or solid of which nothing remains is left out."""
+        meaning = iter(meanings)
+        for solid in shape.solids:
+            shells = len(self.shell_ends)
+            for shell in solid:
+                faces = len(self.rings_of_face)
+                for surface in shell:
+                    self.add(shape.vertices, surface, part, next(meaning))
+                if len(self.rings_of_face) > faces:
+                    self.shell_ends.append(len(self.rings_of_face))
+            if len(self.shell_ends) > shells:
+                self.solid_ends.append(len(self.shell_ends))
+
+    def add(self, vertices: FloatArray, surface: Surface, part: int, meaning: Json | None) -> None:
+        """Add one surface, unless its outline has fewer than three corners; so with its holes."""
+        rings = [ring for ring in map(_corners, surface) if len(set(ring)) >= _CORNERS]
+        if not rings or len(set(surface[0])) < _CORNERS:
+            return
+        for ring in rings:
+            if min(ring) < 0:
+                raise IndexError(min(ring))
+            self.corners.append(vertices[ring])
+            self.ring_lengths.append(len(ring))
+        if meaning is not None:
+            self._note(meaning)
+        self.rings_of_face.append(len(rings))
+        self.types.append(SurfaceType.UNKNOWN if meaning is None else surface_type(meaning))
+        self.parts.append(part)
+
+    def _note(self, meaning: Json) -> None:
+        beyond = {k: v for k, v in meaning.items() if k not in ("type", "parent", "children")}
+        if beyond or surface_type(meaning) is SurfaceType.OTHER:
+            entry = self.said.setdefault(id(meaning), {"faces": [], "type": meaning.get("type"), **beyond})
+            faces = entry["faces"]
+            if isinstance(faces, list):
+                faces.append(len(self.rings_of_face))
+
+    def faces(self) -> Faces | None:
+        """Return the faces, their vertices in order of first use and each once; None when there are none.
+
+        So the same geometry has the same faces, whatever numbers its source gave its vertices.
+        """
+        if not self.rings_of_face:
+            return None
+        corners = np.concatenate(self.corners)
+        _, first, inverse = np.unique(corners, axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        place = np.empty(len(order), dtype=np.uint32)
+        place[order] = np.arange(len(order), dtype=np.uint32)
+        return Faces(
+            vertices=corners[first[order]],
+            indices=place[inverse.ravel()],
+            ring_ends=np.cumsum(self.ring_lengths).astype(np.uint32),
+            face_ends=np.cumsum(self.rings_of_face).astype(np.uint32),
+            surface_type=np.array(self.types, dtype=np.uint8),
+            part=np.array(self.parts, dtype=np.uint16),
+            shell_ends=np.array(self.shell_ends, dtype=np.uint32),
+            solid_ends=np.array(self.solid_ends, dtype=np.uint32),
+        )
+
+
+def faces_by_lod(shapes: Sequence[tuple[int, Shape]]) -> dict[str, FacesBuilder]:
+    """Return the faces of a feature's shapes, given with the part they are of, level by level.
+
+    Where one part has solids and surfaces at one level (as CityGML's exporters write them), a surface that bounds a solid
+    already gives the solid its meaning and is not added again.
+    """
+    builders: dict[str, FacesBuilder] = {}
+    lent: dict[tuple[str, int], dict[tuple[int, ...], Json | None]] = {}
+    bounding: dict[tuple[str, int], set[tuple[int, ...]]] = {}
+    both = {(s.lod, p) for p, s in shapes if s.solids} & {(s.lod, p) for p, s in shapes if s.loose}
+    for part, shape in shapes:
+        if (shape.lod, part) in both:
+            keys = [_outline(surface) for surface in shape.surfaces]
+            if shape.solids:
+                bounding.setdefault((shape.lod, part), set()).update(keys)
+            else:
+                lent.setdefault((shape.lod, part), {}).update(zip(keys, shape.meanings, strict=True))
+    for part, shape in shapes:
+        known = lent.get((shape.lod, part), {})
+        meanings = [m or known.get(_outline(s)) for m, s in zip(shape.meanings, shape.surfaces, strict=True)] if known else shape.meanings
+        builders.setdefault(shape.lod, FacesBuilder()).add_solids(shape, part, meanings)
+    for part, shape in shapes:
+        drawn = bounding.get((shape.lod, part), set())
+        for surface, meaning in zip(shape.loose, shape.meanings if shape.loose else (), strict=True):
+            if not drawn or _outline(surface) not in drawn:
+                builders[shape.lod].add(shape.vertices, surface, part, meaning)
+    return builders
+
+
+def surface_type(meaning: Json) -> SurfaceType:
+    """Return the stored type of a semantic surface; those of extensions are OTHER."""
+    return _TYPES.get(str(meaning.get("type")), SurfaceType.OTHER)
+
+
+def _outline(surface: Surface) -> tuple[int, ...]:
+    return tuple(sorted(set(surface[0]))) if surface else ()
+
+
+def _corners(ring: Ring) -> list[int]:
+    """Return a ring without corners that repeat the one before, also not the last one the first."""
+    return [v for v, before in zip(ring, [ring[-1], *ring[:-1]], strict=True) if v != before] if ring else []

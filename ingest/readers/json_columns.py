@@ -1,0 +1,38 @@
+"""Properties of JSON features as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+import pyarrow as pa
+
+
+def flattened(properties: Mapping[str, object]) -> Mapping[str, object]:
+    """Return properties without objects among the values: {"parent": {"adcode": 320400}} is a property parent.adcode."""
+    if not any(isinstance(value, dict) for value in properties.values()):
+        return properties
+    flat: dict[str, object] = {}
+    for name, value in properties.items():
+        flat |= {f"{name}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def columns_of(rows: Sequence[Mapping[str, object]]) -> dict[str, pa.Array]:
+    """Return the properties of features as columns: one Arrow type where all values agree, else their JSON or text."""
+    names = dict.fromkeys(key for row in rows for key in row)
+    return {name: _array([row.get(name) for row in rows]) for name in names}
+
+
+def _array(values: list[object]) -> pa.Array:
+    if not any(isinstance(v, dict | list) for v in values):
+        try:
+            return pa.array(values)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            pass
+    return pa.array([v if v is None or isinstance(v, str) else orjson.dumps(v, default=str).decode() for v in values], pa.string())
+
+
+def json_column(texts: Sequence[str | None]) -> pa.Array:
+    """Return JSON texts as a column that stays JSON where it goes into ``extra``."""
+    return pa.ExtensionArray.from_storage(pa.json_(pa.string()), pa.array(texts, pa.string()))
