@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from psycopg import sql
 
 from ingest import staging as staged
+from ingest.checks.references import reference_checks
 from ingest.derive import derive_from_city
 from ingest.links import linked_columns
 from ingest.match import assign, drop_declared_deletes, replaceable
 from ingest.publish import Part, commit_of
 from ingest.request import LoadRequest, Workplace
-from ingest.set_checks import missing_nodes, repeated_keys, repeated_values
+from ingest.set_checks import missing_targets, repeated_keys, repeated_values
 from ingest.tally import Tally
 from twin.catalogue import Catalogue
 from twin.db import Connection, translated
@@ -26,9 +27,9 @@ def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tal
         for tally in tallies.values():
             _check_alone(connection, tally, request)
         for tally in tallies.values():
-            for check in tally.staging.feature_type.checks:
-                if check.rule == "node-exists":
-                    tally.note_staged(missing_nodes(connection, tally.staging, check, stagings, place.catalogue))
+            for check in reference_checks(tally.staging.feature_type):
+                kept = {t.staging.dataset.id: tuple(t.rejected_keys) for t in tallies.values()}
+                tally.note_staged(missing_targets(connection, tally.staging, check, stagings, kept, place.catalogue))
         for tally in tallies.values():
             derive_from_city(connection, tally.staging, place.ground, place.catalogue, stagings)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ingest.checks.references import reference_checks
 from ingest.staging import QUERIES, Staging
 from ingest.wells import bottoms_come_from
 from twin.catalogue import Catalogue
 from twin.db import Connection
-from twin.model import FeatureType
+from twin.model import FeatureType, Severity
 
 
 def inputs_of(connection: Connection, catalogue: Catalogue, staging: Staging, loaded: Sequence[Staging]) -> dict[int, int]:
@@ -25,5 +26,5 @@ def _depends(feature_type: FeatureType, other: FeatureType) -> bool:
         return any(f.derived == "ground_height" for f in feature_type.fields)
     if other.name == "admin_unit":
         return feature_type.name != "admin_unit" and feature_type.geometry_type != "coverage"
-    names_nodes = any(c.rule == "node-exists" and c.parameters["type"] == other.name for c in feature_type.checks)
-    return names_nodes or bottoms_come_from(feature_type, other)
+    named = any(c.target == other.name and c.severity is Severity.ERROR for c in reference_checks(feature_type))
+    return named or bottoms_come_from(feature_type, other)

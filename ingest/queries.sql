@@ -15,6 +15,9 @@ COPY {staging} ({columns}) FROM STDIN (FORMAT binary)
 -- name: is_accepted
 SELECT EXISTS (SELECT FROM catalog.submission WHERE state = 'accepted' AND starts_with(replace(id::text, '-', ''), %(owner)s))
 
+-- name: forget_parts_of_owner
+DELETE FROM catalog.submission_part WHERE starts_with(replace(submission::text, '-', ''), %(owner)s)
+
 -- name: staged_count_and_hash
 SELECT count(*), coalesce(bit_xor(hash_record_extended(ROW(s.row, s.natural_key, s.geom::bytea), 0)), 0) FROM {staging} AS s
 
@@ -26,11 +29,14 @@ FROM (SELECT row, natural_key, geom, {value} AS value, first_value(row) OVER sam
       WINDOW same AS (PARTITION BY {value} ORDER BY row)) AS numbered
 WHERE place > 1 ORDER BY row
 
--- name: find_without_node
-SELECT s.row, s.natural_key, e.field, e.node, ST_XMin(s.geom) AS x, ST_YMin(s.geom) AS y
-FROM {staging} AS s CROSS JOIN LATERAL (VALUES {ends}) AS e (field, node)
-WHERE e.node IS NOT NULL AND NOT EXISTS (SELECT FROM ({nodes}) AS n WHERE n.node = e.node)
+-- name: find_without_target
+SELECT s.row, s.natural_key, e.field, e.value, ST_XMin(s.geom) AS x, ST_YMin(s.geom) AS y
+FROM {staging} AS s CROSS JOIN LATERAL (VALUES {values}) AS e (field, value)
+WHERE e.value <> '' AND NOT EXISTS (SELECT FROM ({targets}) AS t WHERE t.value = e.value)
 ORDER BY s.row, e.field
+
+-- name: names_any_target
+SELECT EXISTS (SELECT FROM {staging} AS s CROSS JOIN LATERAL (VALUES {values}) AS e (field, value) WHERE e.value <> '')
 
 -- name: reject_rows
 DELETE FROM {staging} WHERE row = ANY (%(rows)s)

@@ -1,17 +1,18 @@
-"""Checks that need all rows at once: uniqueness within the file and ends that meet a node. They run on staged rows, in SQL."""
+"""Checks that need all rows at once: uniqueness within the file and values that name something else. They run on staged rows, in SQL."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
+from ingest.checks.references import ReferenceCheck
 from ingest.protocol import KEY_SEPARATOR
 from ingest.staging import Staging, columns
 from twin.catalogue import Catalogue
 from twin.db import Connection
 from twin.errors import Text
-from twin.model import Check, Finding, Severity
+from twin.model import Check, FeatureType, Finding, Severity
 from twin.tables import current_table
 
 
@@ -29,36 +30,70 @@ def repeated_values(connection: Connection, staging: Staging, check: Check) -> t
     return _repeated(connection, staging, value, names, _severity(check))
 
 
-def missing_nodes(
-    connection: Connection, staging: Staging, check: Check, staged: Sequence[Staging], catalogue: Catalogue
+def missing_targets(
+    connection: Connection,
+    staging: Staging,
+    check: ReferenceCheck,
+    staged: Sequence[Staging],
+    kept: Mapping[int, Sequence[str]],
+    catalogue: Catalogue,
 ) -> tuple[Finding, ...]:
-    """Remove rows whose ends name a node that neither this submission nor a published dataset has (rule ``node-exists``).
+    """Find values that name what will not be there once this submission is published; an error removes the row.
 
-    Where no dataset of the node type is known at all the check cannot be made: one warning says so, and nothing is removed.
+    ``kept`` are the keys, by dataset, whose rows were rejected: what is published under them stays (DESIGN 14). Where no dataset of the
+    target type is known at all the check cannot be made: one finding says so, and nothing is removed.
     """
-    node_type, node_field = str(check.parameters["type"]), str(check.parameters["field"])
-    tables = [s.table for s in staged if s.feature_type.name == node_type]
-    tables += [current_table(d.feature_type, d.id) for d in catalogue.datasets() if d.feature_type == node_type]
-    if not tables:
-        zh, en = f"没有任何 {node_type} 数据集，无法检查端点", f"there is no {node_type} dataset to check the ends against"
-        return (Finding(rule="node-exists", severity=Severity.WARNING, row=None, message=Text(zh, en)),)
-    nodes = sql.SQL(" UNION ALL ").join([sql.SQL("SELECT {} AS node FROM {}").format(sql.Identifier(node_field), t) for t in tables])
-    ends = sql.SQL(", ").join([sql.SQL("({}, s.{})").format(sql.Literal(name), sql.Identifier(name)) for name in _names(check)])
+    targets = _targets(catalogue.feature_type(check.target), check.target_field, staged, kept, catalogue)
+    values = sql.SQL(", ").join([sql.SQL("({}, s.{}::text)").format(sql.Literal(name), sql.Identifier(name)) for name in check.fields])
+    if not targets:
+        return _unanswerable(connection, staging, check, catalogue.feature_type(check.target).title, values)
     titles = {f.name: f.title for f in staging.feature_type.fields}
-    rows = connection.execute(staging.query("find_without_node", ends=ends, nodes=nodes)).fetchall()
+    query = staging.query("find_without_target", values=values, targets=sql.SQL(" UNION ALL ").join(targets))
     findings = tuple(
         Finding(
-            rule="node-exists",
-            severity=_severity(check),
+            rule=check.rule,
+            severity=check.severity,
             row=row,
             key=key,
-            message=Text(zh=f"{titles[name].zh} {node} 不存在", en=f"{titles[name].en} {node} does not exist"),
+            message=Text(zh=f"{titles[name].zh} {value} 不存在", en=f"{titles[name].en} {value} does not exist"),
             place=(x, y),
         )
-        for row, key, name, node, x, y in rows
+        for row, key, name, value, x, y in connection.execute(query).fetchall()
     )
     _reject(connection, staging, findings)
     return findings
+
+
+def _targets(
+    target: FeatureType, field: str, staged: Sequence[Staging], kept: Mapping[int, Sequence[str]], catalogue: Catalogue
+) -> list[sql.Composed]:
+    """Return a query of the values there will be in each dataset of the target type; the key's own column has an index."""
+    column = sql.Identifier("natural_key" if target.natural_key == (field,) else field)
+    select = sql.SQL("SELECT {}::text AS value FROM {}")
+    queries = [select.format(column, s.table) for s in staged if s.feature_type.name == target.name]
+    replaced = {s.dataset.id for s in staged if s.is_whole}
+    for dataset in catalogue.datasets():
+        if dataset.feature_type != target.name:
+            continue
+        query = select.format(column, current_table(dataset.feature_type, dataset.id))
+        if dataset.id in replaced:
+            query += sql.SQL(" WHERE natural_key = ANY ({}::text[])").format(sql.Literal(list(kept.get(dataset.id, ()))))
+        queries.append(query)
+    return queries
+
+
+def _unanswerable(
+    connection: Connection, staging: Staging, check: ReferenceCheck, target: Text, values: sql.Composable
+) -> tuple[Finding, ...]:
+    """Return the one finding that a check had nothing to look at; none where no row names anything."""
+    found = connection.execute(staging.query("names_any_target", values=values)).fetchone()
+    if found is None or not found[0]:
+        return ()
+    titles = [staging.feature_type.field(name).title for name in check.fields]
+    zh, en = "、".join(t.zh for t in titles), ", ".join(t.en for t in titles)
+    message = Text(zh=f"尚无{target.zh}数据集，未检查{zh}", en=f"there is no dataset of {target.en} to check {en} against")
+    severity = Severity.WARNING if check.severity is Severity.ERROR else Severity.INFO
+    return (Finding(rule=check.rule, severity=severity, row=None, message=message),)
 
 
 def _repeated(

@@ -31,7 +31,7 @@ ROW_RULES: Mapping[str, Text] = {
 }
 """Rule id → title."""
 
-_WARNINGS = ("height-missing", "height-differs")
+_WARNINGS = ("height-missing", "height-differs", "reference")
 NEVER_SOFTENED = frozenset({"structure", "geometry-structure", "geometry-empty", "geometry-type", "geometry-finite", "geometry-limit"})
 
 

@@ -4,20 +4,25 @@ import json
 import pickle
 from collections import Counter
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+import twin.featuretypes
 from twin.errors import Text
 from twin.featuretypes.definition import definition_hash, feature_type_definition, feature_type_from_definition
+from twin.featuretypes.document import read_document
 from twin.featuretypes.json_schema import feature_schema, queryables
 from twin.featuretypes.loader import load_code_lists, load_feature_types
+from twin.featuretypes.parse import parse_code_list, parse_feature_type
 from twin.featuretypes.spelling import code_spelling, column_spelling
 from twin.featuretypes.validity import validity_fields
 from twin.model import CodeList, FeatureType
 
+FOLDER = Path(twin.featuretypes.__file__).parent
 TYPES = load_feature_types()
 LISTS = load_code_lists()
 
@@ -113,6 +118,75 @@ def test_definition_is_valid_against_the_published_schema(feature_type: FeatureT
 @every_type
 def test_a_feature_type_reaches_a_child_process(feature_type: FeatureType) -> None:
     assert pickle.loads(pickle.dumps(feature_type)) == feature_type
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_packaged_file_has_the_shape_that_every_start_takes_for_granted(path: Path) -> None:
+    assert parse_feature_type(read_document(path), LISTS, path.name) == TYPES[path.stem]
+    assert TYPES[path.stem].name == path.stem
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("codelists/*.yaml")), ids=lambda path: path.stem)
+def test_a_packaged_code_list_has_the_shape_that_every_start_takes_for_granted(path: Path) -> None:
+    assert parse_code_list(read_document(path), path.name) == LISTS[path.stem]
+    assert LISTS[path.stem].id == path.stem
+
+
+def test_a_sheet_or_layer_means_one_type() -> None:
+    meanings: dict[str, set[str]] = {}
+    for ft in TYPES.values():
+        for text in (ft.name, ft.title.zh, ft.title.en, *ft.aliases):
+            meanings.setdefault(column_spelling(text), set()).add(ft.name)
+    assert {text: names for text, names in meanings.items() if len(names) > 1} == {}
+
+
+def test_a_city_object_of_cityjson_is_of_one_type() -> None:
+    assert Counter(name for ft in TYPES.values() for name in ft.cityjson_types).most_common(1)[0][1] == 1
+    assert {ft.name: ft.cityjson_types for ft in TYPES.values() if ft.cityjson_types} == {
+        "building": ("Building",),
+        "building_part": ("BuildingPart",),
+        "storey": ("BuildingStorey",),
+        "space": ("BuildingRoom", "BuildingUnit"),
+        "vegetation": ("SolitaryVegetationObject",),
+        "water": ("WaterBody",),
+    }
+
+
+def test_the_departments_of_a_city_are_joined_by_references() -> None:
+    named = {
+        (ft.name, f.name): (f.reference.type, f.reference.field) for ft in TYPES.values() for f in ft.fields if f.reference is not None
+    }
+    assert named == {
+        ("building", "parcel_id"): ("parcel", "parcel_id"),
+        ("building", "permit_no"): ("construction_project", "planning_permit_no"),
+        ("building_part", "building_id"): ("building", "building_id"),
+        ("storey", "building_id"): ("building", "building_id"),
+        ("space", "storey_id"): ("storey", "storey_id"),
+        ("space", "building_id"): ("building", "building_id"),
+        ("address", "building_id"): ("building", "building_id"),
+        ("address", "parcel_id"): ("parcel", "parcel_id"),
+        ("poi", "address_id"): ("address", "address_id"),
+        ("poi", "building_id"): ("building", "building_id"),
+        ("spatial_plan", "supersedes"): ("spatial_plan", "plan_id"),
+        ("plan_plot", "plan_id"): ("spatial_plan", "plan_id"),
+        ("control_line", "plan_id"): ("spatial_plan", "plan_id"),
+        ("construction_project", "parcel_id"): ("parcel", "parcel_id"),
+        ("underground_space", "building_id"): ("building", "building_id"),
+        ("sensor", "building_id"): ("building", "building_id"),
+        ("sensor", "node_id"): ("pipe_node", "node_id"),
+        ("pipe_node", "building_id"): ("building", "building_id"),
+        ("pipe_segment", "tunnel_id"): ("utility_tunnel", "tunnel_id"),
+    }
+
+
+def test_no_class_of_the_cim_standard_is_called_verified_that_nobody_compared() -> None:
+    assert [ft.name for ft in TYPES.values() if ft.cim_verified] == []
+
+
+def test_the_first_sight_of_a_city_is_not_crowded() -> None:
+    hidden = {ft.name for ft in TYPES.values() if not ft.style.visible}
+    assert {"storey", "space", "building_part", "grid_cell", "camera", "sensor", "address", "poi", "parcel"} <= hidden
+    assert not hidden & {"building", "road", "water", "land_use_plan", "control_line", "pipe_segment"}
 
 
 def test_hashes_differ_where_definitions_do() -> None:

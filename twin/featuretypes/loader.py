@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
+from typing import cast
 
 from twin.featuretypes.document import FeatureTypeError, read_document
-from twin.featuretypes.parse import parse_code_list, parse_feature_type
+from twin.featuretypes.parse import Document, parse_code_list, parse_feature_type, read_code_list, read_feature_type
 from twin.featuretypes.references import check_references
 from twin.model import CodeList, FeatureType
 
@@ -24,11 +25,14 @@ def load_feature_types(*folders: Path) -> dict[str, FeatureType]:
     """
     with ExitStack() as stack:
         packaged = stack.enter_context(resources.as_file(resources.files("twin.featuretypes")))
-        every = (packaged, *folders)
-        code_lists = _code_lists(every)
+        code_lists = _code_lists(packaged, folders)
         types: dict[str, FeatureType] = {}
-        for folder in every:
-            types.update(_feature_types(folder, code_lists))
+        for path in _yaml_files(packaged):
+            types[path.stem] = read_feature_type(cast("Document", read_document(path)), code_lists, path.name)
+        for path in _files(folders):
+            feature_type = parse_feature_type(read_document(path), code_lists, path.name)
+            _check_name(path, feature_type.name, "name")
+            types[feature_type.name] = feature_type
     check_references(types)
     return types
 
@@ -36,24 +40,21 @@ def load_feature_types(*folders: Path) -> dict[str, FeatureType]:
 def load_code_lists(*folders: Path) -> dict[str, CodeList]:
     """Return every code list by id, packaged ones and those of ``folders``, by the rule of `load_feature_types`."""
     with resources.as_file(resources.files("twin.featuretypes")) as packaged:
-        return _code_lists((packaged, *folders))
+        return _code_lists(packaged, folders)
 
 
-def _code_lists(folders: tuple[Path, ...]) -> dict[str, CodeList]:
-    lists: dict[str, CodeList] = {}
-    for folder in folders:
-        for path in _yaml_files(folder / "codelists"):
-            code_list = parse_code_list(read_document(path), path.name)
-            _check_name(path, code_list.id, "id")
-            lists[code_list.id] = code_list
+def _code_lists(packaged: Path, folders: Iterable[Path]) -> dict[str, CodeList]:
+    lists = {path.stem: read_code_list(cast("Document", read_document(path)), path.name) for path in _yaml_files(packaged / "codelists")}
+    for path in _files(folder / "codelists" for folder in folders):
+        code_list = parse_code_list(read_document(path), path.name)
+        _check_name(path, code_list.id, "id")
+        lists[code_list.id] = code_list
     return lists
 
 
-def _feature_types(folder: Path, code_lists: dict[str, CodeList]) -> Iterator[tuple[str, FeatureType]]:
-    for path in _yaml_files(folder):
-        feature_type = parse_feature_type(read_document(path), code_lists, path.name)
-        _check_name(path, feature_type.name, "name")
-        yield feature_type.name, feature_type
+def _files(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        yield from _yaml_files(folder)
 
 
 def _yaml_files(folder: Path) -> list[Path]:

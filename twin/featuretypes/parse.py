@@ -33,7 +33,19 @@ def parse_feature_type(document: object, code_lists: Mapping[str, CodeList], sou
     ``code_lists`` are those a field may name; ``source`` is the name of the file in errors. Raises FeatureTypeError, one line
     with the place in the document, when the shape or a reference is wrong.
     """
-    doc = _validated(document, "", source)
+    return read_feature_type(_validated(document, "", source), code_lists, source)
+
+
+def parse_code_list(document: object, source: str, place: str = "") -> CodeList:
+    """Return the code list a document describes; FeatureTypeError as `parse_feature_type` raises it."""
+    return read_code_list(_validated(document, "codelist", source), source, place)
+
+
+def read_feature_type(doc: Document, code_lists: Mapping[str, CodeList], source: str) -> FeatureType:
+    """Return the FeatureType of a document whose shape is known to be right, as that of packaged files is by their test.
+
+    The schema takes more time than all the rest, and every command and every reader in the sandbox begins with these files.
+    """
     feature_type = FeatureType(
         name=doc["name"],
         version=doc["version"],
@@ -58,9 +70,8 @@ def parse_feature_type(document: object, code_lists: Mapping[str, CodeList], sou
     return feature_type
 
 
-def parse_code_list(document: object, source: str, place: str = "") -> CodeList:
-    """Return the code list a document describes; a code without a colour takes that of its nearest ancestor."""
-    doc = _validated(document, "codelist", source)
+def read_code_list(doc: Document, source: str, place: str = "") -> CodeList:
+    """Return the code list of a document of the right shape; a code without a colour takes that of its nearest ancestor."""
     colors: dict[str, str | None] = {}
     codes = []
     for entry in doc["codes"]:
@@ -127,7 +138,7 @@ def _code_list(codes: object, place: str, code_lists: Mapping[str, CodeList], so
         if codes not in code_lists:
             raise FeatureTypeError(source, place, f"there is no code list {codes!r}; known: {', '.join(sorted(code_lists))}")
         return code_lists[codes]
-    return parse_code_list(codes, source, place)
+    return read_code_list(cast("Document", codes), source, place)
 
 
 def _check(doc: Document) -> Check:
