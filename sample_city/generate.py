@@ -14,6 +14,7 @@ from sample_city.deliver_elevation import deliver_elevation
 from sample_city.deliver_housing import deliver_housing
 from sample_city.deliver_land_use import deliver_land_use
 from sample_city.deliver_pipes import deliver_pipes
+from sample_city.deliver_roofs import deliver_roofs
 from sample_city.handover import HandOver
 from sample_city.manifest import Manifest
 from sample_city.streets import StreetGrid
@@ -24,6 +25,7 @@ _DELIVERIES: tuple[Callable[[City, HandOver], None], ...] = (
     deliver_units,
     deliver_buildings,
     deliver_housing,
+    deliver_roofs,
     deliver_land_use,
     deliver_pipes,
 )
