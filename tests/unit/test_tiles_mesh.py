@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
+from tests.mesh_oracles import normals_agree, open_edges
 from tests.tile_features import features, footprints
 from tiles.mesh import triangulate as triangulation
 from tiles.mesh.batch import LeftOut, MeshBatch
@@ -45,26 +45,6 @@ def area_facing(mesh: MeshBatch, axis: int, sign: int) -> float:
     corners = mesh.positions[mesh.triangles]
     doubled = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     return float(np.abs(doubled[doubled[:, axis] * sign > 1e-9][:, axis]).sum() / 2)
-
-
-def open_edges(mesh: MeshBatch) -> int:
-    """Number of edges, by place, that are not met by their opposite."""
-    places = {p: i for i, p in enumerate(dict.fromkeys(map(tuple, np.round(mesh.positions, 6).tolist())))}
-    index = np.array([places[tuple(p)] for p in np.round(mesh.positions, 6).tolist()])
-    edges: Counter[tuple[int, int]] = Counter()
-    for a, b, c in index[mesh.triangles].tolist():
-        for start, end in ((a, b), (b, c), (c, a)):
-            edges[min(start, end), max(start, end)] += 1 if start < end else -1
-    return sum(1 for count in edges.values() if count)
-
-
-def normals_agree(mesh: MeshBatch) -> bool:
-    """Whether every vertex normal points to the side its triangle is wound for."""
-    corners = mesh.positions[mesh.triangles]
-    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    real = np.linalg.norm(face, axis=1) > 1e-9
-    facing = np.einsum("ij,ikj->ik", face[real], mesh.normals[mesh.triangles[real]])
-    return bool((facing > 0).all())
 
 
 SHAPES: dict[str, BaseGeometry] = {
