@@ -1,0 +1,96 @@
+"""Delivers plans, planning conditions, control lines and construction projects: 规划.gpkg."""
+
+from __future__ import annotations
+
+from sample_city.city import City
+from sample_city.control_lines import URBAN_GROWTH, URBAN_GROWTH_ID, ControlLinePlanner
+from sample_city.handover import HandOver
+from sample_city.manifest import Fact, Value
+from sample_city.plan_plots import PlanPlot, PlotPlanner
+from sample_city.plans import spatial_plans
+from sample_city.projects import Project, project_of, project_on_farmland
+from sample_city.write_layers import DATE, INTEGER, NUMBER, TEXT, GeoPackage, Layer
+
+FILE_NAME = "规划.gpkg"
+PLANS = Layer(
+    "国土空间规划", "MultiPolygon",
+    {
+        "规划编号": TEXT, "规划名称": TEXT, "规划类型": TEXT, "版次": INTEGER, "规划状态": TEXT, "批准日期": DATE, "批准机关": TEXT,
+        "取代的规划": TEXT,
+    },
+)  # fmt: skip
+PLOTS = Layer(
+    "规划条件", "Polygon",
+    {
+        "地块编号": TEXT, "规划编号": TEXT, "用地代码": TEXT, "容积率上限": NUMBER, "容积率下限": NUMBER, "建筑密度上限": NUMBER,
+        "建筑限高": NUMBER, "绿地率下限": NUMBER, "退让距离": NUMBER, "用地面积": NUMBER, "规划状态": TEXT,
+    },
+)  # fmt: skip
+LINES = Layer(
+    "控制线", "MultiPolygon",
+    {"控制线编号": TEXT, "控制线类型": TEXT, "名称": TEXT, "规划编号": TEXT, "管控部门": TEXT, "批准日期": DATE, "面积": NUMBER},
+)  # fmt: skip
+PROJECTS = Layer(
+    "建设项目", "MultiPolygon",
+    {
+        "项目编号": TEXT, "项目名称": TEXT, "审批阶段": TEXT, "建设单位": TEXT, "宗地代码": TEXT, "用地规划许可证号": TEXT,
+        "建设工程规划许可证号": TEXT, "施工许可证号": TEXT, "竣工验收编号": TEXT, "用地规划许可日期": DATE, "建设工程规划许可日期": DATE,
+        "施工许可日期": DATE, "竣工验收日期": DATE, "建筑面积": NUMBER, "容积率": NUMBER, "建筑高度": NUMBER,
+    },
+)  # fmt: skip
+
+
+def deliver_plans(city: City, handover: HandOver) -> None:
+    """Write the four layers; plots and projects in one pass over the blocks."""
+    plots = PlotPlanner(FILE_NAME, PLOTS.name, len(city.town))
+    lines = ControlLinePlanner(city.grid, city.town)
+    with GeoPackage(city.folder / FILE_NAME, PLANS, PLOTS, LINES, PROJECTS) as package:
+        for plan, shape in spatial_plans(city.grid, city.town):
+            values = (plan.plan_id, plan.name, plan.kind, plan.generation, plan.state, plan.approved_on, plan.approved_by, plan.supersedes)
+            package.add(PLANS, shape, *values)
+        for surveyed in city.blocks():
+            for plot in plots.plots(surveyed):
+                _add_plot(package, plot)
+            project = project_of(city.grid, surveyed)
+            if project is not None:
+                _add_project(package, project)
+        for line in lines.lines():
+            lead = (line.line_id, line.kind, line.name, line.plan.plan_id)
+            package.add(LINES, line.shape, *lead, line.authority, line.approved_on, line.area_m2)
+        handover.facts += plots.facts
+        _plant_encroachments(package, lines, handover)
+    handover.wrote(FILE_NAME, PLANS.name, "spatial_plan", package.rows(PLANS), "两版规划 / two generations of plans")
+    handover.wrote(FILE_NAME, PLOTS.name, "plan_plot", package.rows(PLOTS), "两版规划的地块重叠 / plots of both generations overlap")
+    handover.wrote(FILE_NAME, LINES.name, "control_line", package.rows(LINES), "三线与五线 / all eight kinds")
+    handover.wrote(FILE_NAME, PROJECTS.name, "construction_project", package.rows(PROJECTS), "四阶段许可 / four stages of permits")
+
+
+def _plant_encroachments(package: GeoPackage, lines: ControlLinePlanner, handover: HandOver) -> None:
+    found = lines.encroachment
+    if found.overlapping is not None:
+        overlap: dict[str, Value] = {"other_line_id": URBAN_GROWTH_ID, "other_kind": URBAN_GROWTH, "area_m2": round(found.overlap_m2, 3)}
+        note = "永久基本农田与城镇开发边界重叠 / farmland overlaps the urban growth boundary"
+        handover.facts.append(Fact("three-lines-overlap", FILE_NAME, LINES.name, found.overlapping.line_id, note, overlap))
+    if found.built_on is not None:
+        project = project_on_farmland(found.built_on, found.ground, lines.urban_growth)
+        _add_project(package, project)
+        area = float(project.shape.intersection(found.built_on.shape).area)
+        note = "项目占用永久基本农田 / the project takes permanent farmland"
+        taken: dict[str, Value] = {"line_id": found.built_on.line_id, "area_m2": round(area, 3)}
+        handover.facts.append(Fact("project-on-farmland", FILE_NAME, PROJECTS.name, project.project_id, note, taken))
+
+
+def _add_plot(package: GeoPackage, p: PlanPlot) -> None:
+    package.add(
+        PLOTS, p.shape, p.plot_id, p.plan.plan_id, p.land_use, p.far_max, p.far_min, p.density_max_pct, p.height_max_m,
+        p.green_ratio_min_pct, p.setback_m, p.area_m2, p.plan.state,
+    )  # fmt: skip
+
+
+def _add_project(package: GeoPackage, p: Project) -> None:
+    permits = (p.land_permit, p.planning_permit, p.construction_permit, p.acceptance)
+    numbers = [permit.number if permit else None for permit in permits]
+    days = [permit.on if permit else None for permit in permits]
+    package.add(
+        PROJECTS, p.shape, p.project_id, p.name, p.stage, p.developer, p.parcel_id, *numbers, *days, p.floor_area_m2, p.far, p.height_max_m,
+    )  # fmt: skip
