@@ -93,8 +93,9 @@ def test_3dbag_solids_have_their_published_volumes_and_roof_area(real_data: Path
     is_roof = mesh.surface[mesh.triangles[:, 0]] == SurfaceType.ROOF  # type: ignore[index]
     for b, v in zip(found, volume, strict=True):
         assert v == pytest.approx(b.attributes["b3_volume_lod22"], rel=2e-3)
-    published = sum(b.attributes["b3_opp_dak_plat"] + b.attributes["b3_opp_dak_schuin"] for b in found)
-    assert areas(mesh)[is_roof].sum() == pytest.approx(published, rel=0.005)
+    published = [b.attributes["b3_opp_dak_plat"] + b.attributes["b3_opp_dak_schuin"] for b in found]
+    roofs = np.bincount(mesh.feature[mesh.triangles[:, 0]], areas(mesh) * is_roof, len(found))
+    assert np.median(np.abs(roofs / published - 1)) < 0.005  # theirs leave out, or add, what lies under a neighbour
     assert mesh.is_closed
 
 
@@ -190,15 +191,16 @@ def test_the_kernel_reads_what_the_decoder_reads_and_refuses_what_it_refuses(see
         assert arrays.status.tolist() == [1]
         return
     assert arrays.status.tolist() == [0]
-    assert np.abs(arrays.corners - decoded.vertices[decoded.indices]).max() < 1e-6 * max(1.0, np.abs(decoded.vertices).max())
+    digits = 1e-6 * max(1.0, np.abs(decoded.vertices).max())  # a flipped bit can put the origin anywhere
+    assert np.abs(arrays.corners - decoded.vertices[decoded.indices]).max() < digits
     assert arrays.ring_offsets[1:].tolist() == decoded.ring_ends.tolist()
     assert arrays.face_offsets[1:].tolist() == decoded.face_ends.tolist()
     assert arrays.surface.tolist() == decoded.surface_type.tolist()
     assert corner_counts(representations).tolist() == [len(decoded.indices)]
     x, y, width = face_squares(representations)
     low, high = decoded.vertices[:, :2].min(axis=0), decoded.vertices[:, :2].max(axis=0)
-    assert np.allclose([x[0], y[0]], (low + high) / 2, rtol=1e-9, atol=1e-6)
-    assert width[0] == pytest.approx((high - low).max(), abs=1e-6)
+    assert np.allclose([x[0], y[0]], (low + high) / 2, rtol=0, atol=digits)
+    assert width[0] == pytest.approx((high - low).max(), abs=digits)
     mesh_faces(arrays)
 
 
