@@ -3,6 +3,7 @@
 import { BoundingSphere, Cartesian2, Cartesian3, type CesiumWidget, SceneTransforms, ScreenSpaceEventHandler, ScreenSpaceEventType } from "@cesium/engine";
 
 import type { SeparationGrid } from "../heights";
+import type { OverlayFeature } from "../overlay";
 import type { Extent, Layer } from "../scene";
 import type { CameraView } from "../state";
 import * as camera from "./camera";
@@ -12,6 +13,7 @@ import { ImageryStack } from "./imagery_stack";
 import { PlaceLabels } from "./labels";
 import { LayerSlot } from "./layer_slot";
 import { MvtLayer } from "./mvt_layer";
+import { OverlayLayer } from "./overlay_layer";
 import { type PickedFeature, groundAt, pickFeature } from "./picking";
 import { RasterLayer } from "./raster_layer";
 import { setTerrain, terrainHeight } from "./terrain";
@@ -20,6 +22,8 @@ import { setGroundOpacity } from "./underground";
 
 export interface CityViewEvents {
   readonly picked: (feature: PickedFeature | null) => void;
+  /** A feature of the overlay was clicked; then nothing below it is picked. */
+  readonly overlayPicked?: (id: number) => void;
   readonly cameraMoved: () => void;
   readonly pointerMoved: (place: { lonDeg: number; latDeg: number; heightM: number } | null) => void;
   readonly loadingChanged: (busy: boolean) => void;
@@ -40,6 +44,7 @@ export class CityView {
   private readonly stack: ImageryStack;
   private readonly slots = new Map<string, LayerSlot>();
   private readonly busy = new Set<string>();
+  private overlay: OverlayLayer | null = null;
   private groundLoading = true;
   /** CesiumJS says "all loaded" until it has looked what to load: so many frames it gets to look after a change. */
   private framesToSettle = SETTLING_FRAMES;
@@ -95,6 +100,18 @@ export class CityView {
   /** Draws features of a dataset in colours of their own. */
   mark(dataset: string, marks: Marks): void {
     this.slots.get(dataset)?.mark(marks);
+    this.settle();
+  }
+
+  /** Lays features over everything else, in the place of those laid before. */
+  setOverlay(features: readonly OverlayFeature[]): void {
+    this.overlay?.remove();
+    this.overlay = features.length === 0 ? null : new OverlayLayer(this.widget, this.stack, features);
+    this.settle();
+  }
+
+  selectOverlay(id: number | null): void {
+    this.overlay?.select(id);
     this.settle();
   }
 
@@ -176,6 +193,12 @@ export class CityView {
     return [...this.busy, ...layers.map(([dataset]) => dataset), ...ground, ...frames];
   }
 
+  private async clicked(x: number, y: number): Promise<void> {
+    const overlaid = (await this.overlay?.pick(new Cartesian2(x, y))) ?? null;
+    if (overlaid !== null) this.events.overlayPicked?.(overlaid);
+    else this.events.picked(await this.pick(x, y));
+  }
+
   private layers(): DrawnLayer[] {
     return [...this.slots.values()].flatMap(({ shown }) => (shown === null ? [] : [shown]));
   }
@@ -224,9 +247,7 @@ export class CityView {
     const { scene } = this.widget;
     const handler = new ScreenSpaceEventHandler(scene.canvas);
     handler.setInputAction(({ position }: ScreenSpaceEventHandler.PositionedEvent) => {
-      void this.pick(position.x, position.y).then((feature) => {
-        this.events.picked(feature);
-      });
+      void this.clicked(position.x, position.y);
     }, ScreenSpaceEventType.LEFT_CLICK);
     handler.setInputAction(({ endPosition }: ScreenSpaceEventHandler.MotionEvent) => {
       this.events.pointerMoved(groundAt(this.widget, Cartesian2.clone(endPosition)));

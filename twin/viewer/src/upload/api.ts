@@ -1,0 +1,174 @@
+/** The server's doors for submitting: what is sent, what comes back, and failures in words. */
+
+import { type Language, type Text, languageTag } from "../i18n";
+import { Reader, ShapeError } from "../json_reader";
+import { type Change, type Action, parseChange } from "./changes";
+import { type Finding, parseFinding } from "./findings";
+import { type CheckRequest, type Submission, parseSubmission } from "./submission";
+
+/** The server refused; `code` is stable, the message is in the page's language. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+/** A kind of thing that can be submitted. */
+export interface FeatureTypeChoice {
+  readonly name: string;
+  readonly title: Text;
+  readonly geometry: string;
+  readonly fields: readonly { readonly name: string; readonly title: Text }[];
+}
+
+export interface DatasetChoice {
+  readonly slug: string;
+  readonly type: string;
+  readonly title: Text;
+  readonly count: number;
+}
+
+export interface PublishRequest {
+  readonly reason?: string;
+  readonly name?: string;
+  readonly allow_deletes?: boolean;
+}
+
+function readFeatureType(value: unknown, path: string): FeatureTypeChoice {
+  const reader = Reader.of(value, path);
+  const fields = reader.list("fields", (item, at) => {
+    const field = Reader.of(item, at);
+    return { name: field.string("name"), title: field.text("title") };
+  });
+  return { name: reader.string("name"), title: reader.text("title"), geometry: reader.string("geometry"), fields };
+}
+
+function readDataset(value: unknown, path: string): DatasetChoice {
+  const reader = Reader.of(value, path);
+  return { slug: reader.string("slug"), type: reader.string("type"), title: reader.text("title"), count: reader.optional("count", (k) => reader.number(k)) ?? 0 };
+}
+
+function readList<T>(value: unknown, path: string, read: (item: unknown, at: string) => T): T[] {
+  if (!Array.isArray(value)) throw new ShapeError(`${path} is not a list`);
+  return value.map((item, index) => read(item, `${path}[${index}]`));
+}
+
+function refusalOf(status: number, body: string): Refusal {
+  try {
+    const problem = Reader.of(JSON.parse(body), "problem");
+    return new Refusal(status, problem.string("code"), problem.string("detail"));
+  } catch {
+    return new Refusal(status, `http-${status}`, `HTTP ${status}`);
+  }
+}
+
+export class SubmissionApi {
+  constructor(
+    private readonly base: string,
+    private readonly token: () => string | null,
+    private readonly language: () => Language,
+  ) {}
+
+  async list(limit: number): Promise<Submission[]> {
+    return readList(await this.get(`api/submissions?limit=${limit}`), "submissions", (item) => parseSubmission(item));
+  }
+
+  async submission(id: string): Promise<Submission> {
+    return parseSubmission(await this.get(this.path(id)));
+  }
+
+  async featureTypes(): Promise<FeatureTypeChoice[]> {
+    return readList(await this.get("api/feature-types"), "feature-types", readFeatureType);
+  }
+
+  async datasets(): Promise<DatasetChoice[]> {
+    return readList(await this.get("api/datasets"), "datasets", readDataset);
+  }
+
+  async findings(id: string, rule: string, after: number, limit: number): Promise<Finding[]> {
+    const query = new URLSearchParams({ rule, after: String(after), limit: String(limit) });
+    return readList(await this.get(`${this.path(id, "findings")}?${query}`), "findings", parseFinding);
+  }
+
+  async changes(id: string, action: Action, after: number, limit: number): Promise<Change[]> {
+    const query = new URLSearchParams({ action, after: String(after), limit: String(limit) });
+    const collection = Reader.of(await this.get(`${this.path(id, "changes")}?${query}`), "changes");
+    return collection.list("features", parseChange);
+  }
+
+  /** Where the findings are to be had as a table for a spreadsheet program. */
+  findingsTable(id: string): string {
+    return new URL(`${this.path(id, "findings")}?f=csv`, this.base).href;
+  }
+
+  async check(id: string, request: CheckRequest): Promise<void> {
+    await this.post(this.path(id, "check"), request);
+  }
+
+  async publish(id: string, request: PublishRequest): Promise<void> {
+    await this.post(this.path(id, "publish"), request);
+  }
+
+  async withdraw(id: string): Promise<void> {
+    await this.post(this.path(id, "withdraw"), {});
+  }
+
+  /** Sends files; `sent` hears the share that has gone, 0–1. XMLHttpRequest, because fetch does not tell. */
+  async upload(files: readonly File[], sent: (share: number) => void): Promise<Submission> {
+    const form = new FormData();
+    for (const file of files) form.append("file", file, file.name);
+    const request = new XMLHttpRequest();
+    request.open("POST", new URL("api/submissions", this.base));
+    for (const [name, value] of Object.entries(this.headers())) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      sent(total > 0 ? loaded / total : 0);
+    });
+    return new Promise((resolve, reject) => {
+      request.addEventListener("error", () => {
+        reject(new Refusal(0, "unreachable", ""));
+      });
+      request.addEventListener("load", () => {
+        try {
+          if (request.status >= 400) throw refusalOf(request.status, request.responseText);
+          resolve(parseSubmission(JSON.parse(request.responseText)));
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
+      });
+      request.send(form);
+    });
+  }
+
+  private path(id: string, door?: string): string {
+    return `api/submissions/${encodeURIComponent(id)}${door === undefined ? "" : `/${door}`}`;
+  }
+
+  private headers(): Record<string, string> {
+    const token = this.token();
+    return { "Accept-Language": languageTag(this.language()), ...(token === null ? {} : { Authorization: `Bearer ${token}` }) };
+  }
+
+  private async get(path: string): Promise<unknown> {
+    return this.ask(path, { headers: this.headers(), cache: "no-cache" });
+  }
+
+  private async post(path: string, body: unknown): Promise<unknown> {
+    return this.ask(path, { method: "POST", headers: { ...this.headers(), "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  }
+
+  private async ask(path: string, init: RequestInit): Promise<unknown> {
+    let response: Response;
+    try {
+      response = await fetch(new URL(path, this.base), init);
+    } catch {
+      throw new Refusal(0, "unreachable", "");
+    }
+    const body = await response.text();
+    if (!response.ok) throw refusalOf(response.status, body);
+    return body === "" ? null : JSON.parse(body);
+  }
+}

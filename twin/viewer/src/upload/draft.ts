@@ -1,0 +1,92 @@
+/** What the surveyor says about the layers of the uploaded files, from the server's proposals to the request for a check. Pure. */
+
+import type { CheckRequest, Mode, Proposal, Submission } from "./submission";
+
+export interface DraftPart {
+  readonly proposal: Proposal;
+  readonly isTaken: boolean;
+  readonly featureType: string;
+  readonly dataset: string;
+  /** Column → field as the surveyor wants it; columns left out stand with an empty field. */
+  readonly mapping: ReadonlyMap<string, string>;
+}
+
+export interface Draft {
+  readonly parts: readonly DraftPart[];
+  /** Empty: as the files say. */
+  readonly crs: string;
+  /** Heights of the source are above the ellipsoid. */
+  readonly isEllipsoidal: boolean;
+  readonly mode: Mode;
+  readonly allowDeletes: boolean;
+}
+
+export const ELLIPSOIDAL = "ellipsoidal";
+
+/** What is still to be said before a check can start. */
+export type Lack = "nothing_taken" | "type_missing" | "dataset_missing" | "dataset_invalid" | "crs_missing";
+
+/** Names of datasets: they stand in addresses and in names of tables. */
+const DATASET = /^[a-z][a-z0-9_]{0,39}$/;
+
+/** Returns the draft to begin with: what was asked for before, else what the server proposes. */
+export function draftOf(submission: Submission): Draft {
+  const { proposals, request } = submission;
+  const parts = proposals.map((proposal): DraftPart => {
+    const asked = request?.parts.find(({ file, layer }) => layer === proposal.layer && (file === "" || file === proposal.file));
+    return {
+      proposal,
+      isTaken: request === null ? proposal.featureType !== null : asked !== undefined,
+      featureType: asked?.feature_type ?? proposal.featureType ?? "",
+      dataset: asked?.dataset ?? proposal.dataset ?? "",
+      mapping: new Map([...proposal.mapping, ...Object.entries(asked?.mapping ?? {})]),
+    };
+  });
+  return {
+    parts,
+    crs: request?.crs ?? "",
+    isEllipsoidal: request?.vertical === ELLIPSOIDAL,
+    mode: request?.mode ?? "replace",
+    allowDeletes: request?.allow_deletes ?? false,
+  };
+}
+
+/** Returns the draft with one part changed; with another type a dataset that only followed the type follows again. */
+export function changePart(draft: Draft, index: number, change: Partial<DraftPart>): Draft {
+  return { ...draft, parts: draft.parts.map((part, at) => (at === index ? { ...part, ...change } : part)) };
+}
+
+/** Returns what keeps a check from starting, with the layer it is about; null when nothing does. */
+export function lackOf(draft: Draft): { readonly lack: Lack; readonly layer: string } | null {
+  const taken = draft.parts.filter((part) => part.isTaken);
+  if (taken.length === 0) return { lack: "nothing_taken", layer: "" };
+  for (const { proposal, featureType, dataset } of taken) {
+    const { layer } = proposal;
+    if (featureType === "") return { lack: "type_missing", layer };
+    if (dataset === "") return { lack: "dataset_missing", layer };
+    if (!DATASET.test(dataset)) return { lack: "dataset_invalid", layer };
+    if (proposal.crs === null && draft.crs === "") return { lack: "crs_missing", layer };
+  }
+  return null;
+}
+
+/** Returns the columns whose field the surveyor changed. */
+function changedMapping(part: DraftPart): Record<string, string> {
+  return Object.fromEntries([...part.mapping].filter(([column, field]) => field !== (part.proposal.mapping.get(column) ?? "")));
+}
+
+/** Returns the request for a check. */
+export function checkRequest(draft: Draft): CheckRequest {
+  const parts = draft.parts.filter((part) => part.isTaken).map((part) => {
+    const mapping = changedMapping(part);
+    const { file, layer } = part.proposal;
+    return { file, layer, feature_type: part.featureType, dataset: part.dataset, ...(Object.keys(mapping).length === 0 ? {} : { mapping }) };
+  });
+  return {
+    parts,
+    mode: draft.mode,
+    ...(draft.crs === "" ? {} : { crs: draft.crs }),
+    ...(draft.isEllipsoidal ? { vertical: ELLIPSOIDAL } : {}),
+    ...(draft.allowDeletes ? { allow_deletes: true } : {}),
+  };
+}

@@ -1,0 +1,36 @@
+/** Findings row by row. Pure. */
+
+import type { Text } from "../i18n";
+import { Reader } from "../json_reader";
+import type { Severity } from "./submission";
+
+export interface Finding {
+  readonly rule: string;
+  readonly severity: Severity;
+  readonly layer: string;
+  /** Number of the row in its source, as the surveyor's own program counts; null for the file as a whole. */
+  readonly row: number | null;
+  readonly key: string | null;
+  readonly message: Text;
+  readonly place: readonly [number, number] | null;
+}
+
+function readPlace(value: unknown): readonly [number, number] | null {
+  if (!Array.isArray(value)) return null;
+  const [lonDeg, latDeg] = value as unknown[];
+  return typeof lonDeg === "number" && typeof latDeg === "number" ? [lonDeg, latDeg] : null;
+}
+
+/** Returns the finding in `value`; throws ShapeError. */
+export function parseFinding(value: unknown, path: string): Finding {
+  const reader = Reader.of(value, path);
+  return {
+    rule: reader.string("rule"),
+    severity: reader.string("severity") as Severity,
+    layer: reader.optional("layer", (k) => reader.string(k)) ?? "",
+    row: reader.optional("row", (k) => reader.number(k)),
+    key: reader.optional("key", (k) => reader.string(k)),
+    message: reader.text("message"),
+    place: readPlace((value as { place?: unknown }).place),
+  };
+}

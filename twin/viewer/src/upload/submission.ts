@@ -1,0 +1,227 @@
+/** A submission as the server tells it (docs/architecture.md, Submissions). Pure. */
+
+import type { Text } from "../i18n";
+import { Reader, readText } from "../json_reader";
+
+export type SubmissionState = "received" | "checked" | "accepted" | "rejected" | "published" | "withdrawn";
+
+export interface SubmittedFile {
+  readonly name: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** What the server takes one layer of a file for. */
+export interface Proposal {
+  readonly file: string;
+  readonly layer: string;
+  readonly rows: number | null;
+  readonly columns: readonly string[];
+  readonly crs: string | null;
+  /** How the CRS was found, or why it has to be declared. */
+  readonly crsEvidence: Text | null;
+  readonly encoding: string | null;
+  readonly featureType: string | null;
+  /** 0–1: how sure the type is. */
+  readonly confidence: number;
+  readonly evidence: Text | null;
+  readonly dataset: string | null;
+  /** Column of the file → field of the FeatureType. */
+  readonly mapping: ReadonlyMap<string, string>;
+}
+
+export interface Progress {
+  readonly step: Text;
+  readonly done: number;
+  readonly total: number | null;
+}
+
+/** What publishing would do, or did, to one dataset. */
+export interface Difference {
+  readonly insert: number;
+  readonly update: number;
+  readonly unchanged: number;
+  readonly delete: number;
+}
+
+export interface CheckResult {
+  readonly read: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly datasets: ReadonlyMap<string, Difference>;
+}
+
+export const SEVERITIES = ["blocking", "error", "warning", "info"] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export interface RuleSummary {
+  readonly rule: string;
+  readonly count: number;
+  readonly severity: Severity;
+  readonly title: Text;
+}
+
+export interface ProblemText {
+  readonly code: string;
+  readonly text: Text;
+}
+
+/** One layer to be loaded, with what the surveyor says it is. */
+export interface Part {
+  readonly file: string;
+  readonly layer: string;
+  readonly feature_type: string;
+  readonly dataset: string;
+  /** Column → field, only where it differs from what the server found; an empty field leaves the column out. */
+  readonly mapping?: Readonly<Record<string, string>>;
+}
+
+export const MODES = ["replace", "delta"] as const;
+export type Mode = (typeof MODES)[number];
+
+/** The body of `POST …/check`. */
+export interface CheckRequest {
+  readonly parts: readonly Part[];
+  readonly crs?: string;
+  readonly vertical?: string;
+  readonly mode?: Mode;
+  readonly allow_deletes?: boolean;
+}
+
+export interface Submission {
+  readonly id: string;
+  readonly state: SubmissionState;
+  readonly actor: string;
+  readonly receivedAt: string;
+  readonly files: readonly SubmittedFile[];
+  readonly proposals: readonly Proposal[];
+  readonly request: CheckRequest | null;
+  /** Not null while the check runs. */
+  readonly progress: Progress | null;
+  readonly result: CheckResult | null;
+  readonly findings: readonly RuleSummary[];
+  readonly problem: ProblemText | null;
+  readonly commit: number | null;
+}
+
+function optionalText(reader: Reader, key: string): Text | null {
+  return reader.optional(key, (k) => reader.text(k));
+}
+
+function optionalString(reader: Reader, key: string): string | null {
+  return reader.optional(key, (k) => reader.string(k));
+}
+
+function readFile(value: unknown, path: string): SubmittedFile {
+  const reader = Reader.of(value, path);
+  return { name: reader.string("name"), size: reader.number("size"), sha256: reader.string("sha256") };
+}
+
+function readMapping(reader: Reader): ReadonlyMap<string, string> {
+  return new Map(reader.entries().flatMap(([column, field]) => (typeof field === "string" ? [[column, field]] : [])));
+}
+
+function readProposal(value: unknown, path: string): Proposal {
+  const reader = Reader.of(value, path);
+  return {
+    file: reader.string("file"),
+    layer: reader.string("layer"),
+    rows: reader.optional("rows", (k) => reader.number(k)),
+    columns: reader.optional("columns", (k) => reader.list(k, String)) ?? [],
+    crs: optionalString(reader, "crs"),
+    crsEvidence: optionalText(reader, "crs_evidence"),
+    encoding: optionalString(reader, "encoding"),
+    featureType: optionalString(reader, "feature_type"),
+    confidence: reader.optional("confidence", (k) => reader.number(k)) ?? 0,
+    evidence: optionalText(reader, "evidence"),
+    dataset: optionalString(reader, "dataset"),
+    mapping: reader.optional("mapping", (k) => readMapping(reader.object(k))) ?? new Map(),
+  };
+}
+
+function readDifference(value: unknown, path: string): Difference {
+  const reader = Reader.of(value, path);
+  return { insert: reader.number("insert"), update: reader.number("update"), unchanged: reader.number("unchanged"), delete: reader.number("delete") };
+}
+
+function readResult(reader: Reader): CheckResult {
+  const datasets = reader.object("datasets").entries();
+  return {
+    read: reader.number("read"),
+    accepted: reader.number("accepted"),
+    rejected: reader.number("rejected"),
+    datasets: new Map(datasets.map(([slug, difference]) => [slug, readDifference(difference, `result.datasets.${slug}`)])),
+  };
+}
+
+function readFindings(reader: Reader): RuleSummary[] {
+  const rules = reader.entries().map(([rule, value]): RuleSummary => {
+    const summary = Reader.of(value, `findings.${rule}`);
+    return { rule, count: summary.number("count"), severity: summary.string("severity") as Severity, title: summary.text("title") };
+  });
+  return rules.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || b.count - a.count);
+}
+
+function readPart(value: unknown, path: string): Part {
+  const reader = Reader.of(value, path);
+  const mapping = reader.optional("mapping", (k) => readMapping(reader.object(k)));
+  return {
+    file: optionalString(reader, "file") ?? "",
+    layer: optionalString(reader, "layer") ?? "",
+    feature_type: reader.string("feature_type"),
+    dataset: reader.string("dataset"),
+    ...(mapping === null || mapping.size === 0 ? {} : { mapping: Object.fromEntries(mapping) }),
+  };
+}
+
+function readRequest(reader: Reader): CheckRequest {
+  const [crs, vertical, mode] = [optionalString(reader, "crs"), optionalString(reader, "vertical"), optionalString(reader, "mode")];
+  const known = MODES.find((name) => name === mode);
+  return {
+    parts: reader.list("parts", readPart),
+    ...(crs === null ? {} : { crs }),
+    ...(vertical === null ? {} : { vertical }),
+    ...(known === undefined ? {} : { mode: known }),
+  };
+}
+
+/** Returns the submission in `value`; throws ShapeError. */
+export function parseSubmission(value: unknown): Submission {
+  const reader = Reader.of(value, "submission");
+  return {
+    id: reader.string("id"),
+    state: reader.string("state") as SubmissionState,
+    actor: reader.string("actor"),
+    receivedAt: reader.string("received_at"),
+    files: reader.list("files", readFile),
+    proposals: reader.optional("proposals", (k) => reader.list(k, readProposal)) ?? [],
+    request: reader.optional("request", (k) => readRequest(reader.object(k))),
+    progress: reader.optional("progress", (k) => {
+      const progress = reader.object(k);
+      return { step: progress.text("step"), done: progress.number("done"), total: progress.optional("total", (t) => progress.number(t)) };
+    }),
+    result: reader.optional("result", (k) => readResult(reader.object(k))),
+    findings: reader.optional("findings", (k) => readFindings(reader.object(k))) ?? [],
+    problem: reader.optional("problem", (k) => {
+      const problem = reader.object(k);
+      return { code: problem.string("code"), text: readText(problem) };
+    }),
+    commit: reader.optional("commit", (k) => reader.number(k)),
+  };
+}
+
+/** Returns whether the check of a submission is under way. */
+export function isChecking(submission: Submission): boolean {
+  return submission.progress !== null;
+}
+
+/** Returns whether nothing more can be done with a submission. */
+export function isOver(submission: Submission): boolean {
+  return ["rejected", "published", "withdrawn"].includes(submission.state);
+}
+
+/** Returns how large a share of the present features publishing would delete, at worst over the datasets; 0 where there is nothing yet. */
+export function deletedShare({ datasets }: CheckResult): number {
+  const shares = [...datasets.values()].map(({ update, unchanged, delete: deleted }) => deleted / Math.max(1, update + unchanged + deleted));
+  return Math.max(0, ...shares);
+}

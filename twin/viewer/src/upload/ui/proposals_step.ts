@@ -1,0 +1,195 @@
+/** What the server takes each layer for, to be confirmed or corrected. */
+
+import { type Language, inLanguage } from "../../i18n";
+import { h } from "../../ui/dom";
+import type { DatasetChoice, FeatureTypeChoice } from "../api";
+import { type Draft, type DraftPart, lackOf } from "../draft";
+import type { Mode } from "../submission";
+import { MODES } from "../submission";
+import type { SayUpload } from "../words";
+import { field, primaryButton, step } from "./step";
+
+export interface ProposalsView {
+  readonly draft: Draft;
+  readonly types: readonly FeatureTypeChoice[];
+  readonly datasets: readonly DatasetChoice[];
+  /** False once nothing can be changed any more, and while a check runs. */
+  readonly isEditable: boolean;
+  readonly wasChecked: boolean;
+  readonly language: Language;
+  readonly say: SayUpload;
+}
+
+export interface ProposalsActions {
+  readonly changePart: (index: number, change: Partial<DraftPart>) => void;
+  readonly change: (change: Partial<Draft>) => void;
+  readonly check: () => void;
+}
+
+/** Between these a proposal is likely, but somebody should look. */
+const [SURE, FAIRLY_SURE] = [0.9, 0.6];
+
+const COMMON_CRS = ["EPSG:4549", "EPSG:4528", "EPSG:4490", "EPSG:4326", "EPSG:4547", "EPSG:3857", "X-GCJ02", "X-BD09"];
+
+function confidenceBadge(part: DraftPart, { language, say }: ProposalsView): HTMLElement | null {
+  const { confidence, evidence, featureType } = part.proposal;
+  if (featureType === null) return h("span", { class: "badge" }, say("confidence_low"));
+  if (featureType !== part.featureType) return null;
+  const word = confidence >= SURE ? "confidence_high" : confidence >= FAIRLY_SURE ? "confidence_middle" : "confidence_low";
+  const title = evidence === null ? "" : inLanguage(evidence, language);
+  return h("span", { class: word === "confidence_low" ? "badge" : "badge badge-good", title }, `${say(word)} ${Math.round(confidence * 100)} %`);
+}
+
+function typeSelect(part: DraftPart, index: number, view: ProposalsView, actions: ProposalsActions): HTMLElement {
+  const { types, datasets, language, say, isEditable } = view;
+  const options = types.map(({ name, title }) => h("option", { value: name, selected: name === part.featureType }, inLanguage(title, language)));
+  const select = h("select", {
+    disabled: !isEditable,
+    "aria-label": `${say("type")}: ${part.proposal.layer}`,
+    onchange: () => {
+      const dataset = datasets.find(({ type }) => type === select.value)?.slug ?? select.value;
+      actions.changePart(index, { featureType: select.value, dataset, isTaken: select.value !== "" });
+    },
+  });
+  select.append(h("option", { value: "", selected: part.featureType === "" }, say("type_choose")), ...options);
+  return select;
+}
+
+function datasetInput(part: DraftPart, index: number, view: ProposalsView, actions: ProposalsActions): HTMLElement {
+  const { datasets, say, isEditable } = view;
+  const list = `datasets-${index}`;
+  const fitting = datasets.filter(({ type }) => type === part.featureType);
+  const input = h("input", {
+    type: "text",
+    list,
+    spellcheck: "false",
+    autocomplete: "off",
+    size: 18,
+    disabled: !isEditable,
+    value: part.dataset,
+    placeholder: say("dataset_hint"),
+    "aria-label": `${say("dataset")}: ${part.proposal.layer}`,
+    onchange: () => {
+      actions.changePart(index, { dataset: input.value.trim() });
+    },
+  });
+  const isNew = part.dataset !== "" && !datasets.some(({ slug }) => slug === part.dataset);
+  const options = h("datalist", { id: list }, ...fitting.map(({ slug }) => h("option", { value: slug })));
+  return h("span", { class: "dataset-cell" }, input, options, isNew ? h("span", { class: "badge" }, say("dataset_new")) : null);
+}
+
+function mappingTable(part: DraftPart, index: number, view: ProposalsView, actions: ProposalsActions): HTMLElement {
+  const { say, types, language, isEditable } = view;
+  const fields = types.find(({ name }) => name === part.featureType)?.fields ?? [];
+  const columns = part.proposal.columns.length > 0 ? part.proposal.columns : [...part.proposal.mapping.keys()];
+  const rows = columns.map((column) => {
+    const chosen = part.mapping.get(column) ?? "";
+    const select = h("select", {
+      disabled: !isEditable,
+      "aria-label": `${say("field")}: ${column}`,
+      onchange: () => {
+        actions.changePart(index, { mapping: new Map([...part.mapping, [column, select.value]]) });
+      },
+    });
+    select.append(h("option", { value: "" }, say("field_none")), ...fields.map(({ name, title }) => h("option", { value: name, selected: name === chosen }, inLanguage(title, language))));
+    return h("tr", {}, h("th", { scope: "row" }, column), h("td", {}, select));
+  });
+  const mapped = columns.filter((column) => (part.mapping.get(column) ?? "") !== "").length;
+  return h(
+    "details",
+    { class: "mapping", "data-mapping": part.proposal.layer },
+    h("summary", {}, say("columns_mapped", { mapped, count: columns.length })),
+    h("div", { class: "table-frame" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, say("column")), h("th", {}, say("field")))), h("tbody", {}, ...rows))),
+  );
+}
+
+function facts(part: DraftPart, { language, say }: ProposalsView): HTMLElement {
+  const { rows, crs, crsEvidence, encoding, evidence, file, layer } = part.proposal;
+  const fact = (title: string, value: string | null): HTMLElement | null => (value === null || value === "" ? null : h("div", {}, h("dt", {}, title), h("dd", {}, value)));
+  const source = crsEvidence === null ? "" : ` (${inLanguage(crsEvidence, language)})`;
+  return h(
+    "dl",
+    { class: "facts" },
+    fact(say("files"), file === layer ? null : file),
+    fact(say("rows"), rows === null ? null : rows.toLocaleString("en")),
+    fact(say("crs"), `${crs ?? say("crs_unknown")}${source}`),
+    fact(say("encoding"), encoding),
+    fact(say("evidence"), evidence === null ? null : inLanguage(evidence, language)),
+  );
+}
+
+function partEntry(part: DraftPart, index: number, view: ProposalsView, actions: ProposalsActions): HTMLElement {
+  const { say, isEditable } = view;
+  const box = h("input", {
+    type: "checkbox",
+    checked: part.isTaken,
+    disabled: !isEditable,
+    "aria-label": `${say("take")}: ${part.proposal.layer}`,
+    onchange: () => {
+      actions.changePart(index, { isTaken: box.checked });
+    },
+  });
+  const head = h("label", { class: "part-head" }, box, h("strong", {}, part.proposal.layer), confidenceBadge(part, view));
+  if (!part.isTaken && part.proposal.featureType !== null) return h("li", { class: "part" }, head);
+  return h(
+    "li",
+    { class: "part", "data-part": part.proposal.layer },
+    head,
+    h(
+      "div",
+      { class: "part-choices" },
+      field(say("type"), typeSelect(part, index, view, actions)),
+      field(say("dataset"), datasetInput(part, index, view, actions)),
+    ),
+    facts(part, view),
+    part.featureType === "" ? null : mappingTable(part, index, view, actions),
+  );
+}
+
+function generalChoices(view: ProposalsView, actions: ProposalsActions): HTMLElement {
+  const { draft, say, isEditable } = view;
+  const crs = h("input", {
+    type: "text",
+    list: "common-crs",
+    spellcheck: "false",
+    disabled: !isEditable,
+    value: draft.crs,
+    placeholder: say("crs_as_file"),
+    onchange: () => {
+      actions.change({ crs: crs.value.trim() });
+    },
+  });
+  const mode = h("select", {
+    disabled: !isEditable,
+    onchange: () => {
+      actions.change({ mode: mode.value as Mode });
+    },
+  });
+  mode.append(...MODES.map((name) => h("option", { value: name, selected: name === draft.mode }, say(`mode_${name}`))));
+  const ellipsoidal = h("input", {
+    type: "checkbox",
+    checked: draft.isEllipsoidal,
+    disabled: !isEditable,
+    onchange: () => {
+      actions.change({ isEllipsoidal: ellipsoidal.checked });
+    },
+  });
+  return h(
+    "div",
+    { class: "general-choices" },
+    field(say("how"), mode),
+    field(say("crs_declare"), crs, say("crs_how")),
+    h("datalist", { id: "common-crs" }, ...COMMON_CRS.map((name) => h("option", { value: name }))),
+    h("label", { class: "tick" }, ellipsoidal, h("span", {}, say("ellipsoidal"))),
+  );
+}
+
+/** Returns the step; what still has to be said stands beside the button it keeps closed. */
+export function proposalsStep(view: ProposalsView, actions: ProposalsActions): HTMLElement {
+  const { draft, say, isEditable, wasChecked } = view;
+  const lack = lackOf(draft);
+  const parts = h("ul", { class: "parts" }, ...draft.parts.map((part, index) => partEntry(part, index, view, actions)));
+  const missing = lack === null || !isEditable ? null : h("p", { class: "lack", role: "status" }, say(`lack_${lack.lack}`, { layer: lack.layer }));
+  const button = isEditable ? primaryButton(say(wasChecked ? "check_again" : "check"), actions.check, lack !== null) : null;
+  return step(2, say("step_proposals"), parts, generalChoices(view, actions), missing, button);
+}

@@ -1,0 +1,82 @@
+/** The last word: publish with a name and a reason, or withdraw. */
+
+import { h } from "../../ui/dom";
+import type { PublishRequest } from "../api";
+import type { Submission } from "../submission";
+import { deletedShare } from "../submission";
+import type { SayUpload } from "../words";
+import { failure, field, plainButton, primaryButton, step } from "./step";
+
+export interface PublishView {
+  readonly submission: Submission;
+  readonly isBusy: boolean;
+  /** Where the published revision is looked at. */
+  readonly sceneLink: string;
+  readonly say: SayUpload;
+}
+
+export interface PublishActions {
+  readonly publish: (request: PublishRequest) => void;
+  readonly withdraw: () => void;
+}
+
+/** A larger share of deletions is confirmed by hand. */
+const MOST_DELETED = 0.2;
+
+function deletesTick(share: number, say: SayUpload, changed: (isTicked: boolean) => void): HTMLElement | null {
+  if (share <= MOST_DELETED) return null;
+  const box = h("input", { type: "checkbox", name: "allow_deletes", onchange: () => { changed(box.checked); } });
+  return h("div", { class: "warning-box" }, h("p", {}, say("allow_deletes_why", { share: `${Math.round(share * 100)} %` })), h("label", { class: "tick" }, box, h("span", {}, say("allow_deletes"))));
+}
+
+function publishForm({ submission, isBusy, say }: PublishView, actions: PublishActions): HTMLElement[] {
+  const share = submission.result === null ? 0 : deletedShare(submission.result);
+  const name = h("input", { type: "text", name: "name", maxlength: 200, placeholder: say("commit_name_hint") });
+  const reason = h("input", { type: "text", name: "reason", maxlength: 1000, placeholder: say("commit_reason_hint") });
+  const needsTick = share > MOST_DELETED;
+  let isTicked = false;
+  const button = primaryButton(
+    say("publish"),
+    () => {
+      actions.publish({
+        ...(name.value.trim() === "" ? {} : { name: name.value.trim() }),
+        ...(reason.value.trim() === "" ? {} : { reason: reason.value.trim() }),
+        ...(isTicked ? { allow_deletes: true } : {}),
+      });
+    },
+    isBusy || needsTick,
+  );
+  const tick = deletesTick(share, say, (ticked) => {
+    isTicked = ticked;
+    button.disabled = isBusy || !ticked;
+  });
+  return [field(say("commit_name"), name), field(say("commit_reason"), reason), ...(tick === null ? [] : [tick]), button];
+}
+
+/** Returns a button that asks once more before it does something. */
+function withdrawButton(say: SayUpload, isBusy: boolean, withdraw: () => void): HTMLElement {
+  const button = plainButton(say("withdraw"), () => {
+    const sure = h("span", { class: "sure", role: "alert" }, say("withdraw_sure"), h("button", { type: "button", class: "danger", onclick: withdraw }, say("withdraw")));
+    button.replaceWith(sure);
+    sure.querySelector("button")?.focus();
+  }, isBusy);
+  return button;
+}
+
+/** Returns the step as the submission's state has it. */
+export function publishStep(view: PublishView, actions: PublishActions): HTMLElement {
+  const { submission, sceneLink, isBusy, say } = view;
+  const title = say("step_publish");
+  switch (submission.state) {
+    case "published":
+      return step(5, title, h("p", { class: "good", role: "status" }, submission.commit === null ? say("nothing_changes") : say("published", { commit: submission.commit })), h("p", {}, h("a", { class: "primary", href: sceneLink }, say("show_in_scene"))));
+    case "withdrawn":
+      return step(5, title, h("p", { role: "status" }, say("withdrawn")));
+    case "rejected":
+      return step(5, title, failure(say("state_rejected")));
+    case "accepted":
+      return step(5, title, ...publishForm(view, actions), withdrawButton(say, isBusy, actions.withdraw));
+    default:
+      return step(5, title, h("p", { class: "hint" }, say("wait_check")), withdrawButton(say, isBusy, actions.withdraw));
+  }
+}
