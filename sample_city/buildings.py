@@ -69,13 +69,13 @@ class Building:
         return round(self.plinth_m + self.floors_above * self.storey_m, 3)
 
 
-def survey_buildings(grid: StreetGrid, blocks: Iterator[TownBlock]) -> Iterator[tuple[TownBlock, list[Building]]]:
-    """Yield every block with its buildings, numbered through the town.
+def survey_buildings(grid: StreetGrid, blocks: Iterator[TownBlock], counted: int = 0) -> Iterator[tuple[TownBlock, list[Building]]]:
+    """Yield every block with its buildings, numbered through the town after the ``counted`` ones before.
 
     One building, of the first block that has permits for all its buildings, has been put up without one.
     """
-    number = 0
-    all_permitted = True
+    number = counted
+    all_permitted = not counted
     towns = towns_of_city()
     for batch in itertools.batched(blocks, _BLOCKS_A_BATCH):
         footprints = np.array([f for block in batch for f in block.footprints], dtype=object)

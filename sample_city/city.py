@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sample_city.buildings import Building, survey_buildings
+from sample_city.permits import permit_of
 from sample_city.relief import Relief
 from sample_city.streets import Cell, StreetGrid, plan_streets
 from sample_city.town import TownBlock, grow_town
@@ -18,7 +19,8 @@ _ORIGIN_E, _ORIGIN_N = 497_200.0, 3_519_700.0
 _PIXEL_M, _PIXEL_OF_LARGE_CITY_M, _LARGE_CITY = 5.0, 10.0, 50_000
 _BLOCKS_KEPT = 3000
 """The first blocks are kept in memory; those of a larger town are built anew for every delivery, so memory stays bounded."""
-_COMING_SHARE, _FEWEST_COMING = 0.012, 6
+COMING_YEAR = 2026
+_COMING_SHARE, _FEWEST_COMING = 0.012, 30
 SurveyedBlock = tuple[TownBlock, list[Building]]
 
 
@@ -40,21 +42,11 @@ class City:
             yield from itertools.islice(_survey(self.grid, self.scale), len(self.first_blocks), None)
 
     def coming_blocks(self) -> Iterator[SurveyedBlock]:
-        """Yield the blocks where the second survey, a quarter later, finds new buildings, with those buildings alone.
-
-        The first of them is the last block of the town where that is only half built.
-        """
-        left = self.scale
-        for block, buildings in _survey(self.grid, self.scale + self.coming_buildings):
-            new = buildings[max(0, left) :]
-            left -= len(buildings)
-            if new:
-                yield block, new
-
-    @property
-    def coming_buildings(self) -> int:
-        """How many buildings the second survey adds."""
-        return max(_FEWEST_COMING, round(self.scale * _COMING_SHARE))
+        """Yield the blocks beyond the town that stand when the second survey is made, a quarter later, with their buildings."""
+        coming = max(_FEWEST_COMING, round(self.scale * _COMING_SHARE))
+        for block, buildings in survey_buildings(self.grid, grow_town(self.grid, coming, len(self.town)), self.scale):
+            permit = permit_of(block.rank, COMING_YEAR, COMING_YEAR)
+            yield block, [replace(b, year_built=COMING_YEAR, permit_no=permit) for b in buildings]
 
 
 def plan_city(folder: Path, scale: int, seed: int) -> City:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Iterator
 
 import shapely
 from shapely import Point, Polygon
@@ -10,7 +12,7 @@ from shapely import Point, Polygon
 from sample_city.addresses import Address, PointOfInterest, address_of, points_of_interest
 from sample_city.buildings import Building
 from sample_city.cadastre import Parcel, parcels_of, towns_of_city
-from sample_city.city import City
+from sample_city.city import City, SurveyedBlock
 from sample_city.handover import HandOver
 from sample_city.interiors import Room, Storey, rooms_of, storeys_of
 from sample_city.manifest import Fault, Severity
@@ -51,7 +53,7 @@ def deliver_housing(city: City, handover: HandOver) -> None:
     inside = _Interiors(min(max(_FEWEST_INTERIORS, city.scale // _BUILDINGS_A_SURVEYED_INTERIOR), _MOST_INTERIORS))
     register = _Register(GeoPackage(city.folder / FILE_NAME, PARCELS, ADDRESSES, POINTS_OF_INTEREST, STOREYS, SPACES), handover)
     with register.package:
-        for block, buildings in city.blocks():
+        for block, buildings in itertools.chain(city.blocks(), _bare(city.coming_blocks())):
             place = city.grid.cell_corners(block.cell).mean(axis=0, keepdims=True)
             for parcel in parcels_of(city.grid, block, str(towns.codes[towns.nearest(place)[0]])):
                 register.add_parcel(parcel)
@@ -65,6 +67,11 @@ def deliver_housing(city: City, handover: HandOver) -> None:
     types = {PARCELS: "parcel", ADDRESSES: "address", POINTS_OF_INTEREST: "poi", STOREYS: "storey", SPACES: "space"}
     for layer, feature_type in types.items():
         handover.wrote(FILE_NAME, layer.name, feature_type, register.package.rows(layer), notes.get(layer, ""))
+
+
+def _bare(blocks: Iterator[SurveyedBlock]) -> Iterator[SurveyedBlock]:
+    """Land is parcelled out before it is built on."""
+    return ((block, []) for block, _ in blocks)
 
 
 class _Interiors:

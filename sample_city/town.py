@@ -42,12 +42,13 @@ class TownBlock:
     parcel_of: tuple[int, ...]
 
 
-def grow_town(grid: StreetGrid, scale: int) -> Iterator[TownBlock]:
-    """Yield blocks in order of growth until exactly ``scale`` houses stand (fewer only when the grid is full)."""
+def grow_town(grid: StreetGrid, scale: int, first_rank: int = 0) -> Iterator[TownBlock]:
+    """Yield blocks in order of growth from ``first_rank`` until exactly ``scale`` houses stand (fewer only when the grid is full)."""
     left = scale
-    for rank, cell in enumerate(grid.growth):
+    for rank in range(first_rank, len(grid.growth)):
         if left <= 0:
             return
+        cell = grid.growth[rank]
         block = _build(grid, cell, rank, left)
         left -= len(block.houses)
         yield block
