@@ -1,129 +1,182 @@
-"""Water, gas, power and telecommunication: services that follow the ground at a steady cover."""
+"""Water, gas, power, telecommunication, heating and industrial gas: services that follow the ground at a steady cover."""
 
 from __future__ import annotations
 
 import itertools
-import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-import numpy as np
+from sample_city.hydrants import hydrant_shares
+from sample_city.pipes import PipeSurvey, Site, Spot, Stretch, SurveyLine, SurveyPoint, even_shares
+from sample_city.services import BEND, EDGE_OF_SURVEY, ENTRY, FEATURES, HYDRANT, JUNCTION_FEATURES, STRAIGHT, WATER, WELLS, Conduit, Where
+from sample_city.tunnels import tunnel_id
+from sample_city.yards import Branch
 
-from sample_city.pipes import PipeSurvey, Site, Spot, Stretch, SurveyLine, SurveyPoint, deepen_cm
-from sample_city.seeding import hash_unit
-from sample_city.services import WATER, Conduit
-from sample_city.streets import Cell, is_arterial
-
-_SUBJECT_COVER = 81
-_COVER_SPREAD_M = 0.15
-_FEATURES = {1: "起讫点", 2: "直通点", 3: "三通点", 4: "四通点"}
-_HYDRANT = "消防栓"
+_TEE = JUNCTION_FEATURES[3]
+_HYDRANT_BESIDE_M = -3.2
+_HYDRANT_MM = "100"
+_VALVE_FROM_JUNCTION_M = 15.0
+_CLEAR_OF_TAP_M = 4.0
+_FEATURE_CODES = {HYDRANT: "51042202"}
 
 
-def lay_conduit(site: Site, service: Conduit, stretches: list[Stretch]) -> PipeSurvey:
+@dataclass(frozen=True, slots=True)
+class _Joint:
+    """A point of a service on a stretch, with its feature or appurtenance."""
+
+    spot: Spot
+    word: str
+    stretch: Stretch
+    year: int
+    building_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pipe:
+    start: Spot
+    end: Spot
+    size: str
+    stretch: Stretch
+    year: int
+    pressure: str | None
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is laid of a service in one quarter, before it has heights. ``yard_spots`` lie at the cover of the yards."""
+
+    joints: dict[str, _Joint] = field(default_factory=dict)
+    met: dict[str, Spot] = field(default_factory=dict)
+    """Spots at junctions that are listed with another stretch."""
+    pipes: list[_Pipe] = field(default_factory=list)
+    yard_spots: list[Spot] = field(default_factory=list)
+
+
+def lay_conduit(site: Site, service: Conduit, stretches: list[Stretch], branches: list[Branch]) -> PipeSurvey:
     """Return a service in the streets of one quarter. A point at a junction is listed with the first stretch that meets there."""
-    served = [stretch for stretch in stretches if _size(service, stretch) is not None]
-    rows = {stretch: _row(site, service, stretch) for stretch in served}
-    spots = {spot.point_id: spot for row in rows.values() for spot in row}
-    ground = site.ground(list(spots.values()))
-    depth = _depths(site, list(spots.values()), service)
-    lines = [_line(service, stretch, a, b, ground, depth) for stretch, row in rows.items() for a, b in itertools.pairwise(row)]
-    points: list[SurveyPoint] = []
-    for stretch, row in rows.items():
-        for place, spot in enumerate(row):
-            junction = {0: stretch.start, len(row) - 1: stretch.end}.get(place)
-            meeting = [] if junction is None else _meeting(site, service, junction)
-            if junction is None or meeting[0] == (stretch.start, stretch.end):
-                fitting = _fitting(service, len(meeting), place)
-                points.append(_point(service, stretch, spot, fitting, ground[spot.point_id], depth[spot.point_id]))
-    return PipeSurvey(tuple(points), tuple(lines))
+    plan = _Plan()
+    for stretch in stretches:
+        if site.carries(service, stretch):
+            _lay_main(site, service, stretch, [b for b in branches if b.stretch == stretch], plan)
+    for branch in branches:
+        _lay_branch(service, branch, plan)
+    spots = [joint.spot for joint in plan.joints.values()] + list(plan.met.values())
+    ground = site.ground(spots)
+    depth = site.depths(spots, service.cover_m)
+    if branches:
+        depth |= site.depths(plan.yard_spots, branches[0].yard.cover_m)
+    return PipeSurvey(
+        points=tuple(_point(service, joint, ground, depth) for joint in plan.joints.values()),
+        lines=tuple(_line(service, pipe, ground, depth) for pipe in plan.pipes),
+    )
 
 
-def _size(service: Conduit, stretch: Stretch) -> str | None:
-    return service.arterial_size if stretch.arterial else service.lane_size
+def _lay_main(site: Site, service: Conduit, stretch: Stretch, branches: list[Branch], plan: _Plan) -> None:
+    start, end = (site.at_junction(service, junction) for junction in (stretch.start, stretch.end))
+    between = [_Joint(spot, word, stretch, stretch.year) for spot, word in _between(site, service, stretch, branches)]
+    for junction, spot in ((stretch.start, start), (stretch.end, end)):
+        meeting = site.meeting(service, junction)
+        if meeting[0] == (stretch.start, stretch.end):
+            plan.joints[spot.point_id] = _Joint(spot, _word_at_junction(service, len(meeting)), stretch, stretch.year)
+        else:
+            plan.met[spot.point_id] = spot
+    plan.joints |= {joint.spot.point_id: joint for joint in between}
+    size = service.arterial_size if stretch.arterial else service.lane_size
+    for a, b in itertools.pairwise([start, *(joint.spot for joint in between), end]):
+        plan.pipes.append(_Pipe(a, b, size, stretch, stretch.year, service.pressure))
+    for joint in between:
+        if service is WATER and joint.word == _TEE and joint.spot.point_id not in {b.tap.point_id for b in branches}:
+            hydrant = site.beside(joint.spot, stretch, "X", _HYDRANT_BESIDE_M)
+            plan.joints[hydrant.point_id] = _Joint(hydrant, HYDRANT, stretch, stretch.year)
+            plan.pipes.append(_Pipe(joint.spot, hydrant, _HYDRANT_MM, stretch, stretch.year, service.pressure))
 
 
-def _row(site: Site, service: Conduit, stretch: Stretch) -> list[Spot]:
-    count = max(1, math.ceil(site.length_m(stretch) / service.spacing_m))
-    between = [site.along(service, stretch, k / count, k) for k in range(1, count)]
-    return [site.at_junction(service, stretch.start), *between, site.at_junction(service, stretch.end)]
+def _word_at_junction(service: Conduit, meeting: int) -> str:
+    if service.where is Where.TUNNELS and meeting == 1:
+        return EDGE_OF_SURVEY
+    return service.at_junction or JUNCTION_FEATURES[meeting]
 
 
-def _depths(site: Site, spots: list[Spot], service: Conduit) -> dict[str, float]:
-    """A point has one depth, whichever line ends in it: the cover of its service, give or take a trench."""
-    east = np.array([round(spot.e * 1000) for spot in spots], dtype=np.int64)
-    north = np.array([round(spot.n * 1000) for spot in spots], dtype=np.int64)
-    spread = hash_unit(site.grid.relief.seed, _SUBJECT_COVER, east, north) * _COVER_SPREAD_M
-    return {spot.point_id: deepen_cm(service.cover_m + float(s)) for spot, s in zip(spots, spread, strict=True)}
+def _between(site: Site, service: Conduit, stretch: Stretch, branches: list[Branch]) -> Iterator[tuple[Spot, str]]:
+    """Yield the points between two junctions in order: taps of branches, tees of hydrants, and what else stands along the service."""
+    length = site.length_m(stretch)
+    fixed = [(branch.tap_share, branch.tap, _TEE) for branch in branches]
+    if service is WATER:
+        shares = hydrant_shares(length)
+        fixed += [(share, site.along(service, stretch, share, f"{k}"), _TEE) for k, share in enumerate(shares, start=1)]
+        places = [_VALVE_FROM_JUNCTION_M / length, *(k / len(shares) for k in range(1, len(shares)))]
+    else:
+        places = even_shares(length, service.spacing_m)
+    for k, share in enumerate(places, start=1):
+        if all(abs(share - other) * length >= _CLEAR_OF_TAP_M for other, _, _ in fixed[: len(branches)]):
+            spot = site.along(service, stretch, share, f"{k}V" if service is WATER else f"{k}")
+            fixed.append((share, spot, service.along[(k - 1) % len(service.along)]))
+    for _, spot, word in sorted(fixed, key=lambda place: place[0]):
+        yield spot, word
 
 
-def _line(service: Conduit, stretch: Stretch, start: Spot, end: Spot, ground: dict[str, float], depth: dict[str, float]) -> SurveyLine:
-    start_depth, end_depth = depth[start.point_id], depth[end.point_id]
+def _lay_branch(service: Conduit, branch: Branch, plan: _Plan) -> None:
+    yard, stretch, year = branch.yard, branch.stretch, branch.year
+    plan.joints[branch.edge.point_id] = _Joint(branch.edge, yard.at_edge, stretch, year)
+    plan.pipes.append(_Pipe(branch.tap, branch.edge, str(yard.branch_mm), stretch, year, service.pressure))
+    plan.yard_spots.append(branch.edge)
+    before = branch.edge
+    for stop in branch.stops:
+        last = stop is branch.stops[-1]
+        word = STRAIGHT if stop.entry is None else BEND if last else _TEE
+        plan.joints[stop.spot.point_id] = _Joint(stop.spot, word, stretch, year)
+        plan.pipes.append(_Pipe(before, stop.spot, str(yard.branch_mm), stretch, year, yard.pressure))
+        plan.yard_spots.append(stop.spot)
+        before = stop.spot
+        if stop.entry is not None:
+            plan.joints[stop.entry.point_id] = _Joint(stop.entry, ENTRY, stretch, year, stop.building_id)
+            plan.pipes.append(_Pipe(stop.spot, stop.entry, str(yard.connection_mm), stretch, year, yard.pressure))
+            plan.yard_spots.append(stop.entry)
+
+
+def _line(service: Conduit, pipe: _Pipe, ground: dict[str, float], depth: dict[str, float]) -> SurveyLine:
+    start, end = pipe.start.point_id, pipe.end.point_id
     return SurveyLine(
-        start_id=start.point_id,
-        end_id=end.point_id,
+        start_id=start,
+        end_id=end,
         kind=service.kind,
-        size=_size(service, stretch) or "",
-        material=service.material,
+        size=pipe.size,
+        material="PE" if service is WATER and int(pipe.size) <= 100 else service.material,
         embedding=service.embedding,
-        start_depth_m=start_depth,
-        end_depth_m=end_depth,
-        start_elevation_m=round(ground[start.point_id] - start_depth, 3),
-        end_elevation_m=round(ground[end.point_id] - end_depth, 3),
+        start_depth_m=depth[start],
+        end_depth_m=depth[end],
+        start_elevation_m=round(ground[start] - depth[start], 3),
+        end_elevation_m=round(ground[end] - depth[end], 3),
         flow=None,
-        pressure=service.pressure,
+        pressure=pipe.pressure,
         voltage_kv=service.voltage_kv,
         cables=service.cables,
         holes=service.holes,
         holes_used=None if service.holes is None else service.holes // 2,
-        street=stretch.name,
+        street=pipe.stretch.name,
         owner=service.owner,
-        year=stretch.year,
+        year=pipe.year,
+        tunnel_id=tunnel_id(pipe.stretch.start) if service.where is Where.TUNNELS else None,
     )
 
 
-def _point(
-    service: Conduit, stretch: Stretch, spot: Spot, fitting: tuple[str | None, str | None], ground_m: float, depth_m: float
-) -> SurveyPoint:
-    feature, appurtenance = fitting
-    well = appurtenance is not None and appurtenance != _HYDRANT
+def _point(service: Conduit, joint: _Joint, ground: dict[str, float], depth: dict[str, float]) -> SurveyPoint:
+    number, word = joint.spot.point_id, joint.word
+    well = word in WELLS
     return SurveyPoint(
-        point_id=spot.point_id,
+        point_id=number,
         kind=service.kind,
-        e=spot.e,
-        n=spot.n,
-        ground_m=ground_m,
-        feature=feature,
-        appurtenance=appurtenance,
-        well_depth_m=round(depth_m + service.well_margin_m, 2) if well else None,
+        e=joint.spot.e,
+        n=joint.spot.n,
+        ground_m=ground[number],
+        feature=word if word in FEATURES else None,
+        appurtenance=None if word in FEATURES else word,
+        well_depth_m=round(depth[number] + service.well_margin_m, 2) if well else None,
         well_diameter_mm=1200 if well else None,
         well_material="混凝土" if well else None,
-        feature_code="51042202" if appurtenance == _HYDRANT else None,
-        street=stretch.name,
+        feature_code=_FEATURE_CODES.get(word),
+        street=joint.stretch.name,
         owner=service.owner,
-        year=stretch.year,
+        year=joint.year,
+        building_id=joint.building_id,
     )
-
-
-def _fitting(service: Conduit, meeting: int, place: int) -> tuple[str | None, str | None]:
-    """Cables have chambers everywhere; water and gas have fittings at junctions, valves and hydrants in between."""
-    if service.lane_size is None:
-        return None, service.appurtenance
-    if meeting:
-        return _FEATURES[meeting], None
-    return None, _HYDRANT if service is WATER and place % 2 == 0 else service.appurtenance
-
-
-def _meeting(site: Site, service: Conduit, junction: Cell) -> list[tuple[Cell, Cell]]:
-    """Return the stretches with this service that meet at a junction: from the south and west, then to the east and north."""
-    i, j = junction
-    horizontal, vertical = site.streets.horizontal, site.streets.vertical
-    along, across = (service.lane_size is not None or is_arterial(line) for line in (i, j))
-    found: list[tuple[Cell, Cell]] = []
-    if across and i > 0 and vertical[i - 1, j]:
-        found.append(((i - 1, j), junction))
-    if along and j > 0 and horizontal[i, j - 1]:
-        found.append(((i, j - 1), junction))
-    if along and j < horizontal.shape[1] and horizontal[i, j]:
-        found.append((junction, (i, j + 1)))
-    if across and i < vertical.shape[0] and vertical[i, j]:
-        found.append((junction, (i + 1, j)))
-    return found

@@ -1,35 +1,101 @@
-"""Delivers the pipe survey: 管线普查.xlsx."""
+"""Delivers the pipe survey, 管线普查.xlsx, and the one a quarter of a year later, 第二期/管线普查.xlsx."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sample_city import write_workbook
 from sample_city.city import City
-from sample_city.faults import plant_in_lines, plant_in_points
+from sample_city.conflicts import Conflicts, plant_conflicts
+from sample_city.faults import Planted, plant_in_lines, plant_in_points
 from sample_city.handover import HandOver
+from sample_city.manifest import Update
+from sample_city.pipes import PipeSurvey, SurveyLine, SurveyPoint
+from sample_city.resurvey import Change, compare, resurvey
+from sample_city.seeding import rng_at
 from sample_city.survey import survey_area
+from sample_city.write_workbook import FILE_NAME, FIRST_ROW, LINE_SHEET, POINT_SHEET, WorkbookWriter
+
+SECOND = "第二期"
+_SUBJECT_SHUFFLE = 65
 
 
 def deliver_pipes(city: City, handover: HandOver) -> None:
-    """Write points and lines of all streets, quarter by quarter, the faulty rows last."""
-    name, first = write_workbook.FILE_NAME, write_workbook.FIRST_ROW
-    with write_workbook.WorkbookWriter(city.folder) as workbook:
-        last = None
-        for survey in survey_area(city.grid, city.town).quarters():
-            workbook.add_points(survey.points)
-            workbook.add_lines(survey.lines)
+    """Write both surveys quarter by quarter, the planted rows last; the second one in another order."""
+    second_folder = city.folder / SECOND
+    second_folder.mkdir(exist_ok=True)
+    with WorkbookWriter(city.folder) as first, WorkbookWriter(second_folder) as second:
+        changes = (Change(), Change())
+        conflicts: Conflicts | None = None
+        last: PipeSurvey | None = None
+        for number, survey in enumerate(survey_area(city).quarters()):
+            again = resurvey(survey, city.seed, city.grid.relief.height_m)
+            changes = (changes[0] + again.points, changes[1] + again.lines)
+            first.add_points(survey.points)
+            first.add_lines(survey.lines)
+            second.add_points(_shuffled(city.seed, number, again.survey.points))
+            second.add_lines(_shuffled(city.seed, number, again.survey.lines))
+            conflicts = conflicts or plant_conflicts(survey, city.grid.relief.height_m)
             last = survey
-        if last is None:
-            raise ValueError("the town has no streets to survey")
-        points, lines = workbook.counts
-        bad_points = plant_in_points(last.points[0], lambda e, n: float(city.grid.relief.ground_m(e, n)))
-        bad_lines = plant_in_lines(last.lines[0])
-        workbook.add_points(bad_points.rows)
-        workbook.add_lines(bad_lines.rows)
-        handover.faults += bad_points.faults(name, write_workbook.POINT_SHEET, first + points, [p.point_id for p in bad_points.rows])
-        keys = [f"{s.start_id}-{s.end_id}" for s in bad_lines.rows]
-        handover.faults += bad_lines.faults(name, write_workbook.LINE_SHEET, first + lines, keys)
-        points, lines = workbook.counts
+        if last is None or conflicts is None:
+            raise ValueError("the town has too few streets to survey")
+        planted = _plant(city, handover, first, last, conflicts)
+        sound = _sound_again(conflicts, *planted)
+        second.add_points(sound.points)
+        second.add_lines((*sound.lines, planted[1].rows[0]))
+        extra = compare(_sound(conflicts, *planted), sound)
+    _note_sources(handover, first.counts)
+    for sheet, feature_type, change, rejected in (
+        (POINT_SHEET, "pipe_node", changes[0] + extra[0], 0),
+        (LINE_SHEET, "pipe_segment", changes[1] + extra[1], 1),
+    ):
+        counts = (change.inserted, change.updated, change.deleted, change.unchanged)
+        handover.updates.append(Update(f"{SECOND}/{FILE_NAME}", sheet, feature_type, "replace", *counts, rejected))
+
+
+def _plant(
+    city: City, handover: HandOver, workbook: WorkbookWriter, near: PipeSurvey, conflicts: Conflicts
+) -> tuple[Planted[SurveyPoint], Planted[SurveyLine]]:
+    """Append the rows of the conflicts and the faulty rows, and note them."""
+    workbook.add_points(conflicts.survey.points)
+    workbook.add_lines(conflicts.survey.lines)
+    handover.facts += conflicts.facts
+    points, lines = workbook.counts
+    bad_points, bad_lines = plant_in_points(near.points[0], city.grid.relief.height_m), plant_in_lines(near.lines[0])
+    workbook.add_points(bad_points.rows)
+    workbook.add_lines(bad_lines.rows)
+    handover.faults += bad_points.faults(FILE_NAME, POINT_SHEET, FIRST_ROW + points, [p.point_id for p in bad_points.rows])
+    keys = [f"{s.start_id}-{s.end_id}" for s in bad_lines.rows]
+    handover.faults += bad_lines.faults(FILE_NAME, LINE_SHEET, FIRST_ROW + lines, keys)
+    return bad_points, bad_lines
+
+
+def _sound(conflicts: Conflicts, points: Planted[SurveyPoint], lines: Planted[SurveyLine]) -> PipeSurvey:
+    """Return the planted rows of the first survey that are published."""
+    good = (_good(points.rows, points.marks), _good(lines.rows, lines.marks))
+    return PipeSurvey((*conflicts.survey.points, *good[0]), (*conflicts.survey.lines, *good[1]))
+
+
+def _sound_again(conflicts: Conflicts, points: Planted[SurveyPoint], lines: Planted[SurveyLine]) -> PipeSurvey:
+    """Return them as of the second survey: the first conflict is resolved, its pipe is gone."""
+    before = _sound(conflicts, points, lines)
+    gone = conflicts.survey.lines[0]
+    ends = {gone.start_id, gone.end_id}
+    return PipeSurvey(
+        tuple(point for point in before.points if point.point_id not in ends), tuple(line for line in before.lines if line is not gone)
+    )
+
+
+def _good[Row](rows: Sequence[Row], marks: Sequence[object]) -> tuple[Row, ...]:
+    return tuple(row for row, mark in zip(rows, marks, strict=True) if mark is None)
+
+
+def _shuffled[Row](seed: int, quarter: int, rows: tuple[Row, ...]) -> list[Row]:
+    return [rows[k] for k in rng_at(seed, _SUBJECT_SHUFFLE, quarter, len(rows)).permutation(len(rows))]
+
+
+def _note_sources(handover: HandOver, counts: tuple[int, int]) -> None:
     note = "X 为北坐标，Y 为东坐标 / X is northing, Y is easting"
-    handover.wrote(name, write_workbook.POINT_SHEET, "pipe_node", points, note, crs_in_file=False)
+    handover.wrote(write_workbook.FILE_NAME, POINT_SHEET, "pipe_node", counts[0], note, crs_in_file=False)
     note = "雨污水为管底，其余为管顶 / sewers: invert, others: top"
-    handover.wrote(name, write_workbook.LINE_SHEET, "pipe_segment", lines, note, crs_in_file=False)
+    handover.wrote(write_workbook.FILE_NAME, LINE_SHEET, "pipe_segment", counts[1], note, crs_in_file=False)

@@ -62,6 +62,10 @@ class Relief:
         north = (1 - u) * self.pixel_height_m(column, row + 1) + u * self.pixel_height_m(column + 1, row + 1)
         return np.asarray((1 - v) * south + v * north, dtype=np.float64)
 
+    def height_m(self, e: float, n: float) -> float:
+        """Return the elevation model at one place, to the millimetre."""
+        return round(float(self.ground_m(e, n)), 3)
+
     def hill_m(self, e: ArrayLike, n: ArrayLike) -> Floats:
         """Return how much of the height is hill, 0 on the plain."""
         return self._hill(np.asarray(e, dtype=np.float64), np.asarray(n, dtype=np.float64))

@@ -1,7 +1,7 @@
 """Sewers that really fall: a tree of pipes per drainage area, laid from the heads down to the outlet.
 
 Every pipe starts no higher than any pipe that ends in its upper manhole, falls by at least the slope its diameter asks for, keeps
-its cover, and is no smaller than what flows into it.
+its cover, and is no smaller than what flows into it. At junctions the foul sewer lies below the storm sewer that it crosses.
 """
 
 from __future__ import annotations
@@ -11,17 +11,22 @@ import heapq
 import itertools
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sample_city.pipes import PipeSurvey, Site, Spot, Stretch, SurveyLine, SurveyPoint, deepen_cm
+import numpy as np
+
+from sample_city.pipes import PipeSurvey, Site, Spot, Stretch, SurveyLine, SurveyPoint, deepen_cm, even_shares
 from sample_city.seeding import rng_at
-from sample_city.services import STORM_SEWER, Sewer
+from sample_city.services import ENTRY, FEATURES, GULLY, STORM_SEWER, WELLS, Sewer
 from sample_city.streets import Cell
+from sample_city.yards import Branch
 
 _HEAD_GAP_M = 20.0
 """A pipe that does not come out of the junction behind it starts this far from it."""
-_OUTLET_LENGTH_M = 24.0
-_GULLY_OFFSET_M = (4.5, 4.0)
+_OUTLET_LENGTH_M, _OUTLET_AT_CORNER_M = 24.0, 7.0
+_GULLIES_BESIDE_M = (-2.0, 6.0)
+"""From the storm sewer to the kerbs at both sides of the carriageway."""
 _GULLY_DEPTH_M = 0.8
 _GULLY_SIZE_MM = 200
 _GULLY_SLOPE = 0.01
@@ -29,6 +34,13 @@ _SHARE_NOTED_BACKWARDS = 0.08
 _DETOUR_PER_CLIMB = 150.0
 """A way may be this much longer if it spares the sewer a metre of digging deeper."""
 _BOX_ABOVE_MM = 1200
+_BELOW_CROSSED_SEWER_M = 0.38
+_COVER_BELOW_GAS_M = 2.06
+"""Of the last pipe of a branch, which passes under the gas main in the lane."""
+_SEPTIC_TANKS_BEFORE = 2008
+_CLEAR_OF_TAP_M = 3.0
+_FEATURE_CODES = {"YS": {"检查井": "52012205", GULLY: "52012204"}, "WS": {"检查井": "52022205"}}
+_SHAFT_MM = {GULLY: 500, "化粪池": 2000}
 _SUBJECT_BACKWARDS = 71
 
 
@@ -52,42 +64,93 @@ class _Drainage:
     below: dict[Cell, Cell] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Manhole:
+    """What stands at a spot: its feature or appurtenance, and the street and year it is listed with."""
+
+    spot: Spot
+    word: str
+    stretch: Stretch
+    year: int
+    building_id: str | None = None
+
+
 @dataclass(slots=True)
 class _Laying:
-    """What is known while pipes are laid downstream, by manhole: depth of the deepest pipe end, upstream length, diameter so far."""
+    """What is known while pipes are laid downstream, by manhole: depth of the deepest pipe end, upstream length, diameter so far.
+
+    ``ceiling_m`` is the elevation below which pipes at a manhole have to stay.
+    """
 
     ground: dict[str, float]
+    ceiling_m: Mapping[str, float]
     depth: dict[str, float] = field(default_factory=dict)
     upstream_m: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     diameter_mm: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     lines: list[SurveyLine] = field(default_factory=list)
 
+    def least_depth(self, number: str, diameter_mm: int, cover_m: float) -> float:
+        """Return how deep the invert of a pipe lies at least at a manhole."""
+        under = self.ground[number] - self.ceiling_m.get(number, math.inf)
+        return max(cover_m, under) + diameter_mm / 1000
 
-def lay_sewer(site: Site, service: Sewer, stretches: list[Stretch]) -> PipeSurvey:
-    """Return the sewer of one quarter: each connected part of its streets drains to one outlet."""
+
+@dataclass(frozen=True, slots=True)
+class LaidSewer:
+    """A sewer of one quarter; ``inverts_m`` is the elevation of its lowest pipe at every junction."""
+
+    survey: PipeSurvey
+    inverts_m: Mapping[Cell, float]
+
+
+def lay_sewer(
+    site: Site, service: Sewer, stretches: list[Stretch], branches: list[Branch], crossed_m: Mapping[Cell, float] | None = None
+) -> LaidSewer:
+    """Return the sewer of one quarter: each connected part of its streets drains to one outlet.
+
+    ``crossed_m`` are the inverts of a sewer laid before, which this one has to pass under at junctions.
+    """
     drainage = _drainage(site, stretches)
-    runs = [_run(site, service, stretch, drainage) for stretch in stretches]
-    outlet_spots = {junction: _outlet(site, service, junction) for junction in drainage.outlets}
-    gullies = _gullies(service, runs)
-    spots = {s.point_id: s for run in runs for s in run.spots} | {s.point_id: s for s in outlet_spots.values()}
-    spots |= {gully.point_id: gully for gully, _ in gullies}
-    laying = _Laying(site.ground(list(spots.values())))
+    runs = [_run(site, service, stretch, drainage, branches) for stretch in stretches]
+    manholes = _manholes(site, service, runs, drainage, branches)
+    junctions = {site.at_junction(service, junction).point_id: junction for junction in drainage.distance}
+    ceiling = {n: crossed_m[j] - _BELOW_CROSSED_SEWER_M for n, j in junctions.items() if j in crossed_m} if crossed_m else {}
+    laying = _Laying(site.ground([m.spot for m in manholes.values()]), ceiling)
+    for branch in branches:
+        _lay_branch(laying, branch)
     for run in sorted(runs, key=lambda r: _upper_distance(r, drainage), reverse=True):
         for upper, lower in itertools.pairwise(run.spots):
-            _lay(laying, service, upper, lower, run.stretch)
-    streets = {s.point_id: run.stretch for run in runs for s in run.spots}
-    for junction, spot in outlet_spots.items():
-        root = site.at_junction(service, junction)
-        _lay(laying, service, root, spot, streets[root.point_id])
-        streets[spot.point_id] = streets[root.point_id]
-    for gully, manhole in gullies:
-        _lay_gully(laying, service, gully, manhole, streets[manhole.point_id])
-        streets[gully.point_id] = streets[manhole.point_id]
-    ends = {spot.point_id for spot in outlet_spots.values()}
-    points = [_point(service, spot, laying, streets[number], outlet=number in ends) for number, spot in spots.items()]
+            _lay(laying, service, upper, lower, run.stretch, run.stretch.year)
+    for junction in drainage.outlets:
+        root, outlet = site.at_junction(service, junction), _outlet(site, service, junction)
+        at = manholes[outlet.point_id]
+        _lay(laying, service, root, outlet, at.stretch, at.year)
+    for run in runs:
+        for manhole, gully in _gullies(site, service, run):
+            _lay_gully(laying, service, gully, manhole, run.stretch)
+    points = tuple(_point(service, manhole, laying) for manhole in manholes.values())
     draws = rng_at(site.grid.relief.seed, _SUBJECT_BACKWARDS, *stretches[0].start).random(len(laying.lines))
-    lines = [_backwards(s) if draw < _SHARE_NOTED_BACKWARDS else s for s, draw in zip(laying.lines, draws, strict=True)]
-    return PipeSurvey(tuple(points), tuple(lines))
+    lines = tuple(_backwards(s) if draw < _SHARE_NOTED_BACKWARDS else s for s, draw in zip(laying.lines, draws, strict=True))
+    inverts = {j: laying.ground[n] - laying.depth[n] for n, j in junctions.items() if n in laying.depth}
+    return LaidSewer(PipeSurvey(points, lines), inverts)
+
+
+def _manholes(site: Site, service: Sewer, runs: list[_Run], drainage: _Drainage, branches: list[Branch]) -> dict[str, _Manhole]:
+    found = {s.point_id: _Manhole(s, "检查井", run.stretch, run.stretch.year) for run in runs for s in run.spots}
+    for junction in drainage.outlets:
+        outlet, above = _outlet(site, service, junction), found[site.at_junction(service, junction).point_id]
+        found[outlet.point_id] = _Manhole(outlet, "出水口" if service is STORM_SEWER else "泵站", above.stretch, above.year)
+    for run in runs:
+        for _, gully in _gullies(site, service, run):
+            found[gully.point_id] = _Manhole(gully, GULLY, run.stretch, run.stretch.year)
+    for branch in branches:
+        edge = "化粪池" if branch.year < _SEPTIC_TANKS_BEFORE else branch.yard.at_edge
+        found[branch.edge.point_id] = _Manhole(branch.edge, edge, branch.stretch, branch.year)
+        for stop in branch.stops:
+            found[stop.spot.point_id] = _Manhole(stop.spot, "检查井", branch.stretch, branch.year)
+            if stop.entry is not None:
+                found[stop.entry.point_id] = _Manhole(stop.entry, ENTRY, branch.stretch, branch.year, stop.building_id)
+    return found
 
 
 def _drainage(site: Site, stretches: list[Stretch]) -> _Drainage:
@@ -125,20 +188,28 @@ def _shortest_ways(root: Cell, neighbours: dict[Cell, list[tuple[Cell, float]]],
                 heapq.heappush(queue, (way + length, neighbour, junction))
 
 
-def _run(site: Site, service: Sewer, stretch: Stretch, drainage: _Drainage) -> _Run:
+def _run(site: Site, service: Sewer, stretch: Stretch, drainage: _Drainage, branches: list[Branch]) -> _Run:
     """Lay a stretch's manholes downhill. It carries on from its upper junction only where that junction drains this way."""
     distance = drainage.distance
     downhill_to_start = not stretch.within or (distance[stretch.start], stretch.start) < (distance[stretch.end], stretch.end)
     lower, upper = (stretch.start, stretch.end) if downhill_to_start else (stretch.end, stretch.start)
-    length = site.length_m(stretch)
-    count = max(1, math.ceil(length / service.spacing_m))
-    shares = [k / count for k in range(1, count)]
-    between = [site.along(service, stretch, share, k) for k, share in enumerate(shares, start=1)]
+    between = _between(site, service, stretch, [branch for branch in branches if branch.stretch == stretch])
     down = [*(between[::-1] if downhill_to_start else between), site.at_junction(service, lower)]
     if stretch.within and drainage.below[upper] == lower:
         return _Run(stretch, [site.at_junction(service, upper), *down], lower, upper)
-    gap = _HEAD_GAP_M / length
-    return _Run(stretch, [site.along(service, stretch, 1 - gap if downhill_to_start else gap, 0), *down], lower, None)
+    gap = _HEAD_GAP_M / site.length_m(stretch)
+    return _Run(stretch, [site.along(service, stretch, 1 - gap if downhill_to_start else gap, "0"), *down], lower, None)
+
+
+def _between(site: Site, service: Sewer, stretch: Stretch, branches: list[Branch]) -> list[Spot]:
+    """Return the manholes between two junctions: those where branches come in, and others at even distances."""
+    length = site.length_m(stretch)
+    found = [(branch.tap_share, branch.tap) for branch in branches]
+    taps = [branch.tap_share for branch in branches]
+    for k, share in enumerate(even_shares(length, service.spacing_m), start=1):
+        if all(abs(share - tap) * length >= _CLEAR_OF_TAP_M for tap in taps):
+            found.append((share, site.along(service, stretch, share, str(k))))
+    return [spot for _, spot in sorted(found, key=lambda place: place[0])]
 
 
 def _upper_distance(run: _Run, drainage: _Drainage) -> float:
@@ -146,29 +217,46 @@ def _upper_distance(run: _Run, drainage: _Drainage) -> float:
     return math.inf if run.upper is None else drainage.distance[run.upper]
 
 
-def _lay(laying: _Laying, service: Sewer, upper: Spot, lower: Spot, stretch: Stretch) -> None:
-    length = math.hypot(lower.e - upper.e, lower.n - upper.n)
+def _lay_branch(laying: _Laying, branch: Branch) -> None:
+    """Lay the pipes of a row of buildings from the farthest one to the tap; the last one dives below the gas main."""
+    yard, stretch = branch.yard, branch.stretch
+    main = yard.service
+    if not isinstance(main, Sewer):
+        raise TypeError(f"{main.kind} does not fall")
+    lane = dataclasses.replace(main, cover_m=yard.cover_m, diameters=((0.0, yard.branch_mm),), slope_times_mm=yard.branch_mm * 0.005)
+    entry = dataclasses.replace(main, cover_m=yard.cover_m, diameters=((0.0, yard.connection_mm),), slope_times_mm=1.5)
+    dive = dataclasses.replace(main, cover_m=_COVER_BELOW_GAS_M, diameters=((0.0, yard.branch_mm),))
+    spots = [branch.edge, *(stop.spot for stop in branch.stops)]
+    for k in range(len(branch.stops), 0, -1):
+        stop = branch.stops[k - 1]
+        if stop.entry is not None:
+            _lay(laying, entry, stop.entry, stop.spot, stretch, branch.year)
+        _lay(laying, lane, spots[k], spots[k - 1], stretch, branch.year)
+    _lay(laying, dive, branch.edge, branch.tap, stretch, branch.year)
+
+
+def _lay(laying: _Laying, service: Sewer, upper: Spot, lower: Spot, stretch: Stretch, year: int) -> None:
+    length = upper.distance_m(lower)
     upstream = laying.upstream_m[upper.point_id]
     diameter = max(laying.diameter_mm[upper.point_id], *(mm for start, mm in service.diameters if upstream >= start))
-    least = service.cover_m + diameter / 1000
-    start_depth = max(laying.depth.get(upper.point_id, 0.0), deepen_cm(least))
+    start_depth = max(laying.depth.get(upper.point_id, 0.0), deepen_cm(laying.least_depth(upper.point_id, diameter, service.cover_m)))
     start_invert = laying.ground[upper.point_id] - start_depth
     end_invert = start_invert - max(length * service.slope_times_mm / diameter, 0.02)
+    least = laying.least_depth(lower.point_id, diameter, service.cover_m)
     end_depth = deepen_cm(max(laying.ground[lower.point_id] - end_invert, least))
     laying.depth[upper.point_id] = start_depth
     laying.depth[lower.point_id] = max(laying.depth.get(lower.point_id, 0.0), end_depth)
     laying.upstream_m[lower.point_id] += upstream + length
     laying.diameter_mm[lower.point_id] = max(laying.diameter_mm[lower.point_id], diameter)
     size = f"{diameter + 500}X{diameter}" if diameter > _BOX_ABOVE_MM else str(diameter)
-    laying.lines.append(_line(laying, service, upper, lower, stretch, size, start_depth, end_depth))
+    laying.lines.append(_line(laying, service, upper, lower, stretch, size, start_depth, end_depth, year))
 
 
 def _lay_gully(laying: _Laying, service: Sewer, gully: Spot, manhole: Spot, stretch: Stretch) -> None:
-    length = math.hypot(manhole.e - gully.e, manhole.n - gully.n)
-    invert = laying.ground[gully.point_id] - _GULLY_DEPTH_M - length * _GULLY_SLOPE
+    invert = laying.ground[gully.point_id] - _GULLY_DEPTH_M - gully.distance_m(manhole) * _GULLY_SLOPE
     end_depth = deepen_cm(max(laying.ground[manhole.point_id] - invert, 0.6))
     laying.depth[gully.point_id] = _GULLY_DEPTH_M
-    laying.lines.append(_line(laying, service, gully, manhole, stretch, str(_GULLY_SIZE_MM), _GULLY_DEPTH_M, end_depth))
+    laying.lines.append(_line(laying, service, gully, manhole, stretch, str(_GULLY_SIZE_MM), _GULLY_DEPTH_M, end_depth, stretch.year))
 
 
 def _line(
@@ -180,13 +268,14 @@ def _line(
     size: str,
     start_depth: float,
     end_depth: float,
+    year: int,
 ) -> SurveyLine:
     return SurveyLine(
         start_id=upper.point_id,
         end_id=lower.point_id,
         kind=service.kind,
         size=size,
-        material="PVC" if size == str(_GULLY_SIZE_MM) else service.material,
+        material="PVC" if int(size.split("X", maxsplit=1)[0]) <= _GULLY_SIZE_MM else service.material,
         embedding=service.embedding,
         start_depth_m=start_depth,
         end_depth_m=end_depth,
@@ -200,7 +289,7 @@ def _line(
         holes_used=None,
         street=stretch.name,
         owner=service.owner,
-        year=stretch.year,
+        year=year,
     )
 
 
@@ -219,45 +308,50 @@ def _backwards(line: SurveyLine) -> SurveyLine:
 
 
 def _outlet(site: Site, service: Sewer, junction: Cell) -> Spot:
-    """The outlet lies beyond the lowest junction, towards the river."""
+    """The outlet lies beyond the lowest junction: where no street goes on, best towards the river, else at the corner of a block."""
     root = site.at_junction(service, junction)
     axis, _ = site.grid.relief.river_axis_n(site.grid.relief.river_index(root.n), root.e)
-    north = 1.0 if float(axis) > root.n else -1.0
-    return Spot(root.point_id + "C", root.e, round(root.n + north * _OUTLET_LENGTH_M, 3))
+    north = 1 if float(axis) > root.n else -1
+    here = site.grid.junctions[junction]
+    for i, j in ((north, 0), (0, 1), (0, -1), (-north, 0)):
+        beyond = (junction[0] + i, junction[1] + j)
+        if 0 <= beyond[0] <= site.grid.rows and 0 <= beyond[1] <= site.grid.columns and not site.has_street(junction, beyond):
+            way = site.grid.junctions[beyond] - here
+            e, n = _OUTLET_LENGTH_M * way / np.linalg.norm(way)
+            return Spot(root.point_id + "C", round(root.e + float(e), 3), round(root.n + float(n), 3))
+    return Spot(root.point_id + "C", root.e - _OUTLET_AT_CORNER_M, root.n + _OUTLET_AT_CORNER_M)
 
 
-def _gullies(service: Sewer, runs: list[_Run]) -> list[tuple[Spot, Spot]]:
-    """Storm sewers take a gully (雨水箅) at the lower manhole of every run."""
+def _gullies(site: Site, service: Sewer, run: _Run) -> list[tuple[Spot, Spot]]:
+    """Return (manhole, gully) for the gullies (雨水箅) of a storm sewer: at both kerbs by every other manhole between junctions."""
     if service is not STORM_SEWER:
         return []
-    manholes = {run.spots[-1].point_id: run.spots[-1] for run in runs}
-    east, north = _GULLY_OFFSET_M
-    return [(Spot(number + "B", round(spot.e + east, 3), round(spot.n + north, 3)), spot) for number, spot in manholes.items()]
+    return [
+        (manhole, site.beside(manhole, run.stretch, letter, distance))
+        for manhole in run.spots[1:-1:2]
+        for letter, distance in zip("AB", _GULLIES_BESIDE_M, strict=True)
+    ]
 
 
-def _point(service: Sewer, spot: Spot, laying: _Laying, stretch: Stretch, *, outlet: bool) -> SurveyPoint:
-    gully = spot.point_id.endswith("B")
-    storm = service is STORM_SEWER
-    fitting: tuple[str | None, str | None, str | None] = (None, "检查井", "52012205" if storm else "52022205")
-    if outlet:
-        fitting = ("出水口", None, None) if storm else (None, "泵站", None)
-    elif gully:
-        fitting = (None, "雨水箅", "52012204")
-    feature, appurtenance, code = fitting
-    diameter = 500 if gully else max(1000, laying.diameter_mm[spot.point_id] + 400)
+def _point(service: Sewer, manhole: _Manhole, laying: _Laying) -> SurveyPoint:
+    number, word = manhole.spot.point_id, manhole.word
+    well = word in WELLS
+    pipe_mm = laying.diameter_mm[number]
+    diameter = _SHAFT_MM.get(word) or max(700 if pipe_mm <= _GULLY_SIZE_MM else 1000, pipe_mm + 400)
     return SurveyPoint(
-        point_id=spot.point_id,
+        point_id=number,
         kind=service.kind,
-        e=spot.e,
-        n=spot.n,
-        ground_m=laying.ground[spot.point_id],
-        feature=feature,
-        appurtenance=appurtenance,
-        well_depth_m=laying.depth[spot.point_id] if appurtenance else None,
-        well_diameter_mm=diameter if appurtenance else None,
-        well_material="砖" if stretch.year < 2005 else "混凝土",
-        feature_code=code,
-        street=stretch.name,
+        e=manhole.spot.e,
+        n=manhole.spot.n,
+        ground_m=laying.ground[number],
+        feature=word if word in FEATURES else None,
+        appurtenance=None if word in FEATURES else word,
+        well_depth_m=laying.depth[number] if well else None,
+        well_diameter_mm=diameter if well else None,
+        well_material=("砖" if manhole.year < 2005 else "混凝土") if well else None,
+        feature_code=_FEATURE_CODES[service.kind].get(word),
+        street=manhole.stretch.name,
         owner=service.owner,
-        year=stretch.year,
+        year=manhole.year,
+        building_id=manhole.building_id,
     )

@@ -27,11 +27,11 @@ _DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
 _POINT_HEADER = (
     "管线点编号", "图上点号", "管线类型", "X", "Y", "地面高程", "特征", "附属物", "井深", "井底高程", "井材质", "井径", "要素代码",
-    "所在道路", "权属单位", "使用状态", "探测年份",
+    "所在道路", "权属单位", "建筑编号", "使用状态", "探测年份",
 )  # fmt: skip
 _LINE_HEADER = (
     "起点点号", "终点点号", "管线类型", "管径", "材质", "埋设方式", "起点埋深", "终点埋深", "起点管线高程", "终点管线高程", "流向", "压力",
-    "电压", "电缆条数", "总孔数", "已用孔数", "建设年代", "所在道路", "权属单位", "使用状态",
+    "电压", "电缆条数", "总孔数", "已用孔数", "建设年代", "所在道路", "权属单位", "管廊编号", "使用状态",
 )  # fmt: skip
 Value = str | float | int | None
 
@@ -62,7 +62,8 @@ class WorkbookWriter:
             bottom = None if p.well_depth_m is None else round(p.ground_m - p.well_depth_m, 3)
             self._points.add((
                 p.point_id or None, p.point_id or None, p.kind, p.n, p.e, p.ground_m, p.feature, p.appurtenance, p.well_depth_m, bottom,
-                p.well_material, p.well_diameter_mm, p.feature_code, p.street, p.owner, _IN_USE, p.year,
+                p.well_material, p.well_diameter_mm, p.feature_code, p.street, p.owner,
+                p.building_id, _IN_USE, p.year,
             ))  # fmt: skip
 
     def add_lines(self, lines: Iterable[SurveyLine]) -> None:
@@ -70,7 +71,8 @@ class WorkbookWriter:
         for s in lines:
             self._lines.add((
                 s.start_id, s.end_id, s.kind, s.size, s.material, s.embedding, s.start_depth_m, s.end_depth_m, s.start_elevation_m,
-                s.end_elevation_m, s.flow, s.pressure, s.voltage_kv, s.cables, s.holes, s.holes_used, s.year, s.street, s.owner, _IN_USE,
+                s.end_elevation_m, s.flow, s.pressure, s.voltage_kv, s.cables, s.holes, s.holes_used, s.year, s.street, s.owner,
+                s.tunnel_id, s.state,
             ))  # fmt: skip
 
     @property
