@@ -54,6 +54,10 @@ def deliver_plans(city: City, handover: HandOver) -> None:
             project = project_of(city.grid, surveyed)
             if project is not None:
                 _add_project(package, project)
+        for surveyed in city.coming_blocks():
+            project = project_of(city.grid, surveyed) if surveyed[1] else None
+            if project is not None:
+                _add_project(package, project)
         for line in lines.lines():
             lead = (line.line_id, line.kind, line.name, line.plan.plan_id)
             package.add(LINES, line.shape, *lead, line.authority, line.approved_on, line.area_m2)
