@@ -13,13 +13,13 @@ from shapely import Polygon
 
 from sample_city.cadastre import Towns, parcel_code, towns_of_city
 from sample_city.layouts import House
-from sample_city.names import estate_name
+from sample_city.names import STRETCH, estate_name, place_name
 from sample_city.permits import permit_of
 from sample_city.roof_types import roof_rise_m, roof_type_of
 from sample_city.seeding import rng_at
 from sample_city.streets import Cell, StreetGrid
 from sample_city.town import TownBlock
-from sample_city.zoning import COMMERCE, ESTATE, HOSPITAL, INDUSTRY, OFFICES, OLD_TOWN, PARK, SCHOOL, VILLAGE, WAREHOUSES
+from sample_city.zoning import COMMERCE, ESTATE, GOVERNMENT, HOSPITAL, INDUSTRY, OFFICES, OLD_TOWN, PARK, SCHOOL, VILLAGE, WAREHOUSES
 
 _SUBJECT_BUILDING = 51
 _SHARE_WITHOUT_BASE = 0.12
@@ -181,6 +181,7 @@ _INSTITUTION = {
     INDUSTRY.name: "机械有限公司",
     WAREHOUSES.name: "物流园",
     VILLAGE.name: "村",
+    GOVERNMENT.name: "",
     OLD_TOWN.name: "里",
     PARK.name: "公园",
     COMMERCE.name: "",
@@ -189,9 +190,8 @@ _INSTITUTION = {
 
 
 def _place_name(block: TownBlock) -> str:
-    estate = estate_name(block.rank)
     institution = _INSTITUTION.get(block.zone.name)
-    return estate if institution is None else estate[:2] + institution
+    return estate_name(block.rank) if institution is None else place_name(block.rank) + institution
 
 
 def _doors(grid: StreetGrid, cell: Cell, places: NDArray[np.float64]) -> list[tuple[str, str, tuple[float, float]]]:
@@ -217,7 +217,7 @@ def _doors(grid: StreetGrid, cell: Cell, places: NDArray[np.float64]) -> list[tu
     found = []
     for k, step, (e, n) in zip(nearest, steps, doors, strict=True):
         side = sides[k]
-        cells_before = cell[1] if side in (0, 2) else cell[0]
+        cells_before = (cell[1] if side in (0, 2) else cell[0]) % STRETCH
         number = 2 * (int(step) + 45 * cells_before) + (1 if side in (0, 1) else 2)
         found.append((names[k], f"{number}号", (float(e), float(n))))
     return found

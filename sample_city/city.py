@@ -12,6 +12,7 @@ from sample_city.permits import permit_of
 from sample_city.relief import Relief
 from sample_city.streets import Cell, StreetGrid, plan_streets
 from sample_city.town import TownBlock, grow_town
+from sample_city.utilities import utility_sites
 
 STORAGE_CRS = "EPSG:4549"
 _ORIGIN_E, _ORIGIN_N = 497_200.0, 3_519_700.0
@@ -43,8 +44,9 @@ class City:
 
     def coming_blocks(self) -> Iterator[SurveyedBlock]:
         """Yield the blocks beyond the town that stand when the second survey is made, a quarter later, with their buildings."""
-        coming = max(_FEWEST_COMING, round(self.scale * _COMING_SHARE))
-        for block, buildings in survey_buildings(self.grid, grow_town(self.grid, coming, len(self.town)), self.scale):
+        coming = grow_town(self.grid, max(_FEWEST_COMING, round(self.scale * _COMING_SHARE)), len(self.town))
+        works = utility_sites(self.grid, self.town)
+        for block, buildings in survey_buildings(self.grid, (block for block in coming if block.cell not in works), self.scale):
             permit = permit_of(block.rank, COMING_YEAR, COMING_YEAR)
             yield block, [replace(b, year_built=COMING_YEAR, permit_no=permit) for b in buildings]
 

@@ -14,7 +14,7 @@ import shapely
 from shapely import MultiPolygon, Polygon
 
 from sample_city.landuse import FIELD, FOREST, GREEN, RIVER, ROADS, Plot, plan_land_use
-from sample_city.names import estate_name
+from sample_city.names import place_name
 from sample_city.plans import GREEN_PLAN, HERITAGE_PLAN, MASTER_PLAN, UTILITIES_PLAN, Plan, area_of
 from sample_city.seeding import rng_at
 from sample_city.streets import Cell, StreetGrid
@@ -130,7 +130,7 @@ class ControlLinePlanner:
         for number, rank in enumerate(old[:_HISTORIC_BLOCKS], start=1):
             cell = self._town[rank]
             shape = MultiPolygon([self._grid.block(cell, self._grid.town_edges(cell))])
-            name = f"{estate_name(rank)[:2]}里历史文化街区核心保护范围"
+            name = f"{place_name(rank)}里历史文化街区核心保护范围"
             yield ControlLine(f"ZX{number:04d}", PURPLE_LINE, name, HERITAGE_PLAN, shape)
 
     def _river(self, plot: Plot) -> Iterator[ControlLine]:

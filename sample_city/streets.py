@@ -121,11 +121,11 @@ class StreetGrid:
 
     def horizontal_name(self, i: int, j: int) -> str:
         """Return the name of the street along horizontal edge (i, j)."""
-        return street_name(i, j, self.columns, east_west=True, arterial=is_arterial(i))
+        return street_name(i, j, self.columns, self.rows + 1, east_west=True, arterial=is_arterial(i))
 
     def vertical_name(self, i: int, j: int) -> str:
         """Return the name of the street along vertical edge (i, j)."""
-        return street_name(j, i, self.rows, east_west=False, arterial=is_arterial(j))
+        return street_name(j, i, self.rows, self.columns + 1, east_west=False, arterial=is_arterial(j))
 
 
 def is_arterial(line: int) -> bool:
