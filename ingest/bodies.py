@@ -100,7 +100,7 @@ def representations_table(bodies: Bodies, rows: npt.NDArray[np.int64], keep: npt
         pa.array([int(rows[r.index]) for r in kept], pa.int64()),
         pa.array([r.lod for r in kept], pa.string()),
         pa.array([encode(r.faces) for r in kept], pa.binary()),
-        pa.array([r.surface_attributes for r in kept], pa.string()),
+        pa.array([r.surface_attributes and r.surface_attributes.replace("\\u0000", "") for r in kept], pa.string()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=REPRESENTATIONS)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
+from ingest import representations
 from ingest import staging as staged
 from ingest.checks.references import reference_checks
 from ingest.derive import derive_from_city
@@ -45,6 +46,7 @@ def match_rows(
     types = catalogue.feature_types().values()
     for tally in tallies.values():
         staged.index(catalogue.pool, tally.staging, linked_columns(tally.staging.feature_type, types))
+        representations.index(catalogue.pool, tally.staging)
     parts: list[Part] = []
     with translated(), catalogue.pool.connection() as connection:
         for tally in tallies.values():

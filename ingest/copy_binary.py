@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 TRAILER = struct.pack(">h", -1)
 
-SqlType = Literal["integer", "bigint", "double precision", "boolean", "text", "date", "timestamptz", "jsonb", "geometry"]
+SqlType = Literal["integer", "bigint", "double precision", "boolean", "text", "date", "timestamptz", "jsonb", "geometry", "bytea"]
 
 _NULL = struct.pack(">i", -1)
 _EPOCH_DAYS = (dt.date(2000, 1, 1) - dt.date(1970, 1, 1)).days
@@ -151,4 +151,5 @@ _ARROW_OF_CONSTANT: Mapping[str, pa.DataType] = {
     "date": pa.date32(),
     "timestamptz": pa.timestamp("us", tz="UTC"),
     "geometry": pa.binary(),
+    "bytea": pa.binary(),
 }

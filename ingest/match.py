@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from ingest import representations
 from ingest.staging import Mode, Staging, columns
 from twin.db import Connection
 from twin.errors import RejectedError, Text
@@ -42,6 +43,7 @@ def assign(
         ),
         {"tolerance_m": tolerance_m},
     )
+    representations.classify(connection, staging, tolerance_m)
     connection.execute(staging.query("classify_new"))
     if mode == "delta":
         findings = (*findings, *_mark_declared_deletes(connection, staging))

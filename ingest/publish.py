@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from ingest import representations
 from ingest import staging as staged
 from ingest.inputs import inputs_of
 from ingest.links import relink
@@ -195,9 +196,11 @@ def _commit(connection: Connection, catalogue: Catalogue, parts: Sequence[Part],
     number = int(row[0])
     for part in parts:
         if part.staging.first_load:
+            representations.attach(connection, part.staging, number)
             _attach(connection, part.staging, number)
             size, extent = first[part.staging.dataset.id]
         else:
+            representations.apply(connection, part.staging, part.mode, number, act.rolled_back_to)
             _apply(connection, part.staging, number)
             size, extent = _count_and_extent(connection, part.staging.current, to_degrees)
         _record(connection, part, number, size, extent)

@@ -21,6 +21,10 @@ DELETE FROM catalog.submission_part WHERE starts_with(replace(submission::text, 
 -- name: staged_count_and_hash
 SELECT count(*), coalesce(bit_xor(hash_record_extended(ROW(s.row, s.natural_key, s.geom::bytea), 0)), 0) FROM {staging} AS s
 
+-- name: hash_beside
+-- Which rows and how many bytes stand beside the staged ones; their content is not read again.
+SELECT coalesce(bit_xor(hashtextextended(concat_ws('/', b.row, octet_length(b.{column})), 0)), 0) FROM {beside} AS b
+
 -- name: find_repeated
 -- The first row of a value stays: a repeated key in one file names two things the same.
 SELECT row, natural_key, first_row, value, ST_XMin(geom) AS x, ST_YMin(geom) AS y
@@ -220,7 +224,7 @@ SELECT count(*), ST_XMin(ST_Extent(geom)), ST_YMin(ST_Extent(geom)), ST_XMax(ST_
 -- name: drop_equal
 -- A row that is back at its former state already has nothing to change.
 DELETE FROM {staging} AS s USING {current} AS c
-WHERE c.fid = s.fid AND s.action = 'update' AND ROW({staged_content}) IS NOT DISTINCT FROM ROW({current_content})
+WHERE c.fid = s.fid AND s.action = 'update' AND ROW({staged_content}) IS NOT DISTINCT FROM ROW({current_content}) AND NOT ({differs})
 
 -- name: drop_same
 -- Of published rows that were derived anew only those that differ become part of the commit.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest import representations
 from ingest import staging as staged
 from ingest.copy_binary import HEADER, TRAILER, copy_binary_rows
 from ingest.coverage import receive_coverage
@@ -102,6 +103,7 @@ def _receive(
 ) -> None:
     """Copy what one file gives into staging; one transaction a file, so a broken file leaves nothing staged."""
     expected: int | None = None
+    document_header: str | None = None
     for message in messages:
         tally = tallies[message.dataset]
         slug = tally.staging.dataset.slug
@@ -109,6 +111,7 @@ def _receive(
             tally.headers.append(_source(path, message))
             tally.note_read(message.findings)
             expected = message.row_estimate
+            document_header = representations.keep_header(connection, message.document_header)
         elif isinstance(message, CoverageHeader):
             tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
             _copy(
@@ -121,6 +124,7 @@ def _receive(
         elif isinstance(message, PartBatch):
             batch = derive_from_row(message.table, tally.staging.feature_type, has_terrain=has_terrain)
             _copy(connection, tally.staging, _numbered(batch, tally.first_number))
+            representations.stage(connection, tally.staging, message, tally.first_number, document_header)
             tally.note_read(message.findings)
             tally.copied += message.table.num_rows
             place.progress(slug, tally.copied, expected)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from ingest import representations
 from ingest import staging as staged
 from ingest.publish import Act, Extent, Part, Published, publish
 from ingest.staging import Staging, columns
@@ -48,7 +49,8 @@ def _stage_state_of(
         connection.execute(staging.query("stage_state_as_of", history_content=columns(staging.content, "h")), {"commit": commit})
         connection.execute(staging.query("stage_later_rows"), {"commit": commit})
         same = {"staged_content": columns(staging.content, "s"), "current_content": columns(staging.content, "c")}
-        connection.execute(staging.query("drop_equal", **same))
+        differs = representations.differs_from_former(connection, staging, commit)
+        connection.execute(staging.query("drop_equal", **same, differs=differs))
         count, checksum = staged.count_and_hash(connection, staging)
         lineage = {"submission": str(submission), "rolled_back_to": commit}
         parts.append(Part(staging, "rollback", count, checksum, lineage, actions_set=True))

@@ -23,6 +23,10 @@ QUERIES = load_queries("ingest")
 COPY_PREFIX = ("row",)
 """Columns a staged row has before its content; ``action``, ``dataset`` and ``fid`` fill themselves."""
 
+BESIDE: Mapping[str, str] = {"_r": "faces", "_d": "document"}
+"""Tables that stand beside staged rows, by the suffix of their names, with the column that weighs: 3D and documents
+(ingest.representations)."""
+
 Mode = Literal["replace", "delta", "area", "derive", "rollback"]
 
 _SQL_TYPES: Mapping[FieldType, SqlType] = {
@@ -166,6 +170,7 @@ def _drop_abandoned(connection: Connection) -> None:
         if connection.execute(_TRY_CLAIM.format(kind=sql.SQL("xact_")), (owner,)).fetchone() != (True,):
             continue
         if connection.execute(QUERIES["is_accepted"], {"owner": owner}).fetchone() == (False,):
+            connection.execute(QUERIES["forget_parts_of_owner"], {"owner": owner})
             connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("staging", str(name))))
 
 
@@ -186,7 +191,13 @@ def staging_sequence(staging: Staging) -> sql.Literal:
 def count_and_hash(connection: Connection, staging: Staging) -> tuple[int, int]:
     """Return how many rows are staged and a hash of which; a crash of the database empties unlogged tables."""
     row = connection.execute(staging.query("staged_count_and_hash")).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+    count, checksum = (int(row[0]), int(row[1])) if row else (0, 0)
+    for suffix, column in BESIDE.items():
+        if f"{staging.name}{suffix}" in tables_of(connection, staging.submission):
+            beside = sql.Identifier("staging", staging.name + suffix)
+            row = connection.execute(QUERIES["hash_beside"].format(beside=beside, column=sql.Identifier(column))).fetchone()
+            checksum ^= int(row[0]) if row else 0
+    return count, checksum
 
 
 def index(pool: Pool, staging: Staging, linked: Sequence[str] = ()) -> None:
@@ -231,8 +242,9 @@ def as_later_load(connection: Connection, staging: Staging) -> Staging:
 
 
 def drop(connection: Connection, staging: Staging) -> None:
-    """Forget the staged rows."""
-    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(staging.table))
+    """Forget the staged rows and what stands beside them."""
+    for suffix in ("", *BESIDE):
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("staging", staging.name + suffix)))
 
 
 def actions(connection: Connection, staging: Staging) -> Mapping[str, int]:

@@ -142,7 +142,7 @@ class CityJson:
         read_frame(content)  # what is wrong with the frame is said before anything about vertices
         content, vertices = with_integers(content)
         frame = read_frame(content)
-        return frame, scope_of(content, vertices, frame.positions(vertices))
+        return frame, scope_of(content, vertices, frame.placed(vertices))
 
 
 @dataclass
@@ -183,7 +183,7 @@ class CityJsonLayer:
             return _Row(_properties(feature), None, (), None, Fault(0, "structure", text))
 
     def _read(self, feature: CityFeature) -> _Row:
-        vertices = feature.scope.positions
+        vertices = feature.scope.placed
         members = [(i, o) for i, (_, o) in enumerate(feature.members) if i == 0 or o.get("type") not in INTERIOR]
         geometries = [(i, g) for i, o in members for g in o.get("geometry") or ()]
         shapes: list[tuple[int, Shape]] = [(i, s) for i, g in geometries for s in shapes_of(g, vertices, self.frame)]
@@ -193,7 +193,7 @@ class CityJsonLayer:
             Representation(0, lod, levels[lod], orjson.dumps(said).decode() if (said := list(builders[lod].said.values())) else None)
             for lod in sorted(levels)
         )
-        geometry = reference_geometry(self.kind, levels, [g for _, g in geometries], vertices)
+        geometry = reference_geometry(self.kind, levels, [g for _, g in geometries], vertices.positions)
         return _Row(_properties(feature), geometry, representations, document_of(feature), None)
 
 
@@ -248,7 +248,7 @@ def _line_scope(line: bytes, frame: Frame) -> Scope | Fault:
         if content.get("type") != "CityJSONFeature":
             raise invalid(f'"type" is {content.get("type")!r}', f"“type”为 {content.get('type')!r}")
         vertices: npt.NDArray[np.int64] = np.rint(positions_of(content.get("vertices"))).astype(np.int64)
-        return scope_of(content, vertices, frame.positions(vertices), line)
+        return scope_of(content, vertices, frame.placed(vertices), line)
     except TwinError as error:
         return Fault(0, "structure", error.text)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ingest.readers.cityjson_frame import Frame, Json
+from ingest.readers.cityjson_frame import Frame, Json, Vertices
 from twin.representation import Faces, SurfaceType
 
 FloatArray = npt.NDArray[np.float64]
@@ -46,7 +46,7 @@ class Shape:
     """One geometry: either solids of shells of surfaces or loose surfaces, and what each surface means."""
 
     lod: str
-    vertices: FloatArray
+    vertices: Vertices
     solids: Sequence[Sequence[Sequence[Surface]]]
     loose: Sequence[Surface]
     meanings: Sequence[Json | None]
@@ -58,7 +58,7 @@ class Shape:
         return [surface for solid in self.solids for shell in solid for surface in shell] if self.solids else list(self.loose)
 
 
-def shapes_of(geometry: Json, vertices: FloatArray, frame: Frame) -> list[Shape]:
+def shapes_of(geometry: Json, vertices: Vertices, frame: Frame) -> list[Shape]:
     """Return the surfaces of a geometry, none for points and lines; an instance of a template is put in its place.
 
     Raises ValueError, TypeError, LookupError or OverflowError where it is not what CityJSON has: whoever calls names the feature.
@@ -89,15 +89,15 @@ def _lod(geometry: Json) -> str:
     return text
 
 
-def _instance(geometry: Json, vertices: FloatArray, frame: Frame) -> list[Shape]:
+def _instance(geometry: Json, vertices: Vertices, frame: Frame) -> list[Shape]:
     """A template's vertices times the matrix, from the anchor (CityJSON 2.0 §3.4)."""
     template = frame.templates[_index(geometry["template"])]
     if template.get("type") == "GeometryInstance":
         raise ValueError("a template is an instance itself")
     matrix = np.array(geometry["transformationMatrix"], dtype=np.float64).reshape(4, 4)
-    anchor = vertices[_index(geometry["boundaries"][0])]
+    anchor = vertices.positions[_index(geometry["boundaries"][0])]
     moved = frame.template_vertices @ matrix[:3, :3].T + matrix[:3, 3] + anchor
-    return shapes_of(template, moved, frame)
+    return shapes_of(template, Vertices.at(moved), frame)
 
 
 def _index(value: object) -> int:
@@ -147,15 +147,14 @@ class FacesBuilder:
             if len(self.shell_ends) > shells:
                 self.solid_ends.append(len(self.shell_ends))
 
-    def add(self, vertices: FloatArray, surface: Surface, part: int, meaning: Json | None) -> None:
+    def add(self, vertices: Vertices, surface: Surface, part: int, meaning: Json | None) -> None:
         """Add one surface, unless its outline has fewer than three corners; so with its holes."""
-        rings = [ring for ring in map(_corners, surface) if len(set(ring)) >= _CORNERS]
-        if not rings or len(set(surface[0])) < _CORNERS:
+        rings = [_corners(ring, vertices.first) for ring in surface]
+        if not rings or len(set(rings[0])) < _CORNERS:
             return
+        rings = [ring for ring in rings if len(set(ring)) >= _CORNERS]
         for ring in rings:
-            if min(ring) < 0:
-                raise IndexError(min(ring))
-            self.corners.append(vertices[ring])
+            self.corners.append(vertices.positions[ring])
             self.ring_lengths.append(len(ring))
         if meaning is not None:
             self._note(meaning)
@@ -233,6 +232,9 @@ def _outline(surface: Surface) -> tuple[int, ...]:
     return tuple(sorted(set(surface[0]))) if surface else ()
 
 
-def _corners(ring: Ring) -> list[int]:
-    """Return a ring without corners that repeat the one before, also not the last one the first."""
-    return [v for v, before in zip(ring, [ring[-1], *ring[:-1]], strict=True) if v != before] if ring else []
+def _corners(ring: Ring, first: Sequence[int]) -> list[int]:
+    """Return a ring without corners that lie where the one before does, also not the last one where the first does."""
+    if ring and min(ring) < 0:
+        raise IndexError(min(ring))
+    places = [first[i] for i in ring]
+    return [v for v, before in zip(places, [*places[-1:], *places[:-1]], strict=True) if v != before]

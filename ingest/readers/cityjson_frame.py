@@ -28,6 +28,22 @@ _FINEST_SCALE_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
+class Vertices:
+    """Positions that geometries name by number; several numbers may mean one position."""
+
+    positions: FloatArray
+    """(n, 3) in the reference system."""
+    first: Sequence[int]
+    """Number → the first number of the same position."""
+
+    @staticmethod
+    def at(positions: FloatArray) -> Vertices:
+        """Return vertices at ``positions``."""
+        _, first, inverse = np.unique(positions, axis=0, return_index=True, return_inverse=True)
+        return Vertices(positions, first[inverse.ravel()].tolist())
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """The document around the objects."""
 
@@ -41,9 +57,9 @@ class Frame:
     header: bytes
     """The document without objects, vertices and appearance, as JSON: what every document of its objects shares."""
 
-    def positions(self, vertices: npt.NDArray[np.int64]) -> FloatArray:
+    def placed(self, vertices: npt.NDArray[np.int64]) -> Vertices:
         """Return integer vertices (n, 3) in the reference system."""
-        return vertices * self.scale + self.translate
+        return Vertices.at(vertices * self.scale + self.translate)
 
 
 def read_frame(document: Json) -> Frame:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from ingest.readers.cityjson_frame import Json, invalid
+from ingest.readers.cityjson_frame import Json, Vertices, invalid
 
 INTERIOR = frozenset(
     {"BuildingRoom", "BuildingStorey", "BuildingUnit", "BuildingFurniture", "BridgeRoom", "BridgeFurniture", "TunnelHollowSpace"}
@@ -25,7 +25,7 @@ class Scope:
 
     objects: Mapping[str, Json]
     vertices: npt.NDArray[np.int64]
-    positions: npt.NDArray[np.float64]
+    placed: Vertices
     """The vertices in the reference system."""
     appearance: Json | None = None
     line: bytes | None = None
@@ -46,13 +46,13 @@ class CityFeature:
         return self.members[0][1]
 
 
-def scope_of(content: Json, vertices: npt.NDArray[np.int64], positions: npt.NDArray[np.float64], line: bytes | None = None) -> Scope:
+def scope_of(content: Json, vertices: npt.NDArray[np.int64], placed: Vertices, line: bytes | None = None) -> Scope:
     """Return the objects of a document or line; RejectedError ``cityjson-invalid`` when it has none in CityJSON's form."""
     objects = content.get("CityObjects")
     if not isinstance(objects, dict) or not all(isinstance(o, dict) for o in objects.values()):
         raise invalid('"CityObjects" is not an object of objects', "“CityObjects”不是由对象组成的对象")
     appearance = content.get("appearance")
-    return Scope(objects, vertices, positions, appearance if isinstance(appearance, dict) else None, line)
+    return Scope(objects, vertices, placed, appearance if isinstance(appearance, dict) else None, line)
 
 
 def features_in(scope: Scope, types: frozenset[str]) -> Iterator[CityFeature]:

@@ -17,7 +17,7 @@ from twin.representation import Faces, encode
 
 def _geometry(connection: psycopg.Connection, faces: Faces, expression: str) -> object:
     row = connection.execute(
-        f"SELECT {expression} FROM (SELECT catalog.representation_geometry_v1(%s, 4549) AS g) AS made",  # type: ignore[arg-type]
+        f"SELECT {expression} FROM (SELECT catalog.representation_geometry_v1(%s, 4549) AS g) AS made",
         (encode(faces),),
     ).fetchone()
     assert row is not None

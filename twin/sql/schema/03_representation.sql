@@ -43,8 +43,8 @@ CREATE TABLE history.source_object (
 
 CREATE TABLE catalog.source_header (
     hash text PRIMARY KEY,
-    -- CityJSON document without objects and vertices: version, transform, metadata, extensions, geometry templates.
-    document jsonb NOT NULL
+    -- JSON of the CityJSON document without objects and vertices: version, transform, metadata, extensions, geometry templates.
+    document text NOT NULL
 );
 
 CREATE FUNCTION catalog.uint32_v1(bytes bytea, place integer) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$

@@ -1,0 +1,292 @@
+"""The 3D of features and the documents they came from, on their way from the sandbox into the tables (DESIGN 8).
+
+They stand in staging beside the rows they belong to and are published in the same transaction, each with a life of its own: an edit
+of attributes writes no representation, another roof is another state of the feature, and a source without 3D leaves the 3D as it
+is unless it redraws the feature elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from ingest.copy_binary import HEADER, TRAILER, CopyColumn, SqlType, copy_binary_rows
+from ingest.protocol import PartBatch
+from ingest.staging import Mode, Staging, columns
+from twin.db import Connection, Pool, load_queries, translated
+from twin.materialiser import grant_read
+from twin.representation import decode
+
+_QUERIES = load_queries("ingest", "representations.sql")
+_ROUNDING_M = 0.001
+"""Faces are stored in millimetres, so equal places can differ by one."""
+_COMPARED_AT_A_TIME = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """One table that stands beside the features of a dataset."""
+
+    name: str
+    """Of the parents in schemas city and history."""
+    suffix: str
+    """Of the staged table's name."""
+    key: tuple[str, ...]
+    """Columns that tell several rows of one feature apart."""
+    content: Mapping[str, tuple[str, SqlType]]
+    """Column → its definition and the type COPY writes."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.content)
+
+    def staged(self, staging: Staging) -> sql.Identifier:
+        return sql.Identifier("staging", staging.name + self.suffix)
+
+    def partition(self, staging: Staging, schema: str = "city") -> sql.Identifier:
+        return sql.Identifier(schema, f"{self.name}_d{staging.dataset.id}")
+
+    def is_staged(self, connection: Connection, staging: Staging) -> bool:
+        return _exists(connection, "staging", staging.name + self.suffix)
+
+    def is_published(self, connection: Connection, staging: Staging) -> bool:
+        return _exists(connection, "city", f"{self.name}_d{staging.dataset.id}")
+
+    def same_key(self, one: str, other: str) -> sql.Composable:
+        pairs = [sql.SQL("{} = {}").format(sql.Identifier(one, k), sql.Identifier(other, k)) for k in self.key]
+        return sql.SQL(" AND ").join(pairs) if pairs else sql.SQL("true")
+
+    def query(self, name: str, staging: Staging, **more: sql.Composable) -> sql.Composed:
+        places: dict[str, sql.Composable] = {
+            "beside": self.staged(staging),
+            "staging": staging.table,
+            "feature": staging.current,
+            "current": self.partition(staging),
+            "history": self.partition(staging, "history"),
+            "dataset": sql.Literal(staging.dataset.id),
+            "columns": columns(self.columns),
+            "staged_columns": columns(self.columns, "b"),
+            "current_columns": columns(self.columns, "c"),
+            "history_columns": columns(self.columns, "h"),
+            "order": columns(("fid", *self.key)),
+            "same_key": self.same_key("b", "c"),
+            "same_former_key": self.same_key("c", "h"),
+        }
+        return _QUERIES[name].format(**(places | more))
+
+
+_REPRESENTATION = _Beside(
+    "representation",
+    "_r",
+    ("lod",),
+    {
+        "lod": ("text NOT NULL", "text"),
+        "faces": ("bytea NOT NULL", "bytea"),
+        "surface_attributes": ("jsonb", "jsonb"),
+    },
+)
+_SOURCE_OBJECT = _Beside(
+    "source_object",
+    "_d",
+    (),
+    {"header": ("text NOT NULL", "text"), "document": ("bytea NOT NULL", "bytea")},
+)
+_ALL = (_REPRESENTATION, _SOURCE_OBJECT)
+
+
+def keep_header(connection: Connection, document: str | None) -> str | None:
+    """Keep what the documents of a source share and return the hash they name it by; None where there is none."""
+    if document is None:
+        return None
+    digest = hashlib.sha256(document.encode()).hexdigest()
+    connection.execute(_QUERIES["keep_header"], {"hash": digest, "document": document})
+    return digest
+
+
+def stage(connection: Connection, staging: Staging, batch: PartBatch, first_number: int, header: str | None) -> None:
+    """Copy what stands beside the rows of a batch into staging, their rows numbered as staged."""
+    if batch.representations is not None:
+        _copy(connection, staging, _REPRESENTATION, batch.representations, first_number)
+    if batch.documents is not None and header is not None:
+        named = batch.documents.append_column("header", pa.array([header] * batch.documents.num_rows, pa.string()))
+        _copy(connection, staging, _SOURCE_OBJECT, named, first_number)
+
+
+def index(pool: Pool, staging: Staging) -> None:
+    """Build what matching and publishing need; a first load's tables are put in order and logged, to be attached whole."""
+    with translated(), pool.connection() as connection:
+        for beside in _ALL:
+            if not beside.is_staged(connection, staging):
+                continue
+            if staging.first_load:
+                _arrange(connection, staging, beside)
+            else:
+                connection.execute(sql.SQL("CREATE INDEX ON {} (row)").format(beside.staged(staging)))
+                connection.execute(sql.SQL("ANALYZE {}").format(beside.staged(staging)))
+
+
+def classify(connection: Connection, staging: Staging, tolerance_m: float) -> None:
+    """Make features whose 3D differs from what is published updates.
+
+    The same is 3D with equal faces, semantics and levels, no vertex moved by more than the tolerance (or the millimetre it is stored in).
+    """
+    beside = _REPRESENTATION
+    if not beside.is_staged(connection, staging):
+        return
+    gone: sql.Composable = sql.SQL("false")
+    if beside.is_published(connection, staging):
+        connection.execute(beside.query("compare", staging))
+        _forgive_small_moves(connection, staging, max(tolerance_m, _ROUNDING_M))
+        gone = beside.query("gone", staging)
+    connection.execute(beside.query("update_changed", staging, gone=gone))
+
+
+def attach(connection: Connection, staging: Staging, commit: int) -> None:
+    """Turn what stands beside a first load into partitions, without copying a row."""
+    for beside in _ALL:
+        if not beside.is_staged(connection, staging):
+            continue
+        moved = sql.Identifier("city", staging.name + beside.suffix)
+        for statement in (
+            "ALTER TABLE {t} DROP COLUMN row, DROP COLUMN same",
+            "ALTER TABLE {t} ADD COLUMN commit_from bigint NOT NULL DEFAULT {n}",
+            "ALTER TABLE {t} ALTER COLUMN commit_from DROP DEFAULT",
+            "ALTER TABLE {t} SET SCHEMA city",
+            "ALTER TABLE {moved} RENAME TO {name}",
+            "ALTER TABLE {parent} ATTACH PARTITION {current} FOR VALUES IN ({dataset})",
+        ):
+            connection.execute(
+                sql.SQL(statement).format(
+                    t=beside.staged(staging),
+                    n=sql.Literal(commit),
+                    moved=moved,
+                    name=sql.Identifier(f"{beside.name}_d{staging.dataset.id}"),
+                    parent=sql.Identifier("city", beside.name),
+                    current=beside.partition(staging),
+                    dataset=sql.Literal(staging.dataset.id),
+                )
+            )
+        grant_read(connection, beside.partition(staging), staging.dataset.sharing)
+        _create_partition(connection, staging, beside, "history")
+
+
+def apply(connection: Connection, staging: Staging, mode: Mode, commit: int, rolled_back_to: int | None) -> None:
+    """Close what the staged rows end and write what they bring; call it before the features themselves are applied."""
+    if rolled_back_to is not None:
+        _roll_back(connection, staging, commit, rolled_back_to)
+        return
+    if mode == "derive":
+        return  # derived values say nothing about the 3D
+    for beside in _ALL:
+        is_staged = beside.is_staged(connection, staging)
+        if is_staged and not beside.is_published(connection, staging):
+            for schema in ("city", "history"):
+                _create_partition(connection, staging, beside, schema)
+        if beside.is_published(connection, staging):
+            _end(connection, staging, beside, commit, is_staged=is_staged)
+        if is_staged:
+            connection.execute(beside.query("draw_fids", staging, sequence=sql.Literal(f"city.{staging.feature_type.name}_fid_seq")))
+            connection.execute(beside.query("write", staging), {"commit": commit})
+
+
+def differs_from_former(connection: Connection, staging: Staging, commit: int) -> sql.Composable:
+    """Return the condition that 3D or document of feature ``c`` is not what it was at a past commit."""
+    there = [b for b in _ALL if b.is_published(connection, staging)]
+    conditions = [b.query("differs_from_former", staging, to=sql.Literal(commit)) for b in there]
+    return sql.SQL(" OR ").join(conditions) if conditions else sql.SQL("false")
+
+
+def _copy(connection: Connection, staging: Staging, beside: _Beside, table: pa.RecordBatch, first_number: int) -> None:
+    definitions = sql.SQL(", ").join(
+        [sql.SQL("{} ").format(sql.Identifier(c)) + sql.SQL(definition) for c, (definition, _) in beside.content.items()]
+    )
+    connection.execute(beside.query("create_beside", staging, definitions=definitions))
+    numbered = table.set_column(0, table.schema.field(0), pc.add(table.column(0), first_number))
+    copied = [CopyColumn("bigint", "row"), *(CopyColumn(kind, c) for c, (_, kind) in beside.content.items())]
+    with connection.cursor() as cursor, cursor.copy(beside.query("copy_into_beside", staging)) as copy:
+        copy.write(HEADER)
+        copy.write(copy_binary_rows(numbered, copied))
+        copy.write(TRAILER)
+
+
+def _arrange(connection: Connection, staging: Staging, beside: _Beside) -> None:
+    name = staging.name + beside.suffix
+    arranged = sql.Identifier("staging", f"{name}_arranged")
+    connection.execute(beside.query("arrange", staging, arranged=arranged))
+    required = [c for c, (definition, _) in beside.content.items() if "NOT NULL" in definition]
+    for column in ("dataset", "fid", *required):
+        connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET NOT NULL").format(arranged, sql.Identifier(column)))
+    for statement in (
+        "ALTER TABLE {arranged} ADD PRIMARY KEY ({key})",
+        "ALTER TABLE {arranged} ADD CONSTRAINT of_dataset CHECK (dataset = {dataset})",
+        "CREATE INDEX ON {arranged} (row)",
+        "DROP TABLE {beside}",
+        "ALTER TABLE {arranged} RENAME TO {name}",
+        "ANALYZE {beside}",
+    ):
+        connection.execute(
+            sql.SQL(statement).format(
+                arranged=arranged,
+                beside=beside.staged(staging),
+                key=columns(("fid", *beside.key)),
+                dataset=sql.Literal(staging.dataset.id),
+                name=sql.Identifier(name),
+            )
+        )
+
+
+def _forgive_small_moves(connection: Connection, staging: Staging, tolerance_m: float) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_REPRESENTATION.query("moved_candidates", staging), binary=True)
+        while rows := cursor.fetchmany(_COMPARED_AT_A_TIME):
+            unmoved = [(row, lod) for row, lod, new, old in rows if _is_unmoved(bytes(new), bytes(old), tolerance_m)]
+            values = {"rows": [row for row, _ in unmoved], "lods": [lod for _, lod in unmoved]}
+            connection.execute(_REPRESENTATION.query("mark_unmoved", staging), values)
+
+
+def _is_unmoved(new: bytes, old: bytes, tolerance_m: float) -> bool:
+    moved = np.abs(decode(new).vertices - decode(old).vertices)
+    return bool(moved.max(initial=0.0) <= tolerance_m + _ROUNDING_M / 1000)
+
+
+def _create_partition(connection: Connection, staging: Staging, beside: _Beside, schema: str) -> None:
+    partition = beside.partition(staging, schema)
+    connection.execute(
+        sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({})").format(
+            partition, sql.Identifier(schema, beside.name), sql.Literal(staging.dataset.id)
+        )
+    )
+    key = ("fid", *beside.key, *(("commit_from",) if schema == "history" else ()))
+    connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(partition, columns(key)))
+    grant_read(connection, partition, staging.dataset.sharing)
+
+
+def _end(connection: Connection, staging: Staging, beside: _Beside, commit: int, *, is_staged: bool) -> None:
+    """Close what is replaced, and what a source that says nothing of it has made untrue."""
+    if beside is _SOURCE_OBJECT:
+        ends: sql.Composable = beside.query("ends_edited", staging)
+    else:
+        without = beside.query("without", staging) if is_staged else sql.SQL("true")
+        moved = beside.query("ends_moved", staging, without=without, tolerance=sql.Literal(staging.dataset.tolerance_m))
+        replaced = beside.query("ends_replaced" if is_staged else "ends_deleted", staging)
+        ends = sql.SQL("({} OR {})").format(replaced, moved)
+    connection.execute(beside.query("close", staging, ends=ends), {"commit": commit})
+    connection.execute(beside.query("remove", staging, ends=ends))
+
+
+def _roll_back(connection: Connection, staging: Staging, commit: int, to: int) -> None:
+    for beside in _ALL:
+        if beside.is_published(connection, staging):
+            connection.execute(beside.query("close_later", staging), {"commit": commit, "to": to})
+            connection.execute(beside.query("write_former", staging), {"commit": commit, "to": to})
+
+
+def _exists(connection: Connection, schema: str, table: str) -> bool:
+    row = connection.execute("SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = %s)", (schema, table)).fetchone()
+    return row == (True,)

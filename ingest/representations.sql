@@ -1,0 +1,97 @@
+-- What stands beside staged rows: their 3D and the documents they came from. {beside} is staged, {current} and {history} are the partitions.
+
+-- name: create_beside
+CREATE UNLOGGED TABLE IF NOT EXISTS {beside} (row bigint NOT NULL, {definitions}, same boolean)
+
+-- name: copy_into_beside
+COPY {beside} (row, {columns}) FROM STDIN (FORMAT binary)
+
+-- name: keep_header
+INSERT INTO catalog.source_header (hash, document) VALUES (%(hash)s, %(document)s) ON CONFLICT DO NOTHING
+
+-- name: arrange
+-- A first load's table becomes the partition: in order of fid, without what belonged to rows that were rejected since.
+CREATE TABLE {arranged} AS
+SELECT b.row, s.dataset, s.fid, {staged_columns}, b.same FROM {beside} AS b JOIN {staging} AS s USING (row) ORDER BY {order}
+
+-- name: compare
+UPDATE {beside} AS b SET same = EXISTS (
+    SELECT FROM {staging} AS s JOIN {current} AS c USING (fid)
+    WHERE s.row = b.row AND {same_key} AND ROW({staged_columns}) IS NOT DISTINCT FROM ROW({current_columns}))
+
+-- name: moved_candidates
+-- Equal but for the places of vertices: sizes and all that follows the vertices (twin/representation.py) agree.
+SELECT b.row, b.lod, b.faces, c.faces
+FROM {beside} AS b JOIN {staging} AS s USING (row) JOIN {current} AS c ON c.fid = s.fid AND c.lod = b.lod
+WHERE NOT b.same AND b.surface_attributes IS NOT DISTINCT FROM c.surface_attributes AND substr(b.faces, 5, 24) = substr(c.faces, 5, 24)
+  AND substr(b.faces, (53 + 12 * catalog.uint32_v1(b.faces, 4))::integer) = substr(c.faces, (53 + 12 * catalog.uint32_v1(c.faces, 4))::integer)
+
+-- name: mark_unmoved
+UPDATE {beside} AS b SET same = true FROM unnest(%(rows)s::bigint[], %(lods)s::text[]) AS u (row, lod) WHERE b.row = u.row AND b.lod = u.lod
+
+-- name: update_changed
+-- Another roof alone makes another state of the feature; so does a level of detail that is no more.
+UPDATE {staging} AS s SET action = 'update'
+WHERE s.action = 'unchanged' AND EXISTS (SELECT FROM {beside} AS b WHERE b.row = s.row)
+  AND (EXISTS (SELECT FROM {beside} AS b WHERE b.row = s.row AND b.same IS NOT TRUE) OR {gone})
+
+-- name: gone
+EXISTS (SELECT FROM {current} AS c WHERE c.fid = s.fid AND NOT EXISTS (SELECT FROM {beside} AS b WHERE b.row = s.row AND {same_key}))
+
+-- name: draw_fids
+-- New features get their fids before they are written: what stands beside them needs those.
+UPDATE {staging} SET fid = nextval({sequence}) WHERE action = 'insert' AND fid IS NULL
+
+-- name: close
+INSERT INTO {history} (dataset, fid, commit_from, commit_to, {columns})
+SELECT c.dataset, c.fid, c.commit_from, %(commit)s, {current_columns} FROM {current} AS c JOIN {staging} AS s USING (fid) WHERE {ends}
+
+-- name: remove
+DELETE FROM {current} AS c USING {staging} AS s WHERE s.fid = c.fid AND {ends}
+
+-- name: ends_replaced
+-- What its source has anew, or has no more.
+(s.action = 'delete' OR (s.action = 'update' AND EXISTS (SELECT FROM {beside} AS b WHERE b.row = s.row)
+  AND NOT EXISTS (SELECT FROM {beside} AS b WHERE b.row = s.row AND {same_key} AND b.same)))
+
+-- name: ends_moved
+-- A source without 3D redrew the feature elsewhere: its 3D holds no more.
+(s.action = 'update' AND {without}
+  AND NOT catalog.same_place_v1(ST_Force2D(s.geom), (SELECT ST_Force2D(f.geom) FROM {feature} AS f WHERE f.fid = c.fid), {tolerance}))
+
+-- name: without
+NOT EXISTS (SELECT FROM {beside} AS b WHERE b.row = s.row)
+
+-- name: ends_deleted
+s.action = 'delete'
+
+-- name: ends_edited
+-- A document says all of a feature: any other state of it needs another one.
+s.action IN ('update', 'delete')
+
+-- name: write
+INSERT INTO {current} (dataset, fid, commit_from, {columns})
+SELECT {dataset}, s.fid, %(commit)s, {staged_columns} FROM {beside} AS b JOIN {staging} AS s USING (row)
+WHERE s.action IN ('insert', 'update') AND b.same IS NOT TRUE ORDER BY {order}
+
+-- name: close_later
+-- Rollback: what stands now and did not stand at the commit.
+WITH later AS (
+    DELETE FROM {current} AS c WHERE c.commit_from > %(to)s AND NOT EXISTS (
+        SELECT FROM {history} AS h WHERE h.fid = c.fid AND h.commit_from <= %(to)s AND %(to)s < h.commit_to
+          AND ROW({history_columns}) IS NOT DISTINCT FROM ROW({current_columns}))
+    RETURNING c.dataset, c.fid, c.commit_from, {current_columns}
+)
+INSERT INTO {history} (dataset, fid, commit_from, commit_to, {columns}) SELECT dataset, fid, commit_from, %(commit)s, {columns} FROM later
+
+-- name: write_former
+INSERT INTO {current} (dataset, fid, commit_from, {columns})
+SELECT h.dataset, h.fid, %(commit)s, {history_columns} FROM {history} AS h
+WHERE h.commit_from <= %(to)s AND %(to)s < h.commit_to AND NOT EXISTS (SELECT FROM {current} AS c WHERE c.fid = h.fid AND {same_former_key})
+
+-- name: differs_from_former
+-- The 3D of feature c is not what it was at the commit.
+(EXISTS (SELECT {columns} FROM {current} WHERE fid = c.fid AND commit_from > {to}
+         EXCEPT SELECT {columns} FROM {history} WHERE fid = c.fid AND commit_from <= {to} AND {to} < commit_to)
+ OR EXISTS (SELECT {columns} FROM {history} WHERE fid = c.fid AND commit_from <= {to} AND {to} < commit_to
+            EXCEPT SELECT {columns} FROM {current} WHERE fid = c.fid))
