@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from tiles.columns import Representations, offsets_of
@@ -66,6 +67,13 @@ def rings_of(faces: Faces) -> Iterator[list[NDArray[np.float64]]]:
     for last in faces.face_ends.tolist():
         yield [faces.vertices[faces.indices[starts[r] : starts[r + 1]]] for r in range(first, last)]
         first = last
+
+
+def area_of(rings: list[NDArray[np.float64]]) -> float:
+    """Area of a polygon in space: shapely's in the plane of its first ring, by a basis from its singular vectors."""
+    _, _, axes = np.linalg.svd(rings[0] - rings[0].mean(axis=0))
+    flat = [(r - rings[0][0]) @ axes[:2].T for r in rings]
+    return float(shapely.Polygon(flat[0], flat[1:]).area)
 
 
 class _Builder:

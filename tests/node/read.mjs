@@ -1,5 +1,6 @@
 // Decodes GLB files named on stdin with glTF-Transform and the meshoptimizer decoder; prints, for each file, world positions (geocentric,
-// z up), triangles, feature ids and the property table, decoded here from the binary chunk by the text of EXT_structural_metadata.
+// z up), triangles, feature ids, ids of the set labelled "surface" and the property table, decoded here from the binary chunk by the text
+// of EXT_structural_metadata.
 import { readFileSync } from "node:fs";
 import { NodeIO } from "@gltf-transform/core";
 import { EXTMeshoptCompression, KHRMeshQuantization } from "@gltf-transform/extensions";
@@ -58,7 +59,10 @@ function propertyTable({ json, bin }) {
 async function decode(file) {
   const bytes = new Uint8Array(readFileSync(file));
   const document = await io.readBinary(bytes);
-  const out = { file, positions: [], triangles: [], features: [], table: propertyTable(chunks(bytes)) };
+  const { json } = chunks(bytes);
+  const sets = json.meshes[0].primitives[0].extensions.EXT_mesh_features.featureIds;
+  const surfaceSet = sets.find(({ label }) => label === "surface");
+  const out = { file, positions: [], triangles: [], features: [], surfaces: [], table: propertyTable(chunks(bytes)) };
   for (const node of document.getRoot().listNodes()) {
     const mesh = node.getMesh();
     if (!mesh) continue;
@@ -67,11 +71,13 @@ async function decode(file) {
       const base = out.features.length;
       const position = primitive.getAttribute("POSITION");
       const feature = primitive.getAttribute("_FEATURE_ID_0");
+      const surface = surfaceSet && primitive.getAttribute(`_FEATURE_ID_${surfaceSet.attribute}`);
       for (let i = 0; i < position.getCount(); i++) {
         const [x, y, z] = position.getElement(i, []);
         const world = [0, 1, 2].map((r) => m[r] * x + m[4 + r] * y + m[8 + r] * z + m[12 + r]);
         out.positions.push([world[0], -world[2], world[1]]); // glTF y-up → geocentric z-up
         out.features.push(feature.getScalar(i));
+        if (surface) out.surfaces.push(surface.getScalar(i));
       }
       const indices = primitive.getIndices().getArray();
       for (let i = 0; i < indices.length; i += 3) out.triangles.push([base + indices[i], base + indices[i + 1], base + indices[i + 2]]);

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.cityjson_faces import buildings, encoded, rings_of
+from tests.cityjson_faces import area_of, buildings, encoded, rings_of
 from tests.mesh_oracles import normals_agree, open_edges
 from tiles.columns import Representations
 from tiles.face_bytes import corner_counts, face_squares, read_faces
@@ -64,20 +64,13 @@ def volumes(mesh: MeshBatch, count: int) -> NDArray[np.float64]:
     return np.bincount(mesh.feature[mesh.triangles[:, 0]], each, count).astype(np.float64)
 
 
-def shapely_area(rings: list[NDArray[np.float64]]) -> float:
-    """Area of a polygon in space: shapely's in the plane of its first ring, by a basis from its singular vectors."""
-    _, _, axes = np.linalg.svd(rings[0] - rings[0].mean(axis=0))
-    flat = [(r - rings[0][0]) @ axes[:2].T for r in rings]
-    return float(shapely.Polygon(flat[0], flat[1:]).area)
-
-
 @pytest.mark.parametrize("name", ["cityjson-denhaag/denhaag_lod2_v11.city.json", "cityjson-zurich/zurich_subset_lod2.json"])
 def test_real_faces_keep_the_area_that_shapely_measures(name: str, real_data: Path) -> None:
     found = buildings(real_data / name)
     mesh = mesh_of(*(b.faces for b in found))
     assert not mesh.left_out.any()
     assert normals_agree(mesh)
-    expected = np.array([sum(shapely_area(rings) for rings in rings_of(b.faces)) for b in found])
+    expected = np.array([sum(area_of(rings) for rings in rings_of(b.faces)) for b in found])
     drawn = np.bincount(mesh.feature[mesh.triangles[:, 0]], areas(mesh), len(found))
     off = np.abs(drawn / expected - 1)
     assert np.median(off) < 1e-6
@@ -103,7 +96,7 @@ def test_real_multisurfaces_are_seen_from_both_sides_and_faces_without_area_are_
     found = buildings(real_data / "cityjson-rotterdam/rotterdam_delfshaven_lod2_v20.city.json")
     mesh = mesh_of(*(b.faces for b in found))
     assert not mesh.is_closed
-    flat = sum(shapely_area(rings) < 1e-5 for b in found for rings in rings_of(b.faces))
+    flat = sum(area_of(rings) < 1e-5 for b in found for rings in rings_of(b.faces))
     assert mesh.faces_left_out == flat > 100
 
 
