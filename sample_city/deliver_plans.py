@@ -55,7 +55,7 @@ def deliver_plans(city: City, handover: HandOver) -> None:
             if project is not None:
                 _add_project(package, project)
         for surveyed in city.coming_blocks():
-            project = project_of(city.grid, surveyed) if surveyed[1] else None
+            project = project_of(city.grid, surveyed)
             if project is not None:
                 _add_project(package, project)
         for line in lines.lines():

@@ -18,3 +18,8 @@ def planning_permit_no(block_rank: int, first_built: int) -> str:
 def permit_of(block_rank: int, first_built: int, year_built: int) -> str | None:
     """Return the permit number of a building of that block, None for one older than the register."""
     return planning_permit_no(block_rank, first_built) if year_built >= FIRST_YEAR else None
+
+
+def permit_year(permit_no: str) -> int:
+    """Return the year in which a permit was given."""
+    return int(permit_no.removeprefix("建字第3204")[:4])

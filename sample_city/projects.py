@@ -17,8 +17,8 @@ from sample_city.buildings import Building
 from sample_city.city import SurveyedBlock
 from sample_city.control_lines import ControlLine
 from sample_city.landuse import SMALL_PLOT_M2
-from sample_city.names import estate_name
-from sample_city.permits import FIRST_YEAR, YEARS_FROM_PERMIT_TO_COMPLETION, planning_permit_no
+from sample_city.names import estate_name, place_name
+from sample_city.permits import permit_year
 from sample_city.seeding import rng_at
 from sample_city.streets import StreetGrid
 from sample_city.town import TownBlock
@@ -89,7 +89,7 @@ def project_of(grid: StreetGrid, surveyed: SurveyedBlock) -> Project | None:
     """Return the project of a block: what was built there under permits, or what is to take a village's place; None for most old blocks."""
     block, buildings = surveyed
     rng = rng_at(grid.relief.seed, _SUBJECT_PROJECT, *block.cell)
-    if any(b.year_built >= FIRST_YEAR for b in buildings):
+    if any(b.permit_no for b in buildings):
         return _built(block, buildings, rng)
     if block.zone is VILLAGE and block.land and block.land[0].area >= SMALL_PLOT_M2:
         return _renewal(block, buildings, rng)
@@ -121,8 +121,8 @@ def project_on_farmland(farmland: ControlLine, ground: Polygon, town: MultiPolyg
 
 
 def _built(block: TownBlock, buildings: list[Building], rng: np.random.Generator) -> Project:
-    first, last = min(b.year_built for b in buildings), max(b.year_built for b in buildings)
-    permitted = first - YEARS_FROM_PERMIT_TO_COMPLETION
+    permit_no = next(b.permit_no for b in buildings if b.permit_no)
+    permitted, last = permit_year(permit_no), max(b.year_built for b in buildings)
     land_on = _day(rng, permitted - 1, 1, 365)
     planning_on = _day(rng, permitted, 40, 300)
     construction_on = planning_on + dt.timedelta(days=int(rng.integers(45, 180)))
@@ -137,7 +137,7 @@ def _built(block: TownBlock, buildings: list[Building], rng: np.random.Generator
         developer=_developer(block),
         parcel_id=buildings[0].parcel_id,
         land_permit=Permit(f"地字第3204{land_on.year}{number}号", land_on),
-        planning_permit=Permit(planning_permit_no(block.rank, first), planning_on),
+        planning_permit=Permit(permit_no, planning_on),
         construction_permit=Permit(f"3204{construction_on:%Y%m%d}{number[-4:]}-SX-001", construction_on),
         acceptance=None if under_way else Permit(f"3204-JX-{accepted_on.year}-{number}", accepted_on),
         floor_area_m2=round(floors, 1),
@@ -183,13 +183,12 @@ def _branch(block: TownBlock) -> str:
 
 
 def _place(block: TownBlock) -> str:
-    name = estate_name(block.rank)
-    return name if block.zone in (ESTATE, TOWERS) else name[:2]
+    return estate_name(block.rank) if block.zone in (ESTATE, TOWERS) else place_name(block.rank)
 
 
 def _developer(block: TownBlock) -> str:
     office = _PUBLIC.get(block.zone.name)
-    return f"常州市{office}" if office else f"常州{estate_name(block.rank)[:2]}置业有限公司"
+    return f"常州市{office}" if office else f"常州{place_name(block.rank)}置业有限公司"
 
 
 def _multi(shape: shapely.Geometry) -> MultiPolygon:
