@@ -50,6 +50,14 @@ export default defineConfig({
   root,
   base: "./",
   plugins: [cesiumAssets(), withoutInlineStyles()],
-  build: { target: "es2022", outDir: "dist", emptyOutDir: true, chunkSizeWarningLimit: 6000, modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+  build: {
+    target: "es2022",
+    outDir: "dist",
+    emptyOutDir: true,
+    chunkSizeWarningLimit: 6000,
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    rolldownOptions: { input: { viewer: join(root, "index.html"), upload: join(root, "upload", "index.html") } },
+  },
   test: { include: ["test/**/*.test.ts"] },
 });

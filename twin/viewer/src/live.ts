@@ -86,6 +86,10 @@ export class LiveUpdates {
         this.heard({ kind, body: parsed(data) });
       });
     }
+    // The server no longer knows what this page has missed.
+    source.addEventListener("resync", () => {
+      this.heard({ kind: null, body: null });
+    });
   }
 
   private poll(): void {

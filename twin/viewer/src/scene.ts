@@ -108,7 +108,8 @@ function readExtentAt(reader: Reader, key: string): Extent | null {
   return reader.optional(key, (k) => readExtent(reader.list(k, (v) => v), k));
 }
 
-function readField(value: unknown, path: string): Field {
+/** Returns a field of a FeatureType; throws ShapeError. */
+export function readField(value: unknown, path: string): Field {
   const reader = Reader.of(value, path);
   const codes = new Map<string, Code>();
   if (reader.has("codes")) {

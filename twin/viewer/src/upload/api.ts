@@ -2,6 +2,7 @@
 
 import { type Language, type Text, languageTag } from "../i18n";
 import { Reader, ShapeError } from "../json_reader";
+import { type Field, readField } from "../scene";
 import { type Change, type Action, parseChange } from "./changes";
 import { type Finding, parseFinding } from "./findings";
 import { type CheckRequest, type Submission, parseSubmission } from "./submission";
@@ -22,7 +23,7 @@ export interface FeatureTypeChoice {
   readonly name: string;
   readonly title: Text;
   readonly geometry: string;
-  readonly fields: readonly { readonly name: string; readonly title: Text }[];
+  readonly fields: readonly Field[];
 }
 
 export interface DatasetChoice {
@@ -30,6 +31,13 @@ export interface DatasetChoice {
   readonly type: string;
   readonly title: Text;
   readonly count: number;
+}
+
+/** A page of a longer list. */
+export interface Listed<T> {
+  readonly items: readonly T[];
+  /** Where the rest begins; null: there is none. */
+  readonly next: string | null;
 }
 
 export interface PublishRequest {
@@ -40,11 +48,7 @@ export interface PublishRequest {
 
 function readFeatureType(value: unknown, path: string): FeatureTypeChoice {
   const reader = Reader.of(value, path);
-  const fields = reader.list("fields", (item, at) => {
-    const field = Reader.of(item, at);
-    return { name: field.string("name"), title: field.text("title") };
-  });
-  return { name: reader.string("name"), title: reader.text("title"), geometry: reader.string("geometry"), fields };
+  return { name: reader.string("name"), title: reader.text("title"), geometry: reader.string("geometry"), fields: reader.list("fields", readField) };
 }
 
 function readDataset(value: unknown, path: string): DatasetChoice {
@@ -89,15 +93,15 @@ export class SubmissionApi {
     return readList(await this.get("api/datasets"), "datasets", readDataset);
   }
 
-  async findings(id: string, rule: string, after: number, limit: number): Promise<Finding[]> {
-    const query = new URLSearchParams({ rule, after: String(after), limit: String(limit) });
-    return readList(await this.get(`${this.path(id, "findings")}?${query}`), "findings", parseFinding);
+  /** Returns findings after the one numbered `after`, in the order they were made; null: from the first. */
+  async findings(id: string, after: string | null, limit: number): Promise<Listed<Finding>> {
+    const items = readList(await this.get(this.page(id, "findings", after, limit)), "findings", parseFinding);
+    return { items, next: items.length < limit ? null : String(items.at(-1)?.number ?? 0) };
   }
 
-  async changes(id: string, action: Action, after: number, limit: number): Promise<Change[]> {
-    const query = new URLSearchParams({ action, after: String(after), limit: String(limit) });
-    const collection = Reader.of(await this.get(`${this.path(id, "changes")}?${query}`), "changes");
-    return collection.list("features", parseChange);
+  async changes(id: string, action: Action, after: string | null, limit: number): Promise<Listed<Change>> {
+    const page = Reader.of(await this.get(`${this.page(id, "changes", after, limit)}&action=${action}`), "changes");
+    return { items: page.list("features", parseChange), next: page.optional("next", (k) => page.string(k)) };
   }
 
   /** Where the findings are to be had as a table for a spreadsheet program. */
@@ -145,6 +149,11 @@ export class SubmissionApi {
 
   private path(id: string, door?: string): string {
     return `api/submissions/${encodeURIComponent(id)}${door === undefined ? "" : `/${door}`}`;
+  }
+
+  private page(id: string, door: string, after: string | null, limit: number): string {
+    const query = new URLSearchParams({ limit: String(limit), ...(after === null ? {} : { after }) });
+    return `${this.path(id, door)}?${query}`;
   }
 
   private headers(): Record<string, string> {

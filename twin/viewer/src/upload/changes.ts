@@ -17,6 +17,8 @@ export interface Change {
   readonly after: Readonly<Record<string, unknown>>;
   /** GeoJSON in CRS84; null for a feature without one. */
   readonly geometry: unknown;
+  /** As it was, where it moved. */
+  readonly geometryBefore: unknown;
 }
 
 export interface ChangedValue {
@@ -43,6 +45,7 @@ export function parseChange(value: unknown, path: string): Change {
     before: readProperties(properties, "before"),
     after: readProperties(properties, "after"),
     geometry: (value as { geometry?: unknown }).geometry ?? null,
+    geometryBefore: (properties.has("geometry_before") ? Object.fromEntries(properties.entries())["geometry_before"] : null) ?? null,
   };
 }
 

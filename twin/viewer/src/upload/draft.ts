@@ -1,6 +1,6 @@
 /** What the surveyor says about the layers of the uploaded files, from the server's proposals to the request for a check. Pure. */
 
-import type { CheckRequest, Mode, Proposal, Submission } from "./submission";
+import { type CheckRequest, type Mode, type Proposal, type Submission, layerName } from "./submission";
 
 export interface DraftPart {
   readonly proposal: Proposal;
@@ -33,7 +33,7 @@ const DATASET = /^[a-z][a-z0-9_]{0,39}$/;
 export function draftOf(submission: Submission): Draft {
   const { proposals, request } = submission;
   const parts = proposals.map((proposal): DraftPart => {
-    const asked = request?.parts.find(({ file, layer }) => layer === proposal.layer && (file === "" || file === proposal.file));
+    const asked = request?.parts.find(({ file, layer }) => (layer ?? "") === proposal.layer && (file === "" || file === proposal.file));
     return {
       proposal,
       isTaken: request === null ? proposal.featureType !== null : asked !== undefined,
@@ -51,7 +51,7 @@ export function draftOf(submission: Submission): Draft {
   };
 }
 
-/** Returns the draft with one part changed; with another type a dataset that only followed the type follows again. */
+/** Returns the draft with one part changed. */
 export function changePart(draft: Draft, index: number, change: Partial<DraftPart>): Draft {
   return { ...draft, parts: draft.parts.map((part, at) => (at === index ? { ...part, ...change } : part)) };
 }
@@ -61,17 +61,18 @@ export function lackOf(draft: Draft): { readonly lack: Lack; readonly layer: str
   const taken = draft.parts.filter((part) => part.isTaken);
   if (taken.length === 0) return { lack: "nothing_taken", layer: "" };
   for (const { proposal, featureType, dataset } of taken) {
-    const { layer } = proposal;
+    const layer = layerName(proposal);
     if (featureType === "") return { lack: "type_missing", layer };
     if (dataset === "") return { lack: "dataset_missing", layer };
     if (!DATASET.test(dataset)) return { lack: "dataset_invalid", layer };
-    if (proposal.crs === null && draft.crs === "") return { lack: "crs_missing", layer };
+    if (proposal.crs === null && proposal.problem === null && draft.crs === "") return { lack: "crs_missing", layer };
   }
   return null;
 }
 
-/** Returns the columns whose field the surveyor changed. */
+/** Returns the columns whose field the surveyor changed; of another type than the proposed one the server finds them by their names. */
 function changedMapping(part: DraftPart): Record<string, string> {
+  if (part.featureType !== part.proposal.featureType) return {};
   return Object.fromEntries([...part.mapping].filter(([column, field]) => field !== (part.proposal.mapping.get(column) ?? "")));
 }
 
@@ -80,7 +81,7 @@ export function checkRequest(draft: Draft): CheckRequest {
   const parts = draft.parts.filter((part) => part.isTaken).map((part) => {
     const mapping = changedMapping(part);
     const { file, layer } = part.proposal;
-    return { file, layer, feature_type: part.featureType, dataset: part.dataset, ...(Object.keys(mapping).length === 0 ? {} : { mapping }) };
+    return { file, layer: layer === "" ? null : layer, feature_type: part.featureType, dataset: part.dataset, ...(Object.keys(mapping).length === 0 ? {} : { mapping }) };
   });
   return {
     parts,

@@ -5,6 +5,8 @@ import { Reader } from "../json_reader";
 import type { Severity } from "./submission";
 
 export interface Finding {
+  /** Its place in the order of findings. */
+  readonly number: number;
   readonly rule: string;
   readonly severity: Severity;
   readonly layer: string;
@@ -25,6 +27,7 @@ function readPlace(value: unknown): readonly [number, number] | null {
 export function parseFinding(value: unknown, path: string): Finding {
   const reader = Reader.of(value, path);
   return {
+    number: reader.number("number"),
     rule: reader.string("rule"),
     severity: reader.string("severity") as Severity,
     layer: reader.optional("layer", (k) => reader.string(k)) ?? "",

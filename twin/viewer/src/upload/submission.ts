@@ -1,7 +1,7 @@
 /** A submission as the server tells it (docs/architecture.md, Submissions). Pure. */
 
 import type { Text } from "../i18n";
-import { Reader, readText } from "../json_reader";
+import { Reader } from "../json_reader";
 
 export type SubmissionState = "received" | "checked" | "accepted" | "rejected" | "published" | "withdrawn";
 
@@ -14,7 +14,9 @@ export interface SubmittedFile {
 /** What the server takes one layer of a file for. */
 export interface Proposal {
   readonly file: string;
+  /** Empty for a file that could not be looked into; `problem` says why. */
   readonly layer: string;
+  readonly problem: Text | null;
   readonly rows: number | null;
   readonly columns: readonly string[];
   readonly crs: string | null;
@@ -63,13 +65,18 @@ export interface RuleSummary {
 
 export interface ProblemText {
   readonly code: string;
-  readonly text: Text;
+  readonly detail: Text;
+}
+
+/** Returns the name by which a layer is spoken of. */
+export function layerName({ file, layer }: { readonly file: string; readonly layer: string }): string {
+  return layer === "" ? file : layer;
 }
 
 /** One layer to be loaded, with what the surveyor says it is. */
 export interface Part {
   readonly file: string;
-  readonly layer: string;
+  readonly layer: string | null;
   readonly feature_type: string;
   readonly dataset: string;
   /** Column → field, only where it differs from what the server found; an empty field leaves the column out. */
@@ -125,7 +132,8 @@ function readProposal(value: unknown, path: string): Proposal {
   const reader = Reader.of(value, path);
   return {
     file: reader.string("file"),
-    layer: reader.string("layer"),
+    layer: optionalString(reader, "layer") ?? "",
+    problem: reader.optional("problem", (k) => reader.object(k).text("detail")),
     rows: reader.optional("rows", (k) => reader.number(k)),
     columns: reader.optional("columns", (k) => reader.list(k, String)) ?? [],
     crs: optionalString(reader, "crs"),
@@ -157,7 +165,7 @@ function readResult(reader: Reader): CheckResult {
 function readFindings(reader: Reader): RuleSummary[] {
   const rules = reader.entries().map(([rule, value]): RuleSummary => {
     const summary = Reader.of(value, `findings.${rule}`);
-    return { rule, count: summary.number("count"), severity: summary.string("severity") as Severity, title: summary.text("title") };
+    return { rule, count: summary.number("count"), severity: summary.string("severity") as Severity, title: optionalText(summary, "title") ?? { zh: rule, en: rule } };
   });
   return rules.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || b.count - a.count);
 }
@@ -167,7 +175,7 @@ function readPart(value: unknown, path: string): Part {
   const mapping = reader.optional("mapping", (k) => readMapping(reader.object(k)));
   return {
     file: optionalString(reader, "file") ?? "",
-    layer: optionalString(reader, "layer") ?? "",
+    layer: optionalString(reader, "layer"),
     feature_type: reader.string("feature_type"),
     dataset: reader.string("dataset"),
     ...(mapping === null || mapping.size === 0 ? {} : { mapping: Object.fromEntries(mapping) }),
@@ -204,7 +212,7 @@ export function parseSubmission(value: unknown): Submission {
     findings: reader.optional("findings", (k) => readFindings(reader.object(k))) ?? [],
     problem: reader.optional("problem", (k) => {
       const problem = reader.object(k);
-      return { code: problem.string("code"), text: readText(problem) };
+      return { code: problem.string("code"), detail: problem.text("detail") };
     }),
     commit: reader.optional("commit", (k) => reader.number(k)),
   };
@@ -215,9 +223,9 @@ export function isChecking(submission: Submission): boolean {
   return submission.progress !== null;
 }
 
-/** Returns whether nothing more can be done with a submission. */
+/** Returns whether nothing more can be done with a submission; a rejected one may be checked again, told otherwise what it is. */
 export function isOver(submission: Submission): boolean {
-  return ["rejected", "published", "withdrawn"].includes(submission.state);
+  return submission.state === "published" || submission.state === "withdrawn";
 }
 
 /** Returns how large a share of the present features publishing would delete, at worst over the datasets; 0 where there is nothing yet. */

@@ -3,6 +3,7 @@
 import { type Language, inLanguage } from "../../i18n";
 import type { Field } from "../../scene";
 import { h, iconButton, swatch } from "../../ui/dom";
+import { ACTION_COLORS } from "../content";
 import { ACTIONS, type Action, type Change, changedValues } from "../changes";
 import type { CheckResult } from "../submission";
 import type { SayUpload } from "../words";
@@ -13,7 +14,8 @@ export interface ChangesView {
   readonly action: Action;
   readonly changes: readonly Change[];
   readonly isPublished: boolean;
-  readonly colors: Readonly<Record<Action, string>>;
+  /** The server has more than are listed. */
+  readonly isMore: boolean;
   readonly fieldsOf: (dataset: string) => readonly Field[];
   readonly titleOf: (dataset: string) => string;
   readonly language: Language;
@@ -73,7 +75,7 @@ function actionTabs(view: ChangesView, actions: ChangesActions): HTMLElement {
     h(
       "button",
       { type: "button", class: "tab", "aria-pressed": String(action === view.action), "data-action": action, onclick: () => { actions.choose(action); } },
-      swatch(view.colors[action]),
+      swatch(ACTION_COLORS[action]),
       `${view.say(`action_${action}`)} ${countOf(view.result, action).toLocaleString("en")}`,
     ),
   );
@@ -82,11 +84,10 @@ function actionTabs(view: ChangesView, actions: ChangesActions): HTMLElement {
 
 /** Returns the step; a result that changes nothing says so. */
 export function changesStep(view: ChangesView, actions: ChangesActions): HTMLElement {
-  const { say, changes, result, action, isPublished } = view;
+  const { say, changes, result, action, isPublished, isMore } = view;
   const title = say(isPublished ? "step_changed" : "step_changes");
   if (ACTIONS.every((kind) => countOf(result, kind) === 0)) return step(4, title, countsTable(view), h("p", { class: "good" }, say("nothing_changes")));
   const list = h("ul", { class: "changes" }, ...changes.map((change, index) => changeEntry(change, index, view, actions)));
-  const isMore = changes.length < countOf(result, action);
   const shown = h("p", { class: "hint" }, say("findings_of", { shown: changes.length, count: countOf(result, action) }));
   return step(4, title, countsTable(view), actionTabs(view, actions), list, shown, isMore ? plainButton(say("more"), actions.more) : null);
 }

@@ -3,18 +3,20 @@
 import { type Language, inLanguage } from "../../i18n";
 import { h, iconButton } from "../../ui/dom";
 import type { Finding } from "../findings";
-import type { CheckResult, Progress, RuleSummary } from "../submission";
+import type { CheckResult, ProblemText, Progress, RuleSummary } from "../submission";
 import type { SayUpload } from "../words";
-import { plainButton, step } from "./step";
+import { failure, plainButton, step } from "./step";
 
 export interface FindingsView {
-  readonly progress: Progress | null;
-  readonly result: CheckResult | null;
+  readonly result: CheckResult;
+  /** Why the files cannot be published as they are. */
+  readonly problem: ProblemText | null;
   readonly rules: readonly RuleSummary[];
   readonly openRule: string | null;
   readonly rows: readonly Finding[];
+  /** The server has more than were read so far. */
+  readonly isMore: boolean;
   readonly table: string;
-  /** Null while the submission can still be changed or published. */
   readonly isOver: boolean;
   readonly language: Language;
   readonly say: SayUpload;
@@ -49,7 +51,7 @@ function findingRow(finding: Finding, index: number, { language, say }: Findings
 }
 
 function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActions): HTMLElement {
-  const { rows, say } = view;
+  const { rows, say, isMore } = view;
   const body = h("tbody", {}, ...rows.map((finding, index) => findingRow(finding, index, view, actions)));
   const filter = h("input", {
     type: "text",
@@ -62,14 +64,13 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
     },
   });
   const heads = [say("row"), say("key"), say("message"), say("position")].map((title) => h("th", { scope: "col" }, title));
-  const isMore = rows.length < rule.count;
   return h(
     "div",
     { class: "rule-rows" },
     filter,
     h("div", { class: "table-frame" }, h("table", {}, h("thead", {}, h("tr", {}, ...heads)), body)),
     h("p", { class: "hint" }, say("findings_of", { shown: rows.length, count: rule.count })),
-    isMore ? plainButton(say("more"), actions.more) : null,
+    isMore && rows.length < rule.count ? plainButton(say("more"), actions.more) : null,
   );
 }
 
@@ -87,10 +88,11 @@ function ruleEntry(rule: RuleSummary, view: FindingsView, actions: FindingsActio
 
 /** Returns the step once the check is done. */
 export function findingsStep(view: FindingsView, actions: FindingsActions): HTMLElement {
-  const { result, rules, say, table, isOver } = view;
-  const counts = result === null ? null : h("p", { class: "counts", role: "status" }, say("read_accepted_rejected", { read: result.read.toLocaleString("en"), accepted: result.accepted.toLocaleString("en"), rejected: result.rejected.toLocaleString("en") }));
-  if (rules.length === 0) return step(3, say("step_findings"), counts, h("p", { class: "good" }, say("findings_none")));
+  const { result, rules, say, table, isOver, problem, language } = view;
+  const refused = problem === null ? null : failure(inLanguage(problem.detail, language));
+  const counts = h("p", { class: "counts", role: "status" }, say("read_accepted_rejected", { read: result.read.toLocaleString("en"), accepted: result.accepted.toLocaleString("en"), rejected: result.rejected.toLocaleString("en") }));
+  if (rules.length === 0) return step(3, say("step_findings"), counts, refused, h("p", { class: "good" }, say("findings_none")));
   const list = h("ul", { class: "rules" }, ...rules.map((rule) => ruleEntry(rule, view, actions)));
-  const hint = (result?.rejected ?? 0) > 0 && !isOver ? h("p", { class: "hint" }, say("next_fix")) : null;
-  return step(3, say("step_findings"), counts, hint, list, h("p", {}, h("a", { href: table, download: "findings.csv" }, say("download_findings"))));
+  const hint = result.rejected > 0 && !isOver ? h("p", { class: "hint" }, say("next_fix")) : null;
+  return step(3, say("step_findings"), counts, refused, hint, list, h("p", {}, h("a", { href: table, download: "findings.csv" }, say("download_findings"))));
 }

@@ -4,8 +4,7 @@ import { type Language, inLanguage } from "../../i18n";
 import { h } from "../../ui/dom";
 import type { DatasetChoice, FeatureTypeChoice } from "../api";
 import { type Draft, type DraftPart, lackOf } from "../draft";
-import type { Mode } from "../submission";
-import { MODES } from "../submission";
+import { MODES, type Mode, layerName } from "../submission";
 import type { SayUpload } from "../words";
 import { field, primaryButton, step } from "./step";
 
@@ -45,7 +44,7 @@ function typeSelect(part: DraftPart, index: number, view: ProposalsView, actions
   const options = types.map(({ name, title }) => h("option", { value: name, selected: name === part.featureType }, inLanguage(title, language)));
   const select = h("select", {
     disabled: !isEditable,
-    "aria-label": `${say("type")}: ${part.proposal.layer}`,
+    "aria-label": `${say("type")}: ${layerName(part.proposal)}`,
     onchange: () => {
       const dataset = datasets.find(({ type }) => type === select.value)?.slug ?? select.value;
       actions.changePart(index, { featureType: select.value, dataset, isTaken: select.value !== "" });
@@ -68,7 +67,7 @@ function datasetInput(part: DraftPart, index: number, view: ProposalsView, actio
     disabled: !isEditable,
     value: part.dataset,
     placeholder: say("dataset_hint"),
-    "aria-label": `${say("dataset")}: ${part.proposal.layer}`,
+    "aria-label": `${say("dataset")}: ${layerName(part.proposal)}`,
     onchange: () => {
       actions.changePart(index, { dataset: input.value.trim() });
     },
@@ -97,7 +96,7 @@ function mappingTable(part: DraftPart, index: number, view: ProposalsView, actio
   const mapped = columns.filter((column) => (part.mapping.get(column) ?? "") !== "").length;
   return h(
     "details",
-    { class: "mapping", "data-mapping": part.proposal.layer },
+    { class: "mapping", "data-mapping": layerName(part.proposal) },
     h("summary", {}, say("columns_mapped", { mapped, count: columns.length })),
     h("div", { class: "table-frame" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, say("column")), h("th", {}, say("field")))), h("tbody", {}, ...rows))),
   );
@@ -124,16 +123,16 @@ function partEntry(part: DraftPart, index: number, view: ProposalsView, actions:
     type: "checkbox",
     checked: part.isTaken,
     disabled: !isEditable,
-    "aria-label": `${say("take")}: ${part.proposal.layer}`,
+    "aria-label": `${say("take")}: ${layerName(part.proposal)}`,
     onchange: () => {
       actions.changePart(index, { isTaken: box.checked });
     },
   });
-  const head = h("label", { class: "part-head" }, box, h("strong", {}, part.proposal.layer), confidenceBadge(part, view));
+  const head = h("label", { class: "part-head" }, box, h("strong", {}, layerName(part.proposal)), confidenceBadge(part, view));
   if (!part.isTaken && part.proposal.featureType !== null) return h("li", { class: "part" }, head);
   return h(
     "li",
-    { class: "part", "data-part": part.proposal.layer },
+    { class: "part", "data-part": layerName(part.proposal) },
     head,
     h(
       "div",
@@ -141,8 +140,8 @@ function partEntry(part: DraftPart, index: number, view: ProposalsView, actions:
       field(say("type"), typeSelect(part, index, view, actions)),
       field(say("dataset"), datasetInput(part, index, view, actions)),
     ),
-    facts(part, view),
-    part.featureType === "" ? null : mappingTable(part, index, view, actions),
+    part.proposal.problem === null ? facts(part, view) : h("p", { class: "lack" }, inLanguage(part.proposal.problem, view.language)),
+    part.featureType === "" || part.featureType !== part.proposal.featureType ? null : mappingTable(part, index, view, actions),
   );
 }
 

@@ -1,0 +1,222 @@
+/** One submission on the desk: what is known of it, and everything that can be done with it. No DOM here. */
+
+import type { ServerEvent } from "../live";
+import type { DatasetChoice, FeatureTypeChoice, Listed, PublishRequest, SubmissionApi } from "./api";
+import { ACTIONS, type Action, type Change } from "./changes";
+import { type Draft, type DraftPart, changePart, checkRequest, draftOf } from "./draft";
+import type { Finding } from "./findings";
+import { type Submission, isChecking, isOver } from "./submission";
+
+/** Events tell of progress; where they do not come, a running check is asked for this often. */
+const WATCH_MS = 1_000;
+const FINDINGS_PAGE = 2_000;
+const CHANGES_PAGE = 1_000;
+const RECENT = 12;
+
+const NOTHING = { items: [], next: null } as const;
+
+export class Desk {
+  submission: Submission | null = null;
+  draft: Draft | null = null;
+  types: readonly FeatureTypeChoice[] = [];
+  datasets: readonly DatasetChoice[] = [];
+  recent: readonly Submission[] = [];
+  findings: Listed<Finding> = NOTHING;
+  changes = new Map<Action, Listed<Change>>();
+  /** What failed last, and how to try it again. */
+  failure: { readonly error: unknown; readonly retry: (() => void) | null } | null = null;
+  isBusy = false;
+  private watchTimer: number | undefined;
+  /** The result that findings and changes were read for. */
+  private readFor = "";
+
+  constructor(
+    private readonly api: SubmissionApi,
+    private readonly window: Window,
+    private readonly changed: () => void,
+  ) {}
+
+  /** Reads what every submission needs: types, datasets, and the newest submissions. */
+  async open(): Promise<void> {
+    await this.attempt(async () => {
+      [this.types, this.datasets, this.recent] = await Promise.all([this.api.featureTypes(), this.api.datasets(), this.api.list(RECENT)]);
+    }, () => void this.open());
+  }
+
+  /** Puts a submission on the desk; null clears it. */
+  async take(id: string | null): Promise<void> {
+    this.window.clearTimeout(this.watchTimer);
+    this.submission = this.draft = null;
+    this.forget();
+    if (id === null) {
+      this.changed();
+      return;
+    }
+    await this.attempt(async () => this.read(id), () => void this.take(id));
+  }
+
+  /** Sends files as a new submission; returns its id, null when that failed. */
+  async upload(files: readonly File[], sent: (share: number) => void): Promise<string | null> {
+    let id: string | null = null;
+    await this.attempt(async () => {
+      const submission = await this.api.upload(files, sent);
+      this.forget();
+      this.set(submission);
+      id = submission.id;
+      this.recent = await this.api.list(RECENT);
+    }, null);
+    return id;
+  }
+
+  changePart(index: number, change: Partial<DraftPart>): void {
+    if (this.draft === null) return;
+    this.draft = changePart(this.draft, index, change);
+    this.changed();
+  }
+
+  change(change: Partial<Draft>): void {
+    if (this.draft === null) return;
+    this.draft = { ...this.draft, ...change };
+    this.changed();
+  }
+
+  async check(): Promise<void> {
+    const { submission, draft } = this;
+    if (submission === null || draft === null) return;
+    await this.attempt(async () => {
+      await this.api.check(submission.id, checkRequest(draft));
+      this.forget();
+      await this.read(submission.id);
+    }, () => void this.check());
+  }
+
+  async publish(request: PublishRequest): Promise<void> {
+    await this.end(async (id) => this.api.publish(id, request));
+  }
+
+  async withdraw(): Promise<void> {
+    await this.end(async (id) => this.api.withdraw(id));
+  }
+
+  async moreFindings(): Promise<void> {
+    const { submission, findings } = this;
+    if (submission === null || findings.next === null) return;
+    const { next } = findings;
+    await this.attempt(async () => {
+      const page = await this.api.findings(submission.id, next, FINDINGS_PAGE);
+      this.findings = { items: [...findings.items, ...page.items], next: page.next };
+    }, null);
+  }
+
+  async moreChanges(action: Action): Promise<void> {
+    const { submission } = this;
+    const known = this.changes.get(action);
+    if (submission === null || known === undefined || known.next === null) return;
+    const { next } = known;
+    await this.attempt(async () => {
+      const page = await this.api.changes(submission.id, action, next, CHANGES_PAGE);
+      this.changes = new Map([...this.changes, [action, { items: [...known.items, ...page.items], next: page.next }]]);
+    }, null);
+  }
+
+  /** The server has said something; what it is about is read anew. */
+  hear({ kind, body }: ServerEvent): void {
+    const { submission } = this;
+    const id = (body as { id?: unknown } | null)?.id;
+    if (kind === "asset") return;
+    if (kind === "submission" && id !== submission?.id) void this.readRecent();
+    else if (submission !== null && (kind !== "commit" || !isOver(submission))) void this.readAgain();
+  }
+
+  dismiss(): void {
+    this.failure = null;
+    this.changed();
+  }
+
+  private async readRecent(): Promise<void> {
+    await this.attempt(async () => {
+      this.recent = await this.api.list(RECENT);
+    }, null);
+  }
+
+  private async readAgain(): Promise<void> {
+    const id = this.submission?.id;
+    if (id === undefined || this.isBusy) return;
+    try {
+      const found = await this.api.submission(id);
+      if (this.submission?.id !== id) return;
+      this.set(found);
+      await this.readResult();
+    } catch {
+      // A passing failure of looking by: the next look, or what the surveyor does next, tells.
+      this.watch();
+    }
+  }
+
+  private async read(id: string): Promise<void> {
+    this.set(await this.api.submission(id));
+    await this.readResult();
+  }
+
+  private set(submission: Submission): void {
+    const known = this.submission;
+    this.submission = submission;
+    if (this.draft === null || known?.id !== submission.id) this.draft = draftOf(submission);
+    this.watch();
+    this.changed();
+  }
+
+  private watch(): void {
+    this.window.clearTimeout(this.watchTimer);
+    if (this.submission === null || !isChecking(this.submission)) return;
+    this.watchTimer = this.window.setTimeout(() => void this.readAgain(), WATCH_MS);
+  }
+
+  /** Reads findings and changes when there is a result that they were not read for. */
+  private async readResult(): Promise<void> {
+    const { submission } = this;
+    if (submission === null || isChecking(submission)) return;
+    const key = JSON.stringify([submission.id, submission.state, submission.commit, [...(submission.result?.datasets ?? [])], submission.findings]);
+    if (key === this.readFor) return;
+    this.readFor = key;
+    const hasChanges = submission.state === "accepted" || submission.state === "published";
+    this.findings = submission.findings.length > 0 ? await this.api.findings(submission.id, null, FINDINGS_PAGE) : NOTHING;
+    const pages = hasChanges ? ACTIONS.map(async (action) => [action, await this.api.changes(submission.id, action, null, CHANGES_PAGE)] as const) : [];
+    this.changes = new Map(await Promise.all(pages));
+    this.changed();
+  }
+
+  private forget(): void {
+    this.findings = NOTHING;
+    this.changes = new Map();
+    this.readFor = "";
+  }
+
+  private async end(act: (id: string) => Promise<void>): Promise<void> {
+    const id = this.submission?.id;
+    if (id === undefined) return;
+    await this.attempt(async () => {
+      try {
+        await act(id);
+      } finally {
+        // Also after a refusal: the server may know better than this page what has become of the submission.
+        await this.read(id);
+      }
+      [this.recent, this.datasets] = await Promise.all([this.api.list(RECENT), this.api.datasets()]);
+    }, null);
+  }
+
+  private async attempt(act: () => Promise<unknown>, retry: (() => void) | null): Promise<void> {
+    this.isBusy = true;
+    this.failure = null;
+    this.changed();
+    try {
+      await act();
+    } catch (error) {
+      this.failure = { error, retry };
+    } finally {
+      this.isBusy = false;
+    }
+    this.changed();
+  }
+}

@@ -1,0 +1,161 @@
+/** The city under a submission: what would come, change and go, and where findings are, over what is there now. */
+
+import type { CityView } from "../cesium/city_view";
+import type { Marks } from "../cesium/drawn_layer";
+import type { OverlayFeature } from "../overlay";
+import { type Extent, type Scene, SceneSource, unionExtent } from "../scene";
+
+const METRES_PER_DEGREE = 111_320;
+/** So much is seen around a single place at least. */
+const SMALLEST_RADIUS_M = 60;
+
+/** What is laid over the city. */
+export interface MapContent {
+  readonly features: readonly OverlayFeature[];
+  /** Features of present datasets drawn in the colour of what becomes of them. */
+  readonly marks: ReadonlyMap<string, Marks>;
+}
+
+/** Returns the middle of an extent and half its diagonal in metres. */
+function circleOf([west, south, east, north]: Extent): { lonDeg: number; latDeg: number; radiusM: number } {
+  const latDeg = (south + north) / 2;
+  const widthM = (east - west) * METRES_PER_DEGREE * Math.cos((latDeg * Math.PI) / 180);
+  const depthM = (north - south) * METRES_PER_DEGREE;
+  return { lonDeg: (west + east) / 2, latDeg, radiusM: Math.max(SMALLEST_RADIUS_M, Math.hypot(widthM, depthM) / 2) };
+}
+
+export class SubmissionMap {
+  private readonly source: SceneSource;
+  private view: CityView | null = null;
+  private scene: Scene | null = null;
+  private content: MapContent = { features: [], marks: new Map() };
+  private hasCity = true;
+  private isTilted = false;
+  private opening: Promise<void> | null = null;
+
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly base: string,
+    private readonly picked: (id: number) => void,
+    private readonly failed: (detail: string) => void,
+  ) {
+    this.source = new SceneSource(new URL("scene.json", base));
+  }
+
+  /** True from the first call of `open` on. */
+  get isOpen(): boolean {
+    return this.opening !== null;
+  }
+
+  /** Loads CesiumJS and the city, looking down on `extent`; once. */
+  async open(extent: Extent | null): Promise<void> {
+    this.opening ??= this.load(extent);
+    await this.opening;
+  }
+
+  private async load(extent: Extent | null): Promise<void> {
+    const { CityView } = await import("../cesium/city_view");
+    this.scene = await this.source.fetch();
+    const ignore = (): void => undefined;
+    this.view = new CityView(this.host, { assets: new URL("cesium/", this.base), msaaSamples: Number(new URLSearchParams(window.location.search).get("msaa") ?? 4) }, {
+      picked: ignore,
+      overlayPicked: this.picked,
+      cameraMoved: ignore,
+      pointerMoved: ignore,
+      loadingChanged: ignore,
+      layerFailed: (dataset, detail) => { this.failed(`${dataset}: ${detail}`); },
+      renderFailed: this.failed,
+    });
+    const home = extent ?? this.scene?.city.extent ?? null;
+    if (home !== null) {
+      this.view.setLight(home);
+      // First to have the camera over the city at all, then, once its ground is known, at the right height above it.
+      this.lookDown(home, 0);
+    }
+    await this.draw();
+    this.lay();
+    if (home !== null) await this.lookAt(home);
+  }
+
+  /** Draws the city as it is now: a commit may have changed it. */
+  async refresh(): Promise<void> {
+    if (this.view === null) return;
+    this.scene = (await this.source.fetch()) ?? this.scene;
+    await this.draw();
+    this.lay();
+  }
+
+  show(content: MapContent): void {
+    this.content = content;
+    this.lay();
+  }
+
+  /** How many features are laid over the city. */
+  get size(): number {
+    return this.content.features.length;
+  }
+
+  /** Makes one feature of the overlay stand out. */
+  highlight(id: number): void {
+    this.view?.selectOverlay(id);
+  }
+
+  /** Shows an extent from above, or aslant. */
+  look(extent: Extent): void {
+    void this.lookAt(extent);
+  }
+
+  /** Makes one feature of the overlay stand out and goes there. */
+  select(id: number): void {
+    this.highlight(id);
+    const feature = this.content.features.find((candidate) => candidate.id === id);
+    if (feature !== undefined) void this.lookAt(feature.extent);
+  }
+
+  /** Shows or hides what is there now. */
+  async setCity(isShown: boolean): Promise<void> {
+    this.hasCity = isShown;
+    await this.draw();
+  }
+
+  setTilted(isTilted: boolean): void {
+    this.isTilted = isTilted;
+    this.view?.setTilted(isTilted);
+  }
+
+  /** Returns what is still to come for the present view. */
+  pending(): string[] {
+    return this.view?.pending() ?? [];
+  }
+
+  private async draw(): Promise<void> {
+    const { view, scene } = this;
+    if (view === null || scene === null) return;
+    await view.setTerrain(scene.terrain === null ? null : new URL(scene.terrain.url, this.base), scene.city.separation);
+    await Promise.all(scene.layers.map(async (layer) => view.setLayer(layer, { visible: this.hasCity && (layer.visible || this.content.marks.has(layer.dataset)), colorBy: undefined }, this.base)));
+  }
+
+  private lay(): void {
+    if (this.view === null) return;
+    this.view.setOverlay(this.content.features);
+    for (const { dataset } of this.scene?.layers ?? []) this.view.mark(dataset, this.content.marks.get(dataset) ?? new Map());
+  }
+
+  private lookDown(extent: Extent, groundM: number): void {
+    const { lonDeg, latDeg, radiusM } = circleOf(extent);
+    this.view?.lookAt(lonDeg, latDeg, groundM, 0, -89.9, radiusM * 2.2);
+  }
+
+  private async lookAt(extent: Extent): Promise<void> {
+    const { lonDeg, latDeg, radiusM } = circleOf(extent);
+    const heightM = (await this.view?.terrainHeight(lonDeg, latDeg)) ?? 0;
+    const groundM = Number.isFinite(heightM) ? heightM : 0;
+    if (this.isTilted) this.view?.flyToPlace(lonDeg, latDeg, groundM, radiusM);
+    else this.lookDown(extent, groundM);
+  }
+}
+
+/** Returns the extent of all that is laid over the city. */
+export function contentExtent({ features }: MapContent): Extent | null {
+  return unionExtent(features.map(({ extent }) => extent));
+}

@@ -1,0 +1,376 @@
+/** The page for submitting: steps on the left, the map on the right, both drawn from what lies on the desk. */
+
+import { type Language, type Text, browserLanguage, inLanguage, languageTag } from "../i18n";
+import { ShapeError } from "../json_reader";
+import { LiveUpdates } from "../live";
+import { type Field, type Scene, SceneSource } from "../scene";
+import { emptyState, formatHash } from "../state";
+import { h } from "../ui/dom";
+import { formatAddress, parseAddress } from "./address";
+import { Refusal, SubmissionApi } from "./api";
+import type { Action } from "./changes";
+import { type ChangesByAction, changeId, findingId, mapContent, whatIs } from "./content";
+import { Desk } from "./desk";
+import { SubmissionMap, contentExtent } from "./map";
+import { type Section, Sections } from "./sections";
+import { type CheckResult, type Submission, isChecking, isOver } from "./submission";
+import { TokenKeeper } from "./token";
+import { changesStep, datasetTitle, firstAction } from "./ui/changes_step";
+import { type FilesActions, filesStep, sendingStep, submittedFilesStep } from "./ui/files_step";
+import { findingsStep, progressStep } from "./ui/findings_step";
+import { mapPane } from "./ui/map_pane";
+import { proposalsStep } from "./ui/proposals_step";
+import { publishStep } from "./ui/publish_step";
+import { recentList } from "./ui/recent_list";
+import { failure } from "./ui/step";
+import { tokenStep } from "./ui/token_step";
+import { type SayUpload, isWord, uploadSpeaker } from "./words";
+
+declare global {
+  interface Window {
+    /** What end-to-end tests ask of the map of this page. */
+    __submission?: { readonly mapPending: () => readonly string[] | null; readonly mapFeatures: () => number };
+  }
+}
+
+export class UploadPage {
+  private readonly token: TokenKeeper;
+  private readonly api: SubmissionApi;
+  private readonly desk: Desk;
+  private readonly sections: Sections;
+  private readonly map: SubmissionMap;
+  private language: Language;
+  private scene: Scene | null = null;
+  private chosen: readonly File[] = [];
+  private sending: ReturnType<typeof sendingStep> | null = null;
+  private openRule: string | null = null;
+  /** Null: whatever there is most to see of. */
+  private action: Action | null = null;
+  private mapShown = "";
+  private mapFailure = "";
+
+  constructor(
+    private readonly header: HTMLElement,
+    steps: HTMLElement,
+    private readonly mapBar: HTMLElement,
+    mapHost: HTMLElement,
+    /** Where the server's doors are: the viewer's address. */
+    private readonly base: string,
+    private readonly window: Window,
+  ) {
+    this.language = parseAddress(window.location.hash).language ?? browserLanguage(window.navigator.languages);
+    this.token = new TokenKeeper(window.sessionStorage);
+    this.api = new SubmissionApi(base, () => this.token.get(), () => this.language);
+    this.desk = new Desk(this.api, window, () => { this.render(); });
+    this.sections = new Sections(steps);
+    this.map = new SubmissionMap(mapHost, base, (id) => { this.mapPicked(id); }, (detail) => { this.mapFailed(detail); });
+    window.__submission = { mapPending: () => (this.map.isOpen ? this.map.pending() : null), mapFeatures: () => this.map.size };
+  }
+
+  async start(): Promise<void> {
+    this.render();
+    this.window.addEventListener("hashchange", () => {
+      this.followAddress();
+    });
+    const live = new LiveUpdates(new URL("api/events", this.base), this.window, (event) => {
+      this.desk.hear(event);
+      if (event.kind === "commit") void this.map.refresh();
+    });
+    live.start();
+    void new SceneSource(new URL("scene.json", this.base)).fetch().then((scene) => {
+      this.scene = scene;
+      this.render();
+    }, () => undefined);
+    await this.desk.open();
+    await this.desk.take(parseAddress(this.window.location.hash).id);
+  }
+
+  private get say(): SayUpload {
+    return uploadSpeaker(this.language);
+  }
+
+  private followAddress(): void {
+    const { id, language } = parseAddress(this.window.location.hash);
+    this.language = language ?? this.language;
+    if (id === (this.desk.submission?.id ?? null)) this.render();
+    else {
+      [this.openRule, this.action] = [null, null];
+      void this.desk.take(id);
+    }
+  }
+
+  private goTo(id: string | null): void {
+    this.window.history.pushState(null, "", formatAddress({ id, language: parseAddress(this.window.location.hash).language }));
+  }
+
+  private setLanguage(language: Language): void {
+    this.language = language;
+    this.window.history.replaceState(null, "", formatAddress({ id: this.desk.submission?.id ?? null, language }));
+    this.render();
+  }
+
+  private async upload(): Promise<void> {
+    this.sending = sendingStep(this.say);
+    const { sent } = this.sending;
+    this.render();
+    const id = await this.desk.upload(this.chosen, sent);
+    this.sending = null;
+    if (id !== null) {
+      this.chosen = [];
+      [this.openRule, this.action] = [null, null];
+      this.goTo(id);
+    }
+    this.render();
+  }
+
+  private keepToken(token: string): void {
+    this.token.set(token);
+    this.desk.dismiss();
+  }
+
+  private changes(): ChangesByAction {
+    return new Map([...this.desk.changes].map(([action, { items }]) => [action, items]));
+  }
+
+  private render(): void {
+    const { document } = this.window;
+    document.documentElement.lang = languageTag(this.language);
+    document.title = this.scene === null ? this.say("title") : `${this.say("title")} · ${this.scene.city.name}`;
+    this.header.replaceChildren(...this.headerParts());
+    const { submission } = this.desk;
+    this.sections.show([this.tokenSection(), this.failureSection(), ...(submission === null ? this.firstSections() : this.submissionSections(submission)), this.recentSection()].filter((section) => section !== null));
+    this.renderMap(submission);
+  }
+
+  private headerParts(): HTMLElement[] {
+    const other: Language = this.language === "zh" ? "en" : "zh";
+    return [
+      h("h1", {}, this.say("title"), this.scene === null ? null : h("span", { class: "city-name" }, this.scene.city.name)),
+      h("a", { href: this.base, class: "scene-link" }, this.say("scene")),
+      h("button", { type: "button", class: "language", lang: languageTag(other), onclick: () => { this.setLanguage(other); } }, other === "en" ? "English" : "中文"),
+    ];
+  }
+
+  private tokenSection(): Section | null {
+    const hasToken = this.token.get() !== null;
+    if (this.desk.submission !== null && isOver(this.desk.submission)) return null;
+    return { name: "token", signature: [this.language, hasToken], build: () => tokenStep(hasToken, this.say, (token) => { this.keepToken(token); }) };
+  }
+
+  private failureSection(): Section | null {
+    const { failure: failed } = this.desk;
+    if (failed === null) return null;
+    const text = this.failureText(failed.error);
+    const again = failed.retry === null ? null : { title: this.say("try_again"), run: failed.retry };
+    return { name: "failure", signature: [this.language, text], build: () => failure(text, again) };
+  }
+
+  private failureText(error: unknown): string {
+    if (error instanceof Refusal) {
+      const word = `error_${error.code}`;
+      return isWord(word) ? this.say(word) : error.message;
+    }
+    if (error instanceof ShapeError) return error.message;
+    return error instanceof Error ? error.message : String(error);
+  }
+
+  private filesActions(): FilesActions {
+    return {
+      choose: (files) => {
+        const names = new Set(files.map(({ name }) => name));
+        this.chosen = [...this.chosen.filter(({ name }) => !names.has(name)), ...files];
+        this.render();
+      },
+      remove: (index) => {
+        this.chosen = this.chosen.filter((_, at) => at !== index);
+        this.render();
+      },
+      upload: () => void this.upload(),
+      startAnew: () => {
+        this.goTo(null);
+        this.followAddress();
+      },
+    };
+  }
+
+  private firstSections(): Section[] {
+    const { sending } = this;
+    if (sending !== null) return [{ name: "files", signature: ["sending"], build: () => sending.element }];
+    const files = this.chosen.map(({ name, size }) => [name, size]);
+    return [{ name: "files", signature: [this.language, files], build: () => filesStep(this.chosen, this.say, this.filesActions()) }];
+  }
+
+  private submissionSections(submission: Submission): Section[] {
+    const { language, say } = this;
+    const sections: (Section | null)[] = [
+      { name: "files", signature: [language, submission.files], build: () => submittedFilesStep(submission.files, say, this.filesActions()) },
+      this.proposalsSection(submission),
+      this.findingsSection(submission),
+      submission.result === null || isChecking(submission) || this.desk.changes.size === 0 ? null : this.changesSection(submission, submission.result),
+      this.publishSection(submission),
+    ];
+    return sections.filter((section) => section !== null);
+  }
+
+  private proposalsSection(submission: Submission): Section | null {
+    const { draft, types, datasets } = this.desk;
+    if (draft === null || draft.parts.length === 0) return null;
+    const isEditable = !isOver(submission) && !isChecking(submission);
+    const wasChecked = submission.state !== "received";
+    const view = { draft, types, datasets, isEditable, wasChecked, language: this.language, say: this.say };
+    const actions = {
+      changePart: this.desk.changePart.bind(this.desk),
+      change: this.desk.change.bind(this.desk),
+      check: () => void this.desk.check(),
+    };
+    const signature = [this.language, draft, types.length, datasets, isEditable, wasChecked];
+    return { name: "proposals", signature, build: () => keepOpen(proposalsStep(view, actions), this.window.document) };
+  }
+
+  private findingsSection(submission: Submission): Section | null {
+    const { language, say } = this;
+    const { progress, problem, result } = submission;
+    if (progress !== null) return { name: "progress", signature: [language, progress], build: () => progressStep(progress, language, say) };
+    if (problem !== null && result === null) return { name: "problem", signature: [language, problem], build: () => failure(`${say("rejected")}${inLanguage(problem.detail, language)}`) };
+    if (result === null) return null;
+    const { items, next } = this.desk.findings;
+    const { openRule } = this;
+    const rows = items.filter(({ rule }) => rule === openRule);
+    const view = { result, problem, rules: submission.findings, openRule, rows, isMore: next !== null, table: this.api.findingsTable(submission.id), isOver: isOver(submission), language, say };
+    const actions = {
+      open: (rule: string | null) => {
+        this.openRule = rule;
+        this.render();
+      },
+      more: () => void this.desk.moreFindings(),
+      locate: (index: number) => {
+        const finding = rows[index];
+        if (finding !== undefined) this.map.select(findingId(items.indexOf(finding)));
+      },
+    };
+    return { name: "findings", signature: [language, result, problem, submission.findings, openRule, items.length, next, view.isOver], build: () => findingsStep(view, actions) };
+  }
+
+  private changesSection(submission: Submission, result: CheckResult): Section {
+    const { language, say } = this;
+    const action = this.action ?? firstAction(result);
+    const { items, next } = this.desk.changes.get(action) ?? { items: [], next: null };
+    const titles = new Map<string, Text>(this.desk.datasets.map(({ slug, title }) => [slug, title]));
+    const typeOf = (dataset: string): string | undefined => submission.request?.parts.find((part) => part.dataset === dataset)?.feature_type;
+    const view = {
+      result,
+      action,
+      changes: items,
+      isMore: next !== null,
+      isPublished: submission.state === "published",
+      fieldsOf: (dataset: string) => this.fieldsOf(typeOf(dataset)),
+      titleOf: (dataset: string) => datasetTitle(dataset, titles, language),
+      language,
+      say,
+    };
+    const actions = {
+      choose: (chosen: Action) => {
+        this.action = chosen;
+        this.render();
+      },
+      more: () => void this.desk.moreChanges(action),
+      locate: (index: number) => { this.map.select(changeId(this.changes(), action, index)); },
+    };
+    const signature = [language, result, action, items.length, next, view.isPublished, [...titles], this.scene === null];
+    return { name: "changes", signature, build: () => changesStep(view, actions) };
+  }
+
+  /** Returns the fields of a type; a layer of the scene knows the titles of codes too. */
+  private fieldsOf(type: string | undefined): readonly Field[] {
+    const layer = this.scene?.layers.find(({ featureType }) => featureType === type);
+    return layer?.fields ?? this.desk.types.find(({ name }) => name === type)?.fields ?? [];
+  }
+
+  private publishSection(submission: Submission): Section | null {
+    if (submission.state === "rejected") return null;
+    const { say, desk } = this;
+    const visible = new Map([...(submission.result?.datasets.keys() ?? [])].map((dataset) => [dataset, true] as const));
+    const sceneLink = `${this.base}${formatHash({ ...emptyState, visible, language: parseAddress(this.window.location.hash).language })}`;
+    const view = { submission, isBusy: desk.isBusy || isChecking(submission), sceneLink, say };
+    const actions = { publish: desk.publish.bind(desk), withdraw: () => void desk.withdraw() };
+    const signature = [this.language, submission.state, submission.commit, submission.result, view.isBusy];
+    return { name: "publish", signature, build: () => publishStep(view, { ...actions, publish: (request) => void desk.publish(request) }) };
+  }
+
+  private recentSection(): Section {
+    const current = this.desk.submission?.id ?? null;
+    const { recent } = this.desk;
+    const signature = [this.language, current, recent.map(({ id, state }) => [id, state])];
+    return { name: "recent", signature, build: () => recentList(recent, current, this.language, this.say) };
+  }
+
+  /** Lays over the city what is known now; CesiumJS is loaded when there is something to lay. */
+  private renderMap(submission: Submission | null): void {
+    const changes = this.changes();
+    const findings = this.desk.findings.items;
+    const key = JSON.stringify([submission?.id, submission?.state, findings.length, [...changes].map(([action, items]) => [action, items.length])]);
+    const hasMoved = (changes.get("update") ?? []).some(({ geometryBefore }) => geometryBefore !== null);
+    const bar = `${key}${this.language}${this.mapFailure}`;
+    if (this.mapBar.dataset["shown"] !== bar) {
+      this.mapBar.dataset["shown"] = bar;
+      this.mapBar.replaceChildren(...this.mapBarParts(submission, hasMoved));
+    }
+    if (key === this.mapShown || this.mapFailure !== "") return;
+    this.mapShown = key;
+    const content = mapContent(findings, changes);
+    this.map.show(content);
+    const extent = contentExtent(content);
+    if (extent === null) return;
+    if (this.map.isOpen) this.map.look(extent);
+    else this.map.open(extent).catch((error: unknown) => { this.mapFailed(String(error)); });
+  }
+
+  private mapBarParts(submission: Submission | null, hasMoved: boolean): HTMLElement[] {
+    if (this.mapFailure !== "") return [h("p", { class: "map-note", role: "status" }, `${this.say("error_map")}${this.mapFailure}`)];
+    if (submission === null || submission.result === null) return [h("p", { class: "map-note" }, this.say("map_later"))];
+    return [mapPane(hasMoved, this.say, { setTilted: (isTilted) => { this.map.setTilted(isTilted); }, setCity: (isShown) => void this.map.setCity(isShown) })];
+  }
+
+  /** Somebody clicked what is laid over the city: its entry in the lists is opened and brought into sight. */
+  private mapPicked(id: number): void {
+    const found = whatIs(id, this.changes());
+    if (found === null) return;
+    this.map.highlight(id);
+    const { document } = this.window;
+    if (found.kind === "finding") {
+      const finding = this.desk.findings.items[found.index];
+      if (finding === undefined) return;
+      this.openRule = finding.rule;
+      this.render();
+      const index = this.desk.findings.items.filter(({ rule }) => rule === finding.rule).indexOf(finding);
+      bringIntoSight(document.querySelectorAll("[data-section=findings] tbody tr")[index]);
+      return;
+    }
+    this.action = found.kind;
+    this.render();
+    const entry = document.querySelectorAll("[data-section=changes] .changes > li")[found.index];
+    entry?.querySelector("details")?.setAttribute("open", "");
+    bringIntoSight(entry);
+  }
+
+  private mapFailed(detail: string): void {
+    this.mapFailure = detail;
+    this.render();
+  }
+}
+
+function bringIntoSight(element: Element | undefined): void {
+  if (element === undefined) return;
+  element.scrollIntoView({ block: "center" });
+  element.classList.add("is-picked");
+  element.addEventListener("animationend", () => { element.classList.remove("is-picked"); }, { once: true });
+}
+
+/** Opens the tables of columns that were open before the step was built anew. */
+function keepOpen(built: HTMLElement, document: Document): HTMLElement {
+  for (const details of built.querySelectorAll<HTMLDetailsElement>("details[data-mapping]")) {
+    const before = document.querySelector<HTMLDetailsElement>(`details[data-mapping="${CSS.escape(details.dataset["mapping"] ?? "")}"]`);
+    details.open = before?.open ?? false;
+  }
+  return built;
+}
