@@ -140,6 +140,8 @@ class PartEnd:
     rows: int
     accepted: int
     rejected: int
+    rounding_m: float = 0.0
+    """How far a vertex may have moved by the rounding of coordinates in the file; 0 where that is nothing or more than a centimetre."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from ingest.mapping import ColumnMapping, match_columns
 from ingest.protocol import Limits, Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest, batch_schema
 from ingest.readers.source import Geometries, OpenLayer, Reader, SourceBatch, SourceLayer
 from ingest.refusals import rejected, unsupported
+from ingest.rounding import RoundingGauge
 from twin.errors import Text, TwinError
 from twin.model import FeatureType, Finding, Severity
 
@@ -56,10 +57,10 @@ def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, reques
     placing = georeference(request, source.name, source.crs, source.assumed)
     mapping = match_columns(source.columns, part.feature_type, part.mapping)
     yield _header(source, file_format, part, placing, mapping)
-    work = _Part(part, source, placing, request.limits)
+    work = _Part(part, source, placing, request.limits, RoundingGauge(placing.unit_m))
     for batch in layer.batches():
         yield work.process(batch)
-    yield PartEnd(part.dataset, work.rows, work.accepted, work.rows - work.accepted)
+    yield PartEnd(part.dataset, work.rows, work.accepted, work.rows - work.accepted, work.rounding.rounding_m)
 
 
 def _header(source: SourceLayer, file_format: str, part: PartRequest, placing: Georeference, mapping: ColumnMapping) -> PartHeader:
@@ -89,6 +90,7 @@ class _Part:
     source: SourceLayer
     placing: Georeference
     limits: Limits
+    rounding: RoundingGauge
     rows: int = 0
     accepted: int = 0
 
@@ -109,6 +111,8 @@ class _Part:
         refused = np.array([f.row for f in findings if is_rejection(f)], dtype=np.int64)
         keep = ~np.isin(batch.rows, refused)
         self.accepted += int(keep.sum())
+        for has_z in (False, True):
+            self.rounding.add(shapely.get_coordinates(batch.geometry[keep & (shapely.has_z(batch.geometry) == has_z)], include_z=has_z))
         return PartBatch(
             dataset=self.part.dataset,
             table=self._table(batch, columns, mapping, geometry, keep),

@@ -41,10 +41,9 @@ class RoundingGauge:
         return moved if self._seen and moved <= MOST_M else 0.0
 
 
-def unit_length_m(crs: str) -> float:
-    """Return the greatest length in metres of one unit of a CRS's coordinates; PROJ's CRSError when it is none."""
-    parsed = pyproj.CRS.from_user_input(crs)
-    return _METRES_PER_DEGREE if parsed.is_geographic else float(parsed.axis_info[0].unit_conversion_factor)
+def unit_length_m(crs: pyproj.CRS) -> float:
+    """Return the greatest length in metres of one unit of a CRS's horizontal coordinates."""
+    return _METRES_PER_DEGREE if crs.is_geographic else float(crs.axis_info[0].unit_conversion_factor)
 
 
 def _is_rounded(values: npt.NDArray[np.float64], digits: int) -> bool:

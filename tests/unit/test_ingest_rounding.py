@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pyproj
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.rounding import MOST_M, RoundingGauge, unit_length_m
 
-DEGREE_M = unit_length_m("EPSG:4490")
+DEGREE_M = unit_length_m(pyproj.CRS(4490))
 
 
 def gauge(values: np.ndarray, unit_m: float) -> float:
@@ -45,4 +46,4 @@ def test_rounding_of_common_files(values: object, unit_m: float, expected: float
 
 
 def test_the_unit_of_feet_is_a_foot() -> None:
-    assert unit_length_m("EPSG:3547") == pytest.approx(0.3048006, abs=1e-6)
+    assert unit_length_m(pyproj.CRS(3547)) == pytest.approx(0.3048006, abs=1e-6)
