@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyproj.datadir
@@ -15,6 +16,7 @@ import pyproj.datadir
 from ingest import gdal_policy
 from ingest.confinement.closing import confine
 from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame
+from ingest.georeference import crs_label
 from ingest.protocol import FileInfo, Message, ReadRequest
 from ingest.readers.choice import choose_reader, sidecars
 from ingest.reading import read_parts
@@ -52,7 +54,8 @@ def _readable(request: ReadRequest) -> list[Path]:
 def _answer(request: ReadRequest) -> Iterator[Message | FileInfo]:
     reader = choose_reader(request)
     if not request.parts:
-        yield reader.inspect()
+        info = reader.inspect()
+        yield replace(info, layers=tuple(replace(layer, crs=layer.crs and crs_label(layer.crs)) for layer in info.layers))
         return
     yield from read_parts(reader, request)
 

@@ -135,7 +135,7 @@ def give_back(catalogue: Catalogue, submission: uuid.UUID) -> None:
         datasets = kept_parts.datasets_of(connection, submission)
         catalogue.advance(connection, submission, SubmissionState.RECEIVED)
         kept_parts.drop(connection, submission)
-    _forget_unpublished(catalogue, datasets)
+    forget_unpublished(catalogue, datasets)
 
 
 def withdraw(catalogue: Catalogue, submission: uuid.UUID) -> None:
@@ -144,7 +144,7 @@ def withdraw(catalogue: Catalogue, submission: uuid.UUID) -> None:
         datasets = kept_parts.datasets_of(connection, submission)
         catalogue.advance(connection, submission, SubmissionState.WITHDRAWN)
         kept_parts.drop(connection, submission)
-    _forget_unpublished(catalogue, datasets)
+    forget_unpublished(catalogue, datasets)
 
 
 def described(request: LoadRequest) -> list[Mapping[str, object]]:
@@ -204,11 +204,12 @@ def _given_up(catalogue: Catalogue, submission: uuid.UUID) -> Iterator[None]:
             datasets = kept_parts.datasets_of(connection, submission)
             catalogue.reject(connection, submission)
             kept_parts.drop(connection, submission)
-        _forget_unpublished(catalogue, datasets)
+        forget_unpublished(catalogue, datasets)
         raise
 
 
-def _forget_unpublished(catalogue: Catalogue, slugs: Sequence[str]) -> None:
+def forget_unpublished(catalogue: Catalogue, slugs: Sequence[str]) -> None:
+    """Forget those of the datasets that never had a revision and that no other submission is on its way into."""
     for slug in slugs:
         catalogue.forget_unpublished(catalogue.dataset(slug))
 

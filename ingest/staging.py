@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from ingest.copy_binary import CopyColumn, SqlType
-from twin.db import Connection, Pool, load_queries, translated
+from twin.db import Connection, Pool, connect_beside, load_queries, translated
 from twin.errors import ConflictError
 from twin.materialiser import column_definition, content
 from twin.model import Dataset, FeatureType, FieldType
@@ -129,7 +129,8 @@ def claimed(pool: Pool, submission: uuid.UUID, *, wait: bool = True) -> Iterator
     What an accepted submission staged stays until it is published or withdrawn. The claim is a session lock of the database: it ends
     with the process, however that ends. Raises ConflictError ``busy`` when somebody else holds it and ``wait`` is false.
     """
-    with translated(), pool.connection() as connection:
+    # a connection of its own: waiting claims that held the pool's would keep those who can go on from going on
+    with translated(), connect_beside(pool) as connection:
         if wait:
             connection.execute("SELECT pg_advisory_lock(hashtext('twin.staging'), hashtext(%s))", (_owner(submission),))
         elif connection.execute(_TRY_CLAIM.format(kind=sql.SQL("")), (_owner(submission),)).fetchone() != (True,):

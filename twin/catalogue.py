@@ -114,6 +114,11 @@ class Catalogue:
             raise NotFoundError(f"there is no dataset {slug!r}", zh=f"没有数据集 {slug!r}")
         return found
 
+    def sharing_of(self, slugs: Sequence[str]) -> Mapping[str, SharingClass]:
+        """Return who may see each of the datasets there are among ``slugs``, published or on their way."""
+        datasets = self._fresh().datasets
+        return {slug: datasets[slug].sharing for slug in slugs if slug in datasets}
+
     def feature_types(self) -> Mapping[str, FeatureType]:
         """Return every FeatureType by name: packaged ones and the deployment's own."""
         return self._fresh().feature_types

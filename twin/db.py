@@ -62,6 +62,12 @@ def open_pool(database_url: str, *, size: int = 4, statement_timeout_s: float = 
     return pool
 
 
+def connect_beside(pool: Pool) -> Connection:
+    """Return a connection of its own to where a pool's connections go; for what is held long, so that it takes none of the pool's."""
+    conninfo = pool.conninfo
+    return psycopg.connect(conninfo if isinstance(conninfo, str) else conninfo())
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn driver errors inside the block into TwinErrors that say what happened, without SQL in the text."""

@@ -45,6 +45,12 @@ class BadRequestError(TwinError):
     code, status, exit_code = "bad-request", 400, 2
 
 
+class UnauthorizedError(TwinError):
+    """The caller has not said who it is, or not truly."""
+
+    code, status, exit_code = "token-missing", 401, 2
+
+
 class NotFoundError(TwinError):
     """There is no such thing, or the caller may not see it."""
 
@@ -61,6 +67,18 @@ class ConflictError(TwinError):
     """The thing is in a state that does not allow this."""
 
     code, status, exit_code = "conflict", 409, 1
+
+
+class TooLargeError(TwinError):
+    """The body of a request is larger than is taken here."""
+
+    code, status, exit_code = "too-large", 413, 1
+
+
+class TooManyRequestsError(TwinError):
+    """More is asked at once than is answered here; later it will be."""
+
+    code, status, exit_code = "too-many-requests", 429, 3
 
 
 class UnsupportedMediaError(TwinError):

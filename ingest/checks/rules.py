@@ -31,6 +31,17 @@ ROW_RULES: Mapping[str, Text] = {
 }
 """Rule id → title."""
 
+_SET_RULES: Mapping[str, Text] = {
+    "unique": Text(zh="重复", en="repeated value"),
+    "node-exists": Text(zh="端点不存在", en="ends that meet no node"),
+    "reference": Text(zh="引用不存在", en="references that name nothing"),
+    "natural-key": Text(zh="没有唯一编号", en="features without a key"),
+    "kept": Text(zh="保留已发布要素", en="published features that stay"),
+    "delete-unknown": Text(zh="要删除的要素不存在", en="deletes of nothing"),
+    "reading": Text(zh="读取说明", en="how the file was understood"),
+}
+"""The same for rules over all rows, and for what reading and matching say."""
+
 _WARNINGS = ("height-missing", "height-differs", "reference")
 NEVER_SOFTENED = frozenset({"structure", "geometry-structure", "geometry-empty", "geometry-type", "geometry-finite", "geometry-limit"})
 
@@ -59,6 +70,11 @@ class Severities:
         """Return the severity of ``rule`` for ``field``."""
         general = self.by_rule.get((rule, None), Severity.ERROR)
         return self.by_rule.get((rule, field), general)
+
+
+def title_of(rule: str) -> Text:
+    """Return the title of a rule, its id where it has none."""
+    return ROW_RULES.get(rule) or _SET_RULES.get(rule) or Text(rule, rule)
 
 
 def is_rejection(finding: Finding) -> bool:

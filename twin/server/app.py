@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -19,10 +20,15 @@ from twin.query.execute import DOOR_SETTINGS
 from twin.server import problems
 from twin.server.access import principal_of
 from twin.server.city import City
+from twin.server.events import EventHub
 from twin.server.routes.city import city_router
+from twin.server.routes.events import events_router
 from twin.server.routes.health import Metrics, MetricsMiddleware, health_router
 from twin.server.routes.objects import objects_router
+from twin.server.routes.submissions import submissions_router
 from twin.server.routes.tiles import tiles_router
+from twin.server.routes.vocabulary import definition_router, vocabulary_router
+from twin.tokens import Tokens
 
 STATEMENT_TIMEOUT_S = 10.0
 """No request may keep the database busy longer (a 72 KB star would cost a tile 27 s, DESIGN 4)."""
@@ -52,23 +58,37 @@ def create_app(city: City) -> FastAPI:
         timeout=10,
     )
 
+    hub = EventHub(city.catalogue.sharing_of)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await pool.open()
+        listening = asyncio.create_task(hub.run(connection_string(city.database_url, application="twin-events")))
         try:
             yield
         finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
             await pool.close()
 
     app = FastAPI(title="citytwin", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     metrics = Metrics()
+    app.state.events = hub
     app.add_middleware(_SafeHeaders)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
     app.include_router(health_router(city, metrics))
-    app.include_router(city_router(city))
+    city_doors = city_router(city)
+    app.include_router(city_doors)
     app.include_router(objects_router(city))
     app.include_router(tiles_router(city))
+    own = (submissions_router(city, Tokens(city.pool)), vocabulary_router(city), events_router(hub))
+    for router in own:
+        app.include_router(router)
+    app.include_router(
+        definition_router(f"{city.deployment.name} · API", [route for router in (city_doors, *own) for route in router.routes])
+    )
     app.include_router(build_router(OgcContext(catalogue=city.catalogue, pool=pool, principal_of=principal_of)), prefix="/ogc")
     if (VIEWER / "index.html").is_file():
         app.mount("/", StaticFiles(directory=VIEWER, html=True), name="viewer")

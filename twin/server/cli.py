@@ -114,6 +114,18 @@ def _add_maintenance(
     build.set_defaults(command="tiles:tiles_build")
 
     command("links", "links:links", "核对对象关联 · count the links between features, and prove that none dangles")
+    tokens = commands.add_parser("token", help="写入令牌 · tokens for writing")
+    token_commands = tokens.add_subparsers(required=True, metavar="COMMAND")
+    for name, function, help_text in (
+        ("create", "create", "新建，只显示一次 · make one, shown this once"),
+        ("list", "show_all", "列出 · list them by name"),
+        ("revoke", "revoke", "吊销 · take one out of force"),
+    ):
+        made = token_commands.add_parser(name, parents=[common], help=help_text, description=help_text)
+        made.set_defaults(command=f"token:{function}")
+        if name != "list":
+            made.add_argument("name", metavar="NAME", help="名称，即提交记录中的操作者 · its name, the actor of commits made with it")
+
     command("commits", "revisions:commits", "列出提交 · list the commits")
     rollback = command("rollback", "revisions:rollback", "恢复到某次提交时的状态 · publish the state of a past commit again")
     rollback.add_argument("commit", type=int, metavar="COMMIT")

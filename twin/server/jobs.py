@@ -1,59 +1,93 @@
-"""Jobs in PostgreSQL: procrastinate is the queue and the wake-up; the truth is what published revisions lack (DESIGN 15)."""
+"""Jobs in PostgreSQL: procrastinate is the queue and the wake-up; the truth is what revisions lack and submissions wait for (DESIGN 15)."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
 import threading
+import uuid
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
 from psycopg.conninfo import make_conninfo
 
 from twin.server.assets import build_asset
+from twin.server.checks import give_back_resting, run_check, wanted_checks
 from twin.server.city import City, Progress
 
-QUEUE = "build"
-_TASK = "build_asset"
+BUILDS, CHECKS = "build", "check"
+"""Two queues: a surveyor's check does not wait until a city is built."""
+_BUILD, _CHECK = "build_asset", "check_submission"
 _STANDARD_INPUT = 0
 _LOG = logging.getLogger("twin.jobs")
 
 
 def make_queue(city: City, progress: Progress) -> procrastinate.App:
     """Return the queue of a city with its tasks; the tables are in schema ``jobs``."""
-    conninfo = make_conninfo(city.database_url, application_name="twin-jobs", options="-c search_path=jobs,public")
-    queue = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo, min_size=1, max_size=3))
+    queue = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=_conninfo(city), min_size=1, max_size=4))
 
-    @queue.task(name=_TASK, queue=QUEUE)
+    @queue.task(name=_BUILD, queue=BUILDS)
     def build(dataset: str, revision: int) -> None:
         build_asset(city, dataset, revision, progress)
 
+    @queue.task(name=_CHECK, queue=CHECKS)
+    def check(submission: str) -> None:
+        run_check(city, uuid.UUID(submission))
+
     @queue.periodic(cron="* * * * *")
-    @queue.task(name="reconcile", queue=QUEUE)
+    @queue.task(name="reconcile", queue=CHECKS)
     def reconcile_now(timestamp: int) -> None:  # noqa: ARG001 - a periodic task is told when
         enqueue_missing(city, queue)
+
+    @queue.periodic(cron="17 * * * *")
+    @queue.task(name="give_back_resting", queue=CHECKS)
+    def give_back_now(timestamp: int) -> None:  # noqa: ARG001 - likewise
+        give_back_resting(city)
 
     return queue
 
 
-def enqueue_missing(city: City, queue: procrastinate.App) -> list[tuple[str, int]]:
-    """Queue a build for every current revision that lacks its 3D form; what is queued already stays queued once."""
-    missing = list(city.catalogue.missing_assets())
-    for slug, revision in missing:
-        try:
-            queue.configure_task(_TASK, queue=QUEUE, queueing_lock=f"{slug}:{revision}").defer(dataset=slug, revision=revision)
-        except AlreadyEnqueued:
-            _LOG.debug("%s at %s is queued already", slug, revision)
-    return missing
+def enqueue_missing(city: City, queue: procrastinate.App) -> None:
+    """Queue a build for every current revision that lacks its 3D form and a check for every submission that waits for one, each once."""
+    for slug, revision in city.catalogue.missing_assets():
+        _defer(queue, _BUILD, BUILDS, f"{slug}:{revision}", dataset=slug, revision=revision)
+    for submission in wanted_checks(city):
+        _defer(queue, _CHECK, CHECKS, f"check:{submission}", submission=str(submission))
+
+
+def wake_worker(city: City) -> None:
+    """Have the worker do at once what waits for it."""
+    queue = make_queue(city, lambda *_: None)
+    with queue.open():
+        enqueue_missing(city, queue)
 
 
 def run_worker(city: City, progress: Progress) -> None:
-    """Build what is missing as it becomes missing, until the process is told to stop."""
-    queue = make_queue(city, progress)
-    with queue.open():
-        enqueue_missing(city, queue)
-    queue.run_worker(queues=[QUEUE], concurrency=1, install_signal_handlers=True, delete_jobs="successful")
+    """Build and check what waits for it, as it comes, until the process is told to stop."""
+    wake_worker(city)
+    asyncio.run(_work(make_queue(city, progress)))
+
+
+async def _work(queue: procrastinate.App) -> None:
+    async with queue.open_async():
+        workers = [
+            asyncio.create_task(
+                queue.run_worker_async(queues=[name], concurrency=1, install_signal_handlers=False, delete_jobs="successful")
+            )
+            for name in (BUILDS, CHECKS)
+        ]
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_number, lambda: [worker.cancel() for worker in workers])
+        await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)  # one that fails takes the other along: the process is begun anew
+        for worker in workers:
+            worker.cancel()
+        ended = await asyncio.gather(*workers, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
 
 
 def end_with_parent() -> None:
@@ -65,3 +99,14 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _defer(queue: procrastinate.App, task: str, name: str, lock: str, **arguments: str | int) -> None:
+    try:
+        queue.configure_task(task, queue=name, queueing_lock=lock).defer(**arguments)
+    except AlreadyEnqueued:
+        _LOG.debug("%s is queued already", lock)
+
+
+def _conninfo(city: City) -> str:
+    return make_conninfo(city.database_url, application_name="twin-jobs", options="-c search_path=jobs,public")

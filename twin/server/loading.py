@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +35,7 @@ _AREA = FeatureType(
 """What the polygon of --mode area is read as."""
 
 
-def workplace(city: City, progress: Progress) -> Workplace:
+def workplace(city: City, progress: Progress, step: Callable[[Text], None] = lambda _: None) -> Workplace:
     """Return what loading needs."""
     return Workplace(
         catalogue=city.catalogue,
@@ -44,6 +45,7 @@ def workplace(city: City, progress: Progress) -> Workplace:
         ground=city.ground,
         to_degrees=city.extent_deg,
         progress=progress,
+        step=step,
     )
 
 

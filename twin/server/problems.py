@@ -15,6 +15,7 @@ from twin.errors import BadRequestError, NotFoundError, TwinError
 _LOG = logging.getLogger("twin.server")
 _TITLES = {
     400: "Bad request",
+    401: "Unauthorized",
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
@@ -22,6 +23,7 @@ _TITLES = {
     413: "Too large",
     415: "Unsupported media type",
     422: "Rejected",
+    429: "Too many requests",
     500: "Internal error",
     503: "Unavailable",
     507: "Disk full",
@@ -31,7 +33,9 @@ _TITLES = {
 def problem(request: Request, error: TwinError) -> JSONResponse:
     """Return the problem document of an error, in the language the caller asks for."""
     language = request.query_params.get("lang") or request.headers.get("accept-language", "en")
-    headers = {"Retry-After": "5"} if error.status == 503 else {}
+    headers = {"Retry-After": "5"} if error.status in (429, 503) else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return _document(request, error.status, error.code, error.text.in_language(language), headers)
 
 

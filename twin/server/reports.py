@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 
@@ -14,6 +15,18 @@ from twin.crs import Operation
 from twin.model import Finding
 
 _HEADER = ("规则 rule", "级别 severity", "图层 layer", "行号 row", "编号 key", "说明", "message", "x", "y")
+
+
+class _Table(Protocol):
+    """What `csv.writer` makes."""
+
+    def writerow(self, row: Iterable[object], /) -> object:
+        """Write one row."""
+
+    def writerows(self, rows: Iterable[Iterable[object]], /) -> object:
+        """Write rows."""
+
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -26,14 +39,12 @@ def write(folder: Path, files: Sequence[Path], result: CheckResult, to_crs84: Op
         "rejected": result.rejected,
         "sources": list(result.sources),
         "rules": count_by_rule(result.findings),
-        "findings": [_json(f) for f in result.findings],
+        "findings": [row(f) for f in result.findings],
     }
     (folder / "findings.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
     with (folder / "findings.csv").open("w", newline="", encoding="utf-8-sig") as file:  # the mark makes Excel read UTF-8
-        table = csv.writer(file)
-        table.writerow(_HEADER)
-        table.writerows(_cells(f) for f in result.findings)
-    (folder / "findings.geojson").write_bytes(orjson.dumps(_places(result.findings, to_crs84)))
+        write_table(csv.writer(file), result.findings)
+    (folder / "findings.geojson").write_bytes(orjson.dumps(places(result.findings, to_crs84)))
 
 
 def count_by_rule(findings: Iterable[Finding]) -> Mapping[str, int]:
@@ -41,7 +52,14 @@ def count_by_rule(findings: Iterable[Finding]) -> Mapping[str, int]:
     return dict(Counter(f.rule for f in findings))
 
 
-def _json(f: Finding) -> dict[str, object]:
+def write_table(table: _Table, findings: Iterable[Finding]) -> None:
+    """Write findings as rows of a table, a header first."""
+    table.writerow(_HEADER)
+    table.writerows(_cells(f) for f in findings)
+
+
+def row(f: Finding) -> dict[str, object]:
+    """Return a finding as JSON, its place in the storage CRS."""
     return {
         "rule": f.rule,
         "severity": f.severity.value,
@@ -63,14 +81,15 @@ def _text(value: str) -> str:
     return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
 
 
-def _places(findings: Iterable[Finding], to_crs84: Operation) -> dict[str, object]:
+def places(findings: Iterable[Finding], to_crs84: Operation) -> dict[str, object]:
+    """Return the findings that have a place as GeoJSON in CRS84."""
     placed = [f for f in findings if f.place is not None]
     lon, lat = to_crs84.transform([f.place[0] for f in placed if f.place], [f.place[1] for f in placed if f.place])
     features = [
         {
             "type": "Feature",
             "geometry": {"type": "Point", "coordinates": [round(float(x), 9), round(float(y), 9)]},
-            "properties": {k: v for k, v in _json(f).items() if k != "place"},
+            "properties": {k: v for k, v in row(f).items() if k != "place"},
         }
         for f, x, y in zip(placed, lon, lat, strict=True)
     ]

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from types import FrameType
 
 import uvicorn
 
 from twin.errors import BadRequestError, UnavailableError
 from twin.server.app import create_app
 from twin.server.city import City, open_city
+from twin.server.events import EventHub
 from twin.server.settings import Settings
 from twin.server.terminal import Terminal
 
+_LOG = logging.getLogger("twin.serving")
+_LOOK_S = 0.2
+"""How often it is looked whether the worker lives."""
+_PAUSE_S = 1.0
+"""Between a worker's end and the next one's beginning, so that one that cannot begin does not take the machine."""
 GRACE_S = 10
 """How long running requests may take to finish when the server is told to stop."""
 
 
 def serve_city(settings: Settings, terminal: Terminal) -> int:
     """Serve the city of ``settings`` until SIGINT or SIGTERM; nothing it started outlives it."""
-    with listening_socket(settings) as listener, open_city(settings) as city:
+    with listening_socket(settings) as listener, open_city(settings, pool_size=8) as city:
         _ = city.deployment
         run_server(city, listener, terminal)
     return 0
@@ -39,10 +48,23 @@ def run_server(city: City, listener: socket.socket, terminal: Terminal) -> None:
             f"城市“{city.deployment.name}”已就绪：http://{host}:{port}/ （Ctrl-C 结束）",
             f"{city.deployment.name} is served at http://{host}:{port}/ (Ctrl-C ends)",
         )
+        app = create_app(city)
         config = uvicorn.Config(
-            create_app(city), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False, lifespan="on"
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False, lifespan="on"
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, app.state.events).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of events when it is told to stop: it would wait for them to end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, events: EventHub) -> None:
+        super().__init__(config)
+        self._events = events
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._events.close_soon()
+        super().handle_exit(sig, frame)
 
 
 @contextlib.contextmanager
@@ -71,16 +93,35 @@ def listening_socket(settings: Settings) -> Iterator[socket.socket]:
 
 @contextlib.contextmanager
 def worker_process(settings: Settings) -> Iterator[None]:
-    """Have a build worker of its own process for the block; it ends with us, even when we are killed."""
-    environment = {**os.environ, "TWIN_DATA_DIR": str(settings.data_dir)}
-    command = [sys.executable, "-m", "twin.server.cli", "worker", "--with-parent", "--data-dir", str(settings.data_dir)]
-    worker = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    """Have a worker in a process of its own for the block: begun anew when it dies, ended with us even when we are killed."""
+    stopping = threading.Event()
+    keeper = threading.Thread(target=_keep_worker, args=(settings, stopping), name="worker keeper")
+    keeper.start()
     try:
         yield
     finally:
-        worker.send_signal(signal.SIGTERM)
-        try:
-            worker.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait()
+        stopping.set()
+        keeper.join()
+
+
+def _keep_worker(settings: Settings, stopping: threading.Event) -> None:
+    environment = {**os.environ, "TWIN_DATA_DIR": str(settings.data_dir)}
+    command = [sys.executable, "-m", "twin.server.cli", "worker", "--with-parent", "--data-dir", str(settings.data_dir)]
+    while not stopping.is_set():
+        worker = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+        while not stopping.wait(_LOOK_S) and worker.poll() is None:
+            pass
+        _end(worker)
+        if not stopping.wait(_PAUSE_S):
+            _LOG.warning("the worker ended with %s: begun anew", worker.returncode)
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    worker.send_signal(signal.SIGTERM)
+    try:
+        worker.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()
+    if worker.stdin is not None:
+        worker.stdin.close()

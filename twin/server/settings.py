@@ -27,6 +27,10 @@ class Settings:
     actor: str
     real_data_dir: Path
     """Folder of real files that demo cities other than the sample take (TWIN_REAL_DATA)."""
+    max_upload_bytes: int = 4 << 30
+    """Largest upload taken over HTTP (TWIN_MAX_UPLOAD_MB)."""
+    keep_checked_days: int = 14
+    """How long the rows of a checked submission wait to be published (TWIN_KEEP_CHECKED_DAYS); its files stay."""
 
     @property
     def city_file(self) -> Path:
@@ -65,12 +69,21 @@ def read_settings(
         proj_data_dirs=tuple(Path(p) for p in environment.get("TWIN_PROJ_DATA", "").split(":") if p) or _PROJ_DATA,
         actor=environment.get("TWIN_ACTOR") or environment.get("SUDO_USER") or environment.get("USER") or "operator",
         real_data_dir=Path(environment.get("TWIN_REAL_DATA") or "../shared/data"),
+        max_upload_bytes=_count("TWIN_MAX_UPLOAD_MB", environment, 4096) << 20,
+        keep_checked_days=_count("TWIN_KEEP_CHECKED_DAYS", environment, 14),
     )
 
 
 def default_data_dir() -> Path:
     """Return /var/lib/citytwin for root (whose home the database's account cannot enter), else .twin here."""
     return Path("/var/lib/citytwin") if os.geteuid() == 0 else Path(".twin")
+
+
+def _count(name: str, environment: Mapping[str, str], default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdigit() or not 1 <= int(text) <= 1_000_000:
+        raise BadRequestError(f"{name} is a number from 1: {text}", zh=f"{name} 应为正整数：{text}")
+    return int(text)
 
 
 def _port(value: int | str) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from twin.server.city import make_city
+from twin.errors import ConflictError
+from twin.server.city import make_city, open_city
 from twin.server.city_file import read_city_file
+from twin.server.commands.token import show
 from twin.server.settings import Settings
 from twin.server.terminal import Terminal
+from twin.tokens import Tokens
 
 
 def init(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
@@ -23,8 +26,10 @@ def init(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
         f"made the city {d.name}: EPSG:{d.storage_srid}, vertical {d.vertical},"
         f" operation {d.geocentric_operation!r} ({accuracy}), data in {folder}",
     )
+    token = _first_token(settings, terminal)
     terminal.result(
         {
+            "token": token,
             "name": deployment.name,
             "storage_crs": f"EPSG:{deployment.storage_srid}",
             "vertical": deployment.vertical,
@@ -33,3 +38,14 @@ def init(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
             "oid_root": deployment.oid_root,
         }
     )
+
+
+def _first_token(settings: Settings, terminal: Terminal) -> str | None:
+    """Make the operator's token the first time, show it once and return it; None when there is one already."""
+    with open_city(settings) as city:
+        try:
+            text = Tokens(city.pool).make(settings.actor)
+        except ConflictError:
+            return None
+    show(settings.actor, text, terminal)
+    return text

@@ -1,8 +1,6 @@
-"""The scene, the record of commits, and the findings of submissions: our own JSON for the viewer and for scripts."""
+"""The scene and the record of commits: our own JSON for the viewer and for scripts."""
 
 from __future__ import annotations
-
-import uuid
 
 from fastapi import APIRouter, Request, Response
 
@@ -20,7 +18,6 @@ def city_router(city: City) -> APIRouter:
     router.add_api_route("/scene.json", door.scene, methods=["GET"])
     router.add_api_route("/api/commits", door.commits, methods=["GET"])
     router.add_api_route("/api/datasets/{dataset}/revisions", door.revisions, methods=["GET"])
-    router.add_api_route("/api/submissions/{submission}/findings", door.findings, methods=["GET"])
     return router
 
 
@@ -61,7 +58,3 @@ class _CityDoor:
                 for r in self._city.catalogue.revisions(dataset)
             ],
         )
-
-    def findings(self, request: Request, submission: uuid.UUID) -> Response:
-        """Findings of a submission, row by row."""
-        return json_answer(request, self._city.catalogue.findings(submission))

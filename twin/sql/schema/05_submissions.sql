@@ -69,11 +69,11 @@ CREATE TRIGGER tell AFTER UPDATE ON catalog.asset
 
 CREATE FUNCTION catalog.tell_submission() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('twin_event', json_build_object('event', 'submission', 'id', NEW.id, 'state', NEW.state,
-        'progress', NEW.progress)::text);
+    PERFORM pg_notify('twin_event', json_build_object('event', 'submission', 'id', NEW.id,
+        'state', CASE WHEN NEW.check_wanted THEN 'received' ELSE NEW.state END, 'progress', NEW.progress)::text);
     RETURN NULL;
 END
 $$;
 CREATE TRIGGER tell_new AFTER INSERT ON catalog.submission FOR EACH ROW EXECUTE FUNCTION catalog.tell_submission();
 CREATE TRIGGER tell AFTER UPDATE ON catalog.submission
-    FOR EACH ROW WHEN ((NEW.state, NEW.progress) IS DISTINCT FROM (OLD.state, OLD.progress)) EXECUTE FUNCTION catalog.tell_submission();
+    FOR EACH ROW WHEN ((NEW.state, NEW.progress, NEW.check_wanted) IS DISTINCT FROM (OLD.state, OLD.progress, OLD.check_wanted)) EXECUTE FUNCTION catalog.tell_submission();

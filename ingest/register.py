@@ -1,0 +1,218 @@
+"""The register of submissions handed in over HTTP: their files and proposals, the check asked for, how far it is and what came of it.
+
+The truth of a check that has been asked for is a flag in the database, not a job in a queue: whoever is free and gets the claim makes
+it, and what a killed worker left is made again (DESIGN 15).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from ingest import kept_parts, staging
+from ingest.load import forget_unpublished
+from twin.catalogue import Catalogue
+from twin.db import Connection, load_queries, translated
+from twin.errors import ConflictError, NotFoundError, Text, TwinError
+from twin.model import Finding, Severity, SubmissionState
+
+Document = Mapping[str, Any]
+"""A JSON document that is stored and answered as it is."""
+MAX_ATTEMPTS = 3
+"""How often a check is begun before it is given up: its worker was killed, or the database was, each time."""
+WAITING = Text(zh="等待检查", en="waiting to be checked")
+_QUERIES = load_queries("ingest", "register.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submission as the register holds it."""
+
+    id: uuid.UUID
+    state: SubmissionState
+    actor: str
+    received_at: dt.datetime
+    files: tuple[Document, ...]
+    """name, size, sha256 of each."""
+    stored: bool
+    proposals: tuple[Document, ...]
+    request: Document | None
+    check_wanted: bool
+    """A check has been asked for and has not ended; until then the state is received."""
+    attempt: int
+    progress: Document | None
+    result: Document | None
+    problem: Document | None
+    commit: int | None
+
+
+class Register:
+    """Reads and writes the register; every method is a transaction of its own."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._pool = catalogue.pool
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def one(self, submission: uuid.UUID) -> Submission:
+        """Return a submission; NotFoundError when there is none."""
+        rows = self._rows("one", id=submission)
+        if not rows:
+            raise NotFoundError(f"there is no submission {submission}", zh=f"没有提交 {submission}")
+        return _submission(rows[0])
+
+    def newest(self, state: SubmissionState | None, limit: int) -> tuple[Submission, ...]:
+        """Return the submissions received last, newest first."""
+        return tuple(_submission(row) for row in self._rows("newest", state=state and state.value, limit=limit))
+
+    def findings(self, submission: uuid.UUID, rule: str | None, after: int, limit: int) -> tuple[tuple[int, Finding], ...]:
+        """Return (number, finding) of at most ``limit`` findings (of one rule) numbered above ``after``."""
+        rows = self._rows("findings", id=submission, rule=rule, after=after, limit=limit)
+        return tuple((int(r["number"]), _finding(r)) for r in rows)
+
+    def finding_counts(self, submission: uuid.UUID) -> Mapping[str, tuple[int, Severity]]:
+        """Return rule → how many findings, and the gravest severity among them."""
+        return {str(r["rule"]): (int(r["count"]), Severity(r["severity"])) for r in self._rows("finding_counts", id=submission)}
+
+    def wanted(self) -> tuple[uuid.UUID, ...]:
+        """Return the submissions whose check has been asked for and has not ended, and that nobody is at work on."""
+        found = [row["id"] for row in self._rows("wanted")]
+        with translated(), self._pool.connection() as connection:
+            return tuple(submission for submission in found if not staging.is_claimed(connection, submission))
+
+    def resting(self, days: int) -> tuple[uuid.UUID, ...]:
+        """Return the submissions that were accepted more than ``days`` ago and neither published nor withdrawn."""
+        return tuple(row["id"] for row in self._rows("resting", days=days))
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def receive(self, actor: str, files: Sequence[Document], proposals: Sequence[Document], problem: TwinError | None) -> uuid.UUID:
+        """Record files that are in the store: in state received, or rejected where a problem says that nothing in them can be read."""
+        submission = uuid.uuid4()
+        self._execute(
+            "receive",
+            id=submission,
+            state=(SubmissionState.RECEIVED if problem is None else SubmissionState.REJECTED).value,
+            actor=actor,
+            files=Jsonb(list(files)),
+            proposals=Jsonb(list(proposals)),
+            problem=problem_document(problem),
+        )
+        return submission
+
+    def order_check(self, submission: uuid.UUID, request: Document) -> None:
+        """Ask for a check (again); what an earlier one found and staged is given up.
+
+        ConflictError ``busy`` while somebody is at work on it, ``ended`` when it is published or withdrawn, ``files-not-kept`` when
+        its files are not in the store (a submission of the command line).
+        """
+        with translated(), self._pool.connection() as connection:
+            row = connection.execute(_QUERIES["hold"], {"id": submission}).fetchone()
+            if row is None:
+                raise NotFoundError(f"there is no submission {submission}", zh=f"没有提交 {submission}")
+            state, stored = SubmissionState(row[0]), bool(row[1])
+            _require_checkable(state, stored=stored)
+            if staging.is_claimed(connection, submission):
+                raise ConflictError("the submission is being worked on just now", zh="该提交正在处理中").with_code("busy")
+            datasets = kept_parts.datasets_of(connection, submission)
+            if state is not SubmissionState.RECEIVED:
+                self._catalogue.advance(connection, submission, SubmissionState.RECEIVED)
+            self._clear(connection, submission)
+            values = {"id": submission, "request": Jsonb(dict(request)), "progress": Jsonb(progress_document(WAITING, 0, None))}
+            connection.execute(_QUERIES["order_check"], values)
+        forget_unpublished(self._catalogue, datasets)
+
+    def begin_check(self, submission: uuid.UUID) -> int | None:
+        """Begin a check whose claim the caller holds: clear what a broken one left, return its attempt, None when none is wanted."""
+        with translated(), self._pool.connection() as connection:
+            row = connection.execute(_QUERIES["begin_check"], {"id": submission}).fetchone()
+            if row is not None:
+                self._clear(connection, submission)
+            return None if row is None else int(row[0])
+
+    def note_progress(self, submission: uuid.UUID, step: Text, done: int, total: int | None) -> None:
+        """Say how far a check is."""
+        self._execute("note_progress", id=submission, progress=Jsonb(progress_document(step, done, total)))
+
+    def end_check(self, submission: uuid.UUID, result: Document | None, problem: TwinError | None) -> None:
+        """Say what came of a check."""
+        self._execute("end_check", id=submission, result=None if result is None else Jsonb(dict(result)), problem=problem_document(problem))
+
+    def note_published(self, submission: uuid.UUID, result: Document) -> None:
+        """Say what a publish did."""
+        self._execute("note_published", id=submission, result=Jsonb(dict(result)))
+
+    def note_problem(self, submission: uuid.UUID, problem: TwinError) -> None:
+        """Say what stands in the way of a submission."""
+        self._execute("note_problem", id=submission, problem=problem_document(problem))
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _clear(self, connection: Connection, submission: uuid.UUID) -> None:
+        kept_parts.drop(connection, submission)
+        connection.execute(_QUERIES["forget_findings"], {"id": submission})
+
+    def _rows(self, query: str, **values: object) -> list[dict[str, Any]]:
+        with translated(), self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(_QUERIES[query], values).fetchall()
+
+    def _execute(self, query: str, **values: object) -> None:
+        with translated(), self._pool.connection() as connection:
+            connection.execute(_QUERIES[query], values)
+
+
+def progress_document(step: Text, done: int, total: int | None) -> Document:
+    """Return how far something is, as it is stored, told and answered."""
+    return {"step": {"zh": step.zh, "en": step.en}, "done": done, "total": total}
+
+
+def problem_document(error: TwinError | None) -> Jsonb | None:
+    """Return a problem as it is stored: both languages, no word of our insides."""
+    if error is None:
+        return None
+    return Jsonb({"status": error.status, "code": error.code, "detail": {"zh": error.text.zh, "en": error.text.en}})
+
+
+def _require_checkable(state: SubmissionState, *, stored: bool) -> None:
+    if state in (SubmissionState.PUBLISHED, SubmissionState.WITHDRAWN):
+        raise ConflictError(f"the submission is {state.value}", zh="该提交已发布或撤回").with_code("ended")
+    if not stored:
+        raise ConflictError("the files of this submission are not kept here", zh="该提交的文件未保存在此").with_code("files-not-kept")
+
+
+def _submission(row: Mapping[str, Any]) -> Submission:
+    return Submission(
+        id=row["id"],
+        state=SubmissionState.RECEIVED if row["check_wanted"] else SubmissionState(row["state"]),
+        actor=row["actor"],
+        received_at=row["received_at"],
+        files=tuple(row["files"]),
+        stored=row["stored"],
+        proposals=tuple(row["proposals"]),
+        request=row["request"],
+        check_wanted=row["check_wanted"],
+        attempt=row["attempt"],
+        progress=row["progress"],
+        result=row["result"],
+        problem=row["problem"],
+        commit=row["commit"],
+    )
+
+
+def _finding(row: Mapping[str, Any]) -> Finding:
+    return Finding(
+        rule=row["rule"],
+        severity=Severity(row["severity"]),
+        row=row["row"],
+        message=Text(zh=row["message_zh"], en=row["message_en"]),
+        layer=row["layer"],
+        key=row["key"],
+        place=None if row["x"] is None else (row["x"], row["y"]),
+    )

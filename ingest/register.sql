@@ -1,0 +1,57 @@
+-- Submissions on their way: what was handed in, what is asked of a check, how far it is and what came of it. Values are bound.
+
+-- name: receive
+INSERT INTO catalog.submission (id, state, actor, files, options, stored, proposals, problem)
+VALUES (%(id)s, %(state)s, %(actor)s, %(files)s, '{}', true, %(proposals)s, %(problem)s)
+
+-- name: one
+SELECT * FROM catalog.submission WHERE id = %(id)s
+
+-- name: newest
+SELECT * FROM catalog.submission 
+WHERE %(state)s::text IS NULL OR %(state)s = CASE WHEN check_wanted THEN 'received' ELSE state END ORDER BY received_at DESC, id LIMIT %(limit)s
+
+-- name: hold
+SELECT state, stored FROM catalog.submission WHERE id = %(id)s FOR UPDATE
+
+-- name: order_check
+UPDATE catalog.submission
+SET request = %(request)s, check_wanted = true, attempt = 0, progress = %(progress)s, result = NULL, problem = NULL, changed_at = now()
+WHERE id = %(id)s
+
+-- name: begin_check
+-- Whatever state an earlier attempt that broke off had reached.
+UPDATE catalog.submission SET attempt = attempt + 1, state = 'received' WHERE id = %(id)s AND check_wanted RETURNING attempt
+
+-- name: note_progress
+UPDATE catalog.submission SET progress = %(progress)s WHERE id = %(id)s
+
+-- name: end_check
+UPDATE catalog.submission
+SET check_wanted = false, progress = NULL, result = %(result)s, problem = %(problem)s, changed_at = now()
+WHERE id = %(id)s
+
+-- name: note_published
+UPDATE catalog.submission SET result = %(result)s, problem = NULL, progress = NULL WHERE id = %(id)s
+
+-- name: note_problem
+UPDATE catalog.submission SET problem = %(problem)s, progress = NULL WHERE id = %(id)s
+
+-- name: wanted
+SELECT id FROM catalog.submission WHERE check_wanted ORDER BY changed_at, id
+
+-- name: resting
+SELECT id FROM catalog.submission WHERE state = 'accepted' AND changed_at < now() - make_interval(days => %(days)s)
+
+-- name: forget_findings
+DELETE FROM catalog.finding WHERE submission = %(id)s
+
+-- name: findings
+SELECT number, rule, severity, layer, row, key, message_zh, message_en, x, y FROM catalog.finding
+WHERE submission = %(id)s AND number > %(after)s AND (%(rule)s::text IS NULL OR rule = %(rule)s) ORDER BY number LIMIT %(limit)s
+
+-- name: finding_counts
+SELECT rule, count(*) AS count, min(severity) FILTER (WHERE rank = 1) AS severity FROM (
+    SELECT rule, severity, rank() OVER (PARTITION BY rule ORDER BY array_position(ARRAY['blocking', 'error', 'warning', 'info'], severity)) AS rank
+    FROM catalog.finding WHERE submission = %(id)s) AS ranked
+GROUP BY rule ORDER BY rule

@@ -1,0 +1,145 @@
+"""The job of checking a submission: its files out of the store, through the sandbox, into staging; never stuck, whoever is killed."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from ingest import staging
+from ingest.load import CheckResult, check_submission, give_back
+from ingest.register import MAX_ATTEMPTS, Register, Submission
+from ingest.request import LoadRequest, PartSpec
+from twin.catalogue import check_slug
+from twin.errors import BadRequestError, ConflictError, Text, TwinError
+from twin.server.city import City
+from twin.server.inspection import laid_out, main_files
+from twin.server.loading import workplace
+from twin.server.orders import CheckOrder
+from twin.server.uploads import StoredFile
+
+_PROGRESS_S = 0.4
+"""How often progress is written down at most: a page that shows it needs no more."""
+_LOG = logging.getLogger("twin.checks")
+_GIVEN_UP = Text(
+    zh=f"检查中断 {MAX_ATTEMPTS} 次，请重试或联系管理员",
+    en=f"the check was interrupted {MAX_ATTEMPTS} times; try again, or ask the operator",
+)
+
+
+def require_orderable(city: City, submission: Submission, order: CheckOrder) -> None:
+    """Raise BadRequestError or NotFoundError when an order names a file, a type or a dataset that cannot be; a check finds the rest."""
+    names = {str(f["name"]) for f in submission.files}
+    for part in order.parts:
+        if part.file is not None and part.file not in names:
+            raise BadRequestError(f"there is no file {part.file!r} in the submission", zh=f"提交中没有文件 {part.file!r}")
+        city.catalogue.feature_type(part.feature_type)
+        check_slug(part.dataset)
+    if order.crs is not None and order.crs.startswith("/"):
+        raise BadRequestError("a CRS is EPSG:n, WKT, X-GCJ02 or X-BD09", zh="坐标系应为 EPSG:n、WKT、X-GCJ02 或 X-BD09")
+
+
+def run_check(city: City, submission: uuid.UUID) -> None:
+    """Make the check a submission waits for; returns at once when somebody else is at it or nobody waits any more.
+
+    What is the files' fault ends as state rejected with its problem. What is ours (the database gone, a disk full) is raised, the check
+    still wanted, until it has been begun three times.
+    """
+    register = Register(city.catalogue)
+    try:
+        with staging.claimed(city.pool, submission, wait=False):
+            attempt = register.begin_check(submission)
+            if attempt is not None:
+                _check(city, register, register.one(submission), attempt)
+    except ConflictError as error:
+        if error.code != "busy":
+            raise
+
+
+def wanted_checks(city: City) -> tuple[uuid.UUID, ...]:
+    """Return the submissions that wait for a check that nobody makes."""
+    return Register(city.catalogue).wanted()
+
+
+def give_back_resting(city: City) -> None:
+    """Give back the rows of submissions that were accepted long ago and never published: their files stay, to be checked again."""
+    for submission in Register(city.catalogue).resting(city.settings.keep_checked_days):
+        try:
+            with staging.claimed(city.pool, submission, wait=False):
+                give_back(city.catalogue, submission)
+        except ConflictError as error:  # somebody publishes or withdraws it just now
+            _LOG.info("submission %s is not given back: %s", submission, error)
+
+
+def result_document(result: CheckResult) -> Mapping[str, object]:
+    """Return what is kept and answered of a check."""
+    return {
+        "read": result.read,
+        "accepted": result.read - result.rejected,
+        "rejected": result.rejected,
+        "datasets": {slug: dict(counts) for slug, counts in result.datasets.items()},
+        "sources": [dict(s) for s in result.sources],
+        "needs_allow_deletes": result.refusal is not None,
+    }
+
+
+def _check(city: City, register: Register, submission: Submission, attempt: int) -> None:
+    if attempt > MAX_ATTEMPTS:
+        register.end_check(submission.id, None, TwinError(_GIVEN_UP.en, zh=_GIVEN_UP.zh).with_code("check-failed"))
+        return
+    order = CheckOrder.model_validate(submission.request)
+    files = tuple(StoredFile(f["name"], f["size"], f["sha256"]) for f in submission.files)
+    reporter = _Reporter(register, submission.id)
+    try:
+        with laid_out(city.settings.data_dir, city.store, files) as paths:
+            request = _load_request(order, submission, paths)
+            result = check_submission(workplace(city, reporter.rows, reporter.step), request, submission.id, list(submission.files))
+    except TwinError as error:
+        if error.status >= 500 and attempt < MAX_ATTEMPTS:
+            raise
+        register.end_check(submission.id, None, error)
+    else:
+        register.end_check(submission.id, result_document(result), result.refusal)
+
+
+def _load_request(order: CheckOrder, submission: Submission, paths: tuple[Path, ...]) -> LoadRequest:
+    main = main_files(paths)
+    only = main[0].name if len(main) == 1 else None
+    return LoadRequest(
+        files=paths,
+        parts=tuple(PartSpec(p.layer, p.feature_type, p.dataset, p.file or only, tuple(p.mapping.items())) for p in order.parts),
+        mode=order.mode,
+        crs=order.crs,
+        vertical=order.vertical,
+        allow_deletes=order.allow_deletes,
+        max_rejected=order.max_rejected,
+        actor=submission.actor,
+        reason=order.reason,
+        name=order.name,
+    )
+
+
+class _Reporter:
+    """Writes down how far a check is, now and then."""
+
+    def __init__(self, register: Register, submission: uuid.UUID) -> None:
+        self._register = register
+        self._submission = submission
+        self._step = Text("", "")
+        self._last = 0.0
+
+    def step(self, step: Text) -> None:
+        """Say what begins."""
+        self._step = step
+        self._write(0, None)
+
+    def rows(self, _: str, done: int, total: int | None) -> None:
+        """Say how many rows have come."""
+        if time.monotonic() - self._last >= _PROGRESS_S:
+            self._write(done, total)
+
+    def _write(self, done: int, total: int | None) -> None:
+        self._last = time.monotonic()
+        self._register.note_progress(self._submission, self._step, done, total)

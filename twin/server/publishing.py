@@ -1,0 +1,92 @@
+"""The second step over HTTP: publishing or withdrawing a submission, once, however often it is asked for."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping
+
+from ingest import staging
+from ingest.load import named, publish_submission, withdraw
+from ingest.publish import Act, CheckOutdatedError, Published, StagingLostError
+from ingest.register import Register, Submission
+from twin.errors import ConflictError, TooManyRequestsError
+from twin.model import SubmissionState
+from twin.server.city import City
+from twin.server.orders import CheckOrder, PublishOrder
+
+PUBLISHES_AT_ONCE = 2
+"""Each takes connections of the pool while it runs; the next waits its turn, or is told to come again."""
+_TURN_S = 60.0
+
+
+class Publishing:
+    """Publishes and withdraws checked submissions of one city."""
+
+    def __init__(self, city: City) -> None:
+        self._city = city
+        self._register = Register(city.catalogue)
+        self._turns = threading.BoundedSemaphore(PUBLISHES_AT_ONCE)
+
+    def publish(self, submission: uuid.UUID, actor: str, order: PublishOrder) -> Submission:
+        """Publish an accepted submission and return it; one that is published already is returned as it is.
+
+        Raises ConflictError ``not-checked``, ``staging-lost`` or ``check-outdated`` (it is received again and says so), and RejectedError
+        ``many-deletes``.
+        """
+        if not self._turns.acquire(timeout=_TURN_S):
+            raise TooManyRequestsError("others are publishing; try again soon", zh="正在发布其他提交，请稍后重试")
+        try:
+            if (found := self._register.one(submission)).state is SubmissionState.PUBLISHED:
+                return found
+            if found.state is not SubmissionState.ACCEPTED:
+                raise ConflictError(f"the submission is {found.state.value}, not checked", zh="该提交尚未通过检查").with_code("not-checked")
+            with staging.claimed(self._city.pool, submission):
+                if (found := self._register.one(submission)).state is not SubmissionState.PUBLISHED:
+                    self._publish(found, _act(found, actor, order))
+                    self.wake_worker()
+                return self._register.one(submission)
+        finally:
+            self._turns.release()
+
+    def withdraw(self, submission: uuid.UUID) -> Submission:
+        """Give a submission up and return it; one that is withdrawn already is returned as it is. ConflictError when it is published."""
+        if (found := self._register.one(submission)).state is not SubmissionState.WITHDRAWN:
+            with staging.claimed(self._city.pool, submission, wait=False):
+                withdraw(self._city.catalogue, submission)
+                self._register.end_check(submission, found.result, None)
+        return self._register.one(submission)
+
+    def wake_worker(self) -> None:
+        """Have the worker build or check what waits; it would find it within a minute anyway."""
+        from twin.server.jobs import wake_worker  # noqa: PLC0415 - the queue takes a third of a second to import, and reading never needs it
+
+        wake_worker(self._city)
+
+    def _publish(self, found: Submission, act: Act) -> None:
+        try:
+            published = publish_submission(self._city.catalogue, found.id, act, self._city.extent_deg, self._city.ground)
+        except (StagingLostError, CheckOutdatedError) as error:
+            self._register.note_problem(found.id, error)
+            raise
+        self._register.note_published(found.id, _published_document(found, published))
+
+
+def _published_document(found: Submission, published: Published) -> Mapping[str, object]:
+    """Return the result of the check with what was published in place of what was to be; where they differ it says so."""
+    before = dict(found.result or {})
+    expected = before.get("datasets", {})
+    datasets = {slug: dict(counts) for slug, counts in published.counts.items()}
+    differs = [slug for slug in expected if datasets.get(slug) != expected[slug]]
+    return before | {"datasets": datasets, "expected": expected, "differs_from_check": differs, "needs_allow_deletes": False}
+
+
+def _act(found: Submission, actor: str, order: PublishOrder) -> Act:
+    """Return the act of publishing, with what the check was told where the publish is told nothing."""
+    asked = None if found.request is None else CheckOrder.model_validate(found.request)
+    return Act(
+        actor=actor,
+        reason=order.reason or (asked.reason if asked else "") or named(found.files),
+        name=order.name or (asked.name if asked else None),
+        allow_deletes=order.allow_deletes or (asked.allow_deletes if asked else False),
+    )
