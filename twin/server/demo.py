@@ -15,13 +15,17 @@ from twin.errors import BadRequestError, NotFoundError
 from twin.server.assets import build_missing
 from twin.server.city import City, make_city, open_city
 from twin.server.city_file import read_city_file
+from twin.server.commands.token import show
 from twin.server.self_check import check_doors
 from twin.server.serving import listening_socket, run_server
 from twin.server.settings import Settings
 from twin.server.terminal import Terminal
+from twin.tokens import Tokens
 
 SAMPLE_SCALE = 3000
 SAMPLE_SEED = 4549
+_TOKEN = "demo"
+"""Name of the token for /upload; the demo makes a new one at every start, since only its hash is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ def run(settings: Settings, name: str, terminal: Terminal, *, explicit_folder: b
     started = time.monotonic()
     with listening_socket(settings) as listener:
         _make(settings, demo)
-        with open_city(settings) as city:
+        with open_city(settings, pool_size=8) as city:
             folder = _source_files(settings, demo, terminal) if _unloaded(city, demo) else settings.data_dir
             for load in _unloaded(city, demo):
                 _load(city, folder, load, terminal)
@@ -56,6 +60,7 @@ def run(settings: Settings, name: str, terminal: Terminal, *, explicit_folder: b
             terminal.say(f"{elapsed:.1f} 秒后可用", f"ready after {elapsed:.1f} s")
             if check:
                 return check_doors(city, listener, terminal)
+            show(_TOKEN, Tokens(city.pool).renew(_TOKEN), terminal)
             run_server(city, listener, terminal)
     return 0
 
