@@ -79,7 +79,7 @@ def _matched(connection: Connection, tally: Tally, request: LoadRequest, lineage
     of = 0
     if not staging.first_load:
         base = commit_of(connection, staging)  # first: what is published while we match has another number
-        tally.note_staged(assign(connection, staging, request.mode, staging.dataset.tolerance_m, keys, request.area_wkb))
+        tally.note_staged(assign(connection, staging, request.mode, tally.tolerance_m, keys, request.area_wkb))
         of = replaceable(connection, staging, request.mode, request.area_wkb)
     count, checksum = staged.count_and_hash(connection, staging)
     first = {"insert": count, "update": 0, "unchanged": 0, "delete": 0}
@@ -89,6 +89,7 @@ def _matched(connection: Connection, tally: Tally, request: LoadRequest, lineage
         count=count,
         hash=checksum,
         lineage=lineage,
+        tolerance_m=tally.tolerance_m,
         kept_keys=keys,
         area_wkb=request.area_wkb,
         base_commit=base,

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from ingest import staging as staged
 from ingest.publish import Part
+from ingest.rounding import tolerance_m
 from ingest.staging import Staging
 from twin.catalogue import Catalogue
 from twin.db import Connection, load_queries
@@ -73,6 +74,7 @@ def kept(connection: Connection, catalogue: Catalogue, submission: uuid.UUID) ->
                 count=rows,
                 hash=checksum,
                 lineage=lineage,
+                tolerance_m=tolerance_m(dataset.tolerance_m, lineage["sources"]),
                 kept_keys=tuple(keys),
                 area_wkb=bytes(area) if area is not None else None,
                 base_commit=base_commit,

@@ -35,6 +35,8 @@ class Part:
     hash: int
     """Rows staged when they were checked, and which; publishing fewer would erase features (DESIGN 13)."""
     lineage: Mapping[str, object]
+    tolerance_m: float = 0.0
+    """Within which distance a vertex counts as unmoved."""
     kept_keys: tuple[str, ...] = ()
     area_wkb: bytes | None = None
     actions_set: bool = False
@@ -151,7 +153,7 @@ def _matched(connection: Connection, catalogue: Catalogue, submission: uuid.UUID
         staging = staged.as_later_load(connection, staging)
     else:
         forget(connection, staging)
-    found = assign(connection, staging, part.mode, staging.dataset.tolerance_m, part.kept_keys, part.area_wkb)
+    found = assign(connection, staging, part.mode, part.tolerance_m, part.kept_keys, part.area_wkb)
     connection.execute(QUERIES["forget_match_findings"], {"submission": submission, "part": staging.part, "rules": list(MATCH_RULES)})
     catalogue.add_findings(connection, submission, staging.part, found)
     counts = staged.actions(connection, staging)

@@ -130,6 +130,7 @@ def _receive(
             place.progress(slug, tally.copied, expected)
         elif isinstance(message, PartEnd) and tally.staging.feature_type.geometry_type != "coverage":
             tally.read += message.rows
+            tally.headers[-1] = {**tally.headers[-1], "rounding_m": message.rounding_m}
 
 
 def _source(path: Path, header: PartHeader) -> Mapping[str, object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import numpy.typing as npt
 import pyproj
@@ -39,6 +41,11 @@ class RoundingGauge:
         height = 0.5 * 10.0 ** -self._digits[2]
         moved = float(np.linalg.norm([*steps, height if height <= MOST_M / 2 else 0.0]))
         return moved if self._seen and moved <= MOST_M else 0.0
+
+
+def tolerance_m(declared_m: float, sources: Iterable[Mapping[str, object]]) -> float:
+    """Return within which distance a vertex counts as unmoved: the dataset's own tolerance, or what its ``sources`` rounded away."""
+    return max([declared_m, *(float(str(source.get("rounding_m", 0.0))) for source in sources)])
 
 
 def unit_length_m(crs: pyproj.CRS) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from ingest.rounding import tolerance_m
 from ingest.staging import Staging
 from twin.errors import RejectedError
 from twin.model import Finding, Severity
@@ -34,6 +35,11 @@ class Tally:
     def first_number(self) -> int:
         """What is added to the row numbers of the source being read."""
         return max(len(self.headers) - 1, 0) * _ROWS_A_SOURCE
+
+    @property
+    def tolerance_m(self) -> float:
+        """Within which distance a vertex of these rows counts as unmoved."""
+        return tolerance_m(self.staging.dataset.tolerance_m, self.headers)
 
     def note_read(self, findings: Iterable[Finding]) -> None:
         """Keep what was found while reading the present source."""
