@@ -1,19 +1,23 @@
-"""Delivers the pipe survey, 管线普查.xlsx, and the one a quarter of a year later, 第二期/管线普查.xlsx."""
+"""Delivers the pipe survey, 管线普查.xlsx, the one a quarter of a year later, 第二期/管线普查.xlsx, and the sensors that look after it."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from sample_city import write_workbook
 from sample_city.city import City
 from sample_city.conflicts import Conflicts, plant_conflicts
+from sample_city.deliver_second_survey import is_demolished
 from sample_city.faults import Planted, plant_in_lines, plant_in_points
 from sample_city.handover import HandOver
 from sample_city.manifest import Update
 from sample_city.pipes import PipeSurvey, SurveyLine, SurveyPoint
 from sample_city.resurvey import Change, compare, resurvey
 from sample_city.seeding import rng_at
+from sample_city.sensors import Sensor, sensors_in_shafts
 from sample_city.survey import survey_area
+from sample_city.write_sensors import write_sensors
 from sample_city.write_workbook import FILE_NAME, FIRST_ROW, LINE_SHEET, POINT_SHEET, WorkbookWriter
 
 SECOND = "第二期"
@@ -23,19 +27,22 @@ _SUBJECT_SHUFFLE = 65
 def deliver_pipes(city: City, handover: HandOver) -> None:
     """Write both surveys quarter by quarter, the planted rows last; the second one in another order."""
     second_folder = city.folder / SECOND
+    gone = functools.partial(is_demolished, city.seed)
     second_folder.mkdir(exist_ok=True)
     with WorkbookWriter(city.folder) as first, WorkbookWriter(second_folder) as second:
         changes = (Change(), Change())
         conflicts: Conflicts | None = None
         last: PipeSurvey | None = None
+        sensors: list[Sensor] = []
         for number, survey in enumerate(survey_area(city).quarters()):
-            again = resurvey(survey, city.seed, city.grid.relief.height_m)
+            again = resurvey(survey, city.seed, city.grid.relief.height_m, gone)
             changes = (changes[0] + again.points, changes[1] + again.lines)
             first.add_points(survey.points)
             first.add_lines(survey.lines)
             second.add_points(_shuffled(city.seed, number, again.survey.points))
             second.add_lines(_shuffled(city.seed, number, again.survey.lines))
             conflicts = conflicts or plant_conflicts(survey, city.grid.relief.height_m)
+            sensors += sensors_in_shafts(survey.points, city.seed)
             last = survey
         if last is None or conflicts is None:
             raise ValueError("the town has too few streets to survey")
@@ -45,6 +52,7 @@ def deliver_pipes(city: City, handover: HandOver) -> None:
         second.add_lines((*sound.lines, planted[1].rows[0]))
         extra = compare(_sound(conflicts, *planted), sound)
     _note_sources(handover, first.counts)
+    write_sensors(city, handover, sensors)
     for sheet, feature_type, change, rejected in (
         (POINT_SHEET, "pipe_node", changes[0] + extra[0], 0),
         (LINE_SHEET, "pipe_segment", changes[1] + extra[1], 1),

@@ -57,25 +57,32 @@ def deliver_second_survey(city: City, handover: HandOver) -> None:
 
 def _resurveyed(seed: int, building: Building, counts: Counter[str]) -> Iterator[Building]:
     """Yield a building as the second survey lists it, nothing when it has been demolished."""
-    if building.building_id in WARNED_BUILDINGS:
+    fate, rng = _fate(seed, building.building_id)
+    if fate == "noisy" and building.base_height_m is None:
+        # A base height taken from the elevation model may differ by a centimetre for the least move.
+        fate = "untouched"
+    counts[fate] += 1
+    if fate != "demolished":
+        yield _CHANGES[fate][1](building, rng) if fate in _CHANGES else building
+
+
+def is_demolished(seed: int, building_id: str) -> bool:
+    """Return whether a building of the first survey no longer stands in the second."""
+    return _fate(seed, building_id)[0] == "demolished"
+
+
+def _fate(seed: int, building_id: str) -> tuple[str, np.random.Generator]:
+    """Return what becomes of a building by its number alone, and the draws that say how."""
+    rng = rng_at(seed, _SUBJECT_CHANGE, int(building_id[-7:]))
+    if building_id in WARNED_BUILDINGS:
         # What the first survey listed with a warning is right now.
-        counts["corrected"] += 1
-        yield building
-        return
-    rng = rng_at(seed, _SUBJECT_CHANGE, int(building.building_id[-7:]))
+        return "corrected", rng
     draw = float(rng.random())
-    for kind, (share, change) in _CHANGES.items():
+    for fate, (share, _) in _CHANGES.items():
         draw -= share
         if draw < 0:
-            # A base height taken from the elevation model may differ by a centimetre for the least move.
-            counts["untouched" if kind == "noisy" and building.base_height_m is None else kind] += 1
-            yield building if kind == "noisy" and building.base_height_m is None else change(building, rng)
-            return
-    if draw < _DEMOLISHED:
-        counts["demolished"] += 1
-        return
-    counts["untouched"] += 1
-    yield building
+            return fate, rng
+    return "demolished" if draw < _DEMOLISHED else "untouched", rng
 
 
 def _counted(buildings: list[Building], counts: Counter[str]) -> list[Building]:

@@ -9,16 +9,19 @@ from pyproj import Transformer
 
 from sample_city.city import STORAGE_CRS, City, plan_city
 from sample_city.deliver_admin import deliver_units
+from sample_city.deliver_base_map import deliver_base_map
 from sample_city.deliver_buildings import deliver_buildings
 from sample_city.deliver_cameras import deliver_cameras
 from sample_city.deliver_elevation import deliver_elevation
 from sample_city.deliver_grids import deliver_grids
 from sample_city.deliver_housing import deliver_housing
+from sample_city.deliver_imagery import deliver_imagery
 from sample_city.deliver_land_use import deliver_land_use
 from sample_city.deliver_pipes import deliver_pipes
 from sample_city.deliver_plans import deliver_plans
 from sample_city.deliver_roofs import deliver_roofs
 from sample_city.deliver_second_survey import deliver_second_survey
+from sample_city.deliver_underground import deliver_underground
 from sample_city.handover import HandOver
 from sample_city.manifest import Manifest
 from sample_city.streets import StreetGrid
@@ -31,11 +34,14 @@ _DELIVERIES: tuple[Callable[[City, HandOver], None], ...] = (
     deliver_housing,
     deliver_roofs,
     deliver_second_survey,
+    deliver_base_map,
     deliver_land_use,
+    deliver_underground,
     deliver_pipes,
     deliver_plans,
     deliver_grids,
     deliver_cameras,
+    deliver_imagery,
 )
 """Each writes its files and notes sources, faults, facts and updates. None reads what another wrote: their order is that of the manifest's
 faults and facts only."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sample_city.pipes import PipeSurvey, SurveyLine, SurveyPoint
-from sample_city.services import BEND, ENTRY, GAS, JUNCTION_FEATURES, STRAIGHT, STUB, WATER
+from sample_city.services import BEND, GAS, JUNCTION_FEATURES, STRAIGHT, STUB, WATER
 
 YEAR = 2026
 _MOVABLE = {"阀门井", "凝水井", "手孔", "消防栓"}
@@ -52,6 +52,7 @@ class Resurvey:
 class _Network:
     seed: int
     ground_m: Ground
+    is_demolished: Callable[[str], bool]
     points: dict[str, SurveyPoint]
     lines: dict[Key, SurveyLine]
     ends: dict[str, list[Key]] = field(default_factory=lambda: defaultdict(list))
@@ -72,9 +73,12 @@ class _Network:
         return self.lines.pop(key)
 
 
-def resurvey(survey: PipeSurvey, seed: int, ground_m: Ground) -> Resurvey:
-    """Return what the next survey finds of a quarter; ``ground_m`` gives the ground elevation at an easting and northing."""
-    network = _Network(seed, ground_m, {p.point_id: p for p in survey.points}, {})
+def resurvey(survey: PipeSurvey, seed: int, ground_m: Ground, is_demolished: Callable[[str], bool]) -> Resurvey:
+    """Return what the next survey finds of a quarter; ``ground_m`` gives the ground elevation at an easting and northing.
+
+    Buildings that are demolished in between have lost their connections.
+    """
+    network = _Network(seed, ground_m, is_demolished, {p.point_id: p for p in survey.points}, {})
     for line in survey.lines:
         network.add(line)
     for edit in (_measure_anew, _disconnect, _lay_stubs, _set_valves, _renew):
@@ -118,18 +122,17 @@ def _measure_anew(network: _Network) -> None:
 
 
 def _disconnect(network: _Network) -> None:
-    """Take out house connections; the tee that they left becomes a straight point."""
+    """Take out house connections; the tee that they left becomes a straight point, the end of a branch a stub."""
     for number, point in list(network.points.items()):
-        if point.feature != ENTRY or network.draw("disconnected", number) >= _SHARE_DISCONNECTED:
+        if point.building_id is None:
             continue
-        (key,) = network.ends[number]
-        stop = network.points[key[0] if key[1] == number else key[1]]
-        if stop.feature == BEND:
-            continue
-        network.remove(key)
-        del network.points[number]
-        if stop.feature == JUNCTION_FEATURES[3]:
-            network.points[stop.point_id] = dataclasses.replace(stop, feature=STRAIGHT)
+        if network.is_demolished(point.building_id) or network.draw("disconnected", number) < _SHARE_DISCONNECTED:
+            (key,) = network.ends[number]
+            network.remove(key)
+            del network.points[number]
+            stop = network.points[key[0] if key[1] == number else key[1]]
+            without = {JUNCTION_FEATURES[3]: STRAIGHT, BEND: STUB}.get(stop.feature or "", stop.feature)
+            network.points[stop.point_id] = dataclasses.replace(stop, feature=without)
 
 
 def _lay_stubs(network: _Network) -> None:
