@@ -1,7 +1,7 @@
 /** One submission on the desk: what is known of it, and everything that can be done with it. No DOM here. */
 
 import type { ServerEvent } from "../live";
-import type { DatasetChoice, FeatureTypeChoice, Listed, PublishRequest, SubmissionApi } from "./api";
+import { type DatasetChoice, type FeatureTypeChoice, type Listed, type PublishRequest, Refusal, type SubmissionApi } from "./api";
 import { ACTIONS, type Action, type Change } from "./changes";
 import { type Draft, type DraftPart, changePart, checkRequest, draftOf } from "./draft";
 import type { Finding } from "./findings";
@@ -147,9 +147,12 @@ export class Desk {
       if (this.submission?.id !== id) return;
       this.set(found);
       await this.readResult();
-    } catch {
-      // A passing failure of looking by: the next look, or what the surveyor does next, tells.
-      this.watch();
+    } catch (error) {
+      // A passing failure of looking by is looked over: the next look, or what the surveyor does next, tells.
+      if (!(error instanceof Refusal)) this.failure = { error, retry: null };
+      this.readFor = "";
+      this.lookAgain();
+      this.changed();
     }
   }
 
@@ -168,7 +171,11 @@ export class Desk {
 
   private watch(): void {
     this.window.clearTimeout(this.watchTimer);
-    if (this.submission === null || !isChecking(this.submission)) return;
+    if (this.submission !== null && isChecking(this.submission)) this.lookAgain();
+  }
+
+  private lookAgain(): void {
+    this.window.clearTimeout(this.watchTimer);
     this.watchTimer = this.window.setTimeout(() => void this.readAgain(), WATCH_MS);
   }
 
@@ -180,9 +187,12 @@ export class Desk {
     if (key === this.readFor) return;
     this.readFor = key;
     const hasChanges = submission.state === "accepted" || submission.state === "published";
-    this.findings = submission.findings.length > 0 ? await this.api.findings(submission.id, null, FINDINGS_PAGE) : NOTHING;
+    const findings = submission.findings.length > 0 ? await this.api.findings(submission.id, null, FINDINGS_PAGE) : NOTHING;
     const pages = hasChanges ? ACTIONS.map(async (action) => [action, await this.api.changes(submission.id, action, null, CHANGES_PAGE)] as const) : [];
-    this.changes = new Map(await Promise.all(pages));
+    const changes = new Map(await Promise.all(pages));
+    if (this.readFor !== key) return;
+    this.findings = findings;
+    this.changes = changes;
     this.changed();
   }
 

@@ -47,6 +47,7 @@ export class UploadPage {
   /** Null: whatever there is most to see of. */
   private action: Action | null = null;
   private mapShown = "";
+  private wasChecking = false;
   private mapFailure = "";
 
   constructor(
@@ -140,6 +141,9 @@ export class UploadPage {
     const { submission } = this.desk;
     this.sections.show([this.tokenSection(), this.failureSection(), ...(submission === null ? this.firstSections() : this.submissionSections(submission)), this.recentSection()].filter((section) => section !== null));
     this.renderMap(submission);
+    const checking = submission !== null && isChecking(submission);
+    if (this.wasChecking !== checking) document.querySelector(`[data-section=${checking ? "progress" : "findings"}]`)?.scrollIntoView({ block: "start" });
+    this.wasChecking = checking;
   }
 
   private headerParts(): HTMLElement[] {

@@ -74,6 +74,7 @@ const words = {
   nothing_changes: { zh: "与现有数据完全相同，没有可发布的变化。", en: "The same as what is there: nothing to publish." },
   not_checked: { zh: "尚未检查", en: "not checked" },
   of: { zh: "{done} / {total}", en: "{done} of {total}" },
+  only_moved: { zh: "属性不变，只是位置或形状有变化。", en: "Attributes stay; only its place or shape differs." },
   pick_files: { zh: "选择文件", en: "choose files" },
   position: { zh: "位置", en: "Place" },
   publish: { zh: "发布", en: "Publish" },

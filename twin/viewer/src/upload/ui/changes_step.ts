@@ -40,16 +40,17 @@ export function firstAction(result: CheckResult): Action {
 
 function countsTable({ result, titleOf, say }: ChangesView): HTMLElement {
   const kinds = [...ACTIONS, "unchanged"] as const;
-  const heads = [say("dataset"), ...kinds.map((kind) => say(`action_${kind}`))].map((title) => h("th", { scope: "col" }, title));
+  const heads = [h("th", { scope: "col" }, say("dataset")), ...kinds.map((kind) => h("th", { scope: "col", class: "number" }, say(`action_${kind}`)))];
   const rows = [...result.datasets].map(([slug, difference]) =>
     h("tr", { "data-dataset": slug }, h("th", { scope: "row" }, titleOf(slug)), ...kinds.map((kind) => h("td", { class: "number", "data-kind": kind }, difference[kind].toLocaleString("en")))),
   );
   return h("div", { class: "table-frame" }, h("table", { class: "difference" }, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows)));
 }
 
-function valuesTable(change: Change, { fieldsOf, language, say }: ChangesView): HTMLElement | null {
+function valuesTable(change: Change, view: ChangesView): HTMLElement {
+  const { fieldsOf, language, say } = view;
   const values = changedValues(change, fieldsOf(change.dataset), language);
-  if (values.length === 0) return null;
+  if (values.length === 0) return h("p", { class: "hint" }, view.say("only_moved"));
   const isUpdate = change.action === "update";
   const rows = values.map(({ title, before, after }) =>
     isUpdate
@@ -66,7 +67,7 @@ function changeEntry(change: Change, index: number, view: ChangesView, actions: 
   const summary = h("summary", {}, h("span", {}, name), h("span", { class: "muted" }, view.titleOf(change.dataset)));
   const details = h("details", { class: "change" }, summary);
   // Built when it is opened: a list of hundreds is quick that way.
-  details.addEventListener("toggle", () => { details.append(valuesTable(change, view) ?? ""); }, { once: true });
+  details.addEventListener("toggle", () => { details.append(valuesTable(change, view)); }, { once: true });
   return h("li", { "data-change": name }, details, locate);
 }
 
