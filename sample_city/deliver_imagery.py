@@ -74,7 +74,7 @@ def _write(folder: Path, image: Image, window: Window, bands: NDArray[np.uint8])
         transform=from_origin(window.west, window.north, PIXEL_M, PIXEL_M), tiled=True, blockxsize=_TILE, blockysize=_TILE,
         compress="JPEG", photometric="YCBCR", jpeg_quality=_QUALITY,
     ) as raster:  # fmt: skip
-        raster.update_tags(TIFFTAG_DATETIME=f"{image.taken:%Y:%m:%d %H:%M:%S}", TIFFTAG_MAKE="sample_city")
+        raster.update_tags(TIFFTAG_DATETIME=f"{image.taken:%Y:%m:%d %H:%M:%S}")
         raster.write(bands)
 
 
