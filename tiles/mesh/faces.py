@@ -229,7 +229,10 @@ def _mesh(faces: FaceArrays, polygons: _Polygons, triangulation: Triangulation, 
     feature, surface = np.empty(count, np.uint32), np.empty(count, np.uint8)
     triangles = np.empty((len(triangulation.triangles), 3), np.uint32)
     feature_of = np.repeat(np.arange(len(left_out), dtype=np.uint32), np.diff(faces.feature_offsets))
+    # Surfaces of a kind side by side: their attributes repeat, and compress to half.
+    order = np.lexsort((faces.surface[polygons.face], feature_of[polygons.face]))
     vertices, written, longest = _emit(
+        order,
         polygons.corners,
         polygons.ring_offsets,
         polygons.face_offsets,
@@ -264,6 +267,7 @@ def _mesh(faces: FaceArrays, polygons: _Polygons, triangulation: Triangulation, 
 
 @kernel
 def _emit(
+    order: NDArray[np.int64],
     corners: NDArray[np.float64],
     ring_offsets: Offsets,
     face_offsets: Offsets,
@@ -279,9 +283,9 @@ def _emit(
     surface: NDArray[np.uint8],
     triangles: NDArray[np.uint32],
 ) -> tuple[int, int, float]:
-    """Write the faces that have triangles; return the numbers of vertices and triangles and the longest horizontal edge."""
+    """Write the faces that have triangles, in ``order``; return the numbers of vertices and triangles and the longest horizontal edge."""
     v, t, longest = 0, 0, 0.0
-    for face in range(len(source)):
+    for face in order:
         if piece_offsets[face + 1] == piece_offsets[face]:
             continue
         start, end = ring_offsets[face_offsets[face]], ring_offsets[face_offsets[face + 1]]
