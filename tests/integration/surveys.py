@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import shapely
 
-from ingest.load import LoadResult, load
+from ingest import staging
+from ingest.load import LoadResult, check_submission, load, publish_submission
 from ingest.protocol import Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest, batch_schema
+from ingest.publish import Act, Published
 from ingest.request import LoadRequest, PartSpec, Workplace
 from twin.catalogue import Catalogue
 from twin.errors import Text
@@ -38,6 +41,10 @@ def square(x: float, y: float, side: float = 10.0, z: float = 0.0) -> shapely.Mu
     return shapely.MultiPolygon([shapely.Polygon(ring)])
 
 
+Parts = Mapping[str, tuple[str, Sequence[Row]]]
+"""dataset → (FeatureType, rows)."""
+
+
 @dataclass
 class Surveys:
     """A place to load surveys into: a catalogue with a store, and the doors of loading around them."""
@@ -46,22 +53,46 @@ class Surveys:
     store: FolderStore
     folder: Path
 
-    def load(self, parts: Mapping[str, tuple[str, Sequence[Row]]], **options: object) -> LoadResult:
+    def load(self, parts: Parts, **options: object) -> LoadResult:
         """Load rows by dataset: {dataset: (FeatureType, rows)}, as one submission."""
-        path = self.folder / "survey"
-        path.write_bytes(b"written by a test")
-        specs = tuple(PartSpec(None, feature_type, dataset) for dataset, (feature_type, _) in parts.items())
-        rows = {dataset: list(given) for dataset, (_, given) in parts.items()}
-        place = Workplace(
+        return load(self.place(parts), self.request(parts, **options))
+
+    def check(self, parts: Parts, **options: object) -> uuid.UUID:
+        """Take the first step only and return the submission, accepted."""
+        submission = self.catalogue.receive("surveyor", [], {})
+        with staging.claimed(self.catalogue.pool, submission):
+            check_submission(self.place(parts), self.request(parts, **options), submission, [])
+        return submission
+
+    def publish(self, submission: uuid.UUID, *, allow_deletes: bool = False) -> Published:
+        """Take the second step."""
+        act = Act("surveyor", "test", allow_deletes=allow_deletes)
+        with staging.claimed(self.catalogue.pool, submission):
+            return publish_submission(self.catalogue, submission, act, lambda extent: extent, lambda first: None)
+
+    def place(self, parts: Parts) -> Workplace:
+        """Return a workplace whose reader gives these rows."""
+        return Workplace(
             catalogue=self.catalogue,
             store=self.store,
-            read=_reader(rows),
+            read=_reader({dataset: list(given) for dataset, (_, given) in parts.items()}),
             make_request=_request,
             ground=lambda first: None,
             to_degrees=lambda extent: extent,
             progress=lambda what, done, total: None,
         )
-        return load(place, LoadRequest(files=(path,), parts=specs, **options))  # type: ignore[arg-type]
+
+    def request(self, parts: Parts, **options: object) -> LoadRequest:
+        """Return the request to load these rows."""
+        path = self.folder / "survey"
+        path.write_bytes(b"written by a test")
+        specs = tuple(PartSpec(None, feature_type, dataset) for dataset, (feature_type, _) in parts.items())
+        return LoadRequest(files=(path,), parts=specs, **options)  # type: ignore[arg-type]
+
+    def staged_tables(self) -> list[str]:
+        """Return the names of the tables that anything has staged."""
+        with self.catalogue.pool.connection() as connection:
+            return [str(r[0]) for r in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'").fetchall()]
 
     def state(self, dataset: str, *columns: str) -> dict[str, tuple[object, ...]]:
         """Return {natural key: (fid, commit_from, columns…)} of a dataset's current rows."""
