@@ -83,6 +83,8 @@ def _ensure(catalogue: Catalogue, part: PartSpec, request: LoadRequest) -> Datas
 
 def _parts_of(path: Path, request: LoadRequest) -> tuple[PartSpec, ...]:
     """With several files a part that says its file, or is called like one of them, is in that file only (the CSVs of a survey)."""
+    if len(request.files) == 1:
+        return tuple(p for p in request.parts if p.file in (None, path.name))
     named = {p for p in request.parts for f in request.files if p.file is not None or _names_file(p, f)}
     own = tuple(p for p in request.parts if (_names_file(p, path) if p.file is None else p.file == path.name))
     return own or tuple(p for p in request.parts if p not in named)
