@@ -87,11 +87,11 @@ class StreetGrid:
         h, v = self.river_horizontal, self.river_vertical
         return not h[i, j], not v[i, j + 1], not h[i + 1, j], not v[i, j]
 
-    def block(self, cell: Cell, sides: tuple[bool, bool, bool, bool]) -> Polygon:
-        """Return the cell within the red lines of the streets at its sides."""
+    def block(self, cell: Cell, sides: tuple[bool, bool, bool, bool], path_m: float = 0.0) -> Polygon:
+        """Return the cell within the red lines of the streets at its sides, and ``path_m`` inside the sides that are none."""
         i, j = cell
         widths = (half_width_m(i), half_width_m(j + 1), half_width_m(i + 1), half_width_m(j))
-        return inset(self.cell_corners(cell), [w if street else 0.0 for w, street in zip(widths, sides, strict=True)])
+        return inset(self.cell_corners(cell), [w if street else path_m for w, street in zip(widths, sides, strict=True)])
 
     def open_edges(self, town: Flags) -> OpenEdges:
         """Return the streets there are when the cells of ``town`` are built on: around them, and the arterials beyond."""
@@ -147,14 +147,17 @@ def plan_streets(relief: Relief, scale: int) -> StreetGrid:
     centres = (junctions[:-1, :-1] + junctions[1:, 1:]) / 2
     risen = relief.hill_m(junctions[..., 0], junctions[..., 1]) > _HILL_FOOT_M
     hill = risen[:-1, :-1] | risen[:-1, 1:] | risen[1:, 1:] | risen[1:, :-1]
+    river_horizontal = _in_corridor(relief, junctions[:, :-1], junctions[:, 1:])
+    # Arterials bridge the river, lanes end at it.
+    river_vertical = _in_corridor(relief, junctions[:-1], junctions[1:]) & (np.arange(columns + 1)[None, :] % ARTERIAL_EVERY != 0)
+    cut_off = river_horizontal[:-1] & river_horizontal[1:] & river_vertical[:, :-1] & river_vertical[:, 1:]
     return StreetGrid(
         relief=relief,
         junctions=junctions,
         hill=hill,
-        river_horizontal=_in_corridor(relief, junctions[:, :-1], junctions[:, 1:]),
-        # Arterials bridge the river, lanes end at it.
-        river_vertical=_in_corridor(relief, junctions[:-1], junctions[1:]) & (np.arange(columns + 1)[None, :] % ARTERIAL_EVERY != 0),
-        growth=_growth_order(relief, centres, hill),
+        river_horizontal=river_horizontal,
+        river_vertical=river_vertical,
+        growth=_growth_order(relief, centres, hill | cut_off),
     )
 
 
@@ -207,10 +210,10 @@ def _in_corridor(relief: Relief, start: NDArray[np.float64], end: NDArray[np.flo
     return touched
 
 
-def _growth_order(relief: Relief, centres: NDArray[np.float64], hill: Flags) -> tuple[Cell, ...]:
+def _growth_order(relief: Relief, centres: NDArray[np.float64], unbuilt: Flags) -> tuple[Cell, ...]:
     offset = centres - (relief.origin_e, relief.origin_n)
-    i, j = np.indices(hill.shape)
-    ragged = 0.88 + 0.24 * hash_unit(relief.seed, _SUBJECT_EDGE_OF_TOWN, i, j).reshape(hill.shape)
+    i, j = np.indices(unbuilt.shape)
+    ragged = 0.88 + 0.24 * hash_unit(relief.seed, _SUBJECT_EDGE_OF_TOWN, i, j).reshape(unbuilt.shape)
     distance = np.hypot(offset[..., 0], offset[..., 1] * 1.15) * ragged
     order = np.argsort(distance, axis=None, kind="stable")
-    return tuple((int(k) // hill.shape[1], int(k) % hill.shape[1]) for k in order if not hill.flat[k])
+    return tuple((int(k) // unbuilt.shape[1], int(k) % unbuilt.shape[1]) for k in order if not unbuilt.flat[k])

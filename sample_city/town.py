@@ -23,13 +23,15 @@ _SETBACK_M = 4.0
 GREEN, SMALLEST_LOT_M2 = "1401", 400.0
 """Land too small to build on is a garden."""
 _GAP_M = 1.0
+_HALF_PATH_M = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class TownBlock:
     """One block of the town. ``houses`` and ``footprints`` run in parallel; footprints are EPSG:4549 polygons, to the millimetre.
 
-    ``rank`` is the block's number in the order of growth. ``parcels`` tile the land, ``parcel_of`` says on which of them each house stands.
+    ``rank`` is the block's number in the order of growth. ``parcels`` tile the land but for paths between blocks, ``parcel_of`` says on
+    which of them each house stands.
     """
 
     cell: Cell
@@ -82,7 +84,7 @@ def _build(grid: StreetGrid, cell: Cell, rank: int, most: int) -> TownBlock:
     buildable = shapely.union_all([piece.buffer(-_SETBACK_M) for piece in land])
     shapely.prepare(buildable)
     kept = _free_standing(footprints, np.asarray(shapely.contains(buildable, footprints), dtype=bool)) if houses else []
-    parcels = _parcels(zone, land, footprints[kept], (origin, across, up))
+    parcels = _parcels(zone, _lots(grid, cell, sides, land), footprints[kept], (origin, across, up))
     kept = kept[:most]
     parcel_of = shapely.STRtree(parcels).query(footprints[kept], predicate="within")[1] if kept else []
     return TownBlock(
@@ -95,6 +97,15 @@ def _build(grid: StreetGrid, cell: Cell, rank: int, most: int) -> TownBlock:
         parcels,
         tuple(int(parcel) for parcel in parcel_of),
     )
+
+
+def _lots(grid: StreetGrid, cell: Cell, sides: tuple[bool, bool, bool, bool], land: tuple[Polygon, ...]) -> tuple[Polygon, ...]:
+    """Return the land without half of the path to the next block where no street lies between: parcels of two blocks never touch."""
+    if all(sides):
+        return land
+    within = grid.block(cell, sides, _HALF_PATH_M)
+    lots = shapely.get_parts(shapely.intersection(np.array(land, dtype=object), within))
+    return tuple(lot for lot in lots if isinstance(lot, Polygon) and not lot.is_empty)
 
 
 def _parcels(zone: Zone, land: tuple[Polygon, ...], footprints: NDArray[np.object_], frame: Frame) -> tuple[Polygon, ...]:
