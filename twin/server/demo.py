@@ -118,7 +118,9 @@ def _load(city: City, folder: Path, load: Mapping[str, Any], terminal: Terminal)
     path = folder / load["file"]
     parts = tuple(PartSpec(part.get("layer"), part["type"], part["dataset"]) for part in load["parts"])
     terminal.say(f"导入 {path.name} …", f"loading {path.name} …")
-    request = LoadRequest(files=(path,), parts=parts, crs=load.get("crs"), actor=city.settings.actor, name=load.get("name"))
+    request = LoadRequest(
+        files=(path,), parts=parts, mode=load.get("mode", "replace"), crs=load.get("crs"), actor=city.settings.actor, name=load.get("name")
+    )
     result = load_files(city, request, terminal.progress)
     rules = ", ".join(f"{rule} {count}" for rule, count in sorted(result.findings.items()))
     terminal.say(
