@@ -53,10 +53,10 @@ function rampColor(stops: readonly (readonly [number, string])[], value: number)
   return [mix(0), mix(1), mix(2)];
 }
 
-/** Returns the colouring of a layer under a choice. */
+/** Returns the colouring of a layer's features under a choice; kinds of surface are coloured elsewhere, and only in 3D. */
 export function coloring(layer: Layer, choice: ColorChoice | null, seen?: CodeSeen): Coloring {
   const fallback = parseColor(layer.style.defaultColor);
-  if (choice === null) return () => fallback;
+  if (choice === null || choice.kind === "surface") return () => fallback;
   if (choice.kind === "ramp") {
     return (value) => (typeof value === "number" && Number.isFinite(value) ? (rampColor(choice.stops, value) ?? fallback) : fallback);
   }
@@ -72,6 +72,9 @@ export function coloring(layer: Layer, choice: ColorChoice | null, seen?: CodeSe
   };
 }
 
+/** The pale grey of what only stands around. */
+export const MUTED: Rgb = [214, 219, 223];
+
 /** Returns `rgb(r g b / alpha)` for a canvas or a style sheet. */
 export function cssColor([red, green, blue]: Rgb, alpha = 1): string {
   return `rgb(${red} ${green} ${blue} / ${alpha})`;
@@ -83,7 +86,8 @@ export function darker([red, green, blue]: Rgb): Rgb {
   return [dim(red), dim(green), dim(blue)];
 }
 
-/** Returns the title of the field a choice colours by. */
+/** Returns the title of what a choice colours by. */
 export function choiceTitle(layer: Layer, choice: ColorChoice): Text {
+  if (choice.kind === "surface") return choice.title;
   return layer.fields.find((field) => field.name === choice.field)?.title ?? { zh: choice.field, en: choice.field };
 }

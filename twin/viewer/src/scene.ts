@@ -38,7 +38,20 @@ export interface RampChoice {
   readonly unit: string | null;
 }
 
-export type ColorChoice = CodesChoice | RampChoice;
+export interface SurfaceEntry extends LegendEntry {
+  /** Feature id of this kind of surface in the tiles' set `surface`. */
+  readonly id: number;
+}
+
+/** Colours by the kind of surface (roof, wall …), not by feature. */
+export interface SurfaceChoice {
+  readonly kind: "surface";
+  readonly field: string;
+  readonly title: Text;
+  readonly legend: readonly SurfaceEntry[];
+}
+
+export type ColorChoice = CodesChoice | RampChoice | SurfaceChoice;
 
 export interface Style {
   readonly colorBy: string | null;
@@ -127,21 +140,27 @@ export function readField(value: unknown, path: string): Field {
   };
 }
 
+function readLegendEntry(value: unknown, path: string): LegendEntry {
+  const reader = Reader.of(value, path);
+  return { value: reader.string("value"), title: reader.text("title"), color: reader.string("color") };
+}
+
 function readChoice(value: unknown, path: string): ColorChoice {
   const reader = Reader.of(value, path);
   const field = reader.string("field");
-  if (reader.string("kind") === "ramp") {
+  const kind = reader.string("kind");
+  if (kind === "ramp") {
     const stops = reader.list("stops", (stop, at): [number, string] => {
       if (!Array.isArray(stop) || typeof stop[0] !== "number" || typeof stop[1] !== "string") throw unlike(at, "[number, colour]");
       return [stop[0], stop[1]];
     });
     return { kind: "ramp", field, stops, unit: reader.optional("unit", (k) => reader.string(k)) };
   }
-  const legend = reader.list("legend", (entry, at): LegendEntry => {
-    const item = Reader.of(entry, at);
-    return { value: item.string("value"), title: item.text("title"), color: item.string("color") };
-  });
-  return { kind: "codes", field, legend };
+  if (kind === "surface") {
+    const legend = reader.list("legend", (entry, at) => ({ ...readLegendEntry(entry, at), id: Reader.of(entry, at).number("id") }));
+    return { kind, field, title: reader.text("title"), legend };
+  }
+  return { kind: "codes", field, legend: reader.list("legend", readLegendEntry) };
 }
 
 function readStyle(reader: Reader): Style {

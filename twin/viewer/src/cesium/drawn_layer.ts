@@ -9,6 +9,8 @@ export interface LayerLook {
   readonly visible: boolean;
   /** What the user chose to colour by; undefined: the layer's own. */
   readonly colorBy: string | undefined;
+  /** All in one pale grey: the ground on which marks and overlays are read. */
+  readonly isMuted?: boolean;
 }
 
 export interface LayerEvents {

@@ -2,7 +2,7 @@
 
 import type { CesiumWidget, ImageryLayer } from "@cesium/engine";
 
-import { chosenChoice, coloring, cssColor, darker } from "../coloring";
+import { MUTED, chosenChoice, coloring, cssColor, darker } from "../coloring";
 import type { Layer } from "../scene";
 import { type Paint, type TileFeature, labelPlace } from "../vector_tile";
 import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics } from "./drawn_layer";
@@ -110,7 +110,8 @@ export class MvtLayer implements DrawnLayer {
 
   private paint(feature: TileFeature): Paint {
     const choice = chosenChoice(this.layer, this.look.colorBy);
-    const color = coloring(this.layer, choice, (code) => this.seen.add(code))(choice === null ? undefined : feature.properties[choice.field]);
+    const colorOf = coloring(this.layer, choice, (code) => this.seen.add(code));
+    const color = this.look.isMuted === true ? MUTED : colorOf(choice === null ? undefined : feature.properties[choice.field]);
     const { fillOpacity, lineWidthPx } = this.layer.style;
     if (feature.kind === "line") return { fill: null, stroke: cssColor(color), widthPx: Math.max(1, lineWidthPx) * 2 };
     // Where the fill is faint, the outline itself has to carry the colour.

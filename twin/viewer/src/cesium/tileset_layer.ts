@@ -1,12 +1,16 @@
 /** One layer drawn from its 3D Tiles, coloured feature by feature without asking the server again. */
 
-import { type BoundingSphere, Cartesian3, Cesium3DTileFeature, Cesium3DTileStyle, Cesium3DTileset, type CesiumWidget, Color } from "@cesium/engine";
+import { type BoundingSphere, Cartesian3, Cesium3DTileFeature, Cesium3DTileStyle, Cesium3DTileset, type CesiumWidget, Color, type CustomShader } from "@cesium/engine";
 
-import { chosenChoice, coloring } from "../coloring";
+import { MUTED, type Rgb, chosenChoice, coloring } from "../coloring";
 import type { Layer } from "../scene";
+import { surfaceShader } from "./surface_shader";
 import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics, Marks } from "./drawn_layer";
 
 const SELECTED = Color.fromCssColorString("#00e5ff");
+
+/** Leaves to the shader what colour a surface has. */
+const WHITE: Rgb = [255, 255, 255];
 
 /** The constant term of the light from all sides (the first spherical harmonic). */
 const AMBIENT_LIGHT = 0.55;
@@ -42,6 +46,7 @@ export class TilesetLayer implements DrawnLayer {
   private selectedFid: number | null = null;
   private readonly seen = new Set<string>();
   private marks: Marks = new Map();
+  private surfaceShader: CustomShader | undefined;
   private look: LayerLook;
 
   private constructor(
@@ -121,9 +126,17 @@ export class TilesetLayer implements DrawnLayer {
     this.widget.scene.requestRender();
   }
 
+  /** What every feature has that is not marked; null where each has its own. */
+  private plainColor(bySurface: boolean): Rgb | null {
+    if (this.look.isMuted === true) return MUTED;
+    return bySurface ? WHITE : null;
+  }
+
   private restyle(): void {
     const choice = chosenChoice(this.layer, this.look.colorBy);
     const colorOf = coloring(this.layer, choice, (code) => this.seen.add(code));
+    const bySurface = choice?.kind === "surface" && this.look.isMuted !== true;
+    this.tileset.customShader = bySurface ? (this.surfaceShader ??= surfaceShader(choice)) : undefined;
     const field = choice?.field;
     const style = new Cesium3DTileStyle();
     const scratch = new Color();
@@ -131,7 +144,7 @@ export class TilesetLayer implements DrawnLayer {
       const fid = this.selectedFid === null && this.marks.size === 0 ? null : (feature.getProperty(FID) as number);
       if (fid !== null && fid === this.selectedFid) return SELECTED;
       const marked = fid === null ? undefined : this.marks.get(fid);
-      const [red, green, blue] = marked ?? colorOf(field === undefined ? undefined : feature.getProperty(field));
+      const [red, green, blue] = marked ?? this.plainColor(bySurface) ?? colorOf(field === undefined ? undefined : feature.getProperty(field));
       return Color.fromBytes(red, green, blue, 255, scratch);
     });
     this.tileset.style = style;

@@ -29,8 +29,10 @@ export class SubmissionMap {
   private view: CityView | null = null;
   private scene: Scene | null = null;
   private content: MapContent = { features: [], marks: new Map() };
-  private hasCity = true;
-  private isTilted = false;
+  hasCity = true;
+  isTilted = false;
+  /** Undefined until the ground was set for the first time. */
+  private terrain: string | null | undefined;
   private opening: Promise<void> | null = null;
 
   constructor(
@@ -88,6 +90,7 @@ export class SubmissionMap {
   show(content: MapContent): void {
     this.content = content;
     this.lay();
+    void this.draw();
   }
 
   /** How many features are laid over the city. */
@@ -131,8 +134,10 @@ export class SubmissionMap {
   private async draw(): Promise<void> {
     const { view, scene } = this;
     if (view === null || scene === null) return;
-    await view.setTerrain(scene.terrain === null ? null : new URL(scene.terrain.url, this.base), scene.city.separation);
-    await Promise.all(scene.layers.map(async (layer) => view.setLayer(layer, { visible: this.hasCity && (layer.visible || this.content.marks.has(layer.dataset)), colorBy: undefined }, this.base)));
+    const terrain = scene.terrain?.url ?? null;
+    if (terrain !== this.terrain) await view.setTerrain(terrain === null ? null : new URL(terrain, this.base), scene.city.separation);
+    this.terrain = terrain;
+    await Promise.all(scene.layers.map(async (layer) => view.setLayer(layer, { visible: this.hasCity && (layer.visible || this.content.marks.has(layer.dataset)), colorBy: undefined, isMuted: true }, this.base)));
   }
 
   private lay(): void {

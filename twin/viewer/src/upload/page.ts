@@ -18,7 +18,7 @@ import { TokenKeeper } from "./token";
 import { changesStep, datasetTitle, firstAction } from "./ui/changes_step";
 import { type FilesActions, filesStep, sendingStep, submittedFilesStep } from "./ui/files_step";
 import { findingsStep, progressStep } from "./ui/findings_step";
-import { mapPane } from "./ui/map_pane";
+import { type MapLegend, mapPane } from "./ui/map_pane";
 import { proposalsStep } from "./ui/proposals_step";
 import { publishStep } from "./ui/publish_step";
 import { recentList } from "./ui/recent_list";
@@ -47,6 +47,8 @@ export class UploadPage {
   /** Null: whatever there is most to see of. */
   private action: Action | null = null;
   private mapShown = "";
+  /** The submission the map was last turned to. */
+  private mapFor: string | null = null;
   private wasChecking = false;
   private mapFailure = "";
 
@@ -312,12 +314,12 @@ export class UploadPage {
   private renderMap(submission: Submission | null): void {
     const changes = this.changes();
     const findings = this.desk.findings.items;
-    const key = JSON.stringify([submission?.id, submission?.state, findings.length, [...changes].map(([action, items]) => [action, items.length])]);
+    const key = JSON.stringify([submission?.id, findings.length, [...changes].map(([action, items]) => [action, items.length])]);
     const hasMoved = (changes.get("update") ?? []).some(({ geometryBefore }) => geometryBefore !== null);
-    const bar = `${key}${this.language}${this.mapFailure}`;
+    const bar = JSON.stringify([submission?.result === null, hasMoved, findings.some(({ place }) => place !== null), this.language, this.mapFailure]);
     if (this.mapBar.dataset["shown"] !== bar) {
       this.mapBar.dataset["shown"] = bar;
-      this.mapBar.replaceChildren(...this.mapBarParts(submission, hasMoved));
+      this.mapBar.replaceChildren(...this.mapBarParts(submission, { hasMoved, hasFindings: findings.some(({ place }) => place !== null) }));
     }
     if (key === this.mapShown || this.mapFailure !== "") return;
     this.mapShown = key;
@@ -325,14 +327,17 @@ export class UploadPage {
     this.map.show(content);
     const extent = contentExtent(content);
     if (extent === null) return;
-    if (this.map.isOpen) this.map.look(extent);
-    else this.map.open(extent).catch((error: unknown) => { this.mapFailed(String(error)); });
+    const isOther = this.mapFor !== submission?.id;
+    this.mapFor = submission?.id ?? null;
+    if (this.map.isOpen) {
+      if (isOther) this.map.look(extent);
+    } else this.map.open(extent).catch((error: unknown) => { this.mapFailed(String(error)); });
   }
 
-  private mapBarParts(submission: Submission | null, hasMoved: boolean): HTMLElement[] {
+  private mapBarParts(submission: Submission | null, shown: MapLegend): HTMLElement[] {
     if (this.mapFailure !== "") return [h("p", { class: "map-note", role: "status" }, `${this.say("error_map")}${this.mapFailure}`)];
     if (submission === null || submission.result === null) return [h("p", { class: "map-note" }, this.say("map_later"))];
-    return [mapPane(hasMoved, this.say, { setTilted: (isTilted) => { this.map.setTilted(isTilted); }, setCity: (isShown) => void this.map.setCity(isShown) })];
+    return [mapPane(shown, this.map, this.say)];
   }
 
   /** Somebody clicked what is laid over the city: its entry in the lists is opened and brought into sight. */

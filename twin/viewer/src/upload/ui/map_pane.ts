@@ -5,9 +5,18 @@ import { ACTION_COLORS, BEFORE_COLOR, FINDING_COLOR } from "../content";
 import { ACTIONS } from "../changes";
 import type { SayUpload } from "../words";
 
-export interface MapPaneActions {
-  readonly setTilted: (isTilted: boolean) => void;
-  readonly setCity: (isShown: boolean) => void;
+/** What the legend explains beside the three kinds of change. */
+export interface MapLegend {
+  readonly hasMoved: boolean;
+  readonly hasFindings: boolean;
+}
+
+/** What can be switched on the map. */
+export interface MapSwitches {
+  readonly isTilted: boolean;
+  readonly hasCity: boolean;
+  setTilted(isTilted: boolean): void;
+  setCity(isShown: boolean): Promise<void>;
 }
 
 function toggle(text: string, isOn: boolean, changed: (isOn: boolean) => void): HTMLElement {
@@ -20,7 +29,7 @@ function entry(color: string, text: string): HTMLElement {
 }
 
 /** Returns the bar over the map. */
-export function mapPane(hasMoved: boolean, say: SayUpload, actions: MapPaneActions): HTMLElement {
+export function mapPane({ hasMoved, hasFindings }: MapLegend, map: MapSwitches, say: SayUpload): HTMLElement {
   return h(
     "div",
     { class: "map-bar" },
@@ -29,9 +38,9 @@ export function mapPane(hasMoved: boolean, say: SayUpload, actions: MapPaneActio
       { class: "map-legend" },
       ...ACTIONS.map((action) => entry(ACTION_COLORS[action], say(`action_${action}`))),
       hasMoved ? entry(BEFORE_COLOR, say("map_before")) : null,
-      entry(FINDING_COLOR, say("map_finding")),
+      hasFindings ? entry(FINDING_COLOR, say("map_finding")) : null,
     ),
-    toggle(say("map_city"), true, actions.setCity),
-    toggle(say("map_3d"), false, actions.setTilted),
+    toggle(say("map_city"), map.hasCity, (isShown) => void map.setCity(isShown)),
+    toggle(say("map_3d"), map.isTilted, (isTilted) => { map.setTilted(isTilted); }),
   );
 }
