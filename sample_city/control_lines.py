@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from sample_city.landuse import FIELD, FOREST, GREEN, RIVER, ROADS, Plot, plan_land_use
+from sample_city.landuse import FIELD, FOREST, GREEN, QUARTER, RIVER, ROADS, Plot, plan_land_use
+from sample_city.management_grids import stretch_of_blocks
 from sample_city.names import place_name
-from sample_city.plans import GREEN_PLAN, HERITAGE_PLAN, MASTER_PLAN, UTILITIES_PLAN, Plan, area_of
+from sample_city.plans import GREEN_PLAN, HERITAGE_PLAN, MASTER_PLAN, UTILITIES_PLAN, Plan, area_of, within_cell
 from sample_city.seeding import rng_at
 from sample_city.streets import Cell, StreetGrid
-from sample_city.utilities import UtilitySite, utility_sites
+from sample_city.utilities import growth_land, utility_sites
 from sample_city.zoning import OLD_TOWN, zone_of
 
 FARMLAND, ECOLOGY, URBAN_GROWTH = "永久基本农田", "生态保护红线", "城镇开发边界"
@@ -91,7 +92,8 @@ class ControlLinePlanner:
     def __init__(self, grid: StreetGrid, town: tuple[Cell, ...]) -> None:
         self._grid, self._town = grid, town
         self._works = utility_sites(grid, town)
-        self.urban_growth = area_of([Polygon(grid.cell_corners(cell)) for cell in (*town, *self._works)])
+        inside = (*town, *growth_land(grid, town), *self._works)
+        self.urban_growth = area_of([Polygon(grid.cell_corners(cell)) for cell in inside])
         shapely.prepare(self.urban_growth)
         self._overlapping: ControlLine | None = None
         self._overlap_m2 = 0.0
@@ -115,7 +117,10 @@ class ControlLinePlanner:
         if plot.land_use == FIELD:
             yield from self._farmland(plot)
         elif plot.land_use == FOREST:
-            yield _line(plot, ECOLOGY, "山体水源涵养生态保护红线", MASTER_PLAN)
+            row, column = _place(plot)
+            quarter = stretch_of_blocks(self._grid, (row, column), (row + QUARTER, column + QUARTER))
+            shape = _multi(plot.shape.intersection(quarter))
+            yield ControlLine(_LETTER[ECOLOGY] + plot.plot_id[2:], ECOLOGY, "山体水源涵养生态保护红线", MASTER_PLAN, shape)
         elif plot.land_use == ROADS:
             yield _line(plot, ROAD_LINE, f"第{plot.plot_id[3:7]}-{plot.plot_id[7:11]}片区道路红线", MASTER_PLAN)
         elif plot.land_use == RIVER or letter == "W":
@@ -123,7 +128,7 @@ class ControlLinePlanner:
         elif plot.land_use == GREEN and plot.area_m2 >= _SMALLEST_GREEN_M2:
             yield _line(plot, GREEN_LINE, "公园绿地绿线", GREEN_PLAN)
         elif letter == "U":
-            yield _line(plot, YELLOW_LINE, f"{_site(self._works, plot).name}黄线", UTILITIES_PLAN)
+            yield _line(plot, YELLOW_LINE, f"{self._works[_place(plot)].name}黄线", UTILITIES_PLAN)
 
     def _historic_blocks(self) -> Iterator[ControlLine]:
         old = [k for k, cell in enumerate(self._town) if zone_of(self._grid, cell, k) is OLD_TOWN]
@@ -148,19 +153,22 @@ class ControlLinePlanner:
                 yield ControlLine(_LETTER[kind] + plot.plot_id[2:], kind, name, plan, MultiPolygon(polygons))
 
     def _farmland(self, plot: Plot) -> Iterator[ControlLine]:
-        cell = int(plot.plot_id[3:7]), int(plot.plot_id[7:11])
+        cell = _place(plot)
         near_town = plot.area_m2 >= _SMALLEST_FARMLAND_M2 and self.urban_growth.dwithin(plot.shape, _ACROSS_A_STREET_M)
         protected = rng_at(self._grid.relief.seed, _SUBJECT_FARMLAND, *cell).random() < _FARMLAND_SHARE
         wanted = near_town and (self._overlapping is None or self._built_on is None)
         if plot.area_m2 < _SMALLEST_FARMLAND_M2 or not (protected or wanted):
             return
-        line = _line(plot, FARMLAND, "永久基本农田图斑", MASTER_PLAN)
+        # corners rounded to the millimetre may lie beyond the middle of the street or ditch that farmland ends at
+        ground = Polygon(self._grid.cell_corners(cell))
+        shape: shapely.Geometry = within_cell(self._grid, cell, plot.shape)
         if wanted and self._overlapping is None:
-            strip = plot.shape.buffer(_REACH_INTO_TOWN_M).intersection(self.urban_growth)
-            line = ControlLine(line.line_id, FARMLAND, line.name, line.plan, _multi(shapely.union_all([plot.shape, strip])))
+            shape = shapely.union_all([shape, plot.shape.buffer(_REACH_INTO_TOWN_M).intersection(self.urban_growth)])
+        line = ControlLine(_LETTER[FARMLAND] + plot.plot_id[2:], FARMLAND, "永久基本农田图斑", MASTER_PLAN, _multi(shape))
+        if wanted and self._overlapping is None:
             self._overlapping, self._overlap_m2 = line, float(line.shape.intersection(self.urban_growth).area)
         elif wanted:
-            self._built_on, self._ground = line, Polygon(self._grid.cell_corners(cell))
+            self._built_on, self._ground = line, ground
         yield line
 
 
@@ -168,8 +176,9 @@ def _line(plot: Plot, kind: str, name: str, plan: Plan) -> ControlLine:
     return ControlLine(_LETTER[kind] + plot.plot_id[2:], kind, name, plan, MultiPolygon([plot.shape]))
 
 
-def _site(works: dict[Cell, UtilitySite], plot: Plot) -> UtilitySite:
-    return works[int(plot.plot_id[3:7]), int(plot.plot_id[7:11])]
+def _place(plot: Plot) -> Cell:
+    """Return the cell of a plot, or the first of its quarter."""
+    return int(plot.plot_id[3:7]), int(plot.plot_id[7:11])
 
 
 def _multi(shape: shapely.Geometry) -> MultiPolygon:

@@ -42,7 +42,7 @@ PROJECTS = Layer(
 
 def deliver_plans(city: City, handover: HandOver) -> None:
     """Write the four layers; plots and projects in one pass over the blocks."""
-    plots = PlotPlanner(FILE_NAME, PLOTS.name, len(city.town))
+    plots = PlotPlanner(FILE_NAME, PLOTS.name, city.grid, len(city.town))
     lines = ControlLinePlanner(city.grid, city.town)
     with GeoPackage(city.folder / FILE_NAME, PLANS, PLOTS, LINES, PROJECTS) as package:
         for plan, shape in spatial_plans(city.grid, city.town):

@@ -19,13 +19,14 @@ from sample_city.river import REACH_M, corridor, reach
 from sample_city.seeding import rng_at
 from sample_city.streets import Cell, OpenEdges, StreetGrid
 from sample_city.town import land_of
-from sample_city.utilities import UtilitySite, utility_sites
+from sample_city.utilities import UtilitySite, growth_land, utility_sites
 from sample_city.zoning import Zone, zone_of
 
 ROADS, RIVER, GREEN, FOREST, FIELD, _RESERVE = "1207", "1701", "1401", "0301", "0102", "16"
 SMALL_PLOT_M2 = 2500.0
 _REPEALED_EVERY = 29
-_QUARTER = 5
+QUARTER = 5
+"""Roads and forests are one plot in every square of this many cells."""
 _SUBJECT_PLOT = 91
 
 
@@ -60,15 +61,22 @@ def plan_land_use(grid: StreetGrid, town: tuple[Cell, ...]) -> Iterator[Plot]:
         built[cell] = True
     streets = grid.open_edges(built)
     works = utility_sites(grid, town)
-    for row, column in itertools.product(range(0, grid.rows, _QUARTER), range(0, grid.columns, _QUARTER)):
-        yield from _quarter(grid, streets, rank, works, row, column)
+    reserve = frozenset(growth_land(grid, town))
+    for row, column in itertools.product(range(0, grid.rows, QUARTER), range(0, grid.columns, QUARTER)):
+        yield from _quarter(grid, streets, rank, works, reserve, row, column)
     yield from _river(grid)
 
 
 def _quarter(
-    grid: StreetGrid, streets: OpenEdges, rank: dict[Cell, int], works: dict[Cell, UtilitySite], row: int, column: int
+    grid: StreetGrid,
+    streets: OpenEdges,
+    rank: dict[Cell, int],
+    works: dict[Cell, UtilitySite],
+    reserve: frozenset[Cell],
+    row: int,
+    column: int,
 ) -> Iterator[Plot]:
-    cells = list(itertools.product(range(row, min(row + _QUARTER, grid.rows)), range(column, min(column + _QUARTER, grid.columns))))
+    cells = list(itertools.product(range(row, min(row + QUARTER, grid.rows)), range(column, min(column + QUARTER, grid.columns))))
     taken: list[Polygon] = []
     forest: list[Polygon] = []
     for cell in cells:
@@ -82,6 +90,8 @@ def _quarter(
             yield from _town_plots(grid, cell, rank[cell], len(rank), land)
         elif cell in works:
             yield from _plots(cell, "U", land, works[cell].land_use, MASTER_PLAN)
+        elif cell in reserve:
+            yield from _plots(cell, "B", land, _RESERVE, MASTER_PLAN)
         else:
             yield from _plots(cell, "F", land, FIELD, MASTER_PLAN)
     number = (row, column)

@@ -19,7 +19,8 @@ from sample_city.buildings import Building
 from sample_city.city import SurveyedBlock
 from sample_city.landuse import GREEN, SMALL_PLOT_M2
 from sample_city.manifest import Fact, Value
-from sample_city.plans import Plan, detailed_plans
+from sample_city.plans import Plan, detailed_plans, within_cell
+from sample_city.streets import StreetGrid
 from sample_city.subdivision import faces_between
 from sample_city.town import TownBlock
 from sample_city.zoning import COMMERCE, ESTATE, INDUSTRY, OFFICES, OLD_TOWN, PARK, TOWERS, VILLAGE, WAREHOUSES
@@ -67,8 +68,8 @@ class PlanPlot:
 class PlotPlanner:
     """Plans block after block and notes what it planted; the blocks come in order of growth."""
 
-    def __init__(self, file: str, layer: str, town_size: int) -> None:
-        self._file, self._layer, self._town_size = file, layer, town_size
+    def __init__(self, file: str, layer: str, grid: StreetGrid, town_size: int) -> None:
+        self._file, self._layer, self._grid, self._town_size = file, layer, grid, town_size
         self._too_high = self._too_near = 0
         self.facts: list[Fact] = []
 
@@ -77,7 +78,7 @@ class PlotPlanner:
         block, buildings = surveyed
         former, current = detailed_plans(block.rank, self._town_size)
         conflicting = block.rank % _CONFLICT_EVERY == _CONFLICT_AT and block.rank < _LAST_CONFLICT and block.zone.name in _FORMER_USE
-        for number, land in enumerate(block.land):
+        for number, land in enumerate(within_cell(self._grid, block.cell, land) for land in block.land):
             plot = self._plot(block, buildings, current, number, land)
             yield plot
             if conflicting and number == 0 and land.area >= SMALL_PLOT_M2:

@@ -86,3 +86,9 @@ def area_of(shapes: list[Polygon]) -> MultiPolygon:
     """Return the union of polygons that meet in shared edges."""
     union = shapely.coverage_union_all(np.array(shapes, dtype=object))
     return union if isinstance(union, MultiPolygon) else MultiPolygon([union])
+
+
+def within_cell(grid: StreetGrid, cell: Cell, land: Polygon) -> Polygon:
+    """Return land without what the rounding of its corners to the millimetre puts beyond its cell: two cells' lands never overlap."""
+    parts = shapely.get_parts(land.intersection(Polygon(grid.cell_corners(cell))))
+    return max((part for part in parts if isinstance(part, Polygon)), key=lambda part: float(part.area))

@@ -19,6 +19,7 @@ from sample_city.control_lines import ControlLine
 from sample_city.landuse import SMALL_PLOT_M2
 from sample_city.names import estate_name, place_name
 from sample_city.permits import permit_year
+from sample_city.plans import within_cell
 from sample_city.seeding import rng_at
 from sample_city.streets import StreetGrid
 from sample_city.town import TownBlock
@@ -90,9 +91,9 @@ def project_of(grid: StreetGrid, surveyed: SurveyedBlock) -> Project | None:
     block, buildings = surveyed
     rng = rng_at(grid.relief.seed, _SUBJECT_PROJECT, *block.cell)
     if any(b.permit_no for b in buildings):
-        return _built(block, buildings, rng)
+        return _built(grid, block, buildings, rng)
     if block.zone is VILLAGE and block.land and block.land[0].area >= SMALL_PLOT_M2:
-        return _renewal(block, buildings, rng)
+        return _renewal(grid, block, buildings, rng)
     return None
 
 
@@ -103,7 +104,7 @@ def project_on_farmland(farmland: ControlLine, ground: Polygon, town: MultiPolyg
     step = inwards / np.linalg.norm(inwards)
     side = np.array([-step[1], step[0]])
     corners = [foot + a * side + b * step for a, b in ((-_SITE_M, -8), (_SITE_M, -8), (_SITE_M, _SITE_M), (-_SITE_M, _SITE_M))]
-    site = shapely.set_precision(Polygon(corners).intersection(ground), 0.001)
+    site = Polygon(corners).intersection(ground)
     return Project(
         project_id="2026-320400-70-01-900001",
         name="城郊仓储物流项目",
@@ -120,7 +121,7 @@ def project_on_farmland(farmland: ControlLine, ground: Polygon, town: MultiPolyg
     )
 
 
-def _built(block: TownBlock, buildings: list[Building], rng: np.random.Generator) -> Project:
+def _built(grid: StreetGrid, block: TownBlock, buildings: list[Building], rng: np.random.Generator) -> Project:
     permit_no = next(b.permit_no for b in buildings if b.permit_no)
     permitted, last = permit_year(permit_no), max(b.year_built for b in buildings)
     land_on = _day(rng, permitted - 1, 1, 365)
@@ -128,7 +129,8 @@ def _built(block: TownBlock, buildings: list[Building], rng: np.random.Generator
     construction_on = planning_on + dt.timedelta(days=int(rng.integers(45, 180)))
     accepted_on = _day(rng, last, 200, 360)
     under_way = last >= _LAST_YEAR
-    large = [piece for piece in block.land if piece.area >= SMALL_PLOT_M2] or list(block.land[:1])
+    large = [piece for piece in block.land if piece.area >= SMALL_PLOT_M2] or block.land[:1]
+    site = MultiPolygon([within_cell(grid, block.cell, piece) for piece in large])
     floors = sum(b.floors_above * float(b.footprint.area) for b in buildings)
     number = f"{block.rank:06d}"
     return Project(
@@ -141,15 +143,15 @@ def _built(block: TownBlock, buildings: list[Building], rng: np.random.Generator
         construction_permit=Permit(f"3204{construction_on:%Y%m%d}{number[-4:]}-SX-001", construction_on),
         acceptance=None if under_way else Permit(f"3204-JX-{accepted_on.year}-{number}", accepted_on),
         floor_area_m2=round(floors, 1),
-        far=round(floors / sum(float(piece.area) for piece in large), 2),
+        far=round(floors / float(site.area), 2),
         height_max_m=max(round(b.floors_above * b.storey_m, 1) for b in buildings),
-        shape=MultiPolygon(large),
+        shape=site,
     )
 
 
-def _renewal(block: TownBlock, buildings: list[Building], rng: np.random.Generator) -> Project:
+def _renewal(grid: StreetGrid, block: TownBlock, buildings: list[Building], rng: np.random.Generator) -> Project:
     """A village within the town gives way to flats: with land permit, half of them with planning and some with construction permit."""
-    land = block.land[0]
+    land = within_cell(grid, block.cell, block.land[0])
     land_on = _day(rng, _LAST_YEAR - 1, 30, 330)
     planning_on = land_on + dt.timedelta(days=int(rng.integers(120, 240)))
     construction_on = planning_on + dt.timedelta(days=int(rng.integers(40, 120)))

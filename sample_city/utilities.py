@@ -1,4 +1,4 @@
-"""The works that supply the town: water, sewage, power and gas stand on land of their own at its edge."""
+"""What the master plan keeps land for at the edge of the town: its growth, and the works that supply it with water, power and gas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sample_city.streets import Cell, StreetGrid
 
+_FEWEST_TO_GROW, _TOWN_TO_GROWTH = 6, 40
 _CELLS_APART = 5
 """Works stand on cells this far apart in the order of growth, so that they spread round the town."""
 
@@ -26,7 +27,12 @@ _SITES = (
 )
 
 
+def growth_land(grid: StreetGrid, town: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """Return the cells where the town grows next; ``town`` lists its cells in order of growth."""
+    return grid.growth[len(town) : len(town) + _FEWEST_TO_GROW + len(town) // _TOWN_TO_GROWTH]
+
+
 def utility_sites(grid: StreetGrid, town: tuple[Cell, ...]) -> dict[Cell, UtilitySite]:
-    """Return the works by their cells: the first that the town, ``town`` listing its cells in order of growth, leaves free."""
-    free = grid.growth[len(town) :: _CELLS_APART]
+    """Return the works by their cells, the first beyond the land that the town grows on."""
+    free = grid.growth[len(town) + len(growth_land(grid, town)) :: _CELLS_APART]
     return dict(zip(free, _SITES, strict=False))
