@@ -109,13 +109,12 @@ CAMERA = feature_type(
     "camera",
     "Point",
     "view",
-    {"azimuth": "azimuth_deg", "tilt": "tilt_deg", "fov": "fov_deg", "range": "range_m", "mount_height": "mount_height_m"},
+    {"azimuth": "azimuth_deg", "tilt": "tilt_deg", "fov": "fov_deg", "range": "range_m"},
     (
         field("azimuth_deg", "number", "方位角", "deg"),
         field("tilt_deg", "number", "俯角", "deg"),
         field("fov_deg", "number", "水平视场角", "deg"),
         field("range_m", "number", "有效距离", "m"),
-        field("mount_height_m", "number", "架设高度", "m"),
     ),
 )
 

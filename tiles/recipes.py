@@ -70,7 +70,7 @@ def recipe_for(feature_type: FeatureType, features: FeatureColumns) -> Recipe:
             return Well(roles.metres("bottom"), roles.metres("depth"), roles.metres("diameter"))
         case "view":
             azimuth, tilt, fov = roles.degrees("azimuth"), roles.degrees("tilt"), roles.degrees("fov")
-            return View(Sights(azimuth, tilt, fov, roles.metres("range"), roles.metres("mount_height")))
+            return View(Sights(azimuth, tilt, fov, roles.metres("range")))
         case other:
             raise RecipeError(f"feature type {feature_type.name} with recipe {other} has no 3D tiles")
 
@@ -188,8 +188,7 @@ class View(Recipe):
     def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the fields of view of ``rows``."""
         s = self.sights
-        chosen = (a[rows] for a in (s.azimuth_deg, s.tilt_deg, s.fov_deg, s.range_m, s.mount_m))
-        return view(geometries, Sights(*chosen))
+        return view(geometries, Sights(s.azimuth_deg[rows], s.tilt_deg[rows], s.fov_deg[rows], s.range_m[rows]))
 
 
 def points_per_feature(geometries: Geometries) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ CLASS = "_surface"
 COUNT = len(SurfaceType)
 _PROPERTY = "surface"
 _SHADES: dict[SurfaceType, tuple[float, float, float]] = {
-    SurfaceType.ROOF: (0.50, 0.39, 0.36),
+    SurfaceType.ROOF: (0.54, 0.47, 0.45),
     SurfaceType.GROUND: (0.40, 0.38, 0.36),
     SurfaceType.CLOSURE: (0.85, 0.88, 0.92),
     SurfaceType.OUTER_CEILING: (0.55, 0.53, 0.50),

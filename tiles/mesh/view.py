@@ -26,15 +26,13 @@ NEAR_SHARE = 0.02
 class Sights:
     """Where cameras look, all (features,), NaN missing.
 
-    ``azimuth_deg`` from grid north, clockwise; ``tilt_deg`` down from the horizon; ``fov_deg`` the horizontal angle of view; ``range_m``;
-    ``mount_m`` how far the lens is above the point.
+    ``azimuth_deg`` from grid north, clockwise; ``tilt_deg`` down from the horizon; ``fov_deg`` the horizontal angle of view; ``range_m``.
     """
 
     azimuth_deg: NDArray[np.float64]
     tilt_deg: NDArray[np.float64]
     fov_deg: NDArray[np.float64]
     range_m: NDArray[np.float64]
-    mount_m: NDArray[np.float64]
 
 
 def slices(fov_deg: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -43,14 +41,13 @@ def slices(fov_deg: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def view(geometries: Geometries, sights: Sights) -> MeshBatch:
-    """Return the closed volumes that cameras at points see; all corners of the far side lie at the range.
+    """Return the closed volumes that cameras see whose lenses are the points; all corners of the far side lie at the range.
 
     Left out: a missing angle or range, a view over 360° or of none, a tilt beyond the vertical, a range over LONGEST_RANGE_M.
     """
     left_out = _left_out(geometries, sights)
     drawn = np.flatnonzero(left_out == LeftOut.DRAWN)
-    lens = geometries.coordinates[first_points(geometries)[drawn]].copy()
-    lens[:, 2] += np.nan_to_num(sights.mount_m[drawn])
+    lens = geometries.coordinates[first_points(geometries)[drawn]]
     azimuth, tilt, fov = (np.radians(a[drawn]) for a in (sights.azimuth_deg, sights.tilt_deg, sights.fov_deg))
     up = np.arctan(ASPECT * np.tan(np.minimum(fov, np.radians(WIDEST_PICTURE_DEG)) / 2))
     count = slices(sights.fov_deg[drawn])
