@@ -33,6 +33,7 @@ def feature_type_definition(feature_type: FeatureType) -> Json:
         "recipe": {"form": ft.recipe, "fields": dict(ft.recipe_fields)},
         "style": _style(ft.style),
         "cityjson": list(ft.cityjson_types),
+        "osm": list(ft.osm_tags),
     }
 
 

@@ -65,6 +65,7 @@ def read_feature_type(doc: Document, code_lists: Mapping[str, CodeList], source:
         style=_style(doc["style"]),
         aliases=tuple(doc.get("aliases", ())),
         cityjson_types=tuple(doc.get("cityjson", ())),
+        osm_tags=tuple(doc.get("osm", ())),
     )
     check_feature_type(feature_type, source)
     return feature_type

@@ -113,6 +113,10 @@ def _add_maintenance(
     build.add_argument("dataset", metavar="ID")
     build.set_defaults(command="tiles:tiles_build")
 
+    types = command("types", "types:types", "列出要素类型 · list the FeatureTypes, or check your own files")
+    types.add_argument("type", nargs="?", metavar="TYPE", help="只看一种 · one of them, whole")
+    types.add_argument("--pages", type=Path, metavar="DIR", help="写出说明页 · write the page of every type")
+
     command("links", "links:links", "核对对象关联 · count the links between features, and prove that none dangles")
     tokens = commands.add_parser("token", help="写入令牌 · tokens for writing")
     token_commands = tokens.add_subparsers(required=True, metavar="COMMAND")
@@ -131,10 +135,11 @@ def _add_maintenance(
     rollback.add_argument("commit", type=int, metavar="COMMIT")
     rollback.add_argument("--reason", default="", metavar="TEXT")
 
-    export = command("export", "revisions:export", "导出数据集 · write a dataset as GeoJSON lines")
+    export = command("export", "revisions:export", "导出数据集 · write a dataset as GeoJSON lines or CityJSON")
     export.add_argument("dataset", metavar="DATASET")
+    export.add_argument("--format", choices=("geojson", "cityjson", "cityjsonseq"), default="geojson")
     export.add_argument("--as-of", metavar="COMMIT|TIME")
-    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.geojsonl")
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
 
     worker = command("worker", "tiles:worker", "构建后台 · build what is missing, in the background")
     worker.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)

@@ -18,6 +18,7 @@ def init(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
     city_file = read_city_file(options.city)
     deployment = make_city(settings, city_file)
     if options.city.absolute() != settings.city_file:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)  # with a database server of its own nobody has made it yet
         settings.city_file.write_text(options.city.read_text(encoding="utf-8"), encoding="utf-8")
     d, folder = deployment, settings.data_dir
     accuracy = "?" if deployment.geocentric_accuracy_m is None else f"{deployment.geocentric_accuracy_m:g} m"

@@ -1,0 +1,62 @@
+"""The page of a code list in docs/data/codes, and its legend as a drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+
+from twin.model import CodeList, FeatureType
+
+_ROW_PX, _SWATCH_PX, _WIDTH_PX, _COLUMN_ROWS = 22, 14, 320, 30
+_NO_COLOR = "#ffffff"
+
+
+def code_lists(types: Mapping[str, FeatureType]) -> dict[str, CodeList]:
+    """Return every code list that a field of ``types`` has, by id."""
+    found = {f.codelist.id: f.codelist for ft in types.values() for f in ft.fields if f.codelist is not None}
+    return dict(sorted(found.items()))
+
+
+def code_page(code_list: CodeList, types: Mapping[str, FeatureType]) -> str:
+    """Return the page of a code list: where it comes from, who uses it, and every code with titles, colour and spellings."""
+    return "\n".join(_page(code_list, types)) + "\n"
+
+
+def _page(code_list: CodeList, types: Mapping[str, FeatureType]) -> Iterator[str]:
+    compared = "已与来源核对 · compared with its source" if code_list.verified else "未与来源原文核对 · not compared with the source's text"
+    users = [f"[{ft.name}](../{ft.name}.md)`.{f.name}`" for ft in types.values() for f in ft.fields if f.codelist == code_list]
+    yield f"# {code_list.title.zh} · {code_list.title.en}"
+    yield ""
+    yield f"`{code_list.id}`；{compared}。"
+    yield ""
+    yield f"来源 · Source: {code_list.source}"
+    yield ""
+    yield f"用于 · Used by: {'、'.join(users)}"
+    yield ""
+    yield f"![{code_list.title.zh}]({code_list.id}.svg)"
+    yield ""
+    yield "| 代码 · Code | 中文 | English | 颜色 · Colour | 上级 · Parent | 其他写法 · Spellings |"
+    yield "|---|---|---|---|---|---|"
+    for code in code_list.codes:
+        spellings = "、".join(code.aliases).replace("|", "\\|")
+        yield f"| `{code.code}` | {code.title.zh} | {code.title.en} | {code.color or ''} | {code.parent or ''} | {spellings} |"
+
+
+def code_legend(code_list: CodeList) -> str:
+    """Return the legend of a code list as SVG: a swatch, the code and both titles a line, in columns of thirty."""
+    columns = -(-len(code_list.codes) // _COLUMN_ROWS)
+    rows = min(len(code_list.codes), _COLUMN_ROWS)
+    width, height = columns * _WIDTH_PX, rows * _ROW_PX + 8
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        '<g font-family="sans-serif" font-size="12" fill="#222222">',
+    ]
+    for number, code in enumerate(code_list.codes):
+        x, y = number // _COLUMN_ROWS * _WIDTH_PX + 8, number % _COLUMN_ROWS * _ROW_PX + 8
+        text = escape(f"{code.code}  {code.title.zh}  {code.title.en}")
+        lines.append(
+            f'<rect x="{x}" y="{y}" width="{_SWATCH_PX}" height="{_SWATCH_PX}" fill="{code.color or _NO_COLOR}" stroke="#888888"/>'
+            f'<text x="{x + 22}" y="{y + 11}">{text}</text>'
+        )
+    return "\n".join([*lines, "</g>", "</svg>"]) + "\n"
