@@ -23,7 +23,7 @@ from sample_city.point_cloud import scan
 from sample_city.write_point_cloud import write_point_cloud
 
 _TILE = 256
-_QUALITY = 88
+_QUALITY = 92
 
 
 @dataclass(frozen=True, slots=True)
