@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-ALLOWED_DRIVERS = frozenset({"GPKG", "ESRI Shapefile", "GTiff", "SRTMHGT", "MEM", "Memory"})
+ALLOWED_DRIVERS = frozenset({"GPKG", "ESRI Shapefile", "GTiff", "SRTMHGT", "OSM", "MEM", "Memory"})
 
 ENVIRONMENT: Mapping[str, str] = {
     "CPL_CURL_ENABLE_VSIMEM": "NO",

@@ -143,6 +143,8 @@ class FeatureType:
     """True when class and level were compared with the text of the standard."""
     cityjson_types: tuple[str, ...] = ()
     """Types of CityJSON's city objects that are features of this type."""
+    osm_tags: tuple[str, ...] = ()
+    """Tags of OpenStreetMap (``key`` or ``key=value``), any of which makes an object a feature of this type."""
 
     def field(self, name: str) -> Field:
         """Return the field called ``name``; KeyError when there is none."""

@@ -10,6 +10,7 @@ from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
 from ingest.readers.geojson import GeoJson
 from ingest.readers.gpkg import GeoPackage
+from ingest.readers.osm import OsmPbf, is_osm_pbf
 from ingest.readers.source import Reader
 from ingest.readers.survey import open_survey
 from ingest.refusals import rejected, unsupported
@@ -39,6 +40,8 @@ def choose_reader(request: ReadRequest) -> Reader:
         return shapefile.Shapefile(shapefile.loose_members(path), limits)
     if _is_json(head):
         return _json(path.stem, path, limits)
+    if is_osm_pbf(head):
+        return OsmPbf(path, limits)
     if raster.is_tiff(head) or raster.is_hgt(path.name, path.stat().st_size):
         return raster.Raster(path.stem, path, limits)
     if _is_table(head):

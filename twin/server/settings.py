@@ -68,7 +68,7 @@ def read_settings(
         port=_port(port if port is not None else environment.get("TWIN_PORT", DEFAULT_PORT)),
         proj_data_dirs=tuple(Path(p) for p in environment.get("TWIN_PROJ_DATA", "").split(":") if p) or _PROJ_DATA,
         actor=environment.get("TWIN_ACTOR") or environment.get("SUDO_USER") or environment.get("USER") or "operator",
-        real_data_dir=Path(environment.get("TWIN_REAL_DATA") or "../shared/data"),
+        real_data_dir=Path(environment.get("TWIN_REAL_DATA") or "../shared/data").expanduser().absolute(),
         max_upload_bytes=_count("TWIN_MAX_UPLOAD_MB", environment, 4096) << 20,
         keep_checked_days=_count("TWIN_KEEP_CHECKED_DAYS", environment, 14),
     )
