@@ -7,9 +7,11 @@ growth boundary, and one construction project into farmland, as planted facts.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import shapely
 from shapely import MultiPolygon, Polygon
 
@@ -92,8 +94,8 @@ class ControlLinePlanner:
     def __init__(self, grid: StreetGrid, town: tuple[Cell, ...]) -> None:
         self._grid, self._town = grid, town
         self._works = utility_sites(grid, town)
-        inside = (*town, *growth_land(grid, town), *self._works)
-        self.urban_growth = area_of([Polygon(grid.cell_corners(cell)) for cell in inside])
+        self._inside = _with_river_between(grid, {*town, *growth_land(grid, town), *self._works})
+        self.urban_growth = area_of([Polygon(grid.cell_corners(cell)) for cell in sorted(self._inside)])
         shapely.prepare(self.urban_growth)
         self._overlapping: ControlLine | None = None
         self._overlap_m2 = 0.0
@@ -154,6 +156,8 @@ class ControlLinePlanner:
 
     def _farmland(self, plot: Plot) -> Iterator[ControlLine]:
         cell = _place(plot)
+        if cell in self._inside:
+            return
         near_town = plot.area_m2 >= _SMALLEST_FARMLAND_M2 and self.urban_growth.dwithin(plot.shape, _ACROSS_A_STREET_M)
         protected = rng_at(self._grid.relief.seed, _SUBJECT_FARMLAND, *cell).random() < _FARMLAND_SHARE
         wanted = near_town and (self._overlapping is None or self._built_on is None)
@@ -170,6 +174,12 @@ class ControlLinePlanner:
         elif wanted:
             self._built_on, self._ground = line, ground
         yield line
+
+
+def _with_river_between(grid: StreetGrid, inside: set[Cell]) -> frozenset[Cell]:
+    """Return cells with those beside them that nobody can build on because the river takes them."""
+    river = set(itertools.product(range(grid.rows), range(grid.columns))) - set(grid.growth) - set(zip(*np.nonzero(grid.hill), strict=True))
+    return frozenset(inside | {(i, j) for i, j in river if inside & {(i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)}})
 
 
 def _line(plot: Plot, kind: str, name: str, plan: Plan) -> ControlLine:
