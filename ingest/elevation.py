@@ -17,7 +17,7 @@ from twin.model import FeatureType
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 _TYPE_IDS = {"Point": 0, "LineString": 1}
-GROUND, BOTTOM, DEPTH = "ground_elevation_m", "bottom_elevation_m", "depth_m"
+GROUND, BOTTOM, DEPTH, OWN = "ground_elevation_m", "bottom_elevation_m", "depth_m", "elevation_m"
 START, END = "start_elevation_m", "end_elevation_m"
 VOID_M = -9990.0
 """Heights at or below this are the marks -9999 and -32768 of elevation software: no place on Earth is that deep."""
@@ -57,7 +57,7 @@ def with_elevation(geometry: Geometries, columns: Mapping[str, FieldValues], fea
     """Return the geometries in the dimension of the type.
 
     Elevations among the attributes say what they are of, so they go before a Z that differs: a point takes its ground elevation (or
-    bottom + depth). The profile of a line stays where it agrees with the elevations of its ends; any other runs evenly along its length
+    bottom + depth), a survey point its own. The profile of a line stays where it agrees with the elevations of its ends; any other runs evenly along its length
     from one to the other, level where only one is known. A flat footprint lies at the base height of its
     building where that is given, else at 0 until it is derived at publish. Measures (M) are
     dropped.
@@ -69,7 +69,9 @@ def with_elevation(geometry: Geometries, columns: Mapping[str, FieldValues], fea
     of_kind = ~shapely.is_empty(geometry) & (shapely.get_type_id(geometry) == kind)
     result = _in_three_dimensions(geometry)
     if feature_type.geometry_type == "Point" and GROUND in columns:
-        return _on_the_ground(geometry, result, of_kind, _ground(columns))
+        return _at_elevation(geometry, result, of_kind, _ground(columns))
+    if feature_type.geometry_type == "Point" and OWN in columns:
+        return _at_elevation(geometry, result, of_kind, _numbers(columns[OWN].values))
     if feature_type.geometry_type == "LineString" and START in columns and END in columns:
         return _between_ends(geometry, result, of_kind, _numbers(columns[START].values), _numbers(columns[END].values))
     base = feature_type.recipe_fields.get("base", "")
@@ -99,12 +101,12 @@ def _ground(columns: Mapping[str, FieldValues]) -> FloatArray:
     return ground
 
 
-def _on_the_ground(source: Geometries, result: Geometries, of_kind: Mask, ground_m: FloatArray) -> Elevated:
-    known = of_kind & ~np.isnan(ground_m)
+def _at_elevation(source: Geometries, result: Geometries, of_kind: Mask, elevation_m: FloatArray) -> Elevated:
+    known = of_kind & ~np.isnan(elevation_m)
     with_z = of_kind & shapely.has_z(source)
     z = np.nan_to_num(shapely.get_z(source))
-    result[known] = shapely.force_3d(shapely.force_2d(source[known]), ground_m[known])
-    differs = known & with_z & (z != 0.0) & (np.abs(z - ground_m) > _SAME_HEIGHT_M)
+    result[known] = shapely.force_3d(shapely.force_2d(source[known]), elevation_m[known])
+    differs = known & with_z & (z != 0.0) & (np.abs(z - elevation_m) > _SAME_HEIGHT_M)
     return Elevated(result, of_kind & ~with_z & ~known, np.zeros(len(source), dtype=bool), differs)
 
 

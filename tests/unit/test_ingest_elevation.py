@@ -65,3 +65,20 @@ def test_a_crossing_by_rounding_is_noded_within_the_tolerance() -> None:
     assert sound is not None
     assert sound.is_valid
     assert shapely.hausdorff_distance(sound, spike) < NODING_M
+
+
+@pytest.mark.parametrize(
+    ("point", "elevation", "height", "differs", "unknown"),
+    [
+        (shapely.Point(1, 2), 4.812, 4.812, False, False),
+        (shapely.Point(1, 2, 4.812), 4.812, 4.812, False, False),
+        (shapely.Point(1, 2, 9), 4.812, 4.812, True, False),
+        (shapely.Point(1, 2, 9), None, 9.0, False, False),
+        (shapely.Point(1, 2), None, 0.0, False, True),
+    ],
+)
+def test_a_survey_point_lies_at_the_elevation_of_its_list(
+    point: shapely.Point, elevation: float | None, height: float, differs: bool, unknown: bool
+) -> None:
+    result = with_elevation(np.array([point]), given("survey_control", elevation_m=elevation), TYPES["survey_control"])
+    assert (shapely.get_z(result.geometry)[0], result.differs[0], result.unknown[0]) == (height, differs, unknown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import cast
@@ -23,33 +23,31 @@ def load_feature_types(*folders: Path) -> dict[str, FeatureType]:
     A folder holds ``NAME.yaml``, one FeatureType each, and ``codelists/NAME.yaml``; a code list there replaces the packaged list of
     that name in every type. A folder that is not there holds nothing. Raises FeatureTypeError with file, place and reason.
     """
-    with ExitStack() as stack:
-        packaged = stack.enter_context(resources.as_file(resources.files("twin.featuretypes")))
-        code_lists = _code_lists(packaged, folders)
-        types: dict[str, FeatureType] = {}
-        for path in _yaml_files(packaged):
-            types[path.stem] = read_feature_type(cast("Document", read_document(path)), code_lists, path.name)
-        for path in _files(folders):
-            feature_type = parse_feature_type(read_document(path), code_lists, path.name)
-            _check_name(path, feature_type.name, "name")
-            types[feature_type.name] = feature_type
+    code_lists = load_code_lists(*folders)
+    types = {path.stem: read_feature_type(document, code_lists, path.name) for path, document in _packaged("")}
+    for path in _files(folders):
+        feature_type = parse_feature_type(read_document(path), code_lists, path.name)
+        _check_name(path, feature_type.name, "name")
+        types[feature_type.name] = feature_type
     check_references(types)
     return types
 
 
 def load_code_lists(*folders: Path) -> dict[str, CodeList]:
     """Return every code list by id, packaged ones and those of ``folders``, by the rule of `load_feature_types`."""
-    with resources.as_file(resources.files("twin.featuretypes")) as packaged:
-        return _code_lists(packaged, folders)
-
-
-def _code_lists(packaged: Path, folders: Iterable[Path]) -> dict[str, CodeList]:
-    lists = {path.stem: read_code_list(cast("Document", read_document(path)), path.name) for path in _yaml_files(packaged / "codelists")}
+    lists = {path.stem: read_code_list(document, path.name) for path, document in _packaged("codelists")}
     for path in _files(folder / "codelists" for folder in folders):
         code_list = parse_code_list(read_document(path), path.name)
         _check_name(path, code_list.id, "id")
         lists[code_list.id] = code_list
     return lists
+
+
+@cache
+def _packaged(folder: str) -> tuple[tuple[Path, Document], ...]:
+    """Return what the packaged files say, read once a process: they are part of the program and do not change while it runs."""
+    with resources.as_file(resources.files("twin.featuretypes")) as package:
+        return tuple((path, cast("Document", read_document(path))) for path in _yaml_files(package / folder))
 
 
 def _files(folders: Iterable[Path]) -> Iterator[Path]:
