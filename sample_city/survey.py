@@ -29,7 +29,7 @@ from sample_city.zoning import PARK, TOWERS
 
 QUARTER = 5
 """Junctions along one side of a quarter."""
-_SURVEYED_SHARE = 0.46
+_SURVEYED_SHARE = 0.40
 _MOST_SURVEYED_BLOCKS = 20_000
 """Keeps the survey below the 1,048,576 rows of a worksheet."""
 _SHARE_OF_YARDS = 0.75

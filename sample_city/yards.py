@@ -67,6 +67,14 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True)
+class _Way:
+    """Where a branch runs in the block's frame, and where along the lane it leaves."""
+
+    y: float
+    tap_share: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Frame:
     origin: Floats
     axes: Floats
@@ -93,9 +101,9 @@ def plan_branches(site: Site, stretch: Stretch, buildings: list[Building]) -> li
         if not connected:
             continue
         for further in np.arange(0.0, row.room - _ROOM_BEHIND_ROW_M, _STEP_M).tolist():
-            branches = [_branch(site, stretch, frame, local, yard, row.top + further, connected, number) for yard in YARDS]
-            if all(_tap_fits(site, branch) for branch in branches):
-                found += branches
+            ways = [_Way(y := row.top + further + yard.behind_m, _tap_share(site, stretch, frame, yard, y)) for yard in YARDS]
+            if all(_tap_fits(site, stretch, way.tap_share) for way in ways):
+                found += [_branch(site, stretch, frame, local, yard, way, connected, number) for yard, way in zip(YARDS, ways, strict=True)]
                 break
     return found
 
@@ -145,14 +153,12 @@ def _branch(
     frame: _Frame,
     corners: Floats,
     yard: Yard,
-    behind: float,
+    way: _Way,
     connected: list[tuple[Building, float, dict[str, float]]],
     number: int,
 ) -> Branch:
-    y = behind + yard.behind_m
+    y = way.y
     prefix = f"{yard.service.prefix}{site.number(stretch.start)}Y{number}"
-    main = frame.local(np.array([(s.e, s.n) for s in (site.at_junction(yard.service, j) for j in (stretch.start, stretch.end))]))
-    share = float((y - main[0, 1]) / (main[1, 1] - main[0, 1]))
     side = (y - corners[0, 1]) / (corners[3, 1] - corners[0, 1])
     edge_x = float(corners[0, 0] + side * (corners[3, 0] - corners[0, 0])) + _INSIDE_RED_LINE_M
     stops: list[Stop] = []
@@ -169,18 +175,23 @@ def _branch(
     return Branch(
         yard=yard,
         stretch=stretch,
-        tap_share=share,
-        tap=site.along(yard.service, stretch, share, f"T{number}"),
+        tap_share=way.tap_share,
+        tap=site.along(yard.service, stretch, way.tap_share, f"T{number}"),
         edge=frame.spot(f"{prefix}E", edge_x, y),
         stops=tuple(stops),
         year=max(1985, min(building.year_built for building, _, _ in connected)),
     )
 
 
-def _tap_fits(site: Site, branch: Branch) -> bool:
-    length = site.length_m(branch.stretch)
-    along = branch.tap_share * length
+def _tap_share(site: Site, stretch: Stretch, frame: _Frame, yard: Yard, y: float) -> float:
+    """Return where along the lane its main meets a branch at y."""
+    main = frame.local(np.array([(s.e, s.n) for s in (site.at_junction(yard.service, j) for j in (stretch.start, stretch.end))]))
+    return float((y - main[0, 1]) / (main[1, 1] - main[0, 1]))
+
+
+def _tap_fits(site: Site, stretch: Stretch, share: float) -> bool:
+    length = site.length_m(stretch)
+    along = share * length
     others = [*hydrant_shares(length), *even_shares(length, STORM_SEWER.spacing_m)]
-    from_others = [abs(along - share * length) for share in others]
-    inside = branch.edge.distance_m(branch.stops[0].spot)
-    return _FROM_JUNCTION_M <= along <= length - _FROM_JUNCTION_M and min(from_others) >= _FROM_OTHERS_M and inside > 1.0
+    from_others = [abs(along - other * length) for other in others]
+    return _FROM_JUNCTION_M <= along <= length - _FROM_JUNCTION_M and min(from_others) >= _FROM_OTHERS_M

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,16 +34,16 @@ def read_sheet(folder: Path, sheet: str) -> list[dict[str, Any]]:
     with zipfile.ZipFile(folder / "管线普查.xlsx") as book:
         names = [element.get("name") for element in ET.fromstring(book.read("xl/workbook.xml")).iter(f"{_MAIN}sheet")]
         tree = ET.fromstring(book.read(f"xl/worksheets/sheet{names.index(sheet) + 1}.xml"))
-    rows = [{re.sub(r"\d", "", cell.get("r", "")): _value(cell) for cell in row} for row in tree.iter(f"{_MAIN}row")]
+    rows = [{cell.attrib["r"].rstrip("0123456789"): _value(cell) for cell in row} for row in tree.iter(f"{_MAIN}row")]
     header = rows[0].items()
     return [{name: row.get(letters) for letters, name in header} for row in rows[1:]]
 
 
 def _value(cell: ET.Element) -> Any:
-    if cell.get("t") == "inlineStr":
+    if "t" in cell.attrib:
         return cell[0][0].text
     text = cell[0].text or ""
-    return int(text) if re.fullmatch(r"-?\d+", text) else float(text)
+    return float(text) if "." in text or "e" in text else int(text)
 
 
 def faulty_rows(manifest: Manifest, layer: str) -> set[int]:
