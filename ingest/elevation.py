@@ -57,10 +57,9 @@ def with_elevation(geometry: Geometries, columns: Mapping[str, FieldValues], fea
     """Return the geometries in the dimension of the type.
 
     Elevations among the attributes say what they are of, so they go before a Z that differs: a point takes its ground elevation (or
-    bottom + depth), a survey point its own. The profile of a line stays where it agrees with the elevations of its ends; any other runs evenly along its length
-    from one to the other, level where only one is known. A flat footprint lies at the base height of its
-    building where that is given, else at 0 until it is derived at publish. Measures (M) are
-    dropped.
+    bottom + depth), a survey point its own. The profile of a line stays where it agrees with the elevations of its ends; any other
+    runs evenly along its length from one to the other, level where only one is known. A flat footprint lies at the base height of its
+    building where that is given, else at 0 until it is derived at publish. Measures (M) are dropped.
     """
     nobody = np.zeros(len(geometry), dtype=bool)
     if not feature_type.has_z:

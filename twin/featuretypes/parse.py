@@ -44,7 +44,7 @@ def parse_code_list(document: object, source: str, place: str = "") -> CodeList:
 def read_feature_type(doc: Document, code_lists: Mapping[str, CodeList], source: str) -> FeatureType:
     """Return the FeatureType of a document whose shape is known to be right, as that of packaged files is by their test.
 
-    The schema takes more time than all the rest, and every command and every reader in the sandbox begins with these files.
+    The schema takes more time than all the rest of reading them, and every command and some readers in the sandbox begin with them.
     """
     feature_type = FeatureType(
         name=doc["name"],
