@@ -113,7 +113,7 @@ def _receive(
             tally.headers.append(_source(path, message))
             tally.note_read(message.findings)
             expected = message.row_estimate
-            document_header = representations.keep_header(connection, message.document_header)
+            document_header = representations.keep_header(connection, message)
         elif isinstance(message, CoverageHeader):
             tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
             _copy(

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from psycopg import sql
 
 from ingest.copy_binary import HEADER, TRAILER, CopyColumn, SqlType, copy_binary_rows
-from ingest.protocol import PartBatch
+from ingest.protocol import PartBatch, PartHeader
 from ingest.staging import Mode, Staging, columns
 from twin.db import Connection, Pool, load_queries, translated
 from twin.materialiser import grant_read
@@ -100,12 +100,12 @@ _SOURCE_OBJECT = _Beside(
 _ALL = (_REPRESENTATION, _SOURCE_OBJECT)
 
 
-def keep_header(connection: Connection, document: str | None) -> str | None:
-    """Keep what the documents of a source share and return the hash they name it by; None where there is none."""
-    if document is None:
+def keep_header(connection: Connection, part: PartHeader) -> str | None:
+    """Keep what the documents of a source share, with the CRS they were read in, and return the hash they name it by; None if none."""
+    if part.document_header is None:
         return None
-    digest = hashlib.sha256(document.encode()).hexdigest()
-    connection.execute(_QUERIES["keep_header"], {"hash": digest, "document": document})
+    digest = hashlib.sha256(f"{part.source_crs}\n{part.document_header}".encode()).hexdigest()
+    connection.execute(_QUERIES["keep_header"], {"hash": digest, "crs": part.source_crs, "document": part.document_header})
     return digest
 
 

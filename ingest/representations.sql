@@ -7,7 +7,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS {beside} (row bigint NOT NULL, {definitions}
 COPY {beside} (row, {columns}) FROM STDIN (FORMAT binary)
 
 -- name: keep_header
-INSERT INTO catalog.source_header (hash, document) VALUES (%(hash)s, %(document)s) ON CONFLICT DO NOTHING
+INSERT INTO catalog.source_header (hash, crs, document) VALUES (%(hash)s, %(crs)s, %(document)s) ON CONFLICT DO NOTHING
 
 -- name: arrange
 -- A first load's table becomes the partition: in order of fid, without what belonged to rows that were rejected since.

@@ -77,6 +77,8 @@ def read_frame(document: Json) -> Frame:
     scale, translate = _transform(document.get("transform"))
     templates, template_vertices = _templates(document.get("geometry-templates"))
     header = {k: v for k, v in document.items() if k not in _NOT_IN_HEADER}
+    if any("material" in t or "texture" in t for t in templates):
+        header["appearance"] = document.get("appearance")  # templates name it by its own numbers
     metadata = document.get("metadata")
     return Frame(
         version=known,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import orjson
 
 from ingest.readers.cityjson_frame import Json, Vertices, invalid
+from ingest.readers.cityjson_numbers import Places, renumbered
 
 INTERIOR = frozenset(
     {"BuildingRoom", "BuildingStorey", "BuildingUnit", "BuildingFurniture", "BridgeRoom", "BridgeFurniture", "TunnelHollowSpace"}
@@ -85,8 +86,8 @@ def document_of(feature: CityFeature) -> bytes:
     scope = feature.scope
     if scope.line is not None and len(feature.members) == len(scope.objects):
         return scope.line
-    places = _Places()
-    objects = {name: _renumbered(o, places) for name, o in feature.members}
+    places = Places()
+    objects = {name: renumbered(o, places.numbers) for name, o in feature.members}
     document: dict[str, object] = {
         "type": "CityJSONFeature",
         "id": feature.id,
@@ -96,74 +97,3 @@ def document_of(feature: CityFeature) -> bytes:
     if scope.appearance is not None and (appearance := places.appearance(scope.appearance)):
         document["appearance"] = appearance
     return orjson.dumps(document)
-
-
-class _Places:
-    """New numbers for vertices, materials, textures and texture vertices, in order of first use."""
-
-    def __init__(self) -> None:
-        self.vertices: dict[int, int] = {}
-        self.materials: dict[int, int] = {}
-        self.textures: dict[int, int] = {}
-        self.corners: dict[int, int] = {}
-
-    def appearance(self, whole: Json) -> dict[str, object]:
-        """Return the part of an appearance that is used."""
-        named = (("materials", self.materials), ("textures", self.textures), ("vertices-texture", self.corners))
-        used = {name: [whole[name][i] for i in places] for name, places in named if places}
-        return used | {k: v for k, v in whole.items() if k.startswith("default-theme")} if used else {}
-
-
-def _renumbered(city_object: Json, places: _Places) -> Json:
-    changed = dict(city_object)
-    geometries = city_object.get("geometry")
-    if isinstance(geometries, list):
-        changed["geometry"] = [_geometry(g, places) for g in geometries]
-    addresses = city_object.get("address")
-    if isinstance(addresses, list):
-        changed["address"] = [_address(a, places) for a in addresses]
-    return changed
-
-
-def _address(address: object, places: _Places) -> object:
-    if isinstance(address, dict) and isinstance(address.get("location"), dict):
-        return {**address, "location": _geometry(address["location"], places)}
-    return address
-
-
-def _geometry(geometry: Json, places: _Places) -> Json:
-    changed = dict(geometry)
-    if "boundaries" in geometry:
-        changed["boundaries"] = _mapped(geometry["boundaries"], _number(places.vertices))
-    for theme, material in _themes(geometry, "material"):
-        numbered = {k: _mapped(v, _number(places.materials)) if k in ("value", "values") else v for k, v in material.items()}
-        changed["material"] = {**changed["material"], theme: numbered}
-    for theme, texture in _themes(geometry, "texture"):
-        changed["texture"] = {**changed["texture"], theme: {**texture, "values": _texture(texture.get("values"), places)}}
-    return changed
-
-
-def _themes(geometry: Json, member: str) -> list[tuple[str, Json]]:
-    themes = geometry.get(member)
-    return [(k, v) for k, v in themes.items() if isinstance(v, dict)] if isinstance(themes, dict) else []
-
-
-def _number(places: dict[int, int]) -> Callable[[int], int]:
-    return lambda old: places.setdefault(old, len(places))
-
-
-def _mapped(node: object, number: Callable[[int], int]) -> object:
-    if isinstance(node, list):
-        return [number(n) if type(n) is int else _mapped(n, number) for n in node]
-    return number(node) if type(node) is int else node
-
-
-def _texture(node: object, places: _Places) -> object:
-    """Innermost are [texture, corner, corner…] or [null]."""
-    if not isinstance(node, list):
-        return node
-    if node and not isinstance(node[0], list):
-        if node[0] is None:
-            return node
-        return [_number(places.textures)(node[0]), *(_number(places.corners)(corner) for corner in node[1:])]
-    return [_texture(n, places) for n in node]

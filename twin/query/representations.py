@@ -48,6 +48,17 @@ def source_objects_statement(query: FeatureQuery, principal: Principal) -> State
     return Statement(text, parameters.values)
 
 
+def source_headers_statement(query: FeatureQuery, principal: Principal) -> Statement:
+    """Return the statement of (hash text, crs text, document text, features bigint): what stands around those objects, most used first."""
+    parameters = Parameters()
+    states = _states(query, principal, sql.SQL("source_object"), sql.SQL("r.header"), parameters)
+    text = sql.SQL(
+        "SELECT h.hash, h.crs, h.document, count(*) FROM ({}) AS states JOIN catalog.source_header AS h ON h.hash = states.header"
+        " GROUP BY h.hash ORDER BY count(*) DESC, h.hash"
+    ).format(states)
+    return Statement(text, parameters.values)
+
+
 def _states(query: FeatureQuery, principal: Principal, table: sql.SQL, columns: sql.SQL, parameters: Parameters) -> sql.Composed:
     """Return the rows of ``table`` that hold for the query's features at its commit.
 

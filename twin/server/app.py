@@ -23,6 +23,7 @@ from twin.server.city import City
 from twin.server.events import EventHub
 from twin.server.routes.city import city_router
 from twin.server.routes.events import events_router
+from twin.server.routes.exports import exports_router
 from twin.server.routes.health import Metrics, MetricsMiddleware, health_router
 from twin.server.routes.objects import objects_router
 from twin.server.routes.submissions import submissions_router
@@ -82,6 +83,7 @@ def create_app(city: City) -> FastAPI:
     city_doors = city_router(city)
     app.include_router(city_doors)
     app.include_router(objects_router(city))
+    app.include_router(exports_router(city))
     app.include_router(tiles_router(city))
     own = (submissions_router(city, Tokens(city.pool)), vocabulary_router(city), events_router(hub))
     for router in own:

@@ -17,6 +17,7 @@ from twin.query.collection import Collection, collection_of
 from twin.query.column_batches import ColumnBatch, stream_columns
 from twin.query.feature_query import FeatureQuery
 from twin.server.city import City
+from twin.server.cityjson.export import Format, export_cityjson
 from twin.store import written_whole
 
 
@@ -39,6 +40,15 @@ def export_dataset(city: City, slug: str, as_of: int | dt.datetime | None, outpu
                 file.write(line)
                 count += 1
     return count
+
+
+def export_dataset_as_cityjson(city: City, slug: str, as_of: int | dt.datetime | None, form: Format, output: Path) -> int:
+    """Write a dataset as CityJSON or CityJSONSeq (`twin.server.cityjson.export`) and return how many features it has."""
+    exported = export_cityjson(city, slug, as_of, form, Principal.system())
+    with written_whole(output) as file:
+        for piece in exported:
+            file.write(piece)
+    return exported.count
 
 
 def _lines(batch: ColumnBatch, collection: Collection, names: tuple[str, ...]) -> Iterator[bytes]:

@@ -49,11 +49,15 @@ def rollback(settings: Settings, options: argparse.Namespace, terminal: Terminal
 
 
 def export(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
-    """Write a dataset as GeoJSON text sequence of one feature a line."""
-    from twin.server.exports import export_dataset  # noqa: PLC0415 - the other commands here do without
+    """Write a dataset as GeoJSON text sequence of one feature a line, or as CityJSON."""
+    from twin.server.exports import export_dataset, export_dataset_as_cityjson  # noqa: PLC0415 - the other commands here do without
 
     with open_city(settings) as city:
-        count = export_dataset(city, options.dataset, _as_of(options.as_of), options.output)
+        as_of = _as_of(options.as_of)
+        if options.format == "geojson":
+            count = export_dataset(city, options.dataset, as_of, options.output)
+        else:
+            count = export_dataset_as_cityjson(city, options.dataset, as_of, options.format, options.output)
     terminal.say(f"{count} 个要素写入 {options.output}", f"{count} features written to {options.output}")
     terminal.result({"features": count, "file": str(options.output)})
 

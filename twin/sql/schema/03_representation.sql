@@ -43,6 +43,8 @@ CREATE TABLE history.source_object (
 
 CREATE TABLE catalog.source_header (
     hash text PRIMARY KEY,
+    -- What its coordinates were read in, by the document's word or the surveyor's.
+    crs text NOT NULL,
     -- JSON of the CityJSON document without objects and vertices: version, transform, metadata, extensions, geometry templates.
     document text NOT NULL
 );

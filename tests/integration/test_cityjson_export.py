@@ -1,0 +1,191 @@
+"""CityJSON out of a city: what came as CityJSON leaves with its own digits, whatever else is in the dataset; both meet the schema."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pyproj
+import pytest
+
+from tests.opened_city import load, opened_city, request
+from twin.model import Principal
+from twin.server.city import City
+from twin.server.cityjson.export import Format, export_cityjson
+
+FILES = {
+    "cityjson-zurich/zurich_subset_lod2.json": (32632, None),  # a city of another grid: the digits stay those of the source
+    "cityjson-vienna-seq/vienna.city.jsonl": (31256, "EPSG:31256"),  # no reference system in the file
+    "bad-cityjson-cjval/texture4.city.json": (3068, None),  # textured, LoD 3
+}
+LARGE_FILES = {
+    "cityjson-denhaag/denhaag_lod2_v11.city.json": (28992, None),  # 1.1, parts, materials
+    "cityjson-rotterdam/rotterdam_delfshaven_lod2_v20.city.json": (28992, None),  # 2.0, textures
+}
+
+
+def _exported(city: City, form: Format = "cityjson", as_of: int | None = None) -> bytes:
+    return b"".join(export_cityjson(city, "things", as_of, form, Principal.system()))
+
+
+def _document(content: bytes) -> Any:
+    """Return a document, or a sequence as objects that carry their own vertices and appearance."""
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError:
+        first, *lines = content.splitlines()
+        return json.loads(first) | {"features": [json.loads(line) for line in lines]}
+
+
+def _objects(document: Any) -> dict[str, Any]:
+    """Return every object with its numbers replaced by what they mean: integer vertices, materials, textures."""
+    scopes = [{**document, **f} for f in document.get("features", [])] or [document]
+    return {name: _meant(o, scope) for scope in scopes for name, o in scope["CityObjects"].items()}
+
+
+def _meant(city_object: Any, scope: Any) -> Any:
+    made = dict(city_object)
+    appearance = scope.get("appearance", {})
+    made["geometry"] = [_meant_geometry(g, scope["vertices"], appearance) for g in city_object.get("geometry", [])]
+    return made
+
+
+def _meant_geometry(geometry: Any, vertices: Any, appearance: Any) -> Any:
+    made = dict(geometry)
+    made["boundaries"] = _each(geometry["boundaries"], lambda i: tuple(vertices[i]))
+    for theme, material in geometry.get("material", {}).items():
+        values = {k: _each(v, lambda i: appearance["materials"][i]) for k, v in material.items()}
+        made["material"] = {**made["material"], theme: values}
+    for theme, texture in geometry.get("texture", {}).items():
+        made["texture"] = {**made["texture"], theme: _meant_texture(texture["values"], appearance)}
+    return made
+
+
+def _meant_texture(node: Any, appearance: Any) -> Any:
+    if node and not isinstance(node[0], list):
+        return node if node[0] is None else [appearance["textures"][node[0]], *(tuple(appearance["vertices-texture"][i]) for i in node[1:])]
+    return [_meant_texture(n, appearance) for n in node]
+
+
+def _each(node: Any, meaning: Any) -> Any:
+    if isinstance(node, list):
+        return [_each(n, meaning) for n in node]
+    return None if node is None else meaning(node)
+
+
+def _of_buildings(document: Any) -> dict[str, Any]:
+    """Return the objects that are buildings or belong to one."""
+    return {name: o for name, o in _objects(document).items() if o["type"].startswith("Building")}
+
+
+def _check_schema(document: Mapping[str, Any], objects: int = 12) -> None:
+    """Hold a document to the schema of version 2.0, with its first objects only: the validator takes minutes for a whole one."""
+    path = Path(__file__).parents[3] / "shared" / "schemas" / "cityjson-2.0" / "cityjson.min.schema.json"
+    if not path.is_file():
+        pytest.skip("no CityJSON schemas here")
+    some = dict(itertools.islice(document["CityObjects"].items(), objects))
+    appearance = {k: v[:50] if isinstance(v, list) else v for k, v in document.get("appearance", {}).items()}
+    cut = {**document, "CityObjects": some, "vertices": document["vertices"][:50]} | ({"appearance": appearance} if appearance else {})
+    validator = jsonschema.Draft7Validator(json.loads(path.read_bytes()))
+    assert [e.message[:200] for e in validator.iter_errors(cut)] == []
+
+
+@pytest.mark.parametrize("name", [*FILES, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE_FILES)])
+def test_what_came_as_cityjson_leaves_with_its_own_digits(name: str, database_url: str, open_folder: Path, real_data: Path) -> None:
+    srid, crs = (FILES | LARGE_FILES)[name]
+    source = _document((real_data / name).read_bytes())
+    with opened_city(database_url, open_folder / "city", srid) as city:
+        load(city, request(real_data / name, (None, "building", "things"), crs=crs))
+        content = _exported(city)
+        sequence = _exported(city, "cityjsonseq")
+    exported = json.loads(content)
+    assert exported["transform"] == source["transform"]
+    assert exported.get("extensions") == source.get("extensions")
+    expected = _of_buildings(source)
+    assert _of_buildings(exported) == expected
+    assert _of_buildings(_document(sequence)) == expected
+    if name != "bad-cityjson-cjval/texture4.city.json":  # that one breaks the schema itself
+        _check_schema(exported)
+
+
+def test_templates_and_their_instances_stay(database_url: str, open_folder: Path, real_data: Path, tmp_path: Path) -> None:
+    """val3dity's tree, moved to Rotterdam: stored where matrix and anchor put it, exported as the instance it is."""
+    source = json.loads((real_data / "bad-3d-val3dity/test_cityjson/geomtemplate_1.json").read_bytes())
+    source["transform"]["translate"] = [92000.0, 437000.0, 1.0]
+    path = tmp_path / "tree.city.json"
+    path.write_text(json.dumps(source), "utf-8")
+    with opened_city(database_url, open_folder / "city", 28992) as city:
+        load(city, request(path, (None, "vegetation", "things"), crs="EPSG:28992"))
+        exported = json.loads(_exported(city))
+    assert exported["geometry-templates"] == source["geometry-templates"]
+    assert _objects(exported) == _objects(source)
+
+
+@pytest.fixture
+def city(database_url: str, open_folder: Path) -> Iterator[City]:
+    with opened_city(database_url, open_folder / "city", 28992) as opened:
+        yield opened
+
+
+def _footprint(path: Path, **properties: object) -> Path:
+    ring = [[92000, 437000], [92010, 437000], [92010, 437020], [92000, 437020], [92000, 437000]]
+    hole = [[92002, 437002], [92002, 437004], [92004, 437004], [92004, 437002], [92002, 437002]]
+    feature = {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [ring, hole]}}
+    crs = {"type": "name", "properties": {"name": "EPSG:28992"}}
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]}), "utf-8")
+    return path
+
+
+def test_a_footprint_leaves_as_lod_0_and_a_block(city: City, tmp_path: Path) -> None:
+    file = _footprint(tmp_path / "one.geojson", building_id="B1", height_m=12.5, base_height_m=1.5, colour="red")
+    load(city, request(file, (None, "building", "things")))
+    exported = json.loads(_exported(city))
+    _check_schema(exported)
+    made = exported["CityObjects"]["B1"]
+    assert made["attributes"]["height_m"] == 12.5
+    assert made["attributes"]["colour"] == "red"
+    assert [(g["type"], g["lod"]) for g in made["geometry"]] == [("MultiSurface", "0"), ("Solid", "1")]
+    vertices = np.array(exported["vertices"]) * exported["transform"]["scale"] + exported["transform"]["translate"]
+    assert sorted(set(vertices[:, 2].round(3))) == [1.5, 14.0]
+    volume = 0.0
+    for ring, *holes in made["geometry"][1]["boundaries"][0]:
+        for corners in (ring, *holes):
+            p = vertices[corners] - vertices.mean(axis=0)
+            volume += sum(float(np.dot(p[0], np.cross(p[i], p[i + 1]))) for i in range(1, len(p) - 1)) / 6
+    assert volume == pytest.approx((200 - 4) * 12.5)
+
+
+def test_a_feature_from_elsewhere_joins_the_frame_of_the_others(
+    database_url: str, open_folder: Path, real_data: Path, tmp_path: Path
+) -> None:
+    """Zürich's buildings in a city of UTM 32, and one footprint added from a survey: it goes out in the Swiss grid, where PROJ puts it."""
+    with opened_city(database_url, open_folder / "city", 32632) as city:
+        load(city, request(real_data / "cityjson-zurich/zurich_subset_lod2.json", (None, "building", "things")))
+        x, y = 465000.0, 5247000.0
+        ring = [[x, y], [x + 10, y], [x + 10, y + 10], [x, y + 10], [x, y]]
+        feature = {
+            "type": "Feature",
+            "properties": {"building_id": "NEW", "height_m": 10, "base_height_m": 500},
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+        }
+        crs = {"type": "name", "properties": {"name": "EPSG:32632"}}
+        file = tmp_path / "more.geojson"
+        file.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]}), "utf-8")
+        asked = request(file, (None, "building", "things"))
+        load(city, type(asked)(files=asked.files, parts=asked.parts, mode="delta"))
+        exported = json.loads(_exported(city))
+    _check_schema(exported)
+    source = json.loads((real_data / "cityjson-zurich/zurich_subset_lod2.json").read_bytes())
+    objects = _objects(exported)
+    assert {n: o for n, o in objects.items() if n != "NEW"} == _of_buildings(source)
+    to_swiss = pyproj.Transformer.from_crs(32632, 2056, always_xy=True)
+    first = (
+        np.array(objects["NEW"]["geometry"][0]["boundaries"][0][0][0]) * exported["transform"]["scale"] + exported["transform"]["translate"]
+    )
+    corners = [to_swiss.transform(*c) for c in ring]
+    assert min(np.hypot(first[0] - a, first[1] - b) for a, b in corners) < 0.002
