@@ -41,11 +41,11 @@ class City:
         return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, env=environment())
 
     @contextlib.contextmanager
-    def served(self, command: tuple[str, ...] = ("serve",)) -> Iterator[httpx.Client]:
-        """Serve the city for the block; ends it with SIGINT, as Ctrl-C does, and demands that it ends cleanly."""
+    def served(self, command: tuple[str, ...] = ("serve",), **variables: str) -> Iterator[httpx.Client]:
+        """Serve the city for the block, with more environment variables; ends it with SIGINT, as Ctrl-C does, and demands a clean end."""
         port = free_port()
         words = [*COMMAND, *command, "--data-dir", str(self.data_dir), "--port", str(port)]
-        server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment())
+        server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment() | variables)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 wait_ready(client, server)

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import uuid
+from collections.abc import Coroutine
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
@@ -71,19 +72,20 @@ def run_worker(city: City, progress: Progress) -> None:
 
 
 async def _work(queue: procrastinate.App) -> None:
+    """Run a worker a queue until told to stop; one that fails takes the other along, and the process is begun anew."""
+    stopping = asyncio.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stopping.set)
+
+    def work(name: str) -> Coroutine[None, None, None]:
+        return queue.run_worker_async(queues=[name], concurrency=1, install_signal_handlers=False, delete_jobs="successful")
+
     async with queue.open_async():
-        workers = [
-            asyncio.create_task(
-                queue.run_worker_async(queues=[name], concurrency=1, install_signal_handlers=False, delete_jobs="successful")
-            )
-            for name in (BUILDS, CHECKS)
-        ]
-        loop = asyncio.get_running_loop()
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signal_number, lambda: [worker.cancel() for worker in workers])
-        await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)  # one that fails takes the other along: the process is begun anew
-        for worker in workers:
-            worker.cancel()
+        workers = [asyncio.create_task(work(name)) for name in (BUILDS, CHECKS)]
+        told = asyncio.create_task(stopping.wait())
+        await asyncio.wait([told, *workers], return_when=asyncio.FIRST_COMPLETED)
+        for task in (told, *workers):
+            task.cancel()  # once only: a worker that is cancelled lets its job end, one that is cancelled twice drops it
         ended = await asyncio.gather(*workers, return_exceptions=True)
     for error in ended:
         if isinstance(error, Exception):
