@@ -1,7 +1,7 @@
 # The tasks of this project. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test lint format bench lock clean
+.PHONY: help setup setup-test demo test lint pages format bench lock clean
 
 JOBS ?= 2
 
@@ -27,6 +27,9 @@ lint: setup-test ## style, types, import contracts, viewer
 	@.venv/bin/lint-imports
 	@docker/setup/npm.sh --prefix twin/viewer --silent run lint
 	@docker/setup/npm.sh --prefix twin/viewer --silent test
+
+pages: setup ## write docs/data anew from the FeatureTypes and the demo cities
+	@.venv/bin/twin types --pages docs/data --data-dir build/no-types
 
 format: setup-test ## put the code into its form
 	@.venv/bin/ruff check --fix --quiet .

@@ -16,7 +16,7 @@ from twin.server.commands.types import pages
 
 DATA = Path(__file__).parents[2] / "docs/data"
 PAGES = pages(TYPES, EXAMPLES)
-HOW = "write them anew: twin types --pages docs/data --data-dir (a folder without types of its own)"
+HOW = "write it anew: make pages"
 
 
 @pytest.mark.parametrize("name", PAGES)
