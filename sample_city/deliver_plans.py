@@ -1,11 +1,16 @@
-"""Delivers plans, planning conditions, control lines and construction projects: 规划.gpkg."""
+"""Delivers plans, planning conditions, control lines and construction projects: 规划.gpkg.
+
+The last row of the last three layers is one that cannot be; it has a number of its own, so nothing refers to it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sample_city.city import City
-from sample_city.control_lines import URBAN_GROWTH, URBAN_GROWTH_ID, ControlLinePlanner
+from sample_city.control_lines import URBAN_GROWTH, URBAN_GROWTH_ID, ControlLine, ControlLinePlanner
 from sample_city.handover import HandOver
-from sample_city.manifest import Fact, Value
+from sample_city.manifest import Fact, Fault, Value
 from sample_city.plan_plots import PlanPlot, PlotPlanner
 from sample_city.plans import spatial_plans
 from sample_city.projects import Project, project_of, project_on_farmland
@@ -54,15 +59,16 @@ def deliver_plans(city: City, handover: HandOver) -> None:
             project = project_of(city.grid, surveyed)
             if project is not None:
                 _add_project(package, project)
+        # these have permits: the last of them lends its number to a wrong row
         for surveyed in city.coming_blocks():
             project = project_of(city.grid, surveyed)
             if project is not None:
                 _add_project(package, project)
         for line in lines.lines():
-            lead = (line.line_id, line.kind, line.name, line.plan.plan_id)
-            package.add(LINES, line.shape, *lead, line.authority, line.approved_on, line.area_m2)
+            _add_line(package, line, line.kind)
         handover.facts += plots.facts
         _plant_encroachments(package, lines, handover)
+        _plant_faults(package, plot, line, project, handover)
     handover.wrote(FILE_NAME, PLANS.name, "spatial_plan", package.rows(PLANS), "两版规划 / two generations of plans")
     handover.wrote(FILE_NAME, PLOTS.name, "plan_plot", package.rows(PLOTS), "两版规划的地块重叠 / plots of both generations overlap")
     handover.wrote(FILE_NAME, LINES.name, "control_line", package.rows(LINES), "三线与五线 / all eight kinds")
@@ -82,6 +88,26 @@ def _plant_encroachments(package: GeoPackage, lines: ControlLinePlanner, handove
         note = "项目占用永久基本农田 / the project takes permanent farmland"
         taken: dict[str, Value] = {"line_id": found.built_on.line_id, "area_m2": round(area, 3)}
         handover.facts.append(Fact("project-on-farmland", FILE_NAME, PROJECTS.name, project.project_id, note, taken))
+
+
+def _plant_faults(package: GeoPackage, plot: PlanPlot, line: ControlLine, project: Project | None, handover: HandOver) -> None:
+    def fault(layer: Layer, key: str, rule: str, note: str) -> None:
+        handover.faults.append(Fault(FILE_NAME, layer.name, package.rows(layer), key, rule, "error", note))
+
+    dense = replace(plot, plot_id="CZP99990001", density_max_pct=130.0)
+    _add_plot(package, dense)
+    fault(PLOTS, dense.plot_id, "range", "建筑密度大于100% / density above 100 %")
+    orange = replace(line, line_id="CX99990001")
+    _add_line(package, orange, "橙色警戒线")
+    fault(LINES, orange.line_id, "code", "控制线类型不存在 / unknown kind of control line")
+    if project is not None:
+        twice = replace(project, project_id="2026-320400-47-01-900002")
+        _add_project(package, twice)
+        fault(PROJECTS, twice.project_id, "unique", "规划许可证号与另一项目重复 / another project has the same permit")
+
+
+def _add_line(package: GeoPackage, line: ControlLine, kind: str) -> None:
+    package.add(LINES, line.shape, line.line_id, kind, line.name, line.plan.plan_id, line.authority, line.approved_on, line.area_m2)
 
 
 def _add_plot(package: GeoPackage, p: PlanPlot) -> None:

@@ -14,7 +14,7 @@ import shapely
 from pyproj import Transformer
 
 from sample_city import Manifest
-from tests.sample_city_reading import Layer, faulty_rows, read_layer
+from tests.sample_city_reading import Layer, read_layer
 
 FILE = "规划.gpkg"
 DATES = ("用地规划许可日期", "建设工程规划许可日期", "施工许可日期", "竣工验收日期")
@@ -36,14 +36,15 @@ class Planning:
 
 @pytest.fixture(scope="module")
 def planning(sample_city_folder: Path, sample_city_manifest: Manifest) -> Planning:
-    plans, plots, lines, projects = (
-        read_layer(str(sample_city_folder / FILE), layer=name) for name in ("国土空间规划", "规划条件", "控制线", "建设项目")
-    )
-    surveyed = read_layer(str(sample_city_folder / "建筑物.gpkg"))
-    wrong = faulty_rows(sample_city_manifest, "建筑物")
-    sound = np.array([k + 1 not in wrong for k in range(len(surveyed.shapes))])
-    buildings = Layer({name: values[sound] for name, values in surveyed.columns.items()}, surveyed.shapes[sound])
-    return Planning(plans, plots, lines, projects, buildings, sample_city_manifest)
+    def sound_rows(file: str, name: str) -> Layer:
+        layer = read_layer(str(sample_city_folder / file), layer=name)
+        wrong = {f.row for f in sample_city_manifest.faults if (f.file, f.layer, f.severity) == (file, name, "error")}
+        assert wrong or name == "国土空间规划"
+        sound = np.array([k + 1 not in wrong for k in range(len(layer.shapes))])
+        return Layer({column: values[sound] for column, values in layer.columns.items()}, layer.shapes[sound])
+
+    plans, plots, lines, projects = (sound_rows(FILE, name) for name in ("国土空间规划", "规划条件", "控制线", "建设项目"))
+    return Planning(plans, plots, lines, projects, sound_rows("建筑物.gpkg", "建筑物"), sample_city_manifest)
 
 
 def rows(layer: Layer, name: str, value: str) -> np.ndarray:
