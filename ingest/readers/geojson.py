@@ -45,7 +45,8 @@ class GeoJson:
         """Return the collection as one layer."""
         source = self._source()
         kinds = {str(g.get("type")) for g in (f.get("geometry") for f in self._sample()) if isinstance(g, dict)}
-        return FileInfo(self.format, (LayerInfo(source.name, "/".join(sorted(kinds)) or None, source.columns, source.crs, source.rows),))
+        shapes = "/".join(sorted(kinds)) or None
+        return FileInfo(self.format, (LayerInfo(source.name, shapes, source.columns, source.crs, source.rows, source.assumed, "UTF-8"),))
 
     def open(self, _part: PartRequest, /) -> GeoJsonLayer:
         """Return the collection; a layer name is not looked at, there is only one."""

@@ -19,6 +19,7 @@ from twin.db import connection_string
 from twin.query.execute import DOOR_SETTINGS
 from twin.server import problems
 from twin.server.access import principal_of
+from twin.server.body_limit import BodyLimitMiddleware
 from twin.server.city import City
 from twin.server.events import EventHub
 from twin.server.routes.city import city_router
@@ -76,6 +77,7 @@ def create_app(city: City) -> FastAPI:
     app = FastAPI(title="citytwin", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     metrics = Metrics()
     app.state.events = hub
+    app.add_middleware(BodyLimitMiddleware, unlimited=frozenset({"/api/submissions"}))
     app.add_middleware(_SafeHeaders)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)

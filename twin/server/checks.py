@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import shutil
 import time
 import uuid
 from collections.abc import Mapping
@@ -22,6 +24,8 @@ from twin.server.uploads import StoredFile
 
 _PROGRESS_S = 0.4
 """How often progress is written down at most: a page that shows it needs no more."""
+_LEFT_S = 86_400.0
+"""No check and no upload takes a day."""
 _LOG = logging.getLogger("twin.checks")
 _GIVEN_UP = Text(
     zh=f"检查中断 {MAX_ATTEMPTS} 次，请重试或联系管理员",
@@ -71,6 +75,15 @@ def give_back_resting(city: City) -> None:
                 give_back(city.catalogue, submission)
         except ConflictError as error:  # somebody publishes or withdraws it just now
             _LOG.info("submission %s is not given back: %s", submission, error)
+
+
+def sweep_work(city: City) -> None:
+    """Remove what killed processes left: links laid out for a check, and halves of uploads."""
+    long_ago = time.time() - _LEFT_S
+    for left in (*(city.settings.data_dir / "work").glob("files-*"), *(city.settings.store_folder / "uploads").glob(".put-*")):
+        with contextlib.suppress(OSError):
+            if left.stat().st_mtime < long_ago:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def result_document(result: CheckResult) -> Mapping[str, object]:

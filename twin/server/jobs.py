@@ -15,7 +15,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from psycopg.conninfo import make_conninfo
 
 from twin.server.assets import build_asset
-from twin.server.checks import give_back_resting, run_check, wanted_checks
+from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_checks
 from twin.server.city import City, Progress
 
 BUILDS, CHECKS = "build", "check"
@@ -43,9 +43,10 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
         enqueue_missing(city, queue)
 
     @queue.periodic(cron="17 * * * *")
-    @queue.task(name="give_back_resting", queue=CHECKS)
-    def give_back_now(timestamp: int) -> None:  # noqa: ARG001 - likewise
+    @queue.task(name="tidy", queue=CHECKS)
+    def tidy(timestamp: int) -> None:  # noqa: ARG001 - likewise
         give_back_resting(city)
+        sweep_work(city)
 
     return queue
 

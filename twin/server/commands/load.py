@@ -52,11 +52,17 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
     if len(result.findings) > 20:
         terminal.say(f"  … 共 {len(result.findings)} 条", f"  … {len(result.findings)} in all")
     terminal.say(f"读取 {result.read}，拒收 {result.rejected}", f"{result.read} read, {result.rejected} would be rejected")
+    for slug, counts in result.datasets.items():
+        terminal.say(
+            f"  {slug}：新增 {counts['insert']}，更新 {counts['update']}，未变 {counts['unchanged']}，删除 {counts['delete']}",
+            f"  {slug}: {counts['insert']} new, {counts['update']} changed, {counts['unchanged']} unchanged, {counts['delete']} deleted",
+        )
     terminal.result(
         {
             "read": result.read,
             "rejected": result.rejected,
             "findings": reports.count_by_rule(result.findings),
+            "datasets": result.datasets,
             "sources": list(result.sources),
         }
     )

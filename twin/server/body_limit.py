@@ -1,0 +1,45 @@
+"""No request may bring more than it needs: what is not an upload is small, and is had whole before anything is done with it."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from twin.errors import TooLargeError, TwinError
+from twin.server.problems import problem
+
+MAX_BODY_BYTES = 1 << 20
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class BodyLimitMiddleware:
+    """Answers 413 when a body exceeds the limit; ``unlimited`` are paths that count for themselves."""
+
+    def __init__(self, app: ASGIApp, unlimited: frozenset[str], max_bytes: int = MAX_BODY_BYTES) -> None:
+        self._app = app
+        self._unlimited = unlimited
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its whole body, or refuse it."""
+        if scope["type"] != "http" or scope["method"] in _WITHOUT_BODY or scope["path"] in self._unlimited:
+            await self._app(scope, receive, send)
+            return
+        had: list[Message] = []
+        received = 0
+        while not had or had[-1].get("more_body"):
+            had.append(await receive())
+            received += len(had[-1].get("body", b""))
+            if received > self._max_bytes:
+                await problem(Request(scope), self._too_large())(scope, receive, send)
+                return
+        had.reverse()
+
+        async def again() -> Message:
+            return had.pop() if had else await receive()
+
+        await self._app(scope, again, send)
+
+    def _too_large(self) -> TwinError:
+        size_kb = self._max_bytes >> 10
+        return TooLargeError(f"the body of this request is at most {size_kb} kB", zh=f"请求体不能超过 {size_kb} kB")
