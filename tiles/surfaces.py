@@ -38,7 +38,7 @@ def shades(surface: NDArray[np.uint8]) -> NDArray[np.uint8]:
     table[:, 3] = 0
     for kind, shade in _SHADES.items():
         table[kind, :3] = np.rint(np.array(shade) * 255)
-    return table[surface]
+    return table.view(np.uint32).ravel().take(surface).view(np.uint8).reshape(-1, 4)
 
 
 def surface_schema(schema: Json) -> Json:

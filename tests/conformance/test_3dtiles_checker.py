@@ -107,6 +107,18 @@ def feature_id_beyond_features(g: Glb) -> None:
     g.poke(g.view_of(g.primitive["attributes"]["_FEATURE_ID_0"]), 0, struct.pack("<H", 60_000))
 
 
+def surface_of_a_kind_that_has_no_row(g: Glb) -> None:
+    g.poke(g.view_of(g.primitive["attributes"]["_FEATURE_ID_1"]), 4, bytes([15]))
+
+
+def colours_that_are_not_normalized(g: Glb) -> None:
+    del g.json["accessors"][g.primitive["attributes"]["COLOR_0"]]["normalized"]
+
+
+def one_colour_less_than_vertices(g: Glb) -> None:
+    g.json["accessors"][g.primitive["attributes"]["COLOR_0"]]["count"] -= 1
+
+
 def property_table_that_is_not_there(g: Glb) -> None:
     g.primitive["extensions"]["EXT_mesh_features"]["featureIds"][0]["propertyTable"] = 99
 
@@ -215,6 +227,9 @@ def material_that_is_not_there(g: Glb) -> None:
 PLAIN_MUTATIONS: dict[Callable[[Glb], None], str] = {
     index_beyond_vertices: "INDEX_OUT_OF_RANGE",
     feature_id_beyond_features: "FEATURE_ID_OUT_OF_RANGE",
+    surface_of_a_kind_that_has_no_row: "FEATURE_ID_OUT_OF_RANGE",
+    colours_that_are_not_normalized: "COLOR_FORM",
+    one_colour_less_than_vertices: "ATTRIBUTE_COUNT",
     property_table_that_is_not_there: "PROPERTY_TABLE_REFERENCE",
     feature_id_attribute_that_is_not_there: "FEATURE_ID_ATTRIBUTE",
     negative_table_count: "TABLE_COUNT",

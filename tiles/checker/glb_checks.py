@@ -133,6 +133,7 @@ def _check_mesh(
             continue
         _check_indices(gltf, primitive, len(positions), where, problems)
         _check_normals(gltf, primitive, len(positions), where, problems)
+        _check_colors(gltf, primitive, len(positions), where, problems)
         _check_feature_ids(gltf, primitive, len(positions), tables, where, problems)
         if "material" in primitive:
             gltf.item("materials", primitive["material"], f"{where}/material")
@@ -181,6 +182,19 @@ def _check_normals(gltf: GltfFile, primitive: Json, vertices: int, where: str, p
     lengths = np.linalg.norm(normals, axis=1)
     problems.unless(len(normals) == vertices, "ATTRIBUTE_COUNT", where, "normals and positions differ in number")
     problems.unless((abs(lengths - 1) < 0.02).all(), "NORMAL_LENGTH", where, "a normal is not a unit vector")
+
+
+def _check_colors(gltf: GltfFile, primitive: Json, vertices: int, where: str, problems: Problems) -> None:
+    index = primitive.get("attributes", {}).get("COLOR_0")
+    if index is None:
+        return
+    stored = gltf.accessor(index, f"{where}/attributes/COLOR_0")
+    if stored is None:
+        return
+    is_float = stored.dtype.kind == "f"
+    normalized = gltf.items("accessors")[index].get("normalized", False)
+    problems.unless(len(stored) == vertices, "ATTRIBUTE_COUNT", where, "colours and positions differ in number")
+    problems.unless(stored.ndim == 2 and stored.shape[1] in (3, 4) and normalized != is_float, "COLOR_FORM", where, "no colours of glTF")
 
 
 def _check_feature_ids(gltf: GltfFile, primitive: Json, vertices: int, tables: list[_Table], where: str, problems: Problems) -> None:
