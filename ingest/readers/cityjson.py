@@ -76,9 +76,7 @@ class CityJson:
                 if not city_object.get("parents"):
                     found[kind] = found.get(kind, 0) + 1
                     columns.setdefault(kind, {}).update(dict.fromkeys(_attributes(city_object)))
-                    kinds.setdefault(kind, set()).update(
-                        str(g.get("type")) for g in city_object.get("geometry") or () if isinstance(g, dict)
-                    )
+                    kinds.setdefault(kind, set()).update(_geometry_types(city_object))
         counted = self._document is not None
         layers = (
             LayerInfo(k, "/".join(sorted(kinds[k])) or None, tuple(columns[k]), self._frame.crs, n if counted else None)
@@ -222,6 +220,11 @@ def _batch(rows: list[_Row], first: int) -> SourceBatch:
         ),
         documents=tuple(r.document for r in rows),
     )
+
+
+def _geometry_types(city_object: Json) -> set[str]:
+    geometries = city_object.get("geometry")
+    return {str(g.get("type")) for g in geometries if isinstance(g, dict)} if isinstance(geometries, list) else set()
 
 
 def _attributes(city_object: Json) -> Mapping[str, object]:

@@ -50,8 +50,8 @@ class CityFeature:
 def scope_of(content: Json, vertices: npt.NDArray[np.int64], placed: Vertices, line: bytes | None = None) -> Scope:
     """Return the objects of a document or line; RejectedError ``cityjson-invalid`` when it has none in CityJSON's form."""
     objects = content.get("CityObjects")
-    if not isinstance(objects, dict) or not all(isinstance(o, dict) for o in objects.values()):
-        raise invalid('"CityObjects" is not an object of objects', "“CityObjects”不是由对象组成的对象")
+    if not isinstance(objects, dict) or not all(isinstance(o, dict) and isinstance(o.get("type"), str) for o in objects.values()):
+        raise invalid('"CityObjects" is not an object of objects with a type', "“CityObjects”不是由带 type 的对象组成的对象")
     appearance = content.get("appearance")
     return Scope(objects, vertices, placed, appearance if isinstance(appearance, dict) else None, line)
 

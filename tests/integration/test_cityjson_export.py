@@ -187,5 +187,5 @@ def test_a_feature_from_elsewhere_joins_the_frame_of_the_others(
     first = (
         np.array(objects["NEW"]["geometry"][0]["boundaries"][0][0][0]) * exported["transform"]["scale"] + exported["transform"]["translate"]
     )
-    corners = [to_swiss.transform(*c) for c in ring]
+    corners = [to_swiss.transform(east, north) for east, north in ring]
     assert min(np.hypot(first[0] - a, first[1] - b) for a, b in corners) < 0.002

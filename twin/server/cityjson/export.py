@@ -82,7 +82,8 @@ def _corner(connection: Connection, query: FeatureQuery) -> npt.NDArray[np.float
     """Return a position near the dataset: the first vertex of one of its features."""
     for batch in stream_columns(connection, query, Principal.system(), (), rows_a_batch=1):
         coordinates: npt.NDArray[np.float64] = shapely.get_coordinates(shapely.from_wkb(batch.geometry[0]), include_z=True)
-        return np.nan_to_num(coordinates[0])
+        first: npt.NDArray[np.float64] = np.nan_to_num(coordinates[0])
+        return first
     return np.zeros(3)
 
 
