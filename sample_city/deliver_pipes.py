@@ -11,7 +11,7 @@ from sample_city.conflicts import Conflicts, plant_conflicts
 from sample_city.deliver_second_survey import is_demolished
 from sample_city.faults import Planted, plant_in_lines, plant_in_points
 from sample_city.handover import HandOver
-from sample_city.manifest import Update
+from sample_city.manifest import Fact, Update
 from sample_city.pipes import PipeSurvey, SurveyLine, SurveyPoint
 from sample_city.resurvey import Change, compare, resurvey
 from sample_city.seeding import rng_at
@@ -22,6 +22,7 @@ from sample_city.write_workbook import FILE_NAME, FIRST_ROW, LINE_SHEET, POINT_S
 
 SECOND = "第二期"
 _SUBJECT_SHUFFLE = 65
+_MOVED_LISTED = 100
 
 
 def deliver_pipes(city: City, handover: HandOver) -> None:
@@ -34,6 +35,7 @@ def deliver_pipes(city: City, handover: HandOver) -> None:
         conflicts: Conflicts | None = None
         last: PipeSurvey | None = None
         sensors: list[Sensor] = []
+        moved: list[str] = []
         for number, survey in enumerate(survey_area(city).quarters()):
             again = resurvey(survey, city.seed, city.grid.relief.height_m, gone)
             changes = (changes[0] + again.points, changes[1] + again.lines)
@@ -42,6 +44,7 @@ def deliver_pipes(city: City, handover: HandOver) -> None:
             second.add_points(_shuffled(city.seed, number, again.survey.points))
             second.add_lines(_shuffled(city.seed, number, again.survey.lines))
             conflicts = conflicts or plant_conflicts(survey, city.grid.relief.height_m)
+            moved += again.moved[: _MOVED_LISTED - len(moved)]
             sensors += sensors_in_shafts(survey.points, city.seed)
             last = survey
         if last is None or conflicts is None:
@@ -52,6 +55,8 @@ def deliver_pipes(city: City, handover: HandOver) -> None:
         second.add_lines((*sound.lines, planted[1].rows[0]))
         extra = compare(_sound(conflicts, *planted), sound)
     _note_sources(handover, first.counts)
+    note = "第二期重新测定了位置的管线点 / points whose place was measured anew"
+    handover.facts.append(Fact("points-moved", f"{SECOND}/{FILE_NAME}", POINT_SHEET, "", note, {"nodes": moved}))
     write_sensors(city, handover, sensors)
     for sheet, feature_type, change, rejected in (
         (POINT_SHEET, "pipe_node", changes[0] + extra[0], 0),

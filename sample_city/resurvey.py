@@ -46,6 +46,8 @@ class Resurvey:
     survey: PipeSurvey
     points: Change
     lines: Change
+    moved: tuple[str, ...]
+    """Points that have been measured at another place."""
 
 
 @dataclass(slots=True)
@@ -84,7 +86,9 @@ def resurvey(survey: PipeSurvey, seed: int, ground_m: Ground, is_demolished: Cal
     for edit in (_measure_anew, _disconnect, _lay_stubs, _set_valves, _renew):
         edit(network)
     after = PipeSurvey(tuple(network.points.values()), tuple(network.lines.values()))
-    return Resurvey(after, *compare(survey, after))
+    places = {p.point_id: (p.e, p.n) for p in survey.points}
+    moved = tuple(p.point_id for p in after.points if places.get(p.point_id, (p.e, p.n)) != (p.e, p.n))
+    return Resurvey(after, *compare(survey, after), moved)
 
 
 def compare(before: PipeSurvey, after: PipeSurvey) -> tuple[Change, Change]:

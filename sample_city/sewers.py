@@ -7,61 +7,33 @@ its cover, and is no smaller than what flows into it. At junctions the foul sewe
 from __future__ import annotations
 
 import dataclasses
-import heapq
 import itertools
 import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from sample_city.pipes import PipeSurvey, Site, Spot, Stretch, SurveyLine, SurveyPoint, deepen_cm, even_shares
+from sample_city.drainage import Drainage, Run, find_drainage, outlet_of, plan_run, upper_distance_m
+from sample_city.pipes import PipeSurvey, Site, Spot, Stretch, SurveyLine, SurveyPoint, deepen_cm
 from sample_city.seeding import rng_at
 from sample_city.services import ENTRY, FEATURES, GULLY, STORM_SEWER, WELLS, Sewer
 from sample_city.streets import Cell
 from sample_city.yards import Branch
 
-_HEAD_GAP_M = 20.0
-"""A pipe that does not come out of the junction behind it starts this far from it."""
-_OUTLET_LENGTH_M, _OUTLET_AT_CORNER_M = 24.0, 7.0
 _GULLIES_BESIDE_M = (-2.0, 6.0)
 """From the storm sewer to the kerbs at both sides of the carriageway."""
 _GULLY_DEPTH_M = 0.8
 _GULLY_SIZE_MM = 200
 _GULLY_SLOPE = 0.01
 _SHARE_NOTED_BACKWARDS = 0.08
-_DETOUR_PER_CLIMB = 150.0
-"""A way may be this much longer if it spares the sewer a metre of digging deeper."""
 _BOX_ABOVE_MM = 1200
 _BELOW_CROSSED_SEWER_M = 0.38
 _COVER_BELOW_GAS_M = 2.06
 """Of the last pipe of a branch, which passes under the gas main in the lane."""
 _SEPTIC_TANKS_BEFORE = 2008
-_CLEAR_OF_TAP_M = 3.0
 _FEATURE_CODES = {"YS": {"检查井": "52012205", GULLY: "52012204"}, "WS": {"检查井": "52022205"}}
 _SHAFT_MM = {GULLY: 500, "化粪池": 2000}
 _SUBJECT_BACKWARDS = 71
-
-
-@dataclass(slots=True)
-class _Run:
-    """A row of manholes down one stretch, from its upper to its lower end; the lower end is a junction."""
-
-    stretch: Stretch
-    spots: list[Spot]
-    lower: Cell
-    upper: Cell | None
-    """The junction it comes out of; None for a run with a head of its own."""
-
-
-@dataclass(slots=True)
-class _Drainage:
-    """Which way every junction drains. ``distance`` is metres to the outlet and a toll for climbing ground; it falls along ``below``."""
-
-    outlets: list[Cell] = field(default_factory=list)
-    distance: dict[Cell, float] = field(default_factory=dict)
-    below: dict[Cell, Cell] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +82,19 @@ def lay_sewer(
 
     ``crossed_m`` are the inverts of a sewer laid before, which this one has to pass under at junctions.
     """
-    drainage = _drainage(site, stretches)
-    runs = [_run(site, service, stretch, drainage, branches) for stretch in stretches]
+    drainage = find_drainage(site, stretches)
+    runs = [plan_run(site, service, stretch, drainage, branches) for stretch in stretches]
     manholes = _manholes(site, service, runs, drainage, branches)
     junctions = {site.at_junction(service, junction).point_id: junction for junction in drainage.distance}
     ceiling = {n: crossed_m[j] - _BELOW_CROSSED_SEWER_M for n, j in junctions.items() if j in crossed_m} if crossed_m else {}
     laying = _Laying(site.ground([m.spot for m in manholes.values()]), ceiling)
     for branch in branches:
         _lay_branch(laying, branch)
-    for run in sorted(runs, key=lambda r: _upper_distance(r, drainage), reverse=True):
+    for run in sorted(runs, key=lambda r: upper_distance_m(r, drainage), reverse=True):
         for upper, lower in itertools.pairwise(run.spots):
             _lay(laying, service, upper, lower, run.stretch, run.stretch.year)
     for junction in drainage.outlets:
-        root, outlet = site.at_junction(service, junction), _outlet(site, service, junction)
+        root, outlet = site.at_junction(service, junction), outlet_of(site, service, junction)
         at = manholes[outlet.point_id]
         _lay(laying, service, root, outlet, at.stretch, at.year)
     for run in runs:
@@ -135,10 +107,10 @@ def lay_sewer(
     return LaidSewer(PipeSurvey(points, lines), inverts)
 
 
-def _manholes(site: Site, service: Sewer, runs: list[_Run], drainage: _Drainage, branches: list[Branch]) -> dict[str, _Manhole]:
+def _manholes(site: Site, service: Sewer, runs: list[Run], drainage: Drainage, branches: list[Branch]) -> dict[str, _Manhole]:
     found = {s.point_id: _Manhole(s, "检查井", run.stretch, run.stretch.year) for run in runs for s in run.spots}
     for junction in drainage.outlets:
-        outlet, above = _outlet(site, service, junction), found[site.at_junction(service, junction).point_id]
+        outlet, above = outlet_of(site, service, junction), found[site.at_junction(service, junction).point_id]
         found[outlet.point_id] = _Manhole(outlet, "出水口" if service is STORM_SEWER else "泵站", above.stretch, above.year)
     for run in runs:
         for _, gully in _gullies(site, service, run):
@@ -151,70 +123,6 @@ def _manholes(site: Site, service: Sewer, runs: list[_Run], drainage: _Drainage,
             if stop.entry is not None:
                 found[stop.entry.point_id] = _Manhole(stop.entry, ENTRY, branch.stretch, branch.year, stop.building_id)
     return found
-
-
-def _drainage(site: Site, stretches: list[Stretch]) -> _Drainage:
-    """Find the shortest way down from every junction of the quarter; the outlets are the junctions nearest the river."""
-    junctions = sorted({s.start for s in stretches} | {s.end for s in stretches if s.within})
-    places = site.grid.junctions[tuple(zip(*junctions, strict=True))]
-    ground = dict(zip(junctions, site.grid.relief.ground_m(places[:, 0], places[:, 1]).tolist(), strict=True))
-    river = dict(zip(junctions, site.grid.relief.river_distance_m(places[:, 0], places[:, 1]).tolist(), strict=True))
-    neighbours: dict[Cell, list[tuple[Cell, float]]] = defaultdict(list)
-    for stretch in stretches:
-        if stretch.within:
-            length = site.length_m(stretch)
-            for lower, upper in ((stretch.start, stretch.end), (stretch.end, stretch.start)):
-                climb = max(0.0, ground[lower] - ground[upper])
-                neighbours[lower].append((upper, length + _DETOUR_PER_CLIMB * climb))
-    by_river = sorted(junctions, key=lambda j: (river[j], j))
-    drainage = _Drainage()
-    for junction in by_river:
-        if junction not in drainage.distance:
-            drainage.outlets.append(junction)
-            _shortest_ways(junction, neighbours, drainage)
-    return drainage
-
-
-def _shortest_ways(root: Cell, neighbours: dict[Cell, list[tuple[Cell, float]]], drainage: _Drainage) -> None:
-    queue = [(0.0, root, root)]
-    while queue:
-        way, junction, below = heapq.heappop(queue)
-        if junction in drainage.distance:
-            continue
-        drainage.distance[junction] = way
-        drainage.below[junction] = below
-        for neighbour, length in neighbours[junction]:
-            if neighbour not in drainage.distance:
-                heapq.heappush(queue, (way + length, neighbour, junction))
-
-
-def _run(site: Site, service: Sewer, stretch: Stretch, drainage: _Drainage, branches: list[Branch]) -> _Run:
-    """Lay a stretch's manholes downhill. It carries on from its upper junction only where that junction drains this way."""
-    distance = drainage.distance
-    downhill_to_start = not stretch.within or (distance[stretch.start], stretch.start) < (distance[stretch.end], stretch.end)
-    lower, upper = (stretch.start, stretch.end) if downhill_to_start else (stretch.end, stretch.start)
-    between = _between(site, service, stretch, [branch for branch in branches if branch.stretch == stretch])
-    down = [*(between[::-1] if downhill_to_start else between), site.at_junction(service, lower)]
-    if stretch.within and drainage.below[upper] == lower:
-        return _Run(stretch, [site.at_junction(service, upper), *down], lower, upper)
-    gap = _HEAD_GAP_M / site.length_m(stretch)
-    return _Run(stretch, [site.along(service, stretch, 1 - gap if downhill_to_start else gap, "0"), *down], lower, None)
-
-
-def _between(site: Site, service: Sewer, stretch: Stretch, branches: list[Branch]) -> list[Spot]:
-    """Return the manholes between two junctions: those where branches come in, and others at even distances."""
-    length = site.length_m(stretch)
-    found = [(branch.tap_share, branch.tap) for branch in branches]
-    taps = [branch.tap_share for branch in branches]
-    for k, share in enumerate(even_shares(length, service.spacing_m), start=1):
-        if all(abs(share - tap) * length >= _CLEAR_OF_TAP_M for tap in taps):
-            found.append((share, site.along(service, stretch, share, str(k))))
-    return [spot for _, spot in sorted(found, key=lambda place: place[0])]
-
-
-def _upper_distance(run: _Run, drainage: _Drainage) -> float:
-    """Runs with a head of their own come first; the others from the farthest junction down."""
-    return math.inf if run.upper is None else drainage.distance[run.upper]
 
 
 def _lay_branch(laying: _Laying, branch: Branch) -> None:
@@ -307,22 +215,7 @@ def _backwards(line: SurveyLine) -> SurveyLine:
     )
 
 
-def _outlet(site: Site, service: Sewer, junction: Cell) -> Spot:
-    """The outlet lies beyond the lowest junction: where no street goes on, best towards the river, else at the corner of a block."""
-    root = site.at_junction(service, junction)
-    axis, _ = site.grid.relief.river_axis_n(site.grid.relief.river_index(root.n), root.e)
-    north = 1 if float(axis) > root.n else -1
-    here = site.grid.junctions[junction]
-    for i, j in ((north, 0), (0, 1), (0, -1), (-north, 0)):
-        beyond = (junction[0] + i, junction[1] + j)
-        if 0 <= beyond[0] <= site.grid.rows and 0 <= beyond[1] <= site.grid.columns and not site.has_street(junction, beyond):
-            way = site.grid.junctions[beyond] - here
-            e, n = _OUTLET_LENGTH_M * way / np.linalg.norm(way)
-            return Spot(root.point_id + "C", round(root.e + float(e), 3), round(root.n + float(n), 3))
-    return Spot(root.point_id + "C", root.e - _OUTLET_AT_CORNER_M, root.n + _OUTLET_AT_CORNER_M)
-
-
-def _gullies(site: Site, service: Sewer, run: _Run) -> list[tuple[Spot, Spot]]:
+def _gullies(site: Site, service: Sewer, run: Run) -> list[tuple[Spot, Spot]]:
     """Return (manhole, gully) for the gullies (雨水箅) of a storm sewer: at both kerbs by every other manhole between junctions."""
     if service is not STORM_SEWER:
         return []

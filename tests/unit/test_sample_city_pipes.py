@@ -351,13 +351,15 @@ def published(folder: Path, manifest: Manifest):
     return found
 
 
-def test_moved_points_stay_on_the_ground_and_take_their_pipes_along(sample_city_folder: Path) -> None:
+def test_moved_points_stay_on_the_ground_and_take_their_pipes_along(sample_city_folder: Path, sample_city_manifest: Manifest) -> None:
     before, after = (
         {p["管线点编号"]: p for p in read_sheet(folder, "管点")} for folder in (sample_city_folder, sample_city_folder / "第二期")
     )
     moved = {
         n for n in before.keys() & after.keys() if (before[n]["X"], before[n]["Y"]) != (after[n]["X"], after[n]["Y"]) and n[:2] != "TC"
     }
+    (fact,) = (f for f in sample_city_manifest.facts if f.kind == "points-moved")
+    assert fact.values == {"nodes": [n for n in before if n in moved]}
     assert len(moved) >= 5
     for n in moved:
         assert 0.25 < np.hypot(before[n]["X"] - after[n]["X"], before[n]["Y"] - after[n]["Y"]) < 1
