@@ -31,7 +31,7 @@ from twin.model import GeometryType
 
 _TYPE = re.compile(rb'"type"\s*:\s*"(FeatureCollection|Feature|CityJSON|CityJSONFeature)"')
 _OBJECTS = re.compile(rb'"CityObjects"\s*:\s*\{')
-_MAX_DOCUMENT_BYTES = 400 << 20
+_MAX_DOCUMENT_BYTES = 256 << 20
 """A larger document does not fit a reader's memory when parsed."""
 _MAX_LINE_BYTES = 64 << 20
 _LINES_LOOKED_AT = 1000
