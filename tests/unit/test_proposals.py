@@ -1,0 +1,77 @@
+"""What files are proposed as: every layer of the sample city is known for what it is, by its names and columns alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sample_city
+from ingest.proposals import Proposal, propose
+from ingest.protocol import FileInfo, LayerInfo, ReadRequest
+from ingest.readers.choice import choose_reader
+from twin.errors import Text
+from twin.featuretypes.loader import load_feature_types
+from twin.model import Dataset, SharingClass
+
+TYPES = load_feature_types()
+NOT_READ = ("imagery", "point_cloud")
+"""What no reader takes yet."""
+
+
+def proposals(path: Path) -> dict[str, Proposal]:
+    """Look into a file without the sandbox: it is ours."""
+    info = choose_reader(ReadRequest(path, (), storage_srid=0)).inspect()
+    return {p.layer: p for p in propose(path.name, info, TYPES, [])}
+
+
+def test_every_layer_of_the_sample_city_is_proposed_as_what_it_is(
+    sample_city_folder: Path, sample_city_manifest: sample_city.Manifest
+) -> None:
+    wrong = []
+    for source in sample_city_manifest.sources:
+        if source.feature_type in NOT_READ or source.file.endswith(".gml"):
+            continue
+        found = proposals(sample_city_folder / source.file)
+        layer = found.get(source.layer) or (next(iter(found.values())) if len(found) == 1 else None)
+        guess = layer.guesses[0].feature_type if layer and layer.guesses else None
+        if guess != source.feature_type:
+            wrong.append((source.file, source.layer, source.feature_type, guess))
+    assert not wrong
+
+
+def layer(name: str, *columns: str, geometry: str | None = "MultiPolygon", crs: str | None = None, assumed: bool = False) -> Proposal:
+    [found] = propose("file.gpkg", FileInfo("GeoPackage", (LayerInfo(name, geometry, columns, crs, 3, assumed),)), TYPES, [])
+    return found
+
+
+def test_columns_tell_where_the_name_says_nothing() -> None:
+    found = layer("图层1", "建筑编号", "建筑高度", "地上层数", "备注")
+    best = found.guesses[0]
+    assert best.feature_type == "building"
+    assert best.mapping == {"建筑编号": "building_id", "建筑高度": "height_m", "地上层数": "floors_above"}
+    assert best.confidence < layer("建筑物", "建筑编号", "建筑高度", "地上层数", "备注").guesses[0].confidence
+    assert "备注" not in best.mapping
+
+
+def test_a_type_whose_geometry_cannot_be_is_not_proposed() -> None:
+    assert {TYPES[g.feature_type].geometry_type for g in layer("管线", "管线编号", geometry="MultiPolygon").guesses} <= {"MultiPolygon"}
+    assert layer("管线", "管线编号", "起点点号", "终点点号", geometry="LineString Z").guesses[0].feature_type == "pipe_segment"
+
+
+@pytest.mark.parametrize(
+    ("crs", "assumed", "word"), [(None, False, "declare"), ("EPSG:4549", False, "declared"), ("OGC:CRS84", True, "rule")]
+)
+def test_where_the_crs_comes_from_is_said(crs: str | None, assumed: bool, word: str) -> None:
+    assert word in layer("建筑物", "建筑编号", crs=crs, assumed=assumed).crs_evidence.en
+
+
+def test_an_existing_dataset_goes_before_a_new_one() -> None:
+    def dataset(number: int, slug: str, feature_type: str) -> Dataset:
+        return Dataset(number, slug, feature_type, number, Text(slug, slug), "", "", "", SharingClass.OPEN, 0.001)
+
+    info = FileInfo("GeoPackage", (LayerInfo("town_b", "MultiPolygon", ("建筑编号", "建筑高度"), None, 3),))
+    have = [dataset(1, "town_a", "building"), dataset(2, "town_b", "building"), dataset(3, "building", "parcel")]
+    assert propose("x.gpkg", info, TYPES, have)[0].dataset == "town_b", "the one that is called so"
+    assert propose("x.gpkg", info, TYPES, have[:1])[0].dataset == "town_a"
+    assert propose("x.gpkg", info, TYPES, have[2:])[0].dataset == "building_2", "a name that is taken names nothing new"
