@@ -8,6 +8,7 @@ from ingest.protocol import Limits, ReadRequest
 from ingest.readers import raster, shapefile
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
+from ingest.readers.epanet import Epanet, is_epanet
 from ingest.readers.geojson import GeoJson
 from ingest.readers.gpkg import GeoPackage
 from ingest.readers.osm import OsmPbf, is_osm_pbf
@@ -17,6 +18,8 @@ from ingest.refusals import rejected, unsupported
 from twin.errors import TwinError
 
 _SQLITE, _GZIP, _ZIP = b"SQLite format 3\0", b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+_SEARCHED_BYTES = 64 << 20
+"""In how much of a text the sections of a model are looked for."""
 _UTF8_BOM = b"\xef\xbb\xbf"
 
 
@@ -38,12 +41,20 @@ def choose_reader(request: ReadRequest) -> Reader:
         return _archived(Archive(path, limits), request)
     if head.startswith(shapefile.MAGIC):
         return shapefile.Shapefile(shapefile.loose_members(path), limits)
-    if _is_json(head):
-        return _json(path.stem, path, limits)
     if is_osm_pbf(head):
         return OsmPbf(path, limits)
     if raster.is_tiff(head) or raster.is_hgt(path.name, path.stat().st_size):
         return raster.Raster(path.stem, path, limits)
+    return _text(head, request)
+
+
+def _text(head: bytes, request: ReadRequest) -> Reader:
+    """Return the reader of a text: JSON, sections of a network model, or a table."""
+    path, limits = request.path, request.limits
+    if _is_json(head):
+        return _json(path.stem, path, limits)
+    if head.removeprefix(_UTF8_BOM).lstrip()[:1] in (b"[", b";") and is_epanet(path.read_bytes()[:_SEARCHED_BYTES]):
+        return Epanet(path, limits)
     if _is_table(head):
         return open_survey("CSV", request)
     raise _unknown()
