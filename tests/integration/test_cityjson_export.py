@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema
 import numpy as np
 import pyproj
@@ -15,8 +17,10 @@ import pytest
 
 from tests.opened_city import load, opened_city, request
 from twin.model import Principal
+from twin.server.app import create_app
 from twin.server.city import City
 from twin.server.cityjson.export import Format, export_cityjson
+from twin.server.exports import export_dataset_as_cityjson
 
 FILES = {
     "cityjson-zurich/zurich_subset_lod2.json": (32632, None),  # a city of another grid: the digits stay those of the source
@@ -189,3 +193,24 @@ def test_a_feature_from_elsewhere_joins_the_frame_of_the_others(
     )
     corners = [to_swiss.transform(east, north) for east, north in ring]
     assert min(np.hypot(first[0] - a, first[1] - b) for a, b in corners) < 0.002
+
+
+def test_command_line_and_door_give_the_same_file(city: City, tmp_path: Path) -> None:
+    load(city, request(_footprint(tmp_path / "one.geojson", building_id="B1", height_m=12.5), (None, "building", "things")))
+    load(city, request(_footprint(tmp_path / "one.geojson", building_id="B1", height_m=15.0), (None, "building", "things")))
+    assert export_dataset_as_cityjson(city, "things", None, "cityjson", tmp_path / "out.city.json") == 1
+    assert export_dataset_as_cityjson(city, "things", 1, "cityjsonseq", tmp_path / "out.city.jsonl") == 1
+    asked = ["things/export", "things/export?f=cityjsonseq&as-of=1", "nothing/export", "things/export?f=dwg"]
+    whole, former, missing, wrong = asyncio.run(_asked(city, asked))
+    assert whole.content == (tmp_path / "out.city.json").read_bytes()
+    assert whole.headers["content-type"] == "application/city+json"
+    assert former.content == (tmp_path / "out.city.jsonl").read_bytes()
+    heights = [_document(content)["features"][0]["CityObjects"]["B1"]["attributes"]["height_m"] for content in (former.content,)]
+    assert heights == [12.5]
+    assert json.loads(whole.content)["CityObjects"]["B1"]["attributes"]["height_m"] == 15.0
+    assert (missing.status_code, wrong.status_code) == (404, 400)
+
+
+async def _asked(city: City, paths: list[str]) -> list[httpx.Response]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(city)), base_url="http://city") as client:
+        return [await client.get(f"/api/datasets/{path}") for path in paths]
