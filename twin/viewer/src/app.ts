@@ -156,6 +156,8 @@ export class App {
     view.keepLayers(new Set(scene.layers.map((layer) => layer.dataset)));
     await Promise.all(scene.layers.map(async (layer) => view.setLayer(layer, this.look(layer), this.base)));
     if (this.isShown) {
+      // The first data of an empty city: there was nothing yet that the user could have chosen to look at.
+      if (before?.layers.length === 0) this.flyHome(0);
       await this.refreshSelected();
       return;
     }
