@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 
 from sample_city import write_workbook
 from sample_city.city import City
@@ -85,8 +84,7 @@ def _plant(
 
 def _sound(conflicts: Conflicts, points: Planted[SurveyPoint], lines: Planted[SurveyLine]) -> PipeSurvey:
     """Return the planted rows of the first survey that are published."""
-    good = (_good(points.rows, points.marks), _good(lines.rows, lines.marks))
-    return PipeSurvey((*conflicts.survey.points, *good[0]), (*conflicts.survey.lines, *good[1]))
+    return PipeSurvey((*conflicts.survey.points, *_good(points)), (*conflicts.survey.lines, *_good(lines)))
 
 
 def _sound_again(conflicts: Conflicts, points: Planted[SurveyPoint], lines: Planted[SurveyLine]) -> PipeSurvey:
@@ -99,8 +97,8 @@ def _sound_again(conflicts: Conflicts, points: Planted[SurveyPoint], lines: Plan
     )
 
 
-def _good[Row](rows: Sequence[Row], marks: Sequence[object]) -> tuple[Row, ...]:
-    return tuple(row for row, mark in zip(rows, marks, strict=True) if mark is None)
+def _good[Row](planted: Planted[Row]) -> tuple[Row, ...]:
+    return tuple(row for row, mark in zip(planted.rows, planted.marks, strict=True) if mark is None or mark[1] == "warning")
 
 
 def _shuffled[Row](seed: int, quarter: int, rows: tuple[Row, ...]) -> list[Row]:

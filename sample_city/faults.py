@@ -20,6 +20,7 @@ from sample_city.landuse import Plot
 from sample_city.manifest import Fault, Severity
 from sample_city.pipes import SurveyLine, SurveyPoint
 
+_NO_BUILDING = "3204F9999998"
 _EARLIER, _LATER = dt.date(2009, 1, 1), dt.date(2021, 6, 18)
 
 
@@ -105,6 +106,8 @@ def plant_in_points(good: SurveyPoint, ground_m: Callable[[float, float], float]
     _spoil(planted, 3, "code", "管线类型不存在 / unknown kind of pipe", kind="QZ")
     _spoil(planted, 4, "range", "地面高程超限 / ground elevation beyond the Earth", ground_m=98765.0)
     _spoil(planted, 5, "area-of-use", "X、Y 坐标多一位 / a digit too many in X", n=35_211_234.567)
+    note = "建筑编号不存在 / no such building"
+    _spoil(planted, 6, "reference", note, severity="warning", feature="进出户点", building_id=_NO_BUILDING)
     return planted
 
 

@@ -11,7 +11,7 @@ import shapely
 from shapely.validation import explain_validity
 
 from sample_city import Manifest, Source, generate
-from tests.sample_city_reading import read_layer, read_sheet
+from tests.sample_city_reading import faulty_rows, read_layer, read_sheet
 
 
 def plots_of(folder: Path):
@@ -125,7 +125,7 @@ def test_exactly_the_planted_survey_rows_are_wrong(sample_city_folder: Path, sam
         if p["管线点编号"] in seen | {None} or p["管线类型"] not in kinds or p["地面高程"] > 9000 or lost:
             wrong.add(number)
         seen.add(p["管线点编号"])
-    assert wrong == {f.row for f in sample_city_manifest.faults if f.layer == "管点"}
+    assert wrong == faulty_rows(sample_city_manifest, "管点")
     wrong, pairs = set(), set()
     for number, s in enumerate(read_sheet(sample_city_folder, "管线"), start=2):
         ends = (s["起点点号"], s["终点点号"])
