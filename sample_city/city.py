@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from sample_city.buildings import Building, survey_buildings
 from sample_city.permits import permit_of
 from sample_city.relief import Relief
+from sample_city.spool import Spool
 from sample_city.streets import Cell, StreetGrid, plan_streets
 from sample_city.town import TownBlock, grow_town
 from sample_city.utilities import utility_sites
@@ -19,7 +19,7 @@ _ORIGIN_E, _ORIGIN_N = 497_200.0, 3_519_700.0
 """Near 119.970 E, 31.800 N: the middle of Changzhou."""
 _PIXEL_M, _PIXEL_OF_LARGE_CITY_M, _LARGE_CITY = 5.0, 10.0, 50_000
 _BLOCKS_KEPT = 3000
-"""The first blocks are kept in memory; those of a larger town are built anew for every delivery, so memory stays bounded."""
+"""The first blocks are kept in memory, those of a larger town on disk, so memory stays bounded."""
 COMING_YEAR = 2026
 _COMING_SHARE, _FEWEST_COMING = 0.012, 30
 SurveyedBlock = tuple[TownBlock, list[Building]]
@@ -35,12 +35,12 @@ class City:
     grid: StreetGrid
     town: tuple[Cell, ...]
     first_blocks: tuple[SurveyedBlock, ...]
+    later_blocks: Spool[SurveyedBlock]
 
     def blocks(self) -> Iterator[SurveyedBlock]:
         """Yield every block of the town with its buildings, from the centre outwards, one batch of blocks in memory at a time."""
         yield from self.first_blocks
-        if len(self.first_blocks) < len(self.town):
-            yield from itertools.islice(_survey(self.grid, self.scale), len(self.first_blocks), None)
+        yield from self.later_blocks
 
     def coming_blocks(self) -> Iterator[SurveyedBlock]:
         """Yield the blocks beyond the town that stand when the second survey is made, a quarter later, with their buildings."""
@@ -57,12 +57,8 @@ def plan_city(folder: Path, scale: int, seed: int) -> City:
     grid = plan_streets(Relief(seed, _ORIGIN_E, _ORIGIN_N, pixel), scale)
     town: list[Cell] = []
     first: list[SurveyedBlock] = []
-    for block, buildings in _survey(grid, scale):
-        town.append(block.cell)
-        if len(first) < _BLOCKS_KEPT:
-            first.append((block, buildings))
-    return City(folder, seed, scale, grid, tuple(town), tuple(first))
-
-
-def _survey(grid: StreetGrid, scale: int) -> Iterator[SurveyedBlock]:
-    return survey_buildings(grid, grow_town(grid, scale))
+    later = Spool[SurveyedBlock]()
+    for surveyed in survey_buildings(grid, grow_town(grid, scale)):
+        town.append(surveyed[0].cell)
+        (first if len(first) < _BLOCKS_KEPT else later).append(surveyed)
+    return City(folder, seed, scale, grid, tuple(town), tuple(first), later)

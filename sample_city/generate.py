@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from pyproj import Transformer
@@ -57,8 +58,9 @@ def generate(folder: Path, scale: int = 3000, seed: int = 4549) -> Manifest:
     folder.mkdir(parents=True, exist_ok=True)
     city = plan_city(folder, scale, seed)
     handover = HandOver()
-    for deliver in _DELIVERIES:
-        deliver(city, handover)
+    with closing(city.later_blocks):
+        for deliver in _DELIVERIES:
+            deliver(city, handover)
     manifest = Manifest(
         city="常州（样例城市）",
         seed=seed,

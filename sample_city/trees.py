@@ -11,14 +11,14 @@ import shapely
 from numpy.typing import NDArray
 from shapely import Polygon
 
-from sample_city.relief import Relief
+from sample_city.relief import WATER_HALF_WIDTH_M, Relief
 from sample_city.roads import BRANCH, SECONDARY, Road
 from sample_city.seeding import rng_at
 from sample_city.town import TownBlock
 from sample_city.zoning import OLD_TOWN, PARK
 
 _SUBJECT_STREET, _SUBJECT_PARK = 105, 106
-_SPACING_M, _FROM_JUNCTION_M, _FROM_RED_LINE_M = 24.0, 27.0, 3.2
+_SPACING_M, _FROM_JUNCTION_M, _FROM_RED_LINE_M, _FROM_WATER_M = 24.0, 27.0, 3.2, 6.0
 _TREES_A_HECTARE = 14.0
 _OLD_TREE_SHARE = 0.25
 _YEAR = 2026
@@ -58,6 +58,7 @@ def street_trees(relief: Relief, road: Road) -> Iterator[Tree]:
     if not len(runs):
         return
     places = np.concatenate([start + runs[:, None] * along + side * aside for side in (1.0, -1.0)])
+    places = places[relief.river_distance_m(places[:, 0], places[:, 1]) > WATER_HALF_WIDTH_M + _FROM_WATER_M]
     rng = rng_at(relief.seed, _SUBJECT_STREET, *road.start, *road.end)
     # A whole street is planted alike: its species and year follow from its grid line.
     line = rng_at(relief.seed, _SUBJECT_STREET, road.start[0] if road.start[0] == road.end[0] else -road.start[1])
