@@ -186,7 +186,7 @@ def test_no_class_of_the_cim_standard_is_called_verified_that_nobody_compared() 
 def test_the_first_sight_of_a_city_is_not_crowded() -> None:
     hidden = {ft.name for ft in TYPES.values() if not ft.style.visible}
     assert {"storey", "space", "building_part", "grid_cell", "camera", "sensor", "address", "poi", "parcel"} <= hidden
-    assert not hidden & {"building", "road", "water", "land_use_plan", "control_line", "pipe_segment"}
+    assert not hidden & {"building", "road", "water", "vegetation", "land_use_plan", "admin_unit", "pipe_segment"}
 
 
 def test_hashes_differ_where_definitions_do() -> None:
