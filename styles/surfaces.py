@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from styles.derive import Json, LegendEntry
 from twin.errors import Text
@@ -32,9 +32,14 @@ SURFACES: Mapping[SurfaceType, LegendEntry] = {
 """By kind; the value of an entry is its name in the tiles."""
 
 
-def surface_choice() -> Json:
-    """Return the choice ``surface`` of a layer in /scene.json: ``id`` is the feature id a surface has in the set ``surface`` of a tile."""
+def surface_choice(kinds: Collection[str]) -> Json:
+    """Return the choice ``surface`` of a layer in /scene.json over the ``kinds`` that its tiles have.
+
+    ``id`` is the feature id a surface has in the set ``surface`` of a tile.
+    """
     legend = [
-        {"id": int(kind), "value": e.value, "title": {"zh": e.title.zh, "en": e.title.en}, "color": e.color} for kind, e in SURFACES.items()
+        {"id": int(kind), "value": e.value, "title": {"zh": e.title.zh, "en": e.title.en}, "color": e.color}
+        for kind, e in SURFACES.items()
+        if e.value in kinds
     ]
     return {"field": "surface", "title": {"zh": TITLE.zh, "en": TITLE.en}, "kind": "surface", "legend": legend}

@@ -24,6 +24,7 @@ from tiles.tileset import ContentRef, Tile, revision_tileset, tile
 from tiles.tiling import Budget, Footprint, TileNode, is_on_grid, partition
 from tiles.wkb import Geometries, read_wkb, select
 from twin.model import FeatureType
+from twin.representation import SurfaceType
 
 type StorePut = Callable[[str, bytes], object]
 """Store bytes under a key; called from several threads, an existing key may be skipped."""
@@ -58,15 +59,17 @@ class BuildOptions:
 class TilesetSummary:
     """What was built: features in = drawn + len(left_out).
 
-    ``left_out``: (fid, reason); ``lods``: drawn features by level of detail ("1", "2.2"), for forms that have levels; ``faces_left_out``
-    counts the faces without area; ``unrepresentable``: values by property that became noData; the accuracy figures bound, in metres, the
-    CRS fit, the stored positions and the facets of round sections; ``region`` is None when nothing is drawn.
+    ``left_out``: (fid, reason); ``lods``: drawn features by level of detail ("1", "2.2"), for forms that have levels; ``surfaces``: the
+    kinds that occur; ``faces_left_out`` counts the faces without area; ``unrepresentable``: values by property that became noData; the
+    accuracy figures bound, in metres, the CRS fit, the stored positions and the facets of round sections; ``region`` is None when nothing
+    is drawn.
     """
 
     features: int
     drawn: int
     left_out: tuple[tuple[int, LeftOut], ...]
     lods: dict[str, int]
+    surfaces: tuple[SurfaceType, ...]
     faces_left_out: int
     unrepresentable: dict[str, int]
     contents: int
@@ -88,6 +91,8 @@ class ContentSummary:
     statistics: Statistics
     lods: NDArray[np.int64]
     """(256,) how many features are drawn at each level of detail, counted in tenths."""
+    surfaces: frozenset[int]
+    """Which SurfaceType occur."""
     faces_left_out: int
     projection_residual_m: float
     position_error_m: float
@@ -202,6 +207,7 @@ class _Build:
             len(glb.data),
             statistics_of(self.table, rows[drawn]),
             np.bincount(self.recipe.lods(rows[drawn]), minlength=256),
+            frozenset() if mesh.surface is None else frozenset(np.flatnonzero(np.bincount(mesh.surface)).tolist()),
             mesh.faces_left_out,
             projection.residual_m,
             glb.position_error_m,
@@ -264,6 +270,7 @@ class _Build:
             drawn=sum(c.statistics.count for c in contents),
             left_out=tuple((int(self.features.fid[i]), LeftOut(int(self.left_out[i]))) for i in out),
             lods=_lods(contents),
+            surfaces=tuple(SurfaceType(kind) for kind in sorted(frozenset[int]().union(*(c.surfaces for c in contents)))),
             faces_left_out=sum(c.faces_left_out for c in contents),
             unrepresentable=dict(self.table.unrepresentable),
             contents=len(contents),

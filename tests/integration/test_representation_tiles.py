@@ -113,7 +113,7 @@ def test_roofs_go_from_file_to_tiles_and_old_revisions_stay(
 
     choices = layer(city)["style"]["choices"]
     assert choices[-1]["kind"] == "surface"
-    assert {e["value"]: e["id"] for e in choices[-1]["legend"]}["roof"] == 1
+    assert {e["value"]: e["id"] for e in choices[-1]["legend"]} == {"roof": 1, "wall": 2, "ground": 3}
 
 
 def stored(city: City, commit: int) -> dict[int, tuple[int, bytes]]:

@@ -39,6 +39,7 @@ def build_dataset_tileset(
         "drawn": summary.drawn,
         "left_out": {reason.name.lower(): sum(1 for _, r in summary.left_out if r is reason) for _, reason in summary.left_out},
         "lod": summary.lods,
+        "surfaces": [kind.name.lower() for kind in summary.surfaces],
         "faces_left_out": summary.faces_left_out,
         "contents": summary.contents,
         "content_bytes": summary.content_bytes,

@@ -83,11 +83,11 @@ def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, asse
 
 def _style(feature_type: FeatureType, asset: Asset | None) -> Json:
     """Return the style of the type, and the choice ``surface`` where features are drawn by more than blocks."""
-    style = scene_style(feature_type)
-    choices, levels = style["choices"], {} if asset is None else asset.detail.get("lod", {})
-    if isinstance(choices, list) and isinstance(levels, Mapping) and any(level != "1" for level in levels):
-        return {**style, "choices": [*choices, surface_choice()]}
-    return style
+    style, detail = scene_style(feature_type), {} if asset is None else asset.detail
+    choices, levels, kinds = style["choices"], detail.get("lod"), detail.get("surfaces")
+    if not (isinstance(choices, list) and isinstance(levels, Mapping) and isinstance(kinds, list)) or levels.keys() <= {"1"}:
+        return style
+    return {**style, "choices": [*choices, surface_choice(kinds)]}
 
 
 def _separation(vertical: VerticalModel, extent: tuple[float, float, float, float]) -> Json | None:
