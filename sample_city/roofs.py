@@ -156,7 +156,10 @@ def _sloping(solid: Solid, rings: list[NDArray[np.float64]], base_m: float, eave
 def _skeleton(
     rings: list[NDArray[np.float64]], thickness_m: float, *, gabled: bool
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.bool_]]]:
-    """Return the node of every corner, and which sides (from that corner) are gables: there the node lies on the wall itself."""
+    """Return the node of every corner, and which sides (from that corner) are gables: there the node lies on the wall itself.
+
+    A ring round a courtyard has no ends and so no gables.
+    """
     nodes = [_inset(ring, thickness_m / 2) for ring in rings]
     gables = [np.zeros(len(ring), dtype=bool) for ring in rings]
     places: list[NDArray[np.float64]] = []
@@ -167,7 +170,7 @@ def _skeleton(
                 places.append(node)
             else:
                 ring_nodes[k] = known
-    if gabled:
+    if gabled and len(rings) == 1:
         for a, b in _ends(rings[0], nodes[0]):
             gables[0][a] = True
             nodes[0][[a, b]] = np.round((rings[0][a] + rings[0][b]) / 2, 3)
