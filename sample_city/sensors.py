@@ -9,9 +9,11 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from sample_city.buildings import Building
 from sample_city.pipes import SurveyPoint
-from sample_city.seeding import rng_at
+from sample_city.seeding import hash_unit, rng_at
 from sample_city.streets import StreetGrid
 from sample_city.town import TownBlock
 
@@ -43,7 +45,7 @@ _AIR = _Model("KQ", "空气质量", "μg/m³", 3600, "常州市生态环境局")
 _NOISE = _Model("ZS", "噪声", "dB(A)", 1, "常州市生态环境局")
 _WEATHER = _Model("QC", "气象", "°C", 600, "常州市气象局")
 _FLOODING = _Model("JS", "积水", "cm", 60, "常州市城市管理局")
-_SHAFTS: dict[tuple[str, str], tuple[tuple[_Model, float], ...]] = {
+_SHAFTS: dict[tuple[str, str | None], tuple[tuple[_Model, float], ...]] = {
     ("YS", "检查井"): ((_LEVEL, 0.035), (_COVER, 0.02)),
     ("WS", "检查井"): ((_LEVEL, 0.03), (_COVER, 0.02)),
     ("JP", "阀门井"): ((_PRESSURE, 0.05),),
@@ -78,18 +80,27 @@ class Sensor:
 
 def sensors_in_shafts(points: Iterable[SurveyPoint], seed: int) -> Iterator[Sensor]:
     """Yield the sensors in shafts and cabinets of the pipe networks."""
-    for point in points:
-        models = _SHAFTS.get((point.kind, point.appurtenance or ""), ())
-        if models:
-            draw = _draw(seed, point.e, point.n)
-            for model, share in models:
-                if draw < share:
-                    height = round(point.ground_m - (_BELOW_COVER_M if point.well_depth_m else -1.0), 3)
-                    yield _sensor(
-                        seed, model, point.point_id, f"{point.street}{point.point_id}", (point.e, point.n, height), node=point.point_id
-                    )
-                    break
-                draw -= share
+    candidates = [point for point in points if (point.kind, point.appurtenance) in _SHAFTS]
+    east, north = (np.array([round(place * 1000) for place in places], dtype=np.int64) for places in _places(candidates))
+    for point, draw in zip(candidates, hash_unit(seed, _SUBJECT_SENSOR, east, north).tolist(), strict=True):
+        model = _chosen(_SHAFTS[point.kind, point.appurtenance], draw)
+        if model is not None:
+            height = round(point.ground_m - (_BELOW_COVER_M if point.well_depth_m else -1.0), 3)
+            at = (point.e, point.n, height)
+            yield _sensor(seed, model, point.point_id, f"{point.street}{point.point_id}", at, node=point.point_id)
+
+
+def _places(points: list[SurveyPoint]) -> tuple[list[float], list[float]]:
+    return [point.e for point in points], [point.n for point in points]
+
+
+def _chosen(models: tuple[tuple[_Model, float], ...], draw: float) -> _Model | None:
+    """Return the model whose share a draw between 0 and 1 falls into."""
+    for model, share in models:
+        if draw < share:
+            return model
+        draw -= share
+    return None
 
 
 def sensors_on_buildings(buildings: Iterable[Building], seed: int) -> Iterator[Sensor]:
@@ -114,14 +125,11 @@ def _model_on(building: Building) -> _Model | None:
 def sensors_beside_streets(grid: StreetGrid, block: TownBlock) -> Iterator[Sensor]:
     """Yield what stands at the south-western junction of a block."""
     e, n = (round(float(place) + _POLE_FROM_JUNCTION_M, 3) for place in grid.junctions[block.cell])
-    draw = rng_at(grid.relief.seed, _SUBJECT_SENSOR, *block.cell).random()
-    for model, share in _STREETS:
-        if draw < share:
-            street = grid.horizontal_name(*block.cell)
-            at = (e, n, round(grid.relief.height_m(e, n) + _POLE_M, 3))
-            yield _sensor(grid.relief.seed, model, f"{block.cell[0]:04d}{block.cell[1]:04d}", f"{street}路口", at)
-            return
-        draw -= share
+    model = _chosen(_STREETS, float(rng_at(grid.relief.seed, _SUBJECT_SENSOR, *block.cell).random()))
+    if model is not None:
+        at = (e, n, round(grid.relief.height_m(e, n) + _POLE_M, 3))
+        where = f"{grid.horizontal_name(*block.cell)}路口"
+        yield _sensor(grid.relief.seed, model, f"{block.cell[0]:04d}{block.cell[1]:04d}", where, at)
 
 
 def _sensor(
@@ -149,7 +157,3 @@ def _sensor(
         n=at[1],
         height_m=at[2],
     )
-
-
-def _draw(seed: int, e: float, n: float) -> float:
-    return float(rng_at(seed, _SUBJECT_SENSOR, round(e * 1000), round(n * 1000)).random())
