@@ -53,11 +53,15 @@ class Flight:
     haze: float
 
 
-def render(scene: Scene, flight: Flight, seed: int) -> NDArray[np.uint8]:
+def texture_of(size: int, seed: int) -> Floats:
+    """Return the pattern of the ground, (size, size) in [-1, 1]: the same in every image of it."""
+    return value_noise(rng_at(seed, _SUBJECT_TEXTURE), size, (128, 32, 8, 2))
+
+
+def render(scene: Scene, flight: Flight, texture: Floats, seed: int) -> NDArray[np.uint8]:
     """Return the image as (3, size, size), red, green and blue."""
-    size = scene.window.size
     light = _light(scene)
-    texture = 1.0 + value_noise(rng_at(seed, _SUBJECT_TEXTURE), size, (128, 32, 8, 2)) * _by_cover(_TEXTURE, _PLAIN_TEXTURE)[scene.cover]
+    light *= 1.0 + texture * _by_cover(_TEXTURE, _PLAIN_TEXTURE)[scene.cover]
     grain = rng_at(seed, _SUBJECT_GRAIN, flight.number)
     palette, roofs = np.array([_RGB[cover] for cover in Cover], dtype=np.float32), _roof_colours(scene, seed)
     cars = _cars(scene, seed, flight)
@@ -67,7 +71,7 @@ def render(scene: Scene, flight: Flight, seed: int) -> NDArray[np.uint8]:
         roofed = scene.roof > 0
         colour[roofed] = roofs[scene.roof[roofed] - 1, band]
         colour[cars[0], cars[1]] = cars[2][:, band]
-        seen = colour * texture * light * np.float32(flight.gain[band])
+        seen = colour * light * np.float32(flight.gain[band])
         seen = _blurred(seen) * np.float32(1 - flight.haze) + np.float32(flight.haze * (150, 165, 190)[band])
         seen += grain.standard_normal(seen.shape, dtype=np.float32) * np.float32(2.2)
         bands.append(np.clip(seen, 0, 255).astype(np.uint8))

@@ -14,7 +14,7 @@ from rasterio.transform import from_origin
 
 from sample_city.aerial_changes import Change, after, plan_changes
 from sample_city.aerial_ground import blocks_in, build_scene, window_of
-from sample_city.aerial_image import Flight, render
+from sample_city.aerial_image import Flight, render, texture_of
 from sample_city.aerial_scene import PIXEL_M, Window
 from sample_city.city import STORAGE_CRS, City
 from sample_city.handover import HandOver
@@ -52,9 +52,10 @@ def deliver_imagery(city: City, handover: HandOver) -> None:
     ground_m = window.ground_m(city.grid.relief)
     scene = build_scene(city, window, blocks)
     changes = plan_changes(city, window, blocks)
-    earlier = render(scene, BEFORE.flight, city.seed)
+    texture = texture_of(window.size, city.seed)
+    earlier = render(scene, BEFORE.flight, texture, city.seed)
     _write(city.folder, BEFORE, window, earlier)
-    _write(city.folder, AFTER, window, render(after(scene, changes, ground_m), AFTER.flight, city.seed))
+    _write(city.folder, AFTER, window, render(after(scene, changes, ground_m), AFTER.flight, texture, city.seed))
     for image in (BEFORE, AFTER):
         note = f"{image.taken:%Y-%m-%d} 摄，{PIXEL_M} m / taken on that day; 8-bit RGB"
         handover.wrote(image.file, image.layer, "imagery", 1, note, encoding="")

@@ -15,7 +15,7 @@ from sample_city.seeding import rng_at
 GROUND, HIGH_VEGETATION, BUILDING = 2, 5, 6
 """Classes of the ASPRS LAS specification 1.4-R15, table 17."""
 _SUBJECT_SCAN = 105
-_SIDE_M = 260.0
+_WINDOW_TO_SIDE = 3
 _POINTS_A_M2 = 3.6
 _NOISE_M = 0.02
 _THROUGH_CROWNS = 0.25
@@ -35,10 +35,10 @@ class PointCloud:
 
 
 def scan(scene: Scene, image: NDArray[np.uint8], relief: Relief) -> PointCloud:
-    """Return the points over the middle of a scene, seen from above; some pass through the crowns of trees and none returns from water."""
+    """Return the points over the middle ninth of a scene: some pass through the crowns of trees, none returns from water."""
     rng = rng_at(relief.seed, _SUBJECT_SCAN)
     window = scene.window
-    side = min(_SIDE_M, window.size * PIXEL_M)
+    side = window.size * PIXEL_M / _WINDOW_TO_SIDE
     first = (window.size * PIXEL_M - side) / 2
     east, south = rng.uniform(first, first + side, (2, round(side * side * _POINTS_A_M2)))
     row, column = (south / PIXEL_M).astype(int), (east / PIXEL_M).astype(int)
