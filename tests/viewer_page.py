@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import rasterio
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, Request
 from rasterio.errors import NotGeoreferencedWarning
 
 # WebGL 2 by SwiftShader: no graphics card is needed.
@@ -67,10 +67,14 @@ class Viewer:
 
     def wait_complete(self) -> None:
         """Return once nothing more is on its way for the present view."""
+        self.wait_for("window.__twin && window.__twin.ready()", "window.__twin && window.__twin.pending()")
+
+    def wait_for(self, condition: str, state: str = "null") -> None:
+        """Return once ``condition`` holds in the page; fails with what ``state`` gives when it never does."""
         end = time.monotonic() + READY_S
-        while not self.ask("!!(window.__twin && window.__twin.ready())"):
+        while not self.ask(f"!!({condition})"):
             if time.monotonic() > end:
-                raise AssertionError(f"still waiting for {self.ask('window.__twin && window.__twin.pending()')}: {self.complaints}")
+                raise AssertionError(f"{condition}: never, {self.ask(state)}: {self.complaints}")
             self.page.wait_for_timeout(100)
 
     def look_at(self, lon: float, lat: float, height_m: float, *, pitch_deg: float, range_m: float) -> None:
@@ -105,6 +109,11 @@ class Viewer:
         return self.page.locator(f"[data-attribute={name}]").inner_text().replace("\n", " ")
 
 
+def ended(request: Request) -> bool:
+    """Return whether a request failed only because its page was left: a stream of events ends no other way."""
+    return request.url.endswith("/api/events") and request.failure == "net::ERR_ABORTED"
+
+
 @contextmanager
 def viewer(browser: Browser, base: str, language: str = "zh-CN") -> Iterator[Viewer]:
     """Open an empty page in a browser of its own user for the block."""
@@ -114,7 +123,7 @@ def viewer(browser: Browser, base: str, language: str = "zh-CN") -> Iterator[Vie
     page.set_default_timeout(READY_S * 1000)
     opened = Viewer(page, base)
     page.on("request", lambda request: opened.requests.append(request.url))
-    page.on("requestfailed", lambda request: opened.complaints.append(f"{request.url} {request.failure}"))
+    page.on("requestfailed", lambda request: opened.complaints.append(f"{request.url} {request.failure}") if not ended(request) else None)
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     page.on("console", lambda message: opened.complaints.append(message.text) if message.type in ("error", "warning") else None)
     yield opened

@@ -20,11 +20,16 @@ pytestmark = pytest.mark.browser
 
 DRAPED = ("land_use", "admin_units")
 SOLID = ("buildings", "pipe_segments", "pipe_nodes")
+OTHERS = (
+    *("addresses", "cameras", "construction_projects", "control_lines", "grid_cells", "parcels", "plan_plots", "pois", "roads", "sensors"),
+    *("spaces", "spatial_plans", "storeys", "survey_control", "underground_spaces", "utility_tunnels", "vegetation", "waters"),
+)
+LAYERS = (*DRAPED, *SOLID, *OTHERS)
 
 
 def only(*shown: str) -> str:
     """Return the part of the hash that shows these layers alone."""
-    return f"on={','.join(shown)}&off={','.join(name for name in (*DRAPED, *SOLID) if name not in shown)}"
+    return f"on={','.join(shown)}&off={','.join(name for name in LAYERS if name not in shown)}"
 
 
 def view(lon: float, lat: float, height_m: float) -> str:
@@ -155,7 +160,7 @@ def test_a_link_restores_the_view(page: Viewer, manhole: dict[str, Any]) -> None
     assert state["camera"]["lonDeg"] == pytest.approx(lon, abs=1e-7)
     assert state["camera"]["heightM"] == pytest.approx(ground_m + 60, abs=0.01)
     assert state["camera"]["headingDeg"] == pytest.approx(30, abs=0.01)
-    assert dict(state["visible"]) == {name: name == "pipe_nodes" for name in (*DRAPED, *SOLID)}
+    assert dict(state["visible"]) == {name: name == "pipe_nodes" for name in LAYERS}
     assert dict(state["colorBy"]) == {"pipe_nodes": "depth_m"}
     assert state["groundOpacity"] == 0.5
     assert page.ask("document.documentElement.lang") == "en"

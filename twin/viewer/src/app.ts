@@ -6,6 +6,7 @@ import type { PickedFeature } from "./cesium/picking";
 import { debugHandle } from "./debug";
 import { type Language, browserLanguage, inLanguage, languageTag, speaker } from "./i18n";
 import { fetchItem, findByName, parseQuery } from "./item";
+import { fetchLinks } from "./links";
 import { LiveUpdates } from "./live";
 import { type Extent, type Layer, type Scene, SceneError, SceneSource, unionExtent } from "./scene";
 import { type ViewState, emptyState, formatHash, parseHash } from "./state";
@@ -279,26 +280,26 @@ export class App {
     const item = await fetchItem(layer, selected.oid, this.base);
     if (this.selected?.oid !== selected.oid) return;
     if (item === null) this.tell({ id: "item", word: "was_deleted", detail: selected.oid });
-    else this.selected = { layer, oid: selected.oid, properties: item.properties, loading: false };
+    else this.selected = { ...selected, layer, properties: item.properties, links: await fetchLinks(selected.oid, this.base) };
     this.render();
   }
 
   /** Selects a feature: at once with what the tile said, then with all that the item says. */
   private async selectFeature(layer: Layer, oid: string, properties: Readonly<Record<string, unknown>>, fly: boolean): Promise<void> {
-    this.selected = { layer, oid, properties, loading: true };
+    this.selected = { layer, oid, properties, loading: true, links: [] };
     this.view?.select({ dataset: layer.dataset, fid: Number(oid.slice(layer.oidPrefix.length)) });
     this.change({ selectedOid: oid });
     this.dismiss("item");
     this.render();
     try {
-      const item = await fetchItem(layer, oid, this.base);
+      const [item, links] = await Promise.all([fetchItem(layer, oid, this.base), fetchLinks(oid, this.base)]);
       if (this.selected.oid !== oid) return;
       if (item === null) {
         this.tell({ id: "item", word: "error_not_found", detail: oid });
         return;
       }
       if (fly && item.centre !== null) this.view?.flyToPlace(...item.centre, Math.max(item.radiusM, PLACE_RADIUS_M));
-      this.selected = { layer, oid, properties: { ...properties, ...item.properties }, loading: false };
+      this.selected = { layer, oid, properties: { ...properties, ...item.properties }, loading: false, links };
     } catch (error) {
       this.tell({ id: "item", word: "error_items", detail: String(error) });
     }
@@ -402,7 +403,11 @@ export class App {
     panels.push(this.toolbar());
     if (this.selected !== null) {
       const { selected } = this;
-      panels.push(attributePanel(selected, this.language, say, () => { this.unselect(); }));
+      panels.push(attributePanel(selected, this.language, say, {
+        close: () => { this.unselect(); },
+        follow: (oid) => void this.selectOid(oid, true),
+        titleOf: (dataset) => this.layerTitle(dataset),
+      }));
     }
     panels.push(messageStack(this.messages, say, (id) => { this.dismiss(id); }));
     return panels;

@@ -93,9 +93,9 @@ export class SubmissionApi {
     return readList(await this.get("api/datasets"), "datasets", readDataset);
   }
 
-  /** Returns findings after the one numbered `after`, in the order they were made; null: from the first. */
-  async findings(id: string, after: string | null, limit: number): Promise<Listed<Finding>> {
-    const items = readList(await this.get(this.page(id, "findings", after, limit)), "findings", parseFinding);
+  /** Returns findings of a rule after the one numbered `after`, in the order they were made; null: from the first. */
+  async findings(id: string, rule: string, after: string | null, limit: number): Promise<Listed<Finding>> {
+    const items = readList(await this.get(`${this.page(id, "findings", after, limit)}&rule=${encodeURIComponent(rule)}`), "findings", parseFinding);
     return { items, next: items.length < limit ? null : String(items.at(-1)?.number ?? 0) };
   }
 

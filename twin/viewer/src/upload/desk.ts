@@ -9,11 +9,9 @@ import { type Submission, isChecking, isOver } from "./submission";
 
 /** Events tell of progress; where they do not come, a running check is asked for this often. */
 const WATCH_MS = 1_000;
-const FINDINGS_PAGE = 2_000;
+const FINDINGS_PAGE = 300;
 const CHANGES_PAGE = 1_000;
 const RECENT = 12;
-
-const NOTHING = { items: [], next: null } as const;
 
 export class Desk {
   submission: Submission | null = null;
@@ -21,7 +19,8 @@ export class Desk {
   types: readonly FeatureTypeChoice[] = [];
   datasets: readonly DatasetChoice[] = [];
   recent: readonly Submission[] = [];
-  findings: Listed<Finding> = NOTHING;
+  /** By rule. */
+  findings: ReadonlyMap<string, Listed<Finding>> = new Map();
   changes = new Map<Action, Listed<Change>>();
   /** What failed last, and how to try it again. */
   failure: { readonly error: unknown; readonly retry: (() => void) | null } | null = null;
@@ -98,13 +97,14 @@ export class Desk {
     await this.end(async (id) => this.api.withdraw(id));
   }
 
-  async moreFindings(): Promise<void> {
-    const { submission, findings } = this;
-    if (submission === null || findings.next === null) return;
-    const { next } = findings;
+  async moreFindings(rule: string): Promise<void> {
+    const { submission } = this;
+    const known = this.findings.get(rule);
+    if (submission === null || known === undefined || known.next === null) return;
+    const { next } = known;
     await this.attempt(async () => {
-      const page = await this.api.findings(submission.id, next, FINDINGS_PAGE);
-      this.findings = { items: [...findings.items, ...page.items], next: page.next };
+      const page = await this.api.findings(submission.id, rule, next, FINDINGS_PAGE);
+      this.findings = new Map([...this.findings, [rule, { items: [...known.items, ...page.items], next: page.next }]]);
     }, null);
   }
 
@@ -187,7 +187,8 @@ export class Desk {
     if (key === this.readFor) return;
     this.readFor = key;
     const hasChanges = submission.state === "accepted" || submission.state === "published";
-    const findings = submission.findings.length > 0 ? await this.api.findings(submission.id, null, FINDINGS_PAGE) : NOTHING;
+    const firsts = submission.findings.map(async ({ rule }) => [rule, await this.api.findings(submission.id, rule, null, FINDINGS_PAGE)] as const);
+    const findings = new Map(await Promise.all(firsts));
     const pages = hasChanges ? ACTIONS.map(async (action) => [action, await this.api.changes(submission.id, action, null, CHANGES_PAGE)] as const) : [];
     const changes = new Map(await Promise.all(pages));
     if (this.readFor !== key) return;
@@ -197,7 +198,7 @@ export class Desk {
   }
 
   private forget(): void {
-    this.findings = NOTHING;
+    this.findings = new Map();
     this.changes = new Map();
     this.readFor = "";
   }

@@ -11,6 +11,7 @@ import { Refusal, SubmissionApi } from "./api";
 import type { Action } from "./changes";
 import { type ChangesByAction, changeId, findingId, mapContent, whatIs } from "./content";
 import { Desk } from "./desk";
+import type { Finding } from "./findings";
 import { SubmissionMap, contentExtent } from "./map";
 import { type Section, Sections } from "./sections";
 import { type CheckResult, type Submission, isChecking, isOver } from "./submission";
@@ -135,6 +136,11 @@ export class UploadPage {
     return new Map([...this.desk.changes].map(([action, { items }]) => [action, items]));
   }
 
+  /** All findings read so far, as the map counts them. */
+  private findings(): readonly Finding[] {
+    return [...this.desk.findings.values()].flatMap(({ items }) => items);
+  }
+
   private render(): void {
     const { document } = this.window;
     document.documentElement.lang = languageTag(this.language);
@@ -237,24 +243,23 @@ export class UploadPage {
     const { language, say } = this;
     const { progress, problem, result } = submission;
     if (progress !== null) return { name: "progress", signature: [language, progress], build: () => progressStep(progress, language, say) };
-    if (problem !== null && result === null) return { name: "problem", signature: [language, problem], build: () => failure(`${say("rejected")}${inLanguage(problem.detail, language)}`) };
+    if (problem !== null && result === null) return { name: "problem", signature: [language, problem, submission.state], build: () => failure(`${submission.state === "rejected" ? say("rejected") : ""}${inLanguage(problem.detail, language)}`) };
     if (result === null) return null;
-    const { items, next } = this.desk.findings;
     const { openRule } = this;
-    const rows = items.filter(({ rule }) => rule === openRule);
+    const { items: rows, next } = this.desk.findings.get(openRule ?? "") ?? { items: [], next: null };
     const view = { result, problem, rules: submission.findings, openRule, rows, isMore: next !== null, table: this.api.findingsTable(submission.id), isOver: isOver(submission), language, say };
     const actions = {
       open: (rule: string | null) => {
         this.openRule = rule;
         this.render();
       },
-      more: () => void this.desk.moreFindings(),
+      more: () => void this.desk.moreFindings(openRule ?? ""),
       locate: (index: number) => {
         const finding = rows[index];
-        if (finding !== undefined) this.map.select(findingId(items.indexOf(finding)));
+        if (finding !== undefined) this.map.select(findingId(this.findings().indexOf(finding)));
       },
     };
-    return { name: "findings", signature: [language, result, problem, submission.findings, openRule, items.length, next, view.isOver], build: () => findingsStep(view, actions) };
+    return { name: "findings", signature: [language, result, problem, submission.findings, openRule, rows.length, next, view.isOver], build: () => findingsStep(view, actions) };
   }
 
   private changesSection(submission: Submission, result: CheckResult): Section {
@@ -313,7 +318,7 @@ export class UploadPage {
   /** Lays over the city what is known now; CesiumJS is loaded when there is something to lay. */
   private renderMap(submission: Submission | null): void {
     const changes = this.changes();
-    const findings = this.desk.findings.items;
+    const findings = this.findings();
     const key = JSON.stringify([submission?.id, findings.length, [...changes].map(([action, items]) => [action, items.length])]);
     const hasMoved = (changes.get("update") ?? []).some(({ geometryBefore }) => geometryBefore !== null);
     const bar = JSON.stringify([submission?.result === null, hasMoved, findings.some(({ place }) => place !== null), this.language, this.mapFailure]);
@@ -347,11 +352,11 @@ export class UploadPage {
     this.map.highlight(id);
     const { document } = this.window;
     if (found.kind === "finding") {
-      const finding = this.desk.findings.items[found.index];
+      const finding = this.findings()[found.index];
       if (finding === undefined) return;
       this.openRule = finding.rule;
       this.render();
-      const index = this.desk.findings.items.filter(({ rule }) => rule === finding.rule).indexOf(finding);
+      const index = this.desk.findings.get(finding.rule)?.items.indexOf(finding) ?? -1;
       bringIntoSight(document.querySelectorAll("[data-section=findings] tbody tr")[index]);
       return;
     }

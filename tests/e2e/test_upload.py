@@ -1,0 +1,188 @@
+"""What a surveyor does at /upload, in a real browser against a real server, and what a planner sees of it meanwhile in an open scene."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyproj
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests import served_city
+from tests.viewer_page import Viewer, viewer
+
+pytestmark = pytest.mark.browser
+
+Served = tuple[httpx.Client, str]
+"""A client of the served city, and a surveyor's token for it."""
+
+ORIGIN = (497_538.0, 3_520_895.0)
+DEGREES = pyproj.Transformer.from_crs(4549, 4490, always_xy=True)
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def survey(folder: Path, name: str, houses: dict[str, tuple[float, float]], extra: tuple[dict[str, Any], ...] = ()) -> Path:
+    """Write a GeoJSON file of square houses: number → (metres east of the origin, height)."""
+    features = [house(number, east, height) for number, (east, height) in houses.items()]
+    file = folder / name
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [*features, *extra]}, ensure_ascii=False), encoding="utf-8")
+    return file
+
+
+def house(number: str, east: float, height: float) -> dict[str, Any]:
+    """Return one house, 20 m wide."""
+    e, n = ORIGIN[0] + east, ORIGIN[1]
+    ring = [DEGREES.transform(x, y) for x, y in ((e, n), (e + 20, n), (e + 20, n + 20), (e, n + 20), (e, n))]
+    properties = {"建筑编号": number, "建筑高度": height, "基底高程": 4.0, "建筑用途": "0701"}
+    return {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [[list(p) for p in ring]]}}
+
+
+FIRST = {f"F{i:03}": (i * 30.0, 10.0) for i in range(10)}
+SECOND = {**{k: v for k, v in FIRST.items() if k != "F009"}, "F001": (30.0, 25.0), "F010": (300.0, 10.0)}
+
+
+@pytest.fixture(scope="module")
+def city(run_folder: Path) -> Iterator[Served]:
+    """A served city without data, and a surveyor's token."""
+    made = served_city.make(Path(tempfile.mkdtemp(dir=run_folder)))
+    token = made.run("token", "create", "测绘院")["token"]
+    with made.served() as client:
+        yield client, token
+
+
+@pytest.fixture
+def desk(browser: Browser, city: Served) -> Iterator[Viewer]:
+    """A page of the surveyor's browser, in Chinese."""
+    with viewer(browser, str(city[0].base_url).rstrip("/")) as opened:
+        opened.page.set_viewport_size({"width": 1000, "height": 700})
+        yield opened
+
+
+def section(page: Page, name: str) -> Any:
+    return page.locator(f"[data-section={name}]")
+
+
+def hand_in(desk: Viewer, file: Path, token: str | None = None) -> None:
+    """Open the page, say who one is (a tab remembers it), send a file and have it checked as proposed."""
+    desk.page.goto(f"{desk.base}/upload?msaa=1")
+    if token is not None:
+        desk.page.locator("input[name=token]").fill(token)
+        desk.page.locator("input[name=token]").press("Enter")
+    desk.page.locator("input[type=file]").set_input_files(file)
+    section(desk.page, "files").get_by_role("button", name="上传 1 个文件").click()
+    section(desk.page, "proposals").get_by_role("button", name="开始检查").click()
+    expect(section(desk.page, "findings")).to_be_visible()
+
+
+def publish(desk: Viewer, name: str) -> None:
+    form = section(desk.page, "publish")
+    form.locator("input[name=name]").fill(name)
+    form.get_by_role("button", name="发布").click()
+    expect(form).to_contain_text("已发布为提交")
+
+
+def have_houses(server: httpx.Client, token: str, file: Path) -> None:
+    """Publish the houses of a file unless there are some already: these tests may run on workers of their own."""
+    if server.get("/api/datasets").json():
+        return
+    writer = {"Authorization": f"Bearer {token}"}
+    address = f"/api/submissions/{server.post('/api/submissions', headers=writer, files={'file': file.open('rb')}).json()['id']}"
+    order = {"parts": [{"layer": None, "feature_type": "building", "dataset": "building"}]}
+    assert server.post(f"{address}/check", headers=writer, json=order).status_code == 202
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while server.get(address).json()["state"] != "accepted" and time.monotonic() < end:
+        time.sleep(0.2)
+    assert server.post(f"{address}/publish", headers=writer, json={}).status_code == 200
+
+
+def counts(desk: Viewer, dataset: str) -> dict[str, int]:
+    row = section(desk.page, "changes").locator(f"tr[data-dataset={dataset}]")
+    return {kind: int(row.locator(f"[data-kind={kind}]").inner_text()) for kind in ("insert", "update", "delete", "unchanged")}
+
+
+def test_a_survey_goes_round_and_an_open_scene_shows_it(desk: Viewer, browser: Browser, city: Served, tmp_path: Path) -> None:
+    server, token = city
+    wrong = house("F003", 500.0, 9999.0)
+    with viewer(browser, desk.base) as scene:
+        scene.page.set_viewport_size({"width": 800, "height": 400})
+        scene.show()
+        expect(scene.page.locator(".empty-city")).to_be_visible()
+        scene.ask("() => { window.sameDocument = true }")
+
+        hand_in(desk, survey(tmp_path, "建筑物.geojson", FIRST, (wrong,)), token)
+        found = section(desk.page, "findings")
+        expect(found).to_contain_text("读入 11 行")
+        expect(found).to_contain_text("拒收 1")
+        found.locator("[data-rule] .rule-head").first.click()
+        expect(found.locator("tbody tr").first.locator("td").first).to_have_text("11")
+        assert counts(desk, "building") == {"insert": 10, "update": 0, "delete": 0, "unchanged": 0}
+        publish(desk, "第一季度")
+
+        expect(scene.page.locator("[data-layer=building] .count")).to_have_text("10")
+        expect(scene.page.locator(".notice")).to_have_text("已更新到提交 1")
+        scene.wait_for("window.__twin?.statistics().building?.featuresSelected === 10")
+
+        hand_in(desk, survey(tmp_path, "第二季度 建筑物.geojson", SECOND))
+        assert counts(desk, "building") == {"insert": 1, "update": 1, "delete": 1, "unchanged": 8}
+        changes = section(desk.page, "changes")
+        changes.locator("[data-action=update]").click()
+        changes.locator("[data-change=F001] summary").click()
+        expect(changes.locator("[data-change=F001] tbody tr")).to_have_text(["建筑高度10 m25 m"])
+        desk.wait_for("window.__submission.mapPending()?.length === 0", "window.__submission.mapPending()")
+        assert desk.ask("window.__submission.mapFeatures()") == 3
+        publish(desk, "第二季度")
+
+        expect(scene.page.locator(".notice")).to_have_text("已更新到提交 2")
+        scene.wait_complete()
+        assert scene.ask("__twin.statistics().building.featuresSelected") == 10
+        heights = scene.ask("fetch('ogc/collections/building/items?f=json&limit=20').then(r => r.json())")["features"]
+        assert {f["properties"]["building_id"]: f["properties"]["height_m"] for f in heights} == {k: h for k, (_, h) in SECOND.items()}
+        assert scene.ask("window.sameDocument === true")
+        assert scene.complaints == []
+    assert desk.complaints == []
+    [last, *_] = server.get("/api/commits").json()[::-1]
+    assert (last["actor"], last["name"]) == ("测绘院", "第二季度")
+
+
+def test_a_reload_comes_back_to_the_submission_and_withdrawing_ends_it(desk: Viewer, city: Served, tmp_path: Path) -> None:
+    server, token = city
+    have_houses(server, token, survey(tmp_path, "buildings.geojson", FIRST))
+    before = server.get("/scene.json").json()["commit"]
+    hand_in(desk, survey(tmp_path, "不要的 建筑物.geojson", {"X1": (900.0, 5.0), "X2": (930.0, 5.0)}), token)
+    desk.page.reload()
+    expect(section(desk.page, "findings")).to_contain_text("读入 2 行")
+    # Nearly all that is there would go: publishing waits for a tick.
+    form = section(desk.page, "publish")
+    button = form.get_by_role("button", name="发布")
+    expect(button).to_be_disabled()
+    form.locator("input[name=allow_deletes]").check()
+    expect(button).to_be_enabled()
+    form.get_by_role("button", name="撤回").click()
+    form.get_by_role("alert").get_by_role("button", name="撤回").click()
+    expect(form).to_contain_text("已撤回，没有发布任何内容")
+    assert server.get("/scene.json").json()["commit"] == before
+    desk.page.locator(".language").click()
+    expect(form).to_contain_text("Withdrawn; nothing was published.")
+    assert desk.ask("document.documentElement.lang") == "en"
+
+
+def test_a_wrong_token_is_said_and_nothing_is_kept(desk: Viewer, city: Served, tmp_path: Path) -> None:
+    server, _ = city
+    known = len(server.get("/api/submissions").json())
+    desk.page.goto(f"{desk.base}/upload#lang=en")
+    desk.page.locator("input[type=file]").set_input_files(survey(tmp_path, "buildings.geojson", FIRST))
+    upload = section(desk.page, "files").get_by_role("button", name="Upload 1 file(s)")
+    upload.click()
+    expect(desk.page.get_by_role("alert")).to_contain_text("Enter your token first.")
+    desk.page.locator("input[name=token]").fill("twin_no-such-token")
+    desk.page.locator("input[name=token]").press("Enter")
+    upload.click()
+    expect(desk.page.get_by_role("alert")).to_contain_text("The token is wrong or was revoked.")
+    assert len(server.get("/api/submissions").json()) == known
