@@ -16,6 +16,7 @@ from sample_city.buildings import Building
 from sample_city.city import City, SurveyedBlock
 from sample_city.roof_types import FLAT
 from sample_city.waters import park_lake
+from sample_city.zoning import PARK
 
 NEW_BUILDING, DEMOLISHED, RESURFACED, FILLED = "new-building", "demolished-building", "resurfaced-road", "filled-lake"
 _SITE_M, _NEW_SIZE_M, _CLEAR_M, _SEARCH_STEP_M = 5.0, (30.0, 14.0), 6.0, 6.0
@@ -60,15 +61,14 @@ def _new_building(blocks: list[SurveyedBlock], inside: Polygon) -> Change | None
     """A hall of three storeys goes up on the first open ground that has room for it."""
     length, depth = _NEW_SIZE_M
     for block, buildings in blocks:
-        if not buildings:
+        if not buildings or block.zone is PARK:
             continue
         standing = shapely.union_all(list(block.footprints)).buffer(_CLEAR_M)
         for land in block.land:
-            free = land.buffer(-_SITE_M - 1.0).difference(standing).intersection(inside)
-            lake_free = free.buffer(-_SITE_M)
-            for e, n in _places(lake_free):
+            roomy = land.buffer(-_SITE_M - 1.0).difference(standing).intersection(inside).buffer(-_SITE_M)
+            for e, n in _places(roomy):
                 shape = shapely.box(e - length / 2, n - depth / 2, e + length / 2, n + depth / 2)
-                if lake_free.contains(shape):
+                if roomy.contains(shape):
                     hall = replace(
                         buildings[0],
                         building_id="3204F9000001",

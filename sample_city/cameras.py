@@ -127,7 +127,7 @@ def _camera(grid: StreetGrid, number: int, mount: _Mount, rng: np.random.Generat
     e, n = (round(float(c), 3) for c in mount.place)
     state = float(rng.random())
     return Camera(
-        camera_id=f"32040000{0:02d}{132 if model in (_BULLET, _CHECKPOINT) else 131}0{number:06d}",
+        camera_id=f"3204000000{132 if model in (_BULLET, _CHECKPOINT) else 131}0{number:06d}",
         name=f"{mount.label}{model.kind}",
         kind=model.kind,
         azimuth_deg=round(azimuth % 360.0, 1) % 360.0,
