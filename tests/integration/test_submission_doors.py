@@ -225,6 +225,8 @@ def test_a_name_is_never_a_path(door: Door) -> None:
     assert [f["name"] for f in submission["files"]] == ["evil.geojson", "evil2.png"]
     assert submission["state"] == "received", "one file that is read is enough"
     assert [p["problem"] and p["problem"]["code"] for p in submission["proposals"]] == [None, "unsupported-media"]
+    order = {"parts": [{"feature_type": "building", "dataset": "evil"}]}
+    assert door.act(submission, "check", **order).json()["code"] == "which-file"
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("../../slip.shp", b"\x00\x00\x27\x0a")
@@ -361,6 +363,12 @@ def test_a_check_whose_worker_is_killed_is_made_again(door: Door) -> None:
     assert (found["state"], found["result"]["accepted"], attempts) == ("accepted", 40, (2,))
     assert not set(workers(door.city.data_dir)) & set(killed)
     assert door.act(submission, "publish").json()["result"]["datasets"]["killed"]["insert"] == 40
+    with psycopg.connect(EmbeddedCluster(door.city.data_dir).dsn("twin")) as connection:
+        connection.execute("UPDATE catalog.dataset SET sharing = 'restricted' WHERE slug = 'killed'")
+    wait_for(lambda: door.client.get(f"/api/submissions/{submission['id']}").status_code == 404)
+    assert submission["id"] not in {s["id"] for s in door.client.get("/api/submissions").json()}
+    for inside in ("findings", "changes"):
+        assert door.client.get(f"/api/submissions/{submission['id']}/{inside}").status_code == 404, "values of a dataset nobody may see"
 
 
 _SOMEBODY_WAITS = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'catalog.dataset'::regclass"

@@ -36,7 +36,12 @@ _GIVEN_UP = Text(
 def require_orderable(city: City, submission: Submission, order: CheckOrder) -> None:
     """Raise BadRequestError or NotFoundError when an order names a file, a type or a dataset that cannot be; a check finds the rest."""
     names = {str(f["name"]) for f in submission.files}
+    many = len(main_files([Path(name) for name in sorted(names)])) > 1
     for part in order.parts:
+        if part.file is None and many:
+            raise BadRequestError("say of each part which file it is in", zh="有多个文件时，请说明每个部分所在的文件").with_code(
+                "which-file"
+            )
         if part.file is not None and part.file not in names:
             raise BadRequestError(f"there is no file {part.file!r} in the submission", zh=f"提交中没有文件 {part.file!r}")
         city.catalogue.feature_type(part.feature_type)

@@ -67,8 +67,8 @@ def main_files(paths: Sequence[Path]) -> list[Path]:
     shapefiles = {p.stem.casefold() for p in paths if p.suffix.casefold() == ".shp"}
 
     def is_sidecar(path: PurePath) -> bool:
-        stem = path.name.split(".")[0].casefold() if path.name.casefold().endswith(".shp.cpg") else path.stem.casefold()
         suffix = path.suffix.casefold()
+        stem = path.stem.casefold().removesuffix(".shp")  # a.shp.xml and a.shp.cpg are called so too
         return stem in shapefiles and suffix != ".shp" and (suffix in MEMBERS or suffix in {".sbn", ".sbx", ".qix", ".xml"})
 
     return [p for p in paths if not is_sidecar(p)]

@@ -1,0 +1,117 @@
+"""Uploads however their bytes are cut, their names as people give them, and which of several files are read."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.requests import Request
+
+from twin.errors import BadRequestError, TooLargeError, UnsupportedMediaError
+from twin.server.inspection import main_files
+from twin.server.uploads import StoredFile, display_name, store_upload
+from twin.store import FolderStore
+
+BOUNDARY = "b0undary"
+MULTIPART = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+class Sent:
+    """A request as far as an upload looks at it."""
+
+    def __init__(self, chunks: list[bytes], headers: Mapping[str, str]) -> None:
+        self.headers = headers
+        self._chunks = chunks
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            yield chunk
+
+
+def store(chunks: list[bytes], folder: Path, headers: Mapping[str, str] = MULTIPART, max_bytes: int = 1 << 20) -> tuple[StoredFile, ...]:
+    return asyncio.run(store_upload(cast("Request", Sent(chunks, headers)), FolderStore(folder), max_bytes))
+
+
+def body(files: Mapping[str, bytes]) -> bytes:
+    parts = [
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: x/y\r\n\r\n'.encode()
+        + content
+        + b"\r\n"
+        for name, content in files.items()
+    ]
+    plain = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="note"\r\n\r\nno file\r\n'.encode()
+    return b"".join([plain, *parts]) + f"--{BOUNDARY}--\r\n".encode()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(contents=st.lists(st.binary(max_size=300), min_size=1, max_size=3), cuts=st.lists(st.integers(0, 2000), max_size=12))
+def test_files_are_stored_whole_however_the_body_is_cut(tmp_path: Path, contents: list[bytes], cuts: list[int]) -> None:
+    files = {f"建筑{i}.gpkg": content for i, content in enumerate(contents)}
+    text = body(files)
+    places = sorted({0, len(text), *(c for c in cuts if c < len(text))})
+    stored = store([text[a:b] for a, b in itertools.pairwise(places)], tmp_path)
+    assert {f.name: (f.size, f.sha256) for f in stored} == {n: (len(c), hashlib.sha256(c).hexdigest()) for n, c in files.items()}
+    assert all((tmp_path / "uploads" / f.sha256).read_bytes() == files[f.name] for f in stored)
+    assert not list((tmp_path / "uploads").glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "headers", "error", "code"),
+    [
+        ([b""], {"content-type": "application/json"}, UnsupportedMediaError, "unsupported-media"),
+        ([b""], {"content-type": "multipart/form-data"}, UnsupportedMediaError, "unsupported-media"),
+        ([body({"a": b"x"})[:-30]], MULTIPART, BadRequestError, "upload-broken"),
+        ([body({})], MULTIPART, BadRequestError, "no-file"),
+        ([b"nonsense" * 100], MULTIPART, BadRequestError, "bad-request"),
+        ([body({"a": b"x" * 5000})], MULTIPART, TooLargeError, "too-large"),
+        ([b""], MULTIPART | {"content-length": "5000"}, TooLargeError, "too-large"),
+        ([b""], MULTIPART | {"content-length": "-1"}, BadRequestError, "bad-request"),
+        ([body({"a.gpkg": b"x", "A.GPKG": b"y"})], MULTIPART, BadRequestError, "duplicate-name"),
+        ([body({"": b"x"})], MULTIPART, BadRequestError, "file-name"),
+    ],
+)
+def test_what_is_refused_leaves_nothing(tmp_path: Path, chunks: list[bytes], headers: dict[str, str], error: type, code: str) -> None:
+    with pytest.raises(error) as refused:
+        store(chunks, tmp_path, headers, max_bytes=2000)
+    assert refused.value.code == code  # type: ignore[attr-defined]
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=60))
+def test_no_name_is_a_path(name: str) -> None:
+    try:
+        shown = display_name(name)
+    except BadRequestError:
+        return
+    assert Path(shown).name == shown
+    assert shown not in (".", "..")
+    assert not shown.startswith(".")
+    assert "\0" not in shown
+    assert display_name(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("../../x.shp", "x.shp"),
+        ("C:\\数据\\管线 普查.xlsx", "管线 普查.xlsx"),
+        ("/etc/passwd", "passwd"),
+        (".hidden", "hidden"),
+        ("a:b?.csv", "a_b_.csv"),
+    ],
+)
+def test_the_last_part_of_a_name_is_shown(given: str, shown: str) -> None:
+    assert display_name(given) == shown
+
+
+def test_sidecars_are_not_read_for_themselves() -> None:
+    names = ("A.shp", "a.DBF", "a.shx", "a.prj", "A.shp.cpg", "a.shp.xml", "b.dbf", "管点.csv", "管线.csv")
+    assert [p.name for p in main_files([Path(n) for n in names])] == ["A.shp", "b.dbf", "管点.csv", "管线.csv"]
