@@ -108,8 +108,8 @@ GAS = Conduit(
 )  # fmt: skip
 POWER = Conduit(
     "GD", "GD", -7.2, 70.0, 1.20, "TZ", "GK", "国网江苏省电力有限公司常州供电分公司",
-    where=Where.ARTERIALS, arterial_size="500X300", lane_size="500X300", along=("电力井", "变压器", "电力井", "接线箱"), at_junction="电力井",
-    voltage_kv=10.0, cables=4, holes=8,
+    where=Where.ARTERIALS, arterial_size="500X300", lane_size="500X300", along=("电力井", "变压器", "电力井", "接线箱"),
+    at_junction="电力井", voltage_kv=10.0, cables=4, holes=8,
 )  # fmt: skip
 TELECOM = Conduit(
     "XX", "XX", 7.4, 70.0, 0.64, "GX", "GK", "中国电信股份有限公司常州分公司",
