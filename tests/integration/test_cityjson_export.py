@@ -15,7 +15,8 @@ import numpy as np
 import pyproj
 import pytest
 
-from tests.opened_city import load, opened_city, request
+from tests.in_process import load
+from tests.opened_city import opened_city, request
 from twin.model import Principal
 from twin.server.app import create_app
 from twin.server.city import City

@@ -16,7 +16,9 @@ import pyproj
 import pytest
 import shapely
 
-from tests.opened_city import load, opened_city, request
+from tests.in_process import load
+from tests.opened_city import load as load_in_sandbox
+from tests.opened_city import opened_city, request
 from twin.errors import RejectedError
 from twin.model import Principal
 from twin.query.collection import collection_of
@@ -207,9 +209,9 @@ def test_rotterdam_stands_on_its_ground_surfaces(netherlands: City, real_data: P
 def test_vienna_must_say_its_reference_system(database_url: str, open_folder: Path, real_data: Path) -> None:
     with opened_city(database_url, open_folder / "city", 31256) as city:
         with pytest.raises(RejectedError) as refused:
-            load(city, _buildings(real_data / VIENNA))
+            load_in_sandbox(city, _buildings(real_data / VIENNA))
         assert refused.value.code == "crs-undeclared"
-        result = load(city, _buildings(real_data / VIENNA, crs="EPSG:31256"))
+        result = load_in_sandbox(city, _buildings(real_data / VIENNA, crs="EPSG:31256"))
         assert (result.read, result.published) == (149, 149)
         # the exporter wrote every body twice, as solid and as surfaces: drawn once, the solid with the meaning of the surfaces
         stored = _faces(city)

@@ -12,7 +12,8 @@ import pytest
 
 from ingest.load import LoadResult
 from ingest.rollback import rollback
-from tests.opened_city import load, opened_city, request
+from tests.in_process import load
+from tests.opened_city import opened_city, request
 from twin.model import Principal
 from twin.query.collection import collection_of
 from twin.query.feature_query import FeatureQuery
