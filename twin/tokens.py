@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
-import re
 import secrets
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from twin.errors import BadRequestError, ConflictError, NotFoundError
 _QUERIES = load_queries("twin.sql", "tokens.sql")
 _PREFIX = "twin_"
 _BYTES = 32
-_NAME = re.compile(r"[\w.@-]{1,80}")
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,8 @@ class Tokens:
 
 
 def _new(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise BadRequestError(f"a token's name is letters, digits and . _ @ -, at most 80 long: {name!r}", zh=f"令牌名称无效：{name!r}")
+    if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= _LONGEST_NAME:
+        raise BadRequestError(f"a token's name is 1 to {_LONGEST_NAME} printable characters: {name!r}", zh=f"令牌名称无效：{name!r}")
     return f"{_PREFIX}{secrets.token_urlsafe(_BYTES)}"
 
 

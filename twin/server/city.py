@@ -121,8 +121,10 @@ def open_city(settings: Settings, *, pool_size: int = 4) -> Iterator[City]:
         yield City(settings, url, pool, catalogue, FolderStore(settings.store_folder))
 
 
-def make_city(settings: Settings, city_file: CityFile) -> Deployment:
+def make_city(settings: Settings, city_file: CityFile, and_then: Callable[[City], None] = lambda _: None) -> Deployment:
     """Make the deployment a city.yaml describes; a second time with the same values changes nothing.
+
+    ``and_then`` is done in the opened city once it is made.
 
     Raises ConflictError when the data folder already holds a city with other values, CrsError when the storage CRS is no city grid.
     """
@@ -146,6 +148,7 @@ def make_city(settings: Settings, city_file: CityFile) -> Deployment:
             present = city.deployment
         except NotFoundError:
             city.catalogue.make_deployment(wanted)
+            and_then(city)
             return wanted
         same = (present.name, present.storage_srid, present.vertical, present.extent_deg, present.admin_prefix)
         if same != (wanted.name, wanted.storage_srid, wanted.vertical, wanted.extent_deg, wanted.admin_prefix):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from twin.errors import ConflictError
-from twin.server.city import make_city, open_city
+from twin.server.city import make_city
 from twin.server.city_file import read_city_file
 from twin.server.commands.token import show
 from twin.server.settings import Settings
@@ -16,7 +15,8 @@ from twin.tokens import Tokens
 def init(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
     """Make the deployment of a city.yaml."""
     city_file = read_city_file(options.city)
-    deployment = make_city(settings, city_file)
+    tokens: list[str] = []
+    deployment = make_city(settings, city_file, lambda city: tokens.append(Tokens(city.pool).make(settings.actor)))
     if options.city.absolute() != settings.city_file:
         settings.data_dir.mkdir(parents=True, exist_ok=True)  # with a database server of its own nobody has made it yet
         settings.city_file.write_text(options.city.read_text(encoding="utf-8"), encoding="utf-8")
@@ -27,10 +27,11 @@ def init(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
         f"made the city {d.name}: EPSG:{d.storage_srid}, vertical {d.vertical},"
         f" operation {d.geocentric_operation!r} ({accuracy}), data in {folder}",
     )
-    token = _first_token(settings, terminal)
+    for token in tokens:
+        show(settings.actor, token, terminal)
     terminal.result(
         {
-            "token": token,
+            "token": tokens[0] if tokens else None,
             "name": deployment.name,
             "storage_crs": f"EPSG:{deployment.storage_srid}",
             "vertical": deployment.vertical,
@@ -39,14 +40,3 @@ def init(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
             "oid_root": deployment.oid_root,
         }
     )
-
-
-def _first_token(settings: Settings, terminal: Terminal) -> str | None:
-    """Make the operator's token the first time, show it once and return it; None when there is one already."""
-    with open_city(settings) as city:
-        try:
-            text = Tokens(city.pool).make(settings.actor)
-        except ConflictError:
-            return None
-    show(settings.actor, text, terminal)
-    return text
