@@ -67,15 +67,18 @@ export class PlaceLabels {
 
   private draw(): void {
     const taken: DOMRect[] = [];
+    const written = new Set<string>();
     const all = [...this.labels].flatMap(([owner, labels]) => [...labels.values()].map((label) => ({ label, hidden: this.hidden.has(owner) })));
     for (const { label, hidden } of all.sort((a, b) => b.label.area - a.label.area)) {
-      const box = hidden || taken.length >= MOST_LABELS ? null : this.boxOf(label);
+      // A name that stands there already says nothing new the tenth time.
+      const box = hidden || taken.length >= MOST_LABELS || written.has(label.text) ? null : this.boxOf(label);
       if (box === null || taken.some((other) => overlaps(box, other))) {
         label.element?.remove();
         label.element = null;
         continue;
       }
       taken.push(box);
+      written.add(label.text);
       this.show(label, box);
     }
   }
