@@ -25,10 +25,10 @@ from twin.server.exports import export_dataset_as_cityjson
 
 FILES = {
     "cityjson-zurich/zurich_subset_lod2.json": (32632, None),  # a city of another grid: the digits stay those of the source
-    "cityjson-vienna-seq/vienna.city.jsonl": (31256, "EPSG:31256"),  # no reference system in the file
     "bad-cityjson-cjval/texture4.city.json": (3068, None),  # textured, LoD 3
 }
 LARGE_FILES = {
+    "cityjson-vienna-seq/vienna.city.jsonl": (31256, "EPSG:31256"),  # no reference system in the file
     "cityjson-denhaag/denhaag_lod2_v11.city.json": (28992, None),  # 1.1, parts, materials
     "cityjson-rotterdam/rotterdam_delfshaven_lod2_v20.city.json": (28992, None),  # 2.0, textures
 }

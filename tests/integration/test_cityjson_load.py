@@ -139,6 +139,7 @@ def test_vertices_lie_where_pyproj_puts_them(database_url: str, open_folder: Pat
         assert len(faces.indices) == len(corners)
 
 
+@pytest.mark.slow
 def test_solids_have_the_volume_of_their_walls_and_roofs(netherlands: City, real_data: Path) -> None:
     """A closed solid measured two ways: by its faces in space, and (LoD 1.2, flat roofs) as outlines times heights by shapely."""
     load(netherlands, _buildings(real_data / DELFT))
@@ -180,6 +181,7 @@ def test_den_haag_is_one_feature_a_building_with_its_parts(netherlands: City, re
     assert roofs == expected > 844
 
 
+@pytest.mark.slow
 def test_rotterdam_stands_on_its_ground_surfaces(netherlands: City, real_data: Path) -> None:
     result = load(netherlands, _buildings(real_data / ROTTERDAM))
     assert (result.read, result.published, result.rejected) == (853, 853, 0)
