@@ -127,7 +127,10 @@ def test_templates_and_their_instances_stay(database_url: str, open_folder: Path
     with opened_city(database_url, open_folder / "city", 28992) as city:
         load(city, request(path, (None, "vegetation", "things"), crs="EPSG:28992"))
         exported = json.loads(_exported(city))
-    assert exported["geometry-templates"] == source["geometry-templates"]
+    (template,) = source["geometry-templates"]["templates"]
+    assert template["lod"] == 3  # as version 1.0 wrote it
+    assert exported["geometry-templates"] == {**source["geometry-templates"], "templates": [{**template, "lod": "3"}]}
+    _check_schema(exported)
     assert _objects(exported) == _objects(source)
 
 

@@ -14,6 +14,7 @@ from ingest.readers.cityjson_frame import read_frame
 from twin.crs import SourceTransform, StorageCrs, parse_crs, to_storage
 from twin.errors import TwinError
 from twin.heights import VerticalModel
+from twin.server.cityjson.upgrade import with_lod_as_text
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -110,7 +111,10 @@ def _header(frame: SourceFrame) -> Document:
     metadata |= {"referenceSystem": url} if url else {}
     if not url:
         metadata.pop("referenceSystem", None)
-    return {**frame.header, "version": "2.0", "metadata": metadata}
+    header = {**frame.header, "version": "2.0", "metadata": metadata}
+    if (templates := header.get("geometry-templates")) is not None:
+        header["geometry-templates"] = {**templates, "templates": [with_lod_as_text(t) for t in templates["templates"]]}
+    return header
 
 
 def _reference_url(said: str, crs: str) -> str | None:

@@ -20,7 +20,7 @@ def upgraded(feature: Feature, version: str) -> Feature:
 def _object(city_object: Mapping[str, Any]) -> dict[str, Any]:
     made = dict(city_object)
     if isinstance(made.get("geometry"), list):
-        made["geometry"] = [{**g, "lod": _lod(g["lod"])} if "lod" in g else g for g in made["geometry"]]
+        made["geometry"] = [with_lod_as_text(g) for g in made["geometry"]]
     if isinstance(made.get("address"), dict):
         made["address"] = [made["address"]]
     if made.get("type") == "CityObjectGroup" and "members" in made:
@@ -28,5 +28,9 @@ def _object(city_object: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _lod(lod: object) -> str:
-    return str(int(lod)) if isinstance(lod, int | float) and float(lod).is_integer() else str(lod)
+def with_lod_as_text(geometry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a geometry or template with its level of detail as text, which version 1.0 wrote as a number."""
+    lod = geometry.get("lod")
+    if not isinstance(lod, int | float):
+        return geometry
+    return {**geometry, "lod": str(int(lod)) if float(lod).is_integer() else str(lod)}
