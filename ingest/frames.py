@@ -23,6 +23,8 @@ from ingest.protocol import (
     CoverageBlock,
     CoverageHeader,
     FileInfo,
+    ImageBlock,
+    ImageHeader,
     Message,
     PartBatch,
     PartEnd,
@@ -53,9 +55,15 @@ class Kind(enum.StrEnum):
     END = "E"
     COVERAGE = "C"
     BLOCK = "K"
+    IMAGE = "G"
+    PICTURE = "P"
     INFO = "I"
     REFUSAL = "X"
     DONE = "Z"
+
+
+Described = PartHeader | PartEnd | CoverageHeader | ImageHeader | FileInfo
+"""What travels as JSON."""
 
 
 class BrokenFrameError(ValueError):
@@ -69,6 +77,8 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401  # a class or a gen
 
 _FINDINGS: Any = tuple[str, tuple[Finding, ...]]
 _BLOCK = struct.Struct("<III")
+_PICTURE = struct.Struct("<IIIIB")
+_DEPTHS = {1: "<u1", 2: "<u2"}
 
 
 def frame(kind: Kind, *payload: bytes | memoryview) -> list[bytes | memoryview]:
@@ -100,6 +110,14 @@ def encode_message(message: Message | FileInfo) -> list[bytes | memoryview]:
             rows, columns = message.values.shape
             values = np.ascontiguousarray(message.values, dtype="<f4")
             return frame(Kind.BLOCK, _BLOCK.pack(message.first_row, rows, columns), bytes([len(name)]), name, values.tobytes())
+        case ImageBlock():
+            name = message.dataset.encode()
+            size = message.values.dtype.itemsize
+            values = np.ascontiguousarray(message.values, dtype=_DEPTHS[size])
+            head = _PICTURE.pack(message.first_row, *message.values.shape, size)
+            return frame(Kind.PICTURE, head, bytes([len(name)]), name, values.tobytes())
+        case ImageHeader():
+            return frame(Kind.IMAGE, _adapter(ImageHeader).dump_json(message))
         case PartHeader():
             return frame(Kind.HEADER, _adapter(PartHeader).dump_json(message))
         case CoverageHeader():
@@ -124,11 +142,17 @@ def encode_refusal(error: TwinError) -> list[bytes | memoryview]:
     return frame(Kind.REFUSAL, _adapter(dict[str, str]).dump_json(content))
 
 
-def decode_json(kind: Kind, payload: bytes) -> PartHeader | PartEnd | CoverageHeader | FileInfo:
+def decode_json(kind: Kind, payload: bytes) -> Described:
     """Return the value of a JSON frame; `BrokenFrameError` when it is not one."""
-    types = {Kind.HEADER: PartHeader, Kind.END: PartEnd, Kind.COVERAGE: CoverageHeader, Kind.INFO: FileInfo}
+    types = {
+        Kind.HEADER: PartHeader,
+        Kind.END: PartEnd,
+        Kind.COVERAGE: CoverageHeader,
+        Kind.IMAGE: ImageHeader,
+        Kind.INFO: FileInfo,
+    }
     try:
-        value: PartHeader | PartEnd | CoverageHeader | FileInfo = _adapter(types[kind]).validate_json(payload)
+        value: Described = _adapter(types[kind]).validate_json(payload)
     except (KeyError, ValidationError) as error:
         raise BrokenFrameError(f"frame {kind.value}") from error
     return value
@@ -201,3 +225,15 @@ def decode_block(payload: bytes) -> CoverageBlock:
         raise BrokenFrameError("size of a block")
     name = payload[_BLOCK.size + 1 : start].decode("utf-8", "replace")
     return CoverageBlock(name, first, np.frombuffer(payload, dtype="<f4", offset=start).reshape(rows, columns))
+
+
+def decode_picture(payload: bytes) -> ImageBlock:
+    """Return the rows of an image; `BrokenFrameError` when the sizes do not agree."""
+    if len(payload) <= _PICTURE.size:
+        raise BrokenFrameError("picture")
+    first, bands, rows, columns, size = _PICTURE.unpack_from(payload)
+    start = _PICTURE.size + 1 + payload[_PICTURE.size]
+    if size not in _DEPTHS or len(payload) - start != size * bands * rows * columns:
+        raise BrokenFrameError("size of a picture")
+    name = payload[_PICTURE.size + 1 : start].decode("utf-8", "replace")
+    return ImageBlock(name, first, np.frombuffer(payload, dtype=_DEPTHS[size], offset=start).reshape(bands, rows, columns))

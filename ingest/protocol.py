@@ -7,10 +7,11 @@ its surveyor counts: the sheet's row number for tables (header included), else t
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -177,6 +178,39 @@ class CoverageBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """An image of one to four bands: its grid, and what its rows will be; the last band of its blocks says where there is a picture."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
+
+    dataset: str
+    format: str
+    source_crs: str
+    crs_wkt: str
+    assumed: bool
+    width: int
+    height: int
+    transform: tuple[float, float, float, float, float, float]
+    """As that of a `CoverageHeader`."""
+    bands: int
+    depth: Literal["uint8", "uint16"]
+    acquired_on: dt.date | None
+    resolution_m: float
+    footprint: bytes
+    """EWKB MultiPolygon of the outline in the storage CRS, densified."""
+    nodata: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBlock:
+    """Full-width rows ``first_row``… of an image, (bands + 1, rows, width) of the header's depth; the last band is 0 or full: a picture."""
+
+    dataset: str
+    first_row: int
+    values: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True)
 class LayerInfo:
     """One layer or sheet of a file."""
 
@@ -198,7 +232,7 @@ class FileInfo:
     layers: tuple[LayerInfo, ...]
 
 
-Message = PartHeader | PartBatch | PartEnd | CoverageHeader | CoverageBlock
+Message = PartHeader | PartBatch | PartEnd | CoverageHeader | CoverageBlock | ImageHeader | ImageBlock
 
 
 def arrow_type(field_type: FieldType) -> pa.DataType:

@@ -14,9 +14,10 @@ from ingest import staging as staged
 from ingest.copy_binary import HEADER, TRAILER, copy_binary_rows
 from ingest.coverage import receive_coverage
 from ingest.derive import derive_from_row
+from ingest.imagery import receive_image
 from ingest.inputs import inputs_of
 from ingest.kept_parts import hold_datasets
-from ingest.protocol import CoverageHeader, Message, PartBatch, PartEnd, PartHeader, PartRequest
+from ingest.protocol import CoverageHeader, ImageHeader, Message, PartBatch, PartEnd, PartHeader, PartRequest
 from ingest.request import LoadRequest, PartSpec, Workplace
 from ingest.staging import Staging
 from ingest.tally import Tally
@@ -114,6 +115,15 @@ def _receive(
             tally.note_read(message.findings)
             expected = message.row_estimate
             document_header = representations.keep_header(connection, message)
+        elif isinstance(message, ImageHeader):
+            tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
+            _copy(
+                connection,
+                tally.staging,
+                receive_image(place.store, message, messages, path, tally.staging.feature_type, tally.first_number + 1),
+            )
+            tally.read += 1
+            place.progress(slug, tally.read, None)
         elif isinstance(message, CoverageHeader):
             tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
             _copy(

@@ -29,6 +29,7 @@ from ingest.frames import (
     decode_batch,
     decode_block,
     decode_json,
+    decode_picture,
     decode_refusal,
     encode_request,
 )
@@ -85,6 +86,8 @@ def read_file(request: ReadRequest) -> Iterator[Message]:
                         beside = Beside()
                     case Kind.BLOCK:
                         yield decode_block(payload)
+                    case Kind.PICTURE:
+                        yield decode_picture(payload)
                     case _:
                         message = decode_json(kind, payload)
                         if not isinstance(message, FileInfo):

@@ -1,4 +1,4 @@
-"""Elevation rasters: single-band GeoTIFF and SRTM .hgt, as float32 rows from north to south.
+"""Rasters: elevations (single-band GeoTIFF and SRTM .hgt) as float32 rows from north to south, images as `ingest.readers.image`.
 
 The size of the whole and of one block are checked before a pixel is read: a 4 MB file can state 90 gigapixels.
 """
@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import rasterio
-import shapely
 from rasterio.windows import Window
 
 from ingest.gdal_policy import MemoryFile
 from ingest.georeference import Georeference, georeference
-from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, LayerInfo, Limits, PartRequest, ReadRequest
+from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, ImageBlock, ImageHeader, LayerInfo, Limits, PartRequest, ReadRequest
+from ingest.readers.image import BLOCK_PIXELS, footprint_of, read_image
 from ingest.refusals import rejected
 from twin.crs import parse_crs
 
@@ -25,8 +25,6 @@ NODATA = -9999.0
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HGT_NAME = re.compile(r"[NS]\d{2}[EW]\d{3}\.hgt", re.IGNORECASE)
 _HGT_BYTES = frozenset({2 * 1201 * 1201, 2 * 3601 * 3601})
-_BLOCK_PIXELS = 4 << 20
-_OUTLINE_STEPS = 16
 
 
 def is_tiff(head: bytes) -> bool:
@@ -40,7 +38,7 @@ def is_hgt(name: str, size: int) -> bool:
 
 
 class Raster:
-    """One band of heights."""
+    """One band of heights, or the bands of an image: what it is read as decides."""
 
     def __init__(self, name: str, content: Path | bytes, limits: Limits) -> None:
         """Open it; RejectedError ``raster-…`` when it is no single-band raster of numbers or too large."""
@@ -58,17 +56,19 @@ class Raster:
         crs = self._data.crs.to_string() if self._data.crs else None
         return FileInfo(self.format, (LayerInfo(self._name, "coverage", (), crs, self._data.height),))
 
-    def read(self, part: PartRequest, request: ReadRequest) -> Iterator[CoverageHeader | CoverageBlock]:
+    def read(self, part: PartRequest, request: ReadRequest) -> Iterator[CoverageHeader | CoverageBlock | ImageHeader | ImageBlock]:
         """Yield the header, then blocks of whole rows; no-data, NaN and infinite pixels come as the header's ``nodata``."""
+        if part.feature_type.recipe == "imagery":
+            yield from read_image(self._data, self._name, self.format, part, request)
+            return
+        self._check_elevation()
         crs = self._data.crs.to_wkt() if self._data.crs else None
         placing = georeference(request, self._name, crs, assumed=False)
         if placing.to_degrees is not None:
             raise rejected("vertical", "A raster of ellipsoidal heights is not taken.", "不支持大地高的高程栅格。")
-        if self._data.transform.b or self._data.transform.d:
-            raise rejected("raster-rotated", "A rotated raster is not taken.", "不支持旋转的栅格。")
         yield self._header(part, placing)
         height, width = self._data.height, self._data.width
-        rows = max(1, _BLOCK_PIXELS // width)
+        rows = max(1, BLOCK_PIXELS // width)
         for first in range(0, height, rows):
             window = Window(0, first, width, min(rows, height - first))
             values = self._data.read(1, window=window, masked=False)
@@ -84,12 +84,7 @@ class Raster:
 
     def _header(self, part: PartRequest, placing: Georeference) -> CoverageHeader:
         data = self._data
-        placed = placing.place(np.array([_outline(data.bounds)], dtype=object))
-        if placed.outside[0] or placed.unreachable[0]:
-            raise rejected("area-of-use", "The raster reaches beyond the area of the deployment.", "栅格超出本部署的范围。")
-        footprint = placed.geometry
-        area = float(shapely.area(footprint[0]))
-        tagged = shapely.set_srid(shapely.multipolygons(footprint), placing.storage.srid)
+        footprint, resolution_m = footprint_of(data, placing)
         return CoverageHeader(
             dataset=part.dataset,
             format=self.format,
@@ -100,8 +95,8 @@ class Raster:
             height=data.height,
             transform=tuple(data.transform)[:6],
             nodata=NODATA,
-            resolution_m=float(np.sqrt(area / (data.width * data.height))),
-            footprint=shapely.to_wkb(tagged, output_dimension=2, byte_order=1, include_srid=True, flavor="extended"),
+            resolution_m=resolution_m,
+            footprint=footprint,
             source_nodata=None if data.nodata is None or not np.isfinite(data.nodata) else float(data.nodata),
         )
 
@@ -117,19 +112,16 @@ class Raster:
         )
         if too_large:
             raise rejected("raster-too-large", f"The raster is too large: {size}.", f"栅格过大:{size}。")
+        if data.transform.is_identity:
+            raise rejected("raster-ungeoreferenced", "The raster says neither place nor pixel size.", "栅格没有地理配准信息。")
+        if data.transform.b or data.transform.d:
+            raise rejected("raster-rotated", "A rotated raster is not taken.", "不支持旋转的栅格。")
+
+    def _check_elevation(self) -> None:
+        data = self._data
         if data.count != 1:
             raise rejected(
                 "raster-bands", f"An elevation raster has one band, not {data.count}.", f"高程栅格应为单波段,实为 {data.count} 个波段。"
             )
         if np.dtype(data.dtypes[0]).kind not in "iuf":
             raise rejected("raster-type", f"Pixels are {data.dtypes[0]}.", f"像元类型为 {data.dtypes[0]}。")
-        if data.transform.is_identity:
-            raise rejected("raster-ungeoreferenced", "The raster says neither place nor pixel size.", "栅格没有地理配准信息。")
-
-
-def _outline(bounds: rasterio.coords.BoundingBox) -> shapely.Polygon:
-    """Return the outline with points between its corners, so that it keeps its shape in another CRS."""
-    box = shapely.box(bounds.left, bounds.bottom, bounds.right, bounds.top)
-    step = max(bounds.right - bounds.left, bounds.top - bounds.bottom) / _OUTLINE_STEPS
-    outline: shapely.Polygon = shapely.segmentize(box, step)
-    return outline

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, PartRequest, ReadRequest
+from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, ImageBlock, ImageHeader, PartRequest, ReadRequest
 from twin.errors import Text
 from twin.representation import Faces
 
@@ -106,7 +106,7 @@ class CoverageReader(Protocol):
         """Return what the file is."""
         ...
 
-    def read(self, part: PartRequest, request: ReadRequest) -> Iterator[CoverageHeader | CoverageBlock]:
+    def read(self, part: PartRequest, request: ReadRequest) -> Iterator[CoverageHeader | CoverageBlock | ImageHeader | ImageBlock]:
         """Yield the header, then full-width blocks from north to south."""
         ...
 

@@ -26,6 +26,7 @@ from twin.server.routes.city import city_router
 from twin.server.routes.events import events_router
 from twin.server.routes.exports import exports_router
 from twin.server.routes.health import Metrics, MetricsMiddleware, health_router
+from twin.server.routes.imagery import imagery_router
 from twin.server.routes.objects import objects_router
 from twin.server.routes.submissions import submissions_router
 from twin.server.routes.tiles import tiles_router
@@ -85,6 +86,7 @@ def create_app(city: City) -> FastAPI:
     city_doors = city_router(city)
     app.include_router(city_doors)
     app.include_router(objects_router(city))
+    app.include_router(imagery_router(city))
     app.include_router(exports_router(city))
     app.include_router(tiles_router(city))
     own = (submissions_router(city, Tokens(city.pool)), vocabulary_router(city), events_router(hub))

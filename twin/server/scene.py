@@ -74,6 +74,7 @@ def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, asse
         "tileset": {"url": f"tiles/{dataset.slug}/{revision.commit}/tileset.json", "state": state} if kind == "tileset" else None,
         "items": f"{collection}/items",
         "mvt": None if is_coverage else f"{collection}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}",
+        "raster": f"tiles/{dataset.slug}/{revision.commit}/{{z}}/{{x}}/{{y}}.webp" if feature_type.recipe == "imagery" else None,
         "fields": [_field(f) for f in feature_type.fields],
         "style": _style(feature_type, asset),
         "draw_order": feature_type.style.draw_order,

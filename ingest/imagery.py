@@ -1,0 +1,107 @@
+"""An image on its way in: blocks from the sandbox become our own GeoTIFF in the store and one row in staging."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import rasterio
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.windows import Window
+
+from ingest.protocol import ImageBlock, ImageHeader, Message, PartEnd, batch_schema
+from ingest.refusals import rejected
+from twin.crs import parse_crs
+from twin.model import FeatureType
+from twin.store import FolderStore, sha256_of
+
+_TILE_PX = 256
+_CLIPPED = 0.02
+"""Share of the pixels of a 16-bit image that are shown as darkest or as brightest, at either end."""
+
+
+def receive_image(
+    store: FolderStore, header: ImageHeader, messages: Iterator[Message], source: Path, feature_type: FeatureType, row: int
+) -> pa.RecordBatch:
+    """Write the blocks that follow ``header`` to ``imagery/{sha256}.tif`` and return the row that describes it.
+
+    The pixels keep their own grid, CRS and depth, with a mask as alpha band and overviews. Raises RejectedError ``raster-empty``
+    when there is a picture nowhere.
+    """
+    store.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=store.folder, prefix=".imagery-") as folder:
+        path = Path(folder) / "image.tif"
+        _write(path, header, messages)
+        sha256 = sha256_of(path)
+        store.put_file(f"imagery/{sha256}.tif", path)
+    values: dict[str, object] = {
+        "row": row,
+        "geom": header.footprint,
+        "natural_key": source.stem,
+        "name": source.stem,
+        "acquired_on": header.acquired_on,
+        "resolution_m": header.resolution_m,
+        "bands": header.bands,
+        "sha256": sha256,
+        "width": header.width,
+        "height": header.height,
+        "source_crs": header.source_crs,
+        "nodata": header.nodata,
+    }
+    schema = batch_schema(feature_type)
+    return pa.RecordBatch.from_pylist([{name: values.get(name) for name in schema.names}], schema=schema)
+
+
+def _write(path: Path, header: ImageHeader, messages: Iterator[Message]) -> None:
+    profile = {
+        "driver": "GTiff", "width": header.width, "height": header.height, "count": header.bands + 1, "dtype": header.depth,
+        "transform": rasterio.Affine(*header.transform), "tiled": True, "blockxsize": _TILE_PX, "blockysize": _TILE_PX,
+        "compress": "deflate", "predictor": 2, "zlevel": 1, "interleave": "pixel", "bigtiff": "if_safer",
+    }  # fmt: skip
+    crs = parse_crs(header.crs_wkt)
+    histogram = np.zeros(65536, np.int64)
+    with rasterio.open(path, "w", **profile) as image:
+        image.colorinterp = [*_colours(header.bands), ColorInterp.alpha]
+        for block in _blocks(messages):
+            bands, rows, columns = block.values.shape
+            if (bands, columns) != (header.bands + 1, header.width) or block.values.dtype != header.depth:
+                raise rejected("parser-nonsense", "The rows are not those of the image.", "影像行与其头不符。")
+            image.write(block.values, window=Window(0, block.first_row, columns, rows))
+            there = block.values[-1] > 0
+            histogram += np.bincount(block.values[: min(header.bands, 3), there].ravel(), minlength=65536)
+        low, high = _stretch(histogram, header.depth)
+        code = crs.to_epsg()
+        if code is not None:  # for other readers; ours takes the tag
+            image.crs = rasterio.crs.CRS.from_epsg(code)
+        image.update_tags(TWIN_CRS=crs.to_wkt(), TWIN_LOW=low, TWIN_HIGH=high)
+    factors = [f for f in (2, 4, 8, 16, 32, 64, 128) if max(header.width, header.height) // f >= _TILE_PX // 2]
+    with rasterio.open(path, "r+") as image:
+        image.build_overviews(factors, Resampling.average)
+
+
+def _blocks(messages: Iterator[Message]) -> Iterator[ImageBlock]:
+    for message in messages:
+        if isinstance(message, ImageBlock):
+            yield message
+        elif isinstance(message, PartEnd):
+            return
+
+
+def _colours(bands: int) -> list[ColorInterp]:
+    rgb = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
+    return [*rgb, *[ColorInterp.undefined] * (bands - 3)] if bands >= 3 else [ColorInterp.gray, *[ColorInterp.undefined] * (bands - 1)]
+
+
+def _stretch(histogram: np.ndarray[tuple[int], np.dtype[np.int64]], depth: str) -> tuple[int, int]:
+    """Return the values shown as darkest and brightest: all there are of 8 bits, of 16 bits those that most pixels have."""
+    total = int(histogram.sum())
+    if total == 0:
+        raise rejected("raster-empty", "There is a picture nowhere in the image: all is no data.", "影像全部为无数据。")
+    if depth == "uint8":
+        return 0, 255
+    share = np.cumsum(histogram) / total
+    low = int(np.searchsorted(share, _CLIPPED))
+    return low, max(int(np.searchsorted(share, 1 - _CLIPPED)), low + 1)

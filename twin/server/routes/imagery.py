@@ -1,0 +1,79 @@
+"""Images as picture tiles: /tiles/{dataset}/{revision}/{z}/{x}/{y}.webp, the newest image on top, or the newest of a day."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from functools import lru_cache
+
+import rasterio
+from fastapi import APIRouter, Request, Response
+from psycopg import sql
+
+from tiles.imagery import DEEPEST, PlacedImage, render_tile
+from twin.crs import to_storage
+from twin.errors import BadRequestError, NotFoundError
+from twin.server.access import principal_of
+from twin.server.city import City
+from twin.tables import current_table, history_table
+
+_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_AT_ONCE = 2
+"""Pictures drawn at the same time: they are work for the processor, and the other doors need it too."""
+_HELD = sql.SQL(
+    "SELECT sha256 FROM (SELECT sha256, acquired_on, resolution_m, fid FROM {} WHERE commit_from <= %(commit)s UNION ALL"
+    " SELECT sha256, acquired_on, resolution_m, fid FROM {} WHERE commit_from <= %(commit)s AND %(commit)s < commit_to) AS held"
+    " WHERE %(on)s::date IS NULL OR acquired_on <= %(on)s::date"
+    " ORDER BY acquired_on DESC NULLS LAST, resolution_m, fid"
+)
+
+
+def imagery_router(city: City) -> APIRouter:
+    """Return the route of picture tiles."""
+    router = APIRouter(prefix="/tiles", tags=["Imagery"])
+    door = _ImageryDoor(city)
+    router.add_api_route("/{dataset}/{revision:int}/{z:int}/{x:int}/{y:int}.webp", door.picture, methods=["GET", "HEAD"])
+    return router
+
+
+class _ImageryDoor:
+    def __init__(self, city: City) -> None:
+        self._city = city
+        self._drawing = asyncio.Semaphore(_AT_ONCE)
+        self._placed = lru_cache(maxsize=1000)(self._place)
+
+    async def picture(self, request: Request, dataset: str, revision: int, z: int, x: int, y: int) -> Response:
+        """One tile; 204 where there is no picture."""
+        on = _day(request.query_params.get("on"))
+        if z > DEEPEST or x >= 1 << z or y >= 1 << z:
+            raise NotFoundError("there is no such tile", zh="没有此瓦片")
+        images = await asyncio.to_thread(self._images, request, dataset, revision, on)
+        async with self._drawing:
+            content = await asyncio.to_thread(render_tile, images, self._city.to_crs84, z, x, y)
+        if content is None:
+            return Response(status_code=204, headers=_FOREVER)
+        return Response(content, media_type="image/webp", headers=_FOREVER)
+
+    def _images(self, request: Request, slug: str, commit: int, on: dt.date | None) -> list[PlacedImage]:
+        catalogue = self._city.catalogue
+        dataset = catalogue.dataset(slug)
+        if dataset.sharing not in principal_of(request).classes or catalogue.feature_type(dataset.feature_type).recipe != "imagery":
+            raise NotFoundError(f"there is no imagery {slug!r}", zh=f"没有影像 {slug!r}")
+        if catalogue.revision_as_of(slug, commit) is None or commit > catalogue.last_commit():
+            raise NotFoundError(f"{slug} has no revision at {commit}", zh=f"{slug} 在 {commit} 没有版本")
+        query = _HELD.format(current_table(dataset.feature_type, dataset.id), history_table(dataset.feature_type, dataset.id))
+        with self._city.pool.connection() as connection:
+            return [self._placed(str(row[0])) for row in connection.execute(query, {"commit": commit, "on": on}).fetchall()]
+
+    def _place(self, sha256: str) -> PlacedImage:
+        path = self._city.store.path(f"imagery/{sha256}.tif")
+        with rasterio.open(path) as image:
+            crs = image.tags()["TWIN_CRS"]
+        return PlacedImage(path, to_storage(crs, self._city.storage, self._city.deployment.extent_deg).operation)
+
+
+def _day(text: str | None) -> dt.date | None:
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except ValueError:
+        raise BadRequestError(f"on is a day such as 2026-03-01, not {text!r}", zh=f"on 应为日期，如 2026-03-01：{text!r}") from None
