@@ -256,7 +256,8 @@ def test_an_order_that_cannot_be_is_refused_before_it_is_queued(door: Door) -> N
     submission = next(s for s in door.client.get("/api/submissions").json() if s["state"] == "received")
 
     def status(part: Json, **more: object) -> int:
-        body = {"parts": [{"feature_type": "building", "dataset": "orders"} | part], **more}
+        known = {"feature_type": "building", "dataset": "orders", "file": submission["files"][0]["name"]}
+        body = {"parts": [known | part], **more}
         return door.client.post(f"/api/submissions/{submission['id']}/check", json=body, headers=door.headers).status_code
 
     assert status({"feature_type": "no_such_type"}) == 404
