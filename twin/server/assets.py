@@ -22,6 +22,7 @@ def build_asset(city: City, slug: str, commit: int, progress: Progress) -> bool:
 
     The last act is to register it, and only who still holds the lease may: a half-built tileset is never seen.
     """
+    city.catalogue.refresh()  # a worker is woken by a commit that is younger than what it knows
     dataset = city.catalogue.dataset(slug)
     feature_type = city.catalogue.feature_type(dataset.feature_type)
     kind = asset_kind(feature_type)
