@@ -18,6 +18,8 @@ import { inDegrees } from "./terrain";
 const FLIGHT_S = 1.2;
 const TILTED_PITCH_DEG = -40;
 const NEAREST_RANGE_M = 60;
+/** No dry land lies lower. */
+const LOWEST_GROUND_M = -500;
 
 export function cameraView(widget: CesiumWidget): CameraView {
   const { camera } = widget.scene;
@@ -39,7 +41,9 @@ export function setCameraView(widget: CesiumWidget, view: CameraView): void {
 /** Returns the sphere around an extent, lying on the ground as far as it is loaded. */
 export function extentSphere(widget: CesiumWidget, extent: Extent): BoundingSphere {
   const rectangle = Rectangle.fromDegrees(...extent);
-  const groundM = widget.scene.globe.getHeight(Rectangle.center(rectangle)) ?? 0;
+  const loadedM = widget.scene.globe.getHeight(Rectangle.center(rectangle)) ?? 0;
+  // Ground tiles of the whole earth sag kilometres under its curve: their height is nobody's ground.
+  const groundM = loadedM < LOWEST_GROUND_M ? 0 : loadedM;
   return BoundingSphere.fromRectangle3D(rectangle, undefined, groundM);
 }
 

@@ -326,6 +326,7 @@ export class UploadPage {
       this.mapBar.dataset["shown"] = bar;
       this.mapBar.replaceChildren(...this.mapBarParts(submission, { hasMoved, hasFindings: findings.some(({ place }) => place !== null) }));
     }
+    this.window.document.body.classList.toggle("has-map", submission !== null && submission.result !== null);
     if (key === this.mapShown || this.mapFailure !== "") return;
     this.mapShown = key;
     const content = mapContent(findings, changes);
