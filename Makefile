@@ -39,7 +39,7 @@ bench: setup ## ours, peers and bounds, interleaved: ONLY=load|serve|tiles; writ
 	@docker/setup/bench_environment.sh
 	@exec .venv/bin/python -m bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
-lock: setup ## resolve all dependencies anew into requirements/*.lock
+lock: setup ## bring requirements/*.lock in line with pyproject.toml; UPGRADE=1 takes the newest of everything
 	@docker/lock.sh
 
 clean: ## remove what was built and installed; data folders stay

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Regenerate requirements/*.lock: every version pinned, every wheel's hash, for Python 3.12 and later, with no index named.
 #
+# What is pinned stays as it is where it fits; UPGRADE=1 takes the newest of everything.
 # uv is a tool of this one step, in an environment of its own; installing needs plain pip only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,7 +14,7 @@ compile() { # compile LOCK SOURCE...
   local lock=requirements/$1.lock
   shift
   "$tools/bin/uv" pip compile --universal --python-version 3.12 --generate-hashes --no-annotate --no-header --no-emit-index-url \
-    --quiet --upgrade --output-file "$lock" "$@"
+    --quiet ${UPGRADE:+--upgrade} --output-file "$lock" "$@"
   sed -i '1i # Made by `make lock`. Install with: pip install --require-hashes -r THIS' "$lock"
 }
 
