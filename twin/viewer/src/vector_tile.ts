@@ -92,15 +92,23 @@ export interface Paint {
 }
 
 const POINT_RADIUS_PX = 4;
+const SMALLEST_POINT_RADIUS_PX = 0.8;
+/** Points are drawn in full size from this level on, and shrink with the map below it: thousands of trees are no green wall. */
+const FULL_POINT_LEVEL = 17;
 
-function tracePath(context: CanvasRenderingContext2D, feature: TileFeature, place: (point: Position) => Position): void {
+/** Returns the radius with which a point is drawn in a tile of a level. */
+export function pointRadiusPx(level: number): number {
+  return Math.max(SMALLEST_POINT_RADIUS_PX, POINT_RADIUS_PX * Math.min(1, 2 ** (level - FULL_POINT_LEVEL)));
+}
+
+function tracePath(context: CanvasRenderingContext2D, feature: TileFeature, place: (point: Position) => Position, radiusPx: number): void {
   context.beginPath();
   for (const part of feature.parts) {
     part.forEach((point, index) => {
       const { x, y } = place(point);
       if (feature.kind === "point") {
-        context.moveTo(x + POINT_RADIUS_PX, y);
-        context.arc(x, y, POINT_RADIUS_PX, 0, 2 * Math.PI);
+        context.moveTo(x + radiusPx, y);
+        context.arc(x, y, radiusPx, 0, 2 * Math.PI);
       } else if (index === 0) context.moveTo(x, y);
       else context.lineTo(x, y);
     });
@@ -108,18 +116,26 @@ function tracePath(context: CanvasRenderingContext2D, feature: TileFeature, plac
   }
 }
 
-/** Draws a decoded tile; `place` takes tile units to pixels. */
-export function drawTile(context: CanvasRenderingContext2D, tile: DecodedTile, place: (point: Position) => Position, paintOf: (feature: TileFeature) => Paint | null): void {
+/** Draws a decoded tile as one of `level`; `place` takes tile units to pixels. */
+export function drawTile(
+  context: CanvasRenderingContext2D,
+  tile: DecodedTile,
+  level: number,
+  place: (point: Position) => Position,
+  paintOf: (feature: TileFeature) => Paint | null,
+): void {
+  const radiusPx = pointRadiusPx(level);
   context.lineJoin = "round";
   for (const feature of tile.features) {
     const paint = paintOf(feature);
     if (paint === null) continue;
-    tracePath(context, feature, place);
+    tracePath(context, feature, place, radiusPx);
     if (paint.fill !== null && feature.kind !== "line") {
       context.fillStyle = paint.fill;
       context.fill("evenodd");
     }
-    if (paint.stroke !== null && paint.widthPx > 0) {
+    const tooSmall = feature.kind === "point" && radiusPx < 2 * paint.widthPx;
+    if (paint.stroke !== null && paint.widthPx > 0 && !tooSmall) {
       context.strokeStyle = paint.stroke;
       context.lineWidth = paint.widthPx;
       context.stroke();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { type TileFeature, ancestor, decodeTile, featuresAt, inAncestor, labelPlace } from "../src/vector_tile";
+import { type TileFeature, ancestor, decodeTile, featuresAt, inAncestor, labelPlace, pointRadiusPx } from "../src/vector_tile";
 
 const square = (from: number, to: number): { x: number; y: number }[] => [
   { x: from, y: from },
@@ -56,4 +56,8 @@ describe("decodeTile", () => {
     expect(decoded).toMatchObject({ fid: 7, kind: "point", properties: { name: "x" } });
     expect(decoded?.parts[0]?.[0]).toMatchObject({ x: 25, y: 17 });
   });
+});
+
+it("points shrink with the map below the level of full size, and never vanish", () => {
+  expect([20, 17, 16, 15, 10].map(pointRadiusPx)).toEqual([4, 4, 2, 1, 0.8]);
 });

@@ -149,7 +149,7 @@ export class MvtImageryProvider {
     const scale = 2 ** (level - outer.z);
     const [left, top] = [x - outer.x * scale, y - outer.y * scale];
     const unitPx = (TILE_PX * scale) / tile.extent;
-    drawTile(context, tile, (point) => ({ x: point.x * unitPx - left * TILE_PX, y: point.y * unitPx - top * TILE_PX }), this.paintOf);
+    drawTile(context, tile, level, (point) => ({ x: point.x * unitPx - left * TILE_PX, y: point.y * unitPx - top * TILE_PX }), this.paintOf);
     return canvas;
   }
 
