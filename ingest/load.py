@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,7 +25,7 @@ from ingest.request import LoadRequest, Workplace
 from ingest.tally import Tally
 from twin.catalogue import Catalogue
 from twin.db import translated
-from twin.errors import ConflictError, RejectedError, Text
+from twin.errors import ConflictError, NotFoundError, RejectedError, Text
 from twin.model import Finding, SubmissionState
 from twin.store import sha256_of
 
@@ -211,7 +211,8 @@ def _given_up(catalogue: Catalogue, submission: uuid.UUID) -> Iterator[None]:
 def forget_unpublished(catalogue: Catalogue, slugs: Sequence[str]) -> None:
     """Forget those of the datasets that never had a revision and that no other submission is on its way into."""
     for slug in slugs:
-        catalogue.forget_unpublished(catalogue.dataset(slug))
+        with suppress(NotFoundError):  # somebody else has just forgotten it
+            catalogue.forget_unpublished(catalogue.dataset(slug))
 
 
 def _check_result(checked: _Checked, request: LoadRequest) -> CheckResult:

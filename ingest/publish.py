@@ -196,6 +196,7 @@ def _commit(connection: Connection, catalogue: Catalogue, parts: Sequence[Part],
     if row is None:
         raise TwinError("no commit was made")
     number = int(row[0])
+    catalogue.refresh()  # nobody else publishes from here on: links are made with every dataset there is
     for part in parts:
         if part.staging.first_load:
             representations.attach(connection, part.staging, number)

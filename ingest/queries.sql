@@ -130,11 +130,14 @@ FROM staged AS m JOIN open AS o USING (likeness)
 WHERE s.row = m.row AND NOT EXISTS (SELECT FROM {staging} AS t WHERE t.fid = o.fid)
 
 -- name: classify
--- Unchanged: equal attributes and no vertex moved beyond the tolerance; then the stored row stays (DESIGN 7). A geometry that did not
--- move stays as it is stored too when only attributes change: a file that rounds coordinates wears nothing down.
+-- Unchanged: equal attributes and no vertex moved beyond the tolerance; then the stored row stays (DESIGN 7). A line drawn the other way is
+-- another line; a ring may begin anywhere. A geometry with its vertices in their order stays as it is stored too when only attributes
+-- change: a file that rounds coordinates wears nothing down.
 UPDATE {staging} AS s
-SET action = CASE WHEN m.same_attributes AND m.unmoved THEN 'unchanged' ELSE 'update' END, geom = CASE WHEN m.unmoved THEN m.geom ELSE s.geom END
+SET action = CASE WHEN m.same_attributes AND m.unmoved AND (m.in_order OR ST_Dimension(m.geom) <> 1) THEN 'unchanged' ELSE 'update' END,
+    geom = CASE WHEN m.unmoved AND m.in_order THEN m.geom ELSE s.geom END
 FROM (SELECT s.fid, c.geom, catalog.same_place_v1(s.geom, c.geom, %(tolerance_m)s) AS unmoved,
+             catalog.same_order_v1(s.geom, c.geom, %(tolerance_m)s) AS in_order,
              ROW({staged_attributes}) IS NOT DISTINCT FROM ROW({current_attributes}) AS same_attributes
       FROM {staging} AS s JOIN {current} AS c USING (fid) WHERE s.action = 'matched') AS m
 WHERE m.fid = s.fid AND s.action = 'matched'

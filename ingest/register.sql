@@ -21,7 +21,8 @@ WHERE id = %(id)s
 
 -- name: begin_check
 -- Whatever state an earlier attempt that broke off had reached.
-UPDATE catalog.submission SET attempt = attempt + 1, state = 'received' WHERE id = %(id)s AND check_wanted RETURNING attempt
+UPDATE catalog.submission SET attempt = attempt + 1, state = 'received'
+WHERE id = %(id)s AND check_wanted AND state NOT IN ('withdrawn', 'published') RETURNING attempt
 
 -- name: note_progress
 UPDATE catalog.submission SET progress = %(progress)s WHERE id = %(id)s

@@ -56,6 +56,14 @@ def render_tile(images: Sequence[PlacedImage], to_degrees: Operation, z: int, x:
     return _webp(picture) if picture[3].any() else None
 
 
+def tile_extent(to_degrees: Operation, z: int, x: int, y: int) -> tuple[float, float, float, float] | None:
+    """Return west, south, east, north of a tile in the storage CRS; None where some of it lies beyond what the CRS can say."""
+    east, north = to_degrees.inverse(*_degrees(z, x, y))
+    if not np.isfinite(east).all():
+        return None
+    return float(east.min()), float(north.min()), float(east.max()), float(north.max())
+
+
 def _degrees(z: int, x: int, y: int) -> tuple[FloatArray, FloatArray]:
     """Return longitude and latitude of the pixel centres, or of every 16th line between them where the tile is small."""
     steps = np.arange(0, TILE_PX + 1, _NODE_STEP) if z >= _EXACT_BELOW else np.arange(TILE_PX) + 0.5

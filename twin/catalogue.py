@@ -116,7 +116,7 @@ class Catalogue:
 
     def sharing_of(self, slugs: Sequence[str]) -> Mapping[str, SharingClass]:
         """Return who may see each of the datasets there are among ``slugs``, published or on their way."""
-        datasets = self._fresh().datasets
+        datasets = self._fresh(max_age_s=0).datasets  # who is told of a commit reads the scene at once: it must be the new one
         return {slug: datasets[slug].sharing for slug in slugs if slug in datasets}
 
     def feature_types(self) -> Mapping[str, FeatureType]:

@@ -10,7 +10,7 @@ import shapely
 
 from ingest.publish import StagingLostError
 from ingest.rollback import rollback
-from tests.integration.surveys import Row, Surveys, square
+from tests.integration.surveys import ORIGIN, Row, Surveys, square
 from twin.catalogue import Catalogue
 from twin.errors import RejectedError
 
@@ -255,3 +255,19 @@ def test_what_a_killed_load_left_staged_goes_with_the_next(surveys: Surveys) -> 
     surveys.load(city(building("a", 0)))
     with surveys.catalogue.pool.connection() as connection:
         assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'").fetchone() == (0,)
+
+
+def test_a_reversed_pipe_is_another_pipe(surveys: Surveys) -> None:
+    """Its ends were swapped together with its vertices: the stored line has to turn round with its elevations (a past bug)."""
+
+    def pipe(a: str, b: str, *points: tuple[float, float, float]) -> Row:
+        e, n = ORIGIN
+        line = shapely.LineString([(e + x, n + y, z) for x, y, z in points])
+        return Row(line, {"segment_id": "P1", "start_node": a, "end_node": b, "kind": "YS"})
+
+    there, back = ((0.0, 0.0, 3.0), (9.0, 0.0, 2.5), (20.0, 5.0, 2.0)), ((20.0, 5.0, 2.0), (9.0, 0.0, 2.5), (0.0, 0.0, 3.0))
+    surveys.load({"pipes": ("pipe_segment", [pipe("A", "B", *there)])})
+    assert surveys.load({"pipes": ("pipe_segment", [pipe("B", "A", *back)])}).published == 1
+    assert next(iter(surveys.state("pipes", "start_node", "ST_Z(ST_StartPoint(geom))").values()))[2:] == ("B", 2.0)
+    assert surveys.load({"pipes": ("pipe_segment", [pipe("B", "A", *there)])}).published == 1
+    assert surveys.load({"pipes": ("pipe_segment", [pipe("B", "A", *there)])}).unchanged == 1

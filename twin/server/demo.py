@@ -87,9 +87,15 @@ def _make(settings: Settings, demo: DemoCity) -> None:
 
 
 def _unloaded(city: City, demo: DemoCity) -> list[Mapping[str, Any]]:
-    """Return the loads whose datasets have no revision yet."""
-    have = {d.slug for d in city.catalogue.datasets()}
-    return [load for load in demo.loads if any(part["dataset"] not in have for part in load["parts"])]
+    """Return the loads that no revision of their datasets came from yet: an interrupted start goes on where it was."""
+    return [load for load in demo.loads if not all(_came_from(city, part["dataset"], Path(load["file"]).name) for part in load["parts"])]
+
+
+def _came_from(city: City, slug: str, file_name: str) -> bool:
+    if slug not in {d.slug for d in city.catalogue.datasets()}:
+        return False
+    files = [file for revision in city.catalogue.revisions(slug) for file in revision.lineage.get("files", ())]  # type: ignore[attr-defined]
+    return any(file["name"] == file_name for file in files)
 
 
 def _source_files(settings: Settings, demo: DemoCity, terminal: Terminal) -> Path:

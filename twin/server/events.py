@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import psycopg
 
-from twin.errors import TooManyRequestsError
+from twin.errors import TooManyRequestsError, TwinError
 from twin.model import Principal, SharingClass
 
 CHANNEL = "twin_event"
@@ -68,7 +68,7 @@ class EventHub:
                     self._tell("resync", {}, {})
                     async for notification in connection.notifies():
                         await self._take(notification.payload)
-            except psycopg.OperationalError as error:
+            except (psycopg.OperationalError, TwinError) as error:
                 _LOG.info("events are not heard: %s", error)
             await asyncio.sleep(_RETRY_S)
 

@@ -10,7 +10,7 @@ import rasterio
 from fastapi import APIRouter, Request, Response
 from psycopg import sql
 
-from tiles.imagery import DEEPEST, PlacedImage, render_tile
+from tiles.imagery import DEEPEST, PlacedImage, render_tile, tile_extent
 from twin.crs import to_storage
 from twin.errors import BadRequestError, NotFoundError
 from twin.server.access import principal_of
@@ -21,9 +21,10 @@ _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _AT_ONCE = 2
 """Pictures drawn at the same time: they are work for the processor, and the other doors need it too."""
 _HELD = sql.SQL(
-    "SELECT sha256 FROM (SELECT sha256, acquired_on, resolution_m, fid FROM {} WHERE commit_from <= %(commit)s UNION ALL"
-    " SELECT sha256, acquired_on, resolution_m, fid FROM {} WHERE commit_from <= %(commit)s AND %(commit)s < commit_to) AS held"
-    " WHERE %(on)s::date IS NULL OR acquired_on <= %(on)s::date"
+    "SELECT sha256 FROM (SELECT sha256, acquired_on, resolution_m, fid, geom FROM {} WHERE commit_from <= %(commit)s UNION ALL"
+    " SELECT sha256, acquired_on, resolution_m, fid, geom FROM {} WHERE commit_from <= %(commit)s AND %(commit)s < commit_to) AS held"
+    " WHERE (%(on)s::date IS NULL OR acquired_on <= %(on)s::date) AND (%(west)s::float8 IS NULL"
+    " OR geom && ST_MakeEnvelope(%(west)s::float8, %(south)s::float8, %(east)s::float8, %(north)s::float8, %(srid)s))"
     " ORDER BY acquired_on DESC NULLS LAST, resolution_m, fid"
 )
 
@@ -47,14 +48,14 @@ class _ImageryDoor:
         on = _day(request.query_params.get("on"))
         if z > DEEPEST or x >= 1 << z or y >= 1 << z:
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        images = await asyncio.to_thread(self._images, request, dataset, revision, on)
+        images = await asyncio.to_thread(self._images, request, dataset, revision, on, (z, x, y))
         async with self._drawing:
             content = await asyncio.to_thread(render_tile, images, self._city.to_crs84, z, x, y)
         if content is None:
             return Response(status_code=204, headers=_FOREVER)
         return Response(content, media_type="image/webp", headers=_FOREVER)
 
-    def _images(self, request: Request, slug: str, commit: int, on: dt.date | None) -> list[PlacedImage]:
+    def _images(self, request: Request, slug: str, commit: int, on: dt.date | None, tile: tuple[int, int, int]) -> list[PlacedImage]:
         catalogue = self._city.catalogue
         dataset = catalogue.dataset(slug)
         if dataset.sharing not in principal_of(request).classes or catalogue.feature_type(dataset.feature_type).recipe != "imagery":
@@ -62,8 +63,11 @@ class _ImageryDoor:
         if catalogue.revision_as_of(slug, commit) is None or commit > catalogue.last_commit():
             raise NotFoundError(f"{slug} has no revision at {commit}", zh=f"{slug} 在 {commit} 没有版本")
         query = _HELD.format(current_table(dataset.feature_type, dataset.id), history_table(dataset.feature_type, dataset.id))
+        west, south, east, north = tile_extent(self._city.to_crs84, *tile) or (None, None, None, None)
+        values = {"commit": commit, "on": on, "west": west, "south": south, "east": east, "north": north}
         with self._city.pool.connection() as connection:
-            return [self._placed(str(row[0])) for row in connection.execute(query, {"commit": commit, "on": on}).fetchall()]
+            rows = connection.execute(query, values | {"srid": self._city.deployment.storage_srid}).fetchall()
+        return [self._placed(str(row[0])) for row in rows]
 
     def _place(self, sha256: str) -> PlacedImage:
         path = self._city.store.path(f"imagery/{sha256}.tif")

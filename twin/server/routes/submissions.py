@@ -101,7 +101,7 @@ class _SubmissionsDoor:
         submission: uuid.UUID,
         action: Literal["insert", "update", "delete"] | None = None,
         limit: Limit = 1000,
-        after: Annotated[str, Query(pattern=r"^(0|\d{1,9}\.\d{1,18})$", description="`next` of the page had")] = "0",
+        after: Annotated[str, Query(pattern=r"^(0|\d{1,9}\.\d{1,19})$", description="`next` of the page had")] = "0",
     ) -> Response:
         """What publishing would change, or has changed: features before and after, as GeoJSON in CRS84; `next` is where to go on."""
         return json_answer(request, self._desk.changes(principal_of(request), submission, action, after, limit))

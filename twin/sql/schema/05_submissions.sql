@@ -47,9 +47,10 @@ CREATE TABLE catalog.token (
 -- What open pages are told. Channel twin_event; delivered when the transaction commits.
 CREATE FUNCTION catalog.tell_commit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- A notification holds less than 8000 bytes: a commit of very many datasets names none, and pages read everything anew.
     PERFORM pg_notify('twin_event', json_build_object('event', 'commit', 'number', NEW.number, 'datasets',
         coalesce((SELECT json_agg(d.slug ORDER BY d.slug) FROM catalog.revision AS r JOIN catalog.dataset AS d ON d.id = r.dataset
-                  WHERE r.commit = NEW.number), '[]'::json))::text);
+                  WHERE r.commit = NEW.number HAVING count(*) <= 100), '[]'::json))::text);
     RETURN NULL;
 END
 $$;
