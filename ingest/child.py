@@ -18,7 +18,7 @@ from ingest.confinement.closing import confine
 from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame
 from ingest.georeference import crs_label
 from ingest.protocol import FileInfo, Message, ReadRequest
-from ingest.readers.choice import choose_reader, sidecars
+from ingest.readers.choice import choose_reader, import_for, sidecars
 from ingest.reading import read_parts
 from ingest.refusals import memory_refusal
 from twin.errors import RejectedError, TwinError
@@ -32,6 +32,7 @@ def main() -> None:
         for directory in request.proj_data_dirs:
             pyproj.datadir.append_data_dir(str(directory))
         gdal_policy.allow_only()
+        import_for(request.path)
         confine(_readable(request), request.limits)
         for message in _answer(request):
             _send(output, encode_message(message))

@@ -29,6 +29,7 @@ from ingest.protocol import (
     PartBatch,
     PartEnd,
     PartHeader,
+    PointCloudHeader,
     ReadRequest,
 )
 from twin.errors import RejectedError, TwinError, UnavailableError, UnsupportedMediaError
@@ -57,13 +58,25 @@ class Kind(enum.StrEnum):
     BLOCK = "K"
     IMAGE = "G"
     PICTURE = "P"
+    CLOUD = "L"
     INFO = "I"
     REFUSAL = "X"
     DONE = "Z"
 
 
-Described = PartHeader | PartEnd | CoverageHeader | ImageHeader | FileInfo
+Described = PartHeader | PartEnd | CoverageHeader | ImageHeader | PointCloudHeader | FileInfo
 """What travels as JSON."""
+
+
+_JSON_TYPES: Mapping[Kind, Any] = {
+    Kind.HEADER: PartHeader,
+    Kind.END: PartEnd,
+    Kind.COVERAGE: CoverageHeader,
+    Kind.IMAGE: ImageHeader,
+    Kind.CLOUD: PointCloudHeader,
+    Kind.INFO: FileInfo,
+}
+_JSON_KINDS: Mapping[Any, Kind] = {cls: kind for kind, cls in _JSON_TYPES.items()}
 
 
 class BrokenFrameError(ValueError):
@@ -116,16 +129,9 @@ def encode_message(message: Message | FileInfo) -> list[bytes | memoryview]:
             values = np.ascontiguousarray(message.values, dtype=_DEPTHS[size])
             head = _PICTURE.pack(message.first_row, *message.values.shape, size)
             return frame(Kind.PICTURE, head, bytes([len(name)]), name, values.tobytes())
-        case ImageHeader():
-            return frame(Kind.IMAGE, _adapter(ImageHeader).dump_json(message))
-        case PartHeader():
-            return frame(Kind.HEADER, _adapter(PartHeader).dump_json(message))
-        case CoverageHeader():
-            return frame(Kind.COVERAGE, _adapter(CoverageHeader).dump_json(message))
-        case FileInfo():
-            return frame(Kind.INFO, _adapter(FileInfo).dump_json(message))
-        case PartEnd():
-            return frame(Kind.END, _adapter(PartEnd).dump_json(message))
+        case _:
+            kind = _JSON_KINDS[type(message)]
+            return frame(kind, _adapter(_JSON_TYPES[kind]).dump_json(message))
 
 
 def _table(batch: pa.RecordBatch) -> memoryview:
@@ -144,15 +150,8 @@ def encode_refusal(error: TwinError) -> list[bytes | memoryview]:
 
 def decode_json(kind: Kind, payload: bytes) -> Described:
     """Return the value of a JSON frame; `BrokenFrameError` when it is not one."""
-    types = {
-        Kind.HEADER: PartHeader,
-        Kind.END: PartEnd,
-        Kind.COVERAGE: CoverageHeader,
-        Kind.IMAGE: ImageHeader,
-        Kind.INFO: FileInfo,
-    }
     try:
-        value: Described = _adapter(types[kind]).validate_json(payload)
+        value: Described = _adapter(_JSON_TYPES[kind]).validate_json(payload)
     except (KeyError, ValidationError) as error:
         raise BrokenFrameError(f"frame {kind.value}") from error
     return value

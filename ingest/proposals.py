@@ -13,10 +13,11 @@ from twin.model import Dataset, FeatureType
 
 _SHAPES: Mapping[str, str] = {"point": "Point", "linestring": "LineString", "polygon": "MultiPolygon"}
 _TABLES = ("XLSX", "CSV")
+_POINT_CLOUDS = ("LAS", "LAZ")
 _NAMED, _HOLDS_NAME, _BY_COLUMNS, _WITHOUT_KEY = 0.85, 0.5, 0.9, 0.7
 """How much a layer's name alone says when it is the type's or holds it, and all of its columns alone; less without the key."""
-_RASTER_ALONE = 0.6
-"""A raster that nothing names is more often a terrain than anything else."""
+_COVERAGE_ALONE: Mapping[str, float] = {"terrain": 0.6, "point_cloud": 0.9}
+"""A raster that nothing names is more often a terrain than anything else; a laser scan can be nothing else."""
 _WORTH_NAMING = 0.05
 
 
@@ -78,7 +79,8 @@ def _can_hold(feature_type: FeatureType, layer: LayerInfo, file_format: str) -> 
     """Return whether features of the type can be made of the layer's geometry, as far as it is known."""
     is_raster = layer.geometry_type == "coverage"
     if is_raster or feature_type.geometry_type == "coverage":
-        return is_raster and feature_type.geometry_type == "coverage"
+        is_cloud = file_format in _POINT_CLOUDS
+        return is_raster and feature_type.geometry_type == "coverage" and is_cloud == (feature_type.recipe == "point_cloud")
     if file_format in _TABLES:
         return feature_type.geometry_type in ("Point", "LineString")
     kinds = (layer.geometry_type or "").casefold()
@@ -93,8 +95,8 @@ def _guess(feature_type: FeatureType, layer: LayerInfo, file: str) -> Guess:
     columns = _BY_COLUMNS * len(mapping) / len(layer.columns) if layer.columns else 0.0
     if not set(feature_type.natural_key) <= fed or not {f.name for f in feature_type.fields if f.required} <= fed:
         columns *= _WITHOUT_KEY
-    if not layer.columns and feature_type.recipe == "terrain":
-        columns = _RASTER_ALONE
+    if not layer.columns:
+        columns = _COVERAGE_ALONE.get(feature_type.recipe, 0.0)
     confidence = round(1 - (1 - name) * (1 - columns), 2)
     zh, en = f"{len(layer.columns)} 列中 {len(mapping)} 列对应字段", f"{len(mapping)} of {len(layer.columns)} columns are fields of it"
     evidence = Text(zh=f"{named.zh}；{zh}" if name else zh, en=f"{named.en}; {en}" if name else en)

@@ -1,8 +1,9 @@
 """What the sandboxed reader is asked, and what it sends back: frozen values and the Arrow layout of a part.
 
 `read_file` yields, part after part in the order asked: one `PartHeader`, any number of `PartBatch`, one `PartEnd`;
-for a raster one `CoverageHeader`, its `CoverageBlock`s from north to south, one `PartEnd`. A source row is named as
-its surveyor counts: the sheet's row number for tables (header included), else the 1-based number of the feature.
+for a raster one `CoverageHeader`, its `CoverageBlock`s from north to south, one `PartEnd`; for a point cloud one
+`PointCloudHeader`, one `PartEnd`. A source row is named as its surveyor counts: the sheet's row number for tables (header included),
+else the 1-based number of the feature.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ class Limits:
     raster_bytes: int = 16 << 30
     raster_block_bytes: int = 64 << 20
     raster_side: int = 200_000
+    points: int = 1_000_000_000
+    points_bytes: int = 64 << 30
+    """What the points of a cloud may be unpacked; they are read by chunks and never all at once."""
     rows_per_batch: int = 20_000
 
 
@@ -211,6 +215,27 @@ class ImageBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class PointCloudHeader:
+    """All that is told of a point cloud: its points stay in their file."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
+
+    dataset: str
+    format: Literal["LAS", "LAZ"]
+    source_crs: str
+    assumed: bool
+    acquired_on: dt.date | None
+    points: int
+    density_m2: float
+    """Points by the area of the footprint."""
+    minimum_m: float
+    maximum_m: float
+    """Heights of the deployment."""
+    footprint: bytes
+    """EWKB MultiPolygon of the storage CRS: the outline of the cells that hold points."""
+
+
+@dataclass(frozen=True, slots=True)
 class LayerInfo:
     """One layer or sheet of a file."""
 
@@ -232,7 +257,7 @@ class FileInfo:
     layers: tuple[LayerInfo, ...]
 
 
-Message = PartHeader | PartBatch | PartEnd | CoverageHeader | CoverageBlock | ImageHeader | ImageBlock
+Message = PartHeader | PartBatch | PartEnd | CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader
 
 
 def arrow_type(field_type: FieldType) -> pa.DataType:

@@ -20,7 +20,7 @@ from ingest.fields import field_columns, natural_key
 from ingest.georeference import Georeference, georeference
 from ingest.mapping import ColumnMapping, match_columns
 from ingest.protocol import Limits, Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest, batch_schema
-from ingest.readers.source import Geometries, OpenLayer, Reader, SourceBatch, SourceLayer
+from ingest.readers.source import CoverageReader, Geometries, OpenLayer, Reader, SourceBatch, SourceLayer
 from ingest.refusals import rejected, unsupported
 from ingest.rounding import RoundingGauge
 from twin.errors import Text, TwinError
@@ -41,8 +41,8 @@ def read_parts(reader: Reader, request: ReadRequest) -> Iterator[Message]:
     """Yield the messages of every part of ``request``, in order (see `ingest.protocol`)."""
     for part in request.parts:
         is_coverage = part.feature_type.geometry_type == "coverage"
-        if hasattr(reader, "read"):
-            if not is_coverage:
+        if isinstance(reader, CoverageReader):
+            if part.feature_type.recipe not in reader.recipes:
                 raise _wrong_kind(part.feature_type, reader.format)
             yield from reader.read(part, request)
             yield PartEnd(part.dataset, 1, 1, 0)

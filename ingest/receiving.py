@@ -17,13 +17,15 @@ from ingest.derive import derive_from_row
 from ingest.imagery import receive_image
 from ingest.inputs import inputs_of
 from ingest.kept_parts import hold_datasets
-from ingest.protocol import CoverageHeader, ImageHeader, Message, PartBatch, PartEnd, PartHeader, PartRequest
+from ingest.point_cloud import receive_point_cloud
+from ingest.protocol import CoverageHeader, ImageHeader, Message, PartBatch, PartEnd, PartHeader, PartRequest, PointCloudHeader
 from ingest.request import LoadRequest, PartSpec, Workplace
 from ingest.staging import Staging
 from ingest.tally import Tally
 from twin.catalogue import Catalogue, NewDataset
 from twin.db import Connection, translated
 from twin.model import Dataset
+from twin.store import FolderStore
 
 
 def start(catalogue: Catalogue, submission: uuid.UUID, request: LoadRequest) -> dict[str, Tally]:
@@ -115,22 +117,9 @@ def _receive(
             tally.note_read(message.findings)
             expected = message.row_estimate
             document_header = representations.keep_header(connection, message)
-        elif isinstance(message, ImageHeader):
+        elif isinstance(message, CoverageHeader | ImageHeader | PointCloudHeader):
             tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
-            _copy(
-                connection,
-                tally.staging,
-                receive_image(place.store, message, messages, path, tally.staging.feature_type, tally.first_number + 1),
-            )
-            tally.read += 1
-            place.progress(slug, tally.read, None)
-        elif isinstance(message, CoverageHeader):
-            tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
-            _copy(
-                connection,
-                tally.staging,
-                receive_coverage(place.store, message, messages, path, tally.staging.feature_type, tally.first_number + 1),
-            )
+            _copy(connection, tally.staging, _coverage_row(place.store, message, messages, path, tally))
             tally.read += 1
             place.progress(slug, tally.read, None)
         elif isinstance(message, PartBatch):
@@ -143,6 +132,20 @@ def _receive(
         elif isinstance(message, PartEnd) and tally.staging.feature_type.geometry_type != "coverage":
             tally.read += message.rows
             tally.headers[-1] = {**tally.headers[-1], "rounding_m": message.rounding_m}
+
+
+def _coverage_row(
+    store: FolderStore, header: CoverageHeader | ImageHeader | PointCloudHeader, messages: Iterator[Message], path: Path, tally: Tally
+) -> pa.RecordBatch:
+    """Put what a coverage consists of into the store and return the row that describes it."""
+    feature_type, row = tally.staging.feature_type, tally.first_number + 1
+    match header:
+        case CoverageHeader():
+            return receive_coverage(store, header, messages, path, feature_type, row)
+        case ImageHeader():
+            return receive_image(store, header, messages, path, feature_type, row)
+        case PointCloudHeader():
+            return receive_point_cloud(store, header, path, feature_type, row)
 
 
 def _source(path: Path, header: PartHeader) -> Mapping[str, object]:

@@ -21,6 +21,7 @@ _SQLITE, _GZIP, _ZIP = b"SQLite format 3\0", b"\x1f\x8b", (b"PK\x03\x04", b"PK\x
 _SEARCHED_BYTES = 64 << 20
 """In how much of a text the sections of a model are looked for."""
 _UTF8_BOM = b"\xef\xbb\xbf"
+_LAS = b"LASF"
 
 
 def choose_reader(request: ReadRequest) -> Reader:
@@ -41,11 +42,26 @@ def choose_reader(request: ReadRequest) -> Reader:
         return _archived(Archive(path, limits), request)
     if head.startswith(shapefile.MAGIC):
         return shapefile.Shapefile(shapefile.loose_members(path), limits)
+    if head.startswith(_LAS):
+        return _point_cloud(path, limits)
     if is_osm_pbf(head):
         return OsmPbf(path, limits)
     if raster.is_tiff(head) or raster.is_hgt(path.name, path.stat().st_size):
         return raster.Raster(path.stem, path, limits)
     return _text(head, request)
+
+
+def import_for(path: Path) -> None:
+    """Import what only files like ``path`` need, before the doors close; what takes long is not imported for every file."""
+    with path.open("rb") as file:
+        if file.read(len(_LAS)) == _LAS:
+            from ingest.readers import point_cloud  # noqa: F401, PLC0415
+
+
+def _point_cloud(path: Path, limits: Limits) -> Reader:
+    from ingest.readers.point_cloud import PointCloud  # noqa: PLC0415  # laspy takes a fifth of a second
+
+    return PointCloud(path, limits)
 
 
 def _text(head: bytes, request: ReadRequest) -> Reader:

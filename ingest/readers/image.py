@@ -106,7 +106,15 @@ def _palette(data: rasterio.DatasetReader) -> npt.NDArray[np.uint8] | None:
 
 def _acquired_on(tag: str, name: str) -> dt.date | None:
     """Return the day an image was taken: as the file says, else a day in its name."""
-    found = _TIFF_TIME.match(tag) or _DAY_IN_NAME.search(name)
+    return _day(_TIFF_TIME.match(tag)) or day_in_name(name)
+
+
+def day_in_name(name: str) -> dt.date | None:
+    """Return the day that stands in a file's name as 20260301, 2026-03-01 or the like."""
+    return _day(_DAY_IN_NAME.search(name))
+
+
+def _day(found: re.Match[str] | None) -> dt.date | None:
     try:
         return dt.date(*map(int, found.groups())) if found else None
     except ValueError:

@@ -20,6 +20,7 @@ from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, ImageBlock,
 from ingest.readers.image import BLOCK_PIXELS, footprint_of, read_image
 from ingest.refusals import rejected
 from twin.crs import parse_crs
+from twin.model import Recipe
 
 NODATA = -9999.0
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -39,6 +40,8 @@ def is_hgt(name: str, size: int) -> bool:
 
 class Raster:
     """One band of heights, or the bands of an image: what it is read as decides."""
+
+    recipes: frozenset[Recipe] = frozenset({"terrain", "imagery"})
 
     def __init__(self, name: str, content: Path | bytes, limits: Limits) -> None:
         """Open it; RejectedError ``raster-…`` when it is no single-band raster of numbers or too large."""

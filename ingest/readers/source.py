@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, ImageBlock, ImageHeader, PartRequest, ReadRequest
+from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, ImageBlock, ImageHeader, PartRequest, PointCloudHeader, ReadRequest
 from twin.errors import Text
+from twin.model import Recipe
 from twin.representation import Faces
 
 Geometries = npt.NDArray[np.object_]
@@ -97,17 +98,22 @@ class FeatureReader(Protocol):
         ...
 
 
+@runtime_checkable
 class CoverageReader(Protocol):
-    """A file of one raster."""
+    """A file of one raster or one point cloud."""
 
     format: str
+    recipes: frozenset[Recipe]
+    """Of which FeatureTypes it can be."""
 
     def inspect(self) -> FileInfo:
         """Return what the file is."""
         ...
 
-    def read(self, part: PartRequest, request: ReadRequest) -> Iterator[CoverageHeader | CoverageBlock | ImageHeader | ImageBlock]:
-        """Yield the header, then full-width blocks from north to south."""
+    def read(
+        self, part: PartRequest, request: ReadRequest
+    ) -> Iterator[CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader]:
+        """Yield the header, then of a raster full-width blocks from north to south."""
         ...
 
 
