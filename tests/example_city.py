@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import laspy
 import numpy as np
 import pyogrio
+import pyproj
 import rasterio
 import shapely
 from shapely.geometry import shape
@@ -61,6 +63,17 @@ def write_elevation(path: Path) -> None:
         nodata=-9999.0,
     ) as file:
         file.write(np.full((1, rows, columns), 4.5, dtype=np.float32))
+
+
+def write_scan(path: Path) -> None:
+    """Write a laser scan of the same ground, a point every 5 m."""
+    header = laspy.LasHeader(point_format=6, version="1.4")
+    header.scales, header.offsets = np.full(3, 0.001), np.array([497_000.0, 3_520_000.0, 0.0])
+    header.add_crs(pyproj.CRS(4549))
+    scan = laspy.LasData(header)
+    x, y = np.meshgrid(np.arange(497_490.0, 497_920.0, 5.0), np.arange(3_520_780.0, 3_521_110.0, 5.0))
+    scan.x, scan.y, scan.z = x.ravel(), y.ravel(), np.full(x.size, 4.5)
+    scan.write(path)
 
 
 def _plain(values: np.ndarray) -> np.ndarray:

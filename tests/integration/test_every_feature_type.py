@@ -30,8 +30,8 @@ from twin.server.scene import scene_document
 
 ZOOM = 18
 SQL_TYPES = {"string": "text", "code": "text", "integer": "bigint", "number": "double precision", "date": "date"}
-PUBLISHED = [*OF_FEATURES, "terrain"]
-"""Types whose files are read; images and point clouds have tables and, until their reader is here, no rows."""
+PUBLISHED = [*OF_FEATURES, "terrain", "point_cloud"]
+"""Images have tests of their own."""
 
 
 def of_every_type(function):
@@ -50,7 +50,7 @@ def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def city(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    """A city with one dataset of every type, called as the type: features out of a GeoPackage, terrain out of a GeoTIFF."""
+    """A city with one dataset of every type, called as the type: features of a GeoPackage, a GeoTIFF of heights, a LAS."""
     folder = tmp_path_factory.mktemp("every")
     example_city.write_geopackage(folder / "城市.gpkg")
     with opened_city.opened_city(database, folder / "data", 4549) as opened:
@@ -59,6 +59,8 @@ def city(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ci
         assert (result.rejected, result.findings) == (0, {}), opened.catalogue.findings(result.submission)
         example_city.write_elevation(folder / "高程.tif")
         opened_city.load(opened, opened_city.request(folder / "高程.tif", (None, "terrain", "terrain")))
+        example_city.write_scan(folder / "点云.las")
+        opened_city.load(opened, opened_city.request(folder / "点云.las", (None, "point_cloud", "point_cloud")))
         assert build_missing(opened, lambda *_: None, only=OF_FEATURES) is None
         yield opened
 
