@@ -14,7 +14,7 @@ from sample_city.buildings import Building
 from sample_city.cadastre import Parcel, parcels_of, towns_of_city
 from sample_city.city import City, SurveyedBlock
 from sample_city.handover import HandOver
-from sample_city.interiors import Room, Storey, rooms_of, storeys_of
+from sample_city.interiors import Part, Room, Storey, parts_of, rooms_of, storeys_of
 from sample_city.manifest import Fault, Severity
 from sample_city.write_layers import DATE, INTEGER, NUMBER, TEXT, GeoPackage, Layer
 
@@ -29,6 +29,10 @@ ADDRESSES = Layer(
 POINTS_OF_INTEREST = Layer(
     "兴趣点", "Point", {"兴趣点编号": TEXT, "名称": TEXT, "类别": TEXT, "地址编码": TEXT, "建筑编号": TEXT, "电话": TEXT}
 )
+PARTS = Layer(
+    "建筑部件", "Polygon Z",
+    {"部件编号": TEXT, "建筑编号": TEXT, "名称": TEXT, "屋顶形式": TEXT, "地上层数": INTEGER, "部件高度": NUMBER, "基底高程": NUMBER},
+)  # fmt: skip
 STOREYS = Layer(
     "楼层", "Polygon Z",
     {
@@ -48,10 +52,10 @@ _INTERIORS_WITH_ROOMS = 6
 
 
 def deliver_housing(city: City, handover: HandOver) -> None:
-    """Write the five layers in one pass through the town."""
+    """Write the six layers in one pass through the town."""
     towns = towns_of_city()
     inside = _Interiors(min(max(_FEWEST_INTERIORS, city.scale // _BUILDINGS_A_SURVEYED_INTERIOR), _MOST_INTERIORS))
-    register = _Register(GeoPackage(city.folder / FILE_NAME, PARCELS, ADDRESSES, POINTS_OF_INTEREST, STOREYS, SPACES), handover)
+    register = _Register(GeoPackage(city.folder / FILE_NAME, PARCELS, ADDRESSES, POINTS_OF_INTEREST, PARTS, STOREYS, SPACES), handover)
     with register.package:
         for block, buildings in itertools.chain(city.blocks(), _bare(city.coming_blocks())):
             place = city.grid.cell_corners(block.cell).mean(axis=0, keepdims=True)
@@ -64,7 +68,7 @@ def deliver_housing(city: City, handover: HandOver) -> None:
                 for part in inside.of(building):
                     register.add_interior(part)
     notes = {PARCELS: "不重叠，铺满街坊用地 / parcels tile the land of every block", SPACES: "与楼层严密相接 / rooms tile their storey"}
-    types = {PARCELS: "parcel", ADDRESSES: "address", POINTS_OF_INTEREST: "poi", STOREYS: "storey", SPACES: "space"}
+    types = {PARCELS: "parcel", ADDRESSES: "address", POINTS_OF_INTEREST: "poi", PARTS: "building_part", STOREYS: "storey", SPACES: "space"}
     for layer, feature_type in types.items():
         handover.wrote(FILE_NAME, layer.name, feature_type, register.package.rows(layer), notes.get(layer, ""))
 
@@ -75,20 +79,20 @@ def _bare(blocks: Iterator[SurveyedBlock]) -> Iterator[SurveyedBlock]:
 
 
 class _Interiors:
-    """Chooses the first buildings for a survey of their storeys, and the first rectangular ones for one of their rooms."""
+    """Chooses the first buildings for a survey of their parts and storeys, and the first rectangular ones for one of their rooms."""
 
     def __init__(self, buildings: int) -> None:
         self._left = buildings
         self._rooms_left = _INTERIORS_WITH_ROOMS
 
-    def of(self, building: Building) -> list[Storey | Room]:
+    def of(self, building: Building) -> list[Part | Storey | Room]:
         if not self._left:
             return []
         self._left -= 1
         storeys = list(storeys_of(building))
         rooms = list(rooms_of(building, storeys)) if self._rooms_left else []
         self._rooms_left -= bool(rooms)
-        return [*storeys, *rooms]
+        return [*parts_of(building), *storeys, *rooms]
 
 
 class _Register:
@@ -147,7 +151,12 @@ class _Register:
         elif number == 33:
             self._fault(POINTS_OF_INTEREST, p.poi_id, "reference", "warning", "地址编码不存在 / no such address")
 
-    def add_interior(self, part: Storey | Room) -> None:
+    def add_interior(self, part: Part | Storey | Room) -> None:
+        if isinstance(part, Part):
+            p = part
+            values = (p.part_id, p.building_id, p.name, p.roof_type, p.floors, p.height_m, p.base_m)
+            self.package.add(PARTS, shapely.force_3d(p.shape, p.base_m), *values)
+            return
         shape = shapely.force_3d(part.shape, part.floor_m)
         area = round(float(part.shape.area), 2)
         if isinstance(part, Storey):

@@ -10,7 +10,7 @@ from sample_city.manifest import Fact, Fault, Source, Update
 
 _LOAD_ORDER = (
     "terrain", "admin_unit", "parcel", "spatial_plan", "land_use_plan", "plan_plot", "control_line", "construction_project", "building",
-    "address", "poi", "storey", "space", "road", "water", "vegetation", "grid_cell", "survey_control", "underground_space",
+    "address", "poi", "building_part", "storey", "space", "road", "water", "vegetation", "grid_cell", "survey_control", "underground_space",
     "utility_tunnel", "pipe_node", "pipe_segment", "sensor", "camera", "imagery", "point_cloud",
 )  # fmt: skip
 """What is referred to comes before what refers to it."""

@@ -1,4 +1,4 @@
-"""What is inside a building: its storeys, and the rooms of a storey, which tile it without gap or overlap."""
+"""What a building consists of: its parts, its storeys, and the rooms of a storey, which tile it without gap or overlap."""
 
 from __future__ import annotations
 
@@ -11,11 +11,27 @@ from numpy.typing import NDArray
 from shapely import LineString, Polygon
 
 from sample_city.buildings import BASEMENT_STOREY_M, Building
+from sample_city.roof_types import FLAT
 from sample_city.subdivision import faces_between
 
 _SLAB_M = 0.35
 _CORRIDOR_M, _CORE_M, _ROOM_M = 2.4, 7.0, 8.0
 _BEYOND_M = 1.0
+_PODIUM_FLOORS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a building from ``base_m`` upwards: the podium, the tower upon it, or a low building as a whole."""
+
+    part_id: str
+    building_id: str
+    name: str
+    roof_type: str
+    floors: int
+    base_m: float
+    height_m: float
+    shape: Polygon
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,17 @@ class Room:
     floor_m: float
     height_m: float
     shape: Polygon
+
+
+def parts_of(building: Building) -> Iterator[Part]:
+    """Yield the podium and the tower of a tall building, or the one part of a low one; they stack without a gap."""
+    b, base = building, building.plinth_m
+    tall = b.floors_above > _PODIUM_FLOORS + 1
+    stack = (("裙房", FLAT, _PODIUM_FLOORS), ("塔楼", b.roof_type, b.floors_above - _PODIUM_FLOORS))
+    for number, (name, roof, floors) in enumerate(stack if tall else (("主体", b.roof_type, b.floors_above),), 1):
+        height = round(floors * b.storey_m, 3)
+        yield Part(f"{b.building_id}-P{number}", b.building_id, name, roof, floors, round(base, 3), height, b.footprint)
+        base += height
 
 
 def storeys_of(building: Building) -> Iterator[Storey]:

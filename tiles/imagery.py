@@ -34,6 +34,12 @@ class PlacedImage:
     to_storage: Operation
 
 
+def image_crs(path: Path) -> str:
+    """Return the CRS of a stored image, exactly as it came in (WKT)."""
+    with rasterio.open(path) as image:
+        return str(image.tags()["TWIN_CRS"])
+
+
 def render_tile(images: Sequence[PlacedImage], to_degrees: Operation, z: int, x: int, y: int) -> bytes | None:
     """Return the WebP picture of one tile, the first of ``images`` on top; None where none of them has a picture.
 

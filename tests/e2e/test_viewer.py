@@ -21,8 +21,9 @@ pytestmark = pytest.mark.browser
 DRAPED = ("land_use", "admin_units")
 SOLID = ("buildings", "pipe_segments", "pipe_nodes")
 OTHERS = (
-    *("addresses", "cameras", "construction_projects", "control_lines", "grid_cells", "parcels", "plan_plots", "pois", "roads", "sensors"),
-    *("spaces", "spatial_plans", "storeys", "survey_control", "underground_spaces", "utility_tunnels", "vegetation", "waters"),
+    *("addresses", "building_parts", "cameras", "construction_projects", "control_lines", "grid_cells", "imagery", "parcels"),
+    *("plan_plots", "point_clouds", "pois", "roads", "sensors", "spaces", "spatial_plans", "storeys", "survey_control"),
+    *("underground_spaces", "utility_tunnels", "vegetation", "waters"),
 )
 LAYERS = (*DRAPED, *SOLID, *OTHERS)
 

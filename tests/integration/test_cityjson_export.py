@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ import numpy as np
 import pyproj
 import pytest
 
+from tests.event_loop import run_alone
 from tests.in_process import load
 from tests.opened_city import opened_city, request
 from twin.model import Principal
@@ -205,7 +205,7 @@ def test_command_line_and_door_give_the_same_file(city: City, tmp_path: Path) ->
     assert export_dataset_as_cityjson(city, "things", None, "cityjson", tmp_path / "out.city.json") == 1
     assert export_dataset_as_cityjson(city, "things", 1, "cityjsonseq", tmp_path / "out.city.jsonl") == 1
     asked = ["things/export", "things/export?f=cityjsonseq&as-of=1", "nothing/export", "things/export?f=dwg"]
-    whole, former, missing, wrong = asyncio.run(_asked(city, asked))
+    whole, former, missing, wrong = run_alone(_asked(city, asked))
     assert whole.content == (tmp_path / "out.city.json").read_bytes()
     assert whole.headers["content-type"] == "application/city+json"
     assert former.content == (tmp_path / "out.city.jsonl").read_bytes()

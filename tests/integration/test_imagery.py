@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import warnings
 from pathlib import Path
@@ -17,6 +16,7 @@ from rasterio.io import MemoryFile
 from rasterio.warp import Resampling, reproject
 
 from ingest.request import LoadRequest, PartSpec
+from tests.event_loop import run_alone
 from tests.opened_city import load, opened_city
 from twin.errors import RejectedError
 from twin.server.app import create_app
@@ -40,7 +40,7 @@ def get(city: City, *paths: str) -> list[httpx.Response]:
         async with app.router.lifespan_context(app), client:
             return [await client.get(path) for path in paths]
 
-    return asyncio.run(ask())
+    return run_alone(ask())
 
 
 def picture(content: bytes) -> NDArray[np.uint8]:

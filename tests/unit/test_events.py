@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.event_loop import run_alone
 from twin.errors import TooManyRequestsError
 from twin.model import Principal, SharingClass
 from twin.server import events
@@ -45,7 +46,7 @@ def test_who_comes_back_gets_what_it_missed_and_from_long_ago_the_hint_to_read_a
         _, hint = await heard(told.stream(Principal.anonymous(), "another-server-1"), 2)
         assert "event: resync" in hint
 
-    asyncio.run(story())
+    run_alone(story())
 
 
 def test_a_page_that_does_not_read_is_cut_off_and_the_others_hear_on() -> None:
@@ -62,7 +63,7 @@ def test_a_page_that_does_not_read_is_cut_off_and_the_others_hear_on() -> None:
         await told._take('{"event": "commit", "number": 99, "datasets": []}')
         assert '"number":99' in (await heard(quick, 1))[0]
 
-    asyncio.run(story())
+    run_alone(story())
 
 
 def test_places_are_counted_and_given_back() -> None:
@@ -77,7 +78,7 @@ def test_places_are_counted_and_given_back() -> None:
                 told.require_room()
         told.require_room()
 
-    asyncio.run(story())
+    run_alone(story())
 
 
 def test_of_a_dataset_that_is_not_theirs_nobody_hears_the_name() -> None:
@@ -93,7 +94,7 @@ def test_of_a_dataset_that_is_not_theirs_nobody_hears_the_name() -> None:
         assert '"datasets":["roads"]' in text
         assert "mains" in "".join(await heard(operator, 2))
 
-    asyncio.run(story())
+    run_alone(story())
 
 
 def test_a_server_that_stops_ends_every_stream() -> None:
@@ -110,4 +111,4 @@ def test_a_server_that_stops_ends_every_stream() -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await listening
 
-    asyncio.run(story())
+    run_alone(story())

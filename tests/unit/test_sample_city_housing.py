@@ -27,7 +27,7 @@ def layer_of(folder: Path, manifest: Manifest, file: str, layer: str) -> Layer:
 def layers(sample_city_folder: Path, sample_city_manifest: Manifest) -> dict[str, Layer]:
     files = {
         "建筑物.gpkg": ("建筑物",),
-        "房屋与地址.gpkg": ("宗地", "门牌地址", "兴趣点", "楼层", "房间"),
+        "房屋与地址.gpkg": ("宗地", "门牌地址", "兴趣点", "建筑部件", "楼层", "房间"),
         "基础地理.gpkg": ("道路", "水系", "植被"),
     }
     return {name: layer_of(sample_city_folder, sample_city_manifest, file, name) for file, names in files.items() for name in names}
@@ -110,6 +110,23 @@ def test_storeys_stand_on_one_another_up_to_the_eaves(layers: dict[str, Layer]) 
         for (floor, height), (upper, _) in itertools.pairwise(ordered):
             assert upper == pytest.approx(floor + height, abs=0.0021)
     assert (shapely.get_coordinates(layers["楼层"].shapes, include_z=True)[:, 2] > -20).all()
+
+
+def test_parts_stack_from_the_ground_floor_to_the_last_storey(layers: dict[str, Layer]) -> None:
+    parts, storeys = layers["建筑部件"].columns, layers["楼层"].columns
+    tops: dict[str, float] = defaultdict(float)
+    for building, level, floor, height in zip(storeys["建筑编号"], storeys["楼层"], storeys["楼面高程"], storeys["层高"], strict=True):
+        if level > 0:
+            tops[building] = max(tops[building], floor + height)
+    stacks: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for building, base, height in zip(parts["建筑编号"], parts["基底高程"], parts["部件高度"], strict=True):
+        stacks[building].append((base, base + height))
+    assert stacks.keys() == tops.keys()
+    for building, stack in stacks.items():
+        for (_, top), (base, _) in itertools.pairwise(sorted(stack)):
+            assert top == pytest.approx(base, abs=0.002)
+        assert max(stack)[1] == pytest.approx(tops[building], abs=0.01)
+    assert 1 < max(map(len, stacks.values())) <= 2
 
 
 def test_rooms_tile_their_storey(layers: dict[str, Layer]) -> None:

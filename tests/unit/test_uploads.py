@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import itertools
 from collections.abc import AsyncIterator, Mapping
@@ -14,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from tests.event_loop import run_alone
 from twin.errors import BadRequestError, TooLargeError, UnsupportedMediaError
 from twin.server.inspection import main_files
 from twin.server.uploads import StoredFile, display_name, store_upload
@@ -36,7 +36,7 @@ class Sent:
 
 
 def store(chunks: list[bytes], folder: Path, headers: Mapping[str, str] = MULTIPART, max_bytes: int = 1 << 20) -> tuple[StoredFile, ...]:
-    return asyncio.run(store_upload(cast("Request", Sent(chunks, headers)), FolderStore(folder), max_bytes))
+    return run_alone(store_upload(cast("Request", Sent(chunks, headers)), FolderStore(folder), max_bytes))
 
 
 def body(files: Mapping[str, bytes]) -> bytes:

@@ -6,11 +6,10 @@ import asyncio
 import datetime as dt
 from functools import lru_cache
 
-import rasterio
 from fastapi import APIRouter, Request, Response
 from psycopg import sql
 
-from tiles.imagery import DEEPEST, PlacedImage, render_tile, tile_extent
+from tiles.imagery import DEEPEST, PlacedImage, image_crs, render_tile, tile_extent
 from twin.crs import to_storage
 from twin.errors import BadRequestError, NotFoundError
 from twin.server.access import principal_of
@@ -71,9 +70,7 @@ class _ImageryDoor:
 
     def _place(self, sha256: str) -> PlacedImage:
         path = self._city.store.path(f"imagery/{sha256}.tif")
-        with rasterio.open(path) as image:
-            crs = image.tags()["TWIN_CRS"]
-        return PlacedImage(path, to_storage(crs, self._city.storage, self._city.deployment.extent_deg).operation)
+        return PlacedImage(path, to_storage(image_crs(path), self._city.storage, self._city.deployment.extent_deg).operation)
 
 
 def _day(text: str | None) -> dt.date | None:
