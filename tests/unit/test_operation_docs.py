@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from twin.server.cli import build_parser
+from twin.server.settings import read_settings
 
 REPOSITORY = Path(__file__).parents[2]
 TEXT = (REPOSITORY / "docs" / "operation.md").read_text(encoding="utf-8")
@@ -44,3 +45,9 @@ def test_every_address_is_named() -> None:
     addresses = set(re.findall(r"add_api_route\(\"(/(?:api/[^\"]+|scene\.json))\"", routes))
     assert addresses
     assert [a for a in sorted(addresses) if a not in TEXT] == []
+
+
+def test_the_server_listens_to_this_machine_alone_unless_told() -> None:
+    assert read_settings({}).host == "127.0.0.1"
+    assert read_settings({"TWIN_HOST": "0.0.0.0"}).host == "0.0.0.0"
+    assert read_settings({"TWIN_HOST": "0.0.0.0"}, host="::1").host == "::1"
