@@ -15,6 +15,7 @@ from rasterio.windows import Window
 from ingest.protocol import ImageBlock, ImageHeader, Message, PartEnd, batch_schema
 from ingest.refusals import rejected
 from twin.crs import parse_crs
+from twin.errors import TwinError
 from twin.model import FeatureType
 from twin.store import FolderStore, sha256_of
 
@@ -63,15 +64,19 @@ def _write(path: Path, header: ImageHeader, messages: Iterator[Message]) -> None
     }  # fmt: skip
     crs = parse_crs(header.crs_wkt)
     histogram = np.zeros(65536, np.int64)
+    next_row = 0
     with rasterio.open(path, "w", **profile) as image:
         image.colorinterp = [*_colours(header.bands), ColorInterp.alpha]
         for block in _blocks(messages):
             bands, rows, columns = block.values.shape
-            if (bands, columns) != (header.bands + 1, header.width) or block.values.dtype != header.depth:
-                raise rejected("parser-nonsense", "The rows are not those of the image.", "影像行与其头不符。")
+            if (block.first_row, bands, columns) != (next_row, header.bands + 1, header.width) or block.values.dtype != header.depth:
+                raise _not_its_rows()
+            next_row += rows
             image.write(block.values, window=Window(0, block.first_row, columns, rows))
             there = block.values[-1] > 0
             histogram += np.bincount(block.values[: min(header.bands, 3), there].ravel(), minlength=65536)
+        if next_row != header.height:
+            raise _not_its_rows()
         low, high = _stretch(histogram, header.depth)
         code = crs.to_epsg()
         if code is not None:  # for other readers; ours takes the tag
@@ -80,6 +85,10 @@ def _write(path: Path, header: ImageHeader, messages: Iterator[Message]) -> None
     factors = [f for f in (2, 4, 8, 16, 32, 64, 128) if max(header.width, header.height) // f >= _TILE_PX // 2]
     with rasterio.open(path, "r+") as image:
         image.build_overviews(factors, Resampling.average)
+
+
+def _not_its_rows() -> TwinError:
+    return rejected("parser-nonsense", "The rows are not those of the image.", "影像行与其头不符。")
 
 
 def _blocks(messages: Iterator[Message]) -> Iterator[ImageBlock]:

@@ -149,9 +149,9 @@ class PartEnd:
     """How far a vertex may have moved by the rounding of coordinates in the file; 0 where that is nothing or more than a centimetre."""
 
 
-@dataclass(frozen=True, slots=True)
-class CoverageHeader:
-    """A single-band raster: its grid, and what its rows will be."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RasterHeader:
+    """The grid of a raster and its place: what elevations and images have in common."""
 
     __pydantic_config__: ClassVar[Mapping[str, str]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 
@@ -164,11 +164,17 @@ class CoverageHeader:
     height: int
     transform: tuple[float, float, float, float, float, float]
     """a, b, c, d, e, f with x = a·col + b·row + c and y = d·col + e·row + f at pixel corners."""
-    nodata: float
-    """What stands for no value in the blocks; finite."""
     resolution_m: float
     footprint: bytes
     """EWKB MultiPolygon of the outline in the storage CRS, densified."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageHeader(RasterHeader):
+    """A single-band raster of heights, and what its rows will be."""
+
+    nodata: float
+    """What stands for no value in the blocks; finite."""
     source_nodata: float | None = None
 
 
@@ -181,27 +187,13 @@ class CoverageBlock:
     values: npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageHeader:
-    """An image of one to four bands: its grid, and what its rows will be; the last band of its blocks says where there is a picture."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageHeader(RasterHeader):
+    """An image of one to four bands, and what its rows will be; the last band of its blocks says where there is a picture."""
 
-    __pydantic_config__: ClassVar[Mapping[str, str]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
-
-    dataset: str
-    format: str
-    source_crs: str
-    crs_wkt: str
-    assumed: bool
-    width: int
-    height: int
-    transform: tuple[float, float, float, float, float, float]
-    """As that of a `CoverageHeader`."""
     bands: int
     depth: Literal["uint8", "uint16"]
     acquired_on: dt.date | None
-    resolution_m: float
-    footprint: bytes
-    """EWKB MultiPolygon of the outline in the storage CRS, densified."""
     nodata: float | None
 
 
