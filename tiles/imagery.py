@@ -40,8 +40,8 @@ def image_crs(path: Path) -> str:
         return str(image.tags()["TWIN_CRS"])
 
 
-def render_tile(images: Sequence[PlacedImage], to_degrees: Operation, z: int, x: int, y: int) -> bytes | None:
-    """Return the WebP picture of one tile, the first of ``images`` on top; None where none of them has a picture.
+def render_tile(images: Sequence[PlacedImage], to_degrees: Operation, z: int, x: int, y: int) -> bytes:
+    """Return the WebP picture of one tile, the first of ``images`` on top; transparent where none of them has a picture.
 
     ``to_degrees`` leads from the storage CRS to longitude and latitude. ValueError for a tile that is not of the matrix set.
     """
@@ -59,7 +59,7 @@ def render_tile(images: Sequence[PlacedImage], to_degrees: Operation, z: int, x:
             with np.errstate(invalid="ignore", divide="ignore"):
                 colours = (picture[:3] * picture[3].astype(float) + sampled[:3] * behind) / alpha
             picture[:3], picture[3] = np.nan_to_num(np.rint(colours)), np.rint(alpha)
-    return _webp(picture) if picture[3].any() else None
+    return _webp(picture)
 
 
 def tile_extent(to_degrees: Operation, z: int, x: int, y: int) -> tuple[float, float, float, float] | None:

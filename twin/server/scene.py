@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from psycopg import sql
 
 from styles.derive import scene_style
 from styles.surfaces import surface_choice
 from twin.catalogue import Catalogue, asset_kind
+from twin.db import translated
 from twin.errors import Text
 from twin.heights import VerticalModel
 from twin.model import Asset, Dataset, FeatureType, Field, Principal, Revision, oid_prefix
+from twin.tables import current_table
 
 VARIANT = "open"
 SEPARATION_NODES = 17
@@ -37,7 +40,8 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
             extents.append(revision.extent_deg)
         if asset_kind(feature_type) == "terrain" and asset is not None and asset.state == "ready":
             terrain = {"dataset": dataset.slug, "revision": revision.commit, "url": f"tiles/{dataset.slug}/{revision.commit}/"}
-        layers.append(_layer(dataset, feature_type, revision, asset, deployment.oid_root))
+        layer = _layer(dataset, feature_type, revision, asset, deployment.oid_root)
+        layers.append(layer | {"raster_days": _days(catalogue, dataset)} if feature_type.recipe == "imagery" else layer)
     layers.sort(key=lambda layer: (_order(layer), str(layer["dataset"])))
     extents = extents or [r.extent_deg for d in visible if (r := catalogue.current_revision(d.slug)) and r.extent_deg]
     extent = deployment.extent_deg or _union(extents)
@@ -80,6 +84,14 @@ def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, asse
         "draw_order": feature_type.style.draw_order,
         "visible": feature_type.style.visible,
     }
+
+
+def _days(catalogue: Catalogue, dataset: Dataset) -> list[str]:
+    """Return the days on which the images of a dataset were taken, the first one first."""
+    query = sql.SQL("SELECT DISTINCT acquired_on FROM {} WHERE acquired_on IS NOT NULL ORDER BY acquired_on")
+    with translated(), catalogue.pool.connection() as connection:
+        rows = connection.execute(query.format(current_table(dataset.feature_type, dataset.id))).fetchall()
+    return [row[0].isoformat() for row in rows]
 
 
 def _style(feature_type: FeatureType, asset: Asset | None) -> Json:

@@ -43,15 +43,13 @@ class _ImageryDoor:
         self._placed = lru_cache(maxsize=1000)(self._place)
 
     async def picture(self, request: Request, dataset: str, revision: int, z: int, x: int, y: int) -> Response:
-        """One tile; 204 where there is no picture."""
+        """One tile; transparent where there is no picture."""
         on = _day(request.query_params.get("on"))
         if z > DEEPEST or x >= 1 << z or y >= 1 << z:
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         images = await asyncio.to_thread(self._images, request, dataset, revision, on, (z, x, y))
         async with self._drawing:
             content = await asyncio.to_thread(render_tile, images, self._city.to_crs84, z, x, y)
-        if content is None:
-            return Response(status_code=204, headers=_FOREVER)
         return Response(content, media_type="image/webp", headers=_FOREVER)
 
     def _images(self, request: Request, slug: str, commit: int, on: dt.date | None, tile: tuple[int, int, int]) -> list[PlacedImage]:

@@ -25,6 +25,7 @@ export function inLanguage(text: Text, language: Language): string {
 const words = {
   attributes: { zh: "属性", en: "Attributes" },
   close: { zh: "关闭", en: "Close" },
+  taken_on: { zh: "获取日期", en: "Taken on" },
   color_by: { zh: "着色依据", en: "Colour by" },
   coordinates: { zh: "经度，纬度 (CGCS2000)", en: "lon, lat (CGCS2000)" },
   dataset: { zh: "数据集", en: "Dataset" },

@@ -80,6 +80,8 @@ export interface Layer {
   readonly mvt: string | null;
   /** Pictures of the ground as tiles, {z}, {x} and {y} in WebMercatorQuad. */
   readonly raster: string | null;
+  /** Days on which its pictures were taken, the first one first; each can be asked for by `on`. */
+  readonly rasterDays: readonly string[];
   readonly fields: readonly Field[];
   readonly style: Style;
   readonly drawOrder: number;
@@ -195,6 +197,7 @@ function readLayer(value: unknown, path: string): Layer {
     items: reader.string("items"),
     mvt: reader.optional("mvt", (k) => reader.string(k)),
     raster: reader.optional("raster", (k) => reader.string(k)),
+    rasterDays: reader.optional("raster_days", (k) => reader.list(k, String)) ?? [],
     fields: reader.list("fields", readField),
     style: readStyle(reader.object("style")),
     drawOrder: reader.number("draw_order"),

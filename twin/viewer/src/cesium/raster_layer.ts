@@ -10,33 +10,52 @@ import type { ImageryStack } from "./imagery_stack";
 const BELOW_VECTORS = -1_000_000;
 
 export class RasterLayer implements DrawnLayer {
-  private readonly imagery: ImageryLayer;
+  private imagery: ImageryLayer;
+  /** The day whose pictures are shown; undefined: the newest. */
+  private day: string | undefined;
 
   constructor(
     readonly layer: Layer,
-    template: string,
+    private readonly template: string,
     private readonly widget: CesiumWidget,
     look: LayerLook,
-    events: LayerEvents,
+    private readonly events: LayerEvents,
     private readonly stack: ImageryStack,
     standby: boolean,
   ) {
-    const provider = new UrlTemplateImageryProvider({
-      url: template,
-      tilingScheme: new WebMercatorTilingScheme(),
-      rectangle: layer.extent === null ? Rectangle.MAX_VALUE : Rectangle.fromDegrees(...layer.extent),
-      credit: "",
-    });
-    provider.errorEvent.addEventListener(({ message }: { message: string }) => {
-      events.failed(message);
-    });
-    this.imagery = stack.add(provider, BELOW_VECTORS + layer.drawOrder, 0, standby);
+    this.day = this.dayOf(look);
+    this.imagery = this.lay(standby);
     this.setLook(look);
   }
 
   setLook(look: LayerLook): void {
+    const day = this.dayOf(look);
+    if (day !== this.day) {
+      const former = this.imagery;
+      this.day = day;
+      this.imagery = this.lay(false);
+      this.stack.remove(former);
+    }
     this.imagery.show = look.visible;
     this.widget.scene.requestRender();
+  }
+
+  /** What a layer of pictures is shown by is the day they were taken. */
+  private dayOf(look: LayerLook): string | undefined {
+    return this.layer.rasterDays.find((day) => day === look.colorBy);
+  }
+
+  private lay(standby: boolean): ImageryLayer {
+    const provider = new UrlTemplateImageryProvider({
+      url: this.day === undefined ? this.template : `${this.template}?on=${this.day}`,
+      tilingScheme: new WebMercatorTilingScheme(),
+      rectangle: this.layer.extent === null ? Rectangle.MAX_VALUE : Rectangle.fromDegrees(...this.layer.extent),
+      credit: "",
+    });
+    provider.errorEvent.addEventListener(({ message }: { message: string }) => {
+      this.events.failed(message);
+    });
+    return this.stack.add(provider, BELOW_VECTORS + this.layer.drawOrder, 0, standby);
   }
 
   reveal(): void {

@@ -69,6 +69,21 @@ function colorSelect(layer: Layer, choice: ColorChoice | null, view: LayerPanelV
   return h("label", { class: "color-by" }, h("span", {}, view.say("color_by")), select);
 }
 
+/** Pictures have no legend, but several days: each shows the newest of then, no choice the newest of all. */
+function daySelect(layer: Layer, view: LayerPanelView, actions: LayerPanelActions): HTMLElement | null {
+  if (layer.rasterDays.length < 2) return null;
+  const chosen = view.colorBy.get(layer.dataset);
+  const select = h("select", {
+    "data-day": layer.dataset,
+    onchange: () => {
+      actions.setColorBy(layer.dataset, select.value);
+    },
+  });
+  const newest = layer.rasterDays.at(-1);
+  for (const day of layer.rasterDays.toReversed()) select.append(h("option", { value: day, selected: day === (chosen ?? newest) }, day));
+  return h("label", { class: "color-by" }, h("span", {}, view.say("taken_on")), select);
+}
+
 function stateBadge(layer: Layer, say: Say): HTMLElement | null {
   const state = layer.tileset?.state;
   if (state === undefined || state === "ready") return null;
@@ -96,6 +111,7 @@ function layerEntry(layer: Layer, view: LayerPanelView, actions: LayerPanelActio
   const count = h("span", { class: "count" }, layer.count.toLocaleString("en"));
   const head = h("div", { class: "layer-head" }, h("label", {}, box, h("span", { class: "layer-title" }, title), count), stateBadge(layer, view.say), zoom);
   if (!visible) return h("li", { class: "layer", "data-layer": layer.dataset }, head);
+  if (layer.raster !== null) return h("li", { class: "layer", "data-layer": layer.dataset }, head, daySelect(layer, view, actions));
   const choice = chosenChoice(layer, view.colorBy.get(layer.dataset));
   const legends = h("details", { class: "layer-details", open: isLegendOpen(layer, view) }, h("summary", {}, view.say("legend")), colorSelect(layer, choice, view, actions), legend(layer, choice, view));
   legends.addEventListener("toggle", () => view.panel.legends.set(layer.dataset, legends.open));
