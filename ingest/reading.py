@@ -111,8 +111,8 @@ class _Part:
         refused = np.array([f.row for f in findings if is_rejection(f)], dtype=np.int64)
         keep = ~np.isin(batch.rows, refused)
         self.accepted += int(keep.sum())
-        for has_z in (False, True):
-            self.rounding.add(shapely.get_coordinates(batch.geometry[keep & (shapely.has_z(batch.geometry) == has_z)], include_z=has_z))
+        if not self.rounding.is_settled:
+            self.rounding.add(shapely.get_coordinates(batch.geometry[keep]))
         return PartBatch(
             dataset=self.part.dataset,
             table=self._table(batch, columns, mapping, geometry, keep),

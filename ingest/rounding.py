@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -16,20 +17,26 @@ _METRES_PER_DEGREE = 111_320.0
 
 
 class RoundingGauge:
-    """Counts the decimals with which all coordinates of a source are written.
+    """Counts the decimals with which all positions of a source are written, without their heights.
 
-    Coordinates are (n, 2) or (n, 3) in units of the source's CRS; ``unit_m`` is the length of one unit in metres at most.
+    Heights are often given in whole centimetres beside exact positions: they must not make a move in plan disappear.
+    ``unit_m`` is the length in metres, at most, of one unit of the source's CRS.
     """
 
     def __init__(self, unit_m: float) -> None:
         self._unit_m = unit_m
-        self._digits = [0, 0, 0]
+        self._digits = [0, 0]
         self._seen = False
 
+    @property
+    def is_settled(self) -> bool:
+        """True once nothing that follows can change the answer: the coordinates are not rounded."""
+        return min(self._digits) > _MOST_DIGITS
+
     def add(self, coordinates: npt.NDArray[np.float64]) -> None:
-        """Look at further coordinates of the same source."""
+        """Look at further positions (n, 2) of the same source."""
         self._seen = self._seen or len(coordinates) > 0
-        for axis in range(coordinates.shape[1]):
+        for axis in (0, 1):
             values = coordinates[:, axis]
             while self._digits[axis] <= _MOST_DIGITS and not _is_rounded(values, self._digits[axis]):
                 self._digits[axis] += 1
@@ -37,9 +44,7 @@ class RoundingGauge:
     @property
     def rounding_m(self) -> float:
         """How far rounding may have moved a vertex; 0 when the coordinates are not rounded, or by more than a centimetre."""
-        steps = [0.5 * 10.0**-d * self._unit_m if d <= _MOST_DIGITS else 0.0 for d in self._digits[:2]]
-        height = 0.5 * 10.0 ** -self._digits[2]
-        moved = float(np.linalg.norm([*steps, height if height <= MOST_M / 2 else 0.0]))
+        moved = math.hypot(*(0.5 * 10.0**-d * self._unit_m if d <= _MOST_DIGITS else 0.0 for d in self._digits))
         return moved if self._seen and moved <= MOST_M else 0.0
 
 
