@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 from ingest.load import CheckResult, LoadResult, check
 from ingest.request import LoadRequest, PartSpec
+from tests.event_loop import run_alone
+from twin.server.app import create_app
 from twin.server.city import City, make_city, open_city
 from twin.server.city_file import CityFile
 from twin.server.loading import load_files, workplace
@@ -26,9 +30,9 @@ def opened_city(
         yield city
 
 
-def request(path: Path, *parts: tuple[str | None, str, str], crs: str | None = None) -> LoadRequest:
+def request(path: Path, *parts: tuple[str | None, str, str], crs: str | None = None, allow_deletes: bool = False) -> LoadRequest:
     """Return the request to load (layer, FeatureType, dataset) out of a file."""
-    return LoadRequest(files=(path,), parts=tuple(PartSpec(*part) for part in parts), crs=crs)
+    return LoadRequest(files=(path,), parts=tuple(PartSpec(*part) for part in parts), crs=crs, allow_deletes=allow_deletes)
 
 
 def load(city: City, asked: LoadRequest) -> LoadResult:
@@ -39,3 +43,15 @@ def load(city: City, asked: LoadRequest) -> LoadResult:
 def look(city: City, asked: LoadRequest) -> CheckResult:
     """Check only."""
     return check(workplace(city, lambda *_: None), asked)
+
+
+def get(city: City, *paths: str) -> list[httpx.Response]:
+    """Return the answers of the city's whole application, in order."""
+
+    async def ask() -> list[httpx.Response]:
+        app = create_app(city)
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://twin")
+        async with app.router.lifespan_context(app), client:
+            return [await client.get(path) for path in paths]
+
+    return run_alone(ask())

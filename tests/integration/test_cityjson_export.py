@@ -8,17 +8,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 import jsonschema
 import numpy as np
 import pyproj
 import pytest
 
-from tests.event_loop import run_alone
 from tests.in_process import load
-from tests.opened_city import opened_city, request
+from tests.opened_city import get, opened_city, request
 from twin.model import Principal
-from twin.server.app import create_app
 from twin.server.city import City
 from twin.server.cityjson.export import Format, export_cityjson
 from twin.server.exports import export_dataset_as_cityjson
@@ -205,7 +202,7 @@ def test_command_line_and_door_give_the_same_file(city: City, tmp_path: Path) ->
     assert export_dataset_as_cityjson(city, "things", None, "cityjson", tmp_path / "out.city.json") == 1
     assert export_dataset_as_cityjson(city, "things", 1, "cityjsonseq", tmp_path / "out.city.jsonl") == 1
     asked = ["things/export", "things/export?f=cityjsonseq&as-of=1", "nothing/export", "things/export?f=dwg"]
-    whole, former, missing, wrong = run_alone(_asked(city, asked))
+    whole, former, missing, wrong = get(city, *(f"/api/datasets/{path}" for path in asked))
     assert whole.content == (tmp_path / "out.city.json").read_bytes()
     assert whole.headers["content-type"] == "application/city+json"
     assert former.content == (tmp_path / "out.city.jsonl").read_bytes()
@@ -213,8 +210,3 @@ def test_command_line_and_door_give_the_same_file(city: City, tmp_path: Path) ->
     assert heights == [12.5]
     assert json.loads(whole.content)["CityObjects"]["B1"]["attributes"]["height_m"] == 15.0
     assert (missing.status_code, wrong.status_code) == (404, 400)
-
-
-async def _asked(city: City, paths: list[str]) -> list[httpx.Response]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(city)), base_url="http://city") as client:
-        return [await client.get(f"/api/datasets/{path}") for path in paths]

@@ -6,7 +6,6 @@ import datetime as dt
 import warnings
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 import rasterio
@@ -16,10 +15,8 @@ from rasterio.io import MemoryFile
 from rasterio.warp import Resampling, reproject
 
 from ingest.request import LoadRequest, PartSpec
-from tests.event_loop import run_alone
-from tests.opened_city import load, opened_city
+from tests.opened_city import get, load, opened_city
 from twin.errors import RejectedError
-from twin.server.app import create_app
 from twin.server.city import City
 
 HALF_M = 20037508.342789244
@@ -29,18 +26,6 @@ NAIP = ("m_4709963_se_14_1_20090818.tif", "m_4709963_se_14_1_20200831.tif")
 
 def asked(path: Path, mode: str = "delta", crs: str | None = None) -> LoadRequest:
     return LoadRequest(files=(path,), parts=(PART,), mode=mode, crs=crs)  # type: ignore[arg-type]
-
-
-def get(city: City, *paths: str) -> list[httpx.Response]:
-    """Return the answers of the city's own application."""
-
-    async def ask() -> list[httpx.Response]:
-        app = create_app(city)
-        client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://twin")
-        async with app.router.lifespan_context(app), client:
-            return [await client.get(path) for path in paths]
-
-    return run_alone(ask())
 
 
 def picture(content: bytes) -> NDArray[np.uint8]:

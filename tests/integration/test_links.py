@@ -110,6 +110,10 @@ def test_an_object_is_found_by_its_oid_and_remembered_when_it_is_gone(surveys: S
     with pytest.raises(GoneError) as gone:
         find_object(pool, collections, oid, ANYBODY)
     assert gone.value.extra == {"dataset": "buildings", "key": "a", "commit_from": 1, "commit_to": 2}
+    surveys.load(buildings("b", "c"))
+    late = f"{collections[0].oid_prefix}{surveys.state('buildings')['c'][0]}"
+    with pytest.raises(NotFoundError):
+        find_object(pool, collections, late, ANYBODY, as_of=2)  # it came later
     for stranger in (oid + "999", oid[:-1] + "x", "2.25.1.2.1.1"):
         with pytest.raises(NotFoundError):
             find_object(pool, collections, stranger, ANYBODY)

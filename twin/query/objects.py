@@ -38,8 +38,8 @@ class RecordedState:
 def find_object(pool: Pool, collections: Sequence[Collection], oid: str, principal: Principal, as_of: int | None = None) -> RecordedState:
     """Return the state of the feature ``oid``: the standing one, or that of commit ``as_of``.
 
-    Raises NotFoundError when no feature that the caller may see ever had this OID, GoneError when it had it but no state of it
-    holds at that commit; the error carries the commits between which it was last recorded.
+    Raises NotFoundError when no feature that the caller may see had this OID by then, GoneError when one had it and no state of it
+    holds any more; the error carries the commits between which it was last recorded.
     """
     states: list[RecordedState] = []
     with translated(), pool.connection() as connection:
@@ -58,12 +58,13 @@ def find_object(pool: Pool, collections: Sequence[Collection], oid: str, princip
 
 
 def _state_at(states: Sequence[RecordedState], as_of: int | None) -> RecordedState:
-    if not states:
-        raise NotFoundError("there is no such object", zh="没有该对象")
     for state in states:
         if state.holds(as_of):
             return state
-    last = max(states, key=lambda state: state.commit_from)
+    known = [state for state in states if as_of is None or state.commit_from <= as_of]
+    if not known:
+        raise NotFoundError("there is no such object", zh="没有该对象")
+    last = max(known, key=lambda state: state.commit_from)
     extra = {"dataset": last.collection.slug, "key": last.key, "commit_from": last.commit_from, "commit_to": last.commit_to}
     at = "" if as_of is None else f" at commit {as_of}"
     raise GoneError(f"the object is recorded, but not{at or ' any more'}", zh="该对象已不存在，历史中有记录", extra=extra)

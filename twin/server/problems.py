@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -36,7 +38,7 @@ def problem(request: Request, error: TwinError) -> JSONResponse:
     headers = {"Retry-After": "5"} if error.status in (429, 503) else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return _document(request, error.status, error.code, error.text.in_language(language), headers)
+    return _document(request, error.status, error.code, error.text.in_language(language), headers, error.extra)
 
 
 def install(app: FastAPI) -> None:
@@ -71,8 +73,11 @@ async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     return _document(request, 500, "internal", f"something went wrong on our side ({number})", {})
 
 
-def _document(request: Request, status: int, code: str, detail: str, headers: dict[str, str]) -> JSONResponse:
+def _document(
+    request: Request, status: int, code: str, detail: str, headers: dict[str, str], extra: Mapping[str, object] = MappingProxyType({})
+) -> JSONResponse:
     body = {
+        **extra,
         "type": "about:blank",
         "title": _TITLES.get(status, "Error"),
         "status": status,
