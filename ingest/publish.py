@@ -18,9 +18,8 @@ from ingest.staging import QUERIES, Mode, Staging, columns
 from twin.catalogue import Catalogue
 from twin.db import Connection, translated
 from twin.errors import ConflictError, TwinError
-from twin.materialiser import create_history_partition, grant_read
+from twin.materialiser import attach_partition, create_history_partition
 from twin.model import Finding, SubmissionState
-from twin.tables import table_name
 
 Extent = tuple[float, float, float, float]
 
@@ -203,7 +202,7 @@ def _commit(connection: Connection, catalogue: Catalogue, parts: Sequence[Part],
             _attach(connection, part.staging, number)
             size, extent = first[part.staging.dataset.id]
         else:
-            representations.apply(connection, part.staging, part.mode, number, act.rolled_back_to)
+            representations.apply(connection, part.staging, part.mode, part.tolerance_m, number, act.rolled_back_to)
             _apply(connection, part.staging, number)
             size, extent = _count_and_extent(connection, part.staging.current, to_degrees)
         _record(connection, part, number, size, extent)
@@ -235,29 +234,11 @@ def _changes(counts: Mapping[str, int]) -> bool:
 
 
 def _attach(connection: Connection, staging: Staging, commit: int) -> None:
-    """Turn the staging table of a first load into the dataset's partition, without copying a row."""
-    name = table_name(staging.feature_type.name, staging.dataset.id)
-    for statement in (
-        sql.SQL("ALTER TABLE {t} DROP COLUMN row, DROP COLUMN action, ALTER COLUMN fid DROP DEFAULT, ALTER COLUMN dataset DROP DEFAULT"),
-        sql.SQL("ALTER TABLE {t} ADD COLUMN commit_from bigint NOT NULL DEFAULT {n}"),
-        sql.SQL("ALTER TABLE {t} ALTER COLUMN commit_from DROP DEFAULT"),
-        sql.SQL("ALTER TABLE {t} SET SCHEMA city"),
-        sql.SQL("ALTER TABLE {moved} RENAME TO {name}"),
-        sql.SQL("ALTER TABLE {parent} ATTACH PARTITION {current} FOR VALUES IN ({dataset})"),
-    ):
-        connection.execute(
-            statement.format(
-                t=staging.table,
-                n=sql.Literal(commit),
-                moved=sql.Identifier("city", staging.name),
-                name=sql.Identifier(name),
-                parent=sql.Identifier("city", staging.feature_type.name),
-                current=staging.current,
-                dataset=sql.Literal(staging.dataset.id),
-            )
-        )
+    """Turn the staging table of a first load into the dataset's partition."""
+    drops = sql.SQL("ALTER TABLE {} DROP COLUMN row, DROP COLUMN action, ALTER COLUMN fid DROP DEFAULT, ALTER COLUMN dataset DROP DEFAULT")
+    connection.execute(drops.format(staging.table))
+    attach_partition(connection, staging.name, staging.feature_type.name, staging.dataset, commit)
     create_history_partition(connection, staging.feature_type, staging.dataset)
-    grant_read(connection, staging.current, staging.dataset.sharing)
 
 
 def _apply(connection: Connection, staging: Staging, commit: int) -> None:

@@ -20,8 +20,9 @@ from ingest.copy_binary import HEADER, TRAILER, CopyColumn, SqlType, copy_binary
 from ingest.protocol import PartBatch, PartHeader
 from ingest.staging import Mode, Staging, columns
 from twin.db import Connection, Pool, load_queries, translated
-from twin.materialiser import grant_read
+from twin.materialiser import attach_partition, grant_read
 from twin.representation import decode
+from twin.tables import table_name
 
 _QUERIES = load_queries("ingest", "representations.sql")
 _ROUNDING_M = 0.001
@@ -50,13 +51,13 @@ class _Beside:
         return sql.Identifier("staging", staging.name + self.suffix)
 
     def partition(self, staging: Staging, schema: str = "city") -> sql.Identifier:
-        return sql.Identifier(schema, f"{self.name}_d{staging.dataset.id}")
+        return sql.Identifier(schema, table_name(self.name, staging.dataset.id))
 
     def is_staged(self, connection: Connection, staging: Staging) -> bool:
         return _exists(connection, "staging", staging.name + self.suffix)
 
     def is_published(self, connection: Connection, staging: Staging) -> bool:
-        return _exists(connection, "city", f"{self.name}_d{staging.dataset.id}")
+        return _exists(connection, "city", table_name(self.name, staging.dataset.id))
 
     def same_key(self, one: str, other: str) -> sql.Composable:
         pairs = [sql.SQL("{} = {}").format(sql.Identifier(one, k), sql.Identifier(other, k)) for k in self.key]
@@ -152,31 +153,12 @@ def attach(connection: Connection, staging: Staging, commit: int) -> None:
     for beside in _ALL:
         if not beside.is_staged(connection, staging):
             continue
-        moved = sql.Identifier("city", staging.name + beside.suffix)
-        for statement in (
-            "ALTER TABLE {t} DROP COLUMN row, DROP COLUMN same",
-            "ALTER TABLE {t} ADD COLUMN commit_from bigint NOT NULL DEFAULT {n}",
-            "ALTER TABLE {t} ALTER COLUMN commit_from DROP DEFAULT",
-            "ALTER TABLE {t} SET SCHEMA city",
-            "ALTER TABLE {moved} RENAME TO {name}",
-            "ALTER TABLE {parent} ATTACH PARTITION {current} FOR VALUES IN ({dataset})",
-        ):
-            connection.execute(
-                sql.SQL(statement).format(
-                    t=beside.staged(staging),
-                    n=sql.Literal(commit),
-                    moved=moved,
-                    name=sql.Identifier(f"{beside.name}_d{staging.dataset.id}"),
-                    parent=sql.Identifier("city", beside.name),
-                    current=beside.partition(staging),
-                    dataset=sql.Literal(staging.dataset.id),
-                )
-            )
-        grant_read(connection, beside.partition(staging), staging.dataset.sharing)
+        connection.execute(sql.SQL("ALTER TABLE {} DROP COLUMN row, DROP COLUMN same").format(beside.staged(staging)))
+        attach_partition(connection, staging.name + beside.suffix, beside.name, staging.dataset, commit)
         _create_partition(connection, staging, beside, "history")
 
 
-def apply(connection: Connection, staging: Staging, mode: Mode, commit: int, rolled_back_to: int | None) -> None:
+def apply(connection: Connection, staging: Staging, mode: Mode, tolerance_m: float, commit: int, rolled_back_to: int | None) -> None:
     """Close what the staged rows end and write what they bring; call it before the features themselves are applied."""
     if rolled_back_to is not None:
         _roll_back(connection, staging, commit, rolled_back_to)
@@ -189,7 +171,7 @@ def apply(connection: Connection, staging: Staging, mode: Mode, commit: int, rol
             for schema in ("city", "history"):
                 _create_partition(connection, staging, beside, schema)
         if beside.is_published(connection, staging):
-            _end(connection, staging, beside, commit, is_staged=is_staged)
+            _end(connection, staging, beside, tolerance_m, commit, is_staged=is_staged)
         if is_staged:
             connection.execute(beside.query("draw_fids", staging, sequence=sql.Literal(f"city.{staging.feature_type.name}_fid_seq")))
             connection.execute(beside.query("write", staging), {"commit": commit})
@@ -267,13 +249,13 @@ def _create_partition(connection: Connection, staging: Staging, beside: _Beside,
     grant_read(connection, partition, staging.dataset.sharing)
 
 
-def _end(connection: Connection, staging: Staging, beside: _Beside, commit: int, *, is_staged: bool) -> None:
+def _end(connection: Connection, staging: Staging, beside: _Beside, tolerance_m: float, commit: int, *, is_staged: bool) -> None:
     """Close what is replaced, and what a source that says nothing of it has made untrue."""
     if beside is _SOURCE_OBJECT:
         ends: sql.Composable = beside.query("ends_edited", staging)
     else:
         without = beside.query("without", staging) if is_staged else sql.SQL("true")
-        moved = beside.query("ends_moved", staging, without=without, tolerance=sql.Literal(staging.dataset.tolerance_m))
+        moved = beside.query("ends_moved", staging, without=without, tolerance=sql.Literal(tolerance_m))
         replaced = beside.query("ends_replaced" if is_staged else "ends_deleted", staging)
         ends = sql.SQL("({} OR {})").format(replaced, moved)
     connection.execute(beside.query("close", staging, ends=ends), {"commit": commit})
