@@ -79,7 +79,7 @@ def load(place: Workplace, request: LoadRequest) -> LoadResult:
     """
     catalogue = place.catalogue
     files = described(request)
-    submission = catalogue.receive(request.actor, files, {"mode": request.mode, "crs": request.crs, "vertical": request.vertical})
+    submission = catalogue.receive(request.actor, files, _options(request))
     with staged.claimed(catalogue.pool, submission), _given_up(catalogue, submission):
         checked = _check(place, request, submission, files)
         if checked.refusal is not None:
@@ -93,7 +93,7 @@ def check(place: Workplace, request: LoadRequest) -> CheckResult:
     """Say what is wrong in the files, with the rules and the published data that a load would meet, and publish nothing."""
     catalogue = place.catalogue
     files = [{"name": f.name, "size": f.stat().st_size} for f in request.files]
-    submission = catalogue.receive(request.actor, files, {"check": True})
+    submission = catalogue.receive(request.actor, files, _options(request) | {"check": True})
     with staged.claimed(catalogue.pool, submission), _given_up(catalogue, submission):
         checked = _check(place, request, submission, files)
         result = _check_result(checked, request)
@@ -150,6 +150,17 @@ def withdraw(catalogue: Catalogue, submission: uuid.UUID) -> None:
 def described(request: LoadRequest) -> list[Mapping[str, object]]:
     """Return what the record of a submission keeps of its files."""
     return [{"name": f.name, "size": f.stat().st_size, "sha256": sha256_of(f)} for f in request.files]
+
+
+def _options(request: LoadRequest) -> dict[str, object]:
+    """Return what the record of a submission keeps of how it was asked for; by datasets and sharing it is known who may see it."""
+    return {
+        "mode": request.mode,
+        "crs": request.crs,
+        "vertical": request.vertical,
+        "datasets": sorted({part.dataset for part in request.parts}),
+        "sharing": request.sharing.value,
+    }
 
 
 def named(files: Sequence[Mapping[str, object]]) -> str:

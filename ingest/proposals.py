@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ingest.mapping import match_columns
 from ingest.names import normalised
 from ingest.protocol import FileInfo, LayerInfo
+from ingest.readers.layers import spellings_of
 from twin.errors import Text
 from twin.model import Dataset, FeatureType
 
@@ -105,7 +106,7 @@ def _guess(feature_type: FeatureType, layer: LayerInfo, file: str) -> Guess:
 
 def _name_says(feature_type: FeatureType, layer: LayerInfo, file: str) -> tuple[float, Text]:
     """Return how strongly the names of layer and file say the type, and which does; the layer's goes first."""
-    spellings = {normalised(t) for t in (feature_type.name, feature_type.title.zh, feature_type.title.en, *feature_type.aliases)}
+    spellings = spellings_of(feature_type)
     if layer.name in feature_type.cityjson_types:
         return _NAMED, Text(zh=f"城市对象类型 {layer.name}", en=f"city objects of type {layer.name}")
     names = (normalised(layer.name), normalised(file.rpartition(".")[0] or file))

@@ -42,6 +42,8 @@ class Submission:
     """name, size, sha256 of each."""
     stored: bool
     proposals: tuple[Document, ...]
+    options: Document
+    """How it was asked for on the command line; empty for one of HTTP."""
     request: Document | None
     check_wanted: bool
     """A check has been asked for and has not ended; until then the state is received."""
@@ -196,6 +198,7 @@ def _submission(row: Mapping[str, Any]) -> Submission:
         files=tuple(row["files"]),
         stored=row["stored"],
         proposals=tuple(row["proposals"]),
+        options=row["options"],
         request=row["request"],
         check_wanted=row["check_wanted"],
         attempt=row["attempt"],

@@ -8,7 +8,7 @@ VALUES (%(id)s, %(state)s, %(actor)s, %(files)s, '{}', true, %(proposals)s, %(pr
 SELECT * FROM catalog.submission WHERE id = %(id)s
 
 -- name: newest
-SELECT * FROM catalog.submission 
+SELECT * FROM catalog.submission
 WHERE %(state)s::text IS NULL OR %(state)s = CASE WHEN check_wanted THEN 'received' ELSE state END ORDER BY received_at DESC, id LIMIT %(limit)s
 
 -- name: hold

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -30,9 +31,9 @@ def opened_city(
         yield city
 
 
-def request(path: Path, *parts: tuple[str | None, str, str], crs: str | None = None, allow_deletes: bool = False) -> LoadRequest:
+def request(path: Path, *parts: tuple[str | None, str, str], crs: str | None = None, **more: Any) -> LoadRequest:
     """Return the request to load (layer, FeatureType, dataset) out of a file."""
-    return LoadRequest(files=(path,), parts=tuple(PartSpec(*part) for part in parts), crs=crs, allow_deletes=allow_deletes)
+    return LoadRequest(files=(path,), parts=tuple(PartSpec(*part) for part in parts), crs=crs, **more)
 
 
 def load(city: City, asked: LoadRequest) -> LoadResult:

@@ -27,6 +27,11 @@ def choose_layer(part: PartRequest, names: Sequence[str]) -> str:
 
 def layers_named_like(feature_type: FeatureType, names: Sequence[str]) -> list[str]:
     """Return the names that are the type's name, title or alias, or hold one of them; exact ones alone when there are any."""
-    spellings = {normalised(t) for t in (feature_type.name, feature_type.title.zh, feature_type.title.en, *feature_type.aliases)}
+    spellings = spellings_of(feature_type)
     exact = [n for n in names if normalised(n) in spellings]
     return exact or [n for n in names if any(s in normalised(n) for s in spellings if len(s) > 1)]
+
+
+def spellings_of(feature_type: FeatureType) -> set[str]:
+    """Return the normalised names by which a layer may call a type."""
+    return {normalised(t) for t in (feature_type.name, feature_type.title.zh, feature_type.title.en, *feature_type.aliases)}

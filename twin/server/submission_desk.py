@@ -10,7 +10,7 @@ import uuid
 from ingest.changes import Action, Cursor, published_changes, staged_changes
 from ingest.register import Register, Submission
 from twin.errors import ConflictError, NotFoundError
-from twin.model import Principal, SubmissionState
+from twin.model import Principal, SharingClass, SubmissionState
 from twin.server import submission_documents as documents
 from twin.server.checks import require_orderable
 from twin.server.city import City
@@ -103,4 +103,8 @@ class SubmissionDesk:
         """Return whether the caller may see every dataset a submission names: its findings and changes show their values."""
         asked = {str(part["dataset"]) for part in (submission.request or {}).get("parts", ())}
         done = set((submission.result or {}).get("datasets", ()))
-        return all(sharing in principal.classes for sharing in self._city.catalogue.sharing_of(sorted(asked | done)).values())
+        loaded = set(submission.options.get("datasets", ()))
+        classes = set(self._city.catalogue.sharing_of(sorted(asked | done | loaded)).values())
+        if "sharing" in submission.options:  # of datasets that are not, or are not any more
+            classes.add(SharingClass(submission.options["sharing"]))
+        return classes <= principal.classes
