@@ -21,6 +21,7 @@ _MAX_NAME_BYTES = 200
 _UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 0x1
 _NESTED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _CLUTTER = ("__MACOSX", ".DS_Store", "Thumbs.db")
+_UNREADABLE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError)
 
 
 def read_gzip(path: Path, limits: Limits) -> bytes:
@@ -53,13 +54,25 @@ class Archive:
         """Names of the files, in order."""
         return tuple(self._entries)
 
+    def size(self, name: str) -> int:
+        """Return how long one file is by its header, which may lie."""
+        return self._entries[name].file_size
+
+    def head(self, name: str, length: int) -> bytes:
+        """Return the first bytes of one file."""
+        try:
+            with self._file.open(self._entries[name]) as stream:
+                return stream.read(length)
+        except _UNREADABLE as error:
+            raise _broken(str(error)) from error
+
     def read(self, name: str) -> bytes:
         """Return one file; all reads together share the limit of unpacked bytes."""
         info = self._entries[name]
         try:
             with self._file.open(info) as stream:
                 content = _bounded(stream, self._limits, info.compress_size, self._left, "zip-bomb")
-        except (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+        except _UNREADABLE as error:
             raise _broken(str(error)) from error
         self._left -= len(content)
         return content

@@ -1,13 +1,16 @@
-"""Which reader serves a file: decided by its first bytes, never by its name."""
+"""Which reader serves a file: decided by its content, never by its name. A kind of file is a line of one of the two tables."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 
-from ingest.protocol import Limits, ReadRequest
+from ingest.protocol import ReadRequest
 from ingest.readers import raster, shapefile
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
+from ingest.readers.content import ArchiveKind, Content, Kind, of_bytes, of_entry, of_path
 from ingest.readers.epanet import Epanet, is_epanet
 from ingest.readers.geojson import GeoJson
 from ingest.readers.gpkg import GeoPackage
@@ -17,104 +20,125 @@ from ingest.readers.survey import open_survey
 from ingest.refusals import rejected, unsupported
 from twin.errors import TwinError
 
-_SQLITE, _GZIP, _ZIP = b"SQLite format 3\0", b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
-_SEARCHED_BYTES = 64 << 20
-"""In how much of a text the sections of a model are looked for."""
-_UTF8_BOM = b"\xef\xbb\xbf"
-_LAS = b"LASF"
+_GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+_SQLITE, _LAS = b"SQLite format 3\0", b"LASF"
 
 
 def choose_reader(request: ReadRequest) -> Reader:
     """Return the reader of the file of ``request``; UnsupportedMediaError when its content is of no known kind."""
-    path, limits = request.path, request.limits
-    with path.open("rb") as file:
-        head = file.read(4096)
-    if not head.strip():
+    content = of_path(request)
+    if not content.head.strip():
         raise rejected("empty-file", "The file is empty.", "文件为空。")
-    if head.startswith(_SQLITE):
-        return GeoPackage(path, limits)
-    if head.startswith(_GZIP):
-        content = read_gzip(path, limits)
-        if _is_json(content[:4096]):
-            return _json(path.name.split(".")[0], content, limits)
+    if content.head.startswith(_ZIP):
+        return _archived(Archive(request.path, request.limits), request)
+    if content.head.startswith(_GZIP):
+        content = of_bytes(PurePosixPath(content.name).stem, read_gzip(request.path, request.limits), request)
+    kind = _kind_of(content)
+    if kind is None:
         raise _unknown()
-    if head.startswith(_ZIP):
-        return _archived(Archive(path, limits), request)
-    if head.startswith(shapefile.MAGIC):
-        return shapefile.Shapefile(shapefile.loose_members(path), limits)
-    if head.startswith(_LAS):
-        return _point_cloud(path, limits)
-    if is_osm_pbf(head):
-        return OsmPbf(path, limits)
-    if raster.is_tiff(head) or raster.is_hgt(path.name, path.stat().st_size):
-        return raster.Raster(path.stem, path, limits)
-    return _text(head, request)
+    return kind.open(content)
 
 
 def import_for(path: Path) -> None:
     """Import what only files like ``path`` need, before the doors close; what takes long is not imported for every file."""
-    with path.open("rb") as file:
-        if file.read(len(_LAS)) == _LAS:
-            from ingest.readers import point_cloud  # noqa: F401, PLC0415
-
-
-def _point_cloud(path: Path, limits: Limits) -> Reader:
-    from ingest.readers.point_cloud import PointCloud  # noqa: PLC0415  # laspy takes a fifth of a second
-
-    return PointCloud(path, limits)
-
-
-def _text(head: bytes, request: ReadRequest) -> Reader:
-    """Return the reader of a text: JSON, sections of a network model, or a table."""
-    path, limits = request.path, request.limits
-    if _is_json(head):
-        return _json(path.stem, path, limits)
-    if head.removeprefix(_UTF8_BOM).lstrip()[:1] in (b"[", b";") and is_epanet(path.read_bytes()[:_SEARCHED_BYTES]):
-        return Epanet(path, limits)
-    if _is_table(head):
-        return open_survey("CSV", request)
-    raise _unknown()
-
-
-def _archived(archive: Archive, request: ReadRequest) -> Reader:
-    """Return the reader of a ZIP: a workbook, Shapefiles, or one file of a kind that is read alone."""
-    if "xl/workbook.xml" in archive.names:
-        return open_survey("XLSX", request)
-    limits = request.limits
-    layers = shapefile.archived_members(archive)
-    if layers:
-        return shapefile.Shapefile(layers, limits)
-    if len(archive.names) == 1:
-        name = PurePosixPath(archive.names[0]).name
-        content = archive.read(archive.names[0])
-        if raster.is_tiff(content[:4]) or raster.is_hgt(name, len(content)):
-            return raster.Raster(name, content, limits)
-        if _is_json(content[:4096]):
-            return _json(PurePosixPath(name).stem, content, limits)
-    raise _unknown()
-
-
-def _json(name: str, content: Path | bytes, limits: Limits) -> Reader:
-    """Return the reader of a JSON text: CityJSON where it says so, else GeoJSON."""
-    text = mapped(content) if isinstance(content, Path) else content
-    return CityJson(text, limits) if is_cityjson(text) else GeoJson(name, content, limits)
-
-
-def _is_table(head: bytes) -> bool:
-    """Return whether a file begins with a line of text that has separators."""
-    line = head.removeprefix(_UTF8_BOM).split(b"\n", 1)[0]
-    return b"\0" not in head and not line.lstrip().startswith((b"<", b"{", b"[")) and sum(line.count(d) for d in (b",", b";", b"\t")) >= 2
+    content = of_path(ReadRequest(path, (), storage_srid=0))
+    for kind in FILES:
+        if kind.modules and kind.fits(content):
+            for module in kind.modules:
+                import_module(module)
+            return
 
 
 def sidecars(path: Path) -> tuple[Path, ...]:
     """Return the files beside ``path`` that belong to it, should they exist."""
-    with path.open("rb") as file:
-        return shapefile.loose_sidecars(path) if file.read(4) == shapefile.MAGIC else ()
+    content = of_path(ReadRequest(path, (), storage_srid=0))
+    return next((kind.beside(path) for kind in FILES if kind.beside is not None and kind.fits(content)), ())
 
 
-def _is_json(head: bytes) -> bool:
-    return head.removeprefix(_UTF8_BOM).lstrip()[:1] == b"{"
+def _kind_of(content: Content) -> Kind | None:
+    return next((kind for kind in FILES if kind.fits(content)), None)
+
+
+def _archived(archive: Archive, request: ReadRequest) -> Reader:
+    """Return the reader of a ZIP: of files that make one source together, or of the one file in it that is of a known kind."""
+    for together in ARCHIVES:
+        if together.fits(archive):
+            return together.open(archive, request)
+    known = [(kind, entry) for entry in _entries(archive, request) if (kind := _kind_of(entry)) is not None]
+    if len(known) > 1:
+        names = "、".join(entry.name for _, entry in known[:10])
+        raise rejected(
+            "archive-several",
+            f"The archive holds several files, hand them in one by one: {names}.",
+            f"压缩包含多个文件,请分别提交:{names}。",
+        )
+    if not known:
+        raise _unknown()
+    kind, entry = known[0]
+    return kind.open(entry)
+
+
+def _entries(archive: Archive, request: ReadRequest) -> Sequence[Content]:
+    return [of_entry(archive, name, request) for name in archive.names]
+
+
+def _path(content: Content) -> Path:
+    """Return the path of a file whose reader reads no unpacked bytes."""
+    if isinstance(content.source, bytes):
+        raise rejected("archive-unread", f"{content.name} is not read out of an archive: unpack it.", f"{content.name} 请解压后提交。")
+    return content.source
+
+
+def _point_cloud(content: Content) -> Reader:
+    from ingest.readers.point_cloud import PointCloud  # noqa: PLC0415  # laspy takes a fifth of a second
+
+    return PointCloud(_path(content), content.limits)
+
+
+def _raster(content: Content) -> Reader:
+    name = content.name if isinstance(content.source, bytes) else content.stem
+    return raster.Raster(name, content.source, content.limits)
+
+
+def _json(content: Content) -> Reader:
+    """Return the reader of a JSON text: CityJSON where it says so, else GeoJSON."""
+    text = mapped(content.source) if isinstance(content.source, Path) else content.source
+    return CityJson(text, content.limits) if is_cityjson(text) else GeoJson(content.stem, content.source, content.limits)
+
+
+def _is_table(content: Content) -> bool:
+    """Return whether a file begins with a line of text that has separators; in an archive it is rather a note to the reader."""
+    line = content.text_head.split(b"\n", 1)[0]
+    return (
+        content.unpack is None
+        and b"\0" not in content.head
+        and not line.startswith((b"<", b"{", b"["))
+        and sum(line.count(d) for d in (b",", b";", b"\t")) >= 2
+    )
 
 
 def _unknown() -> TwinError:
     return unsupported("The file is of no kind that is read here.", "无法识别的文件类型。")
+
+
+FILES: tuple[Kind, ...] = (
+    Kind(lambda c: c.head.startswith(_SQLITE), lambda c: GeoPackage(_path(c), c.limits)),
+    Kind(
+        lambda c: c.head.startswith(shapefile.MAGIC),
+        lambda c: shapefile.Shapefile(shapefile.loose_members(_path(c)), c.limits),
+        beside=shapefile.loose_sidecars,
+    ),
+    Kind(lambda c: c.head.startswith(_LAS), _point_cloud, modules=("ingest.readers.point_cloud",)),
+    Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(_path(c), c.limits)),
+    Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
+    Kind(lambda c: c.text_head[:1] == b"{", _json),
+    Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: Epanet(_path(c), c.limits)),
+    Kind(_is_table, lambda c: open_survey("CSV", c.request)),
+)
+"""Files by their content; the first that fits serves. What only a look at all of the text tells stands last."""
+
+ARCHIVES: tuple[ArchiveKind, ...] = (
+    ArchiveKind(lambda a: "xl/workbook.xml" in a.names, lambda _, request: open_survey("XLSX", request)),
+    ArchiveKind(shapefile.is_archived, lambda a, request: shapefile.Shapefile(shapefile.archived_members(a), request.limits)),
+)
+"""Files that belong together in a ZIP; one that holds none of these gives the one file in it that is of a kind above."""

@@ -66,6 +66,11 @@ def loose_sidecars(path: Path) -> tuple[Path, ...]:
     return (*(path.with_suffix(s) for m in MEMBERS for s in (m, m.upper())), Path(f"{path}.cpg"))
 
 
+def is_archived(archive: Archive) -> bool:
+    """Return whether a ZIP holds a Shapefile."""
+    return any(name.casefold().endswith(".shp") for name in archive.names)
+
+
 def archived_members(archive: Archive) -> dict[str, Members]:
     """Return every Shapefile in a ZIP by the name of its .shp."""
     names = {PurePosixPath(n.replace("\\", "/")): n for n in archive.names}

@@ -1,0 +1,104 @@
+"""What is to be recognised: a file, or one unpacked out of an archive; and what a kind of file is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from ingest.protocol import Limits, ReadRequest
+from ingest.readers.archive import Archive
+from ingest.readers.source import Reader
+from ingest.readers.xml_root import XmlRoot, root_of
+
+HEAD_BYTES = 4096
+_SEARCHED_BYTES = 64 << 20
+"""In how much of a text the sections of a model are looked for."""
+_UTF8_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Content:
+    """One file as its reader gets it: by path, or in memory when it comes out of an archive."""
+
+    name: str
+    """Its own name, without folders; told to people, never looked at to recognise it."""
+    head: bytes
+    """The first `HEAD_BYTES` bytes."""
+    size: int
+    request: ReadRequest
+    unpack: Callable[[], bytes] | None = None
+    """Gives the bytes of a file out of an archive; None for the file of the request itself."""
+
+    @property
+    def limits(self) -> Limits:
+        """What the file may cost."""
+        return self.request.limits
+
+    @property
+    def stem(self) -> str:
+        """Its name without the extension."""
+        return PurePosixPath(self.name).stem
+
+    @cached_property
+    def source(self) -> Path | bytes:
+        """The path, or the bytes of a file out of an archive."""
+        return self.request.path if self.unpack is None else self.unpack()
+
+    @cached_property
+    def text_head(self) -> bytes:
+        """The head without byte order mark and leading white space."""
+        return self.head.removeprefix(_UTF8_BOM).lstrip()
+
+    @cached_property
+    def root(self) -> XmlRoot | None:
+        """The root element when it is XML."""
+        return root_of(self.head)
+
+    def searched(self) -> bytes:
+        """Return as much of the file as is looked at where its head does not say enough."""
+        if isinstance(self.source, bytes):
+            return self.source[:_SEARCHED_BYTES]
+        with self.source.open("rb") as file:
+            return file.read(_SEARCHED_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of file: by what it is recognised and how it is opened."""
+
+    fits: Callable[[Content], bool]
+    """Looks at the head alone where ``modules`` or ``beside`` are given: it is asked before the doors close, too."""
+    open: Callable[[Content], Reader]
+    """Returns the reader, or raises why this kind is not read."""
+    modules: tuple[str, ...] = ()
+    """What only files of this kind need and takes long to import."""
+    beside: Callable[[Path], tuple[Path, ...]] | None = None
+    """The names under which files may lie beside it that belong to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveKind:
+    """Files that make one source together, in a ZIP."""
+
+    fits: Callable[[Archive], bool]
+    open: Callable[[Archive, ReadRequest], Reader]
+
+
+def of_path(request: ReadRequest) -> Content:
+    """Return the file of ``request``."""
+    with request.path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return Content(request.path.name, head, request.path.stat().st_size, request)
+
+
+def of_bytes(name: str, content: bytes, request: ReadRequest) -> Content:
+    """Return what was unpacked of the file of ``request``."""
+    return Content(PurePosixPath(name).name, content[:HEAD_BYTES], len(content), request, lambda: content)
+
+
+def of_entry(archive: Archive, name: str, request: ReadRequest) -> Content:
+    """Return one entry of the archive in the file of ``request``; it is unpacked whole when its reader wants it."""
+    head = archive.head(name, HEAD_BYTES)
+    return Content(PurePosixPath(name.replace("\\", "/")).name, head, archive.size(name), request, lambda: archive.read(name))
