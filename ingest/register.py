@@ -218,4 +218,9 @@ def _finding(row: Mapping[str, Any]) -> Finding:
         layer=row["layer"],
         key=row["key"],
         place=None if row["x"] is None else (row["x"], row["y"]),
+        file=row["file"],
+        value=row["value"],
+        proposal=row["proposal"],
+        waived=row["waived"],
+        waived_by=row["waived_by"],
     )

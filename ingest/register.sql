@@ -48,11 +48,11 @@ SELECT id FROM catalog.submission WHERE state = 'accepted' AND changed_at < now(
 DELETE FROM catalog.finding WHERE submission = %(id)s
 
 -- name: findings
-SELECT number, rule, severity, layer, row, key, message_zh, message_en, x, y FROM catalog.finding
+SELECT * FROM catalog.finding
 WHERE submission = %(id)s AND number > %(after)s AND (%(rule)s::text IS NULL OR rule = %(rule)s) ORDER BY number LIMIT %(limit)s
 
 -- name: finding_counts
 SELECT rule, count(*) AS count, min(severity) FILTER (WHERE rank = 1) AS severity FROM (
-    SELECT rule, severity, rank() OVER (PARTITION BY rule ORDER BY array_position(ARRAY['blocking', 'error', 'warning', 'info'], severity)) AS rank
+    SELECT rule, severity, rank() OVER (PARTITION BY rule ORDER BY array_position(ARRAY['blocking', 'error', 'review', 'warning', 'info'], severity)) AS rank
     FROM catalog.finding WHERE submission = %(id)s) AS ranked
 GROUP BY rule ORDER BY rule

@@ -264,7 +264,8 @@ class Catalogue:
         with connection.cursor() as cursor, cursor.copy(_QUERIES["copy_findings"]) as copy:
             for f in findings:
                 x, y = f.place or (None, None)
-                copy.write_row((submission, part, f.rule, f.severity.value, f.layer, f.row, f.key, f.message.zh, f.message.en, x, y))
+                head = (submission, part, f.rule, f.severity.value, f.file, f.layer, f.row, f.key, f.message.zh, f.message.en)
+                copy.write_row((*head, x, y, f.value, f.proposal, f.waived, f.waived_by))
 
     # -- assets ----------------------------------------------------------------------------------------------------
 

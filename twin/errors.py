@@ -51,6 +51,12 @@ class UnauthorizedError(TwinError):
     code, status, exit_code = "token-missing", 401, 2
 
 
+class ForbiddenError(TwinError):
+    """The caller is known, and may not do this."""
+
+    code, status, exit_code = "forbidden", 403, 2
+
+
 class NotFoundError(TwinError):
     """There is no such thing, or the caller may not see it."""
 

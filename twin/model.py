@@ -256,10 +256,11 @@ class Revision:
 
 
 class Severity(enum.StrEnum):
-    """How much a finding matters: ERROR rejects the row, BLOCKING the file, WARNING and INFO neither."""
+    """How much a finding matters, gravest first: BLOCKING rejects the file, ERROR the row, the others nothing; REVIEW asks for a look."""
 
     BLOCKING = "blocking"
     ERROR = "error"
+    REVIEW = "review"
     WARNING = "warning"
     INFO = "info"
 
@@ -277,6 +278,20 @@ class Finding:
     key: str | None = None
     place: tuple[float, float] | None = None
     """x, y in the storage CRS."""
+    value: str | None = None
+    """What the source has there, where one value is wrong."""
+    proposal: str | None = None
+    """What we would write instead."""
+    file: str = ""
+    """Name of the file; filled in where the finding is kept."""
+    waived: str | None = None
+    """Why a reviewer let it pass: it then rejects nothing."""
+    waived_by: str | None = None
+
+    @property
+    def rejects(self) -> bool:
+        """Whether its row is left out."""
+        return self.waived is None and self.severity in (Severity.BLOCKING, Severity.ERROR)
 
 
 class SubmissionState(enum.StrEnum):

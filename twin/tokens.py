@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from typing import Literal
 
 from twin.db import Pool, load_queries, translated
 from twin.errors import BadRequestError, ConflictError, NotFoundError
@@ -16,6 +17,9 @@ _PREFIX = "twin_"
 _BYTES = 32
 _LONGEST_NAME = 80
 
+Role = Literal["writer", "reviewer"]
+"""A writer submits and publishes; a reviewer may also let findings pass."""
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -24,6 +28,7 @@ class Token:
     name: str
     made_at: dt.datetime
     revoked_at: dt.datetime | None
+    role: Role = "writer"
 
 
 class Tokens:
@@ -32,28 +37,29 @@ class Tokens:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def make(self, name: str) -> str:
+    def make(self, name: str, role: Role = "writer") -> str:
         """Make the token called ``name`` and return its text; ConflictError when there is or was one of that name."""
         text = _new(name)
         with translated(), self._pool.connection() as connection:
-            if connection.execute(_QUERIES["make"], {"name": name, "sha256": _hash(text)}).fetchone() is None:
+            values = {"name": name, "sha256": _hash(text), "role": role}
+            if connection.execute(_QUERIES["make"], values).fetchone() is None:
                 raise ConflictError(f"there is a token {name!r} already", zh=f"令牌“{name}”已存在").with_code("token-exists")
         return text
 
-    def renew(self, name: str) -> str:
+    def renew(self, name: str, role: Role = "writer") -> str:
         """Make the token called ``name``, in place of one of that name, and return its text."""
         text = _new(name)
         with translated(), self._pool.connection() as connection:
-            connection.execute(_QUERIES["renew"], {"name": name, "sha256": _hash(text)})
+            connection.execute(_QUERIES["renew"], {"name": name, "sha256": _hash(text), "role": role})
         return text
 
-    def name_of(self, text: str) -> str | None:
-        """Return the name of the token in force whose text this is, None when it is none; the time it takes tells nothing."""
+    def find(self, text: str) -> Token | None:
+        """Return the token in force whose text this is, None when it is none; the time it takes tells nothing."""
         given = _hash(text)
         with translated(), self._pool.connection() as connection:
             held = connection.execute(_QUERIES["in_force"]).fetchall()
-        names = [str(name) for name, sha256 in held if hmac.compare_digest(given, bytes(sha256))]
-        return names[0] if names else None
+        found = [Token(*token) for sha256, *token in held if hmac.compare_digest(given, bytes(sha256))]
+        return found[0] if found else None
 
     def all(self) -> tuple[Token, ...]:
         """Return every token that was ever made, oldest first."""

@@ -129,6 +129,8 @@ def _add_maintenance(
         made.set_defaults(command=f"token:{function}")
         if name != "list":
             made.add_argument("name", metavar="NAME", help="名称，即提交记录中的操作者 · its name, the actor of commits made with it")
+        if name == "create":
+            made.add_argument("--reviewer", action="store_true", help="复核人：还可豁免问题 · a reviewer's, who may also waive findings")
 
     command("commits", "revisions:commits", "列出提交 · list the commits")
     rollback = command("rollback", "revisions:rollback", "恢复到某次提交时的状态 · publish the state of a past commit again")

@@ -25,7 +25,7 @@ from twin.tokens import Tokens
 SAMPLE_SCALE = 3000
 SAMPLE_SEED = 4549
 _WRITER = "demo"
-"""Name of the token for /upload; the demo makes a new one at every start, since only its hash is kept."""
+"""Name of the token for /upload, a reviewer's; the demo makes a new one at every start, since only its hash is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def run(settings: Settings, name: str, terminal: Terminal, *, explicit_folder: b
             terminal.say(f"{elapsed:.1f} 秒后可用", f"ready after {elapsed:.1f} s")
             if check:
                 return check_doors(city, listener, terminal)
-            show(_WRITER, Tokens(city.pool).renew(_WRITER), terminal)
+            show(_WRITER, Tokens(city.pool).renew(_WRITER, "reviewer"), terminal)
             run_server(city, listener, terminal)
     return 0
 

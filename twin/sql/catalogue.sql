@@ -45,7 +45,8 @@ INSERT INTO catalog.submission (id, state, actor, files, options) VALUES (%(id)s
 UPDATE catalog.submission SET state = %(to)s, commit = coalesce(%(commit)s, commit), changed_at = now() WHERE id = %(id)s AND state = ANY (%(allowed)s)
 
 -- name: copy_findings
-COPY catalog.finding (submission, part, rule, severity, layer, row, key, message_zh, message_en, x, y) FROM STDIN
+COPY catalog.finding (submission, part, rule, severity, file, layer, row, key, message_zh, message_en, x, y, value, proposal, waived, waived_by)
+FROM STDIN
 
 -- name: assets_of_current_revisions
 SELECT a.* FROM catalog.asset AS a JOIN catalog.dataset AS d ON d.id = a.dataset AND d.current_commit = a.revision

@@ -16,7 +16,7 @@ def init(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
     """Make the deployment of a city.yaml."""
     city_file = read_city_file(options.city)
     tokens: list[str] = []
-    deployment = make_city(settings, city_file, lambda city: tokens.append(Tokens(city.pool).make(settings.actor)))
+    deployment = make_city(settings, city_file, lambda city: tokens.append(Tokens(city.pool).make(settings.actor, "reviewer")))
     if options.city.absolute() != settings.city_file:
         settings.data_dir.mkdir(parents=True, exist_ok=True)  # with a database server of its own nobody has made it yet
         settings.city_file.write_text(options.city.read_text(encoding="utf-8"), encoding="utf-8")

@@ -13,9 +13,9 @@ from twin.tokens import Tokens
 def create(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
     """Make a token and show it, this once."""
     with open_city(settings) as city:
-        text = Tokens(city.pool).make(options.name)
+        text = Tokens(city.pool).make(options.name, "reviewer" if options.reviewer else "writer")
     show(options.name, text, terminal)
-    terminal.result({"name": options.name, "token": text})
+    terminal.result({"name": options.name, "token": text, "role": "reviewer" if options.reviewer else "writer"})
 
 
 def show_all(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
@@ -25,11 +25,18 @@ def show_all(settings: Settings, options: argparse.Namespace, terminal: Terminal
     for t in found:
         if not terminal.json_output:
             revoked = f"  已吊销 revoked {t.revoked_at:%Y-%m-%d %H:%M:%S}Z" if t.revoked_at else ""
-            terminal.print(f"{t.made_at:%Y-%m-%d %H:%M:%S}Z  {t.name}{revoked}")
+            role = "  复核人 reviewer" if t.role == "reviewer" else ""
+            terminal.print(f"{t.made_at:%Y-%m-%d %H:%M:%S}Z  {t.name}{role}{revoked}")
     terminal.result(
         {
             "tokens": [
-                {"name": t.name, "made_at": t.made_at.isoformat(), "revoked_at": t.revoked_at and t.revoked_at.isoformat()} for t in found
+                {
+                    "name": t.name,
+                    "role": t.role,
+                    "made_at": t.made_at.isoformat(),
+                    "revoked_at": t.revoked_at and t.revoked_at.isoformat(),
+                }
+                for t in found
             ]
         }
     )
