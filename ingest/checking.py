@@ -9,13 +9,12 @@ from psycopg import sql
 
 from ingest import representations
 from ingest import staging as staged
-from ingest.checks.references import reference_checks
 from ingest.derive import derive_from_city
 from ingest.links import linked_columns
 from ingest.match import assign, drop_declared_deletes, replaceable
 from ingest.publish import Part, commit_of
 from ingest.request import LoadRequest, Workplace
-from ingest.set_checks import missing_targets, repeated_keys, repeated_values
+from ingest.set_rules.asking import ask_rules
 from ingest.tally import Tally
 from twin.catalogue import Catalogue
 from twin.db import Connection, translated
@@ -26,11 +25,10 @@ def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tal
     stagings = [t.staging for t in tallies.values()]
     with translated(), place.catalogue.pool.connection() as connection:
         for tally in tallies.values():
-            _check_alone(connection, tally, request)
-        for tally in tallies.values():
-            for check in reference_checks(tally.staging.feature_type):
-                kept = {t.staging.dataset.id: tuple(t.rejected_keys) for t in tallies.values()}
-                tally.note_staged(missing_targets(connection, tally.staging, check, stagings, kept, place.catalogue))
+            if request.mode == "delta" and tally.staging.first_load:
+                tally.note_staged(drop_declared_deletes(connection, tally.staging))
+            connection.execute(sql.SQL("ANALYZE {}").format(tally.staging.table))
+        ask_rules(connection, place.catalogue, tallies)
         for tally in tallies.values():
             derive_from_city(connection, tally.staging, place.ground, place.catalogue, stagings)
 
@@ -58,19 +56,6 @@ def match_rows(
             }
             parts.append(_matched(connection, tally, request, lineage))
     return parts
-
-
-def _check_alone(connection: Connection, tally: Tally, request: LoadRequest) -> None:
-    """Run the checks that need no other dataset."""
-    staging = tally.staging
-    if request.mode == "delta" and staging.first_load:
-        tally.note_staged(drop_declared_deletes(connection, staging))
-    connection.execute(sql.SQL("ANALYZE {}").format(staging.table))
-    if request.mode != "delta" or staging.feature_type.natural_key:
-        tally.note_staged(repeated_keys(connection, staging))
-    for check in staging.feature_type.checks:
-        if check.rule == "unique":
-            tally.note_staged(repeated_values(connection, staging, check))
 
 
 def _matched(connection: Connection, tally: Tally, request: LoadRequest, lineage: Mapping[str, object]) -> Part:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingest.checks.references import reference_checks
+from ingest.checks.references import needed_types
 from ingest.staging import QUERIES, Staging
 from ingest.wells import bottoms_come_from
 from twin.catalogue import Catalogue
 from twin.db import Connection
-from twin.model import FeatureType, Severity
+from twin.model import FeatureType
 
 
 def inputs_of(connection: Connection, catalogue: Catalogue, staging: Staging, loaded: Sequence[Staging]) -> dict[int, int]:
@@ -26,5 +26,4 @@ def _depends(feature_type: FeatureType, other: FeatureType) -> bool:
         return any(f.derived == "ground_height" for f in feature_type.fields)
     if other.name == "admin_unit":
         return feature_type.name != "admin_unit" and feature_type.geometry_type != "coverage"
-    named = any(c.target == other.name and c.severity is Severity.ERROR for c in reference_checks(feature_type))
-    return named or bottoms_come_from(feature_type, other)
+    return other.name in needed_types(feature_type) or bottoms_come_from(feature_type, other)

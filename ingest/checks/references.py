@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ingest.checks.rules import Severities
 from twin.model import FeatureType, Severity
+from twin.rules.loader import load_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +20,24 @@ class ReferenceCheck:
     severity: Severity
 
 
-def reference_checks(feature_type: FeatureType) -> tuple[ReferenceCheck, ...]:
-    """Return a check of rule ``node-exists`` for each one the type lists, and of rule ``reference`` for each field that refers."""
+def referring_fields(feature_type: FeatureType) -> tuple[ReferenceCheck, ...]:
+    """Return a check of rule ``reference`` for each field that refers."""
     severities = Severities.of(feature_type)
-    listed = [
-        ReferenceCheck(
-            rule=check.rule,
-            fields=tuple(map(str, check.parameters["fields"])) if isinstance(check.parameters["fields"], list | tuple) else (),
-            target=str(check.parameters["type"]),
-            target_field=str(check.parameters["field"]),
-            severity=Severity(str(check.parameters.get("severity", Severity.ERROR))),
-        )
-        for check in feature_type.checks
-        if check.rule == "node-exists"
-    ]
-    referring = [
+    return tuple(
         ReferenceCheck("reference", (f.name,), f.reference.type, f.reference.field, severities.of_rule("reference", f.name))
         for f in feature_type.fields
         if f.reference is not None
-    ]
-    return (*listed, *referring)
+    )
+
+
+def needed_types(feature_type: FeatureType) -> frozenset[str]:
+    """Return the other FeatureTypes whose features decide whether a row of this one is taken: a rule that is an error looks at them."""
+    rules = load_rules()
+    needed = {check.target for check in referring_fields(feature_type) if check.severity is Severity.ERROR}
+    for check in feature_type.checks:
+        wanted = check.parameters.get("severity")
+        severity = rules[check.rule].grade(None if wanted is None else Severity(str(wanted)), feature_type.geometry_type)
+        if severity is Severity.ERROR:
+            needed |= set(rules[check.rule].needs) - {feature_type.name}
+            needed |= {str(check.parameters["type"])} if check.rule == "node-exists" else set()
+    return frozenset(needed)

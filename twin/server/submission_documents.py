@@ -11,11 +11,11 @@ import orjson
 import shapely
 
 from ingest.changes import Change
-from ingest.checks.rules import title_of
 from ingest.register import Submission
 from twin.crs import Operation
 from twin.errors import Text
 from twin.model import Finding, Severity
+from twin.rules.loader import title_of
 from twin.server import reports
 
 Json = dict[str, object]

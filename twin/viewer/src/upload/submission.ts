@@ -53,7 +53,7 @@ export interface CheckResult {
   readonly datasets: ReadonlyMap<string, Difference>;
 }
 
-export const SEVERITIES = ["blocking", "error", "warning", "info"] as const;
+export const SEVERITIES = ["blocking", "error", "review", "warning", "info"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 export interface RuleSummary {

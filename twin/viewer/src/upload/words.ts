@@ -94,6 +94,7 @@ const words = {
   severity_blocking: { zh: "整体拒收", en: "blocking" },
   severity_error: { zh: "错误（该行拒收）", en: "error (row rejected)" },
   severity_info: { zh: "提示", en: "information" },
+  severity_review: { zh: "待人工核查", en: "for review" },
   severity_warning: { zh: "警告", en: "warning" },
   show_in_scene: { zh: "在三维场景中查看", en: "Show in the 3D scene" },
   state_accepted: { zh: "检查通过，待发布", en: "checked, to be published" },

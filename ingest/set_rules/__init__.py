@@ -1,0 +1,1 @@
+"""Rules that need all rows at once, or another dataset: functions from staged rows to findings. They change nothing."""

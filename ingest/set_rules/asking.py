@@ -1,0 +1,56 @@
+"""Asking every rule over all rows about every part of a submission; rows of errors are removed before the next rule is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ingest.set_rules.context import SetCheck, SetContext, checks_of
+from ingest.set_rules.registry import SET_RULES
+from ingest.staging import Staging
+from ingest.tally import Tally
+from twin.catalogue import Catalogue
+from twin.db import Connection
+from twin.errors import Text
+from twin.model import Finding, Severity
+
+
+def ask_rules(connection: Connection, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> None:
+    """Note what every rule of the registry finds among staged rows, and remove the rows of its errors."""
+    stagings = [t.staging for t in tallies.values()]
+    unanswered: dict[str, list[SetCheck]] = {}
+    for rule, find in SET_RULES.items():
+        kept = {t.staging.dataset.id: tuple(t.rejected_keys) for t in tallies.values()}
+        for slug, tally in tallies.items():
+            context = SetContext(connection, tally.staging, stagings, kept, catalogue)
+            for check in checks_of(tally.staging.feature_type, rule):
+                if _missing_types(context, check):
+                    unanswered.setdefault(slug, []).append(check)
+                    continue
+                findings = tuple(find(context, check))
+                _reject(connection, tally.staging, findings)
+                tally.note_staged(findings)
+    for slug, checks in unanswered.items():
+        context = SetContext(connection, tallies[slug].staging, stagings, {}, catalogue)
+        tallies[slug].note_staged(_unanswered(context, checks))
+
+
+def _missing_types(context: SetContext, check: SetCheck) -> frozenset[str]:
+    """Return the FeatureTypes the rule compares with and of which there is nothing."""
+    known = context.catalogue.feature_types()
+    return frozenset(name for name in check.rule.needs if name in known and not context.has_any(name))
+
+
+def _unanswered(context: SetContext, checks: Sequence[SetCheck]) -> Iterator[Finding]:
+    """Yield one finding for the rules that could not be asked because the city has nothing of what they compare with."""
+    missing = sorted({name for check in checks for name in _missing_types(context, check)})
+    titles = [context.catalogue.feature_type(name).title for name in missing]
+    rules = ", ".join(dict.fromkeys(check.rule.id for check in checks))
+    zh = f"尚无{'、'.join(t.zh for t in titles)}数据集，未检查 {rules}"
+    en = f"there is no dataset of {', '.join(t.en for t in titles)}: {rules} were not asked"
+    yield Finding("not-checked", Severity.INFO, None, Text(zh=zh, en=en))
+
+
+def _reject(connection: Connection, staging: Staging, findings: Sequence[Finding]) -> None:
+    rows = sorted({f.row for f in findings if f.rejects and f.row is not None})
+    if rows:
+        connection.execute(staging.query("reject_rows"), {"rows": rows})

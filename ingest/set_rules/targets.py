@@ -1,0 +1,78 @@
+"""Values that name a feature which must be there (rules ``node-exists`` and ``reference``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycopg import sql
+
+from ingest.checks.references import ReferenceCheck, referring_fields
+from ingest.set_rules.context import SetCheck, SetContext
+from twin.errors import Text
+from twin.model import FeatureType, Finding, Severity
+from twin.tables import current_table
+
+
+def missing_nodes(context: SetContext, check: SetCheck) -> Iterator[Finding]:
+    """Yield values of the check's fields that no feature of its type has in its field."""
+    target, field = check.text("type"), check.text("field")
+    yield from missing_targets(context, ReferenceCheck(check.rule.id, check.names("fields"), target, field, check.severity))
+
+
+def missing_references(context: SetContext, _check: SetCheck) -> Iterator[Finding]:
+    """Yield values of the fields with ``references`` that name nothing."""
+    for check in referring_fields(context.feature_type):
+        yield from missing_targets(context, check)
+
+
+def missing_targets(context: SetContext, check: ReferenceCheck) -> Iterator[Finding]:
+    """Yield values that name what will not be there once this submission is published.
+
+    Where no dataset of the target type is known at all the check cannot be made: one finding says so, and no value is judged.
+    """
+    staging, target = context.staging, context.catalogue.feature_type(check.target)
+    targets = _targets(context, target, check.target_field)
+    values = sql.SQL(", ").join([sql.SQL("({}, s.{}::text)").format(sql.Literal(name), sql.Identifier(name)) for name in check.fields])
+    if not targets:
+        yield from _unanswerable(context, check, target.title, values)
+        return
+    titles = {f.name: f.title for f in staging.feature_type.fields}
+    query = staging.query("find_without_target", values=values, targets=sql.SQL(" UNION ALL ").join(targets))
+    for row, key, name, value, x, y in context.connection.execute(query):
+        yield Finding(
+            rule=check.rule,
+            severity=check.severity,
+            row=row,
+            key=key,
+            message=Text(zh=f"{titles[name].zh} {value} 不存在", en=f"{titles[name].en} {value} does not exist"),
+            place=(x, y),
+            value=value,
+        )
+
+
+def _targets(context: SetContext, target: FeatureType, field: str) -> list[sql.Composed]:
+    """Return a query of the values there will be in each dataset of the target type; the key's own column has an index."""
+    column = sql.Identifier("natural_key" if target.natural_key == (field,) else field)
+    select = sql.SQL("SELECT {}::text AS value FROM {}")
+    queries = [select.format(column, s.table) for s in context.staged if s.feature_type.name == target.name]
+    replaced = {s.dataset.id for s in context.staged if s.is_whole}
+    for dataset in context.catalogue.datasets():
+        if dataset.feature_type != target.name:
+            continue
+        query = select.format(column, current_table(dataset.feature_type, dataset.id))
+        if dataset.id in replaced:
+            query += sql.SQL(" WHERE natural_key = ANY ({}::text[])").format(sql.Literal(list(context.kept.get(dataset.id, ()))))
+        queries.append(query)
+    return queries
+
+
+def _unanswerable(context: SetContext, check: ReferenceCheck, target: Text, values: sql.Composable) -> Iterator[Finding]:
+    """Yield the one finding that a check had nothing to look at; none where no row names anything."""
+    found = context.connection.execute(context.staging.query("names_any_target", values=values)).fetchone()
+    if found is None or not found[0]:
+        return
+    titles = [context.feature_type.field(name).title for name in check.fields]
+    zh, en = "、".join(t.zh for t in titles), ", ".join(t.en for t in titles)
+    message = Text(zh=f"尚无{target.zh}数据集，未检查{zh}", en=f"there is no dataset of {target.en} to check {en} against")
+    severity = Severity.WARNING if check.severity is Severity.ERROR else Severity.INFO
+    yield Finding(rule=check.rule, severity=severity, row=None, message=message)
