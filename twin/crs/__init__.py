@@ -2,7 +2,7 @@
 
 from twin.crs.geocentric import Geocentric, ecef_from_geodetic, ellipsoid_normal, geocentric, geodetic_from_ecef
 from twin.crs.obfuscation import bd09_from_wgs84, gcj02_from_wgs84, wgs84_from_bd09, wgs84_from_gcj02
-from twin.crs.operation import CrsError, Extent, FloatArray, Operation, add_grid_directories, operation, parse_crs
+from twin.crs.operation import CrsError, Extent, FloatArray, Operation, add_grid_directories, datum_equivalent, legacy_datum, operation, parse_crs
 from twin.crs.output import OutputCrs, crs_uri, output_crs, output_crs_list
 from twin.crs.source import SourceTransform, Transformed, to_storage
 from twin.crs.storage import StorageCrs, storage_crs
@@ -20,10 +20,12 @@ __all__ = [
     "add_grid_directories",
     "bd09_from_wgs84",
     "crs_uri",
+    "datum_equivalent",
     "ecef_from_geodetic",
     "ellipsoid_normal",
     "gcj02_from_wgs84",
     "geocentric",
+    "legacy_datum",
     "geodetic_from_ecef",
     "operation",
     "output_crs",

@@ -152,6 +152,11 @@ def datum_equivalent(crs: pyproj.CRS) -> str | None:
     return "CGCS2000" if base in _CGCS2000 else "WGS84" if base in _WGS84 else None
 
 
+def legacy_datum(crs: pyproj.CRS) -> str | None:
+    """Return the name of the datum whose parameters only the surveying authority has (Beijing 1954, Xian 1980), None for others."""
+    return None if crs.is_bound else _NEEDS_PARAMETERS.get(_geodetic_code(crs) or 0)
+
+
 def _strict(source: pyproj.CRS, target: pyproj.CRS, area: Extent | None) -> Operation | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a better operation lacks its grid: recorded below instead
@@ -211,12 +216,11 @@ def _within_accuracy(op: Operation, source: pyproj.CRS, target: pyproj.CRS) -> O
 
 
 def _refuse_legacy_datum(source: pyproj.CRS, target: pyproj.CRS) -> None:
-    codes = [None if crs.is_bound else _geodetic_code(crs) for crs in (source, target)]
-    if codes[0] == codes[1]:
+    names = [legacy_datum(crs) for crs in (source, target)]
+    if names[0] == names[1]:
         return
-    for code in codes:
-        if code in _NEEDS_PARAMETERS:
-            name = _NEEDS_PARAMETERS[code]
+    for name in names:
+        if name is not None:
             raise CrsError(
                 f"{name} coordinates cannot be transformed without the parameters of the surveying authority",
                 zh=f"{name} 坐标缺少测绘主管部门的转换参数,不能转换",
