@@ -9,37 +9,26 @@ import itertools
 import mmap
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
-from ingest.names import normalised
-from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
-from ingest.readers.cityjson_faces import Shape, faces_by_lod, shapes_of
-from ingest.readers.cityjson_footprints import reference_geometry
-from ingest.readers.cityjson_frame import Frame, Json, invalid, parsed, positions_of, read_frame, with_integers
-from ingest.readers.cityjson_objects import INTERIOR, CityFeature, Scope, document_of, features_in, scope_of
-from ingest.readers.json_columns import columns_of, flattened, json_column
-from ingest.readers.source import Fault, Representation, SourceBatch, SourceLayer
-from ingest.refusals import layer_missing, rejected
-from twin.errors import Text, TwinError
-from twin.model import GeometryType
+from ingest.protocol import FileInfo, Limits, PartRequest
+from ingest.readers.city_objects import LOOKED_AT, CityObjectLayer, columns_in, layers_in, wanted_types
+from ingest.readers.cityjson_frame import Frame, invalid, parsed, positions_of, read_frame, with_integers
+from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, scope_of
+from ingest.readers.source import Fault, SourceLayer
+from ingest.refusals import rejected
+from twin.errors import TwinError
 
 _TYPE = re.compile(rb'"type"\s*:\s*"(FeatureCollection|Feature|CityJSON|CityJSONFeature)"')
 _OBJECTS = re.compile(rb'"CityObjects"\s*:\s*\{')
 _MAX_DOCUMENT_BYTES = 256 << 20
 """A larger document does not fit a reader's memory when parsed."""
 _MAX_LINE_BYTES = 64 << 20
-_LINES_LOOKED_AT = 1000
-_BATCH_FEATURES = 1000
-_BATCH_CORNERS = 400_000
-
-ID, TYPE, PARENT, PARTS = "cityjson_id", "cityjson_type", "cityjson_parent", "cityjson_parts"
-"""Columns beside the attributes: id, type and parent of the object; id, type and attributes of what belongs to it, as JSON."""
 
 
 def is_cityjson(text: bytes | mmap.mmap) -> bool:
@@ -67,50 +56,21 @@ class CityJson:
 
     def inspect(self) -> FileInfo:
         """Return one layer for each type of object that is not a child of another."""
-        found: dict[str, int] = {}
-        columns: dict[str, dict[str, None]] = {}
-        kinds: dict[str, set[str]] = {}
-        for scope in itertools.islice(self._scopes(), _LINES_LOOKED_AT):
-            for city_object in scope.objects.values() if isinstance(scope, Scope) else ():
-                kind = str(city_object.get("type"))
-                if not city_object.get("parents"):
-                    found[kind] = found.get(kind, 0) + 1
-                    columns.setdefault(kind, {}).update(dict.fromkeys(_attributes(city_object)))
-                    kinds.setdefault(kind, set()).update(_geometry_types(city_object))
-        counted = self._document is not None
-        layers = (
-            LayerInfo(k, "/".join(sorted(kinds[k])) or None, tuple(columns[k]), self._frame.crs, n if counted else None)
-            for k, n in found.items()
-        )
-        return FileInfo(self.format, tuple(layers))
+        scopes = itertools.islice(self._scopes(), LOOKED_AT)
+        return FileInfo(self.format, layers_in(scopes, self._frame.crs, counted=self._document is not None))
 
-    def open(self, part: PartRequest, /) -> CityJsonLayer:
+    def open(self, part: PartRequest, /) -> CityObjectLayer:
         """Return the objects that ``part`` asks for: those of the layer's type, else of its FeatureType's; RejectedError if unclear."""
-        types = self._types(part)
-        sample = list(itertools.islice(self._features(types), _LINES_LOOKED_AT))
-        columns = tuple(dict.fromkeys(itertools.chain(*(_properties(f) for f in sample if isinstance(f, CityFeature)))))
-        if len(columns) > self._limits.columns:
-            raise rejected("too-many-columns", f"{len(columns)} columns.", f"列数 {len(columns)} 超过上限。")
+        types = wanted_types(part, [layer.name for layer in self.inspect().layers], self._all_types())
+        columns = columns_in(self._features(types), self._limits)
         rows = sum(1 for _ in self._features(types)) if self._document is not None else None
         source = SourceLayer(
             "、".join(sorted(types)), columns, self._frame.crs, encoding="UTF-8", rows=rows, document_header=self._frame.header.decode()
         )
-        return CityJsonLayer(self._features(types), self._frame, source, self._limits, part.feature_type.geometry_type)
-
-    def _types(self, part: PartRequest) -> frozenset[str]:
-        wanted = part.layer
-        if wanted is None and part.feature_type.cityjson_types:
-            return frozenset(part.feature_type.cityjson_types)
-        there = [layer.name for layer in self.inspect().layers]
-        if wanted is None and len(there) == 1:
-            return frozenset(there)
-        named = [t for t in dict.fromkeys((*there, *self._all_types())) if wanted is not None and normalised(t) == normalised(wanted)]
-        if not named:
-            raise layer_missing(wanted or part.feature_type.title.zh, tuple(there))
-        return frozenset(named)
+        return CityObjectLayer(self._features(types), self._frame, source, self._limits, part.feature_type.geometry_type)
 
     def _all_types(self) -> set[str]:
-        scopes = itertools.islice(self._scopes(), _LINES_LOOKED_AT)
+        scopes = itertools.islice(self._scopes(), LOOKED_AT)
         return {str(o.get("type")) for s in scopes if isinstance(s, Scope) for o in s.objects.values()}
 
     def _features(self, types: frozenset[str]) -> Iterator[CityFeature | Fault]:
@@ -141,107 +101,6 @@ class CityJson:
         content, vertices = with_integers(content)
         frame = read_frame(content)
         return frame, scope_of(content, vertices, frame.placed(vertices))
-
-
-@dataclass
-class CityJsonLayer:
-    """The objects of one part, on their way out."""
-
-    features: Iterator[CityFeature | Fault]
-    frame: Frame
-    source: SourceLayer
-    limits: Limits
-    kind: GeometryType
-
-    def batches(self) -> Iterator[SourceBatch]:
-        """Yield the features in source order, as many at a time as their vertices allow."""
-        first = 1
-        waiting: list[_Row] = []
-        corners = 0
-        for feature in self.features:
-            row = self._row(feature)
-            waiting.append(row)
-            corners += sum(len(r.faces.indices) for r in row.representations)
-            if len(waiting) >= min(_BATCH_FEATURES, self.limits.rows_per_batch) or corners >= _BATCH_CORNERS:
-                yield _batch(waiting, first)
-                first, waiting, corners = first + len(waiting), [], 0
-        if waiting:
-            yield _batch(waiting, first)
-
-    def _row(self, feature: CityFeature | Fault) -> _Row:
-        if isinstance(feature, Fault):
-            return _Row({}, None, (), None, feature)
-        try:
-            return self._read(feature)
-        except (TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError) as error:
-            reason = f"{type(error).__name__}: {error}"[:200]
-            text = Text(
-                zh=f"{feature.id[:100]}:几何不合 CityJSON 规范({reason})", en=f"{feature.id[:100]}: not as CityJSON has it ({reason})"
-            )
-            return _Row(_properties(feature), None, (), None, Fault(0, "structure", text))
-
-    def _read(self, feature: CityFeature) -> _Row:
-        vertices = feature.scope.placed
-        members = [(i, o) for i, (_, o) in enumerate(feature.members) if i == 0 or o.get("type") not in INTERIOR]
-        geometries = [(i, g) for i, o in members for g in o.get("geometry") or ()]
-        shapes: list[tuple[int, Shape]] = [(i, s) for i, g in geometries for s in shapes_of(g, vertices, self.frame)]
-        builders = faces_by_lod(shapes)
-        levels = {lod: made for lod, builder in builders.items() if (made := builder.faces()) is not None}
-        representations = tuple(
-            Representation(0, lod, levels[lod], orjson.dumps(said).decode() if (said := list(builders[lod].said.values())) else None)
-            for lod in sorted(levels)
-        )
-        geometry = reference_geometry(self.kind, levels, [g for _, g in geometries], vertices.positions)
-        return _Row(_properties(feature), geometry, representations, document_of(feature), None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    properties: Mapping[str, object]
-    geometry: object
-    representations: tuple[Representation, ...]
-    document: bytes | None
-    fault: Fault | None
-
-
-def _batch(rows: list[_Row], first: int) -> SourceBatch:
-    geometry = np.full(len(rows), None, dtype=object)
-    geometry[:] = [r.geometry for r in rows]
-    columns = columns_of([r.properties for r in rows])
-    if PARTS in columns:
-        columns[PARTS] = json_column(columns[PARTS].to_pylist())
-    return SourceBatch(
-        rows=np.arange(first, first + len(rows), dtype=np.int64),
-        geometry=geometry,
-        columns=columns,
-        faults=tuple(Fault(i, r.fault.rule, r.fault.message) for i, r in enumerate(rows) if r.fault is not None),
-        representations=tuple(
-            Representation(i, p.lod, p.faces, p.surface_attributes) for i, row in enumerate(rows) for p in row.representations
-        ),
-        documents=tuple(r.document for r in rows),
-    )
-
-
-def _geometry_types(city_object: Json) -> set[str]:
-    geometries = city_object.get("geometry")
-    return {str(g.get("type")) for g in geometries if isinstance(g, dict)} if isinstance(geometries, list) else set()
-
-
-def _attributes(city_object: Json) -> Mapping[str, object]:
-    attributes = city_object.get("attributes")
-    return flattened(attributes) if isinstance(attributes, dict) else {}
-
-
-def _properties(feature: CityFeature) -> dict[str, object]:
-    """Return the attributes of a feature's object, and what identifies it and its parts."""
-    found: dict[str, object] = {**_attributes(feature.object), ID: feature.id, TYPE: feature.object.get("type")}
-    parents = feature.object.get("parents")
-    if isinstance(parents, list) and parents:
-        found[PARENT] = parents[0]
-    parts = [{"id": name, "type": o.get("type"), "attributes": o.get("attributes") or {}} for name, o in feature.members[1:]]
-    if parts:
-        found[PARTS] = orjson.dumps(parts).decode()
-    return found
 
 
 def _line_scope(line: bytes, frame: Frame) -> Scope | Fault:

@@ -31,6 +31,8 @@ class Scope:
     appearance: Json | None = None
     line: bytes | None = None
     """The CityJSONFeature as it stands in a sequence."""
+    exported: bool = True
+    """Whether a document of its objects is CityJSON that anybody can read: types of extensions nobody declared are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,11 @@ def _children(city_object: Json) -> list[str]:
     return [c for c in children if isinstance(c, str)] if isinstance(children, list) else []
 
 
-def document_of(feature: CityFeature) -> bytes:
-    """Return the feature as a CityJSONFeature with its own vertices and appearance, every number as the source has it."""
+def document_of(feature: CityFeature) -> bytes | None:
+    """Return the feature as a CityJSONFeature of its own vertices and appearance, every number as the source has it; None if not kept."""
     scope = feature.scope
+    if not scope.exported:
+        return None
     if scope.line is not None and len(feature.members) == len(scope.objects):
         return scope.line
     places = Places()

@@ -1,0 +1,182 @@
+"""City objects → rows: what the readers of CityJSON and CityGML share once they have objects in the form of CityJSON."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+
+from ingest.names import normalised
+from ingest.protocol import LayerInfo, Limits, PartRequest
+from ingest.readers.cityjson_faces import Shape, faces_by_lod, shapes_of
+from ingest.readers.cityjson_footprints import reference_geometry
+from ingest.readers.cityjson_frame import Frame, Json
+from ingest.readers.cityjson_objects import INTERIOR, CityFeature, Scope, document_of
+from ingest.readers.json_columns import columns_of, flattened, json_column
+from ingest.readers.source import Fault, Representation, SourceBatch, SourceLayer
+from ingest.refusals import layer_missing, rejected
+from twin.errors import Text
+from twin.model import GeometryType
+
+LOOKED_AT = 1000
+"""Scopes of a stream that are looked at to tell its layers and columns."""
+_BATCH_FEATURES = 1000
+_BATCH_CORNERS = 400_000
+
+ID, TYPE, PARENT, PARTS = "cityjson_id", "cityjson_type", "cityjson_parent", "cityjson_parts"
+"""Columns beside the attributes: id, type and parent of the object; id, type and attributes of what belongs to it, as JSON."""
+
+Features = Iterable[CityFeature | Fault]
+
+
+def layers_in(scopes: Iterable[Scope | Fault], crs: str | None, *, counted: bool) -> tuple[LayerInfo, ...]:
+    """Return one layer for each type of object that is not a child of another, as far as the scopes go."""
+    found: dict[str, int] = {}
+    columns: dict[str, dict[str, None]] = {}
+    kinds: dict[str, set[str]] = {}
+    for scope in scopes:
+        for city_object in scope.objects.values() if isinstance(scope, Scope) else ():
+            kind = str(city_object.get("type"))
+            if not city_object.get("parents"):
+                found[kind] = found.get(kind, 0) + 1
+                columns.setdefault(kind, {}).update(dict.fromkeys(_attributes(city_object)))
+                kinds.setdefault(kind, set()).update(_geometry_types(city_object))
+    return tuple(LayerInfo(k, "/".join(sorted(kinds[k])) or None, tuple(columns[k]), crs, n if counted else None) for k, n in found.items())
+
+
+def wanted_types(part: PartRequest, layers: Collection[str], every: Iterable[str]) -> frozenset[str]:
+    """Return the types of objects that ``part`` means: its layer's, else its FeatureType's, else the only one; RejectedError if unclear.
+
+    ``layers`` are the types of objects that are not children of others, ``every`` all types there are.
+    """
+    wanted = part.layer
+    if wanted is None and part.feature_type.cityjson_types:
+        return frozenset(part.feature_type.cityjson_types)
+    if wanted is None and len(layers) == 1:
+        return frozenset(layers)
+    named = [t for t in dict.fromkeys((*layers, *every)) if wanted is not None and normalised(t) == normalised(wanted)]
+    if not named:
+        raise layer_missing(wanted or part.feature_type.title.zh, tuple(layers))
+    return frozenset(named)
+
+
+def columns_in(features: Features, limits: Limits) -> tuple[str, ...]:
+    """Return the columns of the first features; RejectedError ``too-many-columns``."""
+    sample = itertools.islice(features, LOOKED_AT)
+    columns = tuple(dict.fromkeys(itertools.chain(*(_properties(f) for f in sample if isinstance(f, CityFeature)))))
+    if len(columns) > limits.columns:
+        raise rejected("too-many-columns", f"{len(columns)} columns.", f"列数 {len(columns)} 超过上限。")
+    return columns
+
+
+@dataclass
+class CityObjectLayer:
+    """The objects of one part, on their way out."""
+
+    features: Features
+    frame: Frame
+    source: SourceLayer
+    limits: Limits
+    kind: GeometryType
+
+    def batches(self) -> Iterator[SourceBatch]:
+        """Yield the features in source order, as many at a time as their vertices allow."""
+        first = 1
+        waiting: list[_Row] = []
+        corners = 0
+        for feature in self.features:
+            row = self._row(feature)
+            waiting.append(row)
+            corners += sum(len(r.faces.indices) for r in row.representations)
+            if len(waiting) >= min(_BATCH_FEATURES, self.limits.rows_per_batch) or corners >= _BATCH_CORNERS:
+                yield _batch(waiting, first)
+                first, waiting, corners = first + len(waiting), [], 0
+        if waiting:
+            yield _batch(waiting, first)
+
+    def _row(self, feature: CityFeature | Fault) -> _Row:
+        if isinstance(feature, Fault):
+            return _Row({}, None, (), None, feature)
+        try:
+            return self._read(feature)
+        except (TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError) as error:
+            reason = f"{type(error).__name__}: {error}"[:200]
+            text = Text(
+                zh=f"{feature.id[:100]}:几何不合 CityJSON 规范({reason})", en=f"{feature.id[:100]}: not as CityJSON has it ({reason})"
+            )
+            return _Row(_properties(feature), None, (), None, Fault(0, "structure", text))
+
+    def _read(self, feature: CityFeature) -> _Row:
+        vertices = feature.scope.placed
+        members = [(i, o) for i, (_, o) in enumerate(feature.members) if i == 0 or o.get("type") not in INTERIOR]
+        geometries = [(i, g) for i, o in members for g in o.get("geometry") or ()]
+        shapes: list[tuple[int, Shape]] = [(i, s) for i, g in geometries for s in shapes_of(g, vertices, self.frame)]
+        builders = faces_by_lod(shapes)
+        levels = {lod: made for lod, builder in builders.items() if (made := builder.faces()) is not None}
+        representations = tuple(
+            Representation(0, lod, levels[lod], orjson.dumps(said).decode() if (said := list(builders[lod].said.values())) else None)
+            for lod in sorted(levels)
+        )
+        geometry = reference_geometry(self.kind, levels, [g for _, g in geometries], vertices.positions)
+        return _Row(_properties(feature), geometry, representations, document_of(feature), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    properties: Mapping[str, object]
+    geometry: object
+    representations: tuple[Representation, ...]
+    document: bytes | None
+    fault: Fault | None
+
+
+def _batch(rows: list[_Row], first: int) -> SourceBatch:
+    geometry = np.full(len(rows), None, dtype=object)
+    geometry[:] = [r.geometry for r in rows]
+    columns = columns_of([r.properties for r in rows])
+    if PARTS in columns:
+        columns[PARTS] = json_column(columns[PARTS].to_pylist())
+    return SourceBatch(
+        rows=np.arange(first, first + len(rows), dtype=np.int64),
+        geometry=geometry,
+        columns=columns,
+        faults=tuple(Fault(i, r.fault.rule, r.fault.message) for i, r in enumerate(rows) if r.fault is not None),
+        representations=tuple(
+            Representation(i, p.lod, p.faces, p.surface_attributes) for i, row in enumerate(rows) for p in row.representations
+        ),
+        documents=tuple(r.document for r in rows),
+    )
+
+
+def _geometry_types(city_object: Json) -> set[str]:
+    geometries = city_object.get("geometry")
+    return {str(g.get("type")) for g in geometries if isinstance(g, dict)} if isinstance(geometries, list) else set()
+
+
+def _attributes(city_object: Json) -> Mapping[str, object]:
+    attributes = city_object.get("attributes")
+    return flattened(attributes) if isinstance(attributes, dict) else {}
+
+
+def _address(city_object: Json) -> str:
+    """Return the first address of an object as a line: what it says, from the street to the country (CityJSON 2.0 §2.2.1)."""
+    addresses = city_object.get("address")
+    first = addresses[0] if isinstance(addresses, list) and addresses else None
+    return " ".join(str(v) for k, v in first.items() if k != "location" and isinstance(v, str | int)) if isinstance(first, dict) else ""
+
+
+def _properties(feature: CityFeature) -> dict[str, object]:
+    """Return the attributes of a feature's object, and what identifies it and its parts."""
+    found: dict[str, object] = {**_attributes(feature.object), ID: feature.id, TYPE: feature.object.get("type")}
+    parents = feature.object.get("parents")
+    if isinstance(parents, list) and parents:
+        found[PARENT] = parents[0]
+    if (address := _address(feature.object)) and "address" not in found:
+        found["address"] = address
+    parts = [{"id": name, "type": o.get("type"), "attributes": o.get("attributes") or {}} for name, o in feature.members[1:]]
+    if parts:
+        found[PARTS] = orjson.dumps(parts).decode()
+    return found
