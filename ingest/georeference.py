@@ -76,6 +76,8 @@ class Georeference:
 
     def place(self, geometry: Geometries) -> Placed:
         """Return ``geometry`` (source CRS, all finite) in the storage CRS."""
+        if self.is_unchanged and self.to_degrees is None:
+            return Placed(geometry, ~self._inside(shapely.bounds(geometry)), np.zeros(len(geometry), dtype=bool))
         inside = np.ones(len(geometry), dtype=bool)
         reached = np.ones(len(geometry), dtype=bool)
         placed = np.full(len(geometry), None, dtype=object)
@@ -100,6 +102,12 @@ class Georeference:
         """Return one point of the source CRS in the storage CRS."""
         moved = self.transform.transform(np.array([x]), np.array([y]))
         return float(moved.x[0]), float(moved.y[0])
+
+    def _inside(self, bounds: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return which of (n, 4) bounds in the storage CRS lie where the deployment is; none that are not numbers do."""
+        west, south, east, north = self.bounds_m
+        inside: npt.NDArray[np.bool_] = (bounds[:, :2] >= (west, south)).all(axis=1) & (bounds[:, 2:] <= (east, north)).all(axis=1)
+        return inside
 
     def _move(self, coordinates: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
         z = coordinates[:, 2] if coordinates.shape[1] == 3 else None

@@ -12,9 +12,10 @@ import shapely
 
 from ingest.bodies import documents_table, place_bodies, representations_table, with_measured_heights
 from ingest.checks.geometry import as_declared_type, has_non_finite, invalid, noded, place_of, reason_of
-from ingest.checks.rules import Severities, is_rejection
+from ingest.checks.rules import Severities
 from ingest.checks.values import FieldValues, check_values
-from ingest.elevation import with_elevation, without_void_heights
+from ingest.elevation import Elevated, with_elevation, without_void_heights
+from ingest.ewkb import encode_ewkb
 from ingest.extra import extra_column
 from ingest.fields import field_columns, natural_key
 from ingest.georeference import Georeference, georeference
@@ -106,23 +107,23 @@ class _Part:
         columns = with_measured_heights(columns, bodies, feature_type)
         batch = replace(batch, faults=(*batch.faults, *bodies.faults))
         checker = _GeometryChecker(batch, feature_type, self.placing, self.limits, self.source.name)
-        geometry = checker.check(columns)
+        geometry, elevated = checker.check(columns)
         findings = (*checker.findings, *check_values(batch.rows, columns, feature_type, self.source.name))
-        refused = np.array([f.row for f in findings if is_rejection(f)], dtype=np.int64)
+        refused = np.array([f.row for f in findings if f.rejects], dtype=np.int64)
         keep = ~np.isin(batch.rows, refused)
         self.accepted += int(keep.sum())
         if not self.rounding.is_settled:
             self.rounding.add(shapely.get_coordinates(batch.geometry[keep]))
         return PartBatch(
             dataset=self.part.dataset,
-            table=self._table(batch, columns, mapping, geometry, keep),
+            table=self._table(batch, columns, mapping, self._ewkb(geometry, elevated, keep), keep),
             findings=self._keyed(findings, batch, columns),
             representations=representations_table(bodies, batch.rows, keep),
             documents=documents_table(batch.documents, batch.rows, keep) if batch.documents else None,
         )
 
     def _table(
-        self, batch: SourceBatch, columns: Mapping[str, FieldValues], mapping: ColumnMapping, geometry: Geometries, keep: Mask
+        self, batch: SourceBatch, columns: Mapping[str, FieldValues], mapping: ColumnMapping, geometry: pa.Array, keep: Mask
     ) -> pa.RecordBatch:
         feature_type = self.part.feature_type
         schema = batch_schema(feature_type)
@@ -134,12 +135,19 @@ class _Part:
         arrays = [
             pa.array(batch.rows[keep])
             if field.name == "row"
-            else pa.array(_ewkb(geometry[keep], feature_type.has_z, self.placing.storage.srid), pa.binary())
+            else geometry
             if field.name == "geom"
             else values[field.name].take(kept)
             for field in schema
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _ewkb(self, geometry: Geometries, elevated: Elevated, keep: Mask) -> pa.Array:
+        """Return the geometries that are kept as PostGIS takes them."""
+        z_m = elevated.z_m
+        if z_m is not None and not keep.all():
+            z_m = z_m[np.repeat(keep, shapely.get_num_coordinates(geometry))]
+        return encode_ewkb(geometry[keep], z_m, self.placing.storage.srid, self.part.feature_type.geometry_type)
 
     def _keyed(self, findings: tuple[Finding, ...], batch: SourceBatch, columns: Mapping[str, FieldValues]) -> tuple[Finding, ...]:
         """Return the findings with the natural key of their rows, in row order."""
@@ -162,12 +170,6 @@ def _untaken(columns: Mapping[str, FieldValues], mapping: ColumnMapping, batch: 
     }
 
 
-def _ewkb(geometry: Geometries, has_z: bool, srid: int) -> Geometries:
-    tagged = shapely.set_srid(geometry, srid)
-    wkb: Geometries = shapely.to_wkb(tagged, output_dimension=3 if has_z else 2, byte_order=1, include_srid=True, flavor="extended")
-    return wkb
-
-
 class _GeometryChecker:
     """Runs the geometry rules over one batch; a row is named by the first rule it breaks."""
 
@@ -181,8 +183,8 @@ class _GeometryChecker:
         self._severities = Severities.of(feature_type)
         self._good = np.ones(len(batch.rows), dtype=bool)
 
-    def check(self, columns: Mapping[str, FieldValues]) -> Geometries:
-        """Return the geometries in the storage CRS and the type's dimension; rows that broke a rule hold anything."""
+    def check(self, columns: Mapping[str, FieldValues]) -> tuple[Geometries, Elevated]:
+        """Return the geometries in the storage CRS and their heights in the type's dimension; rows that broke a rule hold anything."""
         for fault in self._batch.faults:
             self._refuse(np.array([fault.index]), fault.rule, fault.message)
         geometry = self._batch.geometry
@@ -206,7 +208,7 @@ class _GeometryChecker:
         self._refuse(result.unknown, "height-missing", _FLAT)
         self._refuse(result.one_end, "height-missing", _LEVEL)
         self._refuse(result.differs, "height-differs", _DIFFERS)
-        return result.geometry
+        return geometry, result
 
     def _with_known_heights(self, geometry: Geometries) -> Geometries:
         result, void = without_void_heights(geometry)

@@ -39,21 +39,17 @@ _REASONS_ZH: Mapping[str, str] = {
 
 
 def as_declared_type(geometry: Geometries, wanted: GeometryType) -> tuple[Geometries, Mask]:
-    """Return the geometries as ``wanted`` and which could not be: polygons become multi, a multi of one part becomes its part.
+    """Return the geometries as ``wanted`` and which could not be: a multi of one part becomes its part, polygons pass as multipolygons.
 
     Vertices stay as they are. None and empty geometries pass.
     """
     kinds = shapely.get_type_id(geometry)
-    result = geometry.copy()
     absent = (kinds == -1) | shapely.is_empty(geometry)
     if wanted == "MultiPolygon":
-        single = (kinds == 3) & ~absent
-        chosen = geometry[single]
-        if len(chosen):
-            result[single] = shapely.multipolygons(chosen, indices=np.arange(len(chosen)))
-        return result, ~absent & ~single & (kinds != 6)
+        return geometry.copy(), ~absent & (kinds != 3) & (kinds != 6)
     if wanted == "coverage":
-        return result, ~absent
+        return geometry.copy(), ~absent
+    result = geometry.copy()
     lone = (kinds == _MULTI_OF[wanted]) & (shapely.get_num_geometries(geometry) == 1) & ~absent
     result[lone] = shapely.get_geometry(geometry[lone], 0)
     return result, ~absent & ~lone & (kinds != _SINGLE[wanted])

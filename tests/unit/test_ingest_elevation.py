@@ -43,7 +43,7 @@ def test_a_profile_stays_where_it_agrees_with_its_ends(
 ) -> None:
     columns = given("pipe_segment", start_elevation_m=start, end_elevation_m=end)
     result = with_elevation(np.array([line]), columns, TYPES["pipe_segment"])
-    np.testing.assert_allclose(shapely.get_coordinates(result.geometry, include_z=True)[:, 2], heights, atol=1e-12)
+    np.testing.assert_allclose(result.z_m, heights, atol=1e-12)
     assert result.one_end[0] == ((start is None) != (end is None))
     assert result.unknown[0] == (not line.has_z and start is None)
     assert result.differs[0] == (line is LINE and start == 2.0)
@@ -53,9 +53,9 @@ def test_a_point_takes_its_ground_elevation_else_bottom_and_depth() -> None:
     point = np.array([shapely.Point(0, 0, 2.1)])
     columns = given("pipe_node", ground_elevation_m=3.2, bottom_elevation_m=None, depth_m=None)
     result = with_elevation(point, columns, TYPES["pipe_node"])
-    assert (result.geometry[0].z, result.differs[0]) == (3.2, True)
+    assert (result.z_m[0], result.differs[0]) == (3.2, True)
     columns = given("pipe_node", ground_elevation_m=None, bottom_elevation_m=1.0, depth_m=1.5)
-    assert with_elevation(shapely.force_2d(point), columns, TYPES["pipe_node"]).geometry[0].z == 2.5
+    assert with_elevation(shapely.force_2d(point), columns, TYPES["pipe_node"]).z_m[0] == 2.5
 
 
 def test_a_crossing_by_rounding_is_noded_within_the_tolerance() -> None:
@@ -81,4 +81,4 @@ def test_a_survey_point_lies_at_the_elevation_of_its_list(
     point: shapely.Point, elevation: float | None, height: float, differs: bool, unknown: bool
 ) -> None:
     result = with_elevation(np.array([point]), given("survey_control", elevation_m=elevation), TYPES["survey_control"])
-    assert (shapely.get_z(result.geometry)[0], result.differs[0], result.unknown[0]) == (height, differs, unknown)
+    assert (result.z_m[0], result.differs[0], result.unknown[0]) == (height, differs, unknown)
