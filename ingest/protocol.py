@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.understanding.sample import LayerSample
 from twin.model import FeatureType, FieldType, Finding
 
 KEY_SEPARATOR = "\x1f"
@@ -68,6 +69,17 @@ class PartRequest:
     dataset: str
     mapping: Mapping[str, str] = field(default_factory=dict)
     """Source column → field name; goes before names and aliases. An empty field name leaves the column out of the fields."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Source column → unit of length its numbers are in; goes before a unit in the column's name."""
+    crs: str | None = None
+    """Declared for this part; goes before what is declared for the file."""
+    axes: Literal["xy", "yx"] | None = None
+    """Order of the source's coordinates: ``xy`` easting first, ``yx`` northing first; None: as the reader finds."""
+    vertical: str | None = None
+    height_offset_m: float = 0.0
+    """Added to every height of the source to have it in the deployment's datum."""
+    encoding: str | None = None
+    """Of the texts, where the format leaves it open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,7 @@ class ReadRequest:
     """Declared CRS: ``EPSG:n``, a file with WKT, ``X-GCJ02`` or ``X-BD09``; goes before what the file says."""
     vertical: str | None = None
     """Heights of the source: None = the deployment's own, ``ellipsoidal`` = above the ellipsoid."""
+    height_offset_m: float = 0.0
     deployment_vertical: str = "none"
     proj_data_dirs: tuple[Path, ...] = ()
     companions: tuple[Path, ...] = ()
@@ -239,6 +252,8 @@ class LayerInfo:
     crs_assumed: bool = False
     """True when ``crs`` is the format's rule, not the file's word."""
     encoding: str | None = None
+    sample: LayerSample | None = None
+    """Its first rows; None for a coverage, and for a layer that cannot be read before it is known what it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,159 @@
+"""In which CRS a layer's coordinates are: what the file declares, held against where that would put them; else told by their size.
+
+The ranges are those of requirements.md C.2. Numbers tell a grid and its belt where the city is known, never its datum: Xi'an 1980 and
+Beijing 1954 coordinates are as large as those of CGCS2000 and lie tens of metres off, so what nobody declares stays to be confirmed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ingest.understanding.area import DeploymentArea
+from ingest.understanding.axes import EASTING_M, NORTHING_M, Axes, share_within
+from ingest.understanding.candidates import FITS, ZONED, Fit, candidates, degrees, elsewhere, in_degrees, ordered
+from ingest.understanding.evidence import Evidence
+from ingest.understanding.sample import LayerSample
+from twin.crs import CrsError, FloatArray, legacy_datum, parse_crs
+from twin.errors import Text
+
+_DECLARED, _ASSUMED, _BY_ZONE, _BY_BELT, _DEGREES = 0.98, 0.8, 0.85, 0.8, 0.6
+_WITHOUT_CITY = 0.7
+"""What is left of a confidence where no city says that the coordinates lie in it."""
+_PARAMETERS_NEEDED = "crs-parameters-needed"
+
+
+def crs_evidence(
+    stated: str | None, sample: LayerSample, area: DeploymentArea | None, *, assumed: bool = False
+) -> tuple[Evidence, Axes | None]:
+    """Return the CRS a layer is proposed to be read in, and the order of axes its coordinates then have; None: they do not say.
+
+    ``stated`` is what the file declares (authority code or WKT), ``assumed`` that it is the format's rule. ``area`` None: nothing is
+    known of the city, so belts cannot be told from each other.
+    """
+    places, _ = sample.positions()
+    if stated is None:
+        return _undeclared(places, area)
+    refused = _refused(stated)
+    if refused is not None:
+        return refused, None
+    confidence = _ASSUMED if assumed else _DECLARED
+    rule = Text("格式规定", "the format's rule") if assumed else Text("文件声明", "declared by the file")
+    if area is None or not len(places):
+        return Evidence("crs", stated, confidence, rule, stated=stated), None
+    for axes in ("xy", "yx"):
+        order: Axes = "xy" if axes == "xy" else "yx"
+        there = degrees(stated, ordered(places, order))
+        if area.share_inside(there) >= FITS:
+            text = Text(f"{rule.zh}；据此数据位于本市范围", f"{rule.en}; so read the data lie in the city")
+            return Evidence("crs", stated, confidence, text, stated=stated), order
+    return _gainsaid(stated, places, area, rule)
+
+
+def _undeclared(places: FloatArray, area: DeploymentArea | None) -> tuple[Evidence, Axes | None]:
+    fits = candidates(places, area) if len(places) else []
+    if not fits:
+        return _undecided(places), None
+    best = fits[0]
+    confidence = _confidence(best.crs)
+    if area is None:
+        zh, en = f"数值与 {named(best.crs)} 相符", f"as large as coordinates of {named(best.crs)}"
+        return Evidence("crs", best.crs, round(confidence * _WITHOUT_CITY, 2), _to_confirm(zh, en)), best.axes
+    if best.inside < FITS:
+        return Evidence("crs", None, 0.0, _nowhere(fits, area)), None
+    zh = f"按 {named(best.crs)} 解读，{_percent(best.inside)} 的抽样点位于本市范围"
+    en = f"as {named(best.crs)} {_percent(best.inside)} of the sampled points lie in the city"
+    beside = elsewhere([f for f in fits if f.axes == best.axes and f.inside < FITS])
+    zh += "".join(f"；按 {f.crs} 则偏{_off(f, area).zh}" for f in beside)
+    en += "".join(f"; as {f.crs} they would lie {_off(f, area).en}" for f in beside)
+    return Evidence("crs", best.crs, round(confidence * best.inside, 2), _to_confirm(zh, en)), best.axes
+
+
+def _confidence(crs: str) -> float:
+    if in_degrees(crs):
+        return _DEGREES
+    return _BY_ZONE if int(crs.partition(":")[2]) in ZONED else _BY_BELT
+
+
+def _to_confirm(zh: str, en: str) -> Text:
+    return Text(
+        f"文件未说明坐标系。{zh}。数值不能区分 CGCS2000 与西安80、北京54、GCJ-02，请确认",
+        f"The file does not say its CRS. {en[:1].upper()}{en[1:]}. Numbers cannot tell CGCS2000 from Xi'an 1980, Beijing 1954"
+        " or GCJ-02: confirm it",
+    )
+
+
+def _undecided(places: FloatArray) -> Evidence:
+    is_belt = (
+        any(min(share_within(places[:, k], EASTING_M), share_within(places[:, 1 - k], NORTHING_M)) >= FITS for k in (0, 1))
+        if len(places)
+        else False
+    )
+    zh, en = "文件未说明坐标系，请声明", "the file does not say its CRS: declare it"
+    if is_belt:
+        zh += "。数值为不带带号的高斯-克吕格坐标，仅凭数值不能确定中央经线"
+        en += ". The numbers are Gauss-Krüger coordinates without a zone number, which do not tell their central meridian"
+    elif len(places):
+        zh += "。数值不属于常用的国家坐标系，可能是城市独立坐标系（X-LOCAL:名称）"
+        en += ". The numbers are of no national grid; they may be of a city's own (X-LOCAL:name)"
+    return Evidence("crs", None, 0.0, Text(zh, en))
+
+
+def _gainsaid(stated: str, places: FloatArray, area: DeploymentArea, rule: Text) -> tuple[Evidence, Axes | None]:
+    """Return what to make of coordinates that the declared CRS puts outside the city."""
+    there = Fit(stated, "xy", 0.0, degrees(stated, places))
+    off = _off(there, area)
+    zh, en = f"{rule.zh} {named(stated)}，但据此数据偏{off.zh}", f"{rule.en} as {named(stated)}, but there the data lie {off.en}"
+    best = next((f for f in candidates(places, area) if f.inside >= FITS), None)
+    if best is None:
+        return Evidence("crs", stated, 0.3, Text(zh, en), stated=stated, code="area-of-use"), None
+    zh += f"；按 {named(best.crs)} 则 {_percent(best.inside)} 位于本市范围，请核实"
+    en += f"; as {named(best.crs)} {_percent(best.inside)} of them lie in it: find out which is right"
+    return Evidence(
+        "crs", best.crs, round(_confidence(best.crs) * best.inside, 2), Text(zh, en), stated=stated, code="area-of-use"
+    ), best.axes
+
+
+def _refused(stated: str) -> Evidence | None:
+    """Return why a CRS that is declared is refused whatever the coordinates are: unknown, or of a datum without public parameters."""
+    try:
+        datum = legacy_datum(parse_crs(stated))
+    except CrsError as error:
+        return Evidence("crs", None, 0.0, error.text, stated=stated, code=error.code)
+    if datum is None:
+        return None
+    zh = (
+        f"文件声明 {named(stated)}（{datum}）：转换参数由测绘主管部门掌握，没有参数不能入库。"
+        "请以 X-LOCAL:名称 配置七参数或四参数，或由主管部门转换为 CGCS2000 后提交"
+    )
+    en = (
+        f"declared as {named(stated)} ({datum}), whose parameters only the surveying authority has: refused without them. Have the seven or"
+        " four parameters configured as X-LOCAL:name, or the file transformed to CGCS2000 by the authority"
+    )
+    return Evidence("crs", None, 0.0, Text(zh, en), stated=stated, code=_PARAMETERS_NEEDED)
+
+
+def _nowhere(fits: list[Fit], area: DeploymentArea) -> Text:
+    zh = "；".join(f"按 {f.crs} 偏{_off(f, area).zh}" for f in elsewhere(fits))
+    en = "; ".join(f"as {f.crs} they would lie {_off(f, area).en}" for f in elsewhere(fits))
+    return Text(
+        f"文件未说明坐标系，数值与本市不符（{zh}）。可能是城市独立坐标系（X-LOCAL:名称），请声明",
+        f"The file does not say its CRS, and no usual one puts it in the city ({en}). It may be a city's own (X-LOCAL:name): declare it",
+    )
+
+
+def _off(fit: Fit, area: DeploymentArea) -> Text:
+    km, direction = area.off_by(fit.lonlat)
+    if not np.isfinite(km):
+        return Text("出投影范围", "outside the projection")
+    return Text(f"{direction.zh} {km:,.0f} 公里", f"{km:,.0f} km to the {direction.en}")
+
+
+def named(crs: str) -> str:
+    """Return a CRS with its code and name, as a person knows it."""
+    parsed = parse_crs(crs)
+    code = parsed.to_authority()
+    return f"{':'.join(code)} {parsed.name}" if code else parsed.name
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"

@@ -1,0 +1,77 @@
+"""In which encoding a layer's texts are, held against how they read: mojibake decodes to letters that nobody writes side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingest.understanding.evidence import Evidence
+from ingest.understanding.sample import LayerSample
+from twin.errors import Text
+
+TRIED = ("gb18030", "cp950", "utf-8")
+"""What Chinese files are in; between them the texts decide."""
+_REPLACEMENT = "\ufffd"
+_CLEARLY_BETTER = 0.3
+_TOLD, _BY_RULE, _ASCII = 0.9, 0.99, 0.99
+_FIXED = frozenset({"utf-8", "utf8", "utf-8-sig"})
+
+
+def encoding_evidence(encoding: str | None, sample: LayerSample, *, by_format: bool) -> Evidence | None:
+    """Return the encoding of a layer with how well its texts read; None for a format that has none.
+
+    ``by_format``: the format itself prescribes it (JSON, GeoPackage), so another is never proposed.
+    """
+    if encoding is None:
+        return None
+    texts = [v for c in sample.columns for v in (c.name, *c.filled) if isinstance(v, str) and not v.isascii()]
+    if by_format:
+        return Evidence("encoding", encoding, _BY_RULE, Text("格式规定", "the format's rule"), stated=encoding)
+    if not texts:
+        return Evidence("encoding", encoding, _ASCII, Text("抽样中只有 ASCII 字符", "the sample holds ASCII only"))
+    read = legibility(texts)
+    better = [(legibility(again), codec) for codec in TRIED if codec != encoding and (again := _read_again(texts, encoding, codec))]
+    best, codec = max(better, default=(0.0, ""))
+    if best > read + _CLEARLY_BETTER:
+        shown = _read_again(texts[:1], encoding, codec)[0][:20]
+        zh, en = (
+            f"按 {encoding} 读出乱码，按 {codec} 读出“{shown}”",
+            f"read as {encoding} the texts are garbled, as {codec} one says “{shown}”",
+        )
+        return Evidence("encoding", codec, round(_TOLD * best, 2), Text(zh, en), stated=encoding)
+    example = max(texts, key=legibility_of)[:20]
+    text = Text(
+        f"{read:.0%} 的非 ASCII 字符为常用字，如“{example}”", f"{read:.0%} of the other characters are common ones, as in “{example}”"
+    )
+    return Evidence("encoding", encoding, round(max(0.2, _TOLD * read), 2), text)
+
+
+def legibility(texts: Sequence[str]) -> float:
+    """Return the part of the non-ASCII characters that are in common use (first level of GB 2312, or of Big5); 1 without any."""
+    characters = [c for t in texts for c in t if c > "\x7f"]
+    return sum(_is_common(c) for c in characters) / len(characters) if characters else 1.0
+
+
+def legibility_of(text: str) -> float:
+    """Return the legibility of one text, those with Chinese first."""
+    return legibility([text]) if not text.isascii() else 0.0
+
+
+def _read_again(texts: Sequence[str], encoding: str, codec: str) -> list[str]:
+    """Return texts as they read in another encoding; empty where their bytes cannot be had back."""
+    try:
+        return [t.encode(encoding).decode(codec, "replace") for t in texts if _REPLACEMENT not in t]
+    except (UnicodeError, LookupError):
+        return []
+
+
+def _is_common(character: str) -> bool:
+    if character == _REPLACEMENT:
+        return False
+    for codec, first, last in (("gb2312", 0xB0, 0xD7), ("big5", 0xA4, 0xC6)):
+        try:
+            lead = character.encode(codec)[0]
+        except UnicodeEncodeError:
+            continue
+        if first <= lead <= last or 0xA1 <= lead <= 0xA3:
+            return True
+    return False
