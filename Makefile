@@ -28,8 +28,9 @@ lint: setup-test ## style, types, import contracts, viewer
 	@docker/setup/npm.sh --prefix twin/viewer --silent run lint
 	@docker/setup/npm.sh --prefix twin/viewer --silent test
 
-pages: setup ## write docs/data anew from the FeatureTypes and the demo cities
+pages: setup ## write docs/data and docs/rules.md anew from the FeatureTypes, the rules and the demo cities
 	@.venv/bin/twin types --pages docs/data --data-dir build/no-types
+	@.venv/bin/twin rules --page docs/rules.md --data-dir build/no-types
 
 format: setup-test ## put the code into its form
 	@.venv/bin/ruff check --fix --quiet .

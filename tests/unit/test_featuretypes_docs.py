@@ -18,7 +18,7 @@ WORDS = {
     *DEFS["style"]["properties"],
     *DEFS["codelist"]["properties"],
     *DEFS["codelist"]["properties"]["codes"]["items"]["properties"],
-    *DEFS["check"]["properties"]["rule"]["enum"],
+    *DEFS["severity"]["enum"],
     *DEFS["recipe"]["properties"]["form"]["enum"],
     *DEFS["field"]["properties"]["type"]["enum"],
     *DEFS["field"]["properties"]["derived"]["enum"],

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from twin.featuretypes.document import FeatureTypeError
+from twin.featuretypes.rule_use import check_faults
 from twin.featuretypes.spelling import code_spelling, column_spelling
 from twin.featuretypes.validity import RESERVED_COLUMNS, validity_fields
 from twin.model import Code, CodeList, FeatureType, Field, GeometryType, Recipe, Scalar
@@ -63,11 +64,7 @@ def _faults(ft: FeatureType) -> Iterator[tuple[str, str]]:
     for number, name in enumerate(ft.natural_key):
         if name not in ft.field_names:
             yield f"key[{number}]", f"there is no field {name!r}"
-    for number, check in enumerate(ft.checks):
-        fields = check.parameters.get("fields", ())
-        for name in fields if isinstance(fields, tuple) else ():
-            if name not in ft.field_names:
-                yield f"checks[{number}].fields", f"there is no field {name!r}"
+    yield from check_faults(ft)
     yield from _recipe_faults(ft)
     yield from _style_faults(ft)
 

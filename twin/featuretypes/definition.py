@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from twin.errors import Text
 from twin.featuretypes.parse import parse_feature_type
 from twin.model import Check, CodeList, FeatureType, Field, Reference, Style
+from twin.rules.parameters import thawed
 
 Json = dict[str, object]
 
@@ -95,8 +96,7 @@ def _code_list(code_list: CodeList) -> Json:
 
 
 def _check(check: Check) -> Json:
-    parameters = {name: list(value) if isinstance(value, tuple) else value for name, value in check.parameters.items()}
-    return {"rule": check.rule, **parameters}
+    return {"rule": check.rule} | {name: thawed(value) for name, value in check.parameters.items()}
 
 
 def _style(style: Style) -> Json:

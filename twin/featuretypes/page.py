@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from twin.featuretypes.validity import validity_fields
-from twin.model import Check, FeatureType, Field, FieldType, GeometryType, Recipe
+from twin.model import Check, FeatureType, Field, FieldType, GeometryType, Recipe, Severity
+from twin.rules.loader import load_rules
+from twin.rules.parameters import thawed
 
 _GEOMETRIES: Mapping[GeometryType, str] = {
     "Point": "点 · Point",
@@ -161,28 +163,29 @@ def _references(ft: FeatureType, types: Mapping[str, FeatureType]) -> Iterator[s
 def _checks(ft: FeatureType) -> Iterator[str]:
     yield "## 检查 · Checks"
     yield ""
-    yield "几何、类型、必填、范围、代码、长度和日期规则对所有要素类型生效（[说明](../featuretypes.md#checks)）；此外："
-    yield "Rules for geometry, types, ranges, codes, lengths and dates hold for every type ([list](../featuretypes.md#checks)); besides:"
+    yield "几何、属性等规则对所有要素类型生效（[规则](../rules.md)）；此外："
+    yield "Rules for geometry and attributes hold for every type ([rules](../rules.md)); besides:"
     yield ""
     for check in ft.checks:
-        yield f"- {_check(check)}"
+        yield f"- {_check(check, ft)}"
     if any(f.reference is not None for f in ft.fields):
-        yield "- `reference`：引用的对象应已发布或在同一次提交中，否则提示 · what a field refers to is there, else a warning"
+        yield "- [`reference`](../rules.md#reference)：引用的对象应已发布或在同一次提交中 · what a field refers to is there：`warning`"
 
 
-def _check(check: Check) -> str:
-    named = check.parameters.get("fields")
-    fields = _listed([f"`{name}`" for name in named]) if isinstance(named, tuple) else "所有字段 · all fields"
-    severity = str(check.parameters.get("severity", "error"))
-    grade = {"error": "否则拒收 · else the row is left out", "warning": "否则提示 · else a warning", "info": "否则告知 · else a note"}[
-        severity
-    ]
-    if check.rule == "unique":
-        return f"`unique`：{fields} 在数据集内不重复 · not repeated in the dataset；{grade}"
-    if check.rule == "node-exists":
-        target = f"[{check.parameters['type']}]({check.parameters['type']}.md)`.{check.parameters['field']}`"
-        return f"`node-exists`：{fields} 应为 · is a value of {target}；{grade}"
-    return f"`{check.rule}`：{fields}；{grade}"
+def _check(check: Check, ft: FeatureType) -> str:
+    rule = load_rules()[check.rule]
+    wanted = check.parameters.get("severity")
+    severity = rule.grade(None if wanted is None else Severity(str(wanted)), ft.geometry_type)
+    given = {name: value for name, value in check.parameters.items() if name != "severity"}
+    said = "；".join(f"{name} {_value(value)}" for name, value in given.items())
+    head = f"[`{rule.id}`](../rules.md#{rule.id.lower()})：{rule.title.zh} · {rule.title.en}：`{severity.value}`"
+    return f"{head}；{said}" if said else head
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
+        return _listed([f"`{item}`" for item in value])
+    return f"`{thawed(value)}`"
 
 
 def _example(ft: FeatureType, example: Example | None) -> Iterator[str]:

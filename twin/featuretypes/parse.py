@@ -15,6 +15,7 @@ from twin.errors import Text
 from twin.featuretypes.consistency import check_code_list, check_feature_type
 from twin.featuretypes.document import FeatureTypeError, place_of
 from twin.model import Check, Code, CodeList, FeatureType, Field, Reference, Style
+from twin.rules.parameters import frozen
 
 Document = Mapping[str, Any]
 
@@ -143,7 +144,7 @@ def _code_list(codes: object, place: str, code_lists: Mapping[str, CodeList], so
 
 
 def _check(doc: Document) -> Check:
-    return Check(doc["rule"], {name: tuple(value) if isinstance(value, list) else value for name, value in doc.items() if name != "rule"})
+    return Check(doc["rule"], {name: frozen(value) for name, value in doc.items() if name != "rule"})
 
 
 def _style(doc: Document) -> Style:

@@ -117,6 +117,10 @@ def _add_maintenance(
     types.add_argument("type", nargs="?", metavar="TYPE", help="只看一种 · one of them, whole")
     types.add_argument("--pages", type=Path, metavar="DIR", help="写出说明页 · write the page of every type")
 
+    rules = command("rules", "rules:rules", "列出检查规则 · list the rules files are checked by")
+    rules.add_argument("rule", nargs="?", metavar="ID", help="只看一条 · one of them, whole")
+    rules.add_argument("--page", type=Path, metavar="FILE", help="写出说明页 · write the page of all rules")
+
     command("links", "links:links", "核对对象关联 · count the links between features, and prove that none dangles")
     tokens = commands.add_parser("token", help="写入令牌 · tokens for writing")
     token_commands = tokens.add_subparsers(required=True, metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""/api/feature-types and /api/datasets: what a file can be loaded as, and into what; and /api/openapi, the definition of our own doors."""
+"""/api/feature-types, /api/datasets, /api/rules: what a file can be loaded as, into what, and what it is checked by; /api/openapi."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from starlette.routing import BaseRoute
 
 from twin.errors import Text
 from twin.model import FeatureType, Field
+from twin.rules.loader import load_rules
+from twin.rules.parameters import thawed
+from twin.rules.rule import Rule
 from twin.server.access import principal_of
 from twin.server.city import City
 from twin.server.routes.answers import json_answer
@@ -18,7 +21,7 @@ Json = dict[str, object]
 
 
 def vocabulary_router(city: City) -> APIRouter:
-    """Return /api/feature-types and /api/datasets."""
+    """Return /api/feature-types, /api/datasets and /api/rules."""
     router = APIRouter(tags=["Vocabulary"])
 
     def feature_types(request: Request) -> Response:
@@ -38,6 +41,11 @@ def vocabulary_router(city: City) -> APIRouter:
             ],
         )
 
+    def rules(request: Request) -> Response:
+        """Every rule files are checked by."""
+        return json_answer(request, [_rule(r) for r in load_rules().values()])
+
+    router.add_api_route("/api/rules", rules, methods=["GET"])
     router.add_api_route("/api/feature-types", feature_types, methods=["GET"])
     router.add_api_route("/api/datasets", datasets, methods=["GET"])
     return router
@@ -83,6 +91,22 @@ def _field(f: Field) -> Json:
         "required": f.required,
         "aliases": list(f.aliases),
         "reference": None if f.reference is None else f"{f.reference.type}.{f.reference.field}",
+    }
+
+
+def _rule(r: Rule) -> Json:
+    return {
+        "id": r.id,
+        "family": r.family,
+        "title": _text(r.title),
+        "advice": _text(r.advice),
+        "severity": r.severity.value,
+        "confidence": r.confidence,
+        "waivable": r.waivable,
+        "needs": list(r.needs),
+        "clause": r.clause,
+        "edition": r.edition,
+        "parameters": {n: {"type": p.type, "unit": p.unit, "default": thawed(p.default)} for n, p in r.parameters.items()},
     }
 
 

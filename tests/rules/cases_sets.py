@@ -1,0 +1,49 @@
+"""Cases of rules that need all rows at once: repeated values and values that name nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import shapely
+from integration.surveys import ORIGIN, Row, square
+from rules.case import Case
+from rules.staged import City
+
+from twin.model import Finding
+
+X, Y = ORIGIN
+
+
+def building(key: str, parcel_id: str | None = None, x: float = 0.0) -> Row:
+    return Row(square(x, 0), {"building_id": key, "height_m": 9.0, "parcel_id": parcel_id})
+
+
+def node(key: str, x: float) -> Row:
+    return Row(shapely.Point(X + x, Y, 5.0), {"node_id": key, "kind": "YS", "depth_m": 2.0})
+
+
+def segment(start: str, end: str) -> Row:
+    fields = {"segment_id": f"{start}-{end}", "start_node": start, "end_node": end, "kind": "YS", "outer_diameter_mm": 300.0}
+    return Row(shapely.LineString([(X, Y, 3.0), (X + 10, Y, 2.9)]), fields)
+
+
+NODES = ("pipe_node", [node("Y1", 0), node("Y2", 10)])
+PARCEL = ("parcel", [Row(square(0, 0, 20), {"parcel_id": "p1", "right_type": "state_granted"})])
+
+CASES = (
+    Case(
+        "unique",
+        {"cases_unique": ("building", [building("b1"), building("b1", x=50)])},
+        {"cases_unique": ("building", [building("b1"), building("b2", x=50)])},
+    ),
+    Case(
+        "reference",
+        {"cases_referring": ("building", [building("b1", "p2")]), "cases_parcels": PARCEL},
+        {"cases_referring": ("building", [building("b1", "p1")]), "cases_parcels": PARCEL},
+    ),
+)
+
+
+def findings(rule: str, given: object, city: Callable[[], City]) -> Sequence[Finding]:
+    """Ask the rule about staged rows."""
+    return city().ask(rule, given)

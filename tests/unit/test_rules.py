@@ -1,0 +1,116 @@
+"""What a rule file may say, how a FeatureType changes a rule, and that docs/rules.md is current."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from twin.featuretypes.document import FeatureTypeError
+from twin.featuretypes.loader import load_feature_types
+from twin.featuretypes.rule_use import check_faults
+from twin.model import Check, Severity
+from twin.rules.loader import RuleFileError, load_rules, rules_of
+from twin.rules.page import rules_page
+
+PAGE = Path(__file__).parents[2] / "docs/rules.md"
+TYPES = load_feature_types()
+RULE = {"id": "t", "title": {"zh": "一", "en": "one"}, "advice": {"zh": "二", "en": "two"}, "severity": "error"}
+
+
+def rule(**members: object):
+    return next(rules_of("family", [RULE | members]))
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text("utf-8") == rules_page(load_rules(), TYPES), "write it anew: make pages"
+
+
+def test_every_rule_is_documented_in_both_languages() -> None:
+    page = PAGE.read_text("utf-8")
+    for found in load_rules().values():
+        assert f"\n### {found.id}\n\n**{found.title.zh} · {found.title.en}**\n\n{found.advice.zh}\n{found.advice.en}\n" in page
+        assert re.search("[一-鿿]", found.title.zh + found.advice.zh)
+        assert not re.search("[一-鿿]", found.title.en)
+
+
+def test_links_of_the_page_lead_to_headings() -> None:
+    page = PAGE.read_text("utf-8")
+    headings = {h.lower() for h in re.findall(r"^### (.+)$", page, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", page)) == headings
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"colour": "red"},
+        {"severity": "fatal"},
+        {"confidence": "some"},
+        {"run": "sometimes"},
+        {"title": {"zh": "一"}},
+        {"parameters": {"a": {}}},
+        {"parameters": {"a": {"default": 1, "kind": "m"}}},
+        {"parameters": {"a": {"type": "number", "default": "far"}}},
+        {"parameters": {"a": {"default": -1, "minimum": 0}}},
+        {"confidence": "low"},
+    ],
+    ids=lambda members: "-".join(members) + str(sorted(map(str, members.values())))[:30],
+)
+def test_a_rule_that_is_not_whole_is_refused(members: dict[str, object]) -> None:
+    with pytest.raises(RuleFileError):
+        rule(**members)
+
+
+def test_a_rule_of_low_confidence_is_never_an_error() -> None:
+    doubtful = rule(confidence="low", severity="warning")
+    assert doubtful.grade(Severity.ERROR, "Point") is Severity.REVIEW
+    assert doubtful.grade(Severity.INFO, "Point") is Severity.INFO
+    assert doubtful.grade(None, "Point") is Severity.WARNING
+
+
+def test_what_cannot_be_waived_keeps_its_severity() -> None:
+    assert rule(waivable=False).grade(Severity.INFO, "Point") is Severity.ERROR
+    areas = rule(hard_for=["MultiPolygon"])
+    assert (areas.grade(Severity.INFO, "MultiPolygon"), areas.grade(Severity.INFO, "Point")) == (Severity.ERROR, Severity.INFO)
+
+
+def test_the_type_of_a_parameter_is_that_of_its_default() -> None:
+    given = {
+        "a": {"default": 1.5},
+        "b": {"default": ["x"]},
+        "c": {"default": [[300, 75], [700, 100]]},
+        "d": {"default": True},
+        "e": {"type": "fields"},
+    }
+    assert {n: p.type for n, p in rule(parameters=given).parameters.items()} == {
+        "a": "number", "b": "texts", "c": "table", "d": "boolean", "e": "fields",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("check", "reason"),
+    [
+        (Check("magic"), "there is no rule 'magic'"),
+        (Check("unique"), "lacks 'fields'"),
+        (Check("unique", {"fields": ("roof_type",), "tolerance_m": 1}), "rule 'unique' takes severity, fields"),
+        (Check("unique", {"fields": "roof_type"}), "'roof_type' is not a value of type fields"),
+        (Check("unique", {"fields": ("nothing",)}), "there is no field 'nothing'"),
+        (Check("geometry-valid", {"severity": "warning"}), "'geometry-valid' is always of severity 'error'"),
+        (Check("code", {"fields": ("usage",)}), "rule 'code' holds for every type"),
+        (Check("sliver", {"width_m": -1}), "-1 is below 0"),
+        (Check("sliver", {"width_m": "thin"}), "'thin' is not a value of type number"),
+    ],
+    ids=str,
+)
+def test_a_check_that_no_rule_takes_is_refused(check: Check, reason: str) -> None:
+    building = TYPES["building"]
+    changed = type(building)(**{f: getattr(building, f) for f in building.__slots__} | {"checks": (check,)})
+    assert [found.startswith(reason) for _, found in check_faults(changed)] == [True]
+
+
+def test_a_file_that_names_no_rule_does_not_load(tmp_path: Path) -> None:
+    source = Path(load_feature_types.__code__.co_filename).parent / "water.yaml"
+    (tmp_path / "water.yaml").write_text(source.read_text("utf-8").replace("rule: unique", "rule: unheard-of"), "utf-8")
+    with pytest.raises(FeatureTypeError, match=r"water.yaml: checks\[0\].rule: there is no rule 'unheard-of'"):
+        load_feature_types(tmp_path)
