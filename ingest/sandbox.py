@@ -48,7 +48,10 @@ _ENVIRONMENT: Mapping[str, str] = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "RUST_BACKTRACE": "0",
 }
+_OUT_OF_MEMORY = (b"bad_alloc", b"MemoryError", b"memory allocation of")
+"""Last words of C++, Python and Rust."""
 
 
 def inspect_file(path: Path, limits: Limits | None = None) -> FileInfo:
@@ -187,7 +190,7 @@ class _Child:
         status = self._process.returncode
         if status in (-signal.SIGXCPU, -signal.SIGKILL):
             return _timeout()
-        if b"bad_alloc" in self._stderr or b"MemoryError" in self._stderr:
+        if any(words in self._stderr for words in _OUT_OF_MEMORY):
             return memory_refusal()
         if status is not None and status < 0:
             name = signal.Signals(-status).name

@@ -7,10 +7,11 @@ from importlib import import_module
 from pathlib import Path, PurePosixPath
 
 from ingest.protocol import ReadRequest
-from ingest.readers import raster, shapefile
+from ingest.readers import raster, shapefile, workbook
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
 from ingest.readers.content import ArchiveKind, Content, Kind, of_bytes, of_entry, of_path
+from ingest.readers.delimited import is_delimited
 from ingest.readers.epanet import Epanet, is_epanet
 from ingest.readers.geojson import GeoJson
 from ingest.readers.gpkg import GeoPackage
@@ -108,13 +109,7 @@ def _json(content: Content) -> Reader:
 
 def _is_table(content: Content) -> bool:
     """Return whether a file begins with a line of text that has separators; in an archive it is rather a note to the reader."""
-    line = content.text_head.split(b"\n", 1)[0]
-    return (
-        content.unpack is None
-        and b"\0" not in content.head
-        and not line.startswith((b"<", b"{", b"["))
-        and sum(line.count(d) for d in (b",", b";", b"\t")) >= 2
-    )
+    return content.unpack is None and is_delimited(content.head)
 
 
 def _unknown() -> TwinError:
@@ -133,12 +128,13 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
     Kind(lambda c: c.text_head[:1] == b"{", _json),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: Epanet(_path(c), c.limits)),
+    Kind(lambda c: c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
     Kind(_is_table, lambda c: open_survey("CSV", c.request)),
 )
 """Files by their content; the first that fits serves. What only a look at all of the text tells stands last."""
 
 ARCHIVES: tuple[ArchiveKind, ...] = (
-    ArchiveKind(lambda a: "xl/workbook.xml" in a.names, lambda _, request: open_survey("XLSX", request)),
+    ArchiveKind(workbook.in_archive, lambda a, request: open_survey("XLSX" if workbook.OFFICE_BOOK in a.names else "ODS", request)),
     ArchiveKind(shapefile.is_archived, lambda a, request: shapefile.Shapefile(shapefile.archived_members(a), request.limits)),
 )
 """Files that belong together in a ZIP; one that holds none of these gives the one file in it that is of a kind above."""

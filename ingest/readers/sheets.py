@@ -1,31 +1,30 @@
-"""Tables as surveys hand them over, XLSX sheets and CSV files, as rows with the header found.
-
-A workbook is hostile until looked at: its ZIP is checked by `Archive`, every XML part for document type declarations
-(entities are not expanded anywhere), rows and cells are counted.
-"""
+"""Tables as surveys hand them over: a header somewhere near the top, in one row or in several below merged titles, then rows."""
 
 from __future__ import annotations
 
-import csv
-import io
-import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-import openpyxl
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.names import normalised
 from ingest.protocol import Limits
-from ingest.readers.archive import Archive
-from ingest.readers.encodings import detect
 from ingest.refusals import rejected
+from twin.errors import Text
 
 _HEADER_SEARCHED_ROWS = 12
-_MAX_SHEET_COLUMNS = 1000
+_HEADER_ROWS = 3
+_KNOWN_NAMES_NEEDED = 2
+_UNIT = re.compile(r"[(\[（【]?(?:mm|cm|m|km|kv|v|pa|kpa|mpa|℃|°|%|米|毫米|厘米|千伏|伏|度|条|孔|年)[)\]）】]?", re.IGNORECASE)
 
 Row = Sequence[object]
+Cell = tuple[int, int]
+"""Row and column, from 0."""
+Merged = Sequence[tuple[Cell, Cell]]
+"""First and last cell of each merged range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,90 +33,83 @@ class Sheet:
 
     name: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[int, Row], ...]
+    rows: Sequence[Row]
+    numbers: npt.NDArray[np.int64]
     encoding: str | None = None
+    notes: tuple[Text, ...] = ()
 
     def column(self, name: str, first: int = 0, last: int | None = None) -> pa.Array:
         """Return one column of the rows ``first``…``last``."""
         index = self.columns.index(name)
-        return cells_array([row[index] if index < len(row) else None for _, row in self.rows[first:last]])
+        return cells_array([row[index] if index < len(row) else None for row in self.rows[first:last]])
+
+    def with_column(self, name: str, value: str) -> Sheet:
+        """Return the same with a column that has one value in every row."""
+        width = len(self.columns)
+        padded = [(*row[:width], *(None,) * (width - len(row)), value) for row in self.rows]
+        return replace(self, columns=(*self.columns, name), rows=padded)
 
 
-def read_workbook(path: Path, limits: Limits, known: frozenset[str]) -> list[Sheet]:
-    """Return the sheets of an XLSX file that hold a table; ``known`` are normalised names a header row may hold.
-
-    RejectedError with a code of `Archive`, ``xml-dtd-forbidden``, ``too-many-rows`` or ``too-many-columns``.
-    """
-    _check_parts(Archive(path, limits))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # styles and validations that openpyxl leaves out
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        sheets = []
-        for worksheet in book.worksheets:
-            worksheet.reset_dimensions()  # what a file says about its size is not believed
-            rows = _numbered(worksheet.iter_rows(values_only=True), limits)
-            sheet = _sheet(worksheet.title, rows, known)
-            if sheet is not None:
-                sheets.append(sheet)
-    return sheets
-
-
-def read_csv(path: Path, limits: Limits, known: frozenset[str]) -> list[Sheet]:
-    """Return a CSV file (comma, semicolon or tab; UTF-8, GB 18030 or Big5) as one sheet."""
-    content = path.read_bytes()
-    encoding = "utf-8-sig" if content.startswith(b"\xef\xbb\xbf") else detect(content[: 1 << 20].split(b"\n"))
-    text = content.decode(encoding, "replace")
-    delimiter = max(",;\t", key=text[:4096].split("\n", 1)[0].count)
-    csv.field_size_limit(limits.text_length)
-    try:
-        rows = _numbered((tuple(c or None for c in row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)), limits)
-    except csv.Error as error:
-        raise rejected("csv-broken", f"The CSV cannot be read: {error}", f"CSV 无法读取:{error}") from error
-    sheet = _sheet(path.stem, rows, known)
-    return [] if sheet is None else [Sheet(sheet.name, sheet.columns, sheet.rows, encoding)]
-
-
-def _check_parts(archive: Archive) -> None:
-    for name in archive.names:
-        content = archive.read(name)
-        if not name.casefold().endswith((".xml", ".rels", ".vml")):
-            continue
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:64]:
-            raise rejected("xml-encoding", f"{name} is not UTF-8.", f"{name} 不是 UTF-8 编码。")
-        if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-            raise rejected("xml-dtd-forbidden", f"{name} declares a document type.", f"{name} 含有文档类型声明(DTD)。")
-
-
-def _numbered(rows: Iterator[Row], limits: Limits) -> list[tuple[int, Row]]:
-    """Return the rows that hold anything, with their numbers."""
-    kept: list[tuple[int, Row]] = []
+def numbered(rows: Iterable[Row], limits: Limits) -> tuple[list[Row], list[int]]:
+    """Return the rows that hold anything, and their numbers; RejectedError ``too-many-rows`` or ``too-many-columns``."""
+    kept: list[Row] = []
+    numbers: list[int] = []
     for number, row in enumerate(rows, start=1):
         if number > limits.rows:
             raise rejected("too-many-rows", f"More than {limits.rows} rows.", f"行数超过 {limits.rows}。")
-        if len(row) > _MAX_SHEET_COLUMNS:
-            raise rejected("too-many-columns", f"Row {number} has {len(row)} columns.", f"第 {number} 行有 {len(row)} 列,超过上限。")
+        if len(row) > limits.columns:
+            raise too_many_columns(limits.columns)
         if any(c is not None and c != "" for c in row):
-            kept.append((number, row))
-    return kept
+            kept.append(row)
+            numbers.append(number)
+    return kept, numbers
 
 
-def _sheet(name: str, rows: list[tuple[int, Row]], known: frozenset[str]) -> Sheet | None:
-    """Return the table below the row (or two rows, when group titles stand above) that most looks like its header."""
+def too_many_columns(most: int) -> Exception:
+    """Return the refusal of a table wider than anything a person made."""
+    return rejected("too-many-columns", f"More than {most} columns.", f"列数超过 {most}。")
+
+
+def find_table(name: str, rows: list[Row], numbers: list[int], known: frozenset[str], merged: Merged = ()) -> Sheet | None:
+    """Return the table below the row (or rows, when group titles stand above) that most looks like its header.
+
+    ``known`` are the normalised names a header may hold; None when fewer than two of them stand in any of the first rows.
+    """
+    searched = _HEADER_SEARCHED_ROWS + _HEADER_ROWS
+    top = [_filled(row, number - 1, merged) for row, number in zip(rows[:searched], numbers, strict=False)]
     best: tuple[int, int, tuple[str, ...]] = (0, 0, ())
-    for index in range(min(len(rows), _HEADER_SEARCHED_ROWS)):
-        for header, used in ((_texts(rows[index][1]), 1), (_two_rows(rows, index), 2)):
+    for index in range(min(len(top), _HEADER_SEARCHED_ROWS)):
+        header: tuple[str, ...] = ()
+        for used in range(1, min(_HEADER_ROWS, len(top) - index) + 1):
+            header = _joined(header, top[index + used - 1]) if used > 1 else top[index]
             score = sum(normalised(h) in known for h in header)
             if score > best[0]:
-                best = (score, index + used, _distinct(header))
-    score, first, columns = best
-    return Sheet(name, columns, tuple(rows[first:])) if score >= 2 else None
+                best = (score, index + used, header)
+    score, first, header = best
+    if score < _KNOWN_NAMES_NEEDED:
+        return None
+    header, first = _with_units(header, top, first)
+    return Sheet(name, _distinct(header), rows[first:], np.array(numbers[first:], dtype=np.int64))
 
 
-def _two_rows(rows: list[tuple[int, Row]], index: int) -> tuple[str, ...]:
-    """Return the names of a header whose upper row holds titles of merged groups: 起点 over 点号 is 起点点号."""
-    if index + 1 >= len(rows):
-        return ()
-    upper, lower = _texts(rows[index][1]), _texts(rows[index + 1][1])
+def _filled(row: Row, index: int, merged: Merged) -> tuple[str, ...]:
+    """Return the texts of a row; every cell of a range merged within the row has the text of its first.
+
+    Ranges merged over rows keep their text in the first row: the rows below are empty there, and add nothing to the name.
+    """
+    texts = ["" if c is None else str(c).strip() for c in row]
+    for (top, left), (_, right) in merged:
+        if top == index and left < len(texts):
+            last = min(right + 1, len(texts))
+            texts[left:last] = [texts[left]] * (last - left)
+    return tuple(texts)
+
+
+def _joined(upper: tuple[str, ...], lower: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of a header whose upper row holds titles of groups: 起点 over 点号 is 起点点号.
+
+    A title that was typed into the first cell of its group without merging reaches to the next title.
+    """
     names: list[str] = []
     group = ""
     for column in range(max(len(upper), len(lower))):
@@ -125,11 +117,24 @@ def _two_rows(rows: list[tuple[int, Row]], index: int) -> tuple[str, ...]:
         below = lower[column] if column < len(lower) else ""
         group = above or (group if below else "")
         names.append(group + below)
+        if above and not below:
+            group = ""  # a name of its own, merged over both rows
     return tuple(names)
 
 
-def _texts(row: Row) -> tuple[str, ...]:
-    return tuple("" if c is None else str(c).strip() for c in row)
+def _with_units(header: tuple[str, ...], top: Sequence[tuple[str, ...]], first: int) -> tuple[tuple[str, ...], int]:
+    """Return the header without a row of units (joined to the names) or of column numbers below it, and where the rows begin."""
+    while first < len(top):
+        texts = [(column, text) for column, text in enumerate(top[first]) if text]
+        if [text for _, text in texts] == [str(i) for i in range(1, len(texts) + 1)] and len(texts) > _HEADER_ROWS:
+            first += 1
+        elif texts and all(_UNIT.fullmatch(text) for _, text in texts):
+            units = dict(texts)
+            header = tuple(f"{name}({units[i].strip('()[]（）【】')})" if i in units else name for i, name in enumerate(header))
+            first += 1
+        else:
+            break
+    return header, first
 
 
 def _distinct(header: Sequence[str]) -> tuple[str, ...]:
@@ -141,12 +146,23 @@ def _distinct(header: Sequence[str]) -> tuple[str, ...]:
 
 
 def cells_array(values: list[object]) -> pa.Array:
-    """Return cells as an Arrow column: of one type where they agree, as text where they do not."""
+    """Return cells as an Arrow column: of one type where they agree, whole numbers as such, as text where they do not agree."""
     plain = [None if v == "" else v for v in values]
     try:
-        return pa.array(plain)
+        array = pa.array(plain)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return pa.array([None if v is None else _cell_text(v) for v in plain], pa.string())
+    if pa.types.is_floating(array.type):
+        return _whole(array)
+    return array
+
+
+def _whole(array: pa.Array) -> pa.Array:
+    """Workbooks keep every number as a float: those that are all whole numbers are integers."""
+    try:
+        return array.cast(pa.int64(), safe=True)
+    except pa.ArrowInvalid:
+        return array
 
 
 def _cell_text(value: object) -> str:

@@ -1,0 +1,132 @@
+"""Where the coordinates of a table stand: columns called north and east, or X and Y, of which surveyors call the northing X.
+
+Files with X for easting exist too, so what the values say in the deployment's area decides, then their size (requirements.md C.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingest.convert import convert
+from ingest.georeference import declared_crs, deployment_bounds_m
+from ingest.mapping import match_columns
+from ingest.names import normalised
+from ingest.protocol import ReadRequest
+from ingest.readers.sheets import Sheet
+from ingest.understanding.axes import axes_by_values
+from twin.crs import storage_crs, to_storage
+from twin.errors import Text
+from twin.model import FeatureType, Field
+
+FloatArray = npt.NDArray[np.float64]
+Axis = Literal["x", "y", "north", "east"]
+_Role = Literal["", "start", "end"]
+
+_AXIS_NAMES: Mapping[Axis, tuple[str, ...]] = {
+    "north": ("北坐标", "纵坐标", "纵坐标X", "northing", "N", "纬度", "lat", "latitude"),
+    "east": ("东坐标", "横坐标", "横坐标Y", "easting", "E", "经度", "lon", "lng", "longitude", "long"),
+    "x": ("X", "X坐标", "坐标X", "XX", "coord_x", "x_coord"),
+    "y": ("Y", "Y坐标", "坐标Y", "YY", "coord_y", "y_coord"),
+}
+_END_PREFIXES: Mapping[_Role, tuple[str, ...]] = {
+    "": ("",),
+    "start": ("起点", "起始", "S_", "start_"),
+    "end": ("终点", "终止", "E_", "end_"),
+}
+_NUMBER = Field("coordinate", "number", Text("坐标", "coordinate"), unit="m")
+_TEXT = Field("name", "string", Text("", ""))
+_SAMPLED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinates:
+    """The columns of a table that say where its rows are."""
+
+    east: str
+    north: str
+
+    def of(self, columns: Mapping[str, pa.Array]) -> FloatArray:
+        """Return (n, 2) eastings and northings; NaN where a row has none."""
+        return np.column_stack([numbers(columns[self.east]), numbers(columns[self.north])])
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A table of points: where its coordinates stand, and by what name its points go."""
+
+    sheet: Sheet
+    coordinates: Coordinates
+    key: str | None
+
+
+def axis_names() -> list[str]:
+    """Return every name by which a column of coordinates may go."""
+    names = [n for group in _AXIS_NAMES.values() for n in group]
+    return [prefix + n for prefixes in _END_PREFIXES.values() for prefix in prefixes for n in names]
+
+
+def find_points(sheet: Sheet, feature_type: FeatureType, overrides: Mapping[str, str], request: ReadRequest) -> Points | None:
+    """Return the points of a table; None when it has no columns of coordinates."""
+    mapped = match_columns(sheet.columns, feature_type, overrides).columns
+    coordinates = _coordinates(sheet, [c for c in sheet.columns if c not in mapped], "", request)
+    if coordinates is None:
+        return None
+    key_field = feature_type.natural_key[0] if feature_type.natural_key else ""
+    return Points(sheet, coordinates, next((c for c, f in mapped.items() if f == key_field), None))
+
+
+def find_ends(sheet: Sheet, request: ReadRequest) -> tuple[Coordinates, Coordinates] | None:
+    """Return the columns of both ends of a table of lines (起点X, S_X …); None when it has none."""
+    start, end = (_coordinates(sheet, sheet.columns, role, request) for role in ("start", "end"))
+    return None if start is None or end is None else (start, end)
+
+
+def _coordinates(sheet: Sheet, free: Sequence[str], role: _Role, request: ReadRequest) -> Coordinates | None:
+    axes = {axis: _column(free, [p + n for p in _END_PREFIXES[role] for n in names]) for axis, names in _AXIS_NAMES.items()}
+    if axes["north"] and axes["east"]:
+        return Coordinates(axes["east"], axes["north"])
+    if axes["x"] and axes["y"]:
+        is_east = _x_is_east(sheet, axes["x"], axes["y"], request)
+        return Coordinates(axes["x"], axes["y"]) if is_east else Coordinates(axes["y"], axes["x"])
+    return None
+
+
+def _column(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    wanted = {normalised(n) for n in names}
+    return next((c for c in columns if normalised(c) in wanted), None)
+
+
+def _x_is_east(sheet: Sheet, x: str, y: str, request: ReadRequest) -> bool:
+    """Return whether X is easting: more of the points lie in the deployment that way, or else their sizes say so."""
+    first, second = numbers(sheet.column(x, 0, _SAMPLED)), numbers(sheet.column(y, 0, _SAMPLED))
+    if request.crs is not None:
+        storage = storage_crs(request.storage_srid)
+        west, south, east, north = deployment_bounds_m(storage, request.extent_deg)
+        transform = to_storage(declared_crs(request.crs), storage, request.extent_deg)
+
+        def inside(easting: FloatArray, northing: FloatArray) -> int:
+            moved = transform.transform(easting, northing)
+            return int(np.sum(moved.ok & (moved.x >= west) & (moved.x <= east) & (moved.y >= south) & (moved.y <= north)))
+
+        as_easting, as_northing = inside(first, second), inside(second, first)
+        if as_easting != as_northing:
+            return as_easting > as_northing
+    return axes_by_values(first, second) == "xy"
+
+
+def numbers(array: pa.Array) -> FloatArray:
+    """Return cells as numbers, NaN where they are none."""
+    values: FloatArray = convert(array, _NUMBER).values.to_numpy(zero_copy_only=False).astype(np.float64)
+    return values
+
+
+def names(array: pa.Array) -> list[str | None]:
+    """Return cells as the names of points."""
+    texts = convert(array, _TEXT).values.to_pylist()
+    return [None if t is None else str(t).strip() for t in texts]

@@ -1,0 +1,176 @@
+"""Geometry of survey tables: points at their coordinates, lines between the points that their ends name or at coordinates of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import shapely
+
+from ingest.mapping import match_columns
+from ingest.readers.source import Fault, Geometries
+from ingest.readers.survey_points import Coordinates, FloatArray, Points, names, numbers
+from ingest.refusals import rejected
+from twin.errors import Text
+from twin.model import FeatureType
+
+Columns = Mapping[str, pa.Array]
+Ends = tuple[str, str]
+"""The fields that name the end points of a line."""
+_NODE_GROUND = "ground_elevation_m"
+
+
+class Shapes(Protocol):
+    """How the rows of a table become geometry."""
+
+    @property
+    def note(self) -> Text:
+        """What the surveyor should know about how the table was understood."""
+        ...
+
+    def of(self, columns: Columns) -> tuple[Geometries, tuple[Fault, ...]]:
+        """Return a geometry for each row, None for one that has none, and the rows at fault."""
+        ...
+
+
+@dataclass(frozen=True)
+class PointShapes:
+    """A point for each row with both coordinates."""
+
+    coordinates: Coordinates
+
+    @property
+    def note(self) -> Text:
+        """Which column is northing."""
+        c = self.coordinates
+        return Text(zh=f"列“{c.north}”为北坐标,列“{c.east}”为东坐标", en=f"column {c.north!r} is northing, {c.east!r} easting")
+
+    def of(self, columns: Columns) -> tuple[Geometries, tuple[Fault, ...]]:
+        """Return a point for each row with both coordinates."""
+        places = self.coordinates.of(columns)
+        there = np.isfinite(places).all(axis=1)
+        shapes = np.full(len(places), None, dtype=object)
+        shapes[there] = shapely.points(places[there])
+        return shapes, ()
+
+
+@dataclass(frozen=True)
+class LineShapes:
+    """A line between the two named points for each row; a point that is not surveyed is a fault of its line."""
+
+    points: Sequence[Points]
+    """Tables of points; of two points of one name the first counts."""
+    node_type: FeatureType
+    ends: Ends
+    mapping: Mapping[str, str]
+    """Of the lines: column → field."""
+
+    @property
+    def note(self) -> Text:
+        """Where the ends come from."""
+        shown = [p.sheet.name for p in self.points]
+        return Text(zh=f"管线端点取自表“{'、'.join(shown)}”", en=f"ends of the lines are taken from table {', '.join(map(repr, shown))}")
+
+    def of(self, columns: Columns) -> tuple[Geometries, tuple[Fault, ...]]:
+        """Return the lines, with Z where both ends have an elevation."""
+        called = [self._texts(columns, end) for end in self.ends]
+        places = [np.array([self._places.get(n or "", -1) for n in column], dtype=np.int64) for column in called]
+        there = (places[0] >= 0) & (places[1] >= 0)
+        positions = np.stack([self._position[p[there]] for p in places], axis=1)
+        heights = np.stack([self._elevation(columns, k, places[k])[there] for k in (0, 1)], axis=1)
+        shapes = np.full(len(there), None, dtype=object)
+        shapes[there] = _lines(positions, heights)
+        return shapes, tuple(self._fault(int(i), called, places) for i in np.flatnonzero(~there))
+
+    def _fault(self, index: int, called: Sequence[Sequence[str | None]], places: Sequence[npt.NDArray[np.int64]]) -> Fault:
+        missing = [called[k][index] for k in (0, 1) if places[k][index] < 0]
+        shown = "、".join(n or "(空)" for n in missing)
+        en = ", ".join(n or "(none)" for n in missing)
+        return Fault(index, "node-exists", Text(zh=f"端点 {shown} 不在管线点表中", en=f"end point {en} is not in the table of points"))
+
+    def _elevation(self, columns: Columns, end: int, places: npt.NDArray[np.int64]) -> FloatArray:
+        """Return the height of one end: its own elevation, else the ground at its point less its depth."""
+        ground = np.where(places >= 0, self._ground[places], np.nan) if len(self._ground) else np.full(len(places), np.nan)
+        return end_elevation(columns, self.mapping, end, ground)
+
+    def _texts(self, columns: Columns, field: str) -> list[str | None]:
+        column = _column(self.mapping, field)
+        if column is None:
+            raise rejected("column-missing", f"There is no column for {field}.", f"缺少字段 {field} 对应的列。")
+        return names(columns[column])
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        """Point name → its place among the points of all tables; of two points of one name the first counts."""
+        called = [n for p in self.points for n in names(p.sheet.column(p.key or ""))]
+        there: npt.NDArray[np.bool_] = np.isfinite(self._position.sum(axis=1))
+        return {n: i for i, n in reversed(list(enumerate(called))) if n and there[i]}
+
+    @cached_property
+    def _position(self) -> FloatArray:
+        each = [p.coordinates.of({c: p.sheet.column(c) for c in (p.coordinates.east, p.coordinates.north)}) for p in self.points]
+        return np.concatenate([np.empty((0, 2)), *each])
+
+    @cached_property
+    def _ground(self) -> FloatArray:
+        return np.concatenate([np.empty(0), *(self._ground_of(p) for p in self.points)])
+
+    def _ground_of(self, points: Points) -> FloatArray:
+        sheet = points.sheet
+        column = _column(match_columns(sheet.columns, self.node_type, {}).columns, _NODE_GROUND)
+        return np.full(len(sheet.rows), np.nan) if column is None else numbers(sheet.column(column))
+
+
+@dataclass(frozen=True)
+class OwnEnds:
+    """A line for each row with the coordinates of both ends beside it (起点X, S_X …), where no table of points is at hand."""
+
+    ends: tuple[Coordinates, Coordinates]
+    mapping: Mapping[str, str]
+
+    @property
+    def note(self) -> Text:
+        """Where the ends come from."""
+        return Text(
+            zh="没有管线点表,管线端点取自线表中的起止点坐标", en="no table of points: ends are the coordinates in the table of lines"
+        )
+
+    def of(self, columns: Columns) -> tuple[Geometries, tuple[Fault, ...]]:
+        """Return the lines, with Z where both ends have an elevation."""
+        positions = np.stack([end.of(columns) for end in self.ends], axis=1)
+        unknown = np.full(len(positions), np.nan)
+        heights = np.stack([end_elevation(columns, self.mapping, k, unknown) for k in (0, 1)], axis=1)
+        there: npt.NDArray[np.bool_] = np.isfinite(positions.sum(axis=(1, 2)))
+        shapes = np.full(len(there), None, dtype=object)
+        shapes[there] = _lines(positions[there], heights[there])
+        return shapes, ()
+
+
+def end_elevation(columns: Columns, mapping: Mapping[str, str], end: int, ground: FloatArray) -> FloatArray:
+    """Return the height of one end (0 start, 1 end): its own elevation, else ``ground`` less its depth; NaN where neither is given."""
+    which = ("start", "end")[end]
+    own = _optional(columns, mapping, f"{which}_elevation_m", len(ground))
+    depth = _optional(columns, mapping, f"{which}_depth_m", len(ground))
+    return np.where(np.isfinite(own), own, ground - depth)
+
+
+def _lines(positions: FloatArray, heights: FloatArray) -> Geometries:
+    lines = shapely.linestrings(positions) if len(positions) else np.empty(0, dtype=object)
+    surveyed = np.isfinite(heights).all(axis=1)
+    if surveyed.any():
+        lines[surveyed] = shapely.linestrings(np.concatenate([positions[surveyed], heights[surveyed][..., None]], axis=2))
+    return lines
+
+
+def _optional(columns: Columns, mapping: Mapping[str, str], field: str, length: int) -> FloatArray:
+    column = _column(mapping, field)
+    return np.full(length, np.nan) if column is None else numbers(columns[column])
+
+
+def _column(mapping: Mapping[str, str], field: str) -> str | None:
+    return next((c for c, f in mapping.items() if f == field), None)

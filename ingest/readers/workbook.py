@@ -1,0 +1,124 @@
+"""Workbooks, by calamine: XLSX, XLS and ODS, with what their formulas last gave.
+
+A workbook is hostile until looked at: a ZIP is checked by `Archive`, every XML part for document type declarations (entities are
+not expanded anywhere) and for cells too far to the right; what is too large all the same breaks on the memory of the sandbox.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import python_calamine as calamine
+
+from ingest.protocol import Limits
+from ingest.readers.archive import Archive
+from ingest.readers.sheets import Row, Sheet, find_table, numbered, too_many_columns
+from ingest.refusals import rejected
+from twin.errors import Text
+
+OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""Compound files: workbooks of Excel 97 to 2003."""
+_ZIP = b"PK"
+_WIDE_CELL = re.compile(rb'<c r="(?:A[M-Z][A-Z]|AL[M-Z]|[B-Z][A-Z]{2})[0-9]')
+"""A reference to a column after ALL, the thousandth."""
+OFFICE_BOOK = "xl/workbook.xml"
+"""What makes a ZIP a workbook of Office."""
+_LINE_BREAKS = re.compile(rb">\s*\n\s*<")
+_SPREADSHEET = b"opendocument.spreadsheet"
+
+
+def is_workbook(path: Path) -> bool:
+    """Return whether a file begins as workbooks do: told apart from text, not from other archives."""
+    with path.open("rb") as file:
+        return file.read(len(OLE_MAGIC)).startswith((_ZIP, OLE_MAGIC))
+
+
+def in_archive(archive: Archive) -> bool:
+    """Return whether a ZIP is a workbook."""
+    if OFFICE_BOOK in archive.names:
+        return True
+    return {"mimetype", "content.xml"} <= {*archive.names} and _SPREADSHEET in archive.head("mimetype", 80)
+
+
+def read_workbook(path: Path, limits: Limits, known: frozenset[str]) -> list[Sheet]:
+    """Return the sheets that hold a table and are not hidden; ``known`` are normalised names a header row may hold.
+
+    RejectedError with a code of `Archive`, ``xml-dtd-forbidden``, ``too-many-rows``, ``too-many-columns``, ``workbook-broken`` or
+    ``workbook-encrypted``.
+    """
+    with path.open("rb") as file:
+        book: BinaryIO = file
+        if file.read(len(_ZIP)) == _ZIP:
+            archive = Archive(path, limits)
+            _check_parts(archive, limits)
+            if OFFICE_BOOK not in archive.names:
+                book = _without_indents(archive)
+        book.seek(0)
+        try:
+            return _sheets(calamine.CalamineWorkbook.from_filelike(book), limits, known)
+        except calamine.PasswordError as error:
+            raise rejected("workbook-encrypted", "The workbook is protected by a password.", "工作簿已加密,请去除密码后上传。") from error
+        except (calamine.CalamineError, calamine.XmlError, calamine.ZipError) as error:
+            raise rejected("workbook-broken", f"The workbook cannot be read: {error}", f"工作簿无法读取:{error}") from error
+
+
+def _sheets(book: calamine.CalamineWorkbook, limits: Limits, known: frozenset[str]) -> list[Sheet]:
+    worksheets = [s for s in book.sheets_metadata if s.typ is calamine.SheetTypeEnum.WorkSheet]
+    hidden = [s.name for s in worksheets if s.visible is not calamine.SheetVisibleEnum.Visible]
+    notes = (_hidden_note(hidden),) if hidden else ()
+    sheets: list[Sheet] = []
+    for number, sheet in enumerate(book.sheets_metadata):
+        if sheet in worksheets and sheet.name not in hidden:
+            table = _table(book.get_sheet_by_index(number), limits, known)
+            if table is not None:
+                sheets.append(Sheet(table.name, table.columns, table.rows, table.numbers, notes=notes))
+    return sheets
+
+
+def _table(sheet: calamine.CalamineSheet, limits: Limits, known: frozenset[str]) -> Sheet | None:
+    if sheet.start is None:
+        return None
+    _, left = sheet.start
+    if left + sheet.width > limits.columns:
+        raise too_many_columns(limits.columns)
+    rows, numbers = numbered(sheet.to_python(skip_empty_area=False), limits)
+    return find_table(sheet.name, [_plain(r) for r in rows], numbers, known, sheet.merged_cell_ranges or ())
+
+
+def _plain(row: Row) -> Row:
+    """Midnight is how a workbook writes a day without a time."""
+    if not any(isinstance(v, dt.datetime) for v in row):
+        return row
+    return [v.date() if isinstance(v, dt.datetime) and v.time() == dt.time() else v for v in row]
+
+
+def _hidden_note(names: list[str]) -> Text:
+    return Text(zh=f"隐藏的工作表未读取:{'、'.join(names)}", en=f"hidden sheets are not read: {', '.join(names)}")
+
+
+def _without_indents(archive: Archive) -> BytesIO:
+    """Return an OpenDocument without the line breaks between its elements, which GDAL writes and calamine does not pass over."""
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as target:
+        for name in archive.names:
+            content = archive.read(name)
+            target.writestr(name, _LINE_BREAKS.sub(b"><", content) if name == "content.xml" else content)
+    return packed
+
+
+def _check_parts(archive: Archive, limits: Limits) -> None:
+    for name in archive.names:
+        content = archive.read(name)
+        if not name.casefold().endswith((".xml", ".rels", ".vml")):
+            continue
+        if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:64]:
+            raise rejected("xml-encoding", f"{name} is not UTF-8.", f"{name} 不是 UTF-8 编码。")
+        if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+            raise rejected("xml-dtd-forbidden", f"{name} declares a document type.", f"{name} 含有文档类型声明(DTD)。")
+        if _WIDE_CELL.search(content):
+            raise too_many_columns(limits.columns)
