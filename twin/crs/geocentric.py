@@ -22,7 +22,22 @@ from twin.crs.storage import StorageCrs
 
 SEMI_MAJOR_M = 6378137.0
 FLATTENING = 1.0 / 298.257223563
-_E2 = FLATTENING * (2.0 - FLATTENING)
+
+
+@dataclass(frozen=True, slots=True)
+class Ellipsoid:
+    """An ellipsoid of revolution."""
+
+    semi_major_m: float
+    flattening: float
+
+    @property
+    def e2(self) -> float:
+        """The square of its first eccentricity."""
+        return self.flattening * (2.0 - self.flattening)
+
+
+WGS84_ELLIPSOID = Ellipsoid(SEMI_MAJOR_M, FLATTENING)
 
 
 @dataclass(frozen=True)
@@ -54,35 +69,38 @@ def geocentric(storage: StorageCrs, area_deg: Extent | None = None) -> Geocentri
     return Geocentric(join(horizontal.name, horizontal.accuracy_m, horizontal, conversion))
 
 
-def geodetic_from_ecef(x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return longitude and latitude in radians and ellipsoidal height in metres of geocentric WGS 84 positions.
+def geodetic_from_ecef(
+    x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike, ellipsoid: Ellipsoid = WGS84_ELLIPSOID
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return longitude and latitude in radians and ellipsoidal height in metres of geocentric positions.
 
     Bowring's formula iterated twice (B. R. Bowring, Survey Review 1976): better than 1e-12 rad and 1 µm for
     heights from −10 km to 10,000 km.
     """
     x, y, z = (np.asarray(a, np.float64) for a in (x, y, z))
-    semi_minor = SEMI_MAJOR_M * (1.0 - FLATTENING)
-    e2_second = _E2 / (1.0 - _E2)
+    semi_major, e2 = ellipsoid.semi_major_m, ellipsoid.e2
+    semi_minor = semi_major * (1.0 - ellipsoid.flattening)
+    e2_second = e2 / (1.0 - e2)
     rho = np.hypot(x, y)
-    beta = np.arctan2(z * SEMI_MAJOR_M, rho * semi_minor)
+    beta = np.arctan2(z * semi_major, rho * semi_minor)
     for _ in range(2):
         top = z + e2_second * semi_minor * np.sin(beta) ** 3
-        lat = np.arctan2(top, rho - _E2 * SEMI_MAJOR_M * np.cos(beta) ** 3)
-        beta = np.arctan2((1.0 - FLATTENING) * np.sin(lat), np.cos(lat))
+        lat = np.arctan2(top, rho - e2 * semi_major * np.cos(beta) ** 3)
+        beta = np.arctan2((1.0 - ellipsoid.flattening) * np.sin(lat), np.cos(lat))
     sin_lat, cos_lat = np.sin(lat), np.cos(lat)
-    height = rho * cos_lat + z * sin_lat - SEMI_MAJOR_M * np.sqrt(1.0 - _E2 * sin_lat**2)
+    height = rho * cos_lat + z * sin_lat - semi_major * np.sqrt(1.0 - e2 * sin_lat**2)
     return np.arctan2(y, x), lat, height
 
 
 def ecef_from_geodetic(
-    lon_rad: npt.ArrayLike, lat_rad: npt.ArrayLike, height_m: npt.ArrayLike
+    lon_rad: npt.ArrayLike, lat_rad: npt.ArrayLike, height_m: npt.ArrayLike, ellipsoid: Ellipsoid = WGS84_ELLIPSOID
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return geocentric WGS 84 X, Y, Z in metres."""
+    """Return geocentric X, Y, Z in metres."""
     lon, lat, h = (np.asarray(a, np.float64) for a in (lon_rad, lat_rad, height_m))
     sin_lat, cos_lat = np.sin(lat), np.cos(lat)
-    prime_vertical = SEMI_MAJOR_M / np.sqrt(1.0 - _E2 * sin_lat**2)
+    prime_vertical = ellipsoid.semi_major_m / np.sqrt(1.0 - ellipsoid.e2 * sin_lat**2)
     across = (prime_vertical + h) * cos_lat
-    return across * np.cos(lon), across * np.sin(lon), (prime_vertical * (1.0 - _E2) + h) * sin_lat
+    return across * np.cos(lon), across * np.sin(lon), (prime_vertical * (1.0 - ellipsoid.e2) + h) * sin_lat
 
 
 def ellipsoid_normal(lon_rad: npt.ArrayLike, lat_rad: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 
+from twin.crs.local import LocalCrs, is_local, local_named
 from twin.crs.obfuscation import wgs84_from_bd09, wgs84_from_gcj02
 from twin.crs.operation import CrsError, Extent, FloatArray, Operation, operation, parse_crs
 from twin.crs.storage import StorageCrs
@@ -39,6 +40,8 @@ class SourceTransform:
     height_unit_m: float
     """Metres per unit of the source's z; ``transform`` applies it."""
     storage: StorageCrs
+    local: LocalCrs | None = None
+    """A city's own system, from which coordinates are brought to its base first."""
 
     def transform(self, x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike | None = None) -> Transformed:
         """Return ``x``, ``y`` (x = east or longitude first) in the storage CRS; z is only brought to metres."""
@@ -46,20 +49,27 @@ class SourceTransform:
         if self.obfuscation is not None:
             remove = wgs84_from_gcj02 if self.obfuscation == "X-GCJ02" else wgs84_from_bd09
             lon_or_x, lat_or_y = remove(lon_or_x, lat_or_y)
+        if self.local is not None:
+            lon_or_x, lat_or_y = self.local.to_base(lon_or_x, lat_or_y)
         out_x, out_y = self.operation.transform(lon_or_x, lat_or_y)
         out_z = None if z is None else np.asarray(z, np.float64) * self.height_unit_m
         ok = self.storage.inside(out_x, out_y)
         return Transformed(out_x, out_y, out_z, ok if out_z is None else ok & np.isfinite(out_z))
 
 
-def to_storage(source: str | int | pyproj.CRS, storage: StorageCrs, area_deg: Extent | None = None) -> SourceTransform:
+def to_storage(
+    source: str | int | pyproj.CRS, storage: StorageCrs, area_deg: Extent | None = None, local: tuple[LocalCrs, ...] = ()
+) -> SourceTransform:
     """Return the way from ``source`` into ``storage``, chosen once for ``area_deg``.
 
-    ``source`` is EPSG:n, WKT, a PROJ string, or X-GCJ02 / X-BD09 (degrees with a web map's offset, which is removed
-    exactly). Compound and 3D systems are split: positions by their horizontal part, z by unit and kind. CrsError as
-    for ``operation``; geocentric, engineering and purely vertical systems are refused.
+    ``source`` is EPSG:n, WKT, a PROJ string, X-GCJ02 / X-BD09 (degrees with a web map's offset, which is removed
+    exactly), or X-LOCAL:name for one of the systems in ``local``. Compound and 3D systems are split: positions by their
+    horizontal part, z by unit and kind. CrsError as for ``operation``; geocentric, engineering and purely vertical systems
+    are refused.
     """
     obfuscation: Obfuscation | None = None
+    if isinstance(source, str) and is_local(source):
+        return _from_local(local_named(source, local), storage, area_deg)
     if isinstance(source, str) and source.upper() in ("X-GCJ02", "X-BD09"):
         obfuscation = "X-GCJ02" if source.upper() == "X-GCJ02" else "X-BD09"
         source = 4326
@@ -67,6 +77,13 @@ def to_storage(source: str | int | pyproj.CRS, storage: StorageCrs, area_deg: Ex
     horizontal, kind, unit_m = _split(crs)
     chosen = operation(horizontal, storage.crs, area_deg)
     return SourceTransform(obfuscation or crs.name, chosen, obfuscation, kind, unit_m, storage)
+
+
+def _from_local(local: LocalCrs, storage: StorageCrs, area_deg: Extent | None) -> SourceTransform:
+    base = operation(parse_crs(local.base), storage.crs, area_deg)
+    known = None if local.accuracy_m is None else local.accuracy_m + (base.accuracy_m or 0.0)
+    named = Operation(base.pipeline, f"{local.label} → {local.base} + {base.name}", known, base.better_unavailable)
+    return SourceTransform(local.label, named, None, "unstated", 1.0, storage, local)
 
 
 def _split(crs: pyproj.CRS) -> tuple[pyproj.CRS, HeightKind, float]:
