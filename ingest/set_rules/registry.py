@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from ingest.set_rules.context import SetCheck, SetContext
+from ingest.set_rules.flow import lines_that_narrow, lines_uphill, sewage_into_storm_water, sharp_turns
+from ingest.set_rules.joints import (
+    declared_joints,
+    ends_that_disagree,
+    heights_that_do_not_add_up,
+    lengths_beyond,
+    points_without_lines,
+    steep_lines,
+)
+from ingest.set_rules.lines import lines_back_to_their_start, lines_listed_twice, lines_too_deep, lines_without_an_end
+from ingest.set_rules.points import feature_codes, feature_or_appurtenance, map_numbers, points_at_one_place, repeated_points
 from ingest.set_rules.repeated import repeated_values
+from ingest.set_rules.runs import manholes_far_apart, parts_that_lead_nowhere
 from ingest.set_rules.targets import missing_nodes, missing_references
 from twin.model import Finding
 
@@ -14,9 +26,31 @@ SetRule = Callable[[SetContext, SetCheck], Iterable[Finding]]
 
 SET_RULES: Mapping[str, SetRule] = MappingProxyType(
     {
+        # what is listed twice goes first: it is no second point or pipe to any other rule
+        "P02": repeated_points,
+        "L01": lines_without_an_end,
+        "L02": lines_back_to_their_start,
+        "L03": lines_listed_twice,
         "unique": repeated_values,
         "node-exists": missing_nodes,
         "reference": missing_references,
+        "P01": map_numbers,
+        "P03": feature_or_appurtenance,
+        "P04": points_at_one_place,
+        "P05": feature_codes,
+        "L04": lines_too_deep,
+        "L05": ends_that_disagree,
+        "J02": points_without_lines,
+        "J03": heights_that_do_not_add_up,
+        "J04": lengths_beyond,
+        "J05": steep_lines,
+        "J06": declared_joints,
+        "gravity-uphill": lines_uphill,
+        "diameter-shrinks": lines_that_narrow,
+        "manhole-spacing": manholes_far_apart,
+        "connectivity": parts_that_lead_nowhere,
+        "SEP01": sewage_into_storm_water,
+        "turn-angle": sharp_turns,
     }
 )
 """Rule id → function. It finds; what its findings do to the rows is `ingest.checking`'s."""
