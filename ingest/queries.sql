@@ -21,17 +21,33 @@ DELETE FROM catalog.submission_part WHERE starts_with(replace(submission::text, 
 -- name: staged_count_and_hash
 SELECT count(*), coalesce(bit_xor(hash_record_extended(ROW(s.row, s.natural_key, s.geom::bytea), 0)), 0) FROM {staging} AS s
 
+-- name: measure_by_kind
+SELECT {kind} AS kind, count(*), coalesce(sum(ST_Length(geom)), 0), coalesce(sum(ST_Area(geom)), 0)
+FROM {staging} WHERE row IS NOT NULL GROUP BY 1 ORDER BY 1 NULLS LAST
+
 -- name: hash_beside
 -- Which rows and how many bytes stand beside the staged ones; their content is not read again.
 SELECT coalesce(bit_xor(hashtextextended(concat_ws('/', b.row, octet_length(b.{column})), 0)), 0) FROM {beside} AS b
 
 -- name: find_repeated
--- The first row of a value stays: a repeated key in one file names two things the same.
-SELECT row, natural_key, first_row, value, ST_XMin(geom) AS x, ST_YMin(geom) AS y
-FROM (SELECT row, natural_key, geom, {value} AS value, first_value(row) OVER same AS first_row, row_number() OVER same AS place
-      FROM {staging} WHERE {value} IS NOT NULL
-      WINDOW same AS (PARTITION BY {value} ORDER BY row)) AS numbered
+-- The first row of a value stays: a repeated key in one file names two things the same. Only rows of repeated values are ordered, so that no
+-- sort carries all geometries.
+WITH repeated AS (SELECT {value} AS value FROM {staging} WHERE {value} IS NOT NULL GROUP BY 1 HAVING count(*) > 1)
+SELECT row, natural_key, first_row, value, x, y
+FROM (SELECT s.row, s.natural_key, value, ST_XMin(s.geom) AS x, ST_YMin(s.geom) AS y,
+             first_value(s.row) OVER same AS first_row, row_number() OVER same AS place
+      FROM (SELECT row, natural_key, geom, {value} AS value FROM {staging}) AS s JOIN repeated USING (value)
+      WINDOW same AS (PARTITION BY value ORDER BY s.row)) AS numbered
 WHERE place > 1 ORDER BY row
+
+-- name: find_same_geometry
+-- Hashes are grouped first: among a million outlines few are the same, and only those are sorted and compared byte by byte.
+WITH hashed AS MATERIALIZED (SELECT row, hash_record_extended(ROW(geom::bytea), 0) AS hash FROM {staging} WHERE row IS NOT NULL),
+    same AS (SELECT row, first_value(row) OVER (PARTITION BY hash ORDER BY row) AS first_row
+             FROM hashed WHERE hash IN (SELECT hash FROM hashed GROUP BY hash HAVING count(*) > 1))
+SELECT s.row, s.natural_key, f.row AS first_row, ST_XMin(s.geom) AS x, ST_YMin(s.geom) AS y
+FROM same JOIN {staging} AS s ON s.row = same.row JOIN {staging} AS f ON f.row = same.first_row
+WHERE same.row > same.first_row AND s.geom::bytea = f.geom::bytea ORDER BY s.row
 
 -- name: find_without_target
 SELECT s.row, s.natural_key, e.field, e.value, ST_XMin(s.geom) AS x, ST_YMin(s.geom) AS y

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import queue
 import select
 import signal
 import subprocess
@@ -38,9 +39,11 @@ from ingest.refusals import memory_refusal, rejected
 from twin.errors import TwinError
 
 _PROJECT = Path(__file__).resolve().parents[1]
-_BOOT = "import os, sys; os.closerange(3, 1024); sys.path.append(sys.argv[1]); from ingest.child import main; main()"
+_BOOT = "import os, sys; os.closerange(3, 1024); sys.path.insert(0, sys.argv[1]); from ingest.child import main; main()"
 _PIPE_BYTES = 1 << 20
 _STDERR_KEPT = 8192
+_FRAMES_AHEAD = 4
+"""How many frames are kept for whoever takes them: the child goes on reading while a batch is copied into the database."""
 _ENVIRONMENT: Mapping[str, str] = {
     "LANG": "C.UTF-8",
     "MALLOC_ARENA_MAX": "2",
@@ -80,7 +83,7 @@ def read_file(request: ReadRequest) -> Iterator[Message]:
     with _running_child(request) as child:
         beside = Beside()
         try:
-            for kind, payload in child.frames():
+            for kind, payload in child.frames_ahead():
                 match kind:
                     case Kind.FINDINGS | Kind.REPRESENTATIONS | Kind.DOCUMENTS:
                         beside = beside.with_frame(kind, payload)
@@ -109,6 +112,8 @@ class _Child:
         self._waited_s = 0.0
         self._stderr = b""
         self._timed_out = False
+        self._ended = threading.Event()
+        self._fetcher: threading.Thread | None = None
         environment = {**_ENVIRONMENT, **gdal_policy.ENVIRONMENT}
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-B", "-X", "utf8", "-c", _BOOT, str(_PROJECT)],
@@ -165,6 +170,32 @@ class _Child:
                 raise decode_refusal(payload)
             yield kind, payload
 
+    def frames_ahead(self) -> Iterator[tuple[Kind, bytes]]:
+        """Yield what `frames` does, a few frames ahead of whoever takes them."""
+        fetched: queue.Queue[tuple[Kind, bytes] | BaseException | None] = queue.Queue(_FRAMES_AHEAD)
+        self._fetcher = threading.Thread(target=self._fetch, args=(fetched,), daemon=True)
+        self._fetcher.start()
+        while (item := fetched.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def _fetch(self, fetched: queue.Queue[tuple[Kind, bytes] | BaseException | None]) -> None:
+        try:
+            for item in self.frames():
+                self._hand_on(fetched, item)
+            self._hand_on(fetched, None)
+        except Exception as error:  # noqa: BLE001  # raised again where the frames are taken
+            self._hand_on(fetched, error)
+
+    def _hand_on(
+        self, fetched: queue.Queue[tuple[Kind, bytes] | BaseException | None], item: tuple[Kind, bytes] | BaseException | None
+    ) -> None:
+        while not self._ended.is_set():
+            with suppress(queue.Full):
+                fetched.put(item, timeout=0.1)
+                return
+
     def _read(self, length: int) -> bytes:
         """Return exactly ``length`` bytes within the time that is left."""
         parts: list[bytes] = []
@@ -199,9 +230,12 @@ class _Child:
 
     def end(self) -> None:
         """Kill the child's whole session and wait for it."""
+        self._ended.set()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        if self._fetcher is not None:
+            self._fetcher.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
 
