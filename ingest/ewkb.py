@@ -1,12 +1,11 @@
 """Geometries as the bytes PostGIS takes, written whole batches at a time: structure and coordinates apart, no geometry made anew.
 
-EWKB is WKB (OGC 06-103r4 §8) with the flags of PostGIS for Z and SRID in the type of the outermost geometry. The bytes of a batch are those of
-its rings one after another, each with what stands before it: the headers of row and polygon that it is the first of, and its number of points.
+EWKB is WKB (OGC 06-103r4 §8) with the flags of PostGIS for Z and SRID in the type of the outermost geometry. The bytes of a batch are
+those of its rings one after another, each with what stands before it: the headers of row and polygon that it is the first of, and its
+number of points.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 import shapely
 
 from ingest.readers.source import Geometries
+from ingest.rings import Rings, rings_of
 from twin.model import GeometryType
 
 FloatArray = npt.NDArray[np.float64]
@@ -27,15 +27,6 @@ _OUTER = np.dtype([("order", "u1"), ("type", "<u4"), ("srid", "<u4")])
 _COUNTED = np.dtype([*_OUTER.descr, ("count", "<u4")])
 _INNER = np.dtype([("order", "u1"), ("type", "<u4"), ("count", "<u4")])
 _SIZE = np.dtype([("count", "<u4")])
-
-
-@dataclass(frozen=True, slots=True)
-class _Rings:
-    """The rings of a batch of polygons: how many vertices each has, how many a polygon has, how many polygons a row has."""
-
-    vertices: Counts
-    of_polygon: Counts
-    of_row: Counts
 
 
 def encode_ewkb(geometry: Geometries, z_m: FloatArray | None, srid: int, kind: GeometryType) -> pa.Array:
@@ -55,23 +46,10 @@ def encode_ewkb(geometry: Geometries, z_m: FloatArray | None, srid: int, kind: G
         sizes = shapely.get_num_coordinates(geometry).astype(np.int64)
         header = _filled(len(geometry), _COUNTED, order=_LITTLE_ENDIAN, type=_LINE | flags, srid=srid, count=sizes)
         return _joined(header.view(np.uint8), np.full(len(geometry), _COUNTED.itemsize), coordinates, sizes)
-    return _multipolygons(_rings(geometry), coordinates, srid, flags)
+    return _multipolygons(rings_of(geometry), coordinates, srid, flags)
 
 
-def _rings(geometry: Geometries) -> _Rings:
-    polygons, of_row = geometry, np.ones(len(geometry), np.int64)
-    if (shapely.get_type_id(geometry) == _MULTIPOLYGON).any():
-        polygons, row = shapely.get_parts(geometry, return_index=True)
-        of_row = np.bincount(row, minlength=len(geometry))
-    of_polygon = 1 + shapely.get_num_interior_rings(polygons).astype(np.int64)
-    with_holes = of_polygon > 1
-    vertices = np.repeat(shapely.get_num_coordinates(polygons).astype(np.int64), of_polygon)
-    if with_holes.any():
-        vertices[np.repeat(with_holes, of_polygon)] = shapely.get_num_coordinates(shapely.get_rings(polygons[with_holes]))
-    return _Rings(vertices, of_polygon, of_row)
-
-
-def _multipolygons(rings: _Rings, coordinates: FloatArray, srid: int, flags: int) -> pa.Array:
+def _multipolygons(rings: Rings, coordinates: FloatArray, srid: int, flags: int) -> pa.Array:
     opens_polygon = _starts(rings.of_polygon)
     opens_row = opens_polygon[_starts(rings.of_row)]
     lengths = np.full(len(rings.vertices), _SIZE.itemsize)

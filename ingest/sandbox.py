@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ingest import gdal_policy
+from ingest.access import with_tables
 from ingest.confinement.closing import unavailable
 from ingest.frames import (
     HEADER,
@@ -35,7 +36,7 @@ from ingest.frames import (
     encode_request,
 )
 from ingest.protocol import FileInfo, Limits, Message, ReadRequest, batch_schema
-from ingest.refusals import memory_refusal, rejected
+from ingest.refusals import memory_refusal, rejected, timed_out
 from twin.errors import TwinError
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -102,6 +103,10 @@ def read_file(request: ReadRequest) -> Iterator[Message]:
             raise rejected(
                 "parser-nonsense", "The reader sent something that is not of the protocol.", "读取进程返回了不合协议的内容。"
             ) from error
+
+
+_Fetched = tuple[Kind, bytes] | Exception | None
+"""A frame, why there is no more, or None at the end."""
 
 
 class _Child:
@@ -172,15 +177,15 @@ class _Child:
 
     def frames_ahead(self) -> Iterator[tuple[Kind, bytes]]:
         """Yield what `frames` does, a few frames ahead of whoever takes them."""
-        fetched: queue.Queue[tuple[Kind, bytes] | BaseException | None] = queue.Queue(_FRAMES_AHEAD)
+        fetched: queue.Queue[_Fetched] = queue.Queue(_FRAMES_AHEAD)
         self._fetcher = threading.Thread(target=self._fetch, args=(fetched,), daemon=True)
         self._fetcher.start()
         while (item := fetched.get()) is not None:
-            if isinstance(item, BaseException):
+            if isinstance(item, Exception):
                 raise item
             yield item
 
-    def _fetch(self, fetched: queue.Queue[tuple[Kind, bytes] | BaseException | None]) -> None:
+    def _fetch(self, fetched: queue.Queue[_Fetched]) -> None:
         try:
             for item in self.frames():
                 self._hand_on(fetched, item)
@@ -188,9 +193,7 @@ class _Child:
         except Exception as error:  # noqa: BLE001  # raised again where the frames are taken
             self._hand_on(fetched, error)
 
-    def _hand_on(
-        self, fetched: queue.Queue[tuple[Kind, bytes] | BaseException | None], item: tuple[Kind, bytes] | BaseException | None
-    ) -> None:
+    def _hand_on(self, fetched: queue.Queue[_Fetched], item: _Fetched) -> None:
         while not self._ended.is_set():
             with suppress(queue.Full):
                 fetched.put(item, timeout=0.1)
@@ -215,12 +218,12 @@ class _Child:
     def reason_of_death(self) -> TwinError:
         """Return why the child ended without an answer."""
         if self._timed_out:
-            return _timeout()
+            return timed_out()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
         status = self._process.returncode
         if status in (-signal.SIGXCPU, -signal.SIGKILL):
-            return _timeout()
+            return timed_out()
         if any(words in self._stderr for words in _OUT_OF_MEMORY):
             return memory_refusal()
         if status is not None and status < 0:
@@ -244,12 +247,9 @@ class _Child:
 def _running_child(request: ReadRequest) -> Generator[_Child]:
     if not sys.platform.startswith("linux"):
         raise unavailable(f"{sys.platform} has neither Landlock nor seccomp")
-    child = _Child(request)
-    try:
-        yield child
-    finally:
-        child.end()
-
-
-def _timeout() -> TwinError:
-    return rejected("parser-timeout", "The file took longer to read than a reader may take.", "读取该文件超过时间上限。")
+    with with_tables(request) as prepared:
+        child = _Child(prepared)
+        try:
+            yield child
+        finally:
+            child.end()

@@ -201,6 +201,12 @@ def count_and_hash(connection: Connection, staging: Staging) -> tuple[int, int]:
     return count, checksum
 
 
+def analyse(connection: Connection, staging: Staging) -> None:
+    """Let PostgreSQL know the values of the staged rows, so that rules over all of them are planned well; places come with the indexes."""
+    values = columns([c for c in staging.copied if c not in ("geom", "extra")])
+    connection.execute(sql.SQL("ANALYZE {} ({})").format(staging.table, values))
+
+
 def index(pool: Pool, staging: Staging, linked: Sequence[str] = ()) -> None:
     """Build what matching (and, on a first load, the partition and its links) needs, before any lock is taken.
 
