@@ -1,0 +1,201 @@
+"""One closed surface as triangles: which points it holds, and how it stands to another."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingest.checks.solids.boundaries import Boundaries
+from ingest.checks.solids.crossings import (
+    EDGES,
+    clipped,
+    distance_to,
+    in_plane,
+    is_coplanar,
+    overlap_in_plane,
+    pairs_of_meeting_boxes,
+    pierces,
+    reaches,
+)
+from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
+from ingest.checks.solids.planes import Planes
+from ingest.checks.solids.triangles import triangles_of
+from ingest.checks.solids.vectors import cross, dot, length
+
+_PAIRS_AT_A_TIME = 1 << 19
+
+
+class Relation(enum.Enum):
+    """How the interior of one closed surface stands to that of another."""
+
+    APART = enum.auto()
+    INSIDE = enum.auto()
+    AROUND = enum.auto()
+    EQUAL = enum.auto()
+    CROSSING = enum.auto()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hull:
+    """The triangles of one or more shells, and the edges of their polygons (diagonals of a triangulation are none)."""
+
+    triangles: Floats
+    """(T, 3, 3)"""
+    edges: Floats
+    """(E, 2, 3)"""
+    face: int
+    """One of its faces, to name it by."""
+
+    @property
+    def low(self) -> Floats:
+        """Least coordinates."""
+        return self.triangles.min(axis=(0, 1))
+
+    @property
+    def high(self) -> Floats:
+        """Greatest coordinates."""
+        return self.triangles.max(axis=(0, 1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """Relation of two hulls, where they touch, and a place to show."""
+
+    relation: Relation
+    place: Floats
+    touch: bool
+    """They have a point in common."""
+    share_area: bool
+    """Parts of their faces coincide."""
+
+
+def hull_of(b: Boundaries, planes: Planes, shells: Sequence[int]) -> Hull:
+    """Return the surface of ``shells``."""
+    faces = [f for s in shells for f in range(int(b.shell_start[s]), int(b.shell_end[s]))]
+    triangles = b.xyz[np.concatenate(triangles_of(b, planes, np.array(faces)))]
+    corners = np.concatenate([np.arange(b.corners_of(f).start, b.corners_of(f).stop) for f in faces])
+    ends = np.stack([b.corner[corners], b.corner[b.after[corners]]], axis=1)
+    return Hull(triangles, b.xyz[np.unique(np.sort(ends, axis=1), axis=0)], faces[0])
+
+
+def boxes_apart(one: Hull, other: Hull) -> bool:
+    """Tell whether the hulls' boxes have no point in common."""
+    return bool(((one.low > other.high + CONTACT_M) | (other.low > one.high + CONTACT_M)).any())
+
+
+def standing(one: Hull, other: Hull) -> Standing:
+    """Compare two closed surfaces that are sound in themselves.
+
+    Faces that pass through each other cross. Otherwise each lies on one side of the other, and any of its points off the other tells which.
+    """
+    s, t = _near_pairs(one.triangles, other.triangles)
+    a, b = one.triangles[s], other.triangles[t]
+    for p, q in ((a, b), (b, a)):
+        for i, j in EDGES:
+            through, at = pierces(p[:, i], p[:, j], q)
+            if len(through):
+                return Standing(Relation.CROSSING, at[0], touch=True, share_area=False)
+    coplanar = np.flatnonzero(is_coplanar(a, b))
+    shared = coplanar[overlap_in_plane(a[coplanar], b[coplanar])]
+    touch = len(shared) > 0 or _touches(a, b)
+    where = a[shared[0]].mean(axis=0) if len(shared) else one.triangles[0].mean(axis=0)
+    mine, theirs = _sides(one, other), _sides(other, one)
+    relation = _relation(mine, theirs)
+    return Standing(relation, where, touch=touch, share_area=len(shared) > 0)
+
+
+def contact_segments(one: Hull, other: Hull) -> Floats:
+    """Return (n, 2, 3) the parts of the edges of either hull that lie in the surface of the other."""
+    found: list[Floats] = []
+    for edges, triangles in ((one.edges, other.triangles), (other.edges, one.triangles)):
+        e, t = _near_pairs(edges, triangles)
+        start, end, triangle = edges[e, 0], edges[e, 1], triangles[t]
+        flat = in_plane(start, end, triangle)
+        start, end = start[flat], end[flat]
+        enter, leave = clipped(start, end, triangle[flat])
+        real = (leave - enter) * length(end - start) > 10 * CONTACT_M
+        along = np.stack([enter, leave], axis=1)[real][:, :, None]
+        found.append(start[real][:, None] + along * (end - start)[real][:, None])
+    return np.concatenate(found)
+
+
+def holds(hull: Hull, points: Floats) -> Mask:
+    """Tell which of (n, 3) points off the surface are inside, by the solid angle it is seen under."""
+    inside = np.zeros(len(points), dtype=bool)
+    step = max(1, _PAIRS_AT_A_TIME // len(hull.triangles))
+    for at in range(0, len(points), step):
+        a, b, c = (hull.triangles[None, :, k] - points[at : at + step, None] for k in range(3))
+        la, lb, lc = length(a), length(b), length(c)
+        along = la * lb * lc + dot(a, b) * lc + dot(b, c) * la + dot(c, a) * lb
+        inside[at : at + step] = np.abs(np.arctan2(dot(a, cross(b, c)), along).sum(axis=1)) > np.pi
+    return inside
+
+
+def _sides(one: Hull, other: Hull) -> tuple[bool, bool]:
+    """Tell whether some point of ``one`` is inside, and some outside of ``other``; those on its surface are neither."""
+    points = np.concatenate([one.triangles.mean(axis=1), one.edges.mean(axis=1), one.edges.reshape(-1, 3)])
+    points = np.unique(points, axis=0)
+    beyond = ((points < other.low - CONTACT_M) | (points > other.high + CONTACT_M)).any(axis=1)
+    near = points[~beyond]
+    near = near[_distances(near, other) > 2 * CONTACT_M]
+    inside = holds(other, near)
+    return bool(inside.any()), bool(beyond.any() or (~inside).any())
+
+
+def _relation(mine: tuple[bool, bool], theirs: tuple[bool, bool]) -> Relation:
+    (in_other, out_of_other), (other_in, other_out) = mine, theirs
+    if (in_other and out_of_other) or (other_in and other_out) or (in_other and other_in):
+        return Relation.CROSSING
+    if in_other:
+        return Relation.INSIDE
+    if other_in:
+        return Relation.AROUND
+    return Relation.APART if out_of_other or other_out else Relation.EQUAL
+
+
+def _distances(points: Floats, hull: Hull) -> Floats:
+    """Return how far each of (n, 3) points is from the surface."""
+    result = np.full(len(points), np.inf)
+    step = max(1, _PAIRS_AT_A_TIME // len(hull.triangles))
+    for at in range(0, len(points), step):
+        some = points[at : at + step]
+        p = np.repeat(some, len(hull.triangles), axis=0)
+        t = np.tile(hull.triangles, (len(some), 1, 1))
+        result[at : at + step] = distance_to(p, t).reshape(len(some), -1).min(axis=1)
+    return result
+
+
+def _touches(a: Floats, b: Floats) -> bool:
+    for p, q in ((a, b), (b, a)):
+        for i, j in EDGES:
+            if len(reaches(p[:, i], p[:, j], q)):
+                return True
+    return False
+
+
+def _near_pairs(one: Floats, other: Floats) -> tuple[Ints, Ints]:
+    """Return the pairs of elements (n, k, 3) and (m, l, 3) whose boxes meet."""
+    low, high = (np.concatenate([f(one, axis=1), f(other, axis=1)]).T for f in (np.min, np.max))
+    mine, theirs = (_in_box(low[:, part], high[:, part], _box(of)) for part, of in _halves(one, other))
+    pairs: list[tuple[Ints, Ints]] = [(mine[:0], theirs[:0])]
+    step = max(1, _PAIRS_AT_A_TIME // max(len(theirs), 1))
+    for at in range(0, len(mine), step):
+        s, t = (x.ravel() for x in np.meshgrid(mine[at : at + step], theirs, indexing="ij"))
+        meet = pairs_of_meeting_boxes(low, high, s, t + len(one))
+        pairs.append((s[meet], t[meet]))
+    return np.concatenate([s for s, _ in pairs]), np.concatenate([t for _, t in pairs])
+
+
+def _halves(one: Floats, other: Floats) -> tuple[tuple[slice, Floats], tuple[slice, Floats]]:
+    return (slice(0, len(one)), other), (slice(len(one), None), one)
+
+
+def _box(elements: Floats) -> tuple[Floats, Floats]:
+    return elements.min(axis=(0, 1)), elements.max(axis=(0, 1))
+
+
+def _in_box(low: Floats, high: Floats, box: tuple[Floats, Floats]) -> Ints:
+    return np.flatnonzero(((low <= box[1][:, None] + CONTACT_M) & (high >= box[0][:, None] - CONTACT_M)).all(axis=0))

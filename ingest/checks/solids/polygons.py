@@ -1,0 +1,61 @@
+"""Polygons of several rings: 201, 202, 205 to 208, by the assertions of Simple Features in the polygon's plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import shapely
+
+from ingest.checks.solids.boundaries import Boundaries
+from ingest.checks.solids.fault import CONTACT_M, Floats
+from ingest.checks.solids.planes import Planes, projected
+
+_INTERSECTION, _DUPLICATED, _DISCONNECTED, _OUTSIDE, _NESTED, _ORIENTATION = 201, 202, 205, 206, 207, 208
+
+
+def ring_faults(b: Boundaries, planes: Planes, face: int) -> Iterator[tuple[int, Floats]]:
+    """Yield what is wrong between the rings of a polygon whose rings are simple: the code, and a corner of the ring at fault."""
+    rings = b.rings_of(face)
+    corners = [np.arange(r.start, r.stop) for r in rings]
+    outlines = [shapely.Polygon(projected(b, planes, np.full(len(c), face), c)) for c in corners]
+    corner_of = [b.xyz[b.corner[c[0]]] for c in corners]
+    found = False
+    for i, hole in enumerate(outlines[1:], start=1):
+        codes = [_against_exterior(hole, outlines[0])] + [_between(hole, other) for other in outlines[1:i]]
+        for code in filter(None, codes):
+            found = True
+            yield code, corner_of[i]
+    if found:
+        return
+    interior = shapely.difference(outlines[0], shapely.union_all(outlines[1:]))
+    if shapely.get_num_geometries(shapely.buffer(interior, -CONTACT_M, join_style="mitre")) > 1:
+        yield _DISCONNECTED, corner_of[0]
+    for i in range(1, len(rings)):
+        if planes.area_m2[b.ring_of_corner[corners[i][0]]] > 0:
+            yield _ORIENTATION, corner_of[i]
+
+
+def _against_exterior(hole: shapely.Polygon, exterior: shapely.Polygon) -> int | None:
+    least_m2 = CONTACT_M * hole.length
+    if shapely.difference(hole, exterior).area > least_m2:
+        apart = shapely.distance(hole, exterior) > CONTACT_M
+        return _OUTSIDE if apart else _INTERSECTION
+    return _INTERSECTION if _share_a_line(hole, exterior) else None
+
+
+def _between(one: shapely.Polygon, other: shapely.Polygon) -> int | None:
+    least_m2 = CONTACT_M * min(one.length, other.length)
+    if shapely.intersection(one, other).area <= least_m2:
+        return _INTERSECTION if _share_a_line(one, other) else None
+    beyond = [shapely.difference(p, q).area > least_m2 for p, q in ((one, other), (other, one))]
+    if not any(beyond):
+        return _DUPLICATED
+    return _INTERSECTION if all(beyond) else _NESTED
+
+
+def _share_a_line(one: shapely.Polygon, other: shapely.Polygon) -> bool:
+    """Rings may touch at points; a line they share would bound nothing."""
+    near = shapely.buffer(other.exterior, CONTACT_M, quad_segs=1)
+    longest = max((part.length for part in shapely.get_parts(shapely.intersection(one.exterior, near))), default=0.0)
+    return longest > 100 * CONTACT_M

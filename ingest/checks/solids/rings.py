@@ -1,0 +1,92 @@
+"""Rings: 101 TOO_FEW_POINTS, 102 CONSECUTIVE_POINTS_SAME, 104 RING_SELF_INTERSECTION.
+
+103 RING_NOT_CLOSED belongs to formats that repeat the first point: the rings here name each corner once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import shapely
+
+from ingest.checks.solids.boundaries import Boundaries, sums
+from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
+from ingest.checks.solids.planes import Planes, projected
+from ingest.checks.solids.vectors import cross
+
+_PAIRWISE = 128
+"""Rings of more corners are left to GEOS: comparing every edge with every other grows with the square."""
+_PAIRS_AT_A_TIME = 1 << 20
+
+
+def too_few_points(b: Boundaries) -> Ints:
+    """Return the rings of fewer than three corners."""
+    return np.flatnonzero(np.diff(b.ring_start) < 3)
+
+
+def same_points(b: Boundaries, snap_m: float) -> Ints:
+    """Return the corners that lie where the next one of their ring does."""
+    points = b.points()
+    step = points[b.after] - points
+    near = (step**2).sum(axis=1) < (snap_m - CONTACT_M) ** 2
+    return np.flatnonzero(near & (b.after != np.arange(len(near))))
+
+
+def is_convex(b: Boundaries, planes: Planes) -> Mask:
+    """Tell which rings (R) turn once to the left and hardly ever to the right: those cannot meet themselves.
+
+    A ring that turns once and never right is convex; one that departs from it by right turns of ε in all lies within ε·perimeter
+    of a convex one, too little to meet itself where it is thicker than that.
+    """
+    points = b.points()
+    normal = planes.normal[b.face_of_corner]
+    into, out = points - points[b.before], points[b.after] - points
+    turn = np.arctan2((cross(into, out) * normal).sum(axis=1), (into * out).sum(axis=1))
+    total = sums(turn, b.ring_start)
+    to_the_right = -sums(np.minimum(turn, 0), b.ring_start)
+    thickness = 2 * planes.area_m2 / np.maximum(planes.perimeter_m, 1e-300)
+    sound: Mask = (np.abs(total - 2 * np.pi) < 0.1) & (to_the_right * planes.perimeter_m < thickness / 4) & (thickness > 1e-4)
+    return sound
+
+
+def self_intersections(b: Boundaries, planes: Planes, rings: Ints) -> Iterator[tuple[int, Floats]]:
+    """Yield those of ``rings`` that meet themselves in the plane of their polygon, with the place (3D, from the body's origin)."""
+    length = np.diff(b.ring_start)[rings]
+    for n in np.unique(length):
+        same = rings[length == n]
+        if n > _PAIRWISE:
+            yield from _by_geos(b, planes, same)
+            continue
+        size = max(1, _PAIRS_AT_A_TIME // int(n * n))
+        for at in range(0, len(same), size):
+            yield from _by_pairs(b, planes, same[at : at + size], int(n))
+
+
+def _by_pairs(b: Boundaries, planes: Planes, rings: Ints, n: int) -> Iterator[tuple[int, Floats]]:
+    """Compare every edge j → j + 1 with every corner i and every other edge."""
+    corners = b.ring_start[rings][:, None] + np.arange(n)
+    flat = corners.ravel()
+    at = projected(b, planes, b.face_of_corner[flat], flat).reshape(-1, n, 2)
+    edge = np.roll(at, -1, axis=1) - at
+    away = at[:, :, None, :] - at[:, None, :, :]
+    squared = (edge**2).sum(axis=2)[:, None, :]
+    along = np.clip((away * edge[:, None]).sum(axis=3) / np.where(squared > 0, squared, 1), 0, 1)
+    gap = ((away - along[..., None] * edge[:, None]) ** 2).sum(axis=3)
+    i, j = np.arange(n)[:, None], np.arange(n)[None, :]
+    incident = (i == j) | (i == (j + 1) % n)
+    touches = (gap < CONTACT_M**2) & ~incident
+    side = edge[:, None, :, 0] * away[..., 1] - edge[:, None, :, 1] * away[..., 0]
+    changes = side * np.roll(side, -1, axis=1) < 0
+    apart = ~(incident | ((i + 1) % n == j))
+    meets = (touches | (changes & changes.transpose(0, 2, 1) & apart)).reshape(len(rings), -1)
+    for k in np.flatnonzero(meets.any(axis=1)):
+        yield int(rings[k]), b.xyz[b.corner[corners[k, int(meets[k].argmax()) // n]]]
+
+
+def _by_geos(b: Boundaries, planes: Planes, rings: Ints) -> Iterator[tuple[int, Floats]]:
+    for ring in rings:
+        corners = np.arange(b.ring_start[ring], b.ring_start[ring + 1])
+        outline = shapely.Polygon(projected(b, planes, b.face_of_corner[corners], corners))
+        if not outline.is_valid or shapely.minimum_clearance(outline) < CONTACT_M:
+            yield int(ring), b.xyz[b.corner[corners[0]]]

@@ -1,0 +1,152 @@
+"""The validity of bodies by ISO 19107, from the ring up: what is wrong below is not looked at above (Ledoux 2013, 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ingest.checks.solids.boundaries import LOOSE, Boundaries, boundaries_of
+from ingest.checks.solids.fault import Floats, Mask, SolidFault, Tolerances
+from ingest.checks.solids.hulls import hull_of
+from ingest.checks.solids.planes import Planes, planes_of
+from ingest.checks.solids.polygons import ring_faults
+from ingest.checks.solids.rings import is_convex, same_points, self_intersections, too_few_points
+from ingest.checks.solids.self_crossing import crossing_faces
+from ingest.checks.solids.shells import shell_faults, signed_volumes_m3, sound_shells, weld
+from ingest.checks.solids.shells_of_solid import shell_faults_of_solid
+from ingest.checks.solids.solids_together import faults_between
+from ingest.checks.solids.triangles import bent
+from twin.representation import Faces
+
+_FAR, _BENT, _CROSSING, _INWARDS = 203, 204, 306, 405
+
+
+def validity_faults(
+    bodies: Sequence[Faces], tolerances: Tolerances | None = None, composites: Sequence[Sequence[int | None]] = ()
+) -> list[SolidFault]:
+    """Return the faults of ``bodies``, by body and code; coordinates in metres, their places in the same CRS.
+
+    Faces need not be well-formed beyond their ends: a ring may have too few corners. ``composites`` gives for each body and solid the
+    composite solid it is of, None for none; without it no solid is of one.
+    """
+    b = boundaries_of(bodies)
+    if not len(b.corner):
+        return []
+    work = _Validity(b, tolerances or Tolerances())
+    work.rings_and_polygons()
+    work.shells()
+    work.solids(composites)
+    return sorted(work.faults, key=lambda f: (f.body, f.code))
+
+
+class _Validity:
+    """Climbs the levels over one batch; remembers which faces, shells and solids are sound so far."""
+
+    def __init__(self, b: Boundaries, tolerances: Tolerances) -> None:
+        self.faults: list[SolidFault] = []
+        self._b = b
+        self._tolerances = tolerances
+        self._sound_face = np.ones(len(b.face_start) - 1, dtype=bool)
+        self._sound_shell = np.ones(len(b.shell_start), dtype=bool)
+        few = self._few_or_same()
+        self._planes: Planes = planes_of(b, ~few, tolerances.planarity_m)
+        self._volume_m3 = signed_volumes_m3(b)
+
+    def rings_and_polygons(self) -> None:
+        """101 to 208."""
+        b, planes, sound = self._b, self._planes, self._sound_face
+        convex = is_convex(b, planes)
+        exterior = np.zeros(len(convex), dtype=bool)
+        exterior[b.face_start[:-1]] = True
+        face_of_ring = np.repeat(np.arange(len(sound)), np.diff(b.face_start))
+        doubtful = np.flatnonzero(sound[face_of_ring] & ~(convex & exterior))
+        for ring, place in self_intersections(b, planes, doubtful):
+            self._face_fault(104, int(face_of_ring[ring]), place)
+        far = sound & (planes.deviation_m > self._tolerances.planarity_m)
+        for face in np.flatnonzero(far):
+            where = b.corners_of(int(face))
+            worst = where.start + int(np.abs(planes.height[where]).argmax())
+            self._face_fault(_FAR, int(face), b.xyz[b.corner[worst]], float(planes.deviation_m[face]))
+        for face in np.flatnonzero(sound & (np.diff(b.face_start) > 1)):
+            for code, place in ring_faults(b, planes, int(face)):
+                self._face_fault(code, int(face), place)
+        for face, angle_deg in bent(b, planes, convex, sound, self._tolerances.normals_deg):
+            self._face_fault(_BENT, face, b.xyz[b.corner[b.corners_of(face)]].mean(axis=0), angle_deg)
+
+    def shells(self) -> None:
+        """301 to 307."""
+        b, sound = self._b, self._sound_shell
+        faulty = b.shell_of_face[~self._sound_face]
+        sound[faulty[faulty != LOOSE]] = False
+        doubtful = sound & ~sound_shells(b, sound)
+        weld(b, np.flatnonzero(doubtful), self._tolerances.snap_m)
+        for shell in np.flatnonzero(doubtful & ~sound_shells(b, doubtful)):
+            for fault in shell_faults(b, int(shell)):
+                self._shell_fault(fault.code, fault.face, fault.place)
+        crossing: Mask = np.zeros(len(sound), dtype=bool)
+        for one, _, place in crossing_faces(b, self._planes, sound):
+            if not crossing[b.shell_of_face[one]]:
+                crossing[b.shell_of_face[one]] = True
+                self._shell_fault(_CROSSING, one, place)
+
+    def solids(self, composites: Sequence[Sequence[int | None]]) -> None:
+        """401 to 601."""
+        b = self._b
+        shells_of = np.diff(b.solid_start)
+        exterior = np.zeros(len(self._sound_shell), dtype=bool)
+        exterior[b.solid_start[:-1]] = True
+        inwards = self._sound_shell & ((self._volume_m3 < 0) == exterior)
+        sound = np.logical_and.reduceat(self._sound_shell, b.solid_start[:-1]) if len(shells_of) else np.empty(0, dtype=bool)
+        for shell in np.flatnonzero(inwards):
+            face = int(b.shell_start[shell])
+            self._fault(_INWARDS, face, b.xyz[b.corner[b.corners_of(face)]].mean(axis=0), names_face=False)
+        for solid in np.flatnonzero(sound & (shells_of > 1)):
+            sound[solid] = self._is_sound_inside(int(solid))
+        several = np.diff(b.body_solid_start) > 1
+        for body in np.flatnonzero(several):
+            self._between_solids(int(body), sound, composites)
+
+    def _is_sound_inside(self, solid: int) -> bool:
+        b = self._b
+        hulls = [hull_of(b, self._planes, [s]) for s in range(int(b.solid_start[solid]), int(b.solid_start[solid + 1]))]
+        found = list(shell_faults_of_solid(hulls))
+        for code, shell, place in found:
+            self._fault(code, hulls[shell].face, place, names_face=False)
+        return not found
+
+    def _between_solids(self, body: int, sound: Mask, composites: Sequence[Sequence[int | None]]) -> None:
+        b = self._b
+        first, end = int(b.body_solid_start[body]), int(b.body_solid_start[body + 1])
+        composite = composites[body] if composites else [None] * (end - first)
+        hulls = {k - first: hull_of(b, self._planes, [int(b.solid_start[k])]) for k in range(first, end) if sound[k]}
+        for code, solid, place in faults_between(hulls, composite):
+            self._fault(code, hulls[solid].face, place, names_face=False)
+
+    def _few_or_same(self) -> Mask:
+        b = self._b
+        faulty = np.zeros(len(self._sound_face), dtype=bool)
+        face_of_ring = np.repeat(np.arange(len(faulty)), np.diff(b.face_start))
+        for ring in too_few_points(b):
+            some = b.corner[b.corners_of(int(face_of_ring[ring]))]
+            self._face_fault(101, int(face_of_ring[ring]), b.xyz[some[0]] if len(some) else np.zeros(3))
+            faulty[face_of_ring[ring]] = True
+        for corner in same_points(b, self._tolerances.snap_m):
+            face = int(b.face_of_corner[corner])
+            if not faulty[face]:
+                self._face_fault(102, face, b.xyz[b.corner[corner]])
+            faulty[face] = True
+        return faulty
+
+    def _face_fault(self, code: int, face: int, place: Floats, value: float | None = None) -> None:
+        self._sound_face[face] = False
+        self._fault(code, face, place, value=value)
+
+    def _shell_fault(self, code: int, face: int, place: Floats) -> None:
+        self._sound_shell[self._b.shell_of_face[face]] = False
+        self._fault(code, face, place)
+
+    def _fault(self, code: int, face: int, place: Floats, *, value: float | None = None, names_face: bool = True) -> None:
+        b = self._b
+        where = b.place(face, place)
+        self.faults.append(SolidFault(int(b.body_of_face[face]), code, where, b.number(face) if names_face else None, value))
