@@ -49,7 +49,7 @@ def main() -> None:
 def _readable(request: ReadRequest) -> list[Path]:
     files = [request.path, *request.companions]
     declared = [Path(request.crs)] if request.crs and request.crs.startswith("/") else []
-    return [*files, *(s for f in files for s in sidecars(f)), *declared, *request.proj_data_dirs]
+    return [*files, *(s for f in files for s in sidecars(f)), *declared, *request.proj_data_dirs, *(t.path for t in request.tables)]
 
 
 def _answer(request: ReadRequest) -> Iterator[Message | FileInfo]:

@@ -83,6 +83,15 @@ class PartRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportedTable:
+    """A table of a database that a confined program printed as CSV (UTF-8) before the child began."""
+
+    source: Path
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class ReadRequest:
     """One file and everything the child must know to read it; the child reads no settings and no environment."""
 
@@ -99,6 +108,8 @@ class ReadRequest:
     proj_data_dirs: tuple[Path, ...] = ()
     companions: tuple[Path, ...] = ()
     """Other files of the same submission that this one may need (the point table of a line table)."""
+    tables: tuple[ExportedTable, ...] = ()
+    """Of those of these files that are Access databases."""
     limits: Limits = field(default_factory=Limits)
 
 

@@ -20,6 +20,11 @@ def memory_refusal() -> TwinError:
     return rejected("parser-memory", "The file needs more memory than a reader may have.", "读取该文件所需内存超过上限。")
 
 
+def timed_out() -> TwinError:
+    """Return the error of a file that takes longer to read than its reader may."""
+    return rejected("parser-timeout", "The file took longer to read than a reader may take.", "读取该文件超过时间上限。")
+
+
 def crs_undeclared(layer: str) -> TwinError:
     """Return the error of a layer that does not say its CRS and whose format has no rule for that."""
     return rejected(

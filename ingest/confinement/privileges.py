@@ -10,7 +10,8 @@ from pathlib import Path
 SANDBOX_UID = 64321
 """Owns no file and no other process; below 65536, so that it exists in user namespaces too."""
 
-_PR_SET_DUMPABLE, _PR_SET_KEEPCAPS = 4, 8
+_PR_SET_DUMPABLE, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT = 4, 8, 47
+_PR_CAP_AMBIENT_RAISE = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1 << 1, 1 << 2
 
@@ -45,11 +46,12 @@ def limit_resources(memory_bytes: int, cpu_s: int) -> None:
         resource.setrlimit(kind, (bound, bound))
 
 
-def drop_root(uid: int = SANDBOX_UID) -> None:
+def drop_root(uid: int = SANDBOX_UID, *, over_exec: bool = False) -> None:
     """As root become ``uid`` without groups; as any other user do nothing. OSError when it cannot be done.
 
     The interpreter and the file may lie where only root may go, so reading past the mode bits is the one capability kept
     (or the nearest one that a container leaves): which files it reaches is then for Landlock alone to say.
+    ``over_exec`` keeps it in the program that this process becomes.
     """
     if os.geteuid() != 0:
         return
@@ -63,9 +65,11 @@ def drop_root(uid: int = SANDBOX_UID) -> None:
     _checked(libc.capget(ctypes.byref(header), data))
     permitted = data[0].permitted
     kept = next((c for c in (_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE) if permitted & c), 0)
-    data[0].effective, data[0].permitted, data[0].inheritable = kept, kept, 0
+    data[0].effective, data[0].permitted, data[0].inheritable = kept, kept, kept if over_exec else 0
     data[1].effective, data[1].permitted, data[1].inheritable = 0, 0, 0
     _checked(libc.capset(ctypes.byref(header), data))
+    if over_exec and kept:
+        _checked(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, kept.bit_length() - 1, 0, 0))
     _checked(libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 

@@ -1,7 +1,8 @@
 """seccomp-BPF: from here on this process can make only the system calls that reading a file needs.
 
-An allow-list; anything else returns EPERM. No socket, no new process (threads may start), no exec, no ptrace, no file
-opened for writing. Source: Linux kernel documentation, userspace-api/seccomp_filter.
+An allow-list; anything else returns EPERM. No socket, no new process (threads may start), no ptrace, no file opened for
+writing; no exec, unless the process is to become a program (`ingest.confinement.program`).
+Source: Linux kernel documentation, userspace-api/seccomp_filter.
 """
 
 from __future__ import annotations
@@ -31,22 +32,24 @@ def deny_new_privileges() -> None:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def install(machine: str | None = None) -> None:
+def install(machine: str | None = None, *, executes: bool = False) -> None:
     """Install the filter for all time in the calling thread and those it starts; OSError when it is not to be had.
+
+    ``executes`` leaves execve: which files, Landlock says.
 
     Needs no_new_privs beforehand.
     """
     architecture = ARCHITECTURES.get(machine or platform.machine())
     if architecture is None:
         raise OSError(f"no system-call filter for {platform.machine()}")
-    program = build_program(architecture, os.getpid())
+    program = build_program(architecture, os.getpid(), executes=executes)
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("@HxxxxxxP", len(program) // 8, ctypes.addressof(code))
     holder = ctypes.create_string_buffer(header, len(header))
     _prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(holder))
 
 
-def build_program(architecture: Architecture, pid: int) -> bytes:
+def build_program(architecture: Architecture, pid: int, *, executes: bool = False) -> bytes:
     """Return the BPF program: a block for each conditional call, then the plain list, then refusal."""
     number = architecture.conditional
     lines = [_line(_LD, _ARCH_AT), _line(_JEQ, architecture.audit, 1, 0), _line(_RET, _KILL), _line(_LD, _NUMBER_AT)]
@@ -60,7 +63,8 @@ def build_program(architecture: Architecture, pid: int) -> bytes:
     lines += _on(number["prctl"], _if_equal(0, (_PR_SET_NAME, _PR_SET_VMA)))
     lines += _on(number["tgkill"], _if_equal(0, (pid,)))  # abort() of a native library
     lines += _on(number["prlimit64"], _if_zero64(2))
-    for allowed in architecture.plain.values():
+    exec_too = (architecture.execve,) if executes else ()
+    for allowed in (*architecture.plain.values(), *exec_too):
         lines += [_line(_JEQ, allowed, 0, 1), _line(_RET, _ALLOW)]
     return b"".join([*lines, _refuse(errno.EPERM)])
 

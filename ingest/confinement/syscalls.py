@@ -19,6 +19,8 @@ class Architecture:
     """Allowed whatever the arguments."""
     conditional: Mapping[str, int]
     """Allowed, or refused, by their arguments."""
+    execve: int
+    """Allowed for a process that becomes a program."""
 
 
 _X86_64_PLAIN = {
@@ -54,7 +56,7 @@ _AARCH64_CONDITIONAL = {
 }  # fmt: skip
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "x86_64": Architecture(0xC000003E, _X86_64_PLAIN, _X86_64_CONDITIONAL),
-    "aarch64": Architecture(0xC00000B7, _AARCH64_PLAIN, _AARCH64_CONDITIONAL),
+    "x86_64": Architecture(0xC000003E, _X86_64_PLAIN, _X86_64_CONDITIONAL, execve=59),
+    "aarch64": Architecture(0xC00000B7, _AARCH64_PLAIN, _AARCH64_CONDITIONAL, execve=221),
 }
 """By the name that uname gives the machine."""

@@ -15,6 +15,7 @@ from ingest.readers.delimited import is_delimited
 from ingest.readers.epanet import Epanet, is_epanet
 from ingest.readers.geojson import GeoJson
 from ingest.readers.gpkg import GeoPackage
+from ingest.readers.mdb import is_access
 from ingest.readers.osm import OsmPbf, is_osm_pbf
 from ingest.readers.source import Reader
 from ingest.readers.survey import open_survey
@@ -128,6 +129,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
     Kind(lambda c: c.text_head[:1] == b"{", _json),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: Epanet(_path(c), c.limits)),
+    Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", c.request)),
     Kind(lambda c: c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
     Kind(_is_table, lambda c: open_survey("CSV", c.request)),
 )

@@ -29,14 +29,14 @@ def marked(content: bytes) -> str | None:
     return next((codec for mark, codec in _MARKS if content.startswith(mark)), None)
 
 
-def read_delimited(path: Path, limits: Limits, known: frozenset[str], name: str | None = None) -> list[Sheet]:
-    """Return a file as one sheet, called ``name`` or as the file; nothing when no header is found.
+def read_delimited(path: Path, limits: Limits, known: frozenset[str], name: str | None = None, encoding: str | None = None) -> list[Sheet]:
+    """Return a file as one sheet, called ``name`` or as the file, in the ``encoding`` that is known or detected; nothing without a header.
 
     Rows are numbered as records, so a cell of several lines counts once, as spreadsheets show it. RejectedError ``csv-broken``,
     ``too-many-rows`` or ``too-many-columns``.
     """
     content = path.read_bytes()
-    encoding = marked(content) or detect(content[:_SAMPLED_BYTES].split(b"\n"))
+    encoding = encoding or marked(content) or detect(content[:_SAMPLED_BYTES].split(b"\n"))
     text = content.decode(encoding, "replace")
     delimiter = max(_DELIMITERS, key=text[:4096].split("\n", 1)[0].count)
     csv.field_size_limit(limits.text_length)

@@ -14,6 +14,7 @@ from ingest.names import normalised
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest, ReadRequest
 from ingest.readers.delimited import read_delimited
 from ingest.readers.layers import layers_named_like, spellings_of
+from ingest.readers.mdb import read_tables
 from ingest.readers.sheets import Sheet
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.readers.survey_points import axis_names, find_ends, find_points
@@ -124,6 +125,8 @@ def open_survey(file_format: str, request: ReadRequest) -> Survey:
 
 def _tables(path: Path, request: ReadRequest) -> list[Sheet]:
     known = _known_names()
+    if any(table.source == path for table in request.tables):
+        return [sheet for source, sheet in read_tables(request, known) if source == path]
     if is_workbook(path):
         return read_workbook(path, request.limits, known)
     return read_delimited(path, request.limits, known)
