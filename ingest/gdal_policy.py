@@ -7,11 +7,14 @@ everything that is not named here is deregistered: GDAL_SKIP would be a list of 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-ALLOWED_DRIVERS = frozenset({"GPKG", "ESRI Shapefile", "GTiff", "SRTMHGT", "OSM", "MEM", "Memory"})
+ALLOWED_DRIVERS = frozenset(
+    {"GPKG", "ESRI Shapefile", "FlatGeobuf", "OpenFileGDB", "MapInfo File", "GML", "OSM", "GTiff", "SRTMHGT", "MEM", "Memory"}
+)
 
 ENVIRONMENT: Mapping[str, str] = {
     "CPL_CURL_ENABLE_VSIMEM": "NO",
@@ -20,6 +23,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "GDAL_CACHEMAX": "128",
     "GDAL_NUM_THREADS": "1",
     "GTIFF_USE_DEFECTIVE_LAYOUT": "NO",
+    "GML_FIELDTYPES": "ALWAYS_STRINGS",  # guessed numbers would cost codes their leading zeros
     "OGR_SQLITE_LOAD_EXTENSIONS": "",
     "SQLITE_USE_OGR_VFS": "NO",
     "CPL_LOG": "/dev/null",
@@ -46,11 +50,29 @@ def allow_only(drivers: frozenset[str] = ALLOWED_DRIVERS) -> None:
             raise RuntimeError(f"GDAL drivers that stay: {sorted(left - drivers)}")
 
 
+@contextmanager
+def only(driver: str) -> Iterator[None]:
+    """Let nothing but ``driver`` be asked when a file is opened in this block: GDAL offers a file to every driver it has, by content."""
+    hidden: list[tuple[ctypes.CDLL, int]] = []
+    for gdal in loaded_gdals():
+        for index in range(gdal.GDALGetDriverCount() - 1, -1, -1):
+            handle = gdal.GDALGetDriver(index)
+            if gdal.GDALGetDriverShortName(handle).decode() != driver:
+                gdal.GDALDeregisterDriver(handle)
+                hidden.append((gdal, handle))
+    try:
+        yield
+    finally:
+        for gdal, handle in reversed(hidden):
+            gdal.GDALRegisterDriver(handle)
+
+
 def _declared(gdal: ctypes.CDLL) -> ctypes.CDLL:
     gdal.GDALGetDriver.restype = ctypes.c_void_p
     gdal.GDALGetDriverShortName.argtypes = [ctypes.c_void_p]
     gdal.GDALGetDriverShortName.restype = ctypes.c_char_p
     gdal.GDALDeregisterDriver.argtypes = [ctypes.c_void_p]
+    gdal.GDALRegisterDriver.argtypes = [ctypes.c_void_p]
     gdal.VSIFileFromMemBuffer.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_int]
     gdal.VSIFileFromMemBuffer.restype = ctypes.c_void_p
     gdal.VSIFCloseL.argtypes = [ctypes.c_void_p]

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 
 from ingest.protocol import ReadRequest
-from ingest.readers import raster, shapefile, workbook
+from ingest.readers import filegdb, mapinfo, raster, shapefile, workbook
 from ingest.readers.archive import Archive, read_gzip
+from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
 from ingest.readers.content import ArchiveKind, Content, Kind, of_bytes, of_entry, of_path
 from ingest.readers.delimited import is_delimited
 from ingest.readers.epanet import Epanet, is_epanet
 from ingest.readers.geojson import GeoJson
-from ingest.readers.gpkg import GeoPackage
+from ingest.readers.geojson_seq import GeoJsonSeq, is_geojson_seq
+from ingest.readers.gml import is_gml, open_gml
 from ingest.readers.mdb import is_access
+from ingest.readers.ogr import open_alone
 from ingest.readers.osm import OsmPbf, is_osm_pbf
 from ingest.readers.source import Reader
 from ingest.readers.survey import open_survey
+from ingest.readers.xml_root import XmlRoot, has_dtd
 from ingest.refusals import rejected, unsupported
 from twin.errors import TwinError
 
 _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
-_SQLITE, _LAS = b"SQLite format 3\0", b"LASF"
+_CITYGML = "ingest.readers.citygml"
+_SQLITE, _LAS, _FLATGEOBUF, _PARQUET = b"SQLite format 3\0", b"LASF", b"fgb\x03", b"PAR1"
 
 
 def choose_reader(request: ReadRequest) -> Reader:
@@ -44,6 +50,8 @@ def choose_reader(request: ReadRequest) -> Reader:
 def import_for(path: Path) -> None:
     """Import what only files like ``path`` need, before the doors close; what takes long is not imported for every file."""
     content = of_path(ReadRequest(path, (), storage_srid=0))
+    if content.head.startswith(_ZIP):
+        _citygml()  # what is in an archive is looked at behind closed doors only
     for kind in FILES:
         if kind.modules and kind.fits(content):
             for module in kind.modules:
@@ -103,9 +111,41 @@ def _raster(content: Content) -> Reader:
 
 
 def _json(content: Content) -> Reader:
-    """Return the reader of a JSON text: CityJSON where it says so, else GeoJSON."""
+    """Return the reader of a JSON text: CityJSON where it says so, else GeoJSON or a sequence of its features."""
     text = mapped(content.source) if isinstance(content.source, Path) else content.source
+    if is_geojson_seq(text):
+        return GeoJsonSeq(content.stem, text, content.limits)
     return CityJson(text, content.limits) if is_cityjson(text) else GeoJson(content.stem, content.source, content.limits)
+
+
+def _geoparquet(content: Content) -> Reader:
+    from ingest.readers.geoparquet import GeoParquet  # noqa: PLC0415  # only files of its kind need it
+
+    return GeoParquet(content.stem, content.source, content.limits)
+
+
+def _is_kml(root: XmlRoot | None) -> bool:
+    return root is not None and root.name == "kml"
+
+
+def _kml(content: Content) -> Reader:
+    from ingest.readers.kml import Kml  # noqa: PLC0415  # lxml, which only XML needs
+
+    return Kml(content.stem, content.source, content.limits)
+
+
+def _citygml() -> ModuleType:
+    return import_module(_CITYGML)
+
+
+def _refuse_dtd(_content: Content) -> Reader:
+    raise rejected(
+        "xml-dtd-forbidden", "The XML has a document type declaration, which is not read here.", "XML 含文档类型声明(DOCTYPE)，不予读取。"
+    )
+
+
+def _alone(file_format: str, driver: str) -> Callable[[Content], Reader]:
+    return lambda c: open_alone(file_format, driver, c.name, c.source, c.limits)
 
 
 def _is_table(content: Content) -> bool:
@@ -118,7 +158,9 @@ def _unknown() -> TwinError:
 
 
 FILES: tuple[Kind, ...] = (
-    Kind(lambda c: c.head.startswith(_SQLITE), lambda c: GeoPackage(_path(c), c.limits)),
+    Kind(lambda c: c.head.startswith(_SQLITE), _alone("GeoPackage", "GPKG")),
+    Kind(lambda c: c.head.startswith(_FLATGEOBUF), _alone("FlatGeobuf", "FlatGeobuf")),
+    Kind(lambda c: c.head.startswith(_PARQUET), _geoparquet, modules=("ingest.readers.geoparquet",)),
     Kind(
         lambda c: c.head.startswith(shapefile.MAGIC),
         lambda c: shapefile.Shapefile(shapefile.loose_members(_path(c)), c.limits),
@@ -127,7 +169,12 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: c.head.startswith(_LAS), _point_cloud, modules=("ingest.readers.point_cloud",)),
     Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(_path(c), c.limits)),
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
-    Kind(lambda c: c.text_head[:1] == b"{", _json),
+    Kind(lambda c: c.text_head[:1] in (b"{", b"\x1e"), _json),
+    Kind(lambda c: has_dtd(c.head), _refuse_dtd),
+    Kind(lambda c: _is_kml(c.root), _kml, modules=("ingest.readers.kml",)),
+    Kind(lambda c: is_citygml(c.root), lambda c: _citygml().open_citygml(c.stem, c.source, c.request), modules=(_CITYGML,)),
+    Kind(lambda c: is_gml(c.root), lambda c: open_gml(c.stem, c.source, c.request)),
+    Kind(lambda c: mapinfo.is_mapinfo(c.text_head), lambda c: mapinfo.open_loose(_path(c), c.limits), beside=mapinfo.loose_sidecars),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: Epanet(_path(c), c.limits)),
     Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", c.request)),
     Kind(lambda c: c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
@@ -137,6 +184,9 @@ FILES: tuple[Kind, ...] = (
 
 ARCHIVES: tuple[ArchiveKind, ...] = (
     ArchiveKind(workbook.in_archive, lambda a, request: open_survey("XLSX" if workbook.OFFICE_BOOK in a.names else "ODS", request)),
+    ArchiveKind(filegdb.is_archived, lambda a, request: filegdb.open_archived(a, request.limits)),
     ArchiveKind(shapefile.is_archived, lambda a, request: shapefile.Shapefile(shapefile.archived_members(a), request.limits)),
+    ArchiveKind(has_citygml, lambda a, request: _citygml().open_archived(a, request)),
+    ArchiveKind(mapinfo.is_archived, lambda a, request: mapinfo.open_archived(a, request.limits)),
 )
 """Files that belong together in a ZIP; one that holds none of these gives the one file in it that is of a kind above."""

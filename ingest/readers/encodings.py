@@ -51,6 +51,13 @@ def dbf_encoding(cpg: bytes | None, language_driver: int, texts: Sequence[bytes]
     return Encoding(detect(texts, driver or "cp1252"), None)
 
 
+def declared_or_detected(codec: str | None, place: str, texts: Sequence[bytes]) -> Encoding:
+    """Return the declared ``codec`` where it can decode ``texts``, else what they fit; ``place`` is where it is declared."""
+    if codec is not None and _share_decodable(texts, codec) > _FITTING:
+        return Encoding(codec, place)
+    return Encoding(detect(texts), None)
+
+
 def codec_of(name: str) -> str | None:
     """Return Python's codec for what stands in a .cpg ("UTF-8", "GBK", "936", "ANSI 1252", "ISO 88591"); None when unknown."""
     plain = name.strip().strip("\0\ufeff").casefold()

@@ -23,7 +23,7 @@ from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from ingest.refusals import rejected
 from twin.errors import Text, TwinError
 
-_GEOMETRY_TYPES = frozenset({"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"})
+GEOMETRY_TYPES = frozenset({"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"})
 _CRS84_NAMES = re.compile(r"crs:?84$", re.IGNORECASE)
 
 Json = Mapping[str, object]
@@ -55,7 +55,7 @@ class GeoJson:
     def _source(self) -> SourceLayer:
         crs, assumed = _declared_crs(self._frame)
         name = self._frame.get("name")
-        columns = tuple(dict.fromkeys(key for f in self._sample() for key in _properties(f)))
+        columns = tuple(dict.fromkeys(key for f in self._sample() for key in properties_of(f)))
         if len(columns) > self._limits.columns:
             raise rejected("too-many-columns", f"{len(columns)} columns.", f"列数 {len(columns)} 超过上限。")
         title = name if isinstance(name, str) else self._name
@@ -84,7 +84,9 @@ class GeoJsonLayer:
             shapes, geometry_faults = geometries([f.get("geometry") for f in features])
             broken = {f.index for f in faults}
             kept = (*faults, *(f for f in geometry_faults if f.index not in broken))
-            yield SourceBatch(np.arange(first + 1, last + 1, dtype=np.int64), shapes, columns_of([_properties(f) for f in features]), kept)
+            yield SourceBatch(
+                np.arange(first + 1, last + 1, dtype=np.int64), shapes, columns_of([properties_of(f) for f in features]), kept
+            )
 
 
 def _mapped(path: Path) -> memoryview:
@@ -121,7 +123,7 @@ def _single(text: memoryview) -> tuple[Spans, Json]:
     """Return a lone Feature or geometry as a collection of one."""
     content = _object(bytes(text))
     kind = content.get("type")
-    if kind == "Feature" or kind in _GEOMETRY_TYPES:
+    if kind == "Feature" or kind in GEOMETRY_TYPES:
         return Spans(np.array([0]), np.array([len(text)]), 0, len(text), b"", found=True), {
             k: v for k, v in content.items() if k in ("crs", "name")
         }
@@ -165,11 +167,11 @@ def _parsed(text: memoryview, spans: Spans, first: int, last: int) -> tuple[list
     features: list[Json] = []
     faults: list[Fault] = []
     for index, value in enumerate(values):
-        problem = _structure_fault(value)
+        problem = structure_fault(value)
         if problem is not None:
             faults.append(Fault(index, "structure", problem))
             features.append({})
-        elif value.get("type") in _GEOMETRY_TYPES:
+        elif value.get("type") in GEOMETRY_TYPES:
             features.append({"geometry": value})
         else:
             features.append(value)
@@ -184,12 +186,12 @@ def _lenient(text: bytes, index: int) -> object:
         raise _invalid(f"feature {index + 1}: {error}", f"第 {index + 1} 个要素:{error}") from error
 
 
-def _structure_fault(value: object) -> Text | None:
+def structure_fault(value: object) -> Text | None:
     """Return what keeps a value from being a Feature (RFC 7946 §3.2), None when it is one."""
     if not isinstance(value, dict):
         return Text(zh="不是 JSON 对象", en="not a JSON object")
     kind = value.get("type")
-    if kind in _GEOMETRY_TYPES:
+    if kind in GEOMETRY_TYPES:
         return None
     if kind != "Feature":
         return Text(zh=f"“type”为 {kind!r},应为“Feature”", en=f'"type" is {kind!r}, not "Feature"')
@@ -200,7 +202,8 @@ def _structure_fault(value: object) -> Text | None:
     return None
 
 
-def _properties(feature: Json) -> Mapping[str, object]:
+def properties_of(feature: Json) -> Mapping[str, object]:
+    """Return what a feature says, without objects among the values."""
     properties = feature.get("properties")
     return flattened(properties) if isinstance(properties, dict) else {}
 

@@ -15,8 +15,8 @@ import pyogrio
 
 from ingest.gdal_policy import MemoryFile
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
-from ingest.readers.gpkg import source_batch
 from ingest.readers.layers import choose_layer
+from ingest.readers.ogr import source_batch
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.refusals import rejected
 from twin.errors import Text

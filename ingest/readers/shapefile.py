@@ -16,8 +16,8 @@ from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.archive import Archive
 from ingest.readers.dbf import Dbf
 from ingest.readers.encodings import Encoding, dbf_encoding
-from ingest.readers.gpkg import known_crs
 from ingest.readers.layers import choose_layer
+from ingest.readers.ogr import known_crs
 from ingest.readers.source import Geometries, SourceBatch, SourceLayer
 from ingest.refusals import missing_member, rejected
 from twin.errors import Text

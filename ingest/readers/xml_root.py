@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{1,40})[\"']")
 _BEFORE_ROOT = re.compile(r"\s*(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>|\s+)*", re.DOTALL)
+_BEFORE_DTD = re.compile(r"\s*(?:<\?.*?\?>|<!--.*?-->|\s+)*", re.DOTALL)
 _TAG = re.compile(r"<(?:([\w.-]+):)?([\w.-]+)([^>]*)", re.DOTALL)
 _NAMESPACE = re.compile(r"xmlns(?::([\w.-]+))?\s*=\s*[\"']([^\"']*)[\"']")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -25,6 +26,13 @@ class XmlRoot:
     def declares(self, beginning: str) -> bool:
         """Return whether a namespace declared on the root begins with ``beginning``."""
         return any(uri.startswith(beginning) for uri in self.namespaces.values())
+
+
+def has_dtd(head: bytes) -> bool:
+    """Return whether a document type declaration stands before the root element: it can hold entities that grow or name files."""
+    text = _decoded(head)
+    before = _BEFORE_DTD.match(text)
+    return text.startswith("<!DOCTYPE", before.end() if before else 0)
 
 
 def root_of(head: bytes) -> XmlRoot | None:

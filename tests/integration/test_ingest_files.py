@@ -554,8 +554,8 @@ def test_a_cut_geopackage_is_refused_or_read_short_but_never_our_failure(tmp_pat
 @pytest.mark.parametrize(
     ("file", "code"),
     [
-        ("bad-archives/zip-slip.zip", "zip-unsafe-path"), ("bad-xml/xmlbomb.xml", "unsupported-media"),
-        ("bad-xml/external.xml", "unsupported-media"),
+        ("bad-archives/zip-slip.zip", "zip-unsafe-path"), ("bad-xml/xmlbomb.xml", "xml-dtd-forbidden"),
+        ("bad-xml/external.xml", "xml-dtd-forbidden"),
         ("bad-shapefile/pyshp/latin1.shp", "missing-member"), ("bad-shapefile/pyshp/empty_zipfile.zip", "unsupported-media"),
         ("bad-tiff/oom-225817ca0f8c663be7ab4b9e717b02c661e66834.tif", "unreadable"), ("bad-tiff/seek_too_large.tif", "unreadable"),
     ],

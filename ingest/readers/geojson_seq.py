@@ -1,0 +1,131 @@
+"""GeoJSON text sequences: one feature a record, records parted by line feeds (newline-delimited) or begun by RS (RFC 8142).
+
+Every record is a row; one that is no Feature is a fault of its row, and the next is read all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+import orjson
+
+from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
+from ingest.readers.geojson import GEOMETRY_TYPES, Json, properties_of, structure_fault
+from ingest.readers.json_columns import columns_of
+from ingest.readers.json_geometry import geometries
+from ingest.readers.source import Fault, SourceBatch, SourceLayer
+from ingest.refusals import rejected
+from twin.errors import Text
+
+_RS, _LF = b"\x1e", b"\n"
+_BOM = b"\xef\xbb\xbf"
+_MAX_RECORD_BYTES = 64 << 20
+_CRS = "OGC:CRS84"
+
+SeqText = bytes | mmap.mmap
+
+
+def is_geojson_seq(text: SeqText) -> bool:
+    """Return whether a text begins with RS, or with a line that is a whole feature, and another record behind it."""
+    if text[:1] == _RS:
+        return True
+    records = list(islice(_records(text), 2))
+    if len(records) < 2:
+        return False
+    try:
+        first = orjson.loads(records[0])
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(first, dict) and (first.get("type") == "Feature" or first.get("type") in GEOMETRY_TYPES)
+
+
+class GeoJsonSeq:
+    """A sequence of features as one layer."""
+
+    format = "GeoJSONSeq"
+
+    def __init__(self, name: str, text: SeqText, limits: Limits) -> None:
+        self._name, self._text, self._limits = name, text, limits
+
+    def inspect(self) -> FileInfo:
+        """Return the sequence as one layer, its columns told from its first records."""
+        features, _ = _features(list(islice(_records(self._text), self._limits.rows_per_batch)))
+        kinds = {str(g.get("type")) for f in features if isinstance(g := f.get("geometry"), dict)}
+        source = self._source()
+        shapes = "/".join(sorted(kinds)) or None
+        return FileInfo(self.format, (LayerInfo(source.name, shapes, source.columns, _CRS, None, crs_assumed=True, encoding="UTF-8"),))
+
+    def open(self, _part: PartRequest, /) -> GeoJsonSeqLayer:
+        """Return the sequence; a layer name is not looked at, there is only one."""
+        return GeoJsonSeqLayer(self._text, self._source(), self._limits)
+
+    def _source(self) -> SourceLayer:
+        features, _ = _features(list(islice(_records(self._text), self._limits.rows_per_batch)))
+        columns = tuple(dict.fromkeys(key for f in features for key in properties_of(f)))
+        if len(columns) > self._limits.columns:
+            raise rejected("too-many-columns", f"{len(columns)} columns.", f"列数 {len(columns)} 超过上限。")
+        return SourceLayer(self._name, columns, _CRS, assumed=True, encoding="UTF-8")
+
+
+class GeoJsonSeqLayer:
+    """The records of a sequence."""
+
+    def __init__(self, text: SeqText, source: SourceLayer, limits: Limits) -> None:
+        self._text, self._limits = text, limits
+        self.source = source
+
+    def batches(self) -> Iterator[SourceBatch]:
+        """Yield the records in their order; blank lines are none."""
+        records, first = _records(self._text), 1
+        while chunk := list(islice(records, self._limits.rows_per_batch)):
+            features, faults = _features(chunk)
+            shapes, geometry_faults = geometries([f.get("geometry") for f in features])
+            broken = {f.index for f in faults}
+            kept = (*faults, *(f for f in geometry_faults if f.index not in broken))
+            rows = np.arange(first, first + len(chunk), dtype=np.int64)
+            yield SourceBatch(rows, shapes, columns_of([properties_of(f) for f in features]), kept)
+            first += len(chunk)
+
+
+def _records(text: SeqText) -> Iterator[bytes]:
+    """Yield the records, each without its marks; RejectedError ``geojson-invalid`` for one of more than 64 MB."""
+    mark = _RS if text[:1] == _RS else _LF
+    start, end = 0, len(text)
+    while start < end:
+        found = text.find(mark, start)
+        stop = end if found < 0 else found
+        if stop - start > _MAX_RECORD_BYTES:
+            raise rejected("geojson-invalid", "A record of more than 64 MB.", "单条记录超过 64 MB。")
+        record = bytes(text[start:stop]).removeprefix(_BOM).strip()
+        if record:
+            yield record
+        start = stop + 1
+
+
+def _features(records: list[bytes]) -> tuple[list[Json], tuple[Fault, ...]]:
+    features: list[Json] = []
+    faults: list[Fault] = []
+    for index, record in enumerate(records):
+        try:
+            value: object = _parsed(record)
+            problem = structure_fault(value)
+        except ValueError as error:
+            value, problem = {}, Text(zh=f"不合 JSON 语法：{error}"[:200], en=f"not JSON: {error}"[:200])
+        if problem is not None or not isinstance(value, dict):
+            faults.append(Fault(index, "structure", problem or Text(zh="不是 JSON 对象", en="not a JSON object")))
+            features.append({})
+        else:
+            features.append({"geometry": value} if value.get("type") in GEOMETRY_TYPES else value)
+    return features, tuple(faults)
+
+
+def _parsed(record: bytes) -> object:
+    """Return a record's value; NaN and Infinity are taken here: the finite check names them later."""
+    try:
+        return orjson.loads(record)
+    except orjson.JSONDecodeError:
+        return json.loads(record)

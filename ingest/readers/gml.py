@@ -1,0 +1,60 @@
+"""GML simple features (also as WFS answers and XPlanung) through GDAL, after a look at what it says of its reference systems.
+
+GDAL gives a layer one CRS whatever its geometries say. A file that names several is therefore refused: its coordinates would be
+put where they are not.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from pathlib import Path
+
+from ingest.gdal_policy import MemoryFile
+from ingest.protocol import ReadRequest
+from ingest.readers.ogr import OgrFile, OgrSource
+from ingest.readers.source import FeatureReader
+from ingest.readers.xml_root import XmlRoot
+from ingest.refusals import rejected
+
+_GML = "http://www.opengis.net/gml"
+_CITYGML = "http://www.opengis.net/citygml/"
+_SRS_NAME = re.compile(rb"""\bsrsName\s*=\s*["']([^"']{1,300})["']""")
+_CODE = re.compile(r"(\d+)\s*$")
+_OPTIONS = {"EMPTY_AS_NULL": "NO", "WRITE_GFS": "NO", "DOWNLOAD_SCHEMA": "NO", "EXPOSE_FID": "NO"}
+_ENVELOPE = frozenset({"lowerCorner", "upperCorner"})
+"""Corners of a feature's envelope, which GDAL takes for attributes."""
+
+
+def is_gml(root: XmlRoot | None) -> bool:
+    """Return whether a root element is one around GML features, CityGML excepted."""
+    return root is not None and root.declares(_GML) and not root.declares(_CITYGML)
+
+
+def open_gml(name: str, content: Path | bytes, request: ReadRequest) -> FeatureReader:
+    """Return the feature types of a file as layers; RejectedError ``crs-mixed`` when it names several CRSs and none is declared."""
+    systems = _systems(content)
+    if len(systems) > 1 and request.crs is None:
+        listed = ", ".join(systems)
+        raise rejected(
+            "crs-mixed",
+            f"The file names several reference systems ({listed}): have it put right, or declare the one that holds with --crs.",
+            f"文件中混用多个坐标参考系({listed})：请更正，或用 --crs 声明实际采用的一个。",
+        )
+    memory = (MemoryFile("features.gml", content),) if isinstance(content, bytes) else ()
+    path = memory[0].path if memory else str(content)
+    return OgrFile("GML", [OgrSource("GML", path, memory, name, options=_OPTIONS, without=_ENVELOPE)], request.limits)
+
+
+def _systems(content: Path | bytes) -> list[str]:
+    """Return the reference systems that are named, each once: three spellings of one EPSG code are one."""
+    if isinstance(content, bytes):
+        names = {m[1] for m in _SRS_NAME.finditer(content)}
+    else:
+        with content.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            names = {m[1] for m in _SRS_NAME.finditer(text)}
+    found: dict[str, str] = {}
+    for name in sorted(n.decode("utf-8", "replace") for n in names):
+        code = _CODE.search(name)
+        found.setdefault(code[1] if code else name, f"EPSG:{code[1]}" if code else name)
+    return list(found.values())

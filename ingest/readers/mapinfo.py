@@ -1,0 +1,133 @@
+"""MapInfo tables: TAB (with .dat, .map, .id) and MIF (with .mid), loose with their files or in a ZIP.
+
+The character set a file declares is looked at before it is believed: ``Neutral`` and ``WindowsLatin1`` stand before Chinese text, too.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from ingest.gdal_policy import MemoryFile
+from ingest.protocol import Limits
+from ingest.readers.archive import Archive
+from ingest.readers.dbf import Dbf
+from ingest.readers.encodings import Encoding, declared_or_detected
+from ingest.readers.ogr import OgrFile, OgrSource
+from ingest.refusals import missing_member, rejected
+from twin.errors import Text, TwinError
+
+FORMAT, _DRIVER = "MapInfo", "MapInfo File"
+_MEMBERS: Mapping[str, tuple[str, ...]] = {".tab": (".dat", ".map", ".id"), ".mif": (".mid",)}
+_OPTIONAL = (".ind",)
+_CODECS: Mapping[str, str] = {
+    "WindowsSimpChinese": "gb18030", "WindowsTradChinese": "cp950", "WindowsJapanese": "cp932", "WindowsKorean": "cp949",
+    "WindowsLatin2": "cp1250", "WindowsCyrillic": "cp1251", "WindowsGreek": "cp1253", "WindowsTurkish": "cp1254",
+    "UTF-8": "utf-8", "WindowsLatin1": "cp1252", "ISO8859-1": "iso8859-1",
+}  # fmt: skip
+_UNSEEN = ("windowslatin1", "neutral")
+"""What software writes without looking at the text."""
+_CHARSET = re.compile(rb'(?im)^(\s*!charset\s+|\s*Charset\s+"|.*\bType\s+NATIVE\s+Charset\s+")([\w-]+)')
+_NATIVE = re.compile(rb"(?i)\bType\s+NATIVE\b")
+_HEADER_END = re.compile(rb"(?im)^\s*Data\s*$")
+
+Members = Mapping[str, bytes]
+"""Extension → content of one table."""
+
+
+def is_mapinfo(text_head: bytes) -> bool:
+    """Return whether a text begins as a TAB or a MIF does."""
+    return re.match(rb"(?i)(!table\s|Version\s+\d+\s*\r?\n)", text_head) is not None
+
+
+def loose_sidecars(path: Path) -> tuple[Path, ...]:
+    """Return the names under which the other files of a loose table may lie."""
+    extensions = [*_MEMBERS[".tab"], *_MEMBERS[".mif"], *_OPTIONAL]
+    return tuple(path.with_suffix(s) for e in extensions for s in (e, e.upper()))
+
+
+def open_loose(path: Path, limits: Limits) -> OgrFile:
+    """Return the table at ``path`` with the files beside it; RejectedError ``missing-member`` when it lacks one."""
+    main = ".tab" if path.read_bytes()[:6].lower() == b"!table" else ".mif"
+    members = {main: path.read_bytes()} | {p.suffix.casefold(): p.read_bytes() for p in loose_sidecars(path) if p.exists()}
+    return OgrFile(FORMAT, [_source(0, path.stem, main, members)], limits)
+
+
+def is_archived(archive: Archive) -> bool:
+    """Return whether a ZIP holds a MapInfo table."""
+    return any(_suffix(name) in _MEMBERS for name in archive.names)
+
+
+def open_archived(archive: Archive, limits: Limits) -> OgrFile:
+    """Return every table of a ZIP as a layer; RejectedError ``missing-member`` when one lacks a file."""
+    mains = [name for name in archive.names if _suffix(name) in _MEMBERS]
+    sources = [
+        _source(i, PurePosixPath(n.replace("\\", "/")).stem, _suffix(n), dict(_archived_members(archive, n))) for i, n in enumerate(mains)
+    ]
+    return OgrFile(FORMAT, sources, limits)
+
+
+def _archived_members(archive: Archive, main: str) -> Iterator[tuple[str, bytes]]:
+    stem = main[: -len(_suffix(main))].casefold()
+    for name in archive.names:
+        suffix = _suffix(name)
+        if name[: len(name) - len(suffix)].casefold() == stem and suffix in (_suffix(main), *_MEMBERS[_suffix(main)], *_OPTIONAL):
+            yield suffix, archive.read(name)
+
+
+def _source(index: int, name: str, main: str, members: Members) -> OgrSource:
+    if main == ".tab" and not _NATIVE.search(members[main]):
+        raise _not_native(name)
+    for needed in _MEMBERS[main]:
+        if needed not in members:
+            raise missing_member(f"{name}{needed}")
+    encoding = _encoding(main, members)
+    charset = next((c for c, codec in _CODECS.items() if codec == encoding.codec), "Neutral")
+    declared = _CHARSET.sub(rb"\g<1>" + charset.encode(), members[main])
+    written = {**members, main: declared}
+    memory = tuple(MemoryFile(f"mapinfo{index}/{name}{suffix}", content) for suffix, content in written.items())
+    path = next(m.path for m in memory if m.path.endswith(main))
+    return OgrSource(_DRIVER, path, memory, name, encoding=encoding.codec, notes=(_note(encoding),))
+
+
+def _encoding(main: str, members: Members) -> Encoding:
+    found = _CHARSET.search(members[main])
+    stated = found[2].decode("ascii", "replace") if found else None
+    codec = None if stated is None or stated.casefold() in _UNSEEN else _codec(stated)
+    return declared_or_detected(codec, "Charset", _texts(main, members))
+
+
+def _codec(charset: str) -> str | None:
+    known = {name.casefold(): codec for name, codec in _CODECS.items()}
+    try:
+        return known.get(charset.casefold()) or codecs.lookup(charset).name
+    except LookupError:
+        return None
+
+
+def _texts(main: str, members: Members) -> Sequence[bytes]:
+    """Return the names of columns and the text fields of the first records."""
+    if main == ".tab":
+        return [*members[".tab"].split(), *Dbf(members[".dat"]).raw_texts()]
+    end = _HEADER_END.search(members[".mif"])
+    return [*members[".mif"][: end.start() if end else 4096].split(), *members[".mid"][: 4 << 20].splitlines()[:4000]]
+
+
+def _note(encoding: Encoding) -> Text:
+    place = encoding.declared_in
+    zh, en = (f"由 {place} 声明", f"declared by {place}") if place else ("根据内容检测", "told from its bytes")
+    return Text(zh=f"文字编码 {encoding.codec}({zh})", en=f"text is {encoding.codec} ({en})")
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.casefold()
+
+
+def _not_native(name: str) -> TwinError:
+    return rejected(
+        "mapinfo-linked",
+        f"{name}.tab is no table of its own: it points to another file. Export it as a native table or as MIF.",
+        f"{name}.tab 不是原生表，只指向其他文件；请另存为 MapInfo 原生表或 MIF。",
+    )

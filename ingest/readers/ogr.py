@@ -1,0 +1,179 @@
+"""Vector files that GDAL reads well, through its Arrow stream: one driver is named and no other is asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyogrio
+import pyproj
+
+from ingest.gdal_policy import MemoryFile, only
+from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
+from ingest.readers.curves import TOLERANCE_DEG, TOLERANCE_M, geometries_of_wkb
+from ingest.readers.json_columns import json_column
+from ingest.readers.layers import choose_layer
+from ingest.readers.source import SourceBatch, SourceLayer
+from ingest.refusals import rejected
+from twin.errors import Text, TwinError
+
+_NO_CRS = ("undefined", "unknown", "engcrs", "local_cs")
+_COUNTED = frozenset({"FlatGeobuf"})
+_FAILURES = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, IndexError, UnicodeDecodeError)
+"""What pyogrio raises about a file that it cannot open or not read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class OgrSource:
+    """One data source of GDAL."""
+
+    driver: str
+    path: str
+    memory: tuple[MemoryFile, ...] = ()
+    """What ``path`` is made of when it lies in GDAL's memory."""
+    name: str = ""
+    """Tells its layers from equally named ones of another source of the same file."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
+    """Columns that the driver makes up or that say nothing of a feature."""
+    encoding: str = "UTF-8"
+    notes: tuple[Text, ...] = ()
+    is_counted: bool = False
+    """True when the number of rows in its header can be relied upon: fewer mean that the file is damaged."""
+    crs: str | None = None
+    """Replaces what GDAL makes of the file's CRS."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    source: OgrSource
+    own_name: str
+
+
+class OgrFile:
+    """The layers with geometry of one or several data sources."""
+
+    def __init__(self, file_format: str, sources: Sequence[OgrSource], limits: Limits) -> None:
+        """Open them; RejectedError ``unreadable`` when GDAL cannot, ``no-features`` when no layer has geometry."""
+        self.format = file_format
+        self._limits = limits
+        try:
+            self._layers = _named([_Layer(s, name) for s in sources for name in _names(s)])
+        except _FAILURES as error:
+            raise _unreadable(file_format, error) from error
+
+    def inspect(self) -> FileInfo:
+        """Return the layers with their columns and CRS."""
+        return FileInfo(self.format, tuple(self._info(name) for name in self._layers))
+
+    def open(self, part: PartRequest, /) -> OgrLayer:
+        """Return the layer that ``part`` asks for; RejectedError ``no-features`` when no layer has geometry."""
+        if not self._layers:
+            raise rejected(
+                "no-features", f"The {self.format} file holds no layer with geometry.", f"{self.format} 文件中没有带几何的图层。"
+            )
+        name = choose_layer(part, tuple(self._layers))
+        return OgrLayer(self.format, self._layers[name], self._info(name), self._limits)
+
+    def _info(self, name: str) -> LayerInfo:
+        source, own_name = self._layers[name].source, self._layers[name].own_name
+        try:
+            with only(source.driver):
+                info = pyogrio.read_info(source.path, layer=own_name, **source.options)
+        except _FAILURES as error:
+            raise _unreadable(self.format, error) from error
+        columns = tuple(str(c) for c in info["fields"] if str(c) not in source.without)
+        if len(columns) > self._limits.columns:
+            raise rejected("too-many-columns", f"{name}: {len(columns)} columns.", f"{name}:列数 {len(columns)} 超过上限。")
+        rows = int(info["features"])
+        crs = source.crs or known_crs(info["crs"])
+        return LayerInfo(name, info["geometry_type"], columns, crs, rows if rows >= 0 else None, encoding=source.encoding)
+
+
+class OgrLayer:
+    """One layer."""
+
+    def __init__(self, file_format: str, layer: _Layer, info: LayerInfo, limits: Limits) -> None:
+        self._format, self._layer, self._limits = file_format, layer, limits
+        self.source = SourceLayer(info.name, info.columns, info.crs, encoding=info.encoding, rows=info.rows, notes=layer.source.notes)
+
+    def batches(self) -> Iterator[SourceBatch]:
+        """Yield the rows as GDAL reads them, numbered from 1; RejectedError ``unreadable`` when the file breaks off."""
+        source, tolerance, first = self._layer.source, _tolerance(self.source.crs), 1
+        try:
+            with only(source.driver), self._stream() as (meta, stream):
+                for batch in stream:
+                    yield source_batch(batch, meta["geometry_name"] or "wkb_geometry", first, tolerance, source.without)
+                    first += batch.num_rows
+        except (*_FAILURES, pa.ArrowException) as error:
+            raise _unreadable(self._format, error) from error
+        if source.is_counted and self.source.rows is not None and first <= self.source.rows:
+            raise _unreadable(self._format, f"{first - 1} of {self.source.rows} features could be read")
+
+    def _stream(self) -> AbstractContextManager[tuple[Mapping[str, str], Iterator[pa.RecordBatch]]]:
+        source, size = self._layer.source, self._limits.rows_per_batch
+        opened: AbstractContextManager[tuple[Mapping[str, str], Iterator[pa.RecordBatch]]] = pyogrio.raw.open_arrow(
+            source.path, layer=self._layer.own_name, batch_size=size, use_pyarrow=True, **source.options
+        )
+        return opened
+
+
+def open_alone(file_format: str, driver: str, name: str, content: Path | bytes, limits: Limits) -> OgrFile:
+    """Return a format of one file, by path or out of an archive."""
+    memory = (MemoryFile(f"alone/{name}", content),) if isinstance(content, bytes) else ()
+    path = memory[0].path if memory else str(content)
+    return OgrFile(file_format, [OgrSource(driver, path, memory, name, is_counted=driver in _COUNTED)], limits)
+
+
+def source_batch(
+    batch: pa.RecordBatch, geometry_name: str, first_row: int, tolerance: float = TOLERANCE_M, without: frozenset[str] = frozenset()
+) -> SourceBatch:
+    """Return an Arrow batch of GDAL as rows from ``first_row`` on; WKB that cannot be read becomes None."""
+    wkb = batch.column(geometry_name).to_numpy(zero_copy_only=False)
+    columns = {n: _column(batch.column(n)) for n in batch.schema.names if n != geometry_name and n not in without}
+    rows = np.arange(first_row, first_row + batch.num_rows, dtype=np.int64)
+    return SourceBatch(rows, geometries_of_wkb(wkb, tolerance), columns)
+
+
+def known_crs(text: str | None) -> str | None:
+    """Return the CRS as GDAL names it, None for the ways it has of saying that there is none."""
+    if not text or any(word in text[:60].casefold() for word in _NO_CRS):
+        return None
+    return text
+
+
+def _names(source: OgrSource) -> list[str]:
+    with only(source.driver):
+        return [str(name) for name, geometry in pyogrio.list_layers(source.path) if geometry is not None]
+
+
+def _named(layers: Sequence[_Layer]) -> dict[str, _Layer]:
+    """Return the layers by name, those whose own name is there twice with their source's before it."""
+    counts = Counter(layer.own_name for layer in layers)
+    return {la.own_name if counts[la.own_name] == 1 else f"{la.source.name}/{la.own_name}": la for la in layers}
+
+
+def _column(array: pa.Array) -> pa.Array:
+    """Return a column; lists become their JSON."""
+    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        return json_column([None if v is None else orjson.dumps(v).decode() for v in array.to_pylist()])
+    return array
+
+
+def _tolerance(crs: str | None) -> float:
+    """Return the tolerance of arcs in units of the CRS."""
+    try:
+        return TOLERANCE_DEG if crs is not None and pyproj.CRS(crs).is_geographic else TOLERANCE_M
+    except pyproj.exceptions.CRSError:
+        return TOLERANCE_M
+
+
+def _unreadable(file_format: str, reason: object) -> TwinError:
+    text = str(reason)[:300]
+    return rejected("unreadable", f"The {file_format} file cannot be read: {text}", f"{file_format} 文件无法读取:{text}")
