@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from ingest import representations
 from ingest import staging as staged
+from ingest.extents import Extent, after_change, counted
 from ingest.inputs import inputs_of
 from ingest.links import relink
 from ingest.match import MATCH_RULES, assign, forget, many_deletes, replaceable
@@ -20,8 +21,6 @@ from twin.db import Connection, translated
 from twin.errors import ConflictError, TwinError
 from twin.materialiser import attach_partition, create_history_partition
 from twin.model import Finding, SubmissionState
-
-Extent = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +186,7 @@ def _refuse_many_deletes(parts: Sequence[Part], act: Act) -> None:
 
 def _commit(connection: Connection, catalogue: Catalogue, parts: Sequence[Part], act: Act, to_degrees: Callable[[Extent], Extent]) -> int:
     """Number the commit and apply every part: from here the commit lock is held, so only what must be is done after it."""
-    first = {p.staging.dataset.id: _count_and_extent(connection, p.staging.table, to_degrees) for p in parts if p.staging.first_load}
+    after = {p.staging.dataset.id: _after(connection, p) for p in parts}
     row = connection.execute(
         QUERIES["next_commit"],
         {"actor": act.actor, "reason": act.reason, "name": act.name, "kind": act.kind, "rolled_back_to": act.rolled_back_to},
@@ -200,12 +199,11 @@ def _commit(connection: Connection, catalogue: Catalogue, parts: Sequence[Part],
         if part.staging.first_load:
             representations.attach(connection, part.staging, number)
             _attach(connection, part.staging, number)
-            size, extent = first[part.staging.dataset.id]
         else:
             representations.apply(connection, part.staging, part.mode, part.tolerance_m, number, act.rolled_back_to)
             _apply(connection, part.staging, number)
-            size, extent = _count_and_extent(connection, part.staging.current, to_degrees)
-        _record(connection, part, number, size, extent)
+        size, extent = after[part.staging.dataset.id] or counted(connection, part.staging.current)
+        _record(connection, part, number, size, extent, to_degrees)
     relink(connection, catalogue, [part.staging for part in parts], number)
     return number
 
@@ -248,7 +246,16 @@ def _apply(connection: Connection, staging: Staging, commit: int) -> None:
     connection.execute(staging.query("insert_rows", staged_content=columns(staging.content, "s")), {"commit": commit})
 
 
-def _record(connection: Connection, part: Part, commit: int, size: int, extent: Extent | None) -> None:
+def _after(connection: Connection, part: Part) -> tuple[int, Extent | None] | None:
+    """Return number and extent of the rows that a dataset is going to have, None when that shows only once they are written."""
+    if part.staging.first_load:
+        return counted(connection, part.staging.table)
+    return after_change(connection, part.staging, commit_of(connection, part.staging), part.counts)
+
+
+def _record(
+    connection: Connection, part: Part, commit: int, size: int, extent: Extent | None, to_degrees: Callable[[Extent], Extent]
+) -> None:
     dataset = part.staging.dataset
     connection.execute(
         QUERIES["record_revision"],
@@ -260,14 +267,8 @@ def _record(connection: Connection, part: Part, commit: int, size: int, extent: 
             "deleted": part.counts["delete"],
             "count": size,
             "lineage": Jsonb(dict(part.lineage)),
-            "extent_deg": list(extent) if extent else None,
+            "extent_m": list(extent) if extent else None,
+            "extent_deg": list(to_degrees(extent)) if extent else None,
         },
     )
     connection.execute(QUERIES["set_current_commit"], {"dataset": dataset.id, "commit": commit})
-
-
-def _count_and_extent(connection: Connection, table: sql.Identifier, to_degrees: Callable[[Extent], Extent]) -> tuple[int, Extent | None]:
-    row = connection.execute(QUERIES["count_and_extent"].format(table=table)).fetchone()
-    if row is None or row[1] is None:
-        return (int(row[0]) if row else 0), None
-    return int(row[0]), to_degrees((float(row[1]), float(row[2]), float(row[3]), float(row[4])))

@@ -231,8 +231,8 @@ WHERE submission = %(submission)s AND part = %(part)s AND rule = ANY (%(rules)s)
 DELETE FROM catalog.submission_part WHERE submission = %(submission)s
 
 -- name: record_revision
-INSERT INTO catalog.revision (dataset, commit, inserted, updated, deleted, count, lineage, extent_deg)
-VALUES (%(dataset)s, %(commit)s, %(inserted)s, %(updated)s, %(deleted)s, %(count)s, %(lineage)s, %(extent_deg)s)
+INSERT INTO catalog.revision (dataset, commit, inserted, updated, deleted, count, lineage, extent_m, extent_deg)
+VALUES (%(dataset)s, %(commit)s, %(inserted)s, %(updated)s, %(deleted)s, %(count)s, %(lineage)s, %(extent_m)s, %(extent_deg)s)
 
 -- name: set_current_commit
 UPDATE catalog.dataset SET current_commit = %(commit)s WHERE id = %(dataset)s
@@ -242,6 +242,15 @@ SELECT number, time FROM catalog.next_commit_v1(%(actor)s, %(reason)s, %(name)s,
 
 -- name: count_and_extent
 SELECT count(*), ST_XMin(ST_Extent(geom)), ST_YMin(ST_Extent(geom)), ST_XMax(ST_Extent(geom)), ST_YMax(ST_Extent(geom)) FROM {table}
+
+-- name: extent_of_current
+SELECT count, extent_m FROM catalog.revision WHERE dataset = {dataset} AND commit = %(commit)s
+
+-- name: extents_of_change
+-- Of what comes, and of what goes.
+SELECT ST_XMin(comes), ST_YMin(comes), ST_XMax(comes), ST_YMax(comes), ST_XMin(goes), ST_YMin(goes), ST_XMax(goes), ST_YMax(goes)
+FROM (SELECT ST_Extent(s.geom) AS comes FROM {staging} AS s WHERE s.action IN ('insert', 'update')) AS staged,
+     (SELECT ST_Extent(c.geom) AS goes FROM {current} AS c JOIN {staging} AS s USING (fid) WHERE s.action IN ('update', 'delete')) AS closed
 
 -- name: drop_equal
 -- A row that is back at its former state already has nothing to change.
