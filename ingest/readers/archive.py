@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import stat
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Buffer, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -77,6 +78,14 @@ class Archive:
         self._left -= len(content)
         return content
 
+    def stream(self, name: str) -> IO[bytes]:
+        """Return one file as a stream that ends with an error where it unpacks to more than is allowed; each stream counts alone."""
+        info = self._entries[name]
+        try:
+            return io.BufferedReader(_Counted(self._file.open(info), self._limits, info.compress_size), _CHUNK)
+        except _UNREADABLE as error:
+            raise _broken(str(error)) from error
+
     def _checked(self, infos: list[zipfile.ZipInfo]) -> Mapping[str, zipfile.ZipInfo]:
         entries: dict[str, zipfile.ZipInfo] = {}
         seen: set[str] = set()
@@ -95,6 +104,31 @@ class Archive:
                     raise rejected("zip-nested", f"{name} is an archive in the archive.", f"压缩包内含压缩包 {name}。")
                 entries[name] = info
         return entries
+
+
+class _Counted(io.RawIOBase):
+    """What comes out of an entry, counted as it comes."""
+
+    def __init__(self, stream: IO[bytes], limits: Limits, compressed: int) -> None:
+        self._stream = stream
+        self._limits = limits
+        self._compressed = compressed
+        self._total = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Fill ``buffer``; RejectedError ``zip-bomb`` or ``archive-broken``."""
+        view = memoryview(buffer).cast("B")
+        try:
+            content = self._stream.read(len(view))
+        except _UNREADABLE as error:
+            raise _broken(str(error)) from error
+        self._total += len(content)
+        _check_total(self._total, self._limits, self._compressed, self._limits.unpacked_bytes, "zip-bomb")
+        view[: len(content)] = content
+        return len(content)
 
 
 def entry_name(info: zipfile.ZipInfo) -> str:
@@ -124,10 +158,14 @@ def _bounded(stream: IO[bytes] | gzip.GzipFile, limits: Limits, compressed: int,
     total = 0
     while chunk := stream.read(_CHUNK):
         total += len(chunk)
-        if total > most or (total > _RATIO_COUNTS_FROM and total > limits.compression_ratio * max(compressed, 1)):
-            raise rejected(code, "The archive unpacks to more than is allowed.", "压缩内容解压后超过上限。")
+        _check_total(total, limits, compressed, most, code)
         parts.append(chunk)
     return b"".join(parts)
+
+
+def _check_total(total: int, limits: Limits, compressed: int, most: int, code: str) -> None:
+    if total > most or (total > _RATIO_COUNTS_FROM and total > limits.compression_ratio * max(compressed, 1)):
+        raise rejected(code, "The archive unpacks to more than is allowed.", "压缩内容解压后超过上限。")
 
 
 def _broken(reason: str) -> TwinError:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import orjson
 
 from ingest.names import normalised
 from ingest.protocol import LayerInfo, Limits, PartRequest
-from ingest.readers.cityjson_faces import Shape, faces_by_lod, shapes_of
+from ingest.readers.cityjson_faces import FacesBuilder, Shape, faces_by_lod, shapes_of
 from ingest.readers.cityjson_footprints import reference_geometry
 from ingest.readers.cityjson_frame import Frame, Json
 from ingest.readers.cityjson_objects import INTERIOR, CityFeature, Scope, document_of
@@ -57,10 +57,10 @@ def wanted_types(part: PartRequest, layers: Collection[str], every: Iterable[str
         return frozenset(part.feature_type.cityjson_types)
     if wanted is None and len(layers) == 1:
         return frozenset(layers)
-    named = [t for t in dict.fromkeys((*layers, *every)) if wanted is not None and normalised(t) == normalised(wanted)]
-    if not named:
+    named = next((t for t in itertools.chain(layers, every) if wanted is not None and normalised(t) == normalised(wanted)), None)
+    if named is None:
         raise layer_missing(wanted or part.feature_type.title.zh, tuple(layers))
-    return frozenset(named)
+    return frozenset({named})
 
 
 def columns_in(features: Features, limits: Limits) -> tuple[str, ...]:
@@ -116,10 +116,7 @@ class CityObjectLayer:
         shapes: list[tuple[int, Shape]] = [(i, s) for i, g in geometries for s in shapes_of(g, vertices, self.frame)]
         builders = faces_by_lod(shapes)
         levels = {lod: made for lod, builder in builders.items() if (made := builder.faces()) is not None}
-        representations = tuple(
-            Representation(0, lod, levels[lod], orjson.dumps(said).decode() if (said := list(builders[lod].said.values())) else None)
-            for lod in sorted(levels)
-        )
+        representations = tuple(Representation(0, lod, levels[lod], _said(builders[lod]), builders[lod].makeup()) for lod in sorted(levels))
         geometry = reference_geometry(self.kind, levels, [g for _, g in geometries], vertices.positions)
         return _Row(_properties(feature), geometry, representations, document_of(feature), None)
 
@@ -133,6 +130,11 @@ class _Row:
     fault: Fault | None
 
 
+def _said(builder: FacesBuilder) -> str | None:
+    said = list(builder.said.values())
+    return orjson.dumps(said).decode() if said else None
+
+
 def _batch(rows: list[_Row], first: int) -> SourceBatch:
     geometry = np.full(len(rows), None, dtype=object)
     geometry[:] = [r.geometry for r in rows]
@@ -144,9 +146,7 @@ def _batch(rows: list[_Row], first: int) -> SourceBatch:
         geometry=geometry,
         columns=columns,
         faults=tuple(Fault(i, r.fault.rule, r.fault.message) for i, r in enumerate(rows) if r.fault is not None),
-        representations=tuple(
-            Representation(i, p.lod, p.faces, p.surface_attributes) for i, row in enumerate(rows) for p in row.representations
-        ),
+        representations=tuple(replace(p, index=i) for i, row in enumerate(rows) for p in row.representations),
         documents=tuple(r.document for r in rows),
     )
 

@@ -69,9 +69,9 @@ class CityJson:
         )
         return CityObjectLayer(self._features(types), self._frame, source, self._limits, part.feature_type.geometry_type)
 
-    def _all_types(self) -> set[str]:
+    def _all_types(self) -> Iterator[str]:
         scopes = itertools.islice(self._scopes(), LOOKED_AT)
-        return {str(o.get("type")) for s in scopes if isinstance(s, Scope) for o in s.objects.values()}
+        return (str(o.get("type")) for s in scopes if isinstance(s, Scope) for o in s.objects.values())
 
     def _features(self, types: frozenset[str]) -> Iterator[CityFeature | Fault]:
         for scope in self._scopes():

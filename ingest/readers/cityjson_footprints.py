@@ -85,14 +85,15 @@ def _heights(faces: Faces, face: int) -> FloatArray:
 
 def _upward(faces: Faces) -> FloatArray:
     """Return the upward part of every face's unit normal (Newell's method on its exterior)."""
-    result = np.zeros(len(faces.face_ends))
-    for face in range(len(result)):
-        ring = faces.vertices[_rings(faces, face)[0]]
-        ring = ring - ring[0]
-        normal = np.cross(ring, np.roll(ring, -1, axis=0)).sum(axis=0)
-        length = float(np.linalg.norm(normal))
-        result[face] = normal[2] / length if length > 0 else 0.0
-    return result
+    ends = faces.ring_ends.astype(np.int64)
+    starts, exteriors = np.concatenate([[0], ends[:-1]]), np.concatenate([[0], faces.face_ends[:-1]])
+    corners = faces.vertices[faces.indices]
+    corners -= np.repeat(corners[starts], ends - starts, axis=0)
+    following = np.arange(1, len(corners) + 1)
+    following[ends - 1] = starts
+    normals = np.add.reduceat(np.cross(corners, corners[following]), starts, axis=0)[exteriors]
+    lengths = np.linalg.norm(normals, axis=1)
+    return np.divide(normals[:, 2], lengths, out=np.zeros(len(normals)), where=lengths > 0)
 
 
 def _anchor(geometries: Sequence[Json], vertices: FloatArray) -> shapely.Point | None:
