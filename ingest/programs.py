@@ -65,11 +65,16 @@ def run_confined(program: Path, arguments: Sequence[str], file: Path, limits: Li
                 process.stdout.close()
 
 
+def loaders() -> list[Path]:
+    """Return what the kernel runs to load a program (ld.so), which has to be executable with it."""
+    return [path.resolve() for path in _LOADERS if path.exists()]
+
+
 def _start(program: Path, arguments: Sequence[str], file: Path, limits: Limits, failures: int) -> subprocess.Popen[bytes]:
     walls = Program(
         command=(str(program), *arguments),
         readable=tuple(str(p) for p in (file, *SYSTEM_LIBRARIES)),
-        executable=tuple(str(p) for p in (program, *(x.resolve() for x in _LOADERS))),
+        executable=tuple(str(p) for p in (program, *loaders())),
         memory_bytes=limits.memory_bytes,
         cpu_s=limits.cpu_s,
         failures=failures,
@@ -110,7 +115,7 @@ def _output(process: subprocess.Popen[bytes], limits: Limits, most_bytes: int) -
 
 
 def _ended(program: Path, status: int | None) -> TwinError:
-    if status is None or status == -signal.SIGXCPU:
+    if status in (None, -signal.SIGXCPU, -signal.SIGKILL):
         return timed_out()
     if status < 0:
         name = signal.Signals(-status).name

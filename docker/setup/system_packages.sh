@@ -36,6 +36,7 @@ list_missing() {
   [[ -e .venv/.stamps/python ]] && new_enough .venv/bin/python || list_missing_for_python
   has_postgis || missing+=(postgis)
   [[ -e /usr/share/proj/egm96_15.gtx || -n ${TWIN_PROJ_DATA-} ]] || missing+=(proj-data)
+  command -v mdb-export >/dev/null || missing+=(mdbtools) # reads Access databases
   [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
   ldconfig -p 2>/dev/null | grep 'libexpat\.so\.1' >/dev/null || missing+=(libexpat1) # the wheels of rasterio and pyogrio expect it
   if [[ $purpose == test ]]; then

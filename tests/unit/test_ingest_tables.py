@@ -224,3 +224,11 @@ def test_text_in_any_encoding(tmp_path: Path, encoding: str, delimiter: str) -> 
     (info,) = reader.inspect().layers
     assert info.columns == rows[0]
     assert info.rows == 2
+
+
+def test_a_workbook_of_excel_97_with_groups_names_over_two_rows_and_units() -> None:
+    _, batch = layer(Path(__file__).parents[1] / "data" / "merged.xls", None, "pipe_node")
+    assert list(batch.columns) == ["点号", "坐标X", "坐标Y", "地面高程(m)", "井深", "埋设日期", "备注"]
+    assert batch.rows.tolist() == [4, 5, 6]
+    assert batch.columns["埋设日期"].to_pylist()[0] == dt.date(2020, 5, 1)
+    assert [shapely.get_coordinates(g)[0].tolist() for g in batch.geometry] == [[497000, 3520000 + 40 * i] for i in range(3)]
