@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,10 @@ import shapely
 from ingest.bodies import documents_table, place_bodies, representations_table, with_measured_heights
 from ingest.checks.geometry import as_declared_type, has_non_finite, invalid, noded, place_of, reason_of
 from ingest.checks.rules import Severities
+from ingest.checks.shapes import shape_faults
+from ingest.checks.solids.findings import solid_findings
 from ingest.checks.values import FieldValues, check_values
+from ingest.declared import in_order, lifted, request_for, unit_notes
 from ingest.elevation import Elevated, with_elevation, without_void_heights
 from ingest.ewkb import encode_ewkb
 from ingest.extra import extra_column
@@ -24,6 +29,8 @@ from ingest.protocol import Limits, Message, PartBatch, PartEnd, PartHeader, Par
 from ingest.readers.source import CoverageReader, Geometries, OpenLayer, Reader, SourceBatch, SourceLayer
 from ingest.refusals import rejected, unsupported
 from ingest.rounding import RoundingGauge
+from ingest.units import factors_of
+from ingest.waivers import Waivers
 from twin.errors import Text, TwinError
 from twin.model import FeatureType, Finding, Severity
 
@@ -45,7 +52,7 @@ def read_parts(reader: Reader, request: ReadRequest) -> Iterator[Message]:
         if isinstance(reader, CoverageReader):
             if part.feature_type.recipe not in reader.recipes:
                 raise _wrong_kind(part.feature_type, reader.format)
-            yield from reader.read(part, request)
+            yield from reader.read(part, _for_coverage(request_for(request, part), reader.format))
             yield PartEnd(part.dataset, 1, 1, 0)
         else:
             if is_coverage:
@@ -55,12 +62,15 @@ def read_parts(reader: Reader, request: ReadRequest) -> Iterator[Message]:
 
 def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, request: ReadRequest) -> Iterator[Message]:
     source = layer.source
-    placing = georeference(request, source.name, source.crs, source.assumed)
+    placing = georeference(request_for(request, part), source.name, source.crs, source.assumed)
     mapping = match_columns(source.columns, part.feature_type, part.mapping)
+    factors = factors_of(mapping, part.feature_type, part.units)
+    source = replace(source, notes=(*source.notes, *unit_notes(factors, mapping.columns)))
     yield _header(source, file_format, part, placing, mapping)
-    work = _Part(part, source, placing, request.limits, RoundingGauge(placing.unit_m))
+    waivers = Waivers.of_part(part.waivers, part.feature_type, part.dataset)
+    work = _Part(part, source, placing, request.limits, RoundingGauge(placing.unit_m), waivers, dt.datetime.now(dt.UTC).date())
     for batch in layer.batches():
-        yield work.process(batch)
+        yield work.process(in_order(batch, part, source))
     yield PartEnd(part.dataset, work.rows, work.accepted, work.rows - work.accepted, work.rounding.rounding_m)
 
 
@@ -92,6 +102,8 @@ class _Part:
     placing: Georeference
     limits: Limits
     rounding: RoundingGauge
+    waivers: Waivers
+    today: dt.date
     rows: int = 0
     accepted: int = 0
 
@@ -102,13 +114,18 @@ class _Part:
             raise rejected("too-many-rows", f"More than {self.limits.rows} rows.", f"行数超过 {self.limits.rows}。")
         feature_type = self.part.feature_type
         mapping = match_columns(tuple(batch.columns), feature_type, self.part.mapping)
-        columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows))
+        factors = factors_of(mapping, feature_type, self.part.units)
+        columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows), factors)
+        columns = lifted(columns, self.placing, batch.geometry)
         bodies = place_bodies(batch, self.placing, self.limits)
         columns = with_measured_heights(columns, bodies, feature_type)
         batch = replace(batch, faults=(*batch.faults, *bodies.faults))
-        checker = _GeometryChecker(batch, feature_type, self.placing, self.limits, self.source.name)
+        judge = _Judge(self.waivers, batch, columns, feature_type)
+        checker = _GeometryChecker(batch, feature_type, self.placing, self.limits, self.source.name, judge)
         geometry, elevated = checker.check(columns)
-        findings = (*checker.findings, *check_values(batch.rows, columns, feature_type, self.source.name))
+        solids = solid_findings(bodies.representations, batch.rows, feature_type, self.placing.place_point, self.source.name)
+        values = check_values(batch.rows, columns, feature_type, self.source.name, self.today)
+        findings = judge.all((*checker.findings, *solids, *values))
         refused = np.array([f.row for f in findings if f.rejects], dtype=np.int64)
         keep = ~np.isin(batch.rows, refused)
         self.accepted += int(keep.sum())
@@ -117,7 +134,7 @@ class _Part:
         return PartBatch(
             dataset=self.part.dataset,
             table=self._table(batch, columns, mapping, self._ewkb(geometry, elevated, keep), keep),
-            findings=self._keyed(findings, batch, columns),
+            findings=findings,
             representations=representations_table(bodies, batch.rows, keep),
             documents=documents_table(batch.documents, batch.rows, keep) if batch.documents else None,
         )
@@ -133,11 +150,7 @@ class _Part:
         values["natural_key"] = natural_key(columns, feature_type)
         values["extra"] = extra_column(left_over, len(batch.rows))
         arrays = [
-            pa.array(batch.rows[keep])
-            if field.name == "row"
-            else geometry
-            if field.name == "geom"
-            else values[field.name].take(kept)
+            pa.array(batch.rows[keep]) if field.name == "row" else geometry if field.name == "geom" else values[field.name].take(kept)
             for field in schema
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
@@ -149,17 +162,6 @@ class _Part:
             z_m = z_m[np.repeat(keep, shapely.get_num_coordinates(geometry))]
         return encode_ewkb(geometry[keep], z_m, self.placing.storage.srid, self.part.feature_type.geometry_type)
 
-    def _keyed(self, findings: tuple[Finding, ...], batch: SourceBatch, columns: Mapping[str, FieldValues]) -> tuple[Finding, ...]:
-        """Return the findings with the natural key of their rows, in row order."""
-        if not findings:
-            return ()
-        keys = natural_key(columns, self.part.feature_type)
-        index = {int(row): i for i, row in enumerate(batch.rows)}
-        return tuple(
-            Finding(f.rule, f.severity, f.row, f.message, f.layer, None if f.row is None else keys[index[f.row]].as_py(), f.place)
-            for f in sorted(findings, key=lambda f: f.row or 0)
-        )
-
 
 def _untaken(columns: Mapping[str, FieldValues], mapping: ColumnMapping, batch: SourceBatch) -> dict[str, pa.Array]:
     """Return the source values that a softened rule let pass without a typed value: they stay in ``extra``."""
@@ -170,11 +172,34 @@ def _untaken(columns: Mapping[str, FieldValues], mapping: ColumnMapping, batch: 
     }
 
 
+class _Judge:
+    """Says of what was found in a batch which feature it is about, and whether a reviewer let that pass."""
+
+    def __init__(self, waivers: Waivers, batch: SourceBatch, columns: Mapping[str, FieldValues], feature_type: FeatureType) -> None:
+        self._waivers = waivers
+        self._keys = cache(lambda: natural_key(columns, feature_type))
+        self._index = cache(lambda: {int(row): i for i, row in enumerate(batch.rows)})
+
+    def one(self, finding: Finding) -> Finding:
+        """Return a finding that says so if it is let pass."""
+        return self.all((finding,))[0] if finding.rule in self._waivers.by_rule else finding
+
+    def all(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+        """Return findings with the natural key of their rows, in row order, those that are let pass saying so."""
+        return self._waivers.applied([self._keyed(f) for f in sorted(findings, key=lambda f: f.row or 0)])
+
+    def _keyed(self, finding: Finding) -> Finding:
+        return finding if finding.row is None else replace(finding, key=self._keys()[self._index()[finding.row]].as_py())
+
+
 class _GeometryChecker:
     """Runs the geometry rules over one batch; a row is named by the first rule it breaks."""
 
-    def __init__(self, batch: SourceBatch, feature_type: FeatureType, placing: Georeference, limits: Limits, layer: str) -> None:
+    def __init__(
+        self, batch: SourceBatch, feature_type: FeatureType, placing: Georeference, limits: Limits, layer: str, judge: _Judge
+    ) -> None:
         self.findings: list[Finding] = []
+        self._judge = judge
         self._batch = batch
         self._type = feature_type
         self._placing = placing
@@ -208,7 +233,15 @@ class _GeometryChecker:
         self._refuse(result.unknown, "height-missing", _FLAT)
         self._refuse(result.one_end, "height-missing", _LEVEL)
         self._refuse(result.differs, "height-differs", _DIFFERS)
+        self._check_shapes(geometry)
         return geometry, result
+
+    def _check_shapes(self, geometry: Geometries) -> None:
+        """Note what the shape rules find among the rows that are still good."""
+        chosen = np.flatnonzero(self._good)
+        for fault in shape_faults(geometry[chosen], self._severities.number):
+            row, severity = int(self._batch.rows[chosen[fault.index]]), self._severities.of_rule(fault.rule)
+            self.findings.append(Finding(fault.rule, severity, row, fault.message, self._layer, None, fault.place, fault.value))
 
     def _with_known_heights(self, geometry: Geometries) -> Geometries:
         result, void = without_void_heights(geometry)
@@ -239,14 +272,15 @@ class _GeometryChecker:
         geometry: Geometries | None = None,
         place: tuple[float, float] | None = None,
     ) -> None:
-        """Add a finding for each of the rows ``which`` that is still good; it is so no more unless the rule is softened."""
+        """Add a finding for each of the rows ``which`` that is still good; it is so no more unless the rule is softened or waived."""
         severity = self._severities.of_rule(rule)
         indices = np.flatnonzero(which) if which.dtype == np.bool_ else which
         for index in indices[self._good[indices]]:
             text = message if isinstance(message, Text) else message(int(index))
             where = place if geometry is None else place_of(geometry[index])
-            self.findings.append(Finding(rule, severity, int(self._batch.rows[index]), text, self._layer, None, where))
-            self._good[index] = severity is not Severity.ERROR
+            finding = self._judge.one(Finding(rule, severity, int(self._batch.rows[index]), text, self._layer, None, where))
+            self.findings.append(finding)
+            self._good[index] = not finding.rejects
 
     def _wrong_type(self, geometry: shapely.Geometry) -> Text:
         name = "null" if geometry is None else geometry.geom_type
@@ -256,6 +290,17 @@ class _GeometryChecker:
     def _too_many(self, vertices: int) -> Text:
         limit = self._limits.vertices_per_feature
         return Text(zh=f"顶点数 {vertices} 超过 {limit}", en=f"{vertices} vertices are more than {limit}")
+
+
+def _for_coverage(request: ReadRequest, file_format: str) -> ReadRequest:
+    """Refuse what cannot be taken off a coverage, whose pixels and points stay as they are in their file."""
+    if (request.crs or "").upper().startswith("X-") or request.height_offset_m:
+        raise rejected(
+            "crs-unfit",
+            f"A {file_format} file stays as it is: have it in a national CRS and the city's heights before it comes.",
+            f"{file_format} 文件按原样保存:请先转换到国家坐标系和本市高程基准再提交。",
+        )
+    return request
 
 
 def _wrong_kind(feature_type: FeatureType, file_format: str) -> TwinError:

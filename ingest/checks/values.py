@@ -1,9 +1,9 @@
-"""Attribute rules: type, code, required, range, length, order of dates. Pure and column-wise."""
+"""Attribute rules: type, code, required, range, length, order of dates, what is still to come. Pure and column-wise."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.checks.proposals import proposer
 from ingest.checks.rules import Severities
 from twin.errors import Text
-from twin.model import FeatureType, Field, Finding, Severity
+from twin.model import Code, FeatureType, Field, Finding, Severity
 
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 _SHOWN = 60
+_VALUE = "{value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +34,77 @@ class FieldValues:
     """How many values of the source were numbers that say there is none (``no_value`` of the field)."""
 
 
-def check_values(rows: Rows, columns: Mapping[str, FieldValues], feature_type: FeatureType, layer: str) -> Iterator[Finding]:
-    """Yield what is wrong with the values, per field in order."""
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """A rule that some values of a column break, and what to say of each: ``{value}`` stands for what the source has there."""
+
+    rule: str
+    which: Mask
+    text: Text
+    propose: Callable[[str], Code | None] = lambda _: None
+
+
+def check_values(
+    rows: Rows, columns: Mapping[str, FieldValues], feature_type: FeatureType, layer: str, today: dt.date
+) -> Iterator[Finding]:
+    """Yield what is wrong with the values, per field in order; what lies after ``today`` has not happened."""
     severities = Severities.of(feature_type)
     for column in columns.values():
         if column.voids:
             numbers = ", ".join(f"{number:g}" for number in column.field.no_value)
             note = _text(column.field, f"{column.voids} 个值({numbers})按无值处理", f"{column.voids} values ({numbers}) count as none")
             yield Finding("no-value", Severity.INFO, None, note, layer)
-        for rule, mask, text in _faults(column):
-            for index in np.flatnonzero(mask):
-                value = _source_value(column, int(index))
-                message = Text(zh=text.zh.format(value=value), en=text.en.format(value=value))
-                yield Finding(rule, severities.of_rule(rule, column.field.name), int(rows[index]), message, layer)
+        for fault in (*_faults(column), *_of_the_future(column, severities, today)):
+            severity = severities.of_rule(fault.rule, column.field.name)
+            for index in np.flatnonzero(fault.which):
+                yield _finding(fault, severity, _source_value(column, int(index)), int(rows[index]), layer)
     yield from _date_order(rows, columns, severities, layer)
 
 
-def _faults(column: FieldValues) -> Iterator[tuple[str, Mask, Text]]:
+def _finding(fault: _Fault, severity: Severity, value: str | None, row: int, layer: str) -> Finding:
+    shown = "" if value is None else value if len(value) <= _SHOWN else value[:_SHOWN] + "…"
+    zh, en = fault.text.zh.replace(_VALUE, shown), fault.text.en.replace(_VALUE, shown)
+    code = None if value is None else fault.propose(value)
+    if code is not None:
+        zh, en = f"{zh}；是否为 {code.code}（{code.title.zh}）？", f"{en}; is it {code.code} ({code.title.en})?"
+    return Finding(fault.rule, severity, row, Text(zh, en), layer, value=value, proposal=None if code is None else code.code)
+
+
+def _faults(column: FieldValues) -> Iterator[_Fault]:
     field = column.field
     if column.bad.any():
-        yield _conversion_rule(field, column.bad)
+        yield _conversion_fault(field, column.bad)
     if field.required:
-        yield "required", _missing(column.values) & ~column.bad, _text(field, "缺少必填值", "a value is required")
+        yield _Fault("required", _missing(column.values) & ~column.bad, _text(field, "缺少必填值", "a value is required"))
     if field.minimum is not None or field.maximum is not None:
         low = "-∞" if field.minimum is None else f"{field.minimum:g}"
         high = "∞" if field.maximum is None else f"{field.maximum:g}"
-        text = _text(field, f"{{value}} 超出范围 {low}…{high}", f"{{value}} is outside {low}…{high}")
-        yield "range", _outside(column.values, field), text
+        text = _text(field, f"{_VALUE} 超出范围 {low}…{high}", f"{_VALUE} is outside {low}…{high}")
+        yield _Fault("range", _outside(column.values, field), text)
     if field.max_length is not None and pa.types.is_string(column.values.type):
-        longer = pc.fill_null(pc.greater(pc.utf8_length(column.values), field.max_length), False)
-        yield "max-length", _mask(longer), _text(field, f"长度超过 {field.max_length}", f"longer than {field.max_length} characters")
+        longer = _mask(pc.fill_null(pc.greater(pc.utf8_length(column.values), field.max_length), False))
+        said = _text(field, f"“{_VALUE}”长度超过 {field.max_length}", f"'{_VALUE}' is longer than {field.max_length} characters")
+        yield _Fault("max-length", longer, said)
 
 
-def _conversion_rule(field: Field, bad: Mask) -> tuple[str, Mask, Text]:
-    if field.type == "code":
-        name = field.codelist.id if field.codelist else field.name
-        return "code", bad, _text(field, f"“{{value}}”不在代码表 {name} 中", f"{{value!r}} is no code of {name}")
-    return "type", bad, _text(field, f"“{{value}}”不是 {field.type} 类型的值", f"{{value!r}} is not a value of type {field.type}")
+def _conversion_fault(field: Field, bad: Mask) -> _Fault:
+    if field.type != "code" or field.codelist is None:
+        said = _text(field, f"“{_VALUE}”不是 {field.type} 类型的值", f"'{_VALUE}' is not a value of type {field.type}")
+        return _Fault("type", bad, said)
+    name = field.codelist.id
+    said = _text(field, f"“{_VALUE}”不在代码表 {name} 中", f"'{_VALUE}' is no code of {name}")
+    return _Fault("code", bad, said, proposer(field.codelist))
+
+
+def _of_the_future(column: FieldValues, severities: Severities, today: dt.date) -> Iterator[_Fault]:
+    """Yield the values of a field under rule ``future-date`` that lie after today: days, moments, or numbers of years."""
+    if column.field.name not in severities.fields("future-date"):
+        return
+    last = today + dt.timedelta(days=severities.number("future-date", "margin_days"))
+    limit = pa.scalar(last.year) if pa.types.is_integer(column.values.type) else pa.scalar(last)
+    values = column.values.cast(pa.date32()) if pa.types.is_temporal(column.values.type) else column.values
+    later = _mask(pc.fill_null(pc.greater(values, limit), False))
+    yield _Fault("future-date", later, _text(column.field, f"{_VALUE} 在今天之后", f"{_VALUE} is in the future"))
 
 
 def _missing(values: pa.Array) -> Mask:
@@ -93,7 +129,7 @@ def _date_order(rows: Rows, columns: Mapping[str, FieldValues], severities: Seve
     for index in np.flatnonzero(_mask(pc.fill_null(pc.greater_equal(start, end), False))):
         first, last = _day(start, index), _day(end, index)
         message = Text(zh=f"停用日期 {last} 不晚于启用日期 {first}", en=f"valid_to {last} is not after valid_from {first}")
-        yield Finding("date-order", severities.of_rule("date-order"), int(rows[index]), message, layer)
+        yield Finding("date-order", severities.of_rule("date-order"), int(rows[index]), message, layer, value=str(last))
 
 
 def _day(values: pa.Array, index: int) -> dt.date:
@@ -101,10 +137,9 @@ def _day(values: pa.Array, index: int) -> dt.date:
     return day
 
 
-def _source_value(column: FieldValues, index: int) -> str:
-    array = column.values if column.source is None else column.source
-    text = str(array[index].as_py())
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+def _source_value(column: FieldValues, index: int) -> str | None:
+    value = (column.values if column.source is None else column.source)[index].as_py()
+    return None if value is None else str(value)
 
 
 def _text(field: Field, zh: str, en: str) -> Text:

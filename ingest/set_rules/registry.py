@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from ingest.set_rules.admin_units import unit_codes, units_outside_their_parent, units_without_their_parent
 from ingest.set_rules.context import SetCheck, SetContext
+from ingest.set_rules.control_lines import plots_in_control_lines
+from ingest.set_rules.coverage import gaps_between_areas, overlapping_areas
 from ingest.set_rules.flow import lines_that_narrow, lines_uphill, sewage_into_storm_water, sharp_turns
 from ingest.set_rules.joints import (
     declared_joints,
@@ -15,9 +18,11 @@ from ingest.set_rules.joints import (
     points_without_lines,
     steep_lines,
 )
+from ingest.set_rules.land_use import short_codes
 from ingest.set_rules.lines import lines_back_to_their_start, lines_listed_twice, lines_too_deep, lines_without_an_end
+from ingest.set_rules.neighbours import edges_that_do_not_match, published_elsewhere
 from ingest.set_rules.points import feature_codes, feature_or_appurtenance, map_numbers, points_at_one_place, repeated_points
-from ingest.set_rules.repeated import repeated_values
+from ingest.set_rules.repeated import repeated_values, same_geometries
 from ingest.set_rules.runs import manholes_far_apart, parts_that_lead_nowhere
 from ingest.set_rules.targets import missing_nodes, missing_references
 from twin.model import Finding
@@ -32,6 +37,7 @@ SET_RULES: Mapping[str, SetRule] = MappingProxyType(
         "L02": lines_back_to_their_start,
         "L03": lines_listed_twice,
         "unique": repeated_values,
+        "duplicate-geometry": same_geometries,
         "node-exists": missing_nodes,
         "reference": missing_references,
         "P01": map_numbers,
@@ -51,6 +57,22 @@ SET_RULES: Mapping[str, SetRule] = MappingProxyType(
         "connectivity": parts_that_lead_nowhere,
         "SEP01": sewage_into_storm_water,
         "turn-angle": sharp_turns,
+        "coverage-overlap": overlapping_areas,
+        "coverage-gap": gaps_between_areas,
+        "on-farmland": plots_in_control_lines,
+        "in-ecological-red-line": plots_in_control_lines,
+        "outside-urban-growth": plots_in_control_lines,
+        "in-green-line": plots_in_control_lines,
+        "in-blue-line": plots_in_control_lines,
+        "in-yellow-line": plots_in_control_lines,
+        "in-purple-line": plots_in_control_lines,
+        "on-road-red-line": plots_in_control_lines,
+        "land-use-level": short_codes,
+        "admin-code": unit_codes,
+        "admin-parent": units_without_their_parent,
+        "admin-inside": units_outside_their_parent,
+        "published-duplicate": published_elsewhere,
+        "edge-match": edges_that_do_not_match,
     }
 )
 """Rule id → function. It finds; what its findings do to the rows is `ingest.checking`'s."""

@@ -1,4 +1,4 @@
-"""Values that no two rows of a dataset may share (rule ``unique``)."""
+"""What no two rows of a dataset should share: values (rule ``unique``) and places (``duplicate-geometry``)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from twin.model import Finding
 def repeated_values(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield a finding for every row whose values an earlier row of the submission has; rows without a value are not compared."""
     staging, names = context.staging, check.names("fields")
+    if names == staging.feature_type.natural_key and "natural_key" in context.distinct:
+        return
     titles = [staging.feature_type.field(name).title for name in names]
     zh, en = "+".join(t.zh for t in titles), " + ".join(t.en for t in titles)
     for row, key, first_row, repeated, x, y in context.connection.execute(staging.query("find_repeated", value=_value(context, names))):
@@ -29,6 +31,15 @@ def repeated_values(context: SetContext, check: SetCheck) -> Iterator[Finding]:
             place=(x, y),
             value=shown,
         )
+
+
+def same_geometries(context: SetContext, check: SetCheck) -> Iterator[Finding]:
+    """Yield a finding for every row whose geometry, vertex by vertex, is that of an earlier row."""
+    if "geom" in context.distinct:
+        return
+    for row, key, first_row, x, y in context.connection.execute(context.staging.query("find_same_geometry")):
+        message = Text(zh=f"几何与第 {first_row} 行相同", en=f"the geometry is that of row {first_row}")
+        yield Finding(check.rule.id, check.severity, row, message, key=key, place=(x, y))
 
 
 def _value(context: SetContext, names: tuple[str, ...]) -> sql.Composable:

@@ -37,6 +37,16 @@ CASES = (
         {"cases_unique": ("building", [building("b1"), building("b2", x=50)])},
     ),
     Case(
+        "duplicate-geometry",
+        {"cases_same": ("building", [building("b1"), building("b2")])},
+        {"cases_same": ("building", [building("b1"), building("b2", x=0.001)])},
+    ),
+    Case(
+        "node-exists",
+        {"cases_pipes": ("pipe_segment", [segment("Y1", "Y3")]), "cases_nodes": NODES},
+        {"cases_pipes": ("pipe_segment", [segment("Y1", "Y2")]), "cases_nodes": NODES},
+    ),
+    Case(
         "reference",
         {"cases_referring": ("building", [building("b1", "p2")]), "cases_parcels": PARCEL},
         {"cases_referring": ("building", [building("b1", "p1")]), "cases_parcels": PARCEL},
