@@ -21,7 +21,7 @@ class EmptyPrimitiveError(ValueError):
 
 def bodies_in(path: Path, inner_shells: Sequence[Path] = (), *, closed: bool = True) -> list[Faces]:
     """Return the bodies of a file, each one solid (or, not ``closed``, loose faces); ``inner_shells`` become cavities of the first."""
-    bodies = [_faces([body, *(next(_objects(p)) for p in inner_shells)], closed=closed) for body in _objects(path)]
+    bodies = [body_of([[body, *(next(_objects(p)) for p in inner_shells)]], closed=closed) for body in _objects(path)]
     if not bodies:
         raise EmptyPrimitiveError(path.name)
     return bodies
@@ -74,7 +74,9 @@ def _point(values: Sequence[str]) -> tuple[float, float, float]:
     return x, y, z
 
 
-def _faces(shells: Sequence[tuple[Points, list[Polygon]]], *, closed: bool) -> Faces:
+def body_of(solids: Sequence[Sequence[tuple[Points, list[Polygon]]]], *, closed: bool = True) -> Faces:
+    """Return a body of solids, each a sequence of shells with their own vertices; not ``closed``: of loose faces."""
+    shells = [shell for solid in solids for shell in solid]
     offsets = np.cumsum([0, *(len(points) for points, _ in shells)])
     polygons = [[[v + int(o) for v in ring] for ring in p] for (_, ps), o in zip(shells, offsets, strict=False) for p in ps]
     rings = [ring for polygon in polygons for ring in polygon]
@@ -86,7 +88,7 @@ def _faces(shells: Sequence[tuple[Points, list[Polygon]]], *, closed: bool) -> F
         surface_type=np.zeros(len(polygons), dtype=np.uint8),
         part=np.zeros(len(polygons), dtype=np.uint16),
         shell_ends=_uint32(np.cumsum([len(ps) for _, ps in shells]) if closed else []),
-        solid_ends=_uint32([len(shells)] if closed else []),
+        solid_ends=_uint32(np.cumsum([len(solid) for solid in solids]) if closed else []),
     )
 
 

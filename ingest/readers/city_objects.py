@@ -29,6 +29,7 @@ _BATCH_CORNERS = 400_000
 ID, TYPE, PARENT, PARTS = "cityjson_id", "cityjson_type", "cityjson_parent", "cityjson_parts"
 """Columns beside the attributes: id, type and parent of the object; id, type and attributes of what belongs to it, as JSON."""
 
+_ONLY_SURFACES = Text(zh="对象只有面，没有中心线", en="the object has surfaces only, no centre line")
 Features = Iterable[CityFeature | Fault]
 
 
@@ -118,7 +119,8 @@ class CityObjectLayer:
         levels = {lod: made for lod, builder in builders.items() if (made := builder.faces()) is not None}
         representations = tuple(Representation(0, lod, levels[lod], _said(builders[lod]), builders[lod].makeup()) for lod in sorted(levels))
         geometry = reference_geometry(self.kind, levels, [g for _, g in geometries], vertices.positions)
-        return _Row(_properties(feature), geometry, representations, document_of(feature), None)
+        fault = Fault(0, "geometry-type", _ONLY_SURFACES) if geometry is None and levels and self.kind == "LineString" else None
+        return _Row(_properties(feature), geometry, representations, document_of(feature), fault)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.readers.cityjson_frame import Frame, Json, Vertices
+from ingest.readers.source import Makeup, MendedRing
 from twin.representation import Faces, SurfaceType
 
 FloatArray = npt.NDArray[np.float64]
@@ -39,6 +41,8 @@ _TYPES: Mapping[str, SurfaceType] = {
     "AuxiliaryTrafficArea": SurfaceType.TRAFFIC,
 }
 _CORNERS = 3
+_TOO_FEW_POINTS, _SAME_POINTS = 101, 102
+"""val3dity's codes of what is mended in reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Shape:
     loose: Sequence[Surface]
     meanings: Sequence[Json | None]
     """Semantic surface of each surface, in the order of ``solids`` or of ``loose``."""
+    composite: bool = False
+    """Its solids are one composite solid."""
 
     @property
     def surfaces(self) -> list[Surface]:
@@ -77,7 +83,7 @@ def shapes_of(geometry: Json, vertices: Vertices, frame: Frame) -> list[Shape]:
         solids, depth = boundaries, 3
     else:
         return []
-    shape = Shape(_lod(geometry), vertices, solids, loose, ())
+    shape = Shape(_lod(geometry), vertices, solids, loose, (), composite=kind == "CompositeSolid")
     return [replace(shape, meanings=_meanings(geometry.get("semantics"), depth, len(shape.surfaces)))]
 
 
@@ -132,10 +138,16 @@ class FacesBuilder:
     solid_ends: list[int] = field(default_factory=list)
     said: dict[int, dict[str, object]] = field(default_factory=dict)
     """Semantic surface (by identity) → what it says beyond a known type, and its faces."""
+    geometry_of_solid: list[int] = field(default_factory=list)
+    composites: set[int] = field(default_factory=set)
+    mended: list[MendedRing] = field(default_factory=list)
 
     def add_solids(self, shape: Shape, part: int, meanings: Sequence[Json | None]) -> None:
         """Add solids; a shell or solid of which nothing remains is left out."""
         meaning = iter(meanings)
+        geometry = self.geometry_of_solid[-1] + 1 if self.geometry_of_solid else 0
+        if shape.composite:
+            self.composites.add(geometry)
         for solid in shape.solids:
             shells = len(self.shell_ends)
             for shell in solid:
@@ -146,10 +158,13 @@ class FacesBuilder:
                     self.shell_ends.append(len(self.rings_of_face))
             if len(self.shell_ends) > shells:
                 self.solid_ends.append(len(self.shell_ends))
+                self.geometry_of_solid.append(geometry)
 
     def add(self, vertices: Vertices, surface: Surface, part: int, meaning: Json | None) -> None:
-        """Add one surface, unless its outline has fewer than three corners; so with its holes."""
+        """Add one surface, unless its outline has fewer than three corners; so with its holes. What is mended is noted."""
         rings = [_corners(ring, vertices.first) for ring in surface]
+        for ring, corners in zip(surface, rings, strict=True):
+            self._note_mended(ring, corners, vertices)
         if not rings or len(set(rings[0])) < _CORNERS:
             return
         rings = [ring for ring in rings if len(set(ring)) >= _CORNERS]
@@ -162,6 +177,14 @@ class FacesBuilder:
         self.types.append(SurfaceType.UNKNOWN if meaning is None else surface_type(meaning))
         self.parts.append(part)
 
+    def _note_mended(self, ring: Ring, corners: Sequence[int], vertices: Vertices) -> None:
+        too_few = len(set(corners)) < _CORNERS
+        if len(ring) and (too_few or len(corners) < len(ring)):
+            places = [vertices.first[i] for i in ring]
+            repeated = next((v for v, before in itertools.pairwise(places) if v == before), places[0])
+            x, y, _ = vertices.positions[repeated].tolist()
+            self.mended.append(MendedRing(_TOO_FEW_POINTS if too_few else _SAME_POINTS, (x, y)))
+
     def _note(self, meaning: Json) -> None:
         beyond = {k: v for k, v in meaning.items() if k not in ("type", "parent", "children")}
         if beyond or surface_type(meaning) is SurfaceType.OTHER:
@@ -169,6 +192,10 @@ class FacesBuilder:
             faces = entry["faces"]
             if isinstance(faces, list):
                 faces.append(len(self.rings_of_face))
+
+    def makeup(self) -> Makeup:
+        """Return what the faces do not say."""
+        return Makeup(tuple(self.geometry_of_solid), frozenset(self.composites), tuple(self.mended))
 
     def faces(self) -> Faces | None:
         """Return the faces, their vertices in order of first use and each once; None when there are none.

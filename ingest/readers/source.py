@@ -29,6 +29,27 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class MendedRing:
+    """A ring that was read with a repeated corner taken out, or left out because too few remained."""
+
+    code: int
+    """val3dity's: 102 or 101."""
+    place: tuple[float, float]
+    """x, y in the source CRS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Makeup:
+    """What the geometries of a body say and its faces do not."""
+
+    geometry_of_solid: tuple[int, ...] = ()
+    """Per solid the number of the geometry it is of; empty: each is one."""
+    composites: frozenset[int] = frozenset()
+    """Which geometries are composite solids."""
+    mended: tuple[MendedRing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Representation:
     """The 3D of one row at one level of detail, in the source CRS."""
 
@@ -38,6 +59,7 @@ class Representation:
     faces: Faces
     surface_attributes: str | None
     """JSON: what the source says of single surfaces."""
+    makeup: Makeup = field(default_factory=Makeup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +91,8 @@ class SourceLayer:
     """What the surveyor should know about how the file was understood."""
     document_header: str | None = None
     """JSON around the documents of the rows."""
+    axes_in_order: bool = False
+    """True when the reader has seen to the order of axes that the part declares; else coordinates come as the source has them."""
 
 
 class OpenLayer(Protocol):

@@ -5,43 +5,43 @@ INTERSECTION_SOLIDS, DUPLICATED_SOLIDS, DISCONNECTED_SOLIDS, BUILDINGPARTS_OVERL
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping
 
 from ingest.checks.solids.fault import Floats
 from ingest.checks.solids.hulls import Hull, Relation, boxes_apart, standing
+from ingest.readers.source import Makeup
 
 _INTERSECTION, _DUPLICATED, _DISCONNECTED, _OVERLAP = 501, 502, 503, 601
 
 
-def faults_between(hulls: Mapping[int, Hull], composite: Sequence[int | None]) -> Iterator[tuple[int, int, Floats]]:
+def faults_between(hulls: Mapping[int, Hull], makeup: Makeup) -> Iterator[tuple[int, int, Floats]]:
     """Yield code, solid and place of what is wrong between sound solids (position → exterior surface).
 
-    ``composite`` names per solid the composite it belongs to; None: it stands for itself.
+    Of one composite they may share faces and nothing else, and must hang together; of one multi-solid nothing is asked; those of
+    different geometries are parts of one feature and must not overlap.
     """
-    numbers = sorted(hulls)
-    joined: dict[int, int] = {n: n for n in numbers}
-    for at, i in enumerate(numbers):
-        for j in numbers[:at]:
-            if boxes_apart(hulls[i], hulls[j]):
-                continue
-            found = standing(hulls[i], hulls[j])
-            together = composite[i] is not None and composite[i] == composite[j]
-            if together and found.share_area:
-                _join(joined, i, j)
-            if found.relation is not Relation.APART:
-                within = _DUPLICATED if found.relation is Relation.EQUAL else _INTERSECTION
-                yield (within if together else _OVERLAP), i, found.place
-    yield from _disconnected(hulls, composite, joined)
-
-
-def _disconnected(hulls: Mapping[int, Hull], composite: Sequence[int | None], joined: dict[int, int]) -> Iterator[tuple[int, int, Floats]]:
+    joined = {n: n for n in hulls}
+    for j, i in itertools.combinations(sorted(hulls), 2):
+        together = _geometry(makeup, i) == _geometry(makeup, j)
+        composite = together and _geometry(makeup, i) in makeup.composites
+        if (together and not composite) or boxes_apart(hulls[i], hulls[j]):
+            continue
+        found = standing(hulls[i], hulls[j])
+        if found.share_area:
+            _join(joined, i, j)
+        if found.relation is not Relation.APART:
+            within = _DUPLICATED if found.relation is Relation.EQUAL else _INTERSECTION
+            yield (within if composite else _OVERLAP), i, found.place
     first: dict[int, int] = {}
     for n in sorted(hulls):
-        group = composite[n]
-        if group is None:
-            continue
-        if _root(joined, n) != _root(joined, first.setdefault(group, n)):
+        geometry = _geometry(makeup, n)
+        if geometry in makeup.composites and _root(joined, n) != _root(joined, first.setdefault(geometry, n)):
             yield _DISCONNECTED, n, hulls[n].triangles[0].mean(axis=0)
+
+
+def _geometry(makeup: Makeup, solid: int) -> int:
+    return makeup.geometry_of_solid[solid] if makeup.geometry_of_solid else solid
 
 
 def _root(joined: dict[int, int], n: int) -> int:

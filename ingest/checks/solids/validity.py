@@ -17,18 +17,17 @@ from ingest.checks.solids.shells import shell_faults, signed_volumes_m3, sound_s
 from ingest.checks.solids.shells_of_solid import shell_faults_of_solid
 from ingest.checks.solids.solids_together import faults_between
 from ingest.checks.solids.triangles import bent
+from ingest.readers.source import Makeup
 from twin.representation import Faces
 
 _FAR, _BENT, _CROSSING, _INWARDS = 203, 204, 306, 405
 
 
-def validity_faults(
-    bodies: Sequence[Faces], tolerances: Tolerances | None = None, composites: Sequence[Sequence[int | None]] = ()
-) -> list[SolidFault]:
+def validity_faults(bodies: Sequence[Faces], tolerances: Tolerances | None = None, makeups: Sequence[Makeup] = ()) -> list[SolidFault]:
     """Return the faults of ``bodies``, by body and code; coordinates in metres, their places in the same CRS.
 
-    Faces need not be well-formed beyond their ends: a ring may have too few corners. ``composites`` gives for each body and solid the
-    composite solid it is of, None for none; without it no solid is of one.
+    Faces need not be well-formed beyond their ends: a ring may have too few corners. ``makeups`` tells for each body what geometries
+    its solids are of; without it each is one.
     """
     b = boundaries_of(bodies)
     if not len(b.corner):
@@ -36,7 +35,7 @@ def validity_faults(
     work = _Validity(b, tolerances or Tolerances())
     work.rings_and_polygons()
     work.shells()
-    work.solids(composites)
+    work.solids(makeups or [Makeup()] * len(bodies))
     return sorted(work.faults, key=lambda f: (f.body, f.code))
 
 
@@ -90,7 +89,7 @@ class _Validity:
                 crossing[b.shell_of_face[one]] = True
                 self._shell_fault(_CROSSING, one, place)
 
-    def solids(self, composites: Sequence[Sequence[int | None]]) -> None:
+    def solids(self, makeups: Sequence[Makeup]) -> None:
         """401 to 601."""
         b = self._b
         shells_of = np.diff(b.solid_start)
@@ -105,7 +104,7 @@ class _Validity:
             sound[solid] = self._is_sound_inside(int(solid))
         several = np.diff(b.body_solid_start) > 1
         for body in np.flatnonzero(several):
-            self._between_solids(int(body), sound, composites)
+            self._between_solids(int(body), sound, makeups[body])
 
     def _is_sound_inside(self, solid: int) -> bool:
         b = self._b
@@ -115,12 +114,11 @@ class _Validity:
             self._fault(code, hulls[shell].face, place, names_face=False)
         return not found
 
-    def _between_solids(self, body: int, sound: Mask, composites: Sequence[Sequence[int | None]]) -> None:
+    def _between_solids(self, body: int, sound: Mask, makeup: Makeup) -> None:
         b = self._b
         first, end = int(b.body_solid_start[body]), int(b.body_solid_start[body + 1])
-        composite = composites[body] if composites else [None] * (end - first)
         hulls = {k - first: hull_of(b, self._planes, [int(b.solid_start[k])]) for k in range(first, end) if sound[k]}
-        for code, solid, place in faults_between(hulls, composite):
+        for code, solid, place in faults_between(hulls, makeup):
             self._fault(code, hulls[solid].face, place, names_face=False)
 
     def _few_or_same(self) -> Mask:

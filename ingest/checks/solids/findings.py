@@ -1,0 +1,85 @@
+"""What is wrong with the bodies of a batch, as findings of the rules ``val3dity-…``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.checks.rules import Severities
+from ingest.checks.solids.fault import Tolerances
+from ingest.checks.solids.validity import validity_faults
+from ingest.readers.source import Representation
+from twin.errors import Text
+from twin.model import FeatureType, Finding
+
+_UNITS = {203: ("米", "m"), 204: ("°", "°")}
+PlacePoint = Callable[[float, float], tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """One fault of one representation, whoever found it."""
+
+    body: int
+    code: int
+    place: tuple[float, float]
+    face: int | None = None
+    value: float | None = None
+
+
+def solid_findings(
+    bodies: Sequence[Representation], rows: npt.NDArray[np.int64], feature_type: FeatureType, place_point: PlacePoint, layer: str
+) -> tuple[Finding, ...]:
+    """Return the faults of ``bodies`` (vertices in the storage CRS), one for each row, level of detail and rule, with the first place.
+
+    What reading mended of their rings is among them; ``place_point`` brings such a place from the source CRS into the storage CRS.
+    """
+    if not bodies:
+        return ()
+    severities = Severities.of(feature_type)
+    hits = sorted((*_mended(bodies, place_point), *_found(bodies, severities)), key=lambda h: (h.body, h.code))
+    findings: list[Finding] = []
+    for at, hit in enumerate(hits):
+        if at and (hits[at - 1].body, hits[at - 1].code) == (hit.body, hit.code):
+            continue
+        same = [h for h in hits[at:] if (h.body, h.code) == (hit.body, hit.code)]
+        body, rule = bodies[hit.body], rule_of(hit.code)
+        message = _message(body.lod, hit, len(same), severities.rules[rule].title)
+        value = None if hit.value is None else f"{hit.value:.4g}"
+        findings.append(Finding(rule, severities.of_rule(rule), int(rows[body.index]), message, layer, None, hit.place, value))
+    return tuple(findings)
+
+
+def rule_of(code: int) -> str:
+    """Return the rule that stands for an error code of val3dity."""
+    return f"val3dity-{code}"
+
+
+def _mended(bodies: Sequence[Representation], place_point: PlacePoint) -> Iterator[_Hit]:
+    for number, body in enumerate(bodies):
+        for ring in body.makeup.mended:
+            yield _Hit(number, ring.code, place_point(*ring.place))
+
+
+def _found(bodies: Sequence[Representation], severities: Severities) -> Iterator[_Hit]:
+    tolerances = Tolerances(
+        snap_m=severities.number("val3dity-102", "snap_m"),
+        planarity_m=severities.number("val3dity-203", "planarity_m"),
+        normals_deg=severities.number("val3dity-204", "normals_deg"),
+    )
+    for fault in validity_faults([b.faces for b in bodies], tolerances, [b.makeup for b in bodies]):
+        yield _Hit(fault.body, fault.code, fault.place[:2], fault.face, fault.value)
+
+
+def _message(lod: str, hit: _Hit, count: int, title: Text) -> Text:
+    zh, en = f"LoD {lod}", f"LoD {lod}"
+    if hit.face is not None:
+        zh, en = f"{zh} 第 {hit.face + 1} 面", f"{en}, face {hit.face + 1}"
+    if hit.value is not None:
+        unit_zh, unit_en = _UNITS[hit.code]
+        zh, en = f"{zh}（{hit.value:.3g} {unit_zh}）", f"{en} ({hit.value:.3g} {unit_en})"
+    more = (f"，共 {count} 处", f", {count} places in all") if count > 1 else ("", "")
+    return Text(zh=f"{zh}：{title.zh}{more[0]}", en=f"{en}: {title.en}{more[1]}")
