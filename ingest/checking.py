@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 
-from psycopg import sql
-
 from ingest import representations
 from ingest import staging as staged
 from ingest.derive import derive_from_city
@@ -16,6 +14,7 @@ from ingest.publish import Part, commit_of
 from ingest.request import LoadRequest, Workplace
 from ingest.set_rules.asking import ask_rules
 from ingest.tally import Tally
+from ingest.waivers import waiver_record
 from twin.catalogue import Catalogue
 from twin.db import Connection, translated
 
@@ -27,7 +26,7 @@ def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tal
         for tally in tallies.values():
             if request.mode == "delta" and tally.staging.first_load:
                 tally.note_staged(drop_declared_deletes(connection, tally.staging))
-            connection.execute(sql.SQL("ANALYZE {}").format(tally.staging.table))
+            staged.analyse(connection, tally.staging)
         ask_rules(connection, place.catalogue, tallies)
         for tally in tallies.values():
             derive_from_city(connection, tally.staging, place.ground, place.catalogue, stagings)
@@ -53,6 +52,7 @@ def match_rows(
                 "files": list(files),
                 "sources": tally.headers,
                 "rejected": len(tally.rejected_rows),
+                "waivers": [waiver_record(w, count) for w, count in tally.passed.items()],
             }
             parts.append(_matched(connection, tally, request, lineage))
     return parts

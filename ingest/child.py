@@ -17,10 +17,13 @@ from ingest import gdal_policy
 from ingest.confinement.closing import confine
 from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame
 from ingest.georeference import crs_label
-from ingest.protocol import FileInfo, Message, ReadRequest
+from ingest.protocol import FileInfo, LayerInfo, Message, ReadRequest
 from ingest.readers.choice import choose_reader, import_for, sidecars
+from ingest.readers.source import CoverageReader
 from ingest.reading import read_parts
 from ingest.refusals import memory_refusal
+from ingest.sampling import with_samples
+from ingest.source_rows import source_rows
 from twin.errors import RejectedError, TwinError
 
 
@@ -56,9 +59,20 @@ def _answer(request: ReadRequest) -> Iterator[Message | FileInfo]:
     reader = choose_reader(request)
     if not request.parts:
         info = reader.inspect()
-        yield replace(info, layers=tuple(replace(layer, crs=layer.crs and crs_label(layer.crs)) for layer in info.layers))
+        if not isinstance(reader, CoverageReader):
+            info = with_samples(reader, info)
+        yield replace(info, layers=tuple(_with_named_crs(layer) for layer in info.layers))
+        return
+    if any(part.only_rows is not None for part in request.parts):
+        for part in request.parts:
+            yield from source_rows(reader, part)
         return
     yield from read_parts(reader, request)
+
+
+def _with_named_crs(layer: LayerInfo) -> LayerInfo:
+    label = layer.crs and crs_label(layer.crs)
+    return replace(layer, crs=label, crs_definition=None if label is None or ":" in label else layer.crs)
 
 
 def _unreadable(error: Exception) -> TwinError:

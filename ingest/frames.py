@@ -31,6 +31,7 @@ from ingest.protocol import (
     PartHeader,
     PointCloudHeader,
     ReadRequest,
+    SourceRows,
 )
 from twin.errors import RejectedError, TwinError, UnavailableError, UnsupportedMediaError
 from twin.model import Finding
@@ -59,12 +60,13 @@ class Kind(enum.StrEnum):
     IMAGE = "G"
     PICTURE = "P"
     CLOUD = "L"
+    SOURCE_ROWS = "S"
     INFO = "I"
     REFUSAL = "X"
     DONE = "Z"
 
 
-Described = PartHeader | PartEnd | CoverageHeader | ImageHeader | PointCloudHeader | FileInfo
+Described = PartHeader | PartEnd | CoverageHeader | ImageHeader | PointCloudHeader | SourceRows | FileInfo
 """What travels as JSON."""
 
 
@@ -74,6 +76,7 @@ _JSON_TYPES: Mapping[Kind, Any] = {
     Kind.COVERAGE: CoverageHeader,
     Kind.IMAGE: ImageHeader,
     Kind.CLOUD: PointCloudHeader,
+    Kind.SOURCE_ROWS: SourceRows,
     Kind.INFO: FileInfo,
 }
 _JSON_KINDS: Mapping[Any, Kind] = {cls: kind for kind, cls in _JSON_TYPES.items()}

@@ -19,6 +19,7 @@ from ingest.checking import check_rows, match_rows
 from ingest.dependants import has_dependants, stage_dependants
 from ingest.derive import GroundOf
 from ingest.match import many_deletes
+from ingest.measures import Measure, kind_field, measured
 from ingest.publish import Act, CheckOutdatedError, Extent, Part, Published, StagingLostError, publish
 from ingest.receiving import read_all, start
 from ingest.request import LoadRequest, Workplace
@@ -26,7 +27,7 @@ from ingest.tally import Tally
 from twin.catalogue import Catalogue
 from twin.db import translated
 from twin.errors import ConflictError, NotFoundError, RejectedError, Text
-from twin.model import Finding, SubmissionState
+from twin.model import Finding, FindingKind, SubmissionState
 from twin.store import sha256_of
 
 _READING = Text(zh="读取文件", en="reading the files")
@@ -50,6 +51,19 @@ class LoadResult:
 
 
 @dataclass(frozen=True, slots=True)
+class PartResult:
+    """What a check counted for one dataset."""
+
+    dataset: str
+    feature_type: str
+    read: int
+    rejected: int
+    kind_field: str | None
+    """The field by which its features are told apart in ``measures``."""
+    measures: tuple[Measure, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """What a check found; nothing was published."""
 
@@ -59,6 +73,10 @@ class CheckResult:
     """Why a load would reject the file as a whole; None when it would publish the rows that are right."""
     sources: tuple[Mapping[str, object], ...]
     findings: tuple[Finding, ...]
+    """Of each kind the first ten thousand."""
+    counts: Mapping[FindingKind, int]
+    """How many of each kind there are."""
+    parts: tuple[PartResult, ...]
     datasets: Mapping[str, Mapping[str, int]]
     """What publishing would do: insert, update, unchanged, delete by dataset; empty with a refusal of what was read."""
 
@@ -69,6 +87,8 @@ class _Checked:
     parts: tuple[Part, ...]
     """Empty when the files are refused as a whole."""
     refusal: RejectedError | None
+    measures: Mapping[str, tuple[Measure, ...]]
+    """By dataset."""
 
 
 def load(place: Workplace, request: LoadRequest) -> LoadResult:
@@ -104,13 +124,14 @@ def check(place: Workplace, request: LoadRequest) -> CheckResult:
 def check_submission(place: Workplace, request: LoadRequest, submission: uuid.UUID, files: Sequence[Mapping[str, object]]) -> CheckResult:
     """Take the first step for a submission in state received, whose claim the caller holds: it ends as accepted, its rows staged.
 
-    Raises what a load raises, with the submission in state rejected. With many deletes it is accepted all the same, and the
-    refusal says what a publish must allow.
+    A file that cannot be read, or not as said, raises what a load raises. Where what was read is refused as a whole the result says so.
+    In both cases the submission is then rejected. With many deletes it is accepted all the same, and the refusal says what a publish
+    must allow.
     """
     with _given_up(place.catalogue, submission):
         checked = _check(place, request, submission, files)
         if checked.refusal is not None:
-            raise checked.refusal
+            _give_up(place.catalogue, submission)
     return _check_result(checked, request)
 
 
@@ -158,7 +179,7 @@ def _options(request: LoadRequest) -> dict[str, object]:
         "mode": request.mode,
         "crs": request.crs,
         "vertical": request.vertical,
-        "datasets": sorted({part.dataset for part in request.parts}),
+        "datasets": list(dict.fromkeys(part.dataset for part in request.parts)),
         "sharing": request.sharing.value,
     }
 
@@ -180,13 +201,14 @@ def _check(place: Workplace, request: LoadRequest, submission: uuid.UUID, files:
     place.step(_COMPARING)
     parts = [] if refusal is not None else match_rows(catalogue, submission, request, files, tallies)
     with translated(), catalogue.pool.connection() as connection:
+        measures = {slug: measured(connection, tally.staging) for slug, tally in tallies.items()}
         for tally in tallies.values():
-            catalogue.add_findings(connection, submission, tally.staging.part, tally.findings)
+            catalogue.add_findings(connection, submission, tally.staging.part, tally.findings, tally.omitted)
         catalogue.advance(connection, submission, SubmissionState.CHECKED)
         if refusal is None:
             kept_parts.keep(connection, submission, parts)
             catalogue.advance(connection, submission, SubmissionState.ACCEPTED)
-    return _Checked(tallies, tuple(parts), refusal)
+    return _Checked(tallies, tuple(parts), refusal, measures)
 
 
 def _publish(
@@ -211,12 +233,16 @@ def _given_up(catalogue: Catalogue, submission: uuid.UUID) -> Iterator[None]:
     except (StagingLostError, CheckOutdatedError):
         raise  # its rows are given up, and its files may be checked again
     except BaseException:
-        with catalogue.pool.connection() as connection:
-            datasets = kept_parts.datasets_of(connection, submission)
-            catalogue.reject(connection, submission)
-            kept_parts.drop(connection, submission)
-        forget_unpublished(catalogue, datasets)
+        _give_up(catalogue, submission)
         raise
+
+
+def _give_up(catalogue: Catalogue, submission: uuid.UUID) -> None:
+    with catalogue.pool.connection() as connection:
+        datasets = kept_parts.datasets_of(connection, submission)
+        catalogue.reject(connection, submission)
+        kept_parts.drop(connection, submission)
+    forget_unpublished(catalogue, datasets)
 
 
 def forget_unpublished(catalogue: Catalogue, slugs: Sequence[str]) -> None:
@@ -236,8 +262,15 @@ def _check_result(checked: _Checked, request: LoadRequest) -> CheckResult:
         refusal=checked.refusal or refused,
         sources=tuple(h for t in tallies for h in t.headers),
         findings=tuple(f for t in tallies for f in t.findings),
+        counts=sum((t.counts for t in tallies), Counter[FindingKind]()),
+        parts=tuple(_part_result(slug, tally, checked.measures[slug]) for slug, tally in checked.tallies.items()),
         datasets={p.staging.dataset.slug: p.counts for p in checked.parts},
     )
+
+
+def _part_result(slug: str, tally: Tally, measures: tuple[Measure, ...]) -> PartResult:
+    kind = tally.staging.feature_type
+    return PartResult(slug, kind.name, tally.read, len(tally.rejected_rows), kind_field(kind), measures)
 
 
 def _result(submission: uuid.UUID, tallies: Mapping[str, Tally], published: Published) -> LoadResult:

@@ -19,6 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.understanding.sample import LayerSample
+from ingest.waivers import Waiver
+from twin.crs import LocalCrs
 from twin.model import FeatureType, FieldType, Finding
 
 KEY_SEPARATOR = "\x1f"
@@ -69,6 +71,10 @@ class PartRequest:
     dataset: str
     mapping: Mapping[str, str] = field(default_factory=dict)
     """Source column → field name; goes before names and aliases. An empty field name leaves the column out of the fields."""
+    waivers: tuple[Waiver, ...] = ()
+    """What a reviewer let pass of these rows."""
+    only_rows: tuple[int, ...] | None = None
+    """Of which rows the source's own columns are wanted: then the answer is `SourceRows` and nothing is checked."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Source column → unit of length its numbers are in; goes before a unit in the column's name."""
     crs: str | None = None
@@ -100,10 +106,12 @@ class ReadRequest:
     storage_srid: int
     extent_deg: tuple[float, float, float, float] | None = None
     crs: str | None = None
-    """Declared CRS: ``EPSG:n``, a file with WKT, ``X-GCJ02`` or ``X-BD09``; goes before what the file says."""
+    """Declared CRS: ``EPSG:n``, a file with WKT, ``X-GCJ02``, ``X-BD09`` or ``X-LOCAL:name``; goes before what the file says."""
     vertical: str | None = None
     """Heights of the source: None = the deployment's own, ``ellipsoidal`` = above the ellipsoid."""
     height_offset_m: float = 0.0
+    local_crs: tuple[LocalCrs, ...] = field(default=(), repr=False)
+    """The city's own systems that are declared; their parameters are secret."""
     deployment_vertical: str = "none"
     proj_data_dirs: tuple[Path, ...] = ()
     companions: tuple[Path, ...] = ()
@@ -251,6 +259,20 @@ class PointCloudHeader:
     """EWKB MultiPolygon of the storage CRS: the outline of the cells that hold points."""
 
 
+CellValue = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRows:
+    """Rows as the source has them, its own columns, for who mends them."""
+
+    dataset: str
+    layer: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[CellValue, ...]], ...]
+    """(number, values in the order of the columns)."""
+
+
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
     """One layer or sheet of a file."""
@@ -263,6 +285,8 @@ class LayerInfo:
     crs_assumed: bool = False
     """True when ``crs`` is the format's rule, not the file's word."""
     encoding: str | None = None
+    crs_definition: str | None = None
+    """The CRS in full where ``crs`` is a mere name."""
     sample: LayerSample | None = None
     """Its first rows; None for a coverage, and for a layer that cannot be read before it is known what it is."""
 
@@ -275,7 +299,7 @@ class FileInfo:
     layers: tuple[LayerInfo, ...]
 
 
-Message = PartHeader | PartBatch | PartEnd | CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader
+Message = PartHeader | PartBatch | PartEnd | CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader | SourceRows
 
 
 def arrow_type(field_type: FieldType) -> pa.DataType:

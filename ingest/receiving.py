@@ -18,10 +18,11 @@ from ingest.imagery import receive_image
 from ingest.inputs import inputs_of
 from ingest.kept_parts import hold_datasets
 from ingest.point_cloud import receive_point_cloud
-from ingest.protocol import CoverageHeader, ImageHeader, Message, PartBatch, PartEnd, PartHeader, PartRequest, PointCloudHeader
+from ingest.protocol import CoverageHeader, ImageHeader, Message, PartBatch, PartEnd, PartHeader, PartRequest, PointCloudHeader, ReadRequest
 from ingest.request import LoadRequest, PartSpec, Workplace
 from ingest.staging import Staging
 from ingest.tally import Tally
+from ingest.waivers import Waivers
 from twin.catalogue import Catalogue, NewDataset
 from twin.db import Connection, translated
 from twin.model import Dataset
@@ -43,7 +44,7 @@ def start(catalogue: Catalogue, submission: uuid.UUID, request: LoadRequest) -> 
                 is_whole=request.mode == "replace",
             )
             staged.create(connection, staging, catalogue.deployment.storage_srid)
-            tallies[slug] = Tally(staging)
+            tallies[slug] = Tally(staging, Waivers.of_part(request.waivers, staging.feature_type, slug))
         stagings = [t.staging for t in tallies.values()]
         hold_datasets(connection, submission, stagings)
         for tally in tallies.values():
@@ -57,21 +58,35 @@ def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally
     types += [place.catalogue.feature_type(d.feature_type) for d in place.catalogue.datasets()]
     has_terrain = any(t.recipe == "terrain" for t in types)
     for path in request.files:
-        parts = tuple(
-            PartRequest(
-                layer=None if _names_file(p, path) else p.layer,
-                feature_type=place.catalogue.feature_type(p.feature_type),
-                dataset=p.dataset,
-                mapping=dict(p.mapping),
-            )
-            for p in _parts_of(path, request)
-        )
-        if not parts:
+        asked = read_request(place, request, path)
+        if asked is None:
             continue  # it is there for another file's sake
-        companions = tuple(f for f in request.files if f != path)
-        asked = place.make_request(path, parts, companions, request.crs, request.vertical)
         with translated(), place.catalogue.pool.connection() as connection:
             _receive(place, connection, place.read(asked), path, tallies, has_terrain=has_terrain)
+
+
+def read_request(place: Workplace, request: LoadRequest, path: Path) -> ReadRequest | None:
+    """Return what the sandbox is asked of one file of a request, None when no part of it is in that file."""
+    parts = tuple(_part_request(place.catalogue, request, p, path) for p in _parts_of(path, request))
+    companions = tuple(f for f in request.files if f != path)
+    return place.make_request(path, parts, companions, request.crs, request.vertical) if parts else None
+
+
+def _part_request(catalogue: Catalogue, request: LoadRequest, part: PartSpec, path: Path) -> PartRequest:
+    feature_type = catalogue.feature_type(part.feature_type)
+    return PartRequest(
+        layer=None if _names_file(part, path) else part.layer,
+        feature_type=feature_type,
+        dataset=part.dataset,
+        mapping=dict(part.mapping),
+        units=dict(part.units),
+        crs=part.crs,
+        axes=part.axes,
+        vertical=part.vertical,
+        height_offset_m=part.height_offset_m,
+        encoding=part.encoding,
+        waivers=Waivers.of_part(request.waivers, feature_type, part.dataset, path.name).all(),
+    )
 
 
 def _ensure(catalogue: Catalogue, part: PartSpec, request: LoadRequest) -> Dataset:
@@ -125,6 +140,8 @@ def _receive(
         elif isinstance(message, PartBatch):
             batch = derive_from_row(message.table, tally.staging.feature_type, has_terrain=has_terrain)
             _copy(connection, tally.staging, _numbered(batch, tally.first_number))
+            tally.keys.add(batch.column("natural_key"))
+            tally.places.add(batch.column("geom"))
             representations.stage(connection, tally.staging, message, tally.first_number, document_header)
             tally.note_read(message.findings)
             tally.copied += message.table.num_rows
@@ -152,6 +169,7 @@ def _source(path: Path, header: PartHeader) -> Mapping[str, object]:
     """What a revision's lineage keeps of how a file was understood."""
     return {
         "file": path.name,
+        "dataset": header.dataset,
         "layer": header.layer,
         "format": header.format,
         "crs": header.source_crs,

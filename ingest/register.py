@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ class Submission:
     state: SubmissionState
     actor: str
     received_at: dt.datetime
+    changed_at: dt.datetime
     files: tuple[Document, ...]
     """name, size, sha256 of each."""
     stored: bool
@@ -52,6 +53,30 @@ class Submission:
     result: Document | None
     problem: Document | None
     commit: int | None
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets it is for, in the order of its parts."""
+        asked = [part["dataset"] for part in (self.request or {}).get("parts", ())]
+        return tuple(dict.fromkeys(asked or self.options.get("datasets", ())))
+
+    @property
+    def feature_types(self) -> tuple[str, ...]:
+        """The FeatureTypes of its datasets, in the same order; empty for one of the command line."""
+        by_dataset = {part["dataset"]: part["feature_type"] for part in (self.request or {}).get("parts", ())}
+        return tuple(by_dataset[slug] for slug in self.datasets) if by_dataset else ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    """How often a rule was broken, and how gravely."""
+
+    count: int
+    waived: int
+    """So many of them a reviewer let pass."""
+    kept: int
+    """So many of them are kept with the submission, to be looked at one by one."""
+    severity: Severity
 
 
 class Register:
@@ -79,9 +104,10 @@ class Register:
         rows = self._rows("findings", id=submission, rule=rule, after=after, limit=limit)
         return tuple((int(r["number"]), _finding(r)) for r in rows)
 
-    def finding_counts(self, submission: uuid.UUID) -> Mapping[str, tuple[int, Severity]]:
-        """Return rule → how many findings, and the gravest severity among them."""
-        return {str(r["rule"]): (int(r["count"]), Severity(r["severity"])) for r in self._rows("finding_counts", id=submission)}
+    def finding_counts(self, submission: uuid.UUID) -> Mapping[str, RuleCount]:
+        """Return rule → how many findings, with the gravest severity among them."""
+        rows = self._rows("finding_counts", id=submission)
+        return {str(r["rule"]): RuleCount(int(r["count"]), int(r["waived"]), int(r["kept"]), Severity(r["severity"])) for r in rows}
 
     def wanted(self) -> tuple[uuid.UUID, ...]:
         """Return the submissions whose check has been asked for and has not ended, and that nobody is at work on."""
@@ -109,8 +135,8 @@ class Register:
         )
         return submission
 
-    def order_check(self, submission: uuid.UUID, request: Document) -> None:
-        """Ask for a check (again); what an earlier one found and staged is given up.
+    def order_check(self, submission: uuid.UUID, request: Document, also: Callable[[Connection], None] = lambda _: None) -> None:
+        """Ask for a check (again), and do ``also`` in the same transaction; what an earlier check found and staged is given up.
 
         ConflictError ``busy`` while somebody is at work on it, ``ended`` when it is published or withdrawn, ``files-not-kept`` when
         its files are not in the store (a submission of the command line).
@@ -123,6 +149,7 @@ class Register:
             _require_checkable(state, stored=stored)
             if staging.is_claimed(connection, submission):
                 raise ConflictError("the submission is being worked on just now", zh="该提交正在处理中").with_code("busy")
+            also(connection)
             datasets = kept_parts.datasets_of(connection, submission)
             if state is not SubmissionState.RECEIVED:
                 self._catalogue.advance(connection, submission, SubmissionState.RECEIVED)
@@ -160,6 +187,7 @@ class Register:
     def _clear(self, connection: Connection, submission: uuid.UUID) -> None:
         kept_parts.drop(connection, submission)
         connection.execute(_QUERIES["forget_findings"], {"id": submission})
+        connection.execute(_QUERIES["forget_omitted"], {"id": submission})
 
     def _rows(self, query: str, **values: object) -> list[dict[str, Any]]:
         with translated(), self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
@@ -195,6 +223,7 @@ def _submission(row: Mapping[str, Any]) -> Submission:
         state=SubmissionState.RECEIVED if row["check_wanted"] else SubmissionState(row["state"]),
         actor=row["actor"],
         received_at=row["received_at"],
+        changed_at=row["changed_at"],
         files=tuple(row["files"]),
         stored=row["stored"],
         proposals=tuple(row["proposals"]),

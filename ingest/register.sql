@@ -52,7 +52,14 @@ SELECT * FROM catalog.finding
 WHERE submission = %(id)s AND number > %(after)s AND (%(rule)s::text IS NULL OR rule = %(rule)s) ORDER BY number LIMIT %(limit)s
 
 -- name: finding_counts
-SELECT rule, count(*) AS count, min(severity) FILTER (WHERE rank = 1) AS severity FROM (
-    SELECT rule, severity, rank() OVER (PARTITION BY rule ORDER BY array_position(ARRAY['blocking', 'error', 'review', 'warning', 'info'], severity)) AS rank
-    FROM catalog.finding WHERE submission = %(id)s) AS ranked
+SELECT rule, sum(count) AS count, coalesce(sum(count) FILTER (WHERE waived), 0) AS waived, sum(kept) AS kept,
+       (ARRAY['blocking', 'error', 'review', 'warning', 'info'])[min(array_position(ARRAY['blocking', 'error', 'review', 'warning', 'info'], severity))]
+           AS severity
+FROM (SELECT rule, severity, waived IS NOT NULL AS waived, count(*) AS count, count(*) AS kept
+      FROM catalog.finding WHERE submission = %(id)s GROUP BY 1, 2, 3
+      UNION ALL
+      SELECT rule, severity, waived, count, 0 FROM catalog.finding_omitted WHERE submission = %(id)s) AS counted
 GROUP BY rule ORDER BY rule
+
+-- name: forget_omitted
+DELETE FROM catalog.finding_omitted WHERE submission = %(id)s

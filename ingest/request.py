@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ingest.derive import GroundOf
 from ingest.protocol import Message, PartRequest, ReadRequest
 from ingest.publish import Extent
 from ingest.staging import Mode
+from ingest.waivers import Waiver
 from twin.catalogue import Catalogue
 from twin.errors import Text
 from twin.model import SharingClass
@@ -35,6 +36,14 @@ class PartSpec:
     """Name of the file it is in; None: whichever has it."""
     mapping: tuple[tuple[str, str], ...] = ()
     """(source column, field), where names and aliases do not tell; an empty field leaves the column out."""
+    units: tuple[tuple[str, str], ...] = ()
+    """(source column, unit of length its numbers are in), where its name does not tell."""
+    crs: str | None = None
+    axes: Literal["xy", "yx"] | None = None
+    vertical: str | None = None
+    height_offset_m: float = 0.0
+    encoding: str | None = None
+    """How this part is to be read, as in `PartRequest`; goes before what is declared for all files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,8 @@ class LoadRequest:
     name: str | None = None
     title: Text | None = None
     sharing: SharingClass = SharingClass.OPEN
+    waivers: tuple[Waiver, ...] = ()
+    """What a reviewer let pass."""
 
 
 @dataclass(frozen=True, slots=True)

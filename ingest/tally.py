@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ingest.distinct import DistinctGauge
 from ingest.rounding import tolerance_m
 from ingest.staging import Staging
+from ingest.waivers import Waiver, Waivers
 from twin.errors import RejectedError
-from twin.model import Finding, Severity
+from twin.model import Finding, FindingKind
 
 _MANY_ROWS = 20
 """Below this many rows the share of rejected ones says little, so it does not reject the file."""
-_ROWS_A_SOURCE = 10**10
+ROWS_A_SOURCE = 10**10
 """Staged rows are numbered source × this + row: several files or layers may go into one dataset, each with rows from 1."""
+MAX_KEPT = 10_000
+"""So many findings of one kind are kept with a part; of the others there is the number: nobody reads the ten thousand and first."""
 
 
 @dataclass(slots=True)
@@ -21,6 +26,7 @@ class Tally:
     """The count of one dataset: rows read, copied and rejected, how its sources were understood, and what was found."""
 
     staging: Staging
+    waivers: Waivers = field(default_factory=lambda: Waivers({}))
     read: int = 0
     copied: int = 0
     rejected_rows: set[int] = field(default_factory=set)
@@ -30,34 +36,61 @@ class Tally:
     """Dataset id → commit of what is read of other datasets, taken before anything is read of them."""
     headers: list[Mapping[str, object]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    """Of each kind the first `MAX_KEPT`."""
+    counts: Counter[FindingKind] = field(default_factory=Counter)
+    """How many of each kind there are."""
+    keys: DistinctGauge = field(default_factory=DistinctGauge)
+    places: DistinctGauge = field(default_factory=DistinctGauge)
+    """Of the natural keys and the geometries."""
+    passed: Counter[Waiver] = field(default_factory=Counter)
+    """How many findings each waiver let pass."""
 
     @property
     def first_number(self) -> int:
         """What is added to the row numbers of the source being read."""
-        return max(len(self.headers) - 1, 0) * _ROWS_A_SOURCE
+        return max(len(self.headers) - 1, 0) * ROWS_A_SOURCE
 
     @property
     def tolerance_m(self) -> float:
         """Within which distance a vertex of these rows counts as unmoved."""
         return tolerance_m(self.staging.dataset.tolerance_m, self.headers)
 
+    @property
+    def distinct(self) -> frozenset[str]:
+        """Columns of which no two rows have the same value."""
+        return frozenset(name for name, gauge in (("natural_key", self.keys), ("geom", self.places)) if gauge.all_differ)
+
+    @property
+    def omitted(self) -> Mapping[FindingKind, int]:
+        """How many findings of each kind are not kept."""
+        return {kind: count - MAX_KEPT for kind, count in self.counts.items() if count > MAX_KEPT}
+
     def note_read(self, findings: Iterable[Finding]) -> None:
         """Keep what was found while reading the present source."""
         for f in findings:
-            self._keep(f, None if f.row is None else self.first_number + f.row)
+            number = None if f.row is None else self.first_number + f.row
+            self._keep(replace(f, file=self._file(len(self.headers) - 1)), number)
 
     def note_staged(self, findings: Iterable[Finding]) -> None:
-        """Keep what was found among staged rows, saying the row and the layer as the source does."""
+        """Keep what was found among staged rows, saying the row, the layer and the file as the source does."""
         for f in findings:
             self._keep(self.as_source_says(f), f.row)
 
+    def judged(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Return findings among staged rows, still numbered as staged, those that a reviewer let pass saying so."""
+        found = tuple(findings)
+        if not self.waivers.by_rule:
+            return found
+        said = self.waivers.applied([self.as_source_says(f) for f in found])
+        return tuple(replace(f, waived=s.waived, waived_by=s.waived_by) for f, s in zip(found, said, strict=True))
+
     def as_source_says(self, finding: Finding) -> Finding:
-        """Return a finding among staged rows with row and layer as its source counts and calls them."""
+        """Return a finding among staged rows with row, layer and file as its source counts and calls them."""
         if finding.row is None:
             return finding
-        source, row = divmod(finding.row, _ROWS_A_SOURCE)
+        source, row = divmod(finding.row, ROWS_A_SOURCE)
         layer = str(self.headers[source].get("layer") or "") if source < len(self.headers) else ""
-        return replace(finding, row=row, layer=finding.layer or layer)
+        return replace(finding, row=row, layer=finding.layer or layer, file=self._file(source))
 
     def refusal(self, max_rejected: float) -> RejectedError | None:
         """Return why the files are rejected as a whole: nothing in them for this dataset, or too much of it wrong."""
@@ -69,18 +102,27 @@ class Tally:
         too_many = self.read >= _MANY_ROWS and rejected > max_rejected * self.read
         if rejected < self.read and not too_many:
             return None
-        examples = [f for f in self.findings if f.severity is Severity.ERROR][:3]
-        zh = "；".join(f"第 {f.row} 行：{f.message.zh}" for f in examples)
-        en = "; ".join(f"row {f.row}: {f.message.en}" for f in examples)
-        error = RejectedError(
-            f"{rejected} of {self.read} rows for {slug} are wrong ({en})", zh=f"{slug} 的 {self.read} 行中有 {rejected} 行有错（{zh}）"
-        )
-        error.with_code("too-many-rejected")
-        return error
+        return _too_many_rejected(slug, rejected, self.read, [f for f in self.findings if f.rejects][:3])
+
+    def _file(self, source: int) -> str:
+        return str(self.headers[source].get("file") or "") if 0 <= source < len(self.headers) else ""
 
     def _keep(self, finding: Finding, number: int | None) -> None:
-        self.findings.append(finding)
-        if finding.severity is Severity.ERROR and number is not None:
+        kind = FindingKind.of(finding)
+        self.counts[kind] += 1
+        if self.counts[kind] <= MAX_KEPT:
+            self.findings.append(finding)
+        if finding.waived is not None and (waiver := self.waivers.waiver_of(finding)) is not None:
+            self.passed[waiver] += 1
+        if finding.rejects and number is not None:
             self.rejected_rows.add(number)
             if finding.key is not None:
                 self.rejected_keys.add(finding.key)
+
+
+def _too_many_rejected(slug: str, rejected: int, read: int, examples: Sequence[Finding]) -> RejectedError:
+    zh = "；".join(f"第 {f.row} 行：{f.message.zh}" for f in examples)
+    en = "; ".join(f"row {f.row}: {f.message.en}" for f in examples)
+    error = RejectedError(f"{rejected} of {read} rows for {slug} are wrong ({en})", zh=f"{slug} 的 {read} 行中有 {rejected} 行有错（{zh}）")
+    error.with_code("too-many-rejected")
+    return error

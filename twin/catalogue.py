@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -28,6 +29,7 @@ from twin.model import (
     Deployment,
     FeatureType,
     Finding,
+    FindingKind,
     Revision,
     SharingClass,
     SubmissionState,
@@ -257,8 +259,18 @@ class Catalogue:
             connection.execute(_QUERIES["forget_unpublished_dataset"], {"dataset": dataset.id})
         self.refresh()
 
-    def add_findings(self, connection: Connection, submission: uuid.UUID, part: int | None, findings: Sequence[Finding]) -> None:
-        """Keep findings with their submission, inside the caller's transaction."""
+    def add_findings(
+        self,
+        connection: Connection,
+        submission: uuid.UUID,
+        part: int,
+        findings: Sequence[Finding],
+        omitted: Mapping[FindingKind, int] = MappingProxyType({}),
+    ) -> None:
+        """Keep findings with their submission, and of ``omitted`` ones the number, inside the caller's transaction."""
+        for kind, count in omitted.items():
+            values = {"submission": submission, "part": part, "rule": kind.rule, "severity": kind.severity.value, "waived": kind.waived}
+            connection.execute(_QUERIES["add_omitted_findings"], values | {"count": count})
         if not findings:
             return
         with connection.cursor() as cursor, cursor.copy(_QUERIES["copy_findings"]) as copy:

@@ -294,6 +294,20 @@ class Finding:
         return self.waived is None and self.severity in (Severity.BLOCKING, Severity.ERROR)
 
 
+@dataclass(frozen=True, slots=True)
+class FindingKind:
+    """What findings are counted by."""
+
+    rule: str
+    severity: Severity
+    waived: bool
+
+    @staticmethod
+    def of(finding: Finding) -> FindingKind:
+        """Return the kind of a finding."""
+        return FindingKind(finding.rule, finding.severity, finding.waived is not None)
+
+
 class SubmissionState(enum.StrEnum):
     """Where uploaded files are on their way."""
 

@@ -17,16 +17,17 @@ from twin.model import Finding, Severity
 def ask_rules(connection: Connection, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> None:
     """Note what every rule of the registry finds among staged rows, and remove the rows of its errors."""
     stagings = [t.staging for t in tallies.values()]
+    distinct = {slug: tally.distinct for slug, tally in tallies.items()}
     unanswered: dict[str, list[SetCheck]] = {}
     for rule, find in SET_RULES.items():
         kept = {t.staging.dataset.id: tuple(t.rejected_keys) for t in tallies.values()}
         for slug, tally in tallies.items():
-            context = SetContext(connection, tally.staging, stagings, kept, catalogue)
+            context = SetContext(connection, tally.staging, stagings, kept, catalogue, distinct[slug])
             for check in checks_of(tally.staging.feature_type, rule):
                 if _missing_types(context, check):
                     unanswered.setdefault(slug, []).append(check)
                     continue
-                findings = tuple(find(context, check))
+                findings = tally.judged(find(context, check))
                 _reject(connection, tally.staging, findings)
                 tally.note_staged(findings)
     for slug, checks in unanswered.items():

@@ -30,6 +30,7 @@ from twin.server.routes.imagery import imagery_router
 from twin.server.routes.objects import objects_router
 from twin.server.routes.submissions import submissions_router
 from twin.server.routes.tiles import tiles_router
+from twin.server.routes.tokens import tokens_router
 from twin.server.routes.vocabulary import definition_router, vocabulary_router
 from twin.tokens import Tokens
 
@@ -89,7 +90,8 @@ def create_app(city: City) -> FastAPI:
     app.include_router(imagery_router(city))
     app.include_router(exports_router(city))
     app.include_router(tiles_router(city))
-    own = (submissions_router(city, Tokens(city.pool)), vocabulary_router(city), events_router(hub))
+    tokens = Tokens(city.pool)
+    own = (submissions_router(city, tokens), tokens_router(tokens), vocabulary_router(city), events_router(hub))
     for router in own:
         app.include_router(router)
     app.include_router(

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import logging
 import shutil
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from ingest import staging
-from ingest.load import CheckResult, check_submission, give_back
+from ingest.load import CheckResult, PartResult, check_submission, give_back
 from ingest.register import MAX_ATTEMPTS, Register, Submission
 from ingest.request import LoadRequest, PartSpec
+from ingest.waiver_book import WaiverBook
+from ingest.waivers import Waiver
 from twin.catalogue import check_slug
 from twin.errors import BadRequestError, ConflictError, Text, TwinError
 from twin.server.city import City
 from twin.server.inspection import laid_out, main_files
 from twin.server.loading import workplace
-from twin.server.orders import CheckOrder
+from twin.server.orders import CheckOrder, PartOrder
 from twin.server.uploads import StoredFile
 
 _PROGRESS_S = 0.4
@@ -46,8 +50,11 @@ def require_orderable(city: City, submission: Submission, order: CheckOrder) -> 
             raise BadRequestError(f"there is no file {part.file!r} in the submission", zh=f"提交中没有文件 {part.file!r}")
         city.catalogue.feature_type(part.feature_type)
         check_slug(part.dataset)
-    if order.crs is not None and order.crs.startswith("/"):
-        raise BadRequestError("a CRS is EPSG:n, WKT, X-GCJ02 or X-BD09", zh="坐标系应为 EPSG:n、WKT、X-GCJ02 或 X-BD09")
+    for crs in (order.crs, *(part.crs for part in order.parts)):
+        if crs is not None and crs.startswith("/"):
+            raise BadRequestError(
+                "a CRS is EPSG:n, WKT, X-GCJ02, X-BD09 or X-LOCAL:name", zh="坐标系应为 EPSG:n、WKT、X-GCJ02、X-BD09 或 X-LOCAL:名称"
+            )
 
 
 def run_check(city: City, submission: uuid.UUID) -> None:
@@ -85,7 +92,11 @@ def give_back_resting(city: City) -> None:
 def sweep_work(city: City) -> None:
     """Remove what killed processes left: links laid out for a check, and halves of uploads."""
     long_ago = time.time() - _LEFT_S
-    for left in (*(city.settings.data_dir / "work").glob("files-*"), *(city.settings.store_folder / "uploads").glob(".put-*")):
+    for left in (
+        *(city.settings.data_dir / "work").glob("files-*"),
+        *(city.settings.data_dir / "work").glob("report-*"),
+        *(city.settings.store_folder / "uploads").glob(".put-*"),
+    ):
         with contextlib.suppress(OSError):
             if left.stat().st_mtime < long_ago:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -94,12 +105,25 @@ def sweep_work(city: City) -> None:
 def result_document(result: CheckResult) -> Mapping[str, object]:
     """Return what is kept and answered of a check."""
     return {
+        "checked_at": dt.datetime.now(dt.UTC).isoformat(),
         "read": result.read,
         "accepted": result.read - result.rejected,
         "rejected": result.rejected,
         "datasets": {slug: dict(counts) for slug, counts in result.datasets.items()},
         "sources": [dict(s) for s in result.sources],
-        "needs_allow_deletes": result.refusal is not None,
+        "parts": [_part_document(part) for part in result.parts],
+        "needs_allow_deletes": result.refusal is not None and result.refusal.code == "many-deletes",
+    }
+
+
+def _part_document(part: PartResult) -> Mapping[str, object]:
+    return {
+        "dataset": part.dataset,
+        "feature_type": part.feature_type,
+        "read": part.read,
+        "rejected": part.rejected,
+        "kind_field": part.kind_field,
+        "measures": [asdict(measure) for measure in part.measures],
     }
 
 
@@ -112,7 +136,7 @@ def _check(city: City, register: Register, submission: Submission, attempt: int)
     reporter = _Reporter(register, submission.id)
     try:
         with laid_out(city.settings.data_dir, city.store, files) as paths:
-            request = _load_request(order, submission, paths)
+            request = load_request(order, submission, paths, WaiverBook(city.catalogue).in_force(submission.id))
             result = check_submission(workplace(city, reporter.rows, reporter.step), request, submission.id, list(submission.files))
     except TwinError as error:
         if error.status >= 500 and attempt < MAX_ATTEMPTS:
@@ -122,12 +146,13 @@ def _check(city: City, register: Register, submission: Submission, attempt: int)
         register.end_check(submission.id, result_document(result), result.refusal)
 
 
-def _load_request(order: CheckOrder, submission: Submission, paths: tuple[Path, ...]) -> LoadRequest:
+def load_request(order: CheckOrder, submission: Submission, paths: tuple[Path, ...], waivers: tuple[Waiver, ...] = ()) -> LoadRequest:
+    """Return what a check of the files is asked for."""
     main = main_files(paths)
     only = main[0].name if len(main) == 1 else None
     return LoadRequest(
         files=paths,
-        parts=tuple(PartSpec(p.layer, p.feature_type, p.dataset, p.file or only, tuple(p.mapping.items())) for p in order.parts),
+        parts=tuple(_part(p, p.file or only) for p in order.parts),
         mode=order.mode,
         crs=order.crs,
         vertical=order.vertical,
@@ -136,6 +161,23 @@ def _load_request(order: CheckOrder, submission: Submission, paths: tuple[Path, 
         actor=submission.actor,
         reason=order.reason,
         name=order.name,
+        waivers=waivers,
+    )
+
+
+def _part(order: PartOrder, file: str | None) -> PartSpec:
+    return PartSpec(
+        layer=order.layer,
+        feature_type=order.feature_type,
+        dataset=order.dataset,
+        file=file,
+        mapping=tuple(order.mapping.items()),
+        units=tuple(order.units.items()),
+        crs=order.crs,
+        axes=order.axes,
+        vertical=order.vertical,
+        height_offset_m=order.height_offset_m,
+        encoding=order.encoding,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class PartOrder(BaseModel):
@@ -18,6 +18,15 @@ class PartOrder(BaseModel):
     mapping: Annotated[
         dict[str, str], Field(default_factory=dict, description="Source column → field, where names do not tell; empty: leave out")
     ]
+    units: Annotated[
+        dict[str, Literal["mm", "cm", "dm", "m", "km", "in", "ft"]],
+        Field(default_factory=dict, description="Source column → unit its numbers are in, where the column's name does not tell"),
+    ]
+    crs: Annotated[str | None, Field(max_length=4000, description="Of this part alone, as the check's own")] = None
+    axes: Annotated[Literal["xy", "yx"] | None, Field(description="xy: easting first; yx: northing first; null: as found")] = None
+    vertical: Literal["ellipsoidal"] | None = None
+    height_offset_m: Annotated[float, Field(ge=-100, le=100, description="Added to heights to have them in the city's datum")] = 0.0
+    encoding: Annotated[str | None, Field(max_length=40, description="Of the texts, where the format leaves it open")] = None
 
 
 class CheckOrder(BaseModel):
@@ -25,7 +34,9 @@ class CheckOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     parts: Annotated[list[PartOrder], Field(min_length=1, max_length=64)]
-    crs: Annotated[str | None, Field(max_length=4000, description="EPSG:n, WKT, X-GCJ02 or X-BD09; goes before the file's own")] = None
+    crs: Annotated[
+        str | None, Field(max_length=4000, description="EPSG:n, WKT, X-GCJ02, X-BD09 or X-LOCAL:name; goes before the file's own")
+    ] = None
     vertical: Literal["ellipsoidal"] | None = None
     mode: Literal["replace", "delta"] = "replace"
     allow_deletes: bool = False
@@ -41,3 +52,31 @@ class PublishOrder(BaseModel):
     reason: Annotated[str, Field(max_length=1000)] = ""
     name: Annotated[str | None, Field(max_length=200, description="Name of the commit, e.g. 2026Q3普查成果")] = None
     allow_deletes: Annotated[bool, Field(description="Publish though more than a fifth of a dataset goes")] = False
+
+
+class FeatureOrder(BaseModel):
+    """A feature of a submission, by its key or by where its row is; nothing given: every feature."""
+
+    model_config = ConfigDict(extra="forbid")
+    dataset: Annotated[str | None, Field(max_length=41)] = None
+    key: Annotated[str | None, Field(max_length=1000)] = None
+    file: Annotated[str | None, Field(max_length=200)] = None
+    layer: Annotated[str | None, Field(max_length=200)] = None
+    row: Annotated[int | None, Field(ge=0, lt=2**63)] = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> FeatureOrder:
+        if self.key is not None and self.row is not None:
+            raise ValueError("a feature is named by its key or by its row, not by both")
+        if self.row is None and (self.file is not None or self.layer is not None):
+            raise ValueError("a file or layer is said of a row")
+        return self
+
+
+class WaiveOrder(BaseModel):
+    """Findings of one rule that a reviewer lets pass, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+    rule: Annotated[str, Field(max_length=60)]
+    reason: Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
+    features: Annotated[list[FeatureOrder], Field(max_length=1000, default_factory=list, description="Empty: the whole rule")]

@@ -9,8 +9,10 @@ import uuid
 
 from ingest.changes import Action, Cursor, published_changes, staged_changes
 from ingest.register import Register, Submission
-from twin.errors import ConflictError, NotFoundError
-from twin.model import Principal, SharingClass, SubmissionState
+from ingest.reports.documents import located_findings
+from ingest.reports.report import places_in_degrees
+from twin.errors import ConflictError
+from twin.model import Principal, SubmissionState
 from twin.server import submission_documents as documents
 from twin.server.checks import require_orderable
 from twin.server.city import City
@@ -19,6 +21,7 @@ from twin.server.orders import CheckOrder, PublishOrder
 from twin.server.publishing import Publishing
 from twin.server.submission_documents import Json
 from twin.server.uploads import StoredFile
+from twin.server.visibility import may_see, visible
 
 _ALL = 10_000_000
 
@@ -33,14 +36,14 @@ class SubmissionDesk:
 
     def receive(self, actor: str, files: tuple[StoredFile, ...]) -> Json:
         """Look into stored files, record them as a submission and return it."""
-        proposals, problem = inspect(self._city, files)
+        proposals, problem = inspect(self._city, files, actor)
         records = [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in files]
         return self._answer(self._register.one(self._register.receive(actor, records, proposals, problem)))
 
     def newest(self, principal: Principal, state: SubmissionState | None, limit: int) -> list[Json]:
         """Return submissions, newest first, without their findings."""
         found = self._register.newest(state, limit)
-        return [documents.submission(s, None) for s in found if self._may_see(principal, s)]
+        return [documents.submission(s, None) for s in found if may_see(self._city.catalogue, principal, s)]
 
     def one(self, principal: Principal, submission: uuid.UUID) -> Json:
         """Return a submission; NotFoundError when there is none that the caller may see."""
@@ -61,7 +64,8 @@ class SubmissionDesk:
     def finding_places(self, principal: Principal, submission: uuid.UUID, rule: str | None) -> bytes:
         """Return all findings that have a place as GeoJSON in CRS84."""
         self._visible(principal, submission)
-        return documents.finding_places(self._register.findings(submission, rule, 0, _ALL), self._city.to_crs84)
+        findings = [f for _, f in self._register.findings(submission, rule, 0, _ALL)]
+        return located_findings(findings, places_in_degrees(findings, self._city.to_crs84))
 
     def finding_table(self, principal: Principal, submission: uuid.UUID, rule: str | None) -> str:
         """Return all findings as CSV."""
@@ -91,20 +95,7 @@ class SubmissionDesk:
         return self._answer(self._publishing.withdraw(submission))
 
     def _answer(self, submission: Submission) -> Json:
-        return documents.submission(submission, self._register.finding_counts(submission.id))
+        return documents.submission(submission, self._register.finding_counts(submission.id), self._city.catalogue.feature_types())
 
     def _visible(self, principal: Principal, submission: uuid.UUID) -> Submission:
-        found = self._register.one(submission)
-        if not self._may_see(principal, found):
-            raise NotFoundError(f"there is no submission {submission}", zh=f"没有提交 {submission}")
-        return found
-
-    def _may_see(self, principal: Principal, submission: Submission) -> bool:
-        """Return whether the caller may see every dataset a submission names: its findings and changes show their values."""
-        asked = {str(part["dataset"]) for part in (submission.request or {}).get("parts", ())}
-        done = set((submission.result or {}).get("datasets", ()))
-        loaded = set(submission.options.get("datasets", ()))
-        classes = set(self._city.catalogue.sharing_of(sorted(asked | done | loaded)).values())
-        if "sharing" in submission.options:  # of datasets that are not, or are not any more
-            classes.add(SharingClass(submission.options["sharing"]))
-        return classes <= principal.classes
+        return visible(self._city.catalogue, self._register, principal, submission)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import orjson
 import shapely
 
 from ingest.changes import Change
-from ingest.register import Submission
+from ingest.register import RuleCount, Submission
+from ingest.reports.documents import finding_document, text_document, write_table
+from ingest.reports.report import places_in_degrees
+from ingest.waiver_book import KeptWaiver
+from ingest.waivers import can_be_waived
 from twin.crs import Operation
-from twin.errors import Text
-from twin.model import Finding, Severity
-from twin.rules.loader import title_of
-from twin.server import reports
+from twin.model import FeatureType, Finding
+from twin.rules.loader import load_rules, title_of
 
 Json = dict[str, object]
 _DECIMALS = 9
 
 
-def submission(s: Submission, findings: Mapping[str, tuple[int, Severity]] | None) -> Json:
+def submission(s: Submission, findings: Mapping[str, RuleCount] | None, types: Mapping[str, FeatureType] = MappingProxyType({})) -> Json:
     """Return a submission; ``findings`` None leaves them out (lists)."""
     document: Json = {
         "id": str(s.id),
@@ -40,29 +42,29 @@ def submission(s: Submission, findings: Mapping[str, tuple[int, Severity]] | Non
     }
     if findings is not None:
         document["findings"] = {
-            rule: {"count": count, "severity": severity.value, "title": _text(title_of(rule))}
-            for rule, (count, severity) in findings.items()
+            rule: {"count": c.count, "waived": c.waived, "severity": c.severity.value, **_rule(rule, s, types)}
+            for rule, c in findings.items()
         }
     return document
 
 
 def finding_rows(rows: Sequence[tuple[int, Finding]], to_crs84: Operation) -> list[Json]:
     """Return findings as JSON rows with their numbers and with places in longitude and latitude."""
-    places = _degrees([f.place for _, f in rows], to_crs84)
-    return [reports.row(f) | {"number": number, "place": place} for (number, f), place in zip(rows, places, strict=True)]
-
-
-def finding_places(rows: Sequence[tuple[int, Finding]], to_crs84: Operation) -> bytes:
-    """Return the findings that have a place as GeoJSON in CRS84."""
-    return orjson.dumps(reports.places([f for _, f in rows], to_crs84))
+    places = places_in_degrees([f for _, f in rows], to_crs84)
+    return [finding_document(f) | {"number": number, "place": place} for (number, f), place in zip(rows, places, strict=True)]
 
 
 def finding_table(rows: Sequence[tuple[int, Finding]]) -> str:
     """Return findings as CSV."""
     text = io.StringIO(newline="")
     text.write("\ufeff")  # the mark makes Excel read UTF-8
-    reports.write_table(csv.writer(text), (f for _, f in rows))
+    write_table(text, (f for _, f in rows))
     return text.getvalue()
+
+
+def waivers(kept: Sequence[KeptWaiver], earlier: Sequence[KeptWaiver]) -> Json:
+    """Return the waivers of a submission, those taken back among them, and earlier ones that may be given again."""
+    return {"waivers": [_waiver(k) for k in kept], "earlier": [_waiver(k) for k in earlier]}
 
 
 def changes(page: Sequence[Change], to_crs84: Operation, limit: int) -> Json:
@@ -78,8 +80,34 @@ def changes(page: Sequence[Change], to_crs84: Operation, limit: int) -> Json:
     }
 
 
-def _text(text: Text) -> Json:
-    return {"zh": text.zh, "en": text.en}
+def _rule(rule: str, s: Submission, types: Mapping[str, FeatureType]) -> Json:
+    known = load_rules().get(rule)
+    waivable = bool(s.feature_types) and all(name in types and can_be_waived(rule, types[name]) for name in s.feature_types)
+    return {
+        "title": text_document(title_of(rule)),
+        "advice": None if known is None else text_document(known.advice),
+        "clause": f"{known.clause} {known.edition}".strip() if known else "",
+        "waivable": waivable,
+    }
+
+
+def _waiver(kept: KeptWaiver) -> Json:
+    w = kept.waiver
+    return {
+        "number": w.number,
+        "submission": str(kept.submission),
+        "rule": w.rule,
+        "dataset": w.dataset,
+        "key": w.key,
+        "file": w.file,
+        "layer": w.layer,
+        "row": w.row,
+        "reason": w.reason,
+        "reviewer": w.reviewer,
+        "made_at": kept.made_at.isoformat(),
+        "withdrawn_at": kept.withdrawn_at and kept.withdrawn_at.isoformat(),
+        "withdrawn_by": kept.withdrawn_by,
+    }
 
 
 def _change(c: Change, geometry: orjson.Fragment | None, former: orjson.Fragment | None) -> Json:
@@ -92,12 +120,3 @@ def _geometries(wkb: Sequence[bytes | None], to_crs84: Operation) -> list[orjson
     x, y = to_crs84.transform(*shapely.get_coordinates(flat).T)
     moved = shapely.set_coordinates(flat, np.round(np.column_stack([x, y]), _DECIMALS))
     return [None if text is None else orjson.Fragment(text) for text in shapely.to_geojson(moved)]
-
-
-def _degrees(places: Sequence[tuple[float, float] | None], to_crs84: Operation) -> list[list[float] | None]:
-    known = [p for p in places if p is not None]
-    if not known:
-        return [None] * len(places)
-    lon, lat = to_crs84.transform([p[0] for p in known], [p[1] for p in known])
-    degrees = iter(np.round(np.column_stack([lon, lat]), _DECIMALS).tolist())
-    return [None if p is None else next(degrees) for p in places]

@@ -48,6 +48,10 @@ UPDATE catalog.submission SET state = %(to)s, commit = coalesce(%(commit)s, comm
 COPY catalog.finding (submission, part, rule, severity, file, layer, row, key, message_zh, message_en, x, y, value, proposal, waived, waived_by)
 FROM STDIN
 
+-- name: add_omitted_findings
+INSERT INTO catalog.finding_omitted (submission, part, rule, severity, waived, count)
+VALUES (%(submission)s, %(part)s, %(rule)s, %(severity)s, %(waived)s, %(count)s)
+
 -- name: assets_of_current_revisions
 SELECT a.* FROM catalog.asset AS a JOIN catalog.dataset AS d ON d.id = a.dataset AND d.current_commit = a.revision
 

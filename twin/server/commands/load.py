@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ingest.load import LoadResult
 from ingest.load import check as check_files
+from ingest.reports import write_reports
 from ingest.request import LoadRequest, PartSpec
 from ingest.staging import Mode
 from twin.catalogue import check_slug
 from twin.errors import BadRequestError, Text
-from twin.server import reports
 from twin.server.assets import build_missing
+from twin.server.check_reports import counts_by_rule, report_of_check
 from twin.server.city import City, open_city
 from twin.server.loading import area_wkb, load_files, workplace
 from twin.server.settings import Settings
@@ -42,7 +43,7 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
         request = _load_request(city, settings, options)
         result = check_files(workplace(city, terminal.progress), request)
         if options.report:
-            reports.write(options.report, request.files, result, city.to_crs84)
+            write_reports(options.report, report_of_check(city, request, result))
     for finding in result.findings[:20]:
         where = f"{finding.layer or ''} {'' if finding.row is None else finding.row}".strip()
         terminal.say(
@@ -61,7 +62,7 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
         {
             "read": result.read,
             "rejected": result.rejected,
-            "findings": reports.count_by_rule(result.findings),
+            "findings": {rule: found.count for rule, found in sorted(counts_by_rule(result).items())},
             "datasets": result.datasets,
             "sources": list(result.sources),
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from twin.errors import NotFoundError
+from twin.model import Commit, Revision
 from twin.server.access import principal_of
 from twin.server.city import City
 from twin.server.routes.answers import json_answer
@@ -17,6 +18,7 @@ def city_router(city: City) -> APIRouter:
     door = _CityDoor(city)
     router.add_api_route("/scene.json", door.scene, methods=["GET"])
     router.add_api_route("/api/commits", door.commits, methods=["GET"])
+    router.add_api_route("/api/commits/{number}", door.commit, methods=["GET"])
     router.add_api_route("/api/datasets/{dataset}/revisions", door.revisions, methods=["GET"])
     return router
 
@@ -31,30 +33,40 @@ class _CityDoor:
 
     def commits(self, request: Request) -> Response:
         """All commits, oldest first."""
-        found = self._city.catalogue.commits()
-        return json_answer(
-            request,
-            [
-                {"number": c.number, "time": c.time.isoformat(), "actor": c.actor, "reason": c.reason, "name": c.name, "kind": c.kind}
-                for c in found
-            ],
-        )
+        return json_answer(request, [_commit(c) for c in self._city.catalogue.commits()])
+
+    def commit(self, request: Request, number: int) -> Response:
+        """One commit with the revisions it made, their lineage with what a reviewer let pass."""
+        catalogue, classes = self._city.catalogue, principal_of(request).classes
+        found = next((c for c in catalogue.commits() if c.number == number), None)
+        if found is None:
+            raise NotFoundError(f"there is no commit {number}", zh=f"没有提交 {number}")
+        revisions = [
+            {"dataset": d.slug, **_revision(r)}
+            for d in catalogue.datasets()
+            if d.sharing in classes
+            for r in catalogue.revisions(d.slug)
+            if r.commit == number
+        ]
+        return json_answer(request, {**_commit(found), "revisions": revisions})
 
     def revisions(self, request: Request, dataset: str) -> Response:
         """All revisions of a dataset with their diff counts and lineage."""
         if self._city.catalogue.dataset(dataset).sharing not in principal_of(request).classes:
             raise NotFoundError(f"there is no dataset {dataset!r}", zh=f"没有数据集 {dataset!r}")
-        return json_answer(
-            request,
-            [
-                {
-                    "commit": r.commit,
-                    "inserted": r.inserted,
-                    "updated": r.updated,
-                    "deleted": r.deleted,
-                    "count": r.count,
-                    "lineage": r.lineage,
-                }
-                for r in self._city.catalogue.revisions(dataset)
-            ],
-        )
+        return json_answer(request, [_revision(r) for r in self._city.catalogue.revisions(dataset)])
+
+
+def _commit(c: Commit) -> dict[str, object]:
+    return {"number": c.number, "time": c.time.isoformat(), "actor": c.actor, "reason": c.reason, "name": c.name, "kind": c.kind}
+
+
+def _revision(r: Revision) -> dict[str, object]:
+    return {
+        "commit": r.commit,
+        "inserted": r.inserted,
+        "updated": r.updated,
+        "deleted": r.deleted,
+        "count": r.count,
+        "lineage": r.lineage,
+    }

@@ -16,6 +16,7 @@ from twin.server.access import principal_of, writer_of
 from twin.server.city import City
 from twin.server.orders import CheckOrder, PublishOrder
 from twin.server.routes.answers import json_answer
+from twin.server.routes.reviews import add_review_routes
 from twin.server.uploads import store_upload
 from twin.tokens import Tokens
 
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 
 UPLOADS_AT_ONCE = 4
 MAX_PAGE = 10_000
-_PROBLEM_TEXTS = {400: "Bad request", 401: "No token, or one not in force", 404: "No such submission", 409: "Not in this state"}
+_PROBLEM_TEXTS = {
+    400: "Bad request",
+    401: "No token, or one not in force",
+    403: "Not with this token",
+    404: "No such submission",
+    409: "Not in this state",
+}
 _FILES = {"type": "object", "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}}}
 _UPLOAD = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FILES}}}}
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
@@ -45,6 +52,7 @@ def submissions_router(city: City, tokens: Tokens) -> APIRouter:
     router.add_api_route("/{submission}/changes", door.changes, methods=["GET"])
     router.add_api_route("/{submission}/publish", door.publish, methods=["POST"])
     router.add_api_route("/{submission}/withdraw", door.withdraw, methods=["POST"])
+    add_review_routes(router, city, tokens)
     return router
 
 

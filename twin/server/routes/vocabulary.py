@@ -60,8 +60,9 @@ def definition_router(title: str, routes: Sequence[BaseRoute]) -> APIRouter:
         document = get_openapi(title=title, version="1.0.0", routes=routes, servers=[{"url": str(request.base_url).rstrip("/")}])
         document["components"] = document.get("components", {}) | {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
         for path in document["paths"].values():
-            if "post" in path:
-                path["post"]["security"] = [{"token": []}]
+            for method in ("post", "delete"):
+                if method in path:
+                    path[method]["security"] = [{"token": []}]
         return json_answer(request, document)
 
     router.add_api_route("/api/openapi", openapi, methods=["GET"], include_in_schema=False)

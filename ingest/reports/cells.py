@@ -1,0 +1,23 @@
+"""Values of a file as cells of a table that somebody opens in a spreadsheet: nothing in them is a formula or breaks the workbook."""
+
+from __future__ import annotations
+
+import re
+
+from ingest.protocol import CellValue
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_LONGEST = 32_000
+"""A cell of a workbook holds 32,767 characters."""
+
+
+def defused(value: CellValue) -> CellValue:
+    """Return a value that no spreadsheet takes for a formula: an apostrophe before = + - @ and tab, unless it is a plain number."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return value
+    text = _NOT_IN_XML.sub("\ufffd", value[:_LONGEST])
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text) else text

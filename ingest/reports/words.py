@@ -1,0 +1,36 @@
+"""The words of the reports that people read, in both languages."""
+
+from __future__ import annotations
+
+from twin.errors import Text
+from twin.model import Severity
+
+SEVERITIES = {
+    Severity.BLOCKING: Text("整体拒收", "blocking"),
+    Severity.ERROR: Text("错误", "error"),
+    Severity.REVIEW: Text("待复核", "to be reviewed"),
+    Severity.WARNING: Text("警告", "warning"),
+    Severity.INFO: Text("提示", "information"),
+}
+STATES = {
+    "received": Text("已收到", "received"),
+    "checked": Text("已检查", "checked"),
+    "accepted": Text("检查通过，待发布", "accepted, to be published"),
+    "rejected": Text("整体拒收", "rejected"),
+    "published": Text("已发布", "published"),
+    "withdrawn": Text("已撤回", "withdrawn"),
+}
+VERTICAL = {
+    "egm96": Text("正高（EGM96 大地水准面）", "orthometric (EGM96 geoid)"),
+    "none": Text("未定义", "none defined"),
+}
+
+
+def vertical_text(vertical: str) -> Text:
+    """Return what a deployment's vertical model is called."""
+    return VERTICAL.get(vertical) or Text(f"正高（{vertical}）", f"orthometric ({vertical})")
+
+
+def state_text(state: str) -> Text:
+    """Return what a state of a submission is called."""
+    return STATES.get(state) or Text(state, state)

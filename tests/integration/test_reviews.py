@@ -1,0 +1,224 @@
+"""What a check found is taken along as a report, and what a reviewer lets pass is published with the reason; all through the doors."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import openpyxl
+import pytest
+
+from ingest.readers.choice import choose_reader
+from ingest.reading import read_parts
+from tests.opened_city import opened_city
+from twin.server import loading
+from twin.server.app import create_app
+from twin.server.checks import run_check
+from twin.server.city import City
+from twin.tokens import Role, Tokens
+
+Json = dict[str, Any]
+ROLES: tuple[Role | None, ...] = (None, "writer", "reviewer")
+RING = [[119.97, 31.81], [119.9702, 31.81], [119.9702, 31.8102], [119.97, 31.8102], [119.97, 31.81]]
+BOW = [[119.98, 31.81], [119.9802, 31.8102], [119.9802, 31.81], [119.98, 31.8102], [119.98, 31.81]]
+
+
+def building(key: str, height: object, ring: list[list[float]] = RING, **more: object) -> Json:
+    shifted = [[x + (int(key.strip("=B")) % 50) * 0.0004, y] for x, y in ring]
+    properties = {"建筑编号": key, "建筑高度": height, "备注": "=HYPERLINK(1)", **more}
+    return {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [shifted]}, "properties": properties}
+
+
+def survey(*features: Json) -> bytes:
+    return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False).encode()
+
+
+@dataclass
+class Client:
+    """Asks the whole application of a city, in this process; a check that was ordered is made at once."""
+
+    city: City
+    http: httpx.AsyncClient
+    loop: asyncio.AbstractEventLoop
+    writer: str
+    reviewer: str
+
+    def ask(self, method: str, path: str, role: Role | None = None, **more: Any) -> httpx.Response:
+        token = {"writer": self.writer, "reviewer": self.reviewer}.get(role or "")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return asyncio.run_coroutine_threadsafe(self.http.request(method, path, headers=headers, **more), self.loop).result(120)
+
+    def checked(self, content: bytes, dataset: str, **more: object) -> str:
+        made = self.ask("POST", "/api/submissions", "writer", files=[("file", ("普查.geojson", content))]).json()
+        order = {"parts": [{"feature_type": "building", "dataset": dataset}], **more}
+        answer = self.ask("POST", f"/api/submissions/{made['id']}/check", "writer", json=order)
+        assert answer.status_code == 202, answer.text
+        run_check(self.city, uuid.UUID(made["id"]))
+        return str(made["id"])
+
+    def one(self, submission: str) -> Json:
+        return dict(self.ask("GET", f"/api/submissions/{submission}").json())
+
+    def waive(self, submission: str, role: Role | None = "reviewer", **order: object) -> httpx.Response:
+        answer = self.ask("POST", f"/api/submissions/{submission}/waivers", role, json=order)
+        if answer.status_code == 202:
+            run_check(self.city, uuid.UUID(submission))
+        return answer
+
+
+@contextmanager
+def opened(database_url: str, folder: Path) -> Iterator[Client]:
+    with opened_city(database_url, folder / "data", 4549) as city:
+        tokens, app, loop = Tokens(city.pool), create_app(city), asyncio.new_event_loop()
+        running = threading.Thread(target=loop.run_forever)
+        running.start()
+        lifespan, http = app.router.lifespan_context(app), httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://twin")
+        try:
+            asyncio.run_coroutine_threadsafe(lifespan.__aenter__(), loop).result(60)
+            yield Client(city, http, loop, tokens.make("张测量"), tokens.make("李复核", "reviewer"))
+        finally:
+            asyncio.run_coroutine_threadsafe(http.aclose(), loop).result(60)
+            asyncio.run_coroutine_threadsafe(lifespan.__aexit__(None, None, None), loop).result(60)
+            loop.call_soon_threadsafe(loop.stop)
+            running.join(60)
+            loop.close()
+
+
+@pytest.fixture
+def unconfined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read by the same readers in this process: a sandbox of its own for every check would take most of a test's time."""
+    monkeypatch.setattr(loading, "read_file", lambda request: read_parts(choose_reader(request), request))
+
+
+@pytest.mark.usefixtures("unconfined")
+def test_a_reviewer_lets_a_finding_pass_and_it_is_published_with_the_reason(database_url: str, open_folder: Path) -> None:
+    with opened(database_url, open_folder) as client:
+        rows = [*(building(f"B{i}", 10 + i) for i in range(1, 9)), building("B20", -5), building("B21", -6), building("B30", 9, BOW)]
+        first = client.checked(survey(*rows), "blocks")
+        found = client.one(first)
+        assert (found["state"], found["result"]["rejected"]) == ("accepted", 3)
+        assert {r: (f["count"], f["waived"], f["waivable"]) for r, f in found["findings"].items() if f["severity"] == "error"} == {
+            "range": (2, 0, True),
+            "geometry-valid": (1, 0, False),
+        }
+
+        assert {role: client.ask("GET", "/api/token", role).json().get("role") for role in ROLES} == {r: r for r in ROLES}
+        order = {"rule": "range", "reason": "地下建筑，现场复测属实", "features": [{"dataset": "blocks", "key": "B20"}]}
+        assert client.waive(first, None, **order).status_code == 401
+        refused = client.waive(first, "writer", **order)
+        assert (refused.status_code, refused.json()["code"]) == (403, "not-a-reviewer")
+        never = client.waive(first, rule="geometry-valid", reason="well")
+        assert (never.status_code, never.json()["code"]) == (409, "not-waivable")
+        nothing = client.waive(first, rule="range", reason="well", features=[{"key": "B1"}])
+        assert (nothing.status_code, nothing.json()["code"]) == (404, "no-such-finding")
+        assert client.waive(first, rule="range", reason=" ").status_code == 400
+        assert client.one(first) == found, "what was refused changed nothing"
+
+        answer = client.waive(first, **order)
+        assert (answer.status_code, answer.json()["state"]) == (202, "received")
+        found = client.one(first)
+        assert (found["state"], found["result"]["rejected"], found["findings"]["range"]["waived"]) == ("accepted", 2, 1)
+        waived = [f for f in client.ask("GET", f"/api/submissions/{first}/findings?rule=range").json() if f["waived"]]
+        assert [(f["key"], f["waived"]) for f in waived] == [("B20", {"reason": order["reason"], "reviewer": "李复核"})]
+
+        published = client.ask("POST", f"/api/submissions/{first}/publish", "writer").json()
+        [revision] = client.ask("GET", "/api/datasets/blocks/revisions").json()
+        record = {"rule": "range", "reason": order["reason"], "reviewer": "李复核", "key": "B20", "findings": 1}
+        assert revision["lineage"]["waivers"] == [record]
+        commit = client.ask("GET", f"/api/commits/{published['commit']}").json()
+        assert [r["lineage"]["waivers"] for r in commit["revisions"]] == [[record]]
+        items = client.ask("GET", "/ogc/collections/blocks/items?limit=100").json()["features"]
+        assert {i["properties"]["building_id"]: i["properties"]["height_m"] for i in items}["B20"] == -5
+        assert len(items) == 9
+        assert client.waive(first, **order).json()["code"] == "ended", "what is published stays as it is"
+
+        # the same features again: nothing passes by itself, the earlier waiver is offered
+        second = client.checked(survey(*rows), "blocks")
+        assert client.one(second)["result"]["rejected"] == 3
+        offered = client.ask("GET", f"/api/submissions/{second}/waivers").json()
+        assert (offered["waivers"], [(w["key"], w["submission"]) for w in offered["earlier"]]) == ([], [("B20", first)])
+        assert client.waive(second, rule="range", reason="全部属实").status_code == 202
+        assert client.one(second)["result"]["rejected"] == 1
+        [whole] = client.ask("GET", f"/api/submissions/{second}/waivers").json()["waivers"]
+        taken = client.ask("DELETE", f"/api/submissions/{second}/waivers/{whole['number']}", "reviewer")
+        assert taken.status_code == 202
+        run_check(client.city, uuid.UUID(second))
+        assert client.one(second)["result"]["rejected"] == 3
+        again = client.ask("DELETE", f"/api/submissions/{second}/waivers/{whole['number']}", "reviewer")
+        assert (again.status_code, again.json()["code"]) == (404, "no-such-waiver")
+        assert client.ask("DELETE", f"/api/submissions/{second}/waivers/{whole['number']}", "writer").status_code == 403
+
+
+@pytest.mark.usefixtures("unconfined")
+def test_a_file_refused_as_a_whole_is_reported_and_taken_once_its_rows_may_pass(database_url: str, open_folder: Path) -> None:
+    with opened(database_url, open_folder) as client:
+        rows = [building(f"B{i}", -5 if i > 2 else 5) for i in range(1, 31)]
+        submission = client.checked(survey(*rows), "blocks")
+        found = client.one(submission)
+        assert (found["state"], found["problem"]["code"], found["result"]["read"]) == ("rejected", "too-many-rejected", 30)
+        with client.city.pool.connection() as connection:
+            assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'").fetchone() == (0,)
+        report = client.ask("GET", f"/api/submissions/{submission}/report.json").json()
+        assert report["refusal"]["en"].startswith("28 of 30 rows")
+        assert client.waive(submission, rule="range", reason="地下建筑").status_code == 202
+        assert client.one(submission)["state"] == "accepted"
+
+
+def test_every_form_of_a_report_says_the_same(database_url: str, open_folder: Path) -> None:
+    with opened(database_url, open_folder) as client:
+        rows = [*(building(f"B{i}", 10) for i in range(1, 9)), building("B20", -5), building("=B21", -6) | {"geometry": RING_POLYGON}]
+        submission = client.checked(survey(*rows), "blocks")
+        assert client.waive(submission, rule="range", reason="现场复测属实", features=[{"key": "B20"}]).status_code == 202
+        path = f"/api/submissions/{submission}/report"
+
+        document = client.ask("GET", f"{path}.json").json()
+        schema = json.loads(resources.files("ingest.reports").joinpath("report.schema.json").read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(document)
+        assert (document["read"], document["accepted"], document["rejected"]) == (10, 9, 1)
+        assert {f["key"]: (f["source"]["建筑高度"], bool(f["waived"])) for f in document["findings"] if f["rule"] == "range"} == {
+            "B20": (-5, True),
+            "=B21": (-6, False),
+        }
+        [part] = document["parts"]
+        assert sum(m["count"] for m in part["measures"]) == part["accepted"]
+
+        places = client.ask("GET", f"{path}.geojson")
+        assert places.headers["content-type"] == "application/geo+json"
+        assert places.json()["type"] == "FeatureCollection"
+
+        book = openpyxl.load_workbook(io.BytesIO(client.ask("GET", f"{path}.xlsx?lang=en").content))
+        assert book.sheetnames[0] == "Overview"
+        sheet = list(book["range"].iter_rows(min_row=3, values_only=True))
+        head, rows_by_key = sheet[0], {r[5]: r for r in sheet[1:]}
+        assert set(rows_by_key) == {"B20", "'=B21"}
+        assert rows_by_key["B20"][head.index("建筑高度")] == -5
+        assert rows_by_key["B20"][head.index("Waived by")] == "李复核"
+        assert rows_by_key["B20"][head.index("备注")] == "'=HYPERLINK(1)", "nothing of a file becomes a formula"
+        assert not any(cell.data_type == "f" for s in book for row in s.iter_rows() for cell in row)
+
+        for language, words in (("zh", ("空间数据成果验收单", "部分合格", "李复核")), ("en", ("Acceptance sheet", "accepted in part"))):
+            answer = client.ask("GET", f"{path}.pdf?lang={language}")
+            assert answer.headers["content-type"] == "application/pdf"
+            said = pdf_text(answer.content)
+            assert [w for w in (*words, document["files"][0]["sha256"], "blocks", "range") if w not in said] == []
+        assert not list((client.city.settings.data_dir / "work").iterdir()), "nothing stays of a report that was sent"
+
+
+RING_POLYGON = {"type": "Polygon", "coordinates": [[[x + 0.01, y] for x, y in RING]]}
+
+
+def pdf_text(content: bytes) -> str:
+    done = subprocess.run(["pdftotext", "-layout", "-", "-"], input=content, capture_output=True, check=True)
+    return done.stdout.decode()
