@@ -25,11 +25,16 @@ _CIRCULARSTRING, _COMPOUNDCURVE, _CURVEPOLYGON, _MULTICURVE, _MULTISURFACE = 8, 
 _POLYHEDRALSURFACE, _TIN, _TRIANGLE = 15, 16, 17
 _LINESTRING, _POLYGON, _COLLECTION = 2, 3, 7
 _MAX_DEPTH = 8
+_HEAD_BYTES = 5
+"""Byte order and type: a whole batch has few different ones."""
 _Z_FLAG, _M_FLAG = 0x80000000, 0x40000000
 
 
 def geometries_of_wkb(wkb: npt.NDArray[np.object_], tolerance: float = TOLERANCE_M) -> Geometries:
     """Return the geometries of WKB, curved ones with chords within ``tolerance`` (units of the CRS); None for what cannot be read."""
+    if not any(map(_has_curves, {w[:_HEAD_BYTES] for w in wkb if w is not None})):
+        straight: Geometries = shapely.from_wkb(wkb, on_invalid="ignore")
+        return straight
     curved = np.fromiter((w is not None and _has_curves(w) for w in wkb), dtype=bool, count=len(wkb))
     shapes: Geometries = np.full(len(wkb), None, dtype=object)
     shapes[~curved] = shapely.from_wkb(wkb[~curved], on_invalid="ignore")
@@ -83,7 +88,7 @@ def _angle(point: FloatArray, centre: FloatArray) -> float:
 
 
 def _has_curves(wkb: bytes) -> bool:
-    kind = struct.unpack_from("<I" if wkb[0] else ">I", wkb, 1)[0] if len(wkb) >= 5 else 0
+    kind = struct.unpack_from("<I" if wkb[0] else ">I", wkb, 1)[0] if len(wkb) >= _HEAD_BYTES else 0
     base = (kind & 0xFFFF) % 1000
     return _FIRST_CURVED <= base <= _LAST_CURVED or base == _COLLECTION
 
