@@ -14,7 +14,7 @@ from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
 from ingest.readers.content import ArchiveKind, Content, Kind, of_bytes, of_entry, of_path
 from ingest.readers.delimited import is_delimited
-from ingest.readers.epanet import Epanet, is_epanet
+from ingest.readers.epanet import is_epanet, open_epanet
 from ingest.readers.geojson import GeoJson
 from ingest.readers.geojson_seq import GeoJsonSeq, is_geojson_seq
 from ingest.readers.gml import is_gml, open_gml
@@ -23,6 +23,7 @@ from ingest.readers.ogr import open_alone
 from ingest.readers.osm import OsmPbf, is_osm_pbf
 from ingest.readers.source import Reader
 from ingest.readers.survey import open_survey
+from ingest.readers.swmm import is_swmm, open_swmm
 from ingest.readers.xml_root import XmlRoot, has_dtd
 from ingest.refusals import rejected, unsupported
 from twin.errors import TwinError
@@ -175,7 +176,8 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: is_citygml(c.root), lambda c: _citygml().open_citygml(c.stem, c.source, c.request), modules=(_CITYGML,)),
     Kind(lambda c: is_gml(c.root), lambda c: open_gml(c.stem, c.source, c.request)),
     Kind(lambda c: mapinfo.is_mapinfo(c.text_head), lambda c: mapinfo.open_loose(_path(c), c.limits), beside=mapinfo.loose_sidecars),
-    Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: Epanet(_path(c), c.limits)),
+    Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: open_epanet(c.source, c.limits)),
+    Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_swmm(c.searched()), lambda c: open_swmm(c.source, c.limits)),
     Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", c.request)),
     Kind(lambda c: c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
     Kind(_is_table, lambda c: open_survey("CSV", c.request)),

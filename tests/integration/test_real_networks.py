@@ -14,7 +14,8 @@ from psycopg import sql
 from pyproj import Transformer
 
 from ingest.protocol import Limits
-from ingest.readers.epanet import read_network
+from ingest.readers.epanet import units
+from ingest.readers.inp import read_sections
 from tests.opened_city import load, opened_city, request
 from twin.errors import RejectedError
 from twin.server.city import City
@@ -74,8 +75,7 @@ def test_an_epanet_model_goes_in_as_a_network_where_other_software_puts_it(datab
     [(b"[OPTIONS]\nUnits LPS\n", 1.0, 1.0), (b"[OPTIONS]\n UNITS  gpm ; flow\n", FOOT_M, 25.4), (b"", FOOT_M, 25.4)],
 )
 def test_units_follow_the_flow_unit(text: bytes, elevation_m: float, diameter_mm: float) -> None:
-    network = read_network(text, Limits())
-    assert (network.elevation_m, network.diameter_mm) == (elevation_m, diameter_mm)
+    assert units(read_sections(text, Limits())) == (elevation_m, diameter_mm)
 
 
 def test_changzhous_districts_are_brought_back_by_half_a_kilometre(database_url: str, open_folder: Path, real_data: Path) -> None:
