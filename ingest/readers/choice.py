@@ -14,6 +14,7 @@ from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
 from ingest.readers.content import ArchiveKind, Content, Kind, of_bytes, of_entry, of_path
 from ingest.readers.delimited import is_delimited
+from ingest.readers.dxf_tags import is_dwg, is_dxf
 from ingest.readers.epanet import is_epanet, open_epanet
 from ingest.readers.geojson import GeoJson
 from ingest.readers.geojson_seq import GeoJsonSeq, is_geojson_seq
@@ -139,6 +140,20 @@ def _citygml() -> ModuleType:
     return import_module(_CITYGML)
 
 
+def _dxf(content: Content) -> Reader:
+    from ingest.readers.dxf import Dxf  # noqa: PLC0415  # ezdxf takes a third of a second
+
+    return Dxf(content.source, content.limits)
+
+
+def _refuse_dwg(_content: Content) -> Reader:
+    raise unsupported(
+        "A DWG drawing is not read: in the CAD program save it as DXF (ASCII, 2000 or later) and hand that in.",
+        "不支持 DWG 图形：请在 CAD 软件中另存为 DXF（ASCII，2000 及以上版本）后提交。",
+        "dwg-unsupported",
+    )
+
+
 def _refuse_dtd(_content: Content) -> Reader:
     raise rejected(
         "xml-dtd-forbidden", "The XML has a document type declaration, which is not read here.", "XML 含文档类型声明(DOCTYPE)，不予读取。"
@@ -171,6 +186,8 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(_path(c), c.limits)),
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
     Kind(lambda c: c.text_head[:1] in (b"{", b"\x1e"), _json),
+    Kind(lambda c: is_dwg(c.head), _refuse_dwg),
+    Kind(lambda c: is_dxf(c.head), _dxf, modules=("ingest.readers.dxf",)),
     Kind(lambda c: has_dtd(c.head), _refuse_dtd),
     Kind(lambda c: _is_kml(c.root), _kml, modules=("ingest.readers.kml",)),
     Kind(lambda c: is_citygml(c.root), lambda c: _citygml().open_citygml(c.stem, c.source, c.request), modules=(_CITYGML,)),
