@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ogc import answers, links, negotiation
 from ogc.conformance import CLASSES
+from ogc.findings import findings_collection
 from ogc.openapi import MEDIA_TYPE as OPENAPI
 from ogc.openapi import openapi_document
 from ogc.pages import Pages
@@ -66,6 +67,7 @@ class DocumentDoor:
         document = await self._keeper.in_thread(lambda: self._shell.collections(state, principal, base, language))
         visible = state.visible(principal)
         document["collections"] = [completed_collection(entry, visible[entry["id"]], base, language) for entry in document["collections"]]
+        document["collections"].append(findings_collection(state.deployment, base, language))
         document["links"] = links.self_and_alternate(f"{base}/collections", [], form, answers.JSON, language)
         return await self._send(request, state, "collections/index.html", document, language)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ogc.findings import ITEM_NAMES, ITEMS_NAMES, offered_crs
 from ogc.parameters import DEFAULT_LIMIT, FILTER_LANGUAGES, MAX_LIMIT
+from twin.crs import OutputCrs
 from twin.featuretypes.json_schema import queryables
 from twin.model import Deployment
 from twin.query.collection import Collection
+from twin.query.findings import COLLECTION_ID, QUERYABLE
 from twin.query.tile import DEEPEST_LEVEL
 
 Document = dict[str, object]
@@ -32,6 +35,7 @@ def openapi_document(deployment: Deployment, collections: Mapping[str, Collectio
     }
     for collection in collections.values():
         paths |= _collection_paths(collection, language)
+    paths |= _findings_paths(offered_crs(deployment), language)
     return {
         "openapi": "3.0.3",
         "info": {
@@ -73,6 +77,23 @@ def _collection_paths(collection: Collection, language: str) -> Document:
             responses["204"] = {"description": "nothing lies in this tile"}
         made[f"{own}/tiles/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"] = tile
     return made
+
+
+def _findings_paths(offered: tuple[OutputCrs, ...], language: str) -> Document:
+    title = "检查问题" if language == "zh" else "Findings of checks"
+    own, crs = f"/collections/{COLLECTION_ID}", [c.uri for c in offered]
+    items = _get("findings.items", title, COLLECTION_ID, ITEMS_NAMES, "application/geo+json")
+    one = _get("findings.item", title, COLLECTION_ID, ITEM_NAMES, "application/geo+json", path_names=("item",))
+    _with_crs(items, crs)
+    _with_crs(one, crs)
+    _operation(items)["parameters"] += [_query(name, {"type": "string"}) for name in QUERYABLE]  # type: ignore[operator]  # a list by _get
+    return {
+        own: _get("findings", title, COLLECTION_ID),
+        f"{own}/schema": _get("findings.schema", title, COLLECTION_ID, media_type="application/schema+json"),
+        f"{own}/queryables": _get("findings.queryables", title, COLLECTION_ID, media_type="application/schema+json"),
+        f"{own}/items": items,
+        f"{own}/items/{{item}}": one,
+    }
 
 
 def _get(

@@ -69,12 +69,12 @@ def items_request(pairs: Iterable[tuple[str, str]], collection: Collection) -> I
             collection=collection,
             crs=asked_crs(given, "crs", collection),
             after_fid=after_fid,
-            area=_area(given, collection),
-            validity=_validity(given.get("datetime")),
+            area=area_of(given, collection.crs, collection.storage_srid),
+            validity=validity_of(given.get("datetime")),
             filter=_filter(given, collection, properties),
             properties=_property_names(given.get("properties"), collection),
             with_geometry=not _flag(given, "skipGeometry"),
-            limit=_limit(given.get("limit")),
+            limit=page_limit(given.get("limit")),
         ),
         as_of,
     )
@@ -112,7 +112,8 @@ def _state(given: Mapping[str, str]) -> tuple[Moment | None, int | None]:
     return int(match[1]), int(match[2])
 
 
-def _limit(text: str | None) -> int:
+def page_limit(text: str | None) -> int:
+    """Return how many features ``limit`` asks for, the default without it."""
     if text is None:
         return DEFAULT_LIMIT
     if not _DIGITS.match(text) or int(text) < 1:
@@ -120,7 +121,8 @@ def _limit(text: str | None) -> int:
     return min(int(text), MAX_LIMIT)
 
 
-def _area(given: Mapping[str, str], collection: Collection) -> Area | None:
+def area_of(given: Mapping[str, str], offered: tuple[OutputCrs, ...], storage_srid: int) -> Area | None:
+    """Return what ``bbox`` and ``bbox-crs`` ask for, in one of the CRSs that are offered."""
     text = given.get("bbox")
     if text is None:
         if "bbox-crs" in given:
@@ -131,14 +133,15 @@ def _area(given: Mapping[str, str], collection: Collection) -> Area | None:
     except ValueError:
         raise _bad("bad-bbox", "bbox takes 4 or 6 numbers", "bbox 应为 4 个或 6 个数值") from None
     if "bbox-crs" in given:
-        crs = output_crs(given["bbox-crs"], collection.crs)
+        crs = output_crs(given["bbox-crs"], offered)
     else:
-        high = [c for c in collection.crs if c.uri == CRS84H_URI]
+        high = [c for c in offered if c.uri == CRS84H_URI]
         crs = high[0] if len(bounds) == 6 and high else _CRS84
-    return bbox_area(bounds, crs, collection.storage_srid)
+    return bbox_area(bounds, crs, storage_srid)
 
 
-def _validity(text: str | None) -> Validity | None:
+def validity_of(text: str | None) -> Validity | None:
+    """Return what ``datetime`` asks for: days, of which one end may be open."""
     if text is None:
         return None
     ends = text.split("/")
@@ -199,6 +202,11 @@ def _flag(given: Mapping[str, str], name: str) -> bool:
     if value not in {"true", "false"}:
         raise _bad("bad-parameter", f"{name} is true or false", f"{name} 应为 true 或 false")
     return value == "true"
+
+
+def bad_parameter(name: str) -> BadRequestError:
+    """Return the error of a parameter whose value makes no sense."""
+    return _bad("bad-parameter", f"parameter {name!r} is not valid", f"参数 {name!r} 无效")
 
 
 def _bad_datetime() -> BadRequestError:

@@ -6,9 +6,11 @@ from fastapi import APIRouter
 
 from ogc.documents import DocumentDoor
 from ogc.features import FeatureDoor
+from ogc.findings import FindingsDoor
 from ogc.pages import Pages
 from ogc.state import OgcContext, StateKeeper
 from ogc.tile_door import TileDoor
+from twin.query.findings import COLLECTION_ID
 
 __all__ = ["OgcContext", "build_router"]
 
@@ -22,7 +24,14 @@ def build_router(context: OgcContext) -> APIRouter:
     tiles = TileDoor(context, keeper, features)
     router = APIRouter()
     collection = "/collections/{collection}"
+    findings = FindingsDoor(context, keeper, pages)
+    own = f"/collections/{COLLECTION_ID}"
     # Plain Starlette routes: the hot ones pass bytes on and need nothing that FastAPI adds per request.
+    router.add_route(own, findings.collection, ["GET"])
+    router.add_route(f"{own}/schema", findings.schema, ["GET"])
+    router.add_route(f"{own}/queryables", findings.queryables, ["GET"])
+    router.add_route(f"{own}/items", findings.items, ["GET"])
+    router.add_route(f"{own}/items/{{item}}", findings.item, ["GET"])
     router.add_route(f"{collection}/items", features.items, ["GET"])
     router.add_route(f"{collection}/items/{{item}}", features.item, ["GET"])
     router.add_route(f"{collection}/tiles/{{matrix_set}}/{{z}}/{{y}}/{{x}}", tiles.tile, ["GET"])

@@ -35,6 +35,8 @@ from twin.model import (
     SubmissionState,
 )
 
+_RESERVED = frozenset({"findings"})
+"""Collections that are no datasets."""
 _LOG = logging.getLogger("twin.catalogue")
 _QUERIES = load_queries("twin.sql", "catalogue.sql")
 _MAX_AGE_S = 0.5
@@ -391,6 +393,8 @@ def asset_kind(feature_type: FeatureType) -> str | None:
 
 def check_slug(slug: str) -> str:
     """Return ``slug`` if it can name a dataset (and so a collection); BadRequestError otherwise."""
+    if slug in _RESERVED:
+        raise BadRequestError(f"{slug!r} is the platform's own collection", zh=f"{slug!r} 是平台自有集合，请另选名称")
     valid = slug.isascii() and 1 <= len(slug) <= 41 and slug[0].islower() and all(c.islower() or c.isdigit() or c == "_" for c in slug)
     if not valid:
         raise BadRequestError(

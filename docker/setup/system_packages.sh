@@ -39,9 +39,9 @@ list_missing() {
   command -v mdb-export >/dev/null || missing+=(mdbtools) # reads Access databases
   [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
   ldconfig -p 2>/dev/null | grep 'libexpat\.so\.1' >/dev/null || missing+=(libexpat1) # the wheels of rasterio and pyogrio expect it
+  has_font_for_chinese || missing+=(fonts-noto-cjk) # acceptance sheets are set in it
   if [[ $purpose == test ]]; then
     command -v chromium >/dev/null || missing+=(chromium)
-    has_font_for_chinese || missing+=(fonts-noto-cjk)
   fi
 }
 

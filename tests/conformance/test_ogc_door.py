@@ -123,7 +123,7 @@ def test_collection_states_its_crs_list_and_storage_crs(get: Get) -> None:
     assert document["crs"][0] == "http://www.opengis.net/def/crs/OGC/0/CRS84h"
     assert document["title"] == "中文 pipes"
     assert get("/collections/pipes", params={"lang": "en"}).json()["title"] == "pipes"
-    assert [c["id"] for c in get("/collections").json()["collections"]] == ["buildings", "pipes", "plots"]
+    assert [c["id"] for c in get("/collections").json()["collections"]] == ["buildings", "pipes", "plots", "findings"]
 
 
 def test_schema_describes_the_features_that_are_served(get: Get) -> None:
@@ -419,7 +419,7 @@ def test_gdal_reads_features_boxes_and_attributes(base: str) -> None:
 
 def test_owslib_reads_the_api(base: str) -> None:
     client = Features(f"{base}/")
-    assert sorted(client.feature_collections()) == ["buildings", "pipes", "plots"]
+    assert sorted(client.feature_collections()) == ["buildings", "findings", "pipes", "plots"]
     assert client.collection_queryables("buildings")["properties"]["floors_above"]["type"] == "integer"
     found = client.collection_items("buildings", limit=3, bbox=[119.98, 31.8, 120.0, 31.82])
     assert len(found["features"]) == 3

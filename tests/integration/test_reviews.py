@@ -222,3 +222,48 @@ RING_POLYGON = {"type": "Polygon", "coordinates": [[[x + 0.01, y] for x, y in RI
 def pdf_text(content: bytes) -> str:
     done = subprocess.run(["pdftotext", "-layout", "-", "-"], input=content, capture_output=True, check=True)
     return done.stdout.decode()
+
+
+@pytest.mark.usefixtures("unconfined")
+def test_findings_are_a_collection_that_shows_what_the_caller_may_see(database_url: str, open_folder: Path) -> None:
+    with opened(database_url, open_folder) as client:
+        shown = client.checked(survey(building("B1", 5), building("B2", -5), building("B30", 9, BOW)), "blocks")
+        hidden = client.checked(survey(building("B1", 5), building("B3", -5)), "secrets")
+        with client.city.pool.connection() as connection:
+            connection.execute("UPDATE catalog.dataset SET sharing = 'restricted' WHERE slug = 'secrets'")
+        door = "/ogc/collections/findings"
+
+        def asked(query: str) -> Json:
+            answer = client.ask("GET", f"{door}/items?{query}")
+            assert answer.status_code == 200, answer.text
+            return dict(answer.json())
+
+        assert "findings" in [c["id"] for c in client.ask("GET", "/ogc/collections").json()["collections"]]
+        every = asked("limit=1000")["features"]
+        assert {f["properties"]["submission"] for f in every} == {shown}
+        assert asked(f"submission={hidden}")["features"] == []
+        listed = client.ask("GET", f"/api/submissions/{shown}/findings").json()
+        assert [int(f["id"]) for f in every] == [f["number"] for f in listed]
+        assert [f["properties"]["rule"] for f in asked("severity=error&dataset=blocks")["features"]] == ["range", "geometry-valid"]
+        [crossing] = asked(f"submission={shown}&rule=geometry-valid")["features"]
+        [place] = [f["place"] for f in listed if f["rule"] == "geometry-valid"]
+        assert crossing["geometry"]["coordinates"] == pytest.approx(place, abs=1e-8)
+        assert asked("bbox=119.9,31.8,119.95,31.9")["features"] == []
+        x, y = place
+        assert [f["id"] for f in asked(f"bbox={x - 1e-5},{y - 1e-5},{x + 1e-5},{y + 1e-5}")["features"]] == [crossing["id"]]
+        pages, address = [], f"{door}/items?limit=1"
+        while address is not None:
+            page = client.ask("GET", address).json()
+            pages += [f["id"] for f in page["features"]]
+            address = next((link["href"].removeprefix("http://twin") for link in page["links"] if link["rel"] == "next"), None)
+        assert pages == [f["id"] for f in every]
+        one = client.ask("GET", f"{door}/items/{crossing['id']}").json()
+        assert one["properties"] == crossing["properties"]
+        for wrong in ("severity=bad", "submission=1", "cursor=x", "color=red", "limit=0", "bbox=1,2,3"):
+            assert client.ask("GET", f"{door}/items?{wrong}").status_code == 400, wrong
+        assert client.ask("GET", f"{door}/items/0").status_code == 404
+        assert client.ask("GET", f"{door}/tiles").status_code == 404
+        assert set(client.ask("GET", f"{door}/queryables").json()["properties"]) == {"submission", "dataset", "rule", "severity"}
+        made = client.ask("POST", "/api/submissions", "writer", files=[("file", ("a.geojson", survey(building("B1", 5))))]).json()
+        order = {"parts": [{"feature_type": "building", "dataset": "findings"}]}
+        assert client.ask("POST", f"/api/submissions/{made['id']}/check", "writer", json=order).status_code == 400

@@ -1,0 +1,196 @@
+"""The collection ``findings``: what checks found, as features at the places where it is; a door of its own, for it is no dataset."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ogc import answers, links, negotiation
+from ogc.pages import Pages
+from ogc.parameters import EVERYWHERE, area_of, bad_parameter, page_limit, single_values, validity_of
+from ogc.resources import CRS84
+from ogc.state import OgcContext, StateKeeper
+from twin.crs import OutputCrs, output_crs, output_crs_list, storage_crs
+from twin.crs.output import epsg_uri
+from twin.errors import NotFoundError
+from twin.model import Deployment, Severity
+from twin.query.execute import fetch_row
+from twin.query.findings import COLLECTION_ID, PROPERTIES, QUERYABLE, FindingQuery, FindingsPage, findings_page, findings_statement
+
+ITEM_NAMES = ("f", "lang", "crs")
+ITEMS_NAMES = (*ITEM_NAMES, "bbox", "bbox-crs", "datetime", "limit", "cursor")
+_ITEM, _ITEMS = EVERYWHERE | {"crs"}, frozenset(ITEMS_NAMES) | set(QUERYABLE)
+_DIGITS = re.compile(r"^[0-9]{1,18}$")
+_TITLE = {"zh": "检查问题", "en": "Findings of checks"}
+_DESCRIPTION = {
+    "zh": "检查提交的文件时发现的问题及其位置；可按提交、数据集、规则和级别筛选。",
+    "en": "What checks of submitted files found, and where; by submission, dataset, rule and severity.",
+}
+_WORLD = [-180.0, -90.0, 180.0, 90.0]
+Document = dict[str, object]
+
+
+class FindingsDoor:
+    """The routes below ``/collections/findings``."""
+
+    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages) -> None:
+        self._context = context
+        self._keeper = keeper
+        self._pages = pages
+
+    async def collection(self, request: Request) -> Response:
+        """The description of the collection."""
+        single_values(request.query_params.multi_items(), EVERYWHERE)
+        state = await self._keeper.state()
+        document = findings_collection(state.deployment, links.base_url(request), negotiation.language(request))
+        return await self._send(request, document, answers.JSON)
+
+    async def schema(self, request: Request) -> Response:
+        """The JSON Schema of a finding (Part 5)."""
+        return await self._schema(request, "schema", tuple(PROPERTIES))
+
+    async def queryables(self, request: Request) -> Response:
+        """By what findings are asked for (Part 3)."""
+        return await self._schema(request, "queryables", QUERYABLE)
+
+    async def items(self, request: Request) -> Response:
+        """A page of findings, in the order they were made; those without a place have no geometry."""
+        given = single_values(request.query_params.multi_items(), _ITEMS)
+        deployment, offered = await self._offered()
+        limit = page_limit(given.get("limit"))
+        validity_of(given.get("datetime"))  # a finding holds at no time of the real world, so none leaves it out
+        query = FindingQuery(
+            crs=output_crs(given["crs"], offered) if "crs" in given else offered[0],
+            storage_srid=deployment.storage_srid,
+            limit=limit,
+            after=_number(given.get("cursor", "0"), "cursor"),
+            submission=_submission(given.get("submission")),
+            dataset=given.get("dataset"),
+            rule=given.get("rule"),
+            severity=_severity(given.get("severity")),
+            area=area_of(given, offered, deployment.storage_srid),
+        )
+        row = await fetch_row(self._context.pool, findings_statement(query, self._context.principal_of(request)))
+        page = findings_page(row, limit)
+        head = _page_head(request, page, negotiation.form(request), negotiation.language(request))
+        if negotiation.form(request) == "html":
+            return await self._send(request, head | {"features": orjson.loads(b"[" + page.features + b"]")}, answers.GEOJSON)
+        content = orjson.dumps(head)[:-1] + b',"features":[' + page.features + b"]}"
+        return await answers.answer(request, content, answers.GEOJSON, headers={"Content-Crs": f"<{query.crs.uri}>"})
+
+    async def item(self, request: Request) -> Response:
+        """One finding by its number."""
+        given = single_values(request.query_params.multi_items(), _ITEM)
+        deployment, offered = await self._offered()
+        asked = request.path_params["item"]
+        if not _DIGITS.match(asked):
+            raise NotFoundError("there is no such feature", zh="没有该要素")
+        crs = output_crs(given["crs"], offered) if "crs" in given else offered[0]
+        query = FindingQuery(crs, deployment.storage_srid, limit=1, number=int(asked))
+        row = await fetch_row(self._context.pool, findings_statement(query, self._context.principal_of(request)))
+        page = findings_page(row, 1)
+        if page.count == 0:
+            raise NotFoundError("there is no such feature", zh="没有该要素")
+        language = negotiation.language(request)
+        address = f"{links.base_url(request)}/collections/{COLLECTION_ID}"
+        pairs = request.query_params.multi_items()
+        made = links.self_and_alternate(f"{address}/items/{asked}", pairs, negotiation.form(request), answers.GEOJSON, language)
+        made.append(links.link(address, "collection", answers.JSON, _TITLE[language]))
+        return await self._send(request, orjson.loads(page.features) | {"links": made}, answers.GEOJSON, {"Content-Crs": f"<{crs.uri}>"})
+
+    async def _offered(self) -> tuple[Deployment, tuple[OutputCrs, ...]]:
+        deployment = (await self._keeper.state()).deployment
+        return deployment, offered_crs(deployment)
+
+    async def _schema(self, request: Request, name: str, properties: tuple[str, ...]) -> Response:
+        single_values(request.query_params.multi_items(), EVERYWHERE)
+        language = negotiation.language(request)
+        document: Document = {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$id": f"{links.base_url(request)}/collections/{COLLECTION_ID}/{name}",
+            "type": "object",
+            "title": _TITLE[language],
+            "properties": {p: _property(p, language) for p in properties}
+            | ({"geometry": {"x-ogc-role": "primary-geometry", "format": "geometry-point"}} if name == "schema" else {}),
+            "additionalProperties": False,
+        }
+        return await self._send(request, document, answers.SCHEMA)
+
+    async def _send(self, request: Request, document: Document, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+        if negotiation.form(request) == "html":
+            content = await self._pages.render(request, "document.html", document, negotiation.language(request))
+            return await answers.answer(request, content, answers.HTML, headers=headers)
+        return await answers.answer(request, orjson.dumps(document), media_type, headers=headers)
+
+
+def offered_crs(deployment: Deployment) -> tuple[OutputCrs, ...]:
+    """Return the CRSs of places of findings, the default first; they have no heights."""
+    return output_crs_list(storage_crs(deployment.storage_srid), has_vertical=False)
+
+
+def findings_collection(deployment: Deployment, base_url: str, language: str) -> Document:
+    """Return the description of the collection as `/collections` lists it."""
+    address = f"{base_url}/collections/{COLLECTION_ID}"
+    relations = (
+        ("items", "items", answers.GEOJSON),
+        ("schema", "http://www.opengis.net/def/rel/ogc/1.0/schema", answers.SCHEMA),
+        ("queryables", "http://www.opengis.net/def/rel/ogc/1.0/queryables", answers.SCHEMA),
+    )
+    return {
+        "id": COLLECTION_ID,
+        "title": _TITLE[language],
+        "description": _DESCRIPTION[language],
+        "itemType": "feature",
+        "extent": {"spatial": {"bbox": [list(deployment.extent_deg or _WORLD)], "crs": CRS84}},
+        "crs": [crs.uri for crs in offered_crs(deployment)],
+        "storageCrs": epsg_uri(deployment.storage_srid),
+        "links": [
+            *links.self_and_alternate(address, [], "json", answers.JSON, language),
+            *(links.link(f"{address}/{name}", relation, media_type, _TITLE[language]) for name, relation, media_type in relations),
+        ],
+    }
+
+
+def _page_head(request: Request, page: FindingsPage, form: str, language: str) -> Document:
+    address = f"{links.base_url(request)}/collections/{COLLECTION_ID}"
+    pairs = request.query_params.multi_items()
+    made = links.self_and_alternate(f"{address}/items", pairs, form, answers.GEOJSON, language)
+    if page.more:
+        onward = [(name, value) for name, value in pairs if name != "cursor"]
+        href = links.with_parameters(f"{address}/items", [*onward, ("cursor", str(page.last))])
+        made.append(links.link(href, "next", answers.HTML if form == "html" else answers.GEOJSON, links.title("next", language)))
+    made.append(links.link(address, "collection", answers.JSON, _TITLE[language]))
+    return {"type": "FeatureCollection", "numberReturned": page.count, "links": made}
+
+
+def _property(name: str, language: str) -> Document:
+    kind, title = PROPERTIES[name]
+    schema: Document = {"type": kind, "title": title.in_language(language)}
+    if name == "severity":
+        schema["enum"] = [s.value for s in Severity]
+    return schema | ({"format": "uuid"} if name == "submission" else {})
+
+
+def _number(text: str, name: str) -> int:
+    if not _DIGITS.match(text):
+        raise bad_parameter(name)
+    return int(text)
+
+
+def _submission(text: str | None) -> uuid.UUID | None:
+    try:
+        return None if text is None else uuid.UUID(text)
+    except ValueError:
+        raise bad_parameter("submission") from None
+
+
+def _severity(text: str | None) -> Severity | None:
+    try:
+        return None if text is None else Severity(text)
+    except ValueError:
+        raise bad_parameter("severity") from None

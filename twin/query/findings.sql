@@ -1,0 +1,30 @@
+-- Findings of checks as features. Values are bound.
+
+-- name: page
+-- A submission is seen by who may see every dataset it names: its findings show their values.
+WITH named AS MATERIALIZED (
+    SELECT s.id, s.options,
+           coalesce((SELECT array_agg(slug ORDER BY first) FROM (
+                         SELECT p.part ->> 'dataset' AS slug, min(p.place) AS first
+                         FROM jsonb_array_elements(s.request -> 'parts') WITH ORDINALITY AS p (part, place) GROUP BY 1) AS asked),
+                    ARRAY(SELECT jsonb_array_elements_text(s.options -> 'datasets'))) AS datasets
+    FROM catalog.submission AS s WHERE {submission}
+), seen AS MATERIALIZED (
+    SELECT n.id, n.datasets FROM named AS n
+    WHERE NOT EXISTS (SELECT FROM catalog.dataset AS d WHERE d.slug = ANY (n.datasets) AND d.sharing <> ALL (%(classes)s))
+      AND coalesce(n.options ->> 'sharing', 'open') = ANY (%(classes)s)
+), wanted AS (
+    SELECT f.number, f.submission, seen.datasets[f.part + 1] AS dataset, f.rule, f.severity, f.file, f.layer, f.row, f.key,
+           f.message_zh, f.message_en, f.value, f.proposal, f.waived, f.waived_by, ST_SetSRID(ST_MakePoint(f.x, f.y), {srid}) AS geom
+    FROM catalog.finding AS f JOIN seen ON seen.id = f.submission
+    WHERE f.number > %(after)s AND {conditions}
+    ORDER BY f.number LIMIT %(limit)s + 1
+), numbered AS (SELECT row_number() OVER (ORDER BY number) AS place, * FROM wanted)
+SELECT convert_to(coalesce(string_agg({feature}, ',' ORDER BY number) FILTER (WHERE place <= %(limit)s), ''), 'UTF8'),
+       count(*), max(number) FILTER (WHERE place <= %(limit)s)
+FROM numbered
+
+-- name: feature
+'{{"type":"Feature","id":"' || number || '","geometry":' || coalesce({geometry}, 'null') || ',"properties":' || (
+    SELECT row_to_json(p) FROM (SELECT submission, dataset, rule, severity, file, layer, row, key, message_zh, message_en, value, proposal,
+                                       waived, waived_by) AS p) || '}}'
