@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.readers.cityjson_frame import Frame, Json, Vertices
-from ingest.readers.source import Makeup, MendedRing
+from ingest.readers.source import Makeup, Mended
 from twin.representation import Faces, SurfaceType
 
 FloatArray = npt.NDArray[np.float64]
@@ -41,7 +41,7 @@ _TYPES: Mapping[str, SurfaceType] = {
     "AuxiliaryTrafficArea": SurfaceType.TRAFFIC,
 }
 _CORNERS = 3
-_TOO_FEW_POINTS, _SAME_POINTS = 101, 102
+_TOO_FEW_POINTS, _SAME_POINTS, _EMPTY = 101, 102, 902
 """val3dity's codes of what is mended in reading."""
 
 
@@ -140,7 +140,7 @@ class FacesBuilder:
     """Semantic surface (by identity) → what it says beyond a known type, and its faces."""
     geometry_of_solid: list[int] = field(default_factory=list)
     composites: set[int] = field(default_factory=set)
-    mended: list[MendedRing] = field(default_factory=list)
+    mended: list[Mended] = field(default_factory=list)
 
     def add_solids(self, shape: Shape, part: int, meanings: Sequence[Json | None]) -> None:
         """Add solids; a shell or solid of which nothing remains is left out."""
@@ -156,9 +156,13 @@ class FacesBuilder:
                     self.add(shape.vertices, surface, part, next(meaning))
                 if len(self.rings_of_face) > faces:
                     self.shell_ends.append(len(self.rings_of_face))
+                else:
+                    self.mended.append(Mended(_EMPTY, None))
             if len(self.shell_ends) > shells:
                 self.solid_ends.append(len(self.shell_ends))
                 self.geometry_of_solid.append(geometry)
+            elif not solid:
+                self.mended.append(Mended(_EMPTY, None))
 
     def add(self, vertices: Vertices, surface: Surface, part: int, meaning: Json | None) -> None:
         """Add one surface, unless its outline has fewer than three corners; so with its holes. What is mended is noted."""
@@ -183,7 +187,7 @@ class FacesBuilder:
             places = [vertices.first[i] for i in ring]
             repeated = next((v for v, before in itertools.pairwise(places) if v == before), places[0])
             x, y, _ = vertices.positions[repeated].tolist()
-            self.mended.append(MendedRing(_TOO_FEW_POINTS if too_few else _SAME_POINTS, (x, y)))
+            self.mended.append(Mended(_TOO_FEW_POINTS if too_few else _SAME_POINTS, (x, y)))
 
     def _note(self, meaning: Json) -> None:
         beyond = {k: v for k, v in meaning.items() if k not in ("type", "parent", "children")}

@@ -29,13 +29,13 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class MendedRing:
-    """A ring that was read with a repeated corner taken out, or left out because too few remained."""
+class Mended:
+    """A ring read with a repeated corner taken out, or left out because too few remained; a shell left out because nothing did."""
 
     code: int
-    """val3dity's: 102 or 101."""
-    place: tuple[float, float]
-    """x, y in the source CRS."""
+    """val3dity's: 102, 101, 902."""
+    place: tuple[float, float] | None
+    """x, y in the source CRS; nothing has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Makeup:
     """Per solid the number of the geometry it is of; empty: each is one."""
     composites: frozenset[int] = frozenset()
     """Which geometries are composite solids."""
-    mended: tuple[MendedRing, ...] = ()
+    mended: tuple[Mended, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from rules.rows import ORIGIN, TYPES
 from solid_files import Points, Polygon, body_of
 
 from ingest.checks.solids.findings import solid_findings
-from ingest.readers.source import Makeup, MendedRing, Representation
+from ingest.readers.source import Makeup, Mended, Representation
 from twin.model import Finding
 
 Shell = tuple[Points, list[Polygon]]
@@ -117,12 +117,13 @@ def cavity(x: float, y: float, z: float, side: float) -> Shell:
 
 
 CUBE = solid(box())
-MENDED = replace(CUBE, makeup=Makeup(mended=(MendedRing(101, ORIGIN),)))
+LEFT_OUT = replace(CUBE, makeup=Makeup(mended=(Mended(101, ORIGIN),)))
+NOTHING = replace(CUBE, makeup=Makeup(mended=(Mended(902, None),)))
 NESTED = ([box()], [box(2, 2, 2, side=3)])
 ROOM = solid(box(), cavity(2, 2, 2, 3))
 CASES = (
     Case("val3dity-101", solid(with_roof([4, 6])), CUBE),
-    Case("val3dity-101", MENDED, CUBE, "left out in reading"),
+    Case("val3dity-101", LEFT_OUT, CUBE, "left out in reading"),
     Case("val3dity-102", solid(notched(10, 10.0009, 10)), solid(notched(10, 10.0011, 10))),
     Case("val3dity-104", solid(with_roof([4, 6, 5, 7])), CUBE),
     Case("val3dity-104", solid(notched(3, 0, 10)), solid(notched(3, 0.01, 10)), "touching itself"),
@@ -156,6 +157,7 @@ CASES = (
     Case("val3dity-503", composite(box(), box(10, 10, 0)), composite(box(), box(10, 4, 4)), "an edge is not enough"),
     Case("val3dity-601", solids([box()], [box(9.5, 2, 2)]), solids([box()], [box(10, 2, 2)])),
     Case("val3dity-601", solids(*NESTED), solids(*NESTED, makeup=Makeup((0, 0))), "but not in a multi-solid"),
+    Case("val3dity-902", NOTHING, CUBE),
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ class _Hit:
 
     body: int
     code: int
-    place: tuple[float, float]
+    place: tuple[float, float] | None
     face: int | None = None
     value: float | None = None
 
@@ -60,8 +60,8 @@ def rule_of(code: int) -> str:
 
 def _mended(bodies: Sequence[Representation], place_point: PlacePoint) -> Iterator[_Hit]:
     for number, body in enumerate(bodies):
-        for ring in body.makeup.mended:
-            yield _Hit(number, ring.code, place_point(*ring.place))
+        for mended in body.makeup.mended:
+            yield _Hit(number, mended.code, None if mended.place is None else place_point(*mended.place))
 
 
 def _found(bodies: Sequence[Representation], severities: Severities) -> Iterator[_Hit]:

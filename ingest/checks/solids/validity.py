@@ -53,20 +53,20 @@ class _Validity:
         self._volume_m3 = signed_volumes_m3(b)
 
     def rings_and_polygons(self) -> None:
-        """101 to 208."""
+        """203, then 104 and 201 to 208, which are told in the plane of the polygon: of one far from any nothing more is said."""
         b, planes, sound = self._b, self._planes, self._sound_face
         convex = is_convex(b, planes)
         exterior = np.zeros(len(convex), dtype=bool)
         exterior[b.face_start[:-1]] = True
         face_of_ring = np.repeat(np.arange(len(sound)), np.diff(b.face_start))
-        doubtful = np.flatnonzero(sound[face_of_ring] & ~(convex & exterior))
-        for ring, place in self_intersections(b, planes, doubtful):
-            self._face_fault(104, int(face_of_ring[ring]), place)
         far = sound & (planes.deviation_m > self._tolerances.planarity_m)
         for face in np.flatnonzero(far):
             where = b.corners_of(int(face))
             worst = where.start + int(np.abs(planes.height[where]).argmax())
             self._face_fault(_FAR, int(face), b.xyz[b.corner[worst]], float(planes.deviation_m[face]))
+        doubtful = np.flatnonzero(sound[face_of_ring] & ~(convex & exterior))
+        for ring, place in self_intersections(b, planes, doubtful):
+            self._face_fault(104, int(face_of_ring[ring]), place)
         for face in np.flatnonzero(sound & (np.diff(b.face_start) > 1)):
             for code, place in ring_faults(b, planes, int(face)):
                 self._face_fault(code, int(face), place)
