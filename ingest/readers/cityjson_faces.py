@@ -41,7 +41,7 @@ _TYPES: Mapping[str, SurfaceType] = {
     "AuxiliaryTrafficArea": SurfaceType.TRAFFIC,
 }
 _CORNERS = 3
-_TOO_FEW_POINTS, _SAME_POINTS, _EMPTY = 101, 102, 902
+_TOO_FEW_POINTS, _SAME_POINTS, _SELF_INTERSECTION, _EMPTY = 101, 102, 104, 902
 """val3dity's codes of what is mended in reading."""
 
 
@@ -182,12 +182,14 @@ class FacesBuilder:
         self.parts.append(part)
 
     def _note_mended(self, ring: Ring, corners: Sequence[int], vertices: Vertices) -> None:
-        too_few = len(set(corners)) < _CORNERS
-        if len(ring) and (too_few or len(corners) < len(ring)):
-            places = [vertices.first[i] for i in ring]
-            repeated = next((v for v, before in itertools.pairwise(places) if v == before), places[0])
-            x, y, _ = vertices.positions[repeated].tolist()
-            self.mended.append(Mended(_TOO_FEW_POINTS if too_few else _SAME_POINTS, (x, y)))
+        left_out = len(set(corners)) < _CORNERS
+        if not len(ring) or not (left_out or len(corners) < len(ring)):
+            return
+        places = [vertices.first[i] for i in ring]
+        repeated = next((v for v, before in itertools.pairwise(places) if v == before), places[0])
+        code = _TOO_FEW_POINTS if len(ring) < _CORNERS else _SAME_POINTS if len(corners) < len(ring) else _SELF_INTERSECTION
+        x, y, _ = vertices.positions[repeated].tolist()
+        self.mended.append(Mended(code, (x, y)))
 
     def _note(self, meaning: Json) -> None:
         beyond = {k: v for k, v in meaning.items() if k not in ("type", "parent", "children")}

@@ -33,7 +33,7 @@ class Mended:
     """A ring read with a repeated corner taken out, or left out because too few remained; a shell left out because nothing did."""
 
     code: int
-    """val3dity's: 102, 101, 902."""
+    """val3dity's: 101, 102, 104 (a line there and back), 902."""
     place: tuple[float, float] | None
     """x, y in the source CRS; nothing has none."""
 

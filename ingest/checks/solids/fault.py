@@ -20,7 +20,7 @@ class Tolerances:
     """By how much a primitive may miss; the defaults are val3dity's."""
 
     snap_m: float = 0.001
-    """Vertices nearer to each other are one."""
+    """Vertices no farther from each other are one: in files of whole millimetres, also those a millimetre apart."""
     planarity_m: float = 0.01
     """Greatest distance of a polygon's vertex from its plane."""
     normals_deg: float = 20.0

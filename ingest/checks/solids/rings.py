@@ -29,7 +29,7 @@ def same_points(b: Boundaries, snap_m: float) -> Ints:
     """Return the corners that lie where the next one of their ring does."""
     points = b.points()
     step = points[b.after] - points
-    near = (step**2).sum(axis=1) < (snap_m - CONTACT_M) ** 2
+    near = (step**2).sum(axis=1) < (snap_m + CONTACT_M) ** 2
     return np.flatnonzero(near & (b.after != np.arange(len(near))))
 
 

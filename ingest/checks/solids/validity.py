@@ -27,24 +27,25 @@ def validity_faults(bodies: Sequence[Faces], tolerances: Tolerances | None = Non
     """Return the faults of ``bodies``, by body and code; coordinates in metres, their places in the same CRS.
 
     Faces need not be well-formed beyond their ends: a ring may have too few corners. ``makeups`` tells for each body what geometries
-    its solids are of; without it each is one.
+    its solids are of (without it each is one), and whether rings were mended in reading: then its shells are not looked at.
     """
     b = boundaries_of(bodies)
     if not len(b.corner):
         return []
-    work = _Validity(b, tolerances or Tolerances())
+    work = _Validity(b, tolerances or Tolerances(), makeups or [Makeup()] * len(bodies))
     work.rings_and_polygons()
     work.shells()
-    work.solids(makeups or [Makeup()] * len(bodies))
+    work.solids()
     return sorted(work.faults, key=lambda f: (f.body, f.code))
 
 
 class _Validity:
     """Climbs the levels over one batch; remembers which faces, shells and solids are sound so far."""
 
-    def __init__(self, b: Boundaries, tolerances: Tolerances) -> None:
+    def __init__(self, b: Boundaries, tolerances: Tolerances, makeups: Sequence[Makeup]) -> None:
         self.faults: list[SolidFault] = []
         self._b = b
+        self._makeups = makeups
         self._tolerances = tolerances
         self._sound_face = np.ones(len(b.face_start) - 1, dtype=bool)
         self._sound_shell = np.ones(len(b.shell_start), dtype=bool)
@@ -76,7 +77,8 @@ class _Validity:
     def shells(self) -> None:
         """301 to 307."""
         b, sound = self._b, self._sound_shell
-        faulty = b.shell_of_face[~self._sound_face]
+        mended = np.array([bool(m.mended) for m in self._makeups])
+        faulty = b.shell_of_face[~self._sound_face | mended[b.body_of_face]]
         sound[faulty[faulty != LOOSE]] = False
         doubtful = sound & ~sound_shells(b, sound)
         weld(b, np.flatnonzero(doubtful), self._tolerances.snap_m)
@@ -89,7 +91,7 @@ class _Validity:
                 crossing[b.shell_of_face[one]] = True
                 self._shell_fault(_CROSSING, one, place)
 
-    def solids(self, makeups: Sequence[Makeup]) -> None:
+    def solids(self) -> None:
         """401 to 601."""
         b = self._b
         shells_of = np.diff(b.solid_start)
@@ -104,7 +106,7 @@ class _Validity:
             sound[solid] = self._is_sound_inside(int(solid))
         several = np.diff(b.body_solid_start) > 1
         for body in np.flatnonzero(several):
-            self._between_solids(int(body), sound, makeups[body])
+            self._between_solids(int(body), sound)
 
     def _is_sound_inside(self, solid: int) -> bool:
         b = self._b
@@ -114,11 +116,11 @@ class _Validity:
             self._fault(code, hulls[shell].face, place, names_face=False)
         return not found
 
-    def _between_solids(self, body: int, sound: Mask, makeup: Makeup) -> None:
+    def _between_solids(self, body: int, sound: Mask) -> None:
         b = self._b
         first, end = int(b.body_solid_start[body]), int(b.body_solid_start[body + 1])
         hulls = {k - first: hull_of(b, self._planes, [int(b.solid_start[k])]) for k in range(first, end) if sound[k]}
-        for code, solid, place in faults_between(hulls, makeup):
+        for code, solid, place in faults_between(hulls, self._makeups[body]):
             self._fault(code, hulls[solid].face, place, names_face=False)
 
     def _few_or_same(self) -> Mask:
