@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -19,14 +20,24 @@ from twin.model import FeatureType, Field
 
 
 def field_columns(
-    columns: Mapping[str, pa.Array], mapping: ColumnMapping, feature_type: FeatureType, length: int
+    columns: Mapping[str, pa.Array],
+    mapping: ColumnMapping,
+    feature_type: FeatureType,
+    length: int,
+    factors: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, FieldValues]:
-    """Return every field's column, valid_from and valid_to first; a field that no column feeds is null or its default."""
-    sources = {field: columns[name] for name, field in mapping.columns.items() if name in columns}
-    result = {f.name: _converted(f, sources.get(f.name), length) for f in fields_of(feature_type)}
+    """Return every field's column, valid_from and valid_to first; a field that no column feeds is null or its default.
+
+    ``factors`` (field → factor) bring numbers of other units to those of their fields.
+    """
+    names = {field: name for name, field in mapping.columns.items() if name in columns}
+    sources = {field: columns[name] for field, name in names.items()}
+    result = {f.name: _converted(f, sources.get(f.name), length, names.get(f.name, "")) for f in fields_of(feature_type)}
     for field in feature_type.fields:
         if is_section_field(feature_type, field.name) and field.name in sources:
-            result |= _sections(field, sources[field.name], feature_type, result)
+            result |= _sections(field, sources[field.name], feature_type, result, factors.get(field.name, 1.0))
+    for name, by in factors.items():
+        result[name] = replace(result[name], values=pc.multiply(result[name].values, by))
     for field in feature_type.fields:
         result[field.name] = _with_default(result[field.name], result)
     for field in feature_type.fields:
@@ -49,10 +60,10 @@ def _key_part(values: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(pc.binary_length(text), 0), pa.scalar(None, pa.string()), text)
 
 
-def _converted(field: Field, source: pa.Array | None, length: int) -> FieldValues:
+def _converted(field: Field, source: pa.Array | None, length: int, column: str) -> FieldValues:
     if source is None:
         return FieldValues(field, pa.nulls(length, arrow_type(field.type)), np.zeros(length, dtype=bool), None)
-    converted = convert(source, field)
+    converted = convert(source, field, column)
     if not field.no_value:
         return FieldValues(field, converted.values, converted.bad, source)
     void = np.isin(converted.values.to_numpy(zero_copy_only=False), field.no_value)
@@ -60,15 +71,20 @@ def _converted(field: Field, source: pa.Array | None, length: int) -> FieldValue
     return FieldValues(field, values, converted.bad, source, int(void.sum()))
 
 
-def _sections(field: Field, source: pa.Array, feature_type: FeatureType, columns: Mapping[str, FieldValues]) -> dict[str, FieldValues]:
-    """Return diameter, width and height read out of one column of sizes; widths of their own column go before."""
+def _sections(
+    field: Field, source: pa.Array, feature_type: FeatureType, columns: Mapping[str, FieldValues], by: float
+) -> dict[str, FieldValues]:
+    """Return diameter, width and height read out of one column of sizes; widths of their own column go before.
+
+    ``by`` brings width and height to their fields' unit; the diameter's turn comes with the other fields.
+    """
     if pa.types.is_integer(source.type) or pa.types.is_floating(source.type):
         return {}
     diameter, width, height = split_sections(source)
     result = {field.name: FieldValues(field, diameter.values, diameter.bad, source)}
     for role, values in (("width", width), ("height", height)):
         own = columns[feature_type.recipe_fields[role]]
-        result[own.field.name] = replace(own, values=pc.coalesce(own.values, values))
+        result[own.field.name] = replace(own, values=pc.coalesce(own.values, pc.multiply(values, by)))
     return result
 
 

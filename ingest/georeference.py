@@ -14,7 +14,7 @@ from ingest.protocol import ReadRequest
 from ingest.readers.source import Geometries
 from ingest.refusals import crs_undeclared, rejected
 from ingest.rounding import unit_length_m
-from twin.crs import FloatArray, Operation, SourceTransform, StorageCrs, parse_crs, storage_crs, to_storage
+from twin.crs import FloatArray, LocalCrs, Operation, SourceTransform, StorageCrs, parse_crs, storage_crs, to_storage
 from twin.errors import BadRequestError
 from twin.heights import VerticalModel, vertical_model
 
@@ -49,12 +49,14 @@ class Georeference:
     to_degrees: Operation | None
     """Storage CRS → longitude and latitude, where heights are above the ellipsoid and N has to be taken off."""
     vertical: VerticalModel
+    height_offset_m: float = 0.0
+    """Added to every height."""
 
     @property
     def label(self) -> str:
         """The source CRS as a person names it: authority code, else name."""
-        if self.transform.obfuscation:
-            return self.transform.obfuscation
+        if self.transform.obfuscation or self.transform.local:
+            return self.transform.source_name
         return crs_label(self.source_crs)
 
     @property
@@ -62,21 +64,29 @@ class Georeference:
         """Name of the operation, with what else is done to the coordinates."""
         name = self.transform.operation.name
         before = f"{self.transform.obfuscation} removed + " if self.transform.obfuscation else ""
-        return before + name + (f"; H = h − N ({self.vertical.spec})" if self.to_degrees else "")
+        after = f"; H = h − N ({self.vertical.spec})" if self.to_degrees else ""
+        return before + name + after + (f"; H {self.height_offset_m:+g} m" if self.height_offset_m else "")
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether the coordinates are stored as they are."""
-        return self.transform.operation.pipeline == UNCHANGED
+        """Whether positions are stored as they are."""
+        return self.transform.operation.pipeline == UNCHANGED and self.transform.local is None
+
+    @property
+    def changes_heights(self) -> bool:
+        """Whether heights are counted from something else than the deployment's, or corrected."""
+        return self.to_degrees is not None or self.height_offset_m != 0.0
 
     @property
     def unit_m(self) -> float:
         """The greatest length in metres of one unit of the source's coordinates."""
+        if self.transform.local is not None:
+            return 1.0
         return unit_length_m(parse_crs("EPSG:4326" if self.transform.obfuscation else self.source_crs))
 
     def place(self, geometry: Geometries) -> Placed:
         """Return ``geometry`` (source CRS, all finite) in the storage CRS."""
-        if self.is_unchanged and self.to_degrees is None:
+        if self.is_unchanged and not self.changes_heights:
             return Placed(geometry, ~self._inside(shapely.bounds(geometry)), np.zeros(len(geometry), dtype=bool))
         inside = np.ones(len(geometry), dtype=bool)
         reached = np.ones(len(geometry), dtype=bool)
@@ -106,7 +116,9 @@ class Georeference:
     def _inside(self, bounds: FloatArray) -> npt.NDArray[np.bool_]:
         """Return which of (n, 4) bounds in the storage CRS lie where the deployment is; none that are not numbers do."""
         west, south, east, north = self.bounds_m
-        inside: npt.NDArray[np.bool_] = (bounds[:, :2] >= (west, south)).all(axis=1) & (bounds[:, 2:] <= (east, north)).all(axis=1)
+        inside: npt.NDArray[np.bool_] = np.logical_and.reduce(
+            [bounds[:, 0] >= west, bounds[:, 1] >= south, bounds[:, 2] <= east, bounds[:, 3] <= north]
+        )
         return inside
 
     def _move(self, coordinates: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
@@ -116,12 +128,24 @@ class Georeference:
         ok = result.ok & (result.x >= west) & (result.x <= east) & (result.y >= south) & (result.y <= north)
         if result.z is None:
             return np.column_stack([result.x, result.y]), ok
-        heights = result.z if self.to_degrees is None else result.z - self._separation_m(result.x, result.y, self.to_degrees)
+        heights = result.z + self._lift_m(result.x, result.y)
         return np.column_stack([result.x, result.y, heights]), ok & np.isfinite(heights)
 
-    def _separation_m(self, x: FloatArray, y: FloatArray, to_degrees: Operation) -> FloatArray:
-        longitude, latitude = to_degrees.transform(x, y)
-        return self.vertical.separation_m(longitude, latitude)
+    def lift_m(self, geometry: Geometries) -> FloatArray:
+        """Return what has to be added to heights among the attributes of each row, by the first vertex of its geometry; NaN without one."""
+        first = np.full((len(geometry), 2), np.nan)
+        coordinates, owner = shapely.get_coordinates(geometry, return_index=True)
+        rows, begins = np.unique(owner, return_index=True)
+        first[rows] = coordinates[begins]
+        moved = self.transform.transform(first[:, 0], first[:, 1])
+        return self._lift_m(moved.x, moved.y)
+
+    def _lift_m(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Return what has to be added to heights of the source at points of the storage CRS."""
+        if self.to_degrees is None:
+            return np.full(x.shape, self.height_offset_m)
+        longitude, latitude = self.to_degrees.transform(x, y)
+        return self.height_offset_m - self.vertical.separation_m(longitude, latitude)
 
 
 def georeference(request: ReadRequest, layer: str, file_crs: str | None, assumed: bool) -> Georeference:
@@ -139,7 +163,8 @@ def georeference(request: ReadRequest, layer: str, file_crs: str | None, assumed
             zh=f"无法识别的高程类型:{request.vertical!r};可省略,或写 {ELLIPSOIDAL}",
         ).with_code("vertical")
     declared = (request.storage_srid, request.extent_deg, request.vertical, request.deployment_vertical, request.proj_data_dirs)
-    return _chosen(named, assumed and request.crs is None, *declared)
+    chosen = _chosen(named, assumed and request.crs is None, *declared, request.local_crs)
+    return replace(chosen, height_offset_m=request.height_offset_m) if request.height_offset_m else chosen
 
 
 @lru_cache(maxsize=16)
@@ -151,10 +176,11 @@ def _chosen(
     vertical: str | None,
     deployment_vertical: str,
     proj_data_dirs: tuple[Path, ...],
+    local: tuple[LocalCrs, ...],
 ) -> Georeference:
     """Return the way from one CRS, chosen once for all layers of a file that are in it: PROJ takes a fifth of a second to choose."""
     storage = storage_crs(storage_srid)
-    transform = _unchanged_where_equal(to_storage(named, storage, extent_deg), named, storage)
+    transform = _unchanged_where_equal(to_storage(named, storage, extent_deg, local), named, storage)
     model = vertical_model(deployment_vertical, proj_data_dirs)
     ellipsoidal = vertical == ELLIPSOIDAL or (vertical is None and transform.height_kind == "ellipsoidal" and model.known)
     to_degrees = storage.to_crs84(extent_deg) if ellipsoidal else None
@@ -163,7 +189,7 @@ def _chosen(
 
 def _unchanged_where_equal(transform: SourceTransform, named: str, storage: StorageCrs) -> SourceTransform:
     """Return ``transform`` without any arithmetic where the source is in the storage CRS: its coordinates stay bit by bit."""
-    crs = None if transform.obfuscation is not None else parse_crs(named)
+    crs = None if transform.obfuscation is not None or transform.local is not None else parse_crs(named)
     if crs is None or (crs.sub_crs_list[0] if crs.is_compound else crs).to_epsg() != storage.srid:
         return transform
     return replace(transform, operation=Operation(UNCHANGED, "unchanged", 0.0))

@@ -1,25 +1,30 @@
-"""What a file probably is: for each layer the FeatureType by name, columns and geometry, the dataset and the CRS, with the evidence."""
+"""What a file probably is: for each layer how it is to be read, as which FeatureType, into which dataset, with the evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from ingest.mapping import match_columns
 from ingest.names import normalised
 from ingest.protocol import FileInfo, LayerInfo
 from ingest.readers.layers import spellings_of
+from ingest.understanding.columns import column_evidence
+from ingest.understanding.evidence import Evidence
+from ingest.understanding.layer import Surroundings, Understanding, understand
+from ingest.understanding.sample import LayerSample
 from twin.errors import Text
 from twin.model import Dataset, FeatureType
 
 _SHAPES: Mapping[str, str] = {"point": "Point", "linestring": "LineString", "polygon": "MultiPolygon"}
-_TABLES = ("XLSX", "CSV")
+TABLES = frozenset({"XLSX", "XLS", "ODS", "CSV", "MDB"})
 _POINT_CLOUDS = ("LAS", "LAZ")
 _NAMED, _HOLDS_NAME, _BY_COLUMNS, _WITHOUT_KEY = 0.85, 0.5, 0.9, 0.7
 """How much a layer's name alone says when it is the type's or holds it, and all of its columns alone; less without the key."""
 _COVERAGE_ALONE: Mapping[str, float] = {"terrain": 0.6, "point_cloud": 0.9}
 """A raster that nothing names is more often a terrain than anything else; a laser scan can be nothing else."""
 _WORTH_NAMING = 0.05
+_NOTHING_SAMPLED = LayerSample(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,19 @@ class Guess:
 
     feature_type: str
     confidence: float
-    """0…1; from names only, so it orders guesses and promises nothing."""
+    """0…1: how far names and values go with the type; it orders guesses and promises nothing."""
     evidence: Text
-    mapping: Mapping[str, str]
-    """Source column → field."""
+    columns: tuple[Evidence, ...]
+    """For each column that feeds a field that field, with how sure that is."""
+    hints: tuple[Evidence, ...] = ()
+    """Columns whose values look like those of a field that no column feeds: to be taken only when somebody says so."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Column → unit, as confirmed before."""
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """Source column → field."""
+        return {e.subject: e.value for e in self.columns if e.subject and e.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +59,8 @@ class Proposal:
     rows: int | None
     columns: tuple[str, ...]
     crs: str | None
-    crs_evidence: Text
+    """As the file says; what is proposed stands in ``understanding``."""
+    understanding: Understanding
     encoding: str | None
     guesses: tuple[Guess, ...]
     """Best first; none when it looks like nothing we know."""
@@ -53,14 +68,72 @@ class Proposal:
     """An existing dataset of the best type, else the name a new one would get."""
 
 
-def propose(file: str, info: FileInfo, types: Mapping[str, FeatureType], datasets: Sequence[Dataset]) -> list[Proposal]:
-    """Return a proposal for every layer of a file."""
-    return [_proposal(file, info, layer, types, datasets) for layer in info.layers]
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """How a layer of the same shape was read when it was published last."""
+
+    mapping: Mapping[str, str]
+    """Source column → field; empty for a column that was left out."""
+    units: Mapping[str, str]
+    confirmed_on: dt.date
 
 
-def _proposal(file: str, info: FileInfo, layer: LayerInfo, types: Mapping[str, FeatureType], datasets: Sequence[Dataset]) -> Proposal:
+type Memory = Callable[[str, Sequence[str], str], Remembered | None]
+"""(format, columns, FeatureType) → what was confirmed; None: nothing yet."""
+
+
+def nothing_remembered(_format: str, _columns: Sequence[str], _feature_type: str) -> None:
+    """Remember nothing: a memory for where there is none."""
+
+
+def propose(
+    file: str,
+    info: FileInfo,
+    types: Mapping[str, FeatureType],
+    datasets: Sequence[Dataset],
+    around: Surroundings | None = None,
+    memory: Memory = nothing_remembered,
+) -> list[Proposal]:
+    """Return a proposal for every layer of a file, held against what the city around knows."""
+    found = [_proposal(file, info, layer, types, datasets, around or Surroundings(), memory) for layer in info.layers]
+    if info.format not in TABLES:
+        return found
+    points = next((p for p in found if p.understanding.axes is not None), None)
+    return found if points is None else [_placed_by(p, points) for p in found]
+
+
+def _placed_by(table: Proposal, points: Proposal) -> Proposal:
+    """Return a table without coordinates as one whose ends are at the points of another."""
+    if table is points or table.understanding.axes is not None or table.understanding.crs.value is not None:
+        return table
+    crs = points.understanding.crs
+    text = Text(f"位置取自表“{points.layer}”：{crs.text.zh}", f"placed by table {points.layer!r}: {crs.text.en}")
+    return replace(table, understanding=replace(table.understanding, crs=replace(crs, text=text)))
+
+
+def _proposal(
+    file: str,
+    info: FileInfo,
+    layer: LayerInfo,
+    types: Mapping[str, FeatureType],
+    datasets: Sequence[Dataset],
+    around: Surroundings,
+    memory: Memory,
+) -> Proposal:
     found = [g for t in types.values() if _can_hold(t, layer, info.format) and (g := _guess(t, layer, file)).confidence >= _WORTH_NAMING]
-    guesses = tuple(sorted(found, key=lambda g: (-g.confidence, -len(g.mapping), g.feature_type))[:5])
+    known = [_as_remembered(g, info.format, layer, memory) for g in found]
+    guesses = tuple(sorted(known, key=lambda g: (-g.confidence, -len(g.mapping), g.feature_type))[:5])
+    best = guesses[0] if guesses else None
+    understanding = understand(
+        info.format,
+        layer.crs_definition or layer.crs,
+        layer.sample or _NOTHING_SAMPLED,
+        around,
+        assumed=layer.crs_assumed,
+        encoding=layer.encoding,
+        feature_type=types[best.feature_type] if best else None,
+        mapping=best.mapping if best else None,
+    )
     return Proposal(
         file=file,
         layer=layer.name,
@@ -69,10 +142,10 @@ def _proposal(file: str, info: FileInfo, layer: LayerInfo, types: Mapping[str, F
         rows=layer.rows,
         columns=layer.columns,
         crs=layer.crs,
-        crs_evidence=_crs_evidence(layer),
+        understanding=understanding,
         encoding=layer.encoding,
         guesses=guesses,
-        dataset=_dataset(guesses[0].feature_type, layer, datasets) if guesses else None,
+        dataset=_dataset(best.feature_type, layer, datasets) if best else None,
     )
 
 
@@ -82,7 +155,7 @@ def _can_hold(feature_type: FeatureType, layer: LayerInfo, file_format: str) -> 
     if is_raster or feature_type.geometry_type == "coverage":
         is_cloud = file_format in _POINT_CLOUDS
         return is_raster and feature_type.geometry_type == "coverage" and is_cloud == (feature_type.recipe == "point_cloud")
-    if file_format in _TABLES:
+    if file_format in TABLES:
         return feature_type.geometry_type in ("Point", "LineString")
     kinds = (layer.geometry_type or "").casefold()
     known = {shape for word, shape in _SHAPES.items() if word in kinds}
@@ -90,18 +163,29 @@ def _can_hold(feature_type: FeatureType, layer: LayerInfo, file_format: str) -> 
 
 
 def _guess(feature_type: FeatureType, layer: LayerInfo, file: str) -> Guess:
-    mapping = match_columns(layer.columns, feature_type, {}).columns
+    taken, hints = column_evidence(layer.columns, feature_type, layer.sample)
     name, named = _name_says(feature_type, layer, file)
-    fed = set(mapping.values())
-    columns = _BY_COLUMNS * len(mapping) / len(layer.columns) if layer.columns else 0.0
+    fed = {e.value for e in taken}
+    columns = _BY_COLUMNS * sum(e.confidence for e in taken) / len(layer.columns) if layer.columns else 0.0
     if not set(feature_type.natural_key) <= fed or not {f.name for f in feature_type.fields if f.required} <= fed:
         columns *= _WITHOUT_KEY
     if not layer.columns:
         columns = _COVERAGE_ALONE.get(feature_type.recipe, 0.0)
     confidence = round(1 - (1 - name) * (1 - columns), 2)
-    zh, en = f"{len(layer.columns)} 列中 {len(mapping)} 列对应字段", f"{len(mapping)} of {len(layer.columns)} columns are fields of it"
+    zh, en = f"{len(layer.columns)} 列中 {len(taken)} 列对应字段", f"{len(taken)} of {len(layer.columns)} columns are fields of it"
     evidence = Text(zh=f"{named.zh}；{zh}" if name else zh, en=f"{named.en}; {en}" if name else en)
-    return Guess(feature_type.name, confidence, evidence, mapping)
+    return Guess(feature_type.name, confidence, evidence, taken, hints)
+
+
+def _as_remembered(guess: Guess, file_format: str, layer: LayerInfo, memory: Memory) -> Guess:
+    """Return a guess as it was confirmed for a file of the same columns, where it was."""
+    known = memory(file_format, layer.columns, guess.feature_type) if layer.columns else None
+    if known is None:
+        return guess
+    day = known.confirmed_on.isoformat()
+    text = Text(f"与 {day} 确认的相同", f"as confirmed on {day}")
+    columns = tuple(Evidence("column", name, 1.0, text, column) for column, name in known.mapping.items())
+    return Guess(guess.feature_type, 1.0, text, columns, units=known.units)
 
 
 def _name_says(feature_type: FeatureType, layer: LayerInfo, file: str) -> tuple[float, Text]:
@@ -118,14 +202,6 @@ def _name_says(feature_type: FeatureType, layer: LayerInfo, file: str) -> tuple[
         if longest:
             return _HOLDS_NAME * len(longest) / len(name), Text(zh=f"名称“{shown}”含“{longest}”", en=f"{shown!r} holds {longest!r}")
     return 0.0, Text("", "")
-
-
-def _crs_evidence(layer: LayerInfo) -> Text:
-    if layer.crs is None:
-        return Text(zh="文件未说明坐标系，请声明", en="the file does not say its CRS: declare it")
-    if layer.crs_assumed:
-        return Text(zh="文件未说明，按格式规定", en="the format's rule, the file does not say")
-    return Text(zh="文件声明", en="declared by the file")
 
 
 def _dataset(feature_type: str, layer: LayerInfo, datasets: Sequence[Dataset]) -> str:

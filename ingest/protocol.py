@@ -86,6 +86,8 @@ class PartRequest:
     """Added to every height of the source to have it in the deployment's datum."""
     encoding: str | None = None
     """Of the texts, where the format leaves it open."""
+    doubts: tuple[Finding, ...] = ()
+    """What a person should look at of how the part is understood; goes with its header."""
 
 
 @dataclass(frozen=True, slots=True)

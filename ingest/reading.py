@@ -18,6 +18,7 @@ from ingest.checks.rules import Severities
 from ingest.checks.shapes import shape_faults
 from ingest.checks.solids.findings import solid_findings
 from ingest.checks.values import FieldValues, check_values
+from ingest.crosswalks import crossing_notes
 from ingest.declared import in_order, lifted, request_for, unit_notes
 from ingest.elevation import Elevated, with_elevation, without_void_heights
 from ingest.ewkb import encode_ewkb
@@ -75,7 +76,8 @@ def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, reques
 
 
 def _header(source: SourceLayer, file_format: str, part: PartRequest, placing: Georeference, mapping: ColumnMapping) -> PartHeader:
-    notes = tuple(Finding("reading", Severity.INFO, None, note, source.name) for note in source.notes)
+    texts = (*source.notes, *crossing_notes(part.feature_type, mapping))
+    notes = tuple(Finding("reading", Severity.INFO, None, text, source.name) for text in texts)
     return PartHeader(
         dataset=part.dataset,
         layer=source.name,
@@ -88,7 +90,7 @@ def _header(source: SourceLayer, file_format: str, part: PartRequest, placing: G
         mapping=mapping.columns,
         unmapped=mapping.unmapped,
         row_estimate=source.rows,
-        findings=notes,
+        findings=(*notes, *part.doubts),
         document_header=source.document_header,
     )
 
@@ -237,8 +239,10 @@ class _GeometryChecker:
         return geometry, result
 
     def _check_shapes(self, geometry: Geometries) -> None:
-        """Note what the shape rules find among the rows that are still good."""
-        chosen = np.flatnonzero(self._good)
+        """Note what the shape rules find among the rows that are still good; the outline of a body is ours, not the surveyor's."""
+        drawn = self._good.copy()
+        drawn[[r.index for r in self._batch.representations]] = False
+        chosen = np.flatnonzero(drawn)
         for fault in shape_faults(geometry[chosen], self._severities.number):
             row, severity = int(self._batch.rows[chosen[fault.index]]), self._severities.of_rule(fault.rule)
             self.findings.append(Finding(fault.rule, severity, row, fault.message, self._layer, None, fault.place, fault.value))

@@ -85,6 +85,7 @@ def _part_request(catalogue: Catalogue, request: LoadRequest, part: PartSpec, pa
         vertical=part.vertical,
         height_offset_m=part.height_offset_m,
         encoding=part.encoding,
+        doubts=part.doubts,
         waivers=Waivers.of_part(request.waivers, feature_type, part.dataset, path.name).all(),
     )
 

@@ -14,7 +14,7 @@ from ingest.staging import Mode
 from ingest.waivers import Waiver
 from twin.catalogue import Catalogue
 from twin.errors import Text
-from twin.model import SharingClass
+from twin.model import Finding, SharingClass
 from twin.store import FolderStore
 
 
@@ -44,6 +44,8 @@ class PartSpec:
     height_offset_m: float = 0.0
     encoding: str | None = None
     """How this part is to be read, as in `PartRequest`; goes before what is declared for all files."""
+    doubts: tuple[Finding, ...] = ()
+    """What a person should look at of how it is understood (`ingest.understanding.review`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """In which encoding a DBF's text is: what the file declares (.cpg, then language driver), else what its bytes fit.
 
 UTF-8 is recognised by being valid at all. GBK/GB 18030 and Big5 overlap, so between them the share of common
-characters (the first level of GB 2312 and of Big5) decides.
+characters (the first level of GB 2312 and of Big5) decides. Kana, which Chinese text has none of, tell Japanese.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import codecs
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from ingest.refusals import rejected
 
 _LANGUAGE_DRIVERS: Mapping[int, str] = {
     0x03: "cp1252", 0x13: "cp932", 0x4D: "gb18030", 0x4E: "cp949", 0x4F: "cp950", 0x57: "cp1252", 0x58: "cp1252",
@@ -23,8 +25,9 @@ _CHINESE_PAGES: Mapping[str, str] = {
     "gb2312": "gb18030",
     "54936": "gb18030",
     "950": "cp950",
-    "big5": "cp950",
+    "big-?5": "cp950",
 }
+_SPELLINGS: Mapping[str, str] = {"koi8r": "koi8_r", "koi8u": "koi8_u", "utf16": "utf-16"}
 _REPLACEMENT = "\ufffd"
 _FITTING = 0.9
 
@@ -66,7 +69,7 @@ def codec_of(name: str) -> str | None:
             return codec
     iso = re.fullmatch(r"(?:iso[\s_-]*)?8859[\s_-]?(\d{1,2})", plain)
     numbered = re.fullmatch(r"(?:ansi|oem|cp|windows-?)?\s*(\d{3,4})", plain)
-    for candidate in (f"iso8859-{iso[1]}" if iso else "", f"cp{numbered[1]}" if numbered else "", plain):
+    for candidate in (f"iso8859-{iso[1]}" if iso else "", f"cp{numbered[1]}" if numbered else "", _SPELLINGS.get(plain, plain)):
         try:
             if candidate:
                 return codecs.lookup(candidate).name
@@ -75,14 +78,30 @@ def codec_of(name: str) -> str | None:
     return None
 
 
+def declared_codec(name: str) -> str:
+    """Return Python's codec for an encoding that a surveyor names; RejectedError ``encoding`` when there is none."""
+    codec = codec_of(name)
+    if codec is None:
+        raise rejected("encoding", f"There is no encoding {name[:40]!r}.", f"没有编码“{name[:40]}”。")
+    return codec
+
+
 def detect(texts: Sequence[bytes], western: str = "cp1252") -> str:
-    """Return the encoding that fits ``texts`` best: ASCII counts as UTF-8, ``western`` when nothing Chinese fits."""
+    """Return the encoding that fits ``texts`` best: ASCII counts as UTF-8, ``western`` when neither Chinese nor Japanese fits."""
     sample = [t.rstrip(b" \0") for t in texts if any(b >= 0x80 for b in t)]
     if not sample or _share_decodable(sample, "utf-8") > 0.98:
         return "utf-8"
+    japanese = next((codec for codec in ("cp932", "euc_jp") if _kana(sample, codec) > 0.2), None)
+    if japanese is not None:
+        return japanese
     scores = {codec: _commonness(sample, codec) for codec in ("gb18030", "cp950")}
     best = max(scores, key=lambda c: scores[c])
     return best if scores[best] > 0.5 else western
+
+
+def without_padding(text: bytes, codec: str) -> bytes:
+    """Return a field's bytes without the spaces and zeros behind them; the last character of UTF-16 has its own zero."""
+    return text + b"\0" * (len(text) % 2) if codec == "utf-16" else text.rstrip(b" \0")
 
 
 def _share_decodable(sample: Sequence[bytes], codec: str) -> float:
@@ -91,11 +110,20 @@ def _share_decodable(sample: Sequence[bytes], codec: str) -> float:
     good = 0
     for text in sample:
         try:
-            text.rstrip(b" \0").decode(codec)
+            without_padding(text, codec).decode(codec)
             good += 1
         except UnicodeDecodeError as error:
             good += error.start > 0 and error.end >= len(text)  # cut by the field's width
     return good / len(sample)
+
+
+def _kana(sample: Sequence[bytes], codec: str) -> float:
+    """Return the share of hiragana and full-width katakana among the non-ASCII characters; 0 where not all can be decoded."""
+    try:
+        characters = [c for text in sample for c in text.decode(codec) if c >= "\x80"]
+    except UnicodeDecodeError:
+        return 0.0
+    return sum("\u3041" <= c <= "\u30fa" for c in characters) / max(len(characters), 1)
 
 
 def _commonness(sample: Sequence[bytes], codec: str) -> float:

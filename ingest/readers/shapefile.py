@@ -15,7 +15,7 @@ from ingest.gdal_policy import MemoryFile
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.archive import Archive
 from ingest.readers.dbf import Dbf
-from ingest.readers.encodings import Encoding, dbf_encoding
+from ingest.readers.encodings import Encoding, dbf_encoding, declared_codec
 from ingest.readers.layers import choose_layer
 from ingest.readers.ogr import known_crs
 from ingest.readers.source import Geometries, SourceBatch, SourceLayer
@@ -49,7 +49,7 @@ class Shapefile:
     def open(self, part: PartRequest, /) -> ShapefileLayer:
         """Return the Shapefile that ``part`` asks for."""
         name = choose_layer(part, tuple(self._members))
-        return ShapefileLayer(name, self._members[name], self._limits)
+        return ShapefileLayer(name, self._members[name], self._limits, part.encoding)
 
 
 def loose_members(path: Path) -> dict[str, Members]:
@@ -97,13 +97,16 @@ class _Table:
 class ShapefileLayer:
     """One Shapefile."""
 
-    def __init__(self, name: str, members: Members, limits: Limits) -> None:
-        """Open it; RejectedError ``missing-member``, ``shapefile-broken`` or ``dbf-broken``."""
+    def __init__(self, name: str, members: Members, limits: Limits, encoding: str | None = None) -> None:
+        """Open it, its texts in ``encoding`` where that is declared.
+
+        RejectedError ``missing-member``, ``shapefile-broken`` or ``dbf-broken``.
+        """
         self._limits = limits
         for needed in (".shp", ".shx", ".dbf"):
             if needed not in members:
                 raise missing_member(f"{name}{needed}")
-        self._table = _table(members)
+        self._table = _table(members, encoding)
         self._files = [MemoryFile(f"layer{ext}", members[ext]) for ext in (".shp", ".shx")]
         self._shapes = self._read_shapes()
         if len(self._shapes) != self._table.dbf.rows:
@@ -139,8 +142,11 @@ class ShapefileLayer:
             yield SourceBatch(there.astype(np.int64) + first + 1, self._shapes[first:last][there], columns)
 
 
-def _table(members: Members) -> _Table:
+def _table(members: Members, declared: str | None) -> _Table:
     dbf = Dbf(members[".dbf"])
+    if declared is not None:
+        codec = declared_codec(declared)
+        return _Table(dbf, Encoding(codec, "the surveyor"), dbf.names(codec))
     encoding = dbf_encoding(members.get(".cpg"), dbf.language_driver, dbf.raw_texts())
     return _Table(dbf, encoding, dbf.names(encoding.codec))
 

@@ -7,20 +7,26 @@ pipeline (JS_POINT, JS_LINE; 给水管点, 给水管线): what the rows do not s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from ingest.mapping import match_columns
 from ingest.names import normalised
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest, ReadRequest
 from ingest.readers.delimited import read_delimited
+from ingest.readers.encodings import declared_codec
 from ingest.readers.layers import layers_named_like, spellings_of
 from ingest.readers.mdb import read_tables
 from ingest.readers.sheets import Sheet
 from ingest.readers.source import SourceBatch, SourceLayer
-from ingest.readers.survey_points import axis_names, find_ends, find_points
+from ingest.readers.survey_points import axis_names, find_ends, find_points, named_axes
 from ingest.readers.survey_shapes import Ends, LineShapes, OwnEnds, PointShapes, Shapes
 from ingest.readers.workbook import is_workbook, read_workbook
 from ingest.refusals import layer_missing, rejected
+from ingest.sampling import Sampled
+from ingest.understanding.sample import SAMPLED_ROWS
 from twin.errors import Text
 from twin.featuretypes.loader import load_feature_types
 from twin.model import FeatureType, Field
@@ -47,13 +53,22 @@ class Survey:
         """Return the table that ``part`` asks for; RejectedError when its geometry cannot be had from this survey."""
         sheet, note = _with_kind(self._choose(part), part)
         if part.feature_type.geometry_type == "Point":
-            points = find_points(sheet, part.feature_type, part.mapping, self._request)
+            points = find_points(sheet, part, self._request)
             if points is None:
                 raise rejected("no-coordinates", f"{sheet.name}: there are no coordinate columns.", f"{sheet.name}:没有坐标列。")
             return SurveyLayer(sheet, PointShapes(points.coordinates), note, self._limits)
         if part.feature_type.geometry_type == "LineString":
             return SurveyLayer(sheet, self._line_shapes(sheet, part), note, self._limits)
         raise rejected("no-geometry", f"A table cannot give {part.feature_type.geometry_type}.", "表格数据不能生成面。")
+
+    def sample(self, layer: str) -> Sampled:
+        """Return the first rows of a table, with a point for those that have coordinates; X and Y as they stand."""
+        sheet = next(s for s in self._own if s.name == layer)
+        count = min(SAMPLED_ROWS, len(sheet.rows))
+        columns = {name: sheet.column(name, 0, count) for name in sheet.columns}
+        axes = named_axes(sheet.columns)
+        shapes = np.full(count, None, dtype=object) if axes is None else PointShapes(axes[0]).of(columns)[0]
+        return Sampled([SourceBatch(sheet.numbers[:count], shapes, columns)], axes_named=axes is not None and axes[1])
 
     def _choose(self, part: PartRequest) -> Sheet:
         names = [s.name for s in self._own]
@@ -81,14 +96,14 @@ class Survey:
             raise rejected("no-geometry", f"{sheet.name}: lines without end points.", f"{sheet.name}:管线没有起止点。")
         request = self._request
         node_type = _node_type(part.feature_type, request)
-        overrides = next((p.mapping for p in request.parts if p.feature_type.name == node_type.name), {})
+        asked = next((p for p in request.parts if p.feature_type.name == node_type.name), replace(part, feature_type=node_type, mapping={}))
         mapping = match_columns(sheet.columns, part.feature_type, part.mapping).columns
         nearest = sorted(self._sheets, key=lambda s: -_alike(s.name, sheet.name))
-        found = [find_points(candidate, node_type, overrides, request) for candidate in nearest]
+        found = [find_points(candidate, asked, request) for candidate in nearest]
         points = [p for p in found if p is not None and p.key is not None]
         if points:
             return LineShapes(points, node_type, ends, mapping)
-        own = find_ends(sheet, request)
+        own = find_ends(sheet, part, request)
         if own is None:
             raise rejected("no-points", f"{sheet.name}: there is no table of the points.", f"{sheet.name}:缺少管线点表,无法生成管线。")
         return OwnEnds(own, mapping)
@@ -102,7 +117,9 @@ class SurveyLayer:
         self._shapes = shapes
         self._limits = limits
         notes = (shapes.note, *((note,) if note else ()), *sheet.notes)
-        self.source = SourceLayer(sheet.name, sheet.columns, None, encoding=sheet.encoding, rows=len(sheet.rows), notes=notes)
+        self.source = SourceLayer(
+            sheet.name, sheet.columns, None, encoding=sheet.encoding, rows=len(sheet.rows), notes=notes, axes_in_order=True
+        )
 
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the rows in sheet order."""
@@ -129,7 +146,8 @@ def _tables(path: Path, request: ReadRequest) -> list[Sheet]:
         return [sheet for source, sheet in read_tables(request, known) if source == path]
     if is_workbook(path):
         return read_workbook(path, request.limits, known)
-    return read_delimited(path, request.limits, known)
+    declared = next((declared_codec(p.encoding) for p in request.parts if p.encoding), None)
+    return read_delimited(path, request.limits, known, encoding=declared)
 
 
 def _known_names() -> frozenset[str]:

@@ -17,12 +17,12 @@ from ingest.convert import convert
 from ingest.georeference import declared_crs, deployment_bounds_m
 from ingest.mapping import match_columns
 from ingest.names import normalised
-from ingest.protocol import ReadRequest
+from ingest.protocol import PartRequest, ReadRequest
 from ingest.readers.sheets import Sheet
 from ingest.understanding.axes import axes_by_values
 from twin.crs import storage_crs, to_storage
 from twin.errors import Text
-from twin.model import FeatureType, Field
+from twin.model import Field
 
 FloatArray = npt.NDArray[np.float64]
 Axis = Literal["x", "y", "north", "east"]
@@ -71,30 +71,44 @@ def axis_names() -> list[str]:
     return [prefix + n for prefixes in _END_PREFIXES.values() for prefix in prefixes for n in names]
 
 
-def find_points(sheet: Sheet, feature_type: FeatureType, overrides: Mapping[str, str], request: ReadRequest) -> Points | None:
-    """Return the points of a table; None when it has no columns of coordinates."""
-    mapped = match_columns(sheet.columns, feature_type, overrides).columns
-    coordinates = _coordinates(sheet, [c for c in sheet.columns if c not in mapped], "", request)
+def find_points(sheet: Sheet, part: PartRequest, request: ReadRequest) -> Points | None:
+    """Return the points of a table as ``part`` is declared; None when it has no columns of coordinates."""
+    feature_type = part.feature_type
+    mapped = match_columns(sheet.columns, feature_type, part.mapping).columns
+    coordinates = _coordinates(sheet, [c for c in sheet.columns if c not in mapped], "", part, request)
     if coordinates is None:
         return None
     key_field = feature_type.natural_key[0] if feature_type.natural_key else ""
     return Points(sheet, coordinates, next((c for c, f in mapped.items() if f == key_field), None))
 
 
-def find_ends(sheet: Sheet, request: ReadRequest) -> tuple[Coordinates, Coordinates] | None:
+def find_ends(sheet: Sheet, part: PartRequest, request: ReadRequest) -> tuple[Coordinates, Coordinates] | None:
     """Return the columns of both ends of a table of lines (起点X, S_X …); None when it has none."""
-    start, end = (_coordinates(sheet, sheet.columns, role, request) for role in ("start", "end"))
+    start, end = (_coordinates(sheet, sheet.columns, role, part, request) for role in ("start", "end"))
     return None if start is None or end is None else (start, end)
 
 
-def _coordinates(sheet: Sheet, free: Sequence[str], role: _Role, request: ReadRequest) -> Coordinates | None:
-    axes = {axis: _column(free, [p + n for p in _END_PREFIXES[role] for n in names]) for axis, names in _AXIS_NAMES.items()}
+def named_axes(columns: Sequence[str]) -> tuple[Coordinates, bool] | None:
+    """Return the columns of coordinates, those called X and Y as if X were easting, and whether names alone say which is which."""
+    axes = _axes(columns, "")
     if axes["north"] and axes["east"]:
-        return Coordinates(axes["east"], axes["north"])
+        return Coordinates(axes["east"], axes["north"]), True
+    return (Coordinates(axes["x"], axes["y"]), False) if axes["x"] and axes["y"] else None
+
+
+def _coordinates(sheet: Sheet, free: Sequence[str], role: _Role, part: PartRequest, request: ReadRequest) -> Coordinates | None:
+    axes = _axes(free, role)
+    if axes["north"] and axes["east"]:
+        east, north = axes["east"], axes["north"]
+        return Coordinates(north, east) if part.axes == "yx" else Coordinates(east, north)
     if axes["x"] and axes["y"]:
-        is_east = _x_is_east(sheet, axes["x"], axes["y"], request)
+        is_east = part.axes == "xy" if part.axes else _x_is_east(sheet, axes["x"], axes["y"], part.crs or request.crs, request)
         return Coordinates(axes["x"], axes["y"]) if is_east else Coordinates(axes["y"], axes["x"])
     return None
+
+
+def _axes(columns: Sequence[str], role: _Role) -> dict[Axis, str | None]:
+    return {axis: _column(columns, [p + n for p in _END_PREFIXES[role] for n in names]) for axis, names in _AXIS_NAMES.items()}
 
 
 def _column(columns: Sequence[str], names: Sequence[str]) -> str | None:
@@ -102,13 +116,13 @@ def _column(columns: Sequence[str], names: Sequence[str]) -> str | None:
     return next((c for c in columns if normalised(c) in wanted), None)
 
 
-def _x_is_east(sheet: Sheet, x: str, y: str, request: ReadRequest) -> bool:
+def _x_is_east(sheet: Sheet, x: str, y: str, crs: str | None, request: ReadRequest) -> bool:
     """Return whether X is easting: more of the points lie in the deployment that way, or else their sizes say so."""
     first, second = numbers(sheet.column(x, 0, _SAMPLED)), numbers(sheet.column(y, 0, _SAMPLED))
-    if request.crs is not None:
+    if crs is not None:
         storage = storage_crs(request.storage_srid)
         west, south, east, north = deployment_bounds_m(storage, request.extent_deg)
-        transform = to_storage(declared_crs(request.crs), storage, request.extent_deg)
+        transform = to_storage(declared_crs(crs), storage, request.extent_deg, request.local_crs)
 
         def inside(easting: FloatArray, northing: FloatArray) -> int:
             moved = transform.transform(easting, northing)

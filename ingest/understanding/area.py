@@ -33,13 +33,13 @@ class DeploymentArea:
         return float(np.mean((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))) if len(lonlat) else 0.0
 
     def off_by(self, lonlat: FloatArray) -> tuple[float, Text]:
-        """Return how many kilometres the middle of positions lies from the middle of the box, and in which direction."""
+        """Return how many kilometres the middle of positions lies beyond the box, and in which direction; 0 within."""
         west, south, east, north = self.box_deg
         there = lonlat[np.isfinite(lonlat).all(axis=1)]
         if not len(there):
             return float("inf"), Text("", "")
         lon, lat = np.median(there, axis=0)
-        azimuth, _, metres = pyproj.Geod(ellps="WGS84").inv((west + east) / 2, (south + north) / 2, lon, lat)
+        azimuth, _, metres = pyproj.Geod(ellps="WGS84").inv(np.clip(lon, west, east), np.clip(lat, south, north), lon, lat)
         return float(metres) / 1000.0, _DIRECTIONS[round(float(azimuth) / 45.0) % 8]
 
 

@@ -18,6 +18,7 @@ _FIRST_ZONE_3, _FIRST_ZONE_6 = (25, 4513), (13, 4491)
 _FIRST_MERIDIAN_3, _FIRST_MERIDIAN_6 = (75, 4534), (75, 4502)
 """CGCS2000 / Gauss-Krüger in EPSG: the first zone (or central meridian) of each series, and its code."""
 _CHINA_DEG = (73.0, 3.0, 136.0, 54.0)
+_WEB_X_CHINA_M, _WEB_Y_CHINA_M = (8.1e6, 15.2e6), (0.3e6, 7.2e6)
 _WEB_X_M, _WEB_Y_M = (-20.1e6, 20.1e6), (-20.1e6, 20.1e6)
 """Web Mercator covers nearly every number there is, so it comes last."""
 ZONED = frozenset({*range(4491, 4502), *range(4513, 4534)})
@@ -96,9 +97,9 @@ def _as_large(places: FloatArray, area: DeploymentArea | None) -> list[str]:
     is_northing = share_within(north, NORTHING_M) >= FITS
     web = ["EPSG:3857"] if share_within(east, _WEB_X_M) >= FITS and share_within(north, _WEB_Y_M) >= FITS else []
     if is_northing and share_within(east, ZONED_EASTING_M) >= FITS:
-        return [*(web if area is not None else []), *_of_zone(int(np.nanmedian(east) // 1e6))]
+        return [*web, *_of_zone(int(np.nanmedian(east) // 1e6))]
     if area is None:
-        return web
+        return web if min(share_within(east, _WEB_X_CHINA_M), share_within(north, _WEB_Y_CHINA_M)) >= FITS else []
     own = [f"EPSG:{area.storage.srid}"] if area.storage.srid not in ZONED else []
     belts = _belts(area) if is_northing and datum_equivalent(area.storage.crs) == "CGCS2000" else []
     return list(dict.fromkeys([*own, *belts, *web, _utm(area)] if share_within(east, EASTING_M) >= FITS else [*own, *web]))

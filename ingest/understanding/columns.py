@@ -10,6 +10,7 @@ import pyarrow as pa
 from ingest.convert import convert
 from ingest.mapping import match_columns
 from ingest.names import normalised
+from ingest.sections import is_section_field, split_sections
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.sample import Cell, ColumnSample, LayerSample
 from ingest.units import factor, unit_of_header
@@ -26,13 +27,18 @@ _HITS, _BY_CODES = 0.8, 0.5
 _LEAST_CODES = 3
 
 
-def column_evidence(columns: Sequence[str], feature_type: FeatureType, sample: LayerSample | None) -> tuple[Evidence, ...]:
-    """Return for each column that a field takes that field, then columns whose values alone look like a free field's (below 0.6)."""
+def column_evidence(
+    columns: Sequence[str], feature_type: FeatureType, sample: LayerSample | None
+) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+    """Return for each column that a field takes that field, and apart the columns whose values alone look like a free field's."""
     mapping = match_columns(columns, feature_type, {}).columns
     fields = {f.name: f for f in (*validity_fields(), *feature_type.fields)}
-    taken = tuple(_taken(column, fields[name], None if sample is None else sample.column(column)) for column, name in mapping.items())
+    taken = tuple(
+        _taken(column, fields[name], None if sample is None else sample.column(column), is_section=is_section_field(feature_type, name))
+        for column, name in mapping.items()
+    )
     free = [f for f in feature_type.fields if f.name not in mapping.values()]
-    return (*taken, *(() if sample is None else _by_codes(sample, set(mapping), free)))
+    return taken, () if sample is None else tuple(_by_codes(sample, set(mapping), free))
 
 
 def fit(values: Sequence[Cell], field: Field, unit: str | None = None) -> tuple[float, Text]:
@@ -55,13 +61,20 @@ def fit(values: Sequence[Cell], field: Field, unit: str | None = None) -> tuple[
     return share, Text(f"{share:.0%} 的值类型相符", f"{share:.0%} of the values are of its type")
 
 
-def _taken(column: str, field: Field, sample: ColumnSample | None) -> Evidence:
+def _taken(column: str, field: Field, sample: ColumnSample | None, *, is_section: bool) -> Evidence:
     word, text = _by_name(column, field)
     if sample is None or not sample.filled:
         return Evidence("column", field.name, round(word * _UNSEEN, 2), text, column)
-    share, values = fit(sample.values, field, unit_of_header(column))
+    share, values = _sections(sample) if is_section else fit(sample.values, field, unit_of_header(column))
     confidence = word * (_BY_NAME_ALONE + (1 - _BY_NAME_ALONE) * share)
     return Evidence("column", field.name, round(confidence, 2), Text(f"{text.zh}；{values.zh}", f"{text.en}; {values.en}"), column)
+
+
+def _sections(sample: ColumnSample) -> tuple[float, Text]:
+    """Return which part of the cells are sizes of pipes: a diameter, or width × height."""
+    diameter, _, _ = split_sections(pa.array([str(v) for v in sample.filled], pa.string()))
+    good = float(np.mean(~diameter.bad))
+    return good, Text(f"{good:.0%} 的值为管径或断面", f"{good:.0%} of the values are sizes of pipes")
 
 
 def _by_name(column: str, field: Field) -> tuple[float, Text]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ingest.understanding.area import DeploymentArea
-from ingest.understanding.axes import EASTING_M, NORTHING_M, Axes, share_within
+from ingest.understanding.axes import EASTING_M, NORTHING_M, Axes, axes_by_values, share_within
 from ingest.understanding.candidates import FITS, ZONED, Fit, candidates, degrees, elsewhere, in_degrees, ordered
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.sample import LayerSample
@@ -52,7 +52,7 @@ def crs_evidence(
 def _undeclared(places: FloatArray, area: DeploymentArea | None) -> tuple[Evidence, Axes | None]:
     fits = candidates(places, area) if len(places) else []
     if not fits:
-        return _undecided(places), None
+        return _undecided(places), axes_by_values(places[:, 0], places[:, 1]) if len(places) else None
     best = fits[0]
     confidence = _confidence(best.crs)
     if area is None:

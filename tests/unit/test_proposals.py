@@ -63,7 +63,7 @@ def test_a_type_whose_geometry_cannot_be_is_not_proposed() -> None:
     ("crs", "assumed", "word"), [(None, False, "declare"), ("EPSG:4549", False, "declared"), ("OGC:CRS84", True, "rule")]
 )
 def test_where_the_crs_comes_from_is_said(crs: str | None, assumed: bool, word: str) -> None:
-    assert word in layer("建筑物", "建筑编号", crs=crs, assumed=assumed).crs_evidence.en
+    assert word in layer("建筑物", "建筑编号", crs=crs, assumed=assumed).understanding.crs.text.en
 
 
 def test_an_existing_dataset_goes_before_a_new_one() -> None:

@@ -90,9 +90,14 @@ def build_parser() -> argparse.ArgumentParser:
     load.add_argument("--name", metavar="TEXT", help="提交名称 · name of the commit, e.g. 2026Q3普查成果")
     load.add_argument("--title", metavar="TEXT", help="数据集标题 · title of a new dataset")
 
-    check = command("check", "load:check", "只检查不发布 · check a file and publish nothing")
+    inspect = command("inspect", "inspect:inspect", "这是什么文件 · say what a file is, and how it would be read; needs no city")
+    inspect.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    inspect.add_argument("--city", type=Path, metavar="city.yaml", help="按该城市判断 · hold it against this city, not the data folder's")
+
+    check = command("check", "check:check", "只检查不发布 · check files and publish nothing; needs no city")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     _add_reading_options(check)
+    check.add_argument("--city", type=Path, metavar="city.yaml", help="按该城市检查 · check for this city, not the data folder's")
     check.add_argument("--report", type=Path, metavar="DIR", help="报告目录 · folder for the report")
 
     _add_maintenance(command, commands, common)

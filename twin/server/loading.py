@@ -12,9 +12,11 @@ from ingest.load import LoadResult, load
 from ingest.protocol import PartBatch, PartRequest, ReadRequest
 from ingest.request import LoadRequest, Workplace
 from ingest.sandbox import read_file
+from twin.crs import is_local
 from twin.errors import RejectedError, Text
 from twin.model import FeatureType, Severity, Style
 from twin.server.city import City, Progress
+from twin.server.local_crs import local_systems
 
 _AREA = FeatureType(
     name="area",
@@ -72,6 +74,7 @@ def _read_request(
     city: City, path: Path, parts: tuple[PartRequest, ...], companions: tuple[Path, ...], crs: str | None, vertical: str | None
 ) -> ReadRequest:
     d = city.deployment
+    declared = [c for c in (crs, *(part.crs for part in parts)) if c is not None and is_local(c)]
     return ReadRequest(
         path=path,
         parts=parts,
@@ -79,6 +82,7 @@ def _read_request(
         extent_deg=d.extent_deg,
         crs=crs,
         vertical=vertical,
+        local_crs=local_systems(city.settings.local_crs_path, declared),
         deployment_vertical=d.vertical,
         proj_data_dirs=city.settings.proj_data_dirs,
         companions=companions,

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 
 from ingest import staging
+from ingest.confirmed_reading import remember
 from ingest.load import named, publish_submission, withdraw
 from ingest.publish import Act, CheckOutdatedError, Published, StagingLostError
 from ingest.register import Register, Submission
@@ -70,6 +71,23 @@ class Publishing:
             self._register.note_problem(found.id, error)
             raise
         self._register.note_published(found.id, _published_document(found, published))
+        self._remember(found)
+
+    def _remember(self, found: Submission) -> None:
+        """Keep how the files were read, to be proposed to the same department for the next ones of their shape."""
+        asked = None if found.request is None else CheckOrder.model_validate(found.request)
+        for source in (found.result or {}).get("sources", ()):
+            part = next((p for p in asked.parts if p.dataset == source.get("dataset")), None) if asked else None
+            if part is not None and "mapping" in source:
+                remember(
+                    self._city.pool,
+                    found.actor,
+                    source["format"],
+                    part.feature_type,
+                    mapping=source["mapping"],
+                    unmapped=source["unmapped"],
+                    units=part.units,
+                )
 
 
 def _published_document(found: Submission, published: Published) -> Mapping[str, object]:

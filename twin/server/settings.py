@@ -31,11 +31,18 @@ class Settings:
     """Largest upload taken over HTTP (TWIN_MAX_UPLOAD_MB)."""
     keep_checked_days: int = 14
     """How long the rows of a checked submission wait to be published (TWIN_KEEP_CHECKED_DAYS); its files stay."""
+    local_crs_file: Path | None = None
+    """The secret file of the city's own coordinate systems (TWIN_LOCAL_CRS); None: ``local_crs.yaml`` in the data folder."""
 
     @property
     def city_file(self) -> Path:
         """The deployment's city.yaml."""
         return self.data_dir / "city.yaml"
+
+    @property
+    def local_crs_path(self) -> Path:
+        """Where the parameters of the city's own coordinate systems are, if it has any."""
+        return self.local_crs_file or self.data_dir / "local_crs.yaml"
 
     @property
     def store_folder(self) -> Path:
@@ -71,6 +78,7 @@ def read_settings(
         real_data_dir=Path(environment.get("TWIN_REAL_DATA") or "../shared/data").expanduser().absolute(),
         max_upload_bytes=_count("TWIN_MAX_UPLOAD_MB", environment, 4096) << 20,
         keep_checked_days=_count("TWIN_KEEP_CHECKED_DAYS", environment, 14),
+        local_crs_file=Path(environment["TWIN_LOCAL_CRS"]).expanduser().absolute() if environment.get("TWIN_LOCAL_CRS") else None,
     )
 
 

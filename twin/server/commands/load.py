@@ -1,4 +1,4 @@
-"""`twin load` and `twin check`."""
+"""`twin load`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.load import LoadResult
-from ingest.load import check as check_files
-from ingest.reports import write_reports
 from ingest.request import LoadRequest, PartSpec
 from ingest.staging import Mode
 from twin.catalogue import check_slug
 from twin.errors import BadRequestError, Text
 from twin.server.assets import build_missing
-from twin.server.check_reports import counts_by_rule, report_of_check
 from twin.server.city import City, open_city
-from twin.server.loading import area_wkb, load_files, workplace
+from twin.server.loading import area_wkb, load_files
 from twin.server.settings import Settings
 from twin.server.terminal import Terminal
 
@@ -34,42 +31,6 @@ def load(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
     if problem is not None:  # the data is published all the same; the server's worker tries again
         terminal.say(problem.text.zh, problem.text.en)
     terminal.result(load_document(result))
-    return 0
-
-
-def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> int:
-    """Check files and publish nothing; 1 when a load would reject the file as a whole, 0 with whatever findings otherwise."""
-    with open_city(settings) as city:
-        request = _load_request(city, settings, options)
-        result = check_files(workplace(city, terminal.progress), request)
-        if options.report:
-            write_reports(options.report, report_of_check(city, request, result))
-    for finding in result.findings[:20]:
-        where = f"{finding.layer or ''} {'' if finding.row is None else finding.row}".strip()
-        terminal.say(
-            f"  [{finding.severity}] {finding.rule} {where}：{finding.message.zh}",
-            f"  [{finding.severity}] {finding.rule} {where}: {finding.message.en}",
-        )
-    if len(result.findings) > 20:
-        terminal.say(f"  … 共 {len(result.findings)} 条", f"  … {len(result.findings)} in all")
-    terminal.say(f"读取 {result.read}，拒收 {result.rejected}", f"{result.read} read, {result.rejected} would be rejected")
-    for slug, counts in result.datasets.items():
-        terminal.say(
-            f"  {slug}：新增 {counts['insert']}，更新 {counts['update']}，未变 {counts['unchanged']}，删除 {counts['delete']}",
-            f"  {slug}: {counts['insert']} new, {counts['update']} changed, {counts['unchanged']} unchanged, {counts['delete']} deleted",
-        )
-    terminal.result(
-        {
-            "read": result.read,
-            "rejected": result.rejected,
-            "findings": {rule: found.count for rule, found in sorted(counts_by_rule(result).items())},
-            "datasets": result.datasets,
-            "sources": list(result.sources),
-        }
-    )
-    if result.refusal is not None:
-        terminal.say(f"整个文件将被拒收：{result.refusal.text.zh}", f"the file as a whole would be rejected: {result.refusal.text.en}")
-        return 1
     return 0
 
 
@@ -100,7 +61,7 @@ def _say_loaded(result: LoadResult, terminal: Terminal) -> None:
 
 
 def _load_request(city: City, settings: Settings, options: argparse.Namespace) -> LoadRequest:
-    files = tuple(_existing(f) for f in options.files)
+    files = tuple(existing(f) for f in options.files)
     area: Path | None = getattr(options, "area", None)
     mode: Mode = getattr(options, "mode", "replace")
     if (area is None) == (mode == "area"):
@@ -108,11 +69,11 @@ def _load_request(city: City, settings: Settings, options: argparse.Namespace) -
     title = getattr(options, "title", None)
     return LoadRequest(
         files=files,
-        parts=_parts(options.part, options.type, options.dataset, options.layer),
+        parts=part_specs(options.part, options.type, options.dataset, options.layer),
         mode=mode,
-        crs=_declared_crs(options.crs),
+        crs=declared_crs(options.crs),
         vertical=options.vertical,
-        area_wkb=area_wkb(city, _existing(area)) if area else None,
+        area_wkb=area_wkb(city, existing(area)) if area else None,
         allow_deletes=getattr(options, "allow_deletes", False),
         max_rejected=getattr(options, "max_rejected", 1.0),
         actor=settings.actor,
@@ -122,7 +83,8 @@ def _load_request(city: City, settings: Settings, options: argparse.Namespace) -
     )
 
 
-def _parts(given: Sequence[str], feature_type: str | None, dataset: str | None, layer: str | None) -> tuple[PartSpec, ...]:
+def part_specs(given: Sequence[str], feature_type: str | None, dataset: str | None, layer: str | None) -> tuple[PartSpec, ...]:
+    """Return what ``--part``, or ``--type`` and its kin, ask for; BadRequestError when they do not go together or are not well-formed."""
     if given and (feature_type or dataset or layer):
         raise BadRequestError("say either --part or --type and --dataset", zh="--part 与 --type/--dataset 只能用一种")
     if not given:
@@ -141,12 +103,13 @@ def _parts(given: Sequence[str], feature_type: str | None, dataset: str | None, 
     return tuple(parts)
 
 
-def _declared_crs(text: str | None) -> str | None:
-    """A file that defines the CRS is named by its whole path: the child that reads it stands elsewhere."""
+def declared_crs(text: str | None) -> str | None:
+    """Return a declared CRS; a file that defines it is named by its whole path, for the child that reads it stands elsewhere."""
     return str(Path(text).absolute()) if text and Path(text).is_file() else text
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
+    """Return a file's whole path; BadRequestError ``no-such-file`` when it is none."""
     if not path.is_file():
         raise BadRequestError(f"there is no file {path}", zh=f"没有文件 {path}").with_code("no-such-file")
     return path.absolute()

@@ -1,0 +1,48 @@
+"""What a person should look at before a layer is taken as it was understood: doubts that values raise and nobody has answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingest.understanding.evidence import LIKELY, Evidence
+from ingest.understanding.heights import DEPLOYMENT
+from ingest.understanding.layer import Understanding
+from twin.model import Finding, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What has been declared of a layer, so that its evidence asks nothing any more."""
+
+    crs: bool = False
+    axes: bool = False
+    vertical: bool = False
+    encoding: bool = False
+    units: frozenset[str] = frozenset()
+    """Columns whose unit is declared."""
+
+
+def doubts(known: Understanding, layer: str, answered: Answered) -> tuple[Finding, ...]:
+    """Return a finding for review for every aspect that is not as the file says, or that it does not say, unless it is answered."""
+    found = _doubtful(known, answered)
+    return tuple(Finding(rule, Severity.REVIEW, None, e.text, layer, value=e.stated, proposal=e.value) for rule, e in found)
+
+
+def _doubtful(known: Understanding, answered: Answered) -> Iterator[tuple[str, Evidence]]:
+    crs = known.crs
+    if not answered.crs:
+        if crs.code == "crs-obfuscated":
+            yield "crs-obfuscated", crs
+        elif crs.gainsays:
+            yield "crs-doubtful", crs
+        elif crs.stated is None and crs.value is not None:
+            yield "crs-undeclared", crs
+    if known.axes is not None and known.axes.gainsays and not answered.axes:
+        yield "axes-doubtful", known.axes
+    vertical = known.vertical
+    if vertical is not None and vertical.value not in (None, DEPLOYMENT) and not answered.vertical:
+        yield "vertical-doubtful", vertical
+    if known.encoding is not None and known.encoding.gainsays and not answered.encoding:
+        yield "encoding-doubtful", known.encoding
+    yield from (("unit-doubtful", e) for e in known.units if e.gainsays and e.confidence >= LIKELY and e.subject not in answered.units)

@@ -1,0 +1,138 @@
+"""`twin check`: what is wrong in files. Against the city of the data folder, or without any."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ingest.load import CheckResult
+from ingest.load import check as check_files
+from ingest.proposals import Proposal, propose
+from ingest.refusals import crs_undeclared
+from ingest.reports import write_reports
+from ingest.request import LoadRequest, PartSpec
+from ingest.sandbox import inspect_file
+from ingest.understanding.evidence import LIKELY
+from ingest.understanding.layer import Surroundings
+from ingest.understanding.review import Answered, doubts
+from twin.catalogue import check_slug
+from twin.errors import BadRequestError, RejectedError, TwinError
+from twin.server.check_reports import counts_by_rule, report_of_check
+from twin.server.city import City
+from twin.server.city_file import read_city_file
+from twin.server.commands.load import declared_crs, existing, part_specs
+from twin.server.inspection import INSPECTION, main_files
+from twin.server.loading import workplace
+from twin.server.scratch_city import city_or_scratch, has_city
+from twin.server.settings import Settings
+from twin.server.surroundings import surroundings
+from twin.server.terminal import Terminal
+
+_SHOWN = 20
+
+
+def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Check files and publish nothing; 1 when a load would reject the file as a whole, 0 with whatever findings otherwise.
+
+    Without a city a throwaway database is made. A CRS that nobody declares is told from the numbers for the check alone: the findings
+    are then as useful, and the answer is 1 all the same.
+    """
+    files = tuple(existing(f) for f in options.files)
+    crs = declared_crs(options.crs)
+    city_file = None if options.city is None else read_city_file(options.city)
+    with city_or_scratch(settings, city_file, files, crs, terminal) as city:
+        around = Surroundings() if city_file is None and not has_city(settings) else surroundings(city)
+        proposals = _proposals(city, files, around)
+        parts = _parts(options, proposals)
+        request = LoadRequest(
+            files=files,
+            parts=tuple(_understood(p, proposals, crs, options.vertical) for p in parts),
+            crs=crs,
+            vertical=options.vertical,
+            max_rejected=1.0,
+            actor=settings.actor,
+        )
+        result = _with_doubt(check_files(workplace(city, terminal.progress), request))
+        if options.report:
+            write_reports(options.report, report_of_check(city, request, result))
+    _say(result, terminal)
+    terminal.result(
+        {
+            "read": result.read,
+            "rejected": result.rejected,
+            "findings": {rule: found.count for rule, found in sorted(counts_by_rule(result).items())},
+            "datasets": result.datasets,
+            "sources": list(result.sources),
+        }
+    )
+    return 0 if result.refusal is None else 1
+
+
+def _proposals(city: City, files: Sequence[Path], around: Surroundings) -> list[Proposal]:
+    """Return what the files are held for; of one that cannot be looked into the check itself says why."""
+    types, datasets = city.catalogue.feature_types(), city.catalogue.datasets()
+    found: list[Proposal] = []
+    for path in main_files(files):
+        try:
+            found += propose(path.name, inspect_file(path, INSPECTION), types, datasets, around)
+        except TwinError as error:
+            if error.status >= 500:
+                raise
+    return found
+
+
+def _parts(options: argparse.Namespace, proposals: Sequence[Proposal]) -> tuple[PartSpec, ...]:
+    """Return what was asked for, else every layer as what it is likely to be."""
+    if options.type or options.part:
+        return part_specs(options.part, options.type, options.dataset, options.layer)
+    likely = [p for p in proposals if p.guesses and p.guesses[0].confidence >= LIKELY and options.layer in (None, p.layer)]
+    if not likely:
+        raise BadRequestError("nothing in the files is known for what it is: say --type", zh="未能识别文件内容，请用 --type 说明")
+    return tuple(PartSpec(p.layer, p.guesses[0].feature_type, check_slug(p.guesses[0].feature_type), p.file) for p in likely)
+
+
+def _understood(part: PartSpec, proposals: Sequence[Proposal], crs: str | None, vertical: str | None) -> PartSpec:
+    """Return a part with the doubts about its layer, and in the CRS that its numbers tell where nobody declares one."""
+    proposal = _proposal_of(part, proposals)
+    if proposal is None:
+        return part
+    found = doubts(proposal.understanding, proposal.layer, Answered(crs=crs is not None, vertical=vertical is not None))
+    told = proposal.understanding.crs
+    is_told = crs is None and told.stated is None and told.value is not None
+    return replace(part, crs=told.value if is_told else None, doubts=found)
+
+
+def _proposal_of(part: PartSpec, proposals: Sequence[Proposal]) -> Proposal | None:
+    own = [p for p in proposals if part.file in (None, p.file) and part.layer in (None, p.layer, p.file, Path(p.file).stem)]
+    alike = [p for p in own if any(g.feature_type == part.feature_type for g in p.guesses[:1])]
+    return next(iter(alike or (own if len(own) == 1 else [])), None)
+
+
+def _with_doubt(result: CheckResult) -> CheckResult:
+    """Return the result as that of files that are refused, where their CRS is only told from their numbers."""
+    told = next((f for f in result.findings if f.rule == "crs-undeclared"), None)
+    if told is None or result.refusal is not None:
+        return result
+    refusal = crs_undeclared(told.layer)
+    return replace(result, refusal=refusal if isinstance(refusal, RejectedError) else None)
+
+
+def _say(result: CheckResult, terminal: Terminal) -> None:
+    for finding in result.findings[:_SHOWN]:
+        where = f"{finding.layer or ''} {'' if finding.row is None else finding.row}".strip()
+        terminal.say(
+            f"  [{finding.severity}] {finding.rule} {where}：{finding.message.zh}",
+            f"  [{finding.severity}] {finding.rule} {where}: {finding.message.en}",
+        )
+    if len(result.findings) > _SHOWN:
+        terminal.say(f"  … 共 {len(result.findings)} 条", f"  … {len(result.findings)} in all")
+    terminal.say(f"读取 {result.read}，拒收 {result.rejected}", f"{result.read} read, {result.rejected} would be rejected")
+    for slug, counts in result.datasets.items():
+        terminal.say(
+            f"  {slug}：新增 {counts['insert']}，更新 {counts['update']}，未变 {counts['unchanged']}，删除 {counts['delete']}",
+            f"  {slug}: {counts['insert']} new, {counts['update']} changed, {counts['unchanged']} unchanged, {counts['delete']} deleted",
+        )
+    if result.refusal is not None:
+        terminal.say(f"整个文件将被拒收：{result.refusal.text.zh}", f"the file as a whole would be rejected: {result.refusal.text.en}")

@@ -1,0 +1,123 @@
+"""A city for the length of one command: the one of the data folder, else a throwaway in a folder of its own that is gone afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ingest.protocol import FileInfo
+from ingest.sandbox import inspect_file
+from ingest.understanding.candidates import degrees
+from ingest.understanding.crs import crs_evidence
+from twin.crs import CrsError, is_local, legacy_datum, parse_crs, storage_crs
+from twin.errors import TwinError
+from twin.heights import vertical_model
+from twin.server.city import City, make_city, open_city
+from twin.server.city_file import CityFile
+from twin.server.inspection import INSPECTION, main_files
+from twin.server.settings import Settings
+from twin.server.terminal import Terminal
+
+_FALLBACK_SRID = 4549
+"""Where nothing tells a grid the load will be refused for want of a CRS; this is the grid it is refused in."""
+_CHINA_DEG = (73.0, 136.0)
+
+
+def has_city(settings: Settings) -> bool:
+    """Return whether the settings lead to a city: its data folder holds one, or a database server is named."""
+    return settings.database_url is not None or settings.city_file.is_file()
+
+
+@contextmanager
+def city_or_scratch(
+    settings: Settings, city_file: CityFile | None, files: Sequence[Path], crs: str | None, terminal: Terminal
+) -> Iterator[City]:
+    """Have a city open for the block: that of the settings unless a ``city_file`` is given; else a new one that fits the files.
+
+    A new one has nothing published; it takes some seconds to make, and its folder is removed at the end, whatever happens.
+    """
+    if city_file is None and has_city(settings):
+        with open_city(settings) as city:
+            yield city
+        return
+    started = time.monotonic()
+    chosen = city_file or city_for(files, crs, settings)
+    terminal.say(
+        f"没有城市，建立临时数据库（EPSG:{chosen.storage_srid}，用后删除）…",
+        f"there is no city: making a database for the moment (EPSG:{chosen.storage_srid}) …",
+    )
+    folder = Path(tempfile.mkdtemp(prefix="twin-"))
+    folder.chmod(0o711)  # the database's account has to get to its own folder in it
+    try:
+        scratch = replace(settings.in_folder(folder / "city"), database_url=None, local_crs_file=settings.local_crs_path)
+        make_city(scratch, chosen)
+        with open_city(scratch) as city:
+            terminal.say(f"{time.monotonic() - started:.1f} 秒后可用", f"ready after {time.monotonic() - started:.1f} s")
+            yield city
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def city_for(files: Sequence[Path], crs: str | None, settings: Settings) -> CityFile:
+    """Return a city whose grid is that of the files, declared or told from them; for degrees China's 3° belt, or UTM, around them."""
+    srid = next((s for s in _srids(files, crs) if s is not None), _FALLBACK_SRID)
+    try:
+        vertical_model("egm96", settings.proj_data_dirs)
+        vertical = "egm96"
+    except TwinError:  # without the grid heights stay as they are
+        vertical = "none"
+    return CityFile("检查", srid, vertical, None, None)
+
+
+def _srids(files: Sequence[Path], crs: str | None) -> Iterator[int | None]:
+    infos = [info for path in main_files(list(files)) if (info := _looked_into(path)) is not None]
+    if crs is not None and not crs.startswith("/") and not crs.upper().startswith("X-"):
+        yield _storage_srid(crs)
+    for info in infos:
+        for layer in info.layers:
+            stated = crs if crs is not None and not is_local(crs) and not crs.startswith("/") else layer.crs_definition or layer.crs
+            if layer.sample is None:
+                yield None if stated is None else _storage_srid(stated)
+                continue
+            found, axes = crs_evidence(None if (stated or "").upper().startswith("X-") else stated, layer.sample, None)
+            if found.value is None:
+                continue
+            yield _storage_srid(found.value)
+            places, _ = layer.sample.positions()
+            if len(places):
+                lon, lat = degrees(found.value, places[:, ::-1] if axes == "yx" else places).mean(axis=0)
+                yield _grid_at(float(lon), float(lat))
+
+
+def _looked_into(path: Path) -> FileInfo | None:
+    try:
+        return inspect_file(path, INSPECTION)
+    except TwinError:  # the check itself says why
+        return None
+
+
+def _storage_srid(crs: str) -> int | None:
+    """Return the EPSG number of a CRS that can store a city, None for others and for those whose datum cannot be left."""
+    try:
+        parsed = parse_crs(crs)
+        horizontal = parsed.sub_crs_list[0] if parsed.is_compound else parsed
+        code = horizontal.to_epsg()
+        if code is None or legacy_datum(horizontal) is not None:
+            return None
+        return storage_crs(code).srid
+    except CrsError:
+        return None
+
+
+def _grid_at(lon: float, lat: float) -> int | None:
+    """Return the grid around a place: CGCS2000 in 3° belts in China, UTM elsewhere; None for no place at all."""
+    if not (-180 <= lon <= 180 and -80 <= lat <= 84):
+        return None
+    if _CHINA_DEG[0] <= lon <= _CHINA_DEG[1] and 3 <= lat <= 54:
+        return 4534 + round((lon - 75) / 3)
+    return (32600 if lat >= 0 else 32700) + min(60, int((lon + 180) // 6) + 1)
