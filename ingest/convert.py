@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.crosswalks import code_spellings
 from ingest.names import spelled
 from ingest.protocol import arrow_type
 from twin.model import Field, Scalar
@@ -47,8 +48,11 @@ class Converted:
     bad: npt.NDArray[np.bool_]
 
 
-def convert(array: pa.Array, field: Field) -> Converted:
-    """Return ``array`` in the type of ``field``. Empty text counts as no value, except in a plain string field."""
+def convert(array: pa.Array, field: Field, column: str = "") -> Converted:
+    """Return ``array`` in the type of ``field``. Empty text counts as no value, except in a plain string field.
+
+    ``column`` is what the source calls it: by its name the codes of some are known to be of another classification.
+    """
     target = arrow_type(field.type)
     if isinstance(array.type, pa.JsonType):
         array = array.storage
@@ -61,7 +65,7 @@ def convert(array: pa.Array, field: Field) -> Converted:
     if pa.types.is_floating(array.type):
         array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
     direct = _direct(array, field, target)
-    return direct if direct is not None else _by_distinct_value(array, field, target)
+    return direct if direct is not None else _by_distinct_value(array, field, target, column)
 
 
 def _direct(array: pa.Array, field: Field, target: pa.DataType) -> Converted | None:
@@ -111,9 +115,9 @@ def _scalar_text(value: object) -> str:
     return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
 
 
-def _by_distinct_value(array: pa.Array, field: Field, target: pa.DataType) -> Converted:
+def _by_distinct_value(array: pa.Array, field: Field, target: pa.DataType, column: str) -> Converted:
     distinct = array.dictionary_encode()
-    take = _taker(field)
+    take = _taker(field, column)
     results: list[Scalar] = []
     failed: list[bool] = []
     for value in distinct.dictionary.to_pylist():
@@ -133,7 +137,7 @@ def _is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _taker(field: Field) -> Callable[[object], Scalar]:
+def _taker(field: Field, column: str) -> Callable[[object], Scalar]:
     match field.type:
         case "number":
             return lambda value: number(value, field.unit)
@@ -146,7 +150,7 @@ def _taker(field: Field) -> Callable[[object], Scalar]:
         case "datetime":
             return datetime
         case _:
-            spellings = {spelled(text): code for text, code in field.codelist.resolve().items()} if field.codelist else {}
+            spellings = code_spellings(field.codelist, column) if field.codelist else {}
             return lambda value: _code(value, spellings)
 
 

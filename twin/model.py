@@ -29,6 +29,30 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class CrossedCode:
+    """A code of another classification, what it is called there, and what it is in ours."""
+
+    code: str
+    to: str
+    title_zh: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crosswalk:
+    """Codes of another classification, old or local, and what they are in a code list."""
+
+    id: str
+    title: Text
+    source: str
+    verified: bool
+    codes: tuple[CrossedCode, ...]
+    columns: tuple[str, ...] = ()
+    """Names of source columns whose values are codes of the other classification, even where the same code means something else here."""
+    prefix: str = ""
+    """What stands before its codes where they are among ours."""
+
+
+@dataclass(frozen=True, slots=True)
 class CodeList:
     """A closed list of codes with the source it was taken from."""
 
@@ -37,17 +61,21 @@ class CodeList:
     source: str
     verified: bool
     codes: tuple[Code, ...]
+    crosswalks: tuple[Crosswalk, ...] = ()
 
     def by_code(self) -> dict[str, Code]:
         """Return the codes keyed by code."""
         return {c.code: c for c in self.codes}
 
     def resolve(self) -> dict[str, str]:
-        """Return every accepted spelling (code, alias, title zh/en) → code; codes win over aliases, aliases over titles."""
+        """Return every accepted spelling → code: a code wins over an alias, that over a title, and our own over those of crosswalks."""
         spellings: dict[str, str] = {}
-        for c in self.codes:
-            spellings.setdefault(c.title.en, c.code)
-            spellings.setdefault(c.title.zh, c.code)
+        for crosswalk in self.crosswalks:
+            spellings.update({c.title_zh: c.to for c in crosswalk.codes if c.title_zh is not None})
+            if crosswalk.prefix or not crosswalk.columns:
+                spellings.update({crosswalk.prefix + c.code: c.to for c in crosswalk.codes})
+        for c in reversed(self.codes):
+            spellings.update({c.title.en: c.code, c.title.zh: c.code})
         for c in self.codes:
             spellings.update(dict.fromkeys(c.aliases, c.code))
         spellings.update({c.code: c.code for c in self.codes})

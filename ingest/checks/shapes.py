@@ -91,13 +91,13 @@ def _repeated_vertices(geometry: Geometries, edges: _Edges, parameter: Parameter
     if hit.any() and shapely.has_z(geometry).any():
         z = shapely.get_coordinates(geometry, include_z=True)[:, 2]
         hit &= ~(np.abs(z[edges.start + 1] - z[edges.start]) >= parameter("repeated-vertex", "tolerance_m"))
-    zh, en = "{count} 处顶点重复", "{count} vertices repeat the one before"
+    zh, en = "{count} 处顶点重复", "vertices that repeat the one before: {count}"
     yield from _by_row("repeated-vertex", edges, hit, edges.length_m, (zh, en))
 
 
 def _short_segments(edges: _Edges, parameter: Parameters) -> Iterator[ShapeFault]:
     hit = (edges.length_m >= parameter("repeated-vertex", "tolerance_m")) & (edges.length_m < parameter("short-segment", "length_m"))
-    zh, en = "{count} 条边过短，首条 {value:.4f} 米", "{count} edges are very short, the first {value:.4f} m"
+    zh, en = "{count} 条边过短，首条 {value:.4f} 米", "very short edges: {count}, the first of {value:.4f} m"
     yield from _by_row("short-segment", edges, hit, edges.length_m, (zh, en))
 
 
@@ -111,7 +111,7 @@ def _spikes(edges: _Edges, parameter: Parameters) -> Iterator[ShapeFault]:
     hit = (into >= 0) & long_enough & long_enough[into] & (dot < -limit * product)
     angle_deg = np.zeros(len(dot))
     angle_deg[hit] = np.degrees(np.arccos(np.clip(-dot[hit] / product[hit], -1.0, 1.0)))
-    zh, en = "{count} 处尖刺，首处夹角 {value:.2f}°", "{count} spikes, the first of {value:.2f}°"
+    zh, en = "{count} 处尖刺，首处夹角 {value:.2f}°", "spikes: {count}, the first of {value:.2f}°"
     yield from _by_row("spike", edges, hit, angle_deg, (zh, en))
 
 
@@ -148,7 +148,7 @@ def _tiny_holes(geometry: Geometries, parameter: Parameters) -> Iterator[ShapeFa
     tiny = np.flatnonzero(area < parameter("tiny-hole", "area_m2"))
     found, first, counts = np.unique(rows[tiny], return_index=True, return_counts=True)
     for row, hole, count in zip(found.tolist(), tiny[first].tolist(), counts.tolist(), strict=True):
-        said = Text(zh=f"{count} 个极小的洞，首个面积 {area[hole]:.4f} 平方米", en=f"{count} tiny holes, the first of {area[hole]:.4f} m2")
+        said = Text(zh=f"{count} 个极小的洞，首个面积 {area[hole]:.4f} 平方米", en=f"tiny holes: {count}, the first of {area[hole]:.4f} m2")
         yield ShapeFault("tiny-hole", row, said, _first_vertex(rings[hole]), f"{area[hole]:.4f}")
 
 

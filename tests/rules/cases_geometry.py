@@ -32,7 +32,7 @@ def hole(side: float) -> Sequence[Sequence[tuple[float, float]]]:
 
 
 def notched(tip_deg: float) -> Rows:
-    """A notch whose tip is so far north of the middle of a parallel's 19 m: as drawn in the plane that edge runs 5 µm north of its middle."""
+    """A notch whose tip is so far north of the middle of 19 m of a parallel; in the plane that edge runs 5 µm north of its middle."""
     lon, lat = 119.974, 31.811
     ring = [(lon, lat), (lon + 2e-4, lat), (lon + 2e-4, lat + 1e-4), (lon + 1e-4, lat + tip_deg), (lon, lat + 1e-4)]
     return Rows("water", [shapely.MultiPolygon([shapely.Polygon(ring)])], {"water_id": ["w1"]}, crs="EPSG:4490")

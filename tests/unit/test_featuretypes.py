@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections import Counter
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from twin.featuretypes.definition import definition_hash, feature_type_definitio
 from twin.featuretypes.document import read_document
 from twin.featuretypes.json_schema import feature_schema, queryables
 from twin.featuretypes.loader import load_code_lists, load_feature_types
-from twin.featuretypes.parse import parse_code_list, parse_feature_type
+from twin.featuretypes.parse import parse_code_list, parse_crosswalk, parse_feature_type
 from twin.featuretypes.spelling import code_spelling, column_spelling
 from twin.featuretypes.validity import validity_fields
 from twin.model import CodeList, FeatureType
@@ -128,8 +129,15 @@ def test_a_packaged_file_has_the_shape_that_every_start_takes_for_granted(path: 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("codelists/*.yaml")), ids=lambda path: path.stem)
 def test_a_packaged_code_list_has_the_shape_that_every_start_takes_for_granted(path: Path) -> None:
-    assert parse_code_list(read_document(path), path.name) == LISTS[path.stem]
+    assert parse_code_list(read_document(path), path.name) == replace(LISTS[path.stem], crosswalks=())
     assert LISTS[path.stem].id == path.stem
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("crosswalks/*.yaml")), ids=lambda path: path.stem)
+def test_a_packaged_crosswalk_has_the_shape_that_every_start_takes_for_granted(path: Path) -> None:
+    of, crosswalk = parse_crosswalk(read_document(path), path.name)
+    assert crosswalk in LISTS[of].crosswalks
+    assert crosswalk.id == path.stem
 
 
 def test_a_sheet_or_layer_means_one_type() -> None:
@@ -147,6 +155,9 @@ def test_a_city_object_of_cityjson_is_of_one_type() -> None:
         "building_part": ("BuildingPart",),
         "storey": ("BuildingStorey",),
         "space": ("BuildingRoom", "BuildingUnit"),
+        "pipe_node": ("SimpleFunctionalElement", "ComplexFunctionalElement", "TerminalElement"),
+        "pipe_segment": ("RoundPipe", "RectangularPipe", "OtherShapePipe"),
+        "road": ("Road",),
         "vegetation": ("SolitaryVegetationObject",),
         "water": ("WaterBody",),
     }

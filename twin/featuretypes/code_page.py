@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from html import escape
 
-from twin.model import CodeList, FeatureType
+from twin.model import CodeList, Crosswalk, FeatureType
 
 _ROW_PX, _SWATCH_PX, _WIDTH_PX, _COLUMN_ROWS = 22, 14, 320, 30
 _NO_COLOR = "#ffffff"
@@ -40,6 +40,29 @@ def _page(code_list: CodeList, types: Mapping[str, FeatureType]) -> Iterator[str
     for code in code_list.codes:
         spellings = "、".join(code.aliases).replace("|", "\\|")
         yield f"| `{code.code}` | {code.title.zh} | {code.title.en} | {code.color or ''} | {code.parent or ''} | {spellings} |"
+    for crosswalk in code_list.crosswalks:
+        yield from _crosswalk(crosswalk)
+
+
+def _crosswalk(crosswalk: Crosswalk) -> Iterator[str]:
+    """Yield what codes of another classification become, and where they are taken for such."""
+    compared = "已与来源核对 · compared with its source" if crosswalk.verified else "未与来源原文核对 · not compared with the source's text"
+    yield ""
+    yield f"## {crosswalk.title.zh} · {crosswalk.title.en}"
+    yield ""
+    yield f"来源 · Source: {crosswalk.source}（{compared}）"
+    yield ""
+    if crosswalk.columns:
+        columns = "、".join(f"`{name}`" for name in crosswalk.columns)
+        yield f"下列名称的列按此分类理解 · Columns of these names hold codes of this classification: {columns}"
+        yield ""
+    if crosswalk.prefix:
+        yield f"其他列中代码前加 `{crosswalk.prefix}` · In other columns with `{crosswalk.prefix}` before the code"
+        yield ""
+    yield "| 原代码 · Code there | 中文 | 代码 · Code here |"
+    yield "|---|---|---|"
+    for crossed in crosswalk.codes:
+        yield f"| `{crossed.code}` | {crossed.title_zh or ''} | `{crossed.to}` |"
 
 
 def code_legend(code_list: CodeList) -> str:

@@ -10,7 +10,7 @@ from twin.featuretypes.document import FeatureTypeError
 from twin.featuretypes.rule_use import check_faults
 from twin.featuretypes.spelling import code_spelling, column_spelling
 from twin.featuretypes.validity import RESERVED_COLUMNS, validity_fields
-from twin.model import Code, CodeList, FeatureType, Field, GeometryType, Recipe, Scalar
+from twin.model import Code, CodeList, Crosswalk, FeatureType, Field, GeometryType, Recipe, Scalar
 
 _GEOMETRY_OF_RECIPE: dict[Recipe, tuple[GeometryType, bool | None]] = {
     "extrude": ("MultiPolygon", True),
@@ -44,6 +44,24 @@ def check_code_list(code_list: CodeList, source: str, place: str = "") -> None:
             other = meaning.setdefault(code_spelling(text), code.code)
             if other != code.code:
                 raise FeatureTypeError(source, where, f"{text!r} already means {other!r}")
+
+
+def check_crosswalk(crosswalk: Crosswalk, code_list: CodeList, source: str) -> None:
+    """Raise FeatureTypeError unless every code crosses over to one of the list; what holds in every column may mean no other there."""
+    ours = code_list.by_code()
+    everywhere = bool(crosswalk.prefix) or not crosswalk.columns
+    meaning = {code_spelling(text): code.code for code in code_list.codes for text in _spellings(code)}
+    earlier: set[str] = set()
+    for number, crossed in enumerate(crosswalk.codes):
+        where = f"codes[{number}]"
+        spelling = code_spelling(crosswalk.prefix + crossed.code)
+        if crossed.to not in ours:
+            raise FeatureTypeError(source, f"{where}.to", f"{crossed.to!r} is no code of {code_list.id}")
+        if spelling in earlier:
+            raise FeatureTypeError(source, where, f"code {crossed.code!r} is given twice")
+        if everywhere and meaning.get(spelling, crossed.to) != crossed.to:
+            raise FeatureTypeError(source, where, f"{crossed.code!r} already means {meaning[spelling]!r}; give columns or a prefix")
+        earlier.add(spelling)
 
 
 def _spellings(code: Code) -> tuple[str, ...]:

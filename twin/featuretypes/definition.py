@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from twin.errors import Text
 from twin.featuretypes.parse import parse_feature_type
-from twin.model import Check, CodeList, FeatureType, Field, Reference, Style
+from twin.model import Check, CodeList, Crosswalk, FeatureType, Field, Reference, Style
 from twin.rules.parameters import thawed
 
 Json = dict[str, object]
@@ -83,15 +83,29 @@ def _reference(reference: Reference) -> Json:
 
 
 def _code_list(code_list: CodeList) -> Json:
-    return {
-        "id": code_list.id,
-        "title": _text(code_list.title),
-        "source": code_list.source,
-        "verified": code_list.verified,
-        "codes": [
+    return _given(
+        id=code_list.id,
+        title=_text(code_list.title),
+        source=code_list.source,
+        verified=code_list.verified,
+        codes=[
             _given(code=c.code, zh=c.title.zh, en=c.title.en, color=c.color, aliases=list(c.aliases), parent=c.parent)
             for c in code_list.codes
         ],
+        crosswalks=[_crosswalk(c, code_list.id) for c in code_list.crosswalks] or None,
+    )
+
+
+def _crosswalk(crosswalk: Crosswalk, code_list: str) -> Json:
+    return {
+        "id": crosswalk.id,
+        "codes_of": code_list,
+        "title": _text(crosswalk.title),
+        "source": crosswalk.source,
+        "verified": crosswalk.verified,
+        "columns": list(crosswalk.columns),
+        "prefix": crosswalk.prefix,
+        "codes": [_given(code=c.code, zh=c.title_zh, to=c.to) for c in crosswalk.codes],
     }
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import cast
 
+from twin.featuretypes.consistency import check_crosswalk
 from twin.featuretypes.document import FeatureTypeError, read_document
-from twin.featuretypes.parse import Document, parse_code_list, parse_feature_type, read_code_list, read_feature_type
+from twin.featuretypes.parse import (
+    Document,
+    parse_code_list,
+    parse_crosswalk,
+    parse_feature_type,
+    read_code_list,
+    read_crosswalk,
+    read_feature_type,
+)
 from twin.featuretypes.references import check_references
 from twin.model import CodeList, FeatureType
 
@@ -21,7 +31,8 @@ def load_feature_types(*folders: Path) -> dict[str, FeatureType]:
     """Return every FeatureType by name: the packaged ones, then those of each folder in turn, a later one replacing an earlier.
 
     A folder holds ``NAME.yaml``, one FeatureType each, and ``codelists/NAME.yaml``; a code list there replaces the packaged list of
-    that name in every type. A folder that is not there holds nothing. Raises FeatureTypeError with file, place and reason.
+    that name in every type, and ``crosswalks/NAME.yaml`` adds codes of another classification to a list. A folder that is not there
+    holds nothing. Raises FeatureTypeError with file, place and reason.
     """
     code_lists = load_code_lists(*folders)
     types = {path.stem: read_feature_type(document, code_lists, path.name) for path, document in _packaged("")}
@@ -40,7 +51,23 @@ def load_code_lists(*folders: Path) -> dict[str, CodeList]:
         code_list = parse_code_list(read_document(path), path.name)
         _check_name(path, code_list.id, "id")
         lists[code_list.id] = code_list
-    return lists
+    return _with_crosswalks(lists, folders)
+
+
+def _with_crosswalks(lists: Mapping[str, CodeList], folders: Iterable[Path]) -> dict[str, CodeList]:
+    """Return the lists with the crosswalks of files ``crosswalks/NAME.yaml``, a later one replacing an earlier of its name."""
+    known = {path.stem: read_crosswalk(document) for path, document in _packaged("crosswalks")}
+    for path in _files(folder / "crosswalks" for folder in folders):
+        of, crosswalk = parse_crosswalk(read_document(path), path.name)
+        _check_name(path, crosswalk.id, "id")
+        known[crosswalk.id] = (of, crosswalk)
+    result = dict(lists)
+    for of, crosswalk in known.values():
+        if of not in result:
+            raise FeatureTypeError(f"{crosswalk.id}.yaml", "codes_of", f"there is no code list {of!r}; known: {', '.join(sorted(lists))}")
+        result[of] = replace(result[of], crosswalks=(*result[of].crosswalks, crosswalk))
+        check_crosswalk(crosswalk, result[of], f"{crosswalk.id}.yaml")
+    return result
 
 
 @cache

@@ -14,7 +14,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from twin.errors import Text
 from twin.featuretypes.consistency import check_code_list, check_feature_type
 from twin.featuretypes.document import FeatureTypeError, place_of
-from twin.model import Check, Code, CodeList, FeatureType, Field, Reference, Style
+from twin.model import Check, Code, CodeList, CrossedCode, Crosswalk, FeatureType, Field, Reference, Style
 from twin.rules.parameters import frozen
 
 Document = Mapping[str, Any]
@@ -81,9 +81,32 @@ def read_code_list(doc: Document, source: str, place: str = "") -> CodeList:
         color = entry.get("color", colors.get(parent))
         colors[entry["code"]] = color
         codes.append(Code(entry["code"], Text(entry["zh"], entry["en"]), color, tuple(entry.get("aliases", ())), parent))
-    code_list = CodeList(doc["id"], _text(doc["title"]), doc["source"], doc["verified"], tuple(codes))
+    crosswalks = tuple(_crosswalk(c) for c in doc.get("crosswalks", ()))
+    code_list = CodeList(doc["id"], _text(doc["title"]), doc["source"], doc["verified"], tuple(codes), crosswalks)
     check_code_list(code_list, source, place)
     return code_list
+
+
+def parse_crosswalk(document: object, source: str) -> tuple[str, Crosswalk]:
+    """Return (id of the code list, crosswalk into it) of a document; FeatureTypeError as `parse_feature_type` raises it."""
+    return read_crosswalk(_validated(document, "crosswalk", source))
+
+
+def read_crosswalk(doc: Document) -> tuple[str, Crosswalk]:
+    """Return the same of a document of the right shape."""
+    return doc["codes_of"], _crosswalk(doc)
+
+
+def _crosswalk(doc: Document) -> Crosswalk:
+    return Crosswalk(
+        id=doc["id"],
+        title=_text(doc["title"]),
+        source=doc["source"],
+        verified=doc["verified"],
+        codes=tuple(CrossedCode(entry["code"], entry["to"], entry.get("zh")) for entry in doc["codes"]),
+        columns=tuple(doc.get("columns", ())),
+        prefix=doc.get("prefix", ""),
+    )
 
 
 def _validated(document: object, part: str, source: str) -> Document:
