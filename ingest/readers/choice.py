@@ -25,6 +25,7 @@ from ingest.readers.osm import OsmPbf, is_osm_pbf
 from ingest.readers.source import Reader
 from ingest.readers.survey import open_survey
 from ingest.readers.swmm import is_swmm, open_swmm
+from ingest.readers.vct import Vct, is_vct
 from ingest.readers.xml_root import XmlRoot, has_dtd
 from ingest.refusals import rejected, unsupported
 from twin.errors import TwinError
@@ -195,6 +196,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: mapinfo.is_mapinfo(c.text_head), lambda c: mapinfo.open_loose(_path(c), c.limits), beside=mapinfo.loose_sidecars),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: open_epanet(c.source, c.limits)),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_swmm(c.searched()), lambda c: open_swmm(c.source, c.limits)),
+    Kind(lambda c: is_vct(c.text_head), lambda c: Vct(c.source, c.limits)),
     Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", c.request)),
     Kind(lambda c: c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
     Kind(_is_table, lambda c: open_survey("CSV", c.request)),

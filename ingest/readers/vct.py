@@ -1,0 +1,169 @@
+"""VCT 3.0, the exchange format of the land surveys (GB/T 17798-2007): a layer a table, with geometry and attributes joined by number.
+
+No public standard text was at hand beyond its table of contents; the layout is that of programs that write and read such files
+(docs/decisions/0033). The head says datum, central meridian and order of axes; whether eastings carry a zone number, the coordinates do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ingest.names import normalised
+from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
+from ingest.readers.cityjson import mapped
+from ingest.readers.encodings import declared_codec
+from ingest.readers.layers import choose_layer
+from ingest.readers.source import Fault, SourceBatch, SourceLayer
+from ingest.readers.vct_geometry import Record, Records
+from ingest.readers.vct_text import Layer, VctText, broken, open_text
+from ingest.refusals import rejected
+from twin.errors import Text
+
+_BEGIN = b"headbegin"
+_ZONED = 1_000_000
+_DEGREE_UNITS = frozenset({"D", "DEG", "DEGREE", "度"})
+_METRE_UNITS = frozenset({"", "M", "METER", "METRE", "米"})
+_NO_FIELD = "column"
+
+# First codes of EPSG's Gauss-Krüger series by datum: 3° by central meridian (75°E…) and by zone (25…), 6° by meridian and by zone (13…).
+_SERIES: Mapping[str, tuple[int, int, int | None, int | None]] = {
+    "CGCS2000": (4534, 4513, 4502, 4491),
+    "Xian 1980": (2370, 2349, 2338, 2327),
+    "Beijing 1954": (2422, 2401, None, None),
+}
+_GEOGRAPHIC = {"CGCS2000": "EPSG:4490", "Xian 1980": "EPSG:4610", "Beijing 1954": "EPSG:4214"}
+_DATUMS = (
+    ("CGCS2000", re.compile(r"cgcs|2000|6378137", re.IGNORECASE)),
+    ("Xian 1980", re.compile(r"iag|xi.?an|西安|1980|6378140", re.IGNORECASE)),
+    ("Beijing 1954", re.compile(r"kra[sz]|beijing|北京|克拉索夫斯基|1954|6378245", re.IGNORECASE)),
+)
+
+
+def is_vct(text_head: bytes) -> bool:
+    """Return whether a text begins as a VCT file does."""
+    return text_head[: len(_BEGIN)].lower() == _BEGIN
+
+
+class Vct:
+    """The layers of a file."""
+
+    format = "VCT"
+
+    def __init__(self, source: Path | bytes, limits: Limits) -> None:
+        """Open a file; RejectedError ``vct-version``, ``vct-unit`` or ``vct-broken``."""
+        self._content = mapped(source) if isinstance(source, Path) else source
+        self._limits = limits
+        self._text = open_text(self._content)
+        self._crs = _crs(self._text)
+
+    def inspect(self) -> FileInfo:
+        """Return the layers that the file defines."""
+        layers = self._text.layers
+        names = [_name(layer, self._text) for layer in layers]
+        infos = [
+            LayerInfo(name, layer.geometry_type, _columns(layer), self._crs, None, encoding=self._text.encoding)
+            for name, layer in zip(names, layers, strict=True)
+        ]
+        return FileInfo(self.format, tuple(infos))
+
+    def open(self, part: PartRequest, /) -> VctLayer:
+        """Return the layer called by its title or its table; RejectedError ``layer-missing``."""
+        text = open_text(self._content, declared_codec(part.encoding)) if part.encoding else self._text
+        names = {_name(layer, text): layer for layer in text.layers}
+        by_table = [name for name, layer in names.items() if part.layer and normalised(layer.table) == normalised(part.layer)]
+        name = by_table[0] if by_table else choose_layer(part, tuple(names))
+        swapped = part.axes == "yx" if part.axes else text.head.get("xaxisdirection", "E").upper().startswith(("N", "北"))
+        return VctLayer(name, names[name], text, self._crs, self._limits, swapped=swapped)
+
+
+class VctLayer:
+    """The features of one table, in the order of the file."""
+
+    def __init__(self, name: str, layer: Layer, text: VctText, crs: str | None, limits: Limits, *, swapped: bool) -> None:
+        self._layer, self._text, self._limits, self._swapped = layer, text, limits, swapped
+        notes = (Text(zh="X 为北坐标", en="X is northing"),) if swapped else ()
+        self.source = SourceLayer(name, _columns(layer), crs, encoding=text.encoding, notes=notes, axes_in_order=True)
+
+    def batches(self) -> Iterator[SourceBatch]:
+        """Yield the features, numbered from 1; one without a line of attributes has none."""
+        attributes = self._text.attributes(self._layer.table)
+        records = Records(self._text, swapped=self._swapped).of(self._layer.geometry_type)
+        own = (r for r in records if r.code in self._layer.codes)
+        columns = _columns(self._layer)
+        first = 1
+        for batch in itertools.batched(own, self._limits.rows_per_batch):
+            rows = [attributes.get(record.number, ()) for record in batch]
+            values = {
+                column: pa.array([row[i] or None if i < len(row) else None for row in rows], pa.string())
+                for i, column in enumerate(columns)
+            }
+            geometry = np.empty(len(batch), dtype=object)
+            geometry[:] = [record.geometry for record in batch]
+            yield SourceBatch(np.arange(first, first + len(batch), dtype=np.int64), geometry, values, _faults(batch))
+            first += len(batch)
+
+
+def _faults(batch: tuple[Record, ...]) -> tuple[Fault, ...]:
+    return tuple(Fault(i, "geometry-empty", record.fault) for i, record in enumerate(batch) if record.fault)
+
+
+def _columns(layer: Layer) -> tuple[str, ...]:
+    names: list[str] = []
+    for index, field in enumerate(layer.fields):
+        plain = field or f"{_NO_FIELD}_{index + 1}"
+        names.append(plain if plain not in names else f"{plain}_{index + 1}")
+    return tuple(names)
+
+
+def _name(layer: Layer, text: VctText) -> str:
+    """Return the title of a layer, with its table where two are called the same."""
+    alike = [other for other in text.layers if other.title == layer.title]
+    return layer.title if layer.title and len(alike) == 1 else f"{layer.title} {layer.table} {layer.geometry_type}".strip()
+
+
+def _crs(text: VctText) -> str | None:
+    """Return the CRS that the head names; None when it is not one of the national ones."""
+    unit = text.head.get("xyunit", "").strip().upper()
+    is_geographic = unit in _DEGREE_UNITS
+    if not is_geographic and unit not in _METRE_UNITS:
+        raise rejected("vct-unit", f"Coordinates in {unit} are not read.", f"不支持以 {unit} 为单位的坐标。")
+    stated = f"{text.head.get('spheroid', '')} {text.head.get('projection', '')}"
+    datum = next((name for name, pattern in _DATUMS if pattern.search(stated)), None)
+    if datum is None:
+        return None
+    if is_geographic:
+        return _GEOGRAPHIC[datum]
+    return _gauss_kruger(datum, text)
+
+
+def _gauss_kruger(datum: str, text: VctText) -> str | None:
+    numbers = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", text.head.get("parameters", ""))]
+    meridian = next((n for n in numbers if 72 < n < 138 and n % 3 == 0), None)
+    if meridian is None:
+        return None
+    is_six = 6.0 in numbers and 3.0 not in numbers
+    by_meridian_3, by_zone_3, by_meridian_6, by_zone_6 = _SERIES[datum]
+    zoned = _first_easting(text) >= _ZONED
+    if is_six and by_meridian_6 is not None and by_zone_6 is not None:
+        return f"EPSG:{by_zone_6 + round((meridian - 75) / 6)}" if zoned else f"EPSG:{by_meridian_6 + round((meridian - 75) / 6)}"
+    step = round((meridian - 75) / 3)
+    return f"EPSG:{by_zone_3 + step}" if zoned else f"EPSG:{by_meridian_3 + step}"
+
+
+def _first_easting(text: VctText) -> float:
+    """Return the easting of the first vertex of the file; 0 when there is none."""
+    for section in ("Point", "Line", "Polygon"):
+        for line in itertools.islice(text.section(section), 100):
+            if text.separator in line:
+                try:
+                    x, y = (float(v) for v in line.split(text.separator)[:2])
+                except ValueError as error:
+                    raise broken(f"{line[:60]!r} is no coordinate") from error
+                return y if text.head.get("xaxisdirection", "E").upper().startswith(("N", "北")) else x
+    return 0.0

@@ -1,0 +1,360 @@
+"""VCT 3.0 written by hand after the layout that survey programs write (no independent writer is to be had); shapes worked out on paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import shapely
+
+from ingest.protocol import PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
+from ingest.readers.choice import choose_reader
+from ingest.readers.vct import Vct
+from ingest.reading import read_parts
+from twin.errors import RejectedError
+from twin.featuretypes.loader import load_feature_types
+
+TYPES = load_feature_types()
+E, N = 497_000.0, 3_520_000.0
+
+HEAD = """HeadBegin
+Datamark: LANDUSE-VCT
+Version:3.0
+CoordinateSystemType:P
+Dim:2
+XAxisDirection:E
+YAxisDirection:N
+XYUnit:M
+ZUnit:M
+Spheroid:CGCS2000,6378137.0,298.257222101
+PrimeMeridian:Greenwich
+Projection:高斯-克吕格投影
+Parameters:120,1,500000,0,3,40
+VerticalDatum:1985国家高程基准
+Separator:,
+HeadEnd
+"""
+TABLES = """
+FeatureCodeBegin
+1000119000,测量控制点,Point,CLKZD
+1000600200,行政区界线,Line,XZQJX
+2001010100,地类图斑,Polygon,DLTB
+2001010200,地类图斑注记,Annotation,ZJ
+FeatureCodeEnd
+
+TableStructureBegin
+CLKZD,3
+BSM,Char,18
+KZDMC,Char,50
+KZDLX,Char,2
+0
+XZQJX,2
+BSM,Char,18
+JXLX,Char,6
+0
+DLTB,5
+BSM,Char,18
+DLBM,Char,5
+DLMC,Char,60
+TBMJ,Float,15,2
+BZ,VarChar
+0
+ZJ,1
+BSM,Char,18
+0
+TableStructureEnd
+"""
+# two squares of 100 m side by side share line 12; the right one has an island of 20 m (line 15), drawn the other way; 16 is a piece apart
+GEOMETRY = f"""
+PointBegin
+1
+1000119000
+unknown
+1
+1
+{E + 5},{N + 6}
+0
+
+2
+1000119000
+unknown
+1
+{E + 7},{N + 8}
+0
+PointEnd
+LineBegin
+11
+1099000000
+unknown
+1
+1
+11
+4
+{E + 100},{N}
+{E},{N}
+{E},{N + 100}
+{E + 100},{N + 100}
+0
+12
+1000600200
+unknown
+1
+1
+11
+2
+{E + 100},{N + 100}
+{E + 100},{N}
+0
+13
+1099000000
+unknown
+1
+1
+11
+4
+{E + 100},{N + 100}
+{E + 200},{N + 100}
+{E + 200},{N}
+{E + 100},{N}
+0
+15
+1099000000
+unknown
+1
+1
+11
+5
+{E + 140},{N + 40}
+{E + 160},{N + 40}
+{E + 160},{N + 60}
+{E + 140},{N + 60}
+{E + 140},{N + 40}
+0
+16
+1099000000
+unknown
+1
+1
+11
+4
+{E + 300},{N}
+{E + 310},{N}
+{E + 310},{N + 10}
+{E + 300},{N}
+0
+17
+1099000000
+unknown
+1
+1
+12
+3
+{E + 300},{N}
+{E + 310},{N + 5}
+{E + 300},{N + 10}
+0
+18
+1000600200
+unknown
+100
+2
+-12,13
+0
+LineEnd
+
+PolygonBegin
+101
+2001010100
+unkown
+100
+{E + 50}.000000,{N + 50}.000000
+21
+2
+11,12
+0
+
+102
+2001010100
+unkown
+100
+{E + 150},{N + 50}
+21
+6
+-12,13,0,
+15,0,16
+0
+103
+2001010100
+unkown
+1
+{E + 401},{N + 1}
+2
+11
+5
+{E + 400},{N}
+{E + 430},{N}
+{E + 430},{N + 30}
+{E + 400},{N + 30}
+{E + 400},{N}
+11
+5
+{E + 410},{N + 10}
+{E + 420},{N + 10}
+{E + 420},{N + 20}
+{E + 410},{N + 20}
+{E + 410},{N + 10}
+0
+104
+2001010100
+unkown
+100
+{E},{N}
+21
+1
+11
+0
+105
+2001010100
+unkown
+100
+{E},{N}
+21
+2
+16,17
+0
+PolygonEnd
+AnnotationBegin
+9
+2001010200
+Unknown
+1
+水田
+{E},{N},0
+0
+AnnotationEnd
+AttributeBegin
+CLKZD
+1,320400000000000001,龙城塔,04
+2,320400000000000002,,
+TableEnd
+DLTB
+101,3204A,0101,水田,10000.00,
+102,3204B,0701,城镇住宅用地,9650,与南,北相邻
+103,3204C,0702,,800,
+TableEnd
+AttributeEnd
+"""
+
+
+def written(folder: Path, text: str = HEAD + TABLES + GEOMETRY, encoding: str = "gb18030") -> Path:
+    path = folder / "a.vct"
+    path.write_bytes(text.replace(".0.000000", ".000000").replace("\n", "\r\n").encode(encoding))
+    return path
+
+
+def rows(path: Path, layer: str, feature_type: str, **options: object) -> tuple[PartHeader, PartBatch, PartEnd]:
+    request = ReadRequest(path, (PartRequest(layer, TYPES[feature_type], "d", **options),), storage_srid=4549)  # type: ignore[arg-type]
+    header, batch, end = read_parts(choose_reader(request), request)
+    assert isinstance(header, PartHeader)
+    assert isinstance(batch, PartBatch)
+    assert isinstance(end, PartEnd)
+    return header, batch, end
+
+
+def shapes(path: Path, layer: str, feature_type: str) -> list[shapely.Geometry | None]:
+    request = ReadRequest(path, (), storage_srid=4549)
+    (batch,) = choose_reader(request).open(PartRequest(layer, TYPES[feature_type], "d")).batches()  # type: ignore[union-attr]
+    return list(batch.geometry)
+
+
+def test_layers_are_those_with_geometry_by_their_titles_with_fields_and_crs(tmp_path: Path) -> None:
+    reader = choose_reader(ReadRequest(written(tmp_path), (), storage_srid=4549))
+    assert isinstance(reader, Vct)
+    info = reader.inspect()
+    assert [(i.name, i.geometry_type, i.crs, i.encoding) for i in info.layers] == [
+        ("测量控制点", "Point", "EPSG:4549", "gb18030"),
+        ("行政区界线", "LineString", "EPSG:4549", "gb18030"),
+        ("地类图斑", "MultiPolygon", "EPSG:4549", "gb18030"),
+    ]
+    assert info.layers[2].columns == ("BSM", "DLBM", "DLMC", "TBMJ", "BZ")
+
+
+def test_polygons_are_made_of_the_lines_they_refer_to(tmp_path: Path) -> None:
+    left, right, direct, opened, curved = shapes(written(tmp_path), "地类图斑", "land_use_plan")
+    assert left is not None
+    assert left.equals(shapely.box(E, N, E + 100, N + 100))
+    island, apart = shapely.box(E + 140, N + 40, E + 160, N + 60), shapely.Polygon([(E + 300, N), (E + 310, N), (E + 310, N + 10)])
+    assert right is not None
+    assert right.equals(shapely.union(shapely.difference(shapely.box(E + 100, N, E + 200, N + 100), island), apart))
+    assert [len(p.interiors) for p in right.geoms] == [1, 0]
+    assert direct is not None
+    assert direct.equals(shapely.difference(shapely.box(E + 400, N, E + 430, N + 30), shapely.box(E + 410, N + 10, E + 420, N + 20)))
+    assert opened is None
+    assert curved is None
+
+
+def test_attributes_are_joined_by_number_and_what_cannot_be_made_is_a_finding(tmp_path: Path) -> None:
+    header, batch, end = rows(written(tmp_path), "DLTB", "building", mapping={"BSM": "building_id"})
+    assert (header.layer, header.source_crs, header.format) == ("地类图斑", "EPSG:4549", "VCT")
+    assert (end.rows, batch.table["row"].to_pylist()[:3]) == (5, [1, 2, 3])
+    assert {f.row for f in batch.findings if f.rule == "geometry-empty"} == {4, 5}
+    assert batch.table["building_id"].to_pylist() == ["3204A", "3204B", "3204C"]
+    assert any("与南,北相邻" in (extra or "") for extra in batch.table["extra"].to_pylist())
+
+
+def test_points_and_lines_that_are_lines_of_others(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    first, second = shapes(path, "测量控制点", "survey_control")
+    assert shapely.get_coordinates([first, second]).tolist() == [[E + 5, N + 6], [E + 7, N + 8]]
+    shared, joined = shapes(path, "XZQJX", "road")
+    assert shapely.get_coordinates(shared).tolist() == [[E + 100, N + 100], [E + 100, N]]
+    assert shapely.get_coordinates(joined)[:2].tolist() == [[E + 100, N], [E + 100, N + 100]]
+    assert shapely.get_num_coordinates(joined) == 5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "crs"),
+    [
+        ("Parameters:120,", "Parameters:117,", "EPSG:4548"),
+        ("Parameters:120,1,500000,0,3,40", "Parameters:117,1,500000,0,6,20", "EPSG:4509"),
+        ("CGCS2000,6378137.0", "IAG-75,6378140.0", "EPSG:2385"),
+        ("CGCS2000,6378137.0", "Krassovsky,6378245.0", "EPSG:2437"),
+        ("CGCS2000,6378137.0,298.257222101", "Own,1,1", None),
+        ("Parameters:120,1,500000,0,3,40", "Parameters:", None),
+        ("XYUnit:M", "XYUnit:D", "EPSG:4490"),
+        (f"\n{E + 5},", f"\n{40_000_000 + E + 5},", "EPSG:4528"),
+    ],
+)
+def test_the_crs_follows_datum_meridian_and_coordinates(tmp_path: Path, old: str, new: str, crs: str | None) -> None:
+    text = HEAD + TABLES + GEOMETRY
+    assert old in text
+    reader = choose_reader(ReadRequest(written(tmp_path, text.replace(old, new, 1)), (), storage_srid=4549))
+    assert {layer.crs for layer in reader.inspect().layers} == {crs}
+
+
+def test_a_first_coordinate_that_is_the_northing_is_turned_round(tmp_path: Path) -> None:
+    text = HEAD.replace("XAxisDirection:E", "XAxisDirection:N") + TABLES + GEOMETRY.replace(f"{E + 5},{N + 6}", f"{N + 6},{E + 5}")
+    first, _ = shapes(written(tmp_path, text), "测量控制点", "survey_control")
+    assert shapely.get_coordinates(first).tolist() == [[E + 5, N + 6]]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("Version:3.0", "Version:1.0", "vct-version"),
+        ("XYUnit:M", "XYUnit:S", "vct-unit"),
+        ("PolygonEnd", "", "vct-broken"),
+        ("11,12\n", "11,99\n", "vct-broken"),
+        ("11,12\n", "11,x\n", "vct-broken"),
+        (f"{E},{N + 100}\n", "nonsense\n", "vct-broken"),
+        ("-12,13\n0", "-12,18\n0", "vct-broken"),
+        ("\n4\n", "\n4000000000\n", "vct-broken"),
+    ],
+)
+def test_a_file_that_says_something_else_is_refused(tmp_path: Path, old: str, new: str, code: str) -> None:
+    text = HEAD + TABLES + GEOMETRY
+    assert old in text
+    path = written(tmp_path, text.replace(old, new, 1))
+    with pytest.raises(RejectedError) as caught:
+        list(map(shapes, [path] * 2, ["地类图斑", "行政区界线"], ["land_use_plan", "road"]))
+    assert caught.value.code == code
