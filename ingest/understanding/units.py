@@ -14,7 +14,7 @@ from twin.errors import Text
 from twin.model import FeatureType, Field
 
 _USUAL_M: Mapping[str, tuple[float, float]] = {
-    "outer_diameter_mm": (0.04, 3.5),
+    "outer_diameter_mm": (0.05, 3.5),
     "width_mm": (0.1, 6.0),
     "section_height_mm": (0.1, 6.0),
     "well_diameter_mm": (0.3, 3.0),

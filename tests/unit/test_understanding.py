@@ -1,0 +1,235 @@
+"""How a layer is understood: generated city points in every CRS, order of axes and unit are recognised, and texts in every encoding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyproj
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.understanding.area import deployment_area
+from ingest.understanding.axes import axes_by_values
+from ingest.understanding.columns import column_evidence
+from ingest.understanding.crs import crs_evidence
+from ingest.understanding.encoding import encoding_evidence
+from ingest.understanding.heights import vertical_evidence
+from ingest.understanding.obfuscation import AS_IS, BD09, GCJ02, Coinciding, Hypotheses, obfuscation_evidence
+from ingest.understanding.sample import ColumnSample, LayerSample
+from ingest.understanding.units import unit_evidence
+from ingest.units import factor, unit_of_header
+from twin.crs import FloatArray, bd09_from_wgs84, gcj02_from_wgs84
+from twin.featuretypes.loader import load_feature_types
+
+CHANGZHOU = deployment_area(4549, (119.1, 31.1, 120.3, 32.1))
+ROTTERDAM = deployment_area(28992, (4.3, 51.8, 4.7, 52.0))
+TYPES = load_feature_types()
+
+
+def city_points(seed: int, count: int = 60, centre: tuple[float, float] = (119.974, 31.811)) -> FloatArray:
+    return np.random.default_rng(seed).normal(centre, (0.03, 0.02), (count, 2))
+
+
+def sample(places: FloatArray, **more: object) -> LayerSample:
+    return LayerSample(len(places), places=tuple((float(x), float(y)) for x, y in places), **more)  # type: ignore[arg-type]
+
+
+def in_crs(lonlat: FloatArray, crs: str) -> FloatArray:
+    return np.column_stack(pyproj.Transformer.from_crs(4490, crs, always_xy=True).transform(*lonlat.T))
+
+
+def column(name: str, *values: object) -> LayerSample:
+    return LayerSample(len(values), (ColumnSample(name, tuple(values)),))  # type: ignore[arg-type]
+
+
+# -- CRS and axes: requirements.md C.2 -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "crs", "axes"),
+    [
+        ((497_538.152, 3_520_895.434), "EPSG:4549", "xy"),
+        ((3_520_895.434, 497_538.152), "EPSG:4549", "yx"),
+        ((40_497_538.152, 3_520_895.434), "EPSG:4528", "xy"),
+        ((3_520_895.434, 40_497_538.152), "EPSG:4528", "yx"),
+        ((450_934.723, 3_477_212.677), "EPSG:4549", "xy"),
+        ((119.974, 31.811), "EPSG:4490", "xy"),
+        ((31.811, 119.974), "EPSG:4490", "yx"),
+    ],
+)
+def test_the_published_vectors_are_told_by_their_numbers(place: tuple[float, float], crs: str, axes: str) -> None:
+    found, order = crs_evidence(None, sample(np.array([place])), CHANGZHOU)
+    assert (found.value, order) == (crs, axes)
+    assert 0.5 < found.confidence < 0.9, "numbers alone are never sure of a datum"
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 10_000), st.sampled_from(["EPSG:4549", "EPSG:4528", "EPSG:4548", "EPSG:4490", "EPSG:4501", "EPSG:3857"]), st.booleans()
+)
+def test_city_points_in_any_crs_and_order_are_recognised(seed: int, crs: str, swapped: bool) -> None:
+    lonlat = city_points(seed)
+    if crs == "EPSG:4501":  # the 6° zone with a number, 23 (135°E), is not the city's; 20 (117°E) is
+        crs = "EPSG:4498"
+    places = in_crs(lonlat, crs)
+    found, order = crs_evidence(None, sample(places[:, ::-1] if swapped else places), CHANGZHOU)
+    assert (found.value, order) == (crs, "yx" if swapped else "xy")
+
+
+def test_of_belts_with_one_meridian_the_three_degree_one_is_proposed() -> None:
+    found, _ = crs_evidence(None, sample(in_crs(city_points(3), "EPSG:4509")), CHANGZHOU)
+    assert found.value == "EPSG:4548", "its numbers are those of 4509"
+
+
+def test_a_city_elsewhere_has_its_own_grid() -> None:
+    for crs in ("EPSG:28992", "EPSG:4326", "EPSG:3857", "EPSG:32631"):
+        lonlat = city_points(5, centre=(4.5, 51.9))
+        places = np.column_stack(pyproj.Transformer.from_crs(4326, crs, always_xy=True).transform(*lonlat.T))
+        assert crs_evidence(None, sample(places), ROTTERDAM)[0].value == crs
+
+
+def test_the_wrong_belt_is_found_out() -> None:
+    """A file in 4549 that says 4548 would lie 285 km off."""
+    places = in_crs(city_points(7), "EPSG:4549")
+    found, _ = crs_evidence("EPSG:4548", sample(places), CHANGZHOU)
+    assert (found.value, found.stated, found.gainsays) == ("EPSG:4549", "EPSG:4548", True)
+    assert "km to the west" in found.text.en
+    right, _ = crs_evidence("EPSG:4549", sample(places), CHANGZHOU)
+    assert (right.value, right.gainsays) == ("EPSG:4549", False)
+    assert right.confidence > 0.95
+
+
+def test_axes_swapped_under_a_declared_crs_are_found_out() -> None:
+    found, order = crs_evidence("EPSG:4549", sample(in_crs(city_points(8), "EPSG:4549")[:, ::-1]), CHANGZHOU)
+    assert (found.value, found.gainsays, order) == ("EPSG:4549", False, "yx")
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4610", "EPSG:2385", "EPSG:2365", "EPSG:4214", "EPSG:2437"])
+def test_a_datum_without_public_parameters_is_refused(crs: str) -> None:
+    found, _ = crs_evidence(crs, sample(in_crs(city_points(9), "EPSG:4549")), CHANGZHOU)
+    assert (found.value, found.confidence, found.code) == (None, 0.0, "crs-parameters-needed")
+    assert "X-LOCAL" in found.text.zh
+
+
+def test_what_cannot_be_decided_is_left_open() -> None:
+    belt = sample(in_crs(city_points(10), "EPSG:4549")[:, ::-1])
+    found, order = crs_evidence(None, belt, None)
+    assert (found.value, order) == (None, "yx"), "without a city its meridian is not in the numbers, the order is"
+    local = sample(city_points(11, centre=(0.0, 0.0)) * 1e5 + (52_000, 61_000))
+    assert crs_evidence(None, local, CHANGZHOU)[0].value is None
+    assert crs_evidence(None, LayerSample(0), CHANGZHOU)[0].value is None
+    assert axes_by_values(np.array([1.0]), np.array([2.0])) is None
+
+
+# -- GCJ-02 and BD-09 ------------------------------------------------------------------------------------------------
+
+
+def published(lonlat: FloatArray, within_m: float = 5.0) -> Coinciding:
+    """An oracle of its own for what lies on published features: distances on the plane to each of them."""
+
+    def coinciding(tried: Hypotheses) -> dict[str, float]:
+        metres = np.array([111_320 * np.cos(np.radians(31.8)), 110_900])
+        return {
+            name: float(np.mean((np.linalg.norm((p[:, None] - lonlat[None]) * metres, axis=2) < within_m).any(axis=1)))
+            for name, p in tried.items()
+        }
+
+    return coinciding
+
+
+@pytest.mark.parametrize(("shift", "told"), [(gcj02_from_wgs84, GCJ02), (bd09_from_wgs84, BD09), (lambda x, y: (x, y), AS_IS)])
+def test_a_web_maps_offset_is_recognised_by_what_is_published(shift, told: str) -> None:
+    city = city_points(12, 4000)
+    there = city[:150] + np.random.default_rng(1).normal(0, 1e-5, (150, 2))  # resurveyed: a metre off
+    found = obfuscation_evidence(np.column_stack(shift(*there.T)), published(city))
+    assert found is not None
+    assert found.value == told
+    assert found.confidence > 0.8
+
+
+def test_nothing_is_told_of_what_nobody_has_published() -> None:
+    city = city_points(13, 4000)
+    elsewhere = city_points(14, 150)
+    assert obfuscation_evidence(elsewhere, published(city)) is None, "a new survey of other things"
+    assert obfuscation_evidence(city[:5], published(city)) is None, "too few"
+    assert obfuscation_evidence(city[:100], lambda _: {}) is None, "nothing to compare with"
+
+
+# -- heights, units, encodings, columns ------------------------------------------------------------------------------
+
+
+def test_heights_show_what_they_are_counted_from() -> None:
+    rng = np.random.default_rng(2)
+    ground, separation = rng.uniform(2, 8, 80), np.full(80, 4.6) + rng.normal(0, 0.05, 80)
+    noise = rng.normal(0, 0.05, 80)
+    own, ellipsoidal, harbour = (
+        vertical_evidence(ground + lift + noise, ground, separation) for lift in (np.zeros(80), separation, np.full(80, 1.9))
+    )
+    assert own
+    assert ellipsoidal
+    assert harbour
+    assert (own.value, ellipsoidal.value, harbour.aspect) == ("deployment", "ellipsoidal", "height-offset")
+    assert float(harbour.value or 0) == pytest.approx(-1.9, abs=0.05)
+    assert harbour.confidence <= 0.5, "a constant is a hint"
+    few = np.full(3, 5.0)
+    assert vertical_evidence(few, few, few) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "unit", "gainsays"),
+    [
+        ("管径", (300, 400, 500, 600, 300), "mm", False),
+        ("管径", (30, 40, 50, 60, 30), "cm", True),
+        ("管径", (0.3, 0.4, 0.5, 0.6, 0.3), "m", True),
+        ("管径(cm)", (30, 40, 50, 60, 30), "cm", False),
+        ("管径（米）", (0.3, 0.4, 0.5, 0.6, 0.3), "m", False),
+    ],
+)
+def test_a_column_is_in_the_unit_that_its_header_or_its_numbers_say(
+    name: str, values: tuple[float, ...], unit: str, gainsays: bool
+) -> None:
+    [found] = unit_evidence(column(name, *values), {name: "outer_diameter_mm"}, TYPES["pipe_segment"])
+    assert (found.value, found.gainsays) == (unit, gainsays)
+
+
+def test_factors_are_those_of_the_units() -> None:
+    diameter, depth = TYPES["pipe_segment"].field("outer_diameter_mm"), TYPES["pipe_node"].field("depth_m")
+    assert factor("cm", diameter) == pytest.approx(10)
+    assert factor("ft", depth) == pytest.approx(0.3048)
+    assert factor("m", TYPES["pipe_node"].field("node_id")) is None
+    assert [unit_of_header(h) for h in ("埋深(cm)", "depth_ft", "井深", "材质(PE)", "压力(MPa)")] == ["cm", "ft", None, None, None]
+
+
+TEXTS = ("给水管道检查井", "雨水口与污水井", "常州市天宁区", "混凝土管材质")
+TRADITIONAL = ("給水管線人孔", "臺北市中正區", "雨水下水道", "鋼筋混凝土")
+
+
+@pytest.mark.parametrize(
+    ("texts", "really", "taken", "proposed"),
+    [
+        (TEXTS, "gb18030", "gb18030", "gb18030"),
+        (TEXTS, "gb18030", "cp1252", "gb18030"),
+        (TEXTS, "utf-8", "gb18030", "utf-8"),
+        (TRADITIONAL, "cp950", "cp950", "cp950"),
+        (TRADITIONAL, "cp950", "latin-1", "cp950"),
+    ],
+)
+def test_garbled_texts_are_noticed_and_their_encoding_told(texts: tuple[str, ...], really: str, taken: str, proposed: str) -> None:
+    shown = [t.encode(really).decode(taken, "ignore") for t in texts]
+    found = encoding_evidence(taken, column("名称" if taken == really else "NAME", *shown), by_format=False)
+    assert found is not None
+    assert found.value == proposed
+    assert found.gainsays == (taken != really)
+
+
+def test_columns_are_sure_by_name_and_by_values() -> None:
+    right = column("管线类型", "JS", "给水", "YS", "污水")
+    wrong = column("管线类型", "甲", "乙", "丙", "丁")
+    node = TYPES["pipe_node"]
+    [sure], _ = column_evidence(("管线类型",), node, right)
+    [unsure], _ = column_evidence(("管线类型",), node, wrong)
+    assert (sure.value, unsure.value) == ("kind", "kind")
+    assert sure.confidence > 0.9 > 0.4 > unsure.confidence
+    _, [hint] = column_evidence(("列甲",), node, column("列甲", "JS", "给水", "YS", "污水"))
+    assert (hint.value, hint.subject) == ("kind", "列甲")
+    assert hint.confidence < 0.6, "by its values alone it is a hint"
