@@ -26,7 +26,6 @@ _SOLID_PROPERTIES = frozenset({"solidMember", "solidMembers", "geometryMember", 
 _CURVE_PROPERTIES = frozenset({"curveMember", "curveMembers", "segments", "baseCurve", "element", "geometryMember", "geometryMembers"})
 _POINT_PROPERTIES = frozenset({"pointMember", "pointMembers", "geometryMember", "geometryMembers"})
 _CURVES = frozenset({"LineString", "LineStringSegment"})
-_CORNERS = 3
 _DIMENSIONS = 3
 
 
@@ -137,11 +136,10 @@ class Geometries:
         for boundary in element:
             if local_name(boundary) in ("exterior", "interior"):
                 ring = [n for part in boundary for n in self._ring(part)]
-                if len(set(ring)) < _CORNERS:
-                    if local_name(boundary) == "exterior":
-                        return []
-                    continue
-                rings.append(ring)
+                if ring:
+                    rings.append(ring)
+                elif local_name(boundary) == "exterior":
+                    return []
         if name is not None:
             self._known[name] = rings
         return rings

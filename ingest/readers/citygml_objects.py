@@ -78,6 +78,7 @@ TYPES: Mapping[str, str] = {
 _MEANINGS: Mapping[str, str] = {"WindowSurface": "Window", "DoorSurface": "Door"}
 _BOUNDARIES = frozenset({"boundedBy", "boundary", "trafficArea", "auxiliaryTrafficArea", "pressurePoint"})
 _OPENINGS = frozenset({"opening", "fillingSurface"})
+_BODIES: Mapping[str, str] = {"Solid": "Solid", "CompositeSolid": "CompositeSolid"}
 _SPACES = frozenset({"Section", "Intersection", "TrafficSpace", "AuxiliaryTrafficSpace", "ClearanceSpace", "Marking", "Hole"})
 _GEOMETRY = re.compile(r"lod([0-4])(\w+)$")
 _CORNERS_PER_VERTEX = 20
@@ -104,7 +105,8 @@ _OUTLINES: Mapping[str, Meaning] = {"FootPrint": Meaning({"type": "GroundSurface
 class Level:
     """What an object has at one level of detail."""
 
-    solids: list[Solid] = field(default_factory=list)
+    bodies: list[tuple[str, list[Solid]]] = field(default_factory=list)
+    """Type of CityJSON's geometry and its solids."""
     surfaces: list[tuple[Surface, Meaning | None]] = field(default_factory=list)
     lines: list[list[int]] = field(default_factory=list)
     points: list[int] = field(default_factory=list)
@@ -234,7 +236,7 @@ class _Conversion:
                 level.points += anchor
                 level.surfaces += [(s, meaning) for s in surfaces]
             elif solids := list(geometries.solids(geometry)):
-                level.solids += solids
+                level.bodies.append((_BODIES.get(local_name(geometry), "MultiSolid"), solids))
             elif surfaces := list(geometries.surfaces(geometry)):
                 level.surfaces += [(s, _OUTLINES.get(kind, meaning)) for s in surfaces]
             else:
@@ -252,15 +254,14 @@ class _Conversion:
 
 def _geometries(lod: str, level: Level) -> Iterator[dict[str, Any]]:
     """Yield the geometries of a level as CityJSON has them: bodies with the meaning of their faces, then what bounds no body."""
-    bounding = {_outline(s) for solid in level.solids for shell in solid for s in shell}
+    bounding = {_outline(s) for _, solids in level.bodies for solid in solids for shell in solid for s in shell}
     meanings = {_outline(s): m for s, m in level.surfaces if m is not None}
-    if level.solids:
-        solids = level.solids
+    for kind, solids in level.bodies:
         said = [[[meanings.get(_outline(s)) for s in shell] for shell in solid] for solid in solids]
-        one = len(solids) == 1
-        yield _with_semantics(
-            {"type": "Solid" if one else "MultiSolid", "lod": lod, "boundaries": solids[0] if one else solids}, said[0] if one else said
-        )
+        if kind == "Solid":
+            yield _with_semantics({"type": kind, "lod": lod, "boundaries": solids[0]}, said[0])
+        else:
+            yield _with_semantics({"type": kind, "lod": lod, "boundaries": solids}, said)
     seen: set[tuple[int, ...]] = set()
     loose: list[tuple[Surface, Meaning | None]] = []
     for surface, _ in level.surfaces:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingest.readers.archive import Archive
 from ingest.readers.xml_root import XmlRoot, root_of
 
-_HEAD_BYTES = 4096
+_HEAD_BYTES = 1 << 14
 _NAMESPACE = "http://www.opengis.net/citygml"
 _ENDINGS = (".gml", ".xml", ".citygml")
 """Entries of an archive that are looked into; a PLATEAU package has thousands of pictures."""

@@ -32,10 +32,11 @@ def reference_geometry(kind: GeometryType, levels: Mapping[str, Faces], object_g
 
 
 def footprint(levels: Mapping[str, Faces]) -> shapely.MultiPolygon | None:
-    """Return the outline on the ground, level with the lowest of the faces it was made from.
+    """Return the outline on the ground, level with the lowest of the faces it was made from; of LoD 0 with the lowest of all.
 
-    From the ground surfaces of the highest level that has any; else LoD 0; else what faces down at the highest level; else
-    the projection of all its faces. Parts are merged. None when there is no area.
+    From the ground surfaces of the highest level that has any; else LoD 0 (which may be as high as the edge of the roof it is drawn
+    along); else what faces down at the highest level; else the projection of all its faces. Parts are merged. None when there is
+    no area.
     """
     for level in sorted(levels, reverse=True):
         made = _merged(levels[level], levels[level].surface_type == SurfaceType.GROUND)
@@ -45,7 +46,7 @@ def footprint(levels: Mapping[str, Faces]) -> shapely.MultiPolygon | None:
     if lowest is None:
         return None
     if lowest.startswith("0") and (made := _merged(levels[lowest], np.ones(len(levels[lowest].face_ends), bool))) is not None:
-        return made
+        return shapely.force_3d(shapely.force_2d(made), min(float(faces.vertices[:, 2].min()) for faces in levels.values()))
     highest = levels[max(levels)]
     upward = _upward(highest)
     return _merged(highest, upward < _DOWNWARD) or _merged(highest, np.abs(upward) > _FLAT)

@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from ingest.protocol import Limits, ReadRequest
 from ingest.readers.archive import Archive
+from ingest.readers.encodings import declared_codec
 from ingest.readers.source import Reader
 from ingest.readers.xml_root import XmlRoot, root_of
 
-HEAD_BYTES = 4096
+HEAD_BYTES = 1 << 14
 _SEARCHED_BYTES = 64 << 20
 """In how much of a text the sections of a model are looked for."""
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -84,6 +85,11 @@ class ArchiveKind:
 
     fits: Callable[[Archive], bool]
     open: Callable[[Archive, ReadRequest], Reader]
+
+
+def declared_encoding(request: ReadRequest) -> str | None:
+    """Return Python's codec for the encoding that is declared for the file's texts, None when none is."""
+    return next((declared_codec(part.encoding) for part in request.parts if part.encoding), None)
 
 
 def of_path(request: ReadRequest) -> Content:
