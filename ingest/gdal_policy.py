@@ -23,7 +23,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "GDAL_CACHEMAX": "128",
     "GDAL_NUM_THREADS": "1",
     "GTIFF_USE_DEFECTIVE_LAYOUT": "NO",
-    "GML_FIELDTYPES": "ALWAYS_STRINGS",  # guessed numbers would cost codes their leading zeros
+    "GML_FIELDTYPES": "ALWAYS_STRING",  # guessed numbers would cost codes their leading zeros
     "OGR_SQLITE_LOAD_EXTENSIONS": "",
     "SQLITE_USE_OGR_VFS": "NO",
     "CPL_LOG": "/dev/null",

@@ -12,13 +12,14 @@ from ingest.readers import filegdb, mapinfo, raster, shapefile, workbook
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
-from ingest.readers.content import ArchiveKind, Content, Kind, of_bytes, of_entry, of_path
+from ingest.readers.content import ArchiveKind, Content, Kind, declared_encoding, of_bytes, of_entry, of_path
 from ingest.readers.delimited import is_delimited
 from ingest.readers.dxf_tags import is_dwg, is_dxf
 from ingest.readers.epanet import is_epanet, open_epanet
 from ingest.readers.geojson import GeoJson
 from ingest.readers.geojson_seq import GeoJsonSeq, is_geojson_seq
 from ingest.readers.gml import is_gml, open_gml
+from ingest.readers.ifc_head import is_ifc
 from ingest.readers.mdb import is_access
 from ingest.readers.ogr import open_alone
 from ingest.readers.osm import OsmPbf, is_osm_pbf
@@ -144,7 +145,13 @@ def _citygml() -> ModuleType:
 def _dxf(content: Content) -> Reader:
     from ingest.readers.dxf import Dxf  # noqa: PLC0415  # ezdxf takes a third of a second
 
-    return Dxf(content.source, content.limits)
+    return Dxf(content.source, content.limits, declared_encoding(content.request))
+
+
+def _ifc(content: Content) -> Reader:
+    from ingest.readers.ifc import Ifc  # noqa: PLC0415  # IfcOpenShell takes half a second
+
+    return Ifc(content.source, content.request)
 
 
 def _refuse_dwg(_content: Content) -> Reader:
@@ -187,13 +194,14 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(_path(c), c.limits)),
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
     Kind(lambda c: c.text_head[:1] in (b"{", b"\x1e"), _json),
+    Kind(lambda c: is_ifc(c.head), _ifc, modules=("ingest.readers.ifc",)),
     Kind(lambda c: is_dwg(c.head), _refuse_dwg),
     Kind(lambda c: is_dxf(c.head), _dxf, modules=("ingest.readers.dxf",)),
     Kind(lambda c: has_dtd(c.head), _refuse_dtd),
     Kind(lambda c: _is_kml(c.root), _kml, modules=("ingest.readers.kml",)),
     Kind(lambda c: is_citygml(c.root), lambda c: _citygml().open_citygml(c.stem, c.source, c.request), modules=(_CITYGML,)),
     Kind(lambda c: is_gml(c.root), lambda c: open_gml(c.stem, c.source, c.request)),
-    Kind(lambda c: mapinfo.is_mapinfo(c.text_head), lambda c: mapinfo.open_loose(_path(c), c.limits), beside=mapinfo.loose_sidecars),
+    Kind(lambda c: mapinfo.is_mapinfo(c.text_head), lambda c: mapinfo.open_loose(c.request), beside=mapinfo.loose_sidecars),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: open_epanet(c.source, c.limits)),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_swmm(c.searched()), lambda c: open_swmm(c.source, c.limits)),
     Kind(lambda c: is_vct(c.text_head), lambda c: Vct(c.source, c.limits)),
@@ -208,6 +216,6 @@ ARCHIVES: tuple[ArchiveKind, ...] = (
     ArchiveKind(filegdb.is_archived, lambda a, request: filegdb.open_archived(a, request.limits)),
     ArchiveKind(shapefile.is_archived, lambda a, request: shapefile.Shapefile(shapefile.archived_members(a), request.limits)),
     ArchiveKind(has_citygml, lambda a, request: _citygml().open_archived(a, request)),
-    ArchiveKind(mapinfo.is_archived, lambda a, request: mapinfo.open_archived(a, request.limits)),
+    ArchiveKind(mapinfo.is_archived, mapinfo.open_archived),
 )
 """Files that belong together in a ZIP; one that holds none of these gives the one file in it that is of a kind above."""

@@ -6,6 +6,7 @@ have, and it passes over records marked as deleted, which moves all row numbers 
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import struct
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.readers.encodings import without_padding
 from ingest.refusals import rejected
 from twin.errors import TwinError
 
@@ -104,9 +106,16 @@ def _fields(content: bytes, header_bytes: int) -> tuple[DbfField, ...]:
         label = kind.decode("latin-1")
         if label == "C":
             width, decimals = width + 256 * decimals, 0  # Clipper's long text fields
-        fields.append(DbfField(name.split(b"\0", 1)[0].strip(), label, offset, width, decimals))
+        fields.append(DbfField(_name(name), label, offset, width, decimals))
         offset += width
     return tuple(f for f in fields if f.width)
+
+
+def _name(raw: bytes) -> bytes:
+    """Return a column name up to its end, which is a zero; in UTF-16 (with its byte order mark) two."""
+    if raw.startswith(codecs.BOM_UTF16_LE):
+        return raw[: len(raw) - len(raw) % 2].decode("utf-16", "replace").split("\0", 1)[0].encode("utf-16")
+    return raw.split(b"\0", 1)[0].strip()
 
 
 def _numbers(cells: Sequence[bytes], field: DbfField) -> pa.Array:
@@ -127,9 +136,9 @@ def _texts(cells: Sequence[bytes], encoding: str) -> tuple[pa.Array, bool]:
     for cell in cells:
         if cell in distinct:
             continue
-        raw = cell.rstrip(b" \0")
+        raw = without_padding(cell, encoding)
         try:
-            distinct[cell] = raw.decode(encoding) if raw else None
+            distinct[cell] = raw.decode(encoding).rstrip(" \0") or None
         except UnicodeDecodeError as error:
             cut = error.end >= len(raw) and len(raw) - error.start < 4  # a field's width may cut the last character in two
             distinct[cell] = raw[: error.start].decode(encoding, "replace") if cut else raw.decode(encoding, "replace")

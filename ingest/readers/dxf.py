@@ -23,6 +23,7 @@ from ingest.readers.curves import TOLERANCE_M
 from ingest.readers.dxf_columns import attribute_tags, column_names, columns_of, extended_of, text_decoder
 from ingest.readers.dxf_geometry import Kind, drawn, kind_of
 from ingest.readers.dxf_tags import DxfFile, RawEntity, texts_of
+from ingest.readers.encodings import Encoding
 from ingest.readers.layers import choose_layer
 from ingest.readers.source import Fault, Geometries, SourceBatch, SourceLayer
 from ingest.refusals import rejected
@@ -59,8 +60,8 @@ class Dxf:
 
     format = "DXF"
 
-    def __init__(self, content: Path | bytes, limits: Limits) -> None:
-        """Look through the drawing; RejectedError ``dxf-…`` when it is broken, binary or too large."""
+    def __init__(self, content: Path | bytes, limits: Limits, codec: str | None = None) -> None:
+        """Look through it, its texts in ``codec`` where that is declared; RejectedError ``dxf-…`` when it is broken, binary or too large."""
         self._file, self._limits = DxfFile(content), limits
         texts: list[bytes] = []
         counts: Counter[_RawKey] = Counter()
@@ -73,7 +74,7 @@ class Dxf:
             tags |= dict.fromkeys(attribute_tags(entity))
             largest = max(largest, _extent(entity))
             _check_limits(number, len(counts), len(tags), limits)
-        self.encoding = self._file.encoding(texts)
+        self.encoding = self._file.encoding(texts) if codec is None else Encoding(codec, "the surveyor")
         self.decode = text_decoder(self.encoding.codec)
         self.tags = tuple(dict.fromkeys(self.decode(tag) for tag in tags))
         self._counts = Counter({self._key(*raw): count for raw, count in counts.items() if raw[1] is not None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -10,10 +11,13 @@ from ingest.gdal_policy import MemoryFile
 from ingest.protocol import Limits
 from ingest.readers.archive import Archive
 from ingest.readers.ogr import OgrFile, OgrSource
+from ingest.refusals import rejected
 
 FORMAT, _DRIVER = "FileGDB", "OpenFileGDB"
 _CATALOGUE = "a00000001.gdbtable"
 """The table of tables, in every geodatabase."""
+_LENGTH_AT = 24
+"""Where a table's header holds the length of the file (github.com/rouault/dump_gdbtable/wiki/FGDB-Spec)."""
 _MADE_UP = frozenset({"SHAPE_Length", "SHAPE_Area", "Shape_Length", "Shape_Area"})
 """What ArcGIS computes from the geometry and keeps beside it."""
 
@@ -38,9 +42,22 @@ def _folders(archive: Archive) -> Mapping[PurePosixPath, list[str]]:
 
 
 def _source(archive: Archive, index: int, folder: PurePosixPath, files: list[str]) -> OgrSource:
-    memory = tuple(MemoryFile(f"geodatabase{index}.gdb/{_file(name)}", archive.read(name)) for name in files)
+    contents = {_file(name): archive.read(name) for name in files}
+    for name, content in contents.items():
+        if name.endswith(".gdbtable"):
+            _check_length(name, content)
+    memory = tuple(MemoryFile(f"geodatabase{index}.gdb/{name}", content) for name, content in contents.items())
     path = memory[0].path.rpartition("/")[0]
     return OgrSource(_DRIVER, path, memory, folder.stem or FORMAT, without=_MADE_UP, is_counted=True)
+
+
+def _check_length(name: str, table: bytes) -> None:
+    """Refuse a table that is shorter than its header says: GDAL would read what is left of it without a word."""
+    stated = struct.unpack_from("<Q", table, _LENGTH_AT)[0] if len(table) >= _LENGTH_AT + 8 else _LENGTH_AT + 8
+    if len(table) < stated:
+        raise rejected(
+            "unreadable", f"{name} is cut off: {len(table)} of {stated} bytes.", f"{name} 不完整：{len(table)} / {stated} 字节。"
+        )
 
 
 def _file(name: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import re
 from pathlib import Path
+from xml.parsers import expat
 
 from ingest.gdal_policy import MemoryFile
 from ingest.protocol import ReadRequest
@@ -32,9 +33,13 @@ def is_gml(root: XmlRoot | None) -> bool:
 
 
 def open_gml(name: str, content: Path | bytes, request: ReadRequest) -> FeatureReader:
-    """Return the feature types of a file as layers; RejectedError ``crs-mixed`` when it names several CRSs and none is declared."""
+    """Return the feature types of a file as layers.
+
+    RejectedError ``unreadable`` when it is not well-formed, ``crs-mixed`` when it names several CRSs and none is declared.
+    """
+    _check_well_formed(content)
     systems = _systems(content)
-    if len(systems) > 1 and request.crs is None:
+    if len(systems) > 1 and not (request.crs or any(part.crs for part in request.parts)):
         listed = ", ".join(systems)
         raise rejected(
             "crs-mixed",
@@ -44,6 +49,19 @@ def open_gml(name: str, content: Path | bytes, request: ReadRequest) -> FeatureR
     memory = (MemoryFile("features.gml", content),) if isinstance(content, bytes) else ()
     path = memory[0].path if memory else str(content)
     return OgrFile("GML", [OgrSource("GML", path, memory, name, options=_OPTIONS, without=_ENVELOPE)], request.limits)
+
+
+def _check_well_formed(content: Path | bytes) -> None:
+    """Refuse a file that is cut off or broken: GDAL would give the features before the fault, or none, without a word."""
+    parser = expat.ParserCreate()
+    try:
+        if isinstance(content, bytes):
+            parser.Parse(content, True)  # noqa: FBT003  # expat takes no names
+        else:
+            with content.open("rb") as file:
+                parser.ParseFile(file)
+    except expat.ExpatError as error:
+        raise rejected("unreadable", f"The GML file is not well-formed: {error}", f"GML 文件不合 XML 语法：{error}") from error
 
 
 def _systems(content: Path | bytes) -> list[str]:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from ingest.gdal_policy import MemoryFile
-from ingest.protocol import Limits
+from ingest.protocol import ReadRequest
 from ingest.readers.archive import Archive
+from ingest.readers.content import declared_encoding
 from ingest.readers.dbf import Dbf
 from ingest.readers.encodings import Encoding, declared_or_detected
 from ingest.readers.ogr import OgrFile, OgrSource
@@ -48,11 +49,12 @@ def loose_sidecars(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_suffix(s) for e in extensions for s in (e, e.upper()))
 
 
-def open_loose(path: Path, limits: Limits) -> OgrFile:
-    """Return the table at ``path`` with the files beside it; RejectedError ``missing-member`` when it lacks one."""
+def open_loose(request: ReadRequest) -> OgrFile:
+    """Return the table of ``request`` with the files beside it; RejectedError ``missing-member`` when it lacks one."""
+    path = request.path
     main = ".tab" if path.read_bytes()[:6].lower() == b"!table" else ".mif"
     members = {main: path.read_bytes()} | {p.suffix.casefold(): p.read_bytes() for p in loose_sidecars(path) if p.exists()}
-    return OgrFile(FORMAT, [_source(0, path.stem, main, members)], limits)
+    return OgrFile(FORMAT, [_source(0, path.stem, main, members, declared_encoding(request))], request.limits)
 
 
 def is_archived(archive: Archive) -> bool:
@@ -60,13 +62,12 @@ def is_archived(archive: Archive) -> bool:
     return any(_suffix(name) in _MEMBERS for name in archive.names)
 
 
-def open_archived(archive: Archive, limits: Limits) -> OgrFile:
+def open_archived(archive: Archive, request: ReadRequest) -> OgrFile:
     """Return every table of a ZIP as a layer; RejectedError ``missing-member`` when one lacks a file."""
     mains = [name for name in archive.names if _suffix(name) in _MEMBERS]
-    sources = [
-        _source(i, PurePosixPath(n.replace("\\", "/")).stem, _suffix(n), dict(_archived_members(archive, n))) for i, n in enumerate(mains)
-    ]
-    return OgrFile(FORMAT, sources, limits)
+    declared = declared_encoding(request)
+    sources = [_source(i, _stem(name), _suffix(name), dict(_archived_members(archive, name)), declared) for i, name in enumerate(mains)]
+    return OgrFile(FORMAT, sources, request.limits)
 
 
 def _archived_members(archive: Archive, main: str) -> Iterator[tuple[str, bytes]]:
@@ -77,13 +78,13 @@ def _archived_members(archive: Archive, main: str) -> Iterator[tuple[str, bytes]
             yield suffix, archive.read(name)
 
 
-def _source(index: int, name: str, main: str, members: Members) -> OgrSource:
+def _source(index: int, name: str, main: str, members: Members, codec: str | None) -> OgrSource:
     if main == ".tab" and not _NATIVE.search(members[main]):
         raise _not_native(name)
     for needed in _MEMBERS[main]:
         if needed not in members:
             raise missing_member(f"{name}{needed}")
-    encoding = _encoding(main, members)
+    encoding = _encoding(main, members) if codec is None else Encoding(codec, "the surveyor")
     charset = next((c for c, codec in _CODECS.items() if codec == encoding.codec), "Neutral")
     declared = _CHARSET.sub(rb"\g<1>" + charset.encode(), members[main])
     written = {**members, main: declared}
@@ -119,6 +120,10 @@ def _note(encoding: Encoding) -> Text:
     place = encoding.declared_in
     zh, en = (f"由 {place} 声明", f"declared by {place}") if place else ("根据内容检测", "told from its bytes")
     return Text(zh=f"文字编码 {encoding.codec}({zh})", en=f"text is {encoding.codec} ({en})")
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).stem
 
 
 def _suffix(name: str) -> str:

@@ -150,7 +150,10 @@ def known_crs(text: str | None) -> str | None:
 
 def _names(source: OgrSource) -> list[str]:
     with only(source.driver):
-        return [str(name) for name, geometry in pyogrio.list_layers(source.path) if geometry is not None]
+        layers = pyogrio.list_layers(source.path)
+    if source.is_counted and len(layers) == 0:
+        raise pyogrio.errors.DataSourceError("no layer can be read")
+    return [str(name) for name, geometry in layers if geometry is not None]
 
 
 def _named(layers: Sequence[_Layer]) -> dict[str, _Layer]:
