@@ -11,28 +11,47 @@ from ingest.checks.solids.crossings import meet_beyond_shared, pairs_of_meeting_
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
 from ingest.checks.solids.planes import Planes
 from ingest.checks.solids.triangles import triangles_of
+from ingest.checks.solids.vectors import cross, dot, unit
 
 _PAIRS_AT_A_TIME = 1 << 19
 _SWEPT = 200
 """Shells of more faces are swept along x: comparing all with all grows with the square."""
 
 
-def crossing_faces(b: Boundaries, planes: Planes, shells: Mask) -> Iterator[tuple[int, int, Floats]]:
+def crossing_faces(b: Boundaries, planes: Planes, shells: Mask, twin: Ints) -> Iterator[tuple[int, int, Floats]]:
     """Yield pairs of faces of sound ``shells`` (S) that meet beyond their boundaries, and the place from the body's origin.
 
-    Most pairs are told apart by their boxes, and most that share a corner by one lying on one side of the other's plane; the rest is
-    compared triangle by triangle.
+    Most pairs are told apart by their boxes, and most that share a corner or edge by a plane between them: that of one of the faces, or
+    one upright on both through the edge. The rest is compared triangle by triangle. ``twin`` is as `sound_shells` returns it.
     """
     first = b.first_corner()
     points = b.points()
     low, high = least(points, first).T.copy(), greatest(points, first).T.copy()
-    for one, other in _pairs(b, low, high, shells):
-        doubtful = ~(_beside(b, planes, one, other) | _beside(b, planes, other, one))
-        yield from _by_triangles(b, planes, one[doubtful], other[doubtful])
+    apart = _Apart(b, planes, twin)
+    for pairs in _pairs(b, low, high, shells):
+        left = pairs
+        for told_apart in (apart.by_plane_of, lambda p, q: apart.by_plane_of(q, p), apart.by_plane_through_edge):
+            unknown = ~told_apart(*left)
+            left = left[0][unknown], left[1][unknown]
+        yield from _by_triangles(b, planes, *left)
 
 
 def _pairs(b: Boundaries, low: Floats, high: Floats, shells: Mask) -> Iterator[tuple[Ints, Ints]]:
-    """Yield pairs of faces whose boxes meet, shells of one size together."""
+    """Yield pairs of faces whose boxes meet, many at a time."""
+    waiting: list[tuple[Ints, Ints]] = []
+    count = 0
+    for pairs in _pairs_by_size(b, low, high, shells):
+        waiting.append(pairs)
+        count += len(pairs[0])
+        if count > _PAIRS_AT_A_TIME:
+            yield np.concatenate([p for p, _ in waiting]), np.concatenate([q for _, q in waiting])
+            waiting, count = [], 0
+    if waiting:
+        yield np.concatenate([p for p, _ in waiting]), np.concatenate([q for _, q in waiting])
+
+
+def _pairs_by_size(b: Boundaries, low: Floats, high: Floats, shells: Mask) -> Iterator[tuple[Ints, Ints]]:
+    """Yield them for shells of one number of faces after the other."""
     size = b.shell_end - b.shell_start
     for n in np.unique(size[shells]):
         of = np.flatnonzero(shells & (size == n))
@@ -65,53 +84,71 @@ def _swept(low: Floats, high: Floats, faces: Ints) -> Iterator[tuple[Ints, Ints]
         at = stop
 
 
-def _beside(b: Boundaries, planes: Planes, faces: Ints, others: Ints) -> Mask:
-    """Tell where all corners of ``others`` that are not corners of the face lie on one side of its plane, at most one edge being shared.
+class _Apart:
+    """Planes between two faces: what is on its own side of one, but for corners and edges both have, does not meet the other."""
 
-    A polygon with no corner on a plane but those two of an edge, and all others on one side, meets the plane in that edge only.
-    """
-    first = b.first_corner()
-    count = (first[1:] - first[:-1])[others]
-    start = np.concatenate([[0], np.cumsum(count)])
-    corner = np.repeat(first[others] - start[:-1], count) + np.arange(start[-1])
-    of = np.repeat(faces, count)
-    height = ((b.xyz[b.corner[corner]] - planes.centre[of]) * planes.normal[of]).sum(axis=1)
-    thickness = planes.deviation_m[of] + 10 * CONTACT_M
-    above, below = height > thickness, height < -thickness
-    on = ~(above | below)
-    if not len(others):
-        return np.zeros(0, dtype=bool)
-    sides = [np.logical_or.reduceat(s, start[:-1]) for s in (above, below)]
-    contact = np.add.reduceat(on, start[:-1])
-    result = ~(sides[0] & sides[1]) & (contact <= 2)
-    doubtful = np.flatnonzero(result & (contact > 0))
-    result[doubtful] = _contact_is_shared(b, faces, doubtful, on, corner, start)
-    return result
+    def __init__(self, b: Boundaries, planes: Planes, twin: Ints) -> None:
+        self._b = b
+        self._planes = planes
+        self._first = b.first_corner()
+        self._offset = dot(planes.normal, planes.centre)
+        self._beyond = np.where(twin >= 0, b.face_of_corner[twin], -1)
+        """Per corner the face on the other side of its edge."""
+        self._thickness = planes.deviation_m + 10 * CONTACT_M
+        self._keys = np.sort(b.face_of_corner * len(b.xyz) + b.corner)
 
+    def by_plane_of(self, faces: Ints, others: Ints) -> Mask:
+        """Tell which of ``others`` are on one side of the plane of their face, and have in it only what the face has too.
 
-def _contact_is_shared(b: Boundaries, faces: Ints, which: Ints, on: Mask, corner: Ints, start: Ints) -> Mask:
-    """Tell which pairs touch only in corners both have; where two, in an edge both have."""
-    pair = np.repeat(np.arange(len(start) - 1), np.diff(start))
-    wanted = np.zeros(len(start) - 1, dtype=bool)
-    wanted[which] = True
-    chosen = np.flatnonzero(on & wanted[pair])
-    vertex, of = b.corner[corner[chosen]], pair[chosen]
-    begin = np.searchsorted(of, which)
-    two = np.append(begin[1:], len(of)) - begin == 2
-    p = vertex[begin]
-    q = np.where(two, vertex[np.minimum(begin + 1, len(vertex) - 1)], p)
-    own = faces[which]
-    result = np.zeros(len(which), dtype=bool)
-    first = b.first_corner()
-    count = np.diff(first)[own]
-    for n in np.unique(count):
-        same = np.flatnonzero(count == n)
-        at = first[own[same]][:, None] + np.arange(n)
-        here, there = b.corner[at], b.corner[b.after[at]]
-        p_, q_ = p[same][:, None], q[same][:, None]
-        edge = ((here == p_) & (there == q_)) | ((here == q_) & (there == p_))
-        result[same] = np.where(two[same], edge.any(axis=1), (here == p_).any(axis=1))
-    return result
+        A polygon on one side of a plane and not in it meets it in corners and edges only.
+        """
+        if not len(others):
+            return np.zeros(0, dtype=bool)
+        corner, pair, start = self._corners(others)
+        of = faces[pair]
+        height = dot(self._b.xyz[self._b.corner[corner]], self._planes.normal[of]) - self._offset[of]
+        above, below = height > self._thickness[of], height < -self._thickness[of]
+        sides = [np.logical_or.reduceat(s, start[:-1]) for s in (above, below)]
+        result: Mask = sides[0] ^ sides[1]
+        on = ~(above | below) & result[pair]
+        touching = np.flatnonzero(on)
+        c, p = corner[touching], pair[touching]
+        at = start[p] - self._first[others[p]]
+        edge_on, edge_before_on = on[at + self._b.after[c]], on[at + self._b.before[c]]
+        strange = edge_on & (self._beyond[c] != faces[p])
+        single = np.flatnonzero(~edge_on & ~edge_before_on)
+        key = faces[p[single]] * len(self._b.xyz) + self._b.corner[c[single]]
+        found = self._keys[np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)] == key
+        strange[single] = ~found
+        result[p[strange]] = False
+        return result
+
+    def by_plane_through_edge(self, faces: Ints, others: Ints) -> Mask:
+        """Tell which neighbours lie on either side of a plane through their edge, upright on both: coplanar ones, mostly."""
+        result = np.zeros(len(others), dtype=bool)
+        if not len(others):
+            return result
+        corner, pair, start = self._corners(others)
+        shared = self._beyond[corner] == faces[pair]
+        which = np.flatnonzero(np.add.reduceat(shared, start[:-1]) == 1)
+        edge = corner[np.flatnonzero(shared & np.isin(pair, which))]
+        begin, end = self._b.xyz[self._b.corner[edge]], self._b.xyz[self._b.corner[self._b.after[edge]]]
+        upright = unit(cross(end - begin, self._planes.normal[faces[which]] + self._planes.normal[others[which]]))
+        result[which] = True
+        for side, sign in ((others, 1.0), (faces, -1.0)):
+            c, p, begins = self._corners(side[which])
+            height = sign * dot(self._b.xyz[self._b.corner[c]] - begin[p], upright[p])
+            ends = self._b.corner[np.stack([edge, self._b.after[edge]])][:, p]
+            own = (self._b.corner[c] == ends).any(axis=0)
+            result[which] &= np.logical_and.reduceat(own | (height > 10 * CONTACT_M), begins[:-1])
+        return result
+
+    def _corners(self, faces: Ints) -> tuple[Ints, Ints, Ints]:
+        """Return all corners of ``faces``, of which face by position each is, and where each begins."""
+        count = self._first[faces + 1] - self._first[faces]
+        start = np.concatenate([[0], np.cumsum(count)])
+        pair = np.repeat(np.arange(len(faces)), count)
+        return (self._first[faces] - start[:-1])[pair] + np.arange(start[-1]), pair, start
 
 
 def _by_triangles(b: Boundaries, planes: Planes, one: Ints, other: Ints) -> Iterator[tuple[int, int, Floats]]:

@@ -31,11 +31,14 @@ class ShellFault:
     place: Floats
 
 
-def sound_shells(b: Boundaries, shells: Mask) -> Mask:
-    """Tell which of ``shells`` (S) are closed, oriented, connected and simple by the names of their vertices."""
+def sound_shells(b: Boundaries, shells: Mask) -> tuple[Mask, Ints]:
+    """Tell which of ``shells`` (S) are closed, oriented, connected and simple by the names of their vertices.
+
+    With it goes for every corner (C) the one whose edge is the same, the other way; -1 where there is not exactly one.
+    """
     sound = shells & (b.shell_end - b.shell_start >= LEAST_FACES)
     if not sound.any():
-        return sound
+        return sound, np.full(len(b.corner), -1)
     shell = b.shell_of_face[b.face_of_corner]
     chosen = np.flatnonzero((shell != LOOSE) & sound[shell])
     twin = np.full(len(shell), -1)
@@ -45,7 +48,7 @@ def sound_shells(b: Boundaries, shells: Mask) -> Mask:
     chosen = chosen[sound[shell[chosen]]]
     sound[np.unique(shell[_off_the_first_umbrella(b, chosen, twin)])] = False
     sound[np.unique(b.shell_of_face[_off_the_first_component(b, chosen, twin)])] = False
-    return sound
+    return sound, twin
 
 
 def weld(b: Boundaries, shells: Ints, snap_m: float) -> None:

@@ -80,13 +80,15 @@ class _Validity:
         mended = np.array([bool(m.mended) for m in self._makeups])
         faulty = b.shell_of_face[~self._sound_face | mended[b.body_of_face]]
         sound[faulty[faulty != LOOSE]] = False
-        doubtful = sound & ~sound_shells(b, sound)
-        weld(b, np.flatnonzero(doubtful), self._tolerances.snap_m)
-        for shell in np.flatnonzero(doubtful & ~sound_shells(b, doubtful)):
+        found, twin = sound_shells(b, sound)
+        if (doubtful := np.flatnonzero(sound & ~found)).size:
+            weld(b, doubtful, self._tolerances.snap_m)
+            found, twin = sound_shells(b, sound)
+        for shell in np.flatnonzero(sound & ~found):
             for fault in shell_faults(b, int(shell)):
                 self._shell_fault(fault.code, fault.face, fault.place)
         crossing: Mask = np.zeros(len(sound), dtype=bool)
-        for one, _, place in crossing_faces(b, self._planes, sound):
+        for one, _, place in crossing_faces(b, self._planes, sound, twin):
             if not crossing[b.shell_of_face[one]]:
                 crossing[b.shell_of_face[one]] = True
                 self._shell_fault(_CROSSING, one, place)
