@@ -1,0 +1,121 @@
+"""Where an IFC model stands: by its map conversion, else by latitude and longitude of its site, else nowhere.
+
+IfcMapConversion and IfcProjectedCRS are of IFC4 (ISO 16739-1 §8.18.3); models of IFC2x3 carry them as property sets ePSet_MapConversion and
+ePSet_ProjectedCRS of the site (buildingSMART, "User guide for geo-referencing in IFC"). A site's position is known to the second of arc
+at best, and many programs write their own office there, so it is an assumption that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ifcopenshell
+import ifcopenshell.util.geolocation
+import ifcopenshell.util.unit
+import numpy as np
+import numpy.typing as npt
+import pyproj
+
+from twin.errors import Text
+
+FloatArray = npt.NDArray[np.float64]
+
+_BY_MAP = Text(zh="按模型的地图转换参数定位", en="placed by the map conversion of the model")
+_BY_SITE = Text(
+    zh="按场地经纬度（{latitude:.6f}°N, {longitude:.6f}°E）定位，仅供参考：许多软件在此写入默认地点，请核对或用 --crs 声明坐标系",
+    en="placed by the latitude and longitude of its site ({latitude:.6f}°, {longitude:.6f}°), which many programs fill in themselves:"
+    " look at it, or declare the CRS of the coordinates with --crs",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The way from the model's metres into a map."""
+
+    crs: str | None
+    """Of the placed coordinates; None when the model does not say where it stands."""
+    assumed: bool
+    origin: FloatArray
+    axes: FloatArray
+    """(3, 3): where one metre of each of the model's axes goes."""
+    note: Text | None
+
+    def place(self, vertices: FloatArray) -> FloatArray:
+        """Return (n, 3) metres of the model as coordinates of ``crs``."""
+        placed: FloatArray = self.origin + vertices @ self.axes
+        return placed
+
+
+def placement_of(model: ifcopenshell.file, *, declared: bool) -> Placement:
+    """Return where the model stands; where its CRS was ``declared`` a site's latitude and longitude play no part."""
+    scale = ifcopenshell.util.unit.calculate_unit_scale(model)
+    crs = _projected_crs(model)
+    if crs is not None and ifcopenshell.util.geolocation.get_helmert_transformation_parameters(model) is not None:
+        return _by_map_conversion(model, crs, scale)
+    if not declared and (site := _site_deg(model)) is not None:
+        return _by_site(model, site, scale)
+    return Placement(crs=None, assumed=False, origin=np.zeros(3), axes=np.eye(3), note=None)
+
+
+def _by_map_conversion(model: ifcopenshell.file, crs: str, scale: float) -> Placement:
+    ends = [(0.0, 0.0, 0.0), *np.eye(3) / scale]
+    placed = np.array([ifcopenshell.util.geolocation.auto_xyz2enh(model, *map(float, end)) for end in ends], dtype=np.float64)
+    unit_m = _map_unit_m(model, scale)
+    axes = (placed[1:] - placed[0]) * [1.0, 1.0, unit_m]
+    # heights come in metres whatever the map's unit; positions stay in the units of the CRS
+    origin = placed[0] * [1.0, 1.0, unit_m]
+    return Placement(crs, assumed=False, origin=origin, axes=axes, note=_BY_MAP)
+
+
+def _by_site(model: ifcopenshell.file, site: tuple[float, float, float], scale: float) -> Placement:
+    latitude, longitude, elevation = site
+    crs = pyproj.CRS.from_proj4(f"+proj=tmerc +lat_0={latitude!r} +lon_0={longitude!r} +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs")
+    turn = _turn_to_north(model)
+    axes = np.array([[np.cos(turn), np.sin(turn), 0.0], [-np.sin(turn), np.cos(turn), 0.0], [0.0, 0.0, 1.0]])
+    note = Text(*(t.format(latitude=latitude, longitude=longitude) for t in (_BY_SITE.zh, _BY_SITE.en)))
+    return Placement(crs.to_wkt(), assumed=True, origin=np.array([0.0, 0.0, elevation * scale]), axes=axes, note=note)
+
+
+def _turn_to_north(model: ifcopenshell.file) -> float:
+    """Return the angle, anticlockwise, that turns the model until true north lies along y."""
+    for context in model.by_type("IfcGeometricRepresentationContext", include_subtypes=False):
+        if context.TrueNorth is not None:
+            x, y = context.TrueNorth.DirectionRatios[:2]
+            return float(np.pi / 2 - np.arctan2(y, x))
+    return 0.0
+
+
+def _projected_crs(model: ifcopenshell.file) -> str | None:
+    """Return the name of the map's CRS as IfcProjectedCRS or its property set has it."""
+    named = ifcopenshell.util.geolocation.get_crs(model)
+    name = str((named or {}).get("Name") or "").strip()
+    if not name:
+        return None
+    try:
+        pyproj.CRS.from_user_input(name)
+    except pyproj.exceptions.CRSError:
+        return None
+    return name
+
+
+def _map_unit_m(model: ifcopenshell.file, scale: float) -> float:
+    """Return the length in metres of a unit of the map, the project's own where it names none."""
+    if model.schema == "IFC2X3":
+        return scale
+    units = [crs.MapUnit for crs in model.by_type("IfcProjectedCRS") if crs.MapUnit is not None]
+    return float(ifcopenshell.util.unit.convert(1.0, getattr(units[0], "Prefix", None), units[0].Name, None, "METRE")) if units else scale
+
+
+def _site_deg(model: ifcopenshell.file) -> tuple[float, float, float] | None:
+    """Return latitude, longitude (degrees) and elevation (project unit) of the first site that has them."""
+    for site in model.by_type("IfcSite"):
+        if site.RefLatitude and site.RefLongitude:
+            return _degrees(site.RefLatitude), _degrees(site.RefLongitude), float(site.RefElevation or 0.0)
+    return None
+
+
+def _degrees(angle: Sequence[int]) -> float:
+    """Return an IfcCompoundPlaneAngleMeasure in degrees: degrees, minutes, seconds and millionths of a second, all of one sign."""
+    degrees, minutes, seconds, millionths = (*angle, 0)[:4]
+    return degrees + minutes / 60 + (seconds + millionths / 1e6) / 3600

@@ -1,0 +1,87 @@
+"""Building models: GlobalIds stay, rooms lie where the map conversion puts them, what stands nowhere is not placed by guess."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from psycopg import sql
+
+from ingest.protocol import Limits
+from ingest.sandbox import inspect_file
+from tests.ifc_model import MapConversion, write_house
+from tests.opened_city import get, load, look, opened_city, request
+from twin.errors import RejectedError
+from twin.server.city import City
+from twin.tables import current_table
+
+_TURN = math.radians(30.0)
+_PLACE = MapConversion("EPSG:4549", 497_538.0, 3_520_895.0, 4.5, math.cos(_TURN), math.sin(_TURN))
+_PARTS = ((None, "building", "buildings"), (None, "storey", "storeys"), (None, "space", "rooms"))
+
+
+def test_a_house_comes_in_whole_and_stands_where_its_map_conversion_says(database_url: str, open_folder: Path) -> None:
+    ids = write_house(path := open_folder / "house.ifc", _PLACE)
+    with opened_city(database_url, open_folder / "data", 4549) as city:
+        result = load(city, request(path, *_PARTS))
+        assert (result.published, result.rejected) == (5, 0)
+        rooms = {r["space_id"]: r for r in _rows(city, "space", "rooms")}
+        storeys = {r["storey_id"]: r for r in _rows(city, "storey", "storeys")}
+        room, storey = rooms[ids["room 2"]], storeys[ids["storey 2"]]
+        assert (room["storey_id"], room["building_id"], room["name"]) == (ids["storey 2"], ids["building"], "会议室2")
+        assert (room["area_m2"], room["height_m"], room["floor_elevation_m"]) == (20.0, 2.8, 7.5)
+        assert (storey["level"], storey["building_id"], storey["floor_elevation_m"]) == (2, ids["building"], 7.5)
+        assert storeys[ids["storey 1"]]["storey_height_m"] == 3.0
+        corners = np.array([(1, 2), (6, 2), (6, 6), (1, 6)], dtype=float)
+        turned = corners @ np.array([[math.cos(_TURN), math.sin(_TURN)], [-math.sin(_TURN), math.cos(_TURN)]])
+        expected = shapely.Polygon(turned + np.array([_PLACE.eastings, _PLACE.northings]))
+        assert shapely.hausdorff_distance(shapely.force_2d(room["geom"]), shapely.MultiPolygon([expected])) < 1e-3
+        (answer,) = get(city, "/ogc/collections/rooms/items?limit=10&f=json")
+        assert {f["properties"]["space_id"] for f in answer.json()["features"]} == {ids["room 1"], ids["room 2"]}
+
+
+def test_a_model_that_stands_nowhere_needs_a_declared_crs(open_folder: Path, database_url: str) -> None:
+    write_house(path := open_folder / "house.ifc", None)
+    with opened_city(database_url, open_folder / "data", 4549) as city:
+        with pytest.raises(RejectedError) as error:
+            load(city, request(path, *_PARTS))
+        assert error.value.code == "crs-undeclared"
+
+
+def test_real_models_have_their_storeys_and_spaces(real_data: Path) -> None:
+    found = {}
+    for name in ("LargeBuilding", "Ifc2x3_Duplex_Architecture"):
+        info = inspect_file(real_data / "ifc" / f"{name}.ifc")
+        assert info.format == "IFC (IFC2X3)"
+        found[name] = {layer.name: layer.rows for layer in info.layers}
+    assert found["LargeBuilding"] == {"building": 1, "storey": 2, "space": 8}
+    assert found["Ifc2x3_Duplex_Architecture"] == {"building": 1, "storey": 4, "space": 21}
+
+
+def test_the_place_of_a_site_is_an_assumption_and_lies_outside_the_city(database_url: str, open_folder: Path, real_data: Path) -> None:
+    with opened_city(database_url, open_folder / "data", 4549) as city:
+        result = look(city, request(real_data / "ifc" / "Ifc2x3_Duplex_Architecture.ifc", (None, "space", "rooms")))
+    assert result.sources[0]["crs_assumed"] is True
+    assert {f.rule for f in result.findings if f.rejects} == {"area-of-use"}
+    assert result.refusal is not None
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_model_that_breaks_off_is_refused(open_folder: Path, share: float) -> None:
+    write_house(path := open_folder / "house.ifc", _PLACE)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(RejectedError):
+        inspect_file(path, Limits(wall_s=60))
+
+
+def _rows(city: City, feature_type: str, slug: str) -> list[dict[str, object]]:
+    dataset = city.catalogue.dataset(slug)
+    with city.pool.connection() as connection:
+        cursor = connection.execute(sql.SQL("SELECT *, ST_AsBinary(geom) AS wkb FROM {}").format(current_table(feature_type, dataset.id)))
+        names = [c.name for c in cursor.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return [row | {"geom": shapely.from_wkb(bytes(row["wkb"]))} for row in rows]
