@@ -1,0 +1,205 @@
+"""What a city knows of a file before it is loaded, and that everything of it can be declared otherwise."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+import pyproj
+import pytest
+import shapely
+
+from ingest.confirmed_reading import memory_of, remember
+from ingest.proposals import Proposal, propose
+from ingest.reports import write_reports
+from ingest.request import PartSpec
+from ingest.sandbox import inspect_file
+from ingest.understanding.review import Answered, doubts
+from tests.in_process import load
+from tests.opened_city import look, opened_city, request
+from twin.crs import CrsError
+from twin.errors import BadRequestError
+from twin.server.check_reports import report_of_check
+from twin.server.city import City
+from twin.server.surroundings import surroundings
+
+REAL = Path(__file__).parents[3] / "shared/data/footprints-beijing/beijing_buildings.geojson"
+ORIGIN = (119.974, 31.811)
+GRID = (497_538.0, 3_520_895.0)
+SECRET = {"shift_north_m": 3500123.4567, "shift_east_m": 480987.6543, "rotation_sec": 1234.5678, "scale": 1.0000123456}
+
+
+def gcj02(lon: float, lat: float) -> tuple[float, float]:
+    """Return the web map's position by the formula as it stands in public implementations, written for one point."""
+    x, y = lon - 105, lat - 35
+    wave = (20 * math.sin(6 * x * math.pi) + 20 * math.sin(2 * x * math.pi)) * 2 / 3
+    d_lat = -100 + 2 * x + 3 * y + 0.2 * y * y + 0.1 * x * y + 0.2 * math.sqrt(abs(x)) + wave
+    d_lat += (20 * math.sin(y * math.pi) + 40 * math.sin(y / 3 * math.pi)) * 2 / 3
+    d_lat += (160 * math.sin(y / 12 * math.pi) + 320 * math.sin(y * math.pi / 30)) * 2 / 3
+    d_lon = 300 + x + 2 * y + 0.1 * x * x + 0.1 * x * y + 0.1 * math.sqrt(abs(x)) + wave
+    d_lon += (20 * math.sin(x * math.pi) + 40 * math.sin(x / 3 * math.pi)) * 2 / 3
+    d_lon += (150 * math.sin(x / 12 * math.pi) + 300 * math.sin(x / 30 * math.pi)) * 2 / 3
+    magic = 1 - 0.00669342162296594323 * math.sin(math.radians(lat)) ** 2
+    d_lat = d_lat * 180 / (6378245.0 * (1 - 0.00669342162296594323) / (magic * math.sqrt(magic)) * math.pi)
+    d_lon = d_lon * 180 / (6378245.0 / math.sqrt(magic) * math.cos(math.radians(lat)) * math.pi)
+    return lon + d_lon, lat + d_lat
+
+
+def write(path: Path, features: list[dict[str, Any]]) -> Path:
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def proposal(city: City, path: Path) -> Proposal:
+    [found] = propose(path.name, inspect_file(path), city.catalogue.feature_types(), city.catalogue.datasets(), surroundings(city))
+    return found
+
+
+@pytest.fixture
+def city(database_url: str, tmp_path: Path):
+    with opened_city(database_url, tmp_path / "city", 4549, (119.8, 31.7, 120.1, 31.9)) as opened:
+        yield opened
+
+
+def survey(path: Path, rows: list[tuple[object, ...]], header: str = "物探点号,X,Y,地面高程,井深,材料", encoding: str = "utf-8") -> Path:
+    path.write_bytes("\n".join([header, *(",".join(map(str, row)) for row in rows)]).encode(encoding))
+    return path
+
+
+def nodes(city: City) -> dict[str, tuple[float, ...]]:
+    with city.pool.connection() as connection:
+        query = "SELECT node_id, ST_X(geom), ST_Y(geom), ST_Z(geom), ground_elevation_m, depth_m FROM city.pipe_node"
+        return {str(row[0]): tuple(float(v or 0.0) for v in row[1:]) for row in connection.execute(query).fetchall()}
+
+
+def test_a_file_of_a_web_map_is_told_by_the_buildings_of_the_city(database_url: str, tmp_path: Path) -> None:
+    features = [f for f in json.loads(REAL.read_text("utf-8"))["features"] if f["geometry"]["type"] == "Polygon"][:400]
+    for number, feature in enumerate(features):
+        feature["properties"] = {"building_id": f"b{number}"}
+    web = [
+        {**f, "geometry": shapely.geometry.mapping(shapely.transform(shapely.geometry.shape(f["geometry"]), _as_gcj02))} for f in features
+    ]
+    with opened_city(database_url, tmp_path / "city", 4548, (116.0, 39.6, 116.8, 40.2)) as beijing:
+        load(beijing, request(write(tmp_path / "buildings.geojson", features), (None, "building", "buildings")))
+        own = proposal(beijing, tmp_path / "buildings.geojson")
+        shifted = proposal(beijing, write(tmp_path / "web.geojson", web))
+        assert own.understanding.crs.value == "OGC:CRS84"
+        assert "100%" in own.understanding.crs.text.en
+        assert shifted.understanding.crs.value == "X-GCJ02"
+        assert shifted.understanding.crs.confidence > 0.9
+        assert [f.rule for f in doubts(shifted.understanding, "web", Answered())] == ["crs-obfuscated"]
+        result = look(beijing, request(tmp_path / "web.geojson", (None, "building", "buildings"), crs="X-GCJ02"))
+        changes = result.datasets["buildings"]
+        assert changes["unchanged"] + changes["update"] == changes["unchanged"], "with the offset taken off they are where they were"
+
+
+def _as_gcj02(coordinates: np.ndarray) -> np.ndarray:
+    return np.array([gcj02(lon, lat) for lon, lat in coordinates])
+
+
+def test_every_aspect_can_be_declared_for_a_part(city: City, tmp_path: Path) -> None:
+    east, north = GRID
+    path = survey(
+        tmp_path / "点表.csv", [("给1", east, north, 7.5, 150, "铸铁"), ("给2", east + 10, north, 7.6, 180, "铸铁")], encoding="gb18030"
+    )
+    part = PartSpec(
+        None,
+        "pipe_node",
+        "nodes",
+        crs="EPSG:4549",
+        axes="xy",
+        units=(("井深", "cm"),),
+        height_offset_m=-0.5,
+        encoding="GBK",
+        mapping=(("材料", "well_material"),),
+    )
+    load(city, request(path, crs="EPSG:4548").__class__(files=(path,), parts=(part,), crs="EPSG:4548"))
+    assert nodes(city)["给1"] == pytest.approx((east, north, 7.0, 7.0, 1.5))
+
+
+def test_heights_above_the_ellipsoid_are_lowered_among_the_attributes_too(city: City, tmp_path: Path) -> None:
+    east, north = GRID
+    path = survey(tmp_path / "点表.csv", [("a", north, east, 12.0, 1.5, "")])
+    load(city, request(path, (None, "pipe_node", "nodes"), crs="EPSG:4549", vertical="ellipsoidal"))
+    _, _, z, ground, depth = nodes(city)["a"]
+    assert z == pytest.approx(ground)
+    assert 3.0 < 12.0 - ground < 6.5, "N of EGM96 there"
+    assert depth == 1.5
+
+
+def test_axes_of_a_file_with_geometry_are_swapped_when_declared(city: City, tmp_path: Path) -> None:
+    x, y = ORIGIN
+    swapped = write(
+        tmp_path / "a.geojson", [{"type": "Feature", "geometry": {"type": "Point", "coordinates": [y, x]}, "properties": {"node_id": "a"}}]
+    )
+    known = proposal(city, swapped)
+    assert known.understanding.axes is not None
+    assert (known.understanding.axes.value, known.understanding.axes.gainsays) == ("yx", True)
+    load(city, request(swapped).__class__(files=(swapped,), parts=(PartSpec(None, "pipe_node", "nodes", axes="yx"),)))
+    easting, northing = pyproj.Transformer.from_crs(4490, 4549, always_xy=True).transform(x, y)
+    assert nodes(city)["a"][:2] == pytest.approx((easting, northing), abs=1e-3)
+
+
+def test_a_header_that_says_its_unit_is_believed(city: City, tmp_path: Path) -> None:
+    east, north = GRID
+    path = survey(tmp_path / "点表.csv", [("a", north, east, 7.5, 150, "")], header="物探点号,X,Y,地面高程,井深(cm),材料")
+    result = look(city, request(path, (None, "pipe_node", "nodes"), crs="EPSG:4549"))
+    assert any("times 0.01" in f.message.en for f in result.findings if f.rule == "reading")
+    load(city, request(path, (None, "pipe_node", "nodes"), crs="EPSG:4549"))
+    assert nodes(city)["a"][4] == pytest.approx(1.5)
+
+
+def test_no_parameter_of_a_local_system_is_kept_or_said_anywhere(city: City, tmp_path: Path) -> None:
+    secret = city.settings.local_crs_path
+    text = "plane:\n  base: EPSG:4549\n  four: {" + ", ".join(f"{k}: {v}" for k, v in SECRET.items()) + "}\n"
+    secret.write_text(text, encoding="utf-8")
+    secret.chmod(0o644)
+    path = survey(tmp_path / "点表.csv", [("a", 20_000.0, 16_000.0, 7.5, 1.5, ""), ("b", 20_010.0, 16_000.0, "?", 1.5, "")])
+    asked = request(path, (None, "pipe_node", "nodes"), crs="X-LOCAL:plane")
+    said: list[str] = []
+    with pytest.raises(BadRequestError, match="chmod 600") as open_to_all:
+        look(city, asked)
+    secret.chmod(0o600)
+    with pytest.raises(CrsError) as unknown:
+        look(city, request(path, (None, "pipe_node", "nodes"), crs="X-LOCAL:nobody"))
+    assert unknown.value.code == "crs-local-unknown"
+    result = look(city, asked)
+    write_reports(tmp_path / "report", report_of_check(city, asked, result))
+    load(city, asked)
+    cos, sin = math.cos(math.radians(SECRET["rotation_sec"] / 3600)), math.sin(math.radians(SECRET["rotation_sec"] / 3600))
+    east = SECRET["shift_east_m"] + SECRET["scale"] * (20_000 * sin + 16_000 * cos)
+    north = SECRET["shift_north_m"] + SECRET["scale"] * (20_000 * cos - 16_000 * sin)
+    assert nodes(city)["a"][:2] == pytest.approx((east, north), abs=1e-6)
+    said += [repr(asked), repr(result), str(open_to_all.value), str(unknown.value), *_all_records(city)]
+    said += [p.read_bytes().decode("utf-8", "ignore") for p in (tmp_path / "report").iterdir()]
+    assert any("X-LOCAL:plane" in s for s in said), "its name is kept"
+    for key, value in SECRET.items():
+        for written in (str(value), str(value)[:-1], f"{value:.3f}"):
+            assert not [s[:80] for s in said if written in s], key
+
+
+def _all_records(city: City) -> list[str]:
+    with psycopg.connect(city.database_url) as connection:
+        names = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('catalog', 'jobs', 'staging', 'history')"
+        ).fetchall()
+        return [str(row[0]) for (name,) in names for row in connection.execute(f"SELECT t::text FROM {name} t").fetchall()]
+
+
+def test_what_a_department_confirmed_is_proposed_to_it_again(city: City, tmp_path: Path) -> None:
+    columns = ("甲", "乙 ", "丙")
+    remember(city.pool, "一队", "CSV", "pipe_node", mapping={"甲": "node_id", "乙": "depth_m"}, unmapped=["丙"], units={"乙": "cm"})
+    known = memory_of(city.pool, "一队")("CSV", columns, "pipe_node")
+    assert known is not None
+    assert known.mapping == {"甲": "node_id", "乙 ": "depth_m", "丙": ""}
+    assert known.units == {"乙 ": "cm"}
+    assert memory_of(city.pool, "二队")("CSV", columns, "pipe_node") is None, "another department's"
+    assert memory_of(city.pool, "一队")("CSV", (*columns, "丁"), "pipe_node") is None, "of another shape"
+    remember(city.pool, "一队", "CSV", "pipe_node", mapping={"甲": "map_number"}, unmapped=["乙", "丙"], units={})
+    again = memory_of(city.pool, "一队")("CSV", columns, "pipe_node")
+    assert again is not None
+    assert again.mapping["甲"] == "map_number", "the last word counts"
