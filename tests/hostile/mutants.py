@@ -1,0 +1,113 @@
+"""Run readers on mutated copies of one file, each in a process of its own behind the walls: mutants.py SEED JSON → outcomes as JSON.
+
+The interpreter is warm and single-threaded and forks for each mutant, which costs a hundredth of a fresh child; the walls close as they
+do there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[1])
+
+from ingest import gdal_policy
+from ingest.access import with_tables
+from ingest.child import _answer, _readable
+from ingest.confinement.closing import confine
+from ingest.frames import decode_request
+from ingest.protocol import ReadRequest
+from ingest.readers.choice import import_for
+from twin.errors import TwinError
+
+READ, REFUSED, UNREADABLE, MEMORY = 10, 11, 12, 13
+HANGS_AFTER_S = 60.0
+
+
+def truncated(content: bytes, count: int) -> list[bytes]:
+    """Return the file cut off at ``count`` places, evenly over its length."""
+    return [content[: len(content) * i // count] for i in range(count)]
+
+
+def flipped(content: bytes, count: int) -> list[bytes]:
+    """Return copies with one to sixteen bits turned over, a seed each."""
+    found: list[bytes] = []
+    for seed in range(count):
+        chance = random.Random(seed)
+        mutant = bytearray(content)
+        for _ in range(chance.choice((1, 2, 4, 16))):
+            place = chance.randrange(min(len(mutant), 4096) if chance.random() < 0.5 else len(mutant))  # heads matter most
+            mutant[place] ^= 1 << chance.randrange(8)
+        found.append(bytes(mutant))
+    return found
+
+
+def outcome(request: ReadRequest) -> str:
+    """Return how reading one file ended: ``read``, a refusal, or a signal that took the process."""
+    try:
+        with with_tables(request) as prepared:
+            return _in_child(prepared)
+    except TwinError as error:
+        return error.code
+
+
+def _in_child(request: ReadRequest) -> str:
+    child = os.fork()
+    if child == 0:
+        _read(request)
+    end = time.monotonic() + HANGS_AFTER_S
+    while time.monotonic() < end:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            names = {READ: "read", REFUSED: "refused", UNREADABLE: "unreadable", MEMORY: "parser-memory"}
+            return signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else names.get(os.WEXITSTATUS(status), "broke")
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "hangs"
+
+
+def _read(request: ReadRequest) -> None:
+    """Be the child: close the doors, read everything, and end with how that went."""
+    try:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        import_for(request.path)
+        confine(_readable(request), request.limits)
+        for _ in _answer(request):
+            pass
+        os._exit(READ)
+    except TwinError:
+        os._exit(REFUSED)
+    except MemoryError:
+        os._exit(MEMORY)
+    except Exception:  # noqa: BLE001  # as in the child
+        os._exit(UNREADABLE)
+
+
+def main() -> None:
+    """Read seed, counts and request from the arguments; print the outcomes in order and the greatest memory of a child."""
+    seed, count_truncated, count_flipped = Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    request = decode_request(sys.stdin.buffer.read())
+    gdal_policy.allow_only()
+    with suppress(TwinError):
+        import_for(seed)
+    content = seed.read_bytes()
+    outcomes: list[str] = []
+    for mutant in [content, *truncated(content, count_truncated), *flipped(content, count_flipped)]:
+        request.path.write_bytes(mutant)
+        outcomes.append(outcome(replace(request, tables=())))
+    peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    sys.stdout.write(json.dumps({"outcomes": outcomes, "peak_mib": peak_mib}))
+
+
+if __name__ == "__main__":
+    main()
