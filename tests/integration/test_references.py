@@ -29,10 +29,12 @@ def segment(start: str, end: str, x: float) -> Row:
 
 
 def told(surveys: Surveys, submission: object) -> list[tuple[str, str, str | None, str]]:
-    """Return rule, severity, key and English message of every finding of a submission."""
+    """Return rule, severity, key and English message of what a submission's values name and is not there."""
     with surveys.catalogue.pool.connection() as connection:
         return connection.execute(
-            "SELECT rule, severity, key, message_en FROM catalog.finding WHERE submission = %s ORDER BY key, message_en", (submission,)
+            "SELECT rule, severity, key, message_en FROM catalog.finding WHERE submission = %s"
+            " AND rule IN ('reference', 'node-exists', 'L01') ORDER BY key, message_en",
+            (submission,),
         ).fetchall()
 
 
