@@ -26,6 +26,9 @@ from twin.model import FeatureType, FieldType, Finding
 KEY_SEPARATOR = "\x1f"
 """U+001F stands between the fields of a natural key."""
 
+KEPT_FINDINGS = 10_000
+"""So many findings of one kind are kept with a part; of the others there is the number: nobody reads the ten thousand and first."""
+
 _ARROW_TYPES: Mapping[FieldType, pa.DataType] = {
     "string": pa.string(),
     "code": pa.string(),

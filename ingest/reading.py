@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -26,14 +27,14 @@ from ingest.extra import extra_column
 from ingest.fields import field_columns, natural_key
 from ingest.georeference import Georeference, georeference
 from ingest.mapping import ColumnMapping, match_columns
-from ingest.protocol import Limits, Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest, batch_schema
+from ingest.protocol import KEPT_FINDINGS, Limits, Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest, batch_schema
 from ingest.readers.source import CoverageReader, Geometries, OpenLayer, Reader, SourceBatch, SourceLayer
 from ingest.refusals import rejected, unsupported
 from ingest.rounding import RoundingGauge
 from ingest.units import factors_of
 from ingest.waivers import Waivers
 from twin.errors import Text, TwinError
-from twin.model import FeatureType, Finding, Severity
+from twin.model import FeatureType, Finding, FindingKind, Severity
 
 Mask = npt.NDArray[np.bool_]
 _EMPTY = Text(zh="几何为空", en="the geometry is empty")
@@ -108,6 +109,8 @@ class _Part:
     today: dt.date
     rows: int = 0
     accepted: int = 0
+    told: Counter[FindingKind] = field(default_factory=Counter)
+    """Findings about values so far."""
 
     def process(self, batch: SourceBatch) -> PartBatch:
         """Return the accepted rows of a batch and what was found in it."""
@@ -127,7 +130,7 @@ class _Part:
         geometry, elevated = checker.check(columns)
         solids = solid_findings(bodies.representations, batch.rows, feature_type, self.placing.place_point, self.source.name)
         values = check_values(batch.rows, columns, feature_type, self.source.name, self.today)
-        findings = judge.all((*checker.findings, *solids, *values))
+        findings = judge.all((*checker.findings, *solids, *checker.located(values, geometry, self.told)))
         refused = np.array([f.row for f in findings if f.rejects], dtype=np.int64)
         keep = ~np.isin(batch.rows, refused)
         self.accepted += int(keep.sum())
@@ -190,8 +193,12 @@ class _Judge:
         """Return findings with the natural key of their rows, in row order, those that are let pass saying so."""
         return self._waivers.applied([self._keyed(f) for f in sorted(findings, key=lambda f: f.row or 0)])
 
+    def index_of(self, row: int) -> int:
+        """Return the place of a row in the batch."""
+        return self._index()[row]
+
     def _keyed(self, finding: Finding) -> Finding:
-        return finding if finding.row is None else replace(finding, key=self._keys()[self._index()[finding.row]].as_py())
+        return finding if finding.row is None else replace(finding, key=self._keys()[self.index_of(finding.row)].as_py())
 
 
 class _GeometryChecker:
@@ -246,6 +253,17 @@ class _GeometryChecker:
         for fault in shape_faults(geometry[chosen], self._severities.number):
             row, severity = int(self._batch.rows[chosen[fault.index]]), self._severities.of_rule(fault.rule)
             self.findings.append(Finding(fault.rule, severity, row, fault.message, self._layer, None, fault.place, fault.value))
+
+    def located(self, findings: Iterable[Finding], geometry: Geometries, told: Counter[FindingKind]) -> Iterator[Finding]:
+        """Yield findings about values with the places of their rows, those that were placed; of each kind as many as are kept."""
+        for f in findings:
+            kind = FindingKind.of(f)
+            told[kind] += 1
+            if f.row is None or f.place is not None or told[kind] > KEPT_FINDINGS:
+                yield f
+            else:
+                index = self._judge.index_of(f.row)
+                yield replace(f, place=place_of(geometry[index])) if self._good[index] else f
 
     def _with_known_heights(self, geometry: Geometries) -> Geometries:
         result, void = without_void_heights(geometry)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ingest.distinct import DistinctGauge
+from ingest.protocol import KEPT_FINDINGS
 from ingest.rounding import tolerance_m
 from ingest.staging import Staging
 from ingest.waivers import Waiver, Waivers
@@ -17,8 +18,6 @@ _MANY_ROWS = 20
 """Below this many rows the share of rejected ones says little, so it does not reject the file."""
 ROWS_A_SOURCE = 10**10
 """Staged rows are numbered source × this + row: several files or layers may go into one dataset, each with rows from 1."""
-MAX_KEPT = 10_000
-"""So many findings of one kind are kept with a part; of the others there is the number: nobody reads the ten thousand and first."""
 
 
 @dataclass(slots=True)
@@ -36,7 +35,7 @@ class Tally:
     """Dataset id → commit of what is read of other datasets, taken before anything is read of them."""
     headers: list[Mapping[str, object]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    """Of each kind the first `MAX_KEPT`."""
+    """Of each kind the first `KEPT_FINDINGS`."""
     counts: Counter[FindingKind] = field(default_factory=Counter)
     """How many of each kind there are."""
     keys: DistinctGauge = field(default_factory=DistinctGauge)
@@ -63,7 +62,7 @@ class Tally:
     @property
     def omitted(self) -> Mapping[FindingKind, int]:
         """How many findings of each kind are not kept."""
-        return {kind: count - MAX_KEPT for kind, count in self.counts.items() if count > MAX_KEPT}
+        return {kind: count - KEPT_FINDINGS for kind, count in self.counts.items() if count > KEPT_FINDINGS}
 
     def note_read(self, findings: Iterable[Finding]) -> None:
         """Keep what was found while reading the present source."""
@@ -110,7 +109,7 @@ class Tally:
     def _keep(self, finding: Finding, number: int | None) -> None:
         kind = FindingKind.of(finding)
         self.counts[kind] += 1
-        if self.counts[kind] <= MAX_KEPT:
+        if self.counts[kind] <= KEPT_FINDINGS:
             self.findings.append(finding)
         if finding.waived is not None and (waiver := self.waivers.waiver_of(finding)) is not None:
             self.passed[waiver] += 1
