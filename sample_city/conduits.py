@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sample_city.hydrants import hydrant_shares
 from sample_city.pipes import PipeSurvey, Site, Spot, Stretch, SurveyLine, SurveyPoint, even_shares
-from sample_city.services import BEND, EDGE_OF_SURVEY, ENTRY, FEATURES, HYDRANT, JUNCTION_FEATURES, STRAIGHT, WATER, WELLS, Conduit, Where
+from sample_city.services import (
+    EDGE_OF_SURVEY,
+    ENTRY,
+    FEATURES,
+    HYDRANT,
+    JUNCTION_FEATURES,
+    REDUCER,
+    STRAIGHT,
+    WATER,
+    WELLS,
+    Conduit,
+    Where,
+)
+from sample_city.streets import Cell, is_arterial
 from sample_city.tunnels import tunnel_id
 from sample_city.yards import Branch
 
@@ -17,6 +30,8 @@ _HYDRANT_BESIDE_M = -3.2
 _HYDRANT_MM = "100"
 _VALVE_FROM_JUNCTION_M = 15.0
 _CLEAR_OF_TAP_M = 4.0
+_VALVE_CHAMBER = "阀门井"
+_STATIONS = {"JP": "泵站", "TR": "调压箱"}
 _FEATURE_CODES = {HYDRANT: "51042202"}
 
 
@@ -60,6 +75,7 @@ def lay_conduit(site: Site, service: Conduit, stretches: list[Stretch], branches
             _lay_main(site, service, stretch, [b for b in branches if b.stretch == stretch], plan)
     for branch in branches:
         _lay_branch(service, branch, plan)
+    _set_station(service, plan)
     spots = [joint.spot for joint in plan.joints.values()] + list(plan.met.values())
     ground = site.ground(spots)
     depth = site.depths(spots, service.cover_m)
@@ -77,11 +93,11 @@ def _lay_main(site: Site, service: Conduit, stretch: Stretch, branches: list[Bra
     for junction, spot in ((stretch.start, start), (stretch.end, end)):
         meeting = site.meeting(service, junction)
         if meeting[0] == (stretch.start, stretch.end):
-            plan.joints[spot.point_id] = _Joint(spot, _word_at_junction(service, len(meeting)), stretch, stretch.year)
+            plan.joints[spot.point_id] = _Joint(spot, _word_at_junction(service, meeting), stretch, stretch.year)
         else:
             plan.met[spot.point_id] = spot
     plan.joints |= {joint.spot.point_id: joint for joint in between}
-    size = service.arterial_size if stretch.arterial else service.lane_size
+    size = _size(service, stretch.arterial)
     for a, b in itertools.pairwise([start, *(joint.spot for joint in between), end]):
         plan.pipes.append(_Pipe(a, b, size, stretch, stretch.year, service.pressure))
     for joint in between:
@@ -91,10 +107,32 @@ def _lay_main(site: Site, service: Conduit, stretch: Stretch, branches: list[Bra
             plan.pipes.append(_Pipe(joint.spot, hydrant, _HYDRANT_MM, stretch, stretch.year, service.pressure))
 
 
-def _word_at_junction(service: Conduit, meeting: int) -> str:
-    if service.where is Where.TUNNELS and meeting == 1:
+def _set_station(service: Conduit, plan: _Plan) -> None:
+    """Let water and gas come from somewhere: the first valve chamber of a quarter is a pumping station or a pressure regulator."""
+    word = _STATIONS.get(service.kind)
+    first = next((number for number, joint in plan.joints.items() if joint.word == _VALVE_CHAMBER), None)
+    if word is not None and first is not None:
+        plan.joints[first] = replace(plan.joints[first], word=word)
+
+
+def _size(service: Conduit, arterial: bool) -> str:
+    return service.arterial_size if arterial else service.lane_size
+
+
+def _lies_in_arterial(street: tuple[Cell, Cell]) -> bool:
+    """Return whether the street between two junctions is an arterial road: by its row if it runs eastwards, else by its column."""
+    start, end = street
+    return is_arterial(start[0] if start[0] == end[0] else start[1])
+
+
+def _word_at_junction(service: Conduit, meeting: list[tuple[Cell, Cell]]) -> str:
+    """Mains in all streets and trunk lines go on where the survey ends; where two meet of different sizes the diameter changes."""
+    if service.where in {Where.TUNNELS, Where.STREETS} and len(meeting) == 1:
         return EDGE_OF_SURVEY
-    return service.at_junction or JUNCTION_FEATURES[meeting]
+    sizes = {_size(service, _lies_in_arterial(street)) for street in meeting}
+    if service.at_junction is None and len(meeting) == 2 and len(sizes) > 1:
+        return REDUCER
+    return service.at_junction or JUNCTION_FEATURES[len(meeting)]
 
 
 def _between(site: Site, service: Conduit, stretch: Stretch, branches: list[Branch]) -> Iterator[tuple[Spot, str]]:
@@ -123,7 +161,7 @@ def _lay_branch(service: Conduit, branch: Branch, plan: _Plan) -> None:
     before = branch.edge
     for stop in branch.stops:
         last = stop is branch.stops[-1]
-        word = STRAIGHT if stop.entry is None else BEND if last else _TEE
+        word = STRAIGHT if stop.entry is None else REDUCER if last else _TEE
         plan.joints[stop.spot.point_id] = _Joint(stop.spot, word, stretch, year)
         plan.pipes.append(_Pipe(before, stop.spot, str(yard.branch_mm), stretch, year, yard.pressure))
         plan.yard_spots.append(stop.spot)

@@ -12,7 +12,7 @@ from shapely import LineString
 from sample_city import write_workbook
 from sample_city.manifest import Fact, Value
 from sample_city.pipes import PipeSurvey, SurveyLine, SurveyPoint
-from sample_city.services import FOUL_SEWER, GAS, JUNCTION_FEATURES, LIGHTING, WATER, Conduit
+from sample_city.services import EDGE_OF_SURVEY, FOUL_SEWER, GAS, JUNCTION_FEATURES, LIGHTING, WATER, Conduit
 
 _BESIDE_M, _ALONG_M = 0.6, 20.0
 _GAS_FROM_SEWER_M = 1.2
@@ -60,6 +60,7 @@ def _gas_beside(sewer: SurveyLine, points: dict[str, SurveyPoint], ground_m: Gro
     first = (a.e + along[0] * length / 4 + across[0] * _BESIDE_M, a.n + along[1] * length / 4 + across[1] * _BESIDE_M)
     places = [first, (first[0] + along[0] * _ALONG_M, first[1] + along[1] * _ALONG_M)]
     ends = [_end(GAS, f"TRC{k}", place, a, ground_m) for k, place in enumerate(places, start=1)]
+    ends[1] = dataclasses.replace(ends[1], feature=EDGE_OF_SURVEY)
     line = _line(GAS, ends, GAS.lane_size, (GAS.cover_m, GAS.cover_m))
     apart = LineString([(p.e, p.n) for p in ends]).distance(LineString([(a.e, a.n), (b.e, b.n)]))
     clear = apart - (int(sewer.size) + int(line.size)) / 2000

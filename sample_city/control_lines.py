@@ -101,6 +101,9 @@ class ControlLinePlanner:
         self._overlap_m2 = 0.0
         self._built_on: ControlLine | None = None
         self._ground = Polygon()
+        self.historic = tuple(self._historic_blocks())
+        self.open_field: Polygon | None = None
+        """Farmland outside every control line."""
 
     @property
     def encroachment(self) -> Encroachment:
@@ -110,7 +113,7 @@ class ControlLinePlanner:
     def lines(self) -> Iterator[ControlLine]:
         """Yield all control lines: the urban growth boundary and the historic blocks first."""
         yield ControlLine(URBAN_GROWTH_ID, URBAN_GROWTH, "常州市城镇开发边界", MASTER_PLAN, self.urban_growth)
-        yield from self._historic_blocks()
+        yield from self.historic
         for plot in plan_land_use(self._grid, self._town):
             yield from self._lines_of(plot)
 
@@ -131,6 +134,13 @@ class ControlLinePlanner:
             yield _line(plot, GREEN_LINE, "公园绿地绿线", GREEN_PLAN)
         elif letter == "U":
             yield _line(plot, YELLOW_LINE, f"{self._works[_place(plot)].name}黄线", UTILITIES_PLAN)
+
+    def _blocks_beside(self, cell: Cell) -> shapely.Geometry:
+        """Return the land around a cell that is built on or will be: farmland that reaches into the town takes of the street only."""
+        grid, town = self._grid, set(self._town)
+        beside = itertools.product(range(cell[0] - 1, cell[0] + 2), range(cell[1] - 1, cell[1] + 2))
+        land = [grid.block(c, grid.town_edges(c)) if c in town else Polygon(grid.cell_corners(c)) for c in beside if c in self._inside]
+        return shapely.union_all(land)
 
     def _historic_blocks(self) -> Iterator[ControlLine]:
         old = [k for k, cell in enumerate(self._town) if zone_of(self._grid, cell, k) is OLD_TOWN]
@@ -162,12 +172,15 @@ class ControlLinePlanner:
         protected = rng_at(self._grid.relief.seed, _SUBJECT_FARMLAND, *cell).random() < _FARMLAND_SHARE
         wanted = near_town and (self._overlapping is None or self._built_on is None)
         if plot.area_m2 < _SMALLEST_FARMLAND_M2 or not (protected or wanted):
+            if plot.area_m2 >= _SMALLEST_FARMLAND_M2 and not near_town:
+                self.open_field = self.open_field or plot.shape
             return
         # corners rounded to the millimetre may lie beyond the middle of the street or ditch that farmland ends at
         ground = Polygon(self._grid.cell_corners(cell))
         shape: shapely.Geometry = within_cell(self._grid, cell, plot.shape)
         if wanted and self._overlapping is None:
-            shape = shapely.union_all([shape, plot.shape.buffer(_REACH_INTO_TOWN_M).intersection(self.urban_growth)])
+            reached = plot.shape.buffer(_REACH_INTO_TOWN_M).intersection(self.urban_growth)
+            shape = shapely.union_all([shape, reached.difference(self._blocks_beside(cell))])
         line = ControlLine(_LETTER[FARMLAND] + plot.plot_id[2:], FARMLAND, "永久基本农田图斑", MASTER_PLAN, _multi(shape))
         if wanted and self._overlapping is None:
             self._overlapping, self._overlap_m2 = line, float(line.shape.intersection(self.urban_growth).area)

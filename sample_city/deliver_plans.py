@@ -5,18 +5,50 @@ The last row of the last three layers is one that cannot be; it has a number of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import shapely
+from shapely import Polygon
+
 from sample_city.city import City
-from sample_city.control_lines import URBAN_GROWTH, URBAN_GROWTH_ID, ControlLine, ControlLinePlanner
+from sample_city.control_lines import (
+    BLUE_LINE,
+    ECOLOGY,
+    GREEN_LINE,
+    ROAD_LINE,
+    URBAN_GROWTH,
+    URBAN_GROWTH_ID,
+    YELLOW_LINE,
+    ControlLine,
+    ControlLinePlanner,
+)
 from sample_city.handover import HandOver
-from sample_city.manifest import Fact, Fault, Value
+from sample_city.landuse import FIELD, GREEN
+from sample_city.manifest import Fact, Fault, Severity, Value
 from sample_city.plan_plots import PlanPlot, PlotPlanner
-from sample_city.plans import spatial_plans
+from sample_city.plans import MASTER_PLAN, REPEALED, spatial_plans
 from sample_city.projects import Project, project_of, project_on_farmland
 from sample_city.write_layers import DATE, INTEGER, NUMBER, TEXT, GeoPackage, Layer
 
 FILE_NAME = "规划.gpkg"
+IN_HERITAGE = "地块位于历史文化街区 / the plot lies in a historic block"
+_SQUARE_M, _TOUCHES_M2 = 8.0, 1.0
+_VILLAGE_HOUSE = "0703"
+_CONFLICTS = (
+    (ECOLOGY, "in-ecological-red-line", "宅基地位于生态保护红线内 / a homestead inside the ecological red line"),
+    (GREEN_LINE, "in-green-line", "宅基地位于绿线内 / a homestead inside a green line"),
+    (BLUE_LINE, "in-blue-line", "宅基地位于蓝线内 / a homestead inside a blue line"),
+    (YELLOW_LINE, "in-yellow-line", "宅基地位于黄线内 / a homestead inside a yellow line"),
+    (ROAD_LINE, "on-road-red-line", "宅基地侵入道路红线 / a homestead on the land of a road"),
+)
+_SHIFTS_M = (0.0, 0.3, -0.7)
+_NEIGHBOURS = (
+    ("", ""),
+    ("coverage-gap", "与前一地块间有 0.3 m 空隙 / a gap of 0.3 m to the plot before"),
+    ("coverage-overlap", "与前一地块重叠 1 m / overlaps the plot before by 1 m"),
+)
+"""Plots side by side, each shifted by so many metres to the east."""
 PLANS = Layer(
     "国土空间规划", "MultiPolygon",
     {
@@ -56,6 +88,10 @@ def deliver_plans(city: City, handover: HandOver) -> None:
         for surveyed in city.blocks():
             for plot in plots.plots(surveyed):
                 _add_plot(package, plot)
+                if _is_in_force_within(plot, lines.historic):
+                    handover.faults.append(
+                        Fault(FILE_NAME, PLOTS.name, package.rows(PLOTS), plot.plot_id, "in-purple-line", "review", IN_HERITAGE)
+                    )
             project = project_of(city.grid, surveyed)
             if project is not None:
                 _add_project(package, project)
@@ -64,11 +100,14 @@ def deliver_plans(city: City, handover: HandOver) -> None:
             project = project_of(city.grid, surveyed)
             if project is not None:
                 _add_project(package, project)
+        first_of_kind: dict[str, ControlLine] = {}
         for line in lines.lines():
             _add_line(package, line, line.kind)
+            first_of_kind.setdefault(line.kind, line)
         handover.facts += plots.facts
         _plant_encroachments(package, lines, handover)
         _plant_faults(package, plot, line, project, handover)
+        _plant_conflicts(package, first_of_kind, lines.open_field, handover)
     handover.wrote(FILE_NAME, PLANS.name, "spatial_plan", package.rows(PLANS), "两版规划 / two generations of plans")
     handover.wrote(FILE_NAME, PLOTS.name, "plan_plot", package.rows(PLOTS), "两版规划的地块重叠 / plots of both generations overlap")
     handover.wrote(FILE_NAME, LINES.name, "control_line", package.rows(LINES), "三线与五线 / all eight kinds")
@@ -88,6 +127,8 @@ def _plant_encroachments(package: GeoPackage, lines: ControlLinePlanner, handove
         note = "项目占用永久基本农田 / the project takes permanent farmland"
         taken: dict[str, Value] = {"line_id": found.built_on.line_id, "area_m2": round(area, 3)}
         handover.facts.append(Fact("project-on-farmland", FILE_NAME, PROJECTS.name, project.project_id, note, taken))
+        row = package.rows(PROJECTS)
+        handover.faults.append(Fault(FILE_NAME, PROJECTS.name, row, project.project_id, "on-farmland", "warning", note))
 
 
 def _plant_faults(package: GeoPackage, plot: PlanPlot, line: ControlLine, project: Project | None, handover: HandOver) -> None:
@@ -104,6 +145,43 @@ def _plant_faults(package: GeoPackage, plot: PlanPlot, line: ControlLine, projec
         twice = replace(project, project_id="2026-320400-47-01-900002")
         _add_project(package, twice)
         fault(PROJECTS, twice.project_id, "unique", "规划许可证号与另一项目重复 / another project has the same permit")
+
+
+def _plant_conflicts(package: GeoPackage, first: Mapping[str, ControlLine], field: Polygon | None, handover: HandOver) -> None:
+    """Append small plots of the master plan: some lie where control lines do not let them, two leave a gap and overlap."""
+
+    def plant(shape: Polygon, land_use: str, rule: str, severity: Severity, note: str) -> None:
+        plot = PlanPlot(f"CZP9998{package.rows(PLOTS):04d}", MASTER_PLAN, land_use, shape)
+        _add_plot(package, plot)
+        if rule:
+            handover.faults.append(Fault(FILE_NAME, PLOTS.name, package.rows(PLOTS), plot.plot_id, rule, severity, note))
+
+    for kind, rule, note in _CONFLICTS:
+        if kind in first:
+            plant(_square(first[kind].shape), _VILLAGE_HOUSE, rule, "warning", note)
+    if field is not None:
+        plant(
+            _square(field), "0701", "outside-urban-growth", "review", "城镇住宅位于开发边界之外 / urban housing outside the growth boundary"
+        )
+        west, south, _, _ = _square(field).bounds
+        for k, (rule, note) in enumerate(_NEIGHBOURS):
+            east, width = west + _SQUARE_M * (k + 1) + _SHIFTS_M[k], _SQUARE_M
+            plant(shapely.box(east, south, east + width, south + width), FIELD, rule, "warning", note)
+        above = shapely.box(west, south + 2 * _SQUARE_M, west + _SQUARE_M, south + 3 * _SQUARE_M)
+        plant(above, "01", "land-use-level", "review", "详细规划只用一级类 / a detailed plan with a class of the first level")
+
+
+def _square(shape: shapely.Geometry) -> Polygon:
+    """Return a small square well inside a shape, where it has one."""
+    middle = shapely.maximum_inscribed_circle(shape, tolerance=1.0)
+    e, n = shapely.get_coordinates(middle)[0].round(1)
+    return shapely.box(e - _SQUARE_M / 2, n - _SQUARE_M / 2, e + _SQUARE_M / 2, n + _SQUARE_M / 2)
+
+
+def _is_in_force_within(plot: PlanPlot, historic: Sequence[ControlLine]) -> bool:
+    if plot.plan.state == REPEALED or plot.land_use == GREEN:
+        return False
+    return any(float(line.shape.intersection(plot.shape).area) > _TOUCHES_M2 for line in historic)
 
 
 def _add_line(package: GeoPackage, line: ControlLine, kind: str) -> None:

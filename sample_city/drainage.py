@@ -16,7 +16,7 @@ from sample_city.yards import Branch
 
 _HEAD_GAP_M = 20.0
 """A pipe that does not come out of the junction behind it starts this far from it."""
-_OUTLET_LENGTH_M, _OUTLET_AT_CORNER_M = 24.0, 7.0
+_OUTLET_LENGTH_M = 24.0
 _DETOUR_PER_CLIMB = 150.0
 """A way may be this much longer if it spares the sewer a metre of digging deeper."""
 _CLEAR_OF_TAP_M = 3.0
@@ -106,8 +106,11 @@ def upper_distance_m(run: Run, drainage: Drainage) -> float:
     return math.inf if run.upper is None else drainage.distance[run.upper]
 
 
-def outlet_of(site: Site, service: Sewer, junction: Cell) -> Spot:
-    """Return the outlet beyond a lowest junction: where no street goes on, best towards the river, else at the corner of a block."""
+def outlet_of(site: Site, service: Sewer, junction: Cell) -> Spot | None:
+    """Return the outlet beyond a lowest junction: where no street goes on, best towards the river.
+
+    None where streets lead on in every direction: then a pumping station stands in the junction.
+    """
     root = site.at_junction(service, junction)
     axis, _ = site.grid.relief.river_axis_n(site.grid.relief.river_index(root.n), root.e)
     north = 1 if float(axis) > root.n else -1
@@ -118,4 +121,4 @@ def outlet_of(site: Site, service: Sewer, junction: Cell) -> Spot:
             way = site.grid.junctions[beyond] - here
             e, n = _OUTLET_LENGTH_M * way / np.linalg.norm(way)
             return Spot(root.point_id + "C", round(root.e + float(e), 3), round(root.n + float(n), 3))
-    return Spot(root.point_id + "C", root.e - _OUTLET_AT_CORNER_M, root.n + _OUTLET_AT_CORNER_M)
+    return None

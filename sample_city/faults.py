@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
@@ -18,9 +18,21 @@ from sample_city.admin import AdminUnit
 from sample_city.buildings import Building
 from sample_city.landuse import Plot
 from sample_city.manifest import Fault, Severity
-from sample_city.pipes import SurveyLine, SurveyPoint
+from sample_city.pipes import SurveyLine, SurveyPoint, exchanged
 
 _NO_BUILDING = "3204F9999998"
+_UNITS_AWAY = (
+    ("320499001", "虚构一镇", "区县", None),
+    ("320499002", "虚构二镇", "镇", "320499"),
+    ("320404990", "虚构三镇", "镇", "320404"),
+)
+"""Units outside the city, which nothing lies in: code, name, level, parent."""
+_FAULTS_AWAY: tuple[tuple[str, Severity, str], ...] = (
+    ("admin-code", "warning", "九位代码写成区县级 / a code of nine digits for a district"),
+    ("admin-parent", "warning", "上级代码不存在 / there is no such parent"),
+    ("admin-inside", "warning", "位于上级行政区之外 / outside its parent"),
+)
+_AWAY_DEG, _SIDE_DEG = (119.0, 31.25), 0.01
 _EARLIER, _LATER = dt.date(2009, 1, 1), dt.date(2021, 6, 18)
 
 
@@ -30,10 +42,26 @@ class Planted[Row]:
 
     rows: list[Row]
     marks: list[tuple[str, Severity, str] | None]
+    more: list[tuple[int, str, Severity, str]] = field(default_factory=list)
+    """Further faults of rows, by their place in ``rows``: a point may be wrong and meet no line."""
 
     def faults(self, file: str, layer: str, first_row: int, keys: list[str]) -> list[Fault]:
         """Return the faults as manifest entries when the first of ``rows`` is row ``first_row`` of the layer."""
-        return [Fault(file, layer, first_row + k, keys[k], *mark) for k, mark in enumerate(self.marks) if mark is not None]
+        marked = [(k, *mark) for k, mark in enumerate(self.marks) if mark is not None]
+        return [Fault(file, layer, first_row + k, keys[k], rule, grade, note) for k, rule, grade, note in sorted([*marked, *self.more])]
+
+    def __add__(self, other: Planted[Row]) -> Planted[Row]:
+        """Return the rows of both, one after the other."""
+        count = len(self.rows)
+        more = [*self.more, *((count + k, rule, grade, note) for k, rule, grade, note in other.more)]
+        return Planted([*self.rows, *other.rows], [*self.marks, *other.marks], more)
+
+    def published(self) -> Planted[Row]:
+        """Return the rows that are published, with their faults."""
+        kept = [k for k, mark in enumerate(self.marks) if mark is None or mark[1] != "error"]
+        place = {k: number for number, k in enumerate(kept)}
+        more = [(place[k], rule, grade, note) for k, rule, grade, note in self.more if k in place]
+        return Planted([self.rows[k] for k in kept], [self.marks[k] for k in kept], more)
 
 
 WARNED_BUILDINGS = frozenset({"3204F0000128", "3204F0000145"})
@@ -87,9 +115,15 @@ def plant_in_plots(rows: list[Plot]) -> Planted[Plot]:
 def plant_in_units(rows: list[AdminUnit]) -> Planted[AdminUnit]:
     """Append units that cannot be."""
     last = rows[-1]
-    planted = Planted([*rows, last, last], [None] * (len(rows) + 2))
+    away: list[AdminUnit] = [
+        dataclasses.replace(last, code=code, name=name, level=level, parent_code=parent, shape=_far_square(k))
+        for k, (code, name, level, parent) in enumerate(_UNITS_AWAY)
+    ]
+    planted = Planted([*rows, last, last, *away], [None] * (len(rows) + 2 + len(away)))
     _spoil(planted, len(rows), "required", "缺名称 / no name", code="320481999", name="")
     _spoil(planted, len(rows) + 1, "unique", f"代码与第{len(rows)}行重复 / same code as row {len(rows)}")
+    for k, mark in enumerate(_FAULTS_AWAY, start=len(rows) + 2):
+        planted.marks[k] = mark
     return planted
 
 
@@ -101,23 +135,32 @@ def plant_in_points(good: SurveyPoint, ground_m: Callable[[float, float], float]
         dataclasses.replace(stub, point_id=f"TC{k:04d}", e=e, ground_m=round(ground_m(e, good.n), 3)) for k, e in enumerate(places, start=1)
     ]
     planted = Planted(lonely, [None] * len(lonely))
-    _spoil(planted, 1, "unique", "管线点编号与上一行重复 / same number as the row above", point_id=lonely[0].point_id)
+    _spoil(planted, 1, "P02", "管线点编号与上一行重复 / same number as the row above", point_id=lonely[0].point_id)
     _spoil(planted, 2, "required", "缺管线点编号 / no point number", point_id="")
     _spoil(planted, 3, "code", "管线类型不存在 / unknown kind of pipe", kind="QZ")
     _spoil(planted, 4, "range", "地面高程超限 / ground elevation beyond the Earth", ground_m=98765.0)
     _spoil(planted, 5, "area-of-use", "X、Y 坐标多一位 / a digit too many in X", n=35_211_234.567)
     note = "建筑编号不存在 / no such building"
     _spoil(planted, 6, "reference", note, severity="warning", feature="进出户点", building_id=_NO_BUILDING)
+    planted.more.extend((k, "J02", "warning", "孤立点 / no line ends here") for k in (0, 6))
     return planted
 
 
 def plant_in_lines(good: SurveyLine) -> Planted[SurveyLine]:
     """Return lines to append; the sound ends are those of ``good``."""
-    planted = Planted([good] * 4, [None] * 4)
+    planted = Planted([good] * 8, [None] * 8)
     _spoil(planted, 0, "node-exists", "终点点号在管点表中不存在 / end point is not surveyed", end_id="YS999999")
-    _spoil(planted, 1, "unique", "管线与前面重复 / line listed twice")
+    _spoil(planted, 1, "L03", "管线与前面重复 / line listed twice")
     _spoil(planted, 2, "code", "管线类型不存在 / unknown kind of pipe", kind="ZZ", start_id=good.end_id, end_id=good.start_id)
     _spoil(planted, 3, "node-exists", "起点点号在管点表中不存在 / start point is not surveyed", start_id="WS999998")
+    turned = exchanged(good)
+    note = "管线与前面重复，起止点互换 / line listed twice, its ends exchanged"
+    planted.rows[4], planted.marks[4] = turned, ("L03", "error", note)
+    _spoil(planted, 5, "L01", "缺终点点号 / no number of the end point", end_id="")
+    _spoil(planted, 6, "L02", "起点与终点相同 / ends where it starts", end_id=good.start_id)
+    note = "地面高程不等于埋深加管线高程 / ground is not depth plus elevation"
+    planted.rows[7] = dataclasses.replace(turned, kind="LD", start_depth_m=turned.start_depth_m + 1.0)
+    planted.marks[7] = ("J03", "error", note)
     return planted
 
 
@@ -129,6 +172,11 @@ def _spoil[Row](planted: Planted[Row], row: int, rule: str, note: str, severity:
 def _bow_tie(shape: Polygon) -> Polygon:
     ring = shapely.get_coordinates(shapely.box(*shape.bounds).exterior)
     return Polygon(ring[[0, 2, 1, 3]])
+
+
+def _far_square(number: int) -> Polygon:
+    west, south = _AWAY_DEG[0] + 2 * number * _SIDE_DEG, _AWAY_DEG[1]
+    return shapely.orient_polygons(shapely.box(west, south, west + _SIDE_DEG, south + _SIDE_DEG))
 
 
 def _moved(shape: Polygon, east_m: float, north_m: float) -> Polygon:

@@ -9,7 +9,7 @@ from sample_city.city import STORAGE_CRS
 from sample_city.manifest import Fact, Fault, Source, Update
 
 _LOAD_ORDER = (
-    "terrain", "admin_unit", "parcel", "spatial_plan", "land_use_plan", "plan_plot", "control_line", "construction_project", "building",
+    "terrain", "admin_unit", "parcel", "spatial_plan", "plan_plot", "control_line", "construction_project", "land_use_plan", "building",
     "address", "poi", "building_part", "storey", "space", "road", "water", "vegetation", "grid_cell", "survey_control", "underground_space",
     "utility_tunnel", "pipe_node", "pipe_segment", "sensor", "camera", "imagery", "point_cloud",
 )  # fmt: skip
@@ -36,13 +36,14 @@ class HandOver:
         crs: str = STORAGE_CRS,
         crs_in_file: bool = True,
         encoding: str = "UTF-8",
+        dataset: str = "",
     ) -> None:
         """Note a layer of the first hand-over; how many of its rows are rejected follows from the planted faults."""
-        self._sources.append(Source(file, layer, feature_type, rows, 0, crs, crs_in_file, encoding, note))
+        self._sources.append(Source(file, layer, feature_type, rows, 0, crs, crs_in_file, encoding, note, dataset))
 
     def sources(self) -> tuple[Source, ...]:
-        """Return the layers in the order of loading, each with its number of rejected rows."""
-        ordered = sorted(self._sources, key=lambda source: _LOAD_ORDER.index(source.feature_type))
+        """Return the layers in the order of loading, those of neighbours last, each with its number of rejected rows."""
+        ordered = sorted(self._sources, key=lambda source: (bool(source.dataset), _LOAD_ORDER.index(source.feature_type)))
         return tuple(replace(s, rejected=rejected(f for f in self.faults if (f.file, f.layer) == (s.file, s.layer))) for s in ordered)
 
 

@@ -24,6 +24,10 @@ from sample_city.zoning import Zone, zone_of
 
 ROADS, RIVER, GREEN, FOREST, FIELD, _RESERVE = "1207", "1701", "1401", "0301", "0102", "16"
 SMALL_PLOT_M2 = 2500.0
+_TONGUE_M = 0.01
+"""Half the width of what is cut off: corners rounded to the millimetre leave tongues along the middle of streets."""
+_SMALLER_BEFORE_M = 2.0
+"""By how much repealed plots lie within those of today."""
 _REPEALED_EVERY = 29
 QUARTER = 5
 """Roads and forests are one plot in every square of this many cells."""
@@ -95,13 +99,13 @@ def _quarter(
         else:
             yield from _plots(cell, "F", land, FIELD, MASTER_PLAN)
     number = (row, column)
-    yield from _plots(number, "H", _pieces(shapely.union_all(forest)), FOREST, MASTER_PLAN)
+    yield from _plots(number, "H", _pieces(_without_tongues(shapely.union_all(forest))), FOREST, MASTER_PLAN)
     ground = shapely.union_all([Polygon(grid.cell_corners(cell)) for cell in cells])
     roads = ground.difference(shapely.union_all(taken))
     west, south, east, north = ground.bounds
     for river in np.unique(grid.relief.river_index([south, north])):
         roads = roads.difference(corridor(grid.relief, int(river), west, east))
-    yield from _plots(number, "R", _pieces(roads), ROADS, MASTER_PLAN)
+    yield from _plots(number, "R", _pieces(_without_tongues(roads)), ROADS, MASTER_PLAN)
 
 
 def _town_plots(grid: StreetGrid, cell: Cell, rank: int, town_size: int, land: tuple[Polygon, ...]) -> Iterator[Plot]:
@@ -114,7 +118,8 @@ def _town_plots(grid: StreetGrid, cell: Cell, rank: int, town_size: int, land: t
     yield from _plots(cell, "P", large, zone.land_use, plan, zone, far)
     yield from _plots(cell, "G", small, GREEN, plan)
     if rank % _REPEALED_EVERY == 7 and large:
-        yield from _plots(cell, "X", large[:1], _RESERVE, FORMER_MASTER_PLAN)
+        former = _pieces(large[0].buffer(-_SMALLER_BEFORE_M, join_style="mitre"))
+        yield from _plots(cell, "X", former, _RESERVE, FORMER_MASTER_PLAN)
 
 
 def _river(grid: StreetGrid) -> Iterator[Plot]:
@@ -153,3 +158,10 @@ def _plots(
 def _pieces(shape: shapely.Geometry) -> list[Polygon]:
     parts = shape.geoms if isinstance(shape, shapely.GeometryCollection | MultiPolygon) else [shape]
     return [p for p in parts if isinstance(p, Polygon) and p.area > 0.5]
+
+
+def _without_tongues(shape: shapely.Geometry) -> shapely.Geometry:
+    """Return a shape without hair-thin tongues, and without notches as thin."""
+    for distance_m in (-_TONGUE_M, 2 * _TONGUE_M, -_TONGUE_M):
+        shape = shape.buffer(distance_m, join_style="mitre")
+    return shape

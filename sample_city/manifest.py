@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 MANIFEST_NAME = "manifest.json"
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "review"]
 Value = str | int | float | list[float] | list[str]
 
 
@@ -17,7 +17,8 @@ Value = str | int | float | list[float] | list[str]
 class Fault:
     """One planted fault. ``row`` counts as a surveyor does: the sheet's row in a workbook, else the feature's number from 1.
 
-    ``severity`` "error": the row must be left out of what is published; "warning": it is published and reported.
+    ``severity`` "error": the row must be left out of what is published; "warning": it is published and reported; "review": it is published,
+    and a person must look.
     """
 
     file: str
@@ -58,6 +59,8 @@ class Source:
     crs_in_file: bool
     encoding: str
     note: str
+    dataset: str = ""
+    """What tells its dataset from others of the type; empty for the city's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class SurveyPoint:
     year: int
     building_id: str | None = None
     """The building that a house connection enters."""
+    map_number: str | None = None
+    """Its number on the map where that is another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,20 @@ class SurveyLine:
     year: int
     tunnel_id: str | None = None
     state: str = "在用"
+
+
+def exchanged(line: SurveyLine) -> SurveyLine:
+    """Return a line as a team that walks upstream notes it: start and end are swapped, and a flow is noted as against the line."""
+    return dataclasses.replace(
+        line,
+        start_id=line.end_id,
+        end_id=line.start_id,
+        start_depth_m=line.end_depth_m,
+        end_depth_m=line.start_depth_m,
+        start_elevation_m=line.end_elevation_m,
+        end_elevation_m=line.start_elevation_m,
+        flow={"+": "-", "-": "+"}.get(line.flow or "", line.flow),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sample_city.pipes import PipeSurvey, SurveyLine, SurveyPoint
-from sample_city.services import BEND, GAS, JUNCTION_FEATURES, STRAIGHT, STUB, WATER
+from sample_city.services import GAS, JUNCTION_FEATURES, REDUCER, STRAIGHT, STUB, WATER
 
 YEAR = 2026
 _MOVABLE = {"阀门井", "凝水井", "手孔", "消防栓"}
@@ -135,7 +135,7 @@ def _disconnect(network: _Network) -> None:
             network.remove(key)
             del network.points[number]
             stop = network.points[key[0] if key[1] == number else key[1]]
-            without = {JUNCTION_FEATURES[3]: STRAIGHT, BEND: STUB}.get(stop.feature or "", stop.feature)
+            without = {JUNCTION_FEATURES[3]: STRAIGHT, REDUCER: STUB}.get(stop.feature or "", stop.feature)
             network.points[stop.point_id] = dataclasses.replace(stop, feature=without)
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 JUNCTION_FEATURES = {1: "起讫点", 2: "直通点", 3: "三通点", 4: "四通点"}
-STRAIGHT, BEND, ENTRY, STUB, EDGE_OF_SURVEY = "直通点", "转折点", "进出户点", "预留口", "出测区点"
+STRAIGHT, BEND, REDUCER, ENTRY, STUB, EDGE_OF_SURVEY, OUTFALL = "直通点", "转折点", "变径点", "进出户点", "预留口", "出测区点", "出水口"
 HYDRANT, GULLY = "消防栓", "雨水箅"
-FEATURES = frozenset({*JUNCTION_FEATURES.values(), BEND, ENTRY, STUB, EDGE_OF_SURVEY, "出水口"})
+FEATURES = frozenset({*JUNCTION_FEATURES.values(), BEND, REDUCER, ENTRY, STUB, EDGE_OF_SURVEY, OUTFALL})
 """Every other word for a point is an appurtenance (附属物)."""
 WELLS = frozenset({"检查井", "化粪池", "泵站", GULLY, "阀门井", "水表井", "凝水井", "电力井", "人孔", "手孔", "热力小室"})
 """Appurtenances with a shaft."""

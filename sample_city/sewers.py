@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sample_city.drainage import Drainage, Run, find_drainage, outlet_of, plan_run, upper_distance_m
-from sample_city.pipes import PipeSurvey, Site, Spot, Stretch, SurveyLine, SurveyPoint, deepen_cm
+from sample_city.pipes import PipeSurvey, Site, Spot, Stretch, SurveyLine, SurveyPoint, deepen_cm, exchanged
 from sample_city.seeding import rng_at
-from sample_city.services import ENTRY, FEATURES, GULLY, STORM_SEWER, WELLS, Sewer
+from sample_city.services import ENTRY, FEATURES, GULLY, OUTFALL, STORM_SEWER, WELLS, Sewer
 from sample_city.streets import Cell
 from sample_city.yards import Branch
 
@@ -31,6 +31,7 @@ _BELOW_CROSSED_SEWER_M = 0.38
 _COVER_BELOW_GAS_M = 2.06
 """Of the last pipe of a branch, which passes under the gas main in the lane."""
 _SEPTIC_TANKS_BEFORE = 2008
+_PUMP = "泵站"
 _FEATURE_CODES = {"YS": {"检查井": "52012205", GULLY: "52012204"}, "WS": {"检查井": "52022205"}}
 _SHAFT_MM = {GULLY: 500, "化粪池": 2000}
 _SUBJECT_BACKWARDS = 71
@@ -94,15 +95,15 @@ def lay_sewer(
         for upper, lower in itertools.pairwise(run.spots):
             _lay(laying, service, upper, lower, run.stretch, run.stretch.year)
     for junction in drainage.outlets:
-        root, outlet = site.at_junction(service, junction), outlet_of(site, service, junction)
-        at = manholes[outlet.point_id]
-        _lay(laying, service, root, outlet, at.stretch, at.year)
+        if (outlet := outlet_of(site, service, junction)) is not None:
+            at = manholes[outlet.point_id]
+            _lay(laying, service, site.at_junction(service, junction), outlet, at.stretch, at.year)
     for run in runs:
         for manhole, gully in _gullies(site, service, run):
             _lay_gully(laying, service, gully, manhole, run.stretch)
     points = tuple(_point(service, manhole, laying) for manhole in manholes.values())
     draws = rng_at(site.grid.relief.seed, _SUBJECT_BACKWARDS, *stretches[0].start).random(len(laying.lines))
-    lines = tuple(_backwards(s) if draw < _SHARE_NOTED_BACKWARDS else s for s, draw in zip(laying.lines, draws, strict=True))
+    lines = tuple(exchanged(s) if draw < _SHARE_NOTED_BACKWARDS else s for s, draw in zip(laying.lines, draws, strict=True))
     inverts = {j: laying.ground[n] - laying.depth[n] for n, j in junctions.items() if n in laying.depth}
     return LaidSewer(PipeSurvey(points, lines), inverts)
 
@@ -110,8 +111,12 @@ def lay_sewer(
 def _manholes(site: Site, service: Sewer, runs: list[Run], drainage: Drainage, branches: list[Branch]) -> dict[str, _Manhole]:
     found = {s.point_id: _Manhole(s, "检查井", run.stretch, run.stretch.year) for run in runs for s in run.spots}
     for junction in drainage.outlets:
-        outlet, above = outlet_of(site, service, junction), found[site.at_junction(service, junction).point_id]
-        found[outlet.point_id] = _Manhole(outlet, "出水口" if service is STORM_SEWER else "泵站", above.stretch, above.year)
+        root = found[site.at_junction(service, junction).point_id]
+        outlet = outlet_of(site, service, junction)
+        if outlet is None:
+            found[root.spot.point_id] = dataclasses.replace(root, word=_PUMP)
+        else:
+            found[outlet.point_id] = _Manhole(outlet, OUTFALL if service is STORM_SEWER else _PUMP, root.stretch, root.year)
     for run in runs:
         for _, gully in _gullies(site, service, run):
             found[gully.point_id] = _Manhole(gully, GULLY, run.stretch, run.stretch.year)
@@ -198,20 +203,6 @@ def _line(
         street=stretch.name,
         owner=service.owner,
         year=year,
-    )
-
-
-def _backwards(line: SurveyLine) -> SurveyLine:
-    """Some survey teams walk upstream: then start and end are swapped and the flow is noted as against the line."""
-    return dataclasses.replace(
-        line,
-        start_id=line.end_id,
-        end_id=line.start_id,
-        start_depth_m=line.end_depth_m,
-        end_depth_m=line.start_depth_m,
-        start_elevation_m=line.end_elevation_m,
-        end_elevation_m=line.start_elevation_m,
-        flow="-",
     )
 
 

@@ -39,8 +39,8 @@ Value = str | float | int | None
 class WorkbookWriter:
     """Collects the rows of both sheets, then writes the workbook; used as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE_NAME
+    def __init__(self, folder: Path, name: str = FILE_NAME) -> None:
+        self._path = folder / name
         self._scratch = tempfile.TemporaryDirectory()
         self._folder = Path(self._scratch.name)
         self._points = _Sheet(self._folder / "sheet1.xml", _POINT_HEADER)
@@ -61,8 +61,8 @@ class WorkbookWriter:
         for p in points:
             bottom = None if p.well_depth_m is None else round(p.ground_m - p.well_depth_m, 3)
             self._points.add((
-                p.point_id or None, p.point_id or None, p.kind, p.n, p.e, p.ground_m, p.feature, p.appurtenance, p.well_depth_m, bottom,
-                p.well_material, p.well_diameter_mm, p.feature_code, p.street, p.owner,
+                p.point_id or None, p.map_number or p.point_id or None, p.kind, p.n, p.e, p.ground_m, p.feature, p.appurtenance,
+                p.well_depth_m, bottom, p.well_material, p.well_diameter_mm, p.feature_code, p.street, p.owner,
                 p.building_id, _IN_USE, p.year,
             ))  # fmt: skip
 
@@ -70,9 +70,9 @@ class WorkbookWriter:
         """Append rows to the sheet 管线."""
         for s in lines:
             self._lines.add((
-                s.start_id, s.end_id, s.kind, s.size, s.material, s.embedding, s.start_depth_m, s.end_depth_m, s.start_elevation_m,
-                s.end_elevation_m, s.flow, s.pressure, s.voltage_kv, s.cables, s.holes, s.holes_used, s.year, s.street, s.owner,
-                s.tunnel_id, s.state,
+                s.start_id or None, s.end_id or None, s.kind, s.size, s.material, s.embedding, s.start_depth_m, s.end_depth_m,
+                s.start_elevation_m, s.end_elevation_m, s.flow, s.pressure, s.voltage_kv, s.cables, s.holes, s.holes_used, s.year, s.street,
+                s.owner, s.tunnel_id, s.state,
             ))  # fmt: skip
 
     @property

@@ -61,7 +61,7 @@ class PointShapes:
 
 @dataclass(frozen=True)
 class LineShapes:
-    """A line between the two named points for each row; a point that is not surveyed is a fault of its line."""
+    """A line between the two named points for each row; an end that is not named or not surveyed, or one point for both, is its fault."""
 
     points: Sequence[Points]
     """Tables of points; of two points of one name the first counts."""
@@ -85,12 +85,17 @@ class LineShapes:
         heights = np.stack([self._elevation(columns, k, places[k])[there] for k in (0, 1)], axis=1)
         shapes = np.full(len(there), None, dtype=object)
         shapes[there] = _lines(positions, heights)
-        return shapes, tuple(self._fault(int(i), called, places) for i in np.flatnonzero(~there))
+        nowhere = there & (places[0] == places[1])
+        return shapes, tuple(self._fault(int(i), called, places) for i in np.flatnonzero(~there | nowhere))
 
     def _fault(self, index: int, called: Sequence[Sequence[str | None]], places: Sequence[npt.NDArray[np.int64]]) -> Fault:
         missing = [called[k][index] for k in (0, 1) if places[k][index] < 0]
-        shown = "、".join(n or "(空)" for n in missing)
-        en = ", ".join(n or "(none)" for n in missing)
+        if not missing:
+            name = called[0][index]
+            return Fault(index, "L02", Text(zh=f"起点与终点同为 {name}", en=f"start and end are both {name}"))
+        if not all(missing):
+            return Fault(index, "L01", Text(zh="缺少端点点号", en="there is no number of an end point"))
+        shown, en = "、".join(map(str, missing)), ", ".join(map(str, missing))
         return Fault(index, "node-exists", Text(zh=f"端点 {shown} 不在管线点表中", en=f"end point {en} is not in the table of points"))
 
     def _elevation(self, columns: Columns, end: int, places: npt.NDArray[np.int64]) -> FloatArray:
