@@ -100,7 +100,7 @@ def boundaries_of(bodies: Sequence[Faces]) -> Boundaries:
     face_of_ring = np.repeat(np.arange(len(face_start) - 1), np.diff(face_start))
     shell_of_face = np.full(len(face_start) - 1, LOOSE)
     bounding = np.repeat(np.arange(len(shell_end)), shell_end - shell_start)
-    shell_of_face[_ranges(shell_start, shell_end)] = bounding
+    shell_of_face[ranges(shell_start, shell_end)] = bounding
     face_of_corner = face_of_ring[ring_of_corner]
     xyz, corner = _vertices_by_shell(xyz, corner, shell_of_face[face_of_corner], np.repeat(shells, corners) > 1)
     after, before = _neighbours(ring_start)
@@ -144,6 +144,12 @@ def least(values: Floats, starts: Ints) -> Floats:
     return -greatest(-values, starts)
 
 
+def ranges(start: Ints, end: Ints) -> Ints:
+    """Return every number from each start up to its end."""
+    lengths = end - start
+    return np.repeat(start - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) + np.arange(int(lengths.sum()))
+
+
 def _starts(lengths: Sequence[int]) -> Ints:
     return np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))]).astype(np.int64)
 
@@ -156,12 +162,6 @@ def _joined(arrays: Sequence[np.ndarray], offsets: Ints) -> Ints:
     if not arrays:
         return np.empty(0, dtype=np.int64)
     return np.concatenate(arrays).astype(np.int64) + np.repeat(offsets, [len(a) for a in arrays])
-
-
-def _ranges(start: Ints, end: Ints) -> Ints:
-    """Return every number from each start up to its end."""
-    lengths = end - start
-    return np.repeat(start - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) + np.arange(int(lengths.sum()))
 
 
 def _origins(xyz: Floats, vertex_start: Ints) -> Floats:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ingest.checks.solids.boundaries import Boundaries
+from ingest.checks.solids.boundaries import Boundaries, ranges
 from ingest.checks.solids.crossings import (
     EDGES,
     clipped,
@@ -72,13 +71,25 @@ class Standing:
     """Parts of their faces coincide."""
 
 
-def hull_of(b: Boundaries, planes: Planes, shells: Sequence[int]) -> Hull:
-    """Return the surface of ``shells``."""
-    faces = [f for s in shells for f in range(int(b.shell_start[s]), int(b.shell_end[s]))]
-    triangles = b.xyz[np.concatenate(triangles_of(b, planes, np.array(faces)))]
-    corners = np.concatenate([np.arange(b.corners_of(f).start, b.corners_of(f).stop) for f in faces])
-    ends = np.stack([b.corner[corners], b.corner[b.after[corners]]], axis=1)
-    return Hull(triangles, b.xyz[np.unique(np.sort(ends, axis=1), axis=0)], faces[0])
+def hulls_of(b: Boundaries, planes: Planes, shells: Ints) -> list[Hull]:
+    """Return the surface of each of ``shells``."""
+    if not len(shells):
+        return []
+    faces = ranges(b.shell_start[shells], b.shell_end[shells])
+    vertices, begins = triangles_of(b, planes, faces)
+    triangles = b.xyz[vertices]
+    ends = np.cumsum(b.shell_end[shells] - b.shell_start[shells])
+    return [
+        Hull(triangles[begins[start] : begins[end]], _edges(b, faces[start:end]), int(faces[start]))
+        for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True)
+    ]
+
+
+def _edges(b: Boundaries, faces: Ints) -> Floats:
+    first = b.first_corner()
+    corners = np.arange(first[faces[0]], first[faces[-1] + 1])
+    start, end = b.corner[corners], b.corner[b.after[corners]]
+    return b.xyz[np.stack([start, end], axis=1)[start < end]]
 
 
 def boxes_apart(one: Hull, other: Hull) -> bool:
@@ -93,14 +104,12 @@ def standing(one: Hull, other: Hull) -> Standing:
     """
     s, t = _near_pairs(one.triangles, other.triangles)
     a, b = one.triangles[s], other.triangles[t]
-    for p, q in ((a, b), (b, a)):
-        for i, j in EDGES:
-            through, at = pierces(p[:, i], p[:, j], q)
-            if len(through):
-                return Standing(Relation.CROSSING, at[0], touch=True, share_area=False)
+    through, at = pierces(*_sides_against(a, b))
+    if len(through):
+        return Standing(Relation.CROSSING, at[0], touch=True, share_area=False)
     coplanar = np.flatnonzero(is_coplanar(a, b))
     shared = coplanar[overlap_in_plane(a[coplanar], b[coplanar])]
-    touch = len(shared) > 0 or _touches(a, b)
+    touch = len(shared) > 0 or len(reaches(*_sides_against(a, b))) > 0
     where = a[shared[0]].mean(axis=0) if len(shared) else one.triangles[0].mean(axis=0)
     mine, theirs = _sides(one, other), _sides(other, one)
     relation = _relation(mine, theirs)
@@ -168,12 +177,11 @@ def _distances(points: Floats, hull: Hull) -> Floats:
     return result
 
 
-def _touches(a: Floats, b: Floats) -> bool:
-    for p, q in ((a, b), (b, a)):
-        for i, j in EDGES:
-            if len(reaches(p[:, i], p[:, j], q)):
-                return True
-    return False
+def _sides_against(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the sides of either triangle of n pairs (start and end), and the other triangle: 6n of each."""
+    starts = [t[:, i] for t in (a, b) for i, _ in EDGES]
+    ends = [t[:, j] for t in (a, b) for _, j in EDGES]
+    return np.concatenate(starts), np.concatenate(ends), np.concatenate([b, b, b, a, a, a])
 
 
 def _near_pairs(one: Floats, other: Floats) -> tuple[Ints, Ints]:

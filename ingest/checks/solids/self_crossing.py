@@ -155,9 +155,7 @@ def _by_triangles(b: Boundaries, planes: Planes, one: Ints, other: Ints) -> Iter
     if not len(one):
         return
     faces = np.unique(np.concatenate([one, other]))
-    triangles = triangles_of(b, planes, faces)
-    start = np.concatenate([[0], np.cumsum([len(t) for t in triangles])])
-    vertex = np.concatenate(triangles)
+    vertex, start = triangles_of(b, planes, faces)
     low, high = b.xyz[vertex].min(axis=1).T, b.xyz[vertex].max(axis=1).T
     place = np.searchsorted(faces, np.stack([one, other]))
     sizes = np.diff(start)[place]

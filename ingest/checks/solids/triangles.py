@@ -5,35 +5,30 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from ingest.checks.solids.boundaries import Boundaries
+from ingest.checks.solids.boundaries import Boundaries, ranges
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
 from ingest.checks.solids.planes import Planes, projected
-from ingest.checks.solids.vectors import cross
+from ingest.checks.solids.vectors import cross, dot, length, unit
 
 
-def triangles_of(b: Boundaries, planes: Planes, faces: Ints) -> list[Ints]:
-    """Return for each face (T, 3) vertices of its constrained Delaunay triangles, counterclockwise about its normal.
+def triangles_of(b: Boundaries, planes: Planes, faces: Ints) -> tuple[Ints, Ints]:
+    """Return (T, 3) vertices of the constrained Delaunay triangles of faces, counterclockwise about the normal.
 
-    Of all triangulations it has the fewest thin triangles, so corners nearly in line do not fold it. The rings must be sound.
+    With them goes where the triangles of each face begin, and end (n + 1,). Of all triangulations it has the fewest thin triangles,
+    so corners nearly in line do not fold it. The rings must be sound.
     """
-    result: list[Ints] = [b.corner[b.corners_of(int(f))].reshape(1, -1) for f in faces]
-    larger = np.flatnonzero(np.diff(b.first_corner())[faces] > 3)
-    if not len(larger):
-        return result
-    corners = [np.arange(*b.corners_of(int(faces[i])).indices(len(b.corner))[:2]) for i in larger]
-    flat = np.concatenate(corners)
-    at = projected(b, planes, b.face_of_corner[flat], flat)
-    ends = np.cumsum([len(c) for c in corners])
-    places = np.split(at, ends[:-1])
-    outlines = np.array([_outline(b, int(faces[i]), p) for i, p in zip(larger, places, strict=True)], dtype=object)
-    meshes, of = shapely.get_parts(shapely.constrained_delaunay_triangles(outlines), return_index=True)
-    points = _counterclockwise(shapely.get_coordinates(meshes).reshape(-1, 4, 2)[:, :3])
-    begin = np.searchsorted(of, np.arange(len(larger) + 1))
-    for k, i in enumerate(larger):
-        vertex_at = dict(zip(map(tuple, places[k].tolist()), b.corner[corners[k]].tolist(), strict=True))
-        found = points[begin[k] : begin[k + 1]].reshape(-1, 2).tolist()
-        result[i] = np.array([vertex_at[x, y] for x, y in found], dtype=np.int64).reshape(-1, 3)
-    return result
+    first = b.first_corner()
+    count = (first[1:] - first[:-1])[faces]
+    small, larger = np.flatnonzero(count == 3), np.flatnonzero(count > 3)
+    vertices = [b.corner[first[faces[small]][:, None] + np.arange(3)]]
+    of = [small]
+    if len(larger):
+        found, position = _delaunay(b, planes, faces[larger])
+        vertices.append(found)
+        of.append(larger[position])
+    owner = np.concatenate(of)
+    order = np.argsort(owner, kind="stable")
+    return np.concatenate(vertices)[order], np.searchsorted(owner[order], np.arange(len(faces) + 1))
 
 
 def bent(b: Boundaries, planes: Planes, convex: Mask, candidates: Mask, normals_deg: float) -> list[tuple[int, float]]:
@@ -43,14 +38,36 @@ def bent(b: Boundaries, planes: Planes, convex: Mask, candidates: Mask, normals_
     """
     wanted = np.flatnonzero(candidates & (planes.deviation_m > CONTACT_M) & (np.diff(b.first_corner()) > 3))
     left = wanted[~_has_flat_fan(b, planes, wanted, convex, normals_deg)]
-    angles = [_greatest_angle_deg(b.xyz[t]) for t in triangles_of(b, planes, left)]
-    return [(int(f), angle) for f, angle in zip(left, angles, strict=True) if angle > normals_deg]
+    vertices, start = triangles_of(b, planes, left)
+    points = b.xyz[vertices]
+    normal = cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
+    of = np.repeat(left, np.diff(start))
+    steep = dot(normal, planes.normal[of]) < np.cos(np.radians(normals_deg / 2)) * length(normal)
+    doubtful = np.flatnonzero(np.isin(left, of[steep]))
+    angles = [(int(left[k]), _greatest_angle_deg(normal[start[k] : start[k + 1]])) for k in doubtful]
+    return [(face, angle_deg) for face, angle_deg in angles if angle_deg > normals_deg]
 
 
-def _outline(b: Boundaries, face: int, at: Floats) -> shapely.Polygon:
-    where = b.corners_of(face)
-    rings = [at[r.start - where.start : r.stop - where.start] for r in b.rings_of(face)]
-    return shapely.Polygon(rings[0], rings[1:])
+def _delaunay(b: Boundaries, planes: Planes, faces: Ints) -> tuple[Ints, Ints]:
+    """Return (T, 3) vertices of triangles, and of which of ``faces`` (by position) each is."""
+    rings = ranges(b.face_start[faces], b.face_start[faces + 1])
+    corners = ranges(b.ring_start[rings], b.ring_start[rings + 1])
+    face_of_ring = np.repeat(np.arange(len(faces)), np.diff(b.face_start)[faces])
+    ring_of_corner = np.repeat(np.arange(len(rings)), np.diff(b.ring_start)[rings])
+    at = projected(b, planes, b.face_of_corner[corners], corners)
+    outlines = shapely.polygons(shapely.linearrings(at, indices=ring_of_corner), indices=face_of_ring)
+    meshes, of = shapely.get_parts(shapely.constrained_delaunay_triangles(outlines), return_index=True)
+    points = _counterclockwise(shapely.get_coordinates(meshes).reshape(-1, 4, 2)[:, :3]).reshape(-1, 2)
+    place = np.concatenate([at, points])
+    owner = np.concatenate([face_of_ring[ring_of_corner], np.repeat(of, 3)])
+    order = np.lexsort((place[:, 1], place[:, 0], owner))
+    is_new = np.ones(len(order), dtype=bool)
+    is_new[1:] = (place[order[1:]] != place[order[:-1]]).any(axis=1) | (owner[order[1:]] != owner[order[:-1]])
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = np.cumsum(is_new) - 1
+    vertex_of = np.empty(int(is_new.sum()), dtype=np.int64)
+    vertex_of[group[: len(at)]] = b.corner[corners]
+    return vertex_of[group[len(at) :]].reshape(-1, 3), of
 
 
 def _counterclockwise(points: Floats) -> Floats:
@@ -78,12 +95,10 @@ def _has_flat_fan(b: Boundaries, planes: Planes, faces: Ints, convex: Mask, norm
     return flat
 
 
-def _greatest_angle_deg(triangles: Floats) -> float:
-    """Return the greatest angle between the normals of (T, 3, 3) triangles; those without area have none."""
-    normal = cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
-    size = np.sqrt((normal**2).sum(axis=1))
-    unit = normal[size > CONTACT_M**2] / size[size > CONTACT_M**2][:, None]
-    if len(unit) < 2:
+def _greatest_angle_deg(normal: Floats) -> float:
+    """Return the greatest angle between (T, 3) normals as long as twice the triangles' areas; those without area have none."""
+    units = unit(normal[length(normal) > CONTACT_M**2])
+    if len(units) < 2:
         return 0.0
-    cosine = min(float((unit[i:] @ unit[i]).min()) for i in range(len(unit)))
+    cosine = min(float((units[i:] @ units[i]).min()) for i in range(len(units)))
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))

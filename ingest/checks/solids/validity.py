@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ingest.checks.solids.boundaries import LOOSE, Boundaries, boundaries_of
 from ingest.checks.solids.fault import Floats, Mask, SolidFault, Tolerances
-from ingest.checks.solids.hulls import hull_of
+from ingest.checks.solids.hulls import Hull, hulls_of
 from ingest.checks.solids.planes import Planes, planes_of
 from ingest.checks.solids.polygons import ring_faults
 from ingest.checks.solids.rings import is_convex, same_points, self_intersections, too_few_points
@@ -104,26 +104,29 @@ class _Validity:
         for shell in np.flatnonzero(inwards):
             face = int(b.shell_start[shell])
             self._fault(_INWARDS, face, b.xyz[b.corner[b.corners_of(face)]].mean(axis=0), names_face=False)
-        for solid in np.flatnonzero(sound & (shells_of > 1)):
-            sound[solid] = self._is_sound_inside(int(solid))
         several = np.diff(b.body_solid_start) > 1
+        solid_of_shell = np.repeat(np.arange(len(shells_of)), shells_of)
+        body_of_solid = np.repeat(np.arange(len(several)), np.diff(b.body_solid_start))
+        wanted = np.flatnonzero((sound & ((shells_of > 1) | several[body_of_solid]))[solid_of_shell])
+        hulls = dict(zip(wanted.tolist(), hulls_of(b, self._planes, wanted), strict=True))
+        for solid in np.flatnonzero(sound & (shells_of > 1)):
+            sound[solid] = self._is_sound_inside(int(solid), hulls)
         for body in np.flatnonzero(several):
-            self._between_solids(int(body), sound)
+            self._between_solids(int(body), sound, hulls)
 
-    def _is_sound_inside(self, solid: int) -> bool:
-        b = self._b
-        hulls = [hull_of(b, self._planes, [s]) for s in range(int(b.solid_start[solid]), int(b.solid_start[solid + 1]))]
-        found = list(shell_faults_of_solid(hulls))
+    def _is_sound_inside(self, solid: int, hulls: Mapping[int, Hull]) -> bool:
+        shells = [hulls[s] for s in range(int(self._b.solid_start[solid]), int(self._b.solid_start[solid + 1]))]
+        found = list(shell_faults_of_solid(shells))
         for code, shell, place in found:
-            self._fault(code, hulls[shell].face, place, names_face=False)
+            self._fault(code, shells[shell].face, place, names_face=False)
         return not found
 
-    def _between_solids(self, body: int, sound: Mask) -> None:
+    def _between_solids(self, body: int, sound: Mask, hulls: Mapping[int, Hull]) -> None:
         b = self._b
         first, end = int(b.body_solid_start[body]), int(b.body_solid_start[body + 1])
-        hulls = {k - first: hull_of(b, self._planes, [int(b.solid_start[k])]) for k in range(first, end) if sound[k]}
-        for code, solid, place in faults_between(hulls, self._makeups[body]):
-            self._fault(code, hulls[solid].face, place, names_face=False)
+        exteriors = {k - first: hulls[int(b.solid_start[k])] for k in range(first, end) if sound[k]}
+        for code, solid, place in faults_between(exteriors, self._makeups[body]):
+            self._fault(code, exteriors[solid].face, place, names_face=False)
 
     def _few_or_same(self) -> Mask:
         b = self._b
