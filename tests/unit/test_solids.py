@@ -1,0 +1,117 @@
+"""Bodies by ISO 19107: what shortcuts accept is right by another reckoning, and a fault is told where it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from solid_files import Points, Polygon, body_of
+
+from ingest.checks.solids.boundaries import boundaries_of
+from ingest.checks.solids.planes import planes_of
+from ingest.checks.solids.rings import is_convex, self_intersections
+from ingest.checks.solids.shells import signed_volumes_m3
+from ingest.checks.solids.validity import validity_faults
+from ingest.protocol import PartBatch, PartRequest, ReadRequest
+from ingest.readers.choice import choose_reader
+from ingest.reading import read_parts
+from twin.featuretypes.loader import load_feature_types
+from twin.model import Severity
+
+CORNERS: Points = [(x, y, z) for z in (0.0, 1.0) for x, y in ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))]
+SIDES: list[Polygon] = [[[0, 3, 2, 1]], [[4, 5, 6, 7]], [[0, 1, 5, 4]], [[1, 2, 6, 5]], [[2, 3, 7, 6]], [[3, 0, 4, 7]]]
+CUBE = body_of([[(CORNERS, SIDES)]])
+RINGS = arrays.arrays(np.int64, st.tuples(st.integers(3, 9), st.just(2)), elements=st.integers(0, 12))
+TURNS = st.floats(-3.1, 3.1)
+
+
+def turned(angle: float, tilt: float) -> np.ndarray:
+    about_z = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
+    return about_z @ about_x
+
+
+@given(RINGS, TURNS, TURNS)
+@settings(max_examples=150, deadline=None)
+def test_a_ring_meets_itself_in_space_as_geos_says_in_the_plane(ring: np.ndarray, angle: float, tilt: float) -> None:
+    points = np.column_stack([ring, np.zeros(len(ring))]) @ turned(angle, tilt).T
+    b = boundaries_of([body_of([[([tuple(p) for p in points.tolist()], [[list(range(len(ring)))]])]], closed=False)])
+    planes = planes_of(b, np.ones(1, dtype=bool), 0.01)
+    valid = shapely.Polygon(ring).is_valid and not (ring == np.roll(ring, 1, axis=0)).all(axis=1).any()
+    assert (not list(self_intersections(b, planes, np.array([0])))) == valid
+    assert valid or not is_convex(b, planes)[0]
+
+
+@given(TURNS, TURNS, arrays.arrays(np.float64, 3, elements=st.integers(-4_000_000, 4_000_000)), st.floats(0.1, 500))
+@settings(max_examples=50, deadline=None)
+def test_a_cube_is_valid_wherever_it_stands(angle: float, tilt: float, place: np.ndarray, side_m: float) -> None:
+    vertices = np.round(side_m * CUBE.vertices @ turned(angle, tilt).T + place, 9)
+    body = replace(CUBE, vertices=vertices)
+    assert validity_faults([body]) == []
+    assert np.allclose(signed_volumes_m3(boundaries_of([body])), side_m**3, rtol=1e-5)
+
+
+def test_a_batch_finds_in_each_body_what_it_finds_in_it_alone() -> None:
+    bodies = [
+        CUBE,
+        body_of([[(CORNERS, SIDES[1:])]]),
+        body_of([[(CORNERS, SIDES)]], closed=False),
+        body_of([[(CORNERS, [*SIDES[:5], [[3, 7, 4, 0]]])]]),
+    ]
+    alone = [[(f.code, f.place, f.face) for f in validity_faults([body])] for body in bodies]
+    together = validity_faults(bodies)
+    assert [[(f.code, f.place, f.face) for f in together if f.body == n] for n in range(4)] == alone
+    assert [[code for code, _, _ in found] for found in alone] == [[], [302], [], [307]]
+
+
+def test_each_hole_of_a_shell_is_told_once_at_its_edge() -> None:
+    faults = validity_faults([body_of([[(CORNERS, SIDES[2:])]])])
+    assert [f.code for f in faults] == [302, 302]
+    assert sorted(f.place[2] for f in faults) == [0, 1]
+    assert all(shapely.Point(f.place[:2]).distance(shapely.box(0, 0, 1, 1).exterior) == 0 for f in faults)
+
+
+def test_the_value_of_a_bent_face_is_its_distance_from_the_plane() -> None:
+    lifted = [*CORNERS[:6], (1.0, 1.0, 1.4), CORNERS[7]]
+    body = body_of([[(lifted, SIDES)]])
+    fault = validity_faults([body])[0]
+    _, _, axes = np.linalg.svd(body.vertices[4:] - body.vertices[4:].mean(axis=0))
+    off = np.abs((body.vertices[4:] - body.vertices[4:].mean(axis=0)) @ axes[2])
+    assert (fault.code, fault.face) == (203, 1)
+    assert np.isclose(fault.value, off.max())
+
+
+def test_a_submitted_body_is_told_by_row_key_and_place_and_stays(tmp_path: Path) -> None:
+    x, y = 497_538.0, 3_520_895.0
+    file = tmp_path / "open.city.json"
+    solid = {"type": "Solid", "lod": "2", "boundaries": [SIDES[1:]]}
+    house = {"type": "Building", "attributes": {"building_id": "b1"}, "geometry": [solid]}
+    vertices = [[int(1000 * c) for c in corner] for corner in CORNERS]
+    document = {
+        "type": "CityJSON",
+        "version": "2.0",
+        "transform": {"scale": [0.01, 0.01, 0.01], "translate": [x, y, 5]},
+        "metadata": {"referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/4549"},
+        "CityObjects": {"h1": house},
+        "vertices": vertices,
+    }
+    file.write_text(json.dumps(document))
+    request = ReadRequest(file, (PartRequest("Building", load_feature_types()["building"], "buildings"),), 4549)
+    (batch,) = (m for m in read_parts(choose_reader(request), request) if isinstance(m, PartBatch))
+    (finding,) = (f for f in batch.findings if f.rule.startswith("val3dity"))
+    assert (finding.rule, finding.severity, finding.row, finding.key) == (
+        "val3dity-302",
+        Severity.WARNING,
+        1,
+        batch.table["natural_key"][0].as_py(),
+    )
+    assert finding.place is not None
+    assert shapely.Point(finding.place).distance(shapely.box(x, y, x + 10, y + 10).exterior) < 1e-6
+    assert batch.table.num_rows == 1
+    assert batch.representations is not None
