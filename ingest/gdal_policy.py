@@ -39,15 +39,26 @@ def loaded_gdals() -> tuple[ctypes.CDLL, ...]:
 
 
 def allow_only(drivers: frozenset[str] = ALLOWED_DRIVERS) -> None:
-    """Deregister every driver but ``drivers`` from every loaded GDAL; RuntimeError when one stays."""
+    """Deregister every driver but ``drivers`` from every loaded GDAL, for good; RuntimeError when one stays.
+
+    rasterio registers all drivers whenever it opens its first file, so they are registered here and GDAL is told to skip the others.
+    """
     for gdal in loaded_gdals():
+        gdal.GDALAllRegister()
+        others = sorted(_registered(gdal) - drivers)
+        gdal.CPLSetConfigOption(b"GDAL_SKIP", ",".join(others).encode())
+        gdal.GDALAllRegister()
         for index in range(gdal.GDALGetDriverCount() - 1, -1, -1):
             driver = gdal.GDALGetDriver(index)
             if gdal.GDALGetDriverShortName(driver).decode() not in drivers:
                 gdal.GDALDeregisterDriver(driver)
-        left = {gdal.GDALGetDriverShortName(gdal.GDALGetDriver(i)).decode() for i in range(gdal.GDALGetDriverCount())}
+        left = _registered(gdal)
         if not left <= drivers:
             raise RuntimeError(f"GDAL drivers that stay: {sorted(left - drivers)}")
+
+
+def _registered(gdal: ctypes.CDLL) -> set[str]:
+    return {gdal.GDALGetDriverShortName(gdal.GDALGetDriver(i)).decode() for i in range(gdal.GDALGetDriverCount())}
 
 
 @contextmanager
@@ -72,6 +83,7 @@ def _declared(gdal: ctypes.CDLL) -> ctypes.CDLL:
     gdal.GDALGetDriverShortName.argtypes = [ctypes.c_void_p]
     gdal.GDALGetDriverShortName.restype = ctypes.c_char_p
     gdal.GDALDeregisterDriver.argtypes = [ctypes.c_void_p]
+    gdal.CPLSetConfigOption.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
     gdal.GDALRegisterDriver.argtypes = [ctypes.c_void_p]
     gdal.VSIFileFromMemBuffer.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_int]
     gdal.VSIFileFromMemBuffer.restype = ctypes.c_void_p
