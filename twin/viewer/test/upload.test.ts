@@ -2,10 +2,13 @@ import { describe, expect, it } from "vitest";
 
 import { formatAddress, parseAddress } from "../src/upload/address";
 import { changedValues, parseChange } from "../src/upload/changes";
-import { changeId, findingId, mapContent, whatIs } from "../src/upload/content";
+import { FINDING_COLORS, WAIVED_COLOR, changeId, findingColor, findingId, mapContent, whatIs } from "../src/upload/content";
 import { changePart, checkRequest, draftOf, lackOf } from "../src/upload/draft";
+import { type Finding, parseFinding } from "../src/upload/findings";
 import { deletedShare, isChecking, isOver, parseSubmission } from "../src/upload/submission";
 import { fileSize } from "../src/upload/ui/files_step";
+import { earlierFor, featureOf, parseWaivers } from "../src/upload/waivers";
+import { gainsays, offered } from "../src/upload/understanding";
 import { buildings } from "./layers";
 
 const proposal = {
@@ -99,6 +102,41 @@ describe("the draft of a check", () => {
   });
 });
 
+describe("how a layer is understood", () => {
+  const why = { zh: "理由", en: "why" };
+  const evidence = (value: string | null, stated: string | null, subject: string | null = null) => ({ aspect: "any", value, confidence: 0.8, text: why, subject, stated, code: null });
+  const understanding = {
+    crs: evidence("EPSG:4549", null),
+    axes: evidence("yx", "xy"),
+    encoding: evidence("gb18030", "cp1252"),
+    vertical: evidence("-1.90", null),
+    units: [evidence("cm", "mm", "管径")],
+    columns: [evidence("building_id", null, "编号")],
+    hints: [],
+  };
+  const draft = draftOf(parseSubmission({ ...submissionJson, proposals: [{ ...proposal, crs: null, understanding, units: { 管径: "cm" } }] }));
+
+  it("is offered, and nothing of it is declared before somebody says so but what was confirmed before", () => {
+    const known = draft.parts[0]?.proposal.understanding ?? null;
+    expect(known?.heightOffset?.value).toBe("-1.90");
+    expect(known?.vertical).toBeNull();
+    expect([offered(known?.crs ?? null), known === null ? null : gainsays(known.crs)]).toEqual(["EPSG:4549", false]);
+    expect(known?.axes === null || known === null ? null : gainsays(known.axes)).toBe(true);
+    expect(lackOf(draft)?.lack).toBe("crs_missing");
+    expect(checkRequest(draft).parts[0]).toEqual({ file: "普查.gpkg", layer: "建筑物", feature_type: "building", dataset: "buildings", units: { 管径: "cm" } });
+  });
+
+  it("goes into the request as it was declared, part by part, and comes back from it", () => {
+    const declared = { crs: "EPSG:4549", axes: "yx", isEllipsoidal: true, heightOffset: -1.9, encoding: "GB18030", units: new Map([["管径", "cm"], ["深", ""]]) } as const;
+    const changed = changePart(draft, 0, { declared });
+    expect(lackOf(changed)).toBeNull();
+    const request = checkRequest(changed);
+    expect(request.parts[0]).toMatchObject({ crs: "EPSG:4549", axes: "yx", vertical: "ellipsoidal", height_offset_m: -1.9, encoding: "GB18030", units: { 管径: "cm" } });
+    const again = draftOf(parseSubmission({ ...submissionJson, request }));
+    expect(again.parts[0]?.declared).toEqual({ ...declared, units: new Map([["管径", "cm"]]) });
+  });
+});
+
 describe("changes", () => {
   const feature = (action: string, fid: number | null, before: object | null, after: object | null, geometryBefore: object | null = null) =>
     parseChange({ type: "Feature", geometry: { type: "Point", coordinates: [120, 31] }, properties: { dataset: "buildings", fid, key: "k", action, before, after, geometry_before: geometryBefore } }, "change");
@@ -140,6 +178,34 @@ describe("the address", () => {
   it("comes back, and takes no text that is no id", () => {
     expect(parseAddress(formatAddress({ id: "22ef-9", language: "en" }))).toEqual({ id: "22ef-9", language: "en" });
     expect(parseAddress("#id=../x&lang=fr")).toEqual({ id: null, language: null });
+  });
+});
+
+describe("what a reviewer lets pass", () => {
+  const waiver = { number: 4, submission: "b2", rule: "range", dataset: "b", key: "B20", file: null, layer: null, row: null, reason: "属实", reviewer: "李复核", made_at: "2026-11-21T06:00:00Z", withdrawn_at: null, withdrawn_by: null };
+  const found = (more: object): Finding => parseFinding({ number: 1, rule: "range", severity: "error", file: "a.xlsx", layer: "管线表", row: 3, key: "B20", message: { zh: "错", en: "wrong" }, value: null, proposal: null, waived: null, place: [119.9, 31.8], ...more }, "finding");
+
+  it("is told without what was taken back, and found again for the same feature and rule", () => {
+    const book = parseWaivers({ waivers: [waiver, { ...waiver, number: 5, withdrawn_at: "2026-11-21T07:00:00Z" }], earlier: [waiver] });
+    expect(book.waivers.map(({ number }) => number)).toEqual([4]);
+    expect(earlierFor(book, found({}))?.reason).toBe("属实");
+    expect(earlierFor(book, found({ key: "B21" }))).toBeNull();
+    expect(earlierFor(book, found({ rule: "code" }))).toBeNull();
+  });
+
+  it("is named by its key, else by its row; the file as a whole by neither", () => {
+    expect(featureOf(found({}))).toEqual({ key: "B20" });
+    expect(featureOf(found({ key: null }))).toEqual({ file: "a.xlsx", layer: "管线表", row: 3 });
+    expect(featureOf(found({ key: null, row: null }))).toBeNull();
+  });
+
+  it("is grey on the map, and a severity that is not shown leaves no dot", () => {
+    const waived = found({ waived: { reason: "属实", reviewer: "李复核" } });
+    expect(findingColor(waived)).toBe(WAIVED_COLOR);
+    expect(findingColor(found({}))).toBe(FINDING_COLORS.error);
+    const findings = [waived, found({ severity: "warning" }), found({ place: null })];
+    expect(mapContent(findings, new Map()).features.map(({ id }) => id)).toEqual([findingId(0), findingId(1)]);
+    expect(mapContent(findings, new Map(), new Set(["error"])).features.map(({ id }) => id)).toEqual([findingId(1)]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** What the surveyor says about the layers of the uploaded files, from the server's proposals to the request for a check. Pure. */
 
+import { type Declared, ELLIPSOIDAL, NOTHING_DECLARED, declaredIn, declaredRequest } from "./declared";
 import { type CheckRequest, type Mode, type Proposal, type Submission, layerName } from "./submission";
 
 export interface DraftPart {
@@ -9,6 +10,7 @@ export interface DraftPart {
   readonly dataset: string;
   /** Column → field as the surveyor wants it; columns left out stand with an empty field. */
   readonly mapping: ReadonlyMap<string, string>;
+  readonly declared: Declared;
 }
 
 export interface Draft {
@@ -20,8 +22,6 @@ export interface Draft {
   readonly mode: Mode;
   readonly allowDeletes: boolean;
 }
-
-export const ELLIPSOIDAL = "ellipsoidal";
 
 /** What is still to be said before a check can start. */
 export type Lack = "nothing_taken" | "type_missing" | "dataset_missing" | "dataset_invalid" | "crs_missing";
@@ -40,6 +40,7 @@ export function draftOf(submission: Submission): Draft {
       featureType: asked?.feature_type ?? proposal.featureType ?? "",
       dataset: asked?.dataset ?? proposal.dataset ?? "",
       mapping: new Map([...proposal.mapping, ...Object.entries(asked?.mapping ?? {})]),
+      declared: asked === undefined ? { ...NOTHING_DECLARED, units: proposal.units } : declaredIn(asked),
     };
   });
   return {
@@ -60,12 +61,12 @@ export function changePart(draft: Draft, index: number, change: Partial<DraftPar
 export function lackOf(draft: Draft): { readonly lack: Lack; readonly layer: string } | null {
   const taken = draft.parts.filter((part) => part.isTaken);
   if (taken.length === 0) return { lack: "nothing_taken", layer: "" };
-  for (const { proposal, featureType, dataset } of taken) {
+  for (const { proposal, featureType, dataset, declared } of taken) {
     const layer = layerName(proposal);
     if (featureType === "") return { lack: "type_missing", layer };
     if (dataset === "") return { lack: "dataset_missing", layer };
     if (!DATASET.test(dataset)) return { lack: "dataset_invalid", layer };
-    if (proposal.crs === null && proposal.problem === null && draft.crs === "") return { lack: "crs_missing", layer };
+    if (proposal.crs === null && proposal.problem === null && draft.crs === "" && declared.crs === "") return { lack: "crs_missing", layer };
   }
   return null;
 }
@@ -81,7 +82,7 @@ export function checkRequest(draft: Draft): CheckRequest {
   const parts = draft.parts.filter((part) => part.isTaken).map((part) => {
     const mapping = changedMapping(part);
     const { file, layer } = part.proposal;
-    return { file, layer: layer === "" ? null : layer, feature_type: part.featureType, dataset: part.dataset, ...(Object.keys(mapping).length === 0 ? {} : { mapping }) };
+    return { file, layer: layer === "" ? null : layer, feature_type: part.featureType, dataset: part.dataset, ...(Object.keys(mapping).length === 0 ? {} : { mapping }), ...declaredRequest(part.declared) };
   });
   return {
     parts,

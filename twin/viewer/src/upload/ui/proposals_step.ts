@@ -3,10 +3,13 @@
 import { type Language, inLanguage } from "../../i18n";
 import { h } from "../../ui/dom";
 import type { DatasetChoice, FeatureTypeChoice } from "../api";
+import { UNITS } from "../declared";
 import { type Draft, type DraftPart, lackOf } from "../draft";
 import { MODES, type Mode, layerName } from "../submission";
+import { FAIRLY_SURE, SURE } from "../understanding";
 import type { SayUpload } from "../words";
-import { field, primaryButton, step } from "./step";
+import { field, plainButton, primaryButton, step } from "./step";
+import { COMMON_CRS_LIST, sureness, understandingList } from "./understanding_list";
 
 export interface ProposalsView {
   readonly draft: Draft;
@@ -24,9 +27,6 @@ export interface ProposalsActions {
   readonly change: (change: Partial<Draft>) => void;
   readonly check: () => void;
 }
-
-/** Between these a proposal is likely, but somebody should look. */
-const [SURE, FAIRLY_SURE] = [0.9, 0.6];
 
 const COMMON_CRS = ["EPSG:4549", "EPSG:4528", "EPSG:4490", "EPSG:4326", "EPSG:4547", "EPSG:3857", "X-GCJ02", "X-BD09"];
 
@@ -91,19 +91,51 @@ function mappingTable(part: DraftPart, index: number, view: ProposalsView, actio
       },
     });
     select.append(h("option", { value: "" }, say("field_none")), ...fields.map(({ name, title }) => h("option", { value: name, selected: name === chosen }, inLanguage(title, language))));
-    return h("tr", {}, h("th", { scope: "row" }, column), h("td", {}, select));
+    return h("tr", {}, h("th", { scope: "row" }, column), h("td", {}, select, unitSelect(part, column, index, view, actions)), h("td", {}, columnWord(part, column, index, view, actions)));
   });
   const mapped = columns.filter((column) => (part.mapping.get(column) ?? "") !== "").length;
   return h(
     "details",
     { class: "mapping", "data-mapping": layerName(part.proposal) },
     h("summary", {}, say("columns_mapped", { mapped, count: columns.length })),
-    h("div", { class: "table-frame" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, say("column")), h("th", {}, say("field")))), h("tbody", {}, ...rows))),
+    h("div", { class: "table-frame" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, say("column")), h("th", {}, say("field")), h("th", {}, say("evidence")))), h("tbody", {}, ...rows))),
   );
 }
 
+/** Returns a choice of units for a column of lengths, null for any other. */
+function unitSelect(part: DraftPart, column: string, index: number, { say, isEditable }: ProposalsView, actions: ProposalsActions): HTMLElement | null {
+  const evidence = part.proposal.understanding?.units.find(({ subject }) => subject === column);
+  const declared = part.declared.units.get(column) ?? "";
+  if (evidence === undefined && declared === "") return null;
+  const unit = h("select", {
+    disabled: !isEditable,
+    "aria-label": `${say("unit")}: ${column}`,
+    onchange: () => { actions.changePart(index, { declared: { ...part.declared, units: new Map([...part.declared.units, [column, unit.value]]) } }); },
+  });
+  const options = UNITS.map((name) => h("option", { value: name, selected: name === declared }, name));
+  unit.append(h("option", { value: "" }, say("as_found_value", { value: evidence?.stated ?? evidence?.value ?? "" })), ...options);
+  return h("label", { class: "unit" }, say("unit"), " ", unit);
+}
+
+/** Returns why a column is taken for its field, or what it may be; a unit that is in doubt is told too. */
+function columnWord(part: DraftPart, column: string, index: number, view: ProposalsView, actions: ProposalsActions): HTMLElement {
+  const { language, say, isEditable } = view;
+  const { columns = [], hints = [], units = [] } = part.proposal.understanding ?? {};
+  const chosen = part.mapping.get(column) ?? "";
+  const about = columns.find(({ subject, value }) => subject === column && value === chosen) ?? hints.find(({ subject }) => subject === column);
+  const unit = units.find(({ subject }) => subject === column);
+  const words: (HTMLElement | string)[] = about === undefined ? [] : [sureness(about, say), " ", inLanguage(about.text, language)];
+  if (about !== undefined && about.value !== null && chosen === "" && isEditable) {
+    const { value } = about;
+    const title = view.types.find(({ name }) => name === part.featureType)?.fields.find(({ name }) => name === value)?.title;
+    words.push(" ", plainButton(say("take_over", { value: title === undefined ? value : inLanguage(title, language) }), () => { actions.changePart(index, { mapping: new Map([...part.mapping, [column, value]]) }); }));
+  }
+  if (unit !== undefined && chosen !== "") words.push(h("div", { class: "why" }, `${say("unit")}: `, inLanguage(unit.text, language)));
+  return h("div", { class: "column-word" }, ...words);
+}
+
 function facts(part: DraftPart, { language, say }: ProposalsView): HTMLElement {
-  const { rows, crs, crsEvidence, encoding, evidence, file, layer } = part.proposal;
+  const { rows, crs, crsEvidence, encoding, evidence, file, layer, understanding } = part.proposal;
   const fact = (title: string, value: string | null): HTMLElement | null => (value === null || value === "" ? null : h("div", {}, h("dt", {}, title), h("dd", {}, value)));
   const source = crsEvidence === null ? "" : ` (${inLanguage(crsEvidence, language)})`;
   return h(
@@ -111,8 +143,8 @@ function facts(part: DraftPart, { language, say }: ProposalsView): HTMLElement {
     { class: "facts" },
     fact(say("files"), file === layer ? null : file),
     fact(say("rows"), rows === null ? null : rows.toLocaleString("en")),
-    fact(say("crs"), `${crs ?? say("crs_unknown")}${source}`),
-    fact(say("encoding"), encoding),
+    understanding === null ? fact(say("crs"), `${crs ?? say("crs_unknown")}${source}`) : null,
+    understanding === null ? fact(say("encoding"), encoding) : null,
     fact(say("evidence"), evidence === null ? null : inLanguage(evidence, language)),
   );
 }
@@ -141,6 +173,7 @@ function partEntry(part: DraftPart, index: number, view: ProposalsView, actions:
       field(say("dataset"), datasetInput(part, index, view, actions)),
     ),
     part.proposal.problem === null ? facts(part, view) : h("p", { class: "lack" }, inLanguage(part.proposal.problem, view.language)),
+    understandingList(part, view, (change) => { actions.changePart(index, { declared: { ...part.declared, ...change } }); }),
     part.featureType === "" || part.featureType !== part.proposal.featureType ? null : mappingTable(part, index, view, actions),
   );
 }
@@ -149,7 +182,7 @@ function generalChoices(view: ProposalsView, actions: ProposalsActions): HTMLEle
   const { draft, say, isEditable } = view;
   const crs = h("input", {
     type: "text",
-    list: "common-crs",
+    list: COMMON_CRS_LIST,
     spellcheck: "false",
     disabled: !isEditable,
     value: draft.crs,
@@ -178,7 +211,7 @@ function generalChoices(view: ProposalsView, actions: ProposalsActions): HTMLEle
     { class: "general-choices" },
     field(say("how"), mode),
     field(say("crs_declare"), crs, say("crs_how")),
-    h("datalist", { id: "common-crs" }, ...COMMON_CRS.map((name) => h("option", { value: name }))),
+    h("datalist", { id: COMMON_CRS_LIST }, ...COMMON_CRS.map((name) => h("option", { value: name }))),
     h("label", { class: "tick" }, ellipsoidal, h("span", {}, say("ellipsoidal"))),
   );
 }

@@ -1,0 +1,56 @@
+/** What a surveyor declares of one layer, against what the file says or the server found. Pure. */
+
+export const AXES = ["xy", "yx"] as const;
+export type Axes = (typeof AXES)[number];
+export const UNITS = ["mm", "cm", "m", "in", "ft"] as const;
+export const ENCODINGS = ["GB18030", "Big5", "UTF-8"] as const;
+export const ELLIPSOIDAL = "ellipsoidal";
+
+export interface Declared {
+  /** Empty: as the file says, or as is declared for all layers. */
+  readonly crs: string;
+  /** Empty: as found. */
+  readonly axes: Axes | "";
+  readonly isEllipsoidal: boolean;
+  /** Metres added to every height. */
+  readonly heightOffset: number;
+  readonly encoding: string;
+  /** Column → unit its numbers are in. */
+  readonly units: ReadonlyMap<string, string>;
+}
+
+/** What of a declaration goes into a request for a check; what is not declared is left out. */
+export interface DeclaredRequest {
+  readonly crs?: string | null;
+  readonly axes?: Axes | null;
+  readonly vertical?: string | null;
+  readonly height_offset_m?: number;
+  readonly encoding?: string | null;
+  readonly units?: Readonly<Record<string, string>>;
+}
+
+export const NOTHING_DECLARED: Declared = { crs: "", axes: "", isEllipsoidal: false, heightOffset: 0, encoding: "", units: new Map() };
+
+/** Returns what was declared in an earlier request. */
+export function declaredIn(asked: DeclaredRequest): Declared {
+  return {
+    crs: asked.crs ?? "",
+    axes: asked.axes ?? "",
+    isEllipsoidal: asked.vertical === ELLIPSOIDAL,
+    heightOffset: asked.height_offset_m ?? 0,
+    encoding: asked.encoding ?? "",
+    units: new Map(Object.entries(asked.units ?? {})),
+  };
+}
+
+export function declaredRequest({ crs, axes, isEllipsoidal, heightOffset, encoding, units }: Declared): DeclaredRequest {
+  const given = [...units].filter(([, unit]) => unit !== "");
+  return {
+    ...(crs === "" ? {} : { crs }),
+    ...(axes === "" ? {} : { axes }),
+    ...(isEllipsoidal ? { vertical: ELLIPSOIDAL } : {}),
+    ...(heightOffset === 0 ? {} : { height_offset_m: heightOffset }),
+    ...(encoding === "" ? {} : { encoding }),
+    ...(given.length === 0 ? {} : { units: Object.fromEntries(given) }),
+  };
+}
