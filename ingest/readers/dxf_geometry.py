@@ -27,6 +27,10 @@ _SPLINE_FRAME = 16
 _MESH_FLAGS = 16 | 64
 """Polygon mesh, polyface mesh: POLYLINEs that are no lines."""
 _MAX_DEGREE, _MAX_CONTROL_POINTS = 11, 20_000
+_LARGEST_WEIGHT = 1e6
+_FINEST = 1e-6
+"""How far a chord of a spline may lie from it as a share of its size, where that is more than the tolerance: bounds its vertices."""
+_LARGEST = 1e15
 _SAME_M = 1e-6
 
 
@@ -81,9 +85,17 @@ def drawn(entity: RawEntity, tolerance: float) -> Drawn:
     return Drawn(kind, vertices, is_closed=kind == "area")
 
 
+def _float(value: bytes) -> float:
+    """Return a number of the file; ValueError for one that no place, angle or factor has."""
+    parsed = float(value)
+    if not abs(parsed) <= _LARGEST:
+        raise ValueError(value.decode("ascii", "replace")[:40])
+    return parsed
+
+
 def number(tags: Tags, code: int, default: float = 0.0) -> float:
     """Return the first value of a group code as a number."""
-    return next((float(value) for c, value in tags if c == code), default)
+    return next((_float(value) for c, value in tags if c == code), default)
 
 
 def _point(tags: Tags, code: int = 10) -> FloatArray:
@@ -178,9 +190,9 @@ def _light_polyline(entity: RawEntity, tolerance: float) -> FloatArray:
     elevation = number(entity.tags, 38)
     for code, value in entity.tags:
         if code == 10:
-            rows.append([float(value), 0.0, elevation, 0.0])
+            rows.append([_float(value), 0.0, elevation, 0.0])
         elif code in (20, 42) and rows:
-            rows[-1][1 if code == 20 else 3] = float(value)
+            rows[-1][1 if code == 20 else 3] = _float(value)
     return _in_world(_bulged(rows, tolerance, is_closed=bool(_flags(entity.tags) & _CLOSED)), entity.tags)
 
 
@@ -218,21 +230,24 @@ def _bulge(start: FloatArray, end: FloatArray, tolerance: float) -> FloatArray:
 
 def _spline(entity: RawEntity, tolerance: float) -> FloatArray:
     """Return a SPLINE by its control points, or through its fit points where it has no others."""
-    knots = [float(v) for c, v in entity.tags if c == 40]
-    weights = [float(v) for c, v in entity.tags if c == 41]
+    knots = [_float(v) for c, v in entity.tags if c == 40]
+    weights = [_float(v) for c, v in entity.tags if c == 41]
     control, fit = list(_positions(entity.tags, 10)), list(_positions(entity.tags, 11))
     degree = int(number(entity.tags, 71, 3.0))
     points = control or fit
-    if not 1 <= degree <= _MAX_DEGREE or not 2 <= len(points) <= _MAX_CONTROL_POINTS or not np.isfinite(np.array(points)).all():
+    if not 1 <= degree <= _MAX_DEGREE or not 2 <= len(points) <= _MAX_CONTROL_POINTS:
         raise ValueError(f"a spline of degree {degree} with {len(points)} points")
+    if any(not 1 / _LARGEST_WEIGHT <= w <= _LARGEST_WEIGHT for w in weights) or knots != sorted(knots):
+        raise ValueError("weights or knots")
     if not control and len(fit) == 2:
         return np.array(fit)
     spline = BSpline(control, order=degree + 1, knots=knots or None, weights=weights or None) if control else fit_points_to_cad_cv(fit)
-    return np.array([tuple(p) for p in spline.flattening(tolerance)])
+    size = float(np.ptp(np.array(points), axis=0).max())
+    return np.array([tuple(p) for p in spline.flattening(max(tolerance, _FINEST * size))])
 
 
 def _positions(tags: Tags, code: int) -> Iterator[tuple[float, float, float]]:
-    xs, ys, zs = ([float(v) for c, v in tags if c == k] for k in (code, code + 10, code + 20))
+    xs, ys, zs = ([_float(v) for c, v in tags if c == k] for k in (code, code + 10, code + 20))
     yield from zip(xs, ys, zs or [0.0] * len(xs), strict=True)
 
 
@@ -241,8 +256,8 @@ def _is_closed(entity: RawEntity) -> bool:
     if _flags(entity.tags) & _CLOSED:
         return True
     parts = entity.followers if entity.kind == "POLYLINE" else (entity.tags,)
-    xs = [float(v) for tags in parts for c, v in tags if c == 10]
-    ys = [float(v) for tags in parts for c, v in tags if c == 20]
+    xs = [_float(v) for tags in parts for c, v in tags if c == 10]
+    ys = [_float(v) for tags in parts for c, v in tags if c == 20]
     return len(xs) > 3 and abs(xs[0] - xs[-1]) <= _SAME_M and abs(ys[0] - ys[-1]) <= _SAME_M
 
 
