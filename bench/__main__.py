@@ -6,13 +6,17 @@ import argparse
 import datetime as dt
 from pathlib import Path
 
-from bench import load_copy, serve_items, tiles_lod1
+from bench import load_checked, load_published, serve_items, tiles_lod1
 from bench.machine import machine_line
 from bench.report import Run, record
 from bench.servers import free_port
 from bench.stage import open_stage
 
-_PARTS = {"load": load_copy.run, "serve": serve_items.run, "tiles": tiles_lod1.run}
+_PARTS = {
+    "load": (load_checked.run_buildings, load_checked.run_pipes, load_published.run_published, load_published.run_delta),
+    "serve": (serve_items.run,),
+    "tiles": (tiles_lod1.run,),
+}
 _ROOT = Path(__file__).parents[1]
 
 
@@ -26,8 +30,9 @@ def main() -> None:
         machine = machine_line(stage.city.database_url)
         for part in parts:
             print(part, flush=True)
-            outcome = _PARTS[part](stage, lambda line: print(line, flush=True))
-            runs.append(Run(dt.datetime.now(dt.UTC).date().isoformat(), machine, outcome))
+            for measure in _PARTS[part]:
+                outcome = measure(stage, lambda line: print(line, flush=True))
+                runs.append(Run(dt.datetime.now(dt.UTC).date().isoformat(), machine, outcome))
     record(_ROOT / "bench" / "results", _ROOT / "docs" / "performance.md", runs)
     for run in runs:
         for name, role in run.outcome.roles.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +15,16 @@ import psycopg
 from psycopg import sql
 
 from bench.workload import SRID, Buildings, solids_ewkb, write_geopackage
-from ingest.load import LoadResult
+from ingest.load import LoadResult, check_submission, described, publish_submission, withdraw
+from ingest.publish import Act
 from ingest.request import LoadRequest, PartSpec
+from ingest.staging import Mode, claimed, tables_of
+from twin.db import Connection
 from twin.embedded import EmbeddedCluster
 from twin.embedded.databases import ensure_database
 from twin.server.city import City, make_city, open_city
 from twin.server.city_file import CityFile
-from twin.server.loading import load_files
+from twin.server.loading import load_files, workplace
 from twin.server.settings import Settings, read_settings
 
 PEER_DATABASE = "peers"
@@ -47,6 +51,31 @@ class Stage:
         """Load a GeoPackage of buildings the way ``twin load`` does."""
         request = LoadRequest(files=(path,), parts=(PartSpec(None, "building", dataset),), reason="benchmark")
         return load_files(self.city, request, lambda *_: None)
+
+    def check(self, path: Path, parts: tuple[PartSpec, ...], mode: Mode = "replace", crs: str | None = None) -> tuple[uuid.UUID, int]:
+        """Take the first step of a load; return the accepted submission and how many rows are right."""
+        request = LoadRequest(files=(path,), parts=parts, reason="benchmark", mode=mode, crs=crs)
+        catalogue, files = self.city.catalogue, described(request)
+        submission = catalogue.receive(request.actor, files, {})
+        with claimed(catalogue.pool, submission):
+            result = check_submission(workplace(self.city, lambda *_: None), request, submission, files)
+        if result.refusal is not None:
+            raise result.refusal
+        return submission, result.read - result.rejected
+
+    def publish(self, submission: uuid.UUID) -> None:
+        """Take the second step."""
+        city = self.city
+        with claimed(city.catalogue.pool, submission):
+            publish_submission(city.catalogue, submission, Act("bench", "benchmark"), city.extent_deg, city.ground)
+
+    def withdraw(self, submission: uuid.UUID) -> None:
+        """Give up what was checked."""
+        withdraw(self.city.catalogue, submission)
+
+    def staged(self, connection: Connection, submission: uuid.UUID) -> list[sql.Identifier]:
+        """Return the tables that an accepted submission's rows lie in."""
+        return [sql.Identifier("staging", name) for name in sorted(tables_of(connection, submission)) if name.count("_") == 1]
 
     def geopackage(self, buildings: Buildings) -> Path:
         """Write buildings to a file that the sandbox may read."""
