@@ -136,11 +136,9 @@ class ControlLinePlanner:
             yield _line(plot, YELLOW_LINE, f"{self._works[_place(plot)].name}黄线", UTILITIES_PLAN)
 
     def _blocks_beside(self, cell: Cell) -> shapely.Geometry:
-        """Return the land around a cell that is built on or will be: farmland that reaches into the town takes of the street only."""
-        grid, town = self._grid, set(self._town)
-        beside = itertools.product(range(cell[0] - 1, cell[0] + 2), range(cell[1] - 1, cell[1] + 2))
-        land = [grid.block(c, grid.town_edges(c)) if c in town else Polygon(grid.cell_corners(c)) for c in beside if c in self._inside]
-        return shapely.union_all(land)
+        """Return the town's blocks around a cell: farmland that reaches into the growth boundary takes none of their land."""
+        beside = set(itertools.product(range(cell[0] - 1, cell[0] + 2), range(cell[1] - 1, cell[1] + 2)))
+        return shapely.union_all([self._grid.block(c, self._grid.town_edges(c)) for c in sorted(beside.intersection(self._town))])
 
     def _historic_blocks(self) -> Iterator[ControlLine]:
         old = [k for k, cell in enumerate(self._town) if zone_of(self._grid, cell, k) is OLD_TOWN]

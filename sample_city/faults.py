@@ -32,7 +32,7 @@ _FAULTS_AWAY: tuple[tuple[str, Severity, str], ...] = (
     ("admin-parent", "warning", "上级代码不存在 / there is no such parent"),
     ("admin-inside", "warning", "位于上级行政区之外 / outside its parent"),
 )
-_AWAY_DEG, _SIDE_DEG = (119.0, 31.25), 0.01
+_AWAY_DEG, _SIDE_DEG = (119.02, 31.1), 0.01
 _EARLIER, _LATER = dt.date(2009, 1, 1), dt.date(2021, 6, 18)
 
 

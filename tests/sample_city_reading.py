@@ -29,9 +29,9 @@ def read_layer(path: str, **options: Any) -> Layer:
 
 
 @functools.cache
-def read_sheet(folder: Path, sheet: str) -> list[dict[str, Any]]:
+def read_sheet(folder: Path, sheet: str, file: str = "管线普查.xlsx") -> list[dict[str, Any]]:
     """Rows of a sheet of the pipe survey in a folder as dictionaries; index 0 is sheet row 2."""
-    with zipfile.ZipFile(folder / "管线普查.xlsx") as book:
+    with zipfile.ZipFile(folder / file) as book:
         names = [element.get("name") for element in ET.fromstring(book.read("xl/workbook.xml")).iter(f"{_MAIN}sheet")]
         tree = ET.fromstring(book.read(f"xl/worksheets/sheet{names.index(sheet) + 1}.xml"))
     rows = [{cell.attrib["r"].rstrip("0123456789"): _value(cell) for cell in row} for row in tree.iter(f"{_MAIN}row")]
@@ -47,4 +47,6 @@ def _value(cell: ET.Element) -> Any:
 
 
 def faulty_rows(manifest: Manifest, layer: str) -> set[int]:
-    return {f.row for f in manifest.faults if f.layer == layer and f.severity == "error"}
+    """Rows with a planted error in the layer of the first hand-over."""
+    file = next(s.file for s in manifest.sources if s.layer == layer)
+    return {f.row for f in manifest.faults if (f.file, f.layer, f.severity) == (file, layer, "error")}

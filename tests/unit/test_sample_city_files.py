@@ -52,7 +52,7 @@ def count_rows(folder: Path, source: Source) -> int:
         case ".gpkg":
             return int(pyogrio.read_info(path, layer=source.layer)["features"])
         case ".xlsx":
-            return len(read_sheet(folder, source.layer))
+            return len(read_sheet(folder, source.layer, source.file))
         case ".zip":
             return len(plots_of(folder).shapes)
         case ".geojson":
@@ -114,7 +114,7 @@ def test_exactly_the_planted_plots_are_wrong(sample_city_folder: Path, sample_ci
         or column["绿地率"][k] > 100
         or ends_first[k]
     }
-    assert wrong == {f.row for f in sample_city_manifest.faults if f.layer == "用地规划"}
+    assert wrong == faulty_rows(sample_city_manifest, "用地规划")
 
 
 def test_exactly_the_planted_survey_rows_are_wrong(sample_city_folder: Path, sample_city_manifest: Manifest) -> None:
@@ -126,13 +126,18 @@ def test_exactly_the_planted_survey_rows_are_wrong(sample_city_folder: Path, sam
             wrong.add(number)
         seen.add(p["管线点编号"])
     assert wrong == faulty_rows(sample_city_manifest, "管点")
-    wrong, pairs = set(), set()
+    ground = {p["管线点编号"]: p["地面高程"] for p in reversed(points)}
+    wrong, pipes = set(), set()
     for number, s in enumerate(read_sheet(sample_city_folder, "管线"), start=2):
-        ends = (s["起点点号"], s["终点点号"])
-        if not set(ends) <= seen or ends in pairs or s["管线类型"] not in kinds:
+        ends = [(s["起点点号"], s["起点埋深"], s["起点管线高程"]), (s["终点点号"], s["终点埋深"], s["终点管线高程"])]
+        pipe = (frozenset((node, elevation) for node, _, elevation in ends), s["管线类型"])
+        nodes = {node for node, _, _ in ends}
+        known = nodes <= seen - {None} and len(nodes) == 2
+        off = known and any(abs(ground[node] - depth - elevation) > 0.05 for node, depth, elevation in ends)
+        if not known or off or pipe in pipes or s["管线类型"] not in kinds:
             wrong.add(number)
-        pairs.add(ends)
-    assert wrong == {f.row for f in sample_city_manifest.faults if f.layer == "管线"}
+        pipes.add(pipe)
+    assert wrong == faulty_rows(sample_city_manifest, "管线")
 
 
 def test_the_shapefile_is_gbk_without_cpg(sample_city_folder: Path) -> None:

@@ -17,6 +17,8 @@ from sample_city import Manifest
 from tests.sample_city_reading import Layer, read_layer
 
 FILE = "规划.gpkg"
+PLANTED = "CZP9998"
+"""So begin the numbers of small plots that lie where none may."""
 DATES = ("用地规划许可日期", "建设工程规划许可日期", "施工许可日期", "竣工验收日期")
 NUMBERS = ("用地规划许可证号", "建设工程规划许可证号", "施工许可证号", "竣工验收编号")
 
@@ -44,6 +46,8 @@ def planning(sample_city_folder: Path, sample_city_manifest: Manifest) -> Planni
         return Layer({column: values[sound] for column, values in layer.columns.items()}, layer.shapes[sound])
 
     plans, plots, lines, projects = (sound_rows(FILE, name) for name in ("国土空间规划", "规划条件", "控制线", "建设项目"))
+    of_city = np.array([not number.startswith(PLANTED) for number in plots.columns["地块编号"]])
+    plots = Layer({column: values[of_city] for column, values in plots.columns.items()}, plots.shapes[of_city])
     return Planning(plans, plots, lines, projects, sound_rows("建筑物.gpkg", "建筑物"), sample_city_manifest)
 
 
