@@ -46,6 +46,7 @@ _STDERR_KEPT = 8192
 _FRAMES_AHEAD = 4
 """How many frames are kept for whoever takes them: the child goes on reading while a batch is copied into the database."""
 _ENVIRONMENT: Mapping[str, str] = {
+    "HOME": "/",  # there is none: libraries that look for their settings there find nothing
     "LANG": "C.UTF-8",
     "MALLOC_ARENA_MAX": "2",
     # no library may start a thread before the sandbox is closed: it would stay outside
