@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -57,39 +57,38 @@ class WaiverBook:
         return tuple(_kept(row) for row in found)
 
     def make(self, submission: Submission, wanted: Sequence[Waiver]) -> None:
-        """Keep waivers and ask for the check in which they hold.
+        """Keep waivers, each for every dataset in which it lets something pass, and ask for the check in which they hold.
 
         Raises ConflictError ``not-waivable`` for a rule that a row must keep to be stored and served, ``not-checked`` before the first
         check, and as `Register.order_check`; NotFoundError ``no-such-finding`` where there is nothing to let pass.
         """
         request = _checked_request(submission)
-        for waiver in wanted:
-            self._require_waivable(submission, waiver)
-        self._register.order_check(submission.id, request, partial(_make_all, submission=submission.id, wanted=tuple(wanted)))
+        resolved = [w for waiver in wanted for w in self._of_datasets(submission, waiver)]
+        self._register.order_check(submission.id, request, partial(_make_all, submission=submission.id, wanted=resolved))
 
     def withdraw(self, submission: Submission, number: int, by: str) -> None:
         """Take a waiver back and ask for the check without it; NotFoundError when there is none of that number in force."""
         request = _checked_request(submission)
         self._register.order_check(submission.id, request, partial(_withdraw, submission=submission.id, number=number, by=by))
 
-    def _require_waivable(self, submission: Submission, waiver: Waiver) -> None:
-        datasets = submission.datasets
+    def _of_datasets(self, submission: Submission, waiver: Waiver) -> list[Waiver]:
+        """Return a waiver once for each dataset of the submission in which there is something it lets pass."""
+        datasets, types = submission.datasets, submission.feature_types
         if waiver.dataset is not None and waiver.dataset not in datasets:
             raise BadRequestError(f"dataset {waiver.dataset!r} is not in this submission", zh=f"该提交不含数据集 {waiver.dataset!r}")
+        of = {"rule": waiver.rule, "key": waiver.key, "row": waiver.row, "layer": waiver.layer, "file": waiver.file}
         part = None if waiver.dataset is None else datasets.index(waiver.dataset)
-        values = {"submission": submission.id, "rule": waiver.rule, "part": part, "key": waiver.key}
-        [found] = self._rows("is_found", **values, row=waiver.row, layer=waiver.layer, file=waiver.file)
-        if not found["exists"]:
+        parts = [int(r["part"]) for r in self._rows("parts_found", submission=submission.id, part=part, **of)]
+        if not parts:
             what = waiver.key or (f"row {waiver.row}" if waiver.row is not None else "any feature")
             error = NotFoundError(f"there is no finding {waiver.rule} of {what}", zh=f"没有规则 {waiver.rule} 的此项问题")
             raise error.with_code("no-such-finding")
-        parts = [part] if part is not None else [r["part"] for r in self._rows("parts_found", submission=submission.id, rule=waiver.rule)]
-        types = submission.feature_types
         if not all(can_be_waived(waiver.rule, self._catalogue.feature_type(types[p])) for p in parts):
             raise ConflictError(
                 f"{waiver.rule} cannot be waived: what breaks it cannot be stored or served",
                 zh=f"规则 {waiver.rule} 不可豁免：违反它的要素无法入库或对外服务",
             ).with_code("not-waivable")
+        return [replace(waiver, dataset=datasets[p]) for p in parts]
 
     def _rows(self, query: str, **values: object) -> list[dict[str, Any]]:
         with translated(), self._catalogue.pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:

@@ -11,16 +11,13 @@ SELECT * FROM catalog.waiver WHERE submission = %(submission)s ORDER BY number
 UPDATE catalog.waiver SET withdrawn_at = now(), withdrawn_by = %(by)s
 WHERE submission = %(submission)s AND number = %(number)s AND withdrawn_at IS NULL RETURNING number
 
--- name: is_found
--- Findings of a rule, of one feature or of any.
-SELECT EXISTS (
-    SELECT FROM catalog.finding AS f
-    WHERE f.submission = %(submission)s AND f.rule = %(rule)s
-      AND (%(part)s::integer IS NULL OR f.part = %(part)s) AND (%(key)s::text IS NULL OR f.key = %(key)s)
-      AND (%(row)s::bigint IS NULL OR (f.row = %(row)s AND coalesce(%(layer)s, f.layer) = f.layer AND coalesce(%(file)s, f.file) = f.file)))
-
 -- name: parts_found
-SELECT DISTINCT part FROM catalog.finding WHERE submission = %(submission)s AND rule = %(rule)s AND part IS NOT NULL
+-- In which parts there are findings of a rule, of one feature or of any.
+SELECT DISTINCT f.part FROM catalog.finding AS f
+WHERE f.submission = %(submission)s AND f.rule = %(rule)s AND f.part IS NOT NULL AND f.severity <> 'blocking'
+  AND (%(part)s::integer IS NULL OR f.part = %(part)s) AND (%(key)s::text IS NULL OR f.key = %(key)s)
+  AND (%(row)s::bigint IS NULL OR (f.row = %(row)s AND coalesce(%(layer)s, f.layer) = f.layer AND coalesce(%(file)s, f.file) = f.file))
+ORDER BY f.part
 
 -- name: earlier
 -- The newest waiver of a published submission for each feature that breaks the same rule here and is not let pass yet.

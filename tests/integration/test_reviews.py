@@ -115,7 +115,7 @@ def test_a_reviewer_lets_a_finding_pass_and_it_is_published_with_the_reason(data
         }
 
         assert {role: client.ask("GET", "/api/token", role).json().get("role") for role in ROLES} == {r: r for r in ROLES}
-        order = {"rule": "range", "reason": "地下建筑，现场复测属实", "features": [{"dataset": "blocks", "key": "B20"}]}
+        order = {"rule": "range", "reason": "地下建筑，现场复测属实", "features": [{"key": "B20"}]}
         assert client.waive(first, None, **order).status_code == 401
         refused = client.waive(first, "writer", **order)
         assert (refused.status_code, refused.json()["code"]) == (403, "not-a-reviewer")

@@ -12,6 +12,8 @@ import { MvtImageryProvider, type TileSource } from "./mvt_imagery";
 const SELECTED: Rgb = [0, 184, 212];
 const DOT_PX = 9;
 const SELECTED_DOT_PX = 16;
+/** No ground on Earth lies deeper; what does is a chord of a coarse tile beside the view, and a dot on it would show below the camera. */
+const DEEPEST_GROUND_M = -500;
 
 function cesiumColor([red, green, blue]: Rgb): Color {
   return Color.fromBytes(red, green, blue);
@@ -104,7 +106,10 @@ export class OverlayLayer {
   /** A more detailed tile of the ground may have come. */
   private setOnGround(): void {
     const { globe } = this.widget.scene;
-    for (const [dot, place] of this.places) dot.position = Cartesian3.fromRadians(place.longitude, place.latitude, globe.getHeight(place) ?? 0);
+    for (const [dot, place] of this.places) {
+      const heightM = globe.getHeight(place) ?? 0;
+      dot.position = Cartesian3.fromRadians(place.longitude, place.latitude, heightM < DEEPEST_GROUND_M ? 0 : heightM);
+    }
     this.widget.scene.requestRender();
   }
 }

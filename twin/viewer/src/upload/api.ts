@@ -6,6 +6,7 @@ import { type Field, readField } from "../scene";
 import { type Change, type Action, parseChange } from "./changes";
 import { type Finding, parseFinding } from "./findings";
 import { type CheckRequest, type Submission, parseSubmission } from "./submission";
+import { type WaiveRequest, type WaiverBook, parseWaivers } from "./waivers";
 
 /** The server refused; `code` is stable, the message is in the page's language. */
 export class Refusal extends Error {
@@ -39,6 +40,9 @@ export interface Listed<T> {
   /** Where the rest begins; null: there is none. */
   readonly next: string | null;
 }
+
+export const REPORT_FORMS = ["xlsx", "pdf", "geojson", "json"] as const;
+export type ReportForm = (typeof REPORT_FORMS)[number];
 
 export interface PublishRequest {
   readonly reason?: string;
@@ -104,9 +108,32 @@ export class SubmissionApi {
     return { items: page.list("features", parseChange), next: page.optional("next", (k) => page.string(k)) };
   }
 
-  /** Where the findings are to be had as a table for a spreadsheet program. */
-  findingsTable(id: string): string {
-    return new URL(`${this.path(id, "findings")}?f=csv`, this.base).href;
+  /** Where the report of the last check is to be had. */
+  report(id: string, form: ReportForm): string {
+    return new URL(`${this.path(id, `report.${form}`)}?lang=${this.language()}`, this.base).href;
+  }
+
+  /** Returns whether the token in use may let findings pass; false also where there is none in force. */
+  async isReviewer(): Promise<boolean> {
+    if (this.token() === null) return false;
+    try {
+      return Reader.of(await this.get("api/token"), "token").string("role") === "reviewer";
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 401) return false;
+      throw error;
+    }
+  }
+
+  async waivers(id: string): Promise<WaiverBook> {
+    return parseWaivers(await this.get(this.path(id, "waivers")));
+  }
+
+  async waive(id: string, request: WaiveRequest): Promise<void> {
+    await this.post(this.path(id, "waivers"), request);
+  }
+
+  async withdrawWaiver(id: string, number: number): Promise<void> {
+    await this.ask(this.path(id, `waivers/${number}`), { method: "DELETE", headers: this.headers() });
   }
 
   async check(id: string, request: CheckRequest): Promise<void> {

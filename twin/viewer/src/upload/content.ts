@@ -5,10 +5,13 @@ import { type OverlayFeature, overlayFeature } from "../overlay";
 import type { Action, Change } from "./changes";
 import type { Finding } from "./findings";
 import type { MapContent } from "./map";
+import type { Severity } from "./submission";
 
 /** Green comes, amber changes, red goes: told apart by the colour-blind too, by their lightness. */
 export const ACTION_COLORS: Readonly<Record<Action, string>> = { insert: "#1a9850", update: "#f5a300", delete: "#c4161c" };
-export const FINDING_COLOR = "#7b1fa2";
+/** Findings by severity, none in a colour of a change; grey where a reviewer let them pass. */
+export const FINDING_COLORS: Readonly<Record<Severity, string>> = { blocking: "#d6006c", error: "#d6006c", review: "#6a1b9a", warning: "#8d5524", info: "#14507f" };
+export const WAIVED_COLOR = "#9aa0a6";
 export const BEFORE_COLOR = "#5c6975";
 
 const ACTION_ORDER: readonly Action[] = ["update", "insert", "delete"];
@@ -43,8 +46,13 @@ export function whatIs(id: number, changes: ChangesByAction): { readonly kind: "
   return null;
 }
 
-/** Returns what to lay over the city. */
-export function mapContent(findings: readonly Finding[], changes: ChangesByAction): MapContent {
+/** Returns the colour of a finding on the map. */
+export function findingColor({ severity, waived }: Finding): string {
+  return waived === null ? FINDING_COLORS[severity] : WAIVED_COLOR;
+}
+
+/** Returns what to lay over the city; of findings those whose severity is not `hidden`. */
+export function mapContent(findings: readonly Finding[], changes: ChangesByAction, hidden: ReadonlySet<Severity> = new Set()): MapContent {
   const features: (OverlayFeature | null)[] = [];
   const marks = new Map<string, Map<number, Rgb>>();
   for (const action of ACTION_ORDER) {
@@ -57,9 +65,10 @@ export function mapContent(findings: readonly Finding[], changes: ChangesByActio
       marks.set(change.dataset, ofDataset.set(change.fid, color));
     });
   }
-  const dot = parseColor(FINDING_COLOR);
-  findings.forEach(({ place }, index) => {
-    if (place !== null) features.push(overlayFeature(findingId(index), { type: "Point", coordinates: place }, dot));
+  findings.forEach((finding, index) => {
+    const { place, severity } = finding;
+    if (place === null || hidden.has(severity)) return;
+    features.push(overlayFeature(findingId(index), { type: "Point", coordinates: place }, parseColor(findingColor(finding))));
   });
   return { features: features.filter((feature) => feature !== null), marks };
 }

@@ -6,6 +6,7 @@ import { ACTIONS, type Action, type Change } from "./changes";
 import { type Draft, type DraftPart, changePart, checkRequest, draftOf } from "./draft";
 import type { Finding } from "./findings";
 import { type Submission, isChecking, isOver } from "./submission";
+import { type WaiveRequest, type WaiverBook, noWaivers } from "./waivers";
 
 /** Events tell of progress; where they do not come, a running check is asked for this often. */
 const WATCH_MS = 1_000;
@@ -22,6 +23,9 @@ export class Desk {
   /** By rule. */
   findings: ReadonlyMap<string, Listed<Finding>> = new Map();
   changes = new Map<Action, Listed<Change>>();
+  waivers: WaiverBook = noWaivers;
+  /** The token in use may let findings pass. */
+  isReviewer = false;
   /** What failed last, and how to try it again. */
   failure: { readonly error: unknown; readonly retry: (() => void) | null } | null = null;
   isBusy = false;
@@ -40,6 +44,13 @@ export class Desk {
     await this.attempt(async () => {
       [this.types, this.datasets, this.recent] = await Promise.all([this.api.featureTypes(), this.api.datasets(), this.api.list(RECENT)]);
     }, () => void this.open());
+  }
+
+  /** Asks what the token in use may do. */
+  async readRole(): Promise<void> {
+    await this.attempt(async () => {
+      this.isReviewer = await this.api.isReviewer();
+    }, () => void this.readRole());
   }
 
   /** Puts a submission on the desk; null clears it. */
@@ -87,6 +98,15 @@ export class Desk {
       this.forget();
       await this.read(submission.id);
     }, () => void this.check());
+  }
+
+  /** Lets findings pass; the files are checked again with that. */
+  async waive(request: WaiveRequest): Promise<void> {
+    await this.checkAgainAfter(async (id) => this.api.waive(id, request));
+  }
+
+  async withdrawWaiver(number: number): Promise<void> {
+    await this.checkAgainAfter(async (id) => this.api.withdrawWaiver(id, number));
   }
 
   async publish(request: PublishRequest): Promise<void> {
@@ -191,7 +211,9 @@ export class Desk {
     const findings = new Map(await Promise.all(firsts));
     const pages = hasChanges ? ACTIONS.map(async (action) => [action, await this.api.changes(submission.id, action, null, CHANGES_PAGE)] as const) : [];
     const changes = new Map(await Promise.all(pages));
+    const waivers = submission.request === null ? noWaivers : await this.api.waivers(submission.id);
     if (this.readFor !== key) return;
+    this.waivers = waivers;
     this.findings = findings;
     this.changes = changes;
     this.changed();
@@ -200,7 +222,18 @@ export class Desk {
   private forget(): void {
     this.findings = new Map();
     this.changes = new Map();
+    this.waivers = noWaivers;
     this.readFor = "";
+  }
+
+  private async checkAgainAfter(act: (id: string) => Promise<void>): Promise<void> {
+    const id = this.submission?.id;
+    if (id === undefined) return;
+    await this.attempt(async () => {
+      await act(id);
+      this.forget();
+      await this.read(id);
+    }, null);
   }
 
   private async end(act: (id: string) => Promise<void>): Promise<void> {

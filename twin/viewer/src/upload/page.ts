@@ -7,17 +7,18 @@ import { type Field, type Scene, SceneSource } from "../scene";
 import { emptyState, formatHash } from "../state";
 import { h } from "../ui/dom";
 import { formatAddress, parseAddress } from "./address";
-import { Refusal, SubmissionApi } from "./api";
+import { Refusal, type ReportForm, SubmissionApi } from "./api";
 import type { Action } from "./changes";
 import { type ChangesByAction, changeId, findingId, mapContent, whatIs } from "./content";
 import { Desk } from "./desk";
 import type { Finding } from "./findings";
 import { SubmissionMap, contentExtent } from "./map";
 import { type Section, Sections } from "./sections";
-import { type CheckResult, type Submission, isChecking, isOver } from "./submission";
+import { type CheckResult, SEVERITIES, type Severity, type Submission, isChecking, isOver } from "./submission";
 import { TokenKeeper } from "./token";
 import { changesStep, datasetTitle, firstAction } from "./ui/changes_step";
 import { type FilesActions, filesStep, sendingStep, submittedFilesStep } from "./ui/files_step";
+import { findingCard } from "./ui/finding_card";
 import { findingsStep, progressStep } from "./ui/findings_step";
 import { type MapLegend, mapPane } from "./ui/map_pane";
 import { proposalsStep } from "./ui/proposals_step";
@@ -25,6 +26,7 @@ import { publishStep } from "./ui/publish_step";
 import { recentList } from "./ui/recent_list";
 import { failure } from "./ui/step";
 import { tokenStep } from "./ui/token_step";
+import { featureOf } from "./waivers";
 import { type SayUpload, isWord, uploadSpeaker } from "./words";
 
 declare global {
@@ -52,6 +54,10 @@ export class UploadPage {
   private mapFor: string | null = null;
   private wasChecking = false;
   private mapFailure = "";
+  /** Severities that neither the lists nor the map show. */
+  private hidden: ReadonlySet<Severity> = new Set();
+  /** What was clicked on the map last. */
+  private pickedFinding: Finding | null = null;
 
   constructor(
     private readonly header: HTMLElement,
@@ -86,6 +92,7 @@ export class UploadPage {
       this.render();
     }, () => undefined);
     await this.desk.open();
+    await this.desk.readRole();
     await this.desk.take(parseAddress(this.window.location.hash).id);
   }
 
@@ -98,7 +105,7 @@ export class UploadPage {
     this.language = language ?? this.language;
     if (id === (this.desk.submission?.id ?? null)) this.render();
     else {
-      [this.openRule, this.action] = [null, null];
+      [this.openRule, this.action, this.pickedFinding] = [null, null, null];
       void this.desk.take(id);
     }
   }
@@ -130,6 +137,7 @@ export class UploadPage {
   private keepToken(token: string): void {
     this.token.set(token);
     this.desk.dismiss();
+    void this.desk.readRole();
   }
 
   private changes(): ChangesByAction {
@@ -245,9 +253,11 @@ export class UploadPage {
     if (progress !== null) return { name: "progress", signature: [language, progress], build: () => progressStep(progress, language, say) };
     if (problem !== null && result === null) return { name: "problem", signature: [language, problem, submission.state], build: () => failure(`${submission.state === "rejected" ? say("rejected") : ""}${inLanguage(problem.detail, language)}`) };
     if (result === null) return null;
-    const { openRule } = this;
+    const { openRule, hidden } = this;
+    const { waivers, isReviewer } = this.desk;
+    const canWaive = isReviewer && !isOver(submission) && !this.desk.isBusy;
     const { items: rows, next } = this.desk.findings.get(openRule ?? "") ?? { items: [], next: null };
-    const view = { result, problem, rules: submission.findings, openRule, rows, isMore: next !== null, table: this.api.findingsTable(submission.id), isOver: isOver(submission), language, say };
+    const view = { result, problem, rules: submission.findings, openRule, rows, isMore: next !== null, waivers, hidden, report: (form: ReportForm) => this.api.report(submission.id, form), canWaive, isOver: isOver(submission), language, say };
     const actions = {
       open: (rule: string | null) => {
         this.openRule = rule;
@@ -258,8 +268,18 @@ export class UploadPage {
         const finding = rows[index];
         if (finding !== undefined) this.map.select(findingId(this.findings().indexOf(finding)));
       },
+      show: (severity: Severity, isShown: boolean) => {
+        this.hidden = new Set(SEVERITIES.filter((other) => (other === severity ? !isShown : hidden.has(other))));
+        this.render();
+      },
+      waive: (rule: string, reason: string, found: readonly Finding[] | null) => {
+        const features = (found ?? []).map(featureOf).filter((feature) => feature !== null);
+        this.pickedFinding = null;
+        if (found === null || features.length > 0) void this.desk.waive({ rule, reason, features });
+      },
+      withdrawWaiver: (number: number) => void this.desk.withdrawWaiver(number),
     };
-    return { name: "findings", signature: [language, result, problem, submission.findings, openRule, rows.length, next, view.isOver], build: () => findingsStep(view, actions) };
+    return { name: "findings", signature: [language, result, problem, submission.findings, openRule, rows.length, next, view.isOver, canWaive, [...hidden], waivers], build: () => findingsStep(view, actions) };
   }
 
   private changesSection(submission: Submission, result: CheckResult): Section {
@@ -319,17 +339,21 @@ export class UploadPage {
   private renderMap(submission: Submission | null): void {
     const changes = this.changes();
     const findings = this.findings();
-    const key = JSON.stringify([submission?.id, findings.length, [...changes].map(([action, items]) => [action, items.length])]);
+    const key = JSON.stringify([submission?.id, findings.map(({ number, waived }) => [number, waived !== null]), [...this.hidden], [...changes].map(([action, items]) => [action, items.length])]);
     const hasMoved = (changes.get("update") ?? []).some(({ geometryBefore }) => geometryBefore !== null);
-    const bar = JSON.stringify([submission?.result === null, hasMoved, findings.some(({ place }) => place !== null), this.language, this.mapFailure]);
+    const located = findings.filter(({ place, severity }) => place !== null && !this.hidden.has(severity));
+    const severities = SEVERITIES.filter((severity) => located.some((finding) => finding.severity === severity && finding.waived === null));
+    const legend = { hasMoved, severities, hasWaived: located.some(({ waived }) => waived !== null) };
+    const picked = this.pickedFinding;
+    const bar = JSON.stringify([submission?.result === null, legend, this.language, this.mapFailure, picked?.number]);
     if (this.mapBar.dataset["shown"] !== bar) {
       this.mapBar.dataset["shown"] = bar;
-      this.mapBar.replaceChildren(...this.mapBarParts(submission, { hasMoved, hasFindings: findings.some(({ place }) => place !== null) }));
+      this.mapBar.replaceChildren(...this.mapBarParts(submission, legend));
     }
     this.window.document.body.classList.toggle("has-map", submission !== null && submission.result !== null);
     if (key === this.mapShown || this.mapFailure !== "") return;
     this.mapShown = key;
-    const content = mapContent(findings, changes);
+    const content = mapContent(findings, changes, this.hidden);
     this.map.show(content);
     const extent = contentExtent(content);
     if (extent === null) return;
@@ -343,7 +367,10 @@ export class UploadPage {
   private mapBarParts(submission: Submission | null, shown: MapLegend): HTMLElement[] {
     if (this.mapFailure !== "") return [h("p", { class: "map-note", role: "status" }, `${this.say("error_map")}${this.mapFailure}`)];
     if (submission === null || submission.result === null) return [h("p", { class: "map-note" }, this.say("map_later"))];
-    return [mapPane(shown, this.map, this.say)];
+    const { pickedFinding: picked } = this;
+    const rule = submission.findings.find((summary) => summary.rule === picked?.rule);
+    const card = picked === null ? [] : [findingCard(picked, rule, this.language, this.say, () => { this.pick(null); })];
+    return [mapPane(shown, this.map, this.say), ...card];
   }
 
   /** Somebody clicked what is laid over the city: its entry in the lists is opened and brought into sight. */
@@ -356,16 +383,21 @@ export class UploadPage {
       const finding = this.findings()[found.index];
       if (finding === undefined) return;
       this.openRule = finding.rule;
-      this.render();
+      this.pick(finding);
       const index = this.desk.findings.get(finding.rule)?.items.indexOf(finding) ?? -1;
       bringIntoSight(document.querySelectorAll("[data-section=findings] tbody tr")[index]);
       return;
     }
     this.action = found.kind;
-    this.render();
+    this.pick(null);
     const entry = document.querySelectorAll("[data-section=changes] .changes > li")[found.index];
     entry?.querySelector("details")?.setAttribute("open", "");
     bringIntoSight(entry);
+  }
+
+  private pick(finding: Finding | null): void {
+    this.pickedFinding = finding;
+    this.render();
   }
 
   private mapFailed(detail: string): void {

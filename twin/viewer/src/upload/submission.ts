@@ -2,6 +2,8 @@
 
 import type { Text } from "../i18n";
 import { Reader } from "../json_reader";
+import { AXES, type DeclaredRequest } from "./declared";
+import { type Understanding, readUnderstanding } from "./understanding";
 
 export type SubmissionState = "received" | "checked" | "accepted" | "rejected" | "published" | "withdrawn";
 
@@ -30,6 +32,10 @@ export interface Proposal {
   readonly dataset: string | null;
   /** Column of the file → field of the FeatureType. */
   readonly mapping: ReadonlyMap<string, string>;
+  /** Column → unit, as confirmed for an earlier file of this shape. */
+  readonly units: ReadonlyMap<string, string>;
+  /** Null for a file that could not be looked into. */
+  readonly understanding: Understanding | null;
 }
 
 export interface Progress {
@@ -59,8 +65,16 @@ export type Severity = (typeof SEVERITIES)[number];
 export interface RuleSummary {
   readonly rule: string;
   readonly count: number;
+  /** So many of them a reviewer let pass. */
+  readonly waived: number;
   readonly severity: Severity;
   readonly title: Text;
+  /** What is wrong and what to do about it. */
+  readonly advice: Text | null;
+  /** Where the rule comes from; empty when it is the platform's own. */
+  readonly clause: string;
+  /** False: what breaks it cannot be stored or served. */
+  readonly isWaivable: boolean;
 }
 
 export interface ProblemText {
@@ -74,7 +88,7 @@ export function layerName({ file, layer }: { readonly file: string; readonly lay
 }
 
 /** One layer to be loaded, with what the surveyor says it is. */
-export interface Part {
+export interface Part extends DeclaredRequest {
   readonly file: string;
   readonly layer: string | null;
   readonly feature_type: string;
@@ -144,6 +158,8 @@ function readProposal(value: unknown, path: string): Proposal {
     evidence: optionalText(reader, "evidence"),
     dataset: optionalString(reader, "dataset"),
     mapping: reader.optional("mapping", (k) => readMapping(reader.object(k))) ?? new Map(),
+    units: reader.optional("units", (k) => readMapping(reader.object(k))) ?? new Map(),
+    understanding: reader.optional("understanding", (k) => readUnderstanding(reader.entries().find(([name]) => name === k)?.[1], `${path}.understanding`)),
   };
 }
 
@@ -165,7 +181,16 @@ function readResult(reader: Reader): CheckResult {
 function readFindings(reader: Reader): RuleSummary[] {
   const rules = reader.entries().map(([rule, value]): RuleSummary => {
     const summary = Reader.of(value, `findings.${rule}`);
-    return { rule, count: summary.number("count"), severity: summary.string("severity") as Severity, title: optionalText(summary, "title") ?? { zh: rule, en: rule } };
+    return {
+      rule,
+      count: summary.number("count"),
+      waived: summary.optional("waived", (k) => summary.number(k)) ?? 0,
+      severity: summary.string("severity") as Severity,
+      title: optionalText(summary, "title") ?? { zh: rule, en: rule },
+      advice: optionalText(summary, "advice"),
+      clause: optionalString(summary, "clause") ?? "",
+      isWaivable: summary.optional("waivable", (k) => summary.boolean(k)) ?? false,
+    };
   });
   return rules.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || b.count - a.count);
 }
@@ -179,6 +204,20 @@ function readPart(value: unknown, path: string): Part {
     feature_type: reader.string("feature_type"),
     dataset: reader.string("dataset"),
     ...(mapping === null || mapping.size === 0 ? {} : { mapping: Object.fromEntries(mapping) }),
+    ...readDeclared(reader),
+  };
+}
+
+function readDeclared(reader: Reader): DeclaredRequest {
+  const axes = AXES.find((name) => name === optionalString(reader, "axes"));
+  const units = reader.optional("units", (k) => readMapping(reader.object(k)));
+  const texts = (["crs", "vertical", "encoding"] as const).flatMap((key) => reader.optional(key, (k) => [[key, reader.string(k)] as const]) ?? []);
+  const offset = reader.optional("height_offset_m", (k) => reader.number(k)) ?? 0;
+  return {
+    ...Object.fromEntries(texts),
+    ...(axes === undefined ? {} : { axes }),
+    ...(offset === 0 ? {} : { height_offset_m: offset }),
+    ...(units === null || units.size === 0 ? {} : { units: Object.fromEntries(units) }),
   };
 }
 

@@ -1,11 +1,16 @@
 /** How far the check is, what it counted and what it found, rule by rule and row by row. */
 
 import { type Language, inLanguage } from "../../i18n";
-import { h, iconButton } from "../../ui/dom";
+import { h, iconButton, swatch } from "../../ui/dom";
+import { REPORT_FORMS, type ReportForm } from "../api";
+import { FINDING_COLORS } from "../content";
 import type { Finding } from "../findings";
-import type { CheckResult, ProblemText, Progress, RuleSummary } from "../submission";
+import { type CheckResult, type ProblemText, type Progress, type RuleSummary, SEVERITIES, type Severity } from "../submission";
+import { type WaiverBook, earlierFor } from "../waivers";
 import type { SayUpload } from "../words";
 import { failure, plainButton, step } from "./step";
+import { type WaiveForm, waiveForm } from "./waive_form";
+import { waiversList } from "./waivers_list";
 
 export interface FindingsView {
   readonly result: CheckResult;
@@ -16,7 +21,12 @@ export interface FindingsView {
   readonly rows: readonly Finding[];
   /** The server has more than were read so far. */
   readonly isMore: boolean;
-  readonly table: string;
+  readonly waivers: WaiverBook;
+  /** Severities that are not shown. */
+  readonly hidden: ReadonlySet<Severity>;
+  readonly report: (form: ReportForm) => string;
+  /** The reader may let findings pass, and the submission is not over. */
+  readonly canWaive: boolean;
   readonly isOver: boolean;
   readonly language: Language;
   readonly say: SayUpload;
@@ -26,6 +36,10 @@ export interface FindingsActions {
   readonly open: (rule: string | null) => void;
   readonly more: () => void;
   readonly locate: (index: number) => void;
+  readonly show: (severity: Severity, isShown: boolean) => void;
+  /** Null: the whole rule. */
+  readonly waive: (rule: string, reason: string, findings: readonly Finding[] | null) => void;
+  readonly withdrawWaiver: (number: number) => void;
 }
 
 /** Returns the bar of a running check; the words are read out as they change. */
@@ -35,24 +49,84 @@ export function progressStep({ step: what, done, total }: Progress, language: La
   return step(3, say("checking"), bar, h("p", { role: "status", "aria-live": "polite" }, `${inLanguage(what, language)} ${count}`));
 }
 
-function findingRow(finding: Finding, index: number, { language, say }: FindingsView, actions: FindingsActions): HTMLElement {
+/** Ticks of the rows of a rule; how many there are is told to the form. */
+class Ticks {
+  readonly boxes = new Map<Finding, HTMLInputElement>();
+
+  constructor(
+    private readonly view: FindingsView,
+    private readonly form: WaiveForm,
+  ) {}
+
+  boxOf(finding: Finding): HTMLElement | null {
+    if (finding.waived !== null || (finding.key === null && finding.row === null)) return null;
+    const label = this.view.say("select_finding", { row: finding.row ?? finding.key ?? "" });
+    const box = h("input", { type: "checkbox", "aria-label": label, onchange: () => { this.tell(); } });
+    this.boxes.set(finding, box);
+    return box;
+  }
+
+  /** The box above all others. */
+  all(): HTMLElement {
+    const box = h("input", {
+      type: "checkbox",
+      "aria-label": this.view.say("select_all"),
+      onchange: () => {
+        for (const other of this.boxes.values()) if (other.closest("tr")?.hidden !== true) other.checked = box.checked;
+        this.tell();
+      },
+    });
+    return box;
+  }
+
+  ticked(): Finding[] {
+    return [...this.boxes].filter(([, box]) => box.checked).map(([finding]) => finding);
+  }
+
+  private tell(): void {
+    const ticked = this.ticked();
+    const before = ticked.map((finding) => earlierFor(this.view.waivers, finding)).find((waiver) => waiver !== null);
+    this.form.ticked(ticked.length, before?.reason ?? null);
+  }
+}
+
+/** Returns what stands below a finding's message: what the value may be, and why it was let pass, now or before. */
+function remarks(finding: Finding, { say, waivers }: FindingsView): HTMLElement[] {
+  const { waived, proposal } = finding;
+  const before = waived === null ? earlierFor(waivers, finding) : null;
+  return [
+    ...(proposal === null ? [] : [h("span", { class: "remark" }, `${say("proposal")}: ${proposal}`)]),
+    ...(waived === null ? [] : [h("span", { class: "remark waived" }, say("waived_by", waived))]),
+    ...(before === null ? [] : [h("span", { class: "remark" }, say("waive_before", { reason: before.reason, reviewer: before.reviewer }))]),
+  ];
+}
+
+function findingRow(finding: Finding, index: number, view: FindingsView, actions: FindingsActions, ticks: Ticks | null): HTMLElement {
+  const { language, say } = view;
   const label = `${say("locate")} ${finding.row ?? finding.key ?? ""}`;
   const place = finding.place === null ? null : iconButton("target", label, () => { actions.locate(index); });
   const row = h(
     "tr",
-    {},
+    { class: finding.waived === null ? null : "is-waived" },
+    ticks === null ? null : h("td", {}, ticks.boxOf(finding)),
     h("td", { class: "number" }, finding.row === null ? "" : String(finding.row)),
     h("td", {}, finding.key ?? ""),
-    h("td", {}, inLanguage(finding.message, language)),
+    h("td", {}, inLanguage(finding.message, language), ...remarks(finding, view)),
     h("td", {}, place),
   );
-  row.dataset["text"] = `${row.textContent} ${finding.layer}`.toLowerCase();
+  row.dataset["text"] = `${row.textContent} ${finding.layer} ${finding.file}`.toLowerCase();
+  row.dataset["severity"] = finding.severity;
+  row.hidden = view.hidden.has(finding.severity);
   return row;
 }
 
 function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActions): HTMLElement {
-  const { rows, say, isMore } = view;
-  const body = h("tbody", {}, ...rows.map((finding, index) => findingRow(finding, index, view, actions)));
+  const { rows, say, isMore, language } = view;
+  const canWaive = view.canWaive && rule.isWaivable && rule.waived < rule.count;
+  const form = canWaive ? waiveForm(rule, say, (reason, isWhole) => { actions.waive(rule.rule, reason, isWhole ? null : (ticks?.ticked() ?? [])); }) : null;
+  const ticks = form === null ? null : new Ticks(view, form);
+  const all = ticks === null ? null : h("th", { scope: "col" }, ticks.all());
+  const body = h("tbody", {}, ...rows.map((finding, index) => findingRow(finding, index, view, actions, ticks)));
   const filter = h("input", {
     type: "text",
     class: "filter",
@@ -60,17 +134,20 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
     "aria-label": say("filter_findings"),
     oninput: () => {
       const wanted = filter.value.trim().toLowerCase();
-      for (const row of body.rows) row.hidden = !(row.dataset["text"] ?? "").includes(wanted);
+      for (const row of body.rows) row.hidden = !(row.dataset["text"] ?? "").includes(wanted) || view.hidden.has(row.dataset["severity"] as Severity);
     },
   });
   const heads = [say("row"), say("key"), say("message"), say("position")].map((title) => h("th", { scope: "col" }, title));
+  const advice = rule.advice === null ? null : h("p", { class: "advice" }, h("strong", {}, say("advice")), ` ${inLanguage(rule.advice, language)}`, rule.clause === "" ? null : h("span", { class: "hint" }, ` ${rule.clause}`));
   return h(
     "div",
     { class: "rule-rows" },
+    advice,
     filter,
-    h("div", { class: "table-frame" }, h("table", {}, h("thead", {}, h("tr", {}, ...heads)), body)),
+    h("div", { class: "table-frame" }, h("table", {}, h("thead", {}, h("tr", {}, all, ...heads)), body)),
     h("p", { class: "hint" }, say("findings_of", { shown: rows.length, count: rule.count })),
     isMore && rows.length < rule.count ? plainButton(say("more"), actions.more) : null,
+    form?.element ?? null,
   );
 }
 
@@ -80,19 +157,38 @@ function ruleEntry(rule: RuleSummary, view: FindingsView, actions: FindingsActio
     "button",
     { type: "button", class: "rule-head", "aria-expanded": String(isOpen), onclick: () => { actions.open(isOpen ? null : rule.rule); } },
     h("span", { class: `severity severity-${rule.severity}` }, view.say(`severity_${rule.severity}`)),
-    h("span", { class: "rule-title" }, inLanguage(rule.title, view.language)),
+    h("span", { class: "rule-title" }, inLanguage(rule.title, view.language), h("span", { class: "rule-id" }, rule.rule)),
+    rule.waived === 0 ? null : h("span", { class: "waived" }, view.say("waived_count", { count: rule.waived })),
     h("span", { class: "count" }, rule.count.toLocaleString("en")),
   );
   return h("li", { "data-rule": rule.rule }, head, isOpen ? rowsTable(rule, view, actions) : null);
 }
 
+/** Returns the ticks by which severities are shown, here and on the map; null where there is one only. */
+function severityTicks({ rules, hidden, say }: FindingsView, actions: FindingsActions): HTMLElement | null {
+  const present = SEVERITIES.filter((severity) => rules.some((rule) => rule.severity === severity));
+  if (present.length < 2) return null;
+  const ticks = present.map((severity) => {
+    const box = h("input", { type: "checkbox", checked: !hidden.has(severity), onchange: () => { actions.show(severity, box.checked); } });
+    return h("label", { class: "tick" }, box, swatch(FINDING_COLORS[severity]), h("span", {}, say(`short_${severity}`)));
+  });
+  return h("fieldset", { class: "severities" }, h("legend", {}, say("severities")), ...ticks);
+}
+
+function reportLinks({ report, say }: FindingsView): HTMLElement {
+  const links = REPORT_FORMS.map((form) => h("li", {}, h("a", { href: report(form), download: "" }, say(`report_${form}`))));
+  return h("div", { class: "reports" }, h("span", {}, say("reports")), h("ul", {}, ...links));
+}
+
 /** Returns the step once the check is done. */
 export function findingsStep(view: FindingsView, actions: FindingsActions): HTMLElement {
-  const { result, rules, say, table, isOver, problem, language } = view;
+  const { result, rules, say, isOver, problem, language, hidden, waivers, canWaive } = view;
   const refused = problem === null ? null : failure(inLanguage(problem.detail, language));
   const counts = h("p", { class: "counts", role: "status" }, say("read_accepted_rejected", { read: result.read.toLocaleString("en"), accepted: result.accepted.toLocaleString("en"), rejected: result.rejected.toLocaleString("en") }));
-  if (rules.length === 0) return step(3, say("step_findings"), counts, refused, h("p", { class: "good" }, say("findings_none")));
-  const list = h("ul", { class: "rules" }, ...rules.map((rule) => ruleEntry(rule, view, actions)));
+  if (rules.length === 0) return step(3, say("step_findings"), counts, refused, h("p", { class: "good" }, say("findings_none")), reportLinks(view));
+  const list = h("ul", { class: "rules" }, ...rules.filter(({ severity }) => !hidden.has(severity)).map((rule) => ruleEntry(rule, view, actions)));
   const hint = result.rejected > 0 && !isOver ? h("p", { class: "hint" }, say("next_fix")) : null;
-  return step(3, say("step_findings"), counts, refused, hint, list, h("p", {}, h("a", { href: table, download: "findings.csv" }, say("download_findings"))));
+  const titles = new Map(rules.map(({ rule, title }) => [rule, inLanguage(title, language)]));
+  const passed = waiversList(waivers.waivers, titles, say, canWaive ? actions.withdrawWaiver : null);
+  return step(3, say("step_findings"), counts, refused, hint, severityTicks(view, actions), list, passed, reportLinks(view));
 }

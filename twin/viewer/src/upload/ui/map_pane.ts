@@ -1,14 +1,17 @@
 /** The map's own controls and its legend; the picture itself lies below them. */
 
 import { h, swatch } from "../../ui/dom";
-import { ACTION_COLORS, BEFORE_COLOR, FINDING_COLOR } from "../content";
 import { ACTIONS } from "../changes";
+import { ACTION_COLORS, BEFORE_COLOR, FINDING_COLORS, WAIVED_COLOR } from "../content";
+import type { Severity } from "../submission";
 import type { SayUpload } from "../words";
 
 /** What the legend explains beside the three kinds of change. */
 export interface MapLegend {
   readonly hasMoved: boolean;
-  readonly hasFindings: boolean;
+  /** Of the findings that have a place. */
+  readonly severities: readonly Severity[];
+  readonly hasWaived: boolean;
 }
 
 /** What can be switched on the map. */
@@ -29,7 +32,7 @@ function entry(color: string, text: string): HTMLElement {
 }
 
 /** Returns the bar over the map. */
-export function mapPane({ hasMoved, hasFindings }: MapLegend, map: MapSwitches, say: SayUpload): HTMLElement {
+export function mapPane({ hasMoved, severities, hasWaived }: MapLegend, map: MapSwitches, say: SayUpload): HTMLElement {
   return h(
     "div",
     { class: "map-bar" },
@@ -38,7 +41,8 @@ export function mapPane({ hasMoved, hasFindings }: MapLegend, map: MapSwitches, 
       { class: "map-legend" },
       ...ACTIONS.map((action) => entry(ACTION_COLORS[action], say(`action_${action}`))),
       hasMoved ? entry(BEFORE_COLOR, say("map_before")) : null,
-      hasFindings ? entry(FINDING_COLOR, say("map_finding")) : null,
+      ...severities.map((severity) => entry(FINDING_COLORS[severity], say(`short_${severity}`))),
+      hasWaived ? entry(WAIVED_COLOR, say("waived")) : null,
     ),
     toggle(say("map_city"), map.hasCity, (isShown) => void map.setCity(isShown)),
     toggle(say("map_3d"), map.isTilted, (isTilted) => { map.setTilted(isTilted); }),
