@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from solid_files import Points, Polygon, body_of
@@ -40,10 +40,11 @@ def turned(angle: float, tilt: float) -> np.ndarray:
 @given(RINGS, TURNS, TURNS)
 @settings(max_examples=150, deadline=None)
 def test_a_ring_meets_itself_in_space_as_geos_says_in_the_plane(ring: np.ndarray, angle: float, tilt: float) -> None:
+    assume((ring != np.roll(ring, 1, axis=0)).any(axis=1).all())  # else 102
     points = np.column_stack([ring, np.zeros(len(ring))]) @ turned(angle, tilt).T
     b = boundaries_of([body_of([[([tuple(p) for p in points.tolist()], [[list(range(len(ring)))]])]], closed=False)])
     planes = planes_of(b, np.ones(1, dtype=bool), 0.01)
-    valid = shapely.Polygon(ring).is_valid and not (ring == np.roll(ring, 1, axis=0)).all(axis=1).any()
+    valid = shapely.Polygon(ring).is_valid
     assert (not list(self_intersections(b, planes, np.array([0])))) == valid
     assert valid or not is_convex(b, planes)[0]
 
