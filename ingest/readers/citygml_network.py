@@ -6,12 +6,17 @@ Only names are kept, not geometry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ingest.readers.citygml_stream import HREF, Element, Member, gml_id, local_name, namespace, reference
 
 _ADE = "/ade/utility"
+CLASSES: Mapping[str, str] = {
+    **dict.fromkeys(("RoundPipe", "RectangularPipe", "OtherShapePipe"), "Pipe"),
+    **dict.fromkeys(("SimpleFunctionalElement", "ComplexFunctionalElement", "TerminalElement"), "FunctionalElement"),
+}
+"""Class of the ADE → what features of it are together: the pipes of a city are one layer, whatever the shape of their section."""
 
 
 @dataclass
@@ -57,10 +62,12 @@ class Network:
         return set(self._connected.values())
 
     def attributes(self, element: Element) -> dict[str, object]:
-        """Return what the networks say of a feature: ``start_node``, ``end_node``, ``material``, ``transportedMedium``."""
+        """Return what the networks say of a feature: its class, the nodes it lies between, its material, the medium it carries."""
         if _ADE not in namespace(element):
             return {}
-        said: dict[str, object] = {"transportedMedium": self.media} if self.media else {}
+        said: dict[str, object] = {"utilityClass": local_name(element)}
+        if self.media:
+            said["transportedMedium"] = self.media
         if (material := self._material(element)) is not None:
             said["material"] = material
         graph = _named(element, "topoGraph")

@@ -19,7 +19,7 @@ from ingest.readers.citygml_attributes import AttributeReader, addresses
 from ingest.readers.citygml_frame import Axes
 from ingest.readers.citygml_geometry import Geometries, Positions, Solid, Surface
 from ingest.readers.citygml_implicit import implicit_geometry
-from ingest.readers.citygml_network import Network
+from ingest.readers.citygml_network import CLASSES, Network
 from ingest.readers.citygml_stream import Element, gml_id, local_name, namespace, reference, with_ids
 from ingest.readers.cityjson_frame import Frame, Vertices
 from ingest.readers.cityjson_objects import Scope
@@ -143,7 +143,8 @@ class ObjectReader:
 
 def type_of(element: Element) -> str:
     """Return the type of city object that an element is."""
-    return TYPES.get(local_name(element), local_name(element))
+    name = local_name(element)
+    return TYPES.get(name) or CLASSES.get(name, name)
 
 
 def _document(name: str, objects: Mapping[str, CityObject], vertices: npt.NDArray[np.int64]) -> bytes:

@@ -50,7 +50,7 @@ LAYERS: dict[str, tuple[str, dict[str, int]]] = {
     ),
     "sewer-rotterdam/sewer.gml": (
         "EPSG:28992",
-        {"RoundPipe": 190, "OtherShapePipe": 56, "SimpleFunctionalElement": 231, "CityFurniture": 231},
+        {"Pipe": 246, "FunctionalElement": 231, "CityFurniture": 231},
     ),
 }
 
