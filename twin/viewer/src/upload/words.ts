@@ -65,7 +65,7 @@ const words = {
   heights_city: { zh: "本市高程基准", en: "the city's datum" },
   heights_ellipsoidal: { zh: "大地高（椭球高）", en: "above the ellipsoid" },
   how: { zh: "提交方式", en: "How" },
-  lack_crs_missing: { zh: "“{layer}”没有坐标系：请在下方声明。", en: "“{layer}” has no CRS: declare it below." },
+  lack_crs_missing: { zh: "“{layer}”没有坐标系：请采用建议的坐标系，或自行填写。", en: "“{layer}” has no CRS: take the one proposed, or declare another." },
   lack_dataset_invalid: { zh: "“{layer}”的数据集名称只能用小写字母、数字和下划线，以字母开头。", en: "The dataset of “{layer}” may have lower-case letters, digits and _ only, and begins with a letter." },
   lack_dataset_missing: { zh: "请给“{layer}”填写数据集名称。", en: "Name the dataset of “{layer}”." },
   lack_nothing_taken: { zh: "请至少勾选一个图层。", en: "Tick at least one layer." },

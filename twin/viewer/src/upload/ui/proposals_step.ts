@@ -6,7 +6,7 @@ import type { DatasetChoice, FeatureTypeChoice } from "../api";
 import { UNITS } from "../declared";
 import { type Draft, type DraftPart, lackOf } from "../draft";
 import { MODES, type Mode, layerName } from "../submission";
-import { FAIRLY_SURE, SURE } from "../understanding";
+import { FAIRLY_SURE, SURE, gainsays } from "../understanding";
 import type { SayUpload } from "../words";
 import { field, plainButton, primaryButton, step } from "./step";
 import { COMMON_CRS_LIST, sureness, understandingList } from "./understanding_list";
@@ -97,9 +97,16 @@ function mappingTable(part: DraftPart, index: number, view: ProposalsView, actio
   return h(
     "details",
     { class: "mapping", "data-mapping": layerName(part.proposal) },
-    h("summary", {}, say("columns_mapped", { mapped, count: columns.length })),
+    h("summary", {}, say("columns_mapped", { mapped, count: columns.length }), hasColumnDoubt(part) ? h("span", { class: "badge badge-bad" }, say("confidence_low")) : null),
     h("div", { class: "table-frame" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, say("column")), h("th", {}, say("field")), h("th", {}, say("evidence")))), h("tbody", {}, ...rows))),
   );
+}
+
+/** Returns whether a column's values are not those of its field, or its numbers not of the unit they should be in. */
+function hasColumnDoubt({ proposal, mapping, declared }: DraftPart): boolean {
+  const { columns = [], units = [] } = proposal.understanding ?? {};
+  const isUnanswered = (subject: string | null): boolean => (declared.units.get(subject ?? "") ?? "") === "";
+  return units.some((unit) => gainsays(unit) && isUnanswered(unit.subject)) || columns.some(({ subject, value, confidence }) => confidence < FAIRLY_SURE && mapping.get(subject ?? "") === value && isUnanswered(subject));
 }
 
 /** Returns a choice of units for a column of lengths, null for any other. */
@@ -107,14 +114,13 @@ function unitSelect(part: DraftPart, column: string, index: number, { say, isEdi
   const evidence = part.proposal.understanding?.units.find(({ subject }) => subject === column);
   const declared = part.declared.units.get(column) ?? "";
   if (evidence === undefined && declared === "") return null;
-  const unit = h("select", {
-    disabled: !isEditable,
-    "aria-label": `${say("unit")}: ${column}`,
-    onchange: () => { actions.changePart(index, { declared: { ...part.declared, units: new Map([...part.declared.units, [column, unit.value]]) } }); },
-  });
+  const declare = (value: string): void => { actions.changePart(index, { declared: { ...part.declared, units: new Map([...part.declared.units, [column, value]]) } }); };
+  const unit = h("select", { disabled: !isEditable, "aria-label": `${say("unit")}: ${column}`, onchange: () => { declare(unit.value); } });
   const options = UNITS.map((name) => h("option", { value: name, selected: name === declared }, name));
   unit.append(h("option", { value: "" }, say("as_found_value", { value: evidence?.stated ?? evidence?.value ?? "" })), ...options);
-  return h("label", { class: "unit" }, say("unit"), " ", unit);
+  const proposed = evidence === undefined || !gainsays(evidence) || evidence.value === declared || !isEditable ? null : evidence.value;
+  const take = proposed === null ? null : plainButton(say("take_over", { value: proposed }), () => { declare(proposed); });
+  return h("div", { class: "unit" }, h("label", {}, say("unit"), " ", unit), take);
 }
 
 /** Returns why a column is taken for its field, or what it may be; a unit that is in doubt is told too. */
