@@ -22,6 +22,7 @@ from ingest.protocol import (
     REPRESENTATIONS,
     CoverageBlock,
     CoverageHeader,
+    FileChunk,
     FileInfo,
     ImageBlock,
     ImageHeader,
@@ -60,6 +61,7 @@ class Kind(enum.StrEnum):
     IMAGE = "G"
     PICTURE = "P"
     CLOUD = "L"
+    CHUNK = "A"
     SOURCE_ROWS = "S"
     INFO = "I"
     REFUSAL = "X"
@@ -132,6 +134,9 @@ def encode_message(message: Message | FileInfo) -> list[bytes | memoryview]:
             values = np.ascontiguousarray(message.values, dtype=_DEPTHS[size])
             head = _PICTURE.pack(message.first_row, *message.values.shape, size)
             return frame(Kind.PICTURE, head, bytes([len(name)]), name, values.tobytes())
+        case FileChunk():
+            name = message.dataset.encode()
+            return frame(Kind.CHUNK, bytes([len(name)]), name, message.content)
         case _:
             kind = _JSON_KINDS[type(message)]
             return frame(kind, _adapter(_JSON_TYPES[kind]).dump_json(message))
@@ -239,3 +244,11 @@ def decode_picture(payload: bytes) -> ImageBlock:
         raise BrokenFrameError("size of a picture")
     name = payload[_PICTURE.size + 1 : start].decode("utf-8", "replace")
     return ImageBlock(name, first, np.frombuffer(payload, dtype=_DEPTHS[size], offset=start).reshape(bands, rows, columns))
+
+
+def decode_chunk(payload: bytes) -> FileChunk:
+    """Return some bytes of a file; `BrokenFrameError` when there are none."""
+    start = 1 + payload[0] if payload else 1
+    if len(payload) <= start:
+        raise BrokenFrameError("chunk")
+    return FileChunk(payload[1:start].decode("utf-8", "replace"), payload[start:])

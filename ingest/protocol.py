@@ -2,8 +2,8 @@
 
 `read_file` yields, part after part in the order asked: one `PartHeader`, any number of `PartBatch`, one `PartEnd`;
 for a raster one `CoverageHeader`, its `CoverageBlock`s from north to south, one `PartEnd`; for a point cloud one
-`PointCloudHeader`, one `PartEnd`. A source row is named as its surveyor counts: the sheet's row number for tables (header included),
-else the 1-based number of the feature.
+`PointCloudHeader`, one `PartEnd`, between them the file itself as `FileChunk`s when it came out of an archive. A source row is named as
+its surveyor counts: the sheet's row number for tables (header included), else the 1-based number of the feature.
 """
 
 from __future__ import annotations
@@ -262,6 +262,16 @@ class PointCloudHeader:
     """Heights of the deployment."""
     footprint: bytes
     """EWKB MultiPolygon of the storage CRS: the outline of the cells that hold points."""
+    unpacked_bytes: int = 0
+    """Length of the file where it came out of an archive: its bytes follow as `FileChunk`s, to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChunk:
+    """Bytes of a file out of an archive, in order."""
+
+    dataset: str
+    content: bytes
 
 
 CellValue = str | int | float | bool | None
@@ -304,7 +314,9 @@ class FileInfo:
     layers: tuple[LayerInfo, ...]
 
 
-Message = PartHeader | PartBatch | PartEnd | CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader | SourceRows
+Message = (
+    PartHeader | PartBatch | PartEnd | CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader | FileChunk | SourceRows
+)
 
 
 def arrow_type(field_type: FieldType) -> pa.DataType:

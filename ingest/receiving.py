@@ -163,7 +163,7 @@ def _coverage_row(
         case ImageHeader():
             return receive_image(store, header, messages, path, feature_type, row)
         case PointCloudHeader():
-            return receive_point_cloud(store, header, path, feature_type, row)
+            return receive_point_cloud(store, header, messages, path, feature_type, row)
 
 
 def _source(path: Path, header: PartHeader) -> Mapping[str, object]:

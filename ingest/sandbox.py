@@ -30,6 +30,7 @@ from ingest.frames import (
     Kind,
     decode_batch,
     decode_block,
+    decode_chunk,
     decode_json,
     decode_picture,
     decode_refusal,
@@ -96,6 +97,8 @@ def read_file(request: ReadRequest) -> Iterator[Message]:
                         yield decode_block(payload)
                     case Kind.PICTURE:
                         yield decode_picture(payload)
+                    case Kind.CHUNK:
+                        yield decode_chunk(payload)
                     case _:
                         message = decode_json(kind, payload)
                         if not isinstance(message, FileInfo):

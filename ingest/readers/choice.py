@@ -103,10 +103,16 @@ def _path(content: Content) -> Path:
     return content.source
 
 
+def _alone_in(content: Content) -> ReadRequest:
+    """Return the request of a file whose reader reads no unpacked bytes."""
+    _path(content)
+    return content.request
+
+
 def _point_cloud(content: Content) -> Reader:
     from ingest.readers.point_cloud import PointCloud  # noqa: PLC0415  # laspy takes a fifth of a second
 
-    return PointCloud(_path(content), content.limits)
+    return PointCloud(content.name, content.source, content.limits)
 
 
 def _raster(content: Content) -> Reader:
@@ -205,8 +211,8 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: open_epanet(c.source, c.limits)),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_swmm(c.searched()), lambda c: open_swmm(c.source, c.limits)),
     Kind(lambda c: is_vct(c.text_head), lambda c: Vct(c.source, c.limits)),
-    Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", c.request)),
-    Kind(lambda c: c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
+    Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", _alone_in(c))),
+    Kind(lambda c: c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", _alone_in(c))),
     Kind(_is_table, lambda c: open_survey("CSV", c.request)),
 )
 """Files by their content; the first that fits serves. What only a look at all of the text tells stands last."""

@@ -7,10 +7,11 @@ Imports laspy, which takes a fifth of a second: only a child whose file is a poi
 from __future__ import annotations
 
 import datetime as dt
+import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import laspy
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.georeference import Georeference, georeference
-from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest, PointCloudHeader, ReadRequest
+from ingest.protocol import FileChunk, FileInfo, LayerInfo, Limits, PartRequest, PointCloudHeader, ReadRequest
 from ingest.readers.image import day_in_name
 from ingest.readers.occupied_cells import OccupiedCells
 from ingest.readers.point_cloud_crs import crs_of, height_unit_m
@@ -32,24 +33,26 @@ _COUNTS_AT, _MINOR_AT, _COUNTS_14_AT = 94, 25, 235
 _VLR_BYTES, _EVLR_BYTES = 54, 60
 _COMPRESSED_BITS = 0xC0
 _FREE_BYTES = 10 << 20
+_SENT_BYTES = 16 << 20
 _FIRST_LIDAR = dt.date(1990, 1, 1)
 
 
 class PointCloud:
-    """One LAS or LAZ file."""
+    """One LAS or LAZ file, or the bytes of one out of an archive."""
 
     recipes: frozenset[Recipe] = frozenset({"point_cloud"})
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, name: str, source: Path | bytes, limits: Limits) -> None:
         """Open it.
 
         RejectedError ``point-cloud-truncated``, ``point-cloud-too-large`` or ``compression-ratio`` for a header that claims too much.
         """
-        self._name = path.stem
-        claims = _Claims.of(path)
+        self._name = PurePosixPath(name).stem
+        self._unpacked = source if isinstance(source, bytes) else b""
+        claims = _Claims.of(source)
         claims.check(limits)
         self._file = laspy.open(
-            path,
+            io.BytesIO(source) if isinstance(source, bytes) else source,
             laz_backend=laspy.LazBackend.Lazrs,  # of one thread, as CPU time is what is limited
             decompression_selection=laspy.DecompressionSelection.base() | laspy.DecompressionSelection.Z,
         )
@@ -62,8 +65,8 @@ class PointCloud:
         header = self._file.header
         return FileInfo(self.format, (LayerInfo(self._name, "coverage", (), crs_of(header), header.point_count),))
 
-    def read(self, part: PartRequest, request: ReadRequest) -> Iterator[PointCloudHeader]:
-        """Yield what describes the cloud.
+    def read(self, part: PartRequest, request: ReadRequest) -> Iterator[PointCloudHeader | FileChunk]:
+        """Yield what describes the cloud, then the file where it was in an archive.
 
         RejectedError ``crs-undeclared``, ``geometry-finite``, ``area-of-use``, ``point-cloud-empty``, ``point-cloud-truncated``.
         """
@@ -88,7 +91,10 @@ class PointCloud:
             minimum_m=lowest_m,
             maximum_m=highest_m,
             footprint=cells.footprint(placing.storage.srid),
+            unpacked_bytes=len(self._unpacked),
         )
+        for start in range(0, len(self._unpacked), _SENT_BYTES):
+            yield FileChunk(part.dataset, self._unpacked[start : start + _SENT_BYTES])
 
     def _placed(self, placing: Georeference, height_factor: float) -> Iterator[npt.NDArray[np.float64]]:
         """Yield the points, (n, 3), in the storage CRS and the deployment's heights."""
@@ -123,9 +129,9 @@ class _Claims:
     """Whether the variable-length records are not more than there is room for."""
 
     @classmethod
-    def of(cls, path: Path) -> _Claims:
-        size = path.stat().st_size
-        with path.open("rb") as file:
+    def of(cls, source: Path | bytes) -> _Claims:
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             head = file.read(_COUNTS_14_AT + _COUNTS_14.size)
         if len(head) < _COUNTS_AT + _COUNTS.size:
             raise _truncated(0)

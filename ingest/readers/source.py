@@ -10,7 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, ImageBlock, ImageHeader, PartRequest, PointCloudHeader, ReadRequest
+from ingest.protocol import (
+    CoverageBlock,
+    CoverageHeader,
+    FileChunk,
+    FileInfo,
+    ImageBlock,
+    ImageHeader,
+    PartRequest,
+    PointCloudHeader,
+    ReadRequest,
+)
 from twin.errors import Text
 from twin.model import Recipe
 from twin.representation import Faces
@@ -136,7 +146,7 @@ class CoverageReader(Protocol):
 
     def read(
         self, part: PartRequest, request: ReadRequest
-    ) -> Iterator[CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader]:
+    ) -> Iterator[CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader | FileChunk]:
         """Yield the header, then of a raster full-width blocks from north to south."""
         ...
 

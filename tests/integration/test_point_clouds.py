@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import hashlib
 import struct
+import zipfile
 from pathlib import Path
 
 import laspy
@@ -29,7 +32,7 @@ COUNT_AT, COUNT_14_AT, RECORDS_AT, POINTS_AT = 107, 247, 100, 96
 def described(path: Path, srid: int, crs: str | None = None, limits: Limits | None = None) -> PointCloudHeader:
     """Return what the sandbox says of a point cloud."""
     part = PartRequest(None, load_feature_types()["point_cloud"], "clouds")
-    header, _ = read_file(ReadRequest(path, (part,), srid, crs=crs, limits=limits or Limits()))
+    header, *_ = read_file(ReadRequest(path, (part,), srid, crs=crs, limits=limits or Limits()))
     assert isinstance(header, PointCloudHeader)
     return header
 
@@ -145,3 +148,20 @@ def test_the_scan_of_the_sample_city_goes_in_and_its_file_is_kept(database_url: 
     assert (lowest, highest) == pytest.approx((np.min(las.z), np.max(las.z)))
     assert (layer["recipe"], layer["mvt"], layer["tileset"]) == ("point_cloud", None, None)
     assert inspect_file(path).layers[0].rows == len(las)
+
+
+@pytest.mark.parametrize("name", ["Megaplot.laz", "warsaw_small.las"])
+def test_a_cloud_in_an_archive_is_kept_as_if_it_had_come_alone(database_url: str, open_folder: Path, real_data: Path, name: str) -> None:
+    path, archive = real_data / "pointcloud" / name, open_folder / "扫描.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.write(path, f"数据/{name}")
+        packed.writestr("说明.txt", "扫描成果")
+    srid, crs = (26917, None) if name == "Megaplot.laz" else (2180, "EPSG:2180")
+    alone, inside = described(path, srid, crs), described(archive, srid, crs)
+    assert inside.unpacked_bytes == path.stat().st_size
+    assert dataclasses.replace(inside, unpacked_bytes=0) == alone
+    with opened_city(database_url, open_folder / "data", srid) as city:
+        result = load(city, request(archive, (None, "point_cloud", "clouds"), crs=crs))
+        assert (result.read, result.published) == (1, 1)
+        kept = city.store.path(f"pointcloud/{hashlib.sha256(path.read_bytes()).hexdigest()}{path.suffix}")
+        assert kept.read_bytes() == path.read_bytes()
