@@ -94,7 +94,7 @@ def _head(ft: FeatureType) -> Iterator[str]:
     yield f"| 自然键 · Natural key | {key} |"
     yield f"| 三维形式 · 3D form | {form} |"
     if ft.cityjson_types:
-        yield f"| CityJSON | {', '.join(ft.cityjson_types)} |"
+        yield f"| CityJSON, CityGML | {', '.join(ft.cityjson_types)} |"
     if ft.osm_tags:
         yield f"| OpenStreetMap | {', '.join(f'`{tag}`' for tag in ft.osm_tags)} |"
     yield f"| 图层名 · Layer names | {_listed(tuple(dict.fromkeys((ft.title.zh, *ft.aliases))))} |"
