@@ -7,11 +7,24 @@ from collections.abc import Iterator
 import numpy as np
 import shapely
 
-from ingest.checks.solids.boundaries import Boundaries
-from ingest.checks.solids.fault import CONTACT_M, Floats
+from ingest.checks.solids.boundaries import Boundaries, ranges
+from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
 from ingest.checks.solids.planes import Planes, projected
 
 _INTERSECTION, _DUPLICATED, _DISCONNECTED, _OUTSIDE, _NESTED, _ORIENTATION = 201, 202, 205, 206, 207, 208
+
+
+def plainly_sound(b: Boundaries, planes: Planes, faces: Ints) -> Mask:
+    """Tell which polygons are valid with no two rings near each other, and have holes against the exterior's sense."""
+    rings = ranges(b.face_start[faces], b.face_start[faces + 1])
+    corners = ranges(b.ring_start[rings], b.ring_start[rings + 1])
+    at = projected(b, planes, b.face_of_corner[corners], corners)
+    lines = shapely.linearrings(at, indices=np.repeat(np.arange(len(rings)), np.diff(b.ring_start)[rings]))
+    count = np.diff(b.face_start)[faces]
+    outlines = shapely.polygons(lines, indices=np.repeat(np.arange(len(faces)), count))
+    alike = np.add.reduceat(planes.area_m2[rings] > 0, np.cumsum(count) - count)
+    sound: Mask = shapely.is_valid(outlines) & (shapely.minimum_clearance(outlines) > CONTACT_M) & (alike == 1)
+    return sound
 
 
 def ring_faults(b: Boundaries, planes: Planes, face: int) -> Iterator[tuple[int, Floats]]:

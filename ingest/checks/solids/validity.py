@@ -10,7 +10,7 @@ from ingest.checks.solids.boundaries import LOOSE, Boundaries, boundaries_of
 from ingest.checks.solids.fault import Floats, Mask, SolidFault, Tolerances
 from ingest.checks.solids.hulls import Hull, hulls_of
 from ingest.checks.solids.planes import Planes, planes_of
-from ingest.checks.solids.polygons import ring_faults
+from ingest.checks.solids.polygons import plainly_sound, ring_faults
 from ingest.checks.solids.rings import is_convex, same_points, self_intersections, too_few_points
 from ingest.checks.solids.self_crossing import crossing_faces
 from ingest.checks.solids.shells import shell_faults, signed_volumes_m3, sound_shells, weld
@@ -68,7 +68,9 @@ class _Validity:
         doubtful = np.flatnonzero(sound[face_of_ring] & ~(convex & exterior))
         for ring, place in self_intersections(b, planes, doubtful):
             self._face_fault(104, int(face_of_ring[ring]), place)
-        for face in np.flatnonzero(sound & (np.diff(b.face_start) > 1)):
+        several = np.flatnonzero(sound & (np.diff(b.face_start) > 1))
+        doubtful = several[~plainly_sound(b, planes, several)] if len(several) else several
+        for face in doubtful:
             for code, place in ring_faults(b, planes, int(face)):
                 self._face_fault(code, int(face), place)
         for face, angle_deg in bent(b, planes, convex, sound, self._tolerances.normals_deg):
