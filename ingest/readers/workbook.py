@@ -19,7 +19,7 @@ from ingest.protocol import Limits
 from ingest.readers.archive import Archive
 from ingest.readers.sheets import Row, Sheet, find_table, numbered, too_many_columns
 from ingest.refusals import rejected
-from twin.errors import Text
+from twin.errors import Text, TwinError
 
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """Compound files: workbooks of Excel 97 to 2003."""
@@ -29,6 +29,7 @@ _WIDE_CELL = re.compile(rb'<c r="(?:A[M-Z][A-Z]|AL[M-Z]|[B-Z][A-Z]{2})[0-9]')
 OFFICE_BOOK = "xl/workbook.xml"
 """What makes a ZIP a workbook of Office."""
 _LINE_BREAKS = re.compile(rb">\s*\n\s*<")
+_PANIC = "PanicException"
 _SPREADSHEET = b"opendocument.spreadsheet"
 
 
@@ -64,7 +65,16 @@ def read_workbook(path: Path, limits: Limits, known: frozenset[str]) -> list[She
         except calamine.PasswordError as error:
             raise rejected("workbook-encrypted", "The workbook is protected by a password.", "工作簿已加密,请去除密码后上传。") from error
         except (calamine.CalamineError, calamine.XmlError, calamine.ZipError) as error:
-            raise rejected("workbook-broken", f"The workbook cannot be read: {error}", f"工作簿无法读取:{error}") from error
+            raise _broken(error) from error
+        except BaseException as error:  # a panic of Rust is no Exception
+            if type(error).__name__ == _PANIC:
+                raise _broken(error) from error
+            raise
+
+
+def _broken(error: BaseException) -> TwinError:
+    reason = str(error)[:200]
+    return rejected("workbook-broken", f"The workbook cannot be read: {reason}", f"工作簿无法读取:{reason}")
 
 
 def _sheets(book: calamine.CalamineWorkbook, limits: Limits, known: frozenset[str]) -> list[Sheet]:

@@ -51,7 +51,7 @@ def by_gdal(driver: str, extension: str, crs: str = "EPSG:4549") -> Callable[[Pa
             else shapely.to_wkb([shapely.box(119.97 + i / 1e4, 31.81, 119.97 + (i + 0.5) / 1e4, 31.8101) for i in range(5)])
         )
         pyogrio.raw.write(target, wkb, [_NAMES], ["名称"], geometry_type="Polygon", crs=crs, driver=driver, layer="建筑物")
-        files = sorted(p for p in folder.rglob("*") if p.is_file())
+        files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix != ".xsd")
         if len(files) == 1:
             shutil.move(files[0], path)
             return
