@@ -5,7 +5,7 @@ The last row of the last three layers is one that cannot be; it has a number of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import shapely
@@ -33,6 +33,7 @@ from sample_city.write_layers import DATE, INTEGER, NUMBER, TEXT, GeoPackage, La
 
 FILE_NAME = "规划.gpkg"
 IN_HERITAGE = "地块位于历史文化街区 / the plot lies in a historic block"
+TAKES_FARMLAND = "项目占用永久基本农田 / the project takes permanent farmland"
 _SQUARE_M, _TOUCHES_M2 = 8.0, 1.0
 _VILLAGE_HOUSE = "0703"
 _CONFLICTS = (
@@ -96,15 +97,18 @@ def deliver_plans(city: City, handover: HandOver) -> None:
             if project is not None:
                 _add_project(package, project)
         # these have permits: the last of them lends its number to a wrong row
+        coming: list[tuple[int, Project]] = []
         for surveyed in city.coming_blocks():
             project = project_of(city.grid, surveyed)
             if project is not None:
                 _add_project(package, project)
+                coming.append((package.rows(PROJECTS), project))
         first_of_kind: dict[str, ControlLine] = {}
         for line in lines.lines():
             _add_line(package, line, line.kind)
             first_of_kind.setdefault(line.kind, line)
         handover.facts += plots.facts
+        handover.faults += _coming_on_farmland(coming, lines.encroachment.overlapping)
         _plant_encroachments(package, lines, handover)
         _plant_faults(package, plot, line, project, handover)
         _plant_conflicts(package, first_of_kind, lines.open_field, handover)
@@ -112,6 +116,13 @@ def deliver_plans(city: City, handover: HandOver) -> None:
     handover.wrote(FILE_NAME, PLOTS.name, "plan_plot", package.rows(PLOTS), "两版规划的地块重叠 / plots of both generations overlap")
     handover.wrote(FILE_NAME, LINES.name, "control_line", package.rows(LINES), "三线与五线 / all eight kinds")
     handover.wrote(FILE_NAME, PROJECTS.name, "construction_project", package.rows(PROJECTS), "四阶段许可 / four stages of permits")
+
+
+def _coming_on_farmland(coming: list[tuple[int, Project]], farmland: ControlLine | None) -> Iterator[Fault]:
+    """Yield the projects beyond the town that the farmland planted within its growth boundary takes in."""
+    for row, project in coming:
+        if farmland is not None and float(project.shape.intersection(farmland.shape).area) > _TOUCHES_M2:
+            yield Fault(FILE_NAME, PROJECTS.name, row, project.project_id, "on-farmland", "warning", TAKES_FARMLAND)
 
 
 def _plant_encroachments(package: GeoPackage, lines: ControlLinePlanner, handover: HandOver) -> None:
@@ -124,7 +135,7 @@ def _plant_encroachments(package: GeoPackage, lines: ControlLinePlanner, handove
         project = project_on_farmland(found.built_on, found.ground, lines.urban_growth)
         _add_project(package, project)
         area = float(project.shape.intersection(found.built_on.shape).area)
-        note = "项目占用永久基本农田 / the project takes permanent farmland"
+        note = TAKES_FARMLAND
         taken: dict[str, Value] = {"line_id": found.built_on.line_id, "area_m2": round(area, 3)}
         handover.facts.append(Fact("project-on-farmland", FILE_NAME, PROJECTS.name, project.project_id, note, taken))
         row = package.rows(PROJECTS)
