@@ -212,7 +212,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_swmm(c.searched()), lambda c: open_swmm(c.source, c.limits)),
     Kind(lambda c: is_vct(c.text_head), lambda c: Vct(c.source, c.limits)),
     Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", _alone_in(c))),
-    Kind(lambda c: c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", _alone_in(c))),
+    Kind(lambda c: c.unpack is None and c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
     Kind(_is_table, lambda c: open_survey("CSV", c.request)),
 )
 """Files by their content; the first that fits serves. What only a look at all of the text tells stands last."""
