@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
@@ -58,9 +58,9 @@ class Document:
         return read_contents(self.opened)
 
     @property
-    def crs(self) -> str | None:
-        """The reference system its positions are in; RejectedError ``crs-mixed`` when they name several."""
-        return _agreed(crs for name in self.contents.srs_names if (crs := crs_of(name)) is not None)
+    def systems(self) -> list[str]:
+        """The reference systems that are named in it."""
+        return sorted({crs for name in self.contents.srs_names if (crs := crs_of(name)) is not None})
 
 
 class CityGml:
@@ -75,7 +75,7 @@ class CityGml:
 
     def inspect(self) -> FileInfo:
         """Return one layer for each type of object of the model; of each file alone where the files differ in reference system."""
-        if len({d.crs for d in self._documents}) == 1:
+        if self._request.crs or len({*map(tuple, (d.systems for d in self._documents))}) == 1:
             return FileInfo(self.format, tuple(self._layers("", self._documents)))
         return FileInfo(self.format, tuple(layer for d in self._documents for layer in self._layers(f"{d.name}/", [d])))
 
@@ -100,16 +100,17 @@ class CityGml:
 
     def _model(self, documents: Sequence[Document], part: PartRequest | None = None) -> _Model:
         declared = (part.crs if part else None) or self._request.crs
-        in_file = None if declared else _agreed(crs for d in documents if (crs := d.crs) is not None)
-        crs = declared_crs(declared) if declared else in_file
+        crs = declared_crs(declared) if declared else _agreed(documents)
         return _Model(documents, crs, part.axes if part else None, self._codes, self._request.limits)
 
     def _layers(self, prefix: str, documents: Sequence[Document]) -> Iterator[LayerInfo]:
         model = self._model(documents)
         looked_at = {layer.name: layer for layer in layers_in(itertools.islice(model.scopes(), LOOKED_AT), None, counted=False)}
+        systems = documents[0].systems
+        crs = systems[0] if len(systems) == 1 else model.crs
         for kind, count in _counts(documents).items():
             seen = looked_at.get(kind)
-            yield LayerInfo(prefix + kind, seen.geometry_type if seen else None, seen.columns if seen else (), documents[0].crs, count)
+            yield LayerInfo(prefix + kind, seen.geometry_type if seen else None, seen.columns if seen else (), crs, count)
 
     def _source(self, model: _Model, types: frozenset[str], counts: Mapping[str, int]) -> SourceLayer:
         others = ", ".join(f"{n} {kind}" for kind, n in counts.items() if kind not in types)[:500]
@@ -119,7 +120,7 @@ class CityGml:
         return SourceLayer(
             "、".join(sorted(types)),
             columns_in(model.features(types, shapes=False), self._request.limits),
-            next((crs for d in model.documents if (crs := d.crs) is not None), None),
+            model.crs,
             encoding="UTF-8",
             rows=sum(counts[kind] for kind in types & counts.keys()) if types & counts.keys() else None,
             notes=tuple(dict.fromkeys(notes)),
@@ -213,9 +214,9 @@ def _counts(documents: Sequence[Document]) -> dict[str, int]:
     return counts
 
 
-def _agreed(systems: Iterable[str]) -> str | None:
-    """Return the one reference system that is named; RejectedError ``crs-mixed`` for several."""
-    named = sorted(set(systems))
+def _agreed(documents: Sequence[Document]) -> str | None:
+    """Return the one reference system that documents name; RejectedError ``crs-mixed`` for several."""
+    named = sorted({crs for d in documents for crs in d.systems})
     if len(named) > 1:
         listed = ", ".join(s[:60] for s in named[:5])
         raise rejected("crs-mixed", f"Positions are in several reference systems: {listed}.", f"坐标属于多个坐标参考系:{listed}。")

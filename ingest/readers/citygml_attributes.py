@@ -11,10 +11,10 @@ from ingest.readers.citygml_stream import HREF, Element, local_name, namespace
 Attributes = dict[str, object]
 
 _INTEGERS = frozenset({"storeysAboveGround", "storeysBelowGround", "yearOfConstruction", "yearOfDemolition"})
-_GENERIC_VALUES: Mapping[str, type] = {"int": int, "integer": int, "double": float, "measure": float}
-_NO_ATTRIBUTES = frozenset(
-    {"boundedBy", "metaDataProperty", "appearance", "appearanceMember", "address", "location", "lod", "generalizesTo"}
-)
+_GENERIC_VALUES: Mapping[str, type] = {"int": int, "integer": int, "double": float}
+_NO_ATTRIBUTES = frozenset({"boundedBy", "metaDataProperty", "appearance", "appearanceMember", "generalizesTo"})
+_PLAIN_UNITS = frozenset({"", "m", "metre", "meter", "metres", "meters", "m2", "sqm", "1"})
+"""Units whose numbers stand alone; any other stands behind its number, to be converted or refused where a field takes it."""
 _ADDRESS_PARTS: Mapping[tuple[str, str], str] = {
     ("Thoroughfare", "ThoroughfareName"): "ThoroughfareName",
     ("Thoroughfare", "NameElement"): "ThoroughfareName",
@@ -47,7 +47,7 @@ class AttributeReader:
         wrapped: dict[str, list[Attributes]] = {}
         for child in element:
             name = local_name(child)
-            if not name or name in _NO_ATTRIBUTES or name in skip or name.startswith("lod"):
+            if not name or name in _NO_ATTRIBUTES or name in skip or (len(child) and name.startswith(("lod", "address"))):
                 continue
             if (generic := _generic_name(child, name)) is not None:
                 _add(found, generic, _generic_value(child))
@@ -57,7 +57,7 @@ class AttributeReader:
             elif name == "externalReference":
                 wrapped.setdefault(name, []).append(_external(child))
             elif name == "height" and (height := child.find("{*}Height")) is not None:
-                _add(found, "measuredHeight", _measure(height.findtext("{*}value")))
+                _add(found, "measuredHeight", _measure(height.find("{*}value")))
             elif not any(isinstance(inner.tag, str) for inner in child):
                 self._simple(found, child, name)
             elif (values := self._extension(child, _SIMPLE_XML_DEPTH)) is not None:
@@ -116,10 +116,13 @@ def _generic_name(child: Element, name: str) -> str | None:
 
 def _generic_value(child: Element) -> object:
     holder = child if local_name(child) != "genericAttribute" else next(child.iterchildren("*"), child)
-    text = str(holder.findtext("{*}value") or "").strip()
-    kind = _GENERIC_VALUES.get(local_name(holder).removesuffix("Attribute").lower(), str)
+    value = holder.find("{*}value")
+    kind = local_name(holder).removesuffix("Attribute").lower()
+    if kind == "measure":
+        return _measure(value)
+    text = "" if value is None else (value.text or "").strip()
     try:
-        return kind(text) if text else None
+        return _GENERIC_VALUES.get(kind, str)(text) if text else None
     except ValueError:
         return text
 
@@ -130,17 +133,23 @@ def _typed(child: Element, name: str, text: str) -> object:
             return int(text)
         if child.get("uom") is not None:
             numbers = [float(v) for v in text.split()]
-            return numbers if name.startswith("storeyHeights") else numbers[0] if len(numbers) == 1 else text
+            return numbers if name.startswith("storeyHeights") else _with_unit(numbers[0], child) if len(numbers) == 1 else text
     except ValueError:
         pass
     return text
 
 
-def _measure(text: str | None) -> object:
+def _measure(element: Element | None) -> object:
+    text = "" if element is None else (element.text or "").strip()
     try:
-        return float(text) if text else None
+        return _with_unit(float(text), element) if text else None
     except ValueError:
         return text
+
+
+def _with_unit(number: float, element: Element) -> object:
+    unit = (element.get("uom") or "").strip().lstrip("#")
+    return number if unit.casefold() in _PLAIN_UNITS else f"{number:.15g} {unit}"
 
 
 def _external(child: Element) -> Attributes:

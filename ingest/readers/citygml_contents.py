@@ -41,7 +41,8 @@ class Contents:
     """The first position, in the order of the document."""
     counts: dict[str, int] = field(default_factory=dict)
     """Objects of the model by type of city object."""
-    shared: dict[str, Element] = field(default_factory=dict)
+    shared: dict[str, Element | None] = field(default_factory=dict)
+    """What other members name, by id; None where several have it."""
     superseded: frozenset[str] = frozenset()
     """Ids of objects that only older versions have (CityGML 3.0 §7.16)."""
     network: Network = field(default_factory=Network)
@@ -124,7 +125,7 @@ def _look_again(contents: Contents, opened: Opened, named: set[str]) -> None:
                 continue
             for name, element in with_ids(told.element).items() if named else ():
                 if name in named:
-                    contents.shared[name] = deepcopy(element)
+                    contents.shared[name] = deepcopy(element) if name not in contents.shared else None
             if len(contents.shared) > _MOST_SHARED:
                 raise invalid("too many parts that other objects name", "被其他对象引用的部分过多")
             if gml_id(told.element) not in contents.superseded:

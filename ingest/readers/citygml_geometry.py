@@ -124,11 +124,13 @@ class Geometries:
             if name is not None and (target := self.find(name)) is not None:
                 yield target
             elif name is not None:
-                raise ValueError(f"xlink:href #{name[:80]} names nothing")
+                raise ValueError(f"xlink:href #{name[:80]} names no one thing")
             yield from (child for child in held if isinstance(child.tag, str))
 
     def _face(self, element: Element) -> Surface:
         name = gml_id(element)
+        if name is not None and self.find(name) is not element:
+            name = None  # another has the same id
         if name is not None and name in self._known:
             self._spend(sum(map(len, self._known[name])))
             return self._known[name]

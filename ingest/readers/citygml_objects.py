@@ -119,7 +119,7 @@ class ObjectReader:
     frame: Frame
     axes: Axes
     attributes: AttributeReader
-    shared: Mapping[str, Element]
+    shared: Mapping[str, Element | None]
     """Elements that other members name, by id."""
     max_vertices: int
     network: Network
@@ -248,7 +248,7 @@ class _Conversion:
         if (name := reference(held)) is not None:
             target = self.geometries.find(name)
             if target is None:
-                raise ValueError(f"xlink:href #{name[:80]} names nothing")
+                raise ValueError(f"xlink:href #{name[:80]} names no one thing")
             yield target
         yield from held.iterchildren("*")
 

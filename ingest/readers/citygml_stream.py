@@ -128,9 +128,13 @@ def gml_id(element: Element) -> str | None:
     return element.get(GML_ID[0]) or element.get(GML_ID[1])
 
 
-def with_ids(element: Element) -> dict[str, Element]:
-    """Return an element and all in it that have a ``gml:id``, by it."""
-    return {name: e for e in _WITH_ID(element) if (name := gml_id(e)) is not None}
+def with_ids(element: Element) -> dict[str, Element | None]:
+    """Return an element and all in it that have a ``gml:id``, by it; None where two have the same."""
+    found: dict[str, Element | None] = {}
+    for one in _WITH_ID(element):
+        name = str(gml_id(one))
+        found[name] = None if name in found else one
+    return found
 
 
 def reference(element: Element) -> str | None:

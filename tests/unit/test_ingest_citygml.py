@@ -147,7 +147,8 @@ def test_orientation_turns_a_surface_over(written: Any) -> None:
 
 def test_attributes_of_every_kind(written: Any) -> None:
     said = """<gml:name>一号楼</gml:name><bldg:storeysAboveGround>6</bldg:storeysAboveGround>
-    <bldg:measuredHeight uom="m">18.5</bldg:measuredHeight>
+    <bldg:measuredHeight uom="#m">18.5</bldg:measuredHeight>
+    <uro:area uom="ha">3.80</uro:area><uro:location>城北</uro:location>
     <bldg:function>1000</bldg:function><bldg:function>1070</bldg:function>
     <gen:intAttribute name="户数"><gen:value>12</gen:value></gen:intAttribute>
     <gen:stringAttribute name="code"><gen:value>007</gen:value></gen:stringAttribute>
@@ -166,7 +167,8 @@ def test_attributes_of_every_kind(written: Any) -> None:
     assert found["function"] == '["1000","1070"]'
     del found["risk"], found["function"]
     assert found == {
-        "name": "一号楼", "storeysAboveGround": 6, "measuredHeight": 18.5, "户数": 12, "code": "007", "set.a": 1.5,
+        "name": "一号楼", "storeysAboveGround": 6, "measuredHeight": 18.5, "户数": 12, "area": "3.8 ha",
+        "location": "城北", "code": "007", "set.a": 1.5,
         "detail.structure": "601", "detail.deep": "d", "address": "延陵路 8 常州 中国", "cityjson_id": "B", "cityjson_type": "Building",
     }  # fmt: skip
 
@@ -311,6 +313,9 @@ def test_the_corpus_of_hostile_xml_is_refused(name: str, real_data: Path) -> Non
 FAULTY = {
     "a name of nothing": solid(named("p0", "nowhere")),
     "surfaces that name themselves": f"<bldg:lod1MultiSurface>{CYCLE}</bldg:lod1MultiSurface>",
+    "a name of two things": BODY
+    + bounded("GroundSurface", polygon(0, "p0"), polygon(1, "p0"))
+    + bounded("WallSurface", *(polygon(n, f"p{n}") for n in range(1, 6))),
     "no number": f"<bldg:lod1MultiSurface>{surfaces(polygon(0).replace('500000.0', 'x'))}</bldg:lod1MultiSurface>",
     "not finite": f"<bldg:lod1MultiSurface>{surfaces(polygon(0).replace('500000.0', 'nan'))}</bldg:lod1MultiSurface>",
     "half a position": f"<bldg:lod1MultiSurface>{surfaces(polygon(0).replace('</gml:pos', ' 1</gml:pos'))}</bldg:lod1MultiSurface>",
@@ -323,6 +328,22 @@ def test_a_broken_object_costs_only_itself(name: str, written: Any) -> None:
     assert [(f.index, f.rule) for f in batch.faults] == [(0, "structure")]
     assert "X" in batch.faults[0].message.en
     assert column(batch, "cityjson_id") == [None, "Y"]
+
+
+def test_two_faces_of_one_name_are_two_faces_where_nothing_names_them(written: Any) -> None:
+    twins = bounded("GroundSurface", polygon(0, "p"), polygon(1, "p"))
+    (made,) = only(written(model(building(twins)))).representations
+    assert len(made.faces.vertices) == 8
+
+
+def test_a_declared_system_goes_before_several_that_are_named(written: Any) -> None:
+    path = written(BAD["two reference systems"][0])
+    assert [layer.rows for layer in choose_reader(ReadRequest(path, (), 4549, crs="EPSG:4549")).inspect().layers] == [2]
+
+
+def test_a_document_in_gbk_is_read(written: Any) -> None:
+    text = model(building("<gml:name>一号楼</gml:name>" + BOX)).replace('"UTF-8"', '"GBK"')
+    assert column(only(written(text.encode("gbk"))), "name") == ["一号楼"]
 
 
 def test_a_tin_is_no_terrain_and_members_that_are_links_are_no_objects(written: Any) -> None:
