@@ -8,6 +8,7 @@ from psycopg import sql
 
 from ingest.protocol import KEY_SEPARATOR
 from ingest.set_rules.context import SetCheck, SetContext
+from ingest.set_rules.network import row_in_source
 from ingest.staging import columns
 from twin.errors import Text
 from twin.model import Finding
@@ -21,13 +22,13 @@ def repeated_values(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     titles = [staging.feature_type.field(name).title for name in names]
     zh, en = "+".join(t.zh for t in titles), " + ".join(t.en for t in titles)
     for row, key, first_row, repeated, x, y in context.connection.execute(staging.query("find_repeated", value=_value(context, names))):
-        shown = str(repeated).replace(KEY_SEPARATOR, " / ")
+        shown, earlier = str(repeated).replace(KEY_SEPARATOR, " / "), row_in_source(first_row)
         yield Finding(
             rule=check.rule.id,
             severity=check.severity,
             row=row,
             key=key,
-            message=Text(zh=f"{zh} {shown} 与第 {first_row} 行重复", en=f"{en} {shown} repeats row {first_row}"),
+            message=Text(zh=f"{zh} {shown} 与第 {earlier} 行重复", en=f"{en} {shown} repeats row {earlier}"),
             place=(x, y),
             value=shown,
         )
@@ -38,7 +39,8 @@ def same_geometries(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     if "geom" in context.distinct:
         return
     for row, key, first_row, x, y in context.connection.execute(context.staging.query("find_same_geometry")):
-        message = Text(zh=f"几何与第 {first_row} 行相同", en=f"the geometry is that of row {first_row}")
+        earlier = row_in_source(first_row)
+        message = Text(zh=f"几何与第 {earlier} 行相同", en=f"the geometry is that of row {earlier}")
         yield Finding(check.rule.id, check.severity, row, message, key=key, place=(x, y))
 
 

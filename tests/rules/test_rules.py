@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from integration.surveys import Row, square
 from rules.case import Case
 from rules.staged import City
 
+from ingest.load import check
+from twin.model import Severity
 from twin.rules.loader import load_rules
 
 FAMILIES = [importlib.import_module(f"rules.{file.stem}") for file in sorted(Path(__file__).parent.glob("cases_*.py"))]
@@ -25,3 +29,15 @@ def test_every_rule_has_cases() -> None:
 def test_a_rule_finds_what_breaks_it_and_nothing_else(family: ModuleType, case: Case, city: Callable[[], City]) -> None:
     assert case.rule in {f.rule for f in family.findings(case.rule, case.found, city)}
     assert case.rule not in {f.rule for f in family.findings(case.rule, case.clean, city)}
+
+
+def test_a_row_of_a_second_file_is_told_by_its_number_there(city: Callable[[], City]) -> None:
+    parts = {"cases_files": ("building", [Row(square(0, 0), {"building_id": "b1", "height_m": 9.0})])}
+    surveys = city().surveys
+    first, second = (surveys.folder / name for name in ("a", "b"))
+    for path in (first, second):
+        path.write_bytes(b"the same survey twice")
+    found = check(surveys.place(parts), replace(surveys.request(parts), files=(first, second))).findings
+    assert [(f.rule, f.file, f.row, f.message.en) for f in found if f.severity is Severity.ERROR] == [
+        ("unique", "b", 1, "Building id b1 repeats row 1")
+    ]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
 
 from twin.featuretypes.document import FeatureTypeError
 from twin.featuretypes.loader import load_feature_types
@@ -13,6 +18,11 @@ from twin.featuretypes.rule_use import check_faults
 from twin.model import Check, Severity
 from twin.rules.loader import RuleFileError, load_rules, rules_of
 from twin.rules.page import rules_page
+from twin.server.cli import main
+from twin.server.routes.vocabulary import vocabulary_router
+
+if TYPE_CHECKING:
+    from twin.server.city import City
 
 PAGE = Path(__file__).parents[2] / "docs/rules.md"
 TYPES = load_feature_types()
@@ -114,3 +124,35 @@ def test_a_file_that_names_no_rule_does_not_load(tmp_path: Path) -> None:
     (tmp_path / "water.yaml").write_text(source.read_text("utf-8").replace("rule: unique", "rule: unheard-of"), "utf-8")
     with pytest.raises(FeatureTypeError, match=r"water.yaml: checks\[0\].rule: there is no rule 'unheard-of'"):
         load_feature_types(tmp_path)
+
+
+def test_a_rule_is_said_whole_on_the_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["rules", "geometry-valid", "--data-dir", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("### geometry-valid\n")
+    assert "- 出处 · Source: OGC 06-103r4 §6.1（1.2.1）" in said
+    assert main(["rules", "--json", "--data-dir", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["rules"] == {i: r.severity.value for i, r in load_rules().items()}
+    assert main(["rules", "unheard-of", "--data-dir", str(tmp_path)]) == 2
+
+
+def test_rules_are_answered_over_http() -> None:
+    app = FastAPI()
+    app.include_router(vocabulary_router(cast("City", None)))
+
+    async def ask() -> list[dict[str, object]]:
+        async with AsyncClient(transport=ASGITransport(app), base_url="http://city") as client:
+            return (await client.get("/api/rules")).json()
+
+    answered = {rule["id"]: rule for rule in asyncio.run(ask())}
+    assert list(answered) == list(load_rules())
+    spike = load_rules()["spike"]
+    assert answered["spike"] == {
+        "id": "spike", "family": "geometry", "severity": "warning", "confidence": "high", "waivable": True, "needs": ["geometry"],
+        "clause": "", "edition": "", "title": {"zh": spike.title.zh, "en": spike.title.en},
+        "advice": {"zh": spike.advice.zh, "en": spike.advice.en},
+        "parameters": {
+            "angle_deg": {"type": "number", "unit": "deg", "default": 1.0},
+            "length_m": {"type": "number", "unit": "m", "default": 0.05},
+        },
+    }  # fmt: skip
