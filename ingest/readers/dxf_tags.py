@@ -24,7 +24,8 @@ _DWG = re.compile(rb"AC(?:10\d\d|1\.\d|2\.\d+)\0")
 _BINARY = b"AutoCAD Binary DXF"
 _FOLLOWED = {b"POLYLINE": b"VERTEX", b"INSERT": b"ATTRIB"}
 _UNICODE_SINCE = "AC1021"
-_MAX_ENTITY_TAGS = 4_000_000
+_END = (0, b"ENDSEC")
+_CODES_KEPT = 5000
 _HEADER_TEXTS = ("$ACADVER", "$DWGCODEPAGE", "$INSUNITS")
 _TEXT_CODES = frozenset({1, 2, 3, 8, 1000})
 _TEXTS_KEPT = 4000
@@ -67,7 +68,8 @@ class DxfFile:
         with self._stream() as stream:
             if stream.read(len(_BINARY)) == _BINARY:
                 raise rejected("dxf-binary", "A binary DXF is not read: save it as ASCII DXF.", "不支持二进制 DXF，请另存为 ASCII DXF。")
-        self.header = _header(self.sections("HEADER"))
+        with self._stream() as stream:
+            self.header = _header(_section(stream, b"HEADER"))
 
     def entities(self) -> Iterator[RawEntity]:
         """Yield the entities of the section ENTITIES in file order; RejectedError ``dxf-broken`` when it has no end."""
@@ -85,22 +87,6 @@ class DxfFile:
         if entity is not None:
             yield RawEntity(entity.kind, entity.tags, tuple(followers))
 
-    def sections(self, name: str) -> Iterator[tuple[int, bytes]]:
-        """Yield the tags of one section, its ENDSEC excepted; nothing when the file has no such section."""
-        inside, opened = False, False
-        with self._stream() as stream:
-            for code, value in _tags(stream):
-                if not inside:
-                    if opened and code == 2 and value == name.encode():
-                        inside = True
-                    opened = code == 0 and value == b"SECTION"
-                elif code == 0 and value == b"ENDSEC":
-                    return
-                else:
-                    yield code, value
-        if inside:
-            raise _broken(f"section {name} has no end: the file is cut off")
-
     def encoding(self, texts: Sequence[bytes]) -> Encoding:
         """Return the encoding of text: UTF-8 since release 2007, before it what $DWGCODEPAGE says where ``texts`` fit it."""
         if self.header.get("$ACADVER", "AC1009") >= _UNICODE_SINCE:
@@ -110,18 +96,17 @@ class DxfFile:
         return declared_or_detected(codec, "$DWGCODEPAGE", texts)
 
     def _runs(self) -> Iterator[tuple[bytes, Tags]]:
-        kind, tags = b"", list[tuple[int, bytes]]()
-        for code, value in self.sections("ENTITIES"):
-            if code != 0:
-                tags.append((code, value))
-                if len(tags) > _MAX_ENTITY_TAGS:
-                    raise _broken("an entity of millions of tags")
-                continue
+        with self._stream() as stream:
+            kind, tags = b"", list[tuple[int, bytes]]()
+            for tag in _section(stream, b"ENTITIES"):
+                if tag[0]:
+                    tags.append(tag)
+                    continue
+                if kind:
+                    yield kind, tags
+                kind, tags = tag[1], []
             if kind:
                 yield kind, tags
-            kind, tags = value, []
-        if kind:
-            yield kind, tags
 
     def _stream(self) -> BinaryIO:
         return io.BytesIO(self._content) if isinstance(self._content, bytes) else self._content.open("rb")
@@ -133,13 +118,42 @@ def texts_of(entity: RawEntity) -> Iterator[bytes]:
         yield from (value for code, value in tags if code in _TEXT_CODES and not value.isascii())
 
 
+def _section(stream: BinaryIO, name: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the tags of one section, its ENDSEC excepted; nothing when there is no such section.
+
+    RejectedError ``dxf-broken`` where a group code is none, or when the section has no end.
+    """
+    tags = _tags(stream)
+    opened = False
+    for code, value in tags:
+        if opened and code == 2 and value == name:
+            break
+        opened = code == 0 and value == b"SECTION"
+    else:
+        return
+    for tag in tags:
+        if tag == _END:
+            return
+        yield tag
+    raise _broken(f"section {name.decode()} has no end: the file is cut off")
+
+
 def _tags(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield group codes and values; RejectedError ``dxf-broken`` where a group code is none."""
-    for number, (code, value) in enumerate(zip(stream, stream, strict=False)):
-        try:
-            yield int(code), value.strip(b"\r\n") if value[:1] != b" " else value.strip()
-        except ValueError as error:
-            raise _broken(f"line {2 * number + 1} is no group code") from error
+    codes: dict[bytes, int] = {}
+    for line, value in zip(stream, stream, strict=False):
+        code = codes.get(line)
+        if code is None:
+            code = _code(line)
+            if len(codes) < _CODES_KEPT:
+                codes[line] = code
+        yield code, value.strip()
+
+
+def _code(line: bytes) -> int:
+    try:
+        return int(line)
+    except ValueError as error:
+        raise _broken(f"{line[:40]!r} is no group code") from error
 
 
 def _header(tags: Iterator[tuple[int, bytes]]) -> dict[str, str]:
