@@ -18,7 +18,21 @@ from twin.rules.rule import Confidence, Parameter, ParameterType, Rule, Run
 Document = Mapping[str, Any]
 
 _KEYS = frozenset(
-    {"id", "title", "advice", "severity", "needs", "parameters", "clause", "edition", "confidence", "waivable", "hard_for", "run"}
+    {
+        "id",
+        "title",
+        "advice",
+        "severity",
+        "needs",
+        "parameters",
+        "clause",
+        "edition",
+        "confidence",
+        "waivable",
+        "hard_for",
+        "run",
+        "aliases",
+    }
 )
 _PARAMETER_KEYS = frozenset({"type", "title", "default", "unit", "minimum", "maximum", "required"})
 
@@ -44,6 +58,12 @@ def load_rules() -> Mapping[str, Rule]:
             raise RuleFileError(rule.family, f"rule {rule.id!r} is given twice")
         rules[rule.id] = rule
     return MappingProxyType(rules)
+
+
+def rule_called(name: str) -> Rule | None:
+    """Return the rule with an id or alias, None when there is none."""
+    rules = load_rules()
+    return rules.get(name) or next((rule for rule in rules.values() if name in rule.aliases), None)
 
 
 def title_of(rule: str) -> Text:
@@ -86,6 +106,7 @@ def _rule(family: str, place: str, doc: Document) -> Rule:
             waivable=bool(doc.get("waivable", True)),
             hard_for=cast("tuple[GeometryType, ...]", tuple(doc.get("hard_for", ()))),
             run=_run(doc.get("run", "always")),
+            aliases=tuple(doc.get("aliases", ())),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise RuleFileError(place, f"{type(error).__name__}: {error}") from error

@@ -74,6 +74,8 @@ def rule_lines(rule: Rule, types: Mapping[str, FeatureType]) -> Iterator[str]:
     hard = f"，{'、'.join(rule.hard_for)} 除外 · but of {', '.join(rule.hard_for)}" if rule.hard_for else ""
     waivable = f"可豁免 · waivable{hard}" if rule.waivable else "不可豁免 · not waivable"
     yield f"- 级别 · Severity: `{rule.severity.value}`；可信度 · confidence: {rule.confidence}；{waivable}"
+    if rule.aliases:
+        yield f"- 又称 · Also known as: {', '.join(rule.aliases)}"
     if rule.clause:
         yield f"- 出处 · Source: {rule.clause}{f'（{rule.edition}）' if rule.edition else ''}"
     if rule.needs:

@@ -57,6 +57,8 @@ class Rule:
     """Kinds of geometry for which it cannot be waived although it can for others."""
     run: Run = "always"
     """``listed``: only for FeatureTypes whose ``checks`` name it."""
+    aliases: tuple[str, ...] = ()
+    """Codes by which others know it, such as surveyors."""
 
     def can_be_waived(self, geometry_type: GeometryType) -> bool:
         """Return whether a FeatureType may soften it, or a reviewer waive it, for features of this kind of geometry."""

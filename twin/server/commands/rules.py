@@ -6,7 +6,7 @@ import argparse
 
 from twin.errors import NotFoundError
 from twin.featuretypes.loader import load_feature_types
-from twin.rules.loader import load_rules
+from twin.rules.loader import load_rules, rule_called
 from twin.rules.page import rule_lines, rules_page
 from twin.server.settings import Settings
 from twin.server.terminal import Terminal
@@ -19,7 +19,7 @@ def rules(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
         options.page.write_text(rules_page(known, types), encoding="utf-8")
         terminal.say(f"写出 {options.page.name}", f"{options.page.name} written")
     elif options.rule is not None:
-        rule = known.get(options.rule)
+        rule = rule_called(options.rule)
         if rule is None:
             raise NotFoundError(f"there is no rule {options.rule!r}", zh=f"没有规则 {options.rule!r}")
         for line in rule_lines(rule, types):
