@@ -73,8 +73,8 @@ def test_mutants_of_real_files_do_no_harm(folder: Path, real_data: Path, name: s
 
 
 def test_a_few_mutants_of_what_surveyors_hand_in_most(folder: Path) -> None:
-    for name in ("gpkg", "xlsx", "vct"):
+    for name in ("xlsx", "vct"):
         SEEDS[name].write(folder / f"{name}-seed")
-        outcomes = mutated(folder, folder / f"{name}-seed", SEEDS[name], 3, 3)
+        outcomes = mutated(folder, folder / f"{name}-seed", SEEDS[name], 2, 2)
         assert_harmless(outcomes)
         assert {o for o in outcomes if o.startswith("SIG")} == set()
