@@ -232,7 +232,10 @@ BAD = {
     "key of an unknown field": (put(["id_no"], "key"), "street_tree.yaml: key[0]: there is no field 'id_no'"),
     "unknown rule": (put("magic", "checks", 0, "rule"), "street_tree.yaml: checks[0].rule: there is no rule 'magic'"),
     "unique without fields": (drop("checks", 0, "fields"), "street_tree.yaml: checks[0]: lacks 'fields'"),
-    "parameter of another rule": (put("building", "checks", 0, "type"), "street_tree.yaml: checks[0].type: rule 'unique' takes severity, fields"),
+    "parameter of another rule": (
+        put("building", "checks", 0, "type"),
+        "street_tree.yaml: checks[0].type: rule 'unique' takes severity, fields",
+    ),
     "check of an unknown field": (put(["x"], "checks", 0, "fields"), "street_tree.yaml: checks[0].fields: there is no field 'x'"),
     "tube of a point": (
         put({"form": "tube", "fields": {"diameter": "girth_mm"}}, "recipe"),
