@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,9 @@ import pyproj
 import pytest
 import shapely
 
-from ingest.confirmed_reading import memory_of, remember
 from ingest.proposals import Proposal, propose
 from ingest.reports import write_reports
-from ingest.request import PartSpec
+from ingest.request import LoadRequest, PartSpec
 from ingest.sandbox import inspect_file
 from ingest.understanding.review import Answered, doubts
 from tests.in_process import load
@@ -24,10 +25,14 @@ from tests.opened_city import look, opened_city, request
 from twin.crs import CrsError
 from twin.errors import BadRequestError
 from twin.server.check_reports import report_of_check
+from twin.server.checks import run_check
 from twin.server.city import City
+from twin.server.orders import CheckOrder, PartOrder, PublishOrder
+from twin.server.submission_desk import SubmissionDesk
 from twin.server.surroundings import surroundings
+from twin.server.uploads import StoredFile
+from twin.store import sha256_of
 
-REAL = Path(__file__).parents[3] / "shared/data/footprints-beijing/beijing_buildings.geojson"
 ORIGIN = (119.974, 31.811)
 GRID = (497_538.0, 3_520_895.0)
 SECRET = {"shift_north_m": 3500123.4567, "shift_east_m": 480987.6543, "rotation_sec": 1234.5678, "scale": 1.0000123456}
@@ -60,7 +65,7 @@ def proposal(city: City, path: Path) -> Proposal:
 
 
 @pytest.fixture
-def city(database_url: str, tmp_path: Path):
+def city(database_url: str, tmp_path: Path) -> Iterator[City]:
     with opened_city(database_url, tmp_path / "city", 4549, (119.8, 31.7, 120.1, 31.9)) as opened:
         yield opened
 
@@ -76,8 +81,12 @@ def nodes(city: City) -> dict[str, tuple[float, ...]]:
         return {str(row[0]): tuple(float(v or 0.0) for v in row[1:]) for row in connection.execute(query).fetchall()}
 
 
-def test_a_file_of_a_web_map_is_told_by_the_buildings_of_the_city(database_url: str, tmp_path: Path) -> None:
-    features = [f for f in json.loads(REAL.read_text("utf-8"))["features"] if f["geometry"]["type"] == "Polygon"][:400]
+def test_a_file_of_a_web_map_is_told_by_the_buildings_of_the_city(database_url: str, tmp_path: Path, real_data: Path) -> None:
+    features = [
+        f
+        for f in json.loads((real_data / "footprints-beijing/beijing_buildings.geojson").read_text("utf-8"))["features"]
+        if f["geometry"]["type"] == "Polygon"
+    ][:200]
     for number, feature in enumerate(features):
         feature["properties"] = {"building_id": f"b{number}"}
     web = [
@@ -101,12 +110,14 @@ def _as_gcj02(coordinates: np.ndarray) -> np.ndarray:
     return np.array([gcj02(lon, lat) for lon, lat in coordinates])
 
 
+def add(city: City, path: Path, part: PartSpec, **more: Any) -> None:
+    load(city, LoadRequest(files=(path,), parts=(part,), mode="delta", **more))
+
+
 def test_every_aspect_can_be_declared_for_a_part(city: City, tmp_path: Path) -> None:
+    """And what a header says of its unit is believed without being declared."""
     east, north = GRID
-    path = survey(
-        tmp_path / "点表.csv", [("给1", east, north, 7.5, 150, "铸铁"), ("给2", east + 10, north, 7.6, 180, "铸铁")], encoding="gb18030"
-    )
-    part = PartSpec(
+    declared = PartSpec(
         None,
         "pipe_node",
         "nodes",
@@ -117,40 +128,29 @@ def test_every_aspect_can_be_declared_for_a_part(city: City, tmp_path: Path) -> 
         encoding="GBK",
         mapping=(("材料", "well_material"),),
     )
-    load(city, request(path, crs="EPSG:4548").__class__(files=(path,), parts=(part,), crs="EPSG:4548"))
+    add(city, survey(tmp_path / "a.csv", [("给1", east, north, 7.5, 150, "铸铁")], encoding="gb18030"), declared, crs="EPSG:4548")
     assert nodes(city)["给1"] == pytest.approx((east, north, 7.0, 7.0, 1.5))
 
-
-def test_heights_above_the_ellipsoid_are_lowered_among_the_attributes_too(city: City, tmp_path: Path) -> None:
-    east, north = GRID
-    path = survey(tmp_path / "点表.csv", [("a", north, east, 12.0, 1.5, "")])
-    load(city, request(path, (None, "pipe_node", "nodes"), crs="EPSG:4549", vertical="ellipsoidal"))
-    _, _, z, ground, depth = nodes(city)["a"]
-    assert z == pytest.approx(ground)
-    assert 3.0 < 12.0 - ground < 6.5, "N of EGM96 there"
+    plain = PartSpec(None, "pipe_node", "nodes")
+    add(city, survey(tmp_path / "b.csv", [("b", north, east, 12.0, 1.5, "")]), plain, crs="EPSG:4549", vertical="ellipsoidal")
+    _, _, z, ground, depth = nodes(city)["b"]
+    assert z == pytest.approx(ground), "elevations among the attributes are lowered with the geometry"
+    assert 3.0 < 12.0 - ground < 6.5, "by N of EGM96 there"
     assert depth == 1.5
 
+    header = "物探点号,X,Y,地面高程,井深(cm),材料"
+    add(city, survey(tmp_path / "c.csv", [("c", north, east, 7.5, 150, "")], header=header), plain, crs="EPSG:4549")
+    assert nodes(city)["c"][4] == pytest.approx(1.5)
 
-def test_axes_of_a_file_with_geometry_are_swapped_when_declared(city: City, tmp_path: Path) -> None:
     x, y = ORIGIN
-    swapped = write(
-        tmp_path / "a.geojson", [{"type": "Feature", "geometry": {"type": "Point", "coordinates": [y, x]}, "properties": {"node_id": "a"}}]
-    )
-    known = proposal(city, swapped)
-    assert known.understanding.axes is not None
-    assert (known.understanding.axes.value, known.understanding.axes.gainsays) == ("yx", True)
-    load(city, request(swapped).__class__(files=(swapped,), parts=(PartSpec(None, "pipe_node", "nodes", axes="yx"),)))
-    easting, northing = pyproj.Transformer.from_crs(4490, 4549, always_xy=True).transform(x, y)
-    assert nodes(city)["a"][:2] == pytest.approx((easting, northing), abs=1e-3)
-
-
-def test_a_header_that_says_its_unit_is_believed(city: City, tmp_path: Path) -> None:
-    east, north = GRID
-    path = survey(tmp_path / "点表.csv", [("a", north, east, 7.5, 150, "")], header="物探点号,X,Y,地面高程,井深(cm),材料")
-    result = look(city, request(path, (None, "pipe_node", "nodes"), crs="EPSG:4549"))
-    assert any("times 0.01" in f.message.en for f in result.findings if f.rule == "reading")
-    load(city, request(path, (None, "pipe_node", "nodes"), crs="EPSG:4549"))
-    assert nodes(city)["a"][4] == pytest.approx(1.5)
+    point = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [y, x]}, "properties": {"node_id": "d"}}
+    swapped = write(tmp_path / "d.geojson", [point])
+    axes = proposal(city, swapped).understanding.axes
+    assert axes is not None
+    assert (axes.value, axes.gainsays) == ("yx", True)
+    add(city, swapped, PartSpec(None, "pipe_node", "nodes", axes="yx"))
+    expected = pyproj.Transformer.from_crs(4490, 4549, always_xy=True).transform(x, y)
+    assert nodes(city)["d"][:2] == pytest.approx(expected, abs=1e-3)
 
 
 def test_no_parameter_of_a_local_system_is_kept_or_said_anywhere(city: City, tmp_path: Path) -> None:
@@ -190,16 +190,29 @@ def _all_records(city: City) -> list[str]:
         return [str(row[0]) for (name,) in names for row in connection.execute(f"SELECT t::text FROM {name} t").fetchall()]
 
 
-def test_what_a_department_confirmed_is_proposed_to_it_again(city: City, tmp_path: Path) -> None:
-    columns = ("甲", "乙 ", "丙")
-    remember(city.pool, "一队", "CSV", "pipe_node", mapping={"甲": "node_id", "乙": "depth_m"}, unmapped=["丙"], units={"乙": "cm"})
-    known = memory_of(city.pool, "一队")("CSV", columns, "pipe_node")
-    assert known is not None
-    assert known.mapping == {"甲": "node_id", "乙 ": "depth_m", "丙": ""}
-    assert known.units == {"乙 ": "cm"}
-    assert memory_of(city.pool, "二队")("CSV", columns, "pipe_node") is None, "another department's"
-    assert memory_of(city.pool, "一队")("CSV", (*columns, "丁"), "pipe_node") is None, "of another shape"
-    remember(city.pool, "一队", "CSV", "pipe_node", mapping={"甲": "map_number"}, unmapped=["乙", "丙"], units={})
-    again = memory_of(city.pool, "一队")("CSV", columns, "pipe_node")
-    assert again is not None
-    assert again.mapping["甲"] == "map_number", "the last word counts"
+def test_what_a_department_published_is_proposed_to_it_again(city: City, tmp_path: Path) -> None:
+    desk = SubmissionDesk(city)
+
+    def hand_in(name: str, actor: str, header: str) -> dict[str, Any]:
+        path = survey(tmp_path / name, [("a", *GRID[::-1], 7.5, 150, "铸铁")], header=header)
+        stored = StoredFile(name, path.stat().st_size, sha256_of(path))
+        city.store.put_file(stored.key, path)
+        return dict(desk.receive(actor, (stored,)))
+
+    header = "甲,X,Y,乙,丙,丁"
+    first = hand_in("a.csv", "一队", "物探点号,X,Y,地面高程,丙,丁")
+    mapping = {"物探点号": "node_id", "丙": "depth_m", "丁": "well_material"}
+    part = PartOrder(feature_type="pipe_node", dataset="nodes", crs="EPSG:4549", mapping=mapping, units={"丙": "cm"})
+    submission = uuid.UUID(str(first["id"]))
+    desk.check(submission, CheckOrder(parts=[part]))
+    run_check(city, submission)
+    desk.publish(submission, "一队", PublishOrder())
+    [again] = hand_in("b.csv", "一队", "物探点号,Y,X,地面高程,丁,丙 ")["proposals"]
+    assert (again["feature_type"], again["confidence"]) == ("pipe_node", 1.0)
+    assert again["mapping"] == {"物探点号": "node_id", "地面高程": "ground_elevation_m", "丁": "well_material", "丙": "depth_m"}
+    assert again["units"] == {"丙": "cm"}
+    assert again["evidence"]["en"].startswith("as confirmed on ")
+    for name, actor, columns in (("c.csv", "二队", "物探点号,X,Y,地面高程,丙,丁"), ("d.csv", "一队", header)):
+        [other] = hand_in(name, actor, columns)["proposals"]
+        assert other["confidence"] != 1.0, "another department's, or a file of another shape"
+        assert not other["units"]
