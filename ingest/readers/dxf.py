@@ -61,33 +61,41 @@ class Dxf:
     format = "DXF"
 
     def __init__(self, content: Path | bytes, limits: Limits, codec: str | None = None) -> None:
-        """Look through it, its texts in ``codec`` where that is declared; RejectedError ``dxf-…`` when it is broken, binary or too large."""
+        """Look through it, its texts in ``codec`` where that is declared; RejectedError ``dxf-…`` when it is broken or too large."""
         self._file, self._limits = DxfFile(content), limits
         texts: list[bytes] = []
         counts: Counter[_RawKey] = Counter()
-        tags: dict[bytes, None] = {}
+        tags: dict[_RawKey, dict[bytes, None]] = {}
         largest, number = 0.0, 0
         for number, entity in enumerate(self._file.entities(), 1):
             if len(texts) < _TEXTS_KEPT:
                 texts += texts_of(entity)
-            counts[_raw_key(entity)] += 1
-            tags |= dict.fromkeys(attribute_tags(entity))
+            key = _raw_key(entity)
+            counts[key] += 1
+            if entity.followers:
+                tags.setdefault(key, {}).update(dict.fromkeys(attribute_tags(entity)))
             largest = max(largest, _extent(entity))
-            _check_limits(number, len(counts), len(tags), limits)
+            _check_limits(number, len(counts), len(tags.get(key, ())), limits)
         self.encoding = self._file.encoding(texts) if codec is None else Encoding(codec, "the surveyor")
         self.decode = text_decoder(self.encoding.codec)
-        self.tags = tuple(dict.fromkeys(self.decode(tag) for tag in tags))
-        self._counts = Counter({self._key(*raw): count for raw, count in counts.items() if raw[1] is not None})
+        self._counts: Counter[_Key] = Counter()
+        self._tags: dict[_Key, list[str]] = {}
+        for raw, count in counts.items():
+            if raw[1] is not None:
+                self._counts[self._key(*raw)] += count
+                self._tags.setdefault(self._key(*raw), []).extend(self.decode(tag) for tag in tags.get(raw, ()))
         self._left_out = sum(count for raw, count in counts.items() if raw[1] is None)
         self.scale = self._scale(largest)
 
     def inspect(self) -> FileInfo:
         """Return the layers with how many entities each holds."""
-        rows: Counter[tuple[str, str]] = Counter()
-        for key, count in self._counts.items():
-            rows[_label(key), _SHAPES[key.kind]] += count
-        names = column_names(self.tags)
-        infos = [LayerInfo(label, shape, names, None, count, encoding=self.encoding.codec) for (label, shape), count in rows.items()]
+        layers: dict[tuple[str, str], list[_Key]] = {}
+        for key in self._counts:
+            layers.setdefault((_label(key), _SHAPES[key.kind]), []).append(key)
+        infos = [
+            LayerInfo(label, shape, self._columns(keys), None, sum(self._counts[k] for k in keys), encoding=self.encoding.codec)
+            for (label, shape), keys in layers.items()
+        ]
         return FileInfo(self.format, tuple(infos))
 
     def open(self, part: PartRequest, /) -> DxfLayer:
@@ -96,7 +104,7 @@ class Dxf:
         title = part.layer or _label(next(iter(keys)))
         rows = sum(self._counts[k] for k in keys)
         notes = (*notes, *self._notes(keys))
-        source = SourceLayer(title, column_names(self.tags), None, encoding=self.encoding.codec, rows=rows, notes=notes)
+        source = SourceLayer(title, self._columns(keys), None, encoding=self.encoding.codec, rows=rows, notes=notes)
         return DxfLayer(self, frozenset(keys), source, self._limits, as_lines=part.feature_type.geometry_type == "LineString")
 
     def entities(self, keys: frozenset[_Key]) -> Iterator[RawEntity]:
@@ -105,6 +113,10 @@ class Dxf:
             layer, kind, code = _raw_key(entity)
             if kind is not None and self._key(layer, kind, code) in keys:
                 yield entity
+
+    def _columns(self, keys: Sequence[_Key]) -> tuple[str, ...]:
+        tags = dict.fromkeys(tag for key in keys for tag in self._tags[key])
+        return column_names(dict.fromkeys(key.kind for key in keys), tuple(tags))
 
     def _key(self, layer: bytes, kind: Kind | None, code: str | None) -> _Key:
         return _Key(self.decode(layer), kind or "line", code)
@@ -184,7 +196,7 @@ class DxfLayer:
                 shapes[index] = self._shape(entity)
             except (ValueError, ArithmeticError, IndexError, RecursionError, shapely.errors.GEOSException) as error:
                 faults.append(Fault(index, _STRUCTURE, _fault(entity, error)))
-        columns: Mapping[str, pa.Array] = columns_of(entities, self._file.tags, self._file.decode)
+        columns: Mapping[str, pa.Array] = columns_of(entities, self.source.columns, self._file.decode)
         return SourceBatch(np.arange(first, first + len(entities), dtype=np.int64), shapes, columns, tuple(faults))
 
     def _shape(self, entity: RawEntity) -> shapely.Geometry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import orjson
 import pyarrow as pa
@@ -10,6 +10,7 @@ from ezdxf.lldxf.encoding import decode_dxf_unicode, decode_mif_to_unicode, has_
 from ezdxf.tools.text import plain_mtext, plain_text
 
 from ingest.readers.cass import APPLICATION, code_of
+from ingest.readers.dxf_geometry import Kind
 from ingest.readers.dxf_tags import RawEntity, Tags, first_of
 from ingest.readers.json_columns import json_column
 
@@ -17,7 +18,8 @@ Decode = Callable[[bytes], str]
 
 _APPLICATION, _STRING, _REAL, _INTEGERS = 1001, 1000, 1040, (1070, 1071)
 _TEXTS = ("TEXT", "MTEXT")
-_OWN = ("layer", "handle", "entity", "cass_code", "cass_more", "xdata", "text", "block", "rotation_deg")
+_EVERY = ("layer", "handle", "entity", "cass_code", "cass_more", "xdata")
+_OF_KIND: Mapping[Kind, tuple[str, ...]] = {"area": (), "line": (), "point": ("block", "rotation_deg"), "text": ("text", "rotation_deg")}
 
 
 def text_decoder(codec: str) -> Decode:
@@ -33,9 +35,9 @@ def text_decoder(codec: str) -> Decode:
     return decode
 
 
-def column_names(tags: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the columns where blocks have attributes of these tags."""
-    return (*_OWN, *(_free(tag) for tag in tags))
+def column_names(kinds: Iterable[Kind], tags: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the columns of entities of these kinds, whose blocks have attributes of these tags."""
+    return tuple(dict.fromkeys([*_EVERY, *(name for kind in kinds for name in _OF_KIND[kind]), *(_free(tag) for tag in tags)]))
 
 
 def attribute_tags(entity: RawEntity) -> list[bytes]:
@@ -43,16 +45,11 @@ def attribute_tags(entity: RawEntity) -> list[bytes]:
     return [first_of(tags, 2) or b"" for tags in entity.followers] if entity.kind == "INSERT" else []
 
 
-def columns_of(entities: Sequence[RawEntity], tags: Sequence[str], decode: Decode) -> dict[str, pa.Array]:
-    """Return the columns of entities; attributes of blocks stand in columns named by their ``tags``."""
-    texts = {name: list[str | None]() for name in _OWN}
-    for entity in entities:
-        for name, value in _values(entity, decode).items():
-            texts[name].append(value)
-    columns = {name: pa.array(values, pa.string()) for name, values in texts.items()}
-    columns["xdata"] = json_column(texts["xdata"])
-    attributes = [_attributes(entity, decode) for entity in entities]
-    return columns | {_free(tag): pa.array([found.get(tag) for found in attributes], pa.string()) for tag in tags}
+def columns_of(entities: Sequence[RawEntity], names: Sequence[str], decode: Decode) -> dict[str, pa.Array]:
+    """Return the columns ``names`` of entities; attributes of blocks stand in columns named by their tags."""
+    rows = [_values(entity, decode) | _attributes(entity, decode) for entity in entities]
+    texts = {name: [row.get(name) for row in rows] for name in names}
+    return {name: json_column(values) if name == "xdata" else pa.array(values, pa.string()) for name, values in texts.items()}
 
 
 def extended_of(entity: RawEntity, decode: Decode | None = None) -> Mapping[str, Sequence[str]]:
@@ -103,12 +100,13 @@ def _attributes(entity: RawEntity, decode: Decode) -> dict[str, str | None]:
     """Return the attributes of an INSERT by their tags."""
     if entity.kind != "INSERT":
         return {}
-    return {_text(tags, 2, decode) or "": _text(tags, 1, decode) for tags in entity.followers}
+    return {_free(_text(tags, 2, decode) or ""): _text(tags, 1, decode) for tags in entity.followers}
 
 
 def _free(tag: str) -> str:
     """Return the name of an attribute's column: not one of ours."""
-    return f"{tag}_" if tag in _OWN else tag
+    own = {*_EVERY, *(name for names in _OF_KIND.values() for name in names)}
+    return f"{tag}_" if tag in own else tag
 
 
 def _text(tags: Tags, code: int, decode: Decode) -> str | None:

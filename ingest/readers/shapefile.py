@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -72,16 +73,17 @@ def is_archived(archive: Archive) -> bool:
 
 
 def archived_members(archive: Archive) -> dict[str, Members]:
-    """Return every Shapefile in a ZIP by the name of its .shp."""
+    """Return every Shapefile in a ZIP by the name of its .shp, with its folder where another has the same name."""
     names = {PurePosixPath(n.replace("\\", "/")): n for n in archive.names}
     layers: dict[str, Members] = {}
-    for place in names:
-        if place.suffix.casefold() != ".shp":
-            continue
+    places = [place for place in names if place.suffix.casefold() == ".shp"]
+    stems = Counter(place.stem for place in places)
+    for place in places:
         beside = {
             p.suffix.casefold(): n for p, n in names.items() if p.parent == place.parent and p.stem.casefold() == place.stem.casefold()
         }
-        layers[place.stem] = {ext: archive.read(n) for ext, n in beside.items() if ext in MEMBERS}
+        name = place.stem if stems[place.stem] == 1 else str(place.with_suffix(""))
+        layers[name] = {ext: archive.read(n) for ext, n in beside.items() if ext in MEMBERS}
     return layers
 
 

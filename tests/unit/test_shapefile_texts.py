@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pyogrio
@@ -10,7 +11,7 @@ import pytest
 
 from ingest.readers.dbf import Dbf
 from ingest.readers.encodings import codec_of, dbf_encoding, detect
-from tests.vector_layers import Layer, refusal
+from tests.vector_layers import Layer, inspected, refusal
 
 CORPUS = "bad-shapefile/encodings"
 HITACHINAKA = ["ひたちなか市", "西蒲原郡弥彦村"]
@@ -73,6 +74,16 @@ def test_broken_shapefiles_of_the_corpus(real_data: Path) -> None:
     assert refusal(folder / "latin1.shp") == "missing-member"
     assert len(Layer(folder / "corrupt_too_long.shp").rows) == len(pyogrio.raw.read(folder / "corrupt_too_long.shp")[2])
     assert Layer(folder / "REL.zip").rows == [1]
+
+
+def test_shapefiles_of_one_name_in_two_folders_are_two_layers(real_data: Path, tmp_path: Path) -> None:
+    source = real_data / "admin-shanghai-gbk"
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for folder in ("2019", "2020"):
+            for path in source.iterdir():
+                archive.write(path, f"{folder}/{path.name}")
+    assert {layer.name for layer in inspected(tmp_path / "a.zip").layers} == {"2019/区县界_area", "2020/区县界_area"}
+    assert len(Layer(tmp_path / "a.zip", "2020/区县界_area", "admin_unit").rows) == 17
 
 
 @pytest.mark.parametrize(
