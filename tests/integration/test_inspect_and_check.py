@@ -1,0 +1,59 @@
+"""`twin inspect` and `twin check` where there is no server and no city."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.served_city import City
+
+NORTH, EAST = 3_520_895.0, 497_538.0
+
+
+def survey(folder: Path) -> Path:
+    rows = [f"J{i},{NORTH + 10 * i},{EAST + 10 * i},7.5,150,铸铁" for i in range(12)]
+    path = folder / "管点.csv"
+    path.write_bytes("\n".join(["物探点号,X,Y,地面高程,井深,材料", *rows]).encode("gb18030"))
+    return path
+
+
+def nowhere(folder: Path) -> City:
+    return City(folder / "no such city")
+
+
+def test_a_file_is_told_without_a_city(tmp_path: Path) -> None:
+    path, broken = survey(tmp_path), tmp_path / "broken.bin"
+    broken.write_bytes(b"\x00\x01\x02\x03" * 99)
+    city_file = tmp_path / "city.yaml"
+    city_file.write_text("name: 常州\nstorage_crs: EPSG:4549\nextent: [119.1, 31.1, 120.3, 32.1]\n", encoding="utf-8")
+    done = nowhere(tmp_path).process("inspect", path, broken, "--city", city_file, "--json")
+    assert done.returncode == 0, done.stderr
+    layer, unread = json.loads(done.stdout.splitlines()[-1])["layers"]
+    assert (layer["feature_type"], layer["crs"], layer["encoding"]) == ("pipe_node", None, "gb18030")
+    known = layer["understanding"]
+    assert (known["crs"]["value"], known["axes"]["value"]) == ("EPSG:4549", "yx")
+    assert [(u["subject"], u["value"]) for u in known["units"]] == [("井深", "cm")]
+    assert unread["problem"]["code"] == "unsupported-media"
+    table = done.stdout.splitlines()[:-1]
+    assert any("pipe_node Pipe node" in line for line in table)
+    assert any(line.startswith("! unit") and "井深: cm" in line for line in table), "a doubt is marked"
+    assert not (tmp_path / "no such city").exists()
+    assert nowhere(tmp_path).process("inspect", broken).returncode == 1
+
+
+@pytest.mark.slow
+def test_files_are_checked_without_a_city(tmp_path: Path) -> None:
+    path, report = survey(tmp_path), tmp_path / "report"
+    before = set(Path(tempfile.gettempdir()).iterdir())
+    done = nowhere(tmp_path).run("check", path, "--crs", "EPSG:4549", "--report", report)
+    assert (done["read"], done["rejected"]) == (12, 12), "150 m deep"
+    assert {"range", "unit-doubtful"} <= done["findings"].keys()
+    assert json.loads((report / "findings.json").read_text("utf-8"))
+    refused = nowhere(tmp_path).run("check", path, "--type", "pipe_node", code=1)
+    assert refused["error"]["code"] == "crs-undeclared"
+    left = {name for name in set(Path(tempfile.gettempdir()).iterdir()) - before if name.name.startswith("twin-")}
+    assert not left, "nothing stays of the city made for the moment"
+    assert not (tmp_path / "no such city").exists()
