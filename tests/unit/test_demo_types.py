@@ -22,6 +22,8 @@ def test_types_of_a_demo_city_load_beside_the_packaged_ones(city: str) -> None:
         ("rotterdam", "pipe_node", "CODE STRAAT_NAA MATERIAAL1 PUTFUNCT_2 AANLEGJAAR MAAIVELD PUTBREEDTE"),
         ("rotterdam", "pipe_segment", "CODE BEGINPUT EINDPUT STRAATNAAM MATERIAAL_ BUISTYPE_N AANLEGJAAR BOB_ACTUEE BOB_ACTU_1 width"),
         ("chicago", "zoning_district", "objectid zone_type zone_class"),
+        ("numazu", "use_district", "cityjson_id function floorAreaRate buildingCoverageRate custodian notificationNumber"),
+        ("numazu", "current_land_use", "cityjson_id class landUseDetailAttribute.surveyYear"),
     ],
 )
 def test_columns_of_the_register_feed_one_field_each(city: str, feature_type: str, columns: str) -> None:
