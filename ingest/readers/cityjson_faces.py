@@ -129,7 +129,10 @@ def _meanings(semantics: object, depth: int, count: int) -> list[Json | None]:
 class FacesBuilder:
     """Collects the shapes of one feature at one level of detail; all its solids before any loose surface."""
 
-    corners: list[FloatArray] = field(default_factory=list)
+    vertices: list[Vertices] = field(default_factory=list)
+    """Whose numbers the corners are; those of a template in its place are others than the feature's own."""
+    corners: list[int] = field(default_factory=list)
+    """Numbers of vertices, counted through all of ``vertices``."""
     ring_lengths: list[int] = field(default_factory=list)
     rings_of_face: list[int] = field(default_factory=list)
     types: list[int] = field(default_factory=list)
@@ -172,14 +175,25 @@ class FacesBuilder:
         if not rings or len(set(rings[0])) < _CORNERS:
             return
         rings = [ring for ring in rings if len(set(ring)) >= _CORNERS]
+        before = self._numbers_before(vertices)
         for ring in rings:
-            self.corners.append(vertices.positions[ring])
+            self.corners.extend([before + i for i in ring] if before else ring)
             self.ring_lengths.append(len(ring))
         if meaning is not None:
             self._note(meaning)
         self.rings_of_face.append(len(rings))
         self.types.append(SurfaceType.UNKNOWN if meaning is None else surface_type(meaning))
         self.parts.append(part)
+
+    def _numbers_before(self, vertices: Vertices) -> int:
+        """Return what is added to the numbers of ``vertices``."""
+        before = 0
+        for known in self.vertices:
+            if known is vertices:
+                return before
+            before += len(known.positions)
+        self.vertices.append(vertices)
+        return before
 
     def _note_mended(self, ring: Ring, corners: Sequence[int], vertices: Vertices) -> None:
         left_out = len(set(corners)) < _CORNERS
@@ -199,6 +213,12 @@ class FacesBuilder:
             if isinstance(faces, list):
                 faces.append(len(self.rings_of_face))
 
+    def _of_equal_places(self) -> list[int]:
+        """Return the corners, those at one place under one number; within one source of vertices they are so already."""
+        positions = np.concatenate([v.positions for v in self.vertices])
+        _, first, inverse = np.unique(positions, axis=0, return_index=True, return_inverse=True)
+        return list(first[inverse.ravel()[self.corners]].tolist())
+
     def makeup(self) -> Makeup:
         """Return what the faces do not say."""
         return Makeup(tuple(self.geometry_of_solid), frozenset(self.composites), tuple(self.mended))
@@ -210,14 +230,12 @@ class FacesBuilder:
         """
         if not self.rings_of_face:
             return None
-        corners = np.concatenate(self.corners)
-        _, first, inverse = np.unique(corners, axis=0, return_index=True, return_inverse=True)
-        order = np.argsort(first)
-        place = np.empty(len(order), dtype=np.uint32)
-        place[order] = np.arange(len(order), dtype=np.uint32)
+        corners = self.corners if len(self.vertices) == 1 else self._of_equal_places()
+        place = {number: k for k, number in enumerate(dict.fromkeys(corners))}
+        positions = self.vertices[0].positions if len(self.vertices) == 1 else np.concatenate([v.positions for v in self.vertices])
         return Faces(
-            vertices=corners[first[order]],
-            indices=place[inverse.ravel()],
+            vertices=positions[list(place)],
+            indices=np.fromiter(map(place.__getitem__, corners), np.uint32, len(corners)),
             ring_ends=np.cumsum(self.ring_lengths).astype(np.uint32),
             face_ends=np.cumsum(self.rings_of_face).astype(np.uint32),
             surface_type=np.array(self.types, dtype=np.uint8),

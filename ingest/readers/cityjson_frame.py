@@ -39,8 +39,8 @@ class Vertices:
     @staticmethod
     def at(positions: FloatArray) -> Vertices:
         """Return vertices at ``positions``."""
-        _, first, inverse = np.unique(positions, axis=0, return_index=True, return_inverse=True)
-        return Vertices(positions, first[inverse.ravel()].tolist())
+        numbers: dict[tuple[float, ...], int] = {}
+        return Vertices(positions, [numbers.setdefault(tuple(place), k) for k, place in enumerate(positions.tolist())])
 
 
 @dataclass(frozen=True, slots=True)
