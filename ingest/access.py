@@ -6,6 +6,7 @@ Nothing of the database is looked at in this process but its first bytes, which 
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -44,8 +45,9 @@ def _begins_as_access(path: Path) -> bool:
 
 
 def _exported(path: Path, folder: Path, limits: Limits) -> Iterator[ExportedTable]:
-    """Yield the tables of one database; they share the limit of unpacked bytes."""
+    """Yield the tables of one database; they share the limits of time and of unpacked bytes."""
     folder.mkdir()
+    end = time.monotonic() + limits.wall_s
     listing, exporting = find_program("mdb-tables", _PACKAGE), find_program("mdb-export", _PACKAGE)
     names = [n for n in text_of(run_confined(listing, ("-1", "--", str(path)), path, limits, _NAMES_BYTES)).splitlines() if n]
     if len(names) > _MAX_TABLES:
@@ -53,6 +55,7 @@ def _exported(path: Path, folder: Path, limits: Limits) -> Iterator[ExportedTabl
     left = limits.unpacked_bytes
     for number, name in enumerate(names):
         target = folder / f"{number}.csv"
-        write_to(target, run_confined(exporting, (*_AS_CSV, "--", str(path), name), path, limits, left))
+        in_time = replace(limits, wall_s=max(0.0, end - time.monotonic()))
+        write_to(target, run_confined(exporting, (*_AS_CSV, "--", str(path), name), path, in_time, left))
         left -= target.stat().st_size
         yield ExportedTable(path, name, target)

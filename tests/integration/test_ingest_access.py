@@ -98,3 +98,9 @@ def test_a_database_that_gives_more_than_is_allowed_is_refused_and_leaves_nothin
     assert caught.value.code == "too-much-output"
     assert list(tmp_path.iterdir()) == []
     assert shutil.which("mdb-export") is not None
+
+
+def test_all_tables_of_a_database_share_the_time_of_one_file(census: Path) -> None:
+    with pytest.raises(TwinError) as caught:
+        read(census / "census.mdb", ("JS_POINT", "pipe_node"), limits=Limits(wall_s=0.0))
+    assert caught.value.code == "parser-timeout"
