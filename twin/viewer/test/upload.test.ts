@@ -203,9 +203,10 @@ describe("what a reviewer lets pass", () => {
     const waived = found({ waived: { reason: "属实", reviewer: "李复核" } });
     expect(findingColor(waived)).toBe(WAIVED_COLOR);
     expect(findingColor(found({}))).toBe(FINDING_COLORS.error);
-    const findings = [waived, found({ severity: "warning" }), found({ place: null })];
-    expect(mapContent(findings, new Map()).features.map(({ id }) => id)).toEqual([findingId(0), findingId(1)]);
-    expect(mapContent(findings, new Map(), new Set(["error"])).features.map(({ id }) => id)).toEqual([findingId(1)]);
+    const findings = [found({}), waived, found({ severity: "warning" }), found({ place: null })];
+    const gravestLast = [findingId(1), findingId(2), findingId(0)];
+    expect(mapContent(findings, new Map()).features.map(({ id }) => id)).toEqual(gravestLast);
+    expect(mapContent(findings, new Map(), new Set(["error"])).features.map(({ id }) => id)).toEqual([findingId(2)]);
   });
 });
 

@@ -5,7 +5,7 @@ import { type OverlayFeature, overlayFeature } from "../overlay";
 import type { Action, Change } from "./changes";
 import type { Finding } from "./findings";
 import type { MapContent } from "./map";
-import type { Severity } from "./submission";
+import { SEVERITIES, type Severity } from "./submission";
 
 /** Green comes, amber changes, red goes: told apart by the colour-blind too, by their lightness. */
 export const ACTION_COLORS: Readonly<Record<Action, string>> = { insert: "#1a9850", update: "#f5a300", delete: "#c4161c" };
@@ -51,6 +51,10 @@ export function findingColor({ severity, waived }: Finding): string {
   return waived === null ? FINDING_COLORS[severity] : WAIVED_COLOR;
 }
 
+function weight({ severity, waived }: Finding): number {
+  return waived === null ? SEVERITIES.length - SEVERITIES.indexOf(severity) : 0;
+}
+
 /** Returns what to lay over the city; of findings those whose severity is not `hidden`. */
 export function mapContent(findings: readonly Finding[], changes: ChangesByAction, hidden: ReadonlySet<Severity> = new Set()): MapContent {
   const features: (OverlayFeature | null)[] = [];
@@ -65,10 +69,10 @@ export function mapContent(findings: readonly Finding[], changes: ChangesByActio
       marks.set(change.dataset, ofDataset.set(change.fid, color));
     });
   }
-  findings.forEach((finding, index) => {
-    const { place, severity } = finding;
-    if (place === null || hidden.has(severity)) return;
-    features.push(overlayFeature(findingId(index), { type: "Point", coordinates: place }, parseColor(findingColor(finding))));
-  });
+  const dots = [...findings.entries()].filter(([, { place, severity }]) => place !== null && !hidden.has(severity));
+  // What is drawn last lies on top: the gravest, where several findings are at one place.
+  for (const [index, finding] of dots.sort(([, a], [, b]) => weight(a) - weight(b))) {
+    features.push(overlayFeature(findingId(index), { type: "Point", coordinates: finding.place }, parseColor(findingColor(finding))));
+  }
   return { features: features.filter((feature) => feature !== null), marks };
 }
