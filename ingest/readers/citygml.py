@@ -182,7 +182,7 @@ class _Model:
             contents.network,
             shapes,
         )
-        number = 0
+        prefix, number = f"{document.name}_" if len(self.documents) > 1 else "", 0
         with document.opened() as stream:
             for told in members(stream):
                 if isinstance(told, Head) or told.role not in OBJECT_ROLES or local_name(told.element) in NO_FEATURES:
@@ -191,17 +191,17 @@ class _Model:
                 kind = type_of(told.element)
                 if kind == "TINRelief" or (types is not None and kind not in types) or gml_id(told.element) in contents.superseded:
                     continue
-                yield _scope(reader, told.element, number)
+                yield _scope(reader, told.element, f"{prefix}{local_name(told.element)}_{number}")
 
     def _axes(self, document: Document) -> Axes:
         return axes_of(self.crs, document.contents.corner, self.order)
 
 
-def _scope(reader: ObjectReader, element: Element, number: int) -> Scope | Fault:
+def _scope(reader: ObjectReader, element: Element, unnamed: str) -> Scope | Fault:
     try:
-        return reader.scope(element, number)
+        return reader.scope(element, unnamed)
     except (ValueError, LookupError, OverflowError, RecursionError) as error:
-        name = (gml_id(element) or f"{local_name(element)} {number}")[:100]
+        name = (gml_id(element) or unnamed)[:100]
         text = Text(zh=f"{name}:几何不合 GML 规范({str(error)[:200]})", en=f"{name}: not as GML has it ({str(error)[:200]})")
         return Fault(0, "structure", text)
 

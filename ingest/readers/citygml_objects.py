@@ -127,13 +127,13 @@ class ObjectReader:
     shapes: bool = True
     """False: attributes only."""
 
-    def scope(self, element: Element, number: int) -> Scope:
-        """Return the objects of a member, the ``number``th of the document; ValueError where its geometry is not GML's."""
+    def scope(self, element: Element, unnamed: str) -> Scope:
+        """Return the objects of a member, which is called ``unnamed`` if it has no id; ValueError where its geometry is not GML's."""
         own = with_ids(element)
         positions = Positions()
         geometries = Geometries(positions, lambda name: own.get(name, self.shared.get(name)), self.max_vertices * _CORNERS_PER_VERTEX)
         objects: dict[str, CityObject] = {}
-        name = _Conversion(self, geometries, objects).add(element, f"{local_name(element)}_{number}", None)
+        name = _Conversion(self, geometries, objects).add(element, unnamed, None)
         placed = self.axes.placed(positions.array())
         vertices = np.rint((placed - self.frame.translate) / self.frame.scale).astype(np.int64)
         exported = objects[name]["type"] in TYPES.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -12,9 +13,10 @@ import pyproj
 import pytest
 import shapely
 
-from ingest.protocol import Limits, PartEnd, PartHeader, PartRequest, ReadRequest
+from ingest.protocol import PartEnd, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.readers.citygml_frame import axes_of, crs_of
+from ingest.readers.citygml_stream import Member, members
 from ingest.readers.source import SourceBatch
 from ingest.reading import read_parts
 from ingest.sandbox import read_file
@@ -373,15 +375,27 @@ def test_documents_of_an_archive_are_one_model_with_its_code_lists(tmp_path: Pat
     assert column(only(path, layer="two/Building"), "cityjson_id") == ["B"]
 
 
-@pytest.mark.slow
-def test_reading_takes_no_more_memory_for_a_longer_file(written: Any) -> None:
-    """Limits of the child: 30 MB of buildings under an address space that the parsed document alone would fill."""
-    member = f"<cityObjectMember>{building(BOX, '{}')}</cityObjectMember>"
-    text = model().replace(
-        "</CityModel>", "".join(member.replace("{}", f"B{n}").replace("#p", f"#{n}p").replace('"p', f'"{n}p') for n in range(3000))
-    )
-    path = written(text + "</CityModel>")
-    part = PartRequest(None, TYPES["building"], "d")
-    messages = list(read_file(ReadRequest(path, (part,), 4549, limits=Limits(memory_bytes=1 << 30))))
-    assert [(m.rows, m.accepted) for m in messages if isinstance(m, PartEnd)] == [(3000, 3000)]
-    assert [m.source_crs for m in messages if isinstance(m, PartHeader)] == ["EPSG:4549"]
+def test_objects_without_an_id_are_told_apart(tmp_path: Path) -> None:
+    nameless = model(building(BOX).replace(' gml:id="B"', ""), building(BOX).replace(' gml:id="B"', ""))
+    path = tmp_path / "city.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("one", "two"):
+            archive.writestr(f"{name}.gml", nameless)
+    assert column(only(path), "cityjson_id") == ["one_Building_1", "one_Building_2", "two_Building_1", "two_Building_2"]
+
+
+def test_what_was_read_is_forgotten() -> None:
+    """However long the document: beside the member at hand there is what the parser has read ahead (32 kB), and nothing else."""
+    tin = "<dem:TINRelief><dem:tin><gml:TriangulatedSurface><gml:trianglePatches>" + "<gml:Triangle><gml:exterior/></gml:Triangle>" * 3000
+    tin += "</gml:trianglePatches></gml:TriangulatedSurface></dem:tin></dem:TINRelief>"
+    pipes = "<u:component><u:RoundPipe/></u:component>" * 3000
+    network = f'<u:Network xmlns:u="http://www.citygml.org/ade/utility/0.9.2">{pipes}</u:Network>'
+    appearance = "</cityObjectMember><!-- next --><appearanceMember/><cityObjectMember>"
+    text = model(tin, network, *(building(BOX) + appearance + building(BOX, "C") for _ in range(300)))
+    seen = most = 0
+    for told in members(io.BytesIO(text.encode())):
+        if isinstance(told, Member):
+            seen += 1
+            most = max(most, sum(1 for _ in told.element.getroottree().iter()))
+    assert seen == 3000 + 2 + 600
+    assert most < 3000 < text.count("</") / 10
