@@ -275,7 +275,9 @@ def _part_result(slug: str, tally: Tally, measures: tuple[Measure, ...]) -> Part
 
 def _result(submission: uuid.UUID, tallies: Mapping[str, Tally], published: Published) -> LoadResult:
     own = [counts for slug, counts in published.counts.items() if slug in tallies]
-    findings = Counter(f.rule for t in tallies.values() for f in t.findings) + Counter(f.rule for f in published.findings)
+    findings = Counter(f.rule for f in published.findings)
+    for kind, count in (entry for t in tallies.values() for entry in t.counts.items()):
+        findings[kind.rule] += count
     return LoadResult(
         submission=submission,
         read=sum(t.read for t in tallies.values()),

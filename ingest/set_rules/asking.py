@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import batched
 
 from ingest.set_rules.context import SetCheck, SetContext, checks_of
 from ingest.set_rules.registry import SET_RULES
-from ingest.staging import Staging
 from ingest.tally import Tally
 from twin.catalogue import Catalogue
 from twin.db import Connection
 from twin.errors import Text
 from twin.model import Finding, Severity
+
+_AT_A_TIME = 10_000
 
 
 def ask_rules(connection: Connection, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> None:
@@ -27,9 +30,7 @@ def ask_rules(connection: Connection, catalogue: Catalogue, tallies: Mapping[str
                 if _missing_types(context, check):
                     unanswered.setdefault(slug, []).append(check)
                     continue
-                findings = tally.judged(find(context, check))
-                _reject(connection, tally.staging, findings)
-                tally.note_staged(findings)
+                _note(connection, tally, find(context, check))
     for slug, checks in unanswered.items():
         context = SetContext(connection, tallies[slug].staging, stagings, {}, catalogue)
         tallies[slug].note_staged(_unanswered(context, checks))
@@ -51,7 +52,12 @@ def _unanswered(context: SetContext, checks: Sequence[SetCheck]) -> Iterator[Fin
     yield Finding("not-checked", Severity.INFO, None, Text(zh=zh, en=en))
 
 
-def _reject(connection: Connection, staging: Staging, findings: Sequence[Finding]) -> None:
-    rows = sorted({f.row for f in findings if f.rejects and f.row is not None})
-    if rows:
-        connection.execute(staging.query("reject_rows"), {"rows": rows})
+def _note(connection: Connection, tally: Tally, found: Iterable[Finding]) -> None:
+    """Note findings as they come, then remove the rows of those that reject: until the last has come the query is still running."""
+    rejected = array("q")
+    for some in batched(found, _AT_A_TIME):
+        findings = tally.judged(some)
+        tally.note_staged(findings)
+        rejected.extend(f.row for f in findings if f.rejects and f.row is not None)
+    if rejected:
+        connection.execute(tally.staging.query("reject_rows"), {"rows": sorted(set(rejected))})

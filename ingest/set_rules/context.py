@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
+
+from psycopg import sql
 
 from ingest.staging import Staging
 from twin.catalogue import Catalogue
@@ -12,6 +14,8 @@ from twin.db import Connection
 from twin.model import FeatureType, Severity
 from twin.rules.loader import load_rules
 from twin.rules.rule import ParameterValue, Rule
+
+_ROWS_AT_A_TIME = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +29,21 @@ class SetContext:
     kept: Mapping[int, Sequence[str]]
     """Per dataset the keys whose rows were rejected: what is published under them stays (DESIGN 14)."""
     catalogue: Catalogue
+    distinct: frozenset[str] = frozenset()
+    """Columns of which it is known already that no two staged rows have the same value."""
 
     @property
     def feature_type(self) -> FeatureType:
         """FeatureType of the part."""
         return self.staging.feature_type
+
+    def rows(self, query: sql.SQL | sql.Composed, values: Mapping[str, object] | None = None) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query a thousand at a time: of ten million repeated keys no list is made.
+
+        The connection answers nothing else until the last of them was taken.
+        """
+        with self.connection.cursor() as cursor:
+            yield from cursor.stream(query, values, size=_ROWS_AT_A_TIME)
 
     def has_any(self, feature_type: str) -> bool:
         """Return whether features of a FeatureType are staged or published, be it in whichever dataset."""

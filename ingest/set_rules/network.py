@@ -45,7 +45,7 @@ _LINE_COLUMNS: Mapping[str, str] = {
 def along_network(context: SetContext, name: str, **values: object) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a query of network.sql over the network of the submission; ``part`` is bound to that of the context."""
     _make(context)
-    yield from context.connection.execute(QUERIES[name], {"part": context.staging.part, **values})
+    yield from context.rows(QUERIES[name], {"part": context.staging.part, **values})
 
 
 def among_rows(
@@ -53,7 +53,7 @@ def among_rows(
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a query of network.sql over the staged rows of the part alone."""
     query = QUERIES[name].format(staging=context.staging.table, **places)
-    yield from context.connection.execute(query, values)
+    yield from context.rows(query, values)
 
 
 def has_fields(context: SetContext, *names: str) -> bool:

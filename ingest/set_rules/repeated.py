@@ -21,7 +21,7 @@ def repeated_values(context: SetContext, check: SetCheck) -> Iterator[Finding]:
         return
     titles = [staging.feature_type.field(name).title for name in names]
     zh, en = "+".join(t.zh for t in titles), " + ".join(t.en for t in titles)
-    for row, key, first_row, repeated, x, y in context.connection.execute(staging.query("find_repeated", value=_value(context, names))):
+    for row, key, first_row, repeated, x, y in context.rows(staging.query("find_repeated", value=_value(context, names))):
         shown, earlier = str(repeated).replace(KEY_SEPARATOR, " / "), row_in_source(first_row)
         yield Finding(
             rule=check.rule.id,
@@ -38,7 +38,7 @@ def same_geometries(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield a finding for every row whose geometry, vertex by vertex, is that of an earlier row."""
     if "geom" in context.distinct:
         return
-    for row, key, first_row, x, y in context.connection.execute(context.staging.query("find_same_geometry")):
+    for row, key, first_row, x, y in context.rows(context.staging.query("find_same_geometry")):
         earlier = row_in_source(first_row)
         message = Text(zh=f"几何与第 {earlier} 行相同", en=f"the geometry is that of row {earlier}")
         yield Finding(check.rule.id, check.severity, row, message, key=key, place=(x, y))

@@ -38,7 +38,7 @@ def missing_targets(context: SetContext, check: ReferenceCheck) -> Iterator[Find
         return
     titles = {f.name: f.title for f in staging.feature_type.fields}
     query = staging.query("find_without_target", values=values, targets=sql.SQL(" UNION ALL ").join(targets))
-    for row, key, name, value, x, y in context.connection.execute(query):
+    for row, key, name, value, x, y in context.rows(query):
         yield Finding(
             rule=check.rule,
             severity=check.severity,
