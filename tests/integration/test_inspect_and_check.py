@@ -48,9 +48,12 @@ def test_a_file_is_told_without_a_city(tmp_path: Path) -> None:
 def test_files_are_checked_without_a_city(tmp_path: Path) -> None:
     path, report = survey(tmp_path), tmp_path / "report"
     before = set(Path(tempfile.gettempdir()).iterdir())
-    done = nowhere(tmp_path).run("check", path, "--crs", "EPSG:4549", "--report", report)
-    assert (done["read"], done["rejected"]) == (12, 12), "150 m deep"
-    assert {"range", "unit-doubtful"} <= done["findings"].keys()
+    done = nowhere(tmp_path).run(
+        "check", path, "--crs", "EPSG:4549", "--unit", "井深=cm", "--map", "材料=well_material", "--report", report
+    )
+    assert (done["read"], done["rejected"]) == (12, 0)
+    assert "unit-doubtful" not in done["findings"], "it is answered"
+    assert done["sources"][0]["mapping"]["材料"] == "well_material"
     assert json.loads((report / "findings.json").read_text("utf-8"))
     refused = nowhere(tmp_path).run("check", path, "--type", "pipe_node", code=1)
     assert refused["error"]["code"] == "crs-undeclared"

@@ -162,8 +162,13 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", metavar="ID", help="数据集 · dataset (collection id)")
     parser.add_argument("--part", action="append", default=[], metavar="SHEET=TYPE:DATASET", help="一个图层或工作表 · one layer or sheet")
     parser.add_argument("--layer", metavar="NAME", help="图层 · layer to read when the file has several")
-    parser.add_argument("--crs", metavar="EPSG:n|FILE|X-GCJ02|X-BD09", help="坐标系声明 · declared CRS")
+    parser.add_argument("--crs", metavar="EPSG:n|FILE|X-GCJ02|X-BD09|X-LOCAL:name", help="坐标系声明 · declared CRS")
     parser.add_argument("--vertical", metavar="V", help="高程基准声明 · heights of the source (ellipsoidal)")
+    parser.add_argument("--height-offset", type=float, default=0.0, metavar="M", help="高程改正 · metres added to heights")
+    parser.add_argument("--axes", choices=("xy", "yx"), help="轴序：xy 先东后北，yx 先北后东 · easting or northing first")
+    parser.add_argument("--encoding", metavar="E", help="文字编码 · encoding of the texts")
+    parser.add_argument("--unit", action="append", default=[], metavar="COLUMN=UNIT", help="列的单位 · unit of a column: mm, cm, m, ft …")
+    parser.add_argument("--map", action="append", default=[], metavar="COLUMN=FIELD", help="列对应的字段 · field a column feeds, or none")
 
 
 def _from_os(error: OSError) -> TwinError:

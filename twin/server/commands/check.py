@@ -22,7 +22,7 @@ from twin.errors import BadRequestError, RejectedError, TwinError
 from twin.server.check_reports import counts_by_rule, report_of_check
 from twin.server.city import City
 from twin.server.city_file import read_city_file
-from twin.server.commands.load import declared_crs, existing, part_specs
+from twin.server.commands.load import declared, declared_crs, existing, part_specs
 from twin.server.inspection import INSPECTION, main_files
 from twin.server.loading import workplace
 from twin.server.scratch_city import city_or_scratch, has_city
@@ -45,7 +45,7 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
     with city_or_scratch(settings, city_file, files, crs, terminal) as city:
         around = Surroundings() if city_file is None and not has_city(settings) else surroundings(city)
         proposals = _proposals(city, files, around)
-        parts = _parts(options, proposals)
+        parts = [declared(p, options) for p in _parts(options, proposals)]
         request = LoadRequest(
             files=files,
             parts=tuple(_understood(p, proposals, crs, options.vertical) for p in parts),
@@ -98,7 +98,14 @@ def _understood(part: PartSpec, proposals: Sequence[Proposal], crs: str | None, 
     proposal = _proposal_of(part, proposals)
     if proposal is None:
         return part
-    found = doubts(proposal.understanding, proposal.layer, Answered(crs=crs is not None, vertical=vertical is not None))
+    answered = Answered(
+        crs=crs is not None,
+        axes=part.axes is not None,
+        vertical=vertical is not None or part.height_offset_m != 0.0,
+        encoding=part.encoding is not None,
+        units=frozenset(column for column, _ in part.units),
+    )
+    found = doubts(proposal.understanding, proposal.layer, answered)
     told = proposal.understanding.crs
     is_told = crs is None and told.stated is None and told.value is not None
     return replace(part, crs=told.value if is_told else None, doubts=found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ingest.load import LoadResult
@@ -69,7 +70,7 @@ def _load_request(city: City, settings: Settings, options: argparse.Namespace) -
     title = getattr(options, "title", None)
     return LoadRequest(
         files=files,
-        parts=part_specs(options.part, options.type, options.dataset, options.layer),
+        parts=tuple(declared(p, options) for p in part_specs(options.part, options.type, options.dataset, options.layer)),
         mode=mode,
         crs=declared_crs(options.crs),
         vertical=options.vertical,
@@ -101,6 +102,26 @@ def part_specs(given: Sequence[str], feature_type: str | None, dataset: str | No
             raise BadRequestError(f"--part is SHEET=TYPE:DATASET, not {text!r}", zh=f"--part 的形式是 表=类型:数据集，不是 {text!r}")
         parts.append(PartSpec(match["layer"], match["type"], check_slug(match["dataset"])))
     return tuple(parts)
+
+
+def declared(part: PartSpec, options: argparse.Namespace) -> PartSpec:
+    """Return a part as ``--axes``, ``--unit`` and their kin declare it; BadRequestError when they are not well-formed."""
+    return replace(
+        part,
+        axes=options.axes,
+        height_offset_m=options.height_offset,
+        encoding=options.encoding,
+        units=_pairs(options.unit, "--unit COLUMN=UNIT"),
+        mapping=_pairs(options.map, "--map COLUMN=FIELD"),
+    )
+
+
+def _pairs(given: Sequence[str], form: str) -> tuple[tuple[str, str], ...]:
+    """Return what stands before and after the last ``=`` of each; what stands after may be empty."""
+    wrong = next((text for text in given if not text.partition("=")[0] or "=" not in text), None)
+    if wrong is not None:
+        raise BadRequestError(f"it is {form}, not {wrong!r}", zh=f"应为 {form}，不是 {wrong!r}")
+    return tuple((column, value) for column, _, value in (text.rpartition("=") for text in given))
 
 
 def declared_crs(text: str | None) -> str | None:
