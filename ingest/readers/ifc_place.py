@@ -71,10 +71,11 @@ def _by_map_conversion(model: ifcopenshell.file, crs: str, scale: float) -> Plac
 def _by_site(model: ifcopenshell.file, site: tuple[float, float, float], scale: float) -> Placement:
     latitude, longitude, elevation = site
     crs = pyproj.CRS.from_proj4(f"+proj=tmerc +lat_0={latitude!r} +lon_0={longitude!r} +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs")
+    named = crs.to_wkt().replace('"unknown"', f'"site at {latitude:.5f}, {longitude:.5f}"', 1)
     turn = _turn_to_north(model)
     axes = np.array([[np.cos(turn), np.sin(turn), 0.0], [-np.sin(turn), np.cos(turn), 0.0], [0.0, 0.0, 1.0]])
     note = Text(*(t.format(latitude=latitude, longitude=longitude) for t in (_BY_SITE.zh, _BY_SITE.en)))
-    return Placement(crs.to_wkt(), assumed=True, origin=np.array([0.0, 0.0, elevation * scale]), axes=axes, note=note)
+    return Placement(named, assumed=True, origin=np.array([0.0, 0.0, elevation * scale]), axes=axes, note=note)
 
 
 def _turn_to_north(model: ifcopenshell.file) -> float:
