@@ -108,7 +108,8 @@ def test_a_surveyor_hands_in_mends_looks_and_publishes(door: Door) -> None:
 
     found = door.checked(submission, "round_trip")
     assert (found["state"], found["result"]["rejected"], found["progress"]) == ("accepted", 1, None)
-    assert found["findings"] == {"range": {"count": 1, "severity": "error", "title": {"zh": "取值范围", "en": "range"}}}
+    told = {"count": 1, "waived": 0, "severity": "error", "title": {"zh": "取值范围", "en": "range"}, "clause": "", "waivable": True}
+    assert {rule: {k: f[k] for k in told} for rule, f in found["findings"].items()} == {"range": told}
     [row] = door.get(submission, "findings")
     assert (row["row"], row["key"], row["severity"]) == (11, "B50", "error")
     assert door.client.get(f"/api/submissions/{submission['id']}/findings?f=csv").text.count("B50") == 1
