@@ -16,7 +16,7 @@ from twin.errors import Text
 
 Opened = Callable[[], IO[bytes]]
 
-OBJECT_ROLES = frozenset({"cityObjectMember", "featureMember", "component"})
+OBJECT_ROLES = frozenset({"cityObjectMember", "featureMember", "member", "component"})
 """Properties by which a model or a network has its objects."""
 NO_FEATURES = frozenset({"Network", "ExteriorMaterial", "InteriorMaterial", "ProtectiveElement", "FillingMaterial"})
 """Classes of the utility network that describe features and are none."""
@@ -28,7 +28,10 @@ _GEOMETRY_LINKS = etree.XPath(
 )
 _SRS_NAMES = etree.XPath("descendant-or-self::*/@srsName", smart_strings=False)
 _FIRST_POSITION = etree.XPath("string((.//*[local-name()='lowerCorner' or local-name()='pos' or local-name()='posList'])[1])")
-_TEXTURES = etree.XPath("count(.//*[local-name()='ParameterizedTexture' or local-name()='GeoreferencedTexture'])")
+_TEXTURES = etree.XPath(
+    "count(" + " | ".join(f".//a{v}:{kind}" for v in (1, 2, 3) for kind in ("ParameterizedTexture", "GeoreferencedTexture")) + ")",
+    namespaces={f"a{v}": f"http://www.opengis.net/citygml/appearance/{v}.0" for v in (1, 2, 3)},
+)
 _MOST_SHARED = 100_000
 
 
@@ -78,6 +81,7 @@ def read_contents(opened: Opened) -> Contents:
             elif not contents.network.add(told):
                 _count(contents, element)
                 named |= _named_elsewhere(element)
+                textures += int(_TEXTURES(element))
     named |= contents.network.named()
     contents.superseded = versions.superseded()
     if named or contents.superseded:

@@ -12,8 +12,14 @@ _ENDINGS = (".gml", ".xml", ".citygml")
 
 
 def is_citygml(root: XmlRoot | None) -> bool:
-    """Tell a city model of CityGML 1.0, 2.0 or 3.0 from other XML."""
-    return root is not None and root.name == "CityModel" and root.namespace.startswith(_NAMESPACE)
+    """Tell a city model of CityGML 1.0, 2.0 or 3.0 from other XML; a WFS answers with a collection of its objects."""
+    if root is None:
+        return False
+    return (
+        root.namespace.startswith(_NAMESPACE)
+        if root.name == "CityModel"
+        else root.name == "FeatureCollection" and root.declares(_NAMESPACE)
+    )
 
 
 def city_models(archive: Archive) -> tuple[str, ...]:

@@ -23,9 +23,9 @@ HREF = "{http://www.w3.org/1999/xlink}href"
 _NAMESPACES = {"g": "http://www.opengis.net/gml", "g32": "http://www.opengis.net/gml/3.2"}
 _WITH_ID = etree.XPath("descendant-or-self::*[@g:id or @g32:id]", namespaces=_NAMESPACES)
 _NETWORK_MEMBERS = ("component", "featureGraphMember", "linkMember")
-_MEMBERS = ("cityObjectMember", "featureMember", "appearanceMember", "versionMember", "versionTransitionMember")
+_MEMBERS = ("cityObjectMember", "featureMember", "member", "appearanceMember", "versionMember", "versionTransitionMember")
 _STREAMED = frozenset({*_MEMBERS, *_NETWORK_MEMBERS, "Triangle"})
-_TAGS = tuple(f"{{*}}{name}" for name in ("CityModel", "TINRelief", "Triangle", *_MEMBERS, *_NETWORK_MEMBERS))
+_TAGS = tuple(f"{{*}}{name}" for name in ("CityModel", "FeatureCollection", "TINRelief", "Triangle", *_MEMBERS, *_NETWORK_MEMBERS))
 _UTILITY = "/ade/utility"
 
 

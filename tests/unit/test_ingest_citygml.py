@@ -343,6 +343,14 @@ def test_a_declared_system_goes_before_several_that_are_named(written: Any) -> N
     assert [layer.rows for layer in choose_reader(ReadRequest(path, (), 4549, crs="EPSG:4549")).inspect().layers] == [2]
 
 
+@pytest.mark.parametrize(("role", "wfs"), [("gml:featureMember", "wfs"), ("wfs:member", "wfs/2.0")])
+def test_an_answer_of_a_wfs_is_a_city_model(role: str, wfs: str, written: Any) -> None:
+    text = model(building(BOX)).replace("CityModel", "wfs:FeatureCollection").replace("cityObjectMember", role)
+    path = written(text.replace("xmlns:veg", f'xmlns:wfs="http://www.opengis.net/{wfs}" xmlns:veg', 1))
+    assert [(layer.name, layer.rows) for layer in choose_reader(ReadRequest(path, (), 4549)).inspect().layers] == [("Building", 1)]
+    assert len(only(path).representations) == 1
+
+
 def test_a_document_in_gbk_is_read(written: Any) -> None:
     text = model(building("<gml:name>一号楼</gml:name>" + BOX)).replace('"UTF-8"', '"GBK"')
     assert column(only(written(text.encode("gbk"))), "name") == ["一号楼"]
