@@ -12,9 +12,6 @@ from dataclasses import dataclass, replace
 from twin.model import FeatureType, Finding, Severity
 from twin.rules.loader import load_rules
 
-HELD = frozenset({"unique", "area-of-use", "delete-unknown"})
-"""Two features of one key cannot be matched, what lies outside the CRS cannot be transformed for a door, nothing cannot be deleted."""
-
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
@@ -80,7 +77,7 @@ class Waivers:
 def can_be_waived(rule: str, feature_type: FeatureType) -> bool:
     """Return whether a row of this type that breaks a rule can be stored and served all the same."""
     known = load_rules().get(rule)
-    return known is not None and rule not in HELD and known.can_be_waived(feature_type.geometry_type)
+    return known is not None and known.can_be_waived(feature_type.geometry_type)
 
 
 def waiver_record(waiver: Waiver, findings: int) -> Mapping[str, object]:

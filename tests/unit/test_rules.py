@@ -79,9 +79,12 @@ def test_a_rule_of_low_confidence_is_never_an_error() -> None:
     assert doubtful.grade(None, "Point") is Severity.WARNING
 
 
-def test_what_cannot_be_waived_keeps_its_severity() -> None:
+def test_what_cannot_be_softened_keeps_its_severity() -> None:
     assert rule(waivable=False).grade(Severity.INFO, "Point") is Severity.ERROR
+    assert rule(waivable=False, soft=True).grade(Severity.INFO, "Point") is Severity.INFO
+    assert not rule(waivable=False, soft=True).can_be_waived("Point")
     areas = rule(hard_for=["MultiPolygon"])
+    assert (areas.can_be_waived("MultiPolygon"), areas.can_be_waived("Point")) == (False, True)
     assert (areas.grade(Severity.INFO, "MultiPolygon"), areas.grade(Severity.INFO, "Point")) == (Severity.ERROR, Severity.INFO)
 
 

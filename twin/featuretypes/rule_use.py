@@ -25,7 +25,7 @@ def check_faults(ft: FeatureType) -> Iterator[tuple[str, str]]:
 
 def _severity_faults(place: str, check: Check, rule: Rule, ft: FeatureType) -> Iterator[tuple[str, str]]:
     severity = check.parameters.get("severity")
-    if severity is not None and severity != rule.severity.value and not rule.can_be_waived(ft.geometry_type):
+    if severity is not None and severity != rule.severity.value and not rule.can_be_softened(ft.geometry_type):
         yield (
             f"{place}.severity",
             f"{rule.id!r} is always of severity {rule.severity.value!r}: what breaks it cannot be served",

@@ -52,24 +52,30 @@ class Rule:
     confidence: Confidence
     """``low``: nobody compared it with its source, or it errs at times: a hit is a matter for a person, never an error."""
     waivable: bool
-    """False where a row that breaks it cannot be stored or served."""
+    """Whether a reviewer may let single rows pass: not where what breaks it cannot be stored, matched or served."""
+    soft: bool = True
+    """Whether a FeatureType may want less of it: of some rules every row that breaks them is lost."""
     hard_for: tuple[GeometryType, ...] = ()
-    """Kinds of geometry for which it cannot be waived although it can for others."""
+    """Kinds of geometry for which it is neither, although it is for others."""
     run: Run = "always"
     """``listed``: only for FeatureTypes whose ``checks`` name it."""
     aliases: tuple[str, ...] = ()
     """Codes by which others know it, such as surveyors."""
 
     def can_be_waived(self, geometry_type: GeometryType) -> bool:
-        """Return whether a FeatureType may soften it, or a reviewer waive it, for features of this kind of geometry."""
+        """Return whether a reviewer may waive it for features of this kind of geometry."""
         return self.waivable and geometry_type not in self.hard_for
+
+    def can_be_softened(self, geometry_type: GeometryType) -> bool:
+        """Return whether a FeatureType of this kind of geometry may give it another severity."""
+        return self.soft and geometry_type not in self.hard_for
 
     def grade(self, wanted: Severity | None, geometry_type: GeometryType) -> Severity:
         """Return how grave a hit is where a FeatureType wants ``wanted`` (None: it says nothing).
 
-        What cannot be waived keeps its own severity; what is not certain is a matter for a person, whoever wants it to be an error.
+        What cannot be softened keeps its own severity; what is not certain is a matter for a person, whoever wants it to be an error.
         """
-        severity = self.severity if wanted is None or not self.can_be_waived(geometry_type) else wanted
+        severity = self.severity if wanted is None or not self.can_be_softened(geometry_type) else wanted
         uncertain = self.confidence == "low" and severity in (Severity.ERROR, Severity.BLOCKING)
         return Severity.REVIEW if uncertain else severity
 
