@@ -6,8 +6,9 @@ pipeline (JS_POINT, JS_LINE; 给水管点, 给水管线): what the rows do not s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -150,9 +151,15 @@ def _tables(path: Path, request: ReadRequest) -> list[Sheet]:
     return read_delimited(path, request.limits, known, encoding=declared)
 
 
+@cache
+def _packaged_types() -> Mapping[str, FeatureType]:
+    """Return the types that come with the platform; reading them takes half a second."""
+    return load_feature_types()
+
+
 def _known_names() -> frozenset[str]:
     """Return every name by which a column of a survey may go."""
-    types = load_feature_types().values()
+    types = _packaged_types().values()
     fields = [f for t in types if t.geometry_type in ("Point", "LineString") for f in t.fields]
     texts = [text for f in fields for text in (f.name, f.title.zh, f.title.en, *f.aliases)]
     return frozenset(normalised(t) for t in [*texts, *axis_names()])
@@ -172,7 +179,7 @@ def _node_type(line_type: FeatureType, request: ReadRequest) -> FeatureType:
     for part in request.parts:
         if part.feature_type.name == name:
             return part.feature_type
-    return load_feature_types()[name]
+    return _packaged_types()[name]
 
 
 def _alike(one: str, other: str) -> int:
