@@ -171,5 +171,6 @@ REAL: Mapping[str, tuple[str, Seed]] = {
     "swmm": ("sewer-swmm/Example1.inp", Seed(lambda path: None, "pipe_segment")),
     "osm": ("footprints-osm-liechtenstein", Seed(lambda path: None)),
     "hgt": ("raster-dem/N49E011.hgt.zip", Seed(lambda path: None, "terrain")),
+    "ifc": ("ifc/SimpleWall.ifc", Seed(lambda path: None)),
 }
 """Formats of which the real files are small enough."""
