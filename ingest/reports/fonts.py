@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twin.errors import UnavailableError
 
-FOLDERS: Sequence[Path] = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".local/share/fonts")
+FOLDERS: Sequence[Path] = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("~/.local/share/fonts"))
 _KNOWN: Sequence[tuple[str, int]] = (
     ("NotoSansCJK-Regular.ttc", 2),
     ("NotoSansCJKsc-Regular.otf", 0),
@@ -33,7 +33,7 @@ class FontFile:
 
 def find_font(folders: Sequence[Path] = FOLDERS) -> FontFile:
     """Return a font with Chinese; UnavailableError ``font-missing``, saying what to install, when there is none."""
-    there = {path.name: path for folder in folders if folder.is_dir() for path in folder.rglob("*.[to]t[cf]")}
+    there = {path.name: path for folder in folders for path in folder.expanduser().rglob("*.[to]t[cf]")}
     for name, face in _KNOWN:
         if name in there:
             return FontFile(there[name], face)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ingest import staging
 from ingest.changes import Cursor, published_changes, staged_changes
 from ingest.load import give_back, withdraw
+from ingest.protocol import KEPT_FINDINGS
 from ingest.publish import CheckOutdatedError, StagingLostError
 from ingest.register import Register
 from tests.integration.surveys import Row, Surveys, square
@@ -27,7 +28,7 @@ from twin.embedded.databases import ensure_database
 from twin.embedded.postmaster import running
 from twin.errors import ConflictError, RejectedError
 from twin.migrations import migrate
-from twin.model import Deployment, SubmissionState, new_oid_root
+from twin.model import Deployment, Severity, SubmissionState, new_oid_root
 from twin.store import FolderStore
 
 Heights = dict[str, float]
@@ -302,3 +303,16 @@ def kill_whole(pid: int) -> None:
     end = time.monotonic() + 30
     while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
         time.sleep(0.05)
+
+
+def test_of_very_many_findings_the_first_are_kept_and_all_counted(surveys: Surveys) -> None:
+    more = 7
+    rows = [
+        Row(square(0, 0), {"building_id": "B0"}),
+        *(Row(square(20, 0), {"building_id": f"F{i}"}, rejected=True) for i in range(KEPT_FINDINGS + more)),
+    ]
+    submission = surveys.check({"blocks": ("building", rows)}, max_rejected=1.0)
+    register = Register(surveys.catalogue)
+    counted = register.finding_counts(submission)["range"]
+    assert (counted.count, counted.kept, counted.waived, counted.severity) == (KEPT_FINDINGS + more, KEPT_FINDINGS, 0, Severity.ERROR)
+    assert len(register.findings(submission, "range", 0, 10**6)) == KEPT_FINDINGS

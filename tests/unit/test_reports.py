@@ -1,0 +1,81 @@
+"""Cells that no spreadsheet runs, fonts that are looked for, and counts that go on where lists end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.reports.cells import defused
+from ingest.reports.fonts import find_font
+from ingest.waivers import Waiver, Waivers, can_be_waived
+from twin.errors import Text, UnavailableError
+from twin.featuretypes.loader import load_feature_types
+from twin.model import Finding, Severity
+
+
+@given(st.text())
+def test_no_text_of_a_file_begins_a_formula_or_breaks_a_workbook(text: str) -> None:
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    cell = str(defused(text))
+    assert not ILLEGAL_CHARACTERS_RE.search(cell)
+    assert cell[:1] not in ("=", "@", "\t", "\r")
+    assert cell[:1] not in ("+", "-") or float(cell) is not None, "only plain numbers keep their sign"
+
+
+@pytest.mark.parametrize("value", ["-12.5", "+3", "1e5", "普查", "", -4, 2.5, True])
+def test_what_is_no_formula_stays_as_it_is(value: str | float) -> None:
+    assert defused(value) == value
+
+
+def test_a_machine_without_chinese_says_what_to_install(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="fonts-noto-cjk") as refused:
+        find_font([tmp_path, tmp_path / "none"])
+    assert refused.value.code == "font-missing"
+    (tmp_path / "deep").mkdir()
+    for name in ("wqy-microhei.ttc", "NotoSansCJK-Regular.ttc", "DejaVuSans.ttf"):
+        (tmp_path / "deep" / name).touch()
+    found = find_font([tmp_path])
+    assert (found.path.name, found.face) == ("NotoSansCJK-Regular.ttc", 2), "the best to read, with the Chinese forms"
+
+
+def finding(
+    rule: str = "range", key: str | None = "A", row: int | None = 3, file: str = "", severity: Severity = Severity.ERROR
+) -> Finding:
+    return Finding(rule, severity, row, Text("错", "wrong"), "管线表", key, file=file)
+
+
+def test_a_waiver_fits_its_feature_its_row_in_its_file_or_every_feature() -> None:
+    kind = load_feature_types()["building"]
+    by_key = Waivers.of_part([Waiver("range", "a", "r", "d", key="A")], kind, "d")
+    by_row = Waivers.of_part([Waiver("range", "a", "r", "d", file="x.csv", layer="管线表", row=3)], kind, "d")
+    whole = Waivers.of_part([Waiver("range", "a", "r", "d")], kind, "d")
+    for waivers, fits in (
+        (by_key, {"A3": True, "A4": True, "B3": False}),
+        (by_row, {"A3": True, "A4": False, "B3": True}),
+        (whole, {"A3": True, "A4": True, "B3": True}),
+    ):
+        assert {name: waivers.waiver_of(finding(key=name[0], row=int(name[1]))) is not None for name in fits} == fits
+    assert by_row.waiver_of(finding(file="y.csv")) is None
+    assert whole.waiver_of(finding(rule="code")) is None
+    assert whole.waiver_of(finding(severity=Severity.BLOCKING)) is None, "what rejects the file as a whole nothing lets pass"
+    [said] = whole.applied([finding()])
+    assert (said.waived, said.waived_by, said.rejects) == ("a", "r", False)
+
+
+def test_what_cannot_be_stored_is_not_let_pass_whatever_a_waiver_says() -> None:
+    types = load_feature_types()
+    given = [Waiver(rule, "a", "r") for rule in ("geometry-valid", "geometry-empty", "unique", "area-of-use", "structure", "range")]
+    assert set(Waivers.of_part(given, types["building"], "d").by_rule) == {"range"}
+    assert set(Waivers.of_part(given, types["pipe_segment"], "d").by_rule) == {"range", "geometry-valid"}
+    assert not can_be_waived("no-such-rule", types["building"])
+
+
+def test_of_another_dataset_or_file_nothing_is_let_pass() -> None:
+    kind = load_feature_types()["building"]
+    given = [Waiver("range", "a", "r", "other"), Waiver("code", "a", "r", "d", file="x.csv", row=1)]
+    assert Waivers.of_part(given, kind, "d", "y.csv").by_rule == {}
+    assert set(Waivers.of_part(given, kind, "d", "x.csv").by_rule) == {"code"}
