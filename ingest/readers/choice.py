@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 from ingest.protocol import ReadRequest
-from ingest.readers import filegdb, mapinfo, raster, shapefile, workbook
+from ingest.readers import filegdb, mapinfo, mesh_model, raster, shapefile, tiles3d, workbook
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
@@ -21,6 +21,7 @@ from ingest.readers.geojson_seq import GeoJsonSeq, is_geojson_seq
 from ingest.readers.gml import is_gml, open_gml
 from ingest.readers.ifc_head import is_ifc
 from ingest.readers.mdb import is_access
+from ingest.readers.obj_mesh import is_obj
 from ingest.readers.ogr import open_alone
 from ingest.readers.osm import OsmPbf, is_osm_pbf
 from ingest.readers.source import Reader
@@ -32,6 +33,7 @@ from ingest.refusals import rejected, unsupported
 from twin.errors import TwinError
 
 _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+_KMZ = "doc.kml"
 _CITYGML = "ingest.readers.citygml"
 _SQLITE, _LAS, _FLATGEOBUF, _PARQUET = b"SQLite format 3\0", b"LASF", b"fgb\x03", b"PAR1"
 
@@ -42,7 +44,7 @@ def choose_reader(request: ReadRequest) -> Reader:
     if not content.head.strip():
         raise rejected("empty-file", "The file is empty.", "文件为空。")
     if content.head.startswith(_ZIP):
-        return _archived(Archive(request.path, request.limits), request)
+        return _archived(Archive(request.path, tiles3d.limits_of(request)), request)
     if content.head.startswith(_GZIP):
         content = of_bytes(PurePosixPath(content.name).stem, read_gzip(request.path, request.limits), request)
     kind = _kind_of(content)
@@ -75,25 +77,24 @@ def _kind_of(content: Content) -> Kind | None:
 
 def _archived(archive: Archive, request: ReadRequest) -> Reader:
     """Return the reader of a ZIP: of files that make one source together, or of the one file in it that is of a known kind."""
-    for together in ARCHIVES:
-        if together.fits(archive):
-            return together.open(archive, request)
-    known = [(kind, entry) for entry in _entries(archive, request) if (kind := _kind_of(entry)) is not None]
-    if len(known) > 1:
-        names = "、".join(entry.name for _, entry in known[:10])
-        raise rejected(
-            "archive-several",
-            f"The archive holds several files, hand them in one by one: {names}.",
-            f"压缩包含多个文件,请分别提交:{names}。",
-        )
+    together = next((kind for kind in ARCHIVES if kind.fits(archive)), None)
+    members = set(together.members(archive)) if together is not None else set()
+    entries = [of_entry(archive, name, request) for name in archive.names if name not in members]
+    known = [(kind, entry) for entry in entries if (kind := _kind_of(entry)) is not None]
+    if together is not None and not known:
+        return together.open(archive, request)
+    if together is not None or len(known) > 1:
+        raise _several([*sorted(members)[:3], *(entry.name for _, entry in known[:7])])
     if not known:
         raise _unknown()
     kind, entry = known[0]
     return kind.open(entry)
 
 
-def _entries(archive: Archive, request: ReadRequest) -> Sequence[Content]:
-    return [of_entry(archive, name, request) for name in archive.names]
+def _several(names: Sequence[str]) -> TwinError:
+    listed = "、".join(names)
+    en = f"The archive holds several files, hand them in one by one: {listed}."
+    return rejected("archive-several", en, f"压缩包含多个文件,请分别提交:{listed}。")
 
 
 def _path(content: Content) -> Path:
@@ -197,6 +198,7 @@ FILES: tuple[Kind, ...] = (
         beside=shapefile.loose_sidecars,
     ),
     Kind(lambda c: c.head.startswith(_LAS), _point_cloud, modules=("ingest.readers.point_cloud",)),
+    Kind(lambda c: mesh_model.is_glb(c.head), lambda c: mesh_model.open_mesh("glTF", c)),
     Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(_path(c), c.limits)),
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
     Kind(lambda c: c.text_head[:1] in (b"{", b"\x1e"), _json),
@@ -210,6 +212,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: mapinfo.is_mapinfo(c.text_head), lambda c: mapinfo.open_loose(c.request), beside=mapinfo.loose_sidecars),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: open_epanet(c.source, c.limits)),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_swmm(c.searched()), lambda c: open_swmm(c.source, c.limits)),
+    Kind(lambda c: is_obj(c.head), lambda c: mesh_model.open_mesh("OBJ", c)),
     Kind(lambda c: is_vct(c.text_head), lambda c: Vct(c.source, c.limits)),
     Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", _alone_in(c))),
     Kind(lambda c: c.unpack is None and c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
@@ -218,10 +221,15 @@ FILES: tuple[Kind, ...] = (
 """Files by their content; the first that fits serves. What only a look at all of the text tells stands last."""
 
 ARCHIVES: tuple[ArchiveKind, ...] = (
+    ArchiveKind(tiles3d.is_tileset, tiles3d.Tileset3D),
     ArchiveKind(workbook.in_archive, lambda a, request: open_survey("XLSX" if workbook.OFFICE_BOOK in a.names else "ODS", request)),
-    ArchiveKind(filegdb.is_archived, lambda a, request: filegdb.open_archived(a, request.limits)),
-    ArchiveKind(shapefile.is_archived, lambda a, request: shapefile.Shapefile(shapefile.archived_members(a), request.limits)),
+    ArchiveKind(filegdb.is_archived, lambda a, request: filegdb.open_archived(a, request.limits), filegdb.members_of),
+    ArchiveKind(
+        shapefile.is_archived, lambda a, request: shapefile.Shapefile(shapefile.archived_members(a), request.limits), shapefile.members_of
+    ),
     ArchiveKind(has_citygml, lambda a, request: _citygml().open_archived(a, request)),
-    ArchiveKind(mapinfo.is_archived, mapinfo.open_archived),
+    ArchiveKind(mapinfo.is_archived, mapinfo.open_archived, mapinfo.members_of),
+    ArchiveKind(lambda a: _KMZ in a.names, lambda a, request: _kml(of_entry(a, _KMZ, request))),
+    ArchiveKind(mesh_model.has_meshes, mesh_model.open_meshes),
 )
 """Files that belong together in a ZIP; one that holds none of these gives the one file in it that is of a kind above."""

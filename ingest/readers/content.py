@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -85,6 +85,8 @@ class ArchiveKind:
 
     fits: Callable[[Archive], bool]
     open: Callable[[Archive, ReadRequest], Reader]
+    members: Callable[[Archive], Collection[str]] = lambda archive: archive.names
+    """The files that are read; another of a known kind beside them would be lost, so the archive is refused."""
 
 
 def declared_encoding(request: ReadRequest) -> str | None:

@@ -27,6 +27,11 @@ def is_archived(archive: Archive) -> bool:
     return bool(_folders(archive))
 
 
+def members_of(archive: Archive) -> list[str]:
+    """Return the files of the geodatabases."""
+    return [name for names in _folders(archive).values() for name in names]
+
+
 def open_archived(archive: Archive, limits: Limits) -> OgrFile:
     """Return the feature classes of every geodatabase in a ZIP; tables without geometry are passed over."""
     sources = [_source(archive, index, folder, files) for index, (folder, files) in enumerate(_folders(archive).items())]

@@ -19,6 +19,8 @@ from ingest.readers.xml_root import XmlRoot
 from ingest.refusals import rejected
 
 _GML = "http://www.opengis.net/gml"
+_METADATA = "http://www.isotc211.org/"
+"""Metadata of ISO 19139, which declare GML and hold no features."""
 _CITYGML = "http://www.opengis.net/citygml/"
 _SRS_NAME = re.compile(rb"""\bsrsName\s*=\s*["']([^"']{1,300})["']""")
 _CODE = re.compile(r"(\d+)\s*$")
@@ -29,7 +31,7 @@ _ENVELOPE = frozenset({"lowerCorner", "upperCorner"})
 
 def is_gml(root: XmlRoot | None) -> bool:
     """Return whether a root element is one around GML features, CityGML excepted."""
-    return root is not None and root.declares(_GML) and not root.declares(_CITYGML)
+    return root is not None and root.declares(_GML) and not root.declares(_CITYGML) and not root.namespace.startswith(_METADATA)
 
 
 def open_gml(name: str, content: Path | bytes, request: ReadRequest) -> FeatureReader:

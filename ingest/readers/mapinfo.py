@@ -23,6 +23,7 @@ from twin.errors import Text, TwinError
 FORMAT, _DRIVER = "MapInfo", "MapInfo File"
 _MEMBERS: Mapping[str, tuple[str, ...]] = {".tab": (".dat", ".map", ".id"), ".mif": (".mid",)}
 _OPTIONAL = (".ind",)
+_ALL = frozenset({*_MEMBERS, *(suffix for needed in _MEMBERS.values() for suffix in needed), *_OPTIONAL})
 _CODECS: Mapping[str, str] = {
     "WindowsSimpChinese": "gb18030", "WindowsTradChinese": "cp950", "WindowsJapanese": "cp932", "WindowsKorean": "cp949",
     "WindowsLatin2": "cp1250", "WindowsCyrillic": "cp1251", "WindowsGreek": "cp1253", "WindowsTurkish": "cp1254",
@@ -60,6 +61,11 @@ def open_loose(request: ReadRequest) -> OgrFile:
 def is_archived(archive: Archive) -> bool:
     """Return whether a ZIP holds a MapInfo table."""
     return any(_suffix(name) in _MEMBERS for name in archive.names)
+
+
+def members_of(archive: Archive) -> list[str]:
+    """Return the files that belong to tables."""
+    return [name for name in archive.names if _suffix(name) in _ALL]
 
 
 def open_archived(archive: Archive, request: ReadRequest) -> OgrFile:

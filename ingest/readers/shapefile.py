@@ -72,6 +72,11 @@ def is_archived(archive: Archive) -> bool:
     return any(name.casefold().endswith(".shp") for name in archive.names)
 
 
+def members_of(archive: Archive) -> list[str]:
+    """Return the files that belong to Shapefiles."""
+    return [name for name in archive.names if PurePosixPath(name).suffix.casefold() in MEMBERS]
+
+
 def archived_members(archive: Archive) -> dict[str, Members]:
     """Return every Shapefile in a ZIP by the name of its .shp, with its folder where another has the same name."""
     names = {PurePosixPath(n.replace("\\", "/")): n for n in archive.names}

@@ -244,6 +244,19 @@ def test_zipped_flatgeobuf_and_geopackage(source: Path, tmp_path: Path) -> None:
         assert sorted(layer.columns["name"])[-2:] == sorted(NAMES)[-2:]
 
 
+def test_what_would_be_lost_in_an_archive_is_asked_for_alone(source: Path, tmp_path: Path) -> None:
+    """A Shapefile and a GeoPackage in one ZIP; metadata in XML and a picture of the legend beside them are no loss."""
+    folder = tmp_path / "a"
+    folder.mkdir()
+    ogr2ogr(folder / "用地.shp", source, "-select", "code", "-lco", "ENCODING=UTF-8", "-skipfailures")
+    gmd = '<?xml version="1.0"?><gmd:MD_Metadata xmlns:gmd="http://www.isotc211.org/2005/gmd" xmlns:gml="http://www.opengis.net/gml"/>'
+    (folder / "用地.shp.xml").write_text(gmd)
+    (folder / "legend.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert Layer(zipped(folder, tmp_path / "a.zip")).source.name == "用地"
+    ogr2ogr(folder / "b.gpkg", source)
+    assert refusal(zipped(folder, tmp_path / "b.zip")) == "archive-several"
+
+
 # ---------------------------------------------------------------------------------------------------------------- GeoParquet
 
 
