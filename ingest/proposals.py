@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ingest.names import normalised
 from ingest.protocol import FileInfo, LayerInfo
+from ingest.readers.cass import meaning_of
 from ingest.readers.layers import spellings_of
 from ingest.understanding.columns import column_evidence
 from ingest.understanding.evidence import Evidence
@@ -18,11 +19,21 @@ from twin.model import Dataset, FeatureType
 
 _SHAPES: Mapping[str, str] = {"point": "Point", "linestring": "LineString", "polygon": "MultiPolygon"}
 TABLES = frozenset({"XLSX", "XLS", "ODS", "CSV", "MDB"})
-_POINT_CLOUDS = ("LAS", "LAZ")
+_RECIPES_OF: Mapping[str, frozenset[str]] = {
+    "LAS": frozenset({"point_cloud"}),
+    "LAZ": frozenset({"point_cloud"}),
+    "3D Tiles": frozenset({"model"}),
+    "glTF": frozenset({"model"}),
+    "OBJ": frozenset({"model"}),
+}
+"""What a coverage can be that is no raster, by its format."""
+_RASTERS = frozenset({"terrain", "imagery"})
 _NAMED, _HOLDS_NAME, _BY_COLUMNS, _WITHOUT_KEY = 0.85, 0.5, 0.9, 0.7
 """How much a layer's name alone says when it is the type's or holds it, and all of its columns alone; less without the key."""
-_COVERAGE_ALONE: Mapping[str, float] = {"terrain": 0.6, "point_cloud": 0.9}
-"""A raster that nothing names is more often a terrain than anything else; a laser scan can be nothing else."""
+_COVERAGE_ALONE: Mapping[str, float] = {"terrain": 0.6, "point_cloud": 0.9, "model": 0.9}
+"""A raster that nothing names is more often a terrain than anything else; a laser scan or a model can be nothing else."""
+_CASS: Mapping[str, float] = {"high": 0.9, "low": 0.5}
+"""How much a CASS code says, by how sure its meaning is."""
 _WORTH_NAMING = 0.05
 _NOTHING_SAMPLED = LayerSample(0)
 
@@ -142,19 +153,26 @@ def _proposal(
         rows=layer.rows,
         columns=layer.columns,
         crs=layer.crs,
-        understanding=understanding,
+        understanding=_with_named_crs(understanding, layer),
         encoding=layer.encoding,
         guesses=guesses,
         dataset=_dataset(best.feature_type, layer, datasets) if best else None,
     )
 
 
+def _with_named_crs(known: Understanding, layer: LayerInfo) -> Understanding:
+    """Return what is understood with the file's CRS by its name, where the file defines it in full."""
+    if layer.crs_definition is None or known.crs.stated is None:
+        return known
+    value = layer.crs if known.crs.value == known.crs.stated else known.crs.value
+    return replace(known, crs=replace(known.crs, value=value, stated=layer.crs))
+
+
 def _can_hold(feature_type: FeatureType, layer: LayerInfo, file_format: str) -> bool:
     """Return whether features of the type can be made of the layer's geometry, as far as it is known."""
     is_raster = layer.geometry_type == "coverage"
     if is_raster or feature_type.geometry_type == "coverage":
-        is_cloud = file_format in _POINT_CLOUDS
-        return is_raster and feature_type.geometry_type == "coverage" and is_cloud == (feature_type.recipe == "point_cloud")
+        return is_raster and feature_type.recipe in _RECIPES_OF.get(file_format, _RASTERS)
     if file_format in TABLES:
         return feature_type.geometry_type in ("Point", "LineString")
     kinds = (layer.geometry_type or "").casefold()
@@ -171,10 +189,24 @@ def _guess(feature_type: FeatureType, layer: LayerInfo, file: str) -> Guess:
         columns *= _WITHOUT_KEY
     if not layer.columns:
         columns = _COVERAGE_ALONE.get(feature_type.recipe, 0.0)
-    confidence = round(1 - (1 - name) * (1 - columns), 2)
+    codes, coded = _codes_say(feature_type, layer)
+    confidence = round(1 - (1 - name) * (1 - columns) * (1 - codes), 2)
     zh, en = f"{len(layer.columns)} 列中 {len(taken)} 列对应字段", f"{len(taken)} of {len(layer.columns)} columns are fields of it"
-    evidence = Text(zh=f"{named.zh}；{zh}" if name else zh, en=f"{named.en}; {en}" if name else en)
+    said = [t for t in (named, coded) if t.en]
+    evidence = Text(zh="；".join([*(t.zh for t in said), zh]), en="; ".join([*(t.en for t in said), en]))
     return Guess(feature_type.name, confidence, evidence, taken, hints)
+
+
+def _codes_say(feature_type: FeatureType, layer: LayerInfo) -> tuple[float, Text]:
+    """Return how strongly the CASS codes of a drawing say the type: as much as its share of them, and as their meaning is known."""
+    column = None if layer.sample is None else layer.sample.column("cass_code")
+    known = [] if column is None else [m for code in column.filled if (m := meaning_of(str(code))) and m.feature_type == feature_type.name]
+    if column is None or not known:
+        return 0.0, Text("", "")
+    share = len(known) / len(column.filled)
+    worth = sum(_CASS[m.confidence] for m in known) / len(known)
+    title = known[0].title
+    return share * worth, Text(f"{share:.0%} 的 CASS 编码为{title.zh}等", f"{share:.0%} of the CASS codes are of it, as {title.en}")
 
 
 def _as_remembered(guess: Guess, file_format: str, layer: LayerInfo, memory: Memory) -> Guess:

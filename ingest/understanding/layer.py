@@ -21,7 +21,7 @@ from twin.crs import FloatArray
 from twin.errors import Text
 from twin.model import FeatureType
 
-_FREE_ENCODING = frozenset({"ESRI Shapefile", "CSV", "MapInfo TAB", "MapInfo MIF", "DXF", "VCT"})
+_FREE_ENCODING = frozenset({"ESRI Shapefile", "CSV", "MapInfo", "DXF", "VCT"})
 """Formats whose texts may be in any encoding."""
 _TABLES = frozenset({"CSV", "XLSX", "XLS", "ODS", "MDB"})
 _CONFIRMED_BY_PLACE = 0.95

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyproj
 import pytest
 
 import sample_city
 from ingest.proposals import Proposal, propose
 from ingest.protocol import FileInfo, LayerInfo, ReadRequest
 from ingest.readers.choice import choose_reader
+from ingest.understanding.sample import ColumnSample, LayerSample
 from twin.errors import Text
 from twin.featuretypes.loader import load_feature_types
 from twin.model import Dataset, SharingClass
@@ -75,3 +77,24 @@ def test_an_existing_dataset_goes_before_a_new_one() -> None:
     assert propose("x.gpkg", info, TYPES, have)[0].dataset == "town_b", "the one that is called so"
     assert propose("x.gpkg", info, TYPES, have[:1])[0].dataset == "town_a"
     assert propose("x.gpkg", info, TYPES, have[2:])[0].dataset == "building_2", "a name that is taken names nothing new"
+
+
+def test_codes_of_a_drawing_tell_its_type_where_the_layer_is_called_anything() -> None:
+    def proposed(*codes: str) -> Proposal:
+        sample = LayerSample(len(codes), (ColumnSample("cass_code", codes),))
+        info = LayerInfo("JMD", "Polygon", ("cass_code",), None, len(codes), sample=sample)
+        return propose("drawing.dxf", FileInfo("DXF", (info,)), TYPES, [])[0]
+
+    sure = proposed("141101", "141101", "141101").guesses[0]
+    assert (sure.feature_type, sure.confidence) == ("building", 0.9)
+    assert "CASS" in sure.evidence.en
+    hint = proposed("181101", "181101", "000000").guesses[0]
+    assert hint.feature_type == "water"
+    assert hint.confidence < 0.6, "what is known from one place alone is a hint"
+
+
+def test_a_crs_defined_in_full_is_shown_by_its_name() -> None:
+    wkt = pyproj.CRS("+proj=tmerc +lat_0=0 +lon_0=120 +x_0=500000 +ellps=GRS80 +units=m").to_wkt()
+    info = LayerInfo("建筑物", "MultiPolygon", ("建筑编号",), "unknown", 3, crs_definition=wkt)
+    crs = propose("file.shp", FileInfo("ESRI Shapefile", (info,)), TYPES, [])[0].understanding.crs
+    assert (crs.value, crs.stated) == ("unknown", "unknown")
