@@ -45,9 +45,9 @@ def test_a_row_of_a_second_file_is_told_by_its_number_there(city: Callable[[], C
 
 def test_every_repeated_row_is_left_out_however_many_there_are(city: Callable[[], City]) -> None:
     shape = square(0, 0)
-    rows = [Row(shape, {"building_id": "b0", "height_m": 9.0}) for _ in range(12_000)]
+    rows = [Row(shape, {"building_id": "b0", "height_m": 9.0}) for _ in range(10_100)]
     parts = {"cases_many": ("building", [*rows, Row(square(50, 0), {"building_id": "b1", "height_m": 9.0})])}
     surveys = city().surveys
     result = surveys.load(parts, max_rejected=1.0)
-    assert (result.read, result.rejected, result.published, result.findings["unique"]) == (12_001, 11_999, 2, 11_999)
+    assert (result.read, result.rejected, result.published, result.findings["unique"]) == (10_101, 10_099, 2, 10_099)
     assert "duplicate-geometry" not in result.findings, "what one rule left out is not found again by the next"
