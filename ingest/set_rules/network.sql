@@ -183,17 +183,27 @@ GROUP BY i.row, i.natural_key, i.x, i.y, p.node_id ORDER BY i.row
 -- The points at both ends of the lines of some systems, -1 for one that is not known; staged rows of this part first.
 SELECT l.number, coalesce(a.number, -1), coalesce(b.number, -1), l.part IS NOT DISTINCT FROM %(part)s, l.length_m, coalesce(l.diameter_mm, 'NaN')
 FROM network_line AS l
-LEFT JOIN network_point AS a ON a.node_id = l.start_node LEFT JOIN network_point AS b ON b.node_id = l.end_node
+LEFT JOIN network_point AS a ON a.node_id = l.start_node AND (l.part IS NOT NULL OR ST_DWithin(a.geom, l.start_place, 1))
+LEFT JOIN network_point AS b ON b.node_id = l.end_node AND (l.part IS NOT NULL OR ST_DWithin(b.geom, l.end_place, 1))
 WHERE l.system = ANY (%(systems)s) ORDER BY l.part IS DISTINCT FROM %(part)s, l.row
 
--- name: graph_points
--- Every point: which are of this part, in the order of their rows, and which are one of the words, or have any appurtenance.
-SELECT number, part IS NOT DISTINCT FROM %(part)s, coalesce(feature = ANY (%(words)s) OR appurtenance = ANY (%(words)s), false),
-       appurtenance IS NOT NULL
-FROM network_point ORDER BY part IS DISTINCT FROM %(part)s, row
+-- name: graph_ends
+SELECT a.number, b.number FROM network_line AS l
+JOIN network_point AS a ON a.node_id = l.start_node AND (l.part IS NOT NULL OR ST_DWithin(a.geom, l.start_place, 1))
+JOIN network_point AS b ON b.node_id = l.end_node AND (l.part IS NOT NULL OR ST_DWithin(b.geom, l.end_place, 1))
+WHERE l.system = %(system)s
+
+-- name: count_points
+SELECT count(*) FROM network_point
+
+-- name: shafts
+SELECT number FROM network_point WHERE appurtenance IS NOT NULL
+
+-- name: points_called
+SELECT number FROM network_point WHERE feature = ANY (%(words)s) OR appurtenance = ANY (%(words)s)
 
 -- name: these_points
-SELECT row, natural_key, ST_X(geom), ST_Y(geom), number FROM network_point WHERE number = ANY (%(numbers)s) ORDER BY row
+SELECT row, natural_key, ST_X(geom), ST_Y(geom), number FROM network_point WHERE part = %(part)s AND number = ANY (%(numbers)s) ORDER BY row
 
 -- name: these_lines
 SELECT row, natural_key, ST_X(start_place), ST_Y(start_place), number FROM network_line WHERE number = ANY (%(numbers)s) ORDER BY row

@@ -25,8 +25,9 @@ def manholes_far_apart(context: SetContext, check: SetCheck) -> Iterator[Finding
     are rows (from mm, at most m), the latter null where nothing is laid down.
     """
     lines = _table(along_network(context, "graph_lines", systems=list(check.names("gravity"))), 6)
-    points = _table(along_network(context, "graph_points", words=[]), 4)
-    run = _runs(lines[:, 1:3].astype(np.int64), points[points[:, 3] > 0, 0].astype(np.int64), len(points))
+    ((points,),) = along_network(context, "count_points")
+    shafts = _table(along_network(context, "shafts"), 1)[:, 0].astype(np.int64)
+    run = _runs(lines[:, 1:3].astype(np.int64), shafts, points)
     length = np.bincount(run, lines[:, 4])
     narrowest = np.full(len(length), np.inf)
     np.fmin.at(narrowest, run, lines[:, 5])
@@ -47,28 +48,27 @@ def parts_that_lead_nowhere(context: SetContext, check: SetCheck) -> Iterator[Fi
 
     ``ends`` are rows (class or kind of pipe, feature or appurtenance); systems without a row are not judged.
     """
+    ((points,),) = along_network(context, "count_points")
     for name, words in _words_by_class(check).items():
-        points = _table(along_network(context, "graph_points", words=words), 4)
-        leads = points[points[:, 2] > 0, 0].astype(np.int64)
+        leads = _table(along_network(context, "points_called", words=words), 1)[:, 0].astype(np.int64)
         for system in _systems_of(context, name):
-            ends = _table(along_network(context, "graph_lines", systems=[system]), 6)[:, 1:3].astype(np.int64)
-            ends = ends[(ends >= 0).all(axis=1)]
-            label = components(len(points), ends[:, 0], ends[:, 1])
-            dead = np.setdiff1d(label[ends.ravel()], label[leads])
-            yield from _of_parts(context, check, system, label, dead, points)
+            ends = _table(along_network(context, "graph_ends", system=system), 2).astype(np.int64)
+            label = components(points, ends[:, 0], ends[:, 1])
+            inside = np.unique(ends)
+            yield from _of_parts(context, check, system, label, inside[~np.isin(label[inside], label[leads])])
 
 
-def _of_parts(context: SetContext, check: SetCheck, system: str, label: Numbers, dead: Numbers, points: Floats) -> Iterator[Finding]:
-    """Yield one finding per part, at its first point of this submission; none for what is published already."""
-    numbers = points[:, 0].astype(np.int64)
-    found, first = np.unique(label[numbers], return_index=True)
-    sizes = np.bincount(label)
-    wrong = {int(numbers[k]): int(sizes[part]) for part, k in zip(found, first, strict=True) if part in dead and points[k, 1]}
+def _of_parts(context: SetContext, check: SetCheck, system: str, label: Numbers, dead: Numbers) -> Iterator[Finding]:
+    """Yield one finding for each part of the points ``dead``, at its first point of this submission; none for what is published already."""
+    sizes, told = np.bincount(label[dead], minlength=1), set[int]()
     title = _title(context, system)
-    for row in along_network(context, "these_points", numbers=list(wrong)):
-        count = wrong[row[4]]
-        zh, en = f"{title.zh}：连通的 {count} 个点没有出口或来源", f"{title.en}: {count} connected points have no outlet or source"
-        yield finding(check, row, Text(zh=zh, en=en), count)
+    for row in along_network(context, "these_points", numbers=dead.tolist()):
+        part = int(label[row[4]])
+        if part not in told:
+            told.add(part)
+            count = int(sizes[part])
+            zh, en = f"{title.zh}：连通的 {count} 个点没有出口或来源", f"{title.en}: {count} connected points have no outlet or source"
+            yield finding(check, row, Text(zh=zh, en=en), count)
 
 
 def _runs(ends: Numbers, shafts: Numbers, points: int) -> Numbers:
