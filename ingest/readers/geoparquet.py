@@ -108,6 +108,8 @@ class GeoParquetLayer:
                 shapes = _shapes(batch.column(name), self._geometry.encoding)
                 yield SourceBatch(np.arange(first, first + batch.num_rows, dtype=np.int64), shapes, columns)
                 first += batch.num_rows
+        except MemoryError:  # Arrow's is both: it is the file that is too large, not damaged
+            raise
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(str(error)) from error
 
