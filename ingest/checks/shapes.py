@@ -64,7 +64,7 @@ def shape_faults(geometry: Geometries, parameter: Parameters) -> Iterator[ShapeF
     else:
         yield from _slivers(geometry, parameter)
         if (rings.of_polygon > 1).any():
-            yield from _tiny_holes(geometry, parameter)
+            yield from _tiny_holes(edges, rings, parameter)
 
 
 def _edges(geometry: Geometries, rings: Rings | None) -> _Edges:
@@ -138,18 +138,21 @@ def _slivers(geometry: Geometries, parameter: Parameters) -> Iterator[ShapeFault
         yield ShapeFault("sliver", index, said, _first_vertex(geometry[index]), f"{width:.4f}")
 
 
-def _tiny_holes(geometry: Geometries, parameter: Parameters) -> Iterator[ShapeFault]:
-    polygons, owner = shapely.get_parts(geometry, return_index=True)
-    holes = shapely.get_num_interior_rings(polygons)
-    pierced = np.flatnonzero(holes)
-    rows = np.repeat(owner[pierced], holes[pierced])
-    rings = np.array([ring for polygon in polygons[pierced] for ring in polygon.interiors], dtype=object)
-    area = shapely.area(shapely.polygons(rings))
-    tiny = np.flatnonzero(area < parameter("tiny-hole", "area_m2"))
-    found, first, counts = np.unique(rows[tiny], return_index=True, return_counts=True)
-    for row, hole, count in zip(found.tolist(), tiny[first].tolist(), counts.tolist(), strict=True):
+def _tiny_holes(edges: _Edges, rings: Rings, parameter: Parameters) -> Iterator[ShapeFault]:
+    """The area of a ring is half the sum of the cross products of its edges with its first vertex as the origin."""
+    sizes = rings.vertices - 1
+    first = np.cumsum(sizes) - sizes
+    corner = edges.xy[edges.start]
+    local, vector = corner - np.repeat(corner[first], sizes, axis=0), edges.vector
+    area = np.abs(np.add.reduceat(local[:, 0] * vector[:, 1] - local[:, 1] * vector[:, 0], first)) / 2.0
+    is_hole = np.ones(len(sizes), dtype=bool)
+    is_hole[np.cumsum(rings.of_polygon) - rings.of_polygon] = False
+    tiny = np.flatnonzero(is_hole & (area < parameter("tiny-hole", "area_m2")))
+    found, position, counts = np.unique(rings.rows()[tiny], return_index=True, return_counts=True)
+    for row, hole, count in zip(found.tolist(), tiny[position].tolist(), counts.tolist(), strict=True):
         said = Text(zh=f"{count} 个极小的洞，首个面积 {area[hole]:.4f} 平方米", en=f"tiny holes: {count}, the first of {area[hole]:.4f} m2")
-        yield ShapeFault("tiny-hole", row, said, _first_vertex(rings[hole]), f"{area[hole]:.4f}")
+        x, y = corner[first[hole]].tolist()
+        yield ShapeFault("tiny-hole", row, said, (x, y), f"{area[hole]:.4f}")
 
 
 def _touching_lines(geometry: Geometries) -> Iterator[ShapeFault]:
