@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pyproj
@@ -19,8 +19,14 @@ from tests.viewer_page import Viewer, viewer
 
 pytestmark = pytest.mark.browser
 
-Served = tuple[httpx.Client, str]
-"""A client of the served city, and a surveyor's token for it."""
+
+class Served(NamedTuple):
+    """A client of the served city, and tokens of a surveyor and of a reviewer for it."""
+
+    client: httpx.Client
+    token: str
+    reviewer: str
+
 
 ORIGIN = (497_538.0, 3_520_895.0)
 DEGREES = pyproj.Transformer.from_crs(4549, 4490, always_xy=True)
@@ -40,7 +46,7 @@ def house(number: str, east: float, height: float) -> dict[str, Any]:
     """Return one house, 20 m wide."""
     e, n = ORIGIN[0] + east, ORIGIN[1]
     ring = [DEGREES.transform(x, y) for x, y in ((e, n), (e + 20, n), (e + 20, n + 20), (e, n + 20), (e, n))]
-    properties = {"建筑编号": number, "建筑高度": height, "基底高程": 4.0, "建筑用途": "0701"}
+    properties = {"建筑编号": number, "建筑高度": height, "基底高程": 4.0, "建筑用途": "住宅"}
     return {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [[list(p) for p in ring]]}}
 
 
@@ -53,8 +59,9 @@ def city(run_folder: Path) -> Iterator[Served]:
     """A served city without data, and a surveyor's token."""
     made = served_city.make(Path(tempfile.mkdtemp(dir=run_folder)))
     token = made.run("token", "create", "测绘院")["token"]
+    reviewer = made.run("token", "create", "李复核", "--reviewer")["token"]
     with made.served() as client:
-        yield client, token
+        yield Served(client, token, reviewer)
 
 
 @pytest.fixture
@@ -108,7 +115,7 @@ def counts(desk: Viewer, dataset: str) -> dict[str, int]:
 
 
 def test_a_survey_goes_round_and_an_open_scene_shows_it(desk: Viewer, browser: Browser, city: Served, tmp_path: Path) -> None:
-    server, token = city
+    server, token, _ = city
     wrong = house("F003", 500.0, 9999.0)
     with viewer(browser, desk.base) as scene:
         scene.page.set_viewport_size({"width": 800, "height": 400})
@@ -152,7 +159,7 @@ def test_a_survey_goes_round_and_an_open_scene_shows_it(desk: Viewer, browser: B
 
 
 def test_a_reload_comes_back_to_the_submission_and_withdrawing_ends_it(desk: Viewer, city: Served, tmp_path: Path) -> None:
-    server, token = city
+    server, token, _ = city
     have_houses(server, token, survey(tmp_path, "buildings.geojson", FIRST))
     before = server.get("/scene.json").json()["commit"]
     hand_in(desk, survey(tmp_path, "不要的 建筑物.geojson", {"X1": (900.0, 5.0), "X2": (930.0, 5.0)}), token)
@@ -174,7 +181,7 @@ def test_a_reload_comes_back_to_the_submission_and_withdrawing_ends_it(desk: Vie
 
 
 def test_a_wrong_token_is_said_and_nothing_is_kept(desk: Viewer, city: Served, tmp_path: Path) -> None:
-    server, _ = city
+    server, *_ = city
     known = len(server.get("/api/submissions").json())
     desk.page.goto(f"{desk.base}/upload#lang=en")
     desk.page.locator("input[type=file]").set_input_files(survey(tmp_path, "buildings.geojson", FIRST))
@@ -186,3 +193,28 @@ def test_a_wrong_token_is_said_and_nothing_is_kept(desk: Viewer, city: Served, t
     upload.click()
     expect(desk.page.get_by_role("alert")).to_contain_text("The token is wrong or was revoked.")
     assert len(server.get("/api/submissions").json()) == known
+
+
+@pytest.mark.slow
+def test_a_reviewer_lets_a_finding_pass_and_takes_it_back(browser: Browser, city: Served, tmp_path: Path) -> None:
+    file = survey(tmp_path, "review.geojson", {"R001": (0.0, 9.0), "R002": (30.0, -5.0), "R003": (60.0, -6.0)})
+    with viewer(browser, str(city.client.base_url).rstrip("/")) as desk:
+        hand_in(desk, file, city.reviewer)
+        found = section(desk.page, "findings")
+        expect(found).to_contain_text("可发布 1，拒收 2")
+        found.locator("[data-rule=range] .rule-head").click()
+        form = found.locator(".waive-form")
+        expect(form.get_by_role("button", name="豁免所选")).to_be_disabled()
+        form.locator("input[name=waive-reason]").fill("地下建筑，现场复测属实")
+        found.get_by_role("checkbox", name="选择第 2 行").check()
+        form.get_by_role("button", name="豁免所选").click()
+        expect(found).to_contain_text("可发布 2，拒收 1")
+        expect(found.locator("tr.is-waived")).to_contain_text("已豁免：地下建筑，现场复测属实（李复核）")
+        desk.page.wait_for_function("window.__submission.mapFeatures() > 0")
+        with desk.page.expect_download() as downloading:
+            found.get_by_role("link", name="验收单 (PDF)").click()
+        assert downloading.value.path().read_bytes().startswith(b"%PDF-")
+        found.locator(".waivers").get_by_role("button", name="撤销豁免").click()
+        expect(found).to_contain_text("可发布 1，拒收 2")
+        expect(found.locator(".waivers")).to_have_count(0)
+        assert desk.complaints == []
