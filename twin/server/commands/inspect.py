@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from ingest.confirmed_reading import memory_of
-from ingest.proposals import Memory, Proposal, nothing_remembered, propose
+from ingest.proposals import TABLES, Memory, Proposal, nothing_remembered, propose
 from ingest.sandbox import inspect_file
 from ingest.understanding.area import deployment_area
 from ingest.understanding.evidence import Evidence
@@ -69,7 +69,8 @@ def described(p: Proposal, types: dict[str, FeatureType], language: str) -> Iter
     """Yield the lines that tell a person of one layer."""
     rows = "" if p.rows is None else f" × {p.rows:,}"
     say = _Words(language)
-    yield f"{p.file}  {p.layer}  ({p.format}, {p.geometry or say('表', 'table')}, {len(p.columns)} {say('列', 'columns')}{rows})"
+    shape = p.geometry or (say("表", "table") if p.format in TABLES else say("要素", "features"))
+    yield f"{p.file}  {p.layer}  ({p.format}, {shape}, {len(p.columns)} {say('列', 'columns')}{rows})"
     best = p.guesses[0] if p.guesses else None
     if best is None:
         yield _line(say("类型", "type"), "?", None, Text("未识别，请用 --type 说明", "looks like nothing known: say --type"), language)
