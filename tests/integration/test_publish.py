@@ -172,14 +172,15 @@ def test_two_datasets_in_one_commit_and_segments_need_their_nodes(surveys: Surve
         "nodes": ("pipe_node", [node("n1", 0), node("n2", 10)]),
     }
     result = surveys.load(parts)
-    assert (result.published, result.rejected, result.commit, result.findings) == (3, 1, 1, {"node-exists": 1})
+    assert (result.published, result.rejected, result.commit) == (3, 1, 1)
+    assert result.findings == {"node-exists": 1, "connectivity": 1}, "two points of a sewer without an outlet"
     assert surveys.state("nodes", "bottom_elevation_m", "ground_elevation_m")["n1"][2:] == (3.0, 5.0)
     assert {surveys.catalogue.current_revision(d).commit for d in ("nodes", "segments")} == {1}  # type: ignore[union-attr]
 
 
 def test_segments_alone_are_checked_against_published_nodes(surveys: Surveys) -> None:
     alone = surveys.load({"segments": ("pipe_segment", [segment("s1", "n1", "n2", 0)])})
-    assert (alone.published, alone.findings) == (1, {"node-exists": 1}), "without any node dataset there is one warning"
+    assert (alone.published, alone.findings) == (1, {"node-exists": 1, "not-checked": 1}), "without any node dataset there is one warning"
     surveys.load({"nodes": ("pipe_node", [node("n1", 0), node("n2", 10)])})
     rows = [segment("s1", "n1", "n2", 0), segment("s3", "n1", "n9", 10)]
     result = surveys.load({"segments": ("pipe_segment", rows)})
