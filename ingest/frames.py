@@ -27,6 +27,8 @@ from ingest.protocol import (
     ImageBlock,
     ImageHeader,
     Message,
+    ModelFile,
+    ModelHeader,
     PartBatch,
     PartEnd,
     PartHeader,
@@ -62,13 +64,15 @@ class Kind(enum.StrEnum):
     PICTURE = "P"
     CLOUD = "L"
     CHUNK = "A"
+    MODEL = "M"
+    MODEL_FILE = "N"
     SOURCE_ROWS = "S"
     INFO = "I"
     REFUSAL = "X"
     DONE = "Z"
 
 
-Described = PartHeader | PartEnd | CoverageHeader | ImageHeader | PointCloudHeader | SourceRows | FileInfo
+Described = PartHeader | PartEnd | CoverageHeader | ImageHeader | PointCloudHeader | ModelHeader | ModelFile | SourceRows | FileInfo
 """What travels as JSON."""
 
 
@@ -78,6 +82,8 @@ _JSON_TYPES: Mapping[Kind, Any] = {
     Kind.COVERAGE: CoverageHeader,
     Kind.IMAGE: ImageHeader,
     Kind.CLOUD: PointCloudHeader,
+    Kind.MODEL: ModelHeader,
+    Kind.MODEL_FILE: ModelFile,
     Kind.SOURCE_ROWS: SourceRows,
     Kind.INFO: FileInfo,
 }

@@ -2,7 +2,8 @@
 
 `read_file` yields, part after part in the order asked: one `PartHeader`, any number of `PartBatch`, one `PartEnd`;
 for a raster one `CoverageHeader`, its `CoverageBlock`s from north to south, one `PartEnd`; for a point cloud one
-`PointCloudHeader`, one `PartEnd`, between them the file itself as `FileChunk`s when it came out of an archive. A source row is named as
+`PointCloudHeader`, one `PartEnd`, between them the file itself as `FileChunk`s when it came out of an archive; for a finished model one
+`ModelHeader`, its `ModelFile`s with their bytes, one `PartEnd`. A source row is named as
 its surveyor counts: the sheet's row number for tables (header included), else the 1-based number of the feature.
 """
 
@@ -62,6 +63,10 @@ class Limits:
     points: int = 1_000_000_000
     points_bytes: int = 64 << 30
     """What the points of a cloud may be unpacked; they are read by chunks and never all at once."""
+    model_entries: int = 300_000
+    model_bytes: int = 64 << 30
+    """What the files of a tileset may be unpacked; they are read one by one."""
+    mesh_vertices: int = 10_000_000
     rows_per_batch: int = 20_000
 
 
@@ -267,6 +272,38 @@ class PointCloudHeader:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelHeader:
+    """All that is told of a finished 3D model; its `ModelFile`s follow, each with its bytes as `FileChunk`s."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
+
+    dataset: str
+    format: Literal["3D Tiles", "glTF", "OBJ"]
+    source_crs: str
+    assumed: bool
+    acquired_on: dt.date | None
+    vertices: int
+    triangles: int
+    textured: bool
+    minimum_m: float
+    maximum_m: float
+    """Heights of the deployment."""
+    footprint: bytes
+    """EWKB MultiPolygon of the storage CRS: the outline of its bounds."""
+    files: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file of a model that is to be kept, by its path below the model's folder; so many bytes follow."""
+
+    dataset: str
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileChunk:
     """Bytes of a file out of an archive, in order."""
 
@@ -315,7 +352,18 @@ class FileInfo:
 
 
 Message = (
-    PartHeader | PartBatch | PartEnd | CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader | FileChunk | SourceRows
+    PartHeader
+    | PartBatch
+    | PartEnd
+    | CoverageHeader
+    | CoverageBlock
+    | ImageHeader
+    | ImageBlock
+    | PointCloudHeader
+    | ModelHeader
+    | ModelFile
+    | FileChunk
+    | SourceRows
 )
 
 

@@ -17,8 +17,20 @@ from ingest.derive import derive_from_row
 from ingest.imagery import receive_image
 from ingest.inputs import inputs_of
 from ingest.kept_parts import hold_datasets
+from ingest.model import receive_model
 from ingest.point_cloud import receive_point_cloud
-from ingest.protocol import CoverageHeader, ImageHeader, Message, PartBatch, PartEnd, PartHeader, PartRequest, PointCloudHeader, ReadRequest
+from ingest.protocol import (
+    CoverageHeader,
+    ImageHeader,
+    Message,
+    ModelHeader,
+    PartBatch,
+    PartEnd,
+    PartHeader,
+    PartRequest,
+    PointCloudHeader,
+    ReadRequest,
+)
 from ingest.request import LoadRequest, PartSpec, Workplace
 from ingest.staging import Staging
 from ingest.tally import Tally
@@ -133,7 +145,7 @@ def _receive(
             tally.note_read(message.findings)
             expected = message.row_estimate
             document_header = representations.keep_header(connection, message)
-        elif isinstance(message, CoverageHeader | ImageHeader | PointCloudHeader):
+        elif isinstance(message, CoverageHeader | ImageHeader | PointCloudHeader | ModelHeader):
             tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
             _copy(connection, tally.staging, _coverage_row(place.store, message, messages, path, tally))
             tally.read += 1
@@ -153,7 +165,11 @@ def _receive(
 
 
 def _coverage_row(
-    store: FolderStore, header: CoverageHeader | ImageHeader | PointCloudHeader, messages: Iterator[Message], path: Path, tally: Tally
+    store: FolderStore,
+    header: CoverageHeader | ImageHeader | PointCloudHeader | ModelHeader,
+    messages: Iterator[Message],
+    path: Path,
+    tally: Tally,
 ) -> pa.RecordBatch:
     """Put what a coverage consists of into the store and return the row that describes it."""
     feature_type, row = tally.staging.feature_type, tally.first_number + 1
@@ -164,6 +180,8 @@ def _coverage_row(
             return receive_image(store, header, messages, path, feature_type, row)
         case PointCloudHeader():
             return receive_point_cloud(store, header, messages, path, feature_type, row)
+        case ModelHeader():
+            return receive_model(store, header, messages, path, feature_type, row)
 
 
 def _source(path: Path, header: PartHeader) -> Mapping[str, object]:

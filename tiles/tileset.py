@@ -50,7 +50,7 @@ def tile(contents: list[ContentRef], children: list[Tile], put_tree: PutTree) ->
         body["content"] = entries[0]
     elif entries:
         body["contents"] = entries
-    inline = [_external(c, put_tree) if c.size > LARGEST_INLINE_BYTES else c for c in children]
+    inline = [external(c, put_tree) if c.size > LARGEST_INLINE_BYTES else c for c in children]
     if inline:
         body["children"] = [c.json for c in inline]
     own = len(orjson.dumps({**body, "children": []}))
@@ -64,7 +64,7 @@ def _content(content: ContentRef, region: Region) -> Json:
     return entry
 
 
-def _external(child: Tile, put_tree: PutTree) -> Tile:
+def external(child: Tile, put_tree: PutTree) -> Tile:
     """Return a reference to ``child``, stored as a tileset file of its own."""
     name = put_tree(_file(child, {}, _from_tree))
     body: Json = {

@@ -17,6 +17,8 @@ from ingest.protocol import (
     FileInfo,
     ImageBlock,
     ImageHeader,
+    ModelFile,
+    ModelHeader,
     PartRequest,
     PointCloudHeader,
     ReadRequest,
@@ -134,7 +136,7 @@ class FeatureReader(Protocol):
 
 @runtime_checkable
 class CoverageReader(Protocol):
-    """A file of one raster or one point cloud."""
+    """A file of one raster, one point cloud or one finished model."""
 
     format: str
     recipes: frozenset[Recipe]
@@ -146,7 +148,7 @@ class CoverageReader(Protocol):
 
     def read(
         self, part: PartRequest, request: ReadRequest
-    ) -> Iterator[CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader | FileChunk]:
+    ) -> Iterator[CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader | ModelHeader | ModelFile | FileChunk]:
         """Yield the header, then of a raster full-width blocks from north to south."""
         ...
 

@@ -42,7 +42,7 @@ def test_the_types_of_a_city_are_packaged() -> None:
         *("road", "water", "vegetation", "grid_cell", "admin_unit", "survey_control"),
         *("land_use_plan", "spatial_plan", "plan_plot", "control_line", "construction_project"),
         *("pipe_segment", "pipe_node", "utility_tunnel", "underground_space", "sensor", "camera"),
-        *("terrain", "imagery", "point_cloud"),
+        *("terrain", "imagery", "point_cloud", "model_3d"),
     } == set(TYPES)
 
 
@@ -76,6 +76,7 @@ def test_the_types_of_a_city_are_packaged() -> None:
         ("survey_control", "Point", True, "none", ("point_id",)),
         ("imagery", "coverage", False, "imagery", ("name",)),
         ("point_cloud", "coverage", False, "point_cloud", ("name",)),
+        ("model_3d", "coverage", False, "model", ("name",)),
     ],
 )
 def test_form_and_key(name: str, geometry_type: str, has_z: bool, recipe: str, key: tuple[str, ...]) -> None:

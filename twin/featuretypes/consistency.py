@@ -20,8 +20,9 @@ _GEOMETRY_OF_RECIPE: dict[Recipe, tuple[GeometryType, bool | None]] = {
     "terrain": ("coverage", None),
     "imagery": ("coverage", None),
     "point_cloud": ("coverage", None),
+    "model": ("coverage", None),
 }
-_COVERAGES: tuple[Recipe, ...] = ("terrain", "imagery", "point_cloud")
+_COVERAGES: tuple[Recipe, ...] = ("terrain", "imagery", "point_cloud", "model")
 _NUMERIC = frozenset({"integer", "number"})
 _LENGTHS = frozenset({"m", "dm", "cm", "mm"})
 _CODE_ROLES = frozenset({"z_reference"})

@@ -25,6 +25,7 @@ _FORMS: Mapping[Recipe, str] = {
     "terrain": "地形与地面高程 · terrain and ground height",
     "imagery": "影像 · image",
     "point_cloud": "点云 · point cloud",
+    "model": "成品三维模型 · finished 3D model",
     "none": "无 · none",
 }
 _TYPES: Mapping[FieldType, str] = {

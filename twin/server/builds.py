@@ -13,6 +13,7 @@ from twin.model import Dataset, FeatureType, Principal, Revision
 from twin.query.collection import Collection, collection_of
 from twin.query.feature_query import FeatureQuery
 from twin.server.city import City, Progress
+from twin.server.model_builds import build_dataset_models
 from twin.server.scene import VARIANT
 
 
@@ -20,6 +21,8 @@ def build_dataset_tileset(
     city: City, dataset: Dataset, feature_type: FeatureType, revision: Revision, progress: Progress
 ) -> Mapping[str, object]:
     """Build the tileset of one revision into the store and return what the asset records of it."""
+    if feature_type.recipe == "model":
+        return build_dataset_models(city, dataset, revision, _put_new(city), {"certificate": _certificate(city)}, progress)
     collection = _collection(city, dataset)
     query = FeatureQuery(collection, collection.crs[0], as_of=revision.commit)
     target = TilesetTarget(

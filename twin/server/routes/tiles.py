@@ -19,8 +19,11 @@ from twin.server.scene import VARIANT
 
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _ASK_AGAIN = {"Cache-Control": "no-cache"}
-_OBJECT = re.compile(r"[0-9a-f]{8,64}\.(glb|json|subtree)")
+_OBJECT = re.compile(r"[0-9a-f]{8,64}\.(glb|json|subtree|png|jpg|webp)")
+_KEPT = re.compile(r"[0-9a-f]{64}")
+_GZIP = b"\x1f\x8b"
 _MEDIA = {".glb": "model/gltf-binary", ".json": "application/json", ".terrain": "application/vnd.quantized-mesh"}
+_MEDIA |= {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 
 
 def tiles_router(city: City) -> APIRouter:
@@ -31,6 +34,7 @@ def tiles_router(city: City) -> APIRouter:
     router.add_api_route("/{dataset}/{revision:int}/tileset.json", door.revision, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:int}/layer.json", door.terrain_layer, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:int}/{z:int}/{x:int}/{y:int}.terrain", door.terrain_tile, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{variant}/m/{kept_as}/{path:path}", door.delivered, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{variant}/{kind}/{name}", door.content, methods=["GET", "HEAD"])
     return router
 
@@ -66,6 +70,18 @@ class _TilesDoor:
         if variant != VARIANT or kind not in ("c", "t") or not _OBJECT.fullmatch(name):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         return await self._file(f"tiles/{dataset}/{variant}/{kind}/{name}", _FOREVER)
+
+    async def delivered(self, request: Request, dataset: str, variant: str, kept_as: str, path: str) -> Response:
+        """A file of a tileset that was delivered, byte for byte; tiles that came gzipped are said to be so."""
+        await asyncio.to_thread(self._visible, request, dataset)
+        if variant != VARIANT or not _KEPT.fullmatch(kept_as):
+            raise NotFoundError("there is no such tile", zh="没有此瓦片")
+        shown = await asyncio.to_thread(self._city.store.exists, f"tiles/{dataset}/{variant}/m/{kept_as}.json")
+        file = self._city.store.path(f"model/{kept_as}/{path}")
+        if not shown or not await asyncio.to_thread(file.is_file):
+            raise NotFoundError("there is no such tile", zh="没有此瓦片")
+        packed = await asyncio.to_thread(_is_gzip, file)
+        return await self._file(f"model/{kept_as}/{path}", _FOREVER | ({"Content-Encoding": "gzip"} if packed else {}))
 
     def _visible(self, request: Request, slug: str) -> Dataset:
         dataset = self._city.catalogue.dataset(slug)
@@ -105,3 +121,8 @@ class _TilesDoor:
         if not await asyncio.to_thread(path.is_file):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         return FileResponse(path, media_type=_MEDIA.get(Path(key).suffix, "application/octet-stream"), headers=headers)
+
+
+def _is_gzip(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(2) == _GZIP

@@ -1,0 +1,78 @@
+"""metadata.xml, by which programs of oblique photography (ContextCapture, DJI Terra, …) say where a model stands.
+
+``<SRS>`` names a CRS, or as ``ENU:latitude,longitude`` a plane that touches the ellipsoid there; ``<SRSOrigin>`` is added to every
+vertex.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+
+from ingest.readers.model_outline import GEODETIC
+from ingest.readers.xml_root import has_dtd, root_of
+from ingest.refusals import rejected
+from twin.errors import TwinError
+
+FloatArray = npt.NDArray[np.float64]
+FILE = "metadata.xml"
+_ROOT = "ModelMetadata"
+_MOST_BYTES = 64 << 10
+_ENU = re.compile(r"ENU:\s*([-+.\d]+)\s*,\s*([-+.\d]+)\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlace:
+    """Where the zero of a model stands."""
+
+    crs: str
+    """Of the vertices once they are `put`."""
+    origin: tuple[float, float, float]
+    plane_deg: tuple[float, float] | None = None
+    """Latitude and longitude where the plane of the vertices touches the ellipsoid; None: they are map coordinates."""
+
+    def put(self, vertices: FloatArray) -> FloatArray:
+        """Return (n, 3) vertices of the model as coordinates of ``crs``."""
+        moved: FloatArray = vertices + np.array(self.origin)
+        if self.plane_deg is None:
+            return moved
+        latitude, longitude = self.plane_deg
+        to_degrees = pyproj.Transformer.from_pipeline(
+            f"+proj=pipeline +step +inv +proj=topocentric +ellps=WGS84 +lat_0={latitude!r} +lon_0={longitude!r} +h_0=0"
+            " +step +inv +proj=cart +ellps=WGS84 +step +proj=unitconvert +xy_in=rad +xy_out=deg"
+        )
+        return np.column_stack(to_degrees.transform(*moved.T)).astype(np.float64)
+
+
+def model_place(content: bytes) -> ModelPlace | None:
+    """Return what a metadata.xml says, None when it is not of a model; RejectedError ``model-metadata`` when it cannot be understood."""
+    root = root_of(content[:1024])
+    if root is None or root.name != _ROOT:
+        return None
+    if has_dtd(content) or len(content) > _MOST_BYTES:
+        raise _unclear("a document type, or too long", "含文档类型或过长")
+    try:
+        document = ET.fromstring(content)  # noqa: S314 - without a document type there are no entities
+        srs = (document.findtext("SRS") or "").strip()
+        x, y, z = (float(v) for v in (document.findtext("SRSOrigin") or "0,0,0").split(","))
+    except (ET.ParseError, ValueError) as error:
+        raise _unclear(str(error), str(error)) from error
+    if not np.isfinite([x, y, z]).all():
+        raise _unclear("SRSOrigin is not finite", "SRSOrigin 不是有限数值")
+    if (plane := _ENU.match(srs)) is not None:
+        latitude, longitude = (float(v) for v in plane.groups())
+        return ModelPlace(GEODETIC, (x, y, z), (latitude, longitude))
+    try:
+        pyproj.CRS.from_user_input(srs)
+    except pyproj.exceptions.CRSError as error:
+        raise _unclear(f"SRS {srs[:80]!r}", f"SRS {srs[:80]!r}") from error
+    return ModelPlace(srs, (x, y, z))
+
+
+def _unclear(en: str, zh: str) -> TwinError:
+    return rejected("model-metadata", f"{FILE} cannot be understood: {en}", f"{FILE} 无法理解:{zh}")
