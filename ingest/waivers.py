@@ -1,7 +1,7 @@
 """Waivers: what a reviewer let pass of a submission, and which findings that holds for.
 
 A waived finding stays, says why and by whom it was let pass, and rejects nothing. What could not be stored or served is never waived:
-the rules say so themselves (`twin.rules`), and three are held here whatever they say.
+the rules say so themselves (`twin.rules`).
 """
 
 from __future__ import annotations
