@@ -26,7 +26,10 @@ def lines_back_to_their_start(context: SetContext, check: SetCheck) -> Iterator[
 
 
 def lines_listed_twice(context: SetContext, check: SetCheck) -> Iterator[Finding]:
-    """Yield lines that are an earlier one again: of one kind, between the same points at the same heights, in either direction (L03)."""
+    """Yield lines that are an earlier one again: one kind, the same points and heights, in either direction (L03).
+
+    Lines with different numbers of their own are not the same.
+    """
     for row in among_rows(context, "lines_listed_twice"):
         zh, en = ("（起止点互换）", " with its ends exchanged") if row[5] else ("", "")
         earlier = row_in_source(row[4])

@@ -81,15 +81,16 @@ SELECT row, natural_key, ST_X(ST_StartPoint(geom)), ST_Y(ST_StartPoint(geom)), s
 WHERE start_node <> '' AND start_node = end_node ORDER BY row
 
 -- name: lines_listed_twice
--- The same pipe: of one kind, between the same two points at the same heights, in whichever direction it is listed.
+-- The same pipe: of one kind, between the same two points at the same heights, in whichever direction it is listed. Lines with numbers of
+-- their own, that are not made of their ends, are two: pumps and pipes may lie side by side.
 SELECT row, natural_key, x, y, first_row, backwards IS DISTINCT FROM first_backwards
 FROM (SELECT *, first_value(row) OVER same AS first_row, first_value(backwards) OVER same AS first_backwards
-      FROM (SELECT row, natural_key, kind, ST_X(ST_StartPoint(geom)) AS x, ST_Y(ST_StartPoint(geom)) AS y, start_node > end_node AS backwards,
+      FROM (SELECT row, natural_key, kind, nullif(nullif(segment_id, start_node || '-' || end_node), end_node || '-' || start_node) AS own_id, ST_X(ST_StartPoint(geom)) AS x, ST_Y(ST_StartPoint(geom)) AS y, start_node > end_node AS backwards,
                    least(start_node, end_node) AS a, greatest(start_node, end_node) AS b,
                    round(1000 * ST_Z(CASE WHEN start_node > end_node THEN ST_EndPoint(geom) ELSE ST_StartPoint(geom) END)) AS at_a,
                    round(1000 * ST_Z(CASE WHEN start_node > end_node THEN ST_StartPoint(geom) ELSE ST_EndPoint(geom) END)) AS at_b
             FROM {staging} WHERE start_node <> '' AND end_node <> '' AND start_node <> end_node) AS s
-      WINDOW same AS (PARTITION BY a, b, kind, at_a, at_b ORDER BY row)) AS numbered
+      WINDOW same AS (PARTITION BY a, b, kind, own_id, at_a, at_b ORDER BY row)) AS numbered
 WHERE row > first_row ORDER BY row
 
 -- name: lines_too_deep

@@ -76,9 +76,15 @@ CASES = (
     Case("L03", survey({"A": at(0), "B": at(9)}, {"a": "A", "b": "B"}, {"a": "B", "b": "A"}), two(), "reversed"),
     Case(
         "L03",
-        survey({"A": at(0), "B": at(9)}, {"a": "A", "b": "B"}, {"a": "A", "b": "B", "segment_id": "2"}),
-        survey({"A": at(0), "B": at(9)}, {"a": "A", "b": "B"}, {"a": "A", "b": "B", "segment_id": "2", "high": 2.5, "low": 2.5}),
+        survey({"A": at(0), "B": at(9)}, {"a": "A", "b": "B"}, {"a": "A", "b": "B"}),
+        survey({"A": at(0), "B": at(9)}, {"a": "A", "b": "B"}, {"a": "A", "b": "B", "high": 2.5, "low": 2.5}),
         "two pipes one above the other",
+    ),
+    Case(
+        "L03",
+        survey({"A": at(0), "B": at(9)}, {"a": "A", "b": "B", "segment_id": "7"}, {"a": "A", "b": "B", "segment_id": "7"}),
+        survey({"A": at(0), "B": at(9)}, {"a": "A", "b": "B", "segment_id": "7"}, {"a": "A", "b": "B", "segment_id": "8"}),
+        "two pumps side by side",
     ),
     Case("L04", two(start_depth_m=21.0), two(start_depth_m=2.1)),
     Case("L05", three(PLAIN, WATER, **WATER, high=2.6, low=2.6), three(PLAIN, WATER, **WATER, low=2.6), "height"),
