@@ -20,7 +20,14 @@ from tests.integration.test_submission_doors import Door
 from twin.embedded import EmbeddedCluster
 
 SOUND = frozenset({"accepted"})
-FOLDERS = ("bad-geojson", "bad-3d-val3dity", "bad-cityjson-cjval", "bad-shapefile", "bad-tiff", "bad-archives", "bad-french-plu", "bad-xml")
+FOLDERS = (
+    *(
+        f"bad-geojson/{kind}"
+        for kind in ("invalid_geometries", "invalid_structure", "problematic_geometries", "problematic_structure", "valid")
+    ),
+    *(f"bad-3d-val3dity/{kind}" for kind in ("test_geometry_generic", "test_valid", "test_cityjson", "test_empty")),
+    *("bad-cityjson-cjval", "bad-shapefile", "bad-tiff", "bad-archives", "bad-french-plu", "bad-xml"),
+)
 OURS = frozenset({"check-failed", "sandbox-unavailable", "internal-error", "parser-nonsense"})
 """Codes that would be our failure, not the file's."""
 
