@@ -6,7 +6,7 @@ import type { TileFeature } from "../vector_tile";
 import type { DrawnLayer } from "./drawn_layer";
 import { MvtLayer } from "./mvt_layer";
 import { inDegrees } from "./terrain";
-import { TilesetLayer, readFeature } from "./tileset_layer";
+import { MODEL, TilesetLayer, readFeature, readModel } from "./tileset_layer";
 
 export interface PickedFeature {
   readonly dataset: string;
@@ -16,9 +16,11 @@ export interface PickedFeature {
 }
 
 function pickSolid(widget: CesiumWidget, layers: readonly DrawnLayer[], pixel: Cartesian2): PickedFeature | null {
-  const feature = readFeature(widget.scene.pick(pixel, 5, 5));
+  const picked: unknown = widget.scene.pick(pixel, 5, 5);
+  const model = readModel(picked);
+  const feature = model ?? readFeature(picked);
   if (feature === null) return null;
-  const owner = layers.find((drawn) => drawn instanceof TilesetLayer && drawn.tileset === feature.tileset);
+  const owner = layers.find((drawn) => drawn instanceof TilesetLayer && drawn.tileset === feature.tileset && (drawn.layer.recipe === MODEL) === (model !== null));
   return owner === undefined ? null : { dataset: owner.layer.dataset, fid: feature.fid, properties: feature.properties };
 }
 

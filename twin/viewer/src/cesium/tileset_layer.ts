@@ -15,6 +15,9 @@ const WHITE: Rgb = [255, 255, 255];
 /** The constant term of the light from all sides (the first spherical harmonic). */
 const AMBIENT_LIGHT = 0.55;
 
+/** The recipe of layers whose tiles are delivered, not made of features. */
+export const MODEL = "model";
+
 /** The property of every GLB of ours that names the feature (docs/architecture.md, Tile metadata). */
 const FID = "fid";
 
@@ -33,6 +36,24 @@ export function readFeature(picked: unknown): { tileset: Cesium3DTileset; fid: n
   if (typeof fid !== "number") return null;
   const properties = Object.fromEntries(picked.getPropertyIds().map((id) => [id, picked.getProperty(id) as unknown]));
   return { tileset: picked.tileset, fid, properties };
+}
+
+/** What CesiumJS keeps of a tile; its type declarations leave it out. */
+interface TileOfModel {
+  readonly parent?: TileOfModel | null;
+  readonly metadata?: { getProperty(name: string): unknown };
+}
+
+/** Returns the finished model a picked thing belongs to: the next tile above it whose metadata name one; null for all else. */
+export function readModel(picked: unknown): { tileset: unknown; fid: number; properties: Record<string, unknown> } | null {
+  const found = picked as { tileset?: unknown; primitive?: unknown; content?: { tile?: TileOfModel }; _content?: { tile?: TileOfModel } } | undefined;
+  let tile = (found?.content ?? found?._content)?.tile ?? null;
+  while (tile !== null) {
+    const fid = tile.metadata?.getProperty(FID);
+    if (typeof fid === "number") return { tileset: found?.tileset ?? found?.primitive, fid, properties: { name: tile.metadata?.getProperty("name") } };
+    tile = tile.parent ?? null;
+  }
+  return null;
 }
 
 /** Gives walls in the shade a steady share of light, instead of a sky rendered for each hour. */
@@ -133,6 +154,7 @@ export class TilesetLayer implements DrawnLayer {
   }
 
   private restyle(): void {
+    if (this.layer.recipe === MODEL) return; // it has colours of its own
     const choice = chosenChoice(this.layer, this.look.colorBy);
     const colorOf = coloring(this.layer, choice, (code) => this.seen.add(code));
     const bySurface = choice?.kind === "surface" && this.look.isMuted !== true;
