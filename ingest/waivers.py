@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from twin.model import FeatureType, Finding, Severity
 from twin.rules.loader import load_rules
 
+_LOSE_THE_KEY = frozenset({"required", "type", "code"})
+"""Rules of values: where one of them is broken in a field of the natural key, the row has no key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
@@ -44,6 +47,8 @@ class Waivers:
     """The waivers that hold for one part of a submission, found by rule."""
 
     by_rule: Mapping[str, tuple[Waiver, ...]]
+    needs_key: bool = False
+    """Whether the type requires a field of its natural key: what has none could not be found again in the next delivery."""
 
     @staticmethod
     def of_part(given: Iterable[Waiver], feature_type: FeatureType, dataset: str, file: str | None = None) -> Waivers:
@@ -53,15 +58,17 @@ class Waivers:
             here = w.dataset in (None, dataset) and (file is None or w.file in (None, file))
             if here and can_be_waived(w.rule, feature_type):
                 found[w.rule] = (*found.get(w.rule, ()), w)
-        return Waivers(found)
+        fields = {f.name: f for f in feature_type.fields}
+        return Waivers(found, needs_key=any(fields[name].required for name in feature_type.natural_key))
 
     def all(self) -> tuple[Waiver, ...]:
         """Return the waivers."""
         return tuple(w for waivers in self.by_rule.values() for w in waivers)
 
     def waiver_of(self, finding: Finding) -> Waiver | None:
-        """Return what lets a finding pass, None when nothing does; what rejects a whole file nothing does."""
-        if finding.severity is Severity.BLOCKING:
+        """Return what lets a finding pass, None when nothing does; what rejects a whole file nothing does, nor a key that is missing."""
+        is_keyless = self.needs_key and finding.key is None and finding.rule in _LOSE_THE_KEY
+        if finding.severity is Severity.BLOCKING or is_keyless:
             return None
         return next((w for w in self.by_rule.get(finding.rule, ()) if w.fits(finding)), None)
 

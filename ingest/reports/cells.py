@@ -14,10 +14,11 @@ _LONGEST = 32_000
 
 
 def defused(value: CellValue) -> CellValue:
-    """Return a value that no spreadsheet takes for a formula: an apostrophe before = + - @ and tab, unless it is a plain number."""
+    """Return a value that no spreadsheet takes for a formula: an apostrophe before = + - @ and tab (blanks before them aside), unless it is a plain number."""
     if value is None:
         return ""
     if not isinstance(value, str):
         return value
     text = _NOT_IN_XML.sub("\ufffd", value[:_LONGEST])
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text) else text
+    is_formula = text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)
+    return f"'{text}" if is_formula and not _NUMBER.fullmatch(text.strip(" ")) else text

@@ -26,6 +26,11 @@ def test_no_text_of_a_file_begins_a_formula_or_breaks_a_workbook(text: str) -> N
     assert cell[:1] not in ("+", "-") or float(cell) is not None, "only plain numbers keep their sign"
 
 
+@pytest.mark.parametrize("text", [" =1+1", "\u3000=1+1", "\xa0\n@SUM(A1)", "  -cmd|calc", "\t5"])
+def test_blanks_before_a_formula_do_not_hide_it(text: str) -> None:
+    assert defused(text) == f"'{text}"
+
+
 @pytest.mark.parametrize("value", ["-12.5", "+3", "1e5", "普查", "", -4, 2.5, True])
 def test_what_is_no_formula_stays_as_it_is(value: str | float) -> None:
     assert defused(value) == value
@@ -79,3 +84,13 @@ def test_of_another_dataset_or_file_nothing_is_let_pass() -> None:
     given = [Waiver("range", "a", "r", "other"), Waiver("code", "a", "r", "d", file="x.csv", row=1)]
     assert Waivers.of_part(given, kind, "d", "y.csv").by_rule == {}
     assert set(Waivers.of_part(given, kind, "d", "x.csv").by_rule) == {"code"}
+
+
+def test_a_row_without_the_key_its_type_requires_is_never_let_pass() -> None:
+    types = load_feature_types()
+    given = [Waiver(rule, "a", "r", "d") for rule in ("required", "type", "code", "range")]
+    nodes, buildings = (Waivers.of_part(given, types[name], "d") for name in ("pipe_node", "building"))
+    for rule, is_let_pass in (("required", False), ("type", False), ("code", False), ("range", True)):
+        assert (nodes.waiver_of(finding(rule, key=None)) is not None) is is_let_pass
+        assert nodes.waiver_of(finding(rule, key="J1")) is not None, "it has a key, so another field is wrong"
+        assert buildings.waiver_of(finding(rule, key=None)) is not None, "its key may be missing"
