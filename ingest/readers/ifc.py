@@ -22,7 +22,7 @@ import shapely
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest, ReadRequest
 from ingest.readers.ifc_head import is_complete
 from ingest.readers.ifc_place import Placement, placement_of
-from ingest.readers.ifc_shapes import Shape, ShapeMaker, faces_of, is_one_of, outline_of, surface_kind
+from ingest.readers.ifc_shapes import ShapeMaker, faces_of, is_one_of, outline_of, surface_kind
 from ingest.readers.json_columns import columns_of
 from ingest.readers.layers import choose_layer
 from ingest.readers.source import Representation, SourceBatch, SourceLayer
@@ -94,7 +94,10 @@ class IfcLayer:
         for first in range(0, len(self._objects), size):
             chosen = self._objects[first : first + size]
             bodies = [self._faces(o, maker) for o in chosen]
-            measured = [dict(r, **self._measured(o, b)) for r, o, b in zip(self._rows[first : first + size], chosen, bodies, strict=True)]
+            measured = [
+                dict(row, **self._measured(o, b), **self._missing(o, b, maker))
+                for row, o, b in zip(self._rows[first : first + size], chosen, bodies, strict=True)
+            ]
             geometry = np.empty(len(chosen), dtype=object)
             geometry[:] = [self._outline(o, b, maker) for o, b in zip(chosen, bodies, strict=True)]
             yield SourceBatch(
@@ -124,7 +127,7 @@ class IfcLayer:
         return {name: value for name, value in own.items() if value is not None} | _properties(entity)
 
     def _faces(self, entity: ifcopenshell.entity_instance, maker: ShapeMaker) -> Faces | None:
-        """Return what the entity consists of, placed in the map; of a building no more than a feature may have."""
+        """Return what the entity consists of, placed in the map."""
         if self._layer == "space":
             shape = maker.shape(entity)
             made = None if shape is None else faces_of([(shape, SurfaceType.INTERIOR_WALL)], solid=True)
@@ -135,7 +138,7 @@ class IfcLayer:
 
     def _together(self, products: Sequence[ifcopenshell.entity_instance], maker: ShapeMaker) -> Faces | None:
         shapes = ((shape, surface_kind(p)) for p in products if (shape := maker.shape(p)) is not None)
-        return faces_of(_within(shapes, self._limits.vertices_per_feature), solid=False)
+        return faces_of(shapes, solid=False)
 
     def _outline(self, entity: ifcopenshell.entity_instance, body: Faces | None, maker: ShapeMaker) -> shapely.MultiPolygon | None:
         """Return what the entity covers: of a building also its floors and rooms, which lie within its walls."""
@@ -145,8 +148,19 @@ class IfcLayer:
 
     def _representations(self, bodies: Sequence[Faces | None]) -> Iterator[Representation]:
         for index, faces in enumerate(bodies):
-            if faces is not None:
+            if faces is not None and len(faces.vertices) <= self._limits.vertices_per_feature:
                 yield Representation(index, _LOD, faces, None)
+
+    def _missing(self, building: ifcopenshell.entity_instance, body: Faces | None, maker: ShapeMaker) -> Row:
+        """Return, for a building, how many of its elements have no shape that could be made, and whether its body is too large to keep."""
+        if self._layer != "building":
+            return {}
+        elements = self._structure.bounding(building)
+        without = sum(maker.shape(e) is None for e in elements)
+        found: dict[str, object] = {"ifc_elements": len(elements), "ifc_elements_without_shape": without}
+        if body is not None and len(body.vertices) > self._limits.vertices_per_feature:
+            found["ifc_body_left_out"] = f"{len(body.vertices)} vertices"
+        return found
 
     def _measured(self, entity: ifcopenshell.entity_instance, faces: Faces | None) -> Row:
         """Return what only the shape tells: the clear height of a space, and at what height a building stands.
@@ -240,15 +254,6 @@ class _Structure:
 def _is_external(element: ifcopenshell.entity_instance) -> bool:
     sets = ifcopenshell.util.element.get_psets(element, psets_only=True)
     return any(s.get("IsExternal") is True for name, s in sets.items() if name.endswith("Common"))
-
-
-def _within(shapes: Iterator[tuple[Shape, SurfaceType]], vertices: int) -> Iterator[tuple[Shape, SurfaceType]]:
-    """Yield shapes as long as they have no more vertices together."""
-    for shape, kind in shapes:
-        vertices -= len(shape.vertices)
-        if vertices < 0:
-            return
-        yield shape, kind
 
 
 def _placed(faces: Faces, placement: Placement) -> Faces:

@@ -10,11 +10,12 @@ import pytest
 import shapely
 from psycopg import sql
 
-from ingest.protocol import Limits
-from ingest.sandbox import inspect_file
+from ingest.protocol import Limits, PartBatch, PartRequest, ReadRequest
+from ingest.sandbox import inspect_file, read_file
 from tests.ifc_model import MapConversion, write_house
 from tests.opened_city import get, load, look, opened_city, request
 from twin.errors import RejectedError
+from twin.featuretypes.loader import load_feature_types
 from twin.server.city import City
 from twin.tables import current_table
 
@@ -67,6 +68,19 @@ def test_the_place_of_a_site_is_an_assumption_and_lies_outside_the_city(database
     assert result.sources[0]["crs_assumed"] is True
     assert {f.rule for f in result.findings if f.rejects} == {"area-of-use"}
     assert result.refusal is not None
+
+
+def test_a_building_with_too_many_vertices_keeps_its_outline_and_says_that_its_body_is_not_kept(real_data: Path) -> None:
+    path, building = real_data / "ifc" / "Ifc2x3_Duplex_Architecture.ifc", load_feature_types()["building"]
+    batches = {}
+    for limit in (200_000, 200):
+        asked = ReadRequest(path, (PartRequest(None, building, "b"),), storage_srid=26916, limits=Limits(vertices_per_feature=limit))
+        batches[limit] = next(m for m in read_file(asked) if isinstance(m, PartBatch))
+    whole, small = batches[200_000], batches[200]
+    assert (whole.representations is None, small.representations is None) == (False, True)
+    assert whole.table["geom"].equals(small.table["geom"])
+    assert "ifc_body_left_out" in small.table["extra"][0].as_py()
+    assert "ifc_body_left_out" not in whole.table["extra"][0].as_py()
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])
