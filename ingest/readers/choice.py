@@ -221,7 +221,7 @@ FILES: tuple[Kind, ...] = (
 """Files by their content; the first that fits serves. What only a look at all of the text tells stands last."""
 
 ARCHIVES: tuple[ArchiveKind, ...] = (
-    ArchiveKind(tiles3d.is_tileset, tiles3d.Tileset3D),
+    ArchiveKind(tiles3d.is_tileset, tiles3d.Tileset3D, tiles3d.members_of),
     ArchiveKind(workbook.in_archive, lambda a, request: open_survey("XLSX" if workbook.OFFICE_BOOK in a.names else "ODS", request)),
     ArchiveKind(filegdb.is_archived, lambda a, request: filegdb.open_archived(a, request.limits), filegdb.members_of),
     ArchiveKind(
@@ -230,6 +230,6 @@ ARCHIVES: tuple[ArchiveKind, ...] = (
     ArchiveKind(has_citygml, lambda a, request: _citygml().open_archived(a, request)),
     ArchiveKind(mapinfo.is_archived, mapinfo.open_archived, mapinfo.members_of),
     ArchiveKind(lambda a: _KMZ in a.names, lambda a, request: _kml(of_entry(a, _KMZ, request))),
-    ArchiveKind(mesh_model.has_meshes, mesh_model.open_meshes),
+    ArchiveKind(mesh_model.has_meshes, mesh_model.open_meshes, mesh_model.members_of),
 )
 """Files that belong together in a ZIP; one that holds none of these gives the one file in it that is of a kind above."""

@@ -57,6 +57,11 @@ def has_meshes(archive: Archive) -> bool:
     return any(_format_of(archive, name) is not None for name in archive.names)
 
 
+def members_of(archive: Archive) -> tuple[str, ...]:
+    """Return the files of triangles; what they name is of no kind that is read alone."""
+    return tuple(name for name in archive.names if _format_of(archive, name) is not None)
+
+
 def open_meshes(archive: Archive, request: ReadRequest) -> MeshModel:
     """Return the model of an archive; RejectedError ``archive-several`` for formats mixed, UnsupportedMediaError ``osgb-unsupported``."""
     found = {name: kind for name in archive.names if (kind := _format_of(archive, name)) is not None}

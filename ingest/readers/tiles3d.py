@@ -46,6 +46,12 @@ def is_tileset(archive: Archive) -> bool:
     return _root(archive.names) is not None
 
 
+def members_of(archive: Archive) -> tuple[str, ...]:
+    """Return what belongs to the tileset: all in and below its folder."""
+    top = posixpath.dirname(_root(archive.names) or ROOT)
+    return tuple(name for name in archive.names if name.startswith(f"{top}/" if top else ""))
+
+
 def _root(names: tuple[str, ...]) -> str | None:
     """Return the tileset.json nearest to the top, None where there is none or several stand side by side."""
     found = sorted((n for n in names if PurePosixPath(n).name == ROOT), key=lambda n: (n.count("/"), n))

@@ -106,7 +106,7 @@ def root(**members: Any) -> Any:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        (root(contents=[{"uri": "../secret.glb"}]), "model-uri-outside"),
+        (root(contents=[{"uri": "../secret.txt"}]), "model-uri-outside"),
         (root(contents=[{"uri": "https://example.com/a.glb"}]), "model-uri-outside"),
         (root(contents=[{"uri": "/etc/passwd"}]), "model-uri-outside"),
         (root(contents=[{"uri": "%2e%2e/a.glb"}]), "model-uri-outside"),
@@ -129,7 +129,7 @@ def root(**members: Any) -> Any:
 )
 def test_a_tileset_that_is_not_sound_is_refused(real_data: Path, tmp_path: Path, change: Any, code: str) -> None:
     files = delivery(real_data, "MultipleContents", change)
-    files |= {"secret.glb": b"glTF", "成果/note.txt": b"hello", "成果/broken.glb": files["成果/planePoints.glb"][:100]}
+    files |= {"secret.txt": b"secret", "成果/note.txt": b"hello", "成果/broken.glb": files["成果/planePoints.glb"][:100]}
     files["成果/links.gltf"] = json.dumps({"asset": {"version": "2.0"}, "buffers": [{"uri": "file:///etc/passwd"}]}).encode()
     assert refusal(packed(tmp_path / "m.zip", files)) == code
 
@@ -238,7 +238,8 @@ def test_an_obj_stands_within_a_centimetre_of_where_pyproj_puts_it(database_url:
         assert (picture.content, picture.headers["content-type"]) == (PICTURE, "image/png")
         (part,) = tileset.json()["root"]["children"]
         assert part["metadata"]["properties"]["name"] == "屋顶"
-        (layer,) = scene_document(city.catalogue, Principal.anonymous(), city.frame.vertical)["layers"]  # type: ignore[misc]
+        layers: Any = scene_document(city.catalogue, Principal.anonymous(), city.frame.vertical)["layers"]
+        (layer,) = layers
         assert (layer["recipe"], layer["mvt"], layer["tileset"]["state"]) == ("model", None, "ready")
         # the same name again is an update of the same row
         again = load(city, request(textured_obj(path, origin=ORIGIN + np.array([5, 0, 0])), (None, "model_3d", "models")))
@@ -271,6 +272,8 @@ def test_an_enu_plane_touches_the_ellipsoid_where_it_says(tmp_path: Path) -> Non
         ({"a.obj": b"v 1 2 3\nf 1 2 3\n"}, f"EPSG:{SRID}", "obj-broken"),
         ({"a.obj": b"v 1 2 nan\nv 1 2 3\nv 3 4 5\nf 1 2 3\n"}, f"EPSG:{SRID}", "geometry-finite"),
         ({"a.obj": b"v 1 2 3\n"}, f"EPSG:{SRID}", "model-empty"),
+        ({"a.obj": b"v 1 2 3\n", "b.geojson": b'{"type": "FeatureCollection", "features": []}'}, f"EPSG:{SRID}", "archive-several"),
+        ({"t/tileset.json": b"{}", "b.geojson": b'{"type": "FeatureCollection", "features": []}'}, None, "archive-several"),
         ({"metadata.xml": b"<ModelMetadata><SRS>nowhere</SRS></ModelMetadata>", "a.obj": b"v 1 2 3\n"}, None, "model-metadata"),
     ],
 )
