@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -16,6 +17,7 @@ from ingest.inputs import inputs_of
 from ingest.links import relink
 from ingest.match import MATCH_RULES, assign, forget, many_deletes, replaceable
 from ingest.staging import QUERIES, Mode, Staging, columns
+from ingest.tally import as_source_says
 from twin.catalogue import Catalogue
 from twin.db import Connection, translated
 from twin.errors import ConflictError, TwinError
@@ -47,6 +49,11 @@ class Part:
     """How many published features the file stands for."""
     inputs: Mapping[int, int] = field(default_factory=dict)
     """Dataset id → commit of what else the check read (terrain, boundaries, nodes)."""
+
+    @property
+    def sources(self) -> Sequence[Mapping[str, object]]:
+        """The files and layers that the rows came of, in the order their rows are numbered by; none of derived rows."""
+        return cast("Sequence[Mapping[str, object]]", self.lineage.get("sources", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +158,8 @@ def _matched(connection: Connection, catalogue: Catalogue, submission: uuid.UUID
         staging = staged.as_later_load(connection, staging)
     else:
         forget(connection, staging)
-    found = assign(connection, staging, part.mode, part.tolerance_m, part.kept_keys, part.area_wkb)
+    assigned = assign(connection, staging, part.mode, part.tolerance_m, part.kept_keys, part.area_wkb)
+    found = tuple(as_source_says(f, part.sources) for f in assigned)
     connection.execute(QUERIES["forget_match_findings"], {"submission": submission, "part": staging.part, "rules": list(MATCH_RULES)})
     catalogue.add_findings(connection, submission, staging.part, found)
     counts = staged.actions(connection, staging)

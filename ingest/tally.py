@@ -68,7 +68,7 @@ class Tally:
         """Keep what was found while reading the present source."""
         for f in findings:
             number = None if f.row is None else self.first_number + f.row
-            self._keep(replace(f, file=self._file(len(self.headers) - 1)), number)
+            self._keep(replace(f, file=_said(self.headers, len(self.headers) - 1, "file")), number)
 
     def note_staged(self, findings: Iterable[Finding]) -> None:
         """Keep what was found among staged rows, saying the row, the layer and the file as the source does."""
@@ -85,11 +85,7 @@ class Tally:
 
     def as_source_says(self, finding: Finding) -> Finding:
         """Return a finding among staged rows with row, layer and file as its source counts and calls them."""
-        if finding.row is None:
-            return finding
-        source, row = divmod(finding.row, ROWS_A_SOURCE)
-        layer = str(self.headers[source].get("layer") or "") if source < len(self.headers) else ""
-        return replace(finding, row=row, layer=finding.layer or layer, file=self._file(source))
+        return as_source_says(finding, self.headers)
 
     def refusal(self, max_rejected: float) -> RejectedError | None:
         """Return why the files are rejected as a whole: nothing in them for this dataset, or too much of it wrong."""
@@ -103,9 +99,6 @@ class Tally:
             return None
         return _too_many_rejected(slug, rejected, self.read, [f for f in self.findings if f.rejects][:3])
 
-    def _file(self, source: int) -> str:
-        return str(self.headers[source].get("file") or "") if 0 <= source < len(self.headers) else ""
-
     def _keep(self, finding: Finding, number: int | None) -> None:
         kind = FindingKind.of(finding)
         self.counts[kind] += 1
@@ -117,6 +110,18 @@ class Tally:
             self.rejected_rows.add(number)
             if finding.key is not None:
                 self.rejected_keys.add(finding.key)
+
+
+def as_source_says(finding: Finding, sources: Sequence[Mapping[str, object]]) -> Finding:
+    """Return a finding among staged rows with row, layer and file as its source, one of ``sources``, counts and calls them."""
+    if finding.row is None:
+        return finding
+    source, row = divmod(finding.row, ROWS_A_SOURCE)
+    return replace(finding, row=row, layer=finding.layer or _said(sources, source, "layer"), file=_said(sources, source, "file"))
+
+
+def _said(sources: Sequence[Mapping[str, object]], source: int, what: str) -> str:
+    return str(sources[source].get(what) or "") if 0 <= source < len(sources) else ""
 
 
 def _too_many_rejected(slug: str, rejected: int, read: int, examples: Sequence[Finding]) -> RejectedError:

@@ -6,6 +6,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from ingest import staging
 from ingest.changes import Cursor, published_changes, staged_changes
-from ingest.load import give_back, withdraw
+from ingest.load import give_back, load, withdraw
 from ingest.protocol import KEPT_FINDINGS
 from ingest.publish import CheckOutdatedError, StagingLostError
 from ingest.register import Register
@@ -177,6 +178,27 @@ def test_a_declared_delete_of_what_comes_meanwhile_deletes_it(surveys: Surveys) 
     surveys.load({"buildings": ("building", (building("k20"),))}, mode="delta")
     assert surveys.publish(submission).counts["buildings"]["delete"] == 1
     assert heights_of(surveys) == ten()
+
+
+def test_what_publishing_finds_anew_says_its_file(surveys: Surveys) -> None:
+    surveys.load(city(ten()))
+    gone = {"buildings": ("building", (building("k30"), building("k20", extra='{"op": "delete"}')))}
+    submission = surveys.check(gone, mode="delta")
+    surveys.load({"buildings": ("building", (building("k21"),))}, mode="delta")
+    published = surveys.publish(submission).findings
+    assert [(f.rule, f.file, f.layer, f.row) for f in published] == [("delete-unknown", "survey", "layer", 2)]
+    kept = Register(surveys.catalogue).findings(submission, "delete-unknown", 0, 10)
+    assert [(f.file, f.layer, f.row) for _, f in kept] == [("survey", "layer", 2)]
+
+
+def test_a_check_says_which_rule_it_asks(surveys: Surveys) -> None:
+    said: list[str] = []
+    place = replace(surveys.place(city(ten())), step=lambda step: said.append(step.en))
+    load(place, surveys.request(city(ten())))
+    rules = [step for step in said if step.startswith("checking: ")]
+    assert any("(unique)" in step for step in rules)
+    assert not any("(L03)" in step for step in rules), "that is asked of pipes only"
+    assert said.index("checking") < said.index(rules[0]) < said.index("comparing with what is published")
 
 
 def test_what_rests_for_long_is_given_back(surveys: Surveys) -> None:
