@@ -27,7 +27,7 @@ def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tal
             if request.mode == "delta" and tally.staging.first_load:
                 tally.note_staged(drop_declared_deletes(connection, tally.staging))
             staged.analyse(connection, tally.staging)
-        ask_rules(connection, place.catalogue, tallies)
+        ask_rules(connection, place.catalogue, tallies, place.step)
         for tally in tallies.values():
             derive_from_city(connection, tally.staging, place.ground, place.catalogue, stagings)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import batched
 
 from ingest.set_rules.context import SetCheck, SetContext, checks_of
@@ -13,17 +13,22 @@ from twin.catalogue import Catalogue
 from twin.db import Connection
 from twin.errors import Text
 from twin.model import Finding, Severity
+from twin.rules.loader import load_rules
+from twin.rules.rule import Rule
 
 _AT_A_TIME = 10_000
 
 
-def ask_rules(connection: Connection, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> None:
-    """Note what every rule of the registry finds among staged rows, and remove the rows of its errors."""
+def ask_rules(connection: Connection, catalogue: Catalogue, tallies: Mapping[str, Tally], say: Callable[[Text], None]) -> None:
+    """Note what every rule of the registry finds among staged rows, and remove the rows of its errors; ``say`` is told the rule."""
     stagings = [t.staging for t in tallies.values()]
     distinct = {slug: tally.distinct for slug, tally in tallies.items()}
     unanswered: dict[str, list[SetCheck]] = {}
+    kept: dict[int, tuple[str, ...]] = {}
     for rule, find in SET_RULES.items():
-        kept = {t.staging.dataset.id: tuple(t.rejected_keys) for t in tallies.values()}
+        kept = {t.staging.dataset.id: _keys_of(t, kept.get(t.staging.dataset.id, ())) for t in tallies.values()}
+        if any(True for t in tallies.values() for _ in checks_of(t.staging.feature_type, rule)):
+            say(_asked(load_rules()[rule]))
         for slug, tally in tallies.items():
             context = SetContext(connection, tally.staging, stagings, kept, catalogue, distinct[slug])
             for check in checks_of(tally.staging.feature_type, rule):
@@ -34,6 +39,15 @@ def ask_rules(connection: Connection, catalogue: Catalogue, tallies: Mapping[str
     for slug, checks in unanswered.items():
         context = SetContext(connection, tallies[slug].staging, stagings, {}, catalogue)
         tallies[slug].note_staged(_unanswered(context, checks))
+
+
+def _asked(rule: Rule) -> Text:
+    return Text(zh=f"检查：{rule.title.zh}（{rule.id}）", en=f"checking: {rule.title.en} ({rule.id})")
+
+
+def _keys_of(tally: Tally, before: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the keys of the rows rejected so far: as ``before`` unless some have come since, for none ever goes."""
+    return before if len(before) == len(tally.rejected_keys) else tuple(tally.rejected_keys)
 
 
 def _missing_types(context: SetContext, check: SetCheck) -> frozenset[str]:
