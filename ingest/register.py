@@ -27,6 +27,8 @@ Document = Mapping[str, Any]
 MAX_ATTEMPTS = 3
 """How often a check is begun before it is given up: its worker was killed, or the database was, each time."""
 WAITING = Text(zh="等待检查", en="waiting to be checked")
+_SAYS_NOTHING_OF_ROWS = frozenset({"reason", "name", "allow_deletes"})
+"""What may change between two checks without a row being read or judged differently."""
 _QUERIES = load_queries("ingest", "register.sql")
 
 
@@ -135,28 +137,39 @@ class Register:
         )
         return submission
 
-    def order_check(self, submission: uuid.UUID, request: Document, also: Callable[[Connection], None] = lambda _: None) -> None:
-        """Ask for a check (again), and do ``also`` in the same transaction; what an earlier check found and staged is given up.
+    def order_check(self, submission: uuid.UUID, request: Document, by: str) -> int:
+        """Ask for a check (again) and return how many waivers that withdraws; what an earlier check found and staged is given up.
+
+        Waivers hold for the findings a reviewer saw: where the files are now to be read or judged in another way, they are withdrawn in
+        the name of who asks for that, in the same transaction.
 
         ConflictError ``busy`` while somebody is at work on it, ``ended`` when it is published or withdrawn, ``files-not-kept`` when
         its files are not in the store (a submission of the command line).
         """
-        with translated(), self._pool.connection() as connection:
-            row = connection.execute(_QUERIES["hold"], {"id": submission}).fetchone()
-            if row is None:
-                raise NotFoundError(f"there is no submission {submission}", zh=f"没有提交 {submission}")
-            state, stored = SubmissionState(row[0]), bool(row[1])
-            _require_checkable(state, stored=stored)
-            if staging.is_claimed(connection, submission):
-                raise ConflictError("the submission is being worked on just now", zh="该提交正在处理中").with_code("busy")
-            also(connection)
-            datasets = kept_parts.datasets_of(connection, submission)
-            if state is not SubmissionState.RECEIVED:
-                self._catalogue.advance(connection, submission, SubmissionState.RECEIVED)
-            self._clear(connection, submission)
-            values = {"id": submission, "request": Jsonb(dict(request)), "progress": Jsonb(progress_document(WAITING, 0, None))}
-            connection.execute(_QUERIES["order_check"], values)
-        forget_unpublished(self._catalogue, datasets)
+        withdrawn = 0
+
+        def withdraw_waivers(connection: Connection, held: Submission) -> Document:
+            nonlocal withdrawn
+            if held.request is not None and _of_rows(held.request) != _of_rows(request):
+                withdrawn = connection.execute(_QUERIES["withdraw_waivers"], {"id": submission, "by": by}).rowcount
+            return request
+
+        self._order(submission, withdraw_waivers)
+        return withdrawn
+
+    def check_again(self, submission: uuid.UUID, first: Callable[[Connection, Submission], None]) -> None:
+        """Ask for the check that was made once more, and do ``first`` in the same transaction, with the submission as it is held.
+
+        ConflictError ``not-checked`` before the first check, and as `order_check`.
+        """
+
+        def as_it_was(connection: Connection, held: Submission) -> Document:
+            if held.request is None:
+                raise ConflictError("the submission has not been checked", zh="该提交尚未检查").with_code("not-checked")
+            first(connection, held)
+            return held.request
+
+        self._order(submission, as_it_was)
 
     def begin_check(self, submission: uuid.UUID) -> int | None:
         """Begin a check whose claim the caller holds: clear what a broken one left, return its attempt, None when none is wanted."""
@@ -184,6 +197,26 @@ class Register:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
+    def _order(self, submission: uuid.UUID, request_of: Callable[[Connection, Submission], Document]) -> None:
+        """Hold the row, then let ``request_of`` say what to ask for: nobody else can change it or ask in between."""
+        with translated(), self._pool.connection() as connection:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                row = cursor.execute(_QUERIES["hold"], {"id": submission}).fetchone()
+            if row is None:
+                raise NotFoundError(f"there is no submission {submission}", zh=f"没有提交 {submission}")
+            state = SubmissionState(row["state"])
+            _require_checkable(state, stored=bool(row["stored"]))
+            if staging.is_claimed(connection, submission):
+                raise ConflictError("the submission is being worked on just now", zh="该提交正在处理中").with_code("busy")
+            request = request_of(connection, _submission(row))
+            datasets = kept_parts.datasets_of(connection, submission)
+            if state is not SubmissionState.RECEIVED:
+                self._catalogue.advance(connection, submission, SubmissionState.RECEIVED)
+            self._clear(connection, submission)
+            values = {"id": submission, "request": Jsonb(dict(request)), "progress": Jsonb(progress_document(WAITING, 0, None))}
+            connection.execute(_QUERIES["order_check"], values)
+        forget_unpublished(self._catalogue, datasets)
+
     def _clear(self, connection: Connection, submission: uuid.UUID) -> None:
         kept_parts.drop(connection, submission)
         connection.execute(_QUERIES["forget_findings"], {"id": submission})
@@ -208,6 +241,11 @@ def problem_document(error: TwinError | None) -> Jsonb | None:
     if error is None:
         return None
     return Jsonb({"status": error.status, "code": error.code, "detail": {"zh": error.text.zh, "en": error.text.en}})
+
+
+def _of_rows(request: Document) -> Document:
+    """Return what a request says of how the files are read and judged."""
+    return {name: value for name, value in request.items() if name not in _SAYS_NOTHING_OF_ROWS}
 
 
 def _require_checkable(state: SubmissionState, *, stored: bool) -> None:

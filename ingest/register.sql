@@ -12,7 +12,10 @@ SELECT * FROM catalog.submission
 WHERE %(state)s::text IS NULL OR %(state)s = CASE WHEN check_wanted THEN 'received' ELSE state END ORDER BY received_at DESC, id LIMIT %(limit)s
 
 -- name: hold
-SELECT state, stored FROM catalog.submission WHERE id = %(id)s FOR UPDATE
+SELECT * FROM catalog.submission WHERE id = %(id)s FOR UPDATE
+
+-- name: withdraw_waivers
+UPDATE catalog.waiver SET withdrawn_at = now(), withdrawn_by = %(by)s WHERE submission = %(id)s AND withdrawn_at IS NULL
 
 -- name: order_check
 UPDATE catalog.submission

@@ -20,6 +20,7 @@ from ingest.waivers import Waiver, can_be_waived
 from twin.catalogue import Catalogue
 from twin.db import Connection, load_queries, translated
 from twin.errors import BadRequestError, ConflictError, NotFoundError
+from twin.model import FeatureType
 
 MOST_OFFERED = 1000
 _QUERIES = load_queries("ingest", "waivers.sql")
@@ -56,49 +57,48 @@ class WaiverBook:
         found = self._rows("earlier", submission=submission.id, datasets=list(submission.datasets), limit=MOST_OFFERED)
         return tuple(_kept(row) for row in found)
 
-    def make(self, submission: Submission, wanted: Sequence[Waiver]) -> None:
+    def make(self, submission: uuid.UUID, wanted: Sequence[Waiver]) -> None:
         """Keep waivers, each for every dataset in which it lets something pass, and ask for the check in which they hold.
 
         Raises ConflictError ``not-waivable`` for a rule that a row must keep to be stored and served, ``not-checked`` before the first
         check, and as `Register.order_check`; NotFoundError ``no-such-finding`` where there is nothing to let pass.
         """
-        request = _checked_request(submission)
-        resolved = [w for waiver in wanted for w in self._of_datasets(submission, waiver)]
-        self._register.order_check(submission.id, request, partial(_make_all, submission=submission.id, wanted=resolved))
+        types = self._catalogue.feature_types()
 
-    def withdraw(self, submission: Submission, number: int, by: str) -> None:
+        def make_all(connection: Connection, held: Submission) -> None:
+            _make_all(connection, held.id, [w for waiver in wanted for w in _of_datasets(connection, held, waiver, types)])
+
+        self._register.check_again(submission, make_all)
+
+    def withdraw(self, submission: uuid.UUID, number: int, by: str) -> None:
         """Take a waiver back and ask for the check without it; NotFoundError when there is none of that number in force."""
-        request = _checked_request(submission)
-        self._register.order_check(submission.id, request, partial(_withdraw, submission=submission.id, number=number, by=by))
-
-    def _of_datasets(self, submission: Submission, waiver: Waiver) -> list[Waiver]:
-        """Return a waiver once for each dataset of the submission in which there is something it lets pass."""
-        datasets, types = submission.datasets, submission.feature_types
-        if waiver.dataset is not None and waiver.dataset not in datasets:
-            raise BadRequestError(f"dataset {waiver.dataset!r} is not in this submission", zh=f"该提交不含数据集 {waiver.dataset!r}")
-        of = {"rule": waiver.rule, "key": waiver.key, "row": waiver.row, "layer": waiver.layer, "file": waiver.file}
-        part = None if waiver.dataset is None else datasets.index(waiver.dataset)
-        parts = [int(r["part"]) for r in self._rows("parts_found", submission=submission.id, part=part, **of)]
-        if not parts:
-            what = waiver.key or (f"row {waiver.row}" if waiver.row is not None else "any feature")
-            error = NotFoundError(f"there is no finding {waiver.rule} of {what}", zh=f"没有规则 {waiver.rule} 的此项问题")
-            raise error.with_code("no-such-finding")
-        if not all(can_be_waived(waiver.rule, self._catalogue.feature_type(types[p])) for p in parts):
-            raise ConflictError(
-                f"{waiver.rule} cannot be waived: what breaks it cannot be stored or served",
-                zh=f"规则 {waiver.rule} 不可豁免：违反它的要素无法入库或对外服务",
-            ).with_code("not-waivable")
-        return [replace(waiver, dataset=datasets[p]) for p in parts]
+        self._register.check_again(submission, partial(_withdraw, number=number, by=by))
 
     def _rows(self, query: str, **values: object) -> list[dict[str, Any]]:
         with translated(), self._catalogue.pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(_QUERIES[query], values).fetchall()
 
 
-def _checked_request(submission: Submission) -> Mapping[str, Any]:
-    if submission.request is None:
-        raise ConflictError("the submission has not been checked", zh="该提交尚未检查").with_code("not-checked")
-    return submission.request
+def _of_datasets(connection: Connection, submission: Submission, waiver: Waiver, types: Mapping[str, FeatureType]) -> list[Waiver]:
+    """Return a waiver once for each dataset of the submission in which there is something it lets pass."""
+    datasets = submission.datasets
+    if waiver.dataset is not None and waiver.dataset not in datasets:
+        raise BadRequestError(f"dataset {waiver.dataset!r} is not in this submission", zh=f"该提交不含数据集 {waiver.dataset!r}")
+    of = {"rule": waiver.rule, "key": waiver.key, "row": waiver.row, "layer": waiver.layer, "file": waiver.file}
+    part = None if waiver.dataset is None else datasets.index(waiver.dataset)
+    found = connection.execute(_QUERIES["parts_found"], {"submission": submission.id, "part": part, **of}).fetchall()
+    if not found:
+        what = waiver.key or (f"row {waiver.row}" if waiver.row is not None else "any feature")
+        error = NotFoundError(f"there is no finding {waiver.rule} of {what}", zh=f"没有规则 {waiver.rule} 的此项问题")
+        raise error.with_code("no-such-finding")
+    parts = [int(number) for (number,) in found]
+    known = [types.get(submission.feature_types[p]) for p in parts]
+    if not all(t is not None and can_be_waived(waiver.rule, t) for t in known):
+        raise ConflictError(
+            f"{waiver.rule} cannot be waived: what breaks it cannot be stored or served",
+            zh=f"规则 {waiver.rule} 不可豁免：违反它的要素无法入库或对外服务",
+        ).with_code("not-waivable")
+    return [replace(waiver, dataset=datasets[p]) for p in parts]
 
 
 def _make_all(connection: Connection, submission: uuid.UUID, wanted: Sequence[Waiver]) -> None:
@@ -107,8 +107,8 @@ def _make_all(connection: Connection, submission: uuid.UUID, wanted: Sequence[Wa
         connection.execute(_QUERIES["make"], {"submission": submission, "rule": w.rule, "reason": w.reason, "reviewer": w.reviewer, **of})
 
 
-def _withdraw(connection: Connection, submission: uuid.UUID, number: int, by: str) -> None:
-    values = {"submission": submission, "number": number, "by": by}
+def _withdraw(connection: Connection, submission: Submission, number: int, by: str) -> None:
+    values = {"submission": submission.id, "number": number, "by": by}
     if connection.execute(_QUERIES["withdraw"], values).fetchone() is None:
         raise NotFoundError(f"there is no waiver {number} in force", zh=f"没有有效的豁免 {number}").with_code("no-such-waiver")
 

@@ -162,6 +162,32 @@ def test_a_reviewer_lets_a_finding_pass_and_it_is_published_with_the_reason(data
 
 
 @pytest.mark.usefixtures("unconfined")
+def test_what_a_reviewer_let_pass_holds_only_while_the_files_are_read_as_they_were_seen(database_url: str, open_folder: Path) -> None:
+    with opened(database_url, open_folder) as client:
+        rows = [*(building(f"B{i}", 10 + i, 层高=-1) for i in range(1, 9)), building("B20", -5)]
+        submission = client.checked(survey(*rows), "blocks")
+        part: Json = {"feature_type": "building", "dataset": "blocks"}
+        assert client.waive(submission, rule="range", reason="地下建筑").status_code == 202
+        assert client.one(submission)["result"]["rejected"] == 0
+
+        def checked_again(**order: object) -> int:
+            answer = client.ask("POST", f"/api/submissions/{submission}/check", "writer", json={"parts": [part], **order})
+            assert answer.status_code == 202, answer.text
+            run_check(client.city, uuid.UUID(submission))
+            return int(answer.json()["waivers_withdrawn"])
+
+        assert checked_again(reason="again", name="2026Q3", allow_deletes=True) == 0
+        assert client.one(submission)["result"]["rejected"] == 0
+        # the heights of all rows out of another column, which no reviewer saw
+        part["mapping"] = {"层高": "height_m", "建筑高度": ""}
+        assert checked_again(max_rejected=1.0) == 1
+        assert client.one(submission)["result"]["rejected"] == 8
+        [taken] = client.ask("GET", f"/api/submissions/{submission}/waivers").json()["waivers"]
+        assert taken["withdrawn_by"] == "张测量"
+        assert checked_again(max_rejected=1.0) == 0, "what is withdrawn is so once"
+
+
+@pytest.mark.usefixtures("unconfined")
 def test_a_file_refused_as_a_whole_is_reported_and_taken_once_its_rows_may_pass(database_url: str, open_folder: Path) -> None:
     with opened(database_url, open_folder) as client:
         rows = [building(f"B{i}", -5 if i > 2 else 5) for i in range(1, 31)]

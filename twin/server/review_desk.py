@@ -58,12 +58,12 @@ class ReviewDesk:
         """Keep waivers and return the submission, which waits for the check in which they hold."""
         features = order.features or [FeatureOrder()]
         wanted = [Waiver(order.rule, order.reason, reviewer, f.dataset, f.key, f.file, f.layer, f.row) for f in features]
-        self._book.make(self._visible(principal, submission), wanted)
+        self._book.make(self._visible(principal, submission).id, wanted)
         return self._checked_again(submission)
 
     def withdraw(self, principal: Principal, submission: uuid.UUID, number: int, reviewer: str) -> Json:
         """Take a waiver back and return the submission, which waits for the check without it."""
-        self._book.withdraw(self._visible(principal, submission), number, reviewer)
+        self._book.withdraw(self._visible(principal, submission).id, number, reviewer)
         return self._checked_again(submission)
 
     def _checked_again(self, submission: uuid.UUID) -> Json:

@@ -49,12 +49,12 @@ class SubmissionDesk:
         """Return a submission; NotFoundError when there is none that the caller may see."""
         return self._answer(self._visible(principal, submission))
 
-    def check(self, submission: uuid.UUID, order: CheckOrder) -> Json:
-        """Order a check and return the submission that waits for it."""
+    def check(self, submission: uuid.UUID, actor: str, order: CheckOrder) -> Json:
+        """Order a check and return the submission that waits for it, with how many waivers that withdrew."""
         require_orderable(self._city, self._register.one(submission), order)
-        self._register.order_check(submission, order.model_dump())
+        withdrawn = self._register.order_check(submission, order.model_dump(), actor)
         self._publishing.wake_worker()
-        return self._answer(self._register.one(submission))
+        return {**self._answer(self._register.one(submission)), "waivers_withdrawn": withdrawn}
 
     def finding_rows(self, principal: Principal, submission: uuid.UUID, rule: str | None, after: int, limit: int) -> list[Json]:
         """Return a page of findings."""

@@ -82,8 +82,8 @@ class _SubmissionsDoor:
 
     def check(self, request: Request, submission: uuid.UUID, order: CheckOrder) -> Response:
         """Have the files checked as said; the answer is the submission, whose progress and result are then to be asked for."""
-        writer_of(request, self._tokens)
-        return JSONResponse(self._desk.check(submission, order), 202)
+        actor = writer_of(request, self._tokens)
+        return JSONResponse(self._desk.check(submission, actor, order), 202)
 
     def findings(
         self,
