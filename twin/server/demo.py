@@ -127,7 +127,7 @@ def _load(city: City, folder: Path, load: Mapping[str, Any], terminal: Terminal)
     request = LoadRequest(
         files=(path,), parts=parts, mode=load.get("mode", "replace"), crs=load.get("crs"), actor=city.settings.actor, name=load.get("name")
     )
-    result = load_files(city, request, terminal.progress)
+    result = load_files(city, request, terminal.progress, terminal.step)
     rules = ", ".join(f"{rule} {count}" for rule, count in sorted(result.findings.items()))
     terminal.say(
         f"  发布 {result.published}，拒收 {result.rejected}" + (f"（{rules}）" if rules else ""),

@@ -51,9 +51,9 @@ def workplace(city: City, progress: Progress, step: Callable[[Text], None] = lam
     )
 
 
-def load_files(city: City, request: LoadRequest, progress: Progress) -> LoadResult:
+def load_files(city: City, request: LoadRequest, progress: Progress, step: Callable[[Text], None] = lambda _: None) -> LoadResult:
     """Load files as one submission; see :func:`ingest.load.load`."""
-    return load(workplace(city, progress), request)
+    return load(workplace(city, progress, step), request)
 
 
 def area_wkb(city: City, path: Path) -> bytes:

@@ -10,7 +10,8 @@ import orjson
 
 from twin.errors import Text, TwinError
 
-_REDRAW_S = 0.1
+_REDRAW_S, _RESAID_S = 0.1, 5.0
+"""How often progress is shown at most: on a terminal, and elsewhere."""
 
 
 class Terminal:
@@ -52,16 +53,21 @@ class Terminal:
 
     def progress(self, what: str, done: int, total: int | None) -> None:
         """Show how far something is; on a terminal the line is drawn over, elsewhere said rarely."""
-        now = time.monotonic()
-        if now - self._last_drawn < (_REDRAW_S if self._interactive else 5.0):
-            return
-        self._last_drawn = now
-        share = f"{done:,} / {total:,}" if total else f"{done:,}"
+        if time.monotonic() - self._last_drawn >= (_REDRAW_S if self._interactive else _RESAID_S):
+            self._draw(f"{what}  {done:,} / {total:,}" if total else f"{what}  {done:,}")
+
+    def step(self, step: Text) -> None:
+        """Show what begins: on a terminal always, for it may take long and say nothing more; elsewhere as rarely as progress."""
+        if self._interactive or time.monotonic() - self._last_drawn >= _RESAID_S:
+            self._draw(step.in_language(self.language))
+
+    def _draw(self, line: str) -> None:
+        self._last_drawn = time.monotonic()
         if self._interactive:
-            print(f"\r\033[K  {what}  {share}", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K  {line}", end="", file=sys.stderr, flush=True)
             self._line_open = True
         else:
-            print(f"  {what}  {share}", file=sys.stderr, flush=True)
+            print(f"  {line}", file=sys.stderr, flush=True)
 
     def _close_line(self) -> None:
         if self._line_open:

@@ -54,7 +54,7 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
             max_rejected=1.0,
             actor=settings.actor,
         )
-        result = _with_doubt(check_files(workplace(city, terminal.progress), request))
+        result = _with_doubt(check_files(workplace(city, terminal.progress, terminal.step), request))
         if options.report:
             write_reports(options.report, report_of_check(city, request, result))
     _say(result, terminal)

@@ -26,7 +26,7 @@ def load(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
     """Load and publish files; then build what changed."""
     with open_city(settings) as city:
         request = _load_request(city, settings, options)
-        result = load_files(city, request, terminal.progress)
+        result = load_files(city, request, terminal.progress, terminal.step)
         _say_loaded(result, terminal)
         problem = build_missing(city, terminal.progress, only=result.datasets)
     if problem is not None:  # the data is published all the same; the server's worker tries again
