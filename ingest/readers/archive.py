@@ -22,7 +22,7 @@ _MAX_NAME_BYTES = 200
 _UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 0x1
 _NESTED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _CLUTTER = ("__MACOSX", ".DS_Store", "Thumbs.db")
-_UNREADABLE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError)
+UNREADABLE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError)
 
 
 def read_gzip(path: Path, limits: Limits) -> bytes:
@@ -64,7 +64,7 @@ class Archive:
         try:
             with self._file.open(self._entries[name]) as stream:
                 return stream.read(length)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise _broken(str(error)) from error
 
     def read(self, name: str) -> bytes:
@@ -73,7 +73,7 @@ class Archive:
         try:
             with self._file.open(info) as stream:
                 content = _bounded(stream, self._limits, info.compress_size, self._left, "zip-bomb")
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise _broken(str(error)) from error
         self._left -= len(content)
         return content
@@ -83,7 +83,7 @@ class Archive:
         info = self._entries[name]
         try:
             return io.BufferedReader(_Counted(self._file.open(info), self._limits, info.compress_size), _CHUNK)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise _broken(str(error)) from error
 
     def _checked(self, infos: list[zipfile.ZipInfo]) -> Mapping[str, zipfile.ZipInfo]:
@@ -123,7 +123,7 @@ class _Counted(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         try:
             content = self._stream.read(len(view))
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise _broken(str(error)) from error
         self._total += len(content)
         _check_total(self._total, self._limits, self._compressed, self._limits.unpacked_bytes, "zip-bomb")

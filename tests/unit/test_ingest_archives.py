@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.protocol import Limits
+from ingest.protocol import Limits, ReadRequest
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.dbf import Dbf
 from ingest.readers.encodings import codec_of, dbf_encoding, detect
+from ingest.readers.tiles3d import limits_of
 from twin.errors import TwinError
 
 
@@ -45,6 +46,25 @@ def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("a.shp")
     link.external_attr = 0o120777 << 16
     assert code_of(packed(tmp_path / "a.zip", (link, b"/etc/passwd"))) == "zip-symlink"
+
+
+@pytest.mark.parametrize(
+    ("root", "is_one"),
+    [
+        (b'{"asset": {"version": "1.1"}, "root": {}}', True),
+        (gzip.compress(b'\xef\xbb\xbf{"asset": {}, "root": {}}'), True),
+        (b'{"asset": {}}', False),
+        (b"", False),
+        (b"\x1f\x8bno gzip", False),
+    ],
+)
+def test_only_a_tileset_may_hold_more(tmp_path: Path, root: bytes, is_one: bool) -> None:
+    def entries(*files: tuple[str, bytes]) -> int:
+        path = packed(tmp_path / "a.zip", *files)
+        return limits_of(ReadRequest(path, (), 0, limits=Limits(archive_entries=10, model_entries=99))).archive_entries
+
+    assert entries(("top/tileset.json", root), ("a.shp", b"")) == (99 if is_one else 10)
+    assert entries(("a/tileset.json", root), ("b/tileset.json", root)) == 10, "of two side by side neither is read"
 
 
 def test_two_names_that_are_one_on_some_disks_are_refused(tmp_path: Path) -> None:
