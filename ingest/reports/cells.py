@@ -14,7 +14,10 @@ _LONGEST = 32_000
 
 
 def defused(value: CellValue) -> CellValue:
-    """Return a value that no spreadsheet takes for a formula: an apostrophe before = + - @ and tab (blanks before them aside), unless it is a plain number."""
+    """Return a value that no spreadsheet takes for a formula: an apostrophe before = + - @ and tab, blanks or none before them.
+
+    Plain numbers keep their sign.
+    """
     if value is None:
         return ""
     if not isinstance(value, str):
