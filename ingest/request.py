@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ingest.derive import GroundOf
+from ingest.names import normalised
 from ingest.protocol import Message, PartRequest, ReadRequest
 from ingest.publish import Extent
 from ingest.staging import Mode
@@ -23,6 +24,12 @@ class Reader(Protocol):
 
     def __call__(self, request: ReadRequest) -> Iterator[Message]:
         """Yield, for every part asked for, its header, its batches and its end."""
+
+
+def is_meant(file: str | None, layer: str | None, in_file: str, in_layer: str) -> bool:
+    """Return whether what a part says of where it is (None: nothing) goes for a layer; a file of one layer may be named for it."""
+    names = {normalised(name) for name in (in_layer, in_file, Path(in_file).stem)}
+    return file in (None, in_file) and (layer is None or normalised(layer) in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ingest import staging
 from ingest.confirmed_reading import remember
 from ingest.load import named, publish_submission, withdraw
 from ingest.publish import Act, CheckOutdatedError, Published, StagingLostError
 from ingest.register import Register, Submission
+from ingest.request import is_meant
 from twin.errors import ConflictError, TooManyRequestsError
 from twin.model import SubmissionState
 from twin.server.city import City
-from twin.server.orders import CheckOrder, PublishOrder
+from twin.server.orders import CheckOrder, PartOrder, PublishOrder
 
 PUBLISHES_AT_ONCE = 2
 """Each takes connections of the pool while it runs; the next waits its turn, or is told to come again."""
@@ -77,7 +79,7 @@ class Publishing:
         """Keep how the files were read, to be proposed to the same department for the next ones of their shape."""
         asked = None if found.request is None else CheckOrder.model_validate(found.request)
         for source in (found.result or {}).get("sources", ()):
-            part = next((p for p in asked.parts if p.dataset == source.get("dataset")), None) if asked else None
+            part = None if asked is None else part_of_source(asked.parts, source)
             if part is not None and "mapping" in source:
                 remember(
                     self._city.pool,
@@ -88,6 +90,13 @@ class Publishing:
                     unmapped=source["unmapped"],
                     units=part.units,
                 )
+
+
+def part_of_source(parts: Sequence[PartOrder], source: Mapping[str, Any]) -> PartOrder | None:
+    """Return what was asked of a layer, as its source is kept: by dataset, file and layer, the part that says the most of them first."""
+    said = sorted(parts, key=lambda p: (p.file is None) + (p.layer is None))
+    file, layer = str(source.get("file")), str(source.get("layer"))
+    return next((p for p in said if p.dataset == source.get("dataset") and is_meant(p.file, p.layer, file, layer)), None)
 
 
 def _published_document(found: Submission, published: Published) -> Mapping[str, object]:
