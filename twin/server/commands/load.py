@@ -76,7 +76,7 @@ def _load_request(city: City, settings: Settings, options: argparse.Namespace) -
         vertical=options.vertical,
         area_wkb=area_wkb(city, existing(area)) if area else None,
         allow_deletes=getattr(options, "allow_deletes", False),
-        max_rejected=getattr(options, "max_rejected", 1.0),
+        max_rejected=options.max_rejected,
         actor=settings.actor,
         reason=getattr(options, "reason", ""),
         name=getattr(options, "name", None),
@@ -130,7 +130,11 @@ def declared_crs(text: str | None) -> str | None:
 
 
 def existing(path: Path) -> Path:
-    """Return a file's whole path; BadRequestError ``no-such-file`` when it is none."""
+    """Return a file's whole path; BadRequestError ``no-such-file`` when it is none, ``geodatabase-folder`` for a geodatabase as it lies."""
+    if path.is_dir() and path.suffix.casefold() == ".gdb":
+        raise BadRequestError(
+            f"{path} is a folder, as geodatabases are: hand it in as a ZIP", zh=f"{path} 是文件夹（文件地理数据库），请打包成 ZIP 后提交"
+        ).with_code("geodatabase-folder")
     if not path.is_file():
         raise BadRequestError(f"there is no file {path}", zh=f"没有文件 {path}").with_code("no-such-file")
     return path.absolute()
