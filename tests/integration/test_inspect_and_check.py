@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.served_city import City
+from twin.embedded import locks
+from twin.server.scratch_city import sweep_scratch
 
 NORTH, EAST = 3_520_895.0, 497_538.0
 
@@ -44,6 +47,20 @@ def test_a_file_is_told_without_a_city(tmp_path: Path) -> None:
     assert nowhere(tmp_path).process("inspect", broken).returncode == 1
 
 
+def test_the_city_of_a_killed_check_is_removed_by_the_next(tmp_path: Path) -> None:
+    used, dead, young, other = (tmp_path / name for name in ("twin-check-used", "twin-check-dead", "twin-check-young", "twin-demo"))
+    for folder in (used, dead, young, other):
+        (folder / "city" / "pg").mkdir(parents=True)
+        if folder != young:
+            os.utime(folder, (0, 0))
+    with locks.exclusive(used / "in-use", deadline_s=0):
+        os.utime(used, (0, 0))
+        sweep_scratch(tmp_path)
+        assert {f.name for f in tmp_path.iterdir()} == {"twin-check-used", "twin-check-young", "twin-demo"}
+    sweep_scratch(tmp_path)
+    assert not used.exists()
+
+
 @pytest.mark.slow
 def test_files_are_checked_without_a_city(tmp_path: Path) -> None:
     path, report = survey(tmp_path), tmp_path / "report"
@@ -57,6 +74,11 @@ def test_files_are_checked_without_a_city(tmp_path: Path) -> None:
     assert json.loads((report / "findings.json").read_text("utf-8"))
     refused = nowhere(tmp_path).run("check", path, "--type", "pipe_node", code=1)
     assert refused["error"]["code"] == "crs-undeclared"
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("\n".join(["物探点号,X,Y", *(f"{'' if i % 3 else 'J'},{NORTH + i},{EAST + i}" for i in range(30))]), encoding="utf-8")
+    asked = ("check", wrong, "--type", "pipe_node", "--crs", "EPSG:4549")
+    assert nowhere(tmp_path).run(*asked, code=1)["rejected"] == 20, "a load would refuse it too: more than half of its rows are wrong"
+    assert nowhere(tmp_path).run(*asked, "--max-rejected", "0.9", code=0)["rejected"] == 20
     left = {name for name in set(Path(tempfile.gettempdir()).iterdir()) - before if name.name.startswith("twin-")}
     assert not left, "nothing stays of the city made for the moment"
     assert not (tmp_path / "no such city").exists()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.reports import CheckReport, fonts
 from ingest.reports.cells import defused
 from ingest.reports.fonts import find_font
 from ingest.waivers import Waiver, Waivers, can_be_waived
 from twin.errors import Text, UnavailableError
 from twin.featuretypes.loader import load_feature_types
 from twin.model import Finding, Severity
+from twin.server.commands.check import write_what_can_be
+from twin.server.terminal import Terminal
 
 
 @given(st.text())
@@ -45,6 +49,19 @@ def test_a_machine_without_chinese_says_what_to_install(tmp_path: Path) -> None:
         (tmp_path / "deep" / name).touch()
     found = find_font([tmp_path])
     assert (found.path.name, found.face) == ("NotoSansCJK-Regular.ttc", 2), "the best to read, with the Chinese forms"
+
+
+def test_without_a_font_the_other_reports_are_written_and_the_check_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fonts, "_KNOWN", ())  # a machine that has none
+    nothing = CheckReport(
+        "城", "EPSG:4549", "none", None, "accepted", "a", None, dt.datetime.now(dt.UTC), None, None, (), (), (), (), (), ()
+    )
+    write_what_can_be(tmp_path / "report", nothing, Terminal(json_output=False, environment={}))
+    written = {path.name for path in (tmp_path / "report").iterdir()}
+    assert written == {"findings.json", "findings.geojson", "findings.csv", "findings.zh.xlsx", "findings.en.xlsx"}
+    assert "fonts-noto-cjk" in capsys.readouterr().err
 
 
 def finding(

@@ -83,9 +83,6 @@ def build_parser() -> argparse.ArgumentParser:
     load.add_argument("--mode", choices=("replace", "delta", "area"), default="replace")
     load.add_argument("--area", type=Path, metavar="FILE", help="范围面 · polygon inside which --mode area replaces")
     load.add_argument("--allow-deletes", action="store_true", help="允许删除超过 20 %% 的要素 · allow more than 20 %% deletes")
-    load.add_argument(
-        "--max-rejected", type=float, default=0.5, metavar="SHARE", help="拒收比例上限 · reject the file above this share (0.5)"
-    )
     load.add_argument("--reason", default="", metavar="TEXT")
     load.add_argument("--name", metavar="TEXT", help="提交名称 · name of the commit, e.g. 2026Q3普查成果")
     load.add_argument("--title", metavar="TEXT", help="数据集标题 · title of a new dataset")
@@ -169,6 +166,9 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoding", metavar="E", help="文字编码 · encoding of the texts")
     parser.add_argument("--unit", action="append", default=[], metavar="COLUMN=UNIT", help="列的单位 · unit of a column: mm, cm, m, ft …")
     parser.add_argument("--map", action="append", default=[], metavar="COLUMN=FIELD", help="列对应的字段 · field a column feeds, or none")
+    parser.add_argument(
+        "--max-rejected", type=float, default=0.5, metavar="SHARE", help="拒收比例上限 · reject the file above this share (0.5)"
+    )
 
 
 def _from_os(error: OSError) -> TwinError:

@@ -11,14 +11,14 @@ from ingest.load import CheckResult
 from ingest.load import check as check_files
 from ingest.proposals import Proposal, propose
 from ingest.refusals import crs_undeclared
-from ingest.reports import write_reports
+from ingest.reports import CheckReport, write_reports
 from ingest.request import LoadRequest, PartSpec
 from ingest.sandbox import inspect_file
 from ingest.understanding.evidence import LIKELY
 from ingest.understanding.layer import Surroundings
 from ingest.understanding.review import Answered, doubts
 from twin.catalogue import check_slug
-from twin.errors import BadRequestError, RejectedError, TwinError
+from twin.errors import BadRequestError, RejectedError, TwinError, UnavailableError
 from twin.server.check_reports import counts_by_rule, report_of_check
 from twin.server.city import City
 from twin.server.city_file import read_city_file
@@ -51,13 +51,13 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
             parts=tuple(_understood(p, proposals, crs, options.vertical) for p in parts),
             crs=crs,
             vertical=options.vertical,
-            max_rejected=1.0,
+            max_rejected=options.max_rejected,
             actor=settings.actor,
         )
         result = _with_doubt(check_files(workplace(city, terminal.progress, terminal.step), request))
+        _say(result, terminal)
         if options.report:
-            write_reports(options.report, report_of_check(city, request, result))
-    _say(result, terminal)
+            write_what_can_be(options.report, report_of_check(city, request, result), terminal)
     terminal.result(
         {
             "read": result.read,
@@ -68,6 +68,16 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
         }
     )
     return 0 if result.refusal is None else 1
+
+
+def write_what_can_be(directory: Path, report: CheckReport, terminal: Terminal) -> None:
+    """Write the reports into a folder; on a machine without a font for it the sheet is left out, and that is said."""
+    try:
+        write_reports(directory, report)
+    except UnavailableError as error:
+        if error.code != "font-missing":
+            raise
+        terminal.say(f"未生成验收单 PDF：{error.text.zh}", f"the acceptance sheet (PDF) is not written: {error.text.en}")
 
 
 def _proposals(city: City, files: Sequence[Path], around: Surroundings) -> list[Proposal]:
