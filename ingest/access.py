@@ -33,10 +33,16 @@ def with_tables(request: ReadRequest) -> Generator[ReadRequest]:
     databases = [path for path in (request.path, *request.companions) if _begins_as_access(path)]
     with ExitStack() as stack:
         if databases:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="citytwin-access-")))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="access-", dir=_made(request.work))))
             tables = [table for number, path in enumerate(databases) for table in _exported(path, folder / str(number), request.limits)]
             request = replace(request, tables=tuple(tables))
         yield request
+
+
+def _made(folder: Path | None) -> Path | None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _begins_as_access(path: Path) -> bool:

@@ -23,7 +23,8 @@ def receive_point_cloud(
 
     The file is ``source``, or what follows in ``messages`` when it was in an archive.
     """
-    with _file_of(header, messages, source) as path:
+    store.folder.mkdir(parents=True, exist_ok=True)
+    with _file_of(header, messages, source, store.folder) as path:
         sha256 = sha256_of(path)
         store.put_file(f"pointcloud/{sha256}.{header.format.lower()}", path)
     values = asdict(header) | {"row": row, "geom": header.footprint, "natural_key": source.stem, "name": source.stem, "sha256": sha256}
@@ -32,12 +33,12 @@ def receive_point_cloud(
 
 
 @contextmanager
-def _file_of(header: PointCloudHeader, messages: Iterator[Message], source: Path) -> Iterator[Path]:
-    """Give the file of a cloud; one out of an archive is gone after the block."""
+def _file_of(header: PointCloudHeader, messages: Iterator[Message], source: Path, beside: Path) -> Iterator[Path]:
+    """Give the file of a cloud; one out of an archive lies in a folder of ``beside`` and is gone after the block."""
     if not header.unpacked_bytes:
         yield source
         return
-    with tempfile.TemporaryDirectory(prefix="citytwin-cloud-") as folder:
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".cloud-") as folder:
         path, left = Path(folder) / "cloud", header.unpacked_bytes
         with path.open("xb") as file:
             while left > 0 and isinstance(message := next(messages, None), FileChunk):

@@ -128,6 +128,8 @@ class ReadRequest:
     """Other files of the same submission that this one may need (the point table of a line table)."""
     tables: tuple[ExportedTable, ...] = ()
     """Of those of these files that are Access databases."""
+    work: Path | None = None
+    """Where what is needed for the time of reading lies meanwhile; None: where the machine has temporary files."""
     limits: Limits = field(default_factory=Limits)
 
 

@@ -60,12 +60,12 @@ _OUT_OF_MEMORY = (b"bad_alloc", b"MemoryError", b"memory allocation of")
 """Last words of C++, Python and Rust."""
 
 
-def inspect_file(path: Path, limits: Limits | None = None) -> FileInfo:
-    """Return what ``path`` is by its content: format, layers, columns, CRS; read in the sandbox.
+def inspect_file(path: Path, limits: Limits | None = None, work: Path | None = None) -> FileInfo:
+    """Return what ``path`` is by its content: format, layers, columns, CRS; read in the sandbox, with ``work`` as in `ReadRequest`.
 
     Raises UnsupportedMediaError, RejectedError or UnavailableError, as `read_file`.
     """
-    request = ReadRequest(path.resolve(), (), storage_srid=0, limits=limits or Limits())
+    request = ReadRequest(path.resolve(), (), storage_srid=0, limits=limits or Limits(), work=work)
     with _running_child(request) as child:
         for kind, payload in child.frames():
             if kind is Kind.INFO:

@@ -11,6 +11,7 @@ import pytest
 import shapely
 
 from ingest import programs
+from ingest.access import with_tables
 from ingest.protocol import Limits, PartBatch, PartHeader, PartRequest, ReadRequest
 from ingest.sandbox import inspect_file, read_file
 from twin.errors import RejectedError, TwinError, UnavailableError
@@ -62,6 +63,15 @@ def test_a_census_comes_in_with_points_and_lines_of_each_kind(census: Path, name
 def test_its_tables_are_named_and_those_of_something_else_are_left_out(census: Path) -> None:
     info = inspect_file(census / "census.mdb")
     assert [(layer.name, layer.rows) for layer in info.layers] == [("JS_POINT", 4), ("JS_LINE", 3), ("WS_POINT", 4), ("WS_LINE", 3)]
+
+
+def test_its_tables_lie_in_the_work_folder_while_they_are_read(census: Path, tmp_path: Path) -> None:
+    work = tmp_path / "city" / "work"
+    with with_tables(ReadRequest(census / "census.mdb", (), 4549, work=work)) as prepared:
+        assert prepared.tables
+        assert {t.path.parents[2] for t in prepared.tables} == {work}
+        assert [folder.name.startswith("access-") for folder in work.iterdir()] == [True]
+    assert list(work.iterdir()) == []
 
 
 def test_without_mdbtools_the_package_is_named(census: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import cast
@@ -15,7 +16,9 @@ from starlette.requests import Request
 
 from tests.event_loop import run_alone
 from twin.errors import BadRequestError, TooLargeError, UnsupportedMediaError
+from twin.server.checks import sweep_work
 from twin.server.inspection import main_files
+from twin.server.settings import read_settings
 from twin.server.uploads import StoredFile, display_name, store_upload
 from twin.store import FolderStore
 
@@ -115,3 +118,15 @@ def test_the_last_part_of_a_name_is_shown(given: str, shown: str) -> None:
 def test_sidecars_are_not_read_for_themselves() -> None:
     names = ("A.shp", "a.DBF", "a.shx", "a.prj", "A.shp.cpg", "a.shp.xml", "b.dbf", "管点.csv", "管线.csv")
     assert [p.name for p in main_files([Path(n) for n in names])] == ["A.shp", "b.dbf", "管点.csv", "管线.csv"]
+
+
+def test_what_killed_processes_left_is_swept_away(tmp_path: Path) -> None:
+    city = read_settings({}, data_dir=tmp_path)
+    left = [city.work_folder / f"{name}x" for name in ("files-", "access-", "report-")]
+    left += [city.store_folder / f".{name}-x" for name in ("coverage", "imagery", "model", "cloud", "export")]
+    kept = [city.store_folder / "model", city.store_folder / ".model-young"]
+    for folder in (*left, *kept):
+        (folder / "below").mkdir(parents=True)
+        os.utime(folder, None if folder.name.endswith("young") else (0, 0))
+    sweep_work(city)
+    assert [folder for folder in (*left, *kept) if folder.exists()] == kept

@@ -27,12 +27,16 @@ from twin.server.inspection import laid_out, main_files
 from twin.server.loading import workplace
 from twin.server.orders import CheckOrder, PartOrder
 from twin.server.proposal_documents import understanding_of
+from twin.server.settings import Settings
 from twin.server.uploads import StoredFile
 
 _PROGRESS_S = 0.4
 """How often progress is written down at most: a page that shows it needs no more."""
 _LEFT_S = 86_400.0
 """No check and no upload takes a day."""
+_AT_WORK = ("files-", "report-", "access-")
+_HALF_KEPT = (".coverage-", ".imagery-", ".model-", ".cloud-", ".export-")
+"""How temporary files are called in the work folder and in the store."""
 _LOG = logging.getLogger("twin.checks")
 _GIVEN_UP = Text(
     zh=f"检查中断 {MAX_ATTEMPTS} 次，请重试或联系管理员",
@@ -92,14 +96,12 @@ def give_back_resting(city: City) -> None:
             _LOG.info("submission %s is not given back: %s", submission, error)
 
 
-def sweep_work(city: City) -> None:
-    """Remove what killed processes left: links laid out for a check, and halves of uploads."""
+def sweep_work(settings: Settings) -> None:
+    """Remove what killed processes left: links laid out for a check, tables of a database, halves of uploads and of what is kept."""
     long_ago = time.time() - _LEFT_S
-    for left in (
-        *(city.settings.data_dir / "work").glob("files-*"),
-        *(city.settings.data_dir / "work").glob("report-*"),
-        *(city.settings.store_folder / "uploads").glob(".put-*"),
-    ):
+    folders = ((settings.work_folder, _AT_WORK), (settings.store_folder, _HALF_KEPT))
+    left_over = [left for folder, prefixes in folders for prefix in prefixes for left in folder.glob(f"{prefix}*")]
+    for left in (*left_over, *(settings.store_folder / "uploads").glob(".put-*")):
         with contextlib.suppress(OSError):
             if left.stat().st_mtime < long_ago:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()

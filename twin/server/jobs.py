@@ -46,7 +46,7 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
     @queue.task(name="tidy", queue=CHECKS)
     def tidy(timestamp: int) -> None:  # noqa: ARG001 - likewise
         give_back_resting(city)
-        sweep_work(city)
+        sweep_work(city.settings)
 
     return queue
 

@@ -86,4 +86,5 @@ def _read_request(
         deployment_vertical=d.vertical,
         proj_data_dirs=city.settings.proj_data_dirs,
         companions=companions,
+        work=city.settings.work_folder,
     )

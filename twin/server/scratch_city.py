@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from ingest.sandbox import inspect_file
 from ingest.understanding.candidates import degrees
 from ingest.understanding.crs import crs_evidence
 from twin.crs import CrsError, is_local, legacy_datum, parse_crs, storage_crs
+from twin.embedded import EmbeddedCluster, locks
 from twin.errors import TwinError
 from twin.heights import vertical_model
 from twin.server.city import City, make_city, open_city
@@ -26,6 +29,9 @@ from twin.server.terminal import Terminal
 _FALLBACK_SRID = 4549
 """Where nothing tells a grid the load will be refused for want of a CRS; this is the grid it is refused in."""
 _CHINA_DEG = (73.0, 136.0)
+_PREFIX, _IN_USE, _CITY = "twin-check-", "in-use", "city"
+_YOUNG_S = 10.0
+"""A folder this young may be one whose command has not locked it yet."""
 
 
 def has_city(settings: Settings) -> bool:
@@ -51,16 +57,42 @@ def city_or_scratch(
         f"没有城市，建立临时数据库（EPSG:{chosen.storage_srid}，用后删除）…",
         f"there is no city: making a database for the moment (EPSG:{chosen.storage_srid}) …",
     )
-    folder = Path(tempfile.mkdtemp(prefix="twin-"))
+    sweep_scratch(Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     folder.chmod(0o711)  # the database's account has to get to its own folder in it
+    in_use = locks.take(folder / _IN_USE, shared=True, deadline_s=_YOUNG_S)
     try:
-        scratch = replace(settings.in_folder(folder / "city"), database_url=None, local_crs_file=settings.local_crs_path)
+        scratch = replace(settings.in_folder(folder / _CITY), database_url=None, local_crs_file=settings.local_crs_path)
         make_city(scratch, chosen)
         with open_city(scratch) as city:
             terminal.say(f"{time.monotonic() - started:.1f} 秒后可用", f"ready after {time.monotonic() - started:.1f} s")
             yield city
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if in_use is not None:
+            os.close(in_use)
+
+
+def sweep_scratch(parent: Path) -> None:
+    """Remove the throwaway cities in ``parent`` whose command was killed: those of this user whose lock nobody holds any more."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError, TwinError):
+            state = folder.lstat()
+            is_ours = stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid()
+            if is_ours and time.time() - state.st_mtime > _YOUNG_S:
+                _remove_unless_used(folder)
+
+
+def _remove_unless_used(folder: Path) -> None:
+    alone = locks.take(folder / _IN_USE, shared=False, deadline_s=0)
+    if alone is None:
+        return
+    try:
+        database = EmbeddedCluster(folder / _CITY)
+        if not database.layout.run.is_dir() or database.stop_if_unused():
+            shutil.rmtree(folder)
+    finally:
+        os.close(alone)
 
 
 def city_for(files: Sequence[Path], crs: str | None, settings: Settings) -> CityFile:

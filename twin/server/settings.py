@@ -50,6 +50,11 @@ class Settings:
         return self.data_dir / "store"
 
     @property
+    def work_folder(self) -> Path:
+        """Folder of what is needed for the time of a job; what killed processes leave in it is swept away."""
+        return self.data_dir / "work"
+
+    @property
     def feature_type_folder(self) -> Path:
         """Folder of the deployment's own FeatureTypes."""
         return self.data_dir / "featuretypes"
