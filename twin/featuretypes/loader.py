@@ -21,7 +21,7 @@ from twin.featuretypes.parse import (
     read_feature_type,
 )
 from twin.featuretypes.references import check_references
-from twin.model import CodeList, FeatureType
+from twin.model import CodeList, Crosswalk, FeatureType
 
 MAX_FILES = 500
 """FeatureTypes (and, apart, code lists) one folder may hold."""
@@ -56,7 +56,7 @@ def load_code_lists(*folders: Path) -> dict[str, CodeList]:
 
 def _with_crosswalks(lists: Mapping[str, CodeList], folders: Iterable[Path]) -> dict[str, CodeList]:
     """Return the lists with the crosswalks of files ``crosswalks/NAME.yaml``, a later one replacing an earlier of its name."""
-    known = {path.stem: read_crosswalk(document) for path, document in _packaged("crosswalks")}
+    known = {path.stem: _fitting(*read_crosswalk(document), lists) for path, document in _packaged("crosswalks")}
     for path in _files(folder / "crosswalks" for folder in folders):
         of, crosswalk = parse_crosswalk(read_document(path), path.name)
         _check_name(path, crosswalk.id, "id")
@@ -68,6 +68,12 @@ def _with_crosswalks(lists: Mapping[str, CodeList], folders: Iterable[Path]) -> 
         result[of] = replace(result[of], crosswalks=(*result[of].crosswalks, crosswalk))
         check_crosswalk(crosswalk, result[of], f"{crosswalk.id}.yaml")
     return result
+
+
+def _fitting(of: str, crosswalk: Crosswalk, lists: Mapping[str, CodeList]) -> tuple[str, Crosswalk]:
+    """Return a packaged crosswalk with the codes that its list has here: a deployment may have a list of its own under that name."""
+    ours = lists[of].by_code()
+    return of, replace(crosswalk, codes=tuple(c for c in crosswalk.codes if c.to in ours))
 
 
 @cache
