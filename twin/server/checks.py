@@ -8,16 +8,15 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from ingest import staging
 from ingest.load import CheckResult, PartResult, check_submission, give_back
+from ingest.looked_into import with_doubts
 from ingest.register import MAX_ATTEMPTS, Register, Submission
 from ingest.request import LoadRequest, PartSpec
-from ingest.understanding.review import Answered, doubts
 from ingest.waiver_book import WaiverBook
 from ingest.waivers import Waiver
 from twin.catalogue import check_slug
@@ -26,7 +25,7 @@ from twin.server.city import City
 from twin.server.inspection import laid_out, main_files
 from twin.server.loading import workplace
 from twin.server.orders import CheckOrder, PartOrder
-from twin.server.proposal_documents import understanding_of
+from twin.server.proposal_documents import known_layers
 from twin.server.settings import Settings
 from twin.server.uploads import StoredFile
 
@@ -155,9 +154,10 @@ def load_request(order: CheckOrder, submission: Submission, paths: tuple[Path, .
     """Return what a check of the files is asked for."""
     main = main_files(paths)
     only = main[0].name if len(main) == 1 else None
+    known = known_layers(submission.proposals)
     return LoadRequest(
         files=paths,
-        parts=tuple(_part(p, p.file or only, order, submission.proposals) for p in order.parts),
+        parts=tuple(with_doubts(_part(p, p.file or only), known, order.crs, order.vertical) for p in order.parts),
         mode=order.mode,
         crs=order.crs,
         vertical=order.vertical,
@@ -170,16 +170,7 @@ def load_request(order: CheckOrder, submission: Submission, paths: tuple[Path, .
     )
 
 
-def _part(order: PartOrder, file: str | None, whole: CheckOrder, proposals: Sequence[Mapping[str, Any]]) -> PartSpec:
-    answered = Answered(
-        crs=(order.crs or whole.crs) is not None,
-        axes=order.axes is not None,
-        vertical=(order.vertical or whole.vertical) is not None or order.height_offset_m != 0.0,
-        encoding=order.encoding is not None,
-        units=frozenset(order.units),
-    )
-    proposal = next((p for p in proposals if p["file"] == file and order.layer in (None, p["layer"])), None)
-    known = None if proposal is None or proposal["feature_type"] != order.feature_type else understanding_of(proposal)
+def _part(order: PartOrder, file: str | None) -> PartSpec:
     return PartSpec(
         layer=order.layer,
         feature_type=order.feature_type,
@@ -192,7 +183,6 @@ def _part(order: PartOrder, file: str | None, whole: CheckOrder, proposals: Sequ
         vertical=order.vertical,
         height_offset_m=order.height_offset_m,
         encoding=order.encoding,
-        doubts=() if known is None or proposal is None else doubts(known, proposal["layer"], answered),
     )
 
 

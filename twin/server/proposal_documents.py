@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ingest.looked_into import KnownLayer
 from ingest.proposals import Proposal
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.layer import Understanding
@@ -84,11 +85,16 @@ def unread_document(name: str, error: TwinError) -> Json:
     }
 
 
-def understanding_of(document: Json) -> Understanding | None:
-    """Return what `proposal_document` kept of how a layer is understood; None where it kept nothing."""
-    kept = document.get("understanding")
-    if not isinstance(kept, Mapping):
-        return None
+def known_layers(documents: Iterable[Mapping[str, Any]]) -> tuple[KnownLayer, ...]:
+    """Return what `proposal_document` kept of the layers that could be looked into."""
+    return tuple(
+        KnownLayer(d["file"], d["layer"], d["feature_type"], _understanding_of(d["understanding"]))
+        for d in documents
+        if d.get("understanding")
+    )
+
+
+def _understanding_of(kept: Mapping[str, Any]) -> Understanding:
     return Understanding(
         crs=_evidence_of(kept["crs"]),
         axes=kept["axes"] and _evidence_of(kept["axes"]),

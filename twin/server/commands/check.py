@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ingest.load import CheckResult
 from ingest.load import check as check_files
+from ingest.looked_into import KnownLayer, layer_of, with_doubts
 from ingest.proposals import Proposal, propose
 from ingest.refusals import crs_undeclared
 from ingest.reports import CheckReport, write_reports
@@ -16,7 +17,6 @@ from ingest.request import LoadRequest, PartSpec
 from ingest.sandbox import inspect_file
 from ingest.understanding.evidence import LIKELY
 from ingest.understanding.layer import Surroundings
-from ingest.understanding.review import Answered, doubts
 from twin.catalogue import check_slug
 from twin.errors import BadRequestError, RejectedError, TwinError, UnavailableError
 from twin.server.check_reports import counts_by_rule, report_of_check
@@ -45,10 +45,11 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
     with city_or_scratch(settings, city_file, files, crs, terminal) as city:
         around = Surroundings() if city_file is None and not has_city(settings) else surroundings(city)
         proposals = _proposals(city, files, around)
+        layers = [_known(p) for p in proposals]
         parts = [declared(p, options) for p in _parts(options, proposals)]
         request = LoadRequest(
             files=files,
-            parts=tuple(_understood(p, proposals, crs, options.vertical) for p in parts),
+            parts=tuple(_understood(p, layers, crs, options.vertical) for p in parts),
             crs=crs,
             vertical=options.vertical,
             max_rejected=options.max_rejected,
@@ -103,28 +104,16 @@ def _parts(options: argparse.Namespace, proposals: Sequence[Proposal]) -> tuple[
     return tuple(PartSpec(p.layer, p.guesses[0].feature_type, check_slug(p.guesses[0].feature_type), p.file) for p in likely)
 
 
-def _understood(part: PartSpec, proposals: Sequence[Proposal], crs: str | None, vertical: str | None) -> PartSpec:
+def _understood(part: PartSpec, layers: Sequence[KnownLayer], crs: str | None, vertical: str | None) -> PartSpec:
     """Return a part with the doubts about its layer, and in the CRS that its numbers tell where nobody declares one."""
-    proposal = _proposal_of(part, proposals)
-    if proposal is None:
-        return part
-    answered = Answered(
-        crs=crs is not None,
-        axes=part.axes is not None,
-        vertical=vertical is not None or part.height_offset_m != 0.0,
-        encoding=part.encoding is not None,
-        units=frozenset(column for column, _ in part.units),
-    )
-    found = doubts(proposal.understanding, proposal.layer, answered)
-    told = proposal.understanding.crs
-    is_told = crs is None and told.stated is None and told.value is not None
-    return replace(part, crs=told.value if is_told else None, doubts=found)
+    known = layer_of(part, layers)
+    told = None if known is None else known.understanding.crs
+    is_told = crs is None and told is not None and told.stated is None
+    return replace(with_doubts(part, layers, crs, vertical), crs=told.value if is_told and told is not None else None)
 
 
-def _proposal_of(part: PartSpec, proposals: Sequence[Proposal]) -> Proposal | None:
-    own = [p for p in proposals if part.file in (None, p.file) and part.layer in (None, p.layer, p.file, Path(p.file).stem)]
-    alike = [p for p in own if any(g.feature_type == part.feature_type for g in p.guesses[:1])]
-    return next(iter(alike or (own if len(own) == 1 else [])), None)
+def _known(p: Proposal) -> KnownLayer:
+    return KnownLayer(p.file, p.layer, p.guesses[0].feature_type if p.guesses else None, p.understanding)
 
 
 def _with_doubt(result: CheckResult) -> CheckResult:

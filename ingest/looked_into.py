@@ -1,0 +1,49 @@
+"""What was understood of the layers of files before they are read, brought to the parts that a request makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ingest.request import PartSpec, is_meant
+from ingest.understanding.layer import Understanding
+from ingest.understanding.review import Answered, doubts
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLayer:
+    """A layer that was looked into."""
+
+    file: str
+    layer: str
+    feature_type: str | None
+    """What it was held for, and its units and heights with it."""
+    understanding: Understanding
+
+
+def layer_of(part: PartSpec, layers: Sequence[KnownLayer]) -> KnownLayer | None:
+    """Return the layer a part means: where it says so, else the one of its type, else the only one; None when none or several may be."""
+    own = [known for known in layers if is_meant(part.file, part.layer, known.file, known.layer)]
+    alike = [known for known in own if known.feature_type == part.feature_type]
+    return next(iter(alike or (own if len(own) == 1 else [])), None)
+
+
+def with_doubts(part: PartSpec, layers: Sequence[KnownLayer], crs: str | None, vertical: str | None) -> PartSpec:
+    """Return a part with the doubts about its layer that it does not answer, nor ``crs`` and ``vertical`` as declared for all files.
+
+    Read as another type than the layer was held for, its columns feed other fields: doubts about units and heights say nothing then.
+    """
+    known = layer_of(part, layers)
+    if known is None:
+        return part
+    answered = Answered(
+        crs=(part.crs or crs) is not None,
+        axes=part.axes is not None,
+        vertical=(part.vertical or vertical) is not None or part.height_offset_m != 0.0,
+        encoding=part.encoding is not None,
+        units=frozenset(column for column, _ in part.units),
+    )
+    understood = known.understanding
+    if known.feature_type != part.feature_type:
+        understood = replace(understood, units=(), vertical=None)
+    return replace(part, doubts=doubts(understood, known.layer, answered))
