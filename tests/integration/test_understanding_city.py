@@ -204,7 +204,7 @@ def test_what_a_department_published_is_proposed_to_it_again(city: City, tmp_pat
     mapping = {"物探点号": "node_id", "丙": "depth_m", "丁": "well_material"}
     part = PartOrder(feature_type="pipe_node", dataset="nodes", crs="EPSG:4549", mapping=mapping, units={"丙": "cm"})
     submission = uuid.UUID(str(first["id"]))
-    desk.check(submission, CheckOrder(parts=[part]))
+    desk.check(submission, "一队", CheckOrder(parts=[part]))
     run_check(city, submission)
     desk.publish(submission, "一队", PublishOrder())
     [again] = hand_in("b.csv", "一队", "物探点号,Y,X,地面高程,丁,丙 ")["proposals"]
