@@ -23,30 +23,39 @@ class SourceRow:
 
 RowPlace = tuple[str, str, int]
 """File, layer and row, as findings name them."""
+MOST_ROWS = 20_000
+"""Of one report: a row may be wide, and all of them are in memory at once."""
 
 
-def faulty_rows(place: Workplace, request: LoadRequest, findings: Iterable[Finding]) -> Mapping[RowPlace, SourceRow]:
-    """Return the source rows that findings are about, out of the files of the request as they were checked.
+@dataclass(frozen=True, slots=True)
+class FaultyRows:
+    """Source rows by where they are, and how many more there would be."""
+
+    by_place: Mapping[RowPlace, SourceRow]
+    omitted: int
+
+
+def faulty_rows(place: Workplace, request: LoadRequest, findings: Iterable[Finding]) -> FaultyRows:
+    """Return the source rows that the findings are about, those of the first 20,000, out of the files as they were checked.
 
     A file that cannot be read (any more) gives none: the findings say what they say without them.
     """
-    wanted: dict[str, set[int]] = {}
-    for f in findings:
-        if f.row is not None:
-            wanted.setdefault(f.file, set()).add(f.row)
+    places = list(dict.fromkeys((f.file, f.layer, f.row) for f in findings if f.row is not None))
+    wanted = set(places[:MOST_ROWS])
     found: dict[RowPlace, SourceRow] = {}
     for path in request.files:
-        if path.name in wanted:
-            found.update(_rows_of(place, request, path, tuple(sorted(wanted[path.name]))))
-    return found
+        rows = tuple(sorted({row for file, _, row in wanted if file == path.name}))
+        if rows:
+            found.update((where, row) for where, row in _rows_of(place, request, path, rows) if where in wanted)
+    return FaultyRows(found, len(places) - len(wanted))
 
 
 def _rows_of(place: Workplace, request: LoadRequest, path: Path, rows: tuple[int, ...]) -> Iterator[tuple[RowPlace, SourceRow]]:
-    asked = read_request(place, request, path)
-    if asked is None:
-        return
-    parts = tuple(replace(part, only_rows=rows) for part in asked.parts)
     try:
+        asked = read_request(place, request, path)
+        if asked is None:
+            return
+        parts = tuple(replace(part, only_rows=rows) for part in asked.parts)
         for message in place.read(replace(asked, parts=parts)):
             if isinstance(message, SourceRows):
                 yield from (((path.name, message.layer, number), SourceRow(message.columns, values)) for number, values in message.rows)

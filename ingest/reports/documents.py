@@ -55,6 +55,7 @@ def report_document(report: CheckReport) -> bytes:
         "read": report.read,
         "accepted": report.read - report.rejected,
         "rejected": report.rejected,
+        "rows_omitted": report.rows_omitted,
         "parts": [_part(p) for p in report.parts],
         "rules": [_rule(r) for r in report.rules],
         "waivers": [_waiver(w) for w in report.waivers],

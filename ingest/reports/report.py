@@ -107,6 +107,8 @@ class CheckReport:
     """Longitude and latitude of each finding that has a place."""
     waivers: tuple[ReportedWaiver, ...] = ()
     source_rows: Mapping[RowPlace, SourceRow] = field(default_factory=dict)
+    rows_omitted: int = 0
+    """So many faulty rows are not among the source rows: a report holds the first 20,000."""
 
     @property
     def read(self) -> int:

@@ -126,6 +126,8 @@ def _overview(report: CheckReport, language: str) -> Iterator[Sequence[CellValue
     if report.refusal is not None:
         yield (say("整体拒收原因", "Refused as a whole"), report.refusal.in_language(language))
     yield (say("读入 / 合格 / 拒收", "Read / accepted / rejected"), report.read, report.read - report.rejected, report.rejected)
+    if report.rows_omitted:
+        yield (say("未附原始行", "Rows without their source"), report.rows_omitted)
     yield ()
     yield (head("文件", "File"), _Heading("SHA-256"), head("字节", "Bytes"))
     yield from ((f.name, f.sha256, f.size) for f in report.files)

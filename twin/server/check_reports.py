@@ -59,6 +59,7 @@ def report_of_submission(city: City, submission: Submission, *, rows: bool) -> C
 
 def report_of_check(city: City, request: LoadRequest, result: CheckResult) -> CheckReport:
     """Return the report of a check of the command line, with the source rows of what it found."""
+    rows = faulty_rows(workplace(city, lambda *_: None), request, result.findings)
     return _report(
         city,
         submission=None,
@@ -85,7 +86,8 @@ def report_of_check(city: City, request: LoadRequest, result: CheckResult) -> Ch
         rules=_rules(counts_by_rule(result)),
         findings=result.findings,
         places_deg=places_in_degrees(result.findings, city.to_crs84),
-        source_rows=faulty_rows(workplace(city, lambda *_: None), request, result.findings),
+        source_rows=rows.by_place,
+        rows_omitted=rows.omitted,
     )
 
 
@@ -110,7 +112,8 @@ def _with_rows(city: City, submission: Submission, report: CheckReport) -> Check
     files = tuple(StoredFile(f["name"], f["size"], f["sha256"]) for f in submission.files)
     with laid_out(city.settings.data_dir, city.store, files) as paths:
         request = load_request(CheckOrder.model_validate(submission.request), submission, paths)
-        return replace(report, source_rows=faulty_rows(workplace(city, lambda *_: None), request, report.findings))
+        rows = faulty_rows(workplace(city, lambda *_: None), request, report.findings)
+    return replace(report, source_rows=rows.by_place, rows_omitted=rows.omitted)
 
 
 def _part(city: City, part: Mapping[str, Any], datasets: Mapping[str, Mapping[str, int]]) -> ReportedPart:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+ReportForm = Literal["json", "geojson", "xlsx", "pdf"]
+
 
 class PartOrder(BaseModel):
     """What to take out of the files: a layer or sheet, as what, into which dataset."""

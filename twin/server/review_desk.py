@@ -15,7 +15,8 @@ from twin.model import Principal
 from twin.server import submission_documents as documents
 from twin.server.check_reports import report_of_submission
 from twin.server.city import City
-from twin.server.orders import FeatureOrder, WaiveOrder
+from twin.server.kept_reports import KeptReports
+from twin.server.orders import FeatureOrder, ReportForm, WaiveOrder
 from twin.server.publishing import Publishing
 from twin.server.submission_documents import Json
 from twin.server.visibility import visible
@@ -29,25 +30,12 @@ class ReviewDesk:
         self._register = Register(city.catalogue)
         self._book = WaiverBook(city.catalogue)
         self._publishing = Publishing(city)
+        self._reports = KeptReports(city.settings.data_dir / "work")
 
-    def document(self, principal: Principal, submission: uuid.UUID) -> bytes:
-        """Return the whole report as JSON."""
-        return report_document(self._report(principal, submission, rows=True))
-
-    def places(self, principal: Principal, submission: uuid.UUID) -> bytes:
-        """Return the places of findings as GeoJSON in CRS84."""
-        return places_document(self._report(principal, submission, rows=False))
-
-    def sheet(self, principal: Principal, submission: uuid.UUID, language: str) -> bytes:
-        """Return the acceptance sheet as PDF; UnavailableError where there is no font to set it in."""
-        from ingest.reports.acceptance import acceptance_sheet  # noqa: PLC0415 - the PDF library takes a second to import
-        from ingest.reports.fonts import find_font  # noqa: PLC0415
-
-        return acceptance_sheet(self._report(principal, submission, rows=False), language, find_font())
-
-    def write_workbook(self, principal: Principal, submission: uuid.UUID, language: str, path: Path) -> None:
-        """Write the workbook of a report to ``path``."""
-        write_workbook(path, self._report(principal, submission, rows=True), language)
+    def report(self, principal: Principal, submission: uuid.UUID, form: ReportForm, language: str) -> Path:
+        """Return the file of a report in one of its forms; UnavailableError where there is no font to set a sheet in."""
+        found = self._visible(principal, submission)
+        return self._reports.file_of(found, form, language, lambda path: self._write(found, form, language, path))
 
     def waivers(self, principal: Principal, submission: uuid.UUID) -> Json:
         """Return the waivers of a submission, and earlier ones that may be given again."""
@@ -70,8 +58,23 @@ class ReviewDesk:
         self._publishing.wake_worker()
         return documents.submission(self._register.one(submission), {})
 
-    def _report(self, principal: Principal, submission: uuid.UUID, *, rows: bool) -> CheckReport:
-        return report_of_submission(self._city, self._visible(principal, submission), rows=rows)
+    def _write(self, submission: Submission, form: ReportForm, language: str, path: Path) -> None:
+        report = report_of_submission(self._city, submission, rows=form in ("json", "xlsx"))
+        if form == "json":
+            path.write_bytes(report_document(report))
+        elif form == "geojson":
+            path.write_bytes(places_document(report))
+        elif form == "xlsx":
+            write_workbook(path, report, language)
+        else:
+            path.write_bytes(_sheet(report, language))
 
     def _visible(self, principal: Principal, submission: uuid.UUID) -> Submission:
         return visible(self._city.catalogue, self._register, principal, submission)
+
+
+def _sheet(report: CheckReport, language: str) -> bytes:
+    from ingest.reports.acceptance import acceptance_sheet  # noqa: PLC0415 - the PDF library takes a second to import
+    from ingest.reports.fonts import find_font  # noqa: PLC0415
+
+    return acceptance_sheet(report, language, find_font())

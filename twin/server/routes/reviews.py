@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import tempfile
-import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
-from starlette.background import BackgroundTask
 
-from twin.errors import TooManyRequestsError
 from twin.server.access import principal_of, reviewer_of
 from twin.server.city import City
-from twin.server.orders import WaiveOrder
+from twin.server.orders import ReportForm, WaiveOrder
 from twin.server.routes.answers import json_answer
 from twin.tokens import Tokens
 
 if TYPE_CHECKING:
     from twin.server.review_desk import ReviewDesk
 
-REPORTS_AT_ONCE = 2
-"""Each reads files in the sandbox and holds their faulty rows; the next waits its turn, or is told to come again."""
-_TURN_S = 30.0
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-Form = Literal["json", "geojson", "xlsx", "pdf"]
+_MEDIA_TYPES = {
+    "json": "application/json",
+    "geojson": "application/geo+json",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pdf": "application/pdf",
+}
 Language = Annotated[Literal["zh", "en"], Query()]
 
 
@@ -46,26 +40,13 @@ class _ReviewDoor:
     def __init__(self, city: City, tokens: Tokens) -> None:
         self._city = city
         self._tokens = tokens
-        self._turns = threading.BoundedSemaphore(REPORTS_AT_ONCE)
 
-    def report(self, request: Request, submission: uuid.UUID, form: Form, lang: Language = "zh") -> Response:
+    def report(self, request: Request, submission: uuid.UUID, form: ReportForm, lang: Language = "zh") -> Response:
         """The report of the last check: all of it (json), places (geojson), a sheet per rule (xlsx), the acceptance sheet (pdf)."""
         principal = principal_of(request)
         headers = {"Content-Disposition": f'attachment; filename="check-{str(submission)[:8]}.{form}"', "Cache-Control": "no-cache"}
-        with self._turn():
-            if form == "json":
-                return Response(self._desk.document(principal, submission), media_type="application/json", headers=headers)
-            if form == "geojson":
-                return Response(self._desk.places(principal, submission), media_type="application/geo+json", headers=headers)
-            if form == "pdf":
-                return Response(self._desk.sheet(principal, submission, lang), media_type="application/pdf", headers=headers)
-            path = self._new_file()
-            try:
-                self._desk.write_workbook(principal, submission, lang, path)
-            except BaseException:
-                path.unlink(missing_ok=True)
-                raise
-        return FileResponse(path, media_type=_XLSX, headers=headers, background=BackgroundTask(path.unlink, missing_ok=True))
+        path = self._desk.report(principal, submission, form, lang)
+        return FileResponse(path, media_type=_MEDIA_TYPES[form], headers=headers)
 
     def waivers(self, request: Request, submission: uuid.UUID) -> Response:
         """Waivers of a submission, and earlier ones for the same features and rules, which may be given again."""
@@ -80,21 +61,6 @@ class _ReviewDoor:
         """Take a waiver back and have the files checked again."""
         reviewer = reviewer_of(request, self._tokens)
         return JSONResponse(self._desk.withdraw(principal_of(request), submission, number, reviewer), 202)
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._turns.acquire(timeout=_TURN_S):
-            raise TooManyRequestsError("others are making reports; try again soon", zh="正在生成其他报告，请稍后重试")
-        try:
-            yield
-        finally:
-            self._turns.release()
-
-    def _new_file(self) -> Path:
-        folder = self._city.settings.data_dir / "work"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="report-", suffix=".xlsx", delete=False) as file:
-            return Path(file.name)
 
     @cached_property
     def _desk(self) -> ReviewDesk:
