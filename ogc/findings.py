@@ -18,7 +18,7 @@ from ogc.state import OgcContext, StateKeeper
 from twin.crs import OutputCrs, output_crs, output_crs_list, storage_crs
 from twin.crs.output import epsg_uri
 from twin.errors import NotFoundError
-from twin.model import Deployment, Severity
+from twin.model import Deployment, Severity, SubmissionState
 from twin.query.execute import fetch_row
 from twin.query.findings import COLLECTION_ID, PROPERTIES, QUERYABLE, FindingQuery, FindingsPage, findings_page, findings_statement
 
@@ -28,8 +28,9 @@ _ITEM, _ITEMS = EVERYWHERE | {"crs"}, frozenset(ITEMS_NAMES) | set(QUERYABLE)
 _DIGITS = re.compile(r"^[0-9]{1,18}$")
 _TITLE = {"zh": "检查问题", "en": "Findings of checks"}
 _DESCRIPTION = {
-    "zh": "检查提交的文件时发现的问题及其位置；可按提交、数据集、规则和级别筛选。",
-    "en": "What checks of submitted files found, and where; by submission, dataset, rule and severity.",
+    "zh": "检查提交的文件时发现的问题及其位置：在办提交，以及各数据集最近发布的提交；可按提交、状态、数据集、规则和级别筛选。",
+    "en": "What checks of submitted files found, and where: of those on their way and of the last published into each dataset; "
+    "by submission, state, dataset, rule and severity.",
 }
 _WORLD = [-180.0, -90.0, 180.0, 90.0]
 Document = dict[str, object]
@@ -70,6 +71,7 @@ class FindingsDoor:
             limit=limit,
             after=_number(given.get("cursor", "0"), "cursor"),
             submission=_submission(given.get("submission")),
+            state=_state(given.get("state")),
             dataset=given.get("dataset"),
             rule=given.get("rule"),
             severity=_severity(given.get("severity")),
@@ -173,6 +175,8 @@ def _property(name: str, language: str) -> Document:
     schema: Document = {"type": kind, "title": title.in_language(language)}
     if name == "severity":
         schema["enum"] = [s.value for s in Severity]
+    if name == "state":
+        schema["enum"] = [s.value for s in SubmissionState]
     return schema | ({"format": "uuid"} if name == "submission" else {})
 
 
@@ -187,6 +191,13 @@ def _submission(text: str | None) -> uuid.UUID | None:
         return None if text is None else uuid.UUID(text)
     except ValueError:
         raise bad_parameter("submission") from None
+
+
+def _state(text: str | None) -> SubmissionState | None:
+    try:
+        return None if text is None else SubmissionState(text)
+    except ValueError:
+        raise bad_parameter("state") from None
 
 
 def _severity(text: str | None) -> Severity | None:

@@ -20,9 +20,10 @@ import jsonschema
 import openpyxl
 import pytest
 
+from ingest import faulty_rows
 from ingest.readers.choice import choose_reader
 from ingest.reading import read_parts
-from tests.opened_city import opened_city
+from tests.opened_city import look, opened_city, request
 from twin.server import loading
 from twin.server.app import create_app
 from twin.server.checks import run_check
@@ -202,7 +203,7 @@ def test_a_file_refused_as_a_whole_is_reported_and_taken_once_its_rows_may_pass(
         assert client.one(submission)["state"] == "accepted"
 
 
-def test_every_form_of_a_report_says_the_same(database_url: str, open_folder: Path) -> None:
+def test_every_form_of_a_report_says_the_same(database_url: str, open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(database_url, open_folder) as client:
         rows = [*(building(f"B{i}", 10) for i in range(1, 9)), building("B20", -5), building("=B21", -6) | {"geometry": RING_POLYGON}]
         submission = client.checked(survey(*rows), "blocks")
@@ -239,7 +240,19 @@ def test_every_form_of_a_report_says_the_same(database_url: str, open_folder: Pa
             assert answer.headers["content-type"] == "application/pdf"
             said = pdf_text(answer.content)
             assert [w for w in (*words, document["files"][0]["sha256"], "blocks", "range") if w not in said] == []
-        assert not list((client.city.settings.data_dir / "work").iterdir()), "nothing stays of a report that was sent"
+        work = client.city.settings.data_dir / "work"
+        kept = {file.name: file.stat().st_ino for file in work.iterdir()}
+        assert {name.split(".")[0].split("-")[0] for name in kept} == {"report"}
+        assert client.ask("GET", f"{path}.json?lang=en").json() == document
+        assert {file.name: file.stat().st_ino for file in work.iterdir()} == kept, "who asks again has nothing made anew"
+
+        changed = "UPDATE catalog.submission SET changed_at = now(), request = jsonb_set(request, '{parts,0,feature_type}', %s)"
+        monkeypatch.setattr(faulty_rows, "MOST_ROWS", 1)
+        for feature_type, omitted, given in (("building", 1, 1), ("gone", 1, 0)):  # what its rows were read as is known here no more
+            with client.city.pool.connection() as connection:
+                connection.execute(changed, [json.dumps(feature_type)])
+            document = client.ask("GET", f"{path}.json").json()
+            assert (document["rows_omitted"], sum("source" in f for f in document["findings"])) == (omitted, given)
 
 
 RING_POLYGON = {"type": "Polygon", "coordinates": [[[x + 0.01, y] for x, y in RING]]}
@@ -285,11 +298,36 @@ def test_findings_are_a_collection_that_shows_what_the_caller_may_see(database_u
         assert pages == [f["id"] for f in every]
         one = client.ask("GET", f"{door}/items/{crossing['id']}").json()
         assert one["properties"] == crossing["properties"]
-        for wrong in ("severity=bad", "submission=1", "cursor=x", "color=red", "limit=0", "bbox=1,2,3"):
+        for wrong in ("severity=bad", "state=bad", "submission=1", "cursor=x", "color=red", "limit=0", "bbox=1,2,3"):
             assert client.ask("GET", f"{door}/items?{wrong}").status_code == 400, wrong
         assert client.ask("GET", f"{door}/items/0").status_code == 404
         assert client.ask("GET", f"{door}/tiles").status_code == 404
-        assert set(client.ask("GET", f"{door}/queryables").json()["properties"]) == {"submission", "dataset", "rule", "severity"}
+        assert set(client.ask("GET", f"{door}/queryables").json()["properties"]) == {"submission", "state", "dataset", "rule", "severity"}
         made = client.ask("POST", "/api/submissions", "writer", files=[("file", ("a.geojson", survey(building("B1", 5))))]).json()
         order = {"parts": [{"feature_type": "building", "dataset": "findings"}]}
         assert client.ask("POST", f"/api/submissions/{made['id']}/check", "writer", json=order).status_code == 400
+
+
+@pytest.mark.usefixtures("unconfined")
+def test_findings_of_what_is_over_are_left_out_unless_they_are_asked_for(database_url: str, open_folder: Path) -> None:
+    with opened(database_url, open_folder) as client:
+
+        def shown(query: str = "limit=1000") -> set[tuple[str, str]]:
+            features = client.ask("GET", f"/ogc/collections/findings/items?{query}").json()["features"]
+            return {(f["properties"]["submission"], f["properties"]["state"]) for f in features}
+
+        first = client.checked(survey(building("B1", 5), building("B2", -5)), "blocks")
+        second = client.checked(survey(building("B1", 6), building("B4", -5)), "blocks")
+        given_up = client.checked(survey(building("B1", 5), building("B9", -5)), "others")
+        assert shown() == {(first, "accepted"), (second, "accepted"), (given_up, "accepted")}
+        assert client.ask("POST", f"/api/submissions/{given_up}/withdraw", "writer").status_code == 200
+        assert client.ask("POST", f"/api/submissions/{first}/publish", "writer").status_code == 200
+        assert shown() == {(first, "published"), (second, "accepted")}
+        assert client.ask("POST", f"/api/submissions/{second}/publish", "writer").status_code == 200
+        file = open_folder / "b.geojson"
+        file.write_bytes(survey(building("B1", 5), building("B5", -5)))
+        assert look(client.city, request(file, (None, "building", "blocks"))).findings
+        assert shown() == {(second, "published")}, "another survey came after the first; a check of the command line is of nobody"
+        assert shown("state=published") == {(first, "published"), (second, "published")}
+        assert shown("state=withdrawn") == {(given_up, "withdrawn")}
+        assert shown(f"submission={first}") == {(first, "published")}

@@ -12,7 +12,7 @@ from psycopg import sql
 from twin.crs import OutputCrs
 from twin.db import load_queries
 from twin.errors import Text
-from twin.model import Principal, Severity
+from twin.model import Principal, Severity, SubmissionState
 from twin.query.area import Area
 from twin.query.feature_query import Statement
 from twin.query.positions import StoredPositions, geojson_in
@@ -20,6 +20,7 @@ from twin.query.positions import StoredPositions, geojson_in
 COLLECTION_ID = "findings"
 PROPERTIES: Mapping[str, tuple[str, Text]] = {
     "submission": ("string", Text("提交编号", "submission")),
+    "state": ("string", Text("提交状态", "state of the submission")),
     "dataset": ("string", Text("数据集", "dataset")),
     "rule": ("string", Text("规则", "rule")),
     "severity": ("string", Text("级别", "severity")),
@@ -35,14 +36,20 @@ PROPERTIES: Mapping[str, tuple[str, Text]] = {
     "waived_by": ("string", Text("复核人", "waived by")),
 }
 """Properties of a finding: JSON type and title."""
-QUERYABLE = ("submission", "dataset", "rule", "severity")
+QUERYABLE = ("submission", "state", "dataset", "rule", "severity")
 _QUERIES = load_queries("twin.query", "findings.sql")
 _EVERYTHING = sql.SQL("true")
+_UNDER_WAY_OR_CURRENT = sql.SQL("n.state <> 'withdrawn' AND (n.state <> 'published' OR cardinality(n.current) > 0)")
+_CURRENT = sql.SQL("(seen.state <> 'published' OR f.part IS NULL OR seen.datasets[f.part + 1] = ANY (seen.current))")
 
 
 @dataclass(frozen=True, slots=True)
 class FindingQuery:
-    """Which findings are wanted, in ascending number from ``after`` on."""
+    """Which findings are wanted, in ascending number from ``after`` on.
+
+    Where neither a number, a submission nor a state is asked for, those of what is withdrawn, or published and followed by another
+    submission in their dataset, are left out. Those of a check of the command line, which published nothing, always are.
+    """
 
     crs: OutputCrs
     storage_srid: int
@@ -50,6 +57,7 @@ class FindingQuery:
     after: int = 0
     number: int | None = None
     submission: uuid.UUID | None = None
+    state: SubmissionState | None = None
     dataset: str | None = None
     rule: str | None = None
     severity: Severity | None = None
@@ -77,6 +85,7 @@ def findings_statement(query: FindingQuery, principal: Principal) -> Statement:
     for name, column, value in (
         ("number", sql.SQL("f.number"), query.number),
         ("rule", sql.SQL("f.rule"), query.rule),
+        ("state", sql.SQL("seen.state"), query.state and query.state.value),
         ("severity", sql.SQL("f.severity"), query.severity and query.severity.value),
         ("dataset", sql.SQL("seen.datasets[f.part + 1]"), query.dataset),
     ):
@@ -91,9 +100,13 @@ def findings_statement(query: FindingQuery, principal: Principal) -> Statement:
     if query.submission is not None:
         values["submission"] = query.submission
         submission = sql.SQL("s.id = %(submission)s")
+    is_open = query.number is None and query.submission is None and query.state is None
+    if is_open:
+        conditions.append(_CURRENT)
     geometry = geojson_in(query.crs, StoredPositions(query.storage_srid, has_z=False, vertical="none"))
     text = _QUERIES["page"].format(
         submission=submission,
+        state=_UNDER_WAY_OR_CURRENT if is_open else _EVERYTHING,
         srid=sql.Literal(query.storage_srid),
         conditions=sql.SQL(" AND ").join(conditions) if conditions else _EVERYTHING,
         feature=_QUERIES["feature"].format(geometry=geometry),

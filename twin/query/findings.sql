@@ -3,18 +3,23 @@
 -- name: page
 -- A submission is seen by who may see every dataset it names: its findings show their values.
 WITH named AS MATERIALIZED (
-    SELECT s.id, s.options,
+    SELECT s.id, s.options, CASE WHEN s.check_wanted THEN 'received' ELSE s.state END AS state,
+           -- Of which datasets it was the last one to be published: terrain that moves their heights later makes it no other.
+           ARRAY(SELECT d.slug::text FROM catalog.revision AS r JOIN catalog.dataset AS d ON d.id = r.dataset
+                 WHERE r.commit = s.commit AND NOT EXISTS (
+                     SELECT FROM catalog.revision AS later JOIN catalog.submission AS other ON other.commit = later.commit
+                     WHERE later.dataset = r.dataset AND later.commit > r.commit)) AS current,
            coalesce((SELECT array_agg(slug ORDER BY first) FROM (
                          SELECT p.part ->> 'dataset' AS slug, min(p.place) AS first
                          FROM jsonb_array_elements(s.request -> 'parts') WITH ORDINALITY AS p (part, place) GROUP BY 1) AS asked),
                     ARRAY(SELECT jsonb_array_elements_text(s.options -> 'datasets'))) AS datasets
-    FROM catalog.submission AS s WHERE {submission}
+    FROM catalog.submission AS s WHERE s.options ->> 'check' IS NULL AND {submission}
 ), seen AS MATERIALIZED (
-    SELECT n.id, n.datasets FROM named AS n
-    WHERE NOT EXISTS (SELECT FROM catalog.dataset AS d WHERE d.slug = ANY (n.datasets) AND d.sharing <> ALL (%(classes)s))
+    SELECT n.id, n.datasets, n.state, n.current FROM named AS n
+    WHERE {state} AND NOT EXISTS (SELECT FROM catalog.dataset AS d WHERE d.slug = ANY (n.datasets) AND d.sharing <> ALL (%(classes)s))
       AND coalesce(n.options ->> 'sharing', 'open') = ANY (%(classes)s)
 ), wanted AS (
-    SELECT f.number, f.submission, seen.datasets[f.part + 1] AS dataset, f.rule, f.severity, f.file, f.layer, f.row, f.key,
+    SELECT f.number, f.submission, seen.state, seen.datasets[f.part + 1] AS dataset, f.rule, f.severity, f.file, f.layer, f.row, f.key,
            f.message_zh, f.message_en, f.value, f.proposal, f.waived, f.waived_by, ST_SetSRID(ST_MakePoint(f.x, f.y), {srid}) AS geom
     FROM catalog.finding AS f JOIN seen ON seen.id = f.submission
     WHERE f.number > %(after)s AND {conditions}
@@ -26,5 +31,5 @@ FROM numbered
 
 -- name: feature
 '{{"type":"Feature","id":"' || number || '","geometry":' || coalesce({geometry}, 'null') || ',"properties":' || (
-    SELECT row_to_json(p) FROM (SELECT submission, dataset, rule, severity, file, layer, row, key, message_zh, message_en, value, proposal,
+    SELECT row_to_json(p) FROM (SELECT submission, state, dataset, rule, severity, file, layer, row, key, message_zh, message_en, value, proposal,
                                        waived, waived_by) AS p) || '}}'
