@@ -16,7 +16,6 @@ import pyproj.datadir
 from ingest import gdal_policy
 from ingest.confinement.closing import confine
 from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame
-from ingest.georeference import crs_label
 from ingest.protocol import FileInfo, LayerInfo, Message, ReadRequest
 from ingest.readers.choice import choose_reader, import_for, sidecars
 from ingest.readers.source import CoverageReader
@@ -24,6 +23,7 @@ from ingest.reading import read_parts
 from ingest.refusals import memory_refusal
 from ingest.sampling import with_samples
 from ingest.source_rows import source_rows
+from ingest.understanding.defined import told_by_file
 from twin.errors import RejectedError, TwinError
 
 
@@ -71,8 +71,10 @@ def _answer(request: ReadRequest) -> Iterator[Message | FileInfo]:
 
 
 def _with_named_crs(layer: LayerInfo) -> LayerInfo:
-    label = layer.crs and crs_label(layer.crs)
-    return replace(layer, crs=label, crs_definition=None if label is None or ":" in label else layer.crs)
+    if layer.crs is None:
+        return layer
+    label, defined = told_by_file(layer.crs, layer.sample)
+    return replace(layer, crs=label, defined=defined)
 
 
 def _unreadable(error: Exception) -> TwinError:

@@ -137,7 +137,7 @@ def _proposal(
     best = guesses[0] if guesses else None
     understanding = understand(
         info.format,
-        layer.crs_definition or layer.crs,
+        layer.stated_crs,
         layer.sample or _NOTHING_SAMPLED,
         around,
         assumed=layer.crs_assumed,
@@ -153,19 +153,11 @@ def _proposal(
         rows=layer.rows,
         columns=layer.columns,
         crs=layer.crs,
-        understanding=_with_named_crs(understanding, layer),
+        understanding=understanding,
         encoding=layer.encoding,
         guesses=guesses,
         dataset=_dataset(best.feature_type, layer, datasets) if best else None,
     )
-
-
-def _with_named_crs(known: Understanding, layer: LayerInfo) -> Understanding:
-    """Return what is understood with the file's CRS by its name, where the file defines it in full."""
-    if layer.crs_definition is None or known.crs.stated is None:
-        return known
-    value = layer.crs if known.crs.value == known.crs.stated else known.crs.value
-    return replace(known, crs=replace(known.crs, value=value, stated=layer.crs))
 
 
 def _can_hold(feature_type: FeatureType, layer: LayerInfo, file_format: str) -> bool:

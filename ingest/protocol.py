@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.understanding.defined import DefinedCrs, Stated, is_code
 from ingest.understanding.sample import LayerSample
 from ingest.waivers import Waiver
 from twin.crs import LocalCrs
@@ -339,10 +340,15 @@ class LayerInfo:
     crs_assumed: bool = False
     """True when ``crs`` is the format's rule, not the file's word."""
     encoding: str | None = None
-    crs_definition: str | None = None
-    """The CRS in full where ``crs`` is a mere name."""
+    defined: DefinedCrs | None = None
+    """What is known of the CRS where ``crs`` is a mere name."""
     sample: LayerSample | None = None
     """Its first rows; None for a coverage, and for a layer that cannot be read before it is known what it is."""
+
+    @property
+    def stated_crs(self) -> Stated | None:
+        """The CRS as the file says it, as far as it may be looked at outside the sandbox: no text of the file is parsed there."""
+        return self.defined if self.defined is not None else self.crs if self.crs is not None and is_code(self.crs) else None
 
 
 @dataclass(frozen=True, slots=True)

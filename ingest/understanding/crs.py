@@ -11,6 +11,7 @@ import numpy as np
 from ingest.understanding.area import DeploymentArea
 from ingest.understanding.axes import EASTING_M, NORTHING_M, Axes, axes_by_values, share_within
 from ingest.understanding.candidates import FITS, ZONED, Fit, candidates, degrees, elsewhere, in_degrees, ordered
+from ingest.understanding.defined import DefinedCrs, Stated
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.sample import LayerSample
 from twin.crs import CrsError, FloatArray, legacy_datum, parse_crs
@@ -23,11 +24,11 @@ _PARAMETERS_NEEDED = "crs-parameters-needed"
 
 
 def crs_evidence(
-    stated: str | None, sample: LayerSample, area: DeploymentArea | None, *, assumed: bool = False
+    stated: Stated | None, sample: LayerSample, area: DeploymentArea | None, *, assumed: bool = False
 ) -> tuple[Evidence, Axes | None]:
     """Return the CRS a layer is proposed to be read in, and the order of axes its coordinates then have; None: they do not say.
 
-    ``stated`` is what the file declares (authority code or WKT), ``assumed`` that it is the format's rule. ``area`` None: nothing is
+    ``stated`` is what the file declares, ``assumed`` that it is the format's rule. ``area`` None: nothing is
     known of the city, so belts cannot be told from each other.
     """
     places, _ = sample.positions()
@@ -36,16 +37,17 @@ def crs_evidence(
     refused = _refused(stated)
     if refused is not None:
         return refused, None
+    said = _said(stated)
     confidence = _ASSUMED if assumed else _DECLARED
     rule = Text("格式规定", "the format's rule") if assumed else Text("文件声明", "declared by the file")
     if area is None or not len(places):
-        return Evidence("crs", stated, confidence, rule, stated=stated), None
+        return Evidence("crs", said, confidence, rule, stated=said), None
     for axes in ("xy", "yx"):
         order: Axes = "xy" if axes == "xy" else "yx"
-        there = degrees(stated, ordered(places, order))
+        there = _lonlat(stated, places, order)
         if area.share_inside(there) >= FITS:
             text = Text(f"{rule.zh}；据此数据位于本市范围", f"{rule.en}; so read the data lie in the city")
-            return Evidence("crs", stated, confidence, text, stated=stated), order
+            return Evidence("crs", said, confidence, text, stated=said), order
     return _gainsaid(stated, places, area, rule)
 
 
@@ -98,27 +100,28 @@ def _undecided(places: FloatArray) -> Evidence:
     return Evidence("crs", None, 0.0, Text(zh, en))
 
 
-def _gainsaid(stated: str, places: FloatArray, area: DeploymentArea, rule: Text) -> tuple[Evidence, Axes | None]:
+def _gainsaid(stated: Stated, places: FloatArray, area: DeploymentArea, rule: Text) -> tuple[Evidence, Axes | None]:
     """Return what to make of coordinates that the declared CRS puts outside the city."""
-    there = Fit(stated, "xy", 0.0, degrees(stated, places))
+    said = _said(stated)
+    there = Fit(said, "xy", 0.0, _lonlat(stated, places, "xy"))
     off = _off(there, area)
     zh, en = f"{rule.zh} {named(stated)}，但据此数据偏{off.zh}", f"{rule.en} as {named(stated)}, but there the data lie {off.en}"
     best = next((f for f in candidates(places, area) if f.inside >= FITS), None)
     if best is None:
-        return Evidence("crs", stated, 0.3, Text(zh, en), stated=stated, code="area-of-use"), None
+        return Evidence("crs", said, 0.3, Text(zh, en), stated=said, code="area-of-use"), None
     zh += f"；按 {named(best.crs)} 则 {_percent(best.inside)} 位于本市范围，请核实"
     en += f"; as {named(best.crs)} {_percent(best.inside)} of them lie in it: find out which is right"
     return Evidence(
-        "crs", best.crs, round(_confidence(best.crs) * best.inside, 2), Text(zh, en), stated=stated, code="area-of-use"
+        "crs", best.crs, round(_confidence(best.crs) * best.inside, 2), Text(zh, en), stated=said, code="area-of-use"
     ), best.axes
 
 
-def _refused(stated: str) -> Evidence | None:
+def _refused(stated: Stated) -> Evidence | None:
     """Return why a CRS that is declared is refused whatever the coordinates are: unknown, or of a datum without public parameters."""
     try:
-        datum = legacy_datum(parse_crs(stated))
+        datum = stated.legacy_datum if isinstance(stated, DefinedCrs) else legacy_datum(parse_crs(stated))
     except CrsError as error:
-        return Evidence("crs", None, 0.0, error.text, stated=stated, code=error.code)
+        return Evidence("crs", None, 0.0, error.text, stated=_said(stated), code=error.code)
     if datum is None:
         return None
     zh = (
@@ -129,7 +132,7 @@ def _refused(stated: str) -> Evidence | None:
         f"declared as {named(stated)} ({datum}), whose parameters only the surveying authority has: refused without them. Have the seven or"
         " four parameters configured as X-LOCAL:name, or the file transformed to CGCS2000 by the authority"
     )
-    return Evidence("crs", None, 0.0, Text(zh, en), stated=stated, code=_PARAMETERS_NEEDED)
+    return Evidence("crs", None, 0.0, Text(zh, en), stated=_said(stated), code=_PARAMETERS_NEEDED)
 
 
 def _nowhere(fits: list[Fit], area: DeploymentArea) -> Text:
@@ -148,8 +151,18 @@ def _off(fit: Fit, area: DeploymentArea) -> Text:
     return Text(f"{direction.zh} {km:,.0f} 公里", f"{km:,.0f} km to the {direction.en}")
 
 
-def named(crs: str) -> str:
+def _said(stated: Stated) -> str:
+    return stated.name if isinstance(stated, DefinedCrs) else stated
+
+
+def _lonlat(stated: Stated, places: FloatArray, axes: Axes) -> FloatArray:
+    return stated.lonlat(axes) if isinstance(stated, DefinedCrs) else degrees(stated, ordered(places, axes))
+
+
+def named(crs: Stated) -> str:
     """Return a CRS with its code and name, as a person knows it."""
+    if isinstance(crs, DefinedCrs):
+        return crs.name
     parsed = parse_crs(crs)
     code = parsed.to_authority()
     return f"{':'.join(code)} {parsed.name}" if code else parsed.name

@@ -11,6 +11,7 @@ from ingest.understanding.area import DeploymentArea
 from ingest.understanding.axes import Axes
 from ingest.understanding.candidates import degrees
 from ingest.understanding.crs import crs_evidence
+from ingest.understanding.defined import DefinedCrs, Stated
 from ingest.understanding.encoding import encoding_evidence
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.heights import vertical_evidence
@@ -51,7 +52,7 @@ class Understanding:
 
 def understand(
     file_format: str,
-    stated_crs: str | None,
+    stated_crs: Stated | None,
     sample: LayerSample,
     around: Surroundings,
     *,
@@ -63,11 +64,12 @@ def understand(
     """Return what the detectors make of a layer; ``feature_type`` and ``mapping`` are what it is taken for, where it is for anything."""
     crs, order = crs_evidence(stated_crs, sample, around.area, assumed=assumed)
     axes = _axes(file_format, order, sample)
-    lonlat = _lonlat(crs, order, sample)
+    defined = stated_crs if isinstance(stated_crs, DefinedCrs) and crs.value == crs.stated else None
+    lonlat = _lonlat(crs, order, sample, defined)
     taken = mapping or {}
     vertical = None
     if feature_type is not None and len(lonlat):
-        crs = _held_against_published(crs, lonlat, feature_type, around)
+        crs = _held_against_published(crs, lonlat, feature_type, around, defined)
         vertical = _vertical(sample, lonlat, feature_type, taken, around)
     return Understanding(
         crs=crs,
@@ -89,15 +91,19 @@ def _axes(file_format: str, order: Axes | None, sample: LayerSample) -> Evidence
     return Evidence("axes", order, 0.97, Text(f"按数值大小，{name.zh}", f"by their size, {name.en}"), stated=stated)
 
 
-def _lonlat(crs: Evidence, order: Axes | None, sample: LayerSample) -> FloatArray:
+def _lonlat(crs: Evidence, order: Axes | None, sample: LayerSample, defined: DefinedCrs | None) -> FloatArray:
     """Return the sample's positions in degrees as it is proposed to be read, one a row with a place; empty where that is not known."""
     places, _ = sample.positions()
     if crs.value is None or order is None:
         return np.empty((0, 2))
+    if defined is not None:
+        return defined.lonlat(order)
     return degrees(crs.value, places if order == "xy" else places[:, ::-1])
 
 
-def _held_against_published(crs: Evidence, lonlat: FloatArray, feature_type: FeatureType, around: Surroundings) -> Evidence:
+def _held_against_published(
+    crs: Evidence, lonlat: FloatArray, feature_type: FeatureType, around: Surroundings, defined: DefinedCrs | None
+) -> Evidence:
     """Return the CRS with what published features say of it: confirmed, or a web map's offset recognised."""
     found = None if around.coinciding is None else obfuscation_evidence(lonlat, around.coinciding(feature_type))
     if found is None:
@@ -105,7 +111,8 @@ def _held_against_published(crs: Evidence, lonlat: FloatArray, feature_type: Fea
     text = Text(f"{crs.text.zh}；{found.text.zh}", f"{crs.text.en}; {found.text.en}")
     if found.value == AS_IS:
         return replace(crs, confidence=max(crs.confidence, min(found.confidence, _CONFIRMED_BY_PLACE)), text=text)
-    is_degrees = bool(np.nanmax(np.abs(lonlat)) <= 180.0) and crs.value is not None and _in_degrees(crs.value)
+    is_geographic = defined.in_degrees if defined is not None else crs.value is not None and _in_degrees(crs.value)
+    is_degrees = is_geographic and bool(np.nanmax(np.abs(lonlat)) <= 180.0)
     if not is_degrees:  # removed before it was projected it could be; afterwards nobody can say where it was
         return replace(crs, value=None, confidence=0.0, text=text, code="crs-obfuscated")
     return Evidence("crs", found.value, found.confidence, text, stated=crs.stated, code="crs-obfuscated")

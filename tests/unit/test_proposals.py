@@ -11,7 +11,11 @@ import sample_city
 from ingest.proposals import Proposal, propose
 from ingest.protocol import FileInfo, LayerInfo, ReadRequest
 from ingest.readers.choice import choose_reader
+from ingest.understanding.area import deployment_area
+from ingest.understanding.defined import told_by_file
+from ingest.understanding.layer import Surroundings
 from ingest.understanding.sample import ColumnSample, LayerSample
+from twin.crs import CrsError
 from twin.errors import Text
 from twin.featuretypes.loader import load_feature_types
 from twin.model import Dataset, SharingClass
@@ -95,6 +99,27 @@ def test_codes_of_a_drawing_tell_its_type_where_the_layer_is_called_anything() -
 
 def test_a_crs_defined_in_full_is_shown_by_its_name() -> None:
     wkt = pyproj.CRS("+proj=tmerc +lat_0=0 +lon_0=120 +x_0=500000 +ellps=GRS80 +units=m").to_wkt()
-    info = LayerInfo("建筑物", "MultiPolygon", ("建筑编号",), "unknown", 3, crs_definition=wkt)
-    crs = propose("file.shp", FileInfo("ESRI Shapefile", (info,)), TYPES, [])[0].understanding.crs
-    assert (crs.value, crs.stated) == ("unknown", "unknown")
+    sample = LayerSample(1, places=((500_000.0, 3_500_000.0),))
+    label, defined = told_by_file(wkt, sample)
+    info = LayerInfo("建筑物", "MultiPolygon", ("建筑编号",), label, 3, defined=defined, sample=sample)
+    area = deployment_area(4549, (119.0, 31.0, 121.0, 33.0))
+    for around in (None, Surroundings(area)):
+        crs = propose("file.shp", FileInfo("ESRI Shapefile", (info,)), TYPES, [], around)[0].understanding.crs
+        assert (crs.value, crs.stated, crs.confidence) == ("unknown", "unknown", 0.98)
+
+
+def test_a_crs_whose_name_looks_like_a_code_is_known_for_a_definition() -> None:
+    wkt = pyproj.CRS("+proj=tmerc +lat_0=0 +lon_0=120 +x_0=500000 +ellps=krass +units=m").to_wkt().replace("unknown", "EPSG:4549", 1)
+    label, defined = told_by_file(wkt, None)
+    assert label == '"EPSG:4549"'
+    assert defined is not None
+    assert (defined.srid, defined.in_degrees) == (None, False)
+    with pytest.raises(CrsError):
+        told_by_file("x" * 100_000, None)
+
+
+def test_what_the_child_gives_for_a_crs_is_never_parsed_as_a_definition() -> None:
+    wkt = pyproj.CRS(4549).to_wkt()
+    info = LayerInfo("建筑物", "MultiPolygon", ("建筑编号",), wkt, 3)
+    assert info.stated_crs is None
+    assert propose("file.shp", FileInfo("ESRI Shapefile", (info,)), TYPES, [])[0].understanding.crs.stated is None

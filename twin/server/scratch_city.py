@@ -14,8 +14,11 @@ from pathlib import Path
 
 from ingest.protocol import FileInfo
 from ingest.sandbox import inspect_file
-from ingest.understanding.candidates import degrees
+from ingest.understanding.axes import Axes
+from ingest.understanding.candidates import degrees, ordered
 from ingest.understanding.crs import crs_evidence
+from ingest.understanding.defined import DefinedCrs, Stated
+from ingest.understanding.sample import LayerSample
 from twin.crs import CrsError, is_local, legacy_datum, parse_crs, storage_crs
 from twin.embedded import EmbeddedCluster, locks
 from twin.errors import TwinError
@@ -112,18 +115,19 @@ def _srids(files: Sequence[Path], crs: str | None) -> Iterator[int | None]:
         yield _storage_srid(crs)
     for info in infos:
         for layer in info.layers:
-            stated = crs if crs is not None and not is_local(crs) and not crs.startswith("/") else layer.crs_definition or layer.crs
+            declared = crs if crs is not None and not is_local(crs) and not crs.startswith("/") else None
+            stated: Stated | None = declared or layer.stated_crs
+            if isinstance(stated, str) and stated.upper().startswith("X-"):
+                stated = None
             if layer.sample is None:
                 yield None if stated is None else _storage_srid(stated)
                 continue
-            found, axes = crs_evidence(None if (stated or "").upper().startswith("X-") else stated, layer.sample, None)
+            found, axes = crs_evidence(stated, layer.sample, None)
             if found.value is None:
                 continue
-            yield _storage_srid(found.value)
-            places, _ = layer.sample.positions()
-            if len(places):
-                lon, lat = degrees(found.value, places[:, ::-1] if axes == "yx" else places).mean(axis=0)
-                yield _grid_at(float(lon), float(lat))
+            read_in = stated if isinstance(stated, DefinedCrs) else found.value
+            yield _storage_srid(read_in)
+            yield _grid_around(read_in, layer.sample, axes or "xy")
 
 
 def _looked_into(path: Path) -> FileInfo | None:
@@ -133,9 +137,20 @@ def _looked_into(path: Path) -> FileInfo | None:
         return None
 
 
-def _storage_srid(crs: str) -> int | None:
+def _grid_around(crs: Stated, sample: LayerSample, axes: Axes) -> int | None:
+    places, _ = sample.positions()
+    if not len(places):
+        return None
+    there = crs.lonlat(axes) if isinstance(crs, DefinedCrs) else degrees(crs, ordered(places, axes))
+    lon, lat = there.mean(axis=0)
+    return _grid_at(float(lon), float(lat))
+
+
+def _storage_srid(crs: Stated) -> int | None:
     """Return the EPSG number of a CRS that can store a city, None for others and for those whose datum cannot be left."""
     try:
+        if isinstance(crs, DefinedCrs):
+            return None if crs.srid is None or crs.legacy_datum is not None else storage_crs(crs.srid).srid
         parsed = parse_crs(crs)
         horizontal = parsed.sub_crs_list[0] if parsed.is_compound else parsed
         code = horizontal.to_epsg()
