@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 from ingest.confirmed_reading import memory_of
 from ingest.proposals import TABLES, Memory, Proposal, nothing_remembered, propose
@@ -37,6 +38,7 @@ def inspect(settings: Settings, options: argparse.Namespace, terminal: Terminal)
     datasets: Sequence[Dataset] = ()
     around = Surroundings()
     memory: Memory = nothing_remembered
+    work: Path | None = None
     documents: list[object] = []
     problems: list[TwinError] = []
     with ExitStack() as stack:
@@ -46,10 +48,11 @@ def inspect(settings: Settings, options: argparse.Namespace, terminal: Terminal)
         elif has_city(settings):
             city = stack.enter_context(open_city(settings))
             around, memory = surroundings(city), memory_of(city.pool, settings.actor)
+            work = settings.work_folder
             types, datasets = dict(city.catalogue.feature_types()), city.catalogue.datasets()
         for path in main_files(files):
             try:
-                found = propose(path.name, inspect_file(path, INSPECTION), types, datasets, around, memory)
+                found = propose(path.name, inspect_file(path, INSPECTION, work), types, datasets, around, memory)
             except TwinError as error:
                 if error.status >= 500:
                     raise
