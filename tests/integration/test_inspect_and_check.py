@@ -75,7 +75,9 @@ def test_files_are_checked_without_a_city(tmp_path: Path) -> None:
     refused = nowhere(tmp_path).run("check", path, "--type", "pipe_node", code=1)
     assert refused["error"]["code"] == "crs-undeclared"
     wrong = tmp_path / "wrong.csv"
-    wrong.write_text("\n".join(["物探点号,X,Y", *(f"{'' if i % 3 else 'J'},{NORTH + i},{EAST + i}" for i in range(30))]), encoding="utf-8")
+    wrong.write_text(
+        "\n".join(["物探点号,X,Y", *(f"{'' if i % 3 else f'J{i}'},{NORTH + i},{EAST + i}" for i in range(30))]), encoding="utf-8"
+    )
     asked = ("check", wrong, "--type", "pipe_node", "--crs", "EPSG:4549")
     assert nowhere(tmp_path).run(*asked, code=1)["rejected"] == 20, "a load would refuse it too: more than half of its rows are wrong"
     assert nowhere(tmp_path).run(*asked, "--max-rejected", "0.9", code=0)["rejected"] == 20
