@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ingest.derive import GroundOf
+from ingest.extents import Extent
 from ingest.names import normalised
 from ingest.protocol import Message, PartRequest, ReadRequest
-from ingest.publish import Extent
 from ingest.staging import Mode
 from ingest.waivers import Waiver
 from twin.catalogue import Catalogue
