@@ -18,9 +18,10 @@ from ingest import staging as staged
 from ingest.checking import check_rows, match_rows
 from ingest.dependants import has_dependants, stage_dependants
 from ingest.derive import GroundOf
+from ingest.extents import Extent
 from ingest.match import many_deletes
 from ingest.measures import Measure, kind_field, measured
-from ingest.publish import Act, CheckOutdatedError, Extent, Part, Published, StagingLostError, publish
+from ingest.publish import Act, CheckOutdatedError, Part, Published, StagingLostError, publish
 from ingest.receiving import read_all, start
 from ingest.request import LoadRequest, Workplace
 from ingest.tally import Tally

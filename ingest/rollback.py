@@ -8,7 +8,8 @@ from functools import partial
 
 from ingest import representations
 from ingest import staging as staged
-from ingest.publish import Act, Extent, Part, Published, publish
+from ingest.extents import Extent
+from ingest.publish import Act, Part, Published, publish
 from ingest.staging import Staging, columns
 from twin.catalogue import Catalogue
 from twin.db import Connection, translated

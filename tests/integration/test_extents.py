@@ -9,7 +9,7 @@ from pathlib import Path
 import shapely
 from psycopg import sql
 
-from ingest.publish import Extent
+from ingest.extents import Extent
 from tests.opened_city import load, opened_city, request
 from twin.server.city import City
 from twin.tables import current_table
