@@ -66,7 +66,7 @@ class ShapeMaker:
 
 def is_one_of(entity: ifcopenshell.entity_instance, *kinds: str) -> bool:
     """Return whether an entity is of one of the classes, or of one under them."""
-    return any(bool(entity.is_a(kind)) for kind in kinds)  # type: ignore[no-untyped-call]
+    return any(bool(entity.is_a(kind)) for kind in kinds)
 
 
 def surface_kind(product: ifcopenshell.entity_instance) -> SurfaceType:
