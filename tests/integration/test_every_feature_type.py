@@ -32,6 +32,8 @@ ZOOM = 18
 SQL_TYPES = {"string": "text", "code": "text", "integer": "bigint", "number": "double precision", "date": "date"}
 PUBLISHED = [*OF_FEATURES, "terrain", "point_cloud"]
 """Images have tests of their own."""
+OF_A_FEW_PIPES = {"connectivity", "J06"}
+"""A few example rows are no whole network."""
 
 
 def of_every_type(function):
@@ -56,7 +58,8 @@ def city(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ci
     with opened_city.opened_city(database, folder / "data", 4549) as opened:
         parts = [(ft.title.zh, name, name) for name, ft in OF_FEATURES.items()]
         result = opened_city.load(opened, opened_city.request(folder / "城市.gpkg", *parts))
-        assert (result.rejected, result.findings) == (0, {}), opened.catalogue.findings(result.submission)
+        assert result.rejected == 0
+        assert result.findings.keys() <= OF_A_FEW_PIPES, opened.catalogue.findings(result.submission)
         example_city.write_elevation(folder / "高程.tif")
         opened_city.load(opened, opened_city.request(folder / "高程.tif", (None, "terrain", "terrain")))
         example_city.write_scan(folder / "点云.las")
