@@ -31,7 +31,7 @@ from twin.server.scene import scene_document
 ZOOM = 18
 SQL_TYPES = {"string": "text", "code": "text", "integer": "bigint", "number": "double precision", "date": "date"}
 PUBLISHED = [*OF_FEATURES, "terrain", "point_cloud"]
-"""Images have tests of their own."""
+"""Images and finished models have tests of their own."""
 OF_A_FEW_PIPES = {"connectivity", "J06"}
 """A few example rows are no whole network."""
 
@@ -148,7 +148,7 @@ def test_the_scene_has_a_layer_with_fields_style_and_what_is_drawn(city: City, n
         assert layer["tileset"]["state"] == "ready"
 
 
-@pytest.mark.parametrize("name", [name for name, ft in TYPES.items() if asset_kind(ft) == "tileset"])
+@pytest.mark.parametrize("name", [name for name, ft in TYPES.items() if asset_kind(ft) == "tileset" and ft.recipe != "model"])
 def test_what_has_a_form_in_three_dimensions_has_a_valid_tileset(city: City, name: str) -> None:
     revision = city.catalogue.current_revision(name).commit
     read = dataset_reader(lambda key: city.store.get(f"tiles/{name}/{key}"))

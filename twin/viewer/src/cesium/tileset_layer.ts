@@ -15,6 +15,9 @@ const WHITE: Rgb = [255, 255, 255];
 /** The constant term of the light from all sides (the first spherical harmonic). */
 const AMBIENT_LIGHT = 0.55;
 
+/** A tileset of which nothing is drawn has a volume of no size, at longitude and latitude 0. */
+const LEAST_RADIUS_M = 0.01;
+
 /** The recipe of layers whose tiles are delivered, not made of features. */
 export const MODEL = "model";
 
@@ -121,8 +124,9 @@ export class TilesetLayer implements DrawnLayer {
     this.restyle();
   }
 
-  sphere(): BoundingSphere {
-    return this.tileset.boundingSphere;
+  sphere(): BoundingSphere | null {
+    const { boundingSphere } = this.tileset;
+    return boundingSphere.radius > LEAST_RADIUS_M ? boundingSphere : null;
   }
 
   statistics(): LayerStatistics {
