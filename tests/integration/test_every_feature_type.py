@@ -29,7 +29,7 @@ from twin.server.city import City
 from twin.server.scene import scene_document
 
 ZOOM = 18
-SQL_TYPES = {"string": "text", "code": "text", "integer": "bigint", "number": "double precision", "date": "date"}
+SQL_TYPES = {"string": "text", "code": "text", "integer": "bigint", "number": "double precision", "boolean": "boolean", "date": "date"}
 PUBLISHED = [*OF_FEATURES, "terrain", "point_cloud"]
 """Images and finished models have tests of their own."""
 OF_A_FEW_PIPES = {"connectivity", "J06"}
