@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
@@ -88,6 +88,7 @@ def test_what_is_refused_leaves_nothing(tmp_path: Path, chunks: list[bytes], hea
 
 
 @settings(max_examples=200)
+@example(". 0")
 @given(st.text(max_size=60))
 def test_no_name_is_a_path(name: str) -> None:
     try:

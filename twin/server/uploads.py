@@ -77,7 +77,9 @@ async def store_upload(request: Request, store: FolderStore, max_bytes: int) -> 
 def display_name(given: str) -> str:
     """Return the last part of what a client calls a file, NFC, without what no file name holds; BadRequestError when nothing is left."""
     last = unicodedata.normalize("NFC", given).replace("\\", "/").rsplit("/", 1)[-1]
-    name = _NOT_IN_NAMES.sub("_", last).strip().lstrip(".")
+    name = _NOT_IN_NAMES.sub("_", last).strip()
+    while name.startswith("."):
+        name = name.lstrip(".").strip()
     if not name or len(name.encode()) > _MAX_NAME_BYTES:
         raise BadRequestError(f"not a file name: {given[:80]!r}", zh=f"文件名无效：{given[:80]!r}").with_code("file-name")
     return name
