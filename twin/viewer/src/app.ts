@@ -269,7 +269,16 @@ export class App {
 
   private async selectOid(oid: string, fly: boolean): Promise<void> {
     const query = parseQuery(oid, this.scene?.layers ?? []);
-    if (query?.kind === "oid") await this.selectFeature(query.layer, query.oid, {}, fly);
+    if (query?.kind === "oid") await this.selectFeature(await this.holder(query.layer, query.oid), query.oid, {}, fly);
+  }
+
+  /** Which of the layers of one type holds an object: their OIDs begin alike. */
+  private async holder(first: Layer, oid: string): Promise<Layer> {
+    const alike = (this.scene?.layers ?? []).filter((layer) => layer.oidPrefix === first.oidPrefix);
+    if (alike.length > 1) {
+      for (const layer of alike) if ((await fetchItem(layer, oid, this.base).catch(() => null)) !== null) return layer;
+    }
+    return first;
   }
 
   /** What is selected stays so in a new revision, with the attributes it has there. */
