@@ -15,27 +15,13 @@ from ingest.protocol import FileInfo, LayerInfo, PartRequest
 from ingest.readers.source import FeatureReader, Geometries, SourceBatch
 from ingest.understanding.sample import SAMPLED_ROWS, Cell, ColumnSample, LayerSample
 from twin.errors import Text, TwinError
-from twin.model import FeatureType, GeometryType, Style
+from twin.featuretypes.plain import plain_areas
+from twin.model import GeometryType
 
 _MAX_LAYERS = 64
 _MAX_COLUMNS = 200
 _TEXT_LENGTH = 200
-_ANY = FeatureType(
-    name="any",
-    version=1,
-    title=Text("", ""),
-    description=Text("", ""),
-    cim_class="",
-    cim_level="",
-    geometry_type="MultiPolygon",
-    has_z=True,
-    fields=(),
-    natural_key=(),
-    checks=(),
-    recipe="none",
-    recipe_fields={},
-    style=Style(color_by=None, default_color="#000000", choices=(), ramps={}),
-)
+_ANY = plain_areas("any", Text("", ""), has_z=True)
 """What a layer is opened as while nobody knows what it is."""
 
 

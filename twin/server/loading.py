@@ -14,26 +14,12 @@ from ingest.request import LoadRequest, Workplace
 from ingest.sandbox import read_file
 from twin.crs import is_local
 from twin.errors import RejectedError, Text
-from twin.model import FeatureType, Severity, Style
+from twin.featuretypes.plain import plain_areas
+from twin.model import Severity
 from twin.server.city import City, Progress
 from twin.server.local_crs import local_systems
 
-_AREA = FeatureType(
-    name="area",
-    version=1,
-    title=Text("范围", "Area"),
-    description=Text("", ""),
-    cim_class="",
-    cim_level="",
-    geometry_type="MultiPolygon",
-    has_z=False,
-    fields=(),
-    natural_key=(),
-    checks=(),
-    recipe="none",
-    recipe_fields={},
-    style=Style(color_by=None, default_color="#000000", choices=(), ramps={}),
-)
+_AREA = plain_areas("area", Text("范围", "Area"), has_z=False)
 """What the polygon of --mode area is read as."""
 
 
