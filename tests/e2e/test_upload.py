@@ -132,8 +132,8 @@ def test_a_survey_goes_round_and_an_open_scene_shows_it(desk: Viewer, browser: B
         assert counts(desk, "building") == {"insert": 10, "update": 0, "delete": 0, "unchanged": 0}
         publish(desk, "第一季度")
 
+        expect(scene.page.locator(".notice")).to_have_text("已更新到提交 1")  # first: it goes away by itself
         expect(scene.page.locator("[data-layer=building] .count")).to_have_text("10")
-        expect(scene.page.locator(".notice")).to_have_text("已更新到提交 1")
         scene.wait_for("window.__twin?.statistics().building?.featuresSelected === 10")
 
         hand_in(desk, survey(tmp_path, "第二季度 建筑物.geojson", SECOND))
