@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tiles.blocks import CLASS, COUNT_ID
 from tiles.checker.gltf_file import MESHOPT, GltfFile, Json
 from tiles.checker.problem import Problem, Problems
 from tiles.checker.property_tables import check_property_table
@@ -19,11 +20,15 @@ _LARGEST_PRIMITIVE = 65_535
 
 @dataclass(frozen=True, slots=True)
 class GlbReport:
-    """The problems of a GLB and what its tile has to agree with: world positions (v, 3), the fids of its rows (None where unreadable)."""
+    """The problems of a GLB and what its tile has to agree with: world positions (v, 3), what its rows stand for.
+
+    ``fids`` of its features, None where there are none or unreadable; ``blocks``: how many features its blocks say they stand for.
+    """
 
     problems: list[Problem]
     positions: NDArray[np.float64]
-    fids: NDArray[np.uint32] | None
+    fids: NDArray[np.uint32] | None = None
+    blocks: int | None = None
 
 
 def check_glb(data: bytes, file: str = "glb") -> GlbReport:
@@ -31,12 +36,12 @@ def check_glb(data: bytes, file: str = "glb") -> GlbReport:
     problems = Problems(file)
     gltf = GltfFile(data, problems)
     if not gltf.json:
-        return GlbReport(problems.found, np.zeros((0, 3)), None)
+        return GlbReport(problems.found, np.zeros((0, 3)))
     try:
         return _check(gltf, problems)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         problems.add("GLB_STRUCTURE", "/", f"the document is not of the form of glTF ({type(error).__name__}: {error})")
-        return GlbReport(problems.found, np.zeros((0, 3)), None)
+        return GlbReport(problems.found, np.zeros((0, 3)))
 
 
 def _check(gltf: GltfFile, problems: Problems) -> GlbReport:
@@ -48,7 +53,7 @@ def _check(gltf: GltfFile, problems: Problems) -> GlbReport:
     problems.unless(positions, "NO_MESH", "/scenes", "the scene shows no mesh")
     _check_rows_used(gltf, tables, problems)
     world = np.concatenate([p for part in positions for p in part] or [np.zeros((0, 3))])
-    return GlbReport(problems.found, world, tables[0].fids if tables else None)
+    return GlbReport(problems.found, world, tables[0].fids, tables[0].blocks) if tables else GlbReport(problems.found, world)
 
 
 def _check_extensions(gltf: GltfFile, problems: Problems) -> None:
@@ -100,6 +105,7 @@ def _check_views(gltf: GltfFile, problems: Problems) -> None:
 class _Table:
     count: int
     fids: NDArray[np.uint32] | None
+    blocks: int | None
     seen: NDArray[np.bool_]
 
 
@@ -117,9 +123,18 @@ def _check_tables(gltf: GltfFile, problems: Problems) -> list[_Table]:
         count = table.get("count", 0)
         if not problems.unless(isinstance(count, int) and count > 0, "TABLE_COUNT", where, f"count {count}"):
             count = 0
-        fids = check_property_table(gltf, schema or {}, table, max(count, 0), where) if count > 0 else None
-        checked.append(_Table(count, fids, np.zeros(max(count, 0), np.bool_)))
+        columns = check_property_table(gltf, schema or {}, table, count, where) if count > 0 else {}
+        fids = columns["fid"].astype(np.uint32) if "fid" in columns else None
+        blocks = _blocks(columns, problems, where) if table.get("class") == CLASS else None
+        checked.append(_Table(count, fids, blocks, np.zeros(max(count, 0), np.bool_)))
     return checked
+
+
+def _blocks(columns: Mapping[str, NDArray[np.generic]], problems: Problems, where: str) -> int:
+    """Return how many features the blocks of a table stand for."""
+    counts = columns.get(COUNT_ID, np.zeros(1)).astype(np.int64)
+    problems.unless((counts > 0).all(), "BLOCK_COUNT", where, "a block stands for nothing")
+    return int(counts.sum())
 
 
 def _check_mesh(
@@ -226,12 +241,12 @@ def _check_feature_ids(gltf: GltfFile, primitive: Json, vertices: int, tables: l
 
 
 def _check_rows_used(gltf: GltfFile, tables: list[_Table], problems: Problems) -> None:
-    """Record rows of features that no vertex names; a table without ``fid`` lists kinds, not all of which need occur."""
+    """Record rows of features or blocks that no vertex names; a table of neither lists kinds, not all of which need occur."""
     primitives = [p for m in gltf.items("meshes") for p in m.get("primitives", [])]
     if not any(_FEATURES in p.get("extensions", {}) for p in primitives):
         return
     for number, table in enumerate(tables):
-        unseen = int((~table.seen).sum()) if table.fids is not None else 0
+        unseen = int((~table.seen).sum()) if table.fids is not None or table.blocks is not None else 0
         problems.unless(
             unseen == 0, "ROW_WITHOUT_MESH", f"/extensions/{_METADATA}/propertyTables/{number}", f"{unseen} rows have no vertex"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,27 +15,27 @@ _DTYPES = {
 }  # fmt: skip
 
 
-def check_property_table(gltf: GltfFile, schema: Json, table: Json, count: int, where: str) -> NDArray[np.uint32] | None:
-    """Record every problem of ``table``; return its ``fid`` column where that can be read."""
+def check_property_table(gltf: GltfFile, schema: Json, table: Json, count: int, where: str) -> Mapping[str, NDArray[np.generic]]:
+    """Record every problem of ``table``; return the columns of numbers and enums that can be read."""
     definition = schema.get("classes", {}).get(table.get("class"))
     if not gltf.problems.unless(isinstance(definition, dict), "CLASS_UNKNOWN", where, f"no class {table.get('class')}"):
-        return None
+        return {}
     properties: Json = definition.get("properties", {})
     stored: Json = table.get("properties", {})
     for name, prop in properties.items():
         _check_definition(gltf, schema, name, prop, where)
         if prop.get("required"):
             gltf.problems.unless(name in stored, "REQUIRED_PROPERTY_MISSING", where, f"{name} is required")
-    fids: NDArray[np.uint32] | None = None
+    columns: dict[str, NDArray[np.generic]] = {}
     for name, entry in stored.items():
         at = f"{where}/properties/{name}"
         if not gltf.problems.unless(name in properties, "PROPERTY_UNKNOWN", at, f"{name} is not a property of the class"):
             continue
         values = _check_column(gltf, schema, properties[name], entry, count, at)
-        if name == "fid" and values is not None:
-            fids = values.astype(np.uint32)
-            gltf.problems.unless(len(np.unique(fids)) == len(fids), "FID_REPEATED", at, "two rows have the same fid")
-    return fids
+        if values is not None:
+            columns[name] = values
+            gltf.problems.unless(name != "fid" or len(np.unique(values)) == count, "FID_REPEATED", at, "two rows have the same fid")
+    return columns
 
 
 def _check_definition(gltf: GltfFile, schema: Json, name: str, prop: Json, where: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ class _Walk:
             if problems.unless(
                 isinstance(root, dict) and "refine" in root, "TILE_REFINE_MISSING_IN_ROOT", "/root", "the root has no refine"
             ):
-                fids = self._tile(root, path, "/root", above, _number(tileset.get("geometricError")), problems)
+                at = _Place(path, "/root", above, _number(tileset.get("geometricError")), "ADD")
+                fids = self._tile(root, at, problems)
             self._check_counts(tileset, fids, problems)
             self.open_files.pop()
         self.found.extend(problems.found)
@@ -107,54 +109,110 @@ class _Walk:
         if len(counts) == 1:
             problems.unless(counts[0] == len(drawn), "STATISTICS_COUNT", "/statistics", f"{counts[0]} said, {len(drawn)} drawn")
 
-    def _tile(
-        self, tile: Json, path: str, where: str, above: Region | None, above_error: float | None, problems: Problems
-    ) -> list[NDArray[np.uint32]]:
-        """Check one tile and all below it; return the fids drawn there."""
-        refine = tile.get("refine", "ADD")
-        problems.unless(refine in ("ADD", "REPLACE"), "TILE_REFINE_WRONG_CASE", where, f"refine {refine!r}")
-        region = _region(tile.get("boundingVolume"), where, problems)
-        if region is not None and above is not None:
-            problems.unless(above.encloses(region, TOLERANCE_M), "BOUNDING_VOLUMES_INCONSISTENT", where, "not within the parent's region")
+    def _tile(self, tile: Json, at: _Place, problems: Problems) -> list[NDArray[np.uint32]]:
+        """Check one tile and all below it; return the fids drawn there when everything is refined."""
+        refine = tile.get("refine", at.refine)
+        problems.unless(refine in ("ADD", "REPLACE"), "TILE_REFINE_WRONG_CASE", at.where, f"refine {refine!r}")
+        region = _region(tile.get("boundingVolume"), at.where, problems)
+        check_volume(region, at.region, at.where, problems)
         error = _number(tile.get("geometricError"))
-        if problems.unless(error is not None and error >= 0, "GEOMETRIC_ERROR", where, f"{tile.get('geometricError')}"):
-            rises = above_error is None or (error or 0.0) <= above_error + _ERROR_TOLERANCE
-            problems.unless(rises, "TILE_GEOMETRIC_ERRORS_INCONSISTENT", where, "above its parent's")
-        fids: list[NDArray[np.uint32]] = []
-        contents = ([tile["content"]] if "content" in tile else []) + list(tile.get("contents", []))
-        for number, content in enumerate(contents):
-            fids += self._content(content, path, f"{where}/contents/{number}", region, error, problems)
+        check_error(error, at.error, at.where, f"{tile.get('geometricError')}", problems)
+        here = _Place(at.path, at.where, region if region is not None else at.region, error, refine)
+        glbs, below, refined = self._contents(tile, here, problems)
         children = tile.get("children", [])
-        external = any(str(c.get("uri", "")).endswith(".json") for c in contents)
-        if children and not external:
-            problems.unless(error, "EMPTY_ERROR", where, "a tile with children has no geometric error, so they are never shown")
+        if children and not refined:
+            problems.unless(error, "EMPTY_ERROR", at.where, "a tile with children has no geometric error, so they are never shown")
         for number, child in enumerate(children):
-            fids += self._tile(child, path, f"{where}/children/{number}", region, error, problems)
-        return fids
+            below += self._tile(child, here.child(f"children/{number}"), problems)
+        drawn = [report.fids for report in glbs if report.fids is not None]
+        if refine == "ADD" or not (children or refined):
+            return drawn + below
+        for report in glbs:
+            check_coarser(report, below, at.where, problems)
+        return below
 
-    def _content(
-        self, content: Json, path: str, where: str, tile_region: Region | None, error: float | None, problems: Problems
-    ) -> list[NDArray[np.uint32]]:
+    def _contents(self, tile: Json, here: _Place, problems: Problems) -> tuple[list[GlbReport], list[NDArray[np.uint32]], bool]:
+        """Return the GLBs of ``tile``, the fids of the tilesets it refers to, and whether there are any."""
+        contents = ([tile["content"]] if "content" in tile else []) + list(tile.get("contents", []))
+        glbs: list[GlbReport] = []
+        fids: list[NDArray[np.uint32]] = []
+        tilesets = 0
+        for number, content in enumerate(contents):
+            at = here.child(f"contents/{number}")
+            target = self._target(content, at, problems)
+            if target is None:
+                continue
+            if target.endswith(".json"):
+                fids, tilesets = fids + self.file(target, here.region, here.error), tilesets + 1
+                continue
+            report = self.glb(target, _content_region(content, at, problems), at.where, problems)
+            if report is not None:
+                glbs.append(report)
+        return glbs, fids, tilesets > 0
+
+    def _target(self, content: Json, at: _Place, problems: Problems) -> str | None:
         uri = content.get("uri")
-        if not problems.unless(isinstance(uri, str) and uri and ":" not in uri and not uri.startswith("/"), "URI", where, f"{uri!r}"):
-            return []
-        region = tile_region
-        if "boundingVolume" in content:
-            region = _region(content["boundingVolume"], where, problems)
-            if region is not None and tile_region is not None:
-                problems.unless(tile_region.encloses(region, TOLERANCE_M), "CONTENT_BOUNDING_VOLUME", where, "not within the tile's region")
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), str(uri)))
-        if target.endswith(".json"):
-            return self.file(target, tile_region, error)
+        if not problems.unless(isinstance(uri, str) and uri and ":" not in uri and not uri.startswith("/"), "URI", at.where, f"{uri!r}"):
+            return None
+        return posixpath.normpath(posixpath.join(posixpath.dirname(at.path), str(uri)))
+
+    def glb(self, target: str, region: Region | None, where: str, problems: Problems) -> GlbReport | None:
+        """Check the GLB at ``target`` and that it lies in ``region``; None when there is no such file."""
         try:
             data = self.read(target)
         except (KeyError, OSError):
             problems.add("CONTENT_MISSING", where, f"there is no {target}")
-            return []
+            return None
         report = check_glb(data, target)
         self.found.extend(report.problems)
         _check_inside(report, region, where, problems)
-        return [] if report.fids is None else [report.fids]
+        return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the walk is: in which file and at which member, and what holds from above."""
+
+    path: str
+    where: str
+    region: Region | None
+    error: float | None
+    refine: str
+
+    def child(self, member: str) -> _Place:
+        return _Place(self.path, f"{self.where}/{member}", self.region, self.error, self.refine)
+
+
+def check_volume(region: Region | None, above: Region | None, where: str, problems: Problems) -> None:
+    """Record a region that does not lie in that ``above`` it."""
+    if region is not None and above is not None:
+        problems.unless(above.encloses(region, TOLERANCE_M), "BOUNDING_VOLUMES_INCONSISTENT", where, "not within the parent's region")
+
+
+def check_error(error: float | None, above: float | None, where: str, given: str, problems: Problems) -> None:
+    """Record an error that is no length or larger than that ``above`` it."""
+    if problems.unless(error is not None and error >= 0, "GEOMETRIC_ERROR", where, given):
+        rises = above is None or (error or 0.0) <= above + _ERROR_TOLERANCE
+        problems.unless(rises, "TILE_GEOMETRIC_ERRORS_INCONSISTENT", where, "above its parent's")
+
+
+def check_coarser(report: GlbReport, below: list[NDArray[np.uint32]], where: str, problems: Problems) -> None:
+    """Record a content that shows features which are not below it, or blocks of another number of features than are."""
+    fids = np.concatenate(below) if below else np.zeros(0, np.uint32)
+    if report.fids is not None:
+        strangers = int((~np.isin(report.fids, fids)).sum())
+        problems.unless(strangers == 0, "COARSER_FEATURES", where, f"{strangers} features vanish when the tile is refined")
+    if report.blocks is not None:
+        problems.unless(report.blocks == len(fids), "BLOCK_COUNT", where, f"blocks of {report.blocks} features, {len(fids)} below")
+
+
+def _content_region(content: Json, at: _Place, problems: Problems) -> Region | None:
+    if "boundingVolume" not in content:
+        return at.region
+    region = _region(content["boundingVolume"], at.where, problems)
+    if region is not None and at.region is not None:
+        problems.unless(at.region.encloses(region, TOLERANCE_M), "CONTENT_BOUNDING_VOLUME", at.where, "not within the tile's region")
+    return region
 
 
 def _number(value: object) -> float | None:
