@@ -17,7 +17,10 @@ def extent[T: np.generic](rows: NDArray[T]) -> tuple[NDArray[T], NDArray[T]]:
 
 @kernel
 def _extremes(rows: NDArray[np.generic], low: NDArray[np.generic], high: NDArray[np.generic]) -> None:
-    for i in range(len(rows)):
-        for k in range(rows.shape[1]):
-            low[k] = min(low[k], rows[i, k])
-            high[k] = max(high[k], rows[i, k])
+    for k in range(rows.shape[1]):
+        least, most = low[k], high[k]
+        for i in range(len(rows)):
+            value = rows[i, k]
+            least = min(least, value)
+            most = max(most, value)
+        low[k], high[k] = least, most

@@ -191,18 +191,30 @@ def _evaluate(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
 ) -> None:
-    """Write the local coordinates and the extremes of longitude, latitude and height."""
-    term = np.empty(10)
-    for i in range(len(positions)):
-        u, v, w = (positions[i, 0] - east) / scale, (positions[i, 1] - north) / scale, positions[i, 2] - height
-        term[0], term[1], term[2], term[3], term[4], term[5] = 1.0, u, v, u * u, u * v, v * v
-        term[6], term[7], term[8], term[9] = u * u * u, u * u * v, u * v * v, v * v * v
-        for axis in range(6):
-            total = 0.0
-            for k in range(10):
-                total += term[k] * (coefficients[k, axis] + w * coefficients[10 + k, axis])
+    """Write the local coordinates and the extremes of longitude, latitude and height.
+
+    Value by value over all points: its coefficients stay in registers, and the loop has no branch but the extremes.
+    """
+    per_m = 1.0 / scale
+    for axis in range(6):
+        a, b = coefficients[:10, axis].copy(), coefficients[10:, axis].copy()
+        least, most = np.inf, -np.inf
+        for i in range(len(positions)):
+            u, v, w = (positions[i, 0] - east) * per_m, (positions[i, 1] - north) * per_m, positions[i, 2] - height
+            value = _cubic(a, u, v) + w * _cubic(b, u, v)
             if axis < 3:
-                local[i, axis] = total
-            else:
-                low[axis - 3] = min(low[axis - 3], total)
-                high[axis - 3] = max(high[axis - 3], total)
+                local[i, axis] = value
+            elif value < least:
+                least = value
+            if axis >= 3 and value > most:
+                most = value
+        if axis >= 3:
+            low[axis - 3], high[axis - 3] = least, most
+
+
+@kernel
+def _cubic(c: NDArray[np.float64], u: float, v: float) -> float:
+    """Return the sum of the plane terms, nested."""
+    in_u = c[1] + u * (c[3] + u * c[6]) + v * (c[4] + u * c[7])
+    in_v = c[2] + v * (c[5] + u * c[8] + v * c[9])
+    return float(c[0] + u * in_u + v * in_v)

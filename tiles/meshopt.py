@@ -26,6 +26,15 @@ def encode_vertices(vertices: NDArray[np.generic]) -> bytes:
     return out[:size].tobytes()
 
 
+def exponential(rows: NDArray[np.float32], step: float) -> NDArray[np.int32]:
+    """Return what the EXPONENTIAL filter decodes to ``rows``, which are multiples of ``step``, a power of two: 2^exponent × mantissa.
+
+    One exponent throughout, so that neighbours differ in their low bytes only. Multiples are in [0, 2^23).
+    """
+    exponent = np.int32(np.log2(step)) & np.int32(0xFF)
+    return np.rint(rows / np.float32(step)).astype(np.int32) | np.int32(np.uint32(exponent << 24).view(np.int32))
+
+
 def encode_triangles(triangles: NDArray[np.uint32], vertex_count: int) -> bytes:
     """Return the TRIANGLES stream of ``triangles`` (t, 3)."""
     indices = np.ascontiguousarray(triangles, np.uint32).ravel()
@@ -37,8 +46,11 @@ def encode_triangles(triangles: NDArray[np.uint32], vertex_count: int) -> bytes:
     return out[:size].tobytes()
 
 
-def decode(stream: bytes, mode: str, count: int, stride: int) -> bytes:
-    """Return ``count`` × ``stride`` bytes of an ATTRIBUTES, TRIANGLES or INDICES stream; MeshoptError when it is malformed."""
+def decode(stream: bytes, mode: str, count: int, stride: int, stored: str = "NONE") -> bytes:
+    """Return ``count`` × ``stride`` bytes of an ATTRIBUTES, TRIANGLES or INDICES stream, and undo the filter it was ``stored`` with.
+
+    MeshoptError when it is malformed or the filter is none that we write.
+    """
     calls = {
         "ATTRIBUTES": lib.meshopt_decodeVertexBuffer,
         "TRIANGLES": lib.meshopt_decodeIndexBuffer,
@@ -51,6 +63,10 @@ def decode(stream: bytes, mode: str, count: int, stride: int) -> bytes:
     status = calls[mode](out.ctypes.data_as(ctypes.c_void_p), count, stride, _bytes_of(source), len(source))
     if status != 0:
         raise MeshoptError(f"{mode} stream is malformed ({status})")
+    if stored == "EXPONENTIAL" and stride % 4 == 0:
+        lib.meshopt_decodeFilterExp(out.ctypes.data_as(ctypes.c_void_p), count, stride)
+    elif stored != "NONE":
+        raise MeshoptError(f"filter {stored} over rows of {stride} bytes")
     return out.tobytes()
 
 

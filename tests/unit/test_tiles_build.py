@@ -162,12 +162,12 @@ def test_one_feature_of_more_than_64k_vertices_is_drawn_in_several_primitives() 
     assert len(document["meshes"]) == 2
 
 
-def test_quantization_is_used_only_within_five_millimetres() -> None:
+def test_positions_stay_within_five_millimetres_however_far_apart_features_are() -> None:
     near, far = build(buildings(100), options=BuildOptions()), build(buildings(100, spacing_m=500), options=BuildOptions())
-    assert near[1].position_error_m <= 0.005
-    assert far[1].position_error_m < 0.001
-    assert b'"translation"' in next(v for k, v in near[0].items() if k.endswith(".glb"))
-    assert b'"translation"' not in next(v for k, v in far[0].items() if k.endswith(".glb"))
+    assert 0 < near[1].position_error_m <= 0.005
+    assert 0 < far[1].position_error_m <= 0.005
+    assert b'"scale"' in next(v for k, v in near[0].items() if k.endswith(".glb"))
+    assert b"EXPONENTIAL" in next(v for k, v in far[0].items() if k.endswith(".glb"))
 
 
 def test_the_current_tileset_points_to_the_revision() -> None:

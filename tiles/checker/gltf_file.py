@@ -108,7 +108,7 @@ class GltfFile:
         ):
             return None
         try:
-            return meshopt.decode(raw, str(extension["mode"]), count, stride)
+            return meshopt.decode(raw, str(extension["mode"]), count, stride, str(extension.get("filter", "NONE")))
         except meshopt.MeshoptError as error:
             self.problems.add("MESHOPT_STREAM", where, str(error))
             return None

@@ -1,0 +1,72 @@
+"""How vertices are stored: grids that keep their accuracy at any width, orders that lose nothing, streams that another decoder reads."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from meshoptimizer._loader import lib
+
+from tiles import meshopt
+from tiles.stored_vertices import codec_order, quantization_for, stored_positions
+
+
+def decoded(positions: np.ndarray, accuracy_m: float | None) -> tuple[np.ndarray, float]:
+    """What a client has for ``positions`` after the node's translation and scale, and the error it was promised."""
+    grid = quantization_for(positions, accuracy_m)
+    order = codec_order(np.arange(len(positions) // 3 * 3, dtype=np.uint32).reshape(-1, 3), len(positions), None)
+    stored = stored_positions(positions, order, grid)
+    numbers = stored[:, :3].astype(np.float64)
+    if grid.is_wide and grid.step_m is not None:
+        stream = meshopt.encode_vertices(meshopt.exponential(stored.astype(np.float32), grid.step_m))
+        raw = meshopt.decode(stream, "ATTRIBUTES", len(stored), 12, "EXPONENTIAL")
+        numbers = np.frombuffer(raw, np.float32).reshape(-1, 3).astype(np.float64)
+        np.testing.assert_array_equal(numbers, stored)
+    elif grid.step_m is not None:
+        numbers *= grid.step_m
+    return numbers + grid.origin, grid.error_m
+
+
+@pytest.mark.parametrize("width_m", [0.0, 1.0, 327.0, 329.0, 5_000.0, 32_000.0, 60_000.0, 500_000.0])
+@pytest.mark.parametrize("accuracy_m", [0.005, 0.05, None])
+def test_a_position_comes_back_within_what_was_promised(width_m: float, accuracy_m: float | None) -> None:
+    rng = np.random.default_rng(int(width_m))
+    positions = rng.uniform(-width_m / 2, width_m / 2, (300, 3)) + np.array([12.3456789, -7.0, 3.0])
+    back, promised = decoded(positions, accuracy_m)
+    assert np.linalg.norm(back - positions, axis=1).max() <= promised * (1 + 1e-6)
+    if accuracy_m is not None and width_m < 30_000:
+        assert promised <= accuracy_m
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=50, deadline=None)
+def test_the_order_of_storing_moves_no_triangle(seed: int) -> None:
+    """The same triangles by place and kind, each starting at the same corner; kinds in one run each; no vertex but those in use."""
+    rng = np.random.default_rng(seed)
+    triangles = rng.integers(0, 60, (rng.integers(1, 80), 3)).astype(np.uint32)
+    kind_of_triangle = rng.integers(0, 4, len(triangles)).astype(np.uint8)
+    # As in a mesh of faces: a vertex belongs to one kind.
+    places = triangles + 60 * kind_of_triangle[:, None].astype(np.uint32)
+    kinds = np.repeat(np.arange(4, dtype=np.uint8), 60)
+    order = codec_order(places.astype(np.uint32), 240, kinds)
+    assert sorted(map(tuple, order.vertices[order.triangles].tolist())) == sorted(map(tuple, places.tolist()))
+    assert (np.diff(kinds[order.vertices].astype(int)) >= 0).all()
+    assert sorted(order.vertices.tolist()) == np.unique(places).tolist()
+    firsts = np.unique(order.triangles.ravel(), return_index=True)[1]
+    assert (np.diff(firsts) > 0).all()
+
+
+def test_the_exponential_filter_is_the_one_the_library_decodes() -> None:
+    rows = (np.arange(3 * 500, dtype=np.float32).reshape(-1, 3) * 5_000 + 7) * np.float32(2.0**-8)
+    encoded = np.ascontiguousarray(meshopt.exponential(rows, 2.0**-8))
+    lib.meshopt_decodeFilterExp(encoded.ctypes.data_as(ctypes.c_void_p), len(rows), 12)
+    np.testing.assert_array_equal(encoded.view(np.float32), rows)
+
+
+def test_an_unknown_filter_is_refused() -> None:
+    stream = meshopt.encode_vertices(np.zeros((4, 4), np.uint8))
+    with pytest.raises(meshopt.MeshoptError):
+        meshopt.decode(stream, "ATTRIBUTES", 4, 4, "OCTAHEDRAL")
