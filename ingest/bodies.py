@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.body_arrays import VERTEX, BodyArrays, laid_out
 from ingest.checks.values import FieldValues
 from ingest.georeference import Georeference
 from ingest.protocol import DOCUMENTS, REPRESENTATIONS, Limits
-from ingest.readers.source import Fault, Representation, SourceBatch
+from ingest.readers.source import Fault, SourceBatch
 from twin.errors import Text
 from twin.model import FeatureType
-from twin.representation import encode
 
 FloatArray = npt.NDArray[np.float64]
 _OUTSIDE = Text(zh="三维几何的顶点超出本部署范围或坐标系适用范围", en="a vertex of the 3D geometry lies outside the deployment or its CRS")
@@ -30,7 +30,7 @@ MEASURED = "geometry"
 class Bodies:
     """The representations of a batch in the storage CRS, and what they say of their rows."""
 
-    representations: tuple[Representation, ...]
+    representations: BodyArrays
     faults: tuple[Fault, ...]
     base_m: FloatArray
     """Per row the lowest height of its highest level of detail; NaN where it has no body."""
@@ -44,25 +44,20 @@ def place_bodies(batch: SourceBatch, placing: Georeference, limits: Limits) -> B
     """
     rows = len(batch.rows)
     base_m, height_m = np.full(rows, np.nan), np.full(rows, np.nan)
-    if not batch.representations:
-        return Bodies((), (), base_m, height_m)
-    counts = np.array([len(r.faces.vertices) for r in batch.representations])
-    owner = np.array([r.index for r in batch.representations])
-    vertices, ok = placing.place_vertices(np.concatenate([r.faces.vertices for r in batch.representations]))
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    bad = owner[~np.logical_and.reduceat(ok, starts[:-1])]
-    total = np.bincount(owner, weights=counts, minlength=rows)
+    bodies = laid_out(batch.representations)
+    if not len(bodies):
+        return Bodies(bodies, (), base_m, height_m)
+    vertices, ok = placing.place_vertices(bodies.vertices)
+    starts = bodies.start[:-1, VERTEX]
+    bad = bodies.row[~np.logical_and.reduceat(ok, starts)]
+    total = np.bincount(bodies.row, weights=bodies.sizes(VERTEX), minlength=rows)
     faults = [Fault(int(i), "area-of-use", _OUTSIDE) for i in np.unique(bad)]
     faults += [Fault(int(i), "geometry-limit", _too_many(int(total[i]))) for i in np.flatnonzero(total > limits.vertices_per_feature)]
-    refused = {f.index for f in faults}
-    placed = tuple(
-        replace(r, faces=replace(r.faces, vertices=vertices[a:b]))
-        for r, a, b in zip(batch.representations, starts, starts[1:], strict=False)
-        if r.index not in refused
-    )
-    for r in placed:  # levels of one row rise: the last one stays
-        z = r.faces.vertices[:, 2]
-        base_m[r.index], height_m[r.index] = z.min(), z.max() - z.min()
+    placed = bodies.with_vertices(vertices).taken(~np.isin(bodies.row, [f.index for f in faults]))
+    if len(placed):
+        z, starts = placed.vertices[:, 2], placed.start[:-1, VERTEX]
+        low = np.minimum.reduceat(z, starts)
+        base_m[placed.row], height_m[placed.row] = low, np.maximum.reduceat(z, starts) - low  # levels of one row rise: the last one stays
     return Bodies(placed, tuple(faults), base_m, height_m)
 
 
@@ -93,14 +88,14 @@ def with_measured_heights(columns: Mapping[str, FieldValues], bodies: Bodies, fe
 
 def representations_table(bodies: Bodies, rows: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]) -> pa.RecordBatch | None:
     """Return the representations of the rows that are kept, in the layout of `REPRESENTATIONS`."""
-    kept = [r for r in bodies.representations if keep[r.index]]
-    if not kept:
+    kept = bodies.representations.taken(keep[bodies.representations.row])
+    if not len(kept):
         return None
     columns = [
-        pa.array([int(rows[r.index]) for r in kept], pa.int64()),
-        pa.array([r.lod for r in kept], pa.string()),
-        pa.array([encode(r.faces) for r in kept], pa.binary()),
-        pa.array([r.surface_attributes and r.surface_attributes.replace("\\u0000", "") for r in kept], pa.string()),
+        pa.array(rows[kept.row], pa.int64()),
+        pa.array(kept.lod, pa.string()),
+        kept.encoded(),
+        pa.array([text and text.replace("\\u0000", "") for text in kept.surface_attributes], pa.string()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=REPRESENTATIONS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
+from ingest.body_arrays import BodyArrays, laid_out
 from ingest.checks.values import FieldValues
 from ingest.georeference import Georeference
 from ingest.protocol import PartRequest, ReadRequest
@@ -35,7 +36,7 @@ def in_order(batch: SourceBatch, part: PartRequest, source: SourceLayer) -> Sour
     """Return ``batch`` with the easting first, where the part is declared to have the northing first and its reader minds no such thing."""
     if part.axes != "yx" or source.axes_in_order:
         return batch
-    return replace(batch, geometry=_swapped(batch.geometry), representations=tuple(_swapped_body(r) for r in batch.representations))
+    return replace(batch, geometry=_swapped(batch.geometry), representations=_swapped_bodies(batch.representations))
 
 
 def lifted(columns: Mapping[str, FieldValues], placing: Georeference, geometry: Geometries) -> dict[str, FieldValues]:
@@ -72,6 +73,6 @@ def _swapped(geometry: Geometries) -> Geometries:
     return result
 
 
-def _swapped_body(body: Representation) -> Representation:
-    faces = body.faces
-    return replace(body, faces=replace(faces, vertices=np.ascontiguousarray(faces.vertices[:, [1, 0, 2]])))
+def _swapped_bodies(bodies: Sequence[Representation]) -> BodyArrays:
+    arrays = laid_out(bodies)
+    return arrays.with_vertices(np.ascontiguousarray(arrays.vertices[:, [1, 0, 2]]))

@@ -14,6 +14,7 @@ import pyarrow as pa
 import shapely
 
 from ingest.bodies import documents_table, place_bodies, representations_table, with_measured_heights
+from ingest.body_arrays import laid_out
 from ingest.checks.geometry import as_declared_type, has_non_finite, invalid, noded, place_of, reason_of
 from ingest.checks.rules import Severities
 from ingest.checks.shapes import shape_faults
@@ -122,6 +123,7 @@ class _Part:
         factors = factors_of(mapping, feature_type, self.part.units)
         columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows), factors)
         columns = lifted(columns, self.placing, batch.geometry)
+        batch = replace(batch, representations=laid_out(batch.representations))
         bodies = place_bodies(batch, self.placing, self.limits)
         columns = with_measured_heights(columns, bodies, feature_type)
         batch = replace(batch, faults=(*batch.faults, *bodies.faults))
@@ -248,7 +250,7 @@ class _GeometryChecker:
     def _check_shapes(self, geometry: Geometries) -> None:
         """Note what the shape rules find among the rows that are still good; the outline of a body is ours, not the surveyor's."""
         drawn = self._good.copy()
-        drawn[[r.index for r in self._batch.representations]] = False
+        drawn[laid_out(self._batch.representations).row] = False
         chosen = np.flatnonzero(drawn)
         for fault in shape_faults(geometry[chosen], self._severities.number):
             row, severity = int(self._batch.rows[chosen[fault.index]]), self._severities.of_rule(fault.rule)

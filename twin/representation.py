@@ -18,6 +18,7 @@ UInt32s = npt.NDArray[np.uint32]
 MAGIC = b"TWR1"
 MM_PER_M = 1000.0
 _HEAD = struct.Struct("<4s6I3d")
+HEAD_BYTES = _HEAD.size
 _INT32 = np.iinfo(np.int32)
 
 

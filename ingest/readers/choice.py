@@ -34,6 +34,8 @@ from twin.errors import TwinError
 
 _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 _KMZ = "doc.kml"
+_WORTH_COMPILED_BYTES = 2 << 20
+"""A smaller file is read sooner than the compiled kernels are loaded."""
 _CITYGML = "ingest.readers.citygml"
 _SQLITE, _LAS, _FLATGEOBUF, _PARQUET = b"SQLite format 3\0", b"LASF", b"fgb\x03", b"PAR1"
 
@@ -62,6 +64,7 @@ def import_for(path: Path) -> None:
         if kind.modules and kind.fits(content):
             for module in kind.modules:
                 import_module(module)
+            kind.ready()
             return
 
 
@@ -127,6 +130,23 @@ def _json(content: Content) -> Reader:
     if is_geojson_seq(text):
         return GeoJsonSeq(content.stem, text, content.limits)
     return CityJson(text, content.limits) if is_cityjson(text) else GeoJson(content.stem, content.source, content.limits)
+
+
+def _is_large_cityjson(content: Content) -> bool:
+    return content.unpack is None and content.size >= _WORTH_COMPILED_BYTES and content.text_head[:1] == b"{" and is_cityjson(content.head)
+
+
+def _large_cityjson(content: Content) -> Reader:
+    """Return the compiled reader if its kernels could be made ready before the doors closed, else the one that needs none."""
+    from ingest.readers.cityjson_sequence import CityJsonSequence, stands_ready  # noqa: PLC0415  # numba takes half a second
+
+    return (CityJsonSequence if stands_ready() else CityJson)(mapped(_path(content)), content.limits)
+
+
+def _ready_kernels() -> None:
+    from ingest.readers.cityjson_sequence import stand_ready  # noqa: PLC0415  # as above
+
+    stand_ready()
 
 
 def _geoparquet(content: Content) -> Reader:
@@ -201,6 +221,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: mesh_model.is_glb(c.head), lambda c: mesh_model.open_mesh("glTF", c)),
     Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(_path(c), c.limits)),
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
+    Kind(_is_large_cityjson, _large_cityjson, modules=("ingest.readers.cityjson_sequence",), ready=_ready_kernels),
     Kind(lambda c: c.text_head[:1] in (b"{", b"\x1e"), _json),
     Kind(lambda c: is_ifc(c.head), _ifc, modules=("ingest.readers.ifc",)),
     Kind(lambda c: is_dwg(c.head), _refuse_dwg),

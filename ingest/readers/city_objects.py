@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,7 +67,7 @@ def wanted_types(part: PartRequest, layers: Collection[str], every: Iterable[str
 def columns_in(features: Features, limits: Limits) -> tuple[str, ...]:
     """Return the columns of the first features; RejectedError ``too-many-columns``."""
     sample = itertools.islice(features, LOOKED_AT)
-    columns = tuple(dict.fromkeys(itertools.chain(*(_properties(f) for f in sample if isinstance(f, CityFeature)))))
+    columns = tuple(dict.fromkeys(itertools.chain(*(properties_of(f) for f in sample if isinstance(f, CityFeature)))))
     if len(columns) > limits.columns:
         raise rejected("too-many-columns", f"{len(columns)} columns.", f"列数 {len(columns)} 超过上限。")
     return columns
@@ -86,21 +86,22 @@ class CityObjectLayer:
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the features in source order, as many at a time as their vertices allow."""
         first = 1
-        waiting: list[_Row] = []
+        waiting: list[FeatureRow] = []
         corners = 0
         for feature in self.features:
-            row = self._row(feature)
+            row = self.row(feature)
             waiting.append(row)
             corners += sum(len(r.faces.indices) for r in row.representations)
             if len(waiting) >= min(_BATCH_FEATURES, self.limits.rows_per_batch) or corners >= _BATCH_CORNERS:
-                yield _batch(waiting, first)
+                yield batch_of(waiting, first)
                 first, waiting, corners = first + len(waiting), [], 0
         if waiting:
-            yield _batch(waiting, first)
+            yield batch_of(waiting, first)
 
-    def _row(self, feature: CityFeature | Fault) -> _Row:
+    def row(self, feature: CityFeature | Fault) -> FeatureRow:
+        """Return a feature as a row, with its fault where it is not as CityJSON has it."""
         if isinstance(feature, Fault):
-            return _Row({}, None, (), None, feature)
+            return FeatureRow({}, None, (), None, feature)
         try:
             return self._read(feature)
         except (TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError) as error:
@@ -108,23 +109,24 @@ class CityObjectLayer:
             text = Text(
                 zh=f"{feature.id[:100]}:几何不合 CityJSON 规范({reason})", en=f"{feature.id[:100]}: not as CityJSON has it ({reason})"
             )
-            return _Row(_properties(feature), None, (), None, Fault(0, "structure", text))
+            return FeatureRow(properties_of(feature), None, (), None, Fault(0, "structure", text))
 
-    def _read(self, feature: CityFeature) -> _Row:
+    def _read(self, feature: CityFeature) -> FeatureRow:
         vertices = feature.scope.placed
-        members = [(i, o) for i, (_, o) in enumerate(feature.members) if i == 0 or o.get("type") not in INTERIOR]
-        geometries = [(i, g) for i, o in members for g in o.get("geometry") or ()]
+        geometries = [(i, g) for i, o in drawn_parts(feature) for g in o.get("geometry") or ()]
         shapes: list[tuple[int, Shape]] = [(i, s) for i, g in geometries for s in shapes_of(g, vertices, self.frame)]
         builders = faces_by_lod(shapes)
         levels = {lod: made for lod, builder in builders.items() if (made := builder.faces()) is not None}
         representations = tuple(Representation(0, lod, levels[lod], _said(builders[lod]), builders[lod].makeup()) for lod in sorted(levels))
         geometry = reference_geometry(self.kind, levels, [g for _, g in geometries], vertices.positions)
         fault = Fault(0, "geometry-type", _ONLY_SURFACES) if geometry is None and levels and self.kind == "LineString" else None
-        return _Row(_properties(feature), geometry, representations, document_of(feature), fault)
+        return FeatureRow(properties_of(feature), geometry, representations, document_of(feature), fault)
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class FeatureRow:
+    """One feature as read; the batch gives it its number."""
+
     properties: Mapping[str, object]
     geometry: object
     representations: tuple[Representation, ...]
@@ -132,12 +134,18 @@ class _Row:
     fault: Fault | None
 
 
+def drawn_parts(feature: CityFeature) -> list[tuple[int, Json]]:
+    """Return the objects of a feature that are drawn of it, with the number their faces have as part."""
+    return [(i, o) for i, (_, o) in enumerate(feature.members) if i == 0 or o.get("type") not in INTERIOR]
+
+
 def _said(builder: FacesBuilder) -> str | None:
     said = list(builder.said.values())
     return orjson.dumps(said).decode() if said else None
 
 
-def _batch(rows: list[_Row], first: int) -> SourceBatch:
+def batch_of(rows: Sequence[FeatureRow], first: int) -> SourceBatch:
+    """Return rows as a batch whose first row has number ``first``."""
     geometry = np.full(len(rows), None, dtype=object)
     geometry[:] = [r.geometry for r in rows]
     columns = columns_of([r.properties for r in rows])
@@ -170,7 +178,7 @@ def _address(city_object: Json) -> str:
     return " ".join(str(v) for k, v in first.items() if k != "location" and isinstance(v, str | int)) if isinstance(first, dict) else ""
 
 
-def _properties(feature: CityFeature) -> dict[str, object]:
+def properties_of(feature: CityFeature) -> dict[str, object]:
     """Return the attributes of a feature's object, and what identifies it and its parts."""
     found: dict[str, object] = {**_attributes(feature.object), ID: feature.id, TYPE: feature.object.get("type")}
     parents = feature.object.get("parents")

@@ -9,20 +9,18 @@ import itertools
 import mmap
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 
 from ingest.protocol import FileInfo, Limits, PartRequest
 from ingest.readers.city_objects import LOOKED_AT, CityObjectLayer, columns_in, layers_in, wanted_types
-from ingest.readers.cityjson_frame import Frame, invalid, parsed, positions_of, read_frame, with_integers
-from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, scope_of
-from ingest.readers.source import Fault, SourceLayer
+from ingest.readers.cityjson_frame import Frame, invalid, parsed, read_frame, with_integers
+from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
+from ingest.readers.source import Fault, OpenLayer, SourceLayer
 from ingest.refusals import rejected
-from twin.errors import TwinError
+from twin.model import GeometryType
 
 _TYPE = re.compile(rb'"type"\s*:\s*"(FeatureCollection|Feature|CityJSON|CityJSONFeature)"')
 _OBJECTS = re.compile(rb'"CityObjects"\s*:\s*\{')
@@ -44,48 +42,52 @@ class CityJson:
     format = "CityJSON"
 
     def __init__(self, content: bytes | mmap.mmap, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._text = _without_mark(content)
         head, self._body = next(_lines(self._text, 0), (b"", len(self._text)))
         self._document: Scope | None = None
+        self._sketches: Sequence[Scope | Fault] = ()
         if next(_lines(self._text, self._body), None) is not None and _is_whole(head):
             self.format = "CityJSONSeq"
-            self._frame = read_frame(parsed(head))
+            self.frame = read_frame(parsed(head))
         else:
-            self._frame, self._document = self._parse_document()
+            self.frame, self._document = self._parse_document()
 
     def inspect(self) -> FileInfo:
         """Return one layer for each type of object that is not a child of another."""
-        scopes = itertools.islice(self._scopes(), LOOKED_AT)
-        return FileInfo(self.format, layers_in(scopes, self._frame.crs, counted=self._document is not None))
+        return FileInfo(self.format, layers_in(self._looked_at(), self.frame.crs, counted=self._document is not None))
 
-    def open(self, part: PartRequest, /) -> CityObjectLayer:
+    def open(self, part: PartRequest, /) -> OpenLayer:
         """Return the objects that ``part`` asks for: those of the layer's type, else of its FeatureType's; RejectedError if unclear."""
-        types = wanted_types(part, [layer.name for layer in self.inspect().layers], self._all_types())
-        columns = columns_in(self._features(types), self._limits)
-        rows = sum(1 for _ in self._features(types)) if self._document is not None else None
+        looked_at = self._looked_at()
+        layers = layers_in(looked_at, None, counted=False)
+        types = wanted_types(part, [layer.name for layer in layers], _types_of(looked_at))
+        columns = columns_in(_features(looked_at, types), self.limits)
+        rows = sum(1 for _ in _features(looked_at, types)) if self._document is not None else None
         source = SourceLayer(
-            "、".join(sorted(types)), columns, self._frame.crs, encoding="UTF-8", rows=rows, document_header=self._frame.header.decode()
+            "、".join(sorted(types)), columns, self.frame.crs, encoding="UTF-8", rows=rows, document_header=self.frame.header.decode()
         )
-        return CityObjectLayer(self._features(types), self._frame, source, self._limits, part.feature_type.geometry_type)
-
-    def _all_types(self) -> Iterator[str]:
-        scopes = itertools.islice(self._scopes(), LOOKED_AT)
-        return (str(o.get("type")) for s in scopes if isinstance(s, Scope) for o in s.objects.values())
-
-    def _features(self, types: frozenset[str]) -> Iterator[CityFeature | Fault]:
-        for scope in self._scopes():
-            if isinstance(scope, Fault):
-                yield scope
-            else:
-                yield from features_in(scope, types)
-
-    def _scopes(self) -> Iterator[Scope | Fault]:
+        kind = part.feature_type.geometry_type
         if self._document is not None:
-            yield self._document
-            return
-        for line, _ in _lines(self._text, self._body):
-            yield _line_scope(line, self._frame)
+            return CityObjectLayer(_features(looked_at, types), self.frame, source, self.limits, kind)
+        return self.layer((line for line, _ in _lines(self._text, self._body)), types, source, kind)
+
+    def sketched(self, lines: Sequence[bytes]) -> Sequence[Scope | Fault]:
+        """Return the objects of some lines, for a look at their types and attributes."""
+        return [line_scope(line, self.frame) for line in lines]
+
+    def layer(self, lines: Iterable[bytes], types: frozenset[str], source: SourceLayer, kind: GeometryType) -> OpenLayer:
+        """Return the layer of the objects of ``types`` in the ``lines`` of a sequence."""
+        features = _features((line_scope(line, self.frame) for line in lines), types)
+        return CityObjectLayer(features, self.frame, source, self.limits, kind)
+
+    def _looked_at(self) -> Sequence[Scope | Fault]:
+        """Return the document, or the first lines of a sequence, without what places their objects."""
+        if self._document is not None:
+            return [self._document]
+        if not self._sketches:
+            self._sketches = self.sketched([line for line, _ in itertools.islice(_lines(self._text, self._body), LOOKED_AT)])
+        return self._sketches
 
     def _parse_document(self) -> tuple[Frame, Scope]:
         if len(self._text) > _MAX_DOCUMENT_BYTES:
@@ -103,16 +105,16 @@ class CityJson:
         return frame, scope_of(content, vertices, frame.placed(vertices))
 
 
-def _line_scope(line: bytes, frame: Frame) -> Scope | Fault:
-    """Return the objects of one line of a sequence, a fault where it is no CityJSONFeature."""
-    try:
-        content = parsed(line)
-        if content.get("type") != "CityJSONFeature":
-            raise invalid(f'"type" is {content.get("type")!r}', f"“type”为 {content.get('type')!r}")
-        vertices: npt.NDArray[np.int64] = np.rint(positions_of(content.get("vertices"))).astype(np.int64)
-        return scope_of(content, vertices, frame.placed(vertices), line)
-    except TwinError as error:
-        return Fault(0, "structure", error.text)
+def _types_of(scopes: Iterable[Scope | Fault]) -> Iterator[str]:
+    return (str(o.get("type")) for s in scopes if isinstance(s, Scope) for o in s.objects.values())
+
+
+def _features(scopes: Iterable[Scope | Fault], types: frozenset[str]) -> Iterator[CityFeature | Fault]:
+    for scope in scopes:
+        if isinstance(scope, Fault):
+            yield scope
+        else:
+            yield from features_in(scope, types)
 
 
 def mapped(path: Path) -> mmap.mmap | bytes:

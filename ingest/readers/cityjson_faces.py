@@ -83,11 +83,12 @@ def shapes_of(geometry: Json, vertices: Vertices, frame: Frame) -> list[Shape]:
         solids, depth = boundaries, 3
     else:
         return []
-    shape = Shape(_lod(geometry), vertices, solids, loose, (), composite=kind == "CompositeSolid")
+    shape = Shape(lod_of(geometry), vertices, solids, loose, (), composite=kind == "CompositeSolid")
     return [replace(shape, meanings=_meanings(geometry.get("semantics"), depth, len(shape.surfaces)))]
 
 
-def _lod(geometry: Json) -> str:
+def lod_of(geometry: Json) -> str:
+    """Return the level of detail of a geometry; ValueError when it is none."""
     lod = geometry.get("lod")
     text = str(int(lod)) if isinstance(lod, int | float) and float(lod).is_integer() else str(lod)
     if not _LOD.match(text):

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from ingest.readers.cityjson_frame import Json, Vertices, invalid
+from ingest.readers.cityjson_frame import Frame, Json, Vertices, invalid, parsed, positions_of
 from ingest.readers.cityjson_numbers import Places, renumbered
+from ingest.readers.source import Fault
+from twin.errors import TwinError
 
 INTERIOR = frozenset(
     {"BuildingRoom", "BuildingStorey", "BuildingUnit", "BuildingFurniture", "BridgeRoom", "BridgeFurniture", "TunnelHollowSpace"}
@@ -56,6 +58,18 @@ def scope_of(content: Json, vertices: npt.NDArray[np.int64], placed: Vertices, l
         raise invalid('"CityObjects" is not an object of objects with a type', "“CityObjects”不是由带 type 的对象组成的对象")
     appearance = content.get("appearance")
     return Scope(objects, vertices, placed, appearance if isinstance(appearance, dict) else None, line)
+
+
+def line_scope(line: bytes, frame: Frame) -> Scope | Fault:
+    """Return the objects of one line of a sequence, a fault where it is no CityJSONFeature."""
+    try:
+        content = parsed(line)
+        if content.get("type") != "CityJSONFeature":
+            raise invalid(f'"type" is {content.get("type")!r}', f"“type”为 {content.get('type')!r}")
+        vertices: npt.NDArray[np.int64] = np.rint(positions_of(content.get("vertices"))).astype(np.int64)
+        return scope_of(content, vertices, frame.placed(vertices), line)
+    except TwinError as error:
+        return Fault(0, "structure", error.text)
 
 
 def features_in(scope: Scope, types: frozenset[str]) -> Iterator[CityFeature]:

@@ -75,6 +75,8 @@ class Kind:
     """Returns the reader, or raises why this kind is not read."""
     modules: tuple[str, ...] = ()
     """What only files of this kind need and takes long to import."""
+    ready: Callable[[], None] = lambda: None
+    """What is done with ``modules`` before the doors close."""
     beside: Callable[[Path], tuple[Path, ...]] | None = None
     """The names under which files may lie beside it that belong to it."""
 

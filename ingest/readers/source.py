@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -82,7 +82,7 @@ class SourceBatch:
     geometry: Geometries
     columns: Mapping[str, pa.Array]
     faults: tuple[Fault, ...] = ()
-    representations: tuple[Representation, ...] = ()
+    representations: Sequence[Representation] = ()
     documents: tuple[bytes | None, ...] = ()
     """Per row what it was read from, for exact export; empty where the format is not kept."""
 

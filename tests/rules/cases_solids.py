@@ -11,6 +11,7 @@ from rules.case import Case
 from rules.rows import ORIGIN, TYPES
 from solid_files import Points, Polygon, body_of
 
+from ingest.body_arrays import laid_out
 from ingest.checks.solids.findings import solid_findings
 from ingest.readers.source import Makeup, Mended, Representation
 from twin.model import Finding
@@ -163,4 +164,4 @@ CASES = (
 
 def findings(_rule: str, given: Representation, _city: object) -> Sequence[Finding]:
     """Look at one body."""
-    return solid_findings([given], np.array([1]), TYPES["building"], lambda x, y: (x, y), "layer")
+    return solid_findings(laid_out([given]), np.array([1]), TYPES["building"], lambda x, y: (x, y), "layer")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ingest.body_arrays import BodyArrays
 from ingest.checks.rules import Severities
 from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.validity import validity_faults
-from ingest.readers.source import Representation
 from twin.errors import Text
 from twin.model import FeatureType, Finding
 
@@ -31,13 +31,13 @@ class _Hit:
 
 
 def solid_findings(
-    bodies: Sequence[Representation], rows: npt.NDArray[np.int64], feature_type: FeatureType, place_point: PlacePoint, layer: str
+    bodies: BodyArrays, rows: npt.NDArray[np.int64], feature_type: FeatureType, place_point: PlacePoint, layer: str
 ) -> tuple[Finding, ...]:
     """Return the faults of ``bodies`` (vertices in the storage CRS), one for each row, level of detail and rule, with the first place.
 
     What reading mended of their rings is among them; ``place_point`` brings such a place from the source CRS into the storage CRS.
     """
-    if not bodies:
+    if not len(bodies):
         return ()
     severities = Severities.of(feature_type)
     hits = sorted((*_mended(bodies, place_point), *_found(bodies, severities)), key=lambda h: (h.body, h.code))
@@ -46,10 +46,10 @@ def solid_findings(
         if at and (hits[at - 1].body, hits[at - 1].code) == (hit.body, hit.code):
             continue
         same = [h for h in hits[at:] if (h.body, h.code) == (hit.body, hit.code)]
-        body, rule = bodies[hit.body], rule_of(hit.code)
-        message = _message(body.lod, hit, len(same), severities.rules[rule].title)
+        rule = rule_of(hit.code)
+        message = _message(bodies.lod[hit.body], hit, len(same), severities.rules[rule].title)
         value = None if hit.value is None else f"{hit.value:.4g}"
-        findings.append(Finding(rule, severities.of_rule(rule), int(rows[body.index]), message, layer, None, hit.place, value))
+        findings.append(Finding(rule, severities.of_rule(rule), int(rows[bodies.row[hit.body]]), message, layer, None, hit.place, value))
     return tuple(findings)
 
 
@@ -58,20 +58,22 @@ def rule_of(code: int) -> str:
     return f"val3dity-{code}"
 
 
-def _mended(bodies: Sequence[Representation], place_point: PlacePoint) -> Iterator[_Hit]:
-    for number, body in enumerate(bodies):
-        for mended in body.makeup.mended:
+def _mended(bodies: BodyArrays, place_point: PlacePoint) -> Iterator[_Hit]:
+    for number, makeup in enumerate(bodies.makeup):
+        for mended in makeup.mended:
             yield _Hit(number, mended.code, None if mended.place is None else place_point(*mended.place))
 
 
-def _found(bodies: Sequence[Representation], severities: Severities) -> Iterator[_Hit]:
+def _found(bodies: BodyArrays, severities: Severities) -> Iterator[_Hit]:
     tolerances = Tolerances(
         snap_m=severities.number("val3dity-102", "snap_m"),
         planarity_m=severities.number("val3dity-203", "planarity_m"),
         normals_deg=severities.number("val3dity-204", "normals_deg"),
     )
-    for fault in validity_faults([b.faces for b in bodies], tolerances, [b.makeup for b in bodies]):
-        yield _Hit(fault.body, fault.code, fault.place[:2], fault.face, fault.value)
+    doubtful = np.flatnonzero(bodies.doubtful(tolerances)).tolist()
+    some = [bodies[b] for b in doubtful]
+    for fault in validity_faults([b.faces for b in some], tolerances, [b.makeup for b in some]):
+        yield _Hit(doubtful[fault.body], fault.code, fault.place[:2], fault.face, fault.value)
 
 
 def _message(lod: str, hit: _Hit, count: int, title: Text) -> Text:

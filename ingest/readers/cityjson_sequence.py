@@ -1,0 +1,230 @@
+"""A CityJSONSeq, many lines at a time: the arrays of numbers go through kernels, only what needs more is read one feature at a time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import shapely
+
+from ingest.body_arrays import FACE, INDEX, RING, VERTEX, BodyArrays, laid_out
+from ingest.compiled_bodies import compiled
+from ingest.checks.solids.fault import Tolerances
+from ingest.protocol import Limits
+from ingest.readers.city_objects import CityObjectLayer, FeatureRow, batch_of, drawn_parts, properties_of
+from ingest.readers.cityjson import CityJson
+from ingest.readers.cityjson_bodies import build, PlannedFeature, bodies_of, plan
+from ingest.readers.cityjson_footprints import footprint
+from ingest.readers.cityjson_frame import Frame, Json, Vertices, invalid
+from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
+from ingest.readers.json_arrays import CutLines, cut_lines
+from ingest.readers.source import Fault, Geometries, SourceBatch, SourceLayer
+from twin.errors import TwinError
+from twin.model import GeometryType
+from twin.representation import SurfaceType
+
+_BATCH_LINES = 1000
+_BATCH_BYTES = 12 << 20
+_NOWHERE = Vertices(np.empty((0, 3)), ())
+
+
+class CityJsonSequence(CityJson):
+    """A file like `CityJson`, and large enough that compiled kernels are worth their loading."""
+
+    def sketched(self, lines: Sequence[bytes]) -> Sequence[Scope | Fault]:
+        """Return the objects of some lines without what places them."""
+        return [sketch(line, skeleton, self.frame) for line, skeleton in zip(lines, cut_lines(lines).skeletons, strict=True)]
+
+    def layer(self, lines: Iterable[bytes], types: frozenset[str], source: SourceLayer, kind: GeometryType) -> CitySequenceLayer:
+        """Return the layer of the objects of ``types`` in ``lines``."""
+        return CitySequenceLayer(lines, types, self.frame, source, self.limits, kind)
+
+
+def stands_ready() -> bool:
+    """Tell whether the kernels have been loaded or compiled in this process."""
+    return bool(getattr(build, "signatures", ()))
+
+
+def stand_ready() -> None:
+    """Load the kernels, or compile them into their cache: run each once on a block, before a sandbox closes that would not let it."""
+    city = {
+        "type": "CityJSON",
+        "version": "2.0",
+        "transform": {"scale": [0.001] * 3, "translate": [0, 0, 0]},
+        "CityObjects": {},
+        "vertices": [],
+    }
+    reader = CityJsonSequence(b"%b\n%b\n" % (orjson.dumps(city), orjson.dumps(_BLOCK)), Limits())
+    source = SourceLayer("", (), None)
+    for batch in reader.layer([orjson.dumps(_BLOCK)], frozenset({"Building"}), source, "MultiPolygon").batches():
+        bodies = laid_out(batch.representations)
+        bodies.encoded()
+        bodies.doubtful(Tolerances())
+
+
+_BLOCK = {
+    "type": "CityJSONFeature",
+    "id": "1",
+    "CityObjects": {
+        "1": {
+            "type": "Building",
+            "geometry": [
+                {
+                    "type": "Solid",
+                    "lod": "1",
+                    "boundaries": [[[[0, 3, 2, 1]], [[4, 5, 6, 7]], [[0, 1, 5, 4]], [[1, 2, 6, 5]], [[2, 3, 7, 6]], [[3, 0, 4, 7]]]],
+                    "semantics": {"surfaces": [{"type": "GroundSurface"}], "values": [[0, None, None, None, None, None]]},
+                }
+            ],
+        }
+    },
+    "vertices": [[x, y, z] for z in (0, 3000) for x, y in ((0, 0), (4000, 0), (4000, 2000), (0, 2000))],
+}
+
+
+@dataclass
+class CitySequenceLayer:
+    """The lines of one part, on their way out; every row as `CityObjectLayer` would give it."""
+
+    lines: Iterable[bytes]
+    types: frozenset[str]
+    frame: Frame
+    source: SourceLayer
+    limits: Limits
+    kind: GeometryType
+
+    def batches(self) -> Iterator[SourceBatch]:
+        """Yield the features in source order, those of many lines at a time."""
+        first = 1
+        for lines in _some(self.lines, min(_BATCH_LINES, self.limits.rows_per_batch)):
+            batch = self._batch(lines, first)
+            if len(batch.rows):
+                yield batch
+            first += len(batch.rows)
+
+    def _batch(self, lines: Sequence[bytes], first: int) -> SourceBatch:
+        cut = cut_lines(lines)
+        rows: list[FeatureRow] = []
+        planned: list[PlannedFeature] = []
+        line_of_row: list[int] = []
+        for number, line in enumerate(lines):
+            found = self._planned(line, cut, number, len(rows)) if self.kind == "MultiPolygon" else None
+            if found is None:
+                read = self._read_alone(line)
+                rows.extend(read)
+                line_of_row.extend([number] * len(read))
+            else:
+                rows.append(found[0])
+                planned.append(found[1])
+                line_of_row.append(number)
+        bodies, unbuilt = bodies_of(planned, cut, self.frame)
+        for row in unbuilt:
+            (rows[row],) = self._read_alone(lines[line_of_row[row]])
+        geometry = np.array([None, *(r.geometry for r in rows)], dtype=object)[1:]
+        if bodies is not None:
+            _draw_footprints(bodies, geometry)
+        return replace(batch_of(rows, first), geometry=geometry, representations=_merged(bodies, rows))
+
+    def _planned(self, line: bytes, cut: CutLines, number: int, row: int) -> tuple[FeatureRow, PlannedFeature] | None:
+        """Return the row of a line that holds one feature whose bodies can be built from arrays, without those; else None."""
+        skeleton = cut.skeletons[number]
+        if skeleton is None:
+            return None
+        try:
+            content = orjson.loads(skeleton)
+            scope = _without_places(content, line)
+            features = list(features_in(scope, self.types))
+            if len(features) != 1 or len(features[0].members) != len(scope.objects):
+                return None
+            found = plan(row, drawn_parts(features[0]), content.get("vertices"), cut, number)
+        except (TwinError, TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError):
+            return None
+        return None if found is None else (FeatureRow(properties_of(features[0]), None, (), line, None), found)
+
+    def _read_alone(self, line: bytes) -> list[FeatureRow]:
+        scope = line_scope(line, self.frame)
+        found: Iterable[CityFeature | Fault] = [scope] if isinstance(scope, Fault) else features_in(scope, self.types)
+        alone = CityObjectLayer(found, self.frame, self.source, self.limits, self.kind)
+        return [alone.row(feature) for feature in found]
+
+
+def sketch(line: bytes, skeleton: bytes | None, frame: Frame) -> Scope | Fault:
+    """Return the objects of a line for a look at their types and attributes: without places where those were cut out."""
+    if skeleton is not None:
+        with suppress(TwinError, orjson.JSONDecodeError, AttributeError):
+            return _without_places(orjson.loads(skeleton), line)
+    return line_scope(line, frame)
+
+
+def _without_places(content: Json, line: bytes) -> Scope:
+    if content.get("type") != "CityJSONFeature":
+        raise invalid(f'"type" is {content.get("type")!r}', f"“type”为 {content.get('type')!r}")
+    return scope_of(content, _NO_VERTICES, _NOWHERE, line)
+
+
+_NO_VERTICES: npt.NDArray[np.int64] = np.empty((0, 3), dtype=np.int64)
+
+
+def _some(lines: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
+    some: list[bytes] = []
+    size = 0
+    for line in lines:
+        some.append(line)
+        size += len(line)
+        if len(some) >= most or size >= _BATCH_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _merged(bodies: BodyArrays | None, rows: Sequence[FeatureRow]) -> BodyArrays:
+    """Return the bodies built from arrays and those read alone, by their rows."""
+    alone = [replace(p, index=i) for i, row in enumerate(rows) for p in row.representations]
+    if bodies is not None and not alone:
+        return bodies
+    return compiled(laid_out(sorted(itertools.chain(bodies or (), alone), key=lambda r: r.index)))
+
+
+def _draw_footprints(bodies: BodyArrays, geometry: Geometries) -> None:
+    """Give the rows of ``bodies`` their footprint: as `footprint`, which is asked where it is more than one ground surface."""
+    ground = np.flatnonzero(bodies.surface_type == SurfaceType.GROUND)
+    body = np.searchsorted(bodies.start[:, FACE], ground, side="right") - 1
+    count = np.bincount(body, minlength=len(bodies))
+    highest = {int(bodies.row[b]): int(b) for b in np.flatnonzero(count)}  # levels of a row rise: the last one stays
+    chosen = np.array([b for b in highest.values() if count[b] == 1], dtype=np.int64)
+    face = ground[np.searchsorted(body, chosen)]
+    outlines = _outlines(bodies, chosen, face)
+    good = shapely.is_valid(outlines) & (shapely.area(outlines) > 0)
+    geometry[bodies.row[chosen[good]]] = shapely.multipolygons(outlines[good], indices=np.arange(int(good.sum())))
+    drawn = set(bodies.row[chosen[good]].tolist())
+    for row in dict.fromkeys(bodies.row.tolist()):
+        if row not in drawn:
+            first, end = np.searchsorted(bodies.row, [row, row + 1])
+            geometry[row] = footprint({r.lod: r.faces for r in bodies[int(first) : int(end)]})
+
+
+def _outlines(bodies: BodyArrays, body: npt.NDArray[np.int64], face: npt.NDArray[np.int64]) -> Geometries:
+    """Return one ``face`` of each ``body`` as a polygon, level at the lowest corner of its outline."""
+    start = bodies.start[body]
+    ring_before = np.where(face > start[:, FACE], bodies.face_ends[np.maximum(face - 1, 0)], 0).astype(np.int64)
+    rings = bodies.face_ends[face].astype(np.int64) - ring_before
+    of_ring = np.repeat(np.arange(len(body)), rings)
+    ring = np.arange(int(rings.sum())) - np.repeat(np.cumsum(rings) - rings, rings) + ring_before[of_ring]
+    ring_at = ring + start[of_ring, RING]
+    begin = np.where(ring > 0, bodies.ring_ends[np.maximum(ring_at - 1, 0)], 0).astype(np.int64) + start[of_ring, INDEX]
+    corners = bodies.ring_ends[ring_at].astype(np.int64) + start[of_ring, INDEX] - begin
+    of_corner = np.repeat(np.arange(len(ring)), corners)
+    corner = np.arange(int(corners.sum())) - np.repeat(np.cumsum(corners) - corners, corners) + begin[of_corner]
+    places = bodies.vertices[bodies.indices[corner].astype(np.int64) + start[of_ring, VERTEX][of_corner]]
+    outer = np.cumsum(rings) - rings
+    if len(ring):
+        lowest = np.minimum.reduceat(places[:, 2], np.cumsum(corners) - corners)[outer]
+        places[:, 2] = lowest[of_ring[of_corner]]
+    outlines: Geometries = shapely.polygons(shapely.linearrings(places, indices=of_corner), indices=of_ring)
+    return outlines

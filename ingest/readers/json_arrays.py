@@ -1,0 +1,233 @@
+"""The arrays of numbers of CityJSONFeatures, cut out of their lines by one pass over the bytes.
+
+Nine tenths of a building are ``vertices``, ``boundaries`` and ``values``. A kernel reads those into flat arrays and leaves in their place
+a number; the rest, a kilobyte or two, is left to the JSON parser. What the kernel does not read exactly (a fraction, an empty array,
+a depth that varies) leaves its line uncut, and the line is then parsed whole. In the place of a geometry's boundaries there is never
+another number than the kernel's: a name at that depth without an array leaves its line uncut, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from twin.kernel import kernel
+
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+NULL = -(2**62)
+"""Stands for null."""
+VERTICES, BOUNDARIES, VALUES = 0, 1, 2
+_DEPTHS = (1, 5, 6)
+"""How many brackets are open around the three in a CityJSONFeature: those of attributes of the same name are as many by chance only."""
+_DIGITS = 15
+"""Longer integers are not read here."""
+_QUOTE, _BACKSLASH, _COLON, _COMMA, _MINUS, _ZERO, _NINE, _N = (ord(c) for c in '"\\:,-09n')
+_OPEN, _CLOSE, _OPEN_OBJECT, _CLOSE_OBJECT = (ord(c) for c in "[]{}")
+_SPACE, _TAB, _LINE, _RETURN = (ord(c) for c in " \t\n\r")
+_NAMES = np.frombuffer(b"vertices\0\0boundariesvalues\0\0\0\0", dtype=np.uint8).reshape(3, 10)
+_LENGTHS = np.array([8, 10, 6])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CutLines:
+    """Lines without their arrays of numbers, and those: A arrays of all lines, laid end to end."""
+
+    skeletons: Sequence[bytes | None]
+    """Per line the rest of it, with the number of an array (counted within the line) where that stood; None: not cut."""
+    array_start: Ints
+    """(L + 1,) the first array of each line."""
+    kind: Ints
+    """(A,) `VERTICES`, `BOUNDARIES` or `VALUES`."""
+    depth: Ints
+    """(A,) brackets around each number."""
+    numbers: Ints
+    ends: tuple[Ints, Ints, Ints]
+    """Where each innermost array ends in ``numbers``, each array of those in them, each array of these in them: ring, face, shell."""
+    start: Ints
+    """(A + 1, 4) where each array begins in ``numbers`` and the three ``ends``."""
+
+
+def cut_lines(lines: Sequence[bytes]) -> CutLines:
+    """Cut the arrays of numbers out of the CityJSONFeatures in ``lines``."""
+    text = np.frombuffer(b"".join(lines), dtype=np.uint8)
+    line_end = np.cumsum([len(line) for line in lines])
+    room = len(text) // 2 + 1
+    numbers, ends = np.empty(room, dtype=np.int64), tuple(np.empty(room, dtype=np.int64) for _ in range(3))
+    rest = np.empty(len(text) + 1, dtype=np.uint8)
+    rest_end, array_end = np.full(len(lines), -1), np.empty(len(lines), dtype=np.int64)
+    arrays = np.empty((len(text) // 8 + 2, 6), dtype=np.int64)
+    _cut(text, line_end, rest, rest_end, numbers, *ends, arrays, array_end)
+    count = int(array_end[-1]) if len(lines) else 0
+    starts = np.concatenate([[0], np.maximum.accumulate(rest_end)[:-1]]) if len(lines) else rest_end
+    whole = rest.tobytes() if len(lines) < 2 else memoryview(rest)
+    skeletons = [None if b < 0 else bytes(whole[max(a, 0) : b]) for a, b in zip(starts.tolist(), rest_end.tolist(), strict=True)]
+    return CutLines(
+        skeletons, np.concatenate([[0], array_end]), arrays[:count, 4], arrays[:count, 5], numbers, (ends[0], ends[1], ends[2]),
+        arrays[: count + 1, :4],
+    )  # fmt: skip
+
+
+@kernel
+def _cut(
+    text: Bytes,
+    line_end: Ints,
+    rest: Bytes,
+    rest_end: Ints,
+    numbers: Ints,
+    rings: Ints,
+    faces: Ints,
+    shells: Ints,
+    arrays: Ints,
+    array_end: Ints,
+) -> None:
+    """Fill all arrays but the first two; a line that is not cut has −1 in ``rest_end`` and no arrays."""
+    size = np.zeros(4, dtype=np.int64)
+    at = out = count = 0
+    arrays[0, :4] = 0
+    for line in range(len(line_end)):
+        end = line_end[line]
+        out_before, count_before = out, count
+        depth = 0
+        while 0 <= at < end:
+            c = text[at]
+            if c != _QUOTE:
+                depth += (c == _OPEN or c == _OPEN_OBJECT) - (c == _CLOSE or c == _CLOSE_OBJECT)
+                rest[out] = c
+                out += 1
+                at += 1
+                continue
+            begin = at
+            at += 1
+            while at < end and text[at] != _QUOTE:
+                at += 2 if text[at] == _BACKSLASH else 1
+            at = min(at + 1, end)
+            rest[out : out + at - begin] = text[begin:at]
+            out += at - begin
+            kind = _kind(text, begin + 1, at - 1, depth)
+            if kind < 0:
+                continue
+            value = _after_colon(text, at, end)
+            if value < 0:
+                at = -1
+                break
+            rest[out] = _COLON
+            out = _write(rest, out + 1, count - count_before)
+            at, arrays[count, 5] = _read(text, value, end, numbers, rings, faces, shells, size)
+            arrays[count, 4] = kind
+            count += 1
+            arrays[count, :4] = size
+        if at == end and depth == 0:  # else the line is left to who can say what is wrong with it
+            rest_end[line] = out
+        else:
+            out, count = out_before, count_before
+            size[:] = arrays[count, :4]
+        at = end
+        array_end[line] = count
+
+
+@kernel
+def _kind(text: Bytes, begin: int, end: int, depth: int) -> int:
+    """Return which of the three a name is at the depth it must stand at, else −1."""
+    for kind in range(3):
+        if depth == _DEPTHS[kind] and end - begin == _LENGTHS[kind]:
+            same = True
+            for k in range(end - begin):
+                same = same and text[begin + k] == _NAMES[kind, k]
+            if same:
+                return kind
+    return -1
+
+
+@kernel
+def _after_colon(text: Bytes, at: int, end: int) -> int:
+    """Return where an array begins that is the value of the name before ``at``, −1 where none is."""
+    colon = False
+    while at < end:
+        c = text[at]
+        if c == _OPEN and colon:
+            return at
+        if c == _COLON and not colon:
+            colon = True
+        elif c != _SPACE and c != _TAB and c != _LINE and c != _RETURN:
+            return -1
+        at += 1
+    return -1
+
+
+@kernel
+def _write(rest: Bytes, out: int, number: int) -> int:
+    """Write a number in decimal and return where it ends."""
+    power = 1
+    while power * 10 <= number:
+        power *= 10
+    while power:
+        rest[out] = _ZERO + number // power % 10
+        out += 1
+        power //= 10
+    return out
+
+
+@kernel
+def _read(text: Bytes, at: int, end: int, numbers: Ints, rings: Ints, faces: Ints, shells: Ints, size: Ints) -> tuple[int, int]:
+    """Return where an array ends and how deep its numbers stand, all equally deep and no array empty; else −1."""
+    depth = 0
+    while at < end and (text[at] == _OPEN or text[at] == _SPACE):
+        depth += text[at] == _OPEN
+        at += 1
+    level, expected = depth, True
+    while at < end:
+        c = text[at]
+        if c == _COMMA and not expected:
+            expected = True
+            at += 1
+        elif c == _CLOSE and not expected:
+            if level == depth:
+                rings[size[1]] = size[0]
+                size[1] += 1
+            elif level == depth - 1:
+                faces[size[2]] = size[1]
+                size[2] += 1
+            elif level == depth - 2:
+                shells[size[3]] = size[2]
+                size[3] += 1
+            level -= 1
+            at += 1
+            if level == 0:
+                return at, depth
+        elif c == _OPEN and expected and level < depth:
+            level += 1
+            at += 1
+        elif (c == _MINUS or _ZERO <= c <= _NINE or c == _N) and expected and level == depth:
+            at, numbers[size[0]] = _number(text, at, end)
+            size[0] += 1
+            expected = False
+            if at < 0:
+                return -1, 0
+        elif c == _SPACE or c == _TAB or c == _LINE or c == _RETURN:
+            at += 1
+        else:
+            return -1, 0
+    return -1, 0
+
+
+@kernel
+def _number(text: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Return where an integer or null ends, −1 where there is none, and its value."""
+    if text[at] == _N:
+        is_null = end - at > 4 and text[at + 1] == ord("u") and text[at + 2] == ord("l") and text[at + 3] == ord("l")
+        return (at + 4 if is_null else -1), NULL
+    negative = text[at] == _MINUS
+    at += negative
+    begin, value = at, 0
+    while at < end and _ZERO <= text[at] <= _NINE:
+        value = value * 10 + (text[at] - _ZERO)
+        at += 1
+    digits = at - begin
+    if digits == 0 or digits > _DIGITS or (digits > 1 and text[begin] == _ZERO):
+        return -1, 0
+    return at, (-value if negative else value)
