@@ -19,11 +19,12 @@ FID = "fid"
 NO_DATA_NAME = "noData"
 """Name of enum value 0: the field has no value."""
 NO_DATA_FLOAT64 = -1.7976931348623157e308
+NO_DATA_INT16 = -(2**15)
 NO_DATA_INT32 = -(2**31)
 BOOLEAN_ENUM = "boolean"
 
 type Json = Mapping[str, object]
-type Kind = Literal["uint32", "int32", "float64", "enum", "string"]
+type Kind = Literal["uint32", "int16", "int32", "float64", "enum", "string"]
 
 
 class MetadataError(TwinError):
@@ -47,7 +48,7 @@ class Property:
         """Return how one value is stored (for a string: its bytes)."""
         if self.kind == "enum":
             return np.dtype(np.uint8 if len(self.names) <= 256 else np.uint16)
-        return np.dtype({"uint32": "u4", "int32": "i4", "float64": "f8", "string": "u1"}[self.kind])
+        return np.dtype({"uint32": "u4", "int16": "i2", "int32": "i4", "float64": "f8", "string": "u1"}[self.kind])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,15 @@ def _property(field: Field) -> Property:
         return Property(identifier, "enum", field, _identifier(field.codelist.id), names)
     if field.type == "boolean":
         return Property(identifier, "enum", field, BOOLEAN_ENUM, (NO_DATA_NAME, "false", "true"))
-    kinds: dict[str, Kind] = {"integer": "int32", "number": "float64"}
+    kinds: dict[str, Kind] = {"integer": _integer_kind(field), "number": "float64"}
     return Property(identifier, kinds.get(field.type, "string"), field)
+
+
+def _integer_kind(field: Field) -> Kind:
+    """Return 16 bits where the field says that its values stay within them."""
+    low, high = field.minimum, field.maximum
+    fits = low is not None and high is not None and low > NO_DATA_INT16 and high < -NO_DATA_INT16
+    return "int16" if fits else "int32"
 
 
 def _property_json(prop: Property) -> Json:
@@ -106,6 +114,8 @@ def _property_json(prop: Property) -> Json:
     match prop.kind:
         case "uint32":
             return {"name": "对象序号", "description": "sequence of the OID", "type": "SCALAR", "componentType": "UINT32", "required": True}
+        case "int16":
+            return {**title, "type": "SCALAR", "componentType": "INT16", "noData": NO_DATA_INT16}
         case "int32":
             return {**title, "type": "SCALAR", "componentType": "INT32", "noData": NO_DATA_INT32}
         case "float64":
@@ -173,7 +183,7 @@ def _nothing(prop: Property, count: int) -> EncodedColumn:
 
 
 def _no_data(prop: Property) -> float:
-    return {"int32": NO_DATA_INT32, "float64": NO_DATA_FLOAT64}.get(prop.kind, 0)
+    return {"int16": NO_DATA_INT16, "int32": NO_DATA_INT32, "float64": NO_DATA_FLOAT64}.get(prop.kind, 0)
 
 
 def _encode(prop: Property, column: Column) -> EncodedColumn:
@@ -187,8 +197,9 @@ def _encode(prop: Property, column: Column) -> EncodedColumn:
         raise MetadataError(f"property {prop.id} is a number, its column is text")
     numbers = column.values.astype(np.float64)
     present = column.valid & np.isfinite(numbers)
-    if prop.kind == "int32":
-        present &= (numbers > NO_DATA_INT32) & (numbers < 2**31) & (numbers == np.rint(numbers))
+    if prop.kind in ("int16", "int32"):
+        no_data = _no_data(prop)
+        present &= (numbers > no_data) & (numbers < -no_data) & (numbers == np.rint(numbers))
     return EncodedColumn(prop, np.where(present, numbers, _no_data(prop)).astype(prop.dtype), None, present)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import orjson
 import pytest
 import shapely
 
@@ -12,6 +13,8 @@ from tests.tile_features import BUILDING, USAGE, feature_type, features, field, 
 from tiles.columns import Column, NumberColumn
 from tiles.metadata import MetadataError, encode_table, metadata_class, property_table
 from tiles.statistics import merge, statistics_json, statistics_of
+from twin.errors import Text
+from twin.model import Field
 
 METADATA = metadata_class(BUILDING)
 POINT = shapely.Point(0, 0, 0)
@@ -117,3 +120,15 @@ def test_merged_statistics_are_those_of_the_whole() -> None:
     found = statistics_json(METADATA, merged)["classes"]["building"]["properties"]["height_m"]  # type: ignore[index]
     assert (found["min"], found["max"]) == (values.min(), values.max())
     assert found["mean"] == pytest.approx(values.mean())
+
+
+def test_integers_whose_field_says_so_take_16_bits() -> None:
+    """A value beyond them in spite of the field's range is noData and counted, as one beyond 32 bits is."""
+    ranged = Field("year", "integer", Text(zh="年", en="year"), minimum=1000, maximum=2100)
+    kind = feature_type("b", "MultiPolygon", "extrude", {}, (ranged,))
+    columns = {"year": NumberColumn(np.array([1987, 20_150, 99_999, 0]), np.array([True, True, True, False]))}
+    table = encode_table(metadata_class(kind), features([b""] * 4, columns))
+    assert table.unrepresentable == {"year": 1}
+    year = property_table(table, np.arange(4)).columns[1]
+    assert np.frombuffer(year.values, "<i2").tolist() == [1987, 20_150, -32_768, -32_768]
+    assert b'"componentType":"INT16"' in orjson.dumps(metadata_class(kind).schema)
