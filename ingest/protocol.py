@@ -281,7 +281,7 @@ class ModelHeader:
     __pydantic_config__: ClassVar[Mapping[str, str]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 
     dataset: str
-    format: Literal["3D Tiles", "glTF", "OBJ"]
+    format: Literal["3D Tiles", "glTF", "OBJ", "OSGB"]
     source_crs: str
     assumed: bool
     acquired_on: dt.date | None

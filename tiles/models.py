@@ -13,8 +13,10 @@ from tiles.bounds import Region, region_of
 from tiles.build import StorePut, content_hash
 from tiles.local_frame import ToGeocentric, fit_projection
 from tiles.model_glb import Piece, write_model_glb
+from tiles.model_levels import leveled
 from tiles.tileset import LARGEST_INLINE_BYTES, ContentRef, Tile, external, revision_tileset, tile
-from twin.placed_mesh import MeshPart, PlacedMesh, image_type
+from twin.mesh_levels import MeshLevels
+from twin.placed_mesh import MESH, MeshPart, PlacedMesh, image_type
 
 MOST_VERTICES = 65_536
 """Of one tile."""
@@ -33,8 +35,10 @@ class Model:
     bounds: tuple[float, float, float, float, float, float]
     """West, south, lowest, east, north, highest: storage CRS and the deployment's heights."""
     kept_as: str
-    geometric_error_m: float | None
-    """Of the root of a delivered tileset; None for a mesh."""
+    geometric_error_m: float | None = None
+    """Of the root of a delivered tileset; None for meshes."""
+    levels: MeshLevels | None = None
+    """Of a mesh of several levels of detail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class ModelsTarget:
 
 def build_models(
     models: Sequence[Model],
-    mesh_of: Callable[[Model], PlacedMesh],
+    mesh_of: Callable[[Model, str], PlacedMesh],
     to_geocentric: ToGeocentric,
     target: ModelsTarget,
     store_put: StorePut,
@@ -69,12 +73,14 @@ def build_models(
     """Write the tileset of ``models`` into the store, its tileset.json last.
 
     Keys as `tiles.build.build_tileset`, pictures of meshes beside their contents; for a delivered tileset ``…/m/{kept_as}.json`` says that
-    this dataset shows it. The metadata of each model's tile, class ``model``, has its ``fid`` and ``name``.
+    this dataset shows it. ``mesh_of`` gives a file of what is kept of a model. The metadata of each model's tile, class ``model``, has its
+    ``fid`` and ``name``.
     """
     build = _Build(to_geocentric, target, store_put)
     tiles: list[Tile] = []
     for number, model in enumerate(models):
-        tiles.append(build.delivered(model) if model.geometric_error_m is not None else build.meshed(model, mesh_of(model)))
+        if (part := build.model(model, mesh_of)) is not None:
+            tiles.append(part)
         progress(number + 1, len(models))
     key = f"{build.prefix}/r/{target.revision}/tileset.json"
     schema = {
@@ -106,6 +112,16 @@ class _Build:
         self._put(f"{self.prefix}/t/{name}.json", body)
         return name
 
+    def model(self, model: Model, mesh_of: Callable[[Model, str], PlacedMesh]) -> Tile | None:
+        """Return the tile of a model, None when there is nothing in it."""
+        if model.geometric_error_m is not None:
+            return self.delivered(model)
+        levels = model.levels
+        if levels is None:
+            return self.meshed(model, mesh_of(model, MESH))
+        whole = leveled(levels, lambda number: self._level(mesh_of(model, levels.name(number))), self.put_tree)
+        return None if whole is None else _named(whole, model)
+
     def delivered(self, model: Model) -> Tile:
         """Return the tile in which a delivered tileset hangs."""
         region = self._region(model)
@@ -127,6 +143,10 @@ class _Build:
             leaves = [tile([], leaves[i : i + 4], self.put_tree) for i in range(0, len(leaves), 4)]
         whole = leaves[0] if len(leaves) == 1 else tile([], leaves, self.put_tree)
         return _named(external(whole, self.put_tree) if whole.size > LARGEST_INLINE_BYTES else whole, model)
+
+    def _level(self, mesh: PlacedMesh) -> ContentRef:
+        """Store one level of a mesh, its pictures beside it; how large it may be was the choice of who made the levels."""
+        return self._content(_with_normals(mesh), mesh, [self._picture(image) for image in mesh.images])
 
     def _content(self, parts: Sequence[MeshPart], mesh: PlacedMesh, pictures: Sequence[str]) -> ContentRef:
         projection = fit_projection(self._to_geocentric, np.concatenate([p.positions for p in parts]))
@@ -167,7 +187,7 @@ def _named(part: Tile, model: Model) -> Tile:
 
 def _cut(mesh: PlacedMesh) -> Iterator[tuple[MeshPart, ...]]:
     """Yield pieces of at most `MOST_VERTICES`, halved across the longer side, neighbours one after the other."""
-    waiting = [tuple(p if p.normals is not None or _is_unlit(mesh, p) else _with_flat_normals(p) for p in mesh.parts)]
+    waiting = [_with_normals(mesh)]
     while waiting:
         parts = waiting.pop()
         if sum(len(p.positions) for p in parts) <= MOST_VERTICES or sum(len(p.triangles) for p in parts) <= 1:
@@ -181,8 +201,9 @@ def _cut(mesh: PlacedMesh) -> Iterator[tuple[MeshPart, ...]]:
         waiting += [_chosen(parts, ~is_first), _chosen(parts, is_first)]
 
 
-def _is_unlit(mesh: PlacedMesh, part: MeshPart) -> bool:
-    return mesh.materials[part.material].is_unlit
+def _with_normals(mesh: PlacedMesh) -> tuple[MeshPart, ...]:
+    """Return the parts of a mesh, with normals where light falls on them."""
+    return tuple(p if p.normals is not None or mesh.materials[p.material].is_unlit else _with_flat_normals(p) for p in mesh.parts)
 
 
 def _chosen(parts: Sequence[MeshPart], which: NDArray[np.bool_]) -> tuple[MeshPart, ...]:

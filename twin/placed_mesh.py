@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+MESH = "mesh.twm"
+"""As what the mesh of a model is kept."""
 _MAGIC = b"TWM1"
 _HEAD = struct.Struct("<4sI")
 _IMAGE_MAGIC = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 from ingest.protocol import ReadRequest
-from ingest.readers import filegdb, mapinfo, mesh_model, raster, shapefile, tiles3d, workbook
+from ingest.readers import filegdb, mapinfo, mesh_model, osgb, raster, shapefile, tiles3d, workbook
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
@@ -21,8 +21,10 @@ from ingest.readers.geojson_seq import GeoJsonSeq, is_geojson_seq
 from ingest.readers.gml import is_gml, open_gml
 from ingest.readers.ifc_head import is_ifc
 from ingest.readers.mdb import is_access
+from ingest.readers.model_archive import limits_of
 from ingest.readers.obj_mesh import is_obj
 from ingest.readers.ogr import open_alone
+from ingest.readers.osgb_stream import is_osgb
 from ingest.readers.osm import OsmPbf, is_osm_pbf
 from ingest.readers.source import Reader
 from ingest.readers.survey import open_survey
@@ -46,7 +48,7 @@ def choose_reader(request: ReadRequest) -> Reader:
     if not content.head.strip():
         raise rejected("empty-file", "The file is empty.", "文件为空。")
     if content.head.startswith(_ZIP):
-        return _archived(Archive(request.path, tiles3d.limits_of(request)), request)
+        return _archived(Archive(request.path, limits_of(request)), request)
     if content.head.startswith(_GZIP):
         content = of_bytes(PurePosixPath(content.name).stem, read_gzip(request.path, request.limits), request)
     kind = _kind_of(content)
@@ -219,6 +221,7 @@ FILES: tuple[Kind, ...] = (
     ),
     Kind(lambda c: c.head.startswith(_LAS), _point_cloud, modules=("ingest.readers.point_cloud",)),
     Kind(lambda c: mesh_model.is_glb(c.head), lambda c: mesh_model.open_mesh("glTF", c)),
+    Kind(lambda c: is_osgb(c.head), osgb.open_alone),
     Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(_path(c), c.limits)),
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
     Kind(_is_large_cityjson, _large_cityjson, modules=("ingest.readers.cityjson_sequence",), ready=_ready_kernels),
@@ -251,6 +254,7 @@ ARCHIVES: tuple[ArchiveKind, ...] = (
     ArchiveKind(has_citygml, lambda a, request: _citygml().open_archived(a, request)),
     ArchiveKind(mapinfo.is_archived, mapinfo.open_archived, mapinfo.members_of),
     ArchiveKind(lambda a: _KMZ in a.names, lambda a, request: _kml(of_entry(a, _KMZ, request))),
+    ArchiveKind(osgb.has_osgb, osgb.open_archived, osgb.members_of),
     ArchiveKind(mesh_model.has_meshes, mesh_model.open_meshes, mesh_model.members_of),
 )
 """Files that belong together in a ZIP; one that holds none of these gives the one file in it that is of a kind above."""

@@ -5,9 +5,8 @@ Several OBJ or glTF files in one archive are one model, as programs of oblique p
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -19,32 +18,20 @@ from ingest.readers.archive import Archive
 from ingest.readers.content import HEAD_BYTES, Content
 from ingest.readers.gltf_mesh import gltf_mesh, without_unused_images
 from ingest.readers.image import day_in_name
+from ingest.readers.mesh_parts import joined
+from ingest.readers.model_files import Member, beside_in, nothing_beside
 from ingest.readers.model_outline import outline_of, place_all, unplaced
-from ingest.readers.model_place import FILE, ModelPlace, model_place
+from ingest.readers.model_place import ModelPlace, place_in
 from ingest.readers.obj_mesh import is_obj, obj_mesh
-from ingest.readers.tileset_document import resolved
-from ingest.refusals import rejected, unsupported
-from twin.errors import TwinError
+from ingest.refusals import rejected
 from twin.model import Recipe
-from twin.placed_mesh import Material, MeshPart, PlacedMesh, encode_mesh
+from twin.placed_mesh import MESH, MeshPart, PlacedMesh, encode_mesh
 
-KEPT_AS = "mesh.twm"
 _GLB = b"glTF"
-_OSGB = b"\xa1\x0e\x91\x6c\x45\x45\xfb\x1a"
 _SENT_BYTES = 16 << 20
 _LONGEST_GLTF = 256 << 20
 type ReadMesh = Callable[[bytes, str, Callable[[str], bytes], int], PlacedMesh]
 _READERS: Mapping[str, ReadMesh] = {"glTF": gltf_mesh, "OBJ": obj_mesh}
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """One file of triangles."""
-
-    name: str
-    unpack: Callable[[], bytes]
-    beside: Callable[[str], bytes]
-    """Gives a file it names."""
 
 
 def is_glb(head: bytes) -> bool:
@@ -53,7 +40,7 @@ def is_glb(head: bytes) -> bool:
 
 
 def has_meshes(archive: Archive) -> bool:
-    """Return whether an archive holds OBJ, glTF or OSGB files."""
+    """Return whether an archive holds OBJ or glTF files."""
     return any(_format_of(archive, name) is not None for name in archive.names)
 
 
@@ -63,22 +50,16 @@ def members_of(archive: Archive) -> tuple[str, ...]:
 
 
 def open_meshes(archive: Archive, request: ReadRequest) -> MeshModel:
-    """Return the model of an archive; RejectedError ``archive-several`` for formats mixed, UnsupportedMediaError ``osgb-unsupported``."""
+    """Return the model of an archive; RejectedError ``archive-several`` for formats mixed, ``model-metadata``."""
     found = {name: kind for name in archive.names if (kind := _format_of(archive, name)) is not None}
     kinds = sorted(set(found.values()))
-    if "OSGB" in kinds:
-        raise _osgb()
     if len(kinds) > 1:
         names = ", ".join(kinds)
         raise rejected(
             "archive-several", f"The archive holds models as {names}: hand in one.", f"压缩包含多种格式的模型({names}),请只交一种。"
         )
-    members = tuple(_Member(name, lambda n=name: archive.read(n), _beside(archive, name)) for name in found)  # type: ignore[misc]
-    places = [archive.read(n) for n in archive.names if PurePosixPath(n).name.casefold() == FILE]
-    known = [place for content in places if (place := model_place(content)) is not None]
-    if len(known) > 1:
-        raise rejected("model-metadata", f"The archive holds several {FILE}.", f"压缩包中有多个 {FILE}。")
-    return MeshModel(kinds[0], request.path.name, members, known[0] if known else None)
+    members = tuple(Member(name, lambda n=name: archive.read(n), beside_in(archive, name)) for name in found)  # type: ignore[misc]
+    return MeshModel(kinds[0], request.path.name, members, place_in(archive))
 
 
 def open_mesh(file_format: str, content: Content) -> MeshModel:
@@ -88,7 +69,7 @@ def open_mesh(file_format: str, content: Content) -> MeshModel:
         source = content.source
         return source if isinstance(source, bytes) else source.read_bytes()
 
-    return MeshModel(file_format, content.request.path.name, (_Member(content.name, unpack, _nothing_beside),), None)
+    return MeshModel(file_format, content.request.path.name, (Member(content.name, unpack, nothing_beside),), None)
 
 
 class MeshModel:
@@ -96,7 +77,7 @@ class MeshModel:
 
     recipes: frozenset[Recipe] = frozenset({"model"})
 
-    def __init__(self, file_format: str, name: str, members: Sequence[_Member], place: ModelPlace | None) -> None:
+    def __init__(self, file_format: str, name: str, members: Sequence[Member], place: ModelPlace | None) -> None:
         self.format = file_format
         self._name = PurePosixPath(name).stem
         self._members = members
@@ -144,36 +125,28 @@ class MeshModel:
             files=1,
             total_bytes=size,
         )
-        yield ModelFile(part.dataset, KEPT_AS, size)
+        yield ModelFile(part.dataset, MESH, size)
         for buffer in buffers:
             for start in range(0, len(buffer), _SENT_BYTES):
                 yield FileChunk(part.dataset, buffer[start : start + _SENT_BYTES])
 
-    def _read(self, member: _Member, most_vertices: int) -> PlacedMesh:
+    def _read(self, member: Member, most_vertices: int) -> PlacedMesh:
         mesh = _READERS[self.format](member.unpack(), member.name, member.beside, most_vertices)
         return without_unused_images(mesh)
 
 
 def _together(meshes: Sequence[PlacedMesh], most_vertices: int) -> PlacedMesh:
-    """Return several meshes as one, without parts that draw nothing."""
-    parts: list[MeshPart] = []
-    materials: list[Material] = []
-    images: list[bytes] = []
-    for mesh in meshes:
-        parts += [replace(p, material=p.material + len(materials)) for p in mesh.parts if len(p.triangles)]
-        materials += [replace(m, image=None if m.image is None else m.image + len(images)) for m in mesh.materials]
-        images += mesh.images
-    if not parts:
+    """Return several meshes as one; RejectedError ``model-empty`` or ``model-too-large``."""
+    mesh = joined(meshes)
+    if mesh is None:
         raise rejected("model-empty", "The model has no triangles.", "模型中没有三角形。")
-    if sum(len(p.positions) for p in parts) > most_vertices:
+    if sum(len(p.positions) for p in mesh.parts) > most_vertices:
         raise rejected("model-too-large", f"More than {most_vertices} vertices.", f"顶点数超过 {most_vertices}。")
-    return PlacedMesh(tuple(parts), tuple(materials), tuple(images))
+    return mesh
 
 
 def _format_of(archive: Archive, name: str) -> str | None:
     head = archive.head(name, HEAD_BYTES)
-    if head.startswith(_OSGB):
-        return "OSGB"
     if is_glb(head) or (head.lstrip()[:1] == b"{" and _is_gltf(archive, name)):
         return "glTF"
     return "OBJ" if is_obj(head) else None
@@ -193,36 +166,3 @@ def _is_gltf(archive: Archive, name: str) -> bool:
 def _peek(archive: Archive, name: str) -> bytes:
     with archive.stream(name) as stream:
         return stream.read()
-
-
-def _beside(archive: Archive, name: str) -> Callable[[str], bytes]:
-    names = {n.casefold(): n for n in archive.names}
-
-    def read(uri: str) -> bytes:
-        path = resolved(posixpath.dirname(name), uri.replace("\\", "/"), name)
-        if path.casefold() not in names:
-            raise _missing(path)
-        return archive.read(names[path.casefold()])
-
-    return read
-
-
-def _nothing_beside(uri: str) -> bytes:
-    raise _missing(uri)
-
-
-def _missing(path: str) -> TwinError:
-    shown = path[:200]
-    return rejected(
-        "model-content-missing",
-        f"{shown} is referred to, but is not there: put the model and all its files into one ZIP.",
-        f"缺少被引用的文件 {shown}:请将模型及其全部文件打包为一个 ZIP。",
-    )
-
-
-def _osgb() -> TwinError:
-    return unsupported(
-        "OSGB is not read: export the model as 3D Tiles, or as OBJ with its metadata.xml, in the program that made it.",
-        "不支持 OSGB:请在建模软件中导出 3D Tiles,或导出 OBJ 并附 metadata.xml。",
-        "osgb-unsupported",
-    )

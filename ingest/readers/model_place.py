@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
 import pyproj
 
+from ingest.readers.archive import Archive
 from ingest.readers.model_outline import GEODETIC
 from ingest.readers.xml_root import has_dtd, root_of
 from ingest.refusals import rejected
@@ -72,6 +74,15 @@ def model_place(content: bytes) -> ModelPlace | None:
     except pyproj.exceptions.CRSError as error:
         raise _unclear(f"SRS {srs[:80]!r}", f"SRS {srs[:80]!r}") from error
     return ModelPlace(srs, (x, y, z))
+
+
+def place_in(archive: Archive) -> ModelPlace | None:
+    """Return where the models of an archive stand, None without a metadata.xml; RejectedError ``model-metadata`` also for several."""
+    places = [archive.read(name) for name in archive.names if PurePosixPath(name).name.casefold() == FILE]
+    known = [place for content in places if (place := model_place(content)) is not None]
+    if len(known) > 1:
+        raise rejected("model-metadata", f"The archive holds several {FILE}.", f"压缩包中有多个 {FILE}。")
+    return known[0] if known else None
 
 
 def _unclear(en: str, zh: str) -> TwinError:

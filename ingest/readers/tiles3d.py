@@ -15,14 +15,13 @@ import numpy as np
 
 from ingest.georeference import georeference
 from ingest.protocol import FileChunk, FileInfo, LayerInfo, Limits, ModelFile, ModelHeader, PartRequest, ReadRequest
-from ingest.readers.archive import UNREADABLE, Archive
+from ingest.readers.archive import Archive
 from ingest.readers.image import day_in_name
 from ingest.readers.model_outline import GEODETIC, FloatArray, geodetic, outline_of, place_all
 from ingest.readers.subtree import implicit_contents, scheme_of
 from ingest.readers.tile_content import Look, look_at, plain
 from ingest.readers.tileset_document import Json, Tile, check_head, invalid, resolved, tiles_of
 from ingest.refusals import rejected
-from twin.errors import TwinError
 from twin.model import Recipe
 
 ROOT = "tileset.json"
@@ -34,19 +33,8 @@ _ROOT_BYTES = 256 << 20
 _BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 
 
-def limits_of(request: ReadRequest) -> Limits:
-    """Return what a ZIP may hold: far more where it is a tileset, whose tiles are read one by one."""
-    try:
-        with zipfile.ZipFile(request.path) as file:
-            is_large = _has_root(file)
-    except (*UNREADABLE, ValueError, TwinError):
-        return request.limits  # the archive is refused where it is opened
-    limits = request.limits
-    return replace(limits, archive_entries=limits.model_entries, unpacked_bytes=limits.model_bytes) if is_large else limits
-
-
-def _has_root(file: zipfile.ZipFile) -> bool:
-    """Return whether what would be the root is one by its words; whether it is a right one shows when it is read."""
+def has_root(file: zipfile.ZipFile) -> bool:
+    """Return whether what would be the root of a tileset is one by its words; whether it is a right one shows when it is read."""
     root = _root(tuple(file.namelist()))
     if root is None:
         return False

@@ -133,6 +133,15 @@ def points(path: Path, *, compressed: bool) -> None:
     path.write_bytes(buffer.getvalue())
 
 
+def oblique(path: Path) -> None:
+    """Write a tile in three levels, as ContextCapture does, with its place."""
+    place = f'<?xml version="1.0"?>\n<ModelMetadata version="1"><SRS>EPSG:4549</SRS><SRSOrigin>{E},{N},20</SRSOrigin></ModelMetadata>'
+    with zipfile.ZipFile(DATA / "osgb_v91.zip") as tiles, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("metadata.xml", place)
+        for name in tiles.namelist():
+            archive.writestr(f"Data/{name}", tiles.read(name))
+
+
 def unpacked(name: str) -> Callable[[Path], object]:
     """Return what writes a fixture."""
     return lambda path: path.write_bytes(
@@ -158,6 +167,7 @@ SEEDS: Mapping[str, Seed] = {
     "mdb": Seed(unpacked("census.mdb.gz"), "pipe_node", "JS_POINT"),
     "vct": Seed(vct, "building", "DLTB"),
     "geotiff": Seed(raster, "terrain"),
+    "osgb": Seed(oblique, "model_3d"),
     "las": Seed(lambda path: points(path, compressed=False), "point_cloud"),
     "laz": Seed(lambda path: points(path, compressed=True), "point_cloud"),
 }

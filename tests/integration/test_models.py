@@ -159,12 +159,6 @@ def test_an_archive_beyond_its_limits_is_refused(real_data: Path, tmp_path: Path
     assert refusal(packed(tmp_path / "up.zip", {"../tileset.json": b"{}"})) == "zip-unsafe-path"
 
 
-def test_osgb_is_refused_with_advice(tmp_path: Path) -> None:
-    tile = struct.pack("<II", 0x6C910EA1, 0x1AFB4545) + bytes(64)
-    path = packed(tmp_path / "倾斜.zip", {"Data/Tile_+000_+000/Tile_+000_+000.osgb": tile, "metadata.xml": b"<ModelMetadata/>"})
-    assert refusal(path) == "osgb-unsupported"
-
-
 TRIANGLES = np.array([[0.0, 0.0, 0.0], [40.0, 0.0, 0.5], [40.0, 30.0, 12.25], [0.0, 30.0, 12.0]])
 OBJ = b"""# a roof
 mtllib roof.mtl

@@ -14,7 +14,7 @@ from ingest.protocol import Limits, ReadRequest
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.dbf import Dbf
 from ingest.readers.encodings import codec_of, dbf_encoding, detect
-from ingest.readers.tiles3d import limits_of
+from ingest.readers.model_archive import limits_of
 from twin.errors import TwinError
 
 

@@ -28,7 +28,7 @@ def test_a_large_mesh_is_cut_and_none_of_it_is_lost() -> None:
     mesh = decode_mesh(b"".join(encode_mesh(relief())))
     store: dict[str, bytes] = {}
     model = Model(7, "山", (480_000, 3_510_000, 15, 480_419, 3_510_419, 25), "0" * 64, None)
-    summary = build_models([model], lambda _: mesh, to_geocentric, ModelsTarget("m", 3, "open", {}), store.__setitem__, lambda *_: None)
+    summary = build_models([model], lambda *_: mesh, to_geocentric, ModelsTarget("m", 3, "open", {}), store.__setitem__, lambda *_: None)
     (named,) = json.loads(store[summary.key])["root"]["children"]
     assert named["metadata"] == {"class": "model", "properties": {"fid": 7, "name": "山"}}
     counts = []

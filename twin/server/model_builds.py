@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import orjson
 from psycopg import sql
 
 from tiles.models import Model, ModelsTarget, build_models
 from twin.db import translated
+from twin.mesh_levels import LEVELS, decode_levels
 from twin.model import Dataset, Revision
 from twin.placed_mesh import PlacedMesh, decode_mesh
 from twin.server.city import City, Progress
 from twin.server.scene import VARIANT
 from twin.tables import current_table, history_table
 
-MESH, TILESET = "mesh.twm", "tileset.json"
-"""What is kept of a model: its placed mesh, or a tileset with all that it refers to."""
+TILESET = "tileset.json"
+"""The root of what is kept of a delivered tileset."""
 _GZIP = b"\x1f\x8b"
 _HELD = sql.SQL(
     "SELECT fid, name, kept_as, st_xmin(geom), st_ymin(geom), minimum_m, st_xmax(geom), st_ymax(geom), maximum_m FROM ("
@@ -35,12 +37,12 @@ def build_dataset_models(
     with translated(), city.pool.connection() as connection:
         rows = connection.execute(query, {"commit": revision.commit}).fetchall()
     models = [
-        Model(int(fid), str(name), (float(w), float(s), float(low), float(e), float(n), float(high)), str(kept), _error_m(city, str(kept)))
+        _kept(city, Model(int(fid), str(name), (float(w), float(s), float(low), float(e), float(n), float(high)), str(kept)))
         for fid, name, kept, w, s, low, e, n, high in rows
     ]
 
-    def mesh_of(model: Model) -> PlacedMesh:
-        return decode_mesh(city.store.get(f"model/{model.kept_as}/{MESH}"))
+    def mesh_of(model: Model, file: str) -> PlacedMesh:
+        return decode_mesh(city.store.get(f"model/{model.kept_as}/{file}"))
 
     target = ModelsTarget(dataset.slug, revision.commit, VARIANT, dict(extras))
     summary = build_models(models, mesh_of, city.frame, target, put, lambda done, total: progress(dataset.slug, done, total))
@@ -50,6 +52,14 @@ def build_dataset_models(
         "content_bytes": summary.content_bytes,
         "projection_residual_m": summary.projection_residual_m,
     }
+
+
+def _kept(city: City, model: Model) -> Model:
+    """Return the model with what is kept of it: a tileset, levels of meshes, or else one mesh."""
+    if (error_m := _error_m(city, model.kept_as)) is not None:
+        return replace(model, geometric_error_m=error_m)
+    key = f"model/{model.kept_as}/{LEVELS}"
+    return replace(model, levels=decode_levels(city.store.get(key))) if city.store.exists(key) else model
 
 
 def _error_m(city: City, kept_as: str) -> float | None:
