@@ -1,8 +1,9 @@
 """The massing as a content: a box for each landmark and for each occupied grid cell, coloured as the buildings are.
 
-A box has the ground area and the volume of what it stands for, its walls as its buildings' and its place at their centroid; floors are
-left away, nobody sees them. The class ``block`` of its table has how many buildings a box is, their mean height under the id of the
-height field and, under the id of the field that colours by default, the value with the largest ground area.
+A box has the ground area and the volume of what it stands for, walls along its buildings' and its place at their centroid; floors are left
+away, nobody sees them. Where the grid is full there are fewer landmarks, so that a content stays within 100 KiB. The class ``block`` of its
+table has how many buildings a box is, their mean height under the id of the height field and, under the id of the field that colours by
+default, the value with the largest ground area.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tiles.massing import (
     NORTHWARD,
     VOLUME,
     Massing,
+    drawn,
 )
 from tiles.mesh.batch import MeshBatch
 from tiles.metadata import Json, MetadataClass, Property, PropertyTable, StoredColumn
@@ -38,6 +40,8 @@ type Numbers = NDArray[np.float64]
 
 CLASS = "block"
 COUNT_ID = "count"
+LARGEST_CONTENT = 960
+"""Boxes of one content, or as many as its grid has cells: a hundred bytes each."""
 _LOWEST_M = 0.1
 """A flat box is drawn so high: its walls need some height to have a direction."""
 _CODES = 1 << 16
@@ -59,7 +63,7 @@ class _Boxes:
 
 def block_mesh(massing: Massing) -> MeshBatch:
     """Return the boxes of ``massing``: landmarks in their order, then grid cells; feature i is row i of ``block_table``."""
-    boxes = _boxes(massing)
+    boxes = _boxes(drawn(massing, LARGEST_CONTENT))
     count = len(boxes.x)
     positions, normals = np.empty((20 * count, 3)), np.empty((20 * count, 3), np.float32)
     triangles = np.empty((10 * count, 3), np.uint32)
@@ -77,6 +81,7 @@ def error_m(massing: Massing) -> float:
     In a grid cell that is the diagonal of the cell or the height by which its boxes' extremes differ from its own; of a landmark, how far
     its outline reaches beyond its box.
     """
+    massing = drawn(massing, LARGEST_CONTENT)
     cells = massing.occupied()
     misfit = float(massing.landmarks.misfit.max()) if len(massing.landmarks) else 0.0
     if len(cells) == 0:
@@ -85,6 +90,11 @@ def error_m(massing: Massing) -> float:
     e = massing.extremes[:, cells].astype(np.float64)
     spreads = [base - e[LOWEST_BASE], -e[HIGHEST_BASE] - base, top - e[LOWEST_TOP], -e[HIGHEST_TOP] - top]
     return max(misfit, massing.side_cm * float(np.sqrt(2)), float(np.max(spreads))) / 100
+
+
+def accuracy_m(massing: Massing) -> float:
+    """Return to what its boxes may be rounded in a content: a small part of a grid cell, never a pixel where they are shown."""
+    return massing.side_cm / 100 / 64
 
 
 def _boxes(massing: Massing) -> _Boxes:
@@ -173,7 +183,8 @@ def block_class(feature_type: FeatureType, metadata: MetadataClass) -> MetadataC
     properties = (*kept, *([] if colour is None else [colour]))
     described = {"name": "数量", "description": "How many features the block stands for"}
     count = {**described, "type": "SCALAR", "componentType": "UINT32", "required": True}
-    defined = _member(_member(_member(metadata.schema, "classes"), metadata.id), "properties")
+    known = _member(_member(_member(metadata.schema, "classes"), metadata.id), "properties")
+    defined = {p.id: _as_mean(_member(known, p.id)) if p.kind == "float64" else known[p.id] for p in properties}
     schema: Json = {
         "id": f"{metadata.schema_id}_{CLASS}",
         "version": str(metadata.version),
@@ -181,13 +192,18 @@ def block_class(feature_type: FeatureType, metadata: MetadataClass) -> MetadataC
             CLASS: {
                 "name": f"{feature_type.title.zh}体块",
                 "description": f"Block of {feature_type.title.en}",
-                "properties": {COUNT_ID: count, **{p.id: defined[p.id] for p in properties}},
+                "properties": {COUNT_ID: count, **defined},
             }
         },
     }
     if colour is not None and colour.enum_id is not None:
         schema = {**schema, "enums": {colour.enum_id: _member(metadata.schema, "enums")[colour.enum_id]}}
     return MetadataClass(CLASS, metadata.version, f"{metadata.schema_id}_{CLASS}", properties, schema)
+
+
+def _as_mean(number: Json) -> Json:
+    """Return the property ``number`` as that of a mean, which is always there and for which half the digits do."""
+    return {**{k: v for k, v in number.items() if k != "noData"}, "componentType": "FLOAT32"}
 
 
 def _member(value: Json, name: str) -> Json:
@@ -197,6 +213,7 @@ def _member(value: Json, name: str) -> Json:
 
 def block_table(massing: Massing, metadata: MetadataClass) -> PropertyTable:
     """Return the rows of the boxes of ``massing`` under ``metadata`` as ``block_class`` gives it."""
+    massing = drawn(massing, LARGEST_CONTENT)
     marks, cells = massing.landmarks, massing.occupied()
     sums = massing.sums[:, cells]
     count = np.concatenate([np.ones(len(marks), np.int64), sums[COUNT]]).astype("<u4")
@@ -207,7 +224,7 @@ def block_table(massing: Massing, metadata: MetadataClass) -> PropertyTable:
             stored.append(StoredColumn(prop.id, codes.astype(prop.dtype).tobytes()))
         else:
             heights = np.concatenate([(marks.top - marks.base) / 100, sums[VOLUME] / sums[AREA] / 100])
-            stored.append(StoredColumn(prop.id, heights.astype("<f8").tobytes()))
+            stored.append(StoredColumn(prop.id, heights.astype("<f4").tobytes()))
     return PropertyTable(len(count), tuple(stored))
 
 

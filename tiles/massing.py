@@ -119,18 +119,24 @@ def _nothing(cell: Cell, columns: int) -> Massing:
     return Massing(cell, columns, sums, extremes, np.zeros((0, 2), np.int64), Prisms(*([none] * 12)))
 
 
-def _settled(massing: Massing, prisms: Prisms) -> Massing:
+def drawn(massing: Massing, boxes: int) -> Massing:
+    """Return ``massing`` with so many landmarks only that it is drawn by ``boxes`` at most, or by its grid alone."""
+    kept = max(boxes - len(massing.occupied()), 0)
+    return massing if len(massing.landmarks) <= kept else _settled(massing, massing.landmarks, kept)
+
+
+def _settled(massing: Massing, prisms: Prisms, landmarks: int = LANDMARKS) -> Massing:
     """Return ``massing`` with the weightiest of ``prisms`` as landmarks and the others in its grid."""
     order = np.lexsort((prisms.fid, -_weight(prisms)))
     sums, extremes = massing.sums.copy(), massing.extremes.copy()
-    others = prisms.take(order[LANDMARKS:])
+    others = prisms.take(order[landmarks:])
     cells, more = _grid_sums(massing, others)
     for row, values in zip(sums, more, strict=True):
         np.add.at(row, cells, values)
     for row, values in zip(extremes, (others.base, others.top, -others.base, -others.top), strict=True):
         np.minimum.at(row, cells, values)
     shares = _summed(np.concatenate([massing.shares, np.column_stack([cells * _CODES + others.code, others.area])]))
-    return Massing(massing.cell, massing.columns, sums, extremes, shares, prisms.take(order[:LANDMARKS]))
+    return Massing(massing.cell, massing.columns, sums, extremes, shares, prisms.take(order[:landmarks]))
 
 
 def _weight(prisms: Prisms) -> Integers:

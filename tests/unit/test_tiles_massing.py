@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from shapely import affinity
 
 from tests.mesh_oracles import normals_agree
-from tests.tile_features import BUILDING, NODE, buildings, features, numbers
-from tiles.blocks import block_class, block_mesh, block_table, colour_property, error_m
+from tests.tile_features import BUILDING, NODE, buildings, features, numbers, to_geocentric
+from tiles.blocks import accuracy_m, block_class, block_mesh, block_table, colour_property, error_m
+from tiles.checker import check_glb
+from tiles.glb import Encoding, TileMesh, write_glb
+from tiles.local_frame import fit_projection
 from tiles.massing import AREA, COUNT, LANDMARKS, VOLUME, Massing, from_bytes, gather, massing_of, summary, to_bytes
 from tiles.metadata import encode_table, metadata_class
 from tiles.prisms import ORIGIN_M, Prisms, prisms_of, together
@@ -24,6 +27,7 @@ from twin.model import Style
 
 CELL = Cell(11, 8435, 9911)
 """2 km somewhere in the grid."""
+COLOURED = replace(BUILDING, style=Style("usage", "#ffffff", (), {}))
 
 
 def random_prisms(seed: int, count: int, cell: Cell = CELL) -> Prisms:
@@ -182,16 +186,31 @@ def test_the_error_is_at_least_that_of_any_building() -> None:
     assert worst > diagonal / 10
 
 
+def test_a_content_of_blocks_stays_within_a_hundred_kibibytes() -> None:
+    """The worst there is: every grid cell taken and every landmark beside."""
+    massing = gather(CELL, [massing_of(random_prisms(q, 5_000, cell), cell) for q, cell in enumerate(quarters(CELL))])
+    assert (len(massing.occupied()), len(massing.landmarks)) == (1_024, LANDMARKS)
+    mesh, metadata = block_mesh(massing), metadata_class(COLOURED)
+    kind = block_class(COLOURED, metadata)
+    projection = fit_projection(to_geocentric, mesh.positions)
+    local, _ = projection.project(mesh.positions)
+    tile = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, mesh.feature, mesh.surface)
+    glb = write_glb(tile, kind, block_table(massing, kind), Encoding(accuracy_m=accuracy_m(massing)))
+    assert len(glb.data) <= 100 * 1024
+    assert glb.position_error_m <= accuracy_m(massing)
+    report = check_glb(glb.data)
+    assert (report.problems, report.blocks) == ([], 20_000)
+
+
 def test_a_block_tells_number_height_and_prevailing_use() -> None:
     """Prevailing by brute force: the value with the largest ground area of the grid cell, of equal ones the least."""
     prisms, massing = city()
-    coloured = replace(BUILDING, style=Style("usage", "#ffffff", (), {}))
-    metadata = metadata_class(coloured)
-    colour, kind = colour_property(coloured, metadata), block_class(coloured, metadata)
+    metadata = metadata_class(COLOURED)
+    colour, kind = colour_property(COLOURED, metadata), block_class(COLOURED, metadata)
     assert colour is not None
     assert [p.id for p in kind.properties] == ["height_m", "usage"]
     table = {c.id: c.values for c in block_table(massing, kind).columns}
-    count, height = np.frombuffer(table["count"], "<u4"), np.frombuffer(table["height_m"], "<f8")
+    count, height = np.frombuffer(table["count"], "<u4"), np.frombuffer(table["height_m"], "<f4")
     assert count.sum() == len(prisms)
     assert (height > 0).all()
     landmark = np.isin(prisms.fid, massing.landmarks.fid)
