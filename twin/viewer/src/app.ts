@@ -322,7 +322,7 @@ export class App {
     if (query.kind === "position") {
       const heightM = (await this.view?.terrainHeight(query.lonDeg, query.latDeg)) ?? 0;
       this.view?.flyToPlace(query.lonDeg, query.latDeg, heightM, PLACE_RADIUS_M);
-    } else if (query.kind === "oid") await this.selectFeature(query.layer, query.oid, {}, true);
+    } else if (query.kind === "oid") await this.selectOid(query.oid, true);
     else await this.findName(query.text);
   }
 
