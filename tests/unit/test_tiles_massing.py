@@ -38,7 +38,7 @@ def random_prisms(seed: int, count: int, cell: Cell = CELL) -> Prisms:
     base, height = rng.integers(-500, 4_000, count), rng.integers(0, 20_000, count)
     area, length = rng.integers(1, 500_000, count), rng.integers(10, 20_000, count)
     offset = rng.integers(-3_000, 3_000, (2, count))
-    turn, misfit, code = rng.integers(0, 1 << 14, count), rng.integers(0, 300, count), rng.integers(0, 9, count)
+    turn, misfit, code = rng.integers(0, 1 << 14, count), rng.integers(0, 300, count), rng.integers(0, 4, count)
     fid = rng.permutation(10 * count)[:count]
     return Prisms(fid, *place, *(place * 100 + offset), area, base, base + height, turn, length, misfit, code)
 
