@@ -1,21 +1,21 @@
-"""The sandboxed child: import, close the doors, then read one file and send what is in it.
+"""The sandboxed child: close the doors, then read one file and send what is in it.
 
-Everything native is imported before `confine`, so that what the file can reach afterwards is code that is already there.
+Everything native is imported before `confine`, in the template it is forked from (`ingest.template`) or, where only files of one kind
+need it, first of all: what the file can reach afterwards is code that is already there.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pyproj.datadir
 
-from ingest import gdal_policy
+from ingest import gdal_policy, sure_areas
 from ingest.confinement.closing import confine
-from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame
+from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame, prepare_to_answer
 from ingest.protocol import FileInfo, LayerInfo, Message, ReadRequest
 from ingest.readers.choice import choose_reader, import_for, sidecars
 from ingest.readers.source import CoverageReader
@@ -25,27 +25,37 @@ from ingest.sampling import with_samples
 from ingest.source_rows import source_rows
 from ingest.understanding.defined import told_by_file
 from twin.errors import RejectedError, TwinError
+from twin.rules.loader import load_rules
+
+_INPUT, _OUTPUT = 0, 1
+
+
+def prepare() -> None:
+    """Do once what every child needs done."""
+    gdal_policy.allow_only()
+    prepare_to_answer()
+    load_rules()
+    sure_areas.ready()
 
 
 def main() -> None:
     """Read a request from standard input, answer on standard output, and exit."""
-    request = decode_request(sys.stdin.buffer.read())
-    output = sys.stdout.fileno()
+    with os.fdopen(_INPUT, "rb", closefd=False) as given:
+        request = decode_request(given.read())
     try:
         for directory in request.proj_data_dirs:
             pyproj.datadir.append_data_dir(str(directory))
-        gdal_policy.allow_only()
         import_for(request.path)
         confine(_readable(request), request.limits)
         for message in _answer(request):
-            _send(output, encode_message(message))
-        _send(output, frame(Kind.DONE))
+            _send(encode_message(message))
+        _send(frame(Kind.DONE))
     except TwinError as error:
-        _send(output, encode_refusal(error))
+        _send(encode_refusal(error))
     except MemoryError:
-        _send(output, encode_refusal(memory_refusal()))
+        _send(encode_refusal(memory_refusal()))
     except Exception as error:  # noqa: BLE001  # whatever a library raises about a hostile file: the file's fault, never ours to die of
-        _send(output, encode_refusal(_unreadable(error)))
+        _send(encode_refusal(_unreadable(error)))
     os._exit(0)  # no destructor of a native library has a say any more
 
 
@@ -82,8 +92,8 @@ def _unreadable(error: Exception) -> TwinError:
     return RejectedError(f"The file cannot be read: {reason}", zh=f"无法读取该文件:{reason}").with_code("unreadable")
 
 
-def _send(fd: int, buffers: Iterable[bytes | memoryview]) -> None:
+def _send(buffers: Iterable[bytes | memoryview]) -> None:
     for buffer in buffers:
         view = memoryview(buffer)
         while view:
-            view = view[os.write(fd, view) :]
+            view = view[os.write(_OUTPUT, view) :]

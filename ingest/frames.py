@@ -110,6 +110,12 @@ def frame(kind: Kind, *payload: bytes | memoryview) -> list[bytes | memoryview]:
     return [HEADER.pack(kind.value.encode(), sum(len(p) for p in payload)), *payload]
 
 
+def prepare_to_answer() -> None:
+    """Build once what answers to a request are checked and written by: it takes longer than most files do."""
+    for kind in (ReadRequest, _FINDINGS, dict[str, str], *_JSON_TYPES.values()):
+        _adapter(kind)
+
+
 def encode_request(request: ReadRequest) -> bytes:
     """Return a request as JSON."""
     return _adapter(ReadRequest).dump_json(request)

@@ -12,6 +12,7 @@ import httpx
 from ingest.load import CheckResult, LoadResult, check
 from ingest.request import LoadRequest, PartSpec
 from tests.event_loop import run_alone
+from tests.reading import shared_template
 from twin.server.app import create_app
 from twin.server.city import City, make_city, open_city
 from twin.server.city_file import CityFile
@@ -27,7 +28,7 @@ def opened_city(
     data_dir.mkdir(exist_ok=True)
     settings = read_settings({"TWIN_DATABASE_URL": database_url}, data_dir=data_dir)
     make_city(settings, CityFile("测试", srid, "egm96", extent_deg, None))
-    with open_city(settings) as city:
+    with open_city(settings, template=shared_template()) as city:
         yield city
 
 

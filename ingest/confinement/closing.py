@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ingest.confinement import landlock, privileges, seccomp
-from ingest.protocol import Limits
 from twin.errors import TwinError, UnavailableError
+
+if TYPE_CHECKING:
+    from ingest.protocol import Limits  # which brings libraries that whoever only starts readers does not need
 
 SYSTEM_LIBRARIES = (Path("/usr/lib"), Path("/lib"), Path("/lib64"), Path("/usr/share/zoneinfo"), Path("/etc/ld.so.cache"))
 PROCESSORS = Path("/sys/devices/system/cpu/online")

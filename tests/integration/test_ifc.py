@@ -11,9 +11,9 @@ import shapely
 from psycopg import sql
 
 from ingest.protocol import Limits, PartBatch, PartRequest, ReadRequest
-from ingest.sandbox import inspect_file, read_file
 from tests.ifc_model import MapConversion, write_house
 from tests.opened_city import get, load, look, opened_city, request
+from tests.reading import inspect_file, read_file
 from twin.errors import RejectedError
 from twin.featuretypes.loader import load_feature_types
 from twin.server.city import City

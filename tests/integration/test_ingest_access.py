@@ -13,7 +13,7 @@ import shapely
 from ingest import programs
 from ingest.access import with_tables
 from ingest.protocol import Limits, PartBatch, PartHeader, PartRequest, ReadRequest
-from ingest.sandbox import inspect_file, read_file
+from tests.reading import inspect_file, read_file
 from twin.errors import RejectedError, TwinError, UnavailableError
 from twin.featuretypes.loader import load_feature_types
 

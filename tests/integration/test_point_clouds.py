@@ -17,8 +17,8 @@ import shapely
 from numpy.typing import NDArray
 
 from ingest.protocol import Limits, PartRequest, PointCloudHeader, ReadRequest
-from ingest.sandbox import inspect_file, read_file
 from tests.opened_city import load, opened_city, request
+from tests.reading import inspect_file, read_file
 from twin.errors import TwinError, UnsupportedMediaError
 from twin.featuretypes.loader import load_feature_types
 from twin.model import Principal

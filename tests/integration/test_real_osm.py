@@ -12,8 +12,8 @@ from psycopg import sql
 from pyproj import Transformer
 
 from ingest.protocol import FileInfo, PartRequest, ReadRequest
-from ingest.sandbox import inspect_file, read_file
 from tests.opened_city import load, opened_city, request
+from tests.reading import inspect_file, read_file
 from twin.errors import RejectedError
 from twin.featuretypes.loader import load_feature_types
 from twin.tables import current_table

@@ -18,10 +18,10 @@ import shapely
 from ingest.proposals import Proposal, propose
 from ingest.reports import write_reports
 from ingest.request import LoadRequest, PartSpec
-from ingest.sandbox import inspect_file
 from ingest.understanding.review import Answered, doubts
 from tests.in_process import load
 from tests.opened_city import look, opened_city, request
+from tests.reading import inspect_file
 from twin.crs import CrsError
 from twin.errors import BadRequestError
 from twin.server.check_reports import report_of_check

@@ -14,7 +14,7 @@ import pytest
 import shapely
 
 from ingest.protocol import PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
-from ingest.sandbox import read_file
+from tests.reading import read_file
 from tests.vector_layers import TYPES, ogr2ogr
 
 

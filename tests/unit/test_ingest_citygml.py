@@ -19,7 +19,7 @@ from ingest.readers.citygml_frame import axes_of, crs_of
 from ingest.readers.citygml_stream import Member, members
 from ingest.readers.source import SourceBatch
 from ingest.reading import read_parts
-from ingest.sandbox import read_file
+from tests.reading import read_file
 from twin.errors import TwinError
 from twin.featuretypes.loader import load_feature_types
 from twin.representation import SurfaceType

@@ -19,7 +19,7 @@ from ingest.readers.cityjson import CityJson, is_cityjson
 from ingest.readers.cityjson_frame import reference_system, with_integers
 from ingest.readers.source import SourceBatch
 from ingest.reading import read_parts
-from ingest.sandbox import read_file
+from tests.reading import read_file
 from twin.errors import TwinError
 from twin.featuretypes.loader import load_feature_types
 from twin.model import FeatureType

@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
+from ingest.warm_template import Template
 from twin.catalogue import Catalogue
 from twin.crs import Operation, StorageCrs, add_grid_directories, geocentric, storage_crs
 from twin.db import Pool, open_pool
@@ -38,6 +39,8 @@ class City:
     pool: Pool
     catalogue: Catalogue
     store: FolderStore
+    template: Template
+    """Where the readers of its files come from."""
 
     @property
     def deployment(self) -> Deployment:
@@ -100,10 +103,10 @@ class City:
 
 
 @contextmanager
-def open_city(settings: Settings, *, pool_size: int = 4) -> Iterator[City]:
+def open_city(settings: Settings, *, pool_size: int = 4, template: Template | None = None) -> Iterator[City]:
     """Open the city of ``settings``: starts the embedded cluster if need be, brings the catalogue to the newest version.
 
-    The last command to leave stops the cluster.
+    The last command to leave stops the cluster. Readers come from a ``template`` that is at hand, else from one of the city's own.
     """
     add_grid_directories(settings.proj_data_dirs)
     with ExitStack() as stack:
@@ -118,7 +121,9 @@ def open_city(settings: Settings, *, pool_size: int = 4) -> Iterator[City]:
             migrate(url)
         pool = stack.enter_context(open_pool(url, size=pool_size))
         catalogue = Catalogue(pool, (settings.feature_type_folder,))
-        yield City(settings, url, pool, catalogue, FolderStore(settings.store_folder))
+        if template is None:
+            template = stack.enter_context(Template())
+        yield City(settings, url, pool, catalogue, FolderStore(settings.store_folder), template)
 
 
 def make_city(settings: Settings, city_file: CityFile, and_then: Callable[[City], None] = lambda _: None) -> Deployment:

@@ -55,7 +55,8 @@ def inspect(city: City, files: Sequence[StoredFile], department: str) -> tuple[l
     with laid_out(city.settings.data_dir, city.store, files) as paths:
         for path in main_files(paths):
             try:
-                found = propose(path.name, inspect_file(path, INSPECTION, city.settings.work_folder), types, datasets, around, memory)
+                info = inspect_file(path, INSPECTION, city.settings.work_folder, city.template)
+                found = propose(path.name, info, types, datasets, around, memory)
             except TwinError as error:
                 if error.status >= 500:
                     raise

@@ -28,7 +28,7 @@ def workplace(city: City, progress: Progress, step: Callable[[Text], None] = lam
     return Workplace(
         catalogue=city.catalogue,
         store=city.store,
-        read=read_file,
+        read=partial(read_file, template=city.template),
         make_request=partial(_read_request, city),
         ground=city.ground,
         to_degrees=city.extent_deg,
@@ -45,7 +45,7 @@ def load_files(city: City, request: LoadRequest, progress: Progress, step: Calla
 def area_wkb(city: City, path: Path) -> bytes:
     """Return the polygons of a file, in its own CRS, as one EWKB in the storage CRS; RejectedError when one of them is wrong."""
     part = PartRequest(layer=None, feature_type=_AREA, dataset=_AREA.name)
-    messages = read_file(_read_request(city, path.absolute(), (part,), (), None, None))
+    messages = read_file(_read_request(city, path.absolute(), (part,), (), None, None), city.template)
     batches = [message for message in messages if isinstance(message, PartBatch)]
     for finding in (f for batch in batches for f in batch.findings if f.severity is Severity.ERROR):
         raise RejectedError(f"{path.name}: {finding.message.en}", zh=f"{path.name}：{finding.message.zh}").with_code("area")

@@ -7,9 +7,10 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ingest.protocol import FileInfo
@@ -19,6 +20,7 @@ from ingest.understanding.candidates import degrees, ordered
 from ingest.understanding.crs import crs_evidence
 from ingest.understanding.defined import DefinedCrs, Stated
 from ingest.understanding.sample import LayerSample
+from ingest.warm_template import Template
 from twin.crs import CrsError, is_local, legacy_datum, parse_crs, storage_crs
 from twin.embedded import EmbeddedCluster, locks
 from twin.errors import TwinError
@@ -55,21 +57,28 @@ def city_or_scratch(
             yield city
         return
     started = time.monotonic()
-    chosen = city_file or city_for(files, crs, settings)
-    terminal.say(
-        f"没有城市，建立临时数据库（EPSG:{chosen.storage_srid}，用后删除）…",
-        f"there is no city: making a database for the moment (EPSG:{chosen.storage_srid}) …",
-    )
+    with scratch_folder() as folder, Template() as template:
+        chosen = city_file or city_for(files, crs, settings, partial(inspect_file, limits=INSPECTION, work=folder, template=template))
+        terminal.say(
+            f"没有城市，建立临时数据库（EPSG:{chosen.storage_srid}，用后删除）…",
+            f"there is no city: making a database for the moment (EPSG:{chosen.storage_srid}) …",
+        )
+        scratch = replace(settings.in_folder(folder / _CITY), database_url=None, local_crs_file=settings.local_crs_path)
+        make_city(scratch, chosen)
+        with open_city(scratch, template=template) as city:
+            terminal.say(f"{time.monotonic() - started:.1f} 秒后可用", f"ready after {time.monotonic() - started:.1f} s")
+            yield city
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Have a folder for the block that is gone afterwards; one whose command is killed is removed by the next."""
     sweep_scratch(Path(tempfile.gettempdir()))
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     folder.chmod(0o711)  # the database's account has to get to its own folder in it
     in_use = locks.take(folder / _IN_USE, shared=True, deadline_s=_YOUNG_S)
     try:
-        scratch = replace(settings.in_folder(folder / _CITY), database_url=None, local_crs_file=settings.local_crs_path)
-        make_city(scratch, chosen)
-        with open_city(scratch) as city:
-            terminal.say(f"{time.monotonic() - started:.1f} 秒后可用", f"ready after {time.monotonic() - started:.1f} s")
-            yield city
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if in_use is not None:
@@ -98,9 +107,9 @@ def _remove_unless_used(folder: Path) -> None:
         os.close(alone)
 
 
-def city_for(files: Sequence[Path], crs: str | None, settings: Settings) -> CityFile:
+def city_for(files: Sequence[Path], crs: str | None, settings: Settings, look: Callable[[Path], FileInfo]) -> CityFile:
     """Return a city whose grid is that of the files, declared or told from them; for degrees China's 3° belt, or UTM, around them."""
-    srid = next((s for s in _srids(files, crs) if s is not None), _FALLBACK_SRID)
+    srid = next((s for s in _srids(files, crs, look) if s is not None), _FALLBACK_SRID)
     try:
         vertical_model("egm96", settings.proj_data_dirs)
         vertical = "egm96"
@@ -109,8 +118,8 @@ def city_for(files: Sequence[Path], crs: str | None, settings: Settings) -> City
     return CityFile("检查", srid, vertical, None, None)
 
 
-def _srids(files: Sequence[Path], crs: str | None) -> Iterator[int | None]:
-    infos = [info for path in main_files(list(files)) if (info := _looked_into(path)) is not None]
+def _srids(files: Sequence[Path], crs: str | None, look: Callable[[Path], FileInfo]) -> Iterator[int | None]:
+    infos = [info for path in main_files(list(files)) if (info := _looked_into(path, look)) is not None]
     if crs is not None and not crs.startswith("/") and not crs.upper().startswith("X-"):
         yield _storage_srid(crs)
     for info in infos:
@@ -130,9 +139,9 @@ def _srids(files: Sequence[Path], crs: str | None) -> Iterator[int | None]:
             yield _grid_around(read_in, layer.sample, axes or "xy")
 
 
-def _looked_into(path: Path) -> FileInfo | None:
+def _looked_into(path: Path, look: Callable[[Path], FileInfo]) -> FileInfo | None:
     try:
-        return inspect_file(path, INSPECTION)
+        return look(path)
     except TwinError:  # the check itself says why
         return None
 

@@ -87,7 +87,8 @@ def _proposals(city: City, files: Sequence[Path], around: Surroundings) -> list[
     found: list[Proposal] = []
     for path in main_files(files):
         try:
-            found += propose(path.name, inspect_file(path, INSPECTION, city.settings.work_folder), types, datasets, around)
+            info = inspect_file(path, INSPECTION, city.settings.work_folder, city.template)
+            found += propose(path.name, info, types, datasets, around)
         except TwinError as error:
             if error.status >= 500:
                 raise

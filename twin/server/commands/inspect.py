@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from ingest.confirmed_reading import memory_of
 from ingest.proposals import TABLES, Memory, Proposal, nothing_remembered, propose
@@ -13,6 +12,7 @@ from ingest.sandbox import inspect_file
 from ingest.understanding.area import deployment_area
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.layer import Surroundings
+from ingest.warm_template import Template
 from twin.crs import add_grid_directories
 from twin.errors import Text, TwinError
 from twin.featuretypes.loader import load_feature_types
@@ -22,7 +22,7 @@ from twin.server.city_file import read_city_file
 from twin.server.commands.load import existing
 from twin.server.inspection import INSPECTION, main_files
 from twin.server.proposal_documents import proposal_document, unread_document
-from twin.server.scratch_city import has_city
+from twin.server.scratch_city import has_city, scratch_folder
 from twin.server.settings import Settings
 from twin.server.surroundings import surroundings
 from twin.server.terminal import Terminal
@@ -38,21 +38,21 @@ def inspect(settings: Settings, options: argparse.Namespace, terminal: Terminal)
     datasets: Sequence[Dataset] = ()
     around = Surroundings()
     memory: Memory = nothing_remembered
-    work: Path | None = None
     documents: list[object] = []
     problems: list[TwinError] = []
     with ExitStack() as stack:
+        template = stack.enter_context(Template())
         if options.city is not None:
             city_file = read_city_file(options.city)
             around = Surroundings(deployment_area(city_file.storage_srid, city_file.extent_deg))
         elif has_city(settings):
-            city = stack.enter_context(open_city(settings))
+            city = stack.enter_context(open_city(settings, template=template))
             around, memory = surroundings(city), memory_of(city.pool, settings.actor)
-            work = settings.work_folder
             types, datasets = dict(city.catalogue.feature_types()), city.catalogue.datasets()
+        work = settings.work_folder if has_city(settings) else stack.enter_context(scratch_folder())
         for path in main_files(files):
             try:
-                found = propose(path.name, inspect_file(path, INSPECTION, work), types, datasets, around, memory)
+                found = propose(path.name, inspect_file(path, INSPECTION, work, template), types, datasets, around, memory)
             except TwinError as error:
                 if error.status >= 500:
                     raise

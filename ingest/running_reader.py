@@ -1,0 +1,150 @@
+"""One confined reader at work: its request goes in, its frames come out, and the clock of how long we have waited for it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import queue
+import select
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from ingest.frames import HEADER, MAX_FRAME_BYTES, BrokenFrameError, Kind, decode_refusal, encode_request
+from ingest.protocol import ReadRequest
+from ingest.refusals import memory_refusal, rejected, timed_out
+from ingest.warm_template import Forked
+from twin.errors import TwinError
+
+_PIPE_BYTES = 1 << 20
+_STDERR_KEPT = 8192
+_LAST_WORDS_S = 5.0
+_FRAMES_AHEAD = 4
+"""How many frames are kept for whoever takes them: the child goes on reading while a batch is copied into the database."""
+_OUT_OF_MEMORY = (b"bad_alloc", b"MemoryError", b"memory allocation of")
+"""Last words of C++, Python and Rust."""
+
+_Fetched = tuple[Kind, bytes] | Exception | None
+"""A frame, why there is no more, or None at the end."""
+
+
+class RunningReader:
+    """A reader that was forked for ``request``; `end` it when it is done with."""
+
+    def __init__(self, process: Forked, request: ReadRequest) -> None:
+        self._process = process
+        self._limits = request.limits
+        self._waited_s = 0.0
+        self._stderr = b""
+        self._timed_out = False
+        self._ended = threading.Event()
+        self._fetcher: threading.Thread | None = None
+        self._readable = select.poll()
+        self._readable.register(process.output, select.POLLIN)
+        self._listener = threading.Thread(target=self._keep_stderr, daemon=True)
+        self._listener.start()
+        with suppress(OSError):
+            fcntl.fcntl(process.output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        self._send(encode_request(request))
+
+    def _send(self, request: bytes) -> None:
+        with suppress(BrokenPipeError), os.fdopen(self._process.request, "wb", buffering=0) as pipe:
+            view = memoryview(request)
+            while view:
+                view = view[pipe.write(view) or 0 :]
+
+    def _keep_stderr(self) -> None:
+        while chunk := os.read(self._process.errors, 4096):
+            self._stderr = (self._stderr + chunk)[-_STDERR_KEPT:]
+
+    def frames(self) -> Iterator[tuple[Kind, bytes]]:
+        """Yield frames until the child says it is done; raise what it refuses with, or why it ended."""
+        while True:
+            head = self._read(HEADER.size)
+            code, length = HEADER.unpack(head)
+            try:
+                kind = Kind(code.decode("ascii", "replace"))
+            except ValueError as error:
+                raise BrokenFrameError("unknown kind") from error
+            if length > MAX_FRAME_BYTES:
+                raise BrokenFrameError("frame too long")
+            payload = self._read(length)
+            if kind is Kind.DONE:
+                return
+            if kind is Kind.REFUSAL:
+                raise decode_refusal(payload)
+            yield kind, payload
+
+    def frames_ahead(self) -> Iterator[tuple[Kind, bytes]]:
+        """Yield what `frames` does, a few frames ahead of whoever takes them."""
+        fetched: queue.Queue[_Fetched] = queue.Queue(_FRAMES_AHEAD)
+        self._fetcher = threading.Thread(target=self._fetch, args=(fetched,), daemon=True)
+        self._fetcher.start()
+        while (item := fetched.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    def _fetch(self, fetched: queue.Queue[_Fetched]) -> None:
+        try:
+            for item in self.frames():
+                self._hand_on(fetched, item)
+            self._hand_on(fetched, None)
+        except Exception as error:  # noqa: BLE001  # raised again where the frames are taken
+            self._hand_on(fetched, error)
+
+    def _hand_on(self, fetched: queue.Queue[_Fetched], item: _Fetched) -> None:
+        while not self._ended.is_set():
+            with suppress(queue.Full):
+                fetched.put(item, timeout=0.1)
+                return
+
+    def _read(self, length: int) -> bytes:
+        """Return exactly ``length`` bytes within the time that is left."""
+        parts: list[bytes] = []
+        missing = length
+        while missing:
+            started = time.monotonic()
+            ready = self._readable.poll(1000 * max(0.0, self._limits.wall_s - self._waited_s))
+            chunk = os.read(self._process.output, min(missing, _PIPE_BYTES)) if ready else b""
+            self._waited_s += time.monotonic() - started
+            if not chunk:
+                self._timed_out = not ready
+                raise self.reason_of_death()
+            parts.append(chunk)
+            missing -= len(chunk)
+        return b"".join(parts)
+
+    def reason_of_death(self) -> TwinError:
+        """Return why the child ended without an answer."""
+        if self._timed_out:
+            return timed_out()
+        try:
+            status = self._process.wait(_LAST_WORDS_S)
+        except TimeoutError:
+            return _unanswered()
+        except TwinError as error:
+            return error
+        if status in (-signal.SIGXCPU, -signal.SIGKILL):
+            return timed_out()
+        if any(words in self._stderr for words in _OUT_OF_MEMORY):
+            return memory_refusal()
+        if status < 0:
+            name = signal.Signals(-status).name
+            return rejected("parser-crash", f"The reader crashed on this file ({name}).", f"读取该文件时解析程序崩溃({name})。")
+        return _unanswered()
+
+    def end(self) -> None:
+        """Kill the child and wait for it."""
+        self._ended.set()
+        self._process.end()
+        self._listener.join()
+        if self._fetcher is not None:
+            self._fetcher.join()
+        self._process.close()
+
+
+def _unanswered() -> TwinError:
+    return rejected("parser-crash", "The reader ended without an answer.", "读取进程未给出结果即已退出。")
