@@ -37,8 +37,10 @@ def find_program(name: str, package: str) -> Path:
     ).with_code("program-missing")
 
 
-def run_confined(program: Path, arguments: Sequence[str], file: Path, limits: Limits, most_bytes: int) -> Iterator[bytes]:
-    """Yield what ``program`` prints; it may read ``file`` and the system's libraries and nothing else, as every reader.
+def run_confined(
+    program: Path, arguments: Sequence[str], file: Path, limits: Limits, most_bytes: int, libraries: Sequence[Path] = ()
+) -> Iterator[bytes]:
+    """Yield what ``program`` prints; it may read ``file``, the system's ``libraries`` and its own, and nothing else, as every reader.
 
     Raises UnavailableError ``sandbox-unavailable`` when it cannot be confined, RejectedError ``parser-timeout``, ``parser-crash``,
     ``unreadable`` (it ended with an error) or ``too-much-output`` beyond ``most_bytes``. Closing the iterator ends the program.
@@ -47,7 +49,7 @@ def run_confined(program: Path, arguments: Sequence[str], file: Path, limits: Li
         raise unavailable(f"{sys.platform} has neither Landlock nor seccomp")
     failures, its_end = os.pipe()
     with os.fdopen(failures, "rb") as failed:
-        process = _start(program, arguments, file, limits, its_end)
+        process = _start(program, arguments, (file, *libraries), limits, its_end)
         try:
             yield from _output(process, limits, most_bytes)
             reason = failed.read()
@@ -70,10 +72,10 @@ def loaders() -> list[Path]:
     return [path.resolve() for path in _LOADERS if path.exists()]
 
 
-def _start(program: Path, arguments: Sequence[str], file: Path, limits: Limits, failures: int) -> subprocess.Popen[bytes]:
+def _start(program: Path, arguments: Sequence[str], readable: Sequence[Path], limits: Limits, failures: int) -> subprocess.Popen[bytes]:
     walls = Program(
         command=(str(program), *arguments),
-        readable=tuple(str(p) for p in (file, *SYSTEM_LIBRARIES)),
+        readable=tuple(str(p) for p in (*readable, *SYSTEM_LIBRARIES)),
         executable=tuple(str(p) for p in (program, *loaders())),
         memory_bytes=limits.memory_bytes,
         cpu_s=limits.cpu_s,
@@ -121,6 +123,13 @@ def _ended(program: Path, status: int | None) -> TwinError:
         name = signal.Signals(-status).name
         return rejected("parser-crash", f"{program.name} crashed on this file ({name}).", f"{program.name} 读取该文件时崩溃({name})。")
     return rejected("unreadable", f"{program.name} cannot read this file.", f"{program.name} 无法读取该文件。")
+
+
+def run_script(script: Path, arguments: Sequence[str], file: Path, limits: Limits, most_bytes: int) -> Iterator[bytes]:
+    """Yield what a script of ours prints that needs the standard library alone, as `run_confined`."""
+    interpreter = Path(sys.executable).resolve()
+    libraries = (script, Path(sys.base_prefix) / "lib")
+    return run_confined(interpreter, ("-I", "-S", "-B", str(script), *arguments), file, limits, most_bytes, libraries)
 
 
 def text_of(chunks: Iterator[bytes]) -> str:

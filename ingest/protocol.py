@@ -104,6 +104,7 @@ class ExportedTable:
     """A table of a database that a confined program printed as CSV (UTF-8) before the child began."""
 
     source: Path
+    """The database; of one in an archive, the archive's path and below it where the database stands in it."""
     name: str
     path: Path
 

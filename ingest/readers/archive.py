@@ -37,11 +37,11 @@ def read_gzip(path: Path, limits: Limits) -> bytes:
 class Archive:
     """A ZIP archive whose entries have been looked at and found harmless."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
-        """Open ``path``; RejectedError with a code ``zip-…`` when it breaks a rule."""
+    def __init__(self, source: Path | bytes, limits: Limits) -> None:
+        """Open a file, or one out of another archive; RejectedError with a code ``zip-…`` when it breaks a rule."""
         self._limits = limits
         try:
-            self._file = zipfile.ZipFile(path)
+            self._file = zipfile.ZipFile(source if isinstance(source, Path) else io.BytesIO(source))
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise _broken(str(error)) from error
         infos = self._file.infolist()
@@ -58,6 +58,10 @@ class Archive:
     def size(self, name: str) -> int:
         """Return how long one file is by its header, which may lie."""
         return self._entries[name].file_size
+
+    def offset(self, name: str) -> int:
+        """Return where one file stands in the archive."""
+        return self._entries[name].header_offset
 
     def head(self, name: str, length: int) -> bytes:
         """Return the first bytes of one file."""

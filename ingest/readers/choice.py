@@ -10,6 +10,7 @@ from types import ModuleType
 from ingest.protocol import ReadRequest
 from ingest.readers import filegdb, mapinfo, mesh_model, osgb, raster, shapefile, tiles3d, workbook
 from ingest.readers.archive import Archive, read_gzip
+from ingest.readers.archived_tables import open_tables
 from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
 from ingest.readers.content import ArchiveKind, Content, Kind, declared_encoding, of_bytes, of_entry, of_path
@@ -36,6 +37,8 @@ from twin.errors import TwinError
 
 _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 _KMZ = "doc.kml"
+_ENTRY_NAME_AT = 30
+"""In the header of a ZIP's entry."""
 _WORTH_COMPILED_BYTES = 2 << 20
 """A smaller file is read sooner than the compiled kernels are loaded."""
 _CITYGML = "ingest.readers.citygml"
@@ -88,6 +91,8 @@ def _archived(archive: Archive, request: ReadRequest) -> Reader:
     known = [(kind, entry) for entry in entries if (kind := _kind_of(entry)) is not None]
     if together is not None and not known:
         return together.open(archive, request)
+    if together is None and all(is_access(entry.head) for _, entry in known) and (tables := open_tables(archive, request)) is not None:
+        return tables
     if together is not None or len(known) > 1:
         raise _several([*sorted(members)[:3], *(entry.name for _, entry in known[:7])])
     if not known:
@@ -107,12 +112,6 @@ def _path(content: Content) -> Path:
     if isinstance(content.source, bytes):
         raise rejected("archive-unread", f"{content.name} is not read out of an archive: unpack it.", f"{content.name} 请解压后提交。")
     return content.source
-
-
-def _alone_in(content: Content) -> ReadRequest:
-    """Return the request of a file whose reader reads no unpacked bytes."""
-    _path(content)
-    return content.request
 
 
 def _point_cloud(content: Content) -> Reader:
@@ -165,6 +164,18 @@ def _kml(content: Content) -> Reader:
     from ingest.readers.kml import Kml  # noqa: PLC0415  # lxml, which only XML needs
 
     return Kml(content.stem, content.source, content.limits)
+
+
+def _is_kmz(content: Content) -> bool:
+    """Return whether a file out of an archive is a KMZ: what stands first in it is the document."""
+    name = content.head[_ENTRY_NAME_AT:]
+    return content.unpack is not None and content.head.startswith(_ZIP) and name.startswith(_KMZ.encode())
+
+
+def _kmz(content: Content) -> Reader:
+    if not isinstance(content.source, bytes):
+        raise _unknown()
+    return _kml(of_entry(Archive(content.source, content.limits), _KMZ, content.request))
 
 
 def _citygml() -> ModuleType:
@@ -222,7 +233,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: c.head.startswith(_LAS), _point_cloud, modules=("ingest.readers.point_cloud",)),
     Kind(lambda c: mesh_model.is_glb(c.head), lambda c: mesh_model.open_mesh("glTF", c)),
     Kind(lambda c: is_osgb(c.head), osgb.open_alone),
-    Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(_path(c), c.limits)),
+    Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(c.source, c.limits)),
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
     Kind(_is_large_cityjson, _large_cityjson, modules=("ingest.readers.cityjson_sequence",), ready=_ready_kernels),
     Kind(lambda c: c.text_head[:1] in (b"{", b"\x1e"), _json),
@@ -231,6 +242,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: is_dxf(c.head), _dxf, modules=("ingest.readers.dxf",)),
     Kind(lambda c: has_dtd(c.head), _refuse_dtd),
     Kind(lambda c: _is_kml(c.root), _kml, modules=("ingest.readers.kml",)),
+    Kind(_is_kmz, _kmz),
     Kind(lambda c: is_citygml(c.root), lambda c: _citygml().open_citygml(c.stem, c.source, c.request), modules=(_CITYGML,)),
     Kind(lambda c: is_gml(c.root), lambda c: open_gml(c.stem, c.source, c.request)),
     Kind(lambda c: mapinfo.is_mapinfo(c.text_head), lambda c: mapinfo.open_loose(c.request), beside=mapinfo.loose_sidecars),
@@ -238,7 +250,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_swmm(c.searched()), lambda c: open_swmm(c.source, c.limits)),
     Kind(lambda c: is_obj(c.head), lambda c: mesh_model.open_mesh("OBJ", c)),
     Kind(lambda c: is_vct(c.text_head), lambda c: Vct(c.source, c.limits)),
-    Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", _alone_in(c))),
+    Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", c.request)),
     Kind(lambda c: c.unpack is None and c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
     Kind(_is_table, lambda c: open_survey("CSV", c.request)),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from pathlib import Path
 
 from ingest.protocol import Limits
 from ingest.readers.encodings import detect
@@ -29,13 +28,12 @@ def marked(content: bytes) -> str | None:
     return next((codec for mark, codec in _MARKS if content.startswith(mark)), None)
 
 
-def read_delimited(path: Path, limits: Limits, known: frozenset[str], name: str | None = None, encoding: str | None = None) -> list[Sheet]:
-    """Return a file as one sheet, called ``name`` or as the file, in the ``encoding`` that is known or detected; nothing without a header.
+def read_delimited(content: bytes, limits: Limits, known: frozenset[str], name: str, encoding: str | None = None) -> list[Sheet]:
+    """Return a file as one sheet, called ``name``, in the ``encoding`` that is known or detected; nothing without a header.
 
     Rows are numbered as records, so a cell of several lines counts once, as spreadsheets show it. RejectedError ``csv-broken``,
     ``too-many-rows`` or ``too-many-columns``.
     """
-    content = path.read_bytes()
     encoding = encoding or marked(content) or detect(content[:_SAMPLED_BYTES].split(b"\n"))
     text = content.decode(encoding, "replace")
     delimiter = max(_DELIMITERS, key=text[:4096].split("\n", 1)[0].count)
@@ -44,5 +42,5 @@ def read_delimited(path: Path, limits: Limits, known: frozenset[str], name: str 
         rows, numbers = numbered(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), limits)
     except csv.Error as error:
         raise rejected("csv-broken", f"The CSV cannot be read: {error}", f"CSV 无法读取:{error}") from error
-    sheet = find_table(name or path.stem, rows, numbers, known)
+    sheet = find_table(name, rows, numbers, known)
     return [] if sheet is None else [Sheet(sheet.name, sheet.columns, sheet.rows, sheet.numbers, encoding)]

@@ -39,8 +39,9 @@ class OsmPbf:
 
     format = "OSM PBF"
 
-    def __init__(self, path: Path, limits: Limits) -> None:
-        self._path = path
+    def __init__(self, source: Path | bytes, limits: Limits) -> None:
+        self._memory = MemoryFile("extract.osm.pbf", source) if isinstance(source, bytes) else None
+        self._path = str(source) if isinstance(source, Path) else "/vsimem/extract.osm.pbf"
         self._limits = limits
 
     def inspect(self) -> FileInfo:
@@ -63,7 +64,7 @@ class OsmPbf:
 class OsmLayer:
     """The objects of one layer that have one of the tags."""
 
-    def __init__(self, path: Path, layer: str, feature_type: FeatureType, limits: Limits) -> None:
+    def __init__(self, path: str, layer: str, feature_type: FeatureType, limits: Limits) -> None:
         self._path, self._layer, self._limits = path, layer, limits
         self._tags = feature_type.osm_tags
         self._keys = _columns(feature_type)

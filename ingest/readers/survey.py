@@ -6,8 +6,9 @@ pipeline (JS_POINT, JS_LINE; 给水管点, 给水管线): what the rows do not s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from ingest.readers.sheets import Sheet
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.readers.survey_points import axis_names, find_ends, find_points, named_axes
 from ingest.readers.survey_shapes import Ends, LineShapes, OwnEnds, PointShapes, Shapes
-from ingest.readers.workbook import is_workbook, read_workbook
+from ingest.readers.workbook import begins_as_workbook, read_workbook
 from ingest.refusals import layer_missing, rejected
 from ingest.sampling import Sampled
 from ingest.understanding.sample import SAMPLED_ROWS
@@ -33,6 +34,31 @@ from twin.featuretypes.loader import load_feature_types
 from twin.model import FeatureType, Field
 
 _KIND = "kind"
+_HEAD_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A file of tables: a workbook, a database of which a program has printed the tables, or a table as text."""
+
+    kind: str
+    """What people call such a file."""
+    name: str
+    """Without its ending, as its table is called where it has one."""
+    known_as: Path
+    """By what the tables of a database name it (`ingest.protocol.ExportedTable`)."""
+    source: Path | bytes
+
+    def head(self) -> bytes:
+        """Return its first bytes."""
+        if isinstance(self.source, bytes):
+            return self.source[:_HEAD_BYTES]
+        with self.source.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+
+    def content(self) -> bytes:
+        """Return all of it."""
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
 
 
 class Survey:
@@ -132,23 +158,38 @@ class SurveyLayer:
             yield SourceBatch(sheet.numbers[first:last], shapes, columns, faults)
 
 
-def open_survey(file_format: str, request: ReadRequest) -> Survey:
-    """Return the survey in the file of ``request`` and its companions; ``file_format`` is what people call the file."""
-    own = _tables(request.path, request)
-    others = [s for c in request.companions for s in _tables(c, request)]
-    if not own:
+def open_survey(kind: str, request: ReadRequest) -> Survey:
+    """Return the survey in the file of ``request``, of a ``kind``, and in its companions; RejectedError ``no-table``."""
+    return survey_of([TableFile(kind, request.path.stem, request.path, request.path)], request)
+
+
+def survey_of(files: Sequence[TableFile], request: ReadRequest) -> Survey:
+    """Return the survey in ``files`` and in the companions of ``request``; RejectedError ``no-table``."""
+    found = [(file, tables) for file in files if (tables := _tables(file, request))]
+    companions = [TableFile("", c.stem, c, c) for c in request.companions]
+    others = [sheet for file in companions for sheet in _tables(file, request)]
+    if not found:
         raise rejected("no-table", "The file holds no table with a header that is understood.", "文件中没有可识别表头的数据表。")
-    return Survey(file_format, [*own, *others], len(own), request)
+    own = _distinct(found)
+    return Survey("+".join(sorted({file.kind for file, _ in found})), [*own, *others], len(own), request)
 
 
-def _tables(path: Path, request: ReadRequest) -> list[Sheet]:
+def _tables(file: TableFile, request: ReadRequest) -> list[Sheet]:
     known = _known_names()
-    if any(table.source == path for table in request.tables):
-        return [sheet for source, sheet in read_tables(request, known) if source == path]
-    if is_workbook(path):
-        return read_workbook(path, request.limits, known)
+    if any(table.source == file.known_as for table in request.tables):
+        return [sheet for source, sheet in read_tables(request, known) if source == file.known_as]
+    if begins_as_workbook(file.head()):
+        return read_workbook(file.source, request.limits, known)
     declared = next((declared_codec(p.encoding) for p in request.parts if p.encoding), None)
-    return read_delimited(path, request.limits, known, encoding=declared)
+    return read_delimited(file.content(), request.limits, known, file.name, declared)
+
+
+def _distinct(found: Sequence[tuple[TableFile, list[Sheet]]]) -> list[Sheet]:
+    """Return the tables of all files; those of one name with that of their file before it."""
+    counts = Counter(sheet.name for _, sheets in found for sheet in sheets)
+    return [
+        sheet if counts[sheet.name] == 1 else replace(sheet, name=f"{file.name}/{sheet.name}") for file, sheets in found for sheet in sheets
+    ]
 
 
 @cache

@@ -33,10 +33,9 @@ _PANIC = "PanicException"
 _SPREADSHEET = b"opendocument.spreadsheet"
 
 
-def is_workbook(path: Path) -> bool:
+def begins_as_workbook(head: bytes) -> bool:
     """Return whether a file begins as workbooks do: told apart from text, not from other archives."""
-    with path.open("rb") as file:
-        return file.read(len(OLE_MAGIC)).startswith((_ZIP, OLE_MAGIC))
+    return head.startswith((_ZIP, OLE_MAGIC))
 
 
 def in_archive(archive: Archive) -> bool:
@@ -46,16 +45,16 @@ def in_archive(archive: Archive) -> bool:
     return {"mimetype", "content.xml"} <= {*archive.names} and _SPREADSHEET in archive.head("mimetype", 80)
 
 
-def read_workbook(path: Path, limits: Limits, known: frozenset[str]) -> list[Sheet]:
+def read_workbook(source: Path | bytes, limits: Limits, known: frozenset[str]) -> list[Sheet]:
     """Return the sheets that hold a table and are not hidden; ``known`` are normalised names a header row may hold.
 
     RejectedError with a code of `Archive`, ``xml-dtd-forbidden``, ``too-many-rows``, ``too-many-columns``, ``workbook-broken`` or
     ``workbook-encrypted``.
     """
-    with path.open("rb") as file:
+    with source.open("rb") if isinstance(source, Path) else BytesIO(source) as file:
         book: BinaryIO = file
         if file.read(len(_ZIP)) == _ZIP:
-            archive = Archive(path, limits)
+            archive = Archive(source, limits)
             _check_parts(archive, limits)
             if OFFICE_BOOK not in archive.names:
                 book = _without_indents(archive)
