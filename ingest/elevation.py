@@ -72,10 +72,15 @@ def with_elevation(geometry: Geometries, columns: Mapping[str, FieldValues], fea
         return _at_elevation(z, owner, _numbers(columns[OWN].values))
     if feature_type.geometry_type == "LineString" and START in columns and END in columns:
         return _between_ends(geometry, z, owner, _numbers(columns[START].values), _numbers(columns[END].values))
-    base = feature_type.recipe_fields.get("base", "")
-    if feature_type.geometry_type == "MultiPolygon" and base in columns:
-        z = np.where(np.isnan(z), _numbers(columns[base].values)[owner], z)
+    if feature_type.geometry_type == "MultiPolygon":
+        z = np.where(np.isnan(z), base_heights_m(columns, feature_type, len(geometry))[owner], z)
     return Elevated(np.nan_to_num(z), nobody, nobody, nobody)
+
+
+def base_heights_m(columns: Mapping[str, FieldValues], feature_type: FeatureType, rows: int) -> FloatArray:
+    """Return at which height each footprint without heights of its own lies, NaN where that is not given."""
+    base = feature_type.recipe_fields.get("base", "")
+    return _numbers(columns[base].values) if base in columns else np.full(rows, np.nan)
 
 
 def _ground(columns: Mapping[str, FieldValues]) -> FloatArray:

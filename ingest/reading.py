@@ -22,7 +22,7 @@ from ingest.checks.solids.findings import solid_findings
 from ingest.checks.values import FieldValues, check_values
 from ingest.crosswalks import crossing_notes
 from ingest.declared import in_order, lifted, request_for, unit_notes
-from ingest.elevation import Elevated, with_elevation, without_void_heights
+from ingest.elevation import Elevated, base_heights_m, with_elevation, without_void_heights
 from ingest.ewkb import encode_ewkb
 from ingest.extra import extra_column
 from ingest.fields import field_columns, natural_key
@@ -32,6 +32,7 @@ from ingest.protocol import KEPT_FINDINGS, Limits, Message, PartBatch, PartEnd, 
 from ingest.readers.source import CoverageReader, Geometries, OpenLayer, Reader, SourceBatch, SourceLayer
 from ingest.refusals import rejected, unsupported
 from ingest.rounding import RoundingGauge
+from ingest.sure_areas import SureAreas, told_sure
 from ingest.units import factors_of
 from ingest.waivers import Waivers
 from twin.errors import Text, TwinError
@@ -122,13 +123,14 @@ class _Part:
         mapping = match_columns(tuple(batch.columns), feature_type, self.part.mapping)
         factors = factors_of(mapping, feature_type, self.part.units)
         columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows), factors)
+        batch, sure = told_sure(batch, feature_type, self.placing, self.limits)
         columns = lifted(columns, self.placing, batch.geometry)
         batch = replace(batch, representations=laid_out(batch.representations))
         bodies = place_bodies(batch, self.placing, self.limits)
         columns = with_measured_heights(columns, bodies, feature_type)
         batch = replace(batch, faults=(*batch.faults, *bodies.faults))
         judge = _Judge(self.waivers, batch, columns, feature_type)
-        checker = _GeometryChecker(batch, feature_type, self.placing, self.limits, self.source.name, judge)
+        checker = _GeometryChecker(batch, feature_type, self.placing, self.limits, self.source.name, judge, sure)
         geometry, elevated = checker.check(columns)
         solids = solid_findings(bodies.representations, batch.rows, feature_type, self.placing.place_point, self.source.name)
         values = check_values(batch.rows, columns, feature_type, self.source.name, self.today)
@@ -138,9 +140,15 @@ class _Part:
         self.accepted += int(keep.sum())
         if not self.rounding.is_settled:
             self.rounding.add(shapely.get_coordinates(batch.geometry[keep]))
+            if batch.areas is not None:
+                self.rounding.add(batch.areas.of(keep[batch.areas.rows]).xyz[:, :2])
+        ewkb = self._ewkb(geometry, elevated, keep & ~sure.is_sure)
+        if sure.is_sure.any():
+            base_m = base_heights_m(columns, feature_type, len(batch.rows)) if feature_type.has_z else None
+            ewkb = sure.encoded_among(ewkb, keep, self.placing.storage.srid, base_m)
         return PartBatch(
             dataset=self.part.dataset,
-            table=self._table(batch, columns, mapping, self._ewkb(geometry, elevated, keep), keep),
+            table=self._table(batch, columns, mapping, ewkb, keep),
             findings=findings,
             representations=representations_table(bodies, batch.rows, keep),
             documents=documents_table(batch.documents, batch.rows, keep) if batch.documents else None,
@@ -207,7 +215,14 @@ class _GeometryChecker:
     """Runs the geometry rules over one batch; a row is named by the first rule it breaks."""
 
     def __init__(
-        self, batch: SourceBatch, feature_type: FeatureType, placing: Georeference, limits: Limits, layer: str, judge: _Judge
+        self,
+        batch: SourceBatch,
+        feature_type: FeatureType,
+        placing: Georeference,
+        limits: Limits,
+        layer: str,
+        judge: _Judge,
+        sure: SureAreas,
     ) -> None:
         self.findings: list[Finding] = []
         self._judge = judge
@@ -217,7 +232,9 @@ class _GeometryChecker:
         self._limits = limits
         self._layer = layer
         self._severities = Severities.of(feature_type)
-        self._good = np.ones(len(batch.rows), dtype=bool)
+        self._sure = sure
+        self._good = ~sure.is_sure
+        """Of the rows that are looked at; those that are sure have no geometry here."""
 
     def check(self, columns: Mapping[str, FieldValues]) -> tuple[Geometries, Elevated]:
         """Return the geometries in the storage CRS and their heights in the type's dimension; rows that broke a rule hold anything."""
@@ -265,7 +282,12 @@ class _GeometryChecker:
                 yield f
             else:
                 index = self._judge.index_of(f.row)
-                yield replace(f, place=place_of(geometry[index])) if self._good[index] else f
+                yield replace(f, place=self._place(geometry, index))
+
+    def _place(self, geometry: Geometries, index: int) -> tuple[float, float] | None:
+        if self._sure.is_sure[index]:
+            return self._sure.place_of(index)
+        return place_of(geometry[index]) if self._good[index] else None
 
     def _with_known_heights(self, geometry: Geometries) -> Geometries:
         result, void = without_void_heights(geometry)

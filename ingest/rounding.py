@@ -12,6 +12,7 @@ import pyproj
 MOST_M = 0.01
 """Rounding beyond a centimetre is taken as it stands: then coordinates are coarse, and differences are differences (DESIGN 7)."""
 _MOST_DIGITS = 9
+_OFF = 1e-6
 _METRES_PER_DEGREE = 111_320.0
 """Of the equator: no degree is longer."""
 
@@ -60,5 +61,8 @@ def unit_length_m(crs: pyproj.CRS) -> float:
 
 def _is_rounded(values: npt.NDArray[np.float64], digits: int) -> bool:
     scaled = values * 10.0**digits
+    off = np.abs(scaled - np.rint(scaled))
+    if off.max(initial=0.0) <= _OFF:
+        return True
     # what a double cannot tell apart after scaling is no digit
-    return bool(np.all(np.abs(scaled - np.rint(scaled)) <= np.maximum(1e-6, 4.0 * np.spacing(np.abs(scaled)))))
+    return bool(np.all(off <= np.maximum(_OFF, 4.0 * np.spacing(np.abs(scaled)))))

@@ -70,7 +70,7 @@ def sample_of(batches: Iterable[SourceBatch], *, axes_named: bool = False) -> La
     taken = list(_first(batches))
     names = list(dict.fromkeys(name for batch, _ in taken for name in batch.columns))[:_MAX_COLUMNS]
     columns = tuple(ColumnSample(n, tuple(itertools.chain(*(_cells(batch, n, count) for batch, count in taken)))) for n in names)
-    shapes = np.concatenate([batch.geometry[:count] for batch, count in taken]) if taken else np.empty(0, dtype=object)
+    shapes = np.concatenate([batch.with_geometries().geometry[:count] for batch, count in taken]) if taken else np.empty(0, dtype=object)
     return LayerSample(len(shapes), columns, *_places(shapes), axes_named=axes_named)
 
 

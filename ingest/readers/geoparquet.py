@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,9 +19,9 @@ import pyarrow.parquet as pq
 import shapely
 
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
-from ingest.readers.curves import geometries_of_wkb
 from ingest.readers.json_columns import json_column
 from ingest.readers.source import Geometries, SourceBatch, SourceLayer
+from ingest.readers.wkb import batch_of_wkb
 from ingest.refusals import rejected
 from twin.errors import TwinError
 
@@ -105,8 +106,8 @@ class GeoParquetLayer:
         try:
             for batch in self._file.iter_batches(self._limits.rows_per_batch, columns=[name, *self.source.columns], use_threads=False):
                 columns = {n: _column(batch.column(n)) for n in self.source.columns}
-                shapes = _shapes(batch.column(name), self._geometry.encoding)
-                yield SourceBatch(np.arange(first, first + batch.num_rows, dtype=np.int64), shapes, columns)
+                rows = np.arange(first, first + batch.num_rows, dtype=np.int64)
+                yield _source_batch(rows, batch.column(name), self._geometry.encoding, columns)
                 first += batch.num_rows
         except MemoryError:  # Arrow's is both: it is the file that is too large, not damaged
             raise
@@ -164,10 +165,10 @@ def _column(array: pa.Array) -> pa.Array:
     return array
 
 
-def _shapes(array: pa.Array, encoding: str) -> Geometries:
+def _source_batch(rows: npt.NDArray[np.int64], array: pa.Array, encoding: str, columns: Mapping[str, pa.Array]) -> SourceBatch:
     if encoding == "wkb":
-        return geometries_of_wkb(array.to_numpy(zero_copy_only=False))
-    return _native(array, encoding)
+        return batch_of_wkb(rows, array, columns)
+    return SourceBatch(rows, _native(array, encoding), columns)
 
 
 def _native(array: pa.Array, encoding: str) -> Geometries:

@@ -16,10 +16,11 @@ import pyproj
 
 from ingest.gdal_policy import MemoryFile, only
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
-from ingest.readers.curves import TOLERANCE_DEG, TOLERANCE_M, geometries_of_wkb
+from ingest.readers.curves import TOLERANCE_DEG, TOLERANCE_M
 from ingest.readers.json_columns import json_column
 from ingest.readers.layers import choose_layer
 from ingest.readers.source import SourceBatch, SourceLayer
+from ingest.readers.wkb import batch_of_wkb
 from ingest.refusals import rejected
 from twin.errors import Text, TwinError
 
@@ -134,11 +135,10 @@ def open_alone(file_format: str, driver: str, name: str, content: Path | bytes, 
 def source_batch(
     batch: pa.RecordBatch, geometry_name: str, first_row: int, tolerance: float = TOLERANCE_M, without: frozenset[str] = frozenset()
 ) -> SourceBatch:
-    """Return an Arrow batch of GDAL as rows from ``first_row`` on; WKB that cannot be read becomes None."""
-    wkb = batch.column(geometry_name).to_numpy(zero_copy_only=False)
+    """Return an Arrow batch of GDAL as rows from ``first_row`` on, plain areas as arrays; WKB that cannot be read becomes None."""
     columns = {n: _column(batch.column(n)) for n in batch.schema.names if n != geometry_name and n not in without}
     rows = np.arange(first_row, first_row + batch.num_rows, dtype=np.int64)
-    return SourceBatch(rows, geometries_of_wkb(wkb, tolerance), columns)
+    return batch_of_wkb(rows, batch.column(geometry_name), columns, tolerance)
 
 
 def known_crs(text: str | None) -> str | None:

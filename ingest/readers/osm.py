@@ -88,7 +88,7 @@ class OsmLayer:
         ) as (meta, reader):
             geometry_name = meta["geometry_name"] or "wkb_geometry"
             for batch in reader:
-                made = source_batch(batch, geometry_name, first)
+                made = source_batch(batch, geometry_name, first).with_geometries()
                 yield SourceBatch(made.rows, made.geometry, _identified(dict(made.columns), self._layer))
                 first += batch.num_rows
 

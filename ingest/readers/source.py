@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.areas import Areas
 from ingest.protocol import (
     CoverageBlock,
     CoverageHeader,
@@ -85,6 +86,17 @@ class SourceBatch:
     representations: Sequence[Representation] = ()
     documents: tuple[bytes | None, ...] = ()
     """Per row what it was read from, for exact export; empty where the format is not kept."""
+    areas: Areas | None = None
+    """Rows that the reader gives as arrays; their ``geometry`` is None."""
+
+    def with_geometries(self, chosen: npt.NDArray[np.bool_] | None = None) -> SourceBatch:
+        """Return the batch with a geometry made of each area, or of those chosen; the others stay arrays."""
+        if self.areas is None:
+            return self
+        made = self.areas if chosen is None else self.areas.of(chosen)
+        geometry = self.geometry.copy()
+        geometry[made.rows] = made.geometries()
+        return replace(self, geometry=geometry, areas=None if chosen is None else self.areas.of(~chosen))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,103 @@
+"""Which areas of a batch certainly break no geometry rule: they are stored without a geometry being made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import shapely
+
+from ingest import compiled_areas as kernels
+from ingest.areas import Areas, Floats, Mask, areas_of
+from ingest.checks.rules import Severities
+from ingest.elevation import VOID_M
+from ingest.georeference import Georeference
+from ingest.protocol import Limits
+from ingest.readers.source import SourceBatch
+from twin.model import FeatureType
+
+_MOST_VERTICES = 64
+"""Every edge of a row is held against every other: beyond so many a sweep, as GEOS does it, is quicker."""
+Parameters = Callable[[str, str], float]
+"""(rule, parameter) → its value for the FeatureType."""
+
+
+@dataclass(frozen=True, slots=True)
+class SureAreas:
+    """Rows of a batch that break no geometry rule, in the storage CRS."""
+
+    areas: Areas
+    is_sure: Mask
+    """Of every row of the batch."""
+
+    def place_of(self, index: int) -> tuple[float, float]:
+        """Return the first vertex of the row at a position of the batch."""
+        return self.areas.first_place(int(np.searchsorted(self.areas.rows, index)))
+
+    def encoded_among(self, others: pa.Array, keep: Mask, srid: int, base_m: Floats | None) -> pa.Array:
+        """Return the EWKB of all rows to ``keep``, where ``others`` is that of those which are not sure."""
+        kept = self.areas.of(keep[self.areas.rows])
+        own = kept.encoded(srid, None if base_m is None else base_m[kept.rows])
+        if len(others) == 0:
+            return own
+        order = np.argsort(np.concatenate([kept.rows, np.flatnonzero(keep & ~self.is_sure)]))
+        return pa.concat_arrays([own, others]).take(pa.array(order))
+
+
+def told_sure(batch: SourceBatch, feature_type: FeatureType, placing: Georeference, limits: Limits) -> tuple[SourceBatch, SureAreas]:
+    """Return the batch with a geometry made of every area about which there is any doubt, and the other areas."""
+    nobody = SureAreas(Areas.none(), np.zeros(len(batch.rows), dtype=bool))
+    if batch.areas is None:
+        return batch, nobody
+    plain = feature_type.geometry_type == "MultiPolygon" and not placing.changes_heights and not batch.faults
+    if not plain or len(batch.representations):
+        return batch.with_geometries(), nobody
+    placed, good = _sure(batch.areas, placing, Severities.of(feature_type).number, limits.vertices_per_feature)
+    is_sure = nobody.is_sure
+    is_sure[placed.rows[good]] = True
+    return batch.with_geometries(~good), SureAreas(placed.of(good), is_sure)
+
+
+def _sure(areas: Areas, placing: Georeference, parameter: Parameters, most_vertices: int) -> tuple[Areas, Mask]:
+    """Return the areas in the storage CRS, and which of them certainly break no geometry rule, neither as handed over nor as stored."""
+    good = _sound(areas, min(most_vertices, _MOST_VERTICES))
+    flat = np.isnan(areas.xyz[:, 2])
+    good &= _all(areas, flat) | _all(areas, np.isfinite(areas.xyz[:, 2]) & (areas.xyz[:, 2] > VOID_M))
+    if not placing.is_unchanged:
+        moved, there = placing.place_vertices(areas.xyz[:, :2])
+        areas = replace(areas, xyz=np.column_stack([moved, areas.xyz[:, 2]]))
+        good &= _all(areas, there)
+        good &= _sound(areas, _MOST_VERTICES)
+    else:
+        west, south, east, north = placing.bounds_m
+        x, y = areas.xyz[:, 0], areas.xyz[:, 1]
+        good &= _all(areas, (x >= west) & (x <= east) & (y >= south) & (y <= north))
+    least_edge_m = max(parameter("repeated-vertex", "tolerance_m"), parameter("short-segment", "length_m"))
+    spike_cosine = float(np.cos(np.radians(parameter("spike", "angle_deg"))))
+    least = (least_edge_m, spike_cosine, parameter("sliver", "width_m"), parameter("tiny-hole", "area_m2"))
+    kernels.well_shaped(areas.xyz, areas.ring_starts, areas.row_starts, *least, good)
+    return areas, good
+
+
+def ready() -> None:
+    """Have the loops compiled, or read from where they were kept, before the doors close."""
+    areas = areas_of(pa.array([shapely.to_wkb(shapely.box(0, 0, 1, 1))], pa.binary()))
+    good = _sound(areas, _MOST_VERTICES)
+    kernels.well_shaped(areas.xyz, areas.ring_starts, areas.row_starts, 0.0, 1.0, 0.0, 0.0, good)
+    areas.encoded(0, np.zeros(len(areas)))
+
+
+def _sound(areas: Areas, most_vertices: int) -> Mask:
+    good = np.empty(len(areas), np.bool_)
+    kernels.sound(areas.xyz, areas.ring_starts, areas.row_starts, most_vertices, good)
+    return good
+
+
+def _all(areas: Areas, of_vertex: Mask) -> Mask:
+    """Return for which rows something is so of every vertex."""
+    if of_vertex.all():
+        return np.ones(len(areas), dtype=bool)
+    result: Mask = np.logical_and.reduceat(of_vertex, areas.vertex_starts[:-1])
+    return result

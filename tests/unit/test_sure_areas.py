@@ -1,0 +1,136 @@
+"""Areas told right from their arrays alone: what comes of a file is what comes of it when every row is looked at as a geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.areas import areas_of
+from ingest.protocol import FileInfo, PartBatch, PartRequest, ReadRequest
+from ingest.readers.source import SourceBatch, SourceLayer
+from ingest.readers.wkb import batch_of_wkb
+from ingest.reading import read_parts
+from twin.featuretypes.loader import load_feature_types
+
+_BUILDING = load_feature_types()["building"]
+_ORIGIN = (500_000.0, 3_500_000.0, 0.0)
+_steps = st.integers(-4, 4)
+_ring = st.lists(st.tuples(_steps, _steps), min_size=3, max_size=7)
+_areas = st.lists(st.tuples(_ring, st.none() | _ring, st.sampled_from([0.004, 0.3, 5.0]), st.booleans()), min_size=1, max_size=30)
+
+
+@dataclass
+class _Layer:
+    """A layer of one batch."""
+
+    batch: SourceBatch
+    source: SourceLayer
+
+    def batches(self) -> Iterator[SourceBatch]:
+        yield self.batch
+
+
+@dataclass
+class _File:
+    batch: SourceBatch
+    crs: str
+    format: str = "test"
+
+    def inspect(self) -> FileInfo:
+        return FileInfo(self.format, ())
+
+    def open(self, part: PartRequest, /) -> _Layer:
+        return _Layer(self.batch, SourceLayer("areas", ("building_id", "height_m"), self.crs))
+
+
+def _read(batch: SourceBatch, crs: str = "EPSG:4549") -> PartBatch:
+    request = ReadRequest(Path("x"), (PartRequest(None, _BUILDING, "x"),), storage_srid=4549)
+    return next(m for m in read_parts(_File(batch, crs), request) if isinstance(m, PartBatch))
+
+
+def _batch(shapes: list[shapely.Geometry]) -> SourceBatch:
+    """Return buildings of which the third, if there is one, has a negative height."""
+    keys = pa.array([f"B{k}" for k in range(len(shapes))])
+    heights = pa.array([-1.0 if k == 2 else 9.0 for k in range(len(shapes))])
+    wkb = pa.array(shapely.to_wkb(np.array(shapes, dtype=object), flavor="iso"), pa.binary())
+    return batch_of_wkb(np.arange(1, len(shapes) + 1), wkb, {"building_id": keys, "height_m": heights})
+
+
+def _polygon(shell: list[tuple[int, int]], hole: list[tuple[int, int]] | None, scale: float, with_z: bool) -> shapely.Polygon:
+    def ring(steps: list[tuple[int, int]], by: float) -> shapely.LinearRing:
+        xyz = np.column_stack([np.array(steps, dtype=float) * by, np.full(len(steps), 7.25)]) + _ORIGIN
+        return shapely.linearrings(xyz if with_z else xyz[:, :2])
+
+    return shapely.polygons(ring(shell, scale), None if hole is None else [ring(hole, scale / 3)])
+
+
+def _same(one: PartBatch, other: PartBatch) -> None:
+    assert one.table.equals(other.table)
+    assert one.findings == other.findings
+
+
+@given(_areas)
+@settings(max_examples=40, deadline=None)
+def test_any_areas_come_out_as_they_do_as_geometries(
+    given: list[tuple[list[tuple[int, int]], list[tuple[int, int]] | None, float, bool]],
+) -> None:
+    batch = _batch([_polygon(*one) for one in given])
+    _same(_read(batch), _read(batch.with_geometries()))
+
+
+def test_shapes_of_a_city_are_all_told_without_a_geometry(monkeypatch: pytest.MonkeyPatch) -> None:
+    east, north, _ = _ORIGIN
+    square = shapely.box(east, north, east + 20, north + 20)
+    court = square.difference(shapely.box(east + 5, north + 5, east + 9, north + 9)).difference(
+        shapely.box(east + 12, north + 5, east + 14, north + 9)
+    )
+    corner = square.difference(shapely.box(east + 10, north + 10, east + 30, north + 30))
+    mid_wall = shapely.Polygon([(east, north), (east + 5, north), (east + 9, north), (east + 9, north + 9), (east, north + 9)])
+    lone = shapely.MultiPolygon([corner])
+    high = shapely.force_3d(court, 4.5)
+    batch = _batch([square, court, corner, mid_wall, lone, high])
+    told = _read(batch.with_geometries())
+    monkeypatch.setattr("ingest.areas.shapely.polygons", pytest.fail)
+    _same(_read(batch), told)
+
+
+def test_areas_placed_by_an_operation_come_out_the_same() -> None:
+    shapes = [shapely.box(x, 31.5, x + 2e-4, 31.5002) for x in (119.9, 119.91, 119.92)]
+    batch = _batch([*shapes, shapely.Polygon([(119.9, 31.5), (119.901, 31.501), (119.901, 31.5), (119.9, 31.501)])])
+    placed = _read(batch, "EPSG:4490")
+    assert placed.table.num_rows == 2  # one of a wrong height, one that crosses itself
+    _same(placed, _read(batch.with_geometries(), "EPSG:4490"))
+
+
+def test_what_is_no_plain_area_stays_a_geometry() -> None:
+    square = shapely.box(0, 0, 9, 9)
+    others = [
+        shapely.MultiPolygon([square, shapely.box(20, 20, 29, 29)]),
+        shapely.Point(1, 1),
+        shapely.Polygon(),
+        shapely.LineString([(0, 0), (1, 1)]),
+        None,
+    ]
+    wkb = [
+        *shapely.to_wkb(np.array(others, dtype=object)),
+        shapely.to_wkb(square, byte_order=0),
+        shapely.to_wkb(square)[:-8],
+        shapely.to_wkb(square),
+    ]
+    assert areas_of(pa.array(wkb, pa.binary())).rows.tolist() == [len(wkb) - 1]
+    assert areas_of(pa.array(wkb, pa.large_binary())[6:]).rows.tolist() == [1]
+
+
+def test_areas_become_the_geometries_that_were_written() -> None:
+    square = shapely.box(0, 0, 9, 9)
+    shapes = [square, shapely.force_3d(square.difference(shapely.box(2, 2, 3, 3)), 1.0), shapely.box(5, 5, 6, 6)]
+    areas = areas_of(pa.array(shapely.to_wkb(np.array(shapes, dtype=object)), pa.binary()))
+    assert [shapely.to_wkt(g) for g in areas.geometries()] == [shapely.to_wkt(g) for g in shapes]
