@@ -47,6 +47,11 @@ class Region:
             and self.maximum_m >= other.maximum_m - tolerance_m
         )
 
+    def widened(self, margin_m: float) -> Region:
+        """Return the region wider by ``margin_m`` on every side."""
+        low = np.array([self.west_rad, self.south_rad, self.minimum_m])
+        return padded(low, np.array([self.east_rad, self.north_rad, self.maximum_m]), margin_m)
+
     @property
     def diagonal_m(self) -> float:
         """Return the length of the diagonal, on a sphere of the major axis: never shorter than the true one by more than 0.4 %."""

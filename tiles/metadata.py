@@ -205,6 +205,8 @@ def _encode(prop: Property, column: Column) -> EncodedColumn:
 
 def _as_text(column: NumberColumn) -> TextColumn:
     """Return dates and times as ISO 8601 and numbers as their shortest text."""
+    if not column.valid.any():
+        return TextColumn(np.zeros(0, np.uint8), np.zeros(len(column) + 1, np.int64), column.valid)
     if column.values.dtype.kind == "M":
         zone = b"" if column.values.dtype == np.dtype("M8[D]") else b"Z"
         moments: NDArray[np.datetime64] = column.values[column.valid].astype(column.values.dtype.str)

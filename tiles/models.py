@@ -10,10 +10,10 @@ import orjson
 from numpy.typing import NDArray
 
 from tiles.bounds import Region, region_of
-from tiles.build import StorePut, content_hash
 from tiles.local_frame import ToGeocentric, fit_projection
 from tiles.model_glb import Piece, write_model_glb
 from tiles.model_levels import leveled
+from tiles.node_store import StorePut, content_hash
 from tiles.tileset import LARGEST_INLINE_BYTES, ContentRef, Tile, external, revision_tileset, tile
 from twin.mesh_levels import MeshLevels
 from twin.placed_mesh import MESH, MeshPart, PlacedMesh, image_type
@@ -94,7 +94,7 @@ def build_models(
             }
         },
     }
-    root = tile([], tiles, build.put_tree) if tiles else None
+    root = tile(None, tiles, None, build.put_tree) if tiles else None
     store_put(key, revision_tileset(root, target.variant, {"schema": schema, "extras": target.extras}))
     return ModelsSummary(len(models), build.contents, build.content_bytes, build.residual_m, key)
 
@@ -138,10 +138,10 @@ class _Build:
     def meshed(self, model: Model, mesh: PlacedMesh) -> Tile:
         """Return the tiles of a mesh."""
         pictures = [self._picture(image) for image in mesh.images]
-        leaves = [tile([self._content(parts, mesh, pictures)], [], self.put_tree) for parts in _cut(mesh)]
+        leaves = [tile(self._content(parts, mesh, pictures), [], 0.0, self.put_tree) for parts in _cut(mesh)]
         while len(leaves) > 4:  # four to a tile, neighbours as they were cut
-            leaves = [tile([], leaves[i : i + 4], self.put_tree) for i in range(0, len(leaves), 4)]
-        whole = leaves[0] if len(leaves) == 1 else tile([], leaves, self.put_tree)
+            leaves = [tile(None, leaves[i : i + 4], None, self.put_tree) for i in range(0, len(leaves), 4)]
+        whole = leaves[0] if len(leaves) == 1 else tile(None, leaves, None, self.put_tree)
         return _named(external(whole, self.put_tree) if whole.size > LARGEST_INLINE_BYTES else whole, model)
 
     def _level(self, mesh: PlacedMesh) -> ContentRef:

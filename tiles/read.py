@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tiles.columns import Bytes, Column, FeatureColumns, NumberColumn, Representations, TextColumn, concatenate, offsets_of
 from tiles.kernel import kernel
+from tiles.selection import sliced
 from twin.db import Connection, translated
 from twin.errors import TwinError
 from twin.model import FeatureType, FieldType, Principal
@@ -36,6 +37,68 @@ def read_drawn(connection: Connection, query: FeatureQuery, principal: Principal
     """
     features = concatenate(list(read_features(connection, query, principal, feature_type)))
     return replace(features, representations=read_representations(connection, query, principal, features.fid))
+
+
+def stream_drawn(
+    connection: Connection, beside: Connection, query: FeatureQuery, principal: Principal, feature_type: FeatureType
+) -> Iterator[FeatureColumns]:
+    """Yield what :func:`read_drawn` returns in batches; features and representations are read at once, over two connections."""
+    statement = representations_statement(query, principal, "highest")
+    pieces = (_decode_representations(piece, header=is_first) for piece, is_first in _copied(beside, statement))
+    faces = _Faces(pieces)
+    for batch in read_features(connection, query, principal, feature_type):
+        yield from faces.beside(batch)
+    faces.end()
+
+
+class _Faces:
+    """Representations in the order of fid, dealt out to the features that come in the same order."""
+
+    def __init__(self, pieces: Iterator[tuple[NDArray[np.uint32], NDArray[np.uint8], TextColumn]]) -> None:
+        self._pieces = pieces
+        self._fid, self._lod, self._text = np.zeros(0, np.uint32), np.zeros(0, np.uint8), TextColumn.from_texts([])
+        self._at = 0
+        self._next()
+
+    def beside(self, batch: FeatureColumns) -> Iterator[FeatureColumns]:
+        """Yield ``batch`` with its representations, cut where a piece of them ends: memory is bounded by a piece."""
+        start = 0
+        while start < len(batch):
+            is_last = self._at == len(self._fid)
+            end = len(batch) if is_last else int(np.searchsorted(batch.fid, self._fid[-1], side="right"))
+            if end == start:
+                raise ReadError("a representation is of a feature that was not read")
+            part = batch if (start, end) == (0, len(batch)) else sliced(batch, start, end)
+            yield part if is_last else replace(part, representations=self._take(part.fid))
+            start = end
+
+    def end(self) -> None:
+        """Raise ReadError when any is left."""
+        if self._at < len(self._fid):
+            raise ReadError("a representation is of a feature that was not read")
+
+    def _take(self, fid: NDArray[np.uint32]) -> Representations:
+        last = int(np.searchsorted(self._fid, fid[-1], side="right"))
+        found = self._fid[self._at : last]
+        rows = np.minimum(np.searchsorted(fid, found), len(fid) - 1)
+        if not bool((fid[rows] == found).all()):
+            raise ReadError("a representation is of a feature that was not read")
+        lengths, level = np.zeros(len(fid), np.int64), np.zeros(len(fid), np.uint8)
+        offsets = self._text.offsets
+        lengths[rows], level[rows] = np.diff(offsets[self._at : last + 1]), self._lod[self._at : last]
+        data = self._text.data[offsets[self._at] : offsets[last]]
+        self._at = last
+        if last == len(self._fid):
+            self._next()
+        return Representations(data, offsets_of(lengths), level)
+
+    def _next(self) -> None:
+        before = int(self._fid[-1]) if len(self._fid) else -1
+        self._fid, self._lod, self._text = next(self._pieces, (self._fid[:0], self._lod[:0], self._text))
+        self._at = 0
+        rising = np.diff(self._fid.astype(np.int64), prepend=before)
+        if len(rising) and not bool((rising > 0).all()):
+            raise ReadError("representations do not come in the order of fid")
 
 
 def read_features(connection: Connection, query: FeatureQuery, principal: Principal, feature_type: FeatureType) -> Iterator[FeatureColumns]:

@@ -11,7 +11,7 @@ from tiles.columns import Representations
 from tiles.face_bytes import corner_counts, face_squares, read_faces
 from tiles.mesh.batch import MeshBatch, interleaved
 from tiles.mesh.faces import mesh_faces
-from tiles.recipes import Recipe
+from tiles.recipes import Extrude, Recipe
 from tiles.wkb import Geometries, Squares, select
 
 
@@ -52,3 +52,50 @@ class Represented(Recipe):
         if len(other) == 0:
             return faces
         return interleaved(faces, own, self.recipe.mesh(select(geometries, other), rows[other]), other)
+
+
+def coarser(recipe: Recipe) -> Recipe | None:
+    """Return the recipe that draws each feature in its coarser form, where any has one: a body with a footprint and a height as a block."""
+    if not isinstance(recipe, Represented) or not isinstance(recipe.recipe, Extrude):
+        return None
+    coarse = Coarse(recipe, recipe.recipe)
+    return coarse if coarse.has_block.any() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Coarse(Recipe):
+    """Blocks before faces; all arrays are of the whole run."""
+
+    finest: Represented
+    block: Extrude
+
+    @property
+    def has_block(self) -> NDArray[np.bool_]:
+        """Return which features have both a representation and what a block takes (n,)."""
+        return self.finest.representations.present & np.isfinite(self.block.height_m) & (self.block.height_m > 0)
+
+    def vertices(self, geometries: Geometries, /) -> NDArray[np.int64]:
+        """Return those of the block where there is one."""
+        return np.where(self.has_block, self.block.vertices(geometries), self.finest.vertices(geometries))
+
+    def squares(self, geometries: Geometries, /) -> Squares:
+        """Return those of the finest form: a feature has one place."""
+        return self.finest.squares(geometries)
+
+    def lods(self, rows: NDArray[np.int64], /) -> NDArray[np.uint8]:
+        """Return the level of a block where there is one."""
+        return np.where(self.has_block[rows], self.block.lods(rows), self.finest.lods(rows)).astype(np.uint8)
+
+    def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
+        """Return the blocks of ``rows``, and in their finest form those that no block can be made of."""
+        blocks = np.flatnonzero(self.has_block[rows])
+        made = self.block.mesh(select(geometries, blocks), rows[blocks])
+        made_of = made.left_out == 0
+        others = np.setdiff1d(np.arange(len(rows)), blocks[made_of])
+        if len(others) == 0:
+            return made
+        finest = self.finest.mesh(select(geometries, others), rows[others])
+        if not made_of.any():
+            return finest
+        kept = made if made_of.all() else self.block.mesh(select(geometries, blocks[made_of]), rows[blocks[made_of]])
+        return interleaved(kept, blocks[made_of], finest, others)

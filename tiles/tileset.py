@@ -9,7 +9,7 @@ import orjson
 
 from tiles.bounds import Region, union
 
-LARGEST_INLINE_BYTES = 45_000
+LARGEST_INLINE_BYTES = 40_000
 """A subtree larger than this becomes a file of its own; with four children a file stays under about 200 kB."""
 
 type Json = dict[str, object]
@@ -19,10 +19,11 @@ type PutTree = Callable[[bytes], str]
 
 @dataclass(frozen=True, slots=True)
 class ContentRef:
-    """One stored content: its hash and the region of its vertices."""
+    """One stored content: its hash, the region of its vertices and its size in bytes."""
 
     hash: str
     region: Region
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +36,24 @@ class Tile:
     size: int
 
 
-def tile(contents: list[ContentRef], children: list[Tile], put_tree: PutTree) -> Tile:
-    """Return the tile with ``contents`` of its own and ``children`` (at least one of either).
+def tile(content: ContentRef | None, children: list[Tile], error_m: float | None, put_tree: PutTree) -> Tile:
+    """Return the tile that shows ``content`` until its ``children`` replace it (at least one of either).
 
-    A leaf has error 0. Above it the error is half the diagonal of what would be missing without the children, so it grows upwards with the
-    geometry and never vanishes for an empty inner tile. Children too large for this file are stored first and referred to.
+    ``error_m`` is how far the content is from the truth; None above an inner tile without content, whose error is half the diagonal of
+    what would be missing, so that it never vanishes. An error is never below those of the children, which are stored first and referred
+    to when too large for this file.
     """
-    region = union([c.region for c in contents] + [c.region for c in children])
-    missing = [union([c.region for c in children]).diagonal_m / 2] if children else []
-    error = max([0.0, *missing, *(c.geometric_error_m for c in children)])
-    body: Json = {"boundingVolume": {"region": region.as_list()}, "geometricError": error, "refine": "ADD"}
-    entries = [_content(c, region) for c in contents]
-    if len(entries) == 1:
-        body["content"] = entries[0]
-    elif entries:
-        body["contents"] = entries
+    region = union([*([content.region] if content else []), *(c.region for c in children)])
+    own = region.diagonal_m / 2 if error_m is None else error_m
+    error = max([own, *(c.geometric_error_m for c in children)])
+    body: Json = {"boundingVolume": {"region": region.as_list()}, "geometricError": error}
+    if content is not None:
+        body["content"] = _content(content, region)
     inline = [external(c, put_tree) if c.size > LARGEST_INLINE_BYTES else c for c in children]
     if inline:
         body["children"] = [c.json for c in inline]
-    own = len(orjson.dumps({**body, "children": []}))
-    return Tile(region, error, body, own + sum(c.size for c in inline))
+    own_size = len(orjson.dumps({**body, "children": []}))
+    return Tile(region, error, body, own_size + sum(c.size for c in inline))
 
 
 def _content(content: ContentRef, region: Region) -> Json:
@@ -80,7 +79,7 @@ def revision_tileset(root: Tile | None, variant: str, extras: Json) -> bytes:
 
     ``extras`` (schema, metadata, statistics…) become its top-level members. Without ``root`` the tileset is valid and shows nothing.
     """
-    empty = Tile(Region(0, 0, 0, 0, 0, 0), 0.0, {"boundingVolume": {"region": [0, 0, 0, 0, 0, 0]}, "geometricError": 0, "refine": "ADD"}, 0)
+    empty = Tile(Region(0, 0, 0, 0, 0, 0), 0.0, {"boundingVolume": {"region": [0, 0, 0, 0, 0, 0]}, "geometricError": 0}, 0)
     return _file(root or empty, extras, lambda uri: f"../{variant}/{uri}")
 
 
@@ -99,7 +98,8 @@ def current_tileset(revision_tileset_json: bytes, revision: int) -> bytes:
 def _file(root: Tile, extras: Json, relative: Callable[[str], str]) -> bytes:
     """Return a tileset file; its own error is that of showing nothing: the diagonal."""
     error = max(root.region.diagonal_m, root.geometric_error_m)
-    return orjson.dumps({"asset": {"version": "1.1"}, **extras, "geometricError": error, "root": _relocated(root.json, relative)})
+    tile_json = {**_relocated(root.json, relative), "refine": "REPLACE"}
+    return orjson.dumps({"asset": {"version": "1.1"}, **extras, "geometricError": error, "root": tile_json})
 
 
 def _from_tree(uri: str) -> str:
@@ -109,11 +109,9 @@ def _from_tree(uri: str) -> str:
 
 def _relocated(body: Json, relative: Callable[[str], str]) -> Json:
     out = dict(body)
-    content, contents, children = body.get("content"), body.get("contents"), body.get("children")
+    content, children = body.get("content"), body.get("children")
     if isinstance(content, dict):
         out["content"] = {**content, "uri": relative(str(content["uri"]))}
-    if isinstance(contents, list):
-        out["contents"] = [{**c, "uri": relative(str(c["uri"]))} for c in contents]
     if isinstance(children, list):
         out["children"] = [_relocated(c, relative) for c in children]
     return out

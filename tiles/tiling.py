@@ -1,13 +1,14 @@
 """The partition of features into tiles: a pure function of the feature set on an absolute 2^k m grid of the storage CRS (DESIGN 12).
 
-A feature belongs to the smallest cell that holds its centre and is at least as wide as the feature (so the cell doubled holds all of it:
-a loose quadtree). A cell that fits the budget becomes one content; else it keeps what is too wide for its quarters and splits. Nothing
-depends on the extent of the data, on the order of input or on features outside the cell, so an edit changes only the path to its cell.
+One quadtree: a feature belongs to the cells that hold the centre of its bounding square, at every level. A cell whose features fit one
+content is a leaf, any other splits in four. Below 16 m a cell splits by two bits of the fid a level ("virtual" cells), so a leaf over
+budget is one feature. Nothing depends on the extent of the data, on the order of input or on features outside the cell, so an edit changes
+only the path to its cell.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,27 @@ from tiles.kernel import kernel
 ROOT_LEVEL = 25
 """The one root cell spans ±2^24 m: all of any projected CRS."""
 FINEST_LEVEL = 4
-"""Cells are not split below 16 m."""
+"""Cells of 16 m are the finest that a place can tell apart."""
+LAST_LEVEL = FINEST_LEVEL - 16
+"""Below the finest level there are as many virtual ones as a fid has pairs of bits."""
 _ORIGIN_M = -float(1 << (ROOT_LEVEL - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What features weigh: in their finest form, and in the coarser one of those that have it (else as in the finest)."""
+
+    count: int = 0
+    vertices: int = 0
+    bytes: int = 0
+    coarse_vertices: int = 0
+    coarse_bytes: int = 0
+
+    def __add__(self, other: Weight) -> Weight:
+        return Weight(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def __sub__(self, other: Weight) -> Weight:
+        return Weight(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,49 +48,73 @@ class Budget:
     vertices: int = 60_000
     bytes: int = 280_000
 
+    def fits(self, weight: Weight) -> bool:
+        """Return whether features of ``weight`` fit one content in their finest form."""
+        return weight.count <= 1 or (weight.vertices <= self.vertices and weight.bytes <= self.bytes)
 
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """What the partition needs of each feature, all (n,): centre and width of its bounding square (metres), cost, and fid."""
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    width_m: NDArray[np.float64]
-    vertices: NDArray[np.int64]
-    bytes: NDArray[np.int64]
-    fid: NDArray[np.uint32]
+    def fits_coarse(self, weight: Weight) -> bool:
+        """Return whether they fit one content in the coarser form of those that have one."""
+        return weight.count <= 1 or (weight.coarse_vertices <= self.vertices and weight.coarse_bytes <= self.bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A square of the absolute grid: side 2^level m, column and row counted from (-2^24, -2^24)."""
+    """A square of the absolute grid: side 2^level m, column and row counted from (-2^24, -2^24); virtual where the level is below 4."""
 
     level: int
     column: int
     row: int
 
+    def quarter(self, number: int) -> Cell:
+        """Return quarter 0 to 3: south-west, south-east, north-west, north-east."""
+        return Cell(self.level - 1, 2 * self.column + (number & 1), 2 * self.row + (number >> 1))
+
+    def holds(self, other: Cell) -> bool:
+        """Return whether ``other`` is this cell or lies in it."""
+        up = self.level - other.level
+        return up >= 0 and (other.column >> up, other.row >> up) == (self.column, self.row)
+
+
+ROOT = Cell(ROOT_LEVEL, 0, 0)
+
 
 @dataclass(frozen=True, slots=True)
-class TileNode:
-    """A tile of the tree: ``contents``, each an array of feature indices in building order, and its ``children``."""
+class Places:
+    """Where features stand in the tree, in its order, and what they weigh; all (n,).
 
-    cell: Cell
-    contents: tuple[NDArray[np.int64], ...]
-    children: tuple[TileNode, ...]
-
-
-def partition(footprint: Footprint, budget: Budget) -> TileNode | None:
-    """Return the tile tree of the features, without chains of single children; None when there are none.
-
-    Every feature is in exactly one content; a content exceeds the budget only when it is one feature.
+    ``code``: Z-order of the finest cells; ``fid``; ``weights`` (n, 4) int64: vertices, bytes, coarse vertices, coarse bytes.
     """
-    if len(footprint.fid) == 0:
-        return None
-    code = _morton(footprint.x, footprint.y)
-    order = np.lexsort((footprint.fid, code))
-    level = np.maximum(np.ceil(np.log2(np.maximum(footprint.width_m, 1.0))), FINEST_LEVEL).astype(np.int64)
-    builder = _Builder(footprint, budget, code, np.minimum(level, ROOT_LEVEL))
-    return builder.node(Cell(ROOT_LEVEL, 0, 0), order)
+
+    code: NDArray[np.int64]
+    fid: NDArray[np.uint32]
+    weights: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.fid)
+
+    def part(self, first: int, last: int) -> Places:
+        """Return the places ``first`` to ``last`` (exclusive)."""
+        return Places(self.code[first:last], self.fid[first:last], self.weights[first:last])
+
+    @property
+    def weight(self) -> Weight:
+        """Return what all of them weigh."""
+        return Weight(len(self), *self.weights.sum(axis=0).tolist())
+
+    def quarters(self, cell: Cell) -> list[tuple[int, int, int]]:
+        """Return (quarter, first, last) of the quarters of ``cell``, which holds all of them, that hold any."""
+        bounds = np.searchsorted(_quarter(self.code, self.fid, cell.level), np.arange(5)).tolist()
+        return [(q, bounds[q], bounds[q + 1]) for q in range(4) if bounds[q] < bounds[q + 1]]
+
+    @staticmethod
+    def none() -> Places:
+        """Return no places."""
+        return Places(np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros((0, 4), np.int64))
+
+
+def tree_order(code: NDArray[np.int64], fid: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return the order in which every cell, virtual ones too, is a run of consecutive features."""
+    return np.lexsort((_virtual(fid), code))
 
 
 def is_on_grid(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -78,54 +122,72 @@ def is_on_grid(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.boo
     return (np.abs(x) < -_ORIGIN_M) & (np.abs(y) < -_ORIGIN_M)
 
 
-@dataclass(frozen=True, slots=True)
-class _Builder:
-    footprint: Footprint
-    budget: Budget
-    code: NDArray[np.int64]
-    level: NDArray[np.int64]
+def span(cell: Cell) -> tuple[int, int]:
+    """Return the codes of the first finest cell in ``cell``, which is not virtual, and of the first beyond it."""
+    up = cell.level - FINEST_LEVEL
+    first = _interleaved(cell.column, cell.row) << (2 * up)
+    return first, first + (1 << (2 * up))
 
-    def node(self, cell: Cell, members: NDArray[np.int64]) -> TileNode:
-        if self._fits(members):
-            return TileNode(cell, (members,), ())
-        if cell.level == FINEST_LEVEL:
-            return TileNode(cell, tuple(self._shards(members)), ())
-        wide = self.level[members] >= cell.level
-        own, rest = members[wide], members[~wide]
-        children = tuple(self.node(quarter, part) for quarter, part in self._quarters(cell, rest))
-        if len(own) == 0 and len(children) == 1:
-            return children[0]
-        return TileNode(cell, tuple(self._shards(own)), children)
 
-    def _fits(self, members: NDArray[np.int64]) -> bool:
-        vertices, size = self.footprint.vertices[members].sum(), self.footprint.bytes[members].sum()
-        return bool(vertices <= self.budget.vertices and size <= self.budget.bytes)
+def cell_of(code: int, level: int) -> Cell:
+    """Return the cell of ``level`` (not virtual) that holds the finest cell ``code``."""
+    column = row = 0
+    for bit in range(ROOT_LEVEL - FINEST_LEVEL):
+        column |= ((code >> (2 * bit)) & 1) << bit
+        row |= ((code >> (2 * bit + 1)) & 1) << bit
+    up = level - FINEST_LEVEL
+    return Cell(level, column >> up, row >> up)
 
-    def _quarters(self, cell: Cell, members: NDArray[np.int64]) -> list[tuple[Cell, NDArray[np.int64]]]:
-        quarter = (self.code[members] >> (2 * (cell.level - 1 - FINEST_LEVEL))) & 3
-        bounds = np.searchsorted(quarter, np.arange(5))
-        return [
-            (Cell(cell.level - 1, 2 * cell.column + (q & 1), 2 * cell.row + (q >> 1)), members[bounds[q] : bounds[q + 1]])
-            for q in range(4)
-            if bounds[q] < bounds[q + 1]
-        ]
 
-    def _shards(self, members: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Return ``members`` cut by halves of their fid's bits until each fits: an edit touches only its own shard."""
-        if len(members) == 0:
-            return []
-        return self._split(members, 0)
+def last_cell(places: Places, index: int) -> Cell:
+    """Return the cell of the last level that holds one feature alone."""
+    cell, fid = cell_of(int(places.code[index]), FINEST_LEVEL), int(places.fid[index])
+    for pair in range(FINEST_LEVEL - LAST_LEVEL):
+        cell = cell.quarter((fid >> (2 * pair)) & 3)
+    return cell
 
-    def _split(self, members: NDArray[np.int64], bit: int) -> list[NDArray[np.int64]]:
-        if len(members) == 1 or bit == 32 or self._fits(members):
-            return [members] if len(members) else []
-        side = (self.footprint.fid[members] >> np.uint32(bit)) & np.uint32(1)
-        return [*self._split(members[side == 0], bit + 1), *self._split(members[side == 1], bit + 1)]
+
+def common_cell(first: Cell, second: Cell) -> Cell:
+    """Return the deepest cell that holds both."""
+    level = max(first.level, second.level)
+    a, b = _raised(first, level), _raised(second, level)
+    while a != b:
+        a, b = _raised(a, a.level + 1), _raised(b, b.level + 1)
+    return a
+
+
+def deepest_cell(places: Places) -> Cell:
+    """Return the deepest cell that holds all of ``places`` (in tree order, at least one)."""
+    return common_cell(last_cell(places, 0), last_cell(places, -1))
+
+
+def _raised(cell: Cell, level: int) -> Cell:
+    up = level - cell.level
+    return Cell(level, cell.column >> up, cell.row >> up)
+
+
+def _interleaved(column: int, row: int) -> int:
+    return sum((((column >> bit) & 1) << (2 * bit)) | (((row >> bit) & 1) << (2 * bit + 1)) for bit in range(ROOT_LEVEL - FINEST_LEVEL))
+
+
+def _quarter(code: NDArray[np.int64], fid: NDArray[np.uint32], level: int) -> NDArray[np.int64]:
+    if level > FINEST_LEVEL:
+        return (code >> (2 * (level - 1 - FINEST_LEVEL))) & 3
+    return (fid.astype(np.int64) >> (2 * (FINEST_LEVEL - level))) & 3
+
+
+def _virtual(fid: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return the fids with their pairs of bits in the opposite order: the lowest pair splits first."""
+    out = fid.copy()
+    for shift, mask in ((2, 0x33333333), (4, 0x0F0F0F0F), (8, 0x00FF00FF), (16, 0x0000FFFF)):
+        m = np.uint32(mask)
+        out = ((out >> np.uint32(shift)) & m) | ((out & m) << np.uint32(shift))
+    return out
 
 
 @kernel
-def _morton(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the Z-order code of the finest cells, 21 bits an axis."""
+def morton(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the Z-order codes of the finest cells of points on the grid, 21 bits an axis."""
     out = np.empty(len(x), np.int64)
     for i in range(len(x)):
         column, row = int((x[i] - _ORIGIN_M) // (1 << FINEST_LEVEL)), int((y[i] - _ORIGIN_M) // (1 << FINEST_LEVEL))

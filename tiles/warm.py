@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from tiles.build import BuildOptions, TilesetTarget, build_tileset
 from tiles.checker import check_tileset
-from tiles.columns import FeatureColumns, Representations
+from tiles.columns import FeatureColumns, Representations, concatenate
 from tiles.glb import Encoding
+from tiles.memory_store import MemoryStore
 from tiles.read import COPY_SIGNATURE, decode_copy
+from tiles.tiling import Budget
 from twin.errors import Text
 from twin.model import Code, CodeList, FeatureType, Field, GeometryType, Recipe, Style
 from twin.representation import Faces, encode
@@ -24,13 +26,13 @@ def warm() -> int:
     """Build and check a tiny tileset of each form in both encodings; return the number of problems found (0)."""
     problems = 0
     solid = _type("extrude")
-    forms = [(solid, _square(solid)), (solid, _faces(_square(solid)))]
+    forms = [(solid, _square(solid)), (solid, _faces(_square(solid))), (solid, concatenate([_square(solid), _square(solid, 2)]))]
     forms += [(kind, _line(kind)) for kind in [_type("tube")]] + [(kind, _point(kind)) for kind in (_type("well"), _type("view"))]
     for feature_type, features in forms:
         for encoding in Encoding(), Encoding(quantize=False, meshopt=False):
-            store: dict[str, bytes] = {}
+            store = MemoryStore()
             target = TilesetTarget("warm", 1, "open", "2.25.0.")
-            build_tileset([features], feature_type, _sphere, target, store.__setitem__, options=BuildOptions(encoding=encoding))
+            build_tileset([features], feature_type, _sphere, target, store, options=BuildOptions(Budget(1, 1), encoding))
             files = {key.replace("tiles/warm/open/r/1/", "1/").removeprefix("tiles/warm/"): value for key, value in store.items()}
             problems += len(check_tileset(files.__getitem__, "1/tileset.json"))
     return problems
@@ -75,17 +77,19 @@ def _type(recipe: Recipe) -> FeatureType:
     )
 
 
-def _features(feature_type: FeatureType, header: tuple[int, ...], coordinates: list[tuple[float, float, float]]) -> FeatureColumns:
+def _features(
+    feature_type: FeatureType, header: tuple[int, ...], coordinates: list[tuple[float, float, float]], fid: int = 1
+) -> FeatureColumns:
     """Return one feature as it would come from the database: ISO WKB of the 32-bit numbers of ``header`` and points, in a COPY stream."""
     wkb = b"\x01" + np.array(header, "<u4").tobytes() + np.array(coordinates, "<f8").tobytes()
-    values = [struct.pack(">q", 1), wkb, struct.pack(">d", 2.0), "热".encode(), b"a", struct.pack(">d", 30.0)]
+    values = [struct.pack(">q", fid), wkb, struct.pack(">d", 2.0), "热".encode(), b"a", struct.pack(">d", 30.0)]
     row = struct.pack(">h", len(values)) + b"".join(struct.pack(">i", len(v)) + v for v in values)
     types = tuple(f.type for f in feature_type.fields)
     return decode_copy(COPY_SIGNATURE + bytes(8) + row + struct.pack(">h", -1), feature_type.field_names, types, header=True)
 
 
-def _square(feature_type: FeatureType) -> FeatureColumns:
-    return _features(feature_type, (1003, 1, 5), [(0, 0, 0), (9, 0, 0), (9, 9, 0), (0, 9, 0), (0, 0, 0)])
+def _square(feature_type: FeatureType, fid: int = 1) -> FeatureColumns:
+    return _features(feature_type, (1003, 1, 5), [(0, 0, 0), (9, 0, 0), (9, 9, 0), (0, 9, 0), (0, 0, 0)], fid)
 
 
 def _faces(features: FeatureColumns) -> FeatureColumns:

@@ -107,6 +107,7 @@ def create_history_partition(connection: Connection, feature_type: FeatureType, 
     connection.execute(sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({})").format(name, parent, sql.Literal(dataset.id)))
     connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (fid, commit_from)").format(name))
     connection.execute(sql.SQL("CREATE INDEX ON {} USING gist (geom)").format(name))
+    connection.execute(sql.SQL("CREATE INDEX ON {} (commit_to)").format(name))
     grant_read(connection, name, dataset.sharing)
 
 
@@ -119,6 +120,7 @@ def attach_partition(connection: Connection, staged: str, parent: str, dataset: 
     for statement in (
         "ALTER TABLE staging.{staged} ADD COLUMN commit_from bigint NOT NULL DEFAULT {commit}",
         "ALTER TABLE staging.{staged} ALTER COLUMN commit_from DROP DEFAULT",
+        "CREATE INDEX ON staging.{staged} (commit_from)",  # what a later commit changed is found by it
         "ALTER TABLE staging.{staged} SET SCHEMA city",
         "ALTER TABLE city.{staged} RENAME TO {name}",
         "ALTER TABLE city.{parent} ATTACH PARTITION city.{name} FOR VALUES IN ({dataset})",

@@ -21,6 +21,7 @@ from tiles.build import BuildOptions, TilesetTarget, build_tileset
 from tiles.checker import check_glb, check_tileset
 from tiles.checker.__main__ import dataset_reader, main
 from tiles.glb import Encoding
+from tiles.memory_store import MemoryStore
 from tiles.tiling import Budget
 
 type Json = dict[str, Any]
@@ -28,10 +29,10 @@ REVISION = "3/tileset.json@open"
 
 
 def built(encoding: Encoding | None = None, count: int = 300) -> dict[str, bytes]:
-    store: dict[str, bytes] = {}
+    store = MemoryStore()
     options = BuildOptions(budget=Budget(4_000, 40_000), encoding=encoding or Encoding())
     target = TilesetTarget("b", 3, "open", "2.25.1.2.1.")
-    build_tileset([buildings(count)], BUILDING, to_geocentric, target, store.__setitem__, options=options)
+    build_tileset([buildings(count)], BUILDING, to_geocentric, target, store, options=options)
     return {key.removeprefix("tiles/b/"): value for key, value in store.items()}
 
 

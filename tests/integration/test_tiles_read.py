@@ -13,6 +13,7 @@ import shapely
 from tests import query_city as city
 from tests.tile_features import to_geocentric
 from tiles import read
+from tiles.memory_store import MemoryStore
 from tiles.build import TilesetTarget, build_tileset
 from tiles.checker import check_tileset
 from tiles.checker.__main__ import dataset_reader
@@ -117,12 +118,12 @@ def test_a_fid_beyond_32_bits_is_refused_not_wrapped(database_url: str) -> None:
 @pytest.mark.parametrize("slug", ["buildings", "pipes"])
 def test_a_dataset_in_the_database_becomes_a_tileset_without_problems(catalogue: Catalogue, slug: str) -> None:
     wanted = query(catalogue, slug)
-    store: dict[str, bytes] = {}
+    store = MemoryStore()
     target = TilesetTarget(slug, wanted.collection.revision.commit, "open", wanted.collection.oid_prefix)
     with catalogue.pool.connection() as connection:
         batches = read_features(connection, wanted, Principal.system(), wanted.collection.feature_type)
-        summary = build_tileset(batches, wanted.collection.feature_type, to_geocentric, target, store.__setitem__)
-    assert summary.features == summary.drawn + len(summary.left_out)
+        summary = build_tileset(batches, wanted.collection.feature_type, to_geocentric, target, store)
+    assert summary.features == summary.drawn + sum(summary.left_out.values())
     assert summary.drawn > 10
     entry = f"{target.revision}/tileset.json@open"
     assert check_tileset(dataset_reader(lambda k: store[f"tiles/{slug}/{k}"]), entry) == []

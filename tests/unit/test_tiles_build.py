@@ -13,12 +13,14 @@ import shapely
 
 from tests.tile_features import BUILDING, NODE, PIPE, buildings, feature_type, features, footprints, numbers, to_geocentric
 from tiles.bounds import Region, geodetic, region_of
-from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset
+from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset, left_out_features
 from tiles.checker import check_tileset
 from tiles.checker.__main__ import dataset_reader
 from tiles.columns import FeatureColumns, NumberColumn, TextColumn, concatenate, offsets_of
 from tiles.local_frame import RESIDUAL_LIMIT_M, fit_projection
+from tiles.memory_store import MemoryStore
 from tiles.mesh.batch import LeftOut
+from tiles.node_store import NodeStore
 from tiles.recipes import RecipeError
 from tiles.tileset import ContentRef, Tile, current_tileset, revision_tileset, tile
 from tiles.tiling import Budget
@@ -27,10 +29,8 @@ SMALL = BuildOptions(budget=Budget(3_000, 30_000))
 
 
 def build(run: FeatureColumns, revision: int = 1, options: BuildOptions = SMALL) -> tuple[dict[str, bytes], TilesetSummary]:
-    store: dict[str, bytes] = {}
-    summary = build_tileset(
-        [run], BUILDING, to_geocentric, TilesetTarget("b", revision, "open", "2.25.9.2.1."), store.__setitem__, options=options
-    )
+    store = MemoryStore()
+    summary = build_tileset([run], BUILDING, to_geocentric, TilesetTarget("b", revision, "open", "2.25.9.2.1."), store, options=options)
     return store, summary
 
 
@@ -65,19 +65,6 @@ def test_bytes_depend_on_the_features_alone() -> None:
     assert first["tiles/b/open/r/1/tileset.json"] != again["tiles/b/open/r/2/tileset.json"]
 
 
-def test_an_edit_writes_one_content_and_the_files_above_it() -> None:
-    run = buildings(3_000)
-    before, _ = build(run)
-    height = run.columns["height_m"]
-    assert isinstance(height, NumberColumn)
-    raised = height.values.copy()
-    raised[1234] += 500  # a new maximum: no other content may notice
-    after, _ = build(FeatureColumns(run.fid, run.wkb, run.wkb_offsets, {**run.columns, "height_m": NumberColumn(raised, height.valid)}))
-    new = set(contents(after)) - set(contents(before))
-    assert sum(k.endswith(".glb") for k in new) == 1
-    assert len(new) <= 5
-
-
 def test_features_in_are_features_drawn_and_listed() -> None:
     shapes = [*footprints(20), shapely.MultiPolygon(), shapely.to_wkb(footprints(1)[0])[:-3], shapely.box(9e7, 0, 9e7 + 5, 5)]
     height = [10.0] * 18 + [None, 99_999.0] + [10.0] * 3
@@ -85,13 +72,15 @@ def test_features_in_are_features_drawn_and_listed() -> None:
     store, summary = build(run)
     assert summary.features == 23
     assert summary.drawn == 18
-    assert summary.left_out == (
+    listed = left_out_features(NodeStore(store, "b", "open"), summary.tree)
+    assert sum(summary.left_out.values()) == len(listed)
+    assert listed == [
         (118, LeftOut.HEIGHT_MISSING),
         (119, LeftOut.HEIGHT_ABSURD),
         (120, LeftOut.GEOMETRY_EMPTY),
         (121, LeftOut.GEOMETRY_UNREADABLE),
         (122, LeftOut.OUTSIDE_CRS),
-    )
+    ]
     assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
 
 
@@ -103,18 +92,18 @@ def test_a_dataset_that_shows_nothing_has_a_valid_tileset(run: FeatureColumns) -
 
 
 def test_the_revision_is_put_last_and_progress_reaches_the_end() -> None:
-    keys: list[str] = []
+    store = MemoryStore()
     seen: list[tuple[int, int]] = []
     build_tileset(
         [buildings(800)],
         BUILDING,
         to_geocentric,
         TilesetTarget("b", 4, "open", "2.25.9.2.1."),
-        lambda key, _: keys.append(key),
+        store,
         lambda done, total: seen.append((done, total)),
         SMALL,
     )
-    assert keys[-1] == "tiles/b/open/r/4/tileset.json"
+    assert list(store)[-1] == "tiles/b/open/r/4/tileset.json"
     assert seen[-1] == (800, 800)
     assert [a for a, _ in seen] == sorted(a for a, _ in seen)
 
@@ -124,10 +113,10 @@ def quadrants(level: int, west: float, south: float, put_tree: Callable[[bytes],
     side = 0.5**level
     if level == 6:
         region = Region(west, south, west + side, south + side, 0.0, 10.0)
-        return tile([ContentRef(f"{west:.6f}_{south:.6f}", region)], [], put_tree)
+        return tile(ContentRef(f"{west:.6f}_{south:.6f}", region), [], 0.0, put_tree)
     half = side / 2
     corners = [(west, south), (west + half, south), (west, south + half), (west + half, south + half)]
-    return tile([], [quadrants(level + 1, *corner, put_tree) for corner in corners], put_tree)
+    return tile(None, [quadrants(level + 1, *corner, put_tree) for corner in corners], None, put_tree)
 
 
 def test_a_large_tree_is_cut_into_files_below_200_kilobytes() -> None:
@@ -149,7 +138,7 @@ def test_contents_keep_to_their_budget() -> None:
     store, summary = build(buildings(4_000), options=BuildOptions())
     sizes = [len(v) for k, v in store.items() if k.endswith(".glb")]
     assert max(sizes) < 300_000
-    assert summary.content_bytes == sum(sizes)
+    assert summary.content_bytes + summary.far_bytes == sum(sizes)
 
 
 def test_one_feature_of_more_than_64k_vertices_is_drawn_in_several_primitives() -> None:
@@ -164,8 +153,8 @@ def test_one_feature_of_more_than_64k_vertices_is_drawn_in_several_primitives() 
 
 def test_positions_stay_within_five_millimetres_however_far_apart_features_are() -> None:
     near, far = build(buildings(100), options=BuildOptions()), build(buildings(100, spacing_m=500), options=BuildOptions())
-    assert 0 < near[1].position_error_m <= 0.005
-    assert 0 < far[1].position_error_m <= 0.005
+    assert 0 < near[1].accuracy["position_error_m"] <= 0.005
+    assert 0 < far[1].accuracy["position_error_m"] <= 0.005
     assert b'"scale"' in next(v for k, v in near[0].items() if k.endswith(".glb"))
     assert b"EXPONENTIAL" in next(v for k, v in far[0].items() if k.endswith(".glb"))
 
@@ -182,13 +171,13 @@ def test_the_current_tileset_points_to_the_revision() -> None:
 def test_a_type_without_a_3d_form_is_refused() -> None:
     flat = feature_type("plan", "MultiPolygon", "drape", {}, ())
     with pytest.raises(RecipeError):
-        build_tileset([features([], {})], flat, to_geocentric, TilesetTarget("p", 1, "open", "1."), lambda *_: None)
+        build_tileset([features([], {})], flat, to_geocentric, TilesetTarget("p", 1, "open", "1."), MemoryStore())
 
 
 def test_a_diameter_in_millimetres_is_one_in_metres() -> None:
     run = features([shapely.Point(500_000, 3_520_000, 5)], {"depth_m": numbers([2.0]), "well_diameter_mm": numbers([1500.0])})
-    store: dict[str, bytes] = {}
-    summary = build_tileset([run], NODE, to_geocentric, TilesetTarget("n", 1, "open", "1."), store.__setitem__)
+    store = MemoryStore()
+    summary = build_tileset([run], NODE, to_geocentric, TilesetTarget("n", 1, "open", "1."), store)
     assert summary.region is not None
     east_west = (summary.region.east_rad - summary.region.west_rad) * 6_378_137 * np.cos(summary.region.south_rad)
     assert east_west == pytest.approx(1.5 + 2 * 0.05 + 2 * 0.01, abs=0.02)
@@ -229,11 +218,10 @@ def test_features_where_the_crs_is_not_defined_are_listed_and_the_others_drawn(u
         x, y, z = to_geocentric(e, n, h)
         return np.where(e > 497_050, undefined, x), y, z
 
-    store: dict[str, bytes] = {}
+    store = MemoryStore()
     run = buildings(16)
-    summary = build_tileset([run], BUILDING, partial, TilesetTarget("b", 1, "open", "1."), store.__setitem__)
-    assert {reason for _, reason in summary.left_out} == {LeftOut.OUTSIDE_CRS}
-    assert (summary.drawn, len(summary.left_out)) == (8, 8)
+    summary = build_tileset([run], BUILDING, partial, TilesetTarget("b", 1, "open", "1."), store)
+    assert (summary.drawn, summary.left_out) == (8, {LeftOut.OUTSIDE_CRS: 8})
     assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
 
 
@@ -244,8 +232,8 @@ def test_pipes_at_the_no_data_elevation_are_listed_and_the_others_drawn() -> Non
         for i, z in enumerate([2.5, -9999.0, 2.0])
     ]
     run = features(lines, {"outer_diameter_mm": numbers([400.0] * 3)})
-    summary = build_tileset([run], PIPE, to_geocentric, TilesetTarget("p", 1, "open", "1."), lambda *_: None)
-    assert summary.left_out == ((2, LeftOut.ELEVATION_ABSURD),)
+    summary = build_tileset([run], PIPE, to_geocentric, TilesetTarget("p", 1, "open", "1."), MemoryStore())
+    assert summary.left_out == {LeftOut.ELEVATION_ABSURD: 1}
     assert summary.drawn == 2
 
 

@@ -31,6 +31,8 @@ class FeatureQuery:
     as_of: int | None = None
     """Commit whose recorded state is asked for; None reads the current rows."""
     fid: int | None = None
+    fids: tuple[int, ...] | None = None
+    """Only these features."""
     after_fid: int | None = None
     """Keyset: only features after this one."""
     area: Area | None = None

@@ -68,6 +68,8 @@ def _conditions(query: FeatureQuery, parameters: Parameters) -> list[sql.Composa
     found: list[sql.Composable] = [sql.SQL("dataset = {}").format(sql.Literal(collection.dataset.id))]
     if query.fid is not None:
         found.append(sql.SQL("fid = {}::bigint").format(parameters.add(query.fid)))
+    if query.fids is not None:
+        found.append(sql.SQL("fid = ANY ({}::bigint[])").format(parameters.add(list(query.fids))))
     if query.after_fid is not None:
         found.append(sql.SQL("fid > {}::bigint").format(parameters.add(query.after_fid)))
     if query.area is not None:

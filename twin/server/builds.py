@@ -2,53 +2,96 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 
-from tiles.build import TilesetTarget, build_tileset
-from tiles.read import read_drawn
+from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset, update_tileset
+from tiles.node import NodeError
+from tiles.revision_rows import RevisionRows
 from tiles.terrain import build_terrain
-from twin.db import translated
 from twin.errors import NotFoundError
-from twin.model import Dataset, FeatureType, Principal, Revision
+from twin.model import Dataset, FeatureType, Revision
 from twin.query.collection import Collection, collection_of
-from twin.query.feature_query import FeatureQuery
 from twin.server.city import City, Progress
 from twin.server.model_builds import build_dataset_models
 from twin.server.scene import VARIANT
+
+MOST_CHANGED = 5_000
+"""Features that may differ for a tileset to be made from the one before: all of them are in memory at once, with their neighbours."""
+_LOG = logging.getLogger("twin.builds")
 
 
 def build_dataset_tileset(
     city: City, dataset: Dataset, feature_type: FeatureType, revision: Revision, progress: Progress
 ) -> Mapping[str, object]:
-    """Build the tileset of one revision into the store and return what the asset records of it."""
+    """Build the tileset of one revision into the store and return what the asset records of it.
+
+    From that of the nearest earlier revision and what changed since, where there is one and little changed; else from all features.
+    """
     if feature_type.recipe == "model":
         return build_dataset_models(city, dataset, revision, _put_new(city), {"certificate": _certificate(city)}, progress)
-    collection = _collection(city, dataset)
-    query = FeatureQuery(collection, collection.crs[0], as_of=revision.commit)
+    source = RevisionRows(city.pool, _collection(city, dataset), revision.commit)
     target = TilesetTarget(
         dataset=dataset.slug,
         revision=revision.commit,
         variant=VARIANT,
-        oid_prefix=collection.oid_prefix,
+        oid_prefix=source.collection.oid_prefix,
         extras={"certificate": _certificate(city)},
+        pipeline=_pipeline(city),
     )
-    with translated(), city.pool.connection() as connection:
-        features = read_drawn(connection, query, Principal.system(), feature_type)
-    summary = build_tileset(
-        [features], feature_type, city.frame, target, _put_new(city), lambda done, total: progress(dataset.slug, done, total)
-    )
+    city.settings.work_folder.mkdir(parents=True, exist_ok=True)
+    options = BuildOptions(folder=city.settings.work_folder)
+    summary = _updated(city, source, target, options)
+    if summary is None:
+
+        def told(done: int, total: int) -> None:
+            progress(dataset.slug, done, max(total, revision.count))
+
+        summary = build_tileset(source.batches(), feature_type, city.frame, target, city.store, told, options)
+    return _detail(summary)
+
+
+def _updated(city: City, source: RevisionRows, target: TilesetTarget, options: BuildOptions) -> TilesetSummary | None:
+    """Return the tileset made from an earlier one; None where there is none, too much changed, or it was made in another way."""
+    base = _base(city, source.collection.dataset, target.revision)
+    if base is None:
+        return None
+    commit, tree = base
+    changed = source.changed(commit, MOST_CHANGED + 1)
+    if len(changed) > MOST_CHANGED:
+        return None
+    before, after = source.at(commit).of(changed), source.of(changed)
+    try:
+        return update_tileset(tree, before, after, source.of, source.collection.feature_type, city.frame, target, city.store, options)
+    except (NodeError, NotFoundError) as error:
+        _LOG.warning("%s at %s is built from all features: %s", target.dataset, target.revision, error)
+        return None
+
+
+def _base(city: City, dataset: Dataset, revision: int) -> tuple[int, str] | None:
+    """Return the nearest earlier revision whose tileset is ready, and its tree."""
+    ready = [a for a in city.catalogue.assets() if a.dataset == dataset.id and a.kind == "tileset" and a.variant == VARIANT]
+    earlier = [a for a in ready if a.state == "ready" and a.revision < revision and isinstance(a.detail.get("tree"), str)]
+    if not earlier:
+        return None
+    nearest = max(earlier, key=lambda a: a.revision)
+    return nearest.revision, str(nearest.detail["tree"])
+
+
+def _detail(summary: TilesetSummary) -> Mapping[str, object]:
     return {
         "features": summary.features,
         "drawn": summary.drawn,
-        "left_out": {reason.name.lower(): sum(1 for _, r in summary.left_out if r is reason) for _, reason in summary.left_out},
+        "left_out": {reason.name.lower(): count for reason, count in summary.left_out.items()},
         "lod": summary.lods,
         "surfaces": [kind.name.lower() for kind in summary.surfaces],
         "faces_left_out": summary.faces_left_out,
         "contents": summary.contents,
         "content_bytes": summary.content_bytes,
-        "projection_residual_m": summary.projection_residual_m,
-        "position_error_m": summary.position_error_m,
-        "chord_error_m": summary.chord_error_m,
+        "far_contents": summary.far_contents,
+        "far_bytes": summary.far_bytes,
+        **summary.accuracy,
+        "tree": summary.tree,
     }
 
 
@@ -83,6 +126,12 @@ def _put_new(city: City) -> Callable[[str, bytes], None]:
             city.store.put(key, content)
 
     return put
+
+
+def _pipeline(city: City) -> str:
+    """Return the name of the way from the storage CRS to geocentric positions."""
+    d = city.deployment
+    return f"EPSG:{d.storage_srid} {d.geocentric_pipeline} {d.vertical}"
 
 
 def _certificate(city: City) -> dict[str, object]:

@@ -1,0 +1,128 @@
+"""From features that are ready to one stored content: mesh, projection, GLB, and what is known of it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.bounds import Region
+from tiles.glb import Encoding, Material, TileMesh, write_glb
+from tiles.local_frame import ToGeocentric, fit_projection
+from tiles.mesh.batch import HIGHEST_M, LOWEST_M, LeftOut, MeshBatch
+from tiles.metadata import MetadataClass, property_table
+from tiles.node import Summary
+from tiles.source import Source
+from tiles.statistics import Statistics, statistics_of
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What became of ``rows``: a GLB of those whose ``left_out`` is DRAWN, None when none is, and their mesh by place in ``rows``."""
+
+    rows: NDArray[np.int64]
+    left_out: NDArray[np.uint8]
+    mesh: MeshBatch
+    glb: bytes | None
+    region: Region | None
+    accuracy: dict[str, float]
+
+    @property
+    def drawn_rows(self) -> NDArray[np.int64]:
+        """Return the rows that are drawn."""
+        return self.rows[self.left_out == LeftOut.DRAWN]
+
+
+class Drawing:
+    """How the contents of one tileset are made; used by several threads."""
+
+    def __init__(self, metadata: MetadataClass, to_geocentric: ToGeocentric, encoding: Encoding) -> None:
+        self.metadata, self.encoding = metadata, encoding
+        self._exact = to_geocentric
+        self._projecting = threading.Lock()
+
+    def to_geocentric(
+        self, easting_m: NDArray[np.float64], northing_m: NDArray[np.float64], height_m: NDArray[np.float64], /
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return geocentric positions, one thread at a time: PROJ's objects are not to be shared."""
+        with self._projecting:
+            return self._exact(easting_m, northing_m, height_m)
+
+    def finest(self, source: Source, rows: NDArray[np.int64]) -> Drawn:
+        """Return the content of ``rows`` of ``source`` in their finest form."""
+        return self._draw(source, rows, source.mesh(rows))
+
+    def coarser(self, source: Source, rows: NDArray[np.int64]) -> Drawn:
+        """Return the content of ``rows``, which can all be drawn, in the coarser form of those that have one."""
+        return self._draw(source, rows, source.coarse_mesh(rows))
+
+    def _draw(self, source: Source, rows: NDArray[np.int64], mesh: MeshBatch) -> Drawn:
+        unfit, reason = _absurd(mesh), LeftOut.ELEVATION_ABSURD
+        if len(unfit) == 0 and not mesh.is_empty:
+            projection = fit_projection(self.to_geocentric, mesh.positions)
+            reached = projection.reaches(mesh.positions)
+            unfit, reason = np.unique(mesh.feature[~reached]), LeftOut.OUTSIDE_CRS
+        if len(unfit):
+            return self._without(source, rows, unfit, reason)
+        if mesh.is_empty:
+            return Drawn(rows, mesh.left_out, mesh, None, None, {})
+        drawn = mesh.left_out == LeftOut.DRAWN
+        row_of = (np.cumsum(drawn) - 1).astype(np.uint32)
+        local, region = projection.project(mesh.positions)
+        tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, row_of[mesh.feature], mesh.surface)
+        material = Material(not mesh.is_closed, source.recipe.opacity)
+        glb = write_glb(tile_mesh, self.metadata, property_table(source.table, rows[drawn]), self.encoding, material)
+        accuracy = {
+            "projection_residual_m": projection.residual_m,
+            "position_error_m": glb.position_error_m,
+            "chord_error_m": mesh.chord_error_m,
+        }
+        return Drawn(rows, mesh.left_out, mesh, glb.data, region, accuracy)
+
+    def _without(self, source: Source, rows: NDArray[np.int64], unfit: NDArray[np.uint32], reason: LeftOut) -> Drawn:
+        """Return the content without the features ``unfit`` (by place in ``rows``), which are left out for ``reason``."""
+        keeps = np.ones(len(rows), np.bool_)
+        keeps[unfit] = False
+        rest = self.finest(source, rows[keeps])
+        left_out = np.full(len(rows), reason, np.uint8)
+        left_out[keeps] = rest.left_out
+        feature = np.flatnonzero(keeps)[rest.mesh.feature].astype(np.uint32)
+        mesh = replace(rest.mesh, feature=feature, left_out=left_out)
+        return Drawn(rows, left_out, mesh, rest.glb, rest.region, rest.accuracy)
+
+
+def summary_of(source: Source, drawn: Drawn) -> Summary:
+    """Return what a leaf shows and leaves out."""
+    rows = drawn.drawn_rows
+    lods = np.bincount(source.recipe.lods(rows), minlength=1)
+    reasons = np.bincount(drawn.left_out, minlength=1)
+    surface = drawn.mesh.surface
+    return Summary(
+        statistics=statistics_of(source.table, rows) if len(rows) else Statistics(0, {}, {}),
+        lods={level: int(lods[level]) for level in np.flatnonzero(lods).tolist() if level > 0},
+        surfaces=frozenset() if surface is None else frozenset(np.flatnonzero(np.bincount(surface)).tolist()),
+        left_out={reason: int(reasons[reason]) for reason in np.flatnonzero(reasons).tolist() if reason != LeftOut.DRAWN},
+        unrepresentable=_unrepresentable(source, drawn.rows),
+        faces_left_out=drawn.mesh.faces_left_out,
+        accuracy=drawn.accuracy,
+        contents=int(drawn.glb is not None),
+        content_bytes=len(drawn.glb or b""),
+    )
+
+
+def _absurd(mesh: MeshBatch) -> NDArray[np.uint32]:
+    """Return the features with a vertex where nothing is built."""
+    sane = (mesh.positions[:, 2] > LOWEST_M) & (mesh.positions[:, 2] < HIGHEST_M)
+    return np.unique(mesh.feature[~sane])
+
+
+def _unrepresentable(source: Source, rows: NDArray[np.int64]) -> dict[str, int]:
+    counts = {}
+    for column in source.table.columns:
+        if column.prop.id in source.table.unrepresentable and column.prop.field is not None:
+            given = source.features.columns[column.prop.field.name].valid[rows]
+            if lost := int((given & ~column.present[rows]).sum()):
+                counts[column.prop.id] = lost
+    return counts

@@ -1,0 +1,27 @@
+"""A store in memory: for warming up and for tests, which look at every object."""
+
+from __future__ import annotations
+
+from twin.errors import NotFoundError
+
+
+class MemoryStore(dict[str, bytes]):
+    """Bytes under keys; as `twin.store.Store`."""
+
+    def get(self, key: str) -> bytes:  # type: ignore[override]
+        """Return the bytes under ``key``; NotFoundError when there are none."""
+        if key not in self:
+            raise NotFoundError("no such object")
+        return self[key]
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store ``content`` under ``key``."""
+        self[key] = content
+
+    def exists(self, key: str) -> bool:
+        """Tell whether ``key`` holds something."""
+        return key in self
+
+    def delete(self, key: str) -> None:
+        """Forget ``key``."""
+        self.pop(key, None)

@@ -1,0 +1,88 @@
+"""Nodes, contents and tree files of one tileset in the object store: what is named by a hash is written once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from tiles.node import Node, from_bytes, to_bytes
+
+type StorePut = Callable[[str, bytes], object]
+"""Store bytes under a key; called from several threads, an existing key may be skipped."""
+
+
+class Objects(Protocol):
+    """The part of a store that tiles need; called from several threads."""
+
+    def get(self, key: str, /) -> bytes:
+        """Return the bytes under ``key``."""
+
+    def put(self, key: str, content: bytes, /) -> object:
+        """Store ``content`` under ``key``, whole or not at all."""
+
+    def exists(self, key: str, /) -> bool:
+        """Tell whether ``key`` holds something."""
+
+    def delete(self, key: str, /) -> object:
+        """Forget ``key``."""
+
+
+class NodeStore:
+    """The objects of one dataset and variant, below ``tiles/{dataset}/{variant}/``."""
+
+    def __init__(self, objects: Objects, dataset: str, variant: str) -> None:
+        self.prefix = f"tiles/{dataset}/{variant}"
+        self._objects = objects
+
+    def node(self, name: str) -> Node:
+        """Return the node ``name``; NodeError when that is none."""
+        return from_bytes(name, self._objects.get(f"{self.prefix}/n/{name}"))
+
+    def put_node(self, node: Node) -> Node:
+        """Store ``node`` and return it with its name."""
+        record = to_bytes(node)
+        return replace(node, name=self.put_new("n/{}", record))
+
+    def put_content(self, glb: bytes) -> str:
+        """Store a GLB and return its hash."""
+        return self.put_new("c/{}.glb", glb)
+
+    def put_tree(self, body: bytes) -> str:
+        """Store a tileset file and return its hash."""
+        return self.put_new("t/{}.json", body)
+
+    def put_new(self, place: str, content: bytes) -> str:
+        """Store ``content`` at ``place`` with its hash filled in, unless it is there already, and return the hash."""
+        name = content_hash(content)
+        self.put_once(place.format(name), content)
+        return name
+
+    def put_once(self, place: str, content: bytes) -> None:
+        """Store ``content`` at ``place`` unless something is there already: such a name stands for one content for ever."""
+        key = f"{self.prefix}/{place}"
+        if not self._objects.exists(key):
+            self._objects.put(key, content)
+
+    def put(self, place: str, content: bytes) -> str:
+        """Store ``content`` at ``place``, whatever was there, and return its key."""
+        self._objects.put(f"{self.prefix}/{place}", content)
+        return f"{self.prefix}/{place}"
+
+    def get(self, place: str) -> bytes:
+        """Return what lies at ``place``."""
+        return self._objects.get(f"{self.prefix}/{place}")
+
+    def delete(self, place: str) -> None:
+        """Forget what lies at ``place``."""
+        self._objects.delete(f"{self.prefix}/{place}")
+
+    def exists(self, place: str) -> bool:
+        """Tell whether something lies at ``place``."""
+        return self._objects.exists(f"{self.prefix}/{place}")
+
+
+def content_hash(content: bytes) -> str:
+    """Return the name of ``content``: BLAKE2b of 128 bits in hexadecimal (RFC 7693)."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
