@@ -64,6 +64,12 @@ class BinaryChunk:
         stream = meshopt.encode_triangles(triangles, vertex_count)
         return self._compressed(stream, triangles.size, 2, "TRIANGLES", {"target": ELEMENT_ARRAY_BUFFER})
 
+    def sequence(self, indices: NDArray[np.uint32]) -> int:
+        """Append 16-bit indices that are no triangles; return the view."""
+        if not self.compress:
+            return self.plain(indices.astype(np.uint16).tobytes())
+        return self._compressed(meshopt.encode_sequence(indices), indices.size, 2, "INDICES", {})
+
     def _compressed(self, stream: bytes, count: int, stride: int, mode: str, more: Json, how: Json | None = None) -> int:
         at = len(self.data) + -len(self.data) % 8
         self.data.extend(b"\0" * (at - len(self.data)))

@@ -15,23 +15,26 @@ from tiles.extent import extent
 from tiles.kernel import kernel
 from tiles.local_frame import LocalFrame
 from tiles.metadata import MetadataClass, PropertyTable
+from tiles.outlines import outline
 from tiles.stored_vertices import Order, Quantization, codec_order, quantization_for, stored_normals, stored_positions
 
 ENGINE_VERSION = 3
 """Part of every GLB, hence of every content hash: raise it whenever the same features give other bytes."""
 ACCURACY_M = 0.005
 """How far a quantized position may lie from the true one, unless a caller says otherwise."""
+OUTLINE = "CESIUM_primitive_outline"
 LARGEST_PRIMITIVE = 65_535
 """Vertices a 16-bit index can name without the primitive-restart value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How geometry is stored; quantized positions lie within ``accuracy_m`` of the true ones."""
+    """How geometry is stored; quantized positions lie within ``accuracy_m`` of the true ones, forms with surfaces may have ``outlines``."""
 
     quantize: bool = True
     meshopt: bool = True
     accuracy_m: float = ACCURACY_M
+    outlines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,11 @@ class TileMesh:
 
 @dataclass(frozen=True, slots=True)
 class Glb:
-    """The bytes, and how far any decoded position may lie from the mesh's (``position_error_m``)."""
+    """The bytes, how far any decoded position may lie from the mesh's, and the widest step of its grids, 0 where there is none."""
 
     data: bytes
     position_error_m: float
+    step_m: float = 0.0
 
 
 def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, encoding: Encoding, material: Material | None = None) -> Glb:
@@ -82,15 +86,15 @@ def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, enc
     binary = BinaryChunk(encoding.meshopt)
     nodes: list[Json] = []
     meshes: list[Json] = []
-    error = 0.0
+    error, step = 0.0, 0.0
     for part in parts_of(mesh):
         grid = quantization_for(part.positions, encoding.accuracy_m if encoding.quantize else None)
         scale: Json = {} if grid.is_wide else {"scale": [grid.step_m] * 3}
         undo: Json = {} if grid.step_m is None else {"translation": list(grid.origin), **scale}
         nodes.append({"mesh": len(meshes), **undo})
         meshes.append({"primitives": [_primitive(binary, part, grid, encoding, table.count)]})
-        error = max(error, grid.error_m)
-    used = ["EXT_mesh_features", "EXT_structural_metadata"]
+        error, step = max(error, grid.error_m), max(step, grid.step_m or 0.0)
+    used = ["EXT_mesh_features", "EXT_structural_metadata"] + [OUTLINE] * (encoding.outlines and mesh.surface is not None)
     required = ["KHR_mesh_quantization"] * encoding.quantize + ["EXT_meshopt_compression"] * encoding.meshopt
     document: Json = {
         "asset": {"version": "2.0", "generator": f"citytwin tiles {ENGINE_VERSION}"},
@@ -104,7 +108,7 @@ def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, enc
         "extensions": {"EXT_structural_metadata": _structural_metadata(binary, metadata, table, mesh.surface is not None)},
     }
     document |= {"accessors": binary.accessors, "bufferViews": binary.views, "buffers": binary.buffers()}
-    return Glb(container(orjson.dumps(document), bytes(binary.data)), error)
+    return Glb(container(orjson.dumps(document), bytes(binary.data)), error, step)
 
 
 def _structural_metadata(binary: BinaryChunk, metadata: MetadataClass, table: PropertyTable, has_surfaces: bool) -> Json:
@@ -129,8 +133,16 @@ def _primitive(binary: BinaryChunk, mesh: TileMesh, grid: Quantization, encoding
         ids.append({"featureCount": surfaces.COUNT, "attribute": 1, "propertyTable": 1, "label": surfaces.LABEL})
     view = binary.triangles(order.triangles, len(order.vertices))
     indices = binary.accessor(view, UNSIGNED_SHORT, "SCALAR", order.triangles.size)
-    extensions = {"EXT_mesh_features": {"featureIds": ids}}
+    extensions: Json = {"EXT_mesh_features": {"featureIds": ids}}
+    if encoding.outlines and mesh.surface is not None:
+        extensions[OUTLINE] = {"indices": _outline(binary, mesh, order)}
     return {"attributes": attributes, "indices": indices, "material": 0, "mode": 4, "extensions": extensions}
+
+
+def _outline(binary: BinaryChunk, mesh: TileMesh, order: Order) -> int:
+    v = order.vertices
+    edges = outline(order.triangles, mesh.positions[v], mesh.normals[v], mesh.feature[v])
+    return binary.accessor(binary.sequence(edges), UNSIGNED_SHORT, "SCALAR", edges.size)
 
 
 def _positions(binary: BinaryChunk, mesh: TileMesh, order: Order, grid: Quantization) -> int:

@@ -46,6 +46,17 @@ def encode_triangles(triangles: NDArray[np.uint32], vertex_count: int) -> bytes:
     return out[:size].tobytes()
 
 
+def encode_sequence(indices: NDArray[np.uint32]) -> bytes:
+    """Return the INDICES stream of ``indices``, in any order and number."""
+    lib.meshopt_encodeIndexVersion(1)
+    flat = np.ascontiguousarray(indices, np.uint32).ravel()
+    out = np.empty(lib.meshopt_encodeIndexSequenceBound(len(flat), int(flat.max(initial=0)) + 1), np.uint8)
+    size = lib.meshopt_encodeIndexSequence(_bytes_of(out), len(out), flat.ctypes.data_as(ctypes.POINTER(ctypes.c_uint)), len(flat))
+    if size == 0:
+        raise MeshoptError("the index sequence does not fit its bound")
+    return out[:size].tobytes()
+
+
 def decode(stream: bytes, mode: str, count: int, stride: int, stored: str = "NONE") -> bytes:
     """Return ``count`` × ``stride`` bytes of an ATTRIBUTES, TRIANGLES or INDICES stream, and undo the filter it was ``stored`` with.
 

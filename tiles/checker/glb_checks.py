@@ -15,6 +15,7 @@ from tiles.checker.problem import Problem, Problems
 from tiles.checker.property_tables import check_property_table
 
 _FEATURES, _METADATA, _QUANTIZATION = "EXT_mesh_features", "EXT_structural_metadata", "KHR_mesh_quantization"
+_OUTLINE = "CESIUM_primitive_outline"
 _LARGEST_PRIMITIVE = 65_535
 
 
@@ -150,6 +151,7 @@ def _check_mesh(
         _check_normals(gltf, primitive, len(positions), where, problems)
         _check_colors(gltf, primitive, len(positions), where, problems)
         _check_feature_ids(gltf, primitive, len(positions), tables, where, problems)
+        _check_outline(gltf, primitive, len(positions), where, problems)
         if "material" in primitive:
             gltf.item("materials", primitive["material"], f"{where}/material")
         worlds.append(positions @ matrix[:3, :3].T + matrix[:3, 3])
@@ -210,6 +212,23 @@ def _check_colors(gltf: GltfFile, primitive: Json, vertices: int, where: str, pr
     normalized = gltf.items("accessors")[index].get("normalized", False)
     problems.unless(len(stored) == vertices, "ATTRIBUTE_COUNT", where, "colours and positions differ in number")
     problems.unless(stored.ndim == 2 and stored.shape[1] in (3, 4) and normalized != is_float, "COLOR_FORM", where, "no colours of glTF")
+
+
+def _check_outline(gltf: GltfFile, primitive: Json, vertices: int, where: str, problems: Problems) -> None:
+    """Check CESIUM_primitive_outline: pairs of vertices, each an edge of a triangle."""
+    outline = primitive.get("extensions", {}).get(_OUTLINE)
+    if outline is None:
+        return
+    ends, triangles = (gltf.accessor(p.get("indices"), f"{where}/{_OUTLINE}") for p in (outline, primitive))
+    if ends is None or triangles is None or triangles.size % 3:
+        return
+    pairs = problems.unless(ends.ndim == 1 and ends.size % 2 == 0, "OUTLINE_FORM", where, "an outline is not pairs of indices")
+    if not pairs or not problems.unless(int(ends.max(initial=0)) < vertices, "OUTLINE_INDEX", where, f"beyond {vertices} vertices"):
+        return
+    corners = triangles.astype(np.int64).reshape(-1, 3)
+    sides = np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]]), axis=1) @ [vertices, 1]
+    edges = np.sort(ends.astype(np.int64).reshape(-1, 2), axis=1) @ [vertices, 1]
+    problems.unless(bool(np.isin(edges, sides).all()), "OUTLINE_EDGE", where, "an outline is no edge of a triangle")
 
 
 def _check_feature_ids(gltf: GltfFile, primitive: Json, vertices: int, tables: list[_Table], where: str, problems: Problems) -> None:
