@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -13,6 +13,15 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 def tree_cpu_s(roots: Iterable[int]) -> float:
     """Return the CPU seconds that ``roots`` and their descendants have used, with those of children that ended and were waited for."""
     processes = _processes()
+    return sum(processes[pid][1] for pid in _descendants(roots, processes)) / _TICKS
+
+
+def tree_of(roots: Iterable[int]) -> set[int]:
+    """Return those of ``roots`` that live, and their descendants."""
+    return _descendants(roots, _processes())
+
+
+def _descendants(roots: Iterable[int], processes: Mapping[int, tuple[int, int]]) -> set[int]:
     children: dict[int, list[int]] = defaultdict(list)
     for pid, (parent, _) in processes.items():
         children[parent].append(pid)
@@ -23,7 +32,7 @@ def tree_cpu_s(roots: Iterable[int]) -> float:
         if pid not in seen:
             seen.add(pid)
             queue += children[pid]
-    return sum(processes[pid][1] for pid in seen) / _TICKS
+    return seen
 
 
 def _processes() -> dict[int, tuple[int, int]]:

@@ -66,6 +66,7 @@ def _section(run: Run) -> list[str]:
         ratio = "" if role == OURS else f"{_readable(outcome.advantage(name))} × as good"
         lines.append(f"| {name} | {role} | {_readable(statistics.median(figures))} | {spread} | {ratio} |")
     lines += ["", outcome.method]
+    lines += [f"\n{note}" for note in outcome.notes]
     lines += [f"\nNot measured: {name} ({' '.join(reason.split())})." for name, reason in outcome.missing.items()]
     return lines
 
@@ -81,7 +82,11 @@ def _outcome(raw: dict[str, object]) -> Outcome:
     samples = raw["samples"]
     if not isinstance(samples, dict):
         raise TypeError("samples is not an object")
-    return Outcome(**{**raw, "samples": {name: tuple(figures) for name, figures in samples.items()}})  # type: ignore[arg-type]
+    notes = raw.get("notes", ())
+    if not isinstance(notes, list | tuple):
+        raise TypeError("notes is not a list")
+    tuples = {"samples": {name: tuple(figures) for name, figures in samples.items()}, "notes": tuple(notes)}
+    return Outcome(**{**raw, **tuples})  # type: ignore[arg-type]
 
 
 def _rounded(value: float) -> float:

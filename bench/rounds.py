@@ -33,6 +33,8 @@ class Outcome:
     method: str
     missing: Mapping[str, str]
     """Peers that could not run here, with the reason."""
+    notes: tuple[str, ...] = ()
+    """What else was measured of ours, a sentence each."""
 
     def value(self, name: str) -> float:
         """Return the median figure of a contender."""
