@@ -152,7 +152,9 @@ def _receive(
             place.progress(slug, tally.read, None)
         elif isinstance(message, PartBatch):
             batch = derive_from_row(message.table, tally.staging.feature_type, has_terrain=has_terrain)
-            _copy(connection, tally.staging, _numbered(batch, tally.first_number))
+            batch = _numbered(batch, tally.first_number)
+            _copy(connection, tally.staging, batch)
+            tally.survey.add(batch)
             tally.keys.add(batch.column("natural_key"))
             tally.places.add(batch.column("geom"))
             representations.stage(connection, tally.staging, message, tally.first_number, document_header)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from ingest.distinct import DistinctGauge
 from ingest.protocol import KEPT_FINDINGS
 from ingest.rounding import tolerance_m
+from ingest.set_rules.survey_columns import StagedColumns
 from ingest.staging import Staging
 from ingest.waivers import Waiver, Waivers
 from twin.errors import RejectedError
@@ -41,8 +42,14 @@ class Tally:
     keys: DistinctGauge = field(default_factory=DistinctGauge)
     places: DistinctGauge = field(default_factory=DistinctGauge)
     """Of the natural keys and the geometries."""
+    survey: StagedColumns = field(init=False)
+    """What rules over a pipe survey compare, until they are asked."""
     passed: Counter[Waiver] = field(default_factory=Counter)
     """How many findings each waiver let pass."""
+
+    def __post_init__(self) -> None:
+        """Have the columns of a survey kept."""
+        self.survey = StagedColumns(self.staging.feature_type)
 
     @property
     def first_number(self) -> int:

@@ -8,6 +8,7 @@ from itertools import batched
 
 from ingest.set_rules.context import SetCheck, SetContext, checks_of
 from ingest.set_rules.registry import SET_RULES
+from ingest.set_rules.survey import Survey
 from ingest.tally import Tally
 from twin.catalogue import Catalogue
 from twin.db import Connection
@@ -23,6 +24,7 @@ def ask_rules(connection: Connection, catalogue: Catalogue, tallies: Mapping[str
     """Note what every rule of the registry finds among staged rows, and remove the rows of its errors; ``say`` is told the rule."""
     stagings = [t.staging for t in tallies.values()]
     distinct = {slug: tally.distinct for slug, tally in tallies.items()}
+    survey = Survey({t.staging.part: t.survey for t in tallies.values()})
     unanswered: dict[str, list[SetCheck]] = {}
     kept: dict[int, tuple[str, ...]] = {}
     for rule, find in SET_RULES.items():
@@ -30,14 +32,14 @@ def ask_rules(connection: Connection, catalogue: Catalogue, tallies: Mapping[str
         if any(True for t in tallies.values() for _ in checks_of(t.staging.feature_type, rule)):
             say(_asked(load_rules()[rule]))
         for slug, tally in tallies.items():
-            context = SetContext(connection, tally.staging, stagings, kept, catalogue, distinct[slug])
+            context = SetContext(connection, tally.staging, stagings, kept, catalogue, survey, distinct[slug])
             for check in checks_of(tally.staging.feature_type, rule):
                 if _missing_types(context, check):
                     unanswered.setdefault(slug, []).append(check)
                     continue
-                _note(connection, tally, find(context, check))
+                _note(connection, tally, survey, find(context, check))
     for slug, checks in unanswered.items():
-        context = SetContext(connection, tallies[slug].staging, stagings, {}, catalogue)
+        context = SetContext(connection, tallies[slug].staging, stagings, {}, catalogue, survey)
         tallies[slug].note_staged(_unanswered(context, checks))
 
 
@@ -66,7 +68,7 @@ def _unanswered(context: SetContext, checks: Sequence[SetCheck]) -> Iterator[Fin
     yield Finding("not-checked", Severity.INFO, None, Text(zh=zh, en=en))
 
 
-def _note(connection: Connection, tally: Tally, found: Iterable[Finding]) -> None:
+def _note(connection: Connection, tally: Tally, survey: Survey, found: Iterable[Finding]) -> None:
     """Note findings as they come, then remove the rows of those that reject: until the last has come the query is still running."""
     rejected = array("q")
     for some in batched(found, _AT_A_TIME):
@@ -74,4 +76,6 @@ def _note(connection: Connection, tally: Tally, found: Iterable[Finding]) -> Non
         tally.note_staged(findings)
         rejected.extend(f.row for f in findings if f.rejects and f.row is not None)
     if rejected:
-        connection.execute(tally.staging.query("reject_rows"), {"rows": sorted(set(rejected))})
+        rows = sorted(set(rejected))
+        connection.execute(tally.staging.query("reject_rows"), {"rows": rows})
+        survey.forget(tally.staging.part, rows)

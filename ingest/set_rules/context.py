@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from psycopg import sql
 
+from ingest.set_rules.survey import Survey
 from ingest.staging import Staging
 from twin.catalogue import Catalogue
 from twin.db import Connection
@@ -29,6 +30,8 @@ class SetContext:
     kept: Mapping[int, Sequence[str]]
     """Per dataset the keys whose rows were rejected: what is published under them stays (DESIGN 14)."""
     catalogue: Catalogue
+    survey: Survey
+    """The points and lines of the submission, and the network they make."""
     distinct: frozenset[str] = frozenset()
     """Columns of which it is known already that no two staged rows have the same value."""
 

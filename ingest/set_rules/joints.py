@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
 
 from ingest.set_rules.context import SetCheck, SetContext
-from ingest.set_rules.network import along_network, finding, title_of_code
+from ingest.set_rules.grouping import millimetres
+from ingest.set_rules.network import Network, finding_at, finding_at_end, network_of, size_texts, title_of_code
+from ingest.set_rules.survey import NONE, Floats, Mask, Numbers
 from twin.errors import Text
 from twin.model import Finding
 
 _WHAT = {"height": Text("高程", "elevation"), "material": Text("材质", "material"), "size": Text("管径", "size")}
+_ROUNDING_M = 1e-6
+"""A difference of just the tolerance is none, whatever binary makes of decimals."""
 
 
 def ends_that_disagree(context: SetContext, check: SetCheck) -> Iterator[Finding]:
@@ -17,57 +24,162 @@ def ends_that_disagree(context: SetContext, check: SetCheck) -> Iterator[Finding
 
     Heights of sewers and of what ends in a shaft may differ. Heights are elevations, else ground less depth.
     """
-    heights = along_network(
-        context,
-        "ends_at_other_heights",
-        tolerance_m=check.number("tolerance_m"),
-        gravity=list(check.names("gravity")),
-        changes=list(check.names("changes")),
-    )
-    for rows in (heights, along_network(context, "ends_of_other_make")):
-        for row in rows:
-            what = _WHAT[row[5]]
-            zh = f"在点 {row[4]} 处{what.zh}为 {row[6]}，同点其他管段为 {row[7]}"
-            yield finding(check, row, Text(zh=zh, en=f"{what.en} {row[6]} at point {row[4]}, where it is {row[7]} otherwise"), row[6])
+    network = network_of(context)
+    yield from _at_other_heights(context, check, network)
+    yield from _of_other_make(context, check, network)
+
+
+def _at_other_heights(context: SetContext, check: SetCheck, network: Network) -> Iterator[Finding]:
+    """Yield what departs from the height most ends have at a point, of conduits that do not fall."""
+    height = network.at_ends(network.lines.start_elevation_m, network.lines.end_elevation_m)
+    depth = network.at_ends(network.lines.start_depth_m, network.lines.end_depth_m)
+    height = np.where(np.isnan(height), network.points.ground_m[network.end_point] - depth, height)
+    plain = np.flatnonzero(_without_change(check, network) & ~np.isnan(height))
+    usual = np.full(len(height), np.nan)
+    usual[plain] = _usual(network, plain, height[plain])
+    for end in np.flatnonzero(network.own_ends(context.staging.part) & (np.abs(height - usual) > check.number("tolerance_m"))):
+        yield _disagreement(check, network, end, "height", _metres(height[end]), _metres(usual[end]))
+
+
+def _without_change(check: SetCheck, network: Network) -> Mask:
+    """Return the ends of conduits that do not fall, at points without a shaft or declared change of height."""
+    words, points, kind = network.survey.words, network.points, network.lines.kind
+    may_differ = (points.appurtenance != NONE) | words.among(points.feature, check.names("changes"))
+    falls = (kind == NONE) | words.among(kind, check.names("gravity"))
+    return ~may_differ[network.end_point] & ~falls[network.end_line]
+
+
+def _usual(network: Network, ends: Numbers, height: Floats) -> Floats:
+    """Return for each end the height that most ends of its joint have to the millimetre, the lowest of them; of several the first row's."""
+    joint, mm = network.joints()[ends], millimetres(height)
+    line = network.end_line[ends]
+    row = np.where(network.lines.part[line] == NONE, np.iinfo(np.int64).max, network.lines.row[line])
+    order = np.lexsort((mm, joint))
+    begins = np.ones(len(order), dtype=bool)
+    begins[1:] = (np.diff(joint[order]) != 0) | (np.diff(mm[order]) != 0)
+    start = np.flatnonzero(begins)
+    if not len(start):
+        return np.empty(0)
+    lowest, first = np.minimum.reduceat(height[order], start), np.minimum.reduceat(row[order], start)
+    of_joint = joint[order][start]
+    rank = np.lexsort((first, -np.diff(np.append(start, len(order))), of_joint))
+    known, place = np.unique(of_joint[rank], return_index=True)
+    usual: Floats = lowest[rank[place]][np.searchsorted(known, joint)]
+    return usual
+
+
+def _of_other_make(context: SetContext, check: SetCheck, network: Network) -> Iterator[Finding]:
+    """Yield where just two pipes of a system meet, at a point without a shaft, that differ unless the point is declared a change."""
+    points, lines, words = network.points, network.lines, network.survey.words
+    first, second = _pairs(network)
+    a, b, point = network.end_line[first], network.end_line[second], network.end_point[second]
+    judged = (a != b) & (lines.part[b] == context.staging.part) & (points.appurtenance[point] == NONE)
+    first, second, a, b, point = first[judged], second[judged], a[judged], b[judged], point[judged]
+    other_material = (lines.material[a] != lines.material[b]) & (lines.material[a] != NONE) & (lines.material[b] != NONE)
+    other_material &= ~words.among(points.feature[point], ["material_change"])
+    sizes = _sizes(network)
+    other_size = ~((sizes[a] == sizes[b]) | (np.isnan(sizes[a]) & np.isnan(sizes[b]))).all(axis=1)
+    other_size &= ~words.among(points.feature[point], ["diameter_change"])
+    for k in np.flatnonzero(other_material | other_size):
+        here, there = int(b[k]), int(a[k])
+        if other_material[k]:
+            material = (words.at(int(lines.material[line])) for line in (here, there))
+            yield _disagreement(check, network, second[k], "material", *material)
+        if other_size[k]:
+            yield _disagreement(check, network, second[k], "size", *size_texts(lines, (here, there)))
+
+
+def _pairs(network: Network) -> tuple[Numbers, Numbers]:
+    """Return the ends of joints at which just two meet, what is published first, then by row; pairs in the order of the second."""
+    line = network.end_line
+    row = np.where(network.lines.part[line] == NONE, NONE, network.lines.row[line])
+    joint = network.joints()
+    order = np.lexsort((line, row, joint))
+    start = np.flatnonzero(np.diff(joint[order], prepend=NONE) != 0)
+    two = start[np.diff(np.append(start, len(order))) == 2]
+    by_row = np.argsort(line[order[two + 1]], kind="stable")
+    return order[two][by_row], order[two + 1][by_row]
+
+
+def _sizes(network: Network) -> Floats:
+    """Return diameter or sides of lines (mm), shape (lines, 2): equal where the texts of the sizes are."""
+    lines = network.lines
+    width, height = lines.width_mm, lines.section_height_mm
+    one, two = np.where(np.isnan(width), height, width), np.where(np.isnan(width), np.nan, height)
+    is_round = ~np.isnan(lines.outer_diameter_mm)
+    return np.stack([np.where(is_round, lines.outer_diameter_mm, one), np.where(is_round, np.nan, two)], axis=1)
+
+
+def _disagreement(check: SetCheck, network: Network, end: int, what: str, here: str, there: str) -> Finding:
+    title, number = _WHAT[what], network.number_at(end)
+    zh = f"在点 {number} 处{title.zh}为 {here}，同点其他管段为 {there}"
+    en = f"{title.en} {here} at point {number}, where it is {there} otherwise"
+    return finding_at_end(check, network, end, Text(zh=zh, en=en), here)
+
+
+def _metres(height: float) -> str:
+    """Return a height to the millimetre, halves rounded away from zero."""
+    return f"{Decimal(f'{height:.15g}').quantize(Decimal('0.001'), ROUND_HALF_UP) + 0:f}"
 
 
 def points_without_lines(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield points at which no line ends (J02)."""
-    for row in along_network(context, "points_without_lines"):
-        yield finding(check, row, Text(zh=f"没有管线连接点 {row[1]}", en=f"no line ends at point {row[1]}"))
+    network = network_of(context)
+    points = network.points
+    lonely = np.bincount(network.end_point, minlength=len(points)) == 0
+    for index in np.flatnonzero(lonely & (points.part == context.staging.part)):
+        key = points.key[index].as_py()
+        yield finding_at(check, points, index, Text(zh=f"没有管线连接点 {key}", en=f"no line ends at point {key}"))
 
 
 def heights_that_do_not_add_up(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines at whose end the ground is not depth + elevation within ``tolerance_m`` (J03)."""
-    for row in along_network(context, "heights_that_do_not_add_up", tolerance_m=check.number("tolerance_m")):
-        node, ground, depth, elevation = row[4:8]
-        off = ground - depth - elevation
-        zh = f"点 {node}：地面高程 {ground:.3f} ≠ 埋深 {depth:.3f} + 管线高程 {elevation:.3f}（差 {off:+.3f} m）"
-        en = f"point {node}: ground {ground:.3f} is not depth {depth:.3f} + elevation {elevation:.3f} (off by {off:+.3f} m)"
-        yield finding(check, row, Text(zh=zh, en=en), f"{off:+.3f}")
+    network = network_of(context)
+    lines = network.lines
+    ground = network.points.ground_m[network.end_point]
+    depth = network.at_ends(lines.start_depth_m, lines.end_depth_m)
+    elevation = network.at_ends(lines.start_elevation_m, lines.end_elevation_m)
+    off = ground - depth - elevation
+    for end in np.flatnonzero((np.abs(off) > check.number("tolerance_m") + _ROUNDING_M) & network.own_ends(context.staging.part)):
+        number, values = network.number_at(end), (ground[end], depth[end], elevation[end], off[end])
+        zh = "点 {}：地面高程 {:.3f} ≠ 埋深 {:.3f} + 管线高程 {:.3f}（差 {:+.3f} m）".format(number, *values)
+        en = "point {}: ground {:.3f} is not depth {:.3f} + elevation {:.3f} (off by {:+.3f} m)".format(number, *values)
+        yield finding_at_end(check, network, end, Text(zh=zh, en=en), f"{off[end]:+.3f}")
 
 
 def lengths_beyond(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines longer in space than ``longest_m`` or shorter than ``shortest_m`` (J04)."""
-    longest, shortest = check.number("longest_m"), check.number("shortest_m")
-    for row in along_network(context, "lengths_beyond", longest_m=longest, shortest_m=shortest):
-        zh = f"管段长 {row[4]:.3f} m，不在 {shortest:g}…{longest:g} m 之内"
-        yield finding(check, row, Text(zh=zh, en=f"length {row[4]:.3f} m is outside {shortest:g}…{longest:g} m"), f"{row[4]:.3f}")
+    longest, shortest, lines = check.number("longest_m"), check.number("shortest_m"), network_of(context).lines
+    beyond = (lines.length_3d_m > longest) | (lines.length_3d_m < shortest)
+    for index in np.flatnonzero(beyond & (lines.part == context.staging.part)):
+        m = lines.length_3d_m[index]
+        zh, en = f"管段长 {m:.3f} m，不在 {shortest:g}…{longest:g} m 之内", f"length {m:.3f} m is outside {shortest:g}…{longest:g} m"
+        yield finding_at(check, lines, index, Text(zh=zh, en=en), f"{m:.3f}")
 
 
 def steep_lines(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines steeper than ``gravity_deg`` (sewers) or ``other_deg``, but those that come out of the ground (J05)."""
-    limits = {"gravity_deg": check.number("gravity_deg"), "other_deg": check.number("other_deg")}
-    rows = along_network(context, "steep_lines", gravity=list(check.names("gravity")), upright=list(check.names("upright")), **limits)
-    for row in rows:
-        yield finding(check, row, Text(zh=f"坡度 {row[4]:.1f}° 过大", en=f"a slope of {row[4]:.1f}° is too steep"), f"{row[4]:.1f}")
+    network = network_of(context)
+    lines, words = network.lines, network.survey.words
+    slope_deg = np.degrees(np.arctan2(np.abs(lines.end_m - lines.start_m), lines.length_m))
+    is_sewer = words.among(lines.kind, check.names("gravity"))
+    steep = (lines.length_m > 0) & (slope_deg > np.where(is_sewer, check.number("gravity_deg"), check.number("other_deg")))
+    steep[network.end_line[words.among(network.points.feature, check.names("upright"))[network.end_point]]] = False
+    for index in np.flatnonzero(steep & (lines.part == context.staging.part)):
+        deg = slope_deg[index]
+        yield finding_at(check, lines, index, Text(zh=f"坡度 {deg:.1f}° 过大", en=f"a slope of {deg:.1f}° is too steep"), f"{deg:.1f}")
 
 
 def declared_joints(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield points at which not as many lines meet as their feature says, such as three at a tee (J06)."""
-    degrees = check.table("degrees")
-    values = {"features": [str(d[0]) for d in degrees], "degrees": [int(d[1] or 0) for d in degrees]}
-    for row in along_network(context, "declared_joints", **values):
-        name = title_of_code(context, "feature", row[4])
-        zh, en = f"{name.zh}应连接 {row[5]} 条管线，实连 {row[6]} 条", f"{name.en}: {row[5]} lines should meet here, {row[6]} do"
-        yield finding(check, row, Text(zh=zh, en=en), row[6])
+    network = network_of(context)
+    points, words = network.points, network.survey.words
+    ends = np.bincount(network.end_point, minlength=len(points))
+    declared = np.zeros(len(points), np.int64)
+    for feature, degree in check.table("degrees"):
+        declared[words.among(points.feature, [str(feature)])] = int(degree or 0)
+    wrong = (declared > 0) & (ends > 0) & (ends != declared) & (points.part == context.staging.part)
+    for index in np.flatnonzero(wrong):
+        name, degree, count = title_of_code(context, "feature", words.at(int(points.feature[index]))), declared[index], ends[index]
+        zh, en = f"{name.zh}应连接 {degree} 条管线，实连 {count} 条", f"{name.en}: {degree} lines should meet here, {count} do"
+        yield finding_at(check, points, index, Text(zh=zh, en=en), count)

@@ -4,44 +4,83 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ingest.set_rules.context import SetCheck, SetContext
-from ingest.set_rules.network import among_rows, finding, has_fields, row_in_source
+from ingest.set_rules.grouping import millimetres, repeats
+from ingest.set_rules.network import finding_at, has_fields, row_in_source
+from ingest.set_rules.survey import NONE, Codes, Numbers, Survey
 from twin.errors import Text
 from twin.model import Finding
 
 
 def lines_without_an_end(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines that name no point at one of their ends, or at both, in a file whose other lines do (L01)."""
-    for row in among_rows(context, "lines_without_an_end"):
-        zh, en = ("起点", "start") if not row[4] else ("终点", "end")
-        if not row[4] and not row[5]:
+    lines, own = context.survey.lines, context.survey.lines.of_part(context.staging.part)
+    no_start, no_end = lines.start[own] == NONE, lines.end[own] == NONE
+    if (no_start | no_end).all():
+        return  # a file that names no ends at all is no survey table: nothing is missing in it
+    for index in own[no_start | no_end]:
+        zh, en = ("起点", "start") if lines.start[index] == NONE else ("终点", "end")
+        if lines.start[index] == lines.end[index]:
             zh, en = "起点和终点", "start and end"
-        yield finding(check, row, Text(zh=f"缺少{zh}点号", en=f"there is no number of the {en} point"))
+        yield finding_at(check, lines, index, Text(zh=f"缺少{zh}点号", en=f"there is no number of the {en} point"))
 
 
 def lines_back_to_their_start(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines that end where they start (L02)."""
-    for row in among_rows(context, "lines_back_to_their_start"):
-        yield finding(check, row, Text(zh=f"起点与终点同为 {row[4]}", en=f"start and end are both {row[4]}"), row[4])
+    lines, own = context.survey.lines, context.survey.lines.of_part(context.staging.part)
+    for index in own[(lines.start[own] == lines.end[own]) & (lines.start[own] != NONE)]:
+        node = context.survey.names.at(int(lines.start[index]))
+        yield finding_at(check, lines, index, Text(zh=f"起点与终点同为 {node}", en=f"start and end are both {node}"), node)
 
 
 def lines_listed_twice(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines that are an earlier one again: one kind, the same points and heights, in either direction (L03).
 
-    Lines with different numbers of their own are not the same.
+    Lines with different numbers of their own, that are not made of their ends, are not the same: pumps and pipes may lie side by side.
     """
-    for row in among_rows(context, "lines_listed_twice"):
-        zh, en = ("（起止点互换）", " with its ends exchanged") if row[5] else ("", "")
-        earlier = row_in_source(row[4])
-        yield finding(check, row, Text(zh=f"与第 {earlier} 行为同一管段{zh}", en=f"the line of row {earlier}{en}"))
+    lines, own = context.survey.lines, context.survey.lines.of_part(context.staging.part)
+    start, end = lines.start, lines.end
+    own = own[(start[own] != NONE) & (end[own] != NONE) & (start[own] != end[own])]
+    later, first = repeats(_from_the_lower(context.survey, own))
+    suspects = own[np.union1d(later, first)]
+    if not len(suspects):
+        return
+    later, first = repeats([*_from_the_lower(context.survey, suspects), _own_numbers(context.survey, suspects)])
+    for index, before in zip(suspects[later], suspects[first], strict=True):
+        zh, en = ("（起止点互换）", " with its ends exchanged") if start[index] != start[before] else ("", "")
+        earlier = row_in_source(int(lines.row[before]))
+        yield finding_at(check, lines, index, Text(zh=f"与第 {earlier} 行为同一管段{zh}", en=f"the line of row {earlier}{en}"))
+
+
+def _from_the_lower(survey: Survey, own: Numbers) -> list[Numbers | Codes]:
+    """Return both ends, the kind and the heights (mm) at the ends of lines, in one direction for each pair of points."""
+    lines = survey.lines
+    start, end = lines.start[own], lines.end[own]
+    heights = millimetres(lines.start_z[own]), millimetres(lines.end_z[own])
+    at_lower, at_upper = np.where(start < end, *heights), np.where(start < end, *heights[::-1])
+    return [np.minimum(start, end), np.maximum(start, end), lines.kind[own], at_lower, at_upper]
+
+
+def _own_numbers(survey: Survey, own: Numbers) -> Codes:
+    """Return lines' own numbers as codes, `NONE` where the number is made of those of the ends or there is none."""
+    lines, known = survey.lines, survey.names.known
+    a, b = known.take(pa.array(lines.start[own])), known.take(pa.array(lines.end[own]))
+    number = lines.segment_id.take(pa.array(own))
+    made = [pc.equal(number, pc.binary_join_element_wise(*ends, "-")) for ends in ((a, b), (b, a))]
+    codes: Codes = pc.if_else(pc.or_(*made), None, number).dictionary_encode().indices.fill_null(NONE).to_numpy(zero_copy_only=False)
+    return codes
 
 
 def lines_too_deep(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines of which an end lies deeper than ``deepest_m`` (L04)."""
     if not has_fields(context, "start_depth_m", "end_depth_m"):
         return
-    deepest = check.number("deepest_m")
-    for row in among_rows(context, "lines_too_deep", {"deepest_m": deepest}):
-        yield finding(
-            check, row, Text(zh=f"埋深 {row[4]:g} m 大于 {deepest:g} m", en=f"depth {row[4]:g} m is more than {deepest:g} m"), row[4]
-        )
+    lines, own = context.survey.lines, context.survey.lines.of_part(context.staging.part)
+    deepest, depth = check.number("deepest_m"), np.fmax(lines.start_depth_m[own], lines.end_depth_m[own])
+    for index, m in zip(own[depth > deepest], depth[depth > deepest].tolist(), strict=True):
+        message = Text(zh=f"埋深 {m:g} m 大于 {deepest:g} m", en=f"depth {m:g} m is more than {deepest:g} m")
+        yield finding_at(check, lines, index, message, m)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ingest.set_rules.context import SetCheck, SetContext
 from ingest.set_rules.feature_codes import CODE_PREFIXES
-from ingest.set_rules.network import among_rows, finding, has_fields, row_in_source, title_of_code
+from ingest.set_rules.grouping import millimetres, repeats
+from ingest.set_rules.network import among_rows, finding, finding_at, has_fields, row_in_source, title_of_code
+from ingest.set_rules.survey import NONE, Mask
 from ingest.staging import columns
 from twin.errors import Text
 from twin.model import Finding, Severity
@@ -17,28 +23,31 @@ def map_numbers(context: SetContext, check: SetCheck) -> Iterator[Finding]:
 
     A survey of which more than ``separate_share`` differ numbers its maps apart: then one note says so and no point is named.
     """
-    if not has_fields(context, "map_number"):
-        return
-    different, given = next(among_rows(context, "own_map_numbers"))
-    if different > check.number("separate_share") * given:
+    points, own = context.survey.points, context.survey.points.of_part(context.staging.part)
+    on_map, node = points.map_number.take(pa.array(own)), points.node[own]
+    given = _true(pc.not_equal(on_map, ""))
+    differs = _true(pc.not_equal(on_map, context.survey.names.known.take(pa.array(node, mask=node == NONE))))
+    if differs.sum() > check.number("separate_share") * given.sum():
         zh, en = (
-            f"{given} 个图上点号中有 {different} 个与管线点编号不同，按单独编号处理",
-            f"{different} of {given} map numbers are not those of the survey: a numbering of its own",
+            f"{given.sum()} 个图上点号中有 {differs.sum()} 个与管线点编号不同，按单独编号处理",
+            f"{differs.sum()} of {given.sum()} map numbers are not those of the survey: a numbering of its own",
         )
         yield Finding(check.rule.id, Severity.INFO, None, Text(zh=zh, en=en))
         return
-    for row in among_rows(context, "map_numbers_that_differ"):
-        yield finding(
-            check,
-            row,
-            Text(zh=f"图上点号 {row[4]} 与管线点编号 {row[1]} 不同", en=f"map number {row[4]} is not point number {row[1]}"),
-            row[4],
-        )
+    for index in own[given & differs]:
+        number, key = points.map_number[index].as_py(), points.key[index].as_py()
+        message = Text(zh=f"图上点号 {number} 与管线点编号 {key} 不同", en=f"map number {number} is not point number {key}")
+        yield finding_at(check, points, index, message, number)
 
 
 def repeated_points(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield points whose number an earlier row has, saying whether they are otherwise the same (P02)."""
-    for row in among_rows(context, "repeated_points", attributes=columns(context.staging.attributes)):
+    points = context.survey.points
+    node, count = np.unique(points.node[points.of_part(context.staging.part)], return_counts=True)
+    repeated = [context.survey.names.at(int(code)) for code in node[(count > 1) & (node != NONE)]]
+    if not repeated:
+        return
+    for row in among_rows(context, "repeated_points", {"numbers": repeated}, attributes=columns(context.staging.attributes)):
         earlier = row_in_source(row[4])
         zh, en = ("内容相同", "the same content") if row[5] else ("内容不同", "other content")
         message = Text(zh=f"点号 {row[1]} 与第 {earlier} 行重复，{zh}", en=f"point number {row[1]} repeats row {earlier}, with {en}")
@@ -49,30 +58,58 @@ def feature_or_appurtenance(context: SetContext, check: SetCheck) -> Iterator[Fi
     """Yield points that have both a feature (特征) and an appurtenance (附属物), or neither where others have one (P03)."""
     if not has_fields(context, "feature", "appurtenance"):
         return
-    for row in among_rows(context, "feature_and_appurtenance"):
-        if row[4] is None:
-            yield finding(check, row, Text(zh="特征和附属物均为空", en="neither a feature nor an appurtenance"))
+    points, own = context.survey.points, context.survey.points.of_part(context.staging.part)
+    has_feature, has_appurtenance = points.feature[own] != NONE, points.appurtenance[own] != NONE
+    if not (has_feature | has_appurtenance).any():
+        return  # a survey that has neither column says nothing of either
+    for index in own[has_feature == has_appurtenance]:
+        if points.feature[index] == NONE:
+            yield finding_at(check, points, index, Text(zh="特征和附属物均为空", en="neither a feature nor an appurtenance"))
         else:
-            titles = [title_of_code(context, name, code) for name, code in (("feature", row[4]), ("appurtenance", row[5]))]
+            words = (("feature", points.feature[index]), ("appurtenance", points.appurtenance[index]))
+            titles = [title_of_code(context, name, context.survey.words.at(code)) for name, code in words]
             zh, en = "、".join(t.zh for t in titles), " and ".join(t.en for t in titles)
-            yield finding(check, row, Text(zh=f"同时填写了特征和附属物：{zh}", en=f"both a feature and an appurtenance: {en}"))
+            yield finding_at(check, points, index, Text(zh=f"同时填写了特征和附属物：{zh}", en=f"both a feature and an appurtenance: {en}"))
 
 
 def points_at_one_place(context: SetContext, check: SetCheck) -> Iterator[Finding]:
-    """Yield points that lie, to the millimetre, where an earlier one of their kind lies (P04)."""
-    for row in among_rows(context, "points_at_one_place"):
-        yield finding(
-            check, row, Text(zh=f"X、Y、高程与点 {row[4]} 完全相同", en=f"X, Y and elevation are those of point {row[4]}"), row[4]
-        )
+    """Yield points that lie, to the millimetre, where an earlier one of their kind lies (P04).
+
+    Pipes of different kinds may lie one above the other on the shelves of a tunnel.
+    """
+    points, own = context.survey.points, context.survey.points.of_part(context.staging.part)
+    later, first = repeats([points.kind[own], *(millimetres(axis[own]) for axis in (points.x, points.y, points.z))])
+    for index, earlier in zip(own[later], points.node[own[first]], strict=True):
+        other = context.survey.names.at(int(earlier)) if earlier != NONE else None
+        message = Text(zh=f"X、Y、高程与点 {other} 完全相同", en=f"X, Y and elevation are those of point {other}")
+        yield finding_at(check, points, index, message, other)
 
 
 def feature_codes(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield points whose eight-digit feature code is that of another kind of pipe or of another kind of point (P05)."""
     if not has_fields(context, "feature_code", "kind", "feature", "appurtenance"):
         return
-    values = {"kinds": list(CODE_PREFIXES), "prefixes": list(CODE_PREFIXES.values())}
-    for row in among_rows(context, "codes_that_do_not_fit", values):
-        message = Text(
-            zh=f"要素代码 {row[4]} 与管类、特征或附属物不符", en=f"feature code {row[4]} does not fit kind, feature or appurtenance"
-        )
-        yield finding(check, row, message, row[4])
+    points, words = context.survey.points, context.survey.words
+    own = points.of_part(context.staging.part)
+    own = own[(points.feature_code[own] != NONE) & words.among(points.kind[own], CODE_PREFIXES)]
+    said = [points.feature_code[own], points.kind[own], points.feature[own] != NONE, points.appurtenance[own] != NONE]
+    combinations, which = np.unique(np.stack(said, axis=1), axis=0, return_inverse=True)
+    fits = np.array([_fits(words.at(c), CODE_PREFIXES[words.at(k)], bool(f), bool(a)) for c, k, f, a in combinations], dtype=bool)
+    for index in own[~fits[which.ravel()]] if len(own) else own:
+        code = words.at(int(points.feature_code[index]))
+        message = Text(zh=f"要素代码 {code} 与管类、特征或附属物不符", en=f"feature code {code} does not fit kind, feature or appurtenance")
+        yield finding_at(check, points, index, message, code)
+
+
+def _fits(code: str, prefix: str, has_feature: bool, has_appurtenance: bool) -> bool:
+    """Digits: 5, class, subclass (2), element (2: point), kind of point (1: feature, 2: appurtenance), sequence (2)."""
+    if len(code) != 8 or not code.startswith("5") or not (code.isascii() and code.isdigit()):
+        return True  # a code of another system
+    wrong_kind = {"1": has_appurtenance and not has_feature, "2": has_feature and not has_appurtenance}
+    return code.startswith(prefix) and code[4] == "2" and not wrong_kind.get(code[5], False)
+
+
+def _true(told: pa.BooleanArray) -> Mask:
+    """Return where something is true, not false or unknown."""
+    found: Mask = pc.fill_null(told, False).to_numpy(zero_copy_only=False)
+    return found

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.set_rules.components import components
 from ingest.set_rules.context import SetCheck, SetContext
-from ingest.set_rules.network import DRAINAGE, SEGMENT, along_network, finding
+from ingest.set_rules.network import DRAINAGE, finding_at, network_of
+from ingest.set_rules.survey import NONE
+from ingest.set_rules.survey_columns import SEGMENT
 from twin.errors import Text
 from twin.model import Finding
 
@@ -24,23 +25,25 @@ def manholes_far_apart(context: SetContext, check: SetCheck) -> Iterator[Finding
     A run goes on through points without a shaft at which just two lines of the system meet. Its smallest diameter counts; ``limits``
     are rows (from mm, at most m), the latter null where nothing is laid down.
     """
-    lines = _table(along_network(context, "graph_lines", systems=list(check.names("gravity"))), 6)
-    ((points,),) = along_network(context, "count_points")
-    shafts = _table(along_network(context, "shafts"), 1)[:, 0].astype(np.int64)
-    run = _runs(lines[:, 1:3].astype(np.int64), shafts, points)
-    length = np.bincount(run, lines[:, 4])
-    narrowest = np.full(len(length), np.inf)
-    np.fmin.at(narrowest, run, lines[:, 5])
-    limit = _limits(check, narrowest)
-    found, first = np.unique(run, return_index=True)  # rows of this part come first
-    wrong = {int(lines[k, 0]): int(r) for r, k in zip(found, first, strict=True) if length[r] > limit[r] and lines[k, 3]}
-    for row in along_network(context, "these_lines", numbers=list(wrong)):
-        long, size, most = (float(values[wrong[row[4]]]) for values in (length, narrowest, limit))
+    network = network_of(context)
+    lines, points = network.lines, network.points
+    sewers = np.flatnonzero(network.survey.words.among(network.system, check.names("gravity")))
+    others = lines.part[sewers] != context.staging.part
+    sewers, others = sewers[np.argsort(others, kind="stable")], np.sort(others)  # those of this part first
+    run = _runs(network.at[sewers], np.flatnonzero(points.appurtenance != NONE), len(points))
+    length_m = np.bincount(run, lines.length_m[sewers])
+    narrowest_mm = np.full(len(length_m), np.inf)
+    np.fmin.at(narrowest_mm, run, lines.diameter_mm[sewers])
+    most_m = _limits(check, narrowest_mm)
+    found, first = np.unique(run, return_index=True)
+    wrong = (length_m[found] > most_m[found]) & ~others[first]
+    for index, of in sorted(zip(sewers[first[wrong]].tolist(), found[wrong].tolist(), strict=True)):
+        long, size, most = length_m[of], narrowest_mm[of], most_m[of]
         zh, en = (
             f"检查井间距 {long:.1f} m，管径 {size:.0f} mm 时不应大于 {most:g} m",
             f"manholes {long:.1f} m apart, {most:g} m at most at {size:.0f} mm",
         )
-        yield finding(check, row, Text(zh=zh, en=en), f"{long:.1f}")
+        yield finding_at(check, lines, index, Text(zh=zh, en=en), f"{long:.1f}")
 
 
 def parts_that_lead_nowhere(context: SetContext, check: SetCheck) -> Iterator[Finding]:
@@ -48,27 +51,30 @@ def parts_that_lead_nowhere(context: SetContext, check: SetCheck) -> Iterator[Fi
 
     ``ends`` are rows (class or kind of pipe, feature or appurtenance); systems without a row are not judged.
     """
-    ((points,),) = along_network(context, "count_points")
+    network = network_of(context)
+    points, known = network.points, network.survey.words
+    joined = (network.at != NONE).all(axis=1)
     for name, words in _words_by_class(check).items():
-        leads = _table(along_network(context, "points_called", words=words), 1)[:, 0].astype(np.int64)
+        leads = np.flatnonzero(known.among(points.feature, words) | known.among(points.appurtenance, words))
         for system in _systems_of(context, name):
-            ends = _table(along_network(context, "graph_ends", system=system), 2).astype(np.int64)
-            label = components(points, ends[:, 0], ends[:, 1])
-            inside = np.unique(ends)
-            yield from _of_parts(context, check, system, label, inside[~np.isin(label[inside], label[leads])])
+            ends = network.at[joined & known.among(network.system, [system])]
+            if len(ends):
+                label = components(len(points), ends[:, 0], ends[:, 1])
+                is_dead = np.zeros(len(points), dtype=bool)
+                is_dead[ends] = True
+                is_dead &= ~np.isin(label, label[leads])
+                yield from _of_parts(context, check, system, label, np.flatnonzero(is_dead))
 
 
 def _of_parts(context: SetContext, check: SetCheck, system: str, label: Numbers, dead: Numbers) -> Iterator[Finding]:
     """Yield one finding for each part of the points ``dead``, at its first point of this submission; none for what is published already."""
-    sizes, told = np.bincount(label[dead], minlength=1), set[int]()
-    title = _title(context, system)
-    for row in along_network(context, "these_points", numbers=dead.tolist()):
-        part = int(label[row[4]])
-        if part not in told:
-            told.add(part)
-            count = int(sizes[part])
-            zh, en = f"{title.zh}：连通的 {count} 个点没有出口或来源", f"{title.en}: {count} connected points have no outlet or source"
-            yield finding(check, row, Text(zh=zh, en=en), count)
+    points = network_of(context).points
+    sizes, title = np.bincount(label[dead], minlength=1), _title(context, system)
+    own = dead[points.part[dead] == context.staging.part]
+    for index in np.sort(own[np.unique(label[own], return_index=True)[1]]):
+        count = int(sizes[label[index]])
+        zh, en = f"{title.zh}：连通的 {count} 个点没有出口或来源", f"{title.en}: {count} connected points have no outlet or source"
+        yield finding_at(check, points, index, Text(zh=zh, en=en), count)
 
 
 def _runs(ends: Numbers, shafts: Numbers, points: int) -> Numbers:
@@ -111,9 +117,3 @@ def _title(context: SetContext, system: str) -> Text:
     codelist = context.catalogue.feature_type(SEGMENT).field("kind").codelist
     code = codelist.by_code().get(system) if codelist else None
     return code.title if code else Text(system, system)
-
-
-def _table(rows: Iterator[tuple[Any, ...]], width: int) -> Floats:
-    """Return rows of numbers as one array of shape (n, width)."""
-    flat = np.fromiter((float(value) for row in rows for value in row), dtype=np.float64)
-    return flat.reshape(-1, width)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 from psycopg import sql
 
 from ingest.checks.references import ReferenceCheck, referring_fields
 from ingest.set_rules.context import SetCheck, SetContext
+from ingest.set_rules.survey import NONE
+from ingest.set_rules.survey_columns import is_surveyed
 from twin.errors import Text
 from twin.model import FeatureType, Finding, Severity
 from twin.tables import current_table
@@ -15,8 +18,8 @@ from twin.tables import current_table
 
 def missing_nodes(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield values of the check's fields that no feature of its type has in its field."""
-    target, field = check.text("type"), check.text("field")
-    yield from missing_targets(context, ReferenceCheck(check.rule.id, check.names("fields"), target, field, check.severity))
+    reference = ReferenceCheck(check.rule.id, check.names("fields"), check.text("type"), check.text("field"), check.severity)
+    yield from missing_targets(context, reference, _not_staged(context, reference))
 
 
 def missing_references(context: SetContext, _check: SetCheck) -> Iterator[Finding]:
@@ -25,8 +28,22 @@ def missing_references(context: SetContext, _check: SetCheck) -> Iterator[Findin
         yield from missing_targets(context, check)
 
 
-def missing_targets(context: SetContext, check: ReferenceCheck) -> Iterator[Finding]:
-    """Yield values that name what will not be there once this submission is published.
+def _not_staged(context: SetContext, check: ReferenceCheck) -> list[str] | None:
+    """Return the values of a survey's lines that name no point of the same submission; None where lines or points are no survey."""
+    survey = context.survey
+    ends = {"start_node": survey.lines.start, "end_node": survey.lines.end}
+    parts = [s.part for s in context.staged if s.feature_type.name == check.target and is_surveyed(s.feature_type)]
+    if not parts or not is_surveyed(context.feature_type) or check.target_field != "node_id" or not ends.keys() >= set(check.fields):
+        return None
+    is_staged = np.zeros(len(survey.names.known) + 1, dtype=bool)
+    is_staged[survey.points.node[np.isin(survey.points.part, parts)]] = True
+    own = survey.lines.of_part(context.staging.part)
+    named = np.unique(np.concatenate([ends[name][own] for name in check.fields]))
+    return [survey.names.at(code) for code in named[~is_staged[named]] if code != NONE]
+
+
+def missing_targets(context: SetContext, check: ReferenceCheck, suspects: Sequence[str] | None = None) -> Iterator[Finding]:
+    """Yield values that name what will not be there once this submission is published; only ``suspects`` are looked at where given.
 
     Where no dataset of the target type is known at all the check cannot be made: one finding says so, and no value is judged.
     """
@@ -36,9 +53,12 @@ def missing_targets(context: SetContext, check: ReferenceCheck) -> Iterator[Find
     if not targets:
         yield from _unanswerable(context, check, target.title, values)
         return
+    if suspects is not None and not suspects:
+        return
     titles = {f.name: f.title for f in staging.feature_type.fields}
     query = staging.query("find_without_target", values=values, targets=sql.SQL(" UNION ALL ").join(targets))
-    for row, key, name, value, x, y in context.rows(query):
+    asked = {"suspects": None if suspects is None else list(suspects)}
+    for row, key, name, value, x, y in context.rows(query, asked):
         yield Finding(
             rule=check.rule,
             severity=check.severity,

@@ -11,6 +11,7 @@ from ingest.load import withdraw
 from ingest.receiving import read_all, start
 from ingest.set_rules.context import SetContext, checks_of
 from ingest.set_rules.registry import SET_RULES
+from ingest.set_rules.survey import Survey
 from twin.db import translated
 from twin.model import FeatureType, Finding
 
@@ -43,12 +44,13 @@ class City:
             read_all(self.surveys.place(asked.parts), request, tallies)
             with translated(), catalogue.pool.connection() as connection:
                 stagings = [t.staging for t in tallies.values()]
+                survey = Survey({t.staging.part: t.survey for t in tallies.values()})
                 found = [
                     finding
                     for t in tallies.values()
                     if asked.asked in (None, t.staging.dataset.slug)
                     for check in checks_of(t.staging.feature_type, rule)
-                    for finding in SET_RULES[rule](SetContext(connection, t.staging, stagings, {}, catalogue), check)
+                    for finding in SET_RULES[rule](SetContext(connection, t.staging, stagings, {}, catalogue, survey), check)
                 ]
             withdraw(catalogue, submission)
         return found
