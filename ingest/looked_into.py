@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ingest.request import PartSpec, is_meant
+from ingest.understanding.evidence import Evidence
 from ingest.understanding.layer import Understanding
-from ingest.understanding.review import Answered, doubts
+from ingest.understanding.review import Answered, doubtful, doubts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +30,36 @@ def layer_of(part: PartSpec, layers: Sequence[KnownLayer]) -> KnownLayer | None:
 
 
 def with_doubts(part: PartSpec, layers: Sequence[KnownLayer], crs: str | None, vertical: str | None) -> PartSpec:
-    """Return a part with the doubts about its layer that it does not answer, nor ``crs`` and ``vertical`` as declared for all files.
-
-    Read as another type than the layer was held for, its columns feed other fields: doubts about units and heights say nothing then.
-    """
+    """Return a part with the doubts about its layer that it does not answer, nor ``crs`` and ``vertical`` as declared for all files."""
     known = layer_of(part, layers)
     if known is None:
         return part
-    answered = Answered(
+    return replace(part, doubts=doubts(_of_type(known, part.feature_type), known.layer, _answered(part, crs, vertical)))
+
+
+def questions(
+    part: PartSpec, layers: Sequence[KnownLayer], crs: str | None, vertical: str | None
+) -> tuple[tuple[KnownLayer, str, Evidence], ...]:
+    """Return what `with_doubts` has as findings by what it is about: the layer, the rule and the evidence."""
+    known = layer_of(part, layers)
+    if known is None:
+        return ()
+    return tuple((known, rule, e) for rule, e in doubtful(_of_type(known, part.feature_type), _answered(part, crs, vertical)))
+
+
+def _answered(part: PartSpec, crs: str | None, vertical: str | None) -> Answered:
+    return Answered(
         crs=(part.crs or crs) is not None,
         axes=part.axes is not None,
         vertical=(part.vertical or vertical) is not None or part.height_offset_m != 0.0,
         encoding=part.encoding is not None,
         units=frozenset(column for column, _ in part.units),
     )
-    understood = known.understanding
-    if known.feature_type != part.feature_type:
-        understood = replace(understood, units=(), vertical=None)
-    return replace(part, doubts=doubts(understood, known.layer, answered))
+
+
+def _of_type(known: KnownLayer, feature_type: str) -> Understanding:
+    """Return what is understood of a layer that is read as a type.
+
+    As another than it was held for its columns feed other fields: doubts about units and heights say nothing then.
+    """
+    return known.understanding if known.feature_type == feature_type else replace(known.understanding, units=(), vertical=None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ingest.understanding.evidence import LIKELY, Evidence
 from ingest.understanding.heights import DEPLOYMENT
 from ingest.understanding.layer import Understanding
+from twin.errors import Text
 from twin.model import Finding, Severity
 
 
@@ -25,11 +26,12 @@ class Answered:
 
 def doubts(known: Understanding, layer: str, answered: Answered) -> tuple[Finding, ...]:
     """Return a finding for review for every aspect that is not as the file says, or that it does not say, unless it is answered."""
-    found = _doubtful(known, answered)
-    return tuple(Finding(rule, Severity.REVIEW, None, e.text, layer, value=e.stated, proposal=e.value) for rule, e in found)
+    found = doubtful(known, answered)
+    return tuple(Finding(rule, Severity.REVIEW, None, _said(e), layer, value=e.stated, proposal=e.value) for rule, e in found)
 
 
-def _doubtful(known: Understanding, answered: Answered) -> Iterator[tuple[str, Evidence]]:
+def doubtful(known: Understanding, answered: Answered) -> Iterator[tuple[str, Evidence]]:
+    """Yield every aspect of a layer that is in doubt and not answered, with the rule it is a finding of."""
     crs = known.crs
     if not answered.crs:
         if crs.code == "crs-obfuscated":
@@ -46,3 +48,7 @@ def _doubtful(known: Understanding, answered: Answered) -> Iterator[tuple[str, E
     if known.encoding is not None and known.encoding.gainsays and not answered.encoding:
         yield "encoding-doubtful", known.encoding
     yield from (("unit-doubtful", e) for e in known.units if e.gainsays and e.confidence >= LIKELY and e.subject not in answered.units)
+
+
+def _said(e: Evidence) -> Text:
+    return e.text if e.subject is None else Text(f"{e.subject}：{e.text.zh}", f"{e.subject}: {e.text.en}")

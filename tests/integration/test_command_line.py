@@ -236,3 +236,14 @@ style:
   choices: [kind, tall]
   ramps: {tall: [[0, "#ffffff"], [20, "#000000"]]}
 """
+
+
+def test_doubts_are_asked_before_anything_is_loaded(any_city: tuple[City, Path], tmp_path: Path) -> None:
+    city, _ = any_city
+    survey = tmp_path / "管点.csv"
+    rows = [f"J{i},{3_520_895 + 10 * i},{497_538 + 10 * i},7.5,150" for i in range(12)]
+    survey.write_text("\n".join(["物探点号,X,Y,地面高程,井深", *rows]), encoding="utf-8")
+    done = city.process("load", survey, "--type", "pipe_node", "--crs", "EPSG:4549", "--json")
+    assert done.returncode == 1
+    assert "--unit 井深=cm" in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["error"]["code"] == "doubts-unanswered"

@@ -82,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_reading_options(load)
     load.add_argument("--mode", choices=("replace", "delta", "area"), default="replace")
     load.add_argument("--area", type=Path, metavar="FILE", help="范围面 · polygon inside which --mode area replaces")
+    load.add_argument("--accept-doubts", action="store_true", help="按文件所述导入存疑之处 · load the files as they say, doubts or not")
     load.add_argument("--allow-deletes", action="store_true", help="允许删除超过 20 %% 的要素 · allow more than 20 %% deletes")
     load.add_argument("--reason", default="", metavar="TEXT")
     load.add_argument("--name", metavar="TEXT", help="提交名称 · name of the commit, e.g. 2026Q3普查成果")

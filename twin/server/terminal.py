@@ -12,6 +12,7 @@ from twin.errors import Text, TwinError
 
 _REDRAW_S, _RESAID_S = 0.1, 5.0
 """How often progress is shown at most: on a terminal, and elsewhere."""
+_YES = frozenset({"y", "yes", "是"})
 
 
 class Terminal:
@@ -36,6 +37,14 @@ class Terminal:
         """Give one line of result."""
         self._close_line()
         print(line, flush=True)
+
+    def confirm(self, zh: str, en: str) -> bool:
+        """Ask the person at the terminal; False where there is none."""
+        if self.json_output or not (self._interactive and sys.stdin.isatty()):
+            return False
+        self._close_line()
+        print(f"{Text(zh, en).in_language(self.language)} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().casefold() in _YES
 
     def result(self, document: Mapping[str, object]) -> None:
         """Give the machine-readable result, when it was asked for."""

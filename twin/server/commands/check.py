@@ -10,20 +10,18 @@ from pathlib import Path
 from ingest.load import CheckResult
 from ingest.load import check as check_files
 from ingest.looked_into import KnownLayer, layer_of, with_doubts
-from ingest.proposals import Proposal, propose
+from ingest.proposals import Proposal
 from ingest.refusals import crs_undeclared
 from ingest.reports import CheckReport, write_reports
 from ingest.request import LoadRequest, PartSpec
-from ingest.sandbox import inspect_file
 from ingest.understanding.evidence import LIKELY
 from ingest.understanding.layer import Surroundings
 from twin.catalogue import check_slug
-from twin.errors import BadRequestError, RejectedError, TwinError, UnavailableError
+from twin.errors import BadRequestError, RejectedError, UnavailableError
 from twin.server.check_reports import counts_by_rule, report_of_check
-from twin.server.city import City
 from twin.server.city_file import read_city_file
+from twin.server.commands.doubts import known_layer, proposals_of
 from twin.server.commands.load import declared, declared_crs, existing, part_specs
-from twin.server.inspection import INSPECTION, main_files
 from twin.server.loading import workplace
 from twin.server.scratch_city import city_or_scratch, has_city
 from twin.server.settings import Settings
@@ -44,8 +42,8 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
     city_file = None if options.city is None else read_city_file(options.city)
     with city_or_scratch(settings, city_file, files, crs, terminal) as city:
         around = Surroundings() if city_file is None and not has_city(settings) else surroundings(city)
-        proposals = _proposals(city, files, around)
-        layers = [_known(p) for p in proposals]
+        proposals = proposals_of(city, files, around)
+        layers = [known_layer(p) for p in proposals]
         parts = [declared(p, options) for p in _parts(options, proposals)]
         request = LoadRequest(
             files=files,
@@ -81,20 +79,6 @@ def write_what_can_be(directory: Path, report: CheckReport, terminal: Terminal) 
         terminal.say(f"未生成验收单 PDF：{error.text.zh}", f"the acceptance sheet (PDF) is not written: {error.text.en}")
 
 
-def _proposals(city: City, files: Sequence[Path], around: Surroundings) -> list[Proposal]:
-    """Return what the files are held for; of one that cannot be looked into the check itself says why."""
-    types, datasets = city.catalogue.feature_types(), city.catalogue.datasets()
-    found: list[Proposal] = []
-    for path in main_files(files):
-        try:
-            info = inspect_file(path, INSPECTION, city.settings.work_folder, city.template)
-            found += propose(path.name, info, types, datasets, around)
-        except TwinError as error:
-            if error.status >= 500:
-                raise
-    return found
-
-
 def _parts(options: argparse.Namespace, proposals: Sequence[Proposal]) -> tuple[PartSpec, ...]:
     """Return what was asked for, else every layer as what it is likely to be."""
     if options.type or options.part:
@@ -111,10 +95,6 @@ def _understood(part: PartSpec, layers: Sequence[KnownLayer], crs: str | None, v
     told = None if known is None else known.understanding.crs
     is_told = crs is None and told is not None and told.stated is None
     return replace(with_doubts(part, layers, crs, vertical), crs=told.value if is_told and told is not None else None)
-
-
-def _known(p: Proposal) -> KnownLayer:
-    return KnownLayer(p.file, p.layer, p.guesses[0].feature_type if p.guesses else None, p.understanding)
 
 
 def _with_doubt(result: CheckResult) -> CheckResult:

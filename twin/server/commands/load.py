@@ -9,23 +9,33 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.load import LoadResult
+from ingest.looked_into import with_doubts
 from ingest.request import LoadRequest, PartSpec
 from ingest.staging import Mode
 from twin.catalogue import check_slug
 from twin.errors import BadRequestError, Text
 from twin.server.assets import build_missing
 from twin.server.city import City, open_city
+from twin.server.commands.doubts import known_layer, proposals_of, require_answers
 from twin.server.loading import area_wkb, load_files
 from twin.server.settings import Settings
+from twin.server.surroundings import surroundings
 from twin.server.terminal import Terminal
 
 _PART = re.compile(r"(?P<layer>.+)=(?P<type>[a-z][a-z0-9_]*):(?P<dataset>[a-z][a-z0-9_]*)")
 
 
 def load(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> int:
-    """Load and publish files; then build what changed."""
+    """Load and publish files; then build what changed.
+
+    Doubts about how they are to be read are told first: they are answered by options, or let be by whoever is asked, or nothing is loaded.
+    """
     with open_city(settings) as city:
         request = _load_request(city, settings, options)
+        layers = [known_layer(p) for p in proposals_of(city, request.files, surroundings(city))]
+        if not options.accept_doubts:
+            require_answers(request, layers, terminal)
+        request = replace(request, parts=tuple(with_doubts(p, layers, request.crs, request.vertical) for p in request.parts))
         result = load_files(city, request, terminal.progress, terminal.step)
         _say_loaded(result, terminal)
         problem = build_missing(city, terminal.progress, only=result.datasets)
