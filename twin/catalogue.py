@@ -172,6 +172,11 @@ class Catalogue:
         rows = self._rows("asset", dataset=dataset, revision=revision, kind=kind, variant=variant)
         return _asset(rows[0]) if rows else None
 
+    def ready_before(self, dataset: int, revision: int, kind: str, variant: str) -> Asset | None:
+        """Return the asset of the nearest earlier revision that has a ready one."""
+        rows = self._rows("asset_ready_before", dataset=dataset, revision=revision, kind=kind, variant=variant)
+        return _asset(rows[0]) if rows else None
+
     def findings(self, submission: uuid.UUID) -> list[dict[str, Any]]:
         """Return the findings of a submission as JSON-able rows, in order of part and row."""
         return self._rows("findings", submission=submission)

@@ -70,12 +70,9 @@ def _updated(city: City, source: RevisionRows, target: TilesetTarget, options: B
 
 def _base(city: City, dataset: Dataset, revision: int) -> tuple[int, str] | None:
     """Return the nearest earlier revision whose tileset is ready, and its tree."""
-    ready = [a for a in city.catalogue.assets() if a.dataset == dataset.id and a.kind == "tileset" and a.variant == VARIANT]
-    earlier = [a for a in ready if a.state == "ready" and a.revision < revision and isinstance(a.detail.get("tree"), str)]
-    if not earlier:
-        return None
-    nearest = max(earlier, key=lambda a: a.revision)
-    return nearest.revision, str(nearest.detail["tree"])
+    ready = city.catalogue.ready_before(dataset.id, revision, "tileset", VARIANT)
+    tree = None if ready is None else ready.detail.get("tree")
+    return None if ready is None or not isinstance(tree, str) else (ready.revision, tree)
 
 
 def _detail(summary: TilesetSummary) -> Mapping[str, object]:

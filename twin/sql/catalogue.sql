@@ -59,6 +59,11 @@ SELECT a.* FROM catalog.asset AS a JOIN catalog.dataset AS d ON d.id = a.dataset
 SELECT * FROM catalog.asset
 WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s
 
+-- name: asset_ready_before
+SELECT * FROM catalog.asset
+WHERE dataset = %(dataset)s AND kind = %(kind)s AND variant = %(variant)s AND revision < %(revision)s AND state = 'ready'
+ORDER BY revision DESC LIMIT 1
+
 -- name: claim_asset
 INSERT INTO catalog.asset AS a (dataset, revision, kind, variant, state, fencing, attempt, lease_until)
 VALUES (%(dataset)s, %(revision)s, %(kind)s, %(variant)s, 'building', 1, 1, now() + make_interval(secs => %(lease_s)s))
