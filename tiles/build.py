@@ -14,6 +14,7 @@ from tiles.content import Drawing
 from tiles.edit import Edit, Fetch, in_tree_order
 from tiles.full_build import FullBuild, Progress
 from tiles.glb import ENGINE_VERSION, Encoding
+from tiles.implicit import implicit_tileset, root_volume
 from tiles.journal import Journal
 from tiles.local_frame import ToGeocentric
 from tiles.massing_form import far_form_for
@@ -22,6 +23,7 @@ from tiles.metadata import MetadataClass, metadata_class
 from tiles.node import Node, NodeError
 from tiles.node_store import NodeStore, Objects, content_hash
 from tiles.source import placed
+from tiles.subtrees import Before, write_subtrees
 from tiles.tileset import revision_tileset
 from tiles.tileset_members import tileset_members
 from tiles.tiling import Budget
@@ -29,7 +31,7 @@ from tiles.tree import TreeMaker
 from twin.model import FeatureType
 from twin.representation import SurfaceType
 
-TREE_VERSION = 1
+TREE_VERSION = 2
 """Part of every tree's name: raise it whenever the same features give another tree of the same contents."""
 
 
@@ -87,10 +89,11 @@ class TilesetSummary:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The tile tree of a revision: its root, the features that have no place in it, and what it was made with."""
+    """The tile tree of a revision: its root and the root's subtree file, the features that have no place in it, what it was made with."""
 
     made_with: str
     root: str | None
+    subtrees: str | None
     unplaced: tuple[tuple[int, LeftOut], ...]
 
 
@@ -105,9 +108,10 @@ def build_tileset(
 ) -> TilesetSummary:
     """Build the tileset of ``columns`` and store it; the revision's tileset.json is put last, so a half-built one is never visible.
 
-    Keys below ``tiles/{dataset}/{variant}/``: ``c/{hash}.glb``, ``n/{hash}`` (nodes), ``t/{hash}.json``, ``r/{revision}/tileset.json``. The
-    bytes depend on the features alone, not on their order, their batches or the number of workers. A build that was ended goes on where it
-    was when it is begun again with the same target. RecipeError when the FeatureType has no 3D form.
+    Keys below ``tiles/{dataset}/{variant}/``: ``c/{hash}.glb``, ``n/{hash}`` (nodes), ``s/{hash}.subtree``, ``t/{hash}.json``,
+    ``r/{revision}/implicit.json`` and ``r/{revision}/tileset.json``. The bytes depend on the features alone, not on their order, their
+    batches or the number of workers. A build that was ended goes on where it was when it is begun again with the same target. RecipeError
+    when the FeatureType has no 3D form.
     """
     build = _Build(feature_type, to_geocentric, target, store, options or BuildOptions())
     journal = Journal(build.store, f"{target.revision}-{build.made_with}")
@@ -145,7 +149,7 @@ def update_tileset(
     root = edit.root(old, in_tree_order(gone.places), in_tree_order(new.places))
     changed = {int(fid) for features in (before, after) for fid in features.fid}
     unplaced = [entry for entry in tree.unplaced if entry[0] not in changed]
-    return build.finish(root, sorted([*unplaced, *new.unplaced]))
+    return build.finish(root, sorted([*unplaced, *new.unplaced]), tree)
 
 
 class _Build:
@@ -161,16 +165,36 @@ class _Build:
         far = far_form_for(feature_type, self.metadata, options.encoding)
         self.maker = TreeMaker(self.store, Drawing(self.metadata, to_geocentric, options.encoding), options.budget, far)
 
-    def finish(self, root: Node | None, unplaced: Sequence[tuple[int, LeftOut]]) -> TilesetSummary:
-        """Store the tree and, last, the revision's tileset.json."""
-        tree = self.store.put_new("n/{}", _tree_bytes(Tree(self.made_with, None if root is None else root.name, tuple(unplaced))))
+    def finish(self, root: Node | None, unplaced: Sequence[tuple[int, LeftOut]], base: Tree | None = None) -> TilesetSummary:
+        """Store the tree and, last, the revision's tileset.json; ``base`` is the tree that it was made from."""
+        subtrees = self._subtrees(root, base)
+        tree = Tree(self.made_with, None if root is None else root.name, subtrees, tuple(unplaced))
         key = f"{self.store.prefix}/r/{self.target.revision}/tileset.json"
-        summary = _summary(root, unplaced, key, tree)
+        summary = _summary(root, unplaced, key, self.store.put_new("n/{}", _tree_bytes(tree)))
         members = tileset_members(self.metadata, self.target.dataset, self.target.revision, self.target.oid_prefix, root)
         extras = {**self.target.extras, **({"lod": summary.lods} if summary.lods else {}), "accuracy": summary.accuracy}
-        tile = None if root is None else root.tile
-        self.store.put(f"r/{self.target.revision}/tileset.json", revision_tileset(tile, self.target.variant, {**members, "extras": extras}))
+        self._tilesets(root, {**members, "extras": extras})
         return summary
+
+    def _subtrees(self, root: Node | None, base: Tree | None) -> str | None:
+        """Store the subtree files and return the name of the root's; None where nothing is drawn."""
+        if root is None or root.tile is None:
+            return None
+        before = None
+        if base is not None and base.root is not None and base.subtrees is not None:
+            before = Before(self.store.node(base.root), base.subtrees, self.store.subtree)
+        return write_subtrees(root, self.store.node, self.store.put_subtree, before)
+
+    def _tilesets(self, root: Node | None, members: Mapping[str, object]) -> None:
+        """Store the implicit tileset of the revision and, last, the explicit one."""
+        place, tile = f"r/{self.target.revision}", None if root is None else root.tile
+        explicit = revision_tileset(tile, self.target.variant, dict(members))
+        implicit = explicit
+        if root is not None and tile is not None:
+            volume = root_volume(root, self.store.node, self.maker.drawing.to_geocentric)
+            implicit = implicit_tileset(root, volume, members)
+        self.store.put(f"{place}/implicit.json", implicit)
+        self.store.put(f"{place}/tileset.json", explicit)
 
 
 def read_tree(store: NodeStore, name: str) -> Tree:
@@ -178,7 +202,7 @@ def read_tree(store: NodeStore, name: str) -> Tree:
     try:
         record = orjson.loads(store.get(f"n/{name}"))
         unplaced = tuple((fid, LeftOut(reason)) for fid, reason in record["unplaced"])
-        return Tree(record["made_with"], record["root"], unplaced)
+        return Tree(record["made_with"], record["root"], record["subtrees"], unplaced)
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise NodeError(f"{name} is no tile tree") from error
 
@@ -196,7 +220,7 @@ def left_out_features(store: NodeStore, name: str) -> list[tuple[int, LeftOut]]:
 
 
 def _tree_bytes(tree: Tree) -> bytes:
-    return orjson.dumps({"made_with": tree.made_with, "root": tree.root, "unplaced": tree.unplaced})
+    return orjson.dumps({"made_with": tree.made_with, "root": tree.root, "subtrees": tree.subtrees, "unplaced": tree.unplaced})
 
 
 def _made_with(feature_type: FeatureType, metadata: MetadataClass, pipeline: str, options: BuildOptions) -> str:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from tiles.bounds import Region
 from tiles.local_frame import ToGeocentric
 from tiles.metadata import Json
+from tiles.node import Node
 from tiles.prisms import ORIGIN_M
-from tiles.subtree import CONTENT_CLASS, ERROR_ID, NAME_BYTES, NAME_ID, REGION_ID, SUBTREE_LEVELS, TILE_CLASS
+from tiles.subtree import CONTENT_CLASS, ERROR_ID, NAME_BYTES, NAME_ID, REGION_ID, SUBTREE_LEVELS, TILE_CLASS, SubtreeError
+from tiles.subtrees import Load
 from tiles.tiling import Cell
 from twin.crs import ecef_from_geodetic
 
@@ -27,27 +29,47 @@ CONTENT_TEMPLATE, SUBTREE_TEMPLATE = "i/{level}/{x}/{y}.glb", "i/{level}/{x}/{y}
 _MARGIN_M = 1.0
 
 
-def implicit_tileset(root: Region, error_m: float, box: list[float], available_levels: int, members: Json) -> bytes:
-    """Return the tileset to be served as ``/tiles/{dataset}/{revision}/implicit.json``, of a tree with at least one tile.
+def implicit_tileset(root: Node, volume: Json, members: Json) -> bytes:
+    """Return the tileset to be served as ``/tiles/{dataset}/{revision}/implicit.json`` of the tree of ``root``; something is drawn in it.
 
-    ``root`` and ``error_m``: region and geometric error of the root tile; ``box``: ``grid_box`` of its cell; ``available_levels``: how many
-    levels the tree has; ``members``: schema, metadata, statistics… of the explicit tileset.
+    ``volume``: as ``root_volume`` gives it; ``members``: schema, metadata, statistics… of the explicit tileset.
     """
+    if root.tile is None:
+        raise SubtreeError("a tree in which nothing is drawn has no implicit tiling")
+    error_m = root.tile.geometric_error_m
     tile = {
-        "boundingVolume": {"box": box},
+        "boundingVolume": volume,
         "geometricError": error_m,
         "refine": "REPLACE",
         "content": {"uri": CONTENT_TEMPLATE},
         "implicitTiling": {
             "subdivisionScheme": "QUADTREE",
             "subtreeLevels": SUBTREE_LEVELS,
-            "availableLevels": available_levels,
+            "availableLevels": root.levels,
             "subtrees": {"uri": SUBTREE_TEMPLATE},
         },
     }
     schema = members.get("schema")
     own = {**members, "schema": implicit_schema(schema if isinstance(schema, dict) else {"id": "implicit"})}
-    return orjson.dumps({"asset": {"version": "1.1"}, **own, "geometricError": max(root.diagonal_m, error_m), "root": tile})
+    return orjson.dumps({"asset": {"version": "1.1"}, **own, "geometricError": max(root.tile.region.diagonal_m, error_m), "root": tile})
+
+
+def root_volume(root: Node, load: Load, to_geocentric: ToGeocentric) -> Json:
+    """Return the bounding volume of an implicit root: a box along the grid, or the region itself where one subtree file holds all tiles."""
+    region = Region(0, 0, 0, 0, 0, 0) if root.tile is None else root.tile.region
+    if root.levels <= SUBTREE_LEVELS:
+        return {"region": region.as_list()}
+    box = grid_box(root.cell, region, to_geocentric, _place(root, load))
+    return {"box": box} if np.isfinite(box).all() else {"region": region.as_list()}
+
+
+def _place(root: Node, load: Load) -> tuple[float, float]:
+    """Return the middle of a small cell that holds something: E, N somewhere in the data."""
+    node = root
+    while node.children:
+        node = max((load(name) for _, name in node.children), key=lambda child: child.levels)
+    middle = (2.0**node.cell.level * (place + 0.5) + ORIGIN_M for place in (node.cell.column, node.cell.row))
+    return next(middle), next(middle)
 
 
 def implicit_schema(schema: Json) -> Json:

@@ -53,6 +53,14 @@ class NodeStore:
         """Store a tileset file and return its hash."""
         return self.put_new("t/{}.json", body)
 
+    def put_subtree(self, file: bytes) -> str:
+        """Store a subtree file and return its hash."""
+        return self.put_new("s/{}.subtree", file)
+
+    def subtree(self, name: str) -> bytes:
+        """Return the subtree file ``name``."""
+        return self.get(f"s/{name}.subtree")
+
     def put_new(self, place: str, content: bytes) -> str:
         """Store ``content`` at ``place`` with its hash filled in, unless it is there already, and return the hash."""
         name = content_hash(content)
