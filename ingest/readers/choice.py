@@ -166,16 +166,20 @@ def _kml(content: Content) -> Reader:
     return Kml(content.stem, content.source, content.limits)
 
 
+def _kmz(archive: Archive, request: ReadRequest) -> Reader:
+    """Return the reader of a KMZ: its document, and the others in it, to which that one often does no more than refer."""
+    from ingest.readers.kml import Kml  # noqa: PLC0415
+
+    others = [of_entry(archive, name, request) for name in archive.names if name != _KMZ]
+    beside = {other.stem: other.source for other in others if _is_kml(other.root) and isinstance(other.source, bytes)}
+    document = of_entry(archive, _KMZ, request)
+    return Kml(document.stem, document.source, document.limits, beside)
+
+
 def _is_kmz(content: Content) -> bool:
     """Return whether a file out of an archive is a KMZ: what stands first in it is the document."""
     name = content.head[_ENTRY_NAME_AT:]
     return content.unpack is not None and content.head.startswith(_ZIP) and name.startswith(_KMZ.encode())
-
-
-def _kmz(content: Content) -> Reader:
-    if not isinstance(content.source, bytes):
-        raise _unknown()
-    return _kml(of_entry(Archive(content.source, content.limits), _KMZ, content.request))
 
 
 def _citygml() -> ModuleType:
@@ -242,7 +246,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: is_dxf(c.head), _dxf, modules=("ingest.readers.dxf",)),
     Kind(lambda c: has_dtd(c.head), _refuse_dtd),
     Kind(lambda c: _is_kml(c.root), _kml, modules=("ingest.readers.kml",)),
-    Kind(_is_kmz, _kmz),
+    Kind(_is_kmz, lambda c: _kmz(Archive(c.source, c.limits), c.request)),
     Kind(lambda c: is_citygml(c.root), lambda c: _citygml().open_citygml(c.stem, c.source, c.request), modules=(_CITYGML,)),
     Kind(lambda c: is_gml(c.root), lambda c: open_gml(c.stem, c.source, c.request)),
     Kind(lambda c: mapinfo.is_mapinfo(c.text_head), lambda c: mapinfo.open_loose(c.request), beside=mapinfo.loose_sidecars),
@@ -265,7 +269,7 @@ ARCHIVES: tuple[ArchiveKind, ...] = (
     ),
     ArchiveKind(has_citygml, lambda a, request: _citygml().open_archived(a, request)),
     ArchiveKind(mapinfo.is_archived, mapinfo.open_archived, mapinfo.members_of),
-    ArchiveKind(lambda a: _KMZ in a.names, lambda a, request: _kml(of_entry(a, _KMZ, request))),
+    ArchiveKind(lambda a: _KMZ in a.names, _kmz),
     ArchiveKind(osgb.has_osgb, osgb.open_archived, osgb.members_of),
     ArchiveKind(mesh_model.has_meshes, mesh_model.open_meshes, mesh_model.members_of),
 )

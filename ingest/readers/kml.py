@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 import numpy as np
@@ -49,9 +50,10 @@ class Kml:
 
     format = "KML"
 
-    def __init__(self, name: str, content: Path | bytes, limits: Limits) -> None:
-        """Look through the file; RejectedError ``kml-invalid`` when it is not well-formed."""
+    def __init__(self, name: str, content: Path | bytes, limits: Limits, beside: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        """Look through the file, and ``beside`` it those that lie with it in a KMZ, each as a folder; RejectedError ``kml-invalid``."""
         self._name, self._content, self._limits = name, content, limits
+        self._beside = beside
         self._layers: dict[tuple[str, ...], _Seen] = {}
         for placemark in self.placemarks():
             self._layers.setdefault(placemark.folders, _Seen()).add(placemark, limits)
@@ -77,12 +79,10 @@ class Kml:
 
     def placemarks(self) -> Iterator[Placemark]:
         """Yield every placemark in file order."""
-        stream = io.BytesIO(self._content) if isinstance(self._content, bytes) else self._content.open("rb")
-        with stream:
-            try:
-                yield from _placemarks(stream)
-            except etree.XMLSyntaxError as error:
-                raise _invalid(str(error)) from error
+        yield from _parsed(io.BytesIO(self._content) if isinstance(self._content, bytes) else self._content.open("rb"))
+        for folder, content in self._beside.items():
+            for placemark in _parsed(io.BytesIO(content)):
+                yield replace(placemark, folders=(folder, *placemark.folders))
 
     def _named(self) -> list[tuple[str, _Seen]]:
         return [(self._label(folders), seen) for folders, seen in self._layers.items()]
@@ -168,6 +168,14 @@ class KmlLayer:
         geometry[:] = shapes
         columns = {name: pa.array([row.get(name) for row in rows], pa.string()) for name in self.source.columns}
         return SourceBatch(np.arange(first, first + len(rows), dtype=np.int64), geometry, columns, tuple(faults))
+
+
+def _parsed(stream: BinaryIO) -> Iterator[Placemark]:
+    with stream:
+        try:
+            yield from _placemarks(stream)
+        except etree.XMLSyntaxError as error:
+            raise _invalid(str(error)) from error
 
 
 def _placemarks(stream: BinaryIO) -> Iterator[Placemark]:
