@@ -46,9 +46,9 @@ def test_titles_of_both_classifications_are_known() -> None:
 
 
 def test_every_survey_code_is_taken_over() -> None:
-    (crosswalk,) = LAND_USE.codelist.crosswalks
-    assert len(crosswalk.codes) == 68
-    assert not {c.to for c in crosswalk.codes} - set(LAND_USE.codelist.by_code())
+    crosswalks = {c.id: c for c in LAND_USE.codelist.crosswalks}
+    assert len(crosswalks["land_use_survey"].codes) == 68
+    assert not {c.to for crosswalk in crosswalks.values() for c in crosswalk.codes} - set(LAND_USE.codelist.by_code())
 
 
 def test_a_surveyor_is_told_that_codes_were_taken_over() -> None:
