@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.body_arrays import FACE, INDEX, RING, SHELL, SOLID, VERTEX, BodyArrays, Floats, Ints, UInt32s
+from ingest.checks.solids.fault import Tolerances
+from ingest.checks.solids.plain_bodies import doubtful_bodies
 from twin.kernel import kernel
 from twin.representation import HEAD_BYTES, MAGIC, MM_PER_M, SurfaceType
 
@@ -19,6 +21,10 @@ _INT32_MAX = 2**31 - 1
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledBodies(BodyArrays):
     """Bodies of a reader whose kernels stand ready."""
+
+    def doubtful(self, tolerances: Tolerances) -> npt.NDArray[np.bool_]:
+        """Return (B,) which bodies may have a fault by ``tolerances``; all others have none."""
+        return doubtful_bodies(self, tolerances) if len(self) else np.zeros(0, dtype=bool)
 
     def _malformed(self) -> int:
         """Return the first body that `twin.representation.check` would not let pass, -1 if all are well-formed."""

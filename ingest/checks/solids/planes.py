@@ -10,7 +10,7 @@ from ingest.checks.solids.boundaries import Boundaries, greatest, sums
 from ingest.checks.solids.fault import Floats, Ints, Mask
 from ingest.checks.solids.vectors import cross
 
-_THIN_M = 0.01
+THIN_M = 0.01
 """A polygon thinner than this has no dependable normal of its own: its plane is fitted."""
 
 
@@ -49,7 +49,7 @@ def planes_of(b: Boundaries, usable: Mask, close_m: float) -> Planes:
     normal = exterior / np.where(size > 0, size, 1)[:, None]
     height = _heights(b, points, centre, normal)
     deviation = _deviation(b, height, usable)
-    thin = 2 * size < _THIN_M * perimeter[np.minimum(b.face_start[:-1], len(perimeter) - 1)]
+    thin = 2 * size < THIN_M * perimeter[np.minimum(b.face_start[:-1], len(perimeter) - 1)]
     fitted = np.flatnonzero(usable & (count > 3) & ((deviation * np.sqrt(count) > close_m) | thin))
     if len(fitted):
         normal[fitted] = _fit(b, points, centre, fitted, normal)

@@ -33,7 +33,7 @@ def crossing_faces(b: Boundaries, planes: Planes, shells: Mask, twin: Ints) -> I
         for told_apart in (apart.by_plane_of, lambda p, q: apart.by_plane_of(q, p), apart.by_plane_through_edge):
             unknown = ~told_apart(*left)
             left = left[0][unknown], left[1][unknown]
-        yield from _by_triangles(b, planes, *left)
+        yield from meeting_pairs(b, planes, *left)
 
 
 def _pairs(b: Boundaries, low: Floats, high: Floats, shells: Mask) -> Iterator[tuple[Ints, Ints]]:
@@ -151,7 +151,8 @@ class _Apart:
         return (self._first[faces] - start[:-1])[pair] + np.arange(start[-1]), pair, start
 
 
-def _by_triangles(b: Boundaries, planes: Planes, one: Ints, other: Ints) -> Iterator[tuple[int, int, Floats]]:
+def meeting_pairs(b: Boundaries, planes: Planes, one: Ints, other: Ints) -> Iterator[tuple[int, int, Floats]]:
+    """Yield those pairs of faces whose triangles meet, and the place from the body's origin."""
     if not len(one):
         return
     faces = np.unique(np.concatenate([one, other]))

@@ -1,0 +1,79 @@
+"""Which bodies have no fault by rules that a kernel checks with a margin; all others are for `validity` to look at exactly.
+
+The rules are those of `validity`: nothing is told sound here that would have a fault there (Ledoux 2013, 2018).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ingest.body_arrays import FACE, INDEX, RING, VERTEX, BodyArrays
+from ingest.checks.solids.boundaries import Boundaries
+from ingest.checks.solids.fault import Mask, Tolerances
+from ingest.checks.solids.plain_faces import look_at_faces
+from ingest.checks.solids.plain_shells import look_at_shells
+from ingest.checks.solids.planes import Planes
+from ingest.checks.solids.self_crossing import meeting_pairs
+from ingest.checks.solids.triangles import bent
+
+
+def doubtful_bodies(bodies: BodyArrays, tolerances: Tolerances) -> Mask:
+    """Return (B,) which of ``bodies`` are not plainly sound.
+
+    Not so are those with cavities, of composites, or with parts whose boxes meet, and what a margin leaves open. Single faces and pairs of
+    faces that the kernel leaves open are triangulated and compared as `validity` does it.
+    """
+    b = _boundaries(bodies)
+    faces = len(b.face_start) - 1
+    sound, start = np.zeros(faces, dtype=bool), bodies.start
+    to_triangulate, pairs = np.zeros(faces, dtype=bool), np.empty((2 * faces + 100, 2), dtype=np.int64)
+    normal, axes, low, high = (np.zeros((faces, width)) for width in (3, 6, 3, 3))
+    offset, deviation_m = np.zeros(faces), np.zeros(faces)
+    look_at_faces(
+        b.xyz, b.corner, b.after, b.ring_start, b.face_start, tolerances.snap_m, tolerances.planarity_m,
+        float(np.cos(np.radians(tolerances.normals_deg / 2))), sound, to_triangulate, normal, offset, deviation_m, axes, low, high,
+    )  # fmt: skip
+    doubtful = ~np.logical_and.reduceat(sound, start[:-1, FACE]) | np.array([bool(m.composites) for m in bodies.makeup])
+    undecided = look_at_shells(
+        start, b.xyz, b.corner, b.after, b.before, b.first_corner(), b.face_of_corner, bodies.shell_ends.astype(np.int64),
+        np.array([bool(m.mended) for m in bodies.makeup]), normal, offset, deviation_m, axes, low, high, doubtful, pairs,
+    )  # fmt: skip
+    planes = Planes(normal * offset[:, None], normal, np.empty(0), deviation_m, np.empty(0), np.empty(0))
+    body_of_face = np.repeat(np.arange(len(bodies)), bodies.sizes(FACE))
+    open_faces = to_triangulate & ~doubtful[body_of_face]
+    convex = np.zeros(len(b.ring_start) - 1, dtype=bool)
+    doubtful[[body_of_face[face] for face, _ in bent(b, planes, convex, open_faces, tolerances.normals_deg)]] = True
+    left = pairs[:undecided][~doubtful[body_of_face[pairs[:undecided, 0]]]]
+    doubtful[[body_of_face[one] for one, _, _ in meeting_pairs(b, planes, left[:, 0], left[:, 1])]] = True
+    return doubtful
+
+
+def _boundaries(bodies: BodyArrays) -> Boundaries:
+    """Return the bodies as `validity` has them, but for shells: those of one body share its vertices."""
+    start = bodies.start
+    vertices, corners, rings, faces = (bodies.sizes(c) for c in (VERTEX, INDEX, RING, FACE))
+    origin = np.floor(bodies.vertices[start[:-1, VERTEX]])
+    ring_start = np.concatenate([[0], bodies.ring_ends + np.repeat(start[:-1, INDEX], rings)])
+    face_start = np.concatenate([[0], bodies.face_ends + np.repeat(start[:-1, RING], faces)])
+    after, before = np.arange(1, ring_start[-1] + 1), np.arange(-1, ring_start[-1] - 1)
+    after[ring_start[1:] - 1], before[ring_start[:-1]] = ring_start[:-1], ring_start[1:] - 1
+    first_corner = ring_start[face_start]
+    none = np.empty(0, dtype=np.int64)
+    return Boundaries(
+        xyz=bodies.vertices - np.repeat(origin, vertices, axis=0),
+        origin=origin,
+        corner=bodies.indices + np.repeat(start[:-1, VERTEX], corners),
+        after=after,
+        before=before,
+        ring_start=ring_start,
+        face_start=face_start,
+        body_start=start[:, FACE],
+        shell_start=none,
+        shell_end=none,
+        solid_start=none,
+        body_solid_start=none,
+        ring_of_corner=none,
+        face_of_corner=np.repeat(np.arange(len(face_start) - 1), np.diff(first_corner)),
+        body_of_face=none,
+        shell_of_face=none,
+    )
