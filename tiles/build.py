@@ -173,7 +173,7 @@ class _Build:
         summary = _summary(root, unplaced, key, self.store.put_new("n/{}", _tree_bytes(tree)))
         members = tileset_members(self.metadata, self.target.dataset, self.target.revision, self.target.oid_prefix, root)
         extras = {**self.target.extras, **({"lod": summary.lods} if summary.lods else {}), "accuracy": summary.accuracy}
-        self._tilesets(root, {**members, "extras": extras})
+        self._tilesets(root, subtrees, {**members, "extras": extras})
         return summary
 
     def _subtrees(self, root: Node | None, base: Tree | None) -> str | None:
@@ -185,14 +185,14 @@ class _Build:
             before = Before(self.store.node(base.root), base.subtrees, self.store.subtree)
         return write_subtrees(root, self.store.node, self.store.put_subtree, before)
 
-    def _tilesets(self, root: Node | None, members: Mapping[str, object]) -> None:
+    def _tilesets(self, root: Node | None, subtrees: str | None, members: Mapping[str, object]) -> None:
         """Store the implicit tileset of the revision and, last, the explicit one."""
         place, tile = f"r/{self.target.revision}", None if root is None else root.tile
         explicit = revision_tileset(tile, self.target.variant, dict(members))
         implicit = explicit
-        if root is not None and tile is not None:
+        if root is not None and subtrees is not None:
             volume = root_volume(root, self.store.node, self.maker.drawing.to_geocentric)
-            implicit = implicit_tileset(root, volume, members)
+            implicit = implicit_tileset(root, subtrees, volume, members)
         self.store.put(f"{place}/implicit.json", implicit)
         self.store.put(f"{place}/tileset.json", explicit)
 
@@ -238,7 +238,7 @@ def _summary(root: Node | None, unplaced: Sequence[tuple[int, LeftOut]], key: st
     for reason in [reason for _, reason in unplaced]:
         left_out[reason] = left_out.get(reason, 0) + 1
     if root is None:
-        return TilesetSummary(len(unplaced), 0, left_out, {}, (), 0, {}, 0, 0, 0, 0, dict(_NO_ERRORS), None, key, tree)
+        return TilesetSummary(len(unplaced), 0, left_out, {}, (), 0, {}, 0, 0, 0, 0, _accuracy({}), None, key, tree)
     s = root.summary
     for number, count in s.left_out.items():
         left_out[LeftOut(number)] = left_out.get(LeftOut(number), 0) + count
@@ -254,11 +254,17 @@ def _summary(root: Node | None, unplaced: Sequence[tuple[int, LeftOut]], key: st
         content_bytes=s.content_bytes,
         far_contents=s.far_contents,
         far_bytes=s.far_bytes,
-        accuracy={**_NO_ERRORS, **s.accuracy},
+        accuracy=_accuracy(s.accuracy),
         region=root.region,
         key=key,
         tree=tree,
     )
 
 
-_NO_ERRORS: Mapping[str, float] = {"projection_residual_m": 0.0, "position_error_m": 0.0, "chord_error_m": 0.0}
+_ERRORS = ("projection_residual_m", "position_error_m", "chord_error_m")
+
+
+def _accuracy(of_contents: Mapping[str, float]) -> Mapping[str, float]:
+    """Return what bounds the errors of all contents, and their sum: how far what is drawn may lie from what is stored (``fidelity_m``)."""
+    errors = {name: of_contents.get(name, 0.0) for name in _ERRORS}
+    return {"fidelity_m": sum(errors.values()), **errors, "quantization_step_m": of_contents.get("quantization_step_m", 0.0)}

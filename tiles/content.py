@@ -77,6 +77,7 @@ class Drawing:
         accuracy = {
             "projection_residual_m": projection.residual_m,
             "position_error_m": glb.position_error_m,
+            "quantization_step_m": glb.step_m,
             "chord_error_m": mesh.chord_error_m,
         }
         return Drawn(rows, mesh.left_out, mesh, glb.data, region, accuracy)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from tiles.columns import Offsets
 from tiles.kernel import kernel
-from tiles.mesh.batch import LONGEST_EDGE_M, LeftOut, MeshBatch
+from tiles.mesh.batch import LeftOut, MeshBatch
+from tiles.mesh.densify import densified
 from tiles.mesh.triangulate import Triangulation, _ring_area, triangulate
 from tiles.wkb import EMPTY, OK, Geometries
 from twin.representation import SurfaceType
@@ -23,7 +24,7 @@ _ROOF, _WALL, _GROUND = int(SurfaceType.ROOF), int(SurfaceType.WALL), int(Surfac
 
 @dataclass(frozen=True, slots=True)
 class Footprints:
-    """Clean footprints: rings open, without repeated points, long edges divided, outer counter-clockwise, holes clockwise.
+    """Clean footprints: rings open, without repeated points, outer counter-clockwise, holes clockwise.
 
     ``xy`` (n, 2) metres; ``lowest`` (features,) the smallest Z among the vertices.
     """
@@ -46,7 +47,7 @@ def extrude(geometries: Geometries, base_m: NDArray[np.float64], height_m: NDArr
     triangulation = triangulate(footprints.xy, footprints.ring_offsets, footprints.part_offsets)
     _mark_failures(footprints.feature_offsets, triangulation.ok, left_out)
     base = np.where(np.isfinite(base_m), base_m, footprints.lowest)
-    return _solids(footprints, triangulation, base, height_m, left_out)
+    return densified(_solids(footprints, triangulation, base, height_m, left_out))
 
 
 def _left_out(geometries: Geometries, height_m: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -61,9 +62,13 @@ def _left_out(geometries: Geometries, height_m: NDArray[np.float64]) -> NDArray[
 def clean_footprints(geometries: Geometries, left_out: NDArray[np.uint8]) -> Footprints:
     """Return the footprints of the features not yet left out; one without area is marked GEOMETRY_DEGENERATE in ``left_out``."""
     g = geometries
-    room, widest = _room(g.coordinates, g.ring_offsets, LONGEST_EDGE_M)
+    widest = int(np.diff(g.ring_offsets).max(initial=1))
     clean = Footprints(
-        np.empty((room, 2)), np.zeros_like(g.ring_offsets), np.zeros_like(g.part_offsets), np.zeros(len(g) + 1, np.int64), np.zeros(len(g))
+        np.empty((len(g.coordinates), 2)),
+        np.zeros_like(g.ring_offsets),
+        np.zeros_like(g.part_offsets),
+        np.zeros(len(g) + 1, np.int64),
+        np.zeros(len(g)),
     )
     points, rings, parts = _clean(
         g.coordinates,
@@ -84,40 +89,13 @@ def clean_footprints(geometries: Geometries, left_out: NDArray[np.uint8]) -> Foo
 
 
 @kernel
-def _room(coordinates: NDArray[np.float64], ring_offsets: Offsets, longest: float) -> tuple[int, int]:
-    """Return upper bounds for the points of all cleaned rings and of the largest one."""
-    total, widest = 0, 1
-    for ring in range(len(ring_offsets) - 1):
-        room = 1
-        for i in range(ring_offsets[ring], ring_offsets[ring + 1]):
-            j = i + 1 if i + 1 < ring_offsets[ring + 1] else ring_offsets[ring]
-            length = np.hypot(coordinates[j, 0] - coordinates[i, 0], coordinates[j, 1] - coordinates[i, 1])
-            room += 1 + int(length / longest)
-        total, widest = total + room, max(widest, room)
-    return total, widest
-
-
-@kernel
 def _touching(coordinates: NDArray[np.float64], a: int, b: int) -> bool:
     return abs(coordinates[a, 0] - coordinates[b, 0]) < 1e-6 and abs(coordinates[a, 1] - coordinates[b, 1]) < 1e-6
 
 
 @kernel
-def _divide(coordinates: NDArray[np.float64], a: int, b: int, longest: float, out: NDArray[np.float64], count: int) -> int:
-    """Write the points that divide the edge a → b where it is too long; return the new number of points."""
-    dx, dy = coordinates[b, 0] - coordinates[a, 0], coordinates[b, 1] - coordinates[a, 1]
-    length = np.hypot(dx, dy)
-    if length > longest:
-        pieces = int(np.ceil(length / longest))
-        for k in range(1, pieces):
-            out[count, 0], out[count, 1] = coordinates[a, 0] + dx * k / pieces, coordinates[a, 1] + dy * k / pieces
-            count += 1
-    return count
-
-
-@kernel
-def _open_ring(coordinates: NDArray[np.float64], start: int, end: int, longest: float, out: NDArray[np.float64]) -> int:
-    """Write the ring without repeated points and with long edges divided; return its number of points."""
+def _open_ring(coordinates: NDArray[np.float64], start: int, end: int, out: NDArray[np.float64]) -> int:
+    """Write the ring without repeated points; return its number of points."""
     last = end
     while last - start > 1 and _touching(coordinates, start, last - 1):
         last -= 1
@@ -125,13 +103,9 @@ def _open_ring(coordinates: NDArray[np.float64], start: int, end: int, longest: 
     for i in range(start, last):
         if previous >= 0 and _touching(coordinates, previous, i):
             continue
-        if previous >= 0:
-            count = _divide(coordinates, previous, i, longest, out, count)
         out[count, 0], out[count, 1] = coordinates[i, 0], coordinates[i, 1]
         count += 1
         previous = i
-    if previous > start:
-        count = _divide(coordinates, previous, start, longest, out, count)
     return count
 
 
@@ -140,7 +114,7 @@ def _clean_ring(
     coordinates: NDArray[np.float64], start: int, end: int, is_outer: bool, scratch: NDArray[np.float64], out: NDArray[np.float64]
 ) -> int:
     """Write the cleaned ring, outer ones counter-clockwise, holes clockwise; return its number of points, 0 when it has no area."""
-    count = _open_ring(coordinates, start, end, LONGEST_EDGE_M, scratch)
+    count = _open_ring(coordinates, start, end, scratch)
     area = _ring_area(scratch, 0, count)
     if count < 3 or abs(area) < _MINIMUM_AREA_M2:
         return 0

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tiles.columns import Offsets
 from tiles.face_bytes import FaceArrays
 from tiles.kernel import kernel
-from tiles.mesh.batch import EARTH_RADIUS_M, LeftOut, MeshBatch
+from tiles.mesh.batch import LeftOut, MeshBatch
+from tiles.mesh.densify import densified
 from tiles.mesh.triangulate import Triangulation, triangulate
 from tiles.wkb import EMPTY, OK
 
@@ -43,7 +44,7 @@ def mesh_faces(faces: FaceArrays) -> MeshBatch:
     is_inverted = _inverted(faces.corners, faces.ring_offsets, faces.face_offsets, faces.solid, faces.is_exterior, faces.solids)
     polygons = _polygons(faces, is_inverted)
     triangulation = triangulate(polygons.xy, polygons.ring_offsets, polygons.face_offsets, exact=False)
-    return _mesh(faces, polygons, triangulation, left_out)
+    return densified(_mesh(faces, polygons, triangulation, left_out))
 
 
 def _left_out(status: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -231,7 +232,7 @@ def _mesh(faces: FaceArrays, polygons: _Polygons, triangulation: Triangulation, 
     feature_of = np.repeat(np.arange(len(left_out), dtype=np.uint32), np.diff(faces.feature_offsets))
     # Surfaces of a kind side by side: their attributes repeat, and compress to half.
     order = np.lexsort((faces.surface[polygons.face], feature_of[polygons.face]))
-    vertices, written, longest = _emit(
+    vertices, written = _emit(
         order,
         polygons.corners,
         polygons.ring_offsets,
@@ -258,10 +259,9 @@ def _mesh(faces: FaceArrays, polygons: _Polygons, triangulation: Triangulation, 
         triangles[:written],
         feature[:vertices],
         left_out,
-        longest * longest / (8 * EARTH_RADIUS_M),
-        surface[:vertices],
-        bool((faces.solid[polygons.face] >= 0).all()),
-        int(is_drawn[feature_of].sum() - drawn_faces.sum()),
+        surface=surface[:vertices],
+        is_closed=bool((faces.solid[polygons.face] >= 0).all()),
+        faces_left_out=int(is_drawn[feature_of].sum() - drawn_faces.sum()),
     )
 
 
@@ -282,9 +282,9 @@ def _emit(
     feature: NDArray[np.uint32],
     surface: NDArray[np.uint8],
     triangles: NDArray[np.uint32],
-) -> tuple[int, int, float]:
-    """Write the faces that have triangles, in ``order``; return the numbers of vertices and triangles and the longest horizontal edge."""
-    v, t, longest = 0, 0, 0.0
+) -> tuple[int, int]:
+    """Write the faces that have triangles, in ``order``; return the numbers of vertices and triangles."""
+    v, t = 0, 0
     for face in order:
         if piece_offsets[face + 1] == piece_offsets[face]:
             continue
@@ -298,9 +298,7 @@ def _emit(
             surface[at] = surface_of[source[face]]
         for piece in range(piece_offsets[face], piece_offsets[face + 1]):
             for k in range(3):
-                a, b = pieces[piece, k], pieces[piece, (k + 1) % 3]
-                longest = max(longest, (corners[a, 0] - corners[b, 0]) ** 2 + (corners[a, 1] - corners[b, 1]) ** 2)
-                triangles[t, k] = v + a - start
+                triangles[t, k] = v + pieces[piece, k] - start
             t += 1
         v += end - start
-    return v, t, np.sqrt(longest)
+    return v, t
