@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 from twin.server.assets import build_asset
 from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_checks
 from twin.server.city import City, Progress
+from twin.server.kept_files import sweep_kept
 
 BUILDS, CHECKS = "build", "check"
 """Two queues: a surveyor's check does not wait until a city is built."""
@@ -47,6 +48,7 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
     def tidy(timestamp: int) -> None:  # noqa: ARG001 - likewise
         give_back_resting(city)
         sweep_work(city.settings)
+        sweep_kept(city)
 
     return queue
 
