@@ -42,7 +42,7 @@ def lines_that_narrow(context: SetContext, check: SetCheck) -> Iterator[Finding]
     diameter = network.lines.diameter_mm
     series = np.array(cast("tuple[float, ...]", check.parameters["series"]), dtype=np.float64)
     size = np.where(np.isnan(diameter), np.nan, np.searchsorted(series, diameter, side="right"))
-    flow, joint = network.flow_at_ends(), network.joints()
+    flow, joint = network.flow_at_ends(), network.joint
     inflows = np.flatnonzero((flow == _INTO) & ~np.isnan(diameter[network.end_line]))
     inflows = inflows[np.lexsort((diameter[network.end_line[inflows]], joint[inflows]))]
     out = np.flatnonzero((flow == _OUT_OF) & _of_sewers(context, check, network))
@@ -99,7 +99,7 @@ def _of_sewers(context: SetContext, check: SetCheck, network: Network) -> Mask:
 
 def _meeting(network: Network, come: Numbers, go: Numbers) -> tuple[Numbers, Numbers]:
     """Return all pairs of ends of two lines, one of each group, that meet at a joint."""
-    joint = network.joints()
+    joint = network.joint
     go = go[np.argsort(joint[go], kind="stable")]
     first, last = (np.searchsorted(joint[go], joint[come], side=side) for side in _SIDES)
     count = last - first

@@ -35,6 +35,7 @@ def _at_other_heights(context: SetContext, check: SetCheck, network: Network) ->
     depth = network.at_ends(network.lines.start_depth_m, network.lines.end_depth_m)
     height = np.where(np.isnan(height), network.points.ground_m[network.end_point] - depth, height)
     plain = np.flatnonzero(_without_change(check, network) & ~np.isnan(height))
+    plain = plain[_spread(network.joint[plain], height[plain]) > check.number("tolerance_m")]
     usual = np.full(len(height), np.nan)
     usual[plain] = _usual(network, plain, height[plain])
     for end in np.flatnonzero(network.own_ends(context.staging.part) & (np.abs(height - usual) > check.number("tolerance_m"))):
@@ -49,9 +50,18 @@ def _without_change(check: SetCheck, network: Network) -> Mask:
     return ~may_differ[network.end_point] & ~falls[network.end_line]
 
 
+def _spread(joint: Numbers, height: Floats) -> Floats:
+    """Return for each end how far apart the heights of its joint are."""
+    lowest, highest = np.full((2, joint.max(initial=-1) + 1), np.nan)
+    np.fmin.at(lowest, joint, height)
+    np.fmax.at(highest, joint, height)
+    spread: Floats = (highest - lowest)[joint]
+    return spread
+
+
 def _usual(network: Network, ends: Numbers, height: Floats) -> Floats:
     """Return for each end the height that most ends of its joint have to the millimetre, the lowest of them; of several the first row's."""
-    joint, mm = network.joints()[ends], millimetres(height)
+    joint, mm = network.joint[ends], millimetres(height)
     line = network.end_line[ends]
     row = np.where(network.lines.part[line] == NONE, np.iinfo(np.int64).max, network.lines.row[line])
     order = np.lexsort((mm, joint))
@@ -91,14 +101,14 @@ def _of_other_make(context: SetContext, check: SetCheck, network: Network) -> It
 
 def _pairs(network: Network) -> tuple[Numbers, Numbers]:
     """Return the ends of joints at which just two meet, what is published first, then by row; pairs in the order of the second."""
+    two = np.flatnonzero(np.bincount(network.joint)[network.joint] == 2)
+    first, second = two[np.argsort(network.joint[two], kind="stable")].reshape(-1, 2).T
     line = network.end_line
     row = np.where(network.lines.part[line] == NONE, NONE, network.lines.row[line])
-    joint = network.joints()
-    order = np.lexsort((line, row, joint))
-    start = np.flatnonzero(np.diff(joint[order], prepend=NONE) != 0)
-    two = start[np.diff(np.append(start, len(order))) == 2]
-    by_row = np.argsort(line[order[two + 1]], kind="stable")
-    return order[two][by_row], order[two + 1][by_row]
+    turned = (row[first] > row[second]) | ((row[first] == row[second]) & (line[first] > line[second]))
+    first, second = np.where(turned, second, first), np.where(turned, first, second)
+    by_row = np.argsort(line[second], kind="stable")
+    return first[by_row], second[by_row]
 
 
 def _sizes(network: Network) -> Floats:

@@ -47,6 +47,8 @@ class Network:
     end_point: Numbers
     is_end: Mask
     """Shape (ends,): line and point of each end that is at a point, and whether it is the line's end, by lines, starts first."""
+    joint: Numbers
+    """Shape (ends,): ends of one system that meet at a point have the same number, from 0."""
 
     def at_ends(self, start: npt.NDArray[_ANY], end: npt.NDArray[_ANY]) -> npt.NDArray[_ANY]:
         """Return for each end what its line has there, shape (ends,)."""
@@ -71,10 +73,6 @@ class Network:
         flow = self.flow()
         return self.at_ends(-flow, flow)
 
-    def joints(self) -> Numbers:
-        """Return for each end a number of its point and system: ends of a system meet where it is the same."""
-        return self.end_point * (len(self.survey.words.words) + 1) + self.system[self.end_line] + 1
-
     def own_ends(self, part: int) -> Mask:
         """Return which ends are of lines of a part, shape (ends,)."""
         return self.lines.part[self.end_line] == part
@@ -98,8 +96,10 @@ def _made(context: SetContext) -> Network:
     points = points.where(_places(survey, points)[points.node] == np.arange(len(points)))  # of one number the first
     place = _places(survey, points)
     at = np.stack([_reached(points, lines, place[lines.start], "start"), _reached(points, lines, place[lines.end], "end")], axis=1)
-    end = np.flatnonzero(at.ravel() != NONE)
-    return Network(survey, points, lines, at, _systems(context, lines), end // 2, at.ravel()[end], end % 2 == 1)
+    end, system = np.flatnonzero(at.ravel() != NONE), _systems(context, lines)
+    line, point = end // 2, at.ravel()[end]
+    joint = np.unique(point * (len(survey.words.words) + 1) + system[line] + 1, return_inverse=True)[1]
+    return Network(survey, points, lines, at, system, line, point, end % 2 == 1, joint)
 
 
 def _parts_of(context: SetContext, name: str) -> list[int]:
