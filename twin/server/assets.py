@@ -17,8 +17,10 @@ _POLL_S = 0.2
 _LOG = logging.getLogger("twin.assets")
 
 
-def build_asset(city: City, slug: str, commit: int, progress: Progress) -> bool:
+def build_asset(city: City, slug: str, commit: int, progress: Progress, *, anew: bool = False) -> bool:
     """Build the tileset or terrain of one revision; False when it is ready already or somebody else builds it.
+
+    ``anew`` builds it from all features even where that of an earlier revision could be taken up.
 
     The last act is to register it, and only who still holds the lease may: a half-built tileset is never seen.
     """
@@ -36,8 +38,10 @@ def build_asset(city: City, slug: str, commit: int, progress: Progress) -> bool:
     try:
         from twin.server import builds  # noqa: PLC0415 - the compiled kernels load when something is built, not at every start
 
-        build = builds.build_dataset_terrain if kind == "terrain" else builds.build_dataset_tileset
-        detail = build(city, dataset, feature_type, revision, keep)
+        if kind == "terrain":
+            detail = builds.build_dataset_terrain(city, dataset, feature_type, revision, keep)
+        else:
+            detail = builds.build_dataset_tileset(city, dataset, feature_type, revision, keep, anew=anew)
     except BaseException as error:
         city.catalogue.finish_asset(dataset.id, commit, kind, VARIANT, fencing, "failed", {"error": str(error)[:500]})
         raise

@@ -12,9 +12,11 @@ from tiles.terrain import build_terrain
 from twin.errors import NotFoundError
 from twin.model import Dataset, FeatureType, Revision
 from twin.query.collection import Collection, collection_of
+from twin.server.certificate import certificate
 from twin.server.city import City, Progress
 from twin.server.model_builds import build_dataset_models
 from twin.server.scene import VARIANT
+from twin.server.tile_garbage import building
 
 MOST_CHANGED = 5_000
 """Features that may differ for a tileset to be made from the one before: all of them are in memory at once, with their neighbours."""
@@ -22,32 +24,34 @@ _LOG = logging.getLogger("twin.builds")
 
 
 def build_dataset_tileset(
-    city: City, dataset: Dataset, feature_type: FeatureType, revision: Revision, progress: Progress
+    city: City, dataset: Dataset, feature_type: FeatureType, revision: Revision, progress: Progress, *, anew: bool = False
 ) -> Mapping[str, object]:
     """Build the tileset of one revision into the store and return what the asset records of it.
 
-    From that of the nearest earlier revision and what changed since, where there is one and little changed; else from all features.
+    From that of the nearest earlier revision and what changed since, where there is one and little changed; else, or when it is asked for
+    ``anew``, from all features.
     """
     if feature_type.recipe == "model":
-        return build_dataset_models(city, dataset, revision, _put_new(city), {"certificate": _certificate(city)}, progress)
+        return build_dataset_models(city, dataset, revision, _put_new(city), {"certificate": certificate(city, revision.extent_deg)}, progress)
     source = RevisionRows(city.pool, _collection(city, dataset), revision.commit)
     target = TilesetTarget(
         dataset=dataset.slug,
         revision=revision.commit,
         variant=VARIANT,
         oid_prefix=source.collection.oid_prefix,
-        extras={"certificate": _certificate(city)},
+        extras={"certificate": certificate(city, revision.extent_deg)},
         pipeline=_pipeline(city),
     )
     city.settings.work_folder.mkdir(parents=True, exist_ok=True)
     options = BuildOptions(folder=city.settings.work_folder)
-    summary = _updated(city, source, target, options)
-    if summary is None:
 
-        def told(done: int, total: int) -> None:
-            progress(dataset.slug, done, max(total, revision.count))
+    def told(done: int, total: int) -> None:
+        progress(dataset.slug, done, max(total, revision.count))
 
-        summary = build_tileset(source.batches(), feature_type, city.frame, target, city.store, told, options)
+    with building(city, dataset):
+        summary = None if anew else _updated(city, source, target, options)
+        if summary is None:
+            summary = build_tileset(source.batches(), feature_type, city.frame, target, city.store, told, options)
     return _detail(summary)
 
 
@@ -129,15 +133,3 @@ def _pipeline(city: City) -> str:
     """Return the name of the way from the storage CRS to geocentric positions."""
     d = city.deployment
     return f"EPSG:{d.storage_srid} {d.geocentric_pipeline} {d.vertical}"
-
-
-def _certificate(city: City) -> dict[str, object]:
-    """What is known of where these vertices are: fidelity of the pipeline and absolute uncertainty stand apart (DESIGN 10)."""
-    d = city.deployment
-    return {
-        "storage_crs": f"EPSG:{d.storage_srid}",
-        "operation": d.geocentric_operation,
-        "pipeline": d.geocentric_pipeline,
-        "absolute_accuracy_m": d.geocentric_accuracy_m,
-        "vertical": d.vertical,
-    }

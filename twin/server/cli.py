@@ -115,6 +115,10 @@ def _add_maintenance(
     build = tile_commands.add_parser("build", parents=[common], help="构建一个数据集的瓦片 · build a dataset's tiles")
     build.add_argument("dataset", metavar="ID")
     build.set_defaults(command="tiles:tiles_build")
+    collect = tile_commands.add_parser("gc", parents=[common], help="清理无版本使用的瓦片 · drop tiles that no kept revision uses")
+    collect.add_argument("datasets", nargs="*", metavar="ID", help="只清理这些 · these datasets only")
+    collect.add_argument("--keep", type=_positive, metavar="N", help="只留最近 N 个版本 · keep the tilesets of the N newest revisions only")
+    collect.set_defaults(command="tiles:tiles_gc")
 
     types = command("types", "types:types", "列出要素类型 · list the FeatureTypes, or check your own files")
     types.add_argument("type", nargs="?", metavar="TYPE", help="只看一种 · one of them, whole")
@@ -153,6 +157,12 @@ def _add_maintenance(
     worker = command("worker", "tiles:worker", "构建后台 · build what is missing, in the background")
     worker.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     command("warm", "tiles:warm", "预编译 · compile the kernels")
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} 不是正整数 · is not a positive number")
+    return int(text)
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:

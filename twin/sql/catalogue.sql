@@ -42,7 +42,8 @@ ON CONFLICT (slug) DO NOTHING
 INSERT INTO catalog.submission (id, state, actor, files, options) VALUES (%(id)s, 'received', %(actor)s, %(files)s, %(options)s)
 
 -- name: advance_submission
-UPDATE catalog.submission SET state = %(to)s, commit = coalesce(%(commit)s, commit), changed_at = now() WHERE id = %(id)s AND state = ANY (%(allowed)s)
+-- The time of this statement, not of its transaction: two that publish wait for each other, and the later of them is the later.
+UPDATE catalog.submission SET state = %(to)s, commit = coalesce(%(commit)s, commit), changed_at = clock_timestamp() WHERE id = %(id)s AND state = ANY (%(allowed)s)
 
 -- name: copy_findings
 COPY catalog.finding (submission, part, rule, severity, file, layer, row, key, message_zh, message_en, x, y, value, proposal, waived, waived_by)
@@ -63,6 +64,11 @@ WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND 
 SELECT * FROM catalog.asset
 WHERE dataset = %(dataset)s AND kind = %(kind)s AND variant = %(variant)s AND revision < %(revision)s AND state = 'ready'
 ORDER BY revision DESC LIMIT 1
+
+-- name: assets_ready
+SELECT * FROM catalog.asset
+WHERE dataset = %(dataset)s AND kind = %(kind)s AND variant = %(variant)s AND state = 'ready'
+ORDER BY revision DESC
 
 -- name: claim_asset
 INSERT INTO catalog.asset AS a (dataset, revision, kind, variant, state, fencing, attempt, lease_until)

@@ -1,12 +1,14 @@
-"""`twin tiles build`, the build worker, and the warming of compiled kernels."""
+"""`twin tiles build` and `gc`, the build worker, and the warming of compiled kernels."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
 from twin.catalogue import asset_kind
 from twin.errors import BadRequestError
-from twin.server.assets import build_missing
+from twin.model import FeatureType
+from twin.server.assets import build_asset, build_missing
 from twin.server.city import open_city
 from twin.server.scene import VARIANT
 from twin.server.settings import Settings
@@ -22,11 +24,35 @@ def tiles_build(settings: Settings, options: argparse.Namespace, terminal: Termi
         if revision is None or kind is None:
             raise BadRequestError(f"{options.dataset} has no 3D form", zh=f"{options.dataset} 没有三维形态")
         city.catalogue.forget_asset(dataset.id, revision.commit, kind, VARIANT)
+        build_asset(city, options.dataset, revision.commit, terminal.progress, anew=True)
         if (problem := build_missing(city, terminal.progress, only=(options.dataset,))) is not None:
             raise problem
         asset = city.catalogue.asset(dataset.id, revision.commit, kind, VARIANT)
     terminal.say(f"{options.dataset} 版本 {revision.commit} 已构建", f"{options.dataset} at {revision.commit} is built")
     terminal.result({"dataset": options.dataset, "revision": revision.commit, "detail": dict(asset.detail) if asset else {}})
+
+
+def tiles_gc(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Drop the objects of tiles that no kept revision uses."""
+    from twin.server.tile_garbage import collect  # noqa: PLC0415 - the tile engine loads when it is asked for
+
+    with open_city(settings) as city:
+        datasets = [city.catalogue.dataset(slug) for slug in options.datasets] or [
+            d for d in city.catalogue.datasets() if has_tree(city.catalogue.feature_type(d.feature_type))
+        ]
+        found = {}
+        for dataset in datasets:
+            if not has_tree(city.catalogue.feature_type(dataset.feature_type)):
+                raise BadRequestError(f"{dataset.slug} has no tile tree", zh=f"{dataset.slug} 没有瓦片树")
+            found[dataset.slug] = collect(city, dataset, options.keep)
+    for slug, one in found.items():
+        terminal.say(f"{slug}：删除 {one.dropped} 个对象，保留 {one.kept} 个", f"{slug}: {one.dropped} objects dropped, {one.kept} kept")
+    terminal.result({"datasets": {slug: asdict(one) for slug, one in found.items()}})
+
+
+def has_tree(feature_type: FeatureType) -> bool:
+    """True when tiles of this type are a tree of nodes: not terrain, and not finished models."""
+    return asset_kind(feature_type) == "tileset" and feature_type.recipe != "model"
 
 
 def worker(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:

@@ -1,0 +1,122 @@
+"""Edits of a city in PostGIS: each revision's tiles are made from those before, and are those of a build of all; what none uses goes."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import shapely
+
+from ingest.rollback import rollback
+from tests.opened_city import get, load, opened_city, request
+from tiles.build import BuildOptions
+from tiles.checker import check_tileset
+from tiles.checker.__main__ import dataset_reader
+from tiles.tiling import Budget
+from twin.errors import ConflictError
+from twin.server import builds
+from twin.server.assets import build_asset, build_missing
+from twin.server.city import City
+from twin.server.scene import VARIANT
+from twin.server.tile_garbage import building, collect
+
+COUNT = 60
+SLUG = "buildings"
+
+
+@pytest.fixture
+def city(database_url: str, open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[City]:
+    monkeypatch.setattr(builds, "BuildOptions", functools.partial(BuildOptions, budget=Budget(400, 4_000)))
+    with opened_city(database_url, open_folder / "city", 4549) as opened:
+        yield opened
+
+
+def feature(number: int, height_m: float, east_m: float = 0.0, **more: str) -> dict[str, object]:
+    x, y = 497_000 + 40 * (number % 8) + east_m, 3_521_000 + 40 * (number // 8)
+    shape = shapely.box(x, y, x + 20, y + 12)
+    properties = {"建筑编号": f"B{number:03d}", "建筑高度": height_m, "基底高程": 4.0, **more}
+    return {"type": "Feature", "properties": properties, "geometry": json.loads(shapely.to_geojson(shape))}
+
+
+def publish(city: City, folder: Path, features: list[dict[str, object]], mode: str) -> int:
+    path = folder / f"{mode}.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    result = load(city, request(path, (None, "building", SLUG), crs="EPSG:4549", mode=mode))
+    assert result.rejected == 0
+    return city.catalogue.last_commit()
+
+
+def quiet(*_: object) -> None:
+    """Progress nobody watches."""
+
+
+def tree(city: City, commit: int) -> str:
+    asset = city.catalogue.asset(city.catalogue.dataset(SLUG).id, commit, "tileset", VARIANT)
+    assert asset is not None
+    assert asset.state == "ready"
+    return str(asset.detail["tree"])
+
+
+def built_from_all(city: City, commit: int) -> str:
+    """The tree of the same revision by a build of all features."""
+    city.catalogue.forget_asset(city.catalogue.dataset(SLUG).id, commit, "tileset", VARIANT)
+    assert build_asset(city, SLUG, commit, quiet, anew=True)
+    return tree(city, commit)
+
+
+def problems(city: City, commit: int) -> list[object]:
+    return list(check_tileset(dataset_reader(lambda key: city.store.get(f"tiles/{SLUG}/{key}")), f"{commit}/tileset.json@{VARIANT}"))
+
+
+def objects(city: City) -> set[str]:
+    return set(city.store.keys(f"tiles/{SLUG}"))
+
+
+def test_every_revision_is_made_from_the_one_before_and_is_what_all_features_give(
+    city: City, open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = publish(city, open_folder, [feature(i, 6.0 + i % 9) for i in range(COUNT)], "replace")
+    assert build_missing(city, quiet) is None
+    before = objects(city)
+
+    with monkeypatch.context() as only_updates:
+        only_updates.delattr(builds, "build_tileset")
+        edits = [feature(3, 250.0), feature(20, 9.0, east_m=20_000), feature(COUNT, 8.0), feature(7, 7.0, 变更="删除")]
+        second = publish(city, open_folder, edits, "delta")
+        assert build_missing(city, quiet) is None
+        rollback(city.catalogue, first, "test", "back", city.extent_deg)
+        third = city.catalogue.last_commit()
+        assert build_missing(city, quiet) is None
+    assert first < second < third
+    assert tree(city, third) == tree(city, first) != tree(city, second)
+    assert before <= objects(city)
+    assert tree(city, second) == built_from_all(city, second)
+    assert [problems(city, commit) for commit in (first, second, third)] == [[], [], []]
+
+
+def test_objects_that_no_kept_revision_uses_are_dropped_and_no_other(city: City, open_folder: Path) -> None:
+    first = publish(city, open_folder, [feature(i, 6.0 + i % 9) for i in range(COUNT)], "replace")
+    assert build_missing(city, quiet) is None
+    second = publish(city, open_folder, [feature(3, 250.0)], "delta")
+    assert build_missing(city, quiet) is None
+    used = objects(city)
+    dataset = city.catalogue.dataset(SLUG)
+    for place in ("c/00.glb", "n/00", f"b/{first}-00/1.json"):
+        city.store.put(f"tiles/{SLUG}/{VARIANT}/{place}", b"[]")
+    with building(city, dataset), pytest.raises(ConflictError) as caught:
+        collect(city, dataset, None)
+    assert caught.value.code == "tiles-building"
+
+    assert collect(city, dataset, None).dropped == 3
+    assert objects(city) == used
+    collected = collect(city, dataset, 1)
+    assert collected.dropped_revisions == (first,)
+    assert collected.dropped > 3
+    assert problems(city, second) == []
+    old, new = get(city, f"/tiles/{SLUG}/{first}/tileset.json", f"/tiles/{SLUG}/{second}/tileset.json")
+    assert (old.status_code, new.status_code) == (503, 200)
+    assert build_asset(city, SLUG, first, quiet)
+    assert objects(city) == used

@@ -1,0 +1,72 @@
+"""Which objects of a dataset's tiles are in use: those that the trees of kept revisions lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import orjson
+
+from tiles.build import read_tree
+from tiles.node import Node
+from tiles.node_store import NodeStore
+from tiles.subtree import read_subtree
+
+
+class InUse:
+    """The places below ``tiles/{dataset}/{variant}/`` that are in use; what two trees share is walked once."""
+
+    def __init__(self, store: NodeStore) -> None:
+        self._store = store
+        self._nodes: set[str] = set()
+        self.places: set[str] = set()
+
+    def keep(self, revision: int, tree: str) -> None:
+        """Mark all that the tileset of ``revision``, whose tree is ``tree``, leads to. NodeError when that is none of this engine."""
+        read = read_tree(self._store, tree)
+        self.places |= {f"n/{tree}", f"r/{revision}/tileset.json", f"r/{revision}/implicit.json"}
+        if read.root is not None:
+            self._keep_nodes(read.root)
+        if read.subtrees is not None:
+            self._keep_subtrees(read.subtrees)
+
+    def keep_notes(self, notes: Iterable[str]) -> None:
+        """Mark the notes of builds that have not ended, and what they have made so far."""
+        for place in notes:
+            self.places.add(place)
+            for entry in orjson.loads(self._store.get(place)):
+                self._keep_nodes(entry[-1])
+
+    def _keep_nodes(self, name: str) -> None:
+        waiting = [name]
+        while waiting:
+            one = waiting.pop()
+            if one in self._nodes:
+                continue
+            self._nodes.add(one)
+            node = self._store.node(one)
+            self.places.add(f"n/{one}")
+            self.places.update(_files(node))
+            if node.content is not None:
+                self.places.add(f"c/{node.content.hash}.glb")
+            waiting += [child for _, child in node.children]
+
+    def _keep_subtrees(self, name: str) -> None:
+        waiting = [name]
+        while waiting:
+            one = waiting.pop()
+            if f"s/{one}.subtree" not in self.places:
+                self.places.add(f"s/{one}.subtree")
+                waiting += [bytes(child).hex() for child in read_subtree(self._store.subtree(one)).child_name]
+
+
+def _files(node: Node) -> Iterator[str]:
+    """Yield the tileset files that the tile of ``node`` refers to."""
+    waiting: list[object] = [] if node.tile is None else [node.tile.json]
+    while waiting:
+        tile = waiting.pop()
+        if isinstance(tile, dict):
+            content = tile.get("content")
+            uri = str(content.get("uri", "")) if isinstance(content, dict) else ""
+            if uri.startswith("t/"):
+                yield uri
+            waiting += tile.get("children", [])

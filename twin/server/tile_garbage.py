@@ -1,0 +1,77 @@
+"""`twin tiles gc`: objects of tiles that no kept revision uses are dropped, never beside a build of the same dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tiles.garbage import InUse
+from tiles.node_store import NodeStore
+from twin.db import connect_beside
+from twin.errors import ConflictError
+from twin.model import Asset, Dataset
+from twin.server.city import City
+from twin.server.scene import VARIANT
+
+_LOCK = "twin.tiles"
+_NOT_OURS = "m/"
+"""Models that were delivered hang in the tilesets of datasets that have no tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What one dataset's tiles lost and kept, in objects; ``dropped_revisions`` are no longer served."""
+
+    dropped: int
+    kept: int
+    dropped_revisions: tuple[int, ...]
+
+
+@contextmanager
+def building(city: City, dataset: Dataset) -> Iterator[None]:
+    """Keep the garbage collection of a dataset away for the block: what a build finds stored must stay."""
+    with connect_beside(city.pool) as connection:
+        connection.execute("SELECT pg_advisory_lock_shared(hashtext(%s), %s)", (_LOCK, dataset.id))
+        yield
+
+
+def collect(city: City, dataset: Dataset, keep: int | None) -> Collected:
+    """Drop what no kept revision uses: the ``keep`` newest that are built (all when None) and builds that have not ended.
+
+    ConflictError (code ``tiles-building``) while the dataset's tiles are being built.
+    """
+    with connect_beside(city.pool) as connection:
+        row = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", (_LOCK, dataset.id)).fetchone()
+        if row != (True,):
+            raise ConflictError(
+                f"the tiles of {dataset.slug} are being built; try again", zh=f"{dataset.slug} 的瓦片正在构建，请稍后再试"
+            ).with_code("tiles-building")
+        return _collected(city, dataset, keep)
+
+
+def _collected(city: City, dataset: Dataset, keep: int | None) -> Collected:
+    ready = city.catalogue.ready_assets(dataset.id, "tileset", VARIANT)
+    kept = ready if keep is None else ready[:keep]
+    store = NodeStore(city.store, dataset.slug, VARIANT)
+    places = {key.removeprefix(f"{store.prefix}/") for key in city.store.keys(store.prefix)}
+    in_use = InUse(store)
+    for asset in kept:
+        in_use.keep(asset.revision, str(asset.detail["tree"]))
+    in_use.keep_notes(sorted(_unfinished(places, ready)))
+    garbage = sorted(p for p in places - in_use.places if not p.startswith(_NOT_OURS))
+    gone = ready[len(kept) :]
+    for asset in gone:  # first it is no longer served, then its objects go
+        city.catalogue.forget_asset(dataset.id, asset.revision, "tileset", VARIANT)
+    for place in garbage:
+        store.delete(place)
+    return Collected(len(garbage), len(places) - len(garbage), tuple(asset.revision for asset in gone))
+
+
+def _unfinished(places: Collection[str], ready: Collection[Asset]) -> Iterator[str]:
+    """Yield the notes of builds of revisions that are not built yet."""
+    built = {asset.revision for asset in ready}
+    for place in places:
+        folder, _, rest = place.partition("/")
+        if folder == "b" and int(rest.partition("-")[0]) not in built:
+            yield place
