@@ -26,13 +26,15 @@ from twin.crs import ecef_from_geodetic
 type Numbers = NDArray[np.float64]
 
 CONTENT_TEMPLATE, SUBTREE_TEMPLATE = "i/{level}/{x}/{y}.glb", "i/{level}/{x}/{y}.subtree"
+_SUBTREES = "subtrees"
 _MARGIN_M = 1.0
 
 
-def implicit_tileset(root: Node, volume: Json, members: Json) -> bytes:
+def implicit_tileset(root: Node, subtrees: str, volume: Json, members: Json) -> bytes:
     """Return the tileset to be served as ``/tiles/{dataset}/{revision}/implicit.json`` of the tree of ``root``; something is drawn in it.
 
-    ``volume``: as ``root_volume`` gives it; ``members``: schema, metadata, statistics… of the explicit tileset.
+    ``subtrees``: the name of the root's subtree file, by which the server finds what the templates name; ``volume``: as ``root_volume``
+    gives it; ``members``: schema, metadata, statistics… of the explicit tileset.
     """
     if root.tile is None:
         raise SubtreeError("a tree in which nothing is drawn has no implicit tiling")
@@ -49,9 +51,16 @@ def implicit_tileset(root: Node, volume: Json, members: Json) -> bytes:
             "subtrees": {"uri": SUBTREE_TEMPLATE},
         },
     }
-    schema = members.get("schema")
+    schema, extras = members.get("schema"), members.get("extras")
     own = {**members, "schema": implicit_schema(schema if isinstance(schema, dict) else {"id": "implicit"})}
+    own["extras"] = {**(extras if isinstance(extras, dict) else {}), _SUBTREES: subtrees}
     return orjson.dumps({"asset": {"version": "1.1"}, **own, "geometricError": max(root.tile.region.diagonal_m, error_m), "root": tile})
+
+
+def root_subtree(tileset: bytes) -> str | None:
+    """Return the name of the root's subtree file of an implicit tileset of ours; None for one that shows nothing."""
+    name = orjson.loads(tileset).get("extras", {}).get(_SUBTREES)
+    return name if isinstance(name, str) else None
 
 
 def root_volume(root: Node, load: Load, to_geocentric: ToGeocentric) -> Json:

@@ -241,7 +241,7 @@ def test_files_and_tileset_meet_the_json_schemas() -> None:
         length = struct.unpack_from("<Q", content, 8)[0]
         assert messages(orjson.loads(content[24 : 24 + length])) == []
     members = {"schema": {"id": "s", "classes": {}}, "extras": {"lod": {"1": 3}}}
-    tileset = implicit_tileset(tree.root, {"region": [0, 0, 1, 1, 0, 1]}, members)
+    tileset = implicit_tileset(tree.root, "5" * 32, {"region": [0, 0, 1, 1, 0, 1]}, members)
     assert schema_validator(SCHEMAS, "tileset.schema.json")(orjson.loads(tileset)) == []
     assert schema_validator(SCHEMAS, "Schema/schema.schema.json")(dict(implicit_schema({"id": "s"}))) == []
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from tiles.checker import Problem, check_glb, check_tileset
 from tiles.checker.json_schemas import tileset_validator
+from tiles.implicit import root_subtree
+from tiles.subtrees import find_content, find_subtree
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,16 +41,29 @@ def problems_at(path: Path, validate_json: Callable[[dict[str, Any]], list[str]]
         return check_tileset(lambda name: (path / name).read_bytes(), validate_json=validate_json)
     revisions = sorted(p.relative_to(path).parts for p in path.glob("*/r/*/tileset.json"))
     read = dataset_reader(lambda key: (path / key).read_bytes())
-    entries = [f"{revision}/tileset.json@{variant}" for variant, _, revision, _ in revisions]
+    entries = [f"{revision}/{name}@{variant}" for variant, _, revision, _ in revisions for name in ("tileset.json", "implicit.json")]
     return [p for entry in entries for p in check_tileset(read, entry, validate_json)] if entries else None
 
 
 def dataset_reader(get: Callable[[str], bytes]) -> Callable[[str], bytes]:
-    """Return a reader by the paths of the web (``7/tileset.json@open``, ``open/c/….glb``) over the keys below ``tiles/{dataset}``."""
+    """Return a reader by the paths of the web (``7/tileset.json@open``, ``open/c/….glb``) over the keys below ``tiles/{dataset}``.
+
+    Templates of implicit tiling (``7/i/0/0/0.glb``) are those of the variant whose ``7/implicit.json@…`` was read last.
+    """
+    variant = ""
 
     def read(path: str) -> bytes:
-        pointer = re.fullmatch(r"(\d+)/tileset\.json@(.+)", path)
-        return get(f"{pointer[2]}/r/{pointer[1]}/tileset.json" if pointer else path)
+        nonlocal variant
+        if (pointer := re.fullmatch(r"(\d+)/(tileset|implicit)\.json@(.+)", path)) is not None:
+            variant = pointer[3]
+            return get(f"{variant}/r/{pointer[1]}/{pointer[2]}.json")
+        if (template := re.fullmatch(r"(\d+)/i/(\d+)/(\d+)/(\d+)\.(glb|subtree)", path)) is not None:
+            root = root_subtree(get(f"{variant}/r/{template[1]}/implicit.json"))
+            find, folder = (find_content, "c") if template[5] == "glb" else (find_subtree, "s")
+            level, x, y = (int(n) for n in template.groups()[1:4])
+            name = None if root is None else find(lambda file: get(f"{variant}/s/{file}.subtree"), root, level, x, y)
+            return get(f"{variant}/{folder}/{name}.{template[5]}")
+        return get(path)
 
     return read
 

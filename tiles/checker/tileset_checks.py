@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from tiles.bounds import Region, region_of
-from tiles.checker.glb_checks import GlbReport, check_glb, extension_names
+from tiles.bounds import Region
+from tiles.checker.glb_checks import GlbReport, extension_names
+from tiles.checker.implicit_checks import check_implicit
 from tiles.checker.problem import Problem, Problems
-
-type Json = dict[str, Any]
-type Read = Callable[[str], bytes]
-"""Return the bytes at a path relative to the tileset's address; KeyError or OSError when there are none."""
-
-TOLERANCE_M = 0.001
-_ERROR_TOLERANCE = 1e-9
+from tiles.checker.tile_checks import (
+    ERROR_TOLERANCE,
+    Json,
+    Place,
+    Read,
+    check_coarser,
+    check_content,
+    check_error,
+    check_volume,
+    content_region,
+    finite,
+    region_in,
+)
 
 
 def check_tileset(read: Read, entry: str = "tileset.json", validate_json: Callable[[Json], list[str]] | None = None) -> list[Problem]:
@@ -38,6 +43,7 @@ class _Walk:
         self.read, self.validate_json = read, validate_json
         self.found: list[Problem] = []
         self.open_files: list[str] = []
+        self.schema: Json = {}
 
     def file(self, path: str, above: Region | None, above_error: float | None) -> list[NDArray[np.uint32]]:
         """Check one tileset file, which a tile of region ``above`` refers to; return the fids drawn below it."""
@@ -47,11 +53,12 @@ class _Walk:
         if tileset is not None and problems.unless(path not in self.open_files, "TILESET_CYCLE", "/", "the tileset contains itself"):
             self.open_files.append(path)
             self._members(tileset, problems, above_error)
+            self.schema = tileset.get("schema", {})
             root = tileset.get("root", {})
             if problems.unless(
                 isinstance(root, dict) and "refine" in root, "TILE_REFINE_MISSING_IN_ROOT", "/root", "the root has no refine"
             ):
-                at = _Place(path, "/root", above, _number(tileset.get("geometricError")), "ADD")
+                at = Place(path, "/root", above, finite(tileset.get("geometricError")), "ADD")
                 fids = self._tile(root, at, problems)
             self._check_counts(tileset, fids, problems)
             self.open_files.pop()
@@ -76,12 +83,12 @@ class _Walk:
     def _members(self, tileset: Json, problems: Problems, above_error: float | None) -> None:
         version = tileset.get("asset", {}).get("version")
         problems.unless(version in ("1.0", "1.1"), "ASSET_VERSION", "/asset", f"version {version}")
-        error, root_error = _number(tileset.get("geometricError")), _number(tileset.get("root", {}).get("geometricError"))
+        error, root_error = finite(tileset.get("geometricError")), finite(tileset.get("root", {}).get("geometricError"))
         problems.unless(error is not None and error >= 0, "GEOMETRIC_ERROR", "/geometricError", f"{tileset.get('geometricError')}")
         if error is not None and root_error is not None:
             problems.unless(error >= root_error, "TILESET_GEOMETRIC_ERROR", "/geometricError", "below the root's")
         if above_error is not None and root_error is not None:
-            inside = root_error <= above_error + _ERROR_TOLERANCE
+            inside = root_error <= above_error + ERROR_TOLERANCE
             problems.unless(inside, "TILE_GEOMETRIC_ERRORS_INCONSISTENT", "/root", "above that of the tile that refers here")
         used, found = set(tileset.get("extensionsUsed", [])), set(extension_names(tileset))
         problems.unless(found <= used, "EXTENSION_FOUND_BUT_NOT_USED", "/extensionsUsed", f"{sorted(found - used)}")
@@ -109,15 +116,17 @@ class _Walk:
         if len(counts) == 1:
             problems.unless(counts[0] == len(drawn), "STATISTICS_COUNT", "/statistics", f"{counts[0]} said, {len(drawn)} drawn")
 
-    def _tile(self, tile: Json, at: _Place, problems: Problems) -> list[NDArray[np.uint32]]:
+    def _tile(self, tile: Json, at: Place, problems: Problems) -> list[NDArray[np.uint32]]:
         """Check one tile and all below it; return the fids drawn there when everything is refined."""
         refine = tile.get("refine", at.refine)
         problems.unless(refine in ("ADD", "REPLACE"), "TILE_REFINE_WRONG_CASE", at.where, f"refine {refine!r}")
-        region = _region(tile.get("boundingVolume"), at.where, problems)
+        region = region_in(tile.get("boundingVolume"), at.where, problems)
         check_volume(region, at.region, at.where, problems)
-        error = _number(tile.get("geometricError"))
+        error = finite(tile.get("geometricError"))
         check_error(error, at.error, at.where, f"{tile.get('geometricError')}", problems)
-        here = _Place(at.path, at.where, region if region is not None else at.region, error, refine)
+        here = Place(at.path, at.where, region if region is not None else at.region, error, refine)
+        if "implicitTiling" in tile:
+            return check_implicit(self.read, tile, here, self.schema, problems, self.found)
         glbs, below, refined = self._contents(tile, here, problems)
         children = tile.get("children", [])
         if children and not refined:
@@ -131,7 +140,7 @@ class _Walk:
             check_coarser(report, below, at.where, problems)
         return below
 
-    def _contents(self, tile: Json, here: _Place, problems: Problems) -> tuple[list[GlbReport], list[NDArray[np.uint32]], bool]:
+    def _contents(self, tile: Json, here: Place, problems: Problems) -> tuple[list[GlbReport], list[NDArray[np.uint32]], bool]:
         """Return the GLBs of ``tile``, the fids of the tilesets it refers to, and whether there are any."""
         contents = ([tile["content"]] if "content" in tile else []) + list(tile.get("contents", []))
         glbs: list[GlbReport] = []
@@ -145,95 +154,13 @@ class _Walk:
             if target.endswith(".json"):
                 fids, tilesets = fids + self.file(target, here.region, here.error), tilesets + 1
                 continue
-            report = self.glb(target, _content_region(content, at, problems), at.where, problems)
+            report = check_content(self.read, target, content_region(content, at, problems), at.where, problems, self.found)
             if report is not None:
                 glbs.append(report)
         return glbs, fids, tilesets > 0
 
-    def _target(self, content: Json, at: _Place, problems: Problems) -> str | None:
+    def _target(self, content: Json, at: Place, problems: Problems) -> str | None:
         uri = content.get("uri")
         if not problems.unless(isinstance(uri, str) and uri and ":" not in uri and not uri.startswith("/"), "URI", at.where, f"{uri!r}"):
             return None
         return posixpath.normpath(posixpath.join(posixpath.dirname(at.path), str(uri)))
-
-    def glb(self, target: str, region: Region | None, where: str, problems: Problems) -> GlbReport | None:
-        """Check the GLB at ``target`` and that it lies in ``region``; None when there is no such file."""
-        try:
-            data = self.read(target)
-        except (KeyError, OSError):
-            problems.add("CONTENT_MISSING", where, f"there is no {target}")
-            return None
-        report = check_glb(data, target)
-        self.found.extend(report.problems)
-        _check_inside(report, region, where, problems)
-        return report
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the walk is: in which file and at which member, and what holds from above."""
-
-    path: str
-    where: str
-    region: Region | None
-    error: float | None
-    refine: str
-
-    def child(self, member: str) -> _Place:
-        return _Place(self.path, f"{self.where}/{member}", self.region, self.error, self.refine)
-
-
-def check_volume(region: Region | None, above: Region | None, where: str, problems: Problems) -> None:
-    """Record a region that does not lie in that ``above`` it."""
-    if region is not None and above is not None:
-        problems.unless(above.encloses(region, TOLERANCE_M), "BOUNDING_VOLUMES_INCONSISTENT", where, "not within the parent's region")
-
-
-def check_error(error: float | None, above: float | None, where: str, given: str, problems: Problems) -> None:
-    """Record an error that is no length or larger than that ``above`` it."""
-    if problems.unless(error is not None and error >= 0, "GEOMETRIC_ERROR", where, given):
-        rises = above is None or (error or 0.0) <= above + _ERROR_TOLERANCE
-        problems.unless(rises, "TILE_GEOMETRIC_ERRORS_INCONSISTENT", where, "above its parent's")
-
-
-def check_coarser(report: GlbReport, below: list[NDArray[np.uint32]], where: str, problems: Problems) -> None:
-    """Record a content that shows features which are not below it, or blocks of another number of features than are."""
-    fids = np.concatenate(below) if below else np.zeros(0, np.uint32)
-    if report.fids is not None:
-        strangers = int((~np.isin(report.fids, fids)).sum())
-        problems.unless(strangers == 0, "COARSER_FEATURES", where, f"{strangers} features vanish when the tile is refined")
-    if report.blocks is not None:
-        problems.unless(report.blocks == len(fids), "BLOCK_COUNT", where, f"blocks of {report.blocks} features, {len(fids)} below")
-
-
-def _content_region(content: Json, at: _Place, problems: Problems) -> Region | None:
-    if "boundingVolume" not in content:
-        return at.region
-    region = _region(content["boundingVolume"], at.where, problems)
-    if region is not None and at.region is not None:
-        problems.unless(at.region.encloses(region, TOLERANCE_M), "CONTENT_BOUNDING_VOLUME", at.where, "not within the tile's region")
-    return region
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value) else None
-
-
-def _region(volume: object, where: str, problems: Problems) -> Region | None:
-    numbers = volume.get("region") if isinstance(volume, dict) else None
-    if not isinstance(numbers, list):
-        problems.unless(isinstance(volume, dict) and ("box" in volume or "sphere" in volume), "BOUNDING_VOLUME", where, "none")
-        return None
-    sane = len(numbers) == 6 and all(_number(n) is not None for n in numbers)
-    sane = sane and all(-np.pi <= numbers[i] <= np.pi for i in (0, 2)) and all(-np.pi / 2 <= numbers[i] <= np.pi / 2 for i in (1, 3))
-    sane = sane and all(numbers[i] <= numbers[j] for i, j in ((0, 2), (1, 3), (4, 5)))
-    if not problems.unless(sane, "BOUNDING_REGION", where, f"{numbers}"):
-        return None
-    return Region(*(float(n) for n in numbers))
-
-
-def _check_inside(report: GlbReport, region: Region | None, where: str, problems: Problems) -> None:
-    if region is None or len(report.positions) == 0:
-        return
-    inner = region_of(report.positions, margin_m=0.0)
-    problems.unless(region.encloses(inner, TOLERANCE_M), "CONTENT_OUTSIDE_BOUNDING_VOLUME", where, "vertices lie outside the region")
