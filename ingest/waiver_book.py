@@ -16,7 +16,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from ingest.register import Register, Submission
-from ingest.waivers import Waiver, can_be_waived
+from ingest.waivers import Waiver, can_be_waived, loses_the_key
 from twin.catalogue import Catalogue
 from twin.db import Connection, load_queries, translated
 from twin.errors import BadRequestError, ConflictError, NotFoundError
@@ -60,8 +60,9 @@ class WaiverBook:
     def make(self, submission: uuid.UUID, wanted: Sequence[Waiver]) -> None:
         """Keep waivers, each for every dataset in which it lets something pass, and ask for the check in which they hold.
 
-        Raises ConflictError ``not-waivable`` for a rule that a row must keep to be stored and served, ``not-checked`` before the first
-        check, and as `Register.order_check`; NotFoundError ``no-such-finding`` where there is nothing to let pass.
+        Raises ConflictError ``not-waivable`` for a rule that a row must keep to be stored and served, ``row-without-key`` where
+        only rows without the key of their type break it, ``not-checked`` before the first check, and as `Register.order_check`;
+        NotFoundError ``no-such-finding`` where there is nothing to let pass.
         """
         types = self._catalogue.feature_types()
 
@@ -91,13 +92,18 @@ def _of_datasets(connection: Connection, submission: Submission, waiver: Waiver,
         what = waiver.key or (f"row {waiver.row}" if waiver.row is not None else "any feature")
         error = NotFoundError(f"there is no finding {waiver.rule} of {what}", zh=f"没有规则 {waiver.rule} 的此项问题")
         raise error.with_code("no-such-finding")
-    parts = [int(number) for (number,) in found]
-    known = [types.get(submission.feature_types[p]) for p in parts]
-    if not all(t is not None and can_be_waived(waiver.rule, t) for t in known):
+    known = {int(part): (types.get(submission.feature_types[part]), bool(keyless)) for part, keyless in found}
+    if not all(t is not None and can_be_waived(waiver.rule, t) for t, _ in known.values()):
         raise ConflictError(
             f"{waiver.rule} cannot be waived: what breaks it cannot be stored or served",
             zh=f"规则 {waiver.rule} 不可豁免：违反它的要素无法入库或对外服务",
         ).with_code("not-waivable")
+    parts = [p for p, (t, keyless) in known.items() if not (keyless and t is not None and loses_the_key(waiver.rule, t))]
+    if not parts:
+        raise ConflictError(
+            "a row without the key that its type requires is not let pass: the next delivery could not find it again; complete the key",
+            zh="要素缺少该类型必填的编号，不可豁免：下次提交无法找到同一要素，请补全编号",
+        ).with_code("row-without-key")
     return [replace(waiver, dataset=datasets[p]) for p in parts]
 
 

@@ -58,8 +58,7 @@ class Waivers:
             here = w.dataset in (None, dataset) and (file is None or w.file in (None, file))
             if here and can_be_waived(w.rule, feature_type):
                 found[w.rule] = (*found.get(w.rule, ()), w)
-        fields = {f.name: f for f in feature_type.fields}
-        return Waivers(found, needs_key=any(fields[name].required for name in feature_type.natural_key))
+        return Waivers(found, needs_key=_needs_key(feature_type))
 
     def all(self) -> tuple[Waiver, ...]:
         """Return the waivers."""
@@ -85,6 +84,16 @@ def can_be_waived(rule: str, feature_type: FeatureType) -> bool:
     """Return whether a row of this type that breaks a rule can be stored and served all the same."""
     known = load_rules().get(rule)
     return known is not None and known.can_be_waived(feature_type.geometry_type)
+
+
+def loses_the_key(rule: str, feature_type: FeatureType) -> bool:
+    """Return whether a row without key that breaks a rule is never let pass: the next delivery could not find it again."""
+    return rule in _LOSE_THE_KEY and _needs_key(feature_type)
+
+
+def _needs_key(feature_type: FeatureType) -> bool:
+    fields = {f.name: f for f in feature_type.fields}
+    return any(fields[name].required for name in feature_type.natural_key)
 
 
 def waiver_record(waiver: Waiver, findings: int) -> Mapping[str, object]:

@@ -12,12 +12,12 @@ UPDATE catalog.waiver SET withdrawn_at = now(), withdrawn_by = %(by)s
 WHERE submission = %(submission)s AND number = %(number)s AND withdrawn_at IS NULL RETURNING number
 
 -- name: parts_found
--- In which parts there are findings of a rule, of one feature or of any.
-SELECT DISTINCT f.part FROM catalog.finding AS f
+-- In which parts there are findings of a rule, of one feature or of any, and whether none of them is of a row that has a key.
+SELECT f.part, bool_and(f.key IS NULL) FROM catalog.finding AS f
 WHERE f.submission = %(submission)s AND f.rule = %(rule)s AND f.part IS NOT NULL AND f.severity <> 'blocking'
   AND (%(part)s::integer IS NULL OR f.part = %(part)s) AND (%(key)s::text IS NULL OR f.key = %(key)s)
   AND (%(row)s::bigint IS NULL OR (f.row = %(row)s AND coalesce(%(layer)s, f.layer) = f.layer AND coalesce(%(file)s, f.file) = f.file))
-ORDER BY f.part
+GROUP BY f.part ORDER BY f.part
 
 -- name: earlier
 -- The newest waiver of a published submission for each feature that breaks the same rule here and is not let pass yet.

@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ import openpyxl
 import pytest
 
 from ingest import faulty_rows
-from ingest.readers.choice import choose_reader
-from ingest.reading import read_parts
 from tests.opened_city import look, opened_city, request
-from twin.server import loading
+from twin.model import Principal
 from twin.server.app import create_app
 from twin.server.checks import run_check
 from twin.server.city import City
+from twin.server.orders import WaiveOrder
+from twin.server.review_desk import ReviewDesk
+from twin.server.settings import read_settings
 from twin.tokens import Role, Tokens
 
 Json = dict[str, Any]
@@ -97,13 +98,6 @@ def opened(database_url: str, folder: Path) -> Iterator[Client]:
             loop.close()
 
 
-@pytest.fixture
-def unconfined(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are read by the same readers in this process: a sandbox of its own for every check would take most of a test's time."""
-    monkeypatch.setattr(loading, "read_file", lambda request: read_parts(choose_reader(request), request))
-
-
-@pytest.mark.usefixtures("unconfined")
 def test_a_reviewer_lets_a_finding_pass_and_it_is_published_with_the_reason(database_url: str, open_folder: Path) -> None:
     with opened(database_url, open_folder) as client:
         rows = [*(building(f"B{i}", 10 + i) for i in range(1, 9)), building("B20", -5), building("B21", -6), building("B30", 9, BOW)]
@@ -162,7 +156,6 @@ def test_a_reviewer_lets_a_finding_pass_and_it_is_published_with_the_reason(data
         assert client.ask("DELETE", f"/api/submissions/{second}/waivers/{whole['number']}", "writer").status_code == 403
 
 
-@pytest.mark.usefixtures("unconfined")
 def test_what_a_reviewer_let_pass_holds_only_while_the_files_are_read_as_they_were_seen(database_url: str, open_folder: Path) -> None:
     with opened(database_url, open_folder) as client:
         rows = [*(building(f"B{i}", 10 + i, 层高=-1) for i in range(1, 9)), building("B20", -5)]
@@ -188,7 +181,31 @@ def test_what_a_reviewer_let_pass_holds_only_while_the_files_are_read_as_they_we
         assert checked_again(max_rejected=1.0) == 0, "what is withdrawn is so once"
 
 
-@pytest.mark.usefixtures("unconfined")
+def test_nobody_lets_pass_what_they_handed_in_nor_a_row_without_its_key(database_url: str, open_folder: Path) -> None:
+    with opened(database_url, open_folder) as client:
+        keyless = building("B20", 5)
+        keyless["properties"].pop("建筑编号")
+        rows = [*(building(f"B{i}", 10 + i) for i in range(1, 9)), keyless, building("B30", -5)]
+        part = {"feature_type": "building_part", "dataset": "parts", "mapping": {"建筑编号": "part_id", "建筑高度": "height_m"}}
+        submission = client.checked(survey(*rows), "parts", parts=[part])
+        [missing] = client.ask("GET", f"/api/submissions/{submission}/findings?rule=required").json()
+        for features in ([], [{"row": missing["row"]}]):
+            answer = client.waive(submission, rule="required", reason="编号待补", features=features)
+            assert (answer.status_code, answer.json()["code"]) == (409, "row-without-key")
+
+        with client.city.pool.connection() as connection:
+            connection.execute("UPDATE catalog.submission SET actor = '李复核'")
+        answer = client.waive(submission, rule="range", reason="地下建筑")
+        assert (answer.status_code, answer.json()["code"]) == (403, "own-submission")
+        assert client.one(submission)["result"]["rejected"] == 2
+        trusting = replace(client.city, settings=replace(client.city.settings, own_waivers=True))
+        order = WaiveOrder(rule="range", reason="地下建筑")
+        ReviewDesk(trusting).waive(Principal.anonymous(), uuid.UUID(submission), "李复核", order)
+        run_check(client.city, uuid.UUID(submission))
+        assert client.one(submission)["result"]["rejected"] == 1
+        assert [read_settings({"TWIN_OWN_WAIVERS": said}).own_waivers for said in ("yes", "no", "")] == [True, False, False]
+
+
 def test_a_file_refused_as_a_whole_is_reported_and_taken_once_its_rows_may_pass(database_url: str, open_folder: Path) -> None:
     with opened(database_url, open_folder) as client:
         rows = [building(f"B{i}", -5 if i > 2 else 5) for i in range(1, 31)]
@@ -263,7 +280,6 @@ def pdf_text(content: bytes) -> str:
     return done.stdout.decode()
 
 
-@pytest.mark.usefixtures("unconfined")
 def test_findings_are_a_collection_that_shows_what_the_caller_may_see(database_url: str, open_folder: Path) -> None:
     with opened(database_url, open_folder) as client:
         shown = client.checked(survey(building("B1", 5), building("B2", -5), building("B30", 9, BOW)), "blocks")
@@ -308,7 +324,6 @@ def test_findings_are_a_collection_that_shows_what_the_caller_may_see(database_u
         assert client.ask("POST", f"/api/submissions/{made['id']}/check", "writer", json=order).status_code == 400
 
 
-@pytest.mark.usefixtures("unconfined")
 def test_findings_of_what_is_over_are_left_out_unless_they_are_asked_for(database_url: str, open_folder: Path) -> None:
     with opened(database_url, open_folder) as client:
 
@@ -329,5 +344,9 @@ def test_findings_of_what_is_over_are_left_out_unless_they_are_asked_for(databas
         assert look(client.city, request(file, (None, "building", "blocks"))).findings
         assert shown() == {(second, "published")}, "another survey came after the first; a check of the command line is of nobody"
         assert shown("state=published") == {(first, "published"), (second, "published")}
+        mended = client.checked(survey(building("B1", 6)), "blocks")
+        published = client.ask("POST", f"/api/submissions/{mended}/publish", "writer").json()
+        assert (published["state"], published["commit"]) == ("published", None), "nothing differs from what is there"
+        assert shown() == set(), "and nothing is wrong with it any more"
         assert shown("state=withdrawn") == {(given_up, "withdrawn")}
         assert shown(f"submission={first}") == {(first, "published")}

@@ -39,7 +39,7 @@ PROPERTIES: Mapping[str, tuple[str, Text]] = {
 QUERYABLE = ("submission", "state", "dataset", "rule", "severity")
 _QUERIES = load_queries("twin.query", "findings.sql")
 _EVERYTHING = sql.SQL("true")
-_UNDER_WAY_OR_CURRENT = sql.SQL("n.state <> 'withdrawn' AND (n.state <> 'published' OR cardinality(n.current) > 0)")
+_UNDER_WAY_OR_CURRENT = sql.SQL("n.state <> 'withdrawn' AND (n.state <> 'published' OR n.id IN (SELECT id FROM last))")
 _CURRENT = sql.SQL("(seen.state <> 'published' OR f.part IS NULL OR seen.datasets[f.part + 1] = ANY (seen.current))")
 
 

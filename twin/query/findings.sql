@@ -3,19 +3,18 @@
 -- name: page
 -- A submission is seen by who may see every dataset it names: its findings show their values.
 WITH named AS MATERIALIZED (
-    SELECT s.id, s.options, CASE WHEN s.check_wanted THEN 'received' ELSE s.state END AS state,
-           -- Of which datasets it was the last one to be published: terrain that moves their heights later makes it no other.
-           ARRAY(SELECT d.slug::text FROM catalog.revision AS r JOIN catalog.dataset AS d ON d.id = r.dataset
-                 WHERE r.commit = s.commit AND NOT EXISTS (
-                     SELECT FROM catalog.revision AS later JOIN catalog.submission AS other ON other.commit = later.commit
-                     WHERE later.dataset = r.dataset AND later.commit > r.commit)) AS current,
+    SELECT s.id, s.options, s.changed_at, CASE WHEN s.check_wanted THEN 'received' ELSE s.state END AS state,
            coalesce((SELECT array_agg(slug ORDER BY first) FROM (
                          SELECT p.part ->> 'dataset' AS slug, min(p.place) AS first
                          FROM jsonb_array_elements(s.request -> 'parts') WITH ORDINALITY AS p (part, place) GROUP BY 1) AS asked),
                     ARRAY(SELECT jsonb_array_elements_text(s.options -> 'datasets'))) AS datasets
     FROM catalog.submission AS s WHERE s.options ->> 'check' IS NULL AND {submission}
+), last AS MATERIALIZED (
+    -- The last one to be published into each dataset, whether or not it found anything to change there.
+    SELECT DISTINCT ON (slug) slug, n.id FROM named AS n, unnest(n.datasets) AS slug
+    WHERE n.state = 'published' ORDER BY slug, n.changed_at DESC, n.id
 ), seen AS MATERIALIZED (
-    SELECT n.id, n.datasets, n.state, n.current FROM named AS n
+    SELECT n.id, n.datasets, n.state, ARRAY(SELECT slug FROM last WHERE last.id = n.id) AS current FROM named AS n
     WHERE {state} AND NOT EXISTS (SELECT FROM catalog.dataset AS d WHERE d.slug = ANY (n.datasets) AND d.sharing <> ALL (%(classes)s))
       AND coalesce(n.options ->> 'sharing', 'open') = ANY (%(classes)s)
 ), wanted AS (

@@ -11,6 +11,7 @@ from ingest.reports.report import CheckReport
 from ingest.reports.workbook import write_workbook
 from ingest.waiver_book import WaiverBook
 from ingest.waivers import Waiver
+from twin.errors import ForbiddenError
 from twin.model import Principal
 from twin.server import submission_documents as documents
 from twin.server.check_reports import report_of_submission
@@ -43,10 +44,18 @@ class ReviewDesk:
         return documents.waivers(self._book.all_of(submission), self._book.earlier(found))
 
     def waive(self, principal: Principal, submission: uuid.UUID, reviewer: str, order: WaiveOrder) -> Json:
-        """Keep waivers and return the submission, which waits for the check in which they hold."""
+        """Keep waivers and return the submission, which waits for the check in which they hold.
+
+        ForbiddenError ``own-submission`` for who handed it in, unless the deployment leaves reviewing to them.
+        """
+        found = self._visible(principal, submission)
+        if reviewer == found.actor and not self._city.settings.own_waivers:
+            raise ForbiddenError(
+                "whoever hands in does not waive: another reviewer has to look at it", zh="提交人不可豁免自己提交的问题，请由其他复核人复核"
+            ).with_code("own-submission")
         features = order.features or [FeatureOrder()]
         wanted = [Waiver(order.rule, order.reason, reviewer, f.dataset, f.key, f.file, f.layer, f.row) for f in features]
-        self._book.make(self._visible(principal, submission).id, wanted)
+        self._book.make(found.id, wanted)
         return self._checked_again(submission)
 
     def withdraw(self, principal: Principal, submission: uuid.UUID, number: int, reviewer: str) -> Json:

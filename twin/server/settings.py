@@ -34,6 +34,9 @@ class Settings:
     local_crs_file: Path | None = None
     """The secret file of the city's own coordinate systems (TWIN_LOCAL_CRS); None: ``local_crs.yaml`` in the data folder."""
 
+    own_waivers: bool = False
+    """Whether a reviewer may waive findings of what was handed in with the same token (TWIN_OWN_WAIVERS)."""
+
     @property
     def city_file(self) -> Path:
         """The deployment's city.yaml."""
@@ -83,6 +86,7 @@ def read_settings(
         real_data_dir=Path(environment.get("TWIN_REAL_DATA") or "../shared/data").expanduser().absolute(),
         max_upload_bytes=_count("TWIN_MAX_UPLOAD_MB", environment, 4096) << 20,
         keep_checked_days=_count("TWIN_KEEP_CHECKED_DAYS", environment, 14),
+        own_waivers=_switch("TWIN_OWN_WAIVERS", environment),
         local_crs_file=Path(environment["TWIN_LOCAL_CRS"]).expanduser().absolute() if environment.get("TWIN_LOCAL_CRS") else None,
     )
 
@@ -97,6 +101,13 @@ def _count(name: str, environment: Mapping[str, str], default: int) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 1_000_000:
         raise BadRequestError(f"{name} is a number from 1: {text}", zh=f"{name} 应为正整数：{text}")
     return int(text)
+
+
+def _switch(name: str, environment: Mapping[str, str]) -> bool:
+    text = environment.get(name) or "no"
+    if text not in ("yes", "no"):
+        raise BadRequestError(f"{name} is yes or no: {text}", zh=f"{name} 应为 yes 或 no：{text}")
+    return text == "yes"
 
 
 def _port(value: int | str) -> int:
