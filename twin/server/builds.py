@@ -32,7 +32,8 @@ def build_dataset_tileset(
     ``anew``, from all features.
     """
     if feature_type.recipe == "model":
-        return build_dataset_models(city, dataset, revision, _put_new(city), {"certificate": certificate(city, revision.extent_deg)}, progress)
+        known = {"certificate": certificate(city, revision.extent_deg)}
+        return build_dataset_models(city, dataset, revision, _put_new(city), known, progress)
     source = RevisionRows(city.pool, _collection(city, dataset), revision.commit)
     target = TilesetTarget(
         dataset=dataset.slug,
