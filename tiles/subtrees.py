@@ -9,7 +9,10 @@ import numpy as np
 
 from tiles.node import Node
 from tiles.subtree import NAME_BYTES, SUBTREE_LEVELS, Subtree, names_of, read_subtree, write_subtree
-from tiles.tiling import Cell
+from tiles.tiling import LAST_LEVEL, ROOT_LEVEL, Cell
+
+_LEVELS = ROOT_LEVEL - LAST_LEVEL + 1
+"""No tree has more."""
 
 type Load = Callable[[str], Node]
 """Return the node of a name."""
@@ -155,18 +158,20 @@ def _subtree(root: Cell, tiles: list[_Tile], below: list[_Below]) -> Subtree:
 
 def find_subtree(read: Read, name: str, level: int, x: int, y: int) -> str | None:
     """Return the name of the file of tile (``level``, ``x``, ``y``) below the root of the subtree file ``name``; None for no such file."""
+    if not (0 <= level < _LEVELS and 0 <= x < 1 << level and 0 <= y < 1 << level):
+        return None
     while level > 0:
         found = _step(read_subtree(read(name)), level, x, y) if level >= SUBTREE_LEVELS else None
         if found is None:
             return None
         name, level = found, level - SUBTREE_LEVELS
         x, y = x & ((1 << level) - 1), y & ((1 << level) - 1)
-    return name if (level, x, y) == (0, 0, 0) else None
+    return name
 
 
 def find_content(read: Read, name: str, level: int, x: int, y: int) -> str | None:
     """Return the name of the content of tile (``level``, ``x``, ``y``) below the root of the subtree file ``name``; None for none."""
-    depth = max(level, 0) % SUBTREE_LEVELS
+    depth = level % SUBTREE_LEVELS
     file = find_subtree(read, name, level - depth, x >> depth, y >> depth)
     if file is None:
         return None

@@ -68,7 +68,8 @@ def built_from_all(city: City, commit: int) -> str:
 
 
 def problems(city: City, commit: int) -> list[object]:
-    return list(check_tileset(dataset_reader(lambda key: city.store.get(f"tiles/{SLUG}/{key}")), f"{commit}/tileset.json@{VARIANT}"))
+    read = dataset_reader(lambda key: city.store.get(f"tiles/{SLUG}/{key}"))
+    return [p for name in ("tileset", "implicit") for p in check_tileset(read, f"{commit}/{name}.json@{VARIANT}")]
 
 
 def objects(city: City) -> set[str]:
@@ -95,6 +96,16 @@ def test_every_revision_is_made_from_the_one_before_and_is_what_all_features_giv
     assert before <= objects(city)
     assert tree(city, second) == built_from_all(city, second)
     assert [problems(city, commit) for commit in (first, second, third)] == [[], [], []]
+
+    def read(path: str) -> bytes:
+        (answer,) = get(city, f"/tiles/{SLUG}/{path}")
+        if answer.status_code != 200:
+            raise KeyError(path)
+        return answer.content
+
+    assert check_tileset(read, f"{second}/implicit.json") == []
+    nowhere = ("0/1/0.glb", "60/0/0.subtree", "0/0/0.json", "1/9/9.glb")
+    assert {answer.status_code for answer in get(city, *(f"/tiles/{SLUG}/{second}/i/{place}" for place in nowhere))} == {404}
 
 
 def test_objects_that_no_kept_revision_uses_are_dropped_and_no_other(city: City, open_folder: Path) -> None:

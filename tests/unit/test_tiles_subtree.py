@@ -188,7 +188,7 @@ def test_what_is_not_there_is_not_found() -> None:
     tree, files = Tree({"01230", "3", "0123012301"}, 1), Files()
     name = write_subtrees(tree.root, tree.load, files.put)
     read = files.files.__getitem__
-    for level, x, y in ((5, 31, 31), (1, 0, 1), (3, 0, 0), (40, 0, 0), (-1, 0, 0), (0, 1, 0), (5, 1 << 40, 0), (0, -1, 0)):
+    for level, x, y in ((5, 31, 31), (1, 0, 1), (3, 0, 0), (40, 0, 0), (-1, 0, 0), (0, 1, 0), (5, 1 << 80, 0), (0, -1, 0), (10**9, 0, 0)):
         assert find_subtree(read, name, level, x, y) is None
         assert find_content(read, name, level, x, y) is None
     assert find_subtree(read, name, 0, 0, 0) == name

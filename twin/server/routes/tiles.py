@@ -9,6 +9,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
+from tiles.implicit import root_subtree
+from tiles.subtrees import find_content, find_subtree
 from tiles.tileset import current_tileset
 from twin.catalogue import asset_kind
 from twin.errors import NotFoundError, UnavailableError
@@ -32,6 +34,8 @@ def tiles_router(city: City) -> APIRouter:
     door = _TilesDoor(city)
     router.add_api_route("/{dataset}/tileset.json", door.current, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:int}/tileset.json", door.revision, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{revision:int}/implicit.json", door.implicit, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{revision:int}/i/{level:int}/{x:int}/{y:int}.{form}", door.implicit_file, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:int}/layer.json", door.terrain_layer, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:int}/{z:int}/{x:int}/{y:int}.terrain", door.terrain_tile, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{variant}/m/{kept_as}/{path:path}", door.delivered, methods=["GET", "HEAD"])
@@ -53,6 +57,19 @@ class _TilesDoor:
         """One revision's tileset; it never changes."""
         held = await asyncio.to_thread(self._held, request, dataset, revision)
         return await self._file(f"tiles/{dataset}/{VARIANT}/r/{held}/tileset.json", _FOREVER)
+
+    async def implicit(self, request: Request, dataset: str, revision: int) -> Response:
+        """One revision's tileset by implicit tiling, over the same contents; it never changes."""
+        held = await asyncio.to_thread(self._held, request, dataset, revision)
+        return await self._file(f"tiles/{dataset}/{VARIANT}/r/{held}/implicit.json", _FOREVER)
+
+    async def implicit_file(self, request: Request, dataset: str, revision: int, level: int, x: int, y: int, form: str) -> Response:
+        """A subtree file or a content, by its place below the root of the implicit tileset."""
+        held = await asyncio.to_thread(self._held, request, dataset, revision)
+        key = await asyncio.to_thread(self._implicit_key, f"tiles/{dataset}/{VARIANT}", held, (level, x, y), form)
+        if key is None:
+            raise NotFoundError("there is no such tile", zh="没有此瓦片")
+        return await self._file(key, _FOREVER)
 
     async def terrain_layer(self, request: Request, dataset: str, revision: int) -> Response:
         """layer.json of a terrain."""
@@ -82,6 +99,20 @@ class _TilesDoor:
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         packed = await asyncio.to_thread(_is_gzip, file)
         return await self._file(f"model/{kept_as}/{path}", _FOREVER | ({"Content-Encoding": "gzip"} if packed else {}))
+
+    def _implicit_key(self, prefix: str, revision: int, place: tuple[int, int, int], form: str) -> str | None:
+        """Return the key of what an address of implicit tiling names; None for nothing."""
+        store = self._city.store
+
+        def read(name: str) -> bytes:
+            return store.get(f"{prefix}/s/{name}.subtree")
+
+        root = root_subtree(store.get(f"{prefix}/r/{revision}/implicit.json"))
+        if root is None or form not in ("glb", "subtree"):
+            return None
+        name = find_content(read, root, *place) if form == "glb" else find_subtree(read, root, *place)
+        folder = "c" if form == "glb" else "s"
+        return None if name is None else f"{prefix}/{folder}/{name}.{form}"
 
     def _visible(self, request: Request, slug: str) -> Dataset:
         dataset = self._city.catalogue.dataset(slug)
