@@ -87,6 +87,8 @@ def _constant(column: CopyColumn) -> bytes:
 
 def _pieces(array: pa.Array, sql_type: SqlType) -> list[pa.Array | pa.Scalar]:
     """Return what stands in each row for this column, as one or two columns of bytes without nulls."""
+    if array.null_count == len(array):
+        return [_scalar(_NULL)]
     encode = _FIXED.get(sql_type)
     return _variable(array, sql_type) if encode is None else _fixed(array, *encode)
 

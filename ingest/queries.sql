@@ -5,12 +5,13 @@ CREATE {unlogged} TABLE {staging} (
     row bigint,
     action text,
     dataset integer NOT NULL DEFAULT {dataset},
-    fid bigint DEFAULT {fid},
+    fid bigint {identity},
     {content}
+    {constraint}
 )
 
 -- name: copy_into_staging
-COPY {staging} ({columns}) FROM STDIN (FORMAT binary)
+COPY {staging} ({columns}) FROM STDIN (FORMAT binary{freeze})
 
 -- name: is_accepted
 SELECT EXISTS (SELECT FROM catalog.submission WHERE state = 'accepted' AND starts_with(replace(id::text, '-', ''), %(owner)s))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from psycopg import sql
 
 from ingest import representations
 from ingest import staging as staged
@@ -137,6 +139,7 @@ def _receive(
     """Copy what one file gives into staging; one transaction a file, so a broken file leaves nothing staged."""
     expected: int | None = None
     document_header: str | None = None
+    copier = _Copier(connection)
     for message in messages:
         tally = tallies[message.dataset]
         slug = tally.staging.dataset.slug
@@ -147,19 +150,18 @@ def _receive(
             document_header = representations.keep_header(connection, message)
         elif isinstance(message, CoverageHeader | ImageHeader | PointCloudHeader | ModelHeader):
             tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
-            _copy(connection, tally.staging, _coverage_row(place.store, message, messages, path, tally))
+            copier.copy(tally, _coverage_row(place.store, message, messages, path, tally))
             tally.read += 1
             place.progress(slug, tally.read, None)
         elif isinstance(message, PartBatch):
             batch = derive_from_row(message.table, tally.staging.feature_type, has_terrain=has_terrain)
             batch = _numbered(batch, tally.first_number)
-            _copy(connection, tally.staging, batch)
+            copier.copy(tally, batch)
             tally.survey.add(batch)
             tally.keys.add(batch.column("natural_key"))
             tally.places.add(batch.column("geom"))
             representations.stage(connection, tally.staging, message, tally.first_number, document_header)
             tally.note_read(message.findings)
-            tally.copied += message.table.num_rows
             place.progress(slug, tally.copied, expected)
         elif isinstance(message, PartEnd) and tally.staging.feature_type.geometry_type != "coverage":
             tally.read += message.rows
@@ -208,11 +210,26 @@ def _numbered(batch: pa.RecordBatch, first_number: int) -> pa.RecordBatch:
     return batch.set_column(0, batch.schema.field(0), pc.add(batch.column(0), first_number)) if first_number else batch
 
 
-def _copy(connection: Connection, staging: Staging, batch: pa.RecordBatch) -> None:
-    if batch.num_rows == 0:
-        return
-    statement = staging.query("copy_into_staging", columns=staged.columns(staging.copied))
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(HEADER)
-        copy.write(copy_binary_rows(batch, staging.copy_columns))
-        copy.write(TRAILER)
+@dataclass(slots=True)
+class _Copier:
+    """Copies batches into staging within one transaction."""
+
+    connection: Connection
+    begun: set[str] = field(default_factory=set)
+    """Datasets whose table this transaction began."""
+
+    def copy(self, tally: Tally, batch: pa.RecordBatch) -> None:
+        staging = tally.staging
+        slug = staging.dataset.slug
+        if batch.num_rows == 0:
+            return
+        if staging.first_load and tally.copied == 0:
+            staged.begin_filling(self.connection, staging)
+            self.begun.add(slug)
+        freeze = sql.SQL(", freeze" if slug in self.begun else "")
+        statement = staging.query("copy_into_staging", columns=staged.columns(staging.copied), freeze=freeze)
+        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(HEADER)
+            copy.write(copy_binary_rows(batch, staging.copy_columns))
+            copy.write(TRAILER)
+        tally.copied += batch.num_rows

@@ -175,13 +175,27 @@ def _drop_abandoned(connection: Connection) -> None:
             connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("staging", str(name))))
 
 
+def begin_filling(connection: Connection, staging: Staging) -> None:
+    """Have what this transaction copies into a table that is still empty written once, into the table and not into the log as well.
+
+    PostgreSQL does so for a table that begins in the same transaction (under wal_level minimal), and then takes COPY … FREEZE.
+    """
+    connection.execute(sql.SQL("TRUNCATE {}").format(staging.table))
+
+
 def create(connection: Connection, staging: Staging, srid: int) -> None:
     """Make the empty staging table; unlogged unless it will become the partition itself."""
     definitions = sql.SQL(", ").join([column_definition(column) for column in content(staging.feature_type, srid)])
-    fid = sql.SQL("nextval({})").format(staging_sequence(staging)) if staging.first_load else sql.SQL("NULL")
-    connection.execute(
-        staging.query("create_staging", unlogged=sql.SQL("" if staging.first_load else "UNLOGGED"), fid=fid, content=definitions)
-    )
+    if not staging.first_load:
+        none = sql.SQL("")
+        connection.execute(
+            staging.query("create_staging", unlogged=sql.SQL("UNLOGGED"), identity=none, constraint=none, content=definitions)
+        )
+        return
+    identity = sql.SQL("NOT NULL DEFAULT nextval({})").format(staging_sequence(staging))
+    # With this the ATTACH needs no scan while it holds its lock.
+    constraint = sql.SQL(", CONSTRAINT of_dataset CHECK (dataset = {})").format(sql.Literal(staging.dataset.id))
+    connection.execute(staging.query("create_staging", unlogged=sql.SQL(""), identity=identity, constraint=constraint, content=definitions))
 
 
 def staging_sequence(staging: Staging) -> sql.Literal:
@@ -214,15 +228,13 @@ def index(pool: Pool, staging: Staging, linked: Sequence[str] = ()) -> None:
 
     The spatial index, the dearest, is built beside the others, on a connection of its own.
     """
-    places = {"staging": staging.table, "dataset": sql.Literal(staging.dataset.id), "key": sql.Identifier(f"{staging.name}_fid")}
+    places = {"staging": staging.table, "key": sql.Identifier(f"{staging.name}_fid")}
     spatial = [sql.SQL("CREATE INDEX ON {staging} USING gist (geom)").format(**places)]
     keys = (sql.SQL("CREATE INDEX ON {staging} (natural_key)"), sql.SQL("CREATE UNIQUE INDEX {key} ON {staging} (fid)"))
     links = [sql.SQL("CREATE INDEX ON {} ({})").format(staging.table, sql.Identifier(column)) for column in linked]
     last = [sql.SQL("ANALYZE {staging}").format(**places)]
     if staging.first_load:
         last.append(sql.SQL("ALTER TABLE {staging} ADD PRIMARY KEY USING INDEX {key}").format(**places))
-        # With this the ATTACH needs no scan while it holds its lock.
-        last.append(sql.SQL("ALTER TABLE {staging} ADD CONSTRAINT of_dataset CHECK (dataset = {dataset})").format(**places))
 
     def run(statements: Sequence[sql.Composed]) -> None:
         with translated(), pool.connection() as connection:

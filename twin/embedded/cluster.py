@@ -171,7 +171,7 @@ class EmbeddedCluster:
 
     def _initdb(self, binaries: Binaries, account: Account) -> None:
         # trust is safe here: the socket is the only way in, and its folder lets nobody in but the account and root
-        encoding = ["--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"]
+        encoding = ["--encoding=UTF8", "--locale=C.UTF-8", "--lc-collate=C", "--data-checksums"]
         access = [f"--username={SUPERUSER}", "--auth-local=trust", "--auth-host=reject"]
         command = [binaries["initdb"], "-D", str(self.layout.half_made), *encoding, *access, "--no-instructions"]
         code, said = _run(command, account, self._deadline_s)

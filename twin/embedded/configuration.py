@@ -60,6 +60,9 @@ def settings(machine: Machine, socket_folder: Path, cluster_name: str) -> dict[s
         "dynamic_shared_memory_type": "posix" if machine.shared_memory_mib >= 1024 else "mmap",
         "max_worker_processes": str(max(8, machine.processors)),
         "max_parallel_workers": str(machine.processors),
+        # nobody follows a private cluster: what fills a new table is written once, into the table, and not into the log as well
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
         "max_wal_size": "4GB",
         "min_wal_size": "80MB",
         "wal_compression": "on",

@@ -1,0 +1,78 @@
+"""Hashes of any number of values, told whether two are the same: sorted runs on disk, so that memory holds one run whatever comes."""
+
+from __future__ import annotations
+
+import tempfile
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes = npt.NDArray[np.int64]
+RUN = 1 << 20
+"""Hashes that are kept in memory, at most: 8 MB."""
+_PARTS = 256
+_BOUNDS = tuple(range(-(2**63), 2**63, 2**64 // _PARTS))
+"""Where the parts of the range of 64-bit numbers begin, over which hashes are spread evenly."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    start: int
+    """Its place in the file, in hashes."""
+    cuts: tuple[int, ...]
+    """Where the hashes of each part begin in it, and their number."""
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class SortedRuns:
+    """Takes hashes in any order."""
+
+    _pending: list[Hashes] = field(default_factory=list)
+    _runs: list[_Run] = field(default_factory=list)
+    _file: BinaryIO | None = None
+    """Has no name: it goes with the process at the latest."""
+
+    def add(self, hashes: Hashes) -> None:
+        """Take further hashes; a full run goes to disk."""
+        self._pending.append(hashes)
+        if sum(map(len, self._pending)) >= RUN:
+            self._spill()
+
+    def all_differ(self) -> bool:
+        """Return whether no two hashes are the same."""
+        return not any(bool((part[1:] == part[:-1]).any()) for part in self._in_order())
+
+    def _spill(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="twin-runs-")  # noqa: SIM115  # open as long as we are
+            weakref.finalize(self, self._file.close)
+        run = self._sorted_pending()
+        self._pending = []
+        self._runs.append(_Run(self._file.seek(0, 2) // run.itemsize, _cuts(run)))
+        self._file.write(run)
+        self._file.flush()
+
+    def _sorted_pending(self) -> Hashes:
+        return np.sort(np.concatenate(self._pending)) if self._pending else np.empty(0, np.int64)
+
+    def _in_order(self) -> Iterator[Hashes]:
+        """Yield all hashes in order, in parts between which none is repeated."""
+        last = self._sorted_pending()
+        cuts = _cuts(last)
+        for part in range(_PARTS):
+            pieces = [last[cuts[part] : cuts[part + 1]], *(self._read(run, part) for run in self._runs)]
+            yield np.sort(np.concatenate(pieces))
+
+    def _read(self, run: _Run, part: int) -> Hashes:
+        if self._file is None:
+            raise RuntimeError("a run without a file")
+        self._file.seek((run.start + run.cuts[part]) * np.dtype(np.int64).itemsize)
+        return np.fromfile(self._file, np.int64, run.cuts[part + 1] - run.cuts[part])
+
+
+def _cuts(run: Hashes) -> tuple[int, ...]:
+    return (*np.searchsorted(run, np.array(_BOUNDS)).tolist(), len(run))
