@@ -24,6 +24,16 @@ VERTEX, INDEX, RING, FACE, SHELL, SOLID = range(6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Doubts:
+    """What has to be looked at exactly to tell whether it is valid."""
+
+    bodies: Mask
+    """(B,)"""
+    faces: Mask
+    """(F,) of these bodies; the rings and the planes of all other faces are sound."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BodyArrays(Sequence[Representation]):
     """B representations laid end to end; each is also to be had by itself. Numbers and ends count within a body, as in `Faces`."""
 
@@ -92,9 +102,9 @@ class BodyArrays(Sequence[Representation]):
         """Return (B,) binary: each body as `twin.representation.encode` has it, whose ValueErrors it raises."""
         return pa.array([encode(body.faces) for body in self], pa.binary())
 
-    def doubtful(self, tolerances: Tolerances) -> Mask:  # noqa: ARG002  # the same for all until somebody looks
-        """Return (B,) which bodies may have a fault by ``tolerances``; all others have none."""
-        return np.ones(len(self), dtype=bool)
+    def doubts(self, tolerances: Tolerances) -> Doubts:  # noqa: ARG002  # the same for all until somebody looks
+        """Return what may have a fault by ``tolerances``; all else has none."""
+        return Doubts(np.ones(len(self), dtype=bool), np.ones(len(self.face_ends), dtype=bool))
 
 
 def laid_out(bodies: Iterable[Representation]) -> BodyArrays:

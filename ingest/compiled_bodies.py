@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.body_arrays import FACE, INDEX, RING, SHELL, SOLID, VERTEX, BodyArrays, Floats, Ints, UInt32s
+from ingest.body_arrays import FACE, INDEX, RING, SHELL, SOLID, VERTEX, BodyArrays, Doubts, Floats, Ints, UInt32s
 from ingest.checks.solids.fault import Tolerances
-from ingest.checks.solids.plain_bodies import doubtful_bodies
+from ingest.checks.solids.plain_bodies import doubts_about
 from twin.kernel import kernel
 from twin.representation import HEAD_BYTES, MAGIC, MM_PER_M, SurfaceType
 
@@ -22,9 +22,9 @@ _INT32_MAX = 2**31 - 1
 class CompiledBodies(BodyArrays):
     """Bodies of a reader whose kernels stand ready."""
 
-    def doubtful(self, tolerances: Tolerances) -> npt.NDArray[np.bool_]:
-        """Return (B,) which bodies may have a fault by ``tolerances``; all others have none."""
-        return doubtful_bodies(self, tolerances) if len(self) else np.zeros(0, dtype=bool)
+    def doubts(self, tolerances: Tolerances) -> Doubts:
+        """Return what may have a fault by ``tolerances``; all else has none."""
+        return doubts_about(self, tolerances) if len(self) else Doubts(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
 
     def _malformed(self) -> int:
         """Return the first body that `twin.representation.check` would not let pass, -1 if all are well-formed."""

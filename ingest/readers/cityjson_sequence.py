@@ -64,7 +64,7 @@ def stand_ready() -> None:
     for batch in reader.layer([orjson.dumps(_BLOCK)], frozenset({"Building"}), source, "MultiPolygon").batches():
         bodies = laid_out(batch.representations)
         bodies.encoded()
-        bodies.doubtful(Tolerances())
+        bodies.doubts(Tolerances())
 
 
 _BLOCK = {

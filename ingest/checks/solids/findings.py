@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ingest.body_arrays import BodyArrays
+from ingest.body_arrays import FACE, BodyArrays
 from ingest.checks.rules import Severities
 from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.validity import validity_faults
@@ -70,9 +70,11 @@ def _found(bodies: BodyArrays, severities: Severities) -> Iterator[_Hit]:
         planarity_m=severities.number("val3dity-203", "planarity_m"),
         normals_deg=severities.number("val3dity-204", "normals_deg"),
     )
-    doubtful = np.flatnonzero(bodies.doubtful(tolerances)).tolist()
+    doubts = bodies.doubts(tolerances)
+    doubtful = np.flatnonzero(doubts.bodies).tolist()
     some = [bodies[b] for b in doubtful]
-    for fault in validity_faults([b.faces for b in some], tolerances, [b.makeup for b in some]):
+    faces = doubts.faces[np.repeat(doubts.bodies, bodies.sizes(FACE))]
+    for fault in validity_faults([b.faces for b in some], tolerances, [b.makeup for b in some], faces):
         yield _Hit(doubtful[fault.body], fault.code, fault.place[:2], fault.face, fault.value)
 
 

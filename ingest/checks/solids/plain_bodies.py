@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ingest.body_arrays import FACE, INDEX, RING, VERTEX, BodyArrays
+from ingest.body_arrays import FACE, INDEX, RING, VERTEX, BodyArrays, Doubts
 from ingest.checks.solids.boundaries import Boundaries
-from ingest.checks.solids.fault import Mask, Tolerances
+from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.plain_faces import look_at_faces
 from ingest.checks.solids.plain_shells import look_at_shells
 from ingest.checks.solids.planes import Planes
@@ -17,8 +17,8 @@ from ingest.checks.solids.self_crossing import meeting_pairs
 from ingest.checks.solids.triangles import bent
 
 
-def doubtful_bodies(bodies: BodyArrays, tolerances: Tolerances) -> Mask:
-    """Return (B,) which of ``bodies`` are not plainly sound.
+def doubts_about(bodies: BodyArrays, tolerances: Tolerances) -> Doubts:
+    """Return which of ``bodies`` are not plainly sound, and which of their faces.
 
     Not so are those with cavities, of composites, or with parts whose boxes meet, and what a margin leaves open. Single faces and pairs of
     faces that the kernel leaves open are triangulated and compared as `validity` does it.
@@ -45,7 +45,7 @@ def doubtful_bodies(bodies: BodyArrays, tolerances: Tolerances) -> Mask:
     doubtful[[body_of_face[face] for face, _ in bent(b, planes, convex, open_faces, tolerances.normals_deg)]] = True
     left = pairs[:undecided][~doubtful[body_of_face[pairs[:undecided, 0]]]]
     doubtful[[body_of_face[one] for one, _, _ in meeting_pairs(b, planes, left[:, 0], left[:, 1])]] = True
-    return doubtful
+    return Doubts(doubtful, ~sound | to_triangulate)
 
 
 def _boundaries(bodies: BodyArrays) -> Boundaries:

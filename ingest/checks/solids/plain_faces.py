@@ -14,7 +14,7 @@ from twin.kernel import kernel
 _MARGIN = 1 + 1e-9
 _CLEAR_M = 2 * CONTACT_M
 _THINNEST_M = 1e-3
-_MOST_CORNERS = 400
+_MOST_CORNERS = 1000
 """Comparing every edge with every other grows with the square."""
 
 

@@ -13,7 +13,7 @@ from ingest.checks.solids.shells import LEAST_FACES
 from twin.kernel import kernel
 
 _LEAST_VOLUME_M3 = 1e-6
-_OBLIQUE_COSINE = 0.95
+_OBLIQUE_COSINE, _OBLIQUE_SINE = 0.95, 0.31
 """Of two directions or planes that part at 18° or more."""
 
 
@@ -205,6 +205,7 @@ def _not_parted(
                 _on_one_side(xyz, corner, after, before, face_start, face_of_corner, p, q, normal, offset, deviation_m, axes, twin)
                 or _on_one_side(xyz, corner, after, before, face_start, face_of_corner, q, p, normal, offset, deviation_m, axes, twin)
                 or _parted_through_edge(xyz, corner, after, before, face_start, face_of_corner, p, q, normal, twin)
+                or _parted_on_line(xyz, corner, after, face_start, p, q, normal, offset, deviation_m)
             ):
                 if count == len(pairs):
                     return -1
@@ -247,6 +248,54 @@ def _on_plane(xyz: Floats, vertex: int, face: int, normal: Floats, offset: Float
     thickness = deviation_m[face] + 10 * CONTACT_M
     height = xyz[vertex, 0] * normal[face, 0] + xyz[vertex, 1] * normal[face, 1] + xyz[vertex, 2] * normal[face, 2] - offset[face]
     return 1 if height > thickness else -1 if height < -thickness else 0
+
+
+@kernel
+def _parted_on_line(
+    xyz: Floats, corner: Ints, after: Ints, face_start: Ints, face: int, other: int, normal: Floats, offset: Floats, deviation_m: Floats
+) -> bool:
+    """Tell whether two faces, at most one vertex of which is common, meet the line in both their planes apart from each other."""
+    x = normal[face, 1] * normal[other, 2] - normal[face, 2] * normal[other, 1]
+    y = normal[face, 2] * normal[other, 0] - normal[face, 0] * normal[other, 2]
+    z = normal[face, 0] * normal[other, 1] - normal[face, 1] * normal[other, 0]
+    size = np.sqrt(x * x + y * y + z * z)
+    if size < _OBLIQUE_SINE:
+        return False
+    x, y, z = x / size, y / size, z / size
+    common = -1
+    for k in range(face_start[face], face_start[face + 1]):
+        if _has(corner, face_start, other, corner[k]):
+            if common >= 0:
+                return False
+            common = corner[k]
+    clear_m = 5 * (deviation_m[face] + deviation_m[other]) + 20 * CONTACT_M
+    low, high = _reach(xyz, corner, after, face_start, face, other, common, normal, offset, deviation_m, x, y, z)
+    other_low, other_high = _reach(xyz, corner, after, face_start, other, face, common, normal, offset, deviation_m, x, y, z)
+    if common < 0:
+        return high + clear_m < other_low or other_high + clear_m < low
+    at = xyz[common, 0] * x + xyz[common, 1] * y + xyz[common, 2] * z
+    return (high < at - clear_m and other_low > at + clear_m) or (other_high < at - clear_m and low > at + clear_m)
+
+
+@kernel
+def _reach(
+    xyz: Floats, corner: Ints, after: Ints, face_start: Ints, face: int, other: int, common: int, normal: Floats, offset: Floats,
+    deviation_m: Floats, x: float, y: float, z: float,
+) -> tuple[float, float]:  # fmt: skip
+    """Return from where to where along a line of the plane of ``other`` a face meets that plane, but for the vertex both have."""
+    low, high = np.inf, -np.inf
+    for k in range(face_start[face], face_start[face + 1]):
+        p, q = corner[k], corner[after[k]]
+        side, next_side = _on_plane(xyz, p, other, normal, offset, deviation_m), _on_plane(xyz, q, other, normal, offset, deviation_m)
+        at = xyz[p, 0] * x + xyz[p, 1] * y + xyz[p, 2] * z
+        if side == 0 and p != common:
+            low, high = min(low, at), max(high, at)
+        elif side * next_side < 0:
+            h = xyz[p, 0] * normal[other, 0] + xyz[p, 1] * normal[other, 1] + xyz[p, 2] * normal[other, 2] - offset[other]
+            g = xyz[q, 0] * normal[other, 0] + xyz[q, 1] * normal[other, 1] + xyz[q, 2] * normal[other, 2] - offset[other]
+            at += h / (h - g) * (xyz[q, 0] * x + xyz[q, 1] * y + xyz[q, 2] * z - at)
+            low, high = min(low, at), max(high, at)
+    return low, high
 
 
 @kernel

@@ -23,16 +23,19 @@ from twin.representation import Faces
 _FAR, _BENT, _CROSSING, _INWARDS = 203, 204, 306, 405
 
 
-def validity_faults(bodies: Sequence[Faces], tolerances: Tolerances | None = None, makeups: Sequence[Makeup] = ()) -> list[SolidFault]:
+def validity_faults(
+    bodies: Sequence[Faces], tolerances: Tolerances | None = None, makeups: Sequence[Makeup] = (), doubtful: Mask | None = None
+) -> list[SolidFault]:
     """Return the faults of ``bodies``, by body and code; coordinates in metres, their places in the same CRS.
 
     Faces need not be well-formed beyond their ends: a ring may have too few corners. ``makeups`` tells for each body what geometries
     its solids are of (without it each is one), and whether rings were mended in reading: then its shells are not looked at.
+    ``doubtful`` (F,) are the faces of all bodies whose rings and planes are not known to be sound; without it none is.
     """
     b = boundaries_of(bodies)
     if not len(b.corner):
         return []
-    work = _Validity(b, tolerances or Tolerances(), makeups or [Makeup()] * len(bodies))
+    work = _Validity(b, tolerances or Tolerances(), makeups or [Makeup()] * len(bodies), doubtful)
     work.rings_and_polygons()
     work.shells()
     work.solids()
@@ -42,12 +45,13 @@ def validity_faults(bodies: Sequence[Faces], tolerances: Tolerances | None = Non
 class _Validity:
     """Climbs the levels over one batch; remembers which faces, shells and solids are sound so far."""
 
-    def __init__(self, b: Boundaries, tolerances: Tolerances, makeups: Sequence[Makeup]) -> None:
+    def __init__(self, b: Boundaries, tolerances: Tolerances, makeups: Sequence[Makeup], doubtful: Mask | None) -> None:
         self.faults: list[SolidFault] = []
         self._b = b
         self._makeups = makeups
         self._tolerances = tolerances
         self._sound_face = np.ones(len(b.face_start) - 1, dtype=bool)
+        self._doubtful_face = self._sound_face.copy() if doubtful is None else doubtful
         self._sound_shell = np.ones(len(b.shell_start), dtype=bool)
         few = self._few_or_same()
         self._planes: Planes = planes_of(b, ~few, tolerances.planarity_m)
@@ -65,15 +69,15 @@ class _Validity:
             where = b.corners_of(int(face))
             worst = where.start + int(np.abs(planes.height[where]).argmax())
             self._face_fault(_FAR, int(face), b.xyz[b.corner[worst]], float(planes.deviation_m[face]))
-        doubtful = np.flatnonzero(sound[face_of_ring] & ~(convex & exterior))
+        doubtful = np.flatnonzero((sound & self._doubtful_face)[face_of_ring] & ~(convex & exterior))
         for ring, place in self_intersections(b, planes, doubtful):
             self._face_fault(104, int(face_of_ring[ring]), place)
-        several = np.flatnonzero(sound & (np.diff(b.face_start) > 1))
+        several = np.flatnonzero(sound & self._doubtful_face & (np.diff(b.face_start) > 1))
         doubtful = several[~plainly_sound(b, planes, several)] if len(several) else several
         for face in doubtful:
             for code, place in ring_faults(b, planes, int(face)):
                 self._face_fault(code, int(face), place)
-        for face, angle_deg in bent(b, planes, convex, sound, self._tolerances.normals_deg):
+        for face, angle_deg in bent(b, planes, convex, sound & self._doubtful_face, self._tolerances.normals_deg):
             self._face_fault(_BENT, face, b.xyz[b.corner[b.corners_of(face)]].mean(axis=0), angle_deg)
 
     def shells(self) -> None:
