@@ -60,7 +60,8 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
 
 
 def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, asset: Asset | None, oid_root: str) -> Json:
-    kind, state = asset_kind(feature_type), "missing" if asset is None else asset.state
+    state = "missing" if asset is None else asset.state
+    is_in_3d = asset_kind(feature_type) == "tileset" and not _draws_nothing(asset)
     collection = f"ogc/collections/{dataset.slug}"
     is_coverage = feature_type.geometry_type == "coverage"
     return {
@@ -75,7 +76,7 @@ def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, asse
         "underground": feature_type.style.underground,
         "oid_prefix": oid_prefix(oid_root, dataset.class_number),
         "extent": list(revision.extent_deg) if revision.extent_deg else None,
-        "tileset": {"url": f"tiles/{dataset.slug}/{revision.commit}/tileset.json", "state": state} if kind == "tileset" else None,
+        "tileset": {"url": f"tiles/{dataset.slug}/{revision.commit}/tileset.json", "state": state} if is_in_3d else None,
         "items": f"{collection}/items",
         "mvt": None if is_coverage else f"{collection}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}",
         "raster": f"tiles/{dataset.slug}/{revision.commit}/{{z}}/{{x}}/{{y}}.webp" if feature_type.recipe == "imagery" else None,
@@ -84,6 +85,11 @@ def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, asse
         "draw_order": feature_type.style.draw_order,
         "visible": feature_type.style.visible,
     }
+
+
+def _draws_nothing(asset: Asset | None) -> bool:
+    """Return whether a tileset is built and nothing is in it: no features, or none that can be drawn."""
+    return asset is not None and asset.state == "ready" and asset.detail.get("drawn", asset.detail.get("models")) == 0
 
 
 def _days(catalogue: Catalogue, dataset: Dataset) -> list[str]:
