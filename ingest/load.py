@@ -24,6 +24,7 @@ from ingest.measures import Measure, kind_field, measured
 from ingest.publish import Act, CheckOutdatedError, Part, Published, StagingLostError, publish
 from ingest.receiving import read_all, start
 from ingest.request import LoadRequest, Workplace
+from ingest.step_clock import clocked
 from ingest.tally import Tally
 from twin.catalogue import Catalogue
 from twin.db import translated
@@ -192,6 +193,11 @@ def named(files: Sequence[Mapping[str, object]]) -> str:
 
 def _check(place: Workplace, request: LoadRequest, submission: uuid.UUID, files: Sequence[Mapping[str, object]]) -> _Checked:
     """Read, check and stage; unless the files are refused as a whole the submission is then accepted."""
+    with clocked(place) as told:
+        return _check_clocked(told, request, submission, files)
+
+
+def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID, files: Sequence[Mapping[str, object]]) -> _Checked:
     catalogue = place.catalogue
     tallies = start(catalogue, submission, request)
     place.step(_READING)
