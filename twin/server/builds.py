@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset, update_tileset
+from tiles.glb import Encoding
 from tiles.node import NodeError
 from tiles.revision_rows import RevisionRows
 from tiles.terrain import build_terrain
@@ -44,7 +45,8 @@ def build_dataset_tileset(
         pipeline=_pipeline(city),
     )
     city.settings.work_folder.mkdir(parents=True, exist_ok=True)
-    options = BuildOptions(folder=city.settings.work_folder)
+    encoding = Encoding(meshopt=city.settings.tile_compression, outlines=city.settings.tile_outlines)
+    options = BuildOptions(encoding=encoding, folder=city.settings.work_folder)
 
     def told(done: int, total: int) -> None:
         progress(dataset.slug, done, max(total, revision.count))

@@ -36,6 +36,10 @@ class Settings:
 
     own_waivers: bool = False
     """Whether a reviewer may waive findings of what was handed in with the same token (TWIN_OWN_WAIVERS)."""
+    tile_compression: bool = True
+    """Whether tiles are compressed by EXT_meshopt_compression (TWIN_TILE_COMPRESSION), which a client without its decoder cannot read."""
+    tile_outlines: bool = False
+    """Whether buildings in tiles carry the outlines of their faces (TWIN_TILE_OUTLINES): a quarter more bytes."""
 
     @property
     def city_file(self) -> Path:
@@ -87,6 +91,8 @@ def read_settings(
         max_upload_bytes=_count("TWIN_MAX_UPLOAD_MB", environment, 4096) << 20,
         keep_checked_days=_count("TWIN_KEEP_CHECKED_DAYS", environment, 14),
         own_waivers=_switch("TWIN_OWN_WAIVERS", environment),
+        tile_compression=_switch("TWIN_TILE_COMPRESSION", environment, default="yes"),
+        tile_outlines=_switch("TWIN_TILE_OUTLINES", environment),
         local_crs_file=Path(environment["TWIN_LOCAL_CRS"]).expanduser().absolute() if environment.get("TWIN_LOCAL_CRS") else None,
     )
 
@@ -103,8 +109,8 @@ def _count(name: str, environment: Mapping[str, str], default: int) -> int:
     return int(text)
 
 
-def _switch(name: str, environment: Mapping[str, str]) -> bool:
-    text = environment.get(name) or "no"
+def _switch(name: str, environment: Mapping[str, str], default: str = "no") -> bool:
+    text = environment.get(name) or default
     if text not in ("yes", "no"):
         raise BadRequestError(f"{name} is yes or no: {text}", zh=f"{name} 应为 yes 或 no：{text}")
     return text == "yes"
