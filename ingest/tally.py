@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from ingest.distinct import DistinctGauge
 from ingest.protocol import KEPT_FINDINGS
 from ingest.rounding import tolerance_m
+from ingest.row_numbers import RowNumbers
 from ingest.set_rules.survey_columns import StagedColumns
 from ingest.staging import Staging
 from ingest.waivers import Waiver, Waivers
@@ -29,7 +30,7 @@ class Tally:
     waivers: Waivers = field(default_factory=lambda: Waivers({}))
     read: int = 0
     copied: int = 0
-    rejected_rows: set[int] = field(default_factory=set)
+    rejected_rows: RowNumbers = field(default_factory=lambda: RowNumbers(ROWS_A_SOURCE))
     """Numbers as staged."""
     rejected_keys: set[str] = field(default_factory=set)
     inputs: Mapping[int, int] = field(default_factory=dict)

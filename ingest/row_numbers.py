@@ -1,0 +1,37 @@
+"""A set of row numbers as staged, one bit a row: of ten million rows 1.25 MB, however many of them are in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_FIRST_BYTES = 1024
+_MOST_ROWS = 1 << 25
+"""No file may have more: numbers beyond are nonsense of a reader, for which no room is made."""
+
+
+@dataclass(slots=True)
+class RowNumbers:
+    """Numbers below ``per_source`` beyond each multiple of it: the rows of each source of a dataset."""
+
+    per_source: int
+    _bits: dict[int, bytearray] = field(default_factory=dict)
+    _count: int = 0
+    _beyond: set[int] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self._count + len(self._beyond)
+
+    def add(self, number: int) -> None:
+        """Take a number; one that is there already makes no difference."""
+        source, row = divmod(number, self.per_source)
+        if row >= _MOST_ROWS:
+            self._beyond.add(number)
+            return
+        byte, bit = row >> 3, 1 << (row & 7)
+        bits = self._bits.setdefault(source, bytearray(_FIRST_BYTES))
+        if byte >= len(bits):
+            bits.extend(bytes(max(byte + 1, 2 * len(bits)) - len(bits)))
+        if not bits[byte] & bit:
+            bits[byte] |= bit
+            self._count += 1
