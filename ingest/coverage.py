@@ -32,7 +32,7 @@ def receive_coverage(
             width=header.width,
             height=header.height,
             affine=header.transform,
-            crs_wkt=header.crs_wkt,
+            crs_wkt=header.crs.crs().to_wkt(),
             nodata=header.nodata,
         )
         sha256 = sha256_of(path)

@@ -14,7 +14,6 @@ from rasterio.windows import Window
 
 from ingest.protocol import ImageBlock, ImageHeader, Message, PartEnd, batch_schema
 from ingest.refusals import rejected
-from twin.crs import parse_crs
 from twin.errors import TwinError
 from twin.model import FeatureType
 from twin.store import FolderStore, sha256_of
@@ -62,7 +61,7 @@ def _write(path: Path, header: ImageHeader, messages: Iterator[Message]) -> None
         "transform": rasterio.Affine(*header.transform), "tiled": True, "blockxsize": _TILE_PX, "blockysize": _TILE_PX,
         "compress": "deflate", "predictor": 2, "zlevel": 1, "interleave": "pixel", "bigtiff": "if_safer",
     }  # fmt: skip
-    crs = parse_crs(header.crs_wkt)
+    crs = header.crs.crs()
     histogram = np.zeros(65536, np.int64)
     next_row = 0
     with rasterio.open(path, "w", **profile) as image:

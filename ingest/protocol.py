@@ -23,6 +23,7 @@ from ingest.understanding.defined import DefinedCrs, Stated, is_code
 from ingest.understanding.sample import LayerSample
 from ingest.waivers import Waiver
 from twin.crs import LocalCrs
+from twin.crs.portable import PortableCrs
 from twin.model import FeatureType, FieldType, Finding
 
 KEY_SEPARATOR = "\x1f"
@@ -91,6 +92,8 @@ class PartRequest:
     axes: Literal["xy", "yx"] | None = None
     """Order of the source's coordinates: ``xy`` easting first, ``yx`` northing first; None: as the reader finds."""
     vertical: str | None = None
+    up: Literal["y", "z"] | None = None
+    """Which axis of a model points upwards, where its format leaves that open (OBJ); None: as the reader finds."""
     height_offset_m: float = 0.0
     """Added to every height of the source to have it in the deployment's datum."""
     encoding: str | None = None
@@ -204,7 +207,8 @@ class RasterHeader:
     dataset: str
     format: str
     source_crs: str
-    crs_wkt: str
+    crs: PortableCrs
+    """Of the pixels; no definition out of the file is parsed outside the sandbox."""
     assumed: bool
     width: int
     height: int

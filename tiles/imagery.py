@@ -35,7 +35,7 @@ class PlacedImage:
 
 
 def image_crs(path: Path) -> str:
-    """Return the CRS of a stored image, exactly as it came in (WKT)."""
+    """Return the CRS of a stored image, as it came in (WKT of ours)."""
     with rasterio.open(path) as image:
         return str(image.tags()["TWIN_CRS"])
 

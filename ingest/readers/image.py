@@ -18,6 +18,7 @@ from ingest.georeference import Georeference, georeference
 from ingest.protocol import ImageBlock, ImageHeader, PartRequest, ReadRequest
 from ingest.refusals import rejected
 from twin.crs import parse_crs
+from twin.crs.portable import portable
 
 BLOCK_PIXELS = 4 << 20
 MOST_BANDS = 4
@@ -45,7 +46,7 @@ def read_image(
         dataset=part.dataset,
         format=file_format,
         source_crs=placing.label,
-        crs_wkt=parse_crs(placing.source_crs).to_wkt(),
+        crs=portable(parse_crs(placing.source_crs)),
         assumed=placing.assumed,
         width=data.width,
         height=data.height,

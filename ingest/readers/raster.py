@@ -20,6 +20,7 @@ from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, ImageBlock,
 from ingest.readers.image import BLOCK_PIXELS, footprint_of, read_image
 from ingest.refusals import rejected
 from twin.crs import parse_crs
+from twin.crs.portable import portable
 from twin.model import Recipe
 
 NODATA = -9999.0
@@ -92,7 +93,7 @@ class Raster:
             dataset=part.dataset,
             format=self.format,
             source_crs=placing.label,
-            crs_wkt=parse_crs(placing.source_crs).to_wkt(),
+            crs=portable(parse_crs(placing.source_crs)),
             assumed=placing.assumed,
             width=data.width,
             height=data.height,
