@@ -30,7 +30,7 @@ def repeats(columns: Sequence[npt.NDArray[np.integer]]) -> tuple[Numbers, Number
         mixed ^= mixed >> np.uint64(29)
     order = np.argsort(mixed, kind="stable")
     same = mixed[order][1:] == mixed[order][:-1]
-    suspects = np.sort(order[np.append(same, False) | np.insert(same, 0, False)])
+    suspects = np.union1d(order[1:][same], order[:-1][same])
     keys = [column[suspects] for column in columns]
     by_columns = np.lexsort(keys)  # stable: within a group in order of rows
     begins = np.ones(len(suspects), dtype=bool)

@@ -99,7 +99,7 @@ def _along(places: Floats, first: npt.NDArray[np.int64]) -> dict[str, Floats]:
         "length_m": np.add.reduceat(plan, start),
         "length_3d_m": np.add.reduceat(space, start),
         "start_azimuth": _azimuth(steps[start]),
-        "end_azimuth": _azimuth(-steps[np.maximum(end - 1, start)]),
+        "end_azimuth": _azimuth(0.0 - steps[np.maximum(end - 1, start)]),
     }
 
 
