@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from solid_files import EmptyPrimitiveError, bodies_in
 
+from ingest.body_arrays import laid_out
+from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.validity import validity_faults
+from ingest.compiled_bodies import compiled
 from ingest.protocol import PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.readers.source import Representation
@@ -114,6 +118,13 @@ def test_a_valid_surface_has_no_fault(corpus: Path, name: str) -> None:
 @pytest.mark.parametrize("cavities", CAVITIES, ids=lambda c: Path(c[0]).stem)
 def test_cavities_of_a_cube(corpus: Path, cavities: tuple[str, ...]) -> None:
     assert codes(corpus, CUBE, *cavities) == {CAVITIES[cavities]} - {None}
+
+
+@pytest.mark.parametrize("name", [*ONE_CODE, *SEVERAL])
+def test_the_kernels_tell_no_faulty_body_sound(corpus: Path, name: str) -> None:
+    bodies = bodies_in(corpus / name)
+    doubts = compiled(laid_out([Representation(i, "2", faces, None) for i, faces in enumerate(bodies)])).doubts(Tolerances())
+    assert {f.body for f in validity_faults(bodies)} <= set(np.flatnonzero(doubts.bodies).tolist())
 
 
 @pytest.mark.parametrize("name", EMPTY)

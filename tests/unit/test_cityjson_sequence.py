@@ -1,0 +1,250 @@
+"""A large CityJSONSeq goes through compiled kernels: every row is what the reader of single features makes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.protocol import Limits, PartRequest, ReadRequest
+from ingest.readers.choice import choose_reader, import_for
+from ingest.readers.cityjson import CityJson
+from ingest.readers.cityjson_sequence import CityJsonSequence, stand_ready
+from ingest.readers.json_arrays import cut_lines
+from ingest.readers.source import SourceBatch
+from twin.featuretypes.loader import load_feature_types
+from twin.representation import encode
+
+BUILDING = load_feature_types()["building"]
+HEAD = {
+    "type": "CityJSON",
+    "version": "2.0",
+    "transform": {"scale": [0.001] * 3, "translate": [85_000.0, 446_000.0, 0.0]},
+    "metadata": {"referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/7415"},
+    "CityObjects": {},
+    "vertices": [],
+}
+CORNERS = [[x, y, z] for z in (0, 3000) for x, y in ((0, 0), (4000, 0), (4000, 2000), (0, 2000))]
+SHELL = [[[0, 3, 2, 1]], [[4, 5, 6, 7]], [[0, 1, 5, 4]], [[1, 2, 6, 5]], [[2, 3, 7, 6]], [[3, 0, 4, 7]]]
+SURFACES = [{"type": "GroundSurface"}, {"type": "RoofSurface", "slope": 3.25}, {"type": "WallSurface"}, {"type": "+Chimney"}]
+
+
+def block(name: str = "b") -> dict[str, Any]:
+    """Return a feature of a building with a part, a footprint and a solid."""
+    ground = {"type": "MultiSurface", "lod": "0", "boundaries": [[[0, 3, 2, 1]]]}
+    values = [[0, 1, 2, 2, 3, None]]
+    solid = {
+        "type": "Solid",
+        "lod": "2.2",
+        "boundaries": [json.loads(json.dumps(SHELL))],
+        "semantics": {"surfaces": SURFACES, "values": values},
+    }
+    return {
+        "type": "CityJSONFeature",
+        "id": name,
+        "CityObjects": {
+            name: {"type": "Building", "attributes": {"name": '楼 "\\"', "year": 1951}, "geometry": [ground], "children": [f"{name}-0"]},
+            f"{name}-0": {"type": "BuildingPart", "geometry": [solid], "parents": [name]},
+        },
+        "vertices": [list(c) for c in CORNERS],
+    }
+
+
+def text_of(features: Sequence[dict[str, Any] | str], **style: Any) -> bytes:
+    lines = [json.dumps(HEAD), *(f if isinstance(f, str) else json.dumps(f, ensure_ascii=False, **style) for f in features)]
+    return "\n".join(lines).encode() + b"\n"
+
+
+def rows_of(text: bytes, reader: type[CityJson]) -> Iterator[tuple[object, ...]]:
+    """Yield everything a reader says of each row."""
+    layer = reader(text, Limits()).open(PartRequest(None, BUILDING, "d"))
+    for batch in layer.batches():
+        yield from _rows(batch)
+
+
+def _rows(batch: SourceBatch) -> Iterator[tuple[object, ...]]:
+    columns = {n: c.to_pylist() for n, c in batch.columns.items()}
+    faults = {f.index: (f.rule, f.message) for f in batch.faults}
+    made: dict[int, list[tuple[object, ...]]] = {}
+    for r in batch.representations:
+        made.setdefault(r.index, []).append((r.lod, encode(r.faces), r.faces.vertices.tobytes(), r.surface_attributes, r.makeup))
+    for i, row in enumerate(batch.rows.tolist()):
+        values = {n: c[i] for n, c in columns.items() if c[i] is not None}
+        yield row, shapely.to_wkb(batch.geometry[i]), values, faults.get(i), made.get(i, []), batch.documents[i]
+
+
+def assert_same(text: bytes) -> list[tuple[object, ...]]:
+    ours = list(rows_of(text, CityJsonSequence))
+    assert ours == list(rows_of(text, CityJson))
+    return ours
+
+
+def test_real_buildings_are_read_as_one_at_a_time(real_data: Path) -> None:
+    lines = (real_data / "cityjson-3dbag-delft/delft.city.jsonl").read_bytes().splitlines(keepends=True)
+    rows = assert_same(b"".join(lines[:81]))
+    assert len(rows) == 80
+
+
+def geometry_of(feature: dict[str, Any]) -> dict[str, Any]:
+    geometry: dict[str, Any] = feature["CityObjects"][f"{feature['id']}-0"]["geometry"][0]
+    return geometry
+
+
+def spoil_ring(feature: dict[str, Any], how: str, n: int) -> None:
+    """Change one ring of a shell."""
+    shell = geometry_of(feature)["boundaries"][0]
+    ring = shell[n % 6][0]
+    match how:
+        case "repeat a corner":
+            ring.insert(n % 4, ring[n % 4])
+        case "a corner twice":
+            ring[n % 4] = ring[(n + 2) % 4]
+        case "line":
+            shell[n % 6][0] = ring[:2]
+        case "point":
+            shell[n % 6][0] = ring[:1] * (1 + n % 4)
+        case "there and back":
+            shell[n % 6][0] = [ring[0], ring[1], ring[0], ring[1]][: 3 + n % 2]
+        case "hole":
+            shell[n % 6].append([0, 1, 2][: 1 + n % 3])
+        case "no ring":
+            shell[n % 6] = [[], [[]], [ring, []]][n % 3]
+        case "index":
+            ring[n % 4] = [8, -1, 10**17, 1.0, 2.5, True, None, "1"][n % 8]
+
+
+def spoil_geometry(feature: dict[str, Any], how: str, n: int) -> None:
+    """Change the solid."""
+    geometry = geometry_of(feature)
+    shell, values = geometry["boundaries"][0], geometry["semantics"]["values"]
+    match how:
+        case "no shell":
+            geometry["boundaries"] = [[shell, []], [[], shell], [[]], []][n % 4]
+        case "nothing but lines":
+            geometry["boundaries"] = [[[[0, 1]], [[1, 2]]]]
+        case "values":
+            geometry["semantics"]["values"] = [None, [None], [[0]], [[0, 1, 2, 2, 9, 1]], [0, 1, 2, 2, 2, 2], [[-1] * 6], "x", 1, []][n % 9]
+        case "null":
+            values[0][n % 6] = None
+        case "lod":
+            geometry["lod"] = [2, 2.0, "2", "x", None, 1.3, "0"][n % 7]
+        case "kind":
+            geometry["type"] = ["MultiSolid", "MultiSurface", "CompositeSurface", "MultiPoint", "GeometryInstance", "x"][n % 6]
+        case "number for an array":
+            geometry["boundaries"] = n % 4
+        case "material":
+            geometry["material"] = {"theme": {"values": [[0, 0, None, 0, 0, 0]]}}
+            geometry["texture"] = {"theme": {"values": [[[[0, 0, 1, 2, 3]]] * 6]}}
+
+
+def spoil_objects(feature: dict[str, Any], how: str, n: int) -> None:
+    """Change what objects there are."""
+    whole, geometry = feature["CityObjects"][feature["id"]], geometry_of(feature)
+    shell = geometry["boundaries"][0]
+    match how:
+        case "second solid":
+            feature["CityObjects"][f"{feature['id']}-0"]["geometry"].append(json.loads(json.dumps(geometry)))
+        case "faces beside":
+            loose = {"type": "MultiSurface", "lod": "2.2", "boundaries": shell[: 1 + n % 6]}
+            whole["geometry"].append(loose)
+        case "room":
+            feature["CityObjects"]["r"] = {
+                "type": "BuildingRoom",
+                "geometry": [json.loads(json.dumps(geometry))],
+                "parents": [feature["id"]],
+            }
+            whole["children"].append("r")
+        case "two buildings":
+            feature["CityObjects"]["other"] = json.loads(json.dumps(whole)) | {"children": []}
+        case "no building":
+            whole["type"] = "Road"
+        case "names among attributes":
+            some = {"values": [1, 2]}, {"boundaries": [[1]]}, {"a": {"values": [[1, 2]]}}, {"a": [{"values": [3]}]}, {"boundaries": 0}
+            whole["attributes"] = {**whole["attributes"], **some[n % 5], "vertices": [[1, 2, 3]]}
+        case "geometry":
+            whole["geometry"] = [None, {}, [None], "x"][n % 4]
+
+
+def spoil_feature(feature: dict[str, Any], how: str, n: int) -> None:
+    """Change what objects share."""
+    match how:
+        case "same place":
+            feature["vertices"][n % 8] = feature["vertices"][(n + 1) % 8]
+        case "vertex":
+            feature["vertices"][n % 8] = [[1, 2], [1, 2, 3, 4], [1.5, 2, 3], [1e5, 2, 3], ["1", 2, 3], None, 7, []][n % 8]
+        case "vertices":
+            feature["vertices"] = [None, [], {}, 3, CORNERS[:5]][n % 5]
+        case "not a feature":
+            feature["type"] = "Feature"
+
+
+def spoil(feature: dict[str, Any], how: str, n: int) -> None:
+    """Change one thing of a feature: what a writer may do, and what none should."""
+    for change in (spoil_ring, spoil_geometry, spoil_objects, spoil_feature):
+        change(feature, how, n)
+
+
+HOWS = [
+    "nothing", "repeat a corner", "a corner twice", "line", "point", "there and back", "same place", "hole", "no ring",
+    "no shell", "nothing but lines", "index", "values", "null", "lod", "kind", "second solid", "faces beside", "vertex",
+    "vertices", "names among attributes", "number for an array", "material", "room", "two buildings", "no building",
+    "not a feature", "geometry",
+]  # fmt: skip
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from(HOWS), st.integers(0, 71)), max_size=2), min_size=1, max_size=4), st.booleans())
+@settings(max_examples=80, deadline=None)
+def test_spoilt_features_are_read_as_one_at_a_time(spoilt: list[list[tuple[str, int]]], spaced: bool) -> None:
+    features = [block(f"b{k}") for k in range(len(spoilt))]
+    for feature, changes in zip(features, spoilt, strict=True):
+        for how, n in changes:
+            with suppress(KeyError, IndexError, TypeError, AttributeError):  # the change before may have left nothing to change
+                spoil(feature, how, n)
+    style = {"indent": None, "separators": (" , ", " : ")} if spaced else {}
+    assert_same(text_of([block("first"), *features], **style))
+
+
+@given(st.binary(max_size=8), st.integers(0, 2000))
+@settings(max_examples=60, deadline=None)
+def test_broken_text_is_read_as_one_at_a_time(noise: bytes, at: int) -> None:
+    line = json.dumps(block()).encode()
+    at %= len(line)
+    broken = (line[:at] + noise + line[at + len(noise) // 2 :]).replace(b"\n", b" ")
+    assert_same(text_of([block("first")]) + broken + b"\n" + json.dumps(block("last")).encode())
+
+
+def test_nearly_all_of_a_feature_is_cut_out_and_nothing_else() -> None:
+    feature = block()
+    cut = cut_lines([json.dumps(feature).encode()])
+    (skeleton,) = cut.skeletons
+    assert skeleton is not None
+    rest = json.loads(skeleton)
+    geometry = geometry_of(rest)
+    numbers = [
+        rest["vertices"],
+        geometry["boundaries"],
+        geometry["semantics"]["values"],
+        rest["CityObjects"]["b"]["geometry"][0]["boundaries"],
+    ]
+    assert sorted(numbers) == [0, 1, 2, 3]
+    assert rest["CityObjects"]["b"]["attributes"] == feature["CityObjects"]["b"]["attributes"]
+    start = cut.start[:, 0]
+    assert cut.numbers[start[numbers[0]] : start[numbers[0] + 1]].tolist() == np.ravel(CORNERS).tolist()
+    assert cut.numbers[start[numbers[1]] : start[numbers[1] + 1]].tolist() == np.ravel(SHELL).tolist()
+
+
+@pytest.mark.parametrize(("copies", "reader"), [(2, CityJson), (3000, CityJsonSequence)])
+def test_only_a_large_file_is_worth_compiled_kernels(tmp_path: Path, copies: int, reader: type[CityJson]) -> None:
+    path = tmp_path / "city.jsonl"
+    path.write_bytes(text_of([json.dumps(block())] * copies))
+    stand_ready()
+    import_for(path)
+    assert type(choose_reader(ReadRequest(path, (), storage_srid=28992))) is reader
