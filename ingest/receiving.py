@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from psycopg import sql
 
 from ingest import representations
 from ingest import staging as staged
-from ingest.copy_binary import HEADER, TRAILER, copy_binary_rows
+from ingest.copy_binary import copy_binary_rows
 from ingest.coverage import receive_coverage
 from ingest.derive import derive_from_row
 from ingest.imagery import receive_image
@@ -97,6 +96,7 @@ def _part_request(catalogue: Catalogue, request: LoadRequest, part: PartSpec, pa
         crs=part.crs,
         axes=part.axes,
         vertical=part.vertical,
+        up=part.up,
         height_offset_m=part.height_offset_m,
         encoding=part.encoding,
         doubts=part.doubts,
@@ -226,10 +226,5 @@ class _Copier:
         if staging.first_load and tally.copied == 0:
             staged.begin_filling(self.connection, staging)
             self.begun.add(slug)
-        freeze = sql.SQL(", freeze" if slug in self.begun else "")
-        statement = staging.query("copy_into_staging", columns=staged.columns(staging.copied), freeze=freeze)
-        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(HEADER)
-            copy.write(copy_binary_rows(batch, staging.copy_columns))
-            copy.write(TRAILER)
+        staged.fill(self.connection, staging, copy_binary_rows(batch, staging.copy_columns), begun=slug in self.begun)
         tally.copied += batch.num_rows

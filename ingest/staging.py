@@ -12,7 +12,7 @@ from typing import Literal
 import psycopg
 from psycopg import sql
 
-from ingest.copy_binary import CopyColumn, SqlType
+from ingest.copy_binary import HEADER, TRAILER, CopyColumn, SqlType
 from twin.db import Connection, Pool, connect_beside, load_queries, translated
 from twin.errors import ConflictError
 from twin.materialiser import column_definition, content
@@ -181,6 +181,16 @@ def begin_filling(connection: Connection, staging: Staging) -> None:
     PostgreSQL does so for a table that begins in the same transaction (under wal_level minimal), and then takes COPY … FREEZE.
     """
     connection.execute(sql.SQL("TRUNCATE {}").format(staging.table))
+
+
+def fill(connection: Connection, staging: Staging, rows: bytes, *, begun: bool) -> None:
+    """Copy rows of `Staging.copy_columns` (`ingest.copy_binary.copy_binary_rows`) in; ``begun`` says whether this transaction began to."""
+    freeze = sql.SQL(", freeze" if begun else "")
+    statement = staging.query("copy_into_staging", columns=columns(staging.copied), freeze=freeze)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(HEADER)
+        copy.write(rows)
+        copy.write(TRAILER)
 
 
 def create(connection: Connection, staging: Staging, srid: int) -> None:
