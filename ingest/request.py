@@ -48,6 +48,7 @@ class PartSpec:
     crs: str | None = None
     axes: Literal["xy", "yx"] | None = None
     vertical: str | None = None
+    up: Literal["y", "z"] | None = None
     height_offset_m: float = 0.0
     encoding: str | None = None
     """How this part is to be read, as in `PartRequest`; goes before what is declared for all files."""

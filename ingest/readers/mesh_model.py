@@ -22,14 +22,17 @@ from ingest.readers.mesh_parts import joined
 from ingest.readers.model_files import Member, beside_in, nothing_beside
 from ingest.readers.model_outline import outline_of, place_all, unplaced
 from ingest.readers.model_place import ModelPlace, place_in
+from ingest.readers.model_up import ask_where_y_is_up, turned_up
 from ingest.readers.obj_mesh import is_obj, obj_mesh
 from ingest.refusals import rejected
+from twin.errors import TwinError
 from twin.model import Recipe
 from twin.placed_mesh import MESH, MeshPart, PlacedMesh, encode_mesh
 
 _GLB = b"glTF"
 _SENT_BYTES = 16 << 20
 _LONGEST_GLTF = 256 << 20
+_Y_IS_UP = ", y up"
 type ReadMesh = Callable[[bytes, str, Callable[[str], bytes], int], PlacedMesh]
 _READERS: Mapping[str, ReadMesh] = {"glTF": gltf_mesh, "OBJ": obj_mesh}
 
@@ -91,7 +94,7 @@ class MeshModel:
         """Yield what describes the model, then its placed mesh (`twin.placed_mesh`).
 
         RejectedError ``model-unplaced``, ``model-empty``, ``model-too-large``, ``model-content-missing``, ``geometry-finite``,
-        ``area-of-use`` and what the format's reader refuses.
+        ``area-of-use``, ``model-up-doubtful`` and what the format's reader refuses.
         """
         if self._place is None and request.crs is None:
             raise unplaced()
@@ -101,19 +104,24 @@ class MeshModel:
         meshes = [self._read(member, request.limits.mesh_vertices) for member in self._members]
         mesh = _together(meshes, request.limits.mesh_vertices)
         vertices = sum(len(p.positions) for p in mesh.parts)
-        parts: list[MeshPart] = []
-        for p in mesh.parts:
-            positions = p.positions[:, [1, 0, 2]] if part.axes == "yx" else p.positions
-            triangles = p.triangles[:, ::-1] if part.axes == "yx" else p.triangles
-            parts.append(replace(p, positions=place_all(placing, place.put(positions)), triangles=triangles))
-        mesh = replace(mesh, parts=tuple(parts))
+
+        def placed(upright: PlacedMesh) -> PlacedMesh:
+            parts: list[MeshPart] = []
+            for p in upright.parts:
+                positions = p.positions[:, [1, 0, 2]] if part.axes == "yx" else p.positions
+                triangles = p.triangles[:, ::-1] if part.axes == "yx" else p.triangles
+                parts.append(replace(p, positions=place_all(placing, place.put(positions)), triangles=triangles))
+            return replace(upright, parts=tuple(parts))
+
+        mesh, said = self._upright(mesh, part, placed)
+        parts = mesh.parts
         outline = outline_of(np.concatenate([p.positions for p in parts]), placing.storage.srid)
         buffers = encode_mesh(mesh)
         size = sum(len(b) for b in buffers)
         yield ModelHeader(
             dataset=part.dataset,
             format="OBJ" if self.format == "OBJ" else "glTF",
-            source_crs=placing.label,
+            source_crs=placing.label + said,
             assumed=placing.assumed,
             acquired_on=day_in_name(self._name),
             vertices=vertices,
@@ -129,6 +137,22 @@ class MeshModel:
         for buffer in buffers:
             for start in range(0, len(buffer), _SENT_BYTES):
                 yield FileChunk(part.dataset, buffer[start : start + _SENT_BYTES])
+
+    def _upright(self, mesh: PlacedMesh, part: PartRequest, placed: Callable[[PlacedMesh], PlacedMesh]) -> tuple[PlacedMesh, str]:
+        """Return the mesh placed, and what is to be said of its up axis: an OBJ that lies in the city only with y upwards has it so."""
+        if self.format != "OBJ" or part.up == "z":
+            return placed(mesh), ""
+        if part.up == "y":
+            return placed(turned_up(mesh)), _Y_IS_UP
+        try:
+            as_it_stands = placed(mesh)
+        except TwinError as beyond:
+            try:
+                return placed(turned_up(mesh)), _Y_IS_UP
+            except TwinError:
+                raise beyond from None
+        ask_where_y_is_up(mesh)
+        return as_it_stands, ""
 
     def _read(self, member: Member, most_vertices: int) -> PlacedMesh:
         mesh = _READERS[self.format](member.unpack(), member.name, member.beside, most_vertices)

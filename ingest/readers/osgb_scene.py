@@ -149,7 +149,8 @@ class _Scene:
         if not 0 <= triangles.min() <= triangles.max() < len(vertices.values):
             raise self._stream.broken("a corner is beyond the vertices")
         points = np.zeros((len(vertices.values), 3))
-        points[:, : vertices.values.shape[1]] = vertices.values[:, :3]
+        with np.errstate(invalid="ignore"):  # what is no number is refused where the mesh is placed
+            points[:, : vertices.values.shape[1]] = vertices.values[:, :3]
         count = len(points)
         coordinates = next(iter(node.fields.get("TexCoordArrayList") or ()), None)
         texture, image = None, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,42 @@ def test_an_obj_stands_within_a_centimetre_of_where_pyproj_puts_it(database_url:
         assert [(name, textured, triangles, round(x, 3)) for _, name, textured, triangles, x in rows] == [("屋顶", True, 2, 495_265.0)]
         assert again.commit is not None
         assert drawn(city, "models", again.commit)[0].shape == got.shape
+
+
+def rewritten(obj: bytes, change: Callable[[list[float]], list[float]]) -> bytes:
+    """Return an OBJ with other vertices."""
+    lines = obj.splitlines()
+    vertices = {n: change([float(v) for v in line.split()[1:]]) for n, line in enumerate(lines) if line.startswith(b"v ")}
+    return b"\n".join(f"v {' '.join(map(repr, vertices[n]))}".encode() if n in vertices else line for n, line in enumerate(lines))
+
+
+def y_up(obj: bytes) -> bytes:
+    """Return an OBJ with y upwards: x, y, z as x, z, −y."""
+    return rewritten(obj, lambda v: [v[0], v[2], -v[1]])
+
+
+def bounds_of(path: Path, crs: str | None = None, **more: Any) -> tuple[float, ...]:
+    """Return where a model lies: plan and heights."""
+    part = PartRequest(None, load_feature_types()["model_3d"], "models", **more)
+    asked = ReadRequest(path, (part,), SRID, EXTENT, crs=crs)
+    header = next(iter(read_parts(choose_reader(asked), asked)))
+    assert isinstance(header, ModelHeader)
+    return (*shapely.from_wkb(header.footprint).bounds, header.minimum_m, header.maximum_m)
+
+
+def test_an_obj_with_y_upwards_is_told_by_where_it_can_lie_or_asked_about(tmp_path: Path) -> None:
+    place = f"EPSG:{SRID}"
+    plain = OBJ.replace(b"mtllib roof.mtl\n", b"").replace(b"usemtl tiles\n", b"")
+    mapped = rewritten(plain, lambda v: [a + b for a, b in zip(v, ORIGIN.tolist(), strict=True)])
+    (tmp_path / "map.obj").write_bytes(mapped)
+    (tmp_path / "map_y.obj").write_bytes(y_up(mapped))
+    wanted = bounds_of(tmp_path / "map.obj", place)
+    assert bounds_of(tmp_path / "map_y.obj", place) == pytest.approx(wanted)
+    assert described(tmp_path / "map_y.obj", place)[0].source_crs.endswith("y up")
+    local, turned = textured_obj(tmp_path / "a.zip"), textured_obj(tmp_path / "b.zip", obj=y_up(OBJ))
+    assert refusal(turned) == "model-up-doubtful"
+    assert bounds_of(turned, up="y") == pytest.approx(bounds_of(local))
+    assert bounds_of(local, up="z") == bounds_of(local) != bounds_of(turned, up="z")
 
 
 def test_an_enu_plane_touches_the_ellipsoid_where_it_says(tmp_path: Path) -> None:

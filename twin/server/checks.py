@@ -181,6 +181,7 @@ def _part(order: PartOrder, file: str | None) -> PartSpec:
         crs=order.crs,
         axes=order.axes,
         vertical=order.vertical,
+        up=order.up,
         height_offset_m=order.height_offset_m,
         encoding=order.encoding,
     )

@@ -174,6 +174,7 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vertical", metavar="V", help="高程基准声明 · heights of the source (ellipsoidal)")
     parser.add_argument("--height-offset", type=float, default=0.0, metavar="M", help="高程改正 · metres added to heights")
     parser.add_argument("--axes", choices=("xy", "yx"), help="轴序：xy 先东后北，yx 先北后东 · easting or northing first")
+    parser.add_argument("--up", choices=("y", "z"), help="OBJ 模型向上的轴 · axis of an OBJ that points upwards")
     parser.add_argument("--encoding", metavar="E", help="文字编码 · encoding of the texts")
     parser.add_argument("--unit", action="append", default=[], metavar="COLUMN=UNIT", help="列的单位 · unit of a column: mm, cm, m, ft …")
     parser.add_argument("--map", action="append", default=[], metavar="COLUMN=FIELD", help="列对应的字段 · field a column feeds, or none")

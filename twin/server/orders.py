@@ -27,6 +27,7 @@ class PartOrder(BaseModel):
     crs: Annotated[str | None, Field(max_length=4000, description="Of this part alone, as the check's own")] = None
     axes: Annotated[Literal["xy", "yx"] | None, Field(description="xy: easting first; yx: northing first; null: as found")] = None
     vertical: Literal["ellipsoidal"] | None = None
+    up: Annotated[Literal["y", "z"] | None, Field(description="Axis of an OBJ that points upwards; null: as found")] = None
     height_offset_m: Annotated[float, Field(ge=-100, le=100, description="Added to heights to have them in the city's datum")] = 0.0
     encoding: Annotated[str | None, Field(max_length=40, description="Of the texts, where the format leaves it open")] = None
 

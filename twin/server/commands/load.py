@@ -119,6 +119,7 @@ def declared(part: PartSpec, options: argparse.Namespace) -> PartSpec:
     return replace(
         part,
         axes=options.axes,
+        up=options.up,
         height_offset_m=options.height_offset,
         encoding=options.encoding,
         units=_pairs(options.unit, "--unit COLUMN=UNIT"),
