@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
 from tests import tile_readers
@@ -23,6 +24,7 @@ from tiles.glb import Encoding
 from tiles.memory_store import MemoryStore
 from tiles.tiling import Budget
 from twin.model import FeatureType
+from twin.representation import SurfaceType
 
 ENCODINGS = {
     "compressed": Encoding(),
@@ -98,6 +100,27 @@ def test_every_building_vertex_is_within_a_centimetre_of_its_footprint(encoding:
         expected_ecef = np.column_stack([x, y, z])
         assert nearest(found[fid], expected_ecef).max() < 0.01
         assert nearest(expected_ecef, found[fid]).max() < 0.01
+
+
+def test_decoded_solids_have_the_volume_and_the_roofs_of_their_footprints(tmp_path: Path) -> None:
+    """Courtyards, several parts, points on a straight wall, a comb, each on its own base; a metre of grid is a metre here to 1e-6."""
+    parts = shapely.MultiPolygon([shapely.box(0, 0, 12, 9), shapely.box(15, 2, 28, 20)])
+    comb = shapely.Polygon([(x, (i % 2) * 9 + 4) for i, x in enumerate(range(0, 40, 2))] + [(38, 0), (0, 0)])
+    holes = shapely.box(0, 0, 40, 40).difference(shapely.MultiPolygon([shapely.box(4, 4, 12, 30), shapely.box(20, 6, 34, 22)]))
+    straight = shapely.Polygon([(0, 0), (5, 0), (11, 0), (20, 0), (20, 15), (0, 15), (0, 7)])
+    shapes = [affinity.translate(s, 497_000 + 50 * i, 3_521_000) for i, s in enumerate((parts, comb, holes, straight))]
+    height, base = np.array([12.0, 30.0, 9.5, 54.0]), [3.0, -1.5, 120.0, 0.0]
+    run = features([shapely.force_3d(s) for s in shapes], {"height_m": numbers(height), "base_height_m": numbers(base)})
+    (decoded,) = Built(tmp_path, run, BUILDING).decoded()
+    corners = np.array(decoded["positions"])[np.array(decoded["triangles"])]
+    fid = np.array(decoded["table"]["columns"]["fid"])[np.array(decoded["features"])[np.array(decoded["triangles"])[:, 0]]]
+    kind = np.array(decoded["surfaces"])[np.array(decoded["triangles"])[:, 0]]
+    a, b, c = np.moveaxis(corners - corners[0, 0], 1, 0)
+    volume = np.bincount(fid - 1, np.einsum("ij,ij->i", a, np.cross(b, c)) / 6)
+    roofs = np.bincount(fid - 1, np.where(kind == SurfaceType.ROOF, np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2, 0))
+    area = np.array([s.area for s in shapes])
+    np.testing.assert_allclose(roofs, area, rtol=2e-3)
+    np.testing.assert_allclose(volume, area * height, rtol=3e-3)
 
 
 def test_attributes_come_back_as_they_went_in(tmp_path: Path) -> None:
