@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +11,7 @@ import pyarrow.compute as pc
 
 from ingest import representations
 from ingest import staging as staged
-from ingest.copy_binary import copy_binary_rows
+from ingest.copier import Copier
 from ingest.coverage import receive_coverage
 from ingest.derive import derive_from_row
 from ingest.imagery import receive_image
@@ -37,7 +36,7 @@ from ingest.staging import Staging
 from ingest.tally import Tally
 from ingest.waivers import Waivers
 from twin.catalogue import Catalogue, NewDataset
-from twin.db import Connection, translated
+from twin.db import translated
 from twin.model import Dataset
 from twin.store import FolderStore
 
@@ -74,8 +73,8 @@ def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally
         asked = read_request(place, request, path)
         if asked is None:
             continue  # it is there for another file's sake
-        with translated(), place.catalogue.pool.connection() as connection:
-            _receive(place, connection, place.read(asked), path, tallies, has_terrain=has_terrain)
+        with translated(), place.catalogue.pool.connection() as connection, Copier(connection) as copier:
+            _receive(place, copier, place.read(asked), path, tallies, has_terrain=has_terrain)
 
 
 def read_request(place: Workplace, request: LoadRequest, path: Path) -> ReadRequest | None:
@@ -91,15 +90,7 @@ def _part_request(catalogue: Catalogue, request: LoadRequest, part: PartSpec, pa
         layer=None if _names_file(part, path) else part.layer,
         feature_type=feature_type,
         dataset=part.dataset,
-        mapping=dict(part.mapping),
-        units=dict(part.units),
-        crs=part.crs,
-        axes=part.axes,
-        vertical=part.vertical,
-        up=part.up,
-        height_offset_m=part.height_offset_m,
-        encoding=part.encoding,
-        doubts=part.doubts,
+        reading=part.reading,
         waivers=Waivers.of_part(request.waivers, feature_type, part.dataset, path.name).all(),
     )
 
@@ -128,18 +119,11 @@ def _names_file(part: PartSpec, path: Path) -> bool:
 
 
 def _receive(
-    place: Workplace,
-    connection: Connection,
-    messages: Iterator[Message],
-    path: Path,
-    tallies: Mapping[str, Tally],
-    *,
-    has_terrain: bool,
+    place: Workplace, copier: Copier, messages: Iterator[Message], path: Path, tallies: Mapping[str, Tally], *, has_terrain: bool
 ) -> None:
     """Copy what one file gives into staging; one transaction a file, so a broken file leaves nothing staged."""
     expected: int | None = None
     document_header: str | None = None
-    copier = _Copier(connection)
     for message in messages:
         tally = tallies[message.dataset]
         slug = tally.staging.dataset.slug
@@ -147,25 +131,32 @@ def _receive(
             tally.headers.append(_source(path, message))
             tally.note_read(message.findings)
             expected = message.row_estimate
-            document_header = representations.keep_header(connection, message)
+            document_header = representations.keep_header(copier.connection(), message)
         elif isinstance(message, CoverageHeader | ImageHeader | PointCloudHeader | ModelHeader):
             tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
-            copier.copy(tally, _coverage_row(place.store, message, messages, path, tally))
+            _copy(copier, tally, _coverage_row(place.store, message, messages, path, tally))
             tally.read += 1
             place.progress(slug, tally.read, None)
         elif isinstance(message, PartBatch):
             batch = derive_from_row(message.table, tally.staging.feature_type, has_terrain=has_terrain)
             batch = _numbered(batch, tally.first_number)
-            copier.copy(tally, batch)
+            _copy(copier, tally, batch)
             tally.survey.add(batch)
             tally.keys.add(batch.column("natural_key"))
             tally.places.add(batch.column("geom"))
-            representations.stage(connection, tally.staging, message, tally.first_number, document_header)
+            if message.representations is not None or message.documents is not None:
+                representations.stage(copier.connection(), tally.staging, message, tally.first_number, document_header)
             tally.note_read(message.findings)
             place.progress(slug, tally.copied, expected)
         elif isinstance(message, PartEnd) and tally.staging.feature_type.geometry_type != "coverage":
             tally.read += message.rows
             tally.headers[-1] = {**tally.headers[-1], "rounding_m": message.rounding_m}
+
+
+def _copy(copier: Copier, tally: Tally, batch: pa.RecordBatch) -> None:
+    if batch.num_rows:
+        copier.copy(tally.staging, batch, is_first=tally.copied == 0)
+        tally.copied += batch.num_rows
 
 
 def _coverage_row(
@@ -208,23 +199,3 @@ def _source(path: Path, header: PartHeader) -> Mapping[str, object]:
 def _numbered(batch: pa.RecordBatch, first_number: int) -> pa.RecordBatch:
     """Return the batch with its rows numbered as staged."""
     return batch.set_column(0, batch.schema.field(0), pc.add(batch.column(0), first_number)) if first_number else batch
-
-
-@dataclass(slots=True)
-class _Copier:
-    """Copies batches into staging within one transaction."""
-
-    connection: Connection
-    begun: set[str] = field(default_factory=set)
-    """Datasets whose table this transaction began."""
-
-    def copy(self, tally: Tally, batch: pa.RecordBatch) -> None:
-        staging = tally.staging
-        slug = staging.dataset.slug
-        if batch.num_rows == 0:
-            return
-        if staging.first_load and tally.copied == 0:
-            staged.begin_filling(self.connection, staging)
-            self.begun.add(slug)
-        staged.fill(self.connection, staging, copy_binary_rows(batch, staging.copy_columns), begun=slug in self.begun)
-        tally.copied += batch.num_rows

@@ -1,0 +1,54 @@
+"""Batches into staging tables within one transaction: while PostgreSQL takes in one of them, the next is being made ready."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from ingest import staging as staged
+from ingest.copy_binary import copy_binary_rows
+from ingest.staging import Staging
+from twin.db import Connection
+
+
+class Copier:
+    """Copies through the connection it is given, which is its own for the block; what failed is raised at the next call or at the end."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._begun: set[str] = set()
+        """Tables whose filling this transaction began."""
+        self._thread = ThreadPoolExecutor(1, "copier")
+        self._copying: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self._settle()
+        finally:
+            self._thread.shutdown()
+
+    def copy(self, staging: Staging, batch: pa.RecordBatch, *, is_first: bool) -> None:
+        """Have a batch copied; ``is_first`` says that no row has been staged before it."""
+        rows = copy_binary_rows(batch, staging.copy_columns)
+        connection = self.connection()
+        if staging.first_load and is_first:
+            staged.begin_filling(connection, staging)
+            self._begun.add(staging.name)
+        self._copying = self._thread.submit(staged.fill, connection, staging, rows, begun=staging.name in self._begun)
+
+    def connection(self) -> Connection:
+        """Return the connection, once nothing is being copied through it."""
+        self._settle()
+        return self._connection
+
+    def _settle(self) -> None:
+        copying, self._copying = self._copying, None
+        if copying is not None:
+            copying.result()
