@@ -26,15 +26,15 @@ def request_for(request: ReadRequest, part: PartRequest) -> ReadRequest:
     """Return ``request`` with what is declared for ``part`` alone in place of what is declared for the file."""
     return replace(
         request,
-        crs=part.crs or request.crs,
-        vertical=part.vertical or request.vertical,
-        height_offset_m=part.height_offset_m or request.height_offset_m,
+        crs=part.reading.crs or request.crs,
+        vertical=part.reading.vertical or request.vertical,
+        height_offset_m=part.reading.height_offset_m or request.height_offset_m,
     )
 
 
 def in_order(batch: SourceBatch, part: PartRequest, source: SourceLayer) -> SourceBatch:
     """Return ``batch`` with the easting first, where the part is declared to have the northing first and its reader minds no such thing."""
-    if part.axes != "yx" or source.axes_in_order:
+    if part.reading.axes != "yx" or source.axes_in_order:
         return batch
     areas = None if batch.areas is None else batch.areas.swapped()
     return replace(batch, geometry=_swapped(batch.geometry), representations=_swapped_bodies(batch.representations), areas=areas)

@@ -34,7 +34,8 @@ def with_doubts(part: PartSpec, layers: Sequence[KnownLayer], crs: str | None, v
     known = layer_of(part, layers)
     if known is None:
         return part
-    return replace(part, doubts=doubts(_of_type(known, part.feature_type), known.layer, _answered(part, crs, vertical)))
+    found = doubts(_of_type(known, part.feature_type), known.layer, _answered(part, crs, vertical))
+    return replace(part, reading=replace(part.reading, doubts=found))
 
 
 def questions(
@@ -49,11 +50,11 @@ def questions(
 
 def _answered(part: PartSpec, crs: str | None, vertical: str | None) -> Answered:
     return Answered(
-        crs=(part.crs or crs) is not None,
-        axes=part.axes is not None,
-        vertical=(part.vertical or vertical) is not None or part.height_offset_m != 0.0,
-        encoding=part.encoding is not None,
-        units=frozenset(column for column, _ in part.units),
+        crs=(part.reading.crs or crs) is not None,
+        axes=part.reading.axes is not None,
+        vertical=(part.reading.vertical or vertical) is not None or part.reading.height_offset_m != 0.0,
+        encoding=part.reading.encoding is not None,
+        units=frozenset(column for column, _ in part.reading.units),
     )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.part_reading import AS_IT_SAYS, PartReading
 from ingest.understanding.defined import DefinedCrs, Stated, is_code
 from ingest.understanding.sample import LayerSample
 from ingest.waivers import Waiver
@@ -79,27 +80,11 @@ class PartRequest:
     layer: str | None
     feature_type: FeatureType
     dataset: str
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    """Source column → field name; goes before names and aliases. An empty field name leaves the column out of the fields."""
+    reading: PartReading = AS_IT_SAYS
     waivers: tuple[Waiver, ...] = ()
     """What a reviewer let pass of these rows."""
     only_rows: tuple[int, ...] | None = None
     """Of which rows the source's own columns are wanted: then the answer is `SourceRows` and nothing is checked."""
-    units: Mapping[str, str] = field(default_factory=dict)
-    """Source column → unit of length its numbers are in; goes before a unit in the column's name."""
-    crs: str | None = None
-    """Declared for this part; goes before what is declared for the file."""
-    axes: Literal["xy", "yx"] | None = None
-    """Order of the source's coordinates: ``xy`` easting first, ``yx`` northing first; None: as the reader finds."""
-    vertical: str | None = None
-    up: Literal["y", "z"] | None = None
-    """Which axis of a model points upwards, where its format leaves that open (OBJ); None: as the reader finds."""
-    height_offset_m: float = 0.0
-    """Added to every height of the source to have it in the deployment's datum."""
-    encoding: str | None = None
-    """Of the texts, where the format leaves it open."""
-    doubts: tuple[Finding, ...] = ()
-    """What a person should look at of how the part is understood; goes with its header."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,8 @@ def read_parts(reader: Reader, request: ReadRequest) -> Iterator[Message]:
 def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, request: ReadRequest) -> Iterator[Message]:
     source = layer.source
     placing = georeference(request_for(request, part), source.name, source.crs, source.assumed)
-    mapping = match_columns(source.columns, part.feature_type, part.mapping)
-    factors = factors_of(mapping, part.feature_type, part.units)
+    mapping = match_columns(source.columns, part.feature_type, dict(part.reading.mapping))
+    factors = factors_of(mapping, part.feature_type, dict(part.reading.units))
     source = replace(source, notes=(*source.notes, *unit_notes(factors, mapping.columns)))
     yield _header(source, file_format, part, placing, mapping)
     waivers = Waivers.of_part(part.waivers, part.feature_type, part.dataset)
@@ -83,7 +83,7 @@ def _header(source: SourceLayer, file_format: str, part: PartRequest, placing: G
         mapping=mapping.columns,
         unmapped=mapping.unmapped,
         row_estimate=source.rows,
-        findings=(*notes, *part.doubts),
+        findings=(*notes, *part.reading.doubts),
         document_header=source.document_header,
     )
 
@@ -110,8 +110,8 @@ class _Part:
         if self.rows > self.limits.rows:
             raise rejected("too-many-rows", f"More than {self.limits.rows} rows.", f"行数超过 {self.limits.rows}。")
         feature_type = self.part.feature_type
-        mapping = match_columns(tuple(batch.columns), feature_type, self.part.mapping)
-        factors = factors_of(mapping, feature_type, self.part.units)
+        mapping = match_columns(tuple(batch.columns), feature_type, dict(self.part.reading.mapping))
+        factors = factors_of(mapping, feature_type, dict(self.part.reading.units))
         columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows), factors)
         batch, sure = told_sure(batch, feature_type, self.placing, self.limits)
         columns = lifted(columns, self.placing, batch.geometry)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ingest.derive import GroundOf
 from ingest.extents import Extent
 from ingest.names import normalised
+from ingest.part_reading import AS_IT_SAYS, PartReading
 from ingest.protocol import Message, PartRequest, ReadRequest
 from ingest.staging import Mode
 from ingest.waivers import Waiver
 from twin.catalogue import Catalogue
 from twin.errors import Text
-from twin.model import Finding, SharingClass
+from twin.model import SharingClass
 from twin.store import FolderStore
 
 
@@ -41,19 +42,7 @@ class PartSpec:
     dataset: str
     file: str | None = None
     """Name of the file it is in; None: whichever has it."""
-    mapping: tuple[tuple[str, str], ...] = ()
-    """(source column, field), where names and aliases do not tell; an empty field leaves the column out."""
-    units: tuple[tuple[str, str], ...] = ()
-    """(source column, unit of length its numbers are in), where its name does not tell."""
-    crs: str | None = None
-    axes: Literal["xy", "yx"] | None = None
-    vertical: str | None = None
-    up: Literal["y", "z"] | None = None
-    height_offset_m: float = 0.0
-    encoding: str | None = None
-    """How this part is to be read, as in `PartRequest`; goes before what is declared for all files."""
-    doubts: tuple[Finding, ...] = ()
-    """What a person should look at of how it is understood (`ingest.understanding.review`)."""
+    reading: PartReading = AS_IT_SAYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest.part_reading import PartReading
 from ingest.protocol import FileInfo, Limits, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.readers.source import CoverageReader, Fault, SourceLayer
@@ -24,7 +25,7 @@ class Layer:
 
     def __init__(self, path: Path, layer: str | None = None, feature_type: str = "building", **options: object) -> None:
         encoding = options.pop("encoding", None)
-        part = PartRequest(layer, TYPES[feature_type], "d", encoding=encoding)  # type: ignore[arg-type]
+        part = PartRequest(layer, TYPES[feature_type], "d", PartReading(encoding=encoding))  # type: ignore[arg-type]
         reader = choose_reader(ReadRequest(path, (part,), storage_srid=4549, **options))  # type: ignore[arg-type]
         assert not isinstance(reader, CoverageReader)
         opened = reader.open(part)

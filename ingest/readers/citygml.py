@@ -99,9 +99,9 @@ class CityGml:
         return (named, kind or None) if named else (self._documents, layer)
 
     def _model(self, documents: Sequence[Document], part: PartRequest | None = None) -> _Model:
-        declared = (part.crs if part else None) or self._request.crs
+        declared = (part.reading.crs if part else None) or self._request.crs
         crs = declared_crs(declared) if declared else _agreed(documents)
-        return _Model(documents, crs, part.axes if part else None, self._codes, self._request.limits)
+        return _Model(documents, crs, part.reading.axes if part else None, self._codes, self._request.limits)
 
     def _layers(self, prefix: str, documents: Sequence[Document]) -> Iterator[LayerInfo]:
         model = self._model(documents)

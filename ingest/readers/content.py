@@ -93,7 +93,7 @@ class ArchiveKind:
 
 def declared_encoding(request: ReadRequest) -> str | None:
     """Return Python's codec for the encoding that is declared for the file's texts, None when none is."""
-    return next((declared_codec(part.encoding) for part in request.parts if part.encoding), None)
+    return next((declared_codec(part.reading.encoding) for part in request.parts if part.reading.encoding), None)
 
 
 def of_path(request: ReadRequest) -> Content:

@@ -41,7 +41,7 @@ def open_gml(name: str, content: Path | bytes, request: ReadRequest) -> FeatureR
     """
     _check_well_formed(content)
     systems = _systems(content)
-    if len(systems) > 1 and not (request.crs or any(part.crs for part in request.parts)):
+    if len(systems) > 1 and not (request.crs or any(part.reading.crs for part in request.parts)):
         listed = ", ".join(systems)
         raise rejected(
             "crs-mixed",

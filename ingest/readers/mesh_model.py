@@ -108,8 +108,8 @@ class MeshModel:
         def placed(upright: PlacedMesh) -> PlacedMesh:
             parts: list[MeshPart] = []
             for p in upright.parts:
-                positions = p.positions[:, [1, 0, 2]] if part.axes == "yx" else p.positions
-                triangles = p.triangles[:, ::-1] if part.axes == "yx" else p.triangles
+                positions = p.positions[:, [1, 0, 2]] if part.reading.axes == "yx" else p.positions
+                triangles = p.triangles[:, ::-1] if part.reading.axes == "yx" else p.triangles
                 parts.append(replace(p, positions=place_all(placing, place.put(positions)), triangles=triangles))
             return replace(upright, parts=tuple(parts))
 
@@ -140,9 +140,9 @@ class MeshModel:
 
     def _upright(self, mesh: PlacedMesh, part: PartRequest, placed: Callable[[PlacedMesh], PlacedMesh]) -> tuple[PlacedMesh, str]:
         """Return the mesh placed, and what is to be said of its up axis: an OBJ that lies in the city only with y upwards has it so."""
-        if self.format != "OBJ" or part.up == "z":
+        if self.format != "OBJ" or part.reading.up == "z":
             return placed(mesh), ""
-        if part.up == "y":
+        if part.reading.up == "y":
             return placed(turned_up(mesh)), _Y_IS_UP
         try:
             as_it_stands = placed(mesh)

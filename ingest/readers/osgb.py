@@ -100,7 +100,7 @@ class OsgbModel:
         place = self._place or ModelPlace(str(request.crs), (0.0, 0.0, 0.0))
         asked = replace(request, crs=place.crs) if place.plane_deg else request
         placing = georeference(asked, self._name, place.crs, assumed=False)
-        put = _Placing(place, placing, is_swapped=part.axes == "yx")
+        put = _Placing(place, placing, is_swapped=part.reading.axes == "yx")
         seen = _Survey(self._members, put, request.limits).seen()
         outline = outline_of(seen.hull, placing.storage.srid)
         document = encode_levels(seen.levels)

@@ -50,7 +50,7 @@ class Shapefile:
     def open(self, part: PartRequest, /) -> ShapefileLayer:
         """Return the Shapefile that ``part`` asks for."""
         name = choose_layer(part, tuple(self._members))
-        return ShapefileLayer(name, self._members[name], self._limits, part.encoding)
+        return ShapefileLayer(name, self._members[name], self._limits, part.reading.encoding)
 
 
 def loose_members(path: Path) -> dict[str, Members]:

@@ -123,8 +123,9 @@ class Survey:
             raise rejected("no-geometry", f"{sheet.name}: lines without end points.", f"{sheet.name}:管线没有起止点。")
         request = self._request
         node_type = _node_type(part.feature_type, request)
-        asked = next((p for p in request.parts if p.feature_type.name == node_type.name), replace(part, feature_type=node_type, mapping={}))
-        mapping = match_columns(sheet.columns, part.feature_type, part.mapping).columns
+        of_its_own = replace(part, feature_type=node_type, reading=replace(part.reading, mapping=()))
+        asked = next((p for p in request.parts if p.feature_type.name == node_type.name), of_its_own)
+        mapping = match_columns(sheet.columns, part.feature_type, dict(part.reading.mapping)).columns
         nearest = sorted(self._sheets, key=lambda s: -_alike(s.name, sheet.name))
         found = [find_points(candidate, asked, request) for candidate in nearest]
         points = [p for p in found if p is not None and p.key is not None]
@@ -180,7 +181,7 @@ def _tables(file: TableFile, request: ReadRequest) -> list[Sheet]:
         return [sheet for source, sheet in read_tables(request, known) if source == file.known_as]
     if begins_as_workbook(file.head()):
         return read_workbook(file.source, request.limits, known)
-    declared = next((declared_codec(p.encoding) for p in request.parts if p.encoding), None)
+    declared = next((declared_codec(p.reading.encoding) for p in request.parts if p.reading.encoding), None)
     return read_delimited(file.content(), request.limits, known, file.name, declared)
 
 
@@ -231,7 +232,7 @@ def _alike(one: str, other: str) -> int:
 def _with_kind(sheet: Sheet, part: PartRequest) -> tuple[Sheet, Text | None]:
     """Return a table whose rows say nothing of their kind with a column of the kind that its name says, and a note of it."""
     field = next((f for f in part.feature_type.fields if f.name == _KIND and f.codelist), None)
-    if field is None or _KIND in match_columns(sheet.columns, part.feature_type, part.mapping).columns.values():
+    if field is None or _KIND in match_columns(sheet.columns, part.feature_type, dict(part.reading.mapping)).columns.values():
         return sheet, None
     code = _kind_named(sheet.name, field, part.feature_type)
     if code is None:

@@ -74,7 +74,7 @@ def axis_names() -> list[str]:
 def find_points(sheet: Sheet, part: PartRequest, request: ReadRequest) -> Points | None:
     """Return the points of a table as ``part`` is declared; None when it has no columns of coordinates."""
     feature_type = part.feature_type
-    mapped = match_columns(sheet.columns, feature_type, part.mapping).columns
+    mapped = match_columns(sheet.columns, feature_type, dict(part.reading.mapping)).columns
     coordinates = _coordinates(sheet, [c for c in sheet.columns if c not in mapped], "", part, request)
     if coordinates is None:
         return None
@@ -100,9 +100,13 @@ def _coordinates(sheet: Sheet, free: Sequence[str], role: _Role, part: PartReque
     axes = _axes(free, role)
     if axes["north"] and axes["east"]:
         east, north = axes["east"], axes["north"]
-        return Coordinates(north, east) if part.axes == "yx" else Coordinates(east, north)
+        return Coordinates(north, east) if part.reading.axes == "yx" else Coordinates(east, north)
     if axes["x"] and axes["y"]:
-        is_east = part.axes == "xy" if part.axes else _x_is_east(sheet, axes["x"], axes["y"], part.crs or request.crs, request)
+        is_east = (
+            part.reading.axes == "xy"
+            if part.reading.axes
+            else _x_is_east(sheet, axes["x"], axes["y"], part.reading.crs or request.crs, request)
+        )
         return Coordinates(axes["x"], axes["y"]) if is_east else Coordinates(axes["y"], axes["x"])
     return None
 

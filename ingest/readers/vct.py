@@ -74,11 +74,11 @@ class Vct:
 
     def open(self, part: PartRequest, /) -> VctLayer:
         """Return the layer called by its title or its table; RejectedError ``layer-missing``."""
-        text = open_text(self._content, declared_codec(part.encoding)) if part.encoding else self._text
+        text = open_text(self._content, declared_codec(part.reading.encoding)) if part.reading.encoding else self._text
         names = {_name(layer, text): layer for layer in text.layers}
         by_table = [name for name, layer in names.items() if part.layer and normalised(layer.table) == normalised(part.layer)]
         name = by_table[0] if by_table else choose_layer(part, tuple(names))
-        swapped = part.axes == "yx" if part.axes else text.head.get("xaxisdirection", "E").upper().startswith(("N", "北"))
+        swapped = part.reading.axes == "yx" if part.reading.axes else text.head.get("xaxisdirection", "E").upper().startswith(("N", "北"))
         return VctLayer(name, names[name], text, self._crs, self._limits, swapped=swapped)
 
 

@@ -23,6 +23,7 @@ import rasterio
 import shapely
 
 import sample_city
+from ingest.part_reading import PartReading
 from ingest.protocol import CoverageBlock, CoverageHeader, Limits, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
 from ingest.set_rules.registry import SET_RULES
 from tests.reading import inspect_file, read_file
@@ -59,7 +60,8 @@ def read(
     path: Path, *parts: tuple[str | None, str | FeatureType], srid: int = 4549, mapping: Mapping[str, str] | None = None, **options: object
 ) -> list[Part]:
     requests = tuple(
-        PartRequest(layer, TYPES[t] if isinstance(t, str) else t, f"d{i}", mapping or {}) for i, (layer, t) in enumerate(parts)
+        PartRequest(layer, TYPES[t] if isinstance(t, str) else t, f"d{i}", PartReading(mapping=tuple((mapping or {}).items())))
+        for i, (layer, t) in enumerate(parts)
     )
     found: list[Part] = []
     batches: list[PartBatch] = []

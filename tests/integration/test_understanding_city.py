@@ -15,6 +15,7 @@ import pyproj
 import pytest
 import shapely
 
+from ingest.part_reading import PartReading
 from ingest.proposals import Proposal, propose
 from ingest.reports import write_reports
 from ingest.request import LoadRequest, PartSpec
@@ -117,10 +118,7 @@ def add(city: City, path: Path, part: PartSpec, **more: Any) -> None:
 def test_every_aspect_can_be_declared_for_a_part(city: City, tmp_path: Path) -> None:
     """And what a header says of its unit is believed without being declared."""
     east, north = GRID
-    declared = PartSpec(
-        None,
-        "pipe_node",
-        "nodes",
+    reading = PartReading(
         crs="EPSG:4549",
         axes="xy",
         units=(("井深", "cm"),),
@@ -128,6 +126,7 @@ def test_every_aspect_can_be_declared_for_a_part(city: City, tmp_path: Path) -> 
         encoding="GBK",
         mapping=(("材料", "well_material"),),
     )
+    declared = PartSpec(None, "pipe_node", "nodes", reading=reading)
     add(city, survey(tmp_path / "a.csv", [("给1", east, north, 7.5, 150, "铸铁")], encoding="gb18030"), declared, crs="EPSG:4548")
     assert nodes(city)["给1"] == pytest.approx((east, north, 7.0, 7.0, 1.5))
 
@@ -148,7 +147,7 @@ def test_every_aspect_can_be_declared_for_a_part(city: City, tmp_path: Path) -> 
     axes = proposal(city, swapped).understanding.axes
     assert axes is not None
     assert (axes.value, axes.gainsays) == ("yx", True)
-    add(city, swapped, PartSpec(None, "pipe_node", "nodes", axes="yx"))
+    add(city, swapped, PartSpec(None, "pipe_node", "nodes", reading=PartReading(axes="yx")))
     expected = pyproj.Transformer.from_crs(4490, 4549, always_xy=True).transform(x, y)
     assert nodes(city)["d"][:2] == pytest.approx(expected, abs=1e-3)
 

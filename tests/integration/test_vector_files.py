@@ -13,6 +13,7 @@ import pyogrio
 import pytest
 import shapely
 
+from ingest.part_reading import PartReading
 from ingest.protocol import PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
 from tests.reading import read_file
 from tests.vector_layers import TYPES, ogr2ogr
@@ -21,7 +22,12 @@ from tests.vector_layers import TYPES, ogr2ogr
 def read(
     path: Path, feature_type: str, srid: int, crs: str | None = None, layer: str | None = None, mapping: Mapping[str, str] | None = None
 ) -> tuple[PartHeader, list[dict[str, object]], PartEnd]:
-    request = ReadRequest(path, (PartRequest(layer, TYPES[feature_type], "d", mapping or {}),), storage_srid=srid, crs=crs)
+    request = ReadRequest(
+        path,
+        (PartRequest(layer, TYPES[feature_type], "d", PartReading(mapping=tuple((mapping or {}).items()))),),
+        storage_srid=srid,
+        crs=crs,
+    )
     messages = list(read_file(request))
     (header,) = (m for m in messages if isinstance(m, PartHeader))
     (end,) = (m for m in messages if isinstance(m, PartEnd))

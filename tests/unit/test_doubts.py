@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.looked_into import KnownLayer
+from ingest.part_reading import PartReading
 from ingest.request import LoadRequest, PartSpec
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.layer import Understanding
@@ -24,7 +25,12 @@ DOUBTFUL = Understanding(
     vertical=Evidence("height-offset", "-0.85", 0.5, WHY),
     units=(Evidence("unit", "cm", 0.7, WHY, "井深", "m"),),
 )
-ANSWERS = PartSpec(None, "pipe_node", "nodes", axes="xy", encoding="utf-8", height_offset_m=-0.85, units=(("井深", "cm"),), crs="EPSG:4548")
+ANSWERS = PartSpec(
+    None,
+    "pipe_node",
+    "nodes",
+    reading=PartReading(axes="xy", encoding="utf-8", height_offset_m=-0.85, units=(("井深", "cm"),), crs="EPSG:4548"),
+)
 
 
 class Person(Terminal):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyogrio
 import shapely
 
+from ingest.part_reading import PartReading
 from ingest.protocol import PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.reading import read_parts
@@ -18,7 +19,9 @@ ZONES = {"U": "07", "AUc": "16", "AUs": "16", "A": "01", "Ah": "0703", "N": "03"
 
 def read(path: Path, mapping: dict[str, str]) -> tuple[PartHeader, list[dict[str, object]], PartEnd]:
     """Return how a plan was understood, its rows, and how many there were."""
-    request = ReadRequest(path, (PartRequest(None, TYPES["plan_plot"], "d", mapping),), storage_srid=2154, crs="EPSG:2154")
+    request = ReadRequest(
+        path, (PartRequest(None, TYPES["plan_plot"], "d", PartReading(mapping=tuple(mapping.items()))),), storage_srid=2154, crs="EPSG:2154"
+    )
     header, *batches, end = read_parts(choose_reader(request), request)
     assert isinstance(header, PartHeader)
     assert isinstance(end, PartEnd)

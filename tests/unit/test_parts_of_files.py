@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from ingest.looked_into import KnownLayer, with_doubts
+from ingest.part_reading import PartReading
 from ingest.request import PartSpec
 from ingest.understanding.evidence import Aspect, Evidence
 from ingest.understanding.layer import Understanding
@@ -41,8 +42,8 @@ def test_doubts_about_a_layer_stay_whatever_type_and_layer_are_chosen() -> None:
     nodes, pipes = (KnownLayer("a.xlsx", name, kind, DOUBTFUL) for name, kind in (("点", "pipe_node"), ("线", "pipe_segment")))
 
     def rules(layer: str | None, feature_type: str, layers: list[KnownLayer], **declared: Any) -> set[str]:
-        part = PartSpec(layer, feature_type, "d", "a.xlsx", **declared)
-        return {f.rule for f in with_doubts(part, layers, None, None).doubts}
+        part = PartSpec(layer, feature_type, "d", "a.xlsx", PartReading(**declared))
+        return {f.rule for f in with_doubts(part, layers, None, None).reading.doubts}
 
     for layer in ("点", "a", None):
         assert rules(layer, "pipe_node", [nodes]) == OF_ITS_TYPE
@@ -50,7 +51,9 @@ def test_doubts_about_a_layer_stay_whatever_type_and_layer_are_chosen() -> None:
     assert rules(None, "pipe_segment", [nodes, pipes]) == OF_ITS_TYPE, "not the first layer, but the one of the type"
     assert rules(None, "poi", [nodes, pipes]) == set(), "nobody can tell which of them is meant"
     assert rules("线", "poi", [nodes, pipes], crs="X-GCJ02", axes="yx") == {"encoding-doubtful"}
-    [finding] = with_doubts(PartSpec("线", "poi", "d", encoding="gb18030", axes="yx"), [nodes, pipes], None, None).doubts
+    [finding] = with_doubts(
+        PartSpec("线", "poi", "d", reading=PartReading(encoding="gb18030", axes="yx")), [nodes, pipes], None, None
+    ).reading.doubts
     assert (finding.layer, finding.proposal) == ("线", "X-GCJ02")
 
 

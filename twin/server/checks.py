@@ -15,6 +15,7 @@ from pathlib import Path
 from ingest import staging
 from ingest.load import CheckResult, PartResult, check_submission, give_back
 from ingest.looked_into import with_doubts
+from ingest.part_reading import PartReading
 from ingest.register import MAX_ATTEMPTS, Register, Submission
 from ingest.request import LoadRequest, PartSpec
 from ingest.waiver_book import WaiverBook
@@ -171,11 +172,7 @@ def load_request(order: CheckOrder, submission: Submission, paths: tuple[Path, .
 
 
 def _part(order: PartOrder, file: str | None) -> PartSpec:
-    return PartSpec(
-        layer=order.layer,
-        feature_type=order.feature_type,
-        dataset=order.dataset,
-        file=file,
+    reading = PartReading(
         mapping=tuple(order.mapping.items()),
         units=tuple(order.units.items()),
         crs=order.crs,
@@ -185,6 +182,7 @@ def _part(order: PartOrder, file: str | None) -> PartSpec:
         height_offset_m=order.height_offset_m,
         encoding=order.encoding,
     )
+    return PartSpec(order.layer, order.feature_type, order.dataset, file, reading)
 
 
 class _Reporter:

@@ -60,7 +60,7 @@ def _read_request(
     city: City, path: Path, parts: tuple[PartRequest, ...], companions: tuple[Path, ...], crs: str | None, vertical: str | None
 ) -> ReadRequest:
     d = city.deployment
-    declared = [c for c in (crs, *(part.crs for part in parts)) if c is not None and is_local(c)]
+    declared = [c for c in (crs, *(part.reading.crs for part in parts)) if c is not None and is_local(c)]
     return ReadRequest(
         path=path,
         parts=parts,

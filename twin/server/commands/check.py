@@ -94,7 +94,8 @@ def _understood(part: PartSpec, layers: Sequence[KnownLayer], crs: str | None, v
     known = layer_of(part, layers)
     told = None if known is None else known.understanding.crs
     is_told = crs is None and told is not None and told.stated is None
-    return replace(with_doubts(part, layers, crs, vertical), crs=told.value if is_told and told is not None else None)
+    doubted = with_doubts(part, layers, crs, vertical)
+    return replace(doubted, reading=replace(doubted.reading, crs=told.value if is_told and told is not None else None))
 
 
 def _with_doubt(result: CheckResult) -> CheckResult:

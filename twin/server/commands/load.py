@@ -116,8 +116,8 @@ def part_specs(given: Sequence[str], feature_type: str | None, dataset: str | No
 
 def declared(part: PartSpec, options: argparse.Namespace) -> PartSpec:
     """Return a part as ``--axes``, ``--unit`` and their kin declare it; BadRequestError when they are not well-formed."""
-    return replace(
-        part,
+    reading = replace(
+        part.reading,
         axes=options.axes,
         up=options.up,
         height_offset_m=options.height_offset,
@@ -125,6 +125,7 @@ def declared(part: PartSpec, options: argparse.Namespace) -> PartSpec:
         units=_pairs(options.unit, "--unit COLUMN=UNIT"),
         mapping=_pairs(options.map, "--map COLUMN=FIELD"),
     )
+    return replace(part, reading=reading)
 
 
 def _pairs(given: Sequence[str], form: str) -> tuple[tuple[str, str], ...]:
