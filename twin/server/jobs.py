@@ -23,6 +23,7 @@ BUILDS, CHECKS = "build", "check"
 """Two queues: a surveyor's check does not wait until a city is built."""
 _BUILD, _CHECK = "build_asset", "check_submission"
 _STANDARD_INPUT = 0
+_WARM_AFTER_S = 3.0
 _LOG = logging.getLogger("twin.jobs")
 
 
@@ -71,6 +72,7 @@ def wake_worker(city: City) -> None:
 def run_worker(city: City, progress: Progress) -> None:
     """Build and check what waits for it, as it comes, until the process is told to stop."""
     wake_worker(city)
+    _warm_soon()
     asyncio.run(_work(make_queue(city, progress)))
 
 
@@ -93,6 +95,19 @@ async def _work(queue: procrastinate.App) -> None:
     for error in ended:
         if isinstance(error, Exception):
             raise error
+
+
+def _warm_soon() -> None:
+    """Load the compiled kernels once the server has come up, so that the first edit is on screen as soon as the second."""
+
+    def warm() -> None:
+        from twin.server.warming import warm_kernels  # noqa: PLC0415 - the tile engine takes a second to load
+
+        warm_kernels()
+
+    timer = threading.Timer(_WARM_AFTER_S, warm)
+    timer.daemon = True
+    timer.start()
 
 
 def end_with_parent() -> None:
