@@ -112,6 +112,7 @@ def keep_header(connection: Connection, part: PartHeader) -> str | None:
 
 def stage(connection: Connection, staging: Staging, batch: PartBatch, first_number: int, header: str | None) -> None:
     """Copy what stands beside the rows of a batch into staging, their rows numbered as staged."""
+    connection.execute(_QUERIES["compress_fast"])
     if batch.representations is not None:
         _copy(connection, staging, _REPRESENTATION, batch.representations, first_number)
     if batch.documents is not None and header is not None:

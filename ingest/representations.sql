@@ -3,6 +3,10 @@
 -- name: create_beside
 CREATE UNLOGGED TABLE IF NOT EXISTS {beside} (row bigint NOT NULL, {definitions}, same boolean)
 
+-- name: compress_fast
+-- LZ4 where the server has it: PostgreSQL's own method takes three times as long to store faces, for 2 ‰ less room.
+SELECT set_config('default_toast_compression', 'lz4', true) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
+
 -- name: copy_into_beside
 COPY {beside} (row, {columns}) FROM STDIN (FORMAT binary)
 
