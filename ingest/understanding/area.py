@@ -12,6 +12,7 @@ from twin.errors import Text
 
 _MARGIN = 0.1
 _MARGIN_DEG = 0.02
+_MOST_LON = 360.0
 _DIRECTIONS = (
     Text("北", "north"), Text("东北", "north-east"), Text("东", "east"), Text("东南", "south-east"),
     Text("南", "south"), Text("西南", "south-west"), Text("西", "west"), Text("西北", "north-west"),
@@ -35,7 +36,7 @@ class DeploymentArea:
     def off_by(self, lonlat: FloatArray) -> tuple[float, Text]:
         """Return how many kilometres the middle of positions lies beyond the box, and in which direction; 0 within."""
         west, south, east, north = self.box_deg
-        there = lonlat[np.isfinite(lonlat).all(axis=1)]
+        there = lonlat[(np.abs(lonlat) <= (_MOST_LON, 90.0)).all(axis=1)]  # whole metres taken for degrees are nowhere, as NaN is
         if not len(there):
             return float("inf"), Text("", "")
         lon, lat = np.median(there, axis=0)

@@ -96,6 +96,14 @@ def test_the_wrong_belt_is_found_out() -> None:
     assert right.confidence > 0.95
 
 
+@pytest.mark.parametrize("stated", ["OGC:CRS84", "EPSG:4490"])
+def test_metres_in_a_file_that_says_degrees_are_found_out(stated: str) -> None:
+    """GeoJSON written in the city's grid: read as degrees it is nowhere, and no direction leads there."""
+    found, _ = crs_evidence(stated, sample(in_crs(city_points(7), "EPSG:4549")), CHANGZHOU, assumed=True)
+    assert (found.value, found.gainsays) == ("EPSG:4549", True)
+    assert "outside the projection" in found.text.en
+
+
 def test_axes_swapped_under_a_declared_crs_are_found_out() -> None:
     found, order = crs_evidence("EPSG:4549", sample(in_crs(city_points(8), "EPSG:4549")[:, ::-1]), CHANGZHOU)
     assert (found.value, found.gainsays, order) == ("EPSG:4549", False, "yx")
