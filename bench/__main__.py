@@ -6,14 +6,21 @@ import argparse
 import datetime as dt
 from pathlib import Path
 
-from bench import load_checked, load_copy, load_published, serve_items, tiles_edit, tiles_lod1, tiles_lod2, tiles_pipes
+from bench import load_checked, load_cityjson, load_copy, load_published, serve_items, tiles_edit, tiles_lod1, tiles_lod2, tiles_pipes
 from bench.machine import machine_line
 from bench.report import Run, record
 from bench.servers import free_port
 from bench.stage import open_stage
 
 _PARTS = {
-    "load": (load_checked.run_buildings, load_checked.run_pipes, load_copy.run, load_published.run_published, load_published.run_delta),
+    "load": (
+        load_checked.run_buildings,
+        load_checked.run_pipes,
+        load_cityjson.run,
+        load_copy.run,
+        load_published.run_published,
+        load_published.run_delta,
+    ),
     "serve": (serve_items.run,),
     "tiles": (tiles_lod1.run, tiles_lod2.run, tiles_pipes.run, *tiles_edit.measurements()),
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ingest import sure_areas
+from ingest.readers import cityjson_sequence
 from tiles.terrain import warm_terrain_kernels
 from tiles.warm import warm
 
 
 def warm_kernels() -> None:
-    """Read an area out of WKB, and build a tileset of one feature of every 3D recipe, and a tile of terrain, into nothing."""
+    """Read an area and a building, build a tileset of one feature of every 3D recipe, and a tile of terrain, all into nothing."""
     sure_areas.ready()
+    cityjson_sequence.stand_ready()
     warm()
     warm_terrain_kernels()

@@ -1,0 +1,128 @@
+"""load.cityjson: buildings a second from a CityJSONSeq of real weight to checked staging tables, 3D and documents with them."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import orjson
+import shapely
+from psycopg import sql
+
+from bench.rounds import Contender, Outcome, interleave
+from bench.stage import Stage
+from ingest.request import PartSpec
+from ingest.staging import tables_of
+
+COPIES, ROUNDS, ORIGIN_M, PITCH_MM, KEY = 64, 3, (576_500.0, 3_535_700.0, 0.0), 1_500_000, b"NL.IMBAG.Pand."
+_SOURCE = Path("cityjson-3dbag-delft") / "delft.city.jsonl"
+_METHOD = (
+    "The {each} buildings of 3DBAG's Delft tile {copies} times: {weight:.1f} kB each, four levels of detail, {faces:.0f} faces. "
+    "Ours: the first step of `twin load`, sandboxed child to accepted submission, with all rules for solids, footprints, "
+    "every level's faces and the source documents staged. Peer: orjson and Shapely, each line parsed and the faces of its solids made "
+    "polygons, in one process; nothing checked, nothing stored. Bound: the very rows that we stage, as ready COPY BINARY bytes, into bare "
+    "unlogged tables without key or index."
+)
+
+
+def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
+    """Measure checking some ten thousand buildings as 3DBAG delivers them."""
+    path = stage.folder / "buildings.city.jsonl"
+    source = _source().read_bytes().splitlines()
+    _write(source, path)
+    count = COPIES * (len(source) - 1)
+    parts = (PartSpec(None, "building", "checked_cityjson"),)
+
+    def ours() -> float:
+        started = time.perf_counter()
+        submission, accepted = stage.check(path, parts)
+        elapsed = time.perf_counter() - started
+        stage.withdraw(submission)
+        if accepted != count:
+            raise RuntimeError(f"{accepted} of {count} buildings were accepted")
+        return count / elapsed
+
+    submission, _ = stage.check(path, parts)
+    bodies = _staged(stage, submission)
+    stage.withdraw(submission)
+    faces = sum(len(polygons) for polygons in map(_polygons, source[1:])) / (len(source) - 1)
+    contenders = [
+        Contender("citytwin", "ours", ours),
+        Contender("COPY BINARY", "bound", lambda: count / _copy(stage, bodies)),
+        Contender(f"orjson {orjson.__version__}, Shapely {shapely.__version__}", "peer", lambda: count / _parse(path)),
+    ]
+    samples = interleave(contenders, ROUNDS, say, warm_up=False)
+    method = _METHOD.format(each=len(source) - 1, copies=COPIES, weight=path.stat().st_size / count / 1000, faces=faces)
+    return Outcome("load.cityjson", "buildings/s", count, "higher", {c.name: c.role for c in contenders}, samples, method, {})
+
+
+def _source() -> Path:
+    """Return the real file; FileNotFoundError where it is not at hand."""
+    folder = Path(os.environ.get("TWIN_REAL_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not (folder / _SOURCE).exists():
+        raise FileNotFoundError(f"set TWIN_REAL_DATA to the folder of {_SOURCE}")
+    return folder / _SOURCE
+
+
+def _write(source: list[bytes], path: Path) -> None:
+    """Write copies of all features under keys of their own, beside each other in the benchmark's CRS."""
+    head = orjson.loads(source[0])
+    head["transform"]["translate"] = ORIGIN_M
+    head["metadata"] = {"referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/4549"}
+    with path.open("wb") as file:
+        file.write(orjson.dumps(head) + b"\n")
+        for copy in range(COPIES):
+            row, column = divmod(copy, 8)
+            move = np.array([column * PITCH_MM, row * PITCH_MM, 0])
+            for line in source[1:]:
+                feature = orjson.loads(line.replace(KEY, KEY + b"%d." % copy))
+                feature["vertices"] = (np.array(feature["vertices"]) + move).tolist()
+                file.write(orjson.dumps(feature) + b"\n")
+
+
+def _staged(stage: Stage, submission: uuid.UUID) -> list[tuple[sql.Identifier, bytes]]:
+    """Return bare tables made like those staged, and the bytes that fill them."""
+    found = []
+    with stage.city.pool.connection() as connection:
+        for number, name in enumerate(sorted(tables_of(connection, submission))):
+            bare, table = sql.Identifier("public", f"bare_cityjson_{number}"), sql.Identifier("staging", name)
+            connection.execute(sql.SQL("CREATE UNLOGGED TABLE {} (LIKE {})").format(bare, table))
+            with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} TO STDOUT (FORMAT BINARY)").format(table)) as copy:
+                found.append((bare, b"".join(bytes(piece) for piece in copy)))
+    return found
+
+
+def _copy(stage: Stage, bodies: list[tuple[sql.Identifier, bytes]]) -> float:
+    """Return the seconds that COPY takes."""
+    with stage.city.pool.connection() as connection:
+        for bare, _ in bodies:
+            connection.execute(sql.SQL("TRUNCATE {}").format(bare))
+    started = time.perf_counter()
+    with stage.city.pool.connection() as connection, connection.cursor() as cursor:
+        for bare, body in bodies:
+            with cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(bare)) as copy:
+                copy.write(body)
+    return time.perf_counter() - started
+
+
+def _parse(path: Path) -> float:
+    """Return the seconds that a plain reader takes."""
+    started = time.perf_counter()
+    with path.open("rb") as file:
+        next(file)
+        for line in file:
+            _polygons(line)
+    return time.perf_counter() - started
+
+
+def _polygons(line: bytes) -> list[shapely.Polygon]:
+    """Return the faces of all solids of a feature."""
+    feature = orjson.loads(line)
+    vertices = np.array(feature["vertices"]) * 0.001
+    geometries = [g for o in feature["CityObjects"].values() for g in o.get("geometry", ()) if g["type"] == "Solid"]
+    faces = [face for g in geometries for shell in g["boundaries"] for face in shell]
+    return [shapely.Polygon(vertices[face[0]], [vertices[ring] for ring in face[1:]]) for face in faces if len(face[0]) > 2]
