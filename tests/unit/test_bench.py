@@ -6,15 +6,23 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pyogrio
 import pytest
 import shapely
 
+from bench.houses import CORNERS, FACES, write_houses
 from bench.pgbench import BOUNDS
 from bench.process_cpu import tree_cpu_s
+from bench.process_memory import PeakMemory
 from bench.report import Run, record
 from bench.rounds import Contender, Outcome, interleave
 from bench.workload import make_buildings, solids_ewkb, write_geopackage
+from tests.cityjson_faces import buildings, encoded
+from tests.mesh_oracles import open_edges
+from tiles.face_bytes import read_faces
+from tiles.mesh.faces import mesh_faces
+from twin.representation import Faces
 
 BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
 
@@ -121,3 +129,41 @@ def test_every_bound_says_when_it_was_frozen() -> None:
     assert scripts
     for script in scripts:
         assert "Frozen 20" in script.read_text()
+
+
+def test_workshops_are_closed_solids_seen_from_outside_and_the_same_every_time(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        write_houses(4, tmp_path / name)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+    found = buildings_of_lines(tmp_path / "first")
+    mesh = mesh_faces(read_faces(encoded(found), np.arange(4)))
+    assert not mesh.left_out.any()
+    assert mesh.faces_left_out == 0
+    assert open_edges(mesh) == 0
+    assert [(len(f.face_ends), len(f.indices)) for f in found] == [(FACES, CORNERS)] * 4
+
+
+def test_memory_of_a_tree_is_that_of_its_processes() -> None:
+    script = "import sys, time\nheld = b'x' * (200 << 20)\nprint('held', flush=True)\ntime.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            with PeakMemory(process.pid) as memory:
+                assert process.stdout is not None
+                process.stdout.readline()
+                deadline = time.monotonic() + 30
+                while memory.peak_mib < 200 and time.monotonic() < deadline:
+                    time.sleep(0.05)
+            assert 200 <= memory.peak_mib < 260
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def buildings_of_lines(path: Path) -> list[Faces]:
+    """Return the bodies of a CityJSONSeq, each line with the head as the document it would be alone."""
+    head, *lines = (json.loads(line) for line in path.read_text().splitlines())
+    found = []
+    for line in lines:
+        alone = path.with_suffix(".json")
+        alone.write_text(json.dumps({**head, "CityObjects": line["CityObjects"], "vertices": line["vertices"]}))
+        found += [building.faces for building in buildings(alone)]
+    return found
