@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.columns import FeatureColumns
-from tiles.full_build import top_cell
 from tiles.metadata import MetadataClass
 from tiles.node import Node, NodeError
 from tiles.source import make_source, placed
-from tiles.tiling import Cell, Places, Weight, common_cell, last_cell, tree_order
+from tiles.tiling import Cell, Places, Weight, common_cell, last_cell, raised, tree_order
 from tiles.tree import Rows, TreeMaker
 from twin.model import FeatureType
 
@@ -40,11 +39,13 @@ class Edit:
         weight = _weight(root) - gone.weight + new.weight
         if weight.count == 0:
             return None
-        if root is None or root.is_leaf or self.maker.budget.fits_coarse(weight):
+        if root is None or root.is_leaf:
             return self._regrown(None, root, gone, new)
-        cell = root.cell
+        cell, budget = root.cell, self.maker.budget
         if len(new):
             cell = common_cell(cell, common_cell(last_cell(new, 0), last_cell(new, -1)))
+        if budget.fits_coarse(raised(cell, max(cell.level, budget.widest_level)), weight):
+            return self._regrown(None, root, gone, new)
         node = self._node(cell, root, gone, new)
         while node is not None and len(node.children) == 1:  # what stood beside it is gone: the root is the deepest cell that holds all
             node = self.maker.store.node(node.children[0][1])
@@ -56,7 +57,7 @@ class Edit:
         weight = _weight(node) - gone.weight + new.weight
         if weight.count == 0:
             return None
-        if self.maker.budget.fits_coarse(weight) or (node is not None and node.is_leaf):
+        if self.maker.budget.fits_coarse(cell, weight) or (node is not None and node.is_leaf):
             return self._regrown(cell, node, gone, new)
         parts = [(q, *self._quarter(cell, q, node), _part(gone, cell, q), _part(new, cell, q)) for q in range(4)]
         made = [(q, self._node(quarter, child, less, more)) for q, quarter, child, less, more in parts]
@@ -83,7 +84,7 @@ class Edit:
         if places.weight != _weight(node) - gone.weight + new.weight:
             raise NodeError("the features are not those that the tree was made from")
         rows = Rows(make_source(features, self.feature_type, self.metadata), where.rows[order], places)
-        return self.maker.grown(top_cell(places, self.maker) if cell is None else cell, rows)
+        return self.maker.grown(self.maker.top_cell(places) if cell is None else cell, rows)
 
     def _members(self, node: Node) -> NDArray[np.uint32]:
         if node.is_leaf:

@@ -20,7 +20,7 @@ from tiles.node import Node
 from tiles.plan import Chunk, Histogram, Planned, chunks, units
 from tiles.source import Placed, make_source, placed
 from tiles.spill import Run, RunInMemory, RunOnDisk, sorted_run, stretch
-from tiles.tiling import ROOT, Cell, Places, deepest_cell, span
+from tiles.tiling import ROOT, Places, span
 from tiles.tree import Rows, TreeMaker
 from twin.model import FeatureType
 
@@ -115,12 +115,7 @@ class FullBuild:
 
     def _unit(self, unit: Planned, rows: Rows) -> Node:
         mine = rows.part(*np.searchsorted(rows.places.code, span(unit.cell)).tolist())
-        return self.maker.grown(unit.cell if unit.cell != ROOT else top_cell(mine.places, self.maker), mine)
-
-
-def top_cell(places: Places, maker: TreeMaker) -> Cell:
-    """Return the cell of a root over ``places``: the root cell when all fit one content, else the deepest that holds them all."""
-    return ROOT if maker.budget.fits(places.weight) else deepest_cell(places)
+        return self.maker.grown(unit.cell if unit.cell != ROOT else self.maker.top_cell(mine.places), mine)
 
 
 class _Spill:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.tiling import FINEST_LEVEL, ROOT, Budget, Cell, Places, Weight, cell_of, common_cell, span
+from tiles.tiling import FINEST_LEVEL, ROOT, Budget, Cell, Places, Weight, cell_of, common_cell, raised, span
 
 COARSE_LEVEL = 9
 """Weights are summed by cells of 512 m; denser ones are built on their own, and split further there."""
@@ -42,15 +42,16 @@ class Histogram:
             np.add.at(self._sums, place, np.concatenate([old, sums]))
 
     def plan(self, budget: Budget) -> Planned | None:
-        """Return the tree down to its units; None of nothing. Its root is a unit at the root cell when that fits one content."""
+        """Return the tree down to its units; None of nothing. A single unit has the root cell."""
         if len(self._keys) == 0:
             return None
         planner = _Planner(budget, self._keys, np.concatenate([np.zeros((1, 5), np.int64), np.cumsum(self._sums, axis=0)]))
         weight = planner.weight(0, len(self._keys))
-        if budget.fits_coarse(weight) or len(self._keys) == 1:
-            return Planned(ROOT, weight)
         first, last = (cell_of(int(key) << _SHIFT, COARSE_LEVEL) for key in (self._keys[0], self._keys[-1]))
-        return planner.node(common_cell(first, last), 0, len(self._keys))
+        cell = common_cell(first, last)
+        if len(self._keys) == 1 or budget.fits_coarse(raised(cell, max(cell.level, budget.widest_level)), weight):
+            return Planned(ROOT, weight)
+        return planner.node(cell, 0, len(self._keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class _Planner:
 
     def node(self, cell: Cell, first: int, last: int) -> Planned:
         weight = self.weight(first, last)
-        if cell.level == COARSE_LEVEL or self.budget.fits_coarse(weight):
+        if cell.level == COARSE_LEVEL or self.budget.fits_coarse(cell, weight):
             return Planned(cell, weight)
         quarter = (self.keys[first:last] >> (2 * (cell.level - 1 - COARSE_LEVEL))) & 3
         bounds = (first + np.searchsorted(quarter, np.arange(5))).tolist()

@@ -42,22 +42,6 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """How much may go into one content."""
-
-    vertices: int = 60_000
-    bytes: int = 280_000
-
-    def fits(self, weight: Weight) -> bool:
-        """Return whether features of ``weight`` fit one content in their finest form."""
-        return weight.count <= 1 or (weight.vertices <= self.vertices and weight.bytes <= self.bytes)
-
-    def fits_coarse(self, weight: Weight) -> bool:
-        """Return whether they fit one content in the coarser form of those that have one."""
-        return weight.count <= 1 or (weight.coarse_vertices <= self.vertices and weight.coarse_bytes <= self.bytes)
-
-
-@dataclass(frozen=True, slots=True)
 class Cell:
     """A square of the absolute grid: side 2^level m, column and row counted from (-2^24, -2^24); virtual where the level is below 4."""
 
@@ -76,6 +60,31 @@ class Cell:
 
 
 ROOT = Cell(ROOT_LEVEL, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much may go into one content; its cell is at most 2^``widest_level`` m wide, so that positions keep their accuracy."""
+
+    vertices: int = 60_000
+    bytes: int = 280_000
+    widest_level: int = 14
+
+    def fits(self, cell: Cell, weight: Weight) -> bool:
+        """Return whether features of ``weight`` in ``cell`` fit one content in their finest form."""
+        return self._holds(cell, weight.count, weight.vertices, weight.bytes)
+
+    def fits_coarse(self, cell: Cell, weight: Weight) -> bool:
+        """Return whether they fit one content in the coarser form of those that have one."""
+        return self._holds(cell, weight.count, weight.coarse_vertices, weight.coarse_bytes)
+
+    def _holds(self, cell: Cell, count: int, vertices: int, size: int) -> bool:
+        return count <= 1 or (cell.level <= self.widest_level and vertices <= self.vertices and size <= self.bytes)
+
+    def top_cell(self, deepest: Cell, weight: Weight) -> Cell:
+        """Return the cell of a root whose features all lie in ``deepest``: the widest that holds a content when they fit one, else that."""
+        widest = raised(deepest, max(self.widest_level, deepest.level))
+        return widest if self.fits(widest, weight) else deepest
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +159,9 @@ def last_cell(places: Places, index: int) -> Cell:
 def common_cell(first: Cell, second: Cell) -> Cell:
     """Return the deepest cell that holds both."""
     level = max(first.level, second.level)
-    a, b = _raised(first, level), _raised(second, level)
+    a, b = raised(first, level), raised(second, level)
     while a != b:
-        a, b = _raised(a, a.level + 1), _raised(b, b.level + 1)
+        a, b = raised(a, a.level + 1), raised(b, b.level + 1)
     return a
 
 
@@ -161,7 +170,8 @@ def deepest_cell(places: Places) -> Cell:
     return common_cell(last_cell(places, 0), last_cell(places, -1))
 
 
-def _raised(cell: Cell, level: int) -> Cell:
+def raised(cell: Cell, level: int) -> Cell:
+    """Return the cell of ``level``, not below its own, that holds ``cell``."""
     up = level - cell.level
     return Cell(level, cell.column >> up, cell.row >> up)
 

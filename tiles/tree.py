@@ -21,7 +21,7 @@ from tiles.node import Node, merged
 from tiles.node_store import NodeStore
 from tiles.source import Source
 from tiles.tileset import ContentRef, tile
-from tiles.tiling import Budget, Cell, Places
+from tiles.tiling import Budget, Cell, Places, deepest_cell
 
 _SMALLEST_ERROR_M = 0.1
 """Of a coarser form that is the same to a hand's breadth: an inner tile without any error would never be refined."""
@@ -57,6 +57,10 @@ class TreeMaker:
     budget: Budget
     far_form: FarForm | None
 
+    def top_cell(self, places: Places) -> Cell:
+        """Return the cell of a root over ``places``."""
+        return self.budget.top_cell(deepest_cell(places), places.weight)
+
     def grown(self, cell: Cell, rows: Rows) -> Node:
         """Return the node of ``cell`` over ``rows`` (at least one), with all nodes below it made from them."""
         return self._grown(cell, rows).node
@@ -75,12 +79,12 @@ class TreeMaker:
 
     def _grown(self, cell: Cell, rows: Rows) -> _Grown:
         weight = rows.places.weight
-        if self.budget.fits(weight):
+        if self.budget.fits(cell, weight):
             return self._leaf(cell, rows)
         grown = [(q, self._grown(cell.quarter(q), rows.part(first, last))) for q, first, last in rows.places.quarters(cell)]
         children = [(q, g.node) for q, g in grown]
         leaves = tuple(leaf for _, g in grown for leaf in g.leaves)
-        node = self._blocks(cell, rows.source, children, leaves) if self.budget.fits_coarse(weight) else None
+        node = self._blocks(cell, rows.source, children, leaves) if self.budget.fits_coarse(cell, weight) else None
         return _Grown(node or self.joined(cell, children), leaves)
 
     def _leaf(self, cell: Cell, rows: Rows) -> _Grown:

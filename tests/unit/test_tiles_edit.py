@@ -144,7 +144,7 @@ def live(store: Mapping[str, bytes], fresh: Mapping[str, bytes]) -> dict[str, by
 
 
 @given(st.lists(CHANGES, min_size=1, max_size=3))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_updates_give_the_same_bytes_as_a_build_of_all(edits: list[list[Change]]) -> None:
     objects, summary = built()
     store = MemoryStore()

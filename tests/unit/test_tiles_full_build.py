@@ -101,7 +101,7 @@ def tower(x: float, y: float, foot: float, top: float, sides: int = 48) -> Faces
     faces = np.arange(1, sides + 3, dtype=np.uint32)
     kinds = np.array([3, 1, *[2] * sides], np.uint8)
     one = np.ones(1, np.uint32)
-    return Faces(vertices, indices, ends, faces, np.zeros(sides + 2, np.uint16), kinds, (sides + 2) * one, one)
+    return Faces(vertices, indices, ends, faces, kinds, np.zeros(sides + 2, np.uint16), (sides + 2) * one, one)
 
 
 def test_blocks_stand_for_bodies_that_are_too_many_for_one_content() -> None:

@@ -40,7 +40,7 @@ def places(seed: int, count: int, spread_m: float = 900.0) -> Places:
 
 def leaves(p: Places, cell: Cell = ROOT) -> list[tuple[Cell, tuple[int, ...]]]:
     """Every leaf with its fids, in the order of the tree."""
-    if SMALL.fits(p.weight):
+    if SMALL.fits(cell, p.weight):
         return [(cell, tuple(p.fid.tolist()))]
     return [leaf for q, first, last in p.quarters(cell) for leaf in leaves(p.part(first, last), cell.quarter(q))]
 
@@ -103,8 +103,8 @@ def test_the_plan_of_any_batches_holds_all_features_in_units_that_fit_or_are_coa
     found = list(units(plan))
     assert [u.weight for u in found] == [p.part(*np.searchsorted(p.code, span(u.cell)).tolist()).weight for u in found]
     assert sum(u.weight.count for u in found) == count
-    assert all(SMALL.fits_coarse(u.weight) or u.cell.level == COARSE_LEVEL or u.cell == ROOT for u in found)
-    assert not any(SMALL.fits_coarse(n.weight) for n in inner(plan))
+    assert all(SMALL.fits_coarse(u.cell, u.weight) or u.cell.level == COARSE_LEVEL or u.cell == ROOT for u in found)
+    assert not any(SMALL.fits_coarse(n.cell, n.weight) for n in inner(plan))
     assert [u for chunk in chunks(found, 50, 1_000) for u in chunk.units] == found
 
 
