@@ -149,16 +149,15 @@ class _Part:
     ) -> pa.RecordBatch:
         feature_type = self.part.feature_type
         schema = batch_schema(feature_type)
-        kept = pa.array(np.flatnonzero(keep))
         left_over = {n: batch.columns[n] for n in mapping.unmapped} | _untaken(columns, mapping, batch)
         values = {name: column.values for name, column in columns.items()}
         values["natural_key"] = natural_key(columns, feature_type)
         values["extra"] = extra_column(left_over, len(batch.rows))
-        arrays = [
-            pa.array(batch.rows[keep]) if field.name == "row" else geometry if field.name == "geom" else values[field.name].take(kept)
-            for field in schema
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+        if not keep.all():
+            kept = pa.array(np.flatnonzero(keep))
+            values = {name: column.take(kept) for name, column in values.items()}
+        values |= {"row": pa.array(batch.rows[keep]), "geom": geometry}
+        return pa.RecordBatch.from_arrays([values[field.name] for field in schema], schema=schema)
 
     def _ewkb(self, geometry: Geometries, elevated: Elevated, keep: Mask) -> pa.Array:
         """Return the geometries that are kept as PostGIS takes them."""

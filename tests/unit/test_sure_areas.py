@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.areas import areas_of
+from ingest.declared import in_order
+from ingest.part_reading import PartReading
 from ingest.protocol import FileInfo, PartBatch, PartRequest, ReadRequest
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.readers.wkb import batch_of_wkb
@@ -134,3 +136,10 @@ def test_areas_become_the_geometries_that_were_written() -> None:
     shapes = [square, shapely.force_3d(square.difference(shapely.box(2, 2, 3, 3)), 1.0), shapely.box(5, 5, 6, 6)]
     areas = areas_of(pa.array(shapely.to_wkb(np.array(shapes, dtype=object)), pa.binary()))
     assert [shapely.to_wkt(g) for g in areas.geometries()] == [shapely.to_wkt(g) for g in shapes]
+
+
+def test_areas_with_the_northing_first_are_put_in_order() -> None:
+    part = PartRequest(None, _BUILDING, "x", reading=PartReading(axes="yx"))
+    north_first = _batch([shapely.box(3_500_000, 500_000, 3_500_009, 500_020)])
+    (told,) = in_order(north_first, part, SourceLayer("areas", (), "EPSG:4549")).with_geometries().geometry
+    assert told.bounds == (500_000, 3_500_000, 500_020, 3_500_009)
