@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import orjson
 
 from twin.errors import Text, TwinError
+from twin.server.pace import Pace
 
 _REDRAW_S, _RESAID_S = 0.1, 5.0
 """How often progress is shown at most: on a terminal, and elsewhere."""
@@ -27,6 +28,7 @@ class Terminal:
         self._interactive = sys.stderr.isatty()
         self._last_drawn = 0.0
         self._line_open = False
+        self._pace = Pace()
 
     def say(self, zh: str, en: str) -> None:
         """Say one line to the user."""
@@ -61,9 +63,9 @@ class Terminal:
             self.result({"error": {"code": error.code, "zh": error.text.zh, "en": error.text.en}})
 
     def progress(self, what: str, done: int, total: int | None) -> None:
-        """Show how far something is; on a terminal the line is drawn over, elsewhere said rarely."""
+        """Show how far something is, how fast it goes and when it is done; on a terminal the line is drawn over, elsewhere said rarely."""
         if time.monotonic() - self._last_drawn >= (_REDRAW_S if self._interactive else _RESAID_S):
-            self._draw(f"{what}  {done:,} / {total:,}" if total else f"{what}  {done:,}")
+            self._draw(self._pace.line(what, done, total, time.monotonic()))
 
     def step(self, step: Text) -> None:
         """Show what begins: on a terminal always, for it may take long and say nothing more; elsewhere as rarely as progress."""
