@@ -15,6 +15,7 @@ import pytest
 import shapely
 from numpy.typing import NDArray
 
+from ingest.part_reading import PartReading
 from ingest.protocol import FileChunk, Limits, ModelFile, ModelHeader, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.reading import read_parts
@@ -259,7 +260,7 @@ def y_up(obj: bytes) -> bytes:
 
 def bounds_of(path: Path, crs: str | None = None, **more: Any) -> tuple[float, ...]:
     """Return where a model lies: plan and heights."""
-    part = PartRequest(None, load_feature_types()["model_3d"], "models", **more)
+    part = PartRequest(None, load_feature_types()["model_3d"], "models", reading=PartReading(**more))
     asked = ReadRequest(path, (part,), SRID, EXTENT, crs=crs)
     header = next(iter(read_parts(choose_reader(asked), asked)))
     assert isinstance(header, ModelHeader)
