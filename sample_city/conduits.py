@@ -75,7 +75,7 @@ def lay_conduit(site: Site, service: Conduit, stretches: list[Stretch], branches
             _lay_main(site, service, stretch, [b for b in branches if b.stretch == stretch], plan)
     for branch in branches:
         _lay_branch(service, branch, plan)
-    _set_station(service, plan)
+    _set_stations(site, service, plan)
     spots = [joint.spot for joint in plan.joints.values()] + list(plan.met.values())
     ground = site.ground(spots)
     depth = site.depths(spots, service.cover_m)
@@ -107,12 +107,20 @@ def _lay_main(site: Site, service: Conduit, stretch: Stretch, branches: list[Bra
             plan.pipes.append(_Pipe(joint.spot, hydrant, _HYDRANT_MM, stretch, stretch.year, service.pressure))
 
 
-def _set_station(service: Conduit, plan: _Plan) -> None:
-    """Let water and gas come from somewhere: the first valve chamber of a quarter is a pumping station or a pressure regulator."""
+def _set_stations(site: Site, service: Conduit, plan: _Plan) -> None:
+    """Let water and gas come from somewhere: the first valve chamber of a quarter is a pumping station or a pressure regulator.
+
+    Where the edge of the survey or the river parts the streets of a quarter, each part has its own.
+    """
     word = _STATIONS.get(service.kind)
-    first = next((number for number, joint in plan.joints.items() if joint.word == _VALVE_CHAMBER), None)
-    if word is not None and first is not None:
-        plan.joints[first] = replace(plan.joints[first], word=word)
+    if word is None:
+        return
+    served: set[int] = set()
+    for number, joint in plan.joints.items():
+        part = int(site.part[joint.stretch.start])
+        if joint.word == _VALVE_CHAMBER and part not in served:
+            served.add(part)
+            plan.joints[number] = replace(joint, word=word)
 
 
 def _size(service: Conduit, arterial: bool) -> str:

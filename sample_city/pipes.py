@@ -120,12 +120,13 @@ class Spot:
 class Site:
     """The streets of the surveyed area, and where points lie in them. Numbers of points derive from the place alone.
 
-    ``carried`` says by the prefix of a conduit in which of the streets it lies.
+    ``carried`` says by the prefix of a conduit in which of the streets it lies, ``part`` which junctions streets join.
     """
 
     grid: StreetGrid
     streets: OpenEdges
     carried: Mapping[str, OpenEdges]
+    part: NDArray[np.int64]
 
     def carries(self, service: Conduit, stretch: Stretch) -> bool:
         """Return whether a conduit lies in a stretch."""

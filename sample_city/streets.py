@@ -36,6 +36,22 @@ class OpenEdges:
     horizontal: Flags
     vertical: Flags
 
+    def parts(self) -> NDArray[np.int64]:
+        """Return for every junction, shape (rows + 1, columns + 1), the number of the first junction that streets join it to."""
+        part = np.arange(self.vertical.shape[1] * self.horizontal.shape[0], dtype=np.int64).reshape(self.horizontal.shape[0], -1)
+        while True:
+            before = part.copy()
+            for edges, one, other in (
+                (self.horizontal, part[:, :-1], part[:, 1:]),
+                (self.vertical, part[:-1], part[1:]),
+            ):
+                least = np.minimum(one, other)
+                np.minimum(one, least, out=one, where=edges)
+                np.minimum(other, least, out=other, where=edges)
+            part[:] = part.ravel()[part]  # the part of that one, too: ways grow twofold
+            if np.array_equal(part, before):
+                return part
+
 
 @dataclass(frozen=True, slots=True)
 class StreetGrid:

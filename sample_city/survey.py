@@ -93,7 +93,7 @@ def survey_area(city: City) -> SurveyArea:
     grid = city.grid
     surveyed = city.town[: min(round(len(city.town) * _SURVEYED_SHARE), _MOST_SURVEYED_BLOCKS)]
     streets = _streets_beside(grid, surveyed)
-    site = Site(grid, streets, carried_edges(grid, streets, surveyed))
+    site = Site(grid, streets, carried_edges(grid, streets, surveyed), streets.parts())
     among = set(surveyed)
     yards = {block.cell: buildings for block, buildings in city.first_blocks if block.cell in among and _has_yard(grid, block)}
     return SurveyArea(site, yards)
