@@ -114,12 +114,12 @@ def _first_malformed(
 @kernel
 def _rise(ends: UInt32s, last: int, least: int) -> bool:
     """Tell whether each end lies ``least`` or more after the one before, and the last is ``last``."""
-    before = 0
+    before = np.int64(0)
     for end in ends:
         if np.int64(end) - before < least:
             return False
         before = np.int64(end)
-    return before == last
+    return bool(before == last)
 
 
 @kernel

@@ -5,14 +5,16 @@ Rings are mended as there. A feature is left out, and goes the other way, where 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
-from ingest.body_arrays import FACE
+from ingest.body_arrays import FACE, INDEX, RING, SHELL, SOLID, VERTEX
 from ingest.compiled_bodies import CompiledBodies
 from ingest.readers.cityjson_faces import SURFACES, lod_of, surface_type
 from ingest.readers.cityjson_frame import Frame, Json
@@ -24,7 +26,9 @@ from twin.representation import SurfaceType
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_SOLID_DEPTH, _SURFACES_DEPTH = 4, 3
+_SOLID_DEPTH, _SURFACES_DEPTH, _CORNERS = 4, 3, 3
+_MENDED = 6
+"""Place of `Made.size`, behind those of `BodyArrays`."""
 _TOO_FEW_POINTS, _SAME_POINTS, _SELF_INTERSECTION = 101, 102, 104
 
 
@@ -137,13 +141,11 @@ def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies
     of_vertices = bodies[:, 0]
     scratch = int(((cut.start[of_vertices + 1] - cut.start[of_vertices])[:, 1]).max(initial=0))
     corners, rings, faces, shells = (int(n) for n in room)
-    arrays = CompiledBodies(
-        row=np.array(tables.row, dtype=np.int64),
-        lod=tables.lod,
-        surface_attributes=[],
-        makeup=tables.makeup,
+    made = Made(
+        good=np.zeros(len(bodies), dtype=bool),
         start=np.zeros((len(bodies) + 1, 6), dtype=np.int64),
-        vertices=np.empty((0, 3)),
+        place=np.empty(corners, dtype=np.int64),
+        meaning=np.empty(faces, dtype=np.int64),
         indices=np.empty(corners, dtype=np.uint32),
         ring_ends=np.empty(rings, dtype=np.uint32),
         face_ends=np.empty(faces, dtype=np.uint32),
@@ -151,21 +153,27 @@ def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies
         solid_ends=np.empty(len(geometries), dtype=np.uint32),
         surface_type=np.empty(faces, dtype=np.uint8),
         part=np.empty(faces, dtype=np.uint16),
+        mended=np.empty((rings, 3), dtype=np.int64),
+        size=np.zeros(7, dtype=np.int64),
     )
-    good, place, meaning = np.zeros(len(bodies), dtype=bool), np.empty(corners, dtype=np.int64), np.empty(faces, dtype=np.int64)
-    mended = np.empty((rings, 3), dtype=np.int64)
-    mends = build(
-        cut.numbers, *cut.ends, cut.start, cut.depth, bodies, geometries, types, scratch, good, arrays.start, place, meaning, arrays.indices,
-        arrays.ring_ends, arrays.face_ends, arrays.shell_ends, arrays.solid_ends, arrays.surface_type, arrays.part, mended,
-    )  # fmt: skip
-    v, i, r, f, s, k = arrays.start[-1].tolist()
-    corners_at = cut.numbers[place[:v, None] + np.arange(3)]
+    build(Cut(cut.numbers, *cut.ends, cut.start, cut.depth), bodies, geometries, types, scratch, made)
+    v, i, r, f, s, k, mends = made.size.tolist()
     built = CompiledBodies(
-        arrays.row, arrays.lod, _said(tables.meanings, types, meaning, arrays.start[:, FACE]), _with_mended(arrays.makeup, mended[:mends], cut, frame), arrays.start,
-        corners_at * frame.scale + frame.translate, arrays.indices[:i], arrays.ring_ends[:r], arrays.face_ends[:f], arrays.shell_ends[:s],
-        arrays.solid_ends[:k], arrays.surface_type[:f], arrays.part[:f],
-    )  # fmt: skip
-    return built, good
+        row=np.array(tables.row, dtype=np.int64),
+        lod=tables.lod,
+        surface_attributes=_said(tables.meanings, types, made.meaning, made.start[:, FACE]),
+        makeup=_with_mended(tables.makeup, made.mended[:mends], cut, frame),
+        start=made.start,
+        vertices=cut.numbers[made.place[:v, None] + np.arange(3)] * frame.scale + frame.translate,
+        indices=made.indices[:i],
+        ring_ends=made.ring_ends[:r],
+        face_ends=made.face_ends[:f],
+        shell_ends=made.shell_ends[:s],
+        solid_ends=made.solid_ends[:k],
+        surface_type=made.surface_type[:f],
+        part=made.part[:f],
+    )
+    return built, made.good
 
 
 def _with_mended(makeups: Sequence[Makeup], mended: Ints, cut: CutLines, frame: Frame) -> Sequence[Makeup]:
@@ -184,7 +192,7 @@ def _said(meanings: Sequence[Json], types: npt.NDArray[np.uint8], meaning: Ints,
     noted = [bool(b) or t == SurfaceType.OTHER for b, t in zip(beyond, types.tolist(), strict=True)]
     starts, of_face = face_start.tolist(), meaning.tolist()
     said: list[str | None] = []
-    for first, end in zip(starts, starts[1:], strict=False):
+    for first, end in itertools.pairwise(starts):
         faces: dict[int, list[int]] = {}
         for face in range(first, end):
             m = of_face[face]
@@ -195,97 +203,150 @@ def _said(meanings: Sequence[Json], types: npt.NDArray[np.uint8], meaning: Ints,
     return said
 
 
+class Cut(NamedTuple):
+    """The arrays of `CutLines`, for kernels."""
+
+    numbers: Ints
+    rings: Ints
+    faces: Ints
+    shells: Ints
+    start: Ints
+    depth: Ints
+
+
+class Made(NamedTuple):
+    """What `build` fills: as in `BodyArrays`, with room to spare."""
+
+    good: Mask
+    """(B,) a body that is not good is empty."""
+    start: Ints
+    place: Ints
+    """(V,) where in the numbers the coordinates of each vertex are."""
+    meaning: Ints
+    """(F,) number of the semantic surface, -1 for none."""
+    indices: npt.NDArray[np.uint32]
+    ring_ends: npt.NDArray[np.uint32]
+    face_ends: npt.NDArray[np.uint32]
+    shell_ends: npt.NDArray[np.uint32]
+    solid_ends: npt.NDArray[np.uint32]
+    surface_type: npt.NDArray[np.uint8]
+    part: npt.NDArray[np.uint16]
+    mended: Ints
+    """(M, 3) body, val3dity's code, where in the numbers the coordinates of the place are."""
+    size: Ints
+    """(7,) how many vertices, indices, rings, faces, shells, solids and mended rings there are so far."""
+
+
+class Numbering(NamedTuple):
+    """Vertices of the line at hand."""
+
+    first: Ints
+    """Vertex → the first at its place."""
+    drawn: Ints
+    """Vertex → the last body it is a corner of."""
+    number: Ints
+    """Vertex → its number in that body."""
+
+
 @kernel
-def build(  
-    numbers: Ints, rings: Ints, faces: Ints, shells: Ints, array_start: Ints, depth: Ints, bodies: Ints, geometries: Ints,
-    types: npt.NDArray[np.uint8], scratch: int, good: Mask, start: Ints, place: Ints, meaning: Ints, indices: npt.NDArray[np.uint32],
-    ring_ends: npt.NDArray[np.uint32], face_ends: npt.NDArray[np.uint32], shell_ends: npt.NDArray[np.uint32],
-    solid_ends: npt.NDArray[np.uint32], surface_type: npt.NDArray[np.uint8], part: npt.NDArray[np.uint16], mended: Ints,
-) -> int:  # fmt: skip
-    """Fill everything from ``good`` on, and return how many rings were mended; a body that is not good is empty."""
-    first = np.empty(scratch, dtype=np.int64)
-    number = np.empty(scratch, dtype=np.int64)
-    drawn = np.full(scratch, -1, dtype=np.int64)
+def build(cut: Cut, bodies: Ints, geometries: Ints, types: npt.NDArray[np.uint8], scratch: int, made: Made) -> None:
+    """Fill ``made`` with the bodies of the plan; ``scratch`` is the greatest number of vertices of a line."""
+    line = Numbering(np.empty(scratch, dtype=np.int64), np.full(scratch, -1), np.empty(scratch, dtype=np.int64))
     table = np.empty(4 * scratch + 4, dtype=np.int64)
-    size = np.zeros(7, dtype=np.int64)
-    known, sound = -1, False
-    g = 0
+    known, sound, g = -1, False, 0
     for body in range(len(bodies)):
-        start[body] = size[:6]
+        made.start[body] = made.size[:6]
         if bodies[body, 0] != known:
             known = bodies[body, 0]
-            sound = depth[known] == 2 and _number_places(numbers, rings, array_start[known], array_start[known + 1], first, table)
-            drawn[:] = -1
-        ok = sound
-        count = array_start[known + 1, 1] - array_start[known, 1]
-        while ok and g < bodies[body, 1]:
-            this = geometries[g, 0]
-            solid = geometries[g, 3] == 1
-            ok = depth[this] == (_SOLID_DEPTH if solid else _SURFACES_DEPTH) and _are_numbered(geometries[g], array_start, depth)
-            if not ok:
-                break
-            values = _values_at(geometries[g], array_start)
-            shell_at = array_start[this, 3]
-            shell_from = size[3]
-            for face in range(array_start[this, 2], array_start[this + 1, 2]):
-                ring = array_start[this, 1] if face == array_start[this, 2] else faces[face - 1]
-                corner = array_start[this, 0] if ring == array_start[this, 1] else rings[ring - 1]
-                value = numbers[values + face - array_start[this, 2]] if values >= 0 else NULL
-                ok = ok and (value == NULL or 0 <= value < geometries[g, 5])
-                exterior, kept_rings = ring, size[2]
-                while ok and ring < faces[face]:
-                    end = rings[ring]
-                    kept, several, repeated = _look_at(numbers, corner, end, first, count)
-                    ok = kept >= 0
-                    if ok and (kept < end - corner or not several):
-                        mended[size[6], 0] = body
-                        mended[size[6], 1] = (
-                            _TOO_FEW_POINTS if end - corner < 3 else _SAME_POINTS if kept < end - corner else _SELF_INTERSECTION
-                        )
-                        mended[size[6], 2] = array_start[known, 0] + 3 * repeated
-                        size[6] += 1
-                    if ok and several and (ring == exterior or size[2] > kept_rings):
-                        before = first[numbers[end - 1]]
-                        for k in range(corner, end):
-                            v = first[numbers[k]]
-                            if v == before:
-                                continue
-                            before = v
-                            if drawn[v] != body:
-                                drawn[v] = body
-                                number[v] = size[0] - start[body, 0]
-                                place[size[0]] = array_start[known, 0] + 3 * v
-                                size[0] += 1
-                            indices[size[1]] = number[v]
-                            size[1] += 1
-                        ring_ends[size[2]] = size[1] - start[body, 1]
-                        size[2] += 1
-                    corner = end
-                    ring += 1
-                if not ok:
-                    break
-                if size[2] > kept_rings:
-                    face_ends[size[3]] = size[2] - start[body, 2]
-                    meaning[size[3]] = -1 if value == NULL else geometries[g, 4] + value
-                    surface_type[size[3]] = 0 if value == NULL else types[geometries[g, 4] + value]
-                    part[size[3]] = geometries[g, 2]
-                    size[3] += 1
-                if solid and face + 1 == shells[shell_at]:
-                    ok = size[3] > shell_from
-                    shell_from = size[3]
-                    shell_ends[size[4]] = size[3] - start[body, 3]
-                    size[4] += 1
-                    shell_at += 1
-            if solid:
-                solid_ends[size[5]] = size[4] - start[body, 4]
-                size[5] += 1
+            sound = cut.depth[known] == 2 and _number_places(
+                cut.numbers, cut.rings, cut.start[known], cut.start[known + 1], line.first, table
+            )
+            line.drawn[:] = -1
+        good = sound
+        while good and g < bodies[body, 1]:
+            good = _add_geometry(cut, known, geometries[g], types, line, body, made)
             g += 1
         g = bodies[body, 1]
-        good[body] = ok and size[3] > start[body, 3]
-        if not good[body]:
-            size[:6] = start[body]
-    start[len(bodies)] = size[:6]
-    return size[6]
+        made.good[body] = good and made.size[FACE] > made.start[body, FACE]
+        if not made.good[body]:
+            made.size[:6] = made.start[body]
+    made.start[len(bodies)] = made.size[:6]
+
+
+@kernel
+def _add_geometry(cut: Cut, vertices: int, geometry: Ints, types: npt.NDArray[np.uint8], line: Numbering, body: int, made: Made) -> bool:
+    """Add the surfaces of one geometry; False where it is not as it should be or a shell has none left."""
+    this, solid, size = geometry[0], geometry[3] == 1, made.size
+    if cut.depth[this] != (_SOLID_DEPTH if solid else _SURFACES_DEPTH) or not _values_fit(cut, geometry):
+        return False
+    values = _values_at(cut, geometry)
+    shell, shell_from, first_face = cut.start[this, 3], size[FACE], cut.start[this, 2]
+    for face in range(first_face, cut.start[this + 1, 2]):
+        ring = cut.start[this, 1] if face == first_face else cut.faces[face - 1]
+        corner = cut.start[this, 0] if ring == cut.start[this, 1] else cut.rings[ring - 1]
+        value = cut.numbers[values + face - first_face] if values >= 0 else NULL
+        rings_before = size[RING]
+        if not (value == NULL or 0 <= value < geometry[5]) or not _add_rings(
+            cut, vertices, ring, cut.faces[face], corner, line, body, made
+        ):
+            return False
+        if size[RING] > rings_before:
+            made.face_ends[size[FACE]] = size[RING] - made.start[body, RING]
+            made.meaning[size[FACE]] = -1 if value == NULL else geometry[4] + value
+            made.surface_type[size[FACE]] = 0 if value == NULL else types[geometry[4] + value]
+            made.part[size[FACE]] = geometry[2]
+            size[FACE] += 1
+        if solid and face + 1 == cut.shells[shell]:
+            if size[FACE] == shell_from:
+                return False
+            shell_from = size[FACE]
+            made.shell_ends[size[SHELL]] = size[FACE] - made.start[body, FACE]
+            size[SHELL] += 1
+            shell += 1
+    if solid:
+        made.solid_ends[size[SOLID]] = size[SHELL] - made.start[body, SHELL]
+        size[SOLID] += 1
+    return True
+
+
+@kernel
+def _add_rings(cut: Cut, vertices: int, ring: int, end_ring: int, corner: int, line: Numbering, body: int, made: Made) -> bool:
+    """Add the rings of one surface, none without the exterior, and note which are mended; False where one names no vertex."""
+    exterior, rings_before, size = ring, made.size[RING], made.size
+    count = cut.start[vertices + 1, 1] - cut.start[vertices, 1]
+    for r in range(ring, end_ring):
+        end = cut.rings[r]
+        kept, several, repeated = _look_at(cut.numbers, corner, end, line.first, count)
+        if kept < 0:
+            return False
+        if kept < end - corner or not several:
+            code = _TOO_FEW_POINTS if end - corner < _CORNERS else _SAME_POINTS if kept < end - corner else _SELF_INTERSECTION
+            mended = made.mended[size[_MENDED]]
+            mended[0], mended[1], mended[2] = body, code, cut.start[vertices, 0] + 3 * repeated
+            size[_MENDED] += 1
+        if several and (r == exterior or size[RING] > rings_before):
+            before = line.first[cut.numbers[end - 1]]
+            for k in range(corner, end):
+                v = line.first[cut.numbers[k]]
+                if v != before:
+                    _add_corner(cut.start[vertices, 0], v, line, body, made)
+                before = v
+            made.ring_ends[size[RING]] = size[INDEX] - made.start[body, INDEX]
+            size[RING] += 1
+        corner = end
+    return True
+
+
+@kernel
+def _add_corner(coordinates: int, v: int, line: Numbering, body: int, made: Made) -> None:
+    size = made.size
+    if line.drawn[v] != body:
+        line.drawn[v] = body
+        line.number[v] = size[VERTEX] - made.start[body, VERTEX]
+        made.place[size[VERTEX]] = coordinates + 3 * v
+        size[VERTEX] += 1
+    made.indices[size[INDEX]] = line.number[v]
+    size[INDEX] += 1
 
 
 @kernel
@@ -303,7 +364,7 @@ def _number_places(numbers: Ints, rings: Ints, begin: Ints, end: Ints, first: In
         if rings[begin[1] + v] != at + 3:
             return False
         x, y, z = numbers[at], numbers[at + 1], numbers[at + 2]
-        if x == NULL or y == NULL or z == NULL:
+        if NULL in (x, y, z):
             return False
         mixed = (x * 31 + y) * 1_000_003 + z
         mixed = (mixed ^ (mixed >> 29)) * 6_364_136_223_846_793_005
@@ -321,7 +382,10 @@ def _number_places(numbers: Ints, rings: Ints, begin: Ints, end: Ints, first: In
 
 @kernel
 def _look_at(numbers: Ints, corner: int, end: int, first: Ints, count: int) -> tuple[int, bool, int]:
-    """Return how many corners of a ring differ from the one before (-1: one names nothing), whether three differ, and the first that repeats."""
+    """Return how many corners of a ring differ from the one before, whether three differ, and the first that repeats.
+
+    -1 corners: one names no vertex.
+    """
     for k in range(corner, end):
         if not 0 <= numbers[k] < count:
             return -1, False, 0
@@ -342,15 +406,15 @@ def _look_at(numbers: Ints, corner: int, end: int, first: Ints, count: int) -> t
 
 
 @kernel
-def _are_numbered(geometry: Ints, array_start: Ints, depth: Ints) -> bool:
+def _values_fit(cut: Cut, geometry: Ints) -> bool:
     """Tell whether the values of a geometry are as deep as its surfaces, where there are any."""
-    return geometry[1] < 0 or depth[geometry[1]] == (2 if geometry[3] == 1 else 1)
+    return geometry[1] < 0 or cut.depth[geometry[1]] == (2 if geometry[3] == 1 else 1)
 
 
 @kernel
-def _values_at(geometry: Ints, array_start: Ints) -> int:
+def _values_at(cut: Cut, geometry: Ints) -> int:
     """Return where the values of a geometry begin, -1 where it has none or not one for each surface."""
-    surfaces = array_start[geometry[0] + 1, 2] - array_start[geometry[0], 2]
-    if geometry[1] < 0 or array_start[geometry[1] + 1, 0] - array_start[geometry[1], 0] != surfaces:
+    surfaces = cut.start[geometry[0] + 1, 2] - cut.start[geometry[0], 2]
+    if geometry[1] < 0 or cut.start[geometry[1] + 1, 0] - cut.start[geometry[1], 0] != surfaces:
         return -1
-    return array_start[geometry[1], 0]
+    return cut.start[geometry[1], 0]

@@ -13,12 +13,12 @@ import orjson
 import shapely
 
 from ingest.body_arrays import FACE, INDEX, RING, VERTEX, BodyArrays, laid_out
-from ingest.compiled_bodies import compiled
 from ingest.checks.solids.fault import Tolerances
+from ingest.compiled_bodies import compiled
 from ingest.protocol import Limits
 from ingest.readers.city_objects import CityObjectLayer, FeatureRow, batch_of, drawn_parts, properties_of
 from ingest.readers.cityjson import CityJson
-from ingest.readers.cityjson_bodies import build, PlannedFeature, bodies_of, plan
+from ingest.readers.cityjson_bodies import PlannedFeature, bodies_of, build, plan
 from ingest.readers.cityjson_footprints import footprint
 from ingest.readers.cityjson_frame import Frame, Json, Vertices, invalid
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of

@@ -57,17 +57,16 @@ def cut_lines(lines: Sequence[bytes]) -> CutLines:
     text = np.frombuffer(b"".join(lines), dtype=np.uint8)
     line_end = np.cumsum([len(line) for line in lines])
     room = len(text) // 2 + 1
-    numbers, ends = np.empty(room, dtype=np.int64), tuple(np.empty(room, dtype=np.int64) for _ in range(3))
-    rest = np.empty(len(text) + 1, dtype=np.uint8)
+    numbers, rings, faces, shells = (np.empty(room, dtype=np.int64) for _ in range(4))
+    rest = np.empty(2 * len(text) + 1, dtype=np.uint8)  # a number can be longer than the array it stands for
     rest_end, array_end = np.full(len(lines), -1), np.empty(len(lines), dtype=np.int64)
     arrays = np.empty((len(text) // 8 + 2, 6), dtype=np.int64)
-    _cut(text, line_end, rest, rest_end, numbers, *ends, arrays, array_end)
+    _cut(text, line_end, rest, rest_end, numbers, rings, faces, shells, arrays, array_end)
     count = int(array_end[-1]) if len(lines) else 0
     starts = np.concatenate([[0], np.maximum.accumulate(rest_end)[:-1]]) if len(lines) else rest_end
-    whole = rest.tobytes() if len(lines) < 2 else memoryview(rest)
-    skeletons = [None if b < 0 else bytes(whole[max(a, 0) : b]) for a, b in zip(starts.tolist(), rest_end.tolist(), strict=True)]
+    skeletons = [None if b < 0 else bytes(rest[max(a, 0) : b]) for a, b in zip(starts.tolist(), rest_end.tolist(), strict=True)]
     return CutLines(
-        skeletons, np.concatenate([[0], array_end]), arrays[:count, 4], arrays[:count, 5], numbers, (ends[0], ends[1], ends[2]),
+        skeletons, np.concatenate([[0], array_end]), arrays[:count, 4], arrays[:count, 5], numbers, (rings, faces, shells),
         arrays[: count + 1, :4],
     )  # fmt: skip
 
@@ -96,7 +95,7 @@ def _cut(
         while 0 <= at < end:
             c = text[at]
             if c != _QUOTE:
-                depth += (c == _OPEN or c == _OPEN_OBJECT) - (c == _CLOSE or c == _CLOSE_OBJECT)
+                depth += (c in (_OPEN, _OPEN_OBJECT)) - (c in (_CLOSE, _CLOSE_OBJECT))
                 rest[out] = c
                 out += 1
                 at += 1
@@ -153,7 +152,7 @@ def _after_colon(text: Bytes, at: int, end: int) -> int:
             return at
         if c == _COLON and not colon:
             colon = True
-        elif c != _SPACE and c != _TAB and c != _LINE and c != _RETURN:
+        elif c not in (_SPACE, _TAB, _LINE, _RETURN):
             return -1
         at += 1
     return -1
@@ -186,15 +185,7 @@ def _read(text: Bytes, at: int, end: int, numbers: Ints, rings: Ints, faces: Int
             expected = True
             at += 1
         elif c == _CLOSE and not expected:
-            if level == depth:
-                rings[size[1]] = size[0]
-                size[1] += 1
-            elif level == depth - 1:
-                faces[size[2]] = size[1]
-                size[2] += 1
-            elif level == depth - 2:
-                shells[size[3]] = size[2]
-                size[3] += 1
+            _close(depth - level, rings, faces, shells, size)
             level -= 1
             at += 1
             if level == 0:
@@ -202,17 +193,30 @@ def _read(text: Bytes, at: int, end: int, numbers: Ints, rings: Ints, faces: Int
         elif c == _OPEN and expected and level < depth:
             level += 1
             at += 1
-        elif (c == _MINUS or _ZERO <= c <= _NINE or c == _N) and expected and level == depth:
+        elif (_ZERO <= c <= _NINE or c in (_MINUS, _N)) and expected and level == depth:
             at, numbers[size[0]] = _number(text, at, end)
             size[0] += 1
             expected = False
             if at < 0:
                 return -1, 0
-        elif c == _SPACE or c == _TAB or c == _LINE or c == _RETURN:
+        elif c in (_SPACE, _TAB, _LINE, _RETURN):
             at += 1
         else:
             return -1, 0
     return -1, 0
+
+
+@kernel
+def _close(out: int, rings: Ints, faces: Ints, shells: Ints, size: Ints) -> None:
+    """Note where an array ends that is ``out`` levels out from the innermost ones."""
+    if out == 0:
+        rings[size[1]] = size[0]
+    elif out == 1:
+        faces[size[2]] = size[1]
+    elif out == 2:
+        shells[size[3]] = size[2]
+    if out <= 2:
+        size[out + 1] += 1
 
 
 @kernel

@@ -103,7 +103,7 @@ def boundaries_of(bodies: Sequence[Faces]) -> Boundaries:
     shell_of_face[ranges(shell_start, shell_end)] = bounding
     face_of_corner = face_of_ring[ring_of_corner]
     xyz, corner = _vertices_by_shell(xyz, corner, shell_of_face[face_of_corner], np.repeat(shells, corners) > 1)
-    after, before = _neighbours(ring_start)
+    after, before = neighbours(ring_start)
     return Boundaries(
         xyz=xyz,
         origin=origin,
@@ -150,6 +150,15 @@ def ranges(start: Ints, end: Ints) -> Ints:
     return np.repeat(start - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) + np.arange(int(lengths.sum()))
 
 
+def neighbours(ring_start: Ints) -> tuple[Ints, Ints]:
+    """Return for each corner the next one of its ring, and the one before."""
+    some = np.diff(ring_start) > 0
+    first, last = ring_start[:-1][some], ring_start[1:][some] - 1
+    after, before = np.arange(1, ring_start[-1] + 1), np.arange(-1, ring_start[-1] - 1)
+    after[last], before[first] = first, last
+    return after, before
+
+
 def _starts(lengths: Sequence[int]) -> Ints:
     return np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))]).astype(np.int64)
 
@@ -170,14 +179,6 @@ def _origins(xyz: Floats, vertex_start: Ints) -> Floats:
     some = np.diff(vertex_start) > 0
     origin[some] = np.floor(xyz[vertex_start[:-1][some]])
     return origin
-
-
-def _neighbours(ring_start: Ints) -> tuple[Ints, Ints]:
-    some = np.diff(ring_start) > 0
-    first, last = ring_start[:-1][some], ring_start[1:][some] - 1
-    after, before = np.arange(1, ring_start[-1] + 1), np.arange(-1, ring_start[-1] - 1)
-    after[last], before[first] = first, last
-    return after, before
 
 
 def _vertices_by_shell(xyz: Floats, corner: Ints, shell: Ints, split: Mask) -> tuple[Floats, Ints]:

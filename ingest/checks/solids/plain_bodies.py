@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from ingest.body_arrays import FACE, INDEX, RING, VERTEX, BodyArrays, Doubts
-from ingest.checks.solids.boundaries import Boundaries
+from ingest.checks.solids.boundaries import Boundaries, neighbours
 from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.plain_faces import look_at_faces
-from ingest.checks.solids.plain_shells import look_at_shells
+from ingest.checks.solids.plain_shells import Surfaces, look_at_shells
 from ingest.checks.solids.planes import Planes
 from ingest.checks.solids.self_crossing import meeting_pairs
 from ingest.checks.solids.triangles import bent
@@ -34,10 +34,12 @@ def doubts_about(bodies: BodyArrays, tolerances: Tolerances) -> Doubts:
         float(np.cos(np.radians(tolerances.normals_deg / 2))), sound, to_triangulate, normal, offset, deviation_m, axes, low, high,
     )  # fmt: skip
     doubtful = ~np.logical_and.reduceat(sound, start[:-1, FACE]) | np.array([bool(m.composites) for m in bodies.makeup])
-    undecided = look_at_shells(
-        start, b.xyz, b.corner, b.after, b.before, b.first_corner(), b.face_of_corner, bodies.shell_ends.astype(np.int64),
-        np.array([bool(m.mended) for m in bodies.makeup]), normal, offset, deviation_m, axes, low, high, doubtful, pairs,
+    surfaces = Surfaces(
+        b.xyz, b.corner, b.after, b.before, b.first_corner(), b.face_of_corner, normal, offset, deviation_m, axes, low, high,
+        np.empty(len(b.corner), dtype=np.int64),
     )  # fmt: skip
+    mended = np.array([bool(m.mended) for m in bodies.makeup])
+    undecided = look_at_shells(surfaces, start, bodies.shell_ends.astype(np.int64), mended, doubtful, pairs)
     planes = Planes(normal * offset[:, None], normal, np.empty(0), deviation_m, np.empty(0), np.empty(0))
     body_of_face = np.repeat(np.arange(len(bodies)), bodies.sizes(FACE))
     open_faces = to_triangulate & ~doubtful[body_of_face]
@@ -55,14 +57,13 @@ def _boundaries(bodies: BodyArrays) -> Boundaries:
     origin = np.floor(bodies.vertices[start[:-1, VERTEX]])
     ring_start = np.concatenate([[0], bodies.ring_ends + np.repeat(start[:-1, INDEX], rings)])
     face_start = np.concatenate([[0], bodies.face_ends + np.repeat(start[:-1, RING], faces)])
-    after, before = np.arange(1, ring_start[-1] + 1), np.arange(-1, ring_start[-1] - 1)
-    after[ring_start[1:] - 1], before[ring_start[:-1]] = ring_start[:-1], ring_start[1:] - 1
+    after, before = neighbours(ring_start)
     first_corner = ring_start[face_start]
     none = np.empty(0, dtype=np.int64)
     return Boundaries(
         xyz=bodies.vertices - np.repeat(origin, vertices, axis=0),
         origin=origin,
-        corner=bodies.indices + np.repeat(start[:-1, VERTEX], corners),
+        corner=bodies.indices.astype(np.int64) + np.repeat(start[:-1, VERTEX], corners),
         after=after,
         before=before,
         ring_start=ring_start,

@@ -1,4 +1,6 @@
-"""Which polygons are plainly sound: simple rings clear of each other, close to its area normal's plane. Compiled; what it doubts is looked at exactly.
+"""Which polygons are plainly sound: simple rings clear of each other, close to the plane of the area normal.
+
+Compiled; what it doubts is looked at exactly.
 
 Margins are such that whatever passes here also passes `rings`, `planes` and `polygons`.
 """
@@ -31,6 +33,8 @@ def look_at_faces(
     for face in range(len(sound)):
         begin, stop = ring_start[face_ring[face]], ring_start[face_ring[face + 1]]
         rings, count = face_ring[face + 1] - face_ring[face], stop - begin
+        if rings < 1 or count < 3 * rings:
+            continue
         exterior_end = ring_start[face_ring[face] + 1]
         if count > _MOST_CORNERS or not _measure(xyz, corner, after, begin, exterior_end, stop, snap_m, face, normal, low, high):
             continue
