@@ -8,7 +8,7 @@ aligned to the ITRF and their ellipsoids differ by 0.1 mm in the semi-minor axis
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,8 @@ EQUIVALENCE_NAME = "CGCS2000 ≡ WGS 84 (taken as equal, 0.1 mm)"
 
 _WGS84 = {4326, 4978, 4979}
 _CGCS2000 = {4490, 4479, 4480}
+_OF_OGC: Mapping[tuple[str, ...], int] = {("OGC", "CRS84"): 4326, ("OGC", "CRS84h"): 4979}
+"""Those of OGC, which differ from EPSG's in the order of their axes only."""
 _NEEDS_PARAMETERS = {4214: "Beijing 1954", 4555: "New Beijing", 4610: "Xian 1980"}
 
 
@@ -127,7 +129,8 @@ def operation(source: pyproj.CRS, target: pyproj.CRS, area_deg: Extent | None = 
     """
     _refuse_legacy_datum(source, target)
     area = area_deg or _common_area(_area_of_use(source), _area_of_use(target))
-    direct = _strict(source, target, area)
+    is_equivalence = {datum_equivalent(source), datum_equivalent(target)} == {"CGCS2000", "WGS84"}
+    direct = None if is_equivalence else _strict(source, target, area)  # PROJ searches half a second for what it has not
     if direct is not None:
         return _within_accuracy(direct, source, target)
     joined = _through_equivalence(source, target, area)
@@ -229,7 +232,9 @@ def _refuse_legacy_datum(source: pyproj.CRS, target: pyproj.CRS) -> None:
 
 def _geodetic_code(crs: pyproj.CRS) -> int | None:
     base = crs.geodetic_crs
-    return None if base is None else base.to_epsg(min_confidence=20)
+    if base is None:
+        return None
+    return _OF_OGC.get(tuple(base.to_authority() or ())) or base.to_epsg(min_confidence=20)
 
 
 def _area_of_use(crs: pyproj.CRS) -> Extent | None:
