@@ -27,6 +27,7 @@ from ingest.part_reading import PartReading
 from ingest.protocol import CoverageBlock, CoverageHeader, Limits, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
 from ingest.set_rules.registry import SET_RULES
 from tests.reading import inspect_file, read_file
+from tests.workbooks import workbook
 from twin.errors import TwinError
 from twin.featuretypes.loader import load_feature_types
 from twin.model import FeatureType, Finding, Severity
@@ -326,19 +327,6 @@ def test_ellipsoidal_heights_lose_the_separation(tmp_path: Path) -> None:
     path = geojson(tmp_path / "a.geojson", shapely.Point(119.974, 31.811, 12.118), node_id="A")
     (part,) = read(path, (None, "pipe_node"), vertical="ellipsoidal", deployment_vertical="constant:5.118")
     assert shapely.get_z(part.geometry[0]) == pytest.approx(7.0, abs=1e-9)
-
-
-def workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[object]]], merged: Mapping[str, Sequence[str]] | None = None) -> Path:
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-        for cells in (merged or {}).get(name, ()):
-            sheet.merge_cells(cells)
-    book.save(path)
-    return path
 
 
 NODES = [("物探点号", "X坐标(m)", "Y坐标(m)", "地面标高"), ("W1", 3520000.0, 497000.0, 6.0), ("W2", 3520040.0, 497000.0, 6.2)]

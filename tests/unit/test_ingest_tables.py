@@ -6,7 +6,7 @@ import datetime as dt
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import openpyxl
@@ -18,6 +18,7 @@ from ingest.readers.choice import choose_reader
 from ingest.readers.sheets import Sheet, find_table
 from ingest.readers.source import SourceBatch
 from ingest.readers.survey import Survey, SurveyLayer
+from tests.workbooks import workbook
 from twin.errors import TwinError
 from twin.featuretypes.loader import load_feature_types
 
@@ -25,19 +26,6 @@ TYPES = load_feature_types()
 KNOWN = frozenset({"点号", "埋深", "起点点号", "起点埋深", "终点点号", "终点埋深", "管径", "x", "y", "材质"})
 NODES = [("物探点号", "X", "Y", "地面高程"), ("W1", 3520000.0, 497000.0, 6.0), ("W2", 3520040.0, 497000.0, 6.2)]
 LINES = [("起点点号", "终点点号", "管径"), ("W1", "W2", 300)]
-
-
-def workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[object]]], merged: Mapping[str, Sequence[str]] | None = None) -> Path:
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-        for cells in (merged or {}).get(name, ()):
-            sheet.merge_cells(cells)
-    book.save(path)
-    return path
 
 
 def survey(path: Path, *companions: Path, limits: Limits | None = None) -> Survey:
