@@ -24,9 +24,11 @@ from tiles.tiling import ROOT, Places, span
 from tiles.tree import Rows, TreeMaker
 from twin.model import FeatureType
 
-RUN_BYTES = 96 << 20
+RUN_BYTES = 64 << 20
 """Features in memory before they are sorted and spilled."""
 _CHUNK_ROWS, _CHUNK_BYTES = 16_000, 8 << 20
+_CHUNKS_A_WORKER = 4
+"""At least, so that none is idle for long at the end."""
 _AHEAD = 2
 """Chunks a worker that are begun before the first of them is needed."""
 
@@ -59,7 +61,8 @@ class FullBuild:
             if plan is None:
                 return None, spilled.unplaced
             progress(len(spilled.unplaced), spilled.count)
-            nodes = self._nodes(chunks(list(units(plan)), _CHUNK_ROWS, _CHUNK_BYTES), runs, journal, pool)
+            rows = min(_CHUNK_ROWS, 1 + spilled.count // (_CHUNKS_A_WORKER * self.workers))
+            nodes = self._nodes(chunks(list(units(plan)), rows, _CHUNK_BYTES), runs, journal, pool)
             done = len(spilled.unplaced)
 
             def assembled(planned: Planned) -> Node:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection
 
@@ -18,6 +20,8 @@ _POLL_S = 0.2
 _SMALL = 1_000
 """Changed features of a revision whose tiles are no matter of time for who is warm."""
 _BEGUN_WITHIN_S, _LOOK_S = 1.5, 0.02
+_JOBS = "twin.server.jobs"
+"""Imports this module, and takes a third of a second to load: it is had only where a worker is woken."""
 _ALIVE_S = 30.0
 """A worker writes its heartbeat every ten seconds."""
 _LOG = logging.getLogger("twin.assets")
@@ -81,13 +85,17 @@ def build_missing(city: City, progress: Progress, only: Collection[str] | None =
     return error
 
 
+def expect_to_build(city: City) -> None:
+    """Have at hand what waking the worker takes, by the time something is published; returns at once."""
+    if _worker_lives(city):
+        threading.Thread(target=importlib.import_module, args=(_JOBS,), daemon=True).start()
+
+
 def _leave_to_worker(city: City, missing: Callable[[], list[tuple[str, int]]]) -> None:
     """Have a worker that lives begin with small changes: it is warm and has them on screen sooner than we should have loaded the engine."""
     if not _are_small(city, missing()) or not _worker_lives(city):
         return
-    from twin.server.jobs import wake_worker  # noqa: PLC0415 - the queue takes a third of a second to import
-
-    wake_worker(city)
+    importlib.import_module(_JOBS).wake_worker(city)
     deadline = time.monotonic() + _BEGUN_WITHIN_S
     while any(not _is_building(city, *m) for m in missing()) and time.monotonic() < deadline:
         time.sleep(_LOOK_S)

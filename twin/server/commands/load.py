@@ -14,7 +14,7 @@ from ingest.request import LoadRequest, PartSpec
 from ingest.staging import Mode
 from twin.catalogue import check_slug
 from twin.errors import BadRequestError, Text
-from twin.server.assets import build_missing
+from twin.server.assets import build_missing, expect_to_build
 from twin.server.city import City, open_city
 from twin.server.commands.doubts import known_layer, proposals_of, require_answers
 from twin.server.loading import area_wkb, load_files
@@ -31,6 +31,7 @@ def load(settings: Settings, options: argparse.Namespace, terminal: Terminal) ->
     Doubts about how they are to be read are told first: they are answered by options, or let be by whoever is asked, or nothing is loaded.
     """
     with open_city(settings) as city:
+        expect_to_build(city)
         request = _load_request(city, settings, options)
         layers = [known_layer(p) for p in proposals_of(city, request.files, surroundings(city))]
         if not options.accept_doubts:
