@@ -8,6 +8,7 @@ is a function of the feature set alone, and merging is exact.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -193,8 +194,8 @@ def to_bytes(massing: Massing) -> bytes:
     cells = massing.occupied()
     cell, landmarks = massing.cell, massing.landmarks
     header = _HEADER.pack(_MAGIC, cell.level, cell.column, cell.row, massing.columns, len(cells), len(massing.shares), len(landmarks))
-    columns = [cells, *massing.sums[:, cells], *massing.extremes[:, cells], *massing.shares.T, *landmarks.columns]
-    return header + b"".join(_narrowed(column) for column in columns)
+    columns = [np.vstack([cells, massing.sums[:, cells], massing.extremes[:, cells]]), massing.shares.T, np.array(landmarks.columns)]
+    return header + b"".join(part for matrix in columns for part in _narrowed(matrix))
 
 
 def from_bytes(content: bytes) -> Massing:
@@ -211,14 +212,15 @@ def from_bytes(content: bytes) -> Massing:
     return Massing(empty.cell, columns, empty.sums, empty.extremes, pairs, Prisms(*(reader.column(landmarks) for _ in range(12))))
 
 
-def _narrowed(column: Integers) -> bytes:
-    """Return the least value, the width of an integer, and the values above the least in integers of that width."""
-    if len(column) == 0:
-        return b""
-    least, span = int(column.min()), int(column.max()) - int(column.min())
-    width = next(w for w in (0, 1, 2, 4, 8) if span < 1 << (8 * w))
-    values = (column - least).astype(f"<u{width}").tobytes() if width else b""
-    return struct.pack("<qB", least, width) + values
+def _narrowed(columns: Integers) -> Iterator[bytes]:
+    """Yield for each row of ``columns`` its least value, the width of an integer, and the values above the least in that width."""
+    if columns.shape[1] == 0:
+        return
+    low = columns.min(axis=1)
+    above = columns - low[:, None]
+    for least, span, values in zip(low.tolist(), above.max(axis=1).tolist(), above, strict=True):
+        width = next(w for w in (0, 1, 2, 4, 8) if span < 1 << (8 * w))
+        yield struct.pack("<qB", least, width) + (values.astype(f"<u{width}").tobytes() if width else b"")
 
 
 class _Reader:
