@@ -83,7 +83,7 @@ class OsmLayer:
             batch_size=self._limits.rows_per_batch,
             use_pyarrow=True,
             CONFIG_FILE=configuration.path,
-            MAX_TMPFILE_SIZE=str(self._limits.memory_bytes >> 21),  # half of the memory, in MB
+            MAX_TMPFILE_SIZE=str(self._limits.memory_bytes >> 22),  # a quarter of the memory, in MB: GDAL takes it all at once, or none
             TAGS_FORMAT="JSON",
         ) as (meta, reader):
             geometry_name = meta["geometry_name"] or "wkb_geometry"
