@@ -70,7 +70,7 @@ def _build(city: City, slug: str) -> dict[str, float]:
     shutil.rmtree(folder, ignore_errors=True)
     feature_type = city.catalogue.feature_type(dataset.feature_type)
     started = time.perf_counter()
-    summary = build_dataset_tileset(city, dataset, feature_type, revision, lambda *_: None)
+    summary = build_dataset_tileset(city, dataset, feature_type, revision, lambda *_: None, anew=True)
     seconds = time.perf_counter() - started
     if summary["drawn"] != summary["features"]:
         raise RuntimeError(f"{summary['drawn']} of {summary['features']} features were drawn: {summary['left_out']}")

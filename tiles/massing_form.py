@@ -63,7 +63,8 @@ class MassingForm:
         projection = fit_projection(to_geocentric, mesh.positions)
         local, region = projection.project(mesh.positions)
         tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, mesh.feature, mesh.surface)
-        encoding = replace(self._encoding, accuracy_m=accuracy_m(massing))
+        # Lines are as wide far away as near: a city of blocks would be black with them.
+        encoding = replace(self._encoding, accuracy_m=accuracy_m(massing), outlines=False)
         glb = write_glb(tile_mesh, self._class, block_table(massing, self._class), encoding)
         return FarTile(kept, glb.data, region.widened(glb.position_error_m), error_m(massing))
 

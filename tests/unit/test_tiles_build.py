@@ -17,6 +17,7 @@ from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tiles
 from tiles.checker import check_tileset
 from tiles.checker.__main__ import dataset_reader
 from tiles.columns import FeatureColumns, NumberColumn, TextColumn, concatenate, offsets_of
+from tiles.glb import OUTLINE, Encoding
 from tiles.local_frame import RESIDUAL_LIMIT_M, fit_projection
 from tiles.memory_store import MemoryStore
 from tiles.mesh.batch import LeftOut
@@ -157,6 +158,14 @@ def test_positions_stay_within_five_millimetres_however_far_apart_features_are()
     assert 0 < far[1].accuracy["position_error_m"] <= 0.005
     assert b'"scale"' in next(v for k, v in near[0].items() if k.endswith(".glb"))
     assert b"EXPONENTIAL" in next(v for k, v in far[0].items() if k.endswith(".glb"))
+
+
+def test_buildings_near_have_outlines_where_they_are_asked_for_and_blocks_far_away_never() -> None:
+    store, summary = build(buildings(200), options=BuildOptions(budget=SMALL.budget, encoding=Encoding(outlines=True)))
+    assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
+    glbs = [v for k, v in store.items() if k.endswith(".glb")]
+    assert sum(OUTLINE.encode() in glb for glb in glbs) == summary.contents > 1
+    assert len(glbs) == summary.contents + summary.far_contents > summary.contents
 
 
 def test_the_current_tileset_points_to_the_revision() -> None:
