@@ -25,7 +25,8 @@ class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
 
 
 def kernel[F: Callable[..., object]](function: F) -> F:
-    """Return ``function`` compiled by numba (nogil, cached, numpy error model: division by zero gives inf)."""
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    compiled._cache = _KernelCache(function)  # noqa: SLF001 - numba has no other way to name a cache
+    """Return ``function`` compiled by numba (nogil, cached where it can be, numpy error model: division by zero gives inf)."""
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    with contextlib.suppress(RuntimeError):  # numba knows no folder that it may write to: compiled anew by every process
+        compiled._cache = _KernelCache(function)  # noqa: SLF001 - numba has no other way to name a cache
     return cast("F", compiled)

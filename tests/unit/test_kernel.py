@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 _SOURCE = """
@@ -29,3 +31,14 @@ def test_a_kernel_whose_machine_code_cannot_be_kept_serves_all_the_same(tmp_path
     cache.write_text("a file is in the way of the folder")
     assert module.doubled(21) == 42
     assert cache.is_file()
+
+
+def test_a_kernel_needs_no_folder_for_its_machine_code(tmp_path: Path) -> None:
+    """An installation and a home that may not be written to failed at import."""
+    (tmp_path / "doubling.py").write_text(_SOURCE)
+    (tmp_path / "__pycache__").write_text("in the way")
+    (tmp_path / "home").write_text("in the way")
+    ask = [sys.executable, "-c", "from doubling import doubled; print(doubled(21))"]
+    root = str(Path(__file__).parents[2])
+    environment = {"PYTHONPATH": f"{tmp_path}:{root}", "HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home")}
+    assert subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout == "42\n"
