@@ -57,15 +57,16 @@ class Forked:
 
         Raises TimeoutError while it runs, UnavailableError ``sandbox-unavailable`` when the template is gone and nobody knows.
         """
-        if self.status is None:
+        status = self.status
+        if status is None:
             self.told.settimeout(timeout_s)
             told = self.told.recv(STATUS.size)
             if len(told) != STATUS.size:
                 raise unavailable("the process that starts readers has ended")
-            (self.status,) = STATUS.unpack(told)
-            if self.status < 0:
+            self.status = status = int(STATUS.unpack(told)[0])
+            if status < 0:
                 self.template.is_worn = True
-        return self.status
+        return status
 
     def end(self) -> None:
         """Kill it and wait until it is gone; its pipes stay."""
