@@ -66,12 +66,15 @@ class TreeMaker:
         return self._grown(cell, rows).node
 
     def joined(self, cell: Cell, children: Sequence[tuple[int, Node]]) -> Node:
-        """Return the inner node of ``cell`` over its quarters, which shows their far form."""
+        """Return the inner node of ``cell`` over its quarters, which shows their far form, or over one what that shows."""
         content, error_m, far = None, None, b""
         nodes = [child for _, child in children]
         if self.far_form is not None and any(n.tile is not None for n in nodes):
             seen = self.far_form.tile(cell, [n.far for n in nodes], self.drawing.to_geocentric)
             far = seen.summary
+            if len(nodes) == 1 and nodes[0].tile is not None and nodes[0].content is not None:
+                same = max(nodes[0].tile.geometric_error_m, _SMALLEST_ERROR_M)
+                return self._inner(cell, children, nodes[0].content, same, far, is_new=False)
             if seen.glb is not None and seen.region is not None:
                 content = ContentRef(self.store.put_content(seen.glb), seen.region, len(seen.glb))
                 error_m = max(seen.error_m, _SMALLEST_ERROR_M)
@@ -117,12 +120,19 @@ class TreeMaker:
         return self._inner(cell, children, content, _height_error_m(drawn.mesh, leaves), far)
 
     def _inner(
-        self, cell: Cell, children: Sequence[tuple[int, Node]], content: ContentRef | None, error_m: float | None, far: bytes
+        self,
+        cell: Cell,
+        children: Sequence[tuple[int, Node]],
+        content: ContentRef | None,
+        error_m: float | None,
+        far: bytes,
+        *,
+        is_new: bool = True,
     ) -> Node:
         nodes = [child for _, child in children]
         tiles = [n.tile for n in nodes if n.tile is not None]
         summary = merged([n.summary for n in nodes])
-        if content is not None:
+        if content is not None and is_new:
             summary = replace(summary, far_contents=summary.far_contents + 1, far_bytes=summary.far_bytes + content.size)
         weight = nodes[0].weight
         for other in nodes[1:]:
