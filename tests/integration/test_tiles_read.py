@@ -13,11 +13,11 @@ import shapely
 from tests import query_city as city
 from tests.tile_features import to_geocentric
 from tiles import read
-from tiles.memory_store import MemoryStore
 from tiles.build import TilesetTarget, build_tileset
 from tiles.checker import check_tileset
 from tiles.checker.__main__ import dataset_reader
 from tiles.columns import FeatureColumns, NumberColumn, TextColumn, concatenate
+from tiles.memory_store import MemoryStore
 from tiles.read import ReadError, decode_copy, read_features
 from twin.catalogue import Catalogue
 from twin.embedded import EmbeddedCluster
