@@ -25,6 +25,7 @@ ITEMS = ITEM | {
     "limit", "bbox", "bbox-crs", "datetime", "filter", "filter-lang", "filter-crs", "properties", "skipGeometry", "cursor",
 }  # fmt: skip
 TILE = EVERYWHERE | {"as-of"}
+FILTER = frozenset({"filter", "filter-lang", "filter-crs"})
 FILTER_LANGUAGES = ("cql2-text", "cql2-json")
 
 _DIGITS = re.compile(r"^[0-9]{1,18}$")
@@ -61,7 +62,7 @@ def single_values(pairs: Iterable[tuple[str, str]], allowed: Iterable[str]) -> d
 
 def items_request(pairs: Iterable[tuple[str, str]], collection: Collection) -> ItemsRequest:
     """Return what the query parameters of ``/items`` ask of a collection."""
-    properties = {name for name in property_types(collection.feature_type) if name not in ITEMS}
+    properties = frozenset(name for name in property_types(collection.feature_type) if name not in ITEMS)
     given = single_values(pairs, ITEMS | properties)
     as_of, after_fid = _state(given)
     return ItemsRequest(
@@ -71,7 +72,7 @@ def items_request(pairs: Iterable[tuple[str, str]], collection: Collection) -> I
             after_fid=after_fid,
             area=area_of(given, collection.crs, collection.storage_srid),
             validity=validity_of(given.get("datetime")),
-            filter=_filter(given, collection, properties),
+            filter=filter_of(given, collection, properties),
             properties=_property_names(given.get("properties"), collection),
             with_geometry=not _flag(given, "skipGeometry"),
             limit=page_limit(given.get("limit")),
@@ -171,7 +172,8 @@ def _day(text: str) -> dt.date:
     return time.date()
 
 
-def _filter(given: Mapping[str, str], collection: Collection, properties: set[str]) -> ast.Predicate | None:
+def filter_of(given: Mapping[str, str], collection: Collection, properties: frozenset[str] = frozenset()) -> ast.Predicate | None:
+    """Return what ``filter`` and the ``properties`` among the parameters ask for, None without any."""
     types = property_types(collection.feature_type)
     parts: list[ast.Predicate] = [
         ast.Comparison("=", ast.Property(name, types[name]), literal(given[name], types[name])) for name in given if name in properties

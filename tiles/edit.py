@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from tiles.columns import FeatureColumns
 from tiles.metadata import MetadataClass
 from tiles.node import Node, NodeError
-from tiles.source import make_source, placed
 from tiles.tiling import Cell, Places, Weight, common_cell, last_cell, raised, tree_order
-from tiles.tree import Rows, TreeMaker
+from tiles.tree import TreeMaker, rows_in_order
 from twin.model import FeatureType
 
 type Fetch = Callable[[NDArray[np.uint32]], FeatureColumns]
@@ -77,14 +76,10 @@ class Edit:
         """Return the node of ``cell`` (of a root: None) made from its features."""
         held = np.zeros(0, np.uint32) if node is None else self._members(node)
         wanted = np.union1d(np.setdiff1d(held, gone.fid), new.fid).astype(np.uint32)
-        features = self.fetch(wanted)
-        where = placed(features, self.feature_type, self.metadata)
-        order = tree_order(where.places.code, where.places.fid)
-        places = Places(where.places.code[order], where.places.fid[order], where.places.weights[order])
-        if places.weight != _weight(node) - gone.weight + new.weight:
+        rows = rows_in_order(self.fetch(wanted), self.feature_type, self.metadata)
+        if rows.places.weight != _weight(node) - gone.weight + new.weight:
             raise NodeError("the features are not those that the tree was made from")
-        rows = Rows(make_source(features, self.feature_type, self.metadata), where.rows[order], places)
-        return self.maker.grown(self.maker.top_cell(places) if cell is None else cell, rows)
+        return self.maker.grown(self.maker.top_cell(rows.places) if cell is None else cell, rows)
 
     def _members(self, node: Node) -> NDArray[np.uint32]:
         if node.is_leaf:

@@ -19,11 +19,12 @@ type PutTree = Callable[[bytes], str]
 
 @dataclass(frozen=True, slots=True)
 class ContentRef:
-    """One stored content: its hash, the region of its vertices and its size in bytes."""
+    """One stored content: its hash, the region of its vertices and its size in bytes; it lies in ``folder`` below the variant."""
 
     hash: str
     region: Region
     size: int = 0
+    folder: str = "c"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,9 @@ class Tile:
     geometric_error_m: float
     json: Json
     size: int
+
+
+_NOTHING = Tile(Region(0, 0, 0, 0, 0, 0), 0.0, {"boundingVolume": {"region": [0, 0, 0, 0, 0, 0]}, "geometricError": 0}, 0)
 
 
 def tile(content: ContentRef | None, children: list[Tile], error_m: float | None, put_tree: PutTree) -> Tile:
@@ -57,7 +61,7 @@ def tile(content: ContentRef | None, children: list[Tile], error_m: float | None
 
 
 def _content(content: ContentRef, region: Region) -> Json:
-    entry: Json = {"uri": f"c/{content.hash}.glb"}
+    entry: Json = {"uri": f"{content.folder}/{content.hash}.glb"}
     if content.region != region:
         entry["boundingVolume"] = {"region": content.region.as_list()}
     return entry
@@ -79,18 +83,23 @@ def revision_tileset(root: Tile | None, variant: str, extras: Json) -> bytes:
 
     ``extras`` (schema, metadata, statistics…) become its top-level members. Without ``root`` the tileset is valid and shows nothing.
     """
-    empty = Tile(Region(0, 0, 0, 0, 0, 0), 0.0, {"boundingVolume": {"region": [0, 0, 0, 0, 0, 0]}, "geometricError": 0}, 0)
-    return _file(root or empty, extras, lambda uri: f"../{variant}/{uri}")
+    return _file(root or _NOTHING, extras, lambda uri: f"../{variant}/{uri}")
 
 
-def current_tileset(revision_tileset_json: bytes, revision: int) -> bytes:
-    """Return the tiny tileset at ``/tiles/{dataset}/tileset.json`` whose root content is the tileset of ``revision``."""
-    tileset = orjson.loads(revision_tileset_json)
+def filtered_tileset(root: Tile | None, folder: str, extras: Json) -> bytes:
+    """Return the tileset.json of some features of a revision, to be served in ``folder`` below the variant, as `revision_tileset`."""
+    up = "../" * (folder.count("/") + 1)
+    return _file(root or _NOTHING, extras, lambda uri: f"{up}{uri}")
+
+
+def pointing_tileset(target: bytes, uri: str) -> bytes:
+    """Return a tiny tileset whose root content is the tileset ``target``, which is served at ``uri``."""
+    tileset = orjson.loads(target)
     root = {
         "boundingVolume": tileset["root"]["boundingVolume"],
         "geometricError": tileset["root"]["geometricError"],
         "refine": "ADD",
-        "content": {"uri": f"{revision}/tileset.json"},
+        "content": {"uri": uri},
     }
     return orjson.dumps({"asset": {"version": "1.1"}, "geometricError": tileset["geometricError"], "root": root})
 

@@ -13,15 +13,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tiles.columns import FeatureColumns
 from tiles.content import Drawing, Drawn, summary_of
 from tiles.far_form import FarForm
 from tiles.mesh.batch import LeftOut, MeshBatch
 from tiles.mesh.heights import height_ranges
+from tiles.metadata import MetadataClass
 from tiles.node import Node, merged
 from tiles.node_store import NodeStore
-from tiles.source import Source
+from tiles.source import Source, make_source, placed
 from tiles.tileset import ContentRef, tile
-from tiles.tiling import Budget, Cell, Places, deepest_cell
+from tiles.tiling import Budget, Cell, Places, deepest_cell, tree_order
+from twin.model import FeatureType
 
 _SMALLEST_ERROR_M = 0.1
 """Of a coarser form that is the same to a hand's breadth: an inner tile without any error would never be refined."""
@@ -38,6 +41,14 @@ class Rows:
     def part(self, first: int, last: int) -> Rows:
         """Return the rows ``first`` to ``last`` (exclusive)."""
         return Rows(self.source, self.index[first:last], self.places.part(first, last))
+
+
+def rows_in_order(features: FeatureColumns, feature_type: FeatureType, metadata: MetadataClass) -> Rows:
+    """Return ``features`` ready to be drawn, those that have a place."""
+    where = placed(features, feature_type, metadata)
+    order = tree_order(where.places.code, where.places.fid)
+    places = Places(where.places.code[order], where.places.fid[order], where.places.weights[order])
+    return Rows(make_source(features, feature_type, metadata), where.rows[order], places)
 
 
 @dataclass(frozen=True, slots=True)

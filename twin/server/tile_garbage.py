@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -36,7 +36,15 @@ def building(city: City, dataset: Dataset) -> Iterator[None]:
         yield
 
 
-def collect(city: City, dataset: Dataset, keep: int | None) -> Collected:
+type KeptBeside = Callable[[set[int]], Iterable[str]]
+"""Return the places that are in use beside the trees of these revisions."""
+
+
+def _nothing(_: set[int]) -> Iterable[str]:
+    return ()
+
+
+def collect(city: City, dataset: Dataset, keep: int | None, beside: KeptBeside = _nothing) -> Collected:
     """Drop what no kept revision uses: the ``keep`` newest that are built (all when None) and builds that have not ended.
 
     ConflictError (code ``tiles-building``) while the dataset's tiles are being built.
@@ -47,10 +55,10 @@ def collect(city: City, dataset: Dataset, keep: int | None) -> Collected:
             raise ConflictError(
                 f"the tiles of {dataset.slug} are being built; try again", zh=f"{dataset.slug} 的瓦片正在构建，请稍后再试"
             ).with_code("tiles-building")
-        return _collected(city, dataset, keep)
+        return _collected(city, dataset, keep, beside)
 
 
-def _collected(city: City, dataset: Dataset, keep: int | None) -> Collected:
+def _collected(city: City, dataset: Dataset, keep: int | None, beside: KeptBeside) -> Collected:
     ready = city.catalogue.ready_assets(dataset.id, "tileset", VARIANT)
     kept = ready if keep is None else ready[:keep]
     store = NodeStore(city.store, dataset.slug, VARIANT)
@@ -59,6 +67,7 @@ def _collected(city: City, dataset: Dataset, keep: int | None) -> Collected:
     for asset in kept:
         in_use.keep(asset.revision, str(asset.detail["tree"]))
     in_use.keep_notes(sorted(_unfinished(places, ready)))
+    in_use.places |= set(beside({asset.revision for asset in kept}))
     garbage = sorted(p for p in places - in_use.places if not p.startswith(_NOT_OURS))
     gone = ready[len(kept) :]
     for asset in gone:  # first it is no longer served, then its objects go

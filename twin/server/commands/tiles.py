@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from dataclasses import asdict
 
 from twin.catalogue import asset_kind
@@ -34,7 +35,8 @@ def tiles_build(settings: Settings, options: argparse.Namespace, terminal: Termi
 
 def tiles_gc(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
     """Drop the objects of tiles that no kept revision uses."""
-    from twin.server.tile_garbage import collect  # noqa: PLC0415 - the tile engine loads when it is asked for
+    from twin.server.filtered_tiles import kept_places  # noqa: PLC0415 - the tile engine loads when it is asked for
+    from twin.server.tile_garbage import collect  # noqa: PLC0415
 
     with open_city(settings) as city:
         datasets = [city.catalogue.dataset(slug) for slug in options.datasets] or [
@@ -44,15 +46,15 @@ def tiles_gc(settings: Settings, options: argparse.Namespace, terminal: Terminal
         for dataset in datasets:
             if not has_tree(city.catalogue.feature_type(dataset.feature_type)):
                 raise BadRequestError(f"{dataset.slug} has no tile tree", zh=f"{dataset.slug} 没有瓦片树")
-            found[dataset.slug] = collect(city, dataset, options.keep)
+            found[dataset.slug] = collect(city, dataset, options.keep, functools.partial(kept_places, city, dataset))
     for slug, one in found.items():
         terminal.say(f"{slug}：删除 {one.dropped} 个对象，保留 {one.kept} 个", f"{slug}: {one.dropped} objects dropped, {one.kept} kept")
     terminal.result({"datasets": {slug: asdict(one) for slug, one in found.items()}})
 
 
 def has_tree(feature_type: FeatureType) -> bool:
-    """True when tiles of this type are a tree of nodes: not terrain, and not finished models."""
-    return asset_kind(feature_type) == "tileset" and feature_type.recipe != "model"
+    """True when tiles of this type are a tree of nodes: not terrain, not finished models, not points."""
+    return asset_kind(feature_type) == "tileset" and feature_type.recipe not in ("model", "point_cloud")
 
 
 def worker(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
+from ogc.answers import unchanged
+from ogc.parameters import FILTER, single_values
 from tiles.implicit import root_subtree
+from tiles.node_store import content_hash
 from tiles.subtrees import find_content, find_subtree
-from tiles.tileset import current_tileset
+from tiles.tileset import pointing_tileset
 from twin.catalogue import asset_kind
-from twin.errors import NotFoundError, UnavailableError
+from twin.errors import NotFoundError, TooManyRequestsError, UnavailableError
 from twin.model import Dataset, Revision
 from twin.server.access import principal_of
 from twin.server.city import City
+from twin.server.filtered_tiles import FilteredTiles
 from twin.server.scene import VARIANT
 
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _ASK_AGAIN = {"Cache-Control": "no-cache"}
 _OBJECT = re.compile(r"[0-9a-f]{8,64}\.(glb|json|subtree|png|jpg|webp)")
+MOST_WAITING = 200
+"""Tiles of filters that wait to be drawn; more are asked to come back (429)."""
+_FILTER_NAME = re.compile(r"[0-9a-f]{32}")
 _KEPT = re.compile(r"[0-9a-f]{64}")
 _GZIP = b"\x1f\x8b"
 _MEDIA = {".glb": "model/gltf-binary", ".json": "application/json", ".terrain": "application/vnd.quantized-mesh"}
@@ -32,13 +42,15 @@ def tiles_router(city: City) -> APIRouter:
     """Return the routes below /tiles."""
     router = APIRouter(prefix="/tiles", tags=["3D Tiles"])
     door = _TilesDoor(city)
-    router.add_api_route("/{dataset}/tileset.json", door.current, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/tileset.json", door.current_tileset, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:int}/tileset.json", door.revision, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:int}/implicit.json", door.implicit, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:int}/i/{level:int}/{x:int}/{y:int}.{form}", door.implicit_file, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:int}/layer.json", door.terrain_layer, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:int}/{z:int}/{x:int}/{y:int}.terrain", door.terrain_tile, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{variant}/m/{kept_as}/{path:path}", door.delivered, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{variant}/f/{name}/tileset.json", door.filtered_tileset, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{variant}/f/{name}/{node}.glb", door.filtered_content, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{variant}/{kind}/{name}", door.content, methods=["GET", "HEAD"])
     return router
 
@@ -46,17 +58,56 @@ def tiles_router(city: City) -> APIRouter:
 class _TilesDoor:
     def __init__(self, city: City) -> None:
         self._city = city
+        self._tiles = FilteredTiles(city)
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="filtered")
+        self._waiting = 0
 
-    async def current(self, request: Request, dataset: str) -> Response:
+    async def current_tileset(self, request: Request, dataset: str) -> Response:
         """The newest revision of a dataset: a tiny tileset whose root content is that revision's tileset."""
+        given = single_values((p for p in request.query_params.multi_items() if p[0] in FILTER), FILTER)
+        if given:
+            found = await asyncio.to_thread(self._current, request, dataset)
+            return await self._filtered(request, *found, given, f"{VARIANT}/f")
         key = await asyncio.to_thread(self._current_key, request, dataset)
-        pointer = current_tileset(await asyncio.to_thread(self._city.store.get, key[1]), key[0])
-        return Response(pointer, media_type="application/json", headers=_ASK_AGAIN)
+        return _pointer(request, await asyncio.to_thread(self._city.store.get, key[1]), f"{key[0]}/tileset.json")
 
     async def revision(self, request: Request, dataset: str, revision: int) -> Response:
         """One revision's tileset; it never changes."""
+        given = single_values((p for p in request.query_params.multi_items() if p[0] in FILTER), FILTER)
+        if given:
+            found = await asyncio.to_thread(self._at, request, dataset, revision)
+            return await self._filtered(request, *found, given, f"../{VARIANT}/f")
         held = await asyncio.to_thread(self._held, request, dataset, revision)
         return await self._file(f"tiles/{dataset}/{VARIANT}/r/{held}/tileset.json", _FOREVER)
+
+    async def filtered_tileset(self, request: Request, dataset: str, variant: str, name: str) -> Response:
+        """A filtered tileset, for as long as it is kept."""
+        await asyncio.to_thread(self._visible, request, dataset)
+        if variant != VARIANT or not _FILTER_NAME.fullmatch(name):
+            raise NotFoundError("there is no such tile", zh="没有此瓦片")
+        return await self._file(f"tiles/{dataset}/{variant}/f/{name}/tileset.json", _ASK_AGAIN)
+
+    async def filtered_content(self, request: Request, dataset: str, variant: str, name: str, node: str) -> Response:
+        """A content of a filtered tileset, drawn when it is first asked for."""
+        held = await asyncio.to_thread(self._visible, request, dataset)
+        if variant != VARIANT:
+            raise NotFoundError("there is no such tile", zh="没有此瓦片")
+        return await self._file(await self._drawn(self._tiles.content, held, name, node), _FOREVER)
+
+    async def _filtered(self, request: Request, dataset: Dataset, revision: Revision, given: dict[str, str], place: str) -> Response:
+        name = await self._drawn(self._tiles.tileset, dataset, revision, given, principal_of(request))
+        stored = await asyncio.to_thread(self._city.store.get, f"tiles/{dataset.slug}/{VARIANT}/f/{name}/tileset.json")
+        return _pointer(request, stored, f"{place}/{name}/tileset.json")
+
+    async def _drawn[**P, T](self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Run ``work`` in the few threads that draw: files are served beside it. TooManyRequestsError when too much waits."""
+        if self._waiting >= MOST_WAITING:
+            raise TooManyRequestsError("too many tiles are being drawn; try again soon", zh="正在绘制的瓦片过多，请稍后再试")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(work, *arguments, **named))
+        finally:
+            self._waiting -= 1
 
     async def implicit(self, request: Request, dataset: str, revision: int) -> Response:
         """One revision's tileset by implicit tiling, over the same contents; it never changes."""
@@ -121,20 +172,28 @@ class _TilesDoor:
         return dataset
 
     def _held(self, request: Request, slug: str, commit: int) -> int:
-        """Return the commit of the revision that held at ``commit``; it must be built."""
+        return self._at(request, slug, commit)[1].commit
+
+    def _at(self, request: Request, slug: str, commit: int) -> tuple[Dataset, Revision]:
+        """Return a dataset and the revision that held at ``commit``; it must be built."""
         dataset = self._visible(request, slug)
         revision = self._city.catalogue.revision_as_of(slug, commit)
         if revision is None:
             raise NotFoundError(f"{slug} has no revision at {commit}", zh=f"{slug} 在 {commit} 没有版本")
         self._require_built(dataset, revision)
-        return revision.commit
+        return dataset, revision
 
-    def _current_key(self, request: Request, slug: str) -> tuple[int, str]:
+    def _current(self, request: Request, slug: str) -> tuple[Dataset, Revision]:
+        """Return a dataset and its newest revision; it must be built."""
         dataset = self._visible(request, slug)
         revision = self._city.catalogue.current_revision(slug)
         if revision is None:
             raise NotFoundError(f"{slug} has no revision yet", zh=f"{slug} 还没有版本")
         self._require_built(dataset, revision)
+        return dataset, revision
+
+    def _current_key(self, request: Request, slug: str) -> tuple[int, str]:
+        _, revision = self._current(request, slug)
         return revision.commit, f"tiles/{slug}/{VARIANT}/r/{revision.commit}/tileset.json"
 
     def _require_built(self, dataset: Dataset, revision: Revision) -> None:
@@ -152,6 +211,15 @@ class _TilesDoor:
         if not await asyncio.to_thread(path.is_file):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         return FileResponse(path, media_type=_MEDIA.get(Path(key).suffix, "application/octet-stream"), headers=headers)
+
+
+def _pointer(request: Request, target: bytes, uri: str) -> Response:
+    """Return the tileset that points to ``target`` at ``uri``, to be asked for again each time; 304 where the caller holds it."""
+    body = pointing_tileset(target, uri)
+    headers = _ASK_AGAIN | {"ETag": f'"{content_hash(body)}"'}
+    if unchanged(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def _is_gzip(file: Path) -> bool:

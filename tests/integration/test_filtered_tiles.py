@@ -1,0 +1,160 @@
+"""`?filter=` on a tileset: exactly the features that items gives for that filter, drawn when they are asked for, and kept for a while."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urljoin, urlsplit
+
+import httpx
+import pytest
+import shapely
+
+from tests.event_loop import run_alone
+from tests.opened_city import get, load, opened_city, request
+from tiles.build import BuildOptions
+from tiles.checker import check_glb, check_tileset
+from tiles.tiling import Budget
+from twin.server import builds, filtered_tiles
+from twin.server.app import create_app
+from twin.server.assets import build_missing
+from twin.server.city import City
+from twin.server.filtered_tiles import kept_places
+from twin.server.tile_garbage import Collected, collect
+
+COUNT = 90
+SLUG = "buildings"
+OWN = f"tiles/{SLUG}/open/f"
+
+
+@pytest.fixture
+def city(database_url: str, open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[City]:
+    for module in (builds, filtered_tiles):
+        monkeypatch.setattr(module, "BuildOptions", functools.partial(BuildOptions, budget=Budget(400, 4_000)))
+    with opened_city(database_url, open_folder / "city", 4549) as opened:
+        path = open_folder / "buildings.geojson"
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": [building(i) for i in range(COUNT)]}), encoding="utf-8")
+        assert load(opened, request(path, (None, "building", SLUG), crs="EPSG:4549")).rejected == 0
+        assert build_missing(opened, lambda *_: None) is None
+        yield opened
+
+
+def building(number: int) -> dict[str, object]:
+    """A block; one of 91 m, which alone is so high, at the end of each row; those of the first row are one storey."""
+    x, y, column, row = 497_000 + 60 * (number % 10), 3_521_000 + 60 * (number // 10), number % 10, number // 10
+    height_m = 91.0 if column == 9 else 3.0 if row == 0 else 10.0 + column
+    properties = {"建筑编号": f"B{number:03d}", "建筑高度": height_m, "基底高程": 4.0}
+    return {"type": "Feature", "properties": properties, "geometry": json.loads(shapely.to_geojson(shapely.box(x, y, x + 20, y + 12)))}
+
+
+def crawled(city: City, entry: str) -> dict[str, bytes]:
+    """Everything that a client gets who begins at ``entry`` and follows every address, by path."""
+
+    async def follow() -> dict[str, bytes]:
+        app, found, waiting = create_app(city), {}, [entry]
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://twin")
+        async with app.router.lifespan_context(app), client:
+            while waiting:
+                address = waiting.pop()
+                answer = await client.get(address)
+                assert answer.status_code == 200, (address, answer.text)
+                found[urlsplit(address).path] = answer.content
+                if not answer.content.startswith(b"glTF"):
+                    waiting += [urljoin(address, uri) for uri in uris(json.loads(answer.content)["root"])]
+        return found
+
+    return run_alone(follow())
+
+
+def uris(tile: dict[str, object]) -> Iterator[str]:
+    content, children = tile.get("content"), tile.get("children", [])
+    if isinstance(content, dict):
+        yield content["uri"]
+    for child in children if isinstance(children, list) else []:
+        yield from uris(child)
+
+
+def drawn(files: dict[str, bytes], entry: str) -> set[int]:
+    """The fids of a tileset in which the checker finds nothing wrong: every feature in one leaf, and in all contents above it."""
+    assert check_tileset(files.__getitem__, entry) == []
+    reports = [check_glb(body) for path, body in files.items() if path.endswith(".glb")]
+    return {int(fid) for report in reports if report.fids is not None for fid in report.fids}
+
+
+def items(city: City, text: str) -> set[int]:
+    (answer,) = get(city, f"/ogc/collections/{SLUG}/items?limit=1000&skipGeometry=true&filter={quote(text)}")
+    return {int(feature["id"].rpartition(".")[2]) for feature in answer.json()["features"]}
+
+
+def kept(city: City, keep: int | None = None) -> Collected:
+    dataset = city.catalogue.dataset(SLUG)
+    return collect(city, dataset, keep, functools.partial(kept_places, city, dataset))
+
+
+CASES = {"height_m < 12": 25, "height_m > 90": 9, "height_m > 5": 81, "height_m > 0": COUNT, "building_id = 'B042'": 1}
+
+
+def test_a_filtered_tileset_draws_the_features_that_items_gives(city: City) -> None:
+    entry, blocks = f"/tiles/{SLUG}/tileset.json", set()
+    for text, count in CASES.items():
+        files = crawled(city, f"{entry}?filter={quote(text)}")
+        assert drawn(files, entry) == items(city, text)
+        assert len(items(city, text)) == count
+        made = {path: body for path, body in files.items() if "/open/f/" in path and path.endswith(".glb")}
+        assert bool(made) == (count < COUNT)
+        blocks |= {check_glb(body).blocks for body in made.values()}
+    assert {key for key in city.store.keys(OWN) if key.endswith(".glb")} >= {path[1:] for path in made}
+    assert max(b for b in blocks if b is not None) == CASES["height_m > 5"]
+
+
+def test_a_filter_is_kept_and_its_contents_are_drawn_once_asked_for(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = city.catalogue.last_commit()
+    asked = f"?filter={quote('height_m < 12')}"
+    (first,) = get(city, f"/tiles/{SLUG}/tileset.json{asked}")
+    assert not any(key.endswith(".glb") for key in city.store.keys(OWN))
+    files = crawled(city, f"/tiles/{SLUG}/{commit}/tileset.json{asked}")
+    with monkeypatch.context() as nothing_new:
+        nothing_new.delattr(filtered_tiles, "filtered_tree")
+        nothing_new.delattr(filtered_tiles, "FilteredContents")
+        assert crawled(city, f"/tiles/{SLUG}/{commit}/tileset.json{asked}") == files
+        assert get(city, f"/tiles/{SLUG}/tileset.json{asked}")[0].headers["ETag"] == first.headers["ETag"]
+    inside = json.loads(first.content)["root"]["content"]["uri"].split("/")[2]
+    nowhere = ("c/00.glb", f"f/{inside}/{'0' * 32}.glb", f"f/{'0' * 32}/{'0' * 32}.glb", f"f/{'0' * 32}/tileset.json", f"f/{inside}/fids")
+    assert {answer.status_code for answer in get(city, *(f"/tiles/{SLUG}/open/{place}" for place in nowhere))} == {404}
+
+
+def test_filters_that_mean_nothing_and_filters_that_are_none(city: City) -> None:
+    entry = f"/tiles/{SLUG}/tileset.json"
+    assert drawn(crawled(city, f"{entry}?filter={quote('height_m < 0')}"), entry) == set()
+    for wrong in (
+        "filter=height_m%20%3E",
+        "filter=colour%3D1",
+        "filter-lang=cql2-text",
+        "filter=TRUE&filter=TRUE",
+        "filter=TRUE&filter-crs=x",
+    ):
+        tiles, rows = get(city, f"{entry}?{wrong}", f"/ogc/collections/{SLUG}/items?{wrong}")
+        assert (tiles.status_code, tiles.json()["code"]) == (400, rows.json()["code"]), wrong
+        assert tiles.json()["detail"] == rows.json()["detail"]
+
+
+def test_filters_go_when_nobody_asks_or_their_revision_goes_or_too_many_are_asked_for(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"height_m < {limit}" for limit in (12, 13, 14)]
+    for text in texts:
+        crawled(city, f"/tiles/{SLUG}/tileset.json?filter={quote(text)}")
+    tilesets = sorted(key for key in city.store.keys(OWN) if key.endswith("/tileset.json"))
+    assert len(tilesets) == 3
+    assert kept(city).dropped == 0
+    os.utime(city.store.path(tilesets[0]), (0, 0))
+    assert kept(city).dropped > 3
+    assert sorted(key for key in city.store.keys(OWN) if key.endswith("/tileset.json")) == tilesets[1:]
+
+    os.utime(city.store.path(tilesets[1]), (1, 1))
+    monkeypatch.setattr(filtered_tiles, "MOST_KEPT", 2)
+    get(city, f"/tiles/{SLUG}/tileset.json?filter={quote('height_m < 15')}")
+    left = {key for key in city.store.keys(OWN) if key.endswith("/tileset.json")}
+    assert len(left) == 2
+    assert tilesets[2] in left

@@ -1,0 +1,138 @@
+"""The tree of a tileset that shows some features of another: its tiles, of which only those that show part of what they did are new.
+
+Where all features below a tile are wanted, it is the tile that there was, with everything below it. Elsewhere a content is drawn when it is
+asked for (`tiles.filtered_content`), but its tile is known at once: what shows some features of a content lies in the region of that
+content, and is no farther from the truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.bounds import union
+from tiles.node import Node
+from tiles.node_store import NodeStore
+from tiles.tileset import ContentRef, Tile, tile
+from tiles.tiling import Budget, Cell, Weight
+
+type Fids = NDArray[np.uint32]
+
+MOST_FROM_AFAR = 50_000
+"""Features below an inner tile that are looked at to draw it; above more there is nothing to see until one comes nearer."""
+_MARGIN = 2
+"""What is wanted may weigh more than the average below its tile."""
+
+
+class Form(StrEnum):
+    """How a content shows the features below its node."""
+
+    FINEST = "finest"
+    COARSER = "coarser"
+
+
+@dataclass(frozen=True, slots=True)
+class FilteredTree:
+    """The tree of what is wanted: ``root`` is None when nothing of it can be drawn, ``features`` are drawn.
+
+    ``contents``: those to be drawn when asked for, by the name of their node; ``files``: names of the tree files stored for it.
+    """
+
+    root: Tile | None
+    features: int
+    contents: dict[str, Form]
+    files: tuple[str, ...]
+
+
+def filtered_tree(store: NodeStore, root: str | None, wanted: Fids, folder: str, budget: Budget) -> FilteredTree:
+    """Return the tree of the features ``wanted`` (sorted) of the tree below the node ``root``.
+
+    Contents to be drawn are named ``{folder}/{node}.glb``, below the variant; tree files are put beside those of ``root``.
+    """
+    planner = _Planner(store, wanted, folder, budget)
+    seen = None if root is None else planner.seen(store.node(root))
+    if seen is None:
+        return FilteredTree(None, 0, {}, ())
+    return FilteredTree(seen.tile, seen.features, seen.contents, tuple(sorted(planner.files)))
+
+
+def wanted_of(node: Node, wanted: Fids) -> tuple[Fids, bool]:
+    """Return which features that the leaf ``node`` draws are ``wanted`` (sorted), in its order, and whether that is all it draws."""
+    unseen = np.array([fid for fid, _ in node.left_out], np.uint32)
+    drawn = node.fids[~np.isin(node.fids, unseen)] if len(unseen) else node.fids
+    place = np.searchsorted(wanted, drawn)
+    held = wanted[np.minimum(place, max(len(wanted) - 1, 0))] == drawn if len(wanted) else np.zeros(len(drawn), np.bool_)
+    return drawn[held], bool(held.all())
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is wanted below a node; ``is_whole``: all that is drawn there."""
+
+    tile: Tile
+    features: int
+    is_whole: bool
+    contents: dict[str, Form]
+
+
+@dataclass(slots=True)
+class _Planner:
+    store: NodeStore
+    wanted: Fids
+    folder: str
+    budget: Budget
+    files: set[str] = field(default_factory=set)
+
+    def seen(self, node: Node) -> _Seen | None:
+        """Return what is wanted below ``node``; None for nothing."""
+        if node.tile is None:
+            return None
+        if node.is_leaf:
+            return self._leaf(node, node.tile)
+        drawn = [child for _, name in node.children if (child := self.store.node(name)).tile is not None]
+        seen = [found for child in drawn if (found := self.seen(child)) is not None]
+        if not seen:
+            return None
+        features = sum(s.features for s in seen)
+        if len(seen) == len(drawn) and all(s.is_whole for s in seen):
+            return _Seen(node.tile, features, is_whole=True, contents={})
+        if self._fits(node.cell, node.weight, features):
+            return self._drawn_here(node, seen, features)
+        return self._inner(node, node.tile, seen, features)
+
+    def _leaf(self, node: Node, whole: Tile) -> _Seen | None:
+        held, is_whole = wanted_of(node, self.wanted)
+        if len(held) == 0:
+            return None
+        if is_whole:
+            return _Seen(whole, len(held), is_whole=True, contents={})
+        made = tile(ContentRef(node.name, whole.region, folder=self.folder), [], 0.0, self._put)
+        return _Seen(made, len(held), is_whole=False, contents={node.name: Form.FINEST})
+
+    def _drawn_here(self, node: Node, seen: list[_Seen], features: int) -> _Seen:
+        """Return the leaf in place of an inner node of which little is wanted."""
+        region = union([s.tile.region for s in seen])
+        made = tile(ContentRef(node.name, region, folder=self.folder), [], 0.0, self._put)
+        return _Seen(made, features, is_whole=False, contents={node.name: Form.FINEST})
+
+    def _inner(self, node: Node, whole: Tile, seen: list[_Seen], features: int) -> _Seen:
+        contents = {name: form for s in seen for name, form in s.contents.items()}
+        tiles = [s.tile for s in seen]
+        if node.content is None or features > MOST_FROM_AFAR:
+            return _Seen(tile(None, tiles, None, self._put), features, is_whole=False, contents=contents)
+        content = ContentRef(node.name, whole.region, folder=self.folder)
+        made = tile(content, tiles, whole.geometric_error_m, self._put)
+        return _Seen(made, features, is_whole=False, contents={**contents, node.name: Form.COARSER})
+
+    def _fits(self, cell: Cell, weight: Weight, features: int) -> bool:
+        """Return whether so many of the features of ``weight`` fit one content, by what they weigh on average."""
+        share = _MARGIN * features / weight.count
+        return self.budget.fits(cell, Weight(features, int(weight.vertices * share), int(weight.bytes * share)))
+
+    def _put(self, body: bytes) -> str:
+        name = self.store.put_tree(body)
+        self.files.add(name)
+        return name
