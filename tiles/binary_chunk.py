@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tiles import meshopt
 
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
-BYTE, UNSIGNED_BYTE, UNSIGNED_SHORT, FLOAT = 5120, 5121, 5123, 5126
+BYTE, UNSIGNED_BYTE, SHORT, UNSIGNED_SHORT, FLOAT = 5120, 5121, 5122, 5123, 5126
 
 type Json = dict[str, object]
 

@@ -31,7 +31,7 @@ from tiles.tree import TreeMaker
 from twin.model import FeatureType
 from twin.representation import SurfaceType
 
-TREE_VERSION = 4
+TREE_VERSION = 5
 """Part of every tree's name: raise it whenever the same features give another tree of the same contents."""
 
 

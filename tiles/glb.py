@@ -105,13 +105,14 @@ def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, enc
         "nodes": [{"matrix": mesh.frame.gltf_matrix(), "children": list(range(1, len(nodes) + 1))}, *nodes],
         "meshes": meshes,
         "materials": [(material or Material()).as_json()],
-        "extensions": {"EXT_structural_metadata": _structural_metadata(binary, metadata, table, mesh.surface is not None)},
+        "extensions": {"EXT_structural_metadata": structural_metadata(binary, metadata, table, has_surfaces=mesh.surface is not None)},
     }
     document |= {"accessors": binary.accessors, "bufferViews": binary.views, "buffers": binary.buffers()}
     return Glb(container(orjson.dumps(document), bytes(binary.data)), error, step)
 
 
-def _structural_metadata(binary: BinaryChunk, metadata: MetadataClass, table: PropertyTable, has_surfaces: bool) -> Json:
+def structural_metadata(binary: BinaryChunk, metadata: MetadataClass, table: PropertyTable, *, has_surfaces: bool) -> Json:
+    """Append the columns of ``table``; return EXT_structural_metadata with its schema, and the kinds of surface where the mesh has any."""
     tables = [_property_table(binary, metadata.id, table)]
     if not has_surfaces:
         return {"schema": metadata.schema, "propertyTables": tables}

@@ -17,6 +17,7 @@ from tiles.mesh.batch import LeftOut, MeshBatch
 from tiles.mesh.heights import height_ranges
 from tiles.metadata import MetadataClass
 from tiles.prisms import prisms_of
+from tiles.run_form import RunForm
 from tiles.source import Source
 from tiles.tiling import Cell
 from tiles.wkb import select
@@ -25,7 +26,13 @@ from twin.model import FeatureType
 
 def far_form_for(feature_type: FeatureType, metadata: MetadataClass, encoding: Encoding) -> FarForm | None:
     """Return how features of ``feature_type`` look from afar, None where that is nothing."""
-    return MassingForm(feature_type, metadata, encoding) if feature_type.recipe == "extrude" else None
+    match feature_type.recipe:
+        case "extrude":
+            return MassingForm(feature_type, metadata, encoding)
+        case "tube" | "well":
+            return RunForm(feature_type, metadata, encoding)
+        case _:
+            return None
 
 
 class MassingForm:

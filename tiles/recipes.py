@@ -14,9 +14,9 @@ from tiles.columns import FeatureColumns, NumberColumn, TextColumn
 from tiles.mesh.batch import MeshBatch
 from tiles.mesh.extrude import extrude
 from tiles.mesh.sweep import sides_for
-from tiles.mesh.tube import ZReference, tube
+from tiles.mesh.tube import ZReference, sections, tube
 from tiles.mesh.view import LONGEST_RANGE_M, Sights, slices, view
-from tiles.mesh.well import NOMINAL_DIAMETER_M, well
+from tiles.mesh.well import NOMINAL_DIAMETER_M, shafts, well
 from tiles.metadata import index_texts
 from tiles.wkb import Geometries, Squares, bounding_squares
 from twin.errors import TwinError
@@ -150,6 +150,10 @@ class Tube(Recipe):
         """Return the pipes of ``rows``."""
         return tube(geometries, self.diameter_m[rows], self.width_m[rows], self.height_m[rows], self.z_reference[rows])
 
+    def sections(self, rows: NDArray[np.int64], /) -> tuple[NDArray[np.bool_], Numbers, Numbers, Numbers]:
+        """Return of each of ``rows`` whether it is a box, width, height, and how far its axis lies above its line."""
+        return sections(self.diameter_m[rows], self.width_m[rows], self.height_m[rows], self.z_reference[rows])
+
 
 @dataclass(frozen=True, slots=True)
 class Well(Recipe):
@@ -167,6 +171,10 @@ class Well(Recipe):
     def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the shafts of ``rows``."""
         return well(geometries, self.bottom_m[rows], self.depth_m[rows], self.diameter_m[rows])
+
+    def shafts(self, geometries: Geometries, rows: NDArray[np.int64], /) -> tuple[Numbers, Numbers, Numbers]:
+        """Return top (n, 3), height of the bottom and diameter of the shafts of ``rows``, NaN where not known."""
+        return shafts(geometries, self.bottom_m[rows], self.depth_m[rows], self.diameter_m[rows])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.blocks import CLASS, COUNT_ID
+from tiles.checker.feature_table import FeatureTable, check_ids
 from tiles.checker.gltf_file import MESHOPT, GltfFile, Json
+from tiles.checker.instances import INSTANCE_FEATURES, INSTANCING, instance_accessors, instance_matrices
 from tiles.checker.problem import Problem, Problems
 from tiles.checker.property_tables import check_property_table
 
@@ -50,7 +52,7 @@ def _check(gltf: GltfFile, problems: Problems) -> GlbReport:
     _check_extensions(gltf, problems)
     _check_views(gltf, problems)
     tables = _check_tables(gltf, problems)
-    positions = [_check_mesh(gltf, mesh, matrix, tables, problems) for mesh, matrix in gltf.placements()]
+    positions = [_check_mesh(gltf, node, matrix, tables, problems) for node, matrix in gltf.placements()]
     problems.unless(positions, "NO_MESH", "/scenes", "the scene shows no mesh")
     _check_rows_used(gltf, tables, problems)
     world = np.concatenate([p for part in positions for p in part] or [np.zeros((0, 3))])
@@ -60,14 +62,15 @@ def _check(gltf: GltfFile, problems: Problems) -> GlbReport:
 def _check_extensions(gltf: GltfFile, problems: Problems) -> None:
     used, required = set(gltf.json.get("extensionsUsed", [])), set(gltf.json.get("extensionsRequired", []))
     found = set(extension_names(gltf.json))
-    stored = {a.get("componentType") for a in gltf.items("accessors")}
+    of_instances = instance_accessors(gltf)
+    stored = {a.get("componentType") for i, a in enumerate(gltf.items("accessors")) if i not in of_instances}
     if stored & {5120, 5122} or _has_integer_positions(gltf):
         found.add(_QUANTIZATION)
     for name in sorted(found - used):
         problems.add("EXTENSION_FOUND_BUT_NOT_USED", "/extensionsUsed", f"{name} occurs but is not declared")
     for name in sorted(used - found):
         problems.add("EXTENSION_USED_BUT_NOT_FOUND", "/extensionsUsed", f"{name} is declared but does not occur")
-    for name in sorted((required - used) | ({MESHOPT, _QUANTIZATION} & found - required)):
+    for name in sorted((required - used) | ({MESHOPT, _QUANTIZATION, INSTANCING} & found - required)):
         problems.add("EXTENSION_REQUIRED", "/extensionsRequired", f"{name} must be both used and required")
 
 
@@ -102,15 +105,7 @@ def _check_views(gltf: GltfFile, problems: Problems) -> None:
     )
 
 
-@dataclass(slots=True)
-class _Table:
-    count: int
-    fids: NDArray[np.uint32] | None
-    blocks: int | None
-    seen: NDArray[np.bool_]
-
-
-def _check_tables(gltf: GltfFile, problems: Problems) -> list[_Table]:
+def _check_tables(gltf: GltfFile, problems: Problems) -> list[FeatureTable]:
     metadata: Json = gltf.json.get("extensions", {}).get(_METADATA, {})
     tables = metadata.get("propertyTables", [])
     schema = metadata.get("schema")
@@ -118,7 +113,7 @@ def _check_tables(gltf: GltfFile, problems: Problems) -> list[_Table]:
         isinstance(schema, dict), "SCHEMA_MISSING", f"/extensions/{_METADATA}", "property tables without a schema"
     ):
         return []
-    checked: list[_Table] = []
+    checked: list[FeatureTable] = []
     for number, table in enumerate(tables):
         where = f"/extensions/{_METADATA}/propertyTables/{number}"
         count = table.get("count", 0)
@@ -127,7 +122,7 @@ def _check_tables(gltf: GltfFile, problems: Problems) -> list[_Table]:
         columns = check_property_table(gltf, schema or {}, table, count, where) if count > 0 else {}
         fids = columns["fid"].astype(np.uint32) if "fid" in columns else None
         blocks = _blocks(columns, problems, where) if table.get("class") == CLASS else None
-        checked.append(_Table(count, fids, blocks, np.zeros(max(count, 0), np.bool_)))
+        checked.append(FeatureTable(count, fids, blocks, np.zeros(max(count, 0), np.bool_)))
     return checked
 
 
@@ -139,9 +134,10 @@ def _blocks(columns: Mapping[str, NDArray[np.generic]], problems: Problems, wher
 
 
 def _check_mesh(
-    gltf: GltfFile, mesh: int, matrix: NDArray[np.float64], tables: list[_Table], problems: Problems
+    gltf: GltfFile, node: Json, matrix: NDArray[np.float64], tables: list[FeatureTable], problems: Problems
 ) -> list[NDArray[np.float64]]:
-    worlds: list[NDArray[np.float64]] = []
+    mesh, worlds = node["mesh"], list[NDArray[np.float64]]()
+    instances = instance_matrices(gltf, node, tables)
     for number, primitive in enumerate(gltf.items("meshes")[mesh].get("primitives", [])):
         where = f"/meshes/{mesh}/primitives/{number}"
         positions = _check_positions(gltf, primitive, where, problems)
@@ -150,11 +146,13 @@ def _check_mesh(
         _check_indices(gltf, primitive, len(positions), where, problems)
         _check_normals(gltf, primitive, len(positions), where, problems)
         _check_colors(gltf, primitive, len(positions), where, problems)
-        _check_feature_ids(gltf, primitive, len(positions), tables, where, problems)
+        if INSTANCING not in node.get("extensions", {}):
+            _check_feature_ids(gltf, primitive, len(positions), tables, where, problems)
         _check_outline(gltf, primitive, len(positions), where, problems)
         if "material" in primitive:
             gltf.item("materials", primitive["material"], f"{where}/material")
-        worlds.append(positions @ matrix[:3, :3].T + matrix[:3, 3])
+        placed = (matrix @ instances)[:, :3]
+        worlds.append((positions @ placed[:, :, :3].transpose(0, 2, 1) + placed[:, None, :, 3]).reshape(-1, 3))
     return worlds
 
 
@@ -231,7 +229,7 @@ def _check_outline(gltf: GltfFile, primitive: Json, vertices: int, where: str, p
     problems.unless(bool(np.isin(edges, sides).all()), "OUTLINE_EDGE", where, "an outline is no edge of a triangle")
 
 
-def _check_feature_ids(gltf: GltfFile, primitive: Json, vertices: int, tables: list[_Table], where: str, problems: Problems) -> None:
+def _check_feature_ids(gltf: GltfFile, primitive: Json, vertices: int, tables: list[FeatureTable], where: str, problems: Problems) -> None:
     feature_ids: list[Any] = primitive.get("extensions", {}).get(_FEATURES, {}).get("featureIds", [])
     if not problems.unless(feature_ids, "FEATURE_IDS_MISSING", where, f"no {_FEATURES}"):
         return
@@ -242,27 +240,16 @@ def _check_feature_ids(gltf: GltfFile, primitive: Json, vertices: int, tables: l
         stored = gltf.accessor(attribute, f"{where}/attributes/_FEATURE_ID")
         if stored is None:
             continue
-        values, count = stored.astype(np.int64), ids.get("featureCount", 0)
-        problems.unless(len(values) == vertices, "ATTRIBUTE_COUNT", where, "feature ids and positions differ in number")
+        problems.unless(len(stored) == vertices, "ATTRIBUTE_COUNT", where, "feature ids and positions differ in number")
         problems.unless(gltf.items("accessors")[attribute].get("componentType") != 5125, "FEATURE_ID_FORM", where, "UNSIGNED_INT")
-        inside = problems.unless(
-            isinstance(count, int) and values.min() >= 0 and values.max() < count,
-            "FEATURE_ID_OUT_OF_RANGE",
-            where,
-            f"beyond {count} features",
-        )
-        table = ids.get("propertyTable")
-        if not problems.unless(isinstance(table, int) and 0 <= table < len(tables), "PROPERTY_TABLE_REFERENCE", where, f"no table {table}"):
-            continue
-        problems.unless(count == tables[table].count, "FEATURE_COUNT_MISMATCH", where, f"{count} features, {tables[table].count} rows")
-        if inside and count == tables[table].count:
-            tables[table].seen[values] = True
+        check_ids(gltf, ids, stored.astype(np.int64), tables, where)
 
 
-def _check_rows_used(gltf: GltfFile, tables: list[_Table], problems: Problems) -> None:
+def _check_rows_used(gltf: GltfFile, tables: list[FeatureTable], problems: Problems) -> None:
     """Record rows of features or blocks that no vertex names; a table of neither lists kinds, not all of which need occur."""
-    primitives = [p for m in gltf.items("meshes") for p in m.get("primitives", [])]
-    if not any(_FEATURES in p.get("extensions", {}) for p in primitives):
+    primitives, nodes = [p for m in gltf.items("meshes") for p in m.get("primitives", [])], gltf.items("nodes")
+    told = any(_FEATURES in p.get("extensions", {}) for p in primitives) or any(INSTANCE_FEATURES in n.get("extensions", {}) for n in nodes)
+    if not told:
         return
     for number, table in enumerate(tables):
         unseen = int((~table.seen).sum()) if table.fids is not None or table.blocks is not None else 0

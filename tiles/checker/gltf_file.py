@@ -140,8 +140,8 @@ class GltfFile:
         values = np.ascontiguousarray(rows).view(dtype)
         return values if width > 1 else values.ravel()
 
-    def placements(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Yield (mesh, 4 × 4 matrix mesh → geocentric z-up) for every node in the scene; a cycle or a bad reference is a problem."""
+    def placements(self) -> Iterator[tuple[Json, NDArray[np.float64]]]:
+        """Yield (node, 4 × 4 matrix mesh → geocentric z-up) for every node in the scene with a mesh; cycles and bad references are problems."""
         z_up = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
         scene = self.item("scenes", self.json.get("scene", 0), "/scene")
         roots = scene.get("nodes", []) if scene is not None else []
@@ -154,7 +154,7 @@ class GltfFile:
             matrix = above @ _matrix_of(node)
             self.problems.unless(np.isfinite(matrix).all(), "NODE_MATRIX", f"/nodes/{index}", "the matrix is not finite")
             if "mesh" in node and self.item("meshes", node["mesh"], f"/nodes/{index}/mesh") is not None:
-                yield node["mesh"], matrix
+                yield node, matrix
             stack.extend((child, matrix, path | {index}) for child in node.get("children", []))
 
 
@@ -166,15 +166,28 @@ def _matrix_of(node: Json) -> NDArray[np.float64]:
     if "matrix" in node:
         numbers = np.array(node["matrix"], np.float64)
         return numbers.reshape(4, 4).T if numbers.size == 16 else np.full((4, 4), np.nan)
-    x, y, z, w = node.get("rotation", [0, 0, 0, 1])
-    rotation = np.array(
-        [
+    translation, rotation, scale = (np.array([node.get(name, default)], np.float64) for name, default in _TRANSFORM.items())
+    return matrices_of(1, translation, rotation, scale)[0]
+
+
+_TRANSFORM = {"translation": [0, 0, 0], "rotation": [0, 0, 0, 1], "scale": [1, 1, 1]}
+
+
+def matrices_of(
+    count: int, translation: NDArray[np.float64] | None, rotation: NDArray[np.float64] | None, scale: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return T · R · S (count, 4, 4) of vectors (count, 3), quaternions (count, 4) and factors (count, 3), None where unit."""
+    matrix = np.tile(np.eye(4), (count, 1, 1))
+    if rotation is not None:
+        x, y, z, w = rotation.T
+        rows = [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
             [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
         ]
-    )
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation * np.array(node.get("scale", [1, 1, 1]), np.float64)
-    matrix[:3, 3] = node.get("translation", [0, 0, 0])
+        matrix[:, :3, :3] = np.array(rows).transpose(2, 0, 1)
+    if scale is not None:
+        matrix[:, :3, :3] *= scale[:, None, :]
+    if translation is not None:
+        matrix[:, :3, 3] = translation
     return matrix

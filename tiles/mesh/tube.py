@@ -39,15 +39,24 @@ def tube(
     All (features,); NaN is missing. ``z_reference`` of ZReference: the axis lies half the section's height below the top or above the
     invert, measured vertically. A feature without either size is left out as SIZE_MISSING, above WIDEST_M as SIZE_ABSURD.
     """
-    is_box = (width_m > 0) & (height_m > 0)
-    width = np.where(is_box, width_m, diameter_m)
-    height = np.where(is_box, height_m, diameter_m)
+    is_box, width, height, shift = sections(diameter_m, width_m, height_m, z_reference)
     left_out = _left_out(geometries, width, height)
     half = height / 2
-    shift = np.where(z_reference == ZReference.TOP, -half, np.where(z_reference == ZReference.INVERT, half, 0.0))
     paths, offsets, feature = centre_lines(geometries, shift, left_out)
     sides = np.where(is_box, 0, sides_for(np.nan_to_num(width) / 2))
     return sweep(Paths(paths, offsets, width[feature] / 2, half[feature], sides[feature], feature), left_out)
+
+
+def sections(
+    diameter_m: NDArray[np.float64], width_m: NDArray[np.float64], height_m: NDArray[np.float64], z_reference: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return of each section whether it is a box, its width and height, and how far its axis lies above the line (features,)."""
+    is_box = (width_m > 0) & (height_m > 0)
+    width = np.where(is_box, width_m, diameter_m)
+    height = np.where(is_box, height_m, diameter_m)
+    half = height / 2
+    shift = np.where(z_reference == ZReference.TOP, -half, np.where(z_reference == ZReference.INVERT, half, 0.0))
+    return is_box, width, height, shift
 
 
 def _left_out(geometries: Geometries, width: NDArray[np.float64], height: NDArray[np.float64]) -> NDArray[np.uint8]:

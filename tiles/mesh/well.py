@@ -22,13 +22,11 @@ def well(geometries: Geometries, bottom_m: NDArray[np.float64], depth_m: NDArray
     All (features,), NaN missing: ``bottom_m`` H of the bottom, else ``depth_m`` below the ground; ``diameter_m`` of the shaft, else
     NOMINAL_DIAMETER_M. Without bottom and depth, or with the bottom not below the ground, a feature is left out as DEPTH_MISSING.
     """
-    first = first_points(geometries)
-    ground = np.where(first >= 0, geometries.coordinates[first, 2] if len(geometries.coordinates) else 0.0, np.nan)
-    bottom = np.where(np.isfinite(bottom_m), bottom_m, ground - depth_m)
-    diameter = np.where(diameter_m > 0, diameter_m, NOMINAL_DIAMETER_M)
+    top_point, bottom, diameter = shafts(geometries, bottom_m, depth_m, diameter_m)
+    ground = top_point[:, 2]
     left_out = _left_out(geometries, ground - bottom, diameter)
     drawn = np.flatnonzero(left_out == LeftOut.DRAWN)
-    xy = geometries.coordinates[first[drawn], :2]
+    xy = top_point[drawn, :2]
     radius, top, low = diameter[drawn] / 2, ground[drawn], bottom[drawn]
     lid_bottom = np.maximum(top - 2 * LID_RIM_M, (top + low) / 2)
     points = np.concatenate([_columns(xy, top, lid_bottom), _columns(xy, lid_bottom, low)])
@@ -38,6 +36,17 @@ def well(geometries: Geometries, bottom_m: NDArray[np.float64], depth_m: NDArray
     feature = np.concatenate([drawn, drawn])[order].astype(np.int64)
     points = points.reshape(-1, 2, 3)[order].reshape(-1, 3)
     return sweep(Paths(points, offsets, radii[order], radii[order], sides_for(radii[order]), feature), left_out)
+
+
+def shafts(
+    geometries: Geometries, bottom_m: NDArray[np.float64], depth_m: NDArray[np.float64], diameter_m: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the top (features, 3), the height of the bottom and the diameter (features,) of each shaft, NaN where not known."""
+    first = first_points(geometries)
+    none = np.full((1, 3), np.nan)
+    top = np.where((first >= 0)[:, None], geometries.coordinates[first] if len(geometries.coordinates) else none, np.nan)
+    bottom = np.where(np.isfinite(bottom_m), bottom_m, top[:, 2] - depth_m)
+    return top, bottom, np.where(diameter_m > 0, diameter_m, NOMINAL_DIAMETER_M)
 
 
 def _columns(xy: NDArray[np.float64], top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,124 @@
+"""The far form of networks: their weightiest straight runs, each an instance of a unit cylinder or box (DESIGN 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.blocks import colour_property
+from tiles.far_form import FarTile
+from tiles.glb import Encoding
+from tiles.instanced_glb import Instances, write_instances
+from tiles.local_frame import ToGeocentric, fit_projection
+from tiles.mesh.batch import LeftOut, MeshBatch
+from tiles.mesh.sweep import Paths, sweep
+from tiles.metadata import FID, MetadataClass, PropertyTable, StoredColumn
+from tiles.recipes import Tube, Well
+from tiles.represented import Represented
+from tiles.runs import BOX, ROUND, Runs, Sections, from_bytes, gather, runs_of, straight_runs, summary, to_bytes
+from tiles.source import Source
+from tiles.tiling import FINEST_LEVEL, Cell
+from tiles.wkb import Geometries, select
+from twin.model import FeatureType
+
+_SIDES = 8
+_AREA_OF_POLYGON = 0.5 * _SIDES * np.sin(2 * np.pi / _SIDES) / np.pi
+"""The area of the unit cylinder's polygon as part of its circle's: the polygon is drawn so much larger that both are the same."""
+_GRID = 32
+"""A hidden run is missed as far away as the rounding of a massing is seen, whose grid has so many columns."""
+
+
+class RunForm:
+    """Straight runs in place of pipes and shafts."""
+
+    def __init__(self, feature_type: FeatureType, metadata: MetadataClass, encoding: Encoding) -> None:
+        self._metadata, self._meshopt = metadata, encoding.meshopt
+        self._colour = colour_property(feature_type, metadata)
+
+    def summary_of(self, source: Source, rows: NDArray[np.int64], mesh: MeshBatch, cell: Cell) -> bytes:  # noqa: ARG002
+        """Return the weightiest runs of a leaf."""
+        mine = rows[mesh.left_out == LeftOut.DRAWN]
+        geometries, fid, code = select(source.geometries, mine), source.features.fid[mine], self._codes(source, mine)
+        recipe = source.recipe.recipe if isinstance(source.recipe, Represented) else source.recipe
+        runs = _shafts(fid, geometries, recipe, mine, code) if isinstance(recipe, Well) else Runs(np.zeros((12, 0), np.int64))
+        if isinstance(recipe, Tube):
+            sections = _sections(recipe, mine)
+            sized = np.flatnonzero(np.isfinite(sections.width_m) & (sections.width_m > 0) & (sections.height_m > 0))
+            runs = runs_of(fid[sized], select(geometries, sized), _taken(sections, sized), code[sized])
+        unseen = mine[~np.isin(fid, runs.fid)]
+        hidden = int(np.ceil(100 * np.nan_to_num(source.squares[2][unseen]).max(initial=0.0)))
+        return to_bytes(summary(Runs(runs.columns, hidden)))
+
+    def tile(self, cell: Cell, children: Sequence[bytes], to_geocentric: ToGeocentric) -> FarTile:
+        """Return the runs that the children of ``cell`` kept."""
+        runs = gather([from_bytes(child) for child in children])
+        kept = to_bytes(summary(runs))
+        if len(runs) == 0:
+            return FarTile(kept, None, None, 0.0)
+        ends = runs.ends_m.reshape(-1, 3)
+        projection = fit_projection(to_geocentric, ends)
+        local, region = projection.project(ends)
+        fids, row_of = np.unique(runs.fid, return_inverse=True)
+        instances = [_instances(local.reshape(-1, 2, 3), runs, row_of, form) for form in (ROUND, BOX)]
+        glb = write_instances(projection.frame, instances, self._metadata, self._table(runs, fids), meshopt=self._meshopt)
+        reach = float(runs.size_m.max())
+        return FarTile(kept, glb.data, region.widened(reach + glb.position_error_m), _error_m(cell, runs, reach))
+
+    def _table(self, runs: Runs, fids: NDArray[np.int64]) -> PropertyTable:
+        """Return the rows of the features that runs are parts of: which they are, and what colours them."""
+        columns = [StoredColumn(FID, fids.astype("<u4").tobytes())]
+        if self._colour is not None:
+            first = np.unique(runs.fid, return_index=True)[1]
+            columns.append(StoredColumn(self._colour.id, runs.code[first].astype(self._colour.dtype).tobytes()))
+        return PropertyTable(len(fids), tuple(columns))
+
+    def _codes(self, source: Source, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        column = next((c for c in source.table.columns if self._colour is not None and c.prop.id == self._colour.id), None)
+        return np.zeros(len(rows), np.int64) if column is None or column.values is None else column.values[rows].astype(np.int64)
+
+
+def _sections(recipe: Tube, rows: NDArray[np.int64]) -> Sections:
+    is_box, width, height, shift = recipe.sections(rows)
+    return Sections(np.where(is_box, BOX, ROUND).astype(np.int64), width, height, shift)
+
+
+def _taken(sections: Sections, rows: NDArray[np.int64]) -> Sections:
+    return Sections(sections.form[rows], sections.width_m[rows], sections.height_m[rows], sections.shift_m[rows])
+
+
+def _shafts(fid: NDArray[np.uint32], geometries: Geometries, recipe: Well, rows: NDArray[np.int64], code: NDArray[np.int64]) -> Runs:
+    top, bottom, diameter = recipe.shafts(geometries, rows)
+    deep = np.flatnonzero(top[:, 2] > bottom)
+    low = np.column_stack([top[deep, :2], bottom[deep]])
+    shape = Sections(np.full(len(fid), ROUND), diameter, diameter, np.zeros(len(fid)))
+    return straight_runs(fid, deep, low, top[deep], shape, code)
+
+
+def _error_m(cell: Cell, runs: Runs, reach_m: float) -> float:
+    """Return how far what is drawn lies from what is meant: at joints the section, and where runs are hidden as much as can be missed."""
+    if runs.hidden_cm == 0:
+        return reach_m
+    side = float(1 << max(cell.level, FINEST_LEVEL))
+    return max(reach_m, runs.hidden_cm / 100, side / _GRID * float(np.sqrt(2)))
+
+
+def _instances(ends: NDArray[np.float64], runs: Runs, row_of: NDArray[np.int64], form: int) -> Instances:
+    mine = np.flatnonzero(runs.form == form)
+    start, end = ends[mine, 0], ends[mine, 1]
+    way = end - start
+    length = np.maximum(np.linalg.norm(way, axis=1), 0.01)
+    yaw, pitch = np.arctan2(way[:, 1], way[:, 0]) / 2, -np.arctan2(way[:, 2], np.hypot(way[:, 0], way[:, 1])) / 2
+    turned, tilted = (np.cos(yaw), np.sin(yaw)), (np.cos(pitch), np.sin(pitch))
+    quaternion = [-turned[1] * tilted[1], turned[0] * tilted[1], turned[1] * tilted[0], turned[0] * tilted[0]]
+    scale = np.column_stack([length, runs.size_m[mine]])
+    return Instances(_unit(form), (start + end) / 2, np.column_stack(quaternion), scale, row_of[mine])
+
+
+def _unit(form: int) -> MeshBatch:
+    """Return the cylinder or the box of length, width and height 1 along x about the origin."""
+    half = 0.5 if form == BOX else 0.5 / float(np.sqrt(_AREA_OF_POLYGON))
+    points = np.array([[-0.5, 0.0, 0.0], [0.5, 0.0, 0.0]])
+    sides = np.array([0 if form == BOX else _SIDES])
+    return sweep(Paths(points, np.array([0, 2]), np.array([half]), np.array([half]), sides, np.zeros(1, np.int64)), np.zeros(1, np.uint8))

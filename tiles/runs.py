@@ -1,0 +1,146 @@
+"""The straight runs that are left of a network far away: those of the largest side face, in integers, picked from what nodes below kept.
+
+A node keeps the weightiest of what its children kept, in one order for all: so what it keeps is a function of the feature set alone,
+however the tree came about, and merging is exact.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.mesh.tube import centre_lines
+from tiles.wkb import Geometries
+
+type Integers = NDArray[np.int64]
+
+STORED_RUNS = 512
+"""How many a node keeps for its parent, which so draws up to four times as many."""
+_COLUMNS = 12
+_MAGIC = b"TWR1"
+_HEADER = struct.Struct("<4sIq")
+ROUND, BOX = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """What a run of lines (n,) is swept by: ``form`` ROUND or BOX, size across and upright in metres, way of the axis above the line."""
+
+    form: Integers
+    width_m: NDArray[np.float64]
+    height_m: NDArray[np.float64]
+    shift_m: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Straight runs, weightiest first, as the rows of ``columns`` (12, n) int64.
+
+    ``hidden_cm``: how long the longest feature or run is that belongs here and was dropped, 0 where none was.
+    """
+
+    columns: Integers
+    hidden_cm: int = 0
+
+    def __len__(self) -> int:
+        return self.columns.shape[1]
+
+    @property
+    def fid(self) -> Integers:
+        """Return the features (n,) that runs are parts of."""
+        return self.columns[0]
+
+    @property
+    def ends_m(self) -> NDArray[np.float64]:
+        """Return where the axes begin and end (n, 2, 3), E, N, H to a centimetre."""
+        return self.columns[2:8].T.reshape(-1, 2, 3) / 100
+
+    @property
+    def size_m(self) -> NDArray[np.float64]:
+        """Return width and height (n, 2) to a millimetre."""
+        return self.columns[8:10].T / 1000
+
+    @property
+    def form(self) -> Integers:
+        """Return ROUND or BOX (n,)."""
+        return self.columns[10]
+
+    @property
+    def code(self) -> Integers:
+        """Return the values (n,) of the style's colour field."""
+        return self.columns[11]
+
+
+def runs_of(fid: NDArray[np.uint32], geometries: Geometries, sections: Sections, code: Integers) -> Runs:
+    """Return the runs between the points of the lines of features (n,), which all have a section."""
+    unmade = np.zeros(len(fid), np.uint8)
+    points, offsets, feature = centre_lines(geometries, sections.shift_m, unmade)
+    first = np.setdiff1d(np.arange(len(points)), offsets[1:] - 1)
+    owner = np.repeat(feature, np.diff(offsets) - 1)
+    return straight_runs(fid, owner, points[first], points[first + 1], sections, code)
+
+
+def straight_runs(
+    fid: NDArray[np.uint32],
+    owner: Integers,
+    start_m: NDArray[np.float64],
+    end_m: NDArray[np.float64],
+    sections: Sections,
+    code: Integers,
+) -> Runs:
+    """Return the runs (k,) from ``start_m`` to ``end_m`` (k, 3) of the features ``owner`` (k,), whose runs stand together."""
+    part = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    ends = np.rint(100 * np.concatenate([start_m, end_m], axis=1)).astype(np.int64)
+    size = np.maximum(np.rint(1000 * np.stack([sections.width_m, sections.height_m])[:, owner]).astype(np.int64), 1)
+    columns = np.vstack([fid[owner].astype(np.int64), part, ends.T, size, sections.form[owner], code[owner]])
+    return Runs(columns[:, _length_cm(columns) > 0])
+
+
+def gather(children: Sequence[Runs]) -> Runs:
+    """Return all runs of ``children``: what their parent draws."""
+    columns = np.concatenate([child.columns for child in children], axis=1)
+    return Runs(columns[:, _order(columns)], max(child.hidden_cm for child in children))
+
+
+def summary(runs: Runs) -> Runs:
+    """Return the weightiest of ``runs``: what a node keeps for its parent."""
+    columns = runs.columns[:, _order(runs.columns)]
+    dropped = _length_cm(columns[:, STORED_RUNS:])
+    return Runs(columns[:, :STORED_RUNS], max(runs.hidden_cm, int(dropped.max(initial=0))))
+
+
+def _order(columns: Integers) -> Integers:
+    weight = _length_cm(columns) * np.maximum(columns[8], columns[9])
+    return np.lexsort((columns[1], columns[0], -weight))
+
+
+def _length_cm(columns: Integers) -> Integers:
+    way = (columns[5:8] - columns[2:5]).astype(np.float64)
+    return np.floor(np.sqrt((way * way).sum(axis=0))).astype(np.int64)
+
+
+def to_bytes(runs: Runs) -> bytes:
+    """Return ``runs`` as bytes, the same for the same value: a header, then every column in the narrowest integers that hold it."""
+    parts = [_HEADER.pack(_MAGIC, len(runs), runs.hidden_cm)]
+    for column in runs.columns if len(runs) else ():
+        least = int(column.min())
+        width = next(w for w in (1, 2, 4, 8) if int(column.max()) - least < 1 << (8 * w))
+        parts += [struct.pack("<qB", least, width), (column - least).astype(f"<u{width}").tobytes()]
+    return b"".join(parts)
+
+
+def from_bytes(content: bytes) -> Runs:
+    """Return the runs that ``to_bytes`` wrote; ValueError when they are none."""
+    if len(content) < _HEADER.size or content[:4] != _MAGIC:
+        raise ValueError("no runs")
+    _, count, hidden = _HEADER.unpack_from(content)
+    columns, at = np.zeros((_COLUMNS, count), np.int64), _HEADER.size
+    for row in columns if count else ():
+        least, width = struct.unpack_from("<qB", content, at)
+        row[:] = np.frombuffer(content, f"<u{width}", count, at + 9).astype(np.int64) + least
+        at += 9 + width * count
+    return Runs(columns, hidden)
