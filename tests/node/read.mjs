@@ -3,12 +3,12 @@
 // of EXT_structural_metadata.
 import { readFileSync } from "node:fs";
 import { NodeIO } from "@gltf-transform/core";
-import { EXTMeshoptCompression, KHRMeshQuantization } from "@gltf-transform/extensions";
+import { EXTMeshGPUInstancing, EXTMeshoptCompression, KHRMeshQuantization } from "@gltf-transform/extensions";
 import { MeshoptDecoder } from "meshoptimizer";
 
 await MeshoptDecoder.ready;
 const io = new NodeIO()
-  .registerExtensions([EXTMeshoptCompression, KHRMeshQuantization])
+  .registerExtensions([EXTMeshGPUInstancing, EXTMeshoptCompression, KHRMeshQuantization])
   .registerDependencies({ "meshopt.decoder": MeshoptDecoder });
 
 const COMPONENTS = {
@@ -56,16 +56,42 @@ function propertyTable({ json, bin }) {
   return { class: table.class, count: table.count, columns };
 }
 
+// Adds the vertices of every instance, turned as the text of EXT_mesh_gpu_instancing says: scaled, rotated, moved, then as its node is.
+function expand(node, instances, out) {
+  const m = node.getWorldMatrix();
+  const [translation, rotation, scale, feature] = ["TRANSLATION", "ROTATION", "SCALE", "_FEATURE_ID_0"].map((n) => instances.getAttribute(n));
+  const position = node.getMesh().listPrimitives()[0].getAttribute("POSITION");
+  for (let n = 0; n < translation.getCount(); n++) {
+    const [t, q, s] = [translation, rotation, scale].map((a) => a.getElement(n, []));
+    for (let i = 0; i < position.getCount(); i++) {
+      const p = position.getElement(i, []).map((v, k) => v * s[k]);
+      const a = cross(q, p).map((v) => 2 * v);
+      const b = cross(q, a);
+      const [x, y, z] = p.map((v, k) => v + q[3] * a[k] + b[k] + t[k]);
+      const world = [0, 1, 2].map((r) => m[r] * x + m[4 + r] * y + m[8 + r] * z + m[12 + r]);
+      out.positions.push([world[0], -world[2], world[1]]);
+      out.features.push(feature.getScalar(n));
+    }
+  }
+}
+
+const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+
 async function decode(file) {
   const bytes = new Uint8Array(readFileSync(file));
   const document = await io.readBinary(bytes);
   const { json } = chunks(bytes);
-  const sets = json.meshes[0].primitives[0].extensions.EXT_mesh_features.featureIds;
-  const surfaceSet = sets.find(({ label }) => label === "surface");
+  const sets = json.meshes[0].primitives[0].extensions?.EXT_mesh_features.featureIds;
+  const surfaceSet = sets?.find(({ label }) => label === "surface");
   const out = { file, positions: [], triangles: [], features: [], surfaces: [], table: propertyTable(chunks(bytes)) };
   for (const node of document.getRoot().listNodes()) {
     const mesh = node.getMesh();
     if (!mesh) continue;
+    const instances = node.getExtension("EXT_mesh_gpu_instancing");
+    if (instances) {
+      expand(node, instances, out);
+      continue;
+    }
     const m = node.getWorldMatrix();
     for (const primitive of mesh.listPrimitives()) {
       const base = out.features.length;

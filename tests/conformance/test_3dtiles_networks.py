@@ -1,0 +1,83 @@
+"""Networks from afar through readers that are not ours: instances stand where the lines that went in are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+
+from tests import tile_readers
+from tests.tile_features import GEOCENTRIC, NODE, PIPE, SEPARATION_M, features, numbers, texts, to_geocentric
+from tests.tile_trees import nodes
+from tiles.build import BuildOptions, TilesetTarget, build_tileset
+from tiles.columns import FeatureColumns
+from tiles.memory_store import MemoryStore
+from tiles.tiling import Budget
+from twin.model import FeatureType
+
+COUNT = 400
+
+
+def network() -> FeatureColumns:
+    """Round pipes of 300 mm and culverts of 800 × 600, their axes known, some longer than a rotation of 16 bits serves."""
+    rng = np.random.default_rng(8)
+    start = np.column_stack([497_000 + rng.uniform(0, 900, COUNT), 3_521_000 + rng.uniform(0, 900, COUNT), rng.uniform(-3, 3, COUNT)])
+    end = start + np.column_stack([rng.uniform(-60, 60, (COUNT, 2)), rng.uniform(-2, 2, COUNT)])
+    box = np.arange(COUNT) % 5 == 0
+    columns = {
+        "outer_diameter_mm": numbers(None if b else 300.0 for b in box),
+        "width_mm": numbers(800.0 if b else None for b in box),
+        "section_height_mm": numbers(600.0 if b else None for b in box),
+        "z_reference": texts(["axis"] * COUNT),
+    }
+    return features([shapely.LineString([a, b]) for a, b in zip(start, end, strict=True)], columns)
+
+
+def built(folder: Path, run: FeatureColumns, kind: FeatureType) -> list[Path]:
+    """Write the contents of inner tiles; return them."""
+    store = MemoryStore()
+    target = TilesetTarget("net", 1, "open", "2.25.1.")
+    tree = build_tileset([run], kind, to_geocentric, target, store, options=BuildOptions(Budget(2_000, 12_000))).tree
+    contents = {node.content.hash for node in nodes(store, "net", tree) if node.children and node.content is not None}
+    found = [key for key in store if any(key.endswith(f"/{name}.glb") for name in contents)]
+    for key in found:
+        (folder / Path(key).name).write_bytes(store[key])
+    return sorted(folder.glob("*.glb"))
+
+
+def test_instances_are_where_the_lines_are(tmp_path: Path) -> None:
+    run = network()
+    axes = [shapely.get_coordinates(shapely.from_wkb(run.wkb[a:b].tobytes()), include_z=True) for a, b in _bounds(run)]
+    glbs = built(tmp_path, run, PIPE)
+    assert len(glbs) > 2
+    shown: set[int] = set()
+    for tile in tile_readers.run("read.mjs", glbs):
+        fid = np.array(tile["table"]["columns"]["fid"])[np.array(tile["features"])]
+        e, n, h = GEOCENTRIC.transform(*np.array(tile["positions"]).T, direction="INVERSE")
+        points = np.column_stack([e, n, np.array(h) - SEPARATION_M])
+        for one in np.unique(fid).tolist():
+            mine, (a, b) = points[fid == one], axes[one - 1]
+            along = (mine - a) @ (b - a) / ((b - a) @ (b - a))
+            aside = np.linalg.norm(mine - a - along[:, None] * (b - a), axis=1)
+            reach = 0.5 if (one - 1) % 5 == 0 else 0.15 * 1.055
+            assert np.linalg.norm(b - a) * np.abs(along - np.round(along)).max() < 0.02
+            assert aside.max() == pytest.approx(reach, abs=0.02)
+            shown.add(one)
+    assert len(shown) == COUNT
+
+
+def _bounds(run: FeatureColumns) -> list[tuple[int, int]]:
+    return list(zip(run.wkb_offsets[:-1].tolist(), run.wkb_offsets[1:].tolist(), strict=True))
+
+
+def test_khronos_validator_has_nothing_against_them(tmp_path: Path) -> None:
+    points = [shapely.Point(497_000 + 40 * (i % 20), 3_521_000 + 40 * (i // 20), 5.0) for i in range(COUNT)]
+    wells = features(points, {"depth_m": numbers([3.0] * COUNT)})
+    reports = []
+    for name, run, kind in (("pipes", network(), PIPE), ("wells", wells, NODE)):
+        (tmp_path / name).mkdir()
+        reports += tile_readers.run("validate.mjs", built(tmp_path / name, run, kind))
+    assert len(reports) > 4
+    assert [r for r in reports if r["errors"] or r["warnings"]] == []
