@@ -42,6 +42,8 @@ MOST_KEPT = 100
 """Filtered tilesets of one dataset; when one more is asked for, that which nobody has asked for longest goes."""
 KEPT_S = 7 * 86_400.0
 """`twin tiles gc` drops what nobody has asked for as long as this."""
+LONGEST_S = 10
+"""No filter may keep the database busy longer."""
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
@@ -146,7 +148,8 @@ class FilteredTiles:
 
     def _matching(self, query: FeatureQuery, principal: Principal) -> Fids:
         statement = matching_statement(query, principal)
-        with translated(), self._city.pool.connection() as connection:
+        with translated(), self._city.pool.connection() as connection, connection.transaction():
+            connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{LONGEST_S}s",))
             rows = connection.execute(statement.text, statement.values, binary=True).fetchall()
         return np.unique(np.array([row[0] for row in rows], np.uint32))
 

@@ -18,6 +18,7 @@ from twin.server.assets import build_asset
 from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_checks
 from twin.server.city import City, Progress
 from twin.server.kept_files import sweep_kept
+from twin.server.packing import pack_tiles
 
 BUILDS, CHECKS = "build", "check"
 """Two queues: a surveyor's check does not wait until a city is built."""
@@ -33,7 +34,14 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
 
     @queue.task(name=_BUILD, queue=BUILDS)
     def build(dataset: str, revision: int) -> None:
-        build_asset(city, dataset, revision, progress)
+        if build_asset(city, dataset, revision, progress):
+            threading.Thread(target=pack, args=(dataset,), daemon=True).start()
+
+    packing = threading.Lock()
+
+    def pack(dataset: str) -> None:
+        with packing:
+            pack_tiles(city, dataset)
 
     @queue.task(name=_CHECK, queue=CHECKS)
     def check(submission: str) -> None:

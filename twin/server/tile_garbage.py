@@ -12,6 +12,7 @@ from twin.db import connect_beside
 from twin.errors import ConflictError
 from twin.model import Asset, Dataset
 from twin.server.city import City
+from twin.server.packing import SUFFIX
 from twin.server.scene import VARIANT
 
 _LOCK = "twin.tiles"
@@ -68,7 +69,7 @@ def _collected(city: City, dataset: Dataset, keep: int | None, beside: KeptBesid
         in_use.keep(asset.revision, str(asset.detail["tree"]))
     in_use.keep_notes(sorted(_unfinished(places, ready)))
     in_use.places |= set(beside({asset.revision for asset in kept}))
-    garbage = sorted(p for p in places - in_use.places if not p.startswith(_NOT_OURS))
+    garbage = sorted(p for p in places if p.removesuffix(SUFFIX) not in in_use.places and not p.startswith(_NOT_OURS))
     gone = ready[len(kept) :]
     for asset in gone:  # first it is no longer served, then its objects go
         city.catalogue.forget_asset(dataset.id, asset.revision, "tileset", VARIANT)

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse
 
 from ogc.answers import unchanged
 from ogc.parameters import FILTER, single_values
@@ -24,18 +23,15 @@ from twin.model import Dataset, Revision
 from twin.server.access import principal_of
 from twin.server.city import City
 from twin.server.filtered_tiles import FilteredTiles
+from twin.server.routes.stored import ASK_AGAIN, FOREVER, stored_file
 from twin.server.scene import VARIANT
 
-_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-_ASK_AGAIN = {"Cache-Control": "no-cache"}
 _OBJECT = re.compile(r"[0-9a-f]{8,64}\.(glb|json|subtree|png|jpg|webp)")
 MOST_WAITING = 200
 """Tiles of filters that wait to be drawn; more are asked to come back (429)."""
 _FILTER_NAME = re.compile(r"[0-9a-f]{32}")
 _KEPT = re.compile(r"[0-9a-f]{64}")
 _GZIP = b"\x1f\x8b"
-_MEDIA = {".glb": "model/gltf-binary", ".json": "application/json", ".terrain": "application/vnd.quantized-mesh"}
-_MEDIA |= {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 
 
 def tiles_router(city: City) -> APIRouter:
@@ -78,21 +74,21 @@ class _TilesDoor:
             found = await asyncio.to_thread(self._at, request, dataset, revision)
             return await self._filtered(request, *found, given, f"../{VARIANT}/f")
         held = await asyncio.to_thread(self._held, request, dataset, revision)
-        return await self._file(f"tiles/{dataset}/{VARIANT}/r/{held}/tileset.json", _FOREVER)
+        return await self._file(request, f"tiles/{dataset}/{VARIANT}/r/{held}/tileset.json", FOREVER)
 
     async def filtered_tileset(self, request: Request, dataset: str, variant: str, name: str) -> Response:
         """A filtered tileset, for as long as it is kept."""
         await asyncio.to_thread(self._visible, request, dataset)
         if variant != VARIANT or not _FILTER_NAME.fullmatch(name):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        return await self._file(f"tiles/{dataset}/{variant}/f/{name}/tileset.json", _ASK_AGAIN)
+        return await self._file(request, f"tiles/{dataset}/{variant}/f/{name}/tileset.json", ASK_AGAIN)
 
     async def filtered_content(self, request: Request, dataset: str, variant: str, name: str, node: str) -> Response:
         """A content of a filtered tileset, drawn when it is first asked for."""
         held = await asyncio.to_thread(self._visible, request, dataset)
         if variant != VARIANT:
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        return await self._file(await self._drawn(self._tiles.content, held, name, node), _FOREVER)
+        return await self._file(request, await self._drawn(self._tiles.content, held, name, node), FOREVER)
 
     async def _filtered(self, request: Request, dataset: Dataset, revision: Revision, given: dict[str, str], place: str) -> Response:
         name = await self._drawn(self._tiles.tileset, dataset, revision, given, principal_of(request))
@@ -112,7 +108,7 @@ class _TilesDoor:
     async def implicit(self, request: Request, dataset: str, revision: int) -> Response:
         """One revision's tileset by implicit tiling, over the same contents; it never changes."""
         held = await asyncio.to_thread(self._held, request, dataset, revision)
-        return await self._file(f"tiles/{dataset}/{VARIANT}/r/{held}/implicit.json", _FOREVER)
+        return await self._file(request, f"tiles/{dataset}/{VARIANT}/r/{held}/implicit.json", FOREVER)
 
     async def implicit_file(self, request: Request, dataset: str, revision: int, level: int, x: int, y: int, form: str) -> Response:
         """A subtree file or a content, by its place below the root of the implicit tileset."""
@@ -120,24 +116,24 @@ class _TilesDoor:
         key = await asyncio.to_thread(self._implicit_key, f"tiles/{dataset}/{VARIANT}", held, (level, x, y), form)
         if key is None:
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        return await self._file(key, _FOREVER)
+        return await self._file(request, key, FOREVER)
 
     async def terrain_layer(self, request: Request, dataset: str, revision: int) -> Response:
         """layer.json of a terrain."""
         held = await asyncio.to_thread(self._held, request, dataset, revision)
-        return await self._file(f"terrain/{dataset}/{held}/layer.json", _FOREVER)
+        return await self._file(request, f"terrain/{dataset}/{held}/layer.json", FOREVER)
 
     async def terrain_tile(self, request: Request, dataset: str, revision: int, z: int, x: int, y: int) -> Response:
         """One quantized-mesh tile."""
         await asyncio.to_thread(self._visible, request, dataset)
-        return await self._file(f"terrain/{dataset}/{revision}/{z}/{x}/{y}.terrain", _FOREVER | {"Content-Encoding": "gzip"})
+        return await self._file(request, f"terrain/{dataset}/{revision}/{z}/{x}/{y}.terrain", FOREVER | {"Content-Encoding": "gzip"})
 
     async def content(self, request: Request, dataset: str, variant: str, kind: str, name: str) -> Response:
         """A content or an external tileset, by hash."""
         await asyncio.to_thread(self._visible, request, dataset)
         if variant != VARIANT or kind not in ("c", "t") or not _OBJECT.fullmatch(name):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        return await self._file(f"tiles/{dataset}/{variant}/{kind}/{name}", _FOREVER)
+        return await self._file(request, f"tiles/{dataset}/{variant}/{kind}/{name}", FOREVER)
 
     async def delivered(self, request: Request, dataset: str, variant: str, kept_as: str, path: str) -> Response:
         """A file of a tileset that was delivered, byte for byte; tiles that came gzipped are said to be so."""
@@ -149,7 +145,7 @@ class _TilesDoor:
         if not shown or not await asyncio.to_thread(file.is_file):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         packed = await asyncio.to_thread(_is_gzip, file)
-        return await self._file(f"model/{kept_as}/{path}", _FOREVER | ({"Content-Encoding": "gzip"} if packed else {}))
+        return await self._file(request, f"model/{kept_as}/{path}", FOREVER | ({"Content-Encoding": "gzip"} if packed else {}))
 
     def _implicit_key(self, prefix: str, revision: int, place: tuple[int, int, int], form: str) -> str | None:
         """Return the key of what an address of implicit tiling names; None for nothing."""
@@ -206,17 +202,14 @@ class _TilesDoor:
                 f"revision {revision.commit} of {dataset.slug} is still being built", zh=f"{dataset.slug} 的版本 {revision.commit} 正在构建"
             ).with_code("not-built")
 
-    async def _file(self, key: str, headers: dict[str, str]) -> Response:
-        path = self._city.store.path(key)
-        if not await asyncio.to_thread(path.is_file):
-            raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        return FileResponse(path, media_type=_MEDIA.get(Path(key).suffix, "application/octet-stream"), headers=headers)
+    async def _file(self, request: Request, key: str, headers: dict[str, str]) -> Response:
+        return await asyncio.to_thread(stored_file, request, self._city.store.path(key), headers)
 
 
 def _pointer(request: Request, target: bytes, uri: str) -> Response:
     """Return the tileset that points to ``target`` at ``uri``, to be asked for again each time; 304 where the caller holds it."""
     body = pointing_tileset(target, uri)
-    headers = _ASK_AGAIN | {"ETag": f'"{content_hash(body)}"'}
+    headers = ASK_AGAIN | {"ETag": f'"{content_hash(body)}"'}
     if unchanged(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
