@@ -1,10 +1,9 @@
-"""A point cloud on its way in: its file goes into the store as it is, what the sandbox says of it becomes one row in staging."""
+"""A point cloud on its way in: file and placed points go into the store as they are, what the sandbox says becomes one row."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,30 +18,29 @@ from twin.store import FolderStore, sha256_of
 def receive_point_cloud(
     store: FolderStore, header: PointCloudHeader, messages: Iterator[Message], source: Path, feature_type: FeatureType, row: int
 ) -> pa.RecordBatch:
-    """Keep the cloud as ``pointcloud/{sha256}.laz`` or ``.las``, its bytes unread, and return the row that describes it.
+    """Keep the cloud as ``pointcloud/{sha256}.laz`` or ``.las`` and its points as ``points/{kept_as}.twp``, bytes unread; return its row.
 
-    The file is ``source``, or what follows in ``messages`` when it was in an archive.
+    The file is ``source``, or what follows in ``messages`` when it was in an archive; ``kept_as`` is the SHA-256 of the placed points.
     """
     store.folder.mkdir(parents=True, exist_ok=True)
-    with _file_of(header, messages, source, store.folder) as path:
+    with tempfile.TemporaryDirectory(dir=store.folder, prefix=".cloud-") as folder:
+        path = _unpacked(Path(folder) / "cloud", header.unpacked_bytes, messages) if header.unpacked_bytes else source
         sha256 = sha256_of(path)
+        placed = _unpacked(Path(folder) / "points", header.placed_bytes, messages)
+        kept_as = sha256_of(placed)
         store.put_file(f"pointcloud/{sha256}.{header.format.lower()}", path)
-    values = asdict(header) | {"row": row, "geom": header.footprint, "natural_key": source.stem, "name": source.stem, "sha256": sha256}
+        store.adopt(f"points/{kept_as}.twp", placed)
+    values = asdict(header) | {"row": row, "geom": header.footprint, "natural_key": source.stem, "name": source.stem}
+    values |= {"sha256": sha256, "kept_as": kept_as}
     schema = batch_schema(feature_type)
     return pa.RecordBatch.from_pylist([{name: values.get(name) for name in schema.names}], schema=schema)
 
 
-@contextmanager
-def _file_of(header: PointCloudHeader, messages: Iterator[Message], source: Path, beside: Path) -> Iterator[Path]:
-    """Give the file of a cloud; one out of an archive lies in a folder of ``beside`` and is gone after the block."""
-    if not header.unpacked_bytes:
-        yield source
-        return
-    with tempfile.TemporaryDirectory(dir=beside, prefix=".cloud-") as folder:
-        path, left = Path(folder) / "cloud", header.unpacked_bytes
-        with path.open("xb") as file:
-            while left > 0 and isinstance(message := next(messages, None), FileChunk):
-                left -= file.write(message.content)
-        if left != 0:
-            raise rejected("parser-nonsense", "The reader sent another file than it announced.", "读取进程返回的文件与声明不符。")
-        yield path
+def _unpacked(path: Path, size: int, messages: Iterator[Message]) -> Path:
+    """Write the ``size`` bytes that follow to ``path`` and return it."""
+    with path.open("xb") as file:
+        while size > 0 and isinstance(message := next(messages, None), FileChunk):
+            size -= file.write(message.content)
+    if size != 0:
+        raise rejected("parser-nonsense", "The reader sent another file than it announced.", "读取进程返回的文件与声明不符。")
+    return path

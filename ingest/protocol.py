@@ -243,7 +243,7 @@ class ImageBlock:
 
 @dataclass(frozen=True, slots=True)
 class PointCloudHeader:
-    """All that is told of a point cloud: its points stay in their file."""
+    """All that is told of a point cloud before its points."""
 
     __pydantic_config__: ClassVar[Mapping[str, str]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 
@@ -262,6 +262,8 @@ class PointCloudHeader:
     """EWKB MultiPolygon of the storage CRS: the outline of the cells that hold points."""
     unpacked_bytes: int = 0
     """Length of the file where it came out of an archive: its bytes follow as `FileChunk`s, to be kept."""
+    placed_bytes: int = 0
+    """Length of the placed points (twin/placed_points.py), which follow as `FileChunk`s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +300,7 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class FileChunk:
-    """Bytes of a file out of an archive, in order."""
+    """Bytes of a file, in order."""
 
     dataset: str
     content: bytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import orjson
@@ -13,6 +13,7 @@ from tiles.bounds import Region, region_of
 from tiles.local_frame import ToGeocentric, fit_projection
 from tiles.model_glb import Piece, write_model_glb
 from tiles.model_levels import leveled
+from tiles.named_tile import named_tile, naming_schema
 from tiles.node_store import StorePut, content_hash
 from tiles.tileset import LARGEST_INLINE_BYTES, ContentRef, Tile, external, revision_tileset, tile
 from twin.mesh_levels import MeshLevels
@@ -83,19 +84,8 @@ def build_models(
             tiles.append(part)
         progress(number + 1, len(models))
     key = f"{build.prefix}/r/{target.revision}/tileset.json"
-    schema = {
-        "id": "models",
-        "classes": {
-            _CLASS: {
-                "properties": {
-                    "fid": {"type": "SCALAR", "componentType": "UINT32", "required": True},
-                    "name": {"type": "STRING", "required": True},
-                }
-            }
-        },
-    }
     root = tile(None, tiles, None, build.put_tree) if tiles else None
-    store_put(key, revision_tileset(root, target.variant, {"schema": schema, "extras": target.extras}))
+    store_put(key, revision_tileset(root, target.variant, {"schema": naming_schema("models", _CLASS), "extras": target.extras}))
     return ModelsSummary(len(models), build.contents, build.content_bytes, build.residual_m, key)
 
 
@@ -120,7 +110,7 @@ class _Build:
         if levels is None:
             return self.meshed(model, mesh_of(model, MESH))
         whole = leveled(levels, lambda number: self._level(mesh_of(model, levels.name(number))), self.put_tree)
-        return None if whole is None else _named(whole, model)
+        return None if whole is None else named_tile(whole, _CLASS, model.fid, model.name)
 
     def delivered(self, model: Model) -> Tile:
         """Return the tile in which a delivered tileset hangs."""
@@ -133,7 +123,7 @@ class _Build:
             "refine": "ADD",
             "content": {"uri": f"m/{model.kept_as}/tileset.json"},
         }
-        return _named(Tile(region, error, body, len(orjson.dumps(body))), model)
+        return named_tile(Tile(region, error, body, len(orjson.dumps(body))), _CLASS, model.fid, model.name)
 
     def meshed(self, model: Model, mesh: PlacedMesh) -> Tile:
         """Return the tiles of a mesh."""
@@ -142,7 +132,7 @@ class _Build:
         while len(leaves) > 4:  # four to a tile, neighbours as they were cut
             leaves = [tile(None, leaves[i : i + 4], None, self.put_tree) for i in range(0, len(leaves), 4)]
         whole = leaves[0] if len(leaves) == 1 else tile(None, leaves, None, self.put_tree)
-        return _named(external(whole, self.put_tree) if whole.size > LARGEST_INLINE_BYTES else whole, model)
+        return named_tile(external(whole, self.put_tree) if whole.size > LARGEST_INLINE_BYTES else whole, _CLASS, model.fid, model.name)
 
     def _level(self, mesh: PlacedMesh) -> ContentRef:
         """Store one level of a mesh, its pictures beside it; how large it may be was the choice of who made the levels."""
@@ -177,12 +167,6 @@ class _Build:
         steps = [np.linspace(west, east, 5), np.linspace(south, north, 5), np.array([low, high])]
         e, n, h = (axis.ravel() for axis in np.meshgrid(*steps))
         return region_of(np.column_stack(self._to_geocentric(e, n, h)))
-
-
-def _named(part: Tile, model: Model) -> Tile:
-    """Return the tile with the identity of its model."""
-    body: Json = {**part.json, "metadata": {"class": _CLASS, "properties": {"fid": model.fid, "name": model.name}}}
-    return replace(part, json=body, size=len(orjson.dumps(body)))
 
 
 def _cut(mesh: PlacedMesh) -> Iterator[tuple[MeshPart, ...]]:

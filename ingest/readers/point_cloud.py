@@ -1,4 +1,4 @@
-"""Laser scans: LAS 1.0–1.4 and LAZ, read by chunks, of which what describes the cloud remains: outline, number and heights of its points.
+"""Laser scans: LAS 1.0–1.4 and LAZ, read by chunks twice: for what describes the cloud (outline, number, heights), and to place its points.
 
 What a header claims is compared with the file before a point is read: 400 bytes can claim 10^19 points. Source: ASPRS LAS 1.4-R15.
 Imports laspy, which takes a fifth of a second: only a child whose file is a point cloud imports this module.
@@ -10,7 +10,7 @@ import datetime as dt
 import io
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -26,6 +26,7 @@ from ingest.readers.point_cloud_crs import crs_of, height_unit_m
 from ingest.refusals import rejected
 from twin.errors import TwinError
 from twin.model import Recipe
+from twin.placed_points import PointsHead
 
 _CHUNK_BYTES = 32 << 20
 _COUNTS, _COUNTS_14 = struct.Struct("<HIIBHI"), struct.Struct("<QIQ")
@@ -35,6 +36,15 @@ _COMPRESSED_BITS = 0xC0
 _FREE_BYTES = 10 << 20
 _SENT_BYTES = 16 << 20
 _FIRST_LIDAR = dt.date(1990, 1, 1)
+_NEEDED = (
+    laspy.DecompressionSelection.base()
+    | laspy.DecompressionSelection.Z
+    | laspy.DecompressionSelection.CLASSIFICATION
+    | laspy.DecompressionSelection.RGB
+)
+_COLORS = ("red", "green", "blue")
+_NEVER_CLASSIFIED = 1
+"""The highest class that says nothing: 0 and 1 are "never" and "not" classified."""
 
 
 class PointCloud:
@@ -54,7 +64,7 @@ class PointCloud:
         self._file = laspy.open(
             io.BytesIO(source) if isinstance(source, bytes) else source,
             laz_backend=laspy.LazBackend.Lazrs,  # of one thread, as CPU time is what is limited
-            decompression_selection=laspy.DecompressionSelection.base() | laspy.DecompressionSelection.Z,
+            decompression_selection=_NEEDED,
         )
         self._kind: Literal["LAS", "LAZ"] = "LAZ" if claims.compressed else "LAS"
         self.format: str = self._kind
@@ -66,39 +76,44 @@ class PointCloud:
         return FileInfo(self.format, (LayerInfo(self._name, "coverage", (), crs_of(header), header.point_count),))
 
     def read(self, part: PartRequest, request: ReadRequest) -> Iterator[PointCloudHeader | FileChunk]:
-        """Yield what describes the cloud, then the file where it was in an archive.
+        """Yield what describes the cloud, then the file where it was in an archive, then its placed points.
 
         RejectedError ``crs-undeclared``, ``geometry-finite``, ``area-of-use``, ``point-cloud-empty``, ``point-cloud-truncated``.
         """
         header = self._file.header
         placing = georeference(request, self._name, crs_of(header), assumed=False)
-        cells = OccupiedCells()
-        lowest_m, highest_m, count = np.inf, -np.inf, 0
-        for vertices in self._placed(placing, height_unit_m(placing, header) / placing.transform.height_unit_m):
+        cells, seen = OccupiedCells(), _Seen()
+        for vertices, points in self._placed(placing):
             cells.add(vertices[:, :2])
-            lowest_m, highest_m = min(lowest_m, float(vertices[:, 2].min())), max(highest_m, float(vertices[:, 2].max()))
-            count += len(vertices)
-        if count == 0:
+            seen.add(vertices, points)
+        if seen.count == 0:
             raise rejected("point-cloud-empty", "The point cloud has no points.", "点云中没有点。")
+        head = seen.head()
         yield PointCloudHeader(
             dataset=part.dataset,
             format=self._kind,
             source_crs=placing.label,
             assumed=placing.assumed,
             acquired_on=day_in_name(self._name) or _created_on(header.creation_date),
-            points=count,
-            density_m2=count / cells.area_m2,
-            minimum_m=lowest_m,
-            maximum_m=highest_m,
+            points=seen.count,
+            density_m2=seen.count / cells.area_m2,
+            minimum_m=float(seen.low[2]),
+            maximum_m=float(seen.high[2]),
             footprint=cells.footprint(placing.storage.srid),
             unpacked_bytes=len(self._unpacked),
+            placed_bytes=head.total_bytes,
         )
         for start in range(0, len(self._unpacked), _SENT_BYTES):
             yield FileChunk(part.dataset, self._unpacked[start : start + _SENT_BYTES])
+        yield FileChunk(part.dataset, head.encoded())
+        self._file.seek(0)
+        for vertices, points in self._placed(placing):
+            yield FileChunk(part.dataset, head.points(vertices, seen.colors(points), _kinds(points)).tobytes())
 
-    def _placed(self, placing: Georeference, height_factor: float) -> Iterator[npt.NDArray[np.float64]]:
-        """Yield the points, (n, 3), in the storage CRS and the deployment's heights."""
+    def _placed(self, placing: Georeference) -> Iterator[tuple[npt.NDArray[np.float64], laspy.ScaleAwarePointRecord]]:
+        """Yield where points are, (n, 3) in the storage CRS and the deployment's heights, and all else of them."""
         expected = self._file.header.point_count
+        height_factor = height_unit_m(placing, self._file.header) / placing.transform.height_unit_m
         for first in range(0, expected, self._chunk):
             wanted = min(self._chunk, expected - first)
             points = self._file.read_points(wanted)
@@ -113,7 +128,46 @@ class PointCloud:
                 raise rejected(
                     "area-of-use", f"{outside} points lie beyond the area of the deployment.", f"{outside} 个点超出本部署的范围。"
                 )
-            yield vertices
+            yield vertices, points
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the points that were read have between them."""
+
+    count: int = 0
+    low: npt.NDArray[np.float64] = field(default_factory=lambda: np.full(3, np.inf))
+    high: npt.NDArray[np.float64] = field(default_factory=lambda: np.full(3, -np.inf))
+    brightest: int = 0
+    highest_kind: int = 0
+
+    def add(self, vertices: npt.NDArray[np.float64], points: laspy.ScaleAwarePointRecord) -> None:
+        """Note points and where they are."""
+        self.count += len(vertices)
+        self.low, self.high = np.minimum(self.low, vertices.min(axis=0)), np.maximum(self.high, vertices.max(axis=0))
+        self.highest_kind = max(self.highest_kind, int(_kinds(points).max()))
+        if _has_colors(points):
+            self.brightest = max(self.brightest, *(int(points[name].max()) for name in _COLORS))
+
+    def head(self) -> PointsHead:
+        """Return the head of the placed points; files that declare colours and leave them black have none."""
+        east, north, height = np.floor(self.low).tolist()
+        return PointsHead(self.count, (east, north, height), self.brightest > 0, self.highest_kind > _NEVER_CLASSIFIED)
+
+    def colors(self, points: laspy.ScaleAwarePointRecord) -> npt.NDArray[np.uint8] | None:
+        """Return (n, 3) of 8 bits; None without any. Many writers leave 8 bits where the standard asks for 16."""
+        if self.brightest == 0:
+            return None
+        shift = 8 if self.brightest > 0xFF else 0
+        return np.column_stack([np.asarray(points[name], np.uint16) >> shift for name in _COLORS]).astype(np.uint8)
+
+
+def _has_colors(points: laspy.ScaleAwarePointRecord) -> bool:
+    return set(_COLORS) <= set(points.point_format.dimension_names)
+
+
+def _kinds(points: laspy.ScaleAwarePointRecord) -> npt.NDArray[np.uint8]:
+    return np.asarray(points["classification"]).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ import datetime as dt
 import hashlib
 import struct
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import laspy
 import numpy as np
@@ -17,11 +19,15 @@ import shapely
 from numpy.typing import NDArray
 
 from ingest.protocol import Limits, PartRequest, PointCloudHeader, ReadRequest
-from tests.opened_city import load, opened_city, request
+from tests.opened_city import get, load, opened_city, request
 from tests.reading import inspect_file, read_file
+from tiles.checker.gltf_file import GltfFile
+from tiles.checker.problem import Problems
 from twin.errors import TwinError, UnsupportedMediaError
 from twin.featuretypes.loader import load_feature_types
 from twin.model import Principal
+from twin.server.assets import build_missing
+from twin.server.city import City
 from twin.server.scene import scene_document
 
 FT_M, US_FT_M = 0.3048, 1200 / 3937
@@ -140,14 +146,41 @@ def test_the_scan_of_the_sample_city_goes_in_and_its_file_is_kept(database_url: 
             ).fetchone()  # type: ignore[misc]
         assert city.store.get(f"pointcloud/{sha256}.laz") == path.read_bytes()
         (layer,) = scene_document(city.catalogue, Principal.anonymous(), city.frame.vertical)["layers"]
+        assert build_missing(city, lambda *_: None) is None
+        (built,) = city.catalogue.assets()
+        (tileset,) = get(city, "/tiles/point_clouds/1/tileset.json")
+        drawn = np.concatenate(list(leaves(city, tileset.json()["root"])))
         for wrong in (request(path, (None, "terrain", "terrain")), request(sample_city_folder / "高程.tif", (None, "point_cloud", "more"))):
             with pytest.raises(UnsupportedMediaError):
                 load(city, wrong)
     las = laspy.read(path)
     assert (name, day, points, crs) == ("点云", las.header.creation_date, len(las), "EPSG:4549")
     assert (lowest, highest) == pytest.approx((np.min(las.z), np.max(las.z)))
-    assert (layer["recipe"], layer["mvt"], layer["tileset"]) == ("point_cloud", None, None)
+    assert (layer["recipe"], layer["mvt"]) == ("point_cloud", None)
+    assert layer["tileset"] == {"url": "tiles/point_clouds/1/tileset.json", "state": "missing"}
     assert inspect_file(path).layers[0].rows == len(las)
+    assert (built.state, built.detail["points"], built.detail["clouds"]) == ("ready", len(las), 1)
+    true = np.column_stack(city.frame(np.array(las.x), np.array(las.y), np.array(las.z)))
+    assert len(drawn) == len(true)
+    for axis in range(3):  # whatever their order: sorted alike, no coordinate is off by more than the accuracy
+        assert np.abs(np.sort(drawn[:, axis]) - np.sort(true[:, axis])).max() <= float(str(built.detail["accuracy_m"])) + 0.001 < 0.01
+
+
+def leaves(city: City, tile: dict[str, Any]) -> Iterator[NDArray[np.float64]]:
+    """Yield the geocentric points of the tiles that are replaced by none."""
+    uri = tile.get("content", {}).get("uri", "")
+    (answer,) = get(city, f"/tiles/point_clouds/open/{uri.split('open/')[-1].removeprefix('../')}") if uri else (None,)
+    if answer is not None and uri.endswith(".json"):
+        document = answer.json()
+        yield from leaves(city, document["root"])
+    elif answer is not None and "children" not in tile:
+        gltf = GltfFile(answer.content, Problems(uri))
+        ((_, matrix),) = gltf.placements()
+        stored = gltf.accessor(gltf.items("meshes")[0]["primitives"][0]["attributes"]["POSITION"], uri)
+        assert stored is not None
+        yield stored @ matrix[:3, :3].T + matrix[:3, 3]
+    for child in tile.get("children", []):
+        yield from leaves(city, child)
 
 
 @pytest.mark.parametrize("name", ["Megaplot.laz", "warsaw_small.las"])

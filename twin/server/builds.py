@@ -16,6 +16,7 @@ from twin.query.collection import Collection, collection_of
 from twin.server.certificate import certificate
 from twin.server.city import City, Progress
 from twin.server.model_builds import build_dataset_models
+from twin.server.point_cloud_builds import build_dataset_clouds
 from twin.server.scene import VARIANT
 from twin.server.tile_garbage import building
 
@@ -32,9 +33,9 @@ def build_dataset_tileset(
     From that of the nearest earlier revision and what changed since, where there is one and little changed; else, or when it is asked for
     ``anew``, from all features.
     """
-    if feature_type.recipe == "model":
-        known = {"certificate": certificate(city, revision.extent_deg)}
-        return build_dataset_models(city, dataset, revision, _put_new(city), known, progress)
+    if feature_type.recipe in ("model", "point_cloud"):
+        build = build_dataset_models if feature_type.recipe == "model" else build_dataset_clouds
+        return build(city, dataset, revision, _put_new(city), {"certificate": certificate(city, revision.extent_deg)}, progress)
     source = RevisionRows(city.pool, _collection(city, dataset), revision.commit)
     target = TilesetTarget(
         dataset=dataset.slug,

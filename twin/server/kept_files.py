@@ -17,7 +17,7 @@ from psycopg import sql
 from twin.db import Connection, translated
 from twin.server.city import City
 
-_KEPT = {"model": "kept_as", "coverage": "sha256", "imagery": "sha256", "pointcloud": "sha256"}
+_KEPT = {"model": "kept_as", "coverage": "sha256", "imagery": "sha256", "pointcloud": "sha256", "points": "kept_as"}
 """Folder of the store → the column of rows that names what lies in it."""
 _SCHEMAS = ["city", "history", "staging"]
 _YOUNG_S = 86_400.0

@@ -89,7 +89,11 @@ def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, asse
 
 def _draws_nothing(asset: Asset | None) -> bool:
     """Return whether a tileset is built and nothing is in it: no features, or none that can be drawn."""
-    return asset is not None and asset.state == "ready" and asset.detail.get("drawn", asset.detail.get("models")) == 0
+    return (
+        asset is not None
+        and asset.state == "ready"
+        and asset.detail.get("drawn", asset.detail.get("models", asset.detail.get("points"))) == 0
+    )
 
 
 def _days(catalogue: Catalogue, dataset: Dataset) -> list[str]:

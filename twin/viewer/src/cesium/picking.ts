@@ -6,7 +6,7 @@ import type { TileFeature } from "../vector_tile";
 import type { DrawnLayer } from "./drawn_layer";
 import { MvtLayer } from "./mvt_layer";
 import { inDegrees } from "./terrain";
-import { MODEL, TilesetLayer, readFeature, readModel } from "./tileset_layer";
+import { isNamedByTile, TilesetLayer, readFeature, readModel } from "./tileset_layer";
 
 export interface PickedFeature {
   readonly dataset: string;
@@ -20,7 +20,7 @@ function pickSolid(widget: CesiumWidget, layers: readonly DrawnLayer[], pixel: C
   const model = readModel(picked);
   const feature = model ?? readFeature(picked);
   if (feature === null) return null;
-  const owner = layers.find((drawn) => drawn instanceof TilesetLayer && drawn.tileset === feature.tileset && (drawn.layer.recipe === MODEL) === (model !== null));
+  const owner = layers.find((drawn) => drawn instanceof TilesetLayer && drawn.tileset === feature.tileset && isNamedByTile(drawn.layer) === (model !== null));
   return owner === undefined ? null : { dataset: owner.layer.dataset, fid: feature.fid, properties: feature.properties };
 }
 

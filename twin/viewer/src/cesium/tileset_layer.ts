@@ -1,6 +1,6 @@
 /** One layer drawn from its 3D Tiles, coloured feature by feature without asking the server again. */
 
-import { type BoundingSphere, Cartesian3, Cesium3DTileFeature, Cesium3DTileStyle, Cesium3DTileset, type CesiumWidget, Color, type CustomShader } from "@cesium/engine";
+import { type BoundingSphere, Cartesian3, Cesium3DTileFeature, Cesium3DTileStyle, Cesium3DTileset, type CesiumWidget, Color, type CustomShader, PointCloudShading } from "@cesium/engine";
 
 import { MUTED, type Rgb, chosenChoice, coloring } from "../coloring";
 import type { Layer } from "../scene";
@@ -18,8 +18,18 @@ const AMBIENT_LIGHT = 0.55;
 /** A tileset of which nothing is drawn has a volume of no size, at longitude and latitude 0. */
 const LEAST_RADIUS_M = 0.01;
 
-/** The recipe of layers whose tiles are delivered, not made of features. */
-export const MODEL = "model";
+const POINT_CLOUD = "point_cloud";
+
+/** The recipes of layers whose tiles are not made of features: a tile names the thing below it, and that has colours of its own. */
+const NAMED_BY_TILE: ReadonlySet<string> = new Set(["model", POINT_CLOUD]);
+
+/** Returns whether what is picked of a layer is named by a tile. */
+export function isNamedByTile(layer: Layer): boolean {
+  return NAMED_BY_TILE.has(layer.recipe);
+}
+
+/** Points grow with the gaps between them, up to these pixels. */
+const LARGEST_POINT_PX = 8;
 
 /** The property of every GLB of ours that names the feature (docs/architecture.md, Tile metadata). */
 const FID = "fid";
@@ -66,6 +76,11 @@ function lightEvenly(tileset: Cesium3DTileset): void {
   tileset.imageBasedLighting.sphericalHarmonicCoefficients = [ambient, ...directional].map((part) => new Cartesian3(part, part, part));
 }
 
+/** Draws points as large as what lies between them, shaded by depth, so that a scan reads as a surface. */
+function closedSurface(): PointCloudShading {
+  return new PointCloudShading({ attenuation: true, maximumAttenuation: LARGEST_POINT_PX, eyeDomeLighting: true });
+}
+
 export class TilesetLayer implements DrawnLayer {
   private selectedFid: number | null = null;
   private readonly seen = new Set<string>();
@@ -88,6 +103,7 @@ export class TilesetLayer implements DrawnLayer {
     const tileset = await Cesium3DTileset.fromUrl(url.href, { maximumScreenSpaceError: 16, cullRequestsWhileMoving: false });
     const drawn = new TilesetLayer(layer, widget, tileset, look, standby);
     lightEvenly(tileset);
+    if (layer.recipe === POINT_CLOUD) tileset.pointCloudShading = closedSurface();
     drawn.show();
     drawn.restyle();
     tileset.tileFailed.addEventListener(({ message, url: tile }: { message: string; url: string }) => {
@@ -158,7 +174,7 @@ export class TilesetLayer implements DrawnLayer {
   }
 
   private restyle(): void {
-    if (this.layer.recipe === MODEL) return; // it has colours of its own
+    if (isNamedByTile(this.layer)) return;
     const choice = chosenChoice(this.layer, this.look.colorBy);
     const colorOf = coloring(this.layer, choice, (code) => this.seen.add(code));
     const bySurface = choice?.kind === "surface" && this.look.isMuted !== true;
