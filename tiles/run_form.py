@@ -27,7 +27,10 @@ _SIDES = 8
 _AREA_OF_POLYGON = 0.5 * _SIDES * np.sin(2 * np.pi / _SIDES) / np.pi
 """The area of the unit cylinder's polygon as part of its circle's: the polygon is drawn so much larger that both are the same."""
 _GRID = 32
-"""A hidden run is missed as far away as the rounding of a massing is seen, whose grid has so many columns."""
+"""Columns of the grid of a massing."""
+
+_PIXELS = 16
+"""A tile is usually refined where its error is so many pixels: runs are drawn one pixel wide there, else a city's pipes would be specks."""
 
 
 class RunForm:
@@ -61,10 +64,11 @@ class RunForm:
         projection = fit_projection(to_geocentric, ends)
         local, region = projection.project(ends)
         fids, row_of = np.unique(runs.fid, return_inverse=True)
-        instances = [_instances(local.reshape(-1, 2, 3), runs, row_of, form) for form in (ROUND, BOX)]
+        error = _error_m(cell, runs)
+        size = np.maximum(runs.size_m, error / _PIXELS)
+        instances = [_instances(local.reshape(-1, 2, 3), size, runs.form == form, row_of, form) for form in (ROUND, BOX)]
         glb = write_instances(projection.frame, instances, self._metadata, self._table(runs, fids), meshopt=self._meshopt)
-        reach = float(runs.size_m.max())
-        return FarTile(kept, glb.data, region.widened(reach + glb.position_error_m), _error_m(cell, runs, reach))
+        return FarTile(kept, glb.data, region.widened(float(size.max()) + glb.position_error_m), error)
 
     def _table(self, runs: Runs, fids: NDArray[np.int64]) -> PropertyTable:
         """Return the rows of the features that runs are parts of: which they are, and what colours them."""
@@ -96,23 +100,26 @@ def _shafts(fid: NDArray[np.uint32], geometries: Geometries, recipe: Well, rows:
     return straight_runs(fid, deep, low, top[deep], shape, code)
 
 
-def _error_m(cell: Cell, runs: Runs, reach_m: float) -> float:
-    """Return how far what is drawn lies from what is meant: at joints the section, and where runs are hidden as much as can be missed."""
-    if runs.hidden_cm == 0:
-        return reach_m
+def _error_m(cell: Cell, runs: Runs) -> float:
+    """Return how far what is drawn lies from what is meant: at joints the section, of a hidden run its length.
+
+    Never less than the diagonal of a cell of the massing's grid: who is nearer wants to read what a pipe is, and only leaves have that.
+    """
     side = float(1 << max(cell.level, FINEST_LEVEL))
-    return max(reach_m, runs.hidden_cm / 100, side / _GRID * float(np.sqrt(2)))
+    return max(float(runs.size_m.max()), runs.hidden_cm / 100, side / _GRID * float(np.sqrt(2)))
 
 
-def _instances(ends: NDArray[np.float64], runs: Runs, row_of: NDArray[np.int64], form: int) -> Instances:
-    mine = np.flatnonzero(runs.form == form)
+def _instances(
+    ends: NDArray[np.float64], size: NDArray[np.float64], of_form: NDArray[np.bool_], row_of: NDArray[np.int64], form: int
+) -> Instances:
+    mine = np.flatnonzero(of_form)
     start, end = ends[mine, 0], ends[mine, 1]
     way = end - start
     length = np.maximum(np.linalg.norm(way, axis=1), 0.01)
     yaw, pitch = np.arctan2(way[:, 1], way[:, 0]) / 2, -np.arctan2(way[:, 2], np.hypot(way[:, 0], way[:, 1])) / 2
     turned, tilted = (np.cos(yaw), np.sin(yaw)), (np.cos(pitch), np.sin(pitch))
     quaternion = [-turned[1] * tilted[1], turned[0] * tilted[1], turned[1] * tilted[0], turned[0] * tilted[0]]
-    scale = np.column_stack([length, runs.size_m[mine]])
+    scale = np.column_stack([length, size[mine]])
     return Instances(_unit(form), (start + end) / 2, np.column_stack(quaternion), scale, row_of[mine])
 
 

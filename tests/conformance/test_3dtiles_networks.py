@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 import shapely
 
 from tests import tile_readers
 from tests.tile_features import GEOCENTRIC, NODE, PIPE, SEPARATION_M, features, numbers, texts, to_geocentric
 from tests.tile_trees import nodes
 from tiles.build import BuildOptions, TilesetTarget, build_tileset
-from tiles.columns import FeatureColumns
+from tiles.columns import Column, FeatureColumns
 from tiles.memory_store import MemoryStore
 from tiles.tiling import Budget
 from twin.model import FeatureType
@@ -26,7 +25,7 @@ def network() -> FeatureColumns:
     start = np.column_stack([497_000 + rng.uniform(0, 900, COUNT), 3_521_000 + rng.uniform(0, 900, COUNT), rng.uniform(-3, 3, COUNT)])
     end = start + np.column_stack([rng.uniform(-60, 60, (COUNT, 2)), rng.uniform(-2, 2, COUNT)])
     box = np.arange(COUNT) % 5 == 0
-    columns = {
+    columns: dict[str, Column] = {
         "outer_diameter_mm": numbers(None if b else 300.0 for b in box),
         "width_mm": numbers(800.0 if b else None for b in box),
         "section_height_mm": numbers(600.0 if b else None for b in box),
@@ -35,16 +34,18 @@ def network() -> FeatureColumns:
     return features([shapely.LineString([a, b]) for a, b in zip(start, end, strict=True)], columns)
 
 
-def built(folder: Path, run: FeatureColumns, kind: FeatureType) -> list[Path]:
-    """Write the contents of inner tiles; return them."""
+def built(folder: Path, run: FeatureColumns, kind: FeatureType) -> dict[Path, float]:
+    """Write the contents of inner tiles; return them with the errors of their tiles."""
     store = MemoryStore()
     target = TilesetTarget("net", 1, "open", "2.25.1.")
     tree = build_tileset([run], kind, to_geocentric, target, store, options=BuildOptions(Budget(2_000, 12_000))).tree
-    contents = {node.content.hash for node in nodes(store, "net", tree) if node.children and node.content is not None}
-    found = [key for key in store if any(key.endswith(f"/{name}.glb") for name in contents)]
-    for key in found:
-        (folder / Path(key).name).write_bytes(store[key])
-    return sorted(folder.glob("*.glb"))
+    written = {}
+    for node in nodes(store, "net", tree):
+        if node.children and node.content is not None and node.tile is not None:
+            path = folder / f"{node.content.hash}.glb"
+            path.write_bytes(next(store[key] for key in store if key.endswith(path.name)))
+            written[path] = node.tile.geometric_error_m
+    return written
 
 
 def test_instances_are_where_the_lines_are(tmp_path: Path) -> None:
@@ -54,16 +55,19 @@ def test_instances_are_where_the_lines_are(tmp_path: Path) -> None:
     assert len(glbs) > 2
     shown: set[int] = set()
     for tile in tile_readers.run("read.mjs", glbs):
+        pixel_m = glbs[Path(tile["file"])] / 16
         fid = np.array(tile["table"]["columns"]["fid"])[np.array(tile["features"])]
-        e, n, h = GEOCENTRIC.transform(*np.array(tile["positions"]).T, direction="INVERSE")
+        x, y, z = np.array(tile["positions"]).T
+        e, n, h = GEOCENTRIC.transform(x, y, z, direction="INVERSE")
         points = np.column_stack([e, n, np.array(h) - SEPARATION_M])
         for one in np.unique(fid).tolist():
             mine, (a, b) = points[fid == one], axes[one - 1]
             along = (mine - a) @ (b - a) / ((b - a) @ (b - a))
             aside = np.linalg.norm(mine - a - along[:, None] * (b - a), axis=1)
-            reach = 0.5 if (one - 1) % 5 == 0 else 0.15 * 1.055
-            assert np.linalg.norm(b - a) * np.abs(along - np.round(along)).max() < 0.02
-            assert aside.max() == pytest.approx(reach, abs=0.02)
+            size = (0.8, 0.6) if (one - 1) % 5 == 0 else (0.3, 0.0)
+            reach = np.hypot(max(size[0], pixel_m), max(size[1], pixel_m)) / 2 if size[1] else max(0.3, pixel_m) / 2 * 1.055
+            assert np.linalg.norm(b - a) * np.abs(along - np.round(along)).max() < 0.01 + 0.02 * reach
+            assert np.hypot(*size) / 2 - 0.02 < aside.max() < reach + 0.02
             shown.add(one)
     assert len(shown) == COUNT
 
