@@ -104,6 +104,12 @@ def pointing_tileset(target: bytes, uri: str) -> bytes:
     return orjson.dumps({"asset": {"version": "1.1"}, "geometricError": tileset["geometricError"], "root": root})
 
 
+def relocated_tileset(tileset: bytes, relative: Callable[[str], str]) -> bytes:
+    """Return a tileset file with its URIs as ``relative`` gives them."""
+    body = orjson.loads(tileset)
+    return orjson.dumps({**body, "root": _relocated(body["root"], relative)})
+
+
 def _file(root: Tile, extras: Json, relative: Callable[[str], str]) -> bytes:
     """Return a tileset file; its own error is that of showing nothing: the diagonal."""
     error = max(root.region.diagonal_m, root.geometric_error_m)

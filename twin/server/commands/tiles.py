@@ -1,4 +1,4 @@
-"""`twin tiles build` and `gc`, the build worker, and the warming of compiled kernels."""
+"""`twin tiles build`, `export` and `gc`, the build worker, and the warming of compiled kernels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from twin.server.city import open_city
 from twin.server.scene import VARIANT
 from twin.server.settings import Settings
 from twin.server.terminal import Terminal
+from twin.store import written_whole
 
 
 def tiles_build(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
@@ -31,6 +32,26 @@ def tiles_build(settings: Settings, options: argparse.Namespace, terminal: Termi
         asset = city.catalogue.asset(dataset.id, revision.commit, kind, VARIANT)
     terminal.say(f"{options.dataset} 版本 {revision.commit} 已构建", f"{options.dataset} at {revision.commit} is built")
     terminal.result({"dataset": options.dataset, "revision": revision.commit, "detail": dict(asset.detail) if asset else {}})
+
+
+def tiles_export(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Write the newest tileset of a dataset as one 3TZ file."""
+    from tiles.archive import write_archive  # noqa: PLC0415
+
+    with open_city(settings) as city:
+        dataset = city.catalogue.dataset(options.dataset)
+        ready = city.catalogue.ready_assets(dataset.id, "tileset", VARIANT)
+        if not ready or not has_tree(city.catalogue.feature_type(dataset.feature_type)):
+            raise BadRequestError(f"{options.dataset} has no tileset of its own", zh=f"{options.dataset} 没有自建的瓦片集")
+        place, revision = f"tiles/{options.dataset}/{VARIANT}", max(asset.revision for asset in ready)
+        tileset = city.store.get(f"{place}/r/{revision}/tileset.json")
+        with written_whole(options.file) as file:
+            count = write_archive(tileset, VARIANT, lambda path: city.store.get(f"{place}/{path}"), file)
+    terminal.say(
+        f"{options.dataset} 版本 {revision}：{count} 个文件写入 {options.file.name}",
+        f"{options.dataset} at {revision}: {count} files written to {options.file.name}",
+    )
+    terminal.result({"dataset": options.dataset, "revision": revision, "files": count, "output": str(options.file)})
 
 
 def tiles_gc(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
