@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from ogc.parameters import filter_of
 from tiles.build import BuildOptions, read_tree
@@ -35,6 +37,8 @@ from twin.query.matching import matching_statement
 from twin.server.city import City
 from twin.server.scene import VARIANT
 from twin.server.tile_garbage import building
+
+type Numbers = NDArray[np.float64]
 
 FILTER_VERSION = 1
 """Part of every name: raise it when the same filter gives another tileset."""
@@ -61,6 +65,7 @@ class FilteredTiles:
 
     def __init__(self, city: City) -> None:
         self._city = city
+        self._projecting = threading.Lock()
 
     def tileset(self, dataset: Dataset, revision: Revision, given: Mapping[str, str], principal: Principal) -> str:
         """Return the name of the tileset of the features that the parameters of a filter mean at a built revision; it is stored.
@@ -105,6 +110,10 @@ class FilteredTiles:
         """Return (seconds since somebody asked, name) of the filtered tilesets that are stored, the latest first."""
         files = (self._city.store.path(key) for key in self._city.store.keys(_folder(dataset.slug)) if key.endswith("/tileset.json"))
         return sorted((time.time() - file.stat().st_mtime, file.parent.name) for file in files)
+
+    def _to_geocentric(self, easting_m: Numbers, northing_m: Numbers, height_m: Numbers, /) -> tuple[Numbers, Numbers, Numbers]:
+        with self._projecting:  # the city has one, and PROJ's objects are not to be shared
+            return self._city.frame(easting_m, northing_m, height_m)
 
     @property
     def _encoding(self) -> Encoding:
@@ -156,7 +165,7 @@ class FilteredTiles:
     def _contents(self, dataset: Dataset, commit: int, wanted: Fids) -> FilteredContents:
         feature_type = self._city.catalogue.feature_type(dataset.feature_type)
         metadata = metadata_class(feature_type)
-        drawing = Drawing(metadata, self._city.frame, self._encoding)
+        drawing = Drawing(metadata, self._to_geocentric, self._encoding)
         store = NodeStore(self._city.store, dataset.slug, VARIANT)
         maker = TreeMaker(store, drawing, BuildOptions().budget, far_form_for(feature_type, metadata, self._encoding))
         rows = RevisionRows(self._city.pool, self._collection(dataset), commit)
