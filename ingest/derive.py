@@ -2,6 +2,7 @@
 
 A FeatureType asks for them by ``derived`` on its fields (DESIGN 10). ``ground_height`` stands on a number, filled where the source gave
 none, and on a code that says from where: field, dem or default. ``building_height`` stands on the code beside the height of the recipe.
+Of pipes, ``cover`` needs the ground, ``start_invert`` and ``end_invert`` do not (``ingest.pipe_levels``).
 
 What needs only the row itself is computed on the Arrow batch on its way into staging; what needs other datasets is computed once all
 rows are there, in one pass over them and one update: every update of a table writes it anew.
@@ -22,6 +23,7 @@ from psycopg import sql
 
 from ingest.bodies import MEASURED
 from ingest.copy_binary import HEADER, TRAILER, CopyColumn, copy_binary_rows
+from ingest.pipe_levels import above_z, cover_field, least_cover_m, sampled, with_inverts
 from ingest.staging import Staging
 from ingest.wells import fill_wells, fill_wells_again, forget_derived_bottom
 from twin.catalogue import Catalogue
@@ -57,7 +59,7 @@ def derive_from_row(batch: pa.RecordBatch, feature_type: FeatureType, *, has_ter
     A height whose source says that it was derived (an export of ours come back) counts as not given. Where the city has no terrain
     (nor gets one with this submission) the default ground height is filled in here: there is nothing to wait for.
     """
-    batch = forget_derived_bottom(batch, feature_type)
+    batch = with_inverts(forget_derived_bottom(batch, feature_type), feature_type, "geom")
     ground = _ground_fields(feature_type)
     if ground is not None:
         height, source = ground
@@ -75,7 +77,7 @@ def derive_from_city(
     """Fill the derived columns of staged rows that need the terrain or the boundaries."""
     fill_wells(connection, staging, catalogue, loaded)
     fields = _ground_fields(staging.feature_type)
-    ground = ground_of(_staged_coverages(connection, loaded)) if fields else None
+    ground = ground_of(_staged_coverages(connection, loaded)) if _needs_ground(staging.feature_type) else None
     _fill(connection, staging, fields, ground, _admin_units(connection, staging, catalogue, loaded))
     if fields is not None:
         _fill_default_height(connection, staging, fields)
@@ -105,7 +107,10 @@ def derive_again(
         connection.execute(
             _statement("UPDATE {staging} SET before_m = {height}, {height} = NULL WHERE {source} IN ('dem', 'default')", staging, fields)
         )
+    if heights and _needs_ground(staging.feature_type):
         ground = ground_of(_staged_coverages(connection, loaded))
+    if heights and ground is None and (cover := cover_field(staging.feature_type)) is not None:
+        connection.execute(sql.SQL("UPDATE {} SET {} = NULL").format(staging.table, sql.Identifier(cover)))
     if boundaries:
         connection.execute(sql.SQL("UPDATE {} SET admin_codes = NULL").format(staging.table))
     units = _admin_units(connection, staging, catalogue, loaded) if boundaries else None
@@ -124,6 +129,10 @@ def _ground_fields(feature_type: FeatureType) -> tuple[str, str] | None:
     """Return the names of the height field and of the field that says where it came from."""
     derived = {f.type: f.name for f in feature_type.fields if f.derived == "ground_height"}
     return (derived["number"], derived["code"]) if {"number", "code"} <= derived.keys() else None
+
+
+def _needs_ground(feature_type: FeatureType) -> bool:
+    return _ground_fields(feature_type) is not None or cover_field(feature_type) is not None
 
 
 def _given(batch: pa.RecordBatch, height: str, source: str) -> pa.Array:
@@ -176,27 +185,39 @@ class _AdminUnits:
 def _fill(
     connection: Connection, staging: Staging, fields: tuple[str, str] | None, ground: Ground | None, units: _AdminUnits | None
 ) -> None:
-    """Compute heights and codes in one pass over the rows that lack them, and write them in one update."""
-    if units is None and (ground is None or fields is None):
+    """Compute heights, covers and codes in one pass over the rows that lack them, and write them in one update."""
+    cover = cover_field(staging.feature_type) if ground is not None else None
+    if units is None and cover is None and (ground is None or fields is None):
         return
-    connection.execute("CREATE TEMPORARY TABLE derived (row bigint, height double precision, codes text) ON COMMIT DROP")
-    height = sql.Identifier(fields[0]) if fields else sql.SQL("NULL::double precision")
-    lacking = sql.SQL("true") if units is not None else sql.SQL("{} IS NULL").format(height)
-    select = sql.SQL("SELECT row, postgis.ST_AsBinary(geom), {} IS NULL FROM {} WHERE {}").format(height, staging.table, lacking)
-    computed = list(_computed(connection, select, ground if fields else None, units))
+    connection.execute(
+        "CREATE TEMPORARY TABLE derived (row bigint, height double precision, cover double precision, codes text) ON COMMIT DROP"
+    )
+    nothing = sql.SQL("NULL::double precision")
+    height = sql.Identifier(fields[0]) if fields else nothing
+    lacking = sql.SQL("true") if units is not None or cover is not None else sql.SQL("{} IS NULL").format(height)
+    select = sql.SQL("SELECT row, postgis.ST_AsBinary(geom), {height} IS NULL, {above} FROM {staging} WHERE {lacking}").format(
+        height=height, above=nothing if cover is None else above_z(staging.feature_type), staging=staging.table, lacking=lacking
+    )
+    computed = list(_computed(connection, select, ground if fields else None, ground if cover else None, units))
     with connection.cursor() as cursor, cursor.copy("COPY derived FROM STDIN (FORMAT binary)") as copy:
         copy.write(HEADER)
         for batch in computed:
             copy.write(copy_binary_rows(batch, _DERIVED_COLUMNS))
         copy.write(TRAILER)
-    assignments = [sql.SQL("admin_codes = string_to_array(d.codes, ',')")] if units is not None else []
+    assignments: list[sql.Composable] = [sql.SQL("admin_codes = string_to_array(d.codes, ',')")] if units is not None else []
     if fields is not None and ground is not None:
         places = {"height": sql.Identifier(fields[0]), "source": sql.Identifier(fields[1])}
-        assignments.append(sql.SQL("{height} = coalesce(d.height, s.{height})").format(**places))  # type: ignore[arg-type]
-        assignments.append(sql.SQL("{source} = CASE WHEN d.height IS NULL THEN s.{source} ELSE 'dem' END").format(**places))  # type: ignore[arg-type]
+        assignments.append(sql.SQL("{height} = coalesce(d.height, s.{height})").format(**places))
+        assignments.append(sql.SQL("{source} = CASE WHEN d.height IS NULL THEN s.{source} ELSE 'dem' END").format(**places))
         if staging.feature_type.has_z and staging.feature_type.recipe_fields.get("base") == fields[0]:
             # a footprint without heights of its own lies where its building stands
             assignments.append(sql.SQL("geom = CASE WHEN d.height IS NULL THEN s.geom ELSE ST_Force3DZ(ST_Force2D(s.geom), d.height) END"))
+    if cover is not None:
+        assignments.append(
+            sql.SQL("{cover} = CASE WHEN abs(s.{cover} - d.cover) <= {tolerance} THEN s.{cover} ELSE d.cover END").format(
+                cover=sql.Identifier(cover), tolerance=sql.Literal(_SAME_HEIGHT_M)
+            )
+        )
     connection.execute(
         sql.SQL("UPDATE {staging} AS s SET {assignments} FROM derived AS d WHERE d.row = s.row").format(
             staging=staging.table, assignments=sql.SQL(", ").join(assignments)
@@ -205,24 +226,36 @@ def _fill(
     connection.execute("DROP TABLE derived")
 
 
-_DERIVED_COLUMNS = (CopyColumn("bigint", "row"), CopyColumn("double precision", "height"), CopyColumn("text", "codes"))
+_DERIVED_COLUMNS = (
+    CopyColumn("bigint", "row"),
+    CopyColumn("double precision", "height"),
+    CopyColumn("double precision", "cover"),
+    CopyColumn("text", "codes"),
+)
 
 
-def _computed(connection: Connection, select: sql.Composed, ground: Ground | None, units: _AdminUnits | None) -> Iterator[pa.RecordBatch]:
-    """Yield (row, height, codes) of the rows for which something was found, batch by batch."""
+def _computed(
+    connection: Connection, select: sql.Composed, ground: Ground | None, over_pipes: Ground | None, units: _AdminUnits | None
+) -> Iterator[pa.RecordBatch]:
+    """Yield (row, height, cover, codes) batch by batch: of all pipes, else of the rows for which something was found."""
     with connection.cursor(name="to_derive") as cursor:
         cursor.itersize = _BATCH
         cursor.execute(select, binary=True)
         while fetched := cursor.fetchmany(_BATCH):
-            rows, wkb, lacks_height = zip(*fetched, strict=True)
+            rows, wkb, lacks_height, above = zip(*fetched, strict=True)
             geometries = shapely.from_wkb(wkb)
             heights = _lowest(geometries, np.array(lacks_height), ground)
             codes = units.codes_of(geometries) if units is not None else np.full(len(rows), None, dtype=object)
+            covers = _covers(geometries, np.array(above, np.float64), over_pipes)
+            numbers = [pa.array(values, pa.float64(), from_pandas=True) for values in (heights, covers)]
             batch = pa.RecordBatch.from_arrays(
-                [pa.array(rows, pa.int64()), pa.array(heights, pa.float64(), from_pandas=True), pa.array(codes, pa.string())],
-                names=["row", "height", "codes"],
+                [pa.array(rows, pa.int64()), *numbers, pa.array(codes, pa.string())], names=["row", "height", "cover", "codes"]
             )
-            yield batch.filter(pc.or_(pc.is_valid(batch.column("height")), pc.is_valid(batch.column("codes"))))
+            yield (
+                batch
+                if over_pipes is not None
+                else batch.filter(pc.or_(pc.is_valid(batch.column("height")), pc.is_valid(batch.column("codes"))))
+            )
 
 
 def _lowest(geometries: npt.NDArray[np.object_], wanted: npt.NDArray[np.bool_], ground: Ground | None) -> Floats:
@@ -235,6 +268,14 @@ def _lowest(geometries: npt.NDArray[np.object_], wanted: npt.NDArray[np.bool_], 
         covered = np.isfinite(heights)
         np.minimum.at(lowest, places[owner[covered]], heights[covered])
     return np.where(np.isfinite(lowest), np.round(lowest, 3), np.nan)
+
+
+def _covers(geometries: npt.NDArray[np.object_], above_m: Floats, ground: Ground | None) -> Floats:
+    """Return the least cover of each pipe, whose top is ``above_m`` above its line; NaN where it is not known."""
+    if ground is None:
+        return np.full(len(geometries), np.nan)
+    points, owner = sampled(geometries)
+    return least_cover_m(ground.height_m(points[:, 0], points[:, 1]), points[:, 2] + above_m[owner], owner, len(geometries))
 
 
 def _fill_default_height(connection: Connection, staging: Staging, fields: tuple[str, str]) -> None:

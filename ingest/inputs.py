@@ -23,7 +23,7 @@ def inputs_of(connection: Connection, catalogue: Catalogue, staging: Staging, lo
 
 def _depends(feature_type: FeatureType, other: FeatureType) -> bool:
     if other.recipe == "terrain":
-        return any(f.derived == "ground_height" for f in feature_type.fields)
+        return any(f.derived in ("ground_height", "cover") for f in feature_type.fields)
     if other.name == "admin_unit":
         return feature_type.name != "admin_unit" and feature_type.geometry_type != "coverage"
     return other.name in needed_types(feature_type) or bottoms_come_from(feature_type, other)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 import rasterio
 import shapely
 from psycopg import sql
@@ -63,6 +64,7 @@ def test_the_planted_faults_are_found_and_the_rest_is_published(
             if group[0].feature_type in LOADED_AGAIN:
                 again = load(city, asked)
                 assert (again.published, again.unchanged, again.deleted, again.commit) == (0, first.published, 0, None)
+        _pipes_have_inverts_and_the_cover_of_the_elevation_model(city, sample_city_folder)
         _bases_that_the_survey_left_out_come_from_the_elevation_model(city, sample_city_folder)
         _second_surveys_change_what_the_manifest_says(city, sample_city_folder, sample_city_manifest)
         for group, asked in loads(sample_city_folder, tuple(s for s in sample_city_manifest.sources if s.dataset)):
@@ -96,3 +98,23 @@ def _bases_that_the_survey_left_out_come_from_the_elevation_model(city: City, fo
             window = raster.window(*around.bounds)
             heights = raster.read(1, window=window)
             assert np.floor(heights.min() * 100) / 100 <= base <= np.ceil(heights.max() * 100) / 100
+
+
+def _pipes_have_inverts_and_the_cover_of_the_elevation_model(city: City, folder: Path) -> None:
+    table = current_table("pipe_segment", city.catalogue.dataset("pipe_segment").id)
+    query = sql.SQL(
+        "SELECT ST_AsBinary(geom), z_reference, coalesce(section_height_mm, outer_diameter_mm) / 1000,"
+        " start_invert_m, end_invert_m, cover_m FROM {} WHERE coalesce(section_height_mm, outer_diameter_mm) > 0 ORDER BY fid"
+    ).format(table)
+    with city.pool.connection() as connection:
+        rows = connection.execute(query).fetchall()
+    with rasterio.open(folder / "高程.tif") as raster:
+        ground = raster.read(1)
+        for wkb, reference, height, start, end, cover in rows[:: len(rows) // 200]:
+            line = shapely.from_wkb(bytes(wkb))
+            z = shapely.get_coordinates(line, include_z=True)[:, 2]
+            below = {"top": height, "invert": 0.0}.get(reference, height / 2)
+            assert (start, end) == pytest.approx((z[0] - below, z[-1] - below), abs=0.001)
+            (south, west), (north, east) = (raster.index(*line.bounds[i : i + 2]) for i in (0, 2))
+            around = ground[max(north - 2, 0) : south + 3, max(west - 2, 0) : east + 3]
+            assert around.min() - (z - below + height).max() - 0.01 <= cover <= around.max() - (z - below + height).min() + 0.01

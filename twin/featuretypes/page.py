@@ -41,6 +41,9 @@ _DERIVATIONS: Mapping[str, str] = {
     "ground_height": "缺省时取自地形 · else from the terrain",
     "building_height": "缺省时由层数推算 · else from the storeys",
     "well_bottom": "缺省时取自管段 · else from the pipes that end here",
+    "start_invert": "由管线高程与断面推算 · from the line and its section",
+    "end_invert": "由管线高程与断面推算 · from the line and its section",
+    "cover": "由地形推算 · from the terrain",
 }
 
 

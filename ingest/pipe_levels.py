@@ -1,0 +1,114 @@
+"""Levels of pipes that follow from their line, section and the ground: inverts of both ends, and the least cover of soil over the top.
+
+A FeatureType with a tube recipe asks for them by ``derived: start_invert``, ``end_invert`` and ``cover``. They are never a source's own:
+a value that comes along is forgotten and computed anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+from psycopg import sql
+
+from ingest.ewkb_vertices import vertices_of
+from twin.model import FeatureType
+
+Floats = npt.NDArray[np.float64]
+
+METRES_PER_UNIT: Mapping[str | None, float] = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001}
+_INVERTS = ("start_invert", "end_invert")
+_COVER = "cover"
+_SAMPLE_M = 10.0
+"""Between the points of a line the ground is asked for at least so often."""
+
+
+def level_fields(feature_type: FeatureType) -> dict[str, str]:
+    """Return derivation → field of the levels that ``feature_type`` asks for, none where its features are no pipes with heights."""
+    is_pipe = feature_type.recipe == "tube" and feature_type.has_z and feature_type.geometry_type == "LineString"
+    return {f.derived: f.name for f in feature_type.fields if f.derived in (*_INVERTS, _COVER)} if is_pipe else {}
+
+
+def cover_field(feature_type: FeatureType) -> str | None:
+    """Return the field that holds the cover, None where there is none."""
+    return level_fields(feature_type).get(_COVER)
+
+
+def with_inverts(batch: pa.RecordBatch, feature_type: FeatureType, geometry: str) -> pa.RecordBatch:
+    """Return a batch with the inverts of its pipes, NaN-free: NULL where the section's height is needed and not known; no cover yet."""
+    fields = level_fields(feature_type)
+    if not fields or batch.num_rows == 0:
+        return batch
+    vertices = vertices_of(batch.column(geometry), "LineString")
+    below = _height_m(batch, feature_type) * _share_below(batch, feature_type)
+    ends = {"start_invert": vertices.places[vertices.first[:-1], 2], "end_invert": vertices.places[vertices.first[1:] - 1, 2]}
+    for name, z in ends.items():
+        if name in fields:
+            batch = _replaced(batch, fields[name], pa.array(np.round(z - below, 3), pa.float64(), from_pandas=True))
+    if _COVER in fields:
+        batch = _replaced(batch, fields[_COVER], pa.nulls(batch.num_rows, pa.float64()))
+    return batch
+
+
+def above_z(feature_type: FeatureType) -> sql.Composable:
+    """Return how far the top of a pipe is above its line, in metres, NULL where that is not known."""
+    lengths = [sql.SQL("{} * {}").format(sql.Identifier(name), sql.Literal(factor)) for name, factor in _heights(feature_type)]
+    reference = feature_type.recipe_fields.get("z_reference")
+    height: sql.Composable = sql.SQL("coalesce({})").format(sql.SQL(", ").join(lengths)) if lengths else sql.SQL("NULL::double precision")
+    if reference is None:
+        return sql.SQL("{} / 2").format(height)
+    return sql.SQL("CASE {} WHEN 'top' THEN 0.0 WHEN 'invert' THEN {height} ELSE {height} / 2 END").format(
+        sql.Identifier(reference), height=height
+    )
+
+
+def sampled(lines: npt.NDArray[np.object_]) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """Return points (n, 3) along ``lines``, their vertices among them, and the line of each (n,)."""
+    dense = shapely.segmentize(lines, _SAMPLE_M)
+    points, owner = shapely.get_coordinates(dense, include_z=True, return_index=True)
+    return points, owner
+
+
+def least_cover_m(ground_m: Floats, top_m: Floats, owner: npt.NDArray[np.intp], count: int) -> Floats:
+    """Return the least way from top to ground of each of ``count`` pipes, below 0 where it lies above; NaN without ground or top."""
+    cover = ground_m - top_m
+    known = np.isfinite(cover)
+    least = np.full(count, np.inf)
+    np.minimum.at(least, owner[known], cover[known])
+    return np.where(np.isfinite(least), np.round(least, 3), np.nan)
+
+
+def _heights(feature_type: FeatureType) -> list[tuple[str, float]]:
+    """Return the fields that may give the height of the section, first that of a box, and the metres of their unit."""
+    names = [feature_type.recipe_fields[role] for role in ("height", "diameter") if role in feature_type.recipe_fields]
+    return [(name, METRES_PER_UNIT[feature_type.field(name).unit]) for name in names]
+
+
+def _height_m(batch: pa.RecordBatch, feature_type: FeatureType) -> Floats:
+    height = np.full(batch.num_rows, np.nan)
+    for name, factor in reversed(_heights(feature_type)):
+        if name in batch.schema.names:
+            given = batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) * factor
+            height = np.where(np.isfinite(given), given, height)
+    return height
+
+
+def _share_below(batch: pa.RecordBatch, feature_type: FeatureType) -> Floats:
+    """Return which share of the section's height lies below the line; 0, whatever the height, where the line is the invert."""
+    reference = feature_type.recipe_fields.get("z_reference")
+    if reference is None or reference not in batch.schema.names:
+        return np.full(batch.num_rows, 0.5)
+    column = batch.column(reference)
+    is_top, is_invert = (
+        pc.fill_null(pc.equal(column, name), fill_value=False).to_numpy(zero_copy_only=False) for name in ("top", "invert")
+    )
+    return np.where(is_top, 1.0, np.where(is_invert, 0.0, 0.5))
+
+
+def _replaced(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBatch:
+    place = batch.schema.get_field_index(name)
+    return batch.set_column(place, batch.schema.field(place), values.cast(batch.schema.field(place).type))

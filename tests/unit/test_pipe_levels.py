@@ -1,0 +1,56 @@
+"""Inverts and cover of pipes against shapely and by hand: whatever the height of a line stands for, the pipe is the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import shapely
+
+from ingest.pipe_levels import least_cover_m, level_fields, sampled, with_inverts
+from twin.featuretypes.loader import load_feature_types
+
+PIPE = next(t for t in load_feature_types().values() if t.name == "pipe_segment")
+
+
+def batch(
+    lines: list[shapely.LineString], reference: list[str | None], diameter: list[float | None], height: list[float | None]
+) -> pa.RecordBatch:
+    none = pa.nulls(len(lines), pa.float64())
+    columns = {
+        "geom": pa.array([shapely.to_wkb(shapely.set_srid(line, 4549), include_srid=True, byte_order=1) for line in lines], pa.binary()),
+        "outer_diameter_mm": pa.array(diameter, pa.float64()),
+        "section_height_mm": pa.array(height, pa.float64()),
+        "z_reference": pa.array(reference, pa.string()),
+        "start_invert_m": pa.array([99.0] * len(lines), pa.float64()),
+        "end_invert_m": none,
+        "cover_m": pa.array([99.0] * len(lines), pa.float64()),
+    }
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def test_the_invert_lies_below_the_line_by_what_the_line_stands_for() -> None:
+    line = shapely.LineString([(0, 0, 3.0), (20, 5, 2.8), (40, 0, 2.5)])
+    filled = with_inverts(
+        batch([line] * 5, ["top", "axis", "invert", "top", "invert"], [400, 400, 400, None, None], [None, 1000, None, None, None]),
+        PIPE,
+        "geom",
+    )
+    assert filled.column("start_invert_m").to_pylist() == [2.6, 2.5, 3.0, None, None]
+    assert filled.column("end_invert_m").to_pylist()[:3] == [2.1, 2.0, 2.5]
+
+
+def test_a_cover_that_comes_along_is_not_believed() -> None:
+    line = shapely.LineString([(0, 0, 3.0), (20, 5, 2.8)])
+    assert with_inverts(batch([line], ["top"], [400], [None]), PIPE, "geom").column("cover_m").to_pylist() == [None]
+    assert set(level_fields(PIPE).values()) == {"start_invert_m", "end_invert_m", "cover_m"}
+
+
+def test_the_least_cover_is_found_between_the_points_of_a_line() -> None:
+    """The ground sinks above the middle of a level pipe; the second comes out of the ground, of the third nothing is known."""
+    lines = np.array([shapely.LineString([(0, y, -1.0), (100, y, -1.0)]) for y in (0.0, 1.0, 2.0)])
+    points, owner = sampled(lines)
+    ground = np.select([owner == 0, owner == 1], [4 - 2 * np.exp(-(((points[:, 0] - 50) / 10) ** 2)), -1.5], np.nan)
+    cover = least_cover_m(ground, points[:, 2], owner, 3)
+    assert cover[:2].tolist() == pytest.approx([3.0, -0.5])
+    assert np.isnan(cover[2])
