@@ -21,7 +21,8 @@ from twin.server import builds
 from twin.server.assets import build_asset, build_missing
 from twin.server.city import City
 from twin.server.scene import VARIANT
-from twin.server.tile_garbage import building, collect
+from twin.server.tile_garbage import collect
+from twin.server.tile_lock import building
 
 COUNT = 60
 SLUG = "buildings"
@@ -106,6 +107,23 @@ def test_every_revision_is_made_from_the_one_before_and_is_what_all_features_giv
     assert check_tileset(read, f"{second}/implicit.json") == []
     nowhere = ("0/1/0.glb", "60/0/0.subtree", "0/0/0.json", "1/9/9.glb")
     assert {answer.status_code for answer in get(city, *(f"/tiles/{SLUG}/{second}/i/{place}" for place in nowhere))} == {404}
+
+
+def test_nothing_is_dropped_between_the_end_of_a_build_and_its_registration(
+    city: City, open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = publish(city, open_folder, [feature(i, 6.0 + i % 9) for i in range(COUNT)], "replace")
+    finish = city.catalogue.finish_asset
+
+    def collected_first(*how: object) -> bool:
+        with pytest.raises(ConflictError):
+            collect(city, city.catalogue.dataset(SLUG), None)
+        return bool(finish(*how))  # type: ignore[arg-type]
+
+    with monkeypatch.context() as between:
+        between.setattr(city.catalogue, "finish_asset", collected_first)
+        assert build_asset(city, SLUG, commit, quiet)
+    assert problems(city, commit) == []
 
 
 def test_objects_that_no_kept_revision_uses_are_dropped_and_no_other(city: City, open_folder: Path) -> None:

@@ -14,6 +14,7 @@ from twin.errors import NotFoundError, UnavailableError
 from twin.model import Dataset
 from twin.server.city import City, Progress
 from twin.server.scene import VARIANT
+from twin.server.tile_lock import building
 
 LEASE_S = 60.0
 _POLL_S = 0.2
@@ -41,21 +42,22 @@ def build_asset(city: City, slug: str, commit: int, progress: Progress, *, anew:
     revision = city.catalogue.revision_as_of(slug, commit)
     if kind is None or revision is None or revision.commit != commit:
         raise NotFoundError(f"there is nothing to build for {slug} at {commit}", zh=f"{slug} 在 {commit} 没有可构建的内容")
-    fencing = city.catalogue.claim_asset(dataset.id, commit, kind, VARIANT, LEASE_S)
-    if fencing is None:
-        return False
-    keep = _lease_keeper(city, dataset, commit, kind, fencing, progress)
-    try:
-        from twin.server import builds  # noqa: PLC0415 - the compiled kernels load when something is built, not at every start
+    with building(city, dataset):  # until it is registered: what is built but not registered is garbage to `twin tiles gc`
+        fencing = city.catalogue.claim_asset(dataset.id, commit, kind, VARIANT, LEASE_S)
+        if fencing is None:
+            return False
+        keep = _lease_keeper(city, dataset, commit, kind, fencing, progress)
+        try:
+            from twin.server import builds  # noqa: PLC0415 - the compiled kernels load when something is built, not at every start
 
-        if kind == "terrain":
-            detail = builds.build_dataset_terrain(city, dataset, feature_type, revision, keep)
-        else:
-            detail = builds.build_dataset_tileset(city, dataset, feature_type, revision, keep, anew=anew)
-    except BaseException as error:
-        city.catalogue.finish_asset(dataset.id, commit, kind, VARIANT, fencing, "failed", {"error": str(error)[:500]})
-        raise
-    return city.catalogue.finish_asset(dataset.id, commit, kind, VARIANT, fencing, "ready", detail)
+            if kind == "terrain":
+                detail = builds.build_dataset_terrain(city, dataset, feature_type, revision, keep)
+            else:
+                detail = builds.build_dataset_tileset(city, dataset, feature_type, revision, keep, anew=anew)
+        except BaseException as error:
+            city.catalogue.finish_asset(dataset.id, commit, kind, VARIANT, fencing, "failed", {"error": str(error)[:500]})
+            raise
+        return city.catalogue.finish_asset(dataset.id, commit, kind, VARIANT, fencing, "ready", detail)
 
 
 def build_missing(city: City, progress: Progress, only: Collection[str] | None = None) -> UnavailableError | None:

@@ -18,7 +18,6 @@ from twin.server.city import City, Progress
 from twin.server.model_builds import build_dataset_models
 from twin.server.point_cloud_builds import build_dataset_clouds
 from twin.server.scene import VARIANT
-from twin.server.tile_garbage import building
 
 MOST_CHANGED = 5_000
 """Features that may differ for a tileset to be made from the one before: all of them are in memory at once, with their neighbours."""
@@ -31,7 +30,7 @@ def build_dataset_tileset(
     """Build the tileset of one revision into the store and return what the asset records of it.
 
     From that of the nearest earlier revision and what changed since, where there is one and little changed; else, or when it is asked for
-    ``anew``, from all features.
+    ``anew``, from all features. The caller holds `tile_lock.building` until the asset is registered.
     """
     if feature_type.recipe in ("model", "point_cloud"):
         build = build_dataset_models if feature_type.recipe == "model" else build_dataset_clouds
@@ -52,10 +51,9 @@ def build_dataset_tileset(
     def told(done: int, total: int) -> None:
         progress(dataset.slug, done, max(total, revision.count))
 
-    with building(city, dataset):
-        summary = None if anew else _updated(city, source, target, options)
-        if summary is None:
-            summary = build_tileset(source.batches(), feature_type, city.frame, target, city.store, told, options)
+    summary = None if anew else _updated(city, source, target, options)
+    if summary is None:
+        summary = build_tileset(source.batches(), feature_type, city.frame, target, city.store, told, options)
     return _detail(summary)
 
 

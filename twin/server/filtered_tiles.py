@@ -36,7 +36,7 @@ from twin.query.feature_query import FeatureQuery
 from twin.query.matching import matching_statement
 from twin.server.city import City
 from twin.server.scene import VARIANT
-from twin.server.tile_garbage import building
+from twin.server.tile_lock import building
 
 type Numbers = NDArray[np.float64]
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tiles.garbage import InUse
 from tiles.node_store import NodeStore
-from twin.db import connect_beside
-from twin.errors import ConflictError
 from twin.model import Asset, Dataset
 from twin.server.city import City
 from twin.server.packing import SUFFIX
 from twin.server.scene import VARIANT
+from twin.server.tile_lock import dropping
 
-_LOCK = "twin.tiles"
 _NOT_OURS = "m/"
 """Models that were delivered hang in the tilesets of datasets that have no tree."""
 
@@ -27,14 +24,6 @@ class Collected:
     dropped: int
     kept: int
     dropped_revisions: tuple[int, ...]
-
-
-@contextmanager
-def building(city: City, dataset: Dataset) -> Iterator[None]:
-    """Keep the garbage collection of a dataset away for the block: what a build finds stored must stay."""
-    with connect_beside(city.pool) as connection:
-        connection.execute("SELECT pg_advisory_lock_shared(hashtext(%s), %s)", (_LOCK, dataset.id))
-        yield
 
 
 type KeptBeside = Callable[[set[int]], Iterable[str]]
@@ -50,12 +39,7 @@ def collect(city: City, dataset: Dataset, keep: int | None, beside: KeptBeside =
 
     ConflictError (code ``tiles-building``) while the dataset's tiles are being built.
     """
-    with connect_beside(city.pool) as connection:
-        row = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", (_LOCK, dataset.id)).fetchone()
-        if row != (True,):
-            raise ConflictError(
-                f"the tiles of {dataset.slug} are being built; try again", zh=f"{dataset.slug} 的瓦片正在构建，请稍后再试"
-            ).with_code("tiles-building")
+    with dropping(city, dataset):
         return _collected(city, dataset, keep, beside)
 
 
