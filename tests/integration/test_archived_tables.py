@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,27 @@ def test_what_unpacks_databases_looks_at_their_content_and_survives_what_is_brok
     with pytest.raises(RejectedError) as caught:
         b"".join(run_script(UNPACK, (str(path), offset), path, Limits(), 1 << 10))
     assert caught.value.code == "too-much-output"
+
+
+def test_databases_of_an_archive_share_time_and_room_and_are_unpacked_one_at_a_time(tmp_path: Path) -> None:
+    path = packed(tmp_path / "a.zip", {"1.mdb": database(), "2.mdb": database()})
+    work = tmp_path / "work"
+    asked = ReadRequest(path, (), 4549, work=work, limits=Limits(unpacked_bytes=len(database()) + 8192))
+    with with_tables(asked) as request:
+        assert len({table.source for table in request.tables}) == 2
+        held = sum(table.path.stat().st_size for table in request.tables)
+        assert not list(work.rglob("*.mdb")), "it goes as soon as its tables are there"
+        assert request.limits == replace(asked.limits, wall_s=request.limits.wall_s)
+        assert request.limits.wall_s < asked.limits.wall_s, "what the tables took is taken from the time of the request"
+    too_little = replace(asked, limits=Limits(unpacked_bytes=len(database()) + held - 1))
+    with pytest.raises(RejectedError) as caught, with_tables(too_little):
+        pass
+    assert caught.value.code == "too-much-output"
+    assert list(work.iterdir()) == []
+
+
+def test_an_archive_of_too_many_databases_is_refused_before_any_is_unpacked(tmp_path: Path) -> None:
+    path = packed(tmp_path / "a.zip", {f"{i}.mdb": database()[:64] for i in range(51)})
+    with pytest.raises(RejectedError) as caught:
+        read(path, None, "pipe_node")
+    assert caught.value.code == "too-many-databases"
