@@ -42,7 +42,8 @@ def write_point_glb(
         extensions = {"extensions": {_METADATA: {"schema": _SCHEMA, "propertyAttributes": [described]}}}
     scale: Json = {} if grid.is_wide else {"scale": [grid.step_m] * 3}
     undo: Json = {} if grid.step_m is None else {"translation": list(grid.origin), **scale}
-    required = ["KHR_mesh_quantization"] * encoding.quantize + ["EXT_meshopt_compression"] * encoding.meshopt
+    is_integer = grid.step_m is not None and not grid.is_wide
+    required = ["KHR_mesh_quantization"] * is_integer + ["EXT_meshopt_compression"] * encoding.meshopt
     document: Json = {
         "asset": {"version": "2.0", "generator": f"citytwin tiles {ENGINE_VERSION}"},
         "extensionsUsed": [_UNLIT, *([_METADATA] if extensions else []), *required],

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tests import tile_readers
 from tests.tile_features import to_geocentric
 from tiles.bounds import Region, geodetic_rows
+from tiles.checker import check_tileset
 from tiles.checker.gltf_file import GltfFile
 from tiles.checker.problem import Problems
 from tiles.glb import Encoding
@@ -162,6 +163,14 @@ def test_the_khronos_validator_finds_no_fault(built: Built, tmp_path: Path) -> N
     (tmp_path / "wide.glb").write_bytes(wide.data)
     for report in tile_readers.run("validate.mjs", [*paths, tmp_path / "wide.glb"]):
         assert not report["errors"], report
+
+
+def test_the_checker_finds_no_fault_and_knows_points_that_lack_something(built: Built) -> None:
+    files = {key.replace("tiles/c/open/r/2/", "2/").removeprefix("tiles/c/"): value for key, value in built[0].items()}
+    assert check_tileset(files.__getitem__, "2/tileset.json") == []
+    name = next(key for key in files if key.endswith(".glb"))
+    files[name] = files[name].replace(b'"COLOR_0"', b'"COLOR_9"')
+    assert "POINTS_WITHOUT_COLOR" in {problem.code for problem in check_tileset(files.__getitem__, "2/tileset.json")}
 
 
 def test_bytes_that_are_no_points_are_refused(tmp_path: Path) -> None:

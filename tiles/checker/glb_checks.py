@@ -19,6 +19,7 @@ from tiles.checker.property_tables import check_property_table
 _FEATURES, _METADATA, _QUANTIZATION = "EXT_mesh_features", "EXT_structural_metadata", "KHR_mesh_quantization"
 _OUTLINE = "CESIUM_primitive_outline"
 _LARGEST_PRIMITIVE = 65_535
+_POINTS = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,10 @@ def _check_mesh(
         positions = _check_positions(gltf, primitive, where, problems)
         if positions is None:
             continue
+        if primitive.get("mode") == _POINTS:
+            _check_points(gltf, primitive, len(positions), where, problems)
+            worlds.append(positions @ matrix[:3, :3].T + matrix[:3, 3])
+            continue
         _check_indices(gltf, primitive, len(positions), where, problems)
         _check_normals(gltf, primitive, len(positions), where, problems)
         _check_colors(gltf, primitive, len(positions), where, problems)
@@ -172,6 +177,18 @@ def _check_positions(gltf: GltfFile, primitive: Json, where: str, problems: Prob
         problems.unless(agree, "ACCESSOR_MIN_MAX", f"/accessors/{index}", "min and max are not those of the positions")
     problems.unless(len(positions) <= _LARGEST_PRIMITIVE, "PRIMITIVE_TOO_LARGE", where, f"{len(positions)} vertices")
     return positions if finite else None
+
+
+def _check_points(gltf: GltfFile, primitive: Json, points: int, where: str, problems: Problems) -> None:
+    """Check points: they are told apart by the tile they are in, so they have no feature ids, and each has a colour."""
+    problems.unless("indices" not in primitive, "POINTS_WITH_INDICES", where, "points are in the order in which they are stored")
+    problems.unless("COLOR_0" in primitive["attributes"], "POINTS_WITHOUT_COLOR", where, "no COLOR_0")
+    _check_colors(gltf, primitive, points, where, problems)
+    for number in primitive.get("extensions", {}).get(_METADATA, {}).get("propertyAttributes", []):
+        described = gltf.json["extensions"][_METADATA]["propertyAttributes"][number]
+        for entry in described["properties"].values():
+            stored = gltf.accessor(primitive["attributes"].get(entry["attribute"]), f"{where}/attributes/{entry['attribute']}")
+            problems.unless(stored is None or len(stored) == points, "ATTRIBUTE_COUNT", where, "properties and points differ in number")
 
 
 def _check_indices(gltf: GltfFile, primitive: Json, vertices: int, where: str, problems: Problems) -> None:
