@@ -1,12 +1,14 @@
-"""Which objects of a dataset's tiles are in use: those that the trees of kept revisions lead to."""
+"""Which objects of a dataset's tiles are in use: those that the trees of kept revisions lead to, or else their files."""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator
 
 import orjson
 
 from tiles.build import read_tree
+from tiles.implicit import root_subtree
 from tiles.node import Node
 from tiles.node_store import NodeStore
 from tiles.subtree import read_subtree
@@ -28,6 +30,21 @@ class InUse:
             self._keep_nodes(read.root)
         if read.subtrees is not None:
             self._keep_subtrees(read.subtrees)
+
+    def keep_files(self, revision: int) -> None:
+        """Mark what a client of the tileset of ``revision`` comes to: that of an engine whose nodes are not read any more."""
+        entries = [place for form in ("tileset", "implicit") if self._store.exists(place := f"r/{revision}/{form}.json")]
+        self.places.update(entries)
+        waiting = list(entries)
+        while waiting:
+            place = waiting.pop()
+            body = self._store.get(place)
+            if place.endswith("implicit.json") and (name := root_subtree(body)) is not None:
+                self._keep_subtrees(name)
+                continue
+            referred = {_place(uri) for uri in _uris(orjson.loads(body)["root"])}
+            waiting += [new for new in referred - self.places if new.endswith(".json")]
+            self.places |= referred
 
     def keep_notes(self, notes: Iterable[str]) -> None:
         """Mark the notes of builds that have not ended, and what they have made so far."""
@@ -61,12 +78,20 @@ class InUse:
 
 def _files(node: Node) -> Iterator[str]:
     """Yield the tileset files that the tile of ``node`` refers to."""
-    waiting: list[object] = [] if node.tile is None else [node.tile.json]
+    return (uri for uri in ([] if node.tile is None else _uris(node.tile.json)) if uri.startswith("t/"))
+
+
+def _uris(root: object) -> Iterator[str]:
+    """Yield the URIs of all contents from a tile downwards."""
+    waiting = [root]
     while waiting:
         tile = waiting.pop()
         if isinstance(tile, dict):
-            content = tile.get("content")
-            uri = str(content.get("uri", "")) if isinstance(content, dict) else ""
-            if uri.startswith("t/"):
-                yield uri
+            shown = [tile["content"]] if "content" in tile else tile.get("contents", [])  # earlier engines had several a tile
+            yield from (str(content["uri"]) for content in shown)
             waiting += tile.get("children", [])
+
+
+def _place(uri: str) -> str:
+    """Return where below the variant lies what a file in ``t/``, or the tileset of a revision, calls ``uri``."""
+    return "/".join(posixpath.normpath(posixpath.join("t", uri)).split("/")[-2:])

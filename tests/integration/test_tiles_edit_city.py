@@ -12,6 +12,7 @@ import shapely
 
 from ingest.rollback import rollback
 from tests.opened_city import get, load, opened_city, request
+from tiles import tileset
 from tiles.build import BuildOptions
 from tiles.checker import check_tileset
 from tiles.checker.__main__ import dataset_reader
@@ -124,6 +125,31 @@ def test_nothing_is_dropped_between_the_end_of_a_build_and_its_registration(
         between.setattr(city.catalogue, "finish_asset", collected_first)
         assert build_asset(city, SLUG, commit, quiet)
     assert problems(city, commit) == []
+
+
+def test_tilesets_of_an_earlier_engine_are_kept_whole(city: City, open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tileset, "LARGEST_INLINE_BYTES", 500)
+    first = publish(city, open_folder, [feature(i, 6.0 + i % 9) for i in range(COUNT)], "replace")
+    assert build_missing(city, quiet) is None
+    second = publish(city, open_folder, [feature(3, 250.0)], "delta")
+    assert build_missing(city, quiet) is None
+    entry = f"tiles/{SLUG}/{VARIANT}/r/{first}/tileset.json"
+    body = json.loads(city.store.get(entry))
+    body["root"]["contents"] = [body["root"].pop("content"), {"uri": f"../{VARIANT}/c/01.glb"}]
+    city.store.put(entry, json.dumps(body).encode())
+    city.store.put(f"tiles/{SLUG}/{VARIANT}/c/01.glb", b"glTF")
+    with city.pool.connection() as connection:
+        connection.execute("UPDATE catalog.asset SET detail = detail - 'tree' WHERE revision = %s", (first,))
+    held = {key for key in objects(city) if "/n/" not in key}
+    assert any("/t/" in key for key in held)
+
+    nodes = collect(city, city.catalogue.dataset(SLUG), None).dropped
+    assert nodes > 0
+    assert held <= objects(city)
+    assert problems(city, second) == []
+    collect(city, city.catalogue.dataset(SLUG), 1)
+    assert problems(city, second) == []
+    assert entry not in objects(city)
 
 
 def test_objects_that_no_kept_revision_uses_are_dropped_and_no_other(city: City, open_folder: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from tiles.garbage import InUse
+from tiles.node import NodeError
 from tiles.node_store import NodeStore
 from twin.model import Asset, Dataset
 from twin.server.city import City
@@ -13,6 +15,7 @@ from twin.server.packing import SUFFIX
 from twin.server.scene import VARIANT
 from twin.server.tile_lock import dropping
 
+_LOG = logging.getLogger("twin.tile_garbage")
 _NOT_OURS = "m/"
 """Models that were delivered hang in the tilesets of datasets that have no tree."""
 
@@ -50,7 +53,7 @@ def _collected(city: City, dataset: Dataset, keep: int | None, beside: KeptBesid
     places = {key.removeprefix(f"{store.prefix}/") for key in city.store.keys(store.prefix)}
     in_use = InUse(store)
     for asset in kept:
-        in_use.keep(asset.revision, str(asset.detail["tree"]))
+        _keep(in_use, asset)
     in_use.keep_notes(sorted(_unfinished(places, ready)))
     in_use.places |= set(beside({asset.revision for asset in kept}))
     garbage = sorted(p for p in places if p.removesuffix(SUFFIX) not in in_use.places and not p.startswith(_NOT_OURS))
@@ -60,6 +63,18 @@ def _collected(city: City, dataset: Dataset, keep: int | None, beside: KeptBesid
     for place in garbage:
         store.delete(place)
     return Collected(len(garbage), len(places) - len(garbage), tuple(asset.revision for asset in gone))
+
+
+def _keep(in_use: InUse, asset: Asset) -> None:
+    """Mark what the tileset of a revision leads to: by its tree, else (it is of an earlier engine) by its files."""
+    tree = asset.detail.get("tree")
+    try:
+        if isinstance(tree, str):
+            in_use.keep(asset.revision, tree)
+            return
+    except (NodeError, KeyError, TypeError, ValueError) as error:
+        _LOG.info("revision %s is of an earlier engine: %s", asset.revision, error)
+    in_use.keep_files(asset.revision)
 
 
 def _unfinished(places: Collection[str], ready: Collection[Asset]) -> Iterator[str]:
