@@ -170,5 +170,8 @@ def test_tiles_are_packed_once_and_packed_files_go_with_their_tiles(city: City) 
     assert (answer.headers["content-encoding"], answer.content) == ("gzip", before[content])
     assert crawled(city, f"/tiles/{SLUG}/tileset.json") == before
     assert kept(city).dropped == 0
+    revision = f"tiles/{SLUG}/open/r/{city.catalogue.last_commit()}/tileset.json"
+    city.store.put(revision, city.store.get(revision))
+    assert pack_tiles(city, SLUG) == 1
     city.store.put(f"tiles/{SLUG}/open/c/00.glb.gz", b"")
     assert kept(city).dropped == 1

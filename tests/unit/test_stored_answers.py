@@ -45,6 +45,12 @@ def ask(file: Path, method: str = "GET", **headers: str) -> httpx.Response:
     return run_alone(answer())
 
 
+def pack(file: Path) -> None:
+    """What packing leaves beside a file."""
+    packed(file).write_bytes(gzip.compress(file.read_bytes()))
+    os.utime(packed(file), ns=(0, file.stat().st_mtime_ns))
+
+
 def test_a_content_may_be_kept_for_ever_and_is_not_sent_twice(file: Path) -> None:
     first = ask(file)
     assert (first.status_code, first.content, first.headers["content-type"]) == (200, BODY, "model/gltf-binary")
@@ -58,7 +64,7 @@ def test_a_content_may_be_kept_for_ever_and_is_not_sent_twice(file: Path) -> Non
 
 
 def test_a_part_of_a_content_is_a_part_of_its_plain_bytes(file: Path) -> None:
-    packed(file).write_bytes(gzip.compress(BODY))
+    pack(file)
     part = ask(file, range="bytes=4-9", accept_encoding="gzip")
     assert (part.status_code, part.content) == (206, BODY[4:10])
     assert "content-encoding" not in part.headers
@@ -68,15 +74,16 @@ def test_a_part_of_a_content_is_a_part_of_its_plain_bytes(file: Path) -> None:
 def test_who_takes_gzip_gets_the_packed_file_while_it_is_that_of_the_content(file: Path) -> None:
     plain = ask(file, accept_encoding="gzip")
     assert "content-encoding" not in plain.headers
-    packed(file).write_bytes(gzip.compress(BODY))
+    pack(file)
     short = ask(file, accept_encoding="br, gzip")
     assert (short.headers["content-encoding"], short.content, short.headers["vary"]) == ("gzip", BODY, "Accept-Encoding")
     assert int(short.headers["content-length"]) < len(BODY) / 4
     assert short.headers["etag"] != plain.headers["etag"]
     for refuses in ("identity", "br", "gzip;q=0, br", "gzip; q=0.0"):
         assert "content-encoding" not in ask(file, accept_encoding=refuses).headers
-    os.utime(packed(file), (0, 0))
-    assert "content-encoding" not in ask(file, accept_encoding="gzip").headers
+    for s in (-1, 1):  # packed from what was there before; younger too, where a build replaced the file while it was packed
+        os.utime(packed(file), ns=(0, file.stat().st_mtime_ns + s * 10**9))
+        assert "content-encoding" not in ask(file, accept_encoding="gzip").headers
 
 
 def test_a_content_that_is_not_there_is_a_problem(tmp_path: Path) -> None:

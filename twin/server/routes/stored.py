@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, Response
 
 from ogc.answers import unchanged
 from twin.errors import NotFoundError
-from twin.server.packing import packed
+from twin.server.packing import is_packed_from, packed
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 ASK_AGAIN = {"Cache-Control": "no-cache"}
@@ -54,4 +54,4 @@ def _current(beside: Path, held: os.stat_result) -> os.stat_result | None:
         found = beside.stat()
     except FileNotFoundError:
         return None
-    return found if found.st_mtime_ns >= held.st_mtime_ns else None
+    return found if is_packed_from(found, held) else None
