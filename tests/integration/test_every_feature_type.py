@@ -97,6 +97,19 @@ def test_items_say_what_the_file_says(door: httpx.Client, name: str) -> None:
         assert shape(item["geometry"]).hausdorff_distance(flat) < 2e-7
 
 
+def test_a_terrain_that_comes_after_the_pipes_gives_them_their_cover(door: httpx.Client) -> None:
+    """The ground is 4.5 m all over; `write_elevation` is loaded when the pipes are published already."""
+    pipes = sorted(items_of(door, "pipe_segment"), key=lambda i: int(i["id"].rsplit(".", 1)[1]))
+    covered = 0
+    for pipe, row in zip((p["properties"] for p in pipes), examples("pipe_segment"), strict=True):
+        size_mm = pipe["section_height_mm"] or pipe["outer_diameter_mm"]
+        if size_mm is None or len(row["geometry"]["coordinates"]) != 2:
+            continue
+        assert pipe["cover_m"] == pytest.approx(4.5 - max(pipe["start_invert_m"], pipe["end_invert_m"]) - size_mm / 1000, abs=0.002)
+        covered += 1
+    assert covered > 0
+
+
 @of_every_type
 def test_schema_and_queryables_describe_the_items(door: httpx.Client, name: str) -> None:
     schema = json_of(door, f"/collections/{name}/schema")
