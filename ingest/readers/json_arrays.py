@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,10 +59,11 @@ def cut_lines(lines: Sequence[bytes]) -> CutLines:
     line_end = np.cumsum([len(line) for line in lines])
     room = len(text) // 2 + 1
     numbers, rings, faces, shells = (np.empty(room, dtype=np.int64) for _ in range(4))
+    arrays = np.empty((len(text) // 8 + 2, 6), dtype=np.int64)
     rest = np.empty(2 * len(text) + 1, dtype=np.uint8)  # a number can be longer than the array it stands for
     rest_end, array_end = np.full(len(lines), -1), np.empty(len(lines), dtype=np.int64)
-    arrays = np.empty((len(text) // 8 + 2, 6), dtype=np.int64)
-    _cut(text, line_end, rest, rest_end, numbers, rings, faces, shells, arrays, array_end)
+    found = _Found(numbers, rings, faces, shells, arrays, np.zeros(4, dtype=np.int64))
+    _cut(text, line_end, rest, rest_end, found, array_end)
     count = int(array_end[-1]) if len(lines) else 0
     starts = np.concatenate([[0], np.maximum.accumulate(rest_end)[:-1]]) if len(lines) else rest_end
     skeletons = [None if b < 0 else bytes(rest[max(a, 0) : b]) for a, b in zip(starts.tolist(), rest_end.tolist(), strict=True)]
@@ -71,62 +73,93 @@ def cut_lines(lines: Sequence[bytes]) -> CutLines:
     )  # fmt: skip
 
 
+class _Found(NamedTuple):
+    """What is filled as arrays are found, with room to spare."""
+
+    numbers: Ints
+    rings: Ints
+    faces: Ints
+    shells: Ints
+    arrays: Ints
+    """(A + 1, 6) where each begins in the four before, its kind and its depth."""
+    size: Ints
+    """(4,) how much of the first four is filled."""
+
+
 @kernel
-def _cut(
-    text: Bytes,
-    line_end: Ints,
-    rest: Bytes,
-    rest_end: Ints,
-    numbers: Ints,
-    rings: Ints,
-    faces: Ints,
-    shells: Ints,
-    arrays: Ints,
-    array_end: Ints,
-) -> None:
+def _cut(text: Bytes, line_end: Ints, rest: Bytes, rest_end: Ints, found: _Found, array_end: Ints) -> None:
     """Fill all arrays but the first two; a line that is not cut has −1 in ``rest_end`` and no arrays."""
-    size = np.zeros(4, dtype=np.int64)
-    at = out = count = 0
-    arrays[0, :4] = 0
+    begin = out = count = 0
+    found.arrays[0, :4] = 0
     for line in range(len(line_end)):
         end = line_end[line]
-        out_before, count_before = out, count
-        depth = 0
-        while 0 <= at < end:
-            c = text[at]
-            if c != _QUOTE:
-                depth += (c in (_OPEN, _OPEN_OBJECT)) - (c in (_CLOSE, _CLOSE_OBJECT))
-                rest[out] = c
-                out += 1
-                at += 1
-                continue
-            begin = at
-            at += 1
-            while at < end and text[at] != _QUOTE:
-                at += 2 if text[at] == _BACKSLASH else 1
-            at = min(at + 1, end)
-            rest[out : out + at - begin] = text[begin:at]
-            out += at - begin
-            kind = _kind(text, begin + 1, at - 1, depth)
-            if kind < 0:
-                continue
-            value = _after_colon(text, at, end)
-            if value < 0:
-                at = -1
-                break
-            rest[out] = _COLON
-            out = _write(rest, out + 1, count - count_before)
-            at, arrays[count, 5] = _read(text, value, end, numbers, rings, faces, shells, size)
-            arrays[count, 4] = kind
-            count += 1
-            arrays[count, :4] = size
-        if at == end and depth == 0:  # else the line is left to who can say what is wrong with it
-            rest_end[line] = out
+        rest_end[line], after = _cut_line(text, begin, end, rest, out, found, count)
+        if rest_end[line] < 0:
+            found.size[:] = found.arrays[count, :4]
         else:
-            out, count = out_before, count_before
-            size[:] = arrays[count, :4]
-        at = end
+            out, count = rest_end[line], after
         array_end[line] = count
+        begin = end
+
+
+@kernel
+def _cut_line(text: Bytes, at: int, end: int, rest: Bytes, out: int, found: _Found, count: int) -> tuple[int, int]:
+    """Return where the rest of a line ends and how many arrays there are then; −1 where the line must be read whole.
+
+    A number is set off by a space: whatever stands right behind an array never joins it, and what is left is JSON only where the line is.
+    A name with an escape could be one of the three in disguise.
+    """
+    first, depth = count, 0
+    while at < end:
+        c = text[at]
+        if c != _QUOTE:
+            depth += (c in (_OPEN, _OPEN_OBJECT)) - (c in (_CLOSE, _CLOSE_OBJECT))
+            rest[out] = c
+            out += 1
+            at += 1
+            continue
+        begin = at
+        at, escaped = _after_text(text, at + 1, end)
+        rest[out : out + at - begin] = text[begin:at]
+        out += at - begin
+        if escaped and _is_name(text, at, end):
+            return -1, first
+        kind = _kind(text, begin + 1, at - 1, depth)
+        if kind < 0:
+            continue
+        value = _after_colon(text, at, end)
+        if value < 0:
+            return -1, first
+        rest[out] = _COLON
+        out = _write(rest, out + 1, count - first)
+        rest[out] = _SPACE
+        out += 1
+        at, found.arrays[count, 5] = _read(text, value, end, found)
+        if at < 0:
+            return -1, first
+        found.arrays[count, 4] = kind
+        count += 1
+        found.arrays[count, :4] = found.size
+    return (out if depth == 0 else -1), count  # else it is left to who can say what is wrong with it
+
+
+@kernel
+def _after_text(text: Bytes, at: int, end: int) -> tuple[int, bool]:
+    """Return where a text ends whose quote is before ``at``, the line's end where it does not, and whether anything in it is escaped."""
+    escaped = False
+    while at < end and text[at] != _QUOTE:
+        is_escape = text[at] == _BACKSLASH
+        escaped = escaped or is_escape
+        at += 2 if is_escape else 1
+    return min(at + 1, end), escaped
+
+
+@kernel
+def _is_name(text: Bytes, at: int, end: int) -> bool:
+    """Tell whether a colon follows."""
+    while at < end and text[at] in (_SPACE, _TAB, _LINE, _RETURN):
+        at += 1
+    return at < end and text[at] == _COLON
 
 
 @kernel
@@ -172,9 +205,9 @@ def _write(rest: Bytes, out: int, number: int) -> int:
 
 
 @kernel
-def _read(text: Bytes, at: int, end: int, numbers: Ints, rings: Ints, faces: Ints, shells: Ints, size: Ints) -> tuple[int, int]:
+def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
     """Return where an array ends and how deep its numbers stand, all equally deep and no array empty; else −1."""
-    depth = 0
+    depth, size = 0, found.size
     while at < end and (text[at] == _OPEN or text[at] == _SPACE):
         depth += text[at] == _OPEN
         at += 1
@@ -185,7 +218,7 @@ def _read(text: Bytes, at: int, end: int, numbers: Ints, rings: Ints, faces: Int
             expected = True
             at += 1
         elif c == _CLOSE and not expected:
-            _close(depth - level, rings, faces, shells, size)
+            _close(depth - level, found)
             level -= 1
             at += 1
             if level == 0:
@@ -194,7 +227,7 @@ def _read(text: Bytes, at: int, end: int, numbers: Ints, rings: Ints, faces: Int
             level += 1
             at += 1
         elif (_ZERO <= c <= _NINE or c in (_MINUS, _N)) and expected and level == depth:
-            at, numbers[size[0]] = _number(text, at, end)
+            at, found.numbers[size[0]] = _number(text, at, end)
             size[0] += 1
             expected = False
             if at < 0:
@@ -207,14 +240,15 @@ def _read(text: Bytes, at: int, end: int, numbers: Ints, rings: Ints, faces: Int
 
 
 @kernel
-def _close(out: int, rings: Ints, faces: Ints, shells: Ints, size: Ints) -> None:
+def _close(out: int, found: _Found) -> None:
     """Note where an array ends that is ``out`` levels out from the innermost ones."""
+    size = found.size
     if out == 0:
-        rings[size[1]] = size[0]
+        found.rings[size[1]] = size[0]
     elif out == 1:
-        faces[size[2]] = size[1]
+        found.faces[size[2]] = size[1]
     elif out == 2:
-        shells[size[3]] = size[2]
+        found.shells[size[3]] = size[2]
     if out <= 2:
         size[out + 1] += 1
 
