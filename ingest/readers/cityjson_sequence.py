@@ -18,10 +18,12 @@ from ingest.compiled_bodies import compiled
 from ingest.protocol import Limits
 from ingest.readers.city_objects import CityObjectLayer, FeatureRow, batch_of, drawn_parts, properties_of
 from ingest.readers.cityjson import CityJson
-from ingest.readers.cityjson_bodies import PlannedFeature, bodies_of, build, plan
+from ingest.readers.cityjson_bodies import bodies_of
 from ingest.readers.cityjson_footprints import footprint
 from ingest.readers.cityjson_frame import Frame, Json, Vertices, invalid
+from ingest.readers.cityjson_kernels import build
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
+from ingest.readers.cityjson_plan import PlannedFeature, plan
 from ingest.readers.json_arrays import CutLines, cut_lines
 from ingest.readers.source import Fault, Geometries, SourceBatch, SourceLayer
 from twin.errors import TwinError

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from ingest.protocol import Limits, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader, import_for
 from ingest.readers.cityjson import CityJson
+from ingest.readers.cityjson_kernels import Cut, Made, build
 from ingest.readers.cityjson_sequence import CityJsonSequence, stand_ready
 from ingest.readers.json_arrays import cut_lines
 from ingest.readers.source import SourceBatch
@@ -219,6 +221,122 @@ def test_broken_text_is_read_as_one_at_a_time(noise: bytes, at: int) -> None:
     at %= len(line)
     broken = (line[:at] + noise + line[at + len(noise) // 2 :]).replace(b"\n", b" ")
     assert_same(text_of([block("first")]) + broken + b"\n" + json.dumps(block("last")).encode())
+
+
+GROUND_BOUNDARIES = '"boundaries": [[[0, 3, 2, 1]]]'
+
+
+def with_surfaces(surfaces: object) -> str:
+    feature = block()
+    geometry_of(feature)["semantics"]["surfaces"] = surfaces
+    return json.dumps(feature)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(
+            json.dumps(block()).replace(GROUND_BOUNDARIES, GROUND_BOUNDARIES + r', "boundarie\u0073": -1'), id="no array's number"
+        ),
+        pytest.param(
+            json.dumps(block())
+            .replace(GROUND_BOUNDARIES, GROUND_BOUNDARIES + r', "boundarie\u0073": 1')
+            .replace('"semantics"', r'"boundarie\u0073": 0, "semantics"'),
+            id="another's number",
+        ),
+        pytest.param(json.dumps(block()).replace(GROUND_BOUNDARIES, GROUND_BOUNDARIES + "1"), id="a digit behind an array"),
+        pytest.param(json.dumps(block()).replace(GROUND_BOUNDARIES, GROUND_BOUNDARIES + ".0"), id="a fraction behind an array"),
+        pytest.param(with_surfaces([5]), id="surfaces are numbers"),
+        pytest.param(with_surfaces([{}, {}, {}, "abc"]), id="a surface is a text"),
+        pytest.param(with_surfaces("abcdef"), id="surfaces are a text"),
+        pytest.param(with_surfaces({"a": 1}), id="surfaces are an object"),
+        pytest.param(with_surfaces(None), id="surfaces are null"),
+        pytest.param(with_surfaces([{"a": json.loads("[" * 300 + "]" * 300)}] * 4), id="a surface says more than JSON takes"),
+    ],
+)
+def test_hostile_lines_are_read_as_one_at_a_time(line: str) -> None:
+    rows = assert_same(text_of([block("first"), line, block("last"), line]))
+    assert len(rows) == 4
+
+
+PIECES = [
+    b"",
+    b"0",
+    b"1",
+    b"-",
+    b".5",
+    b"e1",
+    b" ",
+    b",",
+    b":",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b'"',
+    b"\\",
+    b"\\u0073",
+    b"null",
+    b"[0]",
+    b"{}",
+    b"\xff",
+]
+EDITS = st.tuples(
+    st.integers(0, 10_000), st.integers(0, 3), st.sampled_from(PIECES) | st.tuples(st.integers(0, 10_000), st.integers(1, 30))
+)
+
+
+def edited(line: bytes, at: int, cut: int, piece: bytes | tuple[int, int]) -> bytes:
+    """Return a line with some bytes cut out, and a piece, perhaps of itself, put in their place."""
+    at %= len(line) + 1
+    if isinstance(piece, tuple):
+        start = piece[0] % (len(line) + 1)
+        piece = line[start : start + piece[1]]
+    return line[:at] + piece + line[at + cut :]
+
+
+@given(st.lists(st.lists(EDITS, min_size=1, max_size=3), min_size=1, max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_lines_with_other_bytes_are_read_as_one_at_a_time(edits: list[list[tuple[int, int, bytes | tuple[int, int]]]]) -> None:
+    lines = [text_of([block("first")]).rstrip()]
+    for k, of_line in enumerate(edits):
+        line = json.dumps(block(f"b{k}")).encode()
+        for edit in of_line:
+            line = edited(line, *edit)
+        lines.append(line)
+    assert_same(b"\n".join(lines) + b"\n")
+
+
+def test_kernel_stops_at_the_end_of_its_room() -> None:
+    cut = cut_lines([json.dumps(block()).encode()])
+    arrays = Cut(cut.numbers, *cut.ends, cut.start, cut.depth)
+    ground, solid, values, vertices = range(4)
+    geometries = [(ground, -1, 0, 0, 0, 0), (solid, values, 0, 1, 0, 4), (-1, -1, 0, 0, 0, 0), (9, -1, 0, 0, 0, 0), (solid, 9, 0, 1, 0, 4)]
+    bodies = np.array([(vertices, k + 1) for k in range(len(geometries))] + [(9, 6), (-1, 7)])
+    enough, too_little = made_for(bodies, rings=40), made_for(bodies, rings=3)
+    for made in (enough, too_little):
+        build(arrays, bodies, np.array(geometries), np.zeros(4, np.uint8), 8, made)
+    assert enough.good.tolist() == [True, True, False, False, False, False, False]
+    assert too_little.good.tolist() == [True, False, False, False, False, False, False]
+    scarce = made_for(bodies, rings=40)
+    build(arrays, bodies, np.array(geometries), np.zeros(4, np.uint8), 7, scarce)
+    assert not scarce.good.any(), "there is room for seven of the eight vertices of the line"
+
+
+def made_for(bodies: npt.NDArray[np.int64], rings: int) -> Made:
+    """Return room for ``rings`` rings, as many faces, and four corners a ring."""
+    numbers = {"ring_ends": rings, "face_ends": rings, "indices": 4 * rings, "shell_ends": 9, "solid_ends": 9}
+    return Made(
+        good=np.zeros(len(bodies), dtype=bool),
+        start=np.zeros((len(bodies) + 1, 6), dtype=np.int64),
+        place=np.empty(4 * rings, dtype=np.int64),
+        meaning=np.empty(rings, dtype=np.int64),
+        **{name: np.empty(size, dtype=np.uint32) for name, size in numbers.items()},
+        surface_type=np.empty(rings, dtype=np.uint8),
+        part=np.empty(rings, dtype=np.uint16),
+        mended=np.empty((rings, 3), dtype=np.int64),
+        size=np.zeros(7, dtype=np.int64),
+    )
 
 
 def test_nearly_all_of_a_feature_is_cut_out_and_nothing_else() -> None:

@@ -1,0 +1,75 @@
+"""What the JSON of a feature says of its bodies: which arrays cut out of its line are vertices, boundaries and values of which geometry.
+
+A feature is planned only where every array of its line is in one such place; the others are read alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingest.readers.cityjson_faces import SURFACES, lod_of
+from ingest.readers.cityjson_frame import Json
+from ingest.readers.json_arrays import BOUNDARIES, VALUES, VERTICES, CutLines
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedGeometry:
+    """Where one geometry's arrays are, and what its surfaces can mean."""
+
+    boundaries: int
+    values: int
+    """-1: none."""
+    part: int
+    is_solid: bool
+    meanings: Sequence[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFeature:
+    """A feature whose bodies can be built from arrays: its row, its line's vertices, and its geometries level by level."""
+
+    row: int
+    vertices: int
+    levels: Sequence[tuple[str, Sequence[PlannedGeometry]]]
+    """Rising; the solids of a level before its loose surfaces."""
+
+
+def plan(row: int, parts: Sequence[tuple[int, Json]], vertices: object, cut: CutLines, line: int) -> PlannedFeature | None:
+    """Return how to build the bodies of a feature whose objects are ``parts`` (number and object); None where it is not that simple.
+
+    It is so only if the feature's geometries name every array that was cut out of the line.
+    """
+    first, end = int(cut.array_start[line]), int(cut.array_start[line + 1])
+    taken: list[tuple[object, int]] = [(vertices, VERTICES)]
+    levels: dict[str, list[PlannedGeometry]] = {}
+    for part, city_object in parts:
+        for geometry in city_object.get("geometry") or ():
+            made = _geometry(geometry, part, first, taken)
+            if made is None:
+                return None
+            levels.setdefault(lod_of(geometry), []).append(made)
+    if len(taken) != end - first or {n for n, _ in taken if type(n) is int} != set(range(end - first)):
+        return None
+    if any(cut.kind[first + int(n)] != k for n, k in taken):  # type: ignore[call-overload]
+        return None
+    if any(len({g.is_solid for g in level}) > 1 for level in levels.values()):
+        return None  # surfaces may lend their meaning to a solid
+    return PlannedFeature(row, first + int(vertices), sorted(levels.items()))  # type: ignore[call-overload]
+
+
+def _geometry(geometry: Json, part: int, first: int, taken: list[tuple[object, int]]) -> PlannedGeometry | None:
+    kind = geometry.get("type")
+    is_solid = kind == "Solid"
+    if not is_solid and kind not in SURFACES:
+        return None
+    taken.append((geometry.get("boundaries"), BOUNDARIES))
+    semantics = geometry.get("semantics")
+    values, meanings = -1, []
+    if isinstance(semantics, dict):
+        taken.append((semantics.get("values"), VALUES))
+        meanings = semantics.get("surfaces") or []
+        if not isinstance(meanings, list) or not all(isinstance(m, dict) for m in meanings):
+            return None
+        values = first + int(semantics.get("values", -1))
+    return PlannedGeometry(first + int(geometry["boundaries"]), values, part, is_solid, meanings)
