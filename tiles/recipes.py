@@ -64,6 +64,8 @@ def recipe_for(feature_type: FeatureType, features: FeatureColumns) -> Recipe:
     match feature_type.recipe:
         case "extrude":
             return Extrude(roles.metres("base"), roles.metres("height"))
+        case "envelope":
+            return Envelope(roles.metres("base"), roles.metres("height"))
         case "tube":
             return Tube(roles.metres("diameter"), roles.metres("width"), roles.metres("height"), roles.z_reference())
         case "well":
@@ -130,6 +132,14 @@ class Extrude(Recipe):
     def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the solids of ``rows``."""
         return extrude(geometries, self.base_m[rows], self.height_m[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope(Extrude):
+    """Plots to what may be built on them: translucent from the ground to the height limit; without a limit there is none."""
+
+    lod: ClassVar[int] = 0
+    opacity: ClassVar[float] = 0.35
 
 
 @dataclass(frozen=True, slots=True)

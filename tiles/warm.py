@@ -27,6 +27,7 @@ def warm() -> int:
     problems = 0
     solid = _type("extrude")
     forms = [(solid, _square(solid)), (solid, _faces(_square(solid))), (solid, concatenate([_square(solid), _square(solid, 2)]))]
+    forms += [(kind, _square(kind)) for kind in [_type("envelope")]]
     forms += [(kind, _line(kind)) for kind in [_type("tube")]] + [(kind, _point(kind)) for kind in (_type("well"), _type("view"))]
     for feature_type, features in forms:
         for encoding in Encoding(), Encoding(quantize=False, meshopt=False):
@@ -56,8 +57,14 @@ def _type(recipe: Recipe) -> FeatureType:
         Field("kind", "code", text, codelist=codes),
         Field("angle_deg", "number", text, "deg"),
     )
-    geometries: dict[str, GeometryType] = {"extrude": "MultiPolygon", "tube": "LineString", "well": "Point", "view": "Point"}
-    lengths = {"extrude": "height", "tube": "diameter", "well": "depth", "view": "range"}
+    geometries: dict[str, GeometryType] = {
+        "extrude": "MultiPolygon",
+        "envelope": "MultiPolygon",
+        "tube": "LineString",
+        "well": "Point",
+        "view": "Point",
+    }
+    lengths = {"extrude": "height", "envelope": "height", "tube": "diameter", "well": "depth", "view": "range"}
     angles = ("azimuth", "tilt", "fov") if recipe == "view" else ()
     return FeatureType(
         name="warm",

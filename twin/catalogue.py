@@ -397,7 +397,7 @@ def asset_kind(feature_type: FeatureType) -> str | None:
     """Return what is built from a revision of this type: ``tileset``, ``terrain`` or nothing."""
     if feature_type.recipe == "terrain":
         return "terrain"
-    return "tileset" if feature_type.recipe in ("extrude", "tube", "well", "view", "model", "point_cloud") else None
+    return "tileset" if feature_type.recipe in ("extrude", "envelope", "tube", "well", "view", "model", "point_cloud") else None
 
 
 def check_slug(slug: str) -> str:

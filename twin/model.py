@@ -13,7 +13,7 @@ from twin.errors import Text
 
 GeometryType = Literal["Point", "LineString", "MultiPolygon", "coverage"]
 FieldType = Literal["string", "code", "integer", "number", "boolean", "date", "datetime"]
-Recipe = Literal["extrude", "tube", "well", "view", "drape", "terrain", "imagery", "point_cloud", "model", "none"]
+Recipe = Literal["extrude", "envelope", "tube", "well", "view", "drape", "terrain", "imagery", "point_cloud", "model", "none"]
 Scalar = str | int | float | bool | dt.date | dt.datetime | None
 
 

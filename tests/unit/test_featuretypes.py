@@ -66,7 +66,7 @@ def test_the_types_of_a_city_are_packaged() -> None:
         ("vegetation", "Point", True, "none", ("plant_id",)),
         ("grid_cell", "MultiPolygon", False, "drape", ("grid_system", "cell_id")),
         ("spatial_plan", "MultiPolygon", False, "drape", ("plan_id",)),
-        ("plan_plot", "MultiPolygon", False, "drape", ("plan_id", "plot_id")),
+        ("plan_plot", "MultiPolygon", False, "envelope", ("plan_id", "plot_id")),
         ("control_line", "MultiPolygon", False, "drape", ("line_id",)),
         ("construction_project", "MultiPolygon", False, "drape", ("project_id",)),
         ("underground_space", "MultiPolygon", True, "extrude", ("space_id",)),

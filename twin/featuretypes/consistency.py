@@ -14,6 +14,7 @@ from twin.model import Code, CodeList, Crosswalk, FeatureType, Field, GeometryTy
 
 _GEOMETRY_OF_RECIPE: dict[Recipe, tuple[GeometryType, bool | None]] = {
     "extrude": ("MultiPolygon", True),
+    "envelope": ("MultiPolygon", None),
     "tube": ("LineString", True),
     "well": ("Point", True),
     "view": ("Point", True),

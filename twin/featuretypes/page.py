@@ -18,6 +18,7 @@ _GEOMETRIES: Mapping[GeometryType, str] = {
 }
 _FORMS: Mapping[Recipe, str] = {
     "extrude": "轮廓自底面升起 · footprint raised from its base",
+    "envelope": "贴地二维，限高之下为半透明体 · drawn on the terrain, translucent up to its limit",
     "tube": "沿线的管体 · tube along the line",
     "well": "自地面向下的竖井 · shaft from the ground down",
     "view": "摄像头视域 · field of view of a camera",

@@ -7,11 +7,12 @@ import type { OverlayFeature } from "../overlay";
 import type { Extent, Layer } from "../scene";
 import type { CameraView } from "../state";
 import * as camera from "./camera";
-import type { DrawnLayer, LayerLook, LayerStatistics, Marks } from "./drawn_layer";
+import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics, Marks } from "./drawn_layer";
 import { createGlobe, lightCity } from "./globe";
 import { ImageryStack } from "./imagery_stack";
 import { PlaceLabels } from "./labels";
 import { LayerSlot } from "./layer_slot";
+import { ENVELOPE, EnvelopeLayer } from "./envelope_layer";
 import { MvtLayer } from "./mvt_layer";
 import { OverlayLayer } from "./overlay_layer";
 import { type PickedFeature, groundAt, pickFeature } from "./picking";
@@ -222,11 +223,9 @@ export class CityView {
         this.setBusy(layer.dataset, true);
         const drawn = await TilesetLayer.create(layer, new URL(layer.tileset.url, base), this.widget, look, events, standby);
         this.setBusy(layer.dataset, false);
-        return drawn;
+        return layer.recipe === ENVELOPE && layer.mvt !== null ? new EnvelopeLayer(drawn, this.areas(layer, layer.mvt, base, look, events, standby)) : drawn;
       }
-      if (layer.mvt !== null) {
-        return new MvtLayer(layer, decodeURI(new URL(layer.mvt, base).href), this.widget, look, events, this.labels, this.stack, standby);
-      }
+      if (layer.mvt !== null) return this.areas(layer, layer.mvt, base, look, events, standby);
       if (layer.raster !== null) {
         return new RasterLayer(layer, decodeURI(new URL(layer.raster, base).href), this.widget, look, events, this.stack, standby);
       }
@@ -235,6 +234,10 @@ export class CityView {
       events.failed(error instanceof Error ? error.message : String(error));
     }
     return null;
+  }
+
+  private areas(layer: Layer, mvt: string, base: string, look: LayerLook, events: LayerEvents, standby: boolean): MvtLayer {
+    return new MvtLayer(layer, decodeURI(new URL(mvt, base).href), this.widget, look, events, this.labels, this.stack, standby);
   }
 
   private setBusy(name: string, busy: boolean): void {

@@ -4,6 +4,7 @@ import { Cartesian2, Cartographic, type CesiumWidget, type ImageryLayer } from "
 
 import type { TileFeature } from "../vector_tile";
 import type { DrawnLayer } from "./drawn_layer";
+import { drawnParts } from "./envelope_layer";
 import { MvtLayer } from "./mvt_layer";
 import { inDegrees } from "./terrain";
 import { isNamedByTile, TilesetLayer, readFeature, readModel } from "./tileset_layer";
@@ -37,7 +38,8 @@ async function pickDraped(widget: CesiumWidget, layers: readonly DrawnLayer[], p
 }
 
 /** Returns the feature under a pixel of the canvas (CSS pixels from its upper left corner); null over bare ground and sky. */
-export async function pickFeature(widget: CesiumWidget, layers: readonly DrawnLayer[], x: number, y: number): Promise<PickedFeature | null> {
+export async function pickFeature(widget: CesiumWidget, drawn: readonly DrawnLayer[], x: number, y: number): Promise<PickedFeature | null> {
+  const layers = drawnParts(drawn);
   const pixel = new Cartesian2(x, y);
   return pickSolid(widget, layers, pixel) ?? (await pickDraped(widget, layers, pixel));
 }
