@@ -79,7 +79,9 @@ def runs_of(fid: NDArray[np.uint32], geometries: Geometries, sections: Sections,
     """Return the runs between the points of the lines of features (n,), which all have a section."""
     unmade = np.zeros(len(fid), np.uint8)
     points, offsets, feature = centre_lines(geometries, sections.shift_m, unmade)
-    first = np.setdiff1d(np.arange(len(points)), offsets[1:] - 1)
+    begins = np.ones(len(points), np.bool_)
+    begins[offsets[1:] - 1] = False
+    first = np.flatnonzero(begins)
     owner = np.repeat(feature, np.diff(offsets) - 1)
     return straight_runs(fid, owner, points[first], points[first + 1], sections, code)
 
@@ -97,7 +99,8 @@ def straight_runs(
     ends = np.rint(100 * np.concatenate([start_m, end_m], axis=1)).astype(np.int64)
     size = np.maximum(np.rint(1000 * np.stack([sections.width_m, sections.height_m])[:, owner]).astype(np.int64), 1)
     columns = np.vstack([fid[owner].astype(np.int64), part, ends.T, size, sections.form[owner], code[owner]])
-    return Runs(columns[:, _length_cm(columns) > 0])
+    columns = columns[:, _length_cm(columns) > 0]
+    return Runs(columns[:, _order(columns)])
 
 
 def gather(children: Sequence[Runs]) -> Runs:
@@ -108,9 +111,8 @@ def gather(children: Sequence[Runs]) -> Runs:
 
 def summary(runs: Runs) -> Runs:
     """Return the weightiest of ``runs``: what a node keeps for its parent."""
-    columns = runs.columns[:, _order(runs.columns)]
-    dropped = _length_cm(columns[:, STORED_RUNS:])
-    return Runs(columns[:, :STORED_RUNS], max(runs.hidden_cm, int(dropped.max(initial=0))))
+    dropped = _length_cm(runs.columns[:, STORED_RUNS:])
+    return Runs(runs.columns[:, :STORED_RUNS], max(runs.hidden_cm, int(dropped.max(initial=0))))
 
 
 def _order(columns: Integers) -> Integers:

@@ -35,7 +35,7 @@ def random_runs(seed: int, count: int) -> Runs:
     columns[0], columns[1] = rng.permutation(count), 0
     columns[8:10] = rng.integers(1, 6, (2, count)) * 100
     columns[5] = columns[2] + 1 + columns[5]
-    return Runs(columns)
+    return gather([Runs(columns)])
 
 
 @given(st.integers(0, 2**32), st.integers(1, 4_000), st.integers(1, 5))
@@ -45,7 +45,7 @@ def test_what_is_kept_is_the_same_however_runs_were_merged(seed: int, count: int
     rng = np.random.default_rng(seed + 1)
     part = rng.integers(0, parts, count)
     shuffled = rng.permutation(count)
-    children = [summary(Runs(runs.columns[:, shuffled[part[shuffled] == p]])) for p in range(parts) if (part == p).any()]
+    children = [summary(gather([Runs(runs.columns[:, shuffled[part[shuffled] == p]])])) for p in range(parts) if (part == p).any()]
     whole = summary(runs)
     assert to_bytes(summary(gather([from_bytes(to_bytes(c)) for c in children]))) == to_bytes(whole)
     length = np.linalg.norm(runs.ends_m[:, 1] - runs.ends_m[:, 0], axis=1)
