@@ -21,7 +21,10 @@ from twin.errors import ConflictError
 from twin.server import builds
 from twin.server.assets import build_asset, build_missing
 from twin.server.city import City
+from twin.server.cli import build_parser
+from twin.server.commands.tiles import tiles_build
 from twin.server.scene import VARIANT
+from twin.server.terminal import Terminal
 from twin.server.tile_garbage import collect
 from twin.server.tile_lock import building
 
@@ -174,6 +177,13 @@ def test_objects_that_no_kept_revision_uses_are_dropped_and_no_other(city: City,
     assert collected.dropped > 3
     assert problems(city, second) == []
     old, new = get(city, f"/tiles/{SLUG}/{first}/tileset.json", f"/tiles/{SLUG}/{second}/tileset.json")
-    assert (old.status_code, new.status_code) == (503, 200)
-    assert build_asset(city, SLUG, first, quiet)
+    assert (old.status_code, old.json()["code"], new.status_code) == (410, "tiles-not-kept", 200)
+    command = ["tiles", "build", SLUG, "--revision", str(first), "--json", "--data-dir", str(city.settings.data_dir)]
+    assert f"tiles build {SLUG} --revision {first}" in old.json()["detail"]
+    tiles_build(city.settings, build_parser().parse_args(command), Terminal(json_output=True, environment={}))
     assert objects(city) == used
+    tilesets = [f"/tiles/{SLUG}/{first}/{name}" for name in ("tileset.json", "implicit.json", "i/0/0/0.subtree")]
+    for answer in get(city, *tilesets):  # they are replaced when they are built anew: to be kept, and asked for each time
+        assert (answer.status_code, answer.headers["cache-control"], bool(answer.headers["etag"])) == (200, "no-cache", True)
+    content = next(key for key in used if key.endswith(".glb"))
+    assert "immutable" in get(city, f"/{content}")[0].headers["cache-control"]

@@ -114,6 +114,7 @@ def _add_maintenance(
     tile_commands = tiles.add_subparsers(required=True, metavar="COMMAND")
     build = tile_commands.add_parser("build", parents=[common], help="构建一个数据集的瓦片 · build a dataset's tiles")
     build.add_argument("dataset", metavar="ID")
+    build.add_argument("--revision", type=_positive, metavar="N", help="较早的版本 · an earlier revision, by the number of its commit")
     build.set_defaults(command="tiles:tiles_build")
     archive = tile_commands.add_parser("export", parents=[common], help="导出 3TZ 单文件 · write a dataset's tiles as one 3TZ file")
     archive.add_argument("dataset", metavar="ID")

@@ -7,7 +7,7 @@ import functools
 from dataclasses import asdict
 
 from twin.catalogue import asset_kind
-from twin.errors import BadRequestError
+from twin.errors import BadRequestError, ConflictError, NotFoundError
 from twin.model import FeatureType
 from twin.server.assets import build_asset, build_missing
 from twin.server.city import open_city
@@ -18,20 +18,26 @@ from twin.store import written_whole
 
 
 def tiles_build(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
-    """Build the 3D form of a dataset's newest revision."""
+    """Build the 3D form of a dataset's newest revision, or of an earlier one whose tiles are not kept any more."""
     with open_city(settings) as city:
-        dataset = city.catalogue.dataset(options.dataset)
-        revision = city.catalogue.current_revision(options.dataset)
+        slug, current = options.dataset, city.catalogue.current_revision(options.dataset)
+        dataset = city.catalogue.dataset(slug)
         kind = asset_kind(city.catalogue.feature_type(dataset.feature_type))
-        if revision is None or kind is None:
-            raise BadRequestError(f"{options.dataset} has no 3D form", zh=f"{options.dataset} 没有三维形态")
+        if current is None or kind is None:
+            raise BadRequestError(f"{slug} has no 3D form", zh=f"{slug} 没有三维形态")
+        revision = current if options.revision is None else city.catalogue.revision_as_of(slug, options.revision)
+        if revision is None:
+            raise NotFoundError(f"{slug} has no revision at {options.revision}", zh=f"{slug} 在 {options.revision} 没有版本")
         city.catalogue.forget_asset(dataset.id, revision.commit, kind, VARIANT)
-        build_asset(city, options.dataset, revision.commit, terminal.progress, anew=True)
-        if (problem := build_missing(city, terminal.progress, only=(options.dataset,))) is not None:
-            raise problem
+        is_built = build_asset(city, slug, revision.commit, terminal.progress, anew=True)
+        if revision.commit == current.commit:
+            if (problem := build_missing(city, terminal.progress, only=(slug,))) is not None:
+                raise problem
+        elif not is_built:
+            raise ConflictError(f"somebody else builds {slug} now", zh=f"{slug} 正由其他进程构建").with_code("tiles-building")
         asset = city.catalogue.asset(dataset.id, revision.commit, kind, VARIANT)
-    terminal.say(f"{options.dataset} 版本 {revision.commit} 已构建", f"{options.dataset} at {revision.commit} is built")
-    terminal.result({"dataset": options.dataset, "revision": revision.commit, "detail": dict(asset.detail) if asset else {}})
+    terminal.say(f"{slug} 版本 {revision.commit} 已构建", f"{slug} at {revision.commit} is built")
+    terminal.result({"dataset": slug, "revision": revision.commit, "detail": dict(asset.detail) if asset else {}})
 
 
 def tiles_export(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:

@@ -1,4 +1,7 @@
-"""3D Tiles and terrain: stored objects, passed on as they are. Contents are named by their hash and never change."""
+"""3D Tiles and terrain: stored objects, passed on as they are.
+
+What is named by a hash never changes and is kept for ever; what is named by a revision is asked for again, and costs a 304.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from tiles.node_store import content_hash
 from tiles.subtrees import find_content, find_subtree
 from tiles.tileset import pointing_tileset
 from twin.catalogue import asset_kind
-from twin.errors import NotFoundError, TooManyRequestsError, UnavailableError
+from twin.errors import GoneError, NotFoundError, TooManyRequestsError, UnavailableError
 from twin.model import Dataset, Revision
 from twin.server.access import principal_of
 from twin.server.city import City
@@ -68,13 +71,13 @@ class _TilesDoor:
         return _pointer(request, await asyncio.to_thread(self._city.store.get, key[1]), f"{key[0]}/tileset.json")
 
     async def revision(self, request: Request, dataset: str, revision: int) -> Response:
-        """One revision's tileset; it never changes."""
+        """One revision's tileset; it is replaced when it is built anew."""
         given = single_values((p for p in request.query_params.multi_items() if p[0] in FILTER), FILTER)
         if given:
             found = await asyncio.to_thread(self._at, request, dataset, revision)
             return await self._filtered(request, *found, given, f"../{VARIANT}/f")
         held = await asyncio.to_thread(self._held, request, dataset, revision)
-        return await self._file(request, f"tiles/{dataset}/{VARIANT}/r/{held}/tileset.json", FOREVER)
+        return await self._file(request, f"tiles/{dataset}/{VARIANT}/r/{held}/tileset.json", ASK_AGAIN)
 
     async def filtered_tileset(self, request: Request, dataset: str, variant: str, name: str) -> Response:
         """A filtered tileset, for as long as it is kept."""
@@ -106,9 +109,9 @@ class _TilesDoor:
             self._waiting -= 1
 
     async def implicit(self, request: Request, dataset: str, revision: int) -> Response:
-        """One revision's tileset by implicit tiling, over the same contents; it never changes."""
+        """One revision's tileset by implicit tiling, over the same contents; it is replaced when it is built anew."""
         held = await asyncio.to_thread(self._held, request, dataset, revision)
-        return await self._file(request, f"tiles/{dataset}/{VARIANT}/r/{held}/implicit.json", FOREVER)
+        return await self._file(request, f"tiles/{dataset}/{VARIANT}/r/{held}/implicit.json", ASK_AGAIN)
 
     async def implicit_file(self, request: Request, dataset: str, revision: int, level: int, x: int, y: int, form: str) -> Response:
         """A subtree file or a content, by its place below the root of the implicit tileset."""
@@ -116,17 +119,17 @@ class _TilesDoor:
         key = await asyncio.to_thread(self._implicit_key, f"tiles/{dataset}/{VARIANT}", held, (level, x, y), form)
         if key is None:
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        return await self._file(request, key, FOREVER)
+        return await self._file(request, key, ASK_AGAIN)
 
     async def terrain_layer(self, request: Request, dataset: str, revision: int) -> Response:
         """layer.json of a terrain."""
         held = await asyncio.to_thread(self._held, request, dataset, revision)
-        return await self._file(request, f"terrain/{dataset}/{held}/layer.json", FOREVER)
+        return await self._file(request, f"terrain/{dataset}/{held}/layer.json", ASK_AGAIN)
 
     async def terrain_tile(self, request: Request, dataset: str, revision: int, z: int, x: int, y: int) -> Response:
         """One quantized-mesh tile."""
         await asyncio.to_thread(self._visible, request, dataset)
-        return await self._file(request, f"terrain/{dataset}/{revision}/{z}/{x}/{y}.terrain", FOREVER | {"Content-Encoding": "gzip"})
+        return await self._file(request, f"terrain/{dataset}/{revision}/{z}/{x}/{y}.terrain", ASK_AGAIN | {"Content-Encoding": "gzip"})
 
     async def content(self, request: Request, dataset: str, variant: str, kind: str, name: str) -> Response:
         """A content or an external tileset, by hash."""
@@ -197,10 +200,22 @@ class _TilesDoor:
         if kind is None:
             raise NotFoundError(f"{dataset.slug} has no 3D form", zh=f"{dataset.slug} 没有三维形态")
         asset = self._city.catalogue.asset(dataset.id, revision.commit, kind, VARIANT)
-        if asset is None or asset.state != "ready":
-            raise UnavailableError(
-                f"revision {revision.commit} of {dataset.slug} is still being built", zh=f"{dataset.slug} 的版本 {revision.commit} 正在构建"
-            ).with_code("not-built")
+        if asset is not None and asset.state == "ready":
+            return
+        if (asset is None or asset.state != "building") and not self._is_current(dataset, revision):
+            command = f"twin tiles build {dataset.slug} --revision {revision.commit}"
+            raise GoneError(
+                f"revision {revision.commit} of {dataset.slug} has no tiles; `{command}` makes them",
+                zh=f"{dataset.slug} 的版本 {revision.commit} 没有保留瓦片，可用 `{command}` 重新构建",
+            ).with_code("tiles-not-kept")
+        raise UnavailableError(
+            f"revision {revision.commit} of {dataset.slug} is still being built", zh=f"{dataset.slug} 的版本 {revision.commit} 正在构建"
+        ).with_code("not-built")
+
+    def _is_current(self, dataset: Dataset, revision: Revision) -> bool:
+        """Return whether a revision is its dataset's newest, which the worker builds by itself; older ones are built when told."""
+        current = self._city.catalogue.current_revision(dataset.slug)
+        return current is not None and current.commit == revision.commit
 
     async def _file(self, request: Request, key: str, headers: dict[str, str]) -> Response:
         return await asyncio.to_thread(stored_file, request, self._city.store.path(key), headers)
