@@ -110,6 +110,13 @@ def test_a_terrain_that_comes_after_the_pipes_gives_them_their_cover(door: httpx
     assert covered > 0
 
 
+def test_a_terrain_that_comes_after_the_plots_is_what_their_limits_count_from(door: httpx.Client) -> None:
+    told = {(plot["properties"]["base_height_m"], plot["properties"]["base_height_source"]) for plot in items_of(door, "plan_plot")}
+    given = {row["properties"].get("base_height_m") for row in examples("plan_plot")}
+    assert told == {(4.5, "dem")}
+    assert given == {None}
+
+
 @of_every_type
 def test_schema_and_queryables_describe_the_items(door: httpx.Client, name: str) -> None:
     schema = json_of(door, f"/collections/{name}/schema")
