@@ -7,13 +7,13 @@ content, and is no farther from the truth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.bounds import union
+from tiles.bounds import Region, union
 from tiles.node import Node
 from tiles.node_store import NodeStore
 from tiles.tileset import ContentRef, Tile, tile
@@ -38,25 +38,24 @@ class Form(StrEnum):
 class FilteredTree:
     """The tree of what is wanted: ``root`` is None when nothing of it can be drawn, ``features`` are drawn.
 
-    ``contents``: those to be drawn when asked for, by the name of their node; ``files``: names of the tree files stored for it.
+    ``contents``: those to be drawn when asked for, by the name of their node.
     """
 
     root: Tile | None
     features: int
     contents: dict[str, Form]
-    files: tuple[str, ...]
 
 
 def filtered_tree(store: NodeStore, root: str | None, wanted: Fids, folder: str, budget: Budget) -> FilteredTree:
     """Return the tree of the features ``wanted`` (sorted) of the tree below the node ``root``.
 
-    Contents to be drawn are named ``{folder}/{node}.glb``, below the variant; tree files are put beside those of ``root``.
+    All that is its own lies in ``folder`` below the variant: contents to be drawn are ``{node}.glb``, tree files ``{hash}.json``.
     """
     planner = _Planner(store, wanted, folder, budget)
     seen = None if root is None else planner.seen(store.node(root))
     if seen is None:
-        return FilteredTree(None, 0, {}, ())
-    return FilteredTree(seen.tile, seen.features, seen.contents, tuple(sorted(planner.files)))
+        return FilteredTree(None, 0, {})
+    return FilteredTree(seen.tile, seen.features, seen.contents)
 
 
 def wanted_of(node: Node, wanted: Fids) -> tuple[Fids, bool]:
@@ -78,13 +77,12 @@ class _Seen:
     contents: dict[str, Form]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Planner:
     store: NodeStore
     wanted: Fids
     folder: str
     budget: Budget
-    files: set[str] = field(default_factory=set)
 
     def seen(self, node: Node) -> _Seen | None:
         """Return what is wanted below ``node``; None for nothing."""
@@ -109,22 +107,21 @@ class _Planner:
             return None
         if is_whole:
             return _Seen(whole, len(held), is_whole=True, contents={})
-        made = tile(ContentRef(node.name, whole.region, folder=self.folder), [], 0.0, self._put)
+        made = self._tile(node, whole.region, [], 0.0)
         return _Seen(made, len(held), is_whole=False, contents={node.name: Form.FINEST})
 
     def _drawn_here(self, node: Node, seen: list[_Seen], features: int) -> _Seen:
         """Return the leaf in place of an inner node of which little is wanted."""
         region = union([s.tile.region for s in seen])
-        made = tile(ContentRef(node.name, region, folder=self.folder), [], 0.0, self._put)
+        made = self._tile(node, region, [], 0.0)
         return _Seen(made, features, is_whole=False, contents={node.name: Form.FINEST})
 
     def _inner(self, node: Node, whole: Tile, seen: list[_Seen], features: int) -> _Seen:
         contents = {name: form for s in seen for name, form in s.contents.items()}
         tiles = [s.tile for s in seen]
         if node.content is None or features > MOST_FROM_AFAR:
-            return _Seen(tile(None, tiles, None, self._put), features, is_whole=False, contents=contents)
-        content = ContentRef(node.name, whole.region, folder=self.folder)
-        made = tile(content, tiles, whole.geometric_error_m, self._put)
+            return _Seen(tile(None, tiles, None, self._put, self.folder), features, is_whole=False, contents=contents)
+        made = self._tile(node, whole.region, tiles, whole.geometric_error_m)
         return _Seen(made, features, is_whole=False, contents={**contents, node.name: Form.COARSER})
 
     def _fits(self, cell: Cell, weight: Weight, features: int) -> bool:
@@ -132,7 +129,9 @@ class _Planner:
         share = _MARGIN * features / weight.count
         return self.budget.fits(cell, Weight(features, int(weight.vertices * share), int(weight.bytes * share)))
 
+    def _tile(self, node: Node, region: Region, children: list[Tile], error_m: float) -> Tile:
+        """Return the tile of a content that is drawn when it is asked for."""
+        return tile(ContentRef(node.name, region, folder=self.folder), children, error_m, self._put, self.folder)
+
     def _put(self, body: bytes) -> str:
-        name = self.store.put_tree(body)
-        self.files.add(name)
-        return name
+        return self.store.put_new(f"{self.folder}/{{}}.json", body)

@@ -40,12 +40,12 @@ class Tile:
 _NOTHING = Tile(Region(0, 0, 0, 0, 0, 0), 0.0, {"boundingVolume": {"region": [0, 0, 0, 0, 0, 0]}, "geometricError": 0}, 0)
 
 
-def tile(content: ContentRef | None, children: list[Tile], error_m: float | None, put_tree: PutTree) -> Tile:
+def tile(content: ContentRef | None, children: list[Tile], error_m: float | None, put_tree: PutTree, folder: str = "t") -> Tile:
     """Return the tile that shows ``content`` until its ``children`` replace it (at least one of either).
 
     ``error_m`` is how far the content is from the truth; None above an inner tile without content, whose error is half the diagonal of
-    what would be missing, so that it never vanishes. An error is never below those of the children, which are stored first and referred
-    to when too large for this file.
+    what would be missing, so that it never vanishes. An error is never below those of the children, which are stored first, in ``folder``
+    below the variant, and referred to when too large for this file.
     """
     region = union([*([content.region] if content else []), *(c.region for c in children)])
     own = region.diagonal_m / 2 if error_m is None else error_m
@@ -53,7 +53,7 @@ def tile(content: ContentRef | None, children: list[Tile], error_m: float | None
     body: Json = {"boundingVolume": {"region": region.as_list()}, "geometricError": error}
     if content is not None:
         body["content"] = _content(content, region)
-    inline = [external(c, put_tree) if c.size > LARGEST_INLINE_BYTES else c for c in children]
+    inline = [external(c, put_tree, folder) if c.size > LARGEST_INLINE_BYTES else c for c in children]
     if inline:
         body["children"] = [c.json for c in inline]
     own_size = len(orjson.dumps({**body, "children": []}))
@@ -67,13 +67,13 @@ def _content(content: ContentRef, region: Region) -> Json:
     return entry
 
 
-def external(child: Tile, put_tree: PutTree) -> Tile:
-    """Return a reference to ``child``, stored as a tileset file of its own."""
-    name = put_tree(_file(child, {}, _from_tree))
+def external(child: Tile, put_tree: PutTree, folder: str = "t") -> Tile:
+    """Return a reference to ``child``, which ``put_tree`` stores in ``folder`` as a tileset file of its own."""
+    name = put_tree(_file(child, {}, lambda uri: _seen_from(folder, uri)))
     body: Json = {
         "boundingVolume": {"region": child.region.as_list()},
         "geometricError": child.geometric_error_m,
-        "content": {"uri": f"t/{name}.json"},
+        "content": {"uri": f"{folder}/{name}.json"},
     }
     return Tile(child.region, child.geometric_error_m, body, len(orjson.dumps(body)))
 
@@ -88,8 +88,7 @@ def revision_tileset(root: Tile | None, variant: str, extras: Json) -> bytes:
 
 def filtered_tileset(root: Tile | None, folder: str, extras: Json) -> bytes:
     """Return the tileset.json of some features of a revision, to be served in ``folder`` below the variant, as `revision_tileset`."""
-    up = "../" * (folder.count("/") + 1)
-    return _file(root or _NOTHING, extras, lambda uri: f"{up}{uri}")
+    return _file(root or _NOTHING, extras, lambda uri: _seen_from(folder, uri))
 
 
 def pointing_tileset(target: bytes, uri: str) -> bytes:
@@ -117,9 +116,9 @@ def _file(root: Tile, extras: Json, relative: Callable[[str], str]) -> bytes:
     return orjson.dumps({"asset": {"version": "1.1"}, **extras, "geometricError": error, "root": tile_json})
 
 
-def _from_tree(uri: str) -> str:
-    """Return ``uri`` (``c/…`` or ``t/…`` below the variant) as seen from a file in ``t/``."""
-    return uri.removeprefix("t/") if uri.startswith("t/") else f"../{uri}"
+def _seen_from(folder: str, uri: str) -> str:
+    """Return ``uri`` (``c/…`` or ``t/…`` below the variant) as seen from a file in ``folder``."""
+    return uri.removeprefix(f"{folder}/") if uri.startswith(f"{folder}/") else "../" * (folder.count("/") + 1) + uri
 
 
 def _relocated(body: Json, relative: Callable[[str], str]) -> Json:

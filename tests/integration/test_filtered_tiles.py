@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
@@ -15,6 +16,7 @@ import shapely
 
 from tests.event_loop import run_alone
 from tests.opened_city import get, load, opened_city, request
+from tiles import tileset
 from tiles.build import BuildOptions
 from tiles.checker import check_glb, check_tileset
 from tiles.tiling import Budget
@@ -143,11 +145,16 @@ def test_filters_that_mean_nothing_and_filters_that_are_none(city: City) -> None
 
 
 def test_filters_go_when_nobody_asks_or_their_revision_goes_or_too_many_are_asked_for(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tileset, "LARGEST_INLINE_BYTES", 500)
     texts = [f"height_m < {limit}" for limit in (12, 13, 14)]
+    unfiltered = set(city.store.keys(f"tiles/{SLUG}"))
     for text in texts:
         crawled(city, f"/tiles/{SLUG}/tileset.json?filter={quote(text)}")
     tilesets = sorted(key for key in city.store.keys(OWN) if key.endswith("/tileset.json"))
     assert len(tilesets) == 3
+    made = set(city.store.keys(f"tiles/{SLUG}")) - unfiltered
+    assert {key for key in made if not key.startswith(OWN)} == set()
+    assert {key.rpartition("/")[0] for key in made if re.search("/[0-9a-f]{32}.json$", key)} == {key.rpartition("/")[0] for key in tilesets}
     assert kept(city).dropped == 0
     os.utime(city.store.path(tilesets[0]), (0, 0))
     assert kept(city).dropped > 3

@@ -1,6 +1,6 @@
 """Filtered tilesets: the tree is made when a filter is first asked for, its contents one by one as clients come near, and kept for a while.
 
-They lie beside the tiles of the dataset in ``f/{name}/``: ``fids`` (uint32, sorted), ``plan.json``, ``tileset.json`` and contents.
+They lie beside the tiles of the dataset in ``f/{name}/``: ``fids`` (uint32, sorted), ``plan.json``, ``tileset.json``, tree files, contents.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from twin.server.tile_lock import building
 
 type Numbers = NDArray[np.float64]
 
-FILTER_VERSION = 1
+FILTER_VERSION = 2
 """Part of every name: raise it when the same filter gives another tileset."""
 MOST_KEPT = 100
 """Filtered tilesets of one dataset; when one more is asked for, that which nobody has asked for longest goes."""
@@ -53,11 +53,10 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is kept of a filtered tileset: of which revision it is, how contents are drawn, and the tree files that are its own."""
+    """What is kept of a filtered tileset: of which revision it is, and how contents are drawn."""
 
     revision: int
     contents: Mapping[str, Form]
-    files: tuple[str, ...]
 
 
 class FilteredTiles:
@@ -101,10 +100,16 @@ class FilteredTiles:
             self._city.store.put(key, self._contents(dataset, plan.revision, wanted).content(node, form))
         return key
 
+    def tree_file(self, dataset: Dataset, name: str, file: str) -> str:
+        """Return the key of a tree file of a filtered tileset; NotFoundError for what cannot be one."""
+        if not (_NAME.fullmatch(name) and _NAME.fullmatch(file)):
+            raise NotFoundError("there is no such tile", zh="没有此瓦片")
+        return f"{_folder(dataset.slug)}/{name}/{file}.json"
+
     def plan(self, dataset: Dataset, name: str) -> Plan:
         """Return the plan of a filtered tileset; NotFoundError when it is not, or no longer, there."""
         record = orjson.loads(self._city.store.get(f"{_folder(dataset.slug)}/{name}/plan.json"))
-        return Plan(record["revision"], {node: Form(form) for node, form in record["contents"].items()}, tuple(record["files"]))
+        return Plan(record["revision"], {node: Form(form) for node, form in record["contents"].items()})
 
     def kept(self, dataset: Dataset) -> list[tuple[float, str]]:
         """Return (seconds since somebody asked, name) of the filtered tilesets that are stored, the latest first."""
@@ -149,7 +154,7 @@ class FilteredTiles:
         whole = orjson.loads(store.get(f"r/{query.as_of}/tileset.json"))
         extras = {key: whole["extras"][key] for key in ("certificate",) if key in whole.get("extras", {})}
         members = {key: whole[key] for key in ("schema", "metadata") if key in whole}
-        plan = {"revision": query.as_of, "contents": made.contents, "files": made.files}
+        plan = {"revision": query.as_of, "contents": made.contents}
         store.put(f"f/{name}/fids", wanted.astype("<u4").tobytes())
         store.put(f"f/{name}/plan.json", orjson.dumps(plan))
         body = filtered_tileset(made.root, f"f/{name}", {**members, "extras": {**extras, "features": made.features}})
@@ -179,7 +184,6 @@ def kept_places(city: City, dataset: Dataset, revisions: set[int]) -> Iterator[s
         plan = filtered.plan(dataset, name)
         if unasked_s < KEPT_S and plan.revision in revisions:
             yield from (key.removeprefix(f"tiles/{dataset.slug}/{VARIANT}/") for key in city.store.keys(f"{_folder(dataset.slug)}/{name}"))
-            yield from (f"t/{file}.json" for file in plan.files)
 
 
 def _folder(slug: str) -> str:

@@ -49,6 +49,7 @@ def tiles_router(city: City) -> APIRouter:
     router.add_api_route("/{dataset}/{revision:int}/{z:int}/{x:int}/{y:int}.terrain", door.terrain_tile, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{variant}/m/{kept_as}/{path:path}", door.delivered, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{variant}/f/{name}/tileset.json", door.filtered_tileset, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{variant}/f/{name}/{file}.json", door.filtered_tree_file, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{variant}/f/{name}/{node}.glb", door.filtered_content, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{variant}/{kind}/{name}", door.content, methods=["GET", "HEAD"])
     return router
@@ -85,6 +86,13 @@ class _TilesDoor:
         if variant != VARIANT or not _FILTER_NAME.fullmatch(name):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         return await self._file(request, f"tiles/{dataset}/{variant}/f/{name}/tileset.json", ASK_AGAIN)
+
+    async def filtered_tree_file(self, request: Request, dataset: str, variant: str, name: str, file: str) -> Response:
+        """An external tileset of a filtered tileset, by hash."""
+        held = await asyncio.to_thread(self._visible, request, dataset)
+        if variant != VARIANT:
+            raise NotFoundError("there is no such tile", zh="没有此瓦片")
+        return await self._file(request, self._tiles.tree_file(held, name, file), FOREVER)
 
     async def filtered_content(self, request: Request, dataset: str, variant: str, name: str, node: str) -> Response:
         """A content of a filtered tileset, drawn when it is first asked for."""
