@@ -23,7 +23,7 @@ from tiles.memory_store import MemoryStore
 from tiles.mesh.batch import LeftOut
 from tiles.node_store import NodeStore
 from tiles.recipes import RecipeError
-from tiles.tileset import ContentRef, Tile, current_tileset, revision_tileset, tile
+from tiles.tileset import ContentRef, Tile, pointing_tileset, revision_tileset, tile
 from tiles.tiling import Budget
 
 SMALL = BuildOptions(budget=Budget(3_000, 30_000))
@@ -170,7 +170,7 @@ def test_buildings_near_have_outlines_where_they_are_asked_for_and_blocks_far_aw
 
 def test_the_current_tileset_points_to_the_revision() -> None:
     store, _ = build(buildings(200), revision=7)
-    pointer = current_tileset(store["tiles/b/open/r/7/tileset.json"], 7)
+    pointer = pointing_tileset(store["tiles/b/open/r/7/tileset.json"], "7/tileset.json")
     files = {"tileset.json": pointer} | {k.removeprefix("tiles/b/"): v for k, v in store.items()}
     files["7/tileset.json"] = store["tiles/b/open/r/7/tileset.json"]
     assert check_tileset(files.__getitem__) == []
