@@ -12,7 +12,9 @@ from ingest.publish import StagingLostError
 from ingest.rollback import rollback
 from tests.integration.surveys import ORIGIN, Row, Surveys, square
 from twin.catalogue import Catalogue
+from twin.db import Connection
 from twin.errors import RejectedError
+from twin.migrations import migrate
 
 
 def building(key: str | None, x: float, *, height_m: float = 12.0, rejected: bool = False, side: float = 10.0) -> Row:
@@ -36,6 +38,34 @@ def test_first_load_is_one_commit_with_fids_and_readable_partition(surveys: Surv
         assert connection.execute("SELECT count(*) FROM city.building_d1").fetchone() == (2,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SELECT count(*) FROM city.building")
+
+
+def _indexes(connection: Connection) -> list[tuple[str, str]]:
+    """All indexes on feature tables as (table, first column)."""
+    query = (
+        "SELECT x.indrelid::regclass::text, a.attname FROM pg_index AS x JOIN pg_attribute AS a ON a.attrelid = x.indrelid"
+        " AND a.attnum = x.indkey[0] JOIN pg_class AS c ON c.oid = x.indrelid"
+        " WHERE c.relnamespace IN ('city'::regnamespace, 'history'::regnamespace) ORDER BY 1, 2"
+    )
+    return [(table, column) for table, column in connection.execute(query)]
+
+
+def test_datasets_of_before_get_the_indexes_by_which_changes_are_found(surveys: Surveys, database_url: str) -> None:
+    surveys.load(city(building("a", 0), building("b", 20)))
+    surveys.load(city(building("a", 0, height_m=30.0), building("b", 20)))
+    with surveys.catalogue.pool.connection() as connection:
+        new = _indexes(connection)
+        connection.execute(
+            "DO $$ DECLARE one text; BEGIN FOR one IN SELECT indexrelid::regclass FROM pg_index AS x JOIN pg_attribute AS a"
+            " ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0] AND x.indnkeyatts = 1 WHERE x.indrelid IN"
+            " ('city.building_d1'::regclass, 'history.building_d1'::regclass) AND a.attname IN ('commit_from', 'commit_to')"
+            " LOOP EXECUTE format('DROP INDEX %s', one); END LOOP; END $$"
+        )
+        assert len(_indexes(connection)) == len(new) - 2
+        connection.execute("UPDATE catalog.migration SET version_num = '0008'")
+    migrate(database_url)
+    with surveys.catalogue.pool.connection() as connection:
+        assert _indexes(connection) == new
 
 
 def test_same_file_again_makes_no_oid_and_no_revision(surveys: Surveys) -> None:
