@@ -25,11 +25,21 @@ def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tal
     with translated(), place.catalogue.pool.connection() as connection:
         for tally in tallies.values():
             if request.mode == "delta" and tally.staging.first_load:
-                tally.note_staged(drop_declared_deletes(connection, tally.staging))
+                _drop_declared_deletes(connection, tally)
             staged.analyse(connection, tally.staging)
         ask_rules(connection, place.catalogue, tallies, place.step)
         for tally in tallies.values():
             derive_from_city(connection, tally.staging, place.ground, place.catalogue, stagings)
+
+
+def _drop_declared_deletes(connection: Connection, tally: Tally) -> None:
+    """Rows left out are no part of the survey that rules are asked about.
+
+    That they were counted among the keys and places costs a query at most: values that may be the same are compared in the database.
+    """
+    dropped = drop_declared_deletes(connection, tally.staging)
+    tally.survey.forget([f.row for f in dropped if f.row is not None])
+    tally.note_staged(dropped)
 
 
 def match_rows(

@@ -5,7 +5,7 @@ About 250 bytes a line and 120 a point; every other column, and what is no surve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,6 +53,11 @@ class StagedColumns:
         """Keep what is compared of further rows."""
         if batch.num_rows and is_surveyed(self.feature_type):
             self.batches.append(survey_columns(batch, self.feature_type.geometry_type))
+
+    def forget(self, rows: Sequence[int]) -> None:
+        """Leave out rows, by their numbers as staged."""
+        gone = pa.array(rows, pa.int64())
+        self.batches = [batch.filter(pc.invert(pc.is_in(batch.column("row"), gone))) for batch in self.batches]
 
 
 def is_surveyed(feature_type: FeatureType) -> bool:

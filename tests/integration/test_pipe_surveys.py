@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 import shapely
@@ -162,3 +163,21 @@ def test_a_survey_of_which_no_row_is_right_is_judged_all_the_same(surveys: Surve
     wrong = [Row(row.geometry, row.fields, rejected=True) for row in random_survey(0)["points"][1][:25]]
     with pytest.raises(RejectedError, match="25 of 25 rows for points are wrong"):
         surveys.load({"points": ("pipe_node", wrong), "lines": ("pipe_segment", random_survey(0)["lines"][1][:30])}, max_rejected=1.0)
+
+
+def test_points_declared_deleted_in_a_first_load_are_not_there_for_any_rule(surveys: Surveys) -> None:
+    points = [point(f"N{k}", k, "start_end") for k in range(4)]
+    points[1:] = [replace(row, extra='{"op": "delete"}') if k in (1, 3) else row for k, row in enumerate(points[1:], 1)]
+    parts: Parts = {"points": ("pipe_node", points), "lines": ("pipe_segment", [line(0, 1, 2.0), line(0, 2, 2.0)])}
+    submission = surveys.check(parts, mode="delta")
+    found = {(part_name(parts, f), f["rule"], f["row"]) for f in surveys.catalogue.findings(submission)}
+    named = {"delete-unknown", "node-exists", "J02"}
+    assert {f for f in found if f[1] in named} == {
+        ("points", "delete-unknown", 2),
+        ("points", "delete-unknown", 4),
+        ("lines", "node-exists", 1),
+    }
+
+
+def part_name(parts: Parts, finding: Mapping[str, object]) -> str:
+    return list(parts)[int(str(finding["part"]))]
