@@ -117,8 +117,13 @@ class RunningReader:
             missing -= len(chunk)
         return b"".join(parts)
 
+    def distrust(self) -> None:
+        """Have no more readers forked from where this one comes from."""
+        self._process.distrust()
+
     def reason_of_death(self) -> TwinError:
-        """Return why the child ended without an answer."""
+        """Return why the child ended without an answer, or has none in time, and `distrust` it."""
+        self._process.distrust()
         if self._timed_out:
             return timed_out()
         try:

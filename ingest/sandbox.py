@@ -81,7 +81,11 @@ def _running_reader(request: ReadRequest, template: Template | None) -> Generato
         child = RunningReader(template.fork(), prepared)
         try:
             yield child
+        except GeneratorExit:  # whoever takes what it sends wants no more of it: it may be nonsense in proper frames
+            child.distrust()
+            raise
         except BrokenFrameError as error:
+            child.distrust()
             raise rejected(
                 "parser-nonsense", "The reader sent something that is not of the protocol.", "读取进程返回了不合协议的内容。"
             ) from error

@@ -25,8 +25,9 @@ BOOT = "import os, sys; os.closerange(3, 1024); sys.path.insert(0, sys.argv[1]);
 _START_S = 120.0
 """Nothing takes so long but a machine on which nothing works."""
 _LEAVE_S = 5.0
+_TRIES = 2
 _MOST_FORKS = 100
-"""Children of one template have one layout of addresses: it is replaced after so many, and after any that a signal ended."""
+"""Children of one template have one layout of addresses: it is replaced after so many, and after any that left no proper answer."""
 _ENVIRONMENT: Mapping[str, str] = {
     "HOME": "/",  # there is none: libraries that look for their settings there find nothing
     "LANG": "C.UTF-8",
@@ -64,9 +65,11 @@ class Forked:
             if len(told) != STATUS.size:
                 raise unavailable("the process that starts readers has ended")
             self.status = status = int(STATUS.unpack(told)[0])
-            if status < 0:
-                self.template.is_worn = True
         return status
+
+    def distrust(self) -> None:
+        """Make it the last of its template: it may have been fed to find out where things lie in memory."""
+        self.template.is_worn = True
 
     def end(self) -> None:
         """Kill it and wait until it is gone; its pipes stay."""
@@ -106,12 +109,16 @@ class Template:
         """Return a new reader that waits for its request; UnavailableError ``sandbox-unavailable`` when none can be had."""
         if not sys.platform.startswith("linux"):
             raise unavailable(f"{sys.platform} has neither Landlock nor seccomp")
-        forked = self._at_hand().fork()  # it may have ended of idleness, or be killed, at any time
-        if forked is None:
-            forked = self._at_hand(fresh=True).fork()
-        if forked is None:
-            raise unavailable("the process that starts readers cannot be started")
-        return forked
+        failed: _Running | None = None
+        for _ in range(_TRIES):
+            with self._lock:  # nobody replaces it between the choice and the question
+                running = self._at_hand(failed)
+                asked = running.ask()
+            forked = asked.answer()
+            if forked is not None:
+                return forked
+            failed = running  # it may have ended of idleness, or be killed, at any time
+        raise unavailable("the process that starts readers cannot be started")
 
     def close(self) -> None:
         """Let the template go and wait until it is gone; readers that still run lose who would tell of their end."""
@@ -121,13 +128,13 @@ class Template:
                 running.wait()
             self._leaving.clear()
 
-    def _at_hand(self, *, fresh: bool = False) -> _Running:
-        with self._lock:
-            if self._running is None or self._running.is_worn or fresh:
-                self._replace(_Running(self._boot))
-            if self._running is None:
-                raise RuntimeError("no template was started")
-            return self._running
+    def _at_hand(self, failed: _Running | None) -> _Running:
+        """Return the template to ask, a new one where there is none that is of use; ``failed`` is known not to be."""
+        running = self._running
+        if running is None or running.is_worn or running is failed:
+            running = _Running(self._boot)
+            self._replace(running)
+        return running
 
     def _replace(self, running: _Running | None) -> None:
         if self._running is not None:
@@ -154,6 +161,8 @@ class _Running:
                 close_fds=True,
                 start_new_session=True,
             )
+        # whenever it ends, it is taken from the table of processes: nobody may need another for days
+        threading.Thread(target=self._process.wait, name="template-end", daemon=True).start()
 
     @property
     def has_ended(self) -> bool:
@@ -172,27 +181,39 @@ class _Running:
             self._process.kill()
             self._process.wait()
 
-    def fork(self) -> Forked | None:
-        """Return a new reader, None when the template has ended."""
+    def ask(self) -> _Asked:
+        """Ask for a new reader, without waiting for it; of a template that has ended none comes."""
         self._forks += 1
         self.is_worn = self.is_worn or self._forks >= _MOST_FORKS
         with ExitStack() as theirs:
             request, output, errors = os.pipe(), os.pipe(), os.pipe()
             told, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ours = (request[1], output[0], errors[0])
             handed = [request[0], output[1], errors[1], its_end.fileno()]
             theirs.callback(its_end.close)
             for descriptor in handed[:3]:
                 theirs.callback(os.close, descriptor)
             with suppress(OSError):
                 socket.send_fds(self._control, [b"\0"], handed)
-        process = _process_of(told)
+        return _Asked(self, (request[1], output[0], errors[0]), told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A reader that a template was asked for."""
+
+    template: _Running
+    pipes: tuple[int, int, int]
+    told: socket.socket
+
+    def answer(self) -> Forked | None:
+        """Return the reader once it runs, None when the template has ended."""
+        process = _process_of(self.told)
         if process is None:
-            told.close()
-            for descriptor in ours:
+            self.told.close()
+            for descriptor in self.pipes:
                 os.close(descriptor)
             return None
-        return Forked(self, *ours, process, told)
+        return Forked(self.template, *self.pipes, process, self.told)
 
 
 def _process_of(told: socket.socket) -> int | None:

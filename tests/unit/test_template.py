@@ -10,14 +10,17 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from ingest.protocol import PartRequest, ReadRequest
+from ingest import warm_template
+from ingest.protocol import FileChunk, Limits, Message, PartRequest, ReadRequest
 from ingest.sandbox import inspect_file, read_file
-from ingest.warm_template import BOOT, Template
+from ingest.warm_template import BOOT, Forked, Template
 from tests.unit.test_sandbox_walls import PROBES, REPOSITORY, assert_confined
 from twin.errors import Text, TwinError, UnavailableError
 from twin.featuretypes.plain import plain_areas
@@ -43,10 +46,20 @@ def answer_of(template: Template) -> bytes:
     return answer
 
 
-def refused(path: Path, template: Template) -> str:
+def end_unasked(forked: Forked) -> None:
+    os.close(forked.request)
+    forked.end()
+    forked.close()
+
+
+def messages(path: Path, template: Template, limits: Limits | None = None) -> Generator[Message]:
     part = PartRequest(None, plain_areas("area", Text("范围", "Area"), has_z=False), "d")
+    yield from read_file(ReadRequest(path, (part,), storage_srid=4549, limits=limits or Limits()), template)
+
+
+def refused(path: Path, template: Template, limits: Limits | None = None) -> str:
     with pytest.raises(TwinError) as caught:
-        list(read_file(ReadRequest(path, (part,), storage_srid=4549), template))
+        list(messages(path, template, limits))
     return caught.value.code
 
 
@@ -92,13 +105,55 @@ def test_one_that_nobody_needs_ends_and_is_started_again() -> None:
         assert answer_of(template) == b"read"
 
 
-def test_what_a_signal_ended_is_the_last_of_its_template(points: Path) -> None:
-    with Template(booting("os.kill(os.getpid(), 11)")) as template:
+def test_one_that_has_ended_is_nobodys_zombie() -> None:
+    with Template(booting("os.write(1, b'read')")) as template:
         before = set(template_processes())
-        assert refused(points, template) == "parser-crash"
-        crashed = set(template_processes()) - before
-        assert refused(points, template) == "parser-crash"
-        assert eventually(lambda: not set(template_processes()) & crashed), "its children's addresses may be known"
+        answer_of(template)
+        [process] = set(template_processes()) - before
+        os.kill(process, signal.SIGKILL)
+        assert eventually(lambda: not Path(f"/proc/{process}").exists()), "although no other reader is asked for"
+
+
+@pytest.mark.parametrize(
+    ("read", "code"),
+    [
+        ("os.kill(os.getpid(), 11)", "parser-crash"),
+        ("os._exit(1)", "parser-crash"),
+        (f"os.write(1, {b'?' + bytes(8)!r})", "parser-nonsense"),
+        (f"os.write(1, {b'B' + struct.pack('<Q', 4) + b'junk'!r})", "parser-nonsense"),
+        ("import time; time.sleep(600)", "parser-timeout"),
+    ],
+)
+def test_what_gave_no_proper_answer_is_the_last_of_its_template(points: Path, read: str, code: str) -> None:
+    with Template(booting(read)) as template:
+        before = set(template_processes())
+        end_unasked(template.fork())
+        suspect = set(template_processes()) - before
+        assert refused(points, template, Limits(wall_s=0.5)) == code
+        end_unasked(template.fork())
+        assert eventually(lambda: not set(template_processes()) & suspect), "its children's addresses may be known"
+
+
+def test_what_was_not_wanted_to_its_end_is_the_last_of_its_template(points: Path) -> None:
+    chunk = b"A" + struct.pack("<Q", 3) + b"\1dx"
+    with Template(booting(f"os.write(1, {chunk!r}); import time; time.sleep(600)")) as template:
+        before = set(template_processes())
+        answers = messages(points, template)
+        assert next(answers) == FileChunk("d", b"x")
+        suspect = set(template_processes()) - before
+        answers.close()  # as those do to whom it tells nonsense in proper frames
+        end_unasked(template.fork())
+        assert eventually(lambda: not set(template_processes()) & suspect)
+
+
+def test_a_template_is_worn_by_as_many_as_ask_at_once_and_replaced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm_template, "_MOST_FORKS", 2)
+    with Template(booting("pass")) as template, ThreadPoolExecutor(8) as threads:
+        forked = list(threads.map(lambda _: template.fork(), range(16)))
+        of_each = Counter(id(one.template) for one in forked)
+        for one in forked:
+            end_unasked(one)
+    assert sorted(of_each.values()) == [2] * 8
 
 
 @pytest.mark.parametrize(
