@@ -76,6 +76,7 @@ def test_files_are_stored_whole_however_the_body_is_cut(tmp_path: Path, contents
         ([body({"a": b"x" * 5000})], MULTIPART, TooLargeError, "too-large"),
         ([b""], MULTIPART | {"content-length": "5000"}, TooLargeError, "too-large"),
         ([b""], MULTIPART | {"content-length": "-1"}, BadRequestError, "bad-request"),
+        ([b""], MULTIPART | {"content-length": "9" * 5000}, BadRequestError, "bad-request"),
         ([body({"a.gpkg": b"x", "A.GPKG": b"y"})], MULTIPART, BadRequestError, "duplicate-name"),
         ([body({"": b"x"})], MULTIPART, BadRequestError, "file-name"),
     ],

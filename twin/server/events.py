@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ _KEPT = 256
 _WAITING = 64
 """Events a page may be behind before it is cut off: it comes back and is told to read everything anew."""
 _RETRY_S = 1.0
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _LOG = logging.getLogger("twin.events")
 SharingOf = Callable[[Sequence[str]], Mapping[str, SharingClass]]
 """Slugs of datasets → who may know of them."""
@@ -140,7 +142,7 @@ class EventHub:
             return []
         epoch, _, number = last_id.partition("-")
         oldest = self._kept[0].number if self._kept else self._number + 1
-        if epoch != self._epoch or not number.isdigit() or int(number) < oldest - 1:
+        if epoch != self._epoch or not _NUMBER.fullmatch(number) or int(number) < oldest - 1:
             return [Event(self._number, "resync", {}, {})]
         return [e for e in self._kept if e.number > int(number)]
 

@@ -33,6 +33,7 @@ MAX_FILES = 64
 _MAX_NAME_BYTES = 200
 _KEPT_FREE_BYTES = 256 << 20
 _TEMPORARY = ".put-"
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 
 
@@ -101,7 +102,7 @@ def _refuse_declared(length: str | None, store: FolderStore, max_bytes: int) -> 
     """Refuse what is too large by its own word before any of it is read."""
     if length is None:
         return
-    if not length.isdigit():
+    if not _LENGTH.fullmatch(length):
         raise BadRequestError("Content-Length is no number", zh="Content-Length 无效")
     if int(length) > max_bytes:
         raise _too_large(max_bytes)

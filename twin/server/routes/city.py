@@ -9,16 +9,18 @@ from twin.model import Commit, Revision
 from twin.server.access import principal_of
 from twin.server.city import City
 from twin.server.routes.answers import json_answer
+from twin.server.routes.numbers import know_numbers
 from twin.server.scene import scene_document
 
 
 def city_router(city: City) -> APIRouter:
     """Return /scene.json and /api/…."""
+    know_numbers()
     router = APIRouter(tags=["City"])
     door = _CityDoor(city)
     router.add_api_route("/scene.json", door.scene, methods=["GET"])
     router.add_api_route("/api/commits", door.commits, methods=["GET"])
-    router.add_api_route("/api/commits/{number}", door.commit, methods=["GET"])
+    router.add_api_route("/api/commits/{number:number}", door.commit, methods=["GET"])
     router.add_api_route("/api/datasets/{dataset}/revisions", door.revisions, methods=["GET"])
     return router
 

@@ -14,6 +14,7 @@ from twin.crs import to_storage
 from twin.errors import BadRequestError, NotFoundError
 from twin.server.access import principal_of
 from twin.server.city import City
+from twin.server.routes.numbers import know_numbers
 from twin.tables import current_table, history_table
 
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -30,9 +31,10 @@ _HELD = sql.SQL(
 
 def imagery_router(city: City) -> APIRouter:
     """Return the route of picture tiles."""
+    know_numbers()
     router = APIRouter(prefix="/tiles", tags=["Imagery"])
     door = _ImageryDoor(city)
-    router.add_api_route("/{dataset}/{revision:int}/{z:int}/{x:int}/{y:int}.webp", door.picture, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{revision:number}/{z:number}/{x:number}/{y:number}.webp", door.picture, methods=["GET", "HEAD"])
     return router
 
 

@@ -13,6 +13,7 @@ from twin.server.access import principal_of, reviewer_of
 from twin.server.city import City
 from twin.server.orders import ReportForm, WaiveOrder
 from twin.server.routes.answers import json_answer
+from twin.server.routes.numbers import know_numbers
 from twin.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ Language = Annotated[Literal["zh", "en"], Query()]
 
 def add_review_routes(router: APIRouter, city: City, tokens: Tokens) -> None:
     """Add the routes to the router of submissions."""
+    know_numbers()
     door = _ReviewDoor(city, tokens)
     router.add_api_route("/{submission}/report.{form}", door.report, methods=["GET"])
     router.add_api_route("/{submission}/waivers", door.waivers, methods=["GET"])
     router.add_api_route("/{submission}/waivers", door.waive, methods=["POST"], status_code=202)
-    router.add_api_route("/{submission}/waivers/{number}", door.withdraw, methods=["DELETE"], status_code=202)
+    router.add_api_route("/{submission}/waivers/{number:number}", door.withdraw, methods=["DELETE"], status_code=202)
 
 
 class _ReviewDoor:

@@ -26,6 +26,7 @@ from twin.model import Dataset, Revision
 from twin.server.access import principal_of
 from twin.server.city import City
 from twin.server.filtered_tiles import FilteredTiles
+from twin.server.routes.numbers import know_numbers
 from twin.server.routes.stored import ASK_AGAIN, FOREVER, stored_file
 from twin.server.scene import VARIANT
 
@@ -39,14 +40,19 @@ _GZIP = b"\x1f\x8b"
 
 def tiles_router(city: City) -> APIRouter:
     """Return the routes below /tiles."""
+    know_numbers()
     router = APIRouter(prefix="/tiles", tags=["3D Tiles"])
     door = _TilesDoor(city)
     router.add_api_route("/{dataset}/tileset.json", door.current_tileset, methods=["GET", "HEAD"])
-    router.add_api_route("/{dataset}/{revision:int}/tileset.json", door.revision, methods=["GET", "HEAD"])
-    router.add_api_route("/{dataset}/{revision:int}/implicit.json", door.implicit, methods=["GET", "HEAD"])
-    router.add_api_route("/{dataset}/{revision:int}/i/{level:int}/{x:int}/{y:int}.{form}", door.implicit_file, methods=["GET", "HEAD"])
-    router.add_api_route("/{dataset}/{revision:int}/layer.json", door.terrain_layer, methods=["GET", "HEAD"])
-    router.add_api_route("/{dataset}/{revision:int}/{z:int}/{x:int}/{y:int}.terrain", door.terrain_tile, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{revision:number}/tileset.json", door.revision, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{revision:number}/implicit.json", door.implicit, methods=["GET", "HEAD"])
+    router.add_api_route(
+        "/{dataset}/{revision:number}/i/{level:number}/{x:number}/{y:number}.{form}", door.implicit_file, methods=["GET", "HEAD"]
+    )
+    router.add_api_route("/{dataset}/{revision:number}/layer.json", door.terrain_layer, methods=["GET", "HEAD"])
+    router.add_api_route(
+        "/{dataset}/{revision:number}/{z:number}/{x:number}/{y:number}.terrain", door.terrain_tile, methods=["GET", "HEAD"]
+    )
     router.add_api_route("/{dataset}/{variant}/m/{kept_as}/{path:path}", door.delivered, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{variant}/f/{name}/tileset.json", door.filtered_tileset, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{variant}/f/{name}/{file}.json", door.filtered_tree_file, methods=["GET", "HEAD"])
