@@ -6,6 +6,7 @@ Nearly every file repeats neither a key nor an outline; only where hashes meet a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +18,19 @@ from ingest.sorted_runs import SortedRuns
 class DistinctGauge:
     """Takes a column batch by batch; nulls are like nothing."""
 
-    _hashes: SortedRuns = field(default_factory=SortedRuns)
+    work: Path | None = None
+    """As in `SortedRuns`."""
+    _hashes: SortedRuns = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with no hash."""
+        self._hashes = SortedRuns(self.work)
 
     def add(self, values: pa.Array) -> None:
-        """Look at further values, text or bytes. Python's hashes are seeded anew in every process: no file can be made to collide."""
+        """Look at further values, text or bytes. Python's hashes are seeded anew in every process: no file can be made to collide.
+
+        StorageFullError where the disk is full.
+        """
         present = values.drop_null() if values.null_count else values
         self._hashes.add(np.fromiter(map(hash, present.to_pylist()), np.int64, len(present)))
 

@@ -199,7 +199,7 @@ def _check(place: Workplace, request: LoadRequest, submission: uuid.UUID, files:
 
 def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID, files: Sequence[Mapping[str, object]]) -> _Checked:
     catalogue = place.catalogue
-    tallies = start(catalogue, submission, request)
+    tallies = start(place, submission, request)
     place.step(_READING)
     read_all(place, request, tallies)
     place.step(_CHECKING)

@@ -41,8 +41,9 @@ from twin.model import Dataset
 from twin.store import FolderStore
 
 
-def start(catalogue: Catalogue, submission: uuid.UUID, request: LoadRequest) -> dict[str, Tally]:
+def start(place: Workplace, submission: uuid.UUID, request: LoadRequest) -> dict[str, Tally]:
     """Make the datasets that are new and one empty staging table for each dataset of the request; return their tallies by slug."""
+    catalogue = place.catalogue
     datasets = {part.dataset: _ensure(catalogue, part, request) for part in request.parts}
     tallies: dict[str, Tally] = {}
     with translated(), catalogue.pool.connection() as connection:
@@ -56,7 +57,7 @@ def start(catalogue: Catalogue, submission: uuid.UUID, request: LoadRequest) -> 
                 is_whole=request.mode == "replace",
             )
             staged.create(connection, staging, catalogue.deployment.storage_srid)
-            tallies[slug] = Tally(staging, Waivers.of_part(request.waivers, staging.feature_type, slug))
+            tallies[slug] = Tally(staging, Waivers.of_part(request.waivers, staging.feature_type, slug), place.work)
         stagings = [t.staging for t in tallies.values()]
         hold_datasets(connection, submission, stagings)
         for tally in tallies.values():
@@ -139,7 +140,7 @@ def _receive(
             place.progress(slug, tally.read, None)
         elif isinstance(message, PartBatch):
             batch = derive_from_row(message.table, tally.staging.feature_type, has_terrain=has_terrain)
-            batch = _numbered(batch, tally.first_number)
+            batch = _numbered(batch, tally)
             _copy(copier, tally, batch)
             tally.survey.add(batch)
             tally.keys.add(batch.column("natural_key"))
@@ -196,6 +197,9 @@ def _source(path: Path, header: PartHeader) -> Mapping[str, object]:
     }
 
 
-def _numbered(batch: pa.RecordBatch, first_number: int) -> pa.RecordBatch:
+def _numbered(batch: pa.RecordBatch, tally: Tally) -> pa.RecordBatch:
     """Return the batch with its rows numbered as staged."""
+    first_number = tally.first_number
+    for row in pc.min_max(batch.column(0)).as_py().values() if batch.num_rows else ():
+        tally.number_of(row)
     return batch.set_column(0, batch.schema.field(0), pc.add(batch.column(0), first_number)) if first_number else batch

@@ -80,5 +80,7 @@ class Workplace:
     to_degrees: Callable[[Extent], Extent]
     progress: Callable[[str, int, int | None], None]
     """(what, done, of how many or None): told as rows come in."""
+    work: Path | None = None
+    """Folder for what does not stay in memory; None: where the machine has temporary files."""
     step: Callable[[Text], None] = lambda _: None
     """Told what begins now: reading, checking, comparing."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 _FIRST_BYTES = 1024
-_MOST_ROWS = 1 << 25
-"""No file may have more: numbers beyond are nonsense of a reader, for which no room is made."""
+MOST_ROWS = 1 << 25
+"""No file may have more: for numbers beyond, nonsense of a reader, no room is made."""
 
 
 @dataclass(slots=True)
@@ -16,18 +16,16 @@ class RowNumbers:
     per_source: int
     _bits: dict[int, bytearray] = field(default_factory=dict)
     _count: int = 0
-    _beyond: set[int] = field(default_factory=set)
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return self._count + len(self._beyond)
+        return self._count
 
     def add(self, number: int) -> None:
-        """Take a number; one that is there already makes no difference."""
+        """Take a number; one that is there already makes no difference. ValueError for one beyond `MOST_ROWS` of its source."""
         source, row = divmod(number, self.per_source)
-        if row >= _MOST_ROWS:
-            self._beyond.add(number)
-            return
+        if row >= MOST_ROWS:
+            raise ValueError(f"row {row} of source {source}")
         byte, bit = row >> 3, 1 << (row & 7)
         bits = self._bits.setdefault(source, bytearray(_FIRST_BYTES))
         if byte >= len(bits):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import tempfile
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from twin.errors import StorageFullError
 
 Hashes = npt.NDArray[np.int64]
 RUN = 1 << 20
@@ -31,13 +35,15 @@ class _Run:
 class SortedRuns:
     """Takes hashes in any order."""
 
+    work: Path | None = None
+    """The folder for what does not stay in memory, made where it is not there; None: where the machine has temporary files."""
     _pending: list[Hashes] = field(default_factory=list)
     _runs: list[_Run] = field(default_factory=list)
-    _file: BinaryIO | None = None
+    _file: io.FileIO | None = None
     """Has no name: it goes with the process at the latest."""
 
     def add(self, hashes: Hashes) -> None:
-        """Take further hashes; a full run goes to disk."""
+        """Take further hashes; a full run goes to disk, StorageFullError where that is full."""
         self._pending.append(hashes)
         if sum(map(len, self._pending)) >= RUN:
             self._spill()
@@ -47,14 +53,26 @@ class SortedRuns:
         return not any(bool((part[1:] == part[:-1]).any()) for part in self._in_order())
 
     def _spill(self) -> None:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="twin-runs-")  # noqa: SIM115  # open as long as we are
-            weakref.finalize(self, self._file.close)
         run = self._sorted_pending()
         self._pending = []
-        self._runs.append(_Run(self._file.seek(0, 2) // run.itemsize, _cuts(run)))
-        self._file.write(run)
-        self._file.flush()
+        try:
+            self._runs.append(_Run(self._append(run) // run.itemsize, _cuts(run)))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFullError("the disk is full; nothing was changed", zh="磁盘已满，未作任何改动") from error
+            raise
+
+    def _append(self, run: Hashes) -> int:
+        """Write a run at the end of the file and return where it begins, in bytes."""
+        if self._file is None:
+            if self.work is not None:
+                self.work.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(buffering=0, prefix="twin-runs-", dir=self.work)  # noqa: SIM115  # open as long as we are
+            weakref.finalize(self, self._file.close)
+        start, rest = self._file.seek(0, 2), memoryview(run).cast("B")
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        return start
 
     def _sorted_pending(self) -> Hashes:
         return np.sort(np.concatenate(self._pending)) if self._pending else np.empty(0, np.int64)

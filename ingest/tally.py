@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ingest.distinct import DistinctGauge
 from ingest.protocol import KEPT_FINDINGS
+from ingest.refusals import rejected
 from ingest.rounding import tolerance_m
-from ingest.row_numbers import RowNumbers
+from ingest.row_numbers import MOST_ROWS, RowNumbers
 from ingest.set_rules.survey_columns import StagedColumns
 from ingest.staging import Staging
 from ingest.waivers import Waiver, Waivers
@@ -28,6 +30,8 @@ class Tally:
 
     staging: Staging
     waivers: Waivers = field(default_factory=lambda: Waivers({}))
+    work: Path | None = None
+    """Folder for what does not stay in memory; None: where the machine has temporary files."""
     read: int = 0
     copied: int = 0
     rejected_rows: RowNumbers = field(default_factory=lambda: RowNumbers(ROWS_A_SOURCE))
@@ -40,8 +44,8 @@ class Tally:
     """Of each kind the first `KEPT_FINDINGS`."""
     counts: Counter[FindingKind] = field(default_factory=Counter)
     """How many of each kind there are."""
-    keys: DistinctGauge = field(default_factory=DistinctGauge)
-    places: DistinctGauge = field(default_factory=DistinctGauge)
+    keys: DistinctGauge = field(init=False)
+    places: DistinctGauge = field(init=False)
     """Of the natural keys and the geometries."""
     survey: StagedColumns = field(init=False)
     """What rules over a pipe survey compare, until they are asked."""
@@ -49,13 +53,20 @@ class Tally:
     """How many findings each waiver let pass."""
 
     def __post_init__(self) -> None:
-        """Have the columns of a survey kept."""
+        """Have hashes and the columns of a survey kept."""
+        self.keys, self.places = DistinctGauge(self.work), DistinctGauge(self.work)
         self.survey = StagedColumns(self.staging.feature_type)
 
     @property
     def first_number(self) -> int:
         """What is added to the row numbers of the source being read."""
         return max(len(self.headers) - 1, 0) * ROWS_A_SOURCE
+
+    def number_of(self, row: int) -> int:
+        """Return the number as staged of a row of the source being read; RejectedError ``parser-nonsense`` for one that no file has."""
+        if not 0 <= row < MOST_ROWS:
+            raise rejected("parser-nonsense", f"The reader sent row {row}, which no file has.", f"读取进程返回了不可能存在的行号 {row}。")
+        return self.first_number + row
 
     @property
     def tolerance_m(self) -> float:
@@ -75,7 +86,7 @@ class Tally:
     def note_read(self, findings: Iterable[Finding]) -> None:
         """Keep what was found while reading the present source."""
         for f in findings:
-            number = None if f.row is None else self.first_number + f.row
+            number = None if f.row is None else self.number_of(f.row)
             self._keep(replace(f, file=_said(self.headers, len(self.headers) - 1, "file")), number)
 
     def note_staged(self, findings: Iterable[Finding]) -> None:

@@ -97,7 +97,7 @@ def columns_of(surveys: Surveys, parts: Parts, look: Callable[[SetContext], dict
     """Return what is seen of a survey once its rows are staged."""
     request, submission = surveys.request(parts), surveys.catalogue.receive("surveyor", [], {})
     with staged.claimed(surveys.catalogue.pool, submission):
-        tallies = start(surveys.catalogue, submission, request)
+        tallies = start(surveys.place(parts), submission, request)
         read_all(surveys.place(parts), request, tallies)
         stagings = [t.staging for t in tallies.values()]
         survey = Survey({t.staging.part: t.survey for t in tallies.values()})

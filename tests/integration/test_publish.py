@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import psycopg
+import pyarrow as pa
 import pytest
 import shapely
 
+from ingest.load import load
+from ingest.protocol import Message, PartBatch, ReadRequest
 from ingest.publish import StagingLostError
 from ingest.rollback import rollback
 from tests.integration.surveys import ORIGIN, Row, Surveys, square
@@ -128,6 +134,26 @@ def test_a_file_that_would_delete_a_fifth_is_refused_unless_allowed(surveys: Sur
     assert refused.value.code == "many-deletes"
     assert len(surveys.state("buildings")) == 10
     assert surveys.load(city(*rows[:7]), allow_deletes=True).deleted == 3
+
+
+def test_a_row_that_no_file_has_is_nonsense_of_the_reader(surveys: Surveys) -> None:
+    parts = city(building("a", 0), building("b", 20, rejected=True))
+    place = surveys.place(parts)
+
+    def forged(request: ReadRequest, *, row: int, is_rejected: bool) -> Iterator[Message]:
+        for message in place.read(request):
+            if isinstance(message, PartBatch) and is_rejected:
+                yield replace(message, findings=tuple(replace(f, row=row) for f in message.findings))
+            elif isinstance(message, PartBatch):
+                yield replace(message, table=message.table.set_column(0, message.table.schema.field(0), pa.array([row])))
+            else:
+                yield message
+
+    for row, is_rejected in itertools.product([2**40, 10**10 + 1, -1], [True, False]):
+        with pytest.raises(RejectedError) as refused:
+            load(replace(place, read=partial(forged, row=row, is_rejected=is_rejected)), surveys.request(parts))
+        assert refused.value.code == "parser-nonsense"
+        assert not surveys.staged_tables()
 
 
 def test_delta_adds_and_changes_and_deletes_only_by_word(surveys: Surveys) -> None:

@@ -40,7 +40,7 @@ class City:
         catalogue, request = self.surveys.catalogue, self.surveys.request(asked.parts)
         submission = catalogue.receive("surveyor", [], {})
         with staged.claimed(catalogue.pool, submission):
-            tallies = start(catalogue, submission, request)
+            tallies = start(self.surveys.place(asked.parts), submission, request)
             read_all(self.surveys.place(asked.parts), request, tallies)
             with translated(), catalogue.pool.connection() as connection:
                 stagings = [t.staging for t in tallies.values()]

@@ -1,5 +1,9 @@
 """The gauge never calls values different that are not, and says so of those that are."""
 
+import tempfile
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,6 +12,7 @@ from hypothesis import strategies as st
 
 from ingest.distinct import DistinctGauge
 from ingest.sorted_runs import SortedRuns
+from twin.errors import StorageFullError
 
 
 @given(st.lists(st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=8), max_size=4))
@@ -39,3 +44,29 @@ def test_runs_on_disk_tell_what_memory_would(batches: list[list[int]], run: int)
             runs.add(np.array(batch, np.int64))
         everything = [number for batch in batches for number in batch]
         assert runs.all_differ() == (len(set(everything)) == len(everything))
+
+
+def test_runs_lie_in_the_folder_for_them(tmp_path: Path) -> None:
+    work, made = tmp_path / "work", tempfile.TemporaryFile
+    asked: list[object] = []
+
+    def noted(**options: Any) -> object:
+        asked.append(options["dir"])
+        return made(**options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ingest.sorted_runs.RUN", 1)
+        patch.setattr(tempfile, "TemporaryFile", noted)
+        runs = SortedRuns(work)
+        runs.add(np.array([1, 2], np.int64))
+    assert asked == [work]
+    assert runs.all_differ()
+    assert list(work.iterdir()) == [], "it has no name there"
+
+
+def test_a_full_disk_is_said_to_be_full() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ingest.sorted_runs.RUN", 1)
+        patch.setattr(tempfile, "TemporaryFile", lambda **_: Path("/dev/full").open("r+b", buffering=0))  # noqa: SIM115
+        with pytest.raises(StorageFullError):
+            SortedRuns().add(np.array([1, 2], np.int64))

@@ -33,6 +33,7 @@ def workplace(city: City, progress: Progress, step: Callable[[Text], None] = lam
         ground=city.ground,
         to_degrees=city.extent_deg,
         progress=progress,
+        work=city.settings.work_folder,
         step=step,
     )
 
