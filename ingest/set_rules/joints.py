@@ -87,9 +87,7 @@ def _of_other_make(context: SetContext, check: SetCheck, network: Network) -> It
     first, second, a, b, point = first[judged], second[judged], a[judged], b[judged], point[judged]
     other_material = (lines.material[a] != lines.material[b]) & (lines.material[a] != NONE) & (lines.material[b] != NONE)
     other_material &= ~words.among(points.feature[point], ["material_change"])
-    sizes = _sizes(network)
-    other_size = ~((sizes[a] == sizes[b]) | (np.isnan(sizes[a]) & np.isnan(sizes[b]))).all(axis=1)
-    other_size &= ~words.among(points.feature[point], ["diameter_change"])
+    other_size = _of_other_size(network, a, b) & ~words.among(points.feature[point], ["diameter_change"])
     for k in np.flatnonzero(other_material | other_size):
         here, there = int(b[k]), int(a[k])
         if other_material[k]:
@@ -111,13 +109,14 @@ def _pairs(network: Network) -> tuple[Numbers, Numbers]:
     return first[by_row], second[by_row]
 
 
-def _sizes(network: Network) -> Floats:
-    """Return diameter or sides of lines (mm), shape (lines, 2): equal where the texts of the sizes are."""
-    lines = network.lines
-    width, height = lines.width_mm, lines.section_height_mm
-    one, two = np.where(np.isnan(width), height, width), np.where(np.isnan(width), np.nan, height)
-    is_round = ~np.isnan(lines.outer_diameter_mm)
-    return np.stack([np.where(is_round, lines.outer_diameter_mm, one), np.where(is_round, np.nan, two)], axis=1)
+def _of_other_size(network: Network, a: Numbers, b: Numbers) -> Mask:
+    """Return which of the lines ``a`` and ``b``, pair by pair, are of different sizes; what is not given differs from nothing."""
+    diameter = network.lines.outer_diameter_mm
+    sides = np.stack([network.lines.width_mm, network.lines.section_height_mm], axis=1)
+    is_round = ~np.isnan(diameter)
+    is_box = ~is_round & ~np.isnan(sides).all(axis=1)
+    other: Mask = (is_round[a] & is_box[b]) | (is_box[a] & is_round[b]) | (np.abs(diameter[a] - diameter[b]) > 0)
+    return other | (is_box[a] & is_box[b] & (np.abs(sides[a] - sides[b]) > 0).any(axis=1))
 
 
 def _disagreement(check: SetCheck, network: Network, end: int, what: str, here: str, there: str) -> Finding:

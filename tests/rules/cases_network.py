@@ -63,6 +63,7 @@ def listed_twice(number: str) -> Staged:
 
 PLAIN = {"kind": "JP", "feature": "straight"}
 WATER = {"kind": "JP", "flow_direction": None}
+BOX = {"outer_diameter_mm": None, "width_mm": 400.0, "section_height_mm": 300.0}
 
 CASES = (
     Case("P01", two(first={"map_number": "1"}), two()),
@@ -94,6 +95,13 @@ CASES = (
         three(PLAIN, WATER, **WATER, outer_diameter_mm=100.0),
         three(PLAIN | {"feature": "diameter_change"}, WATER, **WATER, outer_diameter_mm=100.0),
         "size",
+    ),
+    Case("L05", three(PLAIN, WATER | BOX, **WATER), three(PLAIN, WATER, **WATER, outer_diameter_mm=None), "size of one is unknown"),
+    Case(
+        "L05",
+        three(PLAIN, WATER | BOX, **WATER | BOX | {"section_height_mm": 500.0}),
+        three(PLAIN, WATER | BOX, **WATER | BOX | {"section_height_mm": None}),
+        "height of one box is unknown",
     ),
     Case("J02", survey({"A": at(0), "B": at(9), "C": at(20)}, {"a": "A", "b": "B"}), two()),
     Case("J03", two(start_depth_m=2.06), two(start_depth_m=2.05, end_depth_m=2.0)),
