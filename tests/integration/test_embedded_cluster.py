@@ -311,6 +311,18 @@ def test_bad_setting_of_the_administrator_is_told_with_postgresqls_own_words(fol
     assert not EmbeddedCluster(folder).is_running()
 
 
+def test_archive_of_the_administrator_needs_the_log_level_that_the_error_names(folder: Path) -> None:
+    mine = folder / "pg" / "conf.d" / "20-mine.conf"
+    mine.write_text("archive_mode = on\narchive_command = '/bin/true'\nmax_wal_senders = 3\n")
+    mine.chmod(0o644)
+    with pytest.raises(ClusterError, match="wal_level = replica") as caught, EmbeddedCluster(folder).use():
+        pass
+    assert "wal_level = replica" in caught.value.text.zh
+    mine.write_text(mine.read_text() + "wal_level = replica\n")
+    with EmbeddedCluster(folder).use() as cluster, psycopg.connect(cluster.dsn("postgres")) as connection:
+        assert connection.execute("SHOW archive_mode").fetchone() == ("on",)
+
+
 def test_dsn_of_a_stopped_cluster_is_an_error(folder: Path) -> None:
     with pytest.raises(ClusterError, match="not running"):
         EmbeddedCluster(folder).dsn()

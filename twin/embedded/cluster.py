@@ -22,7 +22,7 @@ from twin.embedded import locks
 from twin.embedded.account import Account, cluster_account
 from twin.embedded.binaries import Binaries, find_binaries
 from twin.embedded.configuration import Machine, configuration_text, settings
-from twin.embedded.failures import ClusterError, ForeignClusterError, disk_full, not_allowed, told_plainly
+from twin.embedded.failures import ClusterError, ForeignClusterError, disk_full, log_too_small, not_allowed, told_plainly
 from twin.embedded.layout import PORT, Layout
 from twin.embedded.postmaster import Postmaster, forget_stale, orphans, running
 
@@ -271,10 +271,12 @@ class EmbeddedCluster:
         subprocess.run(command, check=False, cwd="/", env=environment, start_new_session=True, timeout=30, **silent)
 
     def _failure(self, what: str, said: str = "") -> Exception:
-        """Return the error for ``what``, with PostgreSQL's last words, or the one for a full disk where they tell of that."""
+        """Return the error for ``what``, with PostgreSQL's last words, or the one that says what to do where they tell of that."""
         words = _last_words(said, self.layout.log)
         if "No space left on device" in words:
             return disk_full(self.layout.data)
+        if "wal_level" in words:
+            return log_too_small(self.layout.cluster / "conf.d", words)
         zh = f"内置数据库出错（{what}），详见 {self.layout.log}"
         return ClusterError(f"{what}: {words or 'no reason given'} (log: {self.layout.log})", zh=zh)
 

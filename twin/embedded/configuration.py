@@ -60,7 +60,8 @@ def settings(machine: Machine, socket_folder: Path, cluster_name: str) -> dict[s
         "dynamic_shared_memory_type": "posix" if machine.shared_memory_mib >= 1024 else "mmap",
         "max_worker_processes": str(max(8, machine.processors)),
         "max_parallel_workers": str(machine.processors),
-        # nobody follows a private cluster: what fills a new table is written once, into the table, and not into the log as well
+        # nobody follows a private cluster: what fills a new table is written once, into the table, and not into the log as well;
+        # who wants to follow it sets both otherwise in a file of their own (docs/operation.md)
         "wal_level": "minimal",
         "max_wal_senders": "0",
         "max_wal_size": "4GB",

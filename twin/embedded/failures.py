@@ -46,6 +46,14 @@ def disk_full(folder: Path, needed_mib: int | None = None) -> StorageFullError:
     return StorageFullError(f"no room on the disk of {folder}{need_en}", zh=f"{folder} 所在磁盘空间不足{need_zh}")
 
 
+def log_too_small(folder: Path, words: str) -> ClusterError:
+    """Return the error for somebody's own settings in ``folder`` that need more of the write-ahead log than a private cluster keeps."""
+    return ClusterError(
+        f"a setting of your own needs wal_level = replica: write that line into a file after 10-citytwin.conf in {folder} ({words})",
+        zh=f"自定义设置需要 wal_level = replica，请将此行写入 {folder} 中排在 10-citytwin.conf 之后的文件（{words}）",
+    )
+
+
 def not_allowed(folder: Path, who: str) -> ForeignClusterError:
     """Return the error for a folder that the account ``who`` cannot enter or write."""
     return ForeignClusterError(
