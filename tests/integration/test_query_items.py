@@ -379,6 +379,20 @@ def test_cql2_text_selects(catalogue: Catalogue, text: str, fids: list[int]) -> 
     assert _fids(catalogue, dataclasses.replace(query, filter=predicate)) == fids
 
 
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_numbers_beyond_a_double_are_refused(catalogue: Catalogue, digits: int) -> None:
+    query, number = _query(catalogue), "1" * digits
+    asked = [
+        ("cql2-text", f"floors_above = {number}"),
+        ("cql2-json", f'{{"op": "=", "args": [{{"property": "floors_above"}}, -{number}]}}'),
+    ]
+    asked.append(("cql2-text", f"S_INTERSECTS(geometry, POINT({number} 1))"))
+    for language, text in asked:
+        with pytest.raises(BadRequestError) as caught:
+            build_filter(text, language, _crs(query.collection, CRS84), query.collection)
+        assert caught.value.code == "bad-filter"
+
+
 def test_spatial_filters_read_the_axis_order_of_filter_crs(catalogue: Catalogue) -> None:
     query = _query(catalogue, "plots")
     north, east = city.NORTH, city.EAST

@@ -20,7 +20,7 @@ from twin.model import FeatureType
 from twin.query import filter_ast as ast
 from twin.query.area import bbox_area, everywhere, to_storage
 from twin.query.collection import VALIDITY_FIELDS, Collection
-from twin.query.filter_text import MAX_DEPTH, Tree, bad_filter, parse_text, too_complex
+from twin.query.filter_text import MAX_DEPTH, Tree, bad_filter, parse_text, too_complex, whole_number
 
 MAX_BYTES = 8192
 MAX_PREDICATES = 100
@@ -101,7 +101,7 @@ def _parse_json(text: str) -> Tree:
     if text.count("{") + text.count("[") > MAX_BYTES // 4:
         raise too_complex("too many brackets", "括号过多")
     try:
-        return cast("Tree", json.loads(text, parse_constant=lambda _: math.nan))
+        return cast("Tree", json.loads(text, parse_constant=lambda _: math.nan, parse_int=whole_number))
     except RecursionError:
         raise too_complex(f"deeper than {MAX_DEPTH} levels", f"嵌套超过 {MAX_DEPTH} 层") from None
     except ValueError:

@@ -18,6 +18,7 @@ from twin.errors import BadRequestError
 
 Tree = dict[str, object] | list[object] | str | int | float | bool
 MAX_DEPTH = 20
+_EXACT_DIGITS = 20
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -45,6 +46,14 @@ def bad_filter(en: str, zh: str | None = None) -> BadRequestError:
     error = BadRequestError(f"filter: {en}", zh=f"过滤条件有误：{zh or en}")
     error.code = "bad-filter"
     return error
+
+
+def whole_number(digits: str) -> float:
+    """Return the number, exact as far as a column can hold it (bigint), beyond as the nearest double or infinity.
+
+    Python refuses to read more than 4300 digits, and to make a double of more than 308.
+    """
+    return int(digits) if len(digits) <= _EXACT_DIGITS else float(digits)
 
 
 def parse_text(text: str) -> Tree:
@@ -192,7 +201,7 @@ class _Parser:
         self._at += 1
         match token.kind:
             case "number":
-                return int(token.text) if token.text.isdigit() else float(token.text)
+                return whole_number(token.text) if token.text.isdigit() else float(token.text)
             case "string":
                 return re.sub(r"''|\\'", "'", token.text[1:-1])
             case "quoted":
