@@ -6,12 +6,12 @@ import hashlib
 import posixpath
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import BinaryIO
 
 import orjson
 
-from tiles.tileset import relocated_tileset
+from tiles.tileset import content_uris, relocated_tileset
 
 _INDEX = "@3dtilesIndex1@"
 _ENTRY = "tileset.json"
@@ -33,7 +33,7 @@ def write_archive(tileset: bytes, variant: str, read: Callable[[str], bytes], fi
             content = entry if path == _ENTRY else read(path)
             archive.writestr(_information(path), content)
             if path.endswith(".json"):
-                for uri in _uris(orjson.loads(content)["root"]):
+                for uri in content_uris(orjson.loads(content)["root"]):
                     target = posixpath.normpath(posixpath.join(posixpath.dirname(path), uri))
                     if target not in known:
                         known.add(target)
@@ -56,11 +56,3 @@ def _index(entries: list[zipfile.ZipInfo]) -> bytes:
 
 def _md5(path: str) -> bytes:
     return hashlib.md5(path.encode(), usedforsecurity=False).digest()
-
-
-def _uris(tile: dict[str, object]) -> Iterator[str]:
-    content, children = tile.get("content"), tile.get("children")
-    if isinstance(content, dict):
-        yield str(content["uri"])
-    for child in children if isinstance(children, list) else []:
-        yield from _uris(child)

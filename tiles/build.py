@@ -52,12 +52,16 @@ class TilesetTarget:
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """How a tileset is built; features that wait on disk lie below ``folder`` (None: the system's for temporary files)."""
+    """How a tileset is built; features that wait on disk lie below ``folder`` (None: the system's for temporary files).
+
+    ``anew``: objects are written even where they are stored, in case they are damaged.
+    """
 
     budget: Budget = field(default_factory=Budget)
     encoding: Encoding = field(default_factory=Encoding)
     workers: int = 2
     folder: Path | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ class _Build:
     ) -> None:
         self.metadata: MetadataClass = metadata_class(feature_type)
         self.target, self.options = target, options
-        self.store = NodeStore(objects, target.dataset, target.variant)
+        self.store = NodeStore(objects, target.dataset, target.variant, anew=options.anew)
         self.made_with = _made_with(feature_type, self.metadata, target.pipeline, options)
         far = far_form_for(feature_type, self.metadata, options.encoding)
         self.maker = TreeMaker(self.store, Drawing(self.metadata, to_geocentric, options.encoding), options.budget, far)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import orjson
 
 from tiles.build import read_tree
 from tiles.implicit import root_subtree
-from tiles.node import Node
+from tiles.node import files_of
 from tiles.node_store import NodeStore
 from tiles.subtree import read_subtree
+from tiles.tileset import content_uris
 
 
 class InUse:
@@ -42,7 +43,7 @@ class InUse:
             if place.endswith("implicit.json") and (name := root_subtree(body)) is not None:
                 self._keep_subtrees(name)
                 continue
-            referred = {_place(uri) for uri in _uris(orjson.loads(body)["root"])}
+            referred = {_place(uri) for uri in content_uris(orjson.loads(body)["root"])}
             waiting += [new for new in referred - self.places if new.endswith(".json")]
             self.places |= referred
 
@@ -62,7 +63,7 @@ class InUse:
             self._nodes.add(one)
             node = self._store.node(one)
             self.places.add(f"n/{one}")
-            self.places.update(_files(node))
+            self.places.update(files_of(node))
             if node.content is not None:
                 self.places.add(f"c/{node.content.hash}.glb")
             waiting += [child for _, child in node.children]
@@ -74,22 +75,6 @@ class InUse:
             if f"s/{one}.subtree" not in self.places:
                 self.places.add(f"s/{one}.subtree")
                 waiting += [bytes(child).hex() for child in read_subtree(self._store.subtree(one)).child_name]
-
-
-def _files(node: Node) -> Iterator[str]:
-    """Yield the tileset files that the tile of ``node`` refers to."""
-    return (uri for uri in ([] if node.tile is None else _uris(node.tile.json)) if uri.startswith("t/"))
-
-
-def _uris(root: object) -> Iterator[str]:
-    """Yield the URIs of all contents from a tile downwards."""
-    waiting = [root]
-    while waiting:
-        tile = waiting.pop()
-        if isinstance(tile, dict):
-            shown = [tile["content"]] if "content" in tile else tile.get("contents", [])  # earlier engines had several a tile
-            yield from (str(content["uri"]) for content in shown)
-            waiting += tile.get("children", [])
 
 
 def _place(uri: str) -> str:

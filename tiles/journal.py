@@ -7,9 +7,10 @@ from dataclasses import astuple
 
 import orjson
 
-from tiles.node import Node
+from tiles.node import Node, NodeError, files_of
 from tiles.node_store import NodeStore
 from tiles.plan import Chunk
+from twin.errors import NotFoundError
 
 
 class Journal:
@@ -20,16 +21,28 @@ class Journal:
         self._noted: list[str] = []
 
     def built(self, chunk: Chunk) -> list[Node] | None:
-        """Return the nodes of ``chunk`` if they were finished before."""
+        """Return the nodes of ``chunk`` if they were finished before and all they show is there: a loss of power may have cut it off."""
         place = self._place(chunk)
         if not self._store.exists(place):
             return None
         self._noted.append(place)
-        names = orjson.loads(self._store.get(place))
         wanted = [[*astuple(unit.cell), *astuple(unit.weight)] for unit in chunk.units]
-        if [entry[:-1] for entry in names] != wanted:
+        try:
+            names = orjson.loads(self._store.get(place))
+            if [entry[:-1] for entry in names] != wanted:
+                return None
+            nodes = [self._store.node(entry[-1]) for entry in names]
+            return nodes if all(self._is_whole(node) for node in nodes) else None
+        except (orjson.JSONDecodeError, NodeError, NotFoundError):
             return None
-        return [self._store.node(entry[-1]) for entry in names]
+
+    def _is_whole(self, node: Node) -> bool:
+        """Return whether all that ``node`` leads to is stored."""
+        if node.content is not None and self._store.size(f"c/{node.content.hash}.glb") != node.content.size:
+            return False
+        if not all(self._store.size(uri) for uri in files_of(node)):
+            return False
+        return all(self._is_whole(self._store.node(name)) for _, name in node.children)
 
     def note(self, chunk: Chunk, nodes: Sequence[Node]) -> None:
         """Remember that ``nodes`` are those of ``chunk``; all they refer to is stored."""

@@ -22,6 +22,10 @@ class MemoryStore(dict[str, bytes]):
         """Tell whether ``key`` holds something."""
         return key in self
 
+    def size(self, key: str) -> int | None:
+        """Return how many bytes ``key`` holds, None when it holds nothing."""
+        return len(self[key]) if key in self else None
+
     def delete(self, key: str) -> None:
         """Forget ``key``."""
         self.pop(key, None)

@@ -7,7 +7,7 @@ of its root, and two revisions share whatever did not change between them.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tiles.bounds import Region
 from tiles.mesh.batch import LeftOut
 from tiles.statistics import NumberStatistics, Statistics, merge
-from tiles.tileset import ContentRef, Tile
+from tiles.tileset import ContentRef, Tile, content_uris
 from tiles.tiling import Cell, Weight
 from twin.errors import TwinError
 
@@ -148,6 +148,11 @@ def from_bytes(name: str, record: bytes) -> Node:
         head["levels"],
         tuple((quarter, child) for quarter, child in head["children"]),
     )
+
+
+def files_of(node: Node) -> Iterator[str]:
+    """Yield the places of the tileset files that the tile of ``node`` refers to, below the variant."""
+    return (uri for uri in ([] if node.tile is None else content_uris(node.tile.json)) if uri.startswith("t/"))
 
 
 def _content_json(content: ContentRef) -> dict[str, object]:

@@ -25,16 +25,19 @@ class Objects(Protocol):
     def exists(self, key: str, /) -> bool:
         """Tell whether ``key`` holds something."""
 
+    def size(self, key: str, /) -> int | None:
+        """Return how many bytes ``key`` holds, None when it holds nothing."""
+
     def delete(self, key: str, /) -> object:
         """Forget ``key``."""
 
 
 class NodeStore:
-    """The objects of one dataset and variant, below ``tiles/{dataset}/{variant}/``."""
+    """The objects of one dataset and variant, below ``tiles/{dataset}/{variant}/``; ``anew``: what is stored is written once more."""
 
-    def __init__(self, objects: Objects, dataset: str, variant: str) -> None:
+    def __init__(self, objects: Objects, dataset: str, variant: str, *, anew: bool = False) -> None:
         self.prefix = f"tiles/{dataset}/{variant}"
-        self._objects = objects
+        self._objects, self._anew = objects, anew
 
     def node(self, name: str) -> Node:
         """Return the node ``name``; NodeError when that is none."""
@@ -68,9 +71,12 @@ class NodeStore:
         return name
 
     def put_once(self, place: str, content: bytes) -> None:
-        """Store ``content`` at ``place`` unless something is there already: such a name stands for one content for ever."""
+        """Store ``content`` at ``place`` unless it is there already: such a name stands for one content for ever.
+
+        What has another size was cut off, as by a loss of power, and is replaced.
+        """
         key = f"{self.prefix}/{place}"
-        if not self._objects.exists(key):
+        if self._anew or self._objects.size(key) != len(content):
             self._objects.put(key, content)
 
     def put(self, place: str, content: bytes) -> str:
@@ -89,6 +95,10 @@ class NodeStore:
     def exists(self, place: str) -> bool:
         """Tell whether something lies at ``place``."""
         return self._objects.exists(f"{self.prefix}/{place}")
+
+    def size(self, place: str) -> int | None:
+        """Return how many bytes lie at ``place``, None for nothing."""
+        return self._objects.size(f"{self.prefix}/{place}")
 
 
 def content_hash(content: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -107,6 +107,19 @@ def relocated_tileset(tileset: bytes, relative: Callable[[str], str]) -> bytes:
     """Return a tileset file with its URIs as ``relative`` gives them."""
     body = orjson.loads(tileset)
     return orjson.dumps({**body, "root": _relocated(body["root"], relative)})
+
+
+def content_uris(root: object) -> Iterator[str]:
+    """Yield the URIs of all contents from the tile ``root`` downwards."""
+    waiting = [root]
+    while waiting:
+        tile_json = waiting.pop()
+        if isinstance(tile_json, dict):
+            shown = (
+                [tile_json["content"]] if "content" in tile_json else tile_json.get("contents", [])
+            )  # earlier engines had several a tile
+            yield from (str(content["uri"]) for content in shown)
+            waiting += tile_json.get("children", [])
 
 
 def _file(root: Tile, extras: Json, relative: Callable[[str], str]) -> bytes:

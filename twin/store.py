@@ -7,14 +7,19 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from twin.errors import BadRequestError, NotFoundError, StorageFullError
 
+_SETTLING = 4
+"""Threads that await the disk, which writes what several of them wait for at once: measured four times as fast as one."""
 _TEMPORARY = ".put-"
+_MOST_SETTLED = 500
+"""Above, all that waits to be written to any disk is awaited: the time of a few large files, not of many small ones."""
 
 
 class Store(Protocol):
@@ -28,6 +33,9 @@ class Store(Protocol):
 
     def exists(self, key: str) -> bool:
         """Tell whether ``key`` holds something."""
+
+    def size(self, key: str) -> int | None:
+        """Return how many bytes ``key`` holds, None when it holds nothing."""
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that start with the folder ``prefix``, in no particular order."""
@@ -81,6 +89,23 @@ class FolderStore:
         """Tell whether ``key`` holds something."""
         return self.path(key).is_file()
 
+    def size(self, key: str) -> int | None:
+        """Return how many bytes ``key`` holds, None when it holds nothing."""
+        try:
+            return self.path(key).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def settle(self, keys: Collection[str]) -> None:
+        """Have what lies under ``keys`` outlast a loss of power: it is on the disk when this returns, as are the names of it."""
+        if len(keys) > _MOST_SETTLED:
+            os.sync()
+            return
+        files = [self.path(key) for key in keys]
+        folders = {folder for file in files for folder in file.parents if folder.is_relative_to(self.folder)}
+        with ThreadPoolExecutor(_SETTLING) as pool:
+            list(pool.map(_settle, [*files, *folders]))
+
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that start with the folder ``prefix``, in no particular order."""
         for folder, _, names in os.walk(self.path(prefix)):
@@ -90,6 +115,16 @@ class FolderStore:
     def delete(self, key: str) -> None:
         """Forget ``key``; nothing happens when it is not there."""
         self.path(key).unlink(missing_ok=True)
+
+
+def _settle(place: Path) -> None:
+    """Have a file or folder written to the disk, unless it is deleted."""
+    with suppress(FileNotFoundError):
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -117,15 +117,22 @@ def test_nothing_is_dropped_between_the_end_of_a_build_and_its_registration(
     city: City, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = publish(city, open_folder, [feature(i, 6.0 + i % 9) for i in range(COUNT)], "replace")
-    finish = city.catalogue.finish_asset
+    finish, settle = city.catalogue.finish_asset, city.store.settle
+    on_disk: set[str] = set()
+
+    def settled(keys: Collection[str]) -> None:
+        settle(keys)
+        on_disk.update(keys)
 
     def collected_first(*how: object) -> bool:
         with pytest.raises(ConflictError):
             collect(city, city.catalogue.dataset(SLUG), None)
+        assert objects(city) <= on_disk  # the database outlasts a loss of power, and so must what it names
         return bool(finish(*how))  # type: ignore[arg-type]
 
     with monkeypatch.context() as between:
         between.setattr(city.catalogue, "finish_asset", collected_first)
+        between.setattr(city.store, "settle", settled)
         assert build_asset(city, SLUG, commit, quiet)
     assert problems(city, commit) == []
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset, update_tileset
 from tiles.glb import Encoding
 from tiles.node import NodeError
+from tiles.node_store import Objects
 from tiles.revision_rows import RevisionRows
 from tiles.terrain import build_terrain
 from twin.errors import NotFoundError
@@ -18,6 +19,7 @@ from twin.server.city import City, Progress
 from twin.server.model_builds import build_dataset_models
 from twin.server.point_cloud_builds import build_dataset_clouds
 from twin.server.scene import VARIANT
+from twin.server.settled import settled
 
 MOST_CHANGED = 5_000
 """Features that may differ for a tileset to be made from the one before: all of them are in memory at once, with their neighbours."""
@@ -34,7 +36,9 @@ def build_dataset_tileset(
     """
     if feature_type.recipe in ("model", "point_cloud"):
         build = build_dataset_models if feature_type.recipe == "model" else build_dataset_clouds
-        return build(city, dataset, revision, _put_new(city), {"certificate": certificate(city, revision.extent_deg)}, progress)
+        extras = {"certificate": certificate(city, revision.extent_deg)}
+        with settled(city.store) as objects:
+            return build(city, dataset, revision, _put_new(objects, anew=anew), extras, progress)
     source = RevisionRows(city.pool, _collection(city, dataset), revision.commit)
     target = TilesetTarget(
         dataset=dataset.slug,
@@ -46,18 +50,19 @@ def build_dataset_tileset(
     )
     city.settings.work_folder.mkdir(parents=True, exist_ok=True)
     encoding = Encoding(meshopt=city.settings.tile_compression, outlines=city.settings.tile_outlines)
-    options = BuildOptions(encoding=encoding, folder=city.settings.work_folder)
+    options = BuildOptions(encoding=encoding, folder=city.settings.work_folder, anew=anew)
 
     def told(done: int, total: int) -> None:
         progress(dataset.slug, done, max(total, revision.count))
 
-    summary = None if anew else _updated(city, source, target, options)
-    if summary is None:
-        summary = build_tileset(source.batches(), feature_type, city.frame, target, city.store, told, options)
+    with settled(city.store) as objects:
+        summary = None if anew else _updated(city, source, target, objects, options)
+        if summary is None:
+            summary = build_tileset(source.batches(), feature_type, city.frame, target, objects, told, options)
     return _detail(summary)
 
 
-def _updated(city: City, source: RevisionRows, target: TilesetTarget, options: BuildOptions) -> TilesetSummary | None:
+def _updated(city: City, source: RevisionRows, target: TilesetTarget, objects: Objects, options: BuildOptions) -> TilesetSummary | None:
     """Return the tileset made from an earlier one; None where there is none, too much changed, or it was made in another way."""
     base = _base(city, source.collection.dataset, target.revision)
     if base is None:
@@ -68,7 +73,7 @@ def _updated(city: City, source: RevisionRows, target: TilesetTarget, options: B
         return None
     before, after = source.at(commit).of(changed), source.of(changed)
     try:
-        return update_tileset(tree, before, after, source.of, source.collection.feature_type, city.frame, target, city.store, options)
+        return update_tileset(tree, before, after, source.of, source.collection.feature_type, city.frame, target, objects, options)
     except (NodeError, NotFoundError) as error:
         _LOG.warning("%s at %s is built from all features: %s", target.dataset, target.revision, error)
         return None
@@ -103,14 +108,15 @@ def build_dataset_terrain(city: City, dataset: Dataset, _: FeatureType, revision
     ground = city.ground_of_revision(dataset.slug, revision.commit)
     if ground is None or revision.extent_deg is None:
         raise NotFoundError(f"{dataset.slug} has no raster", zh=f"{dataset.slug} 没有栅格")
-    summary = build_terrain(
-        ground,
-        city.frame,
-        revision.extent_deg,
-        city.store.put,
-        f"terrain/{dataset.slug}/{revision.commit}",
-        lambda done, total: progress(dataset.slug, done, total),
-    )
+    with settled(city.store) as objects:
+        summary = build_terrain(
+            ground,
+            city.frame,
+            revision.extent_deg,
+            objects.put,
+            f"terrain/{dataset.slug}/{revision.commit}",
+            lambda done, total: progress(dataset.slug, done, total),
+        )
     return summary.as_dict()
 
 
@@ -121,12 +127,12 @@ def _collection(city: City, dataset: Dataset) -> Collection:
     return collection
 
 
-def _put_new(city: City) -> Callable[[str, bytes], None]:
-    """Return a put that leaves what is there: an object named by its hash has those bytes already."""
+def _put_new(objects: Objects, *, anew: bool) -> Callable[[str, bytes], None]:
+    """Return a put that leaves what is there, unless it is cut off or all is made ``anew``: what is named by its hash has those bytes."""
 
     def put(key: str, content: bytes) -> None:
-        if "/r/" in key or not city.store.exists(key):
-            city.store.put(key, content)
+        if anew or "/r/" in key or objects.size(key) != len(content):
+            objects.put(key, content)
 
     return put
 
