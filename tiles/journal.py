@@ -8,7 +8,7 @@ from dataclasses import astuple
 import orjson
 
 from tiles.node import Node, NodeError, files_of
-from tiles.node_store import NodeStore
+from tiles.node_store import NodeStore, content_hash
 from tiles.plan import Chunk
 from twin.errors import NotFoundError
 
@@ -40,7 +40,7 @@ class Journal:
         """Return whether all that ``node`` leads to is stored."""
         if node.content is not None and self._store.size(f"c/{node.content.hash}.glb") != node.content.size:
             return False
-        if not all(self._store.size(uri) for uri in files_of(node)):
+        if any(uri != f"t/{content_hash(self._store.get(uri))}.json" for uri in files_of(node)):
             return False
         return all(self._is_whole(self._store.node(name)) for _, name in node.children)
 

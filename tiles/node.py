@@ -129,7 +129,7 @@ def to_bytes(node: Node) -> bytes:
 
 def from_bytes(name: str, record: bytes) -> Node:
     """Return the node ``name`` from its record; NodeError when it is none."""
-    if record[:4] != _MAGIC or len(record) != 16 + sum(struct.unpack_from("<III", record, 4)):
+    if record[:4] != _MAGIC or len(record) < 16 or len(record) != 16 + sum(struct.unpack_from("<III", record, 4)):
         raise NodeError(f"{name} is no node of a tile tree")
     head_size, fid_size, _ = struct.unpack_from("<III", record, 4)
     head = orjson.loads(record[16 : 16 + head_size])
