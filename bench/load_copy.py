@@ -17,6 +17,7 @@ from ingest.load import described, withdraw
 from ingest.receiving import start
 from ingest.request import LoadRequest, PartSpec
 from ingest.staging import Staging, claimed
+from twin.server.loading import workplace
 
 ROWS, PIECE, ROUNDS = 1_000_000, 20_000, 3
 _BARE = sql.Identifier("public", "bare_copy")
@@ -34,7 +35,7 @@ def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
         catalogue = stage.city.catalogue
         new = catalogue.receive(request.actor, described(request), {})
         with claimed(catalogue.pool, new):
-            staging = start(catalogue, new, request)["copied_buildings"].staging
+            staging = start(workplace(stage.city, lambda *_: None), new, request)["copied_buildings"].staging
             started = time.perf_counter()
             with catalogue.pool.connection() as connection:
                 staged.begin_filling(connection, staging)

@@ -134,12 +134,13 @@ def _has_room(cut: Cut, geometry: Ints, meanings: int, made: Made) -> bool:
     this, values, size, count = geometry[0], geometry[1], made.size, len(cut.depth)
     if not (0 <= this < count and -1 <= values < count and geometry[4] >= 0 and 0 <= geometry[5] <= meanings - geometry[4]):
         return False
-    corners, rings, faces, shells = cut.start[this + 1] - cut.start[this]
+    begin, end = cut.start[this], cut.start[this + 1]
+    corners, rings = end[0] - begin[0], end[1] - begin[1]
     return (
         corners <= min(len(made.place) - size[VERTEX], len(made.indices) - size[INDEX])
         and rings <= min(len(made.ring_ends) - size[RING], len(made.mended) - size[_MENDED])
-        and faces <= len(made.face_ends) - size[FACE]
-        and shells <= len(made.shell_ends) - size[SHELL]
+        and end[2] - begin[2] <= len(made.face_ends) - size[FACE]
+        and end[3] - begin[3] <= len(made.shell_ends) - size[SHELL]
         and size[SOLID] < len(made.solid_ends)
     )
 

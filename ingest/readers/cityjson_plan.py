@@ -65,11 +65,12 @@ def _geometry(geometry: Json, part: int, first: int, taken: list[tuple[object, i
         return None
     taken.append((geometry.get("boundaries"), BOUNDARIES))
     semantics = geometry.get("semantics")
-    values, meanings = -1, []
+    values = -1
+    meanings: list[Json] = []
     if isinstance(semantics, dict):
         taken.append((semantics.get("values"), VALUES))
         meanings = semantics.get("surfaces") or []
-        if not isinstance(meanings, list) or not all(isinstance(m, dict) for m in meanings):
+        if type(meanings) is not list or not set(map(type, meanings)) <= {dict}:
             return None
         values = first + int(semantics.get("values", -1))
     return PlannedGeometry(first + int(geometry["boundaries"]), values, part, is_solid, meanings)

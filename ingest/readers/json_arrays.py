@@ -207,7 +207,7 @@ def _write(rest: Bytes, out: int, number: int) -> int:
 @kernel
 def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
     """Return where an array ends and how deep its numbers stand, all equally deep and no array empty; else −1."""
-    depth, size = 0, found.size
+    depth, numbers, size = 0, found.numbers, found.size
     while at < end and (text[at] == _OPEN or text[at] == _SPACE):
         depth += text[at] == _OPEN
         at += 1
@@ -218,7 +218,7 @@ def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
             expected = True
             at += 1
         elif c == _CLOSE and not expected:
-            _close(depth - level, found)
+            _close(depth - level, found.rings, found.faces, found.shells, size)
             level -= 1
             at += 1
             if level == 0:
@@ -227,7 +227,7 @@ def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
             level += 1
             at += 1
         elif (_ZERO <= c <= _NINE or c in (_MINUS, _N)) and expected and level == depth:
-            at, found.numbers[size[0]] = _number(text, at, end)
+            at, numbers[size[0]] = _number(text, at, end)
             size[0] += 1
             expected = False
             if at < 0:
@@ -240,15 +240,14 @@ def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
 
 
 @kernel
-def _close(out: int, found: _Found) -> None:
+def _close(out: int, rings: Ints, faces: Ints, shells: Ints, size: Ints) -> None:
     """Note where an array ends that is ``out`` levels out from the innermost ones."""
-    size = found.size
     if out == 0:
-        found.rings[size[1]] = size[0]
+        rings[size[1]] = size[0]
     elif out == 1:
-        found.faces[size[2]] = size[1]
+        faces[size[2]] = size[1]
     elif out == 2:
-        found.shells[size[3]] = size[2]
+        shells[size[3]] = size[2]
     if out <= 2:
         size[out + 1] += 1
 
