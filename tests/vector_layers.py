@@ -29,7 +29,7 @@ class Layer:
         reader = choose_reader(ReadRequest(path, (part,), storage_srid=4549, **options))  # type: ignore[arg-type]
         assert not isinstance(reader, CoverageReader)
         opened = reader.open(part)
-        batches = list(opened.batches())
+        batches = [b.with_geometries() for b in opened.batches()]
         self.source: SourceLayer = opened.source
         self.rows = [int(r) for b in batches for r in b.rows]
         self.shapes = np.concatenate([b.geometry for b in batches]) if batches else np.empty(0, dtype=object)

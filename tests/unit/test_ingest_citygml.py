@@ -13,6 +13,7 @@ import pyproj
 import pytest
 import shapely
 
+from ingest.part_reading import PartReading
 from ingest.protocol import PartEnd, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.readers.citygml_frame import axes_of, crs_of
@@ -97,7 +98,7 @@ def written(tmp_path: Path) -> Any:
 
 def read(path: Path, feature_type: str = "building", layer: str | None = None, **declared: Any) -> list[SourceBatch]:
     """Return what the reader makes of a file."""
-    part = PartRequest(layer, TYPES[feature_type], "d", **declared)
+    part = PartRequest(layer, TYPES[feature_type], "d", PartReading(**declared))
     return list(choose_reader(ReadRequest(path, (part,), 4549)).open(part).batches())  # type: ignore[union-attr]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import shapely
 
+from ingest.part_reading import AS_IT_SAYS, PartReading
 from ingest.protocol import PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.readers.vct import Vct
@@ -252,8 +253,8 @@ def written(folder: Path, text: str = HEAD + TABLES + GEOMETRY, encoding: str = 
     return path
 
 
-def rows(path: Path, layer: str, feature_type: str, **options: object) -> tuple[PartHeader, PartBatch, PartEnd]:
-    request = ReadRequest(path, (PartRequest(layer, TYPES[feature_type], "d", **options),), storage_srid=4549)  # type: ignore[arg-type]
+def rows(path: Path, layer: str, feature_type: str, reading: PartReading = AS_IT_SAYS) -> tuple[PartHeader, PartBatch, PartEnd]:
+    request = ReadRequest(path, (PartRequest(layer, TYPES[feature_type], "d", reading),), storage_srid=4549)
     header, batch, end = read_parts(choose_reader(request), request)
     assert isinstance(header, PartHeader)
     assert isinstance(batch, PartBatch)
@@ -294,7 +295,7 @@ def test_polygons_are_made_of_the_lines_they_refer_to(tmp_path: Path) -> None:
 
 
 def test_attributes_are_joined_by_number_and_what_cannot_be_made_is_a_finding(tmp_path: Path) -> None:
-    header, batch, end = rows(written(tmp_path), "DLTB", "building", mapping={"BSM": "building_id"})
+    header, batch, end = rows(written(tmp_path), "DLTB", "building", PartReading(mapping=(("BSM", "building_id"),)))
     assert (header.layer, header.source_crs, header.format) == ("地类图斑", "EPSG:4549", "VCT")
     assert (end.rows, batch.table["row"].to_pylist()[:3]) == (5, [1, 2, 3])
     assert {f.row for f in batch.findings if f.rule == "geometry-empty"} == {4, 5}

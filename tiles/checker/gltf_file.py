@@ -141,7 +141,7 @@ class GltfFile:
         return values if width > 1 else values.ravel()
 
     def placements(self) -> Iterator[tuple[Json, NDArray[np.float64]]]:
-        """Yield (node, 4 × 4 matrix mesh → geocentric z-up) for every node of the scene with a mesh; cycles and bad references: problems."""
+        """Yield (node, 4 × 4 matrix mesh → geocentric z-up) for each node of the scene with a mesh; cycles and bad references: problems."""
         z_up = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
         scene = self.item("scenes", self.json.get("scene", 0), "/scene")
         roots = scene.get("nodes", []) if scene is not None else []
