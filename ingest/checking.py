@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
 from ingest import representations
 from ingest import staging as staged
 from ingest.derive import derive_from_city
 from ingest.links import linked_columns
-from ingest.match import assign, drop_declared_deletes, replaceable
+from ingest.match import assign, deletes_aside, drop_declared_deletes, replaceable
 from ingest.publish import Part, commit_of
 from ingest.request import LoadRequest, Workplace
 from ingest.set_rules.asking import ask_rules
@@ -21,15 +22,30 @@ from twin.db import Connection, translated
 
 def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally]) -> None:
     """Remove staged rows that break a rule over all rows, note why, and derive the others' values; nodes go before what refers to them."""
-    stagings = [t.staging for t in tallies.values()]
     with translated(), place.catalogue.pool.connection() as connection:
         for tally in tallies.values():
             if request.mode == "delta" and tally.staging.first_load:
                 _drop_declared_deletes(connection, tally)
             staged.analyse(connection, tally.staging)
-        ask_rules(connection, place.catalogue, tallies, place.step)
-        for tally in tallies.values():
-            derive_from_city(connection, tally.staging, place.ground, place.catalogue, stagings)
+        with ExitStack() as until_derived:
+            for tally in tallies.values():
+                until_derived.enter_context(_deletes_aside(connection, tally, request))
+            ask_rules(connection, place.catalogue, tallies, place.step)
+            stagings = [t.staging for t in tallies.values()]
+            for tally in tallies.values():
+                derive_from_city(connection, tally.staging, place.ground, place.catalogue, stagings)
+
+
+@contextmanager
+def _deletes_aside(connection: Connection, tally: Tally, request: LoadRequest) -> Iterator[None]:
+    with deletes_aside(connection, tally.staging, request.mode, tuple(tally.rejected_keys), request.area_wkb) as staging:
+        tally.staging = staging
+        rows = [row for row in staging.leaving.values() if row]
+        tally.survey.forget(rows)
+        yield
+    rejected = [row for row in rows if row in tally.rejected_rows]
+    if rejected:
+        connection.execute(tally.staging.query("reject_rows"), {"rows": rejected})
 
 
 def _drop_declared_deletes(connection: Connection, tally: Tally) -> None:

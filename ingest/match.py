@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 from psycopg import sql
 
@@ -137,6 +139,30 @@ def drop_declared_deletes(connection: Connection, staging: Staging) -> tuple[Fin
         connection.execute(staging.query("reject_rows"), {"rows": rows})
     message = Text(zh="要删除的要素尚未发布", en="there is no published feature to delete")
     return tuple(Finding(rule="delete-unknown", severity=Severity.ERROR, row=row, message=message) for row in rows)
+
+
+@contextmanager
+def deletes_aside(
+    connection: Connection, staging: Staging, mode: Mode, kept_keys: Sequence[str], area_wkb: bytes | None
+) -> Iterator[Staging]:
+    """Give the staging whose ``leaving`` says which published features will be deleted, for a block in which rules are asked.
+
+    Rows that only say so are no features to any rule: they are out of the table until the block ends. A row whose key another row
+    has too is left where it is: that is for the rules to say.
+    """
+    if staging.first_load or mode not in ("delta", "area"):
+        yield staging
+    elif mode == "area":
+        missing = connection.execute(staging.query("keys_missing", inside=_inside(area_wkb)), {"kept": list(kept_keys)}).fetchall()
+        yield replace(staging, leaving=dict.fromkeys((str(key) for (key,) in missing), 0))
+    elif not (rows := _declared_deletes(connection, staging)):
+        yield staging
+    else:
+        aside = sql.Identifier(f"{staging.name}_deletes")
+        connection.execute(staging.query("begin_deletes", aside=aside))
+        leaving = connection.execute(staging.query("set_deletes_aside", aside=aside), {"rows": rows}).fetchall()
+        yield replace(staging, leaving={str(key): int(row) for row, key in leaving if key is not None})
+        connection.execute(staging.query("put_deletes_back", aside=aside))
 
 
 def _declared_deletes(connection: Connection, staging: Staging) -> list[int]:

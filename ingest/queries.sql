@@ -10,6 +10,9 @@ CREATE {unlogged} TABLE {staging} (
     {constraint}
 )
 
+-- name: draw_some
+SELECT nextval({sequence}) FROM generate_series(1, %(count)s)
+
 -- name: copy_into_staging
 COPY {staging} ({columns}) FROM STDIN (FORMAT binary{freeze})
 
@@ -184,6 +187,22 @@ WHERE c.natural_key = ANY (%(keys)s) AND NOT EXISTS (SELECT FROM {staging} AS s 
 
 -- name: mark_declared_deletes
 UPDATE {staging} AS s SET action = 'delete' WHERE s.fid IS NOT NULL AND s.row = ANY (%(rows)s)
+
+-- name: begin_deletes
+CREATE TEMPORARY TABLE {aside} (LIKE {staging}) ON COMMIT DROP
+
+-- name: set_deletes_aside
+WITH gone AS (
+    DELETE FROM {staging} AS d WHERE d.row = ANY (%(rows)s) AND NOT EXISTS (SELECT FROM {staging} AS o WHERE o.natural_key = d.natural_key AND o.row <> d.row)
+    RETURNING d.*)
+INSERT INTO {aside} SELECT * FROM gone RETURNING row, natural_key
+
+-- name: put_deletes_back
+INSERT INTO {staging} SELECT * FROM {aside}
+
+-- name: keys_missing
+SELECT c.natural_key FROM {current} AS c
+WHERE c.natural_key <> ALL (%(kept)s) AND NOT EXISTS (SELECT FROM {staging} AS s WHERE s.natural_key = c.natural_key) AND {inside}
 
 -- name: pass_over_unknown_deletes
 UPDATE {staging} SET action = 'pass' WHERE row = ANY (%(rows)s) AND action <> 'delete' RETURNING row

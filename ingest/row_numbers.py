@@ -21,6 +21,12 @@ class RowNumbers:
         """Return how many there are."""
         return self._count
 
+    def __contains__(self, number: int) -> bool:
+        """Return whether a number is there."""
+        source, row = divmod(number, self.per_source)
+        bits = self._bits.get(source, b"")
+        return row >> 3 < len(bits) and bool(bits[row >> 3] & 1 << (row & 7))
+
     def add(self, number: int) -> None:
         """Take a number; one that is there already makes no difference. ValueError for one beyond `MOST_ROWS` of its source."""
         source, row = divmod(number, self.per_source)

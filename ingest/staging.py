@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import psycopg
@@ -52,6 +52,8 @@ class Staging:
     """The table becomes the partition itself: it is logged, draws fids as it is filled and is attached whole (DESIGN 5)."""
     is_whole: bool = True
     """The staged rows are the whole dataset that is to be (mode replace)."""
+    leaving: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Where a part is replaced: natural keys of published features that will be deleted, with the row that says so (0: none does)."""
 
     @property
     def name(self) -> str:
@@ -101,8 +103,16 @@ class Staging:
         staged = sql.SQL("SELECT {} FROM {} WHERE action IS DISTINCT FROM 'delete'").format(names, self.table)
         if self.is_whole or self.first_load:
             return staged
-        stays = sql.SQL("SELECT {} FROM {} AS c WHERE NOT EXISTS (SELECT FROM {} AS s WHERE s.natural_key = c.natural_key)")
-        return sql.SQL("{} UNION ALL {}").format(staged, stays.format(names, self.current, self.table))
+        stays = sql.SQL("SELECT {} FROM {} AS c WHERE {}").format(names, self.current, self.stays())
+        return sql.SQL("{} UNION ALL {}").format(staged, stays)
+
+    def stays(self) -> sql.Composed:
+        """Return of which published rows ``c`` none is staged and none will be deleted, where a part is replaced."""
+        unstaged = sql.SQL("NOT EXISTS (SELECT FROM {} AS s WHERE s.natural_key = c.natural_key)").format(self.table)
+        if not self.leaving:
+            return unstaged
+        keys = sql.Literal(list(self.leaving))
+        return sql.SQL("{} AND (c.natural_key = ANY ({}::text[])) IS NOT TRUE").format(unstaged, keys)
 
     def query(self, name: str, **more: sql.Composable) -> sql.Composed:
         """Return a query of queries.sql with this staging's identifiers filled in."""
@@ -183,10 +193,13 @@ def begin_filling(connection: Connection, staging: Staging) -> None:
     connection.execute(sql.SQL("TRUNCATE {}").format(staging.table))
 
 
-def fill(connection: Connection, staging: Staging, rows: bytes, *, begun: bool) -> None:
-    """Copy rows of `Staging.copy_columns` (`ingest.copy_binary.copy_binary_rows`) in; ``begun`` says whether this transaction began to."""
+def fill(connection: Connection, staging: Staging, rows: bytes, *, begun: bool, more: Sequence[str] = ()) -> None:
+    """Copy rows of `Staging.copy_columns` (`ingest.copy_binary.copy_binary_rows`) in, with ``more`` columns behind those.
+
+    ``begun`` says whether this transaction began to.
+    """
     freeze = sql.SQL(", freeze" if begun else "")
-    statement = staging.query("copy_into_staging", columns=columns(staging.copied), freeze=freeze)
+    statement = staging.query("copy_into_staging", columns=columns((*staging.copied, *more)), freeze=freeze)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(HEADER)
         copy.write(rows)

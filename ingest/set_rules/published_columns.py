@@ -11,8 +11,8 @@ import pyarrow.csv
 from psycopg import sql
 
 from ingest.set_rules.context import SetContext
+from ingest.set_rules.places import that_stay
 from ingest.set_rules.survey_columns import NUMBERS, TEXTS, WORDS, survey_columns
-from ingest.staging import Staging
 from twin.db import Connection
 from twin.tables import current_table
 
@@ -28,26 +28,15 @@ def published_batches(context: SetContext, name: str) -> list[pa.RecordBatch]:
     kind = feature_type.geometry_type
     texts = [c for c in (*TEXTS[kind], *WORDS[kind]) if c in feature_type.field_names]
     numbers = [c for c in NUMBERS[kind] if c in feature_type.field_names]
-    select = sql.SQL("SELECT {} FROM {} AS c{}")
+    select = sql.SQL("SELECT {} FROM {} AS c WHERE {}")
     names = sql.SQL(", ").join([sql.SQL("c.{}").format(sql.Identifier(column)) for column in (*texts, *numbers, "geom")])
     types = dict.fromkeys(texts, pa.string()) | dict.fromkeys(numbers, pa.float64()) | {"geom": pa.binary()}
     queries = [
-        select.format(names, current_table(name, dataset.id), _that_stay(context, dataset.id))
+        select.format(names, current_table(name, dataset.id), that_stay(context, dataset.id))
         for dataset in context.catalogue.datasets()
         if dataset.feature_type == name
     ]
     return [survey_columns(batch, kind) for query in queries for batch in _copied(context.connection, query, types)]
-
-
-def _that_stay(context: SetContext, dataset: int) -> sql.Composable:
-    """Return which published rows stay: those of rejected rows where the whole dataset is replaced, else those that are not staged."""
-    own: Staging | None = next((s for s in context.staged if s.dataset.id == dataset), None)
-    if own is None:
-        return sql.SQL("")
-    if own.is_whole:
-        kept = list(context.kept.get(dataset, ()))
-        return sql.SQL(" WHERE c.natural_key = ANY ({}::text[])").format(sql.Literal(kept))
-    return sql.SQL(" WHERE NOT EXISTS (SELECT FROM {} AS s WHERE s.natural_key = c.natural_key)").format(own.table)
 
 
 def _copied(connection: Connection, query: sql.Composed, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:

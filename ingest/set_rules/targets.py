@@ -9,6 +9,7 @@ from psycopg import sql
 
 from ingest.checks.references import ReferenceCheck, referring_fields
 from ingest.set_rules.context import SetCheck, SetContext
+from ingest.set_rules.places import that_stay
 from ingest.set_rules.survey import NONE
 from ingest.set_rules.survey_columns import is_surveyed
 from twin.errors import Text
@@ -48,7 +49,7 @@ def missing_targets(context: SetContext, check: ReferenceCheck, suspects: Sequen
     Where no dataset of the target type is known at all the check cannot be made: one finding says so, and no value is judged.
     """
     staging, target = context.staging, context.catalogue.feature_type(check.target)
-    targets = _targets(context, target, check.target_field)
+    targets = values_there_will_be(context, target, check.target_field)
     values = sql.SQL(", ").join([sql.SQL("({}, s.{}::text)").format(sql.Literal(name), sql.Identifier(name)) for name in check.fields])
     if not targets:
         yield from _unanswerable(context, check, target.title, values)
@@ -70,19 +71,17 @@ def missing_targets(context: SetContext, check: ReferenceCheck, suspects: Sequen
         )
 
 
-def _targets(context: SetContext, target: FeatureType, field: str) -> list[sql.Composed]:
+def values_there_will_be(context: SetContext, target: FeatureType, field: str) -> list[sql.Composed]:
     """Return a query of the values there will be in each dataset of the target type; the key's own column has an index."""
     column = sql.Identifier("natural_key" if target.natural_key == (field,) else field)
     select = sql.SQL("SELECT {}::text AS value FROM {}")
     queries = [select.format(column, s.table) for s in context.staged if s.feature_type.name == target.name]
-    replaced = {s.dataset.id for s in context.staged if s.is_whole}
-    for dataset in context.catalogue.datasets():
-        if dataset.feature_type != target.name:
-            continue
-        query = select.format(column, current_table(dataset.feature_type, dataset.id))
-        if dataset.id in replaced:
-            query += sql.SQL(" WHERE natural_key = ANY ({}::text[])").format(sql.Literal(list(context.kept.get(dataset.id, ()))))
-        queries.append(query)
+    published = sql.SQL("SELECT c.{}::text AS value FROM {} AS c WHERE {}")
+    queries += [
+        published.format(column, current_table(dataset.feature_type, dataset.id), that_stay(context, dataset.id))
+        for dataset in context.catalogue.datasets()
+        if dataset.feature_type == target.name
+    ]
     return queries
 
 

@@ -179,5 +179,29 @@ def test_points_declared_deleted_in_a_first_load_are_not_there_for_any_rule(surv
     }
 
 
+def named(row: Row) -> Row:
+    return replace(row, fields=row.fields | {"segment_id": f"{row.fields['start_node']}-{row.fields['end_node']}"})
+
+
+def deleted(row: Row) -> Row:
+    return replace(row, extra='{"op": "delete"}')
+
+
+def test_what_a_delta_deletes_is_not_there_for_any_rule(surveys: Surveys) -> None:
+    points = [point(f"N{k}", k, "start_end") for k in range(4)]
+    lines = [named(line(k, k + 1, 2.0)) for k in range(3)]
+    surveys.load({"points": ("pipe_node", points), "lines": ("pipe_segment", lines)})
+    gone = [deleted(points[1]), deleted(points[3])]
+    parts: Parts = {"points": ("pipe_node", gone), "lines": ("pipe_segment", [deleted(lines[2]), named(line(0, 3, 2.0))])}
+    submission = surveys.check(parts, mode="delta", max_rejected=1.0)
+    told = surveys.catalogue.findings(submission)
+    found = {(part_name(parts, f), f["rule"], f["row"]) for f in told if f["rule"] in ("node-exists", "reference-lost", "P02", "unique")}
+    assert found == {("lines", "node-exists", 2), ("points", "reference-lost", 1)}
+    assert Counter(f["rule"] for f in told)["reference-lost"] == 2, "both lines at N1 are named"
+    published = surveys.publish(submission).counts
+    assert published["points"] == {"insert": 0, "update": 0, "unchanged": 0, "delete": 2}
+    assert published["lines"] == {"insert": 0, "update": 0, "unchanged": 0, "delete": 1}
+
+
 def part_name(parts: Parts, finding: Mapping[str, object]) -> str:
     return list(parts)[int(str(finding["part"]))]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import shapely
-from integration.surveys import ORIGIN, Row, square
+from integration.surveys import ORIGIN, Parts, Row, square
 from rules.case import Case
-from rules.staged import City
+from rules.staged import City, Staged
 
 from twin.model import Finding
 
@@ -30,6 +30,18 @@ def segment(start: str, end: str) -> Row:
 NODES = ("pipe_node", [node("Y1", 0), node("Y2", 10)])
 PARCEL = ("parcel", [Row(square(0, 0, 20), {"parcel_id": "p1", "right_type": "state_granted"})])
 
+
+def parcels(*keys: str) -> Parts:
+    rows = [Row(square(30 * k, 0, 20), {"parcel_id": key, "right_type": "state_granted"}) for k, key in enumerate(keys)]
+    return {"lost_parcels": ("parcel", rows)}
+
+
+def replaced(parcel: str, buildings: Parts | None = None) -> Staged:
+    """Return parcels of which only one is left, where a building was published that stands on p2."""
+    standing: Parts = {"lost_buildings": ("building", [building("b1", "p2")])}
+    return Staged(parcels(parcel) | (buildings or {}), published=parcels("p1", "p2") | standing, asked="lost_parcels")
+
+
 CASES = (
     Case(
         "unique",
@@ -51,6 +63,8 @@ CASES = (
         {"cases_referring": ("building", [building("b1", "p2")]), "cases_parcels": PARCEL},
         {"cases_referring": ("building", [building("b1", "p1")]), "cases_parcels": PARCEL},
     ),
+    Case("reference-lost", replaced("p1"), replaced("p2"), "deleted"),
+    Case("reference-lost", replaced("p1"), replaced("p1", {"lost_buildings": ("building", [building("b1", "p1")])}), "and renamed"),
 )
 
 

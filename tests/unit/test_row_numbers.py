@@ -13,6 +13,8 @@ def test_numbers_count_once(rows: list[tuple[int, int]]) -> None:
     for number in numbers:
         kept.add(number)
     assert len(kept) == len(set(numbers))
+    near = {number + off for number in numbers for off in (-1, 0, 1, 5000)} | {0, 3 * 2**33}
+    assert {number for number in near if number >= 0 and number in kept} == set(numbers)
 
 
 def test_no_room_is_made_for_numbers_that_no_file_has() -> None:

@@ -1,0 +1,63 @@
+"""Published features that would be left naming something that is deleted (rule ``reference-lost``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycopg import sql
+
+from ingest.checks.references import ReferenceCheck, referring_fields
+from ingest.set_rules.context import SetCheck, SetContext, checks_of
+from ingest.set_rules.places import QUERIES, that_stay
+from ingest.set_rules.targets import values_there_will_be
+from twin.errors import Text
+from twin.model import Dataset, FeatureType, Finding
+from twin.tables import current_table
+
+
+def lost_targets(context: SetContext, check: SetCheck) -> Iterator[Finding]:
+    """Yield what published features name that this part deletes and nothing else answers to; once for each that names it.
+
+    What is staged beside it is judged by the rules of its own type (``node-exists``, ``reference``).
+    """
+    staging = context.staging
+    if staging.first_load or not (staging.is_whole or staging.leaving) or not context.feature_type.natural_key:
+        return
+    for dataset in context.catalogue.datasets():
+        for reference in _references(context.catalogue.feature_type(dataset.feature_type), context.feature_type.name):
+            yield from _named(context, check, reference, dataset)
+
+
+def _references(referring: FeatureType, target: str) -> Iterator[ReferenceCheck]:
+    yield from (r for r in referring_fields(referring) if r.target == target)
+    for check in checks_of(referring, "node-exists"):
+        if check.text("type") == target:
+            yield ReferenceCheck(check.rule.id, check.names("fields"), target, check.text("field"), check.severity)
+
+
+def _goes(context: SetContext) -> sql.Composable:
+    staging = context.staging
+    if not staging.is_whole:
+        return sql.SQL("c.natural_key = ANY ({}::text[])").format(sql.Literal(list(staging.leaving)))
+    kept = sql.Literal(list(context.kept.get(staging.dataset.id, ())))
+    unstaged = "c.natural_key <> ALL ({}::text[]) AND NOT EXISTS (SELECT FROM {} AS s WHERE s.natural_key = c.natural_key)"
+    return sql.SQL(unstaged).format(kept, staging.table)
+
+
+def _named(context: SetContext, check: SetCheck, reference: ReferenceCheck, dataset: Dataset) -> Iterator[Finding]:
+    pairs = [sql.SQL("({}, c.{}::text)").format(sql.Literal(name), sql.Identifier(name)) for name in reference.fields]
+    query = QUERIES["named_though_lost"].format(
+        field=sql.Identifier(reference.target_field),
+        current=context.staging.current,
+        goes=_goes(context),
+        there=sql.SQL(" UNION ALL ").join(values_there_will_be(context, context.feature_type, reference.target_field)),
+        published=current_table(dataset.feature_type, dataset.id),
+        pairs=sql.SQL(", ").join(pairs),
+        stays=that_stay(context, dataset.id),
+    )
+    titles = {f.name: f.title for f in context.catalogue.feature_type(dataset.feature_type).fields}
+    for who, name, value, key, x, y in context.rows(query):
+        zh = f"将被删除，但 {dataset.slug} 的 {who} 仍以它为{titles[name].zh}"
+        en = f"will be deleted, but {who} of {dataset.slug} still has it as {titles[name].en}"
+        row = context.staging.leaving.get(key) or None
+        yield Finding(check.rule.id, check.severity, row, Text(zh=zh, en=en), key=key, place=(x, y), value=value)
