@@ -182,6 +182,14 @@ def no_data_that_is_no_enum_name(g: Glb) -> None:
     g.metadata["schema"]["classes"]["building"]["properties"]["usage"]["noData"] = "void"
 
 
+def enum_that_the_schema_lacks(g: Glb) -> None:
+    g.metadata["schema"]["classes"]["building"]["properties"]["usage"]["enumType"] = "colours"
+
+
+def values_above_what_the_class_allows(g: Glb) -> None:
+    g.metadata["schema"]["classes"]["building"]["properties"]["height_m"]["max"] = 4.0
+
+
 def wrong_maximum_of_positions(g: Glb) -> None:
     g.json["accessors"][g.primitive["attributes"]["POSITION"]]["max"][0] += 1
 
@@ -225,6 +233,10 @@ def material_that_is_not_there(g: Glb) -> None:
     g.primitive["material"] = 5
 
 
+def semantic_that_nobody_defined(g: Glb) -> None:
+    g.metadata["schema"]["classes"]["building"]["properties"]["height_m"]["semantic"] = "HEIGHT_ABOVE_GROUND"
+
+
 PLAIN_MUTATIONS: dict[Callable[[Glb], None], str] = {
     index_beyond_vertices: "INDEX_OUT_OF_RANGE",
     feature_id_beyond_features: "FEATURE_ID_OUT_OF_RANGE",
@@ -246,6 +258,8 @@ PLAIN_MUTATIONS: dict[Callable[[Glb], None], str] = {
     class_that_the_schema_lacks: "CLASS_UNKNOWN",
     property_that_the_class_lacks: "PROPERTY_UNKNOWN",
     no_data_that_is_no_enum_name: "NO_DATA_VALUE",
+    enum_that_the_schema_lacks: "ENUM_UNKNOWN",
+    values_above_what_the_class_allows: "VALUE_NOT_IN_RANGE",
     wrong_maximum_of_positions: "ACCESSOR_MIN_MAX",
     extension_not_declared: "EXTENSION_FOUND_BUT_NOT_USED",
     extension_declared_for_nothing: "EXTENSION_USED_BUT_NOT_FOUND",
@@ -256,6 +270,7 @@ PLAIN_MUTATIONS: dict[Callable[[Glb], None], str] = {
     normal_of_no_length: "NORMAL_LENGTH",
     row_without_a_mesh: "ROW_WITHOUT_MESH",
     material_that_is_not_there: "REFERENCE",
+    semantic_that_nobody_defined: "METADATA_SEMANTIC_UNKNOWN",
 }
 
 
@@ -411,6 +426,31 @@ def extension_in_a_tileset_not_declared(tileset: Json) -> None:
     tileset["root"]["extensions"] = {"3DTILES_bounding_volume_S2": {}}
 
 
+def transform_that_cannot_be_undone(tileset: Json) -> None:
+    tileset["root"]["transform"] = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 5, 5, 5, 1]
+
+
+def transform_with_a_perspective(tileset: Json) -> None:
+    tileset["root"]["transform"] = [1, 0, 0, 0.5, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
+
+
+def transform_of_nine_numbers(tileset: Json) -> None:
+    tileset["root"]["transform"] = [1, 0, 0, 0, 1, 0, 0, 0, 1]
+
+
+def semantic_nobody_defined(tileset: Json) -> None:
+    tileset["schema"]["classes"]["building"]["properties"]["height_m"]["semantic"] = "HEIGHT_ABOVE_GROUND"
+
+
+def semantic_of_a_property_of_another_type(tileset: Json) -> None:
+    tileset["schema"]["classes"]["building"]["properties"]["height_m"]["semantic"] = "NAME"
+
+
+def two_properties_of_one_semantic(tileset: Json) -> None:
+    properties = tileset["schema"]["classes"]["building"]["properties"]
+    properties["name"]["semantic"] = properties["building_id"]["semantic"] = "NAME"
+
+
 TILESET_MUTATIONS: dict[Callable[[Json], None], str] = {
     child_outside_its_parent: "BOUNDING_VOLUMES_INCONSISTENT",
     content_outside_its_tile: "CONTENT_OUTSIDE_BOUNDING_VOLUME",
@@ -428,6 +468,12 @@ TILESET_MUTATIONS: dict[Callable[[Json], None], str] = {
     missing_oid_prefix: "REQUIRED_PROPERTY_MISSING",
     unknown_version: "ASSET_VERSION",
     extension_in_a_tileset_not_declared: "EXTENSION_FOUND_BUT_NOT_USED",
+    transform_that_cannot_be_undone: "TRANSFORM_INVALID",
+    transform_with_a_perspective: "TRANSFORM_INVALID",
+    transform_of_nine_numbers: "TRANSFORM_INVALID",
+    semantic_nobody_defined: "METADATA_SEMANTIC_UNKNOWN",
+    semantic_of_a_property_of_another_type: "METADATA_SEMANTIC_INVALID",
+    two_properties_of_one_semantic: "METADATA_SEMANTIC_REPEATED",
 }
 
 

@@ -15,6 +15,7 @@ from tiles.checker.gltf_file import MESHOPT, GltfFile, Json
 from tiles.checker.instances import INSTANCE_FEATURES, INSTANCING, instance_accessors, instance_matrices
 from tiles.checker.problem import Problem, Problems
 from tiles.checker.property_tables import check_property_table
+from tiles.checker.semantics import check_semantics
 
 _FEATURES, _METADATA, _QUANTIZATION = "EXT_mesh_features", "EXT_structural_metadata", "KHR_mesh_quantization"
 _OUTLINE = "CESIUM_primitive_outline"
@@ -114,6 +115,8 @@ def _check_tables(gltf: GltfFile, problems: Problems) -> list[FeatureTable]:
         isinstance(schema, dict), "SCHEMA_MISSING", f"/extensions/{_METADATA}", "property tables without a schema"
     ):
         return []
+    if isinstance(schema, dict):
+        check_semantics(schema, f"/extensions/{_METADATA}/schema", problems)
     checked: list[FeatureTable] = []
     for number, table in enumerate(tables):
         where = f"/extensions/{_METADATA}/propertyTables/{number}"

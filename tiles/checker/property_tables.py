@@ -64,10 +64,21 @@ def _check_column(gltf: GltfFile, schema: Json, prop: Json, entry: Json, count: 
             values = _values(gltf, entry.get("values"), prop.get("componentType", ""), count, at)
             if values is not None and values.dtype.kind == "f":
                 gltf.problems.unless(np.isfinite(values).all(), "VALUE_NOT_FINITE", at, "a value is NaN or infinite")
+            if values is not None:
+                _check_range(gltf, prop, values, at)
             return values
         case other:
             gltf.problems.add("PROPERTY_TYPE", at, f"type {other} is not checked here")
             return None
+
+
+def _check_range(gltf: GltfFile, prop: Json, values: NDArray[np.generic], at: str) -> None:
+    """Record values beyond the least and greatest that the class allows; what stands for no value may be anything."""
+    with np.errstate(invalid="ignore"):  # numbers that are none are another check's
+        held = values.astype(np.float64)
+    held = held[held != prop["noData"]] if "noData" in prop else held
+    low, high = prop.get("min", -np.inf), prop.get("max", np.inf)
+    gltf.problems.unless(not ((held < low) | (held > high)).any(), "VALUE_NOT_IN_RANGE", at, f"a value is not in {low} to {high}")
 
 
 def _values(gltf: GltfFile, view: object, component: str, count: int, at: str) -> NDArray[np.generic] | None:

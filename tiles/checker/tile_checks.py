@@ -19,6 +19,7 @@ type Read = Callable[[str], bytes]
 
 TOLERANCE_M = 0.001
 ERROR_TOLERANCE = 1e-9
+_MATRIX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,18 @@ def check_error(error: float | None, above: float | None, where: str, given: str
     if problems.unless(error is not None and error >= 0, "GEOMETRIC_ERROR", where, given):
         rises = above is None or (error or 0.0) <= above + ERROR_TOLERANCE
         problems.unless(rises, "TILE_GEOMETRIC_ERRORS_INCONSISTENT", where, "above its parent's")
+
+
+def check_transform(transform: object, where: str, problems: Problems) -> None:
+    """Record a transform that is no affine map that can be undone (column-major); None, for none, is one."""
+    if transform is None:
+        return
+    numbers = [finite(n) for n in transform] if isinstance(transform, list) else []
+    if not problems.unless(len(numbers) == _MATRIX and None not in numbers, "TRANSFORM_INVALID", where, "not 16 finite numbers"):
+        return
+    matrix = np.array(numbers, np.float64).reshape(4, 4).T
+    affine = np.array_equal(matrix[3], [0, 0, 0, 1]) and np.linalg.matrix_rank(matrix) == len(matrix)
+    problems.unless(affine, "TRANSFORM_INVALID", where, "not an affine map that can be undone")
 
 
 def check_coarser(report: GlbReport, below: list[NDArray[np.uint32]], where: str, problems: Problems) -> None:

@@ -13,6 +13,7 @@ from tiles.bounds import Region
 from tiles.checker.glb_checks import GlbReport, extension_names
 from tiles.checker.implicit_checks import check_implicit
 from tiles.checker.problem import Problem, Problems
+from tiles.checker.semantics import check_semantics
 from tiles.checker.tile_checks import (
     ERROR_TOLERANCE,
     Json,
@@ -21,6 +22,7 @@ from tiles.checker.tile_checks import (
     check_coarser,
     check_content,
     check_error,
+    check_transform,
     check_volume,
     content_region,
     finite,
@@ -96,6 +98,7 @@ class _Walk:
         self._metadata(tileset, problems)
 
     def _metadata(self, tileset: Json, problems: Problems) -> None:
+        check_semantics(tileset.get("schema", {}), "/schema", problems)
         classes = tileset.get("schema", {}).get("classes", {})
         if "metadata" in tileset:
             name = tileset["metadata"].get("class")
@@ -120,6 +123,7 @@ class _Walk:
         """Check one tile and all below it; return the fids drawn there when everything is refined."""
         refine = tile.get("refine", at.refine)
         problems.unless(refine in ("ADD", "REPLACE"), "TILE_REFINE_WRONG_CASE", at.where, f"refine {refine!r}")
+        check_transform(tile.get("transform"), at.where, problems)
         region = region_in(tile.get("boundingVolume"), at.where, problems)
         check_volume(region, at.region, at.where, problems)
         error = finite(tile.get("geometricError"))
