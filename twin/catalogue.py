@@ -308,10 +308,21 @@ class Catalogue:
         rows = self._rows("claim_asset", dataset=dataset, revision=revision, kind=kind, variant=variant, lease_s=lease_s)
         return int(rows[0]["fencing"]) if rows else None
 
-    def extend_lease(self, dataset: int, revision: int, kind: str, variant: str, fencing: int, lease_s: float) -> bool:
-        """Keep a lease while the build goes on; False when somebody else has taken it."""
+    def note_build(
+        self, dataset: int, revision: int, kind: str, variant: str, fencing: int, lease_s: float, progress: Mapping[str, object]
+    ) -> bool:
+        """Keep a lease while the build goes on, and say how far it is; False when somebody else has taken it."""
         return bool(
-            self._rows("extend_lease", dataset=dataset, revision=revision, kind=kind, variant=variant, fencing=fencing, lease_s=lease_s)
+            self._rows(
+                "note_build",
+                dataset=dataset,
+                revision=revision,
+                kind=kind,
+                variant=variant,
+                fencing=fencing,
+                lease_s=lease_s,
+                progress=Jsonb(dict(progress)),
+            )
         )
 
     def finish_asset(

@@ -7,16 +7,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import asdict
 
 from twin.catalogue import asset_kind
 from twin.db import translated
 from twin.errors import NotFoundError, UnavailableError
 from twin.model import Dataset
 from twin.server.city import City, Progress
+from twin.server.pace import Pace
 from twin.server.scene import VARIANT
 from twin.server.tile_lock import building
 
 LEASE_S = 60.0
+_TOLD_S = 1.0
+"""How often it is written down how far a build is: pages show it."""
 _POLL_S = 0.2
 _SMALL = 1_000
 """Changed features of a revision whose tiles are no matter of time for who is warm."""
@@ -118,14 +122,16 @@ def _are_small(city: City, missing: Collection[tuple[str, int]]) -> bool:
 
 
 def _lease_keeper(city: City, dataset: Dataset, commit: int, kind: str, fencing: int, progress: Progress) -> Progress:
-    """Return a progress callable that also prolongs the lease, now and then."""
-    last = time.monotonic()
+    """Return a progress callable that now and then also prolongs the lease and writes down how far the build is."""
+    last, pace = time.monotonic(), Pace()
 
     def keep(what: str, done: int, total: int | None) -> None:
         nonlocal last
-        if time.monotonic() - last > LEASE_S / 4:
-            last = time.monotonic()
-            if not city.catalogue.extend_lease(dataset.id, commit, kind, VARIANT, fencing, LEASE_S):
+        now = time.monotonic()
+        reading = pace.read(what, done, total, now)
+        if now - last > _TOLD_S:
+            last = now
+            if not city.catalogue.note_build(dataset.id, commit, kind, VARIANT, fencing, LEASE_S, asdict(reading)):
                 raise UnavailableError(f"somebody else builds {dataset.slug} now", zh=f"{dataset.slug} 正由其他进程构建")
         progress(what, done, total)
 

@@ -74,15 +74,22 @@ ORDER BY revision DESC
 INSERT INTO catalog.asset AS a (dataset, revision, kind, variant, state, fencing, attempt, lease_until)
 VALUES (%(dataset)s, %(revision)s, %(kind)s, %(variant)s, 'building', 1, 1, now() + make_interval(secs => %(lease_s)s))
 ON CONFLICT (dataset, revision, kind, variant) DO UPDATE
-SET state = 'building', fencing = a.fencing + 1, attempt = a.attempt + 1, changed_at = now(),
+SET state = 'building', fencing = a.fencing + 1, attempt = a.attempt + 1, changed_at = now(), detail = a.detail - 'progress',
     lease_until = now() + make_interval(secs => %(lease_s)s)
 WHERE a.state = 'missing' OR (a.state = 'failed' AND a.attempt < 3) OR (a.state = 'building' AND a.lease_until < now())
 RETURNING fencing
 
--- name: extend_lease
-UPDATE catalog.asset SET lease_until = now() + make_interval(secs => %(lease_s)s)
-WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s AND fencing = %(fencing)s AND state = 'building'
-RETURNING true
+-- name: note_build
+-- Says how far a build is, keeps its lease and tells open pages; no row when somebody else has taken the lease.
+WITH noted AS (
+    UPDATE catalog.asset SET detail = detail || jsonb_build_object('progress', %(progress)s::jsonb),
+        lease_until = now() + make_interval(secs => %(lease_s)s)
+    WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s AND fencing = %(fencing)s AND state = 'building'
+    RETURNING dataset, revision, state
+)
+SELECT pg_notify('twin_event', json_build_object('event', 'asset', 'dataset', d.slug, 'revision', noted.revision, 'state', noted.state,
+    'progress', %(progress)s::jsonb)::text)
+FROM noted JOIN catalog.dataset AS d ON d.id = noted.dataset
 
 -- name: finish_asset
 UPDATE catalog.asset SET state = %(state)s, detail = %(detail)s, lease_until = NULL, changed_at = now()

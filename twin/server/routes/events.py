@@ -14,7 +14,10 @@ def events_router(hub: EventHub) -> APIRouter:
     router = APIRouter(tags=["Events"])
 
     async def events(request: Request) -> StreamingResponse:
-        """`commit` {number, datasets}, `asset` {dataset, revision, state}, `submission` {id, state, progress}; `resync`: read all anew."""
+        """What happens. `commit` {number, datasets}; `asset` {dataset, revision, state}, building with progress {done, total, per_s, left_s};
+
+        `submission` {id, state, progress}; `resync`: something may have been missed, read all anew.
+        """
         hub.require_room()
         stream = hub.stream(principal_of(request), request.headers.get("last-event-id"))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
+from twin.catalogue import asset_kind
 from twin.errors import Text
-from twin.model import FeatureType, Field
+from twin.model import Asset, FeatureType, Field
 from twin.rules.loader import load_rules
 from twin.rules.parameters import thawed
 from twin.rules.rule import Rule
@@ -29,13 +30,21 @@ def vocabulary_router(city: City) -> APIRouter:
         return json_answer(request, [_feature_type(t) for _, t in sorted(city.catalogue.feature_types().items())])
 
     def datasets(request: Request) -> Response:
-        """Every published dataset with its newest revision."""
+        """Every published dataset with its newest revision; ``tiles``: whether its 3D form is built, and how far a build is."""
         classes = principal_of(request).classes
+        assets = {(a.dataset, a.revision): a for a in city.catalogue.assets()}
         found = [(d, city.catalogue.current_revision(d.slug)) for d in city.catalogue.datasets() if d.sharing in classes]
         return json_answer(
             request,
             [
-                {"slug": d.slug, "type": d.feature_type, "title": _text(d.title), "revision": r.commit, "count": r.count}
+                {
+                    "slug": d.slug,
+                    "type": d.feature_type,
+                    "title": _text(d.title),
+                    "revision": r.commit,
+                    "count": r.count,
+                    "tiles": _tiles(city.catalogue.feature_type(d.feature_type), assets.get((d.id, r.commit))),
+                }
                 for d, r in found
                 if r is not None
             ],
@@ -67,6 +76,14 @@ def definition_router(title: str, routes: Sequence[BaseRoute]) -> APIRouter:
 
     router.add_api_route("/api/openapi", openapi, methods=["GET"], include_in_schema=False)
     return router
+
+
+def _tiles(t: FeatureType, asset: Asset | None) -> Json | None:
+    """Return the state of a 3D form, with how far it is while it is built; None for types that have none."""
+    if asset_kind(t) is None:
+        return None
+    state = "missing" if asset is None else asset.state
+    return {"state": state, "progress": asset.detail.get("progress") if asset is not None and state == "building" else None}
 
 
 def _feature_type(t: FeatureType) -> Json:

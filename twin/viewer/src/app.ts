@@ -1,5 +1,6 @@
 /** The page: holds the view's state, passes changes to the picture, the panels and the URL. */
 
+import { type BuildProgress, readBuildProgress } from "./build_progress";
 import { CityView } from "./cesium/city_view";
 import { hasWebGl2 } from "./cesium/globe";
 import type { PickedFeature } from "./cesium/picking";
@@ -7,13 +8,13 @@ import { debugHandle } from "./debug";
 import { type Language, browserLanguage, inLanguage, languageTag, speaker } from "./i18n";
 import { fetchItem, findByName, parseQuery } from "./item";
 import { fetchLinks } from "./links";
-import { LiveUpdates } from "./live";
+import { LiveUpdates, type ServerEvent } from "./live";
 import { type Extent, type Layer, type Scene, SceneError, SceneSource, unionExtent } from "./scene";
 import { type ViewState, emptyState, formatHash, parseHash } from "./state";
 import { type SelectedFeature, attributePanel } from "./ui/attribute_panel";
 import { h, icon, iconButton } from "./ui/dom";
 import { focusPath } from "./ui/focus";
-import { type LayerPanelState, layerPanel } from "./ui/layer_panel";
+import { type LayerPanelState, layerPanel, showBuildProgress } from "./ui/layer_panel";
 import { type Message, emptyCity, messageStack } from "./ui/messages";
 import { searchBox } from "./ui/search_box";
 import { StatusBar } from "./ui/status_bar";
@@ -43,6 +44,7 @@ export class App {
   /** How many codes the legends showed when they were last built. */
   private legendCodes = 0;
   private legendTimer: number | undefined;
+  private readonly builds = new Map<string, BuildProgress>();
   private readonly layerPanelState: LayerPanelState = { filter: "", collapsed: new Set(), legends: new Map() };
   /** The refresh under way, and whether something was heard since it asked. */
   private refreshing: Promise<void> | null = null;
@@ -73,10 +75,19 @@ export class App {
       this.applyHash();
     });
     await this.refresh();
-    const live = new LiveUpdates(new URL("api/events", this.base), this.window, ({ kind }) => {
-      if (kind !== "submission") void this.refresh();
+    const live = new LiveUpdates(new URL("api/events", this.base), this.window, (event) => {
+      this.heard(event);
     });
     live.start();
+  }
+
+  private heard({ kind, body }: ServerEvent): void {
+    if (kind === "submission") return;
+    const progress = kind === "asset" ? readBuildProgress(body) : null;
+    if (progress !== null && this.layer(progress.dataset)?.revision === progress.revision) {
+      this.builds.set(progress.dataset, progress);
+      showBuildProgress(this.chrome, progress, speaker(this.language));
+    } else void this.refresh();
   }
 
   /** Makes the picture with its camera where it belongs, so that nothing is loaded for a view of the whole earth. */
@@ -148,6 +159,7 @@ export class App {
     const hasCamera = this.state.camera !== null;
     const before = this.scene;
     this.scene = scene;
+    for (const { dataset, tileset } of scene.layers) if (tileset?.state !== "building" && tileset?.state !== "missing") this.builds.delete(dataset);
     this.render();
     if (before !== null && scene.commit > before.commit) this.status.showNotice(speaker(this.language)("new_revision", { commit: scene.commit }));
     const home = this.homeExtent();
@@ -405,7 +417,7 @@ export class App {
     const say = speaker(this.language);
     const panels: HTMLElement[] = [];
     if (this.scene !== null && this.panelOpen && this.scene.layers.length > 0) {
-      const view = { layers: this.scene.layers, isVisible: (layer: Layer) => this.isVisible(layer), seenCodes: (layer: Layer) => this.view?.seenCodes(layer.dataset) ?? new Set<string>(), colorBy: this.state.colorBy, language: this.language, say, panel: this.layerPanelState };
+      const view = { layers: this.scene.layers, isVisible: (layer: Layer) => this.isVisible(layer), seenCodes: (layer: Layer) => this.view?.seenCodes(layer.dataset) ?? new Set<string>(), colorBy: this.state.colorBy, builds: this.builds, language: this.language, say, panel: this.layerPanelState };
       panels.push(layerPanel(view, this.layerActions()));
     }
     if (this.scene?.layers.length === 0) panels.push(emptyCity(say));

@@ -62,6 +62,8 @@ const words = {
   search: { zh: "查找要素", en: "Find a feature" },
   show_layers: { zh: "图层与图例", en: "Layers and legend" },
   state_building: { zh: "正在生成", en: "being built" },
+  state_building_far: { zh: "正在生成 {percent} %", en: "building {percent} %" },
+  state_building_left: { zh: "正在生成 {percent} % · {left}", en: "building {percent} % · {left}" },
   state_failed: { zh: "生成失败", en: "build failed" },
   state_missing: { zh: "等待生成", en: "waiting to be built" },
   tilted_view: { zh: "倾斜 (3D)", en: "Tilted (3D)" },

@@ -1,5 +1,6 @@
 /** The layer tree with its switches, colour choices and legends. */
 
+import { type BuildProgress, buildingText } from "../build_progress";
 import { type LayerGroup, groupLayers } from "../cim";
 import { choiceTitle, chosenChoice } from "../coloring";
 import { type Language, type Say, type Word, inLanguage } from "../i18n";
@@ -29,6 +30,8 @@ export interface LayerPanelView {
   /** Codes drawn so far; a code list is longer than what a city has of it. */
   readonly seenCodes: (layer: Layer) => ReadonlySet<string>;
   readonly colorBy: ReadonlyMap<string, string>;
+  /** How far builds under way are, by dataset. */
+  readonly builds: ReadonlyMap<string, BuildProgress>;
   readonly language: Language;
   readonly say: Say;
   readonly panel: LayerPanelState;
@@ -84,10 +87,18 @@ function daySelect(layer: Layer, view: LayerPanelView, actions: LayerPanelAction
   return h("label", { class: "color-by" }, h("span", {}, view.say("taken_on")), select);
 }
 
-function stateBadge(layer: Layer, say: Say): HTMLElement | null {
+function stateBadge(layer: Layer, { builds, say }: LayerPanelView): HTMLElement | null {
   const state = layer.tileset?.state;
   if (state === undefined || state === "ready") return null;
-  return h("span", { class: `badge badge-${state}` }, say(`state_${state}` as Word));
+  const progress = builds.get(layer.dataset);
+  const isBuilding = state === "building" || progress !== undefined;
+  return h("span", { class: `badge badge-${state}` }, isBuilding ? buildingText(progress, say) : say(`state_${state}` as Word));
+}
+
+/** Says in the panel below `root` how far a build is: in place, for a panel built anew each second could not be used. */
+export function showBuildProgress(root: ParentNode, progress: BuildProgress, say: Say): void {
+  const badge = root.querySelector(`[data-layer="${CSS.escape(progress.dataset)}"] .badge`);
+  if (badge !== null) badge.textContent = buildingText(progress, say);
 }
 
 function isLegendOpen(layer: Layer, view: LayerPanelView): boolean {
@@ -109,7 +120,7 @@ function layerEntry(layer: Layer, view: LayerPanelView, actions: LayerPanelActio
     actions.zoomTo(layer.dataset);
   });
   const count = h("span", { class: "count" }, layer.count.toLocaleString("en"));
-  const head = h("div", { class: "layer-head" }, h("label", {}, box, h("span", { class: "layer-title" }, title), count), stateBadge(layer, view.say), zoom);
+  const head = h("div", { class: "layer-head" }, h("label", {}, box, h("span", { class: "layer-title" }, title), count), stateBadge(layer, view), zoom);
   if (!visible) return h("li", { class: "layer", "data-layer": layer.dataset }, head);
   if (layer.raster !== null) return h("li", { class: "layer", "data-layer": layer.dataset }, head, daySelect(layer, view, actions));
   const choice = chosenChoice(layer, view.colorBy.get(layer.dataset));
