@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tests.tile_features import BUILDING, buildings, to_geocentric
-from tiles.archive import write_archive
+from tiles import archive as archives
+from tiles.archive import TilesetArchive
 from tiles.build import BuildOptions, TilesetTarget, build_tileset
 from tiles.checker import check_tileset
 from tiles.memory_store import MemoryStore
@@ -23,9 +24,8 @@ INDEX = "@3dtilesIndex1@"
 
 
 def written(store: MemoryStore) -> tuple[bytes, int]:
-    file = io.BytesIO()
-    count = write_archive(store["tiles/b/open/r/3/tileset.json"], "open", lambda path: store[f"tiles/b/open/{path}"], file)
-    return file.getvalue(), count
+    archive = TilesetArchive(store["tiles/b/open/r/3/tileset.json"], "3/tileset.json", "open", lambda path: store[f"tiles/b/open/{path}"])
+    return b"".join(archive.pieces()), archive.files
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +66,14 @@ def test_the_tileset_in_an_archive_is_whole_and_read_by_its_index(store: MemoryS
 
 def test_the_same_revision_gives_the_same_archive(store: MemoryStore) -> None:
     assert written(store) == written(store)
+
+
+def test_an_archive_is_handed_on_piece_by_piece_and_the_pieces_are_the_archive(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, files = written(store)
+    monkeypatch.setattr(archives, "_PIECE_BYTES", 1)
+    archive = TilesetArchive(store["tiles/b/open/r/3/tileset.json"], "3/tileset.json", "open", lambda path: store[f"tiles/b/open/{path}"])
+    pieces = list(archive.pieces())
+    assert (b"".join(pieces), archive.files) == (whole, files)
+    largest = max(len(content) for content in store.values())
+    assert len(pieces) == files + 1
+    assert max(len(piece) for piece in pieces[:-1]) < largest + 100

@@ -42,22 +42,23 @@ def tiles_build(settings: Settings, options: argparse.Namespace, terminal: Termi
 
 def tiles_export(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
     """Write the newest tileset of a dataset as one 3TZ file."""
-    from tiles.archive import write_archive  # noqa: PLC0415
+    from twin.server.archived_tiles import archive_of, require_archivable  # noqa: PLC0415 - the tile engine loads when it is asked for
 
     with open_city(settings) as city:
         dataset = city.catalogue.dataset(options.dataset)
+        require_archivable(dataset, city.catalogue.feature_type(dataset.feature_type))
         ready = city.catalogue.ready_assets(dataset.id, "tileset", VARIANT)
-        if not ready or not has_tree(city.catalogue.feature_type(dataset.feature_type)):
-            raise BadRequestError(f"{options.dataset} has no tileset of its own", zh=f"{options.dataset} 没有自建的瓦片集")
-        place, revision = f"tiles/{options.dataset}/{VARIANT}", max(asset.revision for asset in ready)
-        tileset = city.store.get(f"{place}/r/{revision}/tileset.json")
+        if not ready:
+            raise NotFoundError(f"{dataset.slug} has no tileset yet", zh=f"{dataset.slug} 还没有瓦片集")
+        revision = max(asset.revision for asset in ready)
+        archive, _ = archive_of(city.store, dataset, revision)
         with written_whole(options.file) as file:
-            count = write_archive(tileset, VARIANT, lambda path: city.store.get(f"{place}/{path}"), file)
+            file.writelines(archive.pieces())
     terminal.say(
-        f"{options.dataset} 版本 {revision}：{count} 个文件写入 {options.file.name}",
-        f"{options.dataset} at {revision}: {count} files written to {options.file.name}",
+        f"{options.dataset} 版本 {revision}：{archive.files} 个文件写入 {options.file.name}",
+        f"{options.dataset} at {revision}: {archive.files} files written to {options.file.name}",
     )
-    terminal.result({"dataset": options.dataset, "revision": revision, "files": count, "output": str(options.file)})
+    terminal.result({"dataset": options.dataset, "revision": revision, "files": archive.files, "output": str(options.file)})
 
 
 def tiles_gc(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
