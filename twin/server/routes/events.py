@@ -14,8 +14,9 @@ def events_router(hub: EventHub) -> APIRouter:
     router = APIRouter(tags=["Events"])
 
     async def events(request: Request) -> StreamingResponse:
-        """What happens. `commit` {number, datasets}; `asset` {dataset, revision, state}, building with progress {done, total, per_s, left_s};
+        """Commits, 3D forms being built and built, and submissions on their way, as they happen.
 
+        `commit` {number, datasets}; `asset` {dataset, revision, state}, while it is built with progress {done, total, per_s, left_s};
         `submission` {id, state, progress}; `resync`: something may have been missed, read all anew.
         """
         hub.require_room()
