@@ -17,7 +17,15 @@ from ingest.understanding.sample import LayerSample
 from twin.errors import Text
 from twin.model import Dataset, FeatureType
 
-_SHAPES: Mapping[str, str] = {"point": "Point", "linestring": "LineString", "polygon": "MultiPolygon"}
+_SHAPES: Mapping[str, str] = {
+    "point": "Point",
+    "linestring": "LineString",
+    "curve": "LineString",
+    "polygon": "MultiPolygon",
+    "surface": "MultiPolygon",
+    "solid": "MultiPolygon",
+}
+"""Words in the names of geometries, and what features of them are stored as."""
 TABLES = frozenset({"XLSX", "XLS", "ODS", "CSV", "MDB"})
 _RECIPES_OF: Mapping[str, frozenset[str]] = {
     "LAS": frozenset({"point_cloud"}),
@@ -32,9 +40,17 @@ _NAMED, _HOLDS_NAME, _BY_COLUMNS, _WITHOUT_KEY = 0.85, 0.5, 0.9, 0.7
 """How much a layer's name alone says when it is the type's or holds it, and all of its columns alone; less without the key."""
 _COVERAGE_ALONE: Mapping[str, float] = {"terrain": 0.6, "point_cloud": 0.9, "model": 0.9}
 """A raster that nothing names is more often a terrain than anything else; a laser scan or a model can be nothing else."""
+_COVERAGES: Mapping[str, Text] = {
+    "terrain": Text(zh="栅格，多为高程", en="a raster; most are heights"),
+    "imagery": Text(zh="栅格", en="a raster"),
+    "point_cloud": Text(zh="激光点云格式", en="a format of laser scans"),
+    "model": Text(zh="三维成果格式", en="a format of finished 3D models"),
+}
+"""What the format of a file without columns says of it."""
 _CASS: Mapping[str, float] = {"high": 0.9, "low": 0.5}
 """How much a CASS code says, by how sure its meaning is."""
-_WORTH_NAMING = 0.05
+_WORTH_NAMING = 0.2
+"""Below, a file is no more likely to be of the type than of any other."""
 _NOTHING_SAMPLED = LayerSample(0)
 
 
@@ -183,10 +199,15 @@ def _guess(feature_type: FeatureType, layer: LayerInfo, file: str) -> Guess:
         columns = _COVERAGE_ALONE.get(feature_type.recipe, 0.0)
     codes, coded = _codes_say(feature_type, layer)
     confidence = round(1 - (1 - name) * (1 - columns) * (1 - codes), 2)
-    zh, en = f"{len(layer.columns)} 列中 {len(taken)} 列对应字段", f"{len(taken)} of {len(layer.columns)} columns are fields of it"
-    said = [t for t in (named, coded) if t.en]
-    evidence = Text(zh="；".join([*(t.zh for t in said), zh]), en="; ".join([*(t.en for t in said), en]))
+    said = [t for t in (named, coded, _columns_say(feature_type, layer, len(taken))) if t.en]
+    evidence = Text(zh="；".join(t.zh for t in said), en="; ".join(t.en for t in said))
     return Guess(feature_type.name, confidence, evidence, taken, hints)
+
+
+def _columns_say(feature_type: FeatureType, layer: LayerInfo, taken: int) -> Text:
+    if layer.columns:
+        return Text(zh=f"{len(layer.columns)} 列中 {taken} 列对应字段", en=f"{taken} of {len(layer.columns)} columns are fields of it")
+    return _COVERAGES.get(feature_type.recipe, Text("", ""))
 
 
 def _codes_say(feature_type: FeatureType, layer: LayerInfo) -> tuple[float, Text]:

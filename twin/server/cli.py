@@ -17,6 +17,8 @@ from twin.server.terminal import Terminal
 type _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 OUR_FAILURE = 3
 INTERRUPTED = 130
+READER_GONE = 141
+"""Exit codes of a shell for the signals INT and PIPE."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         terminal.say("已中断", "interrupted")
         return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has seen enough (`| head`); what is still held back goes nowhere, or Python complains as it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
     except OSError as error:
         terminal.fail(_from_os(error))
         return OUR_FAILURE

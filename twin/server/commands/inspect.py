@@ -89,6 +89,8 @@ def described(p: Proposal, types: dict[str, FeatureType], language: str) -> Iter
     for evidence in u.units:
         yield _line(say("单位", "unit"), f"{evidence.subject}: {evidence.value}", evidence.confidence, evidence.text, language, evidence)
     if best is None:
+        if p.columns:
+            yield f"  {_padded(say('各列', 'columns'))}  {', '.join(p.columns)}"
         return
     for evidence in (*best.columns, *best.hints):
         arrow = "→" if evidence in best.columns else "⇢?"
