@@ -2,6 +2,8 @@
 
 export const AXES = ["xy", "yx"] as const;
 export type Axes = (typeof AXES)[number];
+export const UP = ["z", "y"] as const;
+export type Up = (typeof UP)[number];
 export const UNITS = ["mm", "cm", "m", "in", "ft"] as const;
 export const ENCODINGS = ["GB18030", "Big5", "UTF-8"] as const;
 export const ELLIPSOIDAL = "ellipsoidal";
@@ -14,6 +16,8 @@ export interface Declared {
   readonly isEllipsoidal: boolean;
   /** Metres added to every height. */
   readonly heightOffset: number;
+  /** Axis of a model that points upwards, where its format leaves that open. Empty: as found. */
+  readonly up: Up | "";
   readonly encoding: string;
   /** Column → unit its numbers are in. */
   readonly units: ReadonlyMap<string, string>;
@@ -25,11 +29,12 @@ export interface DeclaredRequest {
   readonly axes?: Axes | null;
   readonly vertical?: string | null;
   readonly height_offset_m?: number;
+  readonly up?: Up | null;
   readonly encoding?: string | null;
   readonly units?: Readonly<Record<string, string>>;
 }
 
-export const NOTHING_DECLARED: Declared = { crs: "", axes: "", isEllipsoidal: false, heightOffset: 0, encoding: "", units: new Map() };
+export const NOTHING_DECLARED: Declared = { crs: "", axes: "", isEllipsoidal: false, heightOffset: 0, up: "", encoding: "", units: new Map() };
 
 /** Returns what was declared in an earlier request. */
 export function declaredIn(asked: DeclaredRequest): Declared {
@@ -38,18 +43,20 @@ export function declaredIn(asked: DeclaredRequest): Declared {
     axes: asked.axes ?? "",
     isEllipsoidal: asked.vertical === ELLIPSOIDAL,
     heightOffset: asked.height_offset_m ?? 0,
+    up: asked.up ?? "",
     encoding: asked.encoding ?? "",
     units: new Map(Object.entries(asked.units ?? {})),
   };
 }
 
-export function declaredRequest({ crs, axes, isEllipsoidal, heightOffset, encoding, units }: Declared): DeclaredRequest {
+export function declaredRequest({ crs, axes, isEllipsoidal, heightOffset, up, encoding, units }: Declared): DeclaredRequest {
   const given = [...units].filter(([, unit]) => unit !== "");
   return {
     ...(crs === "" ? {} : { crs }),
     ...(axes === "" ? {} : { axes }),
     ...(isEllipsoidal ? { vertical: ELLIPSOIDAL } : {}),
     ...(heightOffset === 0 ? {} : { height_offset_m: heightOffset }),
+    ...(up === "" ? {} : { up }),
     ...(encoding === "" ? {} : { encoding }),
     ...(given.length === 0 ? {} : { units: Object.fromEntries(given) }),
   };

@@ -2,7 +2,7 @@
 
 import type { Text } from "../i18n";
 import { Reader } from "../json_reader";
-import { AXES, type DeclaredRequest } from "./declared";
+import { AXES, type DeclaredRequest, UP } from "./declared";
 import { type Understanding, readUnderstanding } from "./understanding";
 
 export type SubmissionState = "received" | "checked" | "accepted" | "rejected" | "published" | "withdrawn";
@@ -19,6 +19,8 @@ export interface Proposal {
   /** Empty for a file that could not be looked into; `problem` says why. */
   readonly layer: string;
   readonly problem: Text | null;
+  /** What the file is, as the server names it; empty where it is unknown. */
+  readonly format: string;
   readonly rows: number | null;
   readonly columns: readonly string[];
   readonly crs: string | null;
@@ -148,6 +150,7 @@ function readProposal(value: unknown, path: string): Proposal {
     file: reader.string("file"),
     layer: optionalString(reader, "layer") ?? "",
     problem: reader.optional("problem", (k) => reader.object(k).text("detail")),
+    format: optionalString(reader, "format") ?? "",
     rows: reader.optional("rows", (k) => reader.number(k)),
     columns: reader.optional("columns", (k) => reader.list(k, String)) ?? [],
     crs: optionalString(reader, "crs"),
@@ -210,12 +213,14 @@ function readPart(value: unknown, path: string): Part {
 
 function readDeclared(reader: Reader): DeclaredRequest {
   const axes = AXES.find((name) => name === optionalString(reader, "axes"));
+  const up = UP.find((name) => name === optionalString(reader, "up"));
   const units = reader.optional("units", (k) => readMapping(reader.object(k)));
   const texts = (["crs", "vertical", "encoding"] as const).flatMap((key) => reader.optional(key, (k) => [[key, reader.string(k)] as const]) ?? []);
   const offset = reader.optional("height_offset_m", (k) => reader.number(k)) ?? 0;
   return {
     ...Object.fromEntries(texts),
     ...(axes === undefined ? {} : { axes }),
+    ...(up === undefined ? {} : { up }),
     ...(offset === 0 ? {} : { height_offset_m: offset }),
     ...(units === null || units.size === 0 ? {} : { units: Object.fromEntries(units) }),
   };

@@ -2,7 +2,7 @@
 
 import { inLanguage } from "../../i18n";
 import { h } from "../../ui/dom";
-import { AXES, type Axes, type Declared, ENCODINGS } from "../declared";
+import { AXES, type Axes, type Declared, ENCODINGS, UP, type Up } from "../declared";
 import type { DraftPart } from "../draft";
 import { layerName } from "../submission";
 import { type Evidence, FAIRLY_SURE, SURE, gainsays, offered } from "../understanding";
@@ -99,6 +99,15 @@ function heightsAspect(part: DraftPart, view: ProposalsView, declare: Declare): 
   return aspect(say("heights"), vertical ?? heightOffset, control, take, view);
 }
 
+/** An OBJ does not say which of its axes points upwards. */
+function upAspect(part: DraftPart, view: ProposalsView, declare: Declare): HTMLElement | null {
+  const { say, isEditable } = view;
+  if (part.proposal.format !== "OBJ") return null;
+  const options = [["", say("as_found")], ...UP.map((axis) => [axis, say(`up_${axis}`)] as const)] as const;
+  const control = select(`${say("up")}: ${layerName(part.proposal)}`, options, part.declared.up, isEditable, (value) => { declare({ up: value as Up | "" }); });
+  return aspect(say("up"), null, control, null, view);
+}
+
 /** Returns whether the server doubts something that nobody has answered yet: then the list stands open. */
 function hasDoubt({ proposal: { understanding }, declared }: DraftPart): boolean {
   if (understanding === null) return false;
@@ -116,7 +125,7 @@ function hasDoubt({ proposal: { understanding }, declared }: DraftPart): boolean
 export function understandingList(part: DraftPart, view: ProposalsView, declare: Declare): HTMLElement | null {
   if (part.proposal.understanding === null) return null;
   const { say } = view;
-  const aspects = [crsAspect(part, view, declare), axesAspect(part, view, declare), encodingAspect(part, view, declare), heightsAspect(part, view, declare)];
+  const aspects = [crsAspect(part, view, declare), axesAspect(part, view, declare), encodingAspect(part, view, declare), heightsAspect(part, view, declare), upAspect(part, view, declare)];
   return h(
     "details",
     { class: "mapping understanding", "data-understanding": layerName(part.proposal), open: hasDoubt(part) },
