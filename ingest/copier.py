@@ -8,8 +8,10 @@ from typing import Self
 
 import pyarrow as pa
 
+from ingest import representations
 from ingest import staging as staged
-from ingest.copy_binary import copy_binary_rows
+from ingest.copy_binary import CopyColumn, copy_binary_rows
+from ingest.representations import Accompaniment
 from ingest.staging import Staging
 from twin.db import Connection
 
@@ -34,14 +36,29 @@ class Copier:
         finally:
             self._thread.shutdown()
 
-    def copy(self, staging: Staging, batch: pa.RecordBatch, *, is_first: bool) -> None:
-        """Have a batch copied; ``is_first`` says that no row has been staged before it."""
-        rows = copy_binary_rows(batch, staging.copy_columns)
+    def copy(self, staging: Staging, batch: pa.RecordBatch, *, is_first: bool, beside: Accompaniment | None = None) -> None:
+        """Have a batch copied, and what stands ``beside`` its rows; ``is_first`` says that no row has been staged before it."""
         connection = self.connection()
         if staging.first_load and is_first:
             staged.begin_filling(connection, staging)
             self._begun.add(staging.name)
+        if beside is not None:
+            self._copying = self._thread.submit(self._copy_with, connection, staging, batch, beside)
+            return
+        rows = copy_binary_rows(batch, staging.copy_columns)
         self._copying = self._thread.submit(staged.fill, connection, staging, rows, begun=staging.name in self._begun)
+
+    def _copy_with(self, connection: Connection, staging: Staging, batch: pa.RecordBatch, beside: Accompaniment) -> None:
+        """Copy rows and what stands beside them; of a first load with the fids both are to have for good, so that it is written once."""
+        begun = staging.name in self._begun
+        if not staging.first_load:
+            staged.fill(connection, staging, copy_binary_rows(batch, staging.copy_columns), begun=begun)
+            representations.stage(connection, staging, beside)
+            return
+        numbered = batch.append_column("fid", representations.drawn_fids(connection, staging, batch.num_rows))
+        rows = copy_binary_rows(numbered, (*staging.copy_columns, CopyColumn("bigint", "fid")))
+        staged.fill(connection, staging, rows, begun=begun, more=("fid",))
+        self._begun |= representations.stage_for_good(connection, staging, beside, numbered, self._begun)
 
     def connection(self) -> Connection:
         """Return the connection, once nothing is being copied through it."""

@@ -31,6 +31,7 @@ from ingest.protocol import (
     PointCloudHeader,
     ReadRequest,
 )
+from ingest.representations import Accompaniment
 from ingest.request import LoadRequest, PartSpec, Workplace
 from ingest.staging import Staging
 from ingest.tally import Tally
@@ -141,12 +142,10 @@ def _receive(
         elif isinstance(message, PartBatch):
             batch = derive_from_row(message.table, tally.staging.feature_type, has_terrain=has_terrain)
             batch = _numbered(batch, tally)
-            _copy(copier, tally, batch)
+            _copy(copier, tally, batch, Accompaniment.of(message, tally.first_number, document_header))
             tally.survey.add(batch)
             tally.keys.add(batch.column("natural_key"))
             tally.places.add(batch.column("geom"))
-            if message.representations is not None or message.documents is not None:
-                representations.stage(copier.connection(), tally.staging, message, tally.first_number, document_header)
             tally.note_read(message.findings)
             place.progress(slug, tally.copied, expected)
         elif isinstance(message, PartEnd) and tally.staging.feature_type.geometry_type != "coverage":
@@ -154,9 +153,9 @@ def _receive(
             tally.headers[-1] = {**tally.headers[-1], "rounding_m": message.rounding_m}
 
 
-def _copy(copier: Copier, tally: Tally, batch: pa.RecordBatch) -> None:
+def _copy(copier: Copier, tally: Tally, batch: pa.RecordBatch, beside: Accompaniment | None = None) -> None:
     if batch.num_rows:
-        copier.copy(tally.staging, batch, is_first=tally.copied == 0)
+        copier.copy(tally.staging, batch, is_first=tally.copied == 0, beside=beside)
         tally.copied += batch.num_rows
 
 

@@ -8,7 +8,7 @@ is unless it redraws the feature elsewhere.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +47,11 @@ class _Beside:
     def columns(self) -> tuple[str, ...]:
         return tuple(self.content)
 
+    @property
+    def definitions(self) -> sql.Composed:
+        named = [sql.SQL("{} ").format(sql.Identifier(c)) + sql.SQL(definition) for c, (definition, _) in self.content.items()]
+        return sql.SQL(", ").join(named)
+
     def staged(self, staging: Staging) -> sql.Identifier:
         return sql.Identifier("staging", staging.name + self.suffix)
 
@@ -75,7 +80,7 @@ class _Beside:
             "staged_columns": columns(self.columns, "b"),
             "current_columns": columns(self.columns, "c"),
             "history_columns": columns(self.columns, "h"),
-            "order": columns(("fid", *self.key)),
+            "key": columns(("fid", *self.key)),
             "same_key": self.same_key("b", "c"),
             "same_former_key": self.same_key("c", "h"),
         }
@@ -110,27 +115,72 @@ def keep_header(connection: Connection, part: PartHeader) -> str | None:
     return digest
 
 
-def stage(connection: Connection, staging: Staging, batch: PartBatch, first_number: int, header: str | None) -> None:
-    """Copy what stands beside the rows of a batch into staging, their rows numbered as staged."""
+@dataclass(frozen=True, slots=True)
+class Accompaniment:
+    """What stands beside the rows of a batch, by the numbers of the rows as staged."""
+
+    tables: Mapping[str, pa.RecordBatch]
+    """Suffix of a staged table's name → its rows: ``row``, and the content."""
+
+    @classmethod
+    def of(cls, batch: PartBatch, first_number: int, header: str | None) -> Accompaniment | None:
+        """Return what came with a batch, None when nothing did; documents count only with the ``header`` that they share."""
+        tables: dict[str, pa.RecordBatch] = {}
+        if batch.representations is not None:
+            tables[_REPRESENTATION.suffix] = batch.representations
+        if batch.documents is not None and header is not None:
+            named = pa.array([header] * batch.documents.num_rows, pa.string())
+            tables[_SOURCE_OBJECT.suffix] = batch.documents.append_column("header", named)
+        numbered = {s: t.set_column(0, t.schema.field(0), pc.add(t.column(0), first_number)) for s, t in tables.items()}
+        return cls(numbered) if numbered else None
+
+
+def drawn_fids(connection: Connection, staging: Staging, count: int) -> pa.Array:
+    """Return so many fids that nobody else has or gets."""
+    rows = connection.execute(staging.query("draw_some"), {"count": count}, binary=True).fetchall()
+    return pa.array([int(row[0]) for row in rows], pa.int64())
+
+
+def stage(connection: Connection, staging: Staging, beside: Accompaniment) -> None:
+    """Copy what stands beside the rows of a batch into staging."""
     connection.execute(_QUERIES["compress_fast"])
-    if batch.representations is not None:
-        _copy(connection, staging, _REPRESENTATION, batch.representations, first_number)
-    if batch.documents is not None and header is not None:
-        named = batch.documents.append_column("header", pa.array([header] * batch.documents.num_rows, pa.string()))
-        _copy(connection, staging, _SOURCE_OBJECT, named, first_number)
+    for table, rows in _of(beside):
+        connection.execute(table.query("create_beside", staging, definitions=table.definitions))
+        _copy(connection, staging, table, rows)
+
+
+def stage_for_good(
+    connection: Connection, staging: Staging, beside: Accompaniment, batch: pa.RecordBatch, begun: Collection[str]
+) -> set[str]:
+    """Copy what stands beside the rows of a first load, whose ``batch`` has their numbers and fids, into tables that become partitions.
+
+    A table that this transaction has ``begun`` is written once, into itself and not into the log as well; return the names of those.
+    """
+    connection.execute(_QUERIES["compress_fast"])
+    new: set[str] = set()
+    for table, rows in _of(beside):
+        name = staging.name + table.suffix
+        if name not in begun and not table.is_staged(connection, staging):
+            connection.execute(table.query("create_for_good", staging, definitions=table.definitions))
+            new.add(name)
+        place = pc.index_in(rows.column("row"), value_set=batch.column("row"))
+        owned = rows.append_column("fid", batch.column("fid").take(place)).filter(place.is_valid())
+        _copy(connection, staging, table, owned, with_fid=True, freeze=name in begun or name in new)
+    return new
 
 
 def index(pool: Pool, staging: Staging) -> None:
-    """Build what matching and publishing need; a first load's tables are put in order and logged, to be attached whole."""
+    """Build what matching and publishing need, before any lock is taken; a first load's tables lose what was of rejected rows."""
     with translated(), pool.connection() as connection:
         for beside in _ALL:
             if not beside.is_staged(connection, staging):
                 continue
             if staging.first_load:
-                _arrange(connection, staging, beside)
+                connection.execute(beside.query("drop_rejected", staging))
+                connection.execute(beside.query("add_key", staging))
             else:
-                connection.execute(sql.SQL("CREATE INDEX ON {} (row)").format(beside.staged(staging)))
-                connection.execute(sql.SQL("ANALYZE {}").format(beside.staged(staging)))
+                connection.execute(beside.query("add_index", staging))
+            connection.execute(beside.query("analyse", staging))
 
 
 def classify(connection: Connection, staging: Staging, tolerance_m: float) -> None:
@@ -154,7 +204,7 @@ def attach(connection: Connection, staging: Staging, commit: int) -> None:
     for beside in _ALL:
         if not beside.is_staged(connection, staging):
             continue
-        connection.execute(sql.SQL("ALTER TABLE {} DROP COLUMN row, DROP COLUMN same").format(beside.staged(staging)))
+        connection.execute(beside.query("leave_staging", staging))
         attach_partition(connection, staging.name + beside.suffix, beside.name, staging.dataset, commit)
         _create_partition(connection, staging, beside, "history")
 
@@ -185,43 +235,22 @@ def differs_from_former(connection: Connection, staging: Staging, commit: int) -
     return sql.SQL(" OR ").join(conditions) if conditions else sql.SQL("false")
 
 
-def _copy(connection: Connection, staging: Staging, beside: _Beside, table: pa.RecordBatch, first_number: int) -> None:
-    definitions = sql.SQL(", ").join(
-        [sql.SQL("{} ").format(sql.Identifier(c)) + sql.SQL(definition) for c, (definition, _) in beside.content.items()]
+def _of(beside: Accompaniment) -> Iterator[tuple[_Beside, pa.RecordBatch]]:
+    return ((table, beside.tables[table.suffix]) for table in _ALL if table.suffix in beside.tables)
+
+
+def _copy(
+    connection: Connection, staging: Staging, beside: _Beside, rows: pa.RecordBatch, *, with_fid: bool = False, freeze: bool = False
+) -> None:
+    fid = (CopyColumn("bigint", "fid"),) if with_fid else ()
+    copied = (CopyColumn("bigint", "row"), *fid, *(CopyColumn(kind, c) for c, (_, kind) in beside.content.items()))
+    statement = beside.query(
+        "copy_into_beside", staging, copied=columns([str(c.source) for c in copied]), freeze=sql.SQL(", freeze" if freeze else "")
     )
-    connection.execute(beside.query("create_beside", staging, definitions=definitions))
-    numbered = table.set_column(0, table.schema.field(0), pc.add(table.column(0), first_number))
-    copied = [CopyColumn("bigint", "row"), *(CopyColumn(kind, c) for c, (_, kind) in beside.content.items())]
-    with connection.cursor() as cursor, cursor.copy(beside.query("copy_into_beside", staging)) as copy:
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(HEADER)
-        copy.write(copy_binary_rows(numbered, copied))
+        copy.write(copy_binary_rows(rows, copied))
         copy.write(TRAILER)
-
-
-def _arrange(connection: Connection, staging: Staging, beside: _Beside) -> None:
-    name = staging.name + beside.suffix
-    arranged = sql.Identifier("staging", f"{name}_arranged")
-    connection.execute(beside.query("arrange", staging, arranged=arranged))
-    required = [c for c, (definition, _) in beside.content.items() if "NOT NULL" in definition]
-    for column in ("dataset", "fid", *required):
-        connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET NOT NULL").format(arranged, sql.Identifier(column)))
-    for statement in (
-        "ALTER TABLE {arranged} ADD PRIMARY KEY ({key})",
-        "ALTER TABLE {arranged} ADD CONSTRAINT of_dataset CHECK (dataset = {dataset})",
-        "CREATE INDEX ON {arranged} (row)",
-        "DROP TABLE {beside}",
-        "ALTER TABLE {arranged} RENAME TO {name}",
-        "ANALYZE {beside}",
-    ):
-        connection.execute(
-            sql.SQL(statement).format(
-                arranged=arranged,
-                beside=beside.staged(staging),
-                key=columns(("fid", *beside.key)),
-                dataset=sql.Literal(staging.dataset.id),
-                name=sql.Identifier(name),
-            )
-        )
 
 
 def _forgive_small_moves(connection: Connection, staging: Staging, tolerance_m: float) -> None:

@@ -7,16 +7,34 @@ CREATE UNLOGGED TABLE IF NOT EXISTS {beside} (row bigint NOT NULL, {definitions}
 -- LZ4 where the server has it: PostgreSQL's own method takes three times as long to store faces, for 2 ‰ less room.
 SELECT set_config('default_toast_compression', 'lz4', true) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
 
+-- name: create_for_good
+-- Of a first load: it becomes the partition as it is, so it has its fids from the beginning and is logged.
+CREATE TABLE {beside} (
+    row bigint NOT NULL, dataset integer NOT NULL DEFAULT {dataset}, fid bigint NOT NULL, {definitions}, same boolean,
+    CONSTRAINT of_dataset CHECK (dataset = {dataset}))
+
 -- name: copy_into_beside
-COPY {beside} (row, {columns}) FROM STDIN (FORMAT binary)
+COPY {beside} ({copied}) FROM STDIN (FORMAT binary{freeze})
 
 -- name: keep_header
 INSERT INTO catalog.source_header (hash, crs, document) VALUES (%(hash)s, %(crs)s, %(document)s) ON CONFLICT DO NOTHING
 
--- name: arrange
--- A first load's table becomes the partition: in order of fid, without what belonged to rows that were rejected since.
-CREATE TABLE {arranged} AS
-SELECT b.row, s.dataset, s.fid, {staged_columns}, b.same FROM {beside} AS b JOIN {staging} AS s USING (row) ORDER BY {order}
+-- name: drop_rejected
+-- A first load's table becomes the partition without what belonged to rows that were rejected since.
+DELETE FROM {beside} AS b WHERE NOT EXISTS (SELECT FROM {staging} AS s WHERE s.fid = b.fid)
+
+-- name: add_key
+ALTER TABLE {beside} ADD PRIMARY KEY ({key})
+
+-- name: add_index
+CREATE INDEX ON {beside} (row)
+
+-- name: analyse
+-- Of 3D and documents themselves there is nothing to know.
+ANALYZE {beside} (row)
+
+-- name: leave_staging
+ALTER TABLE {beside} DROP COLUMN row, DROP COLUMN same, ALTER COLUMN dataset DROP DEFAULT
 
 -- name: compare
 UPDATE {beside} AS b SET same = EXISTS (
@@ -76,7 +94,7 @@ s.action IN ('update', 'delete')
 -- name: write
 INSERT INTO {current} (dataset, fid, commit_from, {columns})
 SELECT {dataset}, s.fid, %(commit)s, {staged_columns} FROM {beside} AS b JOIN {staging} AS s USING (row)
-WHERE s.action IN ('insert', 'update') AND b.same IS NOT TRUE ORDER BY {order}
+WHERE s.action IN ('insert', 'update') AND b.same IS NOT TRUE ORDER BY {key}
 
 -- name: close_later
 -- Rollback: what stands now and did not stand at the commit.
