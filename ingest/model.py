@@ -14,21 +14,20 @@ from ingest.protocol import FileChunk, Message, ModelFile, ModelHeader, batch_sc
 from ingest.refusals import rejected
 from twin.errors import TwinError
 from twin.model import FeatureType
-from twin.store import FolderStore, sha256_of
+from twin.store import Store, sha256_of
 
 _LONGEST_PATH = 1000
 
 
 def receive_model(
-    store: FolderStore, header: ModelHeader, messages: Iterator[Message], source: Path, feature_type: FeatureType, row: int
+    store: Store, header: ModelHeader, messages: Iterator[Message], source: Path, feature_type: FeatureType, row: int
 ) -> pa.RecordBatch:
     """Keep what follows ``header`` as ``model/{kept_as}/{path}``, its bytes unread, and return the row that describes it.
 
     ``kept_as`` is the SHA-256 over the paths and hashes of the files. RejectedError ``parser-nonsense`` for paths that leave the folder,
     for files that are not those announced.
     """
-    store.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store.folder, prefix=".model-") as folder:
+    with tempfile.TemporaryDirectory(dir=store.scratch, prefix=".model-") as folder:
         hashes = _unpack(Path(folder), header, messages)
         listing = "".join(f"{path}\n{hashes[path]}\n" for path in sorted(hashes))
         kept_as = hashlib.sha256(listing.encode()).hexdigest()

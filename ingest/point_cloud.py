@@ -12,18 +12,17 @@ import pyarrow as pa
 from ingest.protocol import FileChunk, Message, PointCloudHeader, batch_schema
 from ingest.refusals import rejected
 from twin.model import FeatureType
-from twin.store import FolderStore, sha256_of
+from twin.store import Store, sha256_of
 
 
 def receive_point_cloud(
-    store: FolderStore, header: PointCloudHeader, messages: Iterator[Message], source: Path, feature_type: FeatureType, row: int
+    store: Store, header: PointCloudHeader, messages: Iterator[Message], source: Path, feature_type: FeatureType, row: int
 ) -> pa.RecordBatch:
     """Keep the cloud as ``pointcloud/{sha256}.laz`` or ``.las`` and its points as ``points/{kept_as}.twp``, bytes unread; return its row.
 
     The file is ``source``, or what follows in ``messages`` when it was in an archive; ``kept_as`` is the SHA-256 of the placed points.
     """
-    store.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store.folder, prefix=".cloud-") as folder:
+    with tempfile.TemporaryDirectory(dir=store.scratch, prefix=".cloud-") as folder:
         path = _unpacked(Path(folder) / "cloud", header.unpacked_bytes, messages) if header.unpacked_bytes else source
         sha256 = sha256_of(path)
         placed = _unpacked(Path(folder) / "points", header.placed_bytes, messages)

@@ -17,7 +17,7 @@ from ingest.waivers import Waiver
 from twin.catalogue import Catalogue
 from twin.errors import Text
 from twin.model import SharingClass
-from twin.store import FolderStore
+from twin.store import Store
 
 
 class Reader(Protocol):
@@ -72,7 +72,7 @@ class Workplace:
     """What loading needs from outside, handed in by the composition root."""
 
     catalogue: Catalogue
-    store: FolderStore
+    store: Store
     read: Reader
     make_request: Callable[[Path, tuple[PartRequest, ...], tuple[Path, ...], str | None, str | None], ReadRequest]
     """(file, parts, companion files, declared CRS, vertical) → the request, with what the deployment adds to it."""

@@ -18,6 +18,11 @@ class MemoryStore(dict[str, bytes]):
         """Store ``content`` under ``key``."""
         self[key] = content
 
+    def put_once(self, key: str, content: bytes, *, anew: bool = False) -> None:
+        """Store ``content`` under a name that stands for it for ever, unless it is there already: of another size, it was cut off."""
+        if anew or self.size(key) != len(content):
+            self.put(key, content)
+
     def exists(self, key: str) -> bool:
         """Tell whether ``key`` holds something."""
         return key in self
@@ -29,3 +34,6 @@ class MemoryStore(dict[str, bytes]):
     def delete(self, key: str) -> None:
         """Forget ``key``."""
         self.pop(key, None)
+
+    def drain(self) -> None:
+        """Return at once: what is put is here."""

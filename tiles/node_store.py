@@ -22,6 +22,12 @@ class Objects(Protocol):
     def put(self, key: str, content: bytes, /) -> object:
         """Store ``content`` under ``key``, whole or not at all."""
 
+    def put_once(self, key: str, content: bytes, /, *, anew: bool = False) -> object:
+        """Store ``content`` under a name that stands for it for ever, unless it is there already; it may be stored a while later.
+
+        What is there in another size was cut off, as by a loss of power, and is replaced; ``anew``: whatever is there is.
+        """
+
     def exists(self, key: str, /) -> bool:
         """Tell whether ``key`` holds something."""
 
@@ -30,6 +36,9 @@ class Objects(Protocol):
 
     def delete(self, key: str, /) -> object:
         """Forget ``key``."""
+
+    def drain(self) -> object:
+        """Wait until all that was put is stored; raise what kept any of it from being so."""
 
 
 class NodeStore:
@@ -71,13 +80,8 @@ class NodeStore:
         return name
 
     def put_once(self, place: str, content: bytes) -> None:
-        """Store ``content`` at ``place`` unless it is there already: such a name stands for one content for ever.
-
-        What has another size was cut off, as by a loss of power, and is replaced.
-        """
-        key = f"{self.prefix}/{place}"
-        if self._anew or self._objects.size(key) != len(content):
-            self._objects.put(key, content)
+        """Store ``content`` at ``place`` unless it is there already: such a name stands for one content for ever."""
+        self._objects.put_once(f"{self.prefix}/{place}", content, anew=self._anew)
 
     def put(self, place: str, content: bytes) -> str:
         """Store ``content`` at ``place``, whatever was there, and return its key."""

@@ -1,4 +1,4 @@
-"""The object store: bytes under keys, written whole or not at all. One machine uses a folder; other stores keep this interface."""
+"""The object store: bytes under keys, written whole or not at all. One machine uses a folder, several a bucket (`twin.bucket`)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -22,14 +24,51 @@ _MOST_SETTLED = 500
 """Above, all that waits to be written to any disk is awaited: the time of a few large files, not of many small ones."""
 
 
-class Store(Protocol):
-    """Bytes under keys like ``tiles/buildings/open/c/1f3a.glb``; a key is seen only when its bytes are complete."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is known of an object; ``modified_ns`` is another for every other state of it, and tells its age in whole seconds."""
 
-    def put(self, key: str, content: bytes) -> None:
-        """Store ``content`` under ``key`` atomically, replacing what was there."""
+    key: str
+    size: int
+    modified_ns: int
+
+
+class Store(Protocol):
+    """Bytes under keys like ``tiles/buildings/open/c/1f3a.glb``; a key is seen only when its bytes are complete.
+
+    Called from several threads. Keys that leave the store are a BadRequestError, a store that does not answer an UnavailableError.
+    """
+
+    @property
+    def scratch(self) -> Path:
+        """Return the folder of this machine in which files are made that become objects by :meth:`adopt`."""
+
+    def put(self, key: str, content: bytes, *, modified_ns: int | None = None) -> None:
+        """Store ``content`` under ``key`` atomically, replacing what was there; ``modified_ns`` is then said of it."""
+
+    def put_once(self, key: str, content: bytes, *, anew: bool = False) -> None:
+        """Store ``content`` under a name that stands for it for ever, unless it is there already: of another size, it was cut off.
+
+        ``anew``: whatever is there. It may be stored a while later: :meth:`drain` waits for it.
+        """
+
+    def put_file(self, key: str, source: Path) -> None:
+        """Store a copy of the file ``source`` under ``key`` atomically and durably."""
+
+    def adopt(self, key: str, finished: Path) -> None:
+        """Make a finished file in :attr:`scratch` the object ``key``, durably; the file is gone afterwards."""
 
     def get(self, key: str) -> bytes:
         """Return the bytes under ``key``; NotFoundError when there are none."""
+
+    def part(self, key: str, first: int, last: int) -> bytes:
+        """Return the bytes ``first`` to ``last`` (exclusive), fewer where it has fewer; NotFoundError when there is no object."""
+
+    def file(self, key: str, *, unchanging: bool = False) -> Path:
+        """Return a file of this machine with the bytes under ``key``, its time ``modified_ns``; NotFoundError when there are none.
+
+        It is good for some minutes. What is ``unchanging``, being named by its hash, is not looked for anew when it was had before.
+        """
 
     def exists(self, key: str) -> bool:
         """Tell whether ``key`` holds something."""
@@ -37,11 +76,32 @@ class Store(Protocol):
     def size(self, key: str) -> int | None:
         """Return how many bytes ``key`` holds, None when it holds nothing."""
 
+    def held(self, key: str, *, unchanging: bool = False) -> Held | None:
+        """Return what is known of ``key``, None when it holds nothing; of what is ``unchanging`` perhaps what was known before."""
+
+    def touch(self, key: str) -> bool:
+        """Make ``key`` look young (to an hour); False when it holds nothing."""
+
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that start with the folder ``prefix``, in no particular order."""
 
+    def entries(self, prefix: str) -> Iterator[Held]:
+        """Yield what is known of them."""
+
     def delete(self, key: str) -> None:
         """Forget ``key``; nothing happens when it is not there."""
+
+    def delete_all(self, keys: Collection[str]) -> None:
+        """Forget ``keys``, in no particular order."""
+
+    def delete_below(self, prefix: str) -> None:
+        """Forget ``prefix`` and all keys in the folder of that name."""
+
+    def settle(self, keys: Collection[str] | None) -> None:
+        """Have what lies under ``keys`` (None: under any) outlast a loss of power."""
+
+    def drain(self) -> None:
+        """Wait until all that was put is stored; raise what kept any of it from being so."""
 
 
 class FolderStore:
@@ -50,17 +110,25 @@ class FolderStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def path(self, key: str) -> Path:
-        """Return where ``key`` lies (for readers that need a file); refuses keys that leave the folder."""
-        parts = key.split("/")
-        if not key or any(part in ("", ".", "..") or "\x00" in part or "\\" in part for part in parts):
-            raise BadRequestError(f"not a store key: {key!r}")
-        return self.folder.joinpath(*parts)
+    @property
+    def scratch(self) -> Path:
+        """Return the folder itself: what is made in it is adopted by a rename."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder
 
-    def put(self, key: str, content: bytes) -> None:
+    def path(self, key: str) -> Path:
+        """Return where ``key`` lies or would lie."""
+        return self.folder.joinpath(*parts_of(key))
+
+    def put(self, key: str, content: bytes, *, modified_ns: int | None = None) -> None:
         """Store ``content`` under ``key`` atomically, replacing what was there; StorageFullError when there is no room."""
-        with written_whole(self.path(key)) as file:
+        with written_whole(self.path(key), modified_ns) as file:
             file.write(content)
+
+    def put_once(self, key: str, content: bytes, *, anew: bool = False) -> None:
+        """Store ``content`` under a name that stands for it for ever, unless it is there already: of another size, it was cut off."""
+        if anew or self.size(key) != len(content):
+            self.put(key, content)
 
     def put_file(self, key: str, source: Path) -> None:
         """Store a copy of the file ``source`` under ``key`` atomically and durably."""
@@ -85,20 +153,46 @@ class FolderStore:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise NotFoundError("no such object") from error
 
+    def part(self, key: str, first: int, last: int) -> bytes:
+        """Return the bytes ``first`` to ``last`` (exclusive), fewer where it has fewer; NotFoundError when there is no object."""
+        with self.file(key).open("rb") as file:
+            return os.pread(file.fileno(), last - first, first)
+
+    def file(self, key: str, *, unchanging: bool = False) -> Path:  # noqa: ARG002 - where it lies is known either way
+        """Return where the bytes of ``key`` are; NotFoundError when there are none."""
+        path = self.path(key)
+        if not path.is_file():
+            raise NotFoundError("no such object")
+        return path
+
     def exists(self, key: str) -> bool:
         """Tell whether ``key`` holds something."""
         return self.path(key).is_file()
 
     def size(self, key: str) -> int | None:
         """Return how many bytes ``key`` holds, None when it holds nothing."""
+        found = self.held(key)
+        return None if found is None else found.size
+
+    def held(self, key: str, *, unchanging: bool = False) -> Held | None:  # noqa: ARG002 - looking is all it costs
+        """Return what is known of ``key``, None when it holds nothing."""
         try:
-            return self.path(key).stat().st_size
+            status = self.path(key).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        return Held(key, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
-    def settle(self, keys: Collection[str]) -> None:
-        """Have what lies under ``keys`` outlast a loss of power: it is on the disk when this returns, as are the names of it."""
-        if len(keys) > _MOST_SETTLED:
+    def touch(self, key: str) -> bool:
+        """Make ``key`` look young; False when it holds nothing."""
+        try:
+            os.utime(self.path(key))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    def settle(self, keys: Collection[str] | None) -> None:
+        """Have what lies under ``keys`` (None: under any) outlast a loss of power: it is on the disk when this returns, with its names."""
+        if keys is None or len(keys) > _MOST_SETTLED:
             os.sync()
             return
         files = [self.path(key) for key in keys]
@@ -108,13 +202,45 @@ class FolderStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that start with the folder ``prefix``, in no particular order."""
-        for folder, _, names in os.walk(self.path(prefix)):
+        for folder, below, names in os.walk(self.path(prefix)):
+            below[:] = [name for name in below if not name.startswith(_TEMPORARY)]
             relative = Path(folder).relative_to(self.folder).as_posix()
             yield from (f"{relative}/{name}" for name in names if not name.startswith(_TEMPORARY))
+
+    def entries(self, prefix: str) -> Iterator[Held]:
+        """Yield what is known of them."""
+        return (found for key in self.keys(prefix) if (found := self.held(key)) is not None)
 
     def delete(self, key: str) -> None:
         """Forget ``key``; nothing happens when it is not there."""
         self.path(key).unlink(missing_ok=True)
+
+    def delete_all(self, keys: Collection[str]) -> None:
+        """Forget ``keys``."""
+        for key in keys:
+            self.delete(key)
+
+    def delete_below(self, prefix: str) -> None:
+        """Forget ``prefix`` and all keys in the folder of that name: taken away at once, then emptied."""
+        path = self.path(prefix)
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
+            return
+        gone = path.with_name(f"{_TEMPORARY}{path.name}")
+        with suppress(FileNotFoundError):
+            path.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def drain(self) -> None:
+        """Return at once: what is put is in the folder."""
+
+
+def parts_of(key: str) -> list[str]:
+    """Return the parts of a key; BadRequestError for what would leave the store."""
+    parts = key.split("/")
+    if not key or any(part in ("", ".", "..") or "\x00" in part or "\\" in part for part in parts):
+        raise BadRequestError(f"not a store key: {key!r}")
+    return parts
 
 
 def _settle(place: Path) -> None:
@@ -128,8 +254,11 @@ def _settle(place: Path) -> None:
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears at ``path`` when the block ends, whole, or not at all; StorageFullError when there is no room."""
+def written_whole(path: Path, modified_ns: int | None = None) -> Iterator[BinaryIO]:
+    """Open a file that appears at ``path`` when the block ends, whole, or not at all; StorageFullError when there is no room.
+
+    It bears the time ``modified_ns`` from the first, if that is given.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
@@ -138,6 +267,8 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
             with os.fdopen(descriptor, "wb") as file:
                 yield file
             temporary.chmod(0o644)
+            if modified_ns is not None:
+                os.utime(temporary, ns=(modified_ns, modified_ns))
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ def kept(city: City) -> set[str]:
 
 
 def age(city: City) -> None:
-    for path in city.store.path("model").iterdir():
+    for path in city.store.path("model").rglob("*"):
         os.utime(path, (0, 0))
 
 

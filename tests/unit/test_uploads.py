@@ -125,7 +125,7 @@ def test_sidecars_are_not_read_for_themselves() -> None:
 def test_what_killed_processes_left_is_swept_away(tmp_path: Path) -> None:
     city = read_settings({}, data_dir=tmp_path)
     left = [city.work_folder / f"{name}x" for name in ("files-", "access-", "report-")]
-    left += [city.store_folder / f".{name}-x" for name in ("coverage", "imagery", "model", "cloud", "export")]
+    left += [city.store_folder / f".{name}-x" for name in ("coverage", "imagery", "model", "cloud", "export", "upload")]
     kept = [city.store_folder / "model", city.store_folder / ".model-young"]
     for folder in (*left, *kept):
         (folder / "below").mkdir(parents=True)

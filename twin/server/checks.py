@@ -35,8 +35,8 @@ _PROGRESS_S = 0.4
 _LEFT_S = 86_400.0
 """No check and no upload takes a day."""
 _AT_WORK = ("files-", "report-", "access-")
-_HALF_KEPT = (".coverage-", ".imagery-", ".model-", ".cloud-", ".export-")
-"""How temporary files are called in the work folder and in the store."""
+_HALF_KEPT = (".coverage-", ".imagery-", ".model-", ".cloud-", ".export-", ".upload-")
+"""How temporary files are called in the work folder and where the store has its own."""
 _LOG = logging.getLogger("twin.checks")
 _GIVEN_UP = Text(
     zh=f"检查中断 {MAX_ATTEMPTS} 次，请重试或联系管理员",
@@ -99,9 +99,9 @@ def give_back_resting(city: City) -> None:
 def sweep_work(settings: Settings) -> None:
     """Remove what killed processes left: links laid out for a check, tables of a database, halves of uploads and of what is kept."""
     long_ago = time.time() - _LEFT_S
-    folders = ((settings.work_folder, _AT_WORK), (settings.store_folder, _HALF_KEPT))
+    folders = ((settings.work_folder, _AT_WORK), (settings.store_folder, _HALF_KEPT), (settings.copies_folder, _HALF_KEPT))
     left_over = [left for folder, prefixes in folders for prefix in prefixes for left in folder.glob(f"{prefix}*")]
-    for left in (*left_over, *(settings.store_folder / "uploads").glob(".put-*")):
+    for left in left_over:
         with contextlib.suppress(OSError):
             if left.stat().st_mtime < long_ago:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()

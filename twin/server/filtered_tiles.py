@@ -5,7 +5,6 @@ They lie beside the tiles of the dataset in ``f/{name}/``: ``fids`` (uint32, sor
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -113,8 +112,8 @@ class FilteredTiles:
 
     def kept(self, dataset: Dataset) -> list[tuple[float, str]]:
         """Return (seconds since somebody asked, name) of the filtered tilesets that are stored, the latest first."""
-        files = (self._city.store.path(key) for key in self._city.store.keys(_folder(dataset.slug)) if key.endswith("/tileset.json"))
-        return sorted((time.time() - file.stat().st_mtime, file.parent.name) for file in files)
+        found = (held for held in self._city.store.entries(_folder(dataset.slug)) if held.key.endswith("/tileset.json"))
+        return sorted((time.time() - held.modified_ns / 1e9, held.key.split("/")[-2]) for held in found)
 
     def _to_geocentric(self, easting_m: Numbers, northing_m: Numbers, height_m: Numbers, /) -> tuple[Numbers, Numbers, Numbers]:
         with self._projecting:  # the city has one, and PROJ's objects are not to be shared
@@ -136,11 +135,7 @@ class FilteredTiles:
 
     def _touched(self, dataset: Dataset, name: str) -> bool:
         """Note that somebody asks for a tileset; False when it is not there."""
-        try:
-            os.utime(self._city.store.path(f"{_folder(dataset.slug)}/{name}/tileset.json"))
-        except FileNotFoundError:
-            return False
-        return True
+        return self._city.store.touch(f"{_folder(dataset.slug)}/{name}/tileset.json")
 
     def _make_room(self, dataset: Dataset) -> None:
         for _, name in self.kept(dataset)[MOST_KEPT - 1 :]:

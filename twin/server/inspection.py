@@ -19,7 +19,7 @@ from twin.server.city import City
 from twin.server.proposal_documents import Json, proposal_document, unread_document
 from twin.server.surroundings import surroundings
 from twin.server.uploads import StoredFile
-from twin.store import FolderStore
+from twin.store import Store
 
 INSPECTION = Limits(wall_s=60.0, cpu_s=60)
 """A person waits for this; what takes longer is proposed nothing and may be checked all the same."""
@@ -27,14 +27,14 @@ _TOO_SLOW = frozenset({"parser-timeout", "parser-memory"})
 
 
 @contextmanager
-def laid_out(data_dir: Path, store: FolderStore, files: Sequence[StoredFile]) -> Iterator[tuple[Path, ...]]:
+def laid_out(data_dir: Path, store: Store, files: Sequence[StoredFile]) -> Iterator[tuple[Path, ...]]:
     """Have stored files in a folder of their own under the names they came with, for the block; they are links, not copies."""
     parent = data_dir / "work"
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix="files-") as folder:
         paths = tuple(Path(folder) / f.name for f in files)
         for file, path in zip(files, paths, strict=True):
-            source = store.path(file.key)
+            source = store.file(file.key, unchanging=True)
             try:
                 os.link(source, path)
             except OSError:  # a store on another file system, or one that has no links

@@ -6,16 +6,13 @@ A check keeps a raster, a point cloud or a model before anybody publishes it; wi
 from __future__ import annotations
 
 import logging
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 from psycopg import sql
 
 from twin.db import Connection, translated
 from twin.server.city import City
+from twin.store import Store
 
 _KEPT = {"model": "kept_as", "coverage": "sha256", "imagery": "sha256", "pointcloud": "sha256", "points": "kept_as"}
 """Folder of the store → the column of rows that names what lies in it."""
@@ -33,29 +30,27 @@ def sweep_kept(city: City, older_than_s: float = _YOUNG_S) -> int:
     """Remove what no current, closed or staged row names and return how many that were; what is younger than ``older_than_s`` stays."""
     swept = 0
     for folder, column in _KEPT.items():
-        old = [path for path in _kept_in(city.store.path(folder)) if _is_older(path, older_than_s)]
+        old = _older(city.store, folder, older_than_s)
         if not old:
             continue
         with translated(), city.pool.connection() as connection:
             named = _named(connection, column)
-        for path in old:
-            if path.name.partition(".")[0] not in named and _is_older(path, older_than_s):
-                _LOG.info("%s/%s is named by no row: removed", folder, path.name)
-                _remove(path)
-                swept += 1
+        unnamed = {name for name in old if name.partition(".")[0] not in named}
+        for name in sorted(unnamed & _older(city.store, folder, older_than_s) if unnamed else ()):  # they may have come once more since
+            _LOG.info("%s/%s is named by no row: removed", folder, name)
+            city.store.delete_below(f"{folder}/{name}")
+            swept += 1
     return swept
 
 
-def _kept_in(folder: Path) -> Iterator[Path]:
-    with suppress(FileNotFoundError):
-        yield from (path for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def _is_older(path: Path, age_s: float) -> bool:
-    try:
-        return path.stat().st_mtime < time.time() - age_s
-    except FileNotFoundError:
-        return False
+def _older(store: Store, folder: str, age_s: float) -> set[str]:
+    """Return what is called by its name in a folder of the store, an object or many below it, and has nothing younger than ``age_s``."""
+    latest: dict[str, int] = {}
+    for held in store.entries(folder):
+        name = held.key.split("/")[1]
+        latest[name] = max(latest.get(name, 0), held.modified_ns)
+    before_ns = time.time_ns() - int(age_s * 1e9)
+    return {name for name, modified_ns in latest.items() if modified_ns < before_ns}
 
 
 def _named(connection: Connection, column: str) -> set[str]:
@@ -65,14 +60,3 @@ def _named(connection: Connection, column: str) -> set[str]:
         query = sql.SQL("SELECT DISTINCT {} FROM {}").format(sql.Identifier(column), sql.Identifier(schema, table))
         named.update(str(value) for (value,) in connection.execute(query))
     return named
-
-
-def _remove(path: Path) -> None:
-    """Remove a file, or a folder: taken away at once, then emptied."""
-    if not path.is_dir():
-        path.unlink(missing_ok=True)
-        return
-    gone = path.with_name(f".{path.name}.gone")
-    with suppress(FileNotFoundError):
-        path.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)

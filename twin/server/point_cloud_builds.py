@@ -33,7 +33,7 @@ def build_dataset_clouds(
     query = _HELD.format(current_table(dataset.feature_type, dataset.id), history_table(dataset.feature_type, dataset.id))
     with translated(), city.pool.connection() as connection:
         rows = connection.execute(query, {"commit": revision.commit}).fetchall()
-    clouds = [Cloud(int(fid), str(name), city.store.path(f"points/{kept_as}.twp")) for fid, name, kept_as in rows]
+    clouds = [Cloud(int(fid), str(name), city.store.file(f"points/{kept_as}.twp", unchanging=True)) for fid, name, kept_as in rows]
     city.settings.work_folder.mkdir(parents=True, exist_ok=True)
     encoding = Encoding(meshopt=city.settings.tile_compression)
     target = CloudsTarget(dataset.slug, revision.commit, VARIANT, dict(extras), city.settings.work_folder, encoding)

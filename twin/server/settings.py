@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from twin.bucket_address import bucket_address, open_bucket
 from twin.errors import BadRequestError
+from twin.store import FolderStore, Store
 
 DEFAULT_PORT = 8000
 _PROJ_DATA = (Path("/usr/share/proj"),)
@@ -36,6 +38,10 @@ class Settings:
 
     own_waivers: bool = False
     """Whether a reviewer may waive findings of what was handed in with the same token (TWIN_OWN_WAIVERS)."""
+    store_bucket: str | None = None
+    """A bucket, s3://bucket/prefix, instead of the data folder's store (TWIN_STORE); obstore reads endpoint and credentials in AWS_…."""
+    copies_bytes: int = 20 << 30
+    """How much of a bucket may lie on this machine as copies, about (TWIN_STORE_COPIES_MB)."""
     tile_compression: bool = True
     """Whether tiles are compressed by EXT_meshopt_compression (TWIN_TILE_COMPRESSION), which a client without its decoder cannot read."""
     tile_outlines: bool = False
@@ -55,6 +61,17 @@ class Settings:
     def store_folder(self) -> Path:
         """Folder of the object store."""
         return self.data_dir / "store"
+
+    @property
+    def copies_folder(self) -> Path:
+        """Folder of copies of what the bucket holds, for programs that read files; it may be emptied at any time."""
+        return self.data_dir / "copies"
+
+    def open_store(self) -> Store:
+        """Return the object store: the bucket of these settings, else a folder of the data folder."""
+        if self.store_bucket is None:
+            return FolderStore(self.store_folder)
+        return open_bucket(bucket_address(self.store_bucket, self.copies_folder, self.copies_bytes))
 
     @property
     def work_folder(self) -> Path:
@@ -91,6 +108,8 @@ def read_settings(
         max_upload_bytes=_count("TWIN_MAX_UPLOAD_MB", environment, 4096) << 20,
         keep_checked_days=_count("TWIN_KEEP_CHECKED_DAYS", environment, 14),
         own_waivers=_switch("TWIN_OWN_WAIVERS", environment),
+        store_bucket=environment.get("TWIN_STORE") or None,
+        copies_bytes=_count("TWIN_STORE_COPIES_MB", environment, 20 << 10) << 20,
         tile_compression=_switch("TWIN_TILE_COMPRESSION", environment, default="yes"),
         tile_outlines=_switch("TWIN_TILE_OUTLINES", environment),
         local_crs_file=Path(environment["TWIN_LOCAL_CRS"]).expanduser().absolute() if environment.get("TWIN_LOCAL_CRS") else None,

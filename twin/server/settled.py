@@ -1,19 +1,26 @@
-"""What a build stores is on the disk before the build is registered: the database outlasts a loss of power, and so must what it names."""
+"""What a build stores outlasts a loss of power before the build is registered: the database does, and so must what it names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from twin.store import FolderStore
+from tiles.node_store import Objects
+from twin.store import FolderStore, Store
+from twin.write_behind import WriteBehind
 
 
 class NotedObjects:
-    """A store that notes what is put through it; used by several threads."""
+    """A folder that notes what is put through it; used by several threads. Other processes are handed the bare folder."""
 
     def __init__(self, store: FolderStore) -> None:
         self._store = store
-        self.noted: list[str] = []
+        self.noted: list[str] | None = []
+        """The keys to settle; None: any, since other processes put some."""
+
+    def __reduce__(self) -> tuple[type[FolderStore], tuple[object, ...]]:
+        self.noted = None
+        return FolderStore, (self._store.folder,)
 
     def get(self, key: str) -> bytes:
         """Return the bytes under ``key``; NotFoundError when there are none."""
@@ -22,7 +29,12 @@ class NotedObjects:
     def put(self, key: str, content: bytes) -> None:
         """Store ``content`` under ``key`` atomically, replacing what was there."""
         self._store.put(key, content)
-        self.noted.append(key)
+        self._note(key)
+
+    def put_once(self, key: str, content: bytes, *, anew: bool = False) -> None:
+        """Store ``content`` under a name that stands for it for ever, unless it is there already and not made ``anew``."""
+        if anew or self._store.size(key) != len(content):
+            self.put(key, content)
 
     def exists(self, key: str) -> bool:
         """Tell whether ``key`` holds something."""
@@ -36,10 +48,25 @@ class NotedObjects:
         """Forget ``key``; nothing happens when it is not there."""
         self._store.delete(key)
 
+    def drain(self) -> None:
+        """Return at once: what is put is in the folder."""
+
+    def _note(self, key: str) -> None:
+        if (noted := self.noted) is not None:
+            noted.append(key)
+
 
 @contextmanager
-def settled(store: FolderStore) -> Iterator[NotedObjects]:
-    """Give a way into ``store`` for the block; what was put through it is on the disk when the block has ended."""
-    objects = NotedObjects(store)
-    yield objects
-    store.settle(objects.noted)
+def settled(store: Store) -> Iterator[Objects]:
+    """Give a way into ``store`` for the block; what was put through it, here or by processes it was handed to, is durable after it."""
+    if isinstance(store, FolderStore):
+        objects = NotedObjects(store)
+        yield objects
+        store.settle(objects.noted)
+        return
+    behind = WriteBehind(store)
+    try:
+        yield behind
+        behind.drain()
+    finally:
+        behind.close()

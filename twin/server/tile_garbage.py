@@ -60,8 +60,7 @@ def _collected(city: City, dataset: Dataset, keep: int | None, beside: KeptBesid
     gone = ready[len(kept) :]
     for asset in gone:  # first it is no longer served, then its objects go
         city.catalogue.forget_asset(dataset.id, asset.revision, "tileset", VARIANT)
-    for place in garbage:
-        store.delete(place)
+    city.store.delete_all([f"{store.prefix}/{place}" for place in garbage])
     return Collected(len(garbage), len(places) - len(garbage), tuple(asset.revision for asset in gone))
 
 

@@ -23,7 +23,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from twin.errors import BadRequestError, StorageFullError, TooLargeError, TwinError, UnsupportedMediaError
-from twin.store import FolderStore
+from twin.store import Store
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks  # it is there for type checkers only
@@ -32,7 +32,7 @@ FOLDER = "uploads"
 MAX_FILES = 64
 _MAX_NAME_BYTES = 200
 _KEPT_FREE_BYTES = 256 << 20
-_TEMPORARY = ".put-"
+_TEMPORARY = ".upload-"
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 
@@ -51,7 +51,7 @@ class StoredFile:
         return f"{FOLDER}/{self.sha256}"
 
 
-async def store_upload(request: Request, store: FolderStore, max_bytes: int) -> tuple[StoredFile, ...]:
+async def store_upload(request: Request, store: Store, max_bytes: int) -> tuple[StoredFile, ...]:
     """Store the files of a multipart/form-data request (its parts that have a filename).
 
     Raises UnsupportedMediaError for another kind of body, TooLargeError above ``max_bytes`` (as soon as that is certain), BadRequestError
@@ -61,9 +61,7 @@ async def store_upload(request: Request, store: FolderStore, max_bytes: int) -> 
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise UnsupportedMediaError("send the files as multipart/form-data", zh="请以 multipart/form-data 发送文件")
     _refuse_declared(request.headers.get("content-length"), store, max_bytes)
-    folder = store.path(FOLDER)
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    receiver = _Receiver(folder)
+    receiver = _Receiver(await asyncio.to_thread(lambda: store.scratch))
     try:
         await _receive(request.stream(), receiver, options[b"boundary"], max_bytes)
         return await asyncio.to_thread(receiver.stored, store)
@@ -98,7 +96,7 @@ async def _receive(chunks: AsyncIterator[bytes], receiver: _Receiver, boundary: 
     parser.finalize()
 
 
-def _refuse_declared(length: str | None, store: FolderStore, max_bytes: int) -> None:
+def _refuse_declared(length: str | None, store: Store, max_bytes: int) -> None:
     """Refuse what is too large by its own word before any of it is read."""
     if length is None:
         return
@@ -106,8 +104,7 @@ def _refuse_declared(length: str | None, store: FolderStore, max_bytes: int) -> 
         raise BadRequestError("Content-Length is no number", zh="Content-Length 无效")
     if int(length) > max_bytes:
         raise _too_large(max_bytes)
-    store.folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(store.folder).free < int(length) + _KEPT_FREE_BYTES:
+    if shutil.disk_usage(store.scratch).free < int(length) + _KEPT_FREE_BYTES:
         raise StorageFullError("there is no room for this upload; nothing was changed", zh="磁盘空间不足，未作任何改动")
 
 
@@ -159,7 +156,7 @@ class _Receiver:
                 incoming.size += len(piece)
             incoming.waiting.clear()
 
-    def stored(self, store: FolderStore) -> tuple[StoredFile, ...]:
+    def stored(self, store: Store) -> tuple[StoredFile, ...]:
         """Put the files under their hashes; BadRequestError when there are none."""
         if not self._ended:
             raise BadRequestError("the upload ended before its end", zh="上传中断").with_code("upload-broken")

@@ -55,8 +55,7 @@ class _ExportsDoor:
         if not self._room.acquire(blocking=False):
             raise TooManyRequestsError("too many exports are being written; try again soon", zh="正在导出的任务过多，请稍后再试")
         try:
-            self._city.store.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._city.store.folder, prefix=".export-", delete=False) as file:
+            with tempfile.NamedTemporaryFile(dir=self._city.store.scratch, prefix=".export-", delete=False) as file:
                 try:
                     file.writelines(pieces)
                 except BaseException:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from psycopg import sql
 
+from ogc.answers import unchanged
 from tiles.imagery import DEEPEST, PlacedImage, image_crs, render_tile, tile_extent
-from twin.crs import to_storage
+from twin.crs import Operation, to_storage
 from twin.errors import BadRequestError, NotFoundError
 from twin.server.access import principal_of
 from twin.server.city import City
 from twin.server.routes.numbers import know_numbers
+from twin.server.routes.stored import ASK_AGAIN
 from twin.tables import current_table, history_table
 
-_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_DRAWING_VERSION = 1
+"""Part of every entity tag: raise it when the same images give another picture."""
 _AT_ONCE = 2
 """Pictures drawn at the same time: they are work for the processor, and the other doors need it too."""
 _HELD = sql.SQL(
@@ -42,19 +48,26 @@ class _ImageryDoor:
     def __init__(self, city: City) -> None:
         self._city = city
         self._drawing = asyncio.Semaphore(_AT_ONCE)
-        self._placed = lru_cache(maxsize=1000)(self._place)
+        self._to_storage = lru_cache(maxsize=1000)(self._operation)
 
     async def picture(self, request: Request, dataset: str, revision: int, z: int, x: int, y: int) -> Response:
-        """One tile; transparent where there is no picture."""
+        """One tile, transparent where there is no picture; 204 where no image comes near."""
         on = _day(request.query_params.get("on"))
         if z > DEEPEST or x >= 1 << z or y >= 1 << z:
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        images = await asyncio.to_thread(self._images, request, dataset, revision, on, (z, x, y))
+        hashes = await asyncio.to_thread(self._held, request, dataset, revision, on, (z, x, y))
+        headers = ASK_AGAIN | {"ETag": _tag(hashes, z, x, y)}
+        if unchanged(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        if not hashes:
+            return Response(status_code=204, headers=headers)
         async with self._drawing:
+            images = await asyncio.to_thread(self._placed, hashes)
             content = await asyncio.to_thread(render_tile, images, self._city.to_crs84, z, x, y)
-        return Response(content, media_type="image/webp", headers=_FOREVER)
+        return Response(content, media_type="image/webp", headers=headers)
 
-    def _images(self, request: Request, slug: str, commit: int, on: dt.date | None, tile: tuple[int, int, int]) -> list[PlacedImage]:
+    def _held(self, request: Request, slug: str, commit: int, on: dt.date | None, tile: tuple[int, int, int]) -> list[str]:
+        """Return the hashes of the images that may show something in a tile, the topmost first."""
         catalogue = self._city.catalogue
         dataset = catalogue.dataset(slug)
         if dataset.sharing not in principal_of(request).classes or catalogue.feature_type(dataset.feature_type).recipe != "imagery":
@@ -66,11 +79,22 @@ class _ImageryDoor:
         values = {"commit": commit, "on": on, "west": west, "south": south, "east": east, "north": north}
         with self._city.pool.connection() as connection:
             rows = connection.execute(query, values | {"srid": self._city.deployment.storage_srid}).fetchall()
-        return [self._placed(str(row[0])) for row in rows]
+        return [str(row[0]) for row in rows]
 
-    def _place(self, sha256: str) -> PlacedImage:
-        path = self._city.store.path(f"imagery/{sha256}.tif")
-        return PlacedImage(path, to_storage(image_crs(path), self._city.storage, self._city.deployment.extent_deg).operation)
+    def _placed(self, hashes: Sequence[str]) -> list[PlacedImage]:
+        return [PlacedImage(self._file(sha256), self._to_storage(sha256)) for sha256 in hashes]
+
+    def _file(self, sha256: str) -> Path:
+        return self._city.store.file(f"imagery/{sha256}.tif", unchanging=True)
+
+    def _operation(self, sha256: str) -> Operation:
+        return to_storage(image_crs(self._file(sha256)), self._city.storage, self._city.deployment.extent_deg).operation
+
+
+def _tag(hashes: Sequence[str], z: int, x: int, y: int) -> str:
+    """Return the entity tag of a tile: which images it is drawn from, and in which order."""
+    drawn_from = (_DRAWING_VERSION, hashes, z, x, y)
+    return f'"{hashlib.blake2b(repr(drawn_from).encode(), digest_size=16).hexdigest()}"'
 
 
 def _day(text: str | None) -> dt.date | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from ogc.answers import unchanged
 from twin.errors import NotFoundError
-from twin.server.packing import is_packed_from, packed
+from twin.server.packing import SMALLEST, SUFFIX, is_packed_from
+from twin.store import Held, Store
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 ASK_AGAIN = {"Cache-Control": "no-cache"}
@@ -21,25 +21,29 @@ _MEDIA = {".glb": "model/gltf-binary", ".json": "application/json", ".terrain": 
 _MEDIA |= {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 
 
-def stored_file(request: Request, file: Path, headers: Mapping[str, str]) -> Response:
-    """Return the answer with ``file``, which never changes or is replaced whole; blocking for a look at the folder only.
+def stored_object(request: Request, store: Store, key: str, headers: Mapping[str, str]) -> Response:
+    """Return the answer with the object ``key``; blocking, for a look at a folder or the time it takes to fetch it.
 
-    A caller that takes gzip and asks for all of it gets the packed file beside it, if there is one. NotFoundError when there is no file.
+    A caller that takes gzip and asks for all of it gets the packed object beside it, if there is one. What may be kept for ever is taken
+    for unchanging in the store, too. NotFoundError when there is no object.
     """
-    try:
-        held = file.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError("there is no such tile", zh="没有此瓦片") from None
-    chosen, sent = file, dict(headers)
+    unchanging = headers["Cache-Control"] == FOREVER["Cache-Control"]
+    held = store.held(key, unchanging=unchanging)
+    if held is None:
+        raise NotFoundError("there is no such tile", zh="没有此瓦片")
+    chosen, sent = held, dict(headers)
     if "Content-Encoding" not in sent:
         sent["Vary"] = "Accept-Encoding"
-        if takes_gzip(request) and "range" not in request.headers and (beside := _current(packed(file), held)) is not None:
-            chosen, held = packed(file), beside
+        if takes_gzip(request) and "range" not in request.headers and (beside := _packed(store, held, unchanging=unchanging)) is not None:
+            chosen = beside
             sent["Content-Encoding"] = "gzip"
-    sent["ETag"] = f'"{held.st_mtime_ns:x}-{held.st_size:x}"'
+    sent["ETag"] = f'"{chosen.modified_ns:x}-{chosen.size:x}"'
     if unchanged(request, sent["ETag"]):
         return Response(status_code=304, headers=sent)
-    return FileResponse(chosen, media_type=_MEDIA.get(file.suffix, "application/octet-stream"), headers=sent, stat_result=held)
+    file = store.file(chosen.key, unchanging=unchanging)
+    return FileResponse(
+        file, media_type=_MEDIA.get(PurePosixPath(key).suffix, "application/octet-stream"), headers=sent, stat_result=file.stat()
+    )
 
 
 def takes_gzip(request: Request) -> bool:
@@ -48,10 +52,7 @@ def takes_gzip(request: Request) -> bool:
     return "gzip" in offered and _REFUSED.search(offered) is None
 
 
-def _current(beside: Path, held: os.stat_result) -> os.stat_result | None:
-    """Return what is known of the packed file, None where there is none or it is of an earlier state."""
-    try:
-        found = beside.stat()
-    except FileNotFoundError:
-        return None
-    return found if is_packed_from(found, held) else None
+def _packed(store: Store, held: Held, *, unchanging: bool) -> Held | None:
+    """Return what is known of the packed object, None where there is none or it is of an earlier state."""
+    beside = None if held.size < SMALLEST else store.held(held.key + SUFFIX, unchanging=unchanging)
+    return beside if beside is not None and is_packed_from(beside, held) else None

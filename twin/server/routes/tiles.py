@@ -6,11 +6,7 @@ What is named by a hash never changes and is kept for ever; what is named by a r
 from __future__ import annotations
 
 import asyncio
-import functools
 import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 
@@ -20,19 +16,20 @@ from tiles.implicit import root_subtree
 from tiles.node_store import content_hash
 from tiles.subtrees import find_content, find_subtree
 from tiles.tileset import pointing_tileset
-from twin.catalogue import asset_kind
-from twin.errors import GoneError, NotFoundError, TooManyRequestsError, UnavailableError
+from twin.errors import NotFoundError
 from twin.model import Dataset, Revision
 from twin.server.access import principal_of
+from twin.server.built_tiles import BuiltTiles
 from twin.server.city import City
+from twin.server.drawing import DrawingThreads
 from twin.server.filtered_tiles import FilteredTiles
 from twin.server.routes.numbers import know_numbers
-from twin.server.routes.stored import ASK_AGAIN, FOREVER, stored_file
+from twin.server.routes.stored import ASK_AGAIN, FOREVER, stored_object
+from twin.server.routes.tile_archives import ArchivesDoor
 from twin.server.scene import VARIANT
+from twin.server.terrain_tiles import TerrainTiles
 
 _OBJECT = re.compile(r"[0-9a-f]{8,64}\.(glb|json|subtree|png|jpg|webp)")
-MOST_WAITING = 200
-"""Tiles of filters that wait to be drawn; more are asked to come back (429)."""
 _FILTER_NAME = re.compile(r"[0-9a-f]{32}")
 _KEPT = re.compile(r"[0-9a-f]{64}")
 _GZIP = b"\x1f\x8b"
@@ -42,7 +39,10 @@ def tiles_router(city: City) -> APIRouter:
     """Return the routes below /tiles."""
     know_numbers()
     router = APIRouter(prefix="/tiles", tags=["3D Tiles"])
-    door = _TilesDoor(city)
+    built, filtered = BuiltTiles(city.catalogue), FilteredTiles(city)
+    door, archives = _TilesDoor(city, built, filtered), ArchivesDoor(city.catalogue, city.store, built, filtered)
+    router.add_api_route("/{dataset}/export.3tz", archives.current, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{revision:number}/export.3tz", archives.revision, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/tileset.json", door.current_tileset, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:number}/tileset.json", door.revision, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:number}/implicit.json", door.implicit, methods=["GET", "HEAD"])
@@ -62,17 +62,15 @@ def tiles_router(city: City) -> APIRouter:
 
 
 class _TilesDoor:
-    def __init__(self, city: City) -> None:
-        self._city = city
-        self._tiles = FilteredTiles(city)
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="filtered")
-        self._waiting = 0
+    def __init__(self, city: City, built: BuiltTiles, tiles: FilteredTiles) -> None:
+        self._city, self._built, self._tiles = city, built, tiles
+        self._drawing, self._terrain = DrawingThreads(), TerrainTiles(city.store)
 
     async def current_tileset(self, request: Request, dataset: str) -> Response:
         """The newest revision of a dataset: a tiny tileset whose root content is that revision's tileset."""
         given = single_values((p for p in request.query_params.multi_items() if p[0] in FILTER), FILTER)
         if given:
-            found = await asyncio.to_thread(self._current, request, dataset)
+            found = await asyncio.to_thread(self._built.current, principal_of(request), dataset)
             return await self._filtered(request, *found, given, f"{VARIANT}/f")
         key = await asyncio.to_thread(self._current_key, request, dataset)
         return _pointer(request, await asyncio.to_thread(self._city.store.get, key[1]), f"{key[0]}/tileset.json")
@@ -81,46 +79,36 @@ class _TilesDoor:
         """One revision's tileset; it is replaced when it is built anew."""
         given = single_values((p for p in request.query_params.multi_items() if p[0] in FILTER), FILTER)
         if given:
-            found = await asyncio.to_thread(self._at, request, dataset, revision)
+            found = await asyncio.to_thread(self._built.at, principal_of(request), dataset, revision)
             return await self._filtered(request, *found, given, f"../{VARIANT}/f")
         held = await asyncio.to_thread(self._held, request, dataset, revision)
         return await self._file(request, f"tiles/{dataset}/{VARIANT}/r/{held}/tileset.json", ASK_AGAIN)
 
     async def filtered_tileset(self, request: Request, dataset: str, variant: str, name: str) -> Response:
         """A filtered tileset, for as long as it is kept."""
-        await asyncio.to_thread(self._visible, request, dataset)
+        await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
         if variant != VARIANT or not _FILTER_NAME.fullmatch(name):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         return await self._file(request, f"tiles/{dataset}/{variant}/f/{name}/tileset.json", ASK_AGAIN)
 
     async def filtered_tree_file(self, request: Request, dataset: str, variant: str, name: str, file: str) -> Response:
         """An external tileset of a filtered tileset, by hash."""
-        held = await asyncio.to_thread(self._visible, request, dataset)
+        held = await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
         if variant != VARIANT:
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         return await self._file(request, self._tiles.tree_file(held, name, file), FOREVER)
 
     async def filtered_content(self, request: Request, dataset: str, variant: str, name: str, node: str) -> Response:
         """A content of a filtered tileset, drawn when it is first asked for."""
-        held = await asyncio.to_thread(self._visible, request, dataset)
+        held = await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
         if variant != VARIANT:
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        return await self._file(request, await self._drawn(self._tiles.content, held, name, node), FOREVER)
+        return await self._file(request, await self._drawing.drawn(self._tiles.content, held, name, node), FOREVER)
 
     async def _filtered(self, request: Request, dataset: Dataset, revision: Revision, given: dict[str, str], place: str) -> Response:
-        name = await self._drawn(self._tiles.tileset, dataset, revision, given, principal_of(request))
+        name = await self._drawing.drawn(self._tiles.tileset, dataset, revision, given, principal_of(request))
         stored = await asyncio.to_thread(self._city.store.get, f"tiles/{dataset.slug}/{VARIANT}/f/{name}/tileset.json")
         return _pointer(request, stored, f"{place}/{name}/tileset.json")
-
-    async def _drawn[**P, T](self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Run ``work`` in the few threads that draw: files are served beside it. TooManyRequestsError when too much waits."""
-        if self._waiting >= MOST_WAITING:
-            raise TooManyRequestsError("too many tiles are being drawn; try again soon", zh="正在绘制的瓦片过多，请稍后再试")
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(work, *arguments, **named))
-        finally:
-            self._waiting -= 1
 
     async def implicit(self, request: Request, dataset: str, revision: int) -> Response:
         """One revision's tileset by implicit tiling, over the same contents; it is replaced when it is built anew."""
@@ -142,26 +130,25 @@ class _TilesDoor:
 
     async def terrain_tile(self, request: Request, dataset: str, revision: int, z: int, x: int, y: int) -> Response:
         """One quantized-mesh tile."""
-        await asyncio.to_thread(self._visible, request, dataset)
-        return await self._file(request, f"terrain/{dataset}/{revision}/{z}/{x}/{y}.terrain", ASK_AGAIN | {"Content-Encoding": "gzip"})
+        await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
+        key = await asyncio.to_thread(self._terrain.key, dataset, revision, z, x, y)
+        return await self._file(request, key, ASK_AGAIN | {"Content-Encoding": "gzip"})
 
     async def content(self, request: Request, dataset: str, variant: str, kind: str, name: str) -> Response:
         """A content or an external tileset, by hash."""
-        await asyncio.to_thread(self._visible, request, dataset)
+        await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
         if variant != VARIANT or kind not in ("c", "t") or not _OBJECT.fullmatch(name):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         return await self._file(request, f"tiles/{dataset}/{variant}/{kind}/{name}", FOREVER)
 
     async def delivered(self, request: Request, dataset: str, variant: str, kept_as: str, path: str) -> Response:
         """A file of a tileset that was delivered, byte for byte; tiles that came gzipped are said to be so."""
-        await asyncio.to_thread(self._visible, request, dataset)
+        await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
         if variant != VARIANT or not _KEPT.fullmatch(kept_as):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        shown = await asyncio.to_thread(self._city.store.exists, f"tiles/{dataset}/{variant}/m/{kept_as}.json")
-        file = self._city.store.path(f"model/{kept_as}/{path}")
-        if not shown or not await asyncio.to_thread(file.is_file):
+        if not await asyncio.to_thread(self._city.store.exists, f"tiles/{dataset}/{variant}/m/{kept_as}.json"):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        packed = await asyncio.to_thread(_is_gzip, file)
+        packed = await asyncio.to_thread(self._city.store.part, f"model/{kept_as}/{path}", 0, len(_GZIP)) == _GZIP
         return await self._file(request, f"model/{kept_as}/{path}", FOREVER | ({"Content-Encoding": "gzip"} if packed else {}))
 
     def _implicit_key(self, prefix: str, revision: int, place: tuple[int, int, int], form: str) -> str | None:
@@ -169,7 +156,7 @@ class _TilesDoor:
         store = self._city.store
 
         def read(name: str) -> bytes:
-            return store.get(f"{prefix}/s/{name}.subtree")
+            return store.file(f"{prefix}/s/{name}.subtree", unchanging=True).read_bytes()
 
         root = root_subtree(store.get(f"{prefix}/r/{revision}/implicit.json"))
         if root is None or form not in ("glb", "subtree"):
@@ -178,61 +165,15 @@ class _TilesDoor:
         folder = "c" if form == "glb" else "s"
         return None if name is None else f"{prefix}/{folder}/{name}.{form}"
 
-    def _visible(self, request: Request, slug: str) -> Dataset:
-        dataset = self._city.catalogue.dataset(slug)
-        if dataset.sharing not in principal_of(request).classes:
-            raise NotFoundError(f"there is no dataset {slug!r}", zh=f"没有数据集 {slug!r}")
-        return dataset
-
     def _held(self, request: Request, slug: str, commit: int) -> int:
-        return self._at(request, slug, commit)[1].commit
-
-    def _at(self, request: Request, slug: str, commit: int) -> tuple[Dataset, Revision]:
-        """Return a dataset and the revision that held at ``commit``; it must be built."""
-        dataset = self._visible(request, slug)
-        revision = self._city.catalogue.revision_as_of(slug, commit)
-        if revision is None:
-            raise NotFoundError(f"{slug} has no revision at {commit}", zh=f"{slug} 在 {commit} 没有版本")
-        self._require_built(dataset, revision)
-        return dataset, revision
-
-    def _current(self, request: Request, slug: str) -> tuple[Dataset, Revision]:
-        """Return a dataset and its newest revision; it must be built."""
-        dataset = self._visible(request, slug)
-        revision = self._city.catalogue.current_revision(slug)
-        if revision is None:
-            raise NotFoundError(f"{slug} has no revision yet", zh=f"{slug} 还没有版本")
-        self._require_built(dataset, revision)
-        return dataset, revision
+        return self._built.at(principal_of(request), slug, commit)[1].commit
 
     def _current_key(self, request: Request, slug: str) -> tuple[int, str]:
-        _, revision = self._current(request, slug)
+        _, revision = self._built.current(principal_of(request), slug)
         return revision.commit, f"tiles/{slug}/{VARIANT}/r/{revision.commit}/tileset.json"
 
-    def _require_built(self, dataset: Dataset, revision: Revision) -> None:
-        kind = asset_kind(self._city.catalogue.feature_type(dataset.feature_type))
-        if kind is None:
-            raise NotFoundError(f"{dataset.slug} has no 3D form", zh=f"{dataset.slug} 没有三维形态")
-        asset = self._city.catalogue.asset(dataset.id, revision.commit, kind, VARIANT)
-        if asset is not None and asset.state == "ready":
-            return
-        if (asset is None or asset.state != "building") and not self._is_current(dataset, revision):
-            command = f"twin tiles build {dataset.slug} --revision {revision.commit}"
-            raise GoneError(
-                f"revision {revision.commit} of {dataset.slug} has no tiles; `{command}` makes them",
-                zh=f"{dataset.slug} 的版本 {revision.commit} 没有保留瓦片，可用 `{command}` 重新构建",
-            ).with_code("tiles-not-kept")
-        raise UnavailableError(
-            f"revision {revision.commit} of {dataset.slug} is still being built", zh=f"{dataset.slug} 的版本 {revision.commit} 正在构建"
-        ).with_code("not-built")
-
-    def _is_current(self, dataset: Dataset, revision: Revision) -> bool:
-        """Return whether a revision is its dataset's newest, which the worker builds by itself; older ones are built when told."""
-        current = self._city.catalogue.current_revision(dataset.slug)
-        return current is not None and current.commit == revision.commit
-
     async def _file(self, request: Request, key: str, headers: dict[str, str]) -> Response:
-        return await asyncio.to_thread(stored_file, request, self._city.store.path(key), headers)
+        return await asyncio.to_thread(stored_object, request, self._city.store, key, headers)
 
 
 def _pointer(request: Request, target: bytes, uri: str) -> Response:
@@ -242,8 +183,3 @@ def _pointer(request: Request, target: bytes, uri: str) -> Response:
     if unchanged(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
-
-
-def _is_gzip(file: Path) -> bool:
-    with file.open("rb") as opened:
-        return opened.read(2) == _GZIP

@@ -1,0 +1,84 @@
+"""Objects that are stored while their maker goes on: a round trip to a store far away is not waited for one by one."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from twin.store import Store
+
+_THREADS = 16
+_MOST_BYTES = 32 << 20
+"""May wait to be stored; who would put more waits."""
+
+
+class WriteBehind:
+    """A way into ``store`` for one build: what is put once is put by threads of its own, all else after it, in its order.
+
+    What waits can be read here. :meth:`drain` raises what kept any object from being stored. It pickles as a new way into the same store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="put")
+        self._changed = threading.Condition()
+        self._waiting: dict[str, bytes] = {}
+        self._bytes = 0
+        self._failed: Exception | None = None
+
+    def __reduce__(self) -> tuple[type[WriteBehind], tuple[Store]]:
+        return WriteBehind, (self._store,)
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes under ``key``; NotFoundError when there are none."""
+        waiting = self._waiting.get(key)
+        return self._store.get(key) if waiting is None else waiting
+
+    def exists(self, key: str) -> bool:
+        """Tell whether ``key`` holds something."""
+        return key in self._waiting or self._store.exists(key)
+
+    def size(self, key: str) -> int | None:
+        """Return how many bytes ``key`` holds, None when it holds nothing."""
+        waiting = self._waiting.get(key)
+        return self._store.size(key) if waiting is None else len(waiting)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store ``content`` under ``key`` once all that was put before is stored: what points to something is never there before it."""
+        self.drain()
+        self._store.put(key, content)
+
+    def put_once(self, key: str, content: bytes, *, anew: bool = False) -> None:
+        """Have ``content`` stored under a name that stands for it for ever, unless it is there already; it may be stored a while later."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._bytes < _MOST_BYTES)
+            if key in self._waiting:
+                return
+            self._waiting[key] = content
+            self._bytes += len(content)
+        self._threads.submit(self._store.put_once, key, content, anew=anew).add_done_callback(lambda future: self._done(key, future))
+
+    def delete(self, key: str) -> None:
+        """Forget ``key``."""
+        self.drain()
+        self._store.delete(key)
+
+    def drain(self) -> None:
+        """Wait until all that was put so far is stored; raise what kept any of it from being so."""
+        with self._changed:
+            mine = set(self._waiting)
+            self._changed.wait_for(lambda: mine.isdisjoint(self._waiting))
+            if self._failed is not None:
+                raise self._failed
+
+    def close(self) -> None:
+        """End the threads, once they have stored what waits."""
+        self._threads.shutdown()
+
+    def _done(self, key: str, future: Future[None]) -> None:
+        error = future.exception()
+        with self._changed:
+            self._bytes -= len(self._waiting.pop(key))
+            if isinstance(error, Exception):
+                self._failed = error
+            self._changed.notify_all()
