@@ -21,6 +21,8 @@ from twin.model import FeatureType
 Floats = npt.NDArray[np.float64]
 
 METRES_PER_UNIT: Mapping[str | None, float] = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001}
+_EGG_HEIGHT = 1.5
+"""Height of a sewer egg by its width, where only one of them is known."""
 _INVERTS = ("start_invert", "end_invert")
 _COVER = "cover"
 _SAMPLE_M = 10.0
@@ -39,12 +41,16 @@ def cover_field(feature_type: FeatureType) -> str | None:
 
 
 def with_inverts(batch: pa.RecordBatch, feature_type: FeatureType, geometry: str) -> pa.RecordBatch:
-    """Return a batch with the inverts of its pipes, NaN-free: NULL where the section's height is needed and not known; no cover yet."""
+    """Return a batch with the inverts of its pipes, NaN-free: NULL where the section's height is needed and not known; no cover yet.
+
+    The invert is the lowest place of the bore: below the top by the outer height less one wall, where that is known.
+    """
     fields = level_fields(feature_type)
     if not fields or batch.num_rows == 0:
         return batch
     vertices = vertices_of(batch.column(geometry), "LineString")
-    below = _height_m(batch, feature_type) * _share_below(batch, feature_type)
+    share = _share_below(batch, feature_type)
+    below = _height_m(batch, feature_type) * share - np.where(share > 0, np.nan_to_num(_lengths(batch, feature_type, "wall")), 0.0)
     ends = {"start_invert": vertices.places[vertices.first[:-1], 2], "end_invert": vertices.places[vertices.first[1:] - 1, 2]}
     for name, z in ends.items():
         if name in fields:
@@ -56,13 +62,12 @@ def with_inverts(batch: pa.RecordBatch, feature_type: FeatureType, geometry: str
 
 def above_z(feature_type: FeatureType) -> sql.Composable:
     """Return how far the top of a pipe is above its line, in metres, NULL where that is not known."""
-    lengths = [sql.SQL("{} * {}").format(sql.Identifier(name), sql.Literal(factor)) for name, factor in _heights(feature_type)]
     reference = feature_type.recipe_fields.get("z_reference")
-    height: sql.Composable = sql.SQL("coalesce({})").format(sql.SQL(", ").join(lengths)) if lengths else sql.SQL("NULL::double precision")
+    height, wall = _height_in_sql(feature_type), _length_in_sql(feature_type, "wall")
     if reference is None:
-        return sql.SQL("{} / 2").format(height)
-    return sql.SQL("CASE {} WHEN 'top' THEN 0.0 WHEN 'invert' THEN {height} ELSE {height} / 2 END").format(
-        sql.Identifier(reference), height=height
+        return sql.SQL("({}) / 2").format(height)
+    return sql.SQL("CASE {} WHEN 'top' THEN 0.0 WHEN 'invert' THEN {height} - coalesce({wall}, 0) ELSE {height} / 2 END").format(
+        sql.Identifier(reference), height=height, wall=wall
     )
 
 
@@ -82,19 +87,44 @@ def least_cover_m(ground_m: Floats, top_m: Floats, owner: npt.NDArray[np.intp], 
     return np.where(np.isfinite(least), np.round(least, 3), np.nan)
 
 
-def _heights(feature_type: FeatureType) -> list[tuple[str, float]]:
-    """Return the fields that may give the height of the section, first that of a box, and the metres of their unit."""
-    names = [feature_type.recipe_fields[role] for role in ("height", "diameter") if role in feature_type.recipe_fields]
-    return [(name, METRES_PER_UNIT[feature_type.field(name).unit]) for name in names]
+def _length_in_sql(feature_type: FeatureType, role: str) -> sql.Composable:
+    name = feature_type.recipe_fields.get(role)
+    if name is None:
+        return sql.SQL("NULL::double precision")
+    return sql.SQL("{} * {}").format(sql.Identifier(name), sql.Literal(METRES_PER_UNIT[feature_type.field(name).unit]))
+
+
+def _height_in_sql(feature_type: FeatureType) -> sql.Composable:
+    """Return the height of the section in metres: that of a box, else the diameter; of an egg the larger of its sizes."""
+    places = {role: _length_in_sql(feature_type, role) for role in ("width", "height", "diameter")}
+    plain = sql.SQL("coalesce({height}, {diameter})").format(**places)
+    shape = feature_type.recipe_fields.get("shape")
+    if shape is None:
+        return plain
+    egg = sql.SQL("coalesce(greatest({height}, {width} + 0 * {height}), {by} * {width}, {by} * {diameter})")
+    return sql.SQL("(CASE WHEN {} = 'egg' THEN {} ELSE {} END)").format(
+        sql.Identifier(shape), egg.format(**places, by=sql.Literal(_EGG_HEIGHT)), plain
+    )
+
+
+def _lengths(batch: pa.RecordBatch, feature_type: FeatureType, role: str) -> Floats:
+    name = feature_type.recipe_fields.get(role)
+    if name is None or name not in batch.schema.names:
+        return np.full(batch.num_rows, np.nan)
+    given: Floats = batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return given * METRES_PER_UNIT[feature_type.field(name).unit]
 
 
 def _height_m(batch: pa.RecordBatch, feature_type: FeatureType) -> Floats:
-    height = np.full(batch.num_rows, np.nan)
-    for name, factor in reversed(_heights(feature_type)):
-        if name in batch.schema.names:
-            given = batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) * factor
-            height = np.where(np.isfinite(given), given, height)
-    return height
+    width, height, diameter = (_lengths(batch, feature_type, role) for role in ("width", "height", "diameter"))
+    plain = np.where(np.isfinite(height), height, diameter)
+    shape = feature_type.recipe_fields.get("shape")
+    if shape is None or shape not in batch.schema.names:
+        return plain
+    is_egg = pc.fill_null(pc.equal(batch.column(shape), "egg"), fill_value=False).to_numpy(zero_copy_only=False)
+    across = np.where(np.isfinite(width), width, diameter)
+    egg = np.where(np.isfinite(height), np.fmax(height, width), _EGG_HEIGHT * across)
+    return np.where(is_egg, egg, plain)
 
 
 def _share_below(batch: pa.RecordBatch, feature_type: FeatureType) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from tiles.binary_chunk import FLOAT, SHORT, UNSIGNED_SHORT, BinaryChunk, Json, container
+from tiles.binary_chunk import FLOAT, SHORT, UNSIGNED_BYTE, UNSIGNED_SHORT, BinaryChunk, Json, container
 from tiles.glb import ENGINE_VERSION, Glb, Material, structural_metadata
 from tiles.local_frame import LocalFrame
 from tiles.mesh.batch import MeshBatch
@@ -25,7 +25,7 @@ class Instances:
     """A unit ``model`` and its places in a local frame, z up.
 
     ``translation`` (n, 3) metres; ``rotation`` (n, 4) unit quaternions x, y, z, w; ``scale`` (n, 3) metres, positive; ``feature`` (n,)
-    row of the property table, below 65,536.
+    row of the property table, below 65,536; ``shade`` (v,) uint8 darkens the feature's colour on the model's vertices, 255 not at all.
     """
 
     model: MeshBatch
@@ -33,6 +33,7 @@ class Instances:
     rotation: NDArray[np.float64]
     scale: NDArray[np.float64]
     feature: NDArray[np.int64]
+    shade: NDArray[np.uint8] | None = None
 
 
 def write_instances(
@@ -49,7 +50,7 @@ def write_instances(
             "EXT_instance_features": {"featureIds": [{"featureCount": table.count, "attribute": 0, "propertyTable": 0}]},
         }
         nodes.append({"mesh": len(meshes), "extensions": extensions})
-        meshes.append({"primitives": [_model(binary, group.model)]})
+        meshes.append({"primitives": [_model(binary, group.model, group.shade)]})
     required = ["EXT_mesh_gpu_instancing"] + ["EXT_meshopt_compression"] * meshopt
     document: Json = {
         "asset": {"version": "2.0", "generator": f"citytwin tiles {ENGINE_VERSION}"},
@@ -89,19 +90,20 @@ def _error_m(group: Instances) -> float:
     """Return how far a point of an instance may lie from where it should: rounding of places, sizes and directions."""
     place = float(np.spacing(np.abs(group.translation).max().astype(np.float32)))
     turn = float(np.finfo(np.float32).eps) if _is_long(group) else 2 * _SHORT_STEP
-    return place + turn * float(np.linalg.norm(group.scale, axis=1).max())
+    reach = np.linalg.norm(np.abs(group.model.positions).max(axis=0) * group.scale, axis=1)
+    return place + turn * float(reach.max())
 
 
-def _model(binary: BinaryChunk, model: MeshBatch) -> Json:
+def _model(binary: BinaryChunk, model: MeshBatch, shade: NDArray[np.uint8] | None) -> Json:
     positions = model.positions.astype(np.float32)
     low, high = positions.min(axis=0).tolist(), positions.max(axis=0).tolist()
     count = len(positions)
-    return {
-        "attributes": {
-            "POSITION": binary.accessor(binary.vertices(positions), FLOAT, "VEC3", count, min=low, max=high),
-            "NORMAL": binary.accessor(binary.vertices(model.normals), FLOAT, "VEC3", count),
-        },
-        "indices": binary.accessor(binary.triangles(model.triangles, count), UNSIGNED_SHORT, "SCALAR", model.triangles.size),
-        "material": 0,
-        "mode": 4,
+    attributes = {
+        "POSITION": binary.accessor(binary.vertices(positions), FLOAT, "VEC3", count, min=low, max=high),
+        "NORMAL": binary.accessor(binary.vertices(model.normals), FLOAT, "VEC3", count),
     }
+    if shade is not None:
+        grey = np.column_stack([shade, shade, shade, np.zeros_like(shade)])
+        attributes["COLOR_0"] = binary.accessor(binary.vertices(grey), UNSIGNED_BYTE, "VEC3", count, normalized=True)
+    indices = binary.accessor(binary.triangles(model.triangles, count), UNSIGNED_SHORT, "SCALAR", model.triangles.size)
+    return {"attributes": attributes, "indices": indices, "material": 0, "mode": 4}

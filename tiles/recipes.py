@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from tiles.columns import FeatureColumns, NumberColumn, TextColumn
 from tiles.mesh.batch import MeshBatch
+from tiles.mesh.bores import bores_of
 from tiles.mesh.extrude import extrude
-from tiles.mesh.sweep import sides_for
-from tiles.mesh.tube import ZReference, sections, tube
+from tiles.mesh.fitting_models import FITTINGS, MARKER
+from tiles.mesh.pipe_section import Outlines, Pipes, ZReference, outlines
+from tiles.mesh.placement import Placement, as_mesh
+from tiles.mesh.profile import BOX, sides_for, widest_radius
+from tiles.mesh.tube import tube
 from tiles.mesh.view import LONGEST_RANGE_M, Sights, slices, view
-from tiles.mesh.well import NOMINAL_DIAMETER_M, shafts, well
+from tiles.mesh.well import Wells, shafts, well
 from tiles.metadata import index_texts
 from tiles.wkb import Geometries, Squares, bounding_squares
 from twin.errors import TwinError
@@ -26,6 +30,12 @@ type Numbers = NDArray[np.float64]
 
 METRES_PER_UNIT: Mapping[str | None, float] = {None: 1.0, "m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001}
 DEGREES_PER_UNIT: Mapping[str | None, float] = {None: 1.0, "deg": 1.0}
+
+
+_SHAPES = ("round", "rectangle", "egg")
+"""Codes of section_shape, in the order of Shape; others are drawn as boxes of their width and height."""
+_SQUARE = ("方形", "矩形", "方井", "方", "长方形", "正方形", "square", "rectangular", "rectangle", "Rechthoekig", "Vierkant")
+"""Words for chambers that are not round."""
 
 
 class RecipeError(TwinError):
@@ -58,6 +68,14 @@ class Recipe(abc.ABC):
         return np.full(len(rows), self.lod, np.uint8)
 
 
+class Instanced(Recipe):
+    """The 3D form of features that are models put in places: few shapes shown many times."""
+
+    @abc.abstractmethod
+    def placements(self, geometries: Geometries, rows: NDArray[np.int64], /) -> list[Placement]:
+        """Return what :meth:`mesh` has in triangles as models put in places."""
+
+
 def recipe_for(feature_type: FeatureType, features: FeatureColumns) -> Recipe:
     """Return the recipe of ``feature_type`` over the columns of ``features``; RecipeError for one that is not meshed."""
     roles = _Roles(feature_type, features)
@@ -67,9 +85,12 @@ def recipe_for(feature_type: FeatureType, features: FeatureColumns) -> Recipe:
         case "envelope":
             return Envelope(roles.metres("base"), roles.metres("height"))
         case "tube":
-            return Tube(roles.metres("diameter"), roles.metres("width"), roles.metres("height"), roles.z_reference())
+            sizes = roles.metres("diameter"), roles.metres("width"), roles.metres("height"), roles.metres("wall")
+            return Tube(Pipes(roles.place("shape", _SHAPES) - 1, *sizes, roles.count("holes"), roles.z_reference()))
         case "well":
-            return Well(roles.metres("bottom"), roles.metres("depth"), roles.metres("diameter"))
+            shape = roles.place("shape", _SQUARE) > 0
+            turn = np.radians(np.nan_to_num(roles.degrees("rotation")))
+            return Well(Wells(roles.metres("bottom"), roles.metres("depth"), roles.metres("diameter"), shape, roles.fitting("kind"), turn))
         case "view":
             azimuth, tilt, fov = roles.degrees("azimuth"), roles.degrees("tilt"), roles.degrees("fov")
             return View(Sights(azimuth, tilt, fov, roles.metres("range")))
@@ -109,12 +130,34 @@ class _Roles:
 
     def z_reference(self) -> NDArray[np.int64]:
         """Return what Z stands for (n,) of ZReference; the axis where nothing is said."""
-        name = self.feature_type.recipe_fields.get("z_reference")
-        column = self.features.columns.get(name) if name is not None else None
-        if not isinstance(column, TextColumn):
-            return np.full(len(self.features), int(ZReference.AXIS), np.int64)
-        place = index_texts(column, ("top", "invert"))
-        return np.choose(place, [ZReference.AXIS, ZReference.TOP, ZReference.INVERT]).astype(np.int64)
+        return np.choose(self.place("z_reference", ("top", "invert")), [ZReference.AXIS, ZReference.TOP, ZReference.INVERT]).astype(
+            np.int64
+        )
+
+    def fitting(self, role: str) -> NDArray[np.int64]:
+        """Return the place in FITTINGS of what the column that plays ``role`` names (n,): a plain marker for another word, -1 for none."""
+        column = self._texts(role)
+        if column is None:
+            return np.full(len(self.features), -1, np.int64)
+        named = column.valid & (np.diff(column.offsets) > 0)
+        place = index_texts(column, FITTINGS) - 1
+        return np.where(named & (place < 0), FITTINGS.index(MARKER), place)
+
+    def place(self, role: str, names: tuple[str, ...]) -> NDArray[np.int64]:
+        """Return the place in ``names``, from 1, of each text of the column that plays ``role`` (n,); 0 for any other and for none."""
+        column = self._texts(role)
+        return np.zeros(len(self.features), np.int64) if column is None else index_texts(column, names).astype(np.int64)
+
+    def count(self, role: str) -> NDArray[np.int64]:
+        """Return the column of numbers that plays ``role`` (n,), 0 where there is none."""
+        column = self.features.columns.get(self.feature_type.recipe_fields.get(role, ""))
+        if not isinstance(column, NumberColumn):
+            return np.zeros(len(self.features), np.int64)
+        return np.where(column.valid, column.values, 0).astype(np.int64)
+
+    def _texts(self, role: str) -> TextColumn | None:
+        column = self.features.columns.get(self.feature_type.recipe_fields.get(role, ""))
+        return column if isinstance(column, TextColumn) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,45 +189,52 @@ class Envelope(Extrude):
 class Tube(Recipe):
     """Lines to pipes."""
 
-    diameter_m: Numbers
-    width_m: Numbers
-    height_m: Numbers
-    z_reference: NDArray[np.int64]
+    pipes: Pipes
 
     def vertices(self, geometries: Geometries, /) -> NDArray[np.int64]:
-        """Return two rings a segment and two caps, as many sides as the diameter needs."""
-        sides = sides_for(np.nan_to_num(self.diameter_m) / 2)
-        return 2 * sides * points_per_feature(geometries)
+        """Return two rings a segment of the outer section and of each bore, and what closes both ends."""
+        outline = outlines(self.pipes)
+        radius = widest_radius(outline.shape, outline.width_m / 2, outline.height_m / 2)
+        bores = bores_of(self.pipes, outline)
+        sides = np.where(outline.shape == BOX, 8, sides_for(np.nan_to_num(radius)))
+        segments = np.maximum(points_per_feature(geometries) - 1, 1)
+        ends = np.where(outline.shape == BOX, 4 + 12 * np.diff(bores.offsets), sides * np.maximum(1, sides // 8) + 1)
+        return 2 * sides * (1 + bores.count) * segments + 2 * ends
 
     def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the pipes of ``rows``."""
-        return tube(geometries, self.diameter_m[rows], self.width_m[rows], self.height_m[rows], self.z_reference[rows])
+        return tube(geometries, self.pipes.rows(rows))
 
-    def sections(self, rows: NDArray[np.int64], /) -> tuple[NDArray[np.bool_], Numbers, Numbers, Numbers]:
-        """Return of each of ``rows`` whether it is a box, width, height, and how far its axis lies above its line."""
-        return sections(self.diameter_m[rows], self.width_m[rows], self.height_m[rows], self.z_reference[rows])
+    def outlines(self, rows: NDArray[np.int64], /) -> Outlines:
+        """Return the outer sections of ``rows``."""
+        return outlines(self.pipes.rows(rows))
+
+
+_INSTANCE_WEIGHT = 32
+"""What a point counts for in vertices: its instances take the bytes of four, and its models are to be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
-class Well(Recipe):
-    """Points to shafts with a lid."""
+class Well(Instanced):
+    """Points to chambers and fittings."""
 
-    bottom_m: Numbers
-    depth_m: Numbers
-    diameter_m: Numbers
+    wells: Wells
 
     def vertices(self, _geometries: Geometries, /) -> NDArray[np.int64]:
-        """Return four rings for the shaft and four for the lid."""
-        diameter = np.where(self.diameter_m > 0, self.diameter_m, NOMINAL_DIAMETER_M)
-        return 8 * sides_for(diameter / 2)
+        """Return the same for all: they are shown by instances."""
+        return np.full(len(self.wells.kind), _INSTANCE_WEIGHT, np.int64)
 
     def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
-        """Return the shafts of ``rows``."""
-        return well(geometries, self.bottom_m[rows], self.depth_m[rows], self.diameter_m[rows])
+        """Return the triangles of what stands at ``rows``."""
+        return as_mesh(*well(geometries, self.wells.rows(rows)))
+
+    def placements(self, geometries: Geometries, rows: NDArray[np.int64], /) -> list[Placement]:
+        """Return the same as models in places."""
+        return well(geometries, self.wells.rows(rows))[0]
 
     def shafts(self, geometries: Geometries, rows: NDArray[np.int64], /) -> tuple[Numbers, Numbers, Numbers]:
         """Return top (n, 3), height of the bottom and diameter of the shafts of ``rows``, NaN where not known."""
-        return shafts(geometries, self.bottom_m[rows], self.depth_m[rows], self.diameter_m[rows])
+        return shafts(geometries, self.wells.rows(rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from tiles.glb import Encoding
 from tiles.instanced_glb import Instances, write_instances
 from tiles.local_frame import ToGeocentric, fit_projection
 from tiles.mesh.batch import LeftOut, MeshBatch
-from tiles.mesh.sweep import Paths, sweep
+from tiles.mesh.profile import BOX, ROUND
+from tiles.mesh.sweep import Sections as SweptSections
+from tiles.mesh.sweep import plain_paths, sweep
 from tiles.metadata import FID, MetadataClass, PropertyTable, StoredColumn
 from tiles.recipes import Tube, Well
 from tiles.represented import Represented
-from tiles.runs import BOX, ROUND, Runs, Sections, from_bytes, gather, runs_of, straight_runs, summary, to_bytes
+from tiles.runs import Runs, Sections, from_bytes, gather, runs_of, straight_runs, summary, to_bytes
 from tiles.source import Source
 from tiles.tiling import FINEST_LEVEL, Cell
 from tiles.wkb import Geometries, select
@@ -84,8 +86,8 @@ class RunForm:
 
 
 def _sections(recipe: Tube, rows: NDArray[np.int64]) -> Sections:
-    is_box, width, height, shift = recipe.sections(rows)
-    return Sections(np.where(is_box, BOX, ROUND).astype(np.int64), width, height, shift)
+    outline = recipe.outlines(rows)
+    return Sections(np.where(outline.shape == BOX, BOX, ROUND), outline.width_m, outline.height_m, outline.shift_m)
 
 
 def _taken(sections: Sections, rows: NDArray[np.int64]) -> Sections:
@@ -127,5 +129,6 @@ def _unit(form: int) -> MeshBatch:
     """Return the cylinder or the box of length, width and height 1 along x about the origin."""
     half = 0.5 if form == BOX else 0.5 / float(np.sqrt(_AREA_OF_POLYGON))
     points = np.array([[-0.5, 0.0, 0.0], [0.5, 0.0, 0.0]])
-    sides = np.array([0 if form == BOX else _SIDES])
-    return sweep(Paths(points, np.array([0, 2]), np.array([half]), np.array([half]), sides, np.zeros(1, np.int64)), np.zeros(1, np.uint8))
+    shape, size = np.array([form]), np.array([half])
+    section = SweptSections.closed(shape, size, size, np.array([_SIDES]))
+    return sweep(plain_paths(points, np.array([0, 2]), section, np.zeros(1, np.int64)), np.zeros(1, np.uint8))

@@ -23,12 +23,14 @@ STORED_RUNS = 512
 _COLUMNS = 12
 _MAGIC = b"TWR1"
 _HEADER = struct.Struct("<4sIq")
-ROUND, BOX = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """What a run of lines (n,) is swept by: ``form`` ROUND or BOX, size across and upright in metres, way of the axis above the line."""
+    """What a run of lines (n,) is swept by.
+
+    ``form`` ROUND or BOX of tiles.mesh.profile, size across and upright in metres, way of the axis above the line.
+    """
 
     form: Integers
     width_m: NDArray[np.float64]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +18,12 @@ from tests.tile_features import features, footprints
 from tiles.mesh import triangulate as triangulation
 from tiles.mesh.batch import LeftOut, MeshBatch
 from tiles.mesh.extrude import clean_footprints, extrude
-from tiles.mesh.tube import ZReference, tube
-from tiles.mesh.well import LID_RIM_M, NOMINAL_DIAMETER_M, well
+from tiles.mesh.fitting_models import FITTINGS
+from tiles.mesh.pipe_section import Pipes, ZReference
+from tiles.mesh.placement import as_mesh
+from tiles.mesh.profile import Shape
+from tiles.mesh.tube import tube
+from tiles.mesh.well import COVER_M, NOMINAL_DIAMETER_M, Wells, well
 from tiles.wkb import Geometries, read_wkb
 
 HERE = (500_000.25, 3_520_000.75)
@@ -186,9 +191,31 @@ def axis_distance(mesh: MeshBatch, line: BaseGeometry) -> np.ndarray:
     return out
 
 
+def pipes(
+    count: int,
+    *,
+    shape: int = -1,
+    diameter: float = np.nan,
+    width: float = np.nan,
+    height: float = np.nan,
+    wall: float = np.nan,
+    holes: int = 0,
+    reference: ZReference = ZReference.AXIS,
+) -> Pipes:
+    """So many pipes of one section."""
+    d, w, h, t = (np.full(count, size) for size in (diameter, width, height, wall))
+    return Pipes(np.full(count, shape), d, w, h, t, np.full(count, holes), np.full(count, int(reference)))
+
+
 def pipe(line: BaseGeometry, diameter: float, reference: ZReference = ZReference.AXIS) -> MeshBatch:
-    nan = np.array([np.nan])
-    return tube(geometries([line]), np.array([diameter]), nan, nan, np.array([int(reference)]))
+    return tube(geometries([line]), pipes(1, diameter=diameter, reference=reference))
+
+
+def off_the_ends(mesh: MeshBatch, line: BaseGeometry) -> np.ndarray:
+    """Which vertices lie between the ends of a straight line, not on the balls beyond them."""
+    a, b = np.array(line.coords)[[0, -1]]
+    along = (mesh.positions - a) @ (b - a) / np.linalg.norm(b - a)
+    return np.asarray((along > -1e-6) & (along < np.linalg.norm(b - a) + 1e-6))
 
 
 STRAIGHT = moved(shapely.LineString([(0, 0, 5), (30, 40, 3)]))
@@ -200,9 +227,9 @@ def test_tube_vertices_lie_on_the_outer_radius(diameter: float) -> None:
     mesh = pipe(STRAIGHT, diameter)
     np.testing.assert_allclose(axis_distance(mesh, STRAIGHT), diameter / 2, atol=1e-6)
     assert mesh.chord_error_m <= 0.005
-    circle = np.pi * diameter**2 / 4 * STRAIGHT.length
+    circle = np.pi * diameter**2 / 4
     length = np.linalg.norm(np.diff(np.array(STRAIGHT.coords), axis=0))
-    assert circle * 0.85 < volume(mesh) < np.pi * diameter**2 / 4 * length
+    assert circle * 0.85 * length < volume(mesh) < circle * (length + diameter * 2 / 3)
     assert open_edges(mesh) == 0
     assert normals_agree(mesh)
 
@@ -245,7 +272,7 @@ def test_the_axis_follows_what_z_stands_for(reference: ZReference, axis: float) 
 
 def test_a_culvert_is_an_upright_box_of_its_width_and_height() -> None:
     line = moved(shapely.LineString([(0, 0, 2), (0, 40, 2)]))
-    mesh = tube(geometries([line]), np.array([np.nan]), np.array([2.4]), np.array([1.2]), np.array([int(ZReference.INVERT)]))
+    mesh = tube(geometries([line]), pipes(1, width=2.4, height=1.2, reference=ZReference.INVERT))
     assert np.ptp(mesh.positions, axis=0) == pytest.approx([2.4, 40, 1.2])
     assert mesh.positions[:, 2].min() == pytest.approx(2.0)
     assert volume(mesh) == pytest.approx(2.4 * 1.2 * 40)
@@ -260,9 +287,10 @@ def test_a_pipe_of_many_kilometres_is_divided() -> None:
 
 
 def test_pipes_without_a_size_or_without_length_are_left_out() -> None:
-    line, nan = moved(shapely.LineString([(0, 0, 0), (9, 0, 0)])), np.full(5, np.nan)
+    line = moved(shapely.LineString([(0, 0, 0), (9, 0, 0)]))
     point_like = moved(shapely.LineString([(0, 0, 0), (0, 0, 0)]))
-    mesh = tube(geometries([line, line, line, point_like, line]), np.array([0.3, np.nan, 300, 0.3, -1]), nan, nan, np.zeros(5, np.int64))
+    sizes = replace(pipes(5), diameter_m=np.array([0.3, np.nan, 300, 0.3, -1]))
+    mesh = tube(geometries([line, line, line, point_like, line]), sizes)
     assert [LeftOut(r).name for r in mesh.left_out.tolist()] == [
         "DRAWN",
         "SIZE_MISSING",
@@ -272,25 +300,131 @@ def test_pipes_without_a_size_or_without_length_are_left_out() -> None:
     ]
 
 
-def test_a_manhole_reaches_from_the_ground_to_its_bottom_under_a_lid() -> None:
-    point = moved(shapely.Point(0, 0, 8.25))
-    nan = np.full(1, np.nan)
-    mesh = well(geometries([point]), np.array([5.0]), nan, nan)
-    assert (mesh.positions[:, 2].min(), mesh.positions[:, 2].max()) == (5.0, 8.25)
-    reach = np.hypot(mesh.positions[:, 0] - HERE[0], mesh.positions[:, 1] - HERE[1])
-    on_top, at_bottom = mesh.positions[:, 2] == 8.25, mesh.positions[:, 2] == 5.0
-    assert reach[on_top] == pytest.approx(NOMINAL_DIAMETER_M / 2 + LID_RIM_M)
-    assert reach[at_bottom] == pytest.approx(NOMINAL_DIAMETER_M / 2)
+def test_a_pipe_of_gravity_shows_its_wall_and_bore_at_its_ends() -> None:
+    """Its mesh is a pipe: the volume is that of the wall, and nothing but the two radii occurs across it."""
+    line = moved(shapely.LineString([(0, 0, 2), (30, 0, 2)]))
+    mesh = tube(geometries([line]), pipes(1, diameter=1.2, wall=0.12, reference=ZReference.INVERT))
+    axis = affinity.translate(line, zoff=0.6 - 0.12)
+    across = np.hypot(mesh.positions[:, 1] - HERE[1], mesh.positions[:, 2] - axis.coords[0][2])
+    assert sorted(set(np.round(across, 6).tolist())) == [0.48, 0.6]
+    assert mesh.positions[np.isclose(across, 0.48), 2].min() == pytest.approx(2.0, abs=0.005)  # the invert is the lowest of the bore
+    wall = np.pi * (0.6**2 - 0.48**2) * 30
+    assert wall * 0.95 < volume(mesh) < wall * 1.03
+    assert open_edges(mesh) == 0
     assert normals_agree(mesh)
-    assert volume(mesh) > 0
 
 
-def test_wells_use_the_depth_where_no_bottom_is_known_and_none_without_either() -> None:
-    points = [moved(shapely.Point(i, 0, 8.0)) for i in range(4)]
-    bottom, depth = np.array([np.nan, np.nan, 9.0, np.nan]), np.array([2.5, np.nan, np.nan, 500])
-    mesh = well(geometries([*points]), bottom, depth, np.full(4, 1.0))
-    assert [LeftOut(r).name for r in mesh.left_out.tolist()] == ["DRAWN", "DEPTH_MISSING", "DEPTH_MISSING", "DEPTH_ABSURD"]
-    assert mesh.positions[:, 2].min() == 5.5
+@given(
+    st.floats(0.05, 3.0),
+    st.floats(0.01, 0.45),
+    st.floats(-170, 170),
+    st.sampled_from([Shape.ROUND, Shape.EGG]),
+    st.sampled_from(ZReference),
+)
+@settings(max_examples=25, deadline=None)
+def test_any_pipe_is_a_closed_mesh(size: float, share: float, bend_deg: float, shape: Shape, reference: ZReference) -> None:
+    """However thick its wall and sharp its bends: where a bore is cut off at one, a ball closes what is around it."""
+    turned = np.radians(bend_deg)
+    line = moved(shapely.LineString([(0, 0, 5), (9, 0, 5), (9 + 9 * np.cos(turned), 9 * np.sin(turned), 5)]))
+    mesh = tube(geometries([line]), pipes(1, shape=shape, diameter=size, wall=share * size, reference=reference))
+    sharp = np.cos(turned / 2) < 0.31
+    assert sharp or open_edges(mesh) == 0
+    assert normals_agree(mesh)
+
+
+def test_two_pipes_that_meet_at_an_angle_leave_no_gap() -> None:
+    """Seen from outside of a right angle, where flat ends would leave a wedge open, there is the ball of both."""
+    mesh = tube(
+        geometries([moved(shapely.LineString(c)) for c in ([(-9, 0, 0), (0, 0, 0)], [(0, 0, 0), (0, 9, 0)])]), pipes(2, diameter=0.4)
+    )
+    outward = np.array([1, -1, 0]) / np.sqrt(2)
+    reach = (mesh.positions - [*HERE, 0]) @ outward
+    for feature in (0, 1):
+        assert reach[mesh.feature == feature].max() == pytest.approx(0.2, abs=1e-6)
+
+
+def test_an_egg_is_as_wide_and_high_as_it_is_said_to_be() -> None:
+    """Area of the sewer egg 2 : 3 by its radius: 4.594 r² (DIN 4263)."""
+    line = moved(shapely.LineString([(0, 0, 2), (0, 40, 2)]))
+    for width, height in ((0.6, 0.9), (0.9, 0.6), (np.nan, 0.9), (0.6, np.nan)):
+        mesh = tube(geometries([line]), pipes(1, shape=Shape.EGG, width=width, height=height, reference=ZReference.INVERT))
+        ends = off_the_ends(mesh, line)
+        assert np.ptp(mesh.positions[ends], axis=0)[[0, 2]] == pytest.approx([0.6, 0.9], abs=0.005)
+        assert mesh.positions[:, 2].min() == pytest.approx(2.0, abs=0.005)
+        flat = mesh.positions[ends & (mesh.positions[:, 1] < HERE[1] + 1)]
+        assert shapely.MultiPoint(flat[:, [0, 2]]).convex_hull.area == pytest.approx(4.594 * 0.3**2, rel=0.02)
+        assert open_edges(mesh) == 0
+        assert normals_agree(mesh)
+
+
+def test_a_culvert_of_two_openings_has_three_walls() -> None:
+    line = moved(shapely.LineString([(0, 0, 2), (0, 40, 2)]))
+    mesh = tube(geometries([line]), pipes(1, width=4.0, height=1.5, wall=0.2, holes=2, reference=ZReference.INVERT))
+    assert volume(mesh) == pytest.approx(40 * (4.0 * 1.5 - 2 * 1.7 * 1.1))
+    assert mesh.positions[:, 2].min() == pytest.approx(1.8)
+    assert set(np.round(np.abs(mesh.positions[:, 0] - HERE[0]), 6).tolist()) == {0.0, 0.1, 1.8, 2.0}
+    assert normals_agree(mesh)
+
+
+@pytest.mark.parametrize(("holes", "drawn"), [(0, 0), (1, 1), (8, 8), (11, 11), (48, 48), (500, 0)])
+def test_a_bank_of_ducts_has_so_many_bores(holes: int, drawn: int) -> None:
+    line = moved(shapely.LineString([(0, 0, 2), (0, 40, 2)]))
+    mesh = tube(geometries([line]), pipes(1, width=0.8, height=0.6, holes=holes, reference=ZReference.TOP))
+    bored = 0.8 * 0.6 * 40 - volume(mesh)
+    side = {0: 0.0, 1: 0.6, 8: 0.2, 11: 0.2, 48: 0.1, 500: 0.0}[holes]
+    octagon = 2 * np.sqrt(2) * (0.35 * side) ** 2 * 40
+    assert bored == pytest.approx(drawn * octagon, rel=0.02, abs=1e-6)
+    assert normals_agree(mesh)
+
+
+def wells(count: int, **known: np.ndarray) -> Wells:
+    """So many points of which no more than ``known`` is known."""
+    nothing = np.full(count, np.nan)
+    blank = Wells(nothing, nothing, nothing, np.zeros(count, np.bool_), np.full(count, -1), np.zeros(count))
+    return replace(blank, **known)
+
+
+def test_a_manhole_reaches_from_its_cover_to_its_bottom() -> None:
+    point = moved(shapely.Point(0, 0, 8.25))
+    placements, left_out = well(geometries([point]), wells(1, bottom_m=np.array([5.0])))
+    shaft, cover = (as_mesh([one], left_out) for one in placements)
+    assert (shaft.positions[:, 2].min(), shaft.positions[:, 2].max()) == pytest.approx((5.0, 8.25 - COVER_M))
+    reach = np.hypot(shaft.positions[:, 0] - HERE[0], shaft.positions[:, 1] - HERE[1])
+    assert reach == pytest.approx(NOMINAL_DIAMETER_M / 2)
+    assert cover.positions[:, 2].min() < 8.25 - COVER_M < 8.25 < cover.positions[:, 2].max() < 8.3
+    whole = as_mesh(placements, left_out)
+    assert normals_agree(whole)
+    assert volume(whole) > np.pi * 0.35**2 * 3.15 * 0.95
+
+
+@pytest.mark.parametrize("kind", FITTINGS)
+def test_every_fitting_stands_on_the_ground_and_is_closed(kind: str) -> None:
+    places = [moved(shapely.Point(0, 0, 8.0)), moved(shapely.Point(20, 0, 9.0))]
+    given = wells(2, kind=np.full(2, FITTINGS.index(kind)), turn_rad=np.array([0.0, np.pi / 2]))
+    placements, left_out = well(geometries([*places]), given)
+    mesh = as_mesh(placements, left_out)
+    assert left_out.tolist() == [LeftOut.DRAWN] * 2
+    assert open_edges(mesh) == 0
+    assert normals_agree(mesh)
+    first, second = (mesh.positions[mesh.feature == f] - [*HERE, 8.0 + f] - [20 * f, 0, 0] for f in (0, 1))
+    assert first[:, 2].min() < 0 < first[:, 2].max() < 11
+    assert np.sort(np.round(first[:, 0], 4)) == pytest.approx(np.sort(np.round(second[:, 1], 4)), abs=1e-4)  # turned to the north
+    assert len(mesh.positions) < 1_400
+
+
+def test_a_point_is_drawn_by_its_depth_or_its_kind_and_by_neither_left_out() -> None:
+    points = [moved(shapely.Point(i, 0, 8.0)) for i in range(5)]
+    given = wells(
+        5,
+        bottom_m=np.array([np.nan, np.nan, 9.0, np.nan, 9.0]),
+        depth_m=np.array([2.5, np.nan, np.nan, 500, np.nan]),
+        kind=np.array([-1, -1, -1, -1, FITTINGS.index("hydrant")]),
+    )
+    placements, left_out = well(geometries([*points]), given)
+    assert [LeftOut(r).name for r in left_out.tolist()] == ["DRAWN", "DEPTH_MISSING", "DEPTH_MISSING", "DEPTH_ABSURD", "DRAWN"]
+    mesh = as_mesh(placements, left_out)
+    assert mesh.positions[mesh.feature == 0, 2].min() == 5.5
+    assert mesh.positions[mesh.feature == 4, 2].min() > 7
 
 
 def test_a_batch_keeps_every_feature_apart() -> None:

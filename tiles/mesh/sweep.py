@@ -1,7 +1,8 @@
-"""Profiles swept along paths: the closed, mitred prisms that tubes and shafts are made of."""
+"""Profiles swept along paths: the mitred tubes, boxes and bores that pipes, ducts and shafts are made of."""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,84 +11,140 @@ from numpy.typing import NDArray
 from tiles.columns import Offsets
 from tiles.kernel import kernel
 from tiles.mesh.batch import MeshBatch
+from tiles.mesh.profile import BOX, MOST_SIDES, chord_error, widest_radius, write_profile
+from tiles.mesh.sweep_ends import emit_cap, emit_dome, emit_frames, emit_rim, join_rings
 
-CHORD_ERROR_M = 0.005
-"""How far the flat sides of a round profile may lie inside the circle."""
-_FEWEST_SIDES, _MOST_SIDES = 8, 96
 _SHARPEST_COSINE = 0.3
 """Cosine of half the deflection below which a mitre would run too far out: there both ends are closed instead."""
 
 
+class Ending(enum.IntEnum):
+    """How a path ends."""
+
+    FLAT = 0
+    """With a flat cap."""
+    BALL = 1
+    """With half a ball of the section's width: whatever joins here at whatever angle, no gap shows. A box ends flat."""
+    OPEN = 2
+    """With the wall about its bore: part of that ball where the section is curved, flat cells about their openings where it is a box."""
+    NONE = 3
+    """With nothing: something else closes it."""
+
+
+_BALL, _OPEN, _NONE = int(Ending.BALL), int(Ending.OPEN), int(Ending.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What the open ends of boxes are divided into: the cells of path ``p`` are ``first[p]`` to ``last[p]`` (exclusive).
+
+    ``cell`` (c, 4): left, low, right, high, metres across and above the axis; ``opening`` (c, 4): centre and half sizes of the opening
+    in it, zeros where there is none; ``is_round`` (c,): eight-sided instead of a rectangle.
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    cell: NDArray[np.float64]
+    opening: NDArray[np.float64]
+    is_round: NDArray[np.bool_]
+
+    @staticmethod
+    def none(paths: int) -> Cells:
+        """Return the cells of ``paths`` that have none."""
+        zero = np.zeros(paths, np.int64)
+        return Cells(zero, zero, np.empty((0, 4)), np.empty((0, 4)), np.empty(0, np.bool_))
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """What is swept, all (p,), lengths in metres: ``shape`` of Shape, half sizes, ``sides`` of a curved section's polygon, ``ending``.
+
+    ``is_bore``: the section is the inside of something and seen from within. ``centre`` (p, 2): how far it lies across and above the
+    path. ``wall`` about the bore of an OPEN curved section. ``stretch``: how far a bore goes on beyond both ends. ``reach``: how far from
+    the path anything lies that bends with it.
+    """
+
+    shape: NDArray[np.int64]
+    half_width: NDArray[np.float64]
+    half_height: NDArray[np.float64]
+    sides: NDArray[np.int64]
+    ending: NDArray[np.int64]
+    is_bore: NDArray[np.bool_]
+    centre: NDArray[np.float64]
+    wall: NDArray[np.float64]
+    stretch: NDArray[np.float64]
+    reach: NDArray[np.float64]
+
+    @staticmethod
+    def closed(
+        shape: NDArray[np.int64],
+        half_width: NDArray[np.float64],
+        half_height: NDArray[np.float64],
+        sides: NDArray[np.int64],
+        ending: NDArray[np.int64] | None = None,
+    ) -> Sections:
+        """Return sections about their paths without bores, with flat ends where ``ending`` is not given."""
+        zero = np.zeros(len(shape))
+        reach = np.where(shape == BOX, np.hypot(half_width, half_height), half_width)
+        endings = np.full(len(shape), int(Ending.FLAT)) if ending is None else ending
+        is_bore = np.zeros(len(shape), np.bool_)
+        return Sections(shape, half_width, half_height, sides, endings, is_bore, np.zeros((len(shape), 2)), zero, zero, reach)
+
+
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Paths to sweep: path ``p`` runs through ``points[offsets[p]:offsets[p + 1]]`` (E, N, H; no repeated points).
+    """Paths to sweep: path ``p`` runs along line ``line[p]``, which has the points ``offsets[line]`` to ``offsets[line + 1]``.
 
-    ``half_width`` and ``half_height`` (p,) metres; ``sides`` (p,) of the inscribed polygon, 0 for a rectangle; ``feature`` (p,) index.
+    ``points`` E, N, H, none repeated; ``feature`` (p,) index, rising.
     """
 
     points: NDArray[np.float64]
     offsets: Offsets
-    half_width: NDArray[np.float64]
-    half_height: NDArray[np.float64]
-    sides: NDArray[np.int64]
+    line: NDArray[np.int64]
+    sections: Sections
+    cells: Cells
     feature: NDArray[np.int64]
 
 
-def sides_for(radius_m: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the number of sides for which r (1 - cos π/n) stays within CHORD_ERROR_M; 8 to 96, even."""
-    ratio = np.clip(CHORD_ERROR_M / np.maximum(radius_m, CHORD_ERROR_M), 0.0, 1.0)
-    exact = np.pi / np.arccos(1.0 - ratio)
-    return np.clip(2 * np.ceil(exact / 2), _FEWEST_SIDES, _MOST_SIDES).astype(np.int64)
-
-
-def chord_error(radius_m: NDArray[np.float64], sides: NDArray[np.int64]) -> float:
-    """Return the largest r (1 - cos π/n) of the round profiles."""
-    is_round = sides > 0
-    if not is_round.any():
-        return 0.0
-    return float((radius_m[is_round] * (1 - np.cos(np.pi / sides[is_round]))).max())
+def plain_paths(points: NDArray[np.float64], offsets: Offsets, sections: Sections, feature: NDArray[np.int64]) -> Paths:
+    """Return one path for each line."""
+    count = len(offsets) - 1
+    return Paths(points, offsets, np.arange(count), sections, Cells.none(count), feature)
 
 
 def sweep(paths: Paths, left_out: NDArray[np.uint8]) -> MeshBatch:
-    """Return closed prisms along ``paths``: mitred at bends, flat caps at both ends and where a bend is too sharp to mitre.
+    """Return the sections swept along ``paths``: mitred at bends, closed at both ends and where a bend is too sharp to mitre.
 
-    The rectangle stands upright: its width is horizontal. Round profiles have radial normals, rectangles and caps flat ones.
+    A rectangle stands upright: its width is horizontal. Curved sections have radial normals, rectangles and caps flat ones.
     """
-    vertices, count = _room(paths.offsets, paths.sides)
+    s = paths.sections
+    vertices, count = _room(paths)
     positions, normals = np.empty((vertices, 3)), np.empty((vertices, 3), np.float32)
     feature, triangles = np.empty(vertices, np.uint32), np.empty((count, 3), np.uint32)
+    lengths = np.column_stack([s.half_width, s.half_height, s.centre, s.wall, s.stretch, s.reach])
+    kinds = np.column_stack([s.shape, s.sides, s.ending, s.is_bore]).astype(np.int64)
+    c = paths.cells
     v, t = _sweep(
-        paths.points, paths.offsets, paths.half_width, paths.half_height, paths.sides, paths.feature, positions, normals, feature, triangles
-    )
-    error = chord_error(np.maximum(paths.half_width, paths.half_height), paths.sides)
+        paths.points, paths.offsets, paths.line, lengths, kinds, c.first, c.last, c.cell, c.opening, c.is_round, paths.feature,
+        positions, normals, feature, triangles,
+    )  # fmt: skip
+    error = chord_error(s.shape, widest_radius(s.shape, s.half_width, s.half_height), s.sides)
     return MeshBatch(positions[:v], normals[:v], triangles[:t], feature[:v], left_out, error)
 
 
-def _room(offsets: Offsets, sides: NDArray[np.int64]) -> tuple[int, int]:
-    """Return upper bounds for vertices and triangles: two rings and two caps for every segment."""
-    segments = np.maximum(np.diff(offsets) - 1, 0)
-    corners = np.where(sides > 0, sides, 4)
-    around = np.where(sides > 0, sides, 8)
-    return int((segments * (2 * around + 2 * corners)).sum()), int((segments * (2 * corners + 2 * (corners - 2))).sum())
+_CELL_VERTICES = _CELL_TRIANGLES = 12
 
 
-@kernel
-def _profile(half_width: float, half_height: float, sides: int, out: NDArray[np.float64]) -> tuple[int, int]:
-    """Write (right, up, normal right, normal up) of the profile; return (vertices, faces). A rectangle has each corner twice."""
-    if sides > 0:
-        for k in range(sides):
-            angle = 2 * np.pi * k / sides
-            c, s = np.cos(angle), np.sin(angle)
-            out[k, 0], out[k, 1], out[k, 2], out[k, 3] = half_width * c, half_height * s, c, s
-        return sides, sides
-    for k in range(4):
-        c, s = (1.0, 0.0, -1.0, 0.0)[k], (0.0, 1.0, 0.0, -1.0)[k]
-        for end in range(2):
-            along = -1.0 if end == 0 else 1.0
-            out[2 * k + end, 0] = half_width * (c - s * along)
-            out[2 * k + end, 1] = half_height * (s + c * along)
-            out[2 * k + end, 2], out[2 * k + end, 3] = c, s
-    return 8, 4
+def _room(paths: Paths) -> tuple[int, int]:
+    """Return upper bounds for vertices and triangles: two rings a segment, and both its ends closed as its path's may be."""
+    s = paths.sections
+    segments = np.maximum(np.diff(paths.offsets) - 1, 0)[paths.line]
+    is_box, cells = s.shape == BOX, paths.cells.last - paths.cells.first
+    around, faces = np.where(is_box, 8, s.sides), np.where(is_box, 4, s.sides)
+    steps = np.maximum(2, s.sides // 8)
+    vertices = np.where(is_box, 4 + _CELL_VERTICES * cells, steps * s.sides + 1)
+    triangles = np.where(is_box, 4 + _CELL_TRIANGLES * cells, 2 * steps * s.sides)
+    return int((2 * segments * (around + vertices)).sum()), int((2 * segments * (faces + triangles)).sum())
 
 
 @kernel
@@ -155,38 +212,6 @@ def _emit_ring(
 
 
 @kernel
-def _emit_sides(around: int, faces: int, triangles: NDArray[np.uint32], v: int) -> None:
-    """Join the ring at ``v`` with the one after it; where the profile has more vertices than faces, each face has two of its own."""
-    stride = around // faces
-    for k in range(faces):
-        a, b = k * stride, (k * stride + 1) % around
-        triangles[2 * k, 0], triangles[2 * k, 1], triangles[2 * k, 2] = v + a, v + around + a, v + around + b
-        triangles[2 * k + 1, 0], triangles[2 * k + 1, 1], triangles[2 * k + 1, 2] = v + a, v + around + b, v + b
-
-
-@kernel
-def _emit_cap(
-    ring: NDArray[np.float64],
-    faces: int,
-    d: NDArray[np.float64],
-    ahead: bool,
-    positions: NDArray[np.float64],
-    normals: NDArray[np.float32],
-    triangles: NDArray[np.uint32],
-    v: int,
-) -> None:
-    """Close ``ring`` with a flat fan that looks along ``d`` (``ahead``) or against it."""
-    stride, sign = len(ring) // faces, 1.0 if ahead else -1.0
-    for k in range(faces):
-        positions[k] = ring[k * stride]
-        for a in range(3):
-            normals[k, a] = sign * d[a]
-    second, third = (1, 0) if ahead else (0, 1)
-    for k in range(1, faces - 1):
-        triangles[k - 1, 0], triangles[k - 1, 1], triangles[k - 1, 2] = v, v + k + second, v + k + third
-
-
-@kernel
 def _end_plane(
     points: NDArray[np.float64],
     i: int,
@@ -198,7 +223,7 @@ def _end_plane(
     reach: float,
     plane: NDArray[np.float64],
 ) -> bool:
-    """Write the normal of the plane that ends segment ``i`` at one of its nodes; return whether it is a mitre (else it is capped)."""
+    """Write the normal of the plane that ends segment ``i`` at one of its nodes; return whether it is a mitre."""
     neighbour = np.empty(3)
     if not at_end and i > first:
         shorter = min(length, _direction(points, i - 1, neighbour))
@@ -213,12 +238,29 @@ def _end_plane(
 
 
 @kernel
+def _section(lengths: NDArray[np.float64], kinds: NDArray[np.int64], wall: float, out: NDArray[np.float64]) -> tuple[int, int]:
+    """Write the profile of a path, or what lies ``wall`` within it; return (vertices, faces)."""
+    around, faces = write_profile(kinds[0], lengths[0] - wall, lengths[1] - wall, kinds[1], out)
+    for k in range(around):
+        out[k, 0] += lengths[2]
+        out[k, 1] += lengths[3]
+        if kinds[3]:
+            out[k, 2], out[k, 3] = -out[k, 2], -out[k, 3]
+    return around, faces
+
+
+@kernel
 def _sweep(
     points: NDArray[np.float64],
     offsets: Offsets,
-    half_width: NDArray[np.float64],
-    half_height: NDArray[np.float64],
-    sides: NDArray[np.int64],
+    line_of: NDArray[np.int64],
+    lengths: NDArray[np.float64],
+    kinds: NDArray[np.int64],
+    first_cell: NDArray[np.int64],
+    last_cell: NDArray[np.int64],
+    cell: NDArray[np.float64],
+    opening: NDArray[np.float64],
+    is_round: NDArray[np.bool_],
     feature_of: NDArray[np.int64],
     positions: NDArray[np.float64],
     normals: NDArray[np.float32],
@@ -226,12 +268,14 @@ def _sweep(
     triangles: NDArray[np.uint32],
 ) -> tuple[int, int]:
     v, t = 0, 0
-    profile, plane, mitred = np.empty((_MOST_SIDES, 4)), np.empty(3), np.empty(2, np.bool_)
-    d, right, up = np.empty(3), np.empty(3), np.empty(3)
-    for path in range(len(offsets) - 1):
-        first, last, begin = offsets[path], offsets[path + 1] - 1, v
-        around, faces = _profile(half_width[path], half_height[path], sides[path], profile)
-        reach = half_width[path] if sides[path] > 0 else np.hypot(half_width[path], half_height[path])
+    profile, bore = np.empty((MOST_SIDES, 4)), np.empty((MOST_SIDES, 4))
+    d, right, up, plane, centre = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    mitred = np.empty(2, np.bool_)
+    for path in range(len(line_of)):
+        first, last, begin = offsets[line_of[path]], offsets[line_of[path] + 1] - 1, v
+        is_box, is_bore, own_ending = kinds[path, 0] == BOX, kinds[path, 3] == 1, kinds[path, 2]
+        half_width, wall, stretch, reach = lengths[path, 0], lengths[path, 4], lengths[path, 5], lengths[path, 6]
+        around, faces = _section(lengths[path], kinds[path], 0.0, profile)
         right[0], right[1], right[2] = 1.0, 0.0, 0.0
         for i in range(first, last):
             length = _direction(points, i, d)
@@ -239,14 +283,35 @@ def _sweep(
             ring = v
             for end in range(2):
                 mitred[end] = _end_plane(points, i, first, last, end == 1, d, length, reach, plane)
-                _emit_ring(points[i + end], profile[:around], d, right, up, plane, positions[v:], normals[v:])
+                is_free = i == first if end == 0 else i == last - 1
+                beyond = 0.0 if not is_free else stretch if end == 1 else -stretch
+                for a in range(3):
+                    centre[a] = points[i + end, a] + beyond * d[a]
+                _emit_ring(centre, profile[:around], d, right, up, plane, positions[v:], normals[v:])
                 v += around
-            _emit_sides(around, faces, triangles[t:], ring)
-            t += 2 * faces
+            t += join_rings(ring, ring + around, around, faces, not is_bore, triangles[t:])
             for end in range(2):
-                if not mitred[end]:
-                    cut = positions[ring + end * around : ring + (end + 1) * around]
-                    _emit_cap(cut, faces, d, end == 1, positions[v:], normals[v:], triangles[t:], v)
-                    v, t = v + faces, t + faces - 2
+                if mitred[end] or own_ending == _NONE:
+                    continue
+                at, ahead = ring + end * around, end == 1
+                is_free = i == first if end == 0 else i == last - 1
+                ending = own_ending if is_free or own_ending != _OPEN else _BALL
+                if ending == _OPEN and is_box:
+                    c = slice(first_cell[path], last_cell[path])
+                    more = emit_frames(
+                        points[i + end], cell[c], opening[c], is_round[c], d, right, up, ahead, positions, normals, triangles[t:], v
+                    )
+                elif ending == _OPEN:
+                    _section(lengths[path], kinds[path], wall, bore)
+                    lean = (half_width - wall) / half_width
+                    forward = half_width * np.sqrt(1 - lean**2)
+                    more = emit_rim(
+                        points[i + end], at, bore[:around], lean, d, right, up, ahead, forward, positions, normals, triangles[t:], v
+                    )
+                elif ending == _BALL and not is_box:
+                    more = emit_dome(points[i + end], at, around, d, ahead, half_width, positions, normals, triangles[t:], v)
+                else:
+                    more = emit_cap(positions[at : at + around], faces, d, ahead, positions[v:], normals[v:], triangles[t:], v)
+                v, t = v + more[0], t + more[1]
         feature[begin:v] = feature_of[path]
     return v, t

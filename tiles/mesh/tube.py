@@ -1,8 +1,6 @@
-"""Pipes: line strings swept by their outer section at true depth."""
+"""Pipes: line strings swept by their section at true depth, with their walls and bores where these are known and can be seen."""
 
 from __future__ import annotations
-
-import enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +8,10 @@ from numpy.typing import NDArray
 from tiles.columns import Offsets
 from tiles.kernel import kernel
 from tiles.mesh.batch import LONGEST_EDGE_M, LeftOut, MeshBatch
-from tiles.mesh.sweep import Paths, sides_for, sweep
+from tiles.mesh.bores import Bores, bores_of
+from tiles.mesh.pipe_section import Outlines, Pipes, outlines
+from tiles.mesh.profile import BOX, ROUND, sides_for, widest_radius
+from tiles.mesh.sweep import Cells, Ending, Paths, Sections, sweep
 from tiles.wkb import EMPTY, OK, Geometries
 
 _REPEATED_M = 1e-4
@@ -19,44 +20,46 @@ WIDEST_M = 20.0
 """No pipe or culvert section is larger: a greater size is an error of unit."""
 
 
-class ZReference(enum.IntEnum):
-    """What the Z of a pipe's line stands for (surveys give the crown of pressure pipes and cables, the invert of gravity sewers)."""
+def tube(geometries: Geometries, pipes: Pipes) -> MeshBatch:
+    """Return pipes along line strings, closed meshes but for the seams of box ends.
 
-    AXIS = 0
-    TOP = 1
-    INVERT = 2
+    A gravity pipe (its line is its invert) opens into chambers and outfalls: where its wall is known its ends show it, and its bore is
+    seen through them. Other pipes are joined or capped: they end in half a ball of their own size. So do the walls of open ends lean,
+    and no gap shows where pipes meet at an angle, whatever lies beyond a pipe's own ends. Boxes end flat: culverts open by their
+    ``holes``, ducts with the holes of their bank.
 
-
-def tube(
-    geometries: Geometries,
-    diameter_m: NDArray[np.float64],
-    width_m: NDArray[np.float64],
-    height_m: NDArray[np.float64],
-    z_reference: NDArray[np.int64],
-) -> MeshBatch:
-    """Return closed pipes along line strings: boxes where width and height are given, round pipes of the outer diameter elsewhere.
-
-    All (features,); NaN is missing. ``z_reference`` of ZReference: the axis lies half the section's height below the top or above the
-    invert, measured vertically. A feature without either size is left out as SIZE_MISSING, above WIDEST_M as SIZE_ABSURD.
+    The axis lies half the section's height below the top, or that above the invert (less the wall), measured vertically. A feature
+    without size is left out as SIZE_MISSING, above WIDEST_M as SIZE_ABSURD.
     """
-    is_box, width, height, shift = sections(diameter_m, width_m, height_m, z_reference)
-    left_out = _left_out(geometries, width, height)
-    half = height / 2
-    paths, offsets, feature = centre_lines(geometries, shift, left_out)
-    sides = np.where(is_box, 0, sides_for(np.nan_to_num(width) / 2))
-    return sweep(Paths(paths, offsets, width[feature] / 2, half[feature], sides[feature], feature), left_out)
+    outline = outlines(pipes)
+    left_out = _left_out(geometries, outline.width_m, outline.height_m)
+    points, offsets, feature = centre_lines(geometries, outline.shift_m, left_out)
+    return sweep(_paths(outline, bores_of(pipes, outline), points, offsets, feature), left_out)
 
 
-def sections(
-    diameter_m: NDArray[np.float64], width_m: NDArray[np.float64], height_m: NDArray[np.float64], z_reference: NDArray[np.int64]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return of each section whether it is a box, its width and height, and how far its axis lies above the line (features,)."""
-    is_box = (width_m > 0) & (height_m > 0)
-    width = np.where(is_box, width_m, diameter_m)
-    height = np.where(is_box, height_m, diameter_m)
-    half = height / 2
-    shift = np.where(z_reference == ZReference.TOP, -half, np.where(z_reference == ZReference.INVERT, half, 0.0))
-    return is_box, width, height, shift
+def _paths(outline: Outlines, bores: Bores, points: NDArray[np.float64], offsets: Offsets, feature: NDArray[np.int64]) -> Paths:
+    """Return each line's outer section, followed by its bores."""
+    count = 1 + bores.count[feature]
+    line = np.repeat(np.arange(len(feature)), count)
+    begin = np.cumsum(count) - count
+    number = np.arange(len(line)) - begin[line] - 1
+    owner = feature[line]
+    is_bore, first = number >= 0, bores.offsets[owner]
+    half = np.column_stack([outline.width_m, outline.height_m])[owner] / 2
+    sides = sides_for(np.nan_to_num(widest_radius(outline.shape, outline.width_m / 2, outline.height_m / 2)))[owner]
+    shape, wall, is_box = outline.shape[owner], bores.wall_m[owner], outline.shape[owner] == BOX
+    reach = np.where(is_box, np.hypot(half[:, 0], half[:, 1]), half[:, 0])
+    stretch = np.where(is_bore & ~is_box, np.sqrt(np.maximum(half[:, 0] ** 2 - (half[:, 0] - wall) ** 2, 0)), 0.0)
+    centre = np.zeros((len(line), 2))
+    half[is_bore & ~is_box] -= wall[is_bore & ~is_box, None]
+    drilled = np.flatnonzero(is_bore & is_box)
+    opening = first[drilled] + number[drilled]
+    centre[drilled], half[drilled] = bores.opening[opening, :2], bores.opening[opening, 2:]
+    shape[drilled], sides[drilled] = np.where(bores.is_round[opening], ROUND, BOX), 8
+    ending = np.where(is_bore, int(Ending.NONE), bores.ending[owner])
+    sections = Sections(shape, half[:, 0], half[:, 1], sides, ending, is_bore, centre, np.where(is_bore, 0.0, wall), stretch, reach)
+    cells = Cells(first, np.where(is_bore, first, bores.offsets[owner + 1]), bores.cell, bores.opening, bores.is_round)
+    return Paths(points, offsets, line, sections, cells, owner)
 
 
 def _left_out(geometries: Geometries, width: NDArray[np.float64], height: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -26,8 +26,9 @@ _GEOMETRY_OF_RECIPE: dict[Recipe, tuple[GeometryType, bool | None]] = {
 _COVERAGES: tuple[Recipe, ...] = ("terrain", "imagery", "point_cloud", "model")
 _NUMERIC = frozenset({"integer", "number"})
 _LENGTHS = frozenset({"m", "dm", "cm", "mm"})
-_CODE_ROLES = frozenset({"z_reference"})
-_ANGLE_ROLES = frozenset({"azimuth", "tilt", "fov"})
+_TEXT_ROLES = frozenset({"z_reference", "shape", "kind"})
+_COUNT_ROLES = frozenset({"holes"})
+_ANGLE_ROLES = frozenset({"azimuth", "tilt", "fov", "rotation"})
 
 
 def check_code_list(code_list: CodeList, source: str, place: str = "") -> None:
@@ -173,11 +174,11 @@ def _recipe_faults(ft: FeatureType) -> Iterator[tuple[str, str]]:
     for role, name in ft.recipe_fields.items():
         if name not in ft.field_names:
             yield f"recipe.fields.{role}", f"there is no field {name!r}"
-        elif (ft.field(name).type in _NUMERIC) == (role in _CODE_ROLES):
+        elif (ft.field(name).type in _NUMERIC) == (role in _TEXT_ROLES):
             yield f"recipe.fields.{role}", f"field {name!r} is a {ft.field(name).type}"
         elif role in _ANGLE_ROLES and ft.field(name).unit != "deg":
             yield f"recipe.fields.{role}", f"field {name!r} is not an angle in deg"
-        elif role not in _CODE_ROLES | _ANGLE_ROLES and ft.field(name).unit not in _LENGTHS:
+        elif role not in _TEXT_ROLES | _COUNT_ROLES | _ANGLE_ROLES and ft.field(name).unit not in _LENGTHS:
             yield f"recipe.fields.{role}", f"field {name!r} is not a length in {', '.join(sorted(_LENGTHS))}"
 
 

@@ -20,7 +20,7 @@ _FORMS: Mapping[Recipe, str] = {
     "extrude": "轮廓自底面升起 · footprint raised from its base",
     "envelope": "贴地二维，限高之下为半透明体 · drawn on the terrain, translucent up to its limit",
     "tube": "沿线的管体 · tube along the line",
-    "well": "自地面向下的竖井 · shaft from the ground down",
+    "well": "附属物模型与竖井 · model of what stands there, over its shaft",
     "view": "摄像头视域 · field of view of a camera",
     "drape": "贴地二维 · drawn on the terrain",
     "terrain": "地形与地面高程 · terrain and ground height",
@@ -45,6 +45,7 @@ _DERIVATIONS: Mapping[str, str] = {
     "start_invert": "由管线高程与断面推算 · from the line and its section",
     "end_invert": "由管线高程与断面推算 · from the line and its section",
     "cover": "由地形推算 · from the terrain",
+    "wall": "缺省时按材质与规格推算 · else by material and size",
 }
 
 

@@ -1,0 +1,50 @@
+"""How thick the walls of pipes usually are, by material and size: what is drawn and reckoned with where a survey does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+type Rows = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WallTable:
+    """Rows (size, thickness) in millimetres, rising, by code of pipe_material: of round and egg-shaped pipes, and of boxes."""
+
+    round: Mapping[str, Rows]
+    box: Mapping[str, Rows]
+
+    def thickness_mm(self, material: Sequence[str | None], size_mm: NDArray[np.float64], is_box: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the usual thickness (n,) of walls, NaN where material or size is not known.
+
+        ``size_mm`` outer diameter, or the larger of width and height. Between rows it is interpolated, beyond them in proportion.
+        """
+        thickness = np.full(len(size_mm), np.nan)
+        codes = np.array(["" if code is None else code for code in material], np.str_)
+        for rows_of, which in ((self.round, ~is_box), (self.box, is_box)):
+            for code, rows in rows_of.items():
+                mine = which & (codes == code)
+                thickness[mine] = _interpolated(size_mm[mine], rows)
+        return thickness
+
+
+def _interpolated(size_mm: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
+    sizes, walls = np.array(rows, np.float64).T
+    inside = np.interp(size_mm, sizes, walls)
+    beyond = np.where(size_mm < sizes[0], walls[0] / sizes[0], walls[-1] / sizes[-1]) * size_mm
+    return np.where((size_mm < sizes[0]) | (size_mm > sizes[-1]), beyond, inside)
+
+
+@cache
+def wall_table() -> WallTable:
+    """Return the table that comes with the program (pipe_walls.yaml, which names its sources and how sure they are)."""
+    document = yaml.safe_load(resources.files("twin").joinpath("pipe_walls.yaml").read_text(encoding="utf-8"))
+    return WallTable(*(MappingProxyType({c: tuple(map(tuple, rows)) for c, rows in document[form].items()}) for form in ("round", "box")))
