@@ -64,10 +64,11 @@ def root_subtree(tileset: bytes) -> str | None:
 
 
 def root_volume(root: Node, load: Load, to_geocentric: ToGeocentric) -> Json:
-    """Return the bounding volume of an implicit root: a box along the grid, or the region itself where one subtree file holds all tiles."""
+    """Return the bounding volume of an implicit root: a box along the grid, or the region itself where PROJ knows no place of the cell.
+
+    A box even where one subtree file tells the bounds of all tiles: there are clients that read no metadata of tiles, and derive them.
+    """
     region = Region(0, 0, 0, 0, 0, 0) if root.tile is None else root.tile.region
-    if root.levels <= SUBTREE_LEVELS:
-        return {"region": region.as_list()}
     box = grid_box(root.cell, region, to_geocentric, _place(root, load))
     return {"box": box} if np.isfinite(box).all() else {"region": region.as_list()}
 
