@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ingest.checks.solids.fault import Tolerances
 from ingest.readers.source import Makeup, Representation
+from twin.face_textures import FaceTextures
 from twin.representation import Faces, encode
 
 Ints = npt.NDArray[np.int64]
@@ -53,6 +54,8 @@ class BodyArrays(Sequence[Representation]):
     solid_ends: UInt32s
     surface_type: npt.NDArray[np.uint8]
     part: npt.NDArray[np.uint16]
+    textures: Sequence[FaceTextures | None] = ()
+    """Of each body what its faces show; empty: none shows anything."""
 
     def __len__(self) -> int:
         return len(self.row)
@@ -83,6 +86,7 @@ class BodyArrays(Sequence[Representation]):
             part=self.part[f],
             shell_ends=self.shell_ends[s],
             solid_ends=self.solid_ends[k],
+            textures=self.textures[body] if self.textures else None,
         )
         return Representation(int(self.row[body]), self.lod[body], faces, self.surface_attributes[body], self.makeup[body])
 
@@ -133,4 +137,5 @@ def laid_out(bodies: Iterable[Representation]) -> BodyArrays:
         solid_ends=joined(lambda f: f.solid_ends, np.uint32),
         surface_type=joined(lambda f: f.surface_type, np.uint8),
         part=joined(lambda f: f.part, np.uint16),
+        textures=[f.textures for f in faces] if any(f.textures is not None for f in faces) else (),
     )

@@ -33,6 +33,8 @@ class CompiledBodies(BodyArrays):
 
     def encoded(self) -> pa.Array:
         """Return (B,) binary: each body as `twin.representation.encode` has it; ValueError when malformed, or over more than 2147 km."""
+        if self.textures:
+            return BodyArrays.encoded(self)
         if not len(self):
             return pa.array([], pa.binary())
         low, high = (f.reduceat(np.rint(self.vertices * MM_PER_M), self.start[:-1, VERTEX], axis=0) for f in (np.minimum, np.maximum))

@@ -32,12 +32,14 @@ from ingest.protocol import (
     PartBatch,
     PartEnd,
     PartHeader,
+    PictureBlock,
     PointCloudHeader,
     ReadRequest,
     SourceRows,
 )
 from twin.errors import RejectedError, TwinError, UnavailableError, UnsupportedMediaError
 from twin.model import Finding
+from twin.pictures import is_picture
 
 MAX_FRAME_BYTES = 1 << 29
 HEADER = struct.Struct("<cQ")
@@ -62,6 +64,7 @@ class Kind(enum.StrEnum):
     BLOCK = "K"
     IMAGE = "G"
     PICTURE = "P"
+    TEXTURE = "T"
     CLOUD = "L"
     CHUNK = "A"
     MODEL = "M"
@@ -102,6 +105,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401  # a class or a gen
 _FINDINGS: Any = tuple[str, tuple[Finding, ...]]
 _BLOCK = struct.Struct("<III")
 _PICTURE = struct.Struct("<IIIIB")
+_TEXTURE = struct.Struct("<III")
 _DEPTHS = {1: "<u1", 2: "<u2"}
 
 
@@ -146,6 +150,10 @@ def encode_message(message: Message | FileInfo) -> list[bytes | memoryview]:
             values = np.ascontiguousarray(message.values, dtype=_DEPTHS[size])
             head = _PICTURE.pack(message.first_row, *message.values.shape, size)
             return frame(Kind.PICTURE, head, bytes([len(name)]), name, values.tobytes())
+        case PictureBlock():
+            name = message.dataset.encode()
+            pixels = np.ascontiguousarray(message.pixels, dtype=np.uint8)
+            return frame(Kind.TEXTURE, _TEXTURE.pack(*pixels.shape), bytes([len(name)]), name, pixels.tobytes())
         case FileChunk():
             name = message.dataset.encode()
             return frame(Kind.CHUNK, bytes([len(name)]), name, message.content)
@@ -256,6 +264,20 @@ def decode_picture(payload: bytes) -> ImageBlock:
         raise BrokenFrameError("size of a picture")
     name = payload[_PICTURE.size + 1 : start].decode("utf-8", "replace")
     return ImageBlock(name, first, np.frombuffer(payload, dtype=_DEPTHS[size], offset=start).reshape(bands, rows, columns))
+
+
+def decode_texture(payload: bytes) -> PictureBlock:
+    """Return the pixels of a picture; `BrokenFrameError` when the sizes do not agree, or it is larger than any that is kept."""
+    if len(payload) <= _TEXTURE.size:
+        raise BrokenFrameError("texture")
+    rows, columns, bands = _TEXTURE.unpack_from(payload)
+    start = _TEXTURE.size + 1 + payload[_TEXTURE.size]
+    if len(payload) - start != rows * columns * bands:
+        raise BrokenFrameError("size of a texture")
+    pixels = np.frombuffer(payload, dtype=np.uint8, offset=start).reshape(rows, columns, bands)
+    if not is_picture(pixels):
+        raise BrokenFrameError("size of a texture")
+    return PictureBlock(payload[_TEXTURE.size + 1 : start].decode("utf-8", "replace"), pixels)
 
 
 def decode_chunk(payload: bytes) -> FileChunk:

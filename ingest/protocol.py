@@ -1,8 +1,9 @@
 """What the sandboxed reader is asked, and what it sends back: frozen values and the Arrow layout of a part.
 
-`read_file` yields, part after part in the order asked: one `PartHeader`, any number of `PartBatch`, one `PartEnd`;
-for a raster one `CoverageHeader`, its `CoverageBlock`s from north to south, one `PartEnd`; for a point cloud one
-`PointCloudHeader`, one `PartEnd`, between them the file itself as `FileChunk`s when it came out of an archive; for a finished model one
+`read_file` yields, part after part in the order asked: one `PartHeader`, any number of `PartBatch`, each behind the `PictureBlock`s that
+it is the first to show, one `PartEnd`; for a raster one `CoverageHeader`, its `CoverageBlock`s from north to south, one
+`PartEnd`; for a point cloud one `PointCloudHeader`, one `PartEnd`, between them the file itself as `FileChunk`s when it came out
+of an archive; for a finished model one
 `ModelHeader`, its `ModelFile`s with their bytes, one `PartEnd`. A source row is named as
 its surveyor counts: the sheet's row number for tables (header included), else the 1-based number of the feature.
 """
@@ -26,6 +27,7 @@ from ingest.waivers import Waiver
 from twin.crs import LocalCrs
 from twin.crs.portable import PortableCrs
 from twin.model import FeatureType, FieldType, Finding
+from twin.pictures import Pixels
 
 KEY_SEPARATOR = "\x1f"
 """U+001F stands between the fields of a natural key."""
@@ -306,6 +308,14 @@ class FileChunk:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class PictureBlock:
+    """The pixels of a picture that faces show, (rows, width, 3 or 4) as `twin.pictures` keeps them."""
+
+    dataset: str
+    pixels: Pixels
+
+
 CellValue = str | int | float | bool | None
 
 
@@ -363,6 +373,7 @@ Message = (
     | ModelHeader
     | ModelFile
     | FileChunk
+    | PictureBlock
     | SourceRows
 )
 

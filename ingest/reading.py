@@ -14,6 +14,7 @@ import shapely
 
 from ingest.bodies import documents_table, place_bodies, representations_table, with_measured_heights
 from ingest.body_arrays import laid_out
+from ingest.checks.remarks import remark_findings
 from ingest.checks.solids.findings import solid_findings
 from ingest.checks.values import FieldValues, check_values
 from ingest.crosswalks import crossing_notes
@@ -26,7 +27,7 @@ from ingest.geometry_checker import GeometryChecker
 from ingest.georeference import Georeference, georeference
 from ingest.judge import Judge
 from ingest.mapping import ColumnMapping, match_columns
-from ingest.protocol import Limits, Message, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest, batch_schema
+from ingest.protocol import Limits, Message, PartBatch, PartEnd, PartHeader, PartRequest, PictureBlock, ReadRequest, batch_schema
 from ingest.readers.source import CoverageReader, Geometries, OpenLayer, Reader, SourceBatch, SourceLayer
 from ingest.refusals import rejected, unsupported
 from ingest.rounding import RoundingGauge
@@ -64,6 +65,8 @@ def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, reques
     waivers = Waivers.of_part(part.waivers, part.feature_type, part.dataset)
     work = _Part(part, source, placing, request.limits, RoundingGauge(placing.unit_m), waivers, dt.datetime.now(dt.UTC).date())
     for batch in layer.batches():
+        for pixels in batch.pictures:
+            yield PictureBlock(part.dataset, pixels)
         yield work.process(in_order(batch, part, source))
     yield PartEnd(part.dataset, work.rows, work.accepted, work.rows - work.accepted, work.rounding.rounding_m)
 
@@ -124,7 +127,8 @@ class _Part:
         geometry, elevated = checker.check(columns)
         solids = solid_findings(bodies.representations, batch.rows, feature_type, self.placing.place_point, self.source.name)
         values = check_values(batch.rows, columns, feature_type, self.source.name, self.today)
-        findings = judge.all((*checker.findings, *solids, *checker.located(values, geometry, self.told)))
+        remarks = remark_findings(batch, feature_type, self.source.name)
+        findings = judge.all((*checker.findings, *solids, *remarks, *checker.located(values, geometry, self.told)))
         refused = np.array([f.row for f in findings if f.rejects], dtype=np.int64)
         keep = ~np.isin(batch.rows, refused)
         self.accepted += int(keep.sum())

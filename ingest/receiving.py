@@ -18,6 +18,7 @@ from ingest.imagery import receive_image
 from ingest.inputs import inputs_of
 from ingest.kept_parts import hold_datasets
 from ingest.model import receive_model
+from ingest.pictures import keep_picture
 from ingest.point_cloud import receive_point_cloud
 from ingest.protocol import (
     CoverageHeader,
@@ -28,6 +29,7 @@ from ingest.protocol import (
     PartEnd,
     PartHeader,
     PartRequest,
+    PictureBlock,
     PointCloudHeader,
     ReadRequest,
 )
@@ -39,7 +41,7 @@ from ingest.waivers import Waivers
 from twin.catalogue import Catalogue, NewDataset
 from twin.db import translated
 from twin.model import Dataset
-from twin.store import FolderStore
+from twin.store import Store
 
 
 def start(place: Workplace, submission: uuid.UUID, request: LoadRequest) -> dict[str, Tally]:
@@ -139,6 +141,8 @@ def _receive(
             _copy(copier, tally, _coverage_row(place.store, message, messages, path, tally))
             tally.read += 1
             place.progress(slug, tally.read, None)
+        elif isinstance(message, PictureBlock):
+            keep_picture(place.store, message.pixels)
         elif isinstance(message, PartBatch):
             batch = derive_from_row(message.table, tally.staging.feature_type, has_terrain=has_terrain)
             batch = _numbered(batch, tally)
@@ -160,7 +164,7 @@ def _copy(copier: Copier, tally: Tally, batch: pa.RecordBatch, beside: Accompani
 
 
 def _coverage_row(
-    store: FolderStore,
+    store: Store,
     header: CoverageHeader | ImageHeader | PointCloudHeader | ModelHeader,
     messages: Iterator[Message],
     path: Path,

@@ -20,6 +20,7 @@ from ingest.frames import (
     decode_chunk,
     decode_json,
     decode_picture,
+    decode_texture,
 )
 from ingest.protocol import FileInfo, Limits, Message, ReadRequest, batch_schema
 from ingest.refusals import rejected
@@ -63,6 +64,8 @@ def read_file(request: ReadRequest, template: Template | None = None) -> Iterato
                     yield decode_block(payload)
                 case Kind.PICTURE:
                     yield decode_picture(payload)
+                case Kind.TEXTURE:
+                    yield decode_texture(payload)
                 case Kind.CHUNK:
                     yield decode_chunk(payload)
                 case _:

@@ -1,7 +1,7 @@
 """The 3D of one feature at one level of detail: its faces in memory, and as the bytes of column ``faces`` (DESIGN 8).
 
 A face is a polygon whose rings name vertices, its first ring the exterior. Faces of solids come first, shell after shell and solid
-after solid; faces after the last shell belong to no solid. Without shells all faces are a multi-surface.
+after solid; faces after the last shell belong to no solid. Without shells all faces are a multi-surface. Faces may show pictures.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from twin.face_textures import FaceTextures, check_textures, decode_tail, encode_tail
+
 UInt32s = npt.NDArray[np.uint32]
 
 MAGIC = b"TWR1"
+TEXTURED_MAGIC = b"TWR2"
 MM_PER_M = 1000.0
 _HEAD = struct.Struct("<4s6I3d")
 HEAD_BYTES = _HEAD.size
@@ -62,14 +65,17 @@ class Faces:
     """(S,) where each shell ends in ``face_ends``; the first shell of a solid is its exterior."""
     solid_ends: UInt32s
     """(K,) where each solid ends in ``shell_ends``; none: a multi-surface."""
+    textures: FaceTextures | None = None
+    """What the faces show; None: none shows a picture."""
 
 
 def encode(faces: Faces) -> bytes:
-    """Return the bytes of version 1, little endian; the same faces give the same bytes.
+    """Return the bytes of version 1, or 2 where faces show pictures, little endian; the same faces give the same bytes.
 
     ``TWR1``, V I R F S K (uint32), the origin (3 float64: the least coordinates, down to whole metres), the vertices (3V int32,
     millimetres from the origin), indices, ring_ends, face_ends, shell_ends, solid_ends (uint32), part (uint16), surface_type
-    (uint8). ValueError when the faces are malformed, or extend over more than 2147 km.
+    (uint8). Version 2 is the same under ``TWR2``, the tail of `twin.face_textures` behind it. ValueError when the faces are malformed, or
+    extend over more than 2147 km.
     """
     check(faces)
     millimetres = (
@@ -81,24 +87,28 @@ def encode(faces: Faces) -> bytes:
         raise ValueError("vertices lie too far apart")
     sizes = (len(faces.vertices), *(len(a) for a in _uint32_arrays(faces)))
     vertex_count, index_count, rings, face_count, shells, solids = sizes
+    magic = MAGIC if faces.textures is None else TEXTURED_MAGIC
     return b"".join(
         (
-            _HEAD.pack(MAGIC, vertex_count, index_count, rings, face_count, shells, solids, *map(float, origin)),
+            _HEAD.pack(magic, vertex_count, index_count, rings, face_count, shells, solids, *map(float, origin)),
             millimetres.astype("<i4").tobytes(),
             *(a.astype("<u4").tobytes() for a in _uint32_arrays(faces)),
             faces.part.astype("<u2").tobytes(),
             faces.surface_type.astype("u1").tobytes(),
+            b"" if faces.textures is None else encode_tail(faces.textures),
         )
     )
 
 
 def decode(data: bytes) -> Faces:
     """Return the faces of :func:`encode`, every vertex within 0.5 mm; ValueError for anything else."""
-    if len(data) < _HEAD.size or not data.startswith(MAGIC):
-        raise ValueError("not a representation of version 1")
+    if len(data) < _HEAD.size or not data.startswith((MAGIC, TEXTURED_MAGIC)):
+        raise ValueError("not a representation of version 1 or 2")
     _, vertex_count, *counts, x, y, z = _HEAD.unpack_from(data)
     face_count = counts[2]
-    if len(data) != _HEAD.size + 12 * vertex_count + 4 * sum(counts) + 3 * face_count:
+    end = _HEAD.size + 12 * vertex_count + 4 * sum(counts) + 3 * face_count
+    is_textured = data.startswith(TEXTURED_MAGIC)
+    if len(data) < end or (not is_textured and len(data) != end):
         raise ValueError("length of a representation")
     if not np.isfinite([x, y, z]).all():
         raise ValueError("origin of a representation")
@@ -118,6 +128,7 @@ def decode(data: bytes) -> Faces:
         part=np.frombuffer(data, "<u2", face_count, at).astype(np.uint16),
         shell_ends=arrays[3],
         solid_ends=arrays[4],
+        textures=decode_tail(data, end, face_count, counts[0]) if is_textured else None,
     )
     check(faces)
     return faces
@@ -140,6 +151,8 @@ def check(faces: Faces) -> None:
         raise ValueError("indices")
     if face_count and int(faces.surface_type.max()) > max(SurfaceType):
         raise ValueError("surface_type")
+    if faces.textures is not None:
+        check_textures(faces.textures, face_count, len(faces.indices))
 
 
 def _check_ends(name: str, ends: UInt32s, last: int, least: int) -> None:

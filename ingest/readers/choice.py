@@ -27,6 +27,7 @@ from ingest.readers.obj_mesh import is_obj
 from ingest.readers.ogr import open_alone
 from ingest.readers.osgb_stream import is_osgb
 from ingest.readers.osm import OsmPbf, is_osm_pbf
+from ingest.readers.pictures import ArchivedPictures, FolderPictures, PictureFiles, picture_folders
 from ingest.readers.source import Reader
 from ingest.readers.survey import open_survey
 from ingest.readers.swmm import is_swmm, open_swmm
@@ -130,7 +131,14 @@ def _json(content: Content) -> Reader:
     text = mapped(content.source) if isinstance(content.source, Path) else content.source
     if is_geojson_seq(text):
         return GeoJsonSeq(content.stem, text, content.limits)
-    return CityJson(text, content.limits) if is_cityjson(text) else GeoJson(content.stem, content.source, content.limits)
+    if not is_cityjson(text):
+        return GeoJson(content.stem, content.source, content.limits)
+    return CityJson(text, content.limits, _pictures_of(content), content.folder)
+
+
+def _pictures_of(content: Content) -> PictureFiles:
+    """Return where the pictures of a city model are: in its archive, or in folders beside it."""
+    return FolderPictures(content.request.path.parent) if content.archive is None else ArchivedPictures.of(content.archive)
 
 
 def _is_large_cityjson(content: Content) -> bool:
@@ -141,7 +149,7 @@ def _large_cityjson(content: Content) -> Reader:
     """Return the compiled reader if its kernels could be made ready before the doors closed, else the one that needs none."""
     from ingest.readers.cityjson_sequence import CityJsonSequence, stands_ready  # noqa: PLC0415  # numba takes half a second
 
-    return (CityJsonSequence if stands_ready() else CityJson)(mapped(_path(content)), content.limits)
+    return (CityJsonSequence if stands_ready() else CityJson)(mapped(_path(content)), content.limits, _pictures_of(content))
 
 
 def _ready_kernels() -> None:
@@ -239,15 +247,20 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: is_osgb(c.head), osgb.open_alone),
     Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(c.source, c.limits)),
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
-    Kind(_is_large_cityjson, _large_cityjson, modules=("ingest.readers.cityjson_sequence",), ready=_ready_kernels),
-    Kind(lambda c: c.text_head[:1] in (b"{", b"\x1e"), _json),
+    Kind(_is_large_cityjson, _large_cityjson, modules=("ingest.readers.cityjson_sequence",), ready=_ready_kernels, beside=picture_folders),
+    Kind(lambda c: c.text_head[:1] in (b"{", b"\x1e"), _json, beside=picture_folders),
     Kind(lambda c: is_ifc(c.head), _ifc, modules=("ingest.readers.ifc",)),
     Kind(lambda c: is_dwg(c.head), _refuse_dwg),
     Kind(lambda c: is_dxf(c.head), _dxf, modules=("ingest.readers.dxf",)),
     Kind(lambda c: has_dtd(c.head), _refuse_dtd),
     Kind(lambda c: _is_kml(c.root), _kml, modules=("ingest.readers.kml",)),
     Kind(_is_kmz, lambda c: _kmz(Archive(c.source, c.limits), c.request)),
-    Kind(lambda c: is_citygml(c.root), lambda c: _citygml().open_citygml(c.stem, c.source, c.request), modules=(_CITYGML,)),
+    Kind(
+        lambda c: is_citygml(c.root),
+        lambda c: _citygml().open_citygml(c.stem, c.source, c.request, _pictures_of(c)),
+        modules=(_CITYGML,),
+        beside=picture_folders,
+    ),
     Kind(lambda c: is_gml(c.root), lambda c: open_gml(c.stem, c.source, c.request)),
     Kind(lambda c: mapinfo.is_mapinfo(c.text_head), lambda c: mapinfo.open_loose(c.request), beside=mapinfo.loose_sidecars),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: open_epanet(c.source, c.limits)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import orjson
@@ -15,8 +16,10 @@ from ingest.readers.cityjson_faces import FacesBuilder, Shape, faces_by_lod, sha
 from ingest.readers.cityjson_footprints import reference_geometry
 from ingest.readers.cityjson_frame import Frame, Json
 from ingest.readers.cityjson_objects import INTERIOR, CityFeature, Scope, document_of
+from ingest.readers.cityjson_textures import Appearance
 from ingest.readers.json_columns import columns_of, flattened, json_column
-from ingest.readers.source import Fault, Representation, SourceBatch, SourceLayer
+from ingest.readers.pictures import WAITING_BYTES, Picture, Pictures
+from ingest.readers.source import Fault, Remark, Representation, SourceBatch, SourceLayer
 from ingest.refusals import layer_missing, rejected
 from twin.errors import Text
 from twin.model import GeometryType
@@ -29,6 +32,7 @@ _BATCH_CORNERS = 400_000
 ID, TYPE, PARENT, PARTS = "cityjson_id", "cityjson_type", "cityjson_parent", "cityjson_parts"
 """Columns beside the attributes: id, type and parent of the object; id, type and attributes of what belongs to it, as JSON."""
 
+_NO_APPEARANCE: Json = {}
 _ONLY_SURFACES = Text(zh="对象只有面，没有中心线", en="the object has surfaces only, no centre line")
 Features = Iterable[CityFeature | Fault]
 
@@ -82,9 +86,13 @@ class CityObjectLayer:
     source: SourceLayer
     limits: Limits
     kind: GeometryType
+    pictures: Pictures | None = None
+    """Those beside the model; None: no face shows any."""
+    _appearance: tuple[Json, Appearance] | None = field(default=None, init=False)
+    """Of the scope that was looked at last."""
 
     def batches(self) -> Iterator[SourceBatch]:
-        """Yield the features in source order, as many at a time as their vertices allow."""
+        """Yield the features in source order, as many at a time as their vertices and pictures allow."""
         first = 1
         waiting: list[FeatureRow] = []
         corners = 0
@@ -92,11 +100,16 @@ class CityObjectLayer:
             row = self.row(feature)
             waiting.append(row)
             corners += sum(len(r.faces.indices) for r in row.representations)
-            if len(waiting) >= min(_BATCH_FEATURES, self.limits.rows_per_batch) or corners >= _BATCH_CORNERS:
-                yield batch_of(waiting, first)
+            is_full = len(waiting) >= min(_BATCH_FEATURES, self.limits.rows_per_batch) or corners >= _BATCH_CORNERS
+            if is_full or (self.pictures is not None and self.pictures.waiting_bytes >= WAITING_BYTES):
+                yield self._batch(waiting, first)
                 first, waiting, corners = first + len(waiting), [], 0
         if waiting:
-            yield batch_of(waiting, first)
+            yield self._batch(waiting, first)
+
+    def _batch(self, rows: Sequence[FeatureRow], first: int) -> SourceBatch:
+        batch = batch_of(rows, first)
+        return batch if self.pictures is None else replace(batch, pictures=self.pictures.take())
 
     def row(self, feature: CityFeature | Fault) -> FeatureRow:
         """Return a feature as a row, with its fault where it is not as CityJSON has it."""
@@ -114,13 +127,25 @@ class CityObjectLayer:
     def _read(self, feature: CityFeature) -> FeatureRow:
         vertices = feature.scope.placed
         geometries = [(i, g) for i, o in drawn_parts(feature) for g in o.get("geometry") or ()]
-        shapes: list[tuple[int, Shape]] = [(i, s) for i, g in geometries for s in shapes_of(g, vertices, self.frame)]
+        appearance = self._appearance_of(feature.scope)
+        shapes: list[tuple[int, Shape]] = [(i, s) for i, g in geometries for s in shapes_of(g, vertices, self.frame, appearance)]
         builders = faces_by_lod(shapes)
-        levels = {lod: made for lod, builder in builders.items() if (made := builder.faces()) is not None}
+        pictures = {} if self.pictures is None else _pictures(self.pictures, feature.scope.folder, builders.values())
+        levels = {lod: made for lod, builder in builders.items() if (made := builder.faces(pictures)) is not None}
         representations = tuple(Representation(0, lod, levels[lod], _said(builders[lod]), builders[lod].makeup()) for lod in sorted(levels))
         geometry = reference_geometry(self.kind, levels, [g for _, g in geometries], vertices.positions)
         fault = Fault(0, "geometry-type", _ONLY_SURFACES) if geometry is None and levels and self.kind == "LineString" else None
-        return FeatureRow(properties_of(feature), geometry, representations, document_of(feature), fault)
+        missing = tuple(uri for uri, picture in pictures.items() if picture is None)
+        return FeatureRow(properties_of(feature), geometry, representations, document_of(feature), fault, missing)
+
+    def _appearance_of(self, scope: Scope) -> Appearance | None:
+        """Return the textures of a scope; None where faces show none."""
+        if self.pictures is None:
+            return None
+        content = scope.appearance or _NO_APPEARANCE
+        if self._appearance is None or self._appearance[0] is not content:
+            self._appearance = (content, Appearance.of(content))
+        return self._appearance[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +157,26 @@ class FeatureRow:
     representations: tuple[Representation, ...]
     document: bytes | None
     fault: Fault | None
+    missing: tuple[str, ...] = ()
+    """Pictures that are not there or cannot be decoded."""
 
 
 def drawn_parts(feature: CityFeature) -> list[tuple[int, Json]]:
     """Return the objects of a feature that are drawn of it, with the number their faces have as part."""
     return [(i, o) for i, (_, o) in enumerate(feature.members) if i == 0 or o.get("type") not in INTERIOR]
+
+
+def _pictures(pictures: Pictures, folder: str, builders: Iterable[FacesBuilder]) -> dict[str, Picture | None]:
+    return {uri: found for b in builders for uri, found in b.pictures(partial(pictures.find, folder=folder)).items()}
+
+
+def _missing(uris: Sequence[str]) -> Text:
+    named = ", ".join(uri[:100] for uri in uris[:3])
+    more = len(uris) - 3
+    return Text(
+        zh=f"纹理图像缺失或无法读取:{named}" + (f" 等 {len(uris)} 个" if more > 0 else ""),
+        en=f"pictures are missing or cannot be read: {named}" + (f" and {more} more" if more > 0 else ""),
+    )
 
 
 def _said(builder: FacesBuilder) -> str | None:
@@ -156,6 +196,7 @@ def batch_of(rows: Sequence[FeatureRow], first: int) -> SourceBatch:
         geometry=geometry,
         columns=columns,
         faults=tuple(Fault(i, r.fault.rule, r.fault.message) for i, r in enumerate(rows) if r.fault is not None),
+        remarks=tuple(Remark(i, "texture", _missing(r.missing)) for i, r in enumerate(rows) if r.missing),
         representations=tuple(replace(p, index=i) for i, row in enumerate(rows) for p in row.representations),
         documents=tuple(r.document for r in rows),
     )

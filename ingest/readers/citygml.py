@@ -24,20 +24,25 @@ from ingest.readers.citygml_root import city_models
 from ingest.readers.citygml_stream import Element, Head, gml_id, local_name, members
 from ingest.readers.cityjson_frame import Frame
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in
+from ingest.readers.pictures import ArchivedPictures, PictureFiles, Pictures, not_beside
 from ingest.readers.source import Fault, SourceLayer
 from ingest.refusals import rejected, unsupported
 from twin.errors import Text, TwinError
 
 
-def open_citygml(name: str, source: Path | bytes, request: ReadRequest) -> CityGml:
-    """Return the reader of one document, by path or unpacked."""
-    return CityGml([Document(name, partial(_opened, source))], CodeLists(), request)
+def open_citygml(name: str, source: Path | bytes, request: ReadRequest, files: PictureFiles) -> CityGml:
+    """Return the reader of one document, by path or unpacked, its pictures among ``files``."""
+    return CityGml([Document(name, partial(_opened, source))], CodeLists(), request, files)
 
 
 def open_archived(archive: Archive, request: ReadRequest) -> CityGml:
     """Return the reader of the city model in a ZIP, with the code lists beside its documents."""
-    documents = [Document(PurePosixPath(name).stem, partial(archive.stream, name)) for name in city_models(archive)]
-    return CityGml(documents, CodeLists(archive), request)
+    documents = [Document(PurePosixPath(name).stem, partial(archive.stream, name), _folder(name)) for name in city_models(archive)]
+    return CityGml(documents, CodeLists(archive), request, ArchivedPictures.of(archive))
+
+
+def _folder(name: str) -> str:
+    return str(PurePosixPath(name.replace("\\", "/")).parent)
 
 
 def _opened(source: Path | bytes) -> IO[bytes]:
@@ -51,6 +56,8 @@ class Document:
     name: str
     """Without folders and extension."""
     opened: Opened
+    folder: str = ""
+    """In which it lies, and from where it names its pictures."""
 
     @cached_property
     def contents(self) -> Contents:
@@ -68,10 +75,11 @@ class CityGml:
 
     format = "CityGML"
 
-    def __init__(self, documents: Sequence[Document], codes: CodeLists, request: ReadRequest) -> None:
+    def __init__(self, documents: Sequence[Document], codes: CodeLists, request: ReadRequest, files: PictureFiles) -> None:
         self._documents = documents
         self._codes = codes
         self._request = request
+        self._files = files
 
     def inspect(self) -> FileInfo:
         """Return one layer for each type of object of the model; of each file alone where the files differ in reference system."""
@@ -89,9 +97,18 @@ class CityGml:
             raise _no_relief()
         holding = [d for d in documents if not types <= counts.keys() or types & d.contents.counts.keys()]
         model = self._model(holding or documents, part)
-        return CityObjectLayer(
-            model.features(types), model.frame, self._source(model, types, counts), self._request.limits, part.feature_type.geometry_type
-        )
+        pictures, notes = self._pictures(model, part)
+        source = self._source(model, types, counts, notes)
+        kind = part.feature_type.geometry_type
+        return CityObjectLayer(model.features(types), model.frame, source, self._request.limits, kind, pictures)
+
+    def _pictures(self, model: _Model, part: PartRequest) -> tuple[Pictures | None, tuple[Text, ...]]:
+        """Return the pictures for what is drawn, and a note where faces show some and none of these is at hand."""
+        named = [(d.folder, uri) for d in model.documents for uri in d.contents.appearances.images]
+        if part.feature_type.recipe == "none" or not named:
+            return None, ()
+        pictures = Pictures(self._files)
+        return (pictures, ()) if pictures.has_any(named) else (None, (not_beside(len(named)),))
 
     def _documents_of(self, layer: str | None) -> tuple[Sequence[Document], str | None]:
         file, _, kind = (layer or "").partition("/")
@@ -112,9 +129,9 @@ class CityGml:
             seen = looked_at.get(kind)
             yield LayerInfo(prefix + kind, seen.geometry_type if seen else None, seen.columns if seen else (), crs, count)
 
-    def _source(self, model: _Model, types: frozenset[str], counts: Mapping[str, int]) -> SourceLayer:
+    def _source(self, model: _Model, types: frozenset[str], counts: Mapping[str, int], more: Sequence[Text]) -> SourceLayer:
         others = ", ".join(f"{n} {kind}" for kind, n in counts.items() if kind not in types)[:500]
-        notes = [*model.notes, *(note for d in model.documents for note in d.contents.notes)]
+        notes = [*model.notes, *(note for d in model.documents for note in d.contents.notes), *more]
         if others:
             notes.append(Text(zh=f"文件中另有对象,本次未取:{others}", en=f"other objects of the file, not taken here: {others}"))
         return SourceLayer(
@@ -180,6 +197,8 @@ class _Model:
             contents.shared,
             self.limits.vertices_per_feature,
             contents.network,
+            contents.appearances,
+            document.folder,
             shapes,
         )
         prefix, number = f"{document.name}_" if len(self.documents) > 1 else "", 0

@@ -9,6 +9,7 @@ from typing import IO
 
 from lxml import etree
 
+from ingest.readers.citygml_appearance import Appearances
 from ingest.readers.citygml_network import Network
 from ingest.readers.citygml_objects import type_of
 from ingest.readers.citygml_stream import HREF, Element, Head, gml_id, invalid, local_name, members, with_ids
@@ -28,10 +29,6 @@ _GEOMETRY_LINKS = etree.XPath(
 )
 _SRS_NAMES = etree.XPath("descendant-or-self::*/@srsName", smart_strings=False)
 _FIRST_POSITION = etree.XPath("string((.//*[local-name()='lowerCorner' or local-name()='pos' or local-name()='posList'])[1])")
-_TEXTURES = etree.XPath(
-    "count(" + " | ".join(f".//a{v}:{kind}" for v in (1, 2, 3) for kind in ("ParameterizedTexture", "GeoreferencedTexture")) + ")",
-    namespaces={f"a{v}": f"http://www.opengis.net/citygml/appearance/{v}.0" for v in (1, 2, 3)},
-)
 _MOST_SHARED = 100_000
 
 
@@ -49,6 +46,7 @@ class Contents:
     superseded: frozenset[str] = frozenset()
     """Ids of objects that only older versions have (CityGML 3.0 §7.16)."""
     network: Network = field(default_factory=Network)
+    appearances: Appearances = field(default_factory=Appearances)
     notes: list[Text] = field(default_factory=list)
 
     @property
@@ -65,7 +63,6 @@ def read_contents(opened: Opened) -> Contents:
     contents = Contents()
     named: set[str] = set()
     versions = _Versions()
-    textures = 0
     with opened() as stream:
         for told in members(stream):
             if isinstance(told, Head):
@@ -77,16 +74,16 @@ def read_contents(opened: Opened) -> Contents:
             elif told.role == "versionTransitionMember":
                 versions.follow(element)
             elif told.role == "appearanceMember":
-                textures += int(_TEXTURES(element))
+                contents.appearances.add(element)
             elif not contents.network.add(told):
                 _count(contents, element)
                 named |= _named_elsewhere(element)
-                textures += int(_TEXTURES(element))
+                contents.appearances.add(element)
     named |= contents.network.named()
     contents.superseded = versions.superseded()
     if named or contents.superseded:
         _look_again(contents, opened, named)
-    _note(contents, versions, textures)
+    _note(contents, versions)
     return contents
 
 
@@ -166,10 +163,11 @@ class _Versions:
         return frozenset().union(*self.objects.values()) - self.objects[self.latest]
 
 
-def _note(contents: Contents, versions: _Versions, textures: int) -> None:
+def _note(contents: Contents, versions: _Versions) -> None:
     if versions.latest is not None:
         tag, count = versions.tags[versions.latest][:60], len(versions.objects)
         zh, en = f"文件含 {count} 个版本,只取最新版本“{tag}”", f"the file has {count} versions; the latest, {tag!r}, is taken"
         contents.notes.append(Text(zh=zh, en=en))
-    if textures:
-        contents.notes.append(Text(zh=f"{textures} 个纹理没有读取", en=f"{textures} textures are not read"))
+    if unread := contents.appearances.unread:
+        zh, en = f"{unread} 个纹理的类型不支持,没有读取", f"{unread} textures are of a kind that is not read"
+        contents.notes.append(Text(zh=zh, en=en))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from ingest.readers.citygml_appearance import ObjectTextures
 from ingest.readers.citygml_stream import Element, gml_id, local_name, reference
 
 FloatArray = npt.NDArray[np.float64]
@@ -56,6 +57,8 @@ class Geometries:
     """The element of an id, wherever in the document it stands."""
     budget: int
     """How many corners and references are still read: names that name each other would never end."""
+    textures: ObjectTextures
+    """Told of every ring that is read."""
     dimension: int = _DIMENSIONS
     _known: dict[str, Surface] = field(default_factory=dict)
 
@@ -137,7 +140,7 @@ class Geometries:
         rings: Surface = []
         for boundary in element:
             if local_name(boundary) in ("exterior", "interior"):
-                ring = [n for part in boundary for n in self._ring(part)]
+                ring = [n for part in boundary for n in self._named_ring(part)]
                 if ring:
                     rings.append(ring)
                 elif local_name(boundary) == "exterior":
@@ -145,6 +148,11 @@ class Geometries:
         if name is not None:
             self._known[name] = rings
         return rings
+
+    def _named_ring(self, element: Element) -> Ring:
+        ring = self._ring(element)
+        self.textures.note(gml_id(element) if isinstance(element.tag, str) else None, ring)
+        return ring
 
     def _ring(self, element: Element) -> Ring:
         if local_name(element) == "Ring":

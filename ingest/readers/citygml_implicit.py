@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ingest.readers.citygml_appearance import ObjectTextures
 from ingest.readers.citygml_frame import Axes
 from ingest.readers.citygml_geometry import FloatArray, Geometries, Position, Positions, Surface
 from ingest.readers.citygml_stream import Element
@@ -31,12 +32,13 @@ def implicit_geometry(element: Element, geometries: Geometries, axes: Axes) -> t
         raise ValueError("an implicit geometry without its point")
     turn = matrix.reshape(4, 4) if len(matrix) else np.eye(4)
     origin = list(geometries.positions.numbers)[anchor[0]]
-    prototype = Geometries(Positions(), geometries.find, geometries.budget)
+    prototype = Geometries(Positions(), geometries.find, geometries.budget, ObjectTextures(geometries.textures.known))
     surfaces = [s for name in ("relativeGMLGeometry", "relativeGeometry") for held in element.iterchildren(f"{{*}}{name}")
                 for s in prototype.surfaces_in(held)]  # fmt: skip
     geometries.budget = prototype.budget
     offsets = prototype.positions.array() @ turn[:3, :3].T + turn[:3, 3]
     numbers = [geometries.positions.number(p) for p in _moved(offsets, origin, axes)]
+    geometries.textures.take(prototype.textures, numbers)
     return [[[numbers[n] for n in ring] for ring in surface] for surface in surfaces], anchor[:1]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from ingest.readers.citygml_appearance import Appearances, ObjectTextures
 from ingest.readers.citygml_attributes import AttributeReader, addresses
 from ingest.readers.citygml_frame import Axes
 from ingest.readers.citygml_geometry import Geometries, Positions, Solid, Surface
@@ -124,6 +125,9 @@ class ObjectReader:
     max_vertices: int
     network: Network
     """What the graphs of utility networks say of the features in them."""
+    appearances: Appearances = field(default_factory=Appearances)
+    folder: str = ""
+    """From where the document names its pictures."""
     shapes: bool = True
     """False: attributes only."""
 
@@ -131,14 +135,17 @@ class ObjectReader:
         """Return the objects of a member, which is called ``unnamed`` if it has no id; ValueError where its geometry is not GML's."""
         own = with_ids(element)
         positions = Positions()
-        geometries = Geometries(positions, lambda name: own.get(name, self.shared.get(name)), self.max_vertices * _CORNERS_PER_VERTEX)
+        textures = ObjectTextures(self.appearances)
+        budget = self.max_vertices * _CORNERS_PER_VERTEX
+        geometries = Geometries(positions, lambda name: own.get(name, self.shared.get(name)), budget, textures)
         objects: dict[str, CityObject] = {}
         name = _Conversion(self, geometries, objects).add(element, unnamed, None)
         placed = self.axes.placed(positions.array())
         vertices = np.rint((placed - self.frame.translate) / self.frame.scale).astype(np.int64)
         exported = objects[name]["type"] in TYPES.values()
-        line = _document(name, objects, vertices) if exported else None
-        return Scope(objects, vertices, Vertices(placed, range(len(placed))), None, line, exported)
+        appearance = textures.appearance
+        line = _document(name, objects, vertices, appearance) if exported else None
+        return Scope(objects, vertices, Vertices(placed, range(len(placed))), appearance, line, exported, self.folder)
 
 
 def type_of(element: Element) -> str:
@@ -147,8 +154,10 @@ def type_of(element: Element) -> str:
     return TYPES.get(name) or CLASSES.get(name, name)
 
 
-def _document(name: str, objects: Mapping[str, CityObject], vertices: npt.NDArray[np.int64]) -> bytes:
+def _document(name: str, objects: Mapping[str, CityObject], vertices: npt.NDArray[np.int64], appearance: Mapping[str, Any] | None) -> bytes:
     document = {"type": "CityJSONFeature", "id": name, "CityObjects": objects, "vertices": vertices}
+    if appearance is not None:
+        document["appearance"] = appearance
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
@@ -178,13 +187,19 @@ class _Conversion:
         if said := list(addresses(element)):
             made["address"] = said
         if geometry := [g for lod in sorted(levels) for g in _geometries(lod, levels[lod])]:
-            made["geometry"] = geometry
+            made["geometry"] = [self._textured(g) for g in geometry]
         if parent is not None:
             made["parents"] = [parent]
         children = [self.add(child, f"{name}_{i}", name) for i, child in enumerate(inner, 1)]
         if children:
             made["children"] = children
         return name
+
+    def _textured(self, geometry: dict[str, Any]) -> dict[str, Any]:
+        """Return a geometry with what its surfaces show."""
+        is_surface = geometry["type"] not in ("MultiLineString", "MultiPoint")
+        textures = self.geometries.textures.on(geometry["boundaries"]) if is_surface and self.geometries.textures.painted else {}
+        return {**geometry, "texture": textures} if textures else geometry
 
     def _collect(self, element: Element, levels: dict[str, Level], inner: list[Element]) -> frozenset[str]:
         """Gather what has a shape from the properties of an object, and return the names of these properties."""

@@ -12,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.readers.cityjson_frame import Frame, Json, Vertices
+from ingest.readers.cityjson_textures import Appearance, Shown, shown_by, turned_to
+from ingest.readers.pictures import Find, Picture
 from ingest.readers.source import Makeup, Mended
+from twin.face_textures import FaceTextures, Texture
 from twin.representation import Faces, SurfaceType
 
 FloatArray = npt.NDArray[np.float64]
@@ -57,6 +60,8 @@ class Shape:
     """Semantic surface of each surface, in the order of ``solids`` or of ``loose``."""
     composite: bool = False
     """Its solids are one composite solid."""
+    shown: Sequence[Shown | None] = ()
+    """Picture of each surface, in the same order; empty: none shows any."""
 
     @property
     def surfaces(self) -> list[Surface]:
@@ -64,14 +69,16 @@ class Shape:
         return [surface for solid in self.solids for shell in solid for surface in shell] if self.solids else list(self.loose)
 
 
-def shapes_of(geometry: Json, vertices: Vertices, frame: Frame) -> list[Shape]:
+def shapes_of(geometry: Json, vertices: Vertices, frame: Frame, appearance: Appearance | None = None) -> list[Shape]:
     """Return the surfaces of a geometry, none for points and lines; an instance of a template is put in its place.
+
+    Without ``appearance`` no surface shows a picture; an instance shows those of the document that its template is in.
 
     Raises ValueError, TypeError, LookupError or OverflowError where it is not what CityJSON has: whoever calls names the feature.
     """
     kind = geometry.get("type")
     if kind == "GeometryInstance":
-        return _instance(geometry, vertices, frame)
+        return _instance(geometry, vertices, frame, appearance)
     boundaries = geometry.get("boundaries") or []
     solids: Sequence[Any] = []
     loose: Sequence[Any] = []
@@ -84,7 +91,9 @@ def shapes_of(geometry: Json, vertices: Vertices, frame: Frame) -> list[Shape]:
     else:
         return []
     shape = Shape(lod_of(geometry), vertices, solids, loose, (), composite=kind == "CompositeSolid")
-    return [replace(shape, meanings=_meanings(geometry.get("semantics"), depth, len(shape.surfaces)))]
+    surfaces = shape.surfaces
+    meanings = _meanings(geometry.get("semantics"), depth, len(surfaces))
+    return [replace(shape, meanings=meanings, shown=shown_by(geometry, appearance, surfaces, depth) if appearance is not None else ())]
 
 
 def lod_of(geometry: Json) -> str:
@@ -96,7 +105,7 @@ def lod_of(geometry: Json) -> str:
     return text
 
 
-def _instance(geometry: Json, vertices: Vertices, frame: Frame) -> list[Shape]:
+def _instance(geometry: Json, vertices: Vertices, frame: Frame, appearance: Appearance | None) -> list[Shape]:
     """A template's vertices times the matrix, from the anchor (CityJSON 2.0 §3.4)."""
     template = frame.templates[_index(geometry["template"])]
     if template.get("type") == "GeometryInstance":
@@ -104,7 +113,8 @@ def _instance(geometry: Json, vertices: Vertices, frame: Frame) -> list[Shape]:
     matrix = np.array(geometry["transformationMatrix"], dtype=np.float64).reshape(4, 4)
     anchor = vertices.positions[_index(geometry["boundaries"][0])]
     moved = frame.template_vertices @ matrix[:3, :3].T + matrix[:3, 3] + anchor
-    return shapes_of(template, Vertices.at(moved), frame)
+    textures = frame.template_appearance
+    return shapes_of(template, Vertices.at(moved), frame, Appearance.of(textures) if appearance is not None and textures else None)
 
 
 def _index(value: object) -> int:
@@ -145,10 +155,12 @@ class FacesBuilder:
     geometry_of_solid: list[int] = field(default_factory=list)
     composites: set[int] = field(default_factory=set)
     mended: list[Mended] = field(default_factory=list)
+    shown: dict[int, tuple[Shown, FloatArray]] = field(default_factory=dict)
+    """Face → its picture, and where in it each of its corners lies."""
 
-    def add_solids(self, shape: Shape, part: int, meanings: Sequence[Json | None]) -> None:
+    def add_solids(self, shape: Shape, part: int, meanings: Sequence[Json | None], shown: Sequence[Shown | None] = ()) -> None:
         """Add solids; a shell or solid of which nothing remains is left out."""
-        meaning = iter(meanings)
+        meaning = iter(zip(meanings, shown or [None] * len(meanings), strict=True))
         geometry = self.geometry_of_solid[-1] + 1 if self.geometry_of_solid else 0
         if shape.composite:
             self.composites.add(geometry)
@@ -157,7 +169,7 @@ class FacesBuilder:
             for shell in solid:
                 faces = len(self.rings_of_face)
                 for surface in shell:
-                    self.add(shape.vertices, surface, part, next(meaning))
+                    self.add(shape.vertices, surface, part, *next(meaning))
                 if len(self.rings_of_face) > faces:
                     self.shell_ends.append(len(self.rings_of_face))
                 else:
@@ -168,13 +180,17 @@ class FacesBuilder:
             elif not solid:
                 self.mended.append(Mended(_EMPTY, None))
 
-    def add(self, vertices: Vertices, surface: Surface, part: int, meaning: Json | None) -> None:
+    def add(self, vertices: Vertices, surface: Surface, part: int, meaning: Json | None, shown: Shown | None = None) -> None:
         """Add one surface, unless its outline has fewer than three corners; so with its holes. What is mended is noted."""
         rings = [_corners(ring, vertices.first) for ring in surface]
         for ring, corners in zip(surface, rings, strict=True):
             self._note_mended(ring, corners, vertices)
         if not rings or len(set(rings[0])) < _CORNERS:
             return
+        if shown is not None:
+            kept = [_places(ring, at, vertices.first) for ring, at, corners in zip(surface, shown.rings, rings, strict=True)
+                    if len(set(corners)) >= _CORNERS]  # fmt: skip
+            self.shown[len(self.rings_of_face)] = (shown, np.concatenate(kept))
         rings = [ring for ring in rings if len(set(ring)) >= _CORNERS]
         before = self._numbers_before(vertices)
         for ring in rings:
@@ -224,10 +240,29 @@ class FacesBuilder:
         """Return what the faces do not say."""
         return Makeup(tuple(self.geometry_of_solid), frozenset(self.composites), tuple(self.mended))
 
-    def faces(self) -> Faces | None:
+    def pictures(self, find: Find) -> dict[str, Picture | None]:
+        """Return what ``find`` gives for the URI of every picture that is shown, in the order of faces."""
+        return {image: find(image) for image in dict.fromkeys(shown.image for shown, _ in self.shown.values())}
+
+    def _textures(self, pictures: Mapping[str, Picture | None]) -> FaceTextures | None:
+        """Return the textures of the faces whose pictures there are; None of none."""
+        numbers: dict[Texture, int] = {}
+        of_face = np.zeros(len(self.rings_of_face), dtype=np.uint16)
+        places = np.zeros((len(self.corners), 2), dtype=np.float32)
+        starts = np.concatenate([[0], np.cumsum(self.ring_lengths)])[np.concatenate([[0], np.cumsum(self.rings_of_face)])]
+        for face, (shown, at) in self.shown.items():
+            found = pictures.get(shown.image)
+            if found is None:
+                continue
+            texture = Texture(found.name, found.width, found.height, shown.wrap)
+            of_face[face] = numbers.setdefault(texture, len(numbers)) + 1
+            places[starts[face] : starts[face + 1]] = np.column_stack([at[:, 0], 1.0 - at[:, 1]])
+        return FaceTextures(tuple(numbers), of_face, places) if numbers else None
+
+    def faces(self, pictures: Mapping[str, Picture | None] | None = None) -> Faces | None:
         """Return the faces, their vertices in order of first use and each once; None when there are none.
 
-        So the same geometry has the same faces, whatever numbers its source gave its vertices.
+        So the same geometry has the same faces, whatever numbers its source gave its vertices. ``pictures``: those of `pictures`.
         """
         if not self.rings_of_face:
             return None
@@ -243,6 +278,7 @@ class FacesBuilder:
             part=np.array(self.parts, dtype=np.uint16),
             shell_ends=np.array(self.shell_ends, dtype=np.uint32),
             solid_ends=np.array(self.solid_ends, dtype=np.uint32),
+            textures=self._textures(pictures) if pictures else None,
         )
 
 
@@ -250,10 +286,11 @@ def faces_by_lod(shapes: Sequence[tuple[int, Shape]]) -> dict[str, FacesBuilder]
     """Return the faces of a feature's shapes, given with the part they are of, level by level.
 
     Where one part has solids and surfaces at one level (as CityGML's exporters write them), a surface that bounds a solid
-    already gives the solid its meaning and is not added again.
+    already gives the solid its meaning and its picture and is not added again.
     """
     builders: dict[str, FacesBuilder] = {}
     lent: dict[tuple[str, int], dict[tuple[int, ...], Json | None]] = {}
+    lent_shown: dict[tuple[str, int], dict[tuple[int, ...], tuple[Surface, Shown]]] = {}
     bounding: dict[tuple[str, int], set[tuple[int, ...]]] = {}
     both = {(s.lod, p) for p, s in shapes if s.solids} & {(s.lod, p) for p, s in shapes if s.loose}
     for part, shape in shapes:
@@ -263,16 +300,29 @@ def faces_by_lod(shapes: Sequence[tuple[int, Shape]]) -> dict[str, FacesBuilder]
                 bounding.setdefault((shape.lod, part), set()).update(keys)
             else:
                 lent.setdefault((shape.lod, part), {}).update(zip(keys, shape.meanings, strict=True))
+                pairs = zip(keys, shape.surfaces, shape.shown, strict=True) if shape.shown else ()
+                lent_shown.setdefault((shape.lod, part), {}).update({key: (s, shown) for key, s, shown in pairs if shown is not None})
     for part, shape in shapes:
         known = lent.get((shape.lod, part), {})
         meanings = [m or known.get(_outline(s)) for m, s in zip(shape.meanings, shape.surfaces, strict=True)] if known else shape.meanings
-        builders.setdefault(shape.lod, FacesBuilder()).add_solids(shape, part, meanings)
+        shown = _with_lent(shape, lent_shown.get((shape.lod, part), {}))
+        builders.setdefault(shape.lod, FacesBuilder()).add_solids(shape, part, meanings, shown)
     for part, shape in shapes:
         drawn = bounding.get((shape.lod, part), set())
-        for surface, meaning in zip(shape.loose, shape.meanings if shape.loose else (), strict=True):
+        shown = shape.shown or [None] * len(shape.loose)
+        for surface, meaning, picture in zip(shape.loose, shape.meanings if shape.loose else (), shown if shape.loose else (), strict=True):
             if not drawn or _outline(surface) not in drawn:
-                builders[shape.lod].add(shape.vertices, surface, part, meaning)
+                builders[shape.lod].add(shape.vertices, surface, part, meaning, picture)
     return builders
+
+
+def _with_lent(shape: Shape, lent: Mapping[tuple[int, ...], tuple[Surface, Shown]]) -> Sequence[Shown | None]:
+    """Return what the surfaces of solids show, of themselves or as loose surfaces of the same outline do."""
+    if not lent:
+        return shape.shown
+    own = shape.shown or [None] * len(shape.meanings)
+    others = [None if (found := lent.get(_outline(surface))) is None else turned_to(surface, *found) for surface in shape.surfaces]
+    return [shown or other for shown, other in zip(own, others, strict=True)]
 
 
 def surface_type(meaning: Json) -> SurfaceType:
@@ -290,3 +340,9 @@ def _corners(ring: Ring, first: Sequence[int]) -> list[int]:
         raise IndexError(min(ring))
     places = [first[i] for i in ring]
     return [v for v, before in zip(places, [*places[-1:], *places[:-1]], strict=True) if v != before]
+
+
+def _places(ring: Ring, at: FloatArray, first: Sequence[int]) -> FloatArray:
+    """Return of the places of a ring's corners those of the corners that `_corners` keeps."""
+    places = [first[i] for i in ring]
+    return at[[v != before for v, before in zip(places, [*places[-1:], *places[:-1]], strict=True)]]

@@ -56,6 +56,8 @@ class Frame:
     template_vertices: FloatArray
     header: bytes
     """The document without objects, vertices and appearance, as JSON: what every document of its objects shares."""
+    template_appearance: Json | None = None
+    """What templates name by number."""
 
     def placed(self, vertices: npt.NDArray[np.int64]) -> Vertices:
         """Return integer vertices (n, 3) in the reference system."""
@@ -77,8 +79,9 @@ def read_frame(document: Json) -> Frame:
     scale, translate = _transform(document.get("transform"))
     templates, template_vertices = _templates(document.get("geometry-templates"))
     header = {k: v for k, v in document.items() if k not in _NOT_IN_HEADER}
+    appearance = document.get("appearance")
     if any("material" in t or "texture" in t for t in templates):
-        header["appearance"] = document.get("appearance")  # templates name it by its own numbers
+        header["appearance"] = appearance  # templates name it by its own numbers
     metadata = document.get("metadata")
     return Frame(
         version=known,
@@ -88,6 +91,7 @@ def read_frame(document: Json) -> Frame:
         templates=templates,
         template_vertices=template_vertices,
         header=orjson.dumps(header, option=orjson.OPT_SORT_KEYS),
+        template_appearance=appearance if isinstance(appearance, dict) else None,
     )
 
 

@@ -35,6 +35,8 @@ class Scope:
     """The CityJSONFeature as it stands in a sequence."""
     exported: bool = True
     """Whether a document of its objects is CityJSON that anybody can read: types of extensions nobody declared are not."""
+    folder: str = ""
+    """From where its pictures are named, below the folder of the model."""
 
 
 @dataclass(frozen=True, slots=True)

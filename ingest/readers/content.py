@@ -31,6 +31,10 @@ class Content:
     request: ReadRequest
     unpack: Callable[[], bytes] | None = None
     """Gives the bytes of a file out of an archive; None for the file of the request itself."""
+    archive: Archive | None = None
+    """The archive it is out of, with the files beside it."""
+    folder: str = ""
+    """In which it lies there."""
 
     @property
     def limits(self) -> Limits:
@@ -111,4 +115,5 @@ def of_bytes(name: str, content: bytes, request: ReadRequest) -> Content:
 def of_entry(archive: Archive, name: str, request: ReadRequest) -> Content:
     """Return one entry of the archive in the file of ``request``; it is unpacked whole when its reader wants it."""
     head = archive.head(name, HEAD_BYTES)
-    return Content(PurePosixPath(name.replace("\\", "/")).name, head, archive.size(name), request, lambda: archive.read(name))
+    path = PurePosixPath(name.replace("\\", "/"))
+    return Content(path.name, head, archive.size(name), request, lambda: archive.read(name), archive, str(path.parent))

@@ -26,6 +26,7 @@ from ingest.protocol import (
 )
 from twin.errors import Text
 from twin.model import Recipe
+from twin.pictures import Pixels
 from twin.representation import Faces
 
 Geometries = npt.NDArray[np.object_]
@@ -35,6 +36,15 @@ Geometries = npt.NDArray[np.object_]
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A row the reader itself could not take: position in the batch, rule id and why."""
+
+    index: int
+    rule: str
+    message: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What the reader has to say of a row it takes: position in the batch, rule id and what."""
 
     index: int
     rule: str
@@ -88,6 +98,9 @@ class SourceBatch:
     """Per row what it was read from, for exact export; empty where the format is not kept."""
     areas: Areas | None = None
     """Rows that the reader gives as arrays; their ``geometry`` is None."""
+    remarks: tuple[Remark, ...] = ()
+    pictures: tuple[Pixels, ...] = ()
+    """Those that faces of the representations show and that no batch before brought."""
 
     def with_geometries(self, chosen: npt.NDArray[np.bool_] | None = None) -> SourceBatch:
         """Return the batch with a geometry made of each area, or of those chosen; the others stay arrays."""
