@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import tempfile
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from twin.errors import StorageFullError
+from ingest.work_files import append, unnamed_file
 
 Hashes = npt.NDArray[np.int64]
 RUN = 1 << 20
@@ -55,24 +53,10 @@ class SortedRuns:
     def _spill(self) -> None:
         run = self._sorted_pending()
         self._pending = []
-        try:
-            self._runs.append(_Run(self._append(run) // run.itemsize, _cuts(run)))
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFullError("the disk is full; nothing was changed", zh="磁盘已满，未作任何改动") from error
-            raise
-
-    def _append(self, run: Hashes) -> int:
-        """Write a run at the end of the file and return where it begins, in bytes."""
         if self._file is None:
-            if self.work is not None:
-                self.work.mkdir(parents=True, exist_ok=True)
-            self._file = tempfile.TemporaryFile(buffering=0, prefix="twin-runs-", dir=self.work)  # noqa: SIM115  # open as long as we are
+            self._file = unnamed_file(self.work)
             weakref.finalize(self, self._file.close)
-        start, rest = self._file.seek(0, 2), memoryview(run).cast("B")
-        while rest:
-            rest = rest[self._file.write(rest) :]
-        return start
+        self._runs.append(_Run(append(self._file, run) // run.itemsize, _cuts(run)))
 
     def _sorted_pending(self) -> Hashes:
         return np.sort(np.concatenate(self._pending)) if self._pending else np.empty(0, np.int64)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.distinct import DistinctGauge
+from ingest.mapped_columns import MappedColumns
 from ingest.protocol import KEPT_FINDINGS
 from ingest.refusals import rejected
 from ingest.rounding import tolerance_m
@@ -55,7 +56,7 @@ class Tally:
     def __post_init__(self) -> None:
         """Have hashes and the columns of a survey kept."""
         self.keys, self.places = DistinctGauge(self.work), DistinctGauge(self.work)
-        self.survey = StagedColumns(self.staging.feature_type)
+        self.survey = StagedColumns(self.staging.feature_type, MappedColumns(self.work))
 
     @property
     def first_number(self) -> int:

@@ -38,6 +38,7 @@ def ask_rules(connection: Connection, catalogue: Catalogue, tallies: Mapping[str
                     unanswered.setdefault(slug, []).append(check)
                     continue
                 _note(connection, tally, survey, find(context, check))
+                survey.let_go()
     for slug, checks in unanswered.items():
         context = SetContext(connection, tallies[slug].staging, stagings, {}, catalogue, survey)
         tallies[slug].note_staged(_unanswered(context, checks))

@@ -7,9 +7,10 @@ from typing import Literal, cast
 
 import numpy as np
 
+from ingest.set_rules.codes import NONE, Mask
 from ingest.set_rules.context import SetCheck, SetContext
-from ingest.set_rules.network import Network, finding_at, finding_at_end, network_of, size_texts
-from ingest.set_rules.survey import NONE, Mask, Numbers
+from ingest.set_rules.network import Ends, finding_at, finding_at_end, network_of, size_texts
+from ingest.set_rules.survey import Floats, Numbers
 from twin.errors import Text
 from twin.model import Finding
 
@@ -24,13 +25,13 @@ def lines_uphill(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield sewers without pressure that rise by more than ``tolerance_m`` in their direction of flow (``gravity-uphill``)."""
     network = network_of(context)
     lines = network.lines
-    rise = (lines.end_m - lines.start_m) * network.flow()
-    falls = network.survey.words.among(lines.kind, check.names("gravity")) & (lines.pressure == NONE)
-    uphill = falls & (rise > check.number("tolerance_m") + _ROUNDING_M) & (lines.part == context.staging.part)
-    for index in np.flatnonzero(uphill):
-        m = rise[index]
-        message = Text(zh=f"重力流管段沿流向升高 {m:.3f} m", en=f"rises by {m:.3f} m in its direction of flow")
-        yield finding_at(check, lines, int(index), message, f"{m:.3f}")
+    for own in lines.blocks(context.staging.part):
+        rise = (lines.end_m(own) - lines.start_m(own)) * network.flow(own)
+        falls = network.survey.words.among(lines.kind[own], check.names("gravity")) & (lines.pressure[own] == NONE)
+        uphill = falls & (rise > check.number("tolerance_m") + _ROUNDING_M)
+        for index, m in zip(own[uphill].tolist(), rise[uphill].tolist(), strict=True):
+            message = Text(zh=f"重力流管段沿流向升高 {m:.3f} m", en=f"rises by {m:.3f} m in its direction of flow")
+            yield finding_at(check, lines, index, message, f"{m:.3f}")
 
 
 def lines_that_narrow(context: SetContext, check: SetCheck) -> Iterator[Finding]:
@@ -38,35 +39,44 @@ def lines_that_narrow(context: SetContext, check: SetCheck) -> Iterator[Finding]
 
     A box counts as the round pipe of the same area.
     """
-    network = network_of(context)
-    diameter = network.lines.diameter_mm
+    for ends in network_of(context).ends():
+        for end, above in _narrowing(context, check, ends):
+            number, (below_mm, above_mm) = ends.number(end), size_texts(ends.network.lines, (int(ends.line[end]), above))
+            zh = f"点 {number} 下游管径 {below_mm} mm 小于上游 {above_mm} mm"
+            en = f"{below_mm} mm below point {number}, {above_mm} mm above it"
+            yield finding_at_end(check, ends, end, Text(zh=zh, en=en), below_mm)
+
+
+def _narrowing(context: SetContext, check: SetCheck, ends: Ends) -> Iterator[tuple[int, int]]:
+    """Yield the ends at which sewers go on too narrow, and the widest line that comes in there."""
+    diameter = ends.network.lines.diameter_mm(ends.line)
     series = np.array(cast("tuple[float, ...]", check.parameters["series"]), dtype=np.float64)
     size = np.where(np.isnan(diameter), np.nan, np.searchsorted(series, diameter, side="right"))
-    flow, joint = network.flow_at_ends(), network.joint
-    inflows = np.flatnonzero((flow == _INTO) & ~np.isnan(diameter[network.end_line]))
-    inflows = inflows[np.lexsort((diameter[network.end_line[inflows]], joint[inflows]))]
-    out = np.flatnonzero((flow == _OUT_OF) & _of_sewers(context, check, network))
+    flow, joint = ends.flow(), ends.joint
+    inflows = np.flatnonzero((flow == _INTO) & ~np.isnan(diameter))
+    if not len(inflows):
+        return
+    inflows = inflows[np.lexsort((diameter[inflows], joint[inflows]))]
+    out = np.flatnonzero((flow == _OUT_OF) & _of_sewers(context, check, ends))
     widest = np.searchsorted(joint[inflows], joint[out], side="right") - 1
-    met = np.flatnonzero((widest >= 0) & (joint[inflows[widest]] == joint[out])) if len(inflows) else np.empty(0, np.int64)
-    here, above = network.end_line[out[met]], network.end_line[inflows[widest[met]]]
+    met = np.flatnonzero((widest >= 0) & (joint[inflows[widest]] == joint[out]))
+    here, above = out[met], inflows[widest[met]]
     narrow = size[above] - size[here] > int(check.number("steps"))
-    for end, lines in zip(out[met][narrow], np.stack([here, above], axis=1)[narrow], strict=True):
-        number, (below_mm, above_mm) = network.number_at(end), size_texts(network.lines, lines)
-        zh, en = f"点 {number} 下游管径 {below_mm} mm 小于上游 {above_mm} mm", f"{below_mm} mm below point {number}, {above_mm} mm above it"
-        yield finding_at_end(check, network, end, Text(zh=zh, en=en), below_mm)
+    yield from zip(here[narrow].tolist(), ends.line[above[narrow]].tolist(), strict=True)
 
 
 def sewage_into_storm_water(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield sewage pipes that flow into a point from which storm water pipes lead on (SEP01); unknown flow counts as either way."""
-    network = network_of(context)
-    words, flow, kind = network.survey.words, network.flow_at_ends(), network.lines.kind[network.end_line]
-    leads_on = np.zeros(len(network.points), dtype=bool)
-    leads_on[network.end_point[words.among(kind, ["YS"]) & (flow != _INTO)]] = True
-    sewage = words.among(kind, ["WS"]) & (flow != _OUT_OF) & network.own_ends(context.staging.part)
-    for end in np.flatnonzero(sewage & leads_on[network.end_point]):
-        number = network.number_at(end)
-        message = Text(zh=f"污水管在点 {number} 接入雨水管", en=f"sewage flows into a storm sewer at point {number}")
-        yield finding_at_end(check, network, end, message, number)
+    words = context.survey.words
+    for ends in network_of(context).ends():
+        flow, kind, point = ends.flow(), ends.network.lines.kind[ends.line], ends.point - ends.first_point
+        leads_on = np.zeros(ends.after_point - ends.first_point, dtype=bool)
+        leads_on[point[words.among(kind, ["YS"]) & (flow != _INTO)]] = True
+        sewage = words.among(kind, ["WS"]) & (flow != _OUT_OF) & ends.of_part(context.staging.part)
+        for end in np.flatnonzero(sewage & leads_on[point]):
+            number = ends.number(end)
+            message = Text(zh=f"污水管在点 {number} 接入雨水管", en=f"sewage flows into a storm sewer at point {number}")
+            yield finding_at_end(check, ends, end, message, number)
 
 
 def sharp_turns(context: SetContext, check: SetCheck) -> Iterator[Finding]:
@@ -74,36 +84,42 @@ def sharp_turns(context: SetContext, check: SetCheck) -> Iterator[Finding]:
 
     180 degrees is straight on. Pipes of at most ``small_mm`` that fall in by more than ``drop_m`` may come in at any angle.
     """
-    network, least_deg = network_of(context), check.number("least_deg")
-    lines, flow = network.lines, network.flow_at_ends()
-    come, go = _meeting(network, np.flatnonzero((flow == _INTO) & _of_sewers(context, check, network)), np.flatnonzero(flow == _OUT_OF))
-    azimuth, height = network.at_ends(lines.start_azimuth, lines.end_azimuth), network.at_ends(lines.start_m, lines.end_m)
+    least_deg = check.number("least_deg")
+    for ends in network_of(context).ends():
+        turn_deg = _turns_deg(context, check, ends)
+        for end in np.flatnonzero(turn_deg < least_deg - check.number("tolerance_deg")):
+            number, deg = ends.number(end), turn_deg[end]
+            zh = f"在点 {number} 处水流转角 {deg:.1f}°，小于 {least_deg:g}°"
+            en = f"at point {number} the water turns at {deg:.1f}°, less than {least_deg:g}°"
+            yield finding_at_end(check, ends, end, Text(zh=zh, en=en), f"{deg:.1f}")
+
+
+def _turns_deg(context: SetContext, check: SetCheck, ends: Ends) -> Floats:
+    """Return the sharpest turn that water takes at each end of a sewer of the part by which it comes in, infinite where it takes none."""
+    lines, flow = ends.network.lines, ends.flow()
+    come, go = _meeting(ends, np.flatnonzero((flow == _INTO) & _of_sewers(context, check, ends)), np.flatnonzero(flow == _OUT_OF))
+    azimuth, height = ends.of(lines.start_azimuth, lines.end_azimuth), ends.height_m()
     turn_deg = np.degrees(np.arccos(np.clip(np.cos(azimuth[come] - azimuth[go]), -1.0, 1.0)))
-    is_small = ~(lines.diameter_mm[network.end_line[come]] > check.number("small_mm"))
+    is_small = ~(lines.diameter_mm(ends.line[come]) > check.number("small_mm"))
     falls_in = np.nan_to_num(height[come] - height[go]) > check.number("drop_m")
-    sharp = (turn_deg < least_deg - check.number("tolerance_deg")) & ~(is_small & falls_in)
     sharpest = np.full(len(flow), np.inf)
-    np.minimum.at(sharpest, come[sharp], turn_deg[sharp])
-    for end in np.unique(come[sharp]):
-        number, deg = network.number_at(end), sharpest[end]
-        zh = f"在点 {number} 处水流转角 {deg:.1f}°，小于 {least_deg:g}°"
-        en = f"at point {number} the water turns at {deg:.1f}°, less than {least_deg:g}°"
-        yield finding_at_end(check, network, end, Text(zh=zh, en=en), f"{deg:.1f}")
+    np.fmin.at(sharpest, come, np.where(is_small & falls_in, np.inf, turn_deg))
+    return sharpest
 
 
-def _of_sewers(context: SetContext, check: SetCheck, network: Network) -> Mask:
+def _of_sewers(context: SetContext, check: SetCheck, ends: Ends) -> Mask:
     """Return which ends are of sewers of the part."""
-    is_sewer = network.survey.words.among(network.lines.kind, check.names("gravity"))
-    return is_sewer[network.end_line] & network.own_ends(context.staging.part)
+    is_sewer = ends.network.survey.words.among(ends.network.lines.kind[ends.line], check.names("gravity"))
+    return is_sewer & ends.of_part(context.staging.part)
 
 
-def _meeting(network: Network, come: Numbers, go: Numbers) -> tuple[Numbers, Numbers]:
+def _meeting(ends: Ends, come: Numbers, go: Numbers) -> tuple[Numbers, Numbers]:
     """Return all pairs of ends of two lines, one of each group, that meet at a joint."""
-    joint = network.joint
+    joint = ends.joint
     go = go[np.argsort(joint[go], kind="stable")]
     first, last = (np.searchsorted(joint[go], joint[come], side=side) for side in _SIDES)
     count = last - first
     pair = np.repeat(np.arange(len(come)), count)
     other = go[np.arange(len(pair)) - np.repeat(np.cumsum(count) - count - first, count)]
-    apart = network.end_line[come[pair]] != network.end_line[other]
+    apart = ends.line[come[pair]] != ends.line[other]
     return come[pair[apart]], other[apart]

@@ -8,21 +8,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.set_rules.codes import NONE, Codes
 from ingest.set_rules.context import SetCheck, SetContext
-from ingest.set_rules.grouping import millimetres, repeats
+from ingest.set_rules.grouping import Columns, millimetres, repeats
 from ingest.set_rules.network import finding_at, has_fields, row_in_source
-from ingest.set_rules.survey import NONE, Codes, Numbers, Survey
+from ingest.set_rules.survey import Lines, Numbers, Survey
 from twin.errors import Text
 from twin.model import Finding
 
 
 def lines_without_an_end(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines that name no point at one of their ends, or at both, in a file whose other lines do (L01)."""
-    lines, own = context.survey.lines, context.survey.lines.of_part(context.staging.part)
-    no_start, no_end = lines.start[own] == NONE, lines.end[own] == NONE
-    if (no_start | no_end).all():
+    lines = context.survey.lines
+    own, lacking = lines.part == context.staging.part, (lines.start == NONE) | (lines.end == NONE)
+    if not (own & ~lacking).any():
         return  # a file that names no ends at all is no survey table: nothing is missing in it
-    for index in own[no_start | no_end]:
+    for index in np.flatnonzero(own & lacking).tolist():
         zh, en = ("起点", "start") if lines.start[index] == NONE else ("终点", "end")
         if lines.start[index] == lines.end[index]:
             zh, en = "起点和终点", "start and end"
@@ -31,9 +32,10 @@ def lines_without_an_end(context: SetContext, check: SetCheck) -> Iterator[Findi
 
 def lines_back_to_their_start(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines that end where they start (L02)."""
-    lines, own = context.survey.lines, context.survey.lines.of_part(context.staging.part)
-    for index in own[(lines.start[own] == lines.end[own]) & (lines.start[own] != NONE)]:
-        node = context.survey.names.at(int(lines.start[index]))
+    lines = context.survey.lines
+    back = (lines.start == lines.end) & (lines.start != NONE)
+    for index in np.flatnonzero(back & (lines.part == context.staging.part)).tolist():
+        node = context.survey.names.at(lines.start[index])
         yield finding_at(check, lines, index, Text(zh=f"起点与终点同为 {node}", en=f"start and end are both {node}"), node)
 
 
@@ -42,23 +44,22 @@ def lines_listed_twice(context: SetContext, check: SetCheck) -> Iterator[Finding
 
     Lines with different numbers of their own, that are not made of their ends, are not the same: pumps and pipes may lie side by side.
     """
-    lines, own = context.survey.lines, context.survey.lines.of_part(context.staging.part)
+    lines = context.survey.lines
     start, end = lines.start, lines.end
-    own = own[(start[own] != NONE) & (end[own] != NONE) & (start[own] != end[own])]
-    later, first = repeats(_from_the_lower(context.survey, own))
-    suspects = own[np.union1d(later, first)]
+    blocks = (own[(start[own] != NONE) & (end[own] != NONE) & (start[own] != end[own])] for own in lines.blocks(context.staging.part))
+    later, first = repeats(blocks, lambda own: _from_the_lower(lines, own))
+    suspects = np.union1d(later, first)
     if not len(suspects):
         return
-    later, first = repeats([*_from_the_lower(context.survey, suspects), _own_numbers(context.survey, suspects)])
-    for index, before in zip(suspects[later], suspects[first], strict=True):
+    later, first = repeats([suspects], lambda own: [*_from_the_lower(lines, own), _own_numbers(context.survey, own)])
+    for index, before in zip(later.tolist(), first.tolist(), strict=True):
         zh, en = ("（起止点互换）", " with its ends exchanged") if start[index] != start[before] else ("", "")
         earlier = row_in_source(int(lines.row[before]))
         yield finding_at(check, lines, index, Text(zh=f"与第 {earlier} 行为同一管段{zh}", en=f"the line of row {earlier}{en}"))
 
 
-def _from_the_lower(survey: Survey, own: Numbers) -> list[Numbers | Codes]:
+def _from_the_lower(lines: Lines, own: Numbers) -> list[Columns]:
     """Return both ends, the kind and the heights (mm) at the ends of lines, in one direction for each pair of points."""
-    lines = survey.lines
     start, end = lines.start[own], lines.end[own]
     heights = millimetres(lines.start_z[own]), millimetres(lines.end_z[own])
     at_lower, at_upper = np.where(start < end, *heights), np.where(start < end, *heights[::-1])
@@ -67,9 +68,9 @@ def _from_the_lower(survey: Survey, own: Numbers) -> list[Numbers | Codes]:
 
 def _own_numbers(survey: Survey, own: Numbers) -> Codes:
     """Return lines' own numbers as codes, `NONE` where the number is made of those of the ends or there is none."""
-    lines, known = survey.lines, survey.names.known
-    a, b = known.take(pa.array(lines.start[own])), known.take(pa.array(lines.end[own]))
-    number = lines.segment_id.take(pa.array(own))
+    lines, names = survey.lines, survey.names
+    a, b = names.texts(lines.start[own]), names.texts(lines.end[own])
+    number = lines.segment_id.take(pa.array(own)).combine_chunks()
     made = [pc.equal(number, pc.binary_join_element_wise(*ends, "-")) for ends in ((a, b), (b, a))]
     codes: Codes = pc.if_else(pc.or_(*made), None, number).dictionary_encode().indices.fill_null(NONE).to_numpy(zero_copy_only=False)
     return codes
@@ -79,8 +80,9 @@ def lines_too_deep(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines of which an end lies deeper than ``deepest_m`` (L04)."""
     if not has_fields(context, "start_depth_m", "end_depth_m"):
         return
-    lines, own = context.survey.lines, context.survey.lines.of_part(context.staging.part)
-    deepest, depth = check.number("deepest_m"), np.fmax(lines.start_depth_m[own], lines.end_depth_m[own])
-    for index, m in zip(own[depth > deepest], depth[depth > deepest].tolist(), strict=True):
-        message = Text(zh=f"埋深 {m:g} m 大于 {deepest:g} m", en=f"depth {m:g} m is more than {deepest:g} m")
-        yield finding_at(check, lines, index, message, m)
+    lines, deepest = context.survey.lines, check.number("deepest_m")
+    for own in lines.blocks(context.staging.part):
+        depth = np.fmax(lines.start_depth_m[own], lines.end_depth_m[own])
+        for index, m in zip(own[depth > deepest].tolist(), depth[depth > deepest].tolist(), strict=True):
+            message = Text(zh=f"埋深 {m:g} m 大于 {deepest:g} m", en=f"depth {m:g} m is more than {deepest:g} m")
+            yield finding_at(check, lines, index, message, m)

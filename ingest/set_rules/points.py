@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.set_rules.codes import NONE, Mask
 from ingest.set_rules.context import SetCheck, SetContext
 from ingest.set_rules.feature_codes import CODE_PREFIXES
-from ingest.set_rules.grouping import millimetres, repeats
+from ingest.set_rules.grouping import Columns, millimetres, repeats
 from ingest.set_rules.network import among_rows, finding, finding_at, has_fields, row_in_source, title_of_code
-from ingest.set_rules.survey import NONE, Mask
+from ingest.set_rules.survey import Numbers, Survey
 from ingest.staging import columns
 from twin.errors import Text
 from twin.model import Finding, Severity
@@ -23,10 +24,10 @@ def map_numbers(context: SetContext, check: SetCheck) -> Iterator[Finding]:
 
     A survey of which more than ``separate_share`` differ numbers its maps apart: then one note says so and no point is named.
     """
-    points, own = context.survey.points, context.survey.points.of_part(context.staging.part)
-    on_map, node = points.map_number.take(pa.array(own)), points.node[own]
-    given = _true(pc.not_equal(on_map, ""))
-    differs = _true(pc.not_equal(on_map, context.survey.names.known.take(pa.array(node, mask=node == NONE))))
+    points = context.survey.points
+    own = points.part == context.staging.part
+    given = own & _true(pc.not_equal(points.map_number, ""))
+    differs = own & _true(pc.not_equal(points.map_number, points.number)) & (points.node != NONE)
     if differs.sum() > check.number("separate_share") * given.sum():
         zh, en = (
             f"{given.sum()} 个图上点号中有 {differs.sum()} 个与管线点编号不同，按单独编号处理",
@@ -34,7 +35,7 @@ def map_numbers(context: SetContext, check: SetCheck) -> Iterator[Finding]:
         )
         yield Finding(check.rule.id, Severity.INFO, None, Text(zh=zh, en=en))
         return
-    for index in own[given & differs]:
+    for index in np.flatnonzero(given & differs).tolist():
         number, key = points.map_number[index].as_py(), points.key[index].as_py()
         message = Text(zh=f"图上点号 {number} 与管线点编号 {key} 不同", en=f"map number {number} is not point number {key}")
         yield finding_at(check, points, index, message, number)
@@ -43,8 +44,9 @@ def map_numbers(context: SetContext, check: SetCheck) -> Iterator[Finding]:
 def repeated_points(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield points whose number an earlier row has, saying whether they are otherwise the same (P02)."""
     points = context.survey.points
-    node, count = np.unique(points.node[points.of_part(context.staging.part)], return_counts=True)
-    repeated = [context.survey.names.at(int(code)) for code in node[(count > 1) & (node != NONE)]]
+    node = points.node[(points.part == context.staging.part) & (points.node != NONE)]
+    node.sort()
+    repeated = [context.survey.names.at(code) for code in np.unique(node[1:][node[1:] == node[:-1]]).tolist()]
     if not repeated:
         return
     for row in among_rows(context, "repeated_points", {"numbers": repeated}, attributes=columns(context.staging.attributes)):
@@ -58,11 +60,11 @@ def feature_or_appurtenance(context: SetContext, check: SetCheck) -> Iterator[Fi
     """Yield points that have both a feature (特征) and an appurtenance (附属物), or neither where others have one (P03)."""
     if not has_fields(context, "feature", "appurtenance"):
         return
-    points, own = context.survey.points, context.survey.points.of_part(context.staging.part)
-    has_feature, has_appurtenance = points.feature[own] != NONE, points.appurtenance[own] != NONE
-    if not (has_feature | has_appurtenance).any():
+    points = context.survey.points
+    own, has_feature, has_appurtenance = points.part == context.staging.part, points.feature != NONE, points.appurtenance != NONE
+    if not (own & (has_feature | has_appurtenance)).any():
         return  # a survey that has neither column says nothing of either
-    for index in own[has_feature == has_appurtenance]:
+    for index in np.flatnonzero(own & (has_feature == has_appurtenance)).tolist():
         if points.feature[index] == NONE:
             yield finding_at(check, points, index, Text(zh="特征和附属物均为空", en="neither a feature nor an appurtenance"))
         else:
@@ -77,10 +79,14 @@ def points_at_one_place(context: SetContext, check: SetCheck) -> Iterator[Findin
 
     Pipes of different kinds may lie one above the other on the shelves of a tunnel.
     """
-    points, own = context.survey.points, context.survey.points.of_part(context.staging.part)
-    later, first = repeats([points.kind[own], *(millimetres(axis[own]) for axis in (points.x, points.y, points.z))])
-    for index, earlier in zip(own[later], points.node[own[first]], strict=True):
-        other = context.survey.names.at(int(earlier)) if earlier != NONE else None
+    points = context.survey.points
+
+    def kinds_and_places(of: Numbers) -> list[Columns]:
+        return [points.kind[of], *(millimetres(axis[of]) for axis in (points.x, points.y, points.z))]
+
+    later, first = repeats(points.blocks(context.staging.part), kinds_and_places)
+    for index, earlier in zip(later.tolist(), points.node[first].tolist(), strict=True):
+        other = context.survey.names.at(earlier) if earlier != NONE else None
         message = Text(zh=f"X、Y、高程与点 {other} 完全相同", en=f"X, Y and elevation are those of point {other}")
         yield finding_at(check, points, index, message, other)
 
@@ -90,15 +96,25 @@ def feature_codes(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     if not has_fields(context, "feature_code", "kind", "feature", "appurtenance"):
         return
     points, words = context.survey.points, context.survey.words
-    own = points.of_part(context.staging.part)
+    for own in points.blocks(context.staging.part):
+        for index in _with_codes_of_others(context.survey, own):
+            code = words.at(points.feature_code[index])
+            message = Text(
+                zh=f"要素代码 {code} 与管类、特征或附属物不符", en=f"feature code {code} does not fit kind, feature or appurtenance"
+            )
+            yield finding_at(check, points, index, message, code)
+
+
+def _with_codes_of_others(survey: Survey, own: Numbers) -> list[int]:
+    points, words = survey.points, survey.words
     own = own[(points.feature_code[own] != NONE) & words.among(points.kind[own], CODE_PREFIXES)]
+    if not len(own):
+        return []
     said = [points.feature_code[own], points.kind[own], points.feature[own] != NONE, points.appurtenance[own] != NONE]
     combinations, which = np.unique(np.stack(said, axis=1), axis=0, return_inverse=True)
     fits = np.array([_fits(words.at(c), CODE_PREFIXES[words.at(k)], bool(f), bool(a)) for c, k, f, a in combinations], dtype=bool)
-    for index in own[~fits[which.ravel()]] if len(own) else own:
-        code = words.at(int(points.feature_code[index]))
-        message = Text(zh=f"要素代码 {code} 与管类、特征或附属物不符", en=f"feature code {code} does not fit kind, feature or appurtenance")
-        yield finding_at(check, points, index, message, code)
+    wrong: list[int] = own[~fits[which.ravel()]].tolist()
+    return wrong
 
 
 def _fits(code: str, prefix: str, has_feature: bool, has_appurtenance: bool) -> bool:
@@ -109,7 +125,7 @@ def _fits(code: str, prefix: str, has_feature: bool, has_appurtenance: bool) -> 
     return code.startswith(prefix) and code[4] == "2" and not wrong_kind.get(code[5], False)
 
 
-def _true(told: pa.BooleanArray) -> Mask:
+def _true(told: pa.ChunkedArray) -> Mask:
     """Return where something is true, not false or unknown."""
-    found: Mask = pc.fill_null(told, False).to_numpy(zero_copy_only=False)
+    found: Mask = pc.fill_null(told, False).to_numpy()
     return found

@@ -19,8 +19,8 @@ from twin.tables import current_table
 _BLOCK_BYTES = 1 << 24
 
 
-def published_batches(context: SetContext, name: str) -> list[pa.RecordBatch]:
-    """Return the columns (`survey_columns`) of all features of a type that are published and will be there once the submission is.
+def published_batches(context: SetContext, name: str) -> Iterator[pa.RecordBatch]:
+    """Yield the columns (`survey_columns`) of all features of a type that are published and will be there once the submission is.
 
     They have no number of a row and no key: nothing is found about them.
     """
@@ -36,7 +36,9 @@ def published_batches(context: SetContext, name: str) -> list[pa.RecordBatch]:
         for dataset in context.catalogue.datasets()
         if dataset.feature_type == name
     ]
-    return [survey_columns(batch, kind) for query in queries for batch in _copied(context.connection, query, types)]
+    for query in queries:
+        for batch in _copied(context.connection, query, types):
+            yield survey_columns(batch, kind)
 
 
 def _copied(connection: Connection, query: sql.Composed, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ingest.set_rules.codes import NONE, Codes, Mask
 from ingest.set_rules.components import components
 from ingest.set_rules.context import SetCheck, SetContext
 from ingest.set_rules.network import DRAINAGE, finding_at, network_of
-from ingest.set_rules.survey import NONE
 from ingest.set_rules.survey_columns import SEGMENT
 from twin.errors import Text
 from twin.model import Finding
@@ -30,15 +30,14 @@ def manholes_far_apart(context: SetContext, check: SetCheck) -> Iterator[Finding
     sewers = np.flatnonzero(network.survey.words.among(network.system, check.names("gravity")))
     others = lines.part[sewers] != context.staging.part
     sewers, others = sewers[np.argsort(others, kind="stable")], np.sort(others)  # those of this part first
-    run = _runs(network.at[sewers], np.flatnonzero(points.appurtenance != NONE), len(points))
-    length_m = np.bincount(run, lines.length_m[sewers])
+    first = _runs(network.at[sewers], points.appurtenance != NONE)
+    length_m = np.bincount(first, lines.length_m[sewers])
     narrowest_mm = np.full(len(length_m), np.inf)
-    np.fmin.at(narrowest_mm, run, lines.diameter_mm[sewers])
+    np.fmin.at(narrowest_mm, first, lines.diameter_mm(sewers))
     most_m = _limits(check, narrowest_mm)
-    found, first = np.unique(run, return_index=True)
-    wrong = (length_m[found] > most_m[found]) & ~others[first]
-    for index, of in sorted(zip(sewers[first[wrong]].tolist(), found[wrong].tolist(), strict=True)):
-        long, size, most = length_m[of], narrowest_mm[of], most_m[of]
+    wrong = np.flatnonzero(length_m > most_m)
+    for of in wrong[~others[wrong]].tolist():
+        index, long, size, most = int(sewers[of]), length_m[of], narrowest_mm[of], most_m[of]
         zh, en = (
             f"检查井间距 {long:.1f} m，管径 {size:.0f} mm 时不应大于 {most:g} m",
             f"manholes {long:.1f} m apart, {most:g} m at most at {size:.0f} mm",
@@ -60,13 +59,14 @@ def parts_that_lead_nowhere(context: SetContext, check: SetCheck) -> Iterator[Fi
             ends = network.at[joined & known.among(network.system, [system])]
             if len(ends):
                 label = components(len(points), ends[:, 0], ends[:, 1])
-                is_dead = np.zeros(len(points), dtype=bool)
+                is_dead, lives = np.zeros((2, len(points)), dtype=bool)
                 is_dead[ends] = True
-                is_dead &= ~np.isin(label, label[leads])
+                lives[label[leads]] = True
+                is_dead &= ~lives[label]
                 yield from _of_parts(context, check, system, label, np.flatnonzero(is_dead))
 
 
-def _of_parts(context: SetContext, check: SetCheck, system: str, label: Numbers, dead: Numbers) -> Iterator[Finding]:
+def _of_parts(context: SetContext, check: SetCheck, system: str, label: Codes, dead: Numbers) -> Iterator[Finding]:
     """Yield one finding for each part of the points ``dead``, at its first point of this submission; none for what is published already."""
     points = network_of(context).points
     sizes, title = np.bincount(label[dead], minlength=1), _title(context, system)
@@ -77,17 +77,21 @@ def _of_parts(context: SetContext, check: SetCheck, system: str, label: Numbers,
         yield finding_at(check, points, index, Text(zh=zh, en=en), count)
 
 
-def _runs(ends: Numbers, shafts: Numbers, points: int) -> Numbers:
-    """Return for each line a number of the run it belongs to, shape (n,)."""
-    places = np.where(ends < 0, points, ends)
-    degree = np.bincount(places.ravel(), minlength=points + 1)
-    breaks = degree != 2
-    breaks[points] = True
-    breaks[shafts] = True
-    own = points + 1 + np.arange(ends.size, dtype=np.int64).reshape(ends.shape)
-    vertices = np.where(breaks[places], own, places)
-    label = components(points + 1 + ends.size, vertices[:, 0], vertices[:, 1])
-    return np.unique(label[vertices[:, 0]], return_inverse=True)[1].astype(np.int64)
+def _runs(ends: Codes, is_shaft: Mask) -> Codes:
+    """Return for each line the first of the run it belongs to, shape (n,); ``ends`` are their points, shape (n, 2)."""
+    lines, points = len(ends), len(is_shaft)
+    known = [np.flatnonzero(ends[:, side] != NONE) for side in (0, 1)]
+    degree, both = np.zeros(points, np.int32), np.zeros(points, np.int64)
+    for side in (0, 1):
+        np.add.at(degree, ends[known[side], side], 1)
+        np.add.at(both, ends[known[side], side], known[side])
+    goes_on = (degree == 2) & ~is_shaft
+    here, there = [], []
+    for side in (0, 1):  # where just two lines meet, the other is what the sum of both leaves
+        line = known[side][goes_on[ends[known[side], side]]]
+        here.append(line.astype(np.int32))
+        there.append((both[ends[line, side]] - line).astype(np.int32))
+    return components(lines, np.concatenate(here), np.concatenate(there))
 
 
 def _limits(check: SetCheck, diameter_mm: Floats) -> Floats:

@@ -1,16 +1,22 @@
-"""The points and lines of a pipe survey as arrays: what rules over it are asked of, instead of the staged rows."""
+"""The points and lines of a pipe survey as arrays: what rules over it are asked of, instead of the staged rows.
+
+Columns lie in files where they are many rows, and rules look at a block of them at a time: memory does not grow with the survey.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.set_rules.survey_columns import WORDS, StagedColumns, no_columns
+from ingest.mapped_columns import MappedColumns
+from ingest.set_rules.codes import Codes, Mask, Names, Vocabulary
+from ingest.set_rules.survey_columns import TEXTS, WORDS, StagedColumns, no_columns
 from twin.model import GeometryType
 
 if TYPE_CHECKING:
@@ -18,109 +24,88 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int32]
-Mask = npt.NDArray[np.bool_]
 
-NONE = -1
-"""Code of a value that is not there; the part of what is published."""
-
-
-@dataclass(slots=True)
-class Vocabulary:
-    """Few words as numbers, in the order in which they first came."""
-
-    words: list[str] = field(default_factory=list)
-    _codes: dict[str, int] = field(default_factory=dict)
-
-    def encode(self, column: pa.ChunkedArray) -> Codes:
-        """Return the codes of a column of dictionaries, `NONE` for null."""
-        return np.concatenate([self._encoded(chunk) for chunk in column.chunks] or [np.empty(0, np.int32)])
-
-    def _encoded(self, chunk: pa.DictionaryArray) -> Codes:
-        codes = [self.learn(word) for word in chunk.dictionary.to_pylist()]
-        return np.array([*codes, NONE], np.int32)[chunk.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)]
-
-    def learn(self, word: str) -> int:
-        """Return the code of a word, a new one if it has none."""
-        code = self._codes.setdefault(word, len(self.words))
-        if code == len(self.words):
-            self.words.append(word)
-        return code
-
-    def among(self, codes: Codes, words: Iterable[str]) -> Mask:
-        """Return which codes are those of ``words``."""
-        return np.isin(codes, [self._codes[word] for word in words if word in self._codes])
-
-    def at(self, code: int) -> str:
-        """Return the word of a code that is not `NONE`."""
-        return self.words[code]
-
-
-@dataclass(slots=True)
-class Names:
-    """The numbers of points, each once: points and ends of lines are compared by their place here."""
-
-    known: pa.StringArray = field(default_factory=lambda: pa.array([], pa.string()))
-
-    def encode(self, columns: Sequence[pa.ChunkedArray]) -> list[Codes]:
-        """Return the places of the values of columns, `NONE` for null and for a text without a character; new names are added."""
-        encoded = pa.concat_arrays([self.known, *(chunk for column in columns for chunk in column.chunks)]).dictionary_encode()
-        before, self.known = len(self.known), encoded.dictionary
-        codes = encoded.indices[before:].fill_null(NONE).to_numpy(zero_copy_only=False).copy()
-        blank = self.known.index("").as_py()
-        if blank != NONE:
-            codes[codes == blank] = NONE
-        ends = np.cumsum([len(column) for column in columns])[:-1]
-        return np.split(codes, ends)
-
-    def at(self, code: int) -> str:
-        """Return the name at a place."""
-        return str(self.known[code])
+BLOCK = 1 << 18
+"""Rows that are looked at together."""
+_NAMES_A_SHARE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """Rows of several parts, part by part in the order of their rows."""
 
+    files: MappedColumns
     part: Codes
     """Of the submission; `NONE` for what is published."""
     row: Numbers
     """As staged."""
-    key: pa.StringArray
+    key: pa.ChunkedArray
 
     def __len__(self) -> int:
         return len(self.row)
 
-    def of_part(self, part: int) -> Numbers:
-        """Return the places of the rows of one part, in order."""
-        return np.flatnonzero(self.part == part)
+    def blocks(self, part: int) -> Iterator[Numbers]:
+        """Yield the places of the rows of one part, in order, block by block."""
+        for block in blocks_of(len(self)):
+            yield np.flatnonzero(self.part[block] == part) + block.start
 
     def where(self, keep: Mask) -> Self:
         """Return some of the rows."""
-        return self if keep.all() else self._at(np.flatnonzero(keep))
+        if keep.all():
+            return self
+
+        def of(values: Any) -> Any:  # noqa: ANN401  # arrays of NumPy and of Arrow alike
+            if not isinstance(values, pa.ChunkedArray):
+                return self.files.array((values[block][keep[block]] for block in blocks_of(len(self))), values.dtype.type)
+            starts = np.cumsum([0, *map(len, values.chunks)])
+            pieces = zip(values.chunks, starts[:-1], starts[1:], strict=True)
+            return self.files.texts(chunk.filter(pa.array(keep[start:end])) for chunk, start, end in pieces)
+
+        return replace(self, **{name: of(values) for name, values in self._columns().items()})
+
+    def without(self, part: int, rows: Numbers) -> Self:
+        """Return the rows without those of a part that have one of the numbers ``rows``."""
+        gone, keep = np.unique(rows), np.ones(len(self), dtype=bool)
+        for own in self.blocks(part) if len(gone) else ():
+            row = self.row[own]
+            keep[own[gone[np.minimum(np.searchsorted(gone, row), len(gone) - 1)] == row]] = False
+        return self.where(keep)
 
     def ordered(self) -> Self:
         """Return the rows by part and row."""
-        order = np.lexsort((self.row, self.part))
-        return self if (order[1:] > order[:-1]).all() else self._at(order)
+        part, row = self.part, self.row
+        if ((part[1:] > part[:-1]) | ((part[1:] == part[:-1]) & (row[1:] >= row[:-1]))).all():
+            return self
+        order = np.lexsort((row, part))
+        taken = pa.array(order)
+        columns = self._columns().items()
+        return replace(self, **{n: v.take(taken) if isinstance(v, pa.ChunkedArray) else v[order] for n, v in columns})
 
     def followed_by(self, more: Self) -> Self:
         """Return these rows with others after them."""
-        return replace(self, **{f.name: _joined(getattr(self, f.name), getattr(more, f.name)) for f in fields(self)}) if len(more) else self
+        if not len(more):
+            return self
 
-    def _at(self, places: Numbers) -> Self:
-        taken = pa.array(places)
-        columns = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{n: v.take(taken) if isinstance(v, pa.Array) else v[places] for n, v in columns.items()})
+        def joined(first: Any, after: Any) -> Any:  # noqa: ANN401  # likewise
+            if isinstance(first, pa.ChunkedArray):
+                return pa.chunked_array([*first.chunks, *after.chunks], pa.string())
+            pieces = chain(*((values[block] for block in blocks_of(len(values))) for values in (first, after)))
+            return self.files.array(pieces, first.dtype.type)
+
+        return replace(self, **{name: joined(values, getattr(more, name)) for name, values in self._columns().items()})
+
+    def _columns(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "files"}
 
 
 @dataclass(frozen=True, slots=True)
 class Points(_Rows):
     """Points of a survey; numbers are NaN, codes `NONE` where there is no value."""
 
+    number: pa.ChunkedArray
     node: Codes
-    """Place of its number among the names of the survey."""
-    map_number: pa.StringArray
+    """Code of its number among the names of the survey."""
+    map_number: pa.ChunkedArray
     kind: Codes
     feature: Codes
     appurtenance: Codes
@@ -130,10 +115,9 @@ class Points(_Rows):
     y: Floats
     z: Floats
 
-    @property
-    def ground_m(self) -> Floats:
-        """Ground elevation, else the height of the point; a height of 0 is none."""
-        return np.where(np.isnan(self.ground_elevation_m), _height(self.z), self.ground_elevation_m)
+    def ground_m(self, points: Numbers) -> Floats:
+        """Return the ground elevation of some points, else their height; a height of 0 is none."""
+        return _else_height(self.ground_elevation_m[points], self.z[points])
 
     def place(self, index: int) -> tuple[float, float]:
         """Return where a point is."""
@@ -144,10 +128,10 @@ class Points(_Rows):
 class Lines(_Rows):
     """Lines of a survey; numbers are NaN, codes `NONE` where there is no value."""
 
-    segment_id: pa.StringArray
+    segment_id: pa.ChunkedArray
     start: Codes
     end: Codes
-    """Places of the numbers of the points at its ends among the names of the survey."""
+    """Codes of the numbers of the points at its ends among the names of the survey."""
     kind: Codes
     material: Codes
     flow_direction: Codes
@@ -170,21 +154,19 @@ class Lines(_Rows):
     start_azimuth: Floats
     end_azimuth: Floats
 
-    @property
-    def start_m(self) -> Floats:
-        """Elevation at the start, else the height of the line there; a height of 0 is none."""
-        return np.where(np.isnan(self.start_elevation_m), _height(self.start_z), self.start_elevation_m)
+    def start_m(self, lines: Numbers) -> Floats:
+        """Return the elevation at the start of some lines, else their height there; a height of 0 is none."""
+        return _else_height(self.start_elevation_m[lines], self.start_z[lines])
 
-    @property
-    def end_m(self) -> Floats:
-        """Elevation at the end, likewise."""
-        return np.where(np.isnan(self.end_elevation_m), _height(self.end_z), self.end_elevation_m)
+    def end_m(self, lines: Numbers) -> Floats:
+        """Return the elevation at their end, likewise."""
+        return _else_height(self.end_elevation_m[lines], self.end_z[lines])
 
-    @property
-    def diameter_mm(self) -> Floats:
-        """Outer diameter; of a box that of the round pipe of the same area."""
-        round_mm = np.sqrt(4 / np.pi * self.width_mm * self.section_height_mm)
-        return np.where(np.isnan(self.outer_diameter_mm), round_mm, self.outer_diameter_mm)
+    def diameter_mm(self, lines: Numbers) -> Floats:
+        """Return the outer diameter of some lines; of a box that of the round pipe of the same area."""
+        diameter = self.outer_diameter_mm[lines]
+        round_mm = np.sqrt(4 / np.pi * self.width_mm[lines] * self.section_height_mm[lines])
+        return np.where(np.isnan(diameter), round_mm, diameter)
 
     def place(self, index: int) -> tuple[float, float]:
         """Return where a line starts."""
@@ -196,56 +178,63 @@ class Survey:
 
     def __init__(self, columns: Mapping[int, StagedColumns]) -> None:
         """Take the columns of each part; they are left empty."""
+        self.files = MappedColumns(next((c.files.work for c in columns.values()), None))
+        self._staged = [c.files for c in columns.values()]
         self.words = Vocabulary()
-        self.names = Names()
+        taken = {part: c.taken() for part, c in columns.items()}
+        ends = sum(batch.num_rows for batches in taken.values() for batch in batches) * 2
+        self.names = Names(self.files, 1 + ends // _NAMES_A_SHARE)
         self.network: Network | None = None
-        self.points = self.points_of({part: c.batches for part, c in columns.items() if c.feature_type.geometry_type == "Point"})
-        self.lines = self.lines_of({part: c.batches for part, c in columns.items() if c.feature_type.geometry_type == "LineString"})
+        kinds = {part: c.feature_type.geometry_type for part, c in columns.items()}
+        self.points = self.points_of({part: batches for part, batches in taken.items() if kinds[part] == "Point"})
+        self.lines = self.lines_of({part: batches for part, batches in taken.items() if kinds[part] == "LineString"})
 
-    def points_of(self, batches: Mapping[int, list[pa.RecordBatch]]) -> Points:
-        """Return batches of points (`survey_columns`) by part as arrays, ordered by part and row; the lists are left empty."""
-        columns, arrays = _taken(batches, "Point")
-        (node,) = self.names.encode([columns.pop("node_id")])
-        map_number = _text(columns.pop("map_number"))
-        return Points(**arrays, **self._arrays(columns, "Point"), node=node, map_number=map_number).ordered()
+    def points_of(self, batches: Mapping[int, Sequence[pa.RecordBatch]]) -> Points:
+        """Return batches of points (`survey_columns`) by part as arrays, ordered by part and row."""
+        columns = self._columns(batches, "Point")
+        (columns["node"],) = self.names.encode([columns["number"]])
+        return Points(**columns).ordered()
 
-    def lines_of(self, batches: Mapping[int, list[pa.RecordBatch]]) -> Lines:
+    def lines_of(self, batches: Mapping[int, Sequence[pa.RecordBatch]]) -> Lines:
         """Return batches of lines by part as arrays, likewise."""
-        columns, arrays = _taken(batches, "LineString")
-        start, end = self.names.encode([columns.pop("start_node"), columns.pop("end_node")])
-        segment_id = _text(columns.pop("segment_id"))
-        return Lines(**arrays, **self._arrays(columns, "LineString"), start=start, end=end, segment_id=segment_id).ordered()
+        columns = self._columns(batches, "LineString")
+        columns["start"], columns["end"] = self.names.encode([columns.pop("start_node"), columns.pop("end_node")])
+        return Lines(**columns).ordered()
 
     def forget(self, part: int, rows: Sequence[int]) -> None:
         """Leave out rows of a part."""
         gone = np.array(rows, np.int64)
-        self.points = self.points.where(~((self.points.part == part) & np.isin(self.points.row, gone)))
-        self.lines = self.lines.where(~((self.lines.part == part) & np.isin(self.lines.row, gone)))
+        self.points, self.lines = self.points.without(part, gone), self.lines.without(part, gone)
 
-    def _arrays(self, columns: dict[str, pa.ChunkedArray], kind: GeometryType) -> dict[str, Any]:
-        """Return columns as arrays, each let go once it is made."""
-        names = list(columns)
-        return {name: self.words.encode(columns.pop(name)) if name in WORDS[kind] else columns.pop(name).to_numpy() for name in names}
+    def let_go(self) -> None:
+        """Give back the memory in which rows were looked at."""
+        for files in (self.files, *self._staged):
+            files.let_go()
 
-
-def _taken(batches: Mapping[int, list[pa.RecordBatch]], kind: GeometryType) -> tuple[dict[str, pa.ChunkedArray], dict[str, Any]]:
-    """Return the columns of all parts, and part and key of each row."""
-    table = pa.Table.from_batches([no_columns(kind), *(batch for of_part in batches.values() for batch in of_part)])
-    sizes = [sum(batch.num_rows for batch in of_part) for of_part in batches.values()]
-    for of_part in batches.values():
-        of_part.clear()
-    columns = {name: table[name] for name in table.column_names}
-    part = np.repeat(np.array(list(batches), np.int32), sizes)
-    return columns, {"part": part, "key": _text(columns.pop("natural_key"))}
-
-
-def _joined(first: Any, more: Any) -> Any:  # noqa: ANN401  # arrays of NumPy and of Arrow alike
-    return pa.concat_arrays([first, more]) if isinstance(first, pa.Array) else np.concatenate([first, more])
-
-
-def _text(column: pa.ChunkedArray) -> pa.StringArray:
-    return pa.concat_arrays(column.chunks)
+    def _columns(self, batches: Mapping[int, Sequence[pa.RecordBatch]], kind: GeometryType) -> dict[str, Any]:
+        """Return the columns of all parts: texts as they are, all others as arrays."""
+        table = pa.Table.from_batches([no_columns(kind), *(batch for of_part in batches.values() for batch in of_part)])
+        parts = (np.full(batch.num_rows, part, np.int32) for part, of_part in batches.items() for batch in of_part)
+        columns: dict[str, Any] = {"files": self.files, "part": self.files.array(parts, np.int32)}
+        for name in table.column_names:
+            column = table[name]
+            if name in WORDS[kind]:
+                columns[name] = self.files.array(self.words.encoded(column), np.int32)
+            elif name in TEXTS[kind]:
+                columns[_NAMED.get(name, name)] = column
+            else:
+                columns[name] = self.files.array((chunk.to_numpy() for chunk in column.chunks), np.int64 if name == "row" else np.float64)
+        return columns
 
 
-def _height(z: Floats) -> Floats:
-    return np.where(z == 0.0, np.nan, z)
+_NAMED: Mapping[str, str] = {"natural_key": "key", "node_id": "number"}
+"""Columns that are called otherwise here."""
+
+
+def blocks_of(rows: int) -> Iterator[slice]:
+    """Yield blocks of so many rows."""
+    return (slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK))
+
+
+def _else_height(elevation_m: Floats, z: Floats) -> Floats:
+    return np.where(np.isnan(elevation_m), np.where(z == 0.0, np.nan, z), elevation_m)

@@ -1,6 +1,6 @@
 """The columns of a pipe survey that rules compare, kept while its rows go into staging: nothing is read back from the database.
 
-About 250 bytes a line and 120 a point; every other column, and what is no survey, is let go with its batch.
+About 250 bytes a line and 120 a point, in a file where they are many; every other column, and what is no survey, is let go with its batch.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.ewkb_vertices import vertices_of
+from ingest.mapped_columns import BatchSpool, MappedColumns
 from twin.model import FeatureType, GeometryType
 from twin.rules.loader import load_rules
 
@@ -47,17 +48,29 @@ class StagedColumns:
     """Takes the batches of one part as they are staged; keeps nothing of a part that no rule over networks is asked about."""
 
     feature_type: FeatureType
-    batches: list[pa.RecordBatch] = field(default_factory=list)
+    files: MappedColumns = field(default_factory=MappedColumns)
+    _kept: BatchSpool = field(init=False)
+    _gone: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin with no row."""
+        self._kept = BatchSpool(self.files)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Keep what is compared of further rows."""
+        """Keep what is compared of further rows; StorageFullError where the disk is full."""
         if batch.num_rows and is_surveyed(self.feature_type):
-            self.batches.append(survey_columns(batch, self.feature_type.geometry_type))
+            self._kept.add(survey_columns(batch, self.feature_type.geometry_type))
 
     def forget(self, rows: Sequence[int]) -> None:
         """Leave out rows, by their numbers as staged."""
-        gone = pa.array(rows, pa.int64())
-        self.batches = [batch.filter(pc.invert(pc.is_in(batch.column("row"), gone))) for batch in self.batches]
+        self._gone += rows
+
+    def taken(self) -> list[pa.RecordBatch]:
+        """Return all rows but those left out; nothing is kept any more."""
+        batches, gone = self._kept.taken(), pa.array(self._gone, pa.int64())
+        if not len(gone):
+            return batches
+        return self.files.batches(batch.filter(pc.invert(pc.is_in(batch.column("row"), gone))) for batch in batches)
 
 
 def is_surveyed(feature_type: FeatureType) -> bool:

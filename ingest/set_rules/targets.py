@@ -8,9 +8,9 @@ import numpy as np
 from psycopg import sql
 
 from ingest.checks.references import ReferenceCheck, referring_fields
+from ingest.set_rules.codes import NONE
 from ingest.set_rules.context import SetCheck, SetContext
 from ingest.set_rules.places import that_stay
-from ingest.set_rules.survey import NONE
 from ingest.set_rules.survey_columns import is_surveyed
 from twin.errors import Text
 from twin.model import FeatureType, Finding, Severity
@@ -36,11 +36,13 @@ def _not_staged(context: SetContext, check: ReferenceCheck) -> list[str] | None:
     parts = [s.part for s in context.staged if s.feature_type.name == check.target and is_surveyed(s.feature_type)]
     if not parts or not is_surveyed(context.feature_type) or check.target_field != "node_id" or not ends.keys() >= set(check.fields):
         return None
-    is_staged = np.zeros(len(survey.names.known) + 1, dtype=bool)
+    is_staged, is_named = np.zeros((2, survey.names.end + 1), dtype=bool)
     is_staged[survey.points.node[np.isin(survey.points.part, parts)]] = True
-    own = survey.lines.of_part(context.staging.part)
-    named = np.unique(np.concatenate([ends[name][own] for name in check.fields]))
-    return [survey.names.at(code) for code in named[~is_staged[named]] if code != NONE]
+    for own in survey.lines.blocks(context.staging.part):
+        for name in check.fields:
+            is_named[ends[name][own]] = True
+    is_named[NONE] = False
+    return [survey.names.at(code) for code in np.flatnonzero(is_named & ~is_staged).tolist()]
 
 
 def missing_targets(context: SetContext, check: ReferenceCheck, suspects: Sequence[str] | None = None) -> Iterator[Finding]:

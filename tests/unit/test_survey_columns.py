@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from ingest.ewkb import encode_ewkb
 from ingest.ewkb_vertices import vertices_of
+from ingest.set_rules.codes import NONE, Names, Vocabulary
 from ingest.set_rules.grouping import millimetres, repeats
-from ingest.set_rules.survey import NONE, Names, Vocabulary
 from ingest.set_rules.survey_columns import survey_columns
 
 SRID = 4549
@@ -100,7 +100,9 @@ def test_columns_that_are_not_there_are_null() -> None:
 @FEW
 @given(st.lists(st.tuples(st.integers(-2, 2), st.integers(0, 2), st.sampled_from([0, 2**40])), max_size=40))
 def test_repeats_are_the_rows_an_earlier_one_is_like(rows: list[tuple[int, int, int]]) -> None:
-    later, first = repeats([np.array([row[i] for row in rows], np.int64) for i in range(3)])
+    columns = [np.array([row[i] for row in rows], np.int64) for i in range(3)]
+    blocks = np.split(np.arange(len(rows)), [len(rows) // 3])
+    later, first = repeats(blocks, lambda of: [column[of] for column in columns])
     expected = [(k, rows.index(row)) for k, row in enumerate(rows) if rows.index(row) < k]
     assert list(zip(later.tolist(), first.tolist(), strict=True)) == expected
 
@@ -114,19 +116,23 @@ TEXTS = st.lists(st.one_of(st.none(), st.sampled_from(["", "A", "B", "a", "A ", 
 
 
 @FEW
-@given(TEXTS, TEXTS, TEXTS)
-def test_names_have_one_place_each_and_keep_it(first: list[str | None], second: list[str | None], third: list[str | None]) -> None:
-    names = Names()
+@given(TEXTS, TEXTS, TEXTS, st.sampled_from([1, 3]))
+def test_names_have_one_code_each_and_keep_it(
+    first: list[str | None], second: list[str | None], third: list[str | None], shares: int
+) -> None:
+    names = Names(shares=shares)
     codes = names.encode([pa.chunked_array([first], pa.string()), pa.chunked_array([second], pa.string())])
     codes += names.encode([pa.chunked_array([third], pa.string())])
     for texts, found in zip((first, second, third), codes, strict=True):
         assert [NONE if code == NONE else names.at(code) for code in found] == [text or NONE for text in texts]
+        assert names.texts(found).to_pylist() == [text or None for text in texts]
+        assert (found < names.end).all()
 
 
 def test_words_of_several_batches_have_one_code_each() -> None:
     vocabulary = Vocabulary()
     chunks = [pa.array(words).dictionary_encode() for words in (["WS", None, "YS"], ["YS", "WS"], ["RQ"])]
-    codes = vocabulary.encode(pa.chunked_array(chunks))
+    codes = np.concatenate(list(vocabulary.encoded(pa.chunked_array(chunks))))
     assert [None if code == NONE else vocabulary.at(code) for code in codes] == ["WS", None, "YS", "YS", "WS", "RQ"]
     assert vocabulary.among(codes, ["YS", "unheard of"]).tolist() == [False, False, True, True, False, False]
     assert not vocabulary.among(codes, []).any()
