@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,13 +47,13 @@ def look(city: City, asked: LoadRequest) -> CheckResult:
     return check(workplace(city, lambda *_: None), asked)
 
 
-def get(city: City, *paths: str) -> list[httpx.Response]:
+def get(city: City, *paths: str, headers: Mapping[str, str] | None = None) -> list[httpx.Response]:
     """Return the answers of the city's whole application, in order."""
 
     async def ask() -> list[httpx.Response]:
         app = create_app(city)
         client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://twin")
         async with app.router.lifespan_context(app), client:
-            return [await client.get(path) for path in paths]
+            return [await client.get(path, headers=headers) for path in paths]
 
     return run_alone(ask())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import os
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
+import psycopg
 import pytest
 import shapely
 
@@ -20,7 +23,7 @@ from tiles import tileset
 from tiles.build import BuildOptions
 from tiles.checker import check_glb, check_tileset
 from tiles.tiling import Budget
-from twin.server import builds, filtered_tiles
+from twin.server import assets, builds, filtered_tiles, pace
 from twin.server.app import create_app
 from twin.server.assets import build_missing
 from twin.server.city import City
@@ -182,3 +185,58 @@ def test_tiles_are_packed_once_and_packed_files_go_with_their_tiles(city: City) 
     assert pack_tiles(city, SLUG) == 1
     city.store.put(f"tiles/{SLUG}/open/c/00.glb.gz", b"")
     assert kept(city).dropped == 1
+
+
+def test_a_tileset_and_some_of_its_features_are_given_as_one_file(city: City) -> None:
+    commit, text = city.catalogue.last_commit(), "height_m < 12"
+    asked = f"filter={quote(text)}"
+    newest, same, some, wrong, nowhere = get(
+        city,
+        f"/tiles/{SLUG}/export.3tz",
+        f"/tiles/{SLUG}/{commit}/export.3tz",
+        f"/tiles/{SLUG}/{commit}/export.3tz?{asked}",
+        f"/tiles/{SLUG}/export.3tz?filter=colour%3D1",
+        f"/tiles/{SLUG}/0/export.3tz",
+    )
+    assert [answer.status_code for answer in (newest, same, some, wrong, nowhere)] == [200, 200, 200, 400, 404]
+    assert newest.headers["content-type"] == "application/vnd.maxar.archive.3tz+zip"
+    assert newest.headers["content-disposition"] == f'attachment; filename="{SLUG}-{commit}.3tz"'
+    assert (newest.content, newest.headers["etag"]) == (same.content, same.headers["etag"]) != (some.content, some.headers["etag"])
+    everything = archived(newest.content)
+    assert everything.keys() >= {f"c/{key.rpartition('/')[2]}" for key in city.store.keys(f"tiles/{SLUG}/open/c")}
+    assert drawn(everything, "tileset.json") == items(city, "height_m > 0")
+    assert drawn(archived(some.content), "tileset.json") == items(city, text)
+    again, other = get(city, *[f"/tiles/{SLUG}/export.3tz"] * 2, headers={"If-None-Match": newest.headers["etag"]})
+    assert {again.status_code, other.status_code} == {304}
+    assert get(city, f"/tiles/{SLUG}/export.3tz?{asked}", headers={"If-None-Match": newest.headers["etag"]})[0].content == some.content
+
+
+def archived(file: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_how_far_a_build_is_is_told_to_pages_and_scripts(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assets, "_TOLD_S", 0.0)
+    monkeypatch.setattr(pace, "_ENOUGH_S", 0.0)
+    commit = city.catalogue.last_commit()
+    states: list[object] = []
+
+    def told(_: str, done: int, total: int | None) -> None:
+        (entry,) = [d for d in get(city, "/api/datasets")[0].json() if d["slug"] == SLUG] if done == total else [None]
+        states.append(entry and entry["tiles"])
+
+    city.catalogue.forget_asset(city.catalogue.dataset(SLUG).id, commit, "tileset", "open")
+    with psycopg.connect(city.database_url, autocommit=True) as listening:
+        listening.execute("LISTEN twin_event")
+        assert assets.build_asset(city, SLUG, commit, told, anew=True)
+        heard = [json.loads(event.payload) for event in listening.notifies(timeout=0)]
+    assert {(event["event"], event["dataset"], event["revision"]) for event in heard} == {("asset", SLUG, commit)}
+    *building, ready = heard
+    assert {event["state"] for event in building} == {"building"}
+    assert [building[-1]["progress"][name] for name in ("done", "total")] == [COUNT, COUNT]
+    assert building[-1]["progress"]["per_s"] > 0
+    assert building[-1]["progress"]["left_s"] == 0
+    assert states[-1] == {"state": "building", "progress": building[-1]["progress"]}
+    assert (ready["state"], "progress" in ready) == ("ready", False)
+    assert get(city, "/api/datasets")[0].json()[0]["tiles"] == {"state": "ready", "progress": None}

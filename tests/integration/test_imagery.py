@@ -77,6 +77,12 @@ def test_two_dates_stand_in_one_dataset_and_lie_where_gdal_puts_them(database_ur
             "/scene.json",
             "/ogc/collections/imagery/items?f=json",
         )
+        tags = [a.headers["ETag"] for a in answers[:3]]
+        (held,) = get(city, f"/tiles/imagery/2/{z}/{x}/{y}.webp", headers={"If-None-Match": tags[0]})
+        (other,) = get(city, f"/tiles/imagery/2/{z}/{x}/{y}.webp", headers={"If-None-Match": tags[1]})
+    assert len(set(tags)) == 2, "the first revision and the day of its image show the same"
+    assert {a.headers["Cache-Control"] for a in answers[:3]} == {"no-cache"}
+    assert ([held.status_code, held.content], other.content) == ([304, b""], answers[0].content)
     assert [a.status_code for a in answers] == [200, 200, 200, 200, 200, 404, 404, 400, 200, 200]
     assert not picture(answers[3].content).any(), "transparent where there is no picture"
     newest, oldest, first = (picture(a.content) for a in answers[:3])
