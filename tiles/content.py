@@ -8,14 +8,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tiles.atlas import atlas_of
 from tiles.bounds import Region
-from tiles.glb import Encoding, Material, TileMesh, write_glb
+from tiles.glb import Encoding, Material, Picture, TileMesh, write_glb
+from tiles.kept_pictures import KeptPictures
 from tiles.local_frame import ToGeocentric, fit_projection
-from tiles.mesh.batch import HIGHEST_M, LOWEST_M, LeftOut, MeshBatch
-from tiles.metadata import MetadataClass, property_table
+from tiles.mesh.batch import HIGHEST_M, LOWEST_M, LeftOut, MeshBatch, Shown
+from tiles.metadata import MetadataClass, PropertyTable, property_table
 from tiles.node import Summary
 from tiles.source import Source
 from tiles.statistics import Statistics, statistics_of
+from tiles.texels import TEXEL_M
+
+
+_LARGEST_BYTES = 290_000
+"""Of a content with pictures, unless its geometry alone is larger."""
+_SMALLEST_ATLAS_BYTES = 40_000
+_BYTES_PER_VERTEX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +47,12 @@ class Drawn:
 class Drawing:
     """How the contents of one tileset are made; used by several threads."""
 
-    def __init__(self, metadata: MetadataClass, to_geocentric: ToGeocentric, encoding: Encoding) -> None:
+    def __init__(
+        self, metadata: MetadataClass, to_geocentric: ToGeocentric, encoding: Encoding, pictures: KeptPictures | None = None
+    ) -> None:
+        """Draw faces with ``pictures``; None: all of them plain."""
         self.metadata, self.encoding = metadata, encoding
+        self._pictures = pictures
         self._exact = to_geocentric
         self._projecting = threading.Lock()
 
@@ -73,7 +86,9 @@ class Drawing:
         local, region = projection.project(mesh.positions)
         tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, row_of[mesh.feature], mesh.surface)
         material = Material(not mesh.is_closed, source.recipe.opacity)
-        glb = write_glb(tile_mesh, self.metadata, property_table(source.table, rows[drawn]), self.encoding, material)
+        table = property_table(source.table, rows[drawn])
+        picture = None if mesh.shown is None else self._picture(mesh, mesh.shown, table)
+        glb = write_glb(tile_mesh, self.metadata, table, self.encoding, material, picture)
         accuracy = {
             "projection_residual_m": projection.residual_m,
             "position_error_m": glb.position_error_m,
@@ -81,6 +96,16 @@ class Drawing:
             "chord_error_m": mesh.chord_error_m,
         }
         return Drawn(rows, mesh.left_out, mesh, glb.data, region, accuracy)
+
+    def _picture(self, mesh: MeshBatch, shown: Shown, table: PropertyTable) -> Picture | None:
+        """Return the atlas of what a mesh shows, as large as its geometry leaves it room to be; None where that is nothing."""
+        if self._pictures is None:
+            return None
+        kept = {t.name: pixels for t in shown.textures if (pixels := self._pictures.get(t.name)) is not None}
+        beside = _BYTES_PER_VERTEX * len(mesh.positions) + sum(len(c.values) for c in table.columns)
+        most = max(_LARGEST_BYTES - beside, _SMALLEST_ATLAS_BYTES)
+        atlas = atlas_of(shown, mesh.positions, mesh.triangles, kept, TEXEL_M, most)
+        return None if atlas is None else Picture(atlas.image, atlas.place, atlas.is_shown, atlas.is_masked)
 
     def _without(self, source: Source, rows: NDArray[np.int64], unfit: NDArray[np.uint32], reason: LeftOut) -> Drawn:
         """Return the content without the features ``unfit`` (by place in ``rows``), which are left out for ``reason``."""

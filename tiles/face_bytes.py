@@ -1,4 +1,4 @@
-"""Encoded representations (twin.representation, version 1) to ragged arrays, without an object for each feature."""
+"""Encoded representations (twin.representation, versions 1 and 2) to ragged arrays, without an object for each feature."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from tiles.columns import Bytes, Offsets, Representations
 from tiles.kernel import kernel
 from tiles.wkb import EMPTY, OK, UNREADABLE, Squares, uint32
-from twin.representation import MAGIC, MM_PER_M, SurfaceType
+from twin.face_textures import COUNT_BYTES, TEXTURE_BYTES
+from twin.representation import MAGIC, MM_PER_M, TEXTURED_MAGIC, SurfaceType
 
 _HEAD_BYTES = 52
-_MAGIC = int.from_bytes(MAGIC, "little")
+_MAGIC, _TEXTURED = int.from_bytes(MAGIC, "little"), int.from_bytes(TEXTURED_MAGIC, "little")
+_FARTHEST = 1e7
+"""Repeats of a picture; no reader lets as many through."""
 _M_PER_MM = 1.0 / MM_PER_M
 _MOST_SURFACE_TYPE = int(max(SurfaceType))
 
@@ -25,6 +28,9 @@ class FaceArrays:
     ``corners`` (c, 3) float64 metres, E, N, H, a shared vertex repeated; ``ring_offsets`` index corners, ``face_offsets`` rings,
     ``feature_offsets`` faces. ``surface`` (faces,) of SurfaceType; ``solid`` (faces,) the solid a face bounds, counted through the run,
     -1 for none; ``is_exterior`` (faces,) whether in its exterior shell. ``status`` (features,): OK, UNREADABLE or EMPTY.
+
+    Where a face of the run shows a picture, ``corners`` are (c, 5): behind the height the place in it; ``texture`` (faces,) counts the
+    textures of a face's feature from 1, 0 for none, and is empty where none shows any.
     """
 
     corners: NDArray[np.float64]
@@ -36,6 +42,7 @@ class FaceArrays:
     is_exterior: NDArray[np.bool_]
     solids: int
     status: NDArray[np.uint8]
+    texture: NDArray[np.uint16]
 
 
 def read_faces(representations: Representations, rows: NDArray[np.int64]) -> FaceArrays:
@@ -43,9 +50,9 @@ def read_faces(representations: Representations, rows: NDArray[np.int64]) -> Fac
     data = representations.data
     starts, ends = representations.offsets[rows], representations.offsets[rows + 1]
     status = np.zeros(len(rows), np.uint8)
-    corners, rings, faces, solids = _count(data, starts, ends, status)
+    corners, rings, faces, solids, is_textured = _count(data, starts, ends, status)
     out = FaceArrays(
-        np.empty((corners, 3)),
+        np.zeros((corners, 5)) if is_textured else np.empty((corners, 3)),
         np.zeros(rings + 1, np.int64),
         np.zeros(faces + 1, np.int64),
         np.zeros(len(rows) + 1, np.int64),
@@ -54,6 +61,7 @@ def read_faces(representations: Representations, rows: NDArray[np.int64]) -> Fac
         np.zeros(faces, np.bool_),
         solids,
         status,
+        np.zeros(faces if is_textured else 0, np.uint16),
     )
     _unpack(
         data,
@@ -66,6 +74,7 @@ def read_faces(representations: Representations, rows: NDArray[np.int64]) -> Fac
         out.surface,
         out.solid,
         out.is_exterior,
+        out.texture,
     )
     return out
 
@@ -93,15 +102,45 @@ def _float64(data: Bytes, at: int, bits: NDArray[np.uint64]) -> float:
 
 
 @kernel
-def _sizes(data: Bytes, start: int, end: int) -> tuple[int, int, int, int, int, int]:
+def sizes(data: Bytes, start: int, end: int) -> tuple[int, int, int, int, int, int]:
     """Return V, I, R, F, S, K of a representation; V = -1 where its length is not what they ask for."""
-    if end - start < _HEAD_BYTES or uint32(data, start) != _MAGIC:
+    if end - start < _HEAD_BYTES or (uint32(data, start) != _MAGIC and uint32(data, start) != _TEXTURED):
         return -1, 0, 0, 0, 0, 0
     v, i, r = uint32(data, start + 4), uint32(data, start + 8), uint32(data, start + 12)
     f, s, k = uint32(data, start + 16), uint32(data, start + 20), uint32(data, start + 24)
-    if end - start != _HEAD_BYTES + 12 * v + 4 * (i + r + f + s + k) + 3 * f:
+    length = _HEAD_BYTES + 12 * v + 4 * (i + r + f + s + k) + 3 * f
+    if is_textured(data, start) and end - start >= length + COUNT_BYTES:
+        length += COUNT_BYTES + TEXTURE_BYTES * uint32(data, start + length) + 2 * f + 8 * i
+    if end - start != length:
         return -1, 0, 0, 0, 0, 0
     return v, i, r, f, s, k
+
+
+@kernel
+def is_textured(data: Bytes, start: int) -> bool:
+    """Return whether a representation, one of the two versions, is that whose faces show pictures."""
+    return bool(uint32(data, start) == _TEXTURED)
+
+
+@kernel
+def tail_at(data: Bytes, start: int) -> int:
+    """Return where in a textured representation its textures begin: their number."""
+    v, i, r = uint32(data, start + 4), uint32(data, start + 8), uint32(data, start + 12)
+    f, s, k = uint32(data, start + 16), uint32(data, start + 20), uint32(data, start + 24)
+    return start + _HEAD_BYTES + 12 * v + 4 * (i + r + f + s + k) + 3 * f
+
+
+@kernel
+def uint16(data: Bytes, at: int) -> int:
+    """Return the little-endian number of two bytes at ``at``."""
+    return int(data[at] | np.int64(data[at + 1]) << 8)
+
+
+@kernel
+def float32(data: Bytes, at: int, bits: NDArray[np.uint32]) -> float:
+    """Return the little-endian float32 at ``at``; ``bits`` (1,) is scratch."""
+    bits[0] = np.uint32(uint32(data, at))
+    return float(bits.view(np.float32)[0])
 
 
 @kernel
@@ -118,7 +157,7 @@ def _rise(data: Bytes, at: int, count: int, least: int) -> int:
 
 @kernel
 def _is_whole(data: Bytes, start: int, end: int, bits: NDArray[np.uint64]) -> bool:
-    v, i, r, f, s, k = _sizes(data, start, end)
+    v, i, r, f, s, k = sizes(data, start, end)
     if v < 0:
         return False
     for axis in range(3):
@@ -133,24 +172,44 @@ def _is_whole(data: Bytes, start: int, end: int, bits: NDArray[np.uint64]) -> bo
     for n in range(f):
         if data[surface + n] > _MOST_SURFACE_TYPE:
             return False
+    if is_textured(data, start) and not _shows_whole(data, tail_at(data, start), i, f):
+        return False
     last_shell = _rise(data, shells, s, 1)
     nested = _rise(data, rings, r, 3) == i and _rise(data, faces, f, 1) == r and _rise(data, solids, k, 1) == s
     return nested and 0 <= last_shell <= f
 
 
 @kernel
-def _count(data: Bytes, starts: Offsets, ends: Offsets, status: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Set ``status``; return the corners, rings, faces and solids of what is OK."""
-    corners, rings, faces, solids = 0, 0, 0, 0
+def _shows_whole(data: Bytes, tail: int, corners: int, faces: int) -> bool:
+    """Return whether faces name textures that there are, and corners places."""
+    bits = np.empty(1, np.uint32)
+    textures = uint32(data, tail)
+    at = tail + COUNT_BYTES + TEXTURE_BYTES * textures
+    for face in range(faces):
+        if uint16(data, at + 2 * face) > textures:
+            return False
+    at += 2 * faces
+    for n in range(2 * corners):
+        place = float32(data, at + 4 * n, bits)
+        if not abs(place) <= _FARTHEST:
+            return False
+    return True
+
+
+@kernel
+def _count(data: Bytes, starts: Offsets, ends: Offsets, status: NDArray[np.uint8]) -> tuple[int, int, int, int, bool]:
+    """Set ``status``; return the corners, rings, faces and solids of what is OK, and whether any of it shows pictures."""
+    corners, rings, faces, solids, textured = 0, 0, 0, 0, False
     bits = np.empty(1, np.uint64)
     for n in range(len(starts)):
         if not _is_whole(data, starts[n], ends[n], bits):
             status[n] = UNREADABLE
             continue
-        _, i, r, f, _, k = _sizes(data, starts[n], ends[n])
+        _, i, r, f, _, k = sizes(data, starts[n], ends[n])
         status[n] = OK if f > 0 else EMPTY
         corners, rings, faces, solids = corners + i, rings + r, faces + f, solids + k
-    return corners, rings, faces, solids
+        textured = textured or is_textured(data, starts[n])
+    return corners, rings, faces, solids, textured
 
 
 @kernel
@@ -165,6 +224,7 @@ def _unpack(
     surface: NDArray[np.uint8],
     solid: NDArray[np.int64],
     is_exterior: NDArray[np.bool_],
+    texture: NDArray[np.uint16],
 ) -> None:
     corner, ring, face, solids = 0, 0, 0, 0
     bits = np.empty(1, np.uint64)
@@ -192,8 +252,21 @@ def _unpack(
         at += 4 * (s + k) + 2 * f
         for c in range(f):
             surface[face + c] = data[at + c]
+        if is_textured(data, start):
+            _unpack_tail(data, tail_at(data, start), corners[corner : corner + i], texture[face : face + f])
         corner, ring, face, solids = corner + i, ring + r, face + f, solids + k
         feature_offsets[n + 1] = face
+
+
+@kernel
+def _unpack_tail(data: Bytes, tail: int, corners: NDArray[np.float64], texture: NDArray[np.uint16]) -> None:
+    bits = np.empty(1, np.uint32)
+    at = tail + COUNT_BYTES + TEXTURE_BYTES * uint32(data, tail)
+    for face in range(len(texture)):
+        texture[face] = uint16(data, at + 2 * face)
+    at += 2 * len(texture)
+    for c in range(len(corners)):
+        corners[c, 3], corners[c, 4] = float32(data, at + 8 * c, bits), float32(data, at + 8 * c + 4, bits)
 
 
 @kernel
@@ -216,7 +289,7 @@ def _mark_solids(
 def _corner_counts(data: Bytes, offsets: Offsets) -> NDArray[np.int64]:
     out = np.zeros(len(offsets) - 1, np.int64)
     for n in range(len(out)):
-        v, i, _, _, _, _ = _sizes(data, offsets[n], offsets[n + 1])
+        v, i, _, _, _, _ = sizes(data, offsets[n], offsets[n + 1])
         out[n] = i if v >= 0 else 0
     return out
 
@@ -228,7 +301,7 @@ def _face_squares(data: Bytes, offsets: Offsets) -> Squares:
     bits = np.empty(1, np.uint64)
     for n in range(count):
         start = offsets[n]
-        v, _, _, _, _, _ = _sizes(data, start, offsets[n + 1])
+        v, _, _, _, _, _ = sizes(data, start, offsets[n + 1])
         if v <= 0:
             continue
         at = start + _HEAD_BYTES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import orjson
@@ -23,8 +23,11 @@ ENGINE_VERSION = 3
 ACCURACY_M = 0.005
 """How far a quantized position may lie from the true one, unless a caller says otherwise."""
 OUTLINE = "CESIUM_primitive_outline"
+WEBP = "EXT_texture_webp"
 LARGEST_PRIMITIVE = 65_535
 """Vertices a 16-bit index can name without the primitive-restart value."""
+_MASK_CUTOFF = 0.5
+_LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP = 9729, 9987, 33071
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,13 @@ class Material:
     double_sided: bool = False
     opacity: float = 1.0
 
-    def as_json(self) -> Json:
-        """Return the material of a glTF document."""
+    def as_json(self, texture: Picture | None = None) -> Json:
+        """Return the material of a glTF document, of what shows its one ``texture`` where there is one."""
         pbr: Json = {"metallicFactor": 0, "roughnessFactor": 1}
+        if texture is not None:
+            pbr["baseColorTexture"] = {"index": 0}
+            cut: Json = {"alphaMode": "MASK", "alphaCutoff": _MASK_CUTOFF} if texture.is_masked else {}
+            return {"pbrMetallicRoughness": pbr, **cut, "doubleSided": self.double_sided}
         sides: Json = {"doubleSided": True} if self.double_sided else {}
         if self.opacity == 1.0:
             return {"pbrMetallicRoughness": pbr, **sides}
@@ -54,11 +61,23 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """What a mesh shows: one WebP, and where in it vertices lie, (v, 2) 0…1 rightwards and downwards; ``is_shown`` (v,): they do."""
+
+    image: bytes
+    place: NDArray[np.float64]
+    is_shown: NDArray[np.bool_]
+    is_masked: bool
+    """Whether its opacity cuts out."""
+
+
+@dataclass(frozen=True, slots=True)
 class TileMesh:
     """The mesh of one content in its local frame.
 
     ``positions`` (v, 3) float64 metres, z up; ``normals`` (v, 3) float32; ``triangles`` (t, 3) uint32; ``feature`` (v,) uint32 row of
-    the property table, rising: a feature's vertices and triangles stand together; ``surface`` (v,) uint8 of SurfaceType, or None.
+    the property table, rising: a feature's vertices and triangles stand together; ``surface`` (v,) uint8 of SurfaceType, or None;
+    ``place`` (v, 2) in the picture that all of it shows, or None.
     """
 
     frame: LocalFrame
@@ -67,6 +86,7 @@ class TileMesh:
     triangles: NDArray[np.uint32]
     feature: NDArray[np.uint32]
     surface: NDArray[np.uint8] | None = None
+    place: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +98,24 @@ class Glb:
     step_m: float = 0.0
 
 
-def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, encoding: Encoding, material: Material | None = None) -> Glb:
+def write_glb(
+    mesh: TileMesh,
+    metadata: MetadataClass,
+    table: PropertyTable,
+    encoding: Encoding,
+    material: Material | None = None,
+    picture: Picture | None = None,
+) -> Glb:
     """Return one self-contained GLB: the same bytes for the same arguments, nothing in it of revision, time or other tiles.
 
     The root node turns local z-up metres into geocentric metres (glTF y-up); each of its children undoes the quantization of one part.
+    What shows the ``picture`` is a part of its own, with a material of its own.
     """
     binary = BinaryChunk(encoding.meshopt)
     nodes: list[Json] = []
     meshes: list[Json] = []
     error, step = 0.0, 0.0
-    for part in parts_of(mesh):
+    for part in [part for one in _plain_and_shown(mesh, picture) for part in parts_of(one)]:
         grid = quantization_for(part.positions, encoding.accuracy_m if encoding.quantize else None)
         scale: Json = {} if grid.is_wide else {"scale": [grid.step_m] * 3}
         undo: Json = {} if grid.step_m is None else {"translation": list(grid.origin), **scale}
@@ -96,6 +124,8 @@ def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, enc
         error, step = max(error, grid.error_m), max(step, grid.step_m or 0.0)
     used = ["EXT_mesh_features", "EXT_structural_metadata"] + [OUTLINE] * (encoding.outlines and mesh.surface is not None)
     required = ["KHR_mesh_quantization"] * encoding.quantize + ["EXT_meshopt_compression"] * encoding.meshopt
+    required += [WEBP] * (picture is not None)
+    plain = material or Material()
     document: Json = {
         "asset": {"version": "2.0", "generator": f"citytwin tiles {ENGINE_VERSION}"},
         "extensionsUsed": used + required,
@@ -104,11 +134,34 @@ def write_glb(mesh: TileMesh, metadata: MetadataClass, table: PropertyTable, enc
         "scenes": [{"nodes": [0]}],
         "nodes": [{"matrix": mesh.frame.gltf_matrix(), "children": list(range(1, len(nodes) + 1))}, *nodes],
         "meshes": meshes,
-        "materials": [(material or Material()).as_json()],
+        "materials": [plain.as_json()] if picture is None else [plain.as_json(), plain.as_json(picture)],
         "extensions": {"EXT_structural_metadata": structural_metadata(binary, metadata, table, has_surfaces=mesh.surface is not None)},
     }
+    if picture is not None:
+        document |= _texture(binary, picture.image)
     document |= {"accessors": binary.accessors, "bufferViews": binary.views, "buffers": binary.buffers()}
     return Glb(container(orjson.dumps(document), bytes(binary.data)), error, step)
+
+
+def _plain_and_shown(mesh: TileMesh, picture: Picture | None) -> list[TileMesh]:
+    """Return the part of ``mesh`` that shows no picture and the one that does, those that there are."""
+    if picture is None:
+        return [mesh]
+    shows = picture.is_shown[mesh.triangles[:, 0]]
+    shown = _part(replace(mesh, place=picture.place), mesh.triangles[shows])
+    return [shown] if shows.all() else [_part(mesh, mesh.triangles[~shows]), shown]
+
+
+def _texture(binary: BinaryChunk, image: bytes) -> Json:
+    """Append a WebP; return the members of the document by which it is texture 0.
+
+    There is no second picture for clients without EXT_texture_webp: it would double what every other loads.
+    """
+    return {
+        "images": [{"bufferView": binary.plain(image), "mimeType": "image/webp"}],
+        "samplers": [{"magFilter": _LINEAR, "minFilter": _LINEAR_MIPMAP_LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}],
+        "textures": [{"sampler": 0, "extensions": {WEBP: {"source": 0}}}],
+    }
 
 
 def structural_metadata(binary: BinaryChunk, metadata: MetadataClass, table: PropertyTable, *, has_surfaces: bool) -> Json:
@@ -130,14 +183,18 @@ def _primitive(binary: BinaryChunk, mesh: TileMesh, grid: Quantization, encoding
     ids: list[Json] = [{"featureCount": feature_count, "attribute": 0, "propertyTable": 0}]
     if mesh.surface is not None:
         surface = mesh.surface[order.vertices]
-        attributes |= {"_FEATURE_ID_1": _surfaces(binary, surface), "COLOR_0": _shades(binary, surface)}
+        attributes["_FEATURE_ID_1"] = _surfaces(binary, surface)
+        if mesh.place is None:  # a picture is not to be darkened
+            attributes["COLOR_0"] = _shades(binary, surface)
         ids.append({"featureCount": surfaces.COUNT, "attribute": 1, "propertyTable": 1, "label": surfaces.LABEL})
+    if mesh.place is not None:
+        attributes["TEXCOORD_0"] = _places(binary, mesh.place[order.vertices])
     view = binary.triangles(order.triangles, len(order.vertices))
     indices = binary.accessor(view, UNSIGNED_SHORT, "SCALAR", order.triangles.size)
     extensions: Json = {"EXT_mesh_features": {"featureIds": ids}}
     if encoding.outlines and mesh.surface is not None:
         extensions[OUTLINE] = {"indices": _outline(binary, mesh, order)}
-    return {"attributes": attributes, "indices": indices, "material": 0, "mode": 4, "extensions": extensions}
+    return {"attributes": attributes, "indices": indices, "material": int(mesh.place is not None), "mode": 4, "extensions": extensions}
 
 
 def _outline(binary: BinaryChunk, mesh: TileMesh, order: Order) -> int:
@@ -179,6 +236,11 @@ def _shades(binary: BinaryChunk, surface: NDArray[np.uint8]) -> int:
     return binary.accessor(binary.vertices(surfaces.shades(surface)), UNSIGNED_BYTE, "VEC3", len(surface), normalized=True)
 
 
+def _places(binary: BinaryChunk, place: NDArray[np.float64]) -> int:
+    stored = np.rint(place * 65_535).astype(np.uint16)
+    return binary.accessor(binary.vertices(stored), UNSIGNED_SHORT, "VEC2", len(stored), normalized=True)
+
+
 def _property_table(binary: BinaryChunk, class_id: str, table: PropertyTable) -> Json:
     properties: Json = {}
     for column in table.columns:
@@ -207,7 +269,8 @@ def _run(mesh: TileMesh, vertex: int, triangle: int, last_vertex: int, last_tria
     surface = None if mesh.surface is None else mesh.surface[v]
     if vertex:
         triangles = triangles - np.uint32(vertex)
-    return TileMesh(mesh.frame, mesh.positions[v], mesh.normals[v], triangles, mesh.feature[v], surface)
+    place = None if mesh.place is None else mesh.place[v]
+    return TileMesh(mesh.frame, mesh.positions[v], mesh.normals[v], triangles, mesh.feature[v], surface, place)
 
 
 @kernel
@@ -243,6 +306,7 @@ def _part(mesh: TileMesh, triangles: NDArray[np.uint32]) -> TileMesh:
         renumbered.reshape(-1, 3).astype(np.uint32),
         mesh.feature[vertices],
         None if mesh.surface is None else mesh.surface[vertices],
+        None if mesh.place is None else mesh.place[vertices],
     )
 
 

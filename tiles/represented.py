@@ -12,6 +12,7 @@ from tiles.face_bytes import corner_counts, face_squares, read_faces
 from tiles.mesh.batch import MeshBatch, interleaved
 from tiles.mesh.faces import mesh_faces
 from tiles.recipes import Extrude, Recipe
+from tiles.texels import textures_of
 from tiles.wkb import Geometries, Squares, select
 
 
@@ -48,7 +49,7 @@ class Represented(Recipe):
         own, other = np.flatnonzero(present), np.flatnonzero(~present)
         if len(own) == 0:
             return self.recipe.mesh(geometries, rows)
-        faces = mesh_faces(read_faces(self.representations, rows[own]))
+        faces = mesh_faces(read_faces(self.representations, rows[own]), textures_of(self.representations, rows[own]))
         if len(other) == 0:
             return faces
         return interleaved(faces, own, self.recipe.mesh(select(geometries, other), rows[other]), other)

@@ -12,6 +12,7 @@ from tiles.mesh.batch import LeftOut, MeshBatch
 from tiles.metadata import EncodedTable, MetadataClass, encode_table
 from tiles.recipes import Recipe, recipe_for
 from tiles.represented import coarser, represented
+from tiles.texels import texture_bytes
 from tiles.tiling import Places, is_on_grid, morton
 from tiles.wkb import Geometries, Squares, read_wkb, select
 from twin.model import FeatureType
@@ -70,7 +71,8 @@ def placed(features: FeatureColumns, feature_type: FeatureType, metadata: Metada
     rows = np.flatnonzero(on_grid & ~empty)
     vertices, table = recipe.vertices(geometries), _table_bytes(features, metadata)
     fewer = vertices if coarse is None else np.minimum(coarse.vertices(geometries), vertices)
-    weights = np.stack([vertices, _BYTES_PER_VERTEX * vertices + table, fewer, _BYTES_PER_VERTEX * fewer + table], axis=1)[rows]
+    pictures = 0 if features.representations is None else texture_bytes(features.representations)
+    weights = np.stack([vertices, _BYTES_PER_VERTEX * vertices + table + pictures, fewer, _BYTES_PER_VERTEX * fewer + table], axis=1)[rows]
     places = Places(morton(x[rows], y[rows]), features.fid[rows], weights.astype(np.int64))
     return Placed(rows, places, _unplaced(features, recipe, geometries, np.flatnonzero(empty), np.flatnonzero(~on_grid & ~empty)))
 

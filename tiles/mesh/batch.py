@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.face_textures import Texture
+
 
 class LeftOut(enum.IntEnum):
     """Why a feature has no mesh; DRAWN when it has one."""
@@ -33,6 +35,41 @@ class LeftOut(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What the vertices of a mesh show: ``texture`` (v,) int32 of ``textures``, -1 for none; ``place`` (v, 2) float64 in it.
+
+    Places count in pictures, rightwards and downwards. ``face`` (v,) int32 tells the vertices of one face from others.
+    """
+
+    textures: tuple[Texture, ...]
+    texture: NDArray[np.int32]
+    place: NDArray[np.float64]
+    face: NDArray[np.int32]
+
+    def taken(self, vertices: NDArray[np.int64]) -> Shown:
+        """Return what ``vertices`` show, in their order."""
+        return Shown(self.textures, self.texture[vertices], self.place[vertices], self.face[vertices])
+
+
+def no_pictures(vertices: int) -> Shown:
+    """Return what so many vertices show that show nothing."""
+    return Shown((), np.full(vertices, -1, np.int32), np.zeros((vertices, 2)), np.full(vertices, -1, np.int32))
+
+
+def _joined(first: Shown, second: Shown) -> Shown:
+    textures = tuple(dict.fromkeys([*first.textures, *second.textures]))
+    number = {texture: i for i, texture in enumerate(textures)}
+    renumbered = np.array([*(number[t] for t in second.textures), -1], np.int32)  # -1 stands last
+    faces = int(first.face.max(initial=-1)) + 1
+    return Shown(
+        textures,
+        np.concatenate([first.texture, renumbered[second.texture]]),
+        np.concatenate([first.place, second.place]),
+        np.concatenate([first.face, np.where(second.face >= 0, second.face + faces, -1).astype(np.int32)]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class MeshBatch:
     """Triangle meshes of a run of features.
 
@@ -40,7 +77,8 @@ class MeshBatch:
     (east, north, up) of the grid; ``triangles`` (t, 3) uint32, counter-clockwise seen from outside; ``feature`` (v,) uint32 index of
     the feature in the run; ``left_out`` (features,) uint8 of LeftOut. ``chord_error_m`` bounds how far a facet lies inside the
     true surface. ``surface`` (v,) uint8 of twin.representation.SurfaceType; None for forms without surfaces of a kind. ``is_closed``
-    says that no triangle is seen from behind; ``faces_left_out`` counts the faces of drawn features that have no area.
+    says that no triangle is seen from behind; ``faces_left_out`` counts the faces of drawn features that have no area. ``shown``: what
+    the vertices show, None where nothing.
     """
 
     positions: NDArray[np.float64]
@@ -52,6 +90,7 @@ class MeshBatch:
     surface: NDArray[np.uint8] | None = None
     is_closed: bool = True
     faces_left_out: int = 0
+    shown: Shown | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -88,7 +127,12 @@ def interleaved(first: MeshBatch, first_rows: NDArray[np.int64], second: MeshBat
         np.concatenate([_surfaces(first), _surfaces(second)])[order],
         first.is_closed and second.is_closed,
         first.faces_left_out + second.faces_left_out,
+        None if first.shown is None and second.shown is None else _joined(_shown(first), _shown(second)).taken(order),
     )
+
+
+def _shown(mesh: MeshBatch) -> Shown:
+    return no_pictures(len(mesh.positions)) if mesh.shown is None else mesh.shown
 
 
 def _surfaces(mesh: MeshBatch) -> NDArray[np.uint8]:

@@ -60,6 +60,11 @@ def _bisected(mesh: MeshBatch, except_of: NDArray[np.uint32]) -> MeshBatch | Non
     middle = middle.ravel() + len(mesh.positions)
     first, second = corners.copy(), np.column_stack([middle, b, c])
     first[at] = np.column_stack([a, middle, c])
+    if mesh.shown is not None:
+        place = mesh.shown.place
+        place = np.concatenate([place, (place[pairs[:, 0]] + place[pairs[:, 1]]) / 2])
+        like = np.concatenate([np.arange(len(mesh.positions)), pairs[:, 0]])
+        mesh = replace(mesh, shown=replace(mesh.shown.taken(like), place=place))
     return _in_order(
         mesh,
         np.concatenate([mesh.positions, (mesh.positions[pairs[:, 0]] + mesh.positions[pairs[:, 1]]) / 2]),
@@ -82,4 +87,5 @@ def _in_order(mesh: MeshBatch, positions: NDArray[np.float64], like: NDArray[np.
         triangles=place[triangles],
         feature=mesh.feature[source],
         surface=None if mesh.surface is None else mesh.surface[source],
+        shown=None if mesh.shown is None else mesh.shown.taken(order),
     )

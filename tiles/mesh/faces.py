@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 from tiles.columns import Offsets
 from tiles.face_bytes import FaceArrays
 from tiles.kernel import kernel
-from tiles.mesh.batch import LeftOut, MeshBatch
+from tiles.mesh.batch import LeftOut, MeshBatch, Shown
 from tiles.mesh.densify import densified
 from tiles.mesh.triangulate import Triangulation, triangulate
 from tiles.wkb import EMPTY, OK
+from twin.face_textures import Texture
 
 SMALLEST_FACE_M2 = 1e-5
 """A face below is a line or a point to the millimetre that representations are stored to."""
@@ -23,7 +25,8 @@ SMALLEST_FACE_M2 = 1e-5
 class _Polygons:
     """Clean faces: rings open and without repeated corners, wound as the outside sees them; ``xy`` along the axis they face most.
 
-    ``corners`` (c, 3), ``xy`` (c, 2); ``normals`` (faces, 3) float32; ``face`` (faces,) which face of the source each is.
+    ``corners`` (c, 3), or (c, 5) with places in pictures, ``xy`` (c, 2); ``normals`` (faces, 3) float32; ``face`` (faces,) which face of
+    the source each is.
     """
 
     corners: NDArray[np.float64]
@@ -34,17 +37,18 @@ class _Polygons:
     face: NDArray[np.int64]
 
 
-def mesh_faces(faces: FaceArrays) -> MeshBatch:
+def mesh_faces(faces: FaceArrays, textures: Sequence[tuple[Texture, ...]] = ()) -> MeshBatch:
     """Return the triangles of all faces, each with the flat normal of its face (M. Newell's, so that a face need not be planar).
 
     Faces keep the side they are given; those of a solid whose exterior shell is inside out are turned over. A face that crosses itself is
-    drawn as earcut cuts it. Faces without area are counted and not drawn; a feature without any other is left out.
+    drawn as earcut cuts it. Faces without area are counted and not drawn; a feature without any other is left out. ``textures``: of each
+    feature those that its faces count.
     """
     left_out = _left_out(faces.status)
     is_inverted = _inverted(faces.corners, faces.ring_offsets, faces.face_offsets, faces.solid, faces.is_exterior, faces.solids)
     polygons = _polygons(faces, is_inverted)
     triangulation = triangulate(polygons.xy, polygons.ring_offsets, polygons.face_offsets, exact=False)
-    return densified(_mesh(faces, polygons, triangulation, left_out))
+    return densified(_mesh(faces, polygons, triangulation, left_out, textures))
 
 
 def _left_out(status: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -85,7 +89,7 @@ def _inverted(
 def _polygons(faces: FaceArrays, is_inverted: NDArray[np.bool_]) -> _Polygons:
     count, rings, total = len(faces.corners), len(faces.ring_offsets), len(faces.surface)
     made = _Polygons(
-        np.empty((count, 3)),
+        np.empty_like(faces.corners),
         np.empty((count, 2)),
         np.zeros(rings, np.int64),
         np.zeros(total + 1, np.int64),
@@ -130,7 +134,7 @@ def _ring(corners: NDArray[np.float64], start: int, end: int, backwards: bool, o
     for n in range(last - start):
         i = last - 1 - n if backwards else start + n
         if count == 0 or out[count - 1, 0] != corners[i, 0] or out[count - 1, 1] != corners[i, 1] or out[count - 1, 2] != corners[i, 2]:
-            for k in range(3):
+            for k in range(corners.shape[1]):
                 out[count, k] = corners[i, k]
             count += 1
     return count
@@ -224,11 +228,19 @@ def _clean(
     return at, rings, faces
 
 
-def _mesh(faces: FaceArrays, polygons: _Polygons, triangulation: Triangulation, left_out: NDArray[np.uint8]) -> MeshBatch:
+def _mesh(
+    faces: FaceArrays,
+    polygons: _Polygons,
+    triangulation: Triangulation,
+    left_out: NDArray[np.uint8],
+    textures: Sequence[tuple[Texture, ...]],
+) -> MeshBatch:
     count = len(polygons.corners)
     positions, normals = np.empty((count, 3)), np.empty((count, 3), np.float32)
     feature, surface = np.empty(count, np.uint32), np.empty(count, np.uint8)
     triangles = np.empty((len(triangulation.triangles), 3), np.uint32)
+    has_pictures = len(faces.texture) > 0
+    place, face = np.empty((count if has_pictures else 0, 2)), np.empty(count if has_pictures else 0, np.int32)
     feature_of = np.repeat(np.arange(len(left_out), dtype=np.uint32), np.diff(faces.feature_offsets))
     # Surfaces of a kind side by side: their attributes repeat, and compress to half.
     order = np.lexsort((faces.surface[polygons.face], feature_of[polygons.face]))
@@ -248,6 +260,8 @@ def _mesh(faces: FaceArrays, polygons: _Polygons, triangulation: Triangulation, 
         feature,
         surface,
         triangles,
+        place,
+        face,
     )
     drawn_faces = np.diff(triangulation.offsets) > 0
     is_drawn = np.zeros(len(left_out), np.bool_)
@@ -262,7 +276,24 @@ def _mesh(faces: FaceArrays, polygons: _Polygons, triangulation: Triangulation, 
         surface=surface[:vertices],
         is_closed=bool((faces.solid[polygons.face] >= 0).all()),
         faces_left_out=int(is_drawn[feature_of].sum() - drawn_faces.sum()),
+        shown=_shown(faces, textures, place[:vertices], face[:vertices], feature[:vertices]) if has_pictures else None,
     )
+
+
+def _shown(
+    faces: FaceArrays,
+    textures: Sequence[tuple[Texture, ...]],
+    place: NDArray[np.float64],
+    face: NDArray[np.int32],
+    feature: NDArray[np.uint32],
+) -> Shown:
+    """Return what the vertices of ``face`` and ``feature`` show, the textures of all features counted together."""
+    number: dict[Texture, int] = {}
+    together = [number.setdefault(texture, len(number)) for some in textures for texture in some]
+    first = np.cumsum([0, *(len(some) for some in textures)])
+    own = faces.texture[face].astype(np.int64)
+    at = np.where(own > 0, first[feature] + own - 1, len(together))
+    return Shown(tuple(number), np.array([*together, -1], np.int32)[at], place, face)
 
 
 @kernel
@@ -282,8 +313,13 @@ def _emit(
     feature: NDArray[np.uint32],
     surface: NDArray[np.uint8],
     triangles: NDArray[np.uint32],
+    place: NDArray[np.float64],
+    face_of: NDArray[np.int32],
 ) -> tuple[int, int]:
-    """Write the faces that have triangles, in ``order``; return the numbers of vertices and triangles."""
+    """Write the faces that have triangles, in ``order``; return the numbers of vertices and triangles.
+
+    ``place`` and ``face_of`` are written where they have room: for corners that lie in pictures.
+    """
     v, t = 0, 0
     for face in order:
         if piece_offsets[face + 1] == piece_offsets[face]:
@@ -296,6 +332,9 @@ def _emit(
                 normals[at, k] = face_normals[face, k]
             feature[at] = feature_of[source[face]]
             surface[at] = surface_of[source[face]]
+            if len(face_of):
+                place[at, 0], place[at, 1] = corners[i, 3], corners[i, 4]
+                face_of[at] = source[face]
         for piece in range(piece_offsets[face], piece_offsets[face + 1]):
             for k in range(3):
                 triangles[t, k] = v + pieces[piece, k] - start
