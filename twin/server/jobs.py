@@ -18,7 +18,7 @@ from twin.server.assets import build_asset
 from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_checks
 from twin.server.city import City, Progress
 from twin.server.kept_files import sweep_kept
-from twin.server.packing import pack_tiles
+from twin.server.packing import pack_missing
 
 BUILDS, CHECKS = "build", "check"
 """Two queues: a surveyor's check does not wait until a city is built."""
@@ -35,13 +35,16 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
     @queue.task(name=_BUILD, queue=BUILDS)
     def build(dataset: str, revision: int) -> None:
         if build_asset(city, dataset, revision, progress):
-            threading.Thread(target=pack, args=(dataset,), daemon=True).start()
+            pack_soon()
 
     packing = threading.Lock()
 
-    def pack(dataset: str) -> None:
+    def pack_soon() -> None:
+        threading.Thread(target=pack, daemon=True).start()
+
+    def pack() -> None:
         with packing:
-            pack_tiles(city, dataset)
+            pack_missing(city)
 
     @queue.task(name=_CHECK, queue=CHECKS)
     def check(submission: str) -> None:
@@ -51,6 +54,8 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
     @queue.task(name="reconcile", queue=CHECKS)
     def reconcile_now(timestamp: int) -> None:  # noqa: ARG001 - a periodic task is told when
         enqueue_missing(city, queue)
+        if not packing.locked():
+            pack_soon()  # what a command has built, and what a worker that ended had left
 
     @queue.periodic(cron="17 * * * *")
     @queue.task(name="tidy", queue=CHECKS)
