@@ -379,3 +379,7 @@ def test_a_delivered_tileset_is_served_byte_for_byte_beside_another_model(databa
         answers = get(city, *(base + name for name in wanted), base + "none.glb", base.replace("models", "other"))
         assert [a.content for a in answers[:-2]] == list(wanted.values())
         assert [a.status_code for a in answers[-2:]] == [404, 404]
+        refused = get(
+            city, "/tiles/models/tileset.json?filter=TRUE", f"/tiles/models/{commit}/tileset.json?filter=TRUE", "/tiles/models/export.3tz"
+        )
+        assert [(a.status_code, a.json()["code"]) for a in refused] == [(400, "no-filter")] * 2 + [(400, "no-archive")]

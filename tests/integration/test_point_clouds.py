@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+import io
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -148,11 +149,16 @@ def test_the_scan_of_the_sample_city_goes_in_and_its_file_is_kept(database_url: 
         (layer,) = scene_document(city.catalogue, Principal.anonymous(), city.frame.vertical)["layers"]
         assert build_missing(city, lambda *_: None) is None
         (built,) = city.catalogue.assets()
-        (tileset,) = get(city, "/tiles/point_clouds/1/tileset.json")
+        tileset, refused, archive = get(
+            city, *(f"/tiles/point_clouds/1/{name}" for name in ("tileset.json", "tileset.json?filter=TRUE", "export.3tz"))
+        )
         drawn = np.concatenate(list(leaves(city, tileset.json()["root"])))
         for wrong in (request(path, (None, "terrain", "terrain")), request(sample_city_folder / "高程.tif", (None, "point_cloud", "more"))):
             with pytest.raises(UnsupportedMediaError):
                 load(city, wrong)
+    assert (refused.status_code, refused.json()["code"]) == (400, "no-filter")
+    with zipfile.ZipFile(io.BytesIO(archive.content)) as whole:
+        assert sum(name.endswith(".glb") for name in whole.namelist()) == built.detail["contents"]
     las = laspy.read(path)
     assert (name, day, points, crs) == ("点云", las.header.creation_date, len(las), "EPSG:4549")
     assert (lowest, highest) == pytest.approx((np.min(las.z), np.max(las.z)))
