@@ -1,14 +1,14 @@
 // Decodes GLB files named on stdin with glTF-Transform and the meshoptimizer decoder; prints, for each file, world positions (geocentric,
-// z up), triangles, feature ids, ids of the set labelled "surface" and the property table, decoded here from the binary chunk by the text
-// of EXT_structural_metadata.
+// z up), triangles, feature ids, ids of the set labelled "surface", the place of each vertex in its picture (null: it shows none) with the
+// picture in base64, and the property table, decoded here from the binary chunk by the text of EXT_structural_metadata.
 import { readFileSync } from "node:fs";
 import { NodeIO } from "@gltf-transform/core";
-import { EXTMeshGPUInstancing, EXTMeshoptCompression, KHRMeshQuantization } from "@gltf-transform/extensions";
+import { EXTMeshGPUInstancing, EXTMeshoptCompression, EXTTextureWebP, KHRMeshQuantization } from "@gltf-transform/extensions";
 import { MeshoptDecoder } from "meshoptimizer";
 
 await MeshoptDecoder.ready;
 const io = new NodeIO()
-  .registerExtensions([EXTMeshGPUInstancing, EXTMeshoptCompression, KHRMeshQuantization])
+  .registerExtensions([EXTMeshGPUInstancing, EXTMeshoptCompression, EXTTextureWebP, KHRMeshQuantization])
   .registerDependencies({ "meshopt.decoder": MeshoptDecoder });
 
 const COMPONENTS = {
@@ -83,7 +83,7 @@ async function decode(file) {
   const { json } = chunks(bytes);
   const sets = json.meshes[0].primitives[0].extensions?.EXT_mesh_features.featureIds;
   const surfaceSet = sets?.find(({ label }) => label === "surface");
-  const out = { file, positions: [], triangles: [], features: [], surfaces: [], table: propertyTable(chunks(bytes)) };
+  const out = { file, positions: [], triangles: [], features: [], surfaces: [], places: [], picture: null, table: propertyTable(chunks(bytes)) };
   for (const node of document.getRoot().listNodes()) {
     const mesh = node.getMesh();
     if (!mesh) continue;
@@ -97,6 +97,9 @@ async function decode(file) {
       const base = out.features.length;
       const position = primitive.getAttribute("POSITION");
       const feature = primitive.getAttribute("_FEATURE_ID_0");
+      const picture = primitive.getMaterial().getBaseColorTexture();
+      const place = picture && primitive.getAttribute("TEXCOORD_0");
+      if (picture) out.picture = Buffer.from(picture.getImage()).toString("base64");
       const surface = surfaceSet && primitive.getAttribute(`_FEATURE_ID_${surfaceSet.attribute}`);
       for (let i = 0; i < position.getCount(); i++) {
         const [x, y, z] = position.getElement(i, []);
@@ -104,6 +107,7 @@ async function decode(file) {
         out.positions.push([world[0], -world[2], world[1]]); // glTF y-up → geocentric z-up
         out.features.push(feature.getScalar(i));
         if (surface) out.surfaces.push(surface.getScalar(i));
+        out.places.push(place ? place.getElement(i, []) : null);
       }
       const indices = primitive.getIndices().getArray();
       for (let i = 0; i < indices.length; i += 3) out.triangles.push([base + indices[i], base + indices[i + 1], base + indices[i + 2]]);
