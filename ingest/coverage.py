@@ -13,18 +13,17 @@ import pyarrow as pa
 from ingest.protocol import CoverageBlock, CoverageHeader, Message, PartEnd, batch_schema
 from twin.heights import CoverageStatistics, write_coverage
 from twin.model import FeatureType
-from twin.store import FolderStore, sha256_of
+from twin.store import Store, sha256_of
 
 
 def receive_coverage(
-    store: FolderStore, header: CoverageHeader, messages: Iterator[Message], source: Path, feature_type: FeatureType, row: int
+    store: Store, header: CoverageHeader, messages: Iterator[Message], source: Path, feature_type: FeatureType, row: int
 ) -> pa.RecordBatch:
     """Write the blocks that follow ``header`` to ``coverage/{sha256}.tif`` and return the row that describes it.
 
     The pixels keep their own grid and CRS, as float32: nothing is resampled on the way. Raises RejectedError when no pixel has a value.
     """
-    store.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store.folder, prefix=".coverage-") as folder:
+    with tempfile.TemporaryDirectory(dir=store.scratch, prefix=".coverage-") as folder:
         path = Path(folder) / "coverage.tif"
         statistics = write_coverage(
             path,

@@ -16,7 +16,7 @@ from ingest.protocol import ImageBlock, ImageHeader, Message, PartEnd, batch_sch
 from ingest.refusals import rejected
 from twin.errors import TwinError
 from twin.model import FeatureType
-from twin.store import FolderStore, sha256_of
+from twin.store import Store, sha256_of
 
 _TILE_PX = 256
 _CLIPPED = 0.02
@@ -24,15 +24,14 @@ _CLIPPED = 0.02
 
 
 def receive_image(
-    store: FolderStore, header: ImageHeader, messages: Iterator[Message], source: Path, feature_type: FeatureType, row: int
+    store: Store, header: ImageHeader, messages: Iterator[Message], source: Path, feature_type: FeatureType, row: int
 ) -> pa.RecordBatch:
     """Write the blocks that follow ``header`` to ``imagery/{sha256}.tif`` and return the row that describes it.
 
     The pixels keep their own grid, CRS and depth, with a mask as alpha band and overviews. Raises RejectedError ``raster-empty``
     when there is a picture nowhere.
     """
-    store.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store.folder, prefix=".imagery-") as folder:
+    with tempfile.TemporaryDirectory(dir=store.scratch, prefix=".imagery-") as folder:
         path = Path(folder) / "image.tif"
         _write(path, header, messages)
         sha256 = sha256_of(path)

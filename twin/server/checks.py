@@ -35,7 +35,7 @@ _PROGRESS_S = 0.4
 _LEFT_S = 86_400.0
 """No check and no upload takes a day."""
 _AT_WORK = ("files-", "report-", "access-")
-_HALF_KEPT = (".coverage-", ".imagery-", ".model-", ".cloud-", ".export-", ".upload-")
+_HALF_KEPT = (".coverage-", ".imagery-", ".model-", ".cloud-", ".export-", ".upload-", ".picture-")
 """How temporary files are called in the work folder and where the store has its own."""
 _LOG = logging.getLogger("twin.checks")
 _GIVEN_UP = Text(
