@@ -2,7 +2,7 @@
 
 A FeatureType asks for them by ``derived`` on its fields (DESIGN 10). ``ground_height`` stands on a number, filled where the source gave
 none, and on a code that says from where: field, dem or default. ``building_height`` stands on the code beside the height of the recipe.
-Of pipes, ``cover`` needs the ground, ``start_invert`` and ``end_invert`` do not (``ingest.pipe_levels``).
+Of pipes, ``cover`` needs the ground, ``start_invert`` and ``end_invert`` (``ingest.pipe_levels``) and ``wall`` (``ingest.walls``) do not.
 
 What needs only the row itself is computed on the Arrow batch on its way into staging; what needs other datasets is computed once all
 rows are there, in one pass over them and one update: every update of a table writes it anew.
@@ -10,7 +10,7 @@ rows are there, in one pass over them and one update: every update of a table wr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, Protocol
 
@@ -25,10 +25,13 @@ from ingest.bodies import MEASURED
 from ingest.copy_binary import HEADER, TRAILER, CopyColumn, copy_binary_rows
 from ingest.pipe_levels import above_z, cover_field, least_cover_m, sampled, with_inverts
 from ingest.staging import Staging
+from ingest.walls import with_walls
 from ingest.wells import fill_wells, fill_wells_again, forget_derived_bottom
 from twin.catalogue import Catalogue
 from twin.db import Connection
+from twin.heights.mosaic import Sheet
 from twin.model import FeatureType
+from twin.query.elevation import coming_sheets
 from twin.tables import current_table
 
 _BATCH = 20_000
@@ -49,8 +52,8 @@ class Ground(Protocol):
         """Return orthometric heights at points of the storage CRS, NaN where no terrain covers them."""
 
 
-GroundOf = Callable[[Sequence[str]], Ground | None]
-"""Makes the sampler; takes the hashes of coverages staged in this submission, which go before published ones."""
+GroundOf = Callable[[Mapping[int, Sequence[Sheet]]], Ground | None]
+"""Makes the sampler; takes by dataset the elevation sheets it will have by this submission, in place of those it has."""
 
 
 def derive_from_row(batch: pa.RecordBatch, feature_type: FeatureType, *, has_terrain: bool) -> pa.RecordBatch:
@@ -59,7 +62,7 @@ def derive_from_row(batch: pa.RecordBatch, feature_type: FeatureType, *, has_ter
     A height whose source says that it was derived (an export of ours come back) counts as not given. Where the city has no terrain
     (nor gets one with this submission) the default ground height is filled in here: there is nothing to wait for.
     """
-    batch = with_inverts(forget_derived_bottom(batch, feature_type), feature_type, "geom")
+    batch = with_inverts(with_walls(forget_derived_bottom(batch, feature_type), feature_type), feature_type, "geom")
     ground = _ground_fields(feature_type)
     if ground is not None:
         height, source = ground
@@ -77,7 +80,7 @@ def derive_from_city(
     """Fill the derived columns of staged rows that need the terrain or the boundaries."""
     fill_wells(connection, staging, catalogue, loaded)
     fields = _ground_fields(staging.feature_type)
-    ground = ground_of(_staged_coverages(connection, loaded)) if _needs_ground(staging.feature_type) else None
+    ground = ground_of(_coming_sheets(connection, loaded)) if _needs_ground(staging.feature_type) else None
     _fill(connection, staging, fields, ground, _admin_units(connection, staging, catalogue, loaded))
     if fields is not None:
         _fill_default_height(connection, staging, fields)
@@ -108,7 +111,7 @@ def derive_again(
             _statement("UPDATE {staging} SET before_m = {height}, {height} = NULL WHERE {source} IN ('dem', 'default')", staging, fields)
         )
     if heights and _needs_ground(staging.feature_type):
-        ground = ground_of(_staged_coverages(connection, loaded))
+        ground = ground_of(_coming_sheets(connection, loaded))
     if heights and ground is None and (cover := cover_field(staging.feature_type)) is not None:
         connection.execute(sql.SQL("UPDATE {} SET {} = NULL").format(staging.table, sql.Identifier(cover)))
     if boundaries:
@@ -294,14 +297,12 @@ def _statement(text: LiteralString, staging: Staging, fields: tuple[str, str]) -
     )
 
 
-def _staged_coverages(connection: Connection, loaded: Sequence[Staging]) -> list[str]:
-    hashes: list[str] = []
-    for staging in loaded:
-        if staging.feature_type.recipe == "terrain":
-            query = sql.SQL("SELECT sha256 FROM {} WHERE action IS DISTINCT FROM 'delete' ORDER BY row")
-            rows = connection.execute(query.format(staging.table)).fetchall()
-            hashes += [str(r[0]) for r in rows]
-    return hashes
+def _coming_sheets(connection: Connection, loaded: Sequence[Staging]) -> dict[int, list[Sheet]]:
+    return {
+        s.dataset.id: coming_sheets(connection, s.future_rows(), None if s.first_load else s.current, s.dataset.id)
+        for s in loaded
+        if s.feature_type.recipe == "terrain"
+    }
 
 
 def _admin_units(connection: Connection, staging: Staging, catalogue: Catalogue, loaded: Sequence[Staging]) -> _AdminUnits | None:

@@ -101,32 +101,40 @@ def oct_normals(lon_rad: FloatArray, lat_rad: FloatArray, heights: FloatArray) -
 
 
 @kernel
-def flood(nearest: npt.NDArray[np.int64], columns: int) -> None:
-    """Spread over a row-major grid the number of the nearest node that has one (jump flooding, Rong and Tan 2006).
+def nearest_known(known: npt.NDArray[np.bool_], reach: int) -> npt.NDArray[np.int64]:
+    """Return for each node of a grid the number (row by row) of the nearest known one at most ``reach`` rows and columns away, −1 for none.
 
-    ``nearest``: for each node its own number where it is a seed, else −1; filled in place.
+    Exact, by columns and then by rows (Felzenszwalb and Huttenlocher 2012). Of equally near ones the first column, then the first row is
+    taken: what is found depends on what is within reach and on nothing else.
     """
-    rows = nearest.size // columns
-    stride = 1
-    while stride < max(rows, columns):
-        stride *= 2
-    last = False
-    while True:
+    rows, columns = known.shape
+    vertical = _nearest_of_column(known, reach)
+    nearest = np.full((rows, columns), -1, np.int64)
+    for j in range(rows):
+        for i in range(columns):
+            best = 2 * reach * reach + 1
+            for other in range(max(i - reach, 0), min(i + reach, columns - 1) + 1):
+                row = vertical[j, other]
+                d2 = (other - i) ** 2 + (row - j) ** 2
+                if row >= 0 and d2 < best:
+                    best, nearest[j, i] = d2, row * columns + other
+    return nearest
+
+
+@kernel
+def _nearest_of_column(known: npt.NDArray[np.bool_], reach: int) -> npt.NDArray[np.int64]:
+    """Return for each node the row of the nearest known one of its column, the first of two, −1 where none is within ``reach``."""
+    rows, columns = known.shape
+    nearest = np.full((rows, columns), -1, np.int64)
+    for i in range(columns):
+        above = rows + reach
+        for j in range(rows - 1, -1, -1):
+            above = j if known[j, i] else above
+            if above - j <= reach:
+                nearest[j, i] = above
+        below = -1 - reach
         for j in range(rows):
-            for i in range(columns):
-                here = j * columns + i
-                best = nearest[here]
-                best_d2 = np.inf if best < 0 else float((best % columns - i) ** 2 + (best // columns - j) ** 2)
-                for dj in (-stride, 0, stride):
-                    for di in (-stride, 0, stride):
-                        if 0 <= j + dj < rows and 0 <= i + di < columns:
-                            offered = nearest[(j + dj) * columns + i + di]
-                            if offered >= 0:
-                                d2 = float((offered % columns - i) ** 2 + (offered // columns - j) ** 2)
-                                if d2 < best_d2:
-                                    best, best_d2 = offered, d2
-                nearest[here] = best
-        if last:
-            return
-        last = stride == 1
-        stride = max(stride // 2, 1)
+            below = j if known[j, i] else below
+            if j - below <= reach and (nearest[j, i] < 0 or j - below <= nearest[j, i] - j):
+                nearest[j, i] = below
+    return nearest

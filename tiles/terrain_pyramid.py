@@ -6,7 +6,6 @@ Level z has 2·2^z × 2^z tiles of 180°/2^z, numbered from the south-west (TMS,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,12 +38,6 @@ class TileRange:
     def as_available(self) -> dict[str, int]:
         """Return the range as layer.json states it."""
         return {"startX": self.start_x, "startY": self.start_y, "endX": self.end_x, "endY": self.end_y}
-
-    def blocks(self, side: int) -> Iterator[TileRange]:
-        """Cut the range into blocks of at most ``side`` × ``side`` tiles."""
-        for y in range(self.start_y, self.end_y + 1, side):
-            for x in range(self.start_x, self.end_x + 1, side):
-                yield TileRange(self.level, x, y, min(x + side - 1, self.end_x), min(y + side - 1, self.end_y))
 
 
 def tile_size_deg(level: int) -> float:

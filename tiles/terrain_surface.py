@@ -1,52 +1,56 @@
-"""The ground everywhere: the elevation coverages, their voids filled from the nearest height, fading to H = 0 around them.
+"""The ground everywhere: the elevation sheets, their voids filled from the nearest height, fading to H = 0 around them.
 
-Terrain needs a height at every vertex. Outside the coverages the nearest height is carried on and let down to H = 0 over
-``FADE_M``, so that the city stands on no cliff.
+Terrain needs a height at every vertex. Outside the sheets the nearest height is carried on and let down to H = 0 over
+``FADE_M``, so that the city stands on no cliff. A height depends on the sheets within that way and on no others.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numpy.polynomial import chebyshev
 
-from tiles.terrain_kernels import flood
+from tiles.terrain_kernels import nearest_known
+from tiles.terrain_sheets import SheetBoxes, Which, sheet_boxes
 from twin.crs import Extent, FloatArray
 from twin.heights import Frame, GroundSampler
 
 FADE_M = 5_000.0
-_FILL_NODES = 384
+_FILL_NODES = 768
+"""At most so many nodes are along a side of the grid by which the nearest height is found."""
 _BISECTIONS = 7
-_FIT_DEGREE = 8
-_FIT_TOLERANCE_M = 0.001
-_FIT_TOLERANCE_PX = 1e-4
 
 
 type Places = FloatArray
-"""Points as rows: easting, northing, then x and y in each of the k CRSs of the coverages; shape (2 + 2k, …)."""
+"""Points as rows: easting, northing, then x and y in each of the k CRSs of the sheets; shape (2 + 2k, …)."""
 
 
 @dataclass(frozen=True)
 class NearestHeights:
-    """A coarse grid of the storage CRS that knows for every node the nearest node with a height."""
+    """A coarse grid of the storage CRS that knows for every node the nearest node with a height.
 
-    west_m: float
-    south_m: float
+    Its nodes are at whole multiples of ``step_m``, wherever the sheets are: one more sheet moves none of them.
+    """
+
+    first_column: int
+    first_row: int
     step_m: float
-    columns: int
-    nodes: Places
-    """All nodes, row by row from the south-west."""
+    known: Places
+    """The nodes that have a height; (2 + 2k, n)."""
     nearest: npt.NDArray[np.int64]
-    """For each node the number of the nearest one with a height; −1 when there is none at all."""
+    """For each node, rows from the south, which of ``known`` is the nearest, −1 where none is within ``FADE_M``."""
 
-    def seeds(self, places: Places) -> Places:
-        """Return for each of ``places`` one near it that has a height."""
-        rows = self.nearest.size // self.columns
-        column = np.clip(np.round((places[0] - self.west_m) / self.step_m), 0, self.columns - 1).astype(np.intp)
-        row = np.clip(np.round((places[1] - self.south_m) / self.step_m), 0, rows - 1).astype(np.intp)
-        return self.nodes[:, self.nearest[row * self.columns + column]]
+    def seeds(self, places: Places) -> tuple[npt.NDArray[np.bool_], Places]:
+        """Return which of ``places`` (2 + 2k, n) have a height near, and for each of those one near it that has."""
+        rows, columns = self.nearest.shape
+        column = np.round(places[0] / self.step_m) - self.first_column
+        row = np.round(places[1] / self.step_m) - self.first_row
+        on_grid = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
+        found = np.full(on_grid.shape, -1)
+        found[on_grid] = self.nearest[row[on_grid].astype(np.intp), column[on_grid].astype(np.intp)]
+        return found >= 0, self.known[:, found[found >= 0]]
 
 
 @dataclass(frozen=True)
@@ -55,99 +59,93 @@ class GroundSurface:
 
     sampler: GroundSampler
     frame: Frame
+    boxes: SheetBoxes
     fill: NearestHeights
     extent_deg: Extent
-    """The coverages."""
+    """The sheets."""
     reach_deg: Extent
-    """The coverages and the zone around them in which H fades; beyond it H is 0."""
+    """The sheets and the zone around them in which H fades; beyond it H is 0."""
 
-    def heights_m(self, lon_deg: FloatArray, lat_deg: FloatArray) -> FloatArray:
-        """Return H on the grid of ascending ``lon_deg`` × ``lat_deg``, shape (lat, lon)."""
+    @property
+    def around_m(self) -> float:
+        """How far from a place a sheet may be that matters there: the way of fading, and what the grid of nodes and the seams add."""
+        return FADE_M + 4 * self.fill.step_m + 2 * self.boxes.coarsest_m
+
+    def heights_at_m(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Return H at points (n,) of the storage CRS."""
+        return self.heights_m(np.stack([x, y, *self.sampler.positions(x, y)]), None, None)[0]
+
+    def heights_m(self, places: Places, near: Which | None, around: Which | None) -> tuple[FloatArray, bool]:
+        """Return H at ``places``, and whether some of them are carried on from where there is a height.
+
+        ``near``, ``around``: the sheets that matter (None: all), which spares looking at the others.
+        """
+        heights = (self.sampler if near is None else self.sampler.part(near)).height_at_m(places[2:])
+        void = np.isnan(heights)
+        if not void.any():
+            return heights, False
+        heights[void] = self._carried_on_m(places[:, void], self.sampler if around is None else self.sampler.part(around))
+        return heights, True
+
+    def exact(self, lon_deg: FloatArray, lat_deg: FloatArray) -> Places:
+        """Return the points of the grid of ascending ``lon_deg`` × ``lat_deg`` by the operations themselves, (2 + 2k, lat, lon)."""
+        x, y = self.frame.easting_northing_m(*np.meshgrid(lon_deg, lat_deg))
+        return np.stack([x, y, *self.sampler.positions(x, y)])
+
+    def grid_m(self, lon_deg: FloatArray, lat_deg: FloatArray) -> tuple[FloatArray, bool]:
+        """Return H on the grid of ascending ``lon_deg`` × ``lat_deg`` anywhere, shape (lat, lon), and that some may be carried on."""
         heights = np.zeros((lat_deg.size, lon_deg.size))
         west, south, east, north = self.reach_deg
         columns = slice(*np.searchsorted(lon_deg, [west, east]))
         rows = slice(*np.searchsorted(lat_deg, [south, north]))
-        lon, lat = lon_deg[columns], lat_deg[rows]
-        if lon.size and lat.size:
-            heights[rows, columns] = self._heights_m(self._places(lon, lat))
-        return heights
+        if columns.start < columns.stop and rows.start < rows.stop:
+            heights[rows, columns] = self.heights_m(self.exact(lon_deg[columns], lat_deg[rows]), None, None)[0]
+        return heights, True
 
-    def heights_at_m(self, x: FloatArray, y: FloatArray) -> FloatArray:
-        """Return H at points (n,) of the storage CRS."""
-        return self._heights_m(np.stack([x, y, *self.sampler.positions(x, y)]))
-
-    def _heights_m(self, places: Places) -> FloatArray:
-        heights = self.sampler.height_at_m(places[2:])
-        void = np.isnan(heights)
-        if void.any():
-            heights[void] = self._carried_on_m(places[:, void])
-        return heights
-
-    def _carried_on_m(self, places: Places) -> FloatArray:
+    def _carried_on_m(self, places: Places, sampler: GroundSampler) -> FloatArray:
         """Go from each of ``places`` (2 + 2k, n) towards one with a height; let the first height met down by the way gone.
 
         Positions are interpolated along the way: over 5 km that is straight enough for a height that fades.
         """
-        outside, inside = places, self.fill.seeds(places)
+        heights = np.zeros(places.shape[1])
+        reached, inside = self.fill.seeds(places)
+        outside = places = places[:, reached]
         for _ in range(_BISECTIONS):
             middle = (outside + inside) / 2
-            void = np.isnan(self.sampler.height_at_m(middle[2:]))
+            void = np.isnan(sampler.height_at_m(middle[2:]))
             outside, inside = np.where(void, middle, outside), np.where(void, inside, middle)
         t = np.clip(np.hypot(*(inside[:2] - places[:2])) / FADE_M, 0.0, 1.0)
-        return np.asarray(np.nan_to_num(self.sampler.height_at_m(inside[2:])) * (1.0 - t * t * (3.0 - 2.0 * t)))
-
-    def _places(self, lon: FloatArray, lat: FloatArray) -> Places:
-        """Return the points of a grid, (2 + 2k, lat, lon).
-
-        Over a small area by polynomials, checked against the exact operations: PROJ costs more than all the rest.
-        """
-        small = lon.size * lat.size > 4 * (_FIT_DEGREE + 1) ** 2 and max(lon[-1] - lon[0], lat[-1] - lat[0]) < 2.0
-        fitted = self._fitted(lon, lat) if small else None
-        return self._exact(lon, lat) if fitted is None else fitted
-
-    def _exact(self, lon: FloatArray, lat: FloatArray) -> Places:
-        x, y = self.frame.easting_northing_m(*np.meshgrid(lon, lat))
-        return np.stack([x, y, *self.sampler.positions(x, y)])
-
-    def _fitted(self, lon: FloatArray, lat: FloatArray) -> Places | None:
-        (across, lon_nodes), (up, lat_nodes) = _interpolation(lon), _interpolation(lat)
-        fitted: Places = up @ self._exact(lon_nodes, lat_nodes) @ across.T
-        rows, columns = np.linspace(0, lat.size - 1, 5).astype(int), np.linspace(0, lon.size - 1, 5).astype(int)
-        off = np.abs(fitted[:, rows[:, np.newaxis], columns] - self._exact(lon[columns], lat[rows]))
-        allowed = np.concatenate([[_FIT_TOLERANCE_M] * 2, self.sampler.position_steps() * _FIT_TOLERANCE_PX])
-        return fitted if bool((off < allowed[:, np.newaxis, np.newaxis]).all()) else None
-
-
-def _interpolation(axis: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the matrix from values at Chebyshev nodes over ``axis`` to values at its points, and the nodes."""
-    nodes = chebyshev.chebpts1(_FIT_DEGREE + 1)
-    half, middle = max((axis[-1] - axis[0]) / 2, 1e-12), (axis[-1] + axis[0]) / 2
-    matrix = chebyshev.chebvander((axis - middle) / half, _FIT_DEGREE) @ np.linalg.inv(chebyshev.chebvander(nodes, _FIT_DEGREE))
-    return matrix, middle + nodes * half
+        heights[reached] = np.nan_to_num(sampler.height_at_m(inside[2:])) * (1.0 - t * t * (3.0 - 2.0 * t))
+        return heights
 
 
 def ground_surface(sampler: GroundSampler, frame: Frame) -> GroundSurface:
     """Return the surface over ``sampler``; looks once at a coarse grid of it to know where heights are."""
-    outlines = sampler.outlines_m()
-    x, y = np.concatenate([o[0] for o in outlines]), np.concatenate([o[1] for o in outlines])
-    bounds = float(np.nanmin(x)), float(np.nanmin(y)), float(np.nanmax(x)), float(np.nanmax(y))
+    boxes = sheet_boxes(sampler)
+    bounds = boxes.bounds_m
     reach = bounds[0] - FADE_M, bounds[1] - FADE_M, bounds[2] + FADE_M, bounds[3] + FADE_M
-    fill = _nearest_heights(sampler, bounds)
-    return GroundSurface(sampler, frame, fill, _extent_deg(frame, bounds), _extent_deg(frame, reach))
+    fill = _nearest_heights(sampler, boxes, reach)
+    return GroundSurface(sampler, frame, boxes, fill, _extent_deg(frame, bounds), _extent_deg(frame, reach))
 
 
-def _nearest_heights(sampler: GroundSampler, bounds_m: tuple[float, float, float, float]) -> NearestHeights:
-    west, south, east, north = bounds_m
-    step = max(east - west, north - south) / _FILL_NODES
-    x, y = np.meshgrid(np.arange(west + step / 2, east, step), np.arange(south + step / 2, north, step))
-    nodes = np.stack([x.ravel(), y.ravel(), *sampler.positions(x.ravel(), y.ravel())])
-    known = np.isfinite(sampler.height_at_m(nodes[2:]))
-    nearest = np.where(known, np.arange(known.size), -1)
-    flood(nearest, x.shape[1])
-    return NearestHeights(west + step / 2, south + step / 2, step, x.shape[1], nodes, nearest)
+def _nearest_heights(sampler: GroundSampler, boxes: SheetBoxes, reach_m: Extent) -> NearestHeights:
+    west, south, east, north = reach_m
+    step = 2.0 ** math.ceil(math.log2(max(east - west, north - south) / _FILL_NODES))
+    columns = np.arange(math.floor(west / step), math.ceil(east / step) + 1)
+    rows = np.arange(math.floor(south / step), math.ceil(north / step) + 1)
+    x, y = np.meshgrid(columns * step, rows * step)
+    asked = boxes.cover(x, y)
+    places = np.stack([x[asked], y[asked], *sampler.positions(x[asked], y[asked])])
+    heights = sampler.height_at_m(places[2:])
+    known = np.zeros(asked.shape, np.bool_)
+    known[asked] = np.isfinite(heights)
+    number = np.cumsum(known.ravel()) - 1
+    found = nearest_known(known, math.ceil(FADE_M / step) + 1)
+    nearest = np.where(found >= 0, number[found], -1)
+    return NearestHeights(int(columns[0]), int(rows[0]), step, places[:, np.isfinite(heights)], nearest)
 
 
-def _extent_deg(frame: Frame, bounds_m: tuple[float, float, float, float]) -> Extent:
+def _extent_deg(frame: Frame, bounds_m: Extent) -> Extent:
     x = np.linspace(bounds_m[0], bounds_m[2], 33)
     y = np.linspace(bounds_m[1], bounds_m[3], 33)
     lon, lat = frame.lon_lat_deg(*np.meshgrid(x, y))

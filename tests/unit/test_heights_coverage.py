@@ -126,7 +126,7 @@ def test_a_geographic_dem_serves_a_city_grid(tmp_path: Path) -> None:
     sampler = GroundSampler.over([open_coverage(tmp_path / "g.tif")], storage_crs(4549))
     expected = ((31.9 - 31.811) * 3600 - 0.5) * 0.1 + ((119.974 - 119.9) * 3600 - 0.5) * 0.01
     assert float(sampler.height_m(497538.15199, 3520895.43383)) == pytest.approx(expected, abs=1e-4)
-    assert 25 < sampler.resolution_m() < 31
+    assert 25 < sampler.resolutions_m()[0] < 31
 
 
 def test_sampler_reaches_other_processes(tmp_path: Path, relief: npt.NDArray[np.float32]) -> None:

@@ -1,4 +1,4 @@
-"""The parts of the terrain builder: pyramid, lattice, jump flooding, the fitted surface."""
+"""The parts of the terrain builder: pyramid, lattice, the nearest heights, the fitted surface."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiles.terrain import build_terrain, warm_terrain_kernels
-from tiles.terrain_kernels import enclosing, flood, lattice_heights, oct_normals, zigzag_delta
+from tiles.memory_store import MemoryStore
+from tiles.terrain import TerrainTarget, build_terrain, warm_terrain_kernels
+from tiles.terrain_index import Entry, MadeFrom, TerrainIndex, read_index
+from tiles.terrain_kernels import enclosing, lattice_heights, nearest_known, oct_normals, zigzag_delta
+from tiles.terrain_levels import rectangles
 from tiles.terrain_mesh import EDGE_STEP_M, quantise_heights
+from tiles.terrain_places import BlockPlaces, block_of
 from tiles.terrain_pyramid import INTERVALS, covering, level_for_spacing, posts_deg, spacing_m, tile_size_deg
 from tiles.terrain_surface import FADE_M, GroundSurface, ground_surface
 from twin.crs import geocentric, storage_crs
@@ -29,15 +33,6 @@ def test_covering_tiles_cover_and_come_as_siblings(level: int, west: float, sout
     assert (tiles.end_y + 1) * size - 90 >= south + height - 1e-9
     assert (tiles.start_x % 2, tiles.start_y % 2, tiles.end_x % 2, tiles.end_y % 2) == (0, 0, 1, 1)
     assert (tiles.end_x - tiles.start_x) * size < width + 4 * size
-
-
-@settings(deadline=None)
-@given(st.integers(1, 20), st.floats(-179, 178), st.integers(1, 9))
-def test_blocks_hold_each_tile_once(level: int, west: float, side: int) -> None:
-    tiles = covering(level, (west, 30, west + 20 * tile_size_deg(level), 30 + 5 * tile_size_deg(level)))
-    blocks = list(tiles.blocks(side))
-    keys = [(x, y) for b in blocks for x in range(b.start_x, b.end_x + 1) for y in range(b.start_y, b.end_y + 1)]
-    assert len(keys) == len(set(keys)) == tiles.count
 
 
 @settings(deadline=None)
@@ -79,25 +74,37 @@ def test_quantised_heights_decode_within_half_a_step(base: float, relief: float,
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 12), st.integers(0, 2**32 - 1))
-def test_jump_flooding_finds_the_nearest_or_nearly_so(rows: int, columns: int, seeds: int, seed: int) -> None:
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 12), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_the_nearest_known_node_is_found_whatever_lies_farther_off(rows: int, columns: int, seeds: int, reach: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    chosen = np.unique(rng.integers(0, rows * columns, seeds))
-    nearest = np.full(rows * columns, -1)
-    nearest[chosen] = chosen
-    flood(nearest, columns)
-    y, x = np.divmod(np.arange(rows * columns), columns)
-    best = np.hypot(x[:, None] - chosen % columns, y[:, None] - chosen // columns).min(axis=1)
-    found = np.hypot(x - nearest % columns, y - nearest // columns)
-    assert set(nearest) <= set(chosen)
-    assert (found >= best - 1e-9).all()
-    assert (found <= best + 1.5).all()  # jump flooding may err by about a node
+    known = np.zeros((rows, columns), np.bool_)
+    known[rng.integers(0, rows, seeds), rng.integers(0, columns, seeds)] = True
+    j, i = np.nonzero(known)
+    expected = np.full((rows, columns), -1)
+    for y, x in np.ndindex(rows, columns):
+        there = (np.abs(j - y) <= reach) & (np.abs(i - x) <= reach)
+        ranked = sorted(((b - x) ** 2 + (a - y) ** 2, b, abs(a - y), a) for a, b in zip(j[there].tolist(), i[there].tolist(), strict=True))
+        if ranked:
+            expected[y, x] = ranked[0][3] * columns + ranked[0][1]
+    assert np.array_equal(nearest_known(known, reach), expected)
 
 
-def test_jump_flooding_without_any_seed_stays_empty() -> None:
-    nearest = np.full(12, -1)
-    flood(nearest, 4)
-    assert (nearest == -1).all()
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1))
+def test_rectangles_hold_each_tile_once(tiles: set[tuple[int, int]]) -> None:
+    codes = np.array(sorted(y << 22 | x for x, y in tiles))
+    found = [(x, y) for r in rectangles(5, codes) for y in range(r.start_y, r.end_y + 1) for x in range(r.start_x, r.end_x + 1)]
+    assert sorted(found) == sorted(tiles)
+
+
+def test_an_index_is_read_back_whatever_bytes_its_digests_end_with() -> None:
+    entries = [
+        Entry(20, 2**21 - 1, 2**20 - 1, MadeFrom(b"a" * 14 + b"\0\0", b"\0" * 16), b"h" * 15 + b"\0", 7, carried=True),
+        Entry(0, 1, 0, MadeFrom(b"n" * 16, b"a" * 16), b"x" * 16, 0, carried=False),
+    ]
+    read = read_index(TerrainIndex(b"m" * 16, entries).to_bytes())
+    assert read.made_by == b"m" * 16
+    assert sorted(read, key=lambda e: -e.level) == entries
 
 
 def test_half_a_globe_is_never_culled() -> None:
@@ -136,14 +143,14 @@ def surface(tmp_path: Path) -> GroundSurface:
 
 
 def test_the_fitted_grid_equals_the_exact_one(surface: GroundSurface) -> None:
-    west, south, east, north = surface.extent_deg
-    lon, lat = np.linspace(west, east, 200), np.linspace(south, north, 180)
-    x, y = surface.frame.easting_northing_m(*np.meshgrid(lon, lat))
-    exact = surface.sampler.height_m(x, y)
-    found = surface.heights_m(lon, lat)
-    inside = np.isfinite(exact)
-    assert inside.sum() > 30_000
-    assert np.abs(found - exact)[inside].max() < 1e-3
+    level = 14
+    x, y = (int((at + offset) / tile_size_deg(level)) for at, offset in ((surface.extent_deg[0], 180), (surface.extent_deg[1], 90)))
+    block = block_of(level, x // 8 * 8, y // 8 * 8, 8)
+    places = BlockPlaces(surface, block)
+    rows, columns = block.window(x, y)
+    exact = surface.exact(block.lon_deg[columns], block.lat_deg[rows])
+    assert np.abs(places.places(rows, columns) - exact).max() < 1e-4
+    assert np.abs(places.corners(x, y)[:, 0] - exact[:, 1, 1]).max() < 1e-4
 
 
 def test_the_border_is_continuous_and_fades_to_zero(surface: GroundSurface) -> None:
@@ -156,12 +163,12 @@ def test_the_border_is_continuous_and_fades_to_zero(surface: GroundSurface) -> N
 
 
 def test_beyond_the_reach_and_around_the_globe_it_is_zero(surface: GroundSurface) -> None:
-    assert not surface.heights_m(np.linspace(-180, 180, 65), np.linspace(-90, 90, 65)).any()
+    assert not surface.grid_m(np.linspace(-180, 180, 65), np.linspace(-90, 90, 65))[0].any()
 
 
 def test_warming_compiles_what_a_build_needs(surface: GroundSurface) -> None:
-    compiled = (lattice_heights, zigzag_delta, enclosing, oct_normals, flood)
+    compiled = (lattice_heights, zigzag_delta, enclosing, oct_normals, nearest_known)
     warm_terrain_kernels()
     before = [set(k.signatures) for k in compiled]
-    build_terrain(surface.sampler, surface.frame, None, lambda key, content: None, "t", maximum_tiles=200)
+    build_terrain(surface.sampler, surface.frame, MemoryStore(), TerrainTarget("t", "test", maximum_tiles=200))
     assert [set(k.signatures) for k in compiled] == before

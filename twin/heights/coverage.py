@@ -46,6 +46,8 @@ class Coverage:
     """One open coverage: reads blocks when they are needed, keeps the last used; may be sent to another process."""
 
     path: Path
+    name: str
+    """The hash of what it holds, or another name for just that."""
     width: int
     height: int
     affine: Affine
@@ -122,7 +124,7 @@ class Coverage:
         return result
 
     def __reduce__(self) -> tuple[object, ...]:
-        return open_coverage, (self.path,)
+        return open_coverage, (self.path, self.name)
 
 
 class BlockCache:
@@ -163,8 +165,8 @@ class CoverageFile:
             return np.asarray(self._dataset.read(1, window=window), np.float32)
 
 
-def open_coverage(path: Path) -> Coverage:
-    """Return the coverage that ``write_coverage`` wrote to ``path``."""
+def open_coverage(path: Path, name: str | None = None) -> Coverage:
+    """Return the coverage that ``write_coverage`` wrote to ``path``; ``name`` stands for its content (None: the name of the file)."""
     dataset = rasterio.open(path, driver="GTiff", sharing=False)
     tags = dataset.tags()
     statistics = CoverageStatistics(
@@ -175,7 +177,8 @@ def open_coverage(path: Path) -> Coverage:
     )
     affine = tuple(dataset.transform)[:6]
     crs = parse_crs(tags["TWIN_CRS"])
-    return Coverage(path, dataset.width, dataset.height, affine, crs, statistics, CoverageFile(path, dataset), BlockCache())
+    file = CoverageFile(path, dataset)
+    return Coverage(path, name or path.stem, dataset.width, dataset.height, affine, crs, statistics, file, BlockCache())
 
 
 def write_coverage(

@@ -41,6 +41,10 @@ class GroundSampler:
             tuple(names.index(c.crs.to_wkt()) for c in coverages),
         )
 
+    def part(self, numbers: Sequence[int]) -> GroundSampler:
+        """Return a sampler over some of the coverages, in their order, for positions of this one."""
+        return GroundSampler(tuple(self.coverages[i] for i in numbers), self.operations, tuple(self.systems[i] for i in numbers))
+
     def height_m(self, easting_m: npt.ArrayLike, northing_m: npt.ArrayLike) -> FloatArray:
         """Return H in metres at points of the storage CRS (any shape), bilinear; NaN where no coverage has a height."""
         easting, northing = np.broadcast_arrays(np.asarray(easting_m, np.float64), np.asarray(northing_m, np.float64))
@@ -68,7 +72,8 @@ class GroundSampler:
                 found = coverage.bilinear_m(column, row)
                 seam = coverage.border(column, row) & np.isfinite(found)
                 if seam.any() and self.systems.count(system) > 1:
-                    found[seam] = self._across_seam_m(coverage, system, column[seam], row[seam])
+                    across = self._across_seam_m(coverage, system, column[seam], row[seam])
+                    found[seam] = np.where(np.isnan(across), found[seam], across)
                 heights[touched] = found
                 missing = missing[np.isnan(heights[missing])]
                 if not len(missing):
@@ -92,12 +97,10 @@ class GroundSampler:
         """Lowest and highest H of all coverages."""
         return min(c.statistics.minimum_m for c in self.coverages), max(c.statistics.maximum_m for c in self.coverages)
 
-    def position_steps(self) -> FloatArray:
-        """Return the smallest pixel in each CRS, once for x and once for y, in its units: how finely positions matter."""
-        steps = [
-            min(c.resolution for c, s in zip(self.coverages, self.systems, strict=True) if s == i) for i in range(len(self.operations))
-        ]
-        return np.repeat(np.array(steps), 2)
+    def are_degrees(self) -> tuple[bool, ...]:
+        """Return for each CRS of the coverages whether its units are degrees."""
+        geographic = {system: coverage.crs.is_geographic for coverage, system in zip(self.coverages, self.systems, strict=True)}
+        return tuple(bool(geographic[system]) for system in range(len(self.operations)))
 
     def outlines_m(self) -> tuple[tuple[FloatArray, FloatArray], ...]:
         """Return the border of each coverage as eastings and northings of the storage CRS (17 points a side)."""
@@ -110,14 +113,14 @@ class GroundSampler:
             outlines.append(self.operations[system].inverse(*coverage.position(column, row)))
         return tuple(outlines)
 
-    def resolution_m(self) -> float:
-        """Return the finest pixel size among the coverages, measured in the storage CRS at the middle of each."""
+    def resolutions_m(self) -> tuple[float, ...]:
+        """Return the pixel size of each coverage, measured in the storage CRS at its middle."""
         sizes = []
         for coverage, system in zip(self.coverages, self.systems, strict=True):
             column, row = coverage.width / 2, coverage.height / 2
             x, y = self.operations[system].inverse(*coverage.position([column, column + 1, column], [row, row, row + 1]))
-            sizes.append(max(np.hypot(x[1] - x[0], y[1] - y[0]), np.hypot(x[2] - x[0], y[2] - y[0])))
-        return float(min(sizes))
+            sizes.append(float(max(np.hypot(x[1] - x[0], y[1] - y[0]), np.hypot(x[2] - x[0], y[2] - y[0]))))
+        return tuple(sizes)
 
 
 def _box(x: FloatArray, y: FloatArray) -> tuple[float, float, float, float]:

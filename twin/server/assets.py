@@ -52,10 +52,11 @@ def build_asset(city: City, slug: str, commit: int, progress: Progress, *, anew:
             return False
         keep = _lease_keeper(city, dataset, commit, kind, fencing, progress)
         try:
-            from twin.server import builds  # noqa: PLC0415 - the compiled kernels load when something is built, not at every start
+            # the compiled kernels load when something is built, not at every start
+            from twin.server import builds, terrain_builds  # noqa: PLC0415
 
             if kind == "terrain":
-                detail = builds.build_dataset_terrain(city, dataset, feature_type, revision, keep)
+                detail = terrain_builds.build_dataset_terrain(city, dataset, revision, keep, anew=anew)
             else:
                 detail = builds.build_dataset_tileset(city, dataset, feature_type, revision, keep, anew=anew)
         except BaseException as error:

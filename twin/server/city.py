@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import psycopg
-from psycopg import sql
 
 from ingest.warm_template import Template
 from twin.catalogue import Catalogue
@@ -20,11 +20,12 @@ from twin.embedded import EmbeddedCluster
 from twin.embedded.databases import ensure_database
 from twin.errors import ConflictError, NotFoundError
 from twin.heights import Frame, GroundSampler, deployment_frame, open_coverage, vertical_model
-from twin.model import Deployment, new_oid_root
+from twin.heights.mosaic import Sheet, in_order
+from twin.model import Deployment, SharingClass, new_oid_root
+from twin.query.elevation import published_sheets
 from twin.server.city_file import CityFile
 from twin.server.settings import Settings
-from twin.store import FolderStore
-from twin.tables import current_table, history_table
+from twin.store import Store
 
 Extent = tuple[float, float, float, float]
 Progress = Callable[[str, int, int | None], None]
@@ -38,7 +39,7 @@ class City:
     database_url: str
     pool: Pool
     catalogue: Catalogue
-    store: FolderStore
+    store: Store
     template: Template
     """Where the readers of its files come from."""
 
@@ -71,35 +72,23 @@ class City:
         lon, lat = self.to_crs84.transform(x, y)
         return float(np.nanmin(lon)), float(np.nanmin(lat)), float(np.nanmax(lon)), float(np.nanmax(lat))
 
-    def ground(self, first: Sequence[str] = ()) -> GroundSampler | None:
-        """Return ground heights from the coverages named by hash, then those published; None where there are none."""
-        return self._sampler([*first, *(h for h in self._published_coverages() if h not in first)])
+    def ground(self, coming: Mapping[int, Sequence[Sheet]] = MappingProxyType({})) -> GroundSampler | None:
+        """Return ground heights from the elevation sheets of the city; None where there are none.
 
-    def ground_of_revision(self, slug: str, commit: int) -> GroundSampler | None:
-        """Return ground heights from the rasters a coverage dataset held at ``commit``; None where it held none."""
-        dataset = self.catalogue.dataset(slug)
-        current, history = current_table(dataset.feature_type, dataset.id), history_table(dataset.feature_type, dataset.id)
-        query = sql.SQL(
-            "SELECT sha256 FROM (SELECT sha256, priority, resolution_m, fid FROM {} WHERE commit_from <= %(commit)s UNION ALL"
-            " SELECT sha256, priority, resolution_m, fid FROM {} WHERE commit_from <= %(commit)s AND %(commit)s < commit_to) AS held"
-            " ORDER BY priority DESC NULLS LAST, resolution_m, fid"
-        ).format(current, history)
-        with self.pool.connection() as connection:
-            return self._sampler([str(row[0]) for row in connection.execute(query, {"commit": commit}).fetchall()])
+        ``coming``: by dataset, the sheets that it will have when what is being loaded is published, in place of those it has.
+        """
+        stay = [sheet for sheet in published_sheets(self.catalogue) if sheet.dataset not in coming]
+        return self._sampler([*stay, *(sheet for sheets in coming.values() for sheet in sheets)])
 
-    def _sampler(self, hashes: Sequence[str]) -> GroundSampler | None:
-        paths = [path for h in hashes if (path := self.store.path(f"coverage/{h}.tif")).is_file()]
-        return GroundSampler.over([open_coverage(p) for p in paths], self.storage, self.deployment.extent_deg) if paths else None
+    def ground_as_of(self, commit: int, sharing: SharingClass) -> GroundSampler | None:
+        """Return ground heights from the sheets of all elevation datasets as of ``commit`` that are not closer kept than ``sharing``."""
+        classes = tuple(SharingClass)
+        return self._sampler(published_sheets(self.catalogue, commit=commit, sharing=classes[: classes.index(sharing) + 1]))
 
-    def _published_coverages(self) -> list[str]:
-        hashes: list[str] = []
-        with self.pool.connection() as connection:
-            for dataset in self.catalogue.datasets():
-                if self.catalogue.feature_type(dataset.feature_type).recipe == "terrain":
-                    table = current_table(dataset.feature_type, dataset.id)
-                    query = sql.SQL("SELECT sha256 FROM {} ORDER BY priority DESC NULLS LAST, resolution_m, fid").format(table)
-                    hashes += [str(row[0]) for row in connection.execute(query).fetchall()]
-        return hashes
+    def _sampler(self, sheets: Sequence[Sheet]) -> GroundSampler | None:
+        held = [(f"coverage/{sha256}.tif", sha256) for sha256 in in_order(sheets)]
+        coverages = [open_coverage(self.store.file(key, unchanging=True), sha256) for key, sha256 in held if self.store.exists(key)]
+        return GroundSampler.over(coverages, self.storage, self.deployment.extent_deg) if coverages else None
 
 
 @contextmanager
@@ -123,7 +112,7 @@ def open_city(settings: Settings, *, pool_size: int = 4, template: Template | No
         catalogue = Catalogue(pool, (settings.feature_type_folder,))
         if template is None:
             template = stack.enter_context(Template())
-        yield City(settings, url, pool, catalogue, FolderStore(settings.store_folder), template)
+        yield City(settings, url, pool, catalogue, settings.open_store(), template)
 
 
 def make_city(settings: Settings, city_file: CityFile, and_then: Callable[[City], None] = lambda _: None) -> Deployment:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from psycopg import sql
@@ -28,7 +28,6 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
     visible = [d for d in catalogue.datasets() if d.sharing in principal.classes]
     assets = {(a.dataset, a.revision): a for a in catalogue.assets()}
     layers: list[Json] = []
-    terrain: Json | None = None
     extents: list[tuple[float, float, float, float]] = []
     for dataset in visible:
         revision = catalogue.current_revision(dataset.slug)
@@ -38,8 +37,6 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
         asset = assets.get((dataset.id, revision.commit))
         if revision.extent_deg is not None and asset_kind(feature_type) is not None:
             extents.append(revision.extent_deg)
-        if asset_kind(feature_type) == "terrain" and asset is not None and asset.state == "ready":
-            terrain = {"dataset": dataset.slug, "revision": revision.commit, "url": f"tiles/{dataset.slug}/{revision.commit}/"}
         layer = _layer(dataset, feature_type, revision, asset, deployment.oid_root)
         layers.append(layer | {"raster_days": _days(catalogue, dataset)} if feature_type.recipe == "imagery" else layer)
     layers.sort(key=lambda layer: (_order(layer), str(layer["dataset"])))
@@ -54,9 +51,19 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
             "separation": _separation(vertical, extent) if extent else None,
         },
         "commit": catalogue.last_commit(),
-        "terrain": terrain,
+        "terrain": _terrain(catalogue, visible),
         "layers": layers,
     }
+
+
+def _terrain(catalogue: Catalogue, visible: Collection[Dataset]) -> Json | None:
+    """Return the newest terrain that is built, of whichever elevation dataset: each shows all of them as of its commit."""
+    terrains = [d for d in visible if asset_kind(catalogue.feature_type(d.feature_type)) == "terrain"]
+    ready = [(asset.revision, d.slug) for d in terrains for asset in catalogue.ready_assets(d.id, "terrain", VARIANT)[:1]]
+    if not ready:
+        return None
+    revision, slug = max(ready)
+    return {"dataset": slug, "revision": revision, "url": f"tiles/{slug}/{revision}/"}
 
 
 def _layer(dataset: Dataset, feature_type: FeatureType, revision: Revision, asset: Asset | None, oid_root: str) -> Json:

@@ -19,7 +19,7 @@ from twin.store import written_whole
 
 def tiles_build(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
     """Build the 3D form of a dataset's newest revision, or of an earlier one whose tiles are not kept any more."""
-    with open_city(settings) as city:
+    with open_city(settings.with_scheduler(options.scheduler)) as city:
         slug, current = options.dataset, city.catalogue.current_revision(options.dataset)
         dataset = city.catalogue.dataset(slug)
         kind = asset_kind(city.catalogue.feature_type(dataset.feature_type))
@@ -64,15 +64,17 @@ def tiles_export(settings: Settings, options: argparse.Namespace, terminal: Term
 def tiles_gc(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
     """Drop the objects of tiles that no kept revision uses."""
     from twin.server.filtered_tiles import kept_places  # noqa: PLC0415 - the tile engine loads when it is asked for
+    from twin.server.terrain_garbage import collect_terrain  # noqa: PLC0415
     from twin.server.tile_garbage import collect  # noqa: PLC0415
 
     with open_city(settings) as city:
-        datasets = [city.catalogue.dataset(slug) for slug in options.datasets] or [
-            d for d in city.catalogue.datasets() if has_tree(city.catalogue.feature_type(d.feature_type))
-        ]
-        found = {}
-        for dataset in datasets:
-            if not has_tree(city.catalogue.feature_type(dataset.feature_type)):
+        types = {d.slug: city.catalogue.feature_type(d.feature_type) for d in city.catalogue.datasets()}
+        asked = [city.catalogue.dataset(slug) for slug in options.datasets]
+        datasets = asked or [d for d in city.catalogue.datasets() if has_tree(types[d.slug]) or asset_kind(types[d.slug]) == "terrain"]
+        terrains = [d for d in datasets if asset_kind(types[d.slug]) == "terrain"]
+        found = dict(collect_terrain(city, terrains, options.keep)) if terrains else {}
+        for dataset in (d for d in datasets if d not in terrains):
+            if not has_tree(types[dataset.slug]):
                 raise BadRequestError(f"{dataset.slug} has no tile tree", zh=f"{dataset.slug} 没有瓦片树")
             found[dataset.slug] = collect(city, dataset, options.keep, functools.partial(kept_places, city, dataset))
     for slug, one in found.items():
