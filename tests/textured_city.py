@@ -5,13 +5,23 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from PIL import Image
+
+from tests.tile_features import features, numbers
+from tiles.columns import FeatureColumns, Representations, offsets_of
+from tiles.memory_store import MemoryStore
+from twin.face_textures import FaceTextures, Texture, Wrap
+from twin.pictures import encode as picture_bytes
+from twin.pictures import key_of, name_of
+from twin.representation import Faces, encode
 
 SRID = 4549
 ORIGIN = (591_000.0, 3_519_000.0, 5.0)
@@ -141,3 +151,36 @@ def textured_zip(path: Path, document: Mapping[str, Any] | None = None, picture:
     """Write the houses as CityJSON with their picture as a ZIP."""
     content = json.dumps(document or cityjson()).encode()
     return zipped(path, {"city/houses.city.json": content, "city/appearance/wall.png": picture or as_file(quarters())})
+
+
+def faces(house: int, name: bytes, repeats: float = 1.0, wrap: Wrap = Wrap.REPEAT) -> Faces:
+    """Return a house as it is stored, with the picture ``name`` on its south wall, ``repeats`` times side by side."""
+    places = np.zeros((24, 2), np.float32)
+    places[4 * SOUTH : 4 * SOUTH + 4] = [[0, 1], [repeats, 1], [repeats, 0], [0, 0]]
+    shown = np.array([int(face == SOUTH) for face in range(6)], np.uint16)
+    return Faces(
+        vertices=vertices(house),
+        indices=np.array(_FACES, np.uint32).ravel(),
+        ring_ends=np.arange(4, 25, 4, dtype=np.uint32),
+        face_ends=np.arange(1, 7, dtype=np.uint32),
+        surface_type=np.array([3, 1, 2, 2, 2, 2], np.uint8),
+        part=np.zeros(6, np.uint16),
+        shell_ends=np.array([6], np.uint32),
+        solid_ends=np.array([1], np.uint32),
+        textures=FaceTextures((Texture(name, _SIDE, _SIDE, wrap),), shown, places),
+    )
+
+
+def columns(bodies: Sequence[Faces]) -> FeatureColumns:
+    """Return houses as a build of tiles reads them, numbered from 1, each at its place."""
+    encoded = [encode(body) for body in bodies]
+    footprints = [shapely.box(*body.vertices[:, :2].min(axis=0), *body.vertices[:, :2].max(axis=0)) for body in bodies]
+    heights = {"height_m": numbers([HEIGHT_M] * len(bodies)), "base_height_m": numbers([ORIGIN[2]] * len(bodies))}
+    data = np.frombuffer(b"".join(encoded), np.uint8)
+    drawn = Representations(data, offsets_of(np.array([len(e) for e in encoded])), np.full(len(bodies), 20, np.uint8))
+    return replace(features(footprints, heights), representations=drawn)
+
+
+def store_with(*pictures: NDArray[np.uint8]) -> MemoryStore:
+    """Return a store that holds pictures."""
+    return MemoryStore({key_of(name_of(pixels)): picture_bytes(pixels) for pixels in pictures})

@@ -109,8 +109,9 @@ def sizes(data: Bytes, start: int, end: int) -> tuple[int, int, int, int, int, i
     v, i, r = uint32(data, start + 4), uint32(data, start + 8), uint32(data, start + 12)
     f, s, k = uint32(data, start + 16), uint32(data, start + 20), uint32(data, start + 24)
     length = _HEAD_BYTES + 12 * v + 4 * (i + r + f + s + k) + 3 * f
-    if is_textured(data, start) and end - start >= length + COUNT_BYTES:
-        length += COUNT_BYTES + TEXTURE_BYTES * uint32(data, start + length) + 2 * f + 8 * i
+    if is_textured(data, start):
+        textures = uint32(data, start + length) if end - start >= length + COUNT_BYTES else 0
+        length += COUNT_BYTES + TEXTURE_BYTES * textures + 2 * f + 8 * i
     if end - start != length:
         return -1, 0, 0, 0, 0, 0
     return v, i, r, f, s, k
