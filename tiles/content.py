@@ -11,14 +11,18 @@ from numpy.typing import NDArray
 from tiles.atlas import atlas_of
 from tiles.bounds import Region
 from tiles.glb import Encoding, Material, Picture, TileMesh, write_glb
+from tiles.instanced_glb import write_instances
 from tiles.kept_pictures import KeptPictures
 from tiles.local_frame import ToGeocentric, fit_projection
 from tiles.mesh.batch import HIGHEST_M, LOWEST_M, LeftOut, MeshBatch, Shown
 from tiles.metadata import MetadataClass, PropertyTable, property_table
 from tiles.node import Summary
+from tiles.placed import instances_of
+from tiles.recipes import Instanced
 from tiles.source import Source
 from tiles.statistics import Statistics, statistics_of
 from tiles.texels import TEXEL_M
+from tiles.wkb import select
 
 
 _LARGEST_BYTES = 290_000
@@ -87,8 +91,13 @@ class Drawing:
         tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, row_of[mesh.feature], mesh.surface)
         material = Material(not mesh.is_closed, source.recipe.opacity)
         table = property_table(source.table, rows[drawn])
-        picture = None if mesh.shown is None else self._picture(mesh, mesh.shown, table)
-        glb = write_glb(tile_mesh, self.metadata, table, self.encoding, material, picture)
+        if isinstance(source.recipe, Instanced):
+            placements = source.recipe.placements(select(source.geometries, rows), rows)
+            shown = instances_of(placements, projection, row_of.astype(np.int64))
+            glb = write_instances(projection.frame, shown, self.metadata, table, meshopt=self.encoding.meshopt)
+        else:
+            picture = None if mesh.shown is None else self._picture(mesh, mesh.shown, table)
+            glb = write_glb(tile_mesh, self.metadata, table, self.encoding, material, picture)
         accuracy = {
             "projection_residual_m": projection.residual_m,
             "position_error_m": glb.position_error_m,
