@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,14 +11,12 @@ import orjson
 
 from tiles.bounds import Region
 from tiles.columns import FeatureColumns
-from tiles.content import Drawing
 from tiles.edit import Edit, Fetch, in_tree_order
 from tiles.full_build import FullBuild, Progress
 from tiles.glb import ENGINE_VERSION, Encoding
 from tiles.implicit import implicit_tileset, root_volume
-from tiles.journal import Journal
 from tiles.local_frame import ToGeocentric
-from tiles.massing_form import far_form_for
+from tiles.making import Making, Means
 from tiles.mesh.batch import LeftOut
 from tiles.metadata import MetadataClass, metadata_class
 from tiles.node import Node, NodeError
@@ -27,11 +26,12 @@ from tiles.subtrees import Before, write_subtrees
 from tiles.tileset import revision_tileset
 from tiles.tileset_members import tileset_members
 from tiles.tiling import Budget
-from tiles.tree import TreeMaker
+from tiles.workers import ThreadWorkers, Workers
 from twin.model import FeatureType
 from twin.representation import SurfaceType
 
-TREE_VERSION = 5
+_THREADS = 2
+TREE_VERSION = 6
 """Part of every tree's name: raise it whenever the same features give another tree of the same contents."""
 
 
@@ -59,7 +59,6 @@ class BuildOptions:
 
     budget: Budget = field(default_factory=Budget)
     encoding: Encoding = field(default_factory=Encoding)
-    workers: int = 2
     folder: Path | None = None
     anew: bool = False
 
@@ -109,20 +108,20 @@ def build_tileset(
     store: Objects,
     progress: Progress | None = None,
     options: BuildOptions | None = None,
+    workers: Workers | None = None,
 ) -> TilesetSummary:
     """Build the tileset of ``columns`` and store it; the revision's tileset.json is put last, so a half-built one is never visible.
 
     Keys below ``tiles/{dataset}/{variant}/``: ``c/{hash}.glb``, ``n/{hash}`` (nodes), ``s/{hash}.subtree``, ``t/{hash}.json``,
     ``r/{revision}/implicit.json`` and ``r/{revision}/tileset.json``. The bytes depend on the features alone, not on their order, their
-    batches or the number of workers. A build that was ended goes on where it was when it is begun again with the same target. RecipeError
-    when the FeatureType has no 3D form.
+    batches or on who ``workers`` are (None: two threads). A build that was ended goes on where it was when it is begun again with the same
+    target. RecipeError when the FeatureType has no 3D form.
     """
     build = _Build(feature_type, to_geocentric, target, store, options or BuildOptions())
-    journal = Journal(build.store, f"{target.revision}-{build.made_with}")
-    full = FullBuild(build.maker, feature_type, build.metadata, max(1, build.options.workers), build.options.folder)
-    root, unplaced = full.root(columns, journal, progress or _silent)
-    summary = build.finish(root, unplaced)
-    journal.forget()
+    with ThreadWorkers(_THREADS) if workers is None else nullcontext(workers) as doing:
+        tree = FullBuild(build.making, doing, build.options.folder).tree(columns, progress or _silent)
+    summary = build.finish(tree.root, tree.unplaced)
+    build.making.journal.forget(tree.chunks)
     return summary
 
 
@@ -162,12 +161,15 @@ class _Build:
     def __init__(
         self, feature_type: FeatureType, to_geocentric: ToGeocentric, target: TilesetTarget, objects: Objects, options: BuildOptions
     ) -> None:
-        self.metadata: MetadataClass = metadata_class(feature_type)
         self.target, self.options = target, options
-        self.store = NodeStore(objects, target.dataset, target.variant, anew=options.anew)
+        self.metadata: MetadataClass = metadata_class(feature_type)
         self.made_with = _made_with(feature_type, self.metadata, target.pipeline, options)
-        far = far_form_for(feature_type, self.metadata, options.encoding)
-        self.maker = TreeMaker(self.store, Drawing(self.metadata, to_geocentric, options.encoding), options.budget, far)
+        journal = f"{target.revision}-{self.made_with}"
+        names = (target.dataset, target.variant)
+        self.making = Making(
+            Means(feature_type, to_geocentric, objects, *names, options.encoding, options.budget, journal, anew=options.anew)
+        )
+        self.store, self.maker = self.making.store, self.making.maker
 
     def finish(self, root: Node | None, unplaced: Sequence[tuple[int, LeftOut]], base: Tree | None = None) -> TilesetSummary:
         """Store the tree and, last, the revision's tileset.json; ``base`` is the tree that it was made from."""

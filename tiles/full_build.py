@@ -5,24 +5,22 @@ from __future__ import annotations
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tiles.chunk_task import ChunkTask, RunStretch
 from tiles.columns import FeatureColumns, NumberColumn, concatenate
-from tiles.journal import Journal
+from tiles.making import Making
 from tiles.mesh.batch import LeftOut
-from tiles.metadata import MetadataClass
 from tiles.node import Node
-from tiles.plan import Chunk, Histogram, Planned, chunks, units
-from tiles.source import Placed, make_source, placed
-from tiles.spill import Run, RunInMemory, RunOnDisk, sorted_run, stretch
-from tiles.tiling import ROOT, Places, span
-from tiles.tree import Rows, TreeMaker
-from twin.model import FeatureType
+from tiles.plan import Chunk, Histogram, Limits, Planned, branches, chunks, is_branch
+from tiles.source import Placed, placed
+from tiles.spill import RunFile, sorted_run, write_run
+from tiles.tiling import Places, Weight
+from tiles.workers import Workers
 
 RUN_BYTES = 64 << 20
 """Features in memory before they are sorted and spilled."""
@@ -31,6 +29,10 @@ _CHUNKS_A_WORKER = 4
 """At least, so that none is idle for long at the end."""
 _AHEAD = 2
 """Chunks a worker that are begun before the first of them is needed."""
+_PLACING = 2
+"""Threads that place features while others are read."""
+_TOLD_S = 5.0
+"""How often, at least, progress is told while a chunk takes its time: whoever builds has a lease to keep."""
 
 type Unplaced = tuple[int, LeftOut]
 """A feature that stands nowhere in the tree, and why."""
@@ -39,96 +41,102 @@ type Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True, slots=True)
+class FullTree:
+    """The ``root`` over all features, None of nothing; the features that have no place in it; the ``chunks`` that the journal knows."""
+
+    root: Node | None
+    unplaced: list[Unplaced]
+    chunks: list[Chunk]
+
+
+@dataclass(frozen=True, slots=True)
 class FullBuild:
     """What a full build is told."""
 
-    maker: TreeMaker
-    feature_type: FeatureType
-    metadata: MetadataClass
-    workers: int
+    making: Making
+    workers: Workers
     folder: Path | None
     """Where runs are spilled; the system's folder for temporary files when None."""
 
-    def root(self, columns: Iterable[FeatureColumns], journal: Journal, progress: Progress) -> tuple[Node | None, list[Unplaced]]:
-        """Return the root over all features, None of nothing, and the features that have no place."""
-        with ExitStack() as stack, ThreadPoolExecutor(self.workers) as pool:
-            spilled = _Spill(self._folder(stack), stack)
-            for features, where in self._placed(columns, pool):
+    def tree(self, columns: Iterable[FeatureColumns], progress: Progress) -> FullTree:
+        """Return the tree over all features."""
+        with tempfile.TemporaryDirectory(prefix="tiles-", dir=self.folder) as folder:
+            spilled = _Spill(Path(folder))
+            for features, where in self._placed(columns):
                 spilled.add(features, where)
                 progress(0, spilled.count)
             runs = spilled.finish()
-            plan = spilled.histogram.plan(self.maker.budget)
+            plan = spilled.histogram.plan(self.making.means.budget)
             if plan is None:
-                return None, spilled.unplaced
-            progress(len(spilled.unplaced), spilled.count)
-            rows = min(_CHUNK_ROWS, 1 + spilled.count // (_CHUNKS_A_WORKER * self.workers))
-            nodes = self._nodes(chunks(list(units(plan)), rows, _CHUNK_BYTES), runs, journal, pool)
-            done = len(spilled.unplaced)
+                return FullTree(None, spilled.unplaced, [])
+            limits = self._limits(plan.weight)
+            planned = chunks(branches(plan, limits), limits)
+            nodes = self._nodes(planned, runs, _Told(progress, len(spilled.unplaced), spilled.count))
+            return FullTree(self._assembled(plan, limits, nodes), spilled.unplaced, planned)
 
-            def assembled(planned: Planned) -> Node:
-                nonlocal done
-                if planned.children:
-                    return self.maker.joined(planned.cell, [(q, assembled(child)) for q, child in planned.children])
-                done += planned.weight.count
-                node = next(nodes)
-                progress(done, spilled.count)
-                return node
+    def _limits(self, weight: Weight) -> Limits:
+        return Limits(min(_CHUNK_ROWS, 1 + weight.count // (_CHUNKS_A_WORKER * self.workers.count)), _CHUNK_BYTES)
 
-            return assembled(plan), spilled.unplaced
+    def _assembled(self, planned: Planned, limits: Limits, nodes: Iterator[Node]) -> Node:
+        """Return the node of ``planned``: workers make the branches, ``nodes``; what is above them is joined here."""
+        if is_branch(planned, limits):
+            return next(nodes)
+        children = [(q, self._assembled(child, limits, nodes)) for q, child in planned.children]
+        return self.making.maker.joined(planned.cell, children)
 
-    def _folder(self, stack: ExitStack) -> Path:
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tiles-", dir=self.folder)))
-
-    def _placed(self, columns: Iterable[FeatureColumns], pool: ThreadPoolExecutor) -> Iterator[tuple[FeatureColumns, Placed]]:
-        """Yield the features with their places: while one batch is placed, the next is read."""
+    def _placed(self, columns: Iterable[FeatureColumns]) -> Iterator[tuple[FeatureColumns, Placed]]:
+        """Yield the features with their places: while some batches are placed, the next is read."""
 
         def place(features: FeatureColumns) -> tuple[FeatureColumns, Placed]:
-            return features, placed(features, self.feature_type, self.metadata)
+            return features, placed(features, self.making.means.feature_type, self.making.metadata)
 
         waiting: deque[Future[tuple[FeatureColumns, Placed]]] = deque()
-        for batch in columns:
-            waiting.append(pool.submit(place, batch))
-            if len(waiting) > self.workers:
+        with ThreadPoolExecutor(_PLACING) as pool:
+            for batch in columns:
+                waiting.append(pool.submit(place, batch))
+                if len(waiting) > _PLACING:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
+
+    def _nodes(self, planned: list[Chunk], runs: tuple[RunFile, ...], told: _Told) -> Iterator[Node]:
+        """Yield the nodes of all branches in the order of the tree; a bounded number of chunks is under way at a time."""
+        waiting: deque[tuple[Chunk, Future[list[Node]]]] = deque()
+        ahead = _AHEAD * self.workers.count
+        for chunk in planned:
+            waiting.append((chunk, self.workers.submit(ChunkTask(self.making, chunk, RunStretch(runs, *chunk.codes)))))
+            if len(waiting) > ahead:
+                yield from told.awaited(*waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield from told.awaited(*waiting.popleft())
 
-    def _nodes(self, planned: list[Chunk], runs: list[Run], journal: Journal, pool: ThreadPoolExecutor) -> Iterator[Node]:
-        """Yield the nodes of all units in the order of the tree; a bounded number of chunks is under way at a time."""
-        codes = np.array([chunk.codes for chunk in planned], np.int64)
-        bounds = [(np.searchsorted(run.code, codes[:, 0]), np.searchsorted(run.code, codes[:, 1])) for run in runs]
-        waiting: deque[Future[list[Node]]] = deque()
-        for i, chunk in enumerate(planned):
-            where = [(int(first[i]), int(last[i])) for first, last in bounds]
-            waiting.append(pool.submit(self._chunk, chunk, runs, where, journal))
-            if len(waiting) > _AHEAD * self.workers:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
 
-    def _chunk(self, chunk: Chunk, runs: list[Run], where: list[tuple[int, int]], journal: Journal) -> list[Node]:
-        done = journal.built(chunk)
-        if done is not None:
-            return done
-        features, places, index = stretch(runs, where)
-        rows = Rows(make_source(features, self.feature_type, self.metadata), index, places)
-        nodes = [self._unit(unit, rows) for unit in chunk.units]
-        journal.note(chunk, nodes)
-        return nodes
+@dataclass(slots=True)
+class _Told:
+    """How far a build has come."""
 
-    def _unit(self, unit: Planned, rows: Rows) -> Node:
-        mine = rows.part(*np.searchsorted(rows.places.code, span(unit.cell)).tolist())
-        return self.maker.grown(unit.cell if unit.cell != ROOT else self.maker.top_cell(mine.places), mine)
+    progress: Progress
+    done: int
+    total: int
+
+    def awaited(self, chunk: Chunk, nodes: Future[list[Node]]) -> list[Node]:
+        """Return the nodes of ``chunk`` and say so; while they take their time, say that as well."""
+        while wait([nodes], _TOLD_S).not_done:
+            self.progress(self.done, self.total)
+        made = nodes.result()
+        self.done += chunk.count
+        self.progress(self.done, self.total)
+        return made
 
 
 class _Spill:
-    """Sorts what comes into runs; a single run stays in memory."""
+    """Sorts what comes into runs on disk."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self._folder, self._stack = folder, stack
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._held: list[tuple[FeatureColumns, Placed]] = []
         self._bytes = 0
-        self._runs: list[Run] = []
+        self._runs: list[RunFile] = []
         self.histogram = Histogram()
         self.count = 0
         self.unplaced: list[tuple[int, LeftOut]] = []
@@ -142,20 +150,17 @@ class _Spill:
         if self._bytes >= RUN_BYTES:
             self._spill()
 
-    def finish(self) -> list[Run]:
+    def finish(self) -> tuple[RunFile, ...]:
         """Return all runs."""
         self.unplaced.sort()
-        if self._runs:
+        if self._held:
             self._spill()
-        elif self._held:
-            self._runs.append(RunInMemory(*self._sorted()))
-        return self._runs
+        return tuple(self._runs)
 
     def _spill(self) -> None:
-        if self._held:
-            run = RunOnDisk(self._folder / str(len(self._runs)), *self._sorted())
-            self._stack.callback(run.close)
-            self._runs.append(run)
+        features, places = self._sorted()
+        self.histogram.add(places)
+        self._runs.append(write_run(self._folder / str(len(self._runs)), features, places))
 
     def _sorted(self) -> tuple[FeatureColumns, Places]:
         starts = np.cumsum([0, *(len(features) for features, _ in self._held)])
@@ -165,9 +170,7 @@ class _Spill:
         weights = np.concatenate([where.places.weights for _, where in self._held])
         features = concatenate([features for features, _ in self._held])
         self._held, self._bytes = [], 0
-        run = sorted_run(features, rows, Places(code, fid, weights))
-        self.histogram.add(run[1])
-        return run
+        return sorted_run(features, rows, Places(code, fid, weights))
 
 
 def size_of(features: FeatureColumns) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 
 import orjson
@@ -14,19 +14,17 @@ from twin.errors import NotFoundError
 
 
 class Journal:
-    """One note a chunk of units, under ``b/{name}``; ``name`` stands for the features and for how they are drawn."""
+    """One note a chunk of branches, under ``b/{name}``; ``name`` stands for the features and for how they are drawn."""
 
     def __init__(self, store: NodeStore, name: str) -> None:
         self._store, self._name = store, name
-        self._noted: list[str] = []
 
     def built(self, chunk: Chunk) -> list[Node] | None:
         """Return the nodes of ``chunk`` if they were finished before and all they show is there: a loss of power may have cut it off."""
         place = self._place(chunk)
         if not self._store.exists(place):
             return None
-        self._noted.append(place)
-        wanted = [[*astuple(unit.cell), *astuple(unit.weight)] for unit in chunk.units]
+        wanted = [[*astuple(branch.cell), *astuple(branch.weight)] for branch in chunk.branches]
         try:
             names = orjson.loads(self._store.get(place))
             if [entry[:-1] for entry in names] != wanted:
@@ -46,14 +44,13 @@ class Journal:
 
     def note(self, chunk: Chunk, nodes: Sequence[Node]) -> None:
         """Remember that ``nodes`` are those of ``chunk``; all they refer to is stored."""
-        entries = [[*astuple(unit.cell), *astuple(unit.weight), node.name] for unit, node in zip(chunk.units, nodes, strict=True)]
+        entries = [[*astuple(branch.cell), *astuple(branch.weight), node.name] for branch, node in zip(chunk.branches, nodes, strict=True)]
         self._store.put(self._place(chunk), orjson.dumps(entries))
-        self._noted.append(self._place(chunk))
 
-    def forget(self) -> None:
-        """Remove the notes of a build that is finished."""
-        for place in self._noted:
-            self._store.delete(place)
+    def forget(self, chunks: Iterable[Chunk]) -> None:
+        """Remove the notes of a build of ``chunks`` that is finished."""
+        for chunk in chunks:
+            self._store.delete(self._place(chunk))
 
     def _place(self, chunk: Chunk) -> str:
         return f"b/{self._name}/{chunk.codes[0]}.json"

@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.bounds import MARGIN_M, Region, geodetic_rows, padded, region_of
-from tiles.extent import extent
+from tiles.extent import extent, widen
 from tiles.kernel import kernel
 
 type Points = NDArray[np.float64]
 
 RESIDUAL_LIMIT_M = 0.001
 """A fit that is off by more than this is not used: every vertex then goes through the exact function."""
+_BLOCK = 256
+_FRAME_STEPS = np.array([[0.0, 0.0, 0.0], [0.0, 10.0, 0.0], [0.0, -10.0, 0.0], [0.0, 0.0, 10.0]])
+"""From the origin of a frame: the origin, a step north, one south, one up."""
 _METRES = np.array([1.0, 1.0, 1.0, 6_378_137.0, 6_378_137.0, 1.0])
 """What one unit of each fitted value is on the ground, at most."""
 
@@ -85,10 +88,9 @@ class Projection:
         if self.coefficients is None:
             ecef = _exact(self.exact, positions)
             return self.frame.to_local(ecef), region_of(ecef)
-        local = np.empty_like(positions)
-        low, high = np.full(3, np.inf), np.full(3, -np.inf)
-        _evaluate(positions, self.coefficients, *self.centre, self.scale_m, local, low, high)
-        return local, padded(low, high, MARGIN_M)
+        local, low, high = np.empty_like(positions), np.empty(6), np.empty(6)
+        _evaluate(positions, self.coefficients.T.copy(), *self.centre, self.scale_m, local, low, high)
+        return local, padded(low[3:], high[3:], MARGIN_M)
 
 
 def fit_projection(to_geocentric: ToGeocentric, positions: Points) -> Projection:
@@ -100,21 +102,22 @@ def fit_projection(to_geocentric: ToGeocentric, positions: Points) -> Projection
     """
     low, high = extent(positions)
     centre = (low + high) / 2
-    frame = _frame_at(to_geocentric, centre)
     scale = float(max((high - low)[:2].max() / 2, 1.0))
     half_height = float(max((high - low)[2] / 2, 10.0))
     fit = _fit_design()
     lattice = fit.lattice * [scale, scale, half_height] + centre
     places = np.concatenate([lattice, positions[:: max(1, len(positions) // 64)]])
-    ecef = _exact(to_geocentric, places)
+    ecef = _exact(to_geocentric, np.concatenate([centre + _FRAME_STEPS, places]))  # once: a call costs as much as fifty points
+    frame, ecef = LocalFrame(ecef[0], _axes(ecef[:4])), ecef[4:]
     place = (float(centre[0]), float(centre[1]), float(centre[2]))
     if not np.isfinite(ecef).all():
         return Projection(frame, place, scale, None, 0.0, to_geocentric)
     exact = np.concatenate([frame.to_local(ecef), geodetic_rows(ecef)], axis=1)
     below, above = exact[: fit.nodes], exact[fit.nodes : 2 * fit.nodes]
     coefficients = np.concatenate([fit.solve @ ((above + below) / 2), fit.solve @ ((above - below) / (2 * half_height))])
-    deviation = np.abs(_terms(places, centre, scale) @ coefficients - exact).max(axis=0) * _METRES
-    residual = float(deviation.max())
+    values = np.empty((6, len(places)))
+    _all_values(places, coefficients.T.copy(), *place, scale, values)
+    residual = float((np.abs(values - exact.T).max(axis=1) * _METRES).max())
     if not residual <= RESIDUAL_LIMIT_M:
         return Projection(frame, place, scale, None, 0.0, to_geocentric)
     return Projection(frame, place, scale, coefficients, residual, to_geocentric)
@@ -156,23 +159,20 @@ def _exact(to_geocentric: ToGeocentric, positions: Points) -> Points:
     return np.column_stack([x, y, z])
 
 
-def _frame_at(to_geocentric: ToGeocentric, centre: NDArray[np.float64]) -> LocalFrame:
-    """Return the frame at ``centre``: up is how the position moves with height, north how it moves with northing, made orthogonal."""
-    steps = np.array([[0.0, 0.0, 0.0], [0.0, 10.0, 0.0], [0.0, -10.0, 0.0], [0.0, 0.0, 10.0]])
-    origin, ahead, behind, above = _exact(to_geocentric, centre + steps)
-    with np.errstate(invalid="ignore"):  # undefined there: the frame is NaN and nobody projects with it
-        up = above - origin
-        up /= np.linalg.norm(up)
-        north = ahead - behind
-        north -= up * (north @ up)
-        north /= np.linalg.norm(north)
-    return LocalFrame(origin, np.column_stack([np.cross(north, up), north, up]))
+@kernel
+def _axes(steps: Points) -> NDArray[np.float64]:
+    """Return the axes of the frame at the first of ``steps`` (4, 3), to where _FRAME_STEPS lead.
 
-
-def _terms(positions: Points, centre: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
-    u, v = ((positions[:, :2] - centre[:2]) / scale).T
-    plane = _plane_terms(u, v)
-    return np.concatenate([plane, plane * (positions[:, 2:] - centre[2])], axis=1)
+    Up is the way with height, north that with northing, made orthogonal; NaN where a step is, and nobody projects with it.
+    """
+    up, north, axes = steps[3] - steps[0], steps[1] - steps[2], np.empty((3, 3))
+    up /= np.sqrt(up[0] * up[0] + up[1] * up[1] + up[2] * up[2])
+    north -= up * (north[0] * up[0] + north[1] * up[1] + north[2] * up[2])
+    north /= np.sqrt(north[0] * north[0] + north[1] * north[1] + north[2] * north[2])
+    for k in range(3):
+        after, last = (k + 1) % 3, (k + 2) % 3
+        axes[k, 0], axes[k, 1], axes[k, 2] = north[after] * up[last] - north[last] * up[after], north[k], up[k]
+    return axes
 
 
 def _plane_terms(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -191,30 +191,53 @@ def _evaluate(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
 ) -> None:
-    """Write the local coordinates and the extremes of longitude, latitude and height.
+    """Write the local coordinates, and the extremes of all six values; ``coefficients`` (6, 20).
 
-    Value by value over all points: its coefficients stay in registers, and the loop has no branch but the extremes.
+    A block of points at a time, which stays in the cache, value by value: loops without a branch are done in vector registers.
     """
     per_m = 1.0 / scale
-    for axis in range(6):
-        a, b = coefficients[:10, axis].copy(), coefficients[10:, axis].copy()
-        least, most = np.inf, -np.inf
-        for i in range(len(positions)):
-            u, v, w = (positions[i, 0] - east) * per_m, (positions[i, 1] - north) * per_m, positions[i, 2] - height
-            value = _cubic(a, u, v) + w * _cubic(b, u, v)
+    u, v, w, value = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    lows, highs = np.full((6, _BLOCK), np.inf), np.full((6, _BLOCK), -np.inf)
+    for start in range(0, len(positions), _BLOCK):
+        count = min(_BLOCK, len(positions) - start)
+        for i in range(count):
+            u[i] = (positions[start + i, 0] - east) * per_m
+            v[i] = (positions[start + i, 1] - north) * per_m
+            w[i] = positions[start + i, 2] - height
+        for axis in range(6):
+            _values(coefficients[axis], u, v, w, count, value)
+            widen(value[:count], lows[axis], highs[axis])
             if axis < 3:
-                local[i, axis] = value
-            elif value < least:
-                least = value
-            if axis >= 3 and value > most:
-                most = value
-        if axis >= 3:
-            low[axis - 3], high[axis - 3] = least, most
+                for i in range(count):
+                    local[start + i, axis] = value[i]
+    for axis in range(6):
+        low[axis], high[axis] = lows[axis].min(), highs[axis].max()
 
 
 @kernel
-def _cubic(c: NDArray[np.float64], u: float, v: float) -> float:
-    """Return the sum of the plane terms, nested."""
-    in_u = c[1] + u * (c[3] + u * c[6]) + v * (c[4] + u * c[7])
-    in_v = c[2] + v * (c[5] + u * c[8] + v * c[9])
-    return float(c[0] + u * in_u + v * in_v)
+def _values(
+    c: NDArray[np.float64],
+    u: NDArray[np.float64],
+    v: NDArray[np.float64],
+    w: NDArray[np.float64],
+    count: int,
+    out: NDArray[np.float64],
+) -> None:
+    """Write the values at ``count`` points; the coefficients by name, so that they stay in registers."""
+    a0, a1, a2, a3, a4, a5, a6, a7, a8, a9 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9]
+    b0, b1, b2, b3, b4, b5, b6, b7, b8, b9 = c[10], c[11], c[12], c[13], c[14], c[15], c[16], c[17], c[18], c[19]
+    for i in range(count):
+        x, y = u[i], v[i]
+        middle = a0 + x * (a1 + x * (a3 + x * a6) + y * (a4 + x * a7)) + y * (a2 + y * (a5 + x * a8 + y * a9))
+        per_height = b0 + x * (b1 + x * (b3 + x * b6) + y * (b4 + x * b7)) + y * (b2 + y * (b5 + x * b8 + y * b9))
+        out[i] = middle + w[i] * per_height
+
+
+@kernel
+def _all_values(
+    positions: Points, coefficients: NDArray[np.float64], east: float, north: float, height: float, scale: float, out: NDArray[np.float64]
+) -> None:
+    """Write all six values of ``positions`` (n, 3), ``out`` (6, n)."""
+    u, v, w = (positions[:, 0] - east) * (1.0 / scale), (positions[:, 1] - north) * (1.0 / scale), positions[:, 2] - height
+    for axis in range(6):
+        _values(coefficients[axis], u, v, w, len(u), out[axis])

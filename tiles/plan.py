@@ -1,8 +1,11 @@
-"""Which parts of a city are built on their own: known from one pass over the places of all features, before any of them is drawn."""
+"""Which parts of a city are built on their own: known from one pass over the places of all features, before any of them is drawn.
+
+A unit is made from its features. A branch is a unit or a node joined from units, with all below it: what one worker makes alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,40 +76,58 @@ class _Planner:
         return Planned(cell, weight, tuple((q, self.node(cell.quarter(q), bounds[q], bounds[q + 1])) for q in held))
 
 
-def units(planned: Planned) -> Iterator[Planned]:
-    """Yield the units in the order of the tree."""
-    if not planned.children:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is read and built together, unless one unit has more."""
+
+    rows: int
+    bytes: int
+
+    def hold(self, weight: Weight) -> bool:
+        """Return whether ``weight`` is within them."""
+        return weight.count <= self.rows and weight.bytes <= self.bytes
+
+
+def is_branch(planned: Planned, limits: Limits) -> bool:
+    """Return whether ``planned``, below no other branch, is one: within ``limits``, or a unit."""
+    return not planned.children or limits.hold(planned.weight)
+
+
+def branches(planned: Planned, limits: Limits) -> Iterator[Planned]:
+    """Yield the branches in the order of the tree."""
+    if is_branch(planned, limits):
         yield planned
+        return
     for _, child in planned.children:
-        yield from units(child)
+        yield from branches(child, limits)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Neighbouring units that are read and built together."""
+    """Neighbouring branches that are read and built together."""
 
-    units: tuple[Planned, ...]
+    branches: tuple[Planned, ...]
 
     @property
     def codes(self) -> tuple[int, int]:
         """Return the codes of its first finest cell and of the first beyond it."""
-        return span(self.units[0].cell)[0], span(self.units[-1].cell)[1]
+        return span(self.branches[0].cell)[0], span(self.branches[-1].cell)[1]
 
     @property
     def count(self) -> int:
         """Return the number of features."""
-        return sum(unit.weight.count for unit in self.units)
+        return sum(branch.weight.count for branch in self.branches)
 
 
-def chunks(planned: Sequence[Planned], most_rows: int, most_bytes: int) -> list[Chunk]:
-    """Return ``planned`` as chunks of at most so many rows and bytes of content, unless one unit has more."""
+def chunks(planned: Iterable[Planned], limits: Limits) -> list[Chunk]:
+    """Return ``planned``, in the order of the tree, as chunks within ``limits``."""
     made: list[Chunk] = []
     held: list[Planned] = []
-    rows = size = 0
-    for unit in planned:
-        if held and (rows + unit.weight.count > most_rows or size + unit.weight.bytes > most_bytes):
+    weight = Weight()
+    for branch in planned:
+        if held and not limits.hold(weight + branch.weight):
             made.append(Chunk(tuple(held)))
-            held, rows, size = [], 0, 0
-        held.append(unit)
-        rows, size = rows + unit.weight.count, size + unit.weight.bytes
+            held, weight = [], Weight()
+        held.append(branch)
+        weight += branch.weight
     return [*made, Chunk(tuple(held))] if held else made

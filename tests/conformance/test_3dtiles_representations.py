@@ -71,9 +71,9 @@ class Built:
         return list(check_tileset(read, "3/tileset.json@open", messages))
 
 
-def build(folder: Path, run: FeatureColumns, kind: FeatureType, geocentric: ToGeocentric, workers: int = 2) -> Built:
+def build(folder: Path, run: FeatureColumns, kind: FeatureType, geocentric: ToGeocentric) -> Built:
     store = MemoryStore()
-    options = BuildOptions(budget=SMALL, workers=workers)
+    options = BuildOptions(budget=SMALL)
     summary = build_tileset([run], kind, geocentric, TilesetTarget("things", 3, "open", "2.25.1."), store, options=options)
     glbs = []
     for key, content in store.items():
@@ -159,7 +159,7 @@ def test_bodies_and_blocks_lie_in_the_same_tiles_and_depend_on_nothing_but_thems
     assert run.representations is not None
     pieces = [run.representations.data[run.representations.offsets[i] : run.representations.offsets[i + 1]] for i in order]
     moved = Representations(np.concatenate(pieces), offsets_of(np.array([len(p) for p in pieces])), run.representations.lod[order])
-    again = build(tmp_path, replace(backwards, fid=run.fid[order], representations=moved), BUILDING, dutch, workers=1)
+    again = build(tmp_path, replace(backwards, fid=run.fid[order], representations=moved), BUILDING, dutch)
     assert again.store == built.store
     raised = replace(found[0].faces, vertices=found[0].faces.vertices + np.array([0.0, 0.0, 0.5]))
     changed = [b.faces if i else raised for i, b in enumerate(found)]

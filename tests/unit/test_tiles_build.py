@@ -25,14 +25,16 @@ from tiles.node_store import NodeStore
 from tiles.recipes import RecipeError
 from tiles.tileset import ContentRef, Tile, pointing_tileset, revision_tileset, tile
 from tiles.tiling import Budget
+from tiles.workers import ThreadWorkers, Workers
 
 SMALL = BuildOptions(budget=Budget(3_000, 30_000))
 
 
-def build(run: FeatureColumns, revision: int = 1, options: BuildOptions = SMALL) -> tuple[dict[str, bytes], TilesetSummary]:
-    store = MemoryStore()
-    summary = build_tileset([run], BUILDING, to_geocentric, TilesetTarget("b", revision, "open", "2.25.9.2.1."), store, options=options)
-    return store, summary
+def build(
+    run: FeatureColumns, revision: int = 1, options: BuildOptions = SMALL, workers: Workers | None = None
+) -> tuple[dict[str, bytes], TilesetSummary]:
+    store, target = MemoryStore(), TilesetTarget("b", revision, "open", "2.25.9.2.1.")
+    return store, build_tileset([run], BUILDING, to_geocentric, target, store, options=options, workers=workers)
 
 
 def rows(run: FeatureColumns, index: np.ndarray) -> FeatureColumns:
@@ -59,7 +61,8 @@ def test_bytes_depend_on_the_features_alone() -> None:
     run = buildings(500)
     first, _ = build(run)
     shuffled = rows(run, np.random.default_rng(1).permutation(500))
-    again, _ = build(shuffled, revision=2, options=BuildOptions(budget=SMALL.budget, workers=1))
+    with ThreadWorkers(1) as alone:
+        again, _ = build(shuffled, revision=2, workers=alone)
     assert contents(first) == contents(again)
     halves = [rows(run, np.arange(0, 250)), rows(run, np.arange(250, 500))]
     assert contents(build(concatenate(halves))[0]) == contents(first)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+import os
+import signal
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +21,23 @@ from tiles.checker.__main__ import dataset_reader
 from tiles.columns import FeatureColumns, Representations, offsets_of
 from tiles.memory_store import MemoryStore
 from tiles.mesh.batch import LeftOut
+from tiles.node_store import Objects
 from tiles.selection import sliced
 from tiles.tiling import Budget
+from tiles.worker_processes import ProcessWorkers
+from tiles.workers import ThreadWorkers, Workers
 from twin.representation import Faces, encode
+from twin.store import FolderStore
 
 TARGET = TilesetTarget("b", 1, "open", "2.25.9.2.1.")
 OPTIONS = BuildOptions(budget=Budget(1_500, 15_000))
 
 
-def build(run: FeatureColumns, store: MemoryStore, size: int = 10**9, options: BuildOptions = OPTIONS) -> TilesetSummary:
+def build(
+    run: FeatureColumns, store: Objects, size: int = 10**9, options: BuildOptions = OPTIONS, workers: Workers | None = None
+) -> TilesetSummary:
     batches = [sliced(run, at, min(at + size, len(run))) for at in range(0, len(run), size)]
-    return build_tileset(batches, BUILDING, to_geocentric, TARGET, store, options=options)
+    return build_tileset(batches, BUILDING, to_geocentric, TARGET, store, options=options, workers=workers)
 
 
 def test_runs_on_disk_give_the_same_bytes_as_one_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -61,16 +69,16 @@ class Killed(MemoryStore):
 
 def test_a_build_that_was_killed_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(full_build, "_CHUNK_ROWS", 20)
-    run, options = buildings(300), replace(OPTIONS, workers=1)
-    whole = MemoryStore()
-    expected = build(run, whole, options=options)
-    half = Killed(len([key for key in whole if "/c/" in key]) // 2)
-    with pytest.raises(KeyboardInterrupt):
-        build(run, half, options=options)
-    assert any("/b/" in key for key in half)
-    assert not any("/r/" in key for key in half)
-    half.last = 10**6
-    assert build(run, half, options=options) == expected
+    run, whole = buildings(300), MemoryStore()
+    with ThreadWorkers(1) as alone:
+        expected = build(run, whole, workers=alone)
+        half = Killed(len([key for key in whole if "/c/" in key]) // 2)
+        with pytest.raises(KeyboardInterrupt):
+            build(run, half, workers=alone)
+        assert any("/b/" in key for key in half)
+        assert not any("/r/" in key for key in half)
+        half.last = 10**6
+        assert build(run, half, workers=alone) == expected
     rebuilt = 10**6 - half.last
     assert 0 < rebuilt < len([key for key in whole if "/c/" in key])
     assert dict(half) == dict(whole)
@@ -84,8 +92,8 @@ def test_what_a_loss_of_power_cut_off_is_made_again(monkeypatch: pytest.MonkeyPa
     build(run, whole)
     for folder, left in itertools.product(("/c/", "/n/", "/t/", "/s/", "/b/"), (0, 6)):
         half = Killed(last=8)
-        with pytest.raises(KeyboardInterrupt):
-            build(run, half, options=replace(OPTIONS, workers=1))
+        with ThreadWorkers(1) as alone, pytest.raises(KeyboardInterrupt):
+            build(run, half, workers=alone)
         assert any("/b/" in key for key in half)
         torn = MemoryStore({key: body[:left] if folder in key else body for key, body in half.items()})
         build(run, torn)
@@ -93,6 +101,30 @@ def test_what_a_loss_of_power_cut_off_is_made_again(monkeypatch: pytest.MonkeyPa
         lost = MemoryStore({key: body[:left] if folder in key else body for key, body in whole.items()})
         build(run, lost)
         assert lost == whole, folder
+
+
+@dataclass(frozen=True)
+class KillingStore(FolderStore):
+    """A folder: the process that puts the first content into it is killed in the middle of a chunk."""
+
+    folder: Path
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store, or die."""
+        super().put(key, content)
+        if "/c/" in key and next(self.folder.rglob("*.glb")) and not (self.folder / "killed").exists():
+            (self.folder / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_processes_make_the_same_bytes_and_a_killed_one_loses_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(full_build, "_CHUNK_ROWS", 50)
+    run, whole, store = buildings(300), MemoryStore(), KillingStore(tmp_path / "store")
+    expected = build(run, whole)
+    with ProcessWorkers(2) as workers:
+        assert build(run, store, options=replace(OPTIONS, folder=tmp_path), workers=workers) == expected
+    assert (store.folder / "killed").exists()
+    assert {key: store.get(key) for key in store.keys("tiles")} == dict(whole)
 
 
 def test_a_build_anew_replaces_objects_whatever_they_hold() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiles.plan import COARSE_LEVEL, Histogram, Planned, chunks, units
+from tiles.plan import COARSE_LEVEL, Histogram, Limits, Planned, branches, chunks
 from tiles.tiling import (
     LAST_LEVEL,
     ROOT,
@@ -100,12 +100,15 @@ def test_the_plan_of_any_batches_holds_all_features_in_units_that_fit_or_are_coa
         histogram.add(p.part(first, last))
     plan = histogram.plan(SMALL)
     assert plan is not None
-    found = list(units(plan))
+    found = list(branches(plan, Limits(0, 0)))
     assert [u.weight for u in found] == [p.part(*np.searchsorted(p.code, span(u.cell)).tolist()).weight for u in found]
     assert sum(u.weight.count for u in found) == count
     assert all(SMALL.fits_coarse(u.cell, u.weight) or u.cell.level == COARSE_LEVEL or u.cell == ROOT for u in found)
     assert not any(SMALL.fits_coarse(n.cell, n.weight) for n in inner(plan))
-    assert [u for chunk in chunks(found, 50, 1_000) for u in chunk.units] == found
+    limits = Limits(50, 1_000)
+    made = chunks(branches(plan, limits), limits)
+    assert [unit for chunk in made for branch in chunk.branches for unit in branches(branch, Limits(0, 0))] == found
+    assert all(len(c.branches) == 1 or (c.count <= 50 and sum(b.weight.bytes for b in c.branches) <= 1_000) for c in made)
 
 
 def inner(planned: Planned) -> list[Planned]:
