@@ -121,6 +121,7 @@ def _add_maintenance(
     build = tile_commands.add_parser("build", parents=[common], help="构建一个数据集的瓦片 · build a dataset's tiles")
     build.add_argument("dataset", metavar="ID")
     build.add_argument("--revision", type=_positive, metavar="N", help="较早的版本 · an earlier revision, by the number of its commit")
+    build.add_argument("--scheduler", metavar="tcp://HOST:8786", help="Dask 调度器 · let the workers of a Dask cluster draw it")
     build.set_defaults(command="tiles:tiles_build")
     archive = tile_commands.add_parser("export", parents=[common], help="导出 3TZ 单文件 · write a dataset's tiles as one 3TZ file")
     archive.add_argument("dataset", metavar="ID")
@@ -184,6 +185,9 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crs", metavar="EPSG:n|FILE|X-GCJ02|X-BD09|X-LOCAL:name", help="坐标系声明 · declared CRS")
     parser.add_argument("--vertical", metavar="V", help="高程基准声明 · heights of the source (ellipsoidal)")
     parser.add_argument("--height-offset", type=float, default=0.0, metavar="M", help="高程改正 · metres added to heights")
+    parser.add_argument(
+        "--priority", type=int, metavar="N", help="高程栅格优先级：大者在上 · of an elevation model: the higher goes first (default 0)"
+    )
     parser.add_argument("--axes", choices=("xy", "yx"), help="轴序：xy 先东后北，yx 先北后东 · easting or northing first")
     parser.add_argument("--up", choices=("y", "z"), help="OBJ 模型向上的轴 · axis of an OBJ that points upwards")
     parser.add_argument("--encoding", metavar="E", help="文字编码 · encoding of the texts")

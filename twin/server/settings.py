@@ -42,6 +42,8 @@ class Settings:
     """A bucket, s3://bucket/prefix, instead of the data folder's store (TWIN_STORE); obstore reads endpoint and credentials in AWS_…."""
     copies_bytes: int = 20 << 30
     """How much of a bucket may lie on this machine as copies, about (TWIN_STORE_COPIES_MB)."""
+    scheduler: str | None = None
+    """The Dask scheduler, tcp://host:8786, whose workers draw large datasets (TWIN_SCHEDULER); None: processes of this machine."""
     tile_compression: bool = True
     """Whether tiles are compressed by EXT_meshopt_compression (TWIN_TILE_COMPRESSION), which a client without its decoder cannot read."""
     tile_outlines: bool = False
@@ -87,6 +89,10 @@ class Settings:
         """Return these settings with another address to listen on."""
         return replace(self, host=host)
 
+    def with_scheduler(self, scheduler: str | None) -> Settings:
+        """Return these settings with another Dask scheduler, if one is given."""
+        return self if scheduler is None else replace(self, scheduler=scheduler)
+
     def in_folder(self, data_dir: Path) -> Settings:
         """Return these settings with another data folder."""
         return replace(self, data_dir=data_dir)
@@ -110,6 +116,7 @@ def read_settings(
         own_waivers=_switch("TWIN_OWN_WAIVERS", environment),
         store_bucket=environment.get("TWIN_STORE") or None,
         copies_bytes=_count("TWIN_STORE_COPIES_MB", environment, 20 << 10) << 20,
+        scheduler=environment.get("TWIN_SCHEDULER") or None,
         tile_compression=_switch("TWIN_TILE_COMPRESSION", environment, default="yes"),
         tile_outlines=_switch("TWIN_TILE_OUTLINES", environment),
         local_crs_file=Path(environment["TWIN_LOCAL_CRS"]).expanduser().absolute() if environment.get("TWIN_LOCAL_CRS") else None,
