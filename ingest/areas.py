@@ -102,6 +102,7 @@ def areas_of(wkb: pa.Array) -> Areas:
     width = np.int64 if pa.types.is_large_binary(wkb.type) else np.int32
     offsets = np.frombuffer(wkb.buffers()[1], width)[wkb.offset : wkb.offset + len(wkb) + 1].astype(np.int64)
     content = np.frombuffer(wkb.buffers()[2] or b"\0", np.uint8)
+    content.setflags(write=False)  # whoever made the column: the loops are compiled ahead for one kind of array
     rings, vertices, solid = np.empty(len(wkb), np.int64), np.empty(len(wkb), np.int64), np.empty(len(wkb), np.bool_)
     kernels.measure(content, offsets, rings, vertices, solid)
     rings[wkb.is_null().to_numpy(zero_copy_only=False)] = 0

@@ -38,6 +38,7 @@ class Copier:
 
     def copy(self, staging: Staging, batch: pa.RecordBatch, *, is_first: bool, beside: Accompaniment | None = None) -> None:
         """Have a batch copied, and what stands ``beside`` its rows; ``is_first`` says that no row has been staged before it."""
+        rows = copy_binary_rows(batch, staging.copy_columns) if beside is None else b""  # made ready while the last batch is copied
         connection = self.connection()
         if staging.first_load and is_first:
             staged.begin_filling(connection, staging)
@@ -45,7 +46,6 @@ class Copier:
         if beside is not None:
             self._copying = self._thread.submit(self._copy_with, connection, staging, batch, beside)
             return
-        rows = copy_binary_rows(batch, staging.copy_columns)
         self._copying = self._thread.submit(staged.fill, connection, staging, rows, begun=staging.name in self._begun)
 
     def _copy_with(self, connection: Connection, staging: Staging, batch: pa.RecordBatch, beside: Accompaniment) -> None:

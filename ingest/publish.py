@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from ingest import representations
 from ingest import staging as staged
-from ingest.extents import Extent, after_change, counted
+from ingest.extents import Extent, Outlook, counted, measured, outlook
 from ingest.inputs import inputs_of
 from ingest.links import relink
 from ingest.match import MATCH_RULES, assign, forget, many_deletes, replaceable
@@ -194,7 +194,7 @@ def _refuse_many_deletes(parts: Sequence[Part], act: Act) -> None:
 
 def _commit(connection: Connection, catalogue: Catalogue, parts: Sequence[Part], act: Act, to_degrees: Callable[[Extent], Extent]) -> int:
     """Number the commit and apply every part: from here the commit lock is held, so only what must be is done after it."""
-    after = {p.staging.dataset.id: _after(connection, p) for p in parts}
+    known = {p.staging.dataset.id: _known(connection, p) for p in parts}
     row = connection.execute(
         QUERIES["next_commit"],
         {"actor": act.actor, "reason": act.reason, "name": act.name, "kind": act.kind, "rolled_back_to": act.rolled_back_to},
@@ -210,7 +210,7 @@ def _commit(connection: Connection, catalogue: Catalogue, parts: Sequence[Part],
         else:
             representations.apply(connection, part.staging, part.mode, part.tolerance_m, number, act.rolled_back_to)
             _apply(connection, part.staging, number)
-        size, extent = after[part.staging.dataset.id] or counted(connection, part.staging.current)
+        size, extent = _size_and_extent(connection, catalogue, part.staging, known[part.staging.dataset.id])
         _record(connection, part, number, size, extent, to_degrees)
     relink(connection, catalogue, [part.staging for part in parts], number)
     return number
@@ -254,11 +254,17 @@ def _apply(connection: Connection, staging: Staging, commit: int) -> None:
     connection.execute(staging.query("insert_rows", staged_content=columns(staging.content, "s")), {"commit": commit})
 
 
-def _after(connection: Connection, part: Part) -> tuple[int, Extent | None] | None:
-    """Return number and extent of the rows that a dataset is going to have, None when that shows only once they are written."""
+def _known(connection: Connection, part: Part) -> tuple[int, Extent | None] | Outlook | None:
+    """Return what is known, before the commit lock is held, of number and extent of the rows that a dataset is going to have."""
     if part.staging.first_load:
         return counted(connection, part.staging.table)
-    return after_change(connection, part.staging, commit_of(connection, part.staging), part.counts)
+    return outlook(connection, part.staging, commit_of(connection, part.staging), part.counts)
+
+
+def _size_and_extent(
+    connection: Connection, catalogue: Catalogue, staging: Staging, known: tuple[int, Extent | None] | Outlook | None
+) -> tuple[int, Extent | None]:
+    return known if isinstance(known, tuple) else measured(connection, staging, catalogue.deployment.storage_srid, known)
 
 
 def _record(

@@ -272,6 +272,9 @@ SELECT ST_XMin(comes), ST_YMin(comes), ST_XMax(comes), ST_YMax(comes), ST_XMin(g
 FROM (SELECT ST_Extent(s.geom) AS comes FROM {staging} AS s WHERE s.action IN ('insert', 'update')) AS staged,
      (SELECT ST_Extent(c.geom) AS goes FROM {current} AS c JOIN {staging} AS s USING (fid) WHERE s.action IN ('update', 'delete')) AS closed
 
+-- name: reach_within
+SELECT {reach} FROM {current} AS c WHERE c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, {srid})
+
 -- name: drop_equal
 -- A row that is back at its former state already has nothing to change.
 DELETE FROM {staging} AS s USING {current} AS c
