@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 
 from tiles.build import read_tree
 from tiles.implicit import root_subtree
-from tiles.node import files_of
+from tiles.node import Node, files_of
 from tiles.node_store import NodeStore
 from tiles.subtree import read_subtree
 from tiles.tileset import content_uris
+
+_AT_ONCE, _TOGETHER = 32, 256
+"""Nodes that are loaded at once from a store that is far, and together before those below them are looked for."""
 
 
 class InUse:
@@ -55,18 +60,21 @@ class InUse:
                 self._keep_nodes(entry[-1])
 
     def _keep_nodes(self, name: str) -> None:
-        waiting = [name]
-        while waiting:
-            one = waiting.pop()
-            if one in self._nodes:
-                continue
-            self._nodes.add(one)
-            node = self._store.node(one)
-            self.places.add(f"n/{one}")
-            self.places.update(files_of(node))
-            if node.content is not None:
-                self.places.add(f"c/{node.content.hash}.glb")
-            waiting += [child for _, child in node.children]
+        waiting = {name} - self._nodes
+        with ThreadPoolExecutor(_AT_ONCE if self._store.is_far else 1) as pool:
+            while waiting:
+                some = list(itertools.islice(waiting, _TOGETHER))
+                waiting.difference_update(some)
+                self._nodes.update(some)
+                for node in pool.map(self._store.node, some):
+                    self._keep_node(node)
+                    waiting |= {child for _, child in node.children} - self._nodes
+
+    def _keep_node(self, node: Node) -> None:
+        self.places.add(f"n/{node.name}")
+        self.places.update(files_of(node))
+        if node.content is not None:
+            self.places.add(f"c/{node.content.hash}.glb")
 
     def _keep_subtrees(self, name: str) -> None:
         waiting = [name]

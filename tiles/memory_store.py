@@ -23,6 +23,11 @@ class MemoryStore(dict[str, bytes]):
         if anew or self.size(key) != len(content):
             self.put(key, content)
 
+    @property
+    def is_far(self) -> bool:
+        """Return whether each call is a round trip to another machine, so that many at once take the time of one."""
+        return False
+
     def exists(self, key: str) -> bool:
         """Tell whether ``key`` holds something."""
         return key in self

@@ -16,6 +16,10 @@ type StorePut = Callable[[str, bytes], object]
 class Objects(Protocol):
     """The part of a store that tiles need; called from several threads."""
 
+    @property
+    def is_far(self) -> bool:
+        """Return whether each call is a round trip to another machine, so that many at once take the time of one."""
+
     def get(self, key: str, /) -> bytes:
         """Return the bytes under ``key``."""
 
@@ -47,6 +51,11 @@ class NodeStore:
     def __init__(self, objects: Objects, dataset: str, variant: str, *, anew: bool = False) -> None:
         self.prefix = f"tiles/{dataset}/{variant}"
         self._objects, self._anew = objects, anew
+
+    @property
+    def is_far(self) -> bool:
+        """Return whether the objects are a round trip away."""
+        return self._objects.is_far
 
     def node(self, name: str) -> Node:
         """Return the node ``name``; NodeError when that is none."""

@@ -61,6 +61,11 @@ class BucketStore:
         return BucketStore, (self._address,)
 
     @property
+    def is_far(self) -> bool:
+        """Return True: every call is a request."""
+        return True
+
+    @property
     def scratch(self) -> Path:
         """Return a folder of this machine for files on their way into the store."""
         return self._copies.scratch

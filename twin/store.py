@@ -40,6 +40,10 @@ class Store(Protocol):
     """
 
     @property
+    def is_far(self) -> bool:
+        """Return whether each call is a round trip to another machine, so that many at once take the time of one."""
+
+    @property
     def scratch(self) -> Path:
         """Return the folder of this machine in which files are made that become objects by :meth:`adopt`."""
 
@@ -109,6 +113,11 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @property
+    def is_far(self) -> bool:
+        """Return False: it is on this machine."""
+        return False
 
     @property
     def scratch(self) -> Path:

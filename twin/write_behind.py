@@ -29,6 +29,11 @@ class WriteBehind:
     def __reduce__(self) -> tuple[type[WriteBehind], tuple[Store]]:
         return WriteBehind, (self._store,)
 
+    @property
+    def is_far(self) -> bool:
+        """Return whether each call is a round trip to another machine."""
+        return self._store.is_far
+
     def get(self, key: str) -> bytes:
         """Return the bytes under ``key``; NotFoundError when there are none."""
         waiting = self._waiting.get(key)
@@ -59,8 +64,9 @@ class WriteBehind:
         self._threads.submit(self._store.put_once, key, content, anew=anew).add_done_callback(lambda future: self._done(key, future))
 
     def delete(self, key: str) -> None:
-        """Forget ``key``."""
-        self.drain()
+        """Forget ``key``, once it is stored if it waits to be."""
+        with self._changed:
+            self._changed.wait_for(lambda: key not in self._waiting)
         self._store.delete(key)
 
     def drain(self) -> None:

@@ -22,6 +22,11 @@ class NotedObjects:
         self.noted = None
         return FolderStore, (self._store.folder,)
 
+    @property
+    def is_far(self) -> bool:
+        """Return False: it is on this machine."""
+        return False
+
     def get(self, key: str) -> bytes:
         """Return the bytes under ``key``; NotFoundError when there are none."""
         return self._store.get(key)

@@ -1,0 +1,146 @@
+"""A build whose workers share nothing with it but a store: the same bytes as at home, whatever becomes of a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.bucket_server import BUCKET, bucket_server
+from tests.served_city import free_port
+from tests.tile_features import BUILDING, buildings, to_geocentric
+from tiles import full_build
+from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset
+from tiles.chunk_task import ChunkTask
+from tiles.cluster import ClusterWorkers
+from tiles.columns import FeatureColumns
+from tiles.memory_store import MemoryStore
+from tiles.node_store import Objects
+from tiles.selection import sliced
+from tiles.stored_rows import StoredRows, portable
+from tiles.tiling import Budget
+from tiles.workers import Task, ThreadWorkers, Workers
+from twin.bucket_address import bucket_address, open_bucket
+from twin.errors import UnavailableError
+from twin.server.settled import settled
+
+TARGET = TilesetTarget("b", 1, "open", "2.25.9.2.1.")
+OPTIONS = BuildOptions(budget=Budget(1_500, 15_000))
+ROOT = Path(__file__).parents[2]
+
+
+def build(run: FeatureColumns, store: Objects, workers: Workers | None = None) -> TilesetSummary:
+    batches = [sliced(run, at, min(at + 70, len(run))) for at in range(0, len(run), 70)]
+    return build_tileset(batches, BUILDING, to_geocentric, TARGET, store, options=OPTIONS, workers=workers)
+
+
+class Elsewhere(ThreadWorkers):
+    """Workers that see no run of the build."""
+
+    def submit[T](self, task: Task[T], /) -> Future[T]:
+        """Have ``task`` done without the files that it names."""
+        assert isinstance(task, ChunkTask)
+        sent = portable(task)
+        assert isinstance(sent.rows, StoredRows)
+        assert not sent.rows.run.path.exists()
+        return super().submit(sent)  # type: ignore[arg-type]
+
+
+def test_what_is_sent_to_workers_needs_the_store_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(full_build, "RUN_BYTES", 10_000)
+    run, whole, elsewhere = buildings(300), MemoryStore(), MemoryStore()
+    expected = build(run, whole)
+    with Elsewhere(2) as workers:
+        assert build(run, elsewhere, workers) == expected
+    assert {key for key in elsewhere if "/w/" in key}
+    assert {key: value for key, value in elsewhere.items() if "/w/" not in key} == whole
+
+
+def test_a_scheduler_that_is_not_there_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiles.cluster._REACHED_S", 0.2)
+    with pytest.raises(UnavailableError, match="no Dask scheduler"), ClusterWorkers(f"tcp://127.0.0.1:{free_port()}", nothing):
+        pass
+
+
+def nothing() -> None:
+    """Nothing to make ready."""
+
+
+@contextmanager
+def dask_worker(scheduler: str, environment: Mapping[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    given = os.environ | environment | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    with (folder / "worker.log").open("ab") as log:
+        worker = subprocess.Popen([*command, "--local-directory", str(folder)], env=given, cwd=folder, stdout=log, stderr=log)
+        try:
+            yield worker
+        finally:
+            worker.kill()
+            worker.wait()
+
+
+@contextmanager
+def dask_scheduler() -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    scheduler = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield f"tcp://127.0.0.1:{port}"
+    finally:
+        scheduler.kill()
+        scheduler.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_two_workers_of_a_cluster_build_into_a_bucket_and_one_of_them_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes are those of a build at home; nothing is left of what was under way."""
+    run, whole = buildings(900), MemoryStore()
+    expected = build(run, whole)
+    monkeypatch.setattr(full_build, "RUN_BYTES", 50_000)
+    monkeypatch.setattr(full_build, "_CHUNK_ROWS", 60)
+    with ExitStack() as stack:
+        environment = stack.enter_context(bucket_server())
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        scheduler = stack.enter_context(dask_scheduler())
+        workers = [stack.enter_context(dask_worker(scheduler, environment, tmp_path)) for _ in range(2)]
+        store = open_bucket(bucket_address(f"s3://{BUCKET}/city", tmp_path / "copies", 1 << 30))
+        cluster = stack.enter_context(ClusterWorkers(scheduler, nothing))
+        cluster.await_workers(2)
+        chunks = Counted(cluster, lambda done: workers[0].send_signal(signal.SIGKILL) if done == 3 else None)
+        with settled(store) as objects:
+            assert build(run, objects, chunks) == expected
+        assert chunks.done > 10
+        assert workers[0].wait(10) == -signal.SIGKILL
+        assert workers[1].poll() is None
+        assert {key: store.get(key) for key in store.keys("tiles")} == whole
+
+
+class Counted:
+    """Workers of whom ``told`` hears after each task how many are done."""
+
+    def __init__(self, workers: ClusterWorkers, told: object) -> None:
+        self._workers, self._told, self.done = workers, told, 0
+
+    @property
+    def count(self) -> int:
+        """Return how many tasks are done at once."""
+        return self._workers.count
+
+    def submit[T](self, task: Task[T], /) -> Future[T]:
+        """Have ``task`` done."""
+        future = self._workers.submit(task)
+        future.add_done_callback(self._count)
+        return future
+
+    def _count(self, _: Future[object]) -> None:
+        self.done += 1
+        self._told(self.done)  # type: ignore[operator]

@@ -1,0 +1,139 @@
+"""Workers of a Dask cluster: chunks are drawn by any machine that reaches the scheduler and the store.
+
+A worker has this package in the same version, the geoid grid where the coordinator has it, and the credentials of the store in its own
+environment. What it is sent is named by `tiles.making`; what it draws goes from it straight into the store.
+"""
+
+from __future__ import annotations
+
+import functools
+import pickle
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
+
+from distributed import Client, KilledWorker
+from distributed import Future as Sent
+from distributed.client import FutureCancelledError
+
+from tiles.build import TREE_VERSION
+from tiles.chunk_task import ChunkTask
+from tiles.glb import ENGINE_VERSION
+from tiles.stored_rows import StoredRows, portable
+from tiles.workers import Task
+from twin.errors import TwinError, UnavailableError
+
+type Prepare = Callable[[], object]
+"""What a process does before its first task; pickles."""
+
+_REACHED_S = 30.0
+_SENDERS = 8
+"""Threads that put features into the store and take back what was made of them."""
+_RETRIES = 2
+"""Of a task that failed, as when the store did not answer; one whose worker was lost is done again whatever this says."""
+_ENGINE = (ENGINE_VERSION, TREE_VERSION)
+
+
+class ClusterWorkers:
+    """The workers of the scheduler at ``address`` (``tcp://host:8786``); use them as a context.
+
+    UnavailableError ``no-cluster`` when there is no scheduler, or no worker, within half a minute. A worker that is lost loses nothing: the
+    scheduler gives its tasks to another, and what they read is in the store until they are done.
+    """
+
+    def __init__(self, address: str, prepare: Prepare) -> None:
+        self._address, self._prepare = address, pickle.dumps(prepare, pickle.HIGHEST_PROTOCOL)
+        self._senders = ThreadPoolExecutor(_SENDERS, "send")
+        self._sent: set[Sent] = set()
+
+    def __enter__(self) -> Self:
+        try:
+            self._client = Client(self._address, timeout=_REACHED_S, set_as_default=False, name="twin-tiles")
+        except (OSError, TimeoutError, ValueError) as error:
+            raise _no_cluster(self._address) from error
+        try:
+            self.await_workers(1)
+        except UnavailableError:
+            self._client.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._senders.shutdown(cancel_futures=True)
+        if self._sent:
+            self._client.cancel(list(self._sent), force=True)
+        self._client.close()
+
+    def await_workers(self, count: int) -> None:
+        """Wait until there are ``count`` workers; UnavailableError ``no-cluster`` when they do not come."""
+        try:
+            self._client.wait_for_workers(count, timeout=_REACHED_S)
+        except TimeoutError as error:
+            raise _no_cluster(self._address) from error
+
+    @property
+    def count(self) -> int:
+        """Return how many tasks are done at once, by the workers there are now."""
+        return max(1, sum(self._client.nthreads().values()))
+
+    def submit[T](self, task: Task[T], /) -> Future[T]:
+        """Have ``task`` done by some worker, by another if that one is lost."""
+        result: Future[T] = Future()
+        self._senders.submit(self._send, task, result)
+        return result
+
+    def _send(self, task: Task[Any], result: Future[Any]) -> None:
+        try:
+            sendable = portable(task) if isinstance(task, ChunkTask) else task
+            sent = self._client.submit(_run, _ENGINE, self._prepare, sendable, pure=False, retries=_RETRIES)
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it is
+            result.set_exception(error)
+            return
+        self._sent.add(sent)
+        sent.add_done_callback(lambda _: self._senders.submit(self._take, sendable, sent, result))
+
+    def _take(self, task: Task[Any], sent: Sent, result: Future[Any]) -> None:
+        try:
+            made = sent.result()
+            if isinstance(task, ChunkTask) and isinstance(task.rows, StoredRows):
+                task.making.means.objects.delete(task.rows.key)
+        except BaseException as error:  # noqa: BLE001 - likewise
+            result.set_exception(_told(error))
+        else:
+            result.set_result(made)
+        finally:
+            self._sent.discard(sent)
+
+
+def _run(engine: tuple[int, int], prepare: bytes, task: Task[Any]) -> Any:  # noqa: ANN401 - whatever the task gives
+    """Do a task, in the process of a worker."""
+    if engine != _ENGINE:
+        raise UnavailableError(f"a worker has engine {_ENGINE}, the build {engine}: install the same version").with_code("other-version")
+    _prepared(prepare)
+    return task.run()
+
+
+@functools.cache
+def _prepared(prepare: bytes) -> None:
+    pickle.loads(prepare)()  # noqa: S301 - it comes as the task does, from who builds
+
+
+def _told(error: BaseException) -> BaseException:
+    """Return what is said of an error of the cluster: errors of the task itself are its own."""
+    if isinstance(error, KilledWorker):
+        return UnavailableError(
+            "several workers were lost over one part of the city: is their memory too small?",
+            zh="多个计算节点在同一部分上退出，内存是否不足？",
+        ).with_code("workers-lost")
+    if isinstance(error, (CancelledError, FutureCancelledError)):
+        return UnavailableError(
+            "the scheduler was lost; build again, and what is done stays done", zh="与调度器的连接中断，请重新构建，已完成的部分会保留"
+        )
+    return error
+
+
+def _no_cluster(address: str) -> TwinError:
+    return UnavailableError(
+        f"there is no Dask scheduler with workers at {address}", zh=f"{address} 没有可用的 Dask 调度器及计算节点"
+    ).with_code("no-cluster")
