@@ -28,7 +28,6 @@ from tiles.massing import (
     NORTHWARD,
     VOLUME,
     Massing,
-    drawn,
 )
 from tiles.mesh.batch import MeshBatch
 from tiles.metadata import Json, MetadataClass, Property, PropertyTable, StoredColumn
@@ -63,7 +62,7 @@ class _Boxes:
 
 def block_mesh(massing: Massing) -> MeshBatch:
     """Return the boxes of ``massing``: landmarks in their order, then grid cells; feature i is row i of ``block_table``."""
-    boxes = _boxes(drawn(massing, LARGEST_CONTENT))
+    boxes = _boxes(massing)
     count = len(boxes.x)
     positions, normals = np.empty((20 * count, 3)), np.empty((20 * count, 3), np.float32)
     triangles = np.empty((10 * count, 3), np.uint32)
@@ -81,7 +80,6 @@ def error_m(massing: Massing) -> float:
     In a grid cell that is the diagonal of the cell or the height by which its boxes' extremes differ from its own; of a landmark, how far
     its outline reaches beyond its box.
     """
-    massing = drawn(massing, LARGEST_CONTENT)
     cells = massing.occupied()
     misfit = float(massing.landmarks.misfit.max()) if len(massing.landmarks) else 0.0
     if len(cells) == 0:
@@ -213,7 +211,6 @@ def _member(value: Json, name: str) -> Json:
 
 def block_table(massing: Massing, metadata: MetadataClass) -> PropertyTable:
     """Return the rows of the boxes of ``massing`` under ``metadata`` as ``block_class`` gives it."""
-    massing = drawn(massing, LARGEST_CONTENT)
     marks, cells = massing.landmarks, massing.occupied()
     sums = massing.sums[:, cells]
     count = np.concatenate([np.ones(len(marks), np.int64), sums[COUNT]]).astype("<u4")
@@ -229,8 +226,18 @@ def block_table(massing: Massing, metadata: MetadataClass) -> PropertyTable:
 
 
 def _dominant(massing: Massing, cells: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Return for each of the occupied ``cells`` the code with the largest ground area, of equal ones the least."""
-    cell, code = np.divmod(massing.shares[:, 0], _CODES)
-    order = np.lexsort((code, -massing.shares[:, 1], cell))
-    first = np.searchsorted(cell[order], cells)
-    return code[order][first]
+    """Return for each of the occupied ``cells``, which rise, the code with the largest ground area, of equal ones the least."""
+    codes = np.empty(len(cells), np.int64)
+    _largest(massing.shares, cells, codes)
+    return codes
+
+
+@kernel
+def _largest(shares: NDArray[np.int64], cells: NDArray[np.intp], codes: NDArray[np.int64]) -> None:
+    at = 0
+    for i in range(len(cells)):
+        area = np.int64(-1)
+        while at < len(shares) and shares[at, 0] // _CODES <= cells[i]:
+            if shares[at, 1] > area:
+                area, codes[i] = shares[at, 1], shares[at, 0] % _CODES
+            at += 1

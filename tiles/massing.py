@@ -8,13 +8,14 @@ is a function of the feature set alone, and merging is exact.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.prisms import QUARTER_TURN, Integers, Prisms, together
+from tiles.kernel import kernel
+from tiles.prisms import BASE as BASE_CM
+from tiles.prisms import CODE, DIRECTION, GROUND, PLACE_X, PLACE_Y, QUARTER_TURN, TOP, Integers, Prisms, X, Y, together
 from tiles.tiling import FINEST_LEVEL, Cell
 
 STORED_COLUMNS = 16
@@ -96,16 +97,26 @@ def summary(massing: Massing) -> Massing:
     if massing.columns == STORED_COLUMNS:
         return massing
     half = massing.columns // 2
-    side = massing.side_cm
-    fine = massing.sums.reshape(8, half, 2, half, 2)
-    sums = fine.sum(axis=(2, 4))
-    sums[EASTWARD] += fine[AREA, :, :, :, 1].sum(axis=1) * side
-    sums[NORTHWARD] += fine[AREA, :, 1, :, :].sum(axis=2) * side
-    extremes = massing.extremes.reshape(4, half, 2, half, 2).min(axis=(2, 4))
+    coarse = _nothing(massing.cell, half)
+    _coarsen(massing.sums, massing.extremes, massing.columns, massing.side_cm, coarse.sums, coarse.extremes)
     row, column = np.divmod(massing.shares[:, 0] // _CODES, massing.columns)
     keys = (row // 2 * half + column // 2) * _CODES + massing.shares[:, 0] % _CODES
     shares = _summed(np.column_stack([keys, massing.shares[:, 1]]))
-    return Massing(massing.cell, half, sums.reshape(8, -1), extremes.reshape(4, -1), shares, massing.landmarks)
+    return Massing(massing.cell, half, coarse.sums, coarse.extremes, shares, massing.landmarks)
+
+
+@kernel
+def _coarsen(fine: Integers, fine_extremes: Integers, columns: int, side: int, sums: Integers, extremes: Integers) -> None:
+    """Add each cell of a grid of ``columns``, ``side`` wide, to the one that it is a quarter of."""
+    for cell in range(columns * columns):
+        row, column = cell // columns, cell % columns
+        whole, area = row // 2 * (columns // 2) + column // 2, fine[AREA, cell]
+        for k in range(8):
+            sums[k, whole] += fine[k, cell]
+        sums[EASTWARD, whole] += area * side * (column % 2)
+        sums[NORTHWARD, whole] += area * side * (row % 2)
+        for k in range(4):
+            extremes[k, whole] = min(extremes[k, whole], fine_extremes[k, cell])
 
 
 def _real(cell: Cell) -> Cell:
@@ -115,9 +126,8 @@ def _real(cell: Cell) -> Cell:
 
 
 def _nothing(cell: Cell, columns: int) -> Massing:
-    none = np.zeros(0, np.int64)
     sums, extremes = np.zeros((8, columns**2), np.int64), np.full((4, columns**2), _EMPTY, np.int64)
-    return Massing(cell, columns, sums, extremes, np.zeros((0, 2), np.int64), Prisms(*([none] * 12)))
+    return Massing(cell, columns, sums, extremes, np.zeros((0, 2), np.int64), Prisms.none())
 
 
 def drawn(massing: Massing, boxes: int) -> Massing:
@@ -131,12 +141,9 @@ def _settled(massing: Massing, prisms: Prisms, landmarks: int = LANDMARKS) -> Ma
     order = np.lexsort((prisms.fid, -_weight(prisms)))
     sums, extremes = massing.sums.copy(), massing.extremes.copy()
     others = prisms.take(order[landmarks:])
-    cells, more = _grid_sums(massing, others)
-    for row, values in zip(sums, more, strict=True):
-        np.add.at(row, cells, values)
-    for row, values in zip(extremes, (others.base, others.top, -others.base, -others.top), strict=True):
-        np.minimum.at(row, cells, values)
-    shares = _summed(np.concatenate([massing.shares, np.column_stack([cells * _CODES + others.code, others.area])]))
+    shares = np.empty((len(others), 2), np.int64)
+    _fall(others.columns, *massing.corner_m, massing.side_cm, massing.columns, sums, extremes, shares)
+    shares = _summed(np.concatenate([massing.shares, shares]))
     return Massing(massing.cell, massing.columns, sums, extremes, shares, prisms.take(order[:landmarks]))
 
 
@@ -145,18 +152,28 @@ def _weight(prisms: Prisms) -> Integers:
     return np.maximum(prisms.length, prisms.area * 100 // prisms.length) * (prisms.top - prisms.base)
 
 
-def _grid_sums(massing: Massing, prisms: Prisms) -> tuple[Integers, list[Integers]]:
-    """Return the grid cells of ``prisms`` and what each adds to the sums."""
-    corner_x, corner_y = massing.corner_m
-    side = massing.side_cm
-    column, row = (prisms.place_x - corner_x) * 100 // side, (prisms.place_y - corner_y) * 100 // side
-    east, north = prisms.x - corner_x * 100 - column * side, prisms.y - corner_y * 100 - row * side
-    turn = prisms.direction * (2 * np.pi / QUARTER_TURN)
-    along, across = (np.rint(127 * f(turn)).astype(np.int64) for f in (np.cos, np.sin))
-    area = prisms.area
-    ones = np.ones_like(area)
-    sums = [ones, area, prisms.volume, area * east, area * north, area * prisms.base, area * along, area * across]
-    return row * massing.columns + column, sums
+@kernel
+def _fall(
+    prisms: Integers, corner_x: int, corner_y: int, side: int, columns: int, sums: Integers, extremes: Integers, shares: Integers
+) -> None:
+    """Add ``prisms`` to the grid cells that they stand in, and write what each shares."""
+    for i in range(prisms.shape[1]):
+        column, row = (prisms[PLACE_X, i] - corner_x) * 100 // side, (prisms[PLACE_Y, i] - corner_y) * 100 // side
+        cell, area, base, top = row * columns + column, prisms[GROUND, i], prisms[BASE_CM, i], prisms[TOP, i]
+        turn = prisms[DIRECTION, i] * (2 * np.pi / QUARTER_TURN)
+        sums[COUNT, cell] += 1
+        sums[AREA, cell] += area
+        sums[VOLUME, cell] += area * (top - base)
+        sums[EASTWARD, cell] += area * (prisms[X, i] - corner_x * 100 - column * side)
+        sums[NORTHWARD, cell] += area * (prisms[Y, i] - corner_y * 100 - row * side)
+        sums[BASE, cell] += area * base
+        sums[ALONG, cell] += area * int(np.rint(127 * np.cos(turn)))
+        sums[ACROSS, cell] += area * int(np.rint(127 * np.sin(turn)))
+        extremes[LOWEST_BASE, cell] = min(extremes[LOWEST_BASE, cell], base)
+        extremes[LOWEST_TOP, cell] = min(extremes[LOWEST_TOP, cell], top)
+        extremes[HIGHEST_BASE, cell] = min(extremes[HIGHEST_BASE, cell], -base)
+        extremes[HIGHEST_TOP, cell] = min(extremes[HIGHEST_TOP, cell], -top)
+        shares[i, 0], shares[i, 1] = cell * _CODES + prisms[CODE, i], area
 
 
 def _add(whole: Massing, child: Massing) -> None:
@@ -183,10 +200,21 @@ def _moved_shares(whole: Massing, child: Massing) -> Integers:
 
 def _summed(shares: Integers) -> Integers:
     """Return ``shares`` (k, 2) by rising keys, each key once."""
-    keys, which = np.unique(shares[:, 0], return_inverse=True)
-    areas = np.zeros(len(keys), np.int64)
-    np.add.at(areas, which, shares[:, 1])
-    return np.column_stack([keys, areas])
+    summed = shares[np.argsort(shares[:, 0], kind="stable")]
+    return summed[: _sum_runs(summed)]
+
+
+@kernel
+def _sum_runs(shares: Integers) -> int:
+    """Make one share of all neighbours of one key; return how many there are then."""
+    count = 0
+    for i in range(len(shares)):
+        if count > 0 and shares[i, 0] == shares[count - 1, 0]:
+            shares[count - 1, 1] += shares[i, 1]
+        else:
+            shares[count, 0], shares[count, 1] = shares[i, 0], shares[i, 1]
+            count += 1
+    return count
 
 
 def to_bytes(massing: Massing) -> bytes:
@@ -194,8 +222,8 @@ def to_bytes(massing: Massing) -> bytes:
     cells = massing.occupied()
     cell, landmarks = massing.cell, massing.landmarks
     header = _HEADER.pack(_MAGIC, cell.level, cell.column, cell.row, massing.columns, len(cells), len(massing.shares), len(landmarks))
-    columns = [np.vstack([cells, massing.sums[:, cells], massing.extremes[:, cells]]), massing.shares.T, np.array(landmarks.columns)]
-    return header + b"".join(part for matrix in columns for part in _narrowed(matrix))
+    grid = np.vstack([cells, massing.sums[:, cells], massing.extremes[:, cells]])
+    return header + b"".join(_narrowed(np.ascontiguousarray(matrix)) for matrix in (grid, massing.shares.T, landmarks.columns))
 
 
 def from_bytes(content: bytes) -> Massing:
@@ -203,36 +231,63 @@ def from_bytes(content: bytes) -> Massing:
     if len(content) < _HEADER.size or content[:4] != _MAGIC:
         raise ValueError("no massing")
     _, level, column, row, columns, cells, shares, landmarks = _HEADER.unpack_from(content)
-    reader = _Reader(content, _HEADER.size)
-    occupied = reader.column(cells)
+    body = np.frombuffer(content, np.uint8, offset=_HEADER.size)
     empty = _nothing(Cell(level, column, row), columns)
-    for values in (*empty.sums, *empty.extremes):
-        values[occupied] = reader.column(cells)
-    pairs = np.column_stack([reader.column(shares), reader.column(shares)])
-    return Massing(empty.cell, columns, empty.sums, empty.extremes, pairs, Prisms(*(reader.column(landmarks) for _ in range(12))))
+    grid, pairs, prisms = (np.empty((rows, count), np.int64) for rows, count in ((13, cells), (2, shares), (12, landmarks)))
+    at = _widened(body, _widened(body, _widened(body, 0, grid), pairs), prisms)
+    if at != len(body) or (cells and not 0 <= grid[0].min() <= grid[0].max() < columns**2):
+        raise ValueError("no massing")
+    empty.sums[:, grid[0]], empty.extremes[:, grid[0]] = grid[1:9], grid[9:]
+    return Massing(empty.cell, columns, empty.sums, empty.extremes, np.ascontiguousarray(pairs.T), Prisms(prisms))
 
 
-def _narrowed(columns: Integers) -> Iterator[bytes]:
-    """Yield for each row of ``columns`` its least value, the width of an integer, and the values above the least in that width."""
+def _narrowed(columns: Integers) -> bytes:
+    """Return for each row of ``columns`` its least value, the width of an integer, and the values above the least in that width."""
+    out = np.empty(columns.shape[0] * (9 + 8 * columns.shape[1]), np.uint8)
+    return out[: _narrow(columns, out)].tobytes()
+
+
+@kernel
+def _narrow(columns: Integers, out: NDArray[np.uint8]) -> int:
+    """Write ``columns`` and return how many bytes they are."""
+    at = 0
     if columns.shape[1] == 0:
-        return
-    low = columns.min(axis=1)
-    above = columns - low[:, None]
-    for least, span, values in zip(low.tolist(), above.max(axis=1).tolist(), above, strict=True):
-        width = next(w for w in (0, 1, 2, 4, 8) if span < 1 << (8 * w))
-        yield struct.pack("<qB", least, width) + (values.astype(f"<u{width}").tobytes() if width else b"")
+        return at
+    for row in range(columns.shape[0]):
+        least, span, width = columns[row].min(), columns[row].max() - columns[row].min(), 0
+        while width < 8 and span >> (8 * width) > 0:
+            width = max(2 * width, 1)
+        for k in range(8):
+            out[at + k] = (least >> (8 * k)) & 255
+        out[at + 8] = width
+        at += 9
+        for i in range(columns.shape[1]):
+            above = columns[row, i] - least
+            for k in range(width):
+                out[at + k] = (above >> (8 * k)) & 255
+            at += width
+    return at
 
 
-class _Reader:
-    def __init__(self, content: bytes, at: int) -> None:
-        self.content, self.at = content, at
-
-    def column(self, count: int) -> Integers:
-        """Return the next column, of ``count`` values."""
-        if count == 0:
-            return np.zeros(0, np.int64)
-        least, width = struct.unpack_from("<qB", self.content, self.at)
-        start, self.at = self.at + 9, self.at + 9 + width * count
-        if width == 0:
-            return np.full(count, least, np.int64)
-        return np.frombuffer(self.content, f"<u{width}", count, start).astype(np.int64) + least
+@kernel
+def _widened(content: NDArray[np.uint8], at: int, out: Integers) -> int:
+    """Read what ``_narrow`` wrote from ``at`` on into ``out``; return where it ends, -1 when it does not."""
+    if out.shape[1] == 0 or at < 0:
+        return at
+    for row in range(out.shape[0]):
+        if at + 9 > len(content):
+            return -1
+        width = int(content[at + 8])
+        least = np.int64(0)
+        for k in range(8):
+            least |= np.int64(content[at + k]) << (8 * k)
+        at += 9
+        if width > 8 or at + width * out.shape[1] > len(content):
+            return -1
+        for i in range(out.shape[1]):
+            above = np.int64(0)
+            for k in range(width):
+                above |= np.int64(content[at + k]) << (8 * k)
+            out[row, i] = least + above
+            at += width
+    return at

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.blocks import accuracy_m, block_class, block_mesh, block_table, colour_property, error_m
+from tiles.blocks import LARGEST_CONTENT, accuracy_m, block_class, block_mesh, block_table, colour_property, error_m
 from tiles.far_form import FarForm, FarTile
 from tiles.glb import Encoding, TileMesh, write_glb
 from tiles.local_frame import ToGeocentric, fit_projection
-from tiles.massing import from_bytes, gather, massing_of, summary, to_bytes
+from tiles.massing import drawn, from_bytes, gather, massing_of, summary, to_bytes
 from tiles.mesh.batch import LeftOut, MeshBatch
 from tiles.mesh.heights import height_ranges
 from tiles.metadata import MetadataClass
@@ -66,14 +66,15 @@ class MassingForm:
         kept = to_bytes(summary(massing))
         if massing.count == 0:
             return FarTile(kept, None, None, 0.0)
-        mesh = block_mesh(massing)
+        shown = drawn(massing, LARGEST_CONTENT)
+        mesh = block_mesh(shown)
         projection = fit_projection(to_geocentric, mesh.positions)
         local, region = projection.project(mesh.positions)
         tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, mesh.feature, mesh.surface)
         # Lines are as wide far away as near: a city of blocks would be black with them.
-        encoding = replace(self._encoding, accuracy_m=accuracy_m(massing), outlines=False)
-        glb = write_glb(tile_mesh, self._class, block_table(massing, self._class), encoding)
-        return FarTile(kept, glb.data, region.widened(glb.position_error_m), error_m(massing))
+        encoding = replace(self._encoding, accuracy_m=accuracy_m(shown), outlines=False)
+        glb = write_glb(tile_mesh, self._class, block_table(shown, self._class), encoding)
+        return FarTile(kept, glb.data, region.widened(glb.position_error_m), error_m(shown))
 
     def _codes(self, source: Source, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         column = next((c for c in source.table.columns if self._colour is not None and c.prop.id == self._colour.id), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,13 @@ LONGEST_RATIO = 16.0
 """A prism is at most so much longer than wide."""
 
 
+FID, PLACE_X, PLACE_Y, X, Y, GROUND, BASE, TOP, DIRECTION, LENGTH, MISFIT, CODE = range(12)
+"""Rows of ``Prisms.columns``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prisms:
-    """Upright boxes of the same ground area, centroid, height and main direction as their features; all (n,) int64.
+    """Upright boxes of the same ground area, centroid, height and main direction as their features: ``columns`` (12, n) int64.
 
     ``place_x``, ``place_y``: centre of the feature's bounding square, whole metres from the corner of the absolute grid (it names the
     cell); ``x``, ``y``: centroid, centimetres from there; ``area`` dm², at least 1; ``base``, ``top``: H in centimetres, top ≥ base;
@@ -33,40 +37,89 @@ class Prisms:
     ``misfit``: how far the outline reaches beyond the box, centimetres; ``code``: stored value of the colour field, 0 for none.
     """
 
-    fid: Integers
-    place_x: Integers
-    place_y: Integers
-    x: Integers
-    y: Integers
-    area: Integers
-    base: Integers
-    top: Integers
-    direction: Integers
-    length: Integers
-    misfit: Integers
-    code: Integers
+    columns: Integers
 
     def __len__(self) -> int:
-        return len(self.fid)
+        return self.columns.shape[1]
+
+    @property
+    def fid(self) -> Integers:
+        """Return which features they are."""
+        return self.columns[FID]
+
+    @property
+    def place_x(self) -> Integers:
+        """Return the columns of their places."""
+        return self.columns[PLACE_X]
+
+    @property
+    def place_y(self) -> Integers:
+        """Return the rows of their places."""
+        return self.columns[PLACE_Y]
+
+    @property
+    def x(self) -> Integers:
+        """Return the way of the centroids east."""
+        return self.columns[X]
+
+    @property
+    def y(self) -> Integers:
+        """Return the way of the centroids north."""
+        return self.columns[Y]
+
+    @property
+    def area(self) -> Integers:
+        """Return the ground areas."""
+        return self.columns[GROUND]
+
+    @property
+    def base(self) -> Integers:
+        """Return where they begin."""
+        return self.columns[BASE]
+
+    @property
+    def top(self) -> Integers:
+        """Return where they end."""
+        return self.columns[TOP]
+
+    @property
+    def direction(self) -> Integers:
+        """Return where their walls point."""
+        return self.columns[DIRECTION]
+
+    @property
+    def length(self) -> Integers:
+        """Return how long they are."""
+        return self.columns[LENGTH]
+
+    @property
+    def misfit(self) -> Integers:
+        """Return how far features reach beyond them."""
+        return self.columns[MISFIT]
+
+    @property
+    def code(self) -> Integers:
+        """Return the values of the colour field."""
+        return self.columns[CODE]
 
     @property
     def volume(self) -> Integers:
         """Return the volumes, each area × height in dm² · cm."""
         return self.area * (self.top - self.base)
 
-    @property
-    def columns(self) -> list[Integers]:
-        """Return the columns in the order of their definition."""
-        return [getattr(self, f.name) for f in fields(self)]
-
     def take(self, rows: NDArray[np.intp]) -> Prisms:
         """Return the prisms ``rows``, in that order."""
-        return Prisms(*(column[rows] for column in self.columns))
+        return Prisms(self.columns[:, rows])
+
+    @staticmethod
+    def none() -> Prisms:
+        """Return no prisms."""
+        return Prisms(np.zeros((12, 0), np.int64))
 
 
 def together(parts: list[Prisms]) -> Prisms:
     """Return the prisms of all ``parts`` (at least one), one after the other."""
-    return Prisms(*(np.concatenate(column) for column in zip(*(part.columns for part in parts), strict=True)))
+    return Prisms(np.concatenate([part.columns for part in parts], axis=1))
 
 
 def prisms_of(
@@ -78,52 +131,66 @@ def prisms_of(
     or below the base makes the prism flat; ``code`` the stored enum values. Directions follow the walls: the mean of the edges' directions
     modulo 90°, weighted by length; length and width have the second moments of the outline.
     """
-    shapes = np.empty((len(geometries), 7))
-    _shapes(geometries.coordinates, geometries.ring_offsets, geometries.part_offsets, geometries.feature_offsets, x, y, shapes)
-    centroid_x, centroid_y, area, direction, length, misfit, lowest = shapes.T
-    base = np.where(np.isfinite(base_m), base_m, lowest)
-    top = np.where(top_m > base, top_m, base)
-    return Prisms(
-        fid.astype(np.int64),
-        np.floor(x - ORIGIN_M).astype(np.int64),
-        np.floor(y - ORIGIN_M).astype(np.int64),
-        _whole((centroid_x - ORIGIN_M) * 100),
-        _whole((centroid_y - ORIGIN_M) * 100),
-        np.maximum(_whole(area * 100), 1),
-        _whole(base * 100),
-        _whole(top * 100),
-        _whole(direction / (np.pi / 2) * QUARTER_TURN) % QUARTER_TURN,
-        np.maximum(_whole(length * 100), 1),
-        _whole(misfit * 100),
-        code.astype(np.int64),
-    )
-
-
-def _whole(values: Numbers) -> Integers:
-    return np.rint(values).astype(np.int64)
+    out = np.empty((12, len(geometries)), np.int64)
+    out[FID], out[CODE] = fid, code
+    g = geometries
+    _boxes(g.coordinates, g.ring_offsets, g.part_offsets, g.feature_offsets, x, y, base_m, top_m, out)
+    return Prisms(out)
 
 
 @kernel
-def _shapes(
-    coordinates: Numbers, ring_offsets: Offsets, part_offsets: Offsets, feature_offsets: Offsets, x: Numbers, y: Numbers, out: Numbers
+def _boxes(
+    coordinates: Numbers,
+    ring_offsets: Offsets,
+    part_offsets: Offsets,
+    feature_offsets: Offsets,
+    x: Numbers,
+    y: Numbers,
+    base_m: Numbers,
+    top_m: Numbers,
+    out: Integers,
 ) -> None:
-    """Write centroid x, y, area (m²), direction (radians), length, misfit and lowest Z (m) of every feature."""
-    moments, walls = np.empty(6), np.empty(2)
-    for f in range(len(out)):
-        moments[:], walls[:] = 0.0, 0.0
-        first, last = feature_offsets[f], feature_offsets[f + 1]
-        low = np.inf
-        for part in range(first, last):
-            for ring in range(part_offsets[part], part_offsets[part + 1]):
-                start, end = ring_offsets[ring], ring_offsets[ring + 1]
-                _add_ring(coordinates[start:end], x[f], y[f], ring == part_offsets[part], moments, walls)
-                for i in range(start, end):
-                    low = min(low, coordinates[i, 2])
-        _fit(moments, walls, out[f])
-        outline = coordinates[ring_offsets[part_offsets[first]] : ring_offsets[part_offsets[last]]]
-        out[f, 5] = _misfit(outline, x[f], y[f], out[f])
-        out[f, 0], out[f, 1] = out[f, 0] + x[f], out[f, 1] + y[f]
-        out[f, 6] = low if np.isfinite(low) else 0.0
+    """Write all but fid and code."""
+    moments, walls, shape = np.empty(6), np.empty(2), np.empty(7)
+    for f in range(len(x)):
+        _shape(coordinates, ring_offsets, part_offsets, feature_offsets[f], feature_offsets[f + 1], x[f], y[f], moments, walls, shape)
+        base = base_m[f] if np.isfinite(base_m[f]) else shape[6]
+        top = max(top_m[f], base) if top_m[f] == top_m[f] else base
+        out[PLACE_X, f], out[PLACE_Y, f] = int(np.floor(x[f] - ORIGIN_M)), int(np.floor(y[f] - ORIGIN_M))
+        out[X, f], out[Y, f] = int(np.rint((shape[0] - ORIGIN_M) * 100)), int(np.rint((shape[1] - ORIGIN_M) * 100))
+        out[GROUND, f] = max(int(np.rint(shape[2] * 100)), 1)
+        out[BASE, f], out[TOP, f] = int(np.rint(base * 100)), int(np.rint(top * 100))
+        out[DIRECTION, f] = int(np.rint(shape[3] / (np.pi / 2) * QUARTER_TURN)) % QUARTER_TURN
+        out[LENGTH, f], out[MISFIT, f] = max(int(np.rint(shape[4] * 100)), 1), int(np.rint(shape[5] * 100))
+
+
+@kernel
+def _shape(
+    coordinates: Numbers,
+    ring_offsets: Offsets,
+    part_offsets: Offsets,
+    first: int,
+    last: int,
+    x: float,
+    y: float,
+    moments: Numbers,
+    walls: Numbers,
+    out: Numbers,
+) -> None:
+    """Write centroid x, y, area (m²), direction (radians), length, misfit and lowest Z (m) of the parts ``first`` to ``last``."""
+    moments[:], walls[:] = 0.0, 0.0
+    low = np.inf
+    for part in range(first, last):
+        for ring in range(part_offsets[part], part_offsets[part + 1]):
+            start, end = ring_offsets[ring], ring_offsets[ring + 1]
+            _add_ring(coordinates[start:end], x, y, ring == part_offsets[part], moments, walls)
+            for i in range(start, end):
+                low = min(low, coordinates[i, 2])
+    _fit(moments, walls, out)
+    outline = coordinates[ring_offsets[part_offsets[first]] : ring_offsets[part_offsets[last]]]
+    out[5] = _misfit(outline, x, y, out)
+    out[0], out[1] = out[0] + x, out[1] + y
+    out[6] = low if np.isfinite(low) else 0.0
 
 
 @kernel
