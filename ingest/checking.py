@@ -14,6 +14,7 @@ from ingest.match import assign, deletes_aside, drop_declared_deletes, replaceab
 from ingest.publish import Part, commit_of
 from ingest.request import LoadRequest, Workplace
 from ingest.set_rules.asking import ask_rules
+from ingest.set_rules.registry import DERIVED_RULES
 from ingest.tally import Tally
 from ingest.waivers import waiver_record
 from twin.catalogue import Catalogue
@@ -34,6 +35,7 @@ def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tal
             stagings = [t.staging for t in tallies.values()]
             for tally in tallies.values():
                 derive_from_city(connection, tally.staging, place.ground, place.catalogue, stagings)
+            ask_rules(connection, place.catalogue, tallies, place.step, DERIVED_RULES)
 
 
 @contextmanager

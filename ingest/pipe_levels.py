@@ -50,7 +50,9 @@ def with_inverts(batch: pa.RecordBatch, feature_type: FeatureType, geometry: str
         return batch
     vertices = vertices_of(batch.column(geometry), "LineString")
     share = _share_below(batch, feature_type)
-    below = _height_m(batch, feature_type) * share - np.where(share > 0, np.nan_to_num(_lengths(batch, feature_type, "wall")), 0.0)
+    wall = np.nan_to_num(_lengths(batch, feature_type, "wall"))
+    height = _height_m(batch, feature_type) + 2 * wall * _is_coded(batch, feature_type, "size_reference", "inner")
+    below = height * share - wall * (share > 0)
     ends = {"start_invert": vertices.places[vertices.first[:-1], 2], "end_invert": vertices.places[vertices.first[1:] - 1, 2]}
     for name, z in ends.items():
         if name in fields:
@@ -95,7 +97,16 @@ def _length_in_sql(feature_type: FeatureType, role: str) -> sql.Composable:
 
 
 def _height_in_sql(feature_type: FeatureType) -> sql.Composable:
-    """Return the height of the section in metres: that of a box, else the diameter; of an egg the larger of its sizes."""
+    """Return the outer height of the section in metres: that of a box, else the diameter; of an egg the larger of its sizes."""
+    given, of_bore = _given_height_in_sql(feature_type), feature_type.recipe_fields.get("size_reference")
+    if of_bore is None:
+        return given
+    return sql.SQL("({} + CASE WHEN {} = 'inner' THEN 2 * coalesce({}, 0) ELSE 0 END)").format(
+        given, sql.Identifier(of_bore), _length_in_sql(feature_type, "wall")
+    )
+
+
+def _given_height_in_sql(feature_type: FeatureType) -> sql.Composable:
     places = {role: _length_in_sql(feature_type, role) for role in ("width", "height", "diameter")}
     plain = sql.SQL("coalesce({height}, {diameter})").format(**places)
     shape = feature_type.recipe_fields.get("shape")
@@ -117,14 +128,17 @@ def _lengths(batch: pa.RecordBatch, feature_type: FeatureType, role: str) -> Flo
 
 def _height_m(batch: pa.RecordBatch, feature_type: FeatureType) -> Floats:
     width, height, diameter = (_lengths(batch, feature_type, role) for role in ("width", "height", "diameter"))
-    plain = np.where(np.isfinite(height), height, diameter)
-    shape = feature_type.recipe_fields.get("shape")
-    if shape is None or shape not in batch.schema.names:
-        return plain
-    is_egg = pc.fill_null(pc.equal(batch.column(shape), "egg"), fill_value=False).to_numpy(zero_copy_only=False)
     across = np.where(np.isfinite(width), width, diameter)
     egg = np.where(np.isfinite(height), np.fmax(height, width), _EGG_HEIGHT * across)
-    return np.where(is_egg, egg, plain)
+    return np.where(_is_coded(batch, feature_type, "shape", "egg"), egg, np.where(np.isfinite(height), height, diameter))
+
+
+def _is_coded(batch: pa.RecordBatch, feature_type: FeatureType, role: str, code: str) -> npt.NDArray[np.bool_]:
+    """Return whether the field that plays ``role`` has this code (n,)."""
+    name = feature_type.recipe_fields.get(role)
+    if name is None or name not in batch.schema.names:
+        return np.zeros(batch.num_rows, np.bool_)
+    return np.asarray(pc.fill_null(pc.equal(batch.column(name), code), fill_value=False).to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _share_below(batch: pa.RecordBatch, feature_type: FeatureType) -> Floats:
@@ -132,10 +146,7 @@ def _share_below(batch: pa.RecordBatch, feature_type: FeatureType) -> Floats:
     reference = feature_type.recipe_fields.get("z_reference")
     if reference is None or reference not in batch.schema.names:
         return np.full(batch.num_rows, 0.5)
-    column = batch.column(reference)
-    is_top, is_invert = (
-        pc.fill_null(pc.equal(column, name), fill_value=False).to_numpy(zero_copy_only=False) for name in ("top", "invert")
-    )
+    is_top, is_invert = (_is_coded(batch, feature_type, "z_reference", code) for code in ("top", "invert"))
     return np.where(is_top, 1.0, np.where(is_invert, 0.0, 0.5))
 
 

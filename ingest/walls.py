@@ -48,7 +48,7 @@ def _usual_mm(batch: pa.RecordBatch, feature_type: FeatureType) -> Floats:
     shape = feature_type.recipe_fields.get("shape", "")
     names = batch.column(shape).to_pylist() if shape in batch.schema.names else [None] * batch.num_rows
     is_box = np.isfinite(sizes["width"]) & np.isfinite(sizes["height"]) & ~np.isin(np.array(names, np.object_), ["egg", "round"])
-    size = np.where(is_box, np.fmax(sizes["width"], sizes["height"]), np.fmax(np.fmax(*list(sizes.values())[:2]), sizes["height"]))
+    size = np.fmax(np.fmax(sizes["width"], sizes["height"]), np.where(is_box, np.nan, sizes["diameter"]))
     return wall_table().thickness_mm(batch.column(_MATERIAL).to_pylist(), size, is_box)
 
 

@@ -86,7 +86,8 @@ def recipe_for(feature_type: FeatureType, features: FeatureColumns) -> Recipe:
             return Envelope(roles.metres("base"), roles.metres("height"))
         case "tube":
             sizes = roles.metres("diameter"), roles.metres("width"), roles.metres("height"), roles.metres("wall")
-            return Tube(Pipes(roles.place("shape", _SHAPES) - 1, *sizes, roles.count("holes"), roles.z_reference()))
+            of_bore = roles.place("size_reference", ("inner",)) > 0
+            return Tube(Pipes(roles.place("shape", _SHAPES) - 1, *sizes, of_bore, roles.count("holes"), roles.z_reference()))
         case "well":
             shape = roles.place("shape", _SQUARE) > 0
             turn = np.radians(np.nan_to_num(roles.degrees("rotation")))

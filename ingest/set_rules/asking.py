@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import batched
 
 from ingest.set_rules.context import SetCheck, SetContext, checks_of
-from ingest.set_rules.registry import SET_RULES
+from ingest.set_rules.registry import SET_RULES, SetRule
 from ingest.set_rules.survey import Survey
 from ingest.tally import Tally
 from twin.catalogue import Catalogue
@@ -20,19 +20,25 @@ from twin.rules.rule import Rule
 _AT_A_TIME = 10_000
 
 
-def ask_rules(connection: Connection, catalogue: Catalogue, tallies: Mapping[str, Tally], say: Callable[[Text], None]) -> None:
-    """Note what every rule of the registry finds among staged rows, and remove the rows of its errors; ``say`` is told the rule."""
+def ask_rules(
+    connection: Connection,
+    catalogue: Catalogue,
+    tallies: Mapping[str, Tally],
+    say: Callable[[Text], None],
+    rules: Mapping[str, SetRule] = SET_RULES,
+) -> None:
+    """Note what every rule of ``rules`` finds among staged rows, and remove the rows of its errors; ``say`` is told the rule."""
     stagings = [t.staging for t in tallies.values()]
     distinct = {slug: tally.distinct for slug, tally in tallies.items()}
     survey = Survey({t.staging.part: t.survey for t in tallies.values()})
     unanswered: dict[str, list[SetCheck]] = {}
     kept: dict[int, tuple[str, ...]] = {}
-    for rule, find in SET_RULES.items():
+    for rule, find in rules.items():
         kept = {t.staging.dataset.id: _keys_of(t, kept.get(t.staging.dataset.id, ())) for t in tallies.values()}
         if any(True for t in tallies.values() for _ in checks_of(t.staging.feature_type, rule)):
             say(_asked(load_rules()[rule]))
         for slug, tally in tallies.items():
-            context = SetContext(connection, tally.staging, stagings, kept, catalogue, survey, distinct[slug])
+            context = SetContext(connection, tally.staging, stagings, kept, catalogue, survey, distinct[slug], frozenset(tally.given))
             for check in checks_of(tally.staging.feature_type, rule):
                 if _missing_types(context, check):
                     unanswered.setdefault(slug, []).append(check)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from ingest.set_rules.admin_units import unit_codes, units_outside_their_parent, units_without_their_parent
 from ingest.set_rules.context import SetCheck, SetContext
 from ingest.set_rules.control_lines import plots_in_control_lines
+from ingest.set_rules.cover import pipes_too_shallow
 from ingest.set_rules.coverage import gaps_between_areas, overlapping_areas
 from ingest.set_rules.flow import lines_that_narrow, lines_uphill, sewage_into_storm_water, sharp_turns
 from ingest.set_rules.joints import (
@@ -78,3 +79,5 @@ SET_RULES: Mapping[str, SetRule] = MappingProxyType(
     }
 )
 """Rule id → function. It finds; what its findings do to the rows is `ingest.checking`'s."""
+DERIVED_RULES: Mapping[str, SetRule] = MappingProxyType({"cover": pipes_too_shallow})
+"""Those over values that follow from other datasets: asked once these are there."""

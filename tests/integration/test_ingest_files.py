@@ -25,7 +25,7 @@ import shapely
 import sample_city
 from ingest.part_reading import PartReading
 from ingest.protocol import CoverageBlock, CoverageHeader, Limits, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
-from ingest.set_rules.registry import SET_RULES
+from ingest.set_rules.registry import DERIVED_RULES, SET_RULES
 from tests.reading import inspect_file, read_file
 from tests.workbooks import workbook
 from twin.errors import TwinError
@@ -112,7 +112,7 @@ def planted(manifest: sample_city.Manifest, file: str, layer: str, rules: set[st
     return {(f.row, f.rule) for f in manifest.faults if (f.file, f.layer) == (file, layer) and f.rule in rules}
 
 
-ROW_RULES = {*load_rules()} - {*SET_RULES} | {"L01", "L02", "node-exists"}
+ROW_RULES = {*load_rules()} - {*SET_RULES, *DERIVED_RULES} | {"L01", "L02", "node-exists"}
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import shapely
 from integration.surveys import ORIGIN, Row
 from rules.case import Case
-from rules.staged import City, Staged
+from rules.staged import GROUND_M, City, Staged
 
 from twin.model import Finding
 
-GROUND_M = 5.0
 Place = tuple[float, float]
 Point = tuple[Place, Mapping[str, object]]
 
@@ -63,6 +62,8 @@ def listed_twice(number: str) -> Staged:
 
 PLAIN = {"kind": "JP", "feature": "straight"}
 WATER = {"kind": "JP", "flow_direction": None}
+GAS = {"kind": "TR", "flow_direction": None}
+INVERT, TOP = {"z_reference": "invert"}, {"z_reference": "top"}
 BOX = {"outer_diameter_mm": None, "width_mm": 400.0, "section_height_mm": 300.0}
 
 CASES = (
@@ -112,6 +113,10 @@ CASES = (
     Case("gravity-uphill", two(high=2.0, low=2.1), two(high=2.0, low=2.1, flow_direction="-")),
     Case("gravity-uphill", two(high=2.0, low=2.1), two(high=2.0, low=2.1, pressure="0.2MPa"), "rising main"),
     Case("diameter-shrinks", three(first={"outer_diameter_mm": 600.0}), three(first={"outer_diameter_mm": 500.0})),
+    Case("cover", two(**INVERT, high=4.3, low=4.2), two(**INVERT, high=4.14, low=4.1), "a sewer, whose top is its diameter higher"),
+    Case("cover", two(**WATER, **TOP, high=4.5, low=4.0), two(**WATER, **TOP, high=4.44, low=4.0), "the top of a water pipe"),
+    Case("cover", two(**GAS, high=5.2, low=4.0), two(**GAS, high=5.2, low=4.0, embedding="JK"), "bare"),
+    Case("cover", two(kind="LD", high=5.2, low=5.2, embedding="GM"), two(kind="LD", high=4.9, low=4.9, embedding="GM"), "no least for it"),
     Case(
         "manhole-spacing",
         survey({"A": at(0), "B": at(40, feature="straight"), "C": at(80)}, {"a": "A", "b": "B"}, {"a": "B", "b": "C"}),

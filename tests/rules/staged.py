@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from integration.surveys import Parts, Surveys
+from numpy.typing import NDArray
 
 from ingest import staging as staged
+from ingest.derive import derive_from_city
 from ingest.load import withdraw
 from ingest.receiving import read_all, start
 from ingest.set_rules.context import SetContext, checks_of
-from ingest.set_rules.registry import SET_RULES
+from ingest.set_rules.registry import DERIVED_RULES, SET_RULES
 from ingest.set_rules.survey import Survey
 from twin.db import translated
 from twin.model import FeatureType, Finding
+
+GROUND_M = 5.0
+
+
+class FlatGround:
+    """Terrain at the height of the ground of the cases."""
+
+    def height_m(self, easting_m: NDArray[np.float64], northing_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return GROUND_M everywhere."""
+        return np.full(len(easting_m), GROUND_M)
 
 
 @dataclass(frozen=True)
@@ -44,13 +57,17 @@ class City:
             read_all(self.surveys.place(asked.parts), request, tallies)
             with translated(), catalogue.pool.connection() as connection:
                 stagings = [t.staging for t in tallies.values()]
+                find = {**SET_RULES, **DERIVED_RULES}[rule]
+                if rule in DERIVED_RULES:
+                    for staging in stagings:
+                        derive_from_city(connection, staging, lambda _: FlatGround(), catalogue, stagings)
                 survey = Survey({t.staging.part: t.survey for t in tallies.values()})
                 found = [
                     finding
                     for t in tallies.values()
                     if asked.asked in (None, t.staging.dataset.slug)
                     for check in checks_of(t.staging.feature_type, rule)
-                    for finding in SET_RULES[rule](SetContext(connection, t.staging, stagings, {}, catalogue, survey), check)
+                    for finding in find(SetContext(connection, t.staging, stagings, {}, catalogue, survey), check)
                 ]
             withdraw(catalogue, submission)
         return found

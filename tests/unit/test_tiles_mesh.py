@@ -199,12 +199,13 @@ def pipes(
     width: float = np.nan,
     height: float = np.nan,
     wall: float = np.nan,
+    of_bore: bool = False,
     holes: int = 0,
     reference: ZReference = ZReference.AXIS,
 ) -> Pipes:
     """So many pipes of one section."""
     d, w, h, t = (np.full(count, size) for size in (diameter, width, height, wall))
-    return Pipes(np.full(count, shape), d, w, h, t, np.full(count, holes), np.full(count, int(reference)))
+    return Pipes(np.full(count, shape), d, w, h, t, np.full(count, of_bore), np.full(count, holes), np.full(count, int(reference)))
 
 
 def pipe(line: BaseGeometry, diameter: float, reference: ZReference = ZReference.AXIS) -> MeshBatch:
@@ -305,6 +306,8 @@ def test_a_pipe_of_gravity_shows_its_wall_and_bore_at_its_ends() -> None:
     line = moved(shapely.LineString([(0, 0, 2), (30, 0, 2)]))
     mesh = tube(geometries([line]), pipes(1, diameter=1.2, wall=0.12, reference=ZReference.INVERT))
     axis = affinity.translate(line, zoff=0.6 - 0.12)
+    of_bore = tube(geometries([line]), pipes(1, diameter=0.96, wall=0.12, of_bore=True, reference=ZReference.INVERT))
+    np.testing.assert_allclose(of_bore.positions, mesh.positions, atol=1e-9)
     across = np.hypot(mesh.positions[:, 1] - HERE[1], mesh.positions[:, 2] - axis.coords[0][2])
     assert sorted(set(np.round(across, 6).tolist())) == [0.48, 0.6]
     assert mesh.positions[np.isclose(across, 0.48), 2].min() == pytest.approx(2.0, abs=0.005)  # the invert is the lowest of the bore

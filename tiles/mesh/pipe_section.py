@@ -26,7 +26,8 @@ class ZReference(enum.IntEnum):
 class Pipes:
     """What is known of pipes, all (features,), NaN or 0 missing.
 
-    ``shape`` of tiles.mesh.profile.Shape, -1 not known; outer ``diameter_m``, ``width_m``, ``height_m``; ``wall_m`` thickness of the wall;
+    ``shape`` of tiles.mesh.profile.Shape, -1 not known; ``diameter_m``, ``width_m``, ``height_m`` of the outside, of the bore where
+    ``is_of_bore``; ``wall_m`` thickness of the wall;
     ``holes``: how many ducts or openings a box has; ``z_reference`` of ZReference.
     """
 
@@ -35,13 +36,14 @@ class Pipes:
     width_m: NDArray[np.float64]
     height_m: NDArray[np.float64]
     wall_m: NDArray[np.float64]
+    is_of_bore: NDArray[np.bool_]
     holes: NDArray[np.int64]
     z_reference: NDArray[np.int64]
 
     def rows(self, rows: NDArray[np.int64]) -> Pipes:
         """Return those of ``rows``."""
-        columns = (self.shape, self.diameter_m, self.width_m, self.height_m, self.wall_m, self.holes, self.z_reference)
-        return Pipes(*(column[rows] for column in columns))  # type: ignore[arg-type]
+        sizes = (size[rows] for size in (self.diameter_m, self.width_m, self.height_m, self.wall_m))
+        return Pipes(self.shape[rows], *sizes, self.is_of_bore[rows], self.holes[rows], self.z_reference[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def outlines(pipes: Pipes) -> Outlines:
         np.select([shape == EGG, shape == BOX], [of_egg, of_box], diameter)
         for of_egg, of_box in zip(egg, (p.width_m, p.height_m), strict=True)
     )
+    around = np.where(p.is_of_bore & (p.wall_m > 0), 2 * p.wall_m, 0.0)
+    width, height = width + around, height + around
     inside = np.where((p.wall_m > 0) & (2 * p.wall_m < np.minimum(width, height)), p.wall_m, 0.0)
     above_invert = height / 2 - inside
     shift = np.select([p.z_reference == ZReference.TOP, p.z_reference == ZReference.INVERT], [-height / 2, above_invert], 0.0)

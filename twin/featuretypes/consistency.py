@@ -26,7 +26,7 @@ _GEOMETRY_OF_RECIPE: dict[Recipe, tuple[GeometryType, bool | None]] = {
 _COVERAGES: tuple[Recipe, ...] = ("terrain", "imagery", "point_cloud", "model")
 _NUMERIC = frozenset({"integer", "number"})
 _LENGTHS = frozenset({"m", "dm", "cm", "mm"})
-_TEXT_ROLES = frozenset({"z_reference", "shape", "kind"})
+_TEXT_ROLES = frozenset({"z_reference", "size_reference", "shape", "kind"})
 _COUNT_ROLES = frozenset({"holes"})
 _ANGLE_ROLES = frozenset({"azimuth", "tilt", "fov", "rotation"})
 

@@ -1,0 +1,64 @@
+"""The rule over the soil that lies on pipes, asked once the terrain has told how much it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycopg import sql
+
+from ingest.pipe_levels import cover_field
+from ingest.set_rules.context import SetCheck, SetContext
+from ingest.set_rules.network import finding
+from twin.errors import Text
+from twin.model import Finding
+
+_SHALLOW = sql.SQL("""
+    SELECT s.row, s.natural_key, ST_X(ST_StartPoint(s.geom)), ST_Y(ST_StartPoint(s.geom)), s.cover_m, l.least_m
+    FROM (SELECT row, natural_key, geom, kind, embedding, {cover} AS cover_m FROM {staging}
+          WHERE {cover} < %(most_m)s AND action IS DISTINCT FROM 'delete') AS s
+    LEFT JOIN LATERAL (
+        SELECT t.least_m FROM unnest(%(kinds)s::text[], %(embeddings)s::text[], %(least_m)s::double precision[])
+            WITH ORDINALITY AS t (kind, embedding, least_m, place)
+        WHERE s.kind = t.kind AND (t.embedding IS NULL OR t.embedding = s.embedding) ORDER BY place LIMIT 1
+    ) AS l ON true
+    WHERE s.cover_m < coalesce(l.least_m, 0) - %(tolerance_m)s AND NOT coalesce(s.embedding = ANY (%(not_buried)s), false)
+    ORDER BY s.row
+""")
+
+
+def pipes_too_shallow(context: SetContext, check: SetCheck) -> Iterator[Finding]:
+    """Yield pipes that lie bare, or under less soil than their medium wants (``cover``), by more than ``tolerance_m``.
+
+    ``least`` are rows (class or kind of pipe, embedding or null for any, metres under footways, metres under carriageways), the first
+    that fits counts; ``under`` says which of both is held against, for a survey does not tell what goes on above.
+    """
+    cover = cover_field(context.feature_type)
+    if cover is None or not {"kind", "embedding"} <= set(context.feature_type.field_names):
+        return
+    column = 3 if check.parameters["under"] == "carriageway" else 2
+    least = [(kind, row[1], float(row[column] or 0)) for row in check.table("least") for kind in _kinds_of(context, str(row[0]))]
+    values = {
+        "kinds": [kind for kind, _, _ in least],
+        "embeddings": [embedding for _, embedding, _ in least],
+        "least_m": [metres for _, _, metres in least],
+        "most_m": max(metres for _, _, metres in least),
+        "tolerance_m": check.number("tolerance_m"),
+        "not_buried": list(check.names("not_buried")),
+    }
+    query = _SHALLOW.format(cover=sql.Identifier(cover), staging=context.staging.table)
+    for row in context.rows(query, values):
+        cover_m, least_m = row[4:]
+        yield finding(check, row, _message(cover_m, least_m), f"{cover_m:.2f}")
+
+
+def _message(cover_m: float, least_m: float | None) -> Text:
+    if cover_m < 0:
+        return Text(zh=f"管顶高出地面 {-cover_m:.2f} m", en=f"its top is {-cover_m:.2f} m above the ground")
+    return Text(zh=f"覆土 {cover_m:.2f} m，一般不小于 {least_m:g} m", en=f"{cover_m:.2f} m of soil over it; {least_m:g} m is usual")
+
+
+def _kinds_of(context: SetContext, code: str) -> list[str]:
+    """Return a class of pipe_kind and the kinds in it."""
+    codelist = context.feature_type.field("kind").codelist
+    below = [] if codelist is None else [c.code for c in codelist.codes if c.parent == code]
+    return [code, *below]
