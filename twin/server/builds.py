@@ -1,4 +1,4 @@
-"""What is built from a revision: its tileset or its terrain, from the query core into the store."""
+"""What is built from a revision: its tileset, from the query core into the store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from tiles.glb import Encoding
 from tiles.node import NodeError
 from tiles.node_store import Objects
 from tiles.revision_rows import RevisionRows
-from tiles.terrain import build_terrain
 from twin.errors import NotFoundError
 from twin.model import Dataset, FeatureType, Revision
 from twin.query.collection import Collection, collection_of
@@ -20,6 +19,7 @@ from twin.server.model_builds import build_dataset_models
 from twin.server.point_cloud_builds import build_dataset_clouds
 from twin.server.scene import VARIANT
 from twin.server.settled import settled
+from twin.server.tile_workers import tile_workers
 
 MOST_CHANGED = 5_000
 """Features that may differ for a tileset to be made from the one before: all of them are in memory at once, with their neighbours."""
@@ -58,7 +58,8 @@ def build_dataset_tileset(
     with settled(city.store) as objects:
         summary = None if anew else _updated(city, source, target, objects, options)
         if summary is None:
-            summary = build_tileset(source.batches(), feature_type, city.frame, target, objects, told, options)
+            with tile_workers(city, revision.count) as workers:
+                summary = build_tileset(source.batches(), feature_type, city.frame, target, objects, told, options, workers)
     return _detail(summary)
 
 
@@ -103,23 +104,6 @@ def _detail(summary: TilesetSummary) -> Mapping[str, object]:
     }
 
 
-def build_dataset_terrain(city: City, dataset: Dataset, _: FeatureType, revision: Revision, progress: Progress) -> Mapping[str, object]:
-    """Build the terrain of one revision into the store and return what the asset records of it."""
-    ground = city.ground_of_revision(dataset.slug, revision.commit)
-    if ground is None or revision.extent_deg is None:
-        raise NotFoundError(f"{dataset.slug} has no raster", zh=f"{dataset.slug} 没有栅格")
-    with settled(city.store) as objects:
-        summary = build_terrain(
-            ground,
-            city.frame,
-            revision.extent_deg,
-            objects.put,
-            f"terrain/{dataset.slug}/{revision.commit}",
-            lambda done, total: progress(dataset.slug, done, total),
-        )
-    return summary.as_dict()
-
-
 def _collection(city: City, dataset: Dataset) -> Collection:
     collection = collection_of(city.catalogue, city.deployment, dataset)
     if collection is None:
@@ -131,8 +115,10 @@ def _put_new(objects: Objects, *, anew: bool) -> Callable[[str, bytes], None]:
     """Return a put that leaves what is there, unless it is cut off or all is made ``anew``: what is named by its hash has those bytes."""
 
     def put(key: str, content: bytes) -> None:
-        if anew or "/r/" in key or objects.size(key) != len(content):
+        if "/r/" in key:
             objects.put(key, content)
+        else:
+            objects.put_once(key, content, anew=anew)
 
     return put
 
