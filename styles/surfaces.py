@@ -9,6 +9,8 @@ from twin.errors import Text
 from twin.representation import SurfaceType
 
 TITLE = Text(zh="表面类型", en="Kind of surface")
+TEXTURE = "texture"
+_TEXTURE_TITLE = Text(zh="纹理", en="Textures")
 SURFACES: Mapping[SurfaceType, LegendEntry] = {
     kind: LegendEntry(kind.name.lower(), Text(zh=zh, en=en), color)
     for kind, zh, en, color in (
@@ -43,3 +45,8 @@ def surface_choice(kinds: Collection[str]) -> Json:
         if e.value in kinds
     ]
     return {"field": "surface", "title": {"zh": TITLE.zh, "en": TITLE.en}, "kind": "surface", "legend": legend}
+
+
+def texture_choice() -> Json:
+    """Return the choice ``texture`` of a layer in /scene.json: features as their pictures have them, in no colour of their own."""
+    return {"field": TEXTURE, "title": {"zh": _TEXTURE_TITLE.zh, "en": _TEXTURE_TITLE.en}, "kind": TEXTURE}

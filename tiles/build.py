@@ -71,6 +71,7 @@ class TilesetSummary:
     forms that have levels; ``surfaces``: the kinds that occur; ``faces_left_out`` counts the faces without area; ``unrepresentable``:
     values by property that became noData; ``contents`` are those of leaves, ``far_contents`` those of inner tiles; ``accuracy``: what
     bounds the errors, metres; ``region`` is None when nothing is drawn. ``tree`` is the name by which the next revision finds the tree.
+    ``textured``: drawn features that show a picture.
     """
 
     features: int
@@ -88,6 +89,7 @@ class TilesetSummary:
     region: Region | None
     key: str
     tree: str
+    textured: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,7 @@ def _summary(root: Node | None, unplaced: Sequence[tuple[int, LeftOut]], key: st
         region=root.region,
         key=key,
         tree=tree,
+        textured=s.textured,
     )
 
 

@@ -24,7 +24,6 @@ from tiles.statistics import Statistics, statistics_of
 from tiles.texels import TEXEL_M
 from tiles.wkb import select
 
-
 _LARGEST_BYTES = 290_000
 """Of a content with pictures, unless its geometry alone is larger."""
 _SMALLEST_ATLAS_BYTES = 40_000
@@ -41,6 +40,8 @@ class Drawn:
     glb: bytes | None
     region: Region | None
     accuracy: dict[str, float]
+    textured: int = 0
+    """How many features show a picture."""
 
     @property
     def drawn_rows(self) -> NDArray[np.int64]:
@@ -95,16 +96,18 @@ class Drawing:
             placements = source.recipe.placements(select(source.geometries, rows), rows)
             shown = instances_of(placements, projection, row_of.astype(np.int64))
             glb = write_instances(projection.frame, shown, self.metadata, table, meshopt=self.encoding.meshopt)
+            textured = 0
         else:
             picture = None if mesh.shown is None else self._picture(mesh, mesh.shown, table)
             glb = write_glb(tile_mesh, self.metadata, table, self.encoding, material, picture)
+            textured = 0 if picture is None else len(np.unique(mesh.feature[picture.is_shown]))
         accuracy = {
             "projection_residual_m": projection.residual_m,
             "position_error_m": glb.position_error_m,
             "quantization_step_m": glb.step_m,
             "chord_error_m": mesh.chord_error_m,
         }
-        return Drawn(rows, mesh.left_out, mesh, glb.data, region, accuracy)
+        return Drawn(rows, mesh.left_out, mesh, glb.data, region, accuracy, textured)
 
     def _picture(self, mesh: MeshBatch, shown: Shown, table: PropertyTable) -> Picture | None:
         """Return the atlas of what a mesh shows, as large as its geometry leaves it room to be; None where that is nothing."""
@@ -125,7 +128,7 @@ class Drawing:
         left_out[keeps] = rest.left_out
         feature = np.flatnonzero(keeps)[rest.mesh.feature].astype(np.uint32)
         mesh = replace(rest.mesh, feature=feature, left_out=left_out)
-        return Drawn(rows, left_out, mesh, rest.glb, rest.region, rest.accuracy)
+        return Drawn(rows, left_out, mesh, rest.glb, rest.region, rest.accuracy, rest.textured)
 
 
 def summary_of(source: Source, drawn: Drawn) -> Summary:
@@ -144,6 +147,7 @@ def summary_of(source: Source, drawn: Drawn) -> Summary:
         accuracy=drawn.accuracy,
         contents=int(drawn.glb is not None),
         content_bytes=len(drawn.glb or b""),
+        textured=drawn.textured,
     )
 
 

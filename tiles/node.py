@@ -53,6 +53,8 @@ class Summary:
     far_contents: int = 0
     far_bytes: int = 0
     """Of inner nodes."""
+    textured: int = 0
+    """Drawn features that show a picture."""
 
 
 def merged(parts: Sequence[Summary]) -> Summary:
@@ -69,6 +71,7 @@ def merged(parts: Sequence[Summary]) -> Summary:
         sum(p.content_bytes for p in parts),
         sum(p.far_contents for p in parts),
         sum(p.far_bytes for p in parts),
+        sum(p.textured for p in parts),
     )
 
 
@@ -176,6 +179,7 @@ def _summary_json(summary: Summary) -> dict[str, object]:
         "faces_left_out": summary.faces_left_out,
         "accuracy": summary.accuracy,
         "contents": [summary.contents, summary.content_bytes, summary.far_contents, summary.far_bytes],
+        **({"textured": summary.textured} if summary.textured else {}),
     }
 
 
@@ -193,5 +197,11 @@ def _summary(head: dict[str, Any]) -> Summary:
         head["unrepresentable"],
         head["faces_left_out"],
         head["accuracy"],
-        *head["contents"],
+        *_four(head["contents"]),
+        head.get("textured", 0),
     )
+
+
+def _four(numbers: list[int]) -> tuple[int, int, int, int]:
+    first, second, third, fourth = numbers
+    return first, second, third, fourth

@@ -91,6 +91,7 @@ def _detail(summary: TilesetSummary) -> Mapping[str, object]:
     return {
         "features": summary.features,
         "drawn": summary.drawn,
+        "textured": summary.textured,
         "left_out": {reason.name.lower(): count for reason, count in summary.left_out.items()},
         "lod": summary.lods,
         "surfaces": [kind.name.lower() for kind in summary.surfaces],

@@ -8,7 +8,7 @@ import numpy as np
 from psycopg import sql
 
 from styles.derive import scene_style
-from styles.surfaces import surface_choice
+from styles.surfaces import TEXTURE, surface_choice, texture_choice
 from twin.catalogue import Catalogue, asset_kind
 from twin.db import translated
 from twin.errors import Text
@@ -112,12 +112,19 @@ def _days(catalogue: Catalogue, dataset: Dataset) -> list[str]:
 
 
 def _style(feature_type: FeatureType, asset: Asset | None) -> Json:
-    """Return the style of the type, and the choice ``surface`` where features are drawn by more than blocks."""
+    """Return the style of the type, and the choice ``surface`` where features are drawn by more than blocks.
+
+    Where some show pictures there is the choice ``texture``, too; it is taken first where most of them do.
+    """
     style, detail = scene_style(feature_type), {} if asset is None else asset.detail
     choices, levels, kinds = style["choices"], detail.get("lod"), detail.get("surfaces")
     if not (isinstance(choices, list) and isinstance(levels, Mapping) and isinstance(kinds, list)) or levels.keys() <= {"1"}:
         return style
-    return {**style, "choices": [*choices, surface_choice(kinds)]}
+    textured, drawn = detail.get("textured", 0), detail.get("drawn", 0)
+    if not isinstance(textured, int) or not isinstance(drawn, int) or not textured:
+        return {**style, "choices": [*choices, surface_choice(kinds)]}
+    color_by = TEXTURE if 2 * textured >= drawn else style["color_by"]
+    return {**style, "color_by": color_by, "choices": [*choices, surface_choice(kinds), texture_choice()]}
 
 
 def _separation(vertical: VerticalModel, extent: tuple[float, float, float, float]) -> Json | None:

@@ -53,10 +53,10 @@ function rampColor(stops: readonly (readonly [number, string])[], value: number)
   return [mix(0), mix(1), mix(2)];
 }
 
-/** Returns the colouring of a layer's features under a choice; kinds of surface are coloured elsewhere, and only in 3D. */
+/** Returns the colouring of a layer's features under a choice; kinds of surface and pictures are shown elsewhere, and only in 3D. */
 export function coloring(layer: Layer, choice: ColorChoice | null, seen?: CodeSeen): Coloring {
   const fallback = parseColor(layer.style.defaultColor);
-  if (choice === null || choice.kind === "surface") return () => fallback;
+  if (choice === null || choice.kind === "surface" || choice.kind === "texture") return () => fallback;
   if (choice.kind === "ramp") {
     return (value) => (typeof value === "number" && Number.isFinite(value) ? (rampColor(choice.stops, value) ?? fallback) : fallback);
   }
@@ -88,6 +88,6 @@ export function darker([red, green, blue]: Rgb): Rgb {
 
 /** Returns the title of what a choice colours by. */
 export function choiceTitle(layer: Layer, choice: ColorChoice): Text {
-  if (choice.kind === "surface") return choice.title;
+  if (choice.kind === "surface" || choice.kind === "texture") return choice.title;
   return layer.fields.find((field) => field.name === choice.field)?.title ?? { zh: choice.field, en: choice.field };
 }

@@ -51,7 +51,14 @@ export interface SurfaceChoice {
   readonly legend: readonly SurfaceEntry[];
 }
 
-export type ColorChoice = CodesChoice | RampChoice | SurfaceChoice;
+/** Shows features as their pictures have them, in no colour of their own. */
+export interface TextureChoice {
+  readonly kind: "texture";
+  readonly field: string;
+  readonly title: Text;
+}
+
+export type ColorChoice = CodesChoice | RampChoice | SurfaceChoice | TextureChoice;
 
 export interface Style {
   readonly colorBy: string | null;
@@ -162,6 +169,7 @@ function readChoice(value: unknown, path: string): ColorChoice {
     const legend = reader.list("legend", (entry, at) => ({ ...readLegendEntry(entry, at), id: Reader.of(entry, at).number("id") }));
     return { kind, field, title: reader.text("title"), legend };
   }
+  if (kind === "texture") return { kind, field, title: reader.text("title") };
   return { kind: "codes", field, legend: reader.list("legend", readLegendEntry) };
 }
 

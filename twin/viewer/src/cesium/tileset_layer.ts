@@ -168,9 +168,9 @@ export class TilesetLayer implements DrawnLayer {
   }
 
   /** What every feature has that is not marked; null where each has its own. */
-  private plainColor(bySurface: boolean): Rgb | null {
+  private plainColor(isOwn: boolean): Rgb | null {
     if (this.look.isMuted === true) return MUTED;
-    return bySurface ? WHITE : null;
+    return isOwn ? WHITE : null;
   }
 
   private restyle(): void {
@@ -179,6 +179,7 @@ export class TilesetLayer implements DrawnLayer {
     const colorOf = coloring(this.layer, choice, (code) => this.seen.add(code));
     const bySurface = choice?.kind === "surface" && this.look.isMuted !== true;
     this.tileset.customShader = bySurface ? (this.surfaceShader ??= surfaceShader(choice)) : undefined;
+    const isOwn = bySurface || choice?.kind === "texture";
     const field = choice?.field;
     const style = new Cesium3DTileStyle();
     const scratch = new Color();
@@ -186,7 +187,7 @@ export class TilesetLayer implements DrawnLayer {
       const fid = this.selectedFid === null && this.marks.size === 0 ? null : (feature.getProperty(FID) as number);
       if (fid !== null && fid === this.selectedFid) return SELECTED;
       const marked = fid === null ? undefined : this.marks.get(fid);
-      const [red, green, blue] = marked ?? this.plainColor(bySurface) ?? colorOf(field === undefined ? undefined : feature.getProperty(field));
+      const [red, green, blue] = marked ?? this.plainColor(isOwn) ?? colorOf(field === undefined ? undefined : feature.getProperty(field));
       return Color.fromBytes(red, green, blue, 255, scratch);
     });
     this.tileset.style = style;

@@ -51,6 +51,7 @@ function rampLegend(choice: Extract<ColorChoice, { kind: "ramp" }>): HTMLElement
 function legend(layer: Layer, choice: ColorChoice | null, { language, say, seenCodes }: LayerPanelView): HTMLElement {
   if (choice?.kind === "ramp") return rampLegend(choice);
   if (choice?.kind === "surface") return h("ul", { class: "legend" }, ...choice.legend.map(({ color, title }) => legendRow(color, inLanguage(title, language))));
+  if (choice?.kind === "texture") return h("ul", { class: "legend" });
   const seen = seenCodes(layer);
   const entries = (choice?.legend ?? []).filter(({ value }) => seen.has(value)).map((entry) => legendRow(entry.color, inLanguage(entry.title, language)));
   const rest = legendRow(layer.style.defaultColor, choice === null ? inLanguage(layer.title, language) : say("no_value"));
