@@ -18,6 +18,7 @@ from ingest.load import check
 from ingest.protocol import PartBatch, PartHeader, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.reading import read_parts
+from tests.textured_city import SOUTH, cityjson, textured_zip
 from twin.model import Finding
 
 X, Y = ORIGIN
@@ -30,6 +31,13 @@ class Surveyed:
     parts: Parts
     before: Parts | None = None
     options: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Textured:
+    """Two houses, the second with a picture of this name on its wall; there is one called wall."""
+
+    picture: str
 
 
 def document(geometry: object, *, kind: str = "Feature") -> str:
@@ -67,6 +75,7 @@ CASES = (
     Case("structure", document(LINE, kind="Future"), document(LINE)),
     Case("geometry-structure", document({"type": "LineString", "coordinates": [[119.9], [119.8]]}), document(LINE)),
     Case("reading", KML, document(LINE)),
+    Case("texture", Textured("gone"), Textured("wall")),
     Case(
         "natural-key",
         Surveyed(parts("keyless", road(None, 0)), parts("keyless", road(None, 0))),
@@ -92,15 +101,26 @@ CASES = (
 
 def findings(_rule: str, given: object, city: Callable[[], City]) -> Sequence[Finding]:
     """Read the file, or check the survey after what was published before."""
-    return _of_file(given) if isinstance(given, str) else _of_survey(given, city().surveys)
-
-
-def _of_file(text: str) -> Sequence[Finding]:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "roads.geojson"
-        path.write_text(text, "utf-8")
-        request = ReadRequest(path, (PartRequest(None, TYPES["road"], "roads"),), storage_srid=4549)
-        messages = list(read_parts(choose_reader(request), request))
+        if isinstance(given, Textured):
+            return _of_file(_houses(Path(folder) / "houses.zip", given.picture), "building")
+        if isinstance(given, str):
+            path = Path(folder) / "roads.geojson"
+            path.write_text(given, "utf-8")
+            return _of_file(path, "road")
+    return _of_survey(given, city().surveys)
+
+
+def _houses(path: Path, picture: str) -> Path:
+    houses = cityjson()
+    houses["appearance"]["textures"].append({"type": "PNG", "image": f"appearance/{picture}.png"})
+    houses["CityObjects"]["house-1"]["geometry"][0]["texture"]["summer"]["values"][0][SOUTH][0][0] = 1
+    return textured_zip(path, houses)
+
+
+def _of_file(path: Path, kind: str) -> Sequence[Finding]:
+    request = ReadRequest(path, (PartRequest(None, TYPES[kind], kind),), storage_srid=4549)
+    messages = list(read_parts(choose_reader(request), request))
     return [f for m in messages if isinstance(m, PartHeader | PartBatch) for f in m.findings]
 
 
