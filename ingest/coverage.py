@@ -17,7 +17,14 @@ from twin.store import Store, sha256_of
 
 
 def receive_coverage(
-    store: Store, header: CoverageHeader, messages: Iterator[Message], source: Path, feature_type: FeatureType, row: int
+    store: Store,
+    header: CoverageHeader,
+    messages: Iterator[Message],
+    source: Path,
+    feature_type: FeatureType,
+    row: int,
+    *,
+    priority: int = 0,
 ) -> pa.RecordBatch:
     """Write the blocks that follow ``header`` to ``coverage/{sha256}.tif`` and return the row that describes it.
 
@@ -36,7 +43,7 @@ def receive_coverage(
         )
         sha256 = sha256_of(path)
         store.put_file(f"coverage/{sha256}.tif", path)
-    return _row(header, feature_type, source, sha256, statistics, row)
+    return _row(header, feature_type, source, sha256, statistics, row=row, priority=priority)
 
 
 def _blocks(messages: Iterator[Message]) -> Iterator[npt.NDArray[np.float32]]:
@@ -48,10 +55,10 @@ def _blocks(messages: Iterator[Message]) -> Iterator[npt.NDArray[np.float32]]:
 
 
 def _row(
-    header: CoverageHeader, feature_type: FeatureType, source: Path, sha256: str, statistics: CoverageStatistics, row: int
+    header: CoverageHeader, feature_type: FeatureType, source: Path, sha256: str, statistics: CoverageStatistics, **numbers: int
 ) -> pa.RecordBatch:
     values: dict[str, object] = {
-        "row": row,
+        **numbers,
         "geom": header.footprint,
         "natural_key": source.stem,
         "name": source.stem,
@@ -63,7 +70,6 @@ def _row(
         "nodata": header.source_nodata,
         "minimum_m": statistics.minimum_m,
         "maximum_m": statistics.maximum_m,
-        "priority": 0,
     }
     schema = batch_schema(feature_type)
     return pa.RecordBatch.from_pylist([{name: values.get(name) for name in schema.names}], schema=schema)

@@ -24,6 +24,8 @@ class PartReading:
     """Axis of a mesh that points upwards, where its format leaves that open; None: as the reader finds."""
     height_offset_m: float = 0.0
     """Added to every height of the source to have it in the deployment's datum."""
+    priority: int | None = None
+    """Of elevation sheets: the higher gives the height where several have one (decision 48); None: as all others, 0."""
     encoding: str | None = None
     """Of the texts, where the format leaves it open."""
     doubts: tuple[Finding, ...] = ()

@@ -78,7 +78,7 @@ def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally
         if asked is None:
             continue  # it is there for another file's sake
         with translated(), place.catalogue.pool.connection() as connection, Copier(connection) as copier:
-            _receive(place, copier, place.read(asked), path, tallies, has_terrain=has_terrain)
+            _receive(place, copier, place.read(asked), asked, tallies, has_terrain=has_terrain)
 
 
 def read_request(place: Workplace, request: LoadRequest, path: Path) -> ReadRequest | None:
@@ -123,9 +123,10 @@ def _names_file(part: PartSpec, path: Path) -> bool:
 
 
 def _receive(
-    place: Workplace, copier: Copier, messages: Iterator[Message], path: Path, tallies: Mapping[str, Tally], *, has_terrain: bool
+    place: Workplace, copier: Copier, messages: Iterator[Message], asked: ReadRequest, tallies: Mapping[str, Tally], *, has_terrain: bool
 ) -> None:
     """Copy what one file gives into staging; one transaction a file, so a broken file leaves nothing staged."""
+    path = asked.path
     expected: int | None = None
     document_header: str | None = None
     for message in messages:
@@ -138,7 +139,7 @@ def _receive(
             document_header = representations.keep_header(copier.connection(), message)
         elif isinstance(message, CoverageHeader | ImageHeader | PointCloudHeader | ModelHeader):
             tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
-            _copy(copier, tally, _coverage_row(place.store, message, messages, path, tally))
+            _copy(copier, tally, _coverage_row(place.store, message, messages, asked, tally))
             tally.read += 1
             place.progress(slug, tally.read, None)
         elif isinstance(message, PictureBlock):
@@ -159,6 +160,7 @@ def _receive(
 
 def _copy(copier: Copier, tally: Tally, batch: pa.RecordBatch, beside: Accompaniment | None = None) -> None:
     if batch.num_rows:
+        tally.note_given(batch)
         copier.copy(tally.staging, batch, is_first=tally.copied == 0, beside=beside)
         tally.copied += batch.num_rows
 
@@ -167,14 +169,15 @@ def _coverage_row(
     store: Store,
     header: CoverageHeader | ImageHeader | PointCloudHeader | ModelHeader,
     messages: Iterator[Message],
-    path: Path,
+    asked: ReadRequest,
     tally: Tally,
 ) -> pa.RecordBatch:
     """Put what a coverage consists of into the store and return the row that describes it."""
-    feature_type, row = tally.staging.feature_type, tally.first_number + 1
+    path, feature_type, row = asked.path, tally.staging.feature_type, tally.first_number + 1
     match header:
         case CoverageHeader():
-            return receive_coverage(store, header, messages, path, feature_type, row)
+            priority = next((p.reading.priority for p in asked.parts if p.dataset == header.dataset), None)
+            return receive_coverage(store, header, messages, path, feature_type, row, priority=priority or 0)
         case ImageHeader():
             return receive_image(store, header, messages, path, feature_type, row)
         case PointCloudHeader():

@@ -109,6 +109,8 @@ class GroundSurface:
         """
         heights = np.zeros(places.shape[1])
         reached, inside = self.fill.seeds(places)
+        close = np.hypot(*(inside[:2] - places[:2, reached])) < FADE_M + 2 * self.fill.step_m  # a node stands for the half step around it
+        reached[reached], inside = close, inside[:, close]
         outside = places = places[:, reached]
         for _ in range(_BISECTIONS):
             middle = (outside + inside) / 2

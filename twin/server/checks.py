@@ -180,6 +180,7 @@ def _part(order: PartOrder, file: str | None) -> PartSpec:
         vertical=order.vertical,
         up=order.up,
         height_offset_m=order.height_offset_m,
+        priority=order.priority,
         encoding=order.encoding,
     )
     return PartSpec(order.layer, order.feature_type, order.dataset, file, reading)

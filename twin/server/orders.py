@@ -29,6 +29,10 @@ class PartOrder(BaseModel):
     vertical: Literal["ellipsoidal"] | None = None
     up: Annotated[Literal["y", "z"] | None, Field(description="Axis of an OBJ that points upwards; null: as found")] = None
     height_offset_m: Annotated[float, Field(ge=-100, le=100, description="Added to heights to have them in the city's datum")] = 0.0
+    priority: Annotated[
+        int | None,
+        Field(ge=-1000, le=1000, description="Of an elevation model: the higher goes first where several have a height; null: 0"),
+    ] = None
     encoding: Annotated[str | None, Field(max_length=40, description="Of the texts, where the format leaves it open")] = None
 
 

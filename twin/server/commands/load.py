@@ -122,6 +122,7 @@ def declared(part: PartSpec, options: argparse.Namespace) -> PartSpec:
         axes=options.axes,
         up=options.up,
         height_offset_m=options.height_offset,
+        priority=options.priority,
         encoding=options.encoding,
         units=_pairs(options.unit, "--unit COLUMN=UNIT"),
         mapping=_pairs(options.map, "--map COLUMN=FIELD"),

@@ -127,11 +127,11 @@ describe("how a layer is understood", () => {
   });
 
   it("goes into the request as it was declared, part by part, and comes back from it", () => {
-    const declared = { crs: "EPSG:4549", axes: "yx", isEllipsoidal: true, heightOffset: -1.9, up: "y", encoding: "GB18030", units: new Map([["管径", "cm"], ["深", ""]]) } as const;
+    const declared = { crs: "EPSG:4549", axes: "yx", isEllipsoidal: true, heightOffset: -1.9, up: "y", priority: 7, encoding: "GB18030", units: new Map([["管径", "cm"], ["深", ""]]) } as const;
     const changed = changePart(draft, 0, { declared });
     expect(lackOf(changed)).toBeNull();
     const request = checkRequest(changed);
-    expect(request.parts[0]).toMatchObject({ crs: "EPSG:4549", axes: "yx", vertical: "ellipsoidal", height_offset_m: -1.9, up: "y", encoding: "GB18030", units: { 管径: "cm" } });
+    expect(request.parts[0]).toMatchObject({ crs: "EPSG:4549", axes: "yx", vertical: "ellipsoidal", height_offset_m: -1.9, up: "y", priority: 7, encoding: "GB18030", units: { 管径: "cm" } });
     const again = draftOf(parseSubmission({ ...submissionJson, request }));
     expect(again.parts[0]?.declared).toEqual({ ...declared, units: new Map([["管径", "cm"]]) });
   });

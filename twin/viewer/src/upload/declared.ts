@@ -18,6 +18,8 @@ export interface Declared {
   readonly heightOffset: number;
   /** Axis of a model that points upwards, where its format leaves that open. Empty: as found. */
   readonly up: Up | "";
+  /** Of an elevation model: the higher goes first where several have a height. */
+  readonly priority: number;
   readonly encoding: string;
   /** Column → unit its numbers are in. */
   readonly units: ReadonlyMap<string, string>;
@@ -30,11 +32,12 @@ export interface DeclaredRequest {
   readonly vertical?: string | null;
   readonly height_offset_m?: number;
   readonly up?: Up | null;
+  readonly priority?: number | null;
   readonly encoding?: string | null;
   readonly units?: Readonly<Record<string, string>>;
 }
 
-export const NOTHING_DECLARED: Declared = { crs: "", axes: "", isEllipsoidal: false, heightOffset: 0, up: "", encoding: "", units: new Map() };
+export const NOTHING_DECLARED: Declared = { crs: "", axes: "", isEllipsoidal: false, heightOffset: 0, up: "", priority: 0, encoding: "", units: new Map() };
 
 /** Returns what was declared in an earlier request. */
 export function declaredIn(asked: DeclaredRequest): Declared {
@@ -44,12 +47,13 @@ export function declaredIn(asked: DeclaredRequest): Declared {
     isEllipsoidal: asked.vertical === ELLIPSOIDAL,
     heightOffset: asked.height_offset_m ?? 0,
     up: asked.up ?? "",
+    priority: asked.priority ?? 0,
     encoding: asked.encoding ?? "",
     units: new Map(Object.entries(asked.units ?? {})),
   };
 }
 
-export function declaredRequest({ crs, axes, isEllipsoidal, heightOffset, up, encoding, units }: Declared): DeclaredRequest {
+export function declaredRequest({ crs, axes, isEllipsoidal, heightOffset, up, priority, encoding, units }: Declared): DeclaredRequest {
   const given = [...units].filter(([, unit]) => unit !== "");
   return {
     ...(crs === "" ? {} : { crs }),
@@ -57,6 +61,7 @@ export function declaredRequest({ crs, axes, isEllipsoidal, heightOffset, up, en
     ...(isEllipsoidal ? { vertical: ELLIPSOIDAL } : {}),
     ...(heightOffset === 0 ? {} : { height_offset_m: heightOffset }),
     ...(up === "" ? {} : { up }),
+    ...(priority === 0 ? {} : { priority }),
     ...(encoding === "" ? {} : { encoding }),
     ...(given.length === 0 ? {} : { units: Object.fromEntries(given) }),
   };

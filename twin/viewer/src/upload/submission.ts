@@ -217,11 +217,13 @@ function readDeclared(reader: Reader): DeclaredRequest {
   const units = reader.optional("units", (k) => readMapping(reader.object(k)));
   const texts = (["crs", "vertical", "encoding"] as const).flatMap((key) => reader.optional(key, (k) => [[key, reader.string(k)] as const]) ?? []);
   const offset = reader.optional("height_offset_m", (k) => reader.number(k)) ?? 0;
+  const priority = reader.optional("priority", (k) => reader.number(k)) ?? 0;
   return {
     ...Object.fromEntries(texts),
     ...(axes === undefined ? {} : { axes }),
     ...(up === undefined ? {} : { up }),
     ...(offset === 0 ? {} : { height_offset_m: offset }),
+    ...(priority === 0 ? {} : { priority }),
     ...(units === null || units.size === 0 ? {} : { units: Object.fromEntries(units) }),
   };
 }

@@ -67,6 +67,8 @@ const words = {
   heights: { zh: "高程", en: "Heights" },
   heights_city: { zh: "本市高程基准", en: "the city's datum" },
   heights_ellipsoidal: { zh: "大地高（椭球高）", en: "above the ellipsoid" },
+  priority: { zh: "优先级", en: "Priority" },
+  priority_why: { zh: "多个高程模型重叠处取优先级高者；相同时取分辨率高者，再取后发布者。", en: "Where elevation models overlap the higher goes first; at the same one the finer, then the later." },
   how: { zh: "提交方式", en: "How" },
   lack_crs_missing: { zh: "“{layer}”没有坐标系：请采用建议的坐标系，或自行填写。", en: "“{layer}” has no CRS: take the one proposed, or declare another." },
   lack_dataset_invalid: { zh: "“{layer}”的数据集名称只能用小写字母、数字和下划线，以字母开头。", en: "The dataset of “{layer}” may have lower-case letters, digits and _ only, and begins with a letter." },

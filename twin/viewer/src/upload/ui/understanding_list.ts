@@ -108,6 +108,23 @@ function upAspect(part: DraftPart, view: ProposalsView, declare: Declare): HTMLE
   return aspect(say("up"), null, control, null, view);
 }
 
+/** Of several elevation models one goes first: types that have a priority among their fields. */
+function priorityAspect(part: DraftPart, view: ProposalsView, declare: Declare): HTMLElement | null {
+  const { say, isEditable, types } = view;
+  if (types.find(({ name }) => name === part.featureType)?.fields.some(({ name }) => name === "priority") !== true) return null;
+  const input = h("input", {
+    type: "number",
+    step: "1",
+    min: -1000,
+    max: 1000,
+    disabled: !isEditable,
+    value: String(part.declared.priority),
+    "aria-label": `${say("priority")}: ${layerName(part.proposal)}`,
+    onchange: () => { declare({ priority: Number.isInteger(input.valueAsNumber) ? input.valueAsNumber : 0 }); },
+  });
+  return aspect(say("priority"), null, h("span", { class: "heights" }, input, " ", say("priority_why")), null, view);
+}
+
 /** Returns whether the server doubts something that nobody has answered yet: then the list stands open. */
 function hasDoubt({ proposal: { understanding }, declared }: DraftPart): boolean {
   if (understanding === null) return false;
@@ -125,7 +142,7 @@ function hasDoubt({ proposal: { understanding }, declared }: DraftPart): boolean
 export function understandingList(part: DraftPart, view: ProposalsView, declare: Declare): HTMLElement | null {
   if (part.proposal.understanding === null) return null;
   const { say } = view;
-  const aspects = [crsAspect(part, view, declare), axesAspect(part, view, declare), encodingAspect(part, view, declare), heightsAspect(part, view, declare), upAspect(part, view, declare)];
+  const aspects = [crsAspect(part, view, declare), axesAspect(part, view, declare), encodingAspect(part, view, declare), heightsAspect(part, view, declare), upAspect(part, view, declare), priorityAspect(part, view, declare)];
   return h(
     "details",
     { class: "mapping understanding", "data-understanding": layerName(part.proposal), open: hasDoubt(part) },
