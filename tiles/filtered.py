@@ -21,7 +21,7 @@ from tiles.tiling import Budget, Cell, Weight
 
 type Fids = NDArray[np.uint32]
 
-MOST_FROM_AFAR = 50_000
+MOST_FROM_AFAR = 25_000
 """Features below an inner tile that are looked at to draw it; above more there is nothing to see until one comes nearer."""
 _MARGIN = 2
 """What is wanted may weigh more than the average below its tile."""

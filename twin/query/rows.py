@@ -69,7 +69,8 @@ def _conditions(query: FeatureQuery, parameters: Parameters) -> list[sql.Composa
     if query.fid is not None:
         found.append(sql.SQL("fid = {}::bigint").format(parameters.add(query.fid)))
     if query.fids is not None:
-        found.append(sql.SQL("fid = ANY ({}::bigint[])").format(parameters.add(list(query.fids))))
+        array = f"{{{','.join(map(str, query.fids))}}}"  # psycopg writes a list one by one, which takes longer than the query
+        found.append(sql.SQL("fid = ANY ({}::bigint[])").format(parameters.add(array)))
     if query.after_fid is not None:
         found.append(sql.SQL("fid > {}::bigint").format(parameters.add(query.after_fid)))
     if query.area is not None:

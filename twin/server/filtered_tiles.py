@@ -39,7 +39,7 @@ from twin.server.tile_lock import building
 
 type Numbers = NDArray[np.float64]
 
-FILTER_VERSION = 2
+FILTER_VERSION = 3
 """Part of every name: raise it when the same filter gives another tileset."""
 MOST_KEPT = 100
 """Filtered tilesets of one dataset; when one more is asked for, that which nobody has asked for longest goes."""
