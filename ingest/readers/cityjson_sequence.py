@@ -16,6 +16,7 @@ from ingest.body_arrays import FACE, INDEX, RING, VERTEX, BodyArrays, laid_out
 from ingest.checks.solids.fault import Tolerances
 from ingest.compiled_bodies import compiled
 from ingest.protocol import Limits
+from ingest.readers.ahead import one_ahead
 from ingest.readers.city_objects import CityObjectLayer, FeatureRow, batch_of, drawn_parts, properties_of
 from ingest.readers.cityjson import CityJson
 from ingest.readers.cityjson_bodies import bodies_of
@@ -102,6 +103,9 @@ class CitySequenceLayer:
 
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the features in source order, those of many lines at a time."""
+        return one_ahead(self._made())
+
+    def _made(self) -> Iterator[SourceBatch]:
         first = 1
         for lines in _some(self.lines, min(_BATCH_LINES, self.limits.rows_per_batch)):
             batch = self._batch(lines, first)

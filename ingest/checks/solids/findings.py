@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ingest.body_arrays import FACE, BodyArrays
 from ingest.checks.rules import Severities
 from ingest.checks.solids.fault import Tolerances
+from ingest.checks.solids.few_faces import told_by_few_faces
 from ingest.checks.solids.validity import validity_faults
 from twin.errors import Text
 from twin.model import FeatureType, Finding
@@ -71,9 +72,13 @@ def _found(bodies: BodyArrays, severities: Severities) -> Iterator[_Hit]:
         normals_deg=severities.number("val3dity-204", "normals_deg"),
     )
     doubts = bodies.doubts(tolerances)
-    doubtful = np.flatnonzero(doubts.bodies).tolist()
+    left = doubts.bodies.copy()
+    for body, faults in told_by_few_faces(bodies, doubts, tolerances):
+        left[body] = False
+        yield from (_Hit(body, fault.code, fault.place[:2], fault.face, fault.value) for fault in faults)
+    doubtful = np.flatnonzero(left).tolist()
     some = [bodies[b] for b in doubtful]
-    faces = doubts.faces[np.repeat(doubts.bodies, bodies.sizes(FACE))]
+    faces = doubts.faces[np.repeat(left, bodies.sizes(FACE))]
     for fault in validity_faults([b.faces for b in some], tolerances, [b.makeup for b in some], faces):
         yield _Hit(doubtful[fault.body], fault.code, fault.place[:2], fault.face, fault.value)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ingest.checks.solids.ears import MOST_CORNERS, has_flat_ears
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
 from ingest.checks.solids.planes import THIN_M
 from twin.kernel import kernel
@@ -18,6 +19,9 @@ _CLEAR_M = 2 * CONTACT_M
 _THINNEST_M = 1e-3
 _MOST_CORNERS = 1000
 """Comparing every edge with every other grows with the square."""
+_COMPARED = 12
+"""So few edges are compared with each other sooner than put in order."""
+_has_flat_ears = kernel(has_flat_ears)
 
 
 @kernel
@@ -29,7 +33,7 @@ def look_at_faces(
 
     ``to_triangulate`` marks those of which only a triangulation tells whether they bend; ``axes`` (F, 6) are two in the plane.
     """
-    at = np.empty((_MOST_CORNERS, 2))
+    at, ahead, behind = np.empty((_MOST_CORNERS, 2)), np.empty(MOST_CORNERS, dtype=np.int64), np.empty(MOST_CORNERS, dtype=np.int64)
     for face in range(len(sound)):
         begin, stop = ring_start[face_ring[face]], ring_start[face_ring[face + 1]]
         rings, count = face_ring[face + 1] - face_ring[face], stop - begin
@@ -50,9 +54,14 @@ def look_at_faces(
         if rings > 1 and not _holds_its_holes(at, ring_start[face_ring[face] : face_ring[face + 1] + 1] - begin):
             continue
         sound[face] = True
-        bends = count > 3 and deviation * _MARGIN > CONTACT_M
+        if count == 3 or deviation * _MARGIN <= CONTACT_M:
+            continue
         convex = convex and (count <= 4 or _turns_once(at, count))
-        to_triangulate[face] = bends and not (convex and _has_flat_fan(xyz, corner, begin, count, normal[face], least_cosine))
+        if convex and _has_flat_fan(xyz, corner, begin, count, normal[face], least_cosine):
+            continue
+        single = rings == 1 and count <= MOST_CORNERS
+        least = least_cosine * _MARGIN
+        to_triangulate[face] = not (single and _has_flat_ears(at, xyz, corner, begin, count, normal[face], least, ahead, behind))
 
 
 @kernel
@@ -157,26 +166,56 @@ def _turns_once(at: Floats, count: int) -> bool:
 
 @kernel
 def _is_simple(at: Floats, after: Ints, begin: int, count: int) -> bool:
-    """Tell whether every corner is clear of every edge that is not its own, and no edges cross, of one ring or several."""
+    """Tell whether every corner is clear of every edge that is not its own, and no edges cross, of one ring or several.
+
+    Many edges are swept along x: only those whose boxes meet are compared.
+    """
+    if count <= _COMPARED:
+        for j in range(count):
+            for i in range(j):
+                if not _are_clear(at, after, begin, i, j):
+                    return False
+        return True
+    left = np.empty(count)
     for j in range(count):
-        k = after[begin + j] - begin
-        ax, ay, bx, by = at[j, 0], at[j, 1], at[k, 0], at[k, 1]
-        ex, ey = bx - ax, by - ay
-        squared = ex * ex + ey * ey
-        left, right = min(ax, bx) - _CLEAR_M, max(ax, bx) + _CLEAR_M
-        bottom, top = min(ay, by) - _CLEAR_M, max(ay, by) + _CLEAR_M
-        for i in range(count):
-            x, y = at[i, 0], at[i, 1]
-            if i not in (j, k) and left <= x <= right and bottom <= y <= top:
-                t = min(max(((x - ax) * ex + (y - ay) * ey) / squared, 0.0), 1.0)
-                if (x - ax - t * ex) ** 2 + (y - ay - t * ey) ** 2 <= _CLEAR_M**2:
-                    return False
-            m = after[begin + i] - begin
-            if i > j and i != k and m != j:
-                beside = max(x, at[m, 0]) < left or min(x, at[m, 0]) > right or max(y, at[m, 1]) < bottom or min(y, at[m, 1]) > top
-                if not beside and _side(at, j, k, i) * _side(at, j, k, m) <= 0 and _side(at, i, m, j) * _side(at, i, m, k) <= 0:
-                    return False
+        left[j] = min(at[j, 0], at[after[begin + j] - begin, 0])
+    order = np.argsort(left)
+    for m in range(count):
+        j = order[m]
+        right = max(at[j, 0], at[after[begin + j] - begin, 0]) + _CLEAR_M
+        for n in range(m + 1, count):
+            if left[order[n]] > right:
+                break
+            if not _are_clear(at, after, begin, j, order[n]):
+                return False
     return True
+
+
+@kernel
+def _are_clear(at: Floats, after: Ints, begin: int, i: int, j: int) -> bool:
+    """Tell whether the edges from two corners are clear of each other but for a corner that both have."""
+    k, m = after[begin + i] - begin, after[begin + j] - begin
+    if (
+        max(at[i, 1], at[k, 1]) + _CLEAR_M < min(at[j, 1], at[m, 1])
+        or max(at[j, 1], at[m, 1]) + _CLEAR_M < min(at[i, 1], at[k, 1])
+        or max(at[i, 0], at[k, 0]) + _CLEAR_M < min(at[j, 0], at[m, 0])
+        or max(at[j, 0], at[m, 0]) + _CLEAR_M < min(at[i, 0], at[k, 0])
+    ):
+        return True
+    for p, a, b in ((i, j, m), (k, j, m), (j, i, k), (m, i, k)):
+        if p not in (a, b) and _is_on(at, p, a, b):
+            return False
+    apart = i in (j, m) or k in (j, m)
+    return apart or not (_side(at, i, k, j) * _side(at, i, k, m) <= 0 and _side(at, j, m, i) * _side(at, j, m, k) <= 0)
+
+
+@kernel
+def _is_on(at: Floats, p: int, a: int, b: int) -> bool:
+    """Tell whether a corner is not clear of an edge."""
+    x, y = at[p, 0] - at[a, 0], at[p, 1] - at[a, 1]
+    ex, ey = at[b, 0] - at[a, 0], at[b, 1] - at[a, 1]
+    t = min(max((x * ex + y * ey) / (ex * ex + ey * ey), 0.0), 1.0)
+    return (x - t * ex) ** 2 + (y - t * ey) ** 2 <= _CLEAR_M**2
 
 
 @kernel

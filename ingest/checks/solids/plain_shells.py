@@ -17,6 +17,8 @@ from twin.kernel import kernel
 _LEAST_VOLUME_M3 = 1e-6
 _OBLIQUE_COSINE, _OBLIQUE_SINE = 0.95, 0.31
 """Of two directions or planes that part at 18° or more."""
+_LEAST_SLOPE = 0.01
+"""So steeply what meets a plane in one vertex leaves it: a millimetre on, ten times what counts as touching."""
 
 
 class Surfaces(NamedTuple):
@@ -201,21 +203,28 @@ def _volume_m3(s: Surfaces, begin: int, stop: int) -> float:
 @kernel
 def _not_parted(s: Surfaces, first: int, end: int, pairs: Ints, count: int) -> int:
     """Add the pairs of faces whose boxes meet and that no plane parts; return how many there are then, -1 if they are too many."""
-    order = first + np.argsort(s.low[first:end, 0])
+    low, high, face_start = s.low, s.high, s.face_start
+    order = first + np.argsort(low[first:end, 0])
     for m in range(end - first):
         p = order[m]
         for n in range(m + 1, end - first):
             q = order[n]
-            if s.low[q, 0] > s.high[p, 0] + CONTACT_M:
+            if low[q, 0] > high[p, 0] + CONTACT_M:
                 break
             if (
-                s.low[q, 1] > s.high[p, 1] + CONTACT_M
-                or s.low[p, 1] > s.high[q, 1] + CONTACT_M
-                or s.low[q, 2] > s.high[p, 2] + CONTACT_M
-                or s.low[p, 2] > s.high[q, 2] + CONTACT_M
+                low[q, 1] > high[p, 1] + CONTACT_M
+                or low[p, 1] > high[q, 1] + CONTACT_M
+                or low[q, 2] > high[p, 2] + CONTACT_M
+                or low[p, 2] > high[q, 2] + CONTACT_M
             ):
                 continue
-            if not (_on_one_side(s, p, q) or _on_one_side(s, q, p) or _parted_through_edge(s, p, q) or _parted_on_line(s, p, q)):
+            is_larger = face_start[p + 1] - face_start[p] > face_start[q + 1] - face_start[q]
+            large, small = (p, q) if is_larger else (q, p)
+            if not (
+                _on_one_side(s.xyz, s.corner, s.after, s.before, face_start, s.normal, s.offset, s.deviation_m, s.twin, s.face_of_corner, large, small)
+                or _on_one_side(s.xyz, s.corner, s.after, s.before, face_start, s.normal, s.offset, s.deviation_m, s.twin, s.face_of_corner, small, large)
+                or _is_beside(s, large, small)
+            ):  # fmt: skip
                 if count == len(pairs):
                     return -1
                 pairs[count, 0], pairs[count, 1] = p, q
@@ -224,28 +233,81 @@ def _not_parted(s: Surfaces, first: int, end: int, pairs: Ints, count: int) -> i
 
 
 @kernel
-def _on_one_side(s: Surfaces, face: int, other: int) -> bool:
-    """Tell whether ``other`` is on one side of the plane of ``face``, and has in it only what ``face`` has too, or what is clear of it."""
-    above = below = False
+def _is_beside(s: Surfaces, face: int, other: int) -> bool:
+    """Tell whether a plane is found that parts two faces; the rarer ways, the dearest last."""
+    return (
+        _parted_through_edge(s, face, other)
+        or _parted_at_vertex(s, face, other)
+        or _touches_at_its_own(s, face, other)
+        or _touches_at_its_own(s, other, face)
+        or _parted_on_line(s, face, other)
+    )
+
+
+@kernel
+def _on_one_side(
+    xyz: Floats, corner: Ints, after: Ints, before: Ints, face_start: Ints, normal: Floats, offsets: Floats, deviation_m: Floats, twin: Ints,
+    face_of_corner: Ints, face: int, other: int,
+) -> bool:  # fmt: skip
+    """Tell whether ``other`` is on one side of the plane of ``face``, and has in it only what ``face`` has too.
+
+    All but a few pairs end here. Arrays are handed over one by one: all together they take three times as long.
+    """
+    nx, ny, nz, offset = normal[face, 0], normal[face, 1], normal[face, 2], offsets[face]
+    thickness = deviation_m[face] + 10 * CONTACT_M
+    begin, stop = face_start[other], face_start[other + 1]
+    above, below, on = False, False, 0
+    for k in range(begin, stop):
+        v = corner[k]
+        height = xyz[v, 0] * nx + xyz[v, 1] * ny + xyz[v, 2] * nz - offset
+        if height > thickness:
+            above = True
+        elif height < -thickness:
+            below = True
+        else:
+            on += 1
+        if above and below:
+            return False
+    if on == 0 or on == stop - begin:
+        return on == 0
+    for k in range(begin, stop):
+        v, w, u = corner[k], corner[after[k]], corner[before[k]]
+        if abs(xyz[v, 0] * nx + xyz[v, 1] * ny + xyz[v, 2] * nz - offset) > thickness:
+            continue
+        if abs(xyz[w, 0] * nx + xyz[w, 1] * ny + xyz[w, 2] * nz - offset) <= thickness:
+            if face_of_corner[twin[k]] != face:
+                return False
+        elif abs(xyz[u, 0] * nx + xyz[u, 1] * ny + xyz[u, 2] * nz - offset) > thickness:
+            found = False
+            for j in range(face_start[face], face_start[face + 1]):
+                if corner[j] == v:
+                    found = True
+                    break
+            if not found:
+                return False
+    return True
+
+
+@kernel
+def _touches_at_its_own(s: Surfaces, face: int, other: int) -> bool:
+    """Tell whether ``other`` is on one side of the plane of ``face``, oblique to its own, and has in it what is clear of ``face``, or its own."""
     cosine = s.normal[face, 0] * s.normal[other, 0] + s.normal[face, 1] * s.normal[other, 1] + s.normal[face, 2] * s.normal[other, 2]
-    oblique = abs(cosine) < _OBLIQUE_COSINE
+    above = below = False
     for k in range(s.face_start[other], s.face_start[other + 1]):
         side = _on_plane(s, s.corner[k], face)
         above, below = above or side > 0, below or side < 0
-        if above and below:
-            return False
-        if side != 0:
+    if above == below or abs(cosine) >= _OBLIQUE_COSINE:
+        return False
+    for k in range(s.face_start[other], s.face_start[other + 1]):
+        if _on_plane(s, s.corner[k], face) != 0:
             continue
         if _on_plane(s, s.corner[s.after[k]], face) == 0:
-            touches = s.face_of_corner[s.twin[k]] != face
-            end = s.corner[s.after[k]]
-        else:
-            touches = _on_plane(s, s.corner[s.before[k]], face) != 0
-            touches = touches and not _has(s, face, s.corner[k])
-            end = s.corner[k]
-        if touches and not (oblique and _is_clear(s, face, s.corner[k], end)):
-            return False
-    return above or below
+            if s.face_of_corner[s.twin[k]] != face and not _is_clear(s, face, s.corner[k], s.corner[s.after[k]]):
+                return False
+        elif _on_plane(s, s.corner[s.before[k]], face) != 0 and not _has(s, face, s.corner[k]):
+            if not _is_clear(s, face, s.corner[k], s.corner[k]):
+                return False
+    return True
 
 
 @kernel
@@ -365,11 +427,55 @@ def _is_within(x: float, y: float, ax: float, ay: float, bx: float, by: float, d
 
 
 @kernel
-def _has(s: Surfaces, face: int, vertex: int) -> bool:
-    found = False
+def _parted_at_vertex(s: Surfaces, face: int, other: int) -> bool:
+    """Tell whether two faces with one vertex in common are on either side of the plane between the directions they take from there."""
+    mine = theirs = -1
+    for k in range(s.face_start[other], s.face_start[other + 1]):
+        for j in range(s.face_start[face], s.face_start[face + 1]):
+            if s.corner[k] == s.corner[j]:
+                if mine >= 0:
+                    return False
+                mine, theirs = j, k
+    if mine < 0:
+        return False
+    ax, ay, az = _into(s, mine)
+    bx, by, bz = _into(s, theirs)
+    x, y, z = ax - bx, ay - by, az - bz
+    return _is_beyond(s, face, s.corner[mine], x, y, z) and _is_beyond(s, other, s.corner[mine], -x, -y, -z)
+
+
+@kernel
+def _into(s: Surfaces, corner: int) -> tuple[float, float, float]:
+    """Return the direction halfway between the edges at a corner, of length 1 unless they are opposite."""
+    v, p, q = s.corner[corner], s.corner[s.before[corner]], s.corner[s.after[corner]]
+    ax, ay, az = s.xyz[p, 0] - s.xyz[v, 0], s.xyz[p, 1] - s.xyz[v, 1], s.xyz[p, 2] - s.xyz[v, 2]
+    bx, by, bz = s.xyz[q, 0] - s.xyz[v, 0], s.xyz[q, 1] - s.xyz[v, 1], s.xyz[q, 2] - s.xyz[v, 2]
+    a, b = 1 / np.sqrt(ax * ax + ay * ay + az * az), 1 / np.sqrt(bx * bx + by * by + bz * bz)
+    x, y, z = ax * a + bx * b, ay * a + by * b, az * a + bz * b
+    size = max(np.sqrt(x * x + y * y + z * z), CONTACT_M)
+    return x / size, y / size, z / size
+
+
+@kernel
+def _is_beyond(s: Surfaces, face: int, vertex: int, x: float, y: float, z: float) -> bool:
+    """Tell whether a face leaves the plane upright on a direction through one of its vertices at once, everywhere, and steeply enough."""
+    size = np.sqrt(x * x + y * y + z * z)
     for k in range(s.face_start[face], s.face_start[face + 1]):
-        found = found or s.corner[k] == vertex
-    return found
+        p = s.corner[k]
+        if p != vertex:
+            dx, dy, dz = s.xyz[p, 0] - s.xyz[vertex, 0], s.xyz[p, 1] - s.xyz[vertex, 1], s.xyz[p, 2] - s.xyz[vertex, 2]
+            away = dx * x + dy * y + dz * z
+            if not away > size * max(10 * CONTACT_M, _LEAST_SLOPE * np.sqrt(dx * dx + dy * dy + dz * dz)):
+                return False
+    return size > 0
+
+
+@kernel
+def _has(s: Surfaces, face: int, vertex: int) -> bool:
+    for k in range(s.face_start[face], s.face_start[face + 1]):
+        if s.corner[k] == vertex:
+            return True
+    return False
 
 
 @kernel
@@ -384,17 +490,19 @@ def _parted_through_edge(s: Surfaces, face: int, other: int) -> bool:
     if edge < 0:
         return False
     begin, stop = s.corner[edge], s.corner[s.after[edge]]
-    upright = np.cross(s.xyz[stop] - s.xyz[begin], s.normal[face] + s.normal[other])
-    size = np.sqrt((upright * upright).sum())
-    if size == 0:
+    ax, ay, az = s.xyz[begin, 0], s.xyz[begin, 1], s.xyz[begin, 2]
+    ex, ey, ez = s.xyz[stop, 0] - ax, s.xyz[stop, 1] - ay, s.xyz[stop, 2] - az
+    nx, ny = s.normal[face, 0] + s.normal[other, 0], s.normal[face, 1] + s.normal[other, 1]
+    nz = s.normal[face, 2] + s.normal[other, 2]
+    ux, uy, uz = ey * nz - ez * ny, ez * nx - ex * nz, ex * ny - ey * nx
+    least_m = 10 * CONTACT_M * np.sqrt(ux * ux + uy * uy + uz * uz)
+    if least_m == 0:
         return False
-    upright /= size
     for side, sign in ((other, 1.0), (face, -1.0)):
         for k in range(s.face_start[side], s.face_start[side + 1]):
             v = s.corner[k]
             if v not in (begin, stop):
-                away = (s.xyz[v, 0] - s.xyz[begin, 0]) * upright[0] + (s.xyz[v, 1] - s.xyz[begin, 1]) * upright[1]
-                away += (s.xyz[v, 2] - s.xyz[begin, 2]) * upright[2]
-                if not sign * away > 10 * CONTACT_M:
+                away = (s.xyz[v, 0] - ax) * ux + (s.xyz[v, 1] - ay) * uy + (s.xyz[v, 2] - az) * uz
+                if not sign * away > least_m:
                     return False
     return True

@@ -6,6 +6,7 @@ import numpy as np
 import shapely
 
 from ingest.checks.solids.boundaries import Boundaries, ranges
+from ingest.checks.solids.ears import MOST_CORNERS, has_flat_ears
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
 from ingest.checks.solids.planes import Planes, projected
 from ingest.checks.solids.vectors import cross, dot, length, unit
@@ -34,7 +35,7 @@ def triangles_of(b: Boundaries, planes: Planes, faces: Ints) -> tuple[Ints, Ints
 def bent(b: Boundaries, planes: Planes, convex: Mask, candidates: Mask, normals_deg: float) -> list[tuple[int, float]]:
     """Return the faces among ``candidates`` whose triangles' normals deviate by more than ``normals_deg``, with the angle.
 
-    Any triangulation that does not bend shows that a polygon does not, so fans of its corners are tried before Delaunay's.
+    Any triangulation that does not bend shows that a polygon does not: fans of its corners are tried before Delaunay's, and ears after it.
     """
     wanted = np.flatnonzero(candidates & (planes.deviation_m > CONTACT_M) & (np.diff(b.first_corner()) > 3))
     left = wanted[~_has_flat_fan(b, planes, wanted, convex, normals_deg)]
@@ -45,7 +46,7 @@ def bent(b: Boundaries, planes: Planes, convex: Mask, candidates: Mask, normals_
     steep = dot(normal, planes.normal[of]) < np.cos(np.radians(normals_deg / 2)) * length(normal)
     doubtful = np.flatnonzero(np.isin(left, of[steep]))
     angles = [(int(left[k]), _greatest_angle_deg(normal[start[k] : start[k + 1]])) for k in doubtful]
-    return [(face, angle_deg) for face, angle_deg in angles if angle_deg > normals_deg]
+    return [(face, angle_deg) for face, angle_deg in angles if angle_deg > normals_deg and not _has_flat_ears(b, planes, face, normals_deg)]
 
 
 def _delaunay(b: Boundaries, planes: Planes, faces: Ints) -> tuple[Ints, Ints]:
@@ -93,6 +94,16 @@ def _has_flat_fan(b: Boundaries, planes: Planes, faces: Ints, convex: Mask, norm
             cosine = (normal * planes.normal[faces[of]][:, None]).sum(axis=2)
             flat[of] |= (cosine >= least * size).all(axis=1)
     return flat
+
+
+def _has_flat_ears(b: Boundaries, planes: Planes, face: int, normals_deg: float) -> bool:
+    corners = np.arange(b.corners_of(face).start, b.corners_of(face).stop)
+    if len(b.rings_of(face)) > 1 or len(corners) > MOST_CORNERS:
+        return False
+    at = projected(b, planes, np.full(len(corners), face), corners)
+    ahead, behind = np.empty((2, len(corners)), dtype=np.int64)
+    least_cosine = float(np.cos(np.radians(normals_deg / 2)))
+    return has_flat_ears(at, b.xyz, b.corner, int(corners[0]), len(corners), planes.normal[face], least_cosine, ahead, behind)
 
 
 def _greatest_angle_deg(normal: Floats) -> float:
