@@ -254,7 +254,8 @@ def index(pool: Pool, staging: Staging, linked: Sequence[str] = ()) -> None:
     places = {"staging": staging.table, "key": sql.Identifier(f"{staging.name}_fid")}
     spatial = [sql.SQL("CREATE INDEX ON {staging} USING gist (geom)").format(**places)]
     keys = (sql.SQL("CREATE INDEX ON {staging} (natural_key)"), sql.SQL("CREATE UNIQUE INDEX {key} ON {staging} (fid)"))
-    links = [sql.SQL("CREATE INDEX ON {} ({})").format(staging.table, sql.Identifier(column)) for column in linked]
+    named = "CREATE INDEX ON {table} ({column}) WHERE {column} IS NOT NULL"  # most features name nothing
+    links = [sql.SQL(named).format(table=staging.table, column=sql.Identifier(column)) for column in linked]
     last = [sql.SQL("ANALYZE {staging}").format(**places)]
     if staging.first_load:
         last.append(sql.SQL("ALTER TABLE {staging} ADD PRIMARY KEY USING INDEX {key}").format(**places))

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from ingest.distinct import DistinctGauge
 from ingest.mapped_columns import MappedColumns
 from ingest.protocol import KEPT_FINDINGS
@@ -45,6 +47,8 @@ class Tally:
     """Of each kind the first `KEPT_FINDINGS`."""
     counts: Counter[FindingKind] = field(default_factory=Counter)
     """How many of each kind there are."""
+    given: set[str] = field(default_factory=set)
+    """Columns in which any staged row has a value."""
     keys: DistinctGauge = field(init=False)
     places: DistinctGauge = field(init=False)
     """Of the natural keys and the geometries."""
@@ -57,6 +61,10 @@ class Tally:
         """Have hashes and the columns of a survey kept."""
         self.keys, self.places = DistinctGauge(self.work), DistinctGauge(self.work)
         self.survey = StagedColumns(self.staging.feature_type, MappedColumns(self.work))
+
+    def note_given(self, batch: pa.RecordBatch) -> None:
+        """Keep in which columns there are values."""
+        self.given |= {name for name in batch.schema.names if batch.column(name).null_count < batch.num_rows}
 
     @property
     def first_number(self) -> int:

@@ -34,6 +34,8 @@ class SetContext:
     """The points and lines of the submission, and the network they make."""
     distinct: frozenset[str] = frozenset()
     """Columns of which it is known already that no two staged rows have the same value."""
+    given: frozenset[str] | None = None
+    """Columns in which any staged row has a value; None: not known."""
 
     @property
     def feature_type(self) -> FeatureType:

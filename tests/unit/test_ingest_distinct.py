@@ -15,13 +15,23 @@ from ingest.sorted_runs import SortedRuns
 from twin.errors import StorageFullError
 
 
-@given(st.lists(st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=8), max_size=4))
+@given(st.lists(st.lists(st.one_of(st.none(), st.text(max_size=3), st.text("ab", min_size=7, max_size=17)), max_size=8), max_size=4))
 def test_values_of_all_batches_are_compared_and_nulls_are_not(batches: list[list[str | None]]) -> None:
     gauge = DistinctGauge()
     for batch in batches:
         gauge.add(pa.array(batch, pa.string()))
     present = [v for batch in batches for v in batch if v is not None]
     assert gauge.all_differ == (len(set(present)) == len(present))
+
+
+def test_hashes_are_spread_and_whatever_differs_in_one_bit_has_another() -> None:
+    texts = [
+        bytes(1 << bit if byte == at else 0 for byte in range(size)) for size in (1, 8, 9, 24) for at in range(size) for bit in range(8)
+    ]
+    gauge = DistinctGauge()
+    found = gauge._hashed(pa.array(texts, pa.binary()))
+    assert len(set(found.tolist())) == len(texts)
+    assert len(set((found >> 56).tolist())) > 100, "over the parts that runs are read in"
 
 
 def test_bytes_are_compared_too() -> None:

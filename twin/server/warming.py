@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest import sure_areas
+from ingest import distinct, sure_areas
 from ingest.readers import cityjson_sequence
 from tiles.terrain import warm_terrain_kernels
 from tiles.warm import warm
@@ -11,6 +11,7 @@ from tiles.warm import warm
 def warm_kernels() -> None:
     """Read an area and a building, build a tileset of one feature of every 3D recipe, and a tile of terrain, all into nothing."""
     sure_areas.ready()
+    distinct.ready()
     cityjson_sequence.stand_ready()
     warm()
     warm_terrain_kernels()
