@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,6 +218,14 @@ def test_copies_that_were_used_longest_ago_make_room(bucket_environment: None, t
 def test_what_is_no_store_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(BadRequestError):
         bucket_address(url, tmp_path, 1)
+
+
+def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "twin.bucket")
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(UnavailableError, match=r"pip install 'citytwin\[cluster\]'") as told:
+        open_bucket(bucket_address("s3://bucket/prefix", tmp_path, 1))
+    assert told.value.code == "extra-missing"
 
 
 def test_a_bucket_that_is_not_there_is_said_to_be_so(bucket_environment: None, tmp_path: Path) -> None:
