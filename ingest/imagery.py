@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import rasterio
-from rasterio.enums import ColorInterp, Resampling
+import rasterio.shutil
+from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from ingest.protocol import ImageBlock, ImageHeader, Message, PartEnd, batch_schema
@@ -19,6 +20,10 @@ from twin.model import FeatureType
 from twin.store import Store, sha256_of
 
 _TILE_PX = 256
+_CLOUD_OPTIMIZED = {
+    "blocksize": _TILE_PX, "compress": "deflate", "level": 1, "predictor": "standard", "overviews": "ignore_existing",
+    "overview_resampling": "average", "bigtiff": "if_safer",
+}  # fmt: skip
 _CLIPPED = 0.02
 """Share of the pixels of a 16-bit image that are shown as darkest or as brightest, at either end."""
 
@@ -28,12 +33,15 @@ def receive_image(
 ) -> pa.RecordBatch:
     """Write the blocks that follow ``header`` to ``imagery/{sha256}.tif`` and return the row that describes it.
 
-    The pixels keep their own grid, CRS and depth, with a mask as alpha band and overviews. Raises RejectedError ``raster-empty``
+    A Cloud Optimized GeoTIFF (OGC 21-026): overviews before pixels, so that one request finds its way about. The pixels keep their own
+    grid, CRS and depth, with a mask as alpha band. Raises RejectedError ``raster-empty``
     when there is a picture nowhere.
     """
     with tempfile.TemporaryDirectory(dir=store.scratch, prefix=".imagery-") as folder:
-        path = Path(folder) / "image.tif"
-        _write(path, header, messages)
+        rows, path = Path(folder) / "rows.tif", Path(folder) / "image.tif"
+        _write(rows, header, messages)
+        rasterio.shutil.copy(rows, path, driver="COG", **_CLOUD_OPTIMIZED)
+        rows.unlink()
         sha256 = sha256_of(path)
         store.put_file(f"imagery/{sha256}.tif", path)
     values: dict[str, object] = {
@@ -80,9 +88,6 @@ def _write(path: Path, header: ImageHeader, messages: Iterator[Message]) -> None
         if code is not None:  # for other readers; ours takes the tag
             image.crs = rasterio.crs.CRS.from_epsg(code)
         image.update_tags(TWIN_CRS=crs.to_wkt(), TWIN_LOW=low, TWIN_HIGH=high)
-    factors = [f for f in (2, 4, 8, 16, 32, 64, 128) if max(header.width, header.height) // f >= _TILE_PX // 2]
-    with rasterio.open(path, "r+") as image:
-        image.build_overviews(factors, Resampling.average)
 
 
 def _not_its_rows() -> TwinError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import struct
 import warnings
 from pathlib import Path
 
@@ -78,13 +79,18 @@ def test_two_dates_stand_in_one_dataset_and_lie_where_gdal_puts_them(database_ur
             "/ogc/collections/imagery/items?f=json",
         )
         tags = [a.headers["ETag"] for a in answers[:3]]
+        kept = [f["properties"]["sha256"] for f in answers[9].json()["features"]]
+        whole, none = get(city, f"/tiles/imagery/2/{kept[0]}.tif", f"/tiles/imagery/1/{kept[1]}.tif")
+        (part,) = get(city, f"/tiles/imagery/2/{kept[0]}.tif", headers={"Range": "bytes=0-4095"})
         (held,) = get(city, f"/tiles/imagery/2/{z}/{x}/{y}.webp", headers={"If-None-Match": tags[0]})
         (other,) = get(city, f"/tiles/imagery/2/{z}/{x}/{y}.webp", headers={"If-None-Match": tags[1]})
     assert len(set(tags)) == 2, "the first revision and the day of its image show the same"
     assert {a.headers["Cache-Control"] for a in answers[:3]} == {"no-cache"}
     assert ([held.status_code, held.content], other.content) == ([304, b""], answers[0].content)
-    assert [a.status_code for a in answers] == [200, 200, 200, 200, 200, 404, 404, 400, 200, 200]
-    assert not picture(answers[3].content).any(), "transparent where there is no picture"
+    assert [a.status_code for a in answers] == [200, 200, 200, 204, 200, 404, 404, 400, 200, 200]
+    assert answers[3].content == b"", "nothing where no image comes near"
+    assert (part.status_code, part.content, none.status_code) == (206, whole.content[:4096], 404)
+    assert_cloud_optimized(whole.content, files[0])
     newest, oldest, first = (picture(a.content) for a in answers[:3])
     for drawn, path in ((newest, files[1]), (oldest, files[0]), (first, files[0])):
         expected = warped(path, z, x, y).astype(float)
@@ -96,6 +102,22 @@ def test_two_dates_stand_in_one_dataset_and_lie_where_gdal_puts_them(database_ur
     assert layer["raster_days"] == ["2009-08-18", "2020-08-31"]
     days = {f["properties"]["name"]: f["properties"]["acquired_on"] for f in answers[9].json()["features"]}
     assert days == {Path(NAIP[0]).stem: "2009-08-18", Path(NAIP[1]).stem: "2020-08-31"}
+
+
+def assert_cloud_optimized(content: bytes, source: Path) -> None:
+    """All headers stand before the first pixel, those of smaller pictures after that of the whole; the pixels are the source's."""
+    headers, at = [], struct.unpack("<4xI", content[:8])[0]
+    while at:
+        headers.append(at)
+        (entries,) = struct.unpack_from("<H", content, at)
+        (at,) = struct.unpack_from("<I", content, at + 2 + 12 * entries)
+    with MemoryFile(content) as memory, memory.open() as image, rasterio.open(source) as given:
+        assert image.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert len(headers) == 1 + len(image.overviews(1)) >= 3
+        first = min(int(image.tags(1, ns="TIFF").get(f"BLOCK_OFFSET_{i}_0", 2**40)) for i in range(2))
+        assert headers == sorted(headers)
+        assert headers[-1] < first
+        assert np.array_equal(image.read([1, 2, 3]), given.read([1, 2, 3]))
 
 
 def agreement(drawn: NDArray[np.uint8], expected: NDArray[np.float64]) -> float:
@@ -126,8 +148,10 @@ def test_sixteen_bits_a_palette_and_a_day_in_the_name(database_url: str, open_fo
     """Pictures written by rasterio: 16 bits are shown by the range most pixels have, a palette by its colours."""
     grid = {"driver": "GTiff", "crs": "EPSG:4549", "transform": rasterio.transform.from_origin(497_000, 3_521_000, 1, 1)}
     deep, palette = open_folder / "航片_20260301.tif", open_folder / "扫描图.tif"
-    with rasterio.open(deep, "w", width=300, height=300, count=3, dtype="uint16", **grid) as image:
-        image.write(np.broadcast_to(np.linspace(1000, 3000, 300).astype("uint16"), (3, 300, 300)))
+    with rasterio.open(deep, "w", width=300, height=300, count=3, dtype="uint16", nodata=0, **grid) as image:
+        values = np.broadcast_to(np.linspace(1000, 3000, 300).astype("uint16"), (3, 300, 300)).copy()
+        values[:, 100:200, 100:200] = 0
+        image.write(values)
     with rasterio.open(palette, "w", width=64, height=64, count=1, dtype="uint8", **grid) as image:
         image.write(np.full((1, 64, 64), 7, "uint8"))
         image.write_colormap(1, {7: (200, 30, 40, 255)})
@@ -136,10 +160,17 @@ def test_sixteen_bits_a_palette_and_a_day_in_the_name(database_url: str, open_fo
         load(city, asked(palette))
         x, y = tile_at(119.970, 31.8125, 17)
         shown = {stem: city_row for stem, *city_row in _rows(city)}
-        tiles = get(city, *(f"/tiles/imagery/2/17/{x + i}/{y + j}.webp" for i in (-1, 0, 1) for j in (-1, 0, 1)))
+        around = [(x + i, y + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        tiles = get(city, *(f"/tiles/imagery/2/17/{i}/{j}.webp" for i, j in around))
     assert shown == {"航片_20260301": [dt.date(2026, 3, 1), 3], "扫描图": [None, 3]}
+    shown_at = [at for at, t in zip(around, tiles, strict=True) if t.status_code == 200]
     pictures = [picture(t.content) for t in tiles if t.status_code == 200]
     covered = np.concatenate([p[:3, p[3] == 255] for p in pictures], axis=1)
+    middle = city.to_crs84.transform([497_150.0], [3_520_850.0])
+    fx, fy = (float(middle[0][0]) + 180) / 360 * 2**17, (1 - np.arcsinh(np.tan(np.radians(float(middle[1][0])))) / np.pi) / 2 * 2**17
+    there = next(p for p, at in zip(pictures, shown_at, strict=True) if at == (int(fx), int(fy)))
+    i, j = int(fy % 1 * 256), int(fx % 1 * 256)
+    assert not there[3, i - 5 : i + 5, j - 5 : j + 5].any(), "no data is transparent"
     assert covered.min() < 10
     assert covered.max() > 245
 

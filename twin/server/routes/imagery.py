@@ -19,7 +19,7 @@ from twin.errors import BadRequestError, NotFoundError
 from twin.server.access import principal_of
 from twin.server.city import City
 from twin.server.routes.numbers import know_numbers
-from twin.server.routes.stored import ASK_AGAIN
+from twin.server.routes.stored import ASK_AGAIN, FOREVER, stored_object
 from twin.tables import current_table, history_table
 
 _DRAWING_VERSION = 1
@@ -41,6 +41,7 @@ def imagery_router(city: City) -> APIRouter:
     router = APIRouter(prefix="/tiles", tags=["Imagery"])
     door = _ImageryDoor(city)
     router.add_api_route("/{dataset}/{revision:number}/{z:number}/{x:number}/{y:number}.webp", door.picture, methods=["GET", "HEAD"])
+    router.add_api_route("/{dataset}/{revision:number}/{sha256}.tif", door.image, methods=["GET", "HEAD"])
     return router
 
 
@@ -66,8 +67,14 @@ class _ImageryDoor:
             content = await asyncio.to_thread(render_tile, images, self._city.to_crs84, z, x, y)
         return Response(content, media_type="image/webp", headers=headers)
 
-    def _held(self, request: Request, slug: str, commit: int, on: dt.date | None, tile: tuple[int, int, int]) -> list[str]:
-        """Return the hashes of the images that may show something in a tile, the topmost first."""
+    async def image(self, request: Request, dataset: str, revision: int, sha256: str) -> Response:
+        """One image of a revision, whole or by Range: a Cloud Optimized GeoTIFF."""
+        if sha256 not in await asyncio.to_thread(self._held, request, dataset, revision, None, None):
+            raise NotFoundError("there is no such image", zh="没有此影像")
+        return await asyncio.to_thread(stored_object, request, self._city.store, f"imagery/{sha256}.tif", FOREVER)
+
+    def _held(self, request: Request, slug: str, commit: int, on: dt.date | None, tile: tuple[int, int, int] | None) -> list[str]:
+        """Return the hashes of the images that may show something in a tile (None: anywhere), the topmost first."""
         catalogue = self._city.catalogue
         dataset = catalogue.dataset(slug)
         if dataset.sharing not in principal_of(request).classes or catalogue.feature_type(dataset.feature_type).recipe != "imagery":
@@ -75,7 +82,7 @@ class _ImageryDoor:
         if catalogue.revision_as_of(slug, commit) is None or commit > catalogue.last_commit():
             raise NotFoundError(f"{slug} has no revision at {commit}", zh=f"{slug} 在 {commit} 没有版本")
         query = _HELD.format(current_table(dataset.feature_type, dataset.id), history_table(dataset.feature_type, dataset.id))
-        west, south, east, north = tile_extent(self._city.to_crs84, *tile) or (None, None, None, None)
+        west, south, east, north = (tile and tile_extent(self._city.to_crs84, *tile)) or (None, None, None, None)
         values = {"commit": commit, "on": on, "west": west, "south": south, "east": east, "north": north}
         with self._city.pool.connection() as connection:
             rows = connection.execute(query, values | {"srid": self._city.deployment.storage_srid}).fetchall()

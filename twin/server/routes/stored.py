@@ -19,6 +19,7 @@ ASK_AGAIN = {"Cache-Control": "no-cache"}
 _REFUSED = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 _MEDIA = {".glb": "model/gltf-binary", ".json": "application/json", ".terrain": "application/vnd.quantized-mesh"}
 _MEDIA |= {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+_MEDIA |= {".tif": "image/tiff; application=geotiff; profile=cloud-optimized"}
 
 
 def stored_object(request: Request, store: Store, key: str, headers: Mapping[str, str]) -> Response:

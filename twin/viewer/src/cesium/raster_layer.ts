@@ -52,8 +52,8 @@ export class RasterLayer implements DrawnLayer {
       rectangle: this.layer.extent === null ? Rectangle.MAX_VALUE : Rectangle.fromDegrees(...this.layer.extent),
       credit: "",
     });
-    provider.errorEvent.addEventListener(({ message }: { message: string }) => {
-      this.events.failed(message);
+    provider.errorEvent.addEventListener(({ message, error }: { message: string; error: unknown }) => {
+      if (error !== undefined) this.events.failed(message); // else the answer was 204: there is no picture
     });
     return this.stack.add(provider, BELOW_VECTORS + this.layer.drawOrder, 0, standby);
   }
