@@ -44,4 +44,6 @@ def _numbers(array: pa.Array) -> pa.Array:
     values = array.to_numpy(zero_copy_only=False).astype(np.float64)
     finite = np.isfinite(values)
     texts = orjson.dumps(np.where(finite, values, 0.0), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",") if len(values) else []
+    if finite.all():
+        return pa.array(texts, pa.binary()).cast(pa.string())
     return pa.array([t if f else None for t, f in zip(texts, finite, strict=True)], pa.binary()).cast(pa.string())

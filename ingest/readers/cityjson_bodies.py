@@ -124,19 +124,32 @@ def _said(meanings: Sequence[Json], types: npt.NDArray[np.uint8], made: Made) ->
     A body of which more is said than can be written as JSON (nested too deeply) is no longer good.
     """
     beyond = [{k: v for k, v in m.items() if k not in ("type", "parent", "children")} for m in meanings]
-    noted = [bool(b) or t == SurfaceType.OTHER for b, t in zip(beyond, types.tolist(), strict=True)]
-    starts, of_face = made.start[:, FACE].tolist(), made.meaning.tolist()
-    said: list[str | None] = []
-    for first, end in itertools.pairwise(starts):
-        faces: dict[int, list[int]] = {}
-        for face in range(first, end):
-            m = of_face[face]
-            if m >= 0 and noted[m]:
-                faces.setdefault(m, []).append(face - first)
-        entries = [{"faces": numbers, "type": meanings[m].get("type"), **beyond[m]} for m, numbers in faces.items()]
+    noted = np.array([bool(b) or t == SurfaceType.OTHER for b, t in zip(beyond, types.tolist(), strict=True)], dtype=bool)
+    starts, of_face = made.start[:, FACE], made.meaning[: made.size[FACE]]
+    said: list[str | None] = [None] * (len(starts) - 1)
+    faces = np.flatnonzero(noted[of_face] & (of_face >= 0)) if len(noted) else np.empty(0, dtype=np.int64)
+    if not len(faces):
+        return said
+    body = np.searchsorted(starts, faces, side="right") - 1
+    numbers, ends, groups = _grouped(body, of_face[faces], faces - starts[body])
+    entries: dict[int, list[Json]] = {}
+    for (b, m), (first, end) in zip(groups, itertools.pairwise([0, *ends]), strict=True):
+        entries.setdefault(b, []).append({"faces": numbers[first:end], "type": meanings[m].get("type"), **beyond[m]})
+    for b, of_body in entries.items():
         try:
-            said.append(orjson.dumps(entries).decode() if entries else None)
+            said[b] = orjson.dumps(of_body).decode()
         except orjson.JSONEncodeError:
-            made.good[len(said)] = False
-            said.append(None)
+            made.good[b] = False
     return said
+
+
+def _grouped(body: Ints, meaning: Ints, number: Ints) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+    """Return the numbers of faces by body and meaning, in the order of each one's first; where groups end; and what they are."""
+    order = np.lexsort((number, meaning, body))
+    begins = np.flatnonzero(np.diff(body[order], prepend=-1) | np.diff(meaning[order], prepend=-1))
+    by_first = np.lexsort((number[order[begins]], body[order[begins]]))
+    sizes = np.diff(np.append(begins, len(order)))[by_first]
+    place = np.repeat(begins[by_first] - np.cumsum(sizes) + sizes, sizes) + np.arange(len(order))
+    of_group = order[begins[by_first]]
+    groups = list(zip(body[of_group].tolist(), meaning[of_group].tolist(), strict=True))
+    return number[order[place]].tolist(), np.cumsum(sizes).tolist(), groups

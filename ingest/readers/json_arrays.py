@@ -207,64 +207,78 @@ def _write(rest: Bytes, out: int, number: int) -> int:
 @kernel
 def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
     """Return where an array ends and how deep its numbers stand, all equally deep and no array empty; else −1."""
-    depth, numbers, size = 0, found.numbers, found.size
+    depth, size = 0, found.size
     while at < end and (text[at] == _OPEN or text[at] == _SPACE):
         depth += text[at] == _OPEN
         at += 1
+    at, numbers, rings, faces, shells = _read_at(
+        text, at, end, depth, found.numbers, found.rings, found.faces, found.shells, size[0], size[1], size[2], size[3]
+    )
+    size[0], size[1], size[2], size[3] = numbers, rings, faces, shells
+    return at, depth
+
+
+@kernel
+def _read_at(  # noqa: C901, PLR0912  # one loop: a call for every number takes twice the time
+    text: Bytes, at: int, end: int, depth: int, numbers: Ints, rings: Ints, faces: Ints, shells: Ints, n: int, r: int, f: int, s: int
+) -> tuple[int, int, int, int, int]:
+    """Read the rest of an array behind its first brackets, with so many of each there already; return where it ends, and how many then.
+
+    Nine of ten bytes of a file pass here, so nothing is called and no count is kept in an array.
+    """
     level, expected = depth, True
     while at < end:
         c = text[at]
-        if c == _COMMA and not expected:
+        if _ZERO <= c <= _NINE or c == _MINUS:
+            negative = c == _MINUS
+            at += negative
+            begin, value = at, 0
+            while at < end and _ZERO <= text[at] <= _NINE:
+                value = value * 10 + (text[at] - _ZERO)
+                at += 1
+            digits = at - begin
+            if not expected or level != depth or digits == 0 or digits > _DIGITS or (digits > 1 and text[begin] == _ZERO):
+                return -1, n, r, f, s
+            numbers[n] = -value if negative else value
+            n += 1
+            expected = False
+        elif c == _COMMA:
+            if expected:
+                return -1, n, r, f, s
             expected = True
             at += 1
-        elif c == _CLOSE and not expected:
-            _close(depth - level, found.rings, found.faces, found.shells, size)
+        elif c == _CLOSE:
+            if expected:
+                return -1, n, r, f, s
+            out = depth - level
+            if out == 0:
+                rings[r] = n
+                r += 1
+            elif out == 1:
+                faces[f] = r
+                f += 1
+            elif out == 2:
+                shells[s] = f
+                s += 1
             level -= 1
             at += 1
             if level == 0:
-                return at, depth
-        elif c == _OPEN and expected and level < depth:
+                return at, n, r, f, s
+        elif c == _OPEN:
+            if not expected or level >= depth:
+                return -1, n, r, f, s
             level += 1
             at += 1
-        elif (_ZERO <= c <= _NINE or c in (_MINUS, _N)) and expected and level == depth:
-            at, numbers[size[0]] = _number(text, at, end)
-            size[0] += 1
+        elif c == _N:
+            is_null = end - at > 4 and text[at + 1] == ord("u") and text[at + 2] == ord("l") and text[at + 3] == ord("l")
+            if not is_null or not expected or level != depth:
+                return -1, n, r, f, s
+            numbers[n] = NULL
+            n += 1
             expected = False
-            if at < 0:
-                return -1, 0
+            at += 4
         elif c in (_SPACE, _TAB, _LINE, _RETURN):
             at += 1
         else:
-            return -1, 0
-    return -1, 0
-
-
-@kernel
-def _close(out: int, rings: Ints, faces: Ints, shells: Ints, size: Ints) -> None:
-    """Note where an array ends that is ``out`` levels out from the innermost ones."""
-    if out == 0:
-        rings[size[1]] = size[0]
-    elif out == 1:
-        faces[size[2]] = size[1]
-    elif out == 2:
-        shells[size[3]] = size[2]
-    if out <= 2:
-        size[out + 1] += 1
-
-
-@kernel
-def _number(text: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Return where an integer or null ends, −1 where there is none, and its value."""
-    if text[at] == _N:
-        is_null = end - at > 4 and text[at + 1] == ord("u") and text[at + 2] == ord("l") and text[at + 3] == ord("l")
-        return (at + 4 if is_null else -1), NULL
-    negative = text[at] == _MINUS
-    at += negative
-    begin, value = at, 0
-    while at < end and _ZERO <= text[at] <= _NINE:
-        value = value * 10 + (text[at] - _ZERO)
-        at += 1
-    digits = at - begin
-    if digits == 0 or digits > _DIGITS or (digits > 1 and text[begin] == _ZERO):
-        return -1, 0
-    return at, (-value if negative else value)
+            return -1, n, r, f, s
+    return -1, n, r, f, s

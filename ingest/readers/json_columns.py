@@ -25,11 +25,12 @@ def columns_of(rows: Sequence[Mapping[str, object]]) -> dict[str, pa.Array]:
 
 
 def _array(values: list[object]) -> pa.Array:
-    if not any(isinstance(v, dict | list) for v in values):
-        try:
-            return pa.array(values)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-            pass
+    try:
+        made = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        made = None
+    if made is not None and not pa.types.is_nested(made.type):
+        return made
     return pa.array([v if v is None or isinstance(v, str) else orjson.dumps(v, default=str).decode() for v in values], pa.string())
 
 

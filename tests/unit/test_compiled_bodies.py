@@ -59,7 +59,10 @@ GABLE: tuple[Points, list[Polygon]] = (
     [(0, 0, 0), (6, 0, 0), (6, 4, 0), (0, 4, 0), (0, 0, 3), (6, 0, 3), (6, 4, 3), (0, 4, 3), (0, 2, 5), (6, 2, 5)],
     [[[0, 3, 2, 1]], [[0, 1, 5, 4]], [[2, 3, 7, 6]], [[1, 2, 6, 9, 5]], [[3, 0, 4, 8, 7]], [[4, 5, 9, 8]], [[6, 7, 8, 9]]],
 )
-SHAPES = (prism(BOX), prism(ELL), prism(BOX, YARD), prism(CROSS), GABLE)
+TEETH = [(float(2 * k + x), y) for k in range(4, -1, -1) for x, y in ((1, 3.0), (0, 3.0), (-0.5, 1.0))]
+COMB = [(0.0, 0.0), (9.0, 0.0), *TEETH[:-1]]
+"""So many corners that edges are swept."""
+SHAPES = (prism(BOX), prism(ELL), prism(BOX, YARD), prism(CROSS), prism(COMB), GABLE)
 
 
 @st.composite
@@ -119,7 +122,7 @@ def test_so_they_do_where_rings_were_mended(body: Faces) -> None:
     assert found([body], kernels=True, makeup=makeup) == found([body], kernels=False, makeup=makeup)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=["box", "ell", "yard", "cross", "gable"])
+@pytest.mark.parametrize("shape", SHAPES, ids=["box", "ell", "yard", "cross", "comb", "gable"])
 def test_sound_bodies_need_no_exact_look(shape: tuple[Points, list[Polygon]]) -> None:
     """Else the kernels would be right, and for nothing."""
     arrays = compiled(laid_out([Representation(0, "2", body_of([[shape]]), None)]))

@@ -11,9 +11,10 @@ from ingest.body_arrays import FACE, INDEX, RING, VERTEX, BodyArrays, Doubts
 from ingest.checks.solids.boundaries import Boundaries, neighbours
 from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.plain_faces import look_at_faces
-from ingest.checks.solids.plain_shells import Surfaces, look_at_shells
+from ingest.checks.solids.plain_shells import look_at_shells
 from ingest.checks.solids.planes import Planes
 from ingest.checks.solids.self_crossing import meeting_pairs
+from ingest.checks.solids.surfaces import Surfaces
 from ingest.checks.solids.triangles import bent
 
 

@@ -1,0 +1,301 @@
+"""Which faces of a shell are told apart by a plane between them, but for the corners and edges that both have.
+
+Compiled; each test has a margin, so whatever is parted here does not meet in `self_crossing` either.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ingest.checks.solids.fault import CONTACT_M, Floats, Ints
+from ingest.checks.solids.surfaces import Surfaces
+from twin.kernel import kernel
+
+_OBLIQUE_COSINE, _OBLIQUE_SINE = 0.95, 0.31
+"""Of two directions or planes that part at 18° or more."""
+_LEAST_SLOPE = 0.01
+"""So steeply what meets a plane in one vertex leaves it: a millimetre on, ten times what counts as touching."""
+
+
+@kernel
+def are_parted(s: Surfaces, face: int, other: int) -> bool:
+    """Tell whether a plane is found between two faces: nearly always that of one of them.
+
+    Arrays are handed over one by one where every pair passes: together they take three times as long.
+    """
+    xyz, corner, after, before, face_start, normal, offset = s.xyz, s.corner, s.after, s.before, s.face_start, s.normal, s.offset
+    thick_m, twin, owner = s.deviation_m, s.twin, s.face_of_corner
+    return (
+        _on_one_side(xyz, corner, after, before, face_start, normal, offset, thick_m, twin, owner, face, other)
+        or _on_one_side(xyz, corner, after, before, face_start, normal, offset, thick_m, twin, owner, other, face)
+        or _parted_through_edge(s, face, other)
+        or _parted_at_vertex(s, face, other)
+        or _touches_at_its_own(s, face, other)
+        or _touches_at_its_own(s, other, face)
+        or _parted_on_line(s, face, other)
+    )
+
+
+@kernel
+def _on_one_side(
+    xyz: Floats, corner: Ints, after: Ints, before: Ints, face_start: Ints, normal: Floats, offsets: Floats, deviation_m: Floats,
+    twin: Ints, face_of_corner: Ints, face: int, other: int,
+) -> bool:  # fmt: skip
+    """Tell whether ``other`` is on one side of the plane of ``face``, and has in it only what ``face`` has too."""
+    nx, ny, nz, offset = normal[face, 0], normal[face, 1], normal[face, 2], offsets[face]
+    thickness = deviation_m[face] + 10 * CONTACT_M
+    begin, stop = face_start[other], face_start[other + 1]
+    above, below, on = False, False, 0
+    for k in range(begin, stop):
+        v = corner[k]
+        height = xyz[v, 0] * nx + xyz[v, 1] * ny + xyz[v, 2] * nz - offset
+        if height > thickness:
+            above = True
+        elif height < -thickness:
+            below = True
+        else:
+            on += 1
+        if above and below:
+            return False
+    if on == 0 or on == stop - begin:
+        return on == 0
+    for k in range(begin, stop):
+        v, w, u = corner[k], corner[after[k]], corner[before[k]]
+        if abs(xyz[v, 0] * nx + xyz[v, 1] * ny + xyz[v, 2] * nz - offset) > thickness:
+            continue
+        if abs(xyz[w, 0] * nx + xyz[w, 1] * ny + xyz[w, 2] * nz - offset) <= thickness:
+            if face_of_corner[twin[k]] != face:
+                return False
+        elif abs(xyz[u, 0] * nx + xyz[u, 1] * ny + xyz[u, 2] * nz - offset) > thickness and not _is_among(
+            corner, face_start[face], face_start[face + 1], v
+        ):
+            return False
+    return True
+
+
+@kernel
+def _is_among(corner: Ints, begin: int, stop: int, vertex: int) -> bool:
+    for k in range(begin, stop):  # noqa: SIM110  # numba has no any() of a generator
+        if corner[k] == vertex:
+            return True
+    return False
+
+
+@kernel
+def _touches_at_its_own(s: Surfaces, face: int, other: int) -> bool:
+    """Tell whether ``other`` is on one side of an oblique ``face``, and has in its plane only what ``face`` has too, or is clear of it."""
+    cosine = s.normal[face, 0] * s.normal[other, 0] + s.normal[face, 1] * s.normal[other, 1] + s.normal[face, 2] * s.normal[other, 2]
+    above = below = False
+    for k in range(s.face_start[other], s.face_start[other + 1]):
+        side = _on_plane(s, s.corner[k], face)
+        above, below = above or side > 0, below or side < 0
+    if above == below or abs(cosine) >= _OBLIQUE_COSINE:
+        return False
+    for k in range(s.face_start[other], s.face_start[other + 1]):
+        if _on_plane(s, s.corner[k], face) != 0:
+            continue
+        if _on_plane(s, s.corner[s.after[k]], face) == 0:
+            if s.face_of_corner[s.twin[k]] != face and not _is_clear(s, face, s.corner[k], s.corner[s.after[k]]):
+                return False
+        elif (
+            _on_plane(s, s.corner[s.before[k]], face) != 0
+            and not _has(s, face, s.corner[k])
+            and not _is_clear(s, face, s.corner[k], s.corner[k])
+        ):
+            return False
+    return True
+
+
+@kernel
+def _on_plane(s: Surfaces, vertex: int, face: int) -> int:
+    """Return 1 above the plane of a face, -1 below, 0 within its thickness."""
+    thickness = s.deviation_m[face] + 10 * CONTACT_M
+    height = _height(s, vertex, face)
+    return 1 if height > thickness else -1 if height < -thickness else 0
+
+
+@kernel
+def _height(s: Surfaces, vertex: int, face: int) -> float:
+    """Return how far above the plane of a face a vertex is."""
+    nx, ny, nz = s.normal[face, 0], s.normal[face, 1], s.normal[face, 2]
+    return s.xyz[vertex, 0] * nx + s.xyz[vertex, 1] * ny + s.xyz[vertex, 2] * nz - s.offset[face]
+
+
+@kernel
+def _parted_on_line(s: Surfaces, face: int, other: int) -> bool:
+    """Tell whether two faces, at most one vertex of which is common, meet the line in both their planes apart from each other."""
+    x = s.normal[face, 1] * s.normal[other, 2] - s.normal[face, 2] * s.normal[other, 1]
+    y = s.normal[face, 2] * s.normal[other, 0] - s.normal[face, 0] * s.normal[other, 2]
+    z = s.normal[face, 0] * s.normal[other, 1] - s.normal[face, 1] * s.normal[other, 0]
+    size = np.sqrt(x * x + y * y + z * z)
+    if size < _OBLIQUE_SINE:
+        return False
+    x, y, z = x / size, y / size, z / size
+    common = -1
+    for k in range(s.face_start[face], s.face_start[face + 1]):
+        if _has(s, other, s.corner[k]):
+            if common >= 0:
+                return False
+            common = s.corner[k]
+    clear_m = 5 * (s.deviation_m[face] + s.deviation_m[other]) + 20 * CONTACT_M
+    low, high = _reach(s, face, other, common, x, y, z)
+    other_low, other_high = _reach(s, other, face, common, x, y, z)
+    if common < 0:
+        return high + clear_m < other_low or other_high + clear_m < low
+    at = s.xyz[common, 0] * x + s.xyz[common, 1] * y + s.xyz[common, 2] * z
+    return (high < at - clear_m and other_low > at + clear_m) or (other_high < at - clear_m and low > at + clear_m)
+
+
+@kernel
+def _reach(s: Surfaces, face: int, other: int, common: int, x: float, y: float, z: float) -> tuple[float, float]:
+    """Return from where to where along a line of the plane of ``other`` a face meets that plane, but for the vertex both have."""
+    low, high = np.inf, -np.inf
+    for k in range(s.face_start[face], s.face_start[face + 1]):
+        p, q = s.corner[k], s.corner[s.after[k]]
+        side, next_side = _on_plane(s, p, other), _on_plane(s, q, other)
+        at = s.xyz[p, 0] * x + s.xyz[p, 1] * y + s.xyz[p, 2] * z
+        if side == 0 and p != common:
+            low, high = min(low, at), max(high, at)
+        elif side * next_side < 0:
+            h, g = _height(s, p, other), _height(s, q, other)
+            at += h / (h - g) * (s.xyz[q, 0] * x + s.xyz[q, 1] * y + s.xyz[q, 2] * z - at)
+            low, high = min(low, at), max(high, at)
+    return low, high
+
+
+@kernel
+def _is_clear(s: Surfaces, face: int, a: int, b: int) -> bool:
+    """Tell whether the segment between two vertices in the plane of a face (or the one vertex) meets it at common vertices only.
+
+    Clear is what is farther than the face's own unevenness reaches into another that leaves its plane obliquely.
+    """
+    ux, uy, uz = s.axes[face, 0], s.axes[face, 1], s.axes[face, 2]
+    vx, vy, vz = s.axes[face, 3], s.axes[face, 4], s.axes[face, 5]
+    clear_m = 5 * s.deviation_m[face] + 20 * CONTACT_M
+    ax, ay = s.xyz[a, 0] * ux + s.xyz[a, 1] * uy + s.xyz[a, 2] * uz, s.xyz[a, 0] * vx + s.xyz[a, 1] * vy + s.xyz[a, 2] * vz
+    bx, by = s.xyz[b, 0] * ux + s.xyz[b, 1] * uy + s.xyz[b, 2] * uz, s.xyz[b, 0] * vx + s.xyz[b, 1] * vy + s.xyz[b, 2] * vz
+    x, y = (ax + bx) / 2, (ay + by) / 2
+    inside = False
+    for k in range(s.face_start[face], s.face_start[face + 1]):
+        c, d = s.corner[k], s.corner[s.after[k]]
+        cx, cy = s.xyz[c, 0] * ux + s.xyz[c, 1] * uy + s.xyz[c, 2] * uz, s.xyz[c, 0] * vx + s.xyz[c, 1] * vy + s.xyz[c, 2] * vz
+        dx, dy = s.xyz[d, 0] * ux + s.xyz[d, 1] * uy + s.xyz[d, 2] * uz, s.xyz[d, 0] * vx + s.xyz[d, 1] * vy + s.xyz[d, 2] * vz
+        if (cy > y) != (dy > y):
+            inside ^= x < cx + (y - cy) / (dy - cy) * (dx - cx)
+        if c in (a, b) or d in (a, b):
+            if a == b or (c in (a, b) and d in (a, b)):
+                return False
+            shared_x, shared_y = (cx, cy) if c in (a, b) else (dx, dy)
+            ex, ey = cx + dx - 2 * shared_x, cy + dy - 2 * shared_y
+            sx, sy = ax + bx - 2 * shared_x, ay + by - 2 * shared_y
+            if ex * sx + ey * sy > _OBLIQUE_COSINE * np.sqrt((ex * ex + ey * ey) * (sx * sx + sy * sy)):
+                return False
+        elif _near(ax, ay, bx, by, cx, cy, dx, dy, clear_m):
+            return False
+    return not inside
+
+
+@kernel
+def _near(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx: float, dy: float, distance_m: float) -> bool:
+    """Tell whether two segments in the plane come within a distance of each other."""
+    if min(ax, bx) > max(cx, dx) + distance_m or min(cx, dx) > max(ax, bx) + distance_m:
+        return False
+    if min(ay, by) > max(cy, dy) + distance_m or min(cy, dy) > max(ay, by) + distance_m:
+        return False
+    c, d = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax), (bx - ax) * (dy - ay) - (by - ay) * (dx - ax)
+    a, b = (dx - cx) * (ay - cy) - (dy - cy) * (ax - cx), (dx - cx) * (by - cy) - (dy - cy) * (bx - cx)
+    if c * d < 0 and a * b < 0:
+        return True
+    return (
+        _is_within(cx, cy, ax, ay, bx, by, distance_m)
+        or _is_within(dx, dy, ax, ay, bx, by, distance_m)
+        or _is_within(ax, ay, cx, cy, dx, dy, distance_m)
+        or _is_within(bx, by, cx, cy, dx, dy, distance_m)
+    )
+
+
+@kernel
+def _is_within(x: float, y: float, ax: float, ay: float, bx: float, by: float, distance_m: float) -> bool:
+    ex, ey = bx - ax, by - ay
+    squared = ex * ex + ey * ey
+    t = min(max(((x - ax) * ex + (y - ay) * ey) / squared, 0.0), 1.0) if squared > 0 else 0.0
+    return (x - ax - t * ex) ** 2 + (y - ay - t * ey) ** 2 <= distance_m * distance_m
+
+
+@kernel
+def _parted_at_vertex(s: Surfaces, face: int, other: int) -> bool:
+    """Tell whether two faces with one vertex in common are on either side of the plane between the directions they take from there."""
+    mine = theirs = -1
+    for k in range(s.face_start[other], s.face_start[other + 1]):
+        for j in range(s.face_start[face], s.face_start[face + 1]):
+            if s.corner[k] == s.corner[j]:
+                if mine >= 0:
+                    return False
+                mine, theirs = j, k
+    if mine < 0:
+        return False
+    ax, ay, az = _into(s, mine)
+    bx, by, bz = _into(s, theirs)
+    x, y, z = ax - bx, ay - by, az - bz
+    return _is_beyond(s, face, s.corner[mine], x, y, z) and _is_beyond(s, other, s.corner[mine], -x, -y, -z)
+
+
+@kernel
+def _into(s: Surfaces, corner: int) -> tuple[float, float, float]:
+    """Return the direction halfway between the edges at a corner, of length 1 unless they are opposite."""
+    v, p, q = s.corner[corner], s.corner[s.before[corner]], s.corner[s.after[corner]]
+    ax, ay, az = s.xyz[p, 0] - s.xyz[v, 0], s.xyz[p, 1] - s.xyz[v, 1], s.xyz[p, 2] - s.xyz[v, 2]
+    bx, by, bz = s.xyz[q, 0] - s.xyz[v, 0], s.xyz[q, 1] - s.xyz[v, 1], s.xyz[q, 2] - s.xyz[v, 2]
+    a, b = 1 / np.sqrt(ax * ax + ay * ay + az * az), 1 / np.sqrt(bx * bx + by * by + bz * bz)
+    x, y, z = ax * a + bx * b, ay * a + by * b, az * a + bz * b
+    size = max(np.sqrt(x * x + y * y + z * z), CONTACT_M)
+    return x / size, y / size, z / size
+
+
+@kernel
+def _is_beyond(s: Surfaces, face: int, vertex: int, x: float, y: float, z: float) -> bool:
+    """Tell whether a face leaves the plane upright on a direction through one of its vertices at once, everywhere, and steeply enough."""
+    size = np.sqrt(x * x + y * y + z * z)
+    for k in range(s.face_start[face], s.face_start[face + 1]):
+        p = s.corner[k]
+        if p != vertex:
+            dx, dy, dz = s.xyz[p, 0] - s.xyz[vertex, 0], s.xyz[p, 1] - s.xyz[vertex, 1], s.xyz[p, 2] - s.xyz[vertex, 2]
+            away = dx * x + dy * y + dz * z
+            if not away > size * max(10 * CONTACT_M, _LEAST_SLOPE * np.sqrt(dx * dx + dy * dy + dz * dz)):
+                return False
+    return size > 0
+
+
+@kernel
+def _has(s: Surfaces, face: int, vertex: int) -> bool:
+    return _is_among(s.corner, s.face_start[face], s.face_start[face + 1], vertex)
+
+
+@kernel
+def _parted_through_edge(s: Surfaces, face: int, other: int) -> bool:
+    """Tell whether two faces with one edge in common lie on either side of a plane through it, upright on both."""
+    edge = -1
+    for k in range(s.face_start[other], s.face_start[other + 1]):
+        if s.face_of_corner[s.twin[k]] == face:
+            if edge >= 0:
+                return False
+            edge = k
+    if edge < 0:
+        return False
+    begin, stop = s.corner[edge], s.corner[s.after[edge]]
+    ax, ay, az = s.xyz[begin, 0], s.xyz[begin, 1], s.xyz[begin, 2]
+    ex, ey, ez = s.xyz[stop, 0] - ax, s.xyz[stop, 1] - ay, s.xyz[stop, 2] - az
+    nx, ny = s.normal[face, 0] + s.normal[other, 0], s.normal[face, 1] + s.normal[other, 1]
+    nz = s.normal[face, 2] + s.normal[other, 2]
+    ux, uy, uz = ey * nz - ez * ny, ez * nx - ex * nz, ex * ny - ey * nx
+    least_m = 10 * CONTACT_M * np.sqrt(ux * ux + uy * uy + uz * uz)
+    if least_m == 0:
+        return False
+    for side, sign in ((other, 1.0), (face, -1.0)):
+        for k in range(s.face_start[side], s.face_start[side + 1]):
+            v = s.corner[k]
+            if v not in (begin, stop):
+                away = (s.xyz[v, 0] - ax) * ux + (s.xyz[v, 1] - ay) * uy + (s.xyz[v, 2] - az) * uz
+                if not sign * away > least_m:
+                    return False
+    return True
