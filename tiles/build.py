@@ -21,6 +21,7 @@ from tiles.mesh.batch import LeftOut
 from tiles.metadata import MetadataClass, metadata_class
 from tiles.node import Node, NodeError
 from tiles.node_store import NodeStore, Objects, content_hash
+from tiles.nodes_ahead import nodes_below
 from tiles.source import placed
 from tiles.subtrees import Before, write_subtrees
 from tiles.tileset import revision_tileset
@@ -188,10 +189,11 @@ class _Build:
         """Store the subtree files and return the name of the root's; None where nothing is drawn."""
         if root is None or root.tile is None:
             return None
-        before = None
         if base is not None and base.root is not None and base.subtrees is not None:
             before = Before(self.store.node(base.root), base.subtrees, self.store.subtree)
-        return write_subtrees(root, self.store.node, self.store.put_subtree, before)
+            return write_subtrees(root, self.store.node, self.store.put_subtree, before)
+        with nodes_below(self.store, root) as load:
+            return write_subtrees(root, load, self.store.put_subtree)
 
     def _tilesets(self, root: Node | None, subtrees: str | None, members: Mapping[str, object]) -> None:
         """Store the implicit tileset of the revision and, last, the explicit one."""

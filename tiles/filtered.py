@@ -7,6 +7,7 @@ content, and is no farther from the truth.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from tiles.bounds import Region, union
 from tiles.node import Node
 from tiles.node_store import NodeStore
+from tiles.nodes_ahead import nodes_below
 from tiles.tileset import ContentRef, Tile, tile
 from tiles.tiling import Budget, Cell, Weight
 
@@ -51,8 +53,11 @@ def filtered_tree(store: NodeStore, root: str | None, wanted: Fids, folder: str,
 
     All that is its own lies in ``folder`` below the variant: contents to be drawn are ``{node}.glb``, tree files ``{hash}.json``.
     """
-    planner = _Planner(store, wanted, folder, budget)
-    seen = None if root is None else planner.seen(store.node(root))
+    seen = None
+    if root is not None:
+        top = store.node(root)
+        with nodes_below(store, top) as load:
+            seen = _Planner(store, load, wanted, folder, budget).seen(top)
     if seen is None:
         return FilteredTree(None, 0, {})
     return FilteredTree(seen.tile, seen.features, seen.contents)
@@ -80,6 +85,7 @@ class _Seen:
 @dataclass(frozen=True, slots=True)
 class _Planner:
     store: NodeStore
+    load: Callable[[str], Node]
     wanted: Fids
     folder: str
     budget: Budget
@@ -90,7 +96,7 @@ class _Planner:
             return None
         if node.is_leaf:
             return self._leaf(node, node.tile)
-        drawn = [child for _, name in node.children if (child := self.store.node(name)).tile is not None]
+        drawn = [child for _, name in node.children if (child := self.load(name)).tile is not None]
         seen = [found for child in drawn if (found := self.seen(child)) is not None]
         if not seen:
             return None

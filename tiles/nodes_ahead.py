@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 from tiles.node import Node
+from tiles.node_store import NodeStore
 
 _AT_ONCE = 32
 _MOST = 512
 """Nodes that are loaded and wait to be asked for: some ten megabytes."""
+
+
+@contextmanager
+def nodes_below(store: NodeStore, root: Node) -> Iterator[Callable[[str], Node]]:
+    """Give a way to load the nodes below ``root``, for one who walks them all: ahead of time where ``store`` is far."""
+    if not store.is_far:
+        yield store.node
+        return
+    with NodesAhead(store.node, root) as ahead:
+        yield ahead.load
 
 
 class NodesAhead:

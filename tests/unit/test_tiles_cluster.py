@@ -21,8 +21,9 @@ from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tiles
 from tiles.chunk_task import ChunkTask
 from tiles.cluster import ClusterWorkers
 from tiles.columns import FeatureColumns
+from tiles.garbage import InUse
 from tiles.memory_store import MemoryStore
-from tiles.node_store import Objects
+from tiles.node_store import NodeStore, Objects
 from tiles.selection import sliced
 from tiles.stored_rows import StoredRows, portable
 from tiles.tiling import Budget
@@ -41,6 +42,12 @@ def build(run: FeatureColumns, store: Objects, workers: Workers | None = None) -
     return build_tileset(batches, BUILDING, to_geocentric, TARGET, store, options=OPTIONS, workers=workers)
 
 
+class FarStore(MemoryStore):
+    """A store that is read as one on another machine is."""
+
+    is_far = True  # type: ignore[assignment]
+
+
 class Elsewhere(ThreadWorkers):
     """Workers that see no run of the build."""
 
@@ -55,10 +62,14 @@ class Elsewhere(ThreadWorkers):
 
 def test_what_is_sent_to_workers_needs_the_store_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(full_build, "RUN_BYTES", 10_000)
-    run, whole, elsewhere = buildings(300), MemoryStore(), MemoryStore()
+    run, whole, elsewhere = buildings(300), MemoryStore(), FarStore()
     expected = build(run, whole)
     with Elsewhere(2) as workers:
         assert build(run, elsewhere, workers) == expected
+    for objects in (whole, elsewhere):  # both ways of walking a tree find all of it
+        in_use = InUse(NodeStore(objects, "b", "open"))
+        in_use.keep(1, expected.tree)
+        assert {f"tiles/b/open/{place}" for place in in_use.places} == set(whole)
     assert {key for key in elsewhere if "/w/" in key}
     assert {key: value for key, value in elsewhere.items() if "/w/" not in key} == whole
 
