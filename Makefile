@@ -45,4 +45,4 @@ lock: setup ## bring requirements/*.lock in line with pyproject.toml; UPGRADE=1 
 
 clean: ## remove what was built and installed; data folders stay
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info \
-	  twin/viewer/dist twin/viewer/node_modules tests/node/node_modules
+	  twin/viewer/dist twin/viewer/node_modules tests/node/node_modules tests/node/tools/node_modules

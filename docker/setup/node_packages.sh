@@ -29,4 +29,5 @@ build_viewer() {
 if [[ $purpose == test ]]; then
   [[ ! -e twin/viewer/package-lock.json ]] || install_packages twin/viewer
   [[ ! -e tests/node/package-lock.json ]] || install_packages tests/node
+  [[ ! -e tests/node/tools/package-lock.json ]] || install_packages tests/node/tools
 fi
