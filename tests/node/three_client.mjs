@@ -85,7 +85,9 @@ function pick(x, y) {
   if (metadata === undefined || object.isPoints) return { row: null };
   const id = object.isInstancedMesh ? instanceFeature(object, hit.instanceId) : meshFeature(object, hit.faceIndex, face, point);
   const row = metadata.getPropertyTableData(0, id);
-  return { class: metadata.getPropertyTableInfo(0).className, instanced: object.isInstancedMesh === true, row: plain(row) };
+  const stored = metadata.tableAccessors[0].definition.properties; // of a column that the table lacks the reader makes zeros
+  const values = Object.keys(stored).map((name) => [name, typeof row[name] === "bigint" ? Number(row[name]) : row[name]]);
+  return { class: metadata.getPropertyTableInfo(0).className, instanced: object.isInstancedMesh === true, row: Object.fromEntries(values) };
 }
 
 function instanceFeature(mesh, instance) {
@@ -98,8 +100,6 @@ function meshFeature(mesh, triangle, face, point) {
   const [a, b, c] = [face.a, face.b, face.c].map((i) => new Vector3().fromBufferAttribute(position, i));
   return mesh.userData.meshFeatures.getFeatures(triangle, Triangle.getBarycoord(local, a, b, c, new Vector3()))[0];
 }
-
-const plain = (row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, typeof value === "bigint" ? Number(value) : value]));
 
 window.client = { show, lookAt, shown, pick, failures: () => failures, ready: () => quietFrames > 2, state: () => ({ ...tiles.stats, failures }) };
 requestAnimationFrame(frame);
