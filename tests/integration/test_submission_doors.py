@@ -285,6 +285,7 @@ def test_the_definition_names_every_door(door: Door) -> None:
     base = "/api/submissions/{submission}"
     assert {"/api/submissions", base, *(f"{base}/{d}" for d in ("check", "findings", "changes", "publish", "withdraw"))} <= paths
     assert {"/api/feature-types", "/api/datasets", "/api/events", "/scene.json"} <= paths
+    assert {"/api/datasets/{dataset}/export", "/api/objects/{oid}"} <= paths
     assert document["paths"][f"{base}/publish"]["post"]["security"] == [{"token": []}]
 
 

@@ -86,12 +86,17 @@ def create_app(city: City) -> FastAPI:
     app.include_router(health_router(city, metrics))
     city_doors = city_router(city)
     app.include_router(city_doors)
-    app.include_router(objects_router(city))
     app.include_router(imagery_router(city))
-    app.include_router(exports_router(city))
     app.include_router(tiles_router(city))
     tokens = Tokens(city.pool)
-    own = (submissions_router(city, tokens), tokens_router(tokens), vocabulary_router(city), events_router(hub))
+    own = (
+        objects_router(city),
+        exports_router(city),
+        submissions_router(city, tokens),
+        tokens_router(tokens),
+        vocabulary_router(city),
+        events_router(hub),
+    )
     for router in own:
         app.include_router(router)
     app.include_router(
