@@ -22,8 +22,8 @@ from tiles.spill import RunFile, sorted_run, write_run
 from tiles.tiling import Places, Weight
 from tiles.workers import Workers
 
-RUN_BYTES = 64 << 20
-"""Features in memory before they are sorted and spilled."""
+RUN_BYTES = 48 << 20
+"""Features in memory before they are sorted and spilled, while as many are being sorted and written."""
 _CHUNK_ROWS, _CHUNK_BYTES = 16_000, 8 << 20
 _CHUNKS_A_WORKER = 4
 """At least, so that none is idle for long at the end."""
@@ -61,11 +61,12 @@ class FullBuild:
     def tree(self, columns: Iterable[FeatureColumns], progress: Progress) -> FullTree:
         """Return the tree over all features."""
         with tempfile.TemporaryDirectory(prefix="tiles-", dir=self.folder) as folder:
-            spilled = _Spill(Path(folder))
-            for features, where in self._placed(columns):
-                spilled.add(features, where)
-                progress(0, spilled.count)
-            runs = spilled.finish()
+            with ThreadPoolExecutor(1) as beside:
+                spilled = _Spill(Path(folder), beside)
+                for features, where in self._placed(columns):
+                    spilled.add(features, where)
+                    progress(0, spilled.count)
+                runs = spilled.finish()
             plan = spilled.histogram.plan(self.making.means.budget)
             if plan is None:
                 return FullTree(None, spilled.unplaced, [])
@@ -130,13 +131,13 @@ class _Told:
 
 
 class _Spill:
-    """Sorts what comes into runs on disk."""
+    """Sorts what comes into runs on disk, ``beside`` the one who reads: one run is being written while the next is collected."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, beside: ThreadPoolExecutor) -> None:
+        self._folder, self._beside = folder, beside
         self._held: list[tuple[FeatureColumns, Placed]] = []
         self._bytes = 0
-        self._runs: list[RunFile] = []
+        self._runs: list[Future[RunFile]] = []
         self.histogram = Histogram()
         self.count = 0
         self.unplaced: list[tuple[int, LeftOut]] = []
@@ -155,22 +156,30 @@ class _Spill:
         self.unplaced.sort()
         if self._held:
             self._spill()
-        return tuple(self._runs)
+        return tuple(run.result() for run in self._runs)
 
     def _spill(self) -> None:
-        features, places = self._sorted()
-        self.histogram.add(places)
-        self._runs.append(write_run(self._folder / str(len(self._runs)), features, places))
+        if self._runs:
+            self._runs[-1].result()
+        held, self._held, self._bytes = self._held, [], 0
+        self._runs.append(self._beside.submit(self._written, self._folder / str(len(self._runs)), held))
 
-    def _sorted(self) -> tuple[FeatureColumns, Places]:
-        starts = np.cumsum([0, *(len(features) for features, _ in self._held)])
-        rows = np.concatenate([where.rows + start for (_, where), start in zip(self._held, starts, strict=False)])
-        code = np.concatenate([where.places.code for _, where in self._held])
-        fid = np.concatenate([where.places.fid for _, where in self._held])
-        weights = np.concatenate([where.places.weights for _, where in self._held])
-        features = concatenate([features for features, _ in self._held])
-        self._held, self._bytes = [], 0
-        return sorted_run(features, rows, Places(code, fid, weights))
+    def _written(self, path: Path, held: list[tuple[FeatureColumns, Placed]]) -> RunFile:
+        features, places = _sorted(held)
+        self.histogram.add(places)
+        return write_run(path, features, places)
+
+
+def _sorted(held: list[tuple[FeatureColumns, Placed]]) -> tuple[FeatureColumns, Places]:
+    """Return all that is ``held`` as one run, and leave nothing of it."""
+    starts = np.cumsum([0, *(len(features) for features, _ in held)])
+    rows = np.concatenate([where.rows + start for (_, where), start in zip(held, starts, strict=False)])
+    code = np.concatenate([where.places.code for _, where in held])
+    fid = np.concatenate([where.places.fid for _, where in held])
+    weights = np.concatenate([where.places.weights for _, where in held])
+    features = concatenate([features for features, _ in held])
+    held.clear()
+    return sorted_run(features, rows, Places(code, fid, weights))
 
 
 def size_of(features: FeatureColumns) -> int:

@@ -132,24 +132,21 @@ def read_representations(
     return Representations(np.concatenate([p[2].data for p in pieces]), offsets_of(lengths), level)
 
 
-def _copied(connection: Connection, statement: Statement) -> Iterator[tuple[bytes, bool]]:
+def _copied(connection: Connection, statement: Statement) -> Iterator[tuple[bytearray, bool]]:
     """Yield what COPY BINARY sends for ``statement`` in pieces of whole rows, and whether a piece is the first."""
     copied = b"COPY (" + statement.text.as_bytes(connection) + b") TO STDOUT (FORMAT BINARY)"
-    pending: list[bytes] = []
-    size, is_first = 0, True
+    pending, is_first = bytearray(), True
     with translated(), connection.cursor() as cursor, cursor.copy(copied, statement.values) as copy:
-        for piece in copy:
-            pending.append(bytes(piece))
-            size += len(piece)
-            if size >= BATCH_BYTES:
-                yield b"".join(pending), is_first
-                pending, size, is_first = [], 0, False
-    rest = b"".join(pending)
-    if len(rest) > (0 if is_first else 2):
-        yield rest, is_first
+        for row in copy:
+            pending += row
+            if len(pending) >= BATCH_BYTES:
+                yield pending, is_first
+                pending, is_first = bytearray(), False
+    if len(pending) > (0 if is_first else 2):
+        yield pending, is_first
 
 
-def decode_copy(data: bytes, names: tuple[str, ...], types: tuple[FieldType, ...], *, header: bool) -> FeatureColumns:
+def decode_copy(data: bytes | bytearray, names: tuple[str, ...], types: tuple[FieldType, ...], *, header: bool) -> FeatureColumns:
     """Return the rows of a piece of a COPY BINARY stream: fid int8, geometry bytea, then ``names`` of ``types``.
 
     ``header`` says whether the piece begins with the stream's header; pieces end between rows, the trailer may be there or not (PostgreSQL
@@ -162,7 +159,7 @@ def decode_copy(data: bytes, names: tuple[str, ...], types: tuple[FieldType, ...
     return FeatureColumns(fid, geometry.data, geometry.offsets, columns)
 
 
-def _decode_representations(data: bytes, *, header: bool) -> tuple[NDArray[np.uint32], NDArray[np.uint8], TextColumn]:
+def _decode_representations(data: bytes | bytearray, *, header: bool) -> tuple[NDArray[np.uint32], NDArray[np.uint8], TextColumn]:
     """Return fids, levels of detail in tenths and encoded faces of a piece: int8, text, bytea."""
     raw, starts, lengths = _values(data, 3, header=header)
     fid = _fids(_numbers(raw, starts[0], lengths[0], ">i8"))
@@ -172,12 +169,13 @@ def _decode_representations(data: bytes, *, header: bool) -> tuple[NDArray[np.ui
     return fid, lod, _text(raw, starts[2], lengths[2])
 
 
-def _values(data: bytes, columns: int, *, header: bool) -> tuple[Bytes, NDArray[np.int64], NDArray[np.int64]]:
+def _values(data: bytes | bytearray, columns: int, *, header: bool) -> tuple[Bytes, NDArray[np.int64], NDArray[np.int64]]:
     """Return the bytes of a piece, and where the values of its rows begin and how long they are (-1: NULL), both (columns, rows)."""
     if header and not data.startswith(COPY_SIGNATURE):
         raise ReadError("a COPY stream does not begin with its signature")
     start = 19 + int.from_bytes(data[15:19], "big") if header else 0
     raw = np.frombuffer(data, np.uint8)
+    raw.flags.writeable = False  # whoever holds the bytes: loops are compiled for one kind of array
     rows = _count_rows(raw, start, columns)
     if rows < 0:
         raise ReadError("a COPY row has another number of columns than asked for")
