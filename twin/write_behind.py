@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from twin.store import Store
 
@@ -13,18 +13,19 @@ _MOST_BYTES = 32 << 20
 
 
 class WriteBehind:
-    """A way into ``store`` for one build: what is put once is put by threads of its own, all else after it, in its order.
+    """A way into ``store``: what is put once is put by threads of its own, all else after what the same caller put before.
 
-    What waits can be read here. :meth:`drain` raises what kept any object from being stored. It pickles as a new way into the same store.
+    What waits can be read here. :meth:`drain` raises what kept an object from being stored. It pickles as a new way into the same store.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="put")
         self._changed = threading.Condition()
-        self._waiting: dict[str, bytes] = {}
+        self._waiting: dict[str, tuple[bytes, Future[None]]] = {}
         self._bytes = 0
-        self._failed: Exception | None = None
+        self._callers = threading.local()
+        """Each caller's thread answers for what it put itself: the tasks of a build succeed and fail one by one."""
 
     def __reduce__(self) -> tuple[type[WriteBehind], tuple[Store]]:
         return WriteBehind, (self._store,)
@@ -37,7 +38,7 @@ class WriteBehind:
     def get(self, key: str) -> bytes:
         """Return the bytes under ``key``; NotFoundError when there are none."""
         waiting = self._waiting.get(key)
-        return self._store.get(key) if waiting is None else waiting
+        return self._store.get(key) if waiting is None else waiting[0]
 
     def exists(self, key: str) -> bool:
         """Tell whether ``key`` holds something."""
@@ -46,10 +47,10 @@ class WriteBehind:
     def size(self, key: str) -> int | None:
         """Return how many bytes ``key`` holds, None when it holds nothing."""
         waiting = self._waiting.get(key)
-        return self._store.size(key) if waiting is None else len(waiting)
+        return self._store.size(key) if waiting is None else len(waiting[0])
 
     def put(self, key: str, content: bytes) -> None:
-        """Store ``content`` under ``key`` once all that was put before is stored: what points to something is never there before it."""
+        """Store ``content`` under ``key`` once all that the caller put before is stored: what points to something comes after it."""
         self.drain()
         self._store.put(key, content)
 
@@ -57,11 +58,12 @@ class WriteBehind:
         """Have ``content`` stored under a name that stands for it for ever, unless it is there already; it may be stored a while later."""
         with self._changed:
             self._changed.wait_for(lambda: self._bytes < _MOST_BYTES)
-            if key in self._waiting:
-                return
-            self._waiting[key] = content
-            self._bytes += len(content)
-        self._threads.submit(self._store.put_once, key, content, anew=anew).add_done_callback(lambda future: self._done(key, future))
+            waiting = self._waiting.get(key)
+            if waiting is None:
+                waiting = content, self._threads.submit(self._stored, key, content, anew=anew)
+                self._waiting[key] = waiting
+                self._bytes += len(content)
+        self._mine().append(waiting[1])
 
     def delete(self, key: str) -> None:
         """Forget ``key``, once it is stored if it waits to be."""
@@ -70,21 +72,27 @@ class WriteBehind:
         self._store.delete(key)
 
     def drain(self) -> None:
-        """Wait until all that was put so far is stored; raise what kept any of it from being so."""
-        with self._changed:
-            mine = set(self._waiting)
-            self._changed.wait_for(lambda: mine.isdisjoint(self._waiting))
-            if self._failed is not None:
-                raise self._failed
+        """Wait until all that the caller's thread put is stored; raise what kept any of it from being so."""
+        mine = self._mine()
+        put, mine[:] = wait(mine).done, []
+        for future in put:
+            future.result()
 
     def close(self) -> None:
         """End the threads, once they have stored what waits."""
         self._threads.shutdown()
 
-    def _done(self, key: str, future: Future[None]) -> None:
-        error = future.exception()
-        with self._changed:
-            self._bytes -= len(self._waiting.pop(key))
-            if isinstance(error, Exception):
-                self._failed = error
-            self._changed.notify_all()
+    def _mine(self) -> list[Future[None]]:
+        if not hasattr(self._callers, "put"):
+            self._callers.put = []
+        mine: list[Future[None]] = self._callers.put
+        return mine
+
+    def _stored(self, key: str, content: bytes, *, anew: bool) -> None:
+        try:
+            self._store.put_once(key, content, anew=anew)
+        finally:
+            with self._changed:
+                del self._waiting[key]
+                self._bytes -= len(content)
+                self._changed.notify_all()
