@@ -6,7 +6,7 @@ and the pictures: the same content has the same atlas.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,11 @@ from PIL import Image
 from tiles.islands import GUTTER, Islands, islands_of
 from tiles.mesh.batch import Shown
 from tiles.shelves import Packed, packed
-from twin.face_textures import Texture, Wrap
-from twin.pictures import LARGEST_SIDE, Pixels, encode
+from twin.face_textures import LARGEST_SIDE, Texture, Wrap
+from twin.pictures import Pixels, encode
 
-type PixelsOf = Mapping[bytes, Pixels]
-"""Name of a picture → its pixels; without those that are not at hand."""
+type PixelsOf = Callable[[bytes], Pixels | None]
+"""Gives a picture by its name, None where it is not at hand; asked for one at a time, since a building may have more than fit in memory."""
 _QUALITY = 80
 _COARSEST = 40
 """Halvings of the area of a texel: then every island is one texel."""
@@ -44,10 +44,10 @@ def atlas_of(
 ) -> Atlas | None:
     """Return the atlas of a mesh with texels of ``texel_m``, or coarser ones until it has ``most_bytes``; None where nothing is shown.
 
-    ``positions`` (v, 3) metres; ``triangles`` (t, 3). A face whose picture is not among ``pictures`` shows nothing.
+    ``positions`` (v, 3) metres; ``triangles`` (t, 3). A face whose picture is not at hand shows nothing.
     """
-    known = np.array([t.name in pictures for t in shown.textures] + [False])
-    is_shown = known[shown.texture]
+    depths = [0 if (pixels := pictures(t.name)) is None else pixels.shape[2] for t in shown.textures]
+    is_shown = np.array([*depths, 0])[shown.texture] > 0
     if not is_shown.any():
         return None
     for coarser in range(_COARSEST):
@@ -55,7 +55,7 @@ def atlas_of(
         placed = packed(islands.size + 2 * GUTTER, LARGEST_SIDE)
         if placed is None:
             continue
-        pixels = _drawn(islands, placed, shown.textures, pictures)
+        pixels = _drawn(islands, placed, shown.textures, pictures, max(depths))
         image = encode(pixels, _QUALITY)
         if len(image) <= most_bytes or max(pixels.shape[:2]) <= GUTTER * 4:
             break
@@ -65,21 +65,19 @@ def atlas_of(
     return Atlas(image, np.where(is_shown[:, None], np.clip(place, 0.0, 1.0), 0.0), is_shown, pixels.shape[2] == 4)
 
 
-def _drawn(islands: Islands, placed: Packed, textures: tuple[Texture, ...], pictures: PixelsOf) -> Pixels:
+def _drawn(islands: Islands, placed: Packed, textures: tuple[Texture, ...], pictures: PixelsOf, bands: int) -> Pixels:
     """Return the atlas: every island with a margin of what lies beside it, so that it has no seam where texels are mixed."""
     width, height = placed.size
-    bands = max(pictures[textures[t].name].shape[2] for t in set(islands.texture.tolist()))
     atlas = np.zeros((height, width, bands), np.uint8)
-    scaled: dict[tuple[bytes, int, int], Pixels] = {}
-    for i, (column, row) in enumerate(placed.corner.tolist()):
+    made, resized = None, np.zeros((1, 1, bands), np.uint8)
+    for i in np.lexsort((*islands.picture_size.T, islands.texture)).tolist():
         texture = textures[int(islands.texture[i])]
         size = (int(islands.picture_size[i, 0]), int(islands.picture_size[i, 1]))
-        key = (texture.name, *size)
-        if key not in scaled:
-            scaled[key] = _resized(pictures[texture.name], size, bands)
-        (x, y), (w, h) = islands.first[i].tolist(), islands.size[i].tolist()
+        if made != (texture.name, size) and (pixels := pictures(texture.name)) is not None:
+            made, resized = (texture.name, size), _resized(pixels, size, bands)
+        (x, y), (w, h), (column, row) = islands.first[i].tolist(), islands.size[i].tolist(), placed.corner[i].tolist()
         across, down = _beyond(x, w, size[0], texture.wrap), _beyond(y, h, size[1], texture.wrap)
-        atlas[row : row + len(down), column : column + len(across)] = scaled[key][down[:, None], across]
+        atlas[row : row + len(down), column : column + len(across)] = resized[down[:, None], across]
     return atlas
 
 

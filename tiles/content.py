@@ -113,10 +113,9 @@ class Drawing:
         """Return the atlas of what a mesh shows, as large as its geometry leaves it room to be; None where that is nothing."""
         if self._pictures is None:
             return None
-        kept = {t.name: pixels for t in shown.textures if (pixels := self._pictures.get(t.name)) is not None}
         beside = _BYTES_PER_VERTEX * len(mesh.positions) + sum(len(c.values) for c in table.columns)
         most = max(_LARGEST_BYTES - beside, _SMALLEST_ATLAS_BYTES)
-        atlas = atlas_of(shown, mesh.positions, mesh.triangles, kept, TEXEL_M, most)
+        atlas = atlas_of(shown, mesh.positions, mesh.triangles, self._pictures.get, TEXEL_M, most)
         return None if atlas is None else Picture(atlas.image, atlas.place, atlas.is_shown, atlas.is_masked)
 
     def _without(self, source: Source, rows: NDArray[np.int64], unfit: NDArray[np.uint32], reason: LeftOut) -> Drawn:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from tiles.columns import Bytes, Offsets, Representations
 from tiles.kernel import kernel
 from tiles.wkb import EMPTY, OK, UNREADABLE, Squares, uint32
-from twin.face_textures import COUNT_BYTES, TEXTURE_BYTES
+from twin.face_textures import COUNT_BYTES, LARGEST_SIDE, SIZE_AT, TEXTURE_BYTES, Wrap
 from twin.representation import MAGIC, MM_PER_M, TEXTURED_MAGIC, SurfaceType
 
 _HEAD_BYTES = 52
 _MAGIC, _TEXTURED = int.from_bytes(MAGIC, "little"), int.from_bytes(TEXTURED_MAGIC, "little")
+_MOST_WRAP = int(max(Wrap))
 _FARTHEST = 1e7
 """Repeats of a picture; no reader lets as many through."""
 _M_PER_MM = 1.0 / MM_PER_M
@@ -185,6 +186,10 @@ def _shows_whole(data: Bytes, tail: int, corners: int, faces: int) -> bool:
     """Return whether faces name textures that there are, and corners places."""
     bits = np.empty(1, np.uint32)
     textures = uint32(data, tail)
+    for n in range(textures):
+        at = tail + COUNT_BYTES + TEXTURE_BYTES * n + SIZE_AT
+        if not (0 < uint16(data, at) <= LARGEST_SIDE and 0 < uint16(data, at + 2) <= LARGEST_SIDE and uint32(data, at + 4) <= _MOST_WRAP):
+            return False
     at = tail + COUNT_BYTES + TEXTURE_BYTES * textures
     for face in range(faces):
         if uint16(data, at + 2 * face) > textures:

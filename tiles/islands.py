@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.mesh.batch import Shown
-from twin.face_textures import Wrap
-from twin.pictures import LARGEST_SIDE
+from twin.face_textures import LARGEST_SIDE, Wrap
 
 GUTTER = 2
 """Pixels around an island, for texels that are mixed when it is seen from afar."""

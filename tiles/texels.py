@@ -9,15 +9,13 @@ from tiles.columns import Bytes, Offsets, Representations
 from tiles.face_bytes import float32, is_textured, sizes, tail_at, uint16
 from tiles.kernel import kernel
 from tiles.wkb import uint32
-from twin.face_textures import COUNT_BYTES, TEXTURE_BYTES, Texture, textures_at
+from twin.face_textures import COUNT_BYTES, SIZE_AT, TEXTURE_BYTES, Texture, textures_at
 from twin.representation import MM_PER_M
 
 TEXEL_M = 0.05
 """As finely pictures are shown: what oblique photography of a city resolves. A coarser one keeps its pixels."""
 _BYTES_PER_TEXEL = 0.1
 """Of WebP, with what lies unused between islands; for the budget only."""
-_SIZE_AT = 32
-"""Width and height of a texture, behind its name."""
 
 
 def texture_bytes(representations: Representations) -> NDArray[np.int64]:
@@ -66,7 +64,7 @@ def _texel_counts(data: Bytes, offsets: Offsets, texel_m: float) -> NDArray[np.f
             end = uint32(data, rings + 4 * ring)
             number = uint16(data, numbers + 2 * face)
             if 0 < number <= uint32(data, tail):
-                at = tail + COUNT_BYTES + TEXTURE_BYTES * (number - 1) + _SIZE_AT
+                at = tail + COUNT_BYTES + TEXTURE_BYTES * (number - 1) + SIZE_AT
                 pixels = uint16(data, at) * uint16(data, at + 2) * _extent(data, places, corner, end, bits)
                 out[n] += min(pixels, 2 * _area_m2(data, vertices, indices, corner, end) / (texel_m * texel_m))
             ring = uint32(data, faces + 4 * face)

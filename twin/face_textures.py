@@ -15,6 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 NAME_BYTES = 32
+LARGEST_SIDE = 2048
+"""Pixels of a picture that is kept: the widest atlas of a tile, so no tile could show more of it."""
+SIZE_AT = 32
+"""Where in a texture its width and height are."""
 _COUNT = struct.Struct("<I")
 _TEXTURE = struct.Struct(f"<{NAME_BYTES}sHHI")
 COUNT_BYTES, TEXTURE_BYTES = _COUNT.size, _TEXTURE.size
@@ -89,7 +93,7 @@ def check_textures(shown: FaceTextures, faces: int, corners: int) -> None:
         raise ValueError("texture of a face")
     if not np.isfinite(shown.places).all():
         raise ValueError("places in textures")
-    if any(len(t.name) != NAME_BYTES or t.width < 1 or t.height < 1 for t in shown.textures):
+    if any(len(t.name) != NAME_BYTES or not (0 < t.width <= LARGEST_SIDE and 0 < t.height <= LARGEST_SIDE) for t in shown.textures):
         raise ValueError("textures")
 
 

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, WebPImagePlugin
 
+from twin.face_textures import LARGEST_SIDE
+
 Pixels = npt.NDArray[np.uint8]
 """(height, width, 3 or 4): red, green, blue, opacity."""
 
-LARGEST_SIDE = 2048
-"""Pixels: the widest atlas of a tile, so no tile could show more of a picture."""
 _QUALITY = 90
 _METHOD = 2
 """Of libwebp, 0 to 6: four times as fast as 6 for files a twentieth larger."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,8 @@ from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImage
 from ingest.readers.archive import Archive
 from ingest.readers.tileset_document import resolved
 from twin.errors import Text, TwinError
-from twin.pictures import LARGEST_SIDE, Pixels, name_of
+from twin.face_textures import LARGEST_SIDE
+from twin.pictures import Pixels, name_of
 
 _FORMATS = tuple(
     plugin.format
@@ -107,7 +108,10 @@ class Pictures:
     folder: str = ""
     """In which the model itself lies."""
     _known: dict[str, Picture | None] = field(default_factory=dict)
-    _waiting: list[Pixels] = field(default_factory=list)
+    _waiting: list[Pixels | str] = field(default_factory=list)
+    """Pixels, or where they are to be had again: of one body there may be more than fit in memory."""
+    waiting_bytes: int = 0
+    """How much memory the pixels take that wait."""
 
     def find(self, uri: str, folder: str = "") -> Picture | None:
         """Return the picture a model in ``folder`` calls ``uri``; None where it is missing or cannot be decoded."""
@@ -134,19 +138,21 @@ class Pictures:
         pixels = None if content is None else decoded(content)
         if pixels is None:
             return None
-        self._waiting.append(pixels)
+        is_kept = self.waiting_bytes < WAITING_BYTES
+        self._waiting.append(pixels if is_kept else path)
+        self.waiting_bytes += pixels.nbytes if is_kept else 0
         return Picture(name_of(pixels), pixels.shape[1], pixels.shape[0])
 
-    @property
-    def waiting_bytes(self) -> int:
-        """How much memory the pixels take that wait."""
-        return sum(p.nbytes for p in self._waiting)
+    def take(self) -> Iterator[Pixels]:
+        """Return the pixels that were found since the last time, to be gone through once."""
+        taken, self._waiting, self.waiting_bytes = self._waiting, [], 0
+        return self._in_turn(taken)
 
-    def take(self) -> tuple[Pixels, ...]:
-        """Return the pixels that were decoded since the last time."""
-        taken = tuple(self._waiting)
-        self._waiting.clear()
-        return taken
+    def _in_turn(self, taken: list[Pixels | str]) -> Iterator[Pixels]:
+        for one in taken:
+            pixels = one if not isinstance(one, str) else decoded(self.files.read(one) or b"")
+            if pixels is not None:
+                yield pixels
 
 
 def not_beside(textures: int) -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -99,8 +99,8 @@ class SourceBatch:
     areas: Areas | None = None
     """Rows that the reader gives as arrays; their ``geometry`` is None."""
     remarks: tuple[Remark, ...] = ()
-    pictures: tuple[Pixels, ...] = ()
-    """Those that faces of the representations show and that no batch before brought."""
+    pictures: Iterable[Pixels] = ()
+    """Those that faces of the representations show and that no batch before brought; they can be gone through once."""
 
     def with_geometries(self, chosen: npt.NDArray[np.bool_] | None = None) -> SourceBatch:
         """Return the batch with a geometry made of each area, or of those chosen; the others stay arrays."""

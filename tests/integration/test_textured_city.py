@@ -7,11 +7,13 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 
 from ingest.rollback import rollback
+from tests.integration.test_filtered_tiles import crawled
 from tests.opened_city import load, opened_city, request
 from tests.textured_city import SRID, as_file, quarters, textured_zip
 from tiles.checker import check_tileset
@@ -64,6 +66,9 @@ def test_pictures_are_published_compared_and_rolled_back(city: City, tmp_path: P
     assert np.abs(kept[16::32, 16::32].astype(int) - quarters()[16::32, 16::32]).max() < 12
     drawn = contents(city, first.commit)
     assert sum(map(shows, drawn.values())) == 1
+
+    one = crawled(city, "/tiles/houses/tileset.json?filter=" + quote("building_id = 'house-1'"))
+    assert [shows(body) for path, body in one.items() if path.endswith(".glb")] == [True]
 
     again = deliver(city, tmp_path / "again.zip", as_file(quarters(), "BMP"))
     assert (again.published, again.unchanged, again.commit) == (0, 2, None)

@@ -16,9 +16,9 @@ from ingest.readers.choice import choose_reader
 from ingest.readers.pictures import decoded
 from ingest.reading import read_parts
 from tests.textured_city import HEIGHT_M, REPEATS, SOUTH, SRID, WALL_M, as_file, citygml, cityjson, quarters, sequence, textured_zip, zipped
-from twin.face_textures import Wrap
+from twin.face_textures import LARGEST_SIDE, Wrap
 from twin.featuretypes.loader import load_feature_types
-from twin.pictures import LARGEST_SIDE, name_of
+from twin.pictures import name_of
 from twin.representation import Faces, decode
 
 BUILDING = load_feature_types()["building"]

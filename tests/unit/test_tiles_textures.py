@@ -28,8 +28,8 @@ from tiles.shelves import packed
 from tiles.texels import TEXEL_M, texture_bytes, textures_of
 from tiles.tiling import Budget
 from tiles.wkb import OK, UNREADABLE
-from twin.face_textures import FaceTextures, Texture, Wrap
-from twin.pictures import LARGEST_SIDE, name_of
+from twin.face_textures import LARGEST_SIDE, FaceTextures, Texture, Wrap
+from twin.pictures import name_of
 from twin.representation import decode, encode
 
 NAME = name_of(quarters())
@@ -81,6 +81,9 @@ BROKEN = {
     "no tail": lambda b: b[: _tail(b)],
     "more textures than there is room for": lambda b: b[: _tail(b)] + struct.pack("<I", 2**31) + b[_tail(b) + 4 :],
     "a texture that is not there": lambda b: b[: _tail(b) + 44] + struct.pack("<H", 9) + b[_tail(b) + 46 :],
+    "a picture wider than any": lambda b: b[: _tail(b) + 36] + struct.pack("<H", 2049) + b[_tail(b) + 38 :],
+    "a picture without height": lambda b: b[: _tail(b) + 38] + struct.pack("<H", 0) + b[_tail(b) + 40 :],
+    "a way to go on that there is not": lambda b: b[: _tail(b) + 40] + struct.pack("<I", 3) + b[_tail(b) + 44 :],
     "a place that is no number": lambda b: b[:-4] + struct.pack("<f", float("nan")),
     "a place beyond all measure": lambda b: b[:-4] + struct.pack("<f", float("inf")),
 }
@@ -200,7 +203,7 @@ def test_every_point_of_a_wall_shows_what_the_picture_has_there(
     assert body.textures is not None
     placed = np.where(body.textures.of_face.repeat(4)[:, None] > 0, body.textures.places * np.float32(wide) + np.float32(low), 0)
     mesh, shown = shown_mesh(replace(body, textures=replace(body.textures, places=placed.astype(np.float32))))
-    atlas = atlas_of(shown, mesh.positions, mesh.triangles, {NAME: quarters()}, texel_m, 10**6)
+    atlas = atlas_of(shown, mesh.positions, mesh.triangles, {NAME: quarters()}.get, texel_m, 10**6)
     assert atlas is not None
     wall = np.flatnonzero(shown.texture >= 0)
     assert (atlas.is_shown == (shown.texture >= 0)).all()
@@ -222,7 +225,7 @@ def test_an_atlas_is_made_coarser_until_it_is_small_enough() -> None:
     mesh, shown = shown_mesh(replace(body, textures=replace(body.textures, textures=(texture,))))
     sizes = {}
     for most in (10**6, 20_000, 2_000):
-        atlas = atlas_of(shown, mesh.positions, mesh.triangles, {name: NOISE}, 0.001, most)
+        atlas = atlas_of(shown, mesh.positions, mesh.triangles, {name: NOISE}.get, 0.001, most)
         assert atlas is not None
         assert len(atlas.image) <= most
         sizes[most] = len(atlas.image)
@@ -232,7 +235,7 @@ def test_an_atlas_is_made_coarser_until_it_is_small_enough() -> None:
 def test_a_picture_is_no_finer_than_the_tile_needs() -> None:
     body = faces(0, NAME)
     mesh, shown = shown_mesh(body)
-    fine, coarse = (atlas_of(shown, mesh.positions, mesh.triangles, {NAME: quarters()}, texel_m, 10**6) for texel_m in (TEXEL_M, 1.0))
+    fine, coarse = (atlas_of(shown, mesh.positions, mesh.triangles, {NAME: quarters()}.get, texel_m, 10**6) for texel_m in (TEXEL_M, 1.0))
     assert fine is not None
     assert coarse is not None
     with Image.open(io.BytesIO(fine.image)) as own, Image.open(io.BytesIO(coarse.image)) as small:
@@ -242,7 +245,7 @@ def test_a_picture_is_no_finer_than_the_tile_needs() -> None:
 
 def test_a_picture_that_repeats_without_end_is_one_colour() -> None:
     mesh, shown = shown_mesh(faces(0, NAME, repeats=9e5))
-    atlas = atlas_of(shown, mesh.positions, mesh.triangles, {NAME: quarters()}, TEXEL_M, 10**6)
+    atlas = atlas_of(shown, mesh.positions, mesh.triangles, {NAME: quarters()}.get, TEXEL_M, 10**6)
     assert atlas is not None
     with Image.open(io.BytesIO(atlas.image)) as image:
         assert max(image.size) <= LARGEST_SIDE
@@ -250,7 +253,7 @@ def test_a_picture_that_repeats_without_end_is_one_colour() -> None:
 
 def test_without_its_picture_a_face_shows_nothing() -> None:
     mesh, shown = shown_mesh(faces(0, NAME))
-    assert atlas_of(shown, mesh.positions, mesh.triangles, {}, TEXEL_M, 10**6) is None
+    assert atlas_of(shown, mesh.positions, mesh.triangles, {}.get, TEXEL_M, 10**6) is None
 
 
 def test_a_picture_weighs_what_it_takes() -> None:

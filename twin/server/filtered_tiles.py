@@ -21,6 +21,7 @@ from tiles.content import Drawing
 from tiles.filtered import Fids, Form, filtered_tree
 from tiles.filtered_content import FilteredContents
 from tiles.glb import ENGINE_VERSION, Encoding
+from tiles.kept_pictures import KeptPictures
 from tiles.massing_form import far_form_for
 from tiles.metadata import metadata_class
 from tiles.node_store import NodeStore, content_hash
@@ -165,7 +166,7 @@ class FilteredTiles:
     def _contents(self, dataset: Dataset, commit: int, wanted: Fids) -> FilteredContents:
         feature_type = self._city.catalogue.feature_type(dataset.feature_type)
         metadata = metadata_class(feature_type)
-        drawing = Drawing(metadata, self._to_geocentric, self._encoding)
+        drawing = Drawing(metadata, self._to_geocentric, self._encoding, KeptPictures(self._city.store))
         store = NodeStore(self._city.store, dataset.slug, VARIANT)
         maker = TreeMaker(store, drawing, BuildOptions().budget, far_form_for(feature_type, metadata, self._encoding))
         rows = RevisionRows(self._city.pool, self._collection(dataset), commit)

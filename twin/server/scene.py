@@ -118,13 +118,15 @@ def _style(feature_type: FeatureType, asset: Asset | None) -> Json:
     """
     style, detail = scene_style(feature_type), {} if asset is None else asset.detail
     choices, levels, kinds = style["choices"], detail.get("lod"), detail.get("surfaces")
-    if not (isinstance(choices, list) and isinstance(levels, Mapping) and isinstance(kinds, list)) or levels.keys() <= {"1"}:
+    if not (isinstance(choices, list) and isinstance(levels, Mapping) and isinstance(kinds, list)):
         return style
+    if not levels.keys() <= {"1"}:
+        choices = [*choices, surface_choice(kinds)]
     textured, drawn = detail.get("textured", 0), detail.get("drawn", 0)
     if not isinstance(textured, int) or not isinstance(drawn, int) or not textured:
-        return {**style, "choices": [*choices, surface_choice(kinds)]}
+        return {**style, "choices": choices}
     color_by = TEXTURE if 2 * textured >= drawn else style["color_by"]
-    return {**style, "color_by": color_by, "choices": [*choices, surface_choice(kinds), texture_choice()]}
+    return {**style, "color_by": color_by, "choices": [*choices, texture_choice()]}
 
 
 def _separation(vertical: VerticalModel, extent: tuple[float, float, float, float]) -> Json | None:
