@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -24,29 +26,43 @@ class Copier:
         self._begun: set[str] = set()
         """Tables whose filling this transaction began."""
         self._thread = ThreadPoolExecutor(1, "copier")
+        self._filling = ExitStack()
+        """The COPY that is under way."""
+        self._filled: str | None = None
+        """The table that it fills."""
+        self._write: Callable[[bytes], None] = lambda _: None
         self._copying: Future[None] | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            if error is None:
-                self._settle()
-        finally:
-            self._thread.shutdown()
+        self._thread.shutdown()
+        if error is not None:
+            self._filling.__exit__(kind, error, trace)
+            return
+        with self._filling:
+            self._settle()
 
     def copy(self, staging: Staging, batch: pa.RecordBatch, *, is_first: bool, beside: Accompaniment | None = None) -> None:
         """Have a batch copied, and what stands ``beside`` its rows; ``is_first`` says that no row has been staged before it."""
-        rows = copy_binary_rows(batch, staging.copy_columns) if beside is None else b""  # made ready while the last batch is copied
+        if beside is not None:
+            self._copying = self._thread.submit(self._copy_with, self._begin(staging, is_first=is_first), staging, batch, beside)
+            return
+        rows = copy_binary_rows(batch, staging.copy_columns)  # while the last batch is being copied
+        self._settle()
+        if self._filled != staging.name:
+            connection = self._begin(staging, is_first=is_first)
+            self._write = self._filling.enter_context(staged.filling(connection, staging, begun=staging.name in self._begun))
+            self._filled = staging.name
+        self._copying = self._thread.submit(self._write, rows)
+
+    def _begin(self, staging: Staging, *, is_first: bool) -> Connection:
         connection = self.connection()
         if staging.first_load and is_first:
             staged.begin_filling(connection, staging)
             self._begun.add(staging.name)
-        if beside is not None:
-            self._copying = self._thread.submit(self._copy_with, connection, staging, batch, beside)
-            return
-        self._copying = self._thread.submit(staged.fill, connection, staging, rows, begun=staging.name in self._begun)
+        return connection
 
     def _copy_with(self, connection: Connection, staging: Staging, batch: pa.RecordBatch, beside: Accompaniment) -> None:
         """Copy rows and what stands beside them; of a first load with the fids both are to have for good, so that it is written once."""
@@ -63,6 +79,8 @@ class Copier:
     def connection(self) -> Connection:
         """Return the connection, once nothing is being copied through it."""
         self._settle()
+        self._filled = None
+        self._filling.close()
         return self._connection
 
     def _settle(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -193,17 +193,25 @@ def begin_filling(connection: Connection, staging: Staging) -> None:
     connection.execute(sql.SQL("TRUNCATE {}").format(staging.table))
 
 
-def fill(connection: Connection, staging: Staging, rows: bytes, *, begun: bool, more: Sequence[str] = ()) -> None:
-    """Copy rows of `Staging.copy_columns` (`ingest.copy_binary.copy_binary_rows`) in, with ``more`` columns behind those.
+@contextmanager
+def filling(connection: Connection, staging: Staging, *, begun: bool, more: Sequence[str] = ()) -> Iterator[Callable[[bytes], None]]:
+    """Give the block what copies rows of `Staging.copy_columns` in, with ``more`` columns behind those (`ingest.copy_binary`).
 
-    ``begun`` says whether this transaction began to.
+    All of them go through one COPY, the connection's business until the block ends: what it has written goes to the disk while more comes.
+    ``begun`` says whether this transaction began to fill the table.
     """
     freeze = sql.SQL(", freeze" if begun else "")
     statement = staging.query("copy_into_staging", columns=columns((*staging.copied, *more)), freeze=freeze)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(HEADER)
-        copy.write(rows)
+        yield copy.write
         copy.write(TRAILER)
+
+
+def fill(connection: Connection, staging: Staging, rows: bytes, *, begun: bool, more: Sequence[str] = ()) -> None:
+    """Copy rows in, as `filling` does, by themselves."""
+    with filling(connection, staging, begun=begun, more=more) as write:
+        write(rows)
 
 
 def create(connection: Connection, staging: Staging, srid: int) -> None:
