@@ -50,8 +50,8 @@ def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
     samples = interleave(contenders, ROUNDS, say)
     method = (
         f"Ours: the statements by which a check fills the staging table of a new dataset, {PIECE:,} rows at a time, in one transaction "
-        "from its begin to its commit, fids drawn from the sequence, fed with ready bytes: what reading, checking and encoding cost is not in it "
-        "(load.checked has all of it). Bound: the same bytes by one COPY BINARY into a bare unlogged table without key or default."
+        "from its begin to its commit, fids drawn from the sequence, fed with ready bytes: what reading, checking and encoding cost is not "
+        "in it (load.checked has all of it). Bound: the same bytes by one COPY BINARY into a bare unlogged table without key or default."
     )
     return Outcome("load.copy", "rows/s", ROWS, "higher", {c.name: c.role for c in contenders}, samples, method, {})
 
