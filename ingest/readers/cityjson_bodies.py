@@ -18,7 +18,7 @@ from ingest.compiled_bodies import CompiledBodies
 from ingest.readers.cityjson_faces import surface_type
 from ingest.readers.cityjson_frame import Frame, Json
 from ingest.readers.cityjson_kernels import Cut, Ints, Made, Mask, build
-from ingest.readers.cityjson_plan import PlannedFeature
+from ingest.readers.cityjson_plan import PlannedFeature, PlannedGeometry
 from ingest.readers.json_arrays import CutLines
 from ingest.readers.source import Makeup, Mended
 from twin.representation import SurfaceType
@@ -44,11 +44,19 @@ class _Tables:
                 self.meanings.extend(g.meanings)
             self.row.append(feature.row)
             self.lod.append(lod)
-            self.makeup.append(_MAKEUP if not geometries[0].is_solid else Makeup(tuple(range(len(geometries)))))
+            self.makeup.append(_makeup(geometries))
             self.bodies.append((feature.vertices, len(self.geometries)))
 
 
-_MAKEUP = Makeup()
+_KNOWN = ("type", "parent", "children")
+"""What a semantic surface says of itself that is kept otherwise, or not."""
+_NO_SOLID, _ONE_SOLID = Makeup(), Makeup((0,))
+
+
+def _makeup(geometries: Sequence[PlannedGeometry]) -> Makeup:
+    if not geometries[0].is_solid:
+        return _NO_SOLID
+    return _ONE_SOLID if len(geometries) == 1 else Makeup(tuple(range(len(geometries))))
 
 
 def bodies_of(features: Sequence[PlannedFeature], cut: CutLines, frame: Frame) -> tuple[CompiledBodies | None, Sequence[int]]:
@@ -67,7 +75,7 @@ def bodies_of(features: Sequence[PlannedFeature], cut: CutLines, frame: Frame) -
 
 def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies, Mask]:
     bodies, geometries = np.array(tables.bodies, dtype=np.int64), np.array(tables.geometries, dtype=np.int64)
-    types = np.array([surface_type(m) for m in tables.meanings], dtype=np.uint8)
+    types = _types_of(tables.meanings)
     used = geometries[:, 0]
     room = (cut.start[used + 1] - cut.start[used]).sum(axis=0)
     of_vertices = bodies[:, 0]
@@ -108,6 +116,13 @@ def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies
     return built, made.good
 
 
+def _types_of(meanings: Sequence[Json]) -> npt.NDArray[np.uint8]:
+    """Return the stored type of each semantic surface; there are many of few."""
+    names = [m.get("type") for m in meanings]
+    known = {name: int(surface_type({"type": name})) for name in {n for n in names if type(n) is str}}
+    return np.array([known[n] if type(n) is str else int(SurfaceType.OTHER) for n in names], dtype=np.uint8)
+
+
 def _with_mended(makeups: Sequence[Makeup], mended: Ints, cut: CutLines, frame: Frame) -> Sequence[Makeup]:
     if not len(mended):
         return makeups
@@ -123,8 +138,7 @@ def _said(meanings: Sequence[Json], types: npt.NDArray[np.uint8], made: Made) ->
 
     A body of which more is said than can be written as JSON (nested too deeply) is no longer good.
     """
-    beyond = [{k: v for k, v in m.items() if k not in ("type", "parent", "children")} for m in meanings]
-    noted = np.array([bool(b) or t == SurfaceType.OTHER for b, t in zip(beyond, types.tolist(), strict=True)], dtype=bool)
+    noted = (types == SurfaceType.OTHER) | np.fromiter((len(m) > sum(k in m for k in _KNOWN) for m in meanings), bool, len(meanings))
     starts, of_face = made.start[:, FACE], made.meaning[: made.size[FACE]]
     said: list[str | None] = [None] * (len(starts) - 1)
     faces = np.flatnonzero(noted[of_face] & (of_face >= 0)) if len(noted) else np.empty(0, dtype=np.int64)
@@ -134,13 +148,20 @@ def _said(meanings: Sequence[Json], types: npt.NDArray[np.uint8], made: Made) ->
     numbers, ends, groups = _grouped(body, of_face[faces], faces - starts[body])
     entries: dict[int, list[Json]] = {}
     for (b, m), (first, end) in zip(groups, itertools.pairwise([0, *ends]), strict=True):
-        entries.setdefault(b, []).append({"faces": numbers[first:end], "type": meanings[m].get("type"), **beyond[m]})
+        entries.setdefault(b, []).append(_entry(numbers[first:end], meanings[m]))
     for b, of_body in entries.items():
         try:
             said[b] = orjson.dumps(of_body).decode()
         except orjson.JSONEncodeError:
             made.good[b] = False
     return said
+
+
+def _entry(faces: list[int], meaning: Json) -> Json:
+    entry = {"faces": faces, "type": None, **meaning}
+    for relative in _KNOWN[1:]:
+        entry.pop(relative, None)
+    return entry
 
 
 def _grouped(body: Ints, meaning: Ints, number: Ints) -> tuple[list[int], list[int], list[tuple[int, int]]]:

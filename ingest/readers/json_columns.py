@@ -10,7 +10,7 @@ import pyarrow as pa
 
 def flattened(properties: Mapping[str, object]) -> Mapping[str, object]:
     """Return properties without objects among the values: {"parent": {"adcode": 320400}} is a property parent.adcode."""
-    if not any(isinstance(value, dict) for value in properties.values()):
+    if dict not in set(map(type, properties.values())):
         return properties
     flat: dict[str, object] = {}
     for name, value in properties.items():

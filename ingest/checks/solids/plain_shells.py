@@ -9,7 +9,7 @@ import numpy as np
 
 from ingest.body_arrays import FACE, INDEX, SHELL, SOLID
 from ingest.checks.solids.fault import CONTACT_M, Ints, Mask
-from ingest.checks.solids.plain_pairs import are_parted
+from ingest.checks.solids.plain_pairs import on_one_side, parted_otherwise
 from ingest.checks.solids.shells import LEAST_FACES
 from ingest.checks.solids.surfaces import Surfaces
 from twin.kernel import kernel
@@ -176,7 +176,8 @@ def _volume_m3(s: Surfaces, begin: int, stop: int) -> float:
 @kernel
 def _not_parted(s: Surfaces, first: int, end: int, pairs: Ints, count: int) -> int:
     """Add the pairs of faces whose boxes meet and that no plane parts; return how many there are then, -1 if they are too many."""
-    low, high, face_start = s.low, s.high, s.face_start
+    low, high, xyz, corner, after, before, face_start = s.low, s.high, s.xyz, s.corner, s.after, s.before, s.face_start
+    normal, offset, deviation_m, twin, face_of_corner = s.normal, s.offset, s.deviation_m, s.twin, s.face_of_corner
     order = first + np.argsort(low[first:end, 0])
     for m in range(end - first):
         p = order[m]
@@ -193,7 +194,11 @@ def _not_parted(s: Surfaces, first: int, end: int, pairs: Ints, count: int) -> i
                 continue
             is_larger = face_start[p + 1] - face_start[p] > face_start[q + 1] - face_start[q]
             large, small = (p, q) if is_larger else (q, p)
-            if not are_parted(s, large, small):
+            if not (
+                on_one_side(xyz, corner, after, before, face_start, normal, offset, deviation_m, twin, face_of_corner, large, small)
+                or on_one_side(xyz, corner, after, before, face_start, normal, offset, deviation_m, twin, face_of_corner, small, large)
+                or parted_otherwise(s, large, small)
+            ):
                 if count == len(pairs):
                     return -1
                 pairs[count, 0], pairs[count, 1] = p, q
