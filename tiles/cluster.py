@@ -1,12 +1,13 @@
 """Workers of a Dask cluster: chunks are drawn by any machine that reaches the scheduler and the store.
 
-A worker has this package in the same version, the geoid grid where the coordinator has it, and the credentials of the store in its own
-environment. What it is sent is named by `tiles.making`; what it draws goes from it straight into the store.
+Scheduler and workers have this package in the same version; a worker also has the geoid grid where the coordinator has it, and the
+credentials of the store in its own environment. What it is sent is named by `tiles.making`; what it draws goes straight into the store.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 import pickle
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -48,6 +49,7 @@ class ClusterWorkers:
         self._sent: set[Sent] = set()
 
     def __enter__(self) -> Self:
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it would tell of a lost scheduler is raised, in a line
         try:
             self._client = Client(self._address, timeout=_REACHED_S, set_as_default=False, name="twin-tiles")
         except (OSError, TimeoutError, ValueError) as error:
@@ -86,7 +88,8 @@ class ClusterWorkers:
     def _send(self, task: Task[Any], result: Future[Any]) -> None:
         try:
             sendable = portable(task) if isinstance(task, ChunkTask) else task
-            sent = self._client.submit(_run, _ENGINE, self._prepare, sendable, pure=False, retries=_RETRIES)
+            packed = pickle.dumps(sendable, pickle.HIGHEST_PROTOCOL)  # the scheduler opens what it passes on, but not this
+            sent = self._client.submit(_run, _ENGINE, self._prepare, packed, pure=False, retries=_RETRIES)
         except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it is
             result.set_exception(error)
             return
@@ -106,11 +109,12 @@ class ClusterWorkers:
             self._sent.discard(sent)
 
 
-def _run(engine: tuple[int, int], prepare: bytes, task: Task[Any]) -> Any:  # noqa: ANN401 - whatever the task gives
+def _run(engine: tuple[int, int], prepare: bytes, packed: bytes) -> Any:  # noqa: ANN401 - whatever the task gives
     """Do a task, in the process of a worker."""
     if engine != _ENGINE:
         raise UnavailableError(f"a worker has engine {_ENGINE}, the build {engine}: install the same version").with_code("other-version")
     _prepared(prepare)
+    task: Task[Any] = pickle.loads(packed)  # noqa: S301 - who reaches the scheduler runs code here anyway
     return task.run()
 
 

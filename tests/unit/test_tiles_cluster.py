@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -30,7 +32,10 @@ from tiles.tiling import Budget
 from tiles.workers import Task, ThreadWorkers, Workers
 from twin.bucket_address import bucket_address, open_bucket
 from twin.errors import UnavailableError
+from twin.server.city import City
+from twin.server.settings import read_settings
 from twin.server.settled import settled
+from twin.server.tile_workers import MANY, tile_workers
 
 TARGET = TilesetTarget("b", 1, "open", "2.25.9.2.1.")
 OPTIONS = BuildOptions(budget=Budget(1_500, 15_000))
@@ -155,3 +160,13 @@ class Counted:
     def _count(self, _: Future[object]) -> None:
         self.done += 1
         self._told(self.done)  # type: ignore[operator]
+
+
+def test_a_cluster_draws_large_datasets_only_and_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    city = cast("City", SimpleNamespace(settings=read_settings({"TWIN_SCHEDULER": "tcp://scheduler:8786"})))
+    assert isinstance(tile_workers(city, MANY - 1), ThreadWorkers)
+    assert isinstance(tile_workers(city, MANY), ClusterWorkers)
+    monkeypatch.delitem(sys.modules, "tiles.cluster")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UnavailableError, match=r"pip install 'citytwin\[cluster\]'"):
+        tile_workers(city, MANY)
