@@ -31,6 +31,8 @@ _HYDRANT_MM = "100"
 _VALVE_FROM_JUNCTION_M = 15.0
 _CLEAR_OF_TAP_M = 4.0
 _VALVE_CHAMBER = "阀门井"
+_STEEL_WALLS_MM = {"300": 8.0, "500": 9.0, "800": 10.0}
+"""Of welded steel pipes; nobody notes the walls of others."""
 _STATIONS = {"JP": "泵站", "TR": "调压箱"}
 _FEATURE_CODES = {HYDRANT: "51042202"}
 
@@ -203,6 +205,7 @@ def _line(service: Conduit, pipe: _Pipe, ground: dict[str, float], depth: dict[s
         owner=service.owner,
         year=pipe.year,
         tunnel_id=tunnel_id(pipe.stretch.start) if service.where is Where.TUNNELS else None,
+        wall_mm=_STEEL_WALLS_MM.get(pipe.size) if service.material == "G" else None,
     )
 
 

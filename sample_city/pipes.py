@@ -67,6 +67,9 @@ class SurveyLine:
     year: int
     tunnel_id: str | None = None
     state: str = "在用"
+    shape: str | None = None
+    """Shape of the section (断面形状) where a team notes it."""
+    wall_mm: float | None = None
 
 
 def exchanged(line: SurveyLine) -> SurveyLine:

@@ -27,6 +27,8 @@ _GULLY_SIZE_MM = 200
 _GULLY_SLOPE = 0.01
 _SHARE_NOTED_BACKWARDS = 0.08
 _BOX_ABOVE_MM = 1200
+_EGGS_BEFORE, _EGGS_MM = 2000, (600, 1200)
+"""Of storm sewers laid before, the larger ones are eggs two wide and three high."""
 _BELOW_CROSSED_SEWER_M = 0.38
 _COVER_BELOW_GAS_M = 2.06
 """Of the last pipe of a branch, which passes under the gas main in the lane."""
@@ -161,13 +163,23 @@ def _lay(laying: _Laying, service: Sewer, upper: Spot, lower: Spot, stretch: Str
     laying.depth[lower.point_id] = max(laying.depth.get(lower.point_id, 0.0), end_depth)
     laying.upstream_m[lower.point_id] += upstream + length
     laying.diameter_mm[lower.point_id] = max(laying.diameter_mm[lower.point_id], diameter)
-    size = f"{diameter + 500}X{diameter}" if diameter > _BOX_ABOVE_MM else str(diameter)
-    laying.lines.append(_line(laying, service, upper, lower, stretch, size, start_depth, end_depth, year))
+    size, shape = _section(service, diameter, year)
+    laid = _line(laying, service, upper, lower, stretch, size, start_depth, end_depth, year)
+    laying.lines.append(dataclasses.replace(laid, shape=shape))
+
+
+def _section(service: Sewer, diameter_mm: int, year: int) -> tuple[str, str | None]:
+    """Return size and shape of a sewer as high as ``diameter_mm``; no shape where it is round."""
+    if diameter_mm > _BOX_ABOVE_MM:
+        return f"{diameter_mm + 500}X{diameter_mm}", "矩形"
+    if service is STORM_SEWER and year < _EGGS_BEFORE and diameter_mm in _EGGS_MM:
+        return f"{diameter_mm * 2 // 3}X{diameter_mm}", "卵形"
+    return str(diameter_mm), None
 
 
 def _lay_gully(laying: _Laying, service: Sewer, gully: Spot, manhole: Spot, stretch: Stretch) -> None:
     invert = laying.ground[gully.point_id] - _GULLY_DEPTH_M - gully.distance_m(manhole) * _GULLY_SLOPE
-    end_depth = deepen_cm(max(laying.ground[manhole.point_id] - invert, 0.6))
+    end_depth = deepen_cm(max(laying.ground[manhole.point_id] - invert, _GULLY_DEPTH_M))
     laying.depth[gully.point_id] = _GULLY_DEPTH_M
     laying.lines.append(_line(laying, service, gully, manhole, stretch, str(_GULLY_SIZE_MM), _GULLY_DEPTH_M, end_depth, stretch.year))
 

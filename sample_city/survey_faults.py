@@ -152,12 +152,14 @@ def _places(networks: _Networks) -> None:
 
 
 def _lengths(networks: _Networks) -> None:
-    """Lines too long, too deep and too steep."""
+    """Lines too long, too deep, too shallow and too steep."""
     a, b = networks.main((0, EDGE_OF_SURVEY), (90, _END))
     top = networks.top([a, b])
     networks.line(a, b, "200", (top, top), ("J04", "review", "管段长 90 m / a line of 90 m"))
     a, b = networks.main((0, EDGE_OF_SURVEY), (40, _END))
     networks.line(a, b, "200", (a.ground_m - 21.5, b.ground_m - 21.5), ("L04", "review", "埋深 21.5 m / 21.5 m deep"))
+    a, b = networks.main((0, EDGE_OF_SURVEY), (40, _END))
+    networks.line(a, b, "200", (a.ground_m - 0.3, b.ground_m - 0.3), ("cover", "review", "覆土 0.3 m / 0.3 m of soil over it"))
     a, b, c = networks.main((0, EDGE_OF_SURVEY), (3, BEND), (30, _END))
     top = networks.top([a, b, c])
     networks.line(a, b, "200", (top, top - 3.0), ("J05", "review", "坡度 45° / a slope of 45°"))

@@ -31,7 +31,7 @@ _POINT_HEADER = (
 )  # fmt: skip
 _LINE_HEADER = (
     "起点点号", "终点点号", "管线类型", "管径", "材质", "埋设方式", "起点埋深", "终点埋深", "起点管线高程", "终点管线高程", "流向", "压力",
-    "电压", "电缆条数", "总孔数", "已用孔数", "建设年代", "所在道路", "权属单位", "管廊编号", "使用状态",
+    "电压", "电缆条数", "总孔数", "已用孔数", "建设年代", "所在道路", "权属单位", "管廊编号", "使用状态", "断面形状", "壁厚",
 )  # fmt: skip
 Value = str | float | int | None
 
@@ -72,7 +72,7 @@ class WorkbookWriter:
             self._lines.add((
                 s.start_id or None, s.end_id or None, s.kind, s.size, s.material, s.embedding, s.start_depth_m, s.end_depth_m,
                 s.start_elevation_m, s.end_elevation_m, s.flow, s.pressure, s.voltage_kv, s.cables, s.holes, s.holes_used, s.year, s.street,
-                s.owner, s.tunnel_id, s.state,
+                s.owner, s.tunnel_id, s.state, s.shape, s.wall_mm,
             ))  # fmt: skip
 
     @property

@@ -9,15 +9,18 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from tiles.binary_chunk import FLOAT, SHORT, UNSIGNED_BYTE, UNSIGNED_SHORT, BinaryChunk, Json, container
+from tiles.binary_chunk import BYTE, FLOAT, SHORT, UNSIGNED_BYTE, UNSIGNED_SHORT, BinaryChunk, Json, container
 from tiles.glb import ENGINE_VERSION, Glb, Material, structural_metadata
 from tiles.local_frame import LocalFrame
 from tiles.mesh.batch import MeshBatch
 from tiles.metadata import MetadataClass, PropertyTable
+from tiles.stored_vertices import codec_order, stored_normals
 
 _LONG_M = 30.0
 """From this length on a step of a 16-bit rotation, 3e-5 of a radian, would move the ends by more than half a millimetre."""
 _SHORT_STEP = 1.0 / 32_767
+_MODEL_STEP_M = 2.0**-14
+"""Grid of a model's own positions: a sixteenth of a millimetre, times the scale of an instance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def write_instances(
         }
         nodes.append({"mesh": len(meshes), "extensions": extensions})
         meshes.append({"primitives": [_model(binary, group.model, group.shade)]})
-    required = ["EXT_mesh_gpu_instancing"] + ["EXT_meshopt_compression"] * meshopt
+    required = ["EXT_mesh_gpu_instancing", "KHR_mesh_quantization"] + ["EXT_meshopt_compression"] * meshopt
     document: Json = {
         "asset": {"version": "2.0", "generator": f"citytwin tiles {ENGINE_VERSION}"},
         "extensionsUsed": ["EXT_instance_features", "EXT_structural_metadata", *required],
@@ -91,19 +94,21 @@ def _error_m(group: Instances) -> float:
     place = float(np.spacing(np.abs(group.translation).max().astype(np.float32)))
     turn = float(np.finfo(np.float32).eps) if _is_long(group) else 2 * _SHORT_STEP
     reach = np.linalg.norm(np.abs(group.model.positions).max(axis=0) * group.scale, axis=1)
-    return place + turn * float(reach.max())
+    rounding = _MODEL_STEP_M / 2 * np.linalg.norm(group.scale, axis=1)
+    return place + float((turn * reach + rounding).max())
 
 
 def _model(binary: BinaryChunk, model: MeshBatch, shade: NDArray[np.uint8] | None) -> Json:
-    positions = model.positions.astype(np.float32)
+    order = codec_order(model.triangles, len(model.positions), None)
+    positions = (np.rint(model.positions[order.vertices] / _MODEL_STEP_M) * _MODEL_STEP_M).astype(np.float32)
     low, high = positions.min(axis=0).tolist(), positions.max(axis=0).tolist()
-    count = len(positions)
+    count, normals = len(positions), stored_normals(model.normals, order, quantize=True)
     attributes = {
-        "POSITION": binary.accessor(binary.vertices(positions), FLOAT, "VEC3", count, min=low, max=high),
-        "NORMAL": binary.accessor(binary.vertices(model.normals), FLOAT, "VEC3", count),
+        "POSITION": binary.accessor(binary.wide(positions, _MODEL_STEP_M), FLOAT, "VEC3", count, min=low, max=high),
+        "NORMAL": binary.accessor(binary.vertices(normals), BYTE, "VEC3", count, normalized=True),
     }
     if shade is not None:
-        grey = np.column_stack([shade, shade, shade, np.zeros_like(shade)])
+        grey = np.column_stack([shade, shade, shade, np.zeros_like(shade)])[order.vertices]
         attributes["COLOR_0"] = binary.accessor(binary.vertices(grey), UNSIGNED_BYTE, "VEC3", count, normalized=True)
-    indices = binary.accessor(binary.triangles(model.triangles, count), UNSIGNED_SHORT, "SCALAR", model.triangles.size)
+    indices = binary.accessor(binary.triangles(order.triangles, count), UNSIGNED_SHORT, "SCALAR", order.triangles.size)
     return {"attributes": attributes, "indices": indices, "material": 0, "mode": 4}

@@ -29,10 +29,11 @@ def encode_vertices(vertices: NDArray[np.generic]) -> bytes:
 def exponential(rows: NDArray[np.float32], step: float) -> NDArray[np.int32]:
     """Return what the EXPONENTIAL filter decodes to ``rows``, which are multiples of ``step``, a power of two: 2^exponent × mantissa.
 
-    One exponent throughout, so that neighbours differ in their low bytes only. Multiples are in [0, 2^23).
+    One exponent throughout, so that neighbours differ in their low bytes only. Multiples are in [-2^23, 2^23).
     """
     exponent = np.int32(np.log2(step)) & np.int32(0xFF)
-    return np.rint(rows / np.float32(step)).astype(np.int32) | np.int32(np.uint32(exponent << 24).view(np.int32))
+    mantissa = np.rint(rows / np.float32(step)).astype(np.int32) & np.int32(0xFFFFFF)
+    return mantissa | np.int32(np.uint32(exponent << 24).view(np.int32))
 
 
 def encode_triangles(triangles: NDArray[np.uint32], vertex_count: int) -> bytes:

@@ -211,8 +211,8 @@ class Tube(Recipe):
         return outlines(self.pipes.rows(rows))
 
 
-_INSTANCE_WEIGHT = 32
-"""What a point counts for in vertices: its instances take the bytes of four, and its models are to be drawn."""
+_INSTANCE_WEIGHT = 16
+"""What a point counts for in vertices: its instances take the bytes of eight, and its models are to be drawn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import shapely
 
 from tests import tile_readers
-from tests.tile_features import GEOCENTRIC, NODE, PIPE, SEPARATION_M, features, numbers, texts, to_geocentric
+from tests.tile_features import (
+    GEOCENTRIC,
+    NODE,
+    PIPE,
+    SEPARATION_M,
+    code_list,
+    feature_type,
+    features,
+    field,
+    numbers,
+    texts,
+    to_geocentric,
+)
 from tests.tile_trees import nodes
 from tiles.build import BuildOptions, TilesetTarget, build_tileset
 from tiles.columns import Column, FeatureColumns
 from tiles.memory_store import MemoryStore
+from tiles.mesh.fitting_models import FITTINGS
+from tiles.metadata import metadata_class
+from tiles.source import make_source
 from tiles.tiling import Budget
 from twin.model import FeatureType
 
@@ -74,6 +90,49 @@ def test_instances_are_where_the_lines_are(tmp_path: Path) -> None:
 
 def _bounds(run: FeatureColumns) -> list[tuple[int, int]]:
     return list(zip(run.wkb_offsets[:-1].tolist(), run.wkb_offsets[1:].tolist(), strict=True))
+
+
+SURVEY = feature_type(
+    "pipe_node",
+    "Point",
+    "well",
+    {"depth": "depth_m", "kind": "appurtenance", "rotation": "rotation_deg"},
+    (
+        field("depth_m", "number", "井深", "m"),
+        field("appurtenance", "code", "附属物", codes=code_list("node_appurtenance", {kind: kind for kind in FITTINGS})),
+        field("rotation_deg", "number", "旋转角", "deg"),
+    ),
+)
+
+
+def survey_points(count: int = 60) -> FeatureColumns:
+    """Every kind of fitting twice, turned, every other one over a shaft."""
+    points = [shapely.Point(497_000 + 40 * (i % 20), 3_521_000 + 40 * (i // 20), 5.0) for i in range(count)]
+    columns: dict[str, Column] = {
+        "depth_m": numbers(3.0 if i % 2 else None for i in range(count)),
+        "appurtenance": texts(FITTINGS[i % len(FITTINGS)] for i in range(count)),
+        "rotation_deg": numbers(7.0 * i for i in range(count)),
+    }
+    return features(points, columns)
+
+
+def test_fittings_stand_where_they_were_surveyed(tmp_path: Path) -> None:
+    """Decoded by a reader that is not ours, a leaf's instances are the vertices of the models in the storage CRS."""
+    run, store = survey_points(), MemoryStore()
+    build_tileset([run], SURVEY, to_geocentric, TilesetTarget("net", 1, "open", "2.25.1."), store)
+    [key] = [key for key in store if key.endswith(".glb")]
+    (tmp_path / "leaf.glb").write_bytes(store[key])
+    assert [(r["errors"], r["warnings"]) for r in tile_readers.run("validate.mjs", [tmp_path / "leaf.glb"])] == [(0, 0)]
+    [tile] = tile_readers.run("read.mjs", [tmp_path / "leaf.glb"])
+    fid = np.array(tile["table"]["columns"]["fid"])[np.array(tile["features"])]
+    e, n, h = GEOCENTRIC.transform(*np.array(tile["positions"]).T, direction="INVERSE")
+    points = np.column_stack([e, n, np.array(h) - SEPARATION_M])
+    wanted = make_source(run, SURVEY, metadata_class(SURVEY)).mesh(np.arange(len(run)))
+    for one in range(len(run)):
+        drawn, meant = points[fid == one + 1], wanted.positions[wanted.feature == one]
+        assert len(drawn) >= len(np.unique(meant.round(6), axis=0))
+        assert shapely.MultiPoint(drawn[:, :2]).hausdorff_distance(shapely.MultiPoint(meant[:, :2])) < 0.01
+        assert [drawn[:, 2].min(), drawn[:, 2].max()] == pytest.approx([meant[:, 2].min(), meant[:, 2].max()], abs=0.005)
 
 
 def test_khronos_validator_has_nothing_against_them(tmp_path: Path) -> None:

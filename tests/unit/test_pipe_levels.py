@@ -6,9 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.pipe_levels import least_cover_m, level_fields, sampled, with_inverts
+from ingest.walls import with_walls
 from twin.featuretypes.loader import load_feature_types
+from twin.pipe_walls import wall_table
 
 PIPE = next(t for t in load_feature_types().values() if t.name == "pipe_segment")
 
@@ -38,6 +42,43 @@ def test_the_invert_lies_below_the_line_by_what_the_line_stands_for() -> None:
     )
     assert filled.column("start_invert_m").to_pylist() == [2.6, 2.5, 3.0, None, None]
     assert filled.column("end_invert_m").to_pylist()[:3] == [2.1, 2.0, 2.5]
+
+
+def test_the_invert_is_the_lowest_of_the_bore() -> None:
+    """A wall is below it; a size of the bore has one above it, too; of an egg the larger size is the height."""
+    line = shapely.LineString([(0, 0, 3.0), (20, 5, 2.8)])
+    rows = batch([line] * 4, ["top", "top", "axis", "top"], [400, 400, 400, None], [None, None, None, 400])
+    more = {
+        "wall_thickness_mm": pa.array([50.0, 50.0, 50.0, None]),
+        "size_reference": pa.array(["outer", "inner", "outer", "outer"]),
+        "section_shape": pa.array([None, None, None, "egg"], pa.string()),
+        "width_mm": pa.array([None, None, None, 600.0], pa.float64()),
+    }
+    for name, column in more.items():
+        rows = rows.append_column(name, column)
+    assert with_inverts(rows, PIPE, "geom").column("start_invert_m").to_pylist() == [2.65, 2.55, 2.85, 2.4]
+
+
+def test_walls_are_as_surveyed_else_those_of_material_and_size() -> None:
+    columns = {
+        "material": pa.array(["QM", "QM", "PE", "T", "TZ", None, "QM"]),
+        "outer_diameter_mm": pa.array([600.0, 600, 110, None, 50, 300, None]),
+        "width_mm": pa.array([None, None, None, 2000.0, None, None, None], pa.float64()),
+        "section_height_mm": pa.array([None, None, None, 1500.0, None, None, None], pa.float64()),
+        "section_shape": pa.nulls(7, pa.string()),
+        "wall_thickness_mm": pa.array([None, 12.0, 99.0, None, None, None, None], pa.float64()),
+        "wall_source": pa.array([None, None, "table", None, None, None, None], pa.string()),
+    }
+    filled = with_walls(pa.RecordBatch.from_pydict(columns), PIPE)
+    assert filled.column("wall_thickness_mm").to_pylist() == [9.9, 12.0, 6.6, 200.0, None, None, None]
+    assert filled.column("wall_source").to_pylist() == ["table", "field", "table", "table", None, None, None]
+
+
+@given(st.floats(1, 20_000), st.sampled_from(sorted(wall_table().round)))
+def test_a_wall_leaves_a_bore_and_a_larger_pipe_has_none_thinner(size_mm: float, material: str) -> None:
+    here, larger = wall_table().thickness_mm([material] * 2, np.array([size_mm, 1.01 * size_mm]), np.zeros(2, np.bool_))
+    assert 0 < 2 * here < size_mm
+    assert larger >= here - 1e-9
 
 
 def test_a_cover_that_comes_along_is_not_believed() -> None:
