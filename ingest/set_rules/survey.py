@@ -89,8 +89,7 @@ class _Rows:
         def joined(first: Any, after: Any) -> Any:  # noqa: ANN401  # likewise
             if isinstance(first, pa.ChunkedArray):
                 return pa.chunked_array([*first.chunks, *after.chunks], pa.string())
-            pieces = chain(*((values[block] for block in blocks_of(len(values))) for values in (first, after)))
-            return self.files.array(pieces, first.dtype.type)
+            return self.files.array(chain(_pieces(first), _pieces(after)), first.dtype.type)
 
         return replace(self, **{name: joined(values, getattr(more, name)) for name, values in self._columns().items()})
 
@@ -234,6 +233,10 @@ _NAMED: Mapping[str, str] = {"natural_key": "key", "node_id": "number"}
 def blocks_of(rows: int) -> Iterator[slice]:
     """Yield blocks of so many rows."""
     return (slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK))
+
+
+def _pieces(values: npt.NDArray[np.generic]) -> Iterator[npt.NDArray[np.generic]]:
+    return (values[block] for block in blocks_of(len(values)))
 
 
 def _else_height(elevation_m: Floats, z: Floats) -> Floats:

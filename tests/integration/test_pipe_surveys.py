@@ -113,6 +113,14 @@ def test_random_surveys_are_judged_as_row_by_row(surveys: Surveys, seeds: range)
         assert found == judged, f"seed {seed}"
 
 
+def test_a_survey_that_comes_again_is_judged_as_before(surveys: Surveys, seeds: range) -> None:
+    parts, rules = random_survey(seeds[0]), ("J02", "J03", "J06")
+    surveys.load(parts, max_rejected=1.0)
+    told = surveys.catalogue.findings(surveys.check(parts, max_rejected=1.0))
+    found = Counter((part_name(parts, f), f["rule"], f["row"]) for f in told if f["rule"] in rules)
+    assert found == Counter({place: count for place, count in expected(parts).items() if place[1] in rules})
+
+
 def columns_of(surveys: Surveys, parts: Parts, look: Callable[[SetContext], dict[str, list[object]]]) -> dict[str, list[object]]:
     """Return what is seen of a survey once its rows are staged."""
     request, submission = surveys.request(parts), surveys.catalogue.receive("surveyor", [], {})
