@@ -299,7 +299,7 @@ def _statement(text: LiteralString, staging: Staging, fields: tuple[str, str]) -
 
 def _coming_sheets(connection: Connection, loaded: Sequence[Staging]) -> dict[int, list[Sheet]]:
     return {
-        s.dataset.id: coming_sheets(connection, s.future_rows(), None if s.first_load else s.current, s.dataset.id)
+        s.dataset.id: coming_sheets(connection, s.dataset, s.future_rows(), is_new=s.first_load)
         for s in loaded
         if s.feature_type.recipe == "terrain"
     }

@@ -71,10 +71,6 @@ class GroundSurface:
         """How far from a place a sheet may be that matters there: the way of fading, and what the grid of nodes and the seams add."""
         return FADE_M + 4 * self.fill.step_m + 2 * self.boxes.coarsest_m
 
-    def heights_at_m(self, x: FloatArray, y: FloatArray) -> FloatArray:
-        """Return H at points (n,) of the storage CRS."""
-        return self.heights_m(np.stack([x, y, *self.sampler.positions(x, y)]), None, None)[0]
-
     def heights_m(self, places: Places, near: Which | None, around: Which | None) -> tuple[FloatArray, bool]:
         """Return H at ``places``, and whether some of them are carried on from where there is a height.
 

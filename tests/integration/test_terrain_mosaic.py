@@ -12,8 +12,11 @@ import rasterio
 
 from ingest.part_reading import PartReading
 from ingest.request import LoadRequest, PartSpec
+from ingest.rollback import rollback
 from tests.opened_city import get, load, opened_city, request
 from tests.quantized_mesh_reader import read_tile
+from twin.heights.mosaic import in_order
+from twin.query.elevation import published_sheets
 from twin.server.assets import build_missing
 from twin.server.city import City
 from twin.server.commands.tiles import has_tree
@@ -135,3 +138,11 @@ def test_the_mosaic_gives_bases_and_terrain_and_changes_only_what_it_changes(dat
         answers = get(city, f"/{first['url']}layer.json", f"/{first['url']}{tile}", f"/{third['url']}layer.json", f"/tiles/survey/4/{tile}")
         assert [a.status_code for a in answers] == [410, 404, 200, 200]
         assert drawn_minus_sampled_m(city, third["url"]) < 0.01
+
+        # what a rollback publishes again is as old as it was
+        then = published_sheets(city.catalogue, commit=4)
+        assert rollback(city.catalogue, 4, "test", "", city.extent_deg).commit == 6
+        city.catalogue.refresh()
+        assert bases(city)["on"][0] == PATCH_M
+        assert sorted(in_order(published_sheets(city.catalogue))) == sorted(in_order(then))
+        assert {s.commit for s in published_sheets(city.catalogue)} == {s.commit for s in then} == {1, 4}

@@ -16,6 +16,7 @@ from rasterio.vrt import WarpedVRT
 from twin.crs import storage_crs
 from twin.errors import RejectedError
 from twin.heights import Coverage, GroundSampler, open_coverage, write_coverage
+from twin.heights.mosaic import NOT_YET, Sheet, in_order
 
 X0, Y0 = 490_000.0, 3_520_000.0
 
@@ -181,3 +182,10 @@ def test_many_sheets_are_one_surface_within_one_bounded_cache(tmp_path: Path) ->
     x, y = X0 + rng.uniform(5, 1995, 5000), Y0 - rng.uniform(5, 1995, 5000)
     x[:1000], y[1000:2000] = X0 + 500 + rng.uniform(-3, 3, 1000), Y0 - 1000 + rng.uniform(-3, 3, 1000)
     assert np.abs(sampler.height_m(x, y) - ((x - X0 - 2.5) / 5 * 0.1 + (Y0 - y - 2.5) / 5 * 0.2)).max() < 1e-4
+
+
+def test_priority_goes_before_fineness_and_fineness_before_age() -> None:
+    coarse_first = Sheet("coarse", 5, 30.0, 1, 1, "a")
+    fine, newer_as_fine, finer = Sheet("fine", 0, 0.5, 7, 2, "b"), Sheet("newer", 0, 0.503, 8, 1, "c"), Sheet("finer", 0, 0.2, 2, 1, "d")
+    coarse, again = Sheet("old", -1, 0.1, 9, 1, "e"), Sheet("fine", -3, 0.5, NOT_YET, 3, "f")
+    assert in_order([again, coarse, fine, finer, newer_as_fine, coarse_first]) == ["coarse", "finer", "newer", "fine", "old"]

@@ -156,7 +156,7 @@ def test_the_fitted_grid_equals_the_exact_one(surface: GroundSurface) -> None:
 def test_the_border_is_continuous_and_fades_to_zero(surface: GroundSurface) -> None:
     y = np.full(4000, 3_520_700.0)
     x = 495_000 - np.linspace(-20, FADE_M + 50, 4000)
-    heights = surface.heights_at_m(x, y)
+    heights, _ = surface.heights_m(np.stack([x, y, *surface.sampler.positions(x, y)]), None, None)
     assert np.abs(np.diff(heights)).max() < 0.6 * 1.3  # 1.27 m between points, slope of the relief below 0.56
     assert heights[-1] == 0
     assert heights[2000] == pytest.approx(heights[100] / 2, rel=0.2)

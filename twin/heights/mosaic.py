@@ -20,7 +20,7 @@ class Sheet:
     priority: int
     resolution_m: float
     commit: int
-    """The commit that published it, or `NOT_YET`."""
+    """The first commit that published it, or `NOT_YET`."""
     dataset: int
     name: str
 
