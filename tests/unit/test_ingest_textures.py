@@ -15,7 +15,21 @@ from ingest.protocol import Limits, Message, PartBatch, PartHeader, PartRequest,
 from ingest.readers.choice import choose_reader
 from ingest.readers.pictures import decoded
 from ingest.reading import read_parts
-from tests.textured_city import HEIGHT_M, REPEATS, SOUTH, SRID, WALL_M, as_file, citygml, cityjson, quarters, sequence, textured_zip, zipped
+from tests.textured_city import (
+    HEIGHT_M,
+    REPEATS,
+    SOUTH,
+    SRID,
+    WALL_M,
+    as_file,
+    citygml,
+    cityjson,
+    quarters,
+    sequence,
+    textured_zip,
+    vertices,
+    zipped,
+)
 from twin.face_textures import LARGEST_SIDE, Wrap
 from twin.featuretypes.loader import load_feature_types
 from twin.pictures import name_of
@@ -203,6 +217,20 @@ def test_loose_surfaces_lend_a_solid_their_pictures(tmp_path: Path) -> None:
         loose = [[[*ring[2:], *ring[:2]]]]  # from another corner on
         values = [[[shown[0], *shown[3:], *shown[1:3]]]]
         house["geometry"].append({"type": "MultiSurface", "lod": "2", "boundaries": loose, "texture": {"a": {"values": values}}})
+    check_houses(read(textured_zip(tmp_path / "houses.zip", document)))
+
+
+def test_an_instance_shows_the_pictures_of_its_template(tmp_path: Path) -> None:
+    document = cityjson()
+    (geometry,) = document["CityObjects"]["house-1"]["geometry"]
+    (shell,), (values,) = geometry["boundaries"], geometry["texture"]["summer"]["values"]
+    boundaries = [[[i - 8 for i in ring] for ring in surface] for surface in shell]
+    template = {"type": "MultiSurface", "lod": "2", "boundaries": boundaries, "texture": {"summer": {"values": values}}}
+    corners = (vertices(1) - vertices(1)[0]).tolist()
+    document["geometry-templates"] = {"templates": [template], "vertices-templates": corners}
+    identity = np.eye(4).ravel().tolist()
+    placed = {"type": "GeometryInstance", "template": 0, "boundaries": [8], "transformationMatrix": identity}
+    document["CityObjects"]["house-1"]["geometry"] = [placed]
     check_houses(read(textured_zip(tmp_path / "houses.zip", document)))
 
 
