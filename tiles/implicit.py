@@ -69,7 +69,8 @@ def root_volume(root: Node, load: Load, to_geocentric: ToGeocentric) -> Json:
     A box even where one subtree file tells the bounds of all tiles: there are clients that read no metadata of tiles, and derive them.
     """
     region = Region(0, 0, 0, 0, 0, 0) if root.tile is None else root.tile.region
-    box = grid_box(root.cell, region, to_geocentric, _place(root, load))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # where the CRS is not defined there is no box
+        box = grid_box(root.cell, region, to_geocentric, _place(root, load))
     return {"box": box} if np.isfinite(box).all() else {"region": region.as_list()}
 
 
