@@ -21,6 +21,7 @@ import pyogrio
 import rasterio
 import shapely
 
+from tests.textured_city import textured_zip
 from tests.unit.test_ingest_vct import GEOMETRY, HEAD, TABLES
 
 DATA = Path(__file__).parents[1] / "data"
@@ -160,6 +161,7 @@ SEEDS: Mapping[str, Seed] = {
     "geojson": Seed(geojson),
     "geojsonseq": Seed(lambda path: geojson(path, sequence=True)),
     "geoparquet": Seed(geoparquet),
+    "textured": Seed(textured_zip),
     "dxf": Seed(dxf),
     "xlsx": Seed(workbook, "pipe_node"),
     "xls": Seed(unpacked("merged.xls"), "pipe_node"),
