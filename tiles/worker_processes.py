@@ -1,54 +1,38 @@
-"""Workers that are processes of this machine: Python runs on one core a process, whatever its threads release.
-
-They are forked by a server that has loaded the engine with its compiled kernels (`tiles.worker_preload`): a worker is there at once, and
-what was loaded is in memory once for all of them.
-"""
+"""Workers that are processes of this machine: Python runs on one core a process, whatever its threads release."""
 
 from __future__ import annotations
 
-import multiprocessing
-import pickle
 import queue
-import signal
-import traceback
+import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
-from tiles.workers import Task
-from twin.errors import TwinError
+from tiles.workers import Task, WorkerError
 
-_PRELOAD = "tiles.worker_preload"
+_BOOT = "import sys; sys.path[:] = sys.argv[2:]; from tiles.worker_template import main; main(int(sys.argv[1]))"
 _TRIES = 3
-_LEAVE_S = 5.0
-
-type Answer = tuple[object, BaseException | None]
-
-
-class WorkerError(TwinError):
-    """The processes that did a task were killed, one after the other."""
-
-    code = "tile-worker"
 
 
 class ProcessWorkers:
     """Processes of this machine; use them as a context.
 
     ``ready`` is called in each before its first task and pickles. The process of a task that ends before it answers, as by a signal, is
-    replaced and the task done again; WorkerError after three.
+    replaced and the task done again; WorkerError after three. They end when the context does, or this process.
     """
 
     def __init__(self, count: int, ready: Callable[[], object] | None = None) -> None:
         self._count, self._ready = count, ready
-        self._idle: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         for _ in range(count):
             self._idle.put(None)
         self._pool = ThreadPoolExecutor(count, "tiles")
-        warm_up()
+        self._template = _Template()
 
     def __enter__(self) -> Self:
         return self
@@ -56,8 +40,9 @@ class ProcessWorkers:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._pool.shutdown(cancel_futures=True)
         while not self._idle.empty():
-            if (worker := self._idle.get()) is not None:
-                worker.end()
+            if (way := self._idle.get()) is not None:
+                way.close()
+        self._template.close()
 
     @property
     def count(self) -> int:
@@ -69,72 +54,55 @@ class ProcessWorkers:
         return self._pool.submit(self._done, task)
 
     def _done[T](self, task: Task[T]) -> T:
-        """Return what ``task`` gives, by a worker that no other thread has."""
-        worker = self._idle.get()
+        """Return what ``task`` gives, by a process that no other thread has."""
+        way = self._idle.get()
         try:
             for _ in range(_TRIES):
-                worker = worker or _Worker(self._ready)
                 try:
-                    return worker.do(task)
+                    way = way or self._template.fork(self._ready)
+                    way.send(task)
+                    result, error = way.recv()
                 except (EOFError, ConnectionError):
-                    worker.end()
-                    worker = None
+                    if way is not None:
+                        way.close()
+                    way = None
+                    continue
+                if error is not None:
+                    raise error
+                given: T = result
+                return given
             raise WorkerError("a part of a tileset was begun three times and its process killed each time", zh="瓦片构建进程多次被终止")
         finally:
-            self._idle.put(worker)
+            self._idle.put(way)
 
 
-class _Worker:
-    """One process, and the way to it."""
+class _Template:
+    """The process that workers are forked from, another one where it was killed; used by several threads."""
 
-    def __init__(self, ready: Callable[[], object] | None) -> None:
-        context = multiprocessing.get_context("forkserver")
-        self._way, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, ready), daemon=True)
-        self._process.start()
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._start()
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair()
+        command = [sys.executable, "-c", _BOOT, str(theirs.fileno()), *sys.path]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         theirs.close()
 
-    def do[T](self, task: Task[T]) -> T:
-        """Return what ``task`` gives; EOFError or ConnectionError when the process ends instead."""
-        self._way.send(task)
-        result, error = self._way.recv()
-        if error is not None:
-            raise error
-        given: T = result
-        return given
+    def fork(self, ready: Callable[[], object] | None) -> Connection:
+        """Return the way to a new worker, once there is one."""
+        with self._lock:
+            if self._process.poll() is not None:
+                self._control.close()
+                self._start()
+            ours, theirs = socket.socketpair()
+            with theirs:
+                socket.send_fds(self._control, [b"w"], [theirs.fileno()])
+        way = Connection(ours.detach())
+        way.send(ready)
+        return way
 
-    def end(self) -> None:
-        """End it at once: what it stores is stored whole or not at all."""
-        self._way.close()
-        self._process.terminate()
-        self._process.join(_LEAVE_S)
-
-
-def warm_up() -> None:
-    """Have the server of workers load the engine, if it has not; returns at once."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload([_PRELOAD])
-    forkserver.ensure_running()
-
-
-def _serve(way: Connection, ready: Callable[[], object] | None) -> None:
-    """Do what comes until nobody is left to ask."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the whole terminal's processes, the one that gave the work decides
-    if ready is not None:
-        ready()
-    with suppress(EOFError, ConnectionError):
-        while True:
-            way.send_bytes(_answered(way.recv()))
-
-
-def _answered(task: Task[object]) -> bytes:
-    """Return the answer to ``task``, an error with where it was raised."""
-    answer: Answer
-    try:
-        answer = task.run(), None
-    except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told
-        error.add_note("".join(traceback.format_exception(error)))
-        answer = None, error
-    try:
-        return pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
-    except Exception as error:  # noqa: BLE001 - an error that does not pickle, as its text
-        return pickle.dumps((None, WorkerError(f"{type(answer[1]).__name__}: {answer[1]} ({error})")))
+    def close(self) -> None:
+        """End it; workers end when they have done what they do."""
+        self._control.close()
+        self._process.wait()

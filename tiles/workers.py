@@ -6,6 +6,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol, Self
 
+from twin.errors import TwinError
+
+
+class WorkerError(TwinError):
+    """A worker could not do its task: it was killed again and again, or met an error that it could not hand on."""
+
+    code = "tile-worker"
+
 
 class Task[T](Protocol):
     """A part of a build: a value that pickles, and that may be done again, as after its worker was killed."""
