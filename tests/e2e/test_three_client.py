@@ -92,6 +92,7 @@ def test_some_of_the_buildings_are_shown_by_a_filter(client: ThreePage, city_ser
     assert_rows_are_those_of_items(city_server, "buildings", scene)
 
 
+@pytest.mark.slow
 def test_from_afar_pipes_are_instances_and_picked_all_the_same(client: ThreePage, city_server: httpx.Client) -> None:
     near, afar = (seen(client, city_server, "pipe_segments", "/tiles/pipe_segments/tileset.json", view) for view in (NEAR, AFAR))
     assert {picked["instanced"] for picked in near.picked} == {False}
@@ -100,6 +101,7 @@ def test_from_afar_pipes_are_instances_and_picked_all_the_same(client: ThreePage
         assert_rows_are_those_of_items(city_server, "pipe_segments", scene)
 
 
+@pytest.mark.slow
 def test_points_are_shown_in_their_colours(client: ThreePage, city_server: httpx.Client) -> None:
     scene = seen(client, city_server, "point_clouds", "/tiles/point_clouds/tileset.json", NEAR)
     assert scene.shown["meshes"] >= scene.shown["tiles"] >= 1
