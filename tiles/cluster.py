@@ -100,7 +100,7 @@ class ClusterWorkers:
         try:
             made = sent.result()
             if isinstance(task, ChunkTask) and isinstance(task.rows, StoredRows):
-                task.making.means.objects.delete(task.rows.key)
+                task.making.means.objects.delete_all([task.rows.key])
         except BaseException as error:  # noqa: BLE001 - likewise
             result.set_exception(_told(error))
         else:

@@ -49,8 +49,7 @@ class Journal:
 
     def forget(self, chunks: Iterable[Chunk]) -> None:
         """Remove the notes of a build of ``chunks`` that is finished."""
-        for chunk in chunks:
-            self._store.delete(self._place(chunk))
+        self._store.delete_all(self._place(chunk) for chunk in chunks)
 
     def _place(self, chunk: Chunk) -> str:
         return f"b/{self._name}/{chunk.codes[0]}.json"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from twin.errors import NotFoundError
 
 
@@ -36,9 +38,10 @@ class MemoryStore(dict[str, bytes]):
         """Return how many bytes ``key`` holds, None when it holds nothing."""
         return len(self[key]) if key in self else None
 
-    def delete(self, key: str) -> None:
-        """Forget ``key``."""
-        self.pop(key, None)
+    def delete_all(self, keys: Collection[str]) -> None:
+        """Forget ``keys``."""
+        for key in keys:
+            self.pop(key, None)
 
     def drain(self) -> None:
         """Return at once: what is put is here."""

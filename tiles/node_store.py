@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Protocol
 
@@ -38,8 +38,8 @@ class Objects(Protocol):
     def size(self, key: str, /) -> int | None:
         """Return how many bytes ``key`` holds, None when it holds nothing."""
 
-    def delete(self, key: str, /) -> object:
-        """Forget ``key``."""
+    def delete_all(self, keys: Collection[str], /) -> object:
+        """Forget ``keys``; nothing happens with those that are not there."""
 
     def drain(self) -> object:
         """Wait until all that was put is stored; raise what kept any of it from being so."""
@@ -101,9 +101,9 @@ class NodeStore:
         """Return what lies at ``place``."""
         return self._objects.get(f"{self.prefix}/{place}")
 
-    def delete(self, place: str) -> None:
-        """Forget what lies at ``place``."""
-        self._objects.delete(f"{self.prefix}/{place}")
+    def delete_all(self, places: Iterable[str]) -> None:
+        """Forget what lies at ``places``."""
+        self._objects.delete_all([f"{self.prefix}/{place}" for place in places])
 
     def exists(self, place: str) -> bool:
         """Tell whether something lies at ``place``."""

@@ -136,7 +136,7 @@ def build_terrain(
     objects.drain()
     objects.put(target.index, found.to_bytes())
     objects.put(f"{target.place}/layer.json", layer_json(levels, detail, name=target.name, attribution=target.attribution))
-    objects.delete(target.notes)
+    objects.delete_all([target.notes])
     deviations = _deviations_m(surface, areas, detail, len(levels) - 1)
     resolution = min(sampler.resolutions_m())
     return TerrainSummary(

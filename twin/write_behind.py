@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from twin.store import Store
@@ -65,11 +66,11 @@ class WriteBehind:
                 self._bytes += len(content)
         self._mine().append(waiting[1])
 
-    def delete(self, key: str) -> None:
-        """Forget ``key``, once it is stored if it waits to be."""
+    def delete_all(self, keys: Collection[str]) -> None:
+        """Forget ``keys``, once they are stored if they wait to be."""
         with self._changed:
-            self._changed.wait_for(lambda: key not in self._waiting)
-        self._store.delete(key)
+            self._changed.wait_for(lambda: self._waiting.keys().isdisjoint(keys))
+        self._store.delete_all(keys)
 
     def drain(self) -> None:
         """Wait until all that the caller's thread put is stored; raise what kept any of it from being so."""

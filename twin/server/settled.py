@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from tiles.node_store import Objects
@@ -49,9 +49,9 @@ class NotedObjects:
         """Return how many bytes ``key`` holds, None when it holds nothing."""
         return self._store.size(key)
 
-    def delete(self, key: str) -> None:
-        """Forget ``key``; nothing happens when it is not there."""
-        self._store.delete(key)
+    def delete_all(self, keys: Collection[str]) -> None:
+        """Forget ``keys``."""
+        self._store.delete_all(keys)
 
     def drain(self) -> None:
         """Return at once: what is put is in the folder."""
