@@ -19,7 +19,7 @@ compile() { # compile LOCK SOURCE...
 }
 
 compile build requirements/build.in
-compile run pyproject.toml --constraint requirements/build.lock
+compile run pyproject.toml --constraint requirements/build.lock --constraint requirements/held.in
 compile test pyproject.toml --extra test --constraint requirements/build.lock --constraint requirements/run.lock
 compile cluster pyproject.toml --extra cluster --constraint requirements/build.lock --constraint requirements/run.lock
 compile bench requirements/bench.in
