@@ -199,7 +199,7 @@ class Tube(Recipe):
         bores = bores_of(self.pipes, outline)
         sides = np.where(outline.shape == BOX, 8, sides_for(np.nan_to_num(radius)))
         segments = np.maximum(points_per_feature(geometries) - 1, 1)
-        ends = np.where(outline.shape == BOX, 4 + 12 * np.diff(bores.offsets), sides * np.maximum(1, sides // 8) + 1)
+        ends = np.where(outline.shape == BOX, 4 + 12 * np.diff(bores.offsets), np.where(bores.count > 0, sides, sides // 2 + 1))
         return 2 * sides * (1 + bores.count) * segments + 2 * ends
 
     def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:

@@ -141,9 +141,8 @@ def _room(paths: Paths) -> tuple[int, int]:
     segments = np.maximum(np.diff(paths.offsets) - 1, 0)[paths.line]
     is_box, cells = s.shape == BOX, paths.cells.last - paths.cells.first
     around, faces = np.where(is_box, 8, s.sides), np.where(is_box, 4, s.sides)
-    steps = np.maximum(2, s.sides // 8)
-    vertices = np.where(is_box, 4 + _CELL_VERTICES * cells, steps * s.sides + 1)
-    triangles = np.where(is_box, 4 + _CELL_TRIANGLES * cells, 2 * steps * s.sides)
+    vertices = np.where(is_box, 4 + _CELL_VERTICES * cells, s.sides + 1)
+    triangles = np.where(is_box, 4 + _CELL_TRIANGLES * cells, 2 * s.sides)
     return int((2 * segments * (around + vertices)).sum()), int((2 * segments * (faces + triangles)).sum())
 
 

@@ -9,12 +9,6 @@ from tiles.kernel import kernel
 
 
 @kernel
-def dome_steps(sides: int) -> int:
-    """Return in how many steps a ball closes from its largest ring to its point: coarse, for it stands for a joint and no surface."""
-    return max(2, sides // 8)
-
-
-@kernel
 def emit_cap(
     ring: NDArray[np.float64],
     faces: int,
@@ -68,25 +62,27 @@ def emit_dome(
 ) -> tuple[int, int]:
     """Close the ring of ``around`` vertices at ``ring``, whose normals lie in its plane, with half a ball that goes on by ``reach``.
 
-    Written behind vertex ``v`` of the same arrays; return (vertices, triangles).
+    Coarse, for it stands for a joint and no surface: half as many vertices half way up, and its point. Written behind vertex ``v`` of the
+    same arrays; return (vertices, triangles).
     """
-    steps, sign = dome_steps(around), 1.0 if ahead else -1.0
-    t, lower, first = 0, ring, v
-    for step in range(1, steps):
-        angle = np.pi / 2 * step / steps
-        c, s = np.cos(angle), np.sin(angle)
-        for k in range(around):
-            for a in range(3):
-                positions[v + k, a] = centre[a] + c * (positions[ring + k, a] - centre[a]) + s * reach * sign * d[a]
-                normals[v + k, a] = c * normals[ring + k, a] + s * sign * d[a]
-        t += join_rings(lower, v, around, around, ahead, triangles[t:])
-        lower, v = v, v + around
+    sign, half, share = 1.0 if ahead else -1.0, around // 2, np.sqrt(0.5)
+    for k in range(half):
+        below = ring + 2 * k
+        for a in range(3):
+            positions[v + k, a] = centre[a] + share * (positions[below, a] - centre[a]) + share * reach * sign * d[a]
+            normals[v + k, a] = share * normals[below, a] + share * sign * d[a]
+    point = v + half
     for a in range(3):
-        positions[v, a], normals[v, a] = centre[a] + reach * sign * d[a], sign * d[a]
-    for k in range(around):
-        a, b = (k, (k + 1) % around) if ahead else ((k + 1) % around, k)
-        triangles[t + k, 0], triangles[t + k, 1], triangles[t + k, 2] = lower + a, v, lower + b
-    return v + 1 - first, t + around
+        positions[point, a], normals[point, a] = centre[a] + reach * sign * d[a], sign * d[a]
+    second, third = (1, 2) if ahead else (2, 1)
+    for k in range(half):
+        here, between, onward = ring + 2 * k, ring + 2 * k + 1, ring + (2 * k + 2) % around
+        upper, next_upper = v + k, v + (k + 1) % half
+        for t, (a, b, c) in enumerate(
+            ((here, upper, between), (between, upper, next_upper), (between, next_upper, onward), (upper, point, next_upper))
+        ):
+            triangles[4 * k + t, 0], triangles[4 * k + t, second], triangles[4 * k + t, third] = a, b, c
+    return half + 1, 4 * half
 
 
 @kernel
