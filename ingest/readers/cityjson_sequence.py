@@ -55,7 +55,10 @@ def stands_ready() -> bool:
 
 
 def stand_ready() -> None:
-    """Load the kernels, or compile them into their cache: run each once on a block, before a sandbox closes that would not let it."""
+    """Load the kernels, or compile them into their cache: run each once on a block, before a sandbox closes that would not let it.
+
+    No thread is started: one that has only just ended would keep the sandbox from closing.
+    """
     city = {
         "type": "CityJSON",
         "version": "2.0",
@@ -65,7 +68,7 @@ def stand_ready() -> None:
     }
     reader = CityJsonSequence(b"%b\n%b\n" % (orjson.dumps(city), orjson.dumps(_BLOCK)), Limits())
     source = SourceLayer("", (), None)
-    for batch in reader.layer([orjson.dumps(_BLOCK)], frozenset({"Building"}), source, "MultiPolygon").batches():
+    for batch in reader.layer([orjson.dumps(_BLOCK)], frozenset({"Building"}), source, "MultiPolygon").batches_here():
         bodies = laid_out(batch.representations)
         bodies.encoded()
         bodies.doubts(Tolerances())
@@ -103,10 +106,11 @@ class CitySequenceLayer:
     kind: GeometryType
 
     def batches(self) -> Iterator[SourceBatch]:
-        """Yield the features in source order, those of many lines at a time."""
-        return one_ahead(self._made())
+        """Yield the features in source order, those of many lines at a time, read by a thread of their own."""
+        return one_ahead(self.batches_here())
 
-    def _made(self) -> Iterator[SourceBatch]:
+    def batches_here(self) -> Iterator[SourceBatch]:
+        """Yield the same, read by the thread that asks."""
         first = 1
         for lines in _some(self.lines, min(_BATCH_LINES, self.limits.rows_per_batch)):
             with _without_collector():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -378,3 +379,16 @@ def test_only_a_large_file_is_worth_compiled_kernels(tmp_path: Path, copies: int
     stand_ready()
     import_for(path)
     assert type(choose_reader(ReadRequest(path, (), storage_srid=28992))) is reader
+
+
+def test_no_thread_starts_before_the_doors_close() -> None:
+    """One that has only just ended can still be counted, and then the sandbox does not close."""
+    started: list[str] = []
+    threading.setprofile(lambda *_: started.append(threading.current_thread().name))
+    try:
+        stand_ready()
+        assert not started
+        list(rows_of(text_of([block("first")]), CityJsonSequence))
+        assert started, "batches are read by a thread"
+    finally:
+        threading.setprofile(None)
