@@ -113,7 +113,11 @@ def test_a_delivery_over_a_part_makes_that_part_anew_and_nothing_else(terrains: 
 @pytest.mark.slow
 def test_taking_sheets_away_and_putting_them_back_ends_where_it_began(wide: Coverage, tmp_path: Path) -> None:
     terrains = Terrains()
-    far = sheet(tmp_path, "far", relief(30, 60, 12), 60, 9000, -500)  # outside: the mosaic grows and so does the zone around it
+    # outside and in another CRS: the mosaic grows, so does the zone around it, and places are wanted in one CRS more
+    far_deg = (0.0006, 0.0, 120.03, 0.0, -0.0005, 31.85)
+    values = [relief(30, 60, 12).astype(np.float32)]
+    write_coverage(tmp_path / "far.tif", values, width=30, height=30, affine=far_deg, crs_wkt="EPSG:4326", nodata=None)
+    far = open_coverage(tmp_path / "far.tif")
     fine = sheet(tmp_path, "fine", np.where(np.eye(20) > 0, np.nan, relief(20, 25, 33)), 25, 3800, 3600)  # half over the edge, with holes
     states = [[wide], [fine, wide], [wide, fine, far], [wide]]
     previous: list[str] = []
