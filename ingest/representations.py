@@ -178,8 +178,7 @@ def index(pool: Pool, staging: Staging) -> None:
             if staging.first_load:
                 connection.execute(beside.query("drop_rejected", staging))
                 connection.execute(beside.query("add_key", staging))
-            else:
-                connection.execute(beside.query("add_index", staging))
+            connection.execute(beside.query("add_index", staging))  # also of a first load: somebody else may publish before it
             connection.execute(beside.query("analyse", staging))
 
 

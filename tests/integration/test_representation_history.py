@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 
 import pytest
 
-from ingest.load import LoadResult
+from ingest.load import LoadResult, check_submission, described, publish_submission
+from ingest.publish import Act, Published
+from ingest.readers.choice import choose_reader
+from ingest.reading import read_parts
 from ingest.rollback import rollback
+from ingest.staging import claimed
 from tests.in_process import load
 from tests.opened_city import opened_city, request
 from twin.model import Principal
@@ -20,6 +25,7 @@ from twin.query.feature_query import FeatureQuery
 from twin.query.representations import representations_statement, source_objects_statement
 from twin.representation import decode
 from twin.server.city import City
+from twin.server.loading import workplace
 
 SRID = 4549
 EASTING, NORTHING = 497_000.0, 3_520_000.0
@@ -190,3 +196,32 @@ def test_rejected_rows_leave_nothing_beside_them(town: Town) -> None:
         )
         assert rows.fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'").fetchone() == (0,)
+
+
+def test_a_first_load_that_another_overtook_is_compared_with_it(town: Town, tmp_path: Path) -> None:
+    """Its 3D has fids and tables of its own by then: those of features that are there already are not taken."""
+    files = [tmp_path / "one" / "houses.city.json", tmp_path / "other" / "houses.city.json"]
+    for file, ridge_m in zip(files, (9.0, 11.0), strict=True):
+        file.parent.mkdir()
+        _write(file, {"A": _house(0, ridge_m), "B": _house(20)})
+    first, second = (_checked(town.city, file) for file in files)
+    published = [_published(town.city, submission).counts["houses"] for submission in (first, second)]
+    assert [counts["insert"] for counts in published] == [2, 0]
+    assert published[1]["update"] == 1
+    assert town.ridges() == {("A", "2"): 11.0, ("B", "2"): 9.0}
+    assert town.documents() == {"A", "B"}
+
+
+def _checked(city: City, file: Path) -> uuid.UUID:
+    asked = request(file, (None, "building", "houses"))
+    place = replace(workplace(city, lambda *_: None), read=lambda r: read_parts(choose_reader(r), r))
+    files = described(asked)
+    submission = city.catalogue.receive(asked.actor, files, {})
+    with claimed(city.pool, submission):
+        check_submission(place, asked, submission, files)
+    return submission
+
+
+def _published(city: City, submission: uuid.UUID) -> Published:
+    with claimed(city.pool, submission):
+        return publish_submission(city.catalogue, submission, Act("test", "test"), city.extent_deg, city.ground)
