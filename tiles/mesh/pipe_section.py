@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +42,7 @@ class Pipes:
 
     def rows(self, rows: NDArray[np.int64]) -> Pipes:
         """Return those of ``rows``."""
-        sizes = (size[rows] for size in (self.diameter_m, self.width_m, self.height_m, self.wall_m))
-        return Pipes(self.shape[rows], *sizes, self.is_of_bore[rows], self.holes[rows], self.z_reference[rows])
+        return Pipes(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)
