@@ -41,6 +41,7 @@ from twin.errors import RejectedError, TwinError, UnavailableError, UnsupportedM
 from twin.model import Finding
 from twin.pictures import is_picture
 
+Payload = bytes | bytearray
 MAX_FRAME_BYTES = 1 << 29
 HEADER = struct.Struct("<cQ")
 
@@ -176,7 +177,7 @@ def encode_refusal(error: TwinError) -> list[bytes | memoryview]:
     return frame(Kind.REFUSAL, _adapter(dict[str, str]).dump_json(content))
 
 
-def decode_json(kind: Kind, payload: bytes) -> Described:
+def decode_json(kind: Kind, payload: Payload) -> Described:
     """Return the value of a JSON frame; `BrokenFrameError` when it is not one."""
     try:
         value: Described = _adapter(_JSON_TYPES[kind]).validate_json(payload)
@@ -185,7 +186,7 @@ def decode_json(kind: Kind, payload: bytes) -> Described:
     return value
 
 
-def decode_refusal(payload: bytes) -> TwinError:
+def decode_refusal(payload: Payload) -> TwinError:
     """Return the error that a refusal frame stands for."""
     try:
         content: dict[str, str] = _adapter(dict[str, str]).validate_json(payload)
@@ -199,11 +200,11 @@ def decode_refusal(payload: bytes) -> TwinError:
 class Beside:
     """Frames that come before the rows they belong to."""
 
-    findings: bytes = b""
-    representations: bytes | None = None
-    documents: bytes | None = None
+    findings: Payload = b""
+    representations: Payload | None = None
+    documents: Payload | None = None
 
-    def with_frame(self, kind: Kind, payload: bytes) -> Beside:
+    def with_frame(self, kind: Kind, payload: Payload) -> Beside:
         """Return the same with one more frame."""
         return replace(self, **{_BESIDE[kind]: payload})
 
@@ -211,7 +212,7 @@ class Beside:
 _BESIDE: Mapping[Kind, str] = {Kind.FINDINGS: "findings", Kind.REPRESENTATIONS: "representations", Kind.DOCUMENTS: "documents"}
 
 
-def decode_batch(beside: Beside, table: bytes, schemas: Mapping[str, pa.Schema]) -> PartBatch:
+def decode_batch(beside: Beside, table: Payload, schemas: Mapping[str, pa.Schema]) -> PartBatch:
     """Return the batch of its frames, checked in full against the schema its dataset must have."""
     try:
         dataset, found = _adapter(_FINDINGS).validate_json(beside.findings)
@@ -228,7 +229,7 @@ def decode_batch(beside: Beside, table: bytes, schemas: Mapping[str, pa.Schema])
     )
 
 
-def _checked(table: bytes, schema: pa.Schema) -> pa.RecordBatch:
+def _checked(table: Payload, schema: pa.Schema) -> pa.RecordBatch:
     try:
         with pa.ipc.open_stream(table) as reader:
             if not reader.schema.equals(schema):
@@ -242,7 +243,7 @@ def _checked(table: bytes, schema: pa.Schema) -> pa.RecordBatch:
     return batch
 
 
-def decode_block(payload: bytes) -> CoverageBlock:
+def decode_block(payload: Payload) -> CoverageBlock:
     """Return the rows of a coverage; `BrokenFrameError` when the sizes do not agree."""
     if len(payload) <= _BLOCK.size:
         raise BrokenFrameError("block")
@@ -254,7 +255,7 @@ def decode_block(payload: bytes) -> CoverageBlock:
     return CoverageBlock(name, first, np.frombuffer(payload, dtype="<f4", offset=start).reshape(rows, columns))
 
 
-def decode_picture(payload: bytes) -> ImageBlock:
+def decode_picture(payload: Payload) -> ImageBlock:
     """Return the rows of an image; `BrokenFrameError` when the sizes do not agree."""
     if len(payload) <= _PICTURE.size:
         raise BrokenFrameError("picture")
@@ -266,7 +267,7 @@ def decode_picture(payload: bytes) -> ImageBlock:
     return ImageBlock(name, first, np.frombuffer(payload, dtype=_DEPTHS[size], offset=start).reshape(bands, rows, columns))
 
 
-def decode_texture(payload: bytes) -> PictureBlock:
+def decode_texture(payload: Payload) -> PictureBlock:
     """Return the pixels of a picture; `BrokenFrameError` when the sizes do not agree, or it is larger than any that is kept."""
     if len(payload) <= _TEXTURE.size:
         raise BrokenFrameError("texture")
@@ -280,9 +281,9 @@ def decode_texture(payload: bytes) -> PictureBlock:
     return PictureBlock(payload[_TEXTURE.size + 1 : start].decode("utf-8", "replace"), pixels)
 
 
-def decode_chunk(payload: bytes) -> FileChunk:
+def decode_chunk(payload: Payload) -> FileChunk:
     """Return some bytes of a file; `BrokenFrameError` when there are none."""
     start = 1 + payload[0] if payload else 1
     if len(payload) <= start:
         raise BrokenFrameError("chunk")
-    return FileChunk(payload[1:start].decode("utf-8", "replace"), payload[start:])
+    return FileChunk(payload[1:start].decode("utf-8", "replace"), bytes(payload[start:]))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from ingest.frames import HEADER, MAX_FRAME_BYTES, BrokenFrameError, Kind, decode_refusal, encode_request
+from ingest.frames import HEADER, MAX_FRAME_BYTES, BrokenFrameError, Kind, Payload, decode_refusal, encode_request
 from ingest.protocol import ReadRequest
 from ingest.refusals import memory_refusal, rejected, timed_out
 from ingest.warm_template import Forked
@@ -21,12 +21,12 @@ from twin.errors import TwinError
 _PIPE_BYTES = 1 << 20
 _STDERR_KEPT = 8192
 _LAST_WORDS_S = 5.0
-_FRAMES_AHEAD = 4
+_FRAMES_AHEAD = 2
 """How many frames are kept for whoever takes them: the child goes on reading while a batch is copied into the database."""
 _OUT_OF_MEMORY = (b"bad_alloc", b"MemoryError", b"memory allocation of")
 """Last words of C++, Python and Rust."""
 
-_Fetched = tuple[Kind, bytes] | Exception | None
+_Fetched = tuple[Kind, Payload] | Exception | None
 """A frame, why there is no more, or None at the end."""
 
 
@@ -59,7 +59,7 @@ class RunningReader:
         while chunk := os.read(self._process.errors, 4096):
             self._stderr = (self._stderr + chunk)[-_STDERR_KEPT:]
 
-    def frames(self) -> Iterator[tuple[Kind, bytes]]:
+    def frames(self) -> Iterator[tuple[Kind, Payload]]:
         """Yield frames until the child says it is done; raise what it refuses with, or why it ended."""
         while True:
             head = self._read(HEADER.size)
@@ -77,7 +77,7 @@ class RunningReader:
                 raise decode_refusal(payload)
             yield kind, payload
 
-    def frames_ahead(self) -> Iterator[tuple[Kind, bytes]]:
+    def frames_ahead(self) -> Iterator[tuple[Kind, Payload]]:
         """Yield what `frames` does, a few frames ahead of whoever takes them."""
         fetched: queue.Queue[_Fetched] = queue.Queue(_FRAMES_AHEAD)
         self._fetcher = threading.Thread(target=self._fetch, args=(fetched,), daemon=True)
@@ -101,21 +101,20 @@ class RunningReader:
                 fetched.put(item, timeout=0.1)
                 return
 
-    def _read(self, length: int) -> bytes:
-        """Return exactly ``length`` bytes within the time that is left."""
-        parts: list[bytes] = []
-        missing = length
+    def _read(self, length: int) -> bytearray:
+        """Return exactly ``length`` bytes within the time that is left, read where they stay: pieces would leave memory in pieces."""
+        content = bytearray(length)
+        missing = memoryview(content)
         while missing:
             started = time.monotonic()
             ready = self._readable.poll(1000 * max(0.0, self._limits.wall_s - self._waited_s))
-            chunk = os.read(self._process.output, min(missing, _PIPE_BYTES)) if ready else b""
+            count = os.readv(self._process.output, [missing]) if ready else 0
             self._waited_s += time.monotonic() - started
-            if not chunk:
+            if not count:
                 self._timed_out = not ready
                 raise self.reason_of_death()
-            parts.append(chunk)
-            missing -= len(chunk)
-        return b"".join(parts)
+            missing = missing[count:]
+        return content
 
     def distrust(self) -> None:
         """Have no more readers forked from where this one comes from."""
