@@ -125,7 +125,8 @@ def test_fittings_stand_where_they_were_surveyed(tmp_path: Path) -> None:
     assert [(r["errors"], r["warnings"]) for r in tile_readers.run("validate.mjs", [tmp_path / "leaf.glb"])] == [(0, 0)]
     [tile] = tile_readers.run("read.mjs", [tmp_path / "leaf.glb"])
     fid = np.array(tile["table"]["columns"]["fid"])[np.array(tile["features"])]
-    e, n, h = GEOCENTRIC.transform(*np.array(tile["positions"]).T, direction="INVERSE")
+    x, y, z = np.array(tile["positions"]).T
+    e, n, h = GEOCENTRIC.transform(x, y, z, direction="INVERSE")
     points = np.column_stack([e, n, np.array(h) - SEPARATION_M])
     wanted = make_source(run, SURVEY, metadata_class(SURVEY)).mesh(np.arange(len(run)))
     for one in range(len(run)):
