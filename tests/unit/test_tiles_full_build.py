@@ -25,7 +25,8 @@ from tiles.node_store import Objects
 from tiles.selection import sliced
 from tiles.tiling import Budget
 from tiles.worker_processes import ProcessWorkers
-from tiles.workers import ThreadWorkers, Workers
+from tiles.workers import ThreadWorkers, WorkerError, Workers
+from twin.errors import NotFoundError
 from twin.representation import Faces, encode
 from twin.store import FolderStore
 
@@ -117,12 +118,32 @@ class KillingStore(FolderStore):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@dataclass(frozen=True)
+class Deadly:
+    """A task that no process outlives."""
+
+    def run(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Unlucky:
+    """A task that fails."""
+
+    def run(self) -> None:
+        raise NotFoundError("no such thing")
+
+
 def test_processes_make_the_same_bytes_and_a_killed_one_loses_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(full_build, "_CHUNK_ROWS", 50)
     run, whole, store = buildings(300), MemoryStore(), KillingStore(tmp_path / "store")
     expected = build(run, whole)
     with ProcessWorkers(2) as workers:
         assert build(run, store, options=replace(OPTIONS, folder=tmp_path), workers=workers) == expected
+        with pytest.raises(NotFoundError, match="no such thing"):
+            workers.submit(Unlucky()).result()
+        with pytest.raises(WorkerError):
+            workers.submit(Deadly()).result()
     assert (store.folder / "killed").exists()
     assert {key: store.get(key) for key in store.keys("tiles")} == dict(whole)
 
