@@ -32,7 +32,7 @@ _AHEAD = 2
 _PLACING = 2
 """Threads that place features while others are read."""
 _TOLD_S = 5.0
-"""How often, at least, progress is told while a chunk takes its time: whoever builds has a lease to keep."""
+"""How often, at least, progress is told while a chunk takes its time: whoever hears it may end the build."""
 
 type Unplaced = tuple[int, LeftOut]
 """A feature that stands nowhere in the tree, and why."""

@@ -308,10 +308,14 @@ class Catalogue:
         rows = self._rows("claim_asset", dataset=dataset, revision=revision, kind=kind, variant=variant, lease_s=lease_s)
         return int(rows[0]["fencing"]) if rows else None
 
-    def note_build(
-        self, dataset: int, revision: int, kind: str, variant: str, fencing: int, lease_s: float, progress: Mapping[str, object]
-    ) -> bool:
-        """Keep a lease while the build goes on, and say how far it is; False when somebody else has taken it."""
+    def keep_lease(self, dataset: int, revision: int, kind: str, variant: str, fencing: int, lease_s: float) -> bool:
+        """Have the lease on a build end ``lease_s`` from now; False when somebody else has taken it."""
+        return bool(
+            self._rows("keep_lease", dataset=dataset, revision=revision, kind=kind, variant=variant, fencing=fencing, lease_s=lease_s)
+        )
+
+    def note_build(self, dataset: int, revision: int, kind: str, variant: str, fencing: int, progress: Mapping[str, object]) -> bool:
+        """Say how far a build is; False when somebody else has taken the lease on it."""
         return bool(
             self._rows(
                 "note_build",
@@ -320,7 +324,6 @@ class Catalogue:
                 kind=kind,
                 variant=variant,
                 fencing=fencing,
-                lease_s=lease_s,
                 progress=Jsonb(dict(progress)),
             )
         )

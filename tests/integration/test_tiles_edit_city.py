@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tiles.checker import check_tileset
 from tiles.checker.__main__ import dataset_reader
 from tiles.tiling import Budget
 from twin.errors import ConflictError
-from twin.server import builds
+from twin.server import assets, builds
 from twin.server.assets import build_asset, build_missing
 from twin.server.city import City
 from twin.server.cli import build_parser
@@ -135,6 +136,29 @@ def test_nothing_is_dropped_between_the_end_of_a_build_and_its_registration(
         between.setattr(city.store, "settle", settled)
         assert build_asset(city, SLUG, commit, quiet)
     assert problems(city, commit) == []
+
+
+def test_a_lease_is_kept_while_a_build_waits_for_the_disk(city: City, open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last phases of a build tell no progress; a large city's took longer than the lease, and a second build began beside the first."""
+    commit = publish(city, open_folder, [feature(1, 6.0)], "replace")
+    monkeypatch.setattr(assets, "LEASE_S", 1.0)
+    prolonged = []
+
+    def lease_until() -> object:
+        with city.pool.connection() as connection:
+            return connection.execute("SELECT max(lease_until) FROM catalog.asset").fetchone()
+
+    def settled(_: object) -> None:
+        first, deadline = lease_until(), time.monotonic() + 20
+        while lease_until() == first and time.monotonic() < deadline:
+            time.sleep(0.02)
+        prolonged.append(lease_until() != first)
+
+    monkeypatch.setattr(city.store, "settle", settled)
+    assert build_asset(city, SLUG, commit, quiet)
+    assert prolonged == [True]
+    dataset = city.catalogue.dataset(SLUG).id
+    assert not city.catalogue.keep_lease(dataset, commit, "tileset", VARIANT, 1, 60.0), "what is built is nobody's to keep"
 
 
 def test_tilesets_of_an_earlier_engine_are_kept_whole(city: City, open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

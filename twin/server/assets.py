@@ -13,6 +13,7 @@ from twin.catalogue import asset_kind
 from twin.db import translated
 from twin.errors import NotFoundError, UnavailableError
 from twin.model import Dataset
+from twin.server.build_lease import kept_lease
 from twin.server.city import City, Progress
 from twin.server.pace import Pace
 from twin.server.scene import VARIANT
@@ -50,15 +51,16 @@ def build_asset(city: City, slug: str, commit: int, progress: Progress, *, anew:
         fencing = city.catalogue.claim_asset(dataset.id, commit, kind, VARIANT, LEASE_S)
         if fencing is None:
             return False
-        keep = _lease_keeper(city, dataset, commit, kind, fencing, progress)
+        told = _build_noter(city, dataset, commit, kind, fencing, progress)
         try:
             # the compiled kernels load when something is built, not at every start
             from twin.server import builds, terrain_builds  # noqa: PLC0415
 
-            if kind == "terrain":
-                detail = terrain_builds.build_dataset_terrain(city, dataset, revision, keep, anew=anew)
-            else:
-                detail = builds.build_dataset_tileset(city, dataset, feature_type, revision, keep, anew=anew)
+            with kept_lease(city, dataset.id, commit, kind, fencing, LEASE_S):
+                if kind == "terrain":
+                    detail = terrain_builds.build_dataset_terrain(city, dataset, revision, told, anew=anew)
+                else:
+                    detail = builds.build_dataset_tileset(city, dataset, feature_type, revision, told, anew=anew)
         except BaseException as error:
             city.catalogue.finish_asset(dataset.id, commit, kind, VARIANT, fencing, "failed", {"error": str(error)[:500]})
             raise
@@ -122,21 +124,21 @@ def _are_small(city: City, missing: Collection[tuple[str, int]]) -> bool:
     return 0 < len(missing) == sum(r is not None and r.inserted + r.updated + r.deleted <= _SMALL for r in revisions)
 
 
-def _lease_keeper(city: City, dataset: Dataset, commit: int, kind: str, fencing: int, progress: Progress) -> Progress:
-    """Return a progress callable that now and then also prolongs the lease and writes down how far the build is."""
+def _build_noter(city: City, dataset: Dataset, commit: int, kind: str, fencing: int, progress: Progress) -> Progress:
+    """Return a progress callable that now and then also writes down how far the build is."""
     last, pace = time.monotonic(), Pace()
 
-    def keep(what: str, done: int, total: int | None) -> None:
+    def told(what: str, done: int, total: int | None) -> None:
         nonlocal last
         now = time.monotonic()
         reading = pace.read(what, done, total, now)
         if now - last > _TOLD_S:
             last = now
-            if not city.catalogue.note_build(dataset.id, commit, kind, VARIANT, fencing, LEASE_S, asdict(reading)):
+            if not city.catalogue.note_build(dataset.id, commit, kind, VARIANT, fencing, asdict(reading)):
                 raise UnavailableError(f"somebody else builds {dataset.slug} now", zh=f"{dataset.slug} 正由其他进程构建")
         progress(what, done, total)
 
-    return keep
+    return told
 
 
 def _is_building(city: City, slug: str, revision: int) -> bool:

@@ -79,11 +79,15 @@ SET state = 'building', fencing = a.fencing + 1, attempt = a.attempt + 1, change
 WHERE a.state = 'missing' OR (a.state = 'failed' AND a.attempt < 3) OR (a.state = 'building' AND a.lease_until < now())
 RETURNING fencing
 
+-- name: keep_lease
+UPDATE catalog.asset SET lease_until = now() + make_interval(secs => %(lease_s)s)
+WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s AND fencing = %(fencing)s AND state = 'building'
+RETURNING true
+
 -- name: note_build
--- Says how far a build is, keeps its lease and tells open pages; no row when somebody else has taken the lease.
+-- Says how far a build is and tells open pages; no row when somebody else has taken the lease.
 WITH noted AS (
-    UPDATE catalog.asset SET detail = detail || jsonb_build_object('progress', %(progress)s::jsonb),
-        lease_until = now() + make_interval(secs => %(lease_s)s)
+    UPDATE catalog.asset SET detail = detail || jsonb_build_object('progress', %(progress)s::jsonb)
     WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s AND fencing = %(fencing)s AND state = 'building'
     RETURNING dataset, revision, state
 )
