@@ -42,7 +42,10 @@ class PictureFiles(Protocol):
     """Where the pictures of a model are."""
 
     def read(self, path: str, /) -> bytes | None:
-        """Return a file by its path below where the model's archive or folder begins; None where there is none, or it is too large."""
+        """Return a file by its path below where the archive or folder begins; None where there is none, it is too large or broken."""
+
+    def has(self, path: str, /) -> bool:
+        """Tell whether a file is there, whatever is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,20 @@ class ArchivedPictures:
         return ArchivedPictures(archive, {name.replace("\\", "/").casefold(): name for name in archive.names})
 
     def read(self, path: str) -> bytes | None:
-        """Return a file of the archive."""
+        """Return a file of the archive; one that cannot be unpacked, or unpacks to more than is allowed, is as if it were not there."""
         name = self.names.get(path.casefold())
         if name is None:
             return None
-        with self.archive.stream(name) as stream:
-            content = stream.read(_MOST_BYTES + 1)
+        try:
+            with self.archive.stream(name) as stream:
+                content = stream.read(_MOST_BYTES + 1)
+        except TwinError:
+            return None
         return content if len(content) <= _MOST_BYTES else None
+
+    def has(self, path: str) -> bool:
+        """Tell whether a file is in the archive."""
+        return path.casefold() in self.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,10 @@ class FolderPictures:
         except OSError:
             return None
         return content if len(content) <= _MOST_BYTES else None
+
+    def has(self, path: str) -> bool:
+        """Tell whether a file can be read: the walls let some be seen that they do not let be opened."""
+        return self.read(path) is not None
 
 
 def picture_folders(path: Path) -> tuple[Path, ...]:
@@ -125,7 +139,7 @@ class Pictures:
     def has_any(self, named: Sequence[tuple[str, str]]) -> bool:
         """Tell whether one of some pictures (folder, URI) is there, whatever is in it."""
         paths = (self._path(uri, folder) for folder, uri in named[:_LOOKED_FOR])
-        return any(path is not None and self.files.read(path) is not None for path in paths)
+        return any(path is not None and self.files.has(path) for path in paths)
 
     def _path(self, uri: str, folder: str) -> str | None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,27 @@ def test_what_is_no_picture_is_missing(tmp_path: Path, picture: bytes) -> None:
         messages = read(textured_zip(tmp_path / "houses.zip", picture=picture))
         assert [(rule, row) for rule, row, _ in said(messages) if rule == "texture"] == [("texture", 1), ("texture", 2)]
         assert len(bodies(messages)) == 2
+
+
+def test_a_picture_with_a_wrong_checksum_is_missing(tmp_path: Path) -> None:
+    """One broken picture used to refuse the whole city."""
+    picture = as_file(quarters())
+    path = textured_zip(tmp_path / "houses.zip", picture=picture)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(picture, picture[:-1] + bytes([picture[-1] ^ 1])))
+    messages = read(path)
+    assert [(rule, row) for rule, row, _ in said(messages) if rule == "texture"] == [("texture", 1), ("texture", 2)]
+    assert [f.textures for f in bodies(messages)] == [None, None]
+
+
+def test_a_picture_that_unpacks_to_too_much_is_missing(tmp_path: Path) -> None:
+    """One white bitmap breaks the ratio that holds for what is unpacked, and used to refuse the whole city."""
+    path = textured_zip(tmp_path / "houses.zip", picture=as_file(np.full((2000, 2000, 3), 255, np.uint8), "BMP"))
+    files = {name: archive.read(name) for archive in [zipfile.ZipFile(path)] for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    assert [(rule, row) for rule, row, _ in said(read(path)) if rule == "texture"] == [("texture", 1), ("texture", 2)]
 
 
 def test_a_large_picture_is_made_as_small_as_a_tile_can_show() -> None:
