@@ -158,7 +158,8 @@ def _rise(data: Bytes, at: int, count: int, least: int) -> int:
 
 
 @kernel
-def _is_whole(data: Bytes, start: int, end: int, bits: NDArray[np.uint64]) -> bool:
+def is_whole(data: Bytes, start: int, end: int, bits: NDArray[np.uint64]) -> bool:
+    """Return whether all that a representation refers to is inside it: nothing else of it may be followed; ``bits`` (1,) is scratch."""
     v, i, r, f, s, k = sizes(data, start, end)
     if v < 0:
         return False
@@ -208,7 +209,7 @@ def _count(data: Bytes, starts: Offsets, ends: Offsets, status: NDArray[np.uint8
     corners, rings, faces, solids, textured = 0, 0, 0, 0, False
     bits = np.empty(1, np.uint64)
     for n in range(len(starts)):
-        if not _is_whole(data, starts[n], ends[n], bits):
+        if not is_whole(data, starts[n], ends[n], bits):
             status[n] = UNREADABLE
             continue
         _, i, r, f, _, k = sizes(data, starts[n], ends[n])

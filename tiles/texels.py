@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.columns import Bytes, Offsets, Representations
-from tiles.face_bytes import float32, is_textured, sizes, tail_at, uint16
+from tiles.face_bytes import float32, is_textured, is_whole, sizes, tail_at, uint16
 from tiles.kernel import kernel
 from tiles.wkb import uint32
 from twin.face_textures import COUNT_BYTES, SIZE_AT, TEXTURE_BYTES, Texture, textures_at
@@ -19,7 +19,7 @@ _BYTES_PER_TEXEL = 0.1
 
 
 def texture_bytes(representations: Representations) -> NDArray[np.int64]:
-    """Return about how many bytes of pictures each feature takes in a tile (n,), by its own faces alone; 0 where it shows none."""
+    """Return about how many bytes of pictures each feature takes in a tile (n,), by its own faces alone; 0 where it shows none or is not whole."""
     return np.ceil(_BYTES_PER_TEXEL * _texel_counts(representations.data, representations.offsets, TEXEL_M)).astype(np.int64)
 
 
@@ -46,11 +46,11 @@ def _tails(data: Bytes, starts: Offsets, ends: Offsets) -> NDArray[np.int64]:
 def _texel_counts(data: Bytes, offsets: Offsets, texel_m: float) -> NDArray[np.float64]:
     """Return how many pixels the faces of each feature take: those of the picture they cover, or as many as are that fine."""
     out = np.zeros(len(offsets) - 1)
-    bits = np.empty(1, np.uint32)
+    bits, wide_bits = np.empty(1, np.uint32), np.empty(1, np.uint64)
     for n in range(len(out)):
         start = offsets[n]
         v, i, r, f, _, _ = sizes(data, start, offsets[n + 1])
-        if v < 0 or not is_textured(data, start):
+        if v < 0 or not is_textured(data, start) or not is_whole(data, start, offsets[n + 1], wide_bits):
             continue
         vertices = start + 52
         indices = vertices + 12 * v

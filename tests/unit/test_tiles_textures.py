@@ -23,8 +23,10 @@ from tiles.face_bytes import read_faces
 from tiles.memory_store import MemoryStore
 from tiles.mesh.batch import MeshBatch, Shown, interleaved
 from tiles.mesh.faces import mesh_faces
+from tiles.metadata import metadata_class
 from tiles.selection import taken
 from tiles.shelves import packed
+from tiles.source import placed
 from tiles.texels import TEXEL_M, texture_bytes, textures_of
 from tiles.tiling import Budget
 from tiles.wkb import OK, UNREADABLE
@@ -75,6 +77,10 @@ def _tail(whole: bytes) -> int:
     return len(encode(replace(faces(0, NAME), textures=None)))
 
 
+def _rings(_: bytes) -> int:
+    return 52 + 12 * 8 + 4 * 24
+
+
 BROKEN = {
     "cut off": lambda b: b[:-1],
     "longer": lambda b: b + b"\0",
@@ -84,6 +90,9 @@ BROKEN = {
     "a picture wider than any": lambda b: b[: _tail(b) + 36] + struct.pack("<H", 2049) + b[_tail(b) + 38 :],
     "a picture without height": lambda b: b[: _tail(b) + 38] + struct.pack("<H", 0) + b[_tail(b) + 40 :],
     "a way to go on that there is not": lambda b: b[: _tail(b) + 40] + struct.pack("<I", 3) + b[_tail(b) + 44 :],
+    "a ring far beyond the end": lambda b: b[: _rings(b)] + struct.pack("<I", 400_000_000) + b[_rings(b) + 4 :],
+    "a corner far beyond the end": lambda b: b[: _rings(b) - 4] + struct.pack("<I", 400_000_000) + b[_rings(b) :],
+    "a face far beyond the end": lambda b: b[: _rings(b) + 24] + struct.pack("<I", 400_000_000) + b[_rings(b) + 28 :],
     "a place that is no number": lambda b: b[:-4] + struct.pack("<f", float("nan")),
     "a place beyond all measure": lambda b: b[:-4] + struct.pack("<f", float("inf")),
 }
@@ -96,7 +105,16 @@ def test_malformed_bytes_are_no_body(broken: Any) -> None:
         decode(broken(whole))
     kept = stored(whole, broken(whole), encode(replace(faces(1, NAME), textures=None)))
     assert read_faces(kept, np.arange(3)).status.tolist() == [OK, UNREADABLE, OK]
-    assert len(texture_bytes(kept)) == 3
+    assert texture_bytes(kept).tolist() == [texture_bytes(stored(whole))[0], 0, 0]
+
+
+def test_a_build_leaves_out_a_body_that_leads_beyond_its_end() -> None:
+    whole = encode(faces(0, NAME))
+    run = town()
+    data = [whole, BROKEN["a ring far beyond the end"](whole), *(encode(faces(house, NAME)) for house in range(2, COUNT))]
+    stands = placed(replace(run, representations=stored(*data)), BUILDING, metadata_class(BUILDING))
+    assert stands.rows.tolist() == list(range(COUNT))
+    assert stands.places.weights[1, 1] < stands.places.weights[0, 1]
 
 
 @given(st.binary(min_size=60, max_size=400))
@@ -158,15 +176,15 @@ def test_meshes_of_two_recipes_keep_what_each_shows() -> None:
 @settings(max_examples=40)
 def test_nothing_on_the_shelves_overlaps(sizes: list[tuple[int, int]]) -> None:
     size = np.array(sizes)
-    placed = packed(size, LARGEST_SIDE)
-    assert placed is not None
-    taken_by = np.zeros(placed.size[::-1], np.int32)
-    for (x, y), (w, h) in zip(placed.corner.tolist(), sizes, strict=True):
-        assert x + w <= placed.size[0]
-        assert y + h <= placed.size[1]
+    put = packed(size, LARGEST_SIDE)
+    assert put is not None
+    taken_by = np.zeros(put.size[::-1], np.int32)
+    for (x, y), (w, h) in zip(put.corner.tolist(), sizes, strict=True):
+        assert x + w <= put.size[0]
+        assert y + h <= put.size[1]
         taken_by[y : y + h, x : x + w] += 1
     assert taken_by.max() == 1
-    assert all(side & (side - 1) == 0 for side in placed.size)
+    assert all(side & (side - 1) == 0 for side in put.size)
 
 
 def test_what_does_not_fit_is_said() -> None:
@@ -201,8 +219,8 @@ def test_every_point_of_a_wall_shows_what_the_picture_has_there(
 ) -> None:
     body = faces(0, NAME, wrap=wrap)
     assert body.textures is not None
-    placed = np.where(body.textures.of_face.repeat(4)[:, None] > 0, body.textures.places * np.float32(wide) + np.float32(low), 0)
-    mesh, shown = shown_mesh(replace(body, textures=replace(body.textures, places=placed.astype(np.float32))))
+    laid = np.where(body.textures.of_face.repeat(4)[:, None] > 0, body.textures.places * np.float32(wide) + np.float32(low), 0)
+    mesh, shown = shown_mesh(replace(body, textures=replace(body.textures, places=laid.astype(np.float32))))
     atlas = atlas_of(shown, mesh.positions, mesh.triangles, {NAME: quarters()}.get, texel_m, 10**6)
     assert atlas is not None
     wall = np.flatnonzero(shown.texture >= 0)
