@@ -37,6 +37,8 @@ from twin.model import (
 
 _RESERVED = frozenset({"findings"})
 """Collections that are no datasets."""
+BUILD_ATTEMPTS = 3
+"""How often the 3D form of a revision is begun before it stays failed, until somebody asks for it by name."""
 _LOG = logging.getLogger("twin.catalogue")
 _QUERIES = load_queries("twin.sql", "catalogue.sql")
 _MAX_AGE_S = 0.5
@@ -304,8 +306,14 @@ class Catalogue:
         )
 
     def claim_asset(self, dataset: int, revision: int, kind: str, variant: str, lease_s: float) -> int | None:
-        """Take the lease on building an asset; return its fencing number, None when it is ready or somebody else builds it."""
-        rows = self._rows("claim_asset", dataset=dataset, revision=revision, kind=kind, variant=variant, lease_s=lease_s)
+        """Take the lease on building an asset; return its fencing number, None when it is ready or somebody else builds it.
+
+        None too when it was begun :data:`BUILD_ATTEMPTS` times in vain, whether it failed or its process was lost; its detail says why.
+        """
+        asset = {"dataset": dataset, "revision": revision, "kind": kind, "variant": variant, "attempts": BUILD_ATTEMPTS}
+        with translated(), self.pool.connection() as connection:
+            connection.execute(_QUERIES["fail_deadly_asset"], asset)
+        rows = self._rows("claim_asset", **asset, lease_s=lease_s)
         return int(rows[0]["fencing"]) if rows else None
 
     def keep_lease(self, dataset: int, revision: int, kind: str, variant: str, fencing: int, lease_s: float) -> bool:

@@ -218,3 +218,19 @@ def test_objects_that_no_kept_revision_uses_are_dropped_and_no_other(city: City,
         assert (answer.status_code, answer.headers["cache-control"], bool(answer.headers["etag"])) == (200, "no-cache", True)
     content = next(key for key in used if key.endswith(".glb"))
     assert "immutable" in get(city, f"/{content}")[0].headers["cache-control"]
+
+
+def test_a_build_that_kills_its_process_is_not_begun_for_ever(city: City, open_folder: Path) -> None:
+    commit = publish(city, open_folder, [feature(0, 6.0)], "replace")
+    dataset = city.catalogue.dataset(SLUG).id
+    claims = [city.catalogue.claim_asset(dataset, commit, "tileset", VARIANT, lease_s=-1) for _ in range(4)]
+    assert claims == [1, 2, 3, None]
+    asset = city.catalogue.asset(dataset, commit, "tileset", VARIANT)
+    assert asset is not None
+    assert (asset.state, "begun 3 times" in str(asset.detail["error"])) == ("failed", True)
+    assert not build_asset(city, SLUG, commit, quiet)
+    problem = build_missing(city, quiet)
+    assert problem is not None
+    assert problem.code == "build-failed"
+    city.catalogue.forget_asset(dataset, commit, "tileset", VARIANT)
+    assert build_asset(city, SLUG, commit, quiet)

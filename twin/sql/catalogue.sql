@@ -70,13 +70,20 @@ SELECT * FROM catalog.asset
 WHERE dataset = %(dataset)s AND kind = %(kind)s AND variant = %(variant)s AND state = 'ready'
 ORDER BY revision DESC
 
+-- name: fail_deadly_asset
+-- A build whose lease has run out as often as it may be begun has killed who built it each time: it says why it ends.
+UPDATE catalog.asset SET state = 'failed', lease_until = NULL, changed_at = now(),
+    detail = jsonb_build_object('error', format('the build was begun %%s times, and each time its process ended without a word', attempt))
+WHERE dataset = %(dataset)s AND revision = %(revision)s AND kind = %(kind)s AND variant = %(variant)s
+  AND state = 'building' AND lease_until < now() AND attempt >= %(attempts)s
+
 -- name: claim_asset
 INSERT INTO catalog.asset AS a (dataset, revision, kind, variant, state, fencing, attempt, lease_until)
 VALUES (%(dataset)s, %(revision)s, %(kind)s, %(variant)s, 'building', 1, 1, now() + make_interval(secs => %(lease_s)s))
 ON CONFLICT (dataset, revision, kind, variant) DO UPDATE
 SET state = 'building', fencing = a.fencing + 1, attempt = a.attempt + 1, changed_at = now(), detail = a.detail - 'progress',
     lease_until = now() + make_interval(secs => %(lease_s)s)
-WHERE a.state = 'missing' OR (a.state = 'failed' AND a.attempt < 3) OR (a.state = 'building' AND a.lease_until < now())
+WHERE a.state = 'missing' OR (a.attempt < %(attempts)s AND (a.state = 'failed' OR (a.state = 'building' AND a.lease_until < now())))
 RETURNING fencing
 
 -- name: keep_lease
