@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +40,10 @@ def image_crs(path: Path) -> str:
         return str(image.tags()["TWIN_CRS"])
 
 
-def render_tile(images: Sequence[PlacedImage], to_degrees: Operation, z: int, x: int, y: int) -> bytes:
+def render_tile(images: Iterable[PlacedImage], to_degrees: Operation, z: int, x: int, y: int) -> bytes:
     """Return the WebP picture of one tile, the first of ``images`` on top; transparent where none of them has a picture.
 
+    None of ``images`` is asked for once those before it cover the tile: each may have to be fetched.
     ``to_degrees`` leads from the storage CRS to longitude and latitude. ValueError for a tile that is not of the matrix set.
     """
     if not (0 <= z <= DEEPEST and 0 <= x < 1 << z and 0 <= y < 1 << z):
@@ -50,8 +51,6 @@ def render_tile(images: Sequence[PlacedImage], to_degrees: Operation, z: int, x:
     storage = to_degrees.inverse(*_degrees(z, x, y))
     picture = np.zeros((4, TILE_PX, TILE_PX), np.uint8)
     for image in images:
-        if (picture[3] == 255).all():
-            break
         sampled = _sample(image.path, *image.to_storage.inverse(*storage), fine=z >= _EXACT_BELOW)
         if sampled is not None:
             behind = sampled[3] * (1 - picture[3] / 255.0)
@@ -59,14 +58,18 @@ def render_tile(images: Sequence[PlacedImage], to_degrees: Operation, z: int, x:
             with np.errstate(invalid="ignore", divide="ignore"):
                 colours = (picture[:3] * picture[3].astype(float) + sampled[:3] * behind) / alpha
             picture[:3], picture[3] = np.nan_to_num(np.rint(colours)), np.rint(alpha)
+        if (picture[3] == 255).all():
+            break
     return _webp(picture)
 
 
 def tile_extent(to_degrees: Operation, z: int, x: int, y: int) -> tuple[float, float, float, float] | None:
-    """Return west, south, east, north of a tile in the storage CRS; None where some of it lies beyond what the CRS can say."""
+    """Return west, south, east, north in the storage CRS of the part of a tile that the CRS can place; None where there is no such part."""
     east, north = to_degrees.inverse(*_degrees(z, x, y))
-    if not np.isfinite(east).all():
+    said = np.isfinite(east) & np.isfinite(north)
+    if not said.any():
         return None
+    east, north = east[said], north[said]
     return float(east.min()), float(north.min()), float(east.max()), float(north.max())
 
 

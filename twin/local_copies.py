@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from twin.errors import StorageFullError
 from twin.store import parts_of, written_whole
 
 _IN_USE_S = 600.0
@@ -19,11 +20,12 @@ _LOOK_SHARE = 20
 
 
 class LocalCopies:
-    """Files below ``folder``, about ``most_bytes`` of them at most; several processes may share it."""
+    """Files below ``folder``, ``most_bytes`` and at most about a 20th more; several processes may share it."""
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self._folder, self._most = folder, most_bytes
         self._come = most_bytes // _LOOK_SHARE
+        self._is_full = False
         self._lock = threading.Lock()
 
     @property
@@ -47,7 +49,17 @@ class LocalCopies:
         return status
 
     def take(self, key: str, modified_ns: int, write: Callable[[BinaryIO], int]) -> Path:
-        """Have what ``write`` writes as the copy of ``key`` and return where it is; StorageFullError when there is no room."""
+        """Have what ``write`` writes as the copy of ``key`` and return where it is.
+
+        StorageFullError when the disk has no room, or when the copies that somebody may be about to open take all that is allowed.
+        """
+        if self._is_full:
+            self._make_room()
+        if self._is_full:
+            raise StorageFullError(
+                "what was asked for in the last minutes takes all the room there is for copies (TWIN_STORE_COPIES_MB); try again later",
+                zh="最近几分钟请求的对象已占满本地副本空间（TWIN_STORE_COPIES_MB），请稍后再试",
+            ).with_code("copies-full")
         path = self.path(key)
         with written_whole(path, modified_ns) as file:
             size = write(file)
@@ -72,7 +84,7 @@ class LocalCopies:
         return path
 
     def _make_room(self) -> None:
-        """Remove what was used longest ago until the rest fits."""
+        """Remove what was used longest ago until the rest fits, and note whether it does."""
         held = []
         for folder, _, names in os.walk(self._folder / "o"):
             for path in (Path(folder) / name for name in names):
@@ -82,6 +94,7 @@ class LocalCopies:
         total, now = sum(size for _, size, _ in held), time.time()
         for used, size, path in sorted(held):
             if total <= self._most or used > now - _IN_USE_S:
-                return
+                break
             path.unlink(missing_ok=True)
             total -= size
+        self._is_full = total > self._most

@@ -84,6 +84,12 @@ def test_two_dates_stand_in_one_dataset_and_lie_where_gdal_puts_them(database_ur
         (part,) = get(city, f"/tiles/imagery/2/{kept[0]}.tif", headers={"Range": "bytes=0-4095"})
         (held,) = get(city, f"/tiles/imagery/2/{z}/{x}/{y}.webp", headers={"If-None-Match": tags[0]})
         (other,) = get(city, f"/tiles/imagery/2/{z}/{x}/{y}.webp", headers={"If-None-Match": tags[1]})
+        world = get(city, *(f"/tiles/imagery/2/{place}.webp" for place in ("0/0/0", "12/1856/2008")))
+        covered = next(f["properties"]["sha256"] for f in answers[9].json()["features"] if f["properties"]["name"] == files[0].stem)
+        city.store.delete(f"imagery/{covered}.tif")
+        (without,) = get(city, f"/tiles/imagery/2/{z}/{x}/{y}.webp")
+    assert [a.status_code for a in world] == [200, 204], "where the CRS can say nothing no image is asked for"
+    assert (without.status_code, without.content) == (200, answers[0].content), "what is covered is not fetched"
     assert len(set(tags)) == 2, "the first revision and the day of its image show the same"
     assert {a.headers["Cache-Control"] for a in answers[:3]} == {"no-cache"}
     assert ([held.status_code, held.content], other.content) == ([304, b""], answers[0].content)

@@ -18,7 +18,7 @@ from tests.bucket_server import BUCKET, bucket_server
 from tests.unit.test_stored_answers import BODY, KEY, ask, pack
 from twin import bucket
 from twin.bucket_address import bucket_address, open_bucket
-from twin.errors import BadRequestError, NotFoundError, UnavailableError
+from twin.errors import BadRequestError, NotFoundError, StorageFullError, UnavailableError
 from twin.store import FolderStore, Store
 from twin.write_behind import WriteBehind
 
@@ -162,6 +162,30 @@ def test_what_is_touched_looks_young(store: Store) -> None:
     assert store.get("f/1") == b"x"
 
 
+def test_what_is_forgotten_or_replaced_while_it_is_touched_stays_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    get = store.get
+
+    def lose(key: str) -> bytes:
+        content = get(key)
+        store.delete(key)
+        return content
+
+    def replace(key: str) -> bytes:
+        content = get(key)
+        store.put(key, b"later")
+        return content
+
+    for meanwhile, there, left in ((lose, False, []), (replace, True, ["f/1"])):
+        store.put("f/1", b"x", modified_ns=10**18)
+        with monkeypatch.context() as between:
+            between.setattr(store, "get", meanwhile)
+            if isinstance(store, FolderStore):
+                meanwhile("f/1")
+            assert store.touch("f/1") == there
+        assert list(store.keys("f")) == left
+    assert store.get("f/1") == b"later"
+
+
 def test_a_store_pickles_without_anything_secret(store: Store) -> None:
     store.put("a", b"x")
     said = pickle.dumps(store)
@@ -218,6 +242,22 @@ def test_copies_that_were_used_longest_ago_make_room(bucket_environment: None, t
     assert 8 <= len(left) <= 10
     assert "7" not in left
     assert len(store.file("c/7").read_bytes()) == 10_000
+
+
+def test_copies_of_what_is_in_use_do_not_fill_the_disk(bucket_environment: None, tmp_path: Path) -> None:
+    """One request that needs more than there is room for used to take the whole disk: what was just asked for never goes."""
+    store = open_bucket(bucket_address(f"s3://{BUCKET}/{tmp_path.name}", tmp_path / "copies", 100_000))
+    for i in range(14):
+        store.put(f"c/{i}", bytes(10_000))
+    files = [store.file(f"c/{i}") for i in range(11)]
+    with pytest.raises(StorageFullError) as told:
+        store.file("c/11")
+    assert told.value.code == "copies-full"
+    assert store.file("c/0") == files[0], "what is there is given still"
+    for file in files[:5]:
+        os.utime(file, ns=(0, file.stat().st_mtime_ns))
+    assert [store.file(f"c/{i}").stat().st_size for i in (12, 13)] == [10_000, 10_000]
+    assert sum(file.exists() for file in files) < 11
 
 
 @pytest.mark.parametrize("url", ["s3://", "s3://UPPER/x", "http://bucket/x", "s3://bucket/../x", "s3://bucket/a//b", "bucket"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -63,8 +63,7 @@ class _ImageryDoor:
         if not hashes:
             return Response(status_code=204, headers=headers)
         async with self._drawing:
-            images = await asyncio.to_thread(self._placed, hashes)
-            content = await asyncio.to_thread(render_tile, images, self._city.to_crs84, z, x, y)
+            content = await asyncio.to_thread(render_tile, self._placed(hashes), self._city.to_crs84, z, x, y)
         return Response(content, media_type="image/webp", headers=headers)
 
     async def image(self, request: Request, dataset: str, revision: int, sha256: str) -> Response:
@@ -74,22 +73,26 @@ class _ImageryDoor:
         return await asyncio.to_thread(stored_object, request, self._city.store, f"imagery/{sha256}.tif", FOREVER)
 
     def _held(self, request: Request, slug: str, commit: int, on: dt.date | None, tile: tuple[int, int, int] | None) -> list[str]:
-        """Return the hashes of the images that may show something in a tile (None: anywhere), the topmost first."""
+        """Return the hashes of the images that may show something in a tile (None: of all), the topmost first."""
         catalogue = self._city.catalogue
         dataset = catalogue.dataset(slug)
         if dataset.sharing not in principal_of(request).classes or catalogue.feature_type(dataset.feature_type).recipe != "imagery":
             raise NotFoundError(f"there is no imagery {slug!r}", zh=f"没有影像 {slug!r}")
         if catalogue.revision_as_of(slug, commit) is None or commit > catalogue.last_commit():
             raise NotFoundError(f"{slug} has no revision at {commit}", zh=f"{slug} 在 {commit} 没有版本")
+        extent = None if tile is None else tile_extent(self._city.to_crs84, *tile)
+        if tile is not None and extent is None:
+            return []
         query = _HELD.format(current_table(dataset.feature_type, dataset.id), history_table(dataset.feature_type, dataset.id))
-        west, south, east, north = (tile and tile_extent(self._city.to_crs84, *tile)) or (None, None, None, None)
+        west, south, east, north = extent or (None, None, None, None)
         values = {"commit": commit, "on": on, "west": west, "south": south, "east": east, "north": north}
         with self._city.pool.connection() as connection:
             rows = connection.execute(query, values | {"srid": self._city.deployment.storage_srid}).fetchall()
         return [str(row[0]) for row in rows]
 
-    def _placed(self, hashes: Sequence[str]) -> list[PlacedImage]:
-        return [PlacedImage(self._file(sha256), self._to_storage(sha256)) for sha256 in hashes]
+    def _placed(self, hashes: Sequence[str]) -> Iterator[PlacedImage]:
+        """Yield the images, each fetched when it is its turn."""
+        return (PlacedImage(self._file(sha256), self._to_storage(sha256)) for sha256 in hashes)
 
     def _file(self, sha256: str) -> Path:
         return self._city.store.file(f"imagery/{sha256}.tif", unchanging=True)
