@@ -171,7 +171,7 @@ def _pictures(pictures: Pictures, folder: str, builders: Iterable[FacesBuilder])
 
 
 def _missing(uris: Sequence[str]) -> Text:
-    named = ", ".join(uri[:100] for uri in uris[:3])
+    named = ", ".join(uri[:100].encode(errors="replace").replace(b"\0", b"?").decode() for uri in uris[:3])  # no text of a database has NUL
     more = len(uris) - 3
     return Text(
         zh=f"纹理图像缺失或无法读取:{named}" + (f" 等 {len(uris)} 个" if more > 0 else ""),

@@ -150,17 +150,17 @@ class _Walk:
     def _contents(self, tile: Tile, folder: str) -> None:
         if tile.implicit is None:
             for uri in tile.contents:
-                self._look(resolved(folder, uri, tile.where), tile)
+                self._look(self._resolved(folder, uri, tile.where), tile)
             return
         scheme = scheme_of(tile.implicit, tile.where)
 
         def read(uri: str) -> bytes:
-            return self._content(resolved(folder, uri, tile.where))
+            return self._content(self._resolved(folder, uri, tile.where))
 
         for uri, is_subtree in implicit_contents(scheme, tile.contents, read, tile.where):
             self._count()
             if not is_subtree:
-                self._look(resolved(folder, uri, tile.where), tile)
+                self._look(self._resolved(folder, uri, tile.where), tile)
 
     def _look(self, name: str, tile: Tile) -> None:
         """Look at a content; one that several tiles show is looked at once."""
@@ -172,11 +172,14 @@ class _Walk:
             return
         self.seen = self.seen.plus(replace(look, needs=()))
         for uri in look.needs:
-            needed = resolved(posixpath.dirname(name), uri, name)
+            needed = self._resolved(posixpath.dirname(name), uri, name)
             if needed not in self.used:
                 content = self._content(needed)
                 if content[:4] == b"glTF":
                     self.seen = self.seen.plus(replace(look_at(content, needed), needs=()))
+
+    def _resolved(self, folder: str, uri: str, where: str) -> str:
+        return resolved(folder, uri, where, self._top)
 
     def _content(self, name: str) -> bytes:
         if name not in self._names or not name.startswith(f"{self._top}/" if self._top else ""):

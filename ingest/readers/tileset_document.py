@@ -58,8 +58,8 @@ def parsed(content: bytes, where: str) -> Json:
     return _object(document, where)
 
 
-def resolved(folder: str, uri: object, where: str) -> str:
-    """Return the path in the archive that ``uri`` means from ``folder``; RejectedError ``model-uri-outside`` for all that leaves it."""
+def resolved(folder: str, uri: object, where: str, top: str = "") -> str:
+    """Return the path in the archive that ``uri`` means from ``folder``; RejectedError ``model-uri-outside`` unless below ``top``."""
     if not isinstance(uri, str) or not uri:
         raise invalid(where, "a uri is missing", "缺少 uri")
     try:
@@ -69,9 +69,18 @@ def resolved(folder: str, uri: object, where: str) -> str:
     path = unquote(uri)
     if split is None or split.scheme or split.netloc or split.query or split.fragment or path.startswith("/") or "\\" in path:
         raise _outside(where, uri)
-    if ".." in path.split("/"):
+    place = posixpath.normpath(posixpath.join(folder, path))
+    if place.split("/")[0] == ".." or not place.startswith(f"{top}/" if top else "") or not _is_path(place):
         raise _outside(where, uri)
-    return posixpath.normpath(posixpath.join(folder, path))
+    return place
+
+
+def _is_path(name: str) -> bool:
+    """Tell whether a name can be that of a file: of whole characters, none of them NUL."""
+    try:
+        return b"\0" not in name.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def check_head(document: Json, where: str) -> None:
@@ -210,9 +219,9 @@ def _object(value: object, where: str) -> Json:
 
 
 def _outside(where: str, uri: str) -> TwinError:
-    shown = uri[:200]
+    shown = uri[:200].encode(errors="replace").decode()
     return rejected(
         "model-uri-outside",
-        f"{where} refers to {shown!r}, which is not a file below it in the archive.",
-        f"{where} 引用了压缩包之外的 {shown!r}。",
+        f"{where} refers to {shown!r}, which is no file of the model.",
+        f"{where} 引用了模型之外的 {shown!r}。",
     )

@@ -15,6 +15,7 @@ import pytest
 from ingest.protocol import Limits, Message, PartBatch, PartHeader, PartRequest, PictureBlock, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.readers.pictures import decoded
+from ingest.readers.tileset_document import resolved
 from ingest.reading import read_parts
 from tests.textured_city import (
     HEIGHT_M,
@@ -31,6 +32,7 @@ from tests.textured_city import (
     vertices,
     zipped,
 )
+from twin.errors import RejectedError
 from twin.face_textures import LARGEST_SIDE, Wrap
 from twin.featuretypes.loader import load_feature_types
 from twin.pictures import name_of
@@ -118,13 +120,26 @@ def test_a_missing_picture_is_a_finding_and_the_house_stays(tmp_path: Path) -> N
     assert second.textures is None
 
 
-@pytest.mark.parametrize("uri", ["../../etc/passwd", "/etc/passwd", "http://example.org/a.png", "appearance/../../x.png"])
+@pytest.mark.parametrize(
+    "uri", ["../../etc/passwd", "/etc/passwd", "http://example.org/a.png", "appearance/../../x.png", "a%00.png", "b\0.png"]
+)
 def test_no_uri_leaves_the_archive(tmp_path: Path, uri: str) -> None:
     document = cityjson()
     document["appearance"]["textures"].append({"type": "PNG", "image": uri})
     document["CityObjects"]["house-1"]["geometry"][0]["texture"]["summer"]["values"][0][SOUTH][0][0] = 1
     messages = read(textured_zip(tmp_path / "houses.zip", document))
     assert [row for rule, row, _ in said(messages) if rule == "texture"] == [2]
+
+
+def test_a_model_in_a_folder_names_pictures_beside_that_folder(tmp_path: Path) -> None:
+    files = {"models/houses.city.json": json.dumps(cityjson("../appearance/wall.png")).encode(), "appearance/wall.png": as_file(quarters())}
+    check_houses(read(zipped(tmp_path / "houses.zip", files)))
+
+
+@pytest.mark.parametrize("uri", ["a\ud800.png", "%00", "../..", "a/../../..", "../../b/c"])
+def test_a_name_that_no_file_of_the_archive_can_have_is_refused(uri: str) -> None:
+    with pytest.raises(RejectedError, match="no file of the model"):
+        resolved("b", uri, "here")
 
 
 def png_claiming(width: int, height: int) -> bytes:
