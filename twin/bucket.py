@@ -127,11 +127,17 @@ class BucketStore:
             return None
 
     def touch(self, key: str) -> bool:
-        """Make ``key`` look young: it is put again, at most once an hour; False when it holds nothing."""
-        held = self.held(key)
-        if held is not None and held.modified_ns < time.time_ns() - _YOUNG_NS:
-            self.put(key, self.get(key))
-        return held is not None
+        """Make ``key`` look young: it is put again, at most once an hour; False when it holds nothing.
+
+        What is forgotten or replaced meanwhile stays so, where the server knows conditional puts (If-Match).
+        """
+        try:
+            held, tag = self._must_look(key)
+            if held.modified_ns < time.time_ns() - _YOUNG_NS:
+                self._put_again(key, self.get(key), tag)
+        except NotFoundError:
+            return False
+        return True
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that start with the folder ``prefix``, in no particular order."""
@@ -170,6 +176,17 @@ class BucketStore:
             said = found.attributes.get(_MODIFIED, "")
             modified_ns = int(said) if said.isdigit() else _modified_ns(found.meta)
             return Held(key, found.meta["size"], modified_ns), found.meta["e_tag"]
+
+    def _put_again(self, key: str, content: bytes, tag: str | None) -> None:
+        """Put what is there in the state ``tag``; nothing happens when it was replaced, NotFoundError when it is gone."""
+        try:
+            obstore.put(self._bucket, key, content, mode={"e_tag": tag})
+        except PreconditionError:
+            self._must_look(key)
+        except FileNotFoundError as error:
+            raise NotFoundError("no such object") from error
+        except BaseError:  # a server may know no conditional puts
+            self.put(key, content)
 
     def _fetch(self, held: Held, tag: str | None, file: BinaryIO) -> int:
         """Write the object in the state ``tag`` to ``file``; UnavailableError when it was replaced meanwhile."""
