@@ -19,7 +19,10 @@ _BYTES_PER_TEXEL = 0.1
 
 
 def texture_bytes(representations: Representations) -> NDArray[np.int64]:
-    """Return about how many bytes of pictures each feature takes in a tile (n,), by its own faces alone; 0 where it shows none or is not whole."""
+    """Return about how many bytes of pictures each feature takes in a tile (n,), by its own faces alone.
+
+    0 where it shows none, or is no whole representation.
+    """
     return np.ceil(_BYTES_PER_TEXEL * _texel_counts(representations.data, representations.offsets, TEXEL_M)).astype(np.int64)
 
 
