@@ -11,10 +11,11 @@ import orjson
 
 from tiles.build import read_tree
 from tiles.implicit import root_subtree
-from tiles.node import Node, files_of
+from tiles.node import Node, NodeError, files_of
 from tiles.node_store import NodeStore
 from tiles.subtree import read_subtree
 from tiles.tileset import content_uris
+from twin.errors import NotFoundError
 
 _AT_ONCE, _TOGETHER = 32, 256
 """Nodes that are loaded at once from a store that is far, and together before those below them are looked for."""
@@ -53,22 +54,26 @@ class InUse:
             self.places |= referred
 
     def keep_notes(self, notes: Iterable[str]) -> None:
-        """Mark the notes of builds that have not ended, and what they have made so far."""
+        """Mark the notes of builds that have not ended, and what they have made so far; not those that were cut off or lead to what is."""
         for place in notes:
+            try:
+                for entry in orjson.loads(self._store.get(place)):
+                    self._keep_nodes(entry[-1])
+            except (NotFoundError, NodeError, LookupError, TypeError, ValueError):
+                continue
             self.places.add(place)
-            for entry in orjson.loads(self._store.get(place)):
-                self._keep_nodes(entry[-1])
 
     def _keep_nodes(self, name: str) -> None:
-        waiting = {name} - self._nodes
+        waiting, walked = {name} - self._nodes, set[str]()
         with ThreadPoolExecutor(_AT_ONCE if self._store.is_far else 1) as pool:
             while waiting:
                 some = list(itertools.islice(waiting, _TOGETHER))
                 waiting.difference_update(some)
-                self._nodes.update(some)
+                walked.update(some)
                 for node in pool.map(self._store.node, some):
                     self._keep_node(node)
-                    waiting |= {child for _, child in node.children} - self._nodes
+                    waiting |= {child for _, child in node.children} - self._nodes - walked
+        self._nodes |= walked  # not where some was not readable: what lies below the others may not have been reached
 
     def _keep_node(self, node: Node) -> None:
         self.places.add(f"n/{node.name}")
@@ -77,12 +82,13 @@ class InUse:
             self.places.add(f"c/{node.content.hash}.glb")
 
     def _keep_subtrees(self, name: str) -> None:
-        waiting = [name]
+        waiting, walked = [name], set[str]()
         while waiting:
-            one = waiting.pop()
-            if f"s/{one}.subtree" not in self.places:
-                self.places.add(f"s/{one}.subtree")
+            place = f"s/{(one := waiting.pop())}.subtree"
+            if place not in self.places and place not in walked:
                 waiting += [bytes(child).hex() for child in read_subtree(self._store.subtree(one)).child_name]
+                walked.add(place)
+        self.places |= walked
 
 
 def _place(uri: str) -> str:

@@ -183,6 +183,10 @@ class Catalogue:
         """Return the assets of all revisions of a dataset that are ready, the newest first."""
         return tuple(_asset(row) for row in self._rows("assets_ready", dataset=dataset, kind=kind, variant=variant))
 
+    def building_assets(self, dataset: int, kind: str, variant: str) -> tuple[Asset, ...]:
+        """Return the assets of all revisions of a dataset that somebody builds, or was building when its process was lost."""
+        return tuple(_asset(row) for row in self._rows("assets_building", dataset=dataset, kind=kind, variant=variant))
+
     def findings(self, submission: uuid.UUID) -> list[dict[str, Any]]:
         """Return the findings of a submission as JSON-able rows, in order of part and row."""
         return self._rows("findings", submission=submission)

@@ -146,3 +146,8 @@ def test_the_mosaic_gives_bases_and_terrain_and_changes_only_what_it_changes(dat
         assert bases(city)["on"][0] == PATCH_M
         assert sorted(in_order(published_sheets(city.catalogue))) == sorted(in_order(then))
         assert {s.commit for s in published_sheets(city.catalogue)} == {s.commit for s in then} == {1, 4}
+
+        # notes that a loss of power cut off, and those of a build nobody goes on with, are of no use
+        for commit in (2, 6):
+            city.store.put(f"terrain/survey/{commit}/notes.index", b"TWTI")
+        assert sum(c.dropped for c in collect_terrain(city, terrains, None).values()) == 2

@@ -220,6 +220,23 @@ def test_objects_that_no_kept_revision_uses_are_dropped_and_no_other(city: City,
     assert "immutable" in get(city, f"/{content}")[0].headers["cache-control"]
 
 
+def test_notes_of_builds_are_kept_while_they_are_of_use(city: City, open_folder: Path) -> None:
+    commit = publish(city, open_folder, [feature(0, 6.0)], "replace")
+    dataset = city.catalogue.dataset(SLUG)
+    notes = {
+        f"b/{commit}-00/1.json": b"[]",
+        f"b/{commit}-00/2.json": b"[[1,",
+        f"b/{commit}-00/3.json": b'[[1, "00"]]',
+        "b/0-00/1.json": b"[]",
+    }
+    for place, content in notes.items():
+        city.store.put(f"tiles/{SLUG}/{VARIANT}/{place}", content)
+    assert collect(city, dataset, None).dropped == 3
+    assert objects(city) == {f"tiles/{SLUG}/{VARIANT}/b/{commit}-00/1.json"}
+    assert build_asset(city, SLUG, commit, quiet)
+    assert collect(city, dataset, None).dropped == 1
+
+
 def test_a_build_that_kills_its_process_is_not_begun_for_ever(city: City, open_folder: Path) -> None:
     commit = publish(city, open_folder, [feature(0, 6.0)], "replace")
     dataset = city.catalogue.dataset(SLUG).id

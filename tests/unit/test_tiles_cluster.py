@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from tests.bucket_server import BUCKET, bucket_server
 from tests.served_city import free_port
 from tests.tile_features import BUILDING, buildings, to_geocentric
 from tiles import full_build
-from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset
+from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset, read_tree
 from tiles.chunk_task import ChunkTask
 from tiles.cluster import ClusterWorkers
 from tiles.columns import FeatureColumns
@@ -77,6 +78,24 @@ def test_what_is_sent_to_workers_needs_the_store_only(monkeypatch: pytest.Monkey
         assert {f"tiles/b/open/{place}" for place in in_use.places} == set(whole)
     assert {key for key in elsewhere if "/w/" in key}
     assert {key: value for key, value in elsewhere.items() if "/w/" not in key} == whole
+
+
+def test_notes_that_lead_nowhere_take_nothing_from_others() -> None:
+    objects = MemoryStore()
+    store = NodeStore(objects, "b", "open")
+    root = read_tree(store, build(buildings(300), objects).tree).root
+    assert root is not None
+    lost, *others = (child for _, child in store.node(root).children)
+    objects.delete_all([f"{store.prefix}/n/{lost}"])
+    for number, node in enumerate([root, *others]):
+        objects.put(f"{store.prefix}/b/1/{number}.json", json.dumps([[0, node]]).encode())
+    found = InUse(store)
+    found.keep_notes(f"b/1/{number}.json" for number in range(1 + len(others)))
+    alone = InUse(store)
+    alone.keep_notes(f"b/1/{number}.json" for number in range(1, 1 + len(others)))
+    assert "b/1/0.json" not in found.places
+    assert len(alone.places) > len(others) > 1
+    assert found.places >= alone.places
 
 
 def test_a_scheduler_that_is_not_there_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from twin.model import Dataset
 from twin.server.city import City
 from twin.server.scene import VARIANT
 from twin.server.terrain_builds import terrain_target
-from twin.server.tile_garbage import Collected
+from twin.server.tile_garbage import Collected, going_on
 from twin.server.tile_lock import dropping
 
 
@@ -48,12 +48,13 @@ def _drop(city: City, terrains: Collection[Dataset]) -> tuple[int, int]:
     held = set(city.store.keys(CONTENTS))
     for dataset in terrains:
         ready = {asset.revision for asset in city.catalogue.ready_assets(dataset.id, "terrain", VARIANT)}
+        unfinished = going_on(city, dataset, "terrain") - ready
         of_dataset = set(city.store.keys(f"terrain/{dataset.slug}"))
         held |= of_dataset
-        for revision in {int(key.split("/")[2]) for key in of_dataset}:
+        for revision in ready | unfinished:
             target = terrain_target(city, dataset.slug, revision)
             own = {key for key in of_dataset if key.startswith(f"{target.place}/")}
-            in_use |= _used_by(city, target, own) if revision in ready else _used_by(city, target, own & {target.notes})
+            in_use |= _used_by(city, target, own - {target.notes}) if revision in ready else _noted(city, target, own)
     garbage = sorted(held - in_use)
     city.store.delete_all(garbage)
     return len(garbage), len(held) - len(garbage)
@@ -61,5 +62,16 @@ def _drop(city: City, terrains: Collection[Dataset]) -> tuple[int, int]:
 
 def _used_by(city: City, target: TerrainTarget, own: Collection[str]) -> set[str]:
     """Return ``own`` objects of a revision and the tiles they name; of an earlier engine the tiles are among its own."""
-    indexes = [read_index(city.store.get(key)) for key in (target.index, target.notes) if key in own]
-    return {*own, *(f"{CONTENTS}/{name}.terrain" for index in indexes for name in index.hashes())}
+    return {*own, *(_tiles(city, target.index) if target.index in own else ())}
+
+
+def _noted(city: City, target: TerrainTarget, own: Collection[str]) -> set[str]:
+    """Return the notes of a build that has not ended and the tiles they name; nothing where they were cut off."""
+    try:
+        return {target.notes, *_tiles(city, target.notes)} if target.notes in own else set()
+    except ValueError:
+        return set()
+
+
+def _tiles(city: City, index: str) -> set[str]:
+    return {f"{CONTENTS}/{name}.terrain" for name in read_index(city.store.get(index)).hashes()}

@@ -54,14 +54,24 @@ def _collected(city: City, dataset: Dataset, keep: int | None, beside: KeptBesid
     in_use = InUse(store)
     for asset in kept:
         _keep(in_use, asset)
-    in_use.keep_notes(sorted(_unfinished(places, ready)))
+    in_use.keep_notes(sorted(_notes(places, going_on(city, dataset, "tileset"))))
     in_use.places |= set(beside({asset.revision for asset in kept}))
     garbage = sorted(p for p in places if p.removesuffix(SUFFIX) not in in_use.places and not p.startswith(_NOT_OURS))
     gone = ready[len(kept) :]
     for asset in gone:  # first it is no longer served, then its objects go
         city.catalogue.forget_asset(dataset.id, asset.revision, "tileset", VARIANT)
-    city.store.delete_all([f"{store.prefix}/{place}" for place in garbage])
+    for some in _entries_first(garbage):
+        city.store.delete_all([f"{store.prefix}/{place}" for place in some])
     return Collected(len(garbage), len(places) - len(garbage), tuple(asset.revision for asset in gone))
+
+
+def _entries_first(places: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Divide ``places`` into tilesets and what they lead to: where dropping is cut off, no tileset is left that leads to nothing."""
+    entries: list[str] = []
+    rest: list[str] = []
+    for place in places:
+        (entries if place.endswith("/tileset.json") else rest).append(place)
+    return entries, rest
 
 
 def _keep(in_use: InUse, asset: Asset) -> None:
@@ -76,10 +86,15 @@ def _keep(in_use: InUse, asset: Asset) -> None:
     in_use.keep_files(asset.revision)
 
 
-def _unfinished(places: Collection[str], ready: Collection[Asset]) -> Iterator[str]:
-    """Yield the notes of builds of revisions that are not built yet."""
-    built = {asset.revision for asset in ready}
-    for place in places:
-        folder, _, rest = place.partition("/")
-        if folder == "b" and int(rest.partition("-")[0]) not in built:
-            yield place
+def going_on(city: City, dataset: Dataset, kind: str) -> set[int]:
+    """Return the revisions whose builds have not ended, or may be begun again: what they have made so far is of use."""
+    current = city.catalogue.current_revision(dataset.slug)
+    return {a.revision for a in city.catalogue.building_assets(dataset.id, kind, VARIANT)} | (
+        set() if current is None else {current.commit} - {a.revision for a in city.catalogue.ready_assets(dataset.id, kind, VARIANT)}
+    )
+
+
+def _notes(places: Collection[str], revisions: Collection[int]) -> Iterator[str]:
+    """Yield the notes of builds of ``revisions``."""
+    wanted = {str(revision) for revision in revisions}
+    return (place for place in places if place.startswith("b/") and place.split("/")[1].partition("-")[0] in wanted)

@@ -70,6 +70,10 @@ SELECT * FROM catalog.asset
 WHERE dataset = %(dataset)s AND kind = %(kind)s AND variant = %(variant)s AND state = 'ready'
 ORDER BY revision DESC
 
+-- name: assets_building
+SELECT * FROM catalog.asset
+WHERE dataset = %(dataset)s AND kind = %(kind)s AND variant = %(variant)s AND state = 'building'
+
 -- name: fail_deadly_asset
 -- A build whose lease has run out as often as it may be begun has killed who built it each time: it says why it ends.
 UPDATE catalog.asset SET state = 'failed', lease_until = NULL, changed_at = now(),
