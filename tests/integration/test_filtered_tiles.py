@@ -8,7 +8,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -23,6 +23,7 @@ from tiles import tileset
 from tiles.build import BuildOptions
 from tiles.checker import check_glb, check_tileset
 from tiles.tiling import Budget
+from twin.errors import ConflictError
 from twin.server import assets, builds, filtered_tiles, pace
 from twin.server.app import create_app
 from twin.server.assets import build_missing
@@ -169,6 +170,44 @@ def test_filters_go_when_nobody_asks_or_their_revision_goes_or_too_many_are_aske
     left = {key for key in city.store.keys(OWN) if key.endswith("/tileset.json")}
     assert len(left) == 2
     assert tilesets[2] in left
+
+
+def test_what_is_left_of_a_filter_is_made_whole_or_goes(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = f"/tiles/{SLUG}/tileset.json?filter={quote('height_m < 12')}"
+    files = crawled(city, entry)
+    (tileset_key,) = (key for key in city.store.keys(OWN) if key.endswith("/tileset.json"))
+    folder = tileset_key.removesuffix("/tileset.json")
+
+    touch, delete_all = city.store.touch, city.store.delete_all
+
+    def collected_first(key: str) -> bool:
+        with pytest.raises(ConflictError):
+            kept(city)
+        return touch(key)
+
+    def killed(keys: Collection[str]) -> None:
+        delete_all(sorted(keys)[:1])
+        raise KeyboardInterrupt
+
+    for lost in ("plan.json", "fids"):
+        with monkeypatch.context() as between:
+            between.setattr(city.store, "touch", collected_first)
+            assert crawled(city, entry) == files
+        for key in [key for key in city.store.keys(folder) if key.endswith((lost, ".glb"))]:
+            city.store.delete(key)
+    city.store.delete(f"{folder}/plan.json")
+    assert kept(city).dropped > 0
+    assert not city.store.exists(tileset_key)
+
+    assert crawled(city, entry) == files
+    city.store.put(f"{folder}/plan.json", b"{")
+    with monkeypatch.context() as between:
+        between.setattr(city.store, "delete_all", killed)
+        with pytest.raises(KeyboardInterrupt):
+            kept(city)
+    assert (city.store.exists(tileset_key), city.store.exists(f"{folder}/plan.json")) == (False, True)
+    assert kept(city).dropped > 0
+    assert set(city.store.keys(OWN)) == set()
 
 
 def test_tiles_are_packed_once_and_packed_files_go_with_their_tiles(city: City) -> None:

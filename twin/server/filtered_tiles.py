@@ -78,9 +78,9 @@ class FilteredTiles:
         query = self._query(dataset, revision.commit, given)
         asked = (FILTER_VERSION, ENGINE_VERSION, self._encoding, tree, revision.commit, sorted(principal.classes), sorted(given.items()))
         name = content_hash(repr(asked).encode("utf-8", "surrogatepass"))
-        if not self._touched(dataset, name):
-            self._make_room(dataset)
-            with building(self._city, dataset):
+        with building(self._city, dataset):  # what is found here is not dropped as what nobody has asked for
+            if not self._touched(dataset, name):
+                self._make_room(dataset)
                 self._make(dataset, name, tree, query, principal)
         return name
 
@@ -107,8 +107,12 @@ class FilteredTiles:
         return f"{_folder(dataset.slug)}/{name}/{file}.json"
 
     def plan(self, dataset: Dataset, name: str) -> Plan:
-        """Return the plan of a filtered tileset; NotFoundError when it is not, or no longer, there."""
-        record = orjson.loads(self._city.store.get(f"{_folder(dataset.slug)}/{name}/plan.json"))
+        """Return the plan of a filtered tileset; NotFoundError when it is not, or no longer, there, or was cut off."""
+        body = self._city.store.get(f"{_folder(dataset.slug)}/{name}/plan.json")
+        try:
+            record = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise NotFoundError("there is no such tile", zh="没有此瓦片") from error
         return Plan(record["revision"], {node: Form(form) for node, form in record["contents"].items()})
 
     def kept(self, dataset: Dataset) -> list[tuple[float, str]]:
@@ -135,8 +139,9 @@ class FilteredTiles:
         return collection
 
     def _touched(self, dataset: Dataset, name: str) -> bool:
-        """Note that somebody asks for a tileset; False when it is not there."""
-        return self._city.store.touch(f"{_folder(dataset.slug)}/{name}/tileset.json")
+        """Note that somebody asks for a tileset; False when it, or anything that its contents are drawn by, is not there."""
+        place, store = f"{_folder(dataset.slug)}/{name}", self._city.store
+        return store.touch(f"{place}/tileset.json") and store.exists(f"{place}/plan.json") and store.exists(f"{place}/fids")
 
     def _make_room(self, dataset: Dataset) -> None:
         for _, name in self.kept(dataset)[MOST_KEPT - 1 :]:
@@ -177,9 +182,16 @@ def kept_places(city: City, dataset: Dataset, revisions: set[int]) -> Iterator[s
     """Yield the places below the variant of filtered tilesets of ``revisions`` that somebody has asked for lately."""
     filtered = FilteredTiles(city)
     for unasked_s, name in filtered.kept(dataset):
-        plan = filtered.plan(dataset, name)
-        if unasked_s < KEPT_S and plan.revision in revisions:
+        if unasked_s < KEPT_S and _revision(filtered, dataset, name) in revisions:
             yield from (key.removeprefix(f"tiles/{dataset.slug}/{VARIANT}/") for key in city.store.keys(f"{_folder(dataset.slug)}/{name}"))
+
+
+def _revision(filtered: FilteredTiles, dataset: Dataset, name: str) -> int | None:
+    """Return of which revision a filtered tileset is, None where what said so is gone."""
+    try:
+        return filtered.plan(dataset, name).revision
+    except NotFoundError:
+        return None
 
 
 def _folder(slug: str) -> str:
