@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import orjson
 import pyarrow as pa
@@ -25,12 +26,10 @@ def columns_of(rows: Sequence[Mapping[str, object]]) -> dict[str, pa.Array]:
 
 
 def _array(values: list[object]) -> pa.Array:
-    try:
-        made = pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        made = None
-    if made is not None and not pa.types.is_nested(made.type):
-        return made
+    """Return values as a column; of lists and objects Arrow is not asked, which would make one type with every key that any of them has."""
+    if not any(issubclass(kind, dict | list) for kind in set(map(type, values))):
+        with suppress(pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            return pa.array(values)
     return pa.array([v if v is None or isinstance(v, str) else orjson.dumps(v, default=str).decode() for v in values], pa.string())
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import shapely
 from hypothesis import given
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from ingest.protocol import Limits
 from ingest.readers import json_spans
 from ingest.readers.geojson import GeoJson
+from ingest.readers.json_columns import columns_of
 from ingest.readers.json_geometry import geometries
 from ingest.readers.json_spans import feature_spans
 from twin.errors import TwinError
@@ -160,3 +162,13 @@ def test_a_byte_order_mark_is_passed_over_and_objects_among_properties_become_co
         assert layer.source.columns == ("adcode", "parent.adcode")
         [batch] = layer.batches()
         assert batch.columns["parent.adcode"].to_pylist() == [320400]
+
+
+def test_objects_with_ever_other_keys_are_text_and_no_type_with_all_these_keys() -> None:
+    """A struct of all keys used to be made first: 5,000 rows of 20 keys each took all the memory there is."""
+    rows = [{"tags": [{f"key{i}of{k}": i for k in range(5)}], "i": i} for i in range(1000)]
+    before = pa.default_memory_pool().max_memory()
+    columns = columns_of(rows)
+    assert pa.default_memory_pool().max_memory() - before < 5_000_000
+    assert (columns["tags"].type, columns["i"].type) == (pa.string(), pa.int64())
+    assert json.loads(columns["tags"][7].as_py()) == rows[7]["tags"]
