@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from tiles.archive import ARCHIVE_VERSION, TilesetArchive
@@ -12,6 +13,9 @@ from twin.model import Dataset, FeatureType, Principal, Revision
 from twin.server.filtered_tiles import FilteredTiles
 from twin.server.scene import VARIANT
 from twin.store import Store
+
+_TOUCHED_S = 60.0
+"""How often it is noted, while a filter's archive is taken, that somebody asks for the filter."""
 
 
 def require_archivable(dataset: Dataset, feature_type: FeatureType) -> None:
@@ -33,12 +37,18 @@ def filtered_archive(
 ) -> tuple[TilesetArchive, str]:
     """Return the archive of the features that match at a built revision and its name; contents are drawn as it is read.
 
-    Errors as of `FilteredTiles.tileset`.
+    While it is read the filter counts as asked for, so that others asked for meanwhile do not take its place. Errors as of
+    `FilteredTiles.tileset`.
     """
     place, name = f"tiles/{dataset.slug}/{VARIANT}", tiles.tileset(dataset, revision, given, principal)
-    tileset = store.get(f"{place}/f/{name}/tileset.json")
+    entry = f"{place}/f/{name}/tileset.json"
+    tileset, touched_s = store.get(entry), time.monotonic()
 
     def read(path: str) -> bytes:
+        nonlocal touched_s
+        if time.monotonic() - touched_s >= _TOUCHED_S:
+            touched_s = time.monotonic()
+            store.touch(entry)
         folder, _, file = path.rpartition("/")
         is_drawn = folder == f"f/{name}" and file.endswith(".glb")
         return store.get(tiles.content(dataset, name, file.removesuffix(".glb")) if is_drawn else f"{place}/{path}")

@@ -24,6 +24,10 @@ class DrawingThreads:
         """Return what ``work`` gives in one of the threads; TooManyRequestsError when too much waits."""
         if self._waiting >= MOST_WAITING:
             raise TooManyRequestsError("too many tiles are being drawn; try again soon", zh="正在绘制的瓦片过多，请稍后再试")
+        return await self.awaited(work, *arguments, **named)
+
+    async def awaited[**P, T](self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Return what ``work`` gives in one of the threads, however much waits: for callers who are few, and were let in before."""
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(work, *arguments, **named))

@@ -39,8 +39,8 @@ def tiles_router(city: City) -> APIRouter:
     """Return the routes below /tiles."""
     know_numbers()
     router = APIRouter(prefix="/tiles", tags=["3D Tiles"])
-    built, filtered = BuiltTiles(city.catalogue), FilteredTiles(city)
-    door, archives = _TilesDoor(city, built, filtered), ArchivesDoor(city.catalogue, city.store, built, filtered)
+    built, filtered, drawing = BuiltTiles(city.catalogue), FilteredTiles(city), DrawingThreads()
+    door, archives = _TilesDoor(city, built, filtered, drawing), ArchivesDoor(city, built, filtered, drawing)
     router.add_api_route("/{dataset}/export.3tz", archives.current, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:number}/export.3tz", archives.revision, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/tileset.json", door.current_tileset, methods=["GET", "HEAD"])
@@ -62,9 +62,9 @@ def tiles_router(city: City) -> APIRouter:
 
 
 class _TilesDoor:
-    def __init__(self, city: City, built: BuiltTiles, tiles: FilteredTiles) -> None:
-        self._city, self._built, self._tiles = city, built, tiles
-        self._drawing, self._terrain = DrawingThreads(), TerrainTiles(city.store)
+    def __init__(self, city: City, built: BuiltTiles, tiles: FilteredTiles, drawing: DrawingThreads) -> None:
+        self._city, self._built, self._tiles, self._drawing = city, built, tiles, drawing
+        self._terrain = TerrainTiles(city.store)
 
     async def current_tileset(self, request: Request, dataset: str) -> Response:
         """The newest revision of a dataset: a tiny tileset whose root content is that revision's tileset."""
