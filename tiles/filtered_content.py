@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from tiles.edit import Fetch
 from tiles.filtered import Fids, Form, wanted_of
 from tiles.metadata import MetadataClass
 from tiles.node import Node, NodeError
+from tiles.nodes_ahead import nodes_below
 from tiles.tree import Rows, TreeMaker, rows_in_order
 from twin.model import FeatureType
 
@@ -36,17 +38,18 @@ class FilteredContents:
     def content(self, name: str, form: Form) -> bytes:
         """Return the GLB of the node ``name``; NodeError when nothing that is wanted lies below it."""
         node = self.maker.store.node(name)
-        below = [self._below(self.maker.store.node(child)) for _, child in node.children] or [self._below(node)]
+        with nodes_below(self.maker.store, node) as load:
+            below = [self._below(load(child), load) for _, child in node.children] or [self._below(node, load)]
         rows = self._rows(np.concatenate([b.fids for b in below]))
         glb = self._finest(rows) if form is Form.FINEST else self._blocks(node, rows) or self._far(node, below, rows)
         if glb is None:
             raise NodeError(f"nothing that is wanted is drawn below {name}")
         return glb
 
-    def _below(self, node: Node) -> _Below:
+    def _below(self, node: Node, load: Callable[[str], Node]) -> _Below:
         if node.is_leaf:
             return _Below(node, *wanted_of(node, self.wanted))
-        parts = [self._below(self.maker.store.node(name)) for _, name in node.children]
+        parts = [self._below(load(name), load) for _, name in node.children]
         return _Below(node, np.concatenate([p.fids for p in parts]), all(p.is_whole for p in parts))
 
     def _rows(self, fids: Fids) -> Rows:

@@ -7,26 +7,39 @@ import threading
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from tests.tile_features import BUILDING, buildings, to_geocentric
 from tiles import nodes_ahead
 from tiles.build import BuildOptions, TilesetTarget, build_tileset, read_tree
+from tiles.columns import FeatureColumns
+from tiles.filtered import Fids, Form
+from tiles.filtered_content import FilteredContents
+from tiles.glb import Encoding
+from tiles.making import Making, Means
 from tiles.memory_store import MemoryStore
 from tiles.node import Node
 from tiles.node_store import NodeStore
 from tiles.nodes_ahead import NodesAhead
+from tiles.selection import taken
 from tiles.tiling import Budget
 from twin.errors import NotFoundError
 
 
 @pytest.fixture(scope="module")
-def tree() -> tuple[NodeStore, Node]:
+def objects() -> MemoryStore:
     objects = MemoryStore()
     options = BuildOptions(budget=Budget(200, 2_000))
     summary = build_tileset([buildings(150)], BUILDING, to_geocentric, TilesetTarget("b", 1, "open", "1."), objects, options=options)
+    objects["tree"] = summary.tree.encode()
+    return objects
+
+
+@pytest.fixture(scope="module")
+def tree(objects: MemoryStore) -> tuple[NodeStore, Node]:
     store = NodeStore(objects, "b", "open")
-    root = read_tree(store, summary.tree).root
+    root = read_tree(store, objects["tree"].decode()).root
     assert root is not None
     return store, store.node(root)
 
@@ -75,3 +88,40 @@ def test_a_node_that_is_not_there_is_missed_where_it_is_asked_for(tree: tuple[No
 
     with NodesAhead(load, root) as ahead, pytest.raises(NotFoundError):
         list(walked(ahead, root))
+
+
+class FarStore(MemoryStore):
+    """A store that counts how many ask it for nodes at once."""
+
+    is_far = True
+    at_once = under_way = 0
+    lock = threading.Lock()
+
+    def get(self, key: str) -> bytes:  # type: ignore[override]
+        """Return the bytes under ``key``, after a while."""
+        with self.lock:
+            self.under_way += "/n/" in key
+            self.at_once = max(self.at_once, self.under_way)
+        time.sleep(0.001)
+        with self.lock:
+            self.under_way -= "/n/" in key
+        return super().get(key)
+
+
+def test_a_content_of_a_filter_walks_its_nodes_ahead_in_a_store_that_is_far(objects: MemoryStore, tree: tuple[NodeStore, Node]) -> None:
+    """A content near the top took a round trip for each node below it, one after the other."""
+    run, far = buildings(150), FarStore(objects)
+    wanted = run.fid[::3].copy()
+
+    def fetch(fids: Fids) -> FeatureColumns:
+        return taken(run, np.searchsorted(run.fid, fids))
+
+    def drawn(objects: MemoryStore) -> bytes:
+        making = Making(Means(BUILDING, to_geocentric, objects, "b", "open", Encoding(), Budget(200, 2_000), ""))
+        contents = FilteredContents(
+            making.maker, BUILDING, making.metadata, lambda fids: taken(run, np.searchsorted(run.fid, fids)), wanted
+        )
+        return contents.content(tree[1].name, Form.COARSER)
+
+    assert drawn(far) == drawn(objects)
+    assert far.at_once > 8
