@@ -19,6 +19,7 @@ from tests.unit.test_stored_answers import BODY, KEY, ask, pack
 from twin import bucket
 from twin.bucket_address import bucket_address, open_bucket
 from twin.errors import BadRequestError, NotFoundError, StorageFullError, UnavailableError
+from twin.server.packing import is_packed_from, pack_below
 from twin.store import FolderStore, Store
 from twin.write_behind import WriteBehind
 
@@ -150,6 +151,23 @@ def test_tiles_are_served_from_it_packed_in_parts_and_not_twice(store: Store) ->
     assert ask(store, if_none_match=plain.headers["etag"]).status_code == 304
     part = ask(store, range="bytes=4-9")
     assert (part.status_code, part.content) == (206, BODY[4:10])
+
+
+def test_what_was_copied_without_times_is_packed_anew_once(store: Store) -> None:
+    tiles = [f"p/c/{i}.glb" for i in range(8)] + ["p/r/1/tileset.json", "p/r/1/implicit.json"]
+    for key in tiles:
+        store.put(key, BODY)
+    assert (pack_below(store, "p"), pack_below(store, "p")) == (10, 0)
+    store.put("p/r/2/tileset.json", BODY)
+    assert (pack_below(store, "p"), pack_below(store, "p")) == (1, 0)
+    for key in sorted(store.keys("p")):
+        store.put(key, store.get(key))
+    assert (pack_below(store, "p"), pack_below(store, "p")) == (11, 0)
+    for key in tiles:
+        held, beside = store.held(key), store.held(f"{key}.gz")
+        assert held is not None
+        assert beside is not None
+        assert is_packed_from(beside, held)
 
 
 def test_what_is_touched_looks_young(store: Store) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from twin.server.city import City
 from twin.server.scene import VARIANT
 from twin.server.tile_lock import building
-from twin.store import Held
+from twin.store import Held, Store
 
 SUFFIX = ".gz"
 SMALLEST = 1_400
@@ -33,22 +33,44 @@ def pack_missing(city: City) -> int:
 
 def pack_tiles(city: City, slug: str) -> int:
     """Pack the tiles of a dataset that are not packed yet, or were replaced since, and return how many."""
-    packed = 0
     with building(city, city.catalogue.dataset(slug)):
-        for folder in _FOLDERS:
-            found = {held.key: held for held in city.store.entries(f"{_place(slug)}/{folder}")}
-            packed += sum(_pack(city, found, key) for key in sorted(found) if not key.endswith(SUFFIX))
+        return pack_below(city.store, _place(slug))
+
+
+def pack_below(store: Store, place: str) -> int:
+    """Pack the tiles below ``place`` that are not packed yet, were replaced since, or were copied without their times; return how many."""
+    packed, look = 0, store.is_far and _was_copied(store, place)
+    for folder in _FOLDERS:
+        found = {held.key: held for held in store.entries(f"{place}/{folder}")}
+        packed += sum(_pack(store, found, key, look=look) for key in sorted(found) if not key.endswith(SUFFIX))
     return packed
 
 
-def _pack(city: City, found: Mapping[str, Held], key: str) -> bool:
+def _pack(store: Store, found: Mapping[str, Held], key: str, *, look: bool) -> bool:
     """Pack one object unless it is packed or small; what replaces it meanwhile has another time, and is packed the next time."""
     held, beside = found[key], found.get(key + SUFFIX)
-    is_packed = beside is not None and beside.modified_ns >= held.modified_ns  # a bucket lists when the packed object itself was put
-    if is_packed or (held.size < SMALLEST and _MARK not in key):
+    is_small = held.size < SMALLEST and _MARK not in key
+    if is_small or (beside is not None and _is_packed(store, held, beside, look=look)):
         return False
-    city.store.put(key + SUFFIX, gzip.compress(city.store.get(key), _LEVEL, mtime=0), modified_ns=held.modified_ns)
+    store.put(key + SUFFIX, gzip.compress(store.get(key), _LEVEL, mtime=0), modified_ns=held.modified_ns)
     return True
+
+
+def _is_packed(store: Store, held: Held, beside: Held, *, look: bool) -> bool:
+    """Return whether a listed object is packed. A bucket lists when the packed one was put: what it says to be is looked at one by one."""
+    if not store.is_far:
+        return is_packed_from(beside, held)
+    if look or _MARK in held.key or beside.modified_ns // 10**9 == held.modified_ns // 10**9:
+        seen = store.held(beside.key)
+        return seen is not None and is_packed_from(seen, held)
+    return beside.modified_ns >= held.modified_ns
+
+
+def _was_copied(store: Store, place: str) -> bool:
+    """Return whether some tileset is not what was packed beside it: it was built anew, or the store was copied without times."""
+    found = {held.key: held for held in store.entries(f"{place}/r") if held.key.removesuffix(SUFFIX).endswith("/tileset.json")}
+    pairs = ((held, found.get(key + SUFFIX)) for key, held in found.items())
+    return any(beside is not None and not _is_packed(store, held, beside, look=True) for held, beside in pairs)
 
 
 def _is_marked(city: City, tileset: str) -> bool:
