@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tests.event_loop import run_alone
+from twin.model import SharingClass
 from twin.server import problems
 from twin.server.packing import SUFFIX
-from twin.server.routes.stored import FOREVER, stored_object
+from twin.server.routes.stored import forever, stored_object
 from twin.store import FolderStore, Store
 
 BODY = b"glTF" + bytes(range(256)) * 20
@@ -31,13 +32,13 @@ def store(tmp_path: Path) -> FolderStore:
     return store
 
 
-def ask(store: Store, method: str = "GET", **headers: str) -> httpx.Response:
+def ask(store: Store, method: str = "GET", sharing: SharingClass = SharingClass.OPEN, **headers: str) -> httpx.Response:
     """The answer of a server with this one object; ``accept_encoding`` and the like are headers."""
     app = FastAPI()
     problems.install(app)
 
     def door(request: Request) -> Response:
-        return stored_object(request, store, KEY, FOREVER)
+        return stored_object(request, store, KEY, forever(sharing))
 
     app.add_api_route("/tile", door, methods=["GET", "HEAD"])
 
@@ -66,6 +67,13 @@ def test_a_content_may_be_kept_for_ever_and_is_not_sent_twice(store: FolderStore
     assert ask(store, if_none_match=first.headers["etag"]).status_code == 200
     head = ask(store, "HEAD")
     assert (head.content, head.headers["content-length"]) == (b"", str(len(BODY) - 1))
+
+
+def test_caches_on_the_way_keep_what_is_open_to_everybody_only(store: FolderStore) -> None:
+    """A proxy gave contents of a dataset that is not open to whoever knew their address."""
+    said = {sharing: ask(store, sharing=sharing).headers["cache-control"] for sharing in SharingClass}
+    assert {sharing for sharing, how in said.items() if "public" in how} == {SharingClass.OPEN}
+    assert {how.replace("public", "private") for how in said.values()} == {said[SharingClass.RESTRICTED]}
 
 
 def test_a_part_of_a_content_is_a_part_of_its_plain_bytes(store: FolderStore) -> None:

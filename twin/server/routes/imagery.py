@@ -19,7 +19,7 @@ from twin.errors import BadRequestError, NotFoundError
 from twin.server.access import principal_of
 from twin.server.city import City
 from twin.server.routes.numbers import know_numbers
-from twin.server.routes.stored import ASK_AGAIN, FOREVER, stored_object
+from twin.server.routes.stored import ASK_AGAIN, forever, stored_object
 from twin.tables import current_table, history_table
 
 _DRAWING_VERSION = 1
@@ -70,7 +70,8 @@ class _ImageryDoor:
         """One image of a revision, whole or by Range: a Cloud Optimized GeoTIFF."""
         if sha256 not in await asyncio.to_thread(self._held, request, dataset, revision, None, None):
             raise NotFoundError("there is no such image", zh="没有此影像")
-        return await asyncio.to_thread(stored_object, request, self._city.store, f"imagery/{sha256}.tif", FOREVER)
+        headers = forever(self._city.catalogue.dataset(dataset).sharing)
+        return await asyncio.to_thread(stored_object, request, self._city.store, f"imagery/{sha256}.tif", headers)
 
     def _held(self, request: Request, slug: str, commit: int, on: dt.date | None, tile: tuple[int, int, int] | None) -> list[str]:
         """Return the hashes of the images that may show something in a tile (None: of all), the topmost first."""

@@ -11,15 +11,21 @@ from starlette.responses import FileResponse, Response
 
 from ogc.answers import unchanged
 from twin.errors import NotFoundError
+from twin.model import SharingClass
 from twin.server.packing import SMALLEST, SUFFIX, is_packed_from
 from twin.store import Held, Store
 
-FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_IMMUTABLE = "max-age=31536000, immutable"
 ASK_AGAIN = {"Cache-Control": "no-cache"}
 _REFUSED = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 _MEDIA = {".glb": "model/gltf-binary", ".json": "application/json", ".terrain": "application/vnd.quantized-mesh"}
 _MEDIA |= {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 _MEDIA |= {".tif": "image/tiff; application=geotiff; profile=cloud-optimized"}
+
+
+def forever(sharing: SharingClass) -> dict[str, str]:
+    """Return the headers of what never changes: only of data that is open to everybody may caches between us and the caller keep it."""
+    return {"Cache-Control": f"{'public' if sharing is SharingClass.OPEN else 'private'}, {_IMMUTABLE}"}
 
 
 def stored_object(request: Request, store: Store, key: str, headers: Mapping[str, str]) -> Response:
@@ -28,7 +34,7 @@ def stored_object(request: Request, store: Store, key: str, headers: Mapping[str
     A caller that takes gzip and asks for all of it gets the packed object beside it, if there is one. What may be kept for ever is taken
     for unchanging in the store, too. NotFoundError when there is no object.
     """
-    unchanging = headers["Cache-Control"] == FOREVER["Cache-Control"]
+    unchanging = headers["Cache-Control"].endswith(_IMMUTABLE)
     held = store.held(key, unchanging=unchanging)
     if held is None:
         raise NotFoundError("there is no such tile", zh="没有此瓦片")

@@ -24,7 +24,7 @@ from twin.server.city import City
 from twin.server.drawing import DrawingThreads
 from twin.server.filtered_tiles import FilteredTiles
 from twin.server.routes.numbers import know_numbers
-from twin.server.routes.stored import ASK_AGAIN, FOREVER, stored_object
+from twin.server.routes.stored import ASK_AGAIN, forever, stored_object
 from twin.server.routes.tile_archives import ArchivesDoor
 from twin.server.scene import VARIANT
 from twin.server.terrain_tiles import TerrainTiles
@@ -96,14 +96,14 @@ class _TilesDoor:
         held = await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
         if variant != VARIANT:
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        return await self._file(request, self._tiles.tree_file(held, name, file), FOREVER)
+        return await self._file(request, self._tiles.tree_file(held, name, file), forever(held.sharing))
 
     async def filtered_content(self, request: Request, dataset: str, variant: str, name: str, node: str) -> Response:
         """A content of a filtered tileset, drawn when it is first asked for."""
         held = await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
         if variant != VARIANT:
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        return await self._file(request, await self._drawing.drawn(self._tiles.content, held, name, node), FOREVER)
+        return await self._file(request, await self._drawing.drawn(self._tiles.content, held, name, node), forever(held.sharing))
 
     async def _filtered(self, request: Request, dataset: Dataset, revision: Revision, given: dict[str, str], place: str) -> Response:
         name = await self._drawing.drawn(self._tiles.tileset, dataset, revision, given, principal_of(request))
@@ -136,20 +136,21 @@ class _TilesDoor:
 
     async def content(self, request: Request, dataset: str, variant: str, kind: str, name: str) -> Response:
         """A content or an external tileset, by hash."""
-        await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
+        held = await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
         if variant != VARIANT or kind not in ("c", "t") or not _OBJECT.fullmatch(name):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
-        return await self._file(request, f"tiles/{dataset}/{variant}/{kind}/{name}", FOREVER)
+        return await self._file(request, f"tiles/{dataset}/{variant}/{kind}/{name}", forever(held.sharing))
 
     async def delivered(self, request: Request, dataset: str, variant: str, kept_as: str, path: str) -> Response:
         """A file of a tileset that was delivered, byte for byte; tiles that came gzipped are said to be so."""
-        await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
+        held = await asyncio.to_thread(self._built.visible, principal_of(request), dataset)
         if variant != VARIANT or not _KEPT.fullmatch(kept_as):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         if not await asyncio.to_thread(self._city.store.exists, f"tiles/{dataset}/{variant}/m/{kept_as}.json"):
             raise NotFoundError("there is no such tile", zh="没有此瓦片")
         packed = await asyncio.to_thread(self._city.store.part, f"model/{kept_as}/{path}", 0, len(_GZIP)) == _GZIP
-        return await self._file(request, f"model/{kept_as}/{path}", FOREVER | ({"Content-Encoding": "gzip"} if packed else {}))
+        headers = forever(held.sharing) | ({"Content-Encoding": "gzip"} if packed else {})
+        return await self._file(request, f"model/{kept_as}/{path}", headers)
 
     def _implicit_key(self, prefix: str, revision: int, place: tuple[int, int, int], form: str) -> str | None:
         """Return the key of what an address of implicit tiling names; None for nothing."""
