@@ -17,7 +17,7 @@ from ingest.readers.cityjson_footprints import reference_geometry
 from ingest.readers.cityjson_frame import Frame, Json
 from ingest.readers.cityjson_objects import INTERIOR, CityFeature, Scope, document_of
 from ingest.readers.cityjson_textures import Appearance
-from ingest.readers.json_columns import columns_of, flattened, json_column
+from ingest.readers.json_columns import DEEPEST, columns_of, flattened, is_too_deep, json_column
 from ingest.readers.pictures import WAITING_BYTES, Picture, Pictures
 from ingest.readers.source import Fault, Remark, Representation, SourceBatch, SourceLayer
 from ingest.refusals import layer_missing, rejected
@@ -115,6 +115,8 @@ class CityObjectLayer:
         """Return a feature as a row, with its fault where it is not as CityJSON has it."""
         if isinstance(feature, Fault):
             return FeatureRow({}, None, (), None, feature)
+        if has_too_deep_attributes(feature):
+            return FeatureRow(properties_of(feature), None, (), None, Fault(0, "structure", _too_deep(feature)))
         try:
             return self._read(feature)
         except (TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError) as error:
@@ -166,6 +168,11 @@ def drawn_parts(feature: CityFeature) -> list[tuple[int, Json]]:
     return [(i, o) for i, (_, o) in enumerate(feature.members) if i == 0 or o.get("type") not in INTERIOR]
 
 
+def has_too_deep_attributes(feature: CityFeature) -> bool:
+    """Return whether attributes of a feature are nested deeper than they can be written again; `properties_of` is without them."""
+    return any(is_too_deep(o.get("attributes")) for _, o in feature.members)
+
+
 def _pictures(pictures: Pictures, folder: str, builders: Iterable[FacesBuilder]) -> dict[str, Picture | None]:
     return {uri: found for b in builders for uri, found in b.pictures(partial(pictures.find, folder=folder)).items()}
 
@@ -177,6 +184,11 @@ def _missing(uris: Sequence[str]) -> Text:
         zh=f"纹理图像缺失或无法读取:{named}" + (f" 等 {len(uris)} 个" if more > 0 else ""),
         en=f"pictures are missing or cannot be read: {named}" + (f" and {more} more" if more > 0 else ""),
     )
+
+
+def _too_deep(feature: CityFeature) -> Text:
+    name = feature.id[:100]
+    return Text(zh=f"{name}:属性嵌套超过 {DEEPEST} 层", en=f"{name}: attributes are nested more than {DEEPEST} levels deep")
 
 
 def _said(builder: FacesBuilder) -> str | None:
@@ -209,7 +221,12 @@ def _geometry_types(city_object: Json) -> set[str]:
 
 def _attributes(city_object: Json) -> Mapping[str, object]:
     attributes = city_object.get("attributes")
-    return flattened(attributes) if isinstance(attributes, dict) else {}
+    return flattened(attributes) if isinstance(attributes, dict) and not is_too_deep(attributes) else {}
+
+
+def _attributes_of_part(part: Json) -> object:
+    attributes = part.get("attributes") or {}
+    return {} if is_too_deep(attributes) else attributes
 
 
 def _address(city_object: Json) -> str:
@@ -223,11 +240,11 @@ def properties_of(feature: CityFeature) -> dict[str, object]:
     """Return the attributes of a feature's object, and what identifies it and its parts."""
     found: dict[str, object] = {**_attributes(feature.object), ID: feature.id, TYPE: feature.object.get("type")}
     parents = feature.object.get("parents")
-    if isinstance(parents, list) and parents:
+    if isinstance(parents, list) and parents and isinstance(parents[0], str):
         found[PARENT] = parents[0]
     if (address := _address(feature.object)) and "address" not in found:
         found["address"] = address
-    parts = [{"id": name, "type": o.get("type"), "attributes": o.get("attributes") or {}} for name, o in feature.members[1:]]
+    parts = [{"id": name, "type": o.get("type"), "attributes": _attributes_of_part(o)} for name, o in feature.members[1:]]
     if parts:
         found[PARTS] = orjson.dumps(parts).decode()
     return found

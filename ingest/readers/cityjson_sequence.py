@@ -18,7 +18,7 @@ from ingest.checks.solids.fault import Tolerances
 from ingest.compiled_bodies import compiled
 from ingest.protocol import Limits
 from ingest.readers.ahead import one_ahead
-from ingest.readers.city_objects import CityObjectLayer, FeatureRow, batch_of, drawn_parts, properties_of
+from ingest.readers.city_objects import CityObjectLayer, FeatureRow, batch_of, drawn_parts, has_too_deep_attributes, properties_of
 from ingest.readers.cityjson import CityJson
 from ingest.readers.cityjson_bodies import bodies_of
 from ingest.readers.cityjson_footprints import footprint
@@ -151,7 +151,7 @@ class CitySequenceLayer:
             content = orjson.loads(skeleton)
             scope = _without_places(content, line)
             features = list(features_in(scope, self.types))
-            if len(features) != 1 or len(features[0].members) != len(scope.objects):
+            if len(features) != 1 or len(features[0].members) != len(scope.objects) or has_too_deep_attributes(features[0]):
                 return None
             found = plan(row, drawn_parts(features[0]), content.get("vertices"), cut, number)
         except (TwinError, TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError):

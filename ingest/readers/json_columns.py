@@ -8,6 +8,15 @@ from contextlib import suppress
 import orjson
 import pyarrow as pa
 
+DEEPEST = 200
+"""Levels of lists and objects within each other that can be written again as JSON, with what stands around them: orjson ends at 254."""
+
+
+def is_too_deep(value: object, levels: int = DEEPEST) -> bool:
+    """Return whether lists and objects stand in each other more than ``levels`` deep."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(is_too_deep(v, levels - 1) for v in inner if isinstance(v, dict | list))
+
 
 def flattened(properties: Mapping[str, object]) -> Mapping[str, object]:
     """Return properties without objects among the values: {"parent": {"adcode": 320400}} is a property parent.adcode."""

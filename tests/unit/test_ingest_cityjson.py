@@ -17,6 +17,7 @@ from ingest.protocol import Limits, Message, PartBatch, PartEnd, PartRequest, Re
 from ingest.readers.choice import choose_reader
 from ingest.readers.cityjson import CityJson, is_cityjson
 from ingest.readers.cityjson_frame import reference_system, with_integers
+from ingest.readers.cityjson_sequence import CityJsonSequence
 from ingest.readers.source import SourceBatch
 from ingest.reading import read_parts
 from tests.reading import read_file
@@ -211,6 +212,32 @@ def test_a_broken_geometry_is_a_fault_of_its_row(geometry: Any) -> None:
     batch = only(content)
     assert [(f.index, f.rule) for f in batch.faults] == [(0, "structure")]
     assert {r.index for r in batch.representations} == {1}
+
+
+@pytest.mark.parametrize("member", ["B", "part"])
+@pytest.mark.parametrize("form", ["document", "sequence", "large sequence"])
+def test_attributes_nested_too_deep_are_a_fault_of_their_feature(form: str, member: str) -> None:
+    """What cannot be written again as JSON used to make the whole file unreadable."""
+    objects: dict[str, Any] = {
+        "B": {"type": "Building", "children": ["part"], "geometry": [solid()]},
+        "part": {"type": "BuildingPart", "parents": ["B"]},
+        "sound": {"type": "Building", "geometry": [solid()], "attributes": {"name": "楼", "deep": nested(150)}},
+    }
+    objects[member]["attributes"] = {"name": "楼", "deep": nested(300)}
+    if form == "document":
+        batch = only(document(CityObjects=objects))
+    else:
+        features = [{n: objects[n] for n in names} for names in (("B", "part"), ("sound",))]
+        content = _sequence(*({"type": "CityJSONFeature", "CityObjects": f, "vertices": CORNERS} for f in features))
+        reader = CityJson if form == "sequence" else CityJsonSequence
+        (batch,) = reader(content, Limits()).open(PartRequest(None, TYPES["building"], "d")).batches()
+    assert [(f.index, f.rule) for f in batch.faults] == [(0, "structure")]
+    assert {r.index for r in batch.representations} == {1}
+
+
+def nested(levels: int) -> Any:
+    """Return objects and lists within each other."""
+    return 1 if not levels else {"a": nested(levels - 1)} if levels % 2 else [nested(levels - 1)]
 
 
 def test_a_document_without_transform_keeps_its_digits() -> None:
