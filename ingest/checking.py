@@ -40,9 +40,8 @@ def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tal
 
 @contextmanager
 def _deletes_aside(connection: Connection, tally: Tally, request: LoadRequest) -> Iterator[None]:
-    with deletes_aside(connection, tally.staging, request.mode, tuple(tally.rejected_keys), request.area_wkb) as staging:
+    with deletes_aside(connection, tally.staging, request.mode, tuple(tally.rejected_keys), request.area_wkb) as (staging, rows):
         tally.staging = staging
-        rows = [row for row in staging.leaving.values() if row]
         tally.survey.forget(rows)
         yield
     rejected = [row for row in rows if row in tally.rejected_rows]

@@ -144,24 +144,27 @@ def drop_declared_deletes(connection: Connection, staging: Staging) -> tuple[Fin
 @contextmanager
 def deletes_aside(
     connection: Connection, staging: Staging, mode: Mode, kept_keys: Sequence[str], area_wkb: bytes | None
-) -> Iterator[Staging]:
-    """Give the staging whose ``leaving`` says which published features will be deleted, for a block in which rules are asked.
+) -> Iterator[tuple[Staging, list[int]]]:
+    """Give the staging whose ``leaving`` says which published features will be deleted, and the rows that only say so.
 
-    Rows that only say so are no features to any rule: they are out of the table until the block ends. A row whose key another row
-    has too is left where it is: that is for the rules to say.
+    For a block in which rules are asked.
+
+    These rows are no features to any rule: they are out of the table until the block ends, and then there once. One whose
+    key another row has as well, which does not say so, is left where it is: that is for the rules to say.
     """
     if staging.first_load or mode not in ("delta", "area"):
-        yield staging
+        yield staging, []
     elif mode == "area":
         missing = connection.execute(staging.query("keys_missing", inside=_inside(area_wkb)), {"kept": list(kept_keys)}).fetchall()
-        yield replace(staging, leaving=dict.fromkeys((str(key) for (key,) in missing), 0))
+        yield replace(staging, leaving=dict.fromkeys((str(key) for (key,) in missing), 0), area_wkb=area_wkb), []
     elif not (rows := _declared_deletes(connection, staging)):
-        yield staging
+        yield staging, []
     else:
         aside = sql.Identifier(f"{staging.name}_deletes")
         connection.execute(staging.query("begin_deletes", aside=aside))
         leaving = connection.execute(staging.query("set_deletes_aside", aside=aside), {"rows": rows}).fetchall()
-        yield replace(staging, leaving={str(key): int(row) for row, key in leaving if key is not None})
+        by_key = {str(key): int(row) for row, key in leaving if key is not None}
+        yield replace(staging, leaving=by_key), [int(row) for row, _ in leaving]
         connection.execute(staging.query("put_deletes_back", aside=aside))
 
 

@@ -193,12 +193,14 @@ CREATE TEMPORARY TABLE {aside} (LIKE {staging}) ON COMMIT DROP
 
 -- name: set_deletes_aside
 WITH gone AS (
-    DELETE FROM {staging} AS d WHERE d.row = ANY (%(rows)s) AND NOT EXISTS (SELECT FROM {staging} AS o WHERE o.natural_key = d.natural_key AND o.row <> d.row)
+    DELETE FROM {staging} AS d WHERE d.row = ANY (%(rows)s)
+      AND NOT EXISTS (SELECT FROM {staging} AS o WHERE o.natural_key = d.natural_key AND o.row <> ALL (%(rows)s))
     RETURNING d.*)
 INSERT INTO {aside} SELECT * FROM gone RETURNING row, natural_key
 
 -- name: put_deletes_back
-INSERT INTO {staging} SELECT * FROM {aside}
+INSERT INTO {staging} SELECT DISTINCT ON (natural_key, CASE WHEN natural_key IS NULL THEN row END) * FROM {aside}
+ORDER BY natural_key, CASE WHEN natural_key IS NULL THEN row END, row
 
 -- name: keys_missing
 SELECT c.natural_key FROM {current} AS c

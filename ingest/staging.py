@@ -54,6 +54,8 @@ class Staging:
     """The staged rows are the whole dataset that is to be (mode replace)."""
     leaving: Mapping[str, int] = field(default_factory=dict, hash=False)
     """Where a part is replaced: natural keys of published features that will be deleted, with the row that says so (0: none does)."""
+    area_wkb: bytes | None = None
+    """EWKB polygon inside which published features without a key are replaced, too."""
 
     @property
     def name(self) -> str:
@@ -108,11 +110,13 @@ class Staging:
 
     def stays(self) -> sql.Composed:
         """Return of which published rows ``c`` none is staged and none will be deleted, where a part is replaced."""
-        unstaged = sql.SQL("NOT EXISTS (SELECT FROM {} AS s WHERE s.natural_key = c.natural_key)").format(self.table)
-        if not self.leaving:
-            return unstaged
-        keys = sql.Literal(list(self.leaving))
-        return sql.SQL("{} AND (c.natural_key = ANY ({}::text[])) IS NOT TRUE").format(unstaged, keys)
+        stays = [sql.SQL("NOT EXISTS (SELECT FROM {} AS s WHERE s.natural_key = c.natural_key)").format(self.table)]
+        if self.leaving:
+            stays.append(sql.SQL("(c.natural_key = ANY ({}::text[])) IS NOT TRUE").format(sql.Literal(list(self.leaving))))
+        if self.area_wkb is not None:
+            inside = sql.SQL("NOT (c.natural_key IS NULL AND ST_Intersects(c.geom, ST_GeomFromEWKB({})))")
+            stays.append(inside.format(sql.Literal(self.area_wkb)))
+        return sql.SQL(" AND ").join(stays)
 
     def query(self, name: str, **more: sql.Composable) -> sql.Composed:
         """Return a query of queries.sql with this staging's identifiers filled in."""

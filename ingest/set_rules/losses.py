@@ -23,9 +23,27 @@ def lost_targets(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     staging = context.staging
     if staging.first_load or not (staging.is_whole or staging.leaving) or not context.feature_type.natural_key:
         return
+    by_field: dict[str, list[tuple[Dataset, ReferenceCheck]]] = {}
     for dataset in context.catalogue.datasets():
         for reference in _references(context.catalogue.feature_type(dataset.feature_type), context.feature_type.name):
-            yield from _named(context, check, reference, dataset)
+            by_field.setdefault(reference.target_field, []).append((dataset, reference))
+    for field, naming in by_field.items():
+        lost = sql.Identifier("pg_temp", f"{staging.name}_lost_{field}"[:63])
+        if _find_lost(context, field, lost):
+            for dataset, reference in naming:
+                yield from _named(context, check, reference, dataset, lost)
+
+
+def _find_lost(context: SetContext, field: str, lost: sql.Identifier) -> int:
+    """Fill the table ``lost`` with the values of a field that are deleted and return how many these are, mostly none."""
+    query = QUERIES["find_lost"].format(
+        lost=lost,
+        field=sql.Identifier(field),
+        current=context.staging.current,
+        goes=_goes(context),
+        there=sql.SQL(" UNION ALL ").join(values_there_will_be(context, context.feature_type, field)),
+    )
+    return context.connection.execute(query).rowcount
 
 
 def _references(referring: FeatureType, target: str) -> Iterator[ReferenceCheck]:
@@ -44,13 +62,10 @@ def _goes(context: SetContext) -> sql.Composable:
     return sql.SQL(unstaged).format(kept, staging.table)
 
 
-def _named(context: SetContext, check: SetCheck, reference: ReferenceCheck, dataset: Dataset) -> Iterator[Finding]:
+def _named(context: SetContext, check: SetCheck, reference: ReferenceCheck, dataset: Dataset, lost: sql.Identifier) -> Iterator[Finding]:
     pairs = [sql.SQL("({}, c.{}::text)").format(sql.Literal(name), sql.Identifier(name)) for name in reference.fields]
     query = QUERIES["named_though_lost"].format(
-        field=sql.Identifier(reference.target_field),
-        current=context.staging.current,
-        goes=_goes(context),
-        there=sql.SQL(" UNION ALL ").join(values_there_will_be(context, context.feature_type, reference.target_field)),
+        lost=lost,
         published=current_table(dataset.feature_type, dataset.id),
         pairs=sql.SQL(", ").join(pairs),
         stays=that_stay(context, dataset.id),

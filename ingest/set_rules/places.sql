@@ -70,12 +70,14 @@ CROSS JOIN LATERAL (
     ORDER BY ST_Distance(p.place, e.place) > %(tolerance_m)s, {unlike}, ST_Distance(p.place, e.place), c.fid LIMIT 1) AS n
 WHERE e.sharing = 1 AND (n.apart_m > %(tolerance_m)s OR {differs}) ORDER BY e.row
 
+-- name: find_lost
+CREATE TEMPORARY TABLE {lost} ON COMMIT DROP AS
+SELECT DISTINCT ON (value) value, natural_key, x, y
+FROM (SELECT c.{field}::text AS value, c.natural_key, ST_XMin(c.geom) AS x, ST_YMin(c.geom) AS y FROM {current} AS c WHERE {goes}) AS gone
+WHERE value <> '' AND NOT EXISTS (SELECT FROM ({there}) AS t WHERE t.value = gone.value)
+ORDER BY value, natural_key
+
 -- name: named_though_lost
-WITH lost AS MATERIALIZED (
-    SELECT DISTINCT ON (value) value, natural_key, x, y
-    FROM (SELECT c.{field}::text AS value, c.natural_key, ST_XMin(c.geom) AS x, ST_YMin(c.geom) AS y FROM {current} AS c WHERE {goes}) AS gone
-    WHERE value <> '' AND NOT EXISTS (SELECT FROM ({there}) AS t WHERE t.value = gone.value)
-    ORDER BY value, natural_key)
 SELECT coalesce(c.natural_key, c.fid::text), e.field, l.value, l.natural_key, l.x, l.y
-FROM {published} AS c CROSS JOIN LATERAL (VALUES {pairs}) AS e (field, value) JOIN lost AS l ON l.value = e.value
+FROM {published} AS c CROSS JOIN LATERAL (VALUES {pairs}) AS e (field, value) JOIN {lost} AS l ON l.value = e.value
 WHERE {stays} ORDER BY l.value, 1, e.field

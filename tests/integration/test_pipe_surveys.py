@@ -219,7 +219,7 @@ def test_what_a_delta_deletes_is_not_there_for_any_rule(surveys: Surveys) -> Non
     points = [point(f"N{k}", k, "start_end") for k in range(4)]
     lines = [named(line(k, k + 1, 2.0)) for k in range(3)]
     surveys.load({"points": ("pipe_node", points), "lines": ("pipe_segment", lines)})
-    gone = [deleted(points[1]), deleted(points[3])]
+    gone = [deleted(points[1]), deleted(points[3]), deleted(points[3])]  # one of them twice, which is once
     parts: Parts = {"points": ("pipe_node", gone), "lines": ("pipe_segment", [deleted(lines[2]), named(line(0, 3, 2.0))])}
     submission = surveys.check(parts, mode="delta", max_rejected=1.0)
     told = surveys.catalogue.findings(submission)
