@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import cast
 
 from ingest.confinement.privileges import require_single_thread
 
@@ -29,6 +31,8 @@ STATUS = struct.Struct("<i")
 _CONTROL = 0
 _STANDARD = frozenset({0, 1, 2})
 _DESCRIPTORS = Path("/proc/self/fd")
+_NOT_IMPORTED: Mapping[str, ModuleType] = dict.fromkeys(["boto3"], cast("ModuleType", None))
+"""What libraries import only if it is there: rasterio for buckets, which no reader reaches. None in `sys.modules` says that it is not."""
 _IDLE_MS = 300_000
 _FAILED = 70
 
@@ -36,6 +40,7 @@ _FAILED = 70
 def main() -> None:
     """Import every reader and fork for the process of the second argument until it is gone; standard input is where it asks."""
     parent = int(sys.argv[2])
+    sys.modules |= _NOT_IMPORTED
     from ingest import child  # noqa: PLC0415  # this module alone is light: what it imports is what it keeps warm
 
     child.prepare()

@@ -105,6 +105,14 @@ def test_one_that_nobody_needs_ends_and_is_started_again() -> None:
         assert answer_of(template) == b"read"
 
 
+def test_what_reaches_the_network_is_not_there_for_libraries_to_find() -> None:
+    """rasterio takes boto3 along where it is installed: 9 MiB in every reader."""
+    stub = "import types, ingest; child = ingest.child = types.ModuleType('child'); child.prepare = lambda: None; child.main = read"
+    boot = booting("try:\n    import boto3\nexcept ImportError:\n    os.write(1, b'none')").rpartition("\n")[0]
+    with Template(f"{boot}\n{stub}\ningest.template.main()") as template:
+        assert answer_of(template) == b"none"
+
+
 def test_one_that_has_ended_is_nobodys_zombie() -> None:
     with Template(booting("os.write(1, b'read')")) as template:
         before = set(template_processes())
