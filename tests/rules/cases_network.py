@@ -116,6 +116,12 @@ CASES = (
     Case("cover", two(**INVERT, high=4.3, low=4.2), two(**INVERT, high=4.14, low=4.1), "a sewer, whose top is its diameter higher"),
     Case("cover", two(**WATER, **TOP, high=4.5, low=4.0), two(**WATER, **TOP, high=4.44, low=4.0), "the top of a water pipe"),
     Case("cover", two(**GAS, high=5.2, low=4.0), two(**GAS, high=5.2, low=4.0, embedding="JK"), "bare"),
+    Case(
+        "cover",
+        two(**GAS, second={"feature": "bend"}, high=4.0, low=5.2),
+        two(**GAS, second={"feature": "surfacing"}, high=4.0, low=5.2),
+        "comes out of the ground at its end",
+    ),
     Case("cover", two(kind="LD", high=5.2, low=5.2, embedding="GM"), two(kind="LD", high=4.9, low=4.9, embedding="GM"), "no least for it"),
     Case(
         "manhole-spacing",

@@ -114,6 +114,7 @@ def test_the_type_of_a_parameter_is_that_of_its_default() -> None:
         (Check("code", {"fields": ("usage",)}), "rule 'code' holds for every type"),
         (Check("sliver", {"width_m": -1}), "-1 is below 0"),
         (Check("sliver", {"width_m": "thin"}), "'thin' is not a value of type number"),
+        (Check("cover", {"under": "roadway"}), "'roadway' is none of footway, carriageway"),
     ],
     ids=str,
 )

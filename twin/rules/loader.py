@@ -35,7 +35,7 @@ _KEYS = frozenset(
         "aliases",
     }
 )
-_PARAMETER_KEYS = frozenset({"type", "title", "default", "unit", "minimum", "maximum", "required"})
+_PARAMETER_KEYS = frozenset({"type", "title", "default", "unit", "minimum", "maximum", "choices", "required"})
 
 
 class RuleFileError(TwinError):
@@ -128,6 +128,7 @@ def _parameter(place: str, doc: Document) -> Parameter:
         unit=doc.get("unit"),
         minimum=doc.get("minimum"),
         maximum=doc.get("maximum"),
+        choices=tuple(doc.get("choices", ())),
         required=bool(doc.get("required", False)),
     )
     fault = None if default is None else fault_of(parameter, default)

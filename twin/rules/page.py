@@ -91,6 +91,8 @@ def _parameter(parameter: Parameter) -> str:
         said.insert(0, f"{parameter.title.zh} · {parameter.title.en}")
     if parameter.unit is not None:
         said.append(f"`{parameter.unit}`")
+    if parameter.choices:
+        said.append(f"取值 · one of {', '.join(f'`{choice}`' for choice in parameter.choices)}")
     if parameter.required:
         said.append("必填 · required")
     elif parameter.default is not None:

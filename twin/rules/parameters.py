@@ -21,6 +21,8 @@ def fault_of(parameter: Parameter, value: ParameterValue) -> str | None:
     """Return why ``value`` is none this parameter can take, None when it is one."""
     if not _fits(parameter, value):
         return f"{thawed(value)!r} is not a value of type {parameter.type}"
+    if parameter.choices and value not in parameter.choices:
+        return f"{value!r} is none of {', '.join(parameter.choices)}"
     for number in _numbers(value):
         if parameter.minimum is not None and number < parameter.minimum:
             return f"{number:g} is below {parameter.minimum:g}"

@@ -27,6 +27,8 @@ class Parameter:
     unit: str | None = None
     minimum: float | None = None
     maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    """The texts it can be; empty: any."""
     required: bool = False
     """A FeatureType that names the rule must give it."""
 
