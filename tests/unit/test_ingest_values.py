@@ -128,6 +128,11 @@ def test_columns_go_to_fields_by_alias_and_by_override() -> None:
     assert mapping.unmapped == ("备注",)
 
 
+def test_the_geometry_column_of_arcgis_is_no_shape_of_a_section() -> None:
+    """Its table exports say "Polyline" there in every row."""
+    assert match_columns(("Shape", "断面形状"), load_feature_types()["pipe_segment"], {}).columns == {"断面形状": "section_shape"}
+
+
 def test_a_name_that_a_dbf_cut_still_finds_its_field() -> None:
     mapping = match_columns(("outer_diam", "start_elev"), load_feature_types()["pipe_segment"], {})
     assert dict(mapping.columns) == {"outer_diam": "outer_diameter_mm", "start_elev": "start_elevation_m"}
