@@ -37,6 +37,8 @@ _TRIES = 2
 """Of a put, which obstore does not repeat after a timeout as it does reads: ours may be repeated, whatever became of the first."""
 _YOUNG_NS = 3600 * 10**9
 _BULK = 1000
+_LONGEST_BYTES = 1024
+"""Of a key in S3: servers call a request for a longer one bad, not the object missing."""
 _MODIFIED = "twin-modified-ns"
 _REQUESTS: ClientConfig = {"timeout": dt.timedelta(seconds=60), "connect_timeout": dt.timedelta(seconds=5), "allow_http": True}
 """Whether HTTP is spoken is said by the endpoint."""
@@ -92,7 +94,7 @@ class BucketStore:
     def get(self, key: str) -> bytes:
         """Return the bytes under ``key``; NotFoundError when there are none."""
         with _translated():
-            return bytes(obstore.get(self._bucket, _checked(key)).bytes())
+            return bytes(obstore.get(self._bucket, _sought(key)).bytes())
 
     def part(self, key: str, first: int, last: int) -> bytes:
         """Return the bytes ``first`` to ``last`` (exclusive), fewer where it has fewer; NotFoundError when there is no object."""
@@ -172,7 +174,7 @@ class BucketStore:
     def _must_look(self, key: str) -> tuple[Held, str | None]:
         """Return what is known of ``key`` and its entity tag; NotFoundError when it holds nothing."""
         with _translated():
-            found = obstore.get(self._bucket, _checked(key), options={"head": True})
+            found = obstore.get(self._bucket, _sought(key), options={"head": True})
             said = found.attributes.get(_MODIFIED, "")
             modified_ns = int(said) if said.isdigit() else _modified_ns(found.meta)
             return Held(key, found.meta["size"], modified_ns), found.meta["e_tag"]
@@ -203,6 +205,13 @@ def _checked(key: str) -> str:
     """Return ``key``; BadRequestError for what is none."""
     parts_of(key)
     return key
+
+
+def _sought(key: str) -> str:
+    """Return ``key``; BadRequestError for what is none, NotFoundError for one that is longer than a bucket lets any be."""
+    if len(key.encode("utf-8", "replace")) > _LONGEST_BYTES:
+        raise NotFoundError("no such object")
+    return _checked(key)
 
 
 def _modified_ns(found: ObjectMeta) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from twin.errors import StorageFullError
-from twin.store import parts_of, written_whole
+from twin.store import is_absent, parts_of, written_whole
 
 _IN_USE_S = 600.0
 """A copy that was asked for so lately stays: somebody may be about to open it."""
@@ -44,8 +44,10 @@ class LocalCopies:
         try:
             status = path.stat()
             os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        except OSError as error:
+            if is_absent(error):
+                return None
+            raise
         return status
 
     def take(self, key: str, modified_ns: int, write: Callable[[BinaryIO], int]) -> Path:

@@ -159,8 +159,10 @@ class FolderStore:
         """Return the bytes under ``key``; NotFoundError when there are none."""
         try:
             return self.path(key).read_bytes()
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-            raise NotFoundError("no such object") from error
+        except OSError as error:
+            if is_absent(error):
+                raise NotFoundError("no such object") from error
+            raise
 
     def part(self, key: str, first: int, last: int) -> bytes:
         """Return the bytes ``first`` to ``last`` (exclusive), fewer where it has fewer; NotFoundError when there is no object."""
@@ -169,14 +171,13 @@ class FolderStore:
 
     def file(self, key: str, *, unchanging: bool = False) -> Path:  # noqa: ARG002 - where it lies is known either way
         """Return where the bytes of ``key`` are; NotFoundError when there are none."""
-        path = self.path(key)
-        if not path.is_file():
+        if self.held(key) is None:
             raise NotFoundError("no such object")
-        return path
+        return self.path(key)
 
     def exists(self, key: str) -> bool:
         """Tell whether ``key`` holds something."""
-        return self.path(key).is_file()
+        return self.held(key) is not None
 
     def size(self, key: str) -> int | None:
         """Return how many bytes ``key`` holds, None when it holds nothing."""
@@ -187,16 +188,20 @@ class FolderStore:
         """Return what is known of ``key``, None when it holds nothing."""
         try:
             status = self.path(key).stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        except OSError as error:
+            if is_absent(error):
+                return None
+            raise
         return Held(key, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
     def touch(self, key: str) -> bool:
         """Make ``key`` look young; False when it holds nothing."""
         try:
             os.utime(self.path(key))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+        except OSError as error:
+            if is_absent(error):
+                return False
+            raise
         return True
 
     def settle(self, keys: Collection[str] | None) -> None:
@@ -232,13 +237,12 @@ class FolderStore:
     def delete_below(self, prefix: str) -> None:
         """Forget ``prefix`` and all keys in the folder of that name: taken away at once, then emptied."""
         path = self.path(prefix)
-        if not path.is_dir():
+        if path.is_dir():
+            with suppress(FileNotFoundError):
+                path.rename(tempfile.mkdtemp(dir=path.parent, prefix=_TEMPORARY))
+        else:
             path.unlink(missing_ok=True)
-            return
-        gone = path.with_name(f"{_TEMPORARY}{path.name}")
-        with suppress(FileNotFoundError):
-            path.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        _sweep(path.parent)
 
     def drain(self) -> None:
         """Return at once: what is put is in the folder."""
@@ -250,6 +254,19 @@ def parts_of(key: str) -> list[str]:
     if not key or any(part in ("", ".", "..") or "\x00" in part or "\\" in part for part in parts):
         raise BadRequestError(f"not a store key: {key!r}")
     return parts
+
+
+def is_absent(error: OSError) -> bool:
+    """Return whether a file could not be had because there is none of that name, which may be longer than any is."""
+    return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+
+
+def _sweep(folder: Path) -> None:
+    """Empty the folders in ``folder`` that were taken away, by whoever did not come to it."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_TEMPORARY) and entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _settle(place: Path) -> None:

@@ -37,7 +37,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "folder":
         return FolderStore(tmp_path / "store")
     request.getfixturevalue("bucket_environment")
-    return open_bucket(bucket_address(f"s3://{BUCKET}/{tmp_path.name}", tmp_path / "copies", 1 << 20))
+    return open_bucket(bucket_address(f"s3://{BUCKET}/{tmp_path.name}", tmp_path / "copies", 16 << 20))
 
 
 def test_an_object_is_there_whole_until_it_is_forgotten(store: Store) -> None:
@@ -112,6 +112,34 @@ def test_a_key_that_leaves_the_store_is_refused(store: Store, key: str) -> None:
     for use in (store.get, store.exists, store.file, store.delete, lambda k: store.put(k, b"x"), lambda k: list(store.keys(k))):
         with pytest.raises(BadRequestError):
             use(key)
+
+
+@pytest.mark.parametrize(
+    "key", ["n/" + "x" * 300, "n/" + "河" * 90 + "/1", "n/" + "y/" * 3000 + "1"], ids=["part", "of characters", "whole"]
+)
+def test_a_name_longer_than_any_is_that_of_nothing(store: Store, key: str) -> None:
+    assert (store.exists(key), store.held(key), store.size(key), store.touch(key)) == (False, None, None, False)
+    for use in (store.get, store.file, lambda k: store.part(k, 0, 1)):
+        with pytest.raises(NotFoundError):
+            use(key)
+
+
+def test_a_folder_is_forgotten_although_forgetting_was_killed_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    store = FolderStore(tmp_path)
+    for _ in range(2):
+        store.put("t/x/1", b"x")
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr("twin.store.shutil.rmtree", killed)
+            with pytest.raises(KeyboardInterrupt):
+                store.delete_below("t/x")
+        assert not store.exists("t/x/1")
+    store.put("t/x/1", b"x")
+    store.put("t/y", b"y")
+    store.delete_below("t/x")
+    assert [path.name for path in (tmp_path / "t").iterdir()] == ["y"]
 
 
 def test_a_file_has_the_present_bytes_and_their_time(store: Store) -> None:
