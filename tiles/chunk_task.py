@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +50,14 @@ class ChunkTask:
 
     def run(self) -> list[Node]:
         """Return the nodes of the branches; all that they lead to is stored, and the journal says so."""
+        try:
+            return self._made()
+        except BaseException:
+            with suppress(Exception):  # what else could not be stored is not told to the next task of this thread
+                self.making.means.objects.drain()
+            raise
+
+    def _made(self) -> list[Node]:
         making = self.making
         done = making.journal.built(self.chunk)
         if done is not None:

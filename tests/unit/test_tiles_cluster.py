@@ -7,14 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import NoReturn, cast
 
 import pytest
+from distributed import LocalCluster
 
 from tests.bucket_server import BUCKET, bucket_server
 from tests.served_city import free_port
@@ -25,8 +27,10 @@ from tiles.chunk_task import ChunkTask
 from tiles.cluster import ClusterWorkers
 from tiles.columns import FeatureColumns
 from tiles.garbage import InUse
+from tiles.making import Making
 from tiles.memory_store import MemoryStore
 from tiles.node_store import NodeStore, Objects
+from tiles.plan import Chunk
 from tiles.selection import sliced
 from tiles.stored_rows import StoredRows, portable
 from tiles.tiling import Budget
@@ -37,6 +41,8 @@ from twin.server.city import City
 from twin.server.settings import read_settings
 from twin.server.settled import settled
 from twin.server.tile_workers import MANY, tile_workers
+from twin.store import FolderStore
+from twin.write_behind import WriteBehind
 
 TARGET = TilesetTarget("b", 1, "open", "2.25.9.2.1.")
 OPTIONS = BuildOptions(budget=Budget(1_500, 15_000))
@@ -80,6 +86,22 @@ def test_what_is_sent_to_workers_needs_the_store_only(monkeypatch: pytest.Monkey
     assert {key: value for key, value in elsewhere.items() if "/w/" not in key} == whole
 
 
+def test_a_task_does_not_answer_for_the_one_before(tmp_path: Path) -> None:
+    class Broken:
+        def read(self, objects: Objects) -> NoReturn:
+            objects.put_once("c/1", b"x")
+            raise LookupError("of its own")
+
+    (tmp_path / "c").write_bytes(b"in the way of a folder")
+    behind = WriteBehind(FolderStore(tmp_path))
+    making = SimpleNamespace(means=SimpleNamespace(objects=behind), journal=SimpleNamespace(built=lambda _: None))
+    with pytest.raises(LookupError, match="of its own"):
+        ChunkTask(cast("Making", making), cast("Chunk", None), Broken()).run()
+    behind.put_once("d/1", b"x")
+    behind.drain()
+    behind.close()
+
+
 def test_notes_that_lead_nowhere_take_nothing_from_others() -> None:
     objects = MemoryStore()
     store = NodeStore(objects, "b", "open")
@@ -106,6 +128,23 @@ def test_a_scheduler_that_is_not_there_is_said_to_be_so(monkeypatch: pytest.Monk
 
 def nothing() -> None:
     """Nothing to make ready."""
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_a_cluster_that_has_lost_all_workers_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiles.cluster._ALONE_S", 0.2)
+    monkeypatch.setattr("tiles.cluster._LOOK_S", 0.05)
+    with (
+        LocalCluster(1, threads_per_worker=1, processes=False, dashboard_address=None) as machines,
+        ClusterWorkers(machines.scheduler_address, nothing) as workers,
+    ):
+        machines.scale(0)
+        while machines.scheduler.workers:
+            time.sleep(0.01)
+        for _ in range(2):  # also what is sent later
+            lost = workers.submit(cast("Task[object]", SimpleNamespace())).exception(30)
+            assert isinstance(lost, UnavailableError)
+            assert lost.code == "workers-lost"
 
 
 @contextmanager
