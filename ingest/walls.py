@@ -45,11 +45,16 @@ def with_walls(batch: pa.RecordBatch, feature_type: FeatureType) -> pa.RecordBat
 
 def _usual_mm(batch: pa.RecordBatch, feature_type: FeatureType) -> Floats:
     sizes = {role: _size_mm(batch, feature_type, role) for role in ("diameter", "width", "height")}
-    shape = feature_type.recipe_fields.get("shape", "")
-    names = batch.column(shape).to_pylist() if shape in batch.schema.names else [None] * batch.num_rows
-    is_box = np.isfinite(sizes["width"]) & np.isfinite(sizes["height"]) & ~np.isin(np.array(names, np.object_), ["egg", "round"])
+    names = _texts(batch, feature_type, "shape")
+    is_box = np.isfinite(sizes["width"]) & np.isfinite(sizes["height"]) & ~np.isin(names, ["egg", "round"])
     size = np.fmax(np.fmax(sizes["width"], sizes["height"]), np.where(is_box, np.nan, sizes["diameter"]))
-    return wall_table().thickness_mm(batch.column(_MATERIAL).to_pylist(), size, is_box)
+    is_bore = _texts(batch, feature_type, "size_reference") == "inner"
+    return wall_table().thickness_mm(batch.column(_MATERIAL).to_pylist(), size, is_box, is_bore)
+
+
+def _texts(batch: pa.RecordBatch, feature_type: FeatureType, role: str) -> npt.NDArray[np.object_]:
+    name = feature_type.recipe_fields.get(role, "")
+    return np.array(batch.column(name).to_pylist() if name in batch.schema.names else [None] * batch.num_rows, np.object_)
 
 
 def _size_mm(batch: pa.RecordBatch, feature_type: FeatureType, role: str) -> Floats:

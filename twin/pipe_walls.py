@@ -17,27 +17,31 @@ type Rows = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class WallTable:
-    """Rows (size, thickness) in millimetres, rising, by code of pipe_material: of round and egg-shaped pipes, and of boxes."""
+    """Rows (outer size, thickness) in millimetres, rising, by code of pipe_material: of round and egg-shaped pipes, and of boxes."""
 
     round: Mapping[str, Rows]
     box: Mapping[str, Rows]
 
-    def thickness_mm(self, material: Sequence[str | None], size_mm: NDArray[np.float64], is_box: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def thickness_mm(
+        self, material: Sequence[str | None], size_mm: NDArray[np.float64], is_box: NDArray[np.bool_], is_bore: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
         """Return the usual thickness (n,) of walls, NaN where material or size is not known.
 
-        ``size_mm`` outer diameter, or the larger of width and height. Between rows it is interpolated, beyond them in proportion.
+        ``size_mm`` diameter, or the larger of width and height, of the bore where ``is_bore``, else outer. Between rows it is
+        interpolated, beyond them in proportion.
         """
         thickness = np.full(len(size_mm), np.nan)
         codes = np.array(["" if code is None else code for code in material], np.str_)
         for rows_of, which in ((self.round, ~is_box), (self.box, is_box)):
             for code, rows in rows_of.items():
-                mine = which & (codes == code)
-                thickness[mine] = _interpolated(size_mm[mine], rows)
+                outer, walls = np.array(rows, np.float64).T
+                for sizes, mine in ((outer, ~is_bore), (outer - 2 * walls, is_bore)):
+                    those = mine & which & (codes == code)
+                    thickness[those] = _interpolated(size_mm[those], sizes, walls)
         return thickness
 
 
-def _interpolated(size_mm: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
-    sizes, walls = np.array(rows, np.float64).T
+def _interpolated(size_mm: NDArray[np.float64], sizes: NDArray[np.float64], walls: NDArray[np.float64]) -> NDArray[np.float64]:
     inside = np.interp(size_mm, sizes, walls)
     beyond = np.where(size_mm < sizes[0], walls[0] / sizes[0], walls[-1] / sizes[-1]) * size_mm
     return np.where((size_mm < sizes[0]) | (size_mm > sizes[-1]), beyond, inside)

@@ -76,9 +76,24 @@ def test_walls_are_as_surveyed_else_those_of_material_and_size() -> None:
 
 @given(st.floats(1, 20_000), st.sampled_from(sorted(wall_table().round)))
 def test_a_wall_leaves_a_bore_and_a_larger_pipe_has_none_thinner(size_mm: float, material: str) -> None:
-    here, larger = wall_table().thickness_mm([material] * 2, np.array([size_mm, 1.01 * size_mm]), np.zeros(2, np.bool_))
+    round_ones, outer = np.zeros(2, np.bool_), np.array([size_mm, 1.01 * size_mm])
+    walls = wall_table().thickness_mm([material] * 2, outer, round_ones, round_ones)
+    here, larger = walls
     assert 0 < 2 * here < size_mm
     assert larger >= here - 1e-9
+    assert wall_table().thickness_mm([material] * 2, outer - 2 * walls, round_ones, ~round_ones) == pytest.approx(walls), "told by its bore"
+
+
+def test_a_size_of_the_bore_is_looked_up_as_the_outer_size_it_makes() -> None:
+    """A bore of 1000 mm of concrete used to have the wall of a pipe that is 1000 mm outside: 100 mm."""
+    columns = {
+        "material": pa.array(["T", "T", "T"]), "outer_diameter_mm": pa.array([1000.0, 1000, None]),
+        "width_mm": pa.array([None, None, 1300.0], pa.float64()), "section_height_mm": pa.array([None, None, 1000.0], pa.float64()),
+        "size_reference": pa.array(["inner", "outer", "inner"]), "wall_thickness_mm": pa.nulls(3, pa.float64()),
+        "wall_source": pa.nulls(3, pa.string()),
+    }  # fmt: skip
+    filled = with_walls(pa.RecordBatch.from_pydict(columns), PIPE)
+    assert filled.column("wall_thickness_mm").to_pylist() == [125.0, 100.0, 183.33], "of an outer size of 1250, 1000 and 1666.67"
 
 
 def test_a_cover_that_comes_along_is_not_believed() -> None:
