@@ -27,11 +27,12 @@ class BucketAddress:
 
 
 def bucket_address(url: str, copies: Path, copies_bytes: int) -> BucketAddress:
-    """Return the address that ``s3://bucket/prefix`` names; BadRequestError for anything else."""
+    """Return the address that ``s3://bucket/prefix`` names; BadRequestError, which repeats no credentials, for anything else."""
     found = _URL.fullmatch(url)
     prefix = "" if found is None else found[2] or ""
     if found is None or (prefix and (not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")))):
-        raise BadRequestError(f"not a store: {url!r}; it is s3://bucket/prefix", zh=f"存储地址无效：{url!r}，应为 s3://桶/前缀")
+        given = url if "@" not in url else f"…@{url.rpartition('@')[2]}"
+        raise BadRequestError(f"not a store: {given!r}; it is s3://bucket/prefix", zh=f"存储地址无效：{given!r}，应为 s3://桶/前缀")
     return BucketAddress(found[1], prefix, copies, copies_bytes)
 
 

@@ -312,6 +312,14 @@ def test_what_is_no_store_is_refused(url: str, tmp_path: Path) -> None:
         bucket_address(url, tmp_path, 1)
 
 
+def test_credentials_in_an_address_are_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(BadRequestError) as told:
+        bucket_address("s3://KEY:SE@CRET@bucket/prefix", tmp_path, 1)
+    for said in (str(told.value), told.value.text.zh):
+        assert "@bucket/prefix" in said
+        assert not any(part in said for part in ("KEY", "SE@", "CRET"))
+
+
 def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "twin.bucket")
     monkeypatch.setitem(sys.modules, "obstore", None)
