@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
-from ingest.readers.json_columns import columns_of, flattened
+from ingest.readers.json_columns import DEEPEST, columns_of, flattened, is_too_deep
 from ingest.readers.json_geometry import geometries
 from ingest.readers.json_spans import Spans, feature_spans
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
@@ -182,12 +182,12 @@ def _lenient(text: bytes, index: int) -> object:
     """Return one feature by Python's reader, which takes NaN and Infinity: the finite check names them later."""
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _invalid(f"feature {index + 1}: {error}", f"第 {index + 1} 个要素:{error}") from error
 
 
 def structure_fault(value: object) -> Text | None:
-    """Return what keeps a value from being a Feature (RFC 7946 §3.2), None when it is one."""
+    """Return what keeps a value from being a Feature (RFC 7946 §3.2) that can be written again, None when it is one."""
     if not isinstance(value, dict):
         return Text(zh="不是 JSON 对象", en="not a JSON object")
     kind = value.get("type")
@@ -199,6 +199,8 @@ def structure_fault(value: object) -> Text | None:
         return Text(zh="缺少成员“geometry”", en='the member "geometry" is missing')
     if not isinstance(value.get("properties"), dict | None):
         return Text(zh="“properties”不是对象", en='"properties" is not an object')
+    if is_too_deep(value.get("properties")):
+        return Text(zh=f"属性嵌套超过 {DEEPEST} 层", en=f"properties are nested more than {DEEPEST} levels deep")
     return None
 
 

@@ -113,7 +113,7 @@ def _features(records: list[bytes]) -> tuple[list[Json], tuple[Fault, ...]]:
         try:
             value: object = _parsed(record)
             problem = structure_fault(value)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             value, problem = {}, Text(zh=f"不合 JSON 语法：{error}"[:200], en=f"not JSON: {error}"[:200])
         if problem is not None or not isinstance(value, dict):
             faults.append(Fault(index, "structure", problem or Text(zh="不是 JSON 对象", en="not a JSON object")))

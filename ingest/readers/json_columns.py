@@ -10,12 +10,15 @@ import pyarrow as pa
 
 DEEPEST = 200
 """Levels of lists and objects within each other that can be written again as JSON, with what stands around them: orjson ends at 254."""
+_CONTAINERS = frozenset({dict, list})
 
 
 def is_too_deep(value: object, levels: int = DEEPEST) -> bool:
     """Return whether lists and objects stand in each other more than ``levels`` deep."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return levels < 0 or any(is_too_deep(v, levels - 1) for v in inner if isinstance(v, dict | list))
+    if levels < 0 or _CONTAINERS.isdisjoint(map(type, inner)):  # of most features it is all that is asked
+        return levels < 0
+    return any(is_too_deep(v, levels - 1) for v in inner if isinstance(v, dict | list))
 
 
 def flattened(properties: Mapping[str, object]) -> Mapping[str, object]:

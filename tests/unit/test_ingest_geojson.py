@@ -12,13 +12,15 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.protocol import Limits
+from ingest.protocol import Limits, PartRequest
 from ingest.readers import json_spans
 from ingest.readers.geojson import GeoJson
+from ingest.readers.geojson_seq import GeoJsonSeq
 from ingest.readers.json_columns import columns_of
 from ingest.readers.json_geometry import geometries
 from ingest.readers.json_spans import feature_spans
 from twin.errors import TwinError
+from twin.featuretypes.loader import load_feature_types
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet=st.sampled_from('ab"\\{}[],:中\u2028\n')),
@@ -162,6 +164,21 @@ def test_a_byte_order_mark_is_passed_over_and_objects_among_properties_become_co
         assert layer.source.columns == ("adcode", "parent.adcode")
         [batch] = layer.batches()
         assert batch.columns["parent.adcode"].to_pylist() == [320400]
+
+
+@pytest.mark.parametrize("levels", [250, 1000, 100_000])
+def test_properties_nested_too_deep_are_a_fault_of_their_record(levels: int) -> None:
+    """What cannot be written again as JSON used to make the whole file unreadable; what cannot even be parsed is refused in a document."""
+    deep = '{"type":"Feature","geometry":null,"properties":{"a":' + "[" * levels + "]" * levels + "}}"
+    plain = '{"type":"Feature","geometry":null,"properties":{"a":[[1]],"b":2}}'
+    part = PartRequest(None, load_feature_types()["building"], "d")
+    readers: list[GeoJson | GeoJsonSeq] = [GeoJsonSeq("x", f"{deep}\n{plain}".encode(), Limits())]
+    if levels == 250:
+        readers.append(GeoJson("x", f'{{"type":"FeatureCollection","features":[{deep},{plain}]}}'.encode(), Limits()))
+    for reader in readers:
+        (batch,) = reader.open(part).batches()
+        assert [(f.index, f.rule) for f in batch.faults] == [(0, "structure")]
+        assert batch.columns["a"].to_pylist() == [None, "[[1]]"]
 
 
 def test_objects_with_ever_other_keys_are_text_and_no_type_with_all_these_keys() -> None:
