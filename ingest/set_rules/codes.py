@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.compiled_hashes import hash_rows
 from ingest.mapped_columns import MappedColumns
 
 Codes = npt.NDArray[np.int32]
@@ -16,8 +18,6 @@ Mask = npt.NDArray[np.bool_]
 
 NONE = -1
 """Code of a value that is not there."""
-_ENDING = 4
-"""Characters at the end of a number by which it is told to which share of the names it belongs."""
 
 
 @dataclass(slots=True)
@@ -59,6 +59,8 @@ class Names:
         self._files = files or MappedColumns()
         self._known: list[pa.ChunkedArray] = [pa.chunked_array([], pa.string()) for _ in range(shares)]
         """The names of each share; the code of a name is its place there × shares + the share."""
+        self._seed, self._factor = np.uint64(secrets.randbits(64)), np.uint64(secrets.randbits(64) | 1)
+        """Secret, so that nobody makes a file whose names are all in one share."""
 
     @property
     def end(self) -> int:
@@ -81,7 +83,7 @@ class Names:
         """Return the codes of the values of columns, `NONE` for null and for a text without a character; new names are added."""
         codes = [self._files.array((np.full(len(c), NONE, np.int32) for c in column.chunks), np.int32) for column in columns]
         pieces = [
-            (chunk, _shares(chunk, len(self._known)), target)
+            (chunk, self._shares(chunk), target)
             for column, of_column in zip(columns, codes, strict=True)
             for chunk, target in zip(column.chunks, _cut(of_column, column), strict=True)
         ]
@@ -103,18 +105,16 @@ class Names:
             target[slice(None) if mine is None else mine] = found[start : start + len(of_piece)]
             start += len(of_piece)
 
-
-def _shares(chunk: pa.StringArray, shares: int) -> npt.NDArray[np.uint8] | None:
-    """Return to which share each text belongs, told by its last characters; None where there is but one."""
-    if shares == 1:
-        return None
-    offsets = np.frombuffer(chunk.buffers()[1], np.int32, len(chunk) + 1, chunk.offset * 4)
-    content = np.frombuffer(chunk.buffers()[2] or b"\0", np.uint8)
-    mixed = np.zeros(len(chunk), np.uint32)
-    for back in range(1, _ENDING + 1):
-        place = offsets[1:] - back
-        mixed = mixed * np.uint32(31) + np.where(place >= offsets[:-1], content[np.maximum(place, 0)], 0).astype(np.uint32)
-    return (mixed % shares).astype(np.uint8)
+    def _shares(self, chunk: pa.StringArray) -> npt.NDArray[np.uint8] | None:
+        """Return to which share each text belongs, told by its hash; None where there is but one."""
+        if len(self._known) == 1:
+            return None
+        offsets = np.frombuffer(chunk.buffers()[1], np.int32, len(chunk) + 1, chunk.offset * 4).astype(np.int64)
+        content = np.frombuffer(chunk.buffers()[2] or b"\0", np.uint8)
+        content.setflags(write=False)  # whoever made the column: the loop is compiled ahead for one kind of array
+        hashes = np.empty(len(chunk), np.uint64)
+        hash_rows(content, offsets, self._seed, self._factor, hashes)
+        return (hashes % np.uint64(len(self._known))).astype(np.uint8)
 
 
 def _cut(codes: Codes, column: pa.ChunkedArray) -> list[Codes]:

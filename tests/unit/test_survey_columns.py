@@ -129,6 +129,13 @@ def test_names_have_one_code_each_and_keep_it(
         assert (found < names.end).all()
 
 
+def test_names_that_all_end_alike_are_spread_over_the_shares() -> None:
+    """They were told by their last four characters, and a survey whose numbers all end in the map sheet took the memory of all at once."""
+    names, count = Names(shares=4), 4000
+    (codes,) = names.encode([pa.chunked_array([[f"{i}-3512" for i in range(count)]], pa.string())])
+    assert np.bincount(codes % 4, minlength=4).tolist() == pytest.approx([count / 4] * 4, rel=0.2)
+
+
 def test_words_of_several_batches_have_one_code_each() -> None:
     vocabulary = Vocabulary()
     chunks = [pa.array(words).dictionary_encode() for words in (["WS", None, "YS"], ["YS", "WS"], ["RQ"])]
