@@ -1,6 +1,6 @@
 /** The page: holds the view's state, passes changes to the picture, the panels and the URL. */
 
-import { type BuildProgress, readBuildProgress } from "./build_progress";
+import { type BuildProgress, answerTo, readBuildProgress } from "./build_progress";
 import { CityView } from "./cesium/city_view";
 import { hasWebGl2 } from "./cesium/globe";
 import type { PickedFeature } from "./cesium/picking";
@@ -84,10 +84,11 @@ export class App {
   private heard({ kind, body }: ServerEvent): void {
     if (kind === "submission") return;
     const progress = kind === "asset" ? readBuildProgress(body) : null;
-    if (progress !== null && this.layer(progress.dataset)?.revision === progress.revision) {
-      this.builds.set(progress.dataset, progress);
-      showBuildProgress(this.chrome, progress, speaker(this.language));
-    } else void this.refresh();
+    const answer = answerTo(progress, progress === null ? undefined : this.layer(progress.dataset)?.revision);
+    if (answer === "refresh") void this.refresh();
+    if (answer !== "tell" || progress === null) return;
+    this.builds.set(progress.dataset, progress);
+    showBuildProgress(this.chrome, progress, speaker(this.language));
   }
 
   /** Makes the picture with its camera where it belongs, so that nothing is loaded for a view of the whole earth. */

@@ -29,6 +29,15 @@ export function readBuildProgress(body: unknown): BuildProgress | null {
   }
 }
 
+/**
+ * Returns what a page that shows the revision `shown` of the layer does on an event: of a build it tells each second, so that one of a
+ * revision that is not shown is no reason to ask for the scene.
+ */
+export function answerTo(progress: BuildProgress | null, shown: number | undefined): "refresh" | "tell" | "ignore" {
+  if (progress === null) return "refresh";
+  return progress.revision === shown ? "tell" : "ignore";
+}
+
 /** Returns what a layer says while it is built: how far that is and how long it still takes, once that can be told. */
 export function buildingText(progress: BuildProgress | undefined, say: Say): string {
   if (progress === undefined || progress.done === 0 || progress.total === null || progress.total === 0) return say("state_building");

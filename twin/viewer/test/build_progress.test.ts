@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { buildingText, readBuildProgress } from "../src/build_progress";
+import { answerTo, buildingText, readBuildProgress } from "../src/build_progress";
 import { speaker } from "../src/i18n";
 
 const event = { dataset: "buildings", revision: 7, state: "building", progress: { done: 400, total: 1000, per_s: 50.5, left_s: 11.9 } };
@@ -10,6 +10,19 @@ describe("readBuildProgress", () => {
     expect(readBuildProgress(event)).toEqual({ dataset: "buildings", revision: 7, done: 400, total: 1000, leftS: 11.9 });
     expect(readBuildProgress({ dataset: "buildings", revision: 7, state: "ready" })).toBeNull();
     expect(readBuildProgress(null)).toBeNull();
+  });
+});
+
+describe("answerTo", () => {
+  it("asks for the scene again for what is no progress, not for each second of a build that is not shown", () => {
+    const progress = readBuildProgress(event);
+    expect([answerTo(progress, 7), answerTo(progress, 8), answerTo(progress, 6), answerTo(progress, undefined), answerTo(null, 7)]).toEqual([
+      "tell",
+      "ignore",
+      "ignore",
+      "ignore",
+      "refresh",
+    ]);
   });
 });
 
