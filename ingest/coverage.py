@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.protocol import CoverageBlock, CoverageHeader, Message, PartEnd, batch_schema
+from ingest.raster_folder import raster_folder
 from twin.heights import CoverageStatistics, write_coverage
 from twin.model import FeatureType
 from twin.store import Store, sha256_of
@@ -28,10 +28,11 @@ def receive_coverage(
 ) -> pa.RecordBatch:
     """Write the blocks that follow ``header`` to ``coverage/{sha256}.tif`` and return the row that describes it.
 
-    The pixels keep their own grid and CRS, as float32: nothing is resampled on the way. Raises RejectedError when no pixel has a value.
+    The pixels keep their own grid and CRS, as float32: nothing is resampled on the way. Raises RejectedError when no pixel has a value,
+    StorageFullError where the disk is full.
     """
-    with tempfile.TemporaryDirectory(dir=store.scratch, prefix=".coverage-") as folder:
-        path = Path(folder) / "coverage.tif"
+    with raster_folder(store, ".coverage-", header.width * header.height * np.dtype(np.float32).itemsize) as folder:
+        path = folder / "coverage.tif"
         statistics = write_coverage(
             path,
             _blocks(messages),

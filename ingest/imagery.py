@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from ingest.protocol import ImageBlock, ImageHeader, Message, PartEnd, batch_schema
+from ingest.raster_folder import raster_folder
 from ingest.refusals import rejected
 from twin.errors import TwinError
 from twin.model import FeatureType
@@ -35,10 +35,11 @@ def receive_image(
 
     A Cloud Optimized GeoTIFF (OGC 21-026): overviews before pixels, so that one request finds its way about. The pixels keep their own
     grid, CRS and depth, with a mask as alpha band. Raises RejectedError ``raster-empty``
-    when there is a picture nowhere.
+    when there is a picture nowhere, StorageFullError where the disk is full.
     """
-    with tempfile.TemporaryDirectory(dir=store.scratch, prefix=".imagery-") as folder:
-        rows, path = Path(folder) / "rows.tif", Path(folder) / "image.tif"
+    pixels_bytes = header.width * header.height * (header.bands + 1) * np.dtype(header.depth).itemsize
+    with raster_folder(store, ".imagery-", pixels_bytes) as folder:
+        rows, path = folder / "rows.tif", folder / "image.tif"
         _write(rows, header, messages)
         rasterio.shutil.copy(rows, path, driver="COG", **_CLOUD_OPTIMIZED)
         rows.unlink()

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ingest.protocol import FileChunk, Message, ModelFile, ModelHeader, batch_schema
 from ingest.refusals import rejected
+from ingest.work_files import full_disk_told
 from twin.errors import TwinError
 from twin.model import FeatureType
 from twin.store import Store, sha256_of
@@ -25,9 +26,9 @@ def receive_model(
     """Keep what follows ``header`` as ``model/{kept_as}/{path}``, its bytes unread, and return the row that describes it.
 
     ``kept_as`` is the SHA-256 over the paths and hashes of the files. RejectedError ``parser-nonsense`` for paths that leave the folder,
-    for files that are not those announced.
+    for files that are not those announced; StorageFullError where the disk is full.
     """
-    with tempfile.TemporaryDirectory(dir=store.scratch, prefix=".model-") as folder:
+    with full_disk_told(), tempfile.TemporaryDirectory(dir=store.scratch, prefix=".model-") as folder:
         hashes = _unpack(Path(folder), header, messages)
         listing = "".join(f"{path}\n{hashes[path]}\n" for path in sorted(hashes))
         kept_as = hashlib.sha256(listing.encode()).hexdigest()

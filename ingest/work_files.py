@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import io
 import tempfile
-from collections.abc import Buffer
+from collections.abc import Buffer, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from twin.errors import StorageFullError
@@ -21,11 +22,23 @@ def unnamed_file(work: Path | None) -> io.FileIO:
 def append(file: io.FileIO, content: Buffer) -> int:
     """Write at the end of a file and return where that begins, in bytes; StorageFullError where the disk is full."""
     start, rest = file.seek(0, io.SEEK_END), memoryview(content).cast("B")
-    try:
+    with full_disk_told():
         while rest:
             rest = rest[file.write(rest) :]
+    return start
+
+
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Raise StorageFullError where what is done in the block finds the disk full."""
+    try:
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFullError("the disk is full; nothing was changed", zh="磁盘已满，未作任何改动") from error
+            raise disk_is_full() from error
         raise
-    return start
+
+
+def disk_is_full() -> StorageFullError:
+    """Return what is said then."""
+    return StorageFullError("the disk is full; nothing was changed", zh="磁盘已满，未作任何改动")
