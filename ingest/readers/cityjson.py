@@ -92,7 +92,7 @@ class CityJson:
 
     def _pictures(self, part: PartRequest, looked_at: Sequence[Scope | Fault]) -> tuple[Pictures | None, tuple[Text, ...]]:
         """Return the pictures for what is drawn, and a note where faces show some and none of these is at hand."""
-        if part.feature_type.recipe == "none" or not _holds(self._text, b'"vertices-texture"'):
+        if part.feature_type.recipe == "none" or not all(_holds(self._text, word) for word in (b'"vertices-texture"', b'"image"')):
             return None, ()
         appearances = [self.frame.template_appearance, *(s.appearance for s in looked_at if isinstance(s, Scope))]
         images = [("", uri) for content in appearances if content is not None for uri in images_of(content)]

@@ -20,8 +20,9 @@ from ingest.protocol import Limits, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader, import_for
 from ingest.readers.cityjson import CityJson
 from ingest.readers.cityjson_kernels import Cut, Made, build
-from ingest.readers.cityjson_sequence import CityJsonSequence, stand_ready
+from ingest.readers.cityjson_sequence import CityJsonSequence, CitySequenceLayer, stand_ready
 from ingest.readers.json_arrays import cut_lines
+from ingest.readers.pictures import FolderPictures
 from ingest.readers.source import SourceBatch
 from twin.featuretypes.loader import load_feature_types
 from twin.representation import Faces, encode
@@ -392,3 +393,11 @@ def test_no_thread_starts_before_the_doors_close() -> None:
         assert started, "batches are read by a thread"
     finally:
         threading.setprofile(None)
+
+
+def test_an_appearance_without_an_image_is_read_through_the_kernels(tmp_path: Path) -> None:
+    """Exporters write an appearance of materials with an empty ``vertices-texture``: there is no picture to look for."""
+    plain = block() | {"appearance": {"materials": [{"name": "brick"}], "textures": [], "vertices-texture": []}}
+    layer = CityJsonSequence(text_of([plain]), Limits(), FolderPictures(tmp_path)).open(PartRequest(None, BUILDING, "d"))
+    assert isinstance(layer, CitySequenceLayer)
+    assert not layer.source.notes
