@@ -172,7 +172,9 @@ def test_tube_vertices_lie_on_the_outer_radius_from_the_stored_axis(tmp_path: Pa
             d = (b - a) / np.linalg.norm(b - a)
             along = (vertices - a) @ d
             across = np.linalg.norm(vertices - a - along[:, None] * d, axis=1)
-            distance = np.where(np.abs(across - radius) < np.abs(distance - radius), across, distance)
+            ball = np.linalg.norm(vertices - a - np.clip(along, 0, np.linalg.norm(b - a))[:, None] * d, axis=1)  # at an end
+            for found_m in (across, ball):
+                distance = np.where(np.abs(found_m - radius) < np.abs(distance - radius), found_m, distance)
             inside |= (along > -3 * radius - 0.01) & (along < np.linalg.norm(b - a) + 3 * radius + 0.01)
         assert np.abs(distance - radius).max() < 0.01
         assert inside.all()
@@ -184,7 +186,7 @@ def test_manholes_stand_from_ground_to_bottom(tmp_path: Path) -> None:
     found = vertices_by_fid(Built(tmp_path, run, NODE).decoded())
     for i, fid in enumerate(run.fid.tolist()):
         heights = in_storage_crs(found[fid])[:, 2]
-        assert heights.max() == pytest.approx(5 + i / 100, abs=0.01)
+        assert 5 + i / 100 - 0.01 <= heights.max() <= 5 + i / 100 + 0.05, "a cover lies on the ground"
         assert heights.min() == pytest.approx(5 + i / 100 - 1 - i / 50, abs=0.01)
 
 

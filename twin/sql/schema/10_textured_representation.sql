@@ -1,6 +1,6 @@
 -- Faces that show pictures (twin/face_textures.py): the geometry of both versions of column faces.
 
-CREATE FUNCTION catalog.representation_geometry_v2(faces bytea, srid integer)
+CREATE OR REPLACE FUNCTION catalog.representation_geometry_v2(faces bytea, srid integer)
 RETURNS postgis.geometry LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT catalog.representation_geometry_v1(
         CASE WHEN substring(faces FROM 1 FOR 4) = 'TWR2'::bytea THEN 'TWR1'::bytea || substring(faces FROM 5) ELSE faces END, srid)
