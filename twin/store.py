@@ -147,7 +147,7 @@ class FolderStore:
             os.fsync(file.fileno())
 
     def adopt(self, key: str, finished: Path) -> None:
-        """Make a finished file of this store's file system the object ``key``, durably; an object that is there already stays."""
+        """Make a finished file of this store's file system the object ``key``, durably, in place of what was there."""
         with finished.open("rb") as file:
             os.fsync(file.fileno())
         target = self.path(key)
