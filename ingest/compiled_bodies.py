@@ -37,7 +37,8 @@ class CompiledBodies(BodyArrays):
             return BodyArrays.encoded(self)
         if not len(self):
             return pa.array([], pa.binary())
-        low, high = (f.reduceat(np.rint(self.vertices * MM_PER_M), self.start[:-1, VERTEX], axis=0) for f in (np.minimum, np.maximum))
+        millimetres = np.rint(self.vertices * MM_PER_M) + 0.0  # no −0.0, as there
+        low, high = (f.reduceat(millimetres, self.start[:-1, VERTEX], axis=0) for f in (np.minimum, np.maximum))
         origin = np.floor(low / MM_PER_M)
         if (malformed := self._malformed()) >= 0:
             raise ValueError(f"body {malformed} is malformed")

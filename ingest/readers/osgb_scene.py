@@ -61,7 +61,8 @@ def osgb_levels(content: bytes, where: str, read_file: ReadFile, most_vertices: 
     root = Objects(stream).object()
     if not isinstance(root, OsgObject):
         raise stream.unread("no scene")
-    return _Scene(stream, read_file, most_vertices).levels(root, _State())
+    with np.errstate(over="ignore", invalid="ignore"):  # broken numbers are judged where the model is placed
+        return _Scene(stream, read_file, most_vertices).levels(root, _State())
 
 
 class _Scene:

@@ -14,7 +14,7 @@ import numpy as np
 import pyproj
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -183,6 +183,7 @@ def test_a_file_alone_is_read_where_it_names_no_other(tmp_path: Path) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(VERSIONS), st.sampled_from(["", "_L16_0", "_L17_0", "_L17_1"]), st.integers(0, 10_000), st.integers(0, 255))
+@example("v161", "_L17_1", 1993, 95)  # a coordinate of 1e155
 def test_a_file_with_a_byte_changed_or_cut_off_is_read_or_refused(version: str, name: str, at: int, byte: int) -> None:
     content = tiles(version)[f"{FOLDER}/{NAME}{name}.osgb"]
     at = len(b"........") + at % (len(content) - 8)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from solid_files import Points, Polygon, body_of
 
@@ -132,6 +132,7 @@ def test_sound_bodies_need_no_exact_look(shape: tuple[Points, list[Polygon]]) ->
 
 
 @given(st.lists(bodies(), max_size=3))
+@example([replace(body_of([[prism(BOX)]]), vertices=-body_of([[prism(BOX)]]).vertices)])  # 0.0 and −0.0
 @settings(max_examples=30, deadline=None)
 def test_kernels_encode_as_it_is_done_for_one_body(some: list[Faces]) -> None:
     arrays = laid_out([Representation(i, "2", faces, None) for i, faces in enumerate(some)])
