@@ -42,6 +42,7 @@ list_missing() {
   has_font_for_chinese || missing+=(fonts-noto-cjk) # acceptance sheets are set in it
   if [[ $purpose == test ]]; then
     command -v chromium >/dev/null || missing+=(chromium)
+    command -v pdftotext >/dev/null || missing+=(poppler-utils) # another reader of the acceptance sheets
   fi
 }
 
