@@ -246,6 +246,8 @@ def test_a_tileset_and_some_of_its_features_are_given_as_one_file(city: City) ->
     assert everything.keys() >= {f"c/{key.rpartition('/')[2]}" for key in city.store.keys(f"tiles/{SLUG}/open/c")}
     assert drawn(everything, "tileset.json") == items(city, "height_m > 0")
     assert drawn(archived(some.content), "tileset.json") == items(city, text)
+    (misspelt,) = get(city, f"/tiles/{SLUG}/export.3tz?filtre=height_m%3E1")  # else it would be the whole city
+    assert (misspelt.status_code, misspelt.json()["code"]) == (400, "unknown-parameter")
     again, other = get(city, *[f"/tiles/{SLUG}/export.3tz"] * 2, headers={"If-None-Match": newest.headers["etag"]})
     assert {again.status_code, other.status_code} == {304}
     assert get(city, f"/tiles/{SLUG}/export.3tz?{asked}", headers={"If-None-Match": newest.headers["etag"]})[0].content == some.content

@@ -57,7 +57,7 @@ class ArchivesDoor:
         return await self._answer(request, held, found)
 
     async def _answer(self, request: Request, dataset: Dataset, revision: Revision) -> Response:
-        given = single_values((p for p in request.query_params.multi_items() if p[0] in FILTER), FILTER)
+        given = single_values(request.query_params.multi_items(), FILTER)
         require_archivable(dataset, self._city.catalogue.feature_type(dataset.feature_type))
         async with AsyncExitStack() as holding:
             holding.enter_context(self._room())
