@@ -115,6 +115,8 @@ def test_the_type_of_a_parameter_is_that_of_its_default() -> None:
         (Check("sliver", {"width_m": -1}), "-1 is below 0"),
         (Check("sliver", {"width_m": "thin"}), "'thin' is not a value of type number"),
         (Check("cover", {"under": "roadway"}), "'roadway' is none of footway, carriageway"),
+        (Check("cover", {"least": (("PS", None, 0.6),)}), "[['PS', None, 0.6]] is not a value of type table"),
+        (Check("cover", {"least": (("PS", None, "deep", 0.7),)}), "[['PS', None, 'deep', 0.7]] is not a value of type table"),
     ],
     ids=str,
 )

@@ -46,7 +46,7 @@ def _fits(parameter: Parameter, value: ParameterValue) -> bool:
         case "numbers":
             return isinstance(value, tuple) and len(value) > 0 and all(map(_is_number, value))
         case "table":
-            return isinstance(value, tuple) and len(value) > 0 and all(map(_is_row, value))
+            return isinstance(value, tuple) and len(value) > 0 and all(map(_is_row, value)) and _is_like(parameter.default, value)
 
 
 def _is_number(value: object) -> bool:
@@ -55,6 +55,21 @@ def _is_number(value: object) -> bool:
 
 def _is_row(row: object) -> bool:
     return isinstance(row, tuple) and len(row) > 0 and all(item is None or isinstance(item, str | bool) or _is_number(item) for item in row)
+
+
+def _is_like(default: ParameterValue, table: tuple[ParameterValue, ...]) -> bool:
+    """Return whether every row has the columns of the default's rows, words where those have words and numbers where those have numbers."""
+    if not isinstance(default, tuple):
+        return True
+    kinds = [{type(item) is str for item in column if item is not None} for column in zip(*map(_columns, default), strict=True)]
+    rows = [_columns(row) for row in table]
+    return all(len(row) == len(kinds) for row in rows) and all(
+        item is None or not kind or (type(item) is str) in kind for row in rows for item, kind in zip(row, kinds, strict=True)
+    )
+
+
+def _columns(row: ParameterValue) -> tuple[ParameterValue, ...]:
+    return row if isinstance(row, tuple) else ()
 
 
 def _numbers(value: ParameterValue) -> list[float]:
