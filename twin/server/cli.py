@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from twin.errors import BadRequestError, StorageFullError, TwinError
-from twin.server.settings import read_settings
+from twin.server.settings import MOST_WEB_PROCESSES, read_settings
 from twin.server.terminal import Terminal
 
 type _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
@@ -82,6 +82,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     serve = command("serve", "serve:serve", "启动服务 · serve the city")
     serve.add_argument("--host", metavar="ADDRESS", help="监听地址 · address to listen on (default 127.0.0.1)")
+    serve.add_argument("--workers", type=_web_processes, metavar="N", help="网络进程数 · processes that answer requests (default 1)")
+    serve.add_argument("--listening", type=int, help=argparse.SUPPRESS)
 
     load = command("load", "load:load", "导入并发布文件 · load and publish files")
     load.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -174,6 +176,12 @@ def _add_maintenance(
 def _positive(text: str) -> int:
     if int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} 不是正整数 · is not a positive number")
+    return int(text)
+
+
+def _web_processes(text: str) -> int:
+    if not 1 <= int(text) <= MOST_WEB_PROCESSES:
+        raise argparse.ArgumentTypeError(f"{text}：应为 1 至 {MOST_WEB_PROCESSES} · from 1 to {MOST_WEB_PROCESSES}")
     return int(text)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import threading
 import uuid
@@ -23,7 +22,6 @@ from twin.server.packing import pack_missing
 BUILDS, CHECKS = "build", "check"
 """Two queues: a surveyor's check does not wait until a city is built."""
 _BUILD, _CHECK = "build_asset", "check_submission"
-_STANDARD_INPUT = 0
 _WARM_AFTER_S = 3.0
 _LOG = logging.getLogger("twin.jobs")
 
@@ -121,17 +119,6 @@ def _warm_soon() -> None:
     timer = threading.Timer(_WARM_AFTER_S, warm)
     timer.daemon = True
     timer.start()
-
-
-def end_with_parent() -> None:
-    """Stop this process when the one that started it is gone: its end of our standard input closes with it."""
-
-    def watch() -> None:
-        while os.read(_STANDARD_INPUT, 4096):  # below sys.stdin: its lock would be held when the interpreter ends
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _defer(queue: procrastinate.App, task: str, name: str, lock: str, **arguments: str | int) -> None:

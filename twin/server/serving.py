@@ -1,15 +1,13 @@
-"""Serving: the web process, its build worker beside it, and a clean end of both."""
+"""Serving: one or several web processes on one socket, the build worker beside them, and a clean end of all."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -20,39 +18,74 @@ from twin.errors import BadRequestError, UnavailableError
 from twin.server.app import create_app
 from twin.server.city import City, open_city
 from twin.server.events import EventHub
+from twin.server.kept_process import end_with_parent, kept_processes
 from twin.server.settings import Settings
 from twin.server.terminal import Terminal
 
-_LOG = logging.getLogger("twin.serving")
-_LOOK_S = 0.2
-"""How often it is looked whether the worker lives."""
-_PAUSE_S = 1.0
-"""Between a worker's end and the next one's beginning, so that one that cannot begin does not take the machine."""
 GRACE_S = 10
 """How long running requests may take to finish when the server is told to stop."""
+_CLOSING_S = 5
+"""What a web process may take beyond GRACE_S to close its connections."""
+_METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable by which prometheus_client is told where processes put their counts together."""
 
 
-def serve_city(settings: Settings, terminal: Terminal) -> int:
-    """Serve the city of ``settings`` until SIGINT or SIGTERM; nothing it started outlives it."""
-    with listening_socket(settings) as listener, open_city(settings, pool_size=8) as city:
+def serve_city(settings: Settings, terminal: Terminal, processes: int = 1) -> int:
+    """Serve the city of ``settings`` until SIGINT or SIGTERM; nothing it started outlives it.
+
+    Several ``processes`` accept from one socket; one that dies is begun anew while the others serve.
+    """
+    with listening_socket(settings) as listener, open_city(settings, pool_size=8 if processes == 1 else 1) as city:
         _ = city.deployment
-        run_server(city, listener, terminal)
+        if processes == 1:
+            run_server(city, listener, terminal)
+        else:
+            _run_processes(city, listener, terminal, processes)
+    return 0
+
+
+def serve_inherited(settings: Settings, descriptor: int) -> int:
+    """Serve the city on the listening socket ``descriptor`` that our parent has opened, until it ends or tells us to."""
+    end_with_parent()
+    with socket.socket(fileno=descriptor) as listener, open_city(settings, pool_size=8) as city:
+        _run_web(city, listener)
     return 0
 
 
 def run_server(city: City, listener: socket.socket, terminal: Terminal) -> None:
     """Serve an opened city on ``listener`` until told to stop, with a worker that builds what is missing."""
-    host, port = listener.getsockname()[:2]
     with worker_process(city.settings):
-        terminal.say(
-            f"城市“{city.deployment.name}”已就绪：http://{host}:{port}/ （Ctrl-C 结束）",
-            f"{city.deployment.name} is served at http://{host}:{port}/ (Ctrl-C ends)",
-        )
-        app = create_app(city)
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False, lifespan="on"
-        )
-        _Server(config, app.state.events).run(sockets=[listener])
+        _say_ready(city, listener, terminal)
+        _run_web(city, listener)
+
+
+def _run_processes(city: City, listener: socket.socket, terminal: Terminal, count: int) -> None:
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    command = ("serve", "--listening", str(listener.fileno()), "--data-dir", str(city.settings.data_dir))
+    with tempfile.TemporaryDirectory(prefix="twin-metrics-") as counts, worker_process(city.settings):
+        environment = _environment(city.settings) | {_METRICS_FOLDER: counts}
+        grace_s = GRACE_S + _CLOSING_S
+        with kept_processes("web process", command, environment, grace_s=grace_s, count=count, descriptors=(listener.fileno(),)):
+            _say_ready(city, listener, terminal)
+            told.wait()
+
+
+def _run_web(city: City, listener: socket.socket) -> None:
+    app = create_app(city)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False, lifespan="on"
+    )
+    _Server(config, app.state.events).run(sockets=[listener])
+
+
+def _say_ready(city: City, listener: socket.socket, terminal: Terminal) -> None:
+    host, port = listener.getsockname()[:2]
+    terminal.say(
+        f"城市“{city.deployment.name}”已就绪：http://{host}:{port}/ （Ctrl-C 结束）",
+        f"{city.deployment.name} is served at http://{host}:{port}/ (Ctrl-C ends)",
+    )
 
 
 class _Server(uvicorn.Server):
@@ -91,37 +124,11 @@ def listening_socket(settings: Settings) -> Iterator[socket.socket]:
         yield listener
 
 
-@contextlib.contextmanager
-def worker_process(settings: Settings) -> Iterator[None]:
-    """Have a worker in a process of its own for the block: begun anew when it dies, ended with us even when we are killed."""
-    stopping = threading.Event()
-    keeper = threading.Thread(target=_keep_worker, args=(settings, stopping), name="worker keeper")
-    keeper.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        keeper.join()
+def worker_process(settings: Settings) -> contextlib.AbstractContextManager[None]:
+    """Return the context of a build worker in a process of its own."""
+    command = ("worker", "--with-parent", "--data-dir", str(settings.data_dir))
+    return kept_processes("worker", command, _environment(settings), grace_s=GRACE_S)
 
 
-def _keep_worker(settings: Settings, stopping: threading.Event) -> None:
-    environment = {**os.environ, "TWIN_DATA_DIR": str(settings.data_dir)}
-    command = [sys.executable, "-m", "twin.server.cli", "worker", "--with-parent", "--data-dir", str(settings.data_dir)]
-    while not stopping.is_set():
-        worker = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
-        while not stopping.wait(_LOOK_S) and worker.poll() is None:
-            pass
-        _end(worker)
-        if not stopping.wait(_PAUSE_S):
-            _LOG.warning("the worker ended with %s: begun anew", worker.returncode)
-
-
-def _end(worker: subprocess.Popen[bytes]) -> None:
-    worker.send_signal(signal.SIGTERM)
-    try:
-        worker.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        worker.kill()
-        worker.wait()
-    if worker.stdin is not None:
-        worker.stdin.close()
+def _environment(settings: Settings) -> dict[str, str]:
+    return {**os.environ, "TWIN_DATA_DIR": str(settings.data_dir)}

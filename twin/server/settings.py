@@ -12,6 +12,8 @@ from twin.errors import BadRequestError
 from twin.store import FolderStore, Store
 
 DEFAULT_PORT = 8000
+MOST_WEB_PROCESSES = 64
+"""Each holds up to 17 connections to the database; the embedded one takes 120."""
 _PROJ_DATA = (Path("/usr/share/proj"),)
 """Where Debian's proj-data keeps the geoid grids."""
 
@@ -33,6 +35,8 @@ class Settings:
     """Largest upload taken over HTTP (TWIN_MAX_UPLOAD_MB)."""
     keep_checked_days: int = 14
     """How long the rows of a checked submission wait to be published (TWIN_KEEP_CHECKED_DAYS); its files stay."""
+    web_processes: int = 1
+    """How many processes of `twin serve` answer requests (TWIN_WORKERS)."""
     local_crs_file: Path | None = None
     """The secret file of the city's own coordinate systems (TWIN_LOCAL_CRS); None: ``local_crs.yaml`` in the data folder."""
 
@@ -113,6 +117,7 @@ def read_settings(
         real_data_dir=Path(environment.get("TWIN_REAL_DATA") or "../shared/data").expanduser().absolute(),
         max_upload_bytes=_count("TWIN_MAX_UPLOAD_MB", environment, 4096) << 20,
         keep_checked_days=_count("TWIN_KEEP_CHECKED_DAYS", environment, 14),
+        web_processes=_count("TWIN_WORKERS", environment, 1, most=MOST_WEB_PROCESSES),
         own_waivers=_switch("TWIN_OWN_WAIVERS", environment),
         store_bucket=environment.get("TWIN_STORE") or None,
         copies_bytes=_count("TWIN_STORE_COPIES_MB", environment, 20 << 10) << 20,
@@ -128,10 +133,10 @@ def default_data_dir() -> Path:
     return Path("/var/lib/citytwin") if os.geteuid() == 0 else Path(".twin")
 
 
-def _count(name: str, environment: Mapping[str, str], default: int) -> int:
+def _count(name: str, environment: Mapping[str, str], default: int, most: int = 1_000_000) -> int:
     text = environment.get(name) or str(default)
-    if not text.isdigit() or not 1 <= int(text) <= 1_000_000:
-        raise BadRequestError(f"{name} is a number from 1: {text}", zh=f"{name} 应为正整数：{text}")
+    if not text.isdigit() or not 1 <= int(text) <= most:
+        raise BadRequestError(f"{name} is a number from 1 to {most}: {text}", zh=f"{name} 应为 1 至 {most} 的整数：{text}")
     return int(text)
 
 

@@ -89,7 +89,8 @@ def has_tree(feature_type: FeatureType) -> bool:
 
 def worker(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
     """Build what is missing, in the background of a server."""
-    from twin.server.jobs import end_with_parent, run_worker  # noqa: PLC0415 - the queue is the worker's alone
+    from twin.server.jobs import run_worker  # noqa: PLC0415 - the queue is the worker's alone
+    from twin.server.kept_process import end_with_parent  # noqa: PLC0415
 
     if options.with_parent:
         end_with_parent()

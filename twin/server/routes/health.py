@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twin.errors import TwinError
@@ -22,8 +23,16 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.requests = Counter("twin_requests_total", "Requests", ["method", "route", "status"], registry=self.registry)
         self.seconds = Histogram("twin_request_seconds", "Time to the last byte", ["route"], registry=self.registry)
-        self.disk_free = Gauge("twin_disk_free_bytes", "Room left for data", registry=self.registry)
-        self.last_commit = Gauge("twin_last_commit", "Number of the newest commit", registry=self.registry)
+        self.disk_free = Gauge("twin_disk_free_bytes", "Room left for data", registry=self.registry, multiprocess_mode="mostrecent")
+        self.last_commit = Gauge("twin_last_commit", "Number of the newest commit", registry=self.registry, multiprocess_mode="mostrecent")
+
+    def exposition(self) -> bytes:
+        """Return the counts in the text format of Prometheus: those of every web process where there are several."""
+        if values.ValueClass is values.MutexValue:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # prometheus_client is typed but here
+        return generate_latest(together)
 
 
 class MetricsMiddleware:
@@ -74,7 +83,7 @@ def health_router(city: City, metrics: Metrics) -> APIRouter:
         """Prometheus metrics."""
         metrics.disk_free.set(shutil.disk_usage(city.settings.data_dir).free)
         metrics.last_commit.set(city.catalogue.last_commit())
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     routes: tuple[tuple[str, Callable[[], Response | Awaitable[Response]]], ...] = (
         ("/livez", livez),
