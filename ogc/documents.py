@@ -13,6 +13,7 @@ from ogc.conformance import CLASSES
 from ogc.findings import findings_collection
 from ogc.openapi import MEDIA_TYPE as OPENAPI
 from ogc.openapi import openapi_document
+from ogc.openapi.build import Described
 from ogc.pages import Pages
 from ogc.parameters import EVERYWHERE, single_values
 from ogc.shell import Shell, completed_collection
@@ -57,7 +58,7 @@ class DocumentDoor:
         """The OpenAPI 3.0 definition of every route."""
         state, language, _ = await self._begin(request)
         visible = state.visible(self._context.principal_of(request))
-        document = openapi_document(state.deployment, visible, links.base_url(request), language)
+        document = openapi_document(Described(state.deployment, visible, language), links.base_url(request))
         return await self._send(request, state, "openapi.html", document, language, media_type=OPENAPI)
 
     async def collections(self, request: Request) -> Response:

@@ -1,0 +1,70 @@
+"""Paths of OGC API - Features for every collection: its description, schema and queryables, its items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ogc.openapi.build import GEOJSON, HTML, JSON, SCHEMA, Described, Document, Part, content, named, query, read, schema
+from twin.crs import OutputCrs
+from twin.featuretypes.json_schema import queryables
+from twin.query.collection import Collection
+
+ITEM_NAMES = ("f", "lang", "as-of")
+ITEMS_NAMES = (*ITEM_NAMES, "bbox", "datetime", "limit", "filter", "filter-lang", "properties", "skipGeometry", "cursor")
+CRS_NAMES = ("crs", "bbox-crs", "filter-crs")
+_SCALARS = frozenset({"string", "integer", "number", "boolean"})
+
+
+def features_paths(described: Described) -> Part:
+    """Return the paths of every collection of features."""
+    paths: dict[str, Document] = {}
+    for collection in described.collections.values():
+        paths |= _collection_paths(collection, described.language)
+    return Part(paths)
+
+
+def crs_parameters(offered: Sequence[OutputCrs], *names: str) -> list[Document]:
+    """Return parameters that name one of the CRSs that are offered."""
+    return [query(name, {"type": "string", "format": "uri", "enum": [crs.uri for crs in offered]}) for name in names]
+
+
+def _collection_paths(collection: Collection, language: str) -> dict[str, Document]:
+    slug, title = collection.slug, collection.dataset.title.in_language(language)
+    own = f"/collections/{slug}"
+    described_by = content(SCHEMA, HTML, value=schema("jsonSchema"))
+    return {
+        own: read(slug, title, tag=slug, of=content(JSON, HTML, value=schema("collection"))),
+        f"{own}/schema": read(f"{slug}.schema", title, tag=slug, of=described_by),
+        f"{own}/queryables": read(f"{slug}.queryables", title, tag=slug, of=described_by),
+        f"{own}/items": read(
+            f"{slug}.items",
+            title,
+            tag=slug,
+            parameters=[
+                *named(*ITEMS_NAMES),
+                *crs_parameters(collection.crs, *CRS_NAMES),
+                *_queryable_parameters(collection, language),
+            ],
+            of=content(GEOJSON, HTML, value=schema("featureCollection")),
+            headers={"Content-Crs": {"type": "string"}},
+        ),
+        f"{own}/items/{{item}}": read(
+            f"{slug}.item",
+            title,
+            tag=slug,
+            parameters=[*named("item", *ITEM_NAMES), *crs_parameters(collection.crs, "crs")],
+            of=content(GEOJSON, HTML, value=schema("feature")),
+            headers={"Content-Crs": {"type": "string"}},
+        ),
+    }
+
+
+def _queryable_parameters(collection: Collection, language: str) -> list[Document]:
+    properties = queryables(collection.feature_type, language)["properties"]
+    found: list[Document] = []
+    for name, value in properties.items() if isinstance(properties, dict) else ():
+        if value.get("type") not in _SCALARS or name in {*ITEMS_NAMES, *CRS_NAMES}:
+            continue
+        kept = {key: value[key] for key in ("type", "format", "title") if key in value}
+        found.append(query(name, kept, value.get("title", name)))
+    return found
