@@ -5,8 +5,9 @@ The codes are part of the interface (RFC 9457 ``code`` member): they never chang
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class TwinError(Exception):
     code: str = "internal"
     status: int = 500
     exit_code: int = 3
+    headers: Mapping[str, str] = MappingProxyType({})
+    """What an HTTP answer that says this has to say besides."""
 
     def __init__(self, detail: str, *, zh: str | None = None, extra: Mapping[str, object] | None = None) -> None:
         super().__init__(detail)
@@ -73,6 +76,28 @@ class ConflictError(TwinError):
     """The thing is in a state that does not allow this."""
 
     code, status, exit_code = "conflict", 409, 1
+
+
+class MethodNotAllowedError(TwinError):
+    """The thing is there, and this cannot be done to it; ``Allow`` says what can."""
+
+    code, status, exit_code = "method-not-allowed", 405, 2
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self.headers = {"Allow": ", ".join(allowed)}
+        super().__init__(f"only {self.headers['Allow']} here", zh=f"此处仅支持 {self.headers['Allow']}")
+
+
+class PreconditionFailedError(TwinError):
+    """The thing is not in the state any more that the caller has seen."""
+
+    code, status, exit_code = "state-changed", 412, 1
+
+
+class PreconditionRequiredError(TwinError):
+    """The caller has to say which state of the thing it has seen."""
+
+    code, status, exit_code = "if-match-missing", 428, 2
 
 
 class TooLargeError(TwinError):

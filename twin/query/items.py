@@ -11,7 +11,8 @@ from psycopg import sql
 from twin.crs import OutputCrs
 from twin.model import Principal
 from twin.query.collection import Collection
-from twin.query.feature_query import FeatureQuery, Statement
+from twin.query.feature_query import Boundary, FeatureQuery, Statement
+from twin.query.order import order_terms
 from twin.query.parameters import Parameters
 from twin.query.positions import StoredPositions, geojson_in
 from twin.query.rows import STANDING_COMMIT, selected_rows
@@ -19,14 +20,20 @@ from twin.query.rows import STANDING_COMMIT, selected_rows
 
 @dataclass(frozen=True, slots=True)
 class ItemsPage:
-    """One page: its features joined by commas, and where the next page begins."""
+    """One page: its features joined by commas in the order asked for, and where the pages beside it begin."""
 
     commit: int
     """The commit the dataset stood at in the snapshot that gave the rows."""
     features: bytes
     count: int
-    last_fid: int | None
     more: bool
+    """Whether there are features beyond the page, on the side to which its query goes."""
+    matched: int | None
+    """How many features the query means on all pages, where that is known at no cost."""
+    nearest: Boundary | None
+    """The feature next to where the page begins; None of an empty page."""
+    farthest: Boundary | None
+    """The feature beyond which the next page lies, where there is ``more``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class Item:
 
     commit: int
     feature: bytes | None
+    since: int | None
+    """The commit that wrote this state of it."""
 
 
 def items_statement(query: FeatureQuery, principal: Principal) -> Statement:
@@ -44,35 +53,45 @@ def items_statement(query: FeatureQuery, principal: Principal) -> Statement:
     looked at to know whether there is a next page.
     """
     parameters = Parameters()
-    page = selected_rows(
-        query,
-        principal,
-        _needed(query.wanted_properties, with_geometry=query.with_geometry),
-        parameters,
-        order=sql.SQL("fid"),
-        limit=query.limit + 1,
-    )
-    shown = sql.SQL("FILTER (WHERE place <= {})").format(sql.Literal(query.limit))
+    keys = tuple(key.name for key in query.order)
+    needed = _needed((*query.wanted_properties, *(k for k in keys if k not in query.wanted_properties)), with_geometry=query.with_geometry)
+    page = selected_rows(query, principal, needed, parameters, order=order_terms(query), limit=query.limit + 1)
+    back = query.boundary is not None and query.boundary.back
     text = sql.SQL(
-        "SELECT {commit}, convert_to(coalesce(string_agg({feature}, ',') {shown}, ''), 'UTF8'), count(*), max(fid) {shown}"
+        "SELECT {commit}, convert_to(coalesce(string_agg({feature}, ','{turned}) FILTER (WHERE place <= {limit}), ''), 'UTF8'), count(*),"
+        " {matched}, max(fid) FILTER (WHERE place = 1), max(fid) FILTER (WHERE place = {limit}){keys}"
         " FROM (SELECT row_number() OVER () AS place, * FROM ({page}) AS wanted) AS numbered"
-    ).format(commit=_commit(query.collection), feature=feature_text(query), shown=shown, page=page)
+    ).format(
+        commit=_commit(query.collection),
+        feature=feature_text(query),
+        turned=sql.SQL(" ORDER BY place DESC") if back else sql.SQL(""),
+        limit=sql.Literal(query.limit),
+        matched=_matched(query, parameters),
+        keys=_key_values(keys, query.limit),
+        page=page,
+    )
     return Statement(text, parameters.values)
 
 
 def items_page(row: tuple[Any, ...], limit: int) -> ItemsPage:
     """Return what the one row of :func:`items_statement` says."""
-    commit, features, count, last_fid = row
-    return ItemsPage(commit, features, min(count, limit), last_fid, more=count > limit)
+    commit, features, count, matched, first, last, *keys = row
+    first_values, last_values = keys or ((), ())
+    nearest = None if first is None else Boundary(first, tuple(first_values))
+    more = count > limit
+    farthest = Boundary(last, tuple(last_values)) if more else None
+    return ItemsPage(commit, features, min(count, limit), more, matched, nearest, farthest)
 
 
 def item_statement(query: FeatureQuery, principal: Principal) -> Statement:
     """Return the statement of the feature ``query.fid``: one row, read by :func:`item`."""
     parameters = Parameters()
-    rows = selected_rows(query, principal, _needed(query.wanted_properties, with_geometry=query.with_geometry), parameters, limit=1)
-    text = sql.SQL("SELECT {commit}, (SELECT convert_to({feature}, 'UTF8') FROM ({rows}) AS wanted)").format(
-        commit=_commit(query.collection), feature=feature_text(query), rows=rows
-    )
+    columns = sql.SQL("{}, commit_from").format(_needed(query.wanted_properties, with_geometry=query.with_geometry))
+    rows = selected_rows(query, principal, columns, parameters, limit=1)
+    text = sql.SQL(
+        "SELECT {commit}, found.* FROM (VALUES (1)) AS one LEFT JOIN"
+        " (SELECT convert_to({feature}, 'UTF8'), commit_from FROM ({rows}) AS wanted) AS found ON true"
+    ).format(commit=_commit(query.collection), feature=feature_text(query), rows=rows)
     return Statement(text, parameters.values)
 
 
@@ -104,6 +123,23 @@ def _feature_text(oid_prefix: str, table: StoredPositions, crs: OutputCrs | None
             head=head, geometry=geometry, properties=_properties(names)
         )
     )
+
+
+def _matched(query: FeatureQuery, parameters: Parameters) -> sql.Composable:
+    # Every revision says how many features it has.
+    if not query.is_whole:
+        return sql.SQL("NULL::bigint")
+    at = _commit(query.collection) if query.as_of is None else parameters.add(query.as_of)
+    return sql.SQL(
+        "coalesce((SELECT count FROM catalog.revision WHERE dataset = {} AND commit <= {} ORDER BY commit DESC LIMIT 1), 0)"
+    ).format(sql.Literal(query.collection.dataset.id), at)
+
+
+def _key_values(keys: tuple[str, ...], limit: int) -> sql.Composable:
+    if not keys:
+        return sql.SQL("")
+    array = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join([sql.SQL("{}::text").format(sql.Identifier(k)) for k in keys]))
+    return sql.SQL(", max({0}) FILTER (WHERE place = 1), max({0}) FILTER (WHERE place = {1})").format(array, sql.Literal(limit))
 
 
 def _properties(names: tuple[str, ...]) -> sql.Composable:

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from twin.errors import BadRequestError, NotFoundError, TwinError
+from twin.errors import BadRequestError, NotFoundError, Text, TwinError
 
 _LOG = logging.getLogger("twin.server")
 _TITLES = {
@@ -23,9 +23,11 @@ _TITLES = {
     405: "Method not allowed",
     409: "Conflict",
     410: "Gone",
+    412: "Precondition failed",
     413: "Too large",
     415: "Unsupported media type",
     422: "Rejected",
+    428: "Precondition required",
     429: "Too many requests",
     500: "Internal error",
     503: "Unavailable",
@@ -36,10 +38,13 @@ _TITLES = {
 def problem(request: Request, error: TwinError) -> JSONResponse:
     """Return the problem document of an error, in the language the caller asks for."""
     language = request.query_params.get("lang") or request.headers.get("accept-language", "en")
-    headers = {"Retry-After": "5"} if error.status in (429, 503) else {}
+    headers = dict(error.headers)
+    if error.status in (429, 503):
+        headers["Retry-After"] = "5"
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return _document(request, error.status, error.code, error.text.in_language(language), headers, error.extra)
+    extra = {name: _spoken(value, language) for name, value in error.extra.items()}
+    return _document(request, error.status, error.code, error.text.in_language(language), headers, extra)
 
 
 def install(app: FastAPI) -> None:
@@ -65,13 +70,23 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404:
         return problem(request, NotFoundError(f"there is nothing at {request.url.path}", zh=f"没有此资源：{request.url.path}"))
-    return _document(request, status, "method-not-allowed" if status == 405 else "http", _TITLES.get(status, "Error"), {})
+    headers = dict((isinstance(error, HTTPException) and error.headers) or {})
+    return _document(request, status, "method-not-allowed" if status == 405 else "http", _TITLES.get(status, "Error"), headers)
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     number = uuid.uuid4().hex[:12]
     _LOG.error("request %s %s failed (%s)", request.method, request.url.path, number, exc_info=error)
     return _document(request, 500, "internal", f"something went wrong on our side ({number})", {})
+
+
+def _spoken(value: object, language: str) -> object:
+    """Return what an error carries with its texts in one language."""
+    if isinstance(value, Text):
+        return value.in_language(language)
+    if isinstance(value, Mapping):
+        return {name: _spoken(inner, language) for name, inner in value.items()}
+    return [_spoken(inner, language) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _document(
