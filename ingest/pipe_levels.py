@@ -73,6 +73,18 @@ def above_z(feature_type: FeatureType) -> sql.Composable:
     )
 
 
+def below_z(feature_type: FeatureType) -> sql.Composable:
+    """Return how far the invert of a pipe, the lowest place of its bore, is below its line, in metres; 0 where that is not known."""
+    reference = feature_type.recipe_fields.get("z_reference")
+    height, wall = _height_in_sql(feature_type), _length_in_sql(feature_type, "wall")
+    middle = sql.SQL("coalesce({} / 2 - coalesce({}, 0), 0)").format(height, wall)
+    if reference is None:
+        return middle
+    return sql.SQL("CASE {} WHEN 'top' THEN coalesce({} - coalesce({}, 0), 0) WHEN 'invert' THEN 0 ELSE {} END").format(
+        sql.Identifier(reference), height, wall, middle
+    )
+
+
 def sampled(lines: npt.NDArray[np.object_]) -> tuple[Floats, npt.NDArray[np.intp]]:
     """Return points (n, 3) along ``lines``, their vertices among them, and the line of each (n,)."""
     dense = shapely.segmentize(lines, _SAMPLE_M)

@@ -6,13 +6,14 @@ A FeatureType asks for the latter by ``derived: well_bottom`` on its bottom elev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
 from ingest.elevation import BOTTOM, DEPTH, END, GROUND, START
+from ingest.pipe_levels import below_z
 from ingest.staging import Staging
 from twin.catalogue import Catalogue
 from twin.db import Connection
@@ -20,7 +21,6 @@ from twin.model import Check, FeatureType
 from twin.tables import current_table
 
 _FIELD, _SEGMENTS = "field", "segments"
-_METRES_PER_UNIT: Mapping[str | None, float] = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001}
 
 
 def bottom_source(feature_type: FeatureType) -> str | None:
@@ -101,19 +101,9 @@ def _inverts(nodes: FeatureType, catalogue: Catalogue, loaded: Sequence[Staging]
 def _inverts_of(segments: FeatureType, check: Check, rows: sql.Composable) -> sql.Composed:
     ends = check.parameters["fields"]
     first, last = (str(ends[0]), str(ends[-1])) if isinstance(ends, list | tuple) else (str(ends), str(ends))
-    places = {"start_node": sql.Identifier(first), "end_node": sql.Identifier(last), "below_z": _below_z(segments), "rows": rows}
+    places = {"start_node": sql.Identifier(first), "end_node": sql.Identifier(last), "below_z": below_z(segments), "rows": rows}
     return sql.SQL(
         "SELECT e.node, min(e.z - {below_z}) AS invert FROM ({rows}) AS p CROSS JOIN LATERAL (VALUES"
         " ({start_node}, coalesce(start_elevation_m, end_elevation_m, nullif(ST_Z(ST_StartPoint(geom)), 0))),"
         " ({end_node}, coalesce(end_elevation_m, start_elevation_m, nullif(ST_Z(ST_EndPoint(geom)), 0)))) AS e (node, z) GROUP BY e.node"
     ).format(**places)
-
-
-def _below_z(segments: FeatureType) -> sql.Composable:
-    """Return how far the invert of a pipe is below the height that is given: its section's height where that is the top."""
-    reference = segments.recipe_fields.get("z_reference")
-    sizes = [segments.field(segments.recipe_fields[role]) for role in ("height", "diameter") if role in segments.recipe_fields]
-    if reference is None or not sizes:
-        return sql.Literal(0.0)
-    lengths = [sql.SQL("{} * {}").format(sql.Identifier(f.name), sql.Literal(_METRES_PER_UNIT[f.unit])) for f in sizes]
-    return sql.SQL("CASE WHEN {} = 'top' THEN coalesce({}, 0) ELSE 0 END").format(sql.Identifier(reference), sql.SQL(", ").join(lengths))

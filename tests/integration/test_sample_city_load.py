@@ -14,6 +14,7 @@ import rasterio
 import shapely
 from psycopg import sql
 
+from ingest.pipe_levels import below_z
 from ingest.request import LoadRequest
 from sample_city import Manifest, Source
 from tests.opened_city import load, opened_city, request
@@ -104,17 +105,18 @@ def _pipes_have_inverts_and_the_cover_of_the_elevation_model(city: City, folder:
     table = current_table("pipe_segment", city.catalogue.dataset("pipe_segment").id)
     query = sql.SQL(
         "SELECT ST_AsBinary(geom), z_reference, coalesce(section_height_mm, outer_diameter_mm) / 1000,"
-        " coalesce(wall_thickness_mm, 0) / 1000, start_invert_m, end_invert_m, cover_m FROM {}"
+        " coalesce(wall_thickness_mm, 0) / 1000, start_invert_m, end_invert_m, cover_m, {} FROM {}"
         " WHERE coalesce(section_height_mm, outer_diameter_mm) > 0 ORDER BY fid"
-    ).format(table)
+    ).format(below_z(city.catalogue.feature_type("pipe_segment")), table)
     with city.pool.connection() as connection:
         rows = connection.execute(query).fetchall()
     with rasterio.open(folder / "高程.tif") as raster:
         ground = raster.read(1)
-        for wkb, reference, height, wall, start, end, cover in rows[:: len(rows) // 200]:
+        for wkb, reference, height, wall, start, end, cover, below_in_sql in rows[:: len(rows) // 200]:
             line = shapely.from_wkb(bytes(wkb))
             z = shapely.get_coordinates(line, include_z=True)[:, 2]
             below = {"top": height - wall, "invert": 0.0}.get(reference, height / 2 - wall)
+            assert below_in_sql == pytest.approx(below, abs=1e-9)
             assert (start, end) == pytest.approx((z[0] - below, z[-1] - below), abs=0.001)
             (south, west), (north, east) = (raster.index(*line.bounds[i : i + 2]) for i in (0, 2))
             around = ground[max(north - 2, 0) : south + 3, max(west - 2, 0) : east + 3]
