@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import orjson
 from pygeoapi.provider.base import BaseProvider, ProviderInvalidQueryError, ProviderItemNotFoundError
 
+from ogc.exact_json import keep_angle_brackets
 from ogc.parameters import items_request
+from ogc.pygeofilter_tree import cql2_tree
 from twin.catalogue import Catalogue
 from twin.crs import OutputCrs, output_crs
+from twin.db import open_pool
 from twin.errors import BadRequestError, NotFoundError
 from twin.model import Principal
 from twin.query.collection import Collection, collection_of, require_visible
-from twin.query.execute import fetch_row_blocking
+from twin.query.execute import DOOR_SETTINGS, fetch_row_blocking
 from twin.query.feature_query import FeatureQuery
 from twin.query.filter_build import property_types
 from twin.query.items import count_statement, item, item_statement, items_page, items_statement
@@ -31,6 +37,7 @@ _JSON_TYPES: Mapping[str, Mapping[str, str]] = {
     "timestamp": {"type": "string", "format": "date-time"},
 }
 _HITS_CAP = 1_000_000
+_STATEMENT_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -45,14 +52,16 @@ class Source:
 
 
 class CityFeatureProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi is untyped
-    """Features of the dataset named by ``table``; ``data`` is a :class:`Source`.
+    """Features of the dataset named by ``table``; ``data`` is a :class:`Source`, or the conninfo of a city's database.
 
-    The collection is configured with storage CRS CRS84, so boxes and filters arrive as longitude, latitude; ``crs`` is honoured.
+    With a conninfo (a stock pygeoapi, configured by `twin ogc config`) it shows what is open to everybody; ``feature_types`` then
+    names the folder of the deployment's own FeatureTypes, where it has some. The collection is configured with storage CRS CRS84 or
+    CRS84h, so boxes and filters arrive as longitude, latitude; ``crs`` is honoured.
     """
 
     def __init__(self, provider_def: Mapping[str, Any]) -> None:
         super().__init__(provider_def)
-        source: Source = self.data
+        source = self.data if isinstance(self.data, Source) else _opened(self.data, provider_def.get("feature_types"))
         self._pool = source.catalogue.pool
         self._principal = source.principal
         self._collection = _collection(source, provider_def["table"])
@@ -80,17 +89,8 @@ class CityFeatureProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi is un
         """Return a GeoJSON FeatureCollection; bad values are ProviderInvalidQueryError (400)."""
         if not 0 <= offset <= MOST_OFFSET:
             raise ProviderInvalidQueryError(user_msg=f"offset goes to {MOST_OFFSET}")
-        pairs = list(properties)
-        if bbox:
-            pairs.append(("bbox", ",".join(map(repr, map(float, bbox)))))
-        if datetime_:
-            pairs.append(("datetime", datetime_))
-        if select_properties:
-            pairs.append(("properties", ",".join(select_properties)))
-        if filterq is not None:
-            pairs += [("filter", _cql2_json(filterq)), ("filter-lang", "cql2-json")]
         try:
-            asked = items_request(pairs, self._collection).query
+            asked = items_request(_parameters(properties, bbox, datetime_, select_properties, filterq), self._collection).query
         except BadRequestError as error:
             raise ProviderInvalidQueryError(user_msg=error.text.en) from error
         query = dataclasses.replace(asked, crs=self._crs(crs_transform_spec), with_geometry=not skip_geometry, limit=offset + limit)
@@ -130,8 +130,26 @@ def _collection(source: Source, slug: str) -> Collection:
     return found
 
 
-def _cql2_json(tree: Any) -> str:
-    """Return the CQL2 JSON of pygeofilter's tree, which is what pygeoapi parsed the filter into."""
-    from pygeofilter.backends.cql2_json import to_cql2  # noqa: PLC0415 - only filtered requests of the second door need it
+def _parameters(
+    properties: Sequence[tuple[str, str]], bbox: Sequence[float], datetime_: str | None, selected: Sequence[str], filterq: Any
+) -> list[tuple[str, str]]:
+    """Return what pygeoapi has read as the native door's parameters, so that both mean the same by them."""
+    pairs = list(properties)
+    if bbox:
+        pairs.append(("bbox", ",".join(map(repr, map(float, bbox)))))
+    if datetime_:
+        pairs.append(("datetime", datetime_))
+    if selected:
+        pairs.append(("properties", ",".join(selected)))
+    if filterq is not None:
+        pairs += [("filter", orjson.dumps(cql2_tree(filterq)).decode()), ("filter-lang", "cql2-json")]
+    return pairs
 
-    return str(to_cql2(tree))
+
+@lru_cache(maxsize=4)
+def _opened(conninfo: str, feature_types: str | None) -> Source:
+    """Return the open data of a city's database; pygeoapi makes a provider for every request, they share its connections."""
+    pool = open_pool(conninfo, size=8, statement_timeout_s=_STATEMENT_TIMEOUT_S, application="twin-pygeoapi", settings=DOOR_SETTINGS)
+    atexit.register(pool.close)
+    keep_angle_brackets()
+    return Source(Catalogue(pool, (Path(feature_types),) if feature_types else ()), Principal.anonymous())

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from twin.crs.output import epsg_uri
+from twin.crs.output import CRS84H_URI, epsg_uri
 from twin.model import Deployment
 from twin.query.collection import Collection
 
 Config = dict[str, object]
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+_PYGEOAPIS_CRS84H = "http://www.opengis.net/def/crs/OGC/1.3/CRS84h"
+"""CRS84h under the only name by which pygeoapi takes it for a default; the registered one has version 0."""
 LANGUAGES = ("zh-Hans", "en")
 """Not zh-CN: with it pygeoapi 0.24 fails on every Accept-Language it does not know."""
 PROVIDER = "ogc.provider.CityFeatureProvider"
 _WORLD = [-180.0, -90.0, 180.0, 90.0]
 
 
-def pygeoapi_config(deployment: Deployment, collections: Mapping[str, Collection], base_url: str, source: object) -> Config:
-    """Return pygeoapi's configuration of a city's collections; ``source`` is handed to the provider as its ``data``."""
+def pygeoapi_config(
+    deployment: Deployment, collections: Mapping[str, Collection], base_url: str, source: object, **provider: str
+) -> Config:
+    """Return pygeoapi's configuration of a city's collections; ``source`` is handed to the provider as its ``data``.
+
+    ``provider``: further values that each collection's provider is handed.
+    """
     title = {"zh-Hans": f"{deployment.name} · 空间基础平台", "en": f"{deployment.name} · spatial base platform"}
     description = {
         "zh-Hans": "城市空间信息基础平台的 OGC API：要素、矢量瓦片，可按提交回溯。",
@@ -48,11 +55,11 @@ def pygeoapi_config(deployment: Deployment, collections: Mapping[str, Collection
             "provider": {"name": deployment.name, "url": base_url},
             "contact": {"name": "", "email": "", "url": base_url},
         },
-        "resources": {slug: _resource(collection, source) for slug, collection in collections.items()},
+        "resources": {slug: _resource(collection, source, provider) for slug, collection in collections.items()},
     }
 
 
-def _resource(collection: Collection, source: object) -> Config:
+def _resource(collection: Collection, source: object, provider: Mapping[str, str]) -> Config:
     kind, dataset = collection.feature_type, collection.dataset
     return {
         "type": "collection",
@@ -68,12 +75,19 @@ def _resource(collection: Collection, source: object) -> Config:
                 "data": source,
                 "id_field": "id",
                 "table": dataset.slug,
-                "crs": [crs.uri for crs in collection.crs],
-                # pygeoapi would transform bboxes and filters itself, with swapped axes: it is told they are as they come.
-                "storage_crs": CRS84,
+                "crs": [*_default_crs(collection)[1:], *(crs.uri for crs in collection.crs)],
+                # pygeoapi transforms boxes and filters into this CRS, with right axes as long as it is longitude, latitude
+                "storage_crs": _default_crs(collection)[-1],
+                **provider,
             }
         ],
     }
+
+
+def _default_crs(collection: Collection) -> tuple[str, ...]:
+    """Return the names of the CRS that answers have without ``crs``: the last is what pygeoapi knows it by."""
+    default = collection.crs[0].uri
+    return (default, _PYGEOAPIS_CRS84H) if default == CRS84H_URI else (default,)
 
 
 def storage_crs_uri(collection: Collection) -> str:

@@ -7,11 +7,14 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from ogc import answers, links
+from ogc.exact_json import keep_angle_brackets
 from ogc.provider import Source
 from ogc.resources import pygeoapi_config, storage_crs_uri
 from ogc.state import DoorState
 from twin.catalogue import Catalogue
 from twin.errors import NotFoundError
+from twin.featuretypes.json_schema import ID_NAME
 from twin.model import Principal
 from twin.query.collection import Collection
 
@@ -68,7 +71,7 @@ class Shell:
         if key not in self._apis:
             while len(self._apis) >= _MOST_ADDRESSES:
                 self._apis.popitem(last=False)
-            self._apis[key] = _new_api(pygeoapi_config(state.deployment, visible, base_url, Source(self._catalogue, principal)))
+            self._apis[key] = new_api(pygeoapi_config(state.deployment, visible, base_url, Source(self._catalogue, principal)))
         return self._apis[key]
 
 
@@ -81,11 +84,11 @@ class _CleanRequest:
         self.path_info = ""
 
 
-def _new_api(config: Mapping[str, object]) -> Any:
+def new_api(config: Mapping[str, object]) -> Any:
+    """Return pygeoapi's API object of a configuration, whose handlers write JSON as it is."""
     from pygeoapi import api as handlers  # noqa: PLC0415
 
-    # pygeoapi writes every "<" in JSON as "&lt;", in values and keys, which no client undoes.
-    handlers.to_json = lambda document, _pretty: json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)
+    keep_angle_brackets()
     return handlers.API(config, {})
 
 
@@ -95,6 +98,9 @@ def completed_collection(document: Document, collection: Collection, base_url: s
     document["links"] = [entry for entry in document["links"] if entry["type"] in _SERVED_TYPES]
     document["storageCrs"] = storage_crs_uri(collection)
     document["crs"] = [crs.uri for crs in collection.crs]
+    document["defaultSortOrder"] = [ID_NAME]
+    sortables = f"{links.RELATIONS}sortables"
+    document["links"].append(links.link(f"{address}/sortables", sortables, answers.SCHEMA, links.title("sortables", language)))
     if not collection.is_coverage:
         document["links"].append(
             {

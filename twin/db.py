@@ -54,9 +54,16 @@ def connection_string(
     return make_conninfo(database_url, application_name=application, options=" ".join(options), connect_timeout=10)
 
 
-def open_pool(database_url: str, *, size: int = 4, statement_timeout_s: float = 0, application: str = "twin") -> Pool:
-    """Return an open pool of at most ``size`` connections."""
-    conninfo = connection_string(database_url, application=application, statement_timeout_s=statement_timeout_s)
+def open_pool(
+    database_url: str,
+    *,
+    size: int = 4,
+    statement_timeout_s: float = 0,
+    application: str = "twin",
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Pool:
+    """Return an open pool of at most ``size`` connections, with further ``settings`` on each."""
+    conninfo = connection_string(database_url, application=application, statement_timeout_s=statement_timeout_s, settings=settings)
     pool: Pool = ConnectionPool(conninfo, min_size=1, max_size=size, open=False, timeout=30)
     pool.open()
     return pool

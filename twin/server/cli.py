@@ -107,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("--report", type=Path, metavar="DIR", help="报告目录 · folder for the report")
 
     _add_maintenance(command, commands, common)
+    _add_ogc(commands, common)
     return parser
 
 
@@ -171,6 +172,16 @@ def _add_maintenance(
     worker = command("worker", "tiles:worker", "构建后台 · build what is missing, in the background")
     worker.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     command("warm", "tiles:warm", "预编译 · compile the kernels")
+
+
+def _add_ogc(commands: _Commands, common: argparse.ArgumentParser) -> None:
+    ogc = commands.add_parser("ogc", help="OGC API")
+    config = ogc.add_subparsers(required=True, metavar="COMMAND").add_parser(
+        "config", parents=[common], help="标准 pygeoapi 的配置 · configuration of a stock pygeoapi that serves this city"
+    )
+    config.add_argument("--url", default="http://localhost:5000", metavar="URL", help="其对外地址 · the address it is reached at")
+    config.add_argument("-o", "--output", type=Path, metavar="FILE", help="写入文件 · write it there (default: standard output)")
+    config.set_defaults(command="ogc:config")
 
 
 def _positive(text: str) -> int:
