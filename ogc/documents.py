@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -22,9 +23,14 @@ from ogc.tile_door import MATRIX_SET
 from ogc.tilesets import matrix_set, matrix_set_list, tilejson, tileset, tileset_list
 from twin.errors import NotFoundError
 from twin.featuretypes.json_schema import feature_schema, queryables
+from twin.featuretypes.json_schema import sortables as sortables_schema
 from twin.query.collection import Collection
+from twin.query.filter_functions import FUNCTIONS, FilterFunction
+from twin.query.order import sortables
 
-DOCUMENT_VERSION = 1
+DOCUMENT_VERSION = 2
+_CODES_INLINE = "http://www.opengis.net/def/profile/OGC/0/codelist-inline"
+_JSON_TYPES = {"text": "string", "number": "number", "geometry": "geometry"}
 _SERVED_RELATIONS = frozenset({"about", "self", "alternate", "service-desc", "service-doc", "conformance", "data"})
 
 
@@ -47,6 +53,7 @@ class DocumentDoor:
         found.append(
             links.link(f"{base}/tileMatrixSets", "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", answers.JSON, "TileMatrixSets")
         )
+        found.append(links.link(f"{base}/functions", f"{links.RELATIONS}functions", answers.JSON, links.title("functions", language)))
         return await self._send(request, state, "landing_page.html", document | {"links": found}, language)
 
     async def conformance(self, request: Request) -> Response:
@@ -84,7 +91,8 @@ class DocumentDoor:
         """The JSON Schema of a collection's features (Part 5)."""
         found, state, language = await self._one(request)
         address = f"{links.base_url(request)}/collections/{found.slug}/schema"
-        document = {"$id": address} | feature_schema(found.feature_type, language)
+        targets = _reference_templates(found, state.visible(self._context.principal_of(request)), links.base_url(request))
+        document = {"$id": address} | feature_schema(found.feature_type, language, targets)
         return await self._send(request, state, "collections/schema.html", document, language, found, answers.SCHEMA)
 
     async def queryables(self, request: Request) -> Response:
@@ -93,6 +101,23 @@ class DocumentDoor:
         address = f"{links.base_url(request)}/collections/{found.slug}/queryables"
         document = {"$id": address} | queryables(found.feature_type, language)
         return await self._send(request, state, "collections/schema.html", document, language, found, answers.SCHEMA)
+
+    async def sortables(self, request: Request) -> Response:
+        """What a page may be sorted by (Part 8)."""
+        found, state, language = await self._one(request)
+        address = f"{links.base_url(request)}/collections/{found.slug}/sortables"
+        document = {"$id": address} | sortables_schema(found.feature_type, sortables(found), language)
+        return await self._send(request, state, "collections/schema.html", document, language, found, answers.SCHEMA)
+
+    async def functions(self, request: Request) -> Response:
+        """The functions a filter may call (CQL2, 7.13)."""
+        state, language, form = await self._begin(request)
+        document = {
+            "title": "过滤函数" if language == "zh" else "Functions of filters",
+            "functions": [_described(name, function, language) for name, function in FUNCTIONS.items()],
+            "links": links.self_and_alternate(f"{links.base_url(request)}/functions", [], form, answers.JSON, language),
+        }
+        return await self._send(request, state, "document.html", document, language)
 
     async def tilesets(self, request: Request) -> Response:
         """The tilesets of a collection: one."""
@@ -151,7 +176,30 @@ class DocumentDoor:
         if answers.unchanged(request, tag):
             return answers.not_modified(tag)
         headers = {"Content-Language": "zh-Hans" if language == "zh" else "en"}
+        if media_type == answers.SCHEMA:
+            headers["Link"] = f'<{_CODES_INLINE}>; rel="profile"'
         if negotiation.form(request) == "html":
             content = await self._pages.render(request, template, document, language, collection)
             return await answers.answer(request, content, answers.HTML, tag, headers)
         return await answers.answer(request, orjson.dumps(document), media_type, tag, headers)
+
+
+def _reference_templates(collection: Collection, visible: Mapping[str, Collection], base: str) -> dict[str, str]:
+    """Return where what a field's values name is found, for fields that name features of exactly one collection."""
+    found: dict[str, str] = {}
+    for field in collection.feature_type.fields:
+        if field.reference is None:
+            continue
+        slugs = [slug for slug, other in visible.items() if other.feature_type.name == field.reference.type]
+        if len(slugs) == 1:
+            found[field.name] = f"{base}/collections/{slugs[0]}/items?{field.reference.field}={{resourceId}}"
+    return found
+
+
+def _described(name: str, function: FilterFunction, language: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "description": function.description.in_language(language),
+        "arguments": [{"type": [_JSON_TYPES[kind]]} for kind in function.arguments],
+        "returns": [_JSON_TYPES[function.returns]],
+    }

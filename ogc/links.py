@@ -8,11 +8,19 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 
 Link = dict[str, object]
+RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0/"
+"""Where OGC's own link relations are registered."""
 
 TITLES: Mapping[str, tuple[str, str]] = {
     "json": ("本文档（JSON）", "This document as JSON"),
     "html": ("本文档（HTML）", "This document as HTML"),
     "next": ("下一页", "Next page"),
+    "prev": ("上一页", "Previous page"),
+    "queryables": ("可查询属性", "Queryables"),
+    "sortables": ("可排序属性", "Sortables"),
+    "schema": ("要素模式", "Schema of the features"),
+    "functions": ("过滤函数", "Functions of filters"),
+    "search": ("跨集合搜索", "Search across collections"),
     "collection": ("所属集合", "The collection"),
 }
 
@@ -25,6 +33,11 @@ def base_url(request: Request) -> str:
 def link(href: str, rel: str, media_type: str, title: str) -> Link:
     """Return one link object (RFC 8288 relation)."""
     return {"href": href, "rel": rel, "type": media_type, "title": title}
+
+
+def header(made: Iterable[Link]) -> str:
+    """Return the value of a Link header (RFC 8288); commas in addresses are encoded, for readers that split at every one."""
+    return ", ".join(f'<{str(found["href"]).replace(",", "%2C")}>; rel="{found["rel"]}"; type="{found["type"]}"' for found in made)
 
 
 def with_parameters(address: str, pairs: Iterable[tuple[str, str]]) -> str:

@@ -8,28 +8,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 
+from ogc import cursors
 from twin.crs import OutputCrs, output_crs
 from twin.crs.output import CRS84_URI, CRS84H_URI
 from twin.errors import BadRequestError
+from twin.featuretypes.json_schema import ID_NAME
 from twin.query import filter_ast as ast
 from twin.query.area import Area, bbox_area
 from twin.query.collection import Collection
-from twin.query.feature_query import FeatureQuery, Validity
+from twin.query.feature_query import Boundary, FeatureQuery, SortKey, Validity
 from twin.query.filter_build import build_filter, literal, property_types
+from twin.query.order import sortables
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
 EVERYWHERE = frozenset({"f", "lang"})
 ITEM = EVERYWHERE | {"crs", "as-of"}
 ITEMS = ITEM | {
-    "limit", "bbox", "bbox-crs", "datetime", "filter", "filter-lang", "filter-crs", "properties", "skipGeometry", "cursor",
+    "limit", "bbox", "bbox-crs", "datetime", "filter", "filter-lang", "filter-crs", "properties", "skipGeometry", "sortby", "cursor",
+    "resulttype",
 }  # fmt: skip
 TILE = EVERYWHERE | {"as-of"}
 FILTER = frozenset({"filter", "filter-lang", "filter-crs"})
 FILTER_LANGUAGES = ("cql2-text", "cql2-json")
 
 _DIGITS = re.compile(r"^[0-9]{1,18}$")
-_CURSOR = re.compile(r"^([0-9]{1,18})\.([0-9]{1,18})$")
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}([Tt].+)?$")
 _CRS84 = OutputCrs(CRS84_URI, 4326, xy=True, height="none")
 
@@ -43,6 +46,8 @@ class ItemsRequest:
     query: FeatureQuery
     as_of: Moment | None
     """Commit number or time, None for the current state."""
+    hits: bool = False
+    """Only how many there are."""
 
 
 def single_values(pairs: Iterable[tuple[str, str]], allowed: Iterable[str]) -> dict[str, str]:
@@ -64,21 +69,22 @@ def items_request(pairs: Iterable[tuple[str, str]], collection: Collection) -> I
     """Return what the query parameters of ``/items`` ask of a collection."""
     properties = frozenset(name for name in property_types(collection.feature_type) if name not in ITEMS)
     given = single_values(pairs, ITEMS | properties)
-    as_of, after_fid = _state(given)
-    return ItemsRequest(
-        FeatureQuery(
-            collection=collection,
-            crs=asked_crs(given, "crs", collection),
-            after_fid=after_fid,
-            area=area_of(given, collection.crs, collection.storage_srid),
-            validity=validity_of(given.get("datetime")),
-            filter=filter_of(given, collection, properties),
-            properties=_property_names(given.get("properties"), collection),
-            with_geometry=not _flag(given, "skipGeometry"),
-            limit=page_limit(given.get("limit")),
-        ),
-        as_of,
+    order, descending_fid = order_of(given.get("sortby"), collection)
+    at, boundary = _state(given, order)
+    query = FeatureQuery(
+        collection=collection,
+        crs=asked_crs(given, "crs", collection),
+        order=order,
+        descending_fid=descending_fid,
+        boundary=boundary,
+        area=area_of(given, collection.crs, collection.storage_srid),
+        validity=validity_of(given.get("datetime")),
+        filter=filter_of(given, collection, properties),
+        properties=_property_names(given.get("properties"), collection),
+        with_geometry=not _flag(given, "skipGeometry"),
+        limit=page_limit(given.get("limit")),
     )
+    return ItemsRequest(query, at, hits=_hits(given.get("resulttype")))
 
 
 def asked_crs(given: Mapping[str, str], name: str, collection: Collection) -> OutputCrs:
@@ -104,13 +110,36 @@ def moment(text: str | None) -> Moment | None:
     return time
 
 
-def _state(given: Mapping[str, str]) -> tuple[Moment | None, int | None]:
+def _state(given: Mapping[str, str], order: tuple[SortKey, ...]) -> tuple[Moment | None, Boundary | None]:
     if "cursor" not in given:
         return moment(given.get("as-of")), None
-    match = _CURSOR.match(given["cursor"])
-    if match is None or "as-of" in given:
-        raise _bad("bad-cursor", "cursor comes from a next link and already says as of when", "cursor 取自 next 链接，已含时间点")
-    return int(match[1]), int(match[2])
+    if "as-of" in given:
+        raise cursors.bad_cursor()
+    return cursors.read(given["cursor"], order)
+
+
+def order_of(text: str | None, collection: Collection) -> tuple[tuple[SortKey, ...], bool]:
+    """Return the sort keys of ``sortby`` and whether ids descend: names with ``-`` descend, with ``+`` or nothing ascend (24-030, 7.3).
+
+    Whatever follows ``id`` orders nothing any more. BadRequestError with code ``bad-sortby`` for what is not sortable.
+    """
+    known = sortables(collection)
+    keys: list[SortKey] = []
+    for term in text.split(",") if text is not None else ():
+        # A plus sign that was not percent-encoded arrives as a space.
+        name, descending = term.lstrip("+- "), term.startswith("-")
+        if name == ID_NAME:
+            return tuple(keys), descending
+        if name not in known or len(term) - len(name) > 1 or any(key.name == name for key in keys):
+            raise _bad("bad-sortby", f"the collection cannot be sorted by {term[:40]!r}", f"该集合不能按 {term[:40]!r} 排序")
+        keys.append(SortKey(name, known[name], descending))
+    return tuple(keys), False
+
+
+def _hits(text: str | None) -> bool:
+    if text not in {None, "results", "hits"}:
+        raise _bad("bad-parameter", "resulttype is results or hits", "resulttype 应为 results 或 hits")
+    return text == "hits"
 
 
 def page_limit(text: str | None) -> int:

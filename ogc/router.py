@@ -5,11 +5,22 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from ogc.documents import DocumentDoor
+from ogc.exports import ExportDoor
 from ogc.features import FeatureDoor
 from ogc.findings import FindingsDoor
+from ogc.formats import Formats
+from ogc.geovolumes import GeoVolumesDoor
+from ogc.image_tiles import ImageTiles
+from ogc.map_tiles import MapTileDoor
 from ogc.pages import Pages
+from ogc.processes.door import ProcessDoor
+from ogc.sender import Sender
 from ogc.state import OgcContext, StateKeeper
+from ogc.styles import StyleDoor
 from ogc.tile_door import TileDoor
+from ogc.wmts import WmtsDoor
+from ogc.writing.items import WritingDoor
+from ogc.writing.transactions import TransactionDoor
 from twin.query.findings import COLLECTION_ID
 
 __all__ = ["OgcContext", "build_router"]
@@ -19,7 +30,7 @@ def build_router(context: OgcContext) -> APIRouter:
     """Return the router of every OGC route; errors leave it as TwinErrors, which the application turns into problem documents."""
     keeper = StateKeeper(context.catalogue)
     pages = Pages(keeper)
-    features = FeatureDoor(context, keeper, pages)
+    features = FeatureDoor(context, keeper, pages, ExportDoor(context, keeper, context.exports) if context.exports else None)
     documents = DocumentDoor(context, keeper, pages)
     tiles = TileDoor(context, keeper, features)
     router = APIRouter()
@@ -43,9 +54,22 @@ def build_router(context: OgcContext) -> APIRouter:
     router.add_route(collection, documents.collection, ["GET"])
     router.add_route(f"{collection}/schema", documents.schema, ["GET"])
     router.add_route(f"{collection}/queryables", documents.queryables, ["GET"])
+    router.add_route(f"{collection}/sortables", documents.sortables, ["GET"])
+    router.add_route("/functions", documents.functions, ["GET"])
     router.add_route(f"{collection}/tiles", documents.tilesets, ["GET"])
     router.add_route(f"{collection}/tiles/{{matrix_set}}", documents.tileset, ["GET"])
     router.add_route("/tileMatrixSets", documents.matrix_sets, ["GET"])
     router.add_route("/tileMatrixSets/{matrix_set}", documents.matrix_set, ["GET"])
     router.add_route("/static/{name}", pages.static, ["GET"])
+    router.routes.extend(WritingDoor(context, keeper).routes())
+    router.routes.extend(TransactionDoor(context, keeper).routes())
+    if context.jobs is not None:
+        router.routes.extend(ProcessDoor(context, keeper, pages, context.jobs, Formats()).routes())
+    sender = Sender(context, keeper, pages)
+    pictures = ImageTiles(context)
+    router.routes.extend(StyleDoor(sender).routes())
+    if context.pictures is not None:
+        router.routes.extend([*MapTileDoor(sender, pictures).routes(), *WmtsDoor(sender, pictures).routes()])
+    if context.volumes is not None:
+        router.routes.extend(GeoVolumesDoor(sender, context.volumes).routes())
     return router

@@ -39,6 +39,16 @@ def _parameters(described: Described) -> dict[str, Document]:
         query("filter-crs", _TEXT, text("filter 中坐标的坐标参考系", "CRS of positions in the filter")),
         query("properties", {"type": "array", "items": _TEXT}, text("只返回这些属性", "Only these properties")),
         query("skipGeometry", {"type": "boolean", "default": False}, text("不返回几何", "Leave the geometry out")),
+        query(
+            "sortby",
+            {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "[+|-]?[A-Za-z_].*"}},
+            text("排序：属性名，-降序", "Names of sortables; - descends"),
+        ),
+        query(
+            "resulttype",
+            {"type": "string", "enum": ["results", "hits"], "default": "results"},
+            text("hits：只返回准确的 numberMatched", "hits: only the exact numberMatched, no features"),
+        ),
         path("item", _TEXT, "OID"),
     ]
     return {str(parameter["name"]): parameter for parameter in found}

@@ -10,9 +10,28 @@ from twin.featuretypes.json_schema import queryables
 from twin.query.collection import Collection
 
 ITEM_NAMES = ("f", "lang", "as-of")
-ITEMS_NAMES = (*ITEM_NAMES, "bbox", "datetime", "limit", "filter", "filter-lang", "properties", "skipGeometry", "cursor")
+ITEMS_NAMES = (
+    *ITEM_NAMES,
+    "bbox",
+    "datetime",
+    "limit",
+    "filter",
+    "filter-lang",
+    "properties",
+    "skipGeometry",
+    "sortby",
+    "resulttype",
+    "cursor",
+)
 CRS_NAMES = ("crs", "bbox-crs", "filter-crs")
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
+
+
+_FUNCTIONS: Document = {
+    "type": "object",
+    "required": ["functions"],
+    "properties": {"functions": {"type": "array", "items": {"type": "object", "required": ["name", "returns"]}}},
+}
 
 
 def features_paths(described: Described) -> Part:
@@ -20,6 +39,8 @@ def features_paths(described: Described) -> Part:
     paths: dict[str, Document] = {}
     for collection in described.collections.values():
         paths |= _collection_paths(collection, described.language)
+    text = described.text
+    paths["/functions"] = read("functions", text("过滤函数", "Functions of filters"), of=content(JSON, HTML, value=_FUNCTIONS))
     return Part(paths)
 
 
@@ -36,6 +57,7 @@ def _collection_paths(collection: Collection, language: str) -> dict[str, Docume
         own: read(slug, title, tag=slug, of=content(JSON, HTML, value=schema("collection"))),
         f"{own}/schema": read(f"{slug}.schema", title, tag=slug, of=described_by),
         f"{own}/queryables": read(f"{slug}.queryables", title, tag=slug, of=described_by),
+        f"{own}/sortables": read(f"{slug}.sortables", title, tag=slug, of=described_by),
         f"{own}/items": read(
             f"{slug}.items",
             title,
@@ -46,7 +68,7 @@ def _collection_paths(collection: Collection, language: str) -> dict[str, Docume
                 *_queryable_parameters(collection, language),
             ],
             of=content(GEOJSON, HTML, value=schema("featureCollection")),
-            headers={"Content-Crs": {"type": "string"}},
+            headers={"Content-Crs": {"type": "string"}, "Link": {"type": "string"}},
         ),
         f"{own}/items/{{item}}": read(
             f"{slug}.item",

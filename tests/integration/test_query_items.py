@@ -90,14 +90,14 @@ def test_pages_joined_are_the_pinned_state_even_when_a_publish_comes_between(cha
     page = items_page(row, 10)
     expected = _fids(changing, _query(changing))
     city.publish_change(changing, "buildings", deleted=[20, 21])
-    seen, after = [], None
+    seen, boundary = [], None
     while True:
         row = fetch_pinned_blocking(
-            changing.pool, dataclasses.replace(query, after_fid=after), page.commit, lambda q: items_statement(q, ANYONE)
+            changing.pool, dataclasses.replace(query, boundary=boundary), page.commit, lambda q: items_statement(q, ANYONE)
         )
         part = items_page(row, 10)
         seen += [int(f["id"].rsplit(".", 1)[1]) for f in json.loads(b"[" + part.features + b"]")]
-        after = part.last_fid
+        boundary = part.farthest
         if not part.more:
             break
     assert seen == expected

@@ -1,10 +1,13 @@
 """JSON Schemas of a FeatureType's items, for the OGC API: the schema of a collection and its queryables.
 
-OGC API - Features - Part 5: Schemas (23-058): ``x-ogc-role``, ``x-ogc-unit``, ``x-ogc-propertySeq``, geometry as ``format``;
-Part 3: Filtering (19-079r2) §7 for the queryables.
+OGC API - Features - Part 5: Schemas (23-058r2): ``x-ogc-role``, ``x-ogc-unit``, ``x-ogc-propertySeq``, geometry as ``format``, code
+lists inline; Part 3: Filtering (19-079r2) §7 for the queryables, Part 8: Sorting (24-030) §6 for the sortables.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from twin.featuretypes.validity import validity_fields
 from twin.model import CodeList, FeatureType, Field, FieldType
@@ -27,38 +30,61 @@ _TYPES: dict[FieldType, Json] = {
     "date": {"type": "string", "format": "date"},
     "datetime": {"type": "string", "format": "date-time"},
 }
+ID_NAME = "id"
 _VALIDITY_ROLES = {"valid_from": "primary-interval-start", "valid_to": "primary-interval-end"}
 
 
-def feature_schema(feature_type: FeatureType, language: str) -> Json:
+def feature_schema(feature_type: FeatureType, language: str, references: Mapping[str, str] = MappingProxyType({})) -> Json:
     """Return the JSON Schema (draft 2020-12) of the items of a FeatureType, texts in ``language``.
 
     The property ``id`` (role ``id``) is the member of that name of a GeoJSON feature, ``geometry`` (role ``primary-geometry``) its
-    geometry; every other property is a member of its ``properties``.
+    geometry; every other property is a member of its ``properties``. ``references`` are URI templates by field: where what a value
+    names is found, ``{resourceId}`` standing for the value (23-058r2, 9).
     """
-    properties: Json = {
-        "id": {"title": "OID", "type": "string", "x-ogc-role": "id", "readOnly": True},
+    properties: dict[str, Json] = {
+        ID_NAME: _id(),
         "geometry": _geometry(feature_type, language),
         **{f.name: _property(f, language) for f in (*feature_type.fields, *validity_fields())},
     }
+    for name, template in references.items():
+        properties[name] |= {"x-ogc-role": "reference", "x-ogc-uriTemplate": template}
     for number, member in enumerate(properties.values(), start=1):
-        if isinstance(member, dict):
-            member["x-ogc-propertySeq"] = number
+        member["x-ogc-propertySeq"] = number
     return {
         **_head(feature_type, language),
         "properties": properties,
-        "required": ["id", *(f.name for f in feature_type.fields if f.required)],
+        "required": [f.name for f in feature_type.fields if f.required],
+        "additionalProperties": False,
     }
 
 
 def queryables(feature_type: FeatureType, language: str) -> Json:
-    """Return the JSON Schema of what a filter may name: the geometry, every field, valid_from and valid_to."""
+    """Return the JSON Schema of what a filter may name: the geometry, every field, valid_from, valid_to and admin_codes."""
+    fields = (*feature_type.fields, *validity_fields())
+    codes = {"title": "行政区划代码" if language.startswith("zh") else "Codes of administrative divisions", "type": "array"}
+    return {
+        **_head(feature_type, language),
+        "properties": {
+            "geometry": _geometry(feature_type, language),
+            "admin_codes": codes | {"items": {"type": "string"}},
+            **{f.name: _property(f, language) for f in fields},
+        },
+        "additionalProperties": False,
+    }
+
+
+def sortables(feature_type: FeatureType, names: Collection[str], language: str) -> Json:
+    """Return the JSON Schema of what a page may be sorted by: the id, and the fields ``names``."""
     fields = (*feature_type.fields, *validity_fields())
     return {
         **_head(feature_type, language),
-        "properties": {"geometry": _geometry(feature_type, language), **{f.name: _property(f, language) for f in fields}},
+        "properties": {ID_NAME: _id(), **{f.name: _property(f, language) for f in fields if f.name in names}},
         "additionalProperties": False,
     }
+
+
+def _id() -> Json:
+    return {"title": "OID", "type": "string", "x-ogc-role": "id", "readOnly": True}
 
 
 def _head(feature_type: FeatureType, language: str) -> Json:
@@ -80,7 +106,9 @@ def _geometry(feature_type: FeatureType, language: str) -> Json:
 
 def _property(field: Field, language: str) -> Json:
     schema: Json = {"title": field.title.in_language(language), **_TYPES[field.type]}
-    bounds = {"minimum": field.minimum, "maximum": field.maximum, "maxLength": field.max_length, "x-ogc-unit": field.unit}
+    bounds: Json = {"minimum": field.minimum, "maximum": field.maximum, "maxLength": field.max_length}
+    if field.unit is not None:
+        bounds |= {"x-ogc-unit": field.unit, "x-ogc-unitLang": "UCUM"}
     schema.update({name: value for name, value in bounds.items() if value is not None})
     if field.codelist is not None:
         schema["oneOf"] = _choices(field.codelist, language)

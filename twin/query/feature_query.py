@@ -11,7 +11,7 @@ from psycopg import sql
 from twin.crs import OutputCrs
 from twin.query.area import Area
 from twin.query.collection import Collection
-from twin.query.filter_ast import Predicate
+from twin.query.filter_ast import Predicate, ValueType
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,27 @@ class Validity:
 
 
 @dataclass(frozen=True, slots=True)
+class SortKey:
+    """A property by which features are ordered; those without a value come last, or first where it descends."""
+
+    name: str
+    type: ValueType
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A feature beside which a page begins: after it in the order of the query or, going ``back``, before it."""
+
+    fid: int
+    values: tuple[str | None, ...] = ()
+    """Its values of the sort keys, as PostgreSQL writes them."""
+    back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureQuery:
-    """Features of one collection, in ascending fid."""
+    """Features of one collection, by ``order`` and then ascending fid."""
 
     collection: Collection
     crs: OutputCrs
@@ -33,8 +52,11 @@ class FeatureQuery:
     fid: int | None = None
     fids: tuple[int, ...] | None = None
     """Only these features."""
-    after_fid: int | None = None
-    """Keyset: only features after this one."""
+    order: tuple[SortKey, ...] = ()
+    descending_fid: bool = False
+    """Whether features that ``order`` holds equal (all, without any) come by descending fid."""
+    boundary: Boundary | None = None
+    """Keyset: only features beyond this one."""
     area: Area | None = None
     validity: Validity | None = None
     filter: Predicate | None = None
@@ -42,6 +64,11 @@ class FeatureQuery:
     """The properties wanted; None for all."""
     with_geometry: bool = True
     limit: int = 100
+
+    @property
+    def is_whole(self) -> bool:
+        """True when it means every feature of the collection, wherever the page begins."""
+        return self.fid is None and self.fids is None and self.area is None and self.validity is None and self.filter is None
 
     @property
     def wanted_properties(self) -> tuple[str, ...]:

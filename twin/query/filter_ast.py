@@ -9,8 +9,9 @@ from typing import Literal
 from shapely.geometry.base import BaseGeometry
 
 ValueType = Literal["text", "number", "boolean", "date", "timestamp"]
+ArrayRelation = Literal["equals", "contains", "containedby", "overlaps"]
 ComparisonOperator = Literal["=", "<>", "<", ">", "<=", ">="]
-ArithmeticOperator = Literal["+", "-", "*", "/", "%", "div"]
+ArithmeticOperator = Literal["+", "-", "*", "/", "%", "div", "^"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,30 @@ class CaseInsensitive:
 
 
 @dataclass(frozen=True, slots=True)
+class AccentInsensitive:
+    """ACCENTI of a text."""
+
+    of: Scalar
+    type: ValueType = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of :mod:`twin.query.filter_functions`, its arguments checked."""
+
+    name: str
+    arguments: tuple[Scalar | Geometry, ...]
+    type: ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """The feature's geometry (None) or a literal one in the storage CRS."""
+
+    literal: BaseGeometry | None
+
+
+@dataclass(frozen=True, slots=True)
 class Arithmetic:
     """Two numbers joined by an operator."""
 
@@ -47,7 +72,21 @@ class Arithmetic:
     type: ValueType = "number"
 
 
-Scalar = Property | Value | CaseInsensitive | Arithmetic
+Scalar = Property | Value | CaseInsensitive | AccentInsensitive | Arithmetic | Call
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayProperty:
+    """A property that holds a list of texts, by the name of its column."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A literal list of texts."""
+
+    of: tuple[Scalar, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +125,9 @@ class In:
 
 @dataclass(frozen=True, slots=True)
 class IsNull:
-    """A property without a value; ``name`` None is the geometry."""
+    """An expression without a value."""
 
-    name: str | None
+    of: Scalar | ArrayProperty | Geometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +167,20 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class Spatial:
-    """The feature's geometry (None) and literals in the storage CRS under a relation of simple features."""
+    """Two geometries under a relation of simple features."""
 
     relation: Literal["intersects", "equals", "disjoint", "touches", "within", "overlaps", "crosses", "contains"]
-    left: BaseGeometry | None
-    right: BaseGeometry | None
+    left: Geometry
+    right: Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Two lists, taken as sets, under a relation."""
+
+    relation: ArrayRelation
+    left: ArrayProperty | Texts
+    right: ArrayProperty | Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +200,4 @@ class Temporal:
     right: Span
 
 
-Predicate = Comparison | Like | Between | In | IsNull | Constant | Truth | Not | And | Or | Spatial | Temporal
+Predicate = Comparison | Like | Between | In | IsNull | Constant | Truth | Not | And | Or | Spatial | Temporal | Array

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import cast
 
 import shapely
@@ -20,6 +21,7 @@ from twin.model import FeatureType
 from twin.query import filter_ast as ast
 from twin.query.area import bbox_area, everywhere, to_storage
 from twin.query.collection import VALIDITY_FIELDS, Collection
+from twin.query.filter_functions import FUNCTIONS
 from twin.query.filter_text import MAX_DEPTH, Tree, bad_filter, parse_text, too_complex, whole_number
 
 MAX_BYTES = 8192
@@ -43,8 +45,11 @@ _SPANS = frozenset(
         "overlappedby", "overlaps", "startedby", "starts",
     }
 )  # fmt: skip
+_ARRAYS = frozenset({"equals", "contains", "containedby", "overlaps"})
 _COMPARISONS = frozenset({"=", "<>", "<", ">", "<=", ">="})
-_ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "div"})
+_ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "div", "^"})
+ARRAY_FIELDS = ("admin_codes",)
+"""Columns of every type that hold lists of texts."""
 _BBOX_SIZES = frozenset({4, 6})
 
 
@@ -60,6 +65,16 @@ def build_filter(text: str, language: str, filter_crs: OutputCrs, collection: Co
         raise bad_filter("contains a NUL character", "含有 NUL 字符")
     tree = parse_text(text) if language == "cql2-text" else _parse_json(text)
     return _Builder(collection, filter_crs).predicate(tree, 0)
+
+
+def build_tree(
+    tree: Tree, filter_crs: OutputCrs, collection: Collection, names: Mapping[str, ast.Property] = MappingProxyType({})
+) -> ast.Predicate:
+    """Return the filter of a CQL2 JSON tree, as a door made it of another language; its errors are those of :func:`build_filter`.
+
+    ``names``: what is called so there beside the collection's properties, e.g. ``objectid``.
+    """
+    return _Builder(collection, filter_crs, names).predicate(tree, 0)
 
 
 def property_types(feature_type: FeatureType) -> dict[str, ast.ValueType]:
@@ -112,6 +127,7 @@ def _parse_json(text: str) -> Tree:
 class _Builder:
     collection: Collection
     filter_crs: OutputCrs
+    names: Mapping[str, ast.Property] = MappingProxyType({})
     predicates: int = 0
     vertices: int = 0
 
@@ -161,8 +177,11 @@ class _Builder:
         if lower == "isnull":
             return self._is_null(_exactly(operator, arguments, 1)[0], depth)
         if lower.startswith("s_") and lower[2:] in _RELATIONS:
-            left_side, right_side = (self._geometry(a) for a in _exactly(operator, arguments, 2))
-            return ast.Spatial(lower[2:], left_side, right_side)  # type: ignore[arg-type]  # held by _RELATIONS
+            one, other = (self._geometry(a) for a in _exactly(operator, arguments, 2))
+            return ast.Spatial(lower[2:], one, other)  # type: ignore[arg-type]  # held by _RELATIONS
+        if lower.startswith("a_") and lower[2:] in _ARRAYS:
+            these, those = (self._texts(a, depth) for a in _exactly(operator, arguments, 2))
+            return ast.Array(lower[2:], these, those)  # type: ignore[arg-type]  # held by _ARRAYS
         if lower.startswith("t_") and lower[2:] in _SPANS:
             first, second = (self._span(a, depth) for a in _exactly(operator, arguments, 2))
             return ast.Temporal(lower[2:], first, second)
@@ -186,12 +205,23 @@ class _Builder:
         return ast.In(scalar, made)
 
     def _is_null(self, tree: object, depth: int) -> ast.Predicate:
-        if isinstance(tree, dict) and tree.get("property") in GEOMETRY_NAMES:
-            return ast.IsNull(None)
-        scalar = self._scalar(tree, depth)
-        if not isinstance(scalar, ast.Property):
-            raise bad_filter("IS NULL takes a property", "IS NULL 只用于属性")
-        return ast.IsNull(scalar.name)
+        if isinstance(tree, dict):
+            if tree.get("property") in GEOMETRY_NAMES:
+                return ast.IsNull(ast.Geometry(None))
+            if tree.get("property") in ARRAY_FIELDS:
+                return ast.IsNull(ast.ArrayProperty(str(tree["property"])))
+        return ast.IsNull(self._scalar(tree, depth))
+
+    def _texts(self, tree: object, depth: int) -> ast.ArrayProperty | ast.Texts:
+        if isinstance(tree, dict) and tree.get("property") in ARRAY_FIELDS:
+            return ast.ArrayProperty(str(tree["property"]))
+        members = tree if isinstance(tree, list) else [tree]
+        if len(members) > MAX_VERTICES:
+            raise too_complex("the list is too long", "列表过长")
+        made = tuple(self._scalar(member, depth) for member in members)
+        if any(member.type != "text" for member in made):
+            raise bad_filter("the list holds texts", "该列表的元素为文本")
+        return ast.Texts(made)
 
     def _scalar(self, tree: object, depth: int) -> ast.Scalar:
         if depth > MAX_DEPTH:
@@ -209,20 +239,39 @@ class _Builder:
                 return literal(text, "date")
             case {"timestamp": str(text)}:
                 return literal(text, "timestamp")
-        operator, arguments = _operation(tree)
-        if operator.lower() == "casei":
+        return self._expression(*_operation(tree), depth)
+
+    def _expression(self, operator: str, arguments: Sequence[object], depth: int) -> ast.Scalar:
+        lower = operator.lower()
+        if lower in {"casei", "accenti"}:
             inner = self._scalar(_exactly(operator, arguments, 1)[0], depth + 1)
             _require_texts(inner)
-            return ast.CaseInsensitive(inner)
+            return ast.CaseInsensitive(inner) if lower == "casei" else ast.AccentInsensitive(inner)
         if operator in _ARITHMETIC:
             left, right = (self._scalar(a, depth + 1) for a in _exactly(operator, arguments, 2))
             if left.type != "number" or right.type != "number":
                 raise bad_filter(f"{operator} takes numbers", f"{operator} 只用于数值")
             return ast.Arithmetic(operator, left, right)  # type: ignore[arg-type]  # held by _ARITHMETIC
+        if lower in FUNCTIONS:
+            return self._call(lower, arguments, depth + 1)
         raise bad_filter(f"{operator[:40]!r} is not supported", f"不支持 {operator[:40]!r}")
 
+    def _call(self, name: str, arguments: Sequence[object], depth: int) -> ast.Call:
+        function = FUNCTIONS[name]
+        made: list[ast.Scalar | ast.Geometry] = []
+        for kind, tree in zip(function.arguments, _exactly(name, arguments, len(function.arguments)), strict=True):
+            argument = self._geometry(tree) if kind == "geometry" else self._scalar(tree, depth)
+            if not isinstance(argument, ast.Geometry) and argument.type != kind:
+                raise bad_filter(f"{name} takes a {kind}", f"{name} 的参数类型应为 {kind}")
+            made.append(argument)
+        return ast.Call(name, tuple(made), function.returns)
+
     def _property(self, name: str) -> ast.Property:
+        if name in self.names:
+            return self.names[name]
         kind = property_types(self.collection.feature_type).get(name)
+        if name in ARRAY_FIELDS:
+            raise bad_filter(f"{name} is a list: ask it with A_CONTAINS and the like", f"{name} 为列表，请用 A_CONTAINS 等数组函数")
         if kind is None:
             error = BadRequestError(f"the collection has no property {name[:40]!r}", zh=f"该集合没有属性 {name[:40]!r}")
             error.code = "unknown-property"
@@ -247,25 +296,26 @@ class _Builder:
             raise bad_filter("a temporal predicate takes dates and timestamps", "时间谓词只用于日期和时间")
         return scalar
 
-    def _geometry(self, tree: object) -> BaseGeometry | None:
+    def _geometry(self, tree: object) -> ast.Geometry:
         if isinstance(tree, dict) and "property" in tree:
             if tree["property"] not in GEOMETRY_NAMES:
                 raise bad_filter(f"{str(tree['property'])[:40]!r} is no geometry", f"{str(tree['property'])[:40]!r} 不是几何属性")
-            return None
+            return ast.Geometry(None)
         if isinstance(tree, dict) and "bbox" in tree:
-            return self._box(tree["bbox"])
+            return ast.Geometry(self._box(tree["bbox"]))
         try:
             made = shape(cast("Mapping[str, object]", tree))
         except (TypeError, ValueError, KeyError, IndexError, AttributeError, GEOSException):
             raise bad_filter("that is no geometry", "不是几何图形") from None
-        return self._literal_geometry(made)
+        return ast.Geometry(self._literal_geometry(made))
 
     def _box(self, bounds: object) -> BaseGeometry:
         if not isinstance(bounds, list) or len(bounds) not in _BBOX_SIZES or not all(type(b) in {int, float} for b in bounds):
             raise bad_filter("BBOX takes 4 or 6 numbers", "BBOX 须为 4 个或 6 个数值")
-        area = bbox_area(tuple(float(b) for b in bounds), self.filter_crs, self.collection.storage_srid)
-        if area.heights_m is not None:
-            raise bad_filter("spatial predicates are in the plane: BBOX takes 4 numbers", "空间谓词为平面关系，BBOX 应为 4 个数值")
+        # Spatial predicates are in the plane: heights are read and left aside.
+        half = len(bounds) // 2
+        flat = tuple(float(b) for b in (*bounds[:2], *bounds[half : half + 2]))
+        area = bbox_area(flat, self.filter_crs, self.collection.storage_srid)
         return shapely.from_wkb(area.region) if area.region is not None else everywhere(self.collection.storage_srid)
 
     def _literal_geometry(self, made: BaseGeometry) -> BaseGeometry:
@@ -310,7 +360,9 @@ def _require_texts(*scalars: ast.Scalar) -> None:
 
 def _require_pattern(scalar: ast.Scalar) -> None:
     # PostgreSQL refuses a pattern that ends in its escape character.
-    pattern = scalar.of if isinstance(scalar, ast.CaseInsensitive) else scalar
+    pattern = scalar
+    while isinstance(pattern, ast.CaseInsensitive | ast.AccentInsensitive):
+        pattern = pattern.of
     if isinstance(pattern, ast.Value):
         text = str(pattern.value)
         if (len(text) - len(text.rstrip("\\"))) % 2 == 1:

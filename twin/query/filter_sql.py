@@ -9,6 +9,7 @@ from psycopg import sql
 
 from twin.query import filter_ast as ast
 from twin.query.collection import VALIDITY_FIELDS
+from twin.query.filter_functions import FUNCTIONS
 from twin.query.parameters import Parameters
 
 _COMPARISONS: Mapping[str, sql.SQL] = {
@@ -35,6 +36,16 @@ _CASTS: Mapping[str, sql.SQL] = {
     "date": sql.SQL("::date"),
     "timestamp": sql.SQL("::timestamptz"),
 }
+_ARRAYS: Mapping[str, sql.SQL] = {
+    "equals": sql.SQL("({0} @> {1} AND {0} <@ {1})"),
+    "contains": sql.SQL("{} @> {}"),
+    "containedby": sql.SQL("{} <@ {}"),
+    "overlaps": sql.SQL("{} && {}"),
+}
+# Full case folding (ß as SS, final sigma as sigma) by way of the capitals; Unicode's rules whatever the database's locale is.
+_FOLDED = sql.SQL("""lower(upper({} COLLATE "und-x-icu"))""")
+# Without the marks that canonical decomposition sets apart. Chinese has none; Hangul and the like are put together again.
+_WITHOUT_ACCENTS = sql.SQL("normalize(regexp_replace(normalize({}, NFD), '[\\u0300-\\u036f]', '', 'g'), NFC)")
 # a, b: the spans; s, e: their starts and ends (OGC 21-065r2, table 8).
 _SPANS: Mapping[str, sql.SQL] = {
     "after": sql.SQL("{as_} > {be}"),
@@ -80,6 +91,8 @@ class _Translation:
                 return self._spatial(node)
             case ast.Temporal():
                 return self._temporal(node)
+            case ast.Array(relation, left, right):
+                return _ARRAYS[relation].format(self._texts(left), self._texts(right))
             case _:
                 return sql.SQL("({})").format(self._leaf(node))
 
@@ -93,8 +106,12 @@ class _Translation:
                 return sql.SQL("{} BETWEEN {} AND {}").format(self.scalar(of), self.scalar(low), self.scalar(high))
             case ast.In(of, choices):
                 return sql.SQL("{} IN ({})").format(self.scalar(of), sql.SQL(", ").join([self.scalar(c) for c in choices]))
-            case ast.IsNull(name):
-                return sql.SQL("{} IS NULL").format(sql.Identifier("geom" if name is None else name))
+            case ast.IsNull(ast.ArrayProperty(name)):
+                return sql.SQL("{} IS NULL").format(sql.Identifier(name))
+            case ast.IsNull(ast.Geometry() as geometry):
+                return sql.SQL("{} IS NULL").format(self._geometry(geometry))
+            case ast.IsNull(of):
+                return sql.SQL("{} IS NULL").format(self.scalar(of))  # type: ignore[arg-type]  # the other two are above
             case _:
                 raise TypeError(node)
 
@@ -108,7 +125,11 @@ class _Translation:
             case ast.Value(value, kind):
                 return self._parameters.add(value) + _CASTS[kind]
             case ast.CaseInsensitive(of):
-                return sql.SQL("lower({})").format(self.scalar(of))
+                return _FOLDED.format(self.scalar(of))
+            case ast.AccentInsensitive(of):
+                return _WITHOUT_ACCENTS.format(self.scalar(of))
+            case ast.Call(name, arguments):
+                return FUNCTIONS[name].expression.format(*(self._argument(a) for a in arguments))
             case ast.Arithmetic(operator, left, right):
                 return self._arithmetic(operator, self.scalar(left), self.scalar(right))
 
@@ -120,6 +141,10 @@ class _Translation:
                 return sql.SQL("mod(({})::numeric, NULLIF(({})::numeric, 0))").format(left, right)
             case "div":
                 return sql.SQL("div(({})::numeric, NULLIF(({})::numeric, 0))").format(left, right)
+            case "^":
+                # What has no real power has no value.
+                guarded = "CASE WHEN {0} > 0 OR ({0} = 0 AND {1} >= 0) OR {1} = floor({1}) AND {0} <> 0 THEN power({0}, {1}) END"
+                return sql.SQL("({})").format(sql.SQL(guarded).format(*(sql.SQL("({})::float8").format(side) for side in (left, right))))
             case "*":
                 return sql.SQL("(({})::float8 * {})").format(left, right)
             case "+":
@@ -128,13 +153,20 @@ class _Translation:
                 return sql.SQL("(({})::float8 - {})").format(left, right)
 
     def _spatial(self, node: ast.Spatial) -> sql.Composable:
-        sides = [
-            sql.Identifier("geom")
-            if side is None
-            else sql.SQL("ST_GeomFromWKB({}, {})").format(self._parameters.add(shapely.to_wkb(side)), sql.Literal(self._srid))
-            for side in (node.left, node.right)
-        ]
-        return sql.SQL("{}({}, {})").format(_RELATIONS[node.relation], *sides)
+        return sql.SQL("{}({}, {})").format(_RELATIONS[node.relation], self._geometry(node.left), self._geometry(node.right))
+
+    def _geometry(self, geometry: ast.Geometry) -> sql.Composable:
+        if geometry.literal is None:
+            return sql.Identifier("geom")
+        return sql.SQL("ST_GeomFromWKB({}, {})").format(self._parameters.add(shapely.to_wkb(geometry.literal)), sql.Literal(self._srid))
+
+    def _texts(self, texts: ast.ArrayProperty | ast.Texts) -> sql.Composable:
+        if isinstance(texts, ast.ArrayProperty):
+            return sql.Identifier(texts.name)
+        return sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join([self.scalar(text) for text in texts.of]))
+
+    def _argument(self, argument: ast.Scalar | ast.Geometry) -> sql.Composable:
+        return self._geometry(argument) if isinstance(argument, ast.Geometry) else self.scalar(argument)
 
     def _temporal(self, node: ast.Temporal) -> sql.Composable:
         (a_start, a_end), (b_start, b_end) = (self._ends(span) for span in (node.left, node.right))

@@ -32,6 +32,17 @@ _TOKEN = re.compile(
 )
 _GEOMETRIES = frozenset({"POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING", "MULTIPOLYGON", "GEOMETRYCOLLECTION"})
 _COMPARISONS = frozenset({"=", "<>", "<", ">", "<=", ">="})
+_CANONICAL = {
+    name.lower(): name
+    for name in (
+        "casei", "accenti",
+        "a_equals", "a_contains", "a_containedBy", "a_overlaps",
+        "s_contains", "s_crosses", "s_disjoint", "s_equals", "s_intersects", "s_overlaps", "s_touches", "s_within",
+        "t_after", "t_before", "t_contains", "t_disjoint", "t_during", "t_equals", "t_finishedBy", "t_finishes", "t_intersects", "t_meets",
+        "t_metBy", "t_overlappedBy", "t_overlaps", "t_startedBy", "t_starts",
+    )
+}  # fmt: skip
+"""Names of the standard's functions as CQL2 JSON writes them; other functions keep the case they have."""
 
 
 def too_complex(what: str, what_zh: str) -> BadRequestError:
@@ -179,14 +190,22 @@ class _Parser:
         return left
 
     def _product(self) -> Tree:
-        left = self._sign()
-        while (self._now.kind == "symbol" and self._now.text in "*/%^") or self._now.word == "DIV":
+        left = self._power()
+        while (self._now.kind == "symbol" and self._now.text in "*/%") or self._now.word == "DIV":
             operator = self._now.text.lower()
             self._at += 1
-            left = {"op": operator, "args": [left, self._sign()]}
+            left = {"op": operator, "args": [left, self._power()]}
+        return left
+
+    def _power(self) -> Tree:
+        left = self._sign()
+        while self._take("^"):
+            left = {"op": "^", "args": [left, self._sign()]}
         return left
 
     def _sign(self) -> Tree:
+        if self._take("+") and self._now.kind != "number":
+            self._fail()
         if not self._take("-"):
             return self._atom()
         self._deeper()
@@ -211,9 +230,17 @@ class _Parser:
         if token.text != "(":
             self._at -= 1
             self._fail()
+        return self._parenthesis()
+
+    def _parenthesis(self) -> Tree:
+        """Read an expression or a list of several (or none) up to the closing parenthesis."""
+        if self._take(")"):
+            return []
         inner = self._or()
-        self._expect(")")
-        return inner
+        if not self._take(","):
+            self._expect(")")
+            return inner
+        return [inner, *self._list()]
 
     def _named(self, token: _Token) -> Tree:
         word = token.word
@@ -231,8 +258,11 @@ class _Parser:
                 return {word.lower(): arguments[0]}
             case "INTERVAL":
                 return {"interval": arguments}
+            case _ if word.startswith("A_") and word.lower() in _CANONICAL:
+                # A list of one looks like an expression in parentheses.
+                return {"op": _CANONICAL[word.lower()], "args": [a if isinstance(a, list | dict) else [a] for a in arguments]}
             case _:
-                return {"op": token.text.lower(), "args": arguments}
+                return {"op": _CANONICAL.get(word.lower(), token.text), "args": arguments}
 
     def _list(self) -> list[object]:
         """Return what stands between a parenthesis already taken and its closing one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from psycopg import sql
 
 from twin.crs import OutputCrs
 from twin.model import Principal
-from twin.query.collection import Collection
+from twin.query.collection import Collection, require_visible
 from twin.query.feature_query import Boundary, FeatureQuery, Statement
 from twin.query.order import order_terms
 from twin.query.parameters import Parameters
@@ -107,6 +108,18 @@ def count_statement(query: FeatureQuery, principal: Principal) -> Statement:
     return Statement(sql.SQL("SELECT count(*) FROM ({}) AS wanted").format(rows), parameters.values)
 
 
+def matched_statement(query: FeatureQuery, principal: Principal) -> Statement:
+    """Return the statement of (commit the dataset stands at, exact number of features a query means wherever its page begins)."""
+    parameters = Parameters()
+    query = dataclasses.replace(query, boundary=None)
+    if query.is_whole:
+        require_visible(query.collection, principal)
+        number = _matched(query, parameters)
+    else:
+        number = sql.SQL("(SELECT count(*) FROM ({}) AS wanted)").format(selected_rows(query, principal, sql.SQL("1"), parameters))
+    return Statement(sql.SQL("SELECT {}, {}").format(_commit(query.collection), number), parameters.values)
+
+
 def feature_text(query: FeatureQuery) -> sql.SQL:
     """Return the expression of a row's GeoJSON Feature (RFC 7946); its id is the OID."""
     collection = query.collection
@@ -138,7 +151,7 @@ def _matched(query: FeatureQuery, parameters: Parameters) -> sql.Composable:
 def _key_values(keys: tuple[str, ...], limit: int) -> sql.Composable:
     if not keys:
         return sql.SQL("")
-    array = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join([sql.SQL("{}::text").format(sql.Identifier(k)) for k in keys]))
+    array = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join([sql.SQL("to_jsonb({}) #>> '{{}}'").format(sql.Identifier(k)) for k in keys]))
     return sql.SQL(", max({0}) FILTER (WHERE place = 1), max({0}) FILTER (WHERE place = {1})").format(array, sql.Literal(limit))
 
 

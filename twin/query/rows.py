@@ -10,6 +10,7 @@ from twin.query.area import Area, Bounds
 from twin.query.collection import require_visible
 from twin.query.feature_query import FeatureQuery, Validity
 from twin.query.filter_sql import filter_sql
+from twin.query.order import beyond
 from twin.query.parameters import Parameters
 from twin.query.positions import geometry_in
 from twin.tables import current_table, history_table
@@ -71,8 +72,8 @@ def _conditions(query: FeatureQuery, parameters: Parameters) -> list[sql.Composa
     if query.fids is not None:
         array = f"{{{','.join(map(str, query.fids))}}}"  # psycopg writes a list one by one, which takes longer than the query
         found.append(sql.SQL("fid = ANY ({}::bigint[])").format(parameters.add(array)))
-    if query.after_fid is not None:
-        found.append(sql.SQL("fid > {}::bigint").format(parameters.add(query.after_fid)))
+    if query.boundary is not None:
+        found.append(beyond(query, query.boundary, parameters))
     if query.area is not None:
         found += _area_conditions(query, query.area, parameters)
     if query.validity is not None:
