@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from urllib.parse import unquote_plus
 
 import uvicorn
 from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ogc.export_job import ExportMeans
+from ogc.formats import Formats
 from ogc.router import OgcContext, build_router
+from ogc.writing.writer import FeatureWriter
 from twin.catalogue import Catalogue
 from twin.db import connection_string
 from twin.model import Principal
@@ -21,8 +28,14 @@ from twin.server import problems
 
 
 @contextmanager
-def served(catalogue: Catalogue, database_url: str, principal: Principal | None = None) -> Iterator[str]:
-    """Yield the address of the door's landing page while it is served."""
+def served(
+    catalogue: Catalogue,
+    database_url: str,
+    principal: Principal | None = None,
+    writer: FeatureWriter | None = None,
+    seen: list[str] | None = None,
+) -> Iterator[str]:
+    """Yield the address of the door's landing page while it is served; ``seen`` gets the path and query of every request."""
     pool = AsyncConnectionPool(
         connection_string(database_url, statement_timeout_s=10, settings=DOOR_SETTINGS),
         min_size=1,
@@ -38,9 +51,12 @@ def served(catalogue: Catalogue, database_url: str, principal: Principal | None 
         await pool.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    if seen is not None:
+        app.add_middleware(_Noting, seen=seen)
     problems.install(app)
     who = principal or Principal.anonymous()
-    app.include_router(build_router(OgcContext(catalogue, pool, lambda _: who)), prefix="/ogc")
+    exports = ExportMeans(catalogue.pool, Path(tempfile.gettempdir()), Formats())
+    app.include_router(build_router(OgcContext(catalogue, pool, lambda _: who, exports=exports, writer=writer)), prefix="/ogc")
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -53,3 +69,16 @@ def served(catalogue: Catalogue, database_url: str, principal: Principal | None 
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+class _Noting:
+    """Notes what is asked for, as an access log would."""
+
+    def __init__(self, app: ASGIApp, seen: list[str]) -> None:
+        self._app = app
+        self._seen = seen
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self._seen.append(f"{scope['path']}?{unquote_plus(scope['query_string'].decode())}")
+        await self._app(scope, receive, send)
