@@ -102,12 +102,12 @@ def load(place: Workplace, request: LoadRequest) -> LoadResult:
     catalogue = place.catalogue
     files = described(request)
     submission = catalogue.receive(request.actor, files, _options(request))
-    with staged.claimed(catalogue.pool, submission), _given_up(catalogue, submission):
+    with staged.claimed(catalogue.pool, submission), given_up(catalogue, submission):
         checked = _check(place, request, submission, files)
         if checked.refusal is not None:
             raise checked.refusal
         act = Act(request.actor, request.reason or named(files), request.name, allow_deletes=request.allow_deletes)
-        published = _publish(catalogue, submission, checked.parts, act, place.to_degrees, place.ground)
+        published = publish_parts(catalogue, submission, checked.parts, act, place.to_degrees, place.ground)
     return _result(submission, checked.tallies, published)
 
 
@@ -116,7 +116,7 @@ def check(place: Workplace, request: LoadRequest) -> CheckResult:
     catalogue = place.catalogue
     files = [{"name": f.name, "size": f.stat().st_size} for f in request.files]
     submission = catalogue.receive(request.actor, files, _options(request) | {"check": True})
-    with staged.claimed(catalogue.pool, submission), _given_up(catalogue, submission):
+    with staged.claimed(catalogue.pool, submission), given_up(catalogue, submission):
         checked = _check(place, request, submission, files)
         result = _check_result(checked, request)
         withdraw(catalogue, submission)
@@ -130,7 +130,7 @@ def check_submission(place: Workplace, request: LoadRequest, submission: uuid.UU
     In both cases the submission is then rejected. With many deletes it is accepted all the same, and the refusal says what a publish
     must allow.
     """
-    with _given_up(place.catalogue, submission):
+    with given_up(place.catalogue, submission):
         checked = _check(place, request, submission, files)
         if checked.refusal is not None:
             _give_up(place.catalogue, submission)
@@ -149,7 +149,7 @@ def publish_submission(
         parts = kept_parts.kept(connection, catalogue, submission)
     if not parts:
         raise ConflictError("the submission has not been checked", zh="该提交尚未检查").with_code("not-checked")
-    return _publish(catalogue, submission, parts, act, to_degrees, ground)
+    return publish_parts(catalogue, submission, parts, act, to_degrees, ground)
 
 
 def give_back(catalogue: Catalogue, submission: uuid.UUID) -> None:
@@ -218,9 +218,10 @@ def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID
     return _Checked(tallies, tuple(parts), refusal, measures)
 
 
-def _publish(
+def publish_parts(
     catalogue: Catalogue, submission: uuid.UUID, parts: Sequence[Part], act: Act, to_degrees: Callable[[Extent], Extent], ground: GroundOf
 ) -> Published:
+    """Publish checked parts with what derives from them; one whose staging or inputs were lost is given back, and the error raised."""
     late = partial(stage_dependants, catalogue=catalogue, submission=submission, ground=ground)
     depended = has_dependants(catalogue, [p.staging for p in parts])
     try:
@@ -233,7 +234,7 @@ def _publish(
 
 
 @contextmanager
-def _given_up(catalogue: Catalogue, submission: uuid.UUID) -> Iterator[None]:
+def given_up(catalogue: Catalogue, submission: uuid.UUID) -> Iterator[None]:
     """Whatever goes wrong in the block, leave nothing behind but the record and its findings: no staged row, no dataset only it wanted."""
     try:
         yield

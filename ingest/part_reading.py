@@ -22,6 +22,8 @@ class PartReading:
     vertical: str | None = None
     up: Literal["y", "z"] | None = None
     """Axis of a mesh that points upwards, where its format leaves that open; None: as the reader finds."""
+    elevations_in_datum: bool = False
+    """Heights among the attributes are in the deployment's datum whatever those of the geometry are counted from."""
     height_offset_m: float = 0.0
     """Added to every height of the source to have it in the deployment's datum."""
     priority: int | None = None

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from ingest import representations
 from ingest import staging as staged
+from ingest.addressed import require_standing
 from ingest.extents import Extent, Outlook, counted, measured, outlook
 from ingest.inputs import inputs_of
 from ingest.links import relink
@@ -47,6 +48,8 @@ class Part:
     """What matching found: insert, update, unchanged, delete."""
     replaceable: int = 0
     """How many published features the file stands for."""
+    states: Mapping[int, int] = field(default_factory=dict)
+    """Where features are said by number: fid → commit that wrote the state the staged row replaces."""
     inputs: Mapping[int, int] = field(default_factory=dict)
     """Dataset id → commit of what else the check read (terrain, boundaries, nodes)."""
 
@@ -154,6 +157,9 @@ def _matched(connection: Connection, catalogue: Catalogue, submission: uuid.UUID
     if part.actions_set or now == part.base_commit:
         return part, ()
     staging = part.staging
+    if part.mode == "edit":
+        require_standing(connection, staging, part.states)
+        return replace(part, base_commit=now), ()
     if staging.first_load:
         staging = staged.as_later_load(connection, staging)
     else:

@@ -289,3 +289,27 @@ WHERE c.fid = s.fid AND ROW({staged_attributes}) IS NOT DISTINCT FROM ROW({curre
 
 -- name: mark_changed
 UPDATE {staging} SET action = 'update'
+
+-- name: states_of
+-- The published features that are said by number, as they stand.
+SELECT c.fid, c.commit_from, c.natural_key FROM {current} AS c WHERE c.fid = ANY (%(fids)s::bigint[])
+
+-- name: address_rows
+-- What the door does not show of a feature stays with it.
+UPDATE {staging} AS s SET fid = c.fid, action = 'matched', extra = c.extra
+FROM unnest(%(rows)s::bigint[], %(fids)s::bigint[]) AS a (row, fid) JOIN {current} AS c ON c.fid = a.fid WHERE s.row = a.row
+
+-- name: number_new
+UPDATE {staging} SET fid = nextval({sequence}), action = 'insert' WHERE action IS NULL
+
+-- name: mark_addressed_deletes
+INSERT INTO {staging} (row, action, dataset, fid, natural_key, geom)
+SELECT a.row, 'delete', c.dataset, c.fid, c.natural_key, c.geom
+FROM unnest(%(rows)s::bigint[], %(fids)s::bigint[]) AS a (row, fid) JOIN {current} AS c ON c.fid = a.fid
+
+-- name: keys_taken
+SELECT s.row, s.natural_key FROM {staging} AS s JOIN {current} AS c USING (natural_key)
+WHERE s.action <> 'delete' AND c.fid <> ALL (%(fids)s::bigint[]) ORDER BY s.row
+
+-- name: staged_actions
+SELECT row, fid, action FROM {staging} ORDER BY row

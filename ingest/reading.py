@@ -117,7 +117,8 @@ class _Part:
         factors = factors_of(mapping, feature_type, dict(self.part.reading.units))
         columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows), factors)
         batch, sure = told_sure(batch, feature_type, self.placing, self.limits)
-        columns = lifted(columns, self.placing, batch.geometry)
+        if not self.part.reading.elevations_in_datum:
+            columns = lifted(columns, self.placing, batch.geometry)
         batch = replace(batch, representations=laid_out(batch.representations))
         bodies = place_bodies(batch, self.placing, self.limits)
         columns = with_measured_heights(columns, bodies, feature_type)

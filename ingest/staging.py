@@ -27,7 +27,8 @@ BESIDE: Mapping[str, str] = {"_r": "faces", "_d": "document"}
 """Tables that stand beside staged rows, by the suffix of their names, with the column that weighs: 3D and documents
 (ingest.representations)."""
 
-Mode = Literal["replace", "delta", "area", "derive", "rollback"]
+Mode = Literal["replace", "delta", "area", "edit", "derive", "rollback"]
+"""``edit``: single features, said by their numbers and not found by key or place (ingest.edits)."""
 
 _SQL_TYPES: Mapping[FieldType, SqlType] = {
     "string": "text",
@@ -56,6 +57,8 @@ class Staging:
     """Where a part is replaced: natural keys of published features that will be deleted, with the row that says so (0: none does)."""
     area_wkb: bytes | None = None
     """EWKB polygon inside which published features without a key are replaced, too."""
+    edited: tuple[int, ...] = ()
+    """Numbers of published features that staged rows replace or delete, where they are said by number (mode edit)."""
 
     @property
     def name(self) -> str:
@@ -113,6 +116,8 @@ class Staging:
         stays = [sql.SQL("NOT EXISTS (SELECT FROM {} AS s WHERE s.natural_key = c.natural_key)").format(self.table)]
         if self.leaving:
             stays.append(sql.SQL("(c.natural_key = ANY ({}::text[])) IS NOT TRUE").format(sql.Literal(list(self.leaving))))
+        if self.edited:
+            stays.append(sql.SQL("c.fid <> ALL ({}::bigint[])").format(sql.Literal(list(self.edited))))
         if self.area_wkb is not None:
             inside = sql.SQL("NOT (c.natural_key IS NULL AND ST_Intersects(c.geom, ST_GeomFromEWKB({})))")
             stays.append(inside.format(sql.Literal(self.area_wkb)))

@@ -10,6 +10,12 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from ogc.export_job import ExportMeans
+from ogc.pictures import PictureDrawer
+from ogc.processes.job import JobDesk
+from ogc.volumes import Volumes
+from styles.override import StyleBook
+from ogc.writing.writer import FeatureWriter
 from twin.catalogue import Catalogue
 from twin.errors import NotFoundError
 from twin.model import Deployment, Principal
@@ -28,6 +34,18 @@ class OgcContext:
     pool: AsyncPool
     """Connections should be in autocommit mode: every statement of the door stands alone."""
     principal_of: Callable[[HTTPConnection], Principal]
+    pictures: PictureDrawer | None = None
+    """Who draws tiles of imagery; None: this door has no map tiles."""
+    volumes: Volumes | None = None
+    """Who knows what is built in 3D; None: this door shows no 3D."""
+    styles: StyleBook | None = None
+    """How the deployment draws FeatureTypes; None: as they say themselves."""
+    jobs: JobDesk | None = None
+    """Where jobs of OGC API - Processes are handed in; None: this door has no processes."""
+    writer: FeatureWriter | None = None
+    """Who publishes what is written; None: this door only reads."""
+    exports: ExportMeans | None = None
+    """By what items are written as files; None: this door has JSON and HTML only."""
 
 
 @dataclass(frozen=True, slots=True)

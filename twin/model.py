@@ -315,6 +315,8 @@ class Finding:
     waived: str | None = None
     """Why a reviewer let it pass: it then rejects nothing."""
     waived_by: str | None = None
+    field: str | None = None
+    """The field it is about, where it is about one."""
 
     @property
     def rejects(self) -> bool:

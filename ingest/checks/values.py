@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +57,8 @@ def check_values(
         for fault in (*_faults(column), *_of_the_future(column, severities, today)):
             severity = severities.of_rule(fault.rule, column.field.name)
             for index in np.flatnonzero(fault.which):
-                yield _finding(fault, severity, _source_value(column, int(index)), int(rows[index]), layer)
+                finding = _finding(fault, severity, _source_value(column, int(index)), int(rows[index]), layer)
+                yield replace(finding, field=column.field.name)
     yield from _date_order(rows, columns, severities, layer)
 
 
@@ -129,7 +130,7 @@ def _date_order(rows: Rows, columns: Mapping[str, FieldValues], severities: Seve
     for index in np.flatnonzero(_mask(pc.fill_null(pc.greater_equal(start, end), False))):
         first, last = _day(start, index), _day(end, index)
         message = Text(zh=f"停用日期 {last} 不晚于启用日期 {first}", en=f"valid_to {last} is not after valid_from {first}")
-        yield Finding("date-order", severities.of_rule("date-order"), int(rows[index]), message, layer, value=str(last))
+        yield Finding("date-order", severities.of_rule("date-order"), int(rows[index]), message, layer, value=str(last), field="valid_to")
 
 
 def _day(values: pa.Array, index: int) -> dt.date:

@@ -72,6 +72,7 @@ def missing_targets(context: SetContext, check: ReferenceCheck, suspects: Sequen
             message=Text(zh=f"{titles[name].zh} {value} 不存在", en=f"{titles[name].en} {value} does not exist"),
             place=(x, y),
             value=value,
+            field=name,
         )
 
 

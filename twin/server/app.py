@@ -15,6 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ogc.router import OgcContext, build_router
+from styles.override import StyleBook
 from twin.db import connection_string
 from twin.query.execute import DOOR_SETTINGS
 from twin.server import problems
@@ -22,6 +23,10 @@ from twin.server.access import principal_of
 from twin.server.body_limit import BodyLimitMiddleware
 from twin.server.city import City
 from twin.server.events import EventHub
+from twin.server.feature_writes import FeatureWrites
+from twin.server.pictures import Pictures
+from twin.server.process_jobs import ProcessJobs
+from twin.server.publishing import Publishing
 from twin.server.routes.city import city_router
 from twin.server.routes.events import events_router
 from twin.server.routes.exports import exports_router
@@ -32,6 +37,7 @@ from twin.server.routes.submissions import submissions_router
 from twin.server.routes.tiles import tiles_router
 from twin.server.routes.tokens import tokens_router
 from twin.server.routes.vocabulary import definition_router, vocabulary_router
+from twin.server.volumes import BuiltVolumes
 from twin.tokens import Tokens
 
 STATEMENT_TIMEOUT_S = 10.0
@@ -86,7 +92,8 @@ def create_app(city: City) -> FastAPI:
     app.include_router(health_router(city, metrics))
     city_doors = city_router(city)
     app.include_router(city_doors)
-    app.include_router(imagery_router(city))
+    pictures = Pictures(city)
+    app.include_router(imagery_router(city, pictures))
     app.include_router(tiles_router(city))
     tokens = Tokens(city.pool)
     own = (
@@ -102,7 +109,21 @@ def create_app(city: City) -> FastAPI:
     app.include_router(
         definition_router(f"{city.deployment.name} · API", [route for router in (city_doors, *own) for route in router.routes])
     )
-    app.include_router(build_router(OgcContext(catalogue=city.catalogue, pool=pool, principal_of=principal_of)), prefix="/ogc")
+    app.include_router(
+        build_router(
+            OgcContext(
+                catalogue=city.catalogue,
+                pool=pool,
+                principal_of=principal_of,
+                pictures=pictures,
+                volumes=BuiltVolumes(city),
+                styles=StyleBook(city.settings.style_folder),
+                writer=FeatureWrites(city, tokens),
+                jobs=ProcessJobs(city, tokens, Publishing(city).wake_worker),
+            )
+        ),
+        prefix="/ogc",
+    )
     if (VIEWER / "index.html").is_file():
         app.mount("/", StaticFiles(directory=VIEWER, html=True), name="viewer")
     else:
