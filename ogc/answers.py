@@ -37,14 +37,14 @@ def unchanged(request: Request, tag: str) -> bool:
 
 def not_modified(tag: str) -> Response:
     """Return the 304 of a tag."""
-    return Response(status_code=304, headers=_caching(tag))
+    return Response(status_code=304, headers=caching(tag))
 
 
 async def answer(
     request: Request, content: bytes, media_type: str, tag: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return a 200 with ``content``, compressed where the caller takes it and it pays."""
-    sent = {**_caching(tag), **(headers or {})}
+    sent = {**caching(tag), **(headers or {})}
     if len(content) >= _SMALLEST_COMPRESSED and "gzip" in request.headers.get("accept-encoding", ""):
         content = await asyncio.to_thread(_gzip, content) if len(content) > _LARGEST_ON_LOOP else _gzip(content)
         sent["Content-Encoding"] = "gzip"
@@ -53,10 +53,11 @@ async def answer(
 
 def empty(tag: str) -> Response:
     """Return a 204: there is nothing in it, and that may be kept like anything else."""
-    return Response(status_code=204, headers=_caching(tag))
+    return Response(status_code=204, headers=caching(tag))
 
 
-def _caching(tag: str | None) -> dict[str, str]:
+def caching(tag: str | None) -> dict[str, str]:
+    """Return the headers by which an answer is kept and asked for again."""
     # no-cache: keep it, but ask each time; an edit is seen at once and costs a 304 otherwise.
     head = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding, Accept-Language"}
     return head | {"ETag": tag} if tag else head

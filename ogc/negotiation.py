@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from starlette.requests import Request
@@ -22,11 +23,15 @@ _MEDIA: Mapping[str, Form] = {
 }
 
 
-def form(request: Request, extra: tuple[str, ...] = ()) -> str:
-    """Return the form asked for by ``f``, else by Accept, else ``json``; ``extra`` are other values that ``f`` may have."""
+def form(request: Request, extra: tuple[str, ...] = (), media_types: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the form asked for by ``f``, else by Accept, else ``json``.
+
+    ``extra`` are other values that ``f`` may have; ``media_types`` says which of them Accept may name, and by which media type.
+    """
     asked = request.query_params.get("f")
     if asked is None:
-        return next((_MEDIA[kind] for kind in _by_preference(request.headers.get("accept", "")) if kind in _MEDIA), "json")
+        known = {**_MEDIA, **media_types}
+        return next((known[kind] for kind in _by_preference(request.headers.get("accept", "")) if kind in known), "json")
     if asked not in {"json", "html", *extra}:
         error = BadRequestError(f"f is one of json, html{''.join(', ' + e for e in extra)}", zh="f 的取值不受支持")
         error.code = "bad-format"

@@ -1,0 +1,54 @@
+"""FlatGeobuf and GeoPackage, written by GDAL from Arrow batches; both with a spatial index, so both are whole before they are sent."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyogrio.raw
+
+from ogc.formats.export import Export, Format
+from twin.crs import OutputCrs
+from twin.errors import Text
+from twin.query.arrow_batches import GEOMETRY, arrow_batches, arrow_schema
+
+_ELLIPSOIDAL_3D = "EPSG:4979"
+
+
+def _write(driver: str, export: Export, path: Path) -> None:
+    chosen = export.with_east_first()
+    query = chosen.query
+    batches = arrow_batches(chosen.connection, query, chosen.principal, chosen.limit)
+    given = query.with_geometry
+    pyogrio.raw.write_arrow(
+        pa.RecordBatchReader.from_batches(arrow_schema(query), batches),
+        str(path),
+        driver=driver,
+        layer=query.collection.slug,
+        geometry_name=GEOMETRY if given else None,
+        geometry_type=chosen.geometry_type if given else None,
+        crs=_crs(query.crs) if given else None,
+    )
+
+
+def _crs(crs: OutputCrs) -> str:
+    return _ELLIPSOIDAL_3D if crs.height == "ellipsoidal" else f"EPSG:{crs.srid}"
+
+
+FLATGEOBUF = Format(
+    name="fgb",
+    media_type="application/flatgeobuf",
+    suffix="fgb",
+    title=Text("FlatGeobuf", "FlatGeobuf"),
+    write=partial(_write, "FlatGeobuf"),
+    grows=False,
+)
+GEOPACKAGE = Format(
+    name="gpkg",
+    media_type="application/geopackage+sqlite3",
+    suffix="gpkg",
+    title=Text("GeoPackage", "GeoPackage"),
+    write=partial(_write, "GPKG"),
+    grows=False,
+)
