@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from twin.errors import Text
 from twin.model import CodeList, FeatureType
@@ -56,6 +57,55 @@ class RampChoice:
 
 
 Choice = CodeChoice | RampChoice
+
+
+PLAIN = "plain"
+"""Id of the style that colours by nothing."""
+_PLAIN_TITLE = Text(zh="单一颜色", en="One colour")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedStyle:
+    """One of the styles of a FeatureType, by what it colours: its id is the field's name, or :data:`PLAIN`."""
+
+    id: str
+    title: Text
+    choice: Choice | None
+
+
+def named_styles(feature_type: FeatureType) -> tuple[NamedStyle, ...]:
+    """Return the styles of a FeatureType, the one drawn by default first; one of them colours by nothing, for imagery the only one."""
+    plain = NamedStyle(PLAIN, _PLAIN_TITLE, None)
+    if feature_type.recipe == "imagery":
+        return (plain,)
+    coloured = tuple(NamedStyle(choice.field, choice.title, choice) for choice in style_choices(feature_type) if choice.field != PLAIN)
+    return (plain, *coloured) if feature_type.style.color_by is None else (*coloured, plain)
+
+
+@dataclass(frozen=True, slots=True)
+class ColorClass:
+    """Values from ``low`` to below ``high`` (None: open) in one colour, for styles that cannot interpolate."""
+
+    low: float | None
+    high: float | None
+    color: str
+
+
+def color_classes(ramp: RampChoice, pieces: int = 4) -> tuple[ColorClass, ...]:
+    """Return a ramp in steps: ``pieces`` between two stops, each in the colour of its middle, and one beyond either end."""
+    first, last = ramp.stops[0], ramp.stops[-1]
+    steps = [ColorClass(None, first[0], first[1])]
+    for (low, low_color), (high, high_color) in pairwise(ramp.stops):
+        ends = [low + (high - low) * number / pieces for number in range(pieces)] + [high]
+        shares = ((number + 0.5) / pieces for number in range(pieces))
+        steps += [ColorClass(a, b, mixed(low_color, high_color, share)) for (a, b), share in zip(pairwise(ends), shares, strict=True)]
+    return (*steps, ColorClass(last[0], None, last[1]))
+
+
+def mixed(first: str, second: str, share: float) -> str:
+    """Return the colour (#rrggbb) at ``share`` of the way from ``first`` to ``second``."""
+    pairs = zip(bytes.fromhex(first[1:]), bytes.fromhex(second[1:]), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
 def style_choices(feature_type: FeatureType) -> tuple[Choice, ...]:

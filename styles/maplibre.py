@@ -1,35 +1,70 @@
-"""A FeatureType's default style as a MapLibre Style Specification document (version 8) over our vector tiles."""
+"""A FeatureType's styles as MapLibre Style Specification documents (version 8) over our vector and picture tiles."""
 
 from __future__ import annotations
 
-from styles.derive import Choice, Json, RampChoice, style_choices
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from styles.derive import Choice, Json, NamedStyle, RampChoice, named_styles
 from twin.model import FeatureType
 
 MAX_ZOOM = 18
 """Deepest level of the vector tiles; a client overzooms beyond it."""
 
 
-def maplibre_style(feature_type: FeatureType, dataset: str, tiles_url: str) -> Json:
-    """Return the MapLibre style of one dataset.
+IMAGE_MAX_ZOOM = 22
+"""Deepest level of picture tiles that is asked for."""
 
-    ``dataset`` is the collection id, which is also the name of the layer in the tiles; ``tiles_url`` is the template with
-    ``{z}``, ``{x}`` and ``{y}`` (MapLibre's y runs from north to south, as WebMercatorQuad's rows do). Coverages have no vector
-    tiles: ValueError.
+
+@dataclass(frozen=True, slots=True)
+class MapLayer:
+    """One dataset on a map: its collection id, which is also the name of the layer in its vector tiles, and where its tiles are.
+
+    ``tiles_url`` is the template with ``{z}``, ``{x}`` and ``{y}`` (MapLibre's y runs from north to south, as WebMercatorQuad's rows do):
+    of vector tiles, for imagery of picture tiles.
     """
-    if feature_type.geometry_type == "coverage":
-        raise ValueError(f"{feature_type.name} is a coverage and has no vector tiles")
+
+    feature_type: FeatureType
+    dataset: str
+    tiles_url: str
+    style: NamedStyle | None = None
+    """How it is drawn; None for its default."""
+
+
+def has_map_style(feature_type: FeatureType) -> bool:
+    """Return whether features of a type can be drawn by MapLibre: of the coverages only imagery can."""
+    return feature_type.geometry_type != "coverage" or feature_type.recipe == "imagery"
+
+
+def maplibre_style(name: str, layers: Iterable[MapLayer]) -> Json:
+    """Return the MapLibre style that draws ``layers``, the first at the bottom; it needs no glyphs and no sprite.
+
+    ValueError for a coverage without picture tiles.
+    """
+    listed = tuple(layers)
+    for layer in listed:
+        if not has_map_style(layer.feature_type):
+            raise ValueError(f"{layer.feature_type.name} is a coverage and has no map tiles")
     return {
         "version": 8,
-        "name": dataset,
-        "metadata": {"title:zh": feature_type.title.zh, "title:en": feature_type.title.en},
-        "sources": {dataset: {"type": "vector", "tiles": [tiles_url], "minzoom": 0, "maxzoom": MAX_ZOOM}},
-        "layers": _layers(feature_type, dataset),
+        "name": name,
+        "sources": {layer.dataset: _source(layer) for layer in listed},
+        "layers": [drawn for layer in listed for drawn in _layers(layer)],
     }
 
 
-def _layers(feature_type: FeatureType, dataset: str) -> list[Json]:
+def _source(layer: MapLayer) -> Json:
+    if layer.feature_type.recipe == "imagery":
+        return {"type": "raster", "tiles": [layer.tiles_url], "tileSize": 256, "minzoom": 0, "maxzoom": IMAGE_MAX_ZOOM}
+    return {"type": "vector", "tiles": [layer.tiles_url], "minzoom": 0, "maxzoom": MAX_ZOOM}
+
+
+def _layers(layer: MapLayer) -> list[Json]:
+    feature_type, dataset = layer.feature_type, layer.dataset
     style = feature_type.style
-    color = _color(feature_type)
+    if feature_type.recipe == "imagery":
+        return [{"id": f"{dataset}-raster", "type": "raster", "source": dataset}]
+    color = _color(feature_type, layer.style or named_styles(feature_type)[0])
     if feature_type.geometry_type == "Point":
         radius = max(style.line_width_px, 1.0) * 1.5
         return [_layer(feature_type, dataset, "circle", {"circle-color": color, "circle-radius": radius})]
@@ -44,17 +79,16 @@ def _layer(feature_type: FeatureType, dataset: str, kind: str, paint: Json) -> J
     return {"id": f"{dataset}-{kind}", "type": kind, "source": dataset, "source-layer": dataset, "layout": layout, "paint": paint}
 
 
-def _color(feature_type: FeatureType) -> object:
+def _color(feature_type: FeatureType, style: NamedStyle) -> object:
     default = feature_type.style.default_color
-    choices = style_choices(feature_type)
-    if feature_type.style.color_by is None or not choices:
-        return default
-    return _expression(choices[0], default)
+    return default if style.choice is None else _expression(style.choice, default)
 
 
-def _expression(choice: Choice, default: str) -> list[object]:
+def _expression(choice: Choice, default: str) -> object:
     value = ["get", choice.field]
     if isinstance(choice, RampChoice):
         stops = [part for stop in choice.stops for part in stop]
         return ["case", ["==", ["typeof", value], "number"], ["interpolate", ["linear"], value, *stops], default]
+    if not choice.legend:
+        return default
     return ["match", value, *(part for entry in choice.legend for part in (entry.value, entry.color)), default]

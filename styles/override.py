@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -18,6 +19,7 @@ from twin.model import CodeList, FeatureType
 
 _MAX_BYTES = 1_000_000
 _SCHEMA = "style.schema.json"
+_LOG = logging.getLogger("styles")
 
 
 class StyleError(TwinError):
@@ -118,3 +120,36 @@ def _members(style: Mapping[str, Any]) -> dict[str, Any]:
     if "ramps" in members:
         members["ramps"] = {name: tuple((float(v), c) for v, c in stops) for name, stops in members["ramps"].items()}
     return members
+
+
+class StyleBook:
+    """FeatureTypes as the style files of some folders want them drawn; a file that changes is read again when the next one asks.
+
+    A file that is wrong takes nothing down: what was read last holds, and the log says why. Called from several threads.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
+        self._read: tuple[object, Mapping[str, StyleOverride]] | None = None
+
+    def styled(self, feature_type: FeatureType) -> FeatureType:
+        """Return the FeatureType as its style file wants it drawn; itself when there is none, or it does not fit."""
+        try:
+            return styled(feature_type, self._overrides().get(feature_type.name))
+        except StyleError as error:
+            _LOG.error("%s is drawn as its type says: %s", feature_type.name, error)
+            return feature_type
+
+    def _overrides(self) -> Mapping[str, StyleOverride]:
+        files = (path for folder in self._folders if folder.is_dir() for path in sorted(folder.glob("*.json")))
+        state = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+        held = self._read
+        if held is not None and held[0] == state:
+            return held[1]
+        try:
+            overrides: Mapping[str, StyleOverride] = load_style_overrides(*self._folders)
+        except StyleError as error:
+            _LOG.error("style files stay as they were: %s", error)
+            overrides = {} if held is None else held[1]
+        self._read = (state, overrides)
+        return overrides

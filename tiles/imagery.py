@@ -1,10 +1,11 @@
-"""Images as picture tiles of WebMercatorQuad (OGC 17-083r4, annex D.1), placed by the deployment's own operations, newest on top."""
+"""Images as picture tiles, placed by the deployment's own operations, newest on top."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import rasterio
@@ -14,16 +15,18 @@ from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from twin.crs import FloatArray, Operation
+from twin.map_tile import NODE_STEP, MapTile
+from twin.tile_matrix_sets import TILE_PX
 
-TILE_PX = 256
 DEEPEST = 24
-_HALF_M = 20037508.342789244
-_EARTH_M = 6378137.0
-_EXACT_BELOW = 12
-"""Tiles of lower levels span kilometres: there every pixel is placed by itself, above by a grid of nodes."""
-_NODE_STEP = 16
+PictureForm = Literal["webp", "png", "jpeg"]
 _SOMEWHERE = rasterio.Affine(1, 0, 0, 0, -1, TILE_PX)
-"""A WebP says no place; rasterio warns of a picture made without one."""
+"""A picture says no place; rasterio warns of one made without."""
+_DRIVERS: Mapping[PictureForm, Mapping[str, object]] = {
+    "webp": {"driver": "WEBP", "QUALITY": 85},
+    "png": {"driver": "PNG", "ZLEVEL": 6},
+    "jpeg": {"driver": "JPEG", "QUALITY": 85},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +43,16 @@ def image_crs(path: Path) -> str:
         return str(image.tags()["TWIN_CRS"])
 
 
-def render_tile(images: Iterable[PlacedImage], to_degrees: Operation, z: int, x: int, y: int) -> bytes:
-    """Return the WebP picture of one tile, the first of ``images`` on top; transparent where none of them has a picture.
+def render_tile(images: Iterable[PlacedImage], to_degrees: Operation, tile: MapTile, form: PictureForm = "webp") -> bytes:
+    """Return the picture of one tile, the first of ``images`` on top; transparent (in JPEG white) where none of them has a picture.
 
     None of ``images`` is asked for once those before it cover the tile: each may have to be fetched.
-    ``to_degrees`` leads from the storage CRS to longitude and latitude. ValueError for a tile that is not of the matrix set.
+    ``to_degrees`` leads from the storage CRS to longitude and latitude.
     """
-    if not (0 <= z <= DEEPEST and 0 <= x < 1 << z and 0 <= y < 1 << z):
-        raise ValueError(f"no tile {z}/{x}/{y}")
-    storage = to_degrees.inverse(*_degrees(z, x, y))
+    storage = to_degrees.inverse(*tile.degrees())
     picture = np.zeros((4, TILE_PX, TILE_PX), np.uint8)
     for image in images:
-        sampled = _sample(image.path, *image.to_storage.inverse(*storage), fine=z >= _EXACT_BELOW)
+        sampled = _sample(image.path, *image.to_storage.inverse(*storage), fine=tile.is_small)
         if sampled is not None:
             behind = sampled[3] * (1 - picture[3] / 255.0)
             alpha = picture[3] + behind
@@ -60,28 +61,7 @@ def render_tile(images: Iterable[PlacedImage], to_degrees: Operation, z: int, x:
             picture[:3], picture[3] = np.nan_to_num(np.rint(colours)), np.rint(alpha)
         if (picture[3] == 255).all():
             break
-    return _webp(picture)
-
-
-def tile_extent(to_degrees: Operation, z: int, x: int, y: int) -> tuple[float, float, float, float] | None:
-    """Return west, south, east, north in the storage CRS of the part of a tile that the CRS can place; None where there is no such part."""
-    east, north = to_degrees.inverse(*_degrees(z, x, y))
-    said = np.isfinite(east) & np.isfinite(north)
-    if not said.any():
-        return None
-    east, north = east[said], north[said]
-    return float(east.min()), float(north.min()), float(east.max()), float(north.max())
-
-
-def _degrees(z: int, x: int, y: int) -> tuple[FloatArray, FloatArray]:
-    """Return longitude and latitude of the pixel centres, or of every 16th line between them where the tile is small."""
-    steps = np.arange(0, TILE_PX + 1, _NODE_STEP) if z >= _EXACT_BELOW else np.arange(TILE_PX) + 0.5
-    size_m = 2 * _HALF_M / (1 << z)
-    east = -_HALF_M + (x + steps / TILE_PX) * size_m
-    north = _HALF_M - (y + steps / TILE_PX) * size_m
-    longitude, latitude = np.degrees(east / _EARTH_M), np.degrees(np.arctan(np.sinh(north / _EARTH_M)))
-    mesh = np.meshgrid(longitude, latitude)
-    return mesh[0], mesh[1]
+    return _encoded(picture, form)
 
 
 def _sample(path: Path, x: FloatArray, y: FloatArray, *, fine: bool) -> NDArray[np.float64] | None:
@@ -118,7 +98,7 @@ def _shown_bands(count: int) -> list[int]:
 
 def _between_nodes(nodes: FloatArray) -> FloatArray:
     """Return values at pixel centres by bilinear interpolation between the nodes of a grid over the tile."""
-    at = (np.arange(TILE_PX) + 0.5) / _NODE_STEP
+    at = (np.arange(TILE_PX) + 0.5) / NODE_STEP
     low = at.astype(np.int64)
     share = at - low
     rows = nodes[low] * (1 - share)[:, None] + nodes[low + 1] * share[:, None]
@@ -126,8 +106,13 @@ def _between_nodes(nodes: FloatArray) -> FloatArray:
     return between
 
 
-def _webp(picture: NDArray[np.uint8]) -> bytes:
+def _encoded(picture: NDArray[np.uint8], form: PictureForm) -> bytes:
+    if form == "jpeg":
+        share = picture[3] / 255.0
+        picture = np.rint(picture[:3] * share + 255.0 * (1 - share)).astype(np.uint8)
     with MemoryFile() as memory:
-        with memory.open(driver="WEBP", width=TILE_PX, height=TILE_PX, count=4, dtype="uint8", transform=_SOMEWHERE, QUALITY=85) as target:
+        with memory.open(
+            width=TILE_PX, height=TILE_PX, count=len(picture), dtype="uint8", transform=_SOMEWHERE, **_DRIVERS[form]
+        ) as target:
             target.write(picture)
         return bytes(memory.read())

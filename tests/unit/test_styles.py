@@ -3,13 +3,14 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from styles.derive import CodeChoice, RampChoice, scene_style, style_choices
-from styles.maplibre import maplibre_style
+from styles.maplibre import MapLayer, maplibre_style
 from styles.override import StyleError, load_style_overrides, styled
 from twin.featuretypes.loader import load_feature_types
 from twin.featuretypes.parse import parse_feature_type
@@ -116,15 +117,19 @@ def test_the_choice_shown_first_is_first() -> None:
     assert [choice.field for choice in style_choices(bench(color_by="seats"))] == ["seats", "kind"]
 
 
+def drawn(feature_type: FeatureType, dataset: str) -> Any:
+    return maplibre_style(dataset, [MapLayer(feature_type, dataset, URL)])
+
+
 def test_without_a_choice_everything_has_the_default_colour() -> None:
     plain = bench(choices=[], ramps={})
     assert scene_style(plain)["choices"] == []
-    assert maplibre_style(plain, "benches", URL)["layers"][0]["paint"]["circle-color"] == "#808080"
+    assert drawn(plain, "benches")["layers"][0]["paint"]["circle-color"] == "#808080"
 
 
 @pytest.mark.parametrize("feature_type", CODED, ids=lambda ft: ft.name)
 def test_maplibre_colours_a_feature_as_the_legend_says(feature_type: FeatureType) -> None:
-    style = json.loads(json.dumps(maplibre_style(feature_type, "things", URL)))
+    style = json.loads(json.dumps(drawn(feature_type, "things")))
     first = style_choices(feature_type)[0]
     for layer in style["layers"]:
         assert layer["source-layer"] == "things"
@@ -135,14 +140,14 @@ def test_maplibre_colours_a_feature_as_the_legend_says(feature_type: FeatureType
 
 
 def test_maplibre_interpolates_numbers_and_gives_the_default_where_there_is_none() -> None:
-    color = maplibre_style(bench(color_by="seats"), "benches", URL)["layers"][0]["paint"]["circle-color"]
+    color = drawn(bench(color_by="seats"), "benches")["layers"][0]["paint"]["circle-color"]
     assert evaluate(color, {"seats": 3}) == ("between", 3)
     assert evaluate(color, {"seats": None}) == "#808080"
 
 
 def test_a_coverage_has_no_vector_tiles() -> None:
     with pytest.raises(ValueError, match="coverage"):
-        maplibre_style(TYPES["terrain"], "terrain", URL)
+        drawn(TYPES["terrain"], "terrain")
 
 
 @settings(deadline=None)

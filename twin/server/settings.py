@@ -89,6 +89,11 @@ class Settings:
         """Folder of the deployment's own FeatureTypes."""
         return self.data_dir / "featuretypes"
 
+    @property
+    def style_folder(self) -> Path:
+        """Folder of the deployment's own styles, a JSON file a FeatureType (styles/style.schema.json)."""
+        return self.data_dir / "styles"
+
     def listening_on(self, host: str) -> Settings:
         """Return these settings with another address to listen on."""
         return replace(self, host=host)

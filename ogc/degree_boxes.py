@@ -1,0 +1,55 @@
+"""Boxes in CRS84 or CRS84h that a request gives, and what meets them, for what has an extent and no geometry in a table; pure."""
+
+from __future__ import annotations
+
+import math
+
+from twin.errors import BadRequestError
+
+Box = tuple[float, ...]
+"""West, south, (low,) east, north(, high): degrees and metres; west east of east where it spans the antimeridian."""
+
+
+def degree_box(text: str | None) -> Box | None:
+    """Return the box that ``bbox`` gives, None without; BadRequestError ``bad-bbox`` for what is none on Earth."""
+    if text is None:
+        return None
+    try:
+        box = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise _bad_box() from None
+    if len(box) not in (4, 6) or not all(map(math.isfinite, box)):
+        raise _bad_box()
+    half = len(box) // 2
+    low, high = box[:half], box[half:]
+    on_earth = all(abs(x) <= 180 for x in (low[0], high[0])) and -90 <= low[1] <= high[1] <= 90
+    if not on_earth or (half == 3 and low[2] > high[2]):
+        raise _bad_box()
+    return box
+
+
+def boxes_meet(one: Box, other: Box) -> bool:
+    """Return whether two boxes have a place in common; heights count where both have them."""
+    (west, south, east, north), (other_west, other_south, other_east, other_north) = _plane(one), _plane(other)
+    if south > other_north or north < other_south:
+        return False
+    if len(one) == len(other) == 6 and (one[2] > other[5] or one[5] < other[2]):
+        return False
+    return any(a <= d and b >= c for a, b in _spans(west, east) for c, d in _spans(other_west, other_east))
+
+
+def _plane(box: Box) -> tuple[float, float, float, float]:
+    half = len(box) // 2
+    return box[0], box[1], box[half], box[half + 1]
+
+
+def _spans(west: float, east: float) -> list[tuple[float, float]]:
+    return [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+
+
+def _bad_box() -> BadRequestError:
+    error = BadRequestError(
+        "bbox takes west, south, east, north in degrees, with heights 6 numbers", zh="bbox 应为西、南、东、北（度），含高程时为 6 个数值"
+    )
+    error.code = "bad-bbox"
+    return error
