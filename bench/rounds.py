@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["ours", "peer", "bound"]
+Role = Literal["ours", "peer", "bound", "smaller", "region"]
+"""``smaller``: ours on fewer rows; ``region``: measured in the same rounds, for another outcome."""
 OURS: Role = "ours"
 
 
@@ -18,6 +19,8 @@ class Contender:
     name: str
     role: Role
     measure: Callable[[], float]
+    rounds: int | None = None
+    """How many rounds it takes part in, without a warm-up; None: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ class Outcome:
         return statistics.median(self.samples[name])
 
     def advantage(self, name: str) -> float:
-        """Return the median over the rounds of how many times better we are than ``name`` (below 1: worse)."""
-        pairs = zip(self.samples[self.named(OURS)[0]], self.samples[name], strict=True)
+        """Return the median over the rounds that both had of how many times better we are than ``name`` (below 1: worse)."""
+        pairs = zip(self.samples[self.named(OURS)[0]], self.samples[name], strict=False)
         return statistics.median(ours / other if self.better == "higher" else other / ours for ours, other in pairs)
 
     def named(self, role: Role) -> tuple[str, ...]:
@@ -61,11 +64,13 @@ def interleave(
         raise ValueError("exactly one contender is ours")
     samples: dict[str, list[float]] = {c.name: [] for c in contenders}
     if warm_up:
-        for contender in contenders:
+        for contender in (c for c in contenders if c.rounds is None):
             say(f"  warm-up  {contender.name}: {contender.measure():.4g}")
     for number in range(rounds):
         start = number % len(contenders)
         for contender in (*contenders[start:], *contenders[:start]):
+            if contender.rounds is not None and number >= contender.rounds:
+                continue
             figure = contender.measure()
             samples[contender.name].append(figure)
             say(f"  {number + 1}/{rounds}  {contender.name}: {figure:.4g}")

@@ -28,13 +28,7 @@ from twin.server.loading import load_files, workplace
 from twin.server.settings import Settings, read_settings
 
 PEER_DATABASE = "peers"
-PEER_TABLE = "buildings"
 _ADMITS_POSTGRES = 0o711
-_GIVE_OUT = """
-CREATE TABLE public.buildings (
-  fid bigint PRIMARY KEY, building_id text, name text, usage text, floors_above integer, height_m double precision,
-  base_height_m double precision, year_built integer, geom geometry(Polygon, 4549))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +82,6 @@ class Stage:
         with psycopg.connect(self.city.database_url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
             connection.execute("CHECKPOINT")
-
-    def give_peers(self, buildings: Buildings) -> None:
-        """Put the same rows into the peers' plain table, in WGS 84, with primary key, GiST index and statistics."""
-        fields = list(buildings.fields.values())
-        with psycopg.connect(self.peer_dsn) as connection, connection.cursor() as cursor:
-            cursor.execute("DROP TABLE IF EXISTS public.buildings")
-            cursor.execute(_GIVE_OUT)
-            with cursor.copy("COPY public.buildings FROM STDIN") as copy:
-                for k, footprint in enumerate(buildings.footprints):
-                    values = [column[k] for column in fields]
-                    copy.write_row([k + 1, *(v.item() if hasattr(v, "item") else v for v in values), f"SRID={SRID};{footprint.wkt}"])
-            # In longitude and latitude at rest, so that no peer has to transform what it serves.
-            cursor.execute("ALTER TABLE public.buildings ALTER geom TYPE geometry(Polygon, 4326) USING ST_Transform(geom, 4326)")
-            cursor.execute("CREATE INDEX ON public.buildings USING gist (geom)")
-        with psycopg.connect(self.peer_dsn, autocommit=True) as connection:
-            connection.execute("VACUUM ANALYZE public.buildings")
 
     def give_peers_solids(self, buildings: Buildings) -> None:
         """Put ready-made blocks into the table ``solids``."""

@@ -53,7 +53,7 @@ def _measure(stage: Stage, say: Callable[[str], None], name: str) -> Outcome:
     work = _work(stage, dataset, buildings)
     port = free_port()
     times: list[float] = []
-    with running(ours(stage, dataset, port), port, stage.folder / "server.log") as server:
+    with running(ours(stage, port, caching=True), port, stage.folder / "server.log") as server:
         time.sleep(_WARM_S)
         for number in range(EDITS):
             index = (number + 1) * 7_919 % count

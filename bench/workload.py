@@ -62,12 +62,20 @@ def make_buildings(count: int) -> Buildings:
     return Buildings(footprints, base, height, fields)
 
 
-def write_geopackage(buildings: Buildings, path: Path) -> None:
-    """Write the buildings as a department would hand them over."""
-    path.unlink(missing_ok=True)
+def moved(buildings: Buildings, east_m: float, north_m: float, first: int) -> Buildings:
+    """Return the same buildings elsewhere, numbered from ``first`` + 1."""
+    footprints = shapely.transform(buildings.footprints, lambda places: np.round(places + np.array([east_m, north_m]), 3))
+    numbers = {"建筑编号": np.array([f"B{first + k + 1:07d}" for k in range(len(footprints))], dtype=object)}
+    return Buildings(footprints, buildings.base_m, buildings.height_m, buildings.fields | numbers)
+
+
+def write_geopackage(buildings: Buildings, path: Path, *, append: bool = False) -> None:
+    """Write the buildings as a department would hand them over; ``append`` adds them to those in the file."""
+    if not append:
+        path.unlink(missing_ok=True)
     pyogrio.raw.write(
         path, shapely.to_wkb(buildings.footprints), list(buildings.fields.values()), list(buildings.fields),
-        layer="建筑物", driver="GPKG", geometry_type="Polygon", crs=f"EPSG:{SRID}",
+        layer="建筑物", driver="GPKG", geometry_type="Polygon", crs=f"EPSG:{SRID}", append=append,
     )  # fmt: skip
 
 

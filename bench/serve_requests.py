@@ -1,0 +1,252 @@
+"""serve.*: CPU milliseconds that a request costs, server and PostgreSQL together; ours, the peers and PostgreSQL alone, interleaved."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+
+from bench.load_generator import CONNECTIONS, Answers, drive
+from bench.pgbench import run_pgbench
+from bench.process_cpu import tree_cpu_s
+from bench.rounds import Contender, Outcome, Role, interleave
+from bench.serve_questions import Asked, Question, check, questions
+from bench.serve_tables import Table, load_buildings, load_pipes, load_region
+from bench.servers import (
+    UNCOUNTED,
+    Recipe,
+    ServerError,
+    empty_route,
+    free_port,
+    ours,
+    peers_are_installed,
+    pygeoapi,
+    running,
+    tipg,
+)
+from bench.stage import Stage
+
+UNIT, ROUNDS, TURN_CPU_S = "CPU ms/request", 3, 1.5
+OURS, REGION, BOUND, REGION_BOUND = "citytwin", "citytwin, 5M rows", "pgbench", "pgbench, 5M rows"
+_FIRST, _MOST, _BOUND_RUNS = 2 * CONNECTIONS, 6000, (10, 40)
+_METHOD = (
+    "{says} {rows:,} {what}; eight kept-alive connections of h2load, whose own CPU time is left out; CPU time of the server's and "
+    "PostgreSQL's process trees from /proc. One web process each, nothing compressed; ours as `twin serve` runs it, with rights, metrics "
+    "and its build worker, which idles{cache}. Ours stores EPSG:4549 and answers in CRS84h, so every vertex is transformed and gets its "
+    "geoid separation, with all properties of the FeatureType; the peers' plain table (primary key, GiST, statistics, seven properties) "
+    "is in WGS 84 already. Bound: PostgreSQL alone, pgbench over eight connections with the SQL frozen in bench/bounds/{bound} on the "
+    "table that we serve."
+)
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """Everybody who can be asked, and whom nobody could start."""
+
+    ours: Asked
+    caching: Asked
+    empty: Asked
+    peers: Mapping[str, Asked]
+    missing: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Turns:
+    """Asks one contender; keeps what it saw for the notes."""
+
+    stage: Stage
+    asked: Asked
+    paths: Sequence[str]
+    seen: list[Answers] = field(default_factory=list)
+    _requests: int = 0
+
+    def measure(self) -> float:
+        """Return CPU ms a request, over about as many requests as take a turn's CPU time."""
+        if not self._requests:
+            self._drive(_FIRST)
+            self._requests = max(_FIRST, min(_MOST, round(1000 * TURN_CPU_S / max(0.1, self._drive(_FIRST)[1]))))
+        answers, cost_ms = self._drive(self._requests)
+        self.seen.append(answers)
+        return cost_ms
+
+    def _drive(self, requests: int) -> tuple[Answers, float]:
+        pids = [self.asked.server.pid, self.stage.postmaster]
+        before = tree_cpu_s(pids)
+        answers = drive(self.asked.server.port, self.paths, requests, self.stage.folder)
+        used_s = tree_cpu_s(pids) - before
+        if (answers.status != 200).any():
+            raise ServerError(f"{self.asked.recipe.name} answered {sorted(set(answers.status.tolist()))}")
+        return answers, 1000 * used_s / len(answers.status)
+
+    def note(self, name: str) -> str:
+        """Return requests a second and latencies, medians over the turns."""
+        middle = [statistics.median(f(a) for a in self.seen) for f in (Answers.per_s, _p50, _p99)]
+        return f"{name} {middle[0]:,.0f} req/s, p50 {middle[1]:,.1f} ms, p99 {middle[2]:,.1f} ms"
+
+
+def run(stage: Stage, say: Say) -> list[Outcome]:
+    """Measure every question on 200,000 buildings, 300,000 pipes and a region of 5 million buildings, all in one run."""
+    buildings, pipes, region = load_buildings(stage), load_pipes(stage), load_region(stage)
+    stage.settle()
+    found: list[Outcome] = []
+    with _everybody(stage, buildings, pipes, say) as everybody:
+        for question in questions():
+            found += _about_buildings(stage, question, buildings, region, everybody, say)
+        for question in (q for q in questions() if q.name in {"bbox500", "mvt_z14"}):
+            found.append(_about_pipes(stage, question, pipes, everybody, say))
+        found.append(_cached_tile(stage, buildings, everybody, say))
+    return found
+
+
+def _about_buildings(stage: Stage, question: Question, table: Table, region: Table, everybody: _Field, say: Say) -> Iterator[Outcome]:
+    say(f"serve.{question.name}")
+    turns = _turns(stage, question, table, everybody) | {REGION: _ready(stage, question, replace(everybody.ours, table="region"), region)}
+    contenders = _contenders(stage, question, table, turns)
+    contenders.append(Contender(REGION_BOUND, "region", lambda: _bound(stage, question, region)))
+    samples = interleave(contenders, ROUNDS, say)
+    main = {name: figures for name, figures in samples.items() if name not in {REGION, REGION_BOUND}}
+    roles: dict[str, Role] = {c.name: c.role for c in contenders if c.name in main}
+    notes = (_notes(turns, main),)
+    yield Outcome(f"serve.{question.name}", UNIT, table.rows, "lower", roles, main, _method(question, table), everybody.missing, notes)
+    large = {OURS: samples[REGION], "citytwin, 200k rows": samples[OURS], "pgbench": samples[REGION_BOUND]}
+    large_roles: dict[str, Role] = {OURS: "ours", "citytwin, 200k rows": "smaller", "pgbench": "bound"}
+    notes = (turns[REGION].note("5M rows:") + ".",)
+    yield Outcome(f"serve.{question.name}_5m", UNIT, region.rows, "lower", large_roles, large, _method(question, region), {}, notes)
+
+
+def _about_pipes(stage: Stage, question: Question, table: Table, everybody: _Field, say: Say) -> Outcome:
+    say(f"serve.{question.name}_pipes")
+    asked = replace(question, bound=f"pipes_{question.bound}", says=question.says.replace("buildings", "pipes"))
+    turns = _turns(stage, asked, table, everybody)
+    contenders = _contenders(stage, asked, table, turns)
+    samples = interleave(contenders, ROUNDS, say)
+    roles: dict[str, Role] = {c.name: c.role for c in contenders}
+    notes = (_notes(turns, turns),)
+    return Outcome(
+        f"serve.{question.name}_pipes", UNIT, table.rows, "lower", roles, samples, _method(asked, table), everybody.missing, notes
+    )
+
+
+def _cached_tile(stage: Stage, table: Table, everybody: _Field, say: Say) -> Outcome:
+    say("serve.tile_cached")
+    question = next(q for q in questions() if q.name == "mvt_z16")
+    turns = {
+        OURS: _ready(stage, question, replace(everybody.caching, table=table.dataset), table),
+        "empty route": _Turns(stage, everybody.empty, ["/"]),
+    }
+    turns[OURS].paths = turns[OURS].paths[:40]
+    roles: dict[str, Role] = {OURS: "ours", "empty route": "bound"}
+    samples = interleave([Contender(name, roles[name], t.measure) for name, t in turns.items()], 2 * ROUNDS, say)
+    notes = (_notes(turns, turns),)
+    method = (
+        "One of 40 vector tiles of level 16 that have been asked for before, from the server's cache, as `twin serve` answers, with rights "
+        "and metrics. Bound: a FastAPI application with one empty route under the same uvicorn, eight connections each."
+    )
+    return Outcome("serve.tile_cached", UNIT, table.rows, "lower", roles, samples, method, {}, notes)
+
+
+def _turns(stage: Stage, question: Question, table: Table, everybody: _Field) -> dict[str, _Turns]:
+    found = {OURS: _ready(stage, question, replace(everybody.ours, table=table.dataset), table)}
+    for name, asked in everybody.peers.items():
+        if question.name.startswith("mvt") and name.endswith("false"):
+            continue  # counting has no part in tiles
+        suffix = UNCOUNTED if name.endswith("false") else ""
+        there = replace(asked, table=f"{table.peer}{suffix}")
+        found[name] = (
+            _Turns(stage, there, question.paths(there, table)) if _is_asked_once(question, name) else _ready(stage, question, there, table)
+        )
+    return found
+
+
+def _ready(stage: Stage, question: Question, asked: Asked, table: Table) -> _Turns:
+    paths = question.paths(asked, table)
+    check(question, asked, paths[0])
+    return _Turns(stage, asked, paths)
+
+
+def _contenders(stage: Stage, question: Question, table: Table, turns: Mapping[str, _Turns]) -> list[Contender]:
+    found = []
+    for name, turn in turns.items():
+        role: Role = "ours" if name == OURS else "region" if name == REGION else "peer"
+        once = _is_asked_once(question, name)
+        found.append(Contender(name, role, lambda t=turn: _one(question, t), 1) if once else Contender(name, role, turn.measure))
+    return [*found, Contender(BOUND, "bound", lambda: _bound(stage, question, table))]
+
+
+def _is_asked_once(question: Question, name: str) -> bool:
+    """True of stock pygeoapi's tiles: one takes it seconds."""
+    return question.name.startswith("mvt") and name == "pygeoapi"
+
+
+def _one(question: Question, turn: _Turns) -> float:
+    pids = [turn.asked.server.pid, turn.stage.postmaster]
+    before = tree_cpu_s(pids)
+    check(question, turn.asked, turn.paths[0])
+    return 1000 * (tree_cpu_s(pids) - before)
+
+
+def _bound(stage: Stage, question: Question, table: Table) -> float:
+    used = []
+    # Every run starts backends that first have to load PROJ's database: the difference of a long and a short run leaves that out.
+    short, long = _bound_runs(question)
+    for transactions in (short, long):
+        before = tree_cpu_s([stage.postmaster])
+        run_pgbench(stage.city.database_url, question.bound, question.variables(table), transactions, stage.folder, CONNECTIONS)
+        used.append(tree_cpu_s([stage.postmaster]) - before)
+    return 1000 * (used[1] - used[0]) / ((long - short) * CONNECTIONS)
+
+
+def _bound_runs(question: Question) -> tuple[int, int]:
+    heavy = question.name in {"deep_page", "mvt_z14"}
+    return (5, 15) if heavy else (500, 4000) if question.name == "item" else _BOUND_RUNS
+
+
+def _notes(turns: Mapping[str, _Turns], shown: Container[str]) -> str:
+    return "; ".join(turn.note(name) for name, turn in turns.items() if name in shown and turn.seen) + "."
+
+
+def _method(question: Question, table: Table) -> str:
+    what = "pipes (LineStringZ)" if table.feature_type == "pipe_segment" else "buildings (MultiPolygonZ)"
+    cache = ", its cache of tiles switched off" if question.name.startswith("mvt") else ""
+    return _METHOD.format(says=question.says, rows=table.rows, what=what, cache=cache, bound=question.bound)
+
+
+@contextmanager
+def _everybody(stage: Stage, buildings: Table, pipes: Table, say: Say) -> Iterator[_Field]:
+    """Have every server for the block."""
+    with ExitStack() as stack:
+
+        def start(name: str, make: Callable[[int], Recipe]) -> Asked:
+            port = free_port()
+            recipe = make(port)
+            log = stage.folder / f"{name.replace(' ', '_')}.log"
+            return Asked(recipe, stack.enter_context(running(recipe, port, log)), "")
+
+        own = start("uncached", lambda port: ours(stage, port, caching=False))
+        caching = start("caching", lambda port: ours(stage, port, caching=True))
+        empty = start("empty", empty_route)
+        tables = [t.peer for t in (buildings, pipes) if t.peer]
+        peers: dict[str, Asked] = {}
+        missing: dict[str, str] = {}
+        for name, make in (("pygeoapi", pygeoapi), ("tipg", tipg)):
+            if not peers_are_installed():
+                missing[name] = "the peers' environment is not made: run `make bench`"
+                continue
+            try:
+                peers[name] = start(name, lambda port, make=make: make(stage, port, tables))
+            except ServerError as error:
+                missing[name] = str(error)
+                say(f"  {name} cannot run here: {error}")
+        if "pygeoapi" in peers:
+            peers["pygeoapi, count: false"] = peers["pygeoapi"]
+        yield _Field(own, caching, empty, peers, missing)
+
+
+def _p50(answers: Answers) -> float:
+    return answers.quantile_ms(0.5)
+
+
+def _p99(answers: Answers) -> float:
+    return answers.quantile_ms(0.99)
