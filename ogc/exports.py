@@ -1,0 +1,145 @@
+"""Items as files: every form of `ogc.formats` on ``/collections/{id}/items``, all features at once and of one snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ogc import answers, negotiation
+from ogc.export_answer import ExportAnswer
+from ogc.export_job import ExportJob, ExportMeans, Task
+from ogc.formats import Export, Format
+from ogc.parameters import ItemsRequest, bad_parameter, items_request, single_values
+from ogc.state import OgcContext, StateKeeper
+from twin.db import Connection
+from twin.errors import TooManyRequestsError, UnavailableError
+from twin.model import Principal
+from twin.query.collection import Collection
+from twin.query.feature_query import FeatureQuery
+
+EXPORT_VERSION = 1
+"""Part of every entity tag: raise it when the same rows are written differently."""
+AT_ONCE = 4
+"""Exports that read at the same time."""
+MOST_GIVEN = 16
+"""Files on their way to callers; more are asked to come back (429)."""
+_ROOM_WITHIN_S = 3.0
+_NOT_OF_FILES = ("cursor", "resulttype")
+"""Parameters of pages: a file has no next one."""
+
+
+class ExportDoor:
+    """Answers ``/items`` in the forms that are files; a bounded number is written and on its way at once."""
+
+    def __init__(self, context: OgcContext, keeper: StateKeeper, means: ExportMeans) -> None:
+        self._context, self._keeper, self._means = context, keeper, means
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="exports")
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._given = 0
+        self._names = tuple(f.name for f in means.formats.all)
+        self._media_types = {f.media_type: f.name for f in means.formats.all}
+
+    def form(self, request: Request) -> str | None:
+        """Return the name of the format that a request asks for, by ``f`` or by Accept; None where it asks for a page."""
+        asked = negotiation.form(request, self._names, self._media_types)
+        return asked if asked in self._names else None
+
+    async def items(self, request: Request, collection: Collection, name: str) -> Response:
+        """The features of a collection that a query means, as one file."""
+        chosen = self._means.formats.of(name, collection)
+        principal = self._context.principal_of(request)
+        asked, limit, options = _parsed(request, chosen, collection)
+        moment = asked.as_of
+        at = None if moment is None else await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(moment))
+        tag = self._tag(request, collection, principal, collection.revision.commit if at is None else min(at, collection.revision.commit))
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag)
+        if request.method == "HEAD":
+            return Response(media_type=chosen.media_type, headers=_headers(asked.query, None, chosen, tag))
+
+        def export(connection: Connection, scratch: Path) -> Export:
+            return Export(connection, asked.query, principal, scratch, limit, options)
+
+        async with AsyncExitStack() as holding:
+            await holding.enter_async_context(self._on_its_way())
+            job = await holding.enter_async_context(self._written(request, Task(chosen, export, at)))
+            tag = self._tag(request, collection, principal, job.commit)
+            headers = _headers(asked.query, job, chosen, tag)
+            packed = chosen.is_text and "gzip" in request.headers.get("accept-encoding", "")
+            if packed:
+                headers["Content-Encoding"] = "gzip"
+            elif not chosen.grows:
+                headers["Content-Length"] = str(job.path.stat().st_size)
+            return ExportAnswer(job, chosen.media_type, headers, holding.pop_all(), packed=packed)
+
+    @asynccontextmanager
+    async def _on_its_way(self) -> AsyncIterator[None]:
+        if self._given >= MOST_GIVEN:
+            raise _too_many()
+        self._given += 1
+        try:
+            yield
+        finally:
+            self._given -= 1
+
+    @asynccontextmanager
+    async def _written(self, request: Request, task: Task) -> AsyncIterator[ExportJob]:
+        """Begin a job and yield it when there is something to send; end it with the block, or when the caller has gone."""
+        try:
+            await asyncio.wait_for(self._room.acquire(), _ROOM_WITHIN_S)
+        except TimeoutError:
+            raise _too_many() from None
+        try:
+            job = ExportJob(task, self._means.pool, self._means.scratch)
+        except BaseException:
+            self._room.release()
+            raise
+        job.begin(self._threads).add_done_callback(lambda _: self._room.release())
+        try:
+            while not await job.readable():
+                if await request.is_disconnected():
+                    raise UnavailableError("nobody waits for this export any more", zh="该导出已无人等待")
+            yield job
+        finally:
+            await asyncio.shield(asyncio.to_thread(job.abandon))
+
+    def _tag(self, request: Request, collection: Collection, principal: Principal, commit: int) -> str:
+        kind = collection.feature_type
+        return answers.etag(request, EXPORT_VERSION, collection.dataset.id, commit, kind.name, kind.version, sorted(principal.classes))
+
+
+def _too_many() -> TooManyRequestsError:
+    return TooManyRequestsError("too many exports are being written; try again soon", zh="正在导出的任务过多，请稍后再试")
+
+
+def _parsed(request: Request, chosen: Format, collection: Collection) -> tuple[ItemsRequest, int | None, dict[str, str]]:
+    """Return what is asked for, how many features at most (None: all), and the parameters of the format itself."""
+    pairs = request.query_params.multi_items()
+    options = single_values([pair for pair in pairs if pair[0] in chosen.options], chosen.options)
+    for name, value in options.items():
+        if value not in chosen.options[name]:
+            raise bad_parameter(name)
+    if any(name in _NOT_OF_FILES for name, _ in pairs):
+        raise bad_parameter(next(name for name, _ in pairs if name in _NOT_OF_FILES))
+    asked = items_request([pair for pair in pairs if pair[0] not in options], collection)
+    if chosen.prefers_grid and "crs" not in request.query_params:
+        grid = next(crs for crs in collection.crs if crs.srid == collection.storage_srid)
+        asked = replace(asked, query=replace(asked.query, crs=grid))
+    limit = request.query_params.get("limit")  # read by items_request, which knows pages only, and so is a number
+    return asked, None if limit is None else int(limit), options
+
+
+def _headers(query: FeatureQuery, job: ExportJob | None, chosen: Format, tag: str) -> dict[str, str]:
+    collection = query.collection
+    commit = collection.revision.commit if job is None else job.commit
+    return answers.caching(tag) | {
+        "Content-Crs": f"<{query.crs.uri}>",
+        "Content-Disposition": f'attachment; filename="{collection.slug}-{commit}.{chosen.suffix}"',
+    }
