@@ -18,10 +18,11 @@ from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_
 from twin.server.city import City, Progress
 from twin.server.kept_files import sweep_kept
 from twin.server.packing import pack_missing
+from twin.server.process_runs import run_job, sweep_jobs, waiting_jobs
 
-BUILDS, CHECKS = "build", "check"
-"""Two queues: a surveyor's check does not wait until a city is built."""
-_BUILD, _CHECK = "build_asset", "check_submission"
+BUILDS, CHECKS, PROCESSES = "build", "check", "process"
+"""Three queues: neither a surveyor's check nor an export waits until a city is built."""
+_BUILD, _CHECK, _PROCESS = "build_asset", "check_submission", "run_process"
 _WARM_AFTER_S = 3.0
 _LOG = logging.getLogger("twin.jobs")
 
@@ -48,6 +49,10 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
     def check(submission: str) -> None:
         run_check(city, uuid.UUID(submission))
 
+    @queue.task(name=_PROCESS, queue=PROCESSES)
+    def process(job: str) -> None:
+        run_job(city, uuid.UUID(job))
+
     @queue.periodic(cron="* * * * *")
     @queue.task(name="reconcile", queue=CHECKS)
     def reconcile_now(timestamp: int) -> None:  # noqa: ARG001 - a periodic task is told when
@@ -61,16 +66,19 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
         give_back_resting(city)
         sweep_work(city.settings)
         sweep_kept(city)
+        sweep_jobs(city)
 
     return queue
 
 
 def enqueue_missing(city: City, queue: procrastinate.App) -> None:
-    """Queue a build for every current revision that lacks its 3D form and a check for every submission that waits for one, each once."""
+    """Queue, each once, what is to be done: builds of current revisions that lack their 3D form, checks of submissions, runs of jobs."""
     for slug, revision in city.catalogue.missing_assets():
         _defer(queue, _BUILD, BUILDS, f"{slug}:{revision}", dataset=slug, revision=revision)
     for submission in wanted_checks(city):
         _defer(queue, _CHECK, CHECKS, f"check:{submission}", submission=str(submission))
+    for job in waiting_jobs(city):
+        _defer(queue, _PROCESS, PROCESSES, f"process:{job}", job=str(job))
 
 
 def wake_worker(city: City) -> None:
@@ -97,7 +105,7 @@ async def _work(queue: procrastinate.App) -> None:
         return queue.run_worker_async(queues=[name], concurrency=1, install_signal_handlers=False, delete_jobs="successful")
 
     async with queue.open_async():
-        workers = [asyncio.create_task(work(name)) for name in (BUILDS, CHECKS)]
+        workers = [asyncio.create_task(work(name)) for name in (BUILDS, CHECKS, PROCESSES)]
         told = asyncio.create_task(stopping.wait())
         await asyncio.wait([told, *workers], return_when=asyncio.FIRST_COMPLETED)
         for task in (told, *workers):

@@ -1,0 +1,284 @@
+"""The process ``export-area``: what it takes, in both languages, and its inputs as values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import shapely
+from shapely.errors import GEOSException
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from ogc.formats import Format, Formats
+from ogc.parameters import Moment, moment
+from twin.crs import OutputCrs, output_crs
+from twin.errors import BadRequestError
+from twin.query.area import Area, bbox_area, polygon_area
+from twin.query.collection import Collection
+
+EXPORT_AREA = "export-area"
+VERSION = "1.0.0"
+DEFAULT_FORMAT = "gpkg"
+MOST_COLLECTIONS = 100
+MOST_VERTICES = 10_000
+Document = dict[str, object]
+
+_INPUTS = frozenset({"area", "collections", "format", "crs", "asOf"})
+_CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+_POLYGONS = frozenset({"Polygon", "MultiPolygon"})
+
+
+@dataclass(frozen=True, slots=True)
+class ExportArea:
+    """Inputs of ``export-area`` that were checked; ``document`` is what they are kept as."""
+
+    collections: tuple[Collection, ...]
+    form: Format
+    crs: OutputCrs
+    area: Area
+    as_of: Moment | None
+    document: Mapping[str, object]
+    """The inputs as JSON."""
+
+
+def description(collections: Mapping[str, Collection], formats: Formats, language: str) -> Document:
+    """Return the process description (18-062r2, 7.10) without its links; inputs name what the caller may see."""
+    zh = language == "zh"
+    crs = list(dict.fromkeys(c.uri for collection in collections.values() for c in collection.crs))
+    slugs = [slug for slug, collection in collections.items() if not collection.is_coverage]
+    return {
+        **summary(language),
+        "inputs": {
+            "area": {
+                "title": "范围" if zh else "Area",
+                "description": (
+                    "矩形（bbox，可带 crs）或 GeoJSON 多边形（WGS 84 经纬度，可带 crs 成员另指坐标系）；与之相交的要素整体导出"
+                    if zh
+                    else "A bbox with its crs, or a GeoJSON polygon (longitude and latitude unless its member crs names another CRS);"
+                    " features that meet it are exported whole"
+                ),
+                "schema": {"oneOf": [_bbox_schema(crs), _polygon_schema(crs)]},
+            },
+            "collections": {
+                "title": "集合" if zh else "Collections",
+                "description": "每个集合一个文件，全部取自同一提交" if zh else "One file each, all of them as of one commit",
+                "schema": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": MOST_COLLECTIONS,
+                    "uniqueItems": True,
+                    "items": {"type": "string", **({"enum": slugs} if slugs else {})},
+                },
+            },
+            "format": {
+                "title": "格式" if zh else "Format",
+                "description": "文件格式" if zh else "Format of the files",
+                "minOccurs": 0,
+                "schema": {"type": "string", "enum": [form.name for form in formats.all], "default": DEFAULT_FORMAT},
+            },
+            "crs": {
+                "title": "输出坐标系" if zh else "Output CRS",
+                "description": "缺省为城市坐标系" if zh else "The city's own CRS by default",
+                "minOccurs": 0,
+                "schema": {"type": "string", "format": "uri", **({"enum": crs} if crs else {})},
+            },
+            "asOf": {
+                "title": "时点" if zh else "As of",
+                "description": (
+                    "提交编号，或带时区的 RFC 3339 时间；缺省为当前"
+                    if zh
+                    else "A commit's number, or an RFC 3339 time with its offset; the current state by default"
+                ),
+                "minOccurs": 0,
+                "schema": {"oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "date-time"}]},
+            },
+        },
+        "outputs": {
+            "archive": {
+                "title": "压缩包" if zh else "Archive",
+                "description": (
+                    "ZIP：每个集合一个文件，另有 manifest.json（内容、时点、提交、数量、许可、校验和）"
+                    if zh
+                    else "A ZIP of one file a collection and manifest.json: what, when, commit, counts, licences, hashes"
+                ),
+                "schema": {"type": "string", "contentMediaType": "application/zip", "contentEncoding": "binary"},
+            }
+        },
+    }
+
+
+def summary(language: str) -> Document:
+    """Return the process summary (18-062r2, 7.9) without its links."""
+    zh = language == "zh"
+    return {
+        "id": EXPORT_AREA,
+        "version": VERSION,
+        "title": "按范围导出" if zh else "Export of an area",
+        "description": (
+            "将一个范围内若干集合的要素导出为文件，打包为 ZIP" if zh else "Features of several collections in an area, as files in a ZIP"
+        ),
+        "keywords": ["导出", "下载"] if zh else ["export", "download"],
+        "jobControlOptions": ["sync-execute", "async-execute", "dismiss"],
+        "outputTransmission": ["value", "reference"],
+    }
+
+
+def export_area(given: Mapping[str, object], visible: Mapping[str, Collection], formats: Formats) -> ExportArea:
+    """Return what the inputs of an execution ask for.
+
+    ``visible``: the collections the caller may see; any other is one that does not exist. BadRequestError ``bad-input`` says what is
+    wrong, with further codes for a CRS, a bbox or an as-of that cannot be.
+    """
+    unknown = sorted(set(given) - _INPUTS)
+    if unknown:
+        raise bad_input(f"there is no input {unknown[0][:40]!r}", f"没有输入 {unknown[0][:40]!r}")
+    for needed in ("area", "collections"):
+        if needed not in given:
+            raise bad_input(f"input {needed!r} is missing", f"缺少输入 {needed!r}")
+    document = {name: _inline(value) for name, value in given.items()}
+    collections = _collections(document["collections"], visible)
+    return ExportArea(
+        collections=collections,
+        form=_form(document.get("format", DEFAULT_FORMAT), collections, formats),
+        crs=_output_crs(document.get("crs"), collections),
+        area=_area(document["area"], collections[0]),
+        as_of=_as_of(document.get("asOf")),
+        document=document,
+    )
+
+
+def bad_input(en: str, zh: str) -> BadRequestError:
+    """Return the error of an input that cannot be taken."""
+    error = BadRequestError(en, zh=zh)
+    error.code = "bad-input"
+    return error
+
+
+def _inline(value: object) -> object:
+    """Return the value of an input, qualified or not; what lies at an address is never fetched."""
+    if isinstance(value, dict) and "href" in value:
+        raise bad_input("inputs are given by value: nothing is fetched from an address", "输入须直接给值，不从地址读取")
+    if isinstance(value, dict) and "value" in value:
+        return cast("object", value["value"])
+    return value
+
+
+def _collections(value: object, visible: Mapping[str, Collection]) -> tuple[Collection, ...]:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_COLLECTIONS or len(set(map(str, value))) != len(value):
+        raise bad_input(
+            f"collections is a list of 1 to {MOST_COLLECTIONS} ids", f"collections 应为 1 至 {MOST_COLLECTIONS} 个不同的集合标识"
+        )
+    for slug in value:
+        if not isinstance(slug, str) or slug not in visible:
+            raise bad_input(f"there is no collection {str(slug)[:60]!r}", f"没有集合 {str(slug)[:60]!r}")
+        if visible[slug].is_coverage:
+            raise bad_input(f"{slug!r} is a coverage and has no features", f"{slug!r} 为栅格覆盖，没有要素")
+    return tuple(visible[slug] for slug in value)
+
+
+def _form(name: object, collections: Sequence[Collection], formats: Formats) -> Format:
+    if not isinstance(name, str):
+        raise bad_input("format is a text", "format 应为文本")
+    for collection in collections:
+        found = formats.of(name, collection)
+    return found
+
+
+def _output_crs(value: object, collections: Sequence[Collection]) -> OutputCrs:
+    if value is None:
+        return next(c for c in collections[0].crs if c.srid == collections[0].storage_srid)
+    for collection in collections:
+        found = output_crs(_text(value, "crs"), collection.crs)
+    return found
+
+
+def _area(value: object, collection: Collection) -> Area:
+    if not isinstance(value, dict):
+        raise bad_input("area is a bbox or a polygon", "area 应为矩形或多边形")
+    crs = output_crs(_crs_name(value.get("crs")), collection.crs)
+    if "bbox" in value and "type" not in value:
+        bounds = value["bbox"]
+        if not isinstance(bounds, list) or not all(type(b) in {int, float} for b in bounds):
+            raise bad_input("bbox takes 4 or 6 numbers", "bbox 应为 4 个或 6 个数值")
+        return bbox_area(tuple(map(float, bounds)), crs, collection.storage_srid)
+    return polygon_area(_polygon(value), crs, collection.storage_srid)
+
+
+def _polygon(value: Mapping[str, object]) -> BaseGeometry:
+    if value.get("type") == "Feature" and isinstance(value.get("geometry"), dict):
+        value = cast("Mapping[str, object]", value["geometry"])
+    if value.get("type") not in _POLYGONS:
+        raise bad_input("area is a bbox or a Polygon or MultiPolygon of GeoJSON", "area 应为矩形或 GeoJSON 的 Polygon、MultiPolygon")
+    try:
+        made = shapely.force_2d(shape(value))
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, GEOSException):
+        raise bad_input("area is no geometry of GeoJSON", "area 不是 GeoJSON 几何图形") from None
+    if shapely.get_num_coordinates(made) > MOST_VERTICES:
+        raise bad_input(f"area has more than {MOST_VERTICES} vertices", f"area 的顶点超过 {MOST_VERTICES} 个")
+    if made.is_empty or not all(math.isfinite(b) for b in made.bounds) or not shapely.is_valid(made):
+        raise bad_input("area is no valid polygon", "area 不是有效的多边形")
+    return made
+
+
+def _crs_name(value: object) -> str:
+    """Return the CRS that an area names, as a URI or in the manner of GeoJSON before RFC 7946."""
+    if value is None:
+        return _CRS84
+    if isinstance(value, dict):
+        properties = value.get("properties")
+        value = properties.get("name") if isinstance(properties, dict) else None
+    return _text(value, "crs")
+
+
+def _as_of(value: object) -> Moment | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise bad_input("asOf is a commit's number or an RFC 3339 time", "asOf 应为提交编号或 RFC 3339 时间")
+    return moment(str(value))
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise bad_input(f"{name} is a text", f"{name} 应为文本")
+    return value
+
+
+def _bbox_schema(crs: list[str]) -> Document:
+    return {
+        "type": "object",
+        "format": "ogc-bbox",
+        "required": ["bbox"],
+        "properties": {
+            "bbox": {
+                "type": "array",
+                "items": {"type": "number"},
+                "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
+            },
+            "crs": _crs_schema(crs),
+        },
+        "additionalProperties": False,
+    }
+
+
+def _polygon_schema(crs: list[str]) -> Document:
+    return {
+        "type": "object",
+        "format": "geojson-geometry",
+        "required": ["type", "coordinates"],
+        "properties": {
+            "type": {"type": "string", "enum": sorted(_POLYGONS)},
+            "coordinates": {"type": "array", "items": {"type": "array"}, "minItems": 1},
+            "crs": _crs_schema(crs),
+        },
+        "additionalProperties": False,
+    }
+
+
+def _crs_schema(crs: list[str]) -> Document:
+    return {"type": "string", "format": "uri", "default": _CRS84, **({"enum": crs} if crs else {})}

@@ -1,0 +1,72 @@
+"""The parameters of the list of jobs as values (18-062r2, 11.2)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+
+from ogc.parameters import EVERYWHERE, bad_parameter, page_limit
+from ogc.processes.job import STATES, JobFilter, State
+
+JOBS = EVERYWHERE | {"limit", "cursor", "type", "processID", "status", "datetime", "minDuration", "maxDuration"}
+_DIGITS = re.compile(r"^[0-9]{1,9}$")
+_CURSOR = re.compile(r"^[0-9]{1,18}$")
+
+
+def job_filter(given: Mapping[str, str]) -> JobFilter:
+    """Return which jobs are asked for; BadRequestError for a value that makes no sense."""
+    if set(_listed(given, "type")) - {"process"}:
+        raise bad_parameter("type")
+    start, end = _interval(given.get("datetime"))
+    cursor = given.get("cursor")
+    if cursor is not None and not _CURSOR.match(cursor):
+        raise bad_parameter("cursor")
+    return JobFilter(
+        processes=_listed(given, "processID"),
+        states=[_state(text) for text in _listed(given, "status")],
+        created_from=start,
+        created_to=end,
+        least_duration_s=_seconds(given, "minDuration"),
+        most_duration_s=_seconds(given, "maxDuration"),
+        before=None if cursor is None else int(cursor),
+        limit=page_limit(given.get("limit")),
+    )
+
+
+def _listed(given: Mapping[str, str], name: str) -> list[str]:
+    return [part for part in given.get(name, "").split(",") if part]
+
+
+def _state(text: str) -> State:
+    for state in STATES:
+        if state == text:
+            return state
+    raise bad_parameter("status")
+
+
+def _seconds(given: Mapping[str, str], name: str) -> float | None:
+    if name not in given:
+        return None
+    if not _DIGITS.match(given[name]):
+        raise bad_parameter(name)
+    return float(given[name])
+
+
+def _interval(text: str | None) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """Return the first and the last moment of an RFC 3339 time or interval, None for an open end."""
+    if text is None:
+        return None, None
+    ends = text.split("/")
+    if len(ends) > 2 or set(ends) <= {"", ".."}:
+        raise bad_parameter("datetime")
+    first, last = (None if end in {"", ".."} else _time(end) for end in (ends[0], ends[-1]))
+    return first, last
+
+
+def _time(text: str) -> dt.datetime:
+    try:
+        time = dt.datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise bad_parameter("datetime") from None
+    return time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
