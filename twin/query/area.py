@@ -76,6 +76,13 @@ def bbox_area(bounds: tuple[float, ...], crs: OutputCrs, storage_srid: int) -> A
     )
 
 
+def polygon_area(polygon: BaseGeometry, crs: OutputCrs, storage_srid: int) -> Area:
+    """Return the area of a valid polygon, or of several, given in the axis order of ``crs``."""
+    xy = polygon if crs.xy else shapely.transform(polygon, lambda positions: positions[:, ::-1])
+    region = to_storage(xy, crs, storage_srid)
+    return Area(region=shapely.to_wkb(region), around=(0.0, 0.0, 0.0, 0.0) if region.is_empty else region.bounds)
+
+
 def to_storage(geometry: BaseGeometry, crs: OutputCrs, storage_srid: int) -> BaseGeometry:
     """Return ``geometry`` (x, y order) of ``crs`` in the storage CRS, densified, cut to where the storage CRS is defined."""
     defined = _domain_in(crs.srid, storage_srid)
