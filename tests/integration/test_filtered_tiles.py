@@ -7,6 +7,8 @@ import io
 import json
 import os
 import re
+import threading
+import time
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -30,6 +32,7 @@ from twin.server.app import create_app
 from twin.server.assets import build_missing
 from twin.server.city import City
 from twin.server.filtered_tiles import kept_places
+from twin.server.packer import Packer
 from twin.server.packing import pack_missing, pack_tiles
 from twin.server.tile_garbage import Collected, collect
 
@@ -211,9 +214,22 @@ def test_what_is_left_of_a_filter_is_made_whole_or_goes(city: City, monkeypatch:
     assert set(city.store.keys(OWN)) == set()
 
 
+def packed(city: City) -> int:
+    return sum(key.endswith(".gz") for key in city.store.keys(f"tiles/{SLUG}"))
+
+
 def test_tiles_are_packed_once_and_packed_files_go_with_their_tiles(city: City) -> None:
     before = crawled(city, f"/tiles/{SLUG}/tileset.json")
-    assert pack_missing(city) > 10
+    packer = Packer(city)
+    with packer.resting():
+        packer.pack_soon()
+        packer.pack_soon()
+        time.sleep(0.2)
+        assert packed(city) == 0, "an edit is being built"
+    for thread in threading.enumerate():
+        if thread.name == "packer":
+            thread.join()
+    assert packed(city) > 10
     assert pack_missing(city) == pack_tiles(city, SLUG) == 0
     content = next(path for path in before if path.endswith(".glb"))
     (answer,) = get(city, content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from twin.server.city import City
 from twin.server.scene import VARIANT
@@ -24,34 +24,44 @@ def is_packed_from(beside: Held, held: Held) -> bool:
     return beside.modified_ns == held.modified_ns
 
 
-def pack_missing(city: City) -> int:
-    """Pack the tiles of all datasets whose newest built tileset is not packed, whoever built it, and return how many objects that were."""
+def at_once() -> None:
+    """Wait for nothing."""
+
+
+def pack_missing(city: City, wait: Callable[[], None] = at_once) -> int:
+    """Pack the tiles of all datasets whose newest built tileset is not packed, whoever built it, and return how many objects that were.
+
+    ``wait`` is called before each object, and may take its time.
+    """
     slugs = {dataset.id: dataset.slug for dataset in city.catalogue.datasets()}
     ready = [(slugs[a.dataset], a.revision) for a in city.catalogue.assets() if (a.kind, a.state) == ("tileset", "ready")]
-    return sum(pack_tiles(city, slug) for slug, revision in ready if not _is_marked(city, f"{_place(slug)}/r/{revision}/tileset.json"))
+    return sum(
+        pack_tiles(city, slug, wait) for slug, revision in ready if not _is_marked(city, f"{_place(slug)}/r/{revision}/tileset.json")
+    )
 
 
-def pack_tiles(city: City, slug: str) -> int:
+def pack_tiles(city: City, slug: str, wait: Callable[[], None] = at_once) -> int:
     """Pack the tiles of a dataset that are not packed yet, or were replaced since, and return how many."""
     with building(city, city.catalogue.dataset(slug)):
-        return pack_below(city.store, _place(slug))
+        return pack_below(city.store, _place(slug), wait)
 
 
-def pack_below(store: Store, place: str) -> int:
+def pack_below(store: Store, place: str, wait: Callable[[], None] = at_once) -> int:
     """Pack the tiles below ``place`` that are not packed yet, were replaced since, or were copied without their times; return how many."""
     packed, look = 0, store.is_far and _was_copied(store, place)
     for folder in _FOLDERS:
         found = {held.key: held for held in store.entries(f"{place}/{folder}")}
-        packed += sum(_pack(store, found, key, look=look) for key in sorted(found) if not key.endswith(SUFFIX))
+        packed += sum(_pack(store, found, key, wait, look=look) for key in sorted(found) if not key.endswith(SUFFIX))
     return packed
 
 
-def _pack(store: Store, found: Mapping[str, Held], key: str, *, look: bool) -> bool:
+def _pack(store: Store, found: Mapping[str, Held], key: str, wait: Callable[[], None], *, look: bool) -> bool:
     """Pack one object unless it is packed or small; what replaces it meanwhile has another time, and is packed the next time."""
     held, beside = found[key], found.get(key + SUFFIX)
     is_small = held.size < SMALLEST and _MARK not in key
     if is_small or (beside is not None and _is_packed(store, held, beside, look=look)):
         return False
+    wait()
     store.put(key + SUFFIX, gzip.compress(store.get(key), _LEVEL, mtime=0), modified_ns=held.modified_ns)
     return True
 
