@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import cast
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogc import answers, links, negotiation
+from ogc import answers, links, memento, negotiation
 from ogc.exports import ExportDoor
 from ogc.pages import Pages
 from ogc.paging import Head, hits_head, link_header, page_head
 from ogc.parameters import ITEM, Moment, asked_crs, items_request, moment, single_values
 from ogc.state import OgcContext, StateKeeper
+from ogc.writing.preconditions import representation_of, state_tag
 from twin.errors import NotFoundError
 from twin.model import Principal
 from twin.query.collection import Collection
-from twin.query.execute import fetch_pinned
+from twin.query.execute import fetch_pinned, fetch_row
 from twin.query.feature_query import FeatureQuery
 from twin.query.items import item, item_statement, items_page, items_statement, matched_statement
+from twin.query.versions import first_commit_statement, standing_at_statement, time_statement
 
 FEATURE_VERSION = 1
 """Part of every entity tag: raise it when the same rows are written differently."""
@@ -43,7 +46,7 @@ class FeatureDoor:
         form = negotiation.form(request)
         language = negotiation.language(request)
         asked = items_request(request.query_params.multi_items(), collection)
-        at = await self.commit(asked.as_of)
+        at = await self.commit(asked.as_of) if asked.as_of is not None else await self.negotiated(request, collection, principal)
         known = collection.revision.commit if at is None else min(at, collection.revision.commit)
         if answers.unchanged(request, self._tag(request, collection, principal, known)):
             return answers.not_modified(self._tag(request, collection, principal, known))
@@ -68,7 +71,8 @@ class FeatureDoor:
         language = negotiation.language(request)
         tag = self._tag(request, collection, self._context.principal_of(request), commit)
         made = cast("list[links.Link]", document["links"])
-        headers = {"Content-Crs": f"<{query.crs.uri}>", "Link": link_header(request, collection, made, language)}
+        headers = await self._recorded(request, collection, commit)
+        headers |= {"Content-Crs": f"<{query.crs.uri}>", "Link": f"{link_header(request, collection, made, language)}, {headers['Link']}"}
         if negotiation.form(request) == "html":
             whole = document | {"features": orjson.loads(b"[" + features + b"]")}
             content = await self._pages.render(request, "collections/items/index.html", whole, language, collection=collection)
@@ -85,15 +89,17 @@ class FeatureDoor:
         given = single_values(request.query_params.multi_items(), ITEM)
         fid = collection.fid(request.path_params["item"])
         query = FeatureQuery(collection, asked_crs(given, "crs", collection), fid=fid)
-        at = await self.commit(moment(given.get("as-of")))
-        known = collection.revision.commit if at is None else min(at, collection.revision.commit)
-        if answers.unchanged(request, self._tag(request, collection, principal, known)):
-            return answers.not_modified(self._tag(request, collection, principal, known))
+        at = await self.commit(moment(given["as-of"])) if "as-of" in given else await self.negotiated(request, collection, principal, fid)
         found = item(await fetch_pinned(self._context.pool, query, at, lambda q: item_statement(q, principal)))
-        if found.feature is None:
-            raise NotFoundError("there is no such feature", zh="没有该要素")
-        tag = self._tag(request, collection, principal, found.commit if at is None else min(at, found.commit))
-        headers = {"Content-Crs": f"<{query.crs.uri}>"}
+        if found.feature is None or found.since is None:
+            raise await self._missing(request, collection, principal, fid)
+        kind = collection.feature_type
+        form_of_state = representation_of(request, FEATURE_VERSION, kind.name, kind.version, collection.dataset.title)
+        tag = state_tag(fid, found.since, form_of_state)
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag)
+        headers = await self._recorded(request, collection, found.commit if at is None else at, (fid, found.since))
+        headers |= {"Content-Crs": f"<{query.crs.uri}>"}
         made = _item_links(request, collection, fid, form, language)
         if form == "html":
             document = orjson.loads(found.feature) | {"links": made}
@@ -107,6 +113,44 @@ class FeatureDoor:
         if asked is None:
             return None
         return await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(asked))
+
+    async def negotiated(self, request: Request, collection: Collection, principal: Principal, fid: int | None = None) -> int | None:
+        """Return the commit that Accept-Datetime means for a collection or a feature of it, None without one.
+
+        A time before the first state means that one (RFC 7089, 4.5.2).
+        """
+        time = memento.accepted_time(request)
+        if time is None:
+            return None
+        at = await self.commit(time) or 0
+        (first,) = await fetch_row(self._context.pool, first_commit_statement(collection, principal, fid))
+        return at if first is None else max(at, first)
+
+    async def _recorded(
+        self, request: Request, collection: Collection, commit: int, state: tuple[int, int] | None = None
+    ) -> dict[str, str]:
+        """Return the headers that say of which recorded state an answer is; ``state`` is (fid, commit that wrote it) of a feature."""
+        address = f"{links.base_url(request)}/collections/{collection.slug}"
+        item_address = address if state is None else f"{address}/items/{collection.oid_prefix}{state[0]}"
+        original = f"{address}/items" if state is None else item_address
+        past: tuple[int, dt.datetime] | None = None
+        if "as-of" in request.query_params or "accept-datetime" in request.headers:
+            principal = self._context.principal_of(request)
+            if state is not None:
+                past = state[1], (await fetch_row(self._context.pool, time_statement(state[1])))[0]
+            elif (found := await fetch_row(self._context.pool, standing_at_statement(collection, principal, commit)))[0] is not None:
+                past = found[0], found[1]
+        return memento.headers(request, original, f"{item_address}/versions", past)
+
+    async def _missing(self, request: Request, collection: Collection, principal: Principal, fid: int) -> NotFoundError:
+        """Return the error that a feature is not there, saying where its recorded states are when it was."""
+        (first,) = await fetch_row(self._context.pool, first_commit_statement(collection, principal, fid))
+        if first is None:
+            return NotFoundError("there is no such feature", zh="没有该要素")
+        versions = f"{links.base_url(request)}/collections/{collection.slug}/items/{collection.oid_prefix}{fid}/versions"
+        return NotFoundError(
+            "the feature is recorded, but not in this state", zh="该要素有历史记录，但不在此状态", extra={"versions": versions}
+        )
 
     def _tag(self, request: Request, collection: Collection, principal: Principal, commit: int) -> str:
         kind = collection.feature_type

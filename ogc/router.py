@@ -14,10 +14,13 @@ from ogc.image_tiles import ImageTiles
 from ogc.map_tiles import MapTileDoor
 from ogc.pages import Pages
 from ogc.processes.door import ProcessDoor
+from ogc.search import SearchDoor
 from ogc.sender import Sender
 from ogc.state import OgcContext, StateKeeper
 from ogc.styles import StyleDoor
 from ogc.tile_door import TileDoor
+from ogc.wfs.door import WfsDoor
+from ogc.versions import VersionsDoor
 from ogc.wmts import WmtsDoor
 from ogc.writing.items import WritingDoor
 from ogc.writing.transactions import TransactionDoor
@@ -56,15 +59,21 @@ def build_router(context: OgcContext) -> APIRouter:
     router.add_route(f"{collection}/queryables", documents.queryables, ["GET"])
     router.add_route(f"{collection}/sortables", documents.sortables, ["GET"])
     router.add_route("/functions", documents.functions, ["GET"])
+    search = SearchDoor(context, keeper, pages)
+    router.add_route("/search", search.search, ["GET", "POST"])
+    router.add_route("/queryables", search.queryables, ["GET"])
     router.add_route(f"{collection}/tiles", documents.tilesets, ["GET"])
     router.add_route(f"{collection}/tiles/{{matrix_set}}", documents.tileset, ["GET"])
     router.add_route("/tileMatrixSets", documents.matrix_sets, ["GET"])
     router.add_route("/tileMatrixSets/{matrix_set}", documents.matrix_set, ["GET"])
     router.add_route("/static/{name}", pages.static, ["GET"])
+    router.routes.extend(VersionsDoor(context, keeper, pages).routes())
     router.routes.extend(WritingDoor(context, keeper).routes())
     router.routes.extend(TransactionDoor(context, keeper).routes())
     if context.jobs is not None:
-        router.routes.extend(ProcessDoor(context, keeper, pages, context.jobs, Formats()).routes())
+        formats = context.exports.formats if context.exports else Formats()
+        router.routes.extend(ProcessDoor(context, keeper, pages, context.jobs, formats).routes())
+    router.routes.extend(WfsDoor(context, keeper).routes())
     sender = Sender(context, keeper, pages)
     pictures = ImageTiles(context)
     router.routes.extend(StyleDoor(sender).routes())

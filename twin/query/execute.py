@@ -36,6 +36,14 @@ async def fetch_row(pool: AsyncPool, statement: Statement) -> Row:
             return _one(await cursor.fetchone())
 
 
+async def fetch_rows(pool: AsyncPool, statement: Statement) -> list[Row]:
+    """Return the rows of a statement, which bounds them; driver errors come as TwinErrors."""
+    with translated():
+        async with pool.connection() as connection, connection.cursor(binary=True) as cursor:
+            await cursor.execute(statement.text.as_bytes(None), statement.values)
+            return await cursor.fetchall()
+
+
 def fetch_row_blocking(pool: Pool, statement: Statement) -> Row:
     """Return the one row of a statement; driver errors come as TwinErrors."""
     with translated(), pool.connection() as connection, connection.cursor(binary=True) as cursor:

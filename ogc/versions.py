@@ -1,0 +1,144 @@
+"""``…/items/{oid}/versions`` and ``…/versions``: every recorded state, with the commit that made it, and where it is read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ogc import answers, links, memento, negotiation
+from ogc.pages import Pages
+from ogc.parameters import EVERYWHERE, page_limit, single_values
+from ogc.state import OgcContext, StateKeeper
+from twin.errors import BadRequestError, NotFoundError
+from twin.query.collection import Collection
+from twin.query.execute import fetch_rows
+from twin.query.versions import (
+    Act,
+    RecordedRevision,
+    RecordedState,
+    recorded_revisions,
+    recorded_states,
+    revisions_statement,
+    states_statement,
+)
+
+Document = dict[str, object]
+_REVISIONS = EVERYWHERE | {"limit", "cursor"}
+_FORMS = ("link",)
+_MEDIA_TYPES = {memento.LINK_FORMAT: "link"}
+
+
+class VersionsDoor:
+    """The time maps of features and collections."""
+
+    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages) -> None:
+        self._context = context
+        self._keeper = keeper
+        self._pages = pages
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        collection = "/collections/{collection}"
+        return [Route(f"{collection}/versions", self.revisions), Route(f"{collection}/items/{{item}}/versions", self.states)]
+
+    async def states(self, request: Request) -> Response:
+        """The recorded states of a feature, the newest first, whether or not it still stands."""
+        single_values(request.query_params.multi_items(), EVERYWHERE)
+        principal = self._context.principal_of(request)
+        collection = await self._keeper.collection(request.path_params["collection"], principal)
+        fid = collection.fid(request.path_params["item"])
+        found = recorded_states(await fetch_rows(self._context.pool, states_statement(collection, principal, fid)))
+        if not found:
+            raise NotFoundError("there is no such feature", zh="没有该要素")
+        own = f"{_address(request, collection)}/items/{collection.oid_prefix}{fid}"
+        document = {"id": f"{collection.oid_prefix}{fid}", **_states_document(own, found)}
+        return await self._send(request, collection, own, document, [state.since for state in found])
+
+    async def revisions(self, request: Request) -> Response:
+        """The revisions of a collection, the newest first."""
+        given = single_values(request.query_params.multi_items(), _REVISIONS)
+        principal = self._context.principal_of(request)
+        collection = await self._keeper.collection(request.path_params["collection"], principal)
+        before, limit = _before(given.get("cursor")), page_limit(given.get("limit"))
+        rows = await fetch_rows(self._context.pool, revisions_statement(collection, principal, before, limit + 1))
+        found, own = recorded_revisions(rows[:limit]), _address(request, collection)
+        document: Document = {"id": collection.slug, "versions": [_revision(own, revision) for revision in found]}
+        onward = [("cursor", str(found[-1].act.commit))] if len(rows) > limit else []
+        return await self._send(request, collection, own, document, [revision.act for revision in found], onward)
+
+    async def _send(
+        self,
+        request: Request,
+        collection: Collection,
+        own: str,
+        document: Document,
+        acts: Sequence[Act],
+        onward: Sequence[tuple[str, str]] = (),
+    ) -> Response:
+        language = negotiation.language(request)
+        form = negotiation.form(request, _FORMS, _MEDIA_TYPES)
+        pairs = request.query_params.multi_items()
+        following = links.with_parameters(f"{own}/versions", [*((n, v) for n, v in pairs if n != "cursor"), *onward]) if onward else None
+        if form == "link":
+            text = _link_format(own, str(request.url), following, acts)
+            return await answers.answer(request, text.encode(), memento.LINK_FORMAT)
+        made = links.self_and_alternate(f"{own}/versions", pairs, form, answers.JSON, language)
+        made.append(links.link(f"{own}/versions?f=link", "alternate", memento.LINK_FORMAT, "TimeMap"))
+        made.append(links.link(own, "original", answers.GEOJSON if "/items/" in own else answers.JSON, str(document["id"])))
+        if following is not None:
+            made.append(links.link(following, "next", answers.JSON, links.title("next", language)))
+        document["links"] = made
+        if form == "html":
+            content = await self._pages.render(request, "collections/versions.html", document, language, collection)
+            return await answers.answer(request, content, answers.HTML)
+        return await answers.answer(request, orjson.dumps(document), answers.JSON)
+
+
+def _states_document(own: str, found: Sequence[RecordedState]) -> Document:
+    ended = found[0].until
+    return {
+        "versions": [
+            _act(state.since) | {"until": state.until and state.until.commit, "links": [_memento(own, state.since)]} for state in found
+        ],
+        "deleted": _act(ended) if ended is not None else None,
+    }
+
+
+def _revision(own: str, revision: RecordedRevision) -> Document:
+    changes = {"inserted": revision.inserted, "updated": revision.updated, "deleted": revision.deleted, "count": revision.count}
+    return _act(revision.act) | changes | {"links": [_memento(f"{own}/items", revision.act)]}
+
+
+def _act(act: Act) -> Document:
+    return {"commit": act.commit, "time": act.time.isoformat(), "actor": act.actor, "reason": act.reason, "name": act.name}
+
+
+def _memento(address: str, act: Act) -> links.Link:
+    return links.link(f"{address}?as-of={act.commit}", "memento", answers.GEOJSON, memento.http_date(act.time))
+
+
+def _link_format(own: str, itself: str, following: str | None, acts: Sequence[Act]) -> str:
+    """Return a time map (RFC 7089, 5) in the form of RFC 6690."""
+    original = own if "/items/" in own else f"{own}/items"
+    lines = [f'<{original}>; rel="original timegate"', f'<{itself}>; rel="self"; type="{memento.LINK_FORMAT}"']
+    if following is not None:
+        lines.append(f'<{following}>; rel="timemap"; type="{memento.LINK_FORMAT}"')
+    lines += [f'<{original}?as-of={act.commit}>; rel="memento"; datetime="{memento.http_date(act.time)}"' for act in acts]
+    return ",\n".join(lines) + "\n"
+
+
+def _before(cursor: str | None) -> int:
+    if cursor is None:
+        return sys.maxsize
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+        raise BadRequestError("cursor comes from a next link", zh="cursor 取自 next 链接").with_code("bad-cursor")
+    return int(cursor)
+
+
+def _address(request: Request, collection: Collection) -> str:
+    return f"{links.base_url(request)}/collections/{collection.slug}"

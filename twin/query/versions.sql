@@ -1,0 +1,29 @@
+-- What is recorded of a feature and of a dataset: states and revisions, with the commits that made and ended them, the newest first.
+
+-- name: states
+SELECT s.commit_from, c.time, c.actor, c.reason, c.name, s.commit_to, e.time, e.actor, e.reason, e.name
+FROM (SELECT commit_from, NULL::bigint AS commit_to FROM {current} WHERE dataset = {dataset} AND fid = {fid}
+      UNION ALL
+      SELECT commit_from, commit_to FROM {history} WHERE dataset = {dataset} AND fid = {fid}) AS s
+JOIN catalog.commit AS c ON c.number = s.commit_from LEFT JOIN catalog.commit AS e ON e.number = s.commit_to
+ORDER BY s.commit_from DESC LIMIT {limit}
+
+-- name: revisions
+SELECT r.commit, c.time, c.actor, c.reason, c.name, r.inserted, r.updated, r.deleted, r.count
+FROM catalog.revision AS r JOIN catalog.commit AS c ON c.number = r.commit
+WHERE r.dataset = {dataset} AND r.commit < {before} ORDER BY r.commit DESC LIMIT {limit}
+
+-- name: first_of_feature
+SELECT least((SELECT min(commit_from) FROM {current} WHERE dataset = {dataset} AND fid = {fid}),
+             (SELECT min(commit_from) FROM {history} WHERE dataset = {dataset} AND fid = {fid}))
+
+-- name: first_of_dataset
+SELECT min(commit) FROM catalog.revision WHERE dataset = {dataset}
+
+-- name: standing_at
+-- The revision that held at a commit, and since when.
+SELECT max(r.commit), max(c.time) FROM catalog.revision AS r JOIN catalog.commit AS c ON c.number = r.commit
+WHERE r.dataset = {dataset} AND r.commit = (SELECT max(commit) FROM catalog.revision WHERE dataset = {dataset} AND commit <= {at})
+
+-- name: time_of
+SELECT max(time) FROM catalog.commit WHERE number = {at}
