@@ -16,10 +16,12 @@ from ogc import answers, negotiation
 from ogc.export_answer import ExportAnswer
 from ogc.export_job import ExportJob, ExportMeans, Task
 from ogc.formats import Export, Format
-from ogc.parameters import ItemsRequest, bad_parameter, items_request, single_values
+from ogc.json_fg.door import FORM, MEDIA_TYPES, JsonFgDoor
+from ogc.memento import accepted_time
+from ogc.parameters import ItemsRequest, Moment, bad_parameter, items_request, moment, single_values
 from ogc.state import OgcContext, StateKeeper
 from twin.db import Connection
-from twin.errors import TooManyRequestsError, UnavailableError
+from twin.errors import BadRequestError, TooManyRequestsError, UnavailableError
 from twin.model import Principal
 from twin.query.collection import Collection
 from twin.query.feature_query import FeatureQuery
@@ -43,8 +45,9 @@ class ExportDoor:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="exports")
         self._room = asyncio.Semaphore(AT_ONCE)
         self._given = 0
-        self._names = tuple(f.name for f in means.formats.all)
-        self._media_types = {f.media_type: f.name for f in means.formats.all}
+        self._json_fg = JsonFgDoor(context)
+        self._names = (FORM, *(f.name for f in means.formats.all))
+        self._media_types = dict.fromkeys(MEDIA_TYPES, FORM) | {f.media_type: f.name for f in means.formats.all}
 
     def form(self, request: Request) -> str | None:
         """Return the name of the format that a request asks for, by ``f`` or by Accept; None where it asks for a page."""
@@ -52,12 +55,14 @@ class ExportDoor:
         return asked if asked in self._names else None
 
     async def items(self, request: Request, collection: Collection, name: str) -> Response:
-        """The features of a collection that a query means, as one file."""
+        """The features of a collection that a query means: a page of JSON-FG, or all of them as one file."""
+        if name == FORM:
+            page = items_request(request.query_params.multi_items(), collection)
+            return await self._json_fg.items(request, collection, page, await self._commit(request, page.as_of))
         chosen = self._means.formats.of(name, collection)
         principal = self._context.principal_of(request)
         asked, limit, options = _parsed(request, chosen, collection)
-        moment = asked.as_of
-        at = None if moment is None else await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(moment))
+        at = await self._commit(request, asked.as_of)
         tag = self._tag(request, collection, principal, collection.revision.commit if at is None else min(at, collection.revision.commit))
         if answers.unchanged(request, tag):
             return answers.not_modified(tag)
@@ -65,7 +70,7 @@ class ExportDoor:
             return Response(media_type=chosen.media_type, headers=_headers(asked.query, None, chosen, tag))
 
         def export(connection: Connection, scratch: Path) -> Export:
-            return Export(connection, asked.query, principal, scratch, limit, options)
+            return Export(connection, asked.query, principal, scratch, "crs" in request.query_params, limit, options)
 
         async with AsyncExitStack() as holding:
             await holding.enter_async_context(self._on_its_way())
@@ -78,6 +83,18 @@ class ExportDoor:
             elif not chosen.grows:
                 headers["Content-Length"] = str(job.path.stat().st_size)
             return ExportAnswer(job, chosen.media_type, headers, holding.pop_all(), packed=packed)
+
+    async def item(self, request: Request, collection: Collection, name: str) -> Response:
+        """One feature as JSON-FG; BadRequestError ``bad-format`` for files, which are of many."""
+        if name != FORM:
+            error = BadRequestError(f"one feature is not written as {name}; ask for items", zh=f"单个要素不以 {name} 输出，请用 items")
+            raise error.with_code("bad-format")
+        return await self._json_fg.item(request, collection, await self._commit(request, moment(request.query_params.get("as-of"))))
+
+    async def _commit(self, request: Request, as_of: Moment | None) -> int | None:
+        """Return the commit whose state is asked for by as-of, else by Accept-Datetime; None for the current one."""
+        asked = accepted_time(request) if as_of is None else as_of
+        return None if asked is None else await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(asked))
 
     @asynccontextmanager
     async def _on_its_way(self) -> AsyncIterator[None]:

@@ -84,6 +84,8 @@ class FeatureDoor:
         """One feature by its OID."""
         principal = self._context.principal_of(request)
         collection = await self._keeper.collection(request.path_params["collection"], principal)
+        if self._exports is not None and (other_form := self._exports.form(request)) is not None:
+            return await self._exports.item(request, collection, other_form)
         form = negotiation.form(request)
         language = negotiation.language(request)
         given = single_values(request.query_params.multi_items(), ITEM)

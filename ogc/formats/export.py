@@ -24,6 +24,8 @@ class Export:
     principal: Principal
     scratch: Path
     """Folder for what a writer has to put aside."""
+    crs_is_asked: bool = True
+    """False when nobody asked for the CRS of the query, so that a format may choose another."""
     limit: int | None = None
     """At most so many features; None for all."""
     options: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +58,7 @@ class Format:
     grows: bool
     """True when bytes once written stay as they are, so that the file can be sent while it is being written."""
     prefers_grid: bool = False
-    """True when it is written in the storage CRS where no CRS is asked for."""
+    """True when it is written in the storage CRS, or in one of its own choice, where no CRS is asked for."""
     is_text: bool = False
     """True when it pays to compress it on its way."""
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -29,6 +29,7 @@ def _write(driver: str, export: Export, path: Path) -> None:
         geometry_name=GEOMETRY if given else None,
         geometry_type=chosen.geometry_type if given else None,
         crs=_crs(query.crs) if given else None,
+        SPATIAL_INDEX="YES" if given else "NO",
     )
 
 

@@ -14,6 +14,8 @@ from psycopg_pool import AsyncConnectionPool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ogc.export_job import ExportMeans
+from ogc.formats import Formats
 from ogc.router import OgcContext, build_router
 from styles.override import StyleBook
 from twin.db import connection_string
@@ -22,7 +24,9 @@ from twin.server import problems
 from twin.server.access import principal_of
 from twin.server.body_limit import BodyLimitMiddleware
 from twin.server.city import City
+from twin.server.cityjson.formats import cityjson_formats
 from twin.server.events import EventHub
+from twin.server.exports import exports_connections
 from twin.server.feature_writes import FeatureWrites
 from twin.server.pictures import Pictures
 from twin.server.process_jobs import ProcessJobs
@@ -68,11 +72,13 @@ def create_app(city: City) -> FastAPI:
         timeout=10,
     )
 
+    exports_pool = exports_connections(city.database_url)
     hub = EventHub(city.catalogue.sharing_of)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await pool.open()
+        await asyncio.to_thread(exports_pool.open)
         listening = asyncio.create_task(hub.run(connection_string(city.database_url, application="twin-events")))
         try:
             yield
@@ -81,6 +87,7 @@ def create_app(city: City) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await listening
             await pool.close()
+            await asyncio.to_thread(exports_pool.close)
 
     app = FastAPI(title="citytwin", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     metrics = Metrics()
@@ -119,6 +126,7 @@ def create_app(city: City) -> FastAPI:
                 volumes=BuiltVolumes(city),
                 styles=StyleBook(city.settings.style_folder),
                 writer=FeatureWrites(city, tokens),
+                exports=ExportMeans(exports_pool, city.store.scratch, Formats(cityjson_formats(city))),
                 jobs=ProcessJobs(city, tokens, Publishing(city).wake_worker),
             )
         ),

@@ -9,16 +9,29 @@ from typing import Any
 
 import orjson
 import shapely
+from psycopg_pool import ConnectionPool
 
-from twin.db import translated
+from ogc.exports import AT_ONCE
+from twin.db import Pool, connection_string, translated
 from twin.errors import NotFoundError
 from twin.model import Principal
 from twin.query.collection import Collection, collection_of
 from twin.query.column_batches import ColumnBatch, stream_columns
+from twin.query.execute import DOOR_SETTINGS
 from twin.query.feature_query import FeatureQuery
 from twin.server.city import City
 from twin.server.cityjson.export import Format, export_cityjson
 from twin.store import written_whole
+
+EXPORT_WITHIN_S = 600.0
+"""How long an export of the web door may read, and so how long it may hold a snapshot; however slow its caller is, he reads from a file."""
+
+
+def exports_connections(database_url: str) -> Pool:
+    """Return the closed pool of connections that files of the web door are read by: few, for they are busy for long."""
+    settings = {**DOOR_SETTINGS, "max_parallel_workers_per_gather": "2"}  # rows are moved and formatted by more than one process
+    conninfo = connection_string(database_url, application="twin-exports", statement_timeout_s=EXPORT_WITHIN_S, settings=settings)
+    return ConnectionPool(conninfo, min_size=0, max_size=AT_ONCE, open=False, timeout=30)
 
 
 def export_dataset(city: City, slug: str, as_of: int | dt.datetime | None, output: Path) -> int:

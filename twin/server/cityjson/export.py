@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ import psycopg
 import pyarrow as pa
 import shapely
 
+from twin.crs import OutputCrs
 from twin.db import Connection, translated
 from twin.errors import NotFoundError
 from twin.heights import vertical_model
@@ -28,7 +29,7 @@ from twin.representation import decode
 from twin.server.city import City
 from twin.server.cityjson import writing
 from twin.server.cityjson.objects import city_object
-from twin.server.cityjson.target import SourceFrame, Target, target_of
+from twin.server.cityjson.target import SourceFrame, Target, target_in, target_of
 from twin.server.cityjson.upgrade import upgraded
 
 Format = Literal["cityjson", "cityjsonseq"]
@@ -48,14 +49,27 @@ class Export:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes of the file."""
+        with translated(), self._city.pool.connection() as connection, connection.transaction():
+            yield from self.pieces(connection)
+
+    def pieces(self, connection: Connection, crs: OutputCrs | None = None, limit: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of the file, read in the transaction of ``connection``: of at most ``limit`` features, in ``crs``.
+
+        None: in the reference system that most features came in, so that they keep their numbers.
+        """
         city, query, principal = self._city, self._query, self._principal
         write = writing.sequence if self._form == "cityjsonseq" else writing.document
-        with translated(), city.pool.connection() as connection, connection.transaction():
-            headers = source_headers_statement(query, principal)
-            frames = [SourceFrame.of(row) for row in connection.execute(headers.text, headers.values).fetchall()]
-            vertical = vertical_model(city.deployment.vertical, city.settings.proj_data_dirs)
-            target = target_of(frames, city.storage, vertical, _corner(connection, query), query.collection.dataset.title.zh)
-            yield from write(target.header, self._counted(_features(connection, query, principal, target, {f.hash: f for f in frames})))
+        headers = source_headers_statement(query, principal)
+        frames = [SourceFrame.of(row) for row in connection.execute(headers.text, headers.values).fetchall()]
+        vertical = vertical_model(city.deployment.vertical, city.settings.proj_data_dirs)
+        corner, title = _corner(connection, query), query.collection.dataset.title.zh
+        target = (
+            target_of(frames, city.storage, vertical, corner, title)
+            if crs is None
+            else target_in(crs, city.storage, vertical, corner, title)
+        )
+        features = _features(connection, query, principal, target, {f.hash: f for f in frames})
+        yield from write(target.header, self._counted(islice(features, limit)))
 
     def _counted(self, features: Iterator[writing.Feature]) -> Iterator[writing.Feature]:
         for feature in features:
@@ -92,6 +106,8 @@ class _Row:
     fid: int
     geometry: bytes
     values: Mapping[str, Any]
+    shape: Mapping[str, Any]
+    """What its form is made of, as far as ``values`` do not say it."""
 
 
 def _features(
@@ -103,17 +119,19 @@ def _features(
     for row in _rows(connection, query, principal):
         document, levels = documents.at(row.fid), bodies.at(row.fid)
         made = None
-        if document:
+        if document and query.properties is None:
             _, header, content = document[0]
             made = _as_it_came(bytes(content), frames[header], target)
         yield made or _from_store(row, levels, query.collection, target)
 
 
 def _rows(connection: Connection, query: FeatureQuery, principal: Principal) -> Iterator[_Row]:
-    names = (*query.collection.properties, "extra")
-    for batch in stream_columns(connection, query, principal, names, _ROWS_AT_A_TIME):
+    names = (*query.wanted_properties, *(("extra",) if query.properties is None else ()))
+    drawn_by = tuple(n for n in query.collection.feature_type.recipe_fields.values() if n not in names)
+    for batch in stream_columns(connection, query, principal, (*names, *drawn_by), _ROWS_AT_A_TIME):
         for i, fid in enumerate(batch.fid):
-            yield _Row(fid, batch.geometry[i], {name: batch.columns[name][i] for name in names})
+            values, shape = ({name: batch.columns[name][i] for name in some} for some in (names, drawn_by))
+            yield _Row(fid, batch.geometry[i], values, shape)
 
 
 def _as_it_came(content: bytes, frame: SourceFrame, target: Target) -> writing.Feature | None:
@@ -134,10 +152,10 @@ def _decompressed(content: bytes) -> bytes:
 
 def _from_store(row: _Row, levels: Sequence[tuple[Any, ...]], collection: Collection, target: Target) -> writing.Feature:
     values = dict(row.values)
-    extra = values.pop("extra")
+    extra = values.pop("extra", None)
     geometry = shapely.from_wkb(row.geometry)
     faces = [(lod, decode(bytes(content))) for _, lod, content in levels]
-    made, vertices = city_object(collection.feature_type, values, extra, geometry, faces)
+    made, vertices = city_object(collection.feature_type, values, row.shape, extra, geometry, faces)
     key = [values.get(name) for name in collection.feature_type.natural_key]
     name = "/".join(map(str, key)) if key and None not in key else f"{collection.oid_prefix}{row.fid}"
     return {"type": "CityJSONFeature", "id": name, "CityObjects": {name: made}, "vertices": target.from_stored(vertices).tolist()}

@@ -53,6 +53,7 @@ class Positions:
 def city_object(
     feature_type: FeatureType,
     properties: Mapping[str, Any],
+    shape: Mapping[str, Any],
     extra: Mapping[str, Any] | None,
     geometry: shapely.Geometry,
     levels: Sequence[tuple[str, Faces]],
@@ -60,14 +61,14 @@ def city_object(
     """Return the object of one feature and its vertices (n, 3) in the storage CRS, which its boundaries number.
 
     The type is the first of the FeatureType's CityJSON types, else GenericCityObject. Attributes are every field that has a value and
-    the source's own columns.
+    the source's own columns; ``shape`` holds fields that its form is made of and that are not written.
     """
     kind = feature_type.cityjson_types[0] if feature_type.cityjson_types else "GenericCityObject"
     attributes = {k: _plain(v) for k, v in properties.items() if v is not None} | dict(extra or {})
     positions = Positions()
     geometries = [g for lod, faces in levels for g in _of_faces(lod, faces, positions)]
     if not geometries:
-        geometries = _of_footprint(geometry, *_base_and_height(feature_type, properties), positions)
+        geometries = _of_footprint(geometry, *_base_and_height(feature_type, {**shape, **properties}), positions)
     made: Object = {"type": kind, "attributes": attributes, "geometry": geometries}
     if kind in _NEEDS_PARENT:
         parent = attributes.get("cityjson_parent") or attributes.get("building_id")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import orjson
 
 from ingest.readers.cityjson_frame import read_frame
-from twin.crs import SourceTransform, StorageCrs, parse_crs, to_storage
+from twin.crs import OutputCrs, SourceTransform, StorageCrs, parse_crs, to_storage
 from twin.errors import TwinError
 from twin.heights import VerticalModel
 from twin.server.cityjson.upgrade import with_lod_as_text
@@ -20,6 +20,7 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Document = Mapping[str, Any]
 _SCALE_M = 0.001
+_ELLIPSOIDAL_3D = 4979
 _NEAR_DEG = 1e-8
 """A step of a degree grid: about a millimetre."""
 _MEMBERS_OF_METADATA = frozenset({"identifier", "pointOfContact", "referenceDate", "title", "geographicalExtent", "referenceSystem"})
@@ -93,14 +94,35 @@ def target_of(frames: Sequence[SourceFrame], storage: StorageCrs, vertical: Vert
                 continue
             way = None  # a name of no known system: good for its own documents
         return Target(_header(frame), frame.crs, frame.scale, frame.translate, way, storage, vertical)
-    scale, translate = np.full(3, _SCALE_M), np.floor(corner)
-    crs = f"EPSG:{storage.srid}"
+    return _anew(
+        f"EPSG:{storage.srid}", f"{_DEFINITIONS}EPSG/0/{storage.srid}", np.full(3, _SCALE_M), corner, None, storage, vertical, title
+    )
+
+
+def target_in(crs: OutputCrs, storage: StorageCrs, vertical: VerticalModel, corner: Floats, title: str) -> Target:
+    """Return the frame of one of the CRSs that a door offers, which has heights; steps are a millimetre, of degrees about one."""
+    url = crs.uri.replace("http:", "https:")
+    if crs.srid == storage.srid:
+        return _anew(f"EPSG:{crs.srid}", url, np.full(3, _SCALE_M), corner, None, storage, vertical, title)
+    is_ellipsoidal = crs.height == "ellipsoidal"
+    name = f"EPSG:{_ELLIPSOIDAL_3D if is_ellipsoidal else crs.srid}"
+    step = _NEAR_DEG if is_ellipsoidal else _SCALE_M
+    scale, way = np.array([step, step, _SCALE_M]), to_storage(name, storage)
+    x, y = way.operation.inverse(corner[:1], corner[1:2])
+    return _anew(name, url, scale, np.array([x[0], y[0], corner[2]]), way, storage, vertical, title)
+
+
+def _anew(
+    crs: str, url: str, scale: Floats, near: Floats, way: SourceTransform | None, storage: StorageCrs, vertical: VerticalModel, title: str
+) -> Target:
+    """Return a frame that no source had, with its origin near a position."""
+    translate = np.floor(near)
     header = {
         "version": "2.0",
         "transform": {"scale": scale.tolist(), "translate": translate.tolist()},
-        "metadata": {"title": title, "referenceSystem": f"{_DEFINITIONS}EPSG/0/{storage.srid}"},
+        "metadata": {"title": title, "referenceSystem": url},
     }
-    return Target(header, crs, scale, translate, None, storage, vertical)
+    return Target(header, crs, scale, translate, way, storage, vertical)
 
 
 def _header(frame: SourceFrame) -> Document:

@@ -1,0 +1,148 @@
+"""Items as JSON-FG: the pages and the single features of the GeoJSON door, with what JSON-FG says besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ogc import answers, links, negotiation
+from ogc.json_fg.document import PROFILE, Document, Shape, converted, is_lonlat, root_members, takes_bodies
+from ogc.json_fg.geometry import Geometry, polyhedron, prism
+from ogc.paging import link_header, page_head
+from ogc.parameters import ITEM, ItemsRequest, asked_crs, bad_parameter, single_values
+from ogc.state import OgcContext
+from twin.errors import NotFoundError
+from twin.model import Principal
+from twin.query.bodies import moved, moved_statement, separations_statement
+from twin.query.collection import Collection
+from twin.query.execute import fetch_pinned, fetch_row, fetch_rows
+from twin.query.feature_query import FeatureQuery
+from twin.query.items import ItemsPage, items_page, items_statement
+from twin.query.positions import decimals
+from twin.query.representations import representations_statement
+from twin.representation import Faces, decode
+
+VERSION = 1
+"""Part of every entity tag: raise it when the same rows are written differently."""
+FORM = "jsonfg"
+MEDIA_TYPES = ("application/vnd.ogc.fg+json", "application/fg+json")
+"""What drafts called it; JSON-FG 1.0 is GeoJSON of a profile."""
+
+
+class JsonFgDoor:
+    """Answers ``/items`` and ``/items/{oid}`` as JSON-FG."""
+
+    def __init__(self, context: OgcContext) -> None:
+        self._context = context
+
+    async def items(self, request: Request, collection: Collection, asked: ItemsRequest, at: int | None) -> Response:
+        """A page of features at commit ``at``."""
+        if asked.hits:
+            raise bad_parameter("resulttype")
+        principal, language = self._context.principal_of(request), negotiation.language(request)
+        page, features, commit = await self._features(asked.query, at, principal)
+        document = page_head(request, collection, page, asked.query.boundary, commit, FORM, language)
+        made = [*cast("list[links.Link]", document["links"]), _self_link(request, language)]
+        root = root_members(features, asked.query.crs, collection, _schema_url(request, collection))
+        headers = {"Link": f'{link_header(request, collection, made, language)}, <{PROFILE}>; rel="profile"'}
+        return await self._answer(request, asked.query, commit, {**document, "links": made, **root, "features": features}, headers)
+
+    async def item(self, request: Request, collection: Collection, at: int | None) -> Response:
+        """One feature at commit ``at``."""
+        given = single_values(request.query_params.multi_items(), ITEM)
+        query = FeatureQuery(collection, asked_crs(given, "crs", collection), fid=collection.fid(request.path_params["item"]), limit=1)
+        _, features, commit = await self._features(query, at, self._context.principal_of(request))
+        if not features:
+            raise NotFoundError("there is no such feature", zh="没有该要素")
+        root = root_members(features, query.crs, collection, _schema_url(request, collection))
+        language = negotiation.language(request)
+        address = f"{links.base_url(request)}/collections/{collection.slug}"
+        about = links.link(address, "collection", answers.JSON, collection.dataset.title.in_language(language))
+        root.pop("geometryDimension", None)
+        document = {**root, **features[0], "links": [_self_link(request, language), about]}
+        return await self._answer(request, query, commit, document, {"Link": f'<{PROFILE}>; rel="profile"'})
+
+    async def _features(self, query: FeatureQuery, at: int | None, principal: Principal) -> tuple[ItemsPage, list[Document], int]:
+        """Return the page, its features as JSON-FG and their commit; solids are read as of the same."""
+        shape_fields = tuple(query.collection.feature_type.recipe_fields.values())
+        hidden = [n for n in (*shape_fields, "valid_from", "valid_to") if n not in query.wanted_properties]
+        wider = replace(query, properties=(*query.wanted_properties, *hidden))
+        row = await fetch_pinned(self._context.pool, wider, at, lambda q: items_statement(q, principal))
+        page = items_page(row, query.limit)
+        commit = page.commit if at is None else min(at, page.commit)
+        plain: list[Document] = orjson.loads(b"[" + page.features + b"]")
+        fids = tuple(query.collection.fid(f["id"]) for f in plain)
+        same = FeatureQuery(query.collection, query.crs, as_of=commit, fids=fids, limit=max(1, len(fids)))
+        shapes = await self._shapes(same, plain, principal) if query.with_geometry and fids else {}
+        made = [converted(f, shapes.get(f["id"], Shape(None, None)), query.crs) for f in plain]
+        for feature in made:
+            for name in hidden:
+                feature["properties"].pop(name, None)
+        return page, made, commit
+
+    async def _shapes(self, query: FeatureQuery, features: Sequence[Document], principal: Principal) -> dict[str, Shape]:
+        bodies: Mapping[str, Geometry] = {}
+        if takes_bodies(query.crs, query.collection):
+            bodies = await self._solids(query, principal)
+            bodies = {**await self._prisms(query, [f for f in features if f["id"] not in bodies], principal), **bodies}
+        fallback: Mapping[str, Any] = {}
+        if not is_lonlat(query.crs):
+            lonlat = replace(query, crs=next(c for c in query.collection.crs if is_lonlat(c)), properties=())
+            page = items_page(await fetch_row(self._context.pool, items_statement(lonlat, principal)), query.limit)
+            fallback = {f["id"]: f["geometry"] for f in orjson.loads(b"[" + page.features + b"]")}
+        return {f["id"]: Shape(fallback.get(f["id"]), bodies.get(f["id"])) for f in features}
+
+    async def _solids(self, query: FeatureQuery, principal: Principal) -> dict[str, Geometry]:
+        rows = await fetch_rows(self._context.pool, representations_statement(query, principal))
+        faces: list[tuple[int, Faces]] = [(fid, decode(bytes(content))) for fid, _, content in rows]
+        if not faces:
+            return {}
+        positions = np.concatenate([f.vertices for _, f in faces])
+        places = moved(await fetch_row(self._context.pool, moved_statement(query.collection, query.crs, positions)))
+        ends = np.cumsum([len(f.vertices) for _, f in faces])[:-1]
+        found = {}
+        for (fid, one), vertices in zip(faces, np.split(places, ends), strict=True):
+            solid = polyhedron(one, vertices, decimals(query.crs))
+            if solid is not None:
+                found[f"{query.collection.oid_prefix}{fid}"] = solid
+        return found
+
+    async def _prisms(self, query: FeatureQuery, features: Sequence[Document], principal: Principal) -> dict[str, Geometry]:
+        kind = query.collection.feature_type
+        fields = kind.recipe_fields
+        if kind.recipe != "extrude" or not {"base", "height"} <= fields.keys() or not features:
+            return {}
+        above: Mapping[int, float] = {}
+        if query.crs.height == "ellipsoidal":
+            above = dict(await fetch_rows(self._context.pool, separations_statement(query, principal)))
+        found = {}
+        for feature in features:
+            base_m, height_m = (feature["properties"].get(fields[role]) for role in ("base", "height"))
+            if feature["geometry"] is not None and base_m is not None and height_m is not None and height_m > 0:
+                low_m = base_m + above.get(query.collection.fid(feature["id"]), 0.0)
+                found[feature["id"]] = prism(feature["geometry"], low_m, low_m + height_m)
+        return found
+
+    async def _answer(self, request: Request, query: FeatureQuery, commit: int, document: Document, headers: dict[str, str]) -> Response:
+        kind, dataset = query.collection.feature_type, query.collection.dataset
+        classes = sorted(self._context.principal_of(request).classes)
+        tag = answers.etag(request, VERSION, dataset.id, commit, kind.name, kind.version, classes)
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag)
+        accepted = request.headers.get("accept", "")
+        named = next((m for m in MEDIA_TYPES if m in accepted), answers.GEOJSON) if "f" not in request.query_params else answers.GEOJSON
+        return await answers.answer(request, orjson.dumps(document), named, tag, headers | {"Content-Crs": f"<{query.crs.uri}>"})
+
+
+def _self_link(request: Request, language: str) -> links.Link:
+    return links.link(str(request.url), "self", answers.GEOJSON, links.title("json", language))
+
+
+def _schema_url(request: Request, collection: Collection) -> str:
+    return f"{links.base_url(request)}/collections/{collection.slug}/schema"
