@@ -17,7 +17,7 @@ from twin.server.assets import build_asset
 from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_checks
 from twin.server.city import City, Progress
 from twin.server.kept_files import sweep_kept
-from twin.server.packing import pack_missing
+from twin.server.packer import Packer
 from twin.server.process_runs import run_job, sweep_jobs, waiting_jobs
 
 BUILDS, CHECKS, PROCESSES = "build", "check", "process"
@@ -31,19 +31,14 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
     """Return the queue of a city with its tasks; the tables are in schema ``jobs``."""
     queue = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=_conninfo(city), min_size=1, max_size=4))
 
+    packer = Packer(city)
+
     @queue.task(name=_BUILD, queue=BUILDS)
     def build(dataset: str, revision: int) -> None:
-        if build_asset(city, dataset, revision, progress):
-            pack_soon()
-
-    packing = threading.Lock()
-
-    def pack_soon() -> None:
-        threading.Thread(target=pack, daemon=True).start()
-
-    def pack() -> None:
-        with packing:
-            pack_missing(city)
+        with packer.resting():
+            built = build_asset(city, dataset, revision, progress)
+        if built:
+            packer.pack_soon()
 
     @queue.task(name=_CHECK, queue=CHECKS)
     def check(submission: str) -> None:
@@ -57,8 +52,7 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
     @queue.task(name="reconcile", queue=CHECKS)
     def reconcile_now(timestamp: int) -> None:  # noqa: ARG001 - a periodic task is told when
         enqueue_missing(city, queue)
-        if not packing.locked():
-            pack_soon()  # what a command has built, and what a worker that ended had left
+        packer.pack_soon()  # what a command has built, and what a worker that ended had left
 
     @queue.periodic(cron="17 * * * *")
     @queue.task(name="tidy", queue=CHECKS)
