@@ -10,17 +10,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ogc import answers, links, negotiation
-from ogc.conformance import CLASSES
+from ogc.beside_features import completed, landing_links
+from ogc.conformance import classes
+from ogc.degree_boxes import boxes_meet, degree_box
+from ogc.downloads import DownloadDoor
 from ogc.findings import findings_collection
 from ogc.openapi import MEDIA_TYPE as OPENAPI
 from ogc.openapi import openapi_document
 from ogc.openapi.build import Described
 from ogc.pages import Pages
 from ogc.parameters import EVERYWHERE, single_values
+from ogc.records.documents import catalogue_collection
 from ogc.shell import Shell, completed_collection
 from ogc.state import DoorState, OgcContext, StateKeeper
 from ogc.tile_door import MATRIX_SET
 from ogc.tilesets import matrix_set, matrix_set_list, tilejson, tileset, tileset_list
+from ogc.volumes import Volume
 from twin.errors import NotFoundError
 from twin.featuretypes.json_schema import feature_schema, queryables
 from twin.featuretypes.json_schema import sortables as sortables_schema
@@ -37,10 +42,11 @@ _SERVED_RELATIONS = frozenset({"about", "self", "alternate", "service-desc", "se
 class DocumentDoor:
     """Routes whose answer changes only with the catalogue's version."""
 
-    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages) -> None:
+    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages, downloads: DownloadDoor | None = None) -> None:
         self._context = context
         self._keeper = keeper
         self._pages = pages
+        self._downloads = downloads
         self._shell = Shell(context.catalogue)
 
     async def landing(self, request: Request) -> Response:
@@ -53,39 +59,61 @@ class DocumentDoor:
         found.append(
             links.link(f"{base}/tileMatrixSets", "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", answers.JSON, "TileMatrixSets")
         )
+        found.append(links.link(f"{base}/search", "search", answers.GEOJSON, links.title("search", language)))
+        found.append(links.link(f"{base}/queryables", f"{links.RELATIONS}queryables", answers.SCHEMA, links.title("queryables", language)))
         found.append(links.link(f"{base}/functions", f"{links.RELATIONS}functions", answers.JSON, links.title("functions", language)))
+        found += landing_links(self._context, base, language)
         return await self._send(request, state, "landing_page.html", document | {"links": found}, language)
 
     async def conformance(self, request: Request) -> Response:
         """The conformance classes that are true."""
         state, language, _ = await self._begin(request)
-        return await self._send(request, state, "conformance.html", {"conformsTo": list(CLASSES)}, language)
+        return await self._send(
+            request, state, "conformance.html", {"conformsTo": list(classes(writable=self._context.writer is not None))}, language
+        )
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI 3.0 definition of every route."""
         state, language, _ = await self._begin(request)
         visible = state.visible(self._context.principal_of(request))
-        document = openapi_document(Described(state.deployment, visible, language), links.base_url(request))
+        document = openapi_document(
+            Described(state.deployment, visible, language, writable=self._context.writer is not None), links.base_url(request)
+        )
         return await self._send(request, state, "openapi.html", document, language, media_type=OPENAPI)
 
     async def collections(self, request: Request) -> Response:
-        """All collections the caller may see."""
-        state, language, form = await self._begin(request)
+        """All collections the caller may see, those that meet ``bbox`` where it is given."""
+        box = degree_box(single_values(request.query_params.multi_items(), EVERYWHERE | {"bbox"}).get("bbox"))
+        state, language, form = await self._keeper.state(), negotiation.language(request), negotiation.form(request)
         principal, base = self._context.principal_of(request), links.base_url(request)
         document = await self._keeper.in_thread(lambda: self._shell.collections(state, principal, base, language))
         visible = state.visible(principal)
-        document["collections"] = [completed_collection(entry, visible[entry["id"]], base, language) for entry in document["collections"]]
-        document["collections"].append(findings_collection(state.deployment, base, language))
+        volumes = await self._volumes()
+        listed = [
+            completed(
+                completed_collection(entry, visible[entry["id"]], base, language),
+                visible[entry["id"]],
+                self._context,
+                volumes,
+                base,
+                language,
+            )
+            for entry in document["collections"]
+        ]
+        listed += [findings_collection(state.deployment, base, language), catalogue_collection(state.deployment, base, language)]
+        document["collections"] = [e for e in listed if box is None or boxes_meet(tuple(e["extent"]["spatial"]["bbox"][0]), box)]
         document["links"] = links.self_and_alternate(f"{base}/collections", [], form, answers.JSON, language)
-        return await self._send(request, state, "collections/index.html", document, language)
+        return await self._send(request, state, "collections/index.html", document, language, more=volumes)
 
     async def collection(self, request: Request) -> Response:
         """One collection."""
         found, state, language = await self._one(request)
         principal, base = self._context.principal_of(request), links.base_url(request)
         document = await self._keeper.in_thread(lambda: self._shell.collection(state, principal, base, language, found.slug))
-        completed = completed_collection(document, found, base, language)
-        return await self._send(request, state, "collections/collection.html", completed, language, found)
+        volumes = await self._volumes()
+        made = completed(completed_collection(document, found, base, language), found, self._context, volumes, base, language)
+        made["links"] += await self._downloads.links(found, base, language) if self._downloads else []
+        return await self._send(request, state, "collections/collection.html", made, language, found, more=volumes.get(found.slug))
 
     async def schema(self, request: Request) -> Response:
         """The JSON Schema of a collection's features (Part 5)."""
@@ -147,6 +175,10 @@ class DocumentDoor:
             raise NotFoundError(f"tiles are in {MATRIX_SET}", zh=f"瓦片仅有 {MATRIX_SET}")
         return await self._send(request, state, "document.html", matrix_set(), language)
 
+    async def _volumes(self) -> Mapping[str, Volume]:
+        volumes = self._context.volumes
+        return {} if volumes is None else await self._keeper.in_thread(volumes.current)
+
     async def _begin(self, request: Request, forms: tuple[str, ...] = ()) -> tuple[DoorState, str, str]:
         single_values(request.query_params.multi_items(), EVERYWHERE)
         return await self._keeper.state(), negotiation.language(request), negotiation.form(request, forms)
@@ -171,8 +203,9 @@ class DocumentDoor:
         language: str,
         collection: Collection | None = None,
         media_type: str = answers.JSON,
+        more: object = None,
     ) -> Response:
-        tag = answers.etag(request, DOCUMENT_VERSION, state.version, sorted(self._context.principal_of(request).classes))
+        tag = answers.etag(request, DOCUMENT_VERSION, state.version, sorted(self._context.principal_of(request).classes), more)
         if answers.unchanged(request, tag):
             return answers.not_modified(tag)
         headers = {"Content-Language": "zh-Hans" if language == "zh" else "en"}

@@ -21,6 +21,7 @@ from twin.db import Connection, Pool, translated
 from twin.errors import UnavailableError
 from twin.query.execute import moved_on, read_of
 from twin.query.rows import STANDING_COMMIT
+from twin.store import Store
 
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 _LOOK_AGAIN_S = 0.02
@@ -32,8 +33,8 @@ class ExportMeans:
 
     pool: Pool
     """Connections of their own, whose statement time-out is what a snapshot may last."""
-    scratch: Path
-    """Folder for files on their way."""
+    store: Store
+    """Keeps files of whole datasets; those on their way lie in its scratch."""
     formats: Formats
 
 
@@ -45,6 +46,8 @@ class Task:
     export: Callable[[Connection, Path], Export]
     at: int | None
     """The commit whose state is asked for; None for the current one."""
+    lock: str | None = None
+    """While it is written nobody else, in whatever process, writes what has the same name."""
 
 
 class ExportJob:
@@ -111,6 +114,8 @@ class ExportJob:
 
     def _written(self, connection: Connection) -> None:
         connection.execute(_SNAPSHOT)
+        if self._task.lock is not None:
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"twin.export {self._task.lock}",))
         export = self._task.export(connection, self._folder)
         dataset = export.query.collection.dataset
         standing = connection.execute(sql.SQL("SELECT {}").format(STANDING_COMMIT.format(dataset=sql.Literal(dataset.id)))).fetchone()

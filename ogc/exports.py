@@ -15,11 +15,12 @@ from starlette.responses import Response
 from ogc import answers, negotiation
 from ogc.export_answer import ExportAnswer
 from ogc.export_job import ExportJob, ExportMeans, Task
-from ogc.formats import Export, Format
+from ogc.formats import Export, Format, Formats
 from ogc.json_fg.door import FORM, MEDIA_TYPES, JsonFgDoor
 from ogc.memento import accepted_time
 from ogc.parameters import ItemsRequest, Moment, bad_parameter, items_request, moment, single_values
 from ogc.state import OgcContext, StateKeeper
+from twin.crs import OutputCrs
 from twin.db import Connection
 from twin.errors import BadRequestError, TooManyRequestsError, UnavailableError
 from twin.model import Principal
@@ -48,6 +49,11 @@ class ExportDoor:
         self._json_fg = JsonFgDoor(context)
         self._names = (FORM, *(f.name for f in means.formats.all))
         self._media_types = dict.fromkeys(MEDIA_TYPES, FORM) | {f.media_type: f.name for f in means.formats.all}
+
+    @property
+    def formats(self) -> Formats:
+        """The formats that files can have."""
+        return self._means.formats
 
     def form(self, request: Request) -> str | None:
         """Return the name of the format that a request asks for, by ``f`` or by Accept; None where it asks for a page."""
@@ -109,16 +115,7 @@ class ExportDoor:
     @asynccontextmanager
     async def _written(self, request: Request, task: Task) -> AsyncIterator[ExportJob]:
         """Begin a job and yield it when there is something to send; end it with the block, or when the caller has gone."""
-        try:
-            await asyncio.wait_for(self._room.acquire(), _ROOM_WITHIN_S)
-        except TimeoutError:
-            raise _too_many() from None
-        try:
-            job = ExportJob(task, self._means.pool, self._means.scratch)
-        except BaseException:
-            self._room.release()
-            raise
-        job.begin(self._threads).add_done_callback(lambda _: self._room.release())
+        job = await self._begun(task)
         try:
             while not await job.readable():
                 if await request.is_disconnected():
@@ -127,9 +124,37 @@ class ExportDoor:
         finally:
             await asyncio.shield(asyncio.to_thread(job.abandon))
 
+    async def run(self, task: Task) -> None:
+        """Do a task to its end, which somebody may or may not wait for; TooManyRequestsError when there is no room for it."""
+        job = await self._begun(task)
+        try:
+            while not await job.readable():
+                pass
+        finally:
+            await asyncio.shield(asyncio.to_thread(job.abandon))
+
+    async def _begun(self, task: Task) -> ExportJob:
+        """Begin a job as soon as there is room for it, within a bounded time."""
+        try:
+            await asyncio.wait_for(self._room.acquire(), _ROOM_WITHIN_S)
+        except TimeoutError:
+            raise _too_many() from None
+        try:
+            job = ExportJob(task, self._means.pool, self._means.store.scratch)
+        except BaseException:
+            self._room.release()
+            raise
+        job.begin(self._threads).add_done_callback(lambda _: self._room.release())
+        return job
+
     def _tag(self, request: Request, collection: Collection, principal: Principal, commit: int) -> str:
         kind = collection.feature_type
         return answers.etag(request, EXPORT_VERSION, collection.dataset.id, commit, kind.name, kind.version, sorted(principal.classes))
+
+
+def grid_of(collection: Collection) -> OutputCrs:
+    """Return the storage CRS with heights, as it is offered."""
+    return next(crs for crs in collection.crs if crs.srid == collection.storage_srid)
 
 
 def _too_many() -> TooManyRequestsError:
@@ -147,8 +172,7 @@ def _parsed(request: Request, chosen: Format, collection: Collection) -> tuple[I
         raise bad_parameter(next(name for name, _ in pairs if name in _NOT_OF_FILES))
     asked = items_request([pair for pair in pairs if pair[0] not in options], collection)
     if chosen.prefers_grid and "crs" not in request.query_params:
-        grid = next(crs for crs in collection.crs if crs.srid == collection.storage_srid)
-        asked = replace(asked, query=replace(asked.query, crs=grid))
+        asked = replace(asked, query=replace(asked.query, crs=grid_of(collection)))
     limit = request.query_params.get("limit")  # read by items_request, which knows pages only, and so is a number
     return asked, None if limit is None else int(limit), options
 

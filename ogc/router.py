@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from ogc.dcat import DcatDoor
 from ogc.documents import DocumentDoor
+from ogc.downloads import DownloadDoor
 from ogc.exports import ExportDoor
 from ogc.features import FeatureDoor
 from ogc.findings import FindingsDoor
@@ -14,13 +16,15 @@ from ogc.image_tiles import ImageTiles
 from ogc.map_tiles import MapTileDoor
 from ogc.pages import Pages
 from ogc.processes.door import ProcessDoor
+from ogc.records.door import RecordsDoor
 from ogc.search import SearchDoor
 from ogc.sender import Sender
+from ogc.stac import StacDoor
 from ogc.state import OgcContext, StateKeeper
 from ogc.styles import StyleDoor
 from ogc.tile_door import TileDoor
-from ogc.wfs.door import WfsDoor
 from ogc.versions import VersionsDoor
+from ogc.wfs.door import WfsDoor
 from ogc.wmts import WmtsDoor
 from ogc.writing.items import WritingDoor
 from ogc.writing.transactions import TransactionDoor
@@ -33,8 +37,10 @@ def build_router(context: OgcContext) -> APIRouter:
     """Return the router of every OGC route; errors leave it as TwinErrors, which the application turns into problem documents."""
     keeper = StateKeeper(context.catalogue)
     pages = Pages(keeper)
-    features = FeatureDoor(context, keeper, pages, ExportDoor(context, keeper, context.exports) if context.exports else None)
-    documents = DocumentDoor(context, keeper, pages)
+    exports = ExportDoor(context, keeper, context.exports) if context.exports else None
+    downloads = DownloadDoor(context, keeper, exports, context.exports.store) if exports and context.exports else None
+    features = FeatureDoor(context, keeper, pages, exports)
+    documents = DocumentDoor(context, keeper, pages, downloads)
     tiles = TileDoor(context, keeper, features)
     router = APIRouter()
     collection = "/collections/{collection}"
@@ -46,6 +52,8 @@ def build_router(context: OgcContext) -> APIRouter:
     router.add_route(f"{own}/queryables", findings.queryables, ["GET"])
     router.add_route(f"{own}/items", findings.items, ["GET"])
     router.add_route(f"{own}/items/{{item}}", findings.item, ["GET"])
+    sender = Sender(context, keeper, pages)
+    router.routes.extend([*RecordsDoor(sender).routes(), *DcatDoor(sender).routes()])
     router.add_route(f"{collection}/items", features.items, ["GET"])
     router.add_route(f"{collection}/items/{{item}}", features.item, ["GET"])
     router.add_route(f"{collection}/tiles/{{matrix_set}}/{{z}}/{{y}}/{{x}}", tiles.tile, ["GET"])
@@ -67,6 +75,7 @@ def build_router(context: OgcContext) -> APIRouter:
     router.add_route("/tileMatrixSets", documents.matrix_sets, ["GET"])
     router.add_route("/tileMatrixSets/{matrix_set}", documents.matrix_set, ["GET"])
     router.add_route("/static/{name}", pages.static, ["GET"])
+    router.routes.extend(downloads.routes() if downloads else [])
     router.routes.extend(VersionsDoor(context, keeper, pages).routes())
     router.routes.extend(WritingDoor(context, keeper).routes())
     router.routes.extend(TransactionDoor(context, keeper).routes())
@@ -74,11 +83,11 @@ def build_router(context: OgcContext) -> APIRouter:
         formats = context.exports.formats if context.exports else Formats()
         router.routes.extend(ProcessDoor(context, keeper, pages, context.jobs, formats).routes())
     router.routes.extend(WfsDoor(context, keeper).routes())
-    sender = Sender(context, keeper, pages)
     pictures = ImageTiles(context)
     router.routes.extend(StyleDoor(sender).routes())
     if context.pictures is not None:
-        router.routes.extend([*MapTileDoor(sender, pictures).routes(), *WmtsDoor(sender, pictures).routes()])
+        doors = (MapTileDoor(sender, pictures), WmtsDoor(sender, pictures), StacDoor(sender, pictures))
+        router.routes.extend([route for door in doors for route in door.routes()])
     if context.volumes is not None:
         router.routes.extend(GeoVolumesDoor(sender, context.volumes).routes())
     return router

@@ -25,6 +25,7 @@ from twin.db import connection_string
 from twin.model import Principal
 from twin.query.execute import DOOR_SETTINGS
 from twin.server import problems
+from twin.store import FolderStore
 
 
 @contextmanager
@@ -55,7 +56,8 @@ def served(
         app.add_middleware(_Noting, seen=seen)
     problems.install(app)
     who = principal or Principal.anonymous()
-    exports = ExportMeans(catalogue.pool, Path(tempfile.gettempdir()), Formats())
+    kept = tempfile.TemporaryDirectory(prefix="ct-store-")
+    exports = ExportMeans(catalogue.pool, FolderStore(Path(kept.name)), Formats())
     app.include_router(build_router(OgcContext(catalogue, pool, lambda _: who, exports=exports, writer=writer)), prefix="/ogc")
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
@@ -69,6 +71,7 @@ def served(
         server.should_exit = True
         thread.join()
         listener.close()
+        kept.cleanup()
 
 
 class _Noting:

@@ -126,7 +126,7 @@ def create_app(city: City) -> FastAPI:
                 volumes=BuiltVolumes(city),
                 styles=StyleBook(city.settings.style_folder),
                 writer=FeatureWrites(city, tokens),
-                exports=ExportMeans(exports_pool, city.store.scratch, Formats(cityjson_formats(city))),
+                exports=ExportMeans(exports_pool, city.store, Formats(cityjson_formats(city))),
                 jobs=ProcessJobs(city, tokens, Publishing(city).wake_worker),
             )
         ),

@@ -1,0 +1,174 @@
+"""A dataset at a revision as a file: made once, kept in the store, given with Range and an entity tag (``/collections/{id}/download``)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from ogc import answers, links
+from ogc.export_job import Task
+from ogc.exports import EXPORT_VERSION, ExportDoor, grid_of
+from ogc.formats import Export, Format
+from ogc.parameters import EVERYWHERE, asked_crs, bad_parameter, moment, single_values
+from ogc.state import OgcContext, StateKeeper
+from twin.crs import OutputCrs
+from twin.db import Connection
+from twin.errors import NotFoundError, UnavailableError
+from twin.model import Principal, Revision, SharingClass
+from twin.query.collection import Collection
+from twin.query.feature_query import FeatureQuery
+from twin.store import Store
+
+WAITED_S = 25.0
+"""A caller is held so long while his file is made; then he is asked to come back, and it is made on."""
+COME_BACK_S = 10
+KEPT_S = 7 * 86_400.0
+"""Files of earlier revisions are forgotten when they are older and another file of the dataset is made."""
+_FOLDER = "exports"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One file of a dataset: all of it at a revision, in a format and a CRS."""
+
+    collection: Collection
+    revision: Revision
+    format: Format
+    crs: OutputCrs
+    crs_is_asked: bool
+    options: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """Where it is kept: another for whatever makes it another file."""
+        kind = self.collection.feature_type
+        told = sorted((name, value) for name, value in self.options.items() if value != self.format.options[name][0])
+        what = f"{EXPORT_VERSION}\n{kind.name}\n{kind.version}\n{self.crs.uri if self.crs_is_asked else ''}\n{told}"
+        digest = hashlib.blake2b(what.encode(), digest_size=8).hexdigest()
+        return f"{_FOLDER}/{self.collection.slug}/{self.revision.commit}/{digest}.{self.format.suffix}"
+
+
+class DownloadDoor:
+    """The routes of files that are kept."""
+
+    def __init__(self, context: OgcContext, keeper: StateKeeper, exports: ExportDoor, store: Store) -> None:
+        self._context, self._keeper, self._exports, self._store = context, keeper, exports, store
+        self._making: dict[str, asyncio.Task[None]] = {}
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [Route("/collections/{collection}/download", self.download, methods=["GET"])]
+
+    async def download(self, request: Request) -> Response:
+        """All features of a dataset at the current or another revision; asked for by its commit it never changes."""
+        principal = self._context.principal_of(request)
+        collection = await self._keeper.collection(request.path_params["collection"], principal)
+        order = await self._order(request, collection)
+        if await asyncio.to_thread(self._store.held, order.key) is None:
+            await self._made(order, principal)
+        held = await asyncio.to_thread(self._store.held, order.key)
+        if held is None:
+            raise UnavailableError("the file was made and is gone; ask again", zh="文件已不在，请重试")
+        headers = _headers(request, order) | {"ETag": f'"{held.modified_ns:x}-{held.size:x}"'}
+        if answers.unchanged(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        file: Path = await asyncio.to_thread(partial(self._store.file, unchanging=True), order.key)
+        return FileResponse(file, media_type=order.format.media_type, headers=headers)
+
+    async def links(self, collection: Collection, base_url: str, language: str) -> list[links.Link]:
+        """Return the enclosure links of a collection's newest revision, with the size of files that are kept."""
+        address, revision = f"{base_url}/collections/{collection.slug}/download", collection.revision
+        orders = [_plain_order(collection, revision, f) for f in self._exports.formats.offered(collection)]
+        sizes = await asyncio.to_thread(lambda: [self._store.size(order.key) for order in orders])
+        made = []
+        for order, size in zip(orders, sizes, strict=True):
+            href = links.with_parameters(address, [("f", order.format.name), ("as-of", str(revision.commit))])
+            found = links.link(href, "enclosure", order.format.media_type, order.format.title.in_language(language))
+            made.append(found if size is None else found | {"length": size})
+        return made
+
+    async def _order(self, request: Request, collection: Collection) -> Order:
+        chosen = self._exports.formats.of(request.query_params.get("f", ""), collection)
+        given = single_values(request.query_params.multi_items(), EVERYWHERE | {"crs", "as-of"} | chosen.options.keys())
+        options = {name: value for name, value in given.items() if name in chosen.options}
+        for name, value in options.items():
+            if value not in chosen.options[name]:
+                raise bad_parameter(name)
+        revision = await self._revision(collection, given.get("as-of"))
+        plain = _plain_order(collection, revision, chosen)
+        is_asked = "crs" in given
+        return replace(plain, crs=asked_crs(given, "crs", collection) if is_asked else plain.crs, crs_is_asked=is_asked, options=options)
+
+    async def _revision(self, collection: Collection, as_of: str | None) -> Revision:
+        asked, catalogue = moment(as_of), self._context.catalogue
+        if asked is None:
+            return collection.revision
+        commit = await asyncio.to_thread(catalogue.commit_as_of, asked)
+        found = await asyncio.to_thread(partial(catalogue.revision_as_of, collection.slug), commit)
+        if found is None:
+            raise NotFoundError("the dataset had no revision then", zh="该数据集当时尚无版本")
+        return found
+
+    async def _made(self, order: Order, principal: Principal) -> None:
+        """Wait until a file is made, which is made on when nobody waits; UnavailableError ``export-building`` when it takes long."""
+        task = self._making.get(order.key)
+        if task is None:
+            task = self._making[order.key] = asyncio.create_task(self._make(order, principal))
+            task.add_done_callback(lambda _: self._making.pop(order.key, None))
+        await asyncio.wait({task}, timeout=WAITED_S)
+        if not task.done():
+            error = UnavailableError("the file is being made; come back for it", zh="文件正在生成，请稍后再取")
+            error.headers = {"Retry-After": str(COME_BACK_S)}
+            raise error.with_code("export-building")
+        task.result()
+
+    async def _make(self, order: Order, principal: Principal) -> None:
+        query = FeatureQuery(order.collection, order.crs)
+
+        def export(connection: Connection, scratch: Path) -> Export:
+            return Export(connection, query, principal, scratch, order.crs_is_asked, options=order.options)
+
+        kept = replace(order.format, write=partial(_keep, order, self._store), grows=False)
+        await self._exports.run(Task(kept, export, order.revision.commit, lock=order.key))
+        await asyncio.to_thread(_forget_old, self._store, order)
+
+
+def _keep(order: Order, store: Store, export: Export, path: Path) -> None:
+    """Write a file and make it an object of the store, whole and at once, unless another process has done so."""
+    if not store.exists(order.key):
+        order.format.write(export, path)
+        store.adopt(order.key, path)
+
+
+def _forget_old(store: Store, order: Order) -> None:
+    """Forget files of other revisions that were made long ago: whoever asks for one has it made anew."""
+    before_ns = time.time_ns() - int(KEPT_S * 1e9)
+    current = order.collection.revision.commit
+    for held in store.entries(f"{_FOLDER}/{order.collection.slug}"):
+        if held.modified_ns < before_ns and int(held.key.split("/")[2]) not in {current, order.revision.commit}:
+            store.delete(held.key)
+
+
+def _plain_order(collection: Collection, revision: Revision, chosen: Format) -> Order:
+    crs = grid_of(collection) if chosen.prefers_grid else collection.crs[0]
+    return Order(collection, revision, chosen, crs, crs_is_asked=False, options={})
+
+
+def _headers(request: Request, order: Order) -> dict[str, str]:
+    is_open = order.collection.dataset.sharing is SharingClass.OPEN
+    is_named = request.query_params.get("as-of") == str(order.revision.commit)
+    name = f"{order.collection.slug}-{order.revision.commit}.{order.format.suffix}"
+    return {
+        "Cache-Control": f"{'public' if is_open else 'private'}, max-age=31536000, immutable" if is_named else "no-cache",
+        "Content-Crs": f"<{order.crs.uri}>",
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
