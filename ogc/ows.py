@@ -49,9 +49,9 @@ async def reported(work: Awaitable[Response]) -> Response:
         return exception_report(error)
 
 
-def exception_report(error: OwsError) -> Response:
-    """Return an error as an exception report."""
-    root = etree.Element(f"{{{OWS}}}ExceptionReport", nsmap={None: OWS}, version="1.1.0")
+def exception_report(error: OwsError, version: str = "1.1.0") -> Response:
+    """Return an error as an exception report of a ``version`` of the service."""
+    root = etree.Element(f"{{{OWS}}}ExceptionReport", nsmap={None: OWS}, version=version)
     exception = etree.SubElement(root, f"{{{OWS}}}Exception", exceptionCode=error.code, locator=_spoken(error.locator))
     etree.SubElement(exception, f"{{{OWS}}}ExceptionText").text = _spoken(error.text)
     return Response(etree.tostring(root, xml_declaration=True, encoding="UTF-8"), error.status, media_type=XML)

@@ -42,6 +42,16 @@ def skipping_statement(query: FeatureQuery, principal: Principal, count: int) ->
     return Statement(text, parameters.values)
 
 
+def counted_statement(query: FeatureQuery, principal: Principal) -> Statement:
+    """Return the statement of (commit the dataset stands at, how many features a query means, ``query.limit`` at most)."""
+    parameters = Parameters()
+    rows = selected_rows(query, principal, sql.SQL("1"), parameters, limit=query.limit)
+    text = sql.SQL("SELECT {commit}, (SELECT count(*) FROM ({rows}) AS wanted)").format(
+        commit=STANDING_COMMIT.format(dataset=sql.Literal(query.collection.dataset.id)), rows=rows
+    )
+    return Statement(text, parameters.values)
+
+
 def skipped(row: tuple[Any, ...]) -> Boundary | None:
     """Return what the one row of :func:`skipping_statement` says: None when there are fewer features."""
     _, fid, values = row

@@ -25,6 +25,7 @@ from twin.errors import StorageFullError, Text, TwinError
 from twin.model import Principal
 from twin.query.collection import collections_of, may_see
 from twin.server.city import City
+from twin.server.cityjson.formats import cityjson_formats
 from twin.server.process_jobs import KEPT_DAYS, QUERIES, RESULTS, job_of, problem_document, result_document, result_key
 from twin.store import sha256_of
 
@@ -183,7 +184,7 @@ def _made(city: City, run: _Run) -> JobResult:
     principal = Principal(job.asker.key, job.classes)
     city.catalogue.refresh()
     visible = {slug: found for slug, found in collections_of(city.catalogue).items() if may_see(found, principal)}
-    order = export_area(job.inputs, visible, Formats())
+    order = export_area(job.inputs, visible, Formats(cityjson_formats(city)))
     export = ExportRun(str(job.id), order, job.commit, principal)
     with tempfile.TemporaryDirectory(dir=city.store.scratch, prefix=".export-") as folder:
         path = Path(folder) / "archive.zip"

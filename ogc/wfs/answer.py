@@ -1,0 +1,62 @@
+"""Answers to GetFeature, written as their features come: GML and GeoJSON, memory bounded by one page."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from xml.sax.saxutils import quoteattr
+
+import orjson
+
+from ogc.ows import XSI
+from ogc.wfs.gml import FeatureWriter
+from ogc.wfs.names import GML, PREFIX, WFS
+from ogc.wfs.request import GetFeature
+from twin.query.items import ItemsPage
+
+_SCHEMA = "http://schemas.opengis.net/wfs/2.0/wfs.xsd"
+
+
+def declarations(space: str) -> str:
+    """Return the namespace declarations of a document with features of the city's own types."""
+    named = {"wfs": WFS, "gml": GML, "xsi": XSI, PREFIX: space}
+    return "".join(f" xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in named.items())
+
+
+def opening(element: str, space: str, address: str, slug: str, matched: str, returned: int, links: str) -> str:
+    """Return the start of a wfs:FeatureCollection or wfs:ValueCollection."""
+    described = f"{address}?service=WFS&version=2.0.0&request=DescribeFeatureType&typeNames={PREFIX}:{slug}"
+    located = quoteattr(f"{WFS} {_SCHEMA} {space} {described}")
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<wfs:{element}{declarations(space)} xsi:schemaLocation={located}'
+        f' timeStamp="{now}" numberMatched="{matched}" numberReturned="{returned}"{links}>'
+    )
+
+
+async def gml_members(wanted: GetFeature, pages: AsyncIterator[ItemsPage], value: str | None) -> AsyncIterator[bytes]:
+    """Yield the members of a collection: features or, for GetPropertyValue, the values of one property."""
+    writer = FeatureWriter(wanted.collection, wanted.srs)
+    async for page in pages:
+        features = orjson.loads(b"[" + page.features + b"]")
+        made = (writer.element(f) if value is None else writer.value(f, value) for f in features)
+        yield "".join(f"<wfs:member>{one}</wfs:member>\n" for one in made if one is not None).encode()
+
+
+async def geojson_members(pages: AsyncIterator[ItemsPage]) -> AsyncIterator[bytes]:
+    """Yield features joined by commas."""
+    between = b""
+    async for page in pages:
+        if page.features:
+            yield between + page.features
+            between = b",\n"
+
+
+def geojson_opening(wanted: GetFeature, matched: str, returned: int, commit: int) -> bytes:
+    """Return the start of a GeoJSON FeatureCollection, open where its features come."""
+    head: dict[str, object] = {"type": "FeatureCollection", "commit": commit, "numberReturned": returned}
+    head |= {"numberMatched": int(matched)} if matched.isdecimal() else {}
+    if not wanted.srs.name.endswith("CRS84"):
+        # GeoJSON before RFC 7946 names its CRS so, and its clients know it.
+        head |= {"crs": {"type": "name", "properties": {"name": wanted.srs.name}}}
+    return orjson.dumps(head)[:-1] + b',"features":['

@@ -1,0 +1,255 @@
+"""The route of WFS 2.0.0: operations by parameters (GET, and POST of a form) and by XML (POST)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import quoteattr
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from ogc import answers, links, negotiation
+from ogc.ows import XML, OwsError, exception_report, keyed_values, required
+from ogc.state import DoorState, OgcContext, StateKeeper
+from ogc.wfs import answer
+from ogc.wfs.capabilities import OPERATIONS, capabilities
+from ogc.wfs.gml import FeatureWriter
+from ogc.wfs.names import GEOMETRY, namespace, type_named
+from ogc.wfs.request import GEOJSON_FORMAT, GML_FORMAT, Asked, GetFeature, asked_by_parameters, asked_by_xml, get_feature
+from ogc.wfs.schema import application_schema
+from ogc.wfs.stored_queries import stored_query_descriptions, stored_query_list
+from ogc.wfs.xml_body import children, local_name, parse_xml, text_of
+from ogc.windows import PIECE, Window, Windows
+from twin.errors import TwinError
+from twin.model import Principal
+from twin.query.collection import Collection
+from twin.query.execute import fetch_pinned
+from twin.query.feature_query import FeatureQuery
+from twin.query.items import ItemsPage, matched_statement
+from twin.query.skipping import counted_statement
+
+VERSION = "2.0.0"
+PARAMETERS = frozenset(
+    {
+        "service", "version", "request", "acceptversions", "acceptformats", "sections", "updatesequence", "namespaces", "namespace",
+        "typenames", "typename", "srsname", "propertyname", "filter", "filter_language", "bbox", "resourceid", "sortby", "startindex",
+        "count", "maxfeatures", "resulttype", "outputformat", "storedquery_id", "id", "valuereference", "resolve", "resolvedepth",
+        "resolvetimeout", "aliases", "handle", "lang", "language",
+    }
+)  # fmt: skip
+"""What a request may have: those of the standard, and those that its clients add (QGIS writes TYPENAME beside TYPENAMES)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """An operation that is asked for, in whatever encoding."""
+
+    operation: str
+    asked: Asked | None
+    types: tuple[str, ...]
+    value_reference: str | None
+    pairs: list[tuple[str, str]] | None
+    """The parameters, for the link to the next page; None for XML."""
+
+
+class WfsDoor:
+    """Answers at ``/wfs``; what goes wrong is an exception report."""
+
+    def __init__(self, context: OgcContext, keeper: StateKeeper) -> None:
+        self._context = context
+        self._keeper = keeper
+        self._windows = Windows(context.pool)
+
+    def routes(self) -> list[Route]:
+        """Return the routes of this door."""
+        return [Route("/wfs", self.get, methods=["GET"]), Route("/wfs", self.post, methods=["POST"])]
+
+    async def get(self, request: Request) -> Response:
+        """An operation by its parameters."""
+        return await self._reported(request, request.query_params.multi_items(), None)
+
+    async def post(self, request: Request) -> Response:
+        """An operation as XML, or as a form."""
+        body = await request.body()
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+            pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100)
+            return await self._reported(request, [*request.query_params.multi_items(), *pairs], None)
+        return await self._reported(request, [], body)
+
+    async def _reported(self, request: Request, pairs: list[tuple[str, str]], body: bytes | None) -> Response:
+        try:
+            call = _call_of_xml(body) if body is not None else _call_of_parameters(pairs)
+            return await self._answer(request, call)
+        except OwsError as error:
+            return exception_report(error, VERSION)
+        except TwinError as error:
+            code = "OperationProcessingFailed" if error.status >= 500 else "InvalidParameterValue"
+            text = error.text.in_language(negotiation.language(request))
+            return exception_report(OwsError(code, _locator(error), text, error.status), VERSION)
+
+    async def _answer(self, request: Request, call: _Call) -> Response:
+        principal = self._context.principal_of(request)
+        state = await self._keeper.state()
+        visible, language = state.visible(principal), negotiation.language(request)
+        space, address = namespace(state.deployment), f"{links.base_url(request)}/wfs"
+        match call.operation:
+            case "GetCapabilities":
+                return await _xml(request, capabilities(state.deployment, visible, address, language))
+            case "DescribeFeatureType":
+                chosen = [type_named(name, visible) for name in call.types] or list(visible.values())
+                return await _xml(request, application_schema(chosen, space, language), GML_FORMAT)
+            case "ListStoredQueries":
+                return await _xml(request, stored_query_list(visible, space))
+            case "DescribeStoredQueries":
+                return await _xml(request, stored_query_descriptions(space))
+            case _:
+                wanted = get_feature(call.asked or Asked(), await self._fresh(visible, call, principal), principal)
+                return await self._features(request, state, principal, wanted, call)
+
+    async def _fresh(self, visible: Mapping[str, Collection], call: _Call, principal: Principal) -> Mapping[str, Collection]:
+        """Return the collections, looked for anew when one is named that may just have been published."""
+        names = call.asked.types if call.asked else None
+        if names is None or names.rpartition(":")[2] in visible:
+            return visible
+        return (await self._keeper.state(max_age_s=0)).visible(principal)
+
+    async def _features(self, request: Request, state: DoorState, principal: Principal, wanted: GetFeature, call: _Call) -> Response:
+        space, address = namespace(state.deployment), f"{links.base_url(request)}/wfs"
+        value = _value_reference(call, wanted)
+        if value is not None:
+            wanted = dataclasses.replace(wanted, query=_of_one_property(wanted, value), form="gml")
+        if wanted.hits or wanted.count == 0:
+            row = await fetch_pinned(self._context.pool, wanted.query, None, lambda q: matched_statement(q, principal))
+            return await self._whole(wanted, "ValueCollection" if value else "FeatureCollection", space, address, row[1])
+        pages = self._windows.pieces(Window(wanted.query, principal, wanted.start, wanted.count, wanted.question))
+        first = await anext(pages)
+        if wanted.alone:
+            return _alone(wanted, first, space)
+        returned, more = await self._returned(wanted, first, principal)
+        matched = first.matched if first.matched is not None else None if more else wanted.start + returned
+        said = "unknown" if matched is None else str(matched)
+        streamed = _with_first(first, pages)
+        if wanted.form == "geojson":
+            opening = answer.geojson_opening(wanted, said, returned, first.commit)
+            return _streamed(opening, answer.geojson_members(streamed), b"]}", GEOJSON_FORMAT)
+        element = "ValueCollection" if value else "FeatureCollection"
+        onward = _next_link(address, call, wanted) if more else ""
+        opening = answer.opening(element, space, address, wanted.collection.slug, said, returned, onward).encode()
+        return _streamed(opening, answer.gml_members(wanted, streamed, value), f"</wfs:{element}>\n".encode(), GML_FORMAT)
+
+    async def _returned(self, wanted: GetFeature, first: ItemsPage, principal: Principal) -> tuple[int, bool]:
+        """Return how many features the answer has, which it says before they come, and whether there are more behind them."""
+        if not first.more or wanted.count <= PIECE:
+            return first.count, first.more
+        upto = dataclasses.replace(wanted.query, order=(), limit=wanted.start + wanted.count + 1)
+        at = first.commit if wanted.query.as_of is None else wanted.query.as_of
+        row = await fetch_pinned(self._context.pool, upto, at, lambda q: counted_statement(q, principal))
+        counted = row[1] - wanted.start
+        return min(counted, wanted.count), counted > wanted.count
+
+    async def _whole(self, wanted: GetFeature, element: str, space: str, address: str, matched: int) -> Response:
+        """Return the answer that has no members, only their number."""
+        if wanted.form == "geojson":
+            return Response(
+                answer.geojson_opening(wanted, str(matched), 0, wanted.collection.revision.commit) + b"]}", media_type=GEOJSON_FORMAT
+            )
+        start = answer.opening(element, space, address, wanted.collection.slug, str(matched), 0, "")
+        return Response(f"{start}</wfs:{element}>\n", media_type=GML_FORMAT)
+
+
+def _call_of_parameters(pairs: list[tuple[str, str]]) -> _Call:
+    given = keyed_values(pairs, PARAMETERS)
+    operation = required(given, "request")
+    _require_version(given.get("service", "WFS"), given.get("version"), given.get("acceptversions"), operation)
+    names = tuple(name for name in given.get("typenames", given.get("typename", "")).split(",") if name)
+    asked = asked_by_parameters(given) if operation in {"GetFeature", "GetPropertyValue"} else None
+    return _Call(_known(operation), asked, names, given.get("valuereference"), pairs)
+
+
+def _call_of_xml(body: bytes) -> _Call:
+    root = parse_xml(body, "request")
+    operation = _known(local_name(root))
+    accepted = [text_of(p).strip() for p in root.iter() if isinstance(p.tag, str) and local_name(p) == "Version"]
+    _require_version(root.get("service") or "WFS", root.get("version"), ",".join(accepted) or None, operation)
+    names = tuple(text_of(part).strip() for part in children(root) if local_name(part) == "TypeName")
+    asked = asked_by_xml(root, body) if operation in {"GetFeature", "GetPropertyValue"} else None
+    return _Call(operation, asked, names, root.get("valueReference"), None)
+
+
+def _known(operation: str) -> str:
+    if operation not in OPERATIONS:
+        raise OwsError("OperationNotSupported", "request", f"there is no operation {operation[:40]!r} here")
+    return operation
+
+
+def _require_version(service: str, version: str | None, accepted: str | None, operation: str) -> None:
+    if service.upper() != "WFS":
+        raise OwsError("InvalidParameterValue", "service", "the service is WFS")
+    if operation == "GetCapabilities":
+        if accepted and VERSION not in {part.strip() for part in accepted.split(",")}:
+            raise OwsError("VersionNegotiationFailed", "AcceptVersions", f"the version is {VERSION}")
+    elif version is not None and not version.startswith("2.0"):
+        raise OwsError("InvalidParameterValue", "version", f"the version is {VERSION}")
+
+
+def _value_reference(call: _Call, wanted: GetFeature) -> str | None:
+    if call.operation != "GetPropertyValue":
+        return None
+    if not call.value_reference:
+        raise OwsError("MissingParameterValue", "valueReference", "parameter valueReference is missing")
+    name = call.value_reference.rpartition("/")[2].rpartition(":")[2]
+    if name not in {*wanted.collection.properties, GEOMETRY}:
+        raise OwsError("InvalidParameterValue", "valueReference", f"the feature type has no property {name[:40]!r}")
+    return name
+
+
+def _of_one_property(wanted: GetFeature, name: str) -> FeatureQuery:
+    names = () if name == GEOMETRY else (name,)
+    return dataclasses.replace(wanted.query, properties=names, with_geometry=name == GEOMETRY)
+
+
+def _alone(wanted: GetFeature, page: ItemsPage, space: str) -> Response:
+    if not page.count:
+        raise OwsError("NotFound", "id", "there is no such feature", 404)
+    if wanted.form == "geojson":
+        return Response(page.features, media_type=GEOJSON_FORMAT)
+    feature = orjson.loads(page.features)
+    element = FeatureWriter(wanted.collection, wanted.srs).element(feature, answer.declarations(space))
+    return Response(f'<?xml version="1.0" encoding="UTF-8"?>\n{element}\n', media_type=GML_FORMAT)
+
+
+async def _with_first(first: ItemsPage, pages: AsyncIterator[ItemsPage]) -> AsyncIterator[ItemsPage]:
+    yield first
+    async for page in pages:
+        yield page
+
+
+def _streamed(opening: bytes, members: AsyncIterator[bytes], closing: bytes, media_type: str) -> StreamingResponse:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield opening
+        async for piece in members:
+            yield piece
+        yield closing
+
+    return StreamingResponse(pieces(), media_type=media_type, headers={"Cache-Control": "no-cache"})
+
+
+def _next_link(address: str, call: _Call, wanted: GetFeature) -> str:
+    if call.pairs is None:
+        return ""
+    kept = [(name, value) for name, value in call.pairs if name.lower() not in {"startindex", "count", "maxfeatures"}]
+    window = [("startIndex", str(wanted.start + wanted.count)), ("count", str(wanted.count))]
+    return f" next={quoteattr(links.with_parameters(address, [*kept, *window]))}"
+
+
+def _locator(error: TwinError) -> str:
+    return {"bad-bbox": "bbox", "bad-filter": "filter", "filter-too-complex": "filter", "unknown-property": "filter"}.get(error.code, "")
+
+
+async def _xml(request: Request, content: bytes, media_type: str = XML) -> Response:
+    return await answers.answer(request, content, media_type)

@@ -1,0 +1,323 @@
+"""WFS 2.0.0 at the door: what its clients read is what the items say, and what is hostile or wrong is an exception report."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import ogc_server
+import pytest
+import query_city as city
+import shapely
+from lxml import etree
+from owslib.wfs import WebFeatureService
+
+from ogc.wfs.fes import like_pattern
+from twin.catalogue import Catalogue
+from twin.embedded import EmbeddedCluster
+
+NAMES = {
+    "wfs": "http://www.opengis.net/wfs/2.0",
+    "gml": "http://www.opengis.net/gml/3.2",
+    "ows": "http://www.opengis.net/ows/1.1",
+    "xsd": "http://www.w3.org/2001/XMLSchema",
+    "fes": "http://www.opengis.net/fes/2.0",
+    "city": f"urn:oid:{city.OID_ROOT}",
+}
+EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
+N, E = city.NORTH, city.EAST
+Wfs = Callable[..., httpx.Response]
+
+
+@pytest.fixture(scope="module")
+def catalogue(cluster: EmbeddedCluster, template: str) -> Iterator[Catalogue]:
+    with city.clone_of(template, cluster.dsn) as url:
+        made = city.small_city(url)
+        made.url = url  # type: ignore[attr-defined]
+        yield made
+        made.pool.close()
+
+
+@pytest.fixture(scope="module")
+def base(catalogue: Any) -> Iterator[str]:
+    with ogc_server.served(catalogue, catalogue.url) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def wfs(base: str) -> Iterator[Wfs]:
+    with httpx.Client(timeout=30) as client:
+
+        def ask(request: str = "GetFeature", **parameters: object) -> httpx.Response:
+            return client.get(f"{base}/wfs", params={"service": "WFS", "version": "2.0.0", "request": request, **parameters})
+
+        yield ask
+
+
+def read(answer: httpx.Response) -> etree._Element:
+    assert answer.status_code == 200, answer.text
+    return etree.fromstring(answer.content)
+
+
+def members(answer: httpx.Response) -> list[etree._Element]:
+    return [member[0] for member in read(answer).iterfind("wfs:member", NAMES)]
+
+
+def fids(answer: httpx.Response) -> list[int]:
+    return [int(m.get(f"{{{NAMES['gml']}}}id").rpartition(".")[2]) for m in members(answer)]
+
+
+def items(base: str, collection: str, **parameters: object) -> dict[str, dict[str, Any]]:
+    answer = httpx.get(f"{base}/collections/{collection}/items", params={"limit": 1000, **parameters})
+    return {f["id"]: f for f in answer.json()["features"]}
+
+
+def values(member: etree._Element) -> dict[str, str | None]:
+    return {etree.QName(p).localname: p.text or "" for p in member if etree.QName(p).localname != "geometry"}
+
+
+def positions(member: etree._Element) -> list[list[float]]:
+    found = []
+    for part in member.iter(f"{{{NAMES['gml']}}}posList", f"{{{NAMES['gml']}}}pos"):
+        dimension = int(next(a.get("srsDimension") for a in part.iterancestors() if a.get("srsDimension")))
+        numbers = [float(word) for word in part.text.split()]
+        found += [numbers[i : i + dimension] for i in range(0, len(numbers), dimension)]
+    return found
+
+
+def code_of(answer: httpx.Response) -> str:
+    report = etree.fromstring(answer.content)
+    assert report.tag == f"{{{NAMES['ows']}}}ExceptionReport", answer.text
+    assert report.get("version") == "2.0.0"
+    return str(report.find("ows:Exception", NAMES).get("exceptionCode"))
+
+
+@pytest.mark.parametrize("code", [4549, 4326, 4490, 3857, 4528])
+@pytest.mark.parametrize("collection", ["buildings", "pipes"])
+def test_features_have_the_ids_values_and_positions_of_the_items(wfs: Wfs, base: str, collection: str, code: int) -> None:
+    expected = items(base, collection, crs=f"{EPSG}{code}")
+    found = members(wfs(typeNames=f"city:{collection}", srsName=f"urn:ogc:def:crs:EPSG::{code}"))
+    assert [m.get(f"{{{NAMES['gml']}}}id") for m in found] == [f"{collection}.{oid}" for oid in expected]
+    for member, feature in zip(found, expected.values(), strict=True):
+        assert member.tag == f"{{{NAMES['city']}}}{collection}"
+        written = {name: str(v).lower() if isinstance(v, bool) else str(v) for name, v in feature["properties"].items() if v is not None}
+        assert values(member) == written
+        assert positions(member) == shapely.get_coordinates(
+            shapely.from_geojson(json.dumps(feature["geometry"])), include_z=len(positions(member)[0]) == 3
+        ).tolist()
+
+
+def test_the_axis_order_goes_with_the_way_the_crs_is_written(wfs: Wfs) -> None:
+    def first(srs: str) -> list[float]:
+        return positions(members(wfs(typeNames="plots", srsName=srs, count=1))[0])[0][:2]
+
+    for northing_first in ("urn:ogc:def:crs:EPSG::4326", f"{EPSG}4326"):
+        assert 31 < first(northing_first)[0] < 32
+    for easting_first in ("EPSG:4326", "http://www.opengis.net/gml/srs/epsg.xml#4326", "urn:ogc:def:crs:OGC:1.3:CRS84"):
+        assert 119 < first(easting_first)[0] < 121
+    assert first("urn:ogc:def:crs:EPSG::4549") == first("EPSG:4549")[::-1]
+    assert code_of(wfs(typeNames="plots", srsName="urn:ogc:def:crs:EPSG::32650")) == "InvalidParameterValue"
+
+
+def test_gdal_reads_the_same_features_page_by_page(base: str) -> None:
+    read_by_gdal = subprocess.run(
+        ["ogr2ogr", "-f", "GeoJSON", "-lco", "RFC7946=NO", "/vsistdout/", f"WFS:{base}/wfs?SRSNAME=urn:ogc:def:crs:EPSG::4326", "city:buildings",
+         "--config", "OGR_WFS_PAGING_ALLOWED", "ON", "--config", "OGR_WFS_PAGE_SIZE", "7"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    found = {f["properties"]["gml_id"]: f for f in json.loads(read_by_gdal.stdout)["features"]}
+    expected = items(base, "buildings")
+    assert found.keys() == {f"buildings.{oid}" for oid in expected}
+    for oid, feature in expected.items():
+        read_back = found[f"buildings.{oid}"]
+        for name, value in feature["properties"].items():
+            assert str(read_back["properties"].get(name)).replace("/", "-") == str(value), name
+        assert shapely.hausdorff_distance(*(shapely.force_2d(shapely.from_geojson(json.dumps(f["geometry"]))) for f in (read_back, feature))) < 1e-8
+
+
+def test_gdal_pushes_filters_down(base: str, catalogue: Any) -> None:
+    answer = subprocess.run(
+        ["ogrinfo", "-ro", "-q", f"WFS:{base}/wfs", "city:buildings", "-where", "floors_above >= 28 AND name LIKE '学府%'", "--debug", "WFS"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert answer.stdout.count("OGRFeature") == 5
+    assert "PropertyIsGreaterThanOrEqualTo" in answer.stderr
+
+
+def test_owslib_lists_and_reads(base: str) -> None:
+    service = WebFeatureService(f"{base}/wfs", version="2.0.0")
+    assert set(service.contents) == {"city:buildings", "city:pipes", "city:plots"}
+    assert service.contents["city:buildings"].crsOptions[0].code == 4549
+    assert service.get_schema("city:buildings")["properties"]["floors_above"] == "long"
+    document = service.getfeature(typename=["city:pipes"], outputFormat="application/json", propertyname=None).read()
+    assert [f["id"] for f in json.loads(document)["features"]] == list(items(base, "pipes"))
+
+
+CONDITIONS = {
+    "<fes:PropertyIsEqualTo><fes:ValueReference>city:floors_above</fes:ValueReference><fes:Literal>9</fes:Literal></fes:PropertyIsEqualTo>":
+        "floors_above=9",
+    "<fes:PropertyIsEqualTo matchCase='false'><fes:ValueReference>building_id</fes:ValueReference><fes:Literal>b9</fes:Literal></fes:PropertyIsEqualTo>":
+        "CASEI(building_id)=CASEI('b9')",
+    "<fes:Or><fes:PropertyIsLessThan><fes:ValueReference>height_m</fes:ValueReference><fes:Literal>7.5</fes:Literal></fes:PropertyIsLessThan>"
+    "<fes:PropertyIsGreaterThan><fes:ValueReference>floors_above</fes:ValueReference><fes:Literal>29</fes:Literal></fes:PropertyIsGreaterThan></fes:Or>":
+        "height_m<7.5 OR floors_above>29",
+    "<fes:Not><fes:PropertyIsNull><fes:ValueReference>height_m</fes:ValueReference></fes:PropertyIsNull></fes:Not>": "height_m IS NOT NULL",
+    "<fes:PropertyIsBetween><fes:ValueReference>floors_above</fes:ValueReference><fes:LowerBoundary><fes:Literal>8</fes:Literal></fes:LowerBoundary>"
+    "<fes:UpperBoundary><fes:Literal>11</fes:Literal></fes:UpperBoundary></fes:PropertyIsBetween>": "floors_above BETWEEN 8 AND 11",
+    "<fes:PropertyIsLike wildCard='*' singleChar='.' escapeChar='!'><fes:ValueReference>name</fes:ValueReference>"
+    "<fes:Literal>学府*1.幢</fes:Literal></fes:PropertyIsLike>": "name LIKE '学府%1_幢'",
+    "<fes:PropertyIsGreaterThanOrEqualTo><fes:ValueReference>valid_from</fes:ValueReference><fes:Literal>2015-01-01</fes:Literal>"
+    "</fes:PropertyIsGreaterThanOrEqualTo>": "valid_from >= DATE('2015-01-01')",
+    f"<fes:BBOX><fes:ValueReference>geometry</fes:ValueReference><gml:Envelope srsName='urn:ogc:def:crs:EPSG::4549'><gml:lowerCorner>{N} {E}"
+    f"</gml:lowerCorner><gml:upperCorner>{N + 25} {E + 100}</gml:upperCorner></gml:Envelope></fes:BBOX>": f"S_INTERSECTS(geometry,BBOX({N},{E},{N + 25},{E + 100}))",
+    f"<fes:Intersects><fes:ValueReference>city:geometry</fes:ValueReference><gml:Polygon srsName='EPSG:4549'><gml:exterior><gml:LinearRing><gml:posList>"
+    f"{E} {N} {E + 70} {N} {E + 70} {N + 70} {E} {N}</gml:posList></gml:LinearRing></gml:exterior></gml:Polygon></fes:Intersects>":
+        f"S_INTERSECTS(geometry,POLYGON(({N} {E},{N} {E + 70},{N + 70} {E + 70},{N} {E})))",
+    f"<fes:DWithin><fes:ValueReference>geometry</fes:ValueReference><gml:Point srsName='urn:ogc:def:crs:EPSG::4549'><gml:pos>{N} {E}</gml:pos></gml:Point>"
+    f"<fes:Distance uom='m'>60</fes:Distance></fes:DWithin>": f"distance(geometry,POINT({N} {E})) <= 60",
+    "<fes:During><fes:ValueReference>valid_from</fes:ValueReference><gml:TimePeriod><gml:beginPosition>2004-06-01</gml:beginPosition>"
+    "<gml:endPosition>2009-06-01</gml:endPosition></gml:TimePeriod></fes:During>": "T_DURING(valid_from,INTERVAL('2004-06-01','2009-06-01'))",
+}  # fmt: skip
+
+
+def filter_xml(condition: str) -> str:
+    spaces = "".join(f" xmlns:{name}='{uri}'" for name, uri in NAMES.items())
+    return f"<fes:Filter{spaces}>{condition}</fes:Filter>"
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_filters_mean_what_they_mean_in_cql2_by_parameter_and_by_xml(wfs: Wfs, base: str, condition: str) -> None:
+    expected = items(base, "buildings", filter=CONDITIONS[condition], **{"filter-crs": f"{EPSG}4549"})
+    numbers = [int(oid.rpartition(".")[2]) for oid in expected]
+    assert 0 < len(numbers) < 29
+    assert fids(wfs(typeNames="city:buildings", filter=filter_xml(condition))) == numbers
+    spaces = "".join(f" xmlns:{name}='{uri}'" for name, uri in NAMES.items())
+    body = f"<wfs:GetFeature service='WFS' version='2.0.0'{spaces}><wfs:Query typeNames='city:buildings'>{filter_xml(condition)}</wfs:Query></wfs:GetFeature>"
+    posted = httpx.post(f"{base}/wfs", content=body.encode(), headers={"Content-Type": "application/xml"})
+    assert fids(posted) == numbers
+
+
+def test_pages_hits_projection_and_order(wfs: Wfs, base: str) -> None:
+    whole = fids(wfs(typeNames="buildings"))
+    assert [f for start in range(0, len(whole), 8) for f in fids(wfs(typeNames="buildings", count=8, startIndex=start))] == whole
+    page = read(wfs(typeNames="buildings", count=8, startIndex=8))
+    assert (page.get("numberReturned"), page.get("numberMatched")) == ("8", str(len(whole)))
+    walked, address = [], f"{base}/wfs?service=WFS&version=2.0.0&request=GetFeature&typeNames=buildings&count=11"
+    while address:
+        document = httpx.get(address)
+        walked += fids(document)
+        address = read(document).get("next")
+    assert walked == whole
+    hits = read(wfs(typeNames="buildings", resultType="hits"))
+    assert (hits.get("numberMatched"), hits.get("numberReturned"), len(hits)) == (str(len(whole)), "0", 0)
+    assert set(values(members(wfs(typeNames="buildings", propertyName="city:name,floors_above", count=1))[0])) == {"name", "floors_above"}
+    descending = fids(wfs(typeNames="buildings", sortBy="floors_above DESC"))
+    assert descending[0] == 3
+    assert descending[1:] == sorted(set(whole) - {3}, reverse=True)
+    pages = [f for start in range(0, len(whole), 9) for f in fids(wfs(typeNames="buildings", sortBy="floors_above D", count=9, startIndex=start))]
+    assert pages == descending
+    assert fids(wfs(typeNames="buildings", startIndex=1000)) == []
+    assert fids(wfs(typeNames="buildings", bbox=f"{N},{E},{N + 25},{E + 100},urn:ogc:def:crs:EPSG::4549")) == fids(
+        wfs(typeNames="buildings", bbox=f"{E},{N},{E + 100},{N + 25},EPSG:4549")
+    )
+
+
+def test_features_come_by_their_ids(wfs: Wfs) -> None:
+    first, second = (m.get(f"{{{NAMES['gml']}}}id") for m in members(wfs(typeNames="pipes", count=2)))
+    assert len(members(wfs(resourceId=f"{first},{second}"))) == 2
+    alone = read(wfs(storedQuery_Id="urn:ogc:def:query:OGC-WFS::GetFeatureById", id=second))
+    assert (etree.QName(alone).localname, alone.get(f"{{{NAMES['gml']}}}id")) == ("pipes", second)
+    for identifier in ("pipes.2.25.7.2.1.99999", "secret.1", "x", "pipes.x"):
+        answer = wfs(storedQuery_Id="urn:ogc:def:query:OGC-WFS::GetFeatureById", id=identifier)
+        assert (answer.status_code, code_of(answer)) == (404, "NotFound")
+    assert members(wfs(typeNames="pipes", filter=filter_xml(f"<fes:ResourceId rid='{first}'/>")))[0].get(f"{{{NAMES['gml']}}}id") == first
+    listed = read(wfs("ListStoredQueries"))
+    described = read(wfs("DescribeStoredQueries"))
+    assert listed[0].get("id") == described[0].get("id") == "urn:ogc:def:query:OGC-WFS::GetFeatureById"
+
+
+def test_a_property_comes_alone(wfs: Wfs, base: str) -> None:
+    found = members(wfs("GetPropertyValue", typeNames="buildings", valueReference="city:name"))
+    assert [m.text for m in found] == [f["properties"]["name"] for f in items(base, "buildings").values()]
+
+
+def test_geojson_is_that_of_the_items(wfs: Wfs, base: str) -> None:
+    plain = wfs(typeNames="pipes", outputFormat="application/json").json()
+    expected = items(base, "pipes", crs="http://www.opengis.net/def/crs/OGC/1.3/CRS84")
+    assert {f["id"]: f for f in plain["features"]} == expected
+    grid = wfs(typeNames="pipes", outputFormat="application/geo+json", srsName="urn:ogc:def:crs:EPSG::4549").json()
+    assert grid["crs"]["properties"]["name"] == "urn:ogc:def:crs:EPSG::4549"
+    assert grid["features"][0]["geometry"]["coordinates"][0][0] == pytest.approx(E + 20)
+
+
+def test_schemas_describe_every_type_and_hide_what_is_closed(wfs: Wfs) -> None:
+    document = read(wfs("DescribeFeatureType"))
+    elements = {e.get("name") for e in document.iterfind("xsd:element", NAMES)}
+    assert elements == {"buildings", "pipes", "plots"}
+    assert "secret" not in wfs("GetCapabilities").text
+    assert code_of(wfs(typeNames="secret")) == code_of(wfs("DescribeFeatureType", typeNames="secret")) == "InvalidParameterValue"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"request": ""}, "MissingParameterValue"),
+        ({"request": "Transaction"}, "OperationNotSupported"),
+        ({"typeNames": "buildings", "colour": "red"}, "InvalidParameterValue"),
+        ({"typeNames": "buildings", "count": "-1"}, "InvalidParameterValue"),
+        ({"typeNames": "buildings", "startIndex": "9" * 40}, "InvalidParameterValue"),
+        ({"typeNames": "buildings", "bbox": "1,2,3"}, "InvalidParameterValue"),
+        ({"typeNames": "buildings", "bbox": "nan,nan,nan,nan"}, "InvalidParameterValue"),
+        ({"typeNames": "buildings,pipes"}, "OptionNotSupported"),
+        ({"typeNames": "buildings", "outputFormat": "shape-zip"}, "InvalidParameterValue"),
+        ({"typeNames": "buildings", "sortBy": "colour"}, "InvalidParameterValue"),
+        ({"typeNames": "buildings", "filter": "<fes:Filter"}, "OperationParsingFailed"),
+        ({"typeNames": "buildings", "version": "1.1.0"}, "InvalidParameterValue"),
+        ({"request": "GetCapabilities", "acceptversions": "1.1.0"}, "VersionNegotiationFailed"),
+        ({}, "MissingParameterValue"),
+    ],
+)
+def test_what_is_wrong_is_an_exception_report(wfs: Wfs, parameters: dict[str, str], code: str) -> None:
+    answer = wfs(**parameters)
+    assert (answer.status_code, code_of(answer)) == (400, code)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><GetFeature service='WFS'>&e;</GetFeature>",
+        b"<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;'>]><x>&b;</x>",
+        '<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'.encode("utf-16"),
+        b"<a>" * 20_000,
+        b"<a>" * 100 + b"</a>" * 100,
+        b"x" * 300_000,
+        b"",
+        b"\x00\xff",
+    ],
+)
+def test_hostile_xml_is_refused(base: str, body: bytes) -> None:
+    answer = httpx.post(f"{base}/wfs", content=body, headers={"Content-Type": "text/xml"}, timeout=20)
+    assert (answer.status_code, code_of(answer)) == (400, "OperationParsingFailed")
+
+
+def test_filters_are_bounded_like_those_of_cql2(wfs: Wfs) -> None:
+    one = "<fes:PropertyIsEqualTo><fes:ValueReference>name</fes:ValueReference><fes:Literal>x</fes:Literal></fes:PropertyIsEqualTo>"
+    for condition in (f"<fes:Or>{one * 101}</fes:Or>", "<fes:Not>" * 22 + one + "</fes:Not>" * 22, one.replace("name", "colour"),
+                      "<fes:PropertyIsEqualTo/>", "<fes:Function name='f'/>", one + one):  # fmt: skip
+        answer = httpx.post(
+            str(wfs("GetCapabilities").url).partition("?")[0],
+            data={"service": "WFS", "version": "2.0.0", "request": "GetFeature", "typeNames": "buildings", "filter": filter_xml(condition)},
+        )
+        assert answer.status_code == 400
+        assert code_of(answer) in {"InvalidParameterValue", "OperationParsingFailed", "OptionNotSupported"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [("a*b", "a%b"), ("a?b", "a_b"), ("a!*b", "a*b"), ("100%", "100\\%"), ("a_b", "a\\_b"), ("a\\b", "a\\\\b"), ("!", "!"), ("!!", "!")],
+)
+def test_patterns_keep_their_meaning(pattern: str, expected: str) -> None:
+    assert like_pattern(pattern, "*", "?", "!") == expected
