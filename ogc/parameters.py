@@ -28,8 +28,9 @@ ITEMS = ITEM | {
     "limit", "bbox", "bbox-crs", "datetime", "filter", "filter-lang", "filter-crs", "properties", "skipGeometry", "sortby", "cursor",
     "resulttype",
 }  # fmt: skip
-TILE = EVERYWHERE | {"as-of"}
 FILTER = frozenset({"filter", "filter-lang", "filter-crs"})
+TILE = EVERYWHERE | FILTER | {"as-of", "datetime", "properties"}
+DATASET_TILE = EVERYWHERE | {"as-of", "datetime", "collections"}
 FILTER_LANGUAGES = ("cql2-text", "cql2-json")
 
 _DIGITS = re.compile(r"^[0-9]{1,18}$")
@@ -80,7 +81,7 @@ def items_request(pairs: Iterable[tuple[str, str]], collection: Collection) -> I
         area=area_of(given, collection.crs, collection.storage_srid),
         validity=validity_of(given.get("datetime")),
         filter=filter_of(given, collection, properties),
-        properties=_property_names(given.get("properties"), collection),
+        properties=property_names(given.get("properties"), collection),
         with_geometry=not _flag(given, "skipGeometry"),
         limit=page_limit(given.get("limit")),
     )
@@ -89,7 +90,12 @@ def items_request(pairs: Iterable[tuple[str, str]], collection: Collection) -> I
 
 def asked_crs(given: Mapping[str, str], name: str, collection: Collection) -> OutputCrs:
     """Return the CRS that parameter ``name`` asks for, the collection's default without it."""
-    return output_crs(given[name], collection.crs) if name in given else collection.crs[0]
+    return asked_crs_of(given.get(name), collection.crs)
+
+
+def asked_crs_of(text: str | None, offered: tuple[OutputCrs, ...]) -> OutputCrs:
+    """Return the offered CRS that ``text`` names, the first without it."""
+    return output_crs(text, offered) if text is not None else offered[0]
 
 
 def moment(text: str | None) -> Moment | None:
@@ -218,7 +224,8 @@ def filter_of(given: Mapping[str, str], collection: Collection, properties: froz
     return reduce(lambda left, right: ast.And((left, right)), parts) if parts else None
 
 
-def _property_names(text: str | None, collection: Collection) -> tuple[str, ...] | None:
+def property_names(text: str | None, collection: Collection) -> tuple[str, ...] | None:
+    """Return the properties that ``properties`` asks for, None without it."""
     if text is None:
         return None
     names = tuple(name for name in text.split(",") if name)

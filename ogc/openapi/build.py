@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ogc.formats import Formats
 from twin.model import Deployment
 from twin.query.collection import Collection
 
@@ -31,6 +32,8 @@ class Described:
     language: str
     writable: bool = False
     """Whether features can be written through this door."""
+    formats: Formats | None = None
+    """What items and datasets are written as besides JSON and HTML."""
 
     def text(self, zh: str, en: str) -> str:
         """Return the text in the definition's language."""

@@ -7,13 +7,28 @@ from collections.abc import Callable
 from ogc.openapi.build import Described, Document, Part
 from ogc.openapi.components import PROBLEM_RESPONSE, shared
 from ogc.openapi.core import core_paths
+from ogc.openapi.exports import exports_paths
 from ogc.openapi.features import features_paths
 from ogc.openapi.findings import findings_paths
+from ogc.openapi.search import search_paths
 from ogc.openapi.tiles import tiles_paths
+from ogc.openapi.versions import versions_paths
+from ogc.openapi.writing import writing_paths
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.0"
-SUBJECTS: tuple[Callable[[Described], Part], ...] = (core_paths, features_paths, findings_paths, tiles_paths)
+SUBJECTS: tuple[Callable[[Described], Part], ...] = (
+    core_paths,
+    features_paths,
+    exports_paths,
+    findings_paths,
+    search_paths,
+    tiles_paths,
+    versions_paths,
+    writing_paths,
+)
 """Every subject of the door: a new one adds its function here."""
+SECURITY: Document = {"token": {"type": "http", "scheme": "bearer"}}
+"""How writing operations say that they need a token."""
 
 
 def openapi_document(described: Described, base_url: str) -> Document:
@@ -38,5 +53,10 @@ def openapi_document(described: Described, base_url: str) -> Document:
         "servers": [{"url": base_url}],
         "tags": tags,
         "paths": paths,
-        "components": {"parameters": parameters, "schemas": schemas, "responses": {"problem": PROBLEM_RESPONSE}},
+        "components": {
+            "parameters": parameters,
+            "schemas": schemas,
+            "responses": {"problem": PROBLEM_RESPONSE},
+            "securitySchemes": SECURITY,
+        },
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ogc.openapi.build import GEOJSON, HTML, JSON, SCHEMA, Described, Document, Part, content, named, query, read, schema
+from ogc.openapi.exports import file_contents, form_parameter, option_parameters
 from twin.crs import OutputCrs
 from twin.featuretypes.json_schema import queryables
 from twin.query.collection import Collection
@@ -24,6 +25,7 @@ ITEMS_NAMES = (
     "cursor",
 )
 CRS_NAMES = ("crs", "bbox-crs", "filter-crs")
+_ITEM_FORM = [query("f", {"type": "string", "enum": ["json", "html", "jsonfg"]})]
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
 
 
@@ -38,7 +40,7 @@ def features_paths(described: Described) -> Part:
     """Return the paths of every collection of features."""
     paths: dict[str, Document] = {}
     for collection in described.collections.values():
-        paths |= _collection_paths(collection, described.language)
+        paths |= _collection_paths(described, collection)
     text = described.text
     paths["/functions"] = read("functions", text("过滤函数", "Functions of filters"), of=content(JSON, HTML, value=_FUNCTIONS))
     return Part(paths)
@@ -49,7 +51,8 @@ def crs_parameters(offered: Sequence[OutputCrs], *names: str) -> list[Document]:
     return [query(name, {"type": "string", "format": "uri", "enum": [crs.uri for crs in offered]}) for name in names]
 
 
-def _collection_paths(collection: Collection, language: str) -> dict[str, Document]:
+def _collection_paths(described: Described, collection: Collection) -> dict[str, Document]:
+    language = described.language
     slug, title = collection.slug, collection.dataset.title.in_language(language)
     own = f"/collections/{slug}"
     described_by = content(SCHEMA, HTML, value=schema("jsonSchema"))
@@ -63,18 +66,20 @@ def _collection_paths(collection: Collection, language: str) -> dict[str, Docume
             title,
             tag=slug,
             parameters=[
-                *named(*ITEMS_NAMES),
+                *form_parameter(described, collection),
+                *named(*ITEMS_NAMES[1:]),
+                *option_parameters(described, collection),
                 *crs_parameters(collection.crs, *CRS_NAMES),
                 *_queryable_parameters(collection, language),
             ],
-            of=content(GEOJSON, HTML, value=schema("featureCollection")),
+            of=content(GEOJSON, HTML, value=schema("featureCollection")) | file_contents(described, collection),
             headers={"Content-Crs": {"type": "string"}, "Link": {"type": "string"}},
         ),
         f"{own}/items/{{item}}": read(
             f"{slug}.item",
             title,
             tag=slug,
-            parameters=[*named("item", *ITEM_NAMES), *crs_parameters(collection.crs, "crs")],
+            parameters=[*named("item"), *_ITEM_FORM, *named(*ITEM_NAMES[1:]), *crs_parameters(collection.crs, "crs")],
             of=content(GEOJSON, HTML, value=schema("feature")),
             headers={"Content-Crs": {"type": "string"}},
         ),

@@ -6,8 +6,9 @@ lists inline; Part 3: Filtering (19-079r2) §7 for the queryables, Part 8: Sorti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
+from typing import cast
 
 from twin.featuretypes.validity import validity_fields
 from twin.model import CodeList, FeatureType, Field, FieldType
@@ -69,6 +70,20 @@ def queryables(feature_type: FeatureType, language: str) -> Json:
             "admin_codes": codes | {"items": {"type": "string"}},
             **{f.name: _property(f, language) for f in fields},
         },
+        "additionalProperties": False,
+    }
+
+
+def shared_queryables(feature_types: Sequence[FeatureType], language: str) -> Json:
+    """Return the JSON Schema of what a filter may name whichever of several FeatureTypes it is asked of."""
+    found: list[Mapping[str, object]] = [cast("Mapping[str, object]", queryables(t, language)["properties"]) for t in feature_types]
+    geometry = {"format": "geometry-any", "title": "几何" if language.startswith("zh") else "Geometry", "x-ogc-role": "primary-geometry"}
+    names = [name for name in found[0] if all(name in other for other in found)] if found else []
+    return {
+        "$schema": _DIALECT,
+        "type": "object",
+        "title": "共有的可查询属性" if language.startswith("zh") else "Queryables of every collection",
+        "properties": {"geometry": geometry, **{name: found[0][name] for name in names if name != "geometry"}},
         "additionalProperties": False,
     }
 

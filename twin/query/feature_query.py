@@ -63,6 +63,8 @@ class FeatureQuery:
     properties: tuple[str, ...] | None = None
     """The properties wanted; None for all."""
     with_geometry: bool = True
+    with_collection: bool = False
+    """Whether each feature says which collection it is of, in its member ``collection``."""
     limit: int = 100
 
     @property

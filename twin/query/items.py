@@ -123,14 +123,17 @@ def matched_statement(query: FeatureQuery, principal: Principal) -> Statement:
 def feature_text(query: FeatureQuery) -> sql.SQL:
     """Return the expression of a row's GeoJSON Feature (RFC 7946); its id is the OID."""
     collection = query.collection
-    return _feature_text(collection.oid_prefix, collection.stored, query.crs if query.with_geometry else None, query.wanted_properties)
+    slug = collection.slug if query.with_collection else None
+    crs = query.crs if query.with_geometry else None
+    return _feature_text(collection.oid_prefix, collection.stored, crs, query.wanted_properties, slug)
 
 
 @functools.lru_cache(maxsize=1024)
-def _feature_text(oid_prefix: str, table: StoredPositions, crs: OutputCrs | None, names: tuple[str, ...]) -> sql.SQL:
+def _feature_text(oid_prefix: str, table: StoredPositions, crs: OutputCrs | None, names: tuple[str, ...], slug: str | None) -> sql.SQL:
     # Written out once per collection and CRS: putting it together costs more than running it for a single item.
     geometry = sql.SQL("NULL") if crs is None else geojson_in(crs, table)
-    head = sql.Literal(f'{{"type":"Feature","id":"{oid_prefix}')
+    member = f'"collection":"{slug}",' if slug is not None else ""
+    head = sql.Literal(f'{{"type":"Feature",{member}"id":"{oid_prefix}')
     return _written(
         sql.SQL("""{head} || fid || '","geometry":' || coalesce({geometry}, 'null') || ',"properties":' || {properties} || '}}'""").format(
             head=head, geometry=geometry, properties=_properties(names)
