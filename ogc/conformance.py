@@ -45,3 +45,18 @@ CLASSES = (
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/geodata-tilesets",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
 )
+
+_WRITING = (
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/create-replace-delete",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/update",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/optimistic-locking-etags",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/return-resource-representation-in-response",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/handling",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/features",
+)
+_JSON_FG = tuple(f"http://www.opengis.net/spec/json-fg-1/1.0/conf/{name}" for name in ("core", "types-schemas", "polyhedra", "prisms"))
+
+
+def classes(*, writable: bool, json_fg: bool = False) -> tuple[str, ...]:
+    """Return the classes of a door; those of Part 4 only where features can be written through it."""
+    return CLASSES + (_WRITING if writable else ()) + (_JSON_FG if json_fg else ())

@@ -1,4 +1,4 @@
-"""The documents around the features: landing page, conformance, OpenAPI, collections, schemas, queryables, tilesets."""
+"""The documents around the features: landing page, conformance, OpenAPI, collections, schemas, queryables."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ from ogc.parameters import EVERYWHERE, single_values
 from ogc.records.documents import catalogue_collection
 from ogc.shell import Shell, completed_collection
 from ogc.state import DoorState, OgcContext, StateKeeper
-from ogc.tile_door import MATRIX_SET
-from ogc.tilesets import matrix_set, matrix_set_list, tilejson, tileset, tileset_list
 from ogc.volumes import Volume
-from twin.errors import NotFoundError
 from twin.featuretypes.json_schema import feature_schema, queryables
 from twin.featuretypes.json_schema import sortables as sortables_schema
 from twin.query.collection import Collection
@@ -68,16 +65,22 @@ class DocumentDoor:
     async def conformance(self, request: Request) -> Response:
         """The conformance classes that are true."""
         state, language, _ = await self._begin(request)
-        return await self._send(
-            request, state, "conformance.html", {"conformsTo": list(classes(writable=self._context.writer is not None))}, language
-        )
+        known = classes(writable=self._context.writer is not None, json_fg=self._context.exports is not None)
+        return await self._send(request, state, "conformance.html", {"conformsTo": list(known)}, language)
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI 3.0 definition of every route."""
         state, language, _ = await self._begin(request)
         visible = state.visible(self._context.principal_of(request))
         document = openapi_document(
-            Described(state.deployment, visible, language, writable=self._context.writer is not None), links.base_url(request)
+            Described(
+                state.deployment,
+                visible,
+                language,
+                writable=self._context.writer is not None,
+                formats=self._context.exports.formats if self._context.exports else None,
+            ),
+            links.base_url(request),
         )
         return await self._send(request, state, "openapi.html", document, language, media_type=OPENAPI)
 
@@ -147,34 +150,6 @@ class DocumentDoor:
         }
         return await self._send(request, state, "document.html", document, language)
 
-    async def tilesets(self, request: Request) -> Response:
-        """The tilesets of a collection: one."""
-        found, state, language = await self._tiled(request)
-        document = tileset_list(found, links.base_url(request), language)
-        return await self._send(request, state, "collections/tiles.html", document, language, found)
-
-    async def tileset(self, request: Request) -> Response:
-        """The metadata of the tileset, as OGC tileset or TileJSON."""
-        if request.path_params["matrix_set"] != MATRIX_SET:
-            raise NotFoundError(f"tiles are in {MATRIX_SET}", zh=f"瓦片仅有 {MATRIX_SET}")
-        found, state, language = await self._tiled(request, ("tilejson",))
-        base = links.base_url(request)
-        if negotiation.form(request, ("tilejson",)) == "tilejson":
-            return await answers.answer(request, orjson.dumps(tilejson(found, base, language)), answers.JSON)
-        return await self._send(request, state, "collections/tiles.html", tileset(found, base, language), language, found)
-
-    async def matrix_sets(self, request: Request) -> Response:
-        """The tile matrix sets."""
-        state, language, _ = await self._begin(request)
-        return await self._send(request, state, "document.html", matrix_set_list(links.base_url(request)), language)
-
-    async def matrix_set(self, request: Request) -> Response:
-        """The definition of a tile matrix set."""
-        state, language, _ = await self._begin(request)
-        if request.path_params["matrix_set"] != MATRIX_SET:
-            raise NotFoundError(f"tiles are in {MATRIX_SET}", zh=f"瓦片仅有 {MATRIX_SET}")
-        return await self._send(request, state, "document.html", matrix_set(), language)
-
     async def _volumes(self) -> Mapping[str, Volume]:
         volumes = self._context.volumes
         return {} if volumes is None else await self._keeper.in_thread(volumes.current)
@@ -187,12 +162,6 @@ class DocumentDoor:
         found = await self._keeper.collection(request.path_params["collection"], self._context.principal_of(request))
         state, language, _ = await self._begin(request, forms)
         return state.collections.get(found.slug, found), state, language
-
-    async def _tiled(self, request: Request, forms: tuple[str, ...] = ()) -> tuple[Collection, DoorState, str]:
-        found, state, language = await self._one(request, forms)
-        if found.is_coverage:
-            raise NotFoundError("a coverage has no vector tiles", zh="栅格覆盖没有矢量瓦片")
-        return found, state, language
 
     async def _send(
         self,
