@@ -39,6 +39,9 @@ _SOURCE = Path("edits")
 _ATTEMPTS = 3
 """How often an edit is checked when what it was checked with is published anew meanwhile."""
 
+_LOSE_VALUES = frozenset({"type", "code"})
+"""Rules whose findings say that a value could not be taken. Of a file it stays in ``extra``; who writes one feature is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -185,7 +188,7 @@ def _matched(
 
 
 def _refuse(tallies: Iterable[Tally]) -> None:
-    rejecting = [f for tally in tallies for f in tally.findings if f.rejects]
+    rejecting = [f for tally in tallies for f in tally.findings if f.rejects or f.rule in _LOSE_VALUES]
     if rejecting:
         raise EditsRefusedError(sorted(rejecting, key=lambda f: f.row or 0))
 

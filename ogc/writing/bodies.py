@@ -56,9 +56,9 @@ async def json_body(request: Request, media_types: Sequence[str]) -> Json:
 
 
 def features_of(body: Json) -> list[Json]:
-    """Return the features of a Feature or FeatureCollection, which may hold anything but are objects of that type."""
+    """Return the features of a Feature or FeatureCollection (:func:`require_feature`); BadRequestError for anything else."""
     if body.get("type") == "Feature":
-        return [body]
+        return [require_feature(body)]
     features = body.get("features")
     if body.get("type") != "FeatureCollection" or not isinstance(features, list):
         raise _bad("bad-feature", "the body is no GeoJSON Feature or FeatureCollection", "请求体不是 GeoJSON 要素或要素集合")

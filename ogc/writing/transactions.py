@@ -79,9 +79,10 @@ class TransactionDoor:
         principal = self._context.principal_of(request)
         actor = await self._keeper.in_thread(lambda: writer.actor_of(request))
         asked, reason = _asked(await bodies.json_body(request, MEDIA_TYPES), reason_of(request))
-        prefixes = [f"/actions/{number}/feature" for number in range(len(asked))]
-        with refusals(prefixes, preferences(request)):
+        prefixes, preferred = [f"/actions/{number}" for number in range(len(asked))], preferences(request)
+        with refusals(prefixes, preferred):
             actions = await self._actions(request, principal, asked)
+        with refusals([f"{prefix}/feature" for prefix in prefixes], preferred):
             written = await self._keeper.in_thread(lambda: writer.write(actions, actor, reason))
         return Response(orjson.dumps(_document(request, asked, actions, written)), media_type=answers.JSON)
 
@@ -160,7 +161,7 @@ def _joined(errors: Sequence[tuple[int, TwinError]]) -> TwinError:
     faults: list[WriteFault] = []
     for number, error in errors:
         if isinstance(error, WriteRefusedError):
-            faults += [WriteFault(number, f.pointer, f.code, f.reason, f.value, f.proposal) for f in error.faults]
+            faults += [WriteFault(number, f"/feature{f.pointer}", f.code, f.reason, f.value, f.proposal) for f in error.faults]
         else:
             faults.append(WriteFault(number, "", error.code, Text(error.text.zh, error.text.en)))
     joined = WriteRefusedError(faults)
