@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ogc import answers, links, memento, negotiation
+from ogc.escapes import client_proof
 from ogc.exports import ExportDoor
 from ogc.pages import Pages
 from ogc.paging import Head, hits_head, link_header, page_head
@@ -24,7 +25,7 @@ from twin.query.feature_query import FeatureQuery
 from twin.query.items import item, item_statement, items_page, items_statement, matched_statement
 from twin.query.versions import first_commit_statement, standing_at_statement, time_statement
 
-FEATURE_VERSION = 1
+FEATURE_VERSION = 2
 """Part of every entity tag: raise it when the same rows are written differently."""
 
 
@@ -77,7 +78,7 @@ class FeatureDoor:
             whole = document | {"features": orjson.loads(b"[" + features + b"]")}
             content = await self._pages.render(request, "collections/items/index.html", whole, language, collection=collection)
             return await answers.answer(request, content, answers.HTML, tag, headers)
-        content = orjson.dumps(document)[:-1] + b',"features":[' + features + b"]}"
+        content = orjson.dumps(document)[:-1] + b',"features":[' + client_proof(features) + b"]}"
         return await answers.answer(request, content, answers.GEOJSON, tag, headers)
 
     async def item(self, request: Request) -> Response:
@@ -107,7 +108,7 @@ class FeatureDoor:
             document = orjson.loads(found.feature) | {"links": made}
             content = await self._pages.render(request, "collections/items/item.html", document, language, collection=collection)
             return await answers.answer(request, content, answers.HTML, tag, headers)
-        content = found.feature[:-1] + b',"links":' + orjson.dumps(made) + b"}"
+        content = client_proof(found.feature[:-1]) + b',"links":' + orjson.dumps(made) + b"}"
         return await answers.answer(request, content, answers.GEOJSON, tag, headers)
 
     async def commit(self, asked: Moment | None) -> int | None:
