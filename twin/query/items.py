@@ -125,18 +125,21 @@ def feature_text(query: FeatureQuery) -> sql.SQL:
     collection = query.collection
     slug = collection.slug if query.with_collection else None
     crs = query.crs if query.with_geometry else None
-    return _feature_text(collection.oid_prefix, collection.stored, crs, query.wanted_properties, slug)
+    reals = frozenset(f.name for f in collection.feature_type.fields if f.type == "number")
+    return _feature_text(collection.oid_prefix, collection.stored, crs, query.wanted_properties, slug, reals)
 
 
 @functools.lru_cache(maxsize=1024)
-def _feature_text(oid_prefix: str, table: StoredPositions, crs: OutputCrs | None, names: tuple[str, ...], slug: str | None) -> sql.SQL:
+def _feature_text(
+    oid_prefix: str, table: StoredPositions, crs: OutputCrs | None, names: tuple[str, ...], slug: str | None, reals: frozenset[str]
+) -> sql.SQL:
     # Written out once per collection and CRS: putting it together costs more than running it for a single item.
     geometry = sql.SQL("NULL") if crs is None else geojson_in(crs, table)
     member = f'"collection":"{slug}",' if slug is not None else ""
     head = sql.Literal(f'{{"type":"Feature",{member}"id":"{oid_prefix}')
     return _written(
         sql.SQL("""{head} || fid || '","geometry":' || coalesce({geometry}, 'null') || ',"properties":' || {properties} || '}}'""").format(
-            head=head, geometry=geometry, properties=_properties(names)
+            head=head, geometry=geometry, properties=_properties(names, reals)
         )
     )
 
@@ -158,10 +161,14 @@ def _key_values(keys: tuple[str, ...], limit: int) -> sql.Composable:
     return sql.SQL(", max({0}) FILTER (WHERE place = 1), max({0}) FILTER (WHERE place = {1})").format(array, sql.Literal(limit))
 
 
-def _properties(names: tuple[str, ...]) -> sql.Composable:
+_REAL = sql.SQL("CASE WHEN {0} = trunc({0}) AND abs({0}) < 1e15 THEN ({0}::bigint || '.0')::json ELSE to_json({0}) END AS {0}")
+"""A number that is whole is written 3.0: clients without the schema (QGIS, GDAL) take the type of a field from the first page."""
+
+
+def _properties(names: tuple[str, ...], reals: frozenset[str]) -> sql.Composable:
     if not names:
         return sql.SQL("'{{}}'").format()
-    columns = sql.SQL(", ").join([sql.Identifier(n) for n in names])
+    columns = sql.SQL(", ").join([_REAL.format(sql.Identifier(n)) if n in reals else sql.Identifier(n) for n in names])
     return sql.SQL('(SELECT row_to_json("P") FROM (SELECT {}) AS "P")').format(columns)
 
 
