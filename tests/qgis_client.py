@@ -1,7 +1,7 @@
 """QGIS without its window, as a client of the OGC door; run by a Python that has QGIS 3.40 or newer, told by JSON on the command line.
 
-It knows nothing of this repository: what is asked is ``{"url", "collection", "filter", "box", "token", "edit", "wfs", …}``, what it saw goes to
-standard output as JSON. Without arguments it says the version of QGIS.
+It knows nothing of this repository: what is asked is an object with ``url``, ``collection``, ``filter``, ``box``, ``edit``, ``wfs`` …,
+what it saw goes to standard output as JSON. Without arguments it says the version of QGIS.
 """
 
 import json
@@ -44,7 +44,7 @@ def plain(value):
 def rows(layer, request=None):
     names = layer.fields().names()
     found = layer.getFeatures(request) if request is not None else layer.getFeatures()
-    return [{"wkt": f.geometry().asWkt(17), **{n: plain(v) for n, v in zip(names, f.attributes())}} for f in found]
+    return [{"wkt": f.geometry().asWkt(17), **{n: plain(v) for n, v in zip(names, f.attributes(), strict=True)}} for f in found]
 
 
 def read(asked):
@@ -72,7 +72,7 @@ def read(asked):
 def authorised(asked):
     """Return the id of an authentication configuration that sends the token, and If-Match: * with what QGIS changes."""
     manager = QgsApplication.authManager()
-    manager.setMasterPassword("only for this run", True)
+    manager.setMasterPassword("only for this run", verify=True)
     config = QgsAuthMethodConfig("APIHeader")
     config.setName("twin")
     config.setConfig("Authorization", f"Bearer {asked['token']}")
@@ -121,14 +121,14 @@ def picture(asked):
 
 def main():
     if len(sys.argv) < 2:
-        print(Qgis.QGIS_VERSION_INT)
+        sys.stdout.write(f"{Qgis.QGIS_VERSION_INT}\n")
         return
     asked = json.loads(sys.argv[1])
-    application = QgsApplication([], False)
+    application = QgsApplication([], GUIenabled=False)
     application.initQgis()
     try:
         does = edit if "edit" in asked else picture if "picture" in asked else read
-        print(json.dumps(does(asked), ensure_ascii=False))
+        sys.stdout.write(json.dumps(does(asked), ensure_ascii=False))
     finally:
         sys.stdout.flush()
         application.exitQgis()
