@@ -67,6 +67,40 @@ _WRITING = (
 _JSON_FG = tuple(f"http://www.opengis.net/spec/json-fg-1/1.0/conf/{name}" for name in ("core", "types-schemas", "polyhedra", "prisms"))
 
 
-def classes(*, writable: bool, json_fg: bool = False) -> tuple[str, ...]:
+_PROCESSES = tuple(
+    f"http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/{name}"
+    for name in ("core", "ogc-process-description", "json", "html", "oas30", "job-list", "dismiss")
+)
+
+
+_STYLES_AND_RECORDS = (
+    "http://www.opengis.net/spec/ogcapi-styles-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/record-core",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/record-collection",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/record-core-query-parameters",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/record-api",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/searchable-catalog",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/searchable-catalog-filtering",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/searchable-catalog-sorting",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/sorting",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/filtering",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/json",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/html",
+    "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/oas30",
+)
+_MAPS = (
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/png",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/jpeg",
+)
+_GEOVOLUMES = (
+    "https://www.opengis.net/spec/ogcapi-geovolumes-1/1.0/conf/core",
+    "https://www.opengis.net/spec/ogcapi-geovolumes-1/1.0/conf/3d-tiles",
+)
+
+
+def classes(
+    *, writable: bool, json_fg: bool = False, processes: bool = False, draws: bool = False, has_volumes: bool = False
+) -> tuple[str, ...]:
     """Return the classes of a door; those of Part 4 only where features can be written through it."""
-    return CLASSES + (_WRITING if writable else ()) + (_JSON_FG if json_fg else ())
+    more = (_WRITING, writable), (_JSON_FG, json_fg), (_PROCESSES, processes), (_MAPS, draws), (_GEOVOLUMES, has_volumes)
+    return CLASSES + _STYLES_AND_RECORDS + tuple(one for found, is_so in more if is_so for one in found)

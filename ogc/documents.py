@@ -65,7 +65,13 @@ class DocumentDoor:
     async def conformance(self, request: Request) -> Response:
         """The conformance classes that are true."""
         state, language, _ = await self._begin(request)
-        known = classes(writable=self._context.writer is not None, json_fg=self._context.exports is not None)
+        known = classes(
+            writable=self._context.writer is not None,
+            json_fg=self._context.exports is not None,
+            processes=self._context.jobs is not None,
+            draws=self._context.pictures is not None,
+            has_volumes=self._context.volumes is not None,
+        )
         return await self._send(request, state, "conformance.html", {"conformsTo": list(known)}, language)
 
     async def openapi(self, request: Request) -> Response:
@@ -79,6 +85,9 @@ class DocumentDoor:
                 language,
                 writable=self._context.writer is not None,
                 formats=self._context.exports.formats if self._context.exports else None,
+                processes=self._context.jobs is not None,
+                draws=self._context.pictures is not None,
+                has_volumes=self._context.volumes is not None,
             ),
             links.base_url(request),
         )

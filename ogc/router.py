@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from starlette.routing import BaseRoute
 
+from ogc.arcgis.door import ArcgisDoor
 from ogc.dcat import DcatDoor
 from ogc.documents import DocumentDoor
 from ogc.downloads import DownloadDoor
@@ -23,6 +25,7 @@ from ogc.stac import StacDoor
 from ogc.state import OgcContext, StateKeeper
 from ogc.styles import StyleDoor
 from ogc.tile_door import TileDoor
+from ogc.tileset_door import TilesetDoor
 from ogc.versions import VersionsDoor
 from ogc.wfs.door import WfsDoor
 from ogc.wmts import WmtsDoor
@@ -41,8 +44,8 @@ def build_router(context: OgcContext) -> APIRouter:
     downloads = DownloadDoor(context, keeper, exports, context.exports.store) if exports and context.exports else None
     features = FeatureDoor(context, keeper, pages, exports)
     documents = DocumentDoor(context, keeper, pages, downloads)
-    tiles = TileDoor(context, keeper, features)
     router = APIRouter()
+    router.routes.extend(TileDoor(context, keeper, features).routes())
     collection = "/collections/{collection}"
     findings = FindingsDoor(context, keeper, pages)
     own = f"/collections/{COLLECTION_ID}"
@@ -53,10 +56,10 @@ def build_router(context: OgcContext) -> APIRouter:
     router.add_route(f"{own}/items", findings.items, ["GET"])
     router.add_route(f"{own}/items/{{item}}", findings.item, ["GET"])
     sender = Sender(context, keeper, pages)
+    router.routes.extend(TilesetDoor(sender).routes())
     router.routes.extend([*RecordsDoor(sender).routes(), *DcatDoor(sender).routes()])
     router.add_route(f"{collection}/items", features.items, ["GET"])
     router.add_route(f"{collection}/items/{{item}}", features.item, ["GET"])
-    router.add_route(f"{collection}/tiles/{{matrix_set}}/{{z}}/{{y}}/{{x}}", tiles.tile, ["GET"])
     router.add_api_route("", documents.landing, methods=["GET"], include_in_schema=False)  # only FastAPI takes an empty path
     router.add_route("/", documents.landing, ["GET"])
     router.add_route("/conformance", documents.conformance, ["GET"])
@@ -70,10 +73,6 @@ def build_router(context: OgcContext) -> APIRouter:
     search = SearchDoor(context, keeper, pages)
     router.add_route("/search", search.search, ["GET", "POST"])
     router.add_route("/queryables", search.queryables, ["GET"])
-    router.add_route(f"{collection}/tiles", documents.tilesets, ["GET"])
-    router.add_route(f"{collection}/tiles/{{matrix_set}}", documents.tileset, ["GET"])
-    router.add_route("/tileMatrixSets", documents.matrix_sets, ["GET"])
-    router.add_route("/tileMatrixSets/{matrix_set}", documents.matrix_set, ["GET"])
     router.add_route("/static/{name}", pages.static, ["GET"])
     router.routes.extend(downloads.routes() if downloads else [])
     router.routes.extend(VersionsDoor(context, keeper, pages).routes())
@@ -83,11 +82,17 @@ def build_router(context: OgcContext) -> APIRouter:
         formats = context.exports.formats if context.exports else Formats()
         router.routes.extend(ProcessDoor(context, keeper, pages, context.jobs, formats).routes())
     router.routes.extend(WfsDoor(context, keeper).routes())
-    pictures = ImageTiles(context)
-    router.routes.extend(StyleDoor(sender).routes())
-    if context.pictures is not None:
-        doors = (MapTileDoor(sender, pictures), WmtsDoor(sender, pictures), StacDoor(sender, pictures))
-        router.routes.extend([route for door in doors for route in door.routes()])
-    if context.volumes is not None:
-        router.routes.extend(GeoVolumesDoor(sender, context.volumes).routes())
+    router.routes.extend(ArcgisDoor(context, keeper).routes())
+    router.routes.extend(_beside_features(context, sender))
     return router
+
+
+def _beside_features(context: OgcContext, sender: Sender) -> list[BaseRoute]:
+    """Return the routes of styles and, where the door is handed who makes them, of pictures and of what is in 3D."""
+    pictures = ImageTiles(context)
+    doors: list[StyleDoor | MapTileDoor | WmtsDoor | StacDoor | GeoVolumesDoor] = [StyleDoor(sender)]
+    if context.pictures is not None:
+        doors += [MapTileDoor(sender, pictures), WmtsDoor(sender, pictures), StacDoor(sender, pictures)]
+    if context.volumes is not None:
+        doors.append(GeoVolumesDoor(sender, context.volumes))
+    return [route for door in doors for route in door.routes()]

@@ -112,7 +112,7 @@ class StyleDoor:
         """The style sheet of a collection in the encoding asked for, or its page."""
         asked, collection, style = await self._one(request)
         feature_type = self._styled(collection.feature_type)
-        encoding = _asked_encoding(request, _encodings(feature_type))
+        encoding = _asked_encoding(request, encodings_of(feature_type))
         if encoding is None:
             return await self._sender.send(asked, self._description(asked, collection, style), "styles/style.html", collection=collection)
         if encoding is MAPLIBRE:
@@ -172,7 +172,7 @@ class StyleDoor:
 
     def _collection_entry(self, asked: Asked, collection: Collection, style: NamedStyle) -> dict[str, object]:
         own = f"{asked.base}/collections/{collection.slug}"
-        entry = _entry(asked, f"{own}/styles", style.id, style.title, _encodings(self._styled(collection.feature_type)))
+        entry = _entry(asked, f"{own}/styles", style.id, style.title, encodings_of(self._styled(collection.feature_type)))
         extra = [
             links.link(f"{own}/schema", _SCHEMA_REL, answers.SCHEMA, asked.text("属性结构", "Schema of the features")),
             links.link(f"{own}/styles/{style.id}/legend", "preview", SVG, asked.text("图例", "Legend")),
@@ -184,7 +184,7 @@ class StyleDoor:
         title = f"{collection.dataset.title.in_language(asked.language)} · {style.title.in_language(asked.language)}"
         address = f"{asked.base}/collections/{collection.slug}/styles/{style.id}"
         entry = self._collection_entry(asked, collection, style)
-        return _metadata(asked, style.id, title, address, _encodings(feature_type), _links_of(entry)) | {
+        return _metadata(asked, style.id, title, address, encodings_of(feature_type), _links_of(entry)) | {
             "pointOfContact": collection.dataset.steward or collection.dataset.owner_department,
             "layers": [_layer(asked, collection, feature_type, style)],
             "legend": [{"color": e.color, "title": e.title, "value": e.value} for e in legend_lines(feature_type, style, asked.language)],
@@ -201,7 +201,7 @@ class StyleDoor:
         return _metadata(asked, CITY, title, f"{asked.base}/styles/{CITY}", encodings, _links_of(entry)) | {"layers": layers}
 
 
-def _encodings(feature_type: FeatureType) -> tuple[Encoding, ...]:
+def encodings_of(feature_type: FeatureType) -> tuple[Encoding, ...]:
     """Return the encodings in which a type's styles are had."""
     absent = {MAPLIBRE: not has_map_style(feature_type), TILES3D: not has_3d_style(feature_type)}
     return tuple(encoding for encoding in ENCODINGS if not absent.get(encoding, False))

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -35,7 +35,7 @@ from twin.model import (
     SubmissionState,
 )
 
-_RESERVED = frozenset({"findings"})
+_RESERVED = frozenset({"findings", "catalogue"})
 """Collections that are no datasets."""
 BUILD_ATTEMPTS = 3
 """How often the 3D form of a revision is begun before it stays failed, until somebody asks for it by name."""
@@ -68,6 +68,20 @@ class NewDataset:
     licence: str = ""
     sharing: SharingClass = SharingClass.OPEN
     source_platform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is to be said of a dataset from now on; None leaves it as it is."""
+
+    title_zh: str | None = None
+    title_en: str | None = None
+    owner_department: str | None = None
+    steward: str | None = None
+    licence: str | None = None
+    source_platform: str | None = None
+    update_cycle: str | None = None
+    """A code of :data:`twin.update_cycle.UPDATE_CYCLES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +260,13 @@ class Catalogue:
                 },
             )
         return self._fresh(max_age_s=0).datasets[wanted.slug]
+
+    def describe(self, slug: str, description: Description) -> Dataset:
+        """Record who answers for a dataset and how often it is brought up to date, and return it; NotFoundError when there is none."""
+        self.dataset(slug)
+        with translated(), self.pool.connection() as connection:
+            connection.execute(_QUERIES["describe_dataset"], {"slug": slug} | asdict(description))
+        return self._fresh(max_age_s=0).datasets[slug]
 
     def receive(self, actor: str, files: Sequence[Mapping[str, object]], options: Mapping[str, object]) -> uuid.UUID:
         """Record a new submission in state received and return its id."""

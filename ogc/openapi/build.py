@@ -16,7 +16,7 @@ from twin.query.collection import Collection
 Document = dict[str, object]
 JSON, GEOJSON, SCHEMA, HTML = "application/json", "application/geo+json", "application/schema+json", "text/html"
 PROBLEM = "application/problem+json"
-READ_PROBLEMS = (400, 401, 404, 405, 406, 414, 429, 503)
+READ_PROBLEMS = (400, 401, 404, 405, 414, 429, 503)
 """What any reading operation can answer instead."""
 WRITE_PROBLEMS = (400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 503, 507)
 """What any writing operation can answer instead."""
@@ -34,6 +34,12 @@ class Described:
     """Whether features can be written through this door."""
     formats: Formats | None = None
     """What items and datasets are written as besides JSON and HTML."""
+    processes: bool = False
+    """Whether jobs are taken."""
+    draws: bool = False
+    """Whether picture tiles are drawn."""
+    has_volumes: bool = False
+    """Whether what is built in 3D is known."""
 
     def text(self, zh: str, en: str) -> str:
         """Return the text in the definition's language."""

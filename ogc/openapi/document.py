@@ -10,7 +10,13 @@ from ogc.openapi.core import core_paths
 from ogc.openapi.exports import exports_paths
 from ogc.openapi.features import features_paths
 from ogc.openapi.findings import findings_paths
+from ogc.openapi.geovolumes import geovolumes_paths
+from ogc.openapi.imagery import imagery_paths
+from ogc.openapi.old_clients import old_clients_paths
+from ogc.openapi.processes import processes_paths
+from ogc.openapi.records import records_paths
 from ogc.openapi.search import search_paths
+from ogc.openapi.styles import styles_paths
 from ogc.openapi.tiles import tiles_paths
 from ogc.openapi.versions import versions_paths
 from ogc.openapi.writing import writing_paths
@@ -25,6 +31,12 @@ SUBJECTS: tuple[Callable[[Described], Part], ...] = (
     tiles_paths,
     versions_paths,
     writing_paths,
+    processes_paths,
+    old_clients_paths,
+    styles_paths,
+    records_paths,
+    imagery_paths,
+    geovolumes_paths,
 )
 """Every subject of the door: a new one adds its function here."""
 SECURITY: Document = {"token": {"type": "http", "scheme": "bearer"}}

@@ -111,6 +111,18 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_describe(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    describe = command("describe", "describe:describe", "登记数据集的部门、许可和更新周期 · say who answers for a dataset, and more of it")
+    describe.add_argument("dataset", metavar="DATASET")
+    describe.add_argument("--title-zh", metavar="TEXT", help="中文名称 · title in Chinese")
+    describe.add_argument("--title-en", metavar="TEXT", help="英文名称 · title in English")
+    describe.add_argument("--owner", metavar="TEXT", help="所属部门 · owner department")
+    describe.add_argument("--steward", metavar="TEXT", help="管理责任人 · person or office to ask")
+    describe.add_argument("--licence", metavar="TEXT", help="使用许可 · licence, by its SPDX identifier where it has one")
+    describe.add_argument("--source-platform", metavar="TEXT", help="数据来源平台 · platform the data come from")
+    describe.add_argument("--update-cycle", metavar="CODE", help="更新周期 · continual, daily, weekly, monthly, quarterly, annually, …")
+
+
 def _add_maintenance(
     command: Callable[[str, str, str], argparse.ArgumentParser], commands: _Commands, common: argparse.ArgumentParser
 ) -> None:
@@ -143,6 +155,7 @@ def _add_maintenance(
     rules.add_argument("rule", nargs="?", metavar="ID", help="只看一条 · one of them, whole")
     rules.add_argument("--page", type=Path, metavar="FILE", help="写出说明页 · write the page of all rules")
 
+    _add_describe(command)
     command("links", "links:links", "核对对象关联 · count the links between features, and prove that none dangles")
     tokens = commands.add_parser("token", help="写入令牌 · tokens for writing")
     token_commands = tokens.add_subparsers(required=True, metavar="COMMAND")

@@ -38,6 +38,13 @@ VALUES (%(slug)s, %(feature_type)s, %(title_zh)s, %(title_en)s, %(owner_departme
     %(source_platform)s)
 ON CONFLICT (slug) DO NOTHING
 
+-- name: describe_dataset
+UPDATE catalog.dataset SET title_zh = coalesce(%(title_zh)s, title_zh), title_en = coalesce(%(title_en)s, title_en),
+    owner_department = coalesce(%(owner_department)s, owner_department), steward = coalesce(%(steward)s, steward),
+    licence = coalesce(%(licence)s, licence), source_platform = coalesce(%(source_platform)s, source_platform),
+    update_cycle = coalesce(%(update_cycle)s, update_cycle)
+WHERE slug = %(slug)s
+
 -- name: receive_submission
 INSERT INTO catalog.submission (id, state, actor, files, options) VALUES (%(id)s, 'received', %(actor)s, %(files)s, %(options)s)
 

@@ -1,0 +1,467 @@
+"""Records, DCAT, STAC, styles, map tiles, WMTS and GeoVolumes over HTTP, read by those who know them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pyproj
+import pytest
+import query_city
+import rasterio
+import shapely
+import uvicorn
+from lxml import etree
+from owslib.wmts import WebMapTileService
+from PIL import Image
+from rasterio.io import MemoryFile
+
+from ingest.request import LoadRequest, PartSpec
+from tests.opened_city import load, opened_city
+from twin.catalogue import Description
+from twin.embedded import EmbeddedCluster
+from twin.model import SharingClass
+from twin.server.app import create_app
+from twin.server.assets import build_missing
+from twin.server.city import City
+
+Get = Callable[..., httpx.Response]
+EAST, NORTH = 499_000.0, 3_520_000.0
+TILE = "SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&STYLE=default&FORMAT=image/png&TILEMATRIXSET=WebMercatorQuad&TILEMATRIX=1&TILECOL=0"
+EXTENT = (119.9, 31.7, 120.1, 31.9)
+COLOURS = {"dom_20200401": (200, 40, 40), "dom_20240301": (40, 40, 200)}
+
+
+def image(folder: Path, name: str, east: float) -> Path:
+    """Write an orthophoto of one colour, 64 m × 64 m, whose name tells the day."""
+    path = folder / f"{name}.tif"
+    place = rasterio.Affine(1, 0, EAST + east, 0, -1, NORTH + 64)
+    with rasterio.open(path, "w", driver="GTiff", width=64, height=64, count=3, dtype="uint8", crs="EPSG:4549", transform=place) as target:
+        target.write(np.array(COLOURS[name], np.uint8)[:, None, None] * np.ones((1, 64, 64), np.uint8))
+    return path
+
+
+def buildings(folder: Path) -> Path:
+    """Write three houses."""
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"building_id": f"B{i}", "floors_above": 3 * i, "height_m": 9.0 * i, "usage": "residential"},
+            "geometry": shapely.geometry.mapping(shapely.box(EAST + 30 * i, NORTH, EAST + 30 * i + 10, NORTH + 10)),
+        }
+        for i in (1, 2, 3)
+    ]
+    path = folder / "houses.geojson"
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4549"}}
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def city(cluster: EmbeddedCluster, template: str, tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Iterator[City]:
+    files, data = tmp_path_factory.mktemp("files"), run_folder / "other-apis"
+    data.mkdir(mode=0o711)
+    with query_city.clone_of(template, cluster.dsn) as url, opened_city(url, data / "city", 4549, EXTENT) as opened:
+        for name, east in (("dom_20200401", 0.0), ("dom_20240301", 32.0)):
+            load(opened, LoadRequest(files=(image(files, name, east),), parts=(PartSpec(None, "imagery", "imagery"),), mode="delta"))
+        load(opened, LoadRequest(files=(buildings(files),), parts=(PartSpec(None, "building", "houses"),), mode="replace"))
+        opened.catalogue.describe(
+            "houses",
+            Description(
+                title_zh="房屋", title_en="Houses", owner_department="自然资源局", steward="测绘科", licence="CC-BY-4.0",
+                source_platform="不动产登记平台", update_cycle="monthly",
+            ),
+        )  # fmt: skip
+        query_city.publish_first(opened.catalogue, "secret", "building", [], SharingClass.RESTRICTED)
+        assert build_missing(opened, lambda *_: None) is None
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def base(city: City) -> Iterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(city), log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/ogc"
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+@pytest.fixture(scope="module")
+def get(base: str) -> Iterator[Get]:
+    with httpx.Client(timeout=60) as client:
+        yield lambda path="", **kwargs: client.get(path if path.startswith("http") else f"{base}{path}", **kwargs)
+
+
+def pixels(content: bytes) -> np.ndarray:
+    """Return the bands of a picture as Pillow reads it: (bands, rows, columns)."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.moveaxis(np.asarray(picture), -1, 0)
+
+
+# -- maps ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("matrix_set", "crs", "flip"), [("WebMercatorQuad", 3857, False), ("WorldCRS84Quad", 4326, False),
+                                                         ("CGCS2000Quad", 4490, True)])  # fmt: skip
+def test_a_map_tile_lies_where_its_matrix_set_says(get: Get, matrix_set: str, crs: int, flip: bool) -> None:
+    """The set's own definition says which ground a tile covers; the colour of an image is there and nowhere else."""
+    grid = get(f"/tileMatrixSets/{matrix_set}").json()
+    matrix = next(m for m in grid["tileMatrices"] if m["id"] == "18")
+    origin = matrix["pointOfOrigin"][::-1] if flip else matrix["pointOfOrigin"]
+    to_grid = transform(4549, crs)
+    x, y = to_grid(EAST + 16, NORTH + 32)
+    side = matrix["cellSize"] * 256
+    column, row = int((x - origin[0]) // side), int((origin[1] - y) // side)
+    content = get(f"/collections/imagery/map/tiles/{matrix_set}/18/{row}/{column}", params={"f": "png"})
+    assert (content.status_code, content.headers["content-type"]) == (200, "image/png")
+    drawn = pixels(content.content)
+    pixel_x = int((x - origin[0] - column * side) / side * 256)
+    pixel_y = int((origin[1] - row * side - y) / side * 256)
+    assert tuple(drawn[:, pixel_y, pixel_x]) == (*COLOURS["dom_20200401"], 255)
+    far = get(f"/collections/imagery/map/tiles/{matrix_set}/18/{row}/{column + 9}")
+    assert (far.status_code, far.content) == (204, b"")
+
+
+def transform(source: int, target: int) -> Callable[[float, float], tuple[float, float]]:
+    transformer = pyproj.Transformer.from_crs(source, target, always_xy=True)
+    return transformer.transform
+
+
+def mercator_place(x: float, y: float, level: int) -> tuple[int, int]:
+    east, north = transform(4549, 3857)(x, y)
+    half = 20037508.342789244
+    side = 2 * half / 2**level
+    return int((north - half) // -side), int((east + half) // side)
+
+
+def test_the_day_picks_the_image_and_the_newest_is_on_top(get: Get) -> None:
+    row, column = mercator_place(EAST + 48, NORTH + 32, 20)
+    path = f"/collections/imagery/map/tiles/WebMercatorQuad/20/{row}/{column}"
+
+    def colours(**given: str) -> set[tuple[int, ...]]:
+        answer = get(path, params=given)
+        assert answer.status_code == 200, answer.text
+        drawn = pixels(answer.content)
+        return {tuple(c) for c in drawn[:3, drawn[3] == 255].T.tolist()}
+
+    new, old = COLOURS["dom_20240301"], COLOURS["dom_20200401"]
+    assert new in colours()
+    assert new not in colours(datetime="2023-01-01")
+    assert old in colours(datetime="2023-01-01")
+    assert colours(datetime="2024-01-01/..") == {new}
+    assert colours(**{"as-of": "1"}) == {old}
+    assert get(path, params={"datetime": "2019-01-01"}).status_code == 204
+    for wrong in ({"datetime": "gestern"}, {"f": "bmp"}, {"bgcolor": "red"}):
+        assert get(path, params=wrong).status_code == 400
+    assert get("/collections/houses/map/tiles").status_code == 404
+
+
+def test_jpeg_and_webp_are_what_they_say(get: Get) -> None:
+    row, column = mercator_place(EAST + 16, NORTH + 32, 18)
+    path = f"/collections/imagery/map/tiles/WebMercatorQuad/18/{row}/{column}"
+    for form, bands in (("jpeg", 3), ("webp", 4)):
+        answer = get(path, params={"f": form})
+        assert answer.headers["content-type"] == f"image/{form}"
+        assert pixels(answer.content).shape == (bands, 256, 256)
+        assert get(path, params={"f": form}, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+
+
+@pytest.mark.parametrize("matrix_set", ["WebMercatorQuad", "WorldCRS84Quad", "CGCS2000Quad"])
+@pytest.mark.parametrize("address", ["wmts?service=WMTS&request=GetCapabilities", "wmts/1.0.0/WMTSCapabilities.xml"])
+def test_gdal_reads_the_images_through_wmts(base: str, matrix_set: str, address: str, tmp_path: Path) -> None:
+    """GDAL's WMTS driver shows each image where it lies; its own arithmetic places the tiles."""
+    lonlat = transform(4549, 4326)
+    (west, south), (east, north) = lonlat(EAST + 4, NORTH + 4), lonlat(EAST + 28, NORTH + 60)
+    target = tmp_path / "seen.tif"
+    window = [str(v) for v in (west, north, east, south)]
+    command = ["gdal_translate", "-q", "-outsize", "16", "16", "-projwin_srs", "EPSG:4326", "-projwin", *window]
+    done = subprocess.run(
+        [*command, f"WMTS:{base}/{address},layer=imagery,tilematrixset={matrix_set}", str(target)],
+        capture_output=True, text=True, timeout=120, check=False, env={"PATH": "/usr/bin:/bin", "GDAL_HTTP_TIMEOUT": "60"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with rasterio.open(target) as seen:
+        assert {tuple(c) for c in seen.read([1, 2, 3]).reshape(3, -1).T.tolist()} == {COLOURS["dom_20200401"]}
+
+
+def test_owslib_finds_layers_days_and_tiles(base: str) -> None:
+    service = WebMapTileService(f"{base}/wmts")
+    layer = service["imagery"]
+    assert layer.dimensions["Time"]["values"] == ["2020-04-01", "2024-03-01"]
+    assert layer.dimensions["Time"]["default"] == "2024-03-01"
+    assert set(service.tilematrixsets) == {"WebMercatorQuad", "WorldCRS84Quad", "CGCS2000Quad"}
+    row, column = mercator_place(EAST + 48, NORTH + 32, 20)
+    tile = service.gettile(layer="imagery", tilematrixset="WebMercatorQuad", tilematrix="20", row=row, column=column,
+                           format="image/png", time="2021-01-01")  # fmt: skip
+    drawn = pixels(tile.read())
+    assert {tuple(c) for c in drawn[:3, drawn[3] == 255].T.tolist()} == {COLOURS["dom_20200401"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "locator"),
+    [
+        ("", "MissingParameterValue", "service"),
+        ("service=WMS&request=GetMap", "InvalidParameterValue", "service"),
+        ("service=WMTS&request=GetFeatureInfo", "OperationNotSupported", "request"),
+        ("service=WMTS&request=GetCapabilities&acceptversions=2.0.0", "VersionNegotiationFailed", "acceptversions"),
+        ("service=WMTS&request=GetTile&version=1.0.0", "MissingParameterValue", "layer"),
+        ("service=WMTS&request=GetCapabilities&foo=1", "InvalidParameterValue", "foo"),
+        (f"{TILE}&LAYER=secret&TILEROW=0", "InvalidParameterValue", "layer"),
+        (f"{TILE}&LAYER=imagery&TILEROW=9", "TileOutOfRange", "tilerow"),
+        (f"{TILE}&LAYER=imagery&TILEROW=0&TIME=%01", "InvalidParameterValue", "time"),
+    ],
+)
+def test_wmts_says_what_is_wrong_as_its_clients_know_it(get: Get, query: str, code: str, locator: str) -> None:
+    answer = get(f"/wmts?{query}")
+    assert 400 <= answer.status_code < 500
+    exception = etree.fromstring(answer.content)[0]
+    assert (exception.get("exceptionCode"), exception.get("locator")) == (code, locator)
+
+
+# -- styles ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_every_style_sheet_is_had_in_the_form_its_link_says(get: Get) -> None:
+    listed = [get("/styles").json(), *(get(f"/collections/{slug}/styles").json() for slug in ("houses", "imagery"))]
+    assert all(document["default"] in {style["id"] for style in document["styles"]} for document in listed)
+    seen = set()
+    for style in (style for document in listed for style in document["styles"]):
+        for link in style["links"]:
+            answer = get(link["href"])
+            assert answer.status_code == 200, link
+            assert answer.headers["content-type"].split(";")[0] == link["type"].split(";")[0]
+            seen.add((link["rel"], link["type"]))
+            if link["type"] == "image/svg+xml":
+                assert etree.fromstring(answer.content).tag == "{http://www.w3.org/2000/svg}svg"
+            if link["rel"] == "stylesheet" and "sld" in link["type"]:
+                assert etree.fromstring(answer.content).get("version")[:3] == link["type"][-3:]
+    assert len([pair for pair in seen if pair[0] == "stylesheet"]) == 4
+    assert get("/collections/houses/styles/usage?f=qml").status_code == 400
+    assert get("/collections/houses/styles/nosuch").status_code == 404
+    assert get("/collections/secret/styles").status_code == 404
+
+
+def test_maplibre_sources_are_our_tiles(get: Get) -> None:
+    style = get("/styles/city?f=mbs").json()
+    assert set(style["sources"]) == {"houses", "imagery"}
+    assert "glyphs" not in style
+    assert "sprite" not in style
+    for source in style["sources"].values():
+        assert get(source["tiles"][0].format(z=0, y=0, x=0)).status_code in (200, 204)
+    assert style["layers"][0]["type"] == "raster", "what is drawn first lies below"
+
+
+def test_gdal_and_the_page_agree_on_the_legend(get: Get) -> None:
+    """Rules of the descriptor, conditions of the 3D style and the map's expression give one colour to one value."""
+    sheet = etree.fromstring(get("/collections/houses/styles/usage?f=sld10").content)
+    names = {"sld": "http://www.opengis.net/sld", "ogc": "http://www.opengis.net/ogc"}
+    rules = {
+        rule.findtext("ogc:Filter/ogc:PropertyIsEqualTo/ogc:Literal", namespaces=names): rule.findtext(
+            ".//sld:Fill/sld:CssParameter", namespaces=names
+        )
+        for rule in sheet.iterfind(".//sld:Rule", names)
+    }
+    conditions = get("/collections/houses/styles/usage?f=3dtiles").json()["color"]["conditions"]
+    in_3d = {c.split("'")[1] if "'" in c else None: colour.split("'")[1] for c, colour in conditions}
+    fill = next(layer for layer in get("/collections/houses/styles/usage?f=mbs").json()["layers"] if layer["type"] == "fill")
+    match = fill["paint"]["fill-color"]
+    on_map = dict(zip(match[2:-1:2], match[3:-1:2], strict=True)) | {None: match[-1]}
+    assert rules == in_3d == on_map
+
+
+# -- records ---------------------------------------------------------------------------------------------------------------------
+
+
+def ids(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [feature["id"] for feature in answer.json()["features"]]
+
+
+def test_a_record_says_who_how_new_how_good_and_from_where(get: Get) -> None:
+    record = get("/collections/catalogue/items/houses").json()
+    said = record["properties"]
+    assert (said["owner_department"], said["steward"], said["license"]) == ("自然资源局", "测绘科", "CC-BY-4.0")
+    assert (said["source_platform"], said["update_cycle"], said["update_cycle_title"]) == ("不动产登记平台", "monthly", "每月")
+    assert (said["sharing"], said["sharing_title"], said["freshness"]) == ("open", "无条件共享", "current")
+    assert said["count"] == 3
+    assert said["quality"]["rejected_rows"] == 0
+    assert said["lineage"]["files"][0]["name"] == "houses.geojson"
+    assert len(said["lineage"]["files"][0]["sha256"]) == 64
+    assert shapely.geometry.shape(record["geometry"]).covers(shapely.Point(119.9894, 31.8029).buffer(0.0001)) is False
+    due = dt.datetime.fromisoformat(said["next_due"]) - dt.datetime.fromisoformat(said["updated"])
+    assert due == dt.timedelta(days=31)
+    assert get("/collections/catalogue/items/secret").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, ["houses", "imagery"]),
+        ({"q": "房屋"}, ["houses"]),
+        ({"q": "nothing of it,ORTHO"}, ["imagery"]),
+        ({"q": "测绘科"}, ["houses"]),
+        ({"type": "dataset"}, ["houses", "imagery"]),
+        ({"type": "service"}, []),
+        ({"ids": "imagery,nosuch"}, ["imagery"]),
+        ({"bbox": "119,31,121,32"}, ["houses", "imagery"]),
+        ({"bbox": "0,0,1,1"}, []),
+        ({"datetime": "2000-01-01/2001-01-01"}, []),
+        ({"datetime": "2000-01-01/.."}, ["houses", "imagery"]),
+        ({"filter": "owner_department='自然资源局' AND count >= 3"}, ["houses"]),
+        ({"filter": "update_cycle IS NULL"}, ["imagery"]),
+        ({"filter": "S_INTERSECTS(geometry, BBOX(0,0,1,1))"}, []),
+        ({"filter": "updated > TIMESTAMP('2001-01-01T00:00:00Z') AND CASEI(title) = CASEI('房屋')"}, ["houses"]),
+        ({"owner_department": "自然资源局"}, ["houses"]),
+        ({"sortby": "-count"}, ["houses", "imagery"]),
+        ({"sortby": "count"}, ["imagery", "houses"]),
+        ({"sortby": "-id", "limit": "1"}, ["imagery"]),
+    ],
+)
+def test_records_are_found(get: Get, query: dict[str, str], found: list[str]) -> None:
+    assert ids(get("/collections/catalogue/items", params=query)) == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"q": ","}, {"bbox": "1,2,3"}, {"datetime": "../.."}, {"filter": "geom = 1"}, {"filter": "nosuch = 1"}, {"sortby": "colour"},
+     {"offset": "-1"}, {"facets": "colour"}, {"facets": "sharing:x"}, {"limit": "0"}, {"colour": "red"}],
+)  # fmt: skip
+def test_what_makes_no_sense_to_the_catalogue_is_a_400(get: Get, query: dict[str, str]) -> None:
+    answer = get("/collections/catalogue/items", params=query)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
+def test_pages_and_facets_of_records(get: Get) -> None:
+    first = get("/collections/catalogue/items", params={"limit": 1, "facets": "owner_department,sharing:1:value_asc"}).json()
+    assert (first["numberMatched"], first["numberReturned"]) == (2, 1)
+    assert first["facets"]["owner_department"]["buckets"] == [{"value": "自然资源局", "count": 1}]
+    assert first["facets"]["sharing"]["buckets"] == [{"value": "open", "count": 2}]
+    following = next(link["href"] for link in first["links"] if link["rel"] == "next")
+    assert ids(get(following)) == ["imagery"]
+    assert not [link for link in get(following).json()["links"] if link["rel"] == "next"]
+
+
+def test_dcat_is_read_by_rdflib(get: Get) -> None:
+    rdflib = pytest.importorskip("rdflib")
+    graph = rdflib.Graph().parse(data=get("/dcat").text, format="json-ld")
+    dcat, dct = rdflib.Namespace("http://www.w3.org/ns/dcat#"), rdflib.Namespace("http://purl.org/dc/terms/")
+    datasets = {str(graph.value(d, dct.identifier)): d for d in graph.objects(None, dcat.dataset)}
+    assert set(datasets) == {"houses", "imagery"}
+    house = datasets["houses"]
+    assert {str(t) for t in graph.objects(house, dct.title)} == {"房屋", "Houses"}
+    assert str(graph.value(house, dct.accrualPeriodicity)).endswith("/frequency/MONTHLY")
+    assert str(graph.value(house, dct.accessRights)).endswith("/access-right/PUBLIC")
+    for distribution in graph.objects(house, dcat.distribution):
+        assert get(str(graph.value(distribution, dcat.accessURL))).status_code == 200
+    assert get("/dcat/secret").status_code == 404
+
+
+# -- STAC ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_stac_documents_are_valid(get: Get) -> None:
+    stac = pytest.importorskip("stac_pydantic")
+    from stac_pydantic import api
+
+    stac.Catalog.model_validate(get("/stac").json())
+    api.LandingPage.model_validate(get("/stac").json())
+    (listed,) = get("/stac/collections").json()["collections"]
+    stac.Collection.model_validate(listed)
+    assert listed["extent"]["temporal"]["interval"] == [["2020-04-01T00:00:00Z", "2024-03-01T00:00:00Z"]]
+    api.ItemCollection.model_validate(get("/stac/search").json())
+    for item in get("/stac/collections/imagery/items").json()["features"]:
+        stac.Item.model_validate(get(next(e["href"] for e in item["links"] if e["rel"] == "self")).json())
+
+
+def test_every_date_is_in_the_stac_with_its_image(get: Get, base: str) -> None:
+    root = base.removesuffix("/ogc")
+    found = get("/stac/search").json()["features"]
+    assert [f["properties"]["datetime"] for f in found] == ["2020-04-01T00:00:00Z", "2024-03-01T00:00:00Z"]
+    for item in found:
+        asset = item["assets"]["image"]
+        assert asset["href"].startswith(root)
+        with MemoryFile(get(asset["href"]).content) as memory, memory.open() as picture:
+            assert tuple(picture.read([1, 2, 3])[:, 30, 30]) == COLOURS[item["properties"]["title"]]
+    inside, outside = "119.98,31.8,119.999,31.81", "0,0,1,1"
+    area = json.dumps(shapely.geometry.mapping(shapely.box(119.98, 31.8, 119.999, 31.81)))
+    for query, count in (
+        ({"datetime": "2021-01-01/.."}, 1), ({"datetime": "2020-04-01"}, 1), ({"bbox": inside}, 2), ({"bbox": outside}, 0),
+        ({"collections": "nosuch"}, 0), ({"collections": "imagery"}, 2), ({"ids": found[0]["id"]}, 1), ({"ids": "x"}, 0),
+        ({"intersects": area}, 2), ({"limit": 1}, 1),
+    ):  # fmt: skip
+        assert len(get("/stac/search", params=query).json()["features"]) == count, query
+    seen, address = [], f"{base}/stac/search?limit=1"
+    while address:
+        page = get(address).json()
+        seen += [f["id"] for f in page["features"]]
+        address = next((entry["href"] for entry in page["links"] if entry["rel"] == "next"), None)
+    assert seen == [f["id"] for f in found]
+    for wrong in ({"intersects": "{"}, {"token": "x"}, {"colour": "red"}):
+        assert get("/stac/search", params=wrong).status_code == 400
+    assert get("/stac/collections/houses").status_code == 404
+
+
+# -- GeoVolumes ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_collection_in_3d_links_to_its_tileset_with_a_volume(get: Get) -> None:
+    document = get("/collections/houses").json()
+    (bbox,) = document["extent"]["spatial"]["bbox"]
+    assert document["extent"]["spatial"]["crs"].endswith("CRS84h")
+    assert 26 < bbox[5] - bbox[2] < 28, "the highest house has 27 m"
+    tilesets = [e for e in document["links"] if e["rel"].endswith("3d-geovolumes")]
+    assert {e["type"] for e in tilesets} == {"application/3dtiles+json", "application/json+3dtiles"}
+    for entry in tilesets:
+        assert get(entry["href"]).json()["asset"]["version"] == "1.1"
+    template = document["linkTemplates"][0]["uriTemplate"]
+    filtered = template.replace("{filter}", urllib.parse.quote("floors_above > 3"))
+    assert get(filtered).json()["root"]
+    assert "contentExtent" not in get("/collections/imagery").json()
+
+
+def test_containers_by_volume(get: Get) -> None:
+    whole = get("/geovolumes").json()
+    assert [child["id"] for child in whole["children"]] == ["houses"]
+    for entry in whole["children"][0]["content"]:
+        assert get(entry["href"]).status_code == 200, entry
+    west, south, low, east, north, high = whole["extent"]["spatial"]["bbox"][0]
+    for box, count in (
+        ((west, south, east, north), 1), ((0, 0, 1, 1), 0), ((west, south, high + 1, east, north, high + 9), 0),
+        ((west, south, low, east, north, high), 1),
+    ):  # fmt: skip
+        assert len(get("/geovolumes", params={"bbox": ",".join(map(str, box))}).json()["children"]) == count
+    assert get("/geovolumes/houses").json()["contentExtent"]["region"][4] == low
+    assert get("/geovolumes/imagery").status_code == 404
+    assert get("/geovolumes", params={"bbox": "9"}).status_code == 400
+    slugs = [c["id"] for c in get("/collections", params={"bbox": "0,0,1,1"}).json()["collections"]]
+    assert "houses" not in slugs
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/styles", "/styles/city", "/collections/houses/styles", "/collections/houses/styles/usage", "/collections/catalogue",
+     "/collections/catalogue/items", "/collections/catalogue/items/houses", "/collections/catalogue/queryables", "/geovolumes",
+     "/collections/houses", "/collections/imagery/map/tiles", "/stac"],
+)  # fmt: skip
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_pages_have_no_script_and_load_nothing_from_elsewhere(get: Get, base: str, path: str, language: str) -> None:
+    answer = get(path, params={"f": "html", "lang": language})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8"), answer.text
+    assert "<script" not in answer.text
+    for element in etree.HTML(answer.text).iter("link", "img", "iframe"):
+        assert (element.get("src") or element.get("href")).startswith((base, "data:"))
