@@ -89,7 +89,7 @@ class WfsDoor:
             return exception_report(error, VERSION)
         except TwinError as error:
             code = "OperationProcessingFailed" if error.status >= 500 else "InvalidParameterValue"
-            text = error.text.in_language(negotiation.language(request))
+            text = error.text.in_language("zh" if error.code == "bad-language" else negotiation.language(request))
             return exception_report(OwsError(code, _locator(error), text, error.status), VERSION)
 
     async def _answer(self, request: Request, call: _Call) -> Response:

@@ -105,9 +105,12 @@ def test_features_have_the_ids_values_and_positions_of_the_items(wfs: Wfs, base:
         assert member.tag == f"{{{NAMES['city']}}}{collection}"
         written = {name: str(v).lower() if isinstance(v, bool) else str(v) for name, v in feature["properties"].items() if v is not None}
         assert values(member) == written
-        assert positions(member) == shapely.get_coordinates(
-            shapely.from_geojson(json.dumps(feature["geometry"])), include_z=len(positions(member)[0]) == 3
-        ).tolist()
+        assert (
+            positions(member)
+            == shapely.get_coordinates(
+                shapely.from_geojson(json.dumps(feature["geometry"])), include_z=len(positions(member)[0]) == 3
+            ).tolist()
+        )
 
 
 def test_the_axis_order_goes_with_the_way_the_crs_is_written(wfs: Wfs) -> None:
@@ -124,8 +127,8 @@ def test_the_axis_order_goes_with_the_way_the_crs_is_written(wfs: Wfs) -> None:
 
 def test_gdal_reads_the_same_features_page_by_page(base: str) -> None:
     read_by_gdal = subprocess.run(
-        ["ogr2ogr", "-f", "GeoJSON", "-lco", "RFC7946=NO", "/vsistdout/", f"WFS:{base}/wfs?SRSNAME=urn:ogc:def:crs:EPSG::4326", "city:buildings",
-         "--config", "OGR_WFS_PAGING_ALLOWED", "ON", "--config", "OGR_WFS_PAGE_SIZE", "7"],
+        ["ogr2ogr", "-f", "GeoJSON", "-lco", "RFC7946=NO", "/vsistdout/", f"WFS:{base}/wfs?SRSNAME=urn:ogc:def:crs:EPSG::4326",
+         "city:buildings", "--config", "OGR_WFS_PAGING_ALLOWED", "ON", "--config", "OGR_WFS_PAGE_SIZE", "7"],
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     found = {f["properties"]["gml_id"]: f for f in json.loads(read_by_gdal.stdout)["features"]}
@@ -135,12 +138,16 @@ def test_gdal_reads_the_same_features_page_by_page(base: str) -> None:
         read_back = found[f"buildings.{oid}"]
         for name, value in feature["properties"].items():
             assert str(read_back["properties"].get(name)).replace("/", "-") == str(value), name
-        assert shapely.hausdorff_distance(*(shapely.force_2d(shapely.from_geojson(json.dumps(f["geometry"]))) for f in (read_back, feature))) < 1e-8
+        assert (
+            shapely.hausdorff_distance(*(shapely.force_2d(shapely.from_geojson(json.dumps(f["geometry"]))) for f in (read_back, feature)))
+            < 1e-8
+        )
 
 
 def test_gdal_pushes_filters_down(base: str, catalogue: Any) -> None:
     answer = subprocess.run(
-        ["ogrinfo", "-ro", "-q", f"WFS:{base}/wfs", "city:buildings", "-where", "floors_above >= 28 AND name LIKE '学府%'", "--debug", "WFS"],
+        ["ogrinfo", "-ro", "-q", f"WFS:{base}/wfs", "city:buildings", "-where", "floors_above >= 28 AND name LIKE '学府%'",
+         "--debug", "WFS"],
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     assert answer.stdout.count("OGRFeature") == 5
@@ -156,31 +163,45 @@ def test_owslib_lists_and_reads(base: str) -> None:
     assert [f["id"] for f in json.loads(document)["features"]] == list(items(base, "pipes"))
 
 
+def compared(operator: str, name: str, value: str, attributes: str = "") -> str:
+    inner = f"<fes:ValueReference>{name}</fes:ValueReference><fes:Literal>{value}</fes:Literal>"
+    return f"<fes:{operator}{attributes}>{inner}</fes:{operator}>"
+
+
+def placed(operator: str, shape: str, more: str = "") -> str:
+    return f"<fes:{operator}><fes:ValueReference>city:geometry</fes:ValueReference>{shape}{more}</fes:{operator}>"
+
+
+_GRID = "srsName='urn:ogc:def:crs:EPSG::4549'"
+_ENVELOPE = (
+    f"<gml:Envelope {_GRID}><gml:lowerCorner>{N} {E}</gml:lowerCorner><gml:upperCorner>{N + 25} {E + 100}</gml:upperCorner></gml:Envelope>"
+)
+_RING = f"<gml:LinearRing><gml:posList>{E} {N} {E + 70} {N} {E + 70} {N + 70} {E} {N}</gml:posList></gml:LinearRing>"
+_TRIANGLE = f"<gml:Polygon srsName='EPSG:4549'><gml:exterior>{_RING}</gml:exterior></gml:Polygon>"
+_POINT = f"<gml:Point {_GRID}><gml:pos>{N} {E}</gml:pos></gml:Point>"
+_ENDS = (
+    "<fes:LowerBoundary><fes:Literal>8</fes:Literal></fes:LowerBoundary>"
+    "<fes:UpperBoundary><fes:Literal>11</fes:Literal></fes:UpperBoundary>"
+)
+_PERIOD = "<gml:beginPosition>2004-06-01</gml:beginPosition><gml:endPosition>2009-06-01</gml:endPosition>"
+_LOW, _HIGH = compared("PropertyIsLessThan", "height_m", "7.5"), compared("PropertyIsGreaterThan", "floors_above", "29")
 CONDITIONS = {
-    "<fes:PropertyIsEqualTo><fes:ValueReference>city:floors_above</fes:ValueReference><fes:Literal>9</fes:Literal></fes:PropertyIsEqualTo>":
-        "floors_above=9",
-    "<fes:PropertyIsEqualTo matchCase='false'><fes:ValueReference>building_id</fes:ValueReference><fes:Literal>b9</fes:Literal></fes:PropertyIsEqualTo>":
-        "CASEI(building_id)=CASEI('b9')",
-    "<fes:Or><fes:PropertyIsLessThan><fes:ValueReference>height_m</fes:ValueReference><fes:Literal>7.5</fes:Literal></fes:PropertyIsLessThan>"
-    "<fes:PropertyIsGreaterThan><fes:ValueReference>floors_above</fes:ValueReference><fes:Literal>29</fes:Literal></fes:PropertyIsGreaterThan></fes:Or>":
-        "height_m<7.5 OR floors_above>29",
+    compared("PropertyIsEqualTo", "city:floors_above", "9"): "floors_above=9",
+    compared("PropertyIsEqualTo", "building_id", "b9", " matchCase='false'"): "CASEI(building_id)=CASEI('b9')",
+    f"<fes:Or>{_LOW}{_HIGH}</fes:Or>": "height_m<7.5 OR floors_above>29",
     "<fes:Not><fes:PropertyIsNull><fes:ValueReference>height_m</fes:ValueReference></fes:PropertyIsNull></fes:Not>": "height_m IS NOT NULL",
-    "<fes:PropertyIsBetween><fes:ValueReference>floors_above</fes:ValueReference><fes:LowerBoundary><fes:Literal>8</fes:Literal></fes:LowerBoundary>"
-    "<fes:UpperBoundary><fes:Literal>11</fes:Literal></fes:UpperBoundary></fes:PropertyIsBetween>": "floors_above BETWEEN 8 AND 11",
-    "<fes:PropertyIsLike wildCard='*' singleChar='.' escapeChar='!'><fes:ValueReference>name</fes:ValueReference>"
-    "<fes:Literal>学府*1.幢</fes:Literal></fes:PropertyIsLike>": "name LIKE '学府%1_幢'",
-    "<fes:PropertyIsGreaterThanOrEqualTo><fes:ValueReference>valid_from</fes:ValueReference><fes:Literal>2015-01-01</fes:Literal>"
-    "</fes:PropertyIsGreaterThanOrEqualTo>": "valid_from >= DATE('2015-01-01')",
-    f"<fes:BBOX><fes:ValueReference>geometry</fes:ValueReference><gml:Envelope srsName='urn:ogc:def:crs:EPSG::4549'><gml:lowerCorner>{N} {E}"
-    f"</gml:lowerCorner><gml:upperCorner>{N + 25} {E + 100}</gml:upperCorner></gml:Envelope></fes:BBOX>": f"S_INTERSECTS(geometry,BBOX({N},{E},{N + 25},{E + 100}))",
-    f"<fes:Intersects><fes:ValueReference>city:geometry</fes:ValueReference><gml:Polygon srsName='EPSG:4549'><gml:exterior><gml:LinearRing><gml:posList>"
-    f"{E} {N} {E + 70} {N} {E + 70} {N + 70} {E} {N}</gml:posList></gml:LinearRing></gml:exterior></gml:Polygon></fes:Intersects>":
-        f"S_INTERSECTS(geometry,POLYGON(({N} {E},{N} {E + 70},{N + 70} {E + 70},{N} {E})))",
-    f"<fes:DWithin><fes:ValueReference>geometry</fes:ValueReference><gml:Point srsName='urn:ogc:def:crs:EPSG::4549'><gml:pos>{N} {E}</gml:pos></gml:Point>"
-    f"<fes:Distance uom='m'>60</fes:Distance></fes:DWithin>": f"distance(geometry,POINT({N} {E})) <= 60",
-    "<fes:During><fes:ValueReference>valid_from</fes:ValueReference><gml:TimePeriod><gml:beginPosition>2004-06-01</gml:beginPosition>"
-    "<gml:endPosition>2009-06-01</gml:endPosition></gml:TimePeriod></fes:During>": "T_DURING(valid_from,INTERVAL('2004-06-01','2009-06-01'))",
-}  # fmt: skip
+    f"<fes:PropertyIsBetween><fes:ValueReference>floors_above</fes:ValueReference>{_ENDS}</fes:PropertyIsBetween>": (
+        "floors_above BETWEEN 8 AND 11"
+    ),
+    compared("PropertyIsLike", "name", "学府*1.幢", " wildCard='*' singleChar='.' escapeChar='!'"): "name LIKE '学府%1_幢'",
+    compared("PropertyIsGreaterThanOrEqualTo", "valid_from", "2015-01-01"): "valid_from >= DATE('2015-01-01')",
+    placed("BBOX", _ENVELOPE): f"S_INTERSECTS(geometry,BBOX({N},{E},{N + 25},{E + 100}))",
+    placed("Intersects", _TRIANGLE): f"S_INTERSECTS(geometry,POLYGON(({N} {E},{N} {E + 70},{N + 70} {E + 70},{N} {E})))",
+    placed("DWithin", _POINT, "<fes:Distance uom='m'>60</fes:Distance>"): f"distance(geometry,POINT({N} {E})) <= 60",
+    f"<fes:During><fes:ValueReference>valid_from</fes:ValueReference><gml:TimePeriod>{_PERIOD}</gml:TimePeriod></fes:During>": (
+        "T_DURING(valid_from,INTERVAL('2004-06-01','2009-06-01'))"
+    ),
+}
 
 
 def filter_xml(condition: str) -> str:
@@ -195,7 +216,8 @@ def test_filters_mean_what_they_mean_in_cql2_by_parameter_and_by_xml(wfs: Wfs, b
     assert 0 < len(numbers) < 29
     assert fids(wfs(typeNames="city:buildings", filter=filter_xml(condition))) == numbers
     spaces = "".join(f" xmlns:{name}='{uri}'" for name, uri in NAMES.items())
-    body = f"<wfs:GetFeature service='WFS' version='2.0.0'{spaces}><wfs:Query typeNames='city:buildings'>{filter_xml(condition)}</wfs:Query></wfs:GetFeature>"
+    query = f"<wfs:Query typeNames='city:buildings'>{filter_xml(condition)}</wfs:Query>"
+    body = f"<wfs:GetFeature service='WFS' version='2.0.0'{spaces}>{query}</wfs:GetFeature>"
     posted = httpx.post(f"{base}/wfs", content=body.encode(), headers={"Content-Type": "application/xml"})
     assert fids(posted) == numbers
 
@@ -217,7 +239,9 @@ def test_pages_hits_projection_and_order(wfs: Wfs, base: str) -> None:
     descending = fids(wfs(typeNames="buildings", sortBy="floors_above DESC"))
     assert descending[0] == 3
     assert descending[1:] == sorted(set(whole) - {3}, reverse=True)
-    pages = [f for start in range(0, len(whole), 9) for f in fids(wfs(typeNames="buildings", sortBy="floors_above D", count=9, startIndex=start))]
+    pages = [
+        f for start in range(0, len(whole), 9) for f in fids(wfs(typeNames="buildings", sortBy="floors_above D", count=9, startIndex=start))
+    ]
     assert pages == descending
     assert fids(wfs(typeNames="buildings", startIndex=1000)) == []
     assert fids(wfs(typeNames="buildings", bbox=f"{N},{E},{N + 25},{E + 100},urn:ogc:def:crs:EPSG::4549")) == fids(

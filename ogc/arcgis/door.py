@@ -1,0 +1,143 @@
+"""The routes of the FeatureServer below ``/arcgis/rest``.
+
+What goes wrong is answered as ArcGIS Server answers it: HTTP 200 with a member ``error`` that has the status, the reason and our code.
+ArcGIS Pro, ArcMap and GDAL read the reason there; of another status they tell no more than that the service is broken.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ogc import answers, negotiation
+from ogc.arcgis import layers
+from ogc.arcgis.answer import feature_set, geojson
+from ogc.arcgis.esri_geometry import spatial_reference
+from ogc.arcgis.query import ALL_IDS, LayerQuery, layer_query, named_values
+from ogc.state import DoorState, OgcContext, StateKeeper
+from ogc.windows import Window, Windows
+from twin.errors import NotFoundError, TwinError
+from twin.model import Principal
+from twin.query.collection import Collection
+from twin.query.execute import fetch_pinned
+from twin.query.items import matched_statement
+from twin.query.summaries import ids_statement, summary, summary_statement
+
+ROOT = "/arcgis/rest"
+_METHODS = ["GET", "POST"]
+_PRETTY = "pjson"
+
+
+class ArcgisDoor:
+    """Answers as an ArcGIS Server with one feature service a collection."""
+
+    def __init__(self, context: OgcContext, keeper: StateKeeper) -> None:
+        self._context = context
+        self._keeper = keeper
+        self._windows = Windows(context.pool)
+
+    def routes(self) -> list[Route]:
+        """Return the routes of this door."""
+        service = f"{ROOT}/services/{{service}}/FeatureServer"
+        return [
+            Route(f"{ROOT}/info", self._answered(self._info), methods=_METHODS),
+            Route(f"{ROOT}/services", self._answered(self._services), methods=_METHODS),
+            Route(service, self._answered(self._service), methods=_METHODS),
+            Route(f"{service}/layers", self._answered(self._layers), methods=_METHODS),
+            Route(f"{service}/{{layer}}", self._answered(self._layer), methods=_METHODS),
+            Route(f"{service}/{{layer}}/query", self._answered(self._query), methods=_METHODS),
+        ]
+
+    def _answered(self, work: Callable[[Request, dict[str, str]], Awaitable[object]]) -> Callable[[Request], Awaitable[Response]]:
+        """Return a route of ``work``: its parameters in, its document or its error out."""
+
+        async def route(request: Request) -> Response:
+            pretty = request.query_params.get("f") == _PRETTY
+            try:
+                pairs = request.query_params.multi_items()
+                if request.method == "POST":
+                    body = (await request.body()).decode("utf-8", "replace")
+                    pairs += parse_qsl(body, keep_blank_values=True, max_num_fields=100)
+                given = named_values(pairs)
+                pretty = given.get("f") == _PRETTY
+                document = await work(request, given)
+            except ValueError:  # more fields in a form than are read
+                document = _error(400, "bad-parameter", "too many fields")
+            except TwinError as error:
+                document = _error(error.status, error.code, error.text.in_language(_language(request)))
+            if isinstance(document, bytes):
+                return await answers.answer(request, document, answers.JSON)
+            return await answers.answer(request, orjson.dumps(document, option=orjson.OPT_INDENT_2 if pretty else 0), answers.JSON)
+
+        return route
+
+    async def _info(self, request: Request, given: dict[str, str]) -> object:  # noqa: ARG002 - the same for all
+        return layers.info()
+
+    async def _services(self, request: Request, given: dict[str, str]) -> object:  # noqa: ARG002
+        return layers.catalogue((await self._keeper.state()).visible(self._context.principal_of(request)))
+
+    async def _service(self, request: Request, given: dict[str, str]) -> object:  # noqa: ARG002
+        collection, state = await self._collection(request)
+        return layers.service(state.deployment, collection, negotiation.language(request))
+
+    async def _layers(self, request: Request, given: dict[str, str]) -> object:  # noqa: ARG002
+        collection, _ = await self._collection(request)
+        return {"layers": [layers.layer(collection, negotiation.language(request))], "tables": []}
+
+    async def _layer(self, request: Request, given: dict[str, str]) -> object:  # noqa: ARG002
+        collection, _ = await self._collection(request)
+        return layers.layer(collection, negotiation.language(request))
+
+    async def _query(self, request: Request, given: dict[str, str]) -> object:
+        collection, _ = await self._collection(request)
+        asked = layer_query(given, collection, dt.datetime.now(dt.UTC))
+        historic = asked.historic
+        if historic is not None:
+            at = await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(historic))
+            asked = dataclasses.replace(asked, query=dataclasses.replace(asked.query, as_of=at))
+        return await self._found(asked, self._context.principal_of(request), negotiation.language(request))
+
+    async def _found(self, asked: LayerQuery, principal: Principal, language: str) -> object:
+        pool, query, at = self._context.pool, asked.query, asked.query.as_of
+        match asked.wanted:
+            case "count":
+                row = await fetch_pinned(pool, query, at, lambda q: matched_statement(q, principal))
+                return {"count": row[1]}
+            case "ids":
+                every = dataclasses.replace(query, limit=ALL_IDS)
+                row = await fetch_pinned(pool, every, at, lambda q: ids_statement(q, principal))
+                return f'{{"objectIdFieldName":"{layers.OBJECT_ID}","objectIds":[{row[1]}]}}'.encode()
+            case "extent":
+                found = summary(await fetch_pinned(pool, query, at, lambda q: summary_statement(q, principal)))
+                bounds = found.bounds or (None, None, None, None)
+                extent = dict(zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True))
+                return {"count": found.count, "extent": {**extent, "spatialReference": spatial_reference(query.crs.srid)}}
+        question = (*asked.question, ("classes", ",".join(sorted(principal.classes))), ("slug", query.collection.slug))
+        pages = [page async for page in self._windows.pieces(Window(query, principal, asked.start, asked.count, question))]
+        return geojson(asked, pages) if asked.form == "geojson" else feature_set(asked, pages, language)
+
+    async def _collection(self, request: Request) -> tuple[Collection, DoorState]:
+        found = await self._keeper.collection(request.path_params["service"], self._context.principal_of(request))
+        if request.path_params.get("layer", "0") != "0":
+            raise NotFoundError("the service has layer 0", zh="该服务仅有图层 0")
+        return found, await self._keeper.state()
+
+
+def _language(request: Request) -> str:
+    """Return the language to say an error in, Chinese where what it is asked for is the error."""
+    try:
+        return negotiation.language(request)
+    except TwinError:
+        return "zh"
+
+
+def _error(status: int, code: str, text: str) -> dict[str, object]:
+    return {"error": {"code": status, "message": text, "details": [code]}}

@@ -1,0 +1,250 @@
+"""Parameters of a FeatureServer's ``query`` as values."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from ogc.arcgis.esri_geometry import InputGeometry, input_geometry, wkid_of
+from ogc.arcgis.layers import MAX_RECORDS, OBJECT_ID, OID
+from ogc.arcgis.where import parse_where
+from twin.crs import OutputCrs
+from twin.errors import BadRequestError
+from twin.query import filter_ast as ast
+from twin.query.area import Area, bbox_area
+from twin.query.collection import Collection
+from twin.query.feature_query import FeatureQuery, SortKey
+from twin.query.filter_build import build_tree, property_types
+from twin.query.order import sortables
+
+MOST_IDS = 10_000
+ALL_IDS = 2_000_000
+"""How many ids ``returnIdsOnly`` gives: Esri's clients ask for all of them at once."""
+Wanted = Literal["features", "count", "ids", "extent"]
+_UNDERSTOOD = frozenset(
+    {
+        "f", "where", "objectids", "geometry", "geometrytype", "insr", "spatialrel", "outfields", "returngeometry", "outsr",
+        "returnidsonly", "returncountonly", "returnextentonly", "orderbyfields", "resultoffset", "resultrecordcount", "returnz",
+        "historicmoment", "lang",
+    }
+)  # fmt: skip
+_CHANGES_NOTHING = frozenset(
+    {
+        "token", "returnm", "geometryprecision", "maxallowableoffset", "quantizationparameters", "resulttype", "sqlformat", "cachehint",
+        "returncentroid", "returntruecurves", "featureencoding", "datumtransformation", "gdbversion", "returnexceededlimitfeatures",
+        "multipatchoption", "applyvcsprojection", "timereferenceunknownclient", "_ts", "nocache", "units", "relationparam",
+        "returnuniqueidsonly", "rangevalues", "parametervalues", "layerdefs",
+    }
+)  # fmt: skip
+"""What Esri's clients send along and answers may leave aside."""
+_REFUSED = frozenset(
+    {
+        "outstatistics", "groupbyfieldsforstatistics", "having", "returndistinctvalues", "distance", "text", "time", "fulltext", "callback",
+        "uniqueids",
+    }
+)  # fmt: skip
+"""What would change the answer and is not done here: it may only be empty, false or 0."""
+PARAMETERS = _UNDERSTOOD | _CHANGES_NOTHING | _REFUSED
+# The search geometry stands first in Esri's relations, the feature in ours.
+_RELATIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "esriSpatialRelIntersects": "s_intersects",
+        "esriSpatialRelEnvelopeIntersects": "s_intersects",
+        "esriSpatialRelIndexIntersects": "s_intersects",
+        "esriSpatialRelContains": "s_within",
+        "esriSpatialRelWithin": "s_contains",
+        "esriSpatialRelCrosses": "s_crosses",
+        "esriSpatialRelOverlaps": "s_overlaps",
+        "esriSpatialRelTouches": "s_touches",
+    }
+)
+_DIGITS = re.compile(r"^[0-9]{1,18}$")
+_FID = MappingProxyType({OBJECT_ID: ast.Property("fid", "number")})
+
+
+@dataclass(frozen=True, slots=True)
+class LayerQuery:
+    """A query that was understood."""
+
+    query: FeatureQuery
+    wanted: Wanted
+    form: Literal["json", "geojson"]
+    fields: tuple[str, ...]
+    """The attributes of the answer, in order."""
+    start: int
+    count: int
+    historic: dt.datetime | None
+    question: tuple[tuple[str, str], ...]
+    """What tells this question from others, but for where its page begins."""
+
+
+def named_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the parameters by name in lower case; BadRequestError for one that is not known or would change the answer and is not done."""
+    found: dict[str, str] = {}
+    for given, value in pairs:
+        name = given.lower()
+        if name not in PARAMETERS:
+            raise _bad("unknown-parameter", f"there is no parameter {given[:40]!r} here", f"此处没有参数 {given[:40]!r}")
+        if name in _REFUSED and value.strip().lower() not in {"", "false", "0", "[]", "null"}:
+            raise _bad("not-supported", f"{given} is not supported", f"不支持 {given}")
+        if "\x00" in value:
+            raise _bad("bad-parameter", f"parameter {given!r} holds a NUL character", f"参数 {given!r} 含 NUL 字符")
+        found[name] = value
+    return {name: value for name, value in found.items() if value.strip()}
+
+
+def layer_query(given: Mapping[str, str], collection: Collection, now: dt.datetime) -> LayerQuery:
+    """Return what the parameters ask of a collection."""
+    form = given.get("f", "json")
+    if form not in {"json", "pjson", "geojson"}:
+        raise _bad("bad-format", "f is json, pjson or geojson", "f 应为 json、pjson 或 geojson")
+    fields = _fields(given.get("outfields", ""), collection)
+    query = FeatureQuery(
+        collection=collection,
+        crs=_out_crs(given, collection, form),
+        fids=_object_ids(given.get("objectids")),
+        properties=tuple(name for name in fields if name not in {OBJECT_ID, OID}),
+        with_geometry=_flag(given, "returngeometry", default="true"),
+    )
+    query = _ordered(query, given.get("orderbyfields", ""))
+    area, tree = _spatial(given, collection)
+    parts = [tree] if tree is not None else []
+    if "where" in given:
+        types = property_types(collection.feature_type)
+        condition = parse_where(given["where"], {**types, OBJECT_ID: "number"}, now)
+        parts.append(build_tree(condition, _in_crs(given, None, collection), collection, _FID))  # type: ignore[arg-type]  # built of JSON
+    predicate = ast.And(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
+    count = min(_whole(given, "resultrecordcount", MAX_RECORDS), MAX_RECORDS)
+    question = tuple(sorted((n, v) for n, v in given.items() if n not in {"resultoffset", "resultrecordcount"}))
+    return LayerQuery(
+        query=dataclasses.replace(query, area=area, filter=predicate),
+        wanted=_wanted(given),
+        form="geojson" if form == "geojson" else "json",
+        fields=fields,
+        start=_whole(given, "resultoffset", 0),
+        count=max(1, count),
+        historic=_moment(given.get("historicmoment")),
+        question=question,
+    )
+
+
+def _wanted(given: Mapping[str, str]) -> Wanted:
+    if _flag(given, "returnextentonly"):
+        return "extent"
+    if _flag(given, "returncountonly"):
+        return "count"
+    return "ids" if _flag(given, "returnidsonly") else "features"
+
+
+def _fields(text: str, collection: Collection) -> tuple[str, ...]:
+    names = {name.lower(): name for name in (OBJECT_ID, OID, *collection.properties)}
+    asked = [part.strip().strip('"').lower() for part in text.split(",") if part.strip()]
+    if "*" in asked:
+        return tuple(names.values())
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        raise _bad("unknown-property", f"there is no field {unknown[0][:40]!r}", f"没有字段 {unknown[0][:40]!r}")
+    return tuple(dict.fromkeys([OBJECT_ID, *(names[name] for name in asked)]))
+
+
+def _spatial(given: Mapping[str, str], collection: Collection) -> tuple[Area | None, ast.Predicate | None]:
+    """Return a box that the features meet, or another condition on their geometry."""
+    if "geometry" not in given:
+        return None, None
+    relation = _RELATIONS.get(given.get("spatialrel", "esriSpatialRelIntersects"))
+    if relation is None:
+        raise _bad("bad-parameter", "spatialRel is not supported", "不支持该 spatialRel")
+    geometry = input_geometry(given["geometry"], given.get("geometrytype", "esriGeometryEnvelope"))
+    crs = _in_crs(given, geometry, collection)
+    if geometry.box is not None and relation == "s_intersects":
+        return bbox_area(geometry.box, crs, collection.storage_srid), None
+    shape: object = geometry.shape if geometry.box is None else {"bbox": list(geometry.box)}
+    return None, build_tree({"op": relation, "args": [{"property": "geometry"}, shape]}, crs, collection)
+
+
+def _in_crs(given: Mapping[str, str], geometry: InputGeometry | None, collection: Collection) -> OutputCrs:
+    wkid = geometry.wkid if geometry is not None and geometry.wkid is not None else wkid_of(_maybe_json(given.get("insr")))
+    return _crs(collection.storage_srid if wkid is None else wkid, collection)
+
+
+def _out_crs(given: Mapping[str, str], collection: Collection, form: str) -> OutputCrs:
+    default = 4326 if form == "geojson" else collection.storage_srid
+    wkid = wkid_of(_maybe_json(given.get("outsr")))
+    wanted = _crs(default if wkid is None else wkid, collection)
+    z = _flag(given, "returnz") and collection.feature_type.has_z
+    return dataclasses.replace(wanted, height="gravity" if z else "none")
+
+
+def _crs(wkid: int, collection: Collection) -> OutputCrs:
+    for offered in collection.crs:
+        if offered.srid == wkid and offered.height != "ellipsoidal":
+            return dataclasses.replace(offered, xy=True, height="none")
+    raise _bad("crs-not-offered", f"wkid {wkid} is not offered here", f"此处不提供 wkid {wkid}")
+
+
+def _maybe_json(text: str | None) -> object:
+    if text is None or not text.lstrip().startswith("{"):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise _bad("bad-parameter", "a spatial reference is a wkid", "空间参考应为 wkid") from None
+
+
+def _ordered(query: FeatureQuery, text: str) -> FeatureQuery:
+    known = {name.lower(): (name, kind) for name, kind in sortables(query.collection).items()}
+    keys, descending_fid = [], False
+    for part in (part.strip() for part in text.split(",") if part.strip()):
+        name, _, direction = part.partition(" ")
+        down = direction.strip().upper() == "DESC"
+        if direction.strip().upper() not in {"", "ASC", "DESC"} or (name.lower() != OBJECT_ID and name.lower() not in known):
+            raise _bad("bad-parameter", f"features are not ordered by {part[:40]!r}", f"不能按 {part[:40]!r} 排序")
+        if name.lower() == OBJECT_ID:
+            descending_fid = down
+            break  # no two have the same: what follows orders nothing
+        keys.append(SortKey(*known[name.lower()], descending=down))
+    return dataclasses.replace(query, order=tuple(keys), descending_fid=descending_fid)
+
+
+def _object_ids(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    if len(words) > MOST_IDS or not all(_DIGITS.match(word) for word in words):
+        raise _bad("bad-parameter", f"objectIds are at most {MOST_IDS} whole numbers", f"objectIds 应为至多 {MOST_IDS} 个整数")
+    return tuple(int(word) for word in words)
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    if text is None:
+        return None
+    try:
+        return dt.datetime.fromtimestamp(int(text) / 1000, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        raise _bad("bad-as-of", "historicMoment is in milliseconds since 1970", "historicMoment 应为 1970 年以来的毫秒数") from None
+
+
+def _whole(given: Mapping[str, str], name: str, default: int) -> int:
+    text = given.get(name, str(default))
+    if not _DIGITS.match(text):
+        raise _bad("bad-parameter", f"{name} is a whole number", f"{name} 应为整数")
+    return int(text)
+
+
+def _flag(given: Mapping[str, str], name: str, *, default: str = "false") -> bool:
+    value = given.get(name, default).lower()
+    if value not in {"true", "false", "1", "0"}:
+        raise _bad("bad-parameter", f"{name} is true or false", f"{name} 应为 true 或 false")
+    return value in {"true", "1"}
+
+
+def _bad(code: str, en: str, zh: str) -> BadRequestError:
+    error = BadRequestError(en, zh=zh)
+    error.code = code
+    return error

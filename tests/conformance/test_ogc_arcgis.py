@@ -1,0 +1,240 @@
+"""The ArcGIS FeatureServer at the door: GDAL's ESRIJSON driver reads what the items say, queries mean what they mean in CQL2."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import ogc_server
+import pytest
+import query_city as city
+import shapely
+
+from twin.catalogue import Catalogue
+from twin.embedded import EmbeddedCluster
+
+Json = dict[str, Any]
+Ask = Callable[..., Json]
+N, E = city.NORTH, city.EAST
+
+
+@pytest.fixture(scope="module")
+def catalogue(cluster: EmbeddedCluster, template: str) -> Iterator[Catalogue]:
+    with city.clone_of(template, cluster.dsn) as url:
+        made = city.small_city(url)
+        made.url = url  # type: ignore[attr-defined]
+        yield made
+        made.pool.close()
+
+
+@pytest.fixture(scope="module")
+def base(catalogue: Any) -> Iterator[str]:
+    with ogc_server.served(catalogue, catalogue.url) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def rest(base: str) -> Iterator[Ask]:
+    with httpx.Client(timeout=30) as client:
+
+        def ask(path: str = "buildings/FeatureServer/0/query", **parameters: object) -> Json:
+            answer = client.get(f"{base}/arcgis/rest/services/{path}", params={"f": "json", **parameters})
+            assert answer.status_code == 200, answer.text
+            return dict(answer.json())
+
+        yield ask
+
+
+def items(base: str, collection: str, **parameters: object) -> dict[int, Json]:
+    answer = httpx.get(f"{base}/collections/{collection}/items", params={"limit": 1000, **parameters})
+    return {int(f["id"].rpartition(".")[2]): f for f in answer.json()["features"]}
+
+
+def ids(answer: Json) -> list[int]:
+    return [f["attributes"]["objectid"] for f in answer["features"]]
+
+
+def test_gdal_reads_the_same_features_page_by_page(base: str) -> None:
+    asked = "where=1%3D1&outFields=*&f=json&orderByFields=objectid&resultRecordCount=7&outSR=4326"
+    address = f"{base}/arcgis/rest/services/buildings/FeatureServer/0/query?{asked}"
+    done = subprocess.run(
+        ["ogr2ogr", "-f", "GeoJSON", "-lco", "RFC7946=NO", "/vsistdout/", f"ESRIJSON:{address}", "-oo", "FEATURE_SERVER_PAGING=YES"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    found = {f["properties"]["objectid"]: f for f in json.loads(done.stdout)["features"]}
+    expected = items(base, "buildings", crs="http://www.opengis.net/def/crs/OGC/1.3/CRS84")
+    assert found.keys() == expected.keys()
+    for fid, feature in expected.items():
+        read = found[fid]
+        assert read["properties"]["oid"] == feature["id"]
+        for name in ("building_id", "name", "floors_above", "height_m"):
+            assert read["properties"].get(name) == feature["properties"][name]
+        there, here = (shapely.from_geojson(json.dumps(f["geometry"])) for f in (read, feature))
+        assert shapely.symmetric_difference(there, here).area < 1e-15
+
+
+def test_attributes_are_those_of_the_items_in_esris_types(rest: Ask, base: str) -> None:
+    answer = rest(where="objectid IN (2,4,6,8)", outFields="*", returnGeometry="false")
+    kinds = {f["name"]: f["type"] for f in answer["fields"]}
+    assert kinds["objectid"] == "esriFieldTypeOID"
+    assert kinds["valid_from"] == "esriFieldTypeDate"
+    expected = items(base, "buildings")
+    assert ids(answer) == [2, 4, 6, 8]
+    for feature in answer["features"]:
+        assert "geometry" not in feature
+        properties = expected[feature["attributes"]["objectid"]]["properties"]
+        for name, value in properties.items():
+            written = feature["attributes"][name]
+            if kinds[name] == "esriFieldTypeDate" and value is not None:
+                written = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=written)).date().isoformat()
+            assert written == value, name
+
+
+def test_geometries_are_exact_in_every_reference_and_east_first(rest: Ask, base: str) -> None:
+    for wkid, uri in ((4549, "EPSG/0/4549"), (4490, "EPSG/0/4490"), (102100, "EPSG/0/3857"), (4528, "EPSG/0/4528")):
+        answer = rest("pipes/FeatureServer/0/query", where="1=1", outSR=wkid, returnZ="true")
+        assert answer["hasZ"]
+        expected = items(base, "pipes", crs=f"http://www.opengis.net/def/crs/{uri}")
+        flipped = wkid != 102100
+        for feature in answer["features"]:
+            path = feature["geometry"]["paths"][0]
+            given = expected[feature["attributes"]["objectid"]]["geometry"]["coordinates"]
+            assert [p[:2] for p in path] == [p[1::-1] if flipped else p[:2] for p in given]
+    assert rest("pipes/FeatureServer/0/query", where="1=1")["features"][0]["geometry"]["paths"][0][0] == [E + 20, N]
+    assert rest("pipes/FeatureServer/0/query", where="1=1", returnZ="true")["features"][0]["geometry"]["paths"][0][0] == [E + 20, N, 3.5]
+
+
+@pytest.mark.parametrize(
+    ("where", "cql2"),
+    [
+        ("floors_above >= 28", "floors_above >= 28"),
+        ("NAME LIKE '学府%1_幢' AND NOT (height_m > 45)", "name LIKE '学府%1_幢' AND NOT (height_m > 45)"),
+        ("lower(building_id) = 'B12'", "building_id = 'B12'"),
+        ("height_m IS NULL OR valid_from IS NULL", "height_m IS NULL OR valid_from IS NULL"),
+        ("valid_from BETWEEN DATE '2004-01-01' AND '2006-12-31'", "valid_from BETWEEN DATE('2004-01-01') AND DATE('2006-12-31')"),
+        ("floors_above * 3 <> height_m", "floors_above * 3 <> height_m"),
+        (f"name = '{city.HOSTILE_TEXT}'", f"name = '{city.HOSTILE_TEXT}'".replace("\\", "\\")),
+    ],
+)
+def test_conditions_mean_what_they_mean_in_cql2(rest: Ask, base: str, where: str, cql2: str) -> None:
+    expected = list(items(base, "buildings", filter=cql2))
+    assert 0 < len(expected) < 29
+    assert ids(rest(where=where)) == expected
+    assert rest(where=where, returnCountOnly="true") == {"count": len(expected)}
+    assert rest(where=where, returnIdsOnly="true") == {"objectIdFieldName": "objectid", "objectIds": expected}
+
+
+def test_geometries_of_queries_mean_what_they_mean_in_cql2(rest: Ask, base: str) -> None:
+    box = {"xmin": E - 5, "ymin": N - 5, "xmax": E + 65, "ymax": N + 25, "spatialReference": {"wkid": 4549}}
+    grid = {"filter-crs": "http://www.opengis.net/def/crs/EPSG/0/4549"}
+    inside = list(items(base, "buildings", filter=f"S_INTERSECTS(geometry,BBOX({N - 5},{E - 5},{N + 25},{E + 65}))", **grid))
+    assert 0 < len(inside) < 29
+    assert ids(rest(geometry=json.dumps(box), geometryType="esriGeometryEnvelope")) == inside
+    assert ids(rest(geometry=f"{E - 5},{N - 5},{E + 65},{N + 25}", inSR=4549)) == inside
+    ring = [[E - 5, N - 5], [E - 5, N + 25], [E + 65, N + 25], [E + 65, N - 5], [E - 5, N - 5]]
+    polygon = {"geometry": json.dumps({"rings": [ring]}), "geometryType": "esriGeometryPolygon", "inSR": '{"wkid":4549}'}
+    assert ids(rest(**polygon)) == inside
+    assert ids(rest(**polygon, where="floors_above > 3")) == [fid for fid in inside if fid > 3]
+    within = list(items(base, "buildings", filter=f"S_WITHIN(geometry,BBOX({N - 5},{E - 5},{N + 25},{E + 65}))", **grid))
+    assert ids(rest(**polygon, spatialRel="esriSpatialRelContains")) == within
+    point = rest(geometry=f"{E + 35},{N + 5}", geometryType="esriGeometryPoint", spatialRel="esriSpatialRelWithin")
+    assert ids(point) == list(items(base, "buildings", filter=f"S_INTERSECTS(geometry,POINT({N + 5} {E + 35}))", **grid)) != []
+
+
+def test_pages_and_orders(rest: Ask, base: str) -> None:
+    every = list(items(base, "buildings"))
+    walked: list[int] = []
+    while True:
+        page = rest(where="1=1", resultOffset=len(walked), resultRecordCount=9)
+        walked += ids(page)
+        if not page.get("exceededTransferLimit"):
+            break
+    assert walked == every
+    assert ids(rest(where="1=1", orderByFields="objectid DESC")) == every[::-1]
+    down = ids(rest(where="1=1", orderByFields="floors_above DESC, objectid ASC"))
+    assert (down[0], down[1:]) == (3, sorted(set(every) - {3}, reverse=True))
+    assert ids(rest(objectIds="9, 3,99999")) == [3, 9]
+    assert ids(rest(where="1=1", resultOffset=1000)) == []
+
+
+def test_the_extent_is_that_of_the_features(rest: Ask) -> None:
+    found = rest(where="objectid IN (1,2)", returnExtentOnly="true", outSR=4549)
+    assert found["count"] == 2
+    assert [found["extent"][k] for k in ("xmin", "ymin", "xmax", "ymax")] == pytest.approx([E + 30, N, E + 70, N + 10])
+    none = rest(where="1=0", returnExtentOnly="true")
+    assert (none["count"], none["extent"]["xmin"]) == (0, None)
+
+
+def test_a_moment_of_the_past_shows_the_state_of_then(rest: Ask, base: str, catalogue: Catalogue) -> None:
+    first = min(catalogue.commits(), key=lambda c: c.number)
+    then = int(first.time.timestamp() * 1000) + 1
+    expected = items(base, "buildings", **{"as-of": first.number})
+    found = rest(where="1=1", historicMoment=then, outFields="floors_above")
+    assert {f["attributes"]["objectid"]: f["attributes"]["floors_above"] for f in found["features"]} == {
+        fid: f["properties"]["floors_above"] for fid, f in expected.items()
+    }
+
+
+def test_geojson_is_in_degrees(rest: Ask, base: str) -> None:
+    found = rest(where="1=1", outFields="name", f="geojson")
+    expected = items(base, "buildings", crs="http://www.opengis.net/def/crs/OGC/1.3/CRS84")
+    assert {f["id"]: f["geometry"] for f in found["features"]} == {fid: f["geometry"] for fid, f in expected.items()}
+    assert found["features"][1]["properties"] == {"objectid": 2, "name": city.HOSTILE_TEXT}
+
+
+def test_documents_describe_layers_with_domains_and_hide_what_is_closed(rest: Ask, base: str) -> None:
+    assert {s["name"] for s in rest("../services")["services"]} == {"buildings", "pipes", "plots"}
+    service, layer = rest("buildings/FeatureServer"), rest("plots/FeatureServer/0", lang="en")
+    assert service["layers"][0]["id"] == 0
+    assert service["spatialReference"]["wkid"] == 4549
+    assert layer["geometryType"] == "esriGeometryPolygon"
+    use = next(f for f in layer["fields"] if f["name"] == "land_use_code")
+    assert use["domain"]["type"] == "codedValue"
+    assert {"code": "0701"}.items() <= next(c for c in use["domain"]["codedValues"] if c["code"] == "0701").items()
+    west = layer["extent"]["xmin"]
+    assert E - 2000 < west < E + 2000
+    assert rest("plots/FeatureServer/layers")["layers"][0]["id"] == 0
+    assert httpx.get(f"{base}/arcgis/rest/info").json()["currentVersion"] >= 10
+    for path in ("secret/FeatureServer", "secret/FeatureServer/0/query", "buildings/FeatureServer/1", "nothing/FeatureServer"):
+        assert rest(path)["error"]["code"] == 404
+
+
+def test_a_query_comes_as_a_form_too(base: str) -> None:
+    address = f"{base}/arcgis/rest/services/buildings/FeatureServer/0/query"
+    answer = httpx.post(address, data={"where": "floors_above = 9", "f": "json", "geometryPrecision": "3", "returnM": "false"})
+    assert ids(answer.json()) == [9]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"where": "colour = 1"}, "unknown-property"),
+        ({"where": "floors_above = 'x'"}, "bad-filter"),
+        ({"where": "1=1; DROP TABLE x"}, "bad-filter"),
+        ({"where": "pg_sleep(5) = 1"}, "bad-filter"),
+        ({"where": "(" * 30 + "1=1" + ")" * 30}, "filter-too-complex"),
+        ({"where": "1=1", "colour": "red"}, "unknown-parameter"),
+        ({"where": "1=1", "outFields": "colour"}, "unknown-property"),
+        ({"where": "1=1", "outSR": "32650"}, "crs-not-offered"),
+        ({"where": "1=1", "outSR": "x"}, "bad-geometry"),
+        ({"where": "1=1", "resultOffset": "-1"}, "bad-parameter"),
+        ({"where": "1=1", "orderByFields": "colour"}, "bad-parameter"),
+        ({"where": "1=1", "outStatistics": "[{}]"}, "not-supported"),
+        ({"where": "1=1", "callback": "x"}, "not-supported"),
+        ({"objectIds": "x"}, "bad-parameter"),
+        ({"geometry": "1,2,3"}, "bad-geometry"),
+        ({"geometry": '{"rings":[[[0,0],[1,1],[0,1],[1,0],[0,0]]]}', "geometryType": "esriGeometryPolygon"}, "filter-too-complex"),
+        ({"geometry": "1,2,0,0"}, "bad-bbox"),
+        ({"historicMoment": "9" * 30}, "bad-as-of"),
+        ({"f": "pbf"}, "bad-format"),
+        ({"lang": "fr"}, "bad-language"),
+    ],
+)
+def test_what_is_wrong_is_said_as_arcgis_says_it(rest: Ask, parameters: dict[str, str], code: str) -> None:
+    error = rest(**parameters)["error"]
+    assert (error["code"], error["details"]) == (400, [code])
+    assert error["message"]
