@@ -106,6 +106,12 @@ class TooLargeError(TwinError):
     code, status, exit_code = "too-large", 413, 1
 
 
+class AddressTooLongError(TwinError):
+    """The address of a request is longer than any that means something here."""
+
+    code, status, exit_code = "address-too-long", 414, 1
+
+
 class TooManyRequestsError(TwinError):
     """More is asked at once than is answered here; later it will be."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,33 +12,42 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from twin.errors import BadRequestError, NotFoundError, Text, TwinError
+from ogc import negotiation
+from twin.errors import AddressTooLongError, BadRequestError, NotFoundError, Text, TwinError
 
 _LOG = logging.getLogger("twin.server")
 _TITLES = {
-    400: "Bad request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not found",
-    405: "Method not allowed",
-    409: "Conflict",
-    410: "Gone",
-    412: "Precondition failed",
-    413: "Too large",
-    415: "Unsupported media type",
-    422: "Rejected",
-    428: "Precondition required",
-    429: "Too many requests",
-    500: "Internal error",
-    503: "Unavailable",
-    507: "Disk full",
+    400: Text("请求有误", "Bad request"),
+    401: Text("未认证", "Unauthorized"),
+    403: Text("不允许", "Forbidden"),
+    404: Text("不存在", "Not found"),
+    405: Text("方法不受支持", "Method not allowed"),
+    406: Text("无可接受的格式", "Not acceptable"),
+    409: Text("冲突", "Conflict"),
+    410: Text("已不存在", "Gone"),
+    412: Text("前提不成立", "Precondition failed"),
+    413: Text("内容过大", "Too large"),
+    414: Text("地址过长", "Address too long"),
+    415: Text("媒体类型不受支持", "Unsupported media type"),
+    422: Text("未接受", "Rejected"),
+    428: Text("缺少前提", "Precondition required"),
+    429: Text("请求过多", "Too many requests"),
+    500: Text("内部错误", "Internal error"),
+    503: Text("暂不可用", "Unavailable"),
+    507: Text("磁盘已满", "Disk full"),
 }
+_OTHER = Text("错误", "Error")
+_CODES = {405: "method-not-allowed", 406: "not-acceptable"}
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MAX_ADDRESS_BYTES = 32_768
+"""Path and query as sent: a filter of 8 KiB with every byte percent-encoded fits in."""
 
 
 def problem(request: Request, error: TwinError) -> JSONResponse:
     """Return the problem document of an error, in the language the caller asks for."""
-    language = request.query_params.get("lang") or request.headers.get("accept-language", "en")
+    language = _language(request)
     headers = dict(error.headers)
     if error.status in (429, 503):
         headers["Retry-After"] = "5"
@@ -53,6 +63,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_unexpected)
+    app.add_middleware(_AddressLimit)
 
 
 async def _on_twin_error(request: Request, error: Exception) -> JSONResponse:
@@ -61,9 +72,9 @@ async def _on_twin_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     reasons = error.errors() if isinstance(error, RequestValidationError) else []
-    first = reasons[0] if reasons else {"loc": ("?",), "msg": "not valid"}
-    where = ".".join(str(part) for part in first["loc"][1:])
-    return problem(request, BadRequestError(f"{where}: {first['msg']}"))
+    found = [{"pointer": "/" + "/".join(map(str, reason["loc"])), "reason": reason["msg"]} for reason in reasons]
+    first = found[0] if found else {"pointer": "", "reason": "not valid"}
+    return problem(request, BadRequestError(f"{first['pointer']}: {first['reason']}", extra={"errors": found}))
 
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
@@ -71,13 +82,49 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     if status == 404:
         return problem(request, NotFoundError(f"there is nothing at {request.url.path}", zh=f"没有此资源：{request.url.path}"))
     headers = dict((isinstance(error, HTTPException) and error.headers) or {})
-    return _document(request, status, "method-not-allowed" if status == 405 else "http", _TITLES.get(status, "Error"), headers)
+    detail = _TITLES.get(status, _OTHER).in_language(_language(request))
+    if status == 405:
+        detail = Text(f"{request.method} 不受支持", f"{request.method} is not possible here").in_language(_language(request))
+    return _document(request, status, _CODES.get(status, "http"), detail, headers)
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    number = uuid.uuid4().hex[:12]
+    number = _request_id(request)
     _LOG.error("request %s %s failed (%s)", request.method, request.url.path, number, exc_info=error)
-    return _document(request, 500, "internal", f"something went wrong on our side ({number})", {})
+    detail = Text(f"服务器内部出错（{number}）", f"something went wrong on our side ({number})")
+    return _document(request, 500, "internal", detail.in_language(_language(request)), {})
+
+
+class _AddressLimit:
+    """Answers 414 to an address longer than any that means something here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_ADDRESS_BYTES:
+            error = AddressTooLongError(f"an address has at most {MAX_ADDRESS_BYTES} bytes", zh=f"地址至多 {MAX_ADDRESS_BYTES} 字节")
+            await problem(Request(scope), error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _language(request: Request) -> str:
+    """Return the language of a problem: as documents have it, English to those that ask for none."""
+    if "lang" not in request.query_params and "accept-language" not in request.headers:
+        return "en"
+    try:
+        return negotiation.language(request)
+    except BadRequestError:
+        return "en"
+
+
+def _request_id(request: Request) -> str:
+    """Return what the caller (or a proxy before us) calls the request, else a name of our own; the same for one request."""
+    given = request.headers.get("x-request-id", "")
+    if not _REQUEST_ID.fullmatch(given):
+        given = request.scope.setdefault("twin.request_id", uuid.uuid4().hex)
+    return given
 
 
 def _spoken(value: object, language: str) -> object:
@@ -93,12 +140,14 @@ def _document(
     request: Request, status: int, code: str, detail: str, headers: dict[str, str], extra: Mapping[str, object] = MappingProxyType({})
 ) -> JSONResponse:
     body = {
-        **extra,
         "type": "about:blank",
-        "title": _TITLES.get(status, "Error"),
+        **extra,
+        "title": _TITLES.get(status, _OTHER).in_language(_language(request)),
         "status": status,
         "code": code,
         "detail": detail,
         "instance": request.url.path,
+        "request_id": _request_id(request),
     }
+    headers = headers | {"X-Request-ID": _request_id(request)}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
