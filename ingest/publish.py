@@ -19,6 +19,7 @@ from ingest.links import relink
 from ingest.match import MATCH_RULES, assign, forget, many_deletes, replaceable
 from ingest.staging import QUERIES, Mode, Staging, columns
 from ingest.tally import as_source_says
+from twin import overview
 from twin.catalogue import Catalogue
 from twin.db import Connection, translated
 from twin.errors import ConflictError, TwinError
@@ -216,6 +217,7 @@ def _commit(connection: Connection, catalogue: Catalogue, parts: Sequence[Part],
         else:
             representations.apply(connection, part.staging, part.mode, part.tolerance_m, number, act.rolled_back_to)
             _apply(connection, part.staging, number)
+            overview.advance(connection, part.staging.feature_type, part.staging.dataset, number)
         size, extent = _size_and_extent(connection, catalogue, part.staging, known[part.staging.dataset.id])
         _record(connection, part, number, size, extent, to_degrees)
     relink(connection, catalogue, [part.staging for part in parts], number)

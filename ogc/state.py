@@ -22,6 +22,7 @@ from twin.model import Deployment, Principal
 from twin.query.collection import Collection, collections_of, may_see
 from twin.query.execute import AsyncPool
 from twin.query.geoid import require_geoid
+from twin.tile_cache import TileCache
 
 _MAX_AGE_S = 0.25
 
@@ -44,6 +45,10 @@ class OgcContext:
     """Where jobs of OGC API - Processes are handed in; None: this door has no processes."""
     writer: FeatureWriter | None = None
     """Who publishes what is written; None: this door only reads."""
+    tile_pool: AsyncPool | None = None
+    """Connections of vector tiles, whose statements end sooner; None: those of everything else."""
+    tile_cache: TileCache | None = None
+    """Finished vector tiles; None: every tile is drawn anew."""
     exports: ExportMeans | None = None
     """By what items are written as files; None: this door has JSON and HTML only."""
 

@@ -1,71 +1,202 @@
-"""Vector tiles in WebMercatorQuad, and what describes them (OGC API - Tiles, 20-057)."""
+"""Vector tiles of a collection, and of several as the layers of one (OGC API - Tiles, 20-057)."""
 
 from __future__ import annotations
 
-import re
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from ogc import answers
 from ogc.features import FeatureDoor
-from ogc.parameters import TILE, moment, single_values
+from ogc.map_tiles import tile_address
+from ogc.parameters import DATASET_TILE, TILE, filter_of, moment, property_names, single_values, validity_of
 from ogc.state import OgcContext, StateKeeper
 from twin.errors import BadRequestError, NotFoundError
-from twin.query.execute import fetch_pinned
+from twin.model import Principal
+from twin.query.collection import Collection
 from twin.query.feature_query import FeatureQuery
-from twin.query.tile import TileAddress, tile_region, tile_statement, vector_tile
+from twin.query.vector_tile import MOST_BYTES, vector_tile
+from twin.tile_cache import KeptTile
+from twin.tile_matrix_sets import TileAddress, matrix_set
 
-TILE_VERSION = 1
-"""Part of every entity tag: raise it when the same rows are drawn differently."""
-MATRIX_SET = "WebMercatorQuad"
-_NUMBER = re.compile(r"^[0-9]{1,9}$")
+TILE_VERSION = 2
+"""Part of every entity tag and key: raise it when the same rows are drawn differently."""
+REDUCED = "Tile-Reduced"
+"""Header that says what was left out of a tile to keep it small."""
+_AT_ONCE = 4
+_FORMS = frozenset({"mvt", "pbf"})
+Given = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One layer of a tile: whose, where, of which state and which features, and how large at most."""
+
+    collection: Collection
+    address: TileAddress
+    query: FeatureQuery
+    at: int | None
+    given: tuple[tuple[str, str], ...]
+    principal: Principal
+    most_bytes: int = MOST_BYTES
+
+    @property
+    def commit(self) -> int:
+        """The commit the dataset stands at, as far as is known, or stood at."""
+        newest = self.collection.revision.commit
+        return newest if self.at is None else min(self.at, newest)
+
+    def key(self, commit: int) -> str:
+        """Return what names the layer of that commit: all that its bytes depend on."""
+        kind, address = self.collection.feature_type, self.address
+        state = (TILE_VERSION, self.collection.dataset.id, commit, kind.name, kind.version, sorted(self.principal.classes))
+        asked = (address.matrix_set.id, address.z, address.x, address.y, self.given, self.most_bytes)
+        return hashlib.blake2b(repr((state, asked)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 class TileDoor:
-    """The route ``/collections/{id}/tiles/WebMercatorQuad/{z}/{y}/{x}``."""
+    """The routes ``/collections/{id}/tiles/{tms}/{z}/{y}/{x}`` and ``/tiles/{tms}/{z}/{y}/{x}``."""
 
     def __init__(self, context: OgcContext, keeper: StateKeeper, features: FeatureDoor) -> None:
         self._context = context
         self._keeper = keeper
         self._features = features
 
+    def routes(self) -> list[Route]:
+        """Return the routes of the door."""
+        tile = "tiles/{matrix_set}/{z}/{y}/{x}"
+        return [
+            Route(f"/collections/{{collection}}/{tile}", self.tile, methods=["GET"]),
+            Route(f"/{tile}", self.dataset_tile, methods=["GET"]),
+        ]
+
     async def tile(self, request: Request) -> Response:
-        """One tile; 204 where nothing lies in it."""
+        """One tile of a collection; 204 where nothing lies in it."""
         principal = self._context.principal_of(request)
         collection = await self._keeper.collection(request.path_params["collection"], principal)
-        given = single_values(request.query_params.multi_items(), TILE)
-        if given.get("f", "mvt") not in {"mvt", "pbf"}:
-            raise BadRequestError("f is mvt", zh="f 应为 mvt")
-        address = tile_address(request)
+        given = _given(request, TILE)
         if collection.is_coverage:
             raise NotFoundError("a coverage has no vector tiles", zh="栅格覆盖没有矢量瓦片")
+        asked = await self._asked(collection, _address(request), given, principal)
+        tag = f'W/"{asked.key(asked.commit)}"'
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag)
+        kept = await self._layer(asked)
+        return _answer(request, kept, f'W/"{asked.key(_seen(asked, kept))}"')
+
+    async def dataset_tile(self, request: Request) -> Response:
+        """One tile, a layer each of ``collections``, else of all the caller may see; 204 where nothing lies in it."""
+        principal = self._context.principal_of(request)
+        given = _given(request, DATASET_TILE)
+        address = _address(request)
+        state = await self._keeper.state()
+        chosen = _chosen(given.get("collections"), state.visible(principal))
+        rest = {name: value for name, value in given.items() if name != "collections"}
+        layers = [await self._asked(collection, address, rest, principal) for collection in chosen]
+        tag = _common_tag([layer.key(layer.commit) for layer in layers])
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag)
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def drawn(layer: _Asked) -> KeptTile:
+            async with limit:
+                return await self._layer(layer)
+
+        tiles = await asyncio.gather(*map(drawn, layers))
+        contents = [tile.unpacked() for tile in tiles]
+        most = _fair_share([len(content) for content in contents], MOST_BYTES)
+        large = [number for number, content in enumerate(contents) if len(content) > most]
+        again = await asyncio.gather(*(drawn(replace(layers[number], most_bytes=most)) for number in large))
+        for number, tile in zip(large, again, strict=True):
+            contents[number] = tile.unpacked()
+        reduced = sorted({part for tile in (*tiles, *again) if tile.reduced for part in tile.reduced.split(", ")})
+        # The layers of a tile are fields of one protobuf message: tiles one after the other are the tile of all their layers.
+        whole = await asyncio.to_thread(KeptTile.of, 0, b"".join(contents), ", ".join(reduced) or None)
+        seen = [layer.key(_seen(layer, tile)) for layer, tile in zip(layers, tiles, strict=True)]
+        return _answer(request, whole, _common_tag(seen))
+
+    async def _asked(self, collection: Collection, address: TileAddress, given: Given, principal: Principal) -> _Asked:
+        query = FeatureQuery(
+            collection,
+            collection.crs[0],
+            validity=validity_of(given.get("datetime")),
+            filter=filter_of(given, collection),
+            properties=property_names(given.get("properties"), collection),
+        )
         at = await self._features.commit(moment(given.get("as-of")))
-        known = collection.revision.commit if at is None else min(at, collection.revision.commit)
-        kind = collection.feature_type
+        means = tuple(sorted((name, value) for name, value in given.items() if name not in {"f", "lang", "as-of"}))
+        return _Asked(collection, address, query, at, means, principal)
 
-        def tag(commit: int) -> str:
-            state = (TILE_VERSION, collection.dataset.id, commit, kind.name, kind.version, sorted(principal.classes))
-            return answers.etag(request, *state)
+    async def _layer(self, asked: _Asked) -> KeptTile:
+        cache = self._context.tile_cache
+        key = asked.key(asked.commit)
 
-        if answers.unchanged(request, tag(known)):
-            return answers.not_modified(tag(known))
-        query = FeatureQuery(collection, collection.crs[0])
-        region = tile_region(address, collection)
-        if region is None:
-            return answers.empty(tag(known))
-        row = await fetch_pinned(self._context.pool, query, at, lambda q: tile_statement(q, address, region, principal))
-        tile = vector_tile(row)
-        now = tag(tile.commit if at is None else min(at, tile.commit))
-        return await answers.answer(request, tile.content, answers.MVT, now) if tile.content else answers.empty(now)
+        async def draw() -> tuple[str, KeptTile]:
+            pool = self._context.tile_pool or self._context.pool
+            tile = await vector_tile(pool, asked.query, asked.at, asked.address, asked.principal, asked.most_bytes)
+            kept = await asyncio.to_thread(KeptTile.of, tile.commit, tile.content, tile.reduced)
+            return asked.key(_seen(asked, kept)), kept
+
+        if cache is None:
+            return (await draw())[1]
+        return cache.held(key) or await cache.tile(key, draw)
 
 
-def tile_address(request: Request) -> TileAddress:
-    """Return the tile a path names; NotFoundError for what cannot be one."""
-    if request.path_params["matrix_set"] != MATRIX_SET:
-        raise NotFoundError(f"tiles are in {MATRIX_SET}", zh=f"瓦片仅有 {MATRIX_SET}")
-    texts = [request.path_params[name] for name in ("z", "x", "y")]
-    if not all(_NUMBER.match(text) for text in texts):
-        raise NotFoundError("there is no such tile", zh="没有该瓦片")
-    z, x, y = map(int, texts)
-    return TileAddress(z, x, y)
+def _given(request: Request, allowed: frozenset[str]) -> Given:
+    given = single_values(request.query_params.multi_items(), allowed)
+    if given.get("f", "mvt") not in _FORMS:
+        raise BadRequestError("f is mvt", zh="f 应为 mvt").with_code("bad-format")
+    return given
+
+
+def _address(request: Request) -> TileAddress:
+    path = request.path_params
+    return tile_address(matrix_set(path["matrix_set"]), path["z"], path["x"], path["y"])
+
+
+def _chosen(text: str | None, visible: Mapping[str, Collection]) -> Sequence[Collection]:
+    """Return the collections of a tile in the order in which they are drawn, the lowest first."""
+    names = None if text is None else list(dict.fromkeys(name for name in text.split(",") if name))
+    for name in names or ():
+        if name not in visible or visible[name].is_coverage:
+            raise NotFoundError(f"there is no collection {name[:60]!r} with tiles", zh=f"没有带瓦片的集合 {name[:60]!r}")
+    found = [c for slug, c in visible.items() if not c.is_coverage and (names is None or slug in names)]
+    return sorted(found, key=lambda c: (c.feature_type.style.draw_order, c.slug))
+
+
+def _seen(asked: _Asked, tile: KeptTile) -> int:
+    """Return the commit whose state a tile shows: newer than was known where something was published meanwhile."""
+    return tile.commit if asked.at is None else min(asked.at, tile.commit)
+
+
+def _fair_share(sizes: Sequence[int], most: int) -> int:
+    """Return how large a layer may be so that all together are not larger than ``most``; small ones leave room to the others."""
+    left, waiting = most, sorted(sizes)
+    for number, size in enumerate(waiting):
+        share = left // (len(waiting) - number)
+        if size > share:
+            return share
+        left -= size
+    return most
+
+
+def _common_tag(keys: Sequence[str]) -> str:
+    return f'W/"{hashlib.blake2b(",".join(keys).encode(), digest_size=16).hexdigest()}"'
+
+
+def _answer(request: Request, tile: KeptTile, tag: str) -> Response:
+    if not tile.content:
+        return answers.empty(tag)
+    headers = answers.caching(tag)
+    if tile.reduced is not None:
+        headers[REDUCED] = tile.reduced
+    if not tile.is_packed:
+        return Response(tile.content, media_type=answers.MVT, headers=headers)
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(tile.unpacked(), media_type=answers.MVT, headers=headers)
+    return Response(tile.content, media_type=answers.MVT, headers={**headers, "Content-Encoding": "gzip"})

@@ -1,47 +1,70 @@
-"""Paths of OGC API - Tiles: tile matrix sets, tilesets of collections, vector tiles."""
+"""Paths of OGC API - Tiles: tile matrix sets, tilesets of collections and of all of them, vector tiles."""
 
 from __future__ import annotations
 
-from ogc.openapi.build import Described, Document, Part, answer, content, named, path, read
-from twin.query.collection import Collection
-from twin.query.tile import DEEPEST_LEVEL
+from collections.abc import Sequence
 
-_MVT = "application/vnd.mapbox-vector-tile"
-_LEVEL: Document = {"type": "integer", "minimum": 0}
+from ogc.openapi.build import HTML, JSON, Described, Document, Part, answer, content, named, path, query, read
+from ogc.openapi.features import crs_parameters
+from ogc.tile_door import REDUCED
+from ogc.tilesets import MVT, TILEJSON
+from twin.query.collection import Collection
+from twin.tile_matrix_sets import MATRIX_SETS, WEB_MERCATOR_QUAD, TileMatrixSet
+
+_NUMBER: Document = {"type": "integer", "minimum": 0}
+_IN = "{tileMatrix}/{tileRow}/{tileCol}"
 
 
 def tiles_paths(described: Described) -> Part:
     """Return the paths of tile matrix sets and of the tiles of every collection that has any."""
     text = described.text
-    paths: dict[str, Document] = {
-        "/tileMatrixSets": read("tileMatrixSets", text("瓦片矩阵集", "Tile matrix sets")),
-        "/tileMatrixSets/WebMercatorQuad": read("tileMatrixSet", "WebMercatorQuad"),
-    }
-    for collection in described.collections.values():
-        if not collection.is_coverage:
-            paths |= _tiled_paths(collection, described.language)
-    return Part(
-        paths,
-        {
-            "tileMatrix": path("tileMatrix", _LEVEL | {"maximum": DEEPEST_LEVEL}),
-            "tileRow": path("tileRow", _LEVEL),
-            "tileCol": path("tileCol", _LEVEL),
-        },
-    )
+    tiled = [c for c in described.collections.values() if not c.is_coverage]
+    paths: dict[str, Document] = {"/tileMatrixSets": read("tileMatrixSets", text("瓦片矩阵集", "Tile matrix sets"))}
+    for grid in MATRIX_SETS.values():
+        paths[f"/tileMatrixSets/{grid.id}"] = read(f"tileMatrixSet.{grid.id}", grid.title.in_language(described.language))
+    chosen = query("collections", {"type": "array", "items": {"type": "string", "enum": [c.slug for c in tiled]}}) if tiled else None
+    of_all = [*named("as-of", "datetime"), *([chosen] if chosen else [])]
+    paths |= _tilesets("/tiles", "tiles", text("全部集合的矢量瓦片", "Vector tiles of all collections"), None, of_all)
+    for collection in tiled:
+        paths |= _of_collection(collection, described.language)
+    components = {f"tileMatrix.{grid.id}": _level(grid) for grid in MATRIX_SETS.values()}
+    return Part(paths, components | {"tileRow": path("tileRow", _NUMBER), "tileCol": path("tileCol", _NUMBER)})
 
 
-def _tiled_paths(collection: Collection, language: str) -> dict[str, Document]:
+def _of_collection(collection: Collection, language: str) -> dict[str, Document]:
     slug, title = collection.slug, collection.dataset.title.in_language(language)
-    own = f"/collections/{slug}/tiles"
-    return {
-        own: read(f"{slug}.tilesets", title, tag=slug),
-        f"{own}/WebMercatorQuad": read(f"{slug}.tileset", title, tag=slug),
-        f"{own}/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}": read(
-            f"{slug}.tile",
+    own = [*named("as-of", "datetime", "filter", "filter-lang", "properties"), *crs_parameters(collection.crs, "filter-crs")]
+    return _tilesets(f"/collections/{slug}/tiles", slug, title, slug, own)
+
+
+def _tilesets(address: str, name: str, title: str, tag: str | None, parameters: Sequence[Document]) -> dict[str, Document]:
+    """Return the paths of a list of tilesets, of each of them and of their tiles."""
+    made = {address: read(f"{name}.tilesets", title, tag=tag)}
+    for grid in MATRIX_SETS.values():
+        is_web = grid is WEB_MERCATOR_QUAD
+        forms = [*("json", "html"), *(["tilejson"] if is_web else [])]
+        made[f"{address}/{grid.id}"] = read(
+            f"{name}.tileset.{grid.id}",
             title,
-            tag=slug,
-            parameters=named("tileMatrix", "tileRow", "tileCol", "as-of"),
-            of=content(_MVT),
+            tag=tag,
+            parameters=[query("f", {"type": "string", "enum": forms}), *named("lang")],
+            of=content(JSON, HTML, *([TILEJSON] if is_web else [])),
+        )
+        made[f"{address}/{grid.id}/{_IN}"] = read(
+            f"{name}.tile.{grid.id}",
+            title,
+            tag=tag,
+            parameters=[
+                *named(f"tileMatrix.{grid.id}", "tileRow", "tileCol", "lang"),
+                query("f", {"type": "string", "enum": ["mvt", "pbf"]}),
+                *parameters,
+            ],
+            of=content(MVT),
+            headers={REDUCED: {"type": "string"}},
             answers={204: answer("nothing lies in this tile")},
-        ),
-    }
+        )
+    return made
+
+
+def _level(grid: TileMatrixSet) -> Document:
+    return path("tileMatrix", {"type": "integer", "minimum": grid.first, "maximum": grid.last})

@@ -30,7 +30,8 @@ from twin.query.feature_query import FeatureQuery
 from twin.query.filter_build import build_filter
 from twin.query.geoid import require_geoid
 from twin.query.items import count_statement, item, item_statement, items_page, items_statement
-from twin.query.tile import TileAddress, tile_region, tile_statement, vector_tile
+from twin.query.tile import Detail, drawn_tile, tile_frame, tile_statement
+from twin.tile_matrix_sets import WEB_MERCATOR_QUAD, TileAddress
 
 ANYONE = Principal.anonymous()
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -318,15 +319,15 @@ def test_a_tile_holds_what_lies_in_it_under_its_fid(catalogue: Catalogue) -> Non
     query = _query(catalogue)
     lon, lat = pyproj.Transformer.from_crs(4549, 4326, always_xy=True).transform(city.EAST + 150, city.NORTH + 50)
     x, y = int((lon + 180) / 360 * 2**14), int((1 - np.arcsinh(np.tan(np.radians(lat))) / np.pi) / 2 * 2**14)
-    address = TileAddress(14, x, y)
-    region = tile_region(address, query.collection)
-    assert region is not None
-    tile = vector_tile(fetch_row_blocking(catalogue.pool, tile_statement(query, address, region, ANYONE)))
+    address = TileAddress(WEB_MERCATOR_QUAD, 14, x, y)
+    frame = tile_frame(address, query.collection)
+    assert frame is not None
+    tile = drawn_tile(fetch_row_blocking(catalogue.pool, tile_statement(query, frame, Detail(), ANYONE)))
     layer = mapbox_vector_tile.decode(tile.content, default_options={"y_coord_down": True})["buildings"]
     by_fid = {f["id"]: f for f in layer["features"]}
     assert set(by_fid) == {i for i in range(1, 32) if i not in {5, 7}}
     assert by_fid[2]["properties"]["name"] == city.HOSTILE_TEXT
-    west, south, east, north = address.bounds_m()
+    west, south, east, north = address.bounds()
     ring = np.array(by_fid[3]["geometry"]["coordinates"][0], dtype=float)
     placed = np.column_stack([west + ring[:, 0] / 4096 * (east - west), north - ring[:, 1] / 4096 * (north - south)])
     truth = shapely.transform(
@@ -339,15 +340,14 @@ def test_a_tile_holds_what_lies_in_it_under_its_fid(catalogue: Catalogue) -> Non
 
 def test_tiles_elsewhere_are_empty_and_those_that_are_none_are_not_found(catalogue: Catalogue) -> None:
     query = _query(catalogue)
-    assert tile_region(TileAddress(10, 3, 3), query.collection) is None
-    world = TileAddress(0, 0, 0)
-    region = tile_region(world, query.collection)
-    assert region is not None
-    statement = tile_statement(query, world, region, ANYONE)
-    assert vector_tile(fetch_row_blocking(catalogue.pool, statement)).content == b""  # far below a pixel
+    assert tile_frame(TileAddress(WEB_MERCATOR_QUAD, 10, 3, 3), query.collection) is None
+    world = tile_frame(TileAddress(WEB_MERCATOR_QUAD, 0, 0, 0), query.collection)
+    assert world is not None
+    statement = tile_statement(query, world, Detail(), ANYONE)
+    assert drawn_tile(fetch_row_blocking(catalogue.pool, statement)).content == b""  # one by one they are far below a pixel
     for z, x, y in ((23, 0, 0), (1, 2, 0), (1, 0, -1), (-1, 0, 0)):
         with pytest.raises(NotFoundError):
-            TileAddress(z, x, y)
+            TileAddress(WEB_MERCATOR_QUAD, z, x, y)
 
 
 @pytest.mark.parametrize(

@@ -1,139 +1,219 @@
-"""Vector tiles of a collection as ST_AsMVT makes them (Mapbox Vector Tile 2.1; WebMercatorQuad of OGC 17-083r4)."""
+"""Vector tiles of a collection as ST_AsMVT makes them (Mapbox Vector Tile 2.1), in any tile matrix set.
+
+Near tiles draw every feature with every property. Far ones draw what is large, and sum up the rest in cells (twin/query/massed_tile.py).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import shapely
 from psycopg import sql
 from shapely.geometry.base import BaseGeometry
 
-from twin.crs import OutputCrs
-from twin.errors import NotFoundError
 from twin.model import Principal
-from twin.query.area import to_storage
-from twin.query.collection import VALIDITY_FIELDS, Collection
+from twin.query.area import to_storage, transformer_between
+from twin.query.collection import Collection
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.parameters import Parameters
 from twin.query.rows import STANDING_COMMIT, selected_rows
+from twin.tile_matrix_sets import TileAddress
 
 EXTENT = 4096
 BUFFER = 64
-DEEPEST_LEVEL = 22
-FEATURE_CAP = 20_000
-FULL_DETAIL_LEVEL = 14
-"""From here on every feature is drawn with every property; above, small ones are left out and the rest is simplified."""
+FEATURE_CAP = 10_000
+"""No tile draws more features than this one by one."""
+NEAR_M = 3_000.0
+"""A tile of no greater side is near: level 14 of WebMercatorQuad in the latitudes of China."""
+COUNT_PROPERTY = "count"
+"""How many features one that is drawn for several stands for."""
 
-_HALF_WORLD_M = 20037508.342789244
 _SMALLEST_UNITS = 4
-_WEB_MERCATOR = OutputCrs("", 3857, xy=True, height="none")
+_SIMPLE_VERTICES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class TileAddress:
-    """A tile of WebMercatorQuad: level, column from the west, row from the north."""
+class Detail:
+    """How much a tile shows; less where it would be too large or take too long (:meth:`reduced`)."""
 
-    z: int
-    x: int
-    y: int
+    properties: str = "all"
+    """``all`` that are wanted, those of the ``style``, or the one of the ``color``."""
+    share: float = 1.0
+    """Part of the features that is drawn, the largest."""
+    simple_only: bool = False
+    """Without features of very many vertices, which can keep PostGIS busy for minutes."""
 
-    def __post_init__(self) -> None:
-        if not (0 <= self.z <= DEEPEST_LEVEL and 0 <= self.x < 1 << self.z and 0 <= self.y < 1 << self.z):
-            raise NotFoundError("there is no such tile", zh="没有该瓦片")
+    is_capped: bool = False
+    """Only the largest, as many as a tile may draw one by one."""
 
-    def bounds_m(self, buffer: float = 0.0) -> tuple[float, float, float, float]:
-        """Return west, south, east, north in EPSG:3857, widened by ``buffer`` tile widths."""
-        size = 2 * _HALF_WORLD_M / (1 << self.z)
-        west, north = self.x * size - _HALF_WORLD_M, _HALF_WORLD_M - self.y * size
-        margin = size * buffer
-        return west - margin, north - size - margin, west + size + margin, north + margin
+    def reduced(self, excess: float) -> Detail:
+        """Return what to try next for a tile ``excess`` times too large: properties go first, then small features."""
+        if self.properties == "all" and excess < 2:
+            return replace(self, properties="style")
+        if self.properties != "color":
+            return replace(self, properties="color")
+        return replace(self, share=self.share * 0.85 / max(excess, 1.0))
+
+    @property
+    def tells(self) -> str | None:
+        """What was left out, for a header (a list of tokens, RFC 9110); None when nothing was."""
+        left_out = [
+            *(["properties"] if self.properties != "all" else []),
+            *(["small-features"] if self.share < 1 or self.is_capped else []),
+            *(["complex-features"] if self.simple_only else []),
+        ]
+        return ", ".join(left_out) or None
 
 
 @dataclass(frozen=True, slots=True)
-class VectorTile:
-    """The bytes of a tile (empty where nothing lies) and the commit the dataset stood at."""
+class TileFrame:
+    """Where a tile lies in the storage CRS, and how large it is there."""
+
+    address: TileAddress
+    region: BaseGeometry
+    """The tile with its buffer."""
+    side_m: float
+    """The shorter side of the tile."""
+
+    @property
+    def is_near(self) -> bool:
+        """True when features are drawn one by one, as they are."""
+        return self.side_m <= NEAR_M
+
+    @property
+    def unit_m(self) -> float:
+        """A unit of the tile on the ground."""
+        return self.side_m / EXTENT
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnTile:
+    """The row of a tile's statement: the commit the dataset stood at, the bytes (none where nothing lies), how many rows were looked at."""
 
     commit: int
     content: bytes
+    rows: int
 
 
-def tile_region(address: TileAddress, collection: Collection) -> BaseGeometry | None:
-    """Return a tile with its buffer in the storage CRS; None where that CRS does not reach: nothing can lie there."""
-    region = to_storage(shapely.box(*address.bounds_m(BUFFER / EXTENT)), _WEB_MERCATOR, collection.storage_srid)
-    return None if region.is_empty else region
+def tile_frame(address: TileAddress, collection: Collection) -> TileFrame | None:
+    """Return the frame of a tile; None where the storage CRS does not reach: nothing can lie there."""
+    return _frame(address, collection.storage_srid)
 
 
-def tile_statement(query: FeatureQuery, address: TileAddress, region: BaseGeometry, principal: Principal) -> Statement:
-    """Return the statement of a tile with its :func:`tile_region`: one row, read by :func:`vector_tile`.
+@functools.lru_cache(maxsize=4096)
+def _frame(address: TileAddress, storage_srid: int) -> TileFrame | None:
+    margin = BUFFER / EXTENT
+    region = to_storage(shapely.box(*address.bounds(margin)), address.matrix_set.crs, storage_srid)
+    if region.is_empty:
+        return None
+    x, y = region.representative_point().coords[0]
+    _, latitude = transformer_between(storage_srid, 4326).transform(x, y)
+    grid = address.matrix_set
+    # Both kinds of grid stretch the ground by 1 / cos latitude, web mercator both ways, degrees from west to east.
+    return TileFrame(address, region, grid.side(address.z) * grid.metres_a_unit * math.cos(math.radians(latitude)))
 
-    Feature ids are fids (OID = prefix + fid). Nothing is repaired here but by ST_AsMVTGeom itself: what was published is valid.
+
+def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
+    """Return the statement of a tile that draws features one by one: a row, read by :func:`drawn_tile`.
+
+    Feature ids are fids (OID = prefix + fid). Where there are more than the cap it reads one more, so that the caller
+    knows; a capped or smaller ``detail`` takes the largest. Nothing is repaired
+    here but by ST_AsMVTGeom itself: what was published is valid.
     """
     parameters = Parameters()
-    names = _properties(query.collection, address.z)
+    names = properties_of(query, detail, near=frame.is_near)
     columns = sql.SQL(", ").join([sql.Identifier(n) for n in ("fid", "geom", *names)])
-    coarse = address.z < FULL_DETAIL_LEVEL
-    unit_m = _unit_m(region)
+    smallest_m = None if frame.is_near else _SMALLEST_UNITS * frame.unit_m
+    cap = max(1, round(FEATURE_CAP * detail.share))
+    is_least = detail.is_capped or detail.share < 1
     rows = selected_rows(
         query,
         principal,
         columns,
         parameters,
-        # Beyond the cap, an even sample instead of the oldest corner of the city; the same one each time.
-        order=sql.SQL("hashint8(fid), fid") if coarse else None,
-        limit=FEATURE_CAP,
-        also=_touching(region, parameters, query.collection, _SMALLEST_UNITS * unit_m if coarse else None),
+        order=sql.SQL("ST_Length2D(ST_BoundingDiagonal(geom)) DESC, fid") if is_least else None,
+        limit=cap if is_least else cap + 1,
+        also=_touching(frame, parameters, query.collection, smallest_m, simple_only=detail.simple_only),
     )
-    text = sql.SQL(
-        "SELECT {commit}, (SELECT ST_AsMVT(tile, {layer}, {extent}, 'geometry', 'fid') FROM (SELECT {fields},"
-        " ST_AsMVTGeom({shape}, ST_MakeEnvelope({bounds}, 3857), {extent}, {buffer}, true) AS geometry"
-        " FROM ({rows}) AS drawn) AS tile WHERE geometry IS NOT NULL)"
-    ).format(
-        commit=STANDING_COMMIT.format(dataset=sql.Literal(query.collection.dataset.id)),
-        layer=sql.Literal(query.collection.slug),
+    geometry = placed(shape(query.collection, None if frame.is_near else frame.unit_m), frame, parameters)
+    fields = sql.SQL(", ").join([sql.Identifier(n) for n in ("fid", *names)])
+    return framed(query.collection, sql.SQL("SELECT {}, {} AS geometry FROM ({}) AS chosen").format(fields, geometry, rows), parameters)
+
+
+def placed(geometry: sql.Composable, frame: TileFrame, parameters: Parameters) -> sql.Composable:
+    """Return the expression of a geometry of the storage CRS in units of a tile, cut to it with its buffer."""
+    grid = frame.address.matrix_set
+    return sql.SQL("ST_AsMVTGeom(ST_Transform({shape}, {srid}), ST_MakeEnvelope({bounds}, {srid}), {extent}, {buffer}, true)").format(
+        shape=geometry,
+        srid=sql.Literal(grid.srid),
+        bounds=sql.SQL(", ").join([parameters.add(b) + sql.SQL("::float8") for b in frame.address.bounds()]),
         extent=sql.Literal(EXTENT),
         buffer=sql.Literal(BUFFER),
-        fields=sql.SQL(", ").join([sql.Identifier(n) for n in ("fid", *names)]),
-        shape=_shape(query.collection, unit_m if coarse else None),
-        bounds=sql.SQL(", ").join([parameters.add(b) + sql.SQL("::float8") for b in address.bounds_m()]),
+    )
+
+
+def framed(collection: Collection, rows: sql.Composable, parameters: Parameters) -> Statement:
+    """Return the statement that writes ``rows`` (fid, properties, and ``geometry`` in units of the tile) as the layer of a tile."""
+    text = sql.SQL(
+        "SELECT {commit}, drawn.tile, drawn.rows FROM (SELECT ST_AsMVT(tile, {layer}, {extent}, 'geometry', 'fid')"
+        " FILTER (WHERE tile.geometry IS NOT NULL) AS tile, count(*) AS rows FROM ({rows}) AS tile) AS drawn"
+    ).format(
+        commit=STANDING_COMMIT.format(dataset=sql.Literal(collection.dataset.id)),
+        layer=sql.Literal(collection.slug),
+        extent=sql.Literal(EXTENT),
         rows=rows,
     )
     return Statement(text, parameters.values)
 
 
-def vector_tile(row: tuple[Any, ...]) -> VectorTile:
-    """Return what the one row of :func:`tile_statement` says."""
-    commit, content = row
-    return VectorTile(commit, bytes(content or b""))
+def drawn_tile(row: tuple[Any, ...]) -> DrawnTile:
+    """Return what the one row of a tile's statement says."""
+    commit, content, rows = row
+    return DrawnTile(commit, bytes(content or b""), rows)
 
 
-def _properties(collection: Collection, level: int) -> tuple[str, ...]:
-    if level >= FULL_DETAIL_LEVEL:
-        return (*collection.feature_type.field_names, *VALIDITY_FIELDS)
+def properties_of(query: FeatureQuery, detail: Detail, *, near: bool) -> tuple[str, ...]:
+    """Return the properties that features of a tile carry: far ones those of the style unless others are asked for."""
+    color_by = query.collection.feature_type.style.color_by
+    if detail.properties == "color":
+        return (color_by,) if color_by is not None and color_by in query.wanted_properties else ()
+    if query.properties is not None and detail.properties == "all":
+        return query.wanted_properties
+    if near and detail.properties == "all":
+        return query.collection.properties
+    shown = _style_properties(query.collection)
+    return shown if query.properties is None else tuple(n for n in query.wanted_properties if n in shown)
+
+
+def _style_properties(collection: Collection) -> tuple[str, ...]:
     style = collection.feature_type.style
     shown = {*style.choices, style.color_by, "name", "code", "level"}
     return tuple(n for n in collection.feature_type.field_names if n in shown)
 
 
-def _touching(region: BaseGeometry, parameters: Parameters, collection: Collection, smallest_m: float | None) -> sql.Composable:
-    west, south, east, north = region.bounds
-    corners = sql.SQL(", ").join([parameters.add(b) + sql.SQL("::float8") for b in (west, south, east, north)])
-    inside = sql.SQL("geom && ST_MakeEnvelope({}, {})").format(corners, sql.Literal(collection.storage_srid))
-    if smallest_m is None or collection.feature_type.geometry_type == "Point":
-        return inside
-    size = parameters.add(smallest_m)
-    return sql.SQL("{} AND (ST_XMax(geom) - ST_XMin(geom) > {}::float8 OR ST_YMax(geom) - ST_YMin(geom) > {}::float8)").format(
-        inside, size, size
-    )
+def box_of(frame: TileFrame, parameters: Parameters, srid: int) -> sql.Composable:
+    """Return the expression of the box around a tile with its buffer, storage CRS."""
+    corners = sql.SQL(", ").join([parameters.add(float(b)) + sql.SQL("::float8") for b in frame.region.bounds])
+    return sql.SQL("ST_MakeEnvelope({}, {})").format(corners, sql.Literal(srid))
 
 
-def _shape(collection: Collection, tolerance_m: float | None) -> sql.Composable:
+def _touching(
+    frame: TileFrame, parameters: Parameters, collection: Collection, smallest_m: float | None, *, simple_only: bool
+) -> sql.Composable:
+    found = sql.SQL("geom && {}").format(box_of(frame, parameters, collection.storage_srid))
+    if smallest_m is not None and collection.feature_type.geometry_type != "Point":
+        found += sql.SQL(" AND ST_Length2D(ST_BoundingDiagonal(geom)) > {}::float8").format(parameters.add(smallest_m))
+    if simple_only:
+        found += sql.SQL(" AND ST_NPoints(geom) <= {}").format(sql.Literal(_SIMPLE_VERTICES))
+    return found
+
+
+def shape(collection: Collection, tolerance_m: float | None) -> sql.Composable:
+    """Return the expression of a feature's flat shape, simplified to ``tolerance_m`` where that is given."""
     flat: sql.Composable = sql.SQL("ST_Force2D(geom)") if collection.feature_type.has_z else sql.Identifier("geom")
     if tolerance_m is not None and collection.feature_type.geometry_type != "Point":
         flat = sql.SQL("ST_Simplify({}, {}, true)").format(flat, sql.Literal(tolerance_m))
-    return sql.SQL("ST_Transform({}, 3857)").format(flat)
-
-
-def _unit_m(region: BaseGeometry) -> float:
-    west, south, east, north = region.bounds
-    return min(east - west, north - south) / (EXTENT + 2 * BUFFER)
+    return flat

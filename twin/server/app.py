@@ -41,12 +41,20 @@ from twin.server.routes.submissions import submissions_router
 from twin.server.routes.tiles import tiles_router
 from twin.server.routes.tokens import tokens_router
 from twin.server.routes.vocabulary import definition_router, vocabulary_router
+from twin.server.routes_below import RoutesBelow
 from twin.server.volumes import BuiltVolumes
+from twin.tile_cache import TileCache
 from twin.tokens import Tokens
 
 STATEMENT_TIMEOUT_S = 10.0
 """No request may keep the database busy longer (a 72 KB star would cost a tile 27 s, DESIGN 4)."""
 DOOR_CONNECTIONS = 8
+DOOR_WAITING = 16
+"""Requests that may wait for a connection: who comes when so many wait is told to come again (503), before they all wait for ever."""
+TILE_TIMEOUT_S = 3.0
+"""A vector tile that takes longer is drawn again without what makes it slow."""
+TILE_CONNECTIONS = 4
+_TILE_SETTINGS = {**DOOR_SETTINGS, "work_mem": "32MB"}
 VIEWER = Path(__file__).parents[1] / "viewer" / "dist"
 _CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; img-src 'self' data: blob:;"
@@ -68,16 +76,26 @@ def create_app(city: City) -> FastAPI:
         kwargs={"autocommit": True},  # every statement of a door stands alone
         min_size=1,
         max_size=DOOR_CONNECTIONS,
+        max_waiting=DOOR_WAITING,
         open=False,
         timeout=10,
     )
 
+    tile_pool = AsyncConnectionPool(
+        connection_string(city.database_url, application="twin-tiles", statement_timeout_s=TILE_TIMEOUT_S, settings=_TILE_SETTINGS),
+        kwargs={"autocommit": True},
+        min_size=1,
+        max_size=TILE_CONNECTIONS,
+        open=False,
+        timeout=10,
+    )
     exports_pool = exports_connections(city.database_url)
     hub = EventHub(city.catalogue.sharing_of)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await pool.open()
+        await tile_pool.open()
         await asyncio.to_thread(exports_pool.open)
         listening = asyncio.create_task(hub.run(connection_string(city.database_url, application="twin-events")))
         try:
@@ -87,6 +105,7 @@ def create_app(city: City) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await listening
             await pool.close()
+            await tile_pool.close()
             await asyncio.to_thread(exports_pool.close)
 
     app = FastAPI(title="citytwin", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -116,27 +135,33 @@ def create_app(city: City) -> FastAPI:
     app.include_router(
         definition_router(f"{city.deployment.name} · API", [route for router in (city_doors, *own) for route in router.routes])
     )
-    app.include_router(
-        build_router(
-            OgcContext(
-                catalogue=city.catalogue,
-                pool=pool,
-                principal_of=principal_of,
-                pictures=pictures,
-                volumes=BuiltVolumes(city),
-                styles=StyleBook(city.settings.style_folder),
-                writer=FeatureWrites(city, tokens),
-                exports=ExportMeans(exports_pool, city.store, Formats(cityjson_formats(city))),
-                jobs=ProcessJobs(city, tokens, Publishing(city).wake_worker),
-            )
-        ),
-        prefix="/ogc",
+    doors = build_router(
+        OgcContext(
+            catalogue=city.catalogue,
+            pool=pool,
+            principal_of=principal_of,
+            tile_pool=tile_pool,
+            tile_cache=_tile_cache(city),
+            pictures=pictures,
+            volumes=BuiltVolumes(city),
+            styles=StyleBook(city.settings.style_folder),
+            writer=FeatureWrites(city, tokens),
+            exports=ExportMeans(exports_pool, city.store, Formats(cityjson_formats(city))),
+            jobs=ProcessJobs(city, tokens, Publishing(city).wake_worker),
+        )
     )
+    # first, and found by its prefix: its routes are asked for most
+    app.router.routes.insert(0, RoutesBelow("/ogc", doors.routes))
     if (VIEWER / "index.html").is_file():
         app.mount("/", StaticFiles(directory=VIEWER, html=True), name="viewer")
     else:
         app.add_api_route("/", lambda: HTMLResponse(_NO_VIEWER), methods=["GET"])
     return app
+
+
+def _tile_cache(city: City) -> TileCache | None:
+    settings = city.settings
+    return TileCache(settings.tile_cache_folder, settings.tile_cache_bytes) if settings.tile_cache_bytes else None
 
 
 class _SafeHeaders:

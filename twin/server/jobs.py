@@ -17,12 +17,13 @@ from twin.server.assets import build_asset
 from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_checks
 from twin.server.city import City, Progress
 from twin.server.kept_files import sweep_kept
+from twin.server.overviews import complete_overviews, lacks_overview
 from twin.server.packer import Packer
 from twin.server.process_runs import run_job, sweep_jobs, waiting_jobs
 
-BUILDS, CHECKS, PROCESSES = "build", "check", "process"
-"""Three queues: neither a surveyor's check nor an export waits until a city is built."""
-_BUILD, _CHECK, _PROCESS = "build_asset", "check_submission", "run_process"
+BUILDS, CHECKS, PROCESSES, OVERVIEWS = "build", "check", "process", "overview"
+"""Queues of their own: neither a surveyor's check nor an export waits until a city is built."""
+_BUILD, _CHECK, _PROCESS, _OVERVIEW = "build_asset", "check_submission", "run_process", "build_overviews"
 _WARM_AFTER_S = 3.0
 _LOG = logging.getLogger("twin.jobs")
 
@@ -54,6 +55,10 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
         enqueue_missing(city, queue)
         packer.pack_soon()  # what a command has built, and what a worker that ended had left
 
+    @queue.task(name=_OVERVIEW, queue=OVERVIEWS)
+    def build_overviews() -> None:
+        complete_overviews(city.catalogue)
+
     @queue.periodic(cron="17 * * * *")
     @queue.task(name="tidy", queue=CHECKS)
     def tidy(timestamp: int) -> None:  # noqa: ARG001 - likewise
@@ -69,6 +74,8 @@ def enqueue_missing(city: City, queue: procrastinate.App) -> None:
     """Queue, each once, what is to be done: builds of current revisions that lack their 3D form, checks of submissions, runs of jobs."""
     for slug, revision in city.catalogue.missing_assets():
         _defer(queue, _BUILD, BUILDS, f"{slug}:{revision}", dataset=slug, revision=revision)
+    if lacks_overview(city.catalogue):
+        _defer(queue, _OVERVIEW, OVERVIEWS, "overviews")
     for submission in wanted_checks(city):
         _defer(queue, _CHECK, CHECKS, f"check:{submission}", submission=str(submission))
     for job in waiting_jobs(city):
@@ -99,7 +106,7 @@ async def _work(queue: procrastinate.App) -> None:
         return queue.run_worker_async(queues=[name], concurrency=1, install_signal_handlers=False, delete_jobs="successful")
 
     async with queue.open_async():
-        workers = [asyncio.create_task(work(name)) for name in (BUILDS, CHECKS, PROCESSES)]
+        workers = [asyncio.create_task(work(name)) for name in (BUILDS, CHECKS, PROCESSES, OVERVIEWS)]
         told = asyncio.create_task(stopping.wait())
         await asyncio.wait([told, *workers], return_when=asyncio.FIRST_COMPLETED)
         for task in (told, *workers):

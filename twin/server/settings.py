@@ -48,6 +48,8 @@ class Settings:
     """How much of a bucket may lie on this machine as copies, about (TWIN_STORE_COPIES_MB)."""
     scheduler: str | None = None
     """The Dask scheduler, tcp://host:8786, whose workers draw large datasets (TWIN_SCHEDULER); None: processes of this machine."""
+    tile_cache_bytes: int = 1 << 30
+    """How much of finished vector tiles is kept, about (TWIN_TILE_CACHE_MB); 0: every tile is drawn anew."""
     tile_compression: bool = True
     """Whether tiles are compressed by EXT_meshopt_compression (TWIN_TILE_COMPRESSION), which a client without its decoder cannot read."""
     tile_outlines: bool = False
@@ -83,6 +85,11 @@ class Settings:
     def work_folder(self) -> Path:
         """Folder of what is needed for the time of a job; what killed processes leave in it is swept away."""
         return self.data_dir / "work"
+
+    @property
+    def tile_cache_folder(self) -> Path:
+        """Folder of finished vector tiles, for all web processes of this machine; it may be emptied at any time."""
+        return self.data_dir / "cache" / "tiles"
 
     @property
     def feature_type_folder(self) -> Path:
@@ -127,6 +134,7 @@ def read_settings(
         store_bucket=environment.get("TWIN_STORE") or None,
         copies_bytes=_count("TWIN_STORE_COPIES_MB", environment, 20 << 10) << 20,
         scheduler=environment.get("TWIN_SCHEDULER") or None,
+        tile_cache_bytes=_count("TWIN_TILE_CACHE_MB", environment, 1 << 10, least=0) << 20,
         tile_compression=_switch("TWIN_TILE_COMPRESSION", environment, default="yes"),
         tile_outlines=_switch("TWIN_TILE_OUTLINES", environment),
         local_crs_file=Path(environment["TWIN_LOCAL_CRS"]).expanduser().absolute() if environment.get("TWIN_LOCAL_CRS") else None,
@@ -138,10 +146,10 @@ def default_data_dir() -> Path:
     return Path("/var/lib/citytwin") if os.geteuid() == 0 else Path(".twin")
 
 
-def _count(name: str, environment: Mapping[str, str], default: int, most: int = 1_000_000) -> int:
+def _count(name: str, environment: Mapping[str, str], default: int, most: int = 1_000_000, least: int = 1) -> int:
     text = environment.get(name) or str(default)
-    if not text.isdigit() or not 1 <= int(text) <= most:
-        raise BadRequestError(f"{name} is a number from 1 to {most}: {text}", zh=f"{name} 应为 1 至 {most} 的整数：{text}")
+    if not text.isdigit() or not least <= int(text) <= most:
+        raise BadRequestError(f"{name} is a number from {least} to {most}: {text}", zh=f"{name} 应为 {least} 至 {most} 的整数：{text}")
     return int(text)
 
 

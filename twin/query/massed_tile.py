@@ -1,0 +1,218 @@
+"""Vector tiles of low levels: large features drawn themselves, the rest summed up in cells.
+
+A cell is 4 to 8 pixels of a tile drawn at 512. Areas of a cell are a square of their common area and prevailing class, points one point,
+lines edges between the cells of their ends. The sums come of the overview that every publish keeps (twin/overview.py) or, where a
+question has none (a filter, a past state) or few features are in question, of the features themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from twin import overview
+from twin.db import load_queries
+from twin.model import Principal
+from twin.overview import FIRST_LEVEL, LAST_LEVEL, OverviewTables
+from twin.query.collection import Collection, require_visible
+from twin.query.feature_query import FeatureQuery, Statement
+from twin.query.parameters import Parameters
+from twin.query.rows import selected_rows
+from twin.query.tile import BUFFER, COUNT_PROPERTY, EXTENT, FEATURE_CAP, Detail, TileFrame, box_of, framed, placed, properties_of, shape
+from twin.tables import current_table
+
+COUNTED = 60_000
+"""So many features are summed up while a caller waits."""
+_MASSED = {"MultiPolygon": "massed_areas", "LineString": "massed_lines", "Point": "massed_points"}
+_CELLS_ACROSS = {"MultiPolygon": 128, "LineString": 64, "Point": 64}
+_LARGE_CELLS = 2
+"""Features of more cells than this are drawn themselves where cells are made of the features."""
+_BEYOND = 1
+_QUERIES = load_queries("twin.query", "massed_tile.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is known before a tile of a low level is drawn."""
+
+    has_overview: bool
+    count: int
+    """Features that touch it, at most ``COUNTED`` + 1; -1 where they were not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Every ``step``-th feature by number stands for all."""
+
+    step: int
+    by_number: bool
+    """True to look them up by number, which pays where the tile shows most of the dataset; else by place."""
+
+
+def probe_statement(query: FeatureQuery, frame: TileFrame, principal: Principal, *, always: bool) -> Statement:
+    """Return the statement of one row, read by :func:`probe`: ``always`` counts features where there is an overview, too."""
+    parameters = Parameters()
+    collection = query.collection
+    rows = selected_rows(
+        FeatureQuery(collection, query.crs, as_of=query.as_of),
+        principal,
+        sql.SQL("1"),
+        parameters,
+        limit=COUNTED + 1,
+        also=_in_box(frame, parameters, collection),
+    )
+    name = sql.Literal(OverviewTables(collection.dataset.id).cells_name)
+    wanted = sql.Literal(overview.description(collection.feature_type))
+    text = _QUERIES["probe"].format(cells_name=name, always=sql.Literal(always), wanted=wanted, rows=rows)
+    return Statement(text, parameters.values)
+
+
+def probe(row: tuple[Any, ...]) -> Probe:
+    """Return what the one row of :func:`probe_statement` says."""
+    return Probe(row[0] is True, int(row[1]))
+
+
+def stored_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
+    """Return the statement of a tile of all features as they stand, made of the overview."""
+    require_visible(query.collection, principal)
+    parameters = Parameters()
+    collection = query.collection
+    wanted = max(FIRST_LEVEL, _cell_level(collection, frame, detail))
+    level = min(wanted, LAST_LEVEL)
+    tables = OverviewTables(collection.dataset.id)
+    box = box_of(frame, parameters, collection.storage_srid)
+    reach = _cell_range(frame, level, margin=_BEYOND << (wanted - level))
+    cells = _QUERIES["stored_cells"].format(
+        cells=tables.cells,
+        level=sql.Literal(level),
+        shift=sql.Literal(wanted - level),
+        above=sql.Literal(LAST_LEVEL - level),
+        last=sql.Literal(LAST_LEVEL),
+        block=sql.Literal(overview.BLOCK),
+        **{name: parameters.add(value) + sql.SQL("::integer") for name, value in reach.items()},
+    )
+    names = properties_of(query, detail, near=False)
+    large = _QUERIES["large_stored"].format(
+        large=tables.large,
+        current=current_table(collection.feature_type.name, collection.dataset.id),
+        dataset=sql.Literal(collection.dataset.id),
+        large_m=sql.Literal(overview.large_above_m(level)),
+        properties=_columns(names, "f"),
+        box=box,
+        cap=sql.Literal(_cap(detail)),
+    )
+    return _drawn(query, frame, detail, sql.SQL("cells AS ({})").format(cells), large, wanted, parameters)
+
+
+def counted_statement(
+    query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal, sample: Sample | None = None
+) -> Statement:
+    """Return the statement of a tile of any query, made of the features that touch it, or of a ``sample`` of them."""
+    parameters = Parameters()
+    collection, kind = query.collection, query.collection.feature_type
+    level = _cell_level(collection, frame, detail)
+    names = properties_of(query, detail, near=False)
+    color_by = kind.style.color_by
+    large_m = sql.Literal(_LARGE_CELLS << level)
+    wanted = dict.fromkeys(("fid", "geom", *names, *((color_by,) if color_by else ())))
+    touching = _in_box(frame, parameters, collection)
+    if sample is not None:
+        touching = sql.SQL("{} AND {}").format(touching, _sampled(sample, collection))
+    rows = selected_rows(query, principal, sql.SQL(", ").join([sql.Identifier(n) for n in wanted]), parameters, also=touching)
+    named = sql.SQL("coalesce({}::text, '')").format(sql.Identifier(color_by)) if color_by else sql.SQL("''::text")
+    seen = overview.seen_statement(kind, sql.SQL("SELECT geom, 1 AS sign, {} AS class FROM seen_rows").format(named))
+    scale = sql.Literal(1 if sample is None else sample.step)
+    cells = _QUERIES["counted_cells"].format(level=sql.Literal(level), seen=seen, large_m=large_m, scale=scale)
+    large = _QUERIES["large_counted"].format(properties=_columns(names, "seen_rows"), large_m=large_m, cap=sql.Literal(_cap(detail)))
+    sources = sql.SQL("seen_rows AS MATERIALIZED ({}), cells AS MATERIALIZED ({})").format(rows, cells)
+    return _drawn(query, frame, detail, sources, large, level, parameters)
+
+
+def _drawn(
+    query: FeatureQuery,
+    frame: TileFrame,
+    detail: Detail,
+    sources: sql.Composable,
+    large: sql.Composable,
+    level: int,
+    parameters: Parameters,
+) -> Statement:
+    """Return the statement of the cells, and over them, the largest first, of the features that are drawn themselves."""
+    collection, kind = query.collection, query.collection.feature_type
+    names = properties_of(query, detail, near=False)
+    massed = _QUERIES[_MASSED[kind.geometry_type]].format(
+        side_m=sql.Literal(1 << level), srid=sql.Literal(collection.storage_srid), **_tile_places(frame, parameters)
+    )
+    geometry = sql.Identifier("geom") if kind.geometry_type == "MultiPolygon" else placed(sql.Identifier("geom"), frame, parameters)
+    classes = [_class_value(collection, n) if n == kind.style.color_by else sql.SQL("NULL") for n in names]
+    count = sql.SQL(", count AS {}").format(sql.Identifier(count_property(collection))) if detail.properties == "all" else sql.SQL("")
+    text = sql.SQL(
+        "WITH {sources} SELECT NULL::bigint AS fid, {geometry} AS geometry{classes}{count} FROM ({massed}) AS massed"
+        " UNION ALL SELECT fid, {large_geometry}{properties}{no_count} FROM ({large}) AS large"
+    ).format(
+        sources=sources,
+        geometry=geometry,
+        classes=sql.Composed([sql.SQL(", {} AS {}").format(value, sql.Identifier(n)) for n, value in zip(names, classes, strict=True)]),
+        count=count,
+        massed=massed,
+        large_geometry=placed(shape(collection, frame.unit_m), frame, parameters),
+        properties=sql.Composed([sql.SQL(", {}").format(sql.Identifier(n)) for n in names]),
+        no_count=sql.SQL(", NULL" if detail.properties == "all" else ""),
+        large=large,
+    )
+    return framed(collection, text, parameters)
+
+
+def _tile_places(frame: TileFrame, parameters: Parameters) -> dict[str, sql.Composable]:
+    west, _, _, north = frame.address.bounds()
+    grid = frame.address.matrix_set
+    numbers = {"west": west, "north": north, "units": EXTENT / grid.side(frame.address.z), "units_m": 1 / frame.unit_m}
+    bound = {name: parameters.add(number) + sql.SQL("::float8") for name, number in numbers.items()}
+    return {**bound, "tile_srid": sql.Literal(grid.srid), "least": sql.Literal(-BUFFER), "most": sql.Literal(EXTENT + BUFFER)}
+
+
+def count_property(collection: Collection) -> str:
+    """Return the name of the property that says for how many features one is drawn."""
+    return COUNT_PROPERTY if COUNT_PROPERTY not in collection.properties else f"_{COUNT_PROPERTY}"
+
+
+def _class_value(collection: Collection, name: str) -> sql.Composable:
+    types = {"integer": "bigint", "number": "double precision", "boolean": "boolean"}
+    field = collection.feature_type.field(name)
+    return sql.SQL("nullif(class, '')::{}").format(sql.SQL(types.get(field.type, "text")))
+
+
+def _columns(names: tuple[str, ...], table: str) -> sql.Composable:
+    listed = [sql.Identifier(table, n) for n in names]
+    return sql.SQL(", ").join(listed) if listed else sql.SQL("NULL::text AS nothing")
+
+
+def _cap(detail: Detail) -> int:
+    return max(1, round(FEATURE_CAP * detail.share))
+
+
+def _cell_level(collection: Collection, frame: TileFrame, detail: Detail) -> int:
+    """Return the level whose cells are nearest to the wanted size; coarser ones where a tile would be too large."""
+    side_m = frame.side_m / _CELLS_ACROSS[collection.feature_type.geometry_type]
+    coarser = -0.5 * math.log2(detail.share)
+    return max(0, round(math.log2(side_m) + coarser))
+
+
+def _cell_range(frame: TileFrame, level: int, margin: int) -> dict[str, int]:
+    west, south, east, north = (math.floor(edge / (1 << level)) for edge in frame.region.bounds)
+    return {"west": west - margin, "south": south - margin, "east": east + margin, "north": north + margin}
+
+
+def _in_box(frame: TileFrame, parameters: Parameters, collection: Collection) -> sql.Composed:
+    return sql.SQL("geom && {}").format(box_of(frame, parameters, collection.storage_srid))
+
+
+def _sampled(sample: Sample, collection: Collection) -> sql.Composable:
+    step = sql.Literal(sample.step)
+    if not sample.by_number:
+        return sql.SQL("hashint8(fid) % {} = 0").format(step)
+    table = current_table(collection.feature_type.name, collection.dataset.id)
+    return sql.SQL("fid = ANY (ARRAY(SELECT generate_series(min(fid), max(fid), {}) FROM {}))").format(step, table)

@@ -1,0 +1,115 @@
+"""A vector tile from question to bytes: which way to draw it, and again with less where it came out too large."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import psycopg
+import shapely
+
+from twin.crs import OutputCrs
+from twin.errors import UnavailableError
+from twin.model import Principal
+from twin.query.area import to_storage
+from twin.query.execute import AsyncPool, fetch_pinned, fetch_row
+from twin.query.feature_query import FeatureQuery, Statement
+from twin.query.massed_tile import COUNTED, Probe, Sample, counted_statement, probe, probe_statement, stored_statement
+from twin.query.tile import FEATURE_CAP, Detail, TileFrame, drawn_tile, tile_frame, tile_statement
+from twin.tile_matrix_sets import TileAddress
+
+MOST_BYTES = 500_000
+"""No tile is larger."""
+
+_ONE_BY_ONE = 8_000
+_ONE_BY_ONE_M = 12_000.0
+"""Above this side a feature that is not large is less than a pixel, and is drawn with its neighbours."""
+_COUNTED_M = 20_000.0
+"""Above this side a tile of a city has more features than can be summed up at once: they need not be counted."""
+_SAMPLE = 20_000
+_SCANNED = 250_000
+_MOST_TRIES = 8
+_DEGREES = OutputCrs("", 4326, xy=True, height="none")
+
+Build = Callable[[FeatureQuery, Detail], Statement]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorTile:
+    """The bytes of a tile (empty where nothing lies), the commit the dataset stood at, and what was left out to keep it small."""
+
+    commit: int
+    content: bytes
+    reduced: str | None = None
+
+
+async def vector_tile(
+    pool: AsyncPool, query: FeatureQuery, at: int | None, address: TileAddress, principal: Principal, most_bytes: int = MOST_BYTES
+) -> VectorTile:
+    """Return a tile of what ``query`` means as of commit ``at`` (None: as it stands), no larger than ``most_bytes``.
+
+    Too large, it is drawn again without properties, then without the smallest features; what takes too long, without the features of
+    very many vertices. Raises NotFoundError for hidden collections.
+    """
+    frame = tile_frame(address, query.collection)
+    if frame is None:
+        return VectorTile(query.collection.revision.commit, b"")
+    build = await _way(pool, query, at, frame, principal)
+    detail = Detail()
+    for _ in range(_MOST_TRIES):
+        try:
+            tile = drawn_tile(await fetch_pinned(pool, query, at, lambda q, d=detail: build(q, d)))  # type: ignore[misc]
+        except UnavailableError as error:
+            if detail.simple_only or not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+                raise
+            detail = dataclasses.replace(detail, simple_only=True)
+            continue
+        if frame.is_near and not detail.is_capped and tile.rows > FEATURE_CAP:
+            detail = dataclasses.replace(detail, is_capped=True)
+        elif len(tile.content) > most_bytes:
+            detail = detail.reduced(len(tile.content) / most_bytes)
+        else:
+            return VectorTile(tile.commit, tile.content, detail.tells)
+    raise UnavailableError("the tile cannot be made small enough", zh="瓦片无法缩减到限定大小")
+
+
+async def _way(pool: AsyncPool, query: FeatureQuery, at: int | None, frame: TileFrame, principal: Principal) -> Build:
+    """Return how a tile is drawn: near or with few features one by one; else from the overview, or from features summed up now."""
+    one_by_one = partial(_one_by_one, frame=frame, principal=principal)
+    if frame.is_near:
+        return one_by_one
+    is_plain = query.is_whole and (at is None or at >= query.collection.revision.commit)
+    asked = dataclasses.replace(query, as_of=None if is_plain else at)
+    always = frame.side_m <= _COUNTED_M or not is_plain
+    known = probe(await fetch_row(pool, probe_statement(asked, frame, principal, always=always)))
+    if 0 <= known.count <= _ONE_BY_ONE and frame.side_m <= _ONE_BY_ONE_M:
+        return one_by_one
+    return partial(_summed_up, frame=frame, principal=principal, known=known, is_plain=is_plain)
+
+
+def _one_by_one(query: FeatureQuery, detail: Detail, *, frame: TileFrame, principal: Principal) -> Statement:
+    return tile_statement(query, frame, detail, principal)
+
+
+def _summed_up(query: FeatureQuery, detail: Detail, *, frame: TileFrame, principal: Principal, known: Probe, is_plain: bool) -> Statement:
+    if 0 <= known.count <= COUNTED:
+        return counted_statement(query, frame, detail, principal)
+    if is_plain and known.has_overview and query.as_of is None:
+        return stored_statement(query, frame, detail, principal)
+    return counted_statement(query, frame, detail, principal, _sample(query, frame))
+
+
+def _sample(query: FeatureQuery, frame: TileFrame) -> Sample:
+    """Return a sample that is looked at in time: by place where few features touch the tile, by number where most do."""
+    revision = query.collection.revision
+    share = 1.0
+    if revision.extent_deg is not None:
+        extent = to_storage(shapely.box(*revision.extent_deg), _DEGREES, query.collection.storage_srid)
+        share = frame.region.intersection(extent).area / max(extent.area, 1.0)
+    expected = revision.count * min(1.0, share)
+    if expected <= _SCANNED:
+        return Sample(max(1, math.ceil(expected / _SAMPLE)), by_number=False)
+    return Sample(max(1, math.ceil(revision.count / (2 * _SAMPLE))), by_number=True)
