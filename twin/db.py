@@ -12,7 +12,7 @@ from typing import Any, LiteralString, cast
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, TooManyRequests
 
 from twin.errors import BadRequestError, ConflictError, StorageFullError, TwinError, UnavailableError
 
@@ -89,7 +89,10 @@ def translated() -> Iterator[None]:
     except psycopg.errors.UniqueViolation as error:
         raise ConflictError("another change got there first; try again", zh="与另一更改冲突，请重试") from error
     except (psycopg.errors.DataError, psycopg.errors.UntranslatableCharacter) as error:
-        raise BadRequestError(f"the database cannot take a value: {_first_line(error)}") from error
+        raise BadRequestError(f"the database cannot take a value: {_first_line(error)}", zh="数据库无法计算或接受某个值") from error
+    except TooManyRequests as error:
+        busy = UnavailableError("too many requests wait for an answer; try again", zh="请求过多，请稍后重试")
+        raise busy.with_code("overloaded") from error
     except psycopg.OperationalError as error:
         raise UnavailableError(f"the database does not answer: {_first_line(error)}", zh="数据库无响应") from error
 
