@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from ogc.map_tiles import bounds_in
 from ogc.ows import OWS, XLINK, XSI
 from ogc.pictures import FORMS, MEDIA_TYPES
 from twin.query.collection import Collection
@@ -92,7 +91,8 @@ def _layer(contents: etree._Element, served: ServedLayer, address: str, language
     if served.days:
         _time(layer, served.days)
     for grid in MATRIX_SETS.values():
-        _matrix_set_link(layer, grid, extent)
+        # without TileMatrixSetLimits: their schema refuses the row 0 that the whole city lies in on the first levels
+        _wmts(_wmts(layer, "TileMatrixSetLink"), "TileMatrixSet", grid.id)
     time = "{Time}/" if served.days else ""
     for form in FORMS:
         resource = _wmts(layer, "ResourceURL")
@@ -110,23 +110,6 @@ def _time(layer: etree._Element, days: tuple[dt.date, ...]) -> None:
     _wmts(dimension, "Current", "false")
     for day in days:
         _wmts(dimension, "Value", day.isoformat())
-
-
-def _matrix_set_link(layer: etree._Element, grid: TileMatrixSet, extent: tuple[float, float, float, float] | None) -> None:
-    link = _wmts(layer, "TileMatrixSetLink")
-    _wmts(link, "TileMatrixSet", grid.id)
-    if extent is None:
-        return
-    bounds = bounds_in(grid, extent)
-    found = [limits for level in grid.levels if (limits := grid.limits(level, bounds)) is not None]
-    listed = _wmts(link, "TileMatrixSetLimits")
-    for limits in found:
-        one = _wmts(listed, "TileMatrixLimits")
-        _wmts(one, "TileMatrix", str(limits.level))
-        _wmts(one, "MinTileRow", str(limits.min_row))
-        _wmts(one, "MaxTileRow", str(limits.max_row))
-        _wmts(one, "MinTileCol", str(limits.min_column))
-        _wmts(one, "MaxTileCol", str(limits.max_column))
 
 
 def _matrix_set(contents: etree._Element, grid: TileMatrixSet, language: str) -> None:
