@@ -81,7 +81,7 @@ def building(number: int, **properties: object) -> Feature:
 
 def node(number: int, **properties: object) -> Feature:
     """Return a manhole whose ground is at 5 m."""
-    given = {"node_id": f"N{number}", "kind": "YS", "feature": "JCJ", "ground_elevation_m": 5.0, "depth_m": 2.0} | properties
+    given = {"node_id": f"N{number}", "kind": "YS", "appurtenance": "检查井", "ground_elevation_m": 5.0, "depth_m": 2.0} | properties
     return _feature({"type": "Point", "coordinates": _node_place(number)}, given)
 
 
@@ -94,7 +94,9 @@ def pipe(number: int, **properties: object) -> Feature:
 
 def poi(number: int, **properties: object) -> Feature:
     """Return a point of interest."""
-    return _feature({"type": "Point", "coordinates": [EAST_DEG + number * STEP_DEG, NORTH_DEG + 0.003]}, {"name": f"点{number}"} | properties)
+    return _feature(
+        {"type": "Point", "coordinates": [EAST_DEG + number * STEP_DEG, NORTH_DEG + 0.003]}, {"name": f"点{number}"} | properties
+    )
 
 
 def _node_place(number: int, z: float = 5.0) -> list[float]:
