@@ -1,0 +1,87 @@
+// A page with OpenLayers and MapLibre, two maps that others wrote; tests ask them through `window.client` what they made of our services.
+import * as maplibre from "maplibre-gl";
+
+const { ol } = window; // the bundle of OpenLayers is no module
+const target = document.getElementById("map");
+let open = null;
+
+function clear() {
+  open?.close();
+  open = null;
+  target.replaceChildren();
+}
+
+/** Opens an OpenLayers map with one layer, looking at a place; resolves when all is drawn. */
+function openLayers(layer, lonDeg, latDeg, zoom, projection = "EPSG:3857") {
+  clear();
+  const view = new ol.View({ projection, center: ol.proj.fromLonLat([lonDeg, latDeg], projection), zoom });
+  const map = new ol.Map({ target, layers: [layer], view, controls: [] });
+  open = { close: () => map.setTarget(null) };
+  return new Promise((resolve, reject) => {
+    layer.getSource().on("error", reject);
+    map.once("rendercomplete", () => resolve({ map, extent: view.calculateExtent(map.getSize()) }));
+  });
+}
+
+/** OGC API - Tiles by the description of the tileset: the distinct features in view. */
+async function olVectorTiles(url, lonDeg, latDeg, zoom) {
+  const layer = new ol.layer.VectorTile({ source: new ol.source.OGCVectorTile({ url, format: new ol.format.MVT() }) });
+  const { extent } = await openLayers(layer, lonDeg, latDeg, zoom);
+  return properties(layer.getFeaturesInExtent(extent));
+}
+
+/** OGC API - Features in GeoJSON, the box of the view asked for. */
+async function olFeatures(items, lonDeg, latDeg, zoom) {
+  const source = new ol.source.Vector({
+    format: new ol.format.GeoJSON(),
+    strategy: ol.loadingstrategy.bbox,
+    url: (box) => `${items}?limit=1000&bbox=${ol.proj.transformExtent(box, "EPSG:3857", "EPSG:4326").join(",")}`,
+  });
+  await openLayers(new ol.layer.Vector({ source }), lonDeg, latDeg, zoom);
+  return source.getFeatures().map((feature) => ({ id: feature.getId(), ...plain(feature) }));
+}
+
+/** Map tiles by the description of their tileset, or WMTS by its capabilities: the share of the picture that is drawn. */
+async function olPicture(options, lonDeg, latDeg, zoom) {
+  const source = options.wmts ? await wmtsSource(options) : new ol.source.OGCMapTile({ url: options.tileset, crossOrigin: "anonymous" });
+  const { map } = await openLayers(new ol.layer.Tile({ source }), lonDeg, latDeg, zoom);
+  return drawn(map.getViewport().querySelector("canvas"));
+}
+
+async function wmtsSource({ wmts, layer, matrixSet }) {
+  const capabilities = new ol.format.WMTSCapabilities().read(await (await fetch(wmts)).text());
+  return new ol.source.WMTS({ ...ol.source.WMTS.optionsFromCapabilities(capabilities, { layer, matrixSet }), crossOrigin: "anonymous" });
+}
+
+function drawn(canvas) {
+  const { width, height } = canvas;
+  const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  let opaque = 0;
+  for (let i = 3; i < pixels.length; i += 4) opaque += pixels[i] > 0 ? 1 : 0;
+  return opaque / (width * height);
+}
+
+/** A MapLibre style as it is served: what is drawn, by the layers of the style. */
+async function mapLibre(style, lonDeg, latDeg, zoom) {
+  clear();
+  const map = new maplibre.Map({ container: target, style, center: [lonDeg, latDeg], zoom, interactive: false, attributionControl: false });
+  const failures = [];
+  open = { close: () => map.remove() };
+  map.on("error", ({ error }) => failures.push(error.message));
+  await new Promise((resolve) => map.once("idle", resolve));
+  const found = map.queryRenderedFeatures().map((f) => ({ layer: f.layer.id, type: f.layer.type, properties: f.properties }));
+  return { failures, found };
+}
+
+function properties(features) {
+  const byFid = new Map();
+  for (const feature of features) byFid.set(feature.get("fid") ?? feature.getId(), plain(feature));
+  return [...byFid.values()];
+}
+
+function plain(feature) {
+  const { geometry, ...rest } = feature.getProperties();
+  return rest;
+}
+
+window.client = { olVectorTiles, olFeatures, olPicture, mapLibre };
