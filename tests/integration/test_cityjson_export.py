@@ -101,18 +101,17 @@ def _check_the_ogc_door(city: City, content: bytes) -> None:
     """The door gives the same file; in a CRS that is asked for the same places; of some features those."""
     items = "/ogc/collections/things/items"
     own, moved, sequence, some = get(
-        city, f"{items}?f=cityjson", f"{items}?f=cityjson&crs=OGC:CRS84h", f"{items}?f=cityjsonseq&limit=2", f"{items}?f=ndjson&limit=2"
+        city, f"{items}?f=cityjson", f"{items}?f=cityjson&crs=OGC:CRS84h", f"{items}?f=cityjsonseq&limit=1", f"{items}?f=ndjson&limit=1"
     )
     assert (own.content, own.headers["content-type"]) == (content, "application/city+json")
     grid, degrees = (np.array(d["vertices"]) * d["transform"]["scale"] + d["transform"]["translate"] for d in (own.json(), moved.json()))
-    source, _ = own.json()["metadata"]["referenceSystem"], moved.json()["metadata"]["referenceSystem"]
-    if source.rsplit("/", 1)[1] == str(city.deployment.storage_srid):
+    if own.json()["metadata"]["referenceSystem"].rsplit("/", 1)[1] == str(city.deployment.storage_srid):
         to_degrees = pyproj.Transformer.from_crs(city.deployment.storage_srid, 4326, always_xy=True)
         expected = np.column_stack(to_degrees.transform(grid[:, 0], grid[:, 1]))
         away = np.abs(degrees[:, None, :2].min(axis=0) - expected.min(axis=0)).max() * 111_320
         assert away < 0.003
-    assert len(sequence.content.splitlines()) == 3
-    assert len(some.content.splitlines()) == 2
+    assert len(sequence.content.splitlines()) == 2
+    assert len(some.content.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", [*FILES, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE_FILES)])

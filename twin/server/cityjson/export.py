@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any, Literal
@@ -68,8 +68,8 @@ class Export:
             if crs is None
             else target_in(crs, city.storage, vertical, corner, title)
         )
-        features = _features(connection, query, principal, target, {f.hash: f for f in frames})
-        yield from write(target.header, self._counted(islice(features, limit)))
+        with closing(_features(connection, query, principal, target, {f.hash: f for f in frames})) as features:
+            yield from write(target.header, self._counted(islice(features, limit)))
 
     def _counted(self, features: Iterator[writing.Feature]) -> Iterator[writing.Feature]:
         for feature in features:
@@ -112,20 +112,24 @@ class _Row:
 
 def _features(
     connection: Connection, query: FeatureQuery, principal: Principal, target: Target, frames: Mapping[str, SourceFrame]
-) -> Iterator[writing.Feature]:
+) -> Generator[writing.Feature]:
     """Yield every feature as a CityJSONFeature, in order of fid; three streams that rise together."""
-    documents = _by_fid(connection, "documents", source_objects_statement(query, principal))
-    bodies = _by_fid(connection, "bodies", representations_statement(query, principal, "all"))
-    for row in _rows(connection, query, principal):
-        document, levels = documents.at(row.fid), bodies.at(row.fid)
-        made = None
-        if document and query.properties is None:
-            _, header, content = document[0]
-            made = _as_it_came(bytes(content), frames[header], target)
-        yield made or _from_store(row, levels, query.collection, target)
+    with (
+        closing(_rows(connection, query, principal)) as rows,  # the first to begin and the last to end: its transaction holds the others
+        closing(_stream(connection, "documents", source_objects_statement(query, principal))) as document_rows,
+        closing(_stream(connection, "bodies", representations_statement(query, principal, "all"))) as body_rows,
+    ):
+        documents, bodies = _Rising(document_rows), _Rising(body_rows)
+        for row in rows:
+            document, levels = documents.at(row.fid), bodies.at(row.fid)
+            made = None
+            if document and query.properties is None:
+                _, header, content = document[0]
+                made = _as_it_came(bytes(content), frames[header], target)
+            yield made or _from_store(row, levels, query.collection, target)
 
 
-def _rows(connection: Connection, query: FeatureQuery, principal: Principal) -> Iterator[_Row]:
+def _rows(connection: Connection, query: FeatureQuery, principal: Principal) -> Generator[_Row]:
     names = (*query.wanted_properties, *(("extra",) if query.properties is None else ()))
     drawn_by = tuple(n for n in query.collection.feature_type.recipe_fields.values() if n not in names)
     for batch in stream_columns(connection, query, principal, (*names, *drawn_by), _ROWS_AT_A_TIME):
@@ -180,11 +184,7 @@ class _Rising:
         return self._rows if self._fid == fid else []
 
 
-def _by_fid(connection: Connection, name: str, statement: Statement) -> _Rising:
-    return _Rising(_stream(connection, name, statement))
-
-
-def _stream(connection: Connection, name: str, statement: Statement) -> Iterator[tuple[Any, ...]]:
+def _stream(connection: Connection, name: str, statement: Statement) -> Generator[tuple[Any, ...]]:
     with psycopg.ServerCursor(connection, name) as cursor:
         cursor.execute(statement.text, statement.values, binary=True)
         while rows := cursor.fetchmany(_ROWS_AT_A_TIME):
