@@ -19,21 +19,26 @@ import pyproj
 import pytest
 import query_city
 import rasterio
+import rdflib
 import shapely
+import stac_pydantic
 import uvicorn
 from lxml import etree
 from owslib.wmts import WebMapTileService
 from PIL import Image
 from rasterio.io import MemoryFile
+from stac_pydantic import api
 
 from ingest.request import LoadRequest, PartSpec
 from tests.opened_city import load, opened_city
-from twin.catalogue import Description
 from twin.embedded import EmbeddedCluster
 from twin.model import SharingClass
 from twin.server.app import create_app
 from twin.server.assets import build_missing
 from twin.server.city import City
+from twin.server.cli import build_parser
+from twin.server.commands.describe import describe
+from twin.server.terminal import Terminal
 
 Get = Callable[..., httpx.Response]
 EAST, NORTH = 499_000.0, 3_520_000.0
@@ -75,13 +80,11 @@ def city(cluster: EmbeddedCluster, template: str, tmp_path_factory: pytest.TempP
         for name, east in (("dom_20200401", 0.0), ("dom_20240301", 32.0)):
             load(opened, LoadRequest(files=(image(files, name, east),), parts=(PartSpec(None, "imagery", "imagery"),), mode="delta"))
         load(opened, LoadRequest(files=(buildings(files),), parts=(PartSpec(None, "building", "houses"),), mode="replace"))
-        opened.catalogue.describe(
-            "houses",
-            Description(
-                title_zh="房屋", title_en="Houses", owner_department="自然资源局", steward="测绘科", licence="CC-BY-4.0",
-                source_platform="不动产登记平台", update_cycle="monthly",
-            ),
-        )  # fmt: skip
+        said = ["--title-zh", "房屋", "--title-en", "Houses", "--owner", "自然资源局", "--steward", "测绘科", "--licence", "CC-BY-4.0"]
+        said += ["--source-platform", "不动产登记平台", "--update-cycle", "monthly", "--json"]
+        describe(opened.settings, build_parser().parse_args(["describe", "houses", *said]), Terminal(json_output=True, environment={}))
+        (data / "city" / "styles").mkdir()
+        (data / "city" / "styles" / "building.json").write_text('{"color_by": "usage", "colors": {"usage": {"residential": "#123456"}}}')
         query_city.publish_first(opened.catalogue, "secret", "building", [], SharingClass.RESTRICTED)
         assert build_missing(opened, lambda *_: None) is None
         yield opened
@@ -181,8 +184,14 @@ def test_jpeg_and_webp_are_what_they_say(get: Get) -> None:
         assert get(path, params={"f": form}, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
 
 
-@pytest.mark.parametrize("matrix_set", ["WebMercatorQuad", "WorldCRS84Quad", "CGCS2000Quad"])
-@pytest.mark.parametrize("address", ["wmts?service=WMTS&request=GetCapabilities", "wmts/1.0.0/WMTSCapabilities.xml"])
+@pytest.mark.parametrize(
+    ("matrix_set", "address"),
+    [
+        ("WebMercatorQuad", "wmts/1.0.0/WMTSCapabilities.xml"),
+        ("WorldCRS84Quad", "wmts?service=WMTS&request=GetCapabilities"),
+        ("CGCS2000Quad", "wmts/1.0.0/WMTSCapabilities.xml"),
+    ],
+)
 def test_gdal_reads_the_images_through_wmts(base: str, matrix_set: str, address: str, tmp_path: Path) -> None:
     """GDAL's WMTS driver shows each image where it lies; its own arithmetic places the tiles."""
     lonlat = transform(4549, 4326)
@@ -282,6 +291,7 @@ def test_gdal_and_the_page_agree_on_the_legend(get: Get) -> None:
     match = fill["paint"]["fill-color"]
     on_map = dict(zip(match[2:-1:2], match[3:-1:2], strict=True)) | {None: match[-1]}
     assert rules == in_3d == on_map
+    assert rules["residential"] == "#123456", "the deployment's own style file is over the type's"
 
 
 # -- records ---------------------------------------------------------------------------------------------------------------------
@@ -357,7 +367,6 @@ def test_pages_and_facets_of_records(get: Get) -> None:
 
 
 def test_dcat_is_read_by_rdflib(get: Get) -> None:
-    rdflib = pytest.importorskip("rdflib")
     graph = rdflib.Graph().parse(data=get("/dcat").text, format="json-ld")
     dcat, dct = rdflib.Namespace("http://www.w3.org/ns/dcat#"), rdflib.Namespace("http://purl.org/dc/terms/")
     datasets = {str(graph.value(d, dct.identifier)): d for d in graph.objects(None, dcat.dataset)}
@@ -375,17 +384,14 @@ def test_dcat_is_read_by_rdflib(get: Get) -> None:
 
 
 def test_stac_documents_are_valid(get: Get) -> None:
-    stac = pytest.importorskip("stac_pydantic")
-    from stac_pydantic import api
-
-    stac.Catalog.model_validate(get("/stac").json())
+    stac_pydantic.Catalog.model_validate(get("/stac").json())
     api.LandingPage.model_validate(get("/stac").json())
     (listed,) = get("/stac/collections").json()["collections"]
-    stac.Collection.model_validate(listed)
+    stac_pydantic.Collection.model_validate(listed)
     assert listed["extent"]["temporal"]["interval"] == [["2020-04-01T00:00:00Z", "2024-03-01T00:00:00Z"]]
     api.ItemCollection.model_validate(get("/stac/search").json())
     for item in get("/stac/collections/imagery/items").json()["features"]:
-        stac.Item.model_validate(get(next(e["href"] for e in item["links"] if e["rel"] == "self")).json())
+        stac_pydantic.Item.model_validate(get(next(e["href"] for e in item["links"] if e["rel"] == "self")).json())
 
 
 def test_every_date_is_in_the_stac_with_its_image(get: Get, base: str) -> None:

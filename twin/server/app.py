@@ -17,7 +17,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ogc.export_job import ExportMeans
 from ogc.formats import Formats
 from ogc.router import OgcContext, build_router
-from styles.override import StyleBook
 from twin.db import connection_string
 from twin.query.execute import DOOR_SETTINGS
 from twin.server import problems
@@ -144,7 +143,7 @@ def create_app(city: City) -> FastAPI:
             tile_cache=_tile_cache(city),
             pictures=pictures,
             volumes=BuiltVolumes(city),
-            styles=StyleBook(city.settings.style_folder),
+            styles=city.styles,
             writer=FeatureWrites(city, tokens),
             exports=ExportMeans(exports_pool, city.store, Formats(cityjson_formats(city))),
             jobs=ProcessJobs(city, tokens, Publishing(city).wake_worker),

@@ -13,6 +13,7 @@ import numpy as np
 import psycopg
 
 from ingest.warm_template import Template
+from styles.override import StyleBook
 from twin.catalogue import Catalogue
 from twin.crs import Operation, StorageCrs, add_grid_directories, geocentric, storage_crs
 from twin.db import Pool, open_pool
@@ -52,6 +53,11 @@ class City:
     def storage(self) -> StorageCrs:
         """The city's grid."""
         return storage_crs(self.deployment.storage_srid)
+
+    @cached_property
+    def styles(self) -> StyleBook:
+        """How the city draws FeatureTypes: as they say, but for its own style files."""
+        return StyleBook(self.settings.style_folder)
 
     @cached_property
     def to_crs84(self) -> Operation:

@@ -8,6 +8,7 @@ import numpy as np
 from psycopg import sql
 
 from styles.derive import scene_style
+from styles.override import StyleBook
 from styles.surfaces import TEXTURE, surface_choice, texture_choice
 from twin.catalogue import Catalogue, asset_kind
 from twin.db import translated
@@ -22,8 +23,8 @@ SEPARATION_NODES = 17
 Json = dict[str, object]
 
 
-def scene_document(catalogue: Catalogue, principal: Principal, vertical: VerticalModel) -> Json:
-    """Return the scene of what ``principal`` may see; URLs are relative to the page."""
+def scene_document(catalogue: Catalogue, principal: Principal, vertical: VerticalModel, styles: StyleBook | None = None) -> Json:
+    """Return the scene of what ``principal`` may see, drawn as ``styles`` say (None: as the types do); URLs are relative to the page."""
     deployment = catalogue.deployment
     visible = [d for d in catalogue.datasets() if d.sharing in principal.classes]
     assets = {(a.dataset, a.revision): a for a in catalogue.assets()}
@@ -33,7 +34,8 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
         revision = catalogue.current_revision(dataset.slug)
         if revision is None:
             continue
-        feature_type = catalogue.feature_type(dataset.feature_type)
+        kind = catalogue.feature_type(dataset.feature_type)
+        feature_type = kind if styles is None else styles.styled(kind)
         asset = assets.get((dataset.id, revision.commit))
         if revision.extent_deg is not None and asset_kind(feature_type) is not None:
             extents.append(revision.extent_deg)

@@ -31,7 +31,7 @@ class _CityDoor:
 
     def scene(self, request: Request) -> Response:
         """What the viewer loads; short-lived, revalidated by ETag."""
-        return json_answer(request, scene_document(self._city.catalogue, principal_of(request), self._city.frame.vertical))
+        return json_answer(request, scene_document(self._city.catalogue, principal_of(request), self._city.frame.vertical, self._city.styles))
 
     def commits(self, request: Request) -> Response:
         """All commits, oldest first."""
