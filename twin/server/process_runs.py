@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import tempfile
 import threading
@@ -9,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -140,12 +142,11 @@ class _Run:
         def keep() -> None:
             while not ended.wait(_LOOK_S):
                 try:
-                    if not self._is_mine("keep", {"lease_s": LEASE_S}):
-                        self.is_lost = True
-                        self._when_lost()
-                        return
+                    self.is_lost = self.is_lost or not self._is_mine("keep", {"lease_s": LEASE_S})
                 except TwinError as error:  # the database may answer again before the lease ends
                     _LOG.warning("the lease of a job could not be prolonged: %s", error)
+                if self.is_lost:  # again and again: the statement that is to stop may not have begun
+                    self._when_lost()
 
         beside = threading.Thread(target=keep, name="job lease", daemon=True)
         beside.start()
@@ -202,13 +203,18 @@ def _reading(city: City, run: _Run) -> Iterator[Connection]:
     with translated(), connect_beside(city.pool) as connection:
         connection.autocommit = True
         connection.execute("SELECT set_config('statement_timeout', %s, false)", (f"{int(LONGEST_STATEMENT_S)}s",))
-        run.when_lost(connection.cancel)
+        run.when_lost(partial(_cancelled, connection))
         try:
             yield connection
         except (TwinError, psycopg.Error):
             if run.is_lost:
                 raise StoppedError from None
             raise
+
+
+def _cancelled(connection: Connection) -> None:
+    with contextlib.suppress(psycopg.Error):
+        connection.cancel()
 
 
 def _text(text: Text) -> Jsonb:
