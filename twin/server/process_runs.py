@@ -32,7 +32,7 @@ from twin.server.process_jobs import KEPT_DAYS, QUERIES, RESULTS, job_of, proble
 from twin.store import sha256_of
 
 MAX_ATTEMPTS = 3
-LEASE_S = 60.0
+LEASE_S = 30.0
 LONGEST_STATEMENT_S = 3600.0
 """How long the database may take for the features of one collection."""
 _PROGRESS_S = 0.5
