@@ -79,7 +79,7 @@ def _standing(connection: Connection, staging: Staging, states: Mapping[int, int
 
 
 def _taken_keys(connection: Connection, staging: Staging) -> Iterator[Finding]:
-    for row, key in connection.execute(staging.query("keys_taken"), {"fids": list(staging.edited)}).fetchall():
+    for row, key in connection.execute(staging.query("keys_taken"), {"fids": list(staging.edited or ())}).fetchall():
         shown = str(key).replace(KEY_SEPARATOR, " / ")
         message = Text(zh=f"编号 {shown} 已属于另一要素", en=f"another feature has the key {shown}")
         field = staging.feature_type.natural_key[0]

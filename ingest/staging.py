@@ -57,8 +57,8 @@ class Staging:
     """Where a part is replaced: natural keys of published features that will be deleted, with the row that says so (0: none does)."""
     area_wkb: bytes | None = None
     """EWKB polygon inside which published features without a key are replaced, too."""
-    edited: tuple[int, ...] = ()
-    """Numbers of published features that staged rows replace or delete, where they are said by number (mode edit)."""
+    edited: tuple[int, ...] | None = None
+    """Numbers of the published features that will not stay, where features are said by number (mode edit); None in every other mode."""
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import batched
 
 from ingest.set_rules.context import SetCheck, SetContext, checks_of
-from ingest.set_rules.registry import SET_RULES, SetRule
+from ingest.set_rules.registry import OF_WHOLE_NETWORKS, SET_RULES, SetRule
 from ingest.set_rules.survey import Survey
 from ingest.tally import Tally
 from twin.catalogue import Catalogue
@@ -33,7 +33,10 @@ def ask_rules(
     survey = Survey({t.staging.part: t.survey for t in tallies.values()})
     unanswered: dict[str, list[SetCheck]] = {}
     kept: dict[int, tuple[str, ...]] = {}
+    is_edit = any(s.edited is not None for s in stagings)
     for rule, find in rules.items():
+        if is_edit and rule in OF_WHOLE_NETWORKS:
+            continue
         kept = {t.staging.dataset.id: _keys_of(t, kept.get(t.staging.dataset.id, ())) for t in tallies.values()}
         if any(True for t in tallies.values() for _ in checks_of(t.staging.feature_type, rule)):
             say(_asked(load_rules()[rule]))

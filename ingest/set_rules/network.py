@@ -1,7 +1,7 @@
 """The network that will be there once a submission is published: points, lines and the ends where they meet.
 
 It is made once per check, by the first rule that asks; it holds what of the submission is right by then, what stays of the datasets that
-are partly replaced, and every other published dataset of pipes.
+are partly replaced, and every other published dataset of pipes. Around single features that are edited it holds what lies near them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from psycopg import sql
 
 from ingest.set_rules.codes import NONE, Codes, Mask
 from ingest.set_rules.context import SetCheck, SetContext
+from ingest.set_rules.neighbourhood import neighbourhood
 from ingest.set_rules.published_columns import published_batches
 from ingest.set_rules.survey import Lines, Numbers, Points, Survey, blocks_of
 from ingest.set_rules.survey_columns import NODE, SEGMENT
@@ -134,10 +135,11 @@ def network_of(context: SetContext) -> Network:
 
 def _made(context: SetContext) -> Network:
     survey, files = context.survey, context.survey.files
+    near = neighbourhood(context) if context.staging.edited is not None else None
     points = survey.points.where(np.isin(survey.points.part, _parts_of(context, NODE)))
-    points = points.followed_by(survey.points_of({NONE: files.batches(published_batches(context, NODE))}))
+    points = points.followed_by(survey.points_of({NONE: files.batches(published_batches(context, NODE, near))}))
     lines = survey.lines.where(np.isin(survey.lines.part, _parts_of(context, SEGMENT)))
-    lines = lines.followed_by(survey.lines_of({NONE: files.batches(published_batches(context, SEGMENT))}))
+    lines = lines.followed_by(survey.lines_of({NONE: files.batches(published_batches(context, SEGMENT, near))}))
     place = _places(survey, points)
     stands = np.concatenate([np.zeros(0, bool), *(place[points.node[b]] == np.arange(b.start, b.stop) for b in blocks_of(len(points)))])
     at = files.array((_reached(points, lines, place, block) for block in blocks_of(len(lines))), np.int32).reshape(-1, 2)

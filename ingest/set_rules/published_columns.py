@@ -11,18 +11,20 @@ import pyarrow.csv
 from psycopg import sql
 
 from ingest.set_rules.context import SetContext
+from ingest.set_rules.neighbourhood import Neighbourhood
 from ingest.set_rules.places import that_stay
 from ingest.set_rules.survey_columns import NUMBERS, TEXTS, WORDS, survey_columns
 from twin.db import Connection
+from twin.model import FeatureType
 from twin.tables import current_table
 
 _BLOCK_BYTES = 1 << 24
 
 
-def published_batches(context: SetContext, name: str) -> Iterator[pa.RecordBatch]:
+def published_batches(context: SetContext, name: str, near: Neighbourhood | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the columns (`survey_columns`) of all features of a type that are published and will be there once the submission is.
 
-    They have no number of a row and no key: nothing is found about them.
+    Only those ``near``, where that is given. They have no number of a row and no key: nothing is found about them.
     """
     feature_type = context.catalogue.feature_type(name)
     kind = feature_type.geometry_type
@@ -32,13 +34,18 @@ def published_batches(context: SetContext, name: str) -> Iterator[pa.RecordBatch
     names = sql.SQL(", ").join([sql.SQL("c.{}").format(sql.Identifier(column)) for column in (*texts, *numbers, "geom")])
     types = dict.fromkeys(texts, pa.string()) | dict.fromkeys(numbers, pa.float64()) | {"geom": pa.binary()}
     queries = [
-        select.format(names, current_table(name, dataset.id), that_stay(context, dataset.id))
+        select.format(names, current_table(name, dataset.id), _wanted(context, feature_type, dataset.id, near))
         for dataset in context.catalogue.datasets()
         if dataset.feature_type == name
     ]
     for query in queries:
         for batch in _copied(context.connection, query, types):
             yield survey_columns(batch, kind)
+
+
+def _wanted(context: SetContext, feature_type: FeatureType, dataset: int, near: Neighbourhood | None) -> sql.Composable:
+    stays = that_stay(context, dataset)
+    return stays if near is None else sql.SQL("{} AND {}").format(near.condition(feature_type, dataset), stays)
 
 
 def _copied(connection: Connection, query: sql.Composed, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:

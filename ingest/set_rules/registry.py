@@ -79,5 +79,7 @@ SET_RULES: Mapping[str, SetRule] = MappingProxyType(
     }
 )
 """Rule id → function. It finds; what its findings do to the rows is `ingest.checking`'s."""
+OF_WHOLE_NETWORKS = frozenset({"manhole-spacing", "connectivity"})
+"""Rules that follow pipes as far as they go: not asked of single features that are edited, around which only what is near is known."""
 DERIVED_RULES: Mapping[str, SetRule] = MappingProxyType({"cover": pipes_too_shallow})
 """Those over values that follow from other datasets: asked once these are there."""
