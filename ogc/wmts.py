@@ -109,7 +109,7 @@ class WmtsDoor:
         try:
             address = tile_address(grid, *numbers)
         except NotFoundError as error:
-            raise OwsError("TileOutOfRange", "tilerow", "there is no such tile") from error
+            raise OwsError("TileOutOfRange", "tilerow", "there is no such tile", 404) from error
         try:
             days = days_of(None if given.get("time", "default") in ("default", "") else given["time"])
             return await self._tiles.tile(request, asked.state, collection, address, days, form, even_empty=True)

@@ -10,6 +10,7 @@ from ogc import answers, links
 from ogc.records.record import FRESHNESS, SHARING, Record, cycle_title, rfc3339
 from ogc.records.request import Facet
 from ogc.resources import CRS84
+from twin.errors import Text
 from twin.featuretypes.json_schema import Json, queryables
 from twin.model import Deployment
 from twin.query.records import CATALOGUE, record_type
@@ -99,7 +100,7 @@ def record_document(record: Record, base: str, root: str, language: str) -> Json
     }
 
 
-def facet_documents(rows: Sequence[Mapping[str, object]], wanted: Sequence[Facet]) -> Json:
+def facet_documents(rows: Sequence[Mapping[str, object]], wanted: Sequence[Facet], language: str) -> Json:
     """Return how many of ``rows`` have each value of the properties asked for, the commonest first unless asked otherwise."""
     made: Json = {}
     for facet in wanted:
@@ -111,10 +112,21 @@ def facet_documents(rows: Sequence[Mapping[str, object]], wanted: Sequence[Facet
         made[facet.property] = {
             "type": "term",
             "property": facet.property,
-            "buckets": [{"value": value, "count": count} for value, count in ordered[: facet.most]],
+            "buckets": [
+                {"value": value, "title": _value_title(facet.property, value, language), "count": count}
+                for value, count in ordered[: facet.most]
+            ],
             "more": len(ordered) > facet.most,
         }
     return made
+
+
+def _value_title(name: str, value: str, language: str) -> str:
+    """Return what a value of a property is called."""
+    if name == "update_cycle":
+        return cycle_title(value, language) or value
+    known: Mapping[str, Text] = {"sharing": SHARING, "freshness": FRESHNESS}.get(name, {})  # type: ignore[assignment]  # keys are texts
+    return known[value].in_language(language) if value in known else value
 
 
 _PORTAL = (

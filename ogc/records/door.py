@@ -73,8 +73,12 @@ class RecordsDoor:
             "links": self._page_links(asked, wanted, len(rows)),
         }
         if facets:
-            document["facets"] = facet_documents(rows, facets)
-        return await self._sender.send(asked, document, "records/index.html", media_type=answers.GEOJSON, collection=record_collection())
+            document["facets"] = facet_documents(rows, facets, asked.language)
+        made = self._page_links(asked, wanted, len(rows))
+        header = {"Link": links.items_header(f"{asked.base}/collections/{CATALOGUE}", made, asked.language)}
+        return await self._sender.send(
+            asked, document, "records/index.html", media_type=answers.GEOJSON, collection=record_collection(), headers=header
+        )
 
     async def item(self, request: Request) -> Response:
         """One record."""

@@ -359,8 +359,8 @@ def test_what_makes_no_sense_to_the_catalogue_is_a_400(get: Get, query: dict[str
 def test_pages_and_facets_of_records(get: Get) -> None:
     first = get("/collections/catalogue/items", params={"limit": 1, "facets": "owner_department,sharing:1:value_asc"}).json()
     assert (first["numberMatched"], first["numberReturned"]) == (2, 1)
-    assert first["facets"]["owner_department"]["buckets"] == [{"value": "自然资源局", "count": 1}]
-    assert first["facets"]["sharing"]["buckets"] == [{"value": "open", "count": 2}]
+    assert first["facets"]["owner_department"]["buckets"] == [{"value": "自然资源局", "title": "自然资源局", "count": 1}]
+    assert first["facets"]["sharing"]["buckets"] == [{"value": "open", "title": "无条件共享", "count": 2}]
     following = next(link["href"] for link in first["links"] if link["rel"] == "next")
     assert ids(get(following)) == ["imagery"]
     assert not [link for link in get(following).json()["links"] if link["rel"] == "next"]
