@@ -23,3 +23,4 @@ compile run pyproject.toml --constraint requirements/build.lock --constraint req
 compile test pyproject.toml --extra test --constraint requirements/build.lock --constraint requirements/run.lock
 compile cluster pyproject.toml --extra cluster --constraint requirements/build.lock --constraint requirements/run.lock
 compile bench requirements/bench.in
+compile ogctests requirements/ogctests.in

@@ -73,7 +73,10 @@ class FeatureDoor:
         tag = self._tag(request, collection, self._context.principal_of(request), commit)
         made = cast("list[links.Link]", document["links"])
         headers = await self._recorded(request, collection, commit)
-        headers |= {"Content-Crs": f"<{query.crs.uri}>", "Link": f"{link_header(request, collection, made, language)}, {headers['Link']}"}
+        headers |= {
+            "Content-Crs": f"<{query.crs.uri}>",
+            "Link": f"{link_header(request, collection, made, language)}, {headers['Link']}",
+        }
         if negotiation.form(request) == "html":
             whole = document | {"features": orjson.loads(b"[" + features + b"]")}
             content = await self._pages.render(request, "collections/items/index.html", whole, language, collection=collection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
+from typing import cast
 
 import orjson
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 from ogc import answers, links, negotiation
 from ogc.pages import Pages
+from ogc.paging import time_stamp
 from ogc.parameters import EVERYWHERE, area_of, bad_parameter, page_limit, single_values, validity_of
 from ogc.resources import CRS84
 from ogc.state import OgcContext, StateKeeper
@@ -80,10 +82,16 @@ class FindingsDoor:
         row = await fetch_row(self._context.pool, findings_statement(query, self._context.principal_of(request)))
         page = findings_page(row, limit)
         head = _page_head(request, page, negotiation.form(request), negotiation.language(request))
+        language, made = negotiation.language(request), cast("list[links.Link]", head["links"])
+        address = links.collection_address(request, COLLECTION_ID)
+        headers = {
+            "Content-Crs": f"<{query.crs.uri}>",
+            "Link": links.items_header(address, made, language, ("queryables", "schema")),
+        }
         if negotiation.form(request) == "html":
-            return await self._send(request, head | {"features": orjson.loads(b"[" + page.features + b"]")}, answers.GEOJSON)
+            return await self._send(request, head | {"features": orjson.loads(b"[" + page.features + b"]")}, answers.GEOJSON, headers)
         content = orjson.dumps(head)[:-1] + b',"features":[' + page.features + b"]}"
-        return await answers.answer(request, content, answers.GEOJSON, headers={"Content-Crs": f"<{query.crs.uri}>"})
+        return await answers.answer(request, content, answers.GEOJSON, headers=headers)
 
     async def item(self, request: Request) -> Response:
         """One finding by its number."""
@@ -167,7 +175,7 @@ def _page_head(request: Request, page: FindingsPage, form: str, language: str) -
         href = links.with_parameters(f"{address}/items", [*onward, ("cursor", str(page.last))])
         made.append(links.link(href, "next", answers.HTML if form == "html" else answers.GEOJSON, links.title("next", language)))
     made.append(links.link(address, "collection", answers.JSON, _TITLE[language]))
-    return {"type": "FeatureCollection", "numberReturned": page.count, "links": made}
+    return {"type": "FeatureCollection", "timeStamp": time_stamp(), "numberReturned": page.count, "links": made}
 
 
 def _property(name: str, language: str) -> Document:

@@ -30,6 +30,11 @@ def base_url(request: Request) -> str:
     return f"{str(request.base_url).rstrip('/')}/ogc"
 
 
+def collection_address(request: Request, slug: str) -> str:
+    """Return the address of a collection."""
+    return f"{base_url(request)}/collections/{slug}"
+
+
 def link(href: str, rel: str, media_type: str, title: str) -> Link:
     """Return one link object (RFC 8288 relation)."""
     return {"href": href, "rel": rel, "type": media_type, "title": title}
@@ -38,6 +43,12 @@ def link(href: str, rel: str, media_type: str, title: str) -> Link:
 def header(made: Iterable[Link]) -> str:
     """Return the value of a Link header (RFC 8288); commas in addresses are encoded, for readers that split at every one."""
     return ", ".join(f'<{str(found["href"]).replace(",", "%2C")}>; rel="{found["rel"]}"; type="{found["type"]}"' for found in made)
+
+
+def items_header(address: str, made: Iterable[Link], language: str, schemas: Iterable[str] = ("queryables", "sortables", "schema")) -> str:
+    """Return the Link header of items: their links, and what may be asked of their collection (19-079r2, 7.3; 24-030, 6.2)."""
+    of_collection = [link(f"{address}/{name}", f"{RELATIONS}{name}", "application/schema+json", title(name, language)) for name in schemas]
+    return header([*made, *of_collection])
 
 
 def with_parameters(address: str, pairs: Iterable[tuple[str, str]]) -> str:

@@ -13,7 +13,6 @@ from twin.query.feature_query import Boundary
 from twin.query.items import ItemsPage
 
 Head = dict[str, object]
-_SCHEMAS = ("queryables", "sortables", "schema")
 
 
 def page_head(
@@ -46,20 +45,21 @@ def head(returned: int, matched: int | None, commit: int, found: Sequence[links.
     made: Head = {
         "type": "FeatureCollection",
         "commit": commit,
-        "timeStamp": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "timeStamp": time_stamp(),
         "numberReturned": returned,
         "links": list(found),
     }
     return made if matched is None else made | {"numberMatched": matched}
 
 
+def time_stamp() -> str:
+    """Return when this is: RFC 3339, UTC, whole seconds."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def link_header(request: Request, collection: Collection, found: Sequence[links.Link], language: str) -> str:
-    """Return the Link header of a page: its links, and what may be asked of the collection (19-079r2, 7.3; 24-030, 6.2)."""
-    address = _address(request, collection)
-    schemas = [
-        links.link(f"{address}/{name}", f"{links.RELATIONS}{name}", answers.SCHEMA, links.title(name, language)) for name in _SCHEMAS
-    ]
-    return links.header([*found, *schemas])
+    """Return the Link header of a page of a collection."""
+    return links.items_header(_address(request, collection), found, language)
 
 
 def _beside(page: ItemsPage, boundary: Boundary | None) -> list[tuple[str, Boundary]]:
@@ -77,7 +77,7 @@ def _links(request: Request, collection: Collection, form: str, language: str) -
 
 
 def _address(request: Request, collection: Collection) -> str:
-    return f"{links.base_url(request)}/collections/{collection.slug}"
+    return links.collection_address(request, collection.slug)
 
 
 def _media_type(form: str) -> str:
