@@ -26,6 +26,7 @@ from twin.model import Principal
 from twin.query.execute import DOOR_SETTINGS
 from twin.server import problems
 from twin.store import FolderStore
+from twin.tile_cache import TileCache
 
 
 @contextmanager
@@ -35,6 +36,7 @@ def served(
     principal: Principal | None = None,
     writer: FeatureWriter | None = None,
     seen: list[str] | None = None,
+    tile_cache: TileCache | None = None,
 ) -> Iterator[str]:
     """Yield the address of the door's landing page while it is served; ``seen`` gets the path and query of every request."""
     pool = AsyncConnectionPool(
@@ -58,7 +60,9 @@ def served(
     who = principal or Principal.anonymous()
     kept = tempfile.TemporaryDirectory(prefix="ct-store-")
     exports = ExportMeans(catalogue.pool, FolderStore(Path(kept.name)), Formats())
-    app.include_router(build_router(OgcContext(catalogue, pool, lambda _: who, exports=exports, writer=writer)), prefix="/ogc")
+    app.include_router(
+        build_router(OgcContext(catalogue, pool, lambda _: who, exports=exports, writer=writer, tile_cache=tile_cache)), prefix="/ogc"
+    )
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

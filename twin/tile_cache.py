@@ -35,9 +35,9 @@ class KeptTile:
     reduced: str | None
 
     @classmethod
-    def of(cls, commit: int, content: bytes, reduced: str | None) -> KeptTile:
-        """Return a tile, packed where that pays."""
-        if len(content) < _SMALLEST_PACKED:
+    def of(cls, commit: int, content: bytes, reduced: str | None, *, always_packed: bool = False) -> KeptTile:
+        """Return a tile, packed where that pays, or ``always_packed`` unless it is empty."""
+        if not content or (len(content) < _SMALLEST_PACKED and not always_packed):
             return cls(commit, content, is_packed=False, reduced=reduced)
         packer = zlib.compressobj(level=4, wbits=31)
         return cls(commit, packer.compress(content) + packer.flush(), is_packed=True, reduced=reduced)

@@ -176,9 +176,10 @@ def _add_maintenance(
     rollback.add_argument("commit", type=int, metavar="COMMIT")
     rollback.add_argument("--reason", default="", metavar="TEXT")
 
-    export = command("export", "revisions:export", "导出数据集 · write a dataset as GeoJSON lines or CityJSON")
+    export = command("export", "revisions:export", "导出数据集 · write a dataset as GeoJSON lines, CityJSON or PMTiles")
     export.add_argument("dataset", metavar="DATASET")
-    export.add_argument("--format", choices=("geojson", "cityjson", "cityjsonseq"), default="geojson")
+    export.add_argument("--format", choices=("geojson", "cityjson", "cityjsonseq", "pmtiles"), default="geojson")
+    export.add_argument("--max-zoom", type=int, metavar="N", help="PMTiles 最深层级（默认 14） · deepest level of PMTiles, 14 without")
     export.add_argument("--as-of", metavar="COMMIT|TIME")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
 

@@ -49,11 +49,21 @@ def rollback(settings: Settings, options: argparse.Namespace, terminal: Terminal
 
 
 def export(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
-    """Write a dataset as GeoJSON text sequence of one feature a line, or as CityJSON."""
+    """Write a dataset as GeoJSON text sequence of one feature a line, as CityJSON, or its vector tiles as PMTiles."""
     from twin.server.exports import export_dataset, export_dataset_as_cityjson  # noqa: PLC0415 - the other commands here do without
 
     with open_city(settings) as city:
         as_of = _as_of(options.as_of)
+        if options.format == "pmtiles":
+            from twin.server.vector_tile_archive import DEEPEST, export_vector_tiles  # noqa: PLC0415 - likewise
+
+            deepest = DEEPEST if options.max_zoom is None else options.max_zoom
+            count = export_vector_tiles(
+                city.catalogue, city.database_url, options.dataset, as_of, options.output, deepest, terminal.progress
+            )
+            terminal.say(f"{count} 个瓦片写入 {options.output}", f"{count} tiles written to {options.output}")
+            terminal.result({"tiles": count, "file": str(options.output)})
+            return
         if options.format == "geojson":
             count = export_dataset(city, options.dataset, as_of, options.output)
         else:

@@ -1,0 +1,206 @@
+"""OGC API - Tiles over HTTP: grids, metadata by the official schemas, what tiles show, how large they are and how long they are kept."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import mapbox_vector_tile
+import ogc_server
+import pmtiles.reader
+import pyproj
+import pytest
+import query_city as city
+import shapely
+
+from twin.catalogue import Catalogue
+from twin.embedded import EmbeddedCluster
+from twin.server.vector_tile_archive import export_vector_tiles
+from twin.tile_cache import KeptTile, TileCache
+from twin.tile_matrix_sets import MATRIX_SETS, TileMatrixSet
+
+OFFICIAL = Path(__file__).parents[3] / "shared" / "schemas" / "ogcapi-tiles" / "ogcapi-tiles-1.bundled.json"
+Get = Callable[..., httpx.Response]
+CENTRE = (city.EAST + 150, city.NORTH + 60)
+
+
+@pytest.fixture(scope="module")
+def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
+    with city.clone_of(template, cluster.dsn) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def catalogue(database: str) -> Iterator[Catalogue]:
+    made = city.small_city(database)
+    yield made
+    made.pool.close()
+
+
+@pytest.fixture(scope="module")
+def get(catalogue: Catalogue, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Get]:
+    cache = TileCache(tmp_path_factory.mktemp("tiles"), 1 << 24)
+    with ogc_server.served(catalogue, database, tile_cache=cache) as base, httpx.Client(timeout=30) as client:
+        yield lambda path="", **kwargs: client.get(path if path.startswith("http") else f"{base}{path}", **kwargs)
+
+
+def _address(grid: TileMatrixSet, level: int, place: tuple[float, float] = CENTRE) -> str:
+    x, y = pyproj.Transformer.from_crs(4549, grid.srid, always_xy=True).transform(*place)
+    column, row = math.floor((x - grid.west) / grid.side(level)), math.floor((grid.north - y) / grid.side(level))
+    return f"{grid.id}/{level}/{row}/{column}"
+
+
+def _layers(response: httpx.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    return mapbox_vector_tile.decode(response.content, default_options={"y_coord_down": True})
+
+
+def _features(response: httpx.Response, layer: str = "buildings") -> list[Mapping[str, Any]]:
+    return list(_layers(response)[layer]["features"])
+
+
+# -- grids and metadata ----------------------------------------------------------------------------------------------------------
+
+
+def _official(name: str, document: object) -> None:
+    if not OFFICIAL.is_file():
+        pytest.skip("the official schemas are not at hand")
+    schema = json.loads(OFFICIAL.read_text(encoding="utf-8")) | {"$ref": f"#/components/schemas/{name}"}
+    jsonschema.Draft202012Validator(schema).validate(document)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_documents_meet_the_official_schemas(get: Get, language: str) -> None:
+    asked = {"lang": language}
+    for item in get("/tileMatrixSets", params=asked).json()["tileMatrixSets"]:
+        _official("tileMatrixSet-item", item)
+        _official("tileMatrixSet", get(f"/tileMatrixSets/{item['id']}", params=asked).json())
+    for own in ("/tiles", "/collections/pipes/tiles"):
+        listed = get(own, params=asked).json()
+        assert len(listed["tilesets"]) == len(MATRIX_SETS)
+        for item in listed["tilesets"]:
+            _official("tileSet-item", item)
+            scheme = next(entry for entry in item["links"] if entry["rel"].endswith("/tiling-scheme"))
+            assert get(scheme["href"]).json()["crs"] == item["crs"]
+        for name in MATRIX_SETS:
+            _official("tileSet", get(f"{own}/{name}", params=asked).json())
+
+
+def test_grids_are_those_of_the_standard(get: Get) -> None:
+    # 17-083r4, annexes D.1 and D.2 (table of WorldCRS84Quad), and the levels of Tianditu's "c" sets: 2 x 1 tiles at level 1.
+    web, world, chinese = (get(f"/tileMatrixSets/{name}").json() for name in ("WebMercatorQuad", "WorldCRS84Quad", "CGCS2000Quad"))
+    assert web["tileMatrices"][0]["scaleDenominator"] == pytest.approx(559082264.028717, rel=1e-12)
+    assert web["tileMatrices"][10]["cellSize"] == pytest.approx(152.8740565703525, rel=1e-12)
+    assert world["tileMatrices"][0]["scaleDenominator"] == pytest.approx(279541132.0143589, rel=1e-12)
+    assert world["tileMatrices"][17]["cellSize"] == pytest.approx(0.00000536441802978515, rel=1e-12)
+    assert (world["orderedAxes"], world["tileMatrices"][0]["pointOfOrigin"]) == (["Lon", "Lat"], [-180, 90])
+    assert (chinese["orderedAxes"], chinese["tileMatrices"][0]["pointOfOrigin"]) == (["Lat", "Lon"], [90, -180])
+    first = chinese["tileMatrices"][0]
+    assert (first["id"], first["matrixWidth"], first["matrixHeight"], first["cellSize"]) == ("1", 2, 1, 0.703125)
+
+
+@pytest.mark.parametrize("grid", MATRIX_SETS.values(), ids=MATRIX_SETS)
+def test_features_lie_in_each_grid_where_they_are(get: Get, grid: TileMatrixSet) -> None:
+    level = 15
+    address = _address(grid, level)
+    _, row, column = map(int, address.split("/")[1:])
+    features = {f["id"]: f for f in _features(get(f"/collections/buildings/tiles/{address}"))}
+    unit = grid.side(level) / 4096
+    west, north = grid.west + column * grid.side(level), grid.north - row * grid.side(level)
+    transformer = pyproj.Transformer.from_crs(4549, grid.srid, always_xy=True)
+    for fid in (3, 31):
+        middle = shapely.Point((fid % 10) * 30 + 5 + city.EAST, (fid // 10) * 30 + 5 + city.NORTH)
+        x, y = transformer.transform(middle.x, middle.y)
+        drawn = shapely.geometry.shape(features[fid]["geometry"]).centroid
+        assert (drawn.x, drawn.y) == pytest.approx(((x - west) / unit, (north - y) / unit), abs=1.0)
+
+
+def test_the_grid_of_cgcs2000_holds_the_tiles_of_crs84_a_level_on(get: Get) -> None:
+    level, row, column = _address(MATRIX_SETS["WorldCRS84Quad"], 14).split("/")[1:]
+    world = get(f"/collections/buildings/tiles/WorldCRS84Quad/{level}/{row}/{column}")
+    chinese = get(f"/collections/buildings/tiles/CGCS2000Quad/{int(level) + 1}/{row}/{column}")
+    assert world.content == chinese.content != b""
+
+
+def test_limits_name_every_tile_that_holds_something(get: Get) -> None:
+    limits = get("/collections/buildings/tiles/WebMercatorQuad").json()["tileMatrixSetLimits"]
+    assert [m["tileMatrix"] for m in limits] == [str(z) for z in range(23)]
+    z, row, column = map(int, _address(MATRIX_SETS["WebMercatorQuad"], 16).split("/")[1:])
+    own = limits[z]
+    assert own["minTileRow"] <= row <= own["maxTileRow"]
+    assert own["minTileCol"] <= column <= own["maxTileCol"]
+    assert get(f"/collections/buildings/tiles/WebMercatorQuad/16/{own['maxTileRow'] + 2}/{column}").status_code == 204
+
+
+# -- what tiles show -------------------------------------------------------------------------------------------------------------
+
+
+def test_filters_dates_and_properties_choose_what_a_tile_shows(get: Get) -> None:
+    own = f"/collections/buildings/tiles/{_address(MATRIX_SETS['WebMercatorQuad'], 16)}"
+    assert {f["id"] for f in _features(get(own, params={"filter": "floors_above>28"}))} == {3, 29, 30, 31}
+    items = get("/collections/buildings/items", params={"datetime": "2010-05-01"}).json()["features"]
+    assert {f["id"] for f in _features(get(own, params={"datetime": "2010-05-01"}))} == {int(f["id"].rsplit(".", 1)[1]) for f in items}
+    assert {tuple(f["properties"]) for f in _features(get(own, params={"properties": "name"}))} == {("name",)}
+    assert {f["id"] for f in _features(get(own, params={"as-of": "1"}))} == set(range(1, 31))
+    assert get(own, params={"filter": "floors_above>900"}).status_code == 204
+    for wrong in ({"filter": "nonsense"}, {"properties": "no"}, {"limit": "3"}, {"datetime": "yesterday"}, {"collections": "pipes"}):
+        assert get(own, params=wrong).status_code == 400
+
+
+def test_a_tile_of_several_collections_has_a_layer_of_each_and_none_of_what_is_hidden(get: Get) -> None:
+    own = f"/tiles/{_address(MATRIX_SETS['WebMercatorQuad'], 14)}"
+    assert set(_layers(get(own))) == {"buildings", "pipes", "plots"}
+    chosen = _layers(get(own, params={"collections": "plots,pipes"}))
+    assert set(chosen) == {"plots", "pipes"}
+    one = get(f"/collections/pipes/tiles/{_address(MATRIX_SETS['WebMercatorQuad'], 14)}")
+    assert chosen["pipes"] == _layers(one)["pipes"]
+    assert get(own, params={"collections": "secret"}).status_code == 404
+    assert "secret" not in get("/tiles/WebMercatorQuad").text
+
+
+@pytest.mark.parametrize(("collection", "count"), [("buildings", 29), ("pipes", 12)])
+def test_from_afar_features_are_summed_up(get: Get, collection: str, count: int) -> None:
+    grid = MATRIX_SETS["WebMercatorQuad"]
+    features = _features(get(f"/collections/{collection}/tiles/{_address(grid, 9)}"), collection)
+    assert 0 < len(features) < count
+    if collection == "buildings":
+        assert sum(f["properties"]["count"] for f in features) == count
+    assert all("count" in f["properties"] for f in features)
+
+
+# -- size and age ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_publish_is_seen_at_once_and_what_stays_is_not_sent_again(get: Get, catalogue: Catalogue, database: str) -> None:
+    own = f"/collections/plots/tiles/{_address(MATRIX_SETS['WebMercatorQuad'], 13, (city.EAST + 150, city.NORTH + 550))}"
+    before = get(own)
+    assert get(own).content == before.content
+    assert get(own, headers={"If-None-Match": before.headers["etag"]}).status_code == 304
+    values = {"plot_id": "A-9", "land_use_code": "0901", "plan_state": "approved"}
+    city.publish_change(catalogue, "plots", [city.Row(9, city.square(50, 600, 90), values)])
+    deadline = time.monotonic() + 10
+    while get(own).content == before.content and time.monotonic() < deadline:
+        time.sleep(0.05)
+    after = get(own, headers={"If-None-Match": before.headers["etag"]})
+    assert {f["id"] for f in _features(after, "plots")} == {1, 2, 3, 4, 5, 9}
+    assert after.headers["etag"] != before.headers["etag"]
+
+
+def test_an_archive_holds_the_tiles_the_door_serves(get: Get, catalogue: Catalogue, database: str, tmp_path: Path) -> None:
+    file = tmp_path / "pipes.pmtiles"
+    count = export_vector_tiles(catalogue, database, "pipes", None, file, 14, lambda *_: None)
+    with file.open("rb") as opened:
+        source = pmtiles.reader.MmapSource(opened)
+        reader = pmtiles.reader.Reader(source)
+        found = list(pmtiles.reader.all_tiles(source))
+        assert (reader.header()["min_zoom"], reader.header()["max_zoom"], len(found)) == (min(a[0] for a, _ in found), 14, count)
+        assert [layer["id"] for layer in reader.metadata()["vector_layers"]] == ["pipes"]
+        for (z, x, y), content in found:
+            served = get(f"/collections/pipes/tiles/WebMercatorQuad/{z}/{y}/{x}")
+            assert KeptTile(0, content, is_packed=True, reduced=None).unpacked() == served.content

@@ -1,0 +1,157 @@
+"""Overviews: what deltas keep is what a build anew would give, and what is summed up is what numpy sums up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import mapbox_vector_tile
+import numpy as np
+import psycopg
+import pyproj
+import pytest
+import query_city as city
+import shapely
+from psycopg import sql
+
+from twin import overview
+from twin.catalogue import Catalogue
+from twin.embedded import EmbeddedCluster
+from twin.model import Principal
+from twin.overview import OverviewTables
+from twin.query.collection import collections_of
+from twin.query.execute import fetch_row_blocking
+from twin.query.feature_query import FeatureQuery
+from twin.query.massed_tile import counted_statement, stored_statement
+from twin.query.tile import Detail, drawn_tile, tile_frame
+from twin.server.overviews import complete_overviews, lacks_overview
+from twin.tables import current_table
+from twin.tile_matrix_sets import WEB_MERCATOR_QUAD, TileAddress
+
+KINDS = {"footprints": "building", "network": "pipe_segment", "trees": "vegetation"}
+
+
+@pytest.fixture(scope="module")
+def catalogue(cluster: EmbeddedCluster, template: str) -> Iterator[Catalogue]:
+    with city.clone_of(template, cluster.dsn) as url:
+        made = city.new_catalogue(url)
+        for slug, kind in KINDS.items():
+            city.publish_first(made, slug, kind, [_row(kind, fid) for fid in range(1, 120)])
+        yield made
+        made.pool.close()
+
+
+def _row(kind: str, fid: int, turn: int = 0) -> city.Row:
+    """Return a feature by its number, elsewhere and of another class each turn; some are large."""
+    rng = np.random.default_rng([fid, turn])
+    x, y, size = (float(v) for v in (*rng.uniform(0, 6000, 2), rng.choice([12, 60, 200, 700, 1500])))
+    if kind == "building":
+        return city.Row(fid, city.square(x, y, size, z=3.0), {"building_id": f"B{fid}", "usage": str(rng.choice(["0701", "0901"]))})
+    if kind == "pipe_segment":
+        turned = rng.permutation([(x, y, 1.0), (x + size, y - size / 2, 2.0)])
+        shape = city.line(*(tuple(map(float, place)) for place in turned))
+        return city.Row(fid, shape, {"segment_id": f"P{fid}", "kind": str(rng.choice(["JS", "YS"]))})
+    return city.Row(fid, shapely.Point(city.EAST + x, city.NORTH + y, 5.0), {})
+
+
+def _content(connection: psycopg.Connection[Any], dataset: int) -> tuple[list[Any], list[Any]]:
+    tables = OverviewTables(dataset)
+    cells = connection.execute(sql.SQL("SELECT * FROM {} ORDER BY level, x, y, dx, dy, class").format(tables.cells)).fetchall()
+    large = connection.execute(sql.SQL("SELECT fid, size_m, ST_AsText(diagonal) FROM {} ORDER BY fid").format(tables.large)).fetchall()
+    return cells, large
+
+
+def _published(catalogue: Catalogue, slug: str, turn: int, *, deleted: list[int]) -> int:
+    changed = [_row(KINDS[slug], fid, turn) for fid in range(turn * 7, 400, 11) if fid > 0 and fid not in deleted]
+    return city.publish_change(catalogue, slug, changed, deleted)
+
+
+@pytest.mark.parametrize("slug", KINDS)
+def test_what_commits_keep_is_what_is_built_anew(catalogue: Catalogue, slug: str) -> None:
+    complete_overviews(catalogue)
+    assert not lacks_overview(catalogue)
+    dataset = catalogue.dataset(slug)
+    kind = catalogue.feature_type(dataset.feature_type)
+    for turn in (1, 2, 3):
+        commit = _published(catalogue, slug, turn, deleted=list(range(turn, 119, 13)))
+        with catalogue.pool.connection() as connection:
+            overview.advance(connection, kind, dataset, commit)
+    with catalogue.pool.connection() as connection:
+        kept = _content(connection, dataset.id)
+        _build(connection, catalogue, slug)
+        assert kept == _content(connection, dataset.id)
+        assert kept[0]
+    # What is published while it is built is added when it is done.
+    with catalogue.pool.connection() as connection:
+        overview.build(connection, kind, dataset, _standing(catalogue, slug))
+    _published(catalogue, slug, 4, deleted=[2, 3, 40])
+    _published(catalogue, slug, 5, deleted=[])
+    with catalogue.pool.connection() as connection:
+        overview.finish(connection, kind, dataset)
+        kept = _content(connection, dataset.id)
+        _build(connection, catalogue, slug)
+        assert kept == _content(connection, dataset.id)
+
+
+def test_cells_hold_what_numpy_puts_in_them(catalogue: Catalogue) -> None:
+    complete_overviews(catalogue)
+    dataset = catalogue.dataset("footprints")
+    with catalogue.pool.connection() as connection:
+        shapes = connection.execute(
+            sql.SQL("SELECT ST_AsBinary(geom), usage FROM {}").format(current_table("building", dataset.id))
+        ).fetchall()
+        cells, large = _content(connection, dataset.id)
+    counted: Counter[tuple[int, int, int, str]] = Counter()
+    for content, usage in shapes:
+        west, south, east, north = shapely.from_wkb(content).bounds
+        diagonal = np.hypot(east - west, north - south)
+        for level in range(7, 12):
+            if diagonal <= overview.large_above_m(level):
+                counted[level, int((west + east) / 2 // 2**level), int((south + north) / 2 // 2**level), usage] += 1
+    assert {(c[0], c[1], c[2], c[5]): c[6] for c in cells} == dict(counted)
+    assert len(large) == sum(
+        np.hypot(*(np.array(shapely.from_wkb(w).bounds[2:]) - shapely.from_wkb(w).bounds[:2])) > 256 for w, _ in shapes
+    )
+
+
+@pytest.mark.parametrize("slug", KINDS)
+def test_a_tile_of_the_overview_stands_for_every_feature_like_one_that_is_summed_up_now(catalogue: Catalogue, slug: str) -> None:
+    complete_overviews(catalogue)
+    collection = collections_of(catalogue)[slug]
+    grid, level = WEB_MERCATOR_QUAD, 9
+    x, y = pyproj.Transformer.from_crs(4549, 3857, always_xy=True).transform(city.EAST + 3000, city.NORTH + 3000)
+    column, row = int((x - grid.west) // grid.side(level)), int((grid.north - y) // grid.side(level))
+    frame = tile_frame(TileAddress(grid, level, column, row), collection)
+    assert frame is not None
+    query, system = FeatureQuery(collection, collection.crs[0]), Principal.system()
+    stored = drawn_tile(fetch_row_blocking(catalogue.pool, stored_statement(query, frame, Detail(), system)))
+    counted = drawn_tile(fetch_row_blocking(catalogue.pool, counted_statement(query, frame, Detail(), system)))
+    totals = {_total(stored.content, slug), _total(counted.content, slug)}
+    assert totals == ({_count(catalogue, slug)} if slug != "network" else totals)
+    assert 0 not in totals
+
+
+def _total(content: bytes, slug: str) -> int:
+    """Return for how many features those of a tile stand."""
+    features = mapbox_vector_tile.decode(content)[slug]["features"]
+    return sum(f["properties"].get("count", 1) for f in features)
+
+
+def _count(catalogue: Catalogue, slug: str) -> int:
+    revision = catalogue.current_revision(slug)
+    assert revision is not None
+    return revision.count
+
+
+def _standing(catalogue: Catalogue, slug: str) -> int:
+    revision = catalogue.current_revision(slug)
+    assert revision is not None
+    return revision.commit
+
+
+def _build(connection: psycopg.Connection[Any], catalogue: Catalogue, slug: str) -> None:
+    dataset = catalogue.dataset(slug)
+    kind = catalogue.feature_type(dataset.feature_type)
+    overview.build(connection, kind, dataset, _standing(catalogue, slug))
+    overview.finish(connection, kind, dataset)
