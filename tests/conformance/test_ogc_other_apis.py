@@ -6,7 +6,6 @@ import datetime as dt
 import io
 import json
 import socket
-import subprocess
 import threading
 import time
 import urllib.parse
@@ -27,6 +26,8 @@ from lxml import etree
 from owslib.wmts import WebMapTileService
 from PIL import Image
 from rasterio.io import MemoryFile
+from rasterio.warp import transform_bounds
+from rasterio.windows import from_bounds
 from stac_pydantic import api
 
 from ingest.request import LoadRequest, PartSpec
@@ -193,19 +194,16 @@ def test_jpeg_and_webp_are_what_they_say(get: Get) -> None:
     ],
 )
 def test_gdal_reads_the_images_through_wmts(base: str, matrix_set: str, address: str, tmp_path: Path) -> None:
-    """GDAL's WMTS driver shows each image where it lies; its own arithmetic places the tiles."""
+    """GDAL's WMTS driver shows an image where it lies; its own arithmetic places the tiles."""
     lonlat = transform(4549, 4326)
-    (west, south), (east, north) = lonlat(EAST + 4, NORTH + 4), lonlat(EAST + 28, NORTH + 60)
-    target = tmp_path / "seen.tif"
-    window = [str(v) for v in (west, north, east, south)]
-    command = ["gdal_translate", "-q", "-outsize", "16", "16", "-projwin_srs", "EPSG:4326", "-projwin", *window]
-    done = subprocess.run(
-        [*command, f"WMTS:{base}/{address},layer=imagery,tilematrixset={matrix_set}", str(target)],
-        capture_output=True, text=True, timeout=120, check=False, env={"PATH": "/usr/bin:/bin", "GDAL_HTTP_TIMEOUT": "60"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    with rasterio.open(target) as seen:
-        assert {tuple(c) for c in seen.read([1, 2, 3]).reshape(3, -1).T.tolist()} == {COLOURS["dom_20200401"]}
+    bounds = (*lonlat(EAST + 4, NORTH + 4), *lonlat(EAST + 28, NORTH + 60))
+    with (
+        rasterio.Env(GDAL_DEFAULT_WMS_CACHE_PATH=str(tmp_path)),
+        rasterio.open(f"WMTS:{base}/{address},layer=imagery,tilematrixset={matrix_set}") as service,
+    ):
+        window = from_bounds(*transform_bounds("EPSG:4326", service.crs, *bounds), service.transform)
+        seen = service.read([1, 2, 3], window=window, out_shape=(3, 16, 16))
+    assert {tuple(c) for c in seen.reshape(3, -1).T.tolist()} == {COLOURS["dom_20200401"]}
 
 
 def test_owslib_finds_layers_days_and_tiles(base: str) -> None:

@@ -62,22 +62,16 @@ class BuiltVolumes:
         return self._terrain(dataset, revision) if asset.kind == "terrain" else self._tileset(dataset, revision)
 
     def _tileset(self, dataset: Dataset, revision: Revision) -> Volume | None:
-        """Return the region of the root tile; None where nothing is drawn, or the root is bounded otherwise."""
+        """Return the region of the root tile; None where nothing is drawn."""
         try:
             document = orjson.loads(self._city.store.get(f"tiles/{dataset.slug}/{VARIANT}/r/{revision.commit}/tileset.json"))
         except NotFoundError:
             return None
         region = document.get("root", {}).get("boundingVolume", {}).get("region")
         if region is None or not any(region):
-            return self._flat(revision)
+            return None
         west, south, east, north = (math.degrees(value) for value in region[:4])
         return Volume(west, south, east, north, region[4], region[5], revision.commit, "tileset")
-
-    def _flat(self, revision: Revision) -> Volume | None:
-        """Return a volume of no height about a tileset that is not bounded by a region."""
-        if revision.extent_deg is None:
-            return None
-        return Volume(*revision.extent_deg, 0.0, 0.0, revision.commit, "tileset")
 
     def _terrain(self, dataset: Dataset, revision: Revision) -> Volume | None:
         extent = revision.extent_deg
