@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from ogc.openapi.build import JSON, Described, Document, Part, answer, body, content, named, operation, path, query
 
 _TEXT: Document = {"type": "string"}
-_FLAG: Document = {"type": "boolean"}
 _XML, _GML, _GEOJSON = "text/xml", "application/gml+xml", "application/geo+json"
 _WFS_TEXTS = (
     "version", "acceptVersions", "typeNames", "srsName", "propertyName", "filter", "bbox", "resourceId", "sortBy", "outputFormat",
     "storedQuery_Id", "id", "valueReference",
 )  # fmt: skip
 _WFS_OPERATIONS = ["GetCapabilities", "DescribeFeatureType", "ListStoredQueries", "DescribeStoredQueries", "GetFeature", "GetPropertyValue"]
-_QUERY_TEXTS = ("where", "objectIds", "geometry", "inSR", "outSR", "outFields", "orderByFields")
-_QUERY_FLAGS = ("returnGeometry", "returnIdsOnly", "returnCountOnly", "returnExtentOnly", "returnZ")
-_GEOMETRIES = ["Envelope", "Point", "Multipoint", "Polyline", "Polygon"]
-_RELATIONS = ["Intersects", "Contains", "Within", "Crosses", "Overlaps", "Touches", "EnvelopeIntersects", "IndexIntersects"]
+_QUERY = {
+    "where": "SQL-92",
+    "objectIds": "1,2,…",
+    "geometry": "x,y | xmin,ymin,xmax,ymax | JSON",
+    "geometryType": "esriGeometryEnvelope | Point | Multipoint | Polyline | Polygon",
+    "inSR": "wkid",
+    "spatialRel": "esriSpatialRelIntersects | Contains | Within | Crosses | Overlaps | Touches | EnvelopeIntersects | IndexIntersects",
+    "outFields": "* | name,name",
+    "returnGeometry": "true | false",
+    "returnZ": "false | true",
+    "outSR": "wkid",
+    "returnIdsOnly": "false | true",
+    "returnCountOnly": "false | true",
+    "returnExtentOnly": "false | true",
+    "orderByFields": "name [ASC | DESC],…",
+    "resultOffset": "0…",
+    "resultRecordCount": "1…2000",
+    "historicMoment": "ms",
+}
+"""Texts all of them: an ArcGIS server says what is wrong with a value in a document with status 200."""
 
 
 def old_clients_paths(described: Described) -> Part:
     """Return the paths of WFS and of the FeatureServer, whose errors are those that their clients know."""
     service = "/arcgis/rest/services/{service}/FeatureServer"
-    slugs: Document = {"type": "string", "enum": list(described.collections)} if described.collections else _TEXT
-    named_service = path("service", slugs)
-    layer = path("layer", {"type": "integer", "enum": [0]})
+    named_service = path("service", _TEXT, described.text("集合", "The collection"))
+    layer = path("layer", _TEXT, "0")
     return Part(
         {
             "/wfs": {"get": _wfs(described), "post": _wfs_post(described)},
@@ -32,9 +49,7 @@ def old_clients_paths(described: Described) -> Part:
             service: _documents("arcgis.service", "FeatureServer", [named_service]),
             f"{service}/layers": _documents("arcgis.layers", described.text("图层列表", "Layers"), [named_service]),
             f"{service}/{{layer}}": _documents("arcgis.layer", described.text("图层", "A layer"), [named_service, layer]),
-            f"{service}/{{layer}}/query": _documents(
-                "arcgis.query", described.text("查询", "Query"), [named_service, layer], _query_parameters(), form=True
-            ),
+            f"{service}/{{layer}}/query": _documents("arcgis.query", described.text("查询", "Query"), [named_service, layer], _QUERY),
         }
     )
 
@@ -64,25 +79,10 @@ def _wfs_answers() -> dict[int, Document]:
     return {200: answer("OK", content(_XML, _GML, _GEOJSON)), 400: report, 404: report, 503: report}
 
 
-def _query_parameters() -> list[Document]:
-    whole: Document = {"type": "integer", "minimum": 0}
-    return [
-        *(query(name, _TEXT) for name in _QUERY_TEXTS),
-        *(query(name, _FLAG) for name in _QUERY_FLAGS),
-        query("geometryType", {"type": "string", "enum": [f"esriGeometry{name}" for name in _GEOMETRIES]}),
-        query("spatialRel", {"type": "string", "enum": [f"esriSpatialRel{name}" for name in _RELATIONS]}),
-        query("resultOffset", whole),
-        query("resultRecordCount", whole),
-        query("historicMoment", {"type": "integer", "format": "int64"}),
-    ]
-
-
-def _documents(
-    identifier: str, summary: str, parameters: list[Document], asked: list[Document] | None = None, *, form: bool = False
-) -> Document:
+def _documents(identifier: str, summary: str, parameters: list[Document], asked: Mapping[str, str] = MappingProxyType({})) -> Document:
     """Return a path item whose GET and POST mean the same; an error is a member of the document, as ArcGIS Server has it."""
-    forms = ["json", "pjson", *(["geojson"] if form else [])]
-    listed = [*named("lang"), *parameters, query("f", {"type": "string", "enum": forms}), *(asked or [])]
+    forms = {"f": "json | pjson | geojson" if asked else "json | pjson", "lang": "zh | en", **asked}
+    listed = [*parameters, *(query(name, _TEXT, values) for name, values in forms.items())]
     answers = {200: answer("OK", content(JSON))}
     posted = body(content("application/x-www-form-urlencoded"), required=False)
     return {

@@ -19,6 +19,7 @@ from ogc.openapi.build import (
     read,
     schema,
 )
+from ogc.parameters import DEFAULT_LIMIT
 from ogc.processes.export_area import EXPORT_AREA
 from ogc.processes.job import STATES
 
@@ -26,6 +27,7 @@ _TEXT: Document = {"type": "string"}
 _TEXTS: Document = {"type": "array", "items": _TEXT}
 _TIME: Document = {"type": "string", "format": "date-time"}
 _ZIP = "application/zip"
+_LIMIT = query("limit", {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT})
 _EXECUTE_PROBLEMS = (400, 401, 404, 405, 406, 410, 413, 414, 415, 422, 429, 503, 507)
 _STATUS: Document = {
     "type": "object",
@@ -84,7 +86,7 @@ def processes_paths(described: Described) -> Part:
     )
     return Part(
         {
-            "/processes": read("processes", text("处理过程", "Processes"), parameters=named("f", "lang", "limit")),
+            "/processes": read("processes", text("处理过程", "Processes"), parameters=[*named("f", "lang"), _LIMIT]),
             process: read("process", text("按范围导出", "Export of an area")),
             f"{process}/execution": {"post": _execute(described)},
             "/jobs": read("jobs", text("作业列表", "Jobs of whoever asks"), parameters=_filters()),
@@ -118,7 +120,8 @@ def _execute(described: Described) -> Document:
 def _filters() -> list[Document]:
     whole: Document = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
     return [
-        *named("f", "lang", "limit", "cursor"),
+        *named("f", "lang", "cursor"),
+        _LIMIT,
         query("type", {"type": "array", "items": {"type": "string", "enum": ["process"]}}),
         query("processID", _TEXTS),
         query("status", {"type": "array", "items": {"type": "string", "enum": list(STATES)}}),

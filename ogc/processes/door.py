@@ -15,7 +15,7 @@ from starlette.routing import Route
 from ogc import answers, links, negotiation
 from ogc.formats import Formats
 from ogc.pages import Pages
-from ogc.parameters import EVERYWHERE, page_limit, single_values
+from ogc.parameters import EVERYWHERE, bad_parameter, page_limit, single_values
 from ogc.processes import documents
 from ogc.processes.execution import execution_of, preference_of
 from ogc.processes.export_area import EXPORT_AREA, export_area
@@ -51,8 +51,7 @@ class ProcessDoor:
             Route("/processes/{process}", self.process, methods=["GET"]),
             Route("/processes/{process}/execution", self.execute, methods=["POST"]),
             Route("/jobs", self.jobs, methods=["GET"]),
-            Route("/jobs/{job}", self.job, methods=["GET"]),
-            Route("/jobs/{job}", self.dismiss, methods=["DELETE"]),
+            Route("/jobs/{job}", self.job, methods=["GET", "DELETE"]),
             Route("/jobs/{job}/results", self.results, methods=["GET"]),
         ]
 
@@ -112,13 +111,15 @@ class ProcessDoor:
         return await self._send(request, "jobs/index.html", document)
 
     async def job(self, request: Request) -> Response:
-        """The state of a job."""
+        """The state of a job; DELETE dismisses it."""
+        if request.method == "DELETE":
+            return await self._dismissed(request)
         single_values(request.query_params.multi_items(), EVERYWHERE)
         job, _ = await self._found(request)
         document = documents.status(job, links.base_url(request), negotiation.form(request), negotiation.language(request))
         return await self._send(request, "jobs/job.html", document)
 
-    async def dismiss(self, request: Request) -> Response:
+    async def _dismissed(self, request: Request) -> Response:
         """Stop a job, or forget what it made."""
         single_values(request.query_params.multi_items(), EVERYWHERE)
         job, asker = await self._found(request)
@@ -133,7 +134,9 @@ class ProcessDoor:
 
     async def results(self, request: Request) -> Response:
         """What a job made, in the form it was asked for."""
-        single_values(request.query_params.multi_items(), EVERYWHERE | {"as"})
+        given = single_values(request.query_params.multi_items(), EVERYWHERE | {"as"})
+        if given.get("as", "file") != "file":
+            raise bad_parameter("as")
         job, _ = await self._found(request)
         if job.state in {"accepted", "running"}:
             raise _problem(NotFoundError("the job has not ended", zh="作业尚未完成"), "result-not-ready", _NOT_READY)

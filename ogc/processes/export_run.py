@@ -24,8 +24,8 @@ _NO_LIMIT = (1 << 63) - 1
 _EMPTY = Commit(0, dt.datetime(1980, 1, 1, tzinfo=dt.UTC), "", "", None, "publish")
 """The state before the first commit, at the first time a ZIP can name."""
 
-Told = Callable[[float, Text], None]
-"""Is told which share of the work is done and what is done now; what it raises ends the export."""
+Told = Callable[[int, int, Text], None]
+"""Is told how many features of how many are done, and what is done now; what it raises ends the export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ def _files(
     whole, done = max(1, sum(counts.values())), 0
     files = []
     for collection in run.order.collections:
-        told(done / whole, Text(zh=f"导出 {collection.slug}", en=f"exporting {collection.slug}"))
+        told(done, whole, Text(zh=f"导出 {collection.slug}", en=f"exporting {collection.slug}"))
         path = scratch / f"{collection.slug}.{run.order.form.suffix}"
         run.order.form.write(Export(connection, _query(run, collection), run.principal, scratch), path)
-        told((done + counts[collection.slug] / 2) / whole, Text(zh=f"压缩 {collection.slug}", en=f"packing {collection.slug}"))
+        done += counts[collection.slug]
+        told(done, whole, Text(zh=f"压缩 {collection.slug}", en=f"packing {collection.slug}"))
         about = _about(collection, catalogue, run.commit, counts[collection.slug])
         files.append(listed(archive.add(path.name, _pieces(path)), about))
         path.unlink()
-        done += counts[collection.slug]
     return files
 
 

@@ -16,7 +16,7 @@ _CURSOR = re.compile(r"^[0-9]{1,18}$")
 
 def job_filter(given: Mapping[str, str]) -> JobFilter:
     """Return which jobs are asked for; BadRequestError for a value that makes no sense."""
-    if set(_listed(given, "type")) - {"process"}:
+    if "type" in given and set(given["type"].split(",")) != {"process"}:
         raise bad_parameter("type")
     start, end = _interval(given.get("datetime"))
     cursor = given.get("cursor")
@@ -24,7 +24,7 @@ def job_filter(given: Mapping[str, str]) -> JobFilter:
         raise bad_parameter("cursor")
     return JobFilter(
         processes=_listed(given, "processID"),
-        states=[_state(text) for text in _listed(given, "status")],
+        states=[_state(text) for text in given["status"].split(",")] if "status" in given else (),
         created_from=start,
         created_to=end,
         least_duration_s=_seconds(given, "minDuration"),

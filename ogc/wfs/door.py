@@ -67,14 +67,12 @@ class WfsDoor:
 
     def routes(self) -> list[Route]:
         """Return the routes of this door."""
-        return [Route("/wfs", self.get, methods=["GET"]), Route("/wfs", self.post, methods=["POST"])]
+        return [Route("/wfs", self.answer, methods=["GET", "POST"])]
 
-    async def get(self, request: Request) -> Response:
-        """An operation by its parameters."""
-        return await self._reported(request, request.query_params.multi_items(), None)
-
-    async def post(self, request: Request) -> Response:
-        """An operation as XML, or as a form."""
+    async def answer(self, request: Request) -> Response:
+        """An operation by its parameters, as XML, or as a form."""
+        if request.method != "POST":
+            return await self._reported(request, request.query_params.multi_items(), None)
         body = await request.body()
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
             pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100)

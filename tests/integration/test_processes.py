@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -83,6 +84,7 @@ def no_jobs(city: City) -> Iterator[None]:
     yield
     with city.pool.connection() as connection:
         connection.execute("DELETE FROM catalog.process_job")
+    city.store.delete_all(list(city.store.keys("results")))
 
 
 def run_all(city: City) -> None:
@@ -346,15 +348,19 @@ def test_a_worker_that_lost_its_lease_registers_nothing(city: City, door: httpx.
     job = ask(door)
     write = process_runs.write_export
 
-    def slow(*arguments: Any) -> None:
+    def overtaken(*arguments: Any) -> None:
         write(*arguments)
+        monkeypatch.setattr(process_runs, "write_export", write)
         with city.pool.connection() as connection:
-            connection.execute("UPDATE catalog.process_job SET fencing = fencing + 1")
+            connection.execute("UPDATE catalog.process_job SET lease_until = now() - interval '1 second'")
+        run_all(city)
 
-    monkeypatch.setattr(process_runs, "write_export", slow)
+    monkeypatch.setattr(process_runs, "write_export", overtaken)
     run_all(city)
-    found = door.get(f"/jobs/{job['jobID']}").json()
-    assert found["status"] == "running"
+    assert door.get(f"/jobs/{job['jobID']}").json()["status"] == "successful"
+    with archive(door, job) as found:
+        assert found.testzip() is None
+    assert len(list(city.store.keys("results"))) == 1
 
 
 def test_results_and_jobs_are_forgotten_after_their_time(city: City, door: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,6 +373,17 @@ def test_results_and_jobs_are_forgotten_after_their_time(city: City, door: httpx
     process_runs.sweep_jobs(city)
     assert door.get(f"/jobs/{job['jobID']}").status_code == 404
     assert list(city.store.keys("results")) == []
+
+
+def test_a_full_disk_fails_the_job_and_says_so(city: City, door: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(process_runs, "write_export", full)
+    job = finished(city, door)
+    assert (job["status"], job["code"]) == ("failed", "disk-full")
+    refused = door.get(f"/jobs/{job['jobID']}/results")
+    assert (refused.status_code, refused.json()["code"]) == (507, "disk-full")
 
 
 def test_jobs_are_listed_by_pages_and_filtered(city: City, door: httpx.Client) -> None:

@@ -96,10 +96,12 @@ class ProcessJobs:
 
     def dismiss(self, job: uuid.UUID) -> Job | None:
         """Stop a job, or forget its result when it has ended; return it as it is then, None when it was dismissed before."""
+        before = self.one(job)
         with translated(), self._city.pool.connection() as connection:
             if connection.execute(QUERIES["dismiss"], {"id": job}).fetchone() is None:
                 return None
-        self._city.store.delete(result_key(job))
+        if before is not None and before.result is not None:
+            self._city.store.delete(before.result.key)
         return self.one(job)
 
     def file(self, result: JobResult) -> Path:
@@ -111,9 +113,9 @@ class ProcessJobs:
             return tuple(job_of(row) for row in cursor.execute(QUERIES[query], values).fetchall())
 
 
-def result_key(job: uuid.UUID) -> str:
-    """Return where the result of a job lies in the store."""
-    return f"{RESULTS}/{job}.zip"
+def result_key(job: uuid.UUID, fencing: int) -> str:
+    """Return where the result of a run lies in the store: two runs of a job never write the same object."""
+    return f"{RESULTS}/{job}-{fencing}.zip"
 
 
 def problem_document(error: TwinError) -> Mapping[str, object]:

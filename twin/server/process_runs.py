@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -35,10 +35,10 @@ MAX_ATTEMPTS = 3
 LEASE_S = 30.0
 LONGEST_STATEMENT_S = 3600.0
 """How long the database may take for the features of one collection."""
-_PROGRESS_S = 0.5
 _LOOK_S = 2.0
-"""How soon a dismissed job stops, and how often its lease is prolonged."""
+"""How soon a dismissed job stops, how often its lease is prolonged and its progress is told."""
 _YOUNG_S = 86_400.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _LOG = logging.getLogger("twin.process_runs")
 _GIVEN_UP = Text(
     zh=f"作业中断 {MAX_ATTEMPTS} 次，未能完成；请重试或联系管理员",
@@ -81,6 +81,11 @@ def run_job(city: City, identifier: uuid.UUID) -> None:
             run.give_back()
             raise
         run.fail(error)
+    except OSError as error:
+        if error.errno not in _FULL:
+            run.fail(TwinError("something went wrong on our side", zh="内部错误"))
+            raise
+        run.fail(StorageFullError("there is no room for the result", zh="磁盘空间不足，无法保存结果"))
     except Exception:  # whatever it is, nobody waits for the job for ever
         run.fail(TwinError("something went wrong on our side", zh="内部错误"))
         raise
@@ -102,15 +107,25 @@ class _Run:
         self._city = city
         self._values: Mapping[str, object] = {"id": identifier, "fencing": fencing}
         self.identifier = identifier
+        self.fencing = fencing
         self.attempt = attempt
-        self._noted_at = 0.0
-        self._when_lost: Callable[[], None] = lambda: None
+        self._told = (0, 1, Text("", ""))
+        self._reader: Connection | None = None
         self.is_lost = False
         """Whether the job was dismissed, or somebody else has taken it over."""
 
-    def when_lost(self, stop: Callable[[], None]) -> None:
-        """Have ``stop`` called, from another thread, once the job is to be done no more."""
-        self._when_lost = stop
+    @contextmanager
+    def reading(self, connection: Connection) -> Iterator[None]:
+        """Have what ``connection`` reads in the block counted as done, and cancelled when the job is to be done no more."""
+        self._reader = connection
+        try:
+            yield
+        except (TwinError, psycopg.Error):
+            if self.is_lost:
+                raise StoppedError from None
+            raise
+        finally:
+            self._reader = None
 
     def job(self) -> Job:
         """Return the job as it is."""
@@ -120,15 +135,10 @@ class _Run:
             raise StoppedError
         return job_of(row)
 
-    def tell(self, share: float, message: Text) -> None:
-        """Say now and then how far it is; StoppedError once it is to be done no more."""
-        if self.is_lost:
-            raise StoppedError
-        if time.monotonic() - self._noted_at < _PROGRESS_S:
-            return
-        self._noted_at = time.monotonic()
-        values = {"progress": min(99, int(share * 100)), "message": Jsonb({"zh": message.zh, "en": message.en})}
-        if not self._is_mine("note", values):
+    def tell(self, done: int, whole: int, message: Text) -> None:
+        """Say how far it is; StoppedError once it is to be done no more."""
+        self._told = (done, whole, message)
+        if self.is_lost or not self._note():
             raise StoppedError
 
     @contextmanager
@@ -143,10 +153,9 @@ class _Run:
             while not ended.wait(_LOOK_S):
                 try:
                     self.is_lost = self.is_lost or not self._is_mine("keep", {"lease_s": LEASE_S})
+                    self._look_at(self._reader)
                 except TwinError as error:  # the database may answer again before the lease ends
                     _LOG.warning("the lease of a job could not be prolonged: %s", error)
-                if self.is_lost:  # again and again: the statement that is to stop may not have begun
-                    self._when_lost()
 
         beside = threading.Thread(target=keep, name="job lease", daemon=True)
         beside.start()
@@ -174,6 +183,24 @@ class _Run:
         with translated(), self._city.pool.connection() as connection:
             connection.execute(QUERIES["give_back"], self._values)
 
+    def _look_at(self, reader: Connection | None) -> None:
+        """Say how many rows are read by now or, when the job is lost, cancel the reading: again and again, it may not have begun."""
+        if reader is None:
+            return
+        with contextlib.suppress(psycopg.Error):  # it ends just now
+            if self.is_lost:
+                reader.cancel()
+                return
+            with translated(), self._city.pool.connection() as connection:
+                row = connection.execute(QUERIES["copied"], {"pid": reader.info.backend_pid}).fetchone()
+            self._note(row[0] if row else 0)
+
+    def _note(self, reading: int = 0) -> bool:
+        """Write down how far it is, ``reading`` features beyond what was told; False when somebody else has the job."""
+        done, whole, message = self._told
+        progress = min(99, 100 * (done + reading) // max(1, whole))
+        return self._is_mine("note", {"progress": progress, "message": _text(message)})
+
     def _is_mine(self, query: str, values: Mapping[str, object]) -> bool:
         with translated(), self._city.pool.connection() as connection:
             return connection.execute(QUERIES[query], {**self._values, **values}).fetchone() is not None
@@ -192,29 +219,20 @@ def _made(city: City, run: _Run) -> JobResult:
         with _reading(city, run) as connection, path.open("wb") as file:
             write_export(export, city.catalogue, connection, Path(folder), file, run.tell)
         size, sha256 = path.stat().st_size, sha256_of(path)
-        run.tell(0.99, Text(zh="保存结果", en="storing the result"))
-        city.store.adopt(result_key(job.id), path)
-    return JobResult(result_key(job.id), f"{job.process}-{job.created_at:%Y%m%d-%H%M%S}.zip", MEDIA_TYPE, size, sha256)
+        run.tell(1, 1, Text(zh="保存结果", en="storing the result"))
+        key = result_key(job.id, run.fencing)
+        city.store.adopt(key, path)
+    return JobResult(key, f"{job.process}-{job.created_at:%Y%m%d-%H%M%S}.zip", MEDIA_TYPE, size, sha256)
 
 
 @contextmanager
 def _reading(city: City, run: _Run) -> Iterator[Connection]:
-    """Yield a connection of the job's own; what is read through it is cancelled when the job is to be done no more."""
+    """Yield a connection of the job's own."""
     with translated(), connect_beside(city.pool) as connection:
         connection.autocommit = True
         connection.execute("SELECT set_config('statement_timeout', %s, false)", (f"{int(LONGEST_STATEMENT_S)}s",))
-        run.when_lost(partial(_cancelled, connection))
-        try:
+        with run.reading(connection):
             yield connection
-        except (TwinError, psycopg.Error):
-            if run.is_lost:
-                raise StoppedError from None
-            raise
-
-
-def _cancelled(connection: Connection) -> None:
-    with contextlib.suppress(psycopg.Error):
-        connection.cancel()
 
 
 def _text(text: Text) -> Jsonb:

@@ -62,6 +62,10 @@ UPDATE catalog.process_job SET progress = %(progress)s, message = %(message)s, c
 WHERE id = %(id)s AND fencing = %(fencing)s AND state = 'running'
 RETURNING true
 
+-- name: copied
+-- Rows of a COPY that is under way, by the server process that does it.
+SELECT coalesce(max(tuples_processed), 0) FROM pg_stat_progress_copy WHERE pid = %(pid)s
+
 -- name: finish
 UPDATE catalog.process_job
 SET state = %(state)s, progress = CASE WHEN %(state)s = 'successful' THEN 100 ELSE progress END, message = %(message)s,
