@@ -7,7 +7,7 @@ import itertools
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,16 +40,17 @@ class Answers:
         return float(np.count_nonzero(self.status == status)) / self.elapsed_s
 
 
-def drive(port: int, paths: Sequence[str], requests: int, scratch: Path) -> Answers:
+def drive(port: int, paths: Sequence[str], requests: int, scratch: Path, *, takes_gzip: bool = False) -> Answers:
     """Send ``requests`` over eight kept-alive connections, each going through ``paths`` from a place of its own."""
+    headers = {"accept": _ACCEPT, **({"accept-encoding": "gzip"} if takes_gzip else {})}
     program = shutil.which("h2load")
     share = -(-requests // CONNECTIONS)
     turned = [[*paths[k:], *paths[:k]] for k in (len(paths) * c // CONNECTIONS for c in range(CONNECTIONS))]
     if program is None:
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            return _answers(list(itertools.chain(*pool.map(lambda own: _ask(port, own, share), turned))))
+            return _answers(list(itertools.chain(*pool.map(lambda own: _ask(port, own, share, headers), turned))))
     # one process a connection: the clients of one h2load would all ask the same at the same time
-    runs = [_begin(program, port, own, scratch / f"h2load{c}", ["-n", str(share), "-c", "1"]) for c, own in enumerate(turned)]
+    runs = [_begin(program, port, own, scratch / f"h2load{c}", ["-n", str(share), "-c", "1"], headers) for c, own in enumerate(turned)]
     return _answers([row for process, log in runs for row in _end(process, log)])
 
 
@@ -60,14 +61,17 @@ def drive_at(port: int, path: str, per_s: float, seconds: float, scratch: Path, 
         raise RuntimeError("h2load is not installed")
     rate, share = per_s / connections, max(1, round(per_s * seconds / connections))
     options = ["-n", str(share * connections), "-c", str(connections), f"--rps={rate:.3f}"]
-    return _answers(_end(*_begin(program, port, [path], scratch / "h2load", options)))
+    return _answers(_end(*_begin(program, port, [path], scratch / "h2load", options, {"accept": _ACCEPT})))
 
 
-def _begin(program: str, port: int, paths: Sequence[str], name: Path, options: Sequence[str]) -> tuple[subprocess.Popen[bytes], Path]:
-    uris, log = name.with_suffix(".uris"), name.with_suffix(".log")
+def _begin(
+    program: str, port: int, paths: Sequence[str], stem: Path, options: Sequence[str], headers: Mapping[str, str]
+) -> tuple[subprocess.Popen[bytes], Path]:
+    uris, log = stem.with_suffix(".uris"), stem.with_suffix(".log")
     uris.write_text("".join(f"http://127.0.0.1:{port}{path}\n" for path in paths), encoding="utf-8")
     log.unlink(missing_ok=True)
-    command = [program, "--h1", "-t", "1", "-m", "1", *options, "-i", str(uris), f"--log-file={log}", "-H", f"accept: {_ACCEPT}"]
+    command = [program, "--h1", "-t", "1", "-m", "1", *options, "-i", str(uris), f"--log-file={log}"]
+    command += [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), log
 
 
@@ -84,12 +88,12 @@ def _end(process: subprocess.Popen[bytes], log: Path) -> list[tuple[float, int, 
     return found
 
 
-def _ask(port: int, paths: Sequence[str], count: int) -> list[tuple[float, int, float]]:
+def _ask(port: int, paths: Sequence[str], count: int, headers: Mapping[str, str]) -> list[tuple[float, int, float]]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_MOST_S)
     found = []
     for path in itertools.islice(itertools.cycle(paths), count):
         began = time.time()
-        connection.request("GET", path, headers={"Accept": _ACCEPT})
+        connection.request("GET", path, headers=dict(headers))
         answer = connection.getresponse()
         answer.read()
         found.append((began * 1000, answer.status, (time.time() - began) * 1000))

@@ -19,16 +19,20 @@ from ingest.load import LoadResult, check_submission, described, publish_submiss
 from ingest.publish import Act
 from ingest.request import LoadRequest, PartSpec
 from ingest.staging import Mode, claimed, tables_of
+from twin.catalogue import asset_kind
 from twin.db import Connection
 from twin.embedded import EmbeddedCluster
 from twin.embedded.databases import ensure_database
 from twin.server.city import City, make_city, open_city
 from twin.server.city_file import CityFile
 from twin.server.loading import load_files, workplace
+from twin.server.overviews import complete_overviews
+from twin.server.scene import VARIANT
 from twin.server.settings import Settings, read_settings
 
 PEER_DATABASE = "peers"
 _ADMITS_POSTGRES = 0o711
+_UNBUILT_FOR_S = 3 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,16 @@ class Stage:
         path = self.folder / f"buildings_{len(buildings.footprints)}.gpkg"
         write_geopackage(buildings, path)
         return path
+
+    def leave_unbuilt(self, *datasets: str) -> None:
+        """Take the leases on building these datasets in 3D, and build all overviews: so that the worker of a server has nothing to do."""
+        catalogue = self.city.catalogue
+        complete_overviews(catalogue)
+        for slug, revision in catalogue.missing_assets():
+            dataset = catalogue.dataset(slug)
+            kind = asset_kind(catalogue.feature_type(dataset.feature_type))
+            if slug in datasets and kind is not None:
+                catalogue.claim_asset(dataset.id, revision, kind, VARIANT, _UNBUILT_FOR_S)
 
     def settle(self) -> None:
         """Have PostgreSQL finish what it puts off, so that no contender pays for what was loaded before."""
