@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -22,35 +23,45 @@ Ask = Callable[..., Json]
 N, E = city.NORTH, city.EAST
 
 
+@functools.cache
+def client() -> httpx.Client:
+    """Return one client for all: each reads the certificates of the world anew."""
+    return httpx.Client(timeout=30)
+
+
 @pytest.fixture(scope="module")
-def catalogue(cluster: EmbeddedCluster, template: str) -> Iterator[Catalogue]:
+def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
     with city.clone_of(template, cluster.dsn) as url:
-        made = city.small_city(url)
-        made.url = url  # type: ignore[attr-defined]
-        yield made
-        made.pool.close()
+        yield url
 
 
 @pytest.fixture(scope="module")
-def base(catalogue: Any) -> Iterator[str]:
-    with ogc_server.served(catalogue, catalogue.url) as address:
+def catalogue(database: str) -> Iterator[Catalogue]:
+    made = city.small_city(database)
+    yield made
+    made.pool.close()
+
+
+@pytest.fixture(scope="module")
+def base(catalogue: Catalogue, database: str) -> Iterator[str]:
+    with ogc_server.served(catalogue, database) as address:
         yield address
+        client().close()
+        client.cache_clear()
 
 
 @pytest.fixture(scope="module")
-def rest(base: str) -> Iterator[Ask]:
-    with httpx.Client(timeout=30) as client:
+def rest(base: str) -> Ask:
+    def ask(path: str = "buildings/FeatureServer/0/query", **parameters: object) -> Json:
+        answer = client().get(f"{base}/arcgis/rest/services/{path}", params={"f": "json", **parameters})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
 
-        def ask(path: str = "buildings/FeatureServer/0/query", **parameters: object) -> Json:
-            answer = client.get(f"{base}/arcgis/rest/services/{path}", params={"f": "json", **parameters})
-            assert answer.status_code == 200, answer.text
-            return dict(answer.json())
-
-        yield ask
+    return ask
 
 
 def items(base: str, collection: str, **parameters: object) -> dict[int, Json]:
-    answer = httpx.get(f"{base}/collections/{collection}/items", params={"limit": 1000, **parameters})
+    answer = client().get(f"{base}/collections/{collection}/items", params={"limit": 1000, **parameters})
     return {int(f["id"].rpartition(".")[2]): f for f in answer.json()["features"]}
 
 
@@ -198,14 +209,14 @@ def test_documents_describe_layers_with_domains_and_hide_what_is_closed(rest: As
     west = layer["extent"]["xmin"]
     assert E - 2000 < west < E + 2000
     assert rest("plots/FeatureServer/layers")["layers"][0]["id"] == 0
-    assert httpx.get(f"{base}/arcgis/rest/info").json()["currentVersion"] >= 10
+    assert client().get(f"{base}/arcgis/rest/info").json()["currentVersion"] >= 10
     for path in ("secret/FeatureServer", "secret/FeatureServer/0/query", "buildings/FeatureServer/1", "nothing/FeatureServer"):
         assert rest(path)["error"]["code"] == 404
 
 
 def test_a_query_comes_as_a_form_too(base: str) -> None:
     address = f"{base}/arcgis/rest/services/buildings/FeatureServer/0/query"
-    answer = httpx.post(address, data={"where": "floors_above = 9", "f": "json", "geometryPrecision": "3", "returnM": "false"})
+    answer = client().post(address, data={"where": "floors_above = 9", "f": "json", "geometryPrecision": "3", "returnM": "false"})
     assert ids(answer.json()) == [9]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -32,29 +33,39 @@ N, E = city.NORTH, city.EAST
 Wfs = Callable[..., httpx.Response]
 
 
+@functools.cache
+def client() -> httpx.Client:
+    """Return one client for all: each reads the certificates of the world anew."""
+    return httpx.Client(timeout=30)
+
+
 @pytest.fixture(scope="module")
-def catalogue(cluster: EmbeddedCluster, template: str) -> Iterator[Catalogue]:
+def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
     with city.clone_of(template, cluster.dsn) as url:
-        made = city.small_city(url)
-        made.url = url  # type: ignore[attr-defined]
-        yield made
-        made.pool.close()
+        yield url
 
 
 @pytest.fixture(scope="module")
-def base(catalogue: Any) -> Iterator[str]:
-    with ogc_server.served(catalogue, catalogue.url) as address:
+def catalogue(database: str) -> Iterator[Catalogue]:
+    made = city.small_city(database)
+    yield made
+    made.pool.close()
+
+
+@pytest.fixture(scope="module")
+def base(catalogue: Catalogue, database: str) -> Iterator[str]:
+    with ogc_server.served(catalogue, database) as address:
         yield address
+        client().close()
+        client.cache_clear()
 
 
 @pytest.fixture(scope="module")
-def wfs(base: str) -> Iterator[Wfs]:
-    with httpx.Client(timeout=30) as client:
+def wfs(base: str) -> Wfs:
+    def ask(request: str = "GetFeature", **parameters: object) -> httpx.Response:
+        return client().get(f"{base}/wfs", params={"service": "WFS", "version": "2.0.0", "request": request, **parameters})
 
-        def ask(request: str = "GetFeature", **parameters: object) -> httpx.Response:
-            return client.get(f"{base}/wfs", params={"service": "WFS", "version": "2.0.0", "request": request, **parameters})
-
-        yield ask
+    return ask
 
 
 def read(answer: httpx.Response) -> etree._Element:
@@ -71,7 +82,7 @@ def fids(answer: httpx.Response) -> list[int]:
 
 
 def items(base: str, collection: str, **parameters: object) -> dict[str, dict[str, Any]]:
-    answer = httpx.get(f"{base}/collections/{collection}/items", params={"limit": 1000, **parameters})
+    answer = client().get(f"{base}/collections/{collection}/items", params={"limit": 1000, **parameters})
     return {f["id"]: f for f in answer.json()["features"]}
 
 
@@ -144,7 +155,7 @@ def test_gdal_reads_the_same_features_page_by_page(base: str) -> None:
         )
 
 
-def test_gdal_pushes_filters_down(base: str, catalogue: Any) -> None:
+def test_gdal_pushes_filters_down(base: str) -> None:
     answer = subprocess.run(
         ["ogrinfo", "-ro", "-q", f"WFS:{base}/wfs", "city:buildings", "-where", "floors_above >= 28 AND name LIKE '学府%'",
          "--debug", "WFS"],
@@ -218,7 +229,7 @@ def test_filters_mean_what_they_mean_in_cql2_by_parameter_and_by_xml(wfs: Wfs, b
     spaces = "".join(f" xmlns:{name}='{uri}'" for name, uri in NAMES.items())
     query = f"<wfs:Query typeNames='city:buildings'>{filter_xml(condition)}</wfs:Query>"
     body = f"<wfs:GetFeature service='WFS' version='2.0.0'{spaces}>{query}</wfs:GetFeature>"
-    posted = httpx.post(f"{base}/wfs", content=body.encode(), headers={"Content-Type": "application/xml"})
+    posted = client().post(f"{base}/wfs", content=body.encode(), headers={"Content-Type": "application/xml"})
     assert fids(posted) == numbers
 
 
@@ -229,7 +240,7 @@ def test_pages_hits_projection_and_order(wfs: Wfs, base: str) -> None:
     assert (page.get("numberReturned"), page.get("numberMatched")) == ("8", str(len(whole)))
     walked, address = [], f"{base}/wfs?service=WFS&version=2.0.0&request=GetFeature&typeNames=buildings&count=11"
     while address:
-        document = httpx.get(address)
+        document = client().get(address)
         walked += fids(document)
         address = read(document).get("next")
     assert walked == whole
@@ -323,7 +334,7 @@ def test_what_is_wrong_is_an_exception_report(wfs: Wfs, parameters: dict[str, st
     ],
 )
 def test_hostile_xml_is_refused(base: str, body: bytes) -> None:
-    answer = httpx.post(f"{base}/wfs", content=body, headers={"Content-Type": "text/xml"}, timeout=20)
+    answer = client().post(f"{base}/wfs", content=body, headers={"Content-Type": "text/xml"}, timeout=20)
     assert (answer.status_code, code_of(answer)) == (400, "OperationParsingFailed")
 
 
@@ -331,7 +342,7 @@ def test_filters_are_bounded_like_those_of_cql2(wfs: Wfs) -> None:
     one = "<fes:PropertyIsEqualTo><fes:ValueReference>name</fes:ValueReference><fes:Literal>x</fes:Literal></fes:PropertyIsEqualTo>"
     for condition in (f"<fes:Or>{one * 101}</fes:Or>", "<fes:Not>" * 22 + one + "</fes:Not>" * 22, one.replace("name", "colour"),
                       "<fes:PropertyIsEqualTo/>", "<fes:Function name='f'/>", one + one):  # fmt: skip
-        answer = httpx.post(
+        answer = client().post(
             str(wfs("GetCapabilities").url).partition("?")[0],
             data={"service": "WFS", "version": "2.0.0", "request": "GetFeature", "typeNames": "buildings", "filter": filter_xml(condition)},
         )
