@@ -62,7 +62,7 @@ def record_schema(address: str, language: str, *, names: Sequence[str] = (), wit
     return whole | {"$id": address, "properties": kept}
 
 
-def record_document(record: Record, base: str, root: str, language: str) -> Json:
+def record_document(record: Record, base: str, language: str) -> Json:
     """Return a record as a GeoJSON feature whose properties are the standard's and the portal's."""
     dataset, kind, facts = record.collection.dataset, record.collection.feature_type, record.facts
     properties: Json = {
@@ -96,7 +96,7 @@ def record_document(record: Record, base: str, root: str, language: str) -> Json
         "geometry": _geometry(record.collection.revision.extent_deg),
         "time": {"interval": days} if all(days) else None,
         "properties": {name: value for name, value in properties.items() if value is not None or name in _PORTAL},
-        "links": _links(record, base, root, language),
+        "links": _links(record, base, language),
     }
 
 
@@ -197,7 +197,7 @@ def _geometry(extent: tuple[float, float, float, float] | None) -> Json | None:
     return {"type": "Polygon", "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]]}
 
 
-def _links(record: Record, base: str, root: str, language: str) -> list[links.Link]:
+def _links(record: Record, base: str, language: str) -> list[links.Link]:
     zh, slug = language == "zh", record.id
     address, own = f"{base}/collections/{CATALOGUE}", f"{base}/collections/{slug}"
     kind = record.collection.feature_type
@@ -208,7 +208,7 @@ def _links(record: Record, base: str, root: str, language: str) -> list[links.Li
         links.link(own, "describes", answers.JSON, "集合" if zh else "The collection"),
         links.link(f"{own}/items", "item", answers.GEOJSON, "要素" if zh else "Features"),
         links.link(f"{own}/styles", "http://www.opengis.net/def/rel/ogc/1.0/styles", answers.JSON, "样式" if zh else "Styles"),
-        links.link(f"{root}/api/datasets/{slug}/revisions", "version-history", answers.JSON, "历次版本" if zh else "Revisions"),
+        links.link(f"{own}/versions", "version-history", answers.JSON, "历次版本" if zh else "Revisions"),
     ]
     if not record.collection.is_coverage:
         relation = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"

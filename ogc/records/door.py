@@ -69,7 +69,7 @@ class RecordsDoor:
             "type": "FeatureCollection",
             "numberMatched": len(rows),
             "numberReturned": len(page),
-            "features": [record_document(records[str(row["id"])], asked.base, _root(asked), asked.language) for row in page],
+            "features": [record_document(records[str(row["id"])], asked.base, asked.language) for row in page],
             "links": self._page_links(asked, wanted, len(rows)),
         }
         if facets:
@@ -84,7 +84,7 @@ class RecordsDoor:
         """One record."""
         asked = await self._sender.begin(request)
         for record in await visible_records(self._sender, asked, only=request.path_params["item"]):
-            document = record_document(record, asked.base, _root(asked), asked.language)
+            document = record_document(record, asked.base, asked.language)
             return await self._sender.send(
                 asked, document, "records/record.html", media_type=answers.GEOJSON, collection=record_collection()
             )
@@ -125,7 +125,3 @@ async def visible_records(sender: Sender, asked: Asked, only: str | None = None)
     seen = [c for slug, c in asked.visible.items() if only is None or slug == only]
     facts = facts_of(await fetch_row(sender.context.pool, facts_statement([c.slug for c in seen]))) if seen else {}
     return records_of(seen, facts, dt.datetime.now(dt.UTC))
-
-
-def _root(asked: Asked) -> str:
-    return asked.base.removesuffix("/ogc")
