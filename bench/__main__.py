@@ -6,7 +6,18 @@ import argparse
 import datetime as dt
 from pathlib import Path
 
-from bench import load_checked, load_cityjson, load_copy, load_published, serve_requests, tiles_edit, tiles_lod1, tiles_lod2, tiles_pipes
+from bench import (
+    load_checked,
+    load_cityjson,
+    load_copy,
+    load_published,
+    serve_export,
+    serve_requests,
+    tiles_edit,
+    tiles_lod1,
+    tiles_lod2,
+    tiles_pipes,
+)
 from bench.machine import machine_line
 from bench.report import Run, record
 from bench.rounds import Outcome
@@ -22,7 +33,7 @@ _PARTS = {
         load_published.run_published,
         load_published.run_delta,
     ),
-    "serve": (serve_requests.run,),
+    "serve": (serve_requests.run, serve_export.run),
     "tiles": (tiles_lod1.run, tiles_lod2.run, tiles_pipes.run, *tiles_edit.measurements()),
 }
 _ROOT = Path(__file__).parents[1]
