@@ -67,6 +67,7 @@ class ArcgisDoor:
                     pairs += parse_qsl(body, keep_blank_values=True, max_num_fields=100)
                 given = named_values(pairs)
                 pretty = given.get("f") == _PRETTY
+                negotiation.language(request)  # refused wherever it is wrong
                 document = await work(request, given)
             except ValueError:  # more fields in a form than are read
                 document = _error(400, "bad-parameter", "too many fields")
