@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ogc import answers
+from ogc import answers, negotiation
 from ogc.features import FeatureDoor
 from ogc.map_tiles import tile_address
 from ogc.parameters import DATASET_TILE, TILE, filter_of, moment, property_names, single_values, validity_of
@@ -87,7 +87,12 @@ class TileDoor:
         if answers.unchanged(request, tag):
             return answers.not_modified(tag)
         kept = await self._layer(asked)
-        return _answer(request, kept, f'W/"{asked.key(_seen(asked, kept))}"')
+        key = asked.key(_seen(asked, kept))
+        if _takes_gzip(request) and kept.pays_to_pack:
+            kept = await asyncio.to_thread(kept.packed)
+            if self._context.tile_cache is not None:
+                self._context.tile_cache.keep_instead(key, kept)
+        return _answer(request, kept, f'W/"{key}"')
 
     async def dataset_tile(self, request: Request) -> Response:
         """One tile, a layer each of ``collections``, else of all the caller may see; 204 where nothing lies in it."""
@@ -116,7 +121,9 @@ class TileDoor:
             contents[number] = tile.unpacked()
         reduced = sorted({part for tile in (*tiles, *again) if tile.reduced for part in tile.reduced.split(", ")})
         # The layers of a tile are fields of one protobuf message: tiles one after the other are the tile of all their layers.
-        whole = await asyncio.to_thread(KeptTile.of, 0, b"".join(contents), ", ".join(reduced) or None)
+        whole = KeptTile.of(0, b"".join(contents), ", ".join(reduced) or None)
+        if _takes_gzip(request) and whole.pays_to_pack:
+            whole = await asyncio.to_thread(whole.packed)
         seen = [layer.key(_seen(layer, tile)) for layer, tile in zip(layers, tiles, strict=True)]
         return _answer(request, whole, _common_tag(seen))
 
@@ -139,7 +146,7 @@ class TileDoor:
         async def draw() -> tuple[str, KeptTile]:
             pool = self._context.tile_pool or self._context.pool
             tile = await vector_tile(pool, asked.query, asked.at, asked.address, asked.principal, asked.most_bytes)
-            kept = await asyncio.to_thread(KeptTile.of, tile.commit, tile.content, tile.reduced)
+            kept = KeptTile.of(tile.commit, tile.content, tile.reduced)
             return asked.key(_seen(asked, kept)), kept
 
         if cache is None:
@@ -149,6 +156,7 @@ class TileDoor:
 
 def _given(request: Request, allowed: frozenset[str]) -> Given:
     given = single_values(request.query_params.multi_items(), allowed)
+    negotiation.language(request)  # nothing in a tile is in a language, but what is none is refused
     if given.get("f", "mvt") not in _FORMS:
         raise BadRequestError("f is mvt", zh="f 应为 mvt").with_code("bad-format")
     return given
@@ -189,6 +197,10 @@ def _common_tag(keys: Sequence[str]) -> str:
     return f'W/"{hashlib.blake2b(",".join(keys).encode(), digest_size=16).hexdigest()}"'
 
 
+def _takes_gzip(request: Request) -> bool:
+    return "gzip" in request.headers.get("accept-encoding", "")
+
+
 def _answer(request: Request, tile: KeptTile, tag: str) -> Response:
     if not tile.content:
         return answers.empty(tag)
@@ -197,6 +209,6 @@ def _answer(request: Request, tile: KeptTile, tag: str) -> Response:
         headers[REDUCED] = tile.reduced
     if not tile.is_packed:
         return Response(tile.content, media_type=answers.MVT, headers=headers)
-    if "gzip" not in request.headers.get("accept-encoding", ""):
+    if not _takes_gzip(request):
         return Response(tile.unpacked(), media_type=answers.MVT, headers=headers)
     return Response(tile.content, media_type=answers.MVT, headers={**headers, "Content-Encoding": "gzip"})

@@ -13,7 +13,7 @@ import tempfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -27,7 +27,7 @@ _KEPT_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class KeptTile:
-    """A tile as it is sent: ``content`` is gzip where ``is_packed``, empty where nothing lies in the tile."""
+    """A tile as it was first sent: ``content`` is gzip where ``is_packed``, empty where nothing lies in the tile."""
 
     commit: int
     content: bytes
@@ -35,12 +35,21 @@ class KeptTile:
     reduced: str | None
 
     @classmethod
-    def of(cls, commit: int, content: bytes, reduced: str | None, *, always_packed: bool = False) -> KeptTile:
-        """Return a tile, packed where that pays, or ``always_packed`` unless it is empty."""
-        if not content or (len(content) < _SMALLEST_PACKED and not always_packed):
-            return cls(commit, content, is_packed=False, reduced=reduced)
+    def of(cls, commit: int, content: bytes, reduced: str | None) -> KeptTile:
+        """Return a tile as it was drawn."""
+        return cls(commit, content, is_packed=False, reduced=reduced)
+
+    @property
+    def pays_to_pack(self) -> bool:
+        """True when a caller who takes gzip gets it sooner so."""
+        return not self.is_packed and len(self.content) >= _SMALLEST_PACKED
+
+    def packed(self) -> KeptTile:
+        """Return the same tile as gzip."""
+        if self.is_packed or not self.content:
+            return self
         packer = zlib.compressobj(level=4, wbits=31)
-        return cls(commit, packer.compress(content) + packer.flush(), is_packed=True, reduced=reduced)
+        return replace(self, content=packer.compress(self.content) + packer.flush(), is_packed=True)
 
     def unpacked(self) -> bytes:
         """Return the bytes of the tile itself."""
@@ -64,6 +73,13 @@ class TileCache:
         if tile is not None:
             self._held.move_to_end(key)
         return tile
+
+    def keep_instead(self, key: str, tile: KeptTile) -> None:
+        """Hold another form of a tile in memory."""
+        gone = self._held.pop(key, None)
+        if gone is not None:
+            self._held_bytes -= len(gone.content) + 200
+        self._hold(key, tile)
 
     async def tile(self, key: str, draw: Callable[[], Awaitable[tuple[str, KeptTile]]]) -> KeptTile:
         """Return the tile of ``key``: held, kept in the folder, or what ``draw`` gives, with the key under which that is kept.

@@ -16,7 +16,7 @@ def _drawing(key: str, content: bytes, drawn: list[str]) -> Callable[[], Awaitab
     async def draw() -> tuple[str, KeptTile]:
         await asyncio.sleep(0)
         drawn.append(key)
-        return key, KeptTile.of(7, content, "properties")
+        return key, KeptTile.of(7, content, "properties").packed()
 
     return draw
 
@@ -77,9 +77,9 @@ def test_a_failure_reaches_all_and_is_not_kept(tmp_path: Path) -> None:
 
 
 def test_an_empty_tile_is_kept_empty() -> None:
-    assert KeptTile.of(1, b"", None, always_packed=True).content == b""
+    assert KeptTile.of(1, b"", None).packed().content == b""
 
 
 @pytest.mark.parametrize("size", [1, 5000])
 def test_what_is_packed_comes_back(size: int) -> None:
-    assert KeptTile.of(1, b"z" * size, None).unpacked() == b"z" * size
+    assert KeptTile.of(1, b"z" * size, None).packed().unpacked() == b"z" * size

@@ -202,7 +202,7 @@ def _cell_level(collection: Collection, frame: TileFrame, detail: Detail) -> int
 
 
 def _cell_range(frame: TileFrame, level: int, margin: int) -> dict[str, int]:
-    west, south, east, north = (math.floor(edge / (1 << level)) for edge in frame.region.bounds)
+    west, south, east, north = (math.floor(edge / (1 << level)) for edge in frame.box)
     return {"west": west - margin, "south": south - margin, "east": east + margin, "north": north + margin}
 
 

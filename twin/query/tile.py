@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import shapely
@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from twin.model import Principal
 from twin.query.area import to_storage, transformer_between
-from twin.query.collection import Collection
+from twin.query.collection import Collection, require_visible
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.parameters import Parameters
 from twin.query.rows import STANDING_COMMIT, selected_rows
@@ -77,6 +77,8 @@ class TileFrame:
     """The tile with its buffer."""
     side_m: float
     """The shorter side of the tile."""
+    box: tuple[float, float, float, float]
+    """Of the region."""
 
     @property
     def is_near(self) -> bool:
@@ -113,16 +115,43 @@ def _frame(address: TileAddress, storage_srid: int) -> TileFrame | None:
     _, latitude = transformer_between(storage_srid, 4326).transform(x, y)
     grid = address.matrix_set
     # Both kinds of grid stretch the ground by 1 / cos latitude, web mercator both ways, degrees from west to east.
-    return TileFrame(address, region, grid.side(address.z) * grid.metres_a_unit * math.cos(math.radians(latitude)))
+    return TileFrame(address, region, grid.side(address.z) * grid.metres_a_unit * math.cos(math.radians(latitude)), region.bounds)
 
 
 def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
     """Return the statement of a tile that draws features one by one: a row, read by :func:`drawn_tile`.
 
-    Feature ids are fids (OID = prefix + fid). Where there are more than the cap it reads one more, so that the caller
-    knows; a capped or smaller ``detail`` takes the largest. Nothing is repaired
-    here but by ST_AsMVTGeom itself: what was published is valid.
+    Feature ids are fids (OID = prefix + fid). Where there are more than the cap it reads one more, so that the caller knows; a capped or
+    smaller ``detail`` takes the largest. Nothing is repaired here but by ST_AsMVTGeom itself: what was published is valid.
     """
+    require_visible(query.collection, principal)
+    if not frame.is_near or not query.is_whole or query.as_of is not None:
+        return _statement(query, frame, detail, principal)
+    collection, kind = query.collection, query.collection.feature_type
+    key = (collection.dataset.id, collection.slug, kind.name, kind.version, query.properties, detail, frame.address.matrix_set.id)
+    values = (*frame.box, *frame.address.bounds())
+    return Statement(_written(_Near(key, query, frame, principal)), {f"v{n}": value for n, value in enumerate(values)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """A near tile of all features of a collection: its statement is the same wherever it lies."""
+
+    key: tuple[object, ...]
+    query: FeatureQuery = field(compare=False)
+    frame: TileFrame = field(compare=False)
+    principal: Principal = field(compare=False)
+
+
+@functools.lru_cache(maxsize=1024)
+def _written(near: _Near) -> sql.Composed:
+    # Putting it together costs as much as a small tile. Its values are the box of the region and that of the tile, in this order.
+    detail = next(part for part in near.key if isinstance(part, Detail))
+    statement = _statement(near.query, near.frame, detail, near.principal)
+    return sql.Composed([sql.SQL(statement.text.as_string(None))])
+
+
+def _statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
     parameters = Parameters()
     names = properties_of(query, detail, near=frame.is_near)
     columns = sql.SQL(", ").join([sql.Identifier(n) for n in ("fid", "geom", *names)])
@@ -196,7 +225,7 @@ def _style_properties(collection: Collection) -> tuple[str, ...]:
 
 def box_of(frame: TileFrame, parameters: Parameters, srid: int) -> sql.Composable:
     """Return the expression of the box around a tile with its buffer, storage CRS."""
-    corners = sql.SQL(", ").join([parameters.add(float(b)) + sql.SQL("::float8") for b in frame.region.bounds])
+    corners = sql.SQL(", ").join([parameters.add(float(b)) + sql.SQL("::float8") for b in frame.box])
     return sql.SQL("ST_MakeEnvelope({}, {})").format(corners, sql.Literal(srid))
 
 

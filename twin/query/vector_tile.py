@@ -29,6 +29,8 @@ _ONE_BY_ONE_M = 12_000.0
 """Above this side a feature that is not large is less than a pixel, and is drawn with its neighbours."""
 _COUNTED_M = 20_000.0
 """Above this side a tile of a city has more features than can be summed up at once: they need not be counted."""
+_COUNTED_BESIDE = 20_000
+"""Where there is an overview, fewer features are summed up anew: in smaller cells than it has."""
 _SAMPLE = 20_000
 _SCANNED = 250_000
 _MOST_TRIES = 8
@@ -95,9 +97,10 @@ def _one_by_one(query: FeatureQuery, detail: Detail, *, frame: TileFrame, princi
 
 
 def _summed_up(query: FeatureQuery, detail: Detail, *, frame: TileFrame, principal: Principal, known: Probe, is_plain: bool) -> Statement:
-    if 0 <= known.count <= COUNTED:
+    is_stored = is_plain and known.has_overview and query.as_of is None
+    if 0 <= known.count <= (_COUNTED_BESIDE if is_stored else COUNTED):
         return counted_statement(query, frame, detail, principal)
-    if is_plain and known.has_overview and query.as_of is None:
+    if is_stored:
         return stored_statement(query, frame, detail, principal)
     return counted_statement(query, frame, detail, principal, _sample(query, frame))
 

@@ -77,7 +77,7 @@ async def _drawn(
 
     async def draw(address: TileAddress) -> tuple[TileAddress, bytes]:
         tile = await vector_tile(pool, query, commit, address, Principal.system())
-        return address, KeptTile.of(tile.commit, tile.content, tile.reduced, always_packed=True).content
+        return address, KeptTile.of(tile.commit, tile.content, tile.reduced).packed().content
 
     for first in range(0, len(addresses), _AT_ONCE):
         for drawn in await asyncio.gather(*map(draw, addresses[first : first + _AT_ONCE])):
