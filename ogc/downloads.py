@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from ogc import answers, links
+from ogc import answers, links, negotiation
 from ogc.export_job import Task
 from ogc.exports import EXPORT_VERSION, ExportDoor, grid_of
 from ogc.formats import Export, Format
@@ -72,6 +72,7 @@ class DownloadDoor:
         """All features of a dataset at the current or another revision; asked for by its commit it never changes."""
         principal = self._context.principal_of(request)
         collection = await self._keeper.collection(request.path_params["collection"], principal)
+        negotiation.language(request)  # of no use to a file, and yet refused where it is none
         order = await self._order(request, collection)
         if await asyncio.to_thread(self._store.held, order.key) is None:
             await self._made(order, principal)

@@ -62,6 +62,7 @@ class ExportDoor:
 
     async def items(self, request: Request, collection: Collection, name: str) -> Response:
         """The features of a collection that a query means: a page of JSON-FG, or all of them as one file."""
+        negotiation.language(request)  # of no use to a file, and yet refused where it is none
         if name == FORM:
             page = items_request(request.query_params.multi_items(), collection)
             return await self._json_fg.items(request, collection, page, await self._commit(request, page.as_of))

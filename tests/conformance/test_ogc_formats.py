@@ -330,6 +330,8 @@ def test_forms_are_negotiated_and_parameters_of_pages_refused(get: Get) -> None:
         ("f=csv&limit=0", "bad-limit"),
         ("f=parquet&nope=1", "unknown-parameter"),
         ("f=xyz", "bad-format"),
+        ("f=csv&lang=fr", "bad-language"),
+        ("f=csv&f=csv", "bad-parameter"),
     ):
         response = get(f"{address}?{wrong}")
         assert (response.status_code, response.json()["code"]) == (400, code), wrong
