@@ -127,10 +127,12 @@ class WritingDoor:
 
     async def _created(self, request: Request, collection: Collection, principal: Principal, crs: OutputCrs, written: Written) -> Response:
         state = written.states[0]
-        headers = {"Location": item_address(request, collection, state.fid), "ETag": preconditions.state_tag(state.fid, state.since)}
-        if not preferences(request).representation:
-            return Response(status_code=201, headers=headers)
-        return await self._representation(request, collection, principal, crs, state, 201, headers)
+        headers = {"ETag": preconditions.state_tag(state.fid, state.since)}
+        if preferences(request).representation:
+            made = await self._representation(request, collection, principal, crs, state, 201, headers)
+        else:
+            made = Response(status_code=201, headers=headers)
+        return _located(made, item_address(request, collection, state.fid))
 
     async def _changed(self, request: Request, collection: Collection, principal: Principal, crs: OutputCrs, written: Written) -> Response:
         state = written.states[0]
@@ -223,4 +225,11 @@ def _created_list(request: Request, collection: Collection, written: Written) ->
         "ids": [f"{collection.oid_prefix}{state.fid}" for state in written.states],
         "links": [links.link(address, "item", answers.GEOJSON, address.rsplit("/", 1)[1]) for address in addresses],
     }
-    return Response(orjson.dumps(document), 201, {"Location": addresses[0]} if len(addresses) == 1 else {}, answers.JSON)
+    made = Response(orjson.dumps(document), 201, media_type=answers.JSON)
+    return _located(made, addresses[0]) if len(addresses) == 1 else made
+
+
+def _located(made: Response, address: str) -> Response:
+    """Say where what was made is found. Names of headers have no case, but QGIS knows this one by its capital only."""
+    made.raw_headers.append((b"Location", address.encode("latin-1")))  # Starlette's headers are lower case
+    return made

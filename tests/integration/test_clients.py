@@ -19,6 +19,7 @@ import shapely
 from owslib.ogcapi.features import Features
 
 from tests.gdal_reading import debian, read
+from tests.written_city import city_folder, written_city
 from twin.embedded import EmbeddedCluster
 
 CLIENT = Path(__file__).parents[1] / "qgis_client.py"
@@ -199,3 +200,38 @@ def test_what_qgis_would_read_wrong_is_written_otherwise(door: Served) -> None:
     assert "\\\\" not in text
     assert '\\"' not in text
     assert '"height_m":1.0' in text
+
+
+@pytest.mark.slow
+def test_qgis_edits_through_the_door(database_url: str, run_folder: Path, qgis: list[str]) -> None:
+    """Attributes, shapes, a new feature and one that goes: what is saved at the map is a commit like any other."""
+    with city_folder(run_folder) as folder, written_city(database_url, folder) as written:
+        token = written.writer.headers["Authorization"].split()[1]
+        first = written.city.catalogue.last_commit()
+        said = ask_qgis(
+            qgis,
+            url=written.base,
+            collection="buildings",
+            token=token,
+            key="building_id",
+            edit={
+                "change": "B2", "values": {"name": 'QGIS 改 "2"', "height_m": 10.5}, "wkt": _box_wkt(499_000, 3_521_000),
+                "add": {"building_id": "B77", "name": "新增", "floors_above": 7, "height_m": 21.0}, "add_wkt": _box_wkt(499_100, 3_521_000),
+                "delete": "B3",
+            },
+        )  # fmt: skip
+        for step in ("changed", "moved", "added", "deleted"):
+            assert said[step][0] is True, said
+        features = written.reader.get("/collections/buildings/items", params={"crs": "EPSG:4549"}).json()["features"]
+        by_key = {f["properties"]["building_id"]: f for f in features}
+        assert set(by_key) == {"B1", "B2", "B4", "B5", "B6", "B77"}
+        assert by_key["B2"]["properties"] | {"name": 'QGIS 改 "2"', "height_m": 10.5} == by_key["B2"]["properties"]
+        moved = shapely.from_geojson(json.dumps(by_key["B2"]["geometry"])).bounds
+        assert moved == pytest.approx((3_521_000, 499_000, 3_521_010, 499_010), abs=2e-3)  # northing first
+        assert by_key["B77"]["properties"]["floors_above"] == 7
+        made = [c for c in written.city.catalogue.commits() if c.number > first]
+        assert [c.actor for c in made] == ["测绘院"] * 4
+
+
+def _box_wkt(east: float, north: float) -> str:
+    return shapely.multipolygons([shapely.force_3d(shapely.box(east, north, east + 10, north + 10), 5.0)]).wkt
