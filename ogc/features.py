@@ -167,4 +167,5 @@ def _item_links(request: Request, collection: Collection, fid: int, form: str, l
     address = f"{links.base_url(request)}/collections/{collection.slug}"
     own = f"{address}/items/{collection.oid_prefix}{fid}"
     made = links.self_and_alternate(own, request.query_params.multi_items(), form, answers.GEOJSON, language)
+    made.append(links.link(f"{own}/versions", "version-history", answers.JSON, links.title("versions", language)))
     return [*made, links.link(address, "collection", answers.JSON, collection.dataset.title.in_language(language))]

@@ -21,6 +21,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "schema": ("要素模式", "Schema of the features"),
     "functions": ("过滤函数", "Functions of filters"),
     "search": ("跨集合搜索", "Search across collections"),
+    "versions": ("各版本", "Versions"),
     "collection": ("所属集合", "The collection"),
 }
 

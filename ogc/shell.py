@@ -101,6 +101,7 @@ def completed_collection(document: Document, collection: Collection, base_url: s
     document["defaultSortOrder"] = [ID_NAME]
     sortables = f"{links.RELATIONS}sortables"
     document["links"].append(links.link(f"{address}/sortables", sortables, answers.SCHEMA, links.title("sortables", language)))
+    document["links"].append(links.link(f"{address}/versions", "version-history", answers.JSON, links.title("versions", language)))
     if not collection.is_coverage:
         document["links"].append(
             {

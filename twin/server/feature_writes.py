@@ -96,4 +96,4 @@ def _is_of_geometry(rule: str) -> bool:
     from twin.rules.loader import load_rules  # noqa: PLC0415
 
     known = load_rules().get(rule)
-    return known is not None and known.family == "geometry"
+    return rule.startswith("geometry-") or (known is not None and known.family == "geometry")
