@@ -85,6 +85,7 @@ def create_app(city: City) -> FastAPI:
         kwargs={"autocommit": True},
         min_size=1,
         max_size=TILE_CONNECTIONS,
+        max_waiting=DOOR_WAITING,
         open=False,
         timeout=10,
     )
