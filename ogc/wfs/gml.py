@@ -79,6 +79,8 @@ def value_text(value: object) -> str:
         return "true" if value else "false"
     if not isinstance(value, str):
         return repr(value)
+    if value.isalnum():
+        return value
     # A carriage return would be read as a line feed.
     return escape(_NOT_IN_XML.sub("\ufffd", value), {"\r": "&#13;"})
 
@@ -90,7 +92,7 @@ def _rings(rings: Sequence[Sequence[Sequence[float]]]) -> str:
 
 
 def _position_list(positions: Sequence[Sequence[float]]) -> str:
-    return f"<gml:posList>{' '.join(map(_numbers, positions))}</gml:posList>"
+    return f"<gml:posList>{' '.join([repr(number) for position in positions for number in position])}</gml:posList>"
 
 
 def _numbers(position: Sequence[float]) -> str:
