@@ -53,6 +53,8 @@ DOOR_WAITING = 16
 TILE_TIMEOUT_S = 3.0
 """A vector tile that takes longer is drawn again without what makes it slow."""
 TILE_CONNECTIONS = 4
+TILE_WAITING = 128
+"""A map asks for a whole screen of tiles at once, and does not come again for one that was refused."""
 _TILE_SETTINGS = {**DOOR_SETTINGS, "work_mem": "32MB"}
 VIEWER = Path(__file__).parents[1] / "viewer" / "dist"
 _CONTENT_SECURITY_POLICY = (
@@ -85,7 +87,7 @@ def create_app(city: City) -> FastAPI:
         kwargs={"autocommit": True},
         min_size=1,
         max_size=TILE_CONNECTIONS,
-        max_waiting=DOOR_WAITING,
+        max_waiting=TILE_WAITING,
         open=False,
         timeout=10,
     )
