@@ -23,7 +23,7 @@ from twin.overview import OverviewTables
 from twin.query.collection import collections_of
 from twin.query.execute import fetch_row_blocking
 from twin.query.feature_query import FeatureQuery
-from twin.query.massed_tile import counted_statement, stored_statement
+from twin.query.massed_tile import Sample, counted_statement, stored_statement
 from twin.query.tile import Detail, drawn_tile, tile_frame
 from twin.server.overviews import complete_overviews, lacks_overview
 from twin.tables import current_table
@@ -127,6 +127,9 @@ def test_a_tile_of_the_overview_stands_for_every_feature_like_one_that_is_summed
     query, system = FeatureQuery(collection, collection.crs[0]), Principal.system()
     stored = drawn_tile(fetch_row_blocking(catalogue.pool, stored_statement(query, frame, Detail(), system)))
     counted = drawn_tile(fetch_row_blocking(catalogue.pool, counted_statement(query, frame, Detail(), system)))
+    for sample in (Sample(2, by_number=True), Sample(2, by_number=False)):
+        sampled = drawn_tile(fetch_row_blocking(catalogue.pool, counted_statement(query, frame, Detail(), system, sample)))
+        assert sampled.content
     totals = {_total(stored.content, slug), _total(counted.content, slug)}
     assert totals == ({_count(catalogue, slug)} if slug != "network" else totals)
     assert 0 not in totals

@@ -68,7 +68,7 @@ def test_a_failure_reaches_all_and_is_not_kept(tmp_path: Path) -> None:
         raise ValueError("no")
 
     async def ask() -> list[KeptTile | BaseException]:
-        return await asyncio.gather(cache.tile(key, fail), cache.tile(key, fail), return_exceptions=True)
+        return list(await asyncio.gather(cache.tile(key, fail), cache.tile(key, fail), return_exceptions=True))
 
     assert [type(answer) for answer in asyncio.run(ask())] == [ValueError, ValueError]
     drawn: list[str] = []

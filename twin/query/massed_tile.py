@@ -27,7 +27,8 @@ from twin.tables import current_table
 COUNTED = 60_000
 """So many features are summed up while a caller waits."""
 _MASSED = {"MultiPolygon": "massed_areas", "LineString": "massed_lines", "Point": "massed_points"}
-_CELLS_ACROSS = {"MultiPolygon": 128, "LineString": 64, "Point": 64}
+_MOST_CELLS_ACROSS = {"MultiPolygon": 134, "LineString": 67, "Point": 67}
+"""So that a tile full of cells is no larger than 500 kB."""
 _LARGE_CELLS = 2
 """Features of more cells than this are drawn themselves where cells are made of the features."""
 _BEYOND = 1
@@ -195,10 +196,10 @@ def _cap(detail: Detail) -> int:
 
 
 def _cell_level(collection: Collection, frame: TileFrame, detail: Detail) -> int:
-    """Return the level whose cells are nearest to the wanted size; coarser ones where a tile would be too large."""
-    side_m = frame.side_m / _CELLS_ACROSS[collection.feature_type.geometry_type]
+    """Return the finest level of which a tile has not too many cells; coarser ones where it would be too large."""
+    side_m = frame.mean_side_m / _MOST_CELLS_ACROSS[collection.feature_type.geometry_type]
     coarser = -0.5 * math.log2(detail.share)
-    return max(0, round(math.log2(side_m) + coarser))
+    return max(0, math.ceil(math.log2(side_m) + coarser))
 
 
 def _cell_range(frame: TileFrame, level: int, margin: int) -> dict[str, int]:
@@ -213,6 +214,6 @@ def _in_box(frame: TileFrame, parameters: Parameters, collection: Collection) ->
 def _sampled(sample: Sample, collection: Collection) -> sql.Composable:
     step = sql.Literal(sample.step)
     if not sample.by_number:
-        return sql.SQL("hashint8(fid) % {} = 0").format(step)
+        return sql.SQL("hashint8(fid) %% {} = 0").format(step)
     table = current_table(collection.feature_type.name, collection.dataset.id)
     return sql.SQL("fid = ANY (ARRAY(SELECT generate_series(min(fid), max(fid), {}) FROM {}))").format(step, table)

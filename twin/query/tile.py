@@ -77,6 +77,8 @@ class TileFrame:
     """The tile with its buffer."""
     side_m: float
     """The shorter side of the tile."""
+    mean_side_m: float
+    """The side of a square of its area."""
     box: tuple[float, float, float, float]
     """Of the region."""
 
@@ -115,7 +117,10 @@ def _frame(address: TileAddress, storage_srid: int) -> TileFrame | None:
     _, latitude = transformer_between(storage_srid, 4326).transform(x, y)
     grid = address.matrix_set
     # Both kinds of grid stretch the ground by 1 / cos latitude, web mercator both ways, degrees from west to east.
-    return TileFrame(address, region, grid.side(address.z) * grid.metres_a_unit * math.cos(math.radians(latitude)), region.bounds)
+    stretch, side_m = math.cos(math.radians(latitude)), grid.side(address.z) * grid.metres_a_unit
+    return TileFrame(
+        address, region, side_m * stretch, side_m * (stretch if grid.metres_a_unit == 1 else math.sqrt(stretch)), region.bounds
+    )
 
 
 def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
