@@ -71,11 +71,13 @@ def moved(buildings: Buildings, east_m: float, north_m: float, first: int) -> Bu
 
 def write_geopackage(buildings: Buildings, path: Path, *, append: bool = False) -> None:
     """Write the buildings as a department would hand them over; ``append`` adds them to those in the file."""
+    # a spatial index is built at the end of the first write and kept up, row by row, by later ones: no reader of ours asks for it
+    options = {} if append else {"SPATIAL_INDEX": "NO"}
     if not append:
         path.unlink(missing_ok=True)
     pyogrio.raw.write(
         path, shapely.to_wkb(buildings.footprints), list(buildings.fields.values()), list(buildings.fields),
-        layer="建筑物", driver="GPKG", geometry_type="Polygon", crs=f"EPSG:{SRID}", append=append,
+        layer="建筑物", driver="GPKG", geometry_type="Polygon", crs=f"EPSG:{SRID}", append=append, **options,
     )  # fmt: skip
 
 
