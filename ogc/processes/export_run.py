@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -77,8 +78,7 @@ def _query(run: ExportRun, collection: Collection) -> FeatureQuery:
 
 
 def _count(run: ExportRun, collection: Collection, connection: Connection) -> int:
-    query = FeatureQuery(collection, run.order.crs, as_of=run.commit, area=run.order.area, limit=_NO_LIMIT)
-    statement = count_statement(query, run.principal)
+    statement = count_statement(dataclasses.replace(_query(run, collection), limit=_NO_LIMIT), run.principal)
     with translated():
         row = connection.execute(statement.text, statement.values).fetchone()
     return int(row[0]) if row else 0

@@ -153,6 +153,21 @@ def written_shapes(path: Path) -> dict[str, shapely.Geometry]:
     return dict(zip(ids, shapely.from_wkb(shapes), strict=True))
 
 
+def test_every_format_that_is_described_is_written_or_refused_at_once(city: City, door: httpx.Client) -> None:
+    names = door.get(PROCESS).json()["inputs"]["format"]["schema"]["enum"]
+    assert {"gpkg", "fgb", "parquet", "geojsonseq", "csv", "dxf", "cityjson"} <= set(names)
+    for name in names:
+        for collection in ("pipes", "buildings"):
+            answer = door.post(EXECUTE, json=order(format=name, collections=[collection]), headers=ASYNC)
+            if answer.status_code == 400:
+                assert (answer.json()["code"], name, collection) == ("bad-format", "dxf", "buildings")
+                continue
+            run_all(city)
+            with archive(door, answer.json()) as found:
+                (listed,) = json.loads(found.read("manifest.json"))["files"]
+                assert listed["size"] == len(found.read(listed["file"])) > 100
+
+
 def test_all_collections_are_as_of_the_commit_at_which_the_job_was_taken(city: City, door: httpx.Client) -> None:
     before = {slug: features(door, slug, f"{EPSG}4549") for slug in ("buildings", "pipes")}
     taken = ask(door, order(format="geojsonseq"))
