@@ -16,7 +16,7 @@ from twin.errors import BadRequestError
 from twin.query.feature_query import Boundary, SortKey
 from twin.query.filter_build import literal
 
-_CURSOR = re.compile(r"([0-9]{1,18})\.(-?)([0-9]{1,18})(?:\.([A-Za-z0-9_-]{1,6000}))?")
+_CURSOR = re.compile(r"([0-9]{1,18})\.(-?)([0-9]{1,18})(?:\.([A-Za-z0-9_-]{1,24000}))?")
 
 
 def written(commit: int, boundary: Boundary, *, back: bool) -> str:

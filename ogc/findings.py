@@ -14,7 +14,7 @@ from starlette.responses import Response
 from ogc import answers, links, negotiation
 from ogc.pages import Pages
 from ogc.paging import time_stamp
-from ogc.parameters import EVERYWHERE, area_of, bad_parameter, page_limit, single_values, validity_of
+from ogc.parameters import EVERYWHERE, area_of, bad_parameter, filter_of, page_limit, single_values, validity_of
 from ogc.resources import CRS84
 from ogc.state import OgcContext, StateKeeper
 from twin.crs import OutputCrs, output_crs, output_crs_list, storage_crs
@@ -22,10 +22,19 @@ from twin.crs.output import epsg_uri
 from twin.errors import NotFoundError
 from twin.model import Deployment, Severity, SubmissionState
 from twin.query.execute import fetch_row
-from twin.query.findings import COLLECTION_ID, PROPERTIES, QUERYABLE, FindingQuery, FindingsPage, findings_page, findings_statement
+from twin.query.findings import (
+    COLLECTION_ID,
+    PROPERTIES,
+    QUERYABLE,
+    FindingQuery,
+    FindingsPage,
+    finding_collection,
+    findings_page,
+    findings_statement,
+)
 
 ITEM_NAMES = ("f", "lang", "crs")
-ITEMS_NAMES = (*ITEM_NAMES, "bbox", "bbox-crs", "datetime", "limit", "cursor")
+ITEMS_NAMES = (*ITEM_NAMES, "bbox", "bbox-crs", "datetime", "filter", "filter-lang", "filter-crs", "limit", "cursor")
 _ITEM, _ITEMS = EVERYWHERE | {"crs"}, frozenset(ITEMS_NAMES) | set(QUERYABLE)
 _DIGITS = re.compile(r"^[0-9]{1,18}$")
 _TITLE = {"zh": "检查问题", "en": "Findings of checks"}
@@ -78,6 +87,7 @@ class FindingsDoor:
             rule=given.get("rule"),
             severity=_severity(given.get("severity")),
             area=area_of(given, offered, deployment.storage_srid),
+            filter=filter_of(given, finding_collection(offered, deployment.storage_srid)),
         )
         row = await fetch_row(self._context.pool, findings_statement(query, self._context.principal_of(request)))
         page = findings_page(row, limit)
@@ -126,7 +136,7 @@ class FindingsDoor:
             "type": "object",
             "title": _TITLE[language],
             "properties": {p: _property(p, language) for p in properties}
-            | ({"geometry": {"x-ogc-role": "primary-geometry", "format": "geometry-point"}} if name == "schema" else {}),
+            | {"geometry": {"x-ogc-role": "primary-geometry", "format": "geometry-point"}},
             "additionalProperties": False,
         }
         return await self._send(request, document, answers.SCHEMA)

@@ -82,7 +82,7 @@ def items_request(pairs: Iterable[tuple[str, str]], collection: Collection) -> I
         validity=validity_of(given.get("datetime")),
         filter=filter_of(given, collection, properties),
         properties=property_names(given.get("properties"), collection),
-        with_geometry=not _flag(given, "skipGeometry"),
+        with_geometry=not flag(given, "skipGeometry"),
         limit=page_limit(given.get("limit")),
     )
     return ItemsRequest(query, at, hits=_hits(given.get("resulttype")))
@@ -235,7 +235,8 @@ def property_names(text: str | None, collection: Collection) -> tuple[str, ...] 
     return names
 
 
-def _flag(given: Mapping[str, str], name: str) -> bool:
+def flag(given: Mapping[str, str], name: str) -> bool:
+    """Return what a parameter that is true or false says, false without it."""
     value = given.get(name, "false")
     if value not in {"true", "false"}:
         raise _bad("bad-parameter", f"{name} is true or false", f"{name} 应为 true 或 false")

@@ -35,7 +35,11 @@ def _parameters(described: Described) -> dict[str, Document]:
         query("bbox", _BBOX, text("范围", "Area of interest")),
         query("bbox-crs", _TEXT, text("bbox 的坐标参考系", "CRS of bbox")),
         query("datetime", _TEXT, text("现实有效期：日期、时间或区间", "Real-world validity: an RFC 3339 date, time or interval")),
-        query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}, text("每页要素数", "Page size")),
+        query(
+            "limit",
+            {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT},
+            text(f"每页要素数，至多 {MAX_LIMIT}", f"Page size; above {MAX_LIMIT} it counts as {MAX_LIMIT}"),
+        ),
         query("filter", _TEXT, "CQL2"),
         query("filter-lang", {"type": "string", "enum": list(FILTER_LANGUAGES), "default": FILTER_LANGUAGES[0]}),
         query("filter-crs", _TEXT, text("filter 中坐标的坐标参考系", "CRS of positions in the filter")),

@@ -93,5 +93,7 @@ def _queryable_parameters(collection: Collection, language: str) -> list[Documen
         if value.get("type") not in _SCALARS or name in {*ITEMS_NAMES, *CRS_NAMES}:
             continue
         kept = {key: value[key] for key in ("type", "format", "title") if key in value}
+        if kept["type"] == "integer":
+            kept["type"] = "number"  # 0.5 may be asked for, it just equals nothing
         found.append(query(name, kept, value.get("title", name)))
     return found

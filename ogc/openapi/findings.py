@@ -22,8 +22,8 @@ def findings_paths(described: Described) -> Part:
                 "findings.items",
                 title,
                 parameters=[
-                    *named("f", "lang", "bbox", "datetime", "limit", "cursor"),
-                    *crs_parameters(offered, "crs", "bbox-crs"),
+                    *named("f", "lang", "bbox", "datetime", "limit", "filter", "filter-lang", "cursor"),
+                    *crs_parameters(offered, "crs", "bbox-crs", "filter-crs"),
                     *(query(name, {"type": "string"}) for name in QUERYABLE),
                 ],
                 of=content(GEOJSON, HTML, value=schema("featureCollection")),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from ogc.parameters import EVERYWHERE, MAX_LIMIT, Moment, area_of, asked_crs_of, filter_of, moment, page_limit, validity_of
+from ogc.parameters import EVERYWHERE, MAX_LIMIT, Moment, area_of, asked_crs_of, filter_of, flag, moment, page_limit, validity_of
 from twin.crs import OutputCrs
 from twin.crs.output import CRS84_URI
 from twin.errors import BadRequestError, NotFoundError
@@ -66,7 +66,7 @@ def search_request(given: Mapping[str, str], visible: Mapping[str, Collection]) 
                 area=area_of(given, common_crs(collections), collection.storage_srid),
                 validity=validity_of(given.get("datetime")),
                 filter=_conditions(given, collection, is_narrow="bbox" in given or ids is not None),
-                with_geometry=given.get("skipGeometry", "false") != "true",
+                with_geometry=not flag(given, "skipGeometry"),
                 with_collection=True,
                 limit=limit,
             )

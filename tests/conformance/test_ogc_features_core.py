@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import urllib.parse
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -263,6 +264,32 @@ def test_filters_know_lists_accents_powers_and_functions(get: Get, text: str, fi
     assert _fids(response.json()) == fids
 
 
+def test_findings_are_filtered_like_any_feature(get: Get, catalogue: Catalogue) -> None:
+    number = uuid.uuid4()
+    with catalogue.pool.connection() as connection:
+        connection.execute(
+            "INSERT INTO catalog.submission (id, state, actor, files, options) VALUES (%s, 'checked', 'test', '[]', '{}')", (number,)
+        )
+        for rule, severity, x in (("required", "error", 0), ("range", "warning", 500)):
+            connection.execute(
+                "INSERT INTO catalog.finding (submission, rule, severity, message_zh, message_en, x, y)"
+                " VALUES (%s, %s, %s, '', '', %s, %s)",
+                (number, rule, severity, city.EAST + x, city.NORTH),
+            )
+    path = "/collections/findings/items"
+    rules = {
+        "severity = 'warning'": ["range"],
+        f"submission = '{number}' AND rule LIKE 'req%'": ["required"],
+        "S_INTERSECTS(geometry, BBOX(119.98, 31.79, 119.992, 31.81))": ["required"],
+        "A_CONTAINS(admin_codes, ('1')) OR valid_from IS NULL AND severity IN ('error','warning')": ["required", "range"],
+    }
+    for text, expected in rules.items():
+        found = get(path, params={"filter": text})
+        assert found.status_code == 200, found.text
+        assert [f["properties"]["rule"] for f in found.json()["features"]] == expected
+    assert get(path, params={"filter": "nope = 1"}).json()["code"] == "unknown-property"
+
+
 # -- search ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -369,7 +396,7 @@ def _with_null_types(schema: object) -> object:
     ],
 )  # fmt: skip
 def test_documents_meet_the_official_schemas(get: Get, official: Callable[[str, object], None], path: str, schema: str) -> None:
-    for language in ("zh", "en"):
+    for language in ("en",) if path == "/openapi" else ("zh", "en"):  # the longest document by far
         official(schema, get(path, headers={"Accept-Language": language}).json())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cql2
-import jsonschema
+import jsonschema_rs
 import pytest
 import query_city as city
 from hypothesis import given, settings
@@ -150,14 +150,14 @@ def test_official_examples_become_statements(catalogue: Catalogue, path: Path) -
 
 @pytest.mark.skipif(not EXAMPLES, reason="the official examples are not at hand")
 def test_official_examples_are_read_from_text_as_the_standard_writes_them() -> None:
-    schema = jsonschema.Draft202012Validator(json.loads((CQL2 / "cql2.json").read_text("utf-8")))
+    schema = jsonschema_rs.validator_for(json.loads((CQL2 / "cql2.json").read_text("utf-8")))
     read = 0
     for path in EXAMPLES:
         tree = json.loads(path.read_text("utf-8"))
         text = cql2.parse_json(json.dumps(tree)).to_text()
         found = parse_text(text)
         assert _plain(found) == _plain(json.loads(json.dumps(cql2.parse_text(text).to_json()))), path.stem
-        assert not schema.is_valid(tree) or schema.is_valid(json.loads(json.dumps(found))), path.stem
+        assert schema.is_valid(json.loads(json.dumps(found))), path.stem
         read += 1
     assert read == len(EXAMPLES)
 
@@ -197,7 +197,7 @@ _FILTERS = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(_FILTERS)
 def test_filters_select_what_the_wheel_selects(catalogue: Catalogue, features: list[dict[str, Any]], text: str) -> None:
     judge = cql2.parse_text(text)

@@ -12,9 +12,13 @@ from psycopg import sql
 from twin.crs import OutputCrs
 from twin.db import load_queries
 from twin.errors import Text
-from twin.model import Principal, Severity, SubmissionState
+from twin.model import Dataset, FeatureType, Field, Principal, Revision, Severity, SharingClass, Style, SubmissionState
 from twin.query.area import Area
+from twin.query.collection import Collection
 from twin.query.feature_query import Statement
+from twin.query.filter_ast import Predicate
+from twin.query.filter_sql import filter_sql
+from twin.query.parameters import Parameters
 from twin.query.positions import StoredPositions, geojson_in
 
 COLLECTION_ID = "findings"
@@ -62,6 +66,8 @@ class FindingQuery:
     rule: str | None = None
     severity: Severity | None = None
     area: Area | None = None
+    filter: Predicate | None = None
+    """Of :func:`finding_collection`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +114,41 @@ def findings_statement(query: FindingQuery, principal: Principal) -> Statement:
         submission=submission,
         state=_UNDER_WAY_OR_CURRENT if is_open else _EVERYTHING,
         srid=sql.Literal(query.storage_srid),
+        filter=_EVERYTHING if query.filter is None else _filter(query.filter, query.storage_srid, values),
         conditions=sql.SQL(" AND ").join(conditions) if conditions else _EVERYTHING,
         feature=_QUERIES["feature"].format(geometry=geometry),
     )
     return Statement(text, values)
+
+
+def finding_collection(offered: tuple[OutputCrs, ...], storage_srid: int) -> Collection:
+    """Return what the reader of a filter has to know of findings: the properties it may name, and the CRSs."""
+    title = Text("检查问题", "finding")
+    kind = FeatureType(
+        name="finding",
+        version=1,
+        title=title,
+        description=title,
+        cim_class="",
+        cim_level="",
+        geometry_type="Point",
+        has_z=False,
+        fields=tuple(Field(name, "string", PROPERTIES[name][1]) for name in QUERYABLE),
+        natural_key=(),
+        checks=(),
+        recipe="none",
+        recipe_fields={},
+        style=Style(None, "#0b6bcb", (), {}),
+    )
+    dataset = Dataset(0, COLLECTION_ID, kind.name, 0, title, "", "", "", SharingClass.OPEN, 0.0)
+    return Collection(dataset, kind, Revision(0, 0, 0, 0, 0, 0, {}, None), storage_srid, "none", "", offered)
+
+
+def _filter(predicate: Predicate, storage_srid: int, values: dict[str, object]) -> sql.Composable:
+    parameters = Parameters()
+    made = filter_sql(predicate, parameters, storage_srid)
+    values |= parameters.values
+    return made
 
 
 def findings_page(row: tuple[Any, ...], limit: int) -> FindingsPage:

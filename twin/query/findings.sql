@@ -17,12 +17,15 @@ WITH named AS MATERIALIZED (
     SELECT n.id, n.datasets, n.state, ARRAY(SELECT slug FROM last WHERE last.id = n.id) AS current FROM named AS n
     WHERE {state} AND NOT EXISTS (SELECT FROM catalog.dataset AS d WHERE d.slug = ANY (n.datasets) AND d.sharing <> ALL (%(classes)s))
       AND coalesce(n.options ->> 'sharing', 'open') = ANY (%(classes)s)
-), wanted AS (
-    SELECT f.number, f.submission, seen.state, seen.datasets[f.part + 1] AS dataset, f.rule, f.severity, f.file, f.layer, f.row, f.key,
-           f.message_zh, f.message_en, f.value, f.proposal, f.waived, f.waived_by, ST_SetSRID(ST_MakePoint(f.x, f.y), {srid}) AS geom
+), named_columns AS (
+    -- By the names of the properties, and those every collection has: what a filter may say.
+    SELECT f.number, f.submission::text AS submission, seen.state, seen.datasets[f.part + 1] AS dataset, f.rule, f.severity, f.file, f.layer, f.row, f.key,
+           f.message_zh, f.message_en, f.value, f.proposal, f.waived, f.waived_by, ST_SetSRID(ST_MakePoint(f.x, f.y), {srid}) AS geom,
+           NULL::date AS valid_from, NULL::date AS valid_to, NULL::text[] AS admin_codes
     FROM catalog.finding AS f JOIN seen ON seen.id = f.submission
     WHERE f.number > %(after)s AND {conditions}
-    ORDER BY f.number LIMIT %(limit)s + 1
+), wanted AS (
+    SELECT * FROM named_columns WHERE {filter} ORDER BY number LIMIT %(limit)s + 1
 ), numbered AS (SELECT row_number() OVER (ORDER BY number) AS place, * FROM wanted)
 SELECT convert_to(coalesce(string_agg({feature}, ',' ORDER BY number) FILTER (WHERE place <= %(limit)s), ''), 'UTF8'),
        count(*), max(number) FILTER (WHERE place <= %(limit)s)
