@@ -1,4 +1,4 @@
-"""GeoJSON a line: as a text sequence (RFC 8142) and as newline-delimited JSON; the features are those of a page of items, byte for byte."""
+"""GeoJSON a line: as a text sequence (RFC 8142) and as newline-delimited JSON; the features are made as those of a page of items are."""
 
 from __future__ import annotations
 

@@ -248,6 +248,8 @@ def test_numbers_no_format_has_are_null_and_whole_numbers_keep_every_digit(get: 
     for form in ("fgb", "gpkg", "parquet"):
         values, _ = READERS[form](get("/collections/towers/items", params={"f": form}).content, tmp_path)["2.25.7.2.1.1"]
         assert (values["floors_above"], values["height_m"], values["base_height_m"]) == (LARGEST, None, None), form
+    plain = get("/collections/towers/items").json()["features"][0]["properties"]
+    assert (plain["floors_above"], plain["height_m"], plain["base_height_m"]) == (LARGEST, None, None)
     row = next(csv.DictReader(io.StringIO(get("/collections/towers/items", params={"f": "csv"}).text)))
     assert (row["floors_above"], row["height_m"], row["base_height_m"]) == (str(LARGEST), "", "")
 

@@ -34,7 +34,7 @@ def copied(connection: Connection, statement: Statement, form: Literal["binary",
 
 
 def feature_lines(connection: Connection, query: FeatureQuery, principal: Principal, limit: int | None) -> Iterator[bytes]:
-    """Yield the features a query means, in its order, as GeoJSON: byte for byte what a page of items has, at most ``limit``."""
+    """Yield the features a query means, in its order, as GeoJSON, by the expression that makes a page of items: at most ``limit``."""
     parameters = Parameters()
     rows = rows_in_order(query, principal, parameters, limit)
     text = sql.SQL("SELECT {} FROM ({}) AS wanted").format(feature_text(query), rows)

@@ -161,8 +161,14 @@ def _key_values(keys: tuple[str, ...], limit: int) -> sql.Composable:
     return sql.SQL(", max({0}) FILTER (WHERE place = 1), max({0}) FILTER (WHERE place = {1})").format(array, sql.Literal(limit))
 
 
-_REAL = sql.SQL("CASE WHEN {0} = trunc({0}) AND abs({0}) < 1e15 THEN ({0}::bigint || '.0')::json ELSE to_json({0}) END AS {0}")
-"""A number that is whole is written 3.0: clients without the schema (QGIS, GDAL) take the type of a field from the first page."""
+_REAL = sql.SQL(
+    "CASE WHEN {0} = trunc({0}) AND abs({0}) < 1e15 THEN ({0}::bigint || '.0')::json"
+    " WHEN {0} > '-Infinity' AND {0} < 'Infinity' THEN to_json({0}) END AS {0}"
+)
+"""A number that is whole is written 3.0: clients without the schema (QGIS, GDAL) take the type of a field from the first page.
+
+NaN, which is above infinity here, and infinity are null: to_json would make texts of them.
+"""
 
 
 def _properties(names: tuple[str, ...], reals: frozenset[str]) -> sql.Composable:
