@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ogc import answers, links
-from ogc.parameters import EVERYWHERE, single_values
+from ogc import answers, links, negotiation
+from ogc.parameters import single_values
 from ogc.state import OgcContext, StateKeeper
 from ogc.writing import bodies, preconditions
 from ogc.writing.preferences import Preferences, preferences, reason_of
@@ -89,7 +89,6 @@ class WritingDoor:
 
     async def _begin(self, request: Request, methods: Sequence[str]) -> tuple[Collection, Principal, FeatureWriter, str]:
         """Return what is written to, who asks, who publishes and in whose name; MethodNotAllowedError before UnauthorizedError."""
-        single_values(request.query_params.multi_items(), EVERYWHERE)
         principal = self._context.principal_of(request)
         collection = await self._collection(request, principal)
         writer = self._context.writer
@@ -97,11 +96,12 @@ class WritingDoor:
             raise MethodNotAllowedError(READING)
         if request.method not in methods:
             raise MethodNotAllowedError((*READING, *methods))
+        require_parameters(request)
         return collection, principal, writer, await self._keeper.in_thread(lambda: writer.actor_of(request))
 
     async def _offered(self, request: Request, methods: Sequence[str]) -> Response:
         """Answer OPTIONS: what this caller may do with this collection, whether or not the item is there."""
-        single_values(request.query_params.multi_items(), EVERYWHERE)
+        require_parameters(request)
         collection = await self._collection(request, self._context.principal_of(request))
         may = collection is not None and is_writable(collection) and await self._is_writer(request)
         headers = {"Allow": ", ".join((*READING, *(methods if may else ()))), "Vary": "Authorization"}
@@ -182,6 +182,12 @@ def refusals(prefixes: Sequence[str], preferred: Preferences) -> Iterator[None]:
         raise error.pointing(prefixes) from None
 
 
+def require_parameters(request: Request) -> None:
+    """Raise BadRequestError for a query parameter that writing has not: it has ``lang`` alone."""
+    single_values(request.query_params.multi_items(), {"lang"})
+    negotiation.language(request)
+
+
 def is_writable(collection: Collection) -> bool:
     """Return whether features of a collection are written one by one; those of a coverage come with its rasters."""
     return not collection.is_coverage
@@ -231,5 +237,12 @@ def _created_list(request: Request, collection: Collection, written: Written) ->
 
 def _located(made: Response, address: str) -> Response:
     """Say where what was made is found. Names of headers have no case, but QGIS knows this one by its capital only."""
-    made.raw_headers.append((b"Location", address.encode("latin-1")))  # Starlette's headers are lower case
+    made.raw_headers.append((_AsWritten(b"Location"), address.encode("latin-1")))
     return made
+
+
+class _AsWritten(bytes):
+    """The name of a header that keeps its capitals: Starlette and uvicorn make names lower case."""
+
+    def lower(self) -> bytes:
+        return self
