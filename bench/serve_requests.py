@@ -32,7 +32,11 @@ from bench.stage import Stage
 UNIT, ROUNDS, TURN_CPU_S = "CPU ms/request", 3, 1.5
 OURS, REGION, BOUND, REGION_BOUND = "citytwin", "citytwin, 5M rows", "pgbench", "pgbench, 5M rows"
 _IDLE_WITHIN_S, _LOOKED_AT_S, _IDLE_SHARE = 90.0, 3.0, 0.06
-_FIRST, _MOST, _BOUND_RUNS = 2 * CONNECTIONS, 6000, (10, 40)
+_FIRST, _MOST = 2 * CONNECTIONS, 6000
+_BOUND_RUNS = {
+    "items100": (20, 150), "bbox500": (10, 50), "deep_page": (5, 20), "item": (500, 4000), "mvt_z14": (5, 15), "mvt_z16": (20, 120),
+}  # fmt: skip
+"""Transactions on each connection in the short and the long run: over a second of CPU time apart."""
 _METHOD = (
     "{says} {rows:,} {what}; eight kept-alive connections of h2load, whose own CPU time is left out; CPU time of the server's and "
     "PostgreSQL's process trees from /proc. One web process each, nothing compressed; ours as `twin serve` runs it, with rights, metrics "
@@ -197,17 +201,12 @@ def _one(question: Question, turn: _Turns) -> float:
 def _bound(stage: Stage, question: Question, table: Table) -> float:
     used = []
     # Every run starts backends that first have to load PROJ's database: the difference of a long and a short run leaves that out.
-    short, long = _bound_runs(question)
+    short, long = _BOUND_RUNS[question.name]
     for transactions in (short, long):
         before = tree_cpu_s([stage.postmaster])
         run_pgbench(stage.city.database_url, question.bound, question.variables(table), transactions, stage.folder, CONNECTIONS)
         used.append(tree_cpu_s([stage.postmaster]) - before)
     return 1000 * (used[1] - used[0]) / ((long - short) * CONNECTIONS)
-
-
-def _bound_runs(question: Question) -> tuple[int, int]:
-    heavy = question.name in {"deep_page", "mvt_z14"}
-    return (5, 15) if heavy else (500, 4000) if question.name == "item" else _BOUND_RUNS
 
 
 def _notes(turns: Mapping[str, _Turns], shown: Container[str]) -> str:

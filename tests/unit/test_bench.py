@@ -1,5 +1,7 @@
 import json
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,15 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pyogrio
+import pyproj
 import pytest
 import shapely
 
 from bench.houses import CORNERS, FACES, write_houses
+from bench.load_generator import Answers
 from bench.pgbench import BOUNDS
 from bench.process_cpu import tree_cpu_s
 from bench.process_memory import PeakMemory
 from bench.report import Run, record
 from bench.rounds import Contender, Outcome, interleave
+from bench.serve_questions import questions
+from bench.serve_tables import Table
 from bench.workload import make_buildings, solids_ewkb, write_geopackage
 from tests.cityjson_faces import buildings, encoded
 from tests.mesh_oracles import open_edges
@@ -129,6 +135,49 @@ def test_every_bound_says_when_it_was_frozen() -> None:
     assert scripts
     for script in scripts:
         assert "Frozen 20" in script.read_text()
+
+
+def test_bounds_are_given_every_name_they_use() -> None:
+    table = Table("served", "building", "buildings", 1000, 1, 1, (490_000.0, 3_510_000.0, 510_000.0, 3_530_000.0))
+    for question in questions():
+        for script in (question.bound, f"pipes_{question.bound}"):
+            if (BOUNDS / script).exists():
+                text = "\n".join(line for line in (BOUNDS / script).read_text().splitlines() if not line.startswith("--"))
+                own = set(re.findall(r"^\\set (\w+)", text, re.MULTILINE))
+                assert set(re.findall(r"(?<!:):([a-z]\w*)", text)) <= own | set(question.variables(table)), script
+
+
+def test_tiles_and_boxes_that_are_asked_for_lie_in_the_table() -> None:
+    table = Table("served", "building", "buildings", 1000, 1, 1, (490_000.0, 3_510_000.0, 510_000.0, 3_530_000.0))
+    to_grid = pyproj.Transformer.from_crs(4326, 4549, always_xy=True).transform
+    boxes = table.boxes_deg(1000.0)
+    assert len(set(boxes)) == len(boxes) > 100
+    for west, south, east, north in boxes[:20]:
+        low, high = to_grid(west, south), to_grid(east, north)
+        assert 489_900 < low[0] < high[0] < 510_100
+        assert 3_509_900 < low[1] < high[1] < 3_530_100
+    for x, y in table.tiles(14):
+        lon, lat = (x + 0.5) / 2**14 * 360 - 180, math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * (y + 0.5) / 2**14))))
+        east, north = to_grid(lon, lat)
+        assert 490_000 < east < 510_000
+        assert 3_510_000 < north < 3_530_000
+
+
+def test_a_contender_may_take_part_in_fewer_rounds() -> None:
+    calls: list[str] = []
+    contenders = [
+        Contender("a", "ours", lambda: float(calls.append("a") or 2.0)),
+        Contender("b", "peer", lambda: float(calls.append("b") or 8.0), rounds=1),
+    ]
+    samples = interleave(contenders, 3, lambda _: None)
+    assert (calls.count("a"), calls.count("b"), samples["b"]) == (4, 1, (8.0,))
+    found = Outcome("serve.x", "ms", 1, "lower", {"a": "ours", "b": "peer"}, samples, "", {})
+    assert found.advantage("b") == 4.0
+
+
+def test_answers_are_counted_and_ranked_by_status() -> None:
+    answers = Answers(np.array([200, 200, 503, 200]), np.array([1.0, 2.0, 0.1, 3.0]), 2.0)
+    assert (answers.per_s(), answers.per_s(503), answers.quantile_ms(0.5), answers.quantile_ms(0.5, 404)) == (1.5, 0.5, 2.0, math.inf)
 
 
 def test_workshops_are_closed_solids_seen_from_outside_and_the_same_every_time(tmp_path: Path) -> None:
