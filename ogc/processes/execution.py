@@ -69,7 +69,7 @@ def preference_of(request: Request) -> Preference:
 
 
 def _response(value: object) -> Response:
-    if value not in {"raw", "document"}:
+    if value not in ("raw", "document"):
         raise _bad("response is raw or document", "response 应为 raw 或 document")
     return "raw" if value == "raw" else "document"
 
@@ -80,7 +80,7 @@ def _transmission(outputs: object) -> Transmission:
     if not isinstance(outputs, dict) or set(outputs) - {OUTPUT}:
         raise _bad(f"the only output is {OUTPUT!r}", f"仅有输出 {OUTPUT!r}")
     wanted = outputs.get(OUTPUT, {})
-    if not isinstance(wanted, dict) or wanted.get("transmissionMode", "value") not in {"value", "reference"}:
+    if not isinstance(wanted, dict) or wanted.get("transmissionMode", "value") not in ("value", "reference"):
         raise _bad("transmissionMode is value or reference", "transmissionMode 应为 value 或 reference")
     form = wanted.get("format", {})
     if not isinstance(form, dict) or form.get("mediaType", "application/zip") != "application/zip":

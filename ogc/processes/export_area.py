@@ -212,7 +212,7 @@ def _area(value: object, collection: Collection) -> Area:
 def _polygon(value: Mapping[str, object]) -> BaseGeometry:
     if value.get("type") == "Feature" and isinstance(value.get("geometry"), dict):
         value = cast("Mapping[str, object]", value["geometry"])
-    if value.get("type") not in _POLYGONS:
+    if str(value.get("type")) not in _POLYGONS:
         raise bad_input("area is a bbox or a Polygon or MultiPolygon of GeoJSON", "area 应为矩形或 GeoJSON 的 Polygon、MultiPolygon")
     try:
         made = shapely.force_2d(shape(value))
