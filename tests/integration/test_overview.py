@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import query_city as city
 import shapely
 from psycopg import sql
+from psycopg_pool import AsyncConnectionPool
 
 from twin import overview
 from twin.catalogue import Catalogue
@@ -25,6 +27,7 @@ from twin.query.execute import fetch_row_blocking
 from twin.query.feature_query import FeatureQuery
 from twin.query.massed_tile import Sample, counted_statement, stored_statement
 from twin.query.tile import Detail, drawn_tile, tile_frame
+from twin.query.vector_tile import VectorTile, vector_tile
 from twin.server.overviews import complete_overviews, lacks_overview
 from twin.tables import current_table
 from twin.tile_matrix_sets import WEB_MERCATOR_QUAD, TileAddress
@@ -119,10 +122,7 @@ def test_cells_hold_what_numpy_puts_in_them(catalogue: Catalogue) -> None:
 def test_a_tile_of_the_overview_stands_for_every_feature_like_one_that_is_summed_up_now(catalogue: Catalogue, slug: str) -> None:
     complete_overviews(catalogue)
     collection = collections_of(catalogue)[slug]
-    grid, level = WEB_MERCATOR_QUAD, 9
-    x, y = pyproj.Transformer.from_crs(4549, 3857, always_xy=True).transform(city.EAST + 3000, city.NORTH + 3000)
-    column, row = int((x - grid.west) // grid.side(level)), int((grid.north - y) // grid.side(level))
-    frame = tile_frame(TileAddress(grid, level, column, row), collection)
+    frame = tile_frame(_address(9), collection)
     assert frame is not None
     query, system = FeatureQuery(collection, collection.crs[0]), Principal.system()
     stored = drawn_tile(fetch_row_blocking(catalogue.pool, stored_statement(query, frame, Detail(), system)))
@@ -133,6 +133,35 @@ def test_a_tile_of_the_overview_stands_for_every_feature_like_one_that_is_summed
     totals = {_total(stored.content, slug), _total(counted.content, slug)}
     assert totals == ({_count(catalogue, slug)} if slug != "network" else totals)
     assert 0 not in totals
+
+
+def test_a_tile_too_large_loses_properties_and_then_its_smallest_features(catalogue: Catalogue) -> None:
+    collection = collections_of(catalogue)["footprints"]
+    address = _address(12)
+
+    async def draw(most_bytes: int) -> VectorTile:
+        async with AsyncConnectionPool(str(catalogue.pool.conninfo), open=False, kwargs={"autocommit": True}) as pool:
+            return await vector_tile(pool, FeatureQuery(collection, collection.crs[0]), None, address, Principal.system(), most_bytes)
+
+    whole = asyncio.run(draw(500_000))
+    plain = asyncio.run(draw(len(whole.content) - 1))
+    least = asyncio.run(draw(len(plain.content) // 4))
+    assert (whole.reduced, plain.reduced, least.reduced) == (None, "properties", "properties, small-features")
+    assert len(plain.content) < len(whole.content)
+    assert len(least.content) <= len(plain.content) // 4
+    areas = {tile: sorted(_areas(tile.content), reverse=True) for tile in (plain, least)}
+    assert 0 < len(areas[least]) < len(areas[plain])
+    assert min(areas[least]) >= areas[plain][len(areas[least])] * 0.9
+
+
+def _address(level: int) -> TileAddress:
+    grid = WEB_MERCATOR_QUAD
+    x, y = pyproj.Transformer.from_crs(4549, 3857, always_xy=True).transform(city.EAST + 3000, city.NORTH + 3000)
+    return TileAddress(grid, level, int((x - grid.west) // grid.side(level)), int((grid.north - y) // grid.side(level)))
+
+
+def _areas(content: bytes) -> list[float]:
+    return [shapely.geometry.shape(f["geometry"]).area for f in mapbox_vector_tile.decode(content)["footprints"]["features"]]
 
 
 def _total(content: bytes, slug: str) -> int:

@@ -42,27 +42,27 @@ class Detail:
     properties: str = "all"
     """``all`` that are wanted, those of the ``style``, or the one of the ``color``."""
     share: float = 1.0
-    """Part of the features that is drawn, the largest."""
+    """How dense cells are, of as dense as they may be, and so many of the large features are drawn."""
+    most: int | None = None
+    """So many features at most where they are drawn one by one, the largest."""
     simple_only: bool = False
     """Without features of very many vertices, which can keep PostGIS busy for minutes."""
 
-    is_capped: bool = False
-    """Only the largest, as many as a tile may draw one by one."""
-
-    def reduced(self, excess: float) -> Detail:
-        """Return what to try next for a tile ``excess`` times too large: properties go first, then small features."""
+    def reduced(self, excess: float, rows: int) -> Detail:
+        """Return what to try next for a tile of ``rows`` that is ``excess`` times too large: properties go first, then small features."""
         if self.properties == "all" and excess < 2:
             return replace(self, properties="style")
         if self.properties != "color":
             return replace(self, properties="color")
-        return replace(self, share=self.share * 0.85 / max(excess, 1.0))
+        part = 0.85 / max(excess, 1.0)
+        return replace(self, share=self.share * part, most=max(1, int(rows * part)))
 
     @property
     def tells(self) -> str | None:
         """What was left out, for a header (a list of tokens, RFC 9110); None when nothing was."""
         left_out = [
             *(["properties"] if self.properties != "all" else []),
-            *(["small-features"] if self.share < 1 or self.is_capped else []),
+            *(["small-features"] if self.most is not None else []),
             *(["complex-features"] if self.simple_only else []),
         ]
         return ", ".join(left_out) or None
@@ -126,8 +126,8 @@ def _frame(address: TileAddress, storage_srid: int) -> TileFrame | None:
 def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
     """Return the statement of a tile that draws features one by one: a row, read by :func:`drawn_tile`.
 
-    Feature ids are fids (OID = prefix + fid). Where there are more than the cap it reads one more, so that the caller knows; a capped or
-    smaller ``detail`` takes the largest. Nothing is repaired here but by ST_AsMVTGeom itself: what was published is valid.
+    Feature ids are fids (OID = prefix + fid). Where there are more than the cap it reads one more, so that the caller knows; of so
+    many at ``most`` it takes the largest. Nothing is repaired here but by ST_AsMVTGeom itself: what was published is valid.
     """
     require_visible(query.collection, principal)
     if not frame.is_near or not query.is_whole or query.as_of is not None:
@@ -161,15 +161,13 @@ def _statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal:
     names = properties_of(query, detail, near=frame.is_near)
     columns = sql.SQL(", ").join([sql.Identifier(n) for n in ("fid", "geom", *names)])
     smallest_m = None if frame.is_near else _SMALLEST_UNITS * frame.unit_m
-    cap = max(1, round(FEATURE_CAP * detail.share))
-    is_least = detail.is_capped or detail.share < 1
     rows = selected_rows(
         query,
         principal,
         columns,
         parameters,
-        order=sql.SQL("ST_Length2D(ST_BoundingDiagonal(geom)) DESC, fid") if is_least else None,
-        limit=cap if is_least else cap + 1,
+        order=sql.SQL("ST_Length2D(ST_BoundingDiagonal(geom)) DESC, fid") if detail.most is not None else None,
+        limit=FEATURE_CAP + 1 if detail.most is None else detail.most,
         also=_touching(frame, parameters, query.collection, smallest_m, simple_only=detail.simple_only),
     )
     geometry = placed(shape(query.collection, None if frame.is_near else frame.unit_m), frame, parameters)

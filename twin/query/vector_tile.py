@@ -69,10 +69,10 @@ async def vector_tile(
                 raise
             detail = dataclasses.replace(detail, simple_only=True)
             continue
-        if frame.is_near and not detail.is_capped and tile.rows > FEATURE_CAP:
-            detail = dataclasses.replace(detail, is_capped=True)
+        if frame.is_near and detail.most is None and tile.rows > FEATURE_CAP:
+            detail = dataclasses.replace(detail, most=FEATURE_CAP)
         elif len(tile.content) > most_bytes:
-            detail = detail.reduced(len(tile.content) / most_bytes)
+            detail = detail.reduced(len(tile.content) / most_bytes, tile.rows)
         else:
             return VectorTile(tile.commit, tile.content, detail.tells)
     raise UnavailableError("the tile cannot be made small enough", zh="瓦片无法缩减到限定大小")
