@@ -15,10 +15,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers
-from ogc.parameters import EVERYWHERE, single_values
 from ogc.state import OgcContext, StateKeeper
 from ogc.writing import bodies, preconditions
-from ogc.writing.items import is_writable, item_address, receivable, refusals, replacing, require_receivable, standing
+from ogc.writing.items import (
+    is_writable,
+    item_address,
+    receivable,
+    refusals,
+    replacing,
+    require_parameters,
+    require_receivable,
+    standing,
+)
 from ogc.writing.preferences import checked_reason, preferences, reason_of
 from ogc.writing.writer import WriteAction, WriteFault, WriteRefusedError, Written
 from twin.errors import (
@@ -68,14 +76,15 @@ class TransactionDoor:
 
     async def transact(self, request: Request) -> Response:
         """Publish the actions of the body as one commit and say what became of each; refused whole when one cannot be taken."""
-        single_values(request.query_params.multi_items(), EVERYWHERE)
         writer = self._context.writer
         allowed = ("OPTIONS", "POST") if writer is not None else ("OPTIONS",)
         if request.method == "OPTIONS":
+            require_parameters(request)
             accepted = {"Accept-Post": ", ".join(MEDIA_TYPES)} if writer is not None else {}
             return Response(status_code=200, headers={"Allow": ", ".join(allowed)} | accepted)
         if writer is None or request.method != "POST":
             raise MethodNotAllowedError(allowed)
+        require_parameters(request)
         principal = self._context.principal_of(request)
         actor = await self._keeper.in_thread(lambda: writer.actor_of(request))
         asked, reason = _asked(await bodies.json_body(request, MEDIA_TYPES), reason_of(request))

@@ -18,6 +18,7 @@ import pyproj
 import pytest
 import query_city
 
+from ogc.conformance import classes
 from tests.written_city import WrittenCity, building, city_folder, node, pipe, written_city
 from twin.embedded import EmbeddedCluster
 
@@ -68,6 +69,27 @@ def _patch(client: httpx.Client, address: str, change: dict[str, Any], headers: 
 def _errors(response: httpx.Response) -> list[tuple[str, str]]:
     assert response.headers["content-type"] == "application/problem+json"
     return [(error["pointer"], error["code"]) for error in response.json()["errors"]]
+
+
+def test_what_is_said_of_the_door_is_what_it_does(reader: httpx.Client, written: WrittenCity) -> None:
+    part_4 = "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/"
+    assert f"{part_4}create-replace-delete" in _get(reader, "/conformance")["conformsTo"]
+    assert not any(part_4 in declared for declared in classes(writable=False))
+    paths = _get(reader, "/openapi")["paths"]
+    for address, path in paths.items():
+        for method in {"post", "put", "patch", "delete", "options"} & set(path):
+            place = address.replace("{item}", "1")
+            answer = reader.request(method.upper(), place, content=b"{}", headers={"Content-Type": "application/json"})
+            assert str(answer.status_code) in path[method]["responses"], (method, address, answer.text)
+
+
+@pytest.mark.parametrize("value", [b"*", b"\xff\xfe", b'"', b'W/"1-1"', b'"99999999999999999999-1"', b"," * 5000])
+@pytest.mark.parametrize("name", ["If-Match", "Content-Crs", "Commit-Reason", "Prefer", "Accept-Datetime", "Accept-Language"])
+def test_no_header_breaks_the_door(writer: httpx.Client, name: str, value: bytes) -> None:
+    nobody = f"{BUILDINGS}/987654321"
+    for method in ("PUT", "GET"):
+        answer = writer.request(method, nobody, content=b'{"type":"Feature"}', headers={name: value, b"Content-Type": b"application/json"})
+        assert answer.status_code in {400, 404}
 
 
 # -- create-replace-delete ---------------------------------------------------------------------------------------------------------
