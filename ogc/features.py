@@ -81,7 +81,7 @@ class FeatureDoor:
             whole = document | {"features": orjson.loads(b"[" + features + b"]")}
             content = await self._pages.render(request, "collections/items/index.html", whole, language, collection=collection)
             return await answers.answer(request, content, answers.HTML, tag, headers)
-        content = orjson.dumps(document)[:-1] + b',"features":[' + client_proof(features) + b"]}"
+        content = b"".join((orjson.dumps(document)[:-1], b',"features":[', client_proof(features), b"]}"))  # a page is copied once
         return await answers.answer(request, content, answers.GEOJSON, tag, headers)
 
     async def item(self, request: Request) -> Response:
