@@ -106,6 +106,6 @@ def test_geometries_that_are_none_are_refused(text: str) -> None:
 
 
 def test_web_mercator_has_many_names() -> None:
-    for given in ("102100", 3857, 900913, {"wkid": 102100, "latestWkid": 3857}):
-        assert wkid_of(given) == 3857
+    for name in ("102100", 3857, 900913, {"wkid": 102100, "latestWkid": 3857}):
+        assert wkid_of(name) == 3857
     assert (wkid_of(None), wkid_of("4549")) == (None, 4549)
