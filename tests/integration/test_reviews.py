@@ -318,7 +318,8 @@ def test_findings_are_a_collection_that_shows_what_the_caller_may_see(database_u
             assert client.ask("GET", f"{door}/items?{wrong}").status_code == 400, wrong
         assert client.ask("GET", f"{door}/items/0").status_code == 404
         assert client.ask("GET", f"{door}/tiles").status_code == 404
-        assert set(client.ask("GET", f"{door}/queryables").json()["properties"]) == {"submission", "state", "dataset", "rule", "severity"}
+        named = {"submission", "state", "dataset", "rule", "severity", "geometry"}
+        assert set(client.ask("GET", f"{door}/queryables").json()["properties"]) == named
         made = client.ask("POST", "/api/submissions", "writer", files=[("file", ("a.geojson", survey(building("B1", 5))))]).json()
         order = {"parts": [{"feature_type": "building", "dataset": "findings"}]}
         assert client.ask("POST", f"/api/submissions/{made['id']}/check", "writer", json=order).status_code == 400
