@@ -12,14 +12,27 @@ function clear() {
 }
 
 /** Opens an OpenLayers map with one layer, looking at a place; resolves when all is drawn. */
-function openLayers(layer, lonDeg, latDeg, zoom, projection = "EPSG:3857") {
+async function openLayers(layer, lonDeg, latDeg, zoom) {
   clear();
-  const view = new ol.View({ projection, center: ol.proj.fromLonLat([lonDeg, latDeg], projection), zoom });
+  await described(layer.getSource());
+  const view = new ol.View({ center: ol.proj.fromLonLat([lonDeg, latDeg]), zoom });
   const map = new ol.Map({ target, layers: [layer], view, controls: [] });
   open = { close: () => map.setTarget(null) };
   return new Promise((resolve, reject) => {
     layer.getSource().on("error", reject);
     map.once("rendercomplete", () => resolve({ map, extent: view.calculateExtent(map.getSize()) }));
+  });
+}
+
+/** Resolves when a source has read the description of its service: a map is complete without it, and empty. */
+function described(source) {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (source.getState() === "ready") resolve();
+      else if (source.getState() === "error") reject(source.getError?.() ?? new Error("the source cannot be read"));
+    };
+    source.on("change", look);
+    look();
   });
 }
 
@@ -39,26 +52,6 @@ async function olFeatures(items, lonDeg, latDeg, zoom) {
   });
   await openLayers(new ol.layer.Vector({ source }), lonDeg, latDeg, zoom);
   return source.getFeatures().map((feature) => ({ id: feature.getId(), ...plain(feature) }));
-}
-
-/** Map tiles by the description of their tileset, or WMTS by its capabilities: the share of the picture that is drawn. */
-async function olPicture(options, lonDeg, latDeg, zoom) {
-  const source = options.wmts ? await wmtsSource(options) : new ol.source.OGCMapTile({ url: options.tileset, crossOrigin: "anonymous" });
-  const { map } = await openLayers(new ol.layer.Tile({ source }), lonDeg, latDeg, zoom);
-  return drawn(map.getViewport().querySelector("canvas"));
-}
-
-async function wmtsSource({ wmts, layer, matrixSet }) {
-  const capabilities = new ol.format.WMTSCapabilities().read(await (await fetch(wmts)).text());
-  return new ol.source.WMTS({ ...ol.source.WMTS.optionsFromCapabilities(capabilities, { layer, matrixSet }), crossOrigin: "anonymous" });
-}
-
-function drawn(canvas) {
-  const { width, height } = canvas;
-  const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
-  let opaque = 0;
-  for (let i = 3; i < pixels.length; i += 4) opaque += pixels[i] > 0 ? 1 : 0;
-  return opaque / (width * height);
 }
 
 /** A MapLibre style as it is served: what is drawn, by the layers of the style. */
@@ -84,4 +77,4 @@ function plain(feature) {
   return rest;
 }
 
-window.client = { olVectorTiles, olFeatures, olPicture, mapLibre };
+window.client = { olVectorTiles, olFeatures, mapLibre };
