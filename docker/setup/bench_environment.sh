@@ -4,6 +4,7 @@ set -euo pipefail
 . "$(dirname "$0")/say.sh"
 log=.cache/setup/bench-pip.log
 trust_system_certificates
+command -v h2load >/dev/null || say "→ 未安装 h2load（nghttp2-client），改用 Python 发出请求，且不测过载 / h2load is not installed: requests come from Python, overload is not measured"
 wanted=$(readlink -f .venv/bin/python; sha256sum <requirements/bench.lock)
 is_done .cache/bench-venv/.stamp "$wanted" && exit
 say "→ 对照软件 / peers: requirements/bench.lock"
