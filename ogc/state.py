@@ -14,8 +14,8 @@ from ogc.export_job import ExportMeans
 from ogc.pictures import PictureDrawer
 from ogc.processes.job import JobDesk
 from ogc.volumes import Volumes
-from styles.override import StyleBook
 from ogc.writing.writer import FeatureWriter
+from styles.override import StyleBook
 from twin.catalogue import Catalogue
 from twin.errors import NotFoundError
 from twin.model import Deployment, Principal

@@ -31,7 +31,8 @@ class _CityDoor:
 
     def scene(self, request: Request) -> Response:
         """What the viewer loads; short-lived, revalidated by ETag."""
-        return json_answer(request, scene_document(self._city.catalogue, principal_of(request), self._city.frame.vertical, self._city.styles))
+        city = self._city
+        return json_answer(request, scene_document(city.catalogue, principal_of(request), city.frame.vertical, city.styles))
 
     def commits(self, request: Request) -> Response:
         """All commits, oldest first."""
