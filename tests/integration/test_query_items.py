@@ -368,6 +368,11 @@ def test_tiles_elsewhere_are_empty_and_those_that_are_none_are_not_found(catalog
         ("T_DISJOINT(INTERVAL(valid_from, valid_to), INTERVAL('2024-06-02', '..'))", [8]),
         ("T_AFTER(valid_from, TIMESTAMP('2018-12-31T23:59:59Z'))", [19]),
         ("T_INTERSECTS(INTERVAL(valid_from, valid_to), DATE('1999-01-01'))", [6]),
+        # a missing date is unknown: it lies nowhere, nor does it lie elsewhere
+        ("T_BEFORE(valid_from, DATE('2002-01-01'))", [1, 20, 21]),
+        ("T_DISJOINT(valid_to, DATE('2025-01-01'))", [8]),
+        ("NOT T_AFTER(valid_from, DATE('2001-01-01'))", [1, 20, 21]),
+        ("T_INTERSECTS(valid_to, INTERVAL('..', '..'))", [8]),
         ("name = 'it''s' OR TRUE AND building_id='B11'", [11]),
         ("floors_above > 9007199254740993 OR building_id='B12'", [12]),
         ("floors_above = 99999999999999999999", []),

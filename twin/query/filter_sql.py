@@ -173,14 +173,20 @@ class _Translation:
         return sql.SQL("({})").format(_SPANS[node.relation].format(as_=a_start, ae=a_end, bs=b_start, be=b_end))
 
     def _ends(self, span: ast.Span) -> tuple[sql.Composable, sql.Composable]:
-        return self._end(span.start, sql.SQL("'-infinity'")), self._end(span.end, sql.SQL("'infinity'"))
+        if span.start == span.end and span.start is not None:
+            instant = self._end(span.start)
+            return instant, instant
+        start_field, end_field = VALIDITY_FIELDS
+        return self._open_end(span.start, start_field, sql.SQL("'-infinity'")), self._open_end(span.end, end_field, sql.SQL("'infinity'"))
 
-    def _end(self, end: ast.Scalar | None, open_end: sql.SQL) -> sql.Composable:
+    def _open_end(self, end: ast.Scalar | None, validity_field: str, infinity: sql.SQL) -> sql.Composable:
+        """Return an end of an interval: a validity without a start or an end is open there, any other missing date is unknown."""
         if end is None:
-            return open_end + sql.SQL("::timestamptz")
-        value = self.scalar(end) + sql.SQL("::timestamptz")
-        # A validity without a value is open, any other missing date is unknown.
-        if isinstance(end, ast.Property) and end.name in VALIDITY_FIELDS:
-            open_end = sql.SQL("'-infinity'") if end.name == VALIDITY_FIELDS[0] else sql.SQL("'infinity'")
-            return sql.SQL("coalesce({}, {}::timestamptz)").format(value, open_end)
+            return infinity + sql.SQL("::timestamptz")
+        value = self._end(end)
+        if isinstance(end, ast.Property) and end.name == validity_field:
+            return sql.SQL("coalesce({}, {}::timestamptz)").format(value, infinity)
         return value
+
+    def _end(self, end: ast.Scalar) -> sql.Composable:
+        return self.scalar(end) + sql.SQL("::timestamptz")
