@@ -17,7 +17,7 @@ from twin.db import Connection, load_queries
 from twin.model import Dataset, FeatureType
 from twin.tables import current_table, history_table
 
-VERSION = 1
+VERSION = 2
 FIRST_LEVEL, LAST_LEVEL = 7, 11
 """Cells have sides of 2^level metres."""
 BLOCK = 6
@@ -30,6 +30,7 @@ _ENTRY_LEVELS = (7, 9)
 """The first level of the cells that features of up to those sizes are summed up in."""
 _WHOLE_LINES = 9
 """From this level on, lines within a cell are kept: below, a network that is smaller than a cell is less than a pixel."""
+_CROSSES = sql.SQL("(level >= {} OR ax >> level <> bx >> level OR ay >> level <> by >> level)").format(sql.Literal(_WHOLE_LINES))
 _SEEN = {"Point": "seen_points", "LineString": "seen_lines", "MultiPolygon": "seen_areas"}
 _NUMBERS = {
     "small_m": LARGE_M[0],
@@ -39,6 +40,7 @@ _NUMBERS = {
     "block": BLOCK,
     "last_mask": (1 << LAST_LEVEL) - 1,
 }
+_KEY = ("level", "x", "y", "dx", "dy", "class")
 _SINCE = "unfinished since "
 _FOR_SUMS = "SELECT set_config('work_mem', '128MB', true), set_config('jit', 'off', true)"
 
@@ -95,10 +97,11 @@ def build(connection: Connection, feature_type: FeatureType, dataset: Dataset, c
     connection.execute(_FOR_SUMS)
     for table in (tables.cells, tables.large):
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
-    _create(connection, tables.cells, temporary=False)
+    connection.execute(_QUERIES["create_cells"].format(**places))
     connection.execute(_QUERIES["create_large"].format(**places))
     rows = _QUERIES["rows_standing"].format(table=current_table(feature_type.name, dataset.id), **places)
-    _sum_up(connection, feature_type, rows, places, {})
+    _fill_large(connection, feature_type, rows, places, {})
+    connection.execute(_summing("fill_cells", feature_type, rows, places))
     for statement in _indexes(places):
         connection.execute(statement)
     _describe(connection, tables, f"{_SINCE}{commit}")
@@ -129,45 +132,47 @@ def seen_statement(feature_type: FeatureType, rows: sql.Composable) -> sql.Compo
 
 
 def _bring_up(connection: Connection, feature_type: FeatureType, dataset: Dataset, since: int) -> None:
-    tables = OverviewTables(dataset.id)
-    change = sql.Identifier("pg_temp", "overview_change")
-    places = _places(feature_type, tables) | {
-        "cells": change,
+    # Publishing waits for this: one statement, no table made on the way.
+    places = _places(feature_type, OverviewTables(dataset.id)) | {
         "history": history_table(feature_type.name, dataset.id),
         "current": current_table(feature_type.name, dataset.id),
     }
-    bound = {"since": since}
-    _create(connection, change, temporary=True)
+    rows, bound = _QUERIES["rows_changed"].format(**places), {"since": since}
     connection.execute(_QUERIES["drop_gone"].format(**places), bound)
-    _sum_up(connection, feature_type, _QUERIES["rows_changed"].format(**places), places, bound)
-    connection.execute(_QUERIES["add_change"].format(**places | {"cells": tables.cells, "change": change}))
-    connection.execute(_QUERIES["drop_empty"].format(cells=tables.cells))
-    connection.execute(sql.SQL("DROP TABLE {}").format(change))
+    _fill_large(connection, feature_type, rows, places, bound)
+    emptied = connection.execute(_summing("change_cells", feature_type, rows, places), bound).fetchall()
+    if emptied:
+        keys = zip(_KEY, map(list, zip(*emptied, strict=True)), strict=True)
+        connection.execute(_QUERIES["drop_empty"].format(**places), dict(keys))
 
 
-def _sum_up(
+def _fill_large(
     connection: Connection, feature_type: FeatureType, rows: sql.Composable, places: dict[str, sql.Composable], bound: dict[str, int]
 ) -> None:
-    arrived = sql.Identifier("pg_temp", "overview_arrived")
-    everything, edges = sql.SQL("true"), sql.SQL("dx <> 0 OR dy <> 0")
-    is_line = feature_type.geometry_type == "LineString"
-    seen = _QUERIES[_SEEN[feature_type.geometry_type]].format(rows=rows, **places)
-    _create(connection, arrived, temporary=True)
     if feature_type.geometry_type != "Point":
         connection.execute(_QUERIES["fill_large"].format(rows=rows, **places), bound)
-    crosses = sql.SQL("(level >= {} OR ax >> level <> bx >> level OR ay >> level <> by >> level)").format(sql.Literal(_WHOLE_LINES))
-    connection.execute(
-        _QUERIES["fill_arrived"].format(seen=seen, arrived=arrived, drawn=crosses if is_line else everything, **places), bound
-    )
-    for level in range(FIRST_LEVEL, LAST_LEVEL + 1):
-        drawn = edges if is_line and level < _WHOLE_LINES else everything
-        connection.execute(_QUERIES["roll_up"].format(arrived=arrived, level=sql.Literal(level), drawn=drawn, **places))
-    connection.execute(sql.SQL("DROP TABLE {}").format(arrived))
 
 
-def _create(connection: Connection, cells: sql.Identifier, *, temporary: bool) -> None:
-    ends = sql.SQL("ON COMMIT DROP" if temporary else "")
-    connection.execute(_QUERIES["create_cells"].format(cells=cells, temporary=sql.SQL("TEMPORARY" if temporary else ""), on_commit=ends))
+def _summing(name: str, feature_type: FeatureType, rows: sql.Composable, places: dict[str, sql.Composable]) -> sql.Composed:
+    """Return the statement ``name`` of the cells of all levels that ``rows`` (fid, geom, sign, class) are summed up in."""
+    is_line = feature_type.geometry_type == "LineString"
+    seen = _QUERIES[_SEEN[feature_type.geometry_type]].format(rows=rows, **places)
+    entered = _QUERIES["entered"].format(seen=seen, drawn=_CROSSES if is_line else sql.SQL("true"), **places)
+    levels = range(FIRST_LEVEL, LAST_LEVEL + 1)
+    made = [sql.SQL("{} AS ({})").format(_of_level(level), _level(level, is_line=is_line)) for level in levels]
+    all_of = [sql.SQL("SELECT {}, * FROM {}").format(sql.Literal(level), _of_level(level)) for level in levels]
+    return _QUERIES[name].format(entered=entered, levels=sql.SQL(", ").join(made), summed=sql.SQL(" UNION ALL ").join(all_of), **places)
+
+
+def _level(level: int, *, is_line: bool) -> sql.Composed:
+    if level == FIRST_LEVEL:
+        return _QUERIES["first_level"].format(level=sql.Literal(level))
+    drawn = sql.SQL("dx <> 0 OR dy <> 0" if is_line and level < _WHOLE_LINES else "true")
+    return _QUERIES["rolled_up"].format(level=sql.Literal(level), below=_of_level(level - 1), drawn=drawn)
+
+
+def _of_level(level: int) -> sql.Identifier:
+    return sql.Identifier(f"level_{level}")
 
 
 def _places(feature_type: FeatureType, tables: OverviewTables) -> dict[str, sql.Composable]:
@@ -178,7 +183,7 @@ def _places(feature_type: FeatureType, tables: OverviewTables) -> dict[str, sql.
 
 
 def _indexes(places: dict[str, sql.Composable]) -> Iterator[sql.Composed]:
-    for name in ("index_cells", "index_empty", "key_large"):
+    for name in ("index_cells", "key_large"):
         yield _QUERIES[name].format(**places)
     for above_m in LARGE_M:
         yield _QUERIES["index_large"].format(above_m=sql.Literal(above_m), **places)

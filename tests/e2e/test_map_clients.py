@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 
 from tests.map_page import MapPage, map_page
 from twin.embedded import EmbeddedCluster
+from twin.tile_matrix_sets import MATRIX_SETS
 
 AT = (119.9905, 31.8034, 17)
 """The houses of the small city."""
@@ -42,8 +43,10 @@ def test_openlayers_reads_features_by_the_box_of_its_view(maps: MapPage, base: s
     assert next(f["name"] for f in found if f["building_id"] == "B2") == city.HOSTILE_TEXT
 
 
-def test_openlayers_reads_vector_tiles_by_their_description(maps: MapPage, base: str) -> None:
-    found = maps.ask("olVectorTiles", f"{base}/collections/buildings/tiles/WebMercatorQuad", *AT)
+@pytest.mark.parametrize("grid", MATRIX_SETS)
+def test_openlayers_reads_vector_tiles_by_their_description(maps: MapPage, base: str, grid: str) -> None:
+    projection = "EPSG:3857" if grid == "WebMercatorQuad" else "EPSG:4326"
+    found = maps.ask("olVectorTiles", f"{base}/collections/buildings/tiles/{grid}", projection, *AT)
     assert len({f["building_id"] for f in found}) == HOUSES
     assert next(f["name"] for f in found if f["building_id"] == "B2") == city.HOSTILE_TEXT
 

@@ -1,7 +1,7 @@
 // A page with OpenLayers and MapLibre, two maps that others wrote; tests ask them through `window.client` what they made of our services.
 import * as maplibre from "maplibre-gl";
 
-const { ol } = window; // the bundle of OpenLayers is no module
+const { ol, pmtiles } = window; // their bundles are no modules
 const target = document.getElementById("map");
 let open = null;
 
@@ -12,10 +12,10 @@ function clear() {
 }
 
 /** Opens an OpenLayers map with one layer, looking at a place; resolves when all is drawn. */
-async function openLayers(layer, lonDeg, latDeg, zoom) {
+async function openLayers(layer, lonDeg, latDeg, zoom, projection = "EPSG:3857") {
   clear();
   await described(layer.getSource());
-  const view = new ol.View({ center: ol.proj.fromLonLat([lonDeg, latDeg]), zoom });
+  const view = new ol.View({ projection, center: ol.proj.fromLonLat([lonDeg, latDeg], projection), zoom });
   const map = new ol.Map({ target, layers: [layer], view, controls: [] });
   open = { close: () => map.setTarget(null) };
   return new Promise((resolve, reject) => {
@@ -36,10 +36,13 @@ function described(source) {
   });
 }
 
-/** OGC API - Tiles by the description of the tileset: the distinct features in view. */
-async function olVectorTiles(url, lonDeg, latDeg, zoom) {
-  const layer = new ol.layer.VectorTile({ source: new ol.source.OGCVectorTile({ url, format: new ol.format.MVT() }) });
-  const { extent } = await openLayers(layer, lonDeg, latDeg, zoom);
+/**
+ * OGC API - Tiles by the description of the tileset, on a map of the same projection: the distinct features in view.
+ * OpenLayers has to be told of another projection than web mercator; it has no name for CGCS2000, whose degrees are those of EPSG:4326.
+ */
+async function olVectorTiles(url, projection, lonDeg, latDeg, zoom) {
+  const layer = new ol.layer.VectorTile({ source: new ol.source.OGCVectorTile({ url, projection, format: new ol.format.MVT() }) });
+  const { extent } = await openLayers(layer, lonDeg, latDeg, zoom, projection);
   return properties(layer.getFeaturesInExtent(extent));
 }
 
@@ -77,4 +80,16 @@ function plain(feature) {
   return rest;
 }
 
-window.client = { olVectorTiles, olFeatures, mapLibre };
+/** A PMTiles file read by ranges: what of its layer is drawn in view. */
+async function mapLibreArchive(url, layer, lonDeg, latDeg, zoom) {
+  const protocol = new pmtiles.Protocol();
+  maplibre.addProtocol("pmtiles", protocol.tile);
+  const style = {
+    version: 8,
+    sources: { archive: { type: "vector", url: `pmtiles://${url}` } },
+    layers: [{ id: layer, type: "fill", source: "archive", "source-layer": layer }],
+  };
+  return mapLibre(style, lonDeg, latDeg, zoom);
+}
+
+window.client = { olVectorTiles, olFeatures, mapLibre, mapLibreArchive };
