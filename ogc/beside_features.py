@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ogc import answers, links
+from ogc.form_links import form_links
 from ogc.geovolumes import with_volume
 from ogc.map_tiles import map_tilesets_link
 from ogc.state import OgcContext
@@ -46,8 +47,10 @@ def landing_links(context: OgcContext, base: str, language: str) -> list[links.L
 def completed(
     document: dict[str, Any], collection: Collection, context: OgcContext, volumes: Mapping[str, Volume], base: str, language: str
 ) -> dict[str, Any]:
-    """Return the description of a collection with its styles, map tiles, record and 3D form."""
+    """Return the description of a collection with the forms of its items, its styles, map tiles, record and 3D form."""
     own, zh = f"{base}/collections/{collection.slug}", language == "zh"
+    if context.exports is not None:
+        document["links"] += form_links(f"{own}/items", [], "items", context.exports.formats.offered(collection), language)
     document["links"].append(links.link(f"{own}/styles", STYLES_REL, answers.JSON, "样式" if zh else "Styles"))
     record = f"{base}/collections/{CATALOGUE}/items/{collection.slug}"
     document["links"].append(links.link(record, "describedby", answers.GEOJSON, "目录记录" if zh else "Record in the catalogue"))

@@ -64,8 +64,9 @@ _WRITING = (
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/handling",
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/features",
 )
-_JSON_FG = tuple(f"http://www.opengis.net/spec/json-fg-1/1.0/conf/{name}" for name in ("core", "types-schemas", "polyhedra", "prisms"))
-
+_JSON_FG = tuple(
+    f"http://www.opengis.net/spec/json-fg-1/1.0/conf/{name}" for name in ("core", "types-schemas", "polyhedra", "prisms", "profiles")
+)
 
 _PROCESSES = tuple(
     f"http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/{name}"
@@ -93,8 +94,8 @@ _MAPS = (
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/jpeg",
 )
 _GEOVOLUMES = (
-    "https://www.opengis.net/spec/ogcapi-geovolumes-1/1.0/conf/core",
-    "https://www.opengis.net/spec/ogcapi-geovolumes-1/1.0/conf/3d-tiles",
+    "http://www.opengis.net/spec/ogcapi-geovolumes-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-geovolumes-1/1.0/conf/3d-tiles",
 )
 
 

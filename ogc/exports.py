@@ -16,7 +16,8 @@ from ogc import answers, negotiation
 from ogc.export_answer import ExportAnswer
 from ogc.export_job import ExportJob, ExportMeans, Task
 from ogc.formats import Export, Format, Formats
-from ogc.json_fg.door import FORM, MEDIA_TYPES, JsonFgDoor
+from ogc.json_fg.door import JsonFgDoor
+from ogc.json_fg.profile import FORM, MEDIA_TYPES, PARAMETER, asked_profile
 from ogc.memento import accepted_time
 from ogc.parameters import ItemsRequest, Moment, bad_parameter, items_request, moment, single_values
 from ogc.state import OgcContext, StateKeeper
@@ -34,8 +35,8 @@ AT_ONCE = 4
 MOST_GIVEN = 16
 """Files on their way to callers; more are asked to come back (429)."""
 _ROOM_WITHIN_S = 3.0
-_NOT_OF_FILES = ("cursor", "resulttype")
-"""Parameters of pages: a file has no next one."""
+_NOT_OF_FILES = ("cursor", "resulttype", PARAMETER)
+"""Parameters of pages and of GeoJSON: a file has no next one."""
 
 
 class ExportDoor:
@@ -46,7 +47,7 @@ class ExportDoor:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="exports")
         self._room = asyncio.Semaphore(AT_ONCE)
         self._given = 0
-        self._json_fg = JsonFgDoor(context)
+        self._json_fg = JsonFgDoor(context, means.formats)
         self._names = (FORM, *(f.name for f in means.formats.all))
         self._media_types = dict.fromkeys(MEDIA_TYPES, FORM) | {f.media_type: f.name for f in means.formats.all}
 
@@ -56,9 +57,10 @@ class ExportDoor:
         return self._means.formats
 
     def form(self, request: Request) -> str | None:
-        """Return the name of the format that a request asks for, by ``f`` or by Accept; None where it asks for a page."""
+        """Return the name of the format that a request asks for, by ``f``, ``profile`` or Accept; None where it asks for a page."""
         asked = negotiation.form(request, self._names, self._media_types)
-        return asked if asked in self._names else None
+        is_plain = asked_profile(request) == "rfc7946" or asked != "json"
+        return asked if asked in self._names else None if is_plain else FORM
 
     async def items(self, request: Request, collection: Collection, name: str) -> Response:
         """The features of a collection that a query means: a page of JSON-FG, or all of them as one file."""

@@ -12,6 +12,8 @@ from starlette.responses import Response
 from ogc import answers, links, memento, negotiation
 from ogc.escapes import client_proof
 from ogc.exports import ExportDoor
+from ogc.form_links import form_links
+from ogc.json_fg.profile import profile_link
 from ogc.pages import Pages
 from ogc.paging import Head, hits_head, link_header, page_head
 from ogc.parameters import ITEM, Moment, asked_crs, items_request, moment, single_values
@@ -27,6 +29,7 @@ from twin.query.versions import first_commit_statement, standing_at_statement, t
 
 FEATURE_VERSION = 2
 """Part of every entity tag: raise it when the same rows are written differently."""
+_GEOJSON_ONLY = profile_link("rfc7946")
 
 
 class FeatureDoor:
@@ -77,10 +80,15 @@ class FeatureDoor:
             "Content-Crs": f"<{query.crs.uri}>",
             "Link": f"{link_header(request, collection, made, language)}, {headers['Link']}",
         }
+        if self._exports is not None:  # in the document alone: in the header they would double it
+            offered = self._exports.formats.offered(collection)
+            address = f"{links.collection_address(request, collection.slug)}/items"
+            made += form_links(address, request.query_params.multi_items(), "alternate", offered, language)
         if negotiation.form(request) == "html":
             whole = document | {"features": orjson.loads(b"[" + features + b"]")}
             content = await self._pages.render(request, "collections/items/index.html", whole, language, collection=collection)
             return await answers.answer(request, content, answers.HTML, tag, headers)
+        headers["Link"] += f", {_GEOJSON_ONLY}"
         content = b"".join((orjson.dumps(document)[:-1], b',"features":[', client_proof(features), b"]}"))  # a page is copied once
         return await answers.answer(request, content, answers.GEOJSON, tag, headers)
 
@@ -106,11 +114,12 @@ class FeatureDoor:
             return answers.not_modified(tag)
         headers = await self._recorded(request, collection, found.commit if at is None else at, (fid, found.since))
         headers |= {"Content-Crs": f"<{query.crs.uri}>"}
-        made = _item_links(request, collection, fid, form, language)
+        made = _item_links(request, collection, fid, form, language, json_fg=self._exports is not None)
         if form == "html":
             document = orjson.loads(found.feature) | {"links": made}
             content = await self._pages.render(request, "collections/items/item.html", document, language, collection=collection)
             return await answers.answer(request, content, answers.HTML, tag, headers)
+        headers["Link"] += f", {_GEOJSON_ONLY}"
         content = client_proof(found.feature[:-1]) + b',"links":' + orjson.dumps(made) + b"}"
         return await answers.answer(request, content, answers.GEOJSON, tag, headers)
 
@@ -163,9 +172,11 @@ class FeatureDoor:
         return answers.etag(request, FEATURE_VERSION, collection.dataset.id, commit, kind.name, kind.version, sorted(principal.classes))
 
 
-def _item_links(request: Request, collection: Collection, fid: int, form: str, language: str) -> list[links.Link]:
+def _item_links(request: Request, collection: Collection, fid: int, form: str, language: str, *, json_fg: bool) -> list[links.Link]:
     address = f"{links.base_url(request)}/collections/{collection.slug}"
     own = f"{address}/items/{collection.oid_prefix}{fid}"
-    made = links.self_and_alternate(own, request.query_params.multi_items(), form, answers.GEOJSON, language)
+    pairs = request.query_params.multi_items()
+    made = links.self_and_alternate(own, pairs, form, answers.GEOJSON, language)
+    made += form_links(own, pairs, "alternate", (), language) if json_fg else []
     made.append(links.link(f"{own}/versions", "version-history", answers.JSON, links.title("versions", language)))
     return [*made, links.link(address, "collection", answers.JSON, collection.dataset.title.in_language(language))]

@@ -60,7 +60,7 @@ def with_parameters(address: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 def self_and_alternate(address: str, pairs: Iterable[tuple[str, str]], shown: str, json_type: str, language: str) -> list[Link]:
     """Return the links to this document: ``shown`` is the form it has now."""
-    others = [(name, value) for name, value in pairs if name != "f"]
+    others = [(name, value) for name, value in pairs if name not in {"f", "profile"}]
     made = []
     for form, media_type in (("json", json_type), ("html", "text/html")):
         href = with_parameters(address, [*others, ("f", form)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -12,6 +12,8 @@ from twin.errors import BadRequestError
 
 Form = Literal["json", "html"]
 Language = Literal["zh", "en"]
+LANGUAGE_TAGS: Mapping[Language, str] = MappingProxyType({"zh": "zh-Hans", "en": "en"})
+"""What documents and errors say of their language (RFC 5646)."""
 
 _MEDIA: Mapping[str, Form] = {
     "application/json": "json",
@@ -31,7 +33,7 @@ def form(request: Request, extra: tuple[str, ...] = (), media_types: Mapping[str
     asked = request.query_params.get("f")
     if asked is None:
         known = {**_MEDIA, **media_types}
-        return next((known[kind] for kind in _by_preference(request.headers.get("accept", "")) if kind in known), "json")
+        return next((known[kind] for kind, _ in _by_preference(request.headers.get("accept", "")) if kind in known), "json")
     if asked not in {"json", "html", *extra}:
         error = BadRequestError(f"f is one of json, html{''.join(', ' + e for e in extra)}", zh="f 的取值不受支持")
         error.code = "bad-format"
@@ -42,26 +44,46 @@ def form(request: Request, extra: tuple[str, ...] = (), media_types: Mapping[str
 def language(request: Request) -> Language:
     """Return the language asked for by ``lang``, else by Accept-Language; Chinese where neither says English first."""
     asked = request.query_params.get("lang")
-    if asked is not None:
-        if asked.split("-")[0].lower() not in {"zh", "en"}:
-            error = BadRequestError("lang is zh or en", zh="lang 应为 zh 或 en")
-            error.code = "bad-language"
-            raise error
-        return "zh" if asked.lower().startswith("zh") else "en"
-    for tag in _by_preference(request.headers.get("accept-language", "")):
-        primary = tag.split("-")[0].lower()
-        if primary in {"zh", "en"}:
-            return "zh" if primary == "zh" else "en"
-    return "zh"
+    if asked is not None and _known(asked) is None:
+        error = BadRequestError("lang is zh or en", zh="lang 应为 zh 或 en")
+        error.code = "bad-language"
+        raise error
+    return spoken_language(request)
 
 
-def _by_preference(header: str) -> list[str]:
-    weighed: list[tuple[float, str]] = []
+def spoken_language(request: Request) -> Language:
+    """Return the language of whatever is answered, an error too: that of :func:`language`, passing over a ``lang`` that is none."""
+    accepted = (tag for tag, _ in _by_preference(request.headers.get("accept-language", "")))
+    return next((found for tag in (request.query_params.get("lang", ""), *accepted) if (found := _known(tag)) is not None), "zh")
+
+
+def _known(tag: str) -> Language | None:
+    match tag.partition("-")[0].lower():
+        case "zh":
+            return "zh"
+        case "en":
+            return "en"
+        case _:
+            return None
+
+
+def accepted_profiles(request: Request) -> list[tuple[str, Sequence[str]]]:
+    """Return the media types of Accept, the best liked first, each with the URIs of its parameter ``profile`` (RFC 6906)."""
+    found: list[tuple[str, Sequence[str]]] = []
+    for name, parameters in _by_preference(request.headers.get("accept", "")):
+        said = next((p.partition("=")[2].strip(' "') for p in parameters if p.lower().startswith("profile=")), "")
+        found.append((name, said.split()))
+    return found
+
+
+def _by_preference(header: str) -> list[tuple[str, Sequence[str]]]:
+    """Return the names in a header, the best liked first, and the parameters of each; without those that are not wanted at all."""
+    weighed: list[tuple[float, str, Sequence[str]]] = []
     for part in header[:1000].split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
         quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
         try:
-            weighed.append((-float(quality), name))
+            weighed.append((-float(quality), name, parameters))
         except ValueError:
             continue
-    return [name for quality, name in sorted(weighed, key=lambda pair: pair[0]) if quality < 0]
+    return [(name, parameters) for quality, name, parameters in sorted(weighed, key=lambda entry: entry[0]) if quality < 0]

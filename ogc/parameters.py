@@ -23,7 +23,7 @@ from twin.query.order import sortables
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
 EVERYWHERE = frozenset({"f", "lang"})
-ITEM = EVERYWHERE | {"crs", "as-of"}
+ITEM = EVERYWHERE | {"crs", "as-of", "profile"}
 ITEMS = ITEM | {
     "limit", "bbox", "bbox-crs", "datetime", "filter", "filter-lang", "filter-crs", "properties", "skipGeometry", "sortby", "cursor",
     "resulttype",

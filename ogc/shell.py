@@ -103,14 +103,8 @@ def completed_collection(document: Document, collection: Collection, base_url: s
     document["links"].append(links.link(f"{address}/sortables", sortables, answers.SCHEMA, links.title("sortables", language)))
     document["links"].append(links.link(f"{address}/versions", "version-history", answers.JSON, links.title("versions", language)))
     if not collection.is_coverage:
-        document["links"].append(
-            {
-                "href": f"{address}/tiles",
-                "rel": "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector",
-                "type": "application/json",
-                "title": "矢量瓦片" if language == "zh" else "Vector tiles",
-            }
-        )
+        title = "矢量瓦片" if language == "zh" else "Vector tiles"
+        document["links"].append(links.link(f"{address}/tiles", f"{links.RELATIONS}tilesets-vector", answers.JSON, title))
     if collection.dataset.licence:
         document["license"] = collection.dataset.licence
     document["feature_type"] = collection.feature_type.name

@@ -12,7 +12,6 @@ from twin.crs.output import CRS84_URI, CRS84H_URI, epsg_uri
 from twin.query.collection import Collection
 
 Document = dict[str, Any]
-PROFILE = "http://www.opengis.net/def/profile/OGC/0/jsonfg-plus"
 CONFORMANCE = "http://www.opengis.net/spec/json-fg-1/1.0/conf/"
 _CLASSES = {"Polyhedron": "polyhedra", "MultiPolyhedron": "polyhedra", "Prism": "prisms"}
 _DIMENSIONS = {
@@ -42,11 +41,11 @@ def takes_bodies(crs: OutputCrs, collection: Collection) -> bool:
     return collection.feature_type.has_z and (crs.height == "ellipsoidal" or (crs.has_z and collection.vertical == "egm96"))
 
 
-def converted(feature: Mapping[str, Any], shape: Shape, crs: OutputCrs) -> Document:
-    """Return a GeoJSON feature in ``crs`` as JSON-FG."""
+def converted(feature: Mapping[str, Any], shape: Shape, crs: OutputCrs, *, for_geojson_readers: bool) -> Document:
+    """Return a GeoJSON feature in ``crs`` as JSON-FG; what has a ``place`` has a ``geometry`` besides ``for_geojson_readers`` only."""
     simple = feature["geometry"]
     place = shape.body or (None if is_lonlat(crs) else simple)
-    geometry = simple if is_lonlat(crs) else shape.fallback
+    geometry = None if place is not None and not for_geojson_readers else simple if is_lonlat(crs) else shape.fallback
     return {**feature, "geometry": geometry, "place": place, "time": _time(feature["properties"])}
 
 

@@ -12,8 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ogc import answers, links, negotiation
-from ogc.json_fg.document import PROFILE, Document, Shape, converted, is_lonlat, root_members, takes_bodies
+from ogc.form_links import form_links
+from ogc.formats import Formats
+from ogc.json_fg.document import Document, Shape, converted, is_lonlat, root_members, takes_bodies
 from ogc.json_fg.geometry import Geometry, polyhedron, prism
+from ogc.json_fg.profile import FORM, asked_profile, profile_link
 from ogc.paging import link_header, page_head
 from ogc.parameters import ITEM, ItemsRequest, asked_crs, bad_parameter, single_values
 from ogc.state import OgcContext
@@ -30,34 +33,36 @@ from twin.representation import Faces, decode
 
 VERSION = 1
 """Part of every entity tag: raise it when the same rows are written differently."""
-FORM = "jsonfg"
-MEDIA_TYPES = ("application/vnd.ogc.fg+json", "application/fg+json")
-"""What drafts called it; JSON-FG 1.0 is GeoJSON of a profile."""
 
 
 class JsonFgDoor:
     """Answers ``/items`` and ``/items/{oid}`` as JSON-FG."""
 
-    def __init__(self, context: OgcContext) -> None:
+    def __init__(self, context: OgcContext, formats: Formats) -> None:
         self._context = context
+        self._formats = formats
 
     async def items(self, request: Request, collection: Collection, asked: ItemsRequest, at: int | None) -> Response:
         """A page of features at commit ``at``."""
         if asked.hits:
             raise bad_parameter("resulttype")
         principal, language = self._context.principal_of(request), negotiation.language(request)
-        page, features, commit = await self._features(asked.query, at, principal)
+        profile = asked_profile(request)
+        page, features, commit = await self._features(asked.query, at, principal, for_geojson_readers=profile == "jsonfg-plus")
         document = page_head(request, collection, page, asked.query.boundary, commit, FORM, language)
-        made = [*cast("list[links.Link]", document["links"]), _self_link(request, language)]
+        made = [*cast("list[links.Link]", document["links"]), _self_link(request)]
+        headers = {"Link": f"{link_header(request, collection, made, language)}, {profile_link(profile)}"}
+        address, pairs = f"{links.collection_address(request, collection.slug)}/items", request.query_params.multi_items()
+        made += form_links(address, pairs, "alternate", self._formats.offered(collection), language, shown=FORM)
         root = root_members(features, asked.query.crs, collection, _schema_url(request, collection))
-        headers = {"Link": f'{link_header(request, collection, made, language)}, <{PROFILE}>; rel="profile"'}
         return await self._answer(request, asked.query, commit, {**document, "links": made, **root, "features": features}, headers)
 
     async def item(self, request: Request, collection: Collection, at: int | None) -> Response:
         """One feature at commit ``at``."""
         given = single_values(request.query_params.multi_items(), ITEM)
         query = FeatureQuery(collection, asked_crs(given, "crs", collection), fid=collection.fid(request.path_params["item"]), limit=1)
-        _, features, commit = await self._features(query, at, self._context.principal_of(request))
+        profile, principal = asked_profile(request), self._context.principal_of(request)
+        _, features, commit = await self._features(query, at, principal, for_geojson_readers=profile == "jsonfg-plus")
         if not features:
             raise NotFoundError("there is no such feature", zh="没有该要素")
         root = root_members(features, query.crs, collection, _schema_url(request, collection))
@@ -65,10 +70,14 @@ class JsonFgDoor:
         address = f"{links.base_url(request)}/collections/{collection.slug}"
         about = links.link(address, "collection", answers.JSON, collection.dataset.title.in_language(language))
         root.pop("geometryDimension", None)
-        document = {**root, **features[0], "links": [_self_link(request, language), about]}
-        return await self._answer(request, query, commit, document, {"Link": f'<{PROFILE}>; rel="profile"'})
+        own, pairs = f"{address}/items/{features[0]['id']}", request.query_params.multi_items()
+        others = links.self_and_alternate(own, pairs, FORM, answers.GEOJSON, language)
+        document = {**root, **features[0], "links": [_self_link(request), *others, about]}
+        return await self._answer(request, query, commit, document, {"Link": profile_link(profile)})
 
-    async def _features(self, query: FeatureQuery, at: int | None, principal: Principal) -> tuple[ItemsPage, list[Document], int]:
+    async def _features(
+        self, query: FeatureQuery, at: int | None, principal: Principal, *, for_geojson_readers: bool
+    ) -> tuple[ItemsPage, list[Document], int]:
         """Return the page, its features as JSON-FG and their commit; solids are read as of the same."""
         shape_fields = tuple(query.collection.feature_type.recipe_fields.values())
         hidden = [n for n in (*shape_fields, "valid_from", "valid_to") if n not in query.wanted_properties]
@@ -80,7 +89,8 @@ class JsonFgDoor:
         fids = tuple(query.collection.fid(f["id"]) for f in plain)
         same = FeatureQuery(query.collection, query.crs, as_of=commit, fids=fids, limit=max(1, len(fids)))
         shapes = await self._shapes(same, plain, principal) if query.with_geometry and fids else {}
-        made = [converted(f, shapes.get(f["id"], Shape(None, None)), query.crs) for f in plain]
+        nothing = Shape(None, None)
+        made = [converted(f, shapes.get(f["id"], nothing), query.crs, for_geojson_readers=for_geojson_readers) for f in plain]
         for feature in made:
             for name in hidden:
                 feature["properties"].pop(name, None)
@@ -135,13 +145,11 @@ class JsonFgDoor:
         tag = answers.etag(request, VERSION, dataset.id, commit, kind.name, kind.version, classes)
         if answers.unchanged(request, tag):
             return answers.not_modified(tag)
-        accepted = request.headers.get("accept", "")
-        named = next((m for m in MEDIA_TYPES if m in accepted), answers.GEOJSON) if "f" not in request.query_params else answers.GEOJSON
-        return await answers.answer(request, orjson.dumps(document), named, tag, headers | {"Content-Crs": f"<{query.crs.uri}>"})
+        return await answers.answer(request, orjson.dumps(document), answers.GEOJSON, tag, headers | {"Content-Crs": f"<{query.crs.uri}>"})
 
 
-def _self_link(request: Request, language: str) -> links.Link:
-    return links.link(str(request.url), "self", answers.GEOJSON, links.title("json", language))
+def _self_link(request: Request) -> links.Link:
+    return links.link(str(request.url), "self", answers.GEOJSON, "JSON-FG")
 
 
 def _schema_url(request: Request, collection: Collection) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ogc.json_fg.door import FORM as JSON_FG
+from ogc.json_fg.profile import FORM as JSON_FG
+from ogc.json_fg.profile import PARAMETER, PROFILES
 from ogc.openapi.build import Described, Document, Part, answer, named, query, read
 from twin.query.collection import Collection
 
@@ -47,6 +48,12 @@ def form_parameter(described: Described, collection: Collection) -> list[Documen
         return named("f")
     names = ["json", "html", JSON_FG, *(f.name for f in described.formats.offered(collection))]
     return [query("f", {"type": "string", "enum": names}, described.text("返回格式", "Form of the answer"))]
+
+
+def profile_parameter(described: Described) -> list[Document]:
+    """Return the parameter that says which profile of GeoJSON is wanted (21-045r1, clause 15)."""
+    value: Document = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(PROFILES)}}
+    return [query(PARAMETER, value, described.text("GeoJSON 的规格", "Profile of GeoJSON"))] if described.formats is not None else []
 
 
 def option_parameters(described: Described, collection: Collection) -> list[Document]:

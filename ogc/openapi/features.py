@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ogc.openapi.build import GEOJSON, HTML, JSON, SCHEMA, Described, Document, Part, content, named, query, read, schema
-from ogc.openapi.exports import file_contents, form_parameter, option_parameters
+from ogc.openapi.exports import file_contents, form_parameter, option_parameters, profile_parameter
 from twin.crs import OutputCrs
 from twin.featuretypes.json_schema import queryables
 from twin.query.collection import Collection
@@ -69,6 +69,7 @@ def _collection_paths(described: Described, collection: Collection) -> dict[str,
                 *form_parameter(described, collection),
                 *named(*ITEMS_NAMES[1:]),
                 *option_parameters(described, collection),
+                *profile_parameter(described),
                 *crs_parameters(collection.crs, *CRS_NAMES),
                 *_queryable_parameters(collection, language),
             ],
@@ -79,7 +80,13 @@ def _collection_paths(described: Described, collection: Collection) -> dict[str,
             f"{slug}.item",
             title,
             tag=slug,
-            parameters=[*named("item"), *_ITEM_FORM, *named(*ITEM_NAMES[1:]), *crs_parameters(collection.crs, "crs")],
+            parameters=[
+                *named("item"),
+                *_ITEM_FORM,
+                *named(*ITEM_NAMES[1:]),
+                *profile_parameter(described),
+                *crs_parameters(collection.crs, "crs"),
+            ],
             of=content(GEOJSON, HTML, value=schema("feature")),
             headers={"Content-Crs": {"type": "string"}},
         ),

@@ -274,7 +274,7 @@ def test_layers_and_colours_of_a_drawing_are_those_of_cjj_61(get: Get) -> None:
     layer = drawing.layers.get("JSPOINT")
     assert (layer.rgb, layer.color) == ((0, 255, 255), 4)
     assert drawing.header.custom_vars.get("CRS") == GRID
-    assert "dxf" not in get("/collections/buildings/items", params={"f": "dxf"}).json()["detail"].split("files of")[1]
+    assert "dxf" not in get("/collections/buildings/items", params={"f": "dxf", "lang": "en"}).json()["detail"].split("files of")[1]
 
 
 def test_json_fg_has_place_time_type_and_bodies(get: Get, tmp_path: Path) -> None:
@@ -316,9 +316,62 @@ def test_json_fg_pages_and_single_features(get: Get) -> None:
         address = next((entry["href"] for entry in document["links"] if entry["rel"] == "next"), None)
     assert seen == [f["id"] for f in get("/collections/buildings/items").json()["features"]]
     one = get("/collections/towers/items/2.25.7.2.1.1", headers={"Accept": "application/vnd.ogc.fg+json"})
-    assert one.headers["content-type"] == "application/vnd.ogc.fg+json"
+    assert one.headers["content-type"] == "application/geo+json"  # 21-045r1, clause 16
     assert one.json()["place"]["type"] == "Polyhedron"
     assert get("/collections/towers/items/2.25.7.2.1.9?f=jsonfg").status_code == 404
+
+
+PROFILE = "http://www.opengis.net/def/profile/OGC/0/"
+
+
+@pytest.mark.parametrize(
+    ("asked", "accept", "profile"),
+    [
+        ("", "*/*", "rfc7946"),
+        ("", f'application/geo+json; profile="{PROFILE}jsonfg"', "jsonfg"),
+        ("", f'text/html;q=0.5, application/geo+json;profile="{PROFILE}jsonfg-plus";q=0.9', "jsonfg-plus"),
+        ("", f'application/geo+json; profile="{PROFILE.lower()}jsonfg"', "jsonfg"),  # as QGIS writes it
+        ("", 'application/geo+json; profile="http://example.org/other"', "rfc7946"),
+        ("profile=jsonfg", "*/*", "jsonfg"),
+        (f"f=json&profile={PROFILE}jsonfg-plus", "*/*", "jsonfg-plus"),
+        ("f=jsonfg", "*/*", "jsonfg-plus"),
+        ("f=jsonfg&profile=rfc7946,jsonfg", "*/*", "jsonfg"),
+        ("profile=rfc7946", f'application/geo+json; profile="{PROFILE}jsonfg"', "rfc7946"),
+    ],
+)
+@pytest.mark.parametrize("path", ["", "/2.25.7.2.1.1"])
+def test_a_profile_of_geojson_is_asked_for_and_named(get: Get, path: str, asked: str, accept: str, profile: str) -> None:
+    answer = get(f"/collections/towers/items{path}?{asked}", headers={"Accept": accept})
+    assert answer.headers["content-type"] == "application/geo+json"
+    assert f'<{PROFILE}{profile}>; rel="profile"' in answer.headers["link"]
+    found = answer.json()["features"][0] if not path else answer.json()
+    assert ("place" in found, found["geometry"] is None) == (profile != "rfc7946", profile == "jsonfg")
+
+
+@pytest.mark.parametrize("wrong", ["profile=gml", "f=jsonfg&profile=rfc7946", "f=csv&profile=jsonfg", "f=html&profile=gml"])
+def test_a_profile_that_is_none_is_refused(get: Get, wrong: str) -> None:
+    assert get(f"/collections/towers/items?{wrong}").json()["code"] == "bad-parameter"
+
+
+def test_every_form_is_linked_to_and_is_what_its_link_says(get: Get) -> None:
+    own = "/collections/buildings"
+    for path, relation in (
+        (own, "items"),
+        (f"{own}/items?limit=2&bbox=119,31,121,32", "alternate"),
+        (f"{own}/items/2.25.7.2.1.1", "alternate"),
+    ):
+        forms = {entry["title"]: entry for entry in get(path).json()["links"] if entry["rel"] == relation}
+        assert forms["JSON-FG"]["profile"] == [f"{PROFILE}jsonfg-plus"]
+        kinds = {entry["type"] for entry in forms.values()}
+        files = {"text/csv", "application/flatgeobuf", "application/vnd.apache.parquet"}
+        assert (kinds >= files) == ("items/" not in path)
+        for entry in forms.values():
+            answer = get(entry["href"])
+            assert answer.headers["content-type"].split(";")[0] == entry["type"], entry
+            assert f'<{PROFILE}jsonfg-plus>; rel="profile"' in answer.headers.get("link", "") or "profile" not in entry
+    page = get(f"{own}/items?limit=2").json()["links"]
+    second = get(next(entry["href"] for entry in page if entry["rel"] == "next")).json()["links"]
+    assert {entry["type"] for entry in second if entry["rel"] == "alternate"} == {"text/html", "application/geo+json"}
 
 
 def test_forms_are_negotiated_and_parameters_of_pages_refused(get: Get) -> None:
