@@ -25,7 +25,7 @@ def accepted_time(request: Request) -> dt.datetime | None:
         return None
     try:
         time = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year of many digits
         time = None
     if time is None or time.utcoffset() != dt.timedelta(0):
         error = BadRequestError(
