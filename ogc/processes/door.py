@@ -78,7 +78,8 @@ class ProcessDoor:
         principal = self._context.principal_of(request)
         execution, preference = await execution_of(request), preference_of(request)
         visible = (await self._keeper.state(max_age_s=0)).visible(principal)
-        wanted = export_area(execution.inputs, visible, self._formats)
+        # An area may be a megabyte: beside the event loop, so that nobody else waits for it.
+        wanted = await asyncio.to_thread(export_area, execution.inputs, visible, self._formats)
         catalogue = self._context.catalogue
 
         def submitted() -> Job:

@@ -214,15 +214,26 @@ def _polygon(value: Mapping[str, object]) -> BaseGeometry:
         value = cast("Mapping[str, object]", value["geometry"])
     if str(value.get("type")) not in _POLYGONS:
         raise bad_input("area is a bbox or a Polygon or MultiPolygon of GeoJSON", "area 应为矩形或 GeoJSON 的 Polygon、MultiPolygon")
+    if _are_too_many(value.get("coordinates")):
+        raise bad_input(f"area has more than {MOST_VERTICES} vertices", f"area 的顶点超过 {MOST_VERTICES} 个")
     try:
         made = shapely.force_2d(shape(value))
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, GEOSException):
         raise bad_input("area is no geometry of GeoJSON", "area 不是 GeoJSON 几何图形") from None
-    if shapely.get_num_coordinates(made) > MOST_VERTICES:
-        raise bad_input(f"area has more than {MOST_VERTICES} vertices", f"area 的顶点超过 {MOST_VERTICES} 个")
     if made.is_empty or not all(math.isfinite(b) for b in made.bounds) or not shapely.is_valid(made):
         raise bad_input("area is no valid polygon", "area 不是有效的多边形")
     return made
+
+
+def _are_too_many(coordinates: object) -> bool:
+    """Return whether coordinates hold more than :data:`MOST_VERTICES` positions, however they are nested; nothing is converted."""
+    count, left = 0, [coordinates]
+    while left and count <= MOST_VERTICES:
+        part = left.pop()
+        within = [inner for inner in part if isinstance(inner, list)] if isinstance(part, list) else []
+        left += within
+        count += not within
+    return count > MOST_VERTICES
 
 
 def _crs_name(value: object) -> str:
