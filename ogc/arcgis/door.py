@@ -11,7 +11,6 @@ import dataclasses
 import datetime as dt
 from collections.abc import Awaitable, Callable
 from functools import partial
-from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import Request
@@ -23,6 +22,7 @@ from ogc.arcgis import layers
 from ogc.arcgis.answer import feature_set, geojson
 from ogc.arcgis.esri_geometry import spatial_reference
 from ogc.arcgis.query import ALL_IDS, LayerQuery, layer_query, named_values
+from ogc.forms import form_fields
 from ogc.state import DoorState, OgcContext, StateKeeper
 from ogc.windows import Window, Windows
 from twin.errors import NotFoundError, TwinError
@@ -64,15 +64,10 @@ class ArcgisDoor:
             pretty = request.query_params.get("f") == _PRETTY
             try:
                 pairs = request.query_params.multi_items()
-                if request.method == "POST":
-                    body = (await request.body()).decode("utf-8", "replace")
-                    pairs += parse_qsl(body, keep_blank_values=True, max_num_fields=100)
-                given = named_values(pairs)
+                given = named_values(pairs + await form_fields(request) if request.method == "POST" else pairs)
                 pretty = given.get("f") == _PRETTY
                 negotiation.language(request)  # refused wherever it is wrong
                 document = await work(request, given)
-            except ValueError:  # more fields in a form than are read
-                document = _error(400, "bad-parameter", "too many fields")
             except TwinError as error:
                 document = _error(error.status, error.code, error.text.in_language(_language(request)))
             if isinstance(document, bytes):
@@ -101,7 +96,8 @@ class ArcgisDoor:
 
     async def _query(self, request: Request, given: dict[str, str]) -> object:
         collection, _ = await self._collection(request)
-        asked = layer_query(given, collection, dt.datetime.now(dt.UTC))
+        # A geometry may be a megabyte: beside the event loop, so that nobody else waits for it.
+        asked = await asyncio.to_thread(layer_query, given, collection, dt.datetime.now(dt.UTC))
         historic = asked.historic
         if historic is not None:
             at = await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(historic))

@@ -12,6 +12,8 @@ from typing import Any
 
 from twin.errors import BadRequestError
 from twin.model import GeometryType
+from twin.query.filter_build import MAX_VERTICES
+from twin.query.filter_text import too_complex
 
 GEOMETRY_TYPES: Mapping[GeometryType, str] = MappingProxyType(
     {
@@ -136,10 +138,10 @@ def _shape(given: Json) -> dict[str, object]:
     if "x" in given:
         return {"type": "Point", "coordinates": [_finite(given["x"]), _finite(given["y"])]}
     if "points" in given:
-        return {"type": "MultiPoint", "coordinates": _plane(given["points"])}
+        return {"type": "MultiPoint", "coordinates": _planes([given["points"]])[0]}
     if "paths" in given:
-        return {"type": "MultiLineString", "coordinates": [_plane(path) for path in given["paths"]]}
-    return {"type": "MultiPolygon", "coordinates": _nested([_plane(ring) for ring in given["rings"]])}
+        return {"type": "MultiLineString", "coordinates": _planes(given["paths"])}
+    return {"type": "MultiPolygon", "coordinates": _nested(_planes(given["rings"]))}
 
 
 def _nested(rings: list[list[list[float]]]) -> list[list[list[list[float]]]]:
@@ -152,6 +154,12 @@ def _nested(rings: list[list[list[float]]]) -> list[list[list[list[float]]]]:
         else:
             polygons[-1].append(ring)
     return polygons
+
+
+def _planes(parts: Sequence[Sequence[Position]]) -> list[list[list[float]]]:
+    if sum(len(part) for part in parts) > MAX_VERTICES:  # counted before any is looked at
+        raise too_complex(f"more than {MAX_VERTICES} vertices", f"顶点超过 {MAX_VERTICES} 个")
+    return [_plane(part) for part in parts]
 
 
 def _plane(positions: Sequence[Position]) -> list[list[float]]:

@@ -199,7 +199,8 @@ def _maybe_json(text: str | None) -> object:
 
 def _ordered(query: FeatureQuery, text: str) -> FeatureQuery:
     known = {name.lower(): (name, kind) for name, kind in sortables(query.collection).items()}
-    keys, descending_fid = [], False
+    keys: dict[str, SortKey] = {}
+    descending_fid = False
     for part in (part.strip() for part in text.split(",") if part.strip()):
         name, _, direction = part.partition(" ")
         down = direction.strip().upper() == "DESC"
@@ -208,8 +209,9 @@ def _ordered(query: FeatureQuery, text: str) -> FeatureQuery:
         if name.lower() == OBJECT_ID:
             descending_fid = down
             break  # no two have the same: what follows orders nothing
-        keys.append(SortKey(*known[name.lower()], descending=down))
-    return dataclasses.replace(query, order=tuple(keys), descending_fid=descending_fid)
+        column, kind = known[name.lower()]
+        keys.setdefault(column, SortKey(column, kind, descending=down))  # named again it orders nothing
+    return dataclasses.replace(query, order=tuple(keys.values()), descending_fid=descending_fid)
 
 
 def _object_ids(text: str | None) -> tuple[int, ...] | None:
