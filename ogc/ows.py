@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable, Mapping
 
 from lxml import etree
+from starlette.requests import Request
 from starlette.responses import Response
 
-from twin.errors import TwinError
+from ogc import negotiation
+from twin.errors import Text, TwinError
 
 OWS, XLINK, XSI = "http://www.opengis.net/ows/1.1", "http://www.w3.org/1999/xlink", "http://www.w3.org/2001/XMLSchema-instance"
 XML = "text/xml; charset=utf-8"
+_XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 
 
 class OwsError(Exception):
     """A request of an older service that cannot be answered, as its clients know it."""
 
-    def __init__(self, code: str, locator: str, text: str, status: int = 400) -> None:
-        super().__init__(text)
-        self.code, self.locator, self.text, self.status = code, locator, text, status
+    def __init__(self, code: str, locator: str, en: str, zh: str, status: int = 400) -> None:
+        super().__init__(en)
+        self.code, self.locator, self.text, self.status = code, locator, Text(zh, en), status
 
 
 def keyed_values(pairs: Iterable[tuple[str, str]], allowed: frozenset[str]) -> Mapping[str, str]:
@@ -27,9 +30,12 @@ def keyed_values(pairs: Iterable[tuple[str, str]], allowed: frozenset[str]) -> M
     for given, value in pairs:
         name = given.lower()
         if name not in allowed:
-            raise OwsError("InvalidParameterValue", given[:40], f"there is no parameter {given[:40]!r} here")
+            raise OwsError(
+                "InvalidParameterValue", given[:40], f"there is no parameter {given[:40]!r} here", f"此处没有参数 {given[:40]!r}"
+            )
         if name in found or "\x00" in value:
-            raise OwsError("InvalidParameterValue", given[:40], f"parameter {given[:40]!r} is given twice or not valid")
+            en, zh = f"parameter {given[:40]!r} is given twice or not valid", f"参数 {given[:40]!r} 重复或无效"
+            raise OwsError("InvalidParameterValue", given[:40], en, zh)
         found[name] = value
     return found
 
@@ -37,30 +43,32 @@ def keyed_values(pairs: Iterable[tuple[str, str]], allowed: frozenset[str]) -> M
 def required(given: Mapping[str, str], name: str) -> str:
     """Return a parameter's value; OwsError MissingParameterValue without it."""
     if not given.get(name):
-        raise OwsError("MissingParameterValue", name, f"parameter {name} is missing")
+        raise OwsError("MissingParameterValue", name, f"parameter {name} is missing", f"缺少参数 {name}")
     return given[name]
 
 
-async def reported(work: Awaitable[Response]) -> Response:
-    """Return the answer that ``work`` comes to, an exception report where it fails with an OwsError."""
+async def reported(request: Request, work: Awaitable[Response]) -> Response:
+    """Return the answer to ``request`` that ``work`` comes to, an exception report where it fails with an OwsError."""
     try:
         return await work
     except OwsError as error:
-        return exception_report(error)
+        return exception_report(error, negotiation.spoken_language(request))
 
 
-def exception_report(error: OwsError, version: str = "1.1.0") -> Response:
-    """Return an error as an exception report of a ``version`` of the service."""
-    root = etree.Element(f"{{{OWS}}}ExceptionReport", nsmap={None: OWS}, version=version)
+def exception_report(error: OwsError, language: negotiation.Language, version: str = "1.1.0") -> Response:
+    """Return an error as an exception report of a ``version`` of the service, its text in ``language``."""
+    tag = negotiation.LANGUAGE_TAGS[language]
+    root = etree.Element(f"{{{OWS}}}ExceptionReport", {f"{{{_XML_NAMESPACE}}}lang": tag}, {None: OWS}, version=version)
     exception = etree.SubElement(root, f"{{{OWS}}}Exception", exceptionCode=error.code, locator=_spoken(error.locator))
-    etree.SubElement(exception, f"{{{OWS}}}ExceptionText").text = _spoken(error.text)
-    return Response(etree.tostring(root, xml_declaration=True, encoding="UTF-8"), error.status, media_type=XML)
+    etree.SubElement(exception, f"{{{OWS}}}ExceptionText").text = _spoken(error.text.in_language(language))
+    headers = {"Content-Language": tag, "Vary": "Accept-Language"}
+    return Response(etree.tostring(root, xml_declaration=True, encoding="UTF-8"), error.status, headers, media_type=XML)
 
 
 def of_twin_error(error: TwinError, locator: str = "") -> OwsError:
     """Return what an error of ours is to a client of an older service."""
     code = "InvalidParameterValue" if error.status < 500 else "NoApplicableCode"
-    return OwsError(code, locator, error.text.en, error.status)
+    return OwsError(code, locator, error.text.en, error.text.zh, error.status)
 
 
 def _spoken(text: str) -> str:

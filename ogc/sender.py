@@ -16,8 +16,6 @@ from ogc.state import DoorState, OgcContext, StateKeeper
 from twin.model import Principal
 from twin.query.collection import Collection
 
-_LANGUAGES = {"zh": "zh-Hans", "en": "en"}
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -72,7 +70,7 @@ class Sender:
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Return a document as JSON, or as the page ``template`` where the caller wants HTML; 304 where the caller holds it."""
-        sent = {"Content-Language": _LANGUAGES[asked.language], **(headers or {})}
+        sent = {"Content-Language": negotiation.LANGUAGE_TAGS[asked.language], **(headers or {})}
         as_page = negotiation.form(asked.request) == "html"
         content = (
             await self.pages.render(asked.request, template, document, asked.language, collection)

@@ -9,15 +9,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc.image_tiles import ImageTiles
-from ogc.map_tiles import days_of, tile_address
+from ogc.map_tiles import days_of
 from ogc.ows import XML, OwsError, keyed_values, of_twin_error, reported, required
 from ogc.pictures import FORMS, MEDIA_TYPES
 from ogc.sender import Asked, Sender
 from ogc.wmts_capabilities import DEFAULT_STYLE, ServedLayer, capabilities
-from twin.errors import NotFoundError, TwinError
+from twin.errors import TwinError
 from twin.query.execute import fetch_row
 from twin.query.images import image_days
-from twin.tile_matrix_sets import MATRIX_SETS
+from twin.tile_matrix_sets import MATRIX_SETS, TileAddress, TileMatrixSet
 
 _NAMES = frozenset(
     {
@@ -26,6 +26,7 @@ _NAMES = frozenset(
     }
 )  # fmt: skip
 _SUFFIXES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
+_MOST_DIGITS = 9
 _FORMS = {MEDIA_TYPES[form]: form for form in FORMS}
 
 
@@ -49,20 +50,20 @@ class WmtsDoor:
 
     async def parameters(self, request: Request) -> Response:
         """GetCapabilities or GetTile, by parameters."""
-        return await reported(self._parameters(request))
+        return await reported(request, self._parameters(request))
 
     async def paths_capabilities(self, request: Request) -> Response:
         """The capabilities document."""
-        return await reported(self._capabilities(request))
+        return await reported(request, self._capabilities(request))
 
     async def path_tile(self, request: Request) -> Response:
         """One tile, by its path."""
-        return await reported(self._path_tile(request))
+        return await reported(request, self._path_tile(request))
 
     async def _parameters(self, request: Request) -> Response:
         given = keyed_values(request.query_params.multi_items(), _NAMES)
         if required(given, "service").upper() != "WMTS":
-            raise OwsError("InvalidParameterValue", "service", "service is WMTS")
+            raise OwsError("InvalidParameterValue", "service", "service is WMTS", "service 应为 WMTS")
         match required(given, "request").lower():
             case "getcapabilities":
                 _require_version(given.get("acceptversions", "1.0.0").split(","), "VersionNegotiationFailed", "acceptversions")
@@ -70,14 +71,18 @@ class WmtsDoor:
             case "gettile":
                 _require_version([required(given, "version")], "InvalidParameterValue", "version")
                 return await self._tile(request, given)
-        raise OwsError("OperationNotSupported", "request", "request is GetCapabilities or GetTile")
+        raise OwsError(
+            "OperationNotSupported", "request", "request is GetCapabilities or GetTile", "request 应为 GetCapabilities 或 GetTile"
+        )
 
     async def _path_tile(self, request: Request) -> Response:
         keyed_values(request.query_params.multi_items(), frozenset())
         found = {name: str(value) for name, value in request.path_params.items()}
         suffix = found.pop("suffix")
         if suffix not in _SUFFIXES:
-            raise OwsError("InvalidParameterValue", "format", f"there are no tiles in {suffix[:40]!r}", 404)
+            raise OwsError(
+                "InvalidParameterValue", "format", f"there are no tiles in {suffix[:40]!r}", f"没有 {suffix[:40]!r} 格式的瓦片", 404
+            )
         return await self._tile(request, found | {"format": _SUFFIXES[suffix]})
 
     async def _capabilities(self, request: Request) -> Response:
@@ -96,20 +101,21 @@ class WmtsDoor:
         asked = await self._asked(request)
         collection = asked.visible.get(required(given, "layer"))
         if collection is None or not self._tiles.shows(collection):
-            raise OwsError("InvalidParameterValue", "layer", f"there is no layer {given['layer'][:60]!r}", 404)
+            named = given["layer"][:60]
+            raise OwsError("InvalidParameterValue", "layer", f"there is no layer {named!r}", f"没有图层 {named!r}")
         if given.get("style", "") not in ("", DEFAULT_STYLE):
-            raise OwsError("InvalidParameterValue", "style", f"the style is {DEFAULT_STYLE}")
+            raise OwsError("InvalidParameterValue", "style", f"the style is {DEFAULT_STYLE}", f"样式为 {DEFAULT_STYLE}")
         form = _FORMS.get(required(given, "format"))
         if form is None:
-            raise OwsError("InvalidParameterValue", "format", f"format is one of {', '.join(_FORMS)}")
+            listed = ", ".join(_FORMS)
+            raise OwsError("InvalidParameterValue", "format", f"format is one of {listed}", f"format 应为 {listed} 之一")
         grid = MATRIX_SETS.get(required(given, "tilematrixset"))
         if grid is None:
-            raise OwsError("InvalidParameterValue", "tilematrixset", f"tilematrixset is one of {', '.join(MATRIX_SETS)}")
-        numbers = [required(given, name) for name in ("tilematrix", "tilecol", "tilerow")]
-        try:
-            address = tile_address(grid, *numbers)
-        except NotFoundError as error:
-            raise OwsError("TileOutOfRange", "tilerow", "there is no such tile", 404) from error
+            listed = ", ".join(MATRIX_SETS)
+            raise OwsError(
+                "InvalidParameterValue", "tilematrixset", f"tilematrixset is one of {listed}", f"tilematrixset 应为 {listed} 之一"
+            )
+        address = _address(grid, *(required(given, name) for name in ("tilematrix", "tilecol", "tilerow")))
         try:
             days = days_of(None if given.get("time", "default") in ("default", "") else given["time"])
             return await self._tiles.tile(request, asked.state, collection, address, days, form, even_empty=True)
@@ -122,6 +128,18 @@ class WmtsDoor:
         return self._sender.understood(request, state, {})
 
 
+def _address(grid: TileMatrixSet, matrix: str, column: str, row: str) -> TileAddress:
+    """Return the tile of a matrix set; OwsError that names the parameter which is out of range (07-057r7, tables 25 and 27)."""
+    if matrix not in set(map(str, grid.levels)):
+        raise OwsError("InvalidParameterValue", "tilematrix", f"there is no tile matrix {matrix[:40]!r}", f"没有瓦片矩阵 {matrix[:40]!r}")
+    for locator, number, count in (("tilecol", column, grid.width(int(matrix))), ("tilerow", row, grid.height(int(matrix)))):
+        if not (number.isascii() and number.isdigit()):
+            raise OwsError("InvalidParameterValue", locator, f"{locator} is a whole number", f"{locator} 应为整数")
+        if len(number) > _MOST_DIGITS or int(number) >= count:
+            raise OwsError("TileOutOfRange", locator, "there is no such tile", "没有该瓦片", 404)
+    return TileAddress(grid, int(matrix), int(column), int(row))
+
+
 def wmts_link(base: str, language: str) -> dict[str, object]:
     """Return the link from the landing page to the capabilities."""
     title = "影像的 WMTS 服务" if language == "zh" else "WMTS of imagery"
@@ -130,4 +148,4 @@ def wmts_link(base: str, language: str) -> dict[str, object]:
 
 def _require_version(versions: list[str], code: str, locator: str) -> None:
     if "1.0.0" not in versions:
-        raise OwsError(code, locator, "the version is 1.0.0")
+        raise OwsError(code, locator, "the version is 1.0.0", "版本为 1.0.0")

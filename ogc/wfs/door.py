@@ -84,11 +84,11 @@ class WfsDoor:
             call = _call_of_xml(body) if body is not None else _call_of_parameters(pairs)
             return await self._answer(request, call)
         except OwsError as error:
-            return exception_report(error, VERSION)
+            return exception_report(error, negotiation.spoken_language(request), VERSION)
         except TwinError as error:
             code = "OperationProcessingFailed" if error.status >= 500 else "InvalidParameterValue"
-            text = error.text.in_language("zh" if error.code == "bad-language" else negotiation.language(request))
-            return exception_report(OwsError(code, _locator(error), text, error.status), VERSION)
+            known = OwsError(code, _locator(error), error.text.en, error.text.zh, error.status)
+            return exception_report(known, negotiation.spoken_language(request), VERSION)
 
     async def _answer(self, request: Request, call: _Call) -> Response:
         principal = self._context.principal_of(request)
@@ -129,7 +129,7 @@ class WfsDoor:
         if wanted.alone:
             return _alone(wanted, first, space)
         returned, more = await self._returned(wanted, first, principal)
-        matched = first.matched if first.matched is not None else None if more else wanted.start + returned
+        matched = await self._matched(wanted, first, returned, principal) if not more else first.matched
         said = "unknown" if matched is None else str(matched)
         streamed = _with_first(first, pages)
         if wanted.form == "geojson":
@@ -139,6 +139,14 @@ class WfsDoor:
         onward = _next_link(address, call, wanted) if more else ""
         opening = answer.opening(element, space, address, wanted.collection.slug, said, returned, onward).encode()
         return _streamed(opening, answer.gml_members(wanted, streamed, value), f"</wfs:{element}>\n".encode(), GML_FORMAT)
+
+    async def _matched(self, wanted: GetFeature, first: ItemsPage, returned: int, principal: Principal) -> int:
+        """Return how many features there are, of which an answer holds the last, or none where it begins beyond them."""
+        if first.matched is not None or returned or not wanted.start:
+            return first.matched if first.matched is not None else wanted.start + returned
+        at = first.commit if wanted.query.as_of is None else wanted.query.as_of
+        row = await fetch_pinned(self._context.pool, wanted.query, at, lambda q: matched_statement(q, principal))
+        return int(row[1])
 
     async def _returned(self, wanted: GetFeature, first: ItemsPage, principal: Principal) -> tuple[int, bool]:
         """Return how many features the answer has, which it says before they come, and whether there are more behind them."""
@@ -181,28 +189,35 @@ def _call_of_xml(body: bytes) -> _Call:
 
 def _known(operation: str) -> str:
     if operation not in OPERATIONS:
-        raise OwsError("OperationNotSupported", "request", f"there is no operation {operation[:40]!r} here")
+        raise OwsError(
+            "OperationNotSupported", "request", f"there is no operation {operation[:40]!r} here", f"此处没有操作 {operation[:40]!r}"
+        )
     return operation
 
 
 def _require_version(service: str, version: str | None, accepted: str | None, operation: str) -> None:
     if service.upper() != "WFS":
-        raise OwsError("InvalidParameterValue", "service", "the service is WFS")
+        raise OwsError("InvalidParameterValue", "service", "the service is WFS", "服务为 WFS")
     if operation == "GetCapabilities":
         if accepted and VERSION not in {part.strip() for part in accepted.split(",")}:
-            raise OwsError("VersionNegotiationFailed", "AcceptVersions", f"the version is {VERSION}")
+            raise OwsError("VersionNegotiationFailed", "AcceptVersions", f"the version is {VERSION}", f"版本为 {VERSION}")
     elif version is not None and not version.startswith("2.0"):
-        raise OwsError("InvalidParameterValue", "version", f"the version is {VERSION}")
+        raise OwsError("InvalidParameterValue", "version", f"the version is {VERSION}", f"版本为 {VERSION}")
 
 
 def _value_reference(call: _Call, wanted: GetFeature) -> str | None:
     if call.operation != "GetPropertyValue":
         return None
     if not call.value_reference:
-        raise OwsError("MissingParameterValue", "valueReference", "parameter valueReference is missing")
+        raise OwsError("MissingParameterValue", "valueReference", "parameter valueReference is missing", "缺少参数 valueReference")
     name = call.value_reference.rpartition("/")[2].rpartition(":")[2]
     if name not in {*wanted.collection.properties, GEOMETRY}:
-        raise OwsError("InvalidParameterValue", "valueReference", f"the feature type has no property {name[:40]!r}")
+        raise OwsError(
+            "InvalidParameterValue",
+            "valueReference",
+            f"the feature type has no property {name[:40]!r}",
+            f"该要素类型没有属性 {name[:40]!r}",
+        )
     return name
 
 
@@ -213,7 +228,7 @@ def _of_one_property(wanted: GetFeature, name: str) -> FeatureQuery:
 
 def _alone(wanted: GetFeature, page: ItemsPage, space: str) -> Response:
     if not page.count:
-        raise OwsError("NotFound", "id", "there is no such feature", 404)
+        raise OwsError("NotFound", "id", "there is no such feature", "没有该要素", 404)
     if wanted.form == "geojson":
         return Response(page.features, media_type=GEOJSON_FORMAT)
     feature = orjson.loads(page.features)

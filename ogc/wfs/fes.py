@@ -69,12 +69,12 @@ def read_filter(element: Element, collection: Collection, default: Srs) -> Filte
     if parts and all(local_name(part) in {"ResourceId", "FeatureId", "GmlObjectId"} for part in parts):
         return Filter(resources=tuple(_rid(part) for part in parts))
     if len(parts) != 1:
-        raise _bad("a Filter holds one condition, or ResourceIds")
+        raise _bad("a Filter holds one condition, or ResourceIds", "Filter 应含一个条件，或若干 ResourceId")
     reader = _Reader(collection)
     tree = reader.predicate(parts[0], 0)
     names = reader.srs_names
     if len(names) > 1:
-        raise _bad("all geometries of a filter are in one CRS")
+        raise _bad("all geometries of a filter are in one CRS", "过滤条件中的几何应为同一坐标参考系")
     srs = srs_named(names.pop(), collection.crs, "filter") if names else default
     return Filter(condition=build_tree(tree, srs.crs, collection))
 
@@ -91,7 +91,7 @@ class _Reader:
 
     def predicate(self, element: Element, depth: int) -> Tree:
         if depth > _DEEPEST:
-            raise _bad(f"deeper than {_DEEPEST} levels")
+            raise _bad(f"deeper than {_DEEPEST} levels", f"嵌套超过 {_DEEPEST} 层")
         name, parts = local_name(element), list(children(element))
         if name in _LOGIC:
             return {"op": _LOGIC[name], "args": [self.predicate(part, depth + 1) for part in parts]}
@@ -114,7 +114,7 @@ class _Reader:
             return {"op": f"s_{name.lower()}", "args": [self._side(part) for part in _some(parts, 2)]}
         if name in SPANS:
             return {"op": SPANS[name], "args": [self._span(part) for part in _some(parts, 2)]}
-        raise OwsError("OptionNotSupported", "filter", f"{name[:40]} is not supported")
+        raise OwsError("OptionNotSupported", "filter", f"{name[:40]} is not supported", f"不支持 {name[:40]}")
 
     def _comparison(self, operator: str, element: Element, parts: Sequence[Element]) -> Tree:
         left, right = _some(parts, 2)
@@ -150,7 +150,7 @@ class _Reader:
     def _distance(self, element: Element, parts: Sequence[Element]) -> Tree:
         reference, shape, distance = _some(parts, 3)
         if distance.get("uom", distance.get("units", "")) not in _METRES:
-            raise OwsError("OptionNotSupported", "filter", "a distance is in metres")
+            raise OwsError("OptionNotSupported", "filter", "a distance is in metres", "距离单位为米")
         far: Tree = {"op": "distance", "args": [self._side(reference), self._side(shape)]}
         operator = "<=" if local_name(element) == "DWithin" else ">"
         return {"op": operator, "args": [far, _number(text_of(distance))]}
@@ -172,7 +172,7 @@ class _Reader:
         if name == "TimePeriod" and len(times) == 2:
             return {"interval": times}
         if len(times) != 1:
-            raise _bad("a temporal operator takes a TimeInstant or a TimePeriod")
+            raise _bad("a temporal operator takes a TimeInstant or a TimePeriod", "时间运算符只接受 TimeInstant 或 TimePeriod")
         return times[0]
 
     def _operand(self, element: Element, kind: ast.ValueType) -> object:
@@ -180,12 +180,13 @@ class _Reader:
         if name in {"ValueReference", "PropertyName"}:
             return self._reference(element)
         if name != "Literal":
-            raise OwsError("OptionNotSupported", "filter", f"{name[:40]} is not supported")
+            raise OwsError("OptionNotSupported", "filter", f"{name[:40]} is not supported", f"不支持 {name[:40]}")
         return _LITERALS[kind](text_of(element))
 
     def _reference(self, element: Element) -> Tree:
         if local_name(element) not in {"ValueReference", "PropertyName"}:
-            raise _bad(f"{local_name(element)[:40]} stands where a ValueReference is due")
+            found = local_name(element)[:40]
+            raise _bad(f"{found} stands where a ValueReference is due", f"{found} 处应为 ValueReference")
         name = property_name(text_of(element))
         return {"property": GEOMETRY if name in GEOMETRY_NAMES else name}
 
@@ -226,13 +227,13 @@ def _number(text: str) -> float:
         digits = text.strip()
         return whole_number(digits) if digits.lstrip("+-").isdecimal() else float(digits)
     except ValueError:
-        raise _bad(f"{text[:40]!r} is no number") from None
+        raise _bad(f"{text[:40]!r} is no number", f"{text[:40]!r} 不是数值") from None
 
 
 def _boolean(text: str) -> bool:
     found = {"true": True, "1": True, "false": False, "0": False}.get(text.strip().lower())
     if found is None:
-        raise _bad(f"{text[:40]!r} is neither true nor false")
+        raise _bad(f"{text[:40]!r} is neither true nor false", f"{text[:40]!r} 不是布尔值")
     return found
 
 
@@ -249,7 +250,7 @@ _LITERALS: Mapping[ast.ValueType, Callable[[str], object]] = MappingProxyType(
 
 def _some(parts: Sequence[Element], count: int) -> Sequence[Element]:
     if len(parts) != count:
-        raise _bad(f"an operator takes {count} operands and has {len(parts)}")
+        raise _bad(f"an operator takes {count} operands and has {len(parts)}", f"运算符需要 {count} 个操作数，实有 {len(parts)} 个")
     return parts
 
 
@@ -257,5 +258,5 @@ def _rid(element: Element) -> str:
     return element.get("rid") or element.get("fid") or ""
 
 
-def _bad(text: str) -> OwsError:
-    return OwsError("OperationParsingFailed", "filter", text)
+def _bad(en: str, zh: str) -> OwsError:
+    return OwsError("OperationParsingFailed", "filter", en, zh)

@@ -22,7 +22,7 @@ def bounds(envelope: Element) -> list[float]:
     """Return the four numbers of an Envelope or Box; OwsError when it has none."""
     corners = [p for part in envelope.iter() if isinstance(part.tag, str) for p in _own_positions(part, _dimension(envelope))]
     if len(corners) != 2:
-        raise _bad("an Envelope has two corners")
+        raise _bad("an Envelope has two corners", "Envelope 应有两个角点")
     return [*corners[0], *corners[1]]
 
 
@@ -30,7 +30,7 @@ def geometry(element: Element) -> Geometry:
     """Return a geometry; OwsError for an element that is none."""
     read = _READERS.get(local_name(element))
     if read is None:
-        raise _bad(f"{local_name(element)[:40]} is not a geometry that is taken here")
+        raise _bad(f"{local_name(element)[:40]} is not a geometry that is taken here", f"此处不接受几何类型 {local_name(element)[:40]}")
     return read(element)
 
 
@@ -42,7 +42,7 @@ def is_geometry(element: Element) -> bool:
 def _point(element: Element) -> Geometry:
     positions = _positions(element)
     if len(positions) != 1:
-        raise _bad("a Point has one position")
+        raise _bad("a Point has one position", "Point 应有一个坐标位置")
     return {"type": "Point", "coordinates": positions[0]}
 
 
@@ -56,7 +56,7 @@ def _polygon(element: Element) -> Geometry:
         if isinstance(part.tag, str) and local_name(part) in {"exterior", "outerBoundaryIs", "interior", "innerBoundaryIs"}:
             rings[local_name(part) in {"exterior", "outerBoundaryIs"}].append(_positions(part))
     if len(rings[True]) != 1:
-        raise _bad("a Polygon has one exterior")
+        raise _bad("a Polygon has one exterior", "Polygon 应有一个外环")
     return {"type": "Polygon", "coordinates": [*rings[True], *rings[False]]}
 
 
@@ -98,7 +98,7 @@ def _own_positions(element: Element, dimension: int) -> Iterator[Position]:
         numbers = _numbers(text.split())
         step = int(element.get("srsDimension", "0")) if element.get("srsDimension", "").isdigit() else dimension
         if step < 2 or len(numbers) % step:
-            raise _bad("a posList holds whole positions")
+            raise _bad("a posList holds whole positions", "posList 的数值个数应为维数的整数倍")
         yield from (numbers[i : i + 2] for i in range(0, len(numbers), step))
     elif name == "coordinates":
         yield from (_numbers(pair.split(","))[:2] for pair in text.split())
@@ -118,11 +118,11 @@ def _numbers(words: Sequence[str]) -> list[float]:
     try:
         numbers = [float(word) for word in words]
     except ValueError:
-        raise _bad("a position consists of numbers") from None
+        raise _bad("a position consists of numbers", "坐标应为数值") from None
     if len(numbers) < 2 or not all(map(math.isfinite, numbers)):
-        raise _bad("a position consists of finite numbers")
+        raise _bad("a position consists of finite numbers", "坐标应为有限数值")
     return numbers
 
 
-def _bad(text: str) -> OwsError:
-    return OwsError("OperationParsingFailed", "filter", text)
+def _bad(en: str, zh: str) -> OwsError:
+    return OwsError("OperationParsingFailed", "filter", en, zh)

@@ -19,6 +19,8 @@ PREFIX = "city"
 """What we write before names of the city's own; callers may use any."""
 GEOMETRY = "geometry"
 _URN = re.compile(r"urn:(?:x-)?ogc:def:crs:(EPSG|OGC):[0-9.]*:([A-Za-z0-9]+)")
+_OF_WMS = {"CRS:84": "OGC:CRS84", "CRS:84H": "OGC:CRS84h"}
+"""What clients of WMS call CRS84 (06-042, B.3)."""
 _EAST_FIRST = re.compile(r"(?:EPSG:|https?://www\.opengis\.net/gml/srs/epsg\.xml#)([0-9]+)")
 
 
@@ -39,7 +41,7 @@ def type_named(name: str, visible: Mapping[str, Collection]) -> Collection:
     """Return the collection that a type name, with or without a prefix, means; OwsError for none that the caller may see."""
     found = visible.get(name.strip().rpartition(":")[2])
     if found is None:
-        raise OwsError("InvalidParameterValue", "typeNames", f"there is no feature type {name[:60]!r}")
+        raise OwsError("InvalidParameterValue", "typeNames", f"there is no feature type {name[:60]!r}", f"没有要素类型 {name[:60]!r}")
     return found
 
 
@@ -78,11 +80,12 @@ def srs_named(name: str, offered: Iterable[OutputCrs], locator: str = "srsName")
 
     URNs and OGC's URIs have the authority's axis order; the forms before them, ``EPSG:4326`` and the one with ``#``, east first.
     """
-    offered = tuple(offered)
-    short, full = _EAST_FIRST.fullmatch(name.strip()), _URN.fullmatch(name.strip())
+    offered, name = tuple(offered), name.strip()
+    short, full = _EAST_FIRST.fullmatch(name), _URN.fullmatch(name)
     try:
         if short is not None:
-            return Srs(name.strip(), dataclasses.replace(output_crs(f"EPSG:{short[1]}", offered), xy=True))
-        return Srs(name.strip(), output_crs(f"{full[1]}:{full[2]}" if full else name.strip(), offered))
+            return Srs(name, dataclasses.replace(output_crs(f"EPSG:{short[1]}", offered), xy=True))
+        known = f"{full[1]}:{full[2]}" if full else _OF_WMS.get(name.upper(), name)
+        return Srs(name, output_crs(known, offered))
     except BadRequestError as error:
-        raise OwsError("InvalidParameterValue", locator, error.text.en) from None
+        raise OwsError("InvalidParameterValue", locator, error.text.en, error.text.zh) from None

@@ -72,7 +72,7 @@ def asked_by_parameters(given: Mapping[str, str]) -> Asked:
     """Return what parameters, their names in lower case, ask for."""
     spatial = [name for name in ("filter", "bbox", "resourceid") if name in given]
     if len(spatial) > 1:
-        raise _bad(spatial[1], f"{spatial[0]} and {spatial[1]} exclude each other")
+        raise _bad(spatial[1], f"{spatial[0]} and {spatial[1]} exclude each other", f"{spatial[0]} 与 {spatial[1]} 不能同时使用")
     text = given.get("filter")
     stored = given.get("storedquery_id")
     return Asked(
@@ -97,7 +97,7 @@ def asked_by_xml(root: Element, body: bytes) -> Asked:
     """Return what a ``wfs:GetFeature`` element asks for."""
     queries = [part for part in children(root) if local_name(part) in {"Query", "StoredQuery"}]
     if len(queries) != 1:
-        raise OwsError("OptionNotSupported", "Query", "a request has one query")
+        raise OwsError("OptionNotSupported", "Query", "a request has one query", "一次请求只含一个 Query")
     query = queries[0]
     parts = {local_name(part): part for part in children(query)}
     stored = query.get("id") if local_name(query) == "StoredQuery" else None
@@ -129,7 +129,12 @@ def get_feature(asked: Asked, visible: Mapping[str, Collection], principal: Prin
         collection = _of_resources(resources, visible)
     else:
         if any(mark in asked.types for mark in (",", "(", " ")):
-            raise OwsError("OptionNotSupported", "typeNames", "a query has one feature type: there are no joins")
+            raise OwsError(
+                "OptionNotSupported",
+                "typeNames",
+                "a query has one feature type: there are no joins",
+                "一个 Query 只含一个要素类型，不支持连接",
+            )
         collection = type_named(asked.types, visible)
     srs, form = _srs(asked, collection), _form(asked.form)
     if asked.filter is not None:
@@ -159,25 +164,25 @@ def _condition(filtered: Filter | None) -> Predicate | None:
 
 def _stored_id(asked: Asked) -> str:
     if asked.stored not in {GET_FEATURE_BY_ID, "http://www.opengis.net/def/query/OGC-WFS/0/GetFeatureById"}:
-        raise _bad("storedquery_id", "there is no such stored query")
+        raise _bad("storedquery_id", "there is no such stored query", "没有该存储查询")
     if not asked.stored_id:
-        raise OwsError("MissingParameterValue", "id", "parameter id is missing")
+        raise OwsError("MissingParameterValue", "id", "parameter id is missing", "缺少参数 id")
     return asked.stored_id
 
 
 def _of_resources(resources: tuple[str, ...], visible: Mapping[str, Collection]) -> Collection:
     if not resources:
-        raise OwsError("MissingParameterValue", "typeNames", "parameter typeNames is missing")
+        raise OwsError("MissingParameterValue", "typeNames", "parameter typeNames is missing", "缺少参数 typeNames")
     slug = resources[0].partition(".")[0]
     if slug not in visible:
-        raise OwsError("NotFound", "resourceId", "there is no such feature", 404)
+        raise OwsError("NotFound", "resourceId", "there is no such feature", "没有该要素", 404)
     return visible[slug]
 
 
 def _fids(resources: tuple[str, ...], collection: Collection, visible: Mapping[str, Collection]) -> tuple[int, ...]:
     found = [fid_of(resource, visible) for resource in resources]
     if any(one is not None and one[0] is not collection for one in found):
-        raise OwsError("OptionNotSupported", "resourceId", "all features of a query are of one type")
+        raise OwsError("OptionNotSupported", "resourceId", "all features of a query are of one type", "一次查询的要素应属同一类型")
     return tuple(one[1] for one in found if one is not None)
 
 
@@ -195,7 +200,7 @@ def _area(text: str, collection: Collection) -> Area:
     try:
         bounds = tuple(float(word) for word in words)
     except ValueError:
-        raise _bad("bbox", "bbox takes 4 numbers and perhaps a CRS") from None
+        raise _bad("bbox", "bbox takes 4 numbers and perhaps a CRS", "bbox 应为 4 个数值，可附坐标参考系") from None
     srs = offered_srs(collection)[0] if named is None else srs_named(named, collection.crs, "bbox")
     return bbox_area(bounds, srs.crs, collection.storage_srid)
 
@@ -203,7 +208,7 @@ def _area(text: str, collection: Collection) -> Area:
 def _properties(names: tuple[str, ...], collection: Collection) -> tuple[str, ...]:
     unknown = [name for name in names if name not in {*collection.properties, GEOMETRY}]
     if unknown:
-        raise _bad("propertyName", f"the feature type has no property {unknown[0][:40]!r}")
+        raise _bad("propertyName", f"the feature type has no property {unknown[0][:40]!r}", f"该要素类型没有属性 {unknown[0][:40]!r}")
     return tuple(name for name in names if name != GEOMETRY)
 
 
@@ -212,7 +217,7 @@ def _order(text: str, collection: Collection) -> tuple[SortKey, ...]:
     for part in text.split(","):
         name, _, direction = part.strip().replace("+", " ").partition(" ")
         if property_name(name) not in known or direction.strip().upper() not in {"", "A", "ASC", "D", "DESC"}:
-            raise _bad("sortBy", f"features are not sorted by {part[:40]!r}")
+            raise _bad("sortBy", f"features are not sorted by {part[:40]!r}", f"不能按 {part[:40]!r} 排序")
         made.append(SortKey(property_name(name), known[property_name(name)], descending=direction.strip().upper().startswith("D")))
     return tuple(made)
 
@@ -230,20 +235,20 @@ def _form(text: str | None) -> Literal["gml", "geojson"]:
         return "gml"
     if text.partition(";")[0].strip().lower().replace(" ", "+") in _JSON_NAMES:
         return "geojson"
-    raise _bad("outputFormat", f"outputFormat is {GML_FORMAT} or {GEOJSON_FORMAT}")
+    raise _bad("outputFormat", f"outputFormat is {GML_FORMAT} or {GEOJSON_FORMAT}", f"outputFormat 应为 {GML_FORMAT} 或 {GEOJSON_FORMAT}")
 
 
 def _is_hits(text: str) -> bool:
     if text.lower() not in {"hits", "results"}:
-        raise _bad("resultType", "resultType is hits or results")
+        raise _bad("resultType", "resultType is hits or results", "resultType 应为 hits 或 results")
     return text.lower() == "hits"
 
 
 def _whole(text: str, locator: str) -> int:
     if not _DIGITS.match(text):
-        raise _bad(locator, f"{locator} is a whole number")
+        raise _bad(locator, f"{locator} is a whole number", f"{locator} 应为整数")
     return int(text)
 
 
-def _bad(locator: str, text: str) -> OwsError:
-    return OwsError("InvalidParameterValue", locator, text)
+def _bad(locator: str, en: str, zh: str) -> OwsError:
+    return OwsError("InvalidParameterValue", locator, en, zh)

@@ -18,7 +18,7 @@ MOST_DEPTH = 60
 def parse_xml(content: bytes, locator: str) -> Element:
     """Return the root of a document; OwsError OperationParsingFailed for what is not well-formed, too large or has a DTD."""
     if len(content) > MOST_BYTES:
-        raise OwsError("OperationParsingFailed", locator, f"the XML is at most {MOST_BYTES >> 10} kB")
+        raise OwsError("OperationParsingFailed", locator, f"the XML is at most {MOST_BYTES >> 10} kB", f"XML 不超过 {MOST_BYTES >> 10} kB")
     parser = etree.XMLParser(
         resolve_entities=False,
         load_dtd=False,
@@ -31,11 +31,11 @@ def parse_xml(content: bytes, locator: str) -> Element:
     try:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError, LookupError):
-        raise OwsError("OperationParsingFailed", locator, "the XML is not well-formed") from None
+        raise OwsError("OperationParsingFailed", locator, "the XML is not well-formed", "XML 格式有误") from None
     if root.getroottree().docinfo.internalDTD is not None:
-        raise OwsError("OperationParsingFailed", locator, "the XML has a DTD, which is not taken")
+        raise OwsError("OperationParsingFailed", locator, "the XML has a DTD, which is not taken", "不接受含 DTD 的 XML")
     if _depth(root) > MOST_DEPTH:
-        raise OwsError("OperationParsingFailed", locator, f"the XML is deeper than {MOST_DEPTH} levels")
+        raise OwsError("OperationParsingFailed", locator, f"the XML is deeper than {MOST_DEPTH} levels", f"XML 嵌套超过 {MOST_DEPTH} 层")
     return root
 
 

@@ -130,8 +130,10 @@ def test_the_axis_order_goes_with_the_way_the_crs_is_written(wfs: Wfs) -> None:
 
     for northing_first in ("urn:ogc:def:crs:EPSG::4326", f"{EPSG}4326"):
         assert 31 < first(northing_first)[0] < 32
-    for easting_first in ("EPSG:4326", "http://www.opengis.net/gml/srs/epsg.xml#4326", "urn:ogc:def:crs:OGC:1.3:CRS84"):
+    for easting_first in ("EPSG:4326", "http://www.opengis.net/gml/srs/epsg.xml#4326", "urn:ogc:def:crs:OGC:1.3:CRS84", "CRS:84"):
         assert 119 < first(easting_first)[0] < 121
+    box = "119.9,31.7,120.1,31.9,CRS:84"
+    assert fids(wfs(typeNames="plots", bbox=box)) == fids(wfs(typeNames="plots"))
     assert first("urn:ogc:def:crs:EPSG::4549") == first("EPSG:4549")[::-1]
     assert code_of(wfs(typeNames="plots", srsName="urn:ogc:def:crs:EPSG::32650")) == "InvalidParameterValue"
 
@@ -254,7 +256,10 @@ def test_pages_hits_projection_and_order(wfs: Wfs, base: str) -> None:
         f for start in range(0, len(whole), 9) for f in fids(wfs(typeNames="buildings", sortBy="floors_above D", count=9, startIndex=start))
     ]
     assert pages == descending
-    assert fids(wfs(typeNames="buildings", startIndex=1000)) == []
+    for form in ("application/gml+xml; version=3.2", "application/json"):
+        beyond = wfs(typeNames="buildings", startIndex=1000, outputFormat=form)
+        said = beyond.json() if "json" in form else read(beyond).attrib
+        assert (str(said["numberMatched"]), str(said["numberReturned"])) == (str(len(whole)), "0")
     assert fids(wfs(typeNames="buildings", bbox=f"{N},{E},{N + 25},{E + 100},urn:ogc:def:crs:EPSG::4549")) == fids(
         wfs(typeNames="buildings", bbox=f"{E},{N},{E + 100},{N + 25},EPSG:4549")
     )
@@ -318,6 +323,18 @@ def test_schemas_describe_every_type_and_hide_what_is_closed(wfs: Wfs) -> None:
 def test_what_is_wrong_is_an_exception_report(wfs: Wfs, parameters: dict[str, str], code: str) -> None:
     answer = wfs(**parameters)
     assert (answer.status_code, code_of(answer)) == (400, code)
+
+
+@pytest.mark.parametrize(("accepted", "tag"), [(None, "zh-Hans"), ("en", "en"), ("de, zh-CN;q=0.5, en;q=0.4", "zh-Hans")])
+def test_reports_speak_the_callers_language(base: str, accepted: str | None, tag: str) -> None:
+    with httpx.Client(headers={} if accepted is None else {"Accept-Language": accepted}) as caller:
+        for path in ("wfs?request=GetFeature&typeNames=colour", "wfs?request=GetFeature&typeNames=plots&bbox=1,2,3,nan",
+                     "wfs?request=GetFeature&typeNames=plots&srsName=EPSG:1"):  # fmt: skip
+            answer = caller.get(f"{base}/{path}")
+            report = etree.fromstring(answer.content)
+            assert (report.get("{http://www.w3.org/XML/1998/namespace}lang"), answer.headers["Content-Language"]) == (tag, tag)
+            text = report.findtext("ows:Exception/ows:ExceptionText", None, NAMES)
+            assert any("\u4e00" <= c <= "\u9fff" for c in text) == (tag != "en"), text
 
 
 @pytest.mark.parametrize(
