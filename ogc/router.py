@@ -39,6 +39,8 @@ __all__ = ["OgcContext", "build_router"]
 def build_router(context: OgcContext) -> APIRouter:
     """Return the router of every OGC route; errors leave it as TwinErrors, which the application turns into problem documents."""
     keeper = StateKeeper(context.catalogue)
+    if context.on_change is not None:
+        context.on_change(keeper.outdate)
     pages = Pages(keeper)
     exports = ExportDoor(context, keeper, context.exports) if context.exports else None
     downloads = DownloadDoor(context, keeper, exports, context.exports.store) if exports and context.exports else None

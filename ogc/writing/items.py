@@ -60,7 +60,7 @@ class WritingDoor:
         with refusals([""] if is_one else [f"/features/{n}" for n in range(len(features))], preferences(request)):
             require_receivable([(collection, feature, {}) for feature in features])
             actions = [WriteAction(collection, "insert", crs, feature=receivable(collection, feature)) for feature in features]
-            written = await self._keeper.in_thread(lambda: writer.write(actions, actor, reason))
+            written = await self._keeper.written(lambda: writer.write(actions, actor, reason))
         if not is_one:
             return _created_list(request, collection, written)
         return await self._created(request, collection, principal, crs, written)
@@ -82,7 +82,7 @@ class WritingDoor:
                 action = WriteAction(collection, "delete", crs, fid, since)
             else:
                 action = replacing(collection, crs, fid, since, found, body, is_patch=is_patch)
-            written = await self._keeper.in_thread(lambda: writer.write([action], actor, reason))
+            written = await self._keeper.written(lambda: writer.write([action], actor, reason))
         if body is None:
             return Response(status_code=204)
         return await self._changed(request, collection, principal, crs, written)

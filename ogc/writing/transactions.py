@@ -92,7 +92,7 @@ class TransactionDoor:
         with refusals(prefixes, preferred):
             actions = await self._actions(request, principal, asked)
         with refusals([f"{prefix}/feature" for prefix in prefixes], preferred):
-            written = await self._keeper.in_thread(lambda: writer.write(actions, actor, reason))
+            written = await self._keeper.written(lambda: writer.write(actions, actor, reason))
         return Response(orjson.dumps(_document(request, asked, actions, written)), media_type=answers.JSON)
 
     async def _actions(self, request: Request, principal: Principal, asked: Sequence[_Asked]) -> list[WriteAction]:

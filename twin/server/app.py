@@ -150,6 +150,7 @@ def create_app(city: City) -> FastAPI:
             writer=FeatureWrites(city, tokens),
             exports=ExportMeans(exports_pool, city.store, Formats(cityjson_formats(city))),
             jobs=ProcessJobs(city, tokens, Publishing(city).wake_worker),
+            on_change=hub.on_change,
         )
     )
     # first, and found by its prefix: its routes are asked for most

@@ -19,6 +19,8 @@ from twin.errors import TooManyRequestsError, TwinError
 from twin.model import Principal, SharingClass
 
 CHANNEL = "twin_event"
+_CATALOGUE = "catalog"
+"""What PostgreSQL tells, without a word more, when anything in the catalogue has changed."""
 MAX_LISTENERS = 256
 HEARTBEAT_S = 15.0
 """A comment now and then keeps proxies from closing what is silent, and finds out who is gone."""
@@ -59,6 +61,11 @@ class EventHub:
         self._number = 0
         self._kept: deque[Event] = deque(maxlen=_KEPT)
         self._listeners: set[_Listener] = set()
+        self._on_change: list[Callable[[], None]] = []
+
+    def on_change(self, told: Callable[[], None]) -> None:
+        """Have ``told`` called on the event loop whenever the catalogue has changed, or may have."""
+        self._on_change.append(told)
 
     async def run(self, conninfo: str) -> None:
         """Listen to the database until cancelled; when it comes back after a failure, everybody is told to read all anew."""
@@ -67,9 +74,14 @@ class EventHub:
             try:
                 async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
                     await connection.execute("LISTEN twin_event")
+                    await connection.execute("LISTEN catalog")
+                    self._tell_of_change()
                     self._tell("resync", {}, {})
                     async for notification in connection.notifies():
-                        await self._take(notification.payload)
+                        if notification.channel == _CATALOGUE:
+                            self._tell_of_change()
+                        else:
+                            await self._take(notification.payload)
             except (psycopg.OperationalError, TwinError) as error:
                 _LOG.info("events are not heard: %s", error)
             await asyncio.sleep(_RETRY_S)
@@ -126,6 +138,10 @@ class EventHub:
                 listener.queue.put_nowait(event)
             except asyncio.QueueFull:
                 self._cut_off(listener)
+
+    def _tell_of_change(self) -> None:
+        for told in self._on_change:
+            told()
 
     def _cut_off_all(self) -> None:
         for listener in list(self._listeners):

@@ -10,7 +10,6 @@ from starlette.requests import HTTPConnection
 
 from ogc.writing.writer import WriteAction, WriteFault, WriteRefusedError, Written, WrittenState
 from twin.crs.output import CRS84_URI, CRS84H_URI
-from twin.errors import TooManyRequestsError
 from twin.model import Finding
 from twin.server.access import writer_of
 from twin.server.city import City
@@ -19,10 +18,6 @@ from twin.tokens import Tokens
 if TYPE_CHECKING:
     from ingest.edits import Edit, EditsOfDataset
 
-WRITES_AT_ONCE = 2
-"""Each takes connections of the pool while it is checked and published; the next waits its turn, or is told to come again."""
-_TURN_S = 30.0
-
 
 class FeatureWrites:
     """Publishes what is written through the door of one city."""
@@ -30,7 +25,6 @@ class FeatureWrites:
     def __init__(self, city: City, tokens: Tokens) -> None:
         self._city = city
         self._tokens = tokens
-        self._turns = threading.BoundedSemaphore(WRITES_AT_ONCE)
 
     def actor_of(self, request: HTTPConnection) -> str:
         """Return the name of the token a request carries; UnauthorizedError without one in force."""
@@ -42,14 +36,10 @@ class FeatureWrites:
         from ingest.edits import EditsRefusedError, edit  # noqa: PLC0415
         from twin.server.loading import workplace  # noqa: PLC0415
 
-        if not self._turns.acquire(timeout=_TURN_S):
-            raise TooManyRequestsError("others are writing; try again soon", zh="正在写入其他要素，请稍后重试")
         try:
             edited = edit(workplace(self._city, lambda *_: None), _by_dataset(actions), actor, reason)
         except EditsRefusedError as error:
             raise WriteRefusedError([_fault(finding) for finding in error.findings]) from error
-        finally:
-            self._turns.release()
         if edited.commit is not None:
             threading.Thread(target=self._wake_worker, daemon=True).start()
         states = [edited.states[number] for number in range(1, len(actions) + 1)]

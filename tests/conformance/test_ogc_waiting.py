@@ -1,0 +1,99 @@
+"""Who waits for what behind the door: reading does not wait for writing, and what was written is seen at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import ogc_server
+import psycopg
+import pytest
+import query_city
+from starlette.requests import HTTPConnection
+
+from ogc.state import MOST_WRITES_WAITING, WRITES_AT_ONCE, StateKeeper
+from ogc.writing.writer import WriteAction, Written, WrittenState
+from tests.event_loop import run_alone
+from twin.catalogue import Catalogue
+from twin.embedded import EmbeddedCluster
+from twin.server.events import EventHub
+
+
+@pytest.fixture(scope="module")
+def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
+    with query_city.clone_of(template, cluster.dsn) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def catalogue(database: str) -> Iterator[Catalogue]:
+    made = query_city.small_city(database)
+    yield made
+    made.pool.close()
+
+
+class _SlowWriter:
+    """A writer whose writes last until they are let go."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+        self.begun = threading.Semaphore(0)
+
+    def actor_of(self, request: HTTPConnection) -> str:
+        return "测绘院"
+
+    def write(self, actions: Sequence[WriteAction], actor: str, reason: str) -> Written:
+        self.begun.release()
+        assert self.let_go.wait(30)
+        return Written(None, tuple(WrittenState(1, 1) for _ in actions))
+
+
+def test_reading_goes_on_while_more_writes_wait_than_there_are_threads(catalogue: Catalogue, database: str) -> None:
+    feature = {"type": "Feature", "geometry": None, "properties": {}}
+    writer, body = _SlowWriter(), {"type": "FeatureCollection", "features": [feature]}
+    with (
+        ogc_server.served(catalogue, database, writer=writer) as base,
+        httpx.Client(base_url=base, timeout=20) as client,
+        ThreadPoolExecutor(MOST_WRITES_WAITING + WRITES_AT_ONCE + 1) as callers,
+    ):
+        slug = client.get("/collections").json()["collections"][0]["id"]
+        items = f"/collections/{slug}/items"
+        try:
+            crowd = range(MOST_WRITES_WAITING + WRITES_AT_ONCE + 1)
+            posted = [callers.submit(client.post, items, json=body) for _ in crowd]
+            assert all(writer.begun.acquire(timeout=10) for _ in range(WRITES_AT_ONCE))
+            for _ in range(3):
+                assert client.get(items, params={"limit": 1}).status_code == 200
+            assert client.get("/collections/nothing").status_code == 404  # which looks at the catalogue once more
+        finally:
+            writer.let_go.set()
+        statuses = sorted(answer.result().status_code for answer in posted)
+        assert statuses[-1] == 429
+        assert statuses.count(429) == 1
+
+
+def test_a_change_made_by_another_process_is_told_and_not_waited_for(catalogue: Catalogue, database: str) -> None:
+    async def seen() -> bool:
+        keeper, hub = StateKeeper(catalogue), EventHub(catalogue.sharing_of)
+        told = asyncio.Event()
+        hub.on_change(keeper.outdate)
+        hub.on_change(told.set)
+        listening = asyncio.create_task(hub.run(database))
+        try:
+            async with asyncio.timeout(20):
+                await told.wait()  # it listens
+                before = await keeper.state(max_age_s=60)
+                assert await keeper.state(max_age_s=60) is before
+                told.clear()
+                async with await psycopg.AsyncConnection.connect(database, autocommit=True) as other:
+                    await other.execute("UPDATE catalog.dataset SET slug = slug")
+                await told.wait()
+                return (await keeper.state(max_age_s=60)).version > before.version
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    assert run_alone(seen())
