@@ -12,7 +12,7 @@ import os
 import tempfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -144,9 +144,10 @@ class TileCache:
         # A full disk costs the next caller time, and nobody an answer.
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file, _gone_unless_placed(Path(file.name)):
                 file.write(head + b"\n" + tile.content)
-            Path(file.name).replace(path)
+                file.flush()
+                Path(file.name).replace(path)
         self._written += len(tile.content) + 4096
         if self._written > self._most_bytes // _SWEPT_SHARE:
             self._written = 0
@@ -168,3 +169,13 @@ class TileCache:
                 total -= size
             if total <= self._most_bytes * _KEPT_SHARE:
                 return
+
+
+@contextlib.contextmanager
+def _gone_unless_placed(part: Path) -> Iterator[None]:
+    """Remove what was begun when it cannot be ended: on a full disk every byte of it would be kept for nothing."""
+    try:
+        yield
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

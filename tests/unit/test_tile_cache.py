@@ -83,3 +83,11 @@ def test_an_empty_tile_is_kept_empty() -> None:
 @pytest.mark.parametrize("size", [1, 5000])
 def test_what_is_packed_comes_back(size: int) -> None:
     assert KeptTile.of(1, b"z" * size, None).packed().unpacked() == b"z" * size
+
+
+def test_what_cannot_be_kept_leaves_nothing_behind(tmp_path: Path) -> None:
+    key = "b" * 32
+    (tmp_path / key[:2] / key[2:]).mkdir(parents=True)  # no file can take this place
+    tile = asyncio.run(TileCache(tmp_path, 1 << 20).tile(key, _drawing(key, b"x" * 3000, [])))
+    assert tile.unpacked() == b"x" * 3000
+    assert [p for p in tmp_path.glob("*/*") if p.is_file()] == []
