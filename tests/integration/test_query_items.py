@@ -315,11 +315,16 @@ def test_columns_stream_in_order_with_the_stored_geometry(catalogue: Catalogue) 
     assert batches[0].columns["height_m"][:4] == (3.0, 6.0, 9.0, None)
 
 
-def test_a_tile_holds_what_lies_in_it_under_its_fid(catalogue: Catalogue) -> None:
-    query = _query(catalogue)
+def _near_address() -> TileAddress:
+    """The tile of level 14 in which the city's first houses lie."""
     lon, lat = pyproj.Transformer.from_crs(4549, 4326, always_xy=True).transform(city.EAST + 150, city.NORTH + 50)
     x, y = int((lon + 180) / 360 * 2**14), int((1 - np.arcsinh(np.tan(np.radians(lat))) / np.pi) / 2 * 2**14)
-    address = TileAddress(WEB_MERCATOR_QUAD, 14, x, y)
+    return TileAddress(WEB_MERCATOR_QUAD, 14, x, y)
+
+
+def test_a_tile_holds_what_lies_in_it_under_its_fid(catalogue: Catalogue) -> None:
+    query = _query(catalogue)
+    address = _near_address()
     frame = tile_frame(address, query.collection)
     assert frame is not None
     tile = drawn_tile(fetch_row_blocking(catalogue.pool, tile_statement(query, frame, Detail(), ANYONE)))
@@ -336,6 +341,17 @@ def test_a_tile_holds_what_lies_in_it_under_its_fid(catalogue: Catalogue) -> Non
     )
     assert shapely.hausdorff_distance(shapely.Polygon(placed), truth) < 1.0
     assert tile.commit == query.collection.revision.commit
+
+
+def test_a_near_tile_of_another_deployment_is_in_its_own_crs(catalogue: Catalogue) -> None:
+    query = _query(catalogue)
+    elsewhere = dataclasses.replace(query, collection=dataclasses.replace(query.collection, storage_srid=4528))
+    texts = []
+    for asked in (query, elsewhere):
+        frame = tile_frame(_near_address(), asked.collection)
+        assert frame is not None
+        texts.append(tile_statement(asked, frame, Detail(), ANYONE).text.as_string(None))
+    assert texts[1] == texts[0].replace("4549", "4528") != texts[0]
 
 
 def test_tiles_elsewhere_are_empty_and_those_that_are_none_are_not_found(catalogue: Catalogue) -> None:

@@ -21,7 +21,20 @@ from twin.query.collection import Collection, require_visible
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.parameters import Parameters
 from twin.query.rows import selected_rows
-from twin.query.tile import BUFFER, COUNT_PROPERTY, EXTENT, FEATURE_CAP, Detail, TileFrame, box_of, framed, placed, properties_of, shape
+from twin.query.tile import (
+    BUFFER,
+    COUNT_PROPERTY,
+    EXTENT,
+    FEATURE_CAP,
+    Detail,
+    TileFrame,
+    box_of,
+    framed,
+    placed,
+    properties_of,
+    shape,
+    simple,
+)
 from twin.tables import current_table
 
 COUNTED = 60_000
@@ -84,7 +97,7 @@ def stored_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, prin
     wanted = max(FIRST_LEVEL, _cell_level(collection, frame, detail))
     level = min(wanted, LAST_LEVEL)
     tables = OverviewTables(collection.dataset.id)
-    box = box_of(frame, parameters, collection.storage_srid)
+    box = box_of(frame.box, parameters, collection.storage_srid)
     reach = _cell_range(frame, level, margin=_BEYOND << (wanted - level))
     cells = _QUERIES["stored_cells"].format(
         cells=tables.cells,
@@ -103,6 +116,7 @@ def stored_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, prin
         large_m=sql.Literal(overview.large_above_m(level)),
         properties=_columns(names, "f"),
         box=box,
+        simple=simple(sql.Identifier("f", "geom")) if detail.simple_only else sql.SQL(""),
         cap=sql.Literal(_cap(detail)),
     )
     return _drawn(query, frame, detail, sql.SQL("cells AS ({})").format(cells), large, wanted, parameters)
@@ -120,6 +134,8 @@ def counted_statement(
     large_m = sql.Literal(_LARGE_CELLS << level)
     wanted = dict.fromkeys(("fid", "geom", *names, *((color_by,) if color_by else ())))
     touching = _in_box(frame, parameters, collection)
+    if detail.simple_only:
+        touching += simple(sql.Identifier("geom"))
     if sample is not None:
         touching = sql.SQL("{} AND {}").format(touching, _sampled(sample, collection))
     rows = selected_rows(query, principal, sql.SQL(", ").join([sql.Identifier(n) for n in wanted]), parameters, also=touching)
@@ -208,7 +224,7 @@ def _cell_range(frame: TileFrame, level: int, margin: int) -> dict[str, int]:
 
 
 def _in_box(frame: TileFrame, parameters: Parameters, collection: Collection) -> sql.Composed:
-    return sql.SQL("geom && {}").format(box_of(frame, parameters, collection.storage_srid))
+    return sql.SQL("geom && {}").format(box_of(frame.box, parameters, collection.storage_srid))
 
 
 def _sampled(sample: Sample, collection: Collection) -> sql.Composable:

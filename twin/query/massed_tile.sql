@@ -20,7 +20,7 @@ FROM ({seen}) AS s WHERE size_m <= {large_m} GROUP BY 1, 2, 3, 4, 5
 -- name: large_stored
 SELECT f.fid, f.geom, {properties}, l.size_m
 FROM {large} AS l JOIN {current} AS f ON f.fid = l.fid AND f.dataset = {dataset}
-WHERE l.size_m > {large_m} AND l.diagonal && {box} ORDER BY l.size_m DESC, f.fid LIMIT {cap}
+WHERE l.size_m > {large_m} AND l.diagonal && {box}{simple} ORDER BY l.size_m DESC, f.fid LIMIT {cap}
 
 -- name: large_counted
 SELECT fid, geom, {properties}, ST_Length2D(ST_BoundingDiagonal(geom)) AS size_m

@@ -37,18 +37,35 @@ def selected_rows(
     """
     require_visible(query.collection, principal)
     dataset = query.collection.dataset
-    shared = _conditions(query, parameters)
+    conditions = _conditions(query, parameters)
     if also is not None:
-        shared.append(also)
+        conditions.append(also)
     name = query.collection.feature_type.name
-    tail = _tail(order, limit)
     if query.as_of is None:
-        return _arm(columns, current_table(name, dataset.id), shared) + tail
+        return current_rows(columns, name, dataset.id, conditions, order=order, limit=limit)
+    shared, tail = [_of_dataset(dataset.id), *conditions], _tail(order, limit)
     at = parameters.add(query.as_of)
     current = _arm(columns, current_table(name, dataset.id), [*shared, sql.SQL("commit_from <= {}").format(at)])
     closed = sql.SQL("commit_from <= {0} AND {0} < commit_to").format(at)
     history = _arm(columns, history_table(name, dataset.id), [*shared, closed])
     return sql.SQL("SELECT * FROM (({}) UNION ALL ({})) AS states").format(current + tail, history + tail) + tail
+
+
+def current_rows(
+    columns: sql.Composable,
+    type_name: str,
+    dataset: int,
+    conditions: list[sql.Composable],
+    *,
+    order: sql.Composable | None,
+    limit: int | None,
+) -> sql.Composed:
+    """Return ``SELECT columns FROM …`` over the current rows of a dataset; who may see it has been asked before."""
+    return _arm(columns, current_table(type_name, dataset), [_of_dataset(dataset), *conditions]) + _tail(order, limit)
+
+
+def _of_dataset(dataset: int) -> sql.Composable:
+    return sql.SQL("dataset = {}").format(sql.Literal(dataset))
 
 
 def _arm(columns: sql.Composable, table: sql.Composable, conditions: list[sql.Composable]) -> sql.Composed:
@@ -66,7 +83,7 @@ def _tail(order: sql.Composable | None, limit: int | None) -> sql.Composed:
 
 def _conditions(query: FeatureQuery, parameters: Parameters) -> list[sql.Composable]:
     collection = query.collection
-    found: list[sql.Composable] = [sql.SQL("dataset = {}").format(sql.Literal(collection.dataset.id))]
+    found: list[sql.Composable] = []
     if query.fid is not None:
         found.append(sql.SQL("fid = {}::bigint").format(parameters.add(query.fid)))
     if query.fids is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import shapely
@@ -15,11 +15,11 @@ from psycopg import sql
 from shapely.geometry.base import BaseGeometry
 
 from twin.model import Principal
-from twin.query.area import to_storage, transformer_between
+from twin.query.area import Bounds, to_storage, transformer_between
 from twin.query.collection import Collection, require_visible
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.parameters import Parameters
-from twin.query.rows import STANDING_COMMIT, selected_rows
+from twin.query.rows import STANDING_COMMIT, current_rows, selected_rows
 from twin.tile_matrix_sets import TileAddress
 
 EXTENT = 4096
@@ -47,6 +47,8 @@ class Detail:
     """So many features at most where they are drawn one by one, the largest."""
     simple_only: bool = False
     """Without features of very many vertices, which can keep PostGIS busy for minutes."""
+    is_sample: bool = False
+    """Made of some of the features, which are taken as an even part of all."""
 
     def reduced(self, excess: float, rows: int) -> Detail:
         """Return what to try next for a tile of ``rows`` that is ``excess`` times too large: properties go first, then small features."""
@@ -64,6 +66,7 @@ class Detail:
             *(["properties"] if self.properties != "all" else []),
             *(["small-features"] if self.most is not None else []),
             *(["complex-features"] if self.simple_only else []),
+            *(["sample"] if self.is_sample else []),
         ]
         return ", ".join(left_out) or None
 
@@ -79,7 +82,7 @@ class TileFrame:
     """The shorter side of the tile."""
     mean_side_m: float
     """The side of a square of its area."""
-    box: tuple[float, float, float, float]
+    box: Bounds
     """Of the region."""
 
     @property
@@ -133,55 +136,87 @@ def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, princi
     if not frame.is_near or not query.is_whole or query.as_of is not None:
         return _statement(query, frame, detail, principal)
     collection, kind = query.collection, query.collection.feature_type
-    key = (collection.dataset.id, collection.slug, kind.name, kind.version, query.properties, detail, frame.address.matrix_set.id)
-    values = (*frame.box, *frame.address.bounds())
-    return Statement(_written(_Near(key, query, frame, principal)), {f"v{n}": value for n, value in enumerate(values)})
-
-
-@dataclass(frozen=True, slots=True)
-class _Near:
-    """A near tile of all features of a collection: its statement is the same wherever it lies."""
-
-    key: tuple[object, ...]
-    query: FeatureQuery = field(compare=False)
-    frame: TileFrame = field(compare=False)
-    principal: Principal = field(compare=False)
+    text = _near_text(
+        collection.dataset.id,
+        collection.slug,
+        kind.name,
+        properties_of(query, detail, near=True),
+        collection.storage_srid,
+        frame.address.matrix_set.srid,
+        has_z=kind.has_z,
+        most=detail.most,
+        simple_only=detail.simple_only,
+    )
+    return Statement(text, {f"v{n}": value for n, value in enumerate((*frame.box, *frame.address.bounds()))})
 
 
 @functools.lru_cache(maxsize=1024)
-def _written(near: _Near) -> sql.Composed:
-    # Putting it together costs as much as a small tile. Its values are the box of the region and that of the tile, in this order.
-    detail = next(part for part in near.key if isinstance(part, Detail))
-    statement = _statement(near.query, near.frame, detail, near.principal)
-    return sql.Composed([sql.SQL(statement.text.as_string(None))])
+def _near_text(
+    dataset: int,
+    slug: str,
+    type_name: str,
+    names: tuple[str, ...],
+    storage_srid: int,
+    grid_srid: int,
+    *,
+    has_z: bool,
+    most: int | None,
+    simple_only: bool,
+) -> sql.Composed:
+    # A near tile of all features of a collection has the same text wherever it lies, and putting that together costs as much as a small
+    # tile. Its values are the box of the region and that of the tile, in this order. It is kept for the whole process, so it is made of
+    # its arguments only: another deployment in the same process may have the same dataset in another CRS.
+    parameters, anywhere = Parameters(), (0.0, 0.0, 0.0, 0.0)
+    touching = _touching(anywhere, storage_srid, parameters, smallest_m=None, simple_only=simple_only)
+    rows = current_rows(_columns("fid", "geom", *names), type_name, dataset, [touching], order=_order(most), limit=_limit(most))
+    drawn = _drawn(names, _cut(_flat(has_z=has_z), grid_srid, anywhere, parameters), rows)
+    return sql.Composed([sql.SQL(_layer(dataset, slug, drawn).as_string(None))])
 
 
 def _statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
-    parameters = Parameters()
+    parameters, collection = Parameters(), query.collection
     names = properties_of(query, detail, near=frame.is_near)
-    columns = sql.SQL(", ").join([sql.Identifier(n) for n in ("fid", "geom", *names)])
-    smallest_m = None if frame.is_near else _SMALLEST_UNITS * frame.unit_m
+    has_size = not frame.is_near and collection.feature_type.geometry_type != "Point"
+    smallest_m = _SMALLEST_UNITS * frame.unit_m if has_size else None
     rows = selected_rows(
         query,
         principal,
-        columns,
+        _columns("fid", "geom", *names),
         parameters,
-        order=sql.SQL("ST_Length2D(ST_BoundingDiagonal(geom)) DESC, fid") if detail.most is not None else None,
-        limit=FEATURE_CAP + 1 if detail.most is None else detail.most,
-        also=_touching(frame, parameters, query.collection, smallest_m, simple_only=detail.simple_only),
+        order=_order(detail.most),
+        limit=_limit(detail.most),
+        also=_touching(frame.box, collection.storage_srid, parameters, smallest_m=smallest_m, simple_only=detail.simple_only),
     )
-    geometry = placed(shape(query.collection, None if frame.is_near else frame.unit_m), frame, parameters)
-    fields = sql.SQL(", ").join([sql.Identifier(n) for n in ("fid", *names)])
-    return framed(query.collection, sql.SQL("SELECT {}, {} AS geometry FROM ({}) AS chosen").format(fields, geometry, rows), parameters)
+    geometry = placed(shape(collection, None if frame.is_near else frame.unit_m), frame, parameters)
+    return framed(collection, _drawn(names, geometry, rows), parameters)
+
+
+def _drawn(names: tuple[str, ...], geometry: sql.Composable, rows: sql.Composable) -> sql.Composable:
+    return sql.SQL("SELECT {}, {} AS geometry FROM ({}) AS chosen").format(_columns("fid", *names), geometry, rows)
+
+
+def _columns(*names: str) -> sql.Composable:
+    return sql.SQL(", ").join([sql.Identifier(n) for n in names])
+
+
+def _order(most: int | None) -> sql.Composable | None:
+    return sql.SQL("ST_Length2D(ST_BoundingDiagonal(geom)) DESC, fid") if most is not None else None
+
+
+def _limit(most: int | None) -> int:
+    return FEATURE_CAP + 1 if most is None else most
 
 
 def placed(geometry: sql.Composable, frame: TileFrame, parameters: Parameters) -> sql.Composable:
     """Return the expression of a geometry of the storage CRS in units of a tile, cut to it with its buffer."""
-    grid = frame.address.matrix_set
+    return _cut(geometry, frame.address.matrix_set.srid, frame.address.bounds(), parameters)
+
+
+def _cut(geometry: sql.Composable, grid_srid: int, bounds: Bounds, parameters: Parameters) -> sql.Composable:
     return sql.SQL("ST_AsMVTGeom(ST_Transform({shape}, {srid}), ST_MakeEnvelope({bounds}, {srid}), {extent}, {buffer}, true)").format(
         shape=geometry,
-        srid=sql.Literal(grid.srid),
-        bounds=sql.SQL(", ").join([parameters.add(b) + sql.SQL("::float8") for b in frame.address.bounds()]),
+        srid=sql.Literal(grid_srid),
+        bounds=sql.SQL(", ").join([parameters.add(b) + sql.SQL("::float8") for b in bounds]),
         extent=sql.Literal(EXTENT),
         buffer=sql.Literal(BUFFER),
     )
@@ -189,16 +224,19 @@ def placed(geometry: sql.Composable, frame: TileFrame, parameters: Parameters) -
 
 def framed(collection: Collection, rows: sql.Composable, parameters: Parameters) -> Statement:
     """Return the statement that writes ``rows`` (fid, properties, and ``geometry`` in units of the tile) as the layer of a tile."""
-    text = sql.SQL(
+    return Statement(_layer(collection.dataset.id, collection.slug, rows), parameters.values)
+
+
+def _layer(dataset: int, slug: str, rows: sql.Composable) -> sql.Composed:
+    return sql.SQL(
         "SELECT {commit}, drawn.tile, drawn.rows FROM (SELECT ST_AsMVT(tile, {layer}, {extent}, 'geometry', 'fid')"
         " FILTER (WHERE tile.geometry IS NOT NULL) AS tile, count(*) AS rows FROM ({rows}) AS tile) AS drawn"
     ).format(
-        commit=STANDING_COMMIT.format(dataset=sql.Literal(collection.dataset.id)),
-        layer=sql.Literal(collection.slug),
+        commit=STANDING_COMMIT.format(dataset=sql.Literal(dataset)),
+        layer=sql.Literal(slug),
         extent=sql.Literal(EXTENT),
         rows=rows,
     )
-    return Statement(text, parameters.values)
 
 
 def drawn_tile(row: tuple[Any, ...]) -> DrawnTile:
@@ -226,26 +264,31 @@ def _style_properties(collection: Collection) -> tuple[str, ...]:
     return tuple(n for n in collection.feature_type.field_names if n in shown)
 
 
-def box_of(frame: TileFrame, parameters: Parameters, srid: int) -> sql.Composable:
-    """Return the expression of the box around a tile with its buffer, storage CRS."""
-    corners = sql.SQL(", ").join([parameters.add(float(b)) + sql.SQL("::float8") for b in frame.box])
+def box_of(box: Bounds, parameters: Parameters, srid: int) -> sql.Composable:
+    """Return the expression of the box of a frame (around a tile with its buffer), storage CRS."""
+    corners = sql.SQL(", ").join([parameters.add(float(b)) + sql.SQL("::float8") for b in box])
     return sql.SQL("ST_MakeEnvelope({}, {})").format(corners, sql.Literal(srid))
 
 
-def _touching(
-    frame: TileFrame, parameters: Parameters, collection: Collection, smallest_m: float | None, *, simple_only: bool
-) -> sql.Composable:
-    found = sql.SQL("geom && {}").format(box_of(frame, parameters, collection.storage_srid))
-    if smallest_m is not None and collection.feature_type.geometry_type != "Point":
+def _touching(box: Bounds, srid: int, parameters: Parameters, *, smallest_m: float | None, simple_only: bool) -> sql.Composable:
+    found = sql.SQL("geom && {}").format(box_of(box, parameters, srid))
+    if smallest_m is not None:
         found += sql.SQL(" AND ST_Length2D(ST_BoundingDiagonal(geom)) > {}::float8").format(parameters.add(smallest_m))
-    if simple_only:
-        found += sql.SQL(" AND ST_NPoints(geom) <= {}").format(sql.Literal(_SIMPLE_VERTICES))
-    return found
+    return found + simple(sql.Identifier("geom")) if simple_only else found
+
+
+def simple(geometry: sql.Composable) -> sql.Composed:
+    """Return the further condition that a geometry has not very many vertices."""
+    return sql.SQL(" AND ST_NPoints({}) <= {}").format(geometry, sql.Literal(_SIMPLE_VERTICES))
 
 
 def shape(collection: Collection, tolerance_m: float | None) -> sql.Composable:
     """Return the expression of a feature's flat shape, simplified to ``tolerance_m`` where that is given."""
-    flat: sql.Composable = sql.SQL("ST_Force2D(geom)") if collection.feature_type.has_z else sql.Identifier("geom")
+    flat = _flat(has_z=collection.feature_type.has_z)
     if tolerance_m is not None and collection.feature_type.geometry_type != "Point":
         flat = sql.SQL("ST_Simplify({}, {}, true)").format(flat, sql.Literal(tolerance_m))
     return flat
+
+
+def _flat(*, has_z: bool) -> sql.Composable:
+    return sql.SQL("ST_Force2D(geom)") if has_z else sql.Identifier("geom")
