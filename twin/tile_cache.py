@@ -81,35 +81,40 @@ class TileCache:
             self._held_bytes -= len(gone.content) + 200
         self._hold(key, tile)
 
-    async def tile(self, key: str, draw: Callable[[], Awaitable[tuple[str, KeptTile]]]) -> KeptTile:
-        """Return the tile of ``key``: held, kept in the folder, or what ``draw`` gives, with the key under which that is kept.
+    async def tile(self, key: str, draw: Callable[[], Awaitable[tuple[str | None, KeptTile]]]) -> KeptTile:
+        """Return the tile of ``key``: held, kept in the folder, or what ``draw`` gives with the key to keep it under (None: it is not).
 
-        Who asks while it is drawn waits for it; an error reaches all of them and is not kept.
+        Who asks while it is drawn waits for it; an error reaches all of them and is not kept. Where the one for whom it is drawn goes
+        away, one of those who wait draws it.
         """
-        under_way = self._under_way.get(key)
-        if under_way is not None:
-            return await asyncio.shield(under_way)
+        while (under_way := self._under_way.get(key)) is not None:
+            await asyncio.wait([under_way])
+            if not under_way.cancelled():
+                return under_way.result()
         promised: asyncio.Future[KeptTile] = asyncio.get_running_loop().create_future()
         self._under_way[key] = promised
         try:
             tile = await self._found_or_drawn(key, draw)
+        except asyncio.CancelledError:
+            promised.cancel()
+            raise
         except BaseException as error:
-            # Who waits draws it anew where the one who drew went away.
-            failure = RuntimeError("drawing was given up") if isinstance(error, asyncio.CancelledError) else error
-            promised.set_exception(failure)
-            promised.exception()
+            promised.set_exception(error)
+            promised.exception()  # nobody may be waiting
             raise
         finally:
             del self._under_way[key]
         promised.set_result(tile)
         return tile
 
-    async def _found_or_drawn(self, key: str, draw: Callable[[], Awaitable[tuple[str, KeptTile]]]) -> KeptTile:
+    async def _found_or_drawn(self, key: str, draw: Callable[[], Awaitable[tuple[str | None, KeptTile]]]) -> KeptTile:
         kept = await asyncio.to_thread(self._read, key)
         if kept is not None:
             self._hold(key, kept)
             return kept
         own_key, tile = await draw()
+        if own_key is None:
+            return tile
         self._hold(own_key, tile)
         await asyncio.to_thread(self._write, own_key, tile)
         return tile

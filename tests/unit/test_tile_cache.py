@@ -76,6 +76,31 @@ def test_a_failure_reaches_all_and_is_not_kept(tmp_path: Path) -> None:
     assert drawn == [key]
 
 
+def test_who_waits_for_one_who_goes_away_gets_the_tile_all_the_same(tmp_path: Path) -> None:
+    cache, key, drawn = TileCache(tmp_path, 1 << 20), "c" * 32, list[str]()
+
+    async def ask() -> list[KeptTile | BaseException]:
+        begun, never = asyncio.Event(), asyncio.Event()
+
+        async def hang() -> tuple[str, KeptTile]:
+            begun.set()
+            await never.wait()
+            raise AssertionError
+
+        first = asyncio.create_task(cache.tile(key, hang))
+        await begun.wait()
+        waiting = [asyncio.create_task(cache.tile(key, _drawing(key, b"z", drawn))) for _ in range(5)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        first.cancel()
+        return list(await asyncio.gather(first, *waiting, return_exceptions=True))
+
+    gone, gone_too, *answers = asyncio.run(ask())
+    assert (type(gone), type(gone_too)) == (asyncio.CancelledError, asyncio.CancelledError)
+    assert [answer.unpacked() if isinstance(answer, KeptTile) else answer for answer in answers] == [b"z"] * 4
+    assert drawn == [key]
+
+
 def test_an_empty_tile_is_kept_empty() -> None:
     assert KeptTile.of(1, b"", None).packed().content == b""
 
