@@ -17,11 +17,13 @@ from twin.query import filter_ast as ast
 from twin.query.area import Area, bbox_area
 from twin.query.collection import Collection
 from twin.query.feature_query import Boundary, FeatureQuery, SortKey, Validity
-from twin.query.filter_build import build_filter, literal, property_types
+from twin.query.filter_build import build_filter, build_tree, literal, property_types
 from twin.query.order import sortables
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
+MOST_NUMBER = 10**18 - 1
+"""No number of a commit, a feature or an act is greater, and the database takes it as a bigint."""
 EVERYWHERE = frozenset({"f", "lang"})
 ITEM = EVERYWHERE | {"crs", "as-of", "profile"}
 ITEMS = ITEM | {
@@ -33,8 +35,8 @@ TILE = EVERYWHERE | FILTER | {"as-of", "datetime", "properties"}
 DATASET_TILE = EVERYWHERE | {"as-of", "datetime", "collections"}
 FILTER_LANGUAGES = ("cql2-text", "cql2-json")
 
-_DIGITS = re.compile(r"^[0-9]{1,18}$")
-_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}([Tt].+)?$")
+_DIGITS = re.compile(r"[0-9]{1,18}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([Tt].+)?", re.ASCII)
 _CRS84 = OutputCrs(CRS84_URI, 4326, xy=True, height="none")
 
 Moment = int | dt.datetime
@@ -68,7 +70,7 @@ def single_values(pairs: Iterable[tuple[str, str]], allowed: Iterable[str]) -> d
 
 def items_request(pairs: Iterable[tuple[str, str]], collection: Collection) -> ItemsRequest:
     """Return what the query parameters of ``/items`` ask of a collection."""
-    properties = frozenset(name for name in property_types(collection.feature_type) if name not in ITEMS)
+    properties = frozenset(name for name in (ID_NAME, *property_types(collection.feature_type)) if name not in ITEMS)
     given = single_values(pairs, ITEMS | properties)
     order, descending_fid = order_of(given.get("sortby"), collection)
     at, boundary = _state(given, order)
@@ -88,6 +90,14 @@ def items_request(pairs: Iterable[tuple[str, str]], collection: Collection) -> I
     return ItemsRequest(query, at, hits=_hits(given.get("resulttype")))
 
 
+def whole_number(text: str, most: int = MOST_NUMBER) -> int | None:
+    """Return the number that ``text`` writes in decimal digits alone; None where it writes none, or one above ``most``."""
+    if not _DIGITS.fullmatch(text):
+        return None
+    number = int(text)
+    return number if number <= most else None
+
+
 def asked_crs(given: Mapping[str, str], name: str, collection: Collection) -> OutputCrs:
     """Return the CRS that parameter ``name`` asks for, the collection's default without it."""
     return asked_crs_of(given.get(name), collection.crs)
@@ -102,8 +112,9 @@ def moment(text: str | None) -> Moment | None:
     """Return what ``as-of`` says: a commit number or an RFC 3339 time."""
     if text is None:
         return None
-    if _DIGITS.match(text):
-        return int(text)
+    commit = whole_number(text)
+    if commit is not None:
+        return commit
     try:
         time = dt.datetime.fromisoformat(text)
     except ValueError:
@@ -152,9 +163,10 @@ def page_limit(text: str | None) -> int:
     """Return how many features ``limit`` asks for, the default without it."""
     if text is None:
         return DEFAULT_LIMIT
-    if not _DIGITS.match(text) or int(text) < 1:
+    limit = whole_number(text)
+    if limit is None or limit < 1:
         raise _bad("bad-limit", f"limit is a whole number from 1; above {MAX_LIMIT} it counts as {MAX_LIMIT}", "limit 应为不小于 1 的整数")
-    return min(int(text), MAX_LIMIT)
+    return min(limit, MAX_LIMIT)
 
 
 def area_of(given: Mapping[str, str], offered: tuple[OutputCrs, ...], storage_srid: int) -> Area | None:
@@ -194,7 +206,7 @@ def validity_of(text: str | None) -> Validity | None:
 
 def _day(text: str) -> dt.date:
     # Validity is in civil days: a time counts as the day that is written in it.
-    if not _DATE.match(text):
+    if not _DATE.fullmatch(text):
         raise _bad_datetime()
     try:
         if len(text) == 10:
@@ -209,10 +221,7 @@ def _day(text: str) -> dt.date:
 
 def filter_of(given: Mapping[str, str], collection: Collection, properties: frozenset[str] = frozenset()) -> ast.Predicate | None:
     """Return what ``filter`` and the ``properties`` among the parameters ask for, None without any."""
-    types = property_types(collection.feature_type)
-    parts: list[ast.Predicate] = [
-        ast.Comparison("=", ast.Property(name, types[name]), literal(given[name], types[name])) for name in given if name in properties
-    ]
+    parts = [_equal(collection, name, given[name]) for name in given if name in properties]
     if "filter" in given:
         language = given.get("filter-lang", FILTER_LANGUAGES[0])
         if language not in FILTER_LANGUAGES:
@@ -222,6 +231,13 @@ def filter_of(given: Mapping[str, str], collection: Collection, properties: froz
     elif "filter-lang" in given or "filter-crs" in given:
         raise _bad("bad-filter", "filter-lang and filter-crs need a filter", "有 filter-lang 或 filter-crs 而无 filter")
     return reduce(lambda left, right: ast.And((left, right)), parts) if parts else None
+
+
+def _equal(collection: Collection, name: str, text: str) -> ast.Predicate:
+    if name == ID_NAME:
+        return build_tree({"op": "=", "args": [{"property": ID_NAME}, text]}, _CRS84, collection)
+    kind = property_types(collection.feature_type)[name]
+    return ast.Comparison("=", ast.Property(name, kind), literal(text, kind))
 
 
 def property_names(text: str | None, collection: Collection) -> tuple[str, ...] | None:

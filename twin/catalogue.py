@@ -168,9 +168,14 @@ class Catalogue:
         return tuple(_commit(row) for row in self._rows("commits"))
 
     def commit_as_of(self, value: int | dt.datetime) -> int:
-        """Return the number of the last commit at or before a commit number or a time; 0 when there is none."""
+        """Return the number of the last commit at or before a commit number or a time; 0 when there is none.
+
+        Raises BadRequestError ``bad-as-of`` for a number that no commit has yet: what it will mean nobody knows.
+        """
         if isinstance(value, int):
-            return min(value, self._fresh(max_age_s=0).last_commit)
+            if value > self._fresh(max_age_s=0).last_commit:
+                raise BadRequestError(f"there is no commit {value} yet", zh=f"尚无提交 {value}").with_code("bad-as-of")
+            return value
         row = self._rows("commit_at_time", time=value)[0]
         return int(row["number"])
 

@@ -33,6 +33,7 @@ from twin.tables import current_table
 OFFICIAL = Path(__file__).parents[3] / "shared" / "schemas" / "ogcapi-features"
 MANY = 20_000
 ITEMS = "/collections/buildings/items"
+OID = "2.25.7.2.1."
 Get = Callable[..., httpx.Response]
 
 
@@ -144,6 +145,8 @@ def test_sort_keys_need_not_be_shown(get: Get) -> None:
      ("sortby=name&cursor=1.2.e30", "bad-cursor"), ("sortby=name&cursor=1.2.!!", "bad-cursor"),
      ("filter=floors_above^0.5=(2,3)", "bad-filter"), ("filter=admin_codes='3'", "bad-filter"),
      ("filter=A_CONTAINS(admin_codes,(3))", "bad-filter"),
+     ("filter=id LIKE '2%25'", "bad-filter"), ("filter=id<5", "bad-filter"), ("filter=id IS NULL", "bad-filter"),
+     ("as-of=999999", "bad-as-of"),
      ("filter=area(name)>1", "bad-filter"), ("filter=area()>1", "bad-filter"), ("filter=Buffer(geometry,1)=1", "bad-filter")],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_refused(get: Get, query: str, code: str) -> None:
@@ -256,6 +259,10 @@ def test_links_of_a_page_are_in_its_header_too(get: Get) -> None:
         ("CASEI(name) IS NULL OR floors_above = 12", [12]),
         ("valid_from BETWEEN DATE('2000-01-01') AND DATE('2000-12-31')", [20]),
         ("valid_from > valid_to OR valid_to = valid_to", [8]),
+        (f"id = '{OID}12'", [12]),
+        (f"id IN ('{OID}12', '4', 9, '2.25.7.9.9.1', 'x')", [4, 9, 12]),
+        (f"id <> '{OID}12' AND floors_above BETWEEN 11 AND 13", [11, 13]),
+        ("id = 'x' OR NOT (id IN ('x')) AND floors_above = 12", [12]),
     ],
 )  # fmt: skip
 def test_filters_know_lists_accents_powers_and_functions(get: Get, text: str, fids: list[int]) -> None:
@@ -302,6 +309,13 @@ def test_search_walks_every_collection_that_may_be_seen(get: Get) -> None:
     assert get("/search?collections=secret").json()["code"] == "unknown-collection"
 
 
+def test_the_id_is_a_queryable_and_a_parameter(get: Get) -> None:
+    for path in ("/queryables", "/collections/buildings/queryables"):
+        assert get(path).json()["properties"]["id"]["x-ogc-role"] == "id"
+    for identifier, fids in ((f"{OID}12", [12]), ("12", [12]), ("2.25.7.9.9.1", [])):
+        assert _fids(get(ITEMS, params={"id": identifier}).json()) == fids
+
+
 @pytest.mark.parametrize(
     ("asked", "fids"),
     [
@@ -309,6 +323,7 @@ def test_search_walks_every_collection_that_may_be_seen(get: Get) -> None:
         ({"ids": "2.25.7.2.1.3,2.25.7.2.1.2,2.25.7.2.1.5,nonsense,2.25.7.2.1.1000,2.25.7.2.99.1"}, [2, 3]),
         ({"filter": "valid_to IS NOT NULL", "collections": "buildings,plots"}, [8]),
         ({"datetime": "1999-12-31", "collections": "buildings"}, [6]),
+        ({"filter": f"id IN ('{OID}4', '{OID}2')"}, [2, 4]),
         ({"filter": "S_INTERSECTS(geometry, BBOX(31.80, 119.98, 31.82, 119.9905)) AND floors_above < 3", "collections": "buildings",
           "filter-crs": "http://www.opengis.net/def/crs/EPSG/0/4490"}, [1, 2]),
     ],

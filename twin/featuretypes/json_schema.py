@@ -60,12 +60,13 @@ def feature_schema(feature_type: FeatureType, language: str, references: Mapping
 
 
 def queryables(feature_type: FeatureType, language: str) -> Json:
-    """Return the JSON Schema of what a filter may name: the geometry, every field, valid_from, valid_to and admin_codes."""
+    """Return the JSON Schema of what a filter may name: the id, the geometry, every field, valid_from, valid_to and admin_codes."""
     fields = (*feature_type.fields, *validity_fields())
     codes = {"title": "行政区划代码" if language.startswith("zh") else "Codes of administrative divisions", "type": "array"}
     return {
         **_head(feature_type, language),
         "properties": {
+            ID_NAME: _id(),
             "geometry": _geometry(feature_type, language),
             "admin_codes": codes | {"items": {"type": "string"}},
             **{f.name: _property(f, language) for f in fields},

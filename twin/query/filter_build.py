@@ -16,7 +16,8 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from twin.crs import OutputCrs
-from twin.errors import BadRequestError
+from twin.errors import BadRequestError, NotFoundError
+from twin.featuretypes.json_schema import ID_NAME
 from twin.model import FeatureType
 from twin.query import filter_ast as ast
 from twin.query.area import bbox_area, everywhere, to_storage
@@ -50,6 +51,8 @@ _COMPARISONS = frozenset({"=", "<>", "<", ">", "<=", ">="})
 _ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "div", "^"})
 ARRAY_FIELDS = ("admin_codes",)
 """Columns of every type that hold lists of texts."""
+_ID = {"property": ID_NAME}
+"""A feature's OID; no field has that name."""
 _BBOX_SIZES = frozenset({4, 6})
 
 
@@ -139,6 +142,8 @@ class _Builder:
         if isinstance(tree, dict) and "property" in tree:
             return self._truth(tree, depth)
         operator, arguments = _operation(tree)
+        if self.collection.oid_prefix and any(argument == _ID for argument in arguments):
+            return self._of_ids(operator, arguments)
         if operator in {"and", "or"}:
             if not arguments:
                 raise bad_filter(f"{operator} of nothing", f"{operator} 缺少参数")
@@ -146,9 +151,7 @@ class _Builder:
             return ast.And(parts) if operator == "and" else ast.Or(parts)
         if operator == "not":
             return ast.Not(self.predicate(_exactly(operator, arguments, 1)[0], depth + 1))
-        self.predicates += 1
-        if self.predicates > MAX_PREDICATES:
-            raise too_complex(f"more than {MAX_PREDICATES} predicates", f"谓词超过 {MAX_PREDICATES} 个")
+        self._count_predicate()
         return self._leaf(operator, arguments, depth + 1)
 
     def _truth(self, tree: object, depth: int) -> ast.Predicate:
@@ -186,6 +189,31 @@ class _Builder:
             first, second = (self._span(a, depth) for a in _exactly(operator, arguments, 2))
             return ast.Temporal(lower[2:], first, second)
         raise bad_filter(f"{operator[:40]!r} is not supported", f"不支持 {operator[:40]!r}")
+
+    def _of_ids(self, operator: str, arguments: Sequence[object]) -> ast.Predicate:
+        """Return the condition that a feature is one of those named by their OIDs, or by the sequence numbers in them."""
+        self._count_predicate()
+        left, right = _exactly(operator, arguments, 2)
+        named = right if operator.lower() == "in" and left == _ID else [right if left == _ID else left]
+        if operator.lower() not in {"=", "<>", "in"} or not isinstance(named, list) or any(type(n) not in {str, int} for n in named):
+            raise bad_filter("id is compared with ids by =, <> or IN", "id 只能用 =、<> 或 IN 与标识比较")
+        if len(named) > MAX_VERTICES:
+            raise too_complex("the list is too long", "列表过长")
+        fids = [ast.Value(fid, "number") for n in named if (fid := self._fid(str(n))) is not None]
+        of_them: ast.Predicate = ast.In(ast.Property("fid", "number"), tuple(fids)) if fids else ast.Constant(value=False)
+        return ast.Not(of_them) if operator == "<>" else of_them
+
+    def _fid(self, identifier: str) -> int | None:
+        """Return the sequence number in an id, None where no feature here can have it."""
+        try:
+            return self.collection.fid(identifier)
+        except NotFoundError:
+            return None
+
+    def _count_predicate(self) -> None:
+        self.predicates += 1
+        if self.predicates > MAX_PREDICATES:
+            raise too_complex(f"more than {MAX_PREDICATES} predicates", f"谓词超过 {MAX_PREDICATES} 个")
 
     def _pair(self, operator: str, arguments: Sequence[object], depth: int) -> tuple[ast.Scalar, ast.Scalar]:
         left, right = (self._scalar(a, depth) for a in _exactly(operator, arguments, 2))
