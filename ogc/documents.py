@@ -54,7 +54,12 @@ class DocumentDoor:
         document = await self._keeper.in_thread(lambda: self._shell.landing(state, principal, base, language))
         found = [entry for entry in document["links"] if entry["rel"] in _SERVED_RELATIONS and entry.get("type") != "application/ld+json"]
         found.append(
-            links.link(f"{base}/tileMatrixSets", "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", answers.JSON, "TileMatrixSets")
+            links.link(
+                f"{base}/tileMatrixSets",
+                f"{links.RELATIONS}tiling-schemes",
+                answers.JSON,
+                "瓦片矩阵集" if language == "zh" else "Tile matrix sets",
+            )
         )
         found.append(links.link(f"{base}/search", "search", answers.GEOJSON, links.title("search", language)))
         found.append(links.link(f"{base}/queryables", f"{links.RELATIONS}queryables", answers.SCHEMA, links.title("queryables", language)))

@@ -27,8 +27,11 @@ def pygeoapi_config(
     """
     title = {"zh-Hans": f"{deployment.name} · 空间基础平台", "en": f"{deployment.name} · spatial base platform"}
     description = {
-        "zh-Hans": "城市空间信息基础平台的 OGC API：要素、矢量瓦片，可按提交回溯。",
-        "en": "OGC API of the city's spatial base platform: features and vector tiles, as of any commit.",
+        "zh-Hans": "城市空间信息基础平台的 OGC API：要素、瓦片、样式、目录、三维和处理，可按提交回溯；另有旧客户端的接口。",
+        "en": (
+            "OGC APIs of the city's spatial base platform: features, tiles, styles, records, 3D and processes, as of any commit;"
+            " and doors for clients of before."
+        ),
     }
     return {
         "server": {

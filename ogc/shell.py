@@ -22,6 +22,18 @@ Document = dict[str, Any]
 _SERVED_TYPES = frozenset({"application/json", "application/geo+json", "application/schema+json", "text/html"})
 _MOST_ADDRESSES = 8
 _LOCALES = {"zh": "zh-Hans", "en": "en"}
+_FORMS = {"text/html": "HTML", "application/geo+json": "GeoJSON"}
+_TITLES: Mapping[str, tuple[str, str]] = {
+    "root": ("首页", "Landing page"),
+    "service-desc": ("接口定义", "API definition"),
+    "service-doc": ("接口定义", "API definition"),
+    "conformance": ("符合性", "Conformance classes"),
+    "data": ("全部集合", "All collections"),
+    "items": ("要素", "Features"),
+    f"{links.RELATIONS}schema": ("要素模式", "Schema of the features"),
+    f"{links.RELATIONS}queryables": ("可查询属性", "Queryables"),
+}
+"""What pygeoapi has titles for in English only, by relation."""
 
 
 class Shell:
@@ -63,7 +75,10 @@ class Shell:
         _, status, content = handler(api, request, *names)
         if status != 200:
             raise RuntimeError(f"pygeoapi answered {status}")
-        return dict(json.loads(content))
+        document: Document = json.loads(content)
+        for described in (document, *document.get("collections", ())):
+            described["links"] = [_titled(entry, language) for entry in described["links"]]
+        return document
 
     def _api(self, state: DoorState, principal: Principal, base_url: str) -> Any:
         visible = state.visible(principal)
@@ -73,6 +88,18 @@ class Shell:
                 self._apis.popitem(last=False)
             self._apis[key] = new_api(pygeoapi_config(state.deployment, visible, base_url, Source(self._catalogue, principal)))
         return self._apis[key]
+
+
+def _titled(entry: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """Return a link of pygeoapi's titled in a language, without the one it says the target has: that is negotiated."""
+    made = {name: value for name, value in entry.items() if name != "hreflang"}
+    form = _FORMS.get(entry.get("type", ""), "JSON")
+    if entry["rel"] in _TITLES:
+        zh, en = _TITLES[entry["rel"]]
+        made["title"] = f"{zh}（{form}）" if language == "zh" else f"{en} as {form}"
+    elif entry["rel"] in {"self", "alternate"}:
+        made["title"] = links.title(form.lower(), language) if form != "GeoJSON" else form
+    return made
 
 
 class _CleanRequest:

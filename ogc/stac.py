@@ -15,8 +15,9 @@ from starlette.routing import Route
 
 from ogc import answers, links
 from ogc.image_tiles import ImageTiles
-from ogc.parameters import area_of, bad_parameter, page_limit, validity_of
+from ogc.parameters import EVERYWHERE, area_of, bad_parameter, page_limit, validity_of
 from ogc.records.record import rfc3339
+from ogc.search.door import given_parameters
 from ogc.sender import Asked, Sender
 from ogc.stac_documents import CONFORMS_TO, catalogue, item_document, link, stac_collection
 from twin.crs import OutputCrs
@@ -49,7 +50,7 @@ class StacDoor:
         return [
             Route("/stac", self.landing, methods=["GET"]),
             Route("/stac/conformance", self.conformance, methods=["GET"]),
-            Route("/stac/search", self.search, methods=["GET"]),
+            Route("/stac/search", self.search, methods=["GET", "POST"]),
             Route("/stac/collections", self.collections, methods=["GET"]),
             Route(own, self.collection, methods=["GET"]),
             Route(f"{own}/items", self.items, methods=["GET"]),
@@ -85,8 +86,9 @@ class StacDoor:
         return await self._page(asked, [await self._one(asked)])
 
     async def search(self, request: Request) -> Response:
-        """Images of all collections."""
-        asked = await self._sender.begin(request, SEARCH)
+        """Images of all collections; POST takes the parameters as members of a JSON object."""
+        given = await given_parameters(request, EVERYWHERE | set(SEARCH))
+        asked = self._sender.understood(request, await self._sender.keeper.state(), given)
         named = asked.given["collections"].split(",") if "collections" in asked.given else None
         return await self._page(asked, [c for c in self._shown(asked) if named is None or c.slug in named])
 
@@ -200,7 +202,11 @@ def _token(text: str | None) -> tuple[str, int] | None:
 def _page_links(asked: Asked, onward: str | None) -> list[links.Link]:
     address = str(asked.request.url.replace(query=""))
     pairs = asked.request.query_params.multi_items()
-    found = [link(links.with_parameters(address, pairs), "self", answers.GEOJSON), link(f"{asked.base}/stac", "root", answers.JSON)]
+    found = [link(f"{asked.base}/stac", "root", answers.JSON)]
+    if asked.request.method == "POST":
+        next_link = link(address, "next", answers.GEOJSON) | {"method": "POST", "body": {"token": onward}, "merge": True}
+        return [*found, next_link] if onward is not None else found
+    found.append(link(links.with_parameters(address, pairs), "self", answers.GEOJSON))
     if onward is not None:
         href = links.with_parameters(address, [*((n, v) for n, v in pairs if n != "token"), ("token", onward)])
         found.append(link(href, "next", answers.GEOJSON) | {"method": "GET"})

@@ -53,7 +53,7 @@ def catalogue(asked: Asked, collections: Sequence[Collection]) -> Document:
             link(f"{address}/collections", "data", answers.JSON),
             link(f"{asked.base}/openapi", "service-desc", "application/vnd.oai.openapi+json;version=3.0"),
             link(f"{asked.base}/openapi?f=html", "service-doc", "text/html"),
-            link(f"{address}/search", "search", answers.GEOJSON) | {"method": "GET"},
+            *(link(f"{address}/search", "search", answers.GEOJSON) | {"method": method} for method in ("GET", "POST")),
             *children,
         ],
     }

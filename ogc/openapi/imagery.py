@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from ogc.openapi.build import GEOJSON, HTML, JSON, Described, Document, Part, answer, content, named, path, query, read, schema
+from ogc.openapi.build import (
+    GEOJSON,
+    HTML,
+    JSON,
+    Described,
+    Document,
+    Part,
+    answer,
+    body,
+    content,
+    named,
+    operation,
+    path,
+    query,
+    read,
+    schema,
+)
 from ogc.pictures import FORMS, MEDIA_TYPES
 from twin.query.images import is_imagery
 from twin.tile_matrix_sets import MATRIX_SETS
@@ -11,6 +27,19 @@ _TEXT: Document = {"type": "string"}
 _LIST: Document = {"type": "array", "items": _TEXT}
 _NUMBER: Document = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
 _XML = "text/xml"
+_SEARCH_BODY: Document = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "collections": _LIST,
+        "ids": _LIST,
+        "bbox": {"type": "array", "items": {"type": "number"}},
+        "datetime": _TEXT,
+        "intersects": {"type": "object"},
+        "limit": {"type": "integer", "minimum": 1},
+        "token": _TEXT,
+    },
+}
 _WMTS_KEYS = ("layer", "style", "format", "tilematrixset", "tilematrix", "tilerow", "tilecol", "time")
 
 
@@ -89,6 +118,14 @@ def _stac_paths(described: Described, slugs: list[str]) -> dict[str, Document]:
         "/stac/search": read("stac.search", text("检索影像", "Search images"), parameters=search, of=items),
         "/stac/collections": read("stac.collections", text("影像集合", "Collections of images")),
     }
+    paths["/stac/search"]["post"] = operation(
+        "stac.search.post",
+        text("检索影像", "Search images"),
+        {200: answer("OK", items)},
+        parameters=named("f", "lang"),
+        request_body=body(content(JSON, value=_SEARCH_BODY)),
+        problems=(400, 401, 404, 405, 413, 414, 415, 429, 503),
+    )
     if slugs:
         collection = path("collection", {"type": "string", "enum": slugs})
         one = "/stac/collections/{collection}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import orjson
 from starlette.requests import Request
@@ -37,7 +37,7 @@ class SearchDoor:
     async def search(self, request: Request) -> Response:
         """A page of features, by collection and then by ascending fid; POST takes the parameters as members of a JSON object."""
         language, form = negotiation.language(request), negotiation.form(request)
-        given = await _given(request)
+        given = await given_parameters(request, SEARCH)
         principal = self._context.principal_of(request)
         visible = (await self._keeper.state()).visible(principal)
         asked = search_request(given, visible)
@@ -92,13 +92,14 @@ class SearchDoor:
         return b",".join(pieces), asked.limit - room, None
 
 
-async def _given(request: Request) -> Mapping[str, str]:
-    in_address = single_values(request.query_params.multi_items(), SEARCH if request.method != "POST" else EVERYWHERE)
+async def given_parameters(request: Request, allowed: Iterable[str]) -> Mapping[str, str]:
+    """Return the parameters of a search: of the address or, by POST, the members of a JSON object of the same names."""
+    in_address = single_values(request.query_params.multi_items(), allowed if request.method != "POST" else EVERYWHERE)
     if request.method != "POST":
         return in_address
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaError("the body is application/json", zh="请求体应为 application/json")
-    return body_parameters(await request.body()) | in_address
+    return body_parameters(await request.body(), allowed) | in_address
 
 
 def _links(request: Request, given: Mapping[str, str], onward: str | None, form: str, language: str) -> list[links.Link]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -74,17 +74,21 @@ def search_request(given: Mapping[str, str], visible: Mapping[str, Collection]) 
     return SearchRequest(tuple(queries), at, limit, crs, is_first=slug is None)
 
 
-def body_parameters(content: bytes) -> dict[str, str]:
-    """Return the parameters that the JSON body of a POST means: lists as with commas, a filter that is an object as CQL2 JSON."""
+def body_parameters(content: bytes, allowed: Iterable[str] = SEARCH) -> dict[str, str]:
+    """Return the parameters that the JSON body of a POST means: lists as with commas, a filter that is an object as CQL2 JSON.
+
+    BadRequestError for a member that is not ``allowed``, or whose value is of no use.
+    """
     try:
         body = orjson.loads(content)
     except orjson.JSONDecodeError:
         body = None
     if not isinstance(body, dict):
         raise _bad("bad-body", "the body is a JSON object", "请求体应为 JSON 对象")
+    known = frozenset(allowed)
     found: dict[str, str] = {}
     for name, value in body.items():
-        if name not in SEARCH:
+        if name not in known:
             raise _bad("unknown-parameter", f"there is no member {name[:40]!r} here", f"此处没有成员 {name[:40]!r}")
         found[name] = _text(name, value)
     if isinstance(body.get("filter"), dict | bool) and found.setdefault("filter-lang", "cql2-json") != "cql2-json":
@@ -172,7 +176,7 @@ def _text(name: str, value: object) -> str:
             text = repr(value)
         case list() if all(type(member) in {str, int, float} for member in value):
             text = ",".join(map(str, value))
-        case dict() if name == "filter":
+        case dict() if name in {"filter", "intersects"}:
             text = orjson.dumps(value).decode()
         case _:
             raise _bad("bad-parameter", f"member {name!r} is not valid", f"成员 {name!r} 无效")
