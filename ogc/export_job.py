@@ -70,6 +70,7 @@ class ExportJob:
     def begin(self, threads: ThreadPoolExecutor) -> asyncio.Future[None]:
         """Start writing; the future ends with it, in its error if there was one."""
         self._done = asyncio.get_running_loop().run_in_executor(threads, self._write)
+        self._done.add_done_callback(_looked_at)
         return self._done
 
     @property
@@ -132,3 +133,9 @@ class ExportJob:
             if self._abandoned and connection is not None:
                 raise UnavailableError("nobody waits for this export any more", zh="该导出已无人等待")
             self._connection = connection
+
+
+def _looked_at(done: asyncio.Future[None]) -> None:
+    """Take note of how writing ended: when the caller has gone nobody else does, and asyncio would call it a forgotten error."""
+    if not done.cancelled():
+        done.exception()

@@ -58,11 +58,17 @@ def served(
         app.add_middleware(_Noting, seen=seen)
     problems.install(app)
     who = principal or Principal.anonymous()
-    kept = tempfile.TemporaryDirectory(prefix="ct-store-")
-    exports = ExportMeans(catalogue.pool, FolderStore(Path(kept.name)), Formats())
-    app.include_router(
-        build_router(OgcContext(catalogue, pool, lambda _: who, exports=exports, writer=writer, tile_cache=tile_cache)), prefix="/ogc"
-    )
+    with tempfile.TemporaryDirectory(prefix="ct-store-") as kept:
+        exports = ExportMeans(catalogue.pool, FolderStore(Path(kept)), Formats())
+        context = OgcContext(catalogue, pool, lambda _: who, exports=exports, writer=writer, tile_cache=tile_cache)
+        app.include_router(build_router(context), prefix="/ogc")
+        with running(app) as address:
+            yield f"{address}/ogc"
+
+
+@contextmanager
+def running(app: ASGIApp) -> Iterator[str]:
+    """Yield the address of an application while it is served on a port of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -70,12 +76,11 @@ def served(
     try:
         while not server.started:
             time.sleep(0.02)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/ogc"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()
         listener.close()
-        kept.cleanup()
 
 
 class _Noting:

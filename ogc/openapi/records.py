@@ -11,7 +11,7 @@ _TEXT: Document = {"type": "string"}
 _LIST: Document = {"type": "array", "items": _TEXT}
 _TYPES: dict[str, Document] = {
     "string": _TEXT,
-    "integer": {"type": "integer"},
+    "integer": {"type": "number"},  # compared as a number: 0.5 is less than 1, and equal to none
     "datetime": {"type": "string", "format": "date-time"},
 }
 

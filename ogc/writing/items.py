@@ -25,6 +25,7 @@ from twin.query.execute import AsyncPool, fetch_pinned
 from twin.query.feature_query import FeatureQuery
 from twin.query.findings import COLLECTION_ID
 from twin.query.items import Item, item, item_statement
+from twin.query.records import CATALOGUE
 
 READING = ("GET", "HEAD", "OPTIONS")
 _OF_ITEMS = ("POST",)
@@ -110,8 +111,8 @@ class WritingDoor:
         return Response(status_code=200, headers=headers)
 
     async def _collection(self, request: Request, principal: Principal) -> Collection | None:
-        """Return the collection of the path, None for the one of findings, which is nobody's to write."""
-        if request.path_params["collection"] == COLLECTION_ID:
+        """Return the collection of the path, None for those of findings and records, which are nobody's to write."""
+        if request.path_params["collection"] in {COLLECTION_ID, CATALOGUE}:
             return None
         return await self._keeper.collection(request.path_params["collection"], principal)
 

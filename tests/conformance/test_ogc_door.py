@@ -67,9 +67,11 @@ def test_every_link_of_every_document_leads_somewhere(get: Get, base: str) -> No
     todo, seen = [f"{base}?f=json"], set()
     while todo:
         address = todo.pop()
-        if address in seen or len(seen) > 150:
+        # one of a kind: what is there for each collection of features, and in each tiling, is the same
+        kind = re.sub("/(buildings|pipes|plots)", "/*", re.sub("WebMercatorQuad|WorldCRS84Quad|CGCS2000Quad", "*", address))
+        if kind in seen:
             continue
-        seen.add(address)
+        seen.add(kind)
         response = get(address)
         assert response.status_code == 200, address
         if "json" not in response.headers["content-type"]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
-import socket
-import threading
-import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import numpy as np
+import ogc_server
 import pyproj
 import pytest
 import query_city
@@ -21,7 +19,6 @@ import rasterio
 import rdflib
 import shapely
 import stac_pydantic
-import uvicorn
 from lxml import etree
 from owslib.wmts import WebMapTileService
 from PIL import Image
@@ -30,79 +27,27 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import from_bounds
 from stac_pydantic import api
 
-from ingest.request import LoadRequest, PartSpec
-from tests.opened_city import load, opened_city
+from tests.whole_city import COLOURS, EAST, NORTH, whole_city
 from twin.embedded import EmbeddedCluster
-from twin.model import SharingClass
 from twin.server.app import create_app
-from twin.server.assets import build_missing
 from twin.server.city import City
-from twin.server.cli import build_parser
-from twin.server.commands.describe import describe
-from twin.server.terminal import Terminal
 
 Get = Callable[..., httpx.Response]
-EAST, NORTH = 499_000.0, 3_520_000.0
 TILE = "SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&STYLE=default&FORMAT=image/png&TILEMATRIXSET=WebMercatorQuad&TILEMATRIX=1&TILECOL=0"
-EXTENT = (119.9, 31.7, 120.1, 31.9)
-COLOURS = {"dom_20200401": (200, 40, 40), "dom_20240301": (40, 40, 200)}
-
-
-def image(folder: Path, name: str, east: float) -> Path:
-    """Write an orthophoto of one colour, 64 m × 64 m, whose name tells the day."""
-    path = folder / f"{name}.tif"
-    place = rasterio.Affine(1, 0, EAST + east, 0, -1, NORTH + 64)
-    with rasterio.open(path, "w", driver="GTiff", width=64, height=64, count=3, dtype="uint8", crs="EPSG:4549", transform=place) as target:
-        target.write(np.array(COLOURS[name], np.uint8)[:, None, None] * np.ones((1, 64, 64), np.uint8))
-    return path
-
-
-def buildings(folder: Path) -> Path:
-    """Write three houses."""
-    features = [
-        {
-            "type": "Feature",
-            "properties": {"building_id": f"B{i}", "floors_above": 3 * i, "height_m": 9.0 * i, "usage": "residential"},
-            "geometry": shapely.geometry.mapping(shapely.box(EAST + 30 * i, NORTH, EAST + 30 * i + 10, NORTH + 10)),
-        }
-        for i in (1, 2, 3)
-    ]
-    path = folder / "houses.geojson"
-    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4549"}}
-    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}))
-    return path
 
 
 @pytest.fixture(scope="module")
 def city(cluster: EmbeddedCluster, template: str, tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Iterator[City]:
     files, data = tmp_path_factory.mktemp("files"), run_folder / "other-apis"
     data.mkdir(mode=0o711)
-    with query_city.clone_of(template, cluster.dsn) as url, opened_city(url, data / "city", 4549, EXTENT) as opened:
-        for name, east in (("dom_20200401", 0.0), ("dom_20240301", 32.0)):
-            load(opened, LoadRequest(files=(image(files, name, east),), parts=(PartSpec(None, "imagery", "imagery"),), mode="delta"))
-        load(opened, LoadRequest(files=(buildings(files),), parts=(PartSpec(None, "building", "houses"),), mode="replace"))
-        said = ["--title-zh", "房屋", "--title-en", "Houses", "--owner", "自然资源局", "--steward", "测绘科", "--licence", "CC-BY-4.0"]
-        said += ["--source-platform", "不动产登记平台", "--update-cycle", "monthly", "--json"]
-        describe(opened.settings, build_parser().parse_args(["describe", "houses", *said]), Terminal(json_output=True, environment={}))
-        (data / "city" / "styles").mkdir()
-        (data / "city" / "styles" / "building.json").write_text('{"color_by": "usage", "colors": {"usage": {"residential": "#123456"}}}')
-        query_city.publish_first(opened.catalogue, "secret", "building", [], SharingClass.RESTRICTED)
-        assert build_missing(opened, lambda *_: None) is None
+    with query_city.clone_of(template, cluster.dsn) as url, whole_city(url, files, data) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def base(city: City) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(city), log_level="error"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}/ogc"
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with ogc_server.running(create_app(city)) as address:
+        yield f"{address}/ogc"
 
 
 @pytest.fixture(scope="module")

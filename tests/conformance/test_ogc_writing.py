@@ -48,12 +48,18 @@ def reader(written: WrittenCity) -> httpx.Client:
 _NUMBERS = iter(range(100, 1000))
 
 
-@pytest.fixture
-def feature(writer: httpx.Client) -> str:
-    """The address of a building of this test's own."""
-    made = writer.post(BUILDINGS, json=building(next(_NUMBERS)))
+@pytest.fixture(scope="module")
+def buildings(writer: httpx.Client) -> Iterator[str]:
+    """The addresses of buildings that no test has touched, written in one commit."""
+    made = writer.post(BUILDINGS, json={"type": "FeatureCollection", "features": [building(next(_NUMBERS)) for _ in range(40)]})
     assert made.status_code == 201, made.text
-    return made.headers["location"]
+    return iter([link["href"] for link in made.json()["links"]])
+
+
+@pytest.fixture
+def feature(buildings: Iterator[str]) -> str:
+    """The address of a building of this test's own."""
+    return next(buildings)
 
 
 def _get(client: httpx.Client, address: str, **more: Any) -> dict[str, Any]:
@@ -104,7 +110,9 @@ def test_options_tell_each_caller_what_may_be_done_to_each_resource(writer: http
     assert all(allowed[False, address] == {"GET", "HEAD", "OPTIONS"} for address in (BUILDINGS, feature))
     assert "application/geo+json" in offered[True, BUILDINGS].headers["accept-post"]
     assert offered[True, feature].headers["accept-patch"] == "application/merge-patch+json"
-    assert reader.options("/collections/findings/items").headers["allow"] == "GET, HEAD, OPTIONS"
+    for nobodys in ("findings", "catalogue"):
+        assert reader.options(f"/collections/{nobodys}/items").headers["allow"] == "GET, HEAD, OPTIONS"
+        assert writer.put(f"/collections/{nobodys}/items", content=b"{}").status_code == 405
 
 
 def test_create_gives_the_feature_an_address_of_its_own_and_takes_no_id(writer: httpx.Client, reader: httpx.Client) -> None:

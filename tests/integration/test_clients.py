@@ -98,7 +98,15 @@ def test_gdal_pushes_equality_and_boxes_down(door: Served) -> None:
     assert any("bbox=" in path for path in door.asked("buildings"))
 
 
-@pytest.mark.parametrize(("crs", "srid"), [("EPSG:4490", 4490), ("EPSG:3857", 3857), ("EPSG:4528", 4528), ("OGC:CRS84", 4326)])
+@pytest.mark.parametrize(
+    ("crs", "srid"),
+    [
+        ("EPSG:4490", 4490),
+        pytest.param("EPSG:3857", 3857, marks=pytest.mark.slow),
+        pytest.param("EPSG:4528", 4528, marks=pytest.mark.slow),
+        pytest.param("OGC:CRS84", 4326, marks=pytest.mark.slow),
+    ],
+)
 def test_gdal_has_the_axes_right_in_every_crs(door: Served, crs: str, srid: int) -> None:
     import pyproj
 

@@ -6,7 +6,6 @@ import errno
 import hashlib
 import io
 import json
-import socket
 import threading
 import time
 import zipfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import ogc_server
 import psycopg
 import pyarrow.parquet
 import pyogrio
@@ -23,7 +23,6 @@ import pyproj
 import pytest
 import query_city
 import shapely
-import uvicorn
 from psycopg import sql
 
 from tests.reading import shared_template
@@ -50,18 +49,8 @@ def order(**more: object) -> dict[str, Any]:
 
 @contextmanager
 def served(city: City) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(city), log_level="error"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/ogc"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    with ogc_server.running(create_app(city)) as address:
+        yield f"{address}/ogc"
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +142,7 @@ def written_shapes(path: Path) -> dict[str, shapely.Geometry]:
     return dict(zip(ids, shapely.from_wkb(shapes), strict=True))
 
 
+@pytest.mark.slow
 def test_every_format_that_is_described_is_written_or_refused_at_once(city: City, door: httpx.Client) -> None:
     names = door.get(PROCESS).json()["inputs"]["format"]["schema"]["enum"]
     assert {"gpkg", "fgb", "parquet", "geojsonseq", "csv", "dxf", "cityjson"} <= set(names)
