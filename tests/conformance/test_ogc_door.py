@@ -353,6 +353,11 @@ def test_no_accept_language_breaks_anything(get: Get, header: str) -> None:
 
 def test_problems_speak_the_callers_language(get: Get) -> None:
     assert "没有" in get("/collections/nope", headers={"Accept-Language": "zh-CN"}).json()["detail"]
+    for path in ("/collections/nope", "/nothing"):
+        plain, english = get(path), get(path, headers={"Accept-Language": "en"})
+        assert (plain.headers["content-language"], english.headers["content-language"]) == ("zh-Hans", "en")
+        assert plain.json()["title"] == "不存在" != english.json()["title"]
+    assert get("/collections", params={"lang": "fr"}).headers["content-language"] == get("/collections").headers["content-language"]
     assert "no collection" in get("/collections/nope", headers={"Accept-Language": "en"}).json()["detail"]
 
 

@@ -47,7 +47,7 @@ MAX_ADDRESS_BYTES = 32_768
 
 def problem(request: Request, error: TwinError) -> JSONResponse:
     """Return the problem document of an error, in the language the caller asks for."""
-    language = _language(request)
+    language = negotiation.spoken_language(request)
     headers = dict(error.headers)
     if error.status in (429, 503):
         headers["Retry-After"] = "5"
@@ -82,17 +82,17 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     if status == 404:
         return problem(request, NotFoundError(f"there is nothing at {request.url.path}", zh=f"没有此资源：{request.url.path}"))
     headers = dict((isinstance(error, HTTPException) and error.headers) or {})
-    detail = _TITLES.get(status, _OTHER).in_language(_language(request))
+    detail = _TITLES.get(status, _OTHER)
     if status == 405:
-        detail = Text(f"{request.method} 不受支持", f"{request.method} is not possible here").in_language(_language(request))
-    return _document(request, status, _CODES.get(status, "http"), detail, headers)
+        detail = Text(f"{request.method} 不受支持", f"{request.method} is not possible here")
+    return _document(request, status, _CODES.get(status, "http"), detail.in_language(negotiation.spoken_language(request)), headers)
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     number = _request_id(request)
     _LOG.error("request %s %s failed (%s)", request.method, request.url.path, number, exc_info=error)
     detail = Text(f"服务器内部出错（{number}）", f"something went wrong on our side ({number})")
-    return _document(request, 500, "internal", detail.in_language(_language(request)), {})
+    return _document(request, 500, "internal", detail.in_language(negotiation.spoken_language(request)), {})
 
 
 class _AddressLimit:
@@ -107,16 +107,6 @@ class _AddressLimit:
             await problem(Request(scope), error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
-
-
-def _language(request: Request) -> str:
-    """Return the language of a problem: as documents have it, English to those that ask for none."""
-    if "lang" not in request.query_params and "accept-language" not in request.headers:
-        return "en"
-    try:
-        return negotiation.language(request)
-    except BadRequestError:
-        return "en"
 
 
 def _request_id(request: Request) -> str:
@@ -142,12 +132,13 @@ def _document(
     body = {
         "type": "about:blank",
         **extra,
-        "title": _TITLES.get(status, _OTHER).in_language(_language(request)),
+        "title": _TITLES.get(status, _OTHER).in_language(negotiation.spoken_language(request)),
         "status": status,
         "code": code,
         "detail": detail,
         "instance": request.url.path,
         "request_id": _request_id(request),
     }
-    headers = headers | {"X-Request-ID": _request_id(request)}
+    spoken = {"Content-Language": negotiation.LANGUAGE_TAGS[negotiation.spoken_language(request)], "Vary": "Accept-Language"}
+    headers = headers | spoken | {"X-Request-ID": _request_id(request)}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
