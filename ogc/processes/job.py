@@ -127,7 +127,7 @@ class JobDesk(Protocol):
         """Return a job, None when there is none of that id."""
 
     def listed(self, asker: Asker, wanted: JobFilter) -> tuple[Job, ...]:
-        """Return jobs of an asker, one more than the limit where there are more."""
+        """Return jobs of the holder of a token, one more than the limit where there are more; none of an asker without one."""
 
     def dismiss(self, job: uuid.UUID) -> Job | None:
         """Stop a job, or forget its result when it has ended; return it as it is then, None when it was dismissed before."""

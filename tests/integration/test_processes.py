@@ -8,6 +8,7 @@ import io
 import json
 import threading
 import time
+import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from twin.embedded import EmbeddedCluster
 from twin.server import process_runs
 from twin.server.app import create_app
 from twin.server.city import City, open_city
-from twin.server.process_jobs import MOST_OF_AN_ADDRESS
+from twin.server.process_jobs import MOST_OF_AN_ADDRESS, MOST_WITHOUT_TOKEN, ProcessJobs
 from twin.server.settings import read_settings
 from twin.tokens import Tokens
 
@@ -270,12 +271,11 @@ def test_a_job_belongs_to_who_asked_for_it(city: City, door: httpx.Client) -> No
     assert door.get("/jobs", headers={"Authorization": "Bearer twin_x"}).status_code == 401
 
 
-def test_who_asks_without_a_token_sees_the_jobs_of_its_address_and_others_know_them_by_their_id(city: City, door: httpx.Client) -> None:
+def test_a_job_asked_for_without_a_token_is_listed_to_nobody_and_found_by_its_id(city: City, door: httpx.Client) -> None:
     job = finished(city, door)
-    assert [j["jobID"] for j in door.get("/jobs").json()["jobs"]] == [job["jobID"]]
+    assert door.get("/jobs").json()["jobs"] == []  # others may come from the same address
     with city.pool.connection() as connection:
         connection.execute("UPDATE catalog.process_job SET asker = 'address:elsewhere'")
-    assert door.get("/jobs").json()["jobs"] == []
     assert door.get(f"/jobs/{job['jobID']}").status_code == 200
     refused = door.delete(f"/jobs/{job['jobID']}")
     assert (refused.status_code, refused.json()["code"]) == (403, "not-your-job")
@@ -301,6 +301,29 @@ def test_too_many_jobs_of_one_asker_are_refused(city: City, door: httpx.Client) 
     assert (refused.status_code, refused.json()["code"]) == (429, "too-many-requests")
     assert refused.headers["retry-after"]
     ask(door, Authorization=f"Bearer {Tokens(city.pool).renew('busy')}")
+
+
+def test_places_are_kept_for_those_who_have_a_token(city: City, door: httpx.Client) -> None:
+    ask(door)
+    crowd = "INSERT INTO catalog.process_job (id, process, asker, classes, commit, inputs, response, transmission)"
+    crowd += " SELECT gen_random_uuid(), process, 'address:' || n, classes, commit, inputs, response, transmission"
+    crowd += " FROM catalog.process_job, generate_series(2, %s) AS n"
+    with city.pool.connection() as connection:
+        connection.execute(crowd, (MOST_WITHOUT_TOKEN,))
+    assert door.post(EXECUTE, json=order(), headers=ASYNC).status_code == 429
+    ask(door, Authorization=f"Bearer {Tokens(city.pool).renew('known')}")
+
+
+def test_the_result_of_a_job_that_ends_while_it_is_dismissed_is_forgotten(
+    city: City, door: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, desk = uuid.UUID(ask(door)["jobID"]), ProcessJobs(city, Tokens(city.pool), lambda: None)
+    before = desk.one(job)
+    run_all(city)
+    assert list(city.store.keys("results"))
+    monkeypatch.setattr(desk, "one", lambda _: before)  # a look just before it ended
+    assert desk.dismiss(job) is not None
+    assert list(city.store.keys("results")) == []
 
 
 def test_a_job_that_waits_is_dismissed_and_never_runs(city: City, door: httpx.Client) -> None:
@@ -396,17 +419,18 @@ def test_a_full_disk_fails_the_job_and_says_so(city: City, door: httpx.Client, m
 
 
 def test_jobs_are_listed_by_pages_and_filtered(city: City, door: httpx.Client) -> None:
-    made = [finished(city, door)["jobID"] for _ in range(2)] + [ask(door)["jobID"]]
+    token = {"Authorization": f"Bearer {Tokens(city.pool).renew('lister')}"}
+    made = [finished(city, door, None, **token)["jobID"] for _ in range(2)] + [ask(door, **token)["jobID"]]
     listed: list[str] = []
     address: str | None = "/jobs?limit=1"
     while address is not None:
-        page = door.get(address).json()
+        page = door.get(address, headers=token).json()
         listed += [j["jobID"] for j in page["jobs"]]
         address = next((link["href"] for link in page["links"] if link["rel"] == "next"), None)
     assert listed == made[::-1]
 
     def ids(query: str) -> set[str]:
-        return {j["jobID"] for j in door.get(f"/jobs?{query}").json()["jobs"]}
+        return {j["jobID"] for j in door.get(f"/jobs?{query}", headers=token).json()["jobs"]}
 
     assert ids("status=accepted") == {made[2]}
     assert ids("status=successful,failed") == set(made[:2])
@@ -417,7 +441,7 @@ def test_jobs_are_listed_by_pages_and_filtered(city: City, door: httpx.Client) -
     assert ids("datetime=../2020-01-01T00:00:00Z") == set()
     assert ids("datetime=2020-01-01T00:00:00Z/..") == set(made)
     for wrong in ("status=done", "type=x", "datetime=x", "minDuration=x", "cursor=x", "limit=0", "colour=red"):
-        assert door.get(f"/jobs?{wrong}").status_code == 400, wrong
+        assert door.get(f"/jobs?{wrong}", headers=token).status_code == 400, wrong
 
 
 def test_descriptions_are_in_both_languages_and_their_schemas_hold(city: City, door: httpx.Client) -> None:

@@ -29,7 +29,8 @@ KEPT_DAYS = 7
 """How long an ended job and its result are kept."""
 MOST_OF_AN_ADDRESS, MOST_OF_A_TOKEN = 3, 10
 """Jobs that one asker may have unfinished."""
-MOST_OF_ALL = 200
+MOST_OF_ALL, MOST_WITHOUT_TOKEN = 200, 150
+"""Jobs that may be unfinished altogether; the places between the two are kept for those who have a token."""
 MOST_KEPT_BYTES = 20 << 30
 """Size of all results that are kept for one asker."""
 
@@ -66,7 +67,7 @@ class ProcessJobs:
         with translated(), self._city.pool.connection() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(hashtext('process_job'))")  # two at once do not both take the last place
             load = connection.execute(QUERIES["load"], {"asker": wanted.asker.key}).fetchone()
-            _require_room(wanted.asker, load or (0, 0, 0))
+            _require_room(wanted.asker, load or (0, 0, 0, 0))
             connection.execute(QUERIES["submit"], values)
         self._wake()
         job = self.one(identifier)
@@ -80,7 +81,12 @@ class ProcessJobs:
         return found[0] if found else None
 
     def listed(self, asker: Asker, wanted: JobFilter) -> tuple[Job, ...]:
-        """Return jobs of an asker, the newest first, one more than the limit where there are more."""
+        """Return jobs of an asker, the newest first, one more than the limit where there are more.
+
+        Without a token none: many may share a network address, and whoever knows the id of a job gets it by that.
+        """
+        if not asker.by_token:
+            return ()
         values = {
             "asker": asker.key,
             "before": wanted.before,
@@ -96,12 +102,12 @@ class ProcessJobs:
 
     def dismiss(self, job: uuid.UUID) -> Job | None:
         """Stop a job, or forget its result when it has ended; return it as it is then, None when it was dismissed before."""
-        before = self.one(job)
         with translated(), self._city.pool.connection() as connection:
-            if connection.execute(QUERIES["dismiss"], {"id": job}).fetchone() is None:
-                return None
-        if before is not None and before.result is not None:
-            self._city.store.delete(before.result.key)
+            dismissed = connection.execute(QUERIES["dismiss"], {"id": job}).fetchone()
+        if dismissed is None:
+            return None
+        if dismissed[0] is not None:
+            self._city.store.delete(dismissed[0])
         return self.one(job)
 
     def file(self, result: JobResult) -> Path:
@@ -155,11 +161,11 @@ def job_of(row: Mapping[str, Any]) -> Job:
 
 
 def _require_room(asker: Asker, load: tuple[Any, ...]) -> None:
-    own, all_of_them, kept_bytes = load
+    own, all_of_them, without_token, kept_bytes = load
     most = MOST_OF_A_TOKEN if asker.by_token else MOST_OF_AN_ADDRESS
     if own >= most:
         raise TooManyRequestsError(f"{most} of your jobs have not ended: wait for one of them", zh=f"已有 {most} 个作业未完成，请稍候")
-    if all_of_them >= MOST_OF_ALL:
+    if all_of_them >= MOST_OF_ALL or (not asker.by_token and without_token >= MOST_WITHOUT_TOKEN):
         raise TooManyRequestsError("too many jobs wait; try again later", zh="等待中的作业过多，请稍后再试")
     if kept_bytes >= MOST_KEPT_BYTES:
         raise TooManyRequestsError(

@@ -3,9 +3,10 @@ INSERT INTO catalog.process_job (id, process, asker, classes, commit, inputs, re
 VALUES (%(id)s, %(process)s, %(asker)s, %(classes)s, %(commit)s, %(inputs)s, %(response)s, %(transmission)s)
 
 -- name: load
--- How much its asker and how much everybody waits for, and how many bytes of results are kept for the asker.
+-- How much its asker, everybody and everybody without a token waits for, and how many bytes of results are kept for the asker.
 SELECT count(*) FILTER (WHERE state IN ('accepted', 'running') AND asker = %(asker)s),
        count(*) FILTER (WHERE state IN ('accepted', 'running')),
+       count(*) FILTER (WHERE state IN ('accepted', 'running') AND asker LIKE 'address:%%'),
        coalesce(sum((result ->> 'size')::bigint) FILTER (WHERE asker = %(asker)s), 0)::bigint
 FROM catalog.process_job WHERE state IN ('accepted', 'running') OR asker = %(asker)s
 
@@ -29,11 +30,13 @@ WHERE asker = %(asker)s
 ORDER BY number DESC LIMIT %(limit)s
 
 -- name: dismiss
-UPDATE catalog.process_job
+-- What it had made is told by the statement that forgets it: a job may come to its end at any moment.
+UPDATE catalog.process_job AS job
 SET state = 'dismissed', lease_until = NULL, finished_at = coalesce(finished_at, now()), changed_at = now(), result = NULL,
     message = '{"zh": "已取消", "en": "dismissed"}'
-WHERE id = %(id)s AND state <> 'dismissed'
-RETURNING id
+FROM (SELECT id, result ->> 'key' AS made FROM catalog.process_job WHERE id = %(id)s FOR UPDATE) AS before
+WHERE job.id = before.id AND job.state <> 'dismissed'
+RETURNING before.made
 
 -- name: waiting
 -- Jobs that nobody runs: new ones, and those whose worker was lost.
