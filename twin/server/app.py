@@ -29,6 +29,7 @@ from twin.server.exports import exports_connections
 from twin.server.feature_writes import FeatureWrites
 from twin.server.pictures import Pictures
 from twin.server.process_jobs import ProcessJobs
+from twin.server.public_address import PublicAddressMiddleware, public_address
 from twin.server.publishing import Publishing
 from twin.server.routes.city import city_router
 from twin.server.routes.events import events_router
@@ -117,6 +118,10 @@ def create_app(city: City) -> FastAPI:
     app.add_middleware(_SafeHeaders)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
+    settings = city.settings
+    known_as = None if settings.public_url is None else public_address(settings.public_url)
+    if known_as is not None or settings.allowed_hosts:
+        app.add_middleware(PublicAddressMiddleware, address=known_as, hosts=settings.allowed_hosts)
     app.include_router(health_router(city, metrics))
     city_doors = city_router(city)
     app.include_router(city_doors)

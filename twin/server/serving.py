@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from twin.errors import BadRequestError, UnavailableError
 from twin.server.app import create_app
@@ -74,10 +75,21 @@ def _run_processes(city: City, listener: socket.socket, terminal: Terminal, coun
 
 def _run_web(city: City, listener: socket.socket) -> None:
     app = create_app(city)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False, lifespan="on"
+    _Server(server_config(city.settings, app), app.state.events).run(sockets=[listener])
+
+
+def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    """Return how an application is served; who a caller is said to be is believed of the proxies that the settings name only."""
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
+        server_header=False,
+        lifespan="on",
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
-    _Server(config, app.state.events).run(sockets=[listener])
 
 
 def _say_ready(city: City, listener: socket.socket, terminal: Terminal) -> None:

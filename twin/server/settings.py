@@ -37,6 +37,14 @@ class Settings:
     """How long the rows of a checked submission wait to be published (TWIN_KEEP_CHECKED_DAYS); its files stay."""
     web_processes: int = 1
     """How many processes of `twin serve` answer requests (TWIN_WORKERS)."""
+    public_url: str | None = None
+    """Scheme and host that links begin with (TWIN_PUBLIC_URL, ``https://host[:port]``); None: what each request says."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts that are answered for (TWIN_ALLOWED_HOSTS); empty: every one."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses whose X-Forwarded-For and X-Forwarded-Proto are believed (TWIN_TRUSTED_PROXIES); empty: nobody's."""
+    exports_bytes: int = 20 << 30
+    """How much of files of whole datasets is kept (TWIN_EXPORTS_MB), what was not asked for longest goes first."""
     local_crs_file: Path | None = None
     """The secret file of the city's own coordinate systems (TWIN_LOCAL_CRS); None: ``local_crs.yaml`` in the data folder."""
 
@@ -130,6 +138,10 @@ def read_settings(
         max_upload_bytes=_count("TWIN_MAX_UPLOAD_MB", environment, 4096) << 20,
         keep_checked_days=_count("TWIN_KEEP_CHECKED_DAYS", environment, 14),
         web_processes=_count("TWIN_WORKERS", environment, 1, most=MOST_WEB_PROCESSES),
+        public_url=environment.get("TWIN_PUBLIC_URL") or None,
+        allowed_hosts=_listed("TWIN_ALLOWED_HOSTS", environment),
+        trusted_proxies=_listed("TWIN_TRUSTED_PROXIES", environment),
+        exports_bytes=_count("TWIN_EXPORTS_MB", environment, 20 << 10) << 20,
         own_waivers=_switch("TWIN_OWN_WAIVERS", environment),
         store_bucket=environment.get("TWIN_STORE") or None,
         copies_bytes=_count("TWIN_STORE_COPIES_MB", environment, 20 << 10) << 20,
@@ -151,6 +163,10 @@ def _count(name: str, environment: Mapping[str, str], default: int, most: int = 
     if not text.isdigit() or not least <= int(text) <= most:
         raise BadRequestError(f"{name} is a number from {least} to {most}: {text}", zh=f"{name} 应为 {least} 至 {most} 的整数：{text}")
     return int(text)
+
+
+def _listed(name: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(part.strip() for part in environment.get(name, "").split(",") if part.strip())
 
 
 def _switch(name: str, environment: Mapping[str, str], default: str = "no") -> bool:
