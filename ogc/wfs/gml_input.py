@@ -9,6 +9,7 @@ from types import MappingProxyType
 from ogc.ows import OwsError
 from ogc.wfs.xml_body import Element, children, local_name
 
+_EXTERIORS, _INTERIORS = frozenset({"exterior", "outerBoundaryIs"}), frozenset({"interior", "innerBoundaryIs"})
 Position = list[float]
 Geometry = dict[str, object]
 
@@ -20,7 +21,7 @@ def srs_names(element: Element) -> set[str]:
 
 def bounds(envelope: Element) -> list[float]:
     """Return the four numbers of an Envelope or Box; OwsError when it has none."""
-    corners = [p for part in envelope.iter() if isinstance(part.tag, str) for p in _own_positions(part, _dimension(envelope))]
+    corners = _positions(envelope)
     if len(corners) != 2:
         raise _bad("an Envelope has two corners", "Envelope 应有两个角点")
     return [*corners[0], *corners[1]]
@@ -52,9 +53,8 @@ def _line(element: Element) -> Geometry:
 
 def _polygon(element: Element) -> Geometry:
     rings: dict[bool, list[Sequence[Position]]] = {True: [], False: []}
-    for part in element.iter():
-        if isinstance(part.tag, str) and local_name(part) in {"exterior", "outerBoundaryIs", "interior", "innerBoundaryIs"}:
-            rings[local_name(part) in {"exterior", "outerBoundaryIs"}].append(_positions(part))
+    for part in _outermost(element, _EXTERIORS | _INTERIORS):
+        rings[local_name(part) in _EXTERIORS].append(_positions(part))
     if len(rings[True]) != 1:
         raise _bad("a Polygon has one exterior", "Polygon 应有一个外环")
     return {"type": "Polygon", "coordinates": [*rings[True], *rings[False]]}
@@ -62,7 +62,7 @@ def _polygon(element: Element) -> Geometry:
 
 def _several(kind: str, one: Callable[[Element], Geometry], names: frozenset[str]) -> Callable[[Element], Geometry]:
     def read(element: Element) -> Geometry:
-        parts = [one(part) for part in element.iter() if isinstance(part.tag, str) and local_name(part) in names]
+        parts = [one(part) for part in _outermost(element, names)]
         return {"type": kind, "coordinates": [part["coordinates"] for part in parts]}
 
     return read
@@ -82,6 +82,15 @@ _READERS: Mapping[str, Callable[[Element], Geometry]] = MappingProxyType(
         "MultiSurface": _several("MultiPolygon", _polygon, frozenset({"Polygon", "Surface"})),
     }
 )
+
+
+def _outermost(element: Element, names: frozenset[str]) -> Iterator[Element]:
+    """Yield the elements of some names below another, none within one that was yielded: what is nested is read once."""
+    for child in children(element):
+        if local_name(child) in names:
+            yield child
+        else:
+            yield from _outermost(child, names)
 
 
 def _positions(element: Element) -> list[Position]:

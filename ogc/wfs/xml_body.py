@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -12,6 +13,7 @@ from ogc.ows import OwsError
 __all__ = ["Element", "children", "local_name", "parse_xml", "text_of"]
 
 MOST_BYTES = 256 << 10
+MOST_ELEMENTS = 5_000
 MOST_DEPTH = 60
 
 
@@ -34,6 +36,10 @@ def parse_xml(content: bytes, locator: str) -> Element:
         raise OwsError("OperationParsingFailed", locator, "the XML is not well-formed", "XML 格式有误") from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise OwsError("OperationParsingFailed", locator, "the XML has a DTD, which is not taken", "不接受含 DTD 的 XML")
+    if sum(1 for _ in islice(root.iter(), MOST_ELEMENTS + 1)) > MOST_ELEMENTS:
+        raise OwsError(
+            "OperationParsingFailed", locator, f"the XML has more than {MOST_ELEMENTS} elements", f"XML 的元素超过 {MOST_ELEMENTS} 个"
+        )
     if _depth(root) > MOST_DEPTH:
         raise OwsError("OperationParsingFailed", locator, f"the XML is deeper than {MOST_DEPTH} levels", f"XML 嵌套超过 {MOST_DEPTH} 层")
     return root
