@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from typing import Literal
 from ogc.arcgis.esri_geometry import InputGeometry, input_geometry, wkid_of
 from ogc.arcgis.layers import MAX_RECORDS, OBJECT_ID, OID
 from ogc.arcgis.where import parse_where
+from ogc.parameters import whole_number
 from twin.crs import OutputCrs
 from twin.errors import BadRequestError
 from twin.query import filter_ast as ast
@@ -64,7 +64,6 @@ _RELATIONS: Mapping[str, str] = MappingProxyType(
         "esriSpatialRelTouches": "s_touches",
     }
 )
-_DIGITS = re.compile(r"^[0-9]{1,18}$")
 _FID = MappingProxyType({OBJECT_ID: ast.Property("fid", "number")})
 
 
@@ -80,8 +79,6 @@ class LayerQuery:
     start: int
     count: int
     historic: dt.datetime | None
-    question: tuple[tuple[str, str], ...]
-    """What tells this question from others, but for where its page begins."""
 
 
 def named_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -121,7 +118,6 @@ def layer_query(given: Mapping[str, str], collection: Collection, now: dt.dateti
         parts.append(build_tree(condition, _in_crs(given, None, collection), collection, _FID))  # type: ignore[arg-type]  # built of JSON
     predicate = ast.And(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
     count = min(_whole(given, "resultrecordcount", MAX_RECORDS), MAX_RECORDS)
-    question = tuple(sorted((n, v) for n, v in given.items() if n not in {"resultoffset", "resultrecordcount"}))
     return LayerQuery(
         query=dataclasses.replace(query, area=area, filter=predicate),
         wanted=_wanted(given),
@@ -130,7 +126,6 @@ def layer_query(given: Mapping[str, str], collection: Collection, now: dt.dateti
         start=_whole(given, "resultoffset", 0),
         count=max(1, count),
         historic=_moment(given.get("historicmoment")),
-        question=question,
     )
 
 
@@ -217,10 +212,10 @@ def _ordered(query: FeatureQuery, text: str) -> FeatureQuery:
 def _object_ids(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
-    words = [word.strip() for word in text.split(",")]
-    if len(words) > MOST_IDS or not all(_DIGITS.match(word) for word in words):
+    numbers = [number for word in text.split(",") if (number := whole_number(word.strip())) is not None]
+    if len(numbers) > MOST_IDS or len(numbers) <= text.count(","):
         raise _bad("bad-parameter", f"objectIds are at most {MOST_IDS} whole numbers", f"objectIds 应为至多 {MOST_IDS} 个整数")
-    return tuple(int(word) for word in words)
+    return tuple(numbers)
 
 
 def _moment(text: str | None) -> dt.datetime | None:
@@ -233,10 +228,10 @@ def _moment(text: str | None) -> dt.datetime | None:
 
 
 def _whole(given: Mapping[str, str], name: str, default: int) -> int:
-    text = given.get(name, str(default))
-    if not _DIGITS.match(text):
+    number = whole_number(given.get(name, str(default)))
+    if number is None:
         raise _bad("bad-parameter", f"{name} is a whole number", f"{name} 应为整数")
-    return int(text)
+    return number
 
 
 def _flag(given: Mapping[str, str], name: str, *, default: str = "false") -> bool:

@@ -11,7 +11,7 @@ _TEXT: Document = {"type": "string"}
 _XML, _GML, _GEOJSON = "text/xml", "application/gml+xml", "application/geo+json"
 _WFS_TEXTS = (
     "version", "acceptVersions", "typeNames", "srsName", "propertyName", "filter", "bbox", "resourceId", "sortBy", "outputFormat",
-    "storedQuery_Id", "id", "valueReference",
+    "storedQuery_Id", "id", "valueReference", "as-of",
 )  # fmt: skip
 _WFS_OPERATIONS = ["GetCapabilities", "DescribeFeatureType", "ListStoredQueries", "DescribeStoredQueries", "GetFeature", "GetPropertyValue"]
 _QUERY = {

@@ -58,11 +58,13 @@ async def geojson_members(pages: AsyncIterator[ItemsPage]) -> AsyncIterator[byte
             between = b",\n"
 
 
-def geojson_opening(wanted: GetFeature, matched: str, returned: int, commit: int) -> bytes:
-    """Return the start of a GeoJSON FeatureCollection, open where its features come."""
+def geojson_opening(wanted: GetFeature, matched: str, returned: int, commit: int, onward: str | None) -> bytes:
+    """Return the start of a GeoJSON FeatureCollection, open where its features come; ``onward`` is where the next page is."""
     head: dict[str, object] = {"type": "FeatureCollection", "commit": commit, "numberReturned": returned}
     head |= {"numberMatched": int(matched)} if matched.isdecimal() else {}
     if not wanted.srs.name.endswith("CRS84"):
         # GeoJSON before RFC 7946 names its CRS so, and its clients know it.
         head |= {"crs": {"type": "name", "properties": {"name": wanted.srs.name}}}
+    if onward is not None:
+        head |= {"links": [{"rel": "next", "type": "application/geo+json", "href": onward}]}
     return orjson.dumps(head)[:-1] + b',"features":['

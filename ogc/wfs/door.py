@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 from xml.sax.saxutils import quoteattr
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers, links, negotiation
+from ogc.forms import form_fields, is_form
 from ogc.ows import XML, OwsError, exception_report, keyed_values, required
 from ogc.state import DoorState, OgcContext, StateKeeper
+from ogc.taken import TakenResponse
 from ogc.wfs import answer
 from ogc.wfs.capabilities import OPERATIONS, capabilities
 from ogc.wfs.gml import FeatureWriter
@@ -39,10 +41,11 @@ PARAMETERS = frozenset(
         "service", "version", "request", "acceptversions", "acceptformats", "sections", "updatesequence", "namespaces", "namespace",
         "typenames", "typename", "srsname", "propertyname", "filter", "filter_language", "bbox", "resourceid", "sortby", "startindex",
         "count", "maxfeatures", "resulttype", "outputformat", "storedquery_id", "id", "valuereference", "resolve", "resolvedepth",
-        "resolvetimeout", "aliases", "handle", "lang", "language",
+        "resolvetimeout", "aliases", "handle", "lang", "language", "as-of",
     }
 )  # fmt: skip
-"""What a request may have: those of the standard, and those that its clients add (QGIS writes TYPENAME beside TYPENAMES)."""
+"""What a request may have: those of the standard, those that its clients add (QGIS writes TYPENAME beside TYPENAMES), and ``as-of`` of our
+own, by which all pages of a walk are of one commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +74,8 @@ class WfsDoor:
 
     async def answer(self, request: Request) -> Response:
         """An operation by its parameters, as XML, or as a form."""
-        if request.method != "POST":
-            return await self._reported(request, request.query_params.multi_items(), None)
-        body = await request.body()
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
-            pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100)
-            return await self._reported(request, [*request.query_params.multi_items(), *pairs], None)
-        return await self._reported(request, [], body)
-
-    async def _reported(self, request: Request, pairs: list[tuple[str, str]], body: bytes | None) -> Response:
         try:
-            call = _call_of_xml(body) if body is not None else _call_of_parameters(pairs)
+            call = await _call_of(request)
             return await self._answer(request, call)
         except OwsError as error:
             return exception_report(error, negotiation.spoken_language(request), VERSION)
@@ -106,8 +100,17 @@ class WfsDoor:
             case "DescribeStoredQueries":
                 return await _xml(request, stored_query_descriptions(space))
             case _:
-                wanted = get_feature(call.asked or Asked(), await self._fresh(visible, call, principal), principal)
+                wanted = await self._wanted(call, await self._fresh(visible, call, principal))
                 return await self._features(request, state, principal, wanted, call)
+
+    async def _wanted(self, call: _Call, visible: Mapping[str, Collection]) -> GetFeature:
+        # A filter may be of thousands of elements: beside the event loop, so that nobody else waits for it.
+        wanted = await asyncio.to_thread(get_feature, call.asked or Asked(), visible)
+        moment = wanted.as_of
+        if moment is None:
+            return wanted
+        at = await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(moment))
+        return dataclasses.replace(wanted, query=dataclasses.replace(wanted.query, as_of=at))
 
     async def _fresh(self, visible: Mapping[str, Collection], call: _Call, principal: Principal) -> Mapping[str, Collection]:
         """Return the collections, looked for anew when one is named that may just have been published."""
@@ -122,9 +125,11 @@ class WfsDoor:
         if value is not None:
             wanted = dataclasses.replace(wanted, query=_of_one_property(wanted, value), form="gml")
         if wanted.hits or wanted.count == 0:
-            row = await fetch_pinned(self._context.pool, wanted.query, None, lambda q: matched_statement(q, principal))
-            return await self._whole(wanted, "ValueCollection" if value else "FeatureCollection", space, address, row[1])
-        pages = self._windows.pieces(Window(wanted.query, principal, wanted.start, wanted.count, wanted.question))
+            at = wanted.query.as_of
+            commit, matched = await fetch_pinned(self._context.pool, wanted.query, at, lambda q: matched_statement(q, principal))
+            commit = commit if at is None else min(at, commit)
+            return _whole(wanted, "ValueCollection" if value else "FeatureCollection", space, address, matched, commit)
+        pages = self._windows.pieces(Window(wanted.query, principal, wanted.start, wanted.count))
         first = await anext(pages)
         if wanted.alone:
             return _alone(wanted, first, space)
@@ -132,40 +137,48 @@ class WfsDoor:
         matched = await self._matched(wanted, first, returned, principal) if not more else first.matched
         said = "unknown" if matched is None else str(matched)
         streamed = _with_first(first, pages)
+        onward = _next_address(address, call, wanted, first.commit) if more else None
         if wanted.form == "geojson":
-            opening = answer.geojson_opening(wanted, said, returned, first.commit)
+            opening = answer.geojson_opening(wanted, said, returned, first.commit, onward)
             return _streamed(opening, answer.geojson_members(streamed), b"]}", GEOJSON_FORMAT)
         element = "ValueCollection" if value else "FeatureCollection"
-        onward = _next_link(address, call, wanted) if more else ""
-        opening = answer.opening(element, space, address, wanted.collection.slug, said, returned, onward).encode()
+        following = f" next={quoteattr(onward)}" if onward else ""
+        opening = answer.opening(element, space, address, wanted.collection.slug, said, returned, following).encode()
         return _streamed(opening, answer.gml_members(wanted, streamed, value), f"</wfs:{element}>\n".encode(), GML_FORMAT)
 
     async def _matched(self, wanted: GetFeature, first: ItemsPage, returned: int, principal: Principal) -> int:
         """Return how many features there are, of which an answer holds the last, or none where it begins beyond them."""
         if first.matched is not None or returned or not wanted.start:
             return first.matched if first.matched is not None else wanted.start + returned
-        at = first.commit if wanted.query.as_of is None else wanted.query.as_of
-        row = await fetch_pinned(self._context.pool, wanted.query, at, lambda q: matched_statement(q, principal))
+        row = await fetch_pinned(self._context.pool, wanted.query, first.commit, lambda q: matched_statement(q, principal))
         return int(row[1])
 
     async def _returned(self, wanted: GetFeature, first: ItemsPage, principal: Principal) -> tuple[int, bool]:
         """Return how many features the answer has, which it says before they come, and whether there are more behind them."""
         if not first.more or wanted.count <= PIECE:
             return first.count, first.more
-        upto = dataclasses.replace(wanted.query, order=(), limit=wanted.start + wanted.count + 1)
-        at = first.commit if wanted.query.as_of is None else wanted.query.as_of
-        row = await fetch_pinned(self._context.pool, upto, at, lambda q: counted_statement(q, principal))
-        counted = row[1] - wanted.start
-        return min(counted, wanted.count), counted > wanted.count
+        rest = wanted.count - first.count
+        beyond = dataclasses.replace(wanted.query, boundary=first.farthest, limit=rest + 1)
+        row = await fetch_pinned(self._context.pool, beyond, first.commit, lambda q: counted_statement(q, principal))
+        return first.count + min(row[1], rest), row[1] > rest
 
-    async def _whole(self, wanted: GetFeature, element: str, space: str, address: str, matched: int) -> Response:
-        """Return the answer that has no members, only their number."""
-        if wanted.form == "geojson":
-            return Response(
-                answer.geojson_opening(wanted, str(matched), 0, wanted.collection.revision.commit) + b"]}", media_type=GEOJSON_FORMAT
-            )
-        start = answer.opening(element, space, address, wanted.collection.slug, str(matched), 0, "")
-        return Response(f"{start}</wfs:{element}>\n", media_type=GML_FORMAT)
+
+def _whole(wanted: GetFeature, element: str, space: str, address: str, matched: int, commit: int) -> Response:
+    """Return the answer that has no members, only their number."""
+    if wanted.form == "geojson":
+        return Response(answer.geojson_opening(wanted, str(matched), 0, commit, None) + b"]}", media_type=GEOJSON_FORMAT)
+    start = answer.opening(element, space, address, wanted.collection.slug, str(matched), 0, "")
+    return Response(f"{start}</wfs:{element}>\n", media_type=GML_FORMAT)
+
+
+async def _call_of(request: Request) -> _Call:
+    """Return what a request asks for; XML, which may be large, is read beside the event loop."""
+    pairs = request.query_params.multi_items()
+    if request.method != "POST":
+        return await asyncio.to_thread(_call_of_parameters, pairs)
+    if is_form(request):
+        return await asyncio.to_thread(_call_of_parameters, pairs + await form_fields(request))
+    return await asyncio.to_thread(_call_of_xml, await request.body())
 
 
 def _call_of_parameters(pairs: list[tuple[str, str]]) -> _Call:
@@ -183,7 +196,7 @@ def _call_of_xml(body: bytes) -> _Call:
     accepted = [text_of(p).strip() for p in root.iter() if isinstance(p.tag, str) and local_name(p) == "Version"]
     _require_version(root.get("service") or "WFS", root.get("version"), ",".join(accepted) or None, operation)
     names = tuple(text_of(part).strip() for part in children(root) if local_name(part) == "TypeName")
-    asked = asked_by_xml(root, body) if operation in {"GetFeature", "GetPropertyValue"} else None
+    asked = asked_by_xml(root) if operation in {"GetFeature", "GetPropertyValue"} else None
     return _Call(operation, asked, names, root.get("valueReference"), None)
 
 
@@ -242,26 +255,33 @@ async def _with_first(first: ItemsPage, pages: AsyncIterator[ItemsPage]) -> Asyn
         yield page
 
 
-def _streamed(opening: bytes, members: AsyncIterator[bytes], closing: bytes, media_type: str) -> StreamingResponse:
+def _streamed(opening: bytes, members: AsyncIterator[bytes], closing: bytes, media_type: str) -> Response:
     async def pieces() -> AsyncIterator[bytes]:
         yield opening
         async for piece in members:
             yield piece
         yield closing
 
-    return StreamingResponse(pieces(), media_type=media_type, headers={"Cache-Control": "no-cache"})
+    return TakenResponse(pieces(), media_type, {"Cache-Control": "no-cache"})
 
 
-def _next_link(address: str, call: _Call, wanted: GetFeature) -> str:
+def _next_address(address: str, call: _Call, wanted: GetFeature, commit: int) -> str | None:
+    """Return where the next page is, of the same commit in whichever process it is asked for; None after XML, which no address holds."""
     if call.pairs is None:
-        return ""
-    kept = [(name, value) for name, value in call.pairs if name.lower() not in {"startindex", "count", "maxfeatures"}]
-    window = [("startIndex", str(wanted.start + wanted.count)), ("count", str(wanted.count))]
-    return f" next={quoteattr(links.with_parameters(address, [*kept, *window]))}"
+        return None
+    kept = [(name, value) for name, value in call.pairs if name.lower() not in {"startindex", "count", "maxfeatures", "as-of"}]
+    window = [("startIndex", str(wanted.start + wanted.count)), ("count", str(wanted.count)), ("as-of", str(commit))]
+    return links.with_parameters(address, [*kept, *window])
 
 
 def _locator(error: TwinError) -> str:
-    return {"bad-bbox": "bbox", "bad-filter": "filter", "filter-too-complex": "filter", "unknown-property": "filter"}.get(error.code, "")
+    return {
+        "bad-bbox": "bbox",
+        "bad-as-of": "as-of",
+        "bad-filter": "filter",
+        "filter-too-complex": "filter",
+        "unknown-property": "filter",
+    }.get(error.code, "")
 
 
 async def _xml(request: Request, content: bytes, media_type: str = XML) -> Response:

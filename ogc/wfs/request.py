@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ogc.ows import OwsError
+from ogc.parameters import Moment, moment, whole_number
 from ogc.wfs.fes import Filter, property_name, read_filter
 from ogc.wfs.names import GEOMETRY, Srs, fid_of, offered_srs, srs_named, type_named
 from ogc.wfs.xml_body import Element, children, local_name, parse_xml, text_of
-from twin.model import Principal
 from twin.query.area import Area, bbox_area
 from twin.query.collection import Collection
 from twin.query.feature_query import FeatureQuery, SortKey
@@ -19,12 +18,13 @@ from twin.query.filter_ast import Predicate
 from twin.query.order import sortables
 
 DEFAULT_COUNT = 10_000
+"""Features of an answer, without ``count`` and at most: the next ones are behind its link ``next``."""
 GET_FEATURE_BY_ID = "urn:ogc:def:query:OGC-WFS::GetFeatureById"
 GML_FORMAT = "application/gml+xml; version=3.2"
 GEOJSON_FORMAT = "application/geo+json"
 _GML_NAMES = frozenset({GML_FORMAT, "text/xml; subtype=gml/3.2", "text/xml; subtype=gml/3.2.1", "gml32", "text/xml"})
 _JSON_NAMES = frozenset({GEOJSON_FORMAT, "application/json", "json", "geojson"})
-_DIGITS = re.compile(r"^[0-9]{1,12}$")
+_MOST_COUNTED = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,7 @@ class Asked:
     start: str | None = None
     hits: bool = False
     form: str | None = None
-    question: tuple[tuple[str, str], ...] = field(default=())
-    """What tells this question from others, but for where its page begins."""
+    as_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,8 @@ class GetFeature:
     hits: bool
     alone: bool
     """Whether the one feature is the answer itself, as GetFeatureById has it."""
-    question: tuple[tuple[str, str], ...]
+    as_of: Moment | None
+    """Commit or time whose recorded state is asked for, None for the current one."""
 
     @property
     def collection(self) -> Collection:
@@ -89,11 +89,11 @@ def asked_by_parameters(given: Mapping[str, str]) -> Asked:
         start=given.get("startindex"),
         hits=_is_hits(given.get("resulttype", "results")),
         form=given.get("outputformat"),
-        question=tuple(sorted((name, value) for name, value in given.items() if name not in {"startindex", "count"})),
+        as_of=given.get("as-of"),
     )
 
 
-def asked_by_xml(root: Element, body: bytes) -> Asked:
+def asked_by_xml(root: Element) -> Asked:
     """Return what a ``wfs:GetFeature`` element asks for."""
     queries = [part for part in children(root) if local_name(part) in {"Query", "StoredQuery"}]
     if len(queries) != 1:
@@ -115,11 +115,10 @@ def asked_by_xml(root: Element, body: bytes) -> Asked:
         start=root.get("startIndex"),
         hits=_is_hits(root.get("resultType") or "results"),
         form=root.get("outputFormat"),
-        question=(("body", re.sub(rb'(startIndex|count)\s*=\s*("[^"]*"|\'[^\']*\')', b"", body).decode("utf-8", "replace")),),
     )
 
 
-def get_feature(asked: Asked, visible: Mapping[str, Collection], principal: Principal) -> GetFeature:
+def get_feature(asked: Asked, visible: Mapping[str, Collection]) -> GetFeature:
     """Return what is asked for, names and values checked; OwsError or BadRequestError where it cannot be."""
     resources = asked.resources
     if asked.stored is not None:
@@ -152,10 +151,9 @@ def get_feature(asked: Asked, visible: Mapping[str, Collection], principal: Prin
         with_geometry=not names or GEOMETRY in names,
         order=_order(asked.sort_by, collection) if asked.sort_by else (),
     )
-    count = DEFAULT_COUNT if asked.count is None else _whole(asked.count, "count")
-    question = (*asked.question, ("classes", ",".join(sorted(principal.classes))))
+    count = DEFAULT_COUNT if asked.count is None else min(_whole(asked.count, "count"), DEFAULT_COUNT)
     start = 0 if asked.start is None else _whole(asked.start, "startIndex")
-    return GetFeature(query, srs, form, start, count, asked.hits, asked.stored is not None, question)
+    return GetFeature(query, srs, form, start, count, asked.hits, asked.stored is not None, moment(asked.as_of))
 
 
 def _condition(filtered: Filter | None) -> Predicate | None:
@@ -213,13 +211,15 @@ def _properties(names: tuple[str, ...], collection: Collection) -> tuple[str, ..
 
 
 def _order(text: str, collection: Collection) -> tuple[SortKey, ...]:
-    known, made = sortables(collection), []
+    known = sortables(collection)
+    made: dict[str, SortKey] = {}
     for part in text.split(","):
         name, _, direction = part.strip().replace("+", " ").partition(" ")
-        if property_name(name) not in known or direction.strip().upper() not in {"", "A", "ASC", "D", "DESC"}:
+        named, turn = property_name(name), direction.strip().upper()
+        if named not in known or turn not in {"", "A", "ASC", "D", "DESC"}:
             raise _bad("sortBy", f"features are not sorted by {part[:40]!r}", f"不能按 {part[:40]!r} 排序")
-        made.append(SortKey(property_name(name), known[property_name(name)], descending=direction.strip().upper().startswith("D")))
-    return tuple(made)
+        made.setdefault(named, SortKey(named, known[named], descending=turn.startswith("D")))  # named again it orders nothing
+    return tuple(made.values())
 
 
 def _sort_text(element: Element) -> str:
@@ -245,9 +245,10 @@ def _is_hits(text: str) -> bool:
 
 
 def _whole(text: str, locator: str) -> int:
-    if not _DIGITS.match(text):
+    number = whole_number(text, _MOST_COUNTED)
+    if number is None:
         raise _bad(locator, f"{locator} is a whole number", f"{locator} 应为整数")
-    return int(text)
+    return number
 
 
 def _bad(locator: str, en: str, zh: str) -> OwsError:

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import ogc_server
 import pytest
 import query_city as city
+from lxml import etree
 
+import ogc.wfs.door
+import ogc.wfs.request
+import ogc.windows
 from ogc.formats import Formats
+from ogc.ows import OwsError
 from ogc.processes.export_area import export_area
+from ogc.wfs import gml_input
+from ogc.wfs.names import FES, GML, WFS
+from ogc.windows import Windows, _Place
 from twin.catalogue import Catalogue
 from twin.embedded import EmbeddedCluster
 from twin.errors import BadRequestError
 from twin.query.collection import collections_of
+from twin.query.feature_query import Boundary
 
 LAYER = "arcgis/rest/services/buildings/FeatureServer/0/query"
+PIPES_LAYER = LAYER.replace("buildings", "pipes")
+GET_BUILDINGS = {"service": "WFS", "request": "GetFeature", "typeNames": "buildings", "outputFormat": "application/geo+json"}
+GET_PIPES = {**GET_BUILDINGS, "typeNames": "pipes"}
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +91,103 @@ def test_an_area_of_too_many_vertices_is_refused_however_they_are_nested(catalog
         area = {"type": "Polygon", "coordinates": coordinates}
         with pytest.raises(BadRequestError, match="more than 10000 vertices"):
             export_area({"area": area, "collections": ["buildings"]}, visible, Formats())
+
+
+def test_the_form_of_a_wfs_has_bounded_fields(door: httpx.Client) -> None:
+    answer = door.post("wfs", data={f"field{i}": "" for i in range(150)})
+    assert (answer.status_code, exception_code(answer)) == (400, "InvalidParameterValue")
+
+
+def test_a_property_to_sort_by_may_be_named_again(door: httpx.Client) -> None:
+    once = door.get("wfs", params={**GET_BUILDINGS, "sortBy": "floors_above D"}).json()["features"]
+    again = door.get("wfs", params={**GET_BUILDINGS, "sortBy": "floors_above D,floors_above,city:floors_above A"}).json()["features"]
+    assert once == again != []
+
+
+def test_xml_of_very_many_elements_is_refused(door: httpx.Client) -> None:
+    corners = "<gml:pos>1 2</gml:pos>" * 5_000
+    wrong = f"<fes:BBOX><gml:Envelope>{corners}</gml:Envelope></fes:BBOX>"
+    answer = door.post("wfs", content=filtered(wrong), headers={"Content-Type": "text/xml"})
+    assert (answer.status_code, exception_code(answer)) == (400, "OperationParsingFailed")
+
+
+def test_what_an_envelope_consists_of_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    monkeypatch.setattr(gml_input, "_dimension", lambda element: looked.append(element) or 2)
+    envelope = etree.fromstring(f"<Envelope>{'<pos>1 2</pos>' * 500}</Envelope>")
+    with pytest.raises(OwsError, match="two corners"):
+        gml_input.bounds(envelope)
+    assert len(looked) == 1
+
+
+def test_polygons_within_polygons_are_read_once() -> None:
+    ring = "<LinearRing><posList>0 0 1 0 1 1 0 0</posList></LinearRing>"
+    part = f"<exterior>{ring}</exterior>"
+    for _ in range(5):
+        part = f"<Polygon><exterior>{ring}{part}</exterior></Polygon>"
+    read = gml_input.geometry(etree.fromstring(f"<MultiSurface><surfaceMember>{part}</surfaceMember></MultiSurface>"))
+    assert len(read["coordinates"]) == 1
+    assert len(read["coordinates"][0]) == 1
+
+
+def test_an_answer_has_no_more_features_than_the_capabilities_say(door: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ogc.wfs.request, "DEFAULT_COUNT", 12)
+    monkeypatch.setattr(ogc.windows, "PIECE", 5)
+    monkeypatch.setattr(ogc.wfs.door, "PIECE", 5)
+    asked = {**GET_BUILDINGS, "count": "999999999999"}
+    whole = [f["id"] for f in door.get("collections/buildings/items?limit=1000").json()["features"]]
+    walked, sizes, address = [], [], str(door.build_request("GET", "wfs", params=asked).url)
+    while address:
+        page = door.get(address).json()
+        walked += [f["id"] for f in page["features"]]
+        sizes.append((page["numberReturned"], len(page["features"])))
+        address = next((link["href"] for link in page.get("links", ())), None)
+    assert walked == whole
+    assert sizes == [(12, 12), (12, 12), (len(whole) - 24,) * 2]
+
+
+def test_a_walk_is_of_one_commit_in_every_process_and_a_bare_start_is_of_now(
+    door: httpx.Client, catalogue: Catalogue, database: str
+) -> None:
+    first = door.get("wfs", params={**GET_PIPES, "count": "4"}).json()
+    bare = {**GET_PIPES, "count": "4", "startIndex": "4"}
+    esri = {"f": "geojson", "resultOffset": "4", "resultRecordCount": "4"}
+    old = fids(door.get("wfs", params=bare).json())
+    assert fids(door.get(PIPES_LAYER, params=esri).json()) == old
+    commit = city.publish_change(catalogue, "pipes", deleted=[2])
+    onward = door.get(first["links"][0]["href"]).json()
+    assert (fids(onward), onward["commit"]) == (old, first["commit"])
+    now = door.get("wfs", params=bare).json()
+    assert (fids(now), now["commit"]) == ([n + 1 for n in old], commit)
+    assert fids(door.get(PIPES_LAYER, params=esri).json()) == fids(now)
+    hits = door.get("wfs", params={**GET_PIPES, "resultType": "hits", "as-of": str(first["commit"])}).json()
+    assert (hits["numberMatched"], hits["commit"]) == (12, first["commit"])
+    with ogc_server.served(catalogue, database) as other:
+        query = first["links"][0]["href"].partition("?")[2]
+        assert httpx.get(f"{other}/wfs?{query}").json()["features"] == onward["features"]
+
+
+def test_what_is_remembered_of_a_walk_is_small_however_it_was_asked_for() -> None:
+    windows = Windows(None)  # type: ignore[arg-type]  # nothing is read
+    for start in range(3_000):
+        windows._remember(_Place(b"0" * 16, 1, start), Boundary(start, ("x" * 1_000,)))
+    windows._remember(_Place(b"1" * 16, 1, 1), Boundary(1, ("x" * 1_000_000,)))
+    assert len(windows._ends) == 2_000
+    assert not any(place.walk == b"1" * 16 for place in windows._ends)
+
+
+def fids(document: dict[str, Any]) -> list[int]:
+    """Return the sequence numbers of a document's features."""
+    return [int(str(feature["id"]).rpartition(".")[2]) for feature in document["features"]]
+
+
+def filtered(condition: str) -> bytes:
+    """Return a GetFeature in XML."""
+    names = " ".join(f"xmlns:{prefix}='{uri}'" for prefix, uri in (("wfs", WFS), ("fes", FES), ("gml", GML)))
+    query = f"<wfs:Query typeNames='buildings'><fes:Filter>{condition}</fes:Filter></wfs:Query>"
+    return f"<wfs:GetFeature service='WFS' version='2.0.0' {names}>{query}</wfs:GetFeature>".encode()
+
+
+def exception_code(answer: httpx.Response) -> str | None:
+    """Return the code of an exception report."""
+    return etree.fromstring(answer.content)[0].get("exceptionCode")

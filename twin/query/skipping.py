@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import sql
 
 from twin.model import Principal
+from twin.query.collection import Collection
 from twin.query.feature_query import Boundary, FeatureQuery, Statement
 from twin.query.order import order_terms
 from twin.query.parameters import Parameters
@@ -40,6 +41,11 @@ def skipping_statement(query: FeatureQuery, principal: Principal, count: int) ->
         before=parameters.add(count - 1) + sql.SQL("::bigint"),
     )
     return Statement(text, parameters.values)
+
+
+def standing_statement(collection: Collection) -> Statement:
+    """Return the statement of the commit that a collection's dataset stands at: one row of one number."""
+    return Statement(sql.SQL("SELECT {}").format(STANDING_COMMIT.format(dataset=sql.Literal(collection.dataset.id))))
 
 
 def counted_statement(query: FeatureQuery, principal: Principal) -> Statement:
