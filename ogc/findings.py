@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Mapping
 from typing import cast
@@ -14,7 +13,7 @@ from starlette.responses import Response
 from ogc import answers, links, negotiation
 from ogc.pages import Pages
 from ogc.paging import time_stamp
-from ogc.parameters import EVERYWHERE, area_of, bad_parameter, filter_of, page_limit, single_values, validity_of
+from ogc.parameters import EVERYWHERE, area_of, bad_parameter, filter_of, page_limit, single_values, validity_of, whole_number
 from ogc.resources import CRS84
 from ogc.state import OgcContext, StateKeeper
 from twin.crs import OutputCrs, output_crs, output_crs_list, storage_crs
@@ -36,7 +35,6 @@ from twin.query.findings import (
 ITEM_NAMES = ("f", "lang", "crs")
 ITEMS_NAMES = (*ITEM_NAMES, "bbox", "bbox-crs", "datetime", "filter", "filter-lang", "filter-crs", "limit", "cursor")
 _ITEM, _ITEMS = EVERYWHERE | {"crs"}, frozenset(ITEMS_NAMES) | set(QUERYABLE)
-_DIGITS = re.compile(r"^[0-9]{1,18}$")
 _TITLE = {"zh": "检查问题", "en": "Findings of checks"}
 _DESCRIPTION = {
     "zh": "检查提交的文件时发现的问题及其位置：在办提交，以及各数据集最近发布的提交；可按提交、状态、数据集、规则和级别筛选。",
@@ -107,11 +105,11 @@ class FindingsDoor:
         """One finding by its number."""
         given = single_values(request.query_params.multi_items(), _ITEM)
         deployment, offered = await self._offered()
-        asked = request.path_params["item"]
-        if not _DIGITS.match(asked):
+        number = whole_number(request.path_params["item"])
+        if number is None:
             raise NotFoundError("there is no such feature", zh="没有该要素")
         crs = output_crs(given["crs"], offered) if "crs" in given else offered[0]
-        query = FindingQuery(crs, deployment.storage_srid, limit=1, number=int(asked))
+        query = FindingQuery(crs, deployment.storage_srid, limit=1, number=number)
         row = await fetch_row(self._context.pool, findings_statement(query, self._context.principal_of(request)))
         page = findings_page(row, 1)
         if page.count == 0:
@@ -119,7 +117,7 @@ class FindingsDoor:
         language = negotiation.language(request)
         address = f"{links.base_url(request)}/collections/{COLLECTION_ID}"
         pairs = request.query_params.multi_items()
-        made = links.self_and_alternate(f"{address}/items/{asked}", pairs, negotiation.form(request), answers.GEOJSON, language)
+        made = links.self_and_alternate(f"{address}/items/{number}", pairs, negotiation.form(request), answers.GEOJSON, language)
         made.append(links.link(address, "collection", answers.JSON, _TITLE[language]))
         return await self._send(request, orjson.loads(page.features) | {"links": made}, answers.GEOJSON, {"Content-Crs": f"<{crs.uri}>"})
 
@@ -199,9 +197,10 @@ def _property(name: str, language: str) -> Document:
 
 
 def _number(text: str, name: str) -> int:
-    if not _DIGITS.match(text):
+    number = whole_number(text)
+    if number is None:
         raise bad_parameter(name)
-    return int(text)
+    return number
 
 
 def _submission(text: str | None) -> uuid.UUID | None:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from ogc import answers, links, memento, negotiation
 from ogc.pages import Pages
-from ogc.parameters import EVERYWHERE, page_limit, single_values
+from ogc.parameters import EVERYWHERE, page_limit, single_values, whole_number
 from ogc.state import OgcContext, StateKeeper
 from twin.errors import BadRequestError, NotFoundError
 from twin.query.collection import Collection
@@ -135,9 +135,10 @@ def _link_format(own: str, itself: str, following: str | None, acts: Sequence[Ac
 def _before(cursor: str | None) -> int:
     if cursor is None:
         return sys.maxsize
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+    before = whole_number(cursor)
+    if before is None:
         raise BadRequestError("cursor comes from a next link", zh="cursor 取自 next 链接").with_code("bad-cursor")
-    return int(cursor)
+    return before
 
 
 def _address(request: Request, collection: Collection) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 
-from ogc.parameters import EVERYWHERE, bad_parameter, page_limit
+from ogc.parameters import EVERYWHERE, bad_parameter, page_limit, whole_number
 from ogc.processes.job import STATES, JobFilter, State
 
 JOBS = EVERYWHERE | {"limit", "cursor", "type", "processID", "status", "datetime", "minDuration", "maxDuration"}
-_DIGITS = re.compile(r"^[0-9]{1,9}$")
-_CURSOR = re.compile(r"^[0-9]{1,18}$")
+_MOST_SECONDS = 10**9
 
 
 def job_filter(given: Mapping[str, str]) -> JobFilter:
@@ -19,8 +17,8 @@ def job_filter(given: Mapping[str, str]) -> JobFilter:
     if "type" in given and set(given["type"].split(",")) != {"process"}:
         raise bad_parameter("type")
     start, end = _interval(given.get("datetime"))
-    cursor = given.get("cursor")
-    if cursor is not None and not _CURSOR.match(cursor):
+    before = whole_number(given["cursor"]) if "cursor" in given else None
+    if "cursor" in given and before is None:
         raise bad_parameter("cursor")
     return JobFilter(
         processes=_listed(given, "processID"),
@@ -29,7 +27,7 @@ def job_filter(given: Mapping[str, str]) -> JobFilter:
         created_to=end,
         least_duration_s=_seconds(given, "minDuration"),
         most_duration_s=_seconds(given, "maxDuration"),
-        before=None if cursor is None else int(cursor),
+        before=before,
         limit=page_limit(given.get("limit")),
     )
 
@@ -48,9 +46,10 @@ def _state(text: str) -> State:
 def _seconds(given: Mapping[str, str], name: str) -> float | None:
     if name not in given:
         return None
-    if not _DIGITS.match(given[name]):
+    seconds = whole_number(given[name], _MOST_SECONDS)
+    if seconds is None:
         raise bad_parameter(name)
-    return float(given[name])
+    return float(seconds)
 
 
 def _interval(text: str | None) -> tuple[dt.datetime | None, dt.datetime | None]:

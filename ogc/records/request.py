@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ogc.degree_boxes import Box, boxes_meet, degree_box
-from ogc.parameters import FILTER, bad_parameter, filter_of, page_limit, validity_of
+from ogc.parameters import FILTER, bad_parameter, filter_of, page_limit, validity_of, whole_number
 from ogc.records.record import Record
 from twin.errors import BadRequestError
 from twin.query.feature_query import Validity
@@ -21,7 +20,7 @@ QUERYABLES = frozenset(f.name for f in record_type().fields) - {"type"}
 PARAMETERS = FILTER | QUERYABLES | {"limit", "offset", "q", "bbox", "datetime", "type", "ids", "externalIds", "sortby", "facets"}
 _ORDERS = frozenset({"value_asc", "value_desc", "count_asc", "count_desc"})
 _DEFAULT_BUCKETS, _MOST_BUCKETS, _MOST_WORDS = 10, 1000, 20
-_DIGITS = re.compile(r"[0-9]{1,9}")
+_MOST_OFFSET = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +129,18 @@ def _facets(text: str | None) -> tuple[Facet, ...]:
     made = []
     for part in text.split(","):
         name, count, order, *rest = [*part.split(":"), "", ""] if part.count(":") < 2 else part.split(":")
-        if name not in FACETS or any(rest) or (count and not _DIGITS.fullmatch(count)) or (order and order not in _ORDERS):
+        most = whole_number(count) if count else _DEFAULT_BUCKETS
+        if name not in FACETS or any(rest) or most is None or (order and order not in _ORDERS):
             raise bad_parameter("facets")
-        made.append(Facet(name, min(int(count or _DEFAULT_BUCKETS), _MOST_BUCKETS), order or "count_desc"))
+        made.append(Facet(name, min(most, _MOST_BUCKETS), order or "count_desc"))
     return tuple(made)
 
 
 def _offset(text: str) -> int:
-    if not _DIGITS.fullmatch(text):
+    offset = whole_number(text, _MOST_OFFSET)
+    if offset is None:
         raise bad_parameter("offset")
-    return int(text)
+    return offset
 
 
 def _external_ids(record: Record) -> frozenset[str]:
