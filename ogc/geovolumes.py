@@ -98,16 +98,22 @@ def with_volume(document: Document, collection: Collection, volume: Volume, base
     return made
 
 
+def built_form(collection: Collection, volume: Volume, base: str) -> tuple[str, str]:
+    """Return the address and the media type of what was built of a collection: its tileset or terrain."""
+    if volume.kind == "terrain":
+        return f"{_root(base)}/tiles/{collection.slug}/{volume.revision}/layer.json", QUANTIZED_MESH
+    return f"{_root(base)}/tiles/{collection.slug}/tileset.json", TILES3D
+
+
 def _collection_links(collection: Collection, volume: Volume, base: str, language: str) -> list[links.Link]:
     zh, title = language == "zh", collection.dataset.title.in_language(language)
     container = links.link(f"{base}/geovolumes/{collection.slug}", "describedby", answers.JSON, "三维容器" if zh else "3D container")
+    address, media_type = built_form(collection, volume, base)
     if volume.kind == "terrain":
-        terrain = f"{_root(base)}/tiles/{collection.slug}/{volume.revision}/layer.json"
-        return [links.link(terrain, GEOVOLUMES_REL, QUANTIZED_MESH, "地形" if zh else "Terrain"), container]
-    tileset = f"{_root(base)}/tiles/{collection.slug}/tileset.json"
+        return [links.link(address, GEOVOLUMES_REL, media_type, "地形" if zh else "Terrain"), container]
     return [
-        links.link(tileset, GEOVOLUMES_REL, TILES3D, f"{title} · 3D Tiles"),
-        links.link(tileset, GEOVOLUMES_REL, TILES3D_OLD, f"{title} · 3D Tiles"),
+        links.link(address, GEOVOLUMES_REL, media_type, f"{title} · 3D Tiles"),
+        links.link(address, GEOVOLUMES_REL, TILES3D_OLD, f"{title} · 3D Tiles"),
         container,
     ]
 

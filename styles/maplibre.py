@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 from styles.derive import Choice, Json, NamedStyle, RampChoice, named_styles
 from twin.model import FeatureType
+from twin.tile_matrix_sets import WEB_MERCATOR_QUAD
 
-MAX_ZOOM = 18
-"""Deepest level of the vector tiles; a client overzooms beyond it."""
-
-
-IMAGE_MAX_ZOOM = 22
-"""Deepest level of picture tiles that is asked for."""
+_LEVELS = {"minzoom": WEB_MERCATOR_QUAD.first, "maxzoom": WEB_MERCATOR_QUAD.last}
+"""Those that vector and picture tiles are served in, as their TileJSON says, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +52,8 @@ def maplibre_style(name: str, layers: Iterable[MapLayer]) -> Json:
 
 def _source(layer: MapLayer) -> Json:
     if layer.feature_type.recipe == "imagery":
-        return {"type": "raster", "tiles": [layer.tiles_url], "tileSize": 256, "minzoom": 0, "maxzoom": IMAGE_MAX_ZOOM}
-    return {"type": "vector", "tiles": [layer.tiles_url], "minzoom": 0, "maxzoom": MAX_ZOOM}
+        return {"type": "raster", "tiles": [layer.tiles_url], "tileSize": 256, **_LEVELS}
+    return {"type": "vector", "tiles": [layer.tiles_url], **_LEVELS}
 
 
 def _layers(layer: MapLayer) -> list[Json]:
