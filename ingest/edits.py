@@ -30,7 +30,7 @@ from ingest.staging import columns
 from ingest.tally import Tally
 from twin.catalogue import Catalogue
 from twin.db import translated
-from twin.errors import RejectedError
+from twin.errors import RejectedError, Text
 from twin.model import Dataset, FeatureType, Finding, SharingClass, SubmissionState
 from twin.tables import current_table
 
@@ -43,11 +43,22 @@ _LOSE_VALUES = frozenset({"type", "code"})
 """Rules whose findings say that a value could not be taken. Of a file it stays in ``extra``; who writes one feature is told."""
 
 
+Action = Literal["insert", "replace", "update", "delete"]
+"""An update is a replacement of which the caller named the differences only: what is done is the same, what is said of it is not."""
+_REPLACING: frozenset[Action] = frozenset({"replace", "update"})
+_DONE: Mapping[Action, Text] = {
+    "insert": Text("新增", "insert"),
+    "replace": Text("替换", "replace"),
+    "update": Text("修改", "update"),
+    "delete": Text("删除", "delete"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One feature that is to come, to be another or to go."""
 
-    action: Literal["insert", "replace", "delete"]
+    action: Action
     fid: int | None = None
     since: int | None = None
     """Commit that wrote the state of ``fid`` that is meant."""
@@ -147,22 +158,22 @@ def _checked(place: Workplace, wanted: Sequence[EditsOfDataset], submission: uui
     read_all(replace(place, read=reader), request, tallies)
     check_rows(place, request, tallies)
     _refuse(tallies.values())
-    return _matched(catalogue, submission, tallies, addressed, bases)
+    return _matched(catalogue, submission, tallies, {w.dataset.slug: w for w in wanted}, bases)
 
 
 def _matched(
     catalogue: Catalogue,
     submission: uuid.UUID,
     tallies: Mapping[str, Tally],
-    addressed: Mapping[str, Addressed],
+    wanted: Mapping[str, EditsOfDataset],
     bases: Mapping[str, int | None],
 ) -> tuple[list[Part], dict[int, tuple[int, str]]]:
     parts: list[Part] = []
     rows: dict[int, tuple[int, str]] = {}
     with translated(), catalogue.pool.connection() as connection:
         for slug, tally in tallies.items():
-            staging = tally.staging
-            taken = assign_addressed(connection, staging, addressed[slug], tally.tolerance_m)
+            staging, addressed = tally.staging, _addressed(wanted[slug])
+            taken = assign_addressed(connection, staging, addressed, tally.tolerance_m)
             tally.note_staged(taken)
             rows |= {int(row): (int(fid), action) for row, fid, action in connection.execute(staging.query("staged_actions"))}
             count, checksum = staged.count_and_hash(connection, staging)
@@ -172,11 +183,11 @@ def _matched(
                     mode="edit",
                     count=count,
                     hash=checksum,
-                    lineage={"submission": str(submission), "sources": tally.headers, "edits": _counted(addressed[slug], count)},
+                    lineage={"submission": str(submission), "sources": tally.headers, "edits": _counted(wanted[slug])},
                     tolerance_m=tally.tolerance_m,
                     base_commit=bases[slug],
                     counts=staged.actions(connection, staging),
-                    states=addressed[slug].states,
+                    states=addressed.states,
                     inputs=tally.inputs,
                 )
             )
@@ -200,18 +211,17 @@ def _part(wanted: EditsOfDataset) -> PartSpec:
 
 
 def _addressed(wanted: EditsOfDataset) -> Addressed:
-    by_action = {
-        action: {row: e.fid for row, e in wanted.edits.items() if e.action == action and e.fid is not None}
-        for action in ("replace", "delete")
-    }
+    standing = {row: e.fid for row, e in wanted.edits.items() if e.fid is not None}
+    deleted = {row: fid for row, fid in standing.items() if wanted.edits[row].action == "delete"}
+    replaced = {row: fid for row, fid in standing.items() if wanted.edits[row].action in _REPLACING}
     states = {e.fid: e.since for e in wanted.edits.values() if e.fid is not None and e.since is not None}
-    return Addressed(by_action["replace"], by_action["delete"], states)
+    return Addressed(replaced, deleted, states)
 
 
 def _stored(catalogue: Catalogue, feature_type: FeatureType, wanted: EditsOfDataset) -> dict[int, dict[str, object]]:
     """Return, by fid, the values of features to be replaced that may have been derived, with where they came from."""
     names = [name for source, numbers in derivations(feature_type) for name in (source, *numbers)]
-    fids = [e.fid for e in wanted.edits.values() if e.action == "replace"]
+    fids = [e.fid for e in wanted.edits.values() if e.action in _REPLACING]
     if not names or not fids:
         return {}
     query = sql.SQL("SELECT fid, {} FROM {} WHERE fid = ANY (%s)").format(
@@ -232,9 +242,9 @@ def _source(catalogue: Catalogue, wanted: EditsOfDataset) -> EditedSource:
     return EditedSource(wanted.dataset.slug, wanted.crs, wanted.height != "none", features)
 
 
-def _counted(addressed: Addressed, count: int) -> Mapping[str, int]:
-    replaced, deleted = len(addressed.replaced), len(addressed.deleted)
-    return {"insert": count - replaced - deleted, "replace": replaced, "delete": deleted}
+def _counted(wanted: EditsOfDataset) -> Mapping[str, int]:
+    counts = Counter(e.action for e in wanted.edits.values())
+    return {action: counts[action] for action in _DONE}
 
 
 def _states(wanted: Sequence[EditsOfDataset], rows: Mapping[int, tuple[int, str]], commit: int | None) -> dict[int, EditedState]:
@@ -246,6 +256,8 @@ def _states(wanted: Sequence[EditsOfDataset], rows: Mapping[int, tuple[int, str]
 
 
 def _summary(wanted: Sequence[EditsOfDataset]) -> str:
-    """Return the reason of a commit for which nobody gave one: what is done how often to which dataset."""
+    """Return the reason of a commit for which nobody gave one: what is done how often to which dataset, in both languages."""
     counts = Counter((e.action, w.dataset.slug) for w in wanted for e in w.edits.values())
-    return ", ".join(f"{action} {count} of {slug}" for (action, slug), count in counts.items())
+    zh = "，".join(f"{_DONE[action].zh} {slug} {count} 项" for (action, slug), count in counts.items())
+    en = ", ".join(f"{_DONE[action].en} {count} of {slug}" for (action, slug), count in counts.items())
+    return f"{zh} · {en}"

@@ -13,12 +13,12 @@ from ogc import answers, links, memento, negotiation
 from ogc.escapes import client_proof
 from ogc.exports import ExportDoor
 from ogc.form_links import form_links
+from ogc.item_document import FEATURE_VERSION, item_content, item_links, item_tag
 from ogc.json_fg.profile import profile_link
 from ogc.pages import Pages
 from ogc.paging import Head, hits_head, link_header, page_head
 from ogc.parameters import ITEM, Moment, asked_crs, items_request, moment, single_values
 from ogc.state import OgcContext, StateKeeper
-from ogc.writing.preconditions import representation_of, state_tag
 from twin.errors import NotFoundError
 from twin.model import Principal
 from twin.query.collection import Collection
@@ -27,8 +27,6 @@ from twin.query.feature_query import FeatureQuery
 from twin.query.items import item, item_statement, items_page, items_statement, matched_statement
 from twin.query.versions import first_commit_statement, standing_at_statement, time_statement
 
-FEATURE_VERSION = 2
-"""Part of every entity tag: raise it when the same rows are written differently."""
 _GEOJSON_ONLY = profile_link("rfc7946")
 
 
@@ -107,21 +105,19 @@ class FeatureDoor:
         found = item(await fetch_pinned(self._context.pool, query, at, lambda q: item_statement(q, principal)))
         if found.feature is None or found.since is None:
             raise await self._missing(request, collection, principal, fid)
-        kind = collection.feature_type
-        form_of_state = representation_of(request, FEATURE_VERSION, kind.name, kind.version, collection.dataset.title)
-        tag = state_tag(fid, found.since, form_of_state)
+        pairs = request.query_params.multi_items()
+        tag = item_tag(request, collection, fid, found.since, pairs, form)
         if answers.unchanged(request, tag):
             return answers.not_modified(tag)
         headers = await self._recorded(request, collection, found.commit if at is None else at, (fid, found.since))
         headers |= {"Content-Crs": f"<{query.crs.uri}>"}
-        made = _item_links(request, collection, fid, form, language, json_fg=self._exports is not None)
+        made = item_links(request, collection, fid, pairs, form, language, json_fg=self._exports is not None)
         if form == "html":
             document = orjson.loads(found.feature) | {"links": made}
             content = await self._pages.render(request, "collections/items/item.html", document, language, collection=collection)
             return await answers.answer(request, content, answers.HTML, tag, headers)
         headers["Link"] += f", {_GEOJSON_ONLY}"
-        content = client_proof(found.feature[:-1]) + b',"links":' + orjson.dumps(made) + b"}"
-        return await answers.answer(request, content, answers.GEOJSON, tag, headers)
+        return await answers.answer(request, item_content(found.feature, made), answers.GEOJSON, tag, headers)
 
     async def commit(self, asked: Moment | None) -> int | None:
         """Return the commit that an as-of means, None for the current state."""
@@ -149,13 +145,22 @@ class FeatureDoor:
         item_address = address if state is None else f"{address}/items/{collection.oid_prefix}{state[0]}"
         original = f"{address}/items" if state is None else item_address
         past: tuple[int, dt.datetime] | None = None
-        if "as-of" in request.query_params or "accept-datetime" in request.headers:
+        if await self._names_fixed_state(request):
             principal = self._context.principal_of(request)
             if state is not None:
                 past = state[1], (await fetch_row(self._context.pool, time_statement(state[1])))[0]
             elif (found := await fetch_row(self._context.pool, standing_at_statement(collection, principal, commit)))[0] is not None:
                 past = found[0], found[1]
         return memento.headers(request, original, f"{item_address}/versions", past)
+
+    async def _names_fixed_state(self, request: Request) -> bool:
+        """Return whether a request asks for a recorded state that will never be another: a time after the newest commit may become one."""
+        if "as-of" not in request.query_params:
+            return "accept-datetime" in request.headers
+        asked, catalogue = moment(request.query_params["as-of"]), self._context.catalogue
+        if not isinstance(asked, dt.datetime):
+            return True
+        return await self._keeper.in_thread(lambda: catalogue.commit_as_of(asked) < catalogue.last_commit())
 
     async def _missing(self, request: Request, collection: Collection, principal: Principal, fid: int) -> NotFoundError:
         """Return the error that a feature is not there, saying where its recorded states are when it was."""
@@ -170,13 +175,3 @@ class FeatureDoor:
     def _tag(self, request: Request, collection: Collection, principal: Principal, commit: int) -> str:
         kind = collection.feature_type
         return answers.etag(request, FEATURE_VERSION, collection.dataset.id, commit, kind.name, kind.version, sorted(principal.classes))
-
-
-def _item_links(request: Request, collection: Collection, fid: int, form: str, language: str, *, json_fg: bool) -> list[links.Link]:
-    address = f"{links.base_url(request)}/collections/{collection.slug}"
-    own = f"{address}/items/{collection.oid_prefix}{fid}"
-    pairs = request.query_params.multi_items()
-    made = links.self_and_alternate(own, pairs, form, answers.GEOJSON, language)
-    made += form_links(own, pairs, "alternate", (), language) if json_fg else []
-    made.append(links.link(f"{own}/versions", "version-history", answers.JSON, links.title("versions", language)))
-    return [*made, links.link(address, "collection", answers.JSON, collection.dataset.title.in_language(language))]

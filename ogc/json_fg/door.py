@@ -14,6 +14,7 @@ from starlette.responses import Response
 from ogc import answers, links, negotiation
 from ogc.form_links import form_links
 from ogc.formats import Formats
+from ogc.item_document import item_address, item_tag
 from ogc.json_fg.document import Document, Shape, converted, is_lonlat, root_members, takes_bodies
 from ogc.json_fg.geometry import Geometry, polyhedron, prism
 from ogc.json_fg.profile import FORM, asked_profile, profile_link
@@ -26,7 +27,7 @@ from twin.query.bodies import moved, moved_statement, separations_statement
 from twin.query.collection import Collection
 from twin.query.execute import fetch_pinned, fetch_row, fetch_rows
 from twin.query.feature_query import FeatureQuery
-from twin.query.items import ItemsPage, items_page, items_statement
+from twin.query.items import ItemsPage, item, item_statement, items_page, items_statement
 from twin.query.positions import decimals
 from twin.query.representations import representations_statement
 from twin.representation import Faces, decode
@@ -55,25 +56,35 @@ class JsonFgDoor:
         address, pairs = f"{links.collection_address(request, collection.slug)}/items", request.query_params.multi_items()
         made += form_links(address, pairs, "alternate", self._formats.offered(collection), language, shown=FORM)
         root = root_members(features, asked.query.crs, collection, _schema_url(request, collection))
-        return await self._answer(request, asked.query, commit, {**document, "links": made, **root, "features": features}, headers)
+        kind, classes = collection.feature_type, sorted(principal.classes)
+        tag = answers.etag(request, VERSION, collection.dataset.id, commit, kind.name, kind.version, classes)
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag)
+        return await self._answer(request, asked.query, tag, {**document, "links": made, **root, "features": features}, headers)
 
     async def item(self, request: Request, collection: Collection, at: int | None) -> Response:
         """One feature at commit ``at``."""
         given = single_values(request.query_params.multi_items(), ITEM)
-        query = FeatureQuery(collection, asked_crs(given, "crs", collection), fid=collection.fid(request.path_params["item"]), limit=1)
+        fid, pairs = collection.fid(request.path_params["item"]), request.query_params.multi_items()
+        query = FeatureQuery(collection, asked_crs(given, "crs", collection), fid=fid, limit=1)
         profile, principal = asked_profile(request), self._context.principal_of(request)
-        _, features, commit = await self._features(query, at, principal, for_geojson_readers=profile == "jsonfg-plus")
-        if not features:
+        found = item(await fetch_pinned(self._context.pool, query, at, lambda q: item_statement(q, principal)))
+        if found.since is None:
             raise NotFoundError("there is no such feature", zh="没有该要素")
+        tag = item_tag(request, collection, fid, found.since, pairs, f"{profile}-{VERSION}")
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag)
+        standing = found.commit if at is None else at
+        _, features, _ = await self._features(query, standing, principal, for_geojson_readers=profile == "jsonfg-plus")
         root = root_members(features, query.crs, collection, _schema_url(request, collection))
         language = negotiation.language(request)
         address = f"{links.base_url(request)}/collections/{collection.slug}"
         about = links.link(address, "collection", answers.JSON, collection.dataset.title.in_language(language))
         root.pop("geometryDimension", None)
-        own, pairs = f"{address}/items/{features[0]['id']}", request.query_params.multi_items()
+        own = item_address(request, collection, fid)
         others = links.self_and_alternate(own, pairs, FORM, answers.GEOJSON, language)
         document = {**root, **features[0], "links": [_self_link(request), *others, about]}
-        return await self._answer(request, query, commit, document, {"Link": profile_link(profile)})
+        return await self._answer(request, query, tag, document, {"Link": profile_link(profile)})
 
     async def _features(
         self, query: FeatureQuery, at: int | None, principal: Principal, *, for_geojson_readers: bool
@@ -139,12 +150,7 @@ class JsonFgDoor:
                 found[feature["id"]] = prism(feature["geometry"], low_m, low_m + height_m)
         return found
 
-    async def _answer(self, request: Request, query: FeatureQuery, commit: int, document: Document, headers: dict[str, str]) -> Response:
-        kind, dataset = query.collection.feature_type, query.collection.dataset
-        classes = sorted(self._context.principal_of(request).classes)
-        tag = answers.etag(request, VERSION, dataset.id, commit, kind.name, kind.version, classes)
-        if answers.unchanged(request, tag):
-            return answers.not_modified(tag)
+    async def _answer(self, request: Request, query: FeatureQuery, tag: str, document: Document, headers: dict[str, str]) -> Response:
         return await answers.answer(request, orjson.dumps(document), answers.GEOJSON, tag, headers | {"Content-Crs": f"<{query.crs.uri}>"})
 
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers, links, negotiation
+from ogc.item_document import item_address, item_content, item_links, item_tag
 from ogc.parameters import single_values
 from ogc.state import OgcContext, StateKeeper
 from ogc.writing import bodies, preconditions
@@ -128,35 +129,36 @@ class WritingDoor:
 
     async def _created(self, request: Request, collection: Collection, principal: Principal, crs: OutputCrs, written: Written) -> Response:
         state = written.states[0]
-        headers = {"ETag": preconditions.state_tag(state.fid, state.since)}
         if preferences(request).representation:
-            made = await self._representation(request, collection, principal, crs, state, 201, headers)
+            made = await self._representation(request, collection, principal, crs, state)
+            made.status_code = 201
         else:
-            made = Response(status_code=201, headers=headers)
+            made = Response(status_code=201, headers={"ETag": item_tag(request, collection, state.fid, state.since)})
         return _located(made, item_address(request, collection, state.fid))
 
     async def _changed(self, request: Request, collection: Collection, principal: Principal, crs: OutputCrs, written: Written) -> Response:
         state = written.states[0]
-        headers = {"ETag": preconditions.state_tag(state.fid, state.since)}
         if not preferences(request).representation:
-            return Response(status_code=204, headers=headers)
-        return await self._representation(request, collection, principal, crs, state, 200, headers)
+            pairs = request.query_params.multi_items()
+            return Response(status_code=204, headers={"ETag": item_tag(request, collection, state.fid, state.since, pairs)})
+        return await self._representation(request, collection, principal, crs, state)
 
     async def _representation(
-        self,
-        request: Request,
-        collection: Collection,
-        principal: Principal,
-        crs: OutputCrs,
-        state: WrittenState,
-        status: int,
-        headers: dict[str, str],
+        self, request: Request, collection: Collection, principal: Principal, crs: OutputCrs, state: WrittenState
     ) -> Response:
-        """Return the feature in the state it was written in, although somebody may have changed it since."""
+        """Return the feature in the state it was written in, although somebody may have changed it since.
+
+        It is what GET at Content-Location gives, under the same entity tag (RFC 9110, 8.7 and 8.8.3).
+        """
         found = await read_item(self._context.pool, collection, principal, crs, state.fid, state.since)
-        headers |= {"Content-Crs": f"<{crs.uri}>", "Preference-Applied": "return=representation"}
-        headers["Content-Location"] = item_address(request, collection, state.fid)
-        return Response(found.feature or b"null", status, headers, answers.GEOJSON)
+        pairs, language = request.query_params.multi_items(), negotiation.language(request)
+        if crs != collection.crs[0]:
+            pairs.append(("crs", crs.uri))
+        made = item_links(request, collection, state.fid, pairs, "json", language, json_fg=self._context.exports is not None)
+        headers = {"Content-Crs": f"<{crs.uri}>", "Preference-Applied": "return=representation"}
+        headers["Content-Location"] = links.with_parameters(item_address(request, collection, state.fid), pairs)
+        tag = item_tag(request, collection, state.fid, state.since, pairs)
+        return await answers.answer(request, item_content(found.feature or b'{"type":"Feature"}', made), answers.GEOJSON, tag, headers)
 
 
 async def standing(pool: AsyncPool, collection: Collection, principal: Principal, crs: OutputCrs, fid: int) -> tuple[dict[str, Any], int]:
@@ -201,7 +203,7 @@ def replacing(
     bodies.require_own_id(body, collection, fid)
     feature = bodies.require_feature(bodies.merged(found, body) if is_patch else body)
     require_receivable([(collection, feature, found.get("properties") or {})])
-    return WriteAction(collection, "replace", crs, fid, since, receivable(collection, feature))
+    return WriteAction(collection, "update" if is_patch else "replace", crs, fid, since, receivable(collection, feature))
 
 
 def require_receivable(given: Sequence[tuple[Collection, Mapping[str, Any], Mapping[str, Any]]]) -> None:
@@ -218,11 +220,6 @@ def require_receivable(given: Sequence[tuple[Collection, Mapping[str, Any], Mapp
 def receivable(collection: Collection, feature: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a feature is written: its geometry, and its properties without the computed ones."""
     return {"geometry": feature.get("geometry"), "properties": bodies.writable(collection.feature_type, feature)}
-
-
-def item_address(request: Request, collection: Collection, fid: int) -> str:
-    """Return the address of a feature."""
-    return f"{links.base_url(request)}/collections/{collection.slug}/items/{collection.oid_prefix}{fid}"
 
 
 def _created_list(request: Request, collection: Collection, written: Written) -> Response:

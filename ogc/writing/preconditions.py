@@ -7,11 +7,12 @@ strong (RFC 9110, 8.8.1) and any representation of a state can be given back to 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from starlette.requests import Request
 
+from ogc import links, negotiation
 from twin.errors import PreconditionFailedError, PreconditionRequiredError
 
 _TAG = re.compile(r'"(\d{1,19})-(\d{1,19})(?:-[0-9a-f]*)?"')
@@ -23,11 +24,14 @@ def state_tag(fid: int, since: int, representation: str = "") -> str:
     return f'"{fid}-{since}-{representation}"' if representation else f'"{fid}-{since}"'
 
 
-def representation_of(request: Request, *meaning: object) -> str:
-    """Return what tells apart the forms in which a state can be sent: address, form, language, coding, and ``meaning``."""
-    accepted = [request.headers.get(name, "") for name in ("accept", "accept-language")]
+def representation_of(request: Request, pairs: Iterable[tuple[str, str]], form: str, *meaning: object) -> str:
+    """Return what tells apart the forms in which a state can be sent: parameters of its address, form, language, coding, ``meaning``.
+
+    Language and coding are what the headers of ``request``, a reading or a writing one, come to.
+    """
     packed = "gzip" in request.headers.get("accept-encoding", "")
-    return blake2b(repr((str(request.url), *accepted, packed, *meaning)).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    told = (links.base_url(request), list(pairs), form, negotiation.language(request), packed, *meaning)
+    return blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def require_state(request: Request, fid: int, since: int) -> None:

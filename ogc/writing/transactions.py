@@ -15,11 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers
+from ogc.item_document import item_address, item_tag
 from ogc.state import OgcContext, StateKeeper
 from ogc.writing import bodies, preconditions
 from ogc.writing.items import (
     is_writable,
-    item_address,
     receivable,
     refusals,
     replacing,
@@ -192,7 +192,7 @@ def _document(request: Request, asked: Sequence[_Asked], actions: Sequence[Write
         if one.action != "delete":
             result |= {
                 "href": item_address(request, action.collection, state.fid),
-                "etag": preconditions.state_tag(state.fid, state.since),
+                "etag": item_tag(request, action.collection, state.fid, state.since),
             }
         results.append(result)
     return {"commit": written.commit, "results": results}

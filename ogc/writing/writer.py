@@ -18,7 +18,7 @@ class WriteAction:
     """One feature that is to come, to be replaced or to go."""
 
     collection: Collection
-    kind: Literal["insert", "replace", "delete"]
+    kind: Literal["insert", "replace", "update", "delete"]
     crs: OutputCrs
     """Of the positions of ``feature``; the same for all actions on one collection."""
     fid: int | None = None

@@ -25,7 +25,10 @@ from twin.server.loading import workplace
 
 KEYS = range(1, 5)
 _ACTIONS = st.tuples(
-    st.sampled_from(["insert", "replace", "delete"]), st.sampled_from(KEYS), st.integers(1, 9), st.sampled_from([None, "一", 'DN<300 "q"'])
+    st.sampled_from(["insert", "replace", "update", "delete"]),
+    st.sampled_from(KEYS),
+    st.integers(1, 9),
+    st.sampled_from([None, "一", 'DN<300 "q"']),
 )
 
 
