@@ -59,8 +59,20 @@ class ExportDoor:
     def form(self, request: Request) -> str | None:
         """Return the name of the format that a request asks for, by ``f``, ``profile`` or Accept; None where it asks for a page."""
         asked = negotiation.form(request, self._names, self._media_types)
+        self._require_own_options(request, asked)
         is_plain = asked_profile(request) == "rfc7946" or asked != "json"
         return asked if asked in self._names else None if is_plain else FORM
+
+    def _require_own_options(self, request: Request, asked: str) -> None:
+        """Raise BadRequestError ``bad-parameter`` for a parameter that only other formats have."""
+        own = next((f.options for f in self.formats.all if f.name == asked), {})
+        for other in self.formats.all:
+            for name in other.options:
+                if name in request.query_params and name not in own:
+                    error = BadRequestError(
+                        f"parameter {name!r} goes only with f={other.name}", zh=f"参数 {name!r} 只能与 f={other.name} 同用"
+                    )
+                    raise error.with_code("bad-parameter")
 
     async def items(self, request: Request, collection: Collection, name: str) -> Response:
         """The features of a collection that a query means: a page of JSON-FG, or all of them as one file."""

@@ -59,8 +59,13 @@ def profile_parameter(described: Described) -> list[Document]:
 def option_parameters(described: Described, collection: Collection) -> list[Document]:
     """Return the parameters that single formats have of their own."""
     offered = () if described.formats is None else described.formats.offered(collection)
-    options = {name: values for chosen in offered for name, values in chosen.options.items()}
-    return [query(name, {"type": "string", "enum": list(values), "default": values[0]}) for name, values in options.items()]
+    options = {name: (values, chosen.name) for chosen in offered for name, values in chosen.options.items()}
+    return [
+        query(
+            name, {"type": "string", "enum": list(values), "default": values[0]}, described.text(f"只与 f={of} 同用", f"Only with f={of}")
+        )
+        for name, (values, of) in options.items()
+    ]
 
 
 def file_contents(described: Described, collection: Collection) -> Document:
