@@ -167,6 +167,10 @@ class Catalogue:
         """Return all commits, oldest first."""
         return tuple(_commit(row) for row in self._rows("commits"))
 
+    def sharing_of_commits(self) -> Mapping[int, frozenset[SharingClass]]:
+        """Return who may see the datasets that a commit changed, by its number."""
+        return {row["commit"]: frozenset(SharingClass(name) for name in row["sharing"]) for row in self._rows("commit_sharing")}
+
     def commit_as_of(self, value: int | dt.datetime) -> int:
         """Return the number of the last commit at or before a commit number or a time; 0 when there is none.
 

@@ -13,7 +13,7 @@ _ACT: Document = {
         "commit": {"type": "integer"},
         "time": {"type": "string", "format": "date-time"},
         "actor": {"type": "string"},
-        "reason": {"type": "string"},
+        "reason": {"type": "string", "nullable": True},
         "name": {"type": "string", "nullable": True},
         "until": {"type": "integer", "nullable": True},
         "links": {"type": "array", "items": schema("link")},

@@ -27,7 +27,8 @@ class Act:
     commit: int
     time: dt.datetime
     actor: str
-    reason: str
+    reason: str | None
+    """None like ``name`` where it is not for the caller: the commit changed datasets he may not see."""
     name: str | None
 
 
@@ -63,6 +64,7 @@ def states_statement(collection: Collection, principal: Principal, fid: int) -> 
         history=history_table(name, dataset),
         dataset=sql.Literal(dataset),
         fid=parameters.add(fid),
+        classes=parameters.add(sorted(principal.classes)),
         limit=sql.Literal(MOST_STATES),
     )
     return Statement(text, parameters.values)
@@ -81,7 +83,10 @@ def revisions_statement(collection: Collection, principal: Principal, before: in
     require_visible(collection, principal)
     parameters = Parameters()
     text = _QUERIES["revisions"].format(
-        dataset=sql.Literal(collection.dataset.id), before=parameters.add(before), limit=parameters.add(limit)
+        dataset=sql.Literal(collection.dataset.id),
+        classes=parameters.add(sorted(principal.classes)),
+        before=parameters.add(before),
+        limit=parameters.add(limit),
     )
     return Statement(text, parameters.values)
 

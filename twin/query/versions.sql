@@ -1,7 +1,13 @@
 -- What is recorded of a feature and of a dataset: states and revisions, with the commits that made and ended them, the newest first.
 
 -- name: states
-SELECT s.commit_from, c.time, c.actor, c.reason, c.name, s.commit_to, e.time, e.actor, e.reason, e.name
+-- The words of a commit may name other datasets: they are for those who may see all that it changed.
+WITH closed AS (SELECT r.commit FROM catalog.revision AS r JOIN catalog.dataset AS d ON d.id = r.dataset
+                WHERE d.sharing <> ALL ({classes}) AND r.commit IN (SELECT commit FROM catalog.revision WHERE dataset = {dataset}))
+SELECT s.commit_from, c.time, c.actor, CASE WHEN c.number NOT IN (TABLE closed) THEN c.reason END,
+       CASE WHEN c.number NOT IN (TABLE closed) THEN c.name END,
+       s.commit_to, e.time, e.actor, CASE WHEN e.number NOT IN (TABLE closed) THEN e.reason END,
+       CASE WHEN e.number NOT IN (TABLE closed) THEN e.name END
 FROM (SELECT commit_from, NULL::bigint AS commit_to FROM {current} WHERE dataset = {dataset} AND fid = {fid}
       UNION ALL
       SELECT commit_from, commit_to FROM {history} WHERE dataset = {dataset} AND fid = {fid}) AS s
@@ -9,7 +15,10 @@ JOIN catalog.commit AS c ON c.number = s.commit_from LEFT JOIN catalog.commit AS
 ORDER BY s.commit_from DESC LIMIT {limit}
 
 -- name: revisions
-SELECT r.commit, c.time, c.actor, c.reason, c.name, r.inserted, r.updated, r.deleted, r.count
+WITH closed AS (SELECT r.commit FROM catalog.revision AS r JOIN catalog.dataset AS d ON d.id = r.dataset
+                WHERE d.sharing <> ALL ({classes}) AND r.commit IN (SELECT commit FROM catalog.revision WHERE dataset = {dataset}))
+SELECT r.commit, c.time, c.actor, CASE WHEN c.number NOT IN (TABLE closed) THEN c.reason END,
+       CASE WHEN c.number NOT IN (TABLE closed) THEN c.name END, r.inserted, r.updated, r.deleted, r.count
 FROM catalog.revision AS r JOIN catalog.commit AS c ON c.number = r.commit
 WHERE r.dataset = {dataset} AND r.commit < {before} ORDER BY r.commit DESC LIMIT {limit}
 

@@ -19,6 +19,10 @@ SELECT * FROM catalog.revision WHERE dataset = %(dataset)s ORDER BY commit
 -- name: commits
 SELECT * FROM catalog.commit ORDER BY number
 
+-- name: commit_sharing
+SELECT r.commit, array_agg(DISTINCT d.sharing) AS sharing
+FROM catalog.revision AS r JOIN catalog.dataset AS d ON d.id = r.dataset GROUP BY r.commit
+
 -- name: commit_at_time
 SELECT coalesce(max(number), 0) AS number FROM catalog.commit WHERE time <= %(time)s
 

@@ -35,13 +35,13 @@ class _CityDoor:
         return json_answer(request, scene_document(city.catalogue, principal_of(request), city.frame.vertical, city.styles))
 
     def commits(self, request: Request) -> Response:
-        """All commits, oldest first."""
-        return json_answer(request, [_commit(c) for c in self._city.catalogue.commits()])
+        """The commits of datasets the caller may see, oldest first."""
+        return json_answer(request, self._visible(request))
 
     def commit(self, request: Request, number: int) -> Response:
         """One commit with the revisions it made, their lineage with what a reviewer let pass."""
         catalogue, classes = self._city.catalogue, principal_of(request).classes
-        found = next((c for c in catalogue.commits() if c.number == number), None)
+        found = next((c for c in self._visible(request) if c["number"] == number), None)
         if found is None:
             raise NotFoundError(f"there is no commit {number}", zh=f"没有提交 {number}")
         revisions = [
@@ -51,13 +51,21 @@ class _CityDoor:
             for r in catalogue.revisions(d.slug)
             if r.commit == number
         ]
-        return json_answer(request, {**_commit(found), "revisions": revisions})
+        return json_answer(request, {**found, "revisions": revisions})
 
     def revisions(self, request: Request, dataset: str) -> Response:
         """All revisions of a dataset with their diff counts and lineage."""
         if self._city.catalogue.dataset(dataset).sharing not in principal_of(request).classes:
             raise NotFoundError(f"there is no dataset {dataset!r}", zh=f"没有数据集 {dataset!r}")
         return json_answer(request, [_revision(r) for r in self._city.catalogue.revisions(dataset)])
+
+
+    def _visible(self, request: Request) -> list[dict[str, object]]:
+        """Return commits, each with its words only if the caller may see all that it changed: they may name what is hidden."""
+        catalogue, classes = self._city.catalogue, principal_of(request).classes
+        sharing = catalogue.sharing_of_commits()
+        changed = [(c, sharing.get(c.number, frozenset())) for c in catalogue.commits()]
+        return [_commit(c) | ({} if of <= classes else {"reason": None, "name": None}) for c, of in changed if of & classes]
 
 
 def _commit(c: Commit) -> dict[str, object]:
