@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import ogc_server
 import pytest
 import query_city as city
+from event_loop import run_alone
 from lxml import etree
+from starlette.types import Message
 
+import ogc.taken
 import ogc.wfs.door
 import ogc.wfs.request
 import ogc.windows
 from ogc.formats import Formats
 from ogc.ows import OwsError
 from ogc.processes.export_area import export_area
+from ogc.taken import TakenResponse
 from ogc.wfs import gml_input
 from ogc.wfs.names import FES, GML, WFS
 from ogc.windows import Windows, _Place
@@ -174,6 +179,35 @@ def test_what_is_remembered_of_a_walk_is_small_however_it_was_asked_for() -> Non
     windows._remember(_Place(b"1" * 16, 1, 1), Boundary(1, ("x" * 1_000_000,)))
     assert len(windows._ends) == 2_000
     assert not any(place.walk == b"1" * 16 for place in windows._ends)
+
+
+def test_a_caller_who_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ogc.taken, "TAKEN_WITHIN_S", 0.05)
+    sent: list[bytes] = []
+    ended: list[str] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            await asyncio.sleep(0.1)  # what takes long to make is not the caller's fault
+            yield b"first"
+            yield b"second"
+        finally:
+            ended.append("pieces")
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+        if sent[-1]:
+            await asyncio.Event().wait()
+
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def answered() -> None:
+        await TakenResponse(pieces(), "text/plain", {})({"type": "http"}, never, send)
+
+    run_alone(answered())
+    assert (sent, ended) == ([b"", b"first"], ["pieces"])
 
 
 def fids(document: dict[str, Any]) -> list[int]:
