@@ -50,7 +50,9 @@ def completed(
     """Return the description of a collection with the forms of its items, its styles, map tiles, record and 3D form."""
     own, zh = f"{base}/collections/{collection.slug}", language == "zh"
     if context.exports is not None:
-        document["links"] += form_links(f"{own}/items", [], "items", context.exports.formats.offered(collection), language)
+        found = form_links(f"{own}/items", [], "items", context.exports.formats.offered(collection), language)
+        place = next((n for n, entry in enumerate(document["links"]) if entry["rel"] == "items"), 0)
+        document["links"][place:place] = found  # before plain GeoJSON: GDAL reads whatever of that media type is linked to last
     document["links"].append(links.link(f"{own}/styles", STYLES_REL, answers.JSON, "样式" if zh else "Styles"))
     record = f"{base}/collections/{CATALOGUE}/items/{collection.slug}"
     document["links"].append(links.link(record, "describedby", answers.GEOJSON, "目录记录" if zh else "Record in the catalogue"))
