@@ -50,7 +50,7 @@ def settings(machine: Machine, socket_folder: Path, cluster_name: str) -> dict[s
         "unix_socket_directories": _quoted(str(socket_folder)),
         "unix_socket_permissions": "0700",
         "cluster_name": _quoted(cluster_name),
-        "max_connections": "120",
+        "max_connections": "250",
         "max_locks_per_transaction": "512",  # a query over 300 partitions locks each with its indexes
         "shared_buffers": f"{_between(128, machine.memory_mib // 8, 2048)}MB",
         "effective_cache_size": f"{_between(512, machine.memory_mib // 2, 32768)}MB",
