@@ -8,8 +8,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers
-from ogc.records.door import visible_records
+from ogc.geovolumes import built_form
 from ogc.records.record import Record, rfc3339
+from ogc.records.visible import VisibleRecords
 from ogc.sender import Asked, Sender
 from twin.errors import NotFoundError, Text
 from twin.model import SharingClass
@@ -36,6 +37,7 @@ class DcatDoor:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+        self._visible = VisibleRecords(sender)
 
     def routes(self) -> list[Route]:
         """Return the routes of the door."""
@@ -44,7 +46,7 @@ class DcatDoor:
     async def catalogue(self, request: Request) -> Response:
         """The whole catalogue, every dataset that the caller may see in it."""
         asked = await self._sender.begin(request)
-        records = await visible_records(self._sender, asked)
+        records = await self._visible.records(asked)
         title = Text(f"{asked.state.deployment.name} · 空间数据目录", f"{asked.state.deployment.name} · catalogue of spatial data")
         catalogue: Node = {
             "@id": f"{asked.base}/dcat",
@@ -61,7 +63,7 @@ class DcatDoor:
     async def dataset(self, request: Request) -> Response:
         """One dataset."""
         asked = await self._sender.begin(request)
-        for record in await visible_records(self._sender, asked, only=request.path_params["dataset"]):
+        for record in await self._visible.records(asked, only=request.path_params["dataset"]):
             return await self._send(asked, _dataset(asked, record))
         raise NotFoundError("there is no such dataset", zh="没有该数据集")
 
@@ -106,8 +108,9 @@ def _distributions(asked: Asked, record: Record) -> list[Node]:
     if kind.recipe == "imagery":
         found.append(("WMTS", f"{asked.base}/wmts?service=WMTS&request=GetCapabilities", "text/xml"))
         found.append(("STAC", f"{asked.base}/stac/collections/{record.id}", answers.JSON))
-    elif kind.recipe not in ("drape", "none", "terrain"):
-        found.append(("3D Tiles", f"{asked.base.removesuffix('/ogc')}/tiles/{record.id}/tileset.json", "application/3dtiles+json"))
+    if record.volume is not None:
+        title = "3D Tiles" if record.volume.kind == "tileset" else "Quantized mesh"
+        found.append((title, *built_form(record.collection, record.volume, asked.base)))
     return [
         {
             "@id": f"{asked.base}/dcat/{record.id}#{number}",

@@ -19,7 +19,7 @@ from twin.errors import BadRequestError
 from twin.query import filter_ast as ast
 from twin.query.area import Area, bbox_area
 from twin.query.collection import Collection
-from twin.query.feature_query import FeatureQuery, SortKey
+from twin.query.feature_query import FeatureQuery, SortKey, Validity
 from twin.query.filter_build import build_tree, property_types
 from twin.query.order import sortables
 
@@ -31,7 +31,7 @@ _UNDERSTOOD = frozenset(
     {
         "f", "where", "objectids", "geometry", "geometrytype", "insr", "spatialrel", "outfields", "returngeometry", "outsr",
         "returnidsonly", "returncountonly", "returnextentonly", "orderbyfields", "resultoffset", "resultrecordcount", "returnz",
-        "historicmoment", "lang",
+        "historicmoment", "time", "lang",
     }
 )  # fmt: skip
 _CHANGES_NOTHING = frozenset(
@@ -39,14 +39,15 @@ _CHANGES_NOTHING = frozenset(
         "token", "returnm", "geometryprecision", "maxallowableoffset", "quantizationparameters", "resulttype", "sqlformat", "cachehint",
         "returncentroid", "returntruecurves", "featureencoding", "datumtransformation", "gdbversion", "returnexceededlimitfeatures",
         "multipatchoption", "applyvcsprojection", "timereferenceunknownclient", "_ts", "nocache", "units", "relationparam",
-        "returnuniqueidsonly", "rangevalues", "parametervalues", "layerdefs",
+        "returnuniqueidsonly", "rangevalues", "parametervalues", "layerdefs", "defaultsr", "lod", "lodtype", "collation", "returnenvelope",
+        "returnquerygeometry", "returnlastediteddate", "returngeodetic", "maxrecordcountfactor", "rollbackonfailure", "async", "callback",
+        "dt", "_",
     }
 )  # fmt: skip
-"""What Esri's clients send along and answers may leave aside."""
+"""What Esri's clients send along and answers may leave aside; who asks for a callback gets the JSON without one."""
 _REFUSED = frozenset(
     {
-        "outstatistics", "groupbyfieldsforstatistics", "having", "returndistinctvalues", "distance", "text", "time", "fulltext", "callback",
-        "uniqueids",
+        "outstatistics", "groupbyfieldsforstatistics", "having", "returndistinctvalues", "distance", "text", "fulltext", "uniqueids",
     }
 )  # fmt: skip
 """What would change the answer and is not done here: it may only be empty, false or 0."""
@@ -106,6 +107,7 @@ def layer_query(given: Mapping[str, str], collection: Collection, now: dt.dateti
         collection=collection,
         crs=_out_crs(given, collection, form),
         fids=_object_ids(given.get("objectids")),
+        validity=_validity(given.get("time")),
         properties=tuple(name for name in fields if name not in {OBJECT_ID, OID}),
         with_geometry=_flag(given, "returngeometry", default="true"),
     )
@@ -218,11 +220,32 @@ def _object_ids(text: str | None) -> tuple[int, ...] | None:
     return tuple(numbers)
 
 
+def _validity(text: str | None) -> Validity | None:
+    """Return the days of ``time``: an instant or ``from,to`` in milliseconds since 1970, ``null`` for an open end."""
+    if text is None:
+        return None
+    ends = [part.strip().lower() for part in text.split(",")]
+    try:
+        days = [None if end == "null" else _time(end).date() for end in ends]
+    except (ValueError, OverflowError, OSError):
+        days = []
+    if not 1 <= len(days) <= 2:
+        raise _bad("bad-datetime", "time is one or two times in milliseconds since 1970", "time 应为一个或两个 1970 年以来的毫秒数")
+    first, last = days[0], days[-1]
+    if first is not None and last is not None and first > last:
+        raise _bad("bad-datetime", "time ends before it begins", "time 的结束早于开始")
+    return None if first is None and last is None else Validity(first, last)
+
+
+def _time(milliseconds: str) -> dt.datetime:
+    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=int(milliseconds))
+
+
 def _moment(text: str | None) -> dt.datetime | None:
     if text is None:
         return None
     try:
-        return dt.datetime.fromtimestamp(int(text) / 1000, dt.UTC)
+        return _time(text)
     except (ValueError, OverflowError, OSError):
         raise _bad("bad-as-of", "historicMoment is in milliseconds since 1970", "historicMoment 应为 1970 年以来的毫秒数") from None
 

@@ -32,6 +32,7 @@ _QUERY = {
     "resultOffset": "0…",
     "resultRecordCount": "1…2000",
     "historicMoment": "ms",
+    "time": "ms | ms,ms",
 }
 """Texts all of them: an ArcGIS server says what is wrong with a value in a document with status 200."""
 

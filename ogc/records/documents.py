@@ -13,6 +13,7 @@ from ogc.resources import CRS84
 from twin.errors import Text
 from twin.featuretypes.json_schema import Json, queryables
 from twin.model import Deployment
+from twin.query.images import is_imagery
 from twin.query.records import CATALOGUE, record_type
 
 CONFORMS_TO = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/record-core"
@@ -77,7 +78,7 @@ def record_document(record: Record, base: str, language: str) -> Json:
         "resourceLanguages": list(_LANGUAGES),
         "themes": [{"scheme": "CJJ/T 315", "concepts": [{"id": kind.cim_class, "title": kind.cim_class}]}] if kind.cim_class else None,
         "externalIds": [{"scheme": "urn:oid", "value": record.collection.oid_prefix.rstrip(".")}],
-        "formats": [{"name": name, "mediaType": media_type} for name, media_type in _formats(record)],
+        "formats": [{"name": name, "mediaType": media_type} for name, media_type in _formats(record, language)],
         "contacts": _contacts(record),
         "license": dataset.licence or None,
         "rights": SHARING[dataset.sharing].in_language(language),
@@ -88,13 +89,12 @@ def record_document(record: Record, base: str, language: str) -> Json:
         "quality": _quality(record),
         "lineage": _lineage(record),
     }
-    days = [None if time is None else time.date().isoformat() for time in (facts.first, facts.last)]
     return {
         "type": "Feature",
         "id": record.id,
         "conformsTo": [CONFORMS_TO],
         "geometry": _geometry(record.collection.revision.extent_deg),
-        "time": {"interval": days} if all(days) else None,
+        "time": _time(record),
         "properties": {name: value for name, value in properties.items() if value is not None or name in _PORTAL},
         "links": _links(record, base, language),
     }
@@ -135,18 +135,25 @@ _PORTAL = (
 )  # fmt: skip
 
 
-def _formats(record: Record) -> list[tuple[str, str]]:
-    found = [("GeoJSON", answers.GEOJSON)]
+def _formats(record: Record, language: str) -> list[tuple[str, str]]:
+    """Return what the dataset is really had in: title and media type."""
+    found = [("GeoJSON", answers.GEOJSON), *((f.title.in_language(language), f.media_type) for f in record.files)]
     if not record.collection.is_coverage:
         found.append(("Mapbox Vector Tiles", answers.MVT))
-    recipe = record.collection.feature_type.recipe
-    if recipe == "imagery":
+    if is_imagery(record.collection):
         found.append(("Cloud Optimized GeoTIFF", "image/tiff; application=geotiff; profile=cloud-optimized"))
-    elif recipe == "terrain":
-        found.append(("quantized-mesh", "application/vnd.quantized-mesh"))
-    elif recipe not in ("drape", "none"):
-        found.append(("3D Tiles", "application/3dtiles+json"))
+    if record.volume is not None:
+        is_terrain = record.volume.kind == "terrain"
+        found.append(("quantized-mesh", "application/vnd.quantized-mesh") if is_terrain else ("3D Tiles", "application/3dtiles+json"))
     return found
+
+
+def _time(record: Record) -> Json | None:
+    """Return the temporal extent of what the dataset holds (20-004r1, 7.2.3)."""
+    span = record.span
+    if span is None:
+        return None
+    return {"interval": [".." if day is None else day.isoformat() for day in (span.first, span.last)]}
 
 
 def _contacts(record: Record) -> list[Json] | None:
@@ -217,6 +224,10 @@ def _links(record: Record, base: str, language: str) -> list[links.Link]:
         relation = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
         found.append(links.link(f"{own}/map/tiles", relation, answers.JSON, "地图瓦片" if zh else "Map tiles"))
         found.append(links.link(f"{base}/stac/collections/{slug}", "alternate", answers.JSON, "STAC"))
+    download, revision = f"{own}/download", str(record.collection.revision.commit)
+    for file in record.files:
+        href = links.with_parameters(download, [("f", file.name), ("as-of", revision)])
+        found.append(links.link(href, "enclosure", file.media_type, file.title.in_language(language)))
     if record.facts.submission is not None:
         findings = f"{base}/collections/findings/items?submission={record.facts.submission}"
         found.append(links.link(findings, "related", answers.GEOJSON, "检查问题" if zh else "Findings of the last check"))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers, links, negotiation
 from ogc.records.documents import catalogue_collection, facet_documents, record_document, record_schema
-from ogc.records.record import Record, records_of
+from ogc.records.record import Record
 from ogc.records.request import FACETS, PARAMETERS, SORTABLES, Facet, RecordsRequest, records_request
+from ogc.records.visible import VisibleRecords
 from ogc.sender import Asked, Sender
 from twin.errors import NotFoundError
 from twin.query.execute import fetch_row
-from twin.query.records import CATALOGUE, facts_of, facts_statement, matching_records, record_collection
+from twin.query.records import CATALOGUE, matching_records, record_collection
 
 Row = dict[str, object]
 
@@ -25,6 +24,7 @@ class RecordsDoor:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+        self._visible = VisibleRecords(sender)
 
     def routes(self) -> list[Route]:
         """Return the routes of the door; they come before those of collections of features."""
@@ -60,7 +60,7 @@ class RecordsDoor:
         """A page of records, all facets of the page in HTML, those asked for in JSON."""
         asked = await self._sender.begin(request, PARAMETERS)
         wanted = records_request(asked.given)
-        records = {record.id: record for record in await visible_records(self._sender, asked)}
+        records = {record.id: record for record in await self._visible.records(asked)}
         rows = await self._rows(asked, wanted, list(records.values()))
         form = negotiation.form(request)
         page = rows[wanted.offset : wanted.offset + wanted.limit]
@@ -83,7 +83,7 @@ class RecordsDoor:
     async def item(self, request: Request) -> Response:
         """One record."""
         asked = await self._sender.begin(request)
-        for record in await visible_records(self._sender, asked, only=request.path_params["item"]):
+        for record in await self._visible.records(asked, only=request.path_params["item"]):
             document = record_document(record, asked.base, asked.language)
             return await self._sender.send(
                 asked, document, "records/record.html", media_type=answers.GEOJSON, collection=record_collection()
@@ -118,10 +118,3 @@ class RecordsDoor:
                 made.append(links.link(href, relation, answers.HTML if form == "html" else answers.GEOJSON, title))
         made.append(links.link(address, "collection", answers.JSON, asked.text("数据目录", "Catalogue")))
         return made
-
-
-async def visible_records(sender: Sender, asked: Asked, only: str | None = None) -> list[Record]:
-    """Return the records of all datasets the caller may see, or of that one alone."""
-    seen = [c for slug, c in asked.visible.items() if only is None or slug == only]
-    facts = facts_of(await fetch_row(sender.context.pool, facts_statement([c.slug for c in seen]))) if seen else {}
-    return records_of(seen, facts, dt.datetime.now(dt.UTC))

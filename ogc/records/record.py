@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ogc.formats import Format
+from ogc.volumes import Volume
 from twin.errors import Text
 from twin.model import SharingClass
 from twin.query.collection import Collection
 from twin.query.records import DatasetFacts
+from twin.query.time_spans import TimeSpan
 from twin.update_cycle import UPDATE_CYCLES, Freshness, freshness, next_due
 
 SHARING: Mapping[SharingClass, Text] = {
@@ -22,7 +25,8 @@ FRESHNESS: Mapping[Freshness, Text] = {
     "overdue": Text("逾期未更新", "overdue"),
     "unknown": Text("无更新要求", "no cycle is set"),
 }
-_NO_FACTS = DatasetFacts(0, None, None, None, None, ())
+NO_FACTS = DatasetFacts(0, None, None, None, None, ())
+"""Of a dataset without a revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,12 @@ class Record:
     collection: Collection
     facts: DatasetFacts
     now: dt.datetime
+    span: TimeSpan | None = None
+    """When what the dataset holds is valid, or was taken; None where it says nothing of that."""
+    files: tuple[Format, ...] = ()
+    """What its features are written as besides GeoJSON."""
+    volume: Volume | None = None
+    """What is built of it in 3D."""
 
     @property
     def id(self) -> str:
@@ -101,11 +111,6 @@ class Record:
             "warnings": self.findings("warning", "review"),
             **dict(zip(("west", "south", "east", "north"), edges, strict=True)),
         }
-
-
-def records_of(collections: Iterable[Collection], facts: Mapping[str, DatasetFacts], now: dt.datetime) -> list[Record]:
-    """Return the records of collections, in the order of their ids."""
-    return [Record(c, facts.get(c.slug, _NO_FACTS), now) for c in sorted(collections, key=lambda c: c.slug)]
 
 
 def cycle_title(code: str | None, language: str) -> str | None:

@@ -73,13 +73,9 @@ class RecordsRequest:
         return self.box is None or (extent is not None and boxes_meet(extent, self.box))
 
     def _is_then(self, record: Record) -> bool:
-        if self.validity is None:
+        if self.validity is None or record.span is None:  # what says nothing of its time holds at any, as a feature does
             return True
-        first, last = record.facts.first, record.facts.last
-        if first is None or last is None:
-            return False
-        begins, ends = self.validity.first, self.validity.last
-        return (begins is None or last.date() >= begins) and (ends is None or first.date() <= ends)
+        return record.span.meets(self.validity.first, self.validity.last)
 
 
 def records_request(given: Mapping[str, str]) -> RecordsRequest:

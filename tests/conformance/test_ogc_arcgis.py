@@ -235,7 +235,10 @@ def test_a_query_comes_as_a_form_too(base: str) -> None:
         ({"where": "1=1", "resultOffset": "-1"}, "bad-parameter"),
         ({"where": "1=1", "orderByFields": "colour"}, "bad-parameter"),
         ({"where": "1=1", "outStatistics": "[{}]"}, "not-supported"),
-        ({"where": "1=1", "callback": "x"}, "not-supported"),
+        ({"where": "1=1", "time": "1,2,3"}, "bad-datetime"),
+        ({"where": "1=1", "time": "9,1e3"}, "bad-datetime"),
+        ({"where": "1=1", "time": "999999999999999999"}, "bad-datetime"),
+        ({"where": "1=1", "time": "172800000,0"}, "bad-datetime"),
         ({"objectIds": "x"}, "bad-parameter"),
         ({"geometry": "1,2,3"}, "bad-geometry"),
         ({"geometry": '{"rings":[[[0,0],[1,1],[0,1],[1,0],[0,0]]]}', "geometryType": "esriGeometryPolygon"}, "filter-too-complex"),
@@ -249,3 +252,20 @@ def test_what_is_wrong_is_said_as_arcgis_says_it(rest: Ask, parameters: dict[str
     error = rest(**parameters)["error"]
     assert (error["code"], error["details"]) == (400, [code])
     assert error["message"]
+
+
+def test_what_clients_send_along_changes_nothing(rest: Ask) -> None:
+    plain = rest(where="objectid < 4", outFields="*")
+    sent = {"defaultSR": "4326", "lod": "3", "collation": "", "returnEnvelope": "true", "rollbackOnFailure": "true", "callback": "dojo.x"}
+    assert rest(where="objectid < 4", outFields="*", _="1700000000", dt="1", **sent) == plain
+
+
+def test_time_is_validity(rest: Ask, base: str) -> None:
+    day = 86_400_000
+    for time, datetime in (
+        (f"{10_000 * day}", "1997-05-19"),
+        (f"null,{10_000 * day}", "../1997-05-19"),
+        (f"{10_000 * day},null", "1997-05-19/.."),
+    ):
+        assert rest(where="1=1", time=time, returnCountOnly="true")["count"] == len(items(base, "buildings", datetime=datetime))
+    assert rest(where="1=1", time="null,null", returnCountOnly="true") == rest(where="1=1", returnCountOnly="true")
