@@ -1,4 +1,7 @@
-"""A dataset at a revision as a file: made once, kept in the store, given with Range and an entity tag (``/collections/{id}/download``)."""
+"""A dataset at a revision as a file: made once, kept in the store, given with Range and an entity tag.
+
+``/collections/{id}/download`` gives features, ``/collections/{id}/tiles/WebMercatorQuad/export.pmtiles`` all vector tiles of them.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,21 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from ogc import answers, links, negotiation
-from ogc.export_job import Task
+from ogc.export_job import ExportMeans, Task
 from ogc.exports import EXPORT_VERSION, ExportDoor, grid_of
 from ogc.formats import Export, Format
 from ogc.parameters import EVERYWHERE, asked_crs, bad_parameter, moment, single_values
 from ogc.state import OgcContext, StateKeeper
+from ogc.tile_archive import archive_format
+from ogc.tile_door import TILE_VERSION
 from twin.crs import OutputCrs
 from twin.db import Connection
-from twin.errors import NotFoundError, UnavailableError
+from twin.errors import BadRequestError, NotFoundError, UnavailableError
 from twin.model import Principal, Revision, SharingClass
 from twin.query.collection import Collection
 from twin.query.feature_query import FeatureQuery
 from twin.store import Store
+from twin.tile_matrix_sets import WEB_MERCATOR_QUAD
 
 WAITED_S = 25.0
 """A caller is held so long while his file is made; then he is asked to come back, and it is made on."""
@@ -34,6 +40,7 @@ COME_BACK_S = 10
 KEPT_S = 7 * 86_400.0
 """Files of earlier revisions are forgotten when they are older and another file of the dataset is made."""
 _FOLDER = "exports"
+_MERCATOR = OutputCrs(WEB_MERCATOR_QUAD.crs_uri, WEB_MERCATOR_QUAD.srid, xy=True, height="none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +53,15 @@ class Order:
     crs: OutputCrs
     crs_is_asked: bool
     options: Mapping[str, str]
+    version: int = EXPORT_VERSION
+    """Of how it is written."""
 
     @property
     def key(self) -> str:
         """Where it is kept: another for whatever makes it another file."""
         kind = self.collection.feature_type
         told = sorted((name, value) for name, value in self.options.items() if value != self.format.options[name][0])
-        what = f"{EXPORT_VERSION}\n{kind.name}\n{kind.version}\n{self.crs.uri if self.crs_is_asked else ''}\n{told}"
+        what = f"{self.version}\n{kind.name}\n{kind.version}\n{self.crs.uri if self.crs_is_asked else ''}\n{told}"
         digest = hashlib.blake2b(what.encode(), digest_size=8).hexdigest()
         return f"{_FOLDER}/{self.collection.slug}/{self.revision.commit}/{digest}.{self.format.suffix}"
 
@@ -60,20 +69,43 @@ class Order:
 class DownloadDoor:
     """The routes of files that are kept."""
 
-    def __init__(self, context: OgcContext, keeper: StateKeeper, exports: ExportDoor, store: Store) -> None:
-        self._context, self._keeper, self._exports, self._store = context, keeper, exports, store
+    def __init__(self, context: OgcContext, keeper: StateKeeper, exports: ExportDoor, means: ExportMeans) -> None:
+        self._context, self._keeper, self._exports = context, keeper, exports
+        self._store, self._pool = means.store, means.pool
         self._making: dict[str, asyncio.Task[None]] = {}
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        return [Route("/collections/{collection}/download", self.download, methods=["GET"])]
+        tiles = f"/collections/{{collection}}/tiles/{WEB_MERCATOR_QUAD.id}/export.pmtiles"
+        return [
+            Route("/collections/{collection}/download", self.download, methods=["GET"]),
+            Route(tiles, self.tile_archive, methods=["GET"]),
+        ]
 
     async def download(self, request: Request) -> Response:
         """All features of a dataset at the current or another revision; asked for by its commit it never changes."""
         principal = self._context.principal_of(request)
         collection = await self._keeper.collection(request.path_params["collection"], principal)
         negotiation.language(request)  # of no use to a file, and yet refused where it is none
-        order = await self._order(request, collection)
+        return await self._answer(request, await self._order(request, collection), principal)
+
+    async def tile_archive(self, request: Request) -> Response:
+        """All vector tiles of a collection at the current or another revision as one PMTiles file."""
+        principal = self._context.principal_of(request)
+        collection = await self._keeper.collection(request.path_params["collection"], principal)
+        negotiation.language(request)
+        given = single_values(request.query_params.multi_items(), EVERYWHERE | {"as-of"})
+        if given.get("f", "pmtiles") != "pmtiles":
+            raise BadRequestError("f is pmtiles", zh="f 应为 pmtiles").with_code("bad-format")
+        if collection.is_coverage:
+            raise NotFoundError("a coverage has no vector tiles", zh="栅格覆盖没有矢量瓦片")
+        revision = await self._revision(collection, given.get("as-of"))
+        format_ = archive_format(self._pool, revision.commit)
+        order = Order(collection, revision, format_, _MERCATOR, crs_is_asked=False, options={}, version=TILE_VERSION)
+        return await self._answer(request, order, principal)
+
+    async def _answer(self, request: Request, order: Order, principal: Principal) -> Response:
+        """Give a file with its entity tag, or of it the ranges that are asked for; it is made first where it is not kept."""
         if await asyncio.to_thread(self._store.held, order.key) is None:
             await self._made(order, principal)
         held = await asyncio.to_thread(self._store.held, order.key)

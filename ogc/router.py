@@ -43,7 +43,7 @@ def build_router(context: OgcContext) -> APIRouter:
         context.on_change(keeper.outdate)
     pages = Pages(keeper)
     exports = ExportDoor(context, keeper, context.exports) if context.exports else None
-    downloads = DownloadDoor(context, keeper, exports, context.exports.store) if exports and context.exports else None
+    downloads = DownloadDoor(context, keeper, exports, context.exports) if exports and context.exports else None
     features = FeatureDoor(context, keeper, pages, exports)
     documents = DocumentDoor(context, keeper, pages, downloads)
     router = APIRouter()
@@ -58,7 +58,7 @@ def build_router(context: OgcContext) -> APIRouter:
     router.add_route(f"{own}/items", findings.items, ["GET"])
     router.add_route(f"{own}/items/{{item}}", findings.item, ["GET"])
     sender = Sender(context, keeper, pages)
-    router.routes.extend(TilesetDoor(sender).routes())
+    router.routes.extend(TilesetDoor(sender, has_archives=downloads is not None).routes())
     router.routes.extend([*RecordsDoor(sender).routes(), *DcatDoor(sender).routes()])
     router.add_route(f"{collection}/items", features.items, ["GET"])
     router.add_route(f"{collection}/items/{{item}}", features.item, ["GET"])

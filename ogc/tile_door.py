@@ -20,11 +20,11 @@ from twin.errors import BadRequestError, NotFoundError
 from twin.model import Principal
 from twin.query.collection import Collection
 from twin.query.feature_query import FeatureQuery
-from twin.query.vector_tile import MOST_BYTES, vector_tile
+from twin.query.vector_tile import MOST_BYTES, NOTHING_DRAWN, vector_tile
 from twin.tile_cache import KeptTile
 from twin.tile_matrix_sets import TileAddress, matrix_set
 
-TILE_VERSION = 2
+TILE_VERSION = 3
 """Part of every entity tag and key: raise it when the same rows are drawn differently."""
 REDUCED = "Tile-Reduced"
 """Header that says what was left out of a tile to keep it small."""
@@ -143,11 +143,11 @@ class TileDoor:
         cache = self._context.tile_cache
         key = asked.key(asked.commit)
 
-        async def draw() -> tuple[str, KeptTile]:
+        async def draw() -> tuple[str | None, KeptTile]:
             pool = self._context.tile_pool or self._context.pool
             tile = await vector_tile(pool, asked.query, asked.at, asked.address, asked.principal, asked.most_bytes)
             kept = KeptTile.of(tile.commit, tile.content, tile.reduced)
-            return asked.key(_seen(asked, kept)), kept
+            return (None if tile.reduced == NOTHING_DRAWN else asked.key(_seen(asked, kept))), kept
 
         if cache is None:
             return (await draw())[1]
@@ -202,11 +202,16 @@ def _takes_gzip(request: Request) -> bool:
 
 
 def _answer(request: Request, tile: KeptTile, tag: str) -> Response:
-    if not tile.content:
+    if tile.reduced is not None and NOTHING_DRAWN in tile.reduced.split(", "):
+        headers = {"Cache-Control": "no-store"}  # the next caller may be luckier
+    elif not tile.content:
         return answers.empty(tag)
-    headers = answers.caching(tag)
+    else:
+        headers = answers.caching(tag)
     if tile.reduced is not None:
         headers[REDUCED] = tile.reduced
+    if not tile.content:
+        return Response(status_code=204, headers=headers)
     if not tile.is_packed:
         return Response(tile.content, media_type=answers.MVT, headers=headers)
     if not _takes_gzip(request):

@@ -33,8 +33,9 @@ class _Tiled:
 class TilesetDoor:
     """The routes ``/tileMatrixSets…``, ``/tiles``, ``/tiles/{tms}`` and the same below a collection."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, *, has_archives: bool) -> None:
         self._sender = sender
+        self._has_archives = has_archives
 
     def routes(self) -> list[Route]:
         """Return the routes of the door."""
@@ -79,7 +80,8 @@ class TilesetDoor:
             version = max((c.revision.commit for c in tiled.layers), default=0)
             document = tilejson(tiled.title, tiled.address, tiled.layers, asked.language, version)
             return await self._sender.send_bytes(asked, orjson.dumps(document), TILEJSON)
-        document = tileset(tiled.title, tiled.address, asked.base, grid, tiled.layers, asked.language)
+        has_archive = self._has_archives and tiled.collection is not None
+        document = tileset(tiled.title, tiled.address, asked.base, grid, tiled.layers, asked.language, has_archive=has_archive)
         return await self._sender.send(asked, document, "collections/tiles.html", collection=tiled.collection)
 
     async def _tiled(self, asked: Asked) -> _Tiled:

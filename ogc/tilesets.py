@@ -14,6 +14,7 @@ from twin.tile_matrix_sets import MATRIX_SETS, TILE_PX, WEB_MERCATOR_QUAD, TileM
 Document = dict[str, object]
 MVT = "application/vnd.mapbox-vector-tile"
 TILEJSON = "application/vnd.mapbox.tilejson+json"
+PMTILES = "application/vnd.pmtiles"
 _JSON = "application/json"
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -42,13 +43,17 @@ def tileset(
     grid: TileMatrixSet,
     collections: Sequence[Collection],
     language: str,
+    *,
+    has_archive: bool,
 ) -> Document:
-    """Return the metadata of a tileset whose layers are ``collections``."""
+    """Return the metadata of a tileset whose layers are ``collections``; ``has_archive`` when all its tiles are also one file."""
     extent = common_extent(collections)
     made = _item(title, address, base, grid, language)
     links_of = made["links"]
     if isinstance(links_of, list) and grid is WEB_MERCATOR_QUAD:
         links_of.append(links.link(f"{address}/{grid.id}?f=tilejson", "alternate", TILEJSON, "TileJSON"))
+        if has_archive:
+            links_of.append(links.link(f"{address}/{grid.id}/export.pmtiles", "enclosure", PMTILES, "PMTiles"))
     made |= {
         "description": _HOW_ZH if language == "zh" else _HOW_EN,
         "mediaTypes": [MVT],

@@ -20,12 +20,14 @@ _FOLDER = "/maps/"
 _PACKAGES = SCRIPTS / "tools" / "node_modules"
 _FILES = {
     "ol.js": _PACKAGES / "ol" / "dist" / "ol.js",
+    "pmtiles.js": _PACKAGES / "pmtiles" / "dist" / "pmtiles.js",
     "map_client.mjs": SCRIPTS / "map_client.mjs",
 }
 _IMPORTS = {"maplibre-gl": f"{_FOLDER}maplibre-gl/maplibre-gl.mjs"}
 _PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
 <style>body {{ margin: 0 }} #map {{ position: absolute; inset: 0 }} .ol-viewport, .maplibregl-map {{ width: 100%; height: 100% }}</style>
-<div id="map"></div><script src="ol.js"></script><script type="importmap">{}</script><script type="module" src="map_client.mjs"></script>"""
+<div id="map"></div><script src="ol.js"></script><script src="pmtiles.js"></script>
+<script type="importmap">{}</script><script type="module" src="map_client.mjs"></script>"""
 
 
 @dataclass

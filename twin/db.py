@@ -71,8 +71,13 @@ def open_pool(
 
 def connect_beside(pool: Pool) -> Connection:
     """Return a connection of its own to where a pool's connections go; for what is held long, so that it takes none of the pool's."""
+    return psycopg.connect(conninfo_of(pool))
+
+
+def conninfo_of(pool: Pool) -> str:
+    """Return what the connections of a pool are opened with."""
     conninfo = pool.conninfo
-    return psycopg.connect(conninfo if isinstance(conninfo, str) else conninfo())
+    return conninfo if isinstance(conninfo, str) else conninfo()
 
 
 @contextmanager

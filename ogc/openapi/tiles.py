@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ogc.openapi.build import HTML, JSON, Described, Document, Part, answer, content, named, path, query, read
 from ogc.openapi.features import crs_parameters
 from ogc.tile_door import REDUCED
-from ogc.tilesets import MVT, TILEJSON
+from ogc.tilesets import MVT, PMTILES, TILEJSON
 from twin.query.collection import Collection
 from twin.tile_matrix_sets import MATRIX_SETS, WEB_MERCATOR_QUAD, TileMatrixSet
 
@@ -27,6 +27,8 @@ def tiles_paths(described: Described) -> Part:
     paths |= _tilesets("/tiles", "tiles", text("全部集合的矢量瓦片", "Vector tiles of all collections"), None, of_all)
     for collection in tiled:
         paths |= _of_collection(collection, described.language)
+        if described.formats is not None:
+            paths |= _archive(collection, described)
     components = {f"tileMatrix.{grid.id}": _level(grid) for grid in MATRIX_SETS.values()}
     return Part(paths, components | {"tileRow": path("tileRow", _NUMBER), "tileCol": path("tileCol", _NUMBER)})
 
@@ -35,6 +37,24 @@ def _of_collection(collection: Collection, language: str) -> dict[str, Document]
     slug, title = collection.slug, collection.dataset.title.in_language(language)
     own = [*named("as-of", "datetime", "filter", "filter-lang", "properties"), *crs_parameters(collection.crs, "filter-crs")]
     return _tilesets(f"/collections/{slug}/tiles", slug, title, slug, own)
+
+
+def _archive(collection: Collection, described: Described) -> dict[str, Document]:
+    slug, of = collection.slug, content(PMTILES)
+    headers: dict[str, Document] = {"ETag": {"type": "string"}, "Content-Disposition": {"type": "string"}}
+    path_of = f"/collections/{slug}/tiles/{WEB_MERCATOR_QUAD.id}/export.pmtiles"
+    return {
+        path_of: read(
+            f"{slug}.tileArchive",
+            collection.dataset.title.in_language(described.language),
+            tag=slug,
+            parameters=[query("f", {"type": "string", "enum": ["pmtiles"]}), *named("lang", "as-of")],
+            of=of,
+            answers={206: answer("Partial content", of, headers)},
+            headers=headers,
+            description=described.text("全部矢量瓦片的 PMTiles 文件，可按字节范围读取", "All vector tiles as a PMTiles file"),
+        )
+    }
 
 
 def _tilesets(address: str, name: str, title: str, tag: str | None, parameters: Sequence[Document]) -> dict[str, Document]:

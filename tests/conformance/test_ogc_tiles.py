@@ -19,13 +19,13 @@ import pytest
 import query_city as city
 import shapely
 
+from tests.official_schemas import official
 from twin.catalogue import Catalogue
 from twin.embedded import EmbeddedCluster
 from twin.server.vector_tile_archive import export_vector_tiles
 from twin.tile_cache import KeptTile, TileCache
 from twin.tile_matrix_sets import MATRIX_SETS, TileMatrixSet
 
-OFFICIAL = Path(__file__).parents[3] / "shared" / "schemas" / "ogcapi-tiles" / "ogcapi-tiles-1.bundled.json"
 Get = Callable[..., httpx.Response]
 CENTRE = (city.EAST + 150, city.NORTH + 60)
 
@@ -69,9 +69,8 @@ def _features(response: httpx.Response, layer: str = "buildings") -> list[Mappin
 
 
 def _official(name: str, document: object) -> None:
-    if not OFFICIAL.is_file():
-        pytest.skip("the official schemas are not at hand")
-    schema = json.loads(OFFICIAL.read_text(encoding="utf-8")) | {"$ref": f"#/components/schemas/{name}"}
+    schemas = official("ogcapi-tiles", "ogcapi-tiles-1.bundled.json")
+    schema = json.loads(schemas.read_text(encoding="utf-8")) | {"$ref": f"#/components/schemas/{name}"}
     jsonschema.Draft202012Validator(schema).validate(document)
 
 
@@ -204,3 +203,19 @@ def test_an_archive_holds_the_tiles_the_door_serves(get: Get, catalogue: Catalog
         for (z, x, y), content in found:
             served = get(f"/collections/pipes/tiles/WebMercatorQuad/{z}/{y}/{x}")
             assert KeptTile(0, content, is_packed=True, reduced=None).unpacked() == served.content
+    # The same file over HTTP, whole and by ranges, of any revision.
+    own = "/collections/pipes/tiles/WebMercatorQuad/export.pmtiles"
+    whole = get(own)
+    assert list(pmtiles.reader.all_tiles(pmtiles.reader.MemorySource(whole.content))) == found
+    assert any(link["href"].endswith(own) for link in get("/collections/pipes/tiles/WebMercatorQuad").json()["links"])
+    part = get(own, headers={"Range": "bytes=0-126"})
+    assert (part.status_code, part.content, part.headers["etag"]) == (206, whole.content[:127], whole.headers["etag"])
+    assert get(own, headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
+    first = get("/collections/buildings/tiles/WebMercatorQuad/export.pmtiles", params={"as-of": "1"})
+    assert "immutable" in first.headers["cache-control"]
+    deepest = [content for address, content in pmtiles.reader.all_tiles(pmtiles.reader.MemorySource(first.content)) if address[0] == 14]
+    drawn = [mapbox_vector_tile.decode(KeptTile(1, content, is_packed=True, reduced=None).unpacked()) for content in deepest]
+    assert {f["id"] for tile in drawn for f in tile["buildings"]["features"]} == set(range(1, 31))
+    assert get(own, params={"crs": "x"}).json()["code"] == "unknown-parameter"
+    assert get(own, params={"as-of": "2"}).status_code == 200
+    assert get(own.replace("pipes", "secret")).status_code == 404

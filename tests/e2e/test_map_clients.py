@@ -51,6 +51,13 @@ def test_openlayers_reads_vector_tiles_by_their_description(maps: MapPage, base:
     assert next(f["name"] for f in found if f["building_id"] == "B2") == city.HOSTILE_TEXT
 
 
+def test_maplibre_reads_an_archive_of_tiles_by_ranges(maps: MapPage, base: str) -> None:
+    archive = f"{base}/collections/buildings/tiles/WebMercatorQuad/export.pmtiles"
+    drawn = maps.ask("mapLibreArchive", archive, "buildings", *AT)
+    assert drawn["failures"] == []
+    assert {f["properties"].get("building_id") for f in drawn["found"]} >= {f"B{i}" for i in (1, 2, 12, 22)}
+
+
 def test_maplibre_draws_by_our_styles(maps: MapPage, base: str) -> None:
     offered = httpx.get(f"{base}/collections/buildings/styles", timeout=60).json()
     for style in (f"{base}/collections/buildings/styles/{offered['default']}?f=mbs", f"{base}/styles/city?f=mbs"):

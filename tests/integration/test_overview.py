@@ -19,6 +19,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from twin import overview
 from twin.catalogue import Catalogue
+from twin.db import connection_string
 from twin.embedded import EmbeddedCluster
 from twin.model import Principal
 from twin.overview import OverviewTables
@@ -27,7 +28,7 @@ from twin.query.execute import fetch_row_blocking
 from twin.query.feature_query import FeatureQuery
 from twin.query.massed_tile import Sample, counted_statement, stored_statement
 from twin.query.tile import Detail, drawn_tile, tile_frame
-from twin.query.vector_tile import VectorTile, vector_tile
+from twin.query.vector_tile import NOTHING_DRAWN, VectorTile, vector_tile
 from twin.server.overviews import complete_overviews, lacks_overview
 from twin.tables import current_table
 from twin.tile_matrix_sets import WEB_MERCATOR_QUAD, TileAddress
@@ -152,6 +153,32 @@ def test_a_tile_too_large_loses_properties_and_then_its_smallest_features(catalo
     areas = {tile: sorted(_areas(tile.content), reverse=True) for tile in (plain, least)}
     assert 0 < len(areas[least]) < len(areas[plain])
     assert min(areas[least]) >= areas[plain][len(areas[least])] * 0.9
+
+
+@pytest.mark.parametrize("limit_ms", [1, 1_000])
+def test_a_tile_that_takes_too_long_is_answered_with_less(catalogue: Catalogue, limit_ms: int) -> None:
+    # A star of very many vertices fills the tile; time that is up before anything can be drawn stands for a machine that is too slow.
+    rng = np.random.default_rng(1)
+    angles = np.sort(rng.uniform(0, 2 * np.pi, 150_000))
+    radii = 900 * rng.uniform(0.2, 1, len(angles))
+    star = shapely.Polygon(np.column_stack([city.EAST + 3000 + radii * np.cos(angles), city.NORTH + 3000 + radii * np.sin(angles)]))
+    rows = [city.Row(900, shapely.multipolygons([shapely.force_3d(star, 3.0)]), {"building_id": "star"})]
+    slug = f"stars{limit_ms}"
+    city.publish_first(catalogue, slug, "building", [*rows, city.Row(901, city.square(3000, 3000, 20, z=3.0), {"building_id": "B901"})])
+    collection = collections_of(catalogue)[slug]
+
+    async def draw() -> VectorTile:
+        dsn = connection_string(str(catalogue.pool.conninfo), statement_timeout_s=limit_ms / 1000)
+        async with AsyncConnectionPool(dsn, open=False, kwargs={"autocommit": True}) as pool:
+            return await vector_tile(pool, FeatureQuery(collection, collection.crs[0]), None, _address(14), Principal.system(), 200_000)
+
+    tile = asyncio.run(draw())
+    assert len(tile.content) <= 200_000
+    if limit_ms == 1:
+        assert tile.reduced in {NOTHING_DRAWN, "complex-features, sample", "complex-features"}
+    else:
+        assert "complex-features" in str(tile.reduced)
+        assert {f["id"] for f in mapbox_vector_tile.decode(tile.content)[slug]["features"]} == {901}
 
 
 def _address(level: int) -> TileAddress:

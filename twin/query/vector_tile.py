@@ -33,10 +33,24 @@ _COUNTED_BESIDE = 20_000
 """Where there is an overview, fewer features are summed up anew: in smaller cells than it has."""
 _SAMPLE = 20_000
 _SCANNED = 250_000
+_LAST_SAMPLE = 2_000
+_LAST_STEP = 8
+"""What one by one takes too long is summed up of no more than so many, and of no more than one in so many."""
 _MOST_TRIES = 8
 _DEGREES = OutputCrs("", 4326, xy=True, height="none")
 
-Build = Callable[[FeatureQuery, Detail], Statement]
+NOTHING_DRAWN = "all-features"
+"""What a tile says that has features and could not be drawn in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a tile is drawn."""
+
+    build: Callable[[FeatureQuery, Detail], Statement]
+    is_sampled: bool = False
+    is_last: bool = False
+    """True when nothing is left to try where it takes too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +68,63 @@ async def vector_tile(
     """Return a tile of what ``query`` means as of commit ``at`` (None: as it stands), no larger than ``most_bytes``.
 
     Too large, it is drawn again without properties, then without the smallest features; what takes too long, without the features of
-    very many vertices. Raises NotFoundError for hidden collections.
+    very many vertices, then as sums of a sample. Empty (``NOTHING_DRAWN``) when even they take too long. Raises NotFoundError for
+    hidden collections.
     """
     frame = tile_frame(address, query.collection)
     if frame is None:
         return VectorTile(query.collection.revision.commit, b"")
-    build = await _way(pool, query, at, frame, principal)
-    detail = Detail()
-    for _ in range(_MOST_TRIES):
+    way = await _way(pool, query, at, frame, principal)
+    detail = Detail(is_sample=way.is_sampled)
+    for tried in range(_MOST_TRIES):
         try:
-            tile = drawn_tile(await fetch_pinned(pool, query, at, lambda q, d=detail: build(q, d)))  # type: ignore[misc]
+            tile = drawn_tile(await fetch_pinned(pool, query, at, lambda q, d=detail, w=way: w.build(q, d)))  # type: ignore[misc]
         except UnavailableError as error:
-            if detail.simple_only or not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            if not _took_too_long(error):
                 raise
-            detail = dataclasses.replace(detail, simple_only=True)
+            if detail.simple_only and way.is_last:
+                break
+            if detail.simple_only:
+                way = _Way(partial(_last, frame=frame, principal=principal), is_sampled=True, is_last=True)
+            detail = dataclasses.replace(detail, simple_only=True, is_sample=way.is_sampled)
             continue
         if frame.is_near and detail.most is None and tile.rows > FEATURE_CAP:
             detail = dataclasses.replace(detail, most=FEATURE_CAP)
         elif len(tile.content) > most_bytes:
             detail = detail.reduced(len(tile.content) / most_bytes, tile.rows)
+            # A tile that stays too large has features that are.
+            detail = dataclasses.replace(detail, simple_only=detail.simple_only or tried >= _MOST_TRIES // 2)
         else:
             return VectorTile(tile.commit, tile.content, detail.tells)
-    raise UnavailableError("the tile cannot be made small enough", zh="瓦片无法缩减到限定大小")
+    return VectorTile(query.collection.revision.commit if at is None else at, b"", NOTHING_DRAWN)
 
 
-async def _way(pool: AsyncPool, query: FeatureQuery, at: int | None, frame: TileFrame, principal: Principal) -> Build:
+async def _way(pool: AsyncPool, query: FeatureQuery, at: int | None, frame: TileFrame, principal: Principal) -> _Way:
     """Return how a tile is drawn: near or with few features one by one; else from the overview, or from features summed up now."""
-    one_by_one = partial(_one_by_one, frame=frame, principal=principal)
+    one_by_one = _Way(partial(_one_by_one, frame=frame, principal=principal))
     if frame.is_near:
         return one_by_one
     is_plain = query.is_whole and (at is None or at >= query.collection.revision.commit)
     asked = dataclasses.replace(query, as_of=None if is_plain else at)
     always = frame.side_m <= _COUNTED_M or not is_plain
-    known = probe(await fetch_row(pool, probe_statement(asked, frame, principal, always=always)))
+    try:
+        known = probe(await fetch_row(pool, probe_statement(asked, frame, principal, always=always)))
+    except UnavailableError as error:
+        if not _took_too_long(error):
+            raise
+        known = Probe(has_overview=False, count=COUNTED + 1)
     if 0 <= known.count <= _ONE_BY_ONE and frame.side_m <= _ONE_BY_ONE_M:
         return one_by_one
-    return partial(_summed_up, frame=frame, principal=principal, known=known, is_plain=is_plain)
+    summed_up = partial(_summed_up, frame=frame, principal=principal, known=known, is_plain=is_plain)
+    return _Way(summed_up, is_sampled=known.count > COUNTED and not (is_plain and known.has_overview))
+
+
+def _took_too_long(error: UnavailableError) -> bool:
+    return isinstance(error.__cause__, psycopg.errors.QueryCanceled)
+
+
+def _last(query: FeatureQuery, detail: Detail, *, frame: TileFrame, principal: Principal) -> Statement:
+    return counted_statement(query, frame, detail, principal, _sample(query, frame, most=_LAST_SAMPLE, least_step=_LAST_STEP))
 
 
 def _one_by_one(query: FeatureQuery, detail: Detail, *, frame: TileFrame, principal: Principal) -> Statement:
@@ -105,7 +140,7 @@ def _summed_up(query: FeatureQuery, detail: Detail, *, frame: TileFrame, princip
     return counted_statement(query, frame, detail, principal, _sample(query, frame))
 
 
-def _sample(query: FeatureQuery, frame: TileFrame) -> Sample:
+def _sample(query: FeatureQuery, frame: TileFrame, most: int = _SAMPLE, least_step: int = 1) -> Sample:
     """Return a sample that is looked at in time: by place where few features touch the tile, by number where most do."""
     revision = query.collection.revision
     share = 1.0
@@ -114,5 +149,5 @@ def _sample(query: FeatureQuery, frame: TileFrame) -> Sample:
         share = frame.region.intersection(extent).area / max(extent.area, 1.0)
     expected = revision.count * min(1.0, share)
     if expected <= _SCANNED:
-        return Sample(max(1, math.ceil(expected / _SAMPLE)), by_number=False)
-    return Sample(max(1, math.ceil(revision.count / (2 * _SAMPLE))), by_number=True)
+        return Sample(max(least_step, math.ceil(expected / most)), by_number=False)
+    return Sample(max(least_step, math.ceil(revision.count / (2 * most))), by_number=True)
