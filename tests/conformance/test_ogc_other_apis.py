@@ -175,14 +175,19 @@ def test_owslib_finds_layers_days_and_tiles(base: str) -> None:
         ("service=WMTS&request=GetCapabilities&foo=1", "InvalidParameterValue", "foo"),
         (f"{TILE}&LAYER=secret&TILEROW=0", "InvalidParameterValue", "layer"),
         (f"{TILE}&LAYER=imagery&TILEROW=9", "TileOutOfRange", "tilerow"),
+        (f"{TILE}&LAYER=imagery&TILEROW=0".replace("TILECOL=0", "TILECOL=2"), "TileOutOfRange", "tilecol"),
+        (f"{TILE}&LAYER=imagery&TILEROW=x", "InvalidParameterValue", "tilerow"),
+        (f"{TILE}&LAYER=imagery&TILEROW=9".replace("TILEMATRIX=1", "TILEMATRIX=99"), "InvalidParameterValue", "tilematrix"),
         (f"{TILE}&LAYER=imagery&TILEROW=0&TIME=%01", "InvalidParameterValue", "time"),
     ],
 )
 def test_wmts_says_what_is_wrong_as_its_clients_know_it(get: Get, query: str, code: str, locator: str) -> None:
     answer = get(f"/wmts?{query}")
-    assert 400 <= answer.status_code < 500
+    assert answer.status_code == (404 if code == "TileOutOfRange" else 400)
     exception = etree.fromstring(answer.content)[0]
     assert (exception.get("exceptionCode"), exception.get("locator")) == (code, locator)
+    assert etree.fromstring(answer.content).get("{http://www.w3.org/XML/1998/namespace}lang") == "zh-Hans"
+    assert get(f"/wmts?{query}", headers={"Accept-Language": "en"}).headers["content-language"] == "en"
 
 
 # -- styles ----------------------------------------------------------------------------------------------------------------------
@@ -261,6 +266,17 @@ def test_a_record_says_who_how_new_how_good_and_from_where(get: Get) -> None:
     assert get("/collections/catalogue/items/secret").status_code == 404
 
 
+def test_a_record_says_of_which_time_the_data_are_and_how_they_are_had(get: Get) -> None:
+    houses, imagery = (get(f"/collections/catalogue/items/{name}").json() for name in ("houses", "imagery"))
+    assert (houses["time"], imagery["time"]) == (None, {"interval": ["2020-04-01", "2024-03-01"]})
+    had = {entry["mediaType"] for entry in houses["properties"]["formats"]}
+    of_items = {e["type"] for e in get("/collections/houses").json()["links"] if e["rel"] == "items"} - {"text/html"}
+    assert had == of_items | {"application/vnd.mapbox-vector-tile", "application/3dtiles+json"}
+    files = [e for e in houses["links"] if e["rel"] == "enclosure"]
+    assert {e["href"] for e in files} == {e["href"] for e in get("/collections/houses").json()["links"] if e["rel"] == "enclosure"}
+    assert files
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -273,8 +289,9 @@ def test_a_record_says_who_how_new_how_good_and_from_where(get: Get) -> None:
         ({"ids": "imagery,nosuch"}, ["imagery"]),
         ({"bbox": "119,31,121,32"}, ["houses", "imagery"]),
         ({"bbox": "0,0,1,1"}, []),
-        ({"datetime": "2000-01-01/2001-01-01"}, []),
-        ({"datetime": "2000-01-01/.."}, ["houses", "imagery"]),
+        ({"datetime": "2000-01-01/2001-01-01"}, ["houses"]),  # houses say nothing of when they stand
+        ({"datetime": "2024-03-01/.."}, ["houses", "imagery"]),
+        ({"datetime": "2024-03-02/.."}, ["houses"]),
         ({"filter": "owner_department='自然资源局' AND count >= 3"}, ["houses"]),
         ({"filter": "update_cycle IS NULL"}, ["imagery"]),
         ({"filter": "S_INTERSECTS(geometry, BBOX(0,0,1,1))"}, []),
@@ -320,6 +337,8 @@ def test_dcat_is_read_by_rdflib(get: Get) -> None:
     assert str(graph.value(house, dct.accessRights)).endswith("/access-right/PUBLIC")
     for distribution in graph.objects(house, dcat.distribution):
         assert get(str(graph.value(distribution, dcat.accessURL))).status_code == 200
+    forms = {slug: {str(graph.value(d, dct.title)) for d in graph.objects(node, dcat.distribution)} for slug, node in datasets.items()}
+    assert forms == {"houses": {"GeoJSON", "Mapbox Vector Tiles", "3D Tiles"}, "imagery": {"GeoJSON", "WMTS", "STAC"}}
     assert get("/dcat/secret").status_code == 404
 
 
@@ -337,7 +356,18 @@ def test_stac_documents_are_valid(get: Get) -> None:
         stac_pydantic.Item.model_validate(get(next(e["href"] for e in item["links"] if e["rel"] == "self")).json())
 
 
+def _body(query: dict[str, object]) -> dict[str, object]:
+    """Return what a search by parameters is as a body: lists and numbers as JSON has them."""
+    readers = {"intersects": json.loads, "bbox": lambda text: json.loads(f"[{text}]")}
+    readers |= dict.fromkeys(("collections", "ids"), lambda text: text.split(","))
+    return {name: readers.get(name, lambda value: value)(value) for name, value in query.items()}
+
+
 def test_every_date_is_in_the_stac_with_its_image(get: Get, base: str) -> None:
+    def posted(body: dict[str, object]) -> tuple[list[str], dict[str, object]]:
+        answer = httpx.post(f"{base}/stac/search", json=body)
+        return ids(answer), next((e["body"] for e in answer.json()["links"] if e["rel"] == "next"), {})
+
     root = base.removesuffix("/ogc")
     found = get("/stac/search").json()["features"]
     assert [f["properties"]["datetime"] for f in found] == ["2020-04-01T00:00:00Z", "2024-03-01T00:00:00Z"]
@@ -354,6 +384,11 @@ def test_every_date_is_in_the_stac_with_its_image(get: Get, base: str) -> None:
         ({"intersects": area}, 2), ({"limit": 1}, 1),
     ):  # fmt: skip
         assert len(get("/stac/search", params=query).json()["features"]) == count, query
+        assert posted(_body(query))[0] == [f["id"] for f in get("/stac/search", params=query).json()["features"]]
+    first, following = posted({"limit": 1})
+    assert first + posted({"limit": 1} | following)[0] == [f["id"] for f in found]
+    by_method = {e["method"] for e in get("/stac").json()["links"] if e["rel"] == "search"}
+    assert by_method == {"GET", "POST"}
     seen, address = [], f"{base}/stac/search?limit=1"
     while address:
         page = get(address).json()
