@@ -13,6 +13,7 @@ from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
 from tests import tile_readers
+from tests.official_schemas import official
 from tests.tile_features import BUILDING, GEOCENTRIC, NODE, PIPE, SEPARATION_M, buildings, features, numbers, texts, to_geocentric
 from tests.tile_trees import leaf_contents
 from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset
@@ -200,9 +201,7 @@ def test_the_published_vector_is_met(tmp_path: Path) -> None:
 
 
 def test_tilesets_meet_the_json_schemas_and_our_checker(tmp_path: Path) -> None:
-    schemas = Path(__file__).parents[3] / "shared" / "schemas" / "3dtiles-1.1"
-    if not schemas.is_dir():
-        pytest.skip("the JSON Schemas are not at hand")
+    schemas = official("3dtiles-1.1")
     built = Built(tmp_path, buildings(1_500), BUILDING)
     read = dataset_reader(lambda key: built.store[f"tiles/things/{key}"])
     messages = tileset_validator(schemas)

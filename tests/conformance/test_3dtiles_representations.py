@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tests import tile_readers
 from tests.cityjson_faces import Building, buildings, encoded
+from tests.official_schemas import FOLDER
 from tests.tile_features import BUILDING, CAMERA, features, numbers, texts, to_geocentric
 from tests.tile_trees import leaf_contents
 from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset
@@ -66,7 +67,7 @@ class Built:
 
     def problems(self) -> list[object]:
         read = dataset_reader(lambda key: self.store[f"tiles/things/{key}"])
-        schemas = Path(__file__).parents[3] / "shared" / "schemas" / "3dtiles-1.1"
+        schemas = FOLDER / "3dtiles-1.1"
         messages = tileset_validator(schemas) if schemas.is_dir() else None
         return list(check_tileset(read, "3/tileset.json@open", messages))
 

@@ -16,13 +16,13 @@ import orjson
 import pytest
 
 from tests import tile_readers
+from tests.official_schemas import official
 from tests.served_city import City
 from tiles.checker.__main__ import problems_at
 from tiles.checker.json_schemas import schema_validator
 
 pytestmark = pytest.mark.slow
 
-SCHEMAS = Path(__file__).parents[3] / "shared" / "schemas" / "3dtiles-1.1"
 TOOLS = Path(__file__).parents[1] / "node" / "tools"
 type Validate = Callable[[dict[str, Any]], list[str]]
 
@@ -50,11 +50,10 @@ def test_the_khronos_validator_finds_nothing_in_any_content(tiles: Path) -> None
 
 
 def test_every_document_is_of_its_published_schema(tiles: Path) -> None:
-    if not SCHEMAS.is_dir():
-        pytest.skip("the JSON Schemas are not at hand")
-    of_tileset = schema_validator(SCHEMAS, "tileset.schema.json")
-    of_subtree = schema_validator(SCHEMAS, "Subtree/subtree.schema.json")
-    of_schema = schema_validator(SCHEMAS, "Schema/schema.schema.json")
+    schemas = official("3dtiles-1.1")
+    of_tileset = schema_validator(schemas, "tileset.schema.json")
+    of_subtree = schema_validator(schemas, "Subtree/subtree.schema.json")
+    of_schema = schema_validator(schemas, "Schema/schema.schema.json")
     tilesets = [*tiles.glob("*/*/r/*/*.json"), *tiles.glob("*/*/t/*.json")]
     counts = (
         judged(of_tileset, (orjson.loads(p.read_bytes()) for p in tilesets)),

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from tests.in_process import load
+from tests.official_schemas import official
 from tests.opened_city import opened_city, request
 from twin.model import Principal
 from twin.server.cityjson.export import export_cityjson
 
 SAMPLES = "citygml-citygml4j-samples"
 YOKOSUKA = "citygml-plateau-yokosuka/52397519_bldg_6697_op.gml"
-SCHEMA = Path(__file__).parents[3] / "shared" / "schemas" / "cityjson-2.0" / "cityjson.min.schema.json"
 
 
 def test_the_same_buildings_in_another_format_change_nothing(database_url: str, open_folder: Path, real_data: Path) -> None:
@@ -39,8 +39,7 @@ def test_plateau_is_published_and_leaves_as_cityjson(database_url: str, open_fol
     assert exported["metadata"]["referenceSystem"] == "https://www.opengis.net/def/crs/EPSG/0/6697"
     positions = np.array(exported["vertices"]) * exported["transform"]["scale"] + exported["transform"]["translate"]
     assert positions.min(axis=0) == pytest.approx([139.73724371347967, 35.258297338392, 2.19367718697], abs=1e-4)  # of the file's envelope
-    if not SCHEMA.is_file():
-        pytest.skip("no CityJSON schemas here")
+    schema = official("cityjson-2.0", "cityjson.min.schema.json")
     some = dict(itertools.islice(exported["CityObjects"].items(), 4))
-    validator = jsonschema.Draft7Validator(json.loads(SCHEMA.read_bytes()))
+    validator = jsonschema.Draft7Validator(json.loads(schema.read_bytes()))
     assert [e.message[:200] for e in validator.iter_errors({**exported, "CityObjects": some, "vertices": exported["vertices"][:50]})] == []

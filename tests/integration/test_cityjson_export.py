@@ -14,6 +14,7 @@ import pyproj
 import pytest
 
 from tests.in_process import load
+from tests.official_schemas import official
 from tests.opened_city import get, opened_city, request
 from twin.model import Principal
 from twin.server.city import City
@@ -87,9 +88,7 @@ def _of_buildings(document: Any) -> dict[str, Any]:
 
 def _check_schema(document: Mapping[str, Any], objects: int = 12) -> None:
     """Hold a document to the schema of version 2.0, with its first objects only: the validator takes minutes for a whole one."""
-    path = Path(__file__).parents[3] / "shared" / "schemas" / "cityjson-2.0" / "cityjson.min.schema.json"
-    if not path.is_file():
-        pytest.skip("no CityJSON schemas here")
+    path = official("cityjson-2.0", "cityjson.min.schema.json")
     some = dict(itertools.islice(document["CityObjects"].items(), objects))
     appearance = {k: v[:50] if isinstance(v, list) else v for k, v in document.get("appearance", {}).items()}
     cut = {**document, "CityObjects": some, "vertices": document["vertices"][:50]} | ({"appearance": appearance} if appearance else {})

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
+from tests.official_schemas import FOLDER
 from twin.catalogue import Catalogue
 from twin.embedded import EmbeddedCluster
 from twin.errors import BadRequestError, Text
@@ -29,7 +30,7 @@ from twin.query.filter_text import parse_text
 from twin.query.items import items_page, items_statement
 from twin.query.parameters import Parameters
 
-CQL2 = Path(__file__).parents[3] / "shared" / "schemas" / "ogcapi-features" / "cql2" / "standard" / "schema"
+CQL2 = FOLDER / "ogcapi-features" / "cql2" / "standard" / "schema"
 EXAMPLES = sorted((CQL2 / "examples" / "json").glob("*.json"))
 _NOT_OURS = {
     "clause6_01": "a function of no condition",

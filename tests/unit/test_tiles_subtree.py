@@ -7,7 +7,6 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.official_schemas import official
 from tests.tile_features import GEOCENTRIC, SEPARATION_M, to_geocentric
 from tiles.bounds import Region
 from tiles.checker.json_schemas import schema_validator
@@ -30,7 +30,6 @@ from tiles.tiling import Cell, Weight
 type Json = dict[str, Any]
 type Place = tuple[int, int, int]
 
-SCHEMAS = Path(__file__).parents[3] / "shared" / "schemas" / "3dtiles-1.1"
 NOTHING = Summary(Statistics(0, {}, {}), {}, frozenset(), {}, {}, 0, {}, 0, 0)
 
 
@@ -231,19 +230,18 @@ def test_bytes_that_are_no_subtree_are_refused() -> None:
 
 
 def test_files_and_tileset_meet_the_json_schemas() -> None:
-    if not SCHEMAS.is_dir():
-        pytest.skip("the JSON Schemas are not at hand")
+    schemas = official("3dtiles-1.1")
     tree, files = Tree({"012301", "3", "0123", "2222", "11111111"}, 2), Files()
     write_subtrees(tree.root, tree.load, files.put)
-    messages = schema_validator(SCHEMAS, "Subtree/subtree.schema.json")
+    messages = schema_validator(schemas, "Subtree/subtree.schema.json")
     assert messages({"tileAvailability": {}}) != []
     for content in files.files.values():
         length = struct.unpack_from("<Q", content, 8)[0]
         assert messages(orjson.loads(content[24 : 24 + length])) == []
     members = {"schema": {"id": "s", "classes": {}}, "extras": {"lod": {"1": 3}}}
     tileset = implicit_tileset(tree.root, "5" * 32, {"region": [0, 0, 1, 1, 0, 1]}, members)
-    assert schema_validator(SCHEMAS, "tileset.schema.json")(orjson.loads(tileset)) == []
-    assert schema_validator(SCHEMAS, "Schema/schema.schema.json")(dict(implicit_schema({"id": "s"}))) == []
+    assert schema_validator(schemas, "tileset.schema.json")(orjson.loads(tileset)) == []
+    assert schema_validator(schemas, "Schema/schema.schema.json")(dict(implicit_schema({"id": "s"}))) == []
 
 
 @pytest.mark.parametrize(("side_level", "shift"), [(10, 0), (15, 3_000), (20, 200_000)])
