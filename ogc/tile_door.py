@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ogc import answers, negotiation
+from ogc import answers, links, memento, negotiation
 from ogc.features import FeatureDoor
 from ogc.map_tiles import tile_address
 from ogc.parameters import DATASET_TILE, TILE, filter_of, moment, property_names, single_values, validity_of
@@ -19,8 +19,10 @@ from ogc.state import OgcContext, StateKeeper
 from twin.errors import BadRequestError, NotFoundError
 from twin.model import Principal
 from twin.query.collection import Collection
+from twin.query.execute import fetch_row
 from twin.query.feature_query import FeatureQuery
 from twin.query.vector_tile import MOST_BYTES, NOTHING_DRAWN, vector_tile
+from twin.query.versions import standing_at_statement
 from twin.tile_cache import KeptTile
 from twin.tile_matrix_sets import TileAddress, matrix_set
 
@@ -29,6 +31,7 @@ TILE_VERSION = 3
 REDUCED = "Tile-Reduced"
 """Header that says what was left out of a tile to keep it small."""
 _AT_ONCE = 4
+_VARY = f"{answers.caching(None)['Vary']}, Accept-Datetime"
 _FORMS = frozenset({"mvt", "pbf"})
 Given = Mapping[str, str]
 
@@ -82,17 +85,20 @@ class TileDoor:
         given = _given(request, TILE)
         if collection.is_coverage:
             raise NotFoundError("a coverage has no vector tiles", zh="栅格覆盖没有矢量瓦片")
-        asked = await self._asked(collection, _address(request), given, principal)
+        address, as_of = _address(request), moment(given.get("as-of"))
+        at = await (self._features.negotiated(request, collection, principal) if as_of is None else self._features.commit(as_of))
+        asked = self._asked(collection, address, given, principal, at)
+        recorded = await self._recorded(request, links.collection_address(request, collection.slug), address, asked)
         tag = f'W/"{asked.key(asked.commit)}"'
         if answers.unchanged(request, tag):
-            return answers.not_modified(tag)
+            return _of_state(answers.not_modified(tag), recorded)
         kept = await self._layer(asked)
         key = asked.key(_seen(asked, kept))
         if _takes_gzip(request) and kept.pays_to_pack:
             kept = await asyncio.to_thread(kept.packed)
             if self._context.tile_cache is not None:
                 self._context.tile_cache.keep_instead(key, kept)
-        return _answer(request, kept, f'W/"{key}"')
+        return _of_state(_answer(request, kept, f'W/"{key}"'), recorded)
 
     async def dataset_tile(self, request: Request) -> Response:
         """One tile, a layer each of ``collections``, else of all the caller may see; 204 where nothing lies in it."""
@@ -102,10 +108,11 @@ class TileDoor:
         state = await self._keeper.state()
         chosen = _chosen(given.get("collections"), state.visible(principal))
         rest = {name: value for name, value in given.items() if name != "collections"}
-        layers = [await self._asked(collection, address, rest, principal) for collection in chosen]
+        at = await self._features.commit(moment(given.get("as-of")) or memento.accepted_time(request))
+        layers = [self._asked(collection, address, rest, principal, at) for collection in chosen]
         tag = _common_tag([layer.key(layer.commit) for layer in layers])
         if answers.unchanged(request, tag):
-            return answers.not_modified(tag)
+            return _of_state(answers.not_modified(tag), {})
         limit = asyncio.Semaphore(_AT_ONCE)
 
         async def drawn(layer: _Asked) -> KeptTile:
@@ -125,9 +132,19 @@ class TileDoor:
         if _takes_gzip(request) and whole.pays_to_pack:
             whole = await asyncio.to_thread(whole.packed)
         seen = [layer.key(_seen(layer, tile)) for layer, tile in zip(layers, tiles, strict=True)]
-        return _answer(request, whole, _common_tag(seen))
+        return _of_state(_answer(request, whole, _common_tag(seen)), {})
 
-    async def _asked(self, collection: Collection, address: TileAddress, given: Given, principal: Principal) -> _Asked:
+    async def _recorded(self, request: Request, collection_address: str, address: TileAddress, asked: _Asked) -> dict[str, str]:
+        """Return the headers that say of which recorded state a tile is, where one is asked for."""
+        if asked.at is None:
+            return {}
+        row = await fetch_row(self._context.pool, standing_at_statement(asked.collection, asked.principal, asked.commit))
+        own = f"{collection_address}/tiles/{address.matrix_set.id}/{address.z}/{address.y}/{address.x}"
+        past = None if row[0] is None else (int(row[0]), row[1])
+        return memento.headers(request, own, f"{collection_address}/versions", past)
+
+    @staticmethod
+    def _asked(collection: Collection, address: TileAddress, given: Given, principal: Principal, at: int | None) -> _Asked:
         query = FeatureQuery(
             collection,
             collection.crs[0],
@@ -135,7 +152,6 @@ class TileDoor:
             filter=filter_of(given, collection),
             properties=property_names(given.get("properties"), collection),
         )
-        at = await self._features.commit(moment(given.get("as-of")))
         means = tuple(sorted((name, value) for name, value in given.items() if name not in {"f", "lang", "as-of"}))
         return _Asked(collection, address, query, at, means, principal)
 
@@ -199,6 +215,11 @@ def _common_tag(keys: Sequence[str]) -> str:
 
 def _takes_gzip(request: Request) -> bool:
     return "gzip" in request.headers.get("accept-encoding", "")
+
+
+def _of_state(response: Response, recorded: Mapping[str, str]) -> Response:
+    response.headers.update({"Vary": _VARY, **recorded})
+    return response
 
 
 def _answer(request: Request, tile: KeptTile, tag: str) -> Response:

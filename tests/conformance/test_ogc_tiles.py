@@ -148,6 +148,7 @@ def test_filters_dates_and_properties_choose_what_a_tile_shows(get: Get) -> None
     assert {tuple(f["properties"]) for f in _features(get(own, params={"properties": "name"}))} == {("name",)}
     assert {f["id"] for f in _features(get(own, params={"as-of": "1"}))} == set(range(1, 31))
     assert get(own, params={"filter": "floors_above>900"}).status_code == 204
+    assert get(own, headers={"Accept-Datetime": "yesterday"}).json()["code"] == "bad-accept-datetime"
     for wrong in ({"filter": "nonsense"}, {"properties": "no"}, {"limit": "3"}, {"datetime": "yesterday"}, {"collections": "pipes"}):
         assert get(own, params=wrong).status_code == 400
 
@@ -171,6 +172,24 @@ def test_from_afar_features_are_summed_up(get: Get, collection: str, count: int)
     if collection == "buildings":
         assert sum(f["properties"]["count"] for f in features) == count
     assert all("count" in f["properties"] for f in features)
+
+
+def test_a_tile_is_negotiated_in_time(get: Get) -> None:
+    own = f"/collections/buildings/tiles/{_address(MATRIX_SETS['WebMercatorQuad'], 16)}"
+    now = get(own)
+    assert "Accept-Datetime" in now.headers["vary"]
+    assert "memento-datetime" not in now.headers
+    first = get(own, headers={"Accept-Datetime": "Thu, 31 May 2007 20:35:00 GMT"})
+    assert {f["id"] for f in _features(first)} == set(range(1, 31))
+    assert first.headers["content-location"].endswith(f"{own}?as-of=1")
+    memento = get(own, params={"as-of": "1"})
+    assert (memento.content, memento.headers["memento-datetime"]) == (first.content, first.headers["memento-datetime"])
+    assert memento.headers["link"].count(own) == 1
+    assert "/collections/buildings/versions" in memento.headers["link"]
+    later = {"Accept-Datetime": "Thu, 31 May 2095 20:35:00 GMT"}
+    assert get(own, headers=later).content == now.content
+    several = own.replace("/collections/buildings", "")
+    assert {f["id"] for f in _features(get(several, headers=later))} == {f["id"] for f in _features(now)}
 
 
 # -- size and age ----------------------------------------------------------------------------------------------------------------
@@ -212,7 +231,7 @@ def test_an_archive_holds_the_tiles_the_door_serves(get: Get, catalogue: Catalog
     assert (part.status_code, part.content, part.headers["etag"]) == (206, whole.content[:127], whole.headers["etag"])
     assert get(own, headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
     first = get("/collections/buildings/tiles/WebMercatorQuad/export.pmtiles", params={"as-of": "1"})
-    assert "immutable" in first.headers["cache-control"]
+    assert first.headers["cache-control"] == "public, max-age=86400"
     deepest = [content for address, content in pmtiles.reader.all_tiles(pmtiles.reader.MemorySource(first.content)) if address[0] == 14]
     drawn = [mapbox_vector_tile.decode(KeptTile(1, content, is_packed=True, reduced=None).unpacked()) for content in deepest]
     assert {f["id"] for tile in drawn for f in tile["buildings"]["features"]} == set(range(1, 31))
