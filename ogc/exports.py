@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -34,6 +35,8 @@ AT_ONCE = 4
 """Exports that read at the same time."""
 MOST_GIVEN = 16
 """Files on their way to callers; more are asked to come back (429)."""
+MOST_OF_AN_ADDRESS = 4
+"""Of these to callers of one network address."""
 _ROOM_WITHIN_S = 3.0
 _NOT_OF_FILES = ("cursor", "resulttype", PARAMETER)
 """Parameters of pages and of GeoJSON: a file has no next one."""
@@ -46,7 +49,7 @@ class ExportDoor:
         self._context, self._keeper, self._means = context, keeper, means
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="exports")
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._given = 0
+        self._given: Counter[str] = Counter()
         self._json_fg = JsonFgDoor(context, means.formats)
         self._names = (FORM, *(f.name for f in means.formats.all))
         self._media_types = dict.fromkeys(MEDIA_TYPES, FORM) | {f.media_type: f.name for f in means.formats.all}
@@ -94,7 +97,7 @@ class ExportDoor:
             return Export(connection, asked.query, principal, scratch, "crs" in request.query_params, limit, options)
 
         async with AsyncExitStack() as holding:
-            await holding.enter_async_context(self._on_its_way())
+            await holding.enter_async_context(self._on_its_way(request))
             job = await holding.enter_async_context(self._written(request, Task(chosen, export, at)))
             tag = self._tag(request, collection, principal, job.commit)
             headers = _headers(asked.query, job, chosen, tag)
@@ -118,14 +121,15 @@ class ExportDoor:
         return None if asked is None else await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(asked))
 
     @asynccontextmanager
-    async def _on_its_way(self) -> AsyncIterator[None]:
-        if self._given >= MOST_GIVEN:
+    async def _on_its_way(self, request: Request) -> AsyncIterator[None]:
+        address = request.client.host if request.client else ""
+        if self._given.total() >= MOST_GIVEN or self._given[address] >= MOST_OF_AN_ADDRESS:
             raise _too_many()
-        self._given += 1
+        self._given[address] += 1
         try:
             yield
         finally:
-            self._given -= 1
+            self._given -= Counter({address: 1})  # and who has none is no longer counted
 
     @asynccontextmanager
     async def _written(self, request: Request, task: Task) -> AsyncIterator[ExportJob]:

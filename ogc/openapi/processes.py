@@ -89,7 +89,11 @@ def processes_paths(described: Described) -> Part:
             "/processes": read("processes", text("处理过程", "Processes"), parameters=[*named("f", "lang"), _LIMIT]),
             process: read("process", text("按范围导出", "Export of an area")),
             f"{process}/execution": {"post": _execute(described)},
-            "/jobs": read("jobs", text("令牌持有者的作业列表；无令牌时为空", "Jobs of the holder of a token; without one there are none"), parameters=_filters()),
+            "/jobs": read(
+                "jobs",
+                text("令牌持有者的作业列表；无令牌时为空", "Jobs of the holder of a token; without one there are none"),
+                parameters=_filters(),
+            ),
             "/jobs/{job}": one,
             "/jobs/{job}/results": results,
         },
