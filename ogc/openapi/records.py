@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ogc.dcat import JSON_LD
 from ogc.openapi.build import GEOJSON, HTML, JSON, SCHEMA, Described, Document, Part, content, named, path, query, read, schema
-from ogc.records.request import FACETS, QUERYABLES, SORTABLES
+from ogc.records.request import FACETS, MOST_OFFSET, QUERYABLES, SORTABLES
 from twin.query.records import CATALOGUE, record_type
 
 _TEXT: Document = {"type": "string"}
@@ -60,7 +60,7 @@ def _own(described: Described) -> list[Document]:
         query("externalIds", _LIST, text("外部标识", "Identifiers given by others, with or without scheme:")),
         query("sortby", _LIST, text(f"排序：{'、'.join(SORTABLES)}", f"Order, - for descending: {', '.join(SORTABLES)}")),
         query("facets", {"type": "array", "items": facet}, text("分面统计：属性[:个数[:顺序]]", "Facets: property[:count[:order]]")),
-        query("offset", {"type": "integer", "minimum": 0, "maximum": 999_999_999, "default": 0}),
+        query("offset", {"type": "integer", "minimum": 0, "maximum": MOST_OFFSET, "default": 0}),
     ]
     fields = (field for field in record_type().fields if field.name in QUERYABLES)
     return [*found, *(query(f.name, _TYPES[f.type], f.title.in_language(described.language)) for f in fields)]

@@ -20,7 +20,8 @@ QUERYABLES = frozenset(f.name for f in record_type().fields) - {"type"}
 PARAMETERS = FILTER | QUERYABLES | {"limit", "offset", "q", "bbox", "datetime", "type", "ids", "externalIds", "sortby", "facets"}
 _ORDERS = frozenset({"value_asc", "value_desc", "count_asc", "count_desc"})
 _DEFAULT_BUCKETS, _MOST_BUCKETS, _MOST_WORDS = 10, 1000, 20
-_MOST_OFFSET = 10**9
+MOST_OFFSET = 10**9
+"""Records that may be passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _facets(text: str | None) -> tuple[Facet, ...]:
 
 
 def _offset(text: str) -> int:
-    offset = whole_number(text, _MOST_OFFSET)
+    offset = whole_number(text, MOST_OFFSET)
     if offset is None:
         raise bad_parameter("offset")
     return offset
