@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,13 +14,11 @@ from ogc.sender import Asked, Sender
 from twin.errors import BadRequestError, NotFoundError
 from twin.query.collection import Collection
 from twin.query.images import ImageDays
-from twin.tile_matrix_sets import MATRIX_SETS, WEB_MERCATOR_QUAD, TileAddress, TileMatrixSet, matrix_set
+from twin.tile_matrix_sets import MATRIX_SETS, TileMatrixSet, bounds_in, matrix_set, tile_address
 
 TILESETS_REL = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
 _SCHEME = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-_MOST_NORTH_DEG = 85.0511287798
-"""Where web mercator ends."""
 Document = dict[str, object]
 
 
@@ -86,29 +82,10 @@ def days_of(text: str | None) -> ImageDays:
     return ImageDays(None if single else validity.first, validity.last)
 
 
-def tile_address(grid: TileMatrixSet, *numbers: str) -> TileAddress:
-    """Return the tile that level, column and row name; NotFoundError for what cannot be one."""
-    if not all(text.isascii() and text.isdigit() and len(text) <= 9 for text in numbers):
-        raise NotFoundError("there is no such tile", zh="没有该瓦片")
-    z, x, y = map(int, numbers)
-    return TileAddress(grid, z, x, y)
-
-
 def map_tilesets_link(base: str, collection: Collection, language: str) -> links.Link:
     """Return the link from a collection of imagery to its map tilesets."""
     title = "地图瓦片" if language == "zh" else "Map tiles"
     return links.link(f"{base}/collections/{collection.slug}/map/tiles", TILESETS_REL, answers.JSON, title)
-
-
-def bounds_in(grid: TileMatrixSet, extent_deg: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """Return an extent in degrees in the units of a matrix set, cut where web mercator ends."""
-    west, south, east, north = extent_deg
-    if grid is not WEB_MERCATOR_QUAD:
-        return west, south, east, north
-    half = -grid.west
-    low, high = (max(-_MOST_NORTH_DEG, min(_MOST_NORTH_DEG, v)) for v in (south, north))
-    y = (half / math.pi * math.asinh(math.tan(math.radians(v))) for v in (low, high))
-    return west / 180 * half, next(y), east / 180 * half, next(y)
 
 
 def _picture_form(request: Request) -> PictureForm:
@@ -135,7 +112,7 @@ def _item(asked: Asked, collection: Collection, grid: TileMatrixSet) -> Document
         "title": title,
         "dataType": "map",
         "crs": grid.crs_uri,
-        "tileMatrixSetURI": grid.uri or f"{asked.base}/tileMatrixSets/{grid.id}",
+        **({"tileMatrixSetURI": grid.uri} if grid.uri else {}),
         "links": [links.link(address, "self", answers.JSON, title), scheme, *templates],
     }
 

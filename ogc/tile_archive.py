@@ -12,7 +12,6 @@ from pmtiles.writer import Writer
 from psycopg_pool import AsyncConnectionPool
 
 from ogc.formats import Export, Format
-from ogc.map_tiles import bounds_in
 from ogc.tilesets import PMTILES, tilejson
 from twin.db import Pool, connection_string, conninfo_of
 from twin.errors import NotFoundError, Text
@@ -22,7 +21,7 @@ from twin.query.execute import DOOR_SETTINGS, AsyncPool
 from twin.query.feature_query import FeatureQuery
 from twin.query.vector_tile import vector_tile
 from twin.tile_cache import KeptTile
-from twin.tile_matrix_sets import WEB_MERCATOR_QUAD, TileAddress
+from twin.tile_matrix_sets import WEB_MERCATOR_QUAD, TileAddress, bounds_in
 
 DEEPEST = 14
 """Clients draw deeper levels from the tiles of this one, in which features are as they are."""

@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from ogc import answers, links, memento, negotiation
 from ogc.features import FeatureDoor
-from ogc.map_tiles import tile_address
 from ogc.parameters import DATASET_TILE, TILE, filter_of, moment, property_names, single_values, validity_of
 from ogc.state import OgcContext, StateKeeper
 from twin.errors import BadRequestError, NotFoundError
@@ -24,7 +23,7 @@ from twin.query.feature_query import FeatureQuery
 from twin.query.vector_tile import MOST_BYTES, NOTHING_DRAWN, vector_tile
 from twin.query.versions import standing_at_statement
 from twin.tile_cache import KeptTile
-from twin.tile_matrix_sets import TileAddress, matrix_set
+from twin.tile_matrix_sets import TileAddress, matrix_set, tile_address
 
 TILE_VERSION = 3
 """Part of every entity tag and key: raise it when the same rows are drawn differently."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ogc import links
-from ogc.map_tiles import bounds_in
 from twin.featuretypes.json_schema import feature_schema
 from twin.query.collection import Collection
 from twin.query.massed_tile import count_property
-from twin.tile_matrix_sets import MATRIX_SETS, TILE_PX, WEB_MERCATOR_QUAD, TileMatrixSet
+from twin.tile_matrix_sets import MATRIX_SETS, TILE_PX, WEB_MERCATOR_QUAD, TileMatrixSet, bounds_in
 
 Document = dict[str, object]
 MVT = "application/vnd.mapbox-vector-tile"

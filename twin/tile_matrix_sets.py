@@ -22,6 +22,8 @@ _PIXEL_M = 0.00028
 """The standardised rendering pixel (17-083r4, 6.1.1)."""
 _EQUATOR_M = 2 * math.pi * 6_378_137.0
 _HALF_WORLD_M = _EQUATOR_M / 2
+_MOST_NORTH_DEG = 85.0511287798
+"""Where web mercator ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +211,22 @@ def matrix_set(name: str) -> TileMatrixSet:
     if found is None:
         raise NotFoundError(f"tiles are in {', '.join(MATRIX_SETS)}", zh=f"瓦片仅有 {'、'.join(MATRIX_SETS)}")
     return found
+
+
+def tile_address(grid: TileMatrixSet, *numbers: str) -> TileAddress:
+    """Return the tile that level, column and row name; NotFoundError for what cannot be one."""
+    if not all(text.isascii() and text.isdigit() and len(text) <= 9 for text in numbers):
+        raise NotFoundError("there is no such tile", zh="没有该瓦片")
+    z, x, y = map(int, numbers)
+    return TileAddress(grid, z, x, y)
+
+
+def bounds_in(grid: TileMatrixSet, extent_deg: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Return an extent in degrees in the units of a matrix set, cut where web mercator ends."""
+    west, south, east, north = extent_deg
+    if grid is not WEB_MERCATOR_QUAD:
+        return west, south, east, north
+    half = -grid.west
+    low, high = (max(-_MOST_NORTH_DEG, min(_MOST_NORTH_DEG, v)) for v in (south, north))
+    y = (half / math.pi * math.asinh(math.tan(math.radians(v))) for v in (low, high))
+    return west / 180 * half, next(y), east / 180 * half, next(y)
