@@ -361,20 +361,8 @@ class Asset:
     detail: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Oid:
-    """An object identifier: root, class arc ``2``, class number, sequence (DESIGN 7)."""
-
-    root: str
-    class_number: int
-    fid: int
-
-    def __str__(self) -> str:
-        return f"{oid_prefix(self.root, self.class_number)}{self.fid}"
-
-
 def oid_prefix(root: str, class_number: int) -> str:
-    """Return what stands before the sequence in every OID of one FeatureType."""
+    """Return what stands before the sequence in every OID of one FeatureType: root, class arc ``2``, class number (DESIGN 7)."""
     return f"{root}.2.{class_number}."
 
 
