@@ -2,6 +2,7 @@
 
 import asyncio
 
+import psycopg
 from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
@@ -11,24 +12,29 @@ from twin.errors import UnavailableError
 from twin.query.execute import fetch_row
 from twin.query.feature_query import Statement
 
-SLEEP = Statement(sql.Composed([sql.SQL("SELECT 1 FROM pg_sleep(0.2)")]), {})
+WHEN_FREE = Statement(sql.Composed([sql.SQL("SELECT 1 FROM pg_advisory_xact_lock_shared(7)")]), {})
+"""Is answered once nobody holds the lock."""
 
 
 def test_who_finds_the_queue_full_is_refused_at_once_and_the_others_are_answered(database_url: str) -> None:
-    async def ask() -> list[object]:
-        pool = AsyncConnectionPool(
-            connection_string(database_url), kwargs={"autocommit": True}, min_size=1, max_size=1, max_waiting=2, open=False
-        )
+    address = connection_string(database_url)
+
+    async def ask(holder: psycopg.Connection) -> tuple[list[object], list[object]]:
+        pool = AsyncConnectionPool(address, kwargs={"autocommit": True}, min_size=1, max_size=1, max_waiting=2, open=False)
         await pool.open(wait=True)
         try:
-            first = asyncio.create_task(fetch_row(pool, SLEEP))
-            await asyncio.sleep(0.05)
-            rest = await asyncio.gather(*(fetch_row(pool, SLEEP) for _ in range(4)), return_exceptions=True)
-            return [await first, *rest]
+            asked = {asyncio.create_task(fetch_row(pool, WHEN_FREE)) for _ in range(5)}
+            waiting = asked
+            while len(waiting) > 3:  # nobody can be answered yet: who is done was refused
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            refused = await asyncio.gather(*(asked - waiting), return_exceptions=True)
+            holder.execute("SELECT pg_advisory_unlock(7)")
+            return refused, await asyncio.gather(*waiting, return_exceptions=True)
         finally:
             await pool.close()
 
-    answers = run_alone(ask())
-    refused = [answer for answer in answers if isinstance(answer, UnavailableError)]
-    assert [answer for answer in answers if not isinstance(answer, UnavailableError)] == [(1,), (1,), (1,)]
-    assert [(error.status, error.code) for error in refused] == [(503, "overloaded")] * 2
+    with psycopg.connect(address, autocommit=True) as holder:
+        holder.execute("SELECT pg_advisory_lock(7)")
+        refused, answered = run_alone(ask(holder))
+    assert answered == [(1,), (1,), (1,)]
+    assert [(error.status, error.code) for error in refused if isinstance(error, UnavailableError)] == [(503, "overloaded")] * 2
