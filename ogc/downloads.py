@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers, links, negotiation
 from ogc.export_job import ExportMeans, Task
 from ogc.exports import EXPORT_VERSION, ExportDoor, grid_of
 from ogc.formats import Export, Format
+from ogc.kept_exports import FOLDER, KeptExports
+from ogc.kept_file import kept_file
 from ogc.parameters import EVERYWHERE, asked_crs, bad_parameter, moment, single_values
 from ogc.state import OgcContext, StateKeeper
 from ogc.tile_archive import archive_format
@@ -37,9 +38,6 @@ from twin.tile_matrix_sets import WEB_MERCATOR_QUAD
 WAITED_S = 25.0
 """A caller is held so long while his file is made; then he is asked to come back, and it is made on."""
 COME_BACK_S = 10
-KEPT_S = 7 * 86_400.0
-"""Files of earlier revisions are forgotten when they are older and another file of the dataset is made."""
-_FOLDER = "exports"
 _MERCATOR = OutputCrs(WEB_MERCATOR_QUAD.crs_uri, WEB_MERCATOR_QUAD.srid, xy=True, height="none")
 
 
@@ -63,7 +61,7 @@ class Order:
         told = sorted((name, value) for name, value in self.options.items() if value != self.format.options[name][0])
         what = f"{self.version}\n{kind.name}\n{kind.version}\n{self.crs.uri if self.crs_is_asked else ''}\n{told}"
         digest = hashlib.blake2b(what.encode(), digest_size=8).hexdigest()
-        return f"{_FOLDER}/{self.collection.slug}/{self.revision.commit}/{digest}.{self.format.suffix}"
+        return f"{FOLDER}/{self.collection.slug}/{self.revision.commit}/{digest}.{self.format.suffix}"
 
 
 class DownloadDoor:
@@ -72,6 +70,7 @@ class DownloadDoor:
     def __init__(self, context: OgcContext, keeper: StateKeeper, exports: ExportDoor, means: ExportMeans) -> None:
         self._context, self._keeper, self._exports = context, keeper, exports
         self._store, self._pool = means.store, means.pool
+        self._kept = KeptExports(means.store, means.most_bytes)
         self._making: dict[str, asyncio.Task[None]] = {}
 
     def routes(self) -> list[Route]:
@@ -114,14 +113,14 @@ class DownloadDoor:
         headers = _headers(request, order) | {"ETag": f'"{held.modified_ns:x}-{held.size:x}"'}
         if answers.unchanged(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        file: Path = await asyncio.to_thread(partial(self._store.file, unchanging=True), order.key)
-        return FileResponse(file, media_type=order.format.media_type, headers=headers)
+        await asyncio.to_thread(self._kept.asked_for, order.key)
+        return await kept_file(partial(self._store.file, order.key, unchanging=True), order.format.media_type, headers)
 
     async def links(self, collection: Collection, base_url: str, language: str) -> list[links.Link]:
         """Return the enclosure links of a collection's newest revision, with the size of files that are kept."""
         address, revision = f"{base_url}/collections/{collection.slug}/download", collection.revision
         orders = [_plain_order(collection, revision, f) for f in self._exports.formats.offered(collection)]
-        folder = f"{_FOLDER}/{collection.slug}/{revision.commit}"  # looked through at once: to a bucket each look is a round trip
+        folder = f"{FOLDER}/{collection.slug}/{revision.commit}"  # looked through at once: to a bucket each look is a round trip
         sizes = await asyncio.to_thread(lambda: {held.key: held.size for held in self._store.entries(folder)})
         made = []
         for order in orders:
@@ -173,7 +172,8 @@ class DownloadDoor:
 
         kept = replace(order.format, write=partial(_keep, order, self._store), grows=False)
         await self._exports.run(Task(kept, export, order.revision.commit, lock=order.key))
-        await asyncio.to_thread(_forget_old, self._store, order)
+        current = {slug: collection.revision.commit for slug, collection in (await self._keeper.state()).collections.items()}
+        await asyncio.to_thread(self._kept.forget, current, order.key)
 
 
 def _keep(order: Order, store: Store, export: Export, path: Path) -> None:
@@ -181,15 +181,6 @@ def _keep(order: Order, store: Store, export: Export, path: Path) -> None:
     if not store.exists(order.key):
         order.format.write(export, path)
         store.adopt(order.key, path)
-
-
-def _forget_old(store: Store, order: Order) -> None:
-    """Forget files of other revisions that were made long ago: whoever asks for one has it made anew."""
-    before_ns = time.time_ns() - int(KEPT_S * 1e9)
-    current = order.collection.revision.commit
-    for held in store.entries(f"{_FOLDER}/{order.collection.slug}"):
-        if held.modified_ns < before_ns and int(held.key.split("/")[2]) not in {current, order.revision.commit}:
-            store.delete(held.key)
 
 
 def _plain_order(collection: Collection, revision: Revision, chosen: Format) -> Order:
@@ -202,7 +193,8 @@ def _headers(request: Request, order: Order) -> dict[str, str]:
     is_named = request.query_params.get("as-of") == str(order.revision.commit)
     name = f"{order.collection.slug}-{order.revision.commit}.{order.format.suffix}"
     return {
-        "Cache-Control": f"{'public' if is_open else 'private'}, max-age=31536000, immutable" if is_named else "no-cache",
+        # for a day, not for ever: a dataset may be closed, and what is kept elsewhere cannot be called back
+        "Cache-Control": f"{'public' if is_open else 'private'}, max-age=86400" if is_named else "no-cache",
         "Content-Crs": f"<{order.crs.uri}>",
         "Content-Disposition": f'attachment; filename="{name}"',
     }

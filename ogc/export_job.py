@@ -36,6 +36,8 @@ class ExportMeans:
     store: Store
     """Keeps files of whole datasets; those on their way lie in its scratch."""
     formats: Formats
+    most_bytes: int = 20 << 30
+    """How much of files of whole datasets is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from functools import partial
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers, links, negotiation
 from ogc.formats import Formats
+from ogc.kept_file import kept_file
 from ogc.pages import Pages
 from ogc.parameters import EVERYWHERE, bad_parameter, page_limit, single_values
 from ogc.processes import documents
@@ -195,8 +196,7 @@ class ProcessDoor:
         return await answers.answer(request, orjson.dumps(documents.reference(result, by_address)), answers.JSON)
 
     async def _file(self, result: JobResult) -> Response:
-        path = await self._keeper.in_thread(lambda: self._desk.file(result))
-        return FileResponse(path, media_type=result.media_type, filename=result.name, headers={"Cache-Control": "private, no-cache"})
+        return await kept_file(partial(self._desk.file, result), result.media_type, {"Cache-Control": "private, no-cache"}, result.name)
 
     async def _require_open(self, job: Job, principal: Principal) -> None:
         """Raise NotFoundError when the caller may no longer see one of the collections in the result."""

@@ -153,7 +153,7 @@ def create_app(city: City) -> FastAPI:
             volumes=BuiltVolumes(city),
             styles=city.styles,
             writer=FeatureWrites(city, tokens),
-            exports=ExportMeans(exports_pool, city.store, Formats(cityjson_formats(city))),
+            exports=ExportMeans(exports_pool, city.store, Formats(cityjson_formats(city)), settings.exports_bytes),
             jobs=ProcessJobs(city, tokens, Publishing(city).wake_worker),
             on_change=hub.on_change,
         )

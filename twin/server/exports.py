@@ -12,6 +12,7 @@ import shapely
 from psycopg_pool import ConnectionPool
 
 from ogc.exports import AT_ONCE
+from ogc.kept_exports import KeptExports
 from twin.db import Pool, connection_string, translated
 from twin.errors import NotFoundError
 from twin.model import Principal
@@ -32,6 +33,13 @@ def exports_connections(database_url: str) -> Pool:
     settings = {**DOOR_SETTINGS, "max_parallel_workers_per_gather": "2"}  # rows are moved and formatted by more than one process
     conninfo = connection_string(database_url, application="twin-exports", statement_timeout_s=EXPORT_WITHIN_S, settings=settings)
     return ConnectionPool(conninfo, min_size=0, max_size=AT_ONCE, open=False, timeout=30)
+
+
+def sweep_exports(city: City) -> None:
+    """Forget files of whole datasets that nobody asks for any more, and those beyond what may be kept."""
+    found = [(dataset.slug, city.catalogue.current_revision(dataset.slug)) for dataset in city.catalogue.datasets()]
+    current = {slug: revision.commit for slug, revision in found if revision is not None}
+    KeptExports(city.store, city.settings.exports_bytes).forget(current)
 
 
 def export_dataset(city: City, slug: str, as_of: int | dt.datetime | None, output: Path) -> int:

@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 from twin.server.assets import build_asset
 from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_checks
 from twin.server.city import City, Progress
+from twin.server.exports import sweep_exports
 from twin.server.kept_files import sweep_kept
 from twin.server.overviews import complete_overviews, lacks_overview
 from twin.server.packer import Packer
@@ -66,6 +67,7 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
         sweep_work(city.settings)
         sweep_kept(city)
         sweep_jobs(city)
+        sweep_exports(city)
 
     return queue
 
