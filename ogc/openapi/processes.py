@@ -22,6 +22,7 @@ from ogc.openapi.build import (
 from ogc.parameters import DEFAULT_LIMIT
 from ogc.processes.export_area import EXPORT_AREA
 from ogc.processes.job import STATES
+from ogc.processes.job_filter import MOST_SECONDS
 
 _TEXT: Document = {"type": "string"}
 _TEXTS: Document = {"type": "array", "items": _TEXT}
@@ -122,7 +123,7 @@ def _execute(described: Described) -> Document:
 
 
 def _filters() -> list[Document]:
-    whole: Document = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+    whole: Document = {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS}
     return [
         *named("f", "lang", "cursor"),
         _LIMIT,

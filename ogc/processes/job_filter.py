@@ -9,7 +9,8 @@ from ogc.parameters import EVERYWHERE, bad_parameter, page_limit, whole_number
 from ogc.processes.job import STATES, JobFilter, State
 
 JOBS = EVERYWHERE | {"limit", "cursor", "type", "processID", "status", "datetime", "minDuration", "maxDuration"}
-_MOST_SECONDS = 10**9
+MOST_SECONDS = 10**9
+"""Longest duration that jobs are asked for by."""
 
 
 def job_filter(given: Mapping[str, str]) -> JobFilter:
@@ -46,7 +47,7 @@ def _state(text: str) -> State:
 def _seconds(given: Mapping[str, str], name: str) -> float | None:
     if name not in given:
         return None
-    seconds = whole_number(given[name], _MOST_SECONDS)
+    seconds = whole_number(given[name], MOST_SECONDS)
     if seconds is None:
         raise bad_parameter(name)
     return float(seconds)
