@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -78,9 +78,22 @@ def test_what_is_too_deep_or_too_long_is_refused(where: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="floorsname'\"()=<>!%,+-*/ 0123456789ANDORINLIKEBETWN_.", max_size=60))
-def test_any_text_is_a_condition_or_refused(where: str) -> None:
-    with contextlib.suppress(BadRequestError):
-        parse_where(where, TYPES, NOW)
+def test_any_text_is_a_tree_of_its_own_words_or_refused(where: str) -> None:
+    refused, found = None, None
+    try:
+        found = parse_where(where, TYPES, NOW)
+    except BadRequestError as error:
+        refused = error.code
+    assert refused in {None, "bad-filter", "filter-too-complex", "unknown-property"}
+    assert [name for name in _properties(found) if name not in TYPES and name not in where] == []
+    assert json.loads(json.dumps(found)) == found
+
+
+def _properties(tree: object) -> Iterator[str]:
+    if isinstance(tree, dict):
+        yield from [tree["property"]] if "property" in tree else []
+    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _properties(part)
 
 
 @given(st.integers(3, 12), st.booleans())
