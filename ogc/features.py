@@ -62,7 +62,7 @@ class FeatureDoor:
 
     async def _hits(self, request: Request, collection: Collection, query: FeatureQuery, at: int | None) -> Response:
         principal = self._context.principal_of(request)
-        standing, matched = await fetch_pinned(self._context.pool, query, at, lambda q: matched_statement(q, principal))
+        standing, matched = await fetch_pinned(self._context.dear, query, at, lambda q: matched_statement(q, principal))
         commit = standing if at is None else min(at, standing)
         document = hits_head(request, collection, matched, commit, negotiation.form(request), negotiation.language(request))
         return await self._send_page(request, collection, query, document, b"", commit)

@@ -61,8 +61,18 @@ class OgcContext:
     """Finished vector tiles; None: every tile is drawn anew."""
     exports: ExportMeans | None = None
     """By what items are written as files; None: this door has JSON and HTML only."""
+    dear_pool: AsyncPool | None = None
+    """Connections of what takes long (:attr:`dear`); None: those of everything else."""
     on_change: Callable[[Callable[[], None]], None] | None = None
     """Takes who is to be called, on the event loop, whenever the catalogue has changed; None: the door looks by itself."""
+
+    @property
+    def dear(self) -> AsyncPool:
+        """Connections of statements that read far more than they give: counts, searches, what WFS and FeatureServer skip and sum up.
+
+        They are few, so that nobody's pages and features wait for them.
+        """
+        return self.dear_pool or self.pool
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class ArcgisDoor:
     def __init__(self, context: OgcContext, keeper: StateKeeper) -> None:
         self._context = context
         self._keeper = keeper
-        self._windows = Windows(context.pool)
+        self._windows = Windows(context.dear)
 
     def routes(self) -> list[Route]:
         """Return the routes of this door."""
@@ -105,7 +105,7 @@ class ArcgisDoor:
         return await self._found(asked, self._context.principal_of(request), negotiation.language(request))
 
     async def _found(self, asked: LayerQuery, principal: Principal, language: str) -> object:
-        pool, query, at = self._context.pool, asked.query, asked.query.as_of
+        pool, query, at = self._context.dear, asked.query, asked.query.as_of
         match asked.wanted:
             case "count":
                 row = await fetch_pinned(pool, query, at, lambda q: matched_statement(q, principal))

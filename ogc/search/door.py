@@ -82,7 +82,7 @@ class SearchDoor:
             if room == 0:
                 return b",".join(pieces), asked.limit, cursor_of(at, slug, 0)
             wanted = dataclasses.replace(query, limit=room)
-            row = await fetch_pinned(self._context.pool, wanted, at, lambda q: items_statement(q, principal))
+            row = await fetch_pinned(self._context.dear, wanted, at, lambda q: items_statement(q, principal))
             page = items_page(row, room)
             if page.count:
                 pieces.append(page.features)

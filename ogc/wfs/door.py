@@ -66,7 +66,7 @@ class WfsDoor:
     def __init__(self, context: OgcContext, keeper: StateKeeper) -> None:
         self._context = context
         self._keeper = keeper
-        self._windows = Windows(context.pool)
+        self._windows = Windows(context.dear)
 
     def routes(self) -> list[Route]:
         """Return the routes of this door."""
@@ -126,7 +126,7 @@ class WfsDoor:
             wanted = dataclasses.replace(wanted, query=_of_one_property(wanted, value), form="gml")
         if wanted.hits or wanted.count == 0:
             at = wanted.query.as_of
-            commit, matched = await fetch_pinned(self._context.pool, wanted.query, at, lambda q: matched_statement(q, principal))
+            commit, matched = await fetch_pinned(self._context.dear, wanted.query, at, lambda q: matched_statement(q, principal))
             commit = commit if at is None else min(at, commit)
             return _whole(wanted, "ValueCollection" if value else "FeatureCollection", space, address, matched, commit)
         pages = self._windows.pieces(Window(wanted.query, principal, wanted.start, wanted.count))
@@ -150,7 +150,7 @@ class WfsDoor:
         """Return how many features there are, of which an answer holds the last, or none where it begins beyond them."""
         if first.matched is not None or returned or not wanted.start:
             return first.matched if first.matched is not None else wanted.start + returned
-        row = await fetch_pinned(self._context.pool, wanted.query, first.commit, lambda q: matched_statement(q, principal))
+        row = await fetch_pinned(self._context.dear, wanted.query, first.commit, lambda q: matched_statement(q, principal))
         return int(row[1])
 
     async def _returned(self, wanted: GetFeature, first: ItemsPage, principal: Principal) -> tuple[int, bool]:
@@ -159,7 +159,7 @@ class WfsDoor:
             return first.count, first.more
         rest = wanted.count - first.count
         beyond = dataclasses.replace(wanted.query, boundary=first.farthest, limit=rest + 1)
-        row = await fetch_pinned(self._context.pool, beyond, first.commit, lambda q: counted_statement(q, principal))
+        row = await fetch_pinned(self._context.dear, beyond, first.commit, lambda q: counted_statement(q, principal))
         return first.count + min(row[1], rest), row[1] > rest
 
 

@@ -12,13 +12,19 @@ import ogc_server
 import psycopg
 import pytest
 import query_city
+from fastapi import FastAPI
+from psycopg_pool import AsyncConnectionPool
 from starlette.requests import HTTPConnection
 
+from ogc.router import OgcContext, build_router
 from ogc.state import MOST_WRITES_WAITING, WRITES_AT_ONCE, StateKeeper
 from ogc.writing.writer import WriteAction, Written, WrittenState
 from tests.event_loop import run_alone
 from twin.catalogue import Catalogue
+from twin.db import connection_string
 from twin.embedded import EmbeddedCluster
+from twin.model import Principal
+from twin.server import problems
 from twin.server.events import EventHub
 
 
@@ -52,7 +58,7 @@ class _SlowWriter:
 
 
 def test_reading_goes_on_while_more_writes_wait_than_there_are_threads(catalogue: Catalogue, database: str) -> None:
-    feature = {"type": "Feature", "geometry": None, "properties": {}}
+    feature: dict[str, object] = {"type": "Feature", "geometry": None, "properties": {}}
     writer, body = _SlowWriter(), {"type": "FeatureCollection", "features": [feature]}
     with (
         ogc_server.served(catalogue, database, writer=writer) as base,
@@ -73,6 +79,25 @@ def test_reading_goes_on_while_more_writes_wait_than_there_are_threads(catalogue
         statuses = sorted(answer.result().status_code for answer in posted)
         assert statuses[-1] == 429
         assert statuses.count(429) == 1
+
+
+def test_pages_do_not_wait_for_searches(catalogue: Catalogue, database: str) -> None:
+    async def asked() -> list[int]:
+        conninfo, autocommit = connection_string(database), {"autocommit": True}
+        async with (
+            AsyncConnectionPool(conninfo, kwargs=autocommit, min_size=1, max_size=1, open=False) as pool,
+            AsyncConnectionPool(conninfo, kwargs=autocommit, min_size=1, max_size=1, timeout=0.1, open=False) as dear,
+            dear.connection(),  # a search that lasts
+        ):
+            app = FastAPI()
+            problems.install(app)
+            context = OgcContext(catalogue, pool, lambda _: Principal.anonymous(), dear_pool=dear)
+            app.include_router(build_router(context), prefix="/ogc")
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here/ogc") as client:
+                paths = ("/search", "/collections/buildings/items?resulttype=hits", "/collections/buildings/items?limit=1")
+                return [(await client.get(path)).status_code for path in paths]
+
+    assert run_alone(asked()) == [503, 503, 200]
 
 
 def test_a_change_made_by_another_process_is_told_and_not_waited_for(catalogue: Catalogue, database: str) -> None:

@@ -18,7 +18,7 @@ from ogc.export_job import ExportMeans
 from ogc.formats import Formats
 from ogc.router import OgcContext, build_router
 from twin.db import connection_string
-from twin.query.execute import DOOR_SETTINGS
+from twin.query.execute import DOOR_SETTINGS, AsyncPool
 from twin.server import problems
 from twin.server.access import principal_of
 from twin.server.body_limit import BodyLimitMiddleware
@@ -42,6 +42,7 @@ from twin.server.routes.tiles import tiles_router
 from twin.server.routes.tokens import tokens_router
 from twin.server.routes.vocabulary import definition_router, vocabulary_router
 from twin.server.routes_below import RoutesBelow
+from twin.server.settings import Settings
 from twin.server.volumes import BuiltVolumes
 from twin.tile_cache import TileCache
 from twin.tokens import Tokens
@@ -51,6 +52,8 @@ STATEMENT_TIMEOUT_S = 10.0
 DOOR_CONNECTIONS = 8
 DOOR_WAITING = 16
 """Requests that may wait for a connection: who comes when so many wait is told to come again (503), before they all wait for ever."""
+DEAR_CONNECTIONS = 3
+"""For counts, searches, WFS and FeatureServer, whose statements take long: the others do not wait for them."""
 TILE_TIMEOUT_S = 3.0
 """A vector tile that takes longer is drawn again without what makes it slow."""
 TILE_CONNECTIONS = 4
@@ -73,24 +76,11 @@ def create_app(city: City) -> FastAPI:
     conninfo = connection_string(
         city.database_url, application="twin-door", statement_timeout_s=STATEMENT_TIMEOUT_S, settings=DOOR_SETTINGS
     )
-    pool = AsyncConnectionPool(
-        conninfo,
-        kwargs={"autocommit": True},  # every statement of a door stands alone
-        min_size=1,
-        max_size=DOOR_CONNECTIONS,
-        max_waiting=DOOR_WAITING,
-        open=False,
-        timeout=10,
-    )
-
-    tile_pool = AsyncConnectionPool(
+    pool, dear_pool = (_connections(conninfo, size, DOOR_WAITING) for size in (DOOR_CONNECTIONS, DEAR_CONNECTIONS))
+    tile_pool = _connections(
         connection_string(city.database_url, application="twin-tiles", statement_timeout_s=TILE_TIMEOUT_S, settings=_TILE_SETTINGS),
-        kwargs={"autocommit": True},
-        min_size=1,
-        max_size=TILE_CONNECTIONS,
-        max_waiting=TILE_WAITING,
-        open=False,
-        timeout=10,
+        TILE_CONNECTIONS,
+        TILE_WAITING,
     )
     exports_pool = exports_connections(city.database_url)
     hub = EventHub(city.catalogue.sharing_of)
@@ -98,6 +88,7 @@ def create_app(city: City) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await pool.open()
+        await dear_pool.open()
         await tile_pool.open()
         await asyncio.to_thread(exports_pool.open)
         listening = asyncio.create_task(hub.run(connection_string(city.database_url, application="twin-events")))
@@ -108,6 +99,7 @@ def create_app(city: City) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await listening
             await pool.close()
+            await dear_pool.close()
             await tile_pool.close()
             await asyncio.to_thread(exports_pool.close)
 
@@ -118,14 +110,12 @@ def create_app(city: City) -> FastAPI:
     app.add_middleware(_SafeHeaders)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
-    settings = city.settings
-    known_as = None if settings.public_url is None else public_address(settings.public_url)
-    if known_as is not None or settings.allowed_hosts:
-        app.add_middleware(PublicAddressMiddleware, address=known_as, hosts=settings.allowed_hosts)
+    _know_address(app, city.settings)
     app.include_router(health_router(city, metrics))
     city_doors = city_router(city)
     app.include_router(city_doors)
-    pictures = Pictures(city)
+    tile_cache = _tile_cache(city)
+    pictures = Pictures(city, tile_cache)
     app.include_router(imagery_router(city, pictures))
     app.include_router(tiles_router(city))
     tokens = Tokens(city.pool)
@@ -148,12 +138,13 @@ def create_app(city: City) -> FastAPI:
             pool=pool,
             principal_of=principal_of,
             tile_pool=tile_pool,
-            tile_cache=_tile_cache(city),
+            dear_pool=dear_pool,
+            tile_cache=tile_cache,
             pictures=pictures,
             volumes=BuiltVolumes(city),
             styles=city.styles,
             writer=FeatureWrites(city, tokens),
-            exports=ExportMeans(exports_pool, city.store, Formats(cityjson_formats(city)), settings.exports_bytes),
+            exports=ExportMeans(exports_pool, city.store, Formats(cityjson_formats(city)), city.settings.exports_bytes),
             jobs=ProcessJobs(city, tokens, Publishing(city).wake_worker),
             on_change=hub.on_change,
         )
@@ -165,6 +156,18 @@ def create_app(city: City) -> FastAPI:
     else:
         app.add_api_route("/", lambda: HTMLResponse(_NO_VIEWER), methods=["GET"])
     return app
+
+
+def _know_address(app: FastAPI, settings: Settings) -> None:
+    known_as = None if settings.public_url is None else public_address(settings.public_url)
+    if known_as is not None or settings.allowed_hosts:
+        app.add_middleware(PublicAddressMiddleware, address=known_as, hosts=settings.allowed_hosts)
+
+
+def _connections(conninfo: str, most: int, most_waiting: int) -> AsyncPool:
+    """Return a closed pool for statements of a door, each of which stands alone."""
+    autocommit = {"autocommit": True}
+    return AsyncConnectionPool(conninfo, kwargs=autocommit, min_size=1, max_size=most, max_waiting=most_waiting, open=False, timeout=10)
 
 
 def _tile_cache(city: City) -> TileCache | None:

@@ -13,7 +13,7 @@ from twin.store import FolderStore, Store
 
 DEFAULT_PORT = 8000
 MOST_WEB_PROCESSES = 64
-"""Each holds up to 17 connections to the database; the embedded one takes 120."""
+"""Each holds up to 33 connections to the database; the embedded one takes 250."""
 _PROJ_DATA = (Path("/usr/share/proj"),)
 """Where Debian's proj-data keeps the geoid grids."""
 
