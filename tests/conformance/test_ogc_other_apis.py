@@ -220,6 +220,8 @@ def test_maplibre_sources_are_our_tiles(get: Get) -> None:
     assert "sprite" not in style
     for source in style["sources"].values():
         assert get(source["tiles"][0].format(z=18, y=0, x=0)).status_code == 204
+    tiles = get("/collections/houses/tiles/WebMercatorQuad?f=tilejson").json()
+    assert {source["maxzoom"] for source in style["sources"].values()} == {tiles["maxzoom"]}
     assert style["layers"][0]["type"] == "raster", "what is drawn first lies below"
 
 
