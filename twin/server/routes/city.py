@@ -59,7 +59,6 @@ class _CityDoor:
             raise NotFoundError(f"there is no dataset {dataset!r}", zh=f"没有数据集 {dataset!r}")
         return json_answer(request, [_revision(r) for r in self._city.catalogue.revisions(dataset)])
 
-
     def _visible(self, request: Request) -> list[dict[str, object]]:
         """Return commits, each with its words only if the caller may see all that it changed: they may name what is hidden."""
         catalogue, classes = self._city.catalogue, principal_of(request).classes
