@@ -6,6 +6,7 @@ the right JSON type is accepted (a CQL2 text is a string).
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,7 +66,7 @@ class Door:
 def door(cluster: EmbeddedCluster, template: str, tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Iterator[Door]:
     if not PROGRAM.is_file():
         pytest.skip("schemathesis is not installed: make setup-test")
-    files, folder = tmp_path_factory.mktemp("files"), run_folder / "hostile"
+    files, folder = tmp_path_factory.mktemp("files"), run_folder / f"hostile-{os.getpid()}"
     folder.mkdir(mode=0o711)
     with (
         query_city.clone_of(template, cluster.dsn) as url,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import os
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ TILE = "SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&STYLE=default&FORMAT=image/pn
 
 @pytest.fixture(scope="module")
 def city(cluster: EmbeddedCluster, template: str, tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Iterator[City]:
-    files, data = tmp_path_factory.mktemp("files"), run_folder / "other-apis"
+    files, data = tmp_path_factory.mktemp("files"), run_folder / f"other-apis-{os.getpid()}"  # each worker of a run has one
     data.mkdir(mode=0o711)
     with query_city.clone_of(template, cluster.dsn) as url, whole_city(url, files, data) as opened:
         yield opened
