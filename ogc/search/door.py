@@ -39,7 +39,8 @@ class SearchDoor:
         language, form = negotiation.language(request), negotiation.form(request)
         given = await given_parameters(request, SEARCH)
         principal = self._context.principal_of(request)
-        visible = (await self._keeper.state()).visible(principal)
+        # All pages are of the state that the first is pinned to: it is that of now, not of a moment ago.
+        visible = (await self._keeper.state(max_age_s=0)).visible(principal)
         asked = search_request(given, visible)
         if asked.as_of is None:
             at = max((c.revision.commit for c in visible.values()), default=0)
