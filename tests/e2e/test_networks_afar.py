@@ -17,7 +17,7 @@ VIEWS = {"near": 300, "afar": 6_000}
 @pytest.mark.parametrize("dataset", ["pipe_segments", "pipe_nodes"])
 def test_instances_are_coloured_and_picked_as_their_features(dataset: str, page: Viewer, city_server: httpx.Client) -> None:
     layers = city_server.get("/scene.json").json()["layers"]
-    west, south, east, north = city_server.get(f"/ogc/collections/{dataset}").json()["extent"]["spatial"]["bbox"][0]
+    west, south, _, east, north, _ = city_server.get(f"/ogc/collections/{dataset}").json()["extent"]["spatial"]["bbox"][0]
     off = ",".join(layer["dataset"] for layer in layers if layer["dataset"] != dataset)
     page.open(f"on={dataset}&off={off}&ground=0")
     for name, range_m in VIEWS.items():

@@ -43,7 +43,7 @@ def client(browser: Browser, city_server: httpx.Client) -> Iterator[ThreePage]:
 
 def seen(page: ThreePage, server: httpx.Client, dataset: str, tileset: str, view: tuple[int, int]) -> Scene:
     """Look at the middle of a dataset's tileset."""
-    west, south, east, north = server.get(f"/ogc/collections/{dataset}").json()["extent"]["spatial"]["bbox"][0]
+    west, south, _, east, north, _ = server.get(f"/ogc/collections/{dataset}").json()["extent"]["spatial"]["bbox"][0]
     page.show(tileset)
     page.look_at((west + east) / 2, (south + north) / 2, 10.0, pitch_deg=view[0], range_m=view[1])
     picture = page.pixels()
