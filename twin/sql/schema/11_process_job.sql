@@ -1,6 +1,6 @@
 -- Jobs of OGC API - Processes: what was asked for and by whom, how far it is, what came of it. procrastinate only wakes the worker: this
 -- is the truth. A job runs under a lease that ends when its worker is lost; whoever takes it next has a higher fencing number.
-CREATE TABLE catalog.process_job (
+CREATE TABLE IF NOT EXISTS catalog.process_job (
     id uuid PRIMARY KEY,
     number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     process text NOT NULL,
@@ -25,6 +25,6 @@ CREATE TABLE catalog.process_job (
     result jsonb,
     problem jsonb
 );
-CREATE INDEX process_job_asker ON catalog.process_job (asker, number DESC);
-CREATE INDEX process_job_unfinished ON catalog.process_job (number) WHERE state IN ('accepted', 'running');
-CREATE INDEX process_job_finished ON catalog.process_job (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS process_job_asker ON catalog.process_job (asker, number DESC);
+CREATE INDEX IF NOT EXISTS process_job_unfinished ON catalog.process_job (number) WHERE state IN ('accepted', 'running');
+CREATE INDEX IF NOT EXISTS process_job_finished ON catalog.process_job (finished_at) WHERE finished_at IS NOT NULL;
