@@ -13,7 +13,7 @@ from typing import Any
 
 from pygeofilter import ast, values
 
-from twin.query.filter_text import Tree, bad_filter
+from twin.query.condition_grammar import Tree, bad_filter
 
 _COMPARISONS: Mapping[str, str] = {"EQ": "=", "NE": "<>", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
 _SPATIAL: Mapping[str, str] = {

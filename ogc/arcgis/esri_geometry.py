@@ -12,8 +12,8 @@ from typing import Any
 
 from twin.errors import BadRequestError
 from twin.model import GeometryType
+from twin.query.condition_grammar import too_complex
 from twin.query.filter_build import MAX_VERTICES
-from twin.query.filter_text import too_complex
 
 GEOMETRY_TYPES: Mapping[GeometryType, str] = MappingProxyType(
     {

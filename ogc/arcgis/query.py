@@ -117,7 +117,7 @@ def layer_query(given: Mapping[str, str], collection: Collection, now: dt.dateti
     if "where" in given:
         types = property_types(collection.feature_type)
         condition = parse_where(given["where"], {**types, OBJECT_ID: "number"}, now)
-        parts.append(build_tree(condition, _in_crs(given, None, collection), collection, _FID))  # type: ignore[arg-type]  # built of JSON
+        parts.append(build_tree(condition, _in_crs(given, None, collection), collection, _FID))
     predicate = ast.And(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
     count = min(_whole(given, "resultrecordcount", MAX_RECORDS), MAX_RECORDS)
     return LayerQuery(

@@ -12,8 +12,8 @@ from ogc.wfs.names import GEOMETRY, Srs, srs_named
 from ogc.wfs.xml_body import Element, children, local_name, text_of
 from twin.query import filter_ast as ast
 from twin.query.collection import Collection
+from twin.query.condition_grammar import Tree, whole_number
 from twin.query.filter_build import GEOMETRY_NAMES, build_tree, property_types
-from twin.query.filter_text import Tree, whole_number
 
 COMPARISONS: Mapping[str, str] = MappingProxyType(
     {

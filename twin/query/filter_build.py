@@ -22,8 +22,9 @@ from twin.model import FeatureType
 from twin.query import filter_ast as ast
 from twin.query.area import bbox_area, everywhere, to_storage
 from twin.query.collection import VALIDITY_FIELDS, Collection
+from twin.query.condition_grammar import MAX_DEPTH, Tree, bad_filter, too_complex, whole_number
 from twin.query.filter_functions import FUNCTIONS
-from twin.query.filter_text import MAX_DEPTH, Tree, bad_filter, parse_text, too_complex, whole_number
+from twin.query.filter_text import parse_text
 
 MAX_BYTES = 8192
 MAX_PREDICATES = 100
