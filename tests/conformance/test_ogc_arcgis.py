@@ -16,7 +16,6 @@ import query_city as city
 import shapely
 
 from twin.catalogue import Catalogue
-from twin.embedded import EmbeddedCluster
 
 Json = dict[str, Any]
 Ask = Callable[..., Json]
@@ -27,19 +26,6 @@ N, E = city.NORTH, city.EAST
 def client() -> httpx.Client:
     """Return one client for all: each reads the certificates of the world anew."""
     return httpx.Client(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
-    with city.clone_of(template, cluster.dsn) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def catalogue(database: str) -> Iterator[Catalogue]:
-    made = city.small_city(database)
-    yield made
-    made.pool.close()
 
 
 @pytest.fixture(scope="module")

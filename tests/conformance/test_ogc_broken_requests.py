@@ -27,7 +27,6 @@ from ogc.wfs import gml_input
 from ogc.wfs.names import FES, GML, WFS
 from ogc.windows import Windows, _Place
 from twin.catalogue import Catalogue
-from twin.embedded import EmbeddedCluster
 from twin.errors import BadRequestError
 from twin.query.collection import collections_of
 from twin.query.feature_query import Boundary
@@ -36,19 +35,6 @@ LAYER = "arcgis/rest/services/buildings/FeatureServer/0/query"
 PIPES_LAYER = LAYER.replace("buildings", "pipes")
 GET_BUILDINGS = {"service": "WFS", "request": "GetFeature", "typeNames": "buildings", "outputFormat": "application/geo+json"}
 GET_PIPES = {**GET_BUILDINGS, "typeNames": "pipes"}
-
-
-@pytest.fixture(scope="module")
-def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
-    with city.clone_of(template, cluster.dsn) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def catalogue(database: str) -> Iterator[Catalogue]:
-    made = city.small_city(database)
-    yield made
-    made.pool.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import jsonschema
@@ -28,31 +28,6 @@ from twin.model import Principal
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 Get = Callable[..., httpx.Response]
-
-
-@pytest.fixture(scope="module")
-def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
-    with city.clone_of(template, cluster.dsn) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def catalogue(database: str) -> Iterator[Catalogue]:
-    made = city.small_city(database)
-    yield made
-    made.pool.close()
-
-
-@pytest.fixture(scope="module")
-def base(catalogue: Catalogue, database: str) -> Iterator[str]:
-    with ogc_server.served(catalogue, database) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def get(base: str) -> Iterator[Get]:
-    with httpx.Client(timeout=30) as client:
-        yield lambda path="", **kwargs: client.get(path if path.startswith("http") else f"{base}{path}", **kwargs)
 
 
 def _ids(response: httpx.Response) -> list[str]:

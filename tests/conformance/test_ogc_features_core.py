@@ -38,12 +38,6 @@ Get = Callable[..., httpx.Response]
 
 
 @pytest.fixture(scope="module")
-def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
-    with city.clone_of(template, cluster.dsn) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
 def catalogue(database: str) -> Iterator[Catalogue]:
     made = city.small_city(database)
     _fill_many(made)
@@ -72,18 +66,6 @@ def _fill_many(catalogue: Catalogue) -> None:
         connection.execute("UPDATE catalog.revision SET count = %s WHERE dataset = %s", (MANY, dataset.id))
         connection.execute(sql.SQL("ANALYZE {}").format(table))
     catalogue.refresh()
-
-
-@pytest.fixture(scope="module")
-def base(catalogue: Catalogue, database: str) -> Iterator[str]:
-    with ogc_server.served(catalogue, database) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def get(base: str) -> Iterator[Get]:
-    with httpx.Client(timeout=30) as client:
-        yield lambda path="", **kwargs: client.get(path if path.startswith("http") else f"{base}{path}", **kwargs)
 
 
 def _fids(document: dict[str, Any]) -> list[int]:

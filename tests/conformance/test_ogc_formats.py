@@ -27,7 +27,6 @@ from psycopg import sql
 
 import ogc.exports
 from twin.catalogue import Catalogue
-from twin.embedded import EmbeddedCluster
 from twin.representation import Faces, SurfaceType, encode
 
 GRID = "http://www.opengis.net/def/crs/EPSG/0/4549"
@@ -36,12 +35,6 @@ LARGEST = 2**53 + 1
 TEXTS = ('=HYPERLINK("x")', "'quoted", "", "-5", "＋1", "\ttab", 'a,"b"\nc', city.HOSTILE_TEXT, "@", "长" * 300)
 Get = Callable[..., httpx.Response]
 Read = tuple[dict[str, Any], shapely.Geometry]
-
-
-@pytest.fixture(scope="module")
-def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
-    with city.clone_of(template, cluster.dsn) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")

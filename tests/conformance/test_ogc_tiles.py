@@ -21,26 +21,12 @@ import shapely
 
 from tests.official_schemas import official
 from twin.catalogue import Catalogue
-from twin.embedded import EmbeddedCluster
 from twin.server.vector_tile_archive import export_vector_tiles
 from twin.tile_cache import KeptTile, TileCache
 from twin.tile_matrix_sets import MATRIX_SETS, TileMatrixSet
 
 Get = Callable[..., httpx.Response]
 CENTRE = (city.EAST + 150, city.NORTH + 60)
-
-
-@pytest.fixture(scope="module")
-def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
-    with city.clone_of(template, cluster.dsn) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def catalogue(database: str) -> Iterator[Catalogue]:
-    made = city.small_city(database)
-    yield made
-    made.pool.close()
 
 
 @pytest.fixture(scope="module")

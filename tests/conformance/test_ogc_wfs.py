@@ -18,7 +18,6 @@ from owslib.wfs import WebFeatureService
 
 from ogc.wfs.fes import like_pattern
 from twin.catalogue import Catalogue
-from twin.embedded import EmbeddedCluster
 
 NAMES = {
     "wfs": "http://www.opengis.net/wfs/2.0",
@@ -37,19 +36,6 @@ Wfs = Callable[..., httpx.Response]
 def client() -> httpx.Client:
     """Return one client for all: each reads the certificates of the world anew."""
     return httpx.Client(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
-    with city.clone_of(template, cluster.dsn) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def catalogue(database: str) -> Iterator[Catalogue]:
-    made = city.small_city(database)
-    yield made
-    made.pool.close()
 
 
 @pytest.fixture(scope="module")
