@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +16,7 @@ import shapely
 from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
+from tests.event_loop import run_alone
 from twin import overview
 from twin.catalogue import Catalogue
 from twin.db import connection_string
@@ -144,9 +144,9 @@ def test_a_tile_too_large_loses_properties_and_then_its_smallest_features(catalo
         async with AsyncConnectionPool(str(catalogue.pool.conninfo), open=False, kwargs={"autocommit": True}) as pool:
             return await vector_tile(pool, FeatureQuery(collection, collection.crs[0]), None, address, Principal.system(), most_bytes)
 
-    whole = asyncio.run(draw(500_000))
-    plain = asyncio.run(draw(len(whole.content) - 1))
-    least = asyncio.run(draw(len(plain.content) // 4))
+    whole = run_alone(draw(500_000))
+    plain = run_alone(draw(len(whole.content) - 1))
+    least = run_alone(draw(len(plain.content) // 4))
     assert (whole.reduced, plain.reduced, least.reduced) == (None, "properties", "properties, small-features")
     assert len(plain.content) < len(whole.content)
     assert len(least.content) <= len(plain.content) // 4
@@ -172,7 +172,7 @@ def test_a_tile_that_takes_too_long_is_answered_with_less(catalogue: Catalogue, 
         async with AsyncConnectionPool(dsn, open=False, kwargs={"autocommit": True}) as pool:
             return await vector_tile(pool, FeatureQuery(collection, collection.crs[0]), None, _address(14), Principal.system(), 200_000)
 
-    tile = asyncio.run(draw())
+    tile = run_alone(draw())
     assert len(tile.content) <= 200_000
     if limit_ms == 1:
         assert tile.reduced in {NOTHING_DRAWN, "complex-features, sample", "complex-features"}

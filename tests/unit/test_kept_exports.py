@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from ogc.kept_exports import UNUSED_S, KeptExports
 from ogc.kept_file import kept_file
+from tests.event_loop import run_alone
 from twin.errors import UnavailableError
 from twin.store import FolderStore
 
@@ -53,4 +53,4 @@ def test_a_file_that_goes_before_it_is_sent_is_asked_for_again(tmp_path: Path) -
     store = FolderStore(tmp_path)
     for find in (partial(store.file, "exports/pipes/7/a.csv"), lambda: tmp_path / "gone"):
         with pytest.raises(UnavailableError):
-            asyncio.run(kept_file(find, "text/csv", {}))
+            run_alone(kept_file(find, "text/csv", {}))

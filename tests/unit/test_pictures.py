@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import cast
 
 import pytest
 
+from tests.event_loop import run_alone
 from twin.errors import UnavailableError
 from twin.map_tile import mercator_tile
 from twin.server import pictures
@@ -17,5 +17,5 @@ def test_more_pictures_than_may_wait_are_asked_to_come_back(monkeypatch: pytest.
     monkeypatch.setattr(pictures, "MOST_WAITING", 0)
     nobody = cast("City", None)  # who is refused needs no city
     with pytest.raises(UnavailableError) as refused:
-        asyncio.run(pictures.Pictures(nobody).drawn(["a"], mercator_tile(10, 1, 1), "webp"))
+        run_alone(pictures.Pictures(nobody).drawn(["a"], mercator_tile(10, 1, 1), "webp"))
     assert refused.value.code == "overloaded"

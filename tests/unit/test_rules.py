@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
+from tests.event_loop import run_alone
 from twin.featuretypes.document import FeatureTypeError
 from twin.featuretypes.loader import load_feature_types
 from twin.featuretypes.rule_use import check_faults
@@ -151,8 +150,7 @@ def test_rules_are_answered_over_http() -> None:
         async with AsyncClient(transport=ASGITransport(app), base_url="http://city") as client:
             return (await client.get("/api/rules")).json()
 
-    with ThreadPoolExecutor(1) as a_thread:  # this one may hold the loop of a browser test
-        answered = {rule["id"]: rule for rule in a_thread.submit(asyncio.run, ask()).result()}
+    answered = {rule["id"]: rule for rule in run_alone(ask())}
     assert list(answered) == list(load_rules())
     spike = load_rules()["spike"]
     assert answered["spike"] == {

@@ -9,6 +9,7 @@ import pytest
 from starlette.types import Message
 
 from ogc import taken
+from tests.event_loop import run_alone
 
 
 @pytest.mark.parametrize(("piece", "ends"), [(b"x", False), (b"x" * 4096, True)])
@@ -35,6 +36,6 @@ def test_who_takes_a_little_now_and_then_is_cut_off_and_who_takes_enough_is_not(
         scope = {"type": "http", "method": "GET", "headers": [], "asgi": {"spec_version": "2.4"}}
         await taken.TakenResponse(pieces(), "text/plain", {})(scope, receive, send)
 
-    asyncio.run(answer())
+    run_alone(answer())
     assert (sent[-1].get("more_body") is False) == ends
     assert (len(sent) == 102) == ends

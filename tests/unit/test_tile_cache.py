@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.event_loop import run_alone
 from twin.tile_cache import KeptTile, TileCache
 
 
@@ -28,8 +29,8 @@ def test_a_tile_that_many_ask_for_is_drawn_once_and_kept_for_other_processes(tmp
     async def ask(cache: TileCache) -> list[KeptTile]:
         return list(await asyncio.gather(*(cache.tile("k" * 32, _drawing("k" * 32, content, drawn)) for _ in range(20))))
 
-    first = asyncio.run(ask(TileCache(tmp_path, 1 << 20)))
-    other = asyncio.run(ask(TileCache(tmp_path, 1 << 20)))
+    first = run_alone(ask(TileCache(tmp_path, 1 << 20)))
+    other = run_alone(ask(TileCache(tmp_path, 1 << 20)))
     assert drawn == ["k" * 32]
     assert {(t.commit, t.unpacked(), t.reduced) for t in (*first, *other)} == {(7, content, "properties")}
     assert len(first[0].content) < len(content)
@@ -38,10 +39,10 @@ def test_a_tile_that_many_ask_for_is_drawn_once_and_kept_for_other_processes(tmp
 def test_a_file_that_was_cut_off_is_drawn_anew(tmp_path: Path) -> None:
     drawn: list[str] = []
     key = "a" * 32
-    asyncio.run(TileCache(tmp_path, 1 << 20).tile(key, _drawing(key, b"x" * 3000, drawn)))
+    run_alone(TileCache(tmp_path, 1 << 20).tile(key, _drawing(key, b"x" * 3000, drawn)))
     (path,) = [p for p in tmp_path.glob("*/*") if p.is_file()]
     path.write_bytes(path.read_bytes()[:-1])
-    tile = asyncio.run(TileCache(tmp_path, 1 << 20).tile(key, _drawing(key, b"x" * 3000, drawn)))
+    tile = run_alone(TileCache(tmp_path, 1 << 20).tile(key, _drawing(key, b"x" * 3000, drawn)))
     assert (tile.unpacked(), len(drawn)) == (b"x" * 3000, 2)
 
 
@@ -53,7 +54,7 @@ def test_the_folder_stays_within_its_bounds_and_keeps_what_was_asked_for_last(tm
             key = f"{number:032d}"
             await cache.tile(key, _drawing(key, os.urandom(20_000), []))
 
-    asyncio.run(fill())
+    run_alone(fill())
     sizes = [p.stat().st_size for p in tmp_path.glob("*/*")]
     assert sum(sizes) < 500_000
     assert cache.held(f"{59:032d}") is not None
@@ -70,9 +71,9 @@ def test_a_failure_reaches_all_and_is_not_kept(tmp_path: Path) -> None:
     async def ask() -> list[KeptTile | BaseException]:
         return list(await asyncio.gather(cache.tile(key, fail), cache.tile(key, fail), return_exceptions=True))
 
-    assert [type(answer) for answer in asyncio.run(ask())] == [ValueError, ValueError]
+    assert [type(answer) for answer in run_alone(ask())] == [ValueError, ValueError]
     drawn: list[str] = []
-    asyncio.run(cache.tile(key, _drawing(key, b"y", drawn)))
+    run_alone(cache.tile(key, _drawing(key, b"y", drawn)))
     assert drawn == [key]
 
 
@@ -95,7 +96,7 @@ def test_who_waits_for_one_who_goes_away_gets_the_tile_all_the_same(tmp_path: Pa
         first.cancel()
         return list(await asyncio.gather(first, *waiting, return_exceptions=True))
 
-    gone, gone_too, *answers = asyncio.run(ask())
+    gone, gone_too, *answers = run_alone(ask())
     assert (type(gone), type(gone_too)) == (asyncio.CancelledError, asyncio.CancelledError)
     assert [answer.unpacked() if isinstance(answer, KeptTile) else answer for answer in answers] == [b"z"] * 4
     assert drawn == [key]
@@ -113,6 +114,6 @@ def test_what_is_packed_comes_back(size: int) -> None:
 def test_what_cannot_be_kept_leaves_nothing_behind(tmp_path: Path) -> None:
     key = "b" * 32
     (tmp_path / key[:2] / key[2:]).mkdir(parents=True)  # no file can take this place
-    tile = asyncio.run(TileCache(tmp_path, 1 << 20).tile(key, _drawing(key, b"x" * 3000, [])))
+    tile = run_alone(TileCache(tmp_path, 1 << 20).tile(key, _drawing(key, b"x" * 3000, [])))
     assert tile.unpacked() == b"x" * 3000
     assert [p for p in tmp_path.glob("*/*") if p.is_file()] == []
