@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,11 +10,9 @@ import orjson
 from ogc.arcgis.esri_geometry import GEOMETRY_TYPES, esri_geometry, spatial_reference
 from ogc.arcgis.layers import OBJECT_ID, OID, Document, fields
 from ogc.arcgis.query import LayerQuery
+from ogc.arcgis.values import writer
 from twin.featuretypes.validity import validity_fields
 from twin.query.items import ItemsPage
-
-_EPOCH = dt.date(1970, 1, 1)
-_MS_A_DAY = 86_400_000
 
 
 def feature_set(asked: LayerQuery, pages: Sequence[ItemsPage], language: str) -> Document:
@@ -63,7 +60,7 @@ def _feature(attributes: Callable[[Mapping[str, Any]], Document], feature: Mappi
 def _attributes(asked: LayerQuery) -> Callable[[Mapping[str, Any]], Document]:
     """Return the function that writes a feature's attributes."""
     kinds = {f.name: f.type for f in (*asked.query.collection.feature_type.fields, *validity_fields())}
-    written = {name: _WRITERS[kinds[name]] for name in asked.fields if kinds.get(name) in _WRITERS}
+    special = {name: write for name in asked.fields if (write := writer(kinds.get(name))) is not None}
     own: dict[str, Callable[[Mapping[str, Any]], object]] = {OBJECT_ID: _object_id, OID: lambda feature: feature["id"]}
 
     def attributes(feature: Mapping[str, Any]) -> Document:
@@ -73,7 +70,7 @@ def _attributes(asked: LayerQuery) -> Callable[[Mapping[str, Any]], Document]:
                 made[name] = own[name](feature)
             else:
                 value = values[name]
-                made[name] = written[name](value) if value is not None and name in written else value
+                made[name] = special[name](value) if value is not None and name in special else value
         return made
 
     return attributes
@@ -81,21 +78,3 @@ def _attributes(asked: LayerQuery) -> Callable[[Mapping[str, Any]], Document]:
 
 def _object_id(feature: Mapping[str, Any]) -> int:
     return int(feature["id"].rpartition(".")[2])
-
-
-def _day_ms(text: str) -> int | str:
-    try:
-        return (dt.date.fromisoformat(text) - _EPOCH).days * _MS_A_DAY
-    except ValueError:  # PostgreSQL's days before year 1, or beyond 9999
-        return text
-
-
-def _time_ms(text: str) -> int | str:
-    try:
-        time = dt.datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return round(time.timestamp() * 1000)
-
-
-_WRITERS: Mapping[str, Callable[[Any], object]] = {"date": _day_ms, "datetime": _time_ms, "boolean": int}

@@ -21,6 +21,7 @@ from ogc import answers, negotiation
 from ogc.arcgis import layers
 from ogc.arcgis.answer import feature_set, geojson
 from ogc.arcgis.esri_geometry import spatial_reference
+from ogc.arcgis.groups import Groups, group_geojson, group_table
 from ogc.arcgis.query import ALL_IDS, LayerQuery, layer_query, named_values
 from ogc.forms import form_fields
 from ogc.state import DoorState, OgcContext, StateKeeper
@@ -29,6 +30,7 @@ from twin.errors import NotFoundError, TwinError
 from twin.model import Principal
 from twin.query.collection import Collection
 from twin.query.execute import fetch_pinned
+from twin.query.grouping import group_count_statement, groups_statement
 from twin.query.items import matched_statement
 from twin.query.summaries import ids_statement, summary, summary_statement
 
@@ -106,6 +108,8 @@ class ArcgisDoor:
 
     async def _found(self, asked: LayerQuery, principal: Principal, language: str) -> object:
         pool, query, at = self._context.dear, asked.query, asked.query.as_of
+        if asked.groups is not None:
+            return await self._grouped(asked, asked.groups, principal, language)
         match asked.wanted:
             case "count":
                 row = await fetch_pinned(pool, query, at, lambda q: matched_statement(q, principal))
@@ -123,6 +127,16 @@ class ArcgisDoor:
         write = geojson if asked.form == "geojson" else partial(feature_set, language=language)
         # 2,000 features take a tenth of a second: beside the event loop, so that nobody else waits for them.
         return await asyncio.to_thread(lambda: orjson.dumps(write(asked, pages)))
+
+    async def _grouped(self, asked: LayerQuery, groups: Groups, principal: Principal, language: str) -> object:
+        pool, query, at, grouping = self._context.dear, asked.query, asked.query.as_of, groups.grouping
+        if asked.wanted == "count":
+            return {"count": (await fetch_pinned(pool, query, at, lambda q: group_count_statement(q, principal, grouping)))[1]}
+        row = await fetch_pinned(pool, query, at, lambda q: groups_statement(q, principal, grouping))
+        rows = orjson.loads(row[1])
+        if asked.form == "geojson":
+            return group_geojson(groups, rows, query.collection)
+        return group_table(groups, rows, query.collection, language)
 
     async def _collection(self, request: Request) -> tuple[Collection, DoorState]:
         found = await self._keeper.collection(request.path_params["service"], self._context.principal_of(request))

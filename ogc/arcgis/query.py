@@ -11,11 +11,12 @@ from types import MappingProxyType
 from typing import Literal
 
 from ogc.arcgis.esri_geometry import InputGeometry, input_geometry, wkid_of
+from ogc.arcgis.groups import Groups, asked_groups
 from ogc.arcgis.layers import MAX_RECORDS, OBJECT_ID, OID
+from ogc.arcgis.parameters import field_names, flag, refused, whole
 from ogc.arcgis.where import parse_where
 from ogc.parameters import whole_number
 from twin.crs import OutputCrs
-from twin.errors import BadRequestError
 from twin.query import filter_ast as ast
 from twin.query.area import Area, bbox_area
 from twin.query.collection import Collection
@@ -31,7 +32,7 @@ _UNDERSTOOD = frozenset(
     {
         "f", "where", "objectids", "geometry", "geometrytype", "insr", "spatialrel", "outfields", "returngeometry", "outsr",
         "returnidsonly", "returncountonly", "returnextentonly", "orderbyfields", "resultoffset", "resultrecordcount", "returnz",
-        "historicmoment", "time", "lang",
+        "historicmoment", "time", "lang", "outstatistics", "groupbyfieldsforstatistics", "returndistinctvalues",
     }
 )  # fmt: skip
 _CHANGES_NOTHING = frozenset(
@@ -45,11 +46,7 @@ _CHANGES_NOTHING = frozenset(
     }
 )  # fmt: skip
 """What Esri's clients send along and answers may leave aside; who asks for a callback gets the JSON without one."""
-_REFUSED = frozenset(
-    {
-        "outstatistics", "groupbyfieldsforstatistics", "having", "returndistinctvalues", "distance", "text", "fulltext", "uniqueids",
-    }
-)  # fmt: skip
+_REFUSED = frozenset({"having", "distance", "text", "fulltext", "uniqueids"})
 """What would change the answer and is not done here: it may only be empty, false or 0."""
 PARAMETERS = _UNDERSTOOD | _CHANGES_NOTHING | _REFUSED
 # The search geometry stands first in Esri's relations, the feature in ours.
@@ -80,6 +77,8 @@ class LayerQuery:
     start: int
     count: int
     historic: dt.datetime | None
+    groups: Groups | None = None
+    """What is asked of groups of the features, None where the features are."""
 
 
 def named_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -88,11 +87,11 @@ def named_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     for given, value in pairs:
         name = given.lower()
         if name not in PARAMETERS:
-            raise _bad("unknown-parameter", f"there is no parameter {given[:40]!r} here", f"此处没有参数 {given[:40]!r}")
+            raise refused("unknown-parameter", f"there is no parameter {given[:40]!r} here", f"此处没有参数 {given[:40]!r}")
         if name in _REFUSED and value.strip().lower() not in {"", "false", "0", "[]", "null"}:
-            raise _bad("not-supported", f"{given} is not supported", f"不支持 {given}")
+            raise refused("not-supported", f"{given} is not supported", f"不支持 {given}")
         if "\x00" in value:
-            raise _bad("bad-parameter", f"parameter {given!r} holds a NUL character", f"参数 {given!r} 含 NUL 字符")
+            raise refused("bad-parameter", f"parameter {given!r} holds a NUL character", f"参数 {given!r} 含 NUL 字符")
         found[name] = value
     return {name: value for name, value in found.items() if value.strip()}
 
@@ -101,7 +100,9 @@ def layer_query(given: Mapping[str, str], collection: Collection, now: dt.dateti
     """Return what the parameters ask of a collection."""
     form = given.get("f", "json")
     if form not in {"json", "pjson", "geojson"}:
-        raise _bad("bad-format", "f is json, pjson or geojson", "f 应为 json、pjson 或 geojson")
+        raise refused("bad-format", "f is json, pjson or geojson", "f 应为 json、pjson 或 geojson")
+    start, count = whole(given, "resultoffset", 0), max(1, min(whole(given, "resultrecordcount", MAX_RECORDS), MAX_RECORDS))
+    groups = asked_groups(given, collection, distinct=flag(given, "returndistinctvalues"), start=start, count=count)
     fields = _fields(given.get("outfields", ""), collection)
     query = FeatureQuery(
         collection=collection,
@@ -109,9 +110,10 @@ def layer_query(given: Mapping[str, str], collection: Collection, now: dt.dateti
         fids=_object_ids(given.get("objectids")),
         validity=_validity(given.get("time")),
         properties=tuple(name for name in fields if name not in {OBJECT_ID, OID}),
-        with_geometry=_flag(given, "returngeometry", default="true"),
+        with_geometry=flag(given, "returngeometry", default="true"),
     )
-    query = _ordered(query, given.get("orderbyfields", ""))
+    if groups is None:
+        query = _ordered(query, given.get("orderbyfields", ""))
     area, tree = _spatial(given, collection)
     parts = [tree] if tree is not None else []
     if "where" in given:
@@ -119,35 +121,32 @@ def layer_query(given: Mapping[str, str], collection: Collection, now: dt.dateti
         condition = parse_where(given["where"], {**types, OBJECT_ID: "number"}, now)
         parts.append(build_tree(condition, _in_crs(given, None, collection), collection, _FID))
     predicate = ast.And(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
-    count = min(_whole(given, "resultrecordcount", MAX_RECORDS), MAX_RECORDS)
     return LayerQuery(
         query=dataclasses.replace(query, area=area, filter=predicate),
-        wanted=_wanted(given),
+        wanted=_wanted(given, groups),
         form="geojson" if form == "geojson" else "json",
         fields=fields,
-        start=_whole(given, "resultoffset", 0),
-        count=max(1, count),
+        start=start,
+        count=count,
         historic=_moment(given.get("historicmoment")),
+        groups=groups,
     )
 
 
-def _wanted(given: Mapping[str, str]) -> Wanted:
-    if _flag(given, "returnextentonly"):
+def _wanted(given: Mapping[str, str], groups: Groups | None) -> Wanted:
+    extent, ids = flag(given, "returnextentonly"), flag(given, "returnidsonly")
+    if groups is not None and (extent or ids):
+        raise refused("not-supported", "groups have neither ids nor an extent", "分组没有 ID 和范围")
+    if extent:
         return "extent"
-    if _flag(given, "returncountonly"):
+    if flag(given, "returncountonly"):
         return "count"
-    return "ids" if _flag(given, "returnidsonly") else "features"
+    return "ids" if ids else "features"
 
 
 def _fields(text: str, collection: Collection) -> tuple[str, ...]:
-    names = {name.lower(): name for name in (OBJECT_ID, OID, *collection.properties)}
-    asked = [part.strip().strip('"').lower() for part in text.split(",") if part.strip()]
-    if "*" in asked:
-        return tuple(names.values())
-    unknown = [name for name in asked if name not in names]
-    if unknown:
-        raise _bad("unknown-property", f"there is no field {unknown[0][:40]!r}", f"没有字段 {unknown[0][:40]!r}")
-    return tuple(dict.fromkeys([OBJECT_ID, *(names[name] for name in asked)]))
+    """Return the attributes of features: the object id is always among them."""
+    return tuple(dict.fromkeys([OBJECT_ID, *field_names(text, collection)]))
 
 
 def _spatial(given: Mapping[str, str], collection: Collection) -> tuple[Area | None, ast.Predicate | None]:
@@ -156,7 +155,7 @@ def _spatial(given: Mapping[str, str], collection: Collection) -> tuple[Area | N
         return None, None
     relation = _RELATIONS.get(given.get("spatialrel", "esriSpatialRelIntersects"))
     if relation is None:
-        raise _bad("bad-parameter", "spatialRel is not supported", "不支持该 spatialRel")
+        raise refused("bad-parameter", "spatialRel is not supported", "不支持该 spatialRel")
     geometry = input_geometry(given["geometry"], given.get("geometrytype", "esriGeometryEnvelope"))
     crs = _in_crs(given, geometry, collection)
     if geometry.box is not None and relation == "s_intersects":
@@ -174,7 +173,7 @@ def _out_crs(given: Mapping[str, str], collection: Collection, form: str) -> Out
     default = 4326 if form == "geojson" else collection.storage_srid
     wkid = wkid_of(_maybe_json(given.get("outsr")))
     wanted = _crs(default if wkid is None else wkid, collection)
-    z = _flag(given, "returnz") and collection.feature_type.has_z
+    z = flag(given, "returnz") and collection.feature_type.has_z
     return dataclasses.replace(wanted, height="gravity" if z else "none")
 
 
@@ -182,7 +181,7 @@ def _crs(wkid: int, collection: Collection) -> OutputCrs:
     for offered in collection.crs:
         if offered.srid == wkid and offered.height != "ellipsoidal":
             return dataclasses.replace(offered, xy=True, height="none")
-    raise _bad("crs-not-offered", f"wkid {wkid} is not offered here", f"此处不提供 wkid {wkid}")
+    raise refused("crs-not-offered", f"wkid {wkid} is not offered here", f"此处不提供 wkid {wkid}")
 
 
 def _maybe_json(text: str | None) -> object:
@@ -191,7 +190,7 @@ def _maybe_json(text: str | None) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise _bad("bad-parameter", "a spatial reference is a wkid", "空间参考应为 wkid") from None
+        raise refused("bad-parameter", "a spatial reference is a wkid", "空间参考应为 wkid") from None
 
 
 def _ordered(query: FeatureQuery, text: str) -> FeatureQuery:
@@ -202,7 +201,7 @@ def _ordered(query: FeatureQuery, text: str) -> FeatureQuery:
         name, _, direction = part.partition(" ")
         down = direction.strip().upper() == "DESC"
         if direction.strip().upper() not in {"", "ASC", "DESC"} or (name.lower() != OBJECT_ID and name.lower() not in known):
-            raise _bad("bad-parameter", f"features are not ordered by {part[:40]!r}", f"不能按 {part[:40]!r} 排序")
+            raise refused("bad-parameter", f"features are not ordered by {part[:40]!r}", f"不能按 {part[:40]!r} 排序")
         if name.lower() == OBJECT_ID:
             descending_fid = down
             break  # no two have the same: what follows orders nothing
@@ -216,7 +215,7 @@ def _object_ids(text: str | None) -> tuple[int, ...] | None:
         return None
     numbers = [number for word in text.split(",") if (number := whole_number(word.strip())) is not None]
     if len(numbers) > MOST_IDS or len(numbers) <= text.count(","):
-        raise _bad("bad-parameter", f"objectIds are at most {MOST_IDS} whole numbers", f"objectIds 应为至多 {MOST_IDS} 个整数")
+        raise refused("bad-parameter", f"objectIds are at most {MOST_IDS} whole numbers", f"objectIds 应为至多 {MOST_IDS} 个整数")
     return tuple(numbers)
 
 
@@ -230,10 +229,10 @@ def _validity(text: str | None) -> Validity | None:
     except (ValueError, OverflowError, OSError):
         days = []
     if not 1 <= len(days) <= 2:
-        raise _bad("bad-datetime", "time is one or two times in milliseconds since 1970", "time 应为一个或两个 1970 年以来的毫秒数")
+        raise refused("bad-datetime", "time is one or two times in milliseconds since 1970", "time 应为一个或两个 1970 年以来的毫秒数")
     first, last = days[0], days[-1]
     if first is not None and last is not None and first > last:
-        raise _bad("bad-datetime", "time ends before it begins", "time 的结束早于开始")
+        raise refused("bad-datetime", "time ends before it begins", "time 的结束早于开始")
     return None if first is None and last is None else Validity(first, last)
 
 
@@ -247,24 +246,4 @@ def _moment(text: str | None) -> dt.datetime | None:
     try:
         return _time(text)
     except (ValueError, OverflowError, OSError):
-        raise _bad("bad-as-of", "historicMoment is in milliseconds since 1970", "historicMoment 应为 1970 年以来的毫秒数") from None
-
-
-def _whole(given: Mapping[str, str], name: str, default: int) -> int:
-    number = whole_number(given.get(name, str(default)))
-    if number is None:
-        raise _bad("bad-parameter", f"{name} is a whole number", f"{name} 应为整数")
-    return number
-
-
-def _flag(given: Mapping[str, str], name: str, *, default: str = "false") -> bool:
-    value = given.get(name, default).lower()
-    if value not in {"true", "false", "1", "0"}:
-        raise _bad("bad-parameter", f"{name} is true or false", f"{name} 应为 true 或 false")
-    return value in {"true", "1"}
-
-
-def _bad(code: str, en: str, zh: str) -> BadRequestError:
-    error = BadRequestError(en, zh=zh)
-    error.code = code
-    return error
+        raise refused("bad-as-of", "historicMoment is in milliseconds since 1970", "historicMoment 应为 1970 年以来的毫秒数") from None

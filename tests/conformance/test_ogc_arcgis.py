@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import collections
 import datetime as dt
 import functools
 import json
+import statistics as stats
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import ogc_server
@@ -15,11 +18,13 @@ import pytest
 import query_city as city
 import shapely
 
+from tests.gdal_reading import read
 from twin.catalogue import Catalogue
 
 Json = dict[str, Any]
 Ask = Callable[..., Json]
 N, E = city.NORTH, city.EAST
+COUNT = '[{"statisticType":"count","onStatisticField":"objectid","outStatisticFieldName":"n"}]'
 
 
 @functools.cache
@@ -176,6 +181,85 @@ def test_a_moment_of_the_past_shows_the_state_of_then(rest: Ask, base: str, cata
     }
 
 
+def statistics(**asked: str) -> str:
+    """Return outStatistics: name of a column → type and field."""
+    kinds = [(name, *text.split()) for name, text in asked.items()]
+    return json.dumps([{"statisticType": kind, "onStatisticField": field, "outStatisticFieldName": name} for name, kind, field in kinds])
+
+
+def test_statistics_are_those_of_the_items(rest: Ask, base: str) -> None:
+    asked = {
+        "n": "count objectid", "with_height": "COUNT height_m", "floors": "sum floors_above", "low": "min height_m", "high": "max HEIGHT_M",
+        "mean": "avg height_m", "spread": "stddev height_m", "square": "var height_m", "first": "min valid_from", "last": "max building_id",
+    }  # fmt: skip
+    properties = [f["properties"] for f in items(base, "buildings", filter="floors_above > 4").values()]
+    heights = [p["height_m"] for p in properties if p["height_m"] is not None]
+    answer = rest(where="floors_above > 4", outStatistics=statistics(**asked))
+    (row,) = [f["attributes"] for f in answer["features"]]
+    assert "geometry" not in answer["features"][0]
+    assert row["n"] == len(properties)
+    assert row["with_height"] == len(heights)
+    assert row["floors"] == sum(p["floors_above"] for p in properties)
+    assert (row["low"], row["high"], row["last"]) == (min(heights), max(heights), max(p["building_id"] for p in properties))
+    assert row["mean"] == pytest.approx(stats.mean(heights))
+    assert (row["spread"], row["square"]) == (pytest.approx(stats.stdev(heights)), pytest.approx(stats.variance(heights)))
+    day = dt.date.fromisoformat(min(p["valid_from"] for p in properties if p["valid_from"]))
+    assert row["first"] == (day - dt.date(1970, 1, 1)).days * 86_400_000
+    kinds = {f["name"]: f["type"] for f in answer["fields"]}
+    assert list(kinds) == list(asked)
+    assert (kinds["n"], kinds["mean"], kinds["first"], kinds["last"]) == (
+        "esriFieldTypeInteger", "esriFieldTypeDouble", "esriFieldTypeDate", "esriFieldTypeString",
+    )  # fmt: skip
+    (none,) = [f["attributes"] for f in rest(where="1=0", outStatistics=statistics(n="count objectid", high="max height_m"))["features"]]
+    assert none == {"n": 0, "high": None}
+
+
+def test_groups_are_those_of_the_items_page_by_page(rest: Ask, base: str, catalogue: Catalogue) -> None:
+    def groups(values: Iterable[str]) -> dict[str, int]:
+        return dict(sorted(collections.Counter(values).items()))
+
+    every = items(base, "buildings")
+    expected = groups(f["properties"]["valid_from"] for f in every.values() if f["properties"]["valid_from"])
+    asked = {"outStatistics": statistics(n="count objectid"), "groupByFieldsForStatistics": "valid_from", "where": "valid_from IS NOT NULL"}
+    found: list[Json] = []
+    while True:
+        page = rest(**asked, orderByFields="n DESC, valid_from ASC", resultOffset=len(found), resultRecordCount=2)
+        found += [f["attributes"] for f in page["features"]]
+        if not page.get("exceededTransferLimit"):
+            break
+    epoch = dt.date(1970, 1, 1)
+    said = {(epoch + dt.timedelta(milliseconds=row["valid_from"])).isoformat(): row["n"] for row in found}
+    assert said == expected
+    assert [row["n"] for row in found] == sorted(expected.values(), reverse=True)
+    assert rest(**asked, returnCountOnly="true") == {"count": len(expected)}
+    first = min(catalogue.commits(), key=lambda c: c.number)
+    then = rest(**asked, historicMoment=int(first.time.timestamp() * 1000) + 1)
+    before = items(base, "buildings", **{"as-of": first.number})
+    assert sum(f["attributes"]["n"] for f in then["features"]) == sum(1 for f in before.values() if f["properties"]["valid_from"])
+    geojson = rest(**asked, f="geojson")["features"]
+    assert {f["properties"]["n"] for f in geojson} == set(expected.values())
+    assert geojson[0]["geometry"] is None
+
+
+def test_distinct_values_are_those_of_the_items(rest: Ask, base: str) -> None:
+    asked = {"where": "1=1", "returnDistinctValues": "true", "outFields": "land_use_code", "returnGeometry": "false"}
+    answer = rest("plots/FeatureServer/0/query", **asked)
+    expected = sorted({f["properties"]["land_use_code"] for f in items(base, "plots").values()})
+    assert [f["attributes"] for f in answer["features"]] == [{"land_use_code": code} for code in expected]
+    assert answer["fields"][0]["domain"]["type"] == "codedValue"
+    assert rest("plots/FeatureServer/0/query", **asked, returnCountOnly="true") == {"count": len(expected)}
+    descending = rest("plots/FeatureServer/0/query", **asked, orderByFields="LAND_USE_CODE DESC")
+    assert [f["attributes"]["land_use_code"] for f in descending["features"]] == expected[::-1]
+
+
+def test_gdal_reads_statistics_as_a_table(base: str) -> None:
+    asked = {"where": "1=1", "f": "json", "outStatistics": statistics(n="count objectid", high="max height_m")}
+    address = f"{base}/arcgis/rest/services/buildings/FeatureServer/0/query?{urlencode(asked)}"
+    heights = [f["properties"]["height_m"] for f in items(base, "buildings").values() if f["properties"]["height_m"] is not None]
+    got = read(f"ESRIJSON:{address}")["columns"]
+    assert (got["n"], got["high"]) == ([29], [max(heights)])
+
+
 def test_geojson_is_in_degrees(rest: Ask, base: str) -> None:
     found = rest(where="1=1", outFields="name", f="geojson")
     expected = items(base, "buildings", crs="http://www.opengis.net/def/crs/OGC/1.3/CRS84")
@@ -220,7 +304,18 @@ def test_a_query_comes_as_a_form_too(base: str) -> None:
         ({"where": "1=1", "outSR": "x"}, "bad-geometry"),
         ({"where": "1=1", "resultOffset": "-1"}, "bad-parameter"),
         ({"where": "1=1", "orderByFields": "colour"}, "bad-parameter"),
-        ({"where": "1=1", "outStatistics": "[{}]"}, "not-supported"),
+        ({"outStatistics": "[{}]"}, "not-supported"),
+        ({"outStatistics": '[{"statisticType":"percentile_cont","onStatisticField":"height_m"}]'}, "not-supported"),
+        ({"outStatistics": '[{"statisticType":"sum","onStatisticField":"name"}]'}, "bad-parameter"),
+        ({"outStatistics": '[{"statisticType":"sum","onStatisticField":"colour"}]'}, "unknown-property"),
+        ({"outStatistics": "[[", "groupByFieldsForStatistics": "name"}, "bad-parameter"),
+        ({"outStatistics": COUNT, "groupByFieldsForStatistics": "colour"}, "unknown-property"),
+        ({"outStatistics": COUNT, "returnExtentOnly": "true"}, "not-supported"),
+        ({"outStatistics": COUNT, "returnDistinctValues": "true"}, "bad-parameter"),
+        ({"outStatistics": COUNT, "having": "count(*) > 1"}, "not-supported"),
+        ({"outStatistics": COUNT, "groupByFieldsForStatistics": "name", "orderByFields": "height_m"}, "bad-parameter"),
+        ({"groupByFieldsForStatistics": "name"}, "bad-parameter"),
+        ({"returnDistinctValues": "true"}, "bad-parameter"),
         ({"where": "1=1", "time": "1,2,3"}, "bad-datetime"),
         ({"where": "1=1", "time": "9,1e3"}, "bad-datetime"),
         ({"where": "1=1", "time": "999999999999999999"}, "bad-datetime"),
