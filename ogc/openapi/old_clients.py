@@ -29,7 +29,7 @@ _QUERY = {
     "returnCountOnly": "false | true",
     "returnExtentOnly": "false | true",
     "orderByFields": "name [ASC | DESC],…",
-    "outStatistics": '[{"statisticType":"count | sum | min | max | avg | stddev | var","onStatisticField":name,"outStatisticFieldName":name}]',
+    "outStatistics": "[{statisticType: count | sum | min | max | avg | stddev | var, onStatisticField, outStatisticFieldName},…]",
     "groupByFieldsForStatistics": "name,name",
     "returnDistinctValues": "false | true",
     "resultOffset": "0…",

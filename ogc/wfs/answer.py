@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import orjson
 
-from ogc.ows import XSI
+from ogc.ows import XLINK, XSI
 from ogc.wfs.gml import FeatureWriter
-from ogc.wfs.names import GML, PREFIX, WFS
+from ogc.wfs.names import GML, PREFIX, WFS, feature_id
 from ogc.wfs.request import GetFeature
 from twin.query.items import ItemsPage
 
@@ -20,33 +21,58 @@ _SCHEMA = "http://schemas.opengis.net/wfs/2.0/wfs.xsd"
 
 def declarations(space: str) -> str:
     """Return the namespace declarations of a document with features of the city's own types."""
-    named = {"wfs": WFS, "gml": GML, "xsi": XSI, PREFIX: space}
+    named = {"wfs": WFS, "gml": GML, "xlink": XLINK, "xsi": XSI, PREFIX: space}
     return "".join(f" xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in named.items())
 
 
-def opening(element: str, space: str, address: str, slug: str, matched: str, returned: int, links: str) -> str:
-    """Return the start of a wfs:FeatureCollection or wfs:ValueCollection."""
-    described = f"{address}?service=WFS&version=2.0.0&request=DescribeFeatureType&typeNames={PREFIX}:{slug}"
+MEMBER_CLOSING = b"</wfs:FeatureCollection></wfs:member>\n"
+
+
+def opening(element: str, space: str, address: str, slugs: Sequence[str], matched: str, returned: int, onward: str | None) -> str:
+    """Return the start of a wfs:FeatureCollection or wfs:ValueCollection; ``onward`` is where the next page is."""
+    types = ",".join(dict.fromkeys(f"{PREFIX}:{slug}" for slug in slugs))
+    described = f"{address}?service=WFS&version=2.0.0&request=DescribeFeatureType&typeNames={types}"
     located = quoteattr(f"{WFS} {_SCHEMA} {space} {described}")
-    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    following = f" next={quoteattr(onward)}" if onward else ""
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<wfs:{element}{declarations(space)} xsi:schemaLocation={located}'
-        f' timeStamp="{now}" numberMatched="{matched}" numberReturned="{returned}"{links}>'
+        f' timeStamp="{_now()}" numberMatched="{matched}" numberReturned="{returned}"{following}>'
     )
 
 
-async def gml_members(wanted: GetFeature, pages: AsyncIterator[ItemsPage], value: str | None) -> AsyncIterator[bytes]:
-    """Yield the members of a collection: features or, for GetPropertyValue, the values of one property."""
+def member_opening(matched: int, returned: int) -> bytes:
+    """Return the start of a wfs:FeatureCollection that is a member of another."""
+    numbers = f'numberMatched="{matched}" numberReturned="{returned}"'
+    return f'<wfs:member><wfs:FeatureCollection timeStamp="{_now()}" {numbers}>'.encode()
+
+
+async def gml_members(
+    wanted: GetFeature, pages: AsyncIterator[ItemsPage], value: str | None, seen: set[str] | None = None
+) -> AsyncIterator[bytes]:
+    """Yield the members of a collection: features or, for GetPropertyValue, the values of one property.
+
+    Of a feature that is among those ``seen`` in the document there is a reference, since a gml:id stands there once.
+    """
     writer = FeatureWriter(wanted.collection, wanted.srs)
     async for page in pages:
         # A page takes a tenth of a second: beside the event loop, so that nobody else waits for it.
-        yield await asyncio.to_thread(_written, writer, page.features, value)
+        yield await asyncio.to_thread(_written, writer, page.features, value, seen)
 
 
-def _written(writer: FeatureWriter, features: bytes, value: str | None) -> bytes:
+def _written(writer: FeatureWriter, features: bytes, value: str | None, seen: set[str] | None) -> bytes:
     found = orjson.loads(b"[" + features + b"]")
+    if seen is not None:
+        return "".join([_member_once(writer, feature, seen) for feature in found]).encode()
     made = (writer.element(f) if value is None else writer.value(f, value) for f in found)
     return "".join([f"<wfs:member>{one}</wfs:member>\n" for one in made if one is not None]).encode()
+
+
+def _member_once(writer: FeatureWriter, feature: Mapping[str, Any], seen: set[str]) -> str:
+    identifier = feature_id(writer.collection, feature["id"])
+    if identifier in seen:
+        return f"<wfs:member xlink:href={quoteattr(f'#{identifier}')}/>\n"
+    seen.add(identifier)
+    return f"<wfs:member>{writer.element(feature)}</wfs:member>\n"
 
 
 async def geojson_members(pages: AsyncIterator[ItemsPage]) -> AsyncIterator[bytes]:
@@ -68,3 +94,7 @@ def geojson_opening(wanted: GetFeature, matched: str, returned: int, commit: int
     if onward is not None:
         head |= {"links": [{"rel": "next", "type": "application/geo+json", "href": onward}]}
     return orjson.dumps(head)[:-1] + b',"features":['
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

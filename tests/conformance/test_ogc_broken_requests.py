@@ -16,7 +16,7 @@ from lxml import etree
 from starlette.types import Message
 
 import ogc.taken
-import ogc.wfs.door
+import ogc.wfs.feature_answers
 import ogc.wfs.request
 import ogc.windows
 from ogc.formats import Formats
@@ -124,7 +124,7 @@ def test_polygons_within_polygons_are_read_once() -> None:
 def test_an_answer_has_no_more_features_than_the_capabilities_say(door: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ogc.wfs.request, "DEFAULT_COUNT", 12)
     monkeypatch.setattr(ogc.windows, "PIECE", 5)
-    monkeypatch.setattr(ogc.wfs.door, "PIECE", 5)
+    monkeypatch.setattr(ogc.wfs.feature_answers, "PIECE", 5)
     asked = {**GET_BUILDINGS, "count": "999999999999"}
     whole = [f["id"] for f in door.get("collections/buildings/items?limit=1000").json()["features"]]
     walked, sizes, address = [], [], str(door.build_request("GET", "wfs", params=asked).url)

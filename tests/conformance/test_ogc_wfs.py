@@ -251,6 +251,94 @@ def test_pages_hits_projection_and_order(wfs: Wfs, base: str) -> None:
     )
 
 
+def posted(base: str, content: str, attributes: str = "", operation: str = "GetFeature") -> httpx.Response:
+    spaces = "".join(f" xmlns:{name}='{uri}'" for name, uri in NAMES.items())
+    body = f"<wfs:{operation} service='WFS' version='2.0.0'{spaces} {attributes}>{content}</wfs:{operation}>"
+    return client().post(f"{base}/wfs", content=body.encode(), headers={"Content-Type": "application/xml"})
+
+
+def walk(answer: httpx.Response) -> list[int]:
+    """Return the features of an answer and of those that its links lead to."""
+    walked = fids(answer)
+    while address := read(answer).get("next"):
+        answer = client().get(address)
+        walked += fids(answer)
+    return walked
+
+
+def test_what_was_asked_in_xml_goes_on_by_its_links(wfs: Wfs, base: str) -> None:
+    literal = "x)(y &amp; &lt;z"
+    condition = f"<fes:Not>{compared('PropertyIsEqualTo', 'city:name', literal)}</fes:Not>"
+    sorting = (
+        "<fes:SortProperty><fes:ValueReference>city:floors_above</fes:ValueReference><fes:SortOrder>DESC</fes:SortOrder></fes:SortProperty>"
+    )
+    query = (
+        "<wfs:Query typeNames='city:buildings' srsName='urn:ogc:def:crs:EPSG::4490'><wfs:PropertyName>city:floors_above</wfs:PropertyName>"
+        f"{filter_xml(condition)}<fes:SortBy>{sorting}</fes:SortBy></wfs:Query>"
+    )
+    whole = fids(wfs(typeNames="buildings", sortBy="floors_above DESC", filter=filter_xml(condition)))
+    first = posted(base, query, "count='7'")
+    assert len(whole) > 20
+    assert walk(first) == whole
+    onward = members(client().get(read(first).get("next")))[0]
+    assert list(values(onward)) == ["floors_above"]
+    values_read = [m.text for m in members(posted(base, query, "count='3' valueReference='city:floors_above'", "GetPropertyValue"))]
+    values_next = read(posted(base, query, "count='3' valueReference='city:floors_above'", "GetPropertyValue")).get("next")
+    values_read += [m.text for m in members(client().get(values_next))]
+    assert values_read == [m.text for m in members(wfs("GetPropertyValue", typeNames="buildings", valueReference="floors_above",
+                                                       sortBy="floors_above DESC", count=6, filter=filter_xml(condition)))]  # fmt: skip
+    long = compared("PropertyIsEqualTo", "name", "x" * 9_000)
+    assert read(posted(base, query.replace(condition, f"<fes:Not>{long}</fes:Not>"), "count='7'")).get("next") is not None
+    longer = filter_xml(f"<fes:Not>{long}</fes:Not>").replace("<fes:Filter", f"<fes:Filter xmlns:p='urn:{'x' * 40_000}'")
+    assert read(posted(base, query.replace(filter_xml(condition), longer), "count='7'")).get("next") is None
+
+
+def collections_of(answer: httpx.Response) -> list[list[int]]:
+    """Return the features of each collection in an answer to several queries; its numbers say how many they are."""
+    root, found = read(answer), []
+    for inner in root.iterfind("wfs:member/wfs:FeatureCollection", NAMES):
+        ids = [m[0].get(f"{{{NAMES['gml']}}}id") if len(m) else m.get("{http://www.w3.org/1999/xlink}href").lstrip("#")
+               for m in inner.iterfind("wfs:member", NAMES)]  # fmt: skip
+        assert int(inner.get("numberReturned")) == len(ids)
+        found.append([int(identifier.rpartition(".")[2]) for identifier in ids])
+    assert int(root.get("numberReturned")) == sum(map(len, found))
+    return found
+
+
+def test_several_queries_are_a_collection_of_their_collections(wfs: Wfs, base: str) -> None:
+    high = filter_xml(compared("PropertyIsGreaterThan", "floors_above", "25"))
+    buildings, pipes = fids(wfs(typeNames="buildings", filter=high)), fids(wfs(typeNames="pipes"))
+    asked = {"typeNames": "(city:buildings)(city:pipes)", "filter": f"({high})()"}
+    assert collections_of(wfs(**asked)) == [buildings, pipes]
+    assert read(wfs(**asked)).get("numberMatched") == str(len(buildings) + len(pipes))
+    queries = f"<wfs:Query typeNames='buildings'>{high}</wfs:Query><wfs:Query typeNames='pipes' srsName='EPSG:4326'/>"
+    assert collections_of(posted(base, queries)) == [buildings, pipes]
+    pages, answer = [], posted(base, queries, "count='2'")
+    while True:
+        pages.append(collections_of(answer))
+        address = read(answer).get("next")
+        if address is None:
+            break
+        answer = client().get(address)
+    assert [f for page in pages for f in page[0]] == buildings
+    assert [f for page in pages for f in page[1]] == pipes
+    assert all(sum(map(len, page)) == 2 for page in pages[:-1])
+    hits = read(posted(base, queries, "resultType='hits'"))
+    assert (hits.get("numberMatched"), len(hits)) == (str(len(buildings) + len(pipes)), 0)
+    both = wfs(typeNames="(buildings)(pipes)", filter=f"({high})()", outputFormat="application/json").json()
+    assert [f["id"].partition(".")[0] for f in both["features"]] == ["2"] * (len(buildings) + len(pipes))
+    assert (both["numberMatched"], both["numberReturned"]) == (len(buildings) + len(pipes),) * 2
+    twice = wfs(typeNames="(buildings)(buildings)", filter=f"({high})({high})")
+    assert collections_of(twice) == [buildings, buildings]
+    assert len(set(read(twice).xpath("//@gml:id", namespaces=NAMES))) == len(read(twice).xpath("//@gml:id", namespaces=NAMES))
+
+
+def test_several_queries_are_of_one_commit(wfs: Wfs, base: str, catalogue: Catalogue) -> None:
+    first = min(c.number for c in catalogue.commits())
+    then = wfs(typeNames="(buildings)(pipes)", **{"as-of": first})
+    assert len(collections_of(then)[0]) == len(items(base, "buildings", **{"as-of": first}))
+
+
 def test_features_come_by_their_ids(wfs: Wfs) -> None:
     first, second = (m.get(f"{{{NAMES['gml']}}}id") for m in members(wfs(typeNames="pipes", count=2)))
     assert len(members(wfs(resourceId=f"{first},{second}"))) == 2
@@ -298,6 +386,14 @@ def test_schemas_describe_every_type_and_hide_what_is_closed(wfs: Wfs) -> None:
         ({"typeNames": "buildings", "bbox": "1,2,3"}, "InvalidParameterValue"),
         ({"typeNames": "buildings", "bbox": "nan,nan,nan,nan"}, "InvalidParameterValue"),
         ({"typeNames": "buildings,pipes"}, "OptionNotSupported"),
+        ({"typeNames": "(buildings)(pipes)", "propertyName": "(name)(name)(name)"}, "InvalidParameterValue"),
+        ({"typeNames": "(plots)" * 21}, "InvalidParameterValue"),
+        ({"typeNames": "(buildings)(pipes)", "srsName": "(EPSG:4326)(EPSG:4549)", "outputFormat": "json"}, "OptionNotSupported"),
+        ({"request": "GetPropertyValue", "typeNames": "(buildings)(pipes)", "valueReference": "name"}, "OptionNotSupported"),
+        ({"typeNames": "buildings", "resolve": "all"}, "OptionNotSupported"),
+        ({"typeNames": "buildings", "resolve": "remote", "resolveDepth": "*"}, "OptionNotSupported"),
+        ({"typeNames": "buildings", "resolve": "far"}, "InvalidParameterValue"),
+        ({"typeNames": "buildings", "resolve": "local", "resolveTimeout": "soon"}, "InvalidParameterValue"),
         ({"typeNames": "buildings", "outputFormat": "shape-zip"}, "InvalidParameterValue"),
         ({"typeNames": "buildings", "sortBy": "colour"}, "InvalidParameterValue"),
         ({"typeNames": "buildings", "filter": "<fes:Filter"}, "OperationParsingFailed"),
