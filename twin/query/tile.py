@@ -20,6 +20,7 @@ from twin.query.collection import Collection, require_visible
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.parameters import Parameters
 from twin.query.rows import STANDING_COMMIT, current_rows, selected_rows
+from twin.query.tile_affine import Affine, tile_affine
 from twin.tile_matrix_sets import TileAddress
 
 EXTENT = 4096
@@ -49,6 +50,8 @@ class Detail:
     """Without features of very many vertices, which can keep PostGIS busy for minutes."""
     is_sample: bool = False
     """Made of some of the features, which are taken as an even part of all."""
+    color_by: str | None = None
+    """The field that colours, where it is not the one the FeatureType is coloured by."""
 
     def reduced(self, excess: float, rows: int) -> Detail:
         """Return what to try next for a tile of ``rows`` that is ``excess`` times too large: properties go first, then small features."""
@@ -84,6 +87,8 @@ class TileFrame:
     """The side of a square of its area."""
     box: Bounds
     """Of the region."""
+    affine: Affine | None
+    """From the storage CRS to that of the grid; None where only PROJ is exact enough."""
 
     @property
     def is_near(self) -> bool:
@@ -121,9 +126,9 @@ def _frame(address: TileAddress, storage_srid: int) -> TileFrame | None:
     grid = address.matrix_set
     # Both kinds of grid stretch the ground by 1 / cos latitude, web mercator both ways, degrees from west to east.
     stretch, side_m = math.cos(math.radians(latitude)), grid.side(address.z) * grid.metres_a_unit
-    return TileFrame(
-        address, region, side_m * stretch, side_m * (stretch if grid.metres_a_unit == 1 else math.sqrt(stretch)), region.bounds
-    )
+    mean_side_m = side_m * (stretch if grid.metres_a_unit == 1 else math.sqrt(stretch))
+    affine = tile_affine(address, storage_srid, EXTENT, BUFFER)
+    return TileFrame(address, region, side_m * stretch, mean_side_m, region.bounds, affine)
 
 
 def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
@@ -143,11 +148,13 @@ def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, princi
         properties_of(query, detail, near=True),
         collection.storage_srid,
         frame.address.matrix_set.srid,
+        is_affine=frame.affine is not None,
         has_z=kind.has_z,
         most=detail.most,
         simple_only=detail.simple_only,
     )
-    return Statement(text, {f"v{n}": value for n, value in enumerate((*frame.box, *frame.address.bounds()))})
+    values = (*frame.box, *(frame.affine or ()), *frame.address.bounds())
+    return Statement(text, {f"v{n}": value for n, value in enumerate(values)})
 
 
 @functools.lru_cache(maxsize=1024)
@@ -159,17 +166,19 @@ def _near_text(
     storage_srid: int,
     grid_srid: int,
     *,
+    is_affine: bool,
     has_z: bool,
     most: int | None,
     simple_only: bool,
 ) -> sql.Composed:
     # A near tile of all features of a collection has the same text wherever it lies, and putting that together costs as much as a small
-    # tile. Its values are the box of the region and that of the tile, in this order. It is kept for the whole process, so it is made of
-    # its arguments only: another deployment in the same process may have the same dataset in another CRS.
+    # tile. Its values are the box of the region, the affine map and the box of the tile, in this order. It is kept for the whole process,
+    # so it is made of its arguments only: another deployment in the same process may have the same dataset in another CRS.
     parameters, anywhere = Parameters(), (0.0, 0.0, 0.0, 0.0)
+    affine = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0) if is_affine else None
     touching = _touching(anywhere, storage_srid, parameters, smallest_m=None, simple_only=simple_only)
     rows = current_rows(_columns("fid", "geom", *names), type_name, dataset, [touching], order=_order(most), limit=_limit(most))
-    drawn = _drawn(names, _cut(_flat(has_z=has_z), grid_srid, anywhere, parameters), rows)
+    drawn = _drawn(names, _cut(_flat(has_z=has_z), affine, grid_srid, anywhere, parameters), rows)
     return sql.Composed([sql.SQL(_layer(dataset, slug, drawn).as_string(None))])
 
 
@@ -209,17 +218,26 @@ def _limit(most: int | None) -> int:
 
 def placed(geometry: sql.Composable, frame: TileFrame, parameters: Parameters) -> sql.Composable:
     """Return the expression of a geometry of the storage CRS in units of a tile, cut to it with its buffer."""
-    return _cut(geometry, frame.address.matrix_set.srid, frame.address.bounds(), parameters)
+    return _cut(geometry, frame.affine, frame.address.matrix_set.srid, frame.address.bounds(), parameters)
 
 
-def _cut(geometry: sql.Composable, grid_srid: int, bounds: Bounds, parameters: Parameters) -> sql.Composable:
-    return sql.SQL("ST_AsMVTGeom(ST_Transform({shape}, {srid}), ST_MakeEnvelope({bounds}, {srid}), {extent}, {buffer}, true)").format(
-        shape=geometry,
-        srid=sql.Literal(grid_srid),
-        bounds=sql.SQL(", ").join([parameters.add(b) + sql.SQL("::float8") for b in bounds]),
+def _cut(geometry: sql.Composable, affine: Affine | None, grid_srid: int, bounds: Bounds, parameters: Parameters) -> sql.Composable:
+    srid = sql.Literal(grid_srid)
+    if affine is None:
+        moved = sql.SQL("ST_Transform({}, {})").format(geometry, srid)
+    else:
+        moved = sql.SQL("ST_Affine({}, {})").format(geometry, _numbers(affine, parameters))
+    return sql.SQL("ST_AsMVTGeom({moved}, ST_MakeEnvelope({bounds}, {srid}), {extent}, {buffer}, true)").format(
+        moved=moved,
+        srid=srid,
+        bounds=_numbers(bounds, parameters),
         extent=sql.Literal(EXTENT),
         buffer=sql.Literal(BUFFER),
     )
+
+
+def _numbers(values: tuple[float, ...], parameters: Parameters) -> sql.Composable:
+    return sql.SQL(", ").join([parameters.add(float(value)) + sql.SQL("::float8") for value in values])
 
 
 def framed(collection: Collection, rows: sql.Composable, parameters: Parameters) -> Statement:
@@ -247,27 +265,30 @@ def drawn_tile(row: tuple[Any, ...]) -> DrawnTile:
 
 def properties_of(query: FeatureQuery, detail: Detail, *, near: bool) -> tuple[str, ...]:
     """Return the properties that features of a tile carry: far ones those of the style unless others are asked for."""
-    color_by = query.collection.feature_type.style.color_by
+    color_by = color_field(query.collection, detail)
     if detail.properties == "color":
         return (color_by,) if color_by is not None and color_by in query.wanted_properties else ()
     if query.properties is not None and detail.properties == "all":
         return query.wanted_properties
     if near and detail.properties == "all":
         return query.collection.properties
-    shown = _style_properties(query.collection)
+    shown = _style_properties(query.collection, color_by)
     return shown if query.properties is None else tuple(n for n in query.wanted_properties if n in shown)
 
 
-def _style_properties(collection: Collection) -> tuple[str, ...]:
-    style = collection.feature_type.style
-    shown = {*style.choices, style.color_by, "name", "code", "level"}
+def color_field(collection: Collection, detail: Detail) -> str | None:
+    """Return the field by which features that are drawn together are told apart, None where nothing colours them."""
+    return detail.color_by or collection.feature_type.style.color_by
+
+
+def _style_properties(collection: Collection, color_by: str | None) -> tuple[str, ...]:
+    shown = {*collection.feature_type.style.choices, color_by, "name", "code", "level"}
     return tuple(n for n in collection.feature_type.field_names if n in shown)
 
 
 def box_of(box: Bounds, parameters: Parameters, srid: int) -> sql.Composable:
     """Return the expression of the box of a frame (around a tile with its buffer), storage CRS."""
-    corners = sql.SQL(", ").join([parameters.add(float(b)) + sql.SQL("::float8") for b in box])
-    return sql.SQL("ST_MakeEnvelope({}, {})").format(corners, sql.Literal(srid))
+    return sql.SQL("ST_MakeEnvelope({}, {})").format(_numbers(box, parameters), sql.Literal(srid))
 
 
 def _touching(box: Bounds, srid: int, parameters: Parameters, *, smallest_m: float | None, simple_only: bool) -> sql.Composable:
