@@ -8,6 +8,8 @@ import numpy as np
 from meshoptimizer._loader import lib
 from numpy.typing import NDArray
 
+from tiles import vertex_codec
+
 
 class MeshoptError(ValueError):
     """A stream could not be encoded or is not a valid stream."""
@@ -15,15 +17,10 @@ class MeshoptError(ValueError):
 
 def encode_vertices(vertices: NDArray[np.generic]) -> bytes:
     """Return the ATTRIBUTES stream of ``vertices``, a contiguous array whose rows are a multiple of 4 bytes, at most 256."""
-    count, stride = len(vertices), vertices.nbytes // max(len(vertices), 1)
+    stride = vertices.nbytes // max(len(vertices), 1)
     if not vertices.flags.c_contiguous or stride % 4 or not 0 < stride <= 256:
         raise MeshoptError(f"rows of {stride} bytes cannot be encoded")
-    lib.meshopt_encodeVertexVersion(0)
-    out = np.empty(lib.meshopt_encodeVertexBufferBound(count, stride), np.uint8)
-    size = lib.meshopt_encodeVertexBuffer(_bytes_of(out), len(out), vertices.ctypes.data_as(ctypes.c_void_p), count, stride)
-    if size == 0:
-        raise MeshoptError("the vertex stream does not fit its bound")
-    return out[:size].tobytes()
+    return vertex_codec.encode(vertices)
 
 
 def exponential(rows: NDArray[np.float32], step: float) -> NDArray[np.int32]:

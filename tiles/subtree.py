@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from tiles.kernel import kernel
 from twin.errors import TwinError
 
 type Integers = NDArray[np.int64]
@@ -80,20 +81,24 @@ class Subtree:
         return Subtree(self.levels, *columns, self.children[c], self.child_name[c])
 
 
+@kernel
 def morton(x: Integers, y: Integers) -> Integers:
     """Return the Z-order codes of ``x``, ``y`` (n,), below 2^31: bits of x at even places, of y at odd ones."""
-    code = np.zeros_like(x)
-    for bit in range(31):
-        code |= ((x >> bit) & 1) << (2 * bit) | ((y >> bit) & 1) << (2 * bit + 1)
+    code = np.zeros(len(x), np.int64)
+    for i in range(len(x)):
+        for bit in range(31):
+            code[i] |= ((x[i] >> bit) & 1) << (2 * bit) | ((y[i] >> bit) & 1) << (2 * bit + 1)
     return code
 
 
+@kernel
 def unmorton(code: Integers) -> tuple[Integers, Integers]:
     """Return the x and y of Z-order codes (n,)."""
-    x, y = np.zeros_like(code), np.zeros_like(code)
-    for bit in range(31):
-        x |= ((code >> (2 * bit)) & 1) << bit
-        y |= ((code >> (2 * bit + 1)) & 1) << bit
+    x, y = np.zeros(len(code), np.int64), np.zeros(len(code), np.int64)
+    for i in range(len(code)):
+        for bit in range(31):
+            x[i] |= ((code[i] >> (2 * bit)) & 1) << bit
+            y[i] |= ((code[i] >> (2 * bit + 1)) & 1) << bit
     return x, y
 
 
