@@ -18,7 +18,7 @@ _DIMENSIONS = {
     "Point": 0, "MultiPoint": 0, "LineString": 1, "MultiLineString": 1, "Polygon": 2, "MultiPolygon": 2,
     "Polyhedron": 3, "MultiPolyhedron": 3, "Prism": 3,
 }  # fmt: skip
-_EGM96_HEIGHT = epsg_uri(5773)
+EGM96_HEIGHT = epsg_uri(5773)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def root_members(features: Iterable[Mapping[str, Any]], crs: OutputCrs, collecti
 def reference_system(crs: OutputCrs, collection: Collection) -> str | Sequence[str]:
     """Return the value of ``coordRefSys``: a grid with heights above EGM96 is a compound of both."""
     is_compound = crs.height == "gravity" and collection.feature_type.has_z and collection.vertical == "egm96"
-    return [crs.uri, _EGM96_HEIGHT] if is_compound else crs.uri
+    return [crs.uri, EGM96_HEIGHT] if is_compound else crs.uri
 
 
 def _time(properties: Mapping[str, Any]) -> Document | None:

@@ -17,6 +17,7 @@ from ogc.openapi.build import (
     operation,
     schema,
 )
+from ogc.json_fg.profile import MEDIA_TYPES as JSON_FG_TYPES
 from ogc.writing.bodies import PATCH_TYPES, is_read_only
 from ogc.writing.items import is_writable
 from ogc.writing.preferences import REASON_HEADER
@@ -36,6 +37,11 @@ _TYPES: dict[FieldType, Document] = {
     "date": {"type": "string", "format": "date"},
     "datetime": {"type": "string", "format": "date-time"},
 }
+_JSON_FG: Document = {
+    "type": "object",
+    "properties": {"place": {"type": "object", "nullable": True}, "time": {"type": "object", "nullable": True}},
+}
+"""A feature as JSON-FG has it; docs/ogc-writing.md says what of it is taken."""
 _GEOMETRIES = {"Point": ["Point"], "LineString": ["LineString"], "MultiPolygon": ["Polygon", "MultiPolygon"]}
 
 
@@ -75,7 +81,7 @@ def _create(described: Described, collection: Collection) -> Document:
         {201: made},
         tag=collection.slug,
         parameters=named("lang", "Content-Crs", "Prefer", REASON_HEADER),
-        request_body=body(content(GEOJSON, JSON, value={"oneOf": [of, several]})),
+        request_body=body(content(GEOJSON, JSON, value={"oneOf": [of, several]}) | content(JSON_FG_TYPES[0], value=_JSON_FG)),
         problems=WRITE_PROBLEMS,
     ) | _SECURED  # fmt: skip
 
@@ -89,8 +95,8 @@ def _change(described: Described, collection: Collection, method: str) -> Docume
     }
     changed = {200: answer("OK", content(GEOJSON), {"ETag": _TEXT, "Preference-Applied": _TEXT})} if method != "delete" else {}
     bodies = {
-        "put": body(content(GEOJSON, JSON, value=schema(f"{slug}.toWrite"))),
-        "patch": body({PATCH_TYPES[0]: {"schema": {"type": "object"}}}),
+        "put": body(content(GEOJSON, JSON, value=schema(f"{slug}.toWrite")) | content(JSON_FG_TYPES[0], value=_JSON_FG)),
+        "patch": body(content(PATCH_TYPES[0]) | content(JSON_FG_TYPES[0], value=_JSON_FG)),
     }
     names = ("item", "lang", "If-Match", REASON_HEADER, *(("Content-Crs", "Prefer") if method != "delete" else ()))
     return (

@@ -32,7 +32,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 _OF_ITEMS = ("POST",)
 _OF_ITEM = ("PUT", "PATCH", "DELETE")
 _ACCEPTED: Mapping[str, Mapping[str, str]] = {
-    "POST": {"Accept-Post": ", ".join(bodies.GEOJSON_TYPES)},
+    "POST": {"Accept-Post": ", ".join(bodies.FEATURE_TYPES)},
     "PUT": {"Accept-Patch": ", ".join(bodies.PATCH_TYPES)},
 }
 _EVERY = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -55,11 +55,10 @@ class WritingDoor:
         if request.method == "OPTIONS":
             return await self._offered(request, _OF_ITEMS)
         collection, principal, writer, actor = await self._begin(request, _OF_ITEMS)
-        body = await bodies.json_body(request, bodies.GEOJSON_TYPES)
-        features, crs = bodies.features_of(body), bodies.content_crs(request, collection)
-        is_one = body["type"] == "Feature"
-        reason = reason_of(request)
-        with refusals([""] if is_one else [f"/features/{n}" for n in range(len(features))], preferences(request)):
+        body = await bodies.json_body(request, bodies.FEATURE_TYPES)
+        given, is_one, reason = bodies.features_of(body), body["type"] == "Feature", reason_of(request)
+        with refusals([""] if is_one else [f"/features/{n}" for n in range(len(given))], preferences(request)):
+            features, crs = bodies.received(request, collection, body, given)
             require_receivable([(collection, feature, {}) for feature in features])
             actions = [WriteAction(collection, "insert", crs, feature=receivable(collection, feature)) for feature in features]
             written = await self._keeper.written(lambda: writer.write(actions, actor, reason))
@@ -74,9 +73,12 @@ class WritingDoor:
         collection, principal, writer, actor = await self._begin(request, _OF_ITEM)
         fid = collection.fid(request.path_params["item"])
         is_patch = request.method == "PATCH"
-        media_types = bodies.PATCH_TYPES if is_patch else bodies.GEOJSON_TYPES
+        media_types = bodies.PATCH_TYPES if is_patch else bodies.FEATURE_TYPES
         body = None if request.method == "DELETE" else await bodies.json_body(request, media_types)
         crs, reason = bodies.content_crs(request, collection), reason_of(request)
+        if body is not None:
+            with refusals([""], preferences(request)):
+                (body,), crs = bodies.received(request, collection, body, [body])
         found, since = await standing(self._context.pool, collection, principal, crs, fid)
         preconditions.require_state(request, fid, since)
         with refusals([""], preferences(request)):

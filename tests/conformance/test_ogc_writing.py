@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 import httpx
 import numpy as np
+import pyogrio
 import pyproj
 import pytest
 import query_city
+import shapely
 
 from ogc.conformance import classes
 from tests.written_city import WrittenCity, building, city_folder, node, pipe, written_city
@@ -24,6 +26,7 @@ from twin.embedded import EmbeddedCluster
 
 BUILDINGS = "/collections/buildings/items"
 PATCH = {"Content-Type": "application/merge-patch+json"}
+JSON_FG = {"Content-Type": "application/vnd.ogc.fg+json"}
 ANY = {"If-Match": "*"}
 EPSG4549 = "http://www.opengis.net/def/crs/EPSG/0/4549"
 EPSG4490 = "http://www.opengis.net/def/crs/EPSG/0/4490"
@@ -109,7 +112,7 @@ def test_options_tell_each_caller_what_may_be_done_to_each_resource(writer: http
     assert allowed[True, feature] == allowed[True, f"{BUILDINGS}/unknown_id"] == {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}
     assert all(allowed[False, address] == {"GET", "HEAD", "OPTIONS"} for address in (BUILDINGS, feature))
     assert "application/geo+json" in offered[True, BUILDINGS].headers["accept-post"]
-    assert offered[True, feature].headers["accept-patch"] == "application/merge-patch+json"
+    assert offered[True, feature].headers["accept-patch"].split(", ")[0] == "application/merge-patch+json"
     for nobodys in ("findings", "catalogue"):
         assert reader.options(f"/collections/{nobodys}/items").headers["allow"] == "GET, HEAD, OPTIONS"
         assert writer.put(f"/collections/{nobodys}/items", content=b"{}").status_code == 405
@@ -285,6 +288,107 @@ def test_a_feature_written_back_as_it_was_read_is_no_change(writer: httpx.Client
         done = writer.put(address, json=body, headers=headers)
         assert done.status_code == 204, done.text
         assert reader.get(address).headers["etag"].split("-")[:2] == seen.headers["etag"].split("-")[:2], collection
+
+
+# -- JSON-FG ---------------------------------------------------------------------------------------------------------------------
+
+
+def _fg(method: str, client: httpx.Client, address: str, body: dict[str, Any], **headers: str) -> httpx.Response:
+    return client.request(method, address, content=json.dumps(body), headers=JSON_FG | ANY | headers)
+
+
+def _states(client: httpx.Client, address: str) -> list[str]:
+    return client.get(address).headers["etag"].split("-")[:2]
+
+
+@pytest.mark.parametrize(("collection", "crs"), [("buildings", EPSG4490), ("pipes", EPSG4549), ("nodes", EPSG4549), ("pipes", None)])
+@pytest.mark.parametrize("declared", ["media type", "conformsTo"])
+def test_a_feature_of_json_fg_written_back_is_no_change(
+    writer: httpx.Client, reader: httpx.Client, collection: str, crs: str | None, declared: str
+) -> None:
+    address = f"/collections/{collection}/items/{_get(reader, f'/collections/{collection}/items')['features'][0]['id']}"
+    seen = _get(reader, address, params={"profile": "jsonfg"} | ({"crs": crs} if crs else {}))
+    assert (seen["place"] is None) == (crs is None)
+    before = _states(reader, address)
+    said = {} if declared == "media type" else {"Content-Type": "application/geo+json"}
+    done = _fg("PUT", writer, address, seen, **said)
+    assert done.status_code == 204, done.text
+    assert _states(reader, address) == before
+
+
+def test_place_and_time_of_json_fg_are_position_and_validity(writer: httpx.Client, reader: httpx.Client) -> None:
+    lon, lat, height = 119.9772, 31.8121, 4.25
+    easting, northing = pyproj.Transformer.from_crs(4326, 4549, always_xy=True).transform(lon, lat)
+    number = next(_NUMBERS)
+    given = node(number, ground_elevation_m=height) | {
+        "geometry": {"type": "Point", "coordinates": [0, 0]},  # for readers that know no place
+        "place": {"type": "Point", "coordinates": [northing, easting, height]},
+        "coordRefSys": [EPSG4549, "http://www.opengis.net/def/crs/EPSG/0/5773"],
+        "featureType": "pipe_node",
+        "time": {"interval": ["2020-03-01", "2021-02-28"]},
+    }
+    made = _fg("POST", writer, "/collections/nodes/items", given)
+    assert made.status_code == 201, made.text
+    address = made.headers["location"]
+    found = _get(reader, address, params={"crs": EPSG4549})
+    assert found["geometry"]["coordinates"] == pytest.approx([northing, easting, height], abs=1e-3)
+    assert (found["properties"]["valid_from"], found["properties"]["valid_to"]) == ("2020-03-01", "2021-03-01")
+    assert _fg("PATCH", writer, address, {"time": {"interval": ["2020-03-01", ".."]}}).status_code == 204
+    assert _get(reader, address, params={"f": "jsonfg"})["time"] == {"interval": ["2020-03-01", ".."]}
+    moved = {"place": {"type": "Point", "coordinates": [northing + 5, easting, height]}}
+    done = _fg("PATCH", writer, address, moved, **{"Content-Crs": f"<{EPSG4549}>"})
+    assert done.status_code == 204, done.text
+    found = _get(reader, address, params={"crs": EPSG4549})
+    assert found["geometry"]["coordinates"] == pytest.approx([northing + 5, easting, height], abs=1e-3)
+    assert (found["properties"]["valid_from"], found["properties"]["node_id"]) == ("2020-03-01", f"N{number}")
+
+
+def test_what_json_fg_says_that_cannot_be_is_refused(writer: httpx.Client, feature: str) -> None:
+    place = {"type": "Point", "coordinates": [3_521_000.0, 499_000.0]}
+    solid = {"type": "Prism", "base": {"type": "Polygon", "coordinates": []}, "upper": 3}
+    for body, errors in (
+        ({"place": solid}, [("/place", "unsupported-geometry")]),
+        ({"time": {"timestamp": "2020-01-01T00:00:00Z"}}, [("/time", "bad-time")]),
+        ({"time": {"interval": ["20200101", ".."]}}, [("/time", "bad-time")]),
+        ({"time": {"interval": ["2020-01-01"]}}, [("/time", "bad-time")]),
+        ({"time": {"date": "9999-12-31"}}, [("/time", "bad-time")]),
+        ({"time": {"date": "2020-01-01"}, "properties": {"valid_from": "2019-01-01"}}, [("/time", "contradicts")]),
+    ):
+        answer = _fg("PATCH", writer, feature, body)
+        assert (answer.status_code, _errors(answer)) == (422, errors), body
+    for body, code in (
+        ({"place": place, "coordRefSys": "http://www.opengis.net/def/crs/EPSG/0/25832"}, "crs-not-offered"),
+        ({"place": place, "coordRefSys": [EPSG4490, "http://www.opengis.net/def/crs/EPSG/0/5773"]}, "crs-not-offered"),
+        ({"place": place, "coordRefSys": {"type": "Reference", "href": EPSG4549, "epoch": 2020.5}}, "crs-not-offered"),
+        ({"place": place, "coordRefSys": 4549}, "crs-not-offered"),
+        ({"featureType": "pipe"}, "other-type"),
+    ):
+        answer = _fg("PATCH", writer, feature, body)
+        assert (answer.status_code, answer.json()["code"]) == (400, code), body
+    answer = _fg("PATCH", writer, feature, {"place": place, "coordRefSys": EPSG4549}, **{"Content-Crs": f"<{EPSG4490}>"})
+    assert answer.json()["code"] == "crs-contradicts"
+    two = [building(1), building(2) | {"place": place, "coordRefSys": EPSG4549}]
+    answer = _fg("POST", writer, BUILDINGS, {"type": "FeatureCollection", "features": two})
+    assert (answer.status_code, answer.json()["code"]) == (400, "crs-contradicts")
+
+
+def test_what_gdal_writes_as_json_fg_is_taken(writer: httpx.Client, reader: httpx.Client, tmp_path: Path) -> None:
+    """GDAL says the grid, whose axes it writes in their own order, and a place in it beside the geometry in degrees."""
+    easting, northing = 498_000.25, 3_521_000.5
+    number, path = next(_NUMBERS), tmp_path / "nodes.json"
+    row = {name: np.array([value]) for name, value in node(number, ground_elevation_m=4.0)["properties"].items()}
+    shape = np.array([shapely.to_wkb(shapely.Point(easting, northing, 4.0))], dtype=object)
+    pyogrio.raw.write(path, shape, list(row.values()), list(row), geometry_type="Point Z", crs="EPSG:4549", driver="JSONFG")
+    given = json.loads(path.read_bytes())
+    assert given["features"][0]["place"]["coordinates"][0] == pytest.approx(northing)
+    made = _fg("POST", writer, "/collections/nodes/items", given)
+    assert made.status_code == 201, made.text
+    found = _get(reader, made.headers["location"], params={"crs": EPSG4549})
+    assert found["geometry"]["coordinates"] == pytest.approx([northing, easting, 4.0], abs=1e-3)
+    assert found["properties"]["node_id"] == f"N{number}"
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------------------
 
 
 def test_what_the_schema_does_not_know_is_refused_by_name(writer: httpx.Client, reader: httpx.Client, feature: str) -> None:

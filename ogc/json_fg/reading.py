@@ -1,0 +1,130 @@
+"""JSON-FG features that callers write (21-045r1, clauses 7 and 8) → GeoJSON features and the CRS of their positions; pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ogc.json_fg.document import CONFORMANCE, EGM96_HEIGHT, is_lonlat
+from ogc.json_fg.profile import MEDIA_TYPES
+from ogc.writing.writer import WriteFault, WriteRefusedError
+from twin.crs import OutputCrs, output_crs
+from twin.errors import BadRequestError, Text
+from twin.query.collection import Collection
+
+Json = dict[str, Any]
+_SIMPLE = frozenset({"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"})
+_OPEN = ".."
+
+
+def is_json_fg(media_type: str, body: Mapping[str, Any]) -> bool:
+    """Tell whether a body is JSON-FG: by its media type or, being GeoJSON as well, by what it says it conforms to."""
+    said = body.get("conformsTo")
+    return media_type in MEDIA_TYPES or (isinstance(said, list) and any(isinstance(c, str) and c.startswith(CONFORMANCE) for c in said))
+
+
+def geojson_of(
+    root: Mapping[str, Any], features: Sequence[Mapping[str, Any]], collection: Collection, content_crs: OutputCrs | None
+) -> tuple[list[Json], OutputCrs | None]:
+    """Return features as GeoJSON and the CRS of their positions, None where they have none.
+
+    Positions of a ``place`` are in the ``coordRefSys`` of the feature or of the ``root`` it is in, else in ``content_crs``; without
+    any, and those of ``geometry`` always, in longitude and latitude. ``time`` becomes the validity. Raises BadRequestError for a CRS
+    that is not offered, for CRSs that contradict each other and for features of another type, WriteRefusedError for solids and for
+    times that are no days.
+    """
+    faults: list[WriteFault] = []
+    made, found = [], set[OutputCrs]()
+    for number, feature in enumerate(features):
+        _require_type(feature.get("featureType", root.get("featureType")), collection)
+        said = feature.get("coordRefSys", root.get("coordRefSys"))
+        stated = None if said is None else _stated_crs(said, collection)
+        plain = {name: value for name, value in feature.items() if name not in {"place", "time"}}
+        place = feature.get("place")
+        if place is not None:
+            if stated is not None and content_crs is not None and stated != content_crs:
+                raise _bad("crs-contradicts", "coordRefSys and Content-Crs name different CRSs", "coordRefSys 与 Content-Crs 不一致")
+            found.add(stated or content_crs or collection.crs[0])
+            faults += _place_faults(place, number)
+            plain["geometry"] = place
+        elif plain.get("geometry") is not None:
+            found.add(stated if stated is not None and is_lonlat(stated) else collection.crs[0])
+        faults += _dated(plain, feature.get("time"), number)
+        made.append(plain)
+    if faults:
+        raise WriteRefusedError(faults)
+    if len(found) > 1:
+        raise _bad("crs-contradicts", "the features of a request have positions in one CRS", "一次请求中的要素应为同一坐标参考系")
+    return made, next(iter(found), None)
+
+
+def _require_type(said: object, collection: Collection) -> None:
+    names, wanted = said if isinstance(said, list) else [said], collection.feature_type.name
+    if said is not None and wanted not in names and collection.slug not in names:  # GDAL names it as its layer
+        raise _bad("other-type", f"features here are of type {wanted}", f"此处要素的类型为 {wanted}")
+
+
+def _stated_crs(said: object, collection: Collection) -> OutputCrs:
+    """Return the CRS that a coordRefSys names: a URI, a Reference without epoch, or a grid with its heights above EGM96."""
+    if isinstance(said, list) and len(said) == 2:
+        crs, height = _stated_crs(said[0], collection), _uri(said[1])
+        if crs.height == "gravity" and height == EGM96_HEIGHT and collection.vertical == "egm96":
+            return crs
+    elif (uri := _uri(said)) is not None:
+        return output_crs(uri, collection.crs)
+    raise _bad("crs-not-offered", "coordRefSys names no CRS that is offered here", "coordRefSys 未给出此处提供的坐标参考系")
+
+
+def _uri(said: object) -> str | None:
+    if isinstance(said, dict) and said.get("type") == "Reference" and said.get("epoch") is None:
+        said = said.get("href")
+    return said if isinstance(said, str) else None
+
+
+def _place_faults(place: object, number: int) -> Iterator[WriteFault]:
+    kind = place.get("type") if isinstance(place, dict) else None
+    if kind not in _SIMPLE:
+        reason = Text(
+            "此处写入平面几何（点、线、面），立体随文件提交", "what is written here are points, lines and areas; solids come with files"
+        )
+        yield WriteFault(number, "/place", "unsupported-geometry", reason, value=str(kind)[:40])
+
+
+def _dated(plain: Json, time: object, number: int) -> Iterator[WriteFault]:
+    """Put the days of ``time`` into the properties of a feature; yield what is wrong with them."""
+    if time is None:
+        return
+    days = _days(time)
+    if days is None:
+        reason = Text("time 应为日期或日期区间", "time is a date, or an interval of dates: what is recorded of validity are days")
+        yield WriteFault(number, "/time", "bad-time", reason)
+        return
+    given = plain.get("properties")
+    properties = given if isinstance(given, dict) else {}
+    if any(name in properties and properties[name] != day for name, day in days.items()):
+        yield WriteFault(
+            number, "/time", "contradicts", Text("time 与属性中的有效期不一致", "time and the properties contradict each other")
+        )
+    plain["properties"] = properties | days
+
+
+def _days(time: object) -> dict[str, str | None] | None:
+    """Return the validity that a time means: from its first day to the one after its last, which is in it."""
+    if not isinstance(time, dict):
+        return None
+    ends = time.get("interval", [time.get("date")] * 2)
+    if not isinstance(ends, list) or len(ends) != 2 or "timestamp" in time:
+        return None
+    try:
+        first, last = (None if end == _OPEN else dt.datetime.strptime(end, "%Y-%m-%d").date() for end in ends)  # noqa: DTZ007 - a day
+        end = None if last is None else (last + dt.timedelta(days=1)).isoformat()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return {"valid_from": None if first is None else first.isoformat(), "valid_to": end}
+
+
+def _bad(code: str, en: str, zh: str) -> BadRequestError:
+    error = BadRequestError(en, zh=zh)
+    error.code = code
+    return error
