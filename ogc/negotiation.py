@@ -8,7 +8,7 @@ from typing import Literal
 
 from starlette.requests import Request
 
-from twin.errors import BadRequestError
+from twin.errors import BadRequestError, NotAcceptableError
 
 Form = Literal["json", "html"]
 Language = Literal["zh", "en"]
@@ -17,28 +17,45 @@ LANGUAGE_TAGS: Mapping[Language, str] = MappingProxyType({"zh": "zh-Hans", "en":
 
 _MEDIA: Mapping[str, Form] = {
     "application/json": "json",
-    "application/geo+json": "json",
-    "application/schema+json": "json",
     "application/*": "json",
+    "*/*": "json",
     "text/html": "html",
     "application/xhtml+xml": "html",
+    "text/*": "html",
 }
+_JSON_SUFFIX = "+json"
+"""Of media types that are JSON all the same: who names one of them gets the JSON there is."""
 
 
 def form(request: Request, extra: tuple[str, ...] = (), media_types: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the form asked for by ``f``, else by Accept, else ``json``.
 
     ``extra`` are other values that ``f`` may have; ``media_types`` says which of them Accept may name, and by which media type.
+    Raises BadRequestError for another ``f``, NotAcceptableError for an Accept that names nothing there is.
     """
     asked = request.query_params.get("f")
     if asked is None:
-        known = {**_MEDIA, **media_types}
-        return next((known[kind] for kind, _ in _by_preference(request.headers.get("accept", "")) if kind in known), "json")
+        accepted = request.headers.get("accept", "")
+        return "json" if accepted in {"", "*/*"} else _accepted(accepted, media_types)
     if asked not in {"json", "html", *extra}:
         error = BadRequestError(f"f is one of json, html{''.join(', ' + e for e in extra)}", zh="f 的取值不受支持")
         error.code = "bad-format"
         raise error
     return asked
+
+
+def _accepted(header: str, media_types: Mapping[str, str]) -> str:
+    """Return the best liked form that there is; a header without any media range says nothing."""
+    ranges = [name.lower() for name, _ in _by_preference(header) if "/" in name]
+    for name in ranges:
+        if (found := media_types.get(name) or _MEDIA.get(name)) is not None:
+            return found
+        if name.endswith(_JSON_SUFFIX):
+            return "json"
+    if not ranges:
+        return "json"
+    offered = ", ".join(["application/json", "text/html", *media_types])
+    raise NotAcceptableError(f"there is nothing of what Accept names; there is {offered}", zh=f"没有 Accept 所列的格式，可用 {offered}")
 
 
 def language(request: Request) -> Language:

@@ -23,6 +23,7 @@ _NAMES = frozenset(
     {
         "service", "request", "version", "acceptversions", "acceptformats", "sections", "updatesequence",
         "layer", "style", "format", "tilematrixset", "tilematrix", "tilerow", "tilecol", "time",
+        "infoformat", "i", "j",
     }
 )  # fmt: skip
 _SUFFIXES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
@@ -71,9 +72,8 @@ class WmtsDoor:
             case "gettile":
                 _require_version([required(given, "version")], "InvalidParameterValue", "version")
                 return await self._tile(request, given)
-        raise OwsError(
-            "OperationNotSupported", "request", "request is GetCapabilities or GetTile", "request 应为 GetCapabilities 或 GetTile"
-        )
+        asked = given["request"][:40]  # GetFeatureInfo too: the capabilities name no operation but these, and no InfoFormat
+        raise OwsError("OperationNotSupported", asked, "request is GetCapabilities or GetTile", "request 应为 GetCapabilities 或 GetTile")
 
     async def _path_tile(self, request: Request) -> Response:
         keyed_values(request.query_params.multi_items(), frozenset())

@@ -88,6 +88,12 @@ class MethodNotAllowedError(TwinError):
         super().__init__(f"only {self.headers['Allow']} here", zh=f"此处仅支持 {self.headers['Allow']}")
 
 
+class NotAcceptableError(TwinError):
+    """The thing is there, and in none of the forms that the caller takes."""
+
+    code, status, exit_code = "not-acceptable", 406, 2
+
+
 class PreconditionFailedError(TwinError):
     """The thing is not in the state any more that the caller has seen."""
 
@@ -122,6 +128,16 @@ class UnsupportedMediaError(TwinError):
     """The file is of a kind that is not read here."""
 
     code, status, exit_code = "unsupported-media", 415, 1
+
+
+class RangeError(TwinError):
+    """The file has not the bytes that are asked for; ``Content-Range`` says how many it has."""
+
+    code, status, exit_code = "no-such-range", 416, 2
+
+    def __init__(self, length: str) -> None:
+        self.headers = {"Content-Range": length}
+        super().__init__(f"there is no such range: {length}", zh=f"没有该范围：{length}")
 
 
 class RejectedError(TwinError):

@@ -16,7 +16,7 @@ from twin.query.collection import Collection
 Document = dict[str, object]
 JSON, GEOJSON, SCHEMA, HTML = "application/json", "application/geo+json", "application/schema+json", "text/html"
 PROBLEM = "application/problem+json"
-READ_PROBLEMS = (400, 401, 404, 405, 414, 429, 503)
+READ_PROBLEMS = (400, 401, 404, 405, 406, 414, 429, 503)
 """What any reading operation can answer instead."""
 WRITE_PROBLEMS = (400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 503, 507)
 """What any writing operation can answer instead."""

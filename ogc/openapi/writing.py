@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ogc.json_fg.profile import MEDIA_TYPES as JSON_FG_TYPES
 from ogc.openapi.build import (
     GEOJSON,
     JSON,
@@ -17,7 +18,6 @@ from ogc.openapi.build import (
     operation,
     schema,
 )
-from ogc.json_fg.profile import MEDIA_TYPES as JSON_FG_TYPES
 from ogc.writing.bodies import PATCH_TYPES, is_read_only
 from ogc.writing.items import is_writable
 from ogc.writing.preferences import REASON_HEADER

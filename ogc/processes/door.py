@@ -124,6 +124,7 @@ class ProcessDoor:
     async def _dismissed(self, request: Request) -> Response:
         """Stop a job, or forget what it made."""
         single_values(request.query_params.multi_items(), EVERYWHERE)
+        negotiation.form(request)  # refused before anything is done
         job, asker = await self._found(request)
         if job.asker != asker:
             raise ForbiddenError("only who asked for a job may dismiss it", zh="只有提交者可取消作业").with_code("not-your-job")

@@ -368,6 +368,40 @@ def test_every_form_is_linked_to_and_is_what_its_link_says(get: Get) -> None:
     assert {entry["type"] for entry in second if entry["rel"] == "alternate"} == {"text/html", "application/geo+json"}
 
 
+@pytest.mark.parametrize(
+    ("accept", "got"),
+    [
+        ("image/png", None),
+        ("application/vnd.google-earth.kml+xml, image/*;q=0.5", None),
+        ("application/json;q=0, text/plain", None),
+        ("image/png, */*;q=0.1", "json"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "html"),  # a browser
+        ("application/vnd.oai.openapi+json;version=3.0, application/openapi+json;version=3.0, application/json", "json"),  # QGIS, GDAL
+        ("application/ld+json", "json"),
+        ("text/*", "html"),
+        ("nonsense", "json"),
+    ],
+)
+def test_what_nothing_here_can_meet_is_refused(get: Get, accept: str, got: str | None) -> None:
+    """RFC 9110, 15.5.7; 17-069r4, table 3."""
+    for path in (
+        "",
+        "/collections",
+        "/collections/buildings/items",
+        "/collections/buildings/items/2.25.7.2.1.1",
+        "/conformance",
+        "/openapi",
+    ):
+        answer = get(path, headers={"Accept": accept})
+        if got is None:
+            assert (answer.status_code, answer.headers["content-type"]) == (406, "application/problem+json")
+            assert answer.json()["code"] == "not-acceptable"
+        else:
+            assert answer.status_code == 200
+            assert got in answer.headers["content-type"]
+        assert get(f"{path}?f=json", headers={"Accept": accept}).status_code == 200
+
+
 def test_forms_are_negotiated_and_parameters_of_pages_refused(get: Get) -> None:
     address = "/collections/buildings/items"
     assert get(address, headers={"Accept": "text/csv, application/json;q=0.5"}).headers["content-type"].startswith("text/csv")

@@ -170,7 +170,11 @@ def test_owslib_finds_layers_days_and_tiles(base: str) -> None:
     [
         ("", "MissingParameterValue", "service"),
         ("service=WMS&request=GetMap", "InvalidParameterValue", "service"),
-        ("service=WMTS&request=GetFeatureInfo", "OperationNotSupported", "request"),
+        (
+            f"{TILE.replace('GetTile', 'GetFeatureInfo')}&TILEROW=0&LAYER=imagery&I=1&J=1&INFOFORMAT=text/html",
+            "OperationNotSupported",
+            "GetFeatureInfo",
+        ),
         ("service=WMTS&request=GetCapabilities&acceptversions=2.0.0", "VersionNegotiationFailed", "acceptversions"),
         ("service=WMTS&request=GetTile&version=1.0.0", "MissingParameterValue", "layer"),
         ("service=WMTS&request=GetCapabilities&foo=1", "InvalidParameterValue", "foo"),
