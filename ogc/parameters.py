@@ -31,7 +31,7 @@ ITEMS = ITEM | {
     "resulttype",
 }  # fmt: skip
 FILTER = frozenset({"filter", "filter-lang", "filter-crs"})
-TILE = EVERYWHERE | FILTER | {"as-of", "datetime", "properties"}
+TILE = EVERYWHERE | FILTER | {"as-of", "datetime", "properties", "color-by"}
 DATASET_TILE = EVERYWHERE | {"as-of", "datetime", "collections"}
 FILTER_LANGUAGES = ("cql2-text", "cql2-json")
 
@@ -245,10 +245,21 @@ def property_names(text: str | None, collection: Collection) -> tuple[str, ...] 
     if text is None:
         return None
     names = tuple(name for name in text.split(",") if name)
-    unknown = [name for name in names if name not in collection.properties]
-    if unknown:
-        raise _bad("unknown-property", f"the collection has no property {unknown[0][:40]!r}", f"该集合没有属性 {unknown[0][:40]!r}")
+    for name in names:
+        _require_property(name, collection)
     return names
+
+
+def color_field(text: str | None, collection: Collection) -> str | None:
+    """Return the property that ``color-by`` names, None without it."""
+    if text is not None:
+        _require_property(text, collection)
+    return text
+
+
+def _require_property(name: str, collection: Collection) -> None:
+    if name not in collection.properties:
+        raise _bad("unknown-property", f"the collection has no property {name[:40]!r}", f"该集合没有属性 {name[:40]!r}")
 
 
 def flag(given: Mapping[str, str], name: str) -> bool:

@@ -159,11 +159,16 @@ class StyleDoor:
 
     def _map_layer(self, asked: Asked, collection: Collection, style: NamedStyle | None) -> MapLayer:
         own = f"{asked.base}/collections/{collection.slug}"
+        styled = self._styled(collection.feature_type)
+        choice = (style or named_styles(styled)[0]).choice
         tiles = "map/tiles" if collection.is_coverage else "tiles"
-        form = "?f=webp" if collection.is_coverage else ""
-        return MapLayer(
-            self._styled(collection.feature_type), collection.slug, f"{own}/{tiles}/WebMercatorQuad/{{z}}/{{y}}/{{x}}{form}", style
-        )
+        if collection.is_coverage:
+            wanted = "?f=webp"
+        elif choice is not None and choice.field != collection.feature_type.style.color_by:
+            wanted = f"?color-by={choice.field}"
+        else:
+            wanted = ""
+        return MapLayer(styled, collection.slug, f"{own}/{tiles}/WebMercatorQuad/{{z}}/{{y}}/{{x}}{wanted}", style)
 
     def _styled_layer(self, asked: Asked, collection: Collection, style: NamedStyle | None) -> StyledLayer:
         feature_type = self._styled(collection.feature_type)

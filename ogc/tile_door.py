@@ -13,13 +13,14 @@ from starlette.routing import Route
 
 from ogc import answers, links, memento, negotiation
 from ogc.features import FeatureDoor
-from ogc.parameters import DATASET_TILE, TILE, filter_of, moment, property_names, single_values, validity_of
+from ogc.parameters import DATASET_TILE, TILE, color_field, filter_of, moment, property_names, single_values, validity_of
 from ogc.state import OgcContext, StateKeeper
 from twin.errors import BadRequestError, NotFoundError
 from twin.model import Principal
 from twin.query.collection import Collection
 from twin.query.execute import fetch_row
 from twin.query.feature_query import FeatureQuery
+from twin.query.tile import tile_frame
 from twin.query.vector_tile import MOST_BYTES, NOTHING_DRAWN, vector_tile
 from twin.query.versions import standing_at_statement
 from twin.tile_cache import KeptTile
@@ -45,6 +46,8 @@ class _Asked:
     at: int | None
     given: tuple[tuple[str, str], ...]
     principal: Principal
+    color_by: str | None = None
+    """What is drawn together has the class of this property, where it is not the one that colours the type."""
     most_bytes: int = MOST_BYTES
 
     @property
@@ -151,8 +154,10 @@ class TileDoor:
             filter=filter_of(given, collection),
             properties=property_names(given.get("properties"), collection),
         )
-        means = tuple(sorted((name, value) for name, value in given.items() if name not in {"f", "lang", "as-of"}))
-        return _Asked(collection, address, query, at, means, principal)
+        color_by = _other_color(given, collection, address)
+        told = {"f", "lang", "as-of", *(() if color_by else ("color-by",))}
+        means = tuple(sorted((name, value) for name, value in given.items() if name not in told))
+        return _Asked(collection, address, query, at, means, principal, color_by)
 
     async def _layer(self, asked: _Asked) -> KeptTile:
         cache = self._context.tile_cache
@@ -160,7 +165,9 @@ class TileDoor:
 
         async def draw() -> tuple[str | None, KeptTile]:
             pool = self._context.tile_pool or self._context.pool
-            tile = await vector_tile(pool, asked.query, asked.at, asked.address, asked.principal, asked.most_bytes)
+            tile = await vector_tile(
+                pool, asked.query, asked.at, asked.address, asked.principal, most_bytes=asked.most_bytes, color_by=asked.color_by
+            )
             kept = KeptTile.of(tile.commit, tile.content, tile.reduced)
             return (None if tile.reduced == NOTHING_DRAWN else asked.key(_seen(asked, kept))), kept
 
@@ -175,6 +182,15 @@ def _given(request: Request, allowed: frozenset[str]) -> Given:
     if given.get("f", "mvt") not in _FORMS:
         raise BadRequestError("f is mvt", zh="f 应为 mvt").with_code("bad-format")
     return given
+
+
+def _other_color(given: Given, collection: Collection, address: TileAddress) -> str | None:
+    """Return the property that colours where it makes another tile: it is not the type's own, and features may be drawn together."""
+    asked = color_field(given.get("color-by"), collection)
+    if asked is None or asked == collection.feature_type.style.color_by:
+        return None
+    frame = tile_frame(address, collection)
+    return None if frame is None or frame.is_near else asked
 
 
 def _address(request: Request) -> TileAddress:

@@ -44,6 +44,7 @@ def _parameters(described: Described) -> dict[str, Document]:
         query("filter-lang", {"type": "string", "enum": list(FILTER_LANGUAGES), "default": FILTER_LANGUAGES[0]}),
         query("filter-crs", _TEXT, text("filter 中坐标的坐标参考系", "CRS of positions in the filter")),
         query("properties", {"type": "array", "items": _TEXT}, text("只返回这些属性", "Only these properties")),
+        query("color-by", _TEXT, text("一并绘制的要素按此属性取值", "The property whose value features that are drawn together have")),
         query("skipGeometry", {"type": "boolean", "default": False}, text("不返回几何", "Leave the geometry out")),
         query(
             "sortby",

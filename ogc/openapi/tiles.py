@@ -35,7 +35,7 @@ def tiles_paths(described: Described) -> Part:
 
 def _of_collection(collection: Collection, language: str) -> dict[str, Document]:
     slug, title = collection.slug, collection.dataset.title.in_language(language)
-    own = [*named("as-of", "datetime", "filter", "filter-lang", "properties"), *crs_parameters(collection.crs, "filter-crs")]
+    own = [*named("as-of", "datetime", "filter", "filter-lang", "properties", "color-by"), *crs_parameters(collection.crs, "filter-crs")]
     return _tilesets(f"/collections/{slug}/tiles", slug, title, slug, own)
 
 

@@ -27,7 +27,7 @@ from twin.query.collection import collections_of
 from twin.query.execute import fetch_row_blocking
 from twin.query.feature_query import FeatureQuery
 from twin.query.massed_tile import Sample, counted_statement, stored_statement
-from twin.query.tile import Detail, drawn_tile, tile_frame
+from twin.query.tile import FEATURE_CAP, Detail, drawn_tile, tile_frame
 from twin.query.vector_tile import NOTHING_DRAWN, VectorTile, vector_tile
 from twin.server.overviews import complete_overviews, lacks_overview
 from twin.tables import current_table
@@ -51,7 +51,8 @@ def _row(kind: str, fid: int, turn: int = 0) -> city.Row:
     rng = np.random.default_rng([fid, turn])
     x, y, size = (float(v) for v in (*rng.uniform(0, 6000, 2), rng.choice([12, 60, 200, 700, 1500])))
     if kind == "building":
-        return city.Row(fid, city.square(x, y, size, z=3.0), {"building_id": f"B{fid}", "usage": str(rng.choice(["0701", "0901"]))})
+        values = {"building_id": f"B{fid}", "usage": str(rng.choice(["0701", "0901"])), "height_m": float(rng.integers(3, 90))}
+        return city.Row(fid, city.square(x, y, size, z=3.0), values if fid % 9 else {**values, "height_m": None})
     if kind == "pipe_segment":
         turned = rng.permutation([(x, y, 1.0), (x + size, y - size / 2, 2.0)])
         shape = city.line(*(tuple(map(float, place)) for place in turned))
@@ -153,6 +154,70 @@ def test_a_tile_too_large_loses_properties_and_then_its_smallest_features(catalo
     areas = {tile: sorted(_areas(tile.content), reverse=True) for tile in (plain, least)}
     assert 0 < len(areas[least]) < len(areas[plain])
     assert min(areas[least]) >= areas[plain][len(areas[least])] * 0.9
+
+
+def test_cells_have_the_mean_of_a_number_that_another_style_colours_by(catalogue: Catalogue) -> None:
+    complete_overviews(catalogue)
+    collection = collections_of(catalogue)["footprints"]
+    with catalogue.pool.connection() as connection:
+        table = current_table("building", collection.dataset.id)
+        stored = connection.execute(sql.SQL("SELECT ST_AsBinary(geom), height_m FROM {}").format(table)).fetchall()
+    level = 10  # of the cells of the tile: 16.7 km in at most 134
+    cells: dict[tuple[int, int], list[tuple[float, float | None]]] = {}
+    for content, height_m in stored:
+        shape = shapely.from_wkb(content)
+        west, south, east, north = shape.bounds
+        if np.hypot(east - west, north - south) > 2 << level:
+            continue  # it is drawn itself
+        cell = int((west + east) / 2) >> level, int((south + north) / 2) >> level
+        cells.setdefault(cell, []).append((max(1, round(shape.area)), height_m))
+
+    async def draw(color_by: str) -> VectorTile:
+        async with AsyncConnectionPool(str(catalogue.pool.conninfo), open=False, kwargs={"autocommit": True}) as pool:
+            query = FeatureQuery(collection, collection.crs[0])
+            return await vector_tile(pool, query, None, _address(8), Principal.system(), color_by=color_by)
+
+    features = mapbox_vector_tile.decode(run_alone(draw("height_m")).content)["footprints"]["features"]
+    summed = [f["properties"] for f in features if "count" in f["properties"]]
+    assert summed
+    assert all("usage" not in of for of in summed)
+    means = [_mean(of) for of in cells.values()]
+    assert sorted(of.get("height_m", -1) for of in summed) == pytest.approx(sorted(means), abs=0.5)
+    own = mapbox_vector_tile.decode(run_alone(draw("usage")).content)["footprints"]["features"]
+    assert {f["properties"]["usage"] for f in own} <= {"0701", "0901"}
+
+
+def _mean(of: list[tuple[float, float | None]]) -> float:
+    known = [(weight, value) for weight, value in of if value is not None]
+    return sum(w * v for w, v in known) / sum(w for w, _ in known) if known else -1
+
+
+def test_a_near_tile_of_very_many_features_draws_the_largest(catalogue: Catalogue) -> None:
+    city.publish_first(catalogue, "crowd", "building", [_row("building", 1)])
+    collection = collections_of(catalogue)["crowd"]
+    number, frame = collection.dataset.id, tile_frame(_address(14), collection)
+    assert frame is not None
+    middle = frame.region.centroid
+    with catalogue.pool.connection() as connection:
+        connection.execute(
+            sql.SQL(
+                "INSERT INTO {} (dataset, fid, commit_from, geom) SELECT %s, 1000 + k, %s, ST_Multi(ST_Force3D(ST_MakeEnvelope("
+                "x, y, x + 1 + k * 0.0005, y + 1, %s), 3)) FROM (SELECT k, %s + (k %% 104) * 9.0 AS x, %s + (k / 104) * 9.0 AS y"
+                " FROM generate_series(1, 10020) AS k) AS placed"
+            ).format(current_table("building", number)),
+            (number, collection.revision.commit, 4549, middle.x - 470, middle.y - 470),
+        )
+
+    async def draw() -> VectorTile:
+        async with AsyncConnectionPool(str(catalogue.pool.conninfo), open=False, kwargs={"autocommit": True}) as pool:
+            query = FeatureQuery(collection, collection.crs[0], properties=())
+            return await vector_tile(pool, query, None, _address(14), Principal.system())
+
+    tile = run_alone(draw())
+    assert tile.reduced == "small-features"
+    drawn = {f["id"] for f in mapbox_vector_tile.decode(tile.content)["crowd"]["features"]}
+    assert len(drawn) == FEATURE_CAP
+    assert max(set(range(1001, 11_021)) - drawn) < 2_500  # boxes that are kept beside geometries are good for some decimetres
 
 
 @pytest.mark.parametrize("limit_ms", [1, 1_000])

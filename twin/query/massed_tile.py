@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from psycopg import sql
@@ -29,6 +30,7 @@ from twin.query.tile import (
     Detail,
     TileFrame,
     box_of,
+    color_field,
     framed,
     placed,
     properties_of,
@@ -45,6 +47,8 @@ _MOST_CELLS_ACROSS = {"MultiPolygon": 134, "LineString": 67, "Point": 67}
 _LARGE_CELLS = 2
 """Features of more cells than this are drawn themselves where cells are made of the features."""
 _BEYOND = 1
+_STEPS_OF_A_RAMP = 100
+"""More colours of a ramp nobody tells apart, and every value of its own makes a tile larger."""
 _QUERIES = load_queries("twin.query", "massed_tile.sql")
 
 
@@ -130,7 +134,7 @@ def counted_statement(
     collection, kind = query.collection, query.collection.feature_type
     level = _cell_level(collection, frame, detail)
     names = properties_of(query, detail, near=False)
-    color_by = kind.style.color_by
+    color_by = color_field(collection, detail)
     large_m = sql.Literal(_LARGE_CELLS << level)
     wanted = dict.fromkeys(("fid", "geom", *names, *((color_by,) if color_by else ())))
     touching = _in_box(frame, parameters, collection)
@@ -159,12 +163,15 @@ def _drawn(
 ) -> Statement:
     """Return the statement of the cells, and over them, the largest first, of the features that are drawn themselves."""
     collection, kind = query.collection, query.collection.feature_type
-    names = properties_of(query, detail, near=False)
+    names, color_by = properties_of(query, detail, near=False), color_field(collection, detail)
     massed = _QUERIES[_MASSED[kind.geometry_type]].format(
-        side_m=sql.Literal(1 << level), srid=sql.Literal(collection.storage_srid), **_tile_places(frame, parameters)
+        side_m=sql.Literal(1 << level),
+        srid=sql.Literal(collection.storage_srid),
+        common=_common(collection, color_by),
+        **_tile_places(frame, parameters),
     )
     geometry = sql.Identifier("geom") if kind.geometry_type == "MultiPolygon" else placed(sql.Identifier("geom"), frame, parameters)
-    classes = [_class_value(collection, n) if n == kind.style.color_by else sql.SQL("NULL") for n in names]
+    classes = [_class_value(collection, n) if n == color_by else sql.SQL("NULL") for n in names]
     count = sql.SQL(", count AS {}").format(sql.Identifier(count_property(collection))) if detail.properties == "all" else sql.SQL("")
     text = sql.SQL(
         "WITH {sources} SELECT NULL::bigint AS fid, {geometry} AS geometry{classes}{count} FROM ({massed}) AS massed"
@@ -200,6 +207,16 @@ def _class_value(collection: Collection, name: str) -> sql.Composable:
     types = {"integer": "bigint", "number": "double precision", "boolean": "boolean"}
     field = collection.feature_type.field(name)
     return sql.SQL("nullif(class, '')::{}").format(sql.SQL(types.get(field.type, "text")))
+
+
+def _common(collection: Collection, color_by: str | None) -> sql.Composable:
+    """Return the expression of what a cell's features have in common: a code that prevails, or the mean of a number that a ramp colours."""
+    ramp = None if color_by is None else collection.feature_type.style.ramps.get(color_by)
+    if ramp is None:
+        return _QUERIES["common_code"].format()
+    is_whole = color_by is not None and collection.feature_type.field(color_by).type == "integer"
+    digits = math.floor(math.log10(abs(ramp[-1][0] - ramp[0][0] or 1.0) / _STEPS_OF_A_RAMP))
+    return _QUERIES["common_number"].format(step=sql.Literal(Decimal(10) ** (max(0, digits) if is_whole else digits)))
 
 
 def _columns(names: tuple[str, ...], table: str) -> sql.Composable:

@@ -26,21 +26,29 @@ WHERE l.size_m > {large_m} AND l.diagonal && {box}{simple} ORDER BY l.size_m DES
 SELECT fid, geom, {properties}, ST_Length2D(ST_BoundingDiagonal(geom)) AS size_m
 FROM seen_rows WHERE ST_Length2D(ST_BoundingDiagonal(geom)) > {large_m} ORDER BY size_m DESC, fid LIMIT {cap}
 
+-- name: common_code
+-- The class that prevails in a cell.
+substr(max(lpad(weight::bigint::text, 15, '0') || class), 16)
+
+-- name: common_number
+-- The mean of a number that a ramp colours, in steps that can be told apart.
+coalesce((round((sum(weight * nullif(class, '')::float8) / sum(weight) FILTER (WHERE class <> '') / {step})::numeric) * {step})::text, '')
+
 -- name: massed_areas
 -- One square a cell, of the area of what it stands for and in the middle of it, in the prevailing class; no smaller than can be seen. It is
 -- made in units of the tile: nothing has to be cut or set right.
 SELECT ST_Reverse(ST_MakeEnvelope(round(x - half), round(y - half), round(x + half), round(y + half))) AS geom, class, count
 FROM (SELECT class, count, half, (ST_X(middle) - {west}) * {units} AS x, ({north} - ST_Y(middle)) * {units} AS y
-      FROM (SELECT substr(heaviest, 16) AS class, count, least({side_m}, greatest({side_m} / 4.0, sqrt(weight))) * {units_m} / 2 AS half,
+      FROM (SELECT class, count, least({side_m}, greatest({side_m} / 4.0, sqrt(weight))) * {units_m} / 2 AS half,
                    ST_Transform(ST_SetSRID(ST_MakePoint(cx, cy), {srid}), {tile_srid}) AS middle
-            FROM (SELECT max(lpad(weight::bigint::text, 15, '0') || class) AS heaviest, sum(count)::bigint AS count, sum(weight) AS weight,
+            FROM (SELECT {common} AS class, sum(count)::bigint AS count, sum(weight) AS weight,
                          sum(ax) / sum(weight) AS cx, sum(ay) / sum(weight) AS cy
                   FROM cells GROUP BY x, y HAVING sum(weight) > 0) AS summed OFFSET 0) AS sized OFFSET 0) AS units
 WHERE x BETWEEN {least} AND {most} AND y BETWEEN {least} AND {most}
 
 -- name: massed_points
 SELECT ST_SetSRID(ST_MakePoint(sum(ax) / sum(weight), sum(ay) / sum(weight)), {srid}) AS geom,
-       substr(max(lpad(weight::bigint::text, 15, '0') || class), 16) AS class, sum(count)::bigint AS count
+       {common} AS class, sum(count)::bigint AS count
 FROM cells GROUP BY x, y HAVING sum(weight) > 0
 
 -- name: massed_lines
@@ -60,7 +68,7 @@ FROM (
             SELECT number, CASE WHEN is_first THEN x ELSE x2 END AS x, CASE WHEN is_first THEN y ELSE y2 END AS y, class, count, weight,
                    x <> x2 OR y <> y2 AS is_edge, is_first, CASE WHEN is_first THEN ax ELSE bx END AS px,
                    CASE WHEN is_first THEN ay ELSE by END AS py
-            FROM (SELECT row_number() OVER () AS number, x, y, x2, y2, substr(max(lpad(weight::bigint::text, 15, '0') || class), 16) AS class,
+            FROM (SELECT row_number() OVER () AS number, x, y, x2, y2, {common} AS class,
                          sum(count)::bigint AS count, sum(weight) AS weight, sum(ax) AS ax, sum(ay) AS ay, sum(bx) AS bx, sum(by) AS by
                   FROM cells GROUP BY x, y, x2, y2 HAVING sum(weight) > 0) AS edges
             CROSS JOIN (VALUES (true), (false)) AS ends (is_first)

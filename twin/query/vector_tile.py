@@ -63,19 +63,27 @@ class VectorTile:
 
 
 async def vector_tile(
-    pool: AsyncPool, query: FeatureQuery, at: int | None, address: TileAddress, principal: Principal, most_bytes: int = MOST_BYTES
+    pool: AsyncPool,
+    query: FeatureQuery,
+    at: int | None,
+    address: TileAddress,
+    principal: Principal,
+    most_bytes: int = MOST_BYTES,
+    color_by: str | None = None,
 ) -> VectorTile:
     """Return a tile of what ``query`` means as of commit ``at`` (None: as it stands), no larger than ``most_bytes``.
 
     Too large, it is drawn again without properties, then without the smallest features; what takes too long, without the features of
-    very many vertices, then as sums of a sample. Empty (``NOTHING_DRAWN``) when even they take too long. Raises NotFoundError for
-    hidden collections.
+    very many vertices, then as sums of a sample. Empty (``NOTHING_DRAWN``) when even they take too long. What is drawn together has
+    the class of the field ``color_by`` (None: of the one that colours the type, which the overview knows; others are summed up while one
+    waits). Raises NotFoundError for hidden collections.
     """
     frame = tile_frame(address, query.collection)
     if frame is None:
         return VectorTile(query.collection.revision.commit, b"")
-    way = await _way(pool, query, at, frame, principal)
-    detail = Detail(is_sample=way.is_sampled)
+    other_color = color_by if color_by != query.collection.feature_type.style.color_by else None
+    way = await _way(pool, query, at, frame, principal, has_sums=other_color is None)
+    detail = Detail(is_sample=way.is_sampled, color_by=other_color)
     for tried in range(_MOST_TRIES):
         try:
             tile = drawn_tile(await fetch_pinned(pool, query, at, lambda q, d=detail, w=way: w.build(q, d)))  # type: ignore[misc]
@@ -99,13 +107,17 @@ async def vector_tile(
     return VectorTile(query.collection.revision.commit if at is None else at, b"", NOTHING_DRAWN)
 
 
-async def _way(pool: AsyncPool, query: FeatureQuery, at: int | None, frame: TileFrame, principal: Principal) -> _Way:
-    """Return how a tile is drawn: near or with few features one by one; else from the overview, or from features summed up now."""
+async def _way(pool: AsyncPool, query: FeatureQuery, at: int | None, frame: TileFrame, principal: Principal, *, has_sums: bool) -> _Way:
+    """Return how a tile is drawn: near or with few features one by one; else from the overview, or from features summed up now.
+
+    ``has_sums`` says whether what is asked for is what an overview sums up.
+    """
     one_by_one = _Way(partial(_one_by_one, frame=frame, principal=principal))
     if frame.is_near:
         return one_by_one
-    is_plain = query.is_whole and (at is None or at >= query.collection.revision.commit)
-    asked = dataclasses.replace(query, as_of=None if is_plain else at)
+    stands = query.is_whole and (at is None or at >= query.collection.revision.commit)
+    asked = dataclasses.replace(query, as_of=None if stands else at)
+    is_plain = stands and has_sums
     always = frame.side_m <= _COUNTED_M or not is_plain
     try:
         known = probe(await fetch_row(pool, probe_statement(asked, frame, principal, always=always)))

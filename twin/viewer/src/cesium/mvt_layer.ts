@@ -4,7 +4,7 @@ import type { CesiumWidget, ImageryLayer } from "@cesium/engine";
 
 import { MUTED, chosenChoice, coloring, cssColor, darker } from "../coloring";
 import type { Layer } from "../scene";
-import { type Paint, type TileFeature, labelPlace } from "../vector_tile";
+import { type DecodedTile, type Paint, type TileAddress, type TileFeature, labelPlace } from "../vector_tile";
 import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics } from "./drawn_layer";
 import { type ImageryStack, TOPMOST } from "./imagery_stack";
 import type { PlaceLabels } from "./labels";
@@ -18,37 +18,22 @@ const LABEL_FIELD = "name";
 export class MvtLayer implements DrawnLayer {
   private imagery: ImageryLayer;
   private highlight: ImageryLayer | null = null;
-  private readonly tiles: TileCache;
+  private tiles: TileCache;
   private readonly seen = new Set<string>();
   private readonly isLabelled: boolean;
 
   constructor(
     readonly layer: Layer,
-    template: string,
+    private readonly template: string,
     private readonly widget: CesiumWidget,
     private look: LayerLook,
-    events: LayerEvents,
+    private readonly events: LayerEvents,
     private readonly labels: PlaceLabels,
     private readonly stack: ImageryStack,
     private standby: boolean,
   ) {
     this.isLabelled = layer.fields.some((field) => field.name === LABEL_FIELD && field.type === "string");
-    this.tiles = new TileCache({
-      template,
-      decoded: (tile, address) => {
-        if (!this.isLabelled) return;
-        for (const feature of tile.features) {
-          const place = labelPlace(feature, tile, address);
-          const text = feature.properties[LABEL_FIELD];
-          if (place !== null && feature.fid !== null && typeof text === "string") this.labels.offer(this, feature.fid, text, place);
-        }
-      },
-      loading: (busy) => {
-        events.loading(busy);
-        widget.scene.requestRender();
-      },
-      failed: events.failed,
-    });
+    this.tiles = this.tilesOf(look);
     this.imagery = this.addImagery((feature) => this.paint(feature), true);
     this.setLook(look);
   }
@@ -59,6 +44,7 @@ export class MvtLayer implements DrawnLayer {
     if (recolored) {
       this.seen.clear();
       this.stack.remove(this.imagery);
+      this.tiles = this.tilesOf(look);
       this.imagery = this.addImagery((feature) => this.paint(feature), true);
     }
     this.imagery.show = look.visible;
@@ -100,6 +86,30 @@ export class MvtLayer implements DrawnLayer {
     this.select(null);
     this.stack.remove(this.imagery);
     this.labels.clear(this);
+  }
+
+  /** The tiles for a look: from afar features are drawn together, by the property that colours. */
+  private tilesOf(look: LayerLook): TileCache {
+    const choice = chosenChoice(this.layer, look.colorBy);
+    const isOfField = choice?.kind === "codes" || choice?.kind === "ramp";
+    return new TileCache({
+      template: isOfField ? `${this.template}?color-by=${encodeURIComponent(choice.field)}` : this.template,
+      decoded: (tile, address) => this.offerLabels(tile, address),
+      loading: (busy) => {
+        this.events.loading(busy);
+        this.widget.scene.requestRender();
+      },
+      failed: this.events.failed,
+    });
+  }
+
+  private offerLabels(tile: DecodedTile, address: TileAddress): void {
+    if (!this.isLabelled) return;
+    for (const feature of tile.features) {
+      const place = labelPlace(feature, tile, address);
+      const text = feature.properties[LABEL_FIELD];
+      if (place !== null && feature.fid !== null && typeof text === "string") this.labels.offer(this, feature.fid, text, place);
+    }
   }
 
   private addImagery(paintOf: (feature: TileFeature) => Paint | null, pickable: boolean): ImageryLayer {
