@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from twin.errors import BadRequestError
+from twin.query.written import written_numbers
 
 Box = tuple[float, ...]
 """West, south, (low,) east, north(, high): degrees and metres; west east of east where it spans the antimeridian."""
@@ -14,11 +13,8 @@ def degree_box(text: str | None) -> Box | None:
     """Return the box that ``bbox`` gives, None without; BadRequestError ``bad-bbox`` for what is none on Earth."""
     if text is None:
         return None
-    try:
-        box = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise _bad_box() from None
-    if len(box) not in (4, 6) or not all(map(math.isfinite, box)):
+    box = written_numbers(text)
+    if len(box) not in (4, 6):
         raise _bad_box()
     half = len(box) // 2
     low, high = box[:half], box[half:]

@@ -19,6 +19,7 @@ from twin.query.collection import Collection
 from twin.query.feature_query import Boundary, FeatureQuery, SortKey, Validity
 from twin.query.filter_build import build_filter, build_tree, literal, property_types
 from twin.query.order import sortables
+from twin.query.written import written_day, written_instant, written_numbers
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
@@ -36,7 +37,6 @@ DATASET_TILE = EVERYWHERE | {"as-of", "datetime", "collections"}
 FILTER_LANGUAGES = ("cql2-text", "cql2-json")
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([Tt].+)?", re.ASCII)
 _CRS84 = OutputCrs(CRS84_URI, 4326, xy=True, height="none")
 
 Moment = int | dt.datetime
@@ -115,11 +115,8 @@ def moment(text: str | None) -> Moment | None:
     commit = whole_number(text)
     if commit is not None:
         return commit
-    try:
-        time = dt.datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None or "T" not in text.upper():
+    time = written_instant(text)
+    if time is None:
         # A plus sign that was not percent-encoded arrives as a space: say so by refusing, never by guessing.
         raise _bad(
             "bad-as-of", "as-of is a commit number or an RFC 3339 time with its offset", "as-of 应为提交编号或带时区的 RFC 3339 时间"
@@ -176,10 +173,7 @@ def area_of(given: Mapping[str, str], offered: tuple[OutputCrs, ...], storage_sr
         if "bbox-crs" in given:
             raise _bad("bad-bbox", "bbox-crs without bbox", "有 bbox-crs 而无 bbox")
         return None
-    try:
-        bounds = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise _bad("bad-bbox", "bbox takes 4 or 6 numbers", "bbox 应为 4 个或 6 个数值") from None
+    bounds = written_numbers(text)
     if "bbox-crs" in given:
         crs = output_crs(given["bbox-crs"], offered)
     else:
@@ -206,17 +200,12 @@ def validity_of(text: str | None) -> Validity | None:
 
 def _day(text: str) -> dt.date:
     # Validity is in civil days: a time counts as the day that is written in it.
-    if not _DATE.fullmatch(text):
+    day, time = written_day(text), written_instant(text)
+    if time is not None:
+        return time.date()
+    if day is None:
         raise _bad_datetime()
-    try:
-        if len(text) == 10:
-            return dt.date.fromisoformat(text)
-        time = dt.datetime.fromisoformat(text.upper())
-    except ValueError:
-        raise _bad_datetime() from None
-    if time.tzinfo is None:
-        raise _bad_datetime()
-    return time.date()
+    return day
 
 
 def filter_of(given: Mapping[str, str], collection: Collection, properties: frozenset[str] = frozenset()) -> ast.Predicate | None:

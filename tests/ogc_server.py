@@ -25,6 +25,7 @@ from twin.db import connection_string
 from twin.model import Principal
 from twin.query.execute import DOOR_SETTINGS
 from twin.server import problems
+from twin.server.request_form import RequestForm
 from twin.store import FolderStore
 from twin.tile_cache import TileCache
 
@@ -57,6 +58,7 @@ def served(
     if seen is not None:
         app.add_middleware(_Noting, seen=seen)
     problems.install(app)
+    app.add_middleware(RequestForm)
     who = principal or Principal.anonymous()
     with tempfile.TemporaryDirectory(prefix="ct-store-") as kept:
         exports = ExportMeans(catalogue.pool, FolderStore(Path(kept)), Formats())

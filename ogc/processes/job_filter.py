@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ogc.parameters import EVERYWHERE, bad_parameter, page_limit, whole_number
 from ogc.processes.job import STATES, JobFilter, State
+from twin.query.written import written_day, written_instant
 
 JOBS = EVERYWHERE | {"limit", "cursor", "type", "processID", "status", "datetime", "minDuration", "maxDuration"}
 MOST_SECONDS = 10**9
@@ -61,12 +62,15 @@ def _interval(text: str | None) -> tuple[dt.datetime | None, dt.datetime | None]
     if len(ends) > 2 or set(ends) <= {"", ".."}:
         raise bad_parameter("datetime")
     first, last = (None if end in {"", ".."} else _time(end) for end in (ends[0], ends[-1]))
+    if first is not None and last is not None and last < first:
+        raise bad_parameter("datetime")
     return first, last
 
 
 def _time(text: str) -> dt.datetime:
-    try:
-        time = dt.datetime.fromisoformat(text.upper())
-    except ValueError:
-        raise bad_parameter("datetime") from None
-    return time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
+    time, day = written_instant(text), written_day(text)
+    if time is None and day is not None:
+        time = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+    if time is None:
+        raise bad_parameter("datetime")
+    return time

@@ -12,6 +12,7 @@ from ogc.parameters import whole_number
 from ogc.wfs.xml_body import Element, children, local_name, parse_xml, text_of
 
 MOST_QUERIES = 20
+_MOST_COUNTED = 10**12
 _LISTED = ("typenames", "srsname", "propertyname", "filter", "bbox", "resourceid", "sortby")
 """Parameters that have a list in brackets for each query, where there are several (09-025r2, 6.2.5.3)."""
 
@@ -36,8 +37,8 @@ class Asked:
     """What a request asks for: its queries, and which part of their features in which form."""
 
     queries: tuple[AskedQuery, ...] = (AskedQuery(),)
-    count: str | None = None
-    start: str | None = None
+    count: int | None = None
+    start: int | None = None
     hits: bool = False
     form: str | None = None
     as_of: str | None = None
@@ -56,8 +57,8 @@ def asked_by_parameters(given: Mapping[str, str]) -> Asked:
     stored = {name: known[name] for name in ("storedquery_id", "id") if known.get("storedquery_id") and name in known}
     return Asked(
         queries=tuple(_query({name: values[place % len(values)] for name, values in listed.items()} | stored) for place in range(number)),
-        count=given.get("count", given.get("maxfeatures")),
-        start=given.get("startindex"),
+        count=_whole(given.get("count", given.get("maxfeatures")), "count"),
+        start=_whole(given.get("startindex"), "startIndex"),
         hits=_is_hits(given.get("resulttype", "results")),
         form=given.get("outputformat"),
         as_of=given.get("as-of"),
@@ -74,8 +75,8 @@ def asked_by_xml(root: Element) -> Asked:
         )
     return Asked(
         queries=tuple(map(_query_of_xml, queries)),
-        count=root.get("count"),
-        start=root.get("startIndex"),
+        count=_whole(root.get("count"), "count"),
+        start=_whole(root.get("startIndex"), "startIndex"),
         hits=_is_hits(root.get("resultType") or "results"),
         form=root.get("outputFormat"),
     )
@@ -156,6 +157,13 @@ def _sort_text(element: Element) -> str:
         texts = {local_name(inner): text_of(inner).strip() for inner in children(part)}
         made.append(f"{texts.get('ValueReference', '')} {texts.get('SortOrder', '')}")
     return ",".join(made)
+
+
+def _whole(text: str | None, locator: str) -> int | None:
+    number = None if text is None else whole_number(text, _MOST_COUNTED)
+    if text is not None and number is None:
+        raise bad_value(locator, f"{locator} is a whole number", f"{locator} 应为整数")
+    return number
 
 
 def _is_hits(text: str) -> bool:

@@ -62,8 +62,9 @@ def _call_of_parameters(pairs: list[tuple[str, str]]) -> Call:
     operation = required(given, "request")
     _require_version(given.get("service", "WFS"), given.get("version"), given.get("acceptversions"), operation)
     names = tuple(name for name in given.get("typenames", given.get("typename", "")).split(",") if name)
-    asked = asked_by_parameters(given) if operation in {"GetFeature", "GetPropertyValue"} else None
-    return Call(_known(operation), asked, names, given.get("valuereference"), tuple(pairs))
+    asked = asked_by_parameters(given)  # refused where it is wrong, whatever the operation
+    is_asked = _known(operation) in {"GetFeature", "GetPropertyValue"}
+    return Call(operation, asked if is_asked else None, names, given.get("valuereference"), tuple(pairs))
 
 
 def _call_of_xml(body: bytes) -> Call:

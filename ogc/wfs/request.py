@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ogc.ows import OwsError
-from ogc.parameters import Moment, moment, whole_number
+from ogc.parameters import Moment, moment
 from ogc.wfs.asked import Asked, AskedQuery, bad_value
 from ogc.wfs.fes import Filter, property_name, read_filter
 from ogc.wfs.names import GEOMETRY, Srs, fid_of, offered_srs, srs_named, type_named
@@ -16,6 +16,7 @@ from twin.query.collection import Collection
 from twin.query.feature_query import FeatureQuery, SortKey
 from twin.query.filter_ast import Predicate
 from twin.query.order import sortables
+from twin.query.written import written_numbers
 
 DEFAULT_COUNT = 10_000
 """Features of an answer, without ``count`` and at most: the next ones are behind its link ``next``."""
@@ -24,7 +25,6 @@ GML_FORMAT = "application/gml+xml; version=3.2"
 GEOJSON_FORMAT = "application/geo+json"
 _GML_NAMES = frozenset({GML_FORMAT, "text/xml; subtype=gml/3.2", "text/xml; subtype=gml/3.2.1", "gml32", "text/xml"})
 _JSON_NAMES = frozenset({GEOJSON_FORMAT, "application/json", "json", "geojson"})
-_MOST_COUNTED = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,9 @@ def _get_feature(asked: AskedQuery, whole: Asked, visible: Mapping[str, Collecti
         with_geometry=not names or GEOMETRY in names,
         order=_order(asked.sort_by, collection) if asked.sort_by else (),
     )
-    count = DEFAULT_COUNT if whole.count is None else min(_whole(whole.count, "count"), DEFAULT_COUNT)
-    start = 0 if whole.start is None else _whole(whole.start, "startIndex")
+    count = DEFAULT_COUNT if whole.count is None else min(whole.count, DEFAULT_COUNT)
     alone = asked.stored is not None and len(whole.queries) == 1
-    return GetFeature(query, srs, form, start, count, whole.hits, alone, moment(whole.as_of))
+    return GetFeature(query, srs, form, whole.start or 0, count, whole.hits, alone, moment(whole.as_of))
 
 
 def _condition(filtered: Filter | None) -> Predicate | None:
@@ -137,10 +136,9 @@ def _srs(asked: AskedQuery, collection: Collection, form: str) -> Srs:
 def _area(text: str, collection: Collection) -> Area:
     words = text.split(",")
     named = words.pop() if len(words) in {5, 7} else None
-    try:
-        bounds = tuple(float(word) for word in words)
-    except ValueError:
-        raise bad_value("bbox", "bbox takes 4 numbers and perhaps a CRS", "bbox 应为 4 个数值，可附坐标参考系") from None
+    bounds = written_numbers(",".join(words))
+    if not bounds:
+        raise bad_value("bbox", "bbox takes 4 numbers and perhaps a CRS", "bbox 应为 4 个数值，可附坐标参考系")
     srs = offered_srs(collection)[0] if named is None else srs_named(named, collection.crs, "bbox")
     return bbox_area(bounds, srs.crs, collection.storage_srid)
 
@@ -172,10 +170,3 @@ def _form(text: str | None) -> Literal["gml", "geojson"]:
     raise bad_value(
         "outputFormat", f"outputFormat is {GML_FORMAT} or {GEOJSON_FORMAT}", f"outputFormat 应为 {GML_FORMAT} 或 {GEOJSON_FORMAT}"
     )
-
-
-def _whole(text: str, locator: str) -> int:
-    number = whole_number(text, _MOST_COUNTED)
-    if number is None:
-        raise bad_value(locator, f"{locator} is a whole number", f"{locator} 应为整数")
-    return number

@@ -15,8 +15,8 @@ from twin.errors import BadRequestError
 CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 CRS84H_URI = "http://www.opengis.net/def/crs/OGC/0/CRS84h"
 
-_URI = re.compile(r"https?://www\.opengis\.net/def/crs/(?P<authority>OGC|EPSG)/(?P<version>[0-9.]+)/(?P<code>[A-Za-z0-9]+)")
-_CURIE = re.compile(r"\[?(?P<authority>OGC|EPSG):(?:(?P<version>[0-9.]*):)?(?P<code>[A-Za-z0-9]+)\]?")
+_URI = re.compile(r"https?://www\.opengis\.net/def/crs/(?P<authority>OGC|EPSG)/(?P<version>[0-9.]{1,20})/(?P<code>[A-Za-z0-9]{1,20})")
+_CURIE = re.compile(r"\[?(?P<authority>OGC|EPSG):(?:(?P<version>[0-9.]{0,20}):)?(?P<code>[A-Za-z0-9]{1,20})\]?")
 _PREFIXED_GK = ((4513, 4533, 21), (4491, 4501, 11))
 """EPSG ranges of CGCS2000 Gauss-Kruger grids with a zone prefix, and the distance to the same grid without one."""
 

@@ -25,11 +25,12 @@ from twin.query.collection import VALIDITY_FIELDS, Collection
 from twin.query.condition_grammar import MAX_DEPTH, Tree, bad_filter, too_complex, whole_number
 from twin.query.filter_functions import FUNCTIONS
 from twin.query.filter_text import parse_text
+from twin.query.written import written_day, written_instant, written_number
 
 MAX_BYTES = 8192
 MAX_PREDICATES = 100
 MAX_VERTICES = 1000
-GEOMETRY_NAMES = frozenset({"geometry", "geom"})
+GEOMETRY_NAMES = ("geometry", "geom")
 
 _VALUE_TYPES: Mapping[str, ast.ValueType] = {
     "string": "text",
@@ -90,29 +91,30 @@ def literal(text: str, kind: ast.ValueType) -> ast.Value:
     """Return the value that ``text`` (of a query parameter) denotes for a property of type ``kind``."""
     try:
         value = _READERS[kind](text)
-    except (ValueError, KeyError, OverflowError):
+    except (ValueError, KeyError):
         value = None
-    if value is None or (isinstance(value, float) and not math.isfinite(value)) or "\x00" in text:
+    if value is None or "\x00" in text:
         raise bad_filter(f"{text[:40]!r} is no {kind}", f"{text[:40]!r} 不是 {kind} 值")
     return ast.Value(value, kind)
 
 
-def _number_of(text: str) -> float:
-    whole = text.lstrip("+-").isdecimal() and len(text) < 19
-    return int(text) if whole else float(text)
+def _text_of(text: str) -> str:
+    text.encode()  # half a character (JSON can write one) is a ValueError: no database takes it
+    return text
 
 
-def _instant(text: str) -> dt.datetime | None:
-    moment = dt.datetime.fromisoformat(text)
-    return moment if moment.tzinfo is not None and "T" in text.upper() else None
+def _number_of(text: str) -> float | None:
+    number = written_number(text)
+    whole = number is not None and text.lstrip("+-").isdigit() and len(text) < 19
+    return int(text) if whole else number
 
 
 _READERS: Mapping[ast.ValueType, Callable[[str], str | float | bool | dt.date | dt.datetime | None]] = {
-    "text": str,
+    "text": _text_of,
     "number": _number_of,
     "boolean": lambda text: {"true": True, "false": False}[text.lower()],
-    "date": dt.date.fromisoformat,
-    "timestamp": _instant,
+    "date": written_day,
+    "timestamp": written_instant,
 }
 
 

@@ -46,6 +46,12 @@ _ARRAYS: Mapping[str, sql.SQL] = {
 _FOLDED = sql.SQL("""lower(upper({} COLLATE "und-x-icu"))""")
 # Without the marks that canonical decomposition sets apart. Chinese has none; Hangul and the like are put together again.
 _WITHOUT_ACCENTS = sql.SQL("normalize(regexp_replace(normalize({}, NFD), '[\\u0300-\\u036f]', '', 'g'), NFC)")
+# What has no real power has no value. Each side stands here once, and OFFSET keeps the planner from putting it in place of its name: powers
+# of powers would be expressions without end.
+_POWER = sql.SQL(
+    "(SELECT CASE WHEN base > 0 OR (base = 0 AND exponent >= 0) OR exponent = floor(exponent) AND base <> 0 THEN power(base, exponent) END"
+    " FROM (SELECT ({})::float8, ({})::float8 OFFSET 0) AS of (base, exponent))"
+)
 # a, b: the spans; s, e: their starts and ends (OGC 21-065r2, table 8).
 _SPANS: Mapping[str, sql.SQL] = {
     "after": sql.SQL("{as_} > {be}"),
@@ -142,9 +148,7 @@ class _Translation:
             case "div":
                 return sql.SQL("div(({})::numeric, NULLIF(({})::numeric, 0))").format(left, right)
             case "^":
-                # What has no real power has no value.
-                guarded = "CASE WHEN {0} > 0 OR ({0} = 0 AND {1} >= 0) OR {1} = floor({1}) AND {0} <> 0 THEN power({0}, {1}) END"
-                return sql.SQL("({})").format(sql.SQL(guarded).format(*(sql.SQL("({})::float8").format(side) for side in (left, right))))
+                return _POWER.format(left, right)
             case "*":
                 return sql.SQL("(({})::float8 * {})").format(left, right)
             case "+":

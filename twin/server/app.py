@@ -9,7 +9,6 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
-from fastapi.staticfiles import StaticFiles
 from psycopg_pool import AsyncConnectionPool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,10 +26,12 @@ from twin.server.cityjson.formats import cityjson_formats
 from twin.server.events import EventHub
 from twin.server.exports import exports_connections
 from twin.server.feature_writes import FeatureWrites
+from twin.server.head_requests import HeadAsGet
 from twin.server.pictures import Pictures
 from twin.server.process_jobs import ProcessJobs
 from twin.server.public_address import PublicAddressMiddleware, public_address
 from twin.server.publishing import Publishing
+from twin.server.request_form import RequestForm
 from twin.server.routes.city import city_router
 from twin.server.routes.events import events_router
 from twin.server.routes.exports import exports_router
@@ -106,7 +107,9 @@ def create_app(city: City) -> FastAPI:
     app = FastAPI(title="citytwin", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     metrics = Metrics()
     app.state.events = hub
+    app.add_middleware(HeadAsGet, prefixes=("/api/", "/scene.json", "/livez", "/readyz", "/metrics"), endless=frozenset({"/api/events"}))
     app.add_middleware(BodyLimitMiddleware, unlimited=frozenset({"/api/submissions"}))
+    app.add_middleware(RequestForm)
     app.add_middleware(_SafeHeaders)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
@@ -152,7 +155,8 @@ def create_app(city: City) -> FastAPI:
     # first, and found by its prefix: its routes are asked for most
     app.router.routes.insert(0, RoutesBelow("/ogc", doors.routes))
     if (VIEWER / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=VIEWER, html=True), name="viewer")
+        # behind all routes: a mount would take a method that a route has not for a file that is not there
+        app.frontend("/", directory=VIEWER, fallback=None)
     else:
         app.add_api_route("/", lambda: HTMLResponse(_NO_VIEWER), methods=["GET"])
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from twin.errors import TooLargeError, TwinError
+from twin.errors import BadRequestError, TooLargeError, TwinError
 from twin.server.problems import problem
 
 MAX_BODY_BYTES = 1 << 20
@@ -25,15 +25,16 @@ class BodyLimitMiddleware:
         if scope["type"] != "http" or scope["method"] in _WITHOUT_BODY or scope["path"] in self._unlimited:
             await self._app(scope, receive, send)
             return
-        had: list[Message] = []
-        received = 0
-        while not had or had[-1].get("more_body"):
-            had.append(await receive())
-            received += len(had[-1].get("body", b""))
-            if received > self._max_bytes:
-                await problem(Request(scope), self._too_large())(scope, receive, send)
+        body, more = bytearray(), True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if message["type"] == "http.disconnect" or len(body) > self._max_bytes:
+                error = self._too_large() if len(body) > self._max_bytes else _cut_off()
+                await problem(Request(scope), error)(scope, receive, send)
                 return
-        had.reverse()
+        had: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
         async def again() -> Message:
             return had.pop() if had else await receive()
@@ -43,3 +44,8 @@ class BodyLimitMiddleware:
     def _too_large(self) -> TwinError:
         size_kb = self._max_bytes >> 10
         return TooLargeError(f"the body of this request is at most {size_kb} kB", zh=f"请求体不能超过 {size_kb} kB")
+
+
+def _cut_off() -> TwinError:
+    """Return what is noted of a request whose caller has gone: it hears nothing of it."""
+    return BadRequestError("the body ended before its end", zh="请求体中断").with_code("body-broken")

@@ -12,10 +12,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogc import negotiation
-from twin.errors import AddressTooLongError, BadRequestError, NotFoundError, Text, TwinError
+from twin.errors import BadRequestError, NotFoundError, Text, TwinError
 
 _LOG = logging.getLogger("twin.server")
 _TITLES = {
@@ -31,6 +30,7 @@ _TITLES = {
     413: Text("内容过大", "Too large"),
     414: Text("地址过长", "Address too long"),
     415: Text("媒体类型不受支持", "Unsupported media type"),
+    416: Text("没有该范围", "No such range"),
     422: Text("未接受", "Rejected"),
     428: Text("缺少前提", "Precondition required"),
     429: Text("请求过多", "Too many requests"),
@@ -41,8 +41,6 @@ _TITLES = {
 _OTHER = Text("错误", "Error")
 _CODES = {405: "method-not-allowed", 406: "not-acceptable"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-MAX_ADDRESS_BYTES = 32_768
-"""Path and query as sent: a filter of 8 KiB with every byte percent-encoded fits in."""
 
 
 def problem(request: Request, error: TwinError) -> JSONResponse:
@@ -63,7 +61,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_unexpected)
-    app.add_middleware(_AddressLimit)
 
 
 async def _on_twin_error(request: Request, error: Exception) -> JSONResponse:
@@ -85,6 +82,7 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     detail = _TITLES.get(status, _OTHER)
     if status == 405:
         detail = Text(f"{request.method} 不受支持", f"{request.method} is not possible here")
+        headers = {"Allow": "GET, HEAD"} | headers  # the framework's files do not say so
     return _document(request, status, _CODES.get(status, "http"), detail.in_language(negotiation.spoken_language(request)), headers)
 
 
@@ -93,20 +91,6 @@ async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     _LOG.error("request %s %s failed (%s)", request.method, request.url.path, number, exc_info=error)
     detail = Text(f"服务器内部出错（{number}）", f"something went wrong on our side ({number})")
     return _document(request, 500, "internal", detail.in_language(negotiation.spoken_language(request)), {})
-
-
-class _AddressLimit:
-    """Answers 414 to an address longer than any that means something here."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_ADDRESS_BYTES:
-            error = AddressTooLongError(f"an address has at most {MAX_ADDRESS_BYTES} bytes", zh=f"地址至多 {MAX_ADDRESS_BYTES} 字节")
-            await problem(Request(scope), error)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
 
 
 def _request_id(request: Request) -> str:
