@@ -17,7 +17,7 @@ from tiles.mesh.extrude import extrude
 from tiles.mesh.fitting_models import FITTINGS, MARKER
 from tiles.mesh.pipe_section import Outlines, Pipes, ZReference, outlines
 from tiles.mesh.placement import Placement, as_mesh
-from tiles.mesh.profile import BOX, sides_for, widest_radius
+from tiles.mesh.profile import BOX, faces_of, has_corners, section_sides
 from tiles.mesh.tube import tube
 from tiles.mesh.view import LONGEST_RANGE_M, Sights, slices, view
 from tiles.mesh.well import Wells, shafts, well
@@ -32,7 +32,7 @@ METRES_PER_UNIT: Mapping[str | None, float] = {None: 1.0, "m": 1.0, "dm": 0.1, "
 DEGREES_PER_UNIT: Mapping[str | None, float] = {None: 1.0, "deg": 1.0}
 
 
-_SHAPES = ("round", "rectangle", "egg")
+SHAPES = ("round", "rectangle", "egg", "arch", "trapezoid", "u_shape")
 """Codes of section_shape, in the order of Shape; others are drawn as boxes of their width and height."""
 _SQUARE = ("方形", "矩形", "方井", "方", "长方形", "正方形", "square", "rectangular", "rectangle", "Rechthoekig", "Vierkant")
 """Words for chambers that are not round."""
@@ -87,7 +87,7 @@ def recipe_for(feature_type: FeatureType, features: FeatureColumns) -> Recipe:
         case "tube":
             sizes = roles.metres("diameter"), roles.metres("width"), roles.metres("height"), roles.metres("wall")
             of_bore = roles.place("size_reference", ("inner",)) > 0
-            return Tube(Pipes(roles.place("shape", _SHAPES) - 1, *sizes, of_bore, roles.count("holes"), roles.z_reference()))
+            return Tube(Pipes(roles.place("shape", SHAPES) - 1, *sizes, of_bore, roles.count("holes"), roles.z_reference()))
         case "well":
             shape = roles.place("shape", _SQUARE) > 0
             turn = np.radians(np.nan_to_num(roles.degrees("rotation")))
@@ -195,12 +195,14 @@ class Tube(Recipe):
     def vertices(self, geometries: Geometries, /) -> NDArray[np.int64]:
         """Return two rings a segment of the outer section and of each bore, and what closes both ends."""
         outline = outlines(self.pipes)
-        radius = widest_radius(outline.shape, outline.width_m / 2, outline.height_m / 2)
         bores = bores_of(self.pipes, outline)
-        sides = np.where(outline.shape == BOX, 8, sides_for(np.nan_to_num(radius)))
+        sides = section_sides(outline.shape, outline.width_m, outline.height_m)
+        cornered = has_corners(outline.shape)
+        around = np.where(cornered, 2, 1) * faces_of(outline.shape, sides)
         segments = np.maximum(points_per_feature(geometries) - 1, 1)
-        ends = np.where(outline.shape == BOX, 4 + 12 * np.diff(bores.offsets), np.where(bores.count > 0, sides, sides // 2 + 1))
-        return 2 * sides * (1 + bores.count) * segments + 2 * ends
+        ends = np.where(cornered | (bores.count > 0), around, sides // 2 + 1)
+        ends = np.where(outline.shape == BOX, 4 + 12 * np.diff(bores.offsets), ends)
+        return 2 * around * (1 + bores.count) * segments + 2 * ends
 
     def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the pipes of ``rows``."""

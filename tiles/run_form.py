@@ -13,7 +13,7 @@ from tiles.glb import Encoding
 from tiles.instanced_glb import Instances, write_instances
 from tiles.local_frame import ToGeocentric, fit_projection
 from tiles.mesh.batch import LeftOut, MeshBatch
-from tiles.mesh.profile import BOX, ROUND
+from tiles.mesh.profile import BOX, ROUND, has_corners
 from tiles.mesh.sweep import Sections as SweptSections
 from tiles.mesh.sweep import plain_paths, sweep
 from tiles.metadata import FID, MetadataClass, PropertyTable, StoredColumn
@@ -87,7 +87,7 @@ class RunForm:
 
 def _sections(recipe: Tube, rows: NDArray[np.int64]) -> Sections:
     outline = recipe.outlines(rows)
-    return Sections(np.where(outline.shape == BOX, BOX, ROUND), outline.width_m, outline.height_m, outline.shift_m)
+    return Sections(np.where(has_corners(outline.shape), BOX, ROUND), outline.width_m, outline.height_m, outline.shift_m)
 
 
 def _taken(sections: Sections, rows: NDArray[np.int64]) -> Sections:

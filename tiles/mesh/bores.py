@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tiles.columns import Offsets, offsets_of
 from tiles.kernel import kernel
 from tiles.mesh.pipe_section import Outlines, Pipes, ZReference
-from tiles.mesh.profile import BOX
+from tiles.mesh.profile import BOX, TRAPEZOID, TRAPEZOID_INSET
 from tiles.mesh.sweep import Ending
 
 _MOST_HOLES = 48
@@ -21,7 +21,7 @@ _DUCT_SHARE = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Bores:
-    """Of pipes (features,): ``ending`` of their outer sections, ``wall_m`` about a curved bore, ``count`` of bores.
+    """Of pipes (features,): ``ending`` of their outer sections, ``wall_m`` about the bore of what is no box, ``count`` of bores.
 
     Open ends of box ``f`` have the cells ``offsets[f]`` to ``offsets[f + 1]``, as in Cells; its bores are the openings of the first
     ``count[f]`` of them.
@@ -45,7 +45,8 @@ def bores_of(pipes: Pipes, outlines: Outlines) -> Bores:
     is_box, is_gravity = outlines.shape == BOX, pipes.z_reference == ZReference.INVERT
     openings = np.where(is_box, np.clip(pipes.holes, 1, _MOST_HOLES), 1)
     wall = np.where(pipes.wall_m > 0, pipes.wall_m, 0.0)
-    room = np.minimum(width - (openings + 1) * wall, height - 2 * wall)
+    across = np.where(outlines.shape == TRAPEZOID, TRAPEZOID_INSET, 1.0) * wall
+    room = np.minimum(width - (openings + 1) * across, height - 2 * wall)
     is_open = is_gravity & (wall > 0) & (room > 0)
     is_bank = is_box & ~is_gravity & (pipes.holes > 0) & (pipes.holes <= _MOST_HOLES) & (width > 0) & (height > 0)
     count = np.where(is_open, openings, np.where(is_bank, pipes.holes, 0)).astype(np.int64)

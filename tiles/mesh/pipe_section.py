@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.mesh.profile import BOX, EGG, ROUND
+from tiles.mesh.profile import ARCH, BOX, EGG, ROUND, TRAPEZOID, TRAPEZOID_INSET
 
 EGG_HEIGHT = 1.5
 """Height of a sewer egg by its width, where only one of them is known."""
@@ -56,24 +56,26 @@ class Outlines:
 
 
 def outlines(pipes: Pipes) -> Outlines:
-    """Return the outer sections, NaN where a size is not known: an egg where it is said to be one, a box where it has width and height.
+    """Return the outer sections, NaN where a size is not known: eggs, circles, and what has corners where it has width and height.
 
-    An egg is higher than it is wide, whichever of its sizes a register calls its height (Rotterdam's calls the smaller one so).
+    What has width and height and no shape is a box. An egg is higher than it is wide, whichever of its sizes a register calls its height
+    (Rotterdam's calls the smaller one so).
     """
     p = pipes
     has_both = (p.width_m > 0) & (p.height_m > 0)
-    shape = np.where(p.shape == EGG, EGG, np.where(has_both & (p.shape != ROUND), BOX, ROUND))
+    cornered = np.where(p.shape >= ARCH, p.shape, BOX)
+    shape = np.where(p.shape == EGG, EGG, np.where(has_both & (p.shape != ROUND), cornered, ROUND))
     across, upright = (np.where(side > 0, side, np.nan) for side in (p.width_m, p.height_m))
     across = np.where(np.isfinite(across), across, np.where(p.diameter_m > 0, p.diameter_m, upright / EGG_HEIGHT))
     upright = np.where(np.isfinite(upright), upright, EGG_HEIGHT * across)
     egg = np.minimum(across, upright), np.maximum(across, upright)
     diameter = np.where((p.shape == ROUND) & ~(p.diameter_m > 0), p.width_m, p.diameter_m)
     width, height = (
-        np.select([shape == EGG, shape == BOX], [of_egg, of_box], diameter)
-        for of_egg, of_box in zip(egg, (p.width_m, p.height_m), strict=True)
+        np.select([shape == EGG, shape == ROUND], [of_egg, diameter], of_other)
+        for of_egg, of_other in zip(egg, (p.width_m, p.height_m), strict=True)
     )
     around = np.where(p.is_of_bore & (p.wall_m > 0), 2 * p.wall_m, 0.0)
-    width, height = width + around, height + around
+    width, height = width + np.where(shape == TRAPEZOID, TRAPEZOID_INSET, 1.0) * around, height + around
     inside = np.where((p.wall_m > 0) & (2 * p.wall_m < np.minimum(width, height)), p.wall_m, 0.0)
     above_invert = height / 2 - inside
     shift = np.select([p.z_reference == ZReference.TOP, p.z_reference == ZReference.INVERT], [-height / 2, above_invert], 0.0)

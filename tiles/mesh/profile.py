@@ -1,4 +1,4 @@
-"""Cross-sections of pipes as polygons: circles, upright rectangles and eggs."""
+"""Cross-sections of pipes as polygons: circles, eggs, and the upright ones with corners: rectangles, arches, trapezoids, U shapes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,23 @@ class Shape(enum.IntEnum):
     BOX = 1
     EGG = 2
     """The sewer egg, three high by two wide, stretched upright to its height: crown r, sides 3 r, invert r / 2, all tangent."""
+    ARCH = 3
+    """A half circle over upright walls; where it is lower than half its width, half an ellipse."""
+    TRAPEZOID = 4
+    """Narrower below: its sides lean by TRAPEZOID_SLOPE, less where its floor would be narrower than half its width."""
+    U = 5
+    """An arch upside down."""
 
 
-ROUND, BOX, EGG = (int(shape) for shape in Shape)
+ROUND, BOX, EGG, ARCH, TRAPEZOID, U = (int(shape) for shape in Shape)
+TRAPEZOID_SLOPE = 0.25
+"""Across by upright: surveys give one width, the upper one; walls of masonry lean about so. Nobody compared it with a standard."""
+TRAPEZOID_INSET = TRAPEZOID_SLOPE + float(np.hypot(1.0, TRAPEZOID_SLOPE))
+"""By how much half the upper width of a trapezoid's bore is less than that of its outside, by the thickness of the wall."""
 CHORD_ERROR_M = 0.005
-"""How far the flat sides of a round profile may lie inside the circle."""
+"""How far the flat sides of a round profile may lie off the circle."""
 FEWEST_SIDES, MOST_SIDES = 8, 96
+MOST_POINTS = MOST_SIDES + 6
 _SIDE_ARC = float(np.arctan2(0.6, 0.8))
 """The angle that each side of an egg turns by, from its widest place down to where its invert begins."""
 
@@ -30,29 +41,63 @@ _SIDE_ARC = float(np.arctan2(0.6, 0.8))
 def sides_for(radius_m: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the number of sides for which r (1 - cos π/n) stays within CHORD_ERROR_M; 8 to 96, even."""
     ratio = np.clip(CHORD_ERROR_M / np.maximum(radius_m, CHORD_ERROR_M), 0.0, 1.0)
-    exact = np.pi / np.arccos(1.0 - ratio)
-    return np.clip(2 * np.ceil(exact / 2), FEWEST_SIDES, MOST_SIDES).astype(np.int64)
+    return _even(np.pi / np.arccos(1.0 - ratio))
+
+
+def balanced_sides_for(radius_m: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the number of sides for which a polygon of ``balance`` stays within CHORD_ERROR_M of the circle; 8 to 96, even."""
+    ratio = np.clip(CHORD_ERROR_M / np.maximum(radius_m, CHORD_ERROR_M), 0.0, 1.0)
+    return _even(np.pi / (2 * np.arctan(np.sqrt(ratio))))
+
+
+def balance(sides: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the radius of the corners by that of the circle for which corners lie as far outside as the middles of sides inside."""
+    return 2 / (1 + np.cos(np.pi / sides))
+
+
+def _even(sides: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.clip(2 * np.ceil(sides / 2), FEWEST_SIDES, MOST_SIDES).astype(np.int64)
+
+
+def has_corners(shape: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which shapes have flat faces that meet at an edge: they end flat."""
+    return (shape != ROUND) & (shape != EGG)
+
+
+def faces_of(shape: NDArray[np.int64], sides: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many faces a section has at most whose curve, were it a whole circle, has ``sides``.
+
+    A face has two points of its own where the section has corners, else one.
+    """
+    return np.where((shape == BOX) | (shape == TRAPEZOID), 4, np.where(has_corners(shape), sides // 2 + 3, sides))
 
 
 def widest_radius(shape: NDArray[np.int64], half_width: NDArray[np.float64], half_height: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the radius of the flattest arc of each section, which its polygon has to follow."""
-    round_radius = np.maximum(half_width, half_height)
+    round_radius = np.where(has_corners(shape), half_width, np.maximum(half_width, half_height))
     return np.where(shape == EGG, 3 * np.maximum(half_width, half_height / 1.5), round_radius)
 
 
-def chord_error(shape: NDArray[np.int64], radius_m: NDArray[np.float64], sides: NDArray[np.int64]) -> float:
-    """Return the largest r (1 - cos π/n) of the profiles that are not boxes."""
-    curved = shape != BOX
-    if not curved.any():
-        return 0.0
-    return float((radius_m[curved] * (1 - np.cos(np.pi / sides[curved]))).max())
+def section_sides(shape: NDArray[np.int64], width_m: NDArray[np.float64], height_m: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the number of sides of sections whose circles are drawn by polygons of ``balance``, other curves by inscribed ones."""
+    radius = np.nan_to_num(widest_radius(shape, width_m / 2, height_m / 2))
+    return np.where(shape == ROUND, balanced_sides_for(radius), sides_for(radius))
+
+
+def inscribed_error(shape: NDArray[np.int64], radius_m: NDArray[np.float64], sides: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return r (1 - cos π/n), how far the sides of inscribed profiles lie inside their curves; 0 where there is none."""
+    return np.where((shape == BOX) | (shape == TRAPEZOID), 0.0, radius_m * (1 - np.cos(np.pi / np.maximum(sides, 1))))
 
 
 @kernel
 def write_profile(shape: int, half_width: float, half_height: float, sides: int, out: NDArray[np.float64]) -> tuple[int, int]:
-    """Write (across, upright, normal across, normal upright); return (vertices, faces): a rectangle has each corner twice."""
+    """Write (across, upright, normal across, normal upright); return (vertices, faces): a section with corners has two a face."""
     if shape == BOX:
-        return _write_box(half_width, half_height, out)
+        return _write_corners(half_width, half_width, half_height, out)
+    if shape == TRAPEZOID:
+        return _write_corners(half_width, max(half_width - 2 * half_height * TRAPEZOID_SLOPE, half_width / 2), half_height, out)
+    if shape in (ARCH, U):
+        return _write_arch(half_width, half_height, sides // 2, 1.0 if shape == ARCH else -1.0, out)
     for k in range(sides):
         angle = 2 * np.pi * k / sides
         c, s = np.cos(angle), np.sin(angle)
@@ -80,12 +125,46 @@ def _arc_of_egg(angle: float) -> tuple[float, float, float]:
 
 
 @kernel
-def _write_box(half_width: float, half_height: float, out: NDArray[np.float64]) -> tuple[int, int]:
-    for k in range(4):
-        c, s = (1.0, 0.0, -1.0, 0.0)[k], (0.0, 1.0, 0.0, -1.0)[k]
-        for end in range(2):
-            along = -1.0 if end == 0 else 1.0
-            out[2 * k + end, 0] = half_width * (c - s * along)
-            out[2 * k + end, 1] = half_height * (s + c * along)
-            out[2 * k + end, 2], out[2 * k + end, 3] = c, s
+def _write_face(face: int, x0: float, y0: float, x1: float, y1: float, out: NDArray[np.float64]) -> int:
+    """Write the face from one point to the next, flat; return the number of the one after it."""
+    length = np.hypot(x1 - x0, y1 - y0)
+    for end in range(2):
+        out[2 * face + end, 0], out[2 * face + end, 1] = (x0, y0) if end == 0 else (x1, y1)
+        out[2 * face + end, 2], out[2 * face + end, 3] = (y1 - y0) / length, (x0 - x1) / length
+    return face + 1
+
+
+@kernel
+def _write_corners(half_width: float, half_floor: float, half_height: float, out: NDArray[np.float64]) -> tuple[int, int]:
+    """Write a section of four corners, symmetric, with an upper and a lower width."""
+    _write_face(0, half_floor, -half_height, half_width, half_height, out)
+    _write_face(1, half_width, half_height, -half_width, half_height, out)
+    _write_face(2, -half_width, half_height, -half_floor, -half_height, out)
+    _write_face(3, -half_floor, -half_height, half_floor, -half_height, out)
     return 8, 4
+
+
+@kernel
+def _write_arch(half_width: float, half_height: float, arcs: int, upward: float, out: NDArray[np.float64]) -> tuple[int, int]:
+    """Write an arch, or one turned about its axis (``upward`` -1), its crown smooth."""
+    rise = min(half_width, 2 * half_height)
+    spring = half_height - rise
+    has_walls = 2 * half_height - rise > 1e-9
+    face = 0
+    if has_walls:
+        face = _write_face(face, half_width, -half_height, half_width, spring, out)
+    for k in range(arcs):
+        for end in range(2):
+            angle = np.pi * (k + end) / arcs
+            c, s = np.cos(angle), np.sin(angle)
+            at, size = 2 * face + end, np.hypot(c / half_width, s / rise)
+            out[at, 0], out[at, 1] = half_width * c, spring + rise * s
+            out[at, 2], out[at, 3] = c / half_width / size, s / rise / size
+        face += 1
+    if has_walls:
+        face = _write_face(face, -half_width, spring, -half_width, -half_height, out)
+    face = _write_face(face, -half_width, -half_height, half_width, -half_height, out)
+    for at in range(2 * face):
+        for column in range(4):
+            out[at, column] *= upward
+    return 2 * face, face

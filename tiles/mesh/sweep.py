@@ -11,8 +11,20 @@ from numpy.typing import NDArray
 from tiles.columns import Offsets
 from tiles.kernel import kernel
 from tiles.mesh.batch import MeshBatch
-from tiles.mesh.profile import BOX, MOST_SIDES, chord_error, widest_radius, write_profile
-from tiles.mesh.sweep_ends import emit_cap, emit_dome, emit_frames, emit_rim, join_rings
+from tiles.mesh.profile import (
+    BOX,
+    EGG,
+    MOST_POINTS,
+    ROUND,
+    TRAPEZOID,
+    TRAPEZOID_INSET,
+    faces_of,
+    has_corners,
+    inscribed_error,
+    widest_radius,
+    write_profile,
+)
+from tiles.mesh.sweep_ends import emit_cap, emit_dome, emit_flat_rim, emit_frames, emit_rim, join_rings
 
 _SHARPEST_COSINE = 0.3
 """Cosine of half the deflection below which a mitre would run too far out: there both ends are closed instead."""
@@ -24,9 +36,9 @@ class Ending(enum.IntEnum):
     FLAT = 0
     """With a flat cap."""
     BALL = 1
-    """With half a ball of the section's width: whatever joins here at whatever angle, no gap shows. A box ends flat."""
+    """With half a ball of the section's width: whatever joins here at whatever angle, no gap shows. What has corners ends flat."""
     OPEN = 2
-    """With the wall about its bore: part of that ball where the section is curved, flat cells about their openings where it is a box."""
+    """With the wall about its bore: part of that ball where the section has no corners, flat where it has, a box with its cells."""
     NONE = 3
     """With nothing: something else closes it."""
 
@@ -60,8 +72,8 @@ class Sections:
     """What is swept, all (p,), lengths in metres: ``shape`` of Shape, half sizes, ``sides`` of a curved section's polygon, ``ending``.
 
     ``is_bore``: the section is the inside of something and seen from within. ``centre`` (p, 2): how far it lies across and above the
-    path. ``wall`` about the bore of an OPEN curved section. ``stretch``: how far a bore goes on beyond both ends. ``reach``: how far from
-    the path anything lies that bends with it.
+    path. ``wall`` about the bore of an OPEN section that is no box. ``stretch``: how far a bore goes on beyond both ends. ``reach``: how
+    far from the path anything lies that bends with it. ``error``: how far the polygon lies off the section.
     """
 
     shape: NDArray[np.int64]
@@ -74,6 +86,7 @@ class Sections:
     wall: NDArray[np.float64]
     stretch: NDArray[np.float64]
     reach: NDArray[np.float64]
+    error: NDArray[np.float64]
 
     @staticmethod
     def closed(
@@ -85,10 +98,11 @@ class Sections:
     ) -> Sections:
         """Return sections about their paths without bores, with flat ends where ``ending`` is not given."""
         zero = np.zeros(len(shape))
-        reach = np.where(shape == BOX, np.hypot(half_width, half_height), half_width)
+        reach = np.where(has_corners(shape), np.hypot(half_width, half_height), half_width)
         endings = np.full(len(shape), int(Ending.FLAT)) if ending is None else ending
         is_bore = np.zeros(len(shape), np.bool_)
-        return Sections(shape, half_width, half_height, sides, endings, is_bore, np.zeros((len(shape), 2)), zero, zero, reach)
+        error = inscribed_error(shape, widest_radius(shape, half_width, half_height), sides)
+        return Sections(shape, half_width, half_height, sides, endings, is_bore, np.zeros((len(shape), 2)), zero, zero, reach, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +142,7 @@ def sweep(paths: Paths, left_out: NDArray[np.uint8]) -> MeshBatch:
         paths.points, paths.offsets, paths.line, lengths, kinds, c.first, c.last, c.cell, c.opening, c.is_round, paths.feature,
         positions, normals, feature, triangles,
     )  # fmt: skip
-    error = chord_error(s.shape, widest_radius(s.shape, s.half_width, s.half_height), s.sides)
-    return MeshBatch(positions[:v], normals[:v], triangles[:t], feature[:v], left_out, error)
+    return MeshBatch(positions[:v], normals[:v], triangles[:t], feature[:v], left_out, float(s.error.max(initial=0.0)))
 
 
 _CELL_VERTICES = _CELL_TRIANGLES = 12
@@ -139,10 +152,11 @@ def _room(paths: Paths) -> tuple[int, int]:
     """Return upper bounds for vertices and triangles: two rings a segment, and both its ends closed as its path's may be."""
     s = paths.sections
     segments = np.maximum(np.diff(paths.offsets) - 1, 0)[paths.line]
-    is_box, cells = s.shape == BOX, paths.cells.last - paths.cells.first
-    around, faces = np.where(is_box, 8, s.sides), np.where(is_box, 4, s.sides)
-    vertices = np.where(is_box, 4 + _CELL_VERTICES * cells, s.sides + 1)
-    triangles = np.where(is_box, 4 + _CELL_TRIANGLES * cells, 2 * s.sides)
+    cornered, cells = has_corners(s.shape), paths.cells.last - paths.cells.first
+    faces = faces_of(s.shape, s.sides)
+    around = np.where(cornered, 2 * faces, faces)
+    vertices = np.where(cornered, around + _CELL_VERTICES * cells, around + 1)
+    triangles = 2 * faces + _CELL_TRIANGLES * cells
     return int((2 * segments * (around + vertices)).sum()), int((2 * segments * (faces + triangles)).sum())
 
 
@@ -239,7 +253,8 @@ def _end_plane(
 @kernel
 def _section(lengths: NDArray[np.float64], kinds: NDArray[np.int64], wall: float, out: NDArray[np.float64]) -> tuple[int, int]:
     """Write the profile of a path, or what lies ``wall`` within it; return (vertices, faces)."""
-    around, faces = write_profile(kinds[0], lengths[0] - wall, lengths[1] - wall, kinds[1], out)
+    across = wall * TRAPEZOID_INSET if kinds[0] == TRAPEZOID else wall
+    around, faces = write_profile(kinds[0], lengths[0] - across, lengths[1] - wall, kinds[1], out)
     for k in range(around):
         out[k, 0] += lengths[2]
         out[k, 1] += lengths[3]
@@ -267,12 +282,13 @@ def _sweep(
     triangles: NDArray[np.uint32],
 ) -> tuple[int, int]:
     v, t = 0, 0
-    profile, bore = np.empty((MOST_SIDES, 4)), np.empty((MOST_SIDES, 4))
+    profile, bore = np.empty((MOST_POINTS, 4)), np.empty((MOST_POINTS, 4))
     d, right, up, plane, centre = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     mitred = np.empty(2, np.bool_)
     for path in range(len(line_of)):
         first, last, begin = offsets[line_of[path]], offsets[line_of[path] + 1] - 1, v
         is_box, is_bore, own_ending = kinds[path, 0] == BOX, kinds[path, 3] == 1, kinds[path, 2]
+        is_curved = kinds[path, 0] in (ROUND, EGG)
         half_width, wall, stretch, reach = lengths[path, 0], lengths[path, 4], lengths[path, 5], lengths[path, 6]
         around, faces = _section(lengths[path], kinds[path], 0.0, profile)
         right[0], right[1], right[2] = 1.0, 0.0, 0.0
@@ -300,6 +316,12 @@ def _sweep(
                     more = emit_frames(
                         points[i + end], cell[c], opening[c], is_round[c], d, right, up, ahead, positions, normals, triangles[t:], v
                     )
+                elif ending == _OPEN and not is_curved:
+                    _section(lengths[path], kinds[path], wall, bore)
+                    more = emit_flat_rim(
+                        points[i + end], positions[at : at + around], bore[:around], faces, d, right, up, ahead,
+                        positions[v:], normals[v:], triangles[t:], v,
+                    )  # fmt: skip
                 elif ending == _OPEN:
                     _section(lengths[path], kinds[path], wall, bore)
                     lean = (half_width - wall) / half_width
@@ -307,7 +329,7 @@ def _sweep(
                     more = emit_rim(
                         points[i + end], at, bore[:around], lean, d, right, up, ahead, forward, positions, normals, triangles[t:], v
                     )
-                elif ending == _BALL and not is_box:
+                elif ending == _BALL and is_curved:
                     more = emit_dome(points[i + end], at, around, d, ahead, half_width, positions, normals, triangles[t:], v)
                 else:
                     more = emit_cap(positions[at : at + around], faces, d, ahead, positions[v:], normals[v:], triangles[t:], v)

@@ -114,6 +114,31 @@ def emit_rim(
 
 
 @kernel
+def emit_flat_rim(
+    centre: NDArray[np.float64],
+    ring: NDArray[np.float64],
+    bore: NDArray[np.float64],
+    faces: int,
+    d: NDArray[np.float64],
+    right: NDArray[np.float64],
+    up: NDArray[np.float64],
+    ahead: bool,
+    positions: NDArray[np.float64],
+    normals: NDArray[np.float32],
+    triangles: NDArray[np.uint32],
+    v: int,
+) -> tuple[int, int]:
+    """Close ``ring``, of two points a face, up to the profile ``bore``: the wall of an open end that looks along ``d`` or against it."""
+    sign = 1.0 if ahead else -1.0
+    for k in range(faces):
+        for a in range(3):
+            positions[k, a] = ring[2 * k, a]
+            positions[faces + k, a] = centre[a] + bore[2 * k, 0] * right[a] + bore[2 * k, 1] * up[a]
+            normals[k, a] = normals[faces + k, a] = sign * d[a]
+    return 2 * faces, join_rings(v, v + faces, faces, faces, ahead, triangles)
+
+
+@kernel
 def emit_frames(
     centre: NDArray[np.float64],
     cell: NDArray[np.float64],

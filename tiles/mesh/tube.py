@@ -10,7 +10,17 @@ from tiles.kernel import kernel
 from tiles.mesh.batch import LONGEST_EDGE_M, LeftOut, MeshBatch
 from tiles.mesh.bores import Bores, bores_of
 from tiles.mesh.pipe_section import Outlines, Pipes, outlines
-from tiles.mesh.profile import BOX, ROUND, sides_for, widest_radius
+from tiles.mesh.profile import (
+    BOX,
+    ROUND,
+    TRAPEZOID,
+    TRAPEZOID_INSET,
+    balance,
+    has_corners,
+    inscribed_error,
+    section_sides,
+    widest_radius,
+)
 from tiles.mesh.sweep import Cells, Ending, Paths, Sections, sweep
 from tiles.wkb import EMPTY, OK, Geometries
 
@@ -25,8 +35,8 @@ def tube(geometries: Geometries, pipes: Pipes) -> MeshBatch:
 
     A gravity pipe (its line is its invert) opens into chambers and outfalls: where its wall is known its ends show it, and its bore is
     seen through them. Other pipes are joined or capped: they end in half a ball of their own size. So do the walls of open ends lean,
-    and no gap shows where pipes meet at an angle, whatever lies beyond a pipe's own ends. Boxes end flat: culverts open by their
-    ``holes``, ducts with the holes of their bank.
+    and no gap shows where pipes meet at an angle, whatever lies beyond a pipe's own ends. Sections with corners end flat: culverts open
+    by their ``holes``, ducts with the holes of their bank. A circle is drawn by the polygon that lies as far outside as inside of it.
 
     The axis lies half the section's height below the top, or that above the invert (less the wall), measured vertically. A feature
     without size is left out as SIZE_MISSING, above WIDEST_M as SIZE_ABSURD.
@@ -45,19 +55,25 @@ def _paths(outline: Outlines, bores: Bores, points: NDArray[np.float64], offsets
     number = np.arange(len(line)) - begin[line] - 1
     owner = feature[line]
     is_bore, first = number >= 0, bores.offsets[owner]
-    half = np.column_stack([outline.width_m, outline.height_m])[owner] / 2
-    sides = sides_for(np.nan_to_num(widest_radius(outline.shape, outline.width_m / 2, outline.height_m / 2)))[owner]
     shape, wall, is_box = outline.shape[owner], bores.wall_m[owner], outline.shape[owner] == BOX
-    reach = np.where(is_box, np.hypot(half[:, 0], half[:, 1]), half[:, 0])
-    stretch = np.where(is_bore & ~is_box, np.sqrt(np.maximum(half[:, 0] ** 2 - (half[:, 0] - wall) ** 2, 0)), 0.0)
+    sides = section_sides(outline.shape, outline.width_m, outline.height_m)[owner]
+    wider = np.where(shape == ROUND, balance(sides), 1.0)
+    half, wall = np.column_stack([outline.width_m, outline.height_m])[owner] * (wider / 2)[:, None], wall * wider
+    cornered = has_corners(shape)
+    reach = np.where(cornered, np.hypot(half[:, 0], half[:, 1]), half[:, 0])
+    stretch = np.where(is_bore & ~cornered, np.sqrt(np.maximum(half[:, 0] ** 2 - (half[:, 0] - wall) ** 2, 0)), 0.0)
     centre = np.zeros((len(line), 2))
-    half[is_bore & ~is_box] -= wall[is_bore & ~is_box, None]
+    inset = np.column_stack([np.where(shape == TRAPEZOID, TRAPEZOID_INSET, 1.0) * wall, wall])
+    half[is_bore & ~is_box] -= inset[is_bore & ~is_box]
     drilled = np.flatnonzero(is_bore & is_box)
     opening = first[drilled] + number[drilled]
     centre[drilled], half[drilled] = bores.opening[opening, :2], bores.opening[opening, 2:]
-    shape[drilled], sides[drilled] = np.where(bores.is_round[opening], ROUND, BOX), 8
+    shape[drilled], sides[drilled] = np.where(bores.is_round[opening], ROUND, BOX), 8  # an octagon within its duct, not about it
     ending = np.where(is_bore, int(Ending.NONE), bores.ending[owner])
-    sections = Sections(shape, half[:, 0], half[:, 1], sides, ending, is_bore, centre, np.where(is_bore, 0.0, wall), stretch, reach)
+    error = inscribed_error(shape, widest_radius(shape, half[:, 0], half[:, 1]), sides)
+    error[wider > 1] /= 2
+    wall[is_bore] = 0.0
+    sections = Sections(shape, half[:, 0], half[:, 1], sides, ending, is_bore, centre, wall, stretch, reach, error)
     cells = Cells(first, np.where(is_bore, first, bores.offsets[owner + 1]), bores.cell, bores.opening, bores.is_round)
     return Paths(points, offsets, line, sections, cells, owner)
 
