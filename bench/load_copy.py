@@ -33,7 +33,7 @@ def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
 
     def ours() -> float:
         catalogue = stage.city.catalogue
-        new = catalogue.receive(request.actor, described(request), {})
+        new = catalogue.submissions.receive(request.actor, described(request), {})
         with claimed(catalogue.pool, new):
             staging = start(workplace(stage.city, lambda *_: None), new, request)["copied_buildings"].staging
             started = time.perf_counter()

@@ -54,7 +54,7 @@ class Stage:
         """Take the first step of a load; return the accepted submission and how many rows are right."""
         request = LoadRequest(files=(path,), parts=parts, reason="benchmark", mode=mode, crs=crs)
         catalogue, files = self.city.catalogue, described(request)
-        submission = catalogue.receive(request.actor, files, {})
+        submission = catalogue.submissions.receive(request.actor, files, {})
         with claimed(catalogue.pool, submission):
             result = check_submission(workplace(self.city, lambda *_: None), request, submission, files)
         if result.refusal is not None:
@@ -85,11 +85,11 @@ class Stage:
         """Take the leases on building these datasets in 3D, and build all overviews: so that the worker of a server has nothing to do."""
         catalogue = self.city.catalogue
         complete_overviews(catalogue)
-        for slug, revision in catalogue.missing_assets():
+        for slug, revision in catalogue.assets.missing():
             dataset = catalogue.dataset(slug)
             kind = asset_kind(catalogue.feature_type(dataset.feature_type))
             if slug in datasets and kind is not None:
-                catalogue.claim_asset(dataset.id, revision, kind, VARIANT, _UNBUILT_FOR_S)
+                catalogue.assets.claim(dataset.id, revision, kind, VARIANT, _UNBUILT_FOR_S)
 
     def settle(self) -> None:
         """Have PostgreSQL finish what it puts off, so that no contender pays for what was loaded before."""

@@ -131,7 +131,7 @@ def _edit(place: Workplace, wanted: Sequence[EditsOfDataset], actor: str, reason
     catalogue = place.catalogue
     closest_kept = max((w.dataset.sharing for w in wanted), key=list(SharingClass).index)
     options = {"mode": "edit", "datasets": [w.dataset.slug for w in wanted], "sharing": closest_kept.value}
-    submission = catalogue.receive(actor, [], options)
+    submission = catalogue.submissions.receive(actor, [], options)
     with staged.claimed(catalogue.pool, submission), given_up(catalogue, submission):
         parts, rows = _checked(place, wanted, submission)
         try:
@@ -191,9 +191,9 @@ def _matched(
                     inputs=tally.inputs,
                 )
             )
-            catalogue.add_findings(connection, submission, staging.part, tally.findings, tally.omitted)
-        catalogue.advance(connection, submission, SubmissionState.CHECKED)
-        catalogue.advance(connection, submission, SubmissionState.ACCEPTED)
+            catalogue.submissions.add_findings(connection, submission, staging.part, tally.findings, tally.omitted)
+        catalogue.submissions.advance(connection, submission, SubmissionState.CHECKED)
+        catalogue.submissions.advance(connection, submission, SubmissionState.ACCEPTED)
     _refuse(tallies.values())
     return parts, rows
 

@@ -101,7 +101,7 @@ def load(place: Workplace, request: LoadRequest) -> LoadResult:
     """
     catalogue = place.catalogue
     files = described(request)
-    submission = catalogue.receive(request.actor, files, _options(request))
+    submission = catalogue.submissions.receive(request.actor, files, _options(request))
     with staged.claimed(catalogue.pool, submission), given_up(catalogue, submission):
         checked = _check(place, request, submission, files)
         if checked.refusal is not None:
@@ -115,7 +115,7 @@ def check(place: Workplace, request: LoadRequest) -> CheckResult:
     """Say what is wrong in the files, with the rules and the published data that a load would meet, and publish nothing."""
     catalogue = place.catalogue
     files = [{"name": f.name, "size": f.stat().st_size} for f in request.files]
-    submission = catalogue.receive(request.actor, files, _options(request) | {"check": True})
+    submission = catalogue.submissions.receive(request.actor, files, _options(request) | {"check": True})
     with staged.claimed(catalogue.pool, submission), given_up(catalogue, submission):
         checked = _check(place, request, submission, files)
         result = _check_result(checked, request)
@@ -156,7 +156,7 @@ def give_back(catalogue: Catalogue, submission: uuid.UUID) -> None:
     """Return an accepted submission to state received, its staged rows given up: it can be checked again."""
     with translated(), catalogue.pool.connection() as connection:
         datasets = kept_parts.datasets_of(connection, submission)
-        catalogue.advance(connection, submission, SubmissionState.RECEIVED)
+        catalogue.submissions.advance(connection, submission, SubmissionState.RECEIVED)
         kept_parts.drop(connection, submission)
     forget_unpublished(catalogue, datasets)
 
@@ -165,7 +165,7 @@ def withdraw(catalogue: Catalogue, submission: uuid.UUID) -> None:
     """End a submission that has not been published; nothing of it stays but the record and its findings."""
     with translated(), catalogue.pool.connection() as connection:
         datasets = kept_parts.datasets_of(connection, submission)
-        catalogue.advance(connection, submission, SubmissionState.WITHDRAWN)
+        catalogue.submissions.advance(connection, submission, SubmissionState.WITHDRAWN)
         kept_parts.drop(connection, submission)
     forget_unpublished(catalogue, datasets)
 
@@ -210,11 +210,11 @@ def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID
     with translated(), catalogue.pool.connection() as connection:
         measures = {slug: measured(connection, tally.staging) for slug, tally in tallies.items()}
         for tally in tallies.values():
-            catalogue.add_findings(connection, submission, tally.staging.part, tally.findings, tally.omitted)
-        catalogue.advance(connection, submission, SubmissionState.CHECKED)
+            catalogue.submissions.add_findings(connection, submission, tally.staging.part, tally.findings, tally.omitted)
+        catalogue.submissions.advance(connection, submission, SubmissionState.CHECKED)
         if refusal is None:
             kept_parts.keep(connection, submission, parts)
-            catalogue.advance(connection, submission, SubmissionState.ACCEPTED)
+            catalogue.submissions.advance(connection, submission, SubmissionState.ACCEPTED)
     return _Checked(tallies, tuple(parts), refusal, measures)
 
 
@@ -248,7 +248,7 @@ def given_up(catalogue: Catalogue, submission: uuid.UUID) -> Iterator[None]:
 def _give_up(catalogue: Catalogue, submission: uuid.UUID) -> None:
     with catalogue.pool.connection() as connection:
         datasets = kept_parts.datasets_of(connection, submission)
-        catalogue.reject(connection, submission)
+        catalogue.submissions.reject(connection, submission)
         kept_parts.drop(connection, submission)
     forget_unpublished(catalogue, datasets)
 

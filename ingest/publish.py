@@ -144,7 +144,7 @@ def _publish(
     _refuse_many_deletes(ready, act)
     changing = [p for p in ready if _changes(p.counts)]
     commit = _commit(connection, catalogue, changing, act, to_degrees) if changing else None
-    catalogue.advance(connection, submission, SubmissionState.PUBLISHED, commit)
+    catalogue.submissions.advance(connection, submission, SubmissionState.PUBLISHED, commit)
     for part in ready:
         if part not in changing or not part.staging.first_load:
             staged.drop(connection, part.staging)
@@ -168,7 +168,7 @@ def _matched(connection: Connection, catalogue: Catalogue, submission: uuid.UUID
     assigned = assign(connection, staging, part.mode, part.tolerance_m, part.kept_keys, part.area_wkb)
     found = tuple(as_source_says(f, part.sources) for f in assigned)
     connection.execute(QUERIES["forget_match_findings"], {"submission": submission, "part": staging.part, "rules": list(MATCH_RULES)})
-    catalogue.add_findings(connection, submission, staging.part, found)
+    catalogue.submissions.add_findings(connection, submission, staging.part, found)
     counts = staged.actions(connection, staging)
     of = replaceable(connection, staging, part.mode, part.area_wkb)
     return replace(part, staging=staging, base_commit=now, counts=counts, replaceable=of), found

@@ -211,7 +211,7 @@ class Register:
             request = request_of(connection, _submission(row))
             datasets = kept_parts.datasets_of(connection, submission)
             if state is not SubmissionState.RECEIVED:
-                self._catalogue.advance(connection, submission, SubmissionState.RECEIVED)
+                self._catalogue.submissions.advance(connection, submission, SubmissionState.RECEIVED)
             self._clear(connection, submission)
             values = {"id": submission, "request": Jsonb(dict(request)), "progress": Jsonb(progress_document(WAITING, 0, None))}
             connection.execute(_QUERIES["order_check"], values)

@@ -25,10 +25,10 @@ def rollback(catalogue: Catalogue, commit: int, actor: str, reason: str, to_degr
     """
     if commit not in {c.number for c in catalogue.commits()}:
         raise BadRequestError(f"there is no commit {commit}", zh=f"没有提交 {commit}")
-    submission = catalogue.receive(actor, [], {"rollback_to": commit})
+    submission = catalogue.submissions.receive(actor, [], {"rollback_to": commit})
     with translated(), catalogue.pool.connection() as connection:
-        catalogue.advance(connection, submission, SubmissionState.CHECKED)
-        catalogue.advance(connection, submission, SubmissionState.ACCEPTED)
+        catalogue.submissions.advance(connection, submission, SubmissionState.CHECKED)
+        catalogue.submissions.advance(connection, submission, SubmissionState.ACCEPTED)
     act = Act(actor=actor, reason=reason or f"rollback to {commit}", kind="rollback", rolled_back_to=commit)
     late = partial(_stage_state_of, catalogue=catalogue, submission=submission, commit=commit)
     published = publish(catalogue, submission, (), act, to_degrees, late)

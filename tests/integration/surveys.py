@@ -59,7 +59,7 @@ class Surveys:
 
     def check(self, parts: Parts, **options: object) -> uuid.UUID:
         """Take the first step only and return the submission, accepted."""
-        submission = self.catalogue.receive("surveyor", [], {})
+        submission = self.catalogue.submissions.receive("surveyor", [], {})
         with staging.claimed(self.catalogue.pool, submission):
             check_submission(self.place(parts), self.request(parts, **options), submission, [])
         return submission

@@ -59,7 +59,7 @@ def city(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ci
         parts = [(ft.title.zh, name, name) for name, ft in OF_FEATURES.items()]
         result = opened_city.load(opened, opened_city.request(folder / "城市.gpkg", *parts))
         assert result.rejected == 0
-        assert result.findings.keys() <= OF_A_FEW_PIPES, opened.catalogue.findings(result.submission)
+        assert result.findings.keys() <= OF_A_FEW_PIPES, opened.catalogue.submissions.findings(result.submission)
         example_city.write_elevation(folder / "高程.tif")
         opened_city.load(opened, opened_city.request(folder / "高程.tif", (None, "terrain", "terrain")))
         example_city.write_scan(folder / "点云.las")

@@ -284,7 +284,7 @@ def test_how_far_a_build_is_is_told_to_pages_and_scripts(city: City, monkeypatch
         (entry,) = [d for d in get(city, "/api/datasets")[0].json() if d["slug"] == SLUG] if done == total else [None]
         states.append(entry and entry["tiles"])
 
-    city.catalogue.forget_asset(city.catalogue.dataset(SLUG).id, commit, "tileset", "open")
+    city.catalogue.assets.forget(city.catalogue.dataset(SLUG).id, commit, "tileset", "open")
     with psycopg.connect(city.database_url, autocommit=True) as listening:
         listening.execute("LISTEN twin_event")
         assert assets.build_asset(city, SLUG, commit, told, anew=True)

@@ -34,7 +34,7 @@ def test_a_withdrawn_model_is_swept_and_one_that_was_ever_shown_stays(database_u
         assert len(shown) == 2
         asked = request(textured_obj(path, origin=ORIGIN + np.array([9, 0, 0])), (None, "model_3d", "models"))
         files = described(asked)
-        submission = city.catalogue.receive("测绘一队", files, {})
+        submission = city.catalogue.submissions.receive("测绘一队", files, {})
         with staging.claimed(city.pool, submission):
             check_submission(workplace(city, lambda *_: None), asked, submission, files)
         assert len(kept(city)) == 3

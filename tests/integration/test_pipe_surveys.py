@@ -106,7 +106,7 @@ def test_random_surveys_are_judged_as_row_by_row(surveys: Surveys, seeds: range)
         judged = expected(parts)
         submission = surveys.check(parts, max_rejected=1.0)
         rules = {rule for _, rule, _ in judged}
-        told = surveys.catalogue.findings(submission)
+        told = surveys.catalogue.submissions.findings(submission)
         names = dict(enumerate(parts))
         found = Counter((names[f["part"]], f["rule"], f["row"]) for f in told if f["rule"] in rules)
         assert rules == {"P02", "L02", "L03", "node-exists", "J02", "J03", "J06"}
@@ -116,14 +116,14 @@ def test_random_surveys_are_judged_as_row_by_row(surveys: Surveys, seeds: range)
 def test_a_survey_that_comes_again_is_judged_as_before(surveys: Surveys, seeds: range) -> None:
     parts, rules = random_survey(seeds[0]), ("J02", "J03", "J06")
     surveys.load(parts, max_rejected=1.0)
-    told = surveys.catalogue.findings(surveys.check(parts, max_rejected=1.0))
+    told = surveys.catalogue.submissions.findings(surveys.check(parts, max_rejected=1.0))
     found = Counter((part_name(parts, f), f["rule"], f["row"]) for f in told if f["rule"] in rules)
     assert found == Counter({place: count for place, count in expected(parts).items() if place[1] in rules})
 
 
 def columns_of(surveys: Surveys, parts: Parts, look: Callable[[SetContext], dict[str, list[object]]]) -> dict[str, list[object]]:
     """Return what is seen of a survey once its rows are staged."""
-    request, submission = surveys.request(parts), surveys.catalogue.receive("surveyor", [], {})
+    request, submission = surveys.request(parts), surveys.catalogue.submissions.receive("surveyor", [], {})
     with staged.claimed(surveys.catalogue.pool, submission):
         tallies = start(surveys.place(parts), submission, request)
         read_all(surveys.place(parts), request, tallies)
@@ -198,7 +198,7 @@ def test_points_declared_deleted_in_a_first_load_are_not_there_for_any_rule(surv
     points[1:] = [replace(row, extra='{"op": "delete"}') if k in (1, 3) else row for k, row in enumerate(points[1:], 1)]
     parts: Parts = {"points": ("pipe_node", points), "lines": ("pipe_segment", [line(0, 1, 2.0), line(0, 2, 2.0)])}
     submission = surveys.check(parts, mode="delta")
-    found = {(part_name(parts, f), f["rule"], f["row"]) for f in surveys.catalogue.findings(submission)}
+    found = {(part_name(parts, f), f["rule"], f["row"]) for f in surveys.catalogue.submissions.findings(submission)}
     named = {"delete-unknown", "node-exists", "J02"}
     assert {f for f in found if f[1] in named} == {
         ("points", "delete-unknown", 2),
@@ -222,7 +222,7 @@ def test_what_a_delta_deletes_is_not_there_for_any_rule(surveys: Surveys) -> Non
     gone = [deleted(points[1]), deleted(points[3]), deleted(points[3])]  # one of them twice, which is once
     parts: Parts = {"points": ("pipe_node", gone), "lines": ("pipe_segment", [deleted(lines[2]), named(line(0, 3, 2.0))])}
     submission = surveys.check(parts, mode="delta", max_rejected=1.0)
-    told = surveys.catalogue.findings(submission)
+    told = surveys.catalogue.submissions.findings(submission)
     found = {(part_name(parts, f), f["rule"], f["row"]) for f in told if f["rule"] in ("node-exists", "reference-lost", "P02", "unique")}
     assert found == {("lines", "node-exists", 2), ("points", "reference-lost", 1)}
     assert Counter(f["rule"] for f in told)["reference-lost"] == 2, "both lines at N1 are named"

@@ -148,7 +148,7 @@ def test_the_scan_of_the_sample_city_goes_in_and_its_file_is_kept(database_url: 
         assert city.store.get(f"pointcloud/{sha256}.laz") == path.read_bytes()
         (layer,) = scene_document(city.catalogue, Principal.anonymous(), city.frame.vertical)["layers"]
         assert build_missing(city, lambda *_: None) is None
-        (built,) = city.catalogue.assets()
+        (built,) = city.catalogue.assets.of_current_revisions()
         tileset, refused, archive = get(
             city, *(f"/tiles/point_clouds/1/{name}" for name in ("tileset.json", "tileset.json?filter=TRUE", "export.3tz"))
         )

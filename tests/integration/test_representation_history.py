@@ -216,7 +216,7 @@ def _checked(city: City, file: Path) -> uuid.UUID:
     asked = request(file, (None, "building", "houses"))
     place = replace(workplace(city, lambda *_: None), read=lambda r: read_parts(choose_reader(r), r))
     files = described(asked)
-    submission = city.catalogue.receive(asked.actor, files, {})
+    submission = city.catalogue.submissions.receive(asked.actor, files, {})
     with claimed(city.pool, submission):
         check_submission(place, asked, submission, files)
     return submission

@@ -42,7 +42,7 @@ def loads(folder: Path, sources: tuple[Source, ...]) -> Iterator[tuple[list[Sour
 
 def told(city: City, submission: uuid.UUID) -> set[tuple[str, int, str, str]]:
     """Return what was found of rows, but for mere information."""
-    found = city.catalogue.findings(submission)
+    found = city.catalogue.submissions.findings(submission)
     return {(f["layer"], f["row"], f["rule"], f["severity"]) for f in found if f["row"] is not None and f["severity"] != "info"}
 
 

@@ -109,7 +109,7 @@ def test_the_mosaic_gives_bases_and_terrain_and_changes_only_what_it_changes(dat
         second = get(city, "/scene.json")[0].json()["terrain"]
         assert second == {"dataset": "survey", "revision": 3, "url": "tiles/survey/3/"}
         assert drawn_minus_sampled_m(city, second["url"]) < 0.01
-        detail = city.catalogue.ready_assets(city.catalogue.dataset("survey").id, "terrain", "open")[0].detail
+        detail = city.catalogue.assets.ready(city.catalogue.dataset("survey").id, "terrain", "open")[0].detail
         assert 0 < int(str(detail["made"])) < int(str(detail["tiles"]))
 
         # within a centimetre nothing stands anywhere else

@@ -60,7 +60,7 @@ def quiet(*_: object) -> None:
 
 
 def tree(city: City, commit: int) -> str:
-    asset = city.catalogue.asset(city.catalogue.dataset(SLUG).id, commit, "tileset", VARIANT)
+    asset = city.catalogue.assets.find(city.catalogue.dataset(SLUG).id, commit, "tileset", VARIANT)
     assert asset is not None
     assert asset.state == "ready"
     return str(asset.detail["tree"])
@@ -68,7 +68,7 @@ def tree(city: City, commit: int) -> str:
 
 def built_from_all(city: City, commit: int) -> str:
     """The tree of the same revision by a build of all features."""
-    city.catalogue.forget_asset(city.catalogue.dataset(SLUG).id, commit, "tileset", VARIANT)
+    city.catalogue.assets.forget(city.catalogue.dataset(SLUG).id, commit, "tileset", VARIANT)
     assert build_asset(city, SLUG, commit, quiet, anew=True)
     return tree(city, commit)
 
@@ -118,7 +118,7 @@ def test_nothing_is_dropped_between_the_end_of_a_build_and_its_registration(
     city: City, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = publish(city, open_folder, [feature(i, 6.0 + i % 9) for i in range(COUNT)], "replace")
-    finish, settle = city.catalogue.finish_asset, city.store.settle
+    finish, settle = city.catalogue.assets.finish, city.store.settle
     on_disk: set[str] = set()
 
     def settled(keys: Collection[str]) -> None:
@@ -132,7 +132,7 @@ def test_nothing_is_dropped_between_the_end_of_a_build_and_its_registration(
         return bool(finish(*how))  # type: ignore[arg-type]
 
     with monkeypatch.context() as between:
-        between.setattr(city.catalogue, "finish_asset", collected_first)
+        between.setattr(city.catalogue.assets, "finish", collected_first)
         between.setattr(city.store, "settle", settled)
         assert build_asset(city, SLUG, commit, quiet)
     assert problems(city, commit) == []
@@ -158,7 +158,7 @@ def test_a_lease_is_kept_while_a_build_waits_for_the_disk(city: City, open_folde
     assert build_asset(city, SLUG, commit, quiet)
     assert prolonged == [True]
     dataset = city.catalogue.dataset(SLUG).id
-    assert not city.catalogue.keep_lease(dataset, commit, "tileset", VARIANT, 1, 60.0), "what is built is nobody's to keep"
+    assert not city.catalogue.assets.keep_lease(dataset, commit, "tileset", VARIANT, 1, 60.0), "what is built is nobody's to keep"
 
 
 def test_tilesets_of_an_earlier_engine_are_kept_whole(city: City, open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,14 +240,14 @@ def test_notes_of_builds_are_kept_while_they_are_of_use(city: City, open_folder:
 def test_a_build_that_kills_its_process_is_not_begun_for_ever(city: City, open_folder: Path) -> None:
     commit = publish(city, open_folder, [feature(0, 6.0)], "replace")
     dataset = city.catalogue.dataset(SLUG).id
-    claims = [city.catalogue.claim_asset(dataset, commit, "tileset", VARIANT, lease_s=-1) for _ in range(4)]
+    claims = [city.catalogue.assets.claim(dataset, commit, "tileset", VARIANT, lease_s=-1) for _ in range(4)]
     assert claims == [1, 2, 3, None]
-    asset = city.catalogue.asset(dataset, commit, "tileset", VARIANT)
+    asset = city.catalogue.assets.find(dataset, commit, "tileset", VARIANT)
     assert asset is not None
     assert (asset.state, "begun 3 times" in str(asset.detail["error"])) == ("failed", True)
     assert not build_asset(city, SLUG, commit, quiet)
     problem = build_missing(city, quiet)
     assert problem is not None
     assert problem.code == "build-failed"
-    city.catalogue.forget_asset(dataset, commit, "tileset", VARIANT)
+    city.catalogue.assets.forget(dataset, commit, "tileset", VARIANT)
     assert build_asset(city, SLUG, commit, quiet)

@@ -51,7 +51,7 @@ class City:
         if asked.published is not None:
             self.surveys.load(asked.published)
         catalogue, request = self.surveys.catalogue, self.surveys.request(asked.parts)
-        submission = catalogue.receive("surveyor", [], {})
+        submission = catalogue.submissions.receive("surveyor", [], {})
         with staged.claimed(catalogue.pool, submission):
             tallies = start(self.surveys.place(asked.parts), submission, request)
             read_all(self.surveys.place(asked.parts), request, tallies)

@@ -48,7 +48,7 @@ def build_asset(city: City, slug: str, commit: int, progress: Progress, *, anew:
     if kind is None or revision is None or revision.commit != commit:
         raise NotFoundError(f"there is nothing to build for {slug} at {commit}", zh=f"{slug} 在 {commit} 没有可构建的内容")
     with building(city, dataset):  # until it is registered: what is built but not registered is garbage to `twin tiles gc`
-        fencing = city.catalogue.claim_asset(dataset.id, commit, kind, VARIANT, LEASE_S)
+        fencing = city.catalogue.assets.claim(dataset.id, commit, kind, VARIANT, LEASE_S)
         if fencing is None:
             return False
         told = _build_noter(city, dataset, commit, kind, fencing, progress)
@@ -62,9 +62,9 @@ def build_asset(city: City, slug: str, commit: int, progress: Progress, *, anew:
                 else:
                     detail = builds.build_dataset_tileset(city, dataset, feature_type, revision, told, anew=anew)
         except BaseException as error:
-            city.catalogue.finish_asset(dataset.id, commit, kind, VARIANT, fencing, "failed", {"error": str(error)[:500]})
+            city.catalogue.assets.finish(dataset.id, commit, kind, VARIANT, fencing, "failed", {"error": str(error)[:500]})
             raise
-        return city.catalogue.finish_asset(dataset.id, commit, kind, VARIANT, fencing, "ready", detail)
+        return city.catalogue.assets.finish(dataset.id, commit, kind, VARIANT, fencing, "ready", detail)
 
 
 def build_missing(city: City, progress: Progress, only: Collection[str] | None = None) -> UnavailableError | None:
@@ -74,7 +74,7 @@ def build_missing(city: City, progress: Progress, only: Collection[str] | None =
     """
 
     def missing() -> list[tuple[str, int]]:
-        return [(slug, revision) for slug, revision in city.catalogue.missing_assets() if only is None or slug in only]
+        return [(slug, revision) for slug, revision in city.catalogue.assets.missing() if only is None or slug in only]
 
     _leave_to_worker(city, missing)
     for slug, revision in missing():
@@ -134,7 +134,7 @@ def _build_noter(city: City, dataset: Dataset, commit: int, kind: str, fencing: 
         reading = pace.read(what, done, total, now)
         if now - last > _TOLD_S:
             last = now
-            if not city.catalogue.note_build(dataset.id, commit, kind, VARIANT, fencing, asdict(reading)):
+            if not city.catalogue.assets.note_build(dataset.id, commit, kind, VARIANT, fencing, asdict(reading)):
                 raise UnavailableError(f"somebody else builds {dataset.slug} now", zh=f"{dataset.slug} 正由其他进程构建")
         progress(what, done, total)
 
@@ -144,5 +144,5 @@ def _build_noter(city: City, dataset: Dataset, commit: int, kind: str, fencing: 
 def _is_building(city: City, slug: str, revision: int) -> bool:
     dataset = city.catalogue.dataset(slug)
     kind = asset_kind(city.catalogue.feature_type(dataset.feature_type))
-    asset = city.catalogue.asset(dataset.id, revision, kind or "", VARIANT)
+    asset = city.catalogue.assets.find(dataset.id, revision, kind or "", VARIANT)
     return asset is not None and asset.state == "building"

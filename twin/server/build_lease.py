@@ -28,7 +28,7 @@ def kept_lease(city: City, dataset: int, commit: int, kind: str, fencing: int, l
     def keep() -> None:
         while not ended.wait(lease_s / _TIMES):
             try:
-                if not city.catalogue.keep_lease(dataset, commit, kind, VARIANT, fencing, lease_s):
+                if not city.catalogue.assets.keep_lease(dataset, commit, kind, VARIANT, fencing, lease_s):
                     return
             except TwinError as error:  # the database may answer again before the lease ends
                 _LOG.warning("a lease could not be prolonged: %s", error)

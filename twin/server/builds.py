@@ -82,7 +82,7 @@ def _updated(city: City, source: RevisionRows, target: TilesetTarget, objects: O
 
 def _base(city: City, dataset: Dataset, revision: int) -> tuple[int, str] | None:
     """Return the nearest earlier revision whose tileset is ready, and its tree."""
-    ready = city.catalogue.ready_before(dataset.id, revision, "tileset", VARIANT)
+    ready = city.catalogue.assets.ready_before(dataset.id, revision, "tileset", VARIANT)
     tree = None if ready is None else ready.detail.get("tree")
     return None if ready is None or not isinstance(tree, str) else (ready.revision, tree)
 

@@ -47,7 +47,7 @@ class BuiltTiles:
         kind = asset_kind(self._catalogue.feature_type(dataset.feature_type))
         if kind is None:
             raise NotFoundError(f"{dataset.slug} has no 3D form", zh=f"{dataset.slug} 没有三维形态")
-        asset = self._catalogue.asset(dataset.id, revision.commit, kind, VARIANT)
+        asset = self._catalogue.assets.find(dataset.id, revision.commit, kind, VARIANT)
         if asset is not None and asset.state == "ready":
             return
         if (asset is None or asset.state != "building") and not self._is_current(dataset, revision):

@@ -71,7 +71,7 @@ class FilteredTiles:
 
         BadRequestError as for items, and ``no-filter`` for tiles that are not drawn from features; NotFoundError for hidden datasets.
         """
-        asset = self._city.catalogue.asset(dataset.id, revision.commit, "tileset", VARIANT)
+        asset = self._city.catalogue.assets.find(dataset.id, revision.commit, "tileset", VARIANT)
         tree = None if asset is None else asset.detail.get("tree")
         if not isinstance(tree, str):
             raise BadRequestError(f"{dataset.slug} cannot be filtered", zh=f"{dataset.slug} 不能过滤").with_code("no-filter")

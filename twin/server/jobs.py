@@ -74,7 +74,7 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
 
 def enqueue_missing(city: City, queue: procrastinate.App) -> None:
     """Queue, each once, what is to be done: builds of current revisions that lack their 3D form, checks of submissions, runs of jobs."""
-    for slug, revision in city.catalogue.missing_assets():
+    for slug, revision in city.catalogue.assets.missing():
         _defer(queue, _BUILD, BUILDS, f"{slug}:{revision}", dataset=slug, revision=revision)
     if lacks_overview(city.catalogue):
         _defer(queue, _OVERVIEW, OVERVIEWS, "overviews")

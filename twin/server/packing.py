@@ -34,7 +34,9 @@ def pack_missing(city: City, wait: Callable[[], None] = at_once) -> int:
     ``wait`` is called before each object, and may take its time.
     """
     slugs = {dataset.id: dataset.slug for dataset in city.catalogue.datasets()}
-    ready = [(slugs[a.dataset], a.revision) for a in city.catalogue.assets() if (a.kind, a.state) == ("tileset", "ready")]
+    ready = [
+        (slugs[a.dataset], a.revision) for a in city.catalogue.assets.of_current_revisions() if (a.kind, a.state) == ("tileset", "ready")
+    ]
     return sum(
         pack_tiles(city, slug, wait) for slug, revision in ready if not _is_marked(city, f"{_place(slug)}/r/{revision}/tileset.json")
     )

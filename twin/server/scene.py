@@ -27,7 +27,7 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
     """Return the scene of what ``principal`` may see, drawn as ``styles`` say (None: as the types do); URLs are relative to the page."""
     deployment = catalogue.deployment
     visible = [d for d in catalogue.datasets() if d.sharing in principal.classes]
-    assets = {(a.dataset, a.revision): a for a in catalogue.assets()}
+    assets = {(a.dataset, a.revision): a for a in catalogue.assets.of_current_revisions()}
     layers: list[Json] = []
     extents: list[tuple[float, float, float, float]] = []
     for dataset in visible:
@@ -61,7 +61,7 @@ def scene_document(catalogue: Catalogue, principal: Principal, vertical: Vertica
 def _terrain(catalogue: Catalogue, visible: Collection[Dataset]) -> Json | None:
     """Return the newest terrain that is built, of whichever elevation dataset: each shows all of them as of its commit."""
     terrains = [d for d in visible if asset_kind(catalogue.feature_type(d.feature_type)) == "terrain"]
-    ready = [(asset.revision, d.slug) for d in terrains for asset in catalogue.ready_assets(d.id, "terrain", VARIANT)[:1]]
+    ready = [(asset.revision, d.slug) for d in terrains for asset in catalogue.assets.ready(d.id, "terrain", VARIANT)[:1]]
     if not ready:
         return None
     revision, slug = max(ready)

@@ -49,7 +49,7 @@ def _earlier(city: City, target: TerrainTarget) -> Iterator[TerrainIndex]:
         (asset.revision, dataset.slug)
         for dataset in city.catalogue.datasets()
         if asset_kind(city.catalogue.feature_type(dataset.feature_type)) == "terrain"
-        for asset in city.catalogue.ready_assets(dataset.id, "terrain", VARIANT)[:1]
+        for asset in city.catalogue.assets.ready(dataset.id, "terrain", VARIANT)[:1]
     ]
     newest = [terrain_target(city, slug, commit).index for commit, slug in sorted(ready)[-1:]]
     for key in (*newest, target.notes):

@@ -35,10 +35,10 @@ def collect_terrain(city: City, datasets: Collection[Dataset], keep: int | None)
 
 def _forget(city: City, dataset: Dataset, keep: int | None) -> tuple[int, ...]:
     """Have revisions no longer served, and return them."""
-    ready = city.catalogue.ready_assets(dataset.id, "terrain", VARIANT)
+    ready = city.catalogue.assets.ready(dataset.id, "terrain", VARIANT)
     gone = () if keep is None else tuple(asset.revision for asset in ready[keep:])
     for revision in gone:
-        city.catalogue.forget_asset(dataset.id, revision, "terrain", VARIANT)
+        city.catalogue.assets.forget(dataset.id, revision, "terrain", VARIANT)
     return gone
 
 
@@ -47,7 +47,7 @@ def _drop(city: City, terrains: Collection[Dataset]) -> tuple[int, int]:
     in_use: set[str] = set()
     held = set(city.store.keys(CONTENTS))
     for dataset in terrains:
-        ready = {asset.revision for asset in city.catalogue.ready_assets(dataset.id, "terrain", VARIANT)}
+        ready = {asset.revision for asset in city.catalogue.assets.ready(dataset.id, "terrain", VARIANT)}
         unfinished = going_on(city, dataset, "terrain") - ready
         of_dataset = set(city.store.keys(f"terrain/{dataset.slug}"))
         held |= of_dataset

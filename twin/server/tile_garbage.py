@@ -47,7 +47,7 @@ def collect(city: City, dataset: Dataset, keep: int | None, beside: KeptBeside =
 
 
 def _collected(city: City, dataset: Dataset, keep: int | None, beside: KeptBeside) -> Collected:
-    ready = city.catalogue.ready_assets(dataset.id, "tileset", VARIANT)
+    ready = city.catalogue.assets.ready(dataset.id, "tileset", VARIANT)
     kept = ready if keep is None else ready[:keep]
     store = NodeStore(city.store, dataset.slug, VARIANT)
     places = {key.removeprefix(f"{store.prefix}/") for key in city.store.keys(store.prefix)}
@@ -59,7 +59,7 @@ def _collected(city: City, dataset: Dataset, keep: int | None, beside: KeptBesid
     garbage = sorted(p for p in places if p.removesuffix(SUFFIX) not in in_use.places and not p.startswith(_NOT_OURS))
     gone = ready[len(kept) :]
     for asset in gone:  # first it is no longer served, then its objects go
-        city.catalogue.forget_asset(dataset.id, asset.revision, "tileset", VARIANT)
+        city.catalogue.assets.forget(dataset.id, asset.revision, "tileset", VARIANT)
     for some in _entries_first(garbage):
         city.store.delete_all([f"{store.prefix}/{place}" for place in some])
     return Collected(len(garbage), len(places) - len(garbage), tuple(asset.revision for asset in gone))
@@ -89,8 +89,8 @@ def _keep(in_use: InUse, asset: Asset) -> None:
 def going_on(city: City, dataset: Dataset, kind: str) -> set[int]:
     """Return the revisions whose builds have not ended, or may be begun again: what they have made so far is of use."""
     current = city.catalogue.current_revision(dataset.slug)
-    return {a.revision for a in city.catalogue.building_assets(dataset.id, kind, VARIANT)} | (
-        set() if current is None else {current.commit} - {a.revision for a in city.catalogue.ready_assets(dataset.id, kind, VARIANT)}
+    return {a.revision for a in city.catalogue.assets.building(dataset.id, kind, VARIANT)} | (
+        set() if current is None else {current.commit} - {a.revision for a in city.catalogue.assets.ready(dataset.id, kind, VARIANT)}
     )
 
 

@@ -42,7 +42,7 @@ class BuiltVolumes:
 
     def _look(self) -> Mapping[str, Volume]:
         catalogue = self._city.catalogue
-        ready = {(a.dataset, a.revision): a for a in catalogue.assets() if a.state == "ready" and a.variant == VARIANT}
+        ready = {(a.dataset, a.revision): a for a in catalogue.assets.of_current_revisions() if a.state == "ready" and a.variant == VARIANT}
         found: dict[str, Volume] = {}
         known: dict[tuple[int, int], Volume | None] = {}
         for dataset in catalogue.datasets():

@@ -28,14 +28,14 @@ def tiles_build(settings: Settings, options: argparse.Namespace, terminal: Termi
         revision = current if options.revision is None else city.catalogue.revision_as_of(slug, options.revision)
         if revision is None:
             raise NotFoundError(f"{slug} has no revision at {options.revision}", zh=f"{slug} 在 {options.revision} 没有版本")
-        city.catalogue.forget_asset(dataset.id, revision.commit, kind, VARIANT)
+        city.catalogue.assets.forget(dataset.id, revision.commit, kind, VARIANT)
         is_built = build_asset(city, slug, revision.commit, terminal.progress, anew=True)
         if revision.commit == current.commit:
             if (problem := build_missing(city, terminal.progress, only=(slug,))) is not None:
                 raise problem
         elif not is_built:
             raise ConflictError(f"somebody else builds {slug} now", zh=f"{slug} 正由其他进程构建").with_code("tiles-building")
-        asset = city.catalogue.asset(dataset.id, revision.commit, kind, VARIANT)
+        asset = city.catalogue.assets.find(dataset.id, revision.commit, kind, VARIANT)
     terminal.say(f"{slug} 版本 {revision.commit} 已构建", f"{slug} at {revision.commit} is built")
     terminal.result({"dataset": slug, "revision": revision.commit, "detail": dict(asset.detail) if asset else {}})
 
@@ -47,7 +47,7 @@ def tiles_export(settings: Settings, options: argparse.Namespace, terminal: Term
     with open_city(settings) as city:
         dataset = city.catalogue.dataset(options.dataset)
         require_archivable(dataset, city.catalogue.feature_type(dataset.feature_type))
-        ready = city.catalogue.ready_assets(dataset.id, "tileset", VARIANT)
+        ready = city.catalogue.assets.ready(dataset.id, "tileset", VARIANT)
         if not ready:
             raise NotFoundError(f"{dataset.slug} has no tileset yet", zh=f"{dataset.slug} 还没有瓦片集")
         revision = max(asset.revision for asset in ready)

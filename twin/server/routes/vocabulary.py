@@ -32,7 +32,7 @@ def vocabulary_router(city: City) -> APIRouter:
     def datasets(request: Request) -> Response:
         """Every published dataset with its newest revision; ``tiles``: whether its 3D form is built, and how far a build is."""
         classes = principal_of(request).classes
-        assets = {(a.dataset, a.revision): a for a in city.catalogue.assets()}
+        assets = {(a.dataset, a.revision): a for a in city.catalogue.assets.of_current_revisions()}
         found = [(d, city.catalogue.current_revision(d.slug)) for d in city.catalogue.datasets() if d.sharing in classes]
         return json_answer(
             request,
