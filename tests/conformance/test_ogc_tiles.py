@@ -135,7 +135,14 @@ def test_filters_dates_and_properties_choose_what_a_tile_shows(get: Get) -> None
     assert {f["id"] for f in _features(get(own, params={"as-of": "1"}))} == set(range(1, 31))
     assert get(own, params={"filter": "floors_above>900"}).status_code == 204
     assert get(own, headers={"Accept-Datetime": "yesterday"}).json()["code"] == "bad-accept-datetime"
-    for wrong in ({"filter": "nonsense"}, {"properties": "no"}, {"limit": "3"}, {"datetime": "yesterday"}, {"collections": "pipes"}):
+    for wrong in (
+        {"filter": "nonsense"},
+        {"properties": "no"},
+        {"color-by": "no"},
+        {"limit": "3"},
+        {"datetime": "yesterday"},
+        {"collections": "pipes"},
+    ):
         assert get(own, params=wrong).status_code == 400
 
 
@@ -158,6 +165,10 @@ def test_from_afar_features_are_summed_up(get: Get, collection: str, count: int)
     if collection == "buildings":
         assert sum(f["properties"]["count"] for f in features) == count
     assert all("count" in f["properties"] for f in features)
+    if collection == "buildings":
+        other = _features(get(f"/collections/buildings/tiles/{_address(grid, 9)}", params={"color-by": "floors_above"}), collection)
+        assert sum(f["properties"]["count"] for f in other) == count
+        assert all("usage" not in f["properties"] and f["properties"]["floors_above"] >= 1 for f in other)
 
 
 def test_a_tile_is_negotiated_in_time(get: Get) -> None:
