@@ -41,6 +41,13 @@ _SQL_TYPES: Mapping[FieldType, SqlType] = {
 }
 
 
+_BY_VALIDITY = (
+    "CREATE INDEX ON {staging} (valid_from) WHERE valid_from IS NOT NULL",
+    "CREATE INDEX ON {staging} (valid_to) WHERE valid_from IS NOT NULL OR valid_to IS NOT NULL",
+)
+"""By which the catalogue knows from when to when a dataset's features hold (twin/query/time_spans.py): most say nothing of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Staging:
     """One dataset's staged rows, and the tables they will be compared with."""
@@ -274,8 +281,10 @@ def index(pool: Pool, staging: Staging, linked: Sequence[str] = ()) -> None:
     named = "CREATE INDEX ON {table} ({column}) WHERE {column} IS NOT NULL"  # most features name nothing
     links = [sql.SQL(named).format(table=staging.table, column=sql.Identifier(column)) for column in linked]
     last = [sql.SQL("ANALYZE {staging}").format(**places)]
+    times: list[sql.Composed] = []
     if staging.first_load:
         last.append(sql.SQL("ALTER TABLE {staging} ADD PRIMARY KEY USING INDEX {key}").format(**places))
+        times = [sql.SQL(of_times).format(**places) for of_times in _BY_VALIDITY]
 
     def run(statements: Sequence[sql.Composed]) -> None:
         with translated(), pool.connection() as connection:
@@ -283,7 +292,7 @@ def index(pool: Pool, staging: Staging, linked: Sequence[str] = ()) -> None:
                 connection.execute(statement)
 
     with ThreadPoolExecutor(2) as both:
-        list(both.map(run, (spatial, [*(k.format(**places) for k in keys), *links])))
+        list(both.map(run, (spatial, [*(k.format(**places) for k in keys), *links, *times])))
     run(last)
 
 

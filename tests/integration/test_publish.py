@@ -11,6 +11,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 import shapely
+from psycopg import sql
 
 from ingest.load import load
 from ingest.protocol import Message, PartBatch, ReadRequest
@@ -21,6 +22,8 @@ from twin.catalogue import Catalogue
 from twin.db import Connection
 from twin.errors import RejectedError
 from twin.migrations import migrate
+from twin.query.collection import collections_of
+from twin.query.time_spans import time_span, time_span_statement
 
 
 def building(key: str | None, x: float, *, height_m: float = 12.0, rejected: bool = False, side: float = 10.0) -> Row:
@@ -64,14 +67,36 @@ def test_datasets_of_before_get_the_indexes_by_which_changes_are_found(surveys: 
         connection.execute(
             "DO $$ DECLARE one text; BEGIN FOR one IN SELECT indexrelid::regclass FROM pg_index AS x JOIN pg_attribute AS a"
             " ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0] AND x.indnkeyatts = 1 WHERE x.indrelid IN"
-            " ('city.building_d1'::regclass, 'history.building_d1'::regclass) AND a.attname IN ('commit_from', 'commit_to')"
+            " ('city.building_d1'::regclass, 'history.building_d1'::regclass) AND a.attname IN"
+            " ('commit_from', 'commit_to', 'valid_from', 'valid_to')"
             " LOOP EXECUTE format('DROP INDEX %s', one); END LOOP; END $$"
         )
-        assert len(_indexes(connection)) == len(new) - 2
+        assert len(_indexes(connection)) == len(new) - 4
         connection.execute("UPDATE catalog.migration SET version_num = '0008'")
     migrate(database_url)
     with surveys.catalogue.pool.connection() as connection:
         assert _indexes(connection) == new
+
+
+def test_when_features_hold_is_known_without_looking_at_them_all(surveys: Surveys) -> None:
+    surveys.load(city(*(building(f"k{i}", 20 * i) for i in range(4))))
+    statement = time_span_statement(collections_of(surveys.catalogue)["buildings"])
+    spans = []
+    with surveys.catalogue.pool.connection() as connection:
+        for key, valid_from, valid_to in (
+            ("k0", None, None), ("k1", None, "2020-06-01"), ("k2", "1990-01-01", "2001-01-01"), ("k3", "2010-01-01", None),
+        ):  # fmt: skip
+            connection.execute(
+                "UPDATE city.building_d1 SET valid_from = %s, valid_to = %s WHERE natural_key = %s", (valid_from, valid_to, key)
+            )
+            spans.append(time_span(connection.execute(statement.text, statement.values).fetchone() or ()))
+        connection.execute("SET LOCAL enable_seqscan = off")
+        plan = str(connection.execute(sql.SQL("EXPLAIN ") + statement.text, statement.values).fetchall())
+    assert spans[0] is None
+    ends = [(str(span.first), str(span.last)) for span in spans[1:] if span is not None]
+    assert ends == [("None", "2020-05-31"), ("1990-01-01", "2020-05-31"), ("1990-01-01", "None")]
+    assert plan.count("Index") >= 3
+    assert "Seq Scan" not in plan
 
 
 def test_same_file_again_makes_no_oid_and_no_revision(surveys: Surveys) -> None:

@@ -14,10 +14,10 @@ from twin.query.images import is_imagery
 from twin.tables import current_table
 
 _VALIDITY = sql.SQL(
-    "SELECT min(valid_from), max(valid_to) - 1, coalesce(bool_or(valid_to IS NULL), false) FROM {}"
-    " WHERE valid_from IS NOT NULL OR valid_to IS NOT NULL"
+    "SELECT (SELECT min(valid_from) FROM {table}), (SELECT max(valid_to) FROM {table}) - 1,"
+    " EXISTS (SELECT FROM {table} WHERE valid_to IS NULL AND valid_from IS NOT NULL)"
 )
-_ACQUIRED = sql.SQL("SELECT min(acquired_on), max(acquired_on), false FROM {}")
+_ACQUIRED = sql.SQL("SELECT min(acquired_on), max(acquired_on), false FROM {table}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class TimeSpan:
 
 
 def time_span_statement(collection: Collection) -> Statement:
-    """Return the statement of the :func:`time_span` of a collection's current features, one row; it reads all of them."""
+    """Return the statement of the :func:`time_span` of a collection's current features, one row: of indexes, and of images all."""
     table = current_table(collection.feature_type.name, collection.dataset.id)
-    return Statement((_ACQUIRED if is_imagery(collection) else _VALIDITY).format(table), {})
+    return Statement((_ACQUIRED if is_imagery(collection) else _VALIDITY).format(table=table), {})
 
 
 def time_span(row: tuple[Any, ...]) -> TimeSpan | None:
