@@ -13,6 +13,7 @@ from bench import (
     load_published,
     serve_export,
     serve_requests,
+    serve_tiles,
     tiles_edit,
     tiles_lod1,
     tiles_lod2,
@@ -33,7 +34,7 @@ _PARTS = {
         load_published.run_published,
         load_published.run_delta,
     ),
-    "serve": (serve_requests.run, serve_export.run),
+    "serve": (serve_requests.run, serve_tiles.run, serve_export.run),
     "tiles": (tiles_lod1.run, tiles_lod2.run, tiles_pipes.run, *tiles_edit.measurements()),
 }
 _ROOT = Path(__file__).parents[1]

@@ -84,7 +84,7 @@ class Table:
 def load_buildings(stage: Stage) -> Table:
     """Load the dataset ``served`` and give the peers its copy ``buildings``."""
     stage.load(stage.geopackage(make_buildings(BUILDINGS)), "served")
-    return _given(stage, _table(stage, "served", "building"), "buildings")
+    return _given(stage, table_of(stage, "served", "building"), "buildings")
 
 
 def load_pipes(stage: Stage) -> Table:
@@ -94,7 +94,7 @@ def load_pipes(stage: Stage) -> Table:
     parts = (PartSpec(POINTS, "pipe_node", "served_nodes"), PartSpec(LINES, "pipe_segment", "served_pipes"))
     stage.publish(stage.check(path, parts)[0])
     path.unlink()
-    return _given(stage, _table(stage, "served_pipes", "pipe_segment"), "pipes")
+    return _given(stage, table_of(stage, "served_pipes", "pipe_segment"), "pipes")
 
 
 def load_region(stage: Stage) -> Table:
@@ -108,10 +108,11 @@ def load_region(stage: Stage) -> Table:
         write_geopackage(there, path, append=block > 0)
     stage.publish(stage.check(path, (PartSpec(None, "building", "region"),))[0])
     path.unlink()
-    return _table(stage, "region", "building")
+    return table_of(stage, "region", "building")
 
 
-def _table(stage: Stage, dataset: str, feature_type: str) -> Table:
+def table_of(stage: Stage, dataset: str, feature_type: str) -> Table:
+    """Return a dataset that is loaded; NotFoundError when it is not."""
     number = stage.city.catalogue.dataset(dataset).id
     where = current_table(feature_type, number)
     measured = sql.SQL("SELECT count(*) AS count, min(fid) AS first, ST_Extent(geom) AS box FROM {}").format(where)
