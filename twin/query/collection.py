@@ -16,9 +16,9 @@ VALIDITY_FIELDS = ("valid_from", "valid_to")
 _SEQUENCE = re.compile(r"^[1-9][0-9]{0,17}$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Collection:
-    """What the query core has to know of a dataset; made once per version of the catalogue."""
+    """What the query core has to know of a dataset; made once per version of the catalogue, and equal to itself only."""
 
     dataset: Dataset
     feature_type: FeatureType

@@ -16,7 +16,10 @@ from twin.query.feature_query import Boundary, FeatureQuery, Statement
 from twin.query.order import order_terms
 from twin.query.parameters import Parameters
 from twin.query.positions import StoredPositions, geojson_in
-from twin.query.rows import STANDING_COMMIT, selected_rows
+from twin.query.rows import STANDING_COMMIT, MeantRows, meant_rows, rows_text, selected_rows
+
+_MOST_KEPT = 2_000
+"""Characters of conditions whose statement is kept: longer ones are filters that nobody asks again, and would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +57,38 @@ def items_statement(query: FeatureQuery, principal: Principal) -> Statement:
     looked at to know whether there is a next page.
     """
     parameters = Parameters()
+    rows = meant_rows(query, principal, parameters)
+    written = _page_text if len(rows.conditions) <= _MOST_KEPT else _page_text.__wrapped__
+    return Statement(written(rows, _without_values(query), is_whole=query.is_whole), parameters.values)
+
+
+@functools.lru_cache(maxsize=512)
+def _page_text(rows: MeantRows, query: FeatureQuery, *, is_whole: bool) -> sql.Composed:
+    # Written out once for all queries that differ in values only: putting it together costs more than running it for a single item.
     keys = tuple(key.name for key in query.order)
     needed = _needed((*query.wanted_properties, *(k for k in keys if k not in query.wanted_properties)), with_geometry=query.with_geometry)
-    page = selected_rows(query, principal, needed, parameters, order=order_terms(query), limit=query.limit + 1)
     back = query.boundary is not None and query.boundary.back
-    text = sql.SQL(
-        "SELECT {commit}, convert_to(coalesce(string_agg({feature}, ','{turned}) FILTER (WHERE place <= {limit}), ''), 'UTF8'), count(*),"
-        " {matched}, max(fid) FILTER (WHERE place = 1), max(fid) FILTER (WHERE place = {limit}){keys}"
-        " FROM (SELECT row_number() OVER () AS place, * FROM ({page}) AS wanted) AS numbered"
-    ).format(
-        commit=_commit(query.collection),
-        feature=feature_text(query),
-        turned=sql.SQL(" ORDER BY place DESC") if back else sql.SQL(""),
-        limit=sql.Literal(query.limit),
-        matched=_matched(query, parameters),
-        keys=_key_values(keys, query.limit),
-        page=page,
+    return _once(
+        sql.SQL(
+            "SELECT {commit}, convert_to(coalesce(string_agg({feature}, ','{turned}) FILTER (WHERE place <= {limit}), ''), 'UTF8'),"
+            " count(*), {matched}, max(fid) FILTER (WHERE place = 1), max(fid) FILTER (WHERE place = {limit}){keys}"
+            " FROM (SELECT row_number() OVER () AS place, * FROM ({page}) AS wanted) AS numbered"
+        ).format(
+            commit=_commit(query.collection),
+            feature=feature_text(query),
+            turned=sql.SQL(" ORDER BY place DESC") if back else sql.SQL(""),
+            limit=sql.Literal(query.limit),
+            matched=_matched(query.collection, rows.at) if is_whole else sql.SQL("NULL::bigint"),
+            keys=_key_values(keys, query.limit),
+            page=rows_text(rows, needed, order=order_terms(query), limit=query.limit + 1),
+        )
     )
-    return Statement(text, parameters.values)
+
+
+def _without_values(query: FeatureQuery) -> FeatureQuery:
+    """Return a query as far as it makes the text of its statement; which rows it means is left out."""
+    boundary = None if query.boundary is None else Boundary(0, back=query.boundary.back)
+    return dataclasses.replace(query, as_of=None, fid=None, fids=None, boundary=boundary, area=None, validity=None, filter=None)
 
 
 def items_page(row: tuple[Any, ...], limit: int) -> ItemsPage:
@@ -87,13 +104,18 @@ def items_page(row: tuple[Any, ...], limit: int) -> ItemsPage:
 def item_statement(query: FeatureQuery, principal: Principal) -> Statement:
     """Return the statement of the feature ``query.fid``: one row, read by :func:`item`."""
     parameters = Parameters()
+    return Statement(_item_text(meant_rows(query, principal, parameters), _without_values(query)), parameters.values)
+
+
+@functools.lru_cache(maxsize=512)
+def _item_text(rows: MeantRows, query: FeatureQuery) -> sql.Composed:
     columns = sql.SQL("{}, commit_from").format(_needed(query.wanted_properties, with_geometry=query.with_geometry))
-    rows = selected_rows(query, principal, columns, parameters, limit=1)
-    text = sql.SQL(
-        "SELECT {commit}, found.* FROM (VALUES (1)) AS one LEFT JOIN"
-        " (SELECT convert_to({feature}, 'UTF8'), commit_from FROM ({rows}) AS wanted) AS found ON true"
-    ).format(commit=_commit(query.collection), feature=feature_text(query), rows=rows)
-    return Statement(text, parameters.values)
+    return _once(
+        sql.SQL(
+            "SELECT {commit}, found.* FROM (VALUES (1)) AS one LEFT JOIN"
+            " (SELECT convert_to({feature}, 'UTF8'), commit_from FROM ({rows}) AS wanted) AS found ON true"
+        ).format(commit=_commit(query.collection), feature=feature_text(query), rows=rows_text(rows, columns, limit=1))
+    )
 
 
 def item(row: tuple[Any, ...]) -> Item:
@@ -114,7 +136,7 @@ def matched_statement(query: FeatureQuery, principal: Principal) -> Statement:
     query = dataclasses.replace(query, boundary=None)
     if query.is_whole:
         require_visible(query.collection, principal)
-        number = _matched(query, parameters)
+        number = _matched(query.collection, None if query.as_of is None else parameters.add(query.as_of).as_string(None))
     else:
         number = sql.SQL("(SELECT count(*) FROM ({}) AS wanted)").format(selected_rows(query, principal, sql.SQL("1"), parameters))
     return Statement(sql.SQL("SELECT {}, {}").format(_commit(query.collection), number), parameters.values)
@@ -144,14 +166,11 @@ def _feature_text(
     )
 
 
-def _matched(query: FeatureQuery, parameters: Parameters) -> sql.Composable:
+def _matched(collection: Collection, at: str | None) -> sql.Composable:
     # Every revision says how many features it has.
-    if not query.is_whole:
-        return sql.SQL("NULL::bigint")
-    at = _commit(query.collection) if query.as_of is None else parameters.add(query.as_of)
     return sql.SQL(
         "coalesce((SELECT count FROM catalog.revision WHERE dataset = {} AND commit <= {} ORDER BY commit DESC LIMIT 1), 0)"
-    ).format(sql.Literal(query.collection.dataset.id), at)
+    ).format(sql.Literal(collection.dataset.id), _commit(collection) if at is None else sql.SQL(at))
 
 
 def _key_values(keys: tuple[str, ...], limit: int) -> sql.Composable:
@@ -181,6 +200,11 @@ def _properties(names: tuple[str, ...], reals: frozenset[str]) -> sql.Composable
 @functools.lru_cache(maxsize=1024)
 def _needed(names: tuple[str, ...], *, with_geometry: bool) -> sql.SQL:
     return _written(sql.SQL(", ").join([sql.Identifier(n) for n in ("fid", *(("geom",) if with_geometry else ()), *names)]))
+
+
+def _once(composed: sql.Composed) -> sql.Composed:
+    """Return the same SQL in one piece."""
+    return sql.Composed([_written(composed)])
 
 
 def _written(composed: sql.Composed) -> sql.SQL:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
+
 from psycopg import sql
 
 from twin.crs import OutputCrs
 from twin.model import Principal
-from twin.query.area import Area, Bounds
-from twin.query.collection import require_visible
+from twin.query.area import Area
+from twin.query.collection import Collection, require_visible
 from twin.query.feature_query import FeatureQuery, Validity
 from twin.query.filter_sql import filter_sql
 from twin.query.order import beyond
@@ -18,6 +21,17 @@ from twin.tables import current_table, history_table
 _ELLIPSOIDAL = OutputCrs("", 4326, xy=True, height="ellipsoidal")
 STANDING_COMMIT = sql.SQL("(SELECT current_commit FROM catalog.dataset WHERE id = {dataset})")
 """The commit a dataset stands at, in the snapshot of the statement that holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeantRows:
+    """Which rows of a collection a query means: equal for queries that differ in bound values only."""
+
+    collection: Collection
+    conditions: str
+    """Written out and joined by AND; empty where every row is meant."""
+    at: str | None
+    """Placeholder of the commit whose recorded state is meant; None for the current rows."""
 
 
 def selected_rows(
@@ -32,22 +46,36 @@ def selected_rows(
 ) -> sql.Composed:
     """Return ``SELECT columns FROM …`` over the rows that the query means and the caller may see.
 
-    The partition is named and ``dataset = n`` added, so no other one is planned. An as-of query joins current and closed rows by
-    UNION ALL with order and limit in both arms and again around them (DESIGN 5). Raises NotFoundError for hidden collections.
+    Raises NotFoundError for hidden collections.
     """
+    return rows_text(meant_rows(query, principal, parameters, also), columns, order=order, limit=limit)
+
+
+def meant_rows(query: FeatureQuery, principal: Principal, parameters: Parameters, also: sql.Composable | None = None) -> MeantRows:
+    """Return the rows that a query means, their values added to ``parameters``; NotFoundError for hidden collections."""
     require_visible(query.collection, principal)
-    dataset = query.collection.dataset
     conditions = _conditions(query, parameters)
     if also is not None:
         conditions.append(also)
-    name = query.collection.feature_type.name
-    if query.as_of is None:
-        return current_rows(columns, name, dataset.id, conditions, order=order, limit=limit)
-    shared, tail = [_of_dataset(dataset.id), *conditions], _tail(order, limit)
-    at = parameters.add(query.as_of)
-    current = _arm(columns, current_table(name, dataset.id), [*shared, sql.SQL("commit_from <= {}").format(at)])
+    written = " AND ".join([condition.as_string(None) for condition in conditions])
+    at = None if query.as_of is None else parameters.add(query.as_of).as_string(None)
+    return MeantRows(query.collection, written, at)
+
+
+def rows_text(rows: MeantRows, columns: sql.Composable, *, order: sql.Composable | None = None, limit: int | None = None) -> sql.Composed:
+    """Return ``SELECT columns FROM …`` over rows.
+
+    The partition is named and ``dataset = n`` added, so no other one is planned. An as-of query joins current and closed rows by
+    UNION ALL with order and limit in both arms and again around them (DESIGN 5).
+    """
+    name, dataset = rows.collection.feature_type.name, rows.collection.dataset.id
+    conditions: list[sql.Composable] = [sql.SQL(rows.conditions)] if rows.conditions else []
+    if rows.at is None:
+        return current_rows(columns, name, dataset, conditions, order=order, limit=limit)
+    shared, tail, at = [_of_dataset(dataset), *conditions], _tail(order, limit), sql.SQL(rows.at)
+    current = _arm(columns, current_table(name, dataset), [*shared, sql.SQL("commit_from <= {}").format(at)])
     closed = sql.SQL("commit_from <= {0} AND {0} < commit_to").format(at)
-    history = _arm(columns, history_table(name, dataset.id), [*shared, closed])
+    history = _arm(columns, history_table(name, dataset), [*shared, closed])
     return sql.SQL("SELECT * FROM (({}) UNION ALL ({})) AS states").format(current + tail, history + tail) + tail
 
 
@@ -116,16 +144,27 @@ def _area_conditions(query: FeatureQuery, area: Area, parameters: Parameters) ->
 
 
 def _region_condition(area: Area, region: bytes, srid: int, parameters: Parameters) -> sql.Composable:
+    text = _region_text(len(parameters.values), srid, has_inside=area.inside is not None)
+    for value in (*area.around, *(area.inside or ())):
+        parameters.add(float(value))
+    parameters.add(region)
+    return text
+
+
+@functools.lru_cache(maxsize=256)
+def _region_text(first: int, srid: int, *, has_inside: bool) -> sql.SQL:
+    # The same for every box but for its values, and putting it together takes as long as reading a small page. They are the corners
+    # around, those inside where there are such, and the region, numbered from ``first``.
+    numbered = Parameters(first)
+    around = sql.SQL("geom && {}").format(_envelope(srid, numbered))
+    inside = sql.SQL("geom @ {} OR ").format(_envelope(srid, numbered)) if has_inside else sql.SQL("")
+    exact = sql.SQL("ST_Intersects(geom, ST_GeomFromWKB({}, {}))").format(numbered.add(None), sql.Literal(srid))
     # The index answers by boxes; only what is not wholly inside by its box is looked at exactly.
-    around = sql.SQL("geom && {}").format(_envelope(area.around, srid, parameters))
-    exact = sql.SQL("ST_Intersects(geom, ST_GeomFromWKB({}, {}))").format(parameters.add(region), sql.Literal(srid))
-    if area.inside is None:
-        return sql.SQL("{} AND {}").format(around, exact)
-    return sql.SQL("{} AND (geom @ {} OR {})").format(around, _envelope(area.inside, srid, parameters), exact)
+    return sql.SQL(sql.SQL("{} AND ({}{})").format(around, inside, exact).as_string(None))
 
 
-def _envelope(bounds: Bounds, srid: int, parameters: Parameters) -> sql.Composable:
-    corners = sql.SQL(", ").join([parameters.add(float(b)) + sql.SQL("::float8") for b in bounds])
+def _envelope(srid: int, parameters: Parameters) -> sql.Composable:
+    corners = sql.SQL(", ").join([parameters.add(None) + sql.SQL("::float8") for _ in range(4)])
     return sql.SQL("ST_MakeEnvelope({}, {})").format(corners, sql.Literal(srid))
 
 
