@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ogc import answers, links
+from ogc.image_grid import pixel_grid
 from ogc.sender import Asked
 from twin.query.collection import Collection
 
@@ -104,7 +105,7 @@ def item_document(asked: Asked, collection: Collection, feature: Mapping[str, An
         "id": feature["id"],
         "collection": collection.slug,
         "geometry": feature["geometry"],
-        "properties": _properties(values, recorded_by),
+        "properties": _properties(feature, recorded_by),
         "assets": {"image": image},
         "links": [
             link(address, "self", answers.GEOJSON),
@@ -124,7 +125,8 @@ def link(href: str, rel: str, media_type: str, title: str | None = None) -> link
     return made | ({"title": title} if title else {})
 
 
-def _properties(values: Mapping[str, Any], recorded_by: str) -> Document:
+def _properties(feature: Mapping[str, Any], recorded_by: str) -> Document:
+    values = feature["properties"]
     day = values.get("acquired_on")
     when: Document = {"datetime": f"{day}T00:00:00Z"}
     if day is None:
@@ -133,6 +135,8 @@ def _properties(values: Mapping[str, Any], recorded_by: str) -> Document:
     made: Document = when | {"title": values["name"], "proj:epsg": int(code[1]) if code else None}
     if values.get("width") and values.get("height"):
         made["proj:shape"] = [values["height"], values["width"]]
+        grid = pixel_grid(feature["geometry"], int(code[1]), values["width"], values["height"]) if code and feature["geometry"] else None
+        made |= {"proj:transform": grid} if grid else {}
     if values.get("resolution_m"):
         made["gsd"] = values["resolution_m"]
     if values.get("sensor"):

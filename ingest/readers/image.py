@@ -68,7 +68,7 @@ def footprint_of(data: rasterio.DatasetReader, placing: Georeference) -> tuple[b
 
     RejectedError ``area-of-use`` when it reaches beyond the deployment.
     """
-    placed = placing.place(np.array([_outline(data.bounds)], dtype=object))
+    placed = placing.place(np.array([_outline(data)], dtype=object))
     if placed.outside[0] or placed.unreachable[0]:
         raise rejected("area-of-use", "The raster reaches beyond the area of the deployment.", "栅格超出本部署的范围。")
     tagged = shapely.set_srid(shapely.multipolygons(placed.geometry), placing.storage.srid)
@@ -122,9 +122,10 @@ def _day(found: re.Match[str] | None) -> dt.date | None:
         return None
 
 
-def _outline(bounds: rasterio.coords.BoundingBox) -> shapely.Polygon:
-    """Return the outline with points between its corners, so that it keeps its shape in another CRS."""
-    box = shapely.box(bounds.left, bounds.bottom, bounds.right, bounds.top)
-    step = max(bounds.right - bounds.left, bounds.top - bounds.bottom) / _OUTLINE_STEPS
-    outline: shapely.Polygon = shapely.segmentize(box, step)
+def _outline(data: rasterio.DatasetReader) -> shapely.Polygon:
+    """Return the outline, turned as the raster is, with points between its corners, so that it keeps its shape in another CRS."""
+    corners = [(data.width, data.height), (data.width, 0), (0, 0), (0, data.height)]
+    ring = shapely.Polygon([data.transform @ corner for corner in corners])
+    west, south, east, north = ring.bounds
+    outline: shapely.Polygon = shapely.segmentize(ring, max(east - west, north - south) / _OUTLINE_STEPS)
     return outline

@@ -28,6 +28,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import from_bounds
 from stac_pydantic import api
 
+from ogc.image_grid import pixel_grid
 from tests.whole_city import COLOURS, EAST, NORTH, whole_city
 from twin.embedded import EmbeddedCluster
 from twin.server.app import create_app
@@ -383,6 +384,10 @@ def test_every_date_is_in_the_stac_with_its_image(get: Get, base: str) -> None:
         assert asset["href"].startswith(root)
         with MemoryFile(get(asset["href"]).content) as memory, memory.open() as picture:
             assert tuple(picture.read([1, 2, 3])[:, 30, 30]) == COLOURS[item["properties"]["title"]]
+            assert item["properties"]["proj:shape"] == list(picture.shape)
+            grid = rasterio.Affine(*item["properties"]["proj:transform"])
+            for corner in ((0, 0), (picture.width, picture.height)):
+                assert grid @ corner == pytest.approx(picture.transform @ corner, rel=0, abs=2e-3)
     inside, outside = "119.98,31.8,119.999,31.81", "0,0,1,1"
     area = json.dumps(shapely.geometry.mapping(shapely.box(119.98, 31.8, 119.999, 31.81)))
     for query, count in (
@@ -405,6 +410,25 @@ def test_every_date_is_in_the_stac_with_its_image(get: Get, base: str) -> None:
     for wrong in ({"intersects": "{"}, {"token": "x"}, {"colour": "red"}):
         assert get("/stac/search", params=wrong).status_code == 400
     assert get("/stac/collections/houses").status_code == 404
+
+
+@pytest.mark.parametrize(("srid", "size"), [(4549, 0.2), (4490, 2e-6), (32650, 0.5)])
+def test_the_grid_of_an_image_is_that_of_its_footprint(srid: int, size: float) -> None:
+    """The grid comes back to a millimetre at its far corner, and of an image that lies turned none is told."""
+    east, north = pyproj.Transformer.from_crs(4326, srid, always_xy=True).transform(119.99, 31.81)
+    for turned in (0.0, 30.0):
+        grid = (
+            rasterio.Affine.translation(round(east, 6), round(north, 6))
+            @ rasterio.Affine.rotation(turned)
+            @ rasterio.Affine.scale(size, -size)
+        )
+        ring = shapely.segmentize(shapely.Polygon([grid @ corner for corner in ((0, 0), (0, 3000), (5000, 3000), (5000, 0))]), 500 * size)
+        footprint = shapely.transform(ring, pyproj.Transformer.from_crs(srid, 4326, always_xy=True).transform, interleaved=False)
+        told = pixel_grid(shapely.geometry.mapping(shapely.set_precision(footprint, 1e-9)), srid, 5000, 3000)
+        assert (told is None) == (turned != 0)
+        if told is not None:
+            assert rasterio.Affine(*told) @ (5000, 3000) == pytest.approx(grid @ (5000, 3000), rel=0, abs=1.5e-3 if size > 1e-3 else 2e-8)
+    assert pixel_grid(shapely.geometry.mapping(shapely.box(119, 31, 120, 32)), 999_999, 10, 10) is None
 
 
 # -- GeoVolumes ------------------------------------------------------------------------------------------------------------------
