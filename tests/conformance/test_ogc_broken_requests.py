@@ -211,3 +211,68 @@ def filtered(condition: str) -> bytes:
 def exception_code(answer: httpx.Response) -> str | None:
     """Return the code of an exception report."""
     return etree.fromstring(answer.content)[0].get("exceptionCode")
+
+
+def test_a_power_of_powers_costs_what_it_says(door: httpx.Client) -> None:
+    def matched(text: str) -> int:
+        answer = door.get("collections/buildings/items", params={"filter": text, "resulttype": "hits"})
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["numberMatched"])
+
+    high = matched("floors_above > 1")
+    assert matched(f"floors_above{'^1' * 17} > 1") == matched("(0-floors_above)^2 > 1") == high > 0
+    # what has no real power has no value
+    assert matched("(0-floors_above)^0.5 > 0") == matched("(floors_above*0)^(0-1) > 0") == 0
+    assert matched("0^0 = 1") == matched("true")
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        r'{"op":"=","args":[{"property":"building_id"},"\ud800"]}',
+        '{"op":"isNull","args":[{"property":{}}]}',
+        '{"op":"isNull","args":[{"property":[]}]}',
+        '{"op":"s_intersects","args":[{"property":{}},{"property":"geometry"}]}',
+    ],
+)
+def test_a_tree_that_no_database_takes_is_refused(door: httpx.Client, tree: str) -> None:
+    answer = door.get("collections/buildings/items", params={"filter": tree, "filter-lang": "cql2-json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-filter")
+
+
+def test_the_code_of_a_crs_may_have_any_number_of_digits(door: httpx.Client) -> None:
+    for name in ("http://www.opengis.net/def/crs/EPSG/0/", "EPSG:", "http://www.opengis.net/def/crs/EPSG/"):
+        answer = door.get("collections/buildings/items", params={"crs": name + "9" * 5_000})
+        assert (answer.status_code, answer.json()["code"]) == (400, "crs-unknown")
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("collections/buildings/items?bbox=1_0,0,20,20", "bad-bbox"),
+        ("collections/buildings/items?bbox=１,2,3,4", "bad-bbox"),
+        ("collections?bbox=1_0,0,20,20", "bad-bbox"),
+        ("collections/buildings/items?floors_above=1_0", "bad-filter"),
+        ("collections/buildings/items?valid_from=2020-W01-1", "bad-filter"),
+        ("collections/buildings/items?filter=valid_from>DATE('20200101')", "bad-filter"),
+        ("collections/buildings/items?datetime=2020-01-01T10", "bad-datetime"),
+        ("collections/buildings/items?datetime=2020-01-01T10:00:00,5Z", "bad-datetime"),
+        ("collections/buildings/items?as-of=2020-W01-1T00:00:00Z", "bad-as-of"),
+    ],
+)
+def test_what_only_python_calls_a_number_or_a_day_is_none(door: httpx.Client, address: str, code: str) -> None:
+    answer = door.get(address)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+def test_parameters_of_other_operations_are_refused_where_they_are_wrong(door: httpx.Client) -> None:
+    for wrong in ({"count": "true"}, {"startIndex": "-1"}, {"resultType": "all"}):
+        answer = door.get("wfs", params={"service": "WFS", "request": "ListStoredQueries", **wrong})
+        assert (answer.status_code, exception_code(answer)) == (400, "InvalidParameterValue")
+
+
+def test_a_form_that_is_not_utf_8_is_refused(door: httpx.Client) -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    written = b"where=building_id='" + "常州".encode("gbk") + b"'"
+    assert door.post(LAYER, content=written, headers=kind).json()["error"]["details"] == ["bad-encoding"]
+    assert exception_code(door.post("wfs", content=b"request=%B3%A3", headers=kind)) == "InvalidParameterValue"
