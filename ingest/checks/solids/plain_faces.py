@@ -42,8 +42,8 @@ def look_at_faces(
         exterior_end = ring_start[face_ring[face] + 1]
         if count > _MOST_CORNERS or not _measure(xyz, corner, after, begin, exterior_end, stop, snap_m, face, normal, low, high):
             continue
-        deviation = _deviation(xyz, corner, begin, count, face, normal, offset)
-        if count > 3 and deviation * np.sqrt(count) * _MARGIN > planarity_m:
+        deviation, root_of_squares = _deviation(xyz, corner, begin, count, face, normal, offset)
+        if count > 3 and root_of_squares * _MARGIN > planarity_m:
             continue
         deviation_m[face] = deviation
         _fill_axes(normal[face], axes[face])
@@ -98,16 +98,21 @@ def _measure(
 
 
 @kernel
-def _deviation(xyz: Floats, corner: Ints, begin: int, count: int, face: int, normal: Floats, offset: Floats) -> float:
-    """Return the greatest distance of a corner from the plane through the middle of all, whose offset is filled in."""
+def _deviation(xyz: Floats, corner: Ints, begin: int, count: int, face: int, normal: Floats, offset: Floats) -> tuple[float, float]:
+    """Return the greatest distance of a corner from the plane through the middle of all, whose offset is filled in.
+
+    With it goes the root of the sum of squared distances: no corner is farther from the least-squares plane.
+    """
     middle = 0.0
     for k in range(begin, begin + count):
         middle += _height(xyz, corner[k], normal[face])
     offset[face] = middle / count
-    deviation = 0.0
+    deviation = squares = 0.0
     for k in range(begin, begin + count):
-        deviation = max(deviation, abs(_height(xyz, corner[k], normal[face]) - offset[face]))
-    return deviation
+        distance = abs(_height(xyz, corner[k], normal[face]) - offset[face])
+        deviation = max(deviation, distance)
+        squares += distance * distance
+    return deviation, np.sqrt(squares)
 
 
 @kernel

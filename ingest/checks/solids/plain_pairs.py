@@ -13,6 +13,8 @@ from twin.kernel import kernel
 
 _OBLIQUE_COSINE, _OBLIQUE_SINE = 0.95, 0.31
 """Of two directions or planes that part at 18° or more."""
+_MOST_COMMON, _MOST_STRETCHES = 8, 64
+"""Vertices of two faces, and stretches of the line in both their planes, that are compared at most."""
 _LEAST_SLOPE = 0.01
 """So steeply what meets a plane in one vertex leaves it: a millimetre on, ten times what counts as touching."""
 
@@ -119,7 +121,10 @@ def _height(s: Surfaces, vertex: int, face: int) -> float:
 
 @kernel
 def _parted_on_line(s: Surfaces, face: int, other: int) -> bool:
-    """Tell whether two faces, at most one vertex of which is common, meet the line in both their planes apart from each other."""
+    """Tell whether two oblique faces take different stretches of the line in both their planes, and meet at common vertices only.
+
+    What a face may take of the line is what is inside it there, and where its edges are as near to the other's plane as both are uneven.
+    """
     x = s.normal[face, 1] * s.normal[other, 2] - s.normal[face, 2] * s.normal[other, 1]
     y = s.normal[face, 2] * s.normal[other, 0] - s.normal[face, 0] * s.normal[other, 2]
     z = s.normal[face, 0] * s.normal[other, 1] - s.normal[face, 1] * s.normal[other, 0]
@@ -127,36 +132,86 @@ def _parted_on_line(s: Surfaces, face: int, other: int) -> bool:
     if size < _OBLIQUE_SINE:
         return False
     x, y, z = x / size, y / size, z / size
-    common = -1
+    common, shared = np.empty(_MOST_COMMON), 0
     for k in range(s.face_start[face], s.face_start[face + 1]):
-        if _has(s, other, s.corner[k]):
-            if common >= 0:
+        v = s.corner[k]
+        if _has(s, other, v):
+            if shared == _MOST_COMMON:
                 return False
-            common = s.corner[k]
+            common[shared] = s.xyz[v, 0] * x + s.xyz[v, 1] * y + s.xyz[v, 2] * z
+            shared += 1
     clear_m = 5 * (s.deviation_m[face] + s.deviation_m[other]) + 20 * CONTACT_M
-    low, high = _reach(s, face, other, common, x, y, z)
-    other_low, other_high = _reach(s, other, face, common, x, y, z)
-    if common < 0:
-        return high + clear_m < other_low or other_high + clear_m < low
-    at = s.xyz[common, 0] * x + s.xyz[common, 1] * y + s.xyz[common, 2] * z
-    return (high < at - clear_m and other_low > at + clear_m) or (other_high < at - clear_m and low > at + clear_m)
+    mine, theirs = np.empty((_MOST_STRETCHES, 2)), np.empty((_MOST_STRETCHES, 2))
+    count = _fill_stretches(s, face, other, x, y, z, common[:shared], clear_m, mine)
+    if count < 0:
+        return False
+    others = _fill_stretches(s, other, face, x, y, z, common[:shared], clear_m, theirs)
+    if others < 0:
+        return False
+    for i in range(count):
+        for j in range(others):
+            low, high = max(mine[i, 0], theirs[j, 0]), min(mine[i, 1], theirs[j, 1])
+            if low <= high + clear_m and not _is_at(common[:shared], low, high, clear_m):
+                return False
+    return True
 
 
 @kernel
-def _reach(s: Surfaces, face: int, other: int, common: int, x: float, y: float, z: float) -> tuple[float, float]:
-    """Return from where to where along a line of the plane of ``other`` a face meets that plane, but for the vertex both have."""
-    low, high = np.inf, -np.inf
+def _is_at(common: Floats, low: float, high: float, clear_m: float) -> bool:
+    for at in common:  # noqa: SIM110  # numba has no any() of a generator
+        if low >= at - clear_m and high <= at + clear_m:
+            return True
+    return False
+
+
+@kernel
+def _fill_stretches(
+    s: Surfaces, face: int, other: int, x: float, y: float, z: float, common: Floats, clear_m: float, stretches: Floats
+) -> int:
+    """Fill in from where to where a face may meet the plane of ``other`` along a line of it; return how many stretches, -1 if unclear.
+
+    Unclear is what comes near the place of a common vertex without ending there.
+    """
+    near_m = 2 * (s.deviation_m[face] + s.deviation_m[other]) + 10 * CONTACT_M
+    crossings, crossed, count = np.empty(2 * _MOST_STRETCHES), 0, 0
     for k in range(s.face_start[face], s.face_start[face + 1]):
         p, q = s.corner[k], s.corner[s.after[k]]
-        side, next_side = _on_plane(s, p, other), _on_plane(s, q, other)
-        at = s.xyz[p, 0] * x + s.xyz[p, 1] * y + s.xyz[p, 2] * z
-        if side == 0 and p != common:
-            low, high = min(low, at), max(high, at)
-        elif side * next_side < 0:
-            h, g = _height(s, p, other), _height(s, q, other)
-            at += h / (h - g) * (s.xyz[q, 0] * x + s.xyz[q, 1] * y + s.xyz[q, 2] * z - at)
-            low, high = min(low, at), max(high, at)
-    return low, high
+        h, g = _height(s, p, other), _height(s, q, other)
+        if min(h, g) > near_m or max(h, g) < -near_m:
+            continue
+        start = s.xyz[p, 0] * x + s.xyz[p, 1] * y + s.xyz[p, 2] * z
+        step = s.xyz[q, 0] * x + s.xyz[q, 1] * y + s.xyz[q, 2] * z - start
+        if count == len(stretches) or crossed == len(crossings):
+            return -1
+        if (h >= 0) != (g >= 0):
+            crossings[crossed] = start + h / (h - g) * step
+            crossed += 1
+        one, two = _near_part(h, g, near_m)
+        low, high = min(start + one * step, start + two * step), max(start + one * step, start + two * step)
+        is_common = _has(s, other, p) or _has(s, other, q)
+        if is_common and _is_at(common, low, high, near_m / _LEAST_SLOPE):
+            continue
+        for at in common:
+            if not is_common and low <= at + clear_m and high >= at - clear_m:
+                return -1
+        stretches[count, 0], stretches[count, 1] = low, high
+        count += 1
+    crossings[:crossed].sort()
+    if count + crossed // 2 > len(stretches):
+        return -1
+    for k in range(0, crossed - 1, 2):
+        stretches[count, 0], stretches[count, 1] = crossings[k], crossings[k + 1]
+        count += 1
+    return count
+
+
+@kernel
+def _near_part(h: float, g: float, near_m: float) -> tuple[float, float]:
+    """Return from where to where (0 to 1) an edge is within a height of a plane, given the heights of its ends."""
+    if abs(h - g) <= near_m:
+        return 0.0, 1.0
+    one, two = (h - near_m) / (h - g), (h + near_m) / (h - g)
+    return max(min(one, two), 0.0), min(max(one, two), 1.0)
 
 
 @kernel

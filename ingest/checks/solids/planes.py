@@ -34,8 +34,8 @@ class Planes:
 def planes_of(b: Boundaries, usable: Mask, close_m: float) -> Planes:
     """Fit the planes of the ``usable`` faces; a plane known to come nearer than ``close_m`` to every vertex is not fitted further.
 
-    The exact plane is the least-squares one (Ledoux 2013). Its greatest residual is at most √n times that of any other plane,
-    so the area normal is kept where that bound already holds.
+    The exact plane is the least-squares one (Ledoux 2013). Its greatest residual is at most the root of the sum of squared residuals
+    of any other plane, so the area normal is kept where that bound already holds.
     """
     points = b.points()
     steps = points[b.after] - points
@@ -50,7 +50,7 @@ def planes_of(b: Boundaries, usable: Mask, close_m: float) -> Planes:
     height = _heights(b, points, centre, normal)
     deviation = _deviation(b, height, usable)
     thin = 2 * size < THIN_M * perimeter[np.minimum(b.face_start[:-1], len(perimeter) - 1)]
-    fitted = np.flatnonzero(usable & (count > 3) & ((deviation * np.sqrt(count) > close_m) | thin))
+    fitted = np.flatnonzero(usable & (count > 3) & ((np.sqrt(sums(height**2, first)) > close_m) | thin))
     if len(fitted):
         normal[fitted] = _fit(b, points, centre, fitted, normal)
         height = _heights(b, points, centre, normal)

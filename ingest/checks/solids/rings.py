@@ -64,24 +64,34 @@ def self_intersections(b: Boundaries, planes: Planes, rings: Ints) -> Iterator[t
 
 
 def _by_pairs(b: Boundaries, planes: Planes, rings: Ints, n: int) -> Iterator[tuple[int, Floats]]:
-    """Compare every edge j → j + 1 with every corner i and every other edge."""
+    """Compare edges and corners with edges j → j + 1 whose boxes meet theirs."""
     corners = b.ring_start[rings][:, None] + np.arange(n)
     flat = corners.ravel()
     at = projected(b, planes, b.face_of_corner[flat], flat).reshape(-1, n, 2)
-    edge = np.roll(at, -1, axis=1) - at
-    away = at[:, :, None, :] - at[:, None, :, :]
-    squared = (edge**2).sum(axis=2)[:, None, :]
-    along = np.clip((away * edge[:, None]).sum(axis=3) / np.where(squared > 0, squared, 1), 0, 1)
-    gap = ((away - along[..., None] * edge[:, None]) ** 2).sum(axis=3)
-    i, j = np.arange(n)[:, None], np.arange(n)[None, :]
-    incident = (i == j) | (i == (j + 1) % n)
-    touches = (gap < CONTACT_M**2) & ~incident
-    side = edge[:, None, :, 0] * away[..., 1] - edge[:, None, :, 1] * away[..., 0]
-    changes = side * np.roll(side, -1, axis=1) < 0
-    apart = ~(incident | ((i + 1) % n == j))
-    meets = (touches | (changes & changes.transpose(0, 2, 1) & apart)).reshape(len(rings), -1)
-    for k in np.flatnonzero(meets.any(axis=1)):
-        yield int(rings[k]), b.xyz[b.corner[corners[k, int(meets[k].argmax()) // n]]]
+    ahead = np.roll(at, -1, axis=1)
+    low, high = np.minimum(at, ahead), np.maximum(at, ahead) + CONTACT_M
+    near = np.ones((len(rings), n, n), dtype=bool)
+    for axis in range(2):
+        near &= low[:, :, None, axis] <= high[:, None, :, axis]
+        near &= low[:, None, :, axis] <= high[:, :, None, axis]
+    ring, i, j = np.nonzero(near)
+    apart = (i != j) & (i != (j + 1) % n)
+    ring, i, j = ring[apart], i[apart], j[apart]
+    edge, away, away_next = (ahead - at)[ring, j], at[ring, i] - at[ring, j], ahead[ring, i] - at[ring, j]
+    own, before = (ahead - at)[ring, i], at[ring, j] - at[ring, i]
+    squared = (edge**2).sum(axis=1)
+    along = np.clip((away * edge).sum(axis=1) / np.where(squared > 0, squared, 1), 0, 1)
+    touches = ((away - along[:, None] * edge) ** 2).sum(axis=1) < CONTACT_M**2
+    crosses = (_side(edge, away) * _side(edge, away_next) < 0) & (_side(own, before) * _side(own, ahead[ring, j] - at[ring, i]) < 0)
+    found = np.flatnonzero(touches | (crosses & ((i + 1) % n != j)))
+    for k in found[np.unique(ring[found], return_index=True)[1]]:
+        yield int(rings[ring[k]]), b.xyz[b.corner[corners[ring[k], i[k]]]]
+
+
+def _side(edge: Floats, away: Floats) -> Floats:
+    """Return to which side of each edge a point lies that is so far ``away`` from its start: positive to the left."""
+    side: Floats = edge[:, 0] * away[:, 1] - edge[:, 1] * away[:, 0]
+    return side
 
 
 def _by_geos(b: Boundaries, planes: Planes, rings: Ints) -> Iterator[tuple[int, Floats]]:
