@@ -20,7 +20,7 @@ from tiles.checker.__main__ import dataset_reader
 from tiles.tiling import Budget
 from twin.errors import ConflictError
 from twin.server import assets, builds
-from twin.server.assets import build_asset, build_missing
+from twin.server.assets import build_asset, build_missing, is_edit
 from twin.server.city import City
 from twin.server.cli import build_parser
 from twin.server.commands.tiles import tiles_build
@@ -86,6 +86,7 @@ def test_every_revision_is_made_from_the_one_before_and_is_what_all_features_giv
     city: City, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = publish(city, open_folder, [feature(i, 6.0 + i % 9) for i in range(COUNT)], "replace")
+    assert not is_edit(city, SLUG, first)
     assert build_missing(city, quiet) is None
     before = objects(city)
 
@@ -93,6 +94,7 @@ def test_every_revision_is_made_from_the_one_before_and_is_what_all_features_giv
         only_updates.delattr(builds, "build_tileset")
         edits = [feature(3, 250.0), feature(20, 9.0, east_m=20_000), feature(COUNT, 8.0), feature(7, 7.0, 变更="删除")]
         second = publish(city, open_folder, edits, "delta")
+        assert is_edit(city, SLUG, second)  # it waits for no build of a city
         assert build_missing(city, quiet) is None
         rollback(city.catalogue, first, "test", "back", city.extent_deg)
         third = city.catalogue.last_commit()

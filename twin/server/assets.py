@@ -12,7 +12,7 @@ from dataclasses import asdict
 from twin.catalogue import asset_kind
 from twin.db import translated
 from twin.errors import NotFoundError, UnavailableError
-from twin.model import Dataset
+from twin.model import Dataset, Revision
 from twin.server.build_lease import kept_lease
 from twin.server.city import City, Progress
 from twin.server.pace import Pace
@@ -94,6 +94,15 @@ def build_missing(city: City, progress: Progress, only: Collection[str] | None =
     return error
 
 
+def is_edit(city: City, slug: str, commit: int) -> bool:
+    """Return whether the tiles of a current revision are made in a moment: little changed since tiles that there are."""
+    dataset, revision = city.catalogue.dataset(slug), city.catalogue.current_revision(slug)
+    kind = asset_kind(city.catalogue.feature_type(dataset.feature_type))
+    if kind != "tileset" or revision is None or revision.commit != commit or not _is_small(revision):
+        return False
+    return city.catalogue.assets.ready_before(dataset.id, commit, kind, VARIANT) is not None
+
+
 def expect_to_build(city: City) -> None:
     """Have at hand what waking the worker takes, by the time something is published; returns at once."""
     if _worker_lives(city):
@@ -121,7 +130,11 @@ def _worker_lives(city: City) -> bool:
 
 def _are_small(city: City, missing: Collection[tuple[str, int]]) -> bool:
     revisions = [city.catalogue.current_revision(slug) for slug, _ in missing]
-    return 0 < len(missing) == sum(r is not None and r.inserted + r.updated + r.deleted <= _SMALL for r in revisions)
+    return 0 < len(missing) == sum(r is not None and _is_small(r) for r in revisions)
+
+
+def _is_small(revision: Revision) -> bool:
+    return revision.inserted + revision.updated + revision.deleted <= _SMALL
 
 
 def _build_noter(city: City, dataset: Dataset, commit: int, kind: str, fencing: int, progress: Progress) -> Progress:

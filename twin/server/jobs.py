@@ -13,7 +13,7 @@ import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
 from psycopg.conninfo import make_conninfo
 
-from twin.server.assets import build_asset
+from twin.server.assets import build_asset, is_edit
 from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_checks
 from twin.server.city import City, Progress
 from twin.server.exports import sweep_exports
@@ -22,8 +22,8 @@ from twin.server.overviews import complete_overviews, lacks_overview
 from twin.server.packer import Packer
 from twin.server.process_runs import run_job, sweep_jobs, waiting_jobs
 
-BUILDS, CHECKS, PROCESSES, OVERVIEWS = "build", "check", "process", "overview"
-"""Queues of their own: neither a surveyor's check nor an export waits until a city is built."""
+BUILDS, EDITS, CHECKS, PROCESSES, OVERVIEWS = "build", "edit", "check", "process", "overview"
+"""Queues of their own: neither the tiles of an edit nor a surveyor's check nor an export wait until a city is built."""
 _BUILD, _CHECK, _PROCESS, _OVERVIEW = "build_asset", "check_submission", "run_process", "build_overviews"
 _WARM_AFTER_S = 3.0
 _LOG = logging.getLogger("twin.jobs")
@@ -75,7 +75,8 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
 def enqueue_missing(city: City, queue: procrastinate.App) -> None:
     """Queue, each once, what is to be done: builds of current revisions that lack their 3D form, checks of submissions, runs of jobs."""
     for slug, revision in city.catalogue.assets.missing():
-        _defer(queue, _BUILD, BUILDS, f"{slug}:{revision}", dataset=slug, revision=revision)
+        name = EDITS if is_edit(city, slug, revision) else BUILDS
+        _defer(queue, _BUILD, name, f"{slug}:{revision}", dataset=slug, revision=revision)
     if lacks_overview(city.catalogue):
         _defer(queue, _OVERVIEW, OVERVIEWS, "overviews")
     for submission in wanted_checks(city):
@@ -108,7 +109,7 @@ async def _work(queue: procrastinate.App) -> None:
         return queue.run_worker_async(queues=[name], concurrency=1, install_signal_handlers=False, delete_jobs="successful")
 
     async with queue.open_async():
-        workers = [asyncio.create_task(work(name)) for name in (BUILDS, CHECKS, PROCESSES, OVERVIEWS)]
+        workers = [asyncio.create_task(work(name)) for name in (BUILDS, EDITS, CHECKS, PROCESSES, OVERVIEWS)]
         told = asyncio.create_task(stopping.wait())
         await asyncio.wait([told, *workers], return_when=asyncio.FIRST_COMPLETED)
         for task in (told, *workers):
