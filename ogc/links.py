@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.requests import Request
 
 Link = dict[str, object]
+_PLAIN = re.compile(r"[A-Za-z0-9_.~,:/-]*")
+"""What stands in a query as it is."""
 RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0/"
 """Where OGC's own link relations are registered."""
 
@@ -28,7 +32,16 @@ TITLES: Mapping[str, tuple[str, str]] = {
 
 def base_url(request: Request) -> str:
     """Return the address of the landing page as the caller sees it, without a slash at its end."""
-    return f"{str(request.base_url).rstrip('/')}/ogc"
+    scope = request.scope
+    server, root = scope.get("server"), scope.get("app_root_path", scope.get("root_path", ""))
+    return _base_url(scope.get("scheme", "http"), request.headers.get("host"), tuple(server) if server else None, root)
+
+
+@functools.lru_cache(maxsize=256)
+def _base_url(scheme: str, host: str | None, server: tuple[str, int | None] | None, root: str) -> str:
+    headers = [] if host is None else [(b"host", host.encode("latin-1"))]
+    scope = {"type": "http", "scheme": scheme, "server": server, "root_path": root, "path": "/", "query_string": b"", "headers": headers}
+    return f"{str(Request(scope).base_url).rstrip('/')}/ogc"
 
 
 def collection_address(request: Request, slug: str) -> str:
@@ -54,8 +67,12 @@ def items_header(address: str, made: Iterable[Link], language: str, schemas: Ite
 
 def with_parameters(address: str, pairs: Iterable[tuple[str, str]]) -> str:
     """Return an address with query parameters, commas and colons left readable."""
-    text = urlencode(list(pairs), safe=",:/", quote_via=quote)
+    text = "&".join([f"{_written(name)}={_written(value)}" for name, value in pairs])
     return f"{address}?{text}" if text else address
+
+
+def _written(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote(text, safe=",:/")
 
 
 def self_and_alternate(address: str, pairs: Iterable[tuple[str, str]], shown: str, json_type: str, language: str) -> list[Link]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
@@ -23,6 +24,8 @@ _MEDIA: Mapping[str, Form] = {
     "application/xhtml+xml": "html",
     "text/*": "html",
 }
+_READ = 1000
+"""Characters of a header that are looked at."""
 _JSON_SUFFIX = "+json"
 """Of media types that are JSON all the same: who names one of them gets the JSON there is."""
 
@@ -46,7 +49,7 @@ def form(request: Request, extra: tuple[str, ...] = (), media_types: Mapping[str
 
 def _accepted(header: str, media_types: Mapping[str, str]) -> str:
     """Return the best liked form that there is; a header without any media range says nothing."""
-    ranges = [name.lower() for name, _ in _by_preference(header) if "/" in name]
+    ranges = [name.lower() for name, _ in _by_preference(header[:_READ]) if "/" in name]
     for name in ranges:
         if (found := media_types.get(name) or _MEDIA.get(name)) is not None:
             return found
@@ -70,7 +73,7 @@ def language(request: Request) -> Language:
 
 def spoken_language(request: Request) -> Language:
     """Return the language of whatever is answered, an error too: that of :func:`language`, passing over a ``lang`` that is none."""
-    accepted = (tag for tag, _ in _by_preference(request.headers.get("accept-language", "")))
+    accepted = (tag for tag, _ in _by_preference(request.headers.get("accept-language", "")[:_READ]))
     return next((found for tag in (request.query_params.get("lang", ""), *accepted) if (found := _known(tag)) is not None), "zh")
 
 
@@ -87,20 +90,21 @@ def _known(tag: str) -> Language | None:
 def accepted_profiles(request: Request) -> list[tuple[str, Sequence[str]]]:
     """Return the media types of Accept, the best liked first, each with the URIs of its parameter ``profile`` (RFC 6906)."""
     found: list[tuple[str, Sequence[str]]] = []
-    for name, parameters in _by_preference(request.headers.get("accept", "")):
+    for name, parameters in _by_preference(request.headers.get("accept", "")[:_READ]):
         said = next((p.partition("=")[2].strip(' "') for p in parameters if p.lower().startswith("profile=")), "")
         found.append((name, said.split()))
     return found
 
 
-def _by_preference(header: str) -> list[tuple[str, Sequence[str]]]:
+@functools.lru_cache(maxsize=1024)
+def _by_preference(header: str) -> Sequence[tuple[str, Sequence[str]]]:
     """Return the names in a header, the best liked first, and the parameters of each; without those that are not wanted at all."""
     weighed: list[tuple[float, str, Sequence[str]]] = []
-    for part in header[:1000].split(","):
+    for part in header.split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
         quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
         try:
             weighed.append((-float(quality), name, parameters))
         except ValueError:
             continue
-    return [(name, parameters) for quality, name, parameters in sorted(weighed, key=lambda entry: entry[0]) if quality < 0]
+    return tuple((name, parameters) for quality, name, parameters in sorted(weighed, key=lambda entry: entry[0]) if quality < 0)

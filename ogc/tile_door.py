@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
@@ -31,6 +31,8 @@ TILE_VERSION = 4
 REDUCED = "Tile-Reduced"
 """Header that says what was left out of a tile to keep it small."""
 _AT_ONCE = 4
+_MOST_QUESTIONS = 4096
+_CONDITIONAL = frozenset({b"if-none-match", b"accept-datetime"})
 _VARY = f"{answers.caching(None)['Vary']}, Accept-Datetime"
 _FORMS = frozenset({"mvt", "pbf"})
 Given = Mapping[str, str]
@@ -64,6 +66,17 @@ class _Asked:
         return hashlib.blake2b(repr((state, asked)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What a question was answered by: its answer as long as it is asked of the same collection, which a publish makes another."""
+
+    collection: Collection
+    key: str
+    """Of the tile in the cache."""
+    is_packed: bool
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
 class TileDoor:
     """The routes ``/collections/{id}/tiles/{tms}/{z}/{y}/{x}`` and ``/tiles/{tms}/{z}/{y}/{x}``."""
 
@@ -71,6 +84,7 @@ class TileDoor:
         self._context = context
         self._keeper = keeper
         self._features = features
+        self._sent: dict[Hashable, _Sent] = {}
 
     def routes(self) -> list[Route]:
         """Return the routes of the door."""
@@ -84,6 +98,9 @@ class TileDoor:
         """One tile of a collection; 204 where nothing lies in it."""
         principal = self._context.principal_of(request)
         collection = await self._keeper.collection(request.path_params["collection"], principal)
+        question = _question(request, principal)
+        if (answer := self._again(question, collection)) is not None:
+            return answer
         given = _given(request, TILE)
         if collection.is_coverage:
             raise NotFoundError("a coverage has no vector tiles", zh="栅格覆盖没有矢量瓦片")
@@ -100,7 +117,29 @@ class TileDoor:
             kept = await asyncio.to_thread(kept.packed)
             if self._context.tile_cache is not None:
                 self._context.tile_cache.keep_instead(key, kept)
-        return _of_state(_answer(request, kept, f'W/"{key}"'), recorded)
+        answer = _of_state(_answer(request, kept, f'W/"{key}"'), recorded)
+        if at is None and (_takes_gzip(request) or not kept.is_packed):
+            self._remember(question, _Sent(collection, key, kept.is_packed, _lasting(answer)))
+        return answer
+
+    def _again(self, question: Hashable | None, collection: Collection) -> Response | None:
+        """Return the answer to a question that was asked before, where it is the same and its tile is in memory."""
+        sent, cache = self._sent.get(question), self._context.tile_cache
+        if question is None or sent is None or cache is None or sent.collection is not collection:
+            return None
+        tile = cache.held(sent.key)
+        if tile is None or tile.is_packed != sent.is_packed:
+            return None
+        answer = Response(tile.content) if tile.content else Response(status_code=204)
+        answer.raw_headers = [*sent.headers, *answer.raw_headers]
+        return answer
+
+    def _remember(self, question: Hashable | None, sent: _Sent) -> None:
+        if question is None:
+            return
+        if len(self._sent) >= _MOST_QUESTIONS:
+            self._sent.clear()
+        self._sent[question] = sent
 
     async def dataset_tile(self, request: Request) -> Response:
         """One tile, a layer each of ``collections``, else of all the caller may see; 204 where nothing lies in it."""
@@ -174,6 +213,18 @@ class TileDoor:
         if cache is None:
             return (await draw())[1]
         return cache.held(key) or await cache.tile(key, draw)
+
+
+def _question(request: Request, principal: Principal) -> Hashable | None:
+    """Return all that an answer depends on beside the collection; None where it depends on what the caller holds or on a time."""
+    scope = request.scope
+    if any(name in _CONDITIONAL for name, _ in scope["headers"]):
+        return None
+    return scope["path"], scope["query_string"], _takes_gzip(request), principal.classes
+
+
+def _lasting(answer: Response) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((name, value) for name, value in answer.raw_headers if name != b"content-length")
 
 
 def _given(request: Request, allowed: frozenset[str]) -> Given:
