@@ -44,6 +44,8 @@ LARGEST_CONTENT = 960
 _LOWEST_M = 0.1
 """A flat box is drawn so high: its walls need some height to have a direction."""
 _CODES = 1 << 16
+_STANDS_AS = np.array([*range(4), *(place for k in range(4) for n in [(k + 1) % 4] for place in (k, 5 + 4 * k, 5 + 4 * n, n))], np.uint32)
+"""Of the vertices of a box: those of a wall stand as the roof's corners and, below, as the second of each wall."""
 _ROOF, _WALL = int(SurfaceType.ROOF), int(SurfaceType.WALL)
 
 
@@ -71,7 +73,8 @@ def block_mesh(massing: Massing) -> MeshBatch:
     _emit(boxes.x, boxes.y, *halves, *turns, boxes.base, top, positions, normals, triangles)
     feature = np.repeat(np.arange(count, dtype=np.uint32), 20)
     surface = np.tile(np.repeat(np.array([_ROOF, _WALL], np.uint8), [4, 16]), count)
-    return MeshBatch(positions, normals, triangles, feature, np.zeros(count, np.uint8), surface=surface)
+    stands_as = (20 * np.arange(count, dtype=np.uint32)[:, None] + _STANDS_AS).ravel()
+    return MeshBatch(positions, normals, triangles, feature, np.zeros(count, np.uint8), surface=surface, stands_as=stands_as)
 
 
 def error_m(massing: Massing) -> float:

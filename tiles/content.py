@@ -13,6 +13,7 @@ from tiles.bounds import Region
 from tiles.glb import Encoding, Material, Picture, TileMesh, write_glb
 from tiles.instanced_glb import write_instances
 from tiles.kept_pictures import KeptPictures
+from tiles.kernel import kernel
 from tiles.local_frame import ToGeocentric, fit_projection
 from tiles.mesh.batch import HIGHEST_M, LOWEST_M, LeftOut, MeshBatch, Shown
 from tiles.metadata import MetadataClass, PropertyTable, property_table
@@ -88,7 +89,7 @@ class Drawing:
             return Drawn(rows, mesh.left_out, mesh, None, None, {})
         drawn = mesh.left_out == LeftOut.DRAWN
         row_of = (np.cumsum(drawn) - 1).astype(np.uint32)
-        local, region = projection.project(mesh.positions)
+        local, region = projection.project(mesh.positions, mesh.stands_as)
         tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, row_of[mesh.feature], mesh.surface)
         material = Material(not mesh.is_closed, source.recipe.opacity)
         table = property_table(source.table, rows[drawn])
@@ -152,8 +153,17 @@ def summary_of(source: Source, drawn: Drawn) -> Summary:
 
 def _absurd(mesh: MeshBatch) -> NDArray[np.uint32]:
     """Return the features with a vertex where nothing is built."""
-    sane = (mesh.positions[:, 2] > LOWEST_M) & (mesh.positions[:, 2] < HIGHEST_M)
-    return np.unique(mesh.feature[~sane])
+    return np.unique(mesh.feature[_beyond(mesh.positions, LOWEST_M, HIGHEST_M)])
+
+
+@kernel
+def _beyond(positions: NDArray[np.float64], lowest_m: float, highest_m: float) -> NDArray[np.int64]:
+    """Return which of ``positions`` do not lie between two heights."""
+    out, count = np.empty(len(positions), np.int64), 0
+    for i in range(len(positions)):
+        out[count] = i
+        count += not lowest_m < positions[i, 2] < highest_m
+    return out[:count]
 
 
 def _unrepresentable(source: Source, rows: NDArray[np.int64]) -> dict[str, int]:

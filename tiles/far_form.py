@@ -32,5 +32,8 @@ class FarForm(Protocol):
     def summary_of(self, source: Source, rows: NDArray[np.int64], mesh: MeshBatch, cell: Cell) -> bytes:
         """Return the summary of a leaf of ``cell`` over ``rows`` of ``source``, whose mesh, by place in ``rows``, is ``mesh``."""
 
+    def merged(self, cell: Cell, children: Sequence[bytes]) -> bytes:
+        """Return the summary of ``cell`` from those of its quarters, at least one, where something else is shown of it."""
+
     def tile(self, cell: Cell, children: Sequence[bytes], to_geocentric: ToGeocentric) -> FarTile:
         """Return the tile of ``cell`` from the summaries of its quarters, at least one."""

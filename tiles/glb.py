@@ -18,7 +18,7 @@ from tiles.metadata import MetadataClass, PropertyTable
 from tiles.outlines import outline
 from tiles.stored_vertices import Order, Quantization, codec_order, quantization_for, stored_normals, stored_positions
 
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 """Part of every GLB, hence of every content hash: raise it whenever the same features give other bytes."""
 ACCURACY_M = 0.005
 """How far a quantized position may lie from the true one, unless a caller says otherwise."""
@@ -182,7 +182,7 @@ def _primitive(binary: BinaryChunk, mesh: TileMesh, grid: Quantization, encoding
     }
     ids: list[Json] = [{"featureCount": feature_count, "attribute": 0, "propertyTable": 0}]
     if mesh.surface is not None:
-        surface = mesh.surface[order.vertices]
+        surface = mesh.surface.take(order.vertices)
         attributes["_FEATURE_ID_1"] = _surfaces(binary, surface)
         if mesh.place is None:  # a picture is not to be darkened
             attributes["COLOR_0"] = _shades(binary, surface)
@@ -221,14 +221,12 @@ def _normals(binary: BinaryChunk, mesh: TileMesh, order: Order, encoding: Encodi
 
 
 def _feature_ids(binary: BinaryChunk, mesh: TileMesh, order: Order) -> int:
-    stored = np.zeros((len(order.vertices), 2), np.uint16)
-    stored[:, 0] = mesh.feature[order.vertices]
+    stored = mesh.feature.take(order.vertices).astype("<u4", copy=False).view(np.uint16).reshape(-1, 2)
     return binary.accessor(binary.vertices(stored), UNSIGNED_SHORT, "SCALAR", len(stored))
 
 
 def _surfaces(binary: BinaryChunk, surface: NDArray[np.uint8]) -> int:
-    stored = np.zeros((len(surface), 4), np.uint8)
-    stored[:, 0] = surface
+    stored = surface.astype("<u4").view(np.uint8).reshape(-1, 4)
     return binary.accessor(binary.vertices(stored), UNSIGNED_BYTE, "SCALAR", len(stored))
 
 
@@ -256,6 +254,8 @@ def parts_of(mesh: TileMesh) -> list[TileMesh]:
 
     A single feature over the limit is cut through, its shared vertices repeated.
     """
+    if len(mesh.positions) <= LARGEST_PRIMITIVE:
+        return [mesh]
     cuts = _cuts(mesh.feature, LARGEST_PRIMITIVE)
     first_triangle = np.searchsorted(mesh.triangles[:, 0], cuts)
     bounds = list(zip(cuts.tolist(), first_triangle.tolist(), strict=True))

@@ -54,11 +54,8 @@ class LocalFrame:
 
     def gltf_matrix(self) -> list[float]:
         """Return the column-major 4 × 4 glTF node matrix local → geocentric, turned from z-up to glTF's y-up (3D Tiles 1.1 §6.7.1.6.3)."""
-        y_up = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-        matrix = np.eye(4)
-        matrix[:3, :3] = y_up @ self.axes
-        matrix[:3, 3] = y_up @ self.origin
-        return [float(value) for value in matrix.T.ravel()]
+        columns = [*self.axes.T.tolist(), self.origin.tolist()]
+        return [number for (x, y, z), last in zip(columns, (0.0, 0.0, 0.0, 1.0), strict=True) for number in (x, z, -y, last)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +80,19 @@ class Projection:
             return np.ones(len(positions), np.bool_)
         return np.isfinite(_exact(self.exact, positions)).sum(axis=1) == 3
 
-    def project(self, positions: Points) -> tuple[Points, Region]:
-        """Return ``positions`` (n, 3) E, N, H as local coordinates (n, 3) float64, and the region that encloses them, n ≥ 1."""
+    def project(self, positions: Points, stands_as: NDArray[np.uint32] | None = None) -> tuple[Points, Region]:
+        """Return ``positions`` (n, 3) E, N, H as local coordinates (n, 3) float64, and the region that encloses them, n ≥ 1.
+
+        ``stands_as`` (n,): which of them stands in the same place, itself for those that others stand as; None: nothing is known.
+        """
         if self.coefficients is None:
             ecef = _exact(self.exact, positions)
             return self.frame.to_local(ecef), region_of(ecef)
         local, low, high = np.empty_like(positions), np.empty(6), np.empty(6)
-        _evaluate(positions, self.coefficients.T.copy(), *self.centre, self.scale_m, local, low, high)
+        places = np.arange(len(positions)) if stands_as is None else _own_places(stands_as)
+        _evaluate(positions, places, self.coefficients.T.copy(), *self.centre, self.scale_m, local, low, high)
+        if stands_as is not None:
+            _take_places(stands_as, local)
         return local, padded(low[3:], high[3:], MARGIN_M)
 
 
@@ -180,8 +183,27 @@ def _plane_terms(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.f
 
 
 @kernel
+def _own_places(stands_as: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return those that stand as themselves."""
+    places, count = np.empty(len(stands_as), np.int64), 0
+    for i in range(len(stands_as)):
+        places[count] = i
+        count += stands_as[i] == i
+    return places[:count]
+
+
+@kernel
+def _take_places(stands_as: NDArray[np.uint32], local: Points) -> None:
+    for i in range(len(stands_as)):
+        j = stands_as[i]
+        for axis in range(3):
+            local[i, axis] = local[j, axis]
+
+
+@kernel
 def _evaluate(
     positions: Points,
+    places: NDArray[np.int64],
     coefficients: NDArray[np.float64],
     east: float,
     north: float,
@@ -191,25 +213,26 @@ def _evaluate(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
 ) -> None:
-    """Write the local coordinates, and the extremes of all six values; ``coefficients`` (6, 20).
+    """Write the local coordinates of ``places``, and the extremes of all six values; ``coefficients`` (6, 20).
 
     A block of points at a time, which stays in the cache, value by value: loops without a branch are done in vector registers.
     """
     per_m = 1.0 / scale
     u, v, w, value = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
     lows, highs = np.full((6, _BLOCK), np.inf), np.full((6, _BLOCK), -np.inf)
-    for start in range(0, len(positions), _BLOCK):
-        count = min(_BLOCK, len(positions) - start)
+    for start in range(0, len(places), _BLOCK):
+        count = min(_BLOCK, len(places) - start)
         for i in range(count):
-            u[i] = (positions[start + i, 0] - east) * per_m
-            v[i] = (positions[start + i, 1] - north) * per_m
-            w[i] = positions[start + i, 2] - height
+            place = places[start + i]
+            u[i] = (positions[place, 0] - east) * per_m
+            v[i] = (positions[place, 1] - north) * per_m
+            w[i] = positions[place, 2] - height
         for axis in range(6):
             _values(coefficients[axis], u, v, w, count, value)
             widen(value[:count], lows[axis], highs[axis])
             if axis < 3:
                 for i in range(count):
-                    local[start + i, axis] = value[i]
+                    local[places[start + i], axis] = value[i]
     for axis in range(6):
         low[axis], high[axis] = lows[axis].min(), highs[axis].max()
 

@@ -60,6 +60,10 @@ class MassingForm:
         )
         return to_bytes(massing_of(prisms, cell))
 
+    def merged(self, cell: Cell, children: Sequence[bytes]) -> bytes:
+        """Return the massing of ``cell``."""
+        return to_bytes(summary(gather(cell, [from_bytes(child) for child in children])))
+
     def tile(self, cell: Cell, children: Sequence[bytes], to_geocentric: ToGeocentric) -> FarTile:
         """Return the blocks of ``cell``."""
         massing = gather(cell, [from_bytes(child) for child in children])
@@ -69,7 +73,7 @@ class MassingForm:
         shown = drawn(massing, LARGEST_CONTENT)
         mesh = block_mesh(shown)
         projection = fit_projection(to_geocentric, mesh.positions)
-        local, region = projection.project(mesh.positions)
+        local, region = projection.project(mesh.positions, mesh.stands_as)
         tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, mesh.feature, mesh.surface)
         # Lines are as wide far away as near: a city of blocks would be black with them.
         encoding = replace(self._encoding, accuracy_m=accuracy_m(shown), outlines=False)

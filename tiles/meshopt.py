@@ -9,6 +9,7 @@ from meshoptimizer._loader import lib
 from numpy.typing import NDArray
 
 from tiles import vertex_codec
+from tiles.kernel import kernel
 
 
 class MeshoptError(ValueError):
@@ -28,9 +29,15 @@ def exponential(rows: NDArray[np.float32], step: float) -> NDArray[np.int32]:
 
     One exponent throughout, so that neighbours differ in their low bytes only. Multiples are in [-2^23, 2^23).
     """
-    exponent = np.int32(np.log2(step)) & np.int32(0xFF)
-    mantissa = np.rint(rows / np.float32(step)).astype(np.int32) & np.int32(0xFFFFFF)
-    return mantissa | np.int32(np.uint32(exponent << 24).view(np.int32))
+    out = np.empty(rows.shape, np.uint32)
+    _with_exponent(rows.ravel(), 1.0 / step, np.uint32((int(np.log2(step)) & 0xFF) << 24), out.ravel())
+    return out.view(np.int32)
+
+
+@kernel
+def _with_exponent(numbers: NDArray[np.float32], per_step: float, exponent: np.uint32, out: NDArray[np.uint32]) -> None:
+    for i in range(len(numbers)):
+        out[i] = exponent | (np.uint32(np.int32(np.rint(numbers[i] * per_step))) & np.uint32(0xFFFFFF))
 
 
 def encode_triangles(triangles: NDArray[np.uint32], vertex_count: int) -> bytes:

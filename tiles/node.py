@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -116,8 +116,8 @@ def to_bytes(node: Node) -> bytes:
     """Return the record of ``node``, all but its name."""
     head = orjson.dumps(
         {
-            "cell": astuple(node.cell),
-            "weight": astuple(node.weight),
+            "cell": (node.cell.level, node.cell.column, node.cell.row),
+            "weight": node.weight.as_tuple,
             "summary": _summary_json(node.summary),
             "content": None if node.content is None else _content_json(node.content),
             "tile": None if node.tile is None else _tile_json(node.tile),

@@ -56,6 +56,10 @@ class RunForm:
         hidden = int(np.ceil(100 * np.nan_to_num(source.squares[2][unseen]).max(initial=0.0)))
         return to_bytes(summary(Runs(runs.columns, hidden)))
 
+    def merged(self, cell: Cell, children: Sequence[bytes]) -> bytes:  # noqa: ARG002
+        """Return the weightiest runs of the children of ``cell``."""
+        return to_bytes(summary(gather([from_bytes(child) for child in children])))
+
     def tile(self, cell: Cell, children: Sequence[bytes], to_geocentric: ToGeocentric) -> FarTile:
         """Return the runs that the children of ``cell`` kept."""
         runs = gather([from_bytes(child) for child in children])

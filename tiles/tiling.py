@@ -8,7 +8,7 @@ only the path to its cell.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +35,15 @@ class Weight:
     coarse_bytes: int = 0
 
     def __add__(self, other: Weight) -> Weight:
-        return Weight(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Weight(*(a + b for a, b in zip(self.as_tuple, other.as_tuple, strict=True)))
 
     def __sub__(self, other: Weight) -> Weight:
-        return Weight(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Weight(*(a - b for a, b in zip(self.as_tuple, other.as_tuple, strict=True)))
+
+    @property
+    def as_tuple(self) -> tuple[int, int, int, int, int]:
+        """Return the five numbers."""
+        return self.count, self.vertices, self.bytes, self.coarse_vertices, self.coarse_bytes
 
 
 @dataclass(frozen=True, slots=True)

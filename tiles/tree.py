@@ -81,11 +81,11 @@ class TreeMaker:
         content, error_m, far = None, None, b""
         nodes = [child for _, child in children]
         if self.far_form is not None and any(n.tile is not None for n in nodes):
-            seen = self.far_form.tile(cell, [n.far for n in nodes], self.drawing.to_geocentric)
-            far = seen.summary
             if len(nodes) == 1 and nodes[0].tile is not None and nodes[0].content is not None:
                 same = max(nodes[0].tile.geometric_error_m, _SMALLEST_ERROR_M)
-                return self._inner(cell, children, nodes[0].content, same, far, is_new=False)
+                return self._inner(cell, children, nodes[0].content, same, self.far_form.merged(cell, [nodes[0].far]), is_new=False)
+            seen = self.far_form.tile(cell, [n.far for n in nodes], self.drawing.to_geocentric)
+            far = seen.summary
             if seen.glb is not None and seen.region is not None:
                 content = ContentRef(self.store.put_content(seen.glb), seen.region, len(seen.glb))
                 error_m = max(seen.error_m, _SMALLEST_ERROR_M)
@@ -127,7 +127,7 @@ class TreeMaker:
         content = _content(self.store, drawn)
         if content is None or drawn.left_out.any():
             return None
-        far = b"" if self.far_form is None else self.far_form.tile(cell, [n.far for _, n in children], self.drawing.to_geocentric).summary
+        far = b"" if self.far_form is None else self.far_form.merged(cell, [n.far for _, n in children])
         return self._inner(cell, children, content, _height_error_m(drawn.mesh, leaves), far)
 
     def _inner(

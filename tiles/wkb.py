@@ -181,19 +181,50 @@ def _scan(
 
 def select(geometries: Geometries, rows: NDArray[np.int64]) -> Geometries:
     """Return the geometries of the features ``rows``, in that order."""
-    parts, feature_offsets = _gathered(geometries.feature_offsets, rows)
-    rings, part_offsets = _gathered(geometries.part_offsets, parts)
-    points, ring_offsets = _gathered(geometries.ring_offsets, rings)
-    return Geometries(geometries.coordinates[points], ring_offsets, part_offsets, feature_offsets, geometries.status[rows])
+    g = geometries
+    feature_offsets, part_offsets, ring_offsets, points = _sizes(g.feature_offsets, g.part_offsets, g.ring_offsets, rows)
+    coordinates = np.empty((points, 3))
+    _copy(g.coordinates, g.feature_offsets, g.part_offsets, g.ring_offsets, rows, part_offsets, ring_offsets, coordinates)
+    return Geometries(coordinates, ring_offsets, part_offsets, feature_offsets, g.status[rows])
 
 
-def _gathered(offsets: Offsets, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], Offsets]:
-    """Return the members of ``rows`` laid end to end, and their new offsets."""
-    starts, lengths = offsets[rows], offsets[rows + 1] - offsets[rows]
-    new = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(lengths, out=new[1:])
-    members = np.arange(new[-1], dtype=np.int64)
-    return members + np.repeat(starts - new[:-1], lengths), new
+@kernel
+def _sizes(
+    feature_offsets: Offsets, part_offsets: Offsets, ring_offsets: Offsets, rows: NDArray[np.int64]
+) -> tuple[Offsets, Offsets, Offsets, int]:
+    """Return the offsets of the parts of ``rows``, room for those of their rings and points, and the number of points."""
+    parts, rings, points = np.zeros(len(rows) + 1, np.int64), 0, 0
+    for i in range(len(rows)):
+        first, last = feature_offsets[rows[i]], feature_offsets[rows[i] + 1]
+        parts[i + 1] = parts[i] + last - first
+        rings += part_offsets[last] - part_offsets[first]
+        points += ring_offsets[part_offsets[last]] - ring_offsets[part_offsets[first]]
+    return parts, np.zeros(parts[-1] + 1, np.int64), np.zeros(rings + 1, np.int64), points
+
+
+@kernel
+def _copy(
+    coordinates: NDArray[np.float64],
+    feature_offsets: Offsets,
+    part_offsets: Offsets,
+    ring_offsets: Offsets,
+    rows: NDArray[np.int64],
+    new_parts: Offsets,
+    new_rings: Offsets,
+    out: NDArray[np.float64],
+) -> None:
+    part, ring, point = 0, 0, 0
+    for row in rows:
+        for p in range(feature_offsets[row], feature_offsets[row + 1]):
+            for r in range(part_offsets[p], part_offsets[p + 1]):
+                for i in range(ring_offsets[r], ring_offsets[r + 1]):
+                    for axis in range(3):
+                        out[point, axis] = coordinates[i, axis]
+                    point += 1
+                ring += 1
+                new_rings[ring] = point
+            part += 1
+            new_parts[part] = ring
 
 
 def first_points(geometries: Geometries) -> NDArray[np.int64]:

@@ -75,10 +75,11 @@ class MeshBatch:
 
     ``positions`` (v, 3) float64: E, N in the storage CRS and H in its heights, metres; ``normals`` (v, 3) float32 outward unit vectors in
     (east, north, up) of the grid; ``triangles`` (t, 3) uint32, counter-clockwise seen from outside; ``feature`` (v,) uint32 index of
-    the feature in the run; ``left_out`` (features,) uint8 of LeftOut. ``chord_error_m`` bounds how far a facet lies inside the
+    the feature in the run; ``left_out`` (features,) uint8 of LeftOut. ``chord_error_m`` bounds how far a facet lies off the
     true surface. ``surface`` (v,) uint8 of twin.representation.SurfaceType; None for forms without surfaces of a kind. ``is_closed``
     says that no triangle is seen from behind; ``faces_left_out`` counts the faces of drawn features that have no area. ``shown``: what
-    the vertices show, None where nothing.
+    the vertices show, None where nothing. ``stands_as`` (v,) uint32: for each vertex one in exactly the same place, itself for those that
+    others stand as; None: nothing is known. What depends on the place alone is worked out once a place.
     """
 
     positions: NDArray[np.float64]
@@ -91,6 +92,7 @@ class MeshBatch:
     is_closed: bool = True
     faces_left_out: int = 0
     shown: Shown | None = None
+    stands_as: NDArray[np.uint32] | None = None
 
     @property
     def is_empty(self) -> bool:

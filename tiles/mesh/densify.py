@@ -88,4 +88,5 @@ def _in_order(mesh: MeshBatch, positions: NDArray[np.float64], like: NDArray[np.
         feature=mesh.feature[source],
         surface=None if mesh.surface is None else mesh.surface[source],
         shown=None if mesh.shown is None else mesh.shown.taken(order),
+        stands_as=None,
     )

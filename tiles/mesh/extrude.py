@@ -178,7 +178,7 @@ def _solids(
 ) -> MeshBatch:
     points = len(footprints.xy)
     positions, normals = np.empty((6 * points, 3)), np.empty((6 * points, 3), np.float32)
-    feature, surface = np.empty(6 * points, np.uint32), np.empty(6 * points, np.uint8)
+    feature, surface, stands_as = np.empty(6 * points, np.uint32), np.empty(6 * points, np.uint8), np.empty(6 * points, np.uint32)
     triangles = np.empty((2 * len(triangulation.triangles) + 2 * points, 3), np.uint32)
     vertices, count = _emit(
         footprints.xy,
@@ -194,9 +194,18 @@ def _solids(
         normals,
         feature,
         surface,
+        stands_as,
         triangles,
     )
-    return MeshBatch(positions[:vertices], normals[:vertices], triangles[:count], feature[:vertices], left_out, surface=surface[:vertices])
+    return MeshBatch(
+        positions[:vertices],
+        normals[:vertices],
+        triangles[:count],
+        feature[:vertices],
+        left_out,
+        surface=surface[:vertices],
+        stands_as=stands_as[:vertices],
+    )
 
 
 @kernel
@@ -227,12 +236,15 @@ def _emit_walls(
     ring: NDArray[np.float64],
     floor: float,
     roof: float,
+    top: int,
+    bottom: int,
     positions: NDArray[np.float64],
     normals: NDArray[np.float32],
+    stands_as: NDArray[np.uint32],
     triangles: NDArray[np.uint32],
     v: int,
 ) -> None:
-    """Write one wall for each edge of ``ring``: roof i, floor i, floor j, roof j.
+    """Write one wall for each edge of ``ring``: roof i, floor i, floor j, roof j; ``top`` and ``bottom``: its first vertex in the caps.
 
     In this order neighbours share two of three coordinates and come in index order, which compresses best.
     """
@@ -245,6 +257,7 @@ def _emit_walls(
             p = i if k < 2 else j
             positions[at + k, 0], positions[at + k, 1] = ring[p, 0], ring[p, 1]
             positions[at + k, 2] = roof if k in (0, 3) else floor
+            stands_as[at + k] = (top if k in (0, 3) else bottom) + p
             normals[at + k, 0], normals[at + k, 1], normals[at + k, 2] = dy / length, -dx / length, 0.0
         triangles[2 * i, 0], triangles[2 * i, 1], triangles[2 * i, 2] = v + at, v + at + 1, v + at + 2
         triangles[2 * i + 1, 0], triangles[2 * i + 1, 1], triangles[2 * i + 1, 2] = v + at, v + at + 2, v + at + 3
@@ -265,6 +278,7 @@ def _emit(
     normals: NDArray[np.float32],
     feature: NDArray[np.uint32],
     surface: NDArray[np.uint8],
+    stands_as: NDArray[np.uint32],
     triangles: NDArray[np.uint32],
 ) -> tuple[int, int]:
     v, t = 0, 0
@@ -274,14 +288,16 @@ def _emit(
         floor, roof, first_vertex = base_m[f], base_m[f] + height_m[f], v
         for part in range(feature_offsets[f], feature_offsets[f + 1]):
             start, end = ring_offsets[part_offsets[part]], ring_offsets[part_offsets[part + 1]]
-            cap = caps[cap_offsets[part] : cap_offsets[part + 1]]
+            cap, top, bottom = caps[cap_offsets[part] : cap_offsets[part + 1]], v, v + end - start
+            for i in range(v, v + 2 * (end - start)):
+                stands_as[i] = i
             for up, height, kind in ((1.0, roof, _ROOF), (-1.0, floor, _GROUND)):
                 _emit_cap(xy[start:end], height, up, cap, start, positions[v:], normals[v:], triangles[t:], v)
                 surface[v : v + end - start] = kind
                 v, t = v + end - start, t + len(cap)
             for ring in range(part_offsets[part], part_offsets[part + 1]):
-                edge = xy[ring_offsets[ring] : ring_offsets[ring + 1]]
-                _emit_walls(edge, floor, roof, positions[v:], normals[v:], triangles[t:], v)
+                first, edge = ring_offsets[ring] - start, xy[ring_offsets[ring] : ring_offsets[ring + 1]]
+                _emit_walls(edge, floor, roof, top + first, bottom + first, positions[v:], normals[v:], stands_as[v:], triangles[t:], v)
                 surface[v : v + 4 * len(edge)] = _WALL
                 v, t = v + 4 * len(edge), t + 2 * len(edge)
         feature[first_vertex:v] = f

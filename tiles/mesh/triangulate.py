@@ -102,9 +102,10 @@ def _is_ear(
     other = following[following[node]]
     while other != preceding[node]:
         p = point[other]
-        is_corner = _same_place(xy, p, a) or _same_place(xy, p, b) or _same_place(xy, p, c)
-        if not is_corner and _cross(xy, a, b, p) >= 0 and _cross(xy, b, c, p) >= 0 and _cross(xy, c, a, p) >= 0:
-            return False
+        if _cross(xy, a, b, p) >= 0 and _cross(xy, b, c, p) >= 0 and _cross(xy, c, a, p) >= 0:
+            is_corner = _same_place(xy, p, a) or _same_place(xy, p, b) or _same_place(xy, p, c)
+            if not is_corner:
+                return False
         other = following[other]
     return True
 
@@ -171,10 +172,10 @@ def _link_rings(
     for ring in range(first_ring, last_ring):
         start, size = nodes, ring_offsets[ring + 1] - ring_offsets[ring]
         for i in range(size):
-            point[nodes] = ring_offsets[ring] + i
-            following[nodes] = start + (i + 1) % size
-            preceding[nodes] = start + (i - 1) % size
+            point[nodes], following[nodes], preceding[nodes] = ring_offsets[ring] + i, nodes + 1, nodes - 1
             nodes += 1
+        if size > 0:
+            following[nodes - 1], preceding[start] = start, nodes - 1
     holes = last_ring - first_ring - 1
     if holes == 0:
         return nodes
@@ -243,9 +244,9 @@ def _clip_loop(
 @kernel
 def _is_convex(xy: NDArray[np.float64], points: int) -> bool:
     """Return whether every corner of the ring of three or four points turns left: any diagonal cuts it in two ears."""
-    least = np.inf
-    for i in range(points):
-        least = min(least, _cross(xy, i, (i + 1) % points, (i + 2) % points))
+    least = min(_cross(xy, points - 2, points - 1, 0), _cross(xy, points - 1, 0, 1))
+    for i in range(points - 2):
+        least = min(least, _cross(xy, i, i + 1, i + 2))
     return least > 1e-11
 
 
