@@ -94,7 +94,7 @@ _REPRESENTATION = _Beside(
     {
         "lod": ("text NOT NULL", "text"),
         "faces": ("bytea NOT NULL", "bytea"),
-        "surface_attributes": ("jsonb", "jsonb"),
+        "surface_attributes": ("text", "text"),
     },
 )
 _SOURCE_OBJECT = _Beside(

@@ -45,7 +45,8 @@ UPDATE {beside} AS b SET same = EXISTS (
 -- Equal but for the places of vertices: sizes and all that follows the vertices (twin/representation.py) agree.
 SELECT b.row, b.lod, b.faces, c.faces
 FROM {beside} AS b JOIN {staging} AS s USING (row) JOIN {current} AS c ON c.fid = s.fid AND c.lod = b.lod
-WHERE NOT b.same AND b.surface_attributes IS NOT DISTINCT FROM c.surface_attributes AND substr(b.faces, 5, 24) = substr(c.faces, 5, 24)
+WHERE NOT b.same AND substr(b.faces, 5, 24) = substr(c.faces, 5, 24)
+  AND (b.surface_attributes IS NOT DISTINCT FROM c.surface_attributes OR b.surface_attributes::jsonb = c.surface_attributes::jsonb)
   AND substr(b.faces, (53 + 12 * catalog.uint32_v1(b.faces, 4))::integer) = substr(c.faces, (53 + 12 * catalog.uint32_v1(c.faces, 4))::integer)
 
 -- name: mark_unmoved
