@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from psycopg import sql
 
@@ -47,18 +46,11 @@ _MOST_CELLS_ACROSS = {"MultiPolygon": 134, "LineString": 67, "Point": 67}
 _LARGE_CELLS = 2
 """Features of more cells than this are drawn themselves where cells are made of the features."""
 _BEYOND = 1
+_COUNTING_LEVEL = 9
+"""Of the cells that are counted: from here on lines that lie in one cell are summed up, too."""
 _STEPS_OF_A_RAMP = 100
 """More colours of a ramp nobody tells apart, and every value of its own makes a tile larger."""
 _QUERIES = load_queries("twin.query", "massed_tile.sql")
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What is known before a tile of a low level is drawn."""
-
-    has_overview: bool
-    count: int
-    """Features that touch it, at most ``COUNTED`` + 1; -1 where they were not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +62,24 @@ class Sample:
     """True to look them up by number, which pays where the tile shows most of the dataset; else by place."""
 
 
-def probe_statement(query: FeatureQuery, frame: TileFrame, principal: Principal, *, always: bool) -> Statement:
-    """Return the statement of one row, read by :func:`probe`: ``always`` counts features where there is an overview, too."""
+def has_overview_statement(collection: Collection) -> Statement:
+    """Return the statement of one boolean: whether the dataset has an overview that fits."""
+    name = sql.Literal(OverviewTables(collection.dataset.id).cells_name)
+    wanted = sql.Literal(overview.description(collection.feature_type))
+    return Statement(_QUERIES["has_overview"].format(cells_name=name, wanted=wanted), {})
+
+
+def count_statement(query: FeatureQuery, frame: TileFrame, principal: Principal, *, has_overview: bool) -> Statement:
+    """Return the statement of how many features touch a tile: at most ``COUNTED`` + 1 are looked at, none where the overview knows.
+
+    The overview counts all of cells that reach into the tile, and none of those that are larger than its cells are.
+    """
     parameters = Parameters()
     collection = query.collection
+    if has_overview:
+        require_visible(collection, principal)
+        cells = _stored_cells(collection, _cell_range(frame, _COUNTING_LEVEL, margin=0), _COUNTING_LEVEL, 0, parameters)
+        return Statement(_QUERIES["count_in_cells"].format(cells=cells), parameters.values)
     rows = selected_rows(
         FeatureQuery(collection, query.crs, as_of=query.as_of),
         principal,
@@ -82,15 +88,7 @@ def probe_statement(query: FeatureQuery, frame: TileFrame, principal: Principal,
         limit=COUNTED + 1,
         also=_in_box(frame, parameters, collection),
     )
-    name = sql.Literal(OverviewTables(collection.dataset.id).cells_name)
-    wanted = sql.Literal(overview.description(collection.feature_type))
-    text = _QUERIES["probe"].format(cells_name=name, always=sql.Literal(always), wanted=wanted, rows=rows)
-    return Statement(text, parameters.values)
-
-
-def probe(row: tuple[Any, ...]) -> Probe:
-    """Return what the one row of :func:`probe_statement` says."""
-    return Probe(row[0] is True, int(row[1]))
+    return Statement(_QUERIES["count_touching"].format(rows=rows), parameters.values)
 
 
 def stored_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
@@ -103,15 +101,7 @@ def stored_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, prin
     tables = OverviewTables(collection.dataset.id)
     box = box_of(frame.box, parameters, collection.storage_srid)
     reach = _cell_range(frame, level, margin=_BEYOND << (wanted - level))
-    cells = _QUERIES["stored_cells"].format(
-        cells=tables.cells,
-        level=sql.Literal(level),
-        shift=sql.Literal(wanted - level),
-        above=sql.Literal(LAST_LEVEL - level),
-        last=sql.Literal(LAST_LEVEL),
-        block=sql.Literal(overview.BLOCK),
-        **{name: parameters.add(value) + sql.SQL("::integer") for name, value in reach.items()},
-    )
+    cells = _stored_cells(collection, reach, level, wanted - level, parameters)
     names = properties_of(query, detail, near=False)
     large = _QUERIES["large_stored"].format(
         large=tables.large,
@@ -150,6 +140,18 @@ def counted_statement(
     large = _QUERIES["large_counted"].format(properties=_columns(names, "seen_rows"), large_m=large_m, cap=sql.Literal(_cap(detail)))
     sources = sql.SQL("seen_rows AS MATERIALIZED ({}), cells AS MATERIALIZED ({})").format(rows, cells)
     return _drawn(query, frame, detail, sources, large, level, parameters)
+
+
+def _stored_cells(collection: Collection, reach: dict[str, int], level: int, shift: int, parameters: Parameters) -> sql.Composed:
+    return _QUERIES["stored_cells"].format(
+        cells=OverviewTables(collection.dataset.id).cells,
+        level=sql.Literal(level),
+        shift=sql.Literal(shift),
+        above=sql.Literal(LAST_LEVEL - level),
+        last=sql.Literal(LAST_LEVEL),
+        block=sql.Literal(overview.BLOCK),
+        **{name: parameters.add(value) + sql.SQL("::integer") for name, value in reach.items()},
+    )
 
 
 def _drawn(

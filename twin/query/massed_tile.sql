@@ -77,7 +77,11 @@ FROM (
 ) AS edges
 WHERE is_edge OR NOT at_edge GROUP BY class, x >> 4, y >> 4
 
--- name: probe
--- Whether the overview is finished, and how many features touch the tile, counted no further than needed; -1 where that does not matter.
-SELECT has_overview, CASE WHEN {always} OR NOT has_overview THEN (SELECT count(*) FROM ({rows}) AS touching) ELSE -1 END
-FROM (SELECT coalesce(obj_description(to_regclass({cells_name}), 'pg_class') = {wanted}, false) AS has_overview) AS known
+-- name: has_overview
+SELECT coalesce(obj_description(to_regclass({cells_name}), 'pg_class') = {wanted}, false)
+
+-- name: count_touching
+SELECT count(*) FROM ({rows}) AS touching
+
+-- name: count_in_cells
+SELECT coalesce(sum(count), 0)::bigint FROM ({cells}) AS c

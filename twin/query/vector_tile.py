@@ -17,7 +17,14 @@ from twin.model import Principal
 from twin.query.area import to_storage
 from twin.query.execute import AsyncPool, fetch_pinned, fetch_row
 from twin.query.feature_query import FeatureQuery, Statement
-from twin.query.massed_tile import COUNTED, Probe, Sample, counted_statement, probe, probe_statement, stored_statement
+from twin.query.massed_tile import (
+    COUNTED,
+    Sample,
+    count_statement,
+    counted_statement,
+    has_overview_statement,
+    stored_statement,
+)
 from twin.query.tile import FEATURE_CAP, Detail, TileFrame, drawn_tile, tile_frame, tile_statement
 from twin.tile_matrix_sets import TileAddress
 
@@ -51,6 +58,16 @@ class _Way:
     is_sampled: bool = False
     is_last: bool = False
     """True when nothing is left to try where it takes too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known before a tile of a low level is drawn."""
+
+    has_sums: bool
+    """An overview has what is asked for."""
+    count: int
+    """Features that touch it, of more than ``COUNTED`` not how many; -1 where they were not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +134,24 @@ async def _way(pool: AsyncPool, query: FeatureQuery, at: int | None, frame: Tile
         return one_by_one
     stands = query.is_whole and (at is None or at >= query.collection.revision.commit)
     asked = dataclasses.replace(query, as_of=None if stands else at)
-    is_plain = stands and has_sums
-    always = frame.side_m <= _COUNTED_M or not is_plain
     try:
-        known = probe(await fetch_row(pool, probe_statement(asked, frame, principal, always=always)))
+        known = await _known(pool, asked, frame, principal, may_have_sums=stands and has_sums)
     except UnavailableError as error:
         if not _took_too_long(error):
             raise
-        known = Probe(has_overview=False, count=COUNTED + 1)
+        known = _Known(has_sums=False, count=COUNTED + 1)
     if 0 <= known.count <= _ONE_BY_ONE and frame.side_m <= _ONE_BY_ONE_M:
         return one_by_one
-    summed_up = partial(_summed_up, frame=frame, principal=principal, known=known, is_plain=is_plain)
-    return _Way(summed_up, is_sampled=known.count > COUNTED and not (is_plain and known.has_overview))
+    summed_up = partial(_summed_up, frame=frame, principal=principal, known=known)
+    return _Way(summed_up, is_sampled=known.count > COUNTED and not known.has_sums)
+
+
+async def _known(pool: AsyncPool, query: FeatureQuery, frame: TileFrame, principal: Principal, *, may_have_sums: bool) -> _Known:
+    has_sums = may_have_sums and (await fetch_row(pool, has_overview_statement(query.collection)))[0] is True
+    if has_sums and frame.side_m > _COUNTED_M:
+        return _Known(has_sums, -1)
+    row = await fetch_row(pool, count_statement(query, frame, principal, has_overview=has_sums))
+    return _Known(has_sums, int(row[0]))
 
 
 def _took_too_long(error: UnavailableError) -> bool:
@@ -143,8 +166,8 @@ def _one_by_one(query: FeatureQuery, detail: Detail, *, frame: TileFrame, princi
     return tile_statement(query, frame, detail, principal)
 
 
-def _summed_up(query: FeatureQuery, detail: Detail, *, frame: TileFrame, principal: Principal, known: Probe, is_plain: bool) -> Statement:
-    is_stored = is_plain and known.has_overview and query.as_of is None
+def _summed_up(query: FeatureQuery, detail: Detail, *, frame: TileFrame, principal: Principal, known: _Known) -> Statement:
+    is_stored = known.has_sums and query.as_of is None
     if 0 <= known.count <= (_COUNTED_BESIDE if is_stored else COUNTED):
         return counted_statement(query, frame, detail, principal)
     if is_stored:

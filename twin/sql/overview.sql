@@ -32,9 +32,9 @@ FROM (SELECT fid, ST_Length2D(diagonal) AS size_m, diagonal
 WHERE size_m > {small_m}
 
 -- name: fill_cells
--- Levels are made one of the other: `levels` is `first_level` and those `rolled_up`, `summed` all together.
+-- Levels are made one of the other: `levels` is `first_level` and those `rolled_up`, `summed` all together. What a tile shows lies together.
 WITH entered AS ({entered}), {levels}
-INSERT INTO {cells} {summed}
+INSERT INTO {cells} SELECT * FROM ({summed}) AS s (level, x, y) ORDER BY level, x >> {block}, y >> {block}, x, y
 
 -- name: change_cells
 -- The same, of what came and what went; gives the keys of cells in which nothing is left. No index has a sum in it, nor as a condition:
