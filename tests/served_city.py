@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ class City:
     """A data folder and the commands that work on it."""
 
     data_dir: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of the environment, for every command."""
 
     def run(self, *arguments: object, code: int = 0) -> dict[str, Any]:
         """Run a command, demand its exit code and return the last line of its ``--json`` output."""
@@ -38,14 +40,14 @@ class City:
     def process(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run a command and return what it said."""
         words = [*COMMAND, *map(str, arguments), "--data-dir", str(self.data_dir)]
-        return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, env=environment())
+        return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, env=self.environment())
 
     @contextlib.contextmanager
     def served(self, command: tuple[str, ...] = ("serve",), **variables: str) -> Iterator[httpx.Client]:
         """Serve the city for the block, with more environment variables; ends it with SIGINT, as Ctrl-C does, and demands a clean end."""
         port = free_port()
         words = [*COMMAND, *command, "--data-dir", str(self.data_dir), "--port", str(port)]
-        server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment() | variables)
+        server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=self.environment() | variables)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 wait_ready(client, server)
@@ -55,15 +57,19 @@ class City:
             _, said = server.communicate(timeout=60)
         assert "Traceback" not in said, said
 
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the city's commands."""
+        return environment() | dict(self.variables)
 
-def make(folder: Path, *, srid: int = 4549, vertical: str = "egm96", name: str = "测试") -> City:
-    """Make the deployment of a city in ``folder``."""
+
+def make(folder: Path, *, srid: int = 4549, vertical: str = "egm96", name: str = "测试", of: type[City] = City, **variables: str) -> City:
+    """Make the deployment of a city in ``folder``, whose commands run with more environment variables."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
     file = folder / "given.yaml"
     lines = (f"name: {name}", f"storage_crs: EPSG:{srid}", f"vertical: {vertical}", "extent: null", "admin_prefix: null")
     file.write_text("\n".join(lines), encoding="utf-8")
-    city = City(folder / "data")
+    city = of(folder / "data", variables)
     city.run("init", "--city", file)
     return city
 

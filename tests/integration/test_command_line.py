@@ -1,4 +1,4 @@
-"""The commands as a surveyor and an operator use them, each in a process of its own."""
+"""The commands as a surveyor and an operator use them; those that say how a process ends are one, and the server always is."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 import shapely
 
 from tests import served_city
+from tests.commands import CityAtHand
 from tests.served_city import City
 from twin.embedded import EmbeddedCluster
 
@@ -35,10 +36,8 @@ def write(path: Path, features: list[dict[str, object]]) -> Path:
 
 
 @pytest.fixture
-def city(open_folder: Path) -> Iterator[City]:
-    made = served_city.make(open_folder)
-    with EmbeddedCluster(made.data_dir).use():
-        yield made
+def city(open_folder: Path, database_url: str) -> City:
+    return served_city.make(open_folder, of=CityAtHand, TWIN_DATABASE_URL=database_url)
 
 
 @pytest.fixture
@@ -153,7 +152,7 @@ def test_check_publishes_nothing_and_writes_a_report(city: City, open_folder: Pa
 )
 def test_wrong_use_is_one_line_and_an_exit_code(any_city: tuple[City, Path], arguments: tuple[str, ...], code: int, said: str) -> None:
     city, buildings = any_city
-    done = city.process(*(a.format(file=buildings) for a in arguments))
+    done = CityAtHand(city.data_dir).process(*(a.format(file=buildings) for a in arguments))
     assert done.returncode == code, done.stderr
     lines = done.stderr.strip().splitlines()
     assert lines[-1].endswith(f"[{said}]"), done.stderr
