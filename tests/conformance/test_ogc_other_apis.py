@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 import os
+import re
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -480,3 +481,69 @@ def test_pages_have_no_script_and_load_nothing_from_elsewhere(get: Get, base: st
     assert "<script" not in answer.text
     for element in etree.HTML(answer.text).iter("link", "img", "iframe"):
         assert (element.get("src") or element.get("href")).startswith((base, "data:"))
+
+
+# -- problems --------------------------------------------------------------------------------------------------------------------
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+BESIDE = [
+    *("/tiles/no/tileset.json", "/tiles/no/1/layer.json", "/tiles/houses/1/i/9/0/0.subtree", "/tiles/houses/tileset.json?filter=x"),
+    *("/tiles/no/export.3tz", "/tiles/imagery/1/0/0/0.webp?on=x", "/scene.json/no", "/no", "/ogc/no"),
+]
+"""Addresses that no definition has."""
+
+
+def told(answer: httpx.Response) -> tuple[str, str]:
+    """Return what an answer says went wrong, as its door's clients read it, and in which language it says to be."""
+    kind = answer.headers["content-type"].partition(";")[0]
+    if kind == "text/xml":
+        return etree.fromstring(answer.content)[0][0].text or "", answer.headers["content-language"]
+    document = answer.json()
+    if kind == "application/json" and "arcgis" in answer.url.path:
+        message = document["error"]["message"]
+        return message, "zh-Hans" if CHINESE.search(message) else "en"
+    assert kind == "application/problem+json", answer.url
+    reasons = [fault.get("reason", "") for fault in document.get("errors", ())]
+    assert all(CHINESE.search(text) is not None for text in reasons) or answer.headers["content-language"] == "en", reasons
+    return f"{document['title']} {document['detail']}", answer.headers["content-language"]
+
+
+def wrong_requests(get: Get, root: str) -> Iterator[tuple[str, str]]:
+    """Yield a request to every operation of the definitions that cannot be answered: an unknown parameter, names of nothing."""
+    for prefix, definition in (("/ogc", get("/openapi").json()), ("", get(f"{root}/api/openapi").json())):
+        for path, operations in definition["paths"].items():
+            if not prefix and "{" not in path:
+                continue  # what /api is not asked for by name it takes as it comes
+            for method in operations:
+                yield method.upper(), prefix + re.sub(r"\{[^}]+\}", "no-such", path) + "?no-such=1"
+    yield from (("GET", path) for path in BESIDE)
+    yield from (("PUT", path) for path in ("/", "/scene.json", "/api/commits", "/ogc/search", "/tiles/houses/tileset.json"))
+
+
+def test_every_door_says_what_is_wrong_in_the_callers_language(get: Get, base: str) -> None:
+    root, seen = base.removesuffix("/ogc"), set()
+    with httpx.Client(base_url=root, timeout=60) as client:
+        for method, address in wrong_requests(get, root):
+            for language, accepted in (("zh-Hans", "zh-CN,zh;q=0.9"), ("en", "en-GB, en;q=0.8, zh;q=0.5")):
+                answer = client.request(method, address, headers={"Accept-Language": accepted})
+                text, said = told(answer)
+                assert said == language, (method, address)
+                assert (CHINESE.search(text) is not None) == (language == "zh-Hans"), (method, address, text)
+                assert answer.status_code < 500, (method, address)
+                if answer.status_code == 405:
+                    assert answer.headers["allow"], (method, address)
+            seen.add(answer.headers["content-type"].partition(";")[0])
+    assert seen == {"application/problem+json", "text/xml", "application/json"}
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/scene.json", "/api/commits", "/api/openapi", "/ogc", "/ogc/collections/houses/items"])
+def test_head_says_what_get_says(base: str, path: str) -> None:
+    with httpx.Client(base_url=base.removesuffix("/ogc"), headers={"Accept-Encoding": "identity"}, timeout=60) as client:
+        whole, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert {name: head.headers.get(name) for name in ("content-length", "content-type", "etag")} == {
+            name: whole.headers.get(name) for name in ("content-length", "content-type", "etag")
+        }
+        if (tag := whole.headers.get("etag")) is not None:
+            for held in (f'"other", {tag}', "*"):
+                assert client.get(path, headers={"If-None-Match": held}).status_code == 304

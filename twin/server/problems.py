@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from ogc import negotiation
 from twin.errors import BadRequestError, NotFoundError, Text, TwinError
+from twin.server.validation_texts import fault_text
 
 _LOG = logging.getLogger("twin.server")
 _TITLES = {
@@ -68,10 +69,11 @@ async def _on_twin_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
-    reasons = error.errors() if isinstance(error, RequestValidationError) else []
-    found = [{"pointer": "/" + "/".join(map(str, reason["loc"])), "reason": reason["msg"]} for reason in reasons]
-    first = found[0] if found else {"pointer": "", "reason": "not valid"}
-    return problem(request, BadRequestError(f"{first['pointer']}: {first['reason']}", extra={"errors": found}))
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    found = [("/" + "/".join(map(str, fault["loc"])), fault_text(fault)) for fault in faults]
+    pointer, first = found[0] if found else ("", Text("无效", "not valid"))
+    listed = [{"pointer": where, "reason": reason} for where, reason in found]
+    return problem(request, BadRequestError(f"{pointer}: {first.en}", zh=f"{pointer}：{first.zh}", extra={"errors": listed}))
 
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
