@@ -15,7 +15,7 @@ MAX_RECORDS = 2_000
 OBJECT_ID, OID = "objectid", "oid"
 CURRENT_VERSION = 10.91
 """The version of ArcGIS Server whose REST interface this is."""
-_FORMATS = "JSON, geoJSON"
+_FORMATS = "JSON, geoJSON, PBF"
 _INT32 = 2**31
 _TYPES: Mapping[FieldType, str] = MappingProxyType(
     {

@@ -14,6 +14,7 @@ from ogc.arcgis.esri_geometry import InputGeometry, input_geometry, wkid_of
 from ogc.arcgis.groups import Groups, asked_groups
 from ogc.arcgis.layers import MAX_RECORDS, OBJECT_ID, OID
 from ogc.arcgis.parameters import field_names, flag, refused, whole
+from ogc.arcgis.pbf import Steps, asked_steps
 from ogc.arcgis.where import parse_where
 from ogc.parameters import whole_number
 from twin.crs import OutputCrs
@@ -27,6 +28,8 @@ from twin.query.order import sortables
 MOST_IDS = 10_000
 ALL_IDS = 2_000_000
 """How many ids ``returnIdsOnly`` gives: Esri's clients ask for all of them at once."""
+Form = Literal["json", "geojson", "pbf"]
+_FORMS: Mapping[str, Form] = MappingProxyType({"json": "json", "pjson": "json", "geojson": "geojson", "pbf": "pbf"})
 Wanted = Literal["features", "count", "ids", "extent"]
 _UNDERSTOOD = frozenset(
     {
@@ -71,7 +74,7 @@ class LayerQuery:
 
     query: FeatureQuery
     wanted: Wanted
-    form: Literal["json", "geojson"]
+    form: Form
     fields: tuple[str, ...]
     """The attributes of the answer, in order."""
     start: int
@@ -79,6 +82,8 @@ class LayerQuery:
     historic: dt.datetime | None
     groups: Groups | None = None
     """What is asked of groups of the features, None where the features are."""
+    steps: Steps | None = None
+    """The grid on which positions of a pbf are to lie, None for one of its own."""
 
 
 def named_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -98,9 +103,10 @@ def named_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def layer_query(given: Mapping[str, str], collection: Collection, now: dt.datetime) -> LayerQuery:
     """Return what the parameters ask of a collection."""
-    form = given.get("f", "json")
-    if form not in {"json", "pjson", "geojson"}:
-        raise refused("bad-format", "f is json, pjson or geojson", "f 应为 json、pjson 或 geojson")
+    form = _FORMS.get(given.get("f", "json"))
+    if form is None:
+        listed = ", ".join(_FORMS)
+        raise refused("bad-format", f"f is one of {listed}", f"f 应为 {listed} 之一")
     start, count = whole(given, "resultoffset", 0), max(1, min(whole(given, "resultrecordcount", MAX_RECORDS), MAX_RECORDS))
     groups = asked_groups(given, collection, distinct=flag(given, "returndistinctvalues"), start=start, count=count)
     fields = _fields(given.get("outfields", ""), collection)
@@ -124,12 +130,13 @@ def layer_query(given: Mapping[str, str], collection: Collection, now: dt.dateti
     return LayerQuery(
         query=dataclasses.replace(query, area=area, filter=predicate),
         wanted=_wanted(given, groups),
-        form="geojson" if form == "geojson" else "json",
+        form=form,
         fields=fields,
         start=start,
         count=count,
         historic=_moment(given.get("historicmoment")),
         groups=groups,
+        steps=asked_steps(given.get("quantizationparameters")) if form == "pbf" else None,
     )
 
 

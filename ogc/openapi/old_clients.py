@@ -85,9 +85,9 @@ def _wfs_answers() -> dict[int, Document]:
 
 def _documents(identifier: str, summary: str, parameters: list[Document], asked: Mapping[str, str] = MappingProxyType({})) -> Document:
     """Return a path item whose GET and POST mean the same; an error is a member of the document, as ArcGIS Server has it."""
-    forms = {"f": "json | pjson | geojson" if asked else "json | pjson", "lang": "zh | en", **asked}
+    forms = {"f": "json | pjson | geojson | pbf" if asked else "json | pjson", "lang": "zh | en", **asked}
     listed = [*parameters, *(query(name, _TEXT, values) for name, values in forms.items())]
-    answers = {200: answer("OK", content(JSON))}
+    answers = {200: answer("OK", content(JSON, "application/x-protobuf") if asked else content(JSON))}
     posted = body(content("application/x-www-form-urlencoded"), required=False)
     return {
         "get": operation(identifier, summary, answers, parameters=listed, problems=(405, 429)),
