@@ -144,12 +144,19 @@ def _publish(
     _refuse_many_deletes(ready, act)
     changing = [p for p in ready if _changes(p.counts)]
     commit = _commit(connection, catalogue, changing, act, to_degrees) if changing else None
+    _note_last(connection, submission, parts)
     catalogue.submissions.advance(connection, submission, SubmissionState.PUBLISHED, commit)
     for part in ready:
         if part not in changing or not part.staging.first_load:
             staged.drop(connection, part.staging)
     connection.execute(QUERIES["forget_parts"], {"submission": submission})
     return Published(commit=commit, counts={p.staging.dataset.slug: p.counts for p in ready}, findings=tuple(findings))
+
+
+def _note_last(connection: Connection, submission: uuid.UUID, parts: Sequence[Part]) -> None:
+    """Have the datasets of a submission say that it was the last; what only derives from it is no part of it."""
+    numbers = {"datasets": [p.staging.dataset.id for p in parts], "parts": [p.staging.part for p in parts]}
+    connection.execute(QUERIES["note_last_submission"], {"submission": submission, **numbers})
 
 
 def _matched(connection: Connection, catalogue: Catalogue, submission: uuid.UUID, part: Part) -> tuple[Part, tuple[Finding, ...]]:

@@ -249,6 +249,11 @@ SELECT id, current_commit FROM catalog.dataset WHERE id = ANY (%(datasets)s) AND
 DELETE FROM catalog.finding
 WHERE submission = %(submission)s AND part = %(part)s AND rule = ANY (%(rules)s) AND severity <> 'error'
 
+-- name: note_last_submission
+INSERT INTO catalog.last_submission (dataset, submission, part)
+SELECT dataset, %(submission)s, part FROM unnest(%(datasets)s::integer[], %(parts)s::integer[]) AS p (dataset, part)
+ON CONFLICT (dataset) DO UPDATE SET submission = excluded.submission, part = excluded.part
+
 -- name: forget_parts
 DELETE FROM catalog.submission_part WHERE submission = %(submission)s
 

@@ -3,17 +3,10 @@
 -- name: facts
 WITH wanted AS (
     SELECT d.id, d.slug FROM catalog.dataset AS d WHERE d.slug = ANY (%(slugs)s)
-), named AS (
-    SELECT s.id, s.changed_at,
-           coalesce((SELECT array_agg(slug ORDER BY first) FROM (
-                         SELECT p.part ->> 'dataset' AS slug, min(p.place) AS first
-                         FROM jsonb_array_elements(s.request -> 'parts') WITH ORDINALITY AS p (part, place) GROUP BY 1) AS asked),
-                    ARRAY(SELECT jsonb_array_elements_text(s.options -> 'datasets'))) AS datasets
-    FROM catalog.submission AS s WHERE s.state = 'published' AND s.options ->> 'check' IS NULL
 ), last AS (
     -- The last one to be published into each dataset, whether or not it found anything to change there.
-    SELECT DISTINCT ON (slug) slug, n.id, n.changed_at, array_position(n.datasets, slug) - 1 AS part
-    FROM named AS n, unnest(n.datasets) AS slug WHERE slug = ANY (%(slugs)s) ORDER BY slug, n.changed_at DESC, n.id
+    SELECT w.slug, s.id, s.changed_at, l.part
+    FROM wanted AS w JOIN catalog.last_submission AS l ON l.dataset = w.id JOIN catalog.submission AS s ON s.id = l.submission
 ), counted AS (
     SELECT last.slug, f.severity, f.waived IS NOT NULL AS waived, count(*) AS count
     FROM last JOIN catalog.finding AS f ON f.submission = last.id AND coalesce(f.part, last.part) = last.part GROUP BY 1, 2, 3
@@ -26,8 +19,10 @@ SELECT jsonb_agg(jsonb_build_object(
     'findings', coalesce((SELECT jsonb_agg(jsonb_build_array(c.severity, c.waived, c.count)) FROM counted AS c WHERE c.slug = w.slug), '[]')))
 FROM wanted AS w LEFT JOIN last ON last.slug = w.slug
     CROSS JOIN LATERAL (
-        SELECT count(*) AS revisions, min(c.time) AS first, max(c.time) AS last
-        FROM catalog.revision AS r JOIN catalog.commit AS c ON c.number = r.commit WHERE r.dataset = w.id) AS r
+        SELECT revisions, (SELECT time FROM catalog.commit WHERE number = oldest) AS first,
+               (SELECT time FROM catalog.commit WHERE number = newest) AS last
+        FROM (SELECT count(*) AS revisions, min(commit) AS oldest, max(commit) AS newest FROM catalog.revision WHERE dataset = w.id) AS known
+    ) AS r
 
 -- name: matching
 WITH records AS (
