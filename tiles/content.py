@@ -14,12 +14,13 @@ from tiles.glb import Encoding, Material, Picture, TileMesh, write_glb
 from tiles.instanced_glb import write_instances
 from tiles.kept_pictures import KeptPictures
 from tiles.kernel import kernel
-from tiles.local_frame import ToGeocentric, fit_projection
+from tiles.local_frame import ToGeocentric
 from tiles.mesh.batch import HIGHEST_M, LOWEST_M, LeftOut, MeshBatch, Shown
 from tiles.metadata import MetadataClass, PropertyTable, property_table
 from tiles.node import Summary
 from tiles.placed import instances_of
 from tiles.recipes import Instanced
+from tiles.shared_fits import SharedFits
 from tiles.source import Source
 from tiles.statistics import Statistics, statistics_of
 from tiles.texels import TEXEL_M
@@ -61,6 +62,7 @@ class Drawing:
         self._pictures = pictures
         self._exact = to_geocentric
         self._projecting = threading.Lock()
+        self._fits = SharedFits(self.to_geocentric)
 
     def to_geocentric(
         self, easting_m: NDArray[np.float64], northing_m: NDArray[np.float64], height_m: NDArray[np.float64], /
@@ -80,7 +82,7 @@ class Drawing:
     def _draw(self, source: Source, rows: NDArray[np.int64], mesh: MeshBatch) -> Drawn:
         unfit, reason = _absurd(mesh), LeftOut.ELEVATION_ABSURD
         if len(unfit) == 0 and not mesh.is_empty:
-            projection = fit_projection(self.to_geocentric, mesh.positions)
+            projection = self._fits.over(mesh.positions)
             reached = projection.reaches(mesh.positions)
             unfit, reason = np.unique(mesh.feature[~reached]), LeftOut.OUTSIDE_CRS
         if len(unfit):

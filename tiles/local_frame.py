@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -73,6 +73,18 @@ class Projection:
     coefficients: NDArray[np.float64] | None
     residual_m: float
     exact: ToGeocentric
+
+    def around(self, centre: NDArray[np.float64]) -> Projection:
+        """Return the same fit, which has ``coefficients``, to the local frame at ``centre`` (3,) E, N, H."""
+        if self.coefficients is None:
+            return self
+        values = np.empty((6, len(_FRAME_STEPS)))
+        _all_values(centre + _FRAME_STEPS, self.coefficients.T.copy(), *self.centre, self.scale_m, values)
+        ecef = self.frame.to_ecef(values[:3].T)
+        frame, coefficients = LocalFrame(ecef[0], _axes(ecef)), self.coefficients.copy()
+        coefficients[:, :3] = self.coefficients[:, :3] @ (self.frame.axes.T @ frame.axes)
+        coefficients[0, :3] += (self.frame.origin - frame.origin) @ frame.axes
+        return replace(self, frame=frame, coefficients=coefficients)
 
     def reaches(self, positions: Points) -> NDArray[np.bool_]:
         """Return which ``positions`` (n,) the exact function is defined at."""

@@ -23,6 +23,7 @@ from tiles.memory_store import MemoryStore
 from tiles.mesh.batch import LeftOut
 from tiles.node_store import NodeStore
 from tiles.recipes import RecipeError
+from tiles.shared_fits import SharedFits
 from tiles.tileset import ContentRef, Tile, pointing_tileset, revision_tileset, tile
 from tiles.tiling import Budget
 from tiles.workers import ThreadWorkers, Workers
@@ -210,6 +211,38 @@ def test_the_fit_is_exact_to_a_tenth_of_a_millimetre(width_m: float) -> None:
     assert np.abs(found - exact(positions)).max() < 1e-4
     assert projection.coefficients is not None
     assert projection.residual_m < 1e-4
+
+
+@pytest.mark.parametrize("height_m", [0.0, 3_650.0])
+def test_a_shared_fit_is_as_exact_and_leaves_no_trace_of_who_shares_it(height_m: float) -> None:
+    """Contents anywhere in a block, over its edges and above it; the same numbers whatever was asked before."""
+    rng = np.random.default_rng(5)
+    fits = SharedFits(to_geocentric)
+    for width_m in (5, 400, 1_000, 6_000):
+        corner = np.array([rng.uniform(480_000, 500_000), rng.uniform(3.5e6, 3.52e6), height_m])
+        positions = corner + rng.uniform(0, 1, (300, 3)) * [width_m, width_m, 90.0]
+        projection = fits.over(positions)
+        local, region = projection.project(positions)
+        assert np.abs(projection.frame.to_ecef(local) - exact(positions)).max() < 1e-4
+        np.testing.assert_allclose(projection.frame.axes.T @ projection.frame.axes, np.eye(3), atol=1e-12)
+        assert np.abs(local).max() < width_m + 90
+        fresh, same_region = SharedFits(to_geocentric).over(positions).project(positions)
+        np.testing.assert_array_equal(local, fresh)
+        assert region == same_region
+        assert region.encloses(region_of(exact(positions), 0.0))
+
+
+def test_a_block_with_a_kink_leaves_its_contents_fits_of_their_own() -> None:
+    def kinked(e: np.ndarray, n: np.ndarray, h: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return to_geocentric(e, n, h + np.maximum(e - 500_000, 0) * 1e-3)
+
+    rng = np.random.default_rng(2)
+    for east, is_fit in ((498_000.0, True), (499_900.0, False)):
+        positions = np.array([east, 3.5e6, 0.0]) + rng.uniform(0, 1, (300, 3)) * [200.0, 200.0, 9.0]
+        projection = SharedFits(kinked).over(positions)
+        assert (projection.coefficients is not None) == is_fit
+        found = projection.frame.to_ecef(projection.project(positions)[0])
+        assert np.abs(found - np.column_stack(kinked(*positions.T))).max() < 1e-4
 
 
 def test_a_kink_in_the_geoid_sends_every_vertex_through_the_exact_function() -> None:
