@@ -96,10 +96,16 @@ def translated() -> Iterator[None]:
     except (psycopg.errors.DataError, psycopg.errors.UntranslatableCharacter) as error:
         raise BadRequestError(f"the database cannot take a value: {_first_line(error)}", zh="数据库无法计算或接受某个值") from error
     except TooManyRequests as error:
-        busy = UnavailableError("too many requests wait for an answer; try again", zh="请求过多，请稍后重试")
-        raise busy.with_code("overloaded") from error
+        raise overloaded() from error
     except psycopg.OperationalError as error:
         raise UnavailableError(f"the database does not answer: {_first_line(error)}", zh="数据库无响应") from error
+
+
+def overloaded() -> UnavailableError:
+    """Return the error that too many wait for a connection already."""
+    busy = UnavailableError("too many requests wait for an answer; try again", zh="请求过多，请稍后重试")
+    busy.code = "overloaded"
+    return busy
 
 
 def _first_line(error: Exception) -> str:

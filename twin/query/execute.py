@@ -28,6 +28,11 @@ Row = tuple[Any, ...]
 AsyncPool = AsyncConnectionPool[psycopg.AsyncConnection[Row]]
 
 
+def is_full(pool: AsyncPool) -> bool:
+    """True when as many wait for a connection as may: who comes now is refused."""
+    return 0 < pool.max_waiting <= pool.get_stats().get("requests_waiting", 0)
+
+
 async def fetch_row(pool: AsyncPool, statement: Statement) -> Row:
     """Return the one row of a statement; driver errors come as TwinErrors."""
     with translated():
@@ -82,13 +87,4 @@ async def fetch_pinned(pool: AsyncPool, query: FeatureQuery, at: int | None, bui
     row = await fetch_row(pool, build(chosen))
     if chosen.as_of is None and moved_on(row[0], at):
         row = await fetch_row(pool, build(dataclasses.replace(query, as_of=at)))
-    return row
-
-
-def fetch_pinned_blocking(pool: Pool, query: FeatureQuery, at: int | None, build: Build) -> Row:
-    """The same as :func:`fetch_pinned` for a thread."""
-    chosen = read_of(query, at)
-    row = fetch_row_blocking(pool, build(chosen))
-    if chosen.as_of is None and moved_on(row[0], at):
-        row = fetch_row_blocking(pool, build(dataclasses.replace(query, as_of=at)))
     return row

@@ -10,7 +10,6 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from psycopg_pool import AsyncConnectionPool
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ogc.export_job import ExportMeans
@@ -20,6 +19,7 @@ from twin.db import connection_string
 from twin.query.execute import DOOR_SETTINGS, AsyncPool
 from twin.server import problems
 from twin.server.access import principal_of
+from twin.server.admission import Admission
 from twin.server.body_limit import BodyLimitMiddleware
 from twin.server.city import City
 from twin.server.cityjson.formats import cityjson_formats
@@ -66,6 +66,11 @@ _CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; img-src 'self' data: blob:;"
     " style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
 )
+_SAFE_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"content-security-policy", _CONTENT_SECURITY_POLICY.encode("ascii")),
+)
 _NO_VIEWER = (
     "<!doctype html><meta charset=utf-8><title>citytwin</title><p>三维界面尚未构建：请运行 <code>make setup</code>。"
     "<p>The viewer has not been built: run <code>make setup</code>. The data is served at <a href=ogc>ogc</a>."
@@ -107,11 +112,7 @@ def create_app(city: City) -> FastAPI:
     app = FastAPI(title="citytwin", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     metrics = Metrics()
     app.state.events = hub
-    app.add_middleware(HeadAsGet, prefixes=("/api/", "/scene.json", "/livez", "/readyz", "/metrics"), endless=frozenset({"/api/events"}))
-    app.add_middleware(BodyLimitMiddleware, unlimited=frozenset({"/api/submissions"}))
-    app.add_middleware(RequestForm)
-    app.add_middleware(_SafeHeaders)
-    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    _surround(app, metrics, pool)
     problems.install(app)
     _know_address(app, city.settings)
     app.include_router(health_router(city, metrics))
@@ -162,6 +163,16 @@ def create_app(city: City) -> FastAPI:
     return app
 
 
+def _surround(app: FastAPI, metrics: Metrics, pool: AsyncPool) -> None:
+    """Put around every route what all of them have in common; what is added last is met first."""
+    app.add_middleware(HeadAsGet, prefixes=("/api/", "/scene.json", "/livez", "/readyz", "/metrics"), endless=frozenset({"/api/events"}))
+    app.add_middleware(BodyLimitMiddleware, unlimited=frozenset({"/api/submissions"}))
+    app.add_middleware(RequestForm)
+    app.add_middleware(Admission, pool=pool)
+    app.add_middleware(_SafeHeaders)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
+
+
 def _know_address(app: FastAPI, settings: Settings) -> None:
     known_as = None if settings.public_url is None else public_address(settings.public_url)
     if known_as is not None or settings.allowed_hosts:
@@ -180,7 +191,7 @@ def _tile_cache(city: City) -> TileCache | None:
 
 
 class _SafeHeaders:
-    """Adds the headers that keep a browser from doing more than the page needs."""
+    """Adds the headers that keep a browser from doing more than the page needs, where an answer has not its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -188,10 +199,8 @@ class _SafeHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def safe(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("Referrer-Policy", "same-origin")
-                headers.setdefault("Content-Security-Policy", _CONTENT_SECURITY_POLICY)
+                own = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(header for header in _SAFE_HEADERS if header[0] not in own)]
             await send(message)
 
         await self._app(scope, receive, safe if scope["type"] == "http" else send)
