@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ogc.capabilities import Capabilities
+
 CLASSES = (
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
@@ -99,9 +101,13 @@ _GEOVOLUMES = (
 )
 
 
-def classes(
-    *, writable: bool, json_fg: bool = False, processes: bool = False, draws: bool = False, has_volumes: bool = False
-) -> tuple[str, ...]:
-    """Return the classes of a door; those of Part 4 only where features can be written through it."""
-    more = (_WRITING, writable), (_JSON_FG, json_fg), (_PROCESSES, processes), (_MAPS, draws), (_GEOVOLUMES, has_volumes)
+def classes(can: Capabilities) -> tuple[str, ...]:
+    """Return the classes of a door by what it can do; those of Part 4 only where features can be written through it."""
+    more = (
+        (_WRITING, can.writes),
+        (_JSON_FG, can.formats is not None),
+        (_PROCESSES, can.runs_processes),
+        (_MAPS, can.draws),
+        (_GEOVOLUMES, can.has_volumes),
+    )
     return CLASSES + _STYLES_AND_RECORDS + tuple(one for found, is_so in more if is_so for one in found)

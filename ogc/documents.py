@@ -70,32 +70,14 @@ class DocumentDoor:
     async def conformance(self, request: Request) -> Response:
         """The conformance classes that are true."""
         state, language, _ = await self._begin(request)
-        known = classes(
-            writable=self._context.writer is not None,
-            json_fg=self._context.exports is not None,
-            processes=self._context.jobs is not None,
-            draws=self._context.pictures is not None,
-            has_volumes=self._context.volumes is not None,
-        )
-        return await self._send(request, state, "conformance.html", {"conformsTo": list(known)}, language)
+        document = {"conformsTo": list(classes(self._context.can))}
+        return await self._send(request, state, "conformance.html", document, language)
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI 3.0 definition of every route."""
         state, language, _ = await self._begin(request)
         visible = state.visible(self._context.principal_of(request))
-        document = openapi_document(
-            Described(
-                state.deployment,
-                visible,
-                language,
-                writable=self._context.writer is not None,
-                formats=self._context.exports.formats if self._context.exports else None,
-                processes=self._context.jobs is not None,
-                draws=self._context.pictures is not None,
-                has_volumes=self._context.volumes is not None,
-            ),
-            links.base_url(request),
-        )
+        document = openapi_document(Described(state.deployment, visible, language, self._context.can), links.base_url(request))
         return await self._send(request, state, "openapi.html", document, language, media_type=OPENAPI)
 
     async def collections(self, request: Request) -> Response:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from ogc.capabilities import Capabilities
 from ogc.export_job import ExportMeans
 from ogc.pictures import PictureDrawer
 from ogc.processes.job import JobDesk
@@ -65,6 +66,17 @@ class OgcContext:
     """Connections of what takes long (:attr:`dear`); None: those of everything else."""
     on_change: Callable[[Callable[[], None]], None] | None = None
     """Takes who is to be called, on the event loop, whenever the catalogue has changed; None: the door looks by itself."""
+
+    @property
+    def can(self) -> Capabilities:
+        """What this door can do by what it was handed."""
+        return Capabilities(
+            formats=self.exports.formats if self.exports is not None else None,
+            writes=self.writer is not None,
+            runs_processes=self.jobs is not None,
+            draws=self.pictures is not None,
+            has_volumes=self.volumes is not None,
+        )
 
     @property
     def dear(self) -> AsyncPool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ogc.formats import Formats
+from ogc.capabilities import Capabilities
 from twin.model import Deployment
 from twin.query.collection import Collection
 
@@ -30,16 +30,7 @@ class Described:
     collections: Mapping[str, Collection]
     """Those the caller may see."""
     language: str
-    writable: bool = False
-    """Whether features can be written through this door."""
-    formats: Formats | None = None
-    """What items and datasets are written as besides JSON and HTML."""
-    processes: bool = False
-    """Whether jobs are taken."""
-    draws: bool = False
-    """Whether picture tiles are drawn."""
-    has_volumes: bool = False
-    """Whether what is built in 3D is known."""
+    can: Capabilities
 
     def text(self, zh: str, en: str) -> str:
         """Return the text in the definition's language."""

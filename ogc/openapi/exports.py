@@ -14,11 +14,11 @@ _JSON: Document = {"type": "object"}
 
 def exports_paths(described: Described) -> Part:
     """Return the paths of the files of every collection."""
-    if described.formats is None:
+    if described.can.formats is None:
         return Part({})
     paths: dict[str, Document] = {}
     for slug, collection in described.collections.items():
-        offered = described.formats.offered(collection)
+        offered = described.can.formats.offered(collection)
         of = file_contents(described, collection)
         headers: dict[str, Document] = {"Content-Crs": _TEXT, "ETag": _TEXT, "Content-Disposition": _TEXT}
         paths[f"/collections/{slug}/download"] = read(
@@ -44,21 +44,21 @@ def exports_paths(described: Described) -> Part:
 
 def form_parameter(described: Described, collection: Collection) -> list[Document]:
     """Return the parameter ``f`` of items."""
-    if described.formats is None:
+    if described.can.formats is None:
         return named("f")
-    names = ["json", "html", JSON_FG, *(f.name for f in described.formats.offered(collection))]
+    names = ["json", "html", JSON_FG, *(f.name for f in described.can.formats.offered(collection))]
     return [query("f", {"type": "string", "enum": names}, described.text("返回格式", "Form of the answer"))]
 
 
 def profile_parameter(described: Described) -> list[Document]:
     """Return the parameter that says which profile of GeoJSON is wanted (21-045r1, clause 15)."""
     value: Document = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(PROFILES)}}
-    return [query(PARAMETER, value, described.text("GeoJSON 的规格", "Profile of GeoJSON"))] if described.formats is not None else []
+    return [query(PARAMETER, value, described.text("GeoJSON 的规格", "Profile of GeoJSON"))] if described.can.formats is not None else []
 
 
 def option_parameters(described: Described, collection: Collection) -> list[Document]:
     """Return the parameters that single formats have of their own."""
-    offered = () if described.formats is None else described.formats.offered(collection)
+    offered = () if described.can.formats is None else described.can.formats.offered(collection)
     options = {name: (values, chosen.name) for chosen in offered for name, values in chosen.options.items()}
     return [
         query(
@@ -70,5 +70,5 @@ def option_parameters(described: Described, collection: Collection) -> list[Docu
 
 def file_contents(described: Described, collection: Collection) -> Document:
     """Return the contents of items as files."""
-    offered = () if described.formats is None else described.formats.offered(collection)
+    offered = () if described.can.formats is None else described.can.formats.offered(collection)
     return {f.media_type: {"schema": _JSON if f.media_type.endswith("+json") else _FILE} for f in offered}

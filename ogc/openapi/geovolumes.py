@@ -9,7 +9,7 @@ _CONTAINER: Document = {"type": "object", "required": ["id", "extent", "links"],
 
 def geovolumes_paths(described: Described) -> Part:
     """Return the paths of containers; none where the door shows no 3D."""
-    if not described.has_volumes:
+    if not described.can.has_volumes:
         return Part({})
     text, of = described.text, content(JSON, HTML, value=_CONTAINER)
     paths = {"/geovolumes": read("geovolumes", text("三维数据", "3D data"), parameters=named("f", "lang", "bbox"), of=of)}

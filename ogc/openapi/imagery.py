@@ -47,7 +47,7 @@ def imagery_paths(described: Described) -> Part:
     """Return the paths of the imagery that the caller may see; none where the door draws no pictures or there is no imagery."""
     slugs = [slug for slug, collection in described.collections.items() if is_imagery(collection)]
     paths: dict[str, Document] = {}
-    if described.draws:
+    if described.can.draws:
         for slug in slugs:
             paths |= _map_paths(described, slug)
         paths |= _wmts_paths(described, slugs) | _stac_paths(described, slugs)

@@ -65,7 +65,7 @@ _EXECUTE: Document = {
 
 def processes_paths(described: Described) -> Part:
     """Return the paths of processes and jobs; none where no jobs are taken."""
-    if not described.processes:
+    if not described.can.runs_processes:
         return Part({})
     text = described.text
     process = f"/processes/{EXPORT_AREA}"

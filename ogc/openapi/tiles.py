@@ -27,7 +27,7 @@ def tiles_paths(described: Described) -> Part:
     paths |= _tilesets("/tiles", "tiles", text("全部集合的矢量瓦片", "Vector tiles of all collections"), None, of_all)
     for collection in tiled:
         paths |= _of_collection(collection, described.language)
-        if described.formats is not None:
+        if described.can.formats is not None:
             paths |= _archive(collection, described)
     components = {f"tileMatrix.{grid.id}": _level(grid) for grid in MATRIX_SETS.values()}
     return Part(paths, components | {"tileRow": path("tileRow", _NUMBER), "tileCol": path("tileCol", _NUMBER)})

@@ -51,10 +51,10 @@ def writing_paths(described: Described) -> Part:
     schemas: dict[str, Document] = {}
     for collection in described.collections.values():
         paths |= _paths(described, collection)
-        if described.writable and is_writable(collection):
+        if described.can.writes and is_writable(collection):
             schemas[f"{collection.slug}.toWrite"] = _feature(collection, described.language)
     paths["/transactions"] = {"options": _options("transactions.options", described, None)}
-    if described.writable:
+    if described.can.writes:
         schemas["transaction"] = _TRANSACTION
         paths["/transactions"]["post"] = _transaction(described)
     return Part(paths, _parameters(described), schemas)
@@ -64,7 +64,7 @@ def _paths(described: Described, collection: Collection) -> dict[str, Document]:
     slug = collection.slug
     items: Document = {"options": _options(f"{slug}.items.options", described, slug)}
     item: Document = {"options": _options(f"{slug}.item.options", described, slug, "item")}
-    if described.writable and is_writable(collection):
+    if described.can.writes and is_writable(collection):
         items["post"] = _create(described, collection)
         item |= {method: _change(described, collection, method) for method in ("put", "patch", "delete")}
     return {f"/collections/{slug}/items": items, f"/collections/{slug}/items/{{item}}": item}

@@ -25,7 +25,7 @@ class VisibleRecords:
         """Return the records of all datasets the caller may see, or of that one alone, in the order of their ids."""
         context, seen = self._sender.context, sorted(slug for slug in asked.visible if only in {None, slug})
         facts = facts_of(await fetch_row(context.pool, facts_statement(seen))) if seen else {}
-        formats = context.exports.formats if context.exports is not None else None
+        formats = context.can.formats
         volumes, now = await self._volumes(), dt.datetime.now(dt.UTC)
         found = []
         for slug in seen:
