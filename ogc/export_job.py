@@ -38,6 +38,10 @@ class ExportMeans:
     formats: Formats
     most_bytes: int = 20 << 30
     """How much of files of whole datasets is kept."""
+    most_given: int = 16
+    """Files on their way to callers; more are asked to come back (429)."""
+    most_of_an_address: int = 4
+    """Of these to callers of one network address."""
 
 
 @dataclass(frozen=True, slots=True)

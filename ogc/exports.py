@@ -33,10 +33,6 @@ EXPORT_VERSION = 1
 """Part of every entity tag: raise it when the same rows are written differently."""
 AT_ONCE = 4
 """Exports that read at the same time."""
-MOST_GIVEN = 16
-"""Files on their way to callers; more are asked to come back (429)."""
-MOST_OF_AN_ADDRESS = 4
-"""Of these to callers of one network address."""
 _ROOM_WITHIN_S = 3.0
 _NOT_OF_FILES = ("cursor", "resulttype", PARAMETER)
 """Parameters of pages and of GeoJSON: a file has no next one."""
@@ -123,7 +119,7 @@ class ExportDoor:
     @asynccontextmanager
     async def _on_its_way(self, request: Request) -> AsyncIterator[None]:
         address = request.client.host if request.client else ""
-        if self._given.total() >= MOST_GIVEN or self._given[address] >= MOST_OF_AN_ADDRESS:
+        if self._given.total() >= self._means.most_given or self._given[address] >= self._means.most_of_an_address:
             raise _too_many()
         self._given[address] += 1
         try:

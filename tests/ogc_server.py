@@ -38,8 +38,12 @@ def served(
     writer: FeatureWriter | None = None,
     seen: list[str] | None = None,
     tile_cache: TileCache | None = None,
+    **limits: int,
 ) -> Iterator[str]:
-    """Yield the address of the door's landing page while it is served; ``seen`` gets the path and query of every request."""
+    """Yield the address of the door's landing page while it is served; ``seen`` gets the path and query of every request.
+
+    ``limits`` are those of :class:`ExportMeans`.
+    """
     pool = AsyncConnectionPool(
         connection_string(database_url, statement_timeout_s=10, settings=DOOR_SETTINGS),
         min_size=1,
@@ -61,7 +65,7 @@ def served(
     app.add_middleware(RequestForm)
     who = principal or Principal.anonymous()
     with tempfile.TemporaryDirectory(prefix="ct-store-") as kept:
-        exports = ExportMeans(catalogue.pool, FolderStore(Path(kept)), Formats())
+        exports = ExportMeans(catalogue.pool, FolderStore(Path(kept)), Formats(), **limits)
         context = OgcContext(catalogue, pool, lambda _: who, exports=exports, writer=writer, tile_cache=tile_cache)
         app.include_router(build_router(context), prefix="/ogc")
         with running(app) as address:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,11 @@ def _write(export: Export, path: Path) -> None:
     if chosen.query.with_geometry:
         schema = schema.append(pa.field(_BBOX, _BOX_TYPE))
     extent = _Extent()
+    batches = arrow_batches(chosen.connection, chosen.query, chosen.principal, chosen.limit)
+    first = list(islice(batches, 1))  # before the file begins: whoever waits is told why its rows cannot be read
     with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, write_page_index=True) as writer:
         gathered: list[pa.RecordBatch] = []
-        for batch in arrow_batches(chosen.connection, chosen.query, chosen.principal, chosen.limit):
+        for batch in chain(first, batches):
             gathered.append(_with_boxes(batch, schema, extent) if chosen.query.with_geometry else batch)
             if sum(len(b) for b in gathered) >= _ROWS_A_GROUP:
                 writer.write_table(pa.Table.from_batches(gathered, schema), _ROWS_A_GROUP)

@@ -14,22 +14,24 @@ import pyproj
 import pytest
 import query_city as city
 import shapely
+from psycopg_pool import AsyncConnectionPool
 from shapely.geometry import shape
 
+from tests.event_loop import run_alone
 from twin.catalogue import Catalogue
 from twin.crs import CrsError, OutputCrs, add_grid_directories, output_crs
-from twin.db import open_pool
+from twin.db import conninfo_of, open_pool
 from twin.embedded import EmbeddedCluster
 from twin.errors import BadRequestError, NotFoundError, UnavailableError
 from twin.model import Principal
 from twin.query.area import bbox_area
 from twin.query.collection import Collection, collections_of
 from twin.query.column_batches import stream_columns
-from twin.query.execute import fetch_pinned_blocking, fetch_row_blocking
+from twin.query.execute import Row, fetch_pinned, fetch_row_blocking
 from twin.query.feature_query import FeatureQuery
 from twin.query.filter_build import build_filter
 from twin.query.geoid import require_geoid
-from twin.query.items import count_statement, item, item_statement, items_page, items_statement
+from twin.query.items import ItemsPage, count_statement, item, item_statement, items_page, items_statement
 from twin.query.tile import Detail, drawn_tile, tile_frame, tile_statement
 from twin.tile_matrix_sets import WEB_MERCATOR_QUAD, TileAddress
 
@@ -59,9 +61,18 @@ def _crs(collection: Collection, name: str) -> OutputCrs:
     return output_crs(name, collection.crs)
 
 
+def _page(catalogue: Catalogue, query: FeatureQuery, at: int | None = None) -> ItemsPage:
+    """Read a page as the doors do."""
+
+    async def read() -> Row:
+        async with AsyncConnectionPool(conninfo_of(catalogue.pool), min_size=1, open=False, kwargs={"autocommit": True}) as pool:
+            return await fetch_pinned(pool, query, at, lambda q: items_statement(q, ANYONE))
+
+    return items_page(run_alone(read()), query.limit)
+
+
 def _features(catalogue: Catalogue, query: FeatureQuery, at: int | None = None) -> list[dict]:
-    row = fetch_pinned_blocking(catalogue.pool, query, at, lambda q: items_statement(q, ANYONE))
-    page = items_page(row, query.limit)
+    page = _page(catalogue, query, at)
     features = json.loads(b"[" + page.features + b"]")
     assert len(features) == page.count
     return features
@@ -87,16 +98,12 @@ def test_items_come_by_fid_with_oid_and_all_properties(catalogue: Catalogue) -> 
 
 def test_pages_joined_are_the_pinned_state_even_when_a_publish_comes_between(changing: Catalogue) -> None:
     query = _query(changing, limit=10)
-    row = fetch_pinned_blocking(changing.pool, query, None, lambda q: items_statement(q, ANYONE))
-    page = items_page(row, 10)
+    page = _page(changing, query)
     expected = _fids(changing, _query(changing))
     city.publish_change(changing, "buildings", deleted=[20, 21])
     seen, boundary = [], None
     while True:
-        row = fetch_pinned_blocking(
-            changing.pool, dataclasses.replace(query, boundary=boundary), page.commit, lambda q: items_statement(q, ANYONE)
-        )
-        part = items_page(row, 10)
+        part = _page(changing, dataclasses.replace(query, boundary=boundary), page.commit)
         seen += [int(f["id"].rsplit(".", 1)[1]) for f in json.loads(b"[" + part.features + b"]")]
         boundary = part.farthest
         if not part.more:
