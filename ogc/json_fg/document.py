@@ -19,6 +19,8 @@ _DIMENSIONS = {
     "Polyhedron": 3, "MultiPolyhedron": 3, "Prism": 3,
 }  # fmt: skip
 EGM96_HEIGHT = epsg_uri(5773)
+_SECOND_DAY = dt.date(1, 1, 2)
+"""Before the first day there is none that could be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +76,5 @@ def _time(properties: Mapping[str, Any]) -> Document | None:
     first, end = properties.get("valid_from"), properties.get("valid_to")
     if first is None and end is None:
         return None
-    last = (dt.date.fromisoformat(end) - dt.timedelta(days=1)).isoformat() if end else ".."
+    last = (max(dt.date.fromisoformat(end), _SECOND_DAY) - dt.timedelta(days=1)).isoformat() if end else ".."
     return {"interval": [first or "..", last if not first or last == ".." else max(first, last)]}

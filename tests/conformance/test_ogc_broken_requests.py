@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -276,3 +277,13 @@ def test_a_form_that_is_not_utf_8_is_refused(door: httpx.Client) -> None:
     written = b"where=building_id='" + "常州".encode("gbk") + b"'"
     assert door.post(LAYER, content=written, headers=kind).json()["error"]["details"] == ["bad-encoding"]
     assert exception_code(door.post("wfs", content=b"request=%B3%A3", headers=kind)) == "InvalidParameterValue"
+
+
+def test_what_ended_before_the_first_day_is_written_all_the_same(door: httpx.Client, catalogue: Catalogue) -> None:
+    ended = city.Row(6, city.square(700, 500, 90), {"plot_id": "A-6", "valid_to": dt.date(1, 1, 1)})
+    city.publish_change(catalogue, "plots", [ended])
+    page = door.get("collections/plots/items?f=jsonfg").json()
+    assert [f["time"] for f in page["features"] if f["time"]] == [{"interval": ["..", "0001-01-01"]}]
+    assert door.get("collections/plots").status_code == 200
+    assert door.get("collections/catalogue/items?datetime=2020-01-01").status_code == 200
+    assert door.get("collections/plots/items?datetime=0001-01-01").json()["numberReturned"] == 5

@@ -14,7 +14,7 @@ from twin.query.images import is_imagery
 from twin.tables import current_table
 
 _VALIDITY = sql.SQL(
-    "SELECT (SELECT min(valid_from) FROM {table}), (SELECT max(valid_to) FROM {table}) - 1,"
+    "SELECT (SELECT min(valid_from) FROM {table}), (SELECT max(valid_to) FROM {table} WHERE valid_to > '0001-01-01') - 1,"
     " EXISTS (SELECT FROM {table} WHERE valid_to IS NULL AND valid_from IS NOT NULL)"
 )
 _ACQUIRED = sql.SQL("SELECT min(acquired_on), max(acquired_on), false FROM {table}")
