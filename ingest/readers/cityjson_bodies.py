@@ -48,7 +48,8 @@ class _Tables:
             self.bodies.append((feature.vertices, len(self.geometries)))
 
 
-_KNOWN = ("type", "parent", "children")
+_RELATIVES = ("parent", "children")
+_KNOWN = frozenset(("type", *_RELATIVES))
 """What a semantic surface says of itself that is kept otherwise, or not."""
 _NO_SOLID, _ONE_SOLID = Makeup(), Makeup((0,))
 
@@ -138,7 +139,7 @@ def _said(meanings: Sequence[Json], types: npt.NDArray[np.uint8], made: Made) ->
 
     A body of which more is said than can be written as JSON (nested too deeply) is no longer good.
     """
-    noted = (types == SurfaceType.OTHER) | np.fromiter((len(m) > sum(k in m for k in _KNOWN) for m in meanings), bool, len(meanings))
+    noted = (types == SurfaceType.OTHER) | np.array([len(m) > 1 and bool(m.keys() - _KNOWN) for m in meanings], dtype=bool)
     starts, of_face = made.start[:, FACE], made.meaning[: made.size[FACE]]
     said: list[str | None] = [None] * (len(starts) - 1)
     faces = np.flatnonzero(noted[of_face] & (of_face >= 0)) if len(noted) else np.empty(0, dtype=np.int64)
@@ -159,8 +160,9 @@ def _said(meanings: Sequence[Json], types: npt.NDArray[np.uint8], made: Made) ->
 
 def _entry(faces: list[int], meaning: Json) -> Json:
     entry = {"faces": faces, "type": None, **meaning}
-    for relative in _KNOWN[1:]:
-        entry.pop(relative, None)
+    for relative in _RELATIVES:
+        if relative in entry:
+            del entry[relative]
     return entry
 
 

@@ -6,15 +6,14 @@ A feature is planned only where every array of its line is in one such place; th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from ingest.readers.cityjson_faces import SURFACES, lod_of
 from ingest.readers.cityjson_frame import Json
 from ingest.readers.json_arrays import BOUNDARIES, VALUES, VERTICES, CutLines
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedGeometry:
+class PlannedGeometry(NamedTuple):
     """Where one geometry's arrays are, and what its surfaces can mean."""
 
     boundaries: int
@@ -25,8 +24,7 @@ class PlannedGeometry:
     meanings: Sequence[Json]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedFeature:
+class PlannedFeature(NamedTuple):
     """A feature whose bodies can be built from arrays: its row, its line's vertices, and its geometries level by level."""
 
     row: int
@@ -40,8 +38,8 @@ def plan(row: int, parts: Sequence[tuple[int, Json]], vertices: object, cut: Cut
 
     It is so only if the feature's geometries name every array that was cut out of the line.
     """
-    first, end = int(cut.array_start[line]), int(cut.array_start[line + 1])
-    taken: list[tuple[object, int]] = [(vertices, VERTICES)]
+    first, end = cut.array_start[line], cut.array_start[line + 1]
+    taken: list[tuple[Any, int]] = [(vertices, VERTICES)]
     levels: dict[str, list[PlannedGeometry]] = {}
     for part, city_object in parts:
         for geometry in city_object.get("geometry") or ():
@@ -49,16 +47,14 @@ def plan(row: int, parts: Sequence[tuple[int, Json]], vertices: object, cut: Cut
             if made is None:
                 return None
             levels.setdefault(lod_of(geometry), []).append(made)
-    if len(taken) != end - first or {n for n, _ in taken if type(n) is int} != set(range(end - first)):
+    if {type(n) for n, _ in taken} != {int} or sorted(taken) != list(enumerate(cut.kind[first:end])):
         return None
-    if any(cut.kind[first + int(n)] != k for n, k in taken):  # type: ignore[call-overload]
-        return None
-    if any(len({g.is_solid for g in level}) > 1 for level in levels.values()):
+    if any(len(level) > 1 and len({g.is_solid for g in level}) > 1 for level in levels.values()):
         return None  # surfaces may lend their meaning to a solid
-    return PlannedFeature(row, first + int(vertices), sorted(levels.items()))  # type: ignore[call-overload]
+    return PlannedFeature(row, first + taken[0][0], sorted(levels.items()))
 
 
-def _geometry(geometry: Json, part: int, first: int, taken: list[tuple[object, int]]) -> PlannedGeometry | None:
+def _geometry(geometry: Json, part: int, first: int, taken: list[tuple[Any, int]]) -> PlannedGeometry | None:
     kind = geometry.get("type")
     is_solid = kind == "Solid"
     if not is_solid and kind not in SURFACES:

@@ -40,9 +40,9 @@ class CutLines:
 
     skeletons: Sequence[bytes | None]
     """Per line the rest of it, with the number of an array (counted within the line) where that stood; None: not cut."""
-    array_start: Ints
+    array_start: Sequence[int]
     """(L + 1,) the first array of each line."""
-    kind: Ints
+    kind: Sequence[int]
     """(A,) `VERTICES`, `BOUNDARIES` or `VALUES`."""
     depth: Ints
     """(A,) brackets around each number."""
@@ -68,7 +68,7 @@ def cut_lines(lines: Sequence[bytes]) -> CutLines:
     starts = np.concatenate([[0], np.maximum.accumulate(rest_end)[:-1]]) if len(lines) else rest_end
     skeletons = [None if b < 0 else bytes(rest[max(a, 0) : b]) for a, b in zip(starts.tolist(), rest_end.tolist(), strict=True)]
     return CutLines(
-        skeletons, np.concatenate([[0], array_end]), arrays[:count, 4], arrays[:count, 5], numbers, (rings, faces, shells),
+        skeletons, [0, *array_end.tolist()], arrays[:count, 4].tolist(), arrays[:count, 5], numbers, (rings, faces, shells),
         arrays[: count + 1, :4],
     )  # fmt: skip
 
