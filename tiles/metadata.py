@@ -282,11 +282,10 @@ def _stored(column: EncodedColumn, rows: NDArray[np.int64]) -> StoredColumn:
         if column.values is None:
             raise MetadataError(f"property {column.prop.id} has neither values nor text")
         return StoredColumn(column.prop.id, np.ascontiguousarray(column.values[rows]).tobytes())
-    text, lengths = column.text, np.diff(column.text.offsets)[rows]
-    lengths = np.where(text.valid[rows], lengths, 0)
-    offsets = offsets_of(lengths)
+    text, starts = column.text, column.text.offsets[rows]
+    offsets = offsets_of(np.where(text.valid[rows], text.offsets[rows + 1] - starts, 0))
     data = np.empty(int(offsets[-1]), np.uint8)
-    _gather(text.data, text.offsets[rows], offsets, data)
+    _gather(text.data, starts, offsets, data)
     if len(data) < 2**8:
         return StoredColumn(column.prop.id, data.tobytes(), offsets.astype(np.uint8).tobytes(), "UINT8")
     if len(data) < 2**16:

@@ -6,6 +6,8 @@ vertex"). The first set stays the features, so that picking and styling by attri
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,11 +36,17 @@ _SHADES: dict[SurfaceType, tuple[float, float, float]] = {
 
 def shades(surface: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the vertex colours (v, 4) of ``surface`` (v,): three linear factors in 255ths and a byte that keeps rows on four."""
+    return _shade_table().take(surface).view(np.uint8).reshape(-1, 4)
+
+
+@functools.cache
+def _shade_table() -> NDArray[np.uint32]:
+    """Return the colour of each kind of surface, its four bytes as one word."""
     table = np.full((COUNT, 4), 255, np.uint8)
     table[:, 3] = 0
     for kind, shade in _SHADES.items():
         table[kind, :3] = np.rint(np.array(shade) * 255)
-    return table.view(np.uint32).ravel().take(surface).view(np.uint8).reshape(-1, 4)
+    return table.view(np.uint32).ravel()
 
 
 def surface_schema(schema: Json) -> Json:
