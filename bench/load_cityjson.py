@@ -15,6 +15,7 @@ from psycopg import sql
 
 from bench.rounds import Contender, Outcome, interleave
 from bench.stage import Stage
+from ingest.representations import compress_fast
 from ingest.request import PartSpec
 from ingest.staging import tables_of
 
@@ -26,7 +27,7 @@ _METHOD = (
     "every level's faces and the source documents staged; one thread of the child makes bodies of lines, another checks them, and "
     "PostgreSQL meanwhile takes in the batch before. Peer: orjson and Shapely, each line parsed and the faces of its solids made "
     "polygons, in one process; nothing checked, nothing stored. Bound: the very rows that we stage, as ready COPY BINARY bytes, into bare "
-    "unlogged tables without key or index."
+    "unlogged tables without key or index, compressed as ours are."
 )
 
 
@@ -104,6 +105,7 @@ def _copy(stage: Stage, bodies: list[tuple[sql.Identifier, bytes]]) -> float:
             connection.execute(sql.SQL("TRUNCATE {}").format(bare))
     started = time.perf_counter()
     with stage.city.pool.connection() as connection, connection.cursor() as cursor:
+        compress_fast(connection)
         for bare, body in bodies:
             with cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(bare)) as copy:
                 copy.write(body)

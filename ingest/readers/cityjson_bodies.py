@@ -161,8 +161,7 @@ def _said(meanings: Sequence[Json], types: npt.NDArray[np.uint8], made: Made) ->
 def _entry(faces: list[int], meaning: Json) -> Json:
     entry = {"faces": faces, "type": None, **meaning}
     for relative in _RELATIVES:
-        if relative in entry:
-            del entry[relative]
+        entry.pop(relative, None)
     return entry
 
 
