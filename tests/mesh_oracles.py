@@ -11,13 +11,20 @@ from tiles.mesh.batch import MeshBatch
 
 def open_edges(mesh: MeshBatch) -> int:
     """Number of edges, by place, that are not met by their opposite."""
-    places = {p: i for i, p in enumerate(dict.fromkeys(map(tuple, np.round(mesh.positions, 6).tolist())))}
-    index = np.array([places[tuple(p)] for p in np.round(mesh.positions, 6).tolist()])
+    index = np.unique(np.column_stack([_levels(axis) for axis in mesh.positions.T]), axis=0, return_inverse=True)[1]
     edges: Counter[tuple[int, int]] = Counter()
     for a, b, c in index[mesh.triangles].tolist():
         for start, end in ((a, b), (b, c), (c, a)):
             edges[min(start, end), max(start, end)] += 1 if start < end else -1
     return sum(1 for count in edges.values() if count)
+
+
+def _levels(values: np.ndarray) -> np.ndarray:
+    """The number of each value among those that lie more than a micrometre apart: where rounding would tell neighbours apart."""
+    order = np.argsort(values)
+    out = np.empty(len(values), np.int64)
+    out[order] = np.cumsum(np.diff(values[order], prepend=values.min()) > 1e-6)
+    return out
 
 
 def normals_agree(mesh: MeshBatch) -> bool:

@@ -87,7 +87,8 @@ def recipe_for(feature_type: FeatureType, features: FeatureColumns) -> Recipe:
         case "tube":
             sizes = roles.metres("diameter"), roles.metres("width"), roles.metres("height"), roles.metres("wall")
             of_bore = roles.place("size_reference", ("inner",)) > 0
-            return Tube(Pipes(roles.place("shape", SHAPES) - 1, *sizes, of_bore, roles.count("holes"), roles.z_reference()))
+            pipes = Pipes(roles.place("shape", SHAPES) - 1, *sizes, of_bore, roles.count("holes"), roles.z_reference())
+            return Tube(pipes, outlines(pipes))
         case "well":
             shape = roles.place("shape", _SQUARE) > 0
             turn = np.radians(np.nan_to_num(roles.degrees("rotation")))
@@ -188,14 +189,14 @@ class Envelope(Extrude):
 
 @dataclass(frozen=True, slots=True)
 class Tube(Recipe):
-    """Lines to pipes."""
+    """Lines to pipes, whose ``outline`` follows from what is known of them."""
 
     pipes: Pipes
+    outline: Outlines
 
     def vertices(self, geometries: Geometries, /) -> NDArray[np.int64]:
         """Return two rings a segment of the outer section and of each bore, and what closes both ends."""
-        outline = outlines(self.pipes)
-        bores = bores_of(self.pipes, outline)
+        outline, bores = self.outline, bores_of(self.pipes, self.outline)
         sides = section_sides(outline.shape, outline.width_m, outline.height_m)
         cornered = has_corners(outline.shape)
         around = np.where(cornered, 2, 1) * faces_of(outline.shape, sides)
@@ -206,11 +207,11 @@ class Tube(Recipe):
 
     def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the pipes of ``rows``."""
-        return tube(geometries, self.pipes.rows(rows))
+        return tube(geometries, self.pipes.rows(rows), self.outline.rows(rows))
 
     def outlines(self, rows: NDArray[np.int64], /) -> Outlines:
         """Return the outer sections of ``rows``."""
-        return outlines(self.pipes.rows(rows))
+        return self.outline.rows(rows)
 
 
 _INSTANCE_WEIGHT = 16

@@ -47,12 +47,12 @@ class RunForm:
         mine = rows[mesh.left_out == LeftOut.DRAWN]
         geometries, fid, code = select(source.geometries, mine), source.features.fid[mine], self._codes(source, mine)
         recipe = source.recipe.recipe if isinstance(source.recipe, Represented) else source.recipe
-        runs = _shafts(fid, geometries, recipe, mine, code) if isinstance(recipe, Well) else Runs(np.zeros((12, 0), np.int64))
-        if isinstance(recipe, Tube):
-            sections = _sections(recipe, mine)
-            sized = np.flatnonzero(np.isfinite(sections.width_m) & (sections.width_m > 0) & (sections.height_m > 0))
-            runs = runs_of(fid[sized], select(geometries, sized), _taken(sections, sized), code[sized])
-        unseen = mine[~np.isin(fid, runs.fid)]
+        runs, is_seen = Runs(np.zeros((12, 0), np.int64)), np.zeros(len(mine), np.bool_)
+        if isinstance(recipe, Well):
+            runs, is_seen = _shafts(fid, geometries, recipe, mine, code)
+        elif isinstance(recipe, Tube):
+            runs, is_seen = runs_of(fid, geometries, _sections(recipe, mine), code)
+        unseen = mine[~is_seen]
         hidden = int(np.ceil(100 * np.nan_to_num(source.squares[2][unseen]).max(initial=0.0)))
         return to_bytes(summary(Runs(runs.columns, hidden)))
 
@@ -94,11 +94,9 @@ def _sections(recipe: Tube, rows: NDArray[np.int64]) -> Sections:
     return Sections(np.where(has_corners(outline.shape), BOX, ROUND), outline.width_m, outline.height_m, outline.shift_m)
 
 
-def _taken(sections: Sections, rows: NDArray[np.int64]) -> Sections:
-    return Sections(sections.form[rows], sections.width_m[rows], sections.height_m[rows], sections.shift_m[rows])
-
-
-def _shafts(fid: NDArray[np.uint32], geometries: Geometries, recipe: Well, rows: NDArray[np.int64], code: NDArray[np.int64]) -> Runs:
+def _shafts(
+    fid: NDArray[np.uint32], geometries: Geometries, recipe: Well, rows: NDArray[np.int64], code: NDArray[np.int64]
+) -> tuple[Runs, NDArray[np.bool_]]:
     top, bottom, diameter = recipe.shafts(geometries, rows)
     deep = np.flatnonzero(top[:, 2] > bottom)
     low = np.column_stack([top[deep, :2], bottom[deep]])

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tiles.kernel import kernel
+from tiles.mesh.batch import LeftOut
 from tiles.mesh.tube import centre_lines
 from tiles.wkb import Geometries
 
@@ -77,9 +79,10 @@ class Runs:
         return self.columns[11]
 
 
-def runs_of(fid: NDArray[np.uint32], geometries: Geometries, sections: Sections, code: Integers) -> Runs:
-    """Return the runs between the points of the lines of features (n,), which all have a section."""
+def runs_of(fid: NDArray[np.uint32], geometries: Geometries, sections: Sections, code: Integers) -> tuple[Runs, NDArray[np.bool_]]:
+    """Return the runs between the points of the lines of features (n,), and which features have any; those without a section have none."""
     unmade = np.zeros(len(fid), np.uint8)
+    unmade[~((sections.width_m > 0) & (sections.height_m > 0))] = LeftOut.SIZE_MISSING
     points, offsets, feature = centre_lines(geometries, sections.shift_m, unmade)
     begins = np.ones(len(points), np.bool_)
     begins[offsets[1:] - 1] = False
@@ -95,14 +98,47 @@ def straight_runs(
     end_m: NDArray[np.float64],
     sections: Sections,
     code: Integers,
-) -> Runs:
-    """Return the runs (k,) from ``start_m`` to ``end_m`` (k, 3) of the features ``owner`` (k,), whose runs stand together."""
-    part = np.arange(len(owner)) - np.searchsorted(owner, owner)
-    ends = np.rint(100 * np.concatenate([start_m, end_m], axis=1)).astype(np.int64)
-    size = np.maximum(np.rint(1000 * np.stack([sections.width_m, sections.height_m])[:, owner]).astype(np.int64), 1)
-    columns = np.vstack([fid[owner].astype(np.int64), part, ends.T, size, sections.form[owner], code[owner]])
-    columns = columns[:, _length_cm(columns) > 0]
-    return Runs(columns[:, _order(columns)])
+) -> tuple[Runs, NDArray[np.bool_]]:
+    """Return the runs from ``start_m`` to ``end_m`` (k, 3) and which features have any; those of one ``owner`` stand together."""
+    columns, has_any = np.empty((_COLUMNS, len(owner)), np.int64), np.zeros(len(fid), np.bool_)
+    s = sections
+    count = _write_columns(fid, owner, start_m, end_m, s.form, s.width_m, s.height_m, code, columns, has_any)
+    columns = columns[:, :count]
+    return Runs(columns[:, _order(columns)]), has_any
+
+
+@kernel
+def _write_columns(
+    fid: NDArray[np.uint32],
+    owner: Integers,
+    start_m: NDArray[np.float64],
+    end_m: NDArray[np.float64],
+    form: Integers,
+    width_m: NDArray[np.float64],
+    height_m: NDArray[np.float64],
+    code: Integers,
+    columns: Integers,
+    has_any: NDArray[np.bool_],
+) -> int:
+    """Write the runs of a centimetre and more; return how many those are."""
+    count, part = 0, 0
+    for i in range(len(owner)):
+        f = owner[i]
+        part = part + 1 if i > 0 and owner[i - 1] == f else 0
+        squared = np.int64(0)
+        for k in range(3):
+            start, end = np.int64(np.rint(100 * start_m[i, k])), np.int64(np.rint(100 * end_m[i, k]))
+            columns[2 + k, count], columns[5 + k, count] = start, end
+            squared += (end - start) * (end - start)
+        if squared == 0:
+            continue
+        columns[0, count], columns[1, count] = fid[f], part
+        columns[8, count] = np.int64(max(np.rint(1000 * width_m[f]), 1.0))
+        columns[9, count] = np.int64(max(np.rint(1000 * height_m[f]), 1.0))
+        columns[10, count], columns[11, count] = form[f], code[f]
+        has_any[f] = True
+        count += 1
+    return count
 
 
 def gather(children: Sequence[Runs]) -> Runs:
@@ -130,9 +166,9 @@ def _length_cm(columns: Integers) -> Integers:
 def to_bytes(runs: Runs) -> bytes:
     """Return ``runs`` as bytes, the same for the same value: a header, then every column in the narrowest integers that hold it."""
     parts = [_HEADER.pack(_MAGIC, len(runs), runs.hidden_cm)]
-    for column in runs.columns if len(runs) else ():
-        least = int(column.min())
-        width = next(w for w in (1, 2, 4, 8) if int(column.max()) - least < 1 << (8 * w))
+    ends = zip(runs.columns.min(axis=1).tolist(), runs.columns.max(axis=1).tolist(), strict=True) if len(runs) else ()
+    for column, (least, greatest) in zip(runs.columns, ends, strict=False):
+        width = next(w for w in (1, 2, 4, 8) if greatest - least < 1 << (8 * w))
         parts += [struct.pack("<qB", least, width), (column - least).astype(f"<u{width}").tobytes()]
     return b"".join(parts)
 

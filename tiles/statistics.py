@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.metadata import EncodedColumn, EncodedTable, MetadataClass
+from tiles.kernel import kernel
+from tiles.metadata import EncodedTable, MetadataClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,32 @@ def statistics_of(table: EncodedTable, rows: NDArray[np.int64]) -> Statistics:
         if column.values is None or column.prop.field is None:
             continue
         if column.prop.kind == "enum":
-            occurrences[column.prop.id] = _occurrences(column, rows)
-        elif column.present[rows].any():
-            values = column.values[rows][column.present[rows]].astype(np.float64)
-            numbers[column.prop.id] = NumberStatistics(len(values), float(values.min()), float(values.max()), float(values.sum()))
+            counts = np.zeros(len(column.prop.names), np.int64)
+            _count(column.values, rows, counts)
+            occurrences[column.prop.id] = {column.prop.names[v]: int(counts[v]) for v in np.flatnonzero(counts).tolist() if v > 0}
+        else:
+            count, *values = _reduced(column.values, column.present, rows)
+            if count:
+                numbers[column.prop.id] = NumberStatistics(count, *values)
     return Statistics(len(rows), numbers, occurrences)
 
 
-def _occurrences(column: EncodedColumn, rows: NDArray[np.int64]) -> Mapping[str, int]:
-    if column.values is None:
-        return {}
-    counts = np.bincount(column.values[rows].astype(np.int64), minlength=1)
-    return {column.prop.names[v]: int(counts[v]) for v in np.flatnonzero(counts) if v > 0}
+@kernel
+def _count(values: NDArray[np.generic], rows: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+    """Count how often each value occurs."""
+    for row in rows:
+        counts[values[row]] += 1
+
+
+@kernel
+def _reduced(values: NDArray[np.generic], present: NDArray[np.bool_], rows: NDArray[np.int64]) -> tuple[int, float, float, float]:
+    """Return how many values there are, the least, the greatest and the sum."""
+    count, low, high, total = 0, np.inf, -np.inf, 0.0
+    for row in rows:
+        if present[row]:
+            value = float(values[row])
+            count, low, high, total = count + 1, min(low, value), max(high, value), total + value
+    return count, low, high, total
 
 
 def merge(parts: list[Statistics]) -> Statistics:

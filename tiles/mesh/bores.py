@@ -35,6 +35,14 @@ class Bores:
     opening: NDArray[np.float64]
     is_round: NDArray[np.bool_]
 
+    @staticmethod
+    def none(count: int) -> Bores:
+        """Return what is hollow in so many solid pipes."""
+        zero, ending = np.zeros(count, np.int64), np.full(count, int(Ending.BALL))
+        return Bores(
+            ending, np.zeros(count), zero, np.zeros(count + 1, np.int64), np.empty((0, 4)), np.empty((0, 4)), np.empty(0, np.bool_)
+        )
+
 
 def bores_of(pipes: Pipes, outlines: Outlines) -> Bores:
     """Return what is hollow: pipes of gravity open at their ends with a known wall, and banks of ducts.
@@ -42,6 +50,8 @@ def bores_of(pipes: Pipes, outlines: Outlines) -> Bores:
     A culvert has ``holes`` openings side by side (one where it is not said), with a wall about each; a bank its ducts in rows.
     """
     width, height = outlines.width_m, outlines.height_m
+    if not ((pipes.wall_m > 0) & (pipes.z_reference == ZReference.INVERT)).any() and not (pipes.holes > 0).any():
+        return Bores.none(len(width))
     is_box, is_gravity = outlines.shape == BOX, pipes.z_reference == ZReference.INVERT
     openings = np.where(is_box, np.clip(pipes.holes, 1, _MOST_HOLES), 1)
     wall = np.where(pipes.wall_m > 0, pipes.wall_m, 0.0)

@@ -54,6 +54,10 @@ class Outlines:
     height_m: NDArray[np.float64]
     shift_m: NDArray[np.float64]
 
+    def rows(self, rows: NDArray[np.int64]) -> Outlines:
+        """Return those of ``rows``."""
+        return Outlines(self.shape[rows], self.width_m[rows], self.height_m[rows], self.shift_m[rows])
+
 
 def outlines(pipes: Pipes) -> Outlines:
     """Return the outer sections, NaN where a size is not known: eggs, circles, and what has corners where it has width and height.

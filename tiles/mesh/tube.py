@@ -21,7 +21,7 @@ from tiles.mesh.profile import (
     section_sides,
     widest_radius,
 )
-from tiles.mesh.sweep import Cells, Ending, Paths, Sections, sweep
+from tiles.mesh.sweep import Cells, Ending, Paths, Sections, plain_paths, sweep
 from tiles.wkb import EMPTY, OK, Geometries
 
 _REPEATED_M = 1e-4
@@ -30,8 +30,8 @@ WIDEST_M = 20.0
 """No pipe or culvert section is larger: a greater size is an error of unit."""
 
 
-def tube(geometries: Geometries, pipes: Pipes) -> MeshBatch:
-    """Return pipes along line strings, closed meshes but for the seams of box ends.
+def tube(geometries: Geometries, pipes: Pipes, outline: Outlines | None = None) -> MeshBatch:
+    """Return pipes along line strings, closed meshes but for the seams of box ends; ``outline`` is what `outlines` gives of them.
 
     A gravity pipe (its line is its invert) opens into chambers and outfalls: where its wall is known its ends show it, and its bore is
     seen through them. Other pipes are joined or capped: they end in half a ball of their own size. So do the walls of open ends lean,
@@ -41,7 +41,7 @@ def tube(geometries: Geometries, pipes: Pipes) -> MeshBatch:
     The axis lies half the section's height below the top, or that above the invert (less the wall), measured vertically. A feature
     without size is left out as SIZE_MISSING, above WIDEST_M as SIZE_ABSURD.
     """
-    outline = outlines(pipes)
+    outline = outlines(pipes) if outline is None else outline
     left_out = _left_out(geometries, outline.width_m, outline.height_m)
     points, offsets, feature = centre_lines(geometries, outline.shift_m, left_out)
     return sweep(_paths(outline, bores_of(pipes, outline), points, offsets, feature), left_out)
@@ -49,6 +49,8 @@ def tube(geometries: Geometries, pipes: Pipes) -> MeshBatch:
 
 def _paths(outline: Outlines, bores: Bores, points: NDArray[np.float64], offsets: Offsets, feature: NDArray[np.int64]) -> Paths:
     """Return each line's outer section, followed by its bores."""
+    if not bores.count.any():
+        return plain_paths(points, offsets, _closed(outline, bores.ending, feature), feature)
     count = 1 + bores.count[feature]
     line = np.repeat(np.arange(len(feature)), count)
     begin = np.cumsum(count) - count
@@ -76,6 +78,16 @@ def _paths(outline: Outlines, bores: Bores, points: NDArray[np.float64], offsets
     sections = Sections(shape, half[:, 0], half[:, 1], sides, ending, is_bore, centre, wall, stretch, reach, error)
     cells = Cells(first, np.where(is_bore, first, bores.offsets[owner + 1]), bores.cell, bores.opening, bores.is_round)
     return Paths(points, offsets, line, sections, cells, owner)
+
+
+def _closed(outline: Outlines, ending: NDArray[np.int64], owner: NDArray[np.int64]) -> Sections:
+    """Return the sections of lines without bores: what `_paths` would make of them."""
+    shape = outline.shape[owner]
+    sides = section_sides(shape, outline.width_m[owner], outline.height_m[owner])
+    wider = np.where(shape == ROUND, balance(sides), 1.0)
+    sections = Sections.closed(shape, outline.width_m[owner] * (wider / 2), outline.height_m[owner] * (wider / 2), sides, ending[owner])
+    sections.error[wider > 1] /= 2
+    return sections
 
 
 def _left_out(geometries: Geometries, width: NDArray[np.float64], height: NDArray[np.float64]) -> NDArray[np.uint8]:
