@@ -29,8 +29,8 @@ def etag(request: Request, *state: object) -> str:
 
 def unchanged(request: Request, tag: str) -> bool:
     """True when the caller holds the representation already (weak comparison, RFC 9110 13.1.2)."""
-    held = request.headers.get("if-none-match")
-    if held is None:
+    held = ",".join(request.headers.getlist("if-none-match"))  # a list may stand in several lines (RFC 9110, 5.3)
+    if not held:
         return False
     return held.strip() == "*" or tag.removeprefix("W/") in {part.strip().removeprefix("W/") for part in held.split(",")}
 

@@ -39,8 +39,8 @@ def require_state(request: Request, fid: int, since: int) -> None:
 
     PreconditionRequiredError without If-Match, PreconditionFailedError where it names other states. ``*`` means any.
     """
-    given = request.headers.get("if-match")
-    if given is None:
+    given = ",".join(request.headers.getlist("if-match"))  # a list may stand in several lines (RFC 9110, 5.3)
+    if not given:
         raise PreconditionRequiredError(
             "say in If-Match which state you have seen: its ETag, or * for any", zh="请用 If-Match 给出所依据状态的 ETag（* 表示任意状态）"
         )

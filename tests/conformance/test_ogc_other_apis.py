@@ -545,5 +545,6 @@ def test_head_says_what_get_says(base: str, path: str) -> None:
             name: whole.headers.get(name) for name in ("content-length", "content-type", "etag")
         }
         if (tag := whole.headers.get("etag")) is not None:
-            for held in (f'"other", {tag}', "*"):
-                assert client.get(path, headers={"If-None-Match": held}).status_code == 304
+            in_lines = [['"other"', tag]] if path != "/" else []  # the framework's files look at the first line alone
+            for held in ([f'"other", {tag}'], ["*"], *in_lines):
+                assert client.get(path, headers=[("If-None-Match", line) for line in held]).status_code == 304
