@@ -56,7 +56,7 @@ WHERE same.row > same.first_row AND s.geom::bytea = f.geom::bytea ORDER BY s.row
 -- name: find_without_target
 SELECT s.row, s.natural_key, e.field, e.value, ST_XMin(s.geom) AS x, ST_YMin(s.geom) AS y
 FROM {staging} AS s CROSS JOIN LATERAL (VALUES {values}) AS e (field, value)
-WHERE e.value <> '' AND (%(suspects)s::text[] IS NULL OR e.value = ANY (%(suspects)s)) AND NOT EXISTS (SELECT FROM ({targets}) AS t WHERE t.value = e.value)
+WHERE e.value <> '' AND (%(suspects)s::text[] IS NULL OR e.value = ANY (%(suspects)s)) AND {unanswered}
 ORDER BY s.row, e.field
 
 -- name: names_any_target

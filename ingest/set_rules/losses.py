@@ -9,7 +9,7 @@ from psycopg import sql
 from ingest.checks.references import ReferenceCheck, referring_fields
 from ingest.set_rules.context import SetCheck, SetContext, checks_of
 from ingest.set_rules.places import QUERIES, that_stay
-from ingest.set_rules.targets import values_there_will_be
+from ingest.set_rules.targets import unanswered, values_there_will_be
 from twin.errors import Text
 from twin.model import Dataset, FeatureType, Finding
 from twin.tables import current_table
@@ -41,9 +41,12 @@ def _find_lost(context: SetContext, field: str, lost: sql.Identifier) -> int:
         field=sql.Identifier(field),
         current=context.staging.current,
         goes=_goes(context),
-        there=sql.SQL(" UNION ALL ").join(values_there_will_be(context, context.feature_type, field)),
+        unanswered=unanswered(context, sql.SQL("gone.value"), values_there_will_be(context, context.feature_type, field)),
     )
-    return context.connection.execute(query).rowcount
+    found = context.connection.execute(query).rowcount
+    if found:
+        context.connection.execute(sql.SQL("ANALYZE {}").format(lost))  # mostly so few that what names them is found by indexes
+    return found
 
 
 def _references(referring: FeatureType, target: str) -> Iterator[ReferenceCheck]:
@@ -63,13 +66,9 @@ def _goes(context: SetContext) -> sql.Composable:
 
 
 def _named(context: SetContext, check: SetCheck, reference: ReferenceCheck, dataset: Dataset, lost: sql.Identifier) -> Iterator[Finding]:
-    pairs = [sql.SQL("({}, c.{}::text)").format(sql.Literal(name), sql.Identifier(name)) for name in reference.fields]
-    query = QUERIES["named_though_lost"].format(
-        lost=lost,
-        published=current_table(dataset.feature_type, dataset.id),
-        pairs=sql.SQL(", ").join(pairs),
-        stays=that_stay(context, dataset.id),
-    )
+    places = {"lost": lost, "published": current_table(dataset.feature_type, dataset.id), "stays": that_stay(context, dataset.id)}
+    named = [QUERIES["named_though_lost"].format(name=sql.Literal(n), field=sql.Identifier(n), **places) for n in reference.fields]
+    query = sql.SQL("{} ORDER BY value, who, field").format(sql.SQL(" UNION ALL ").join(named))
     titles = {f.name: f.title for f in context.catalogue.feature_type(dataset.feature_type).fields}
     for who, name, value, key, x, y in context.rows(query):
         zh = f"将被删除，但 {dataset.slug} 的 {who} 仍以它为{titles[name].zh}"

@@ -74,10 +74,9 @@ WHERE e.sharing = 1 AND (n.apart_m > %(tolerance_m)s OR {differs}) ORDER BY e.ro
 CREATE TEMPORARY TABLE {lost} ON COMMIT DROP AS
 SELECT DISTINCT ON (value) value, natural_key, x, y
 FROM (SELECT c.{field}::text AS value, c.natural_key, ST_XMin(c.geom) AS x, ST_YMin(c.geom) AS y FROM {current} AS c WHERE {goes}) AS gone
-WHERE value <> '' AND NOT EXISTS (SELECT FROM ({there}) AS t WHERE t.value = gone.value)
+WHERE value <> '' AND {unanswered}
 ORDER BY value, natural_key
 
 -- name: named_though_lost
-SELECT coalesce(c.natural_key, c.fid::text), e.field, l.value, l.natural_key, l.x, l.y
-FROM {published} AS c CROSS JOIN LATERAL (VALUES {pairs}) AS e (field, value) JOIN {lost} AS l ON l.value = e.value
-WHERE {stays} ORDER BY l.value, 1, e.field
+SELECT coalesce(c.natural_key, c.fid::text) AS who, {name} AS field, l.value, l.natural_key, l.x, l.y
+FROM {lost} AS l JOIN {published} AS c ON c.{field}::text = l.value WHERE {stays}

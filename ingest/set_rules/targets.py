@@ -61,7 +61,7 @@ def missing_targets(context: SetContext, check: ReferenceCheck, suspects: Sequen
     if suspects is not None and not suspects:
         return
     titles = {f.name: f.title for f in staging.feature_type.fields}
-    query = staging.query("find_without_target", values=values, targets=sql.SQL(" UNION ALL ").join(targets))
+    query = staging.query("find_without_target", values=values, unanswered=unanswered(context, sql.SQL("e.value"), targets))
     asked = {"suspects": None if suspects is None else list(suspects)}
     for row, key, name, value, x, y in context.rows(query, asked):
         yield Finding(
@@ -88,6 +88,18 @@ def values_there_will_be(context: SetContext, target: FeatureType, field: str) -
         if dataset.feature_type == target.name
     ]
     return queries
+
+
+def unanswered(context: SetContext, value: sql.SQL, there: Sequence[sql.Composable]) -> sql.Composed:
+    """Return the condition that ``value`` is none of the values that the queries ``there`` give.
+
+    A file's values are joined with all there are; those of an edit are looked up one by one (OFFSET keeps it from being a join): it
+    would have to wait for a hash of every key.
+    """
+    apart = sql.SQL("" if context.staging.edited is None else " OFFSET 0")
+    queries = [sql.SQL(" UNION ALL ").join(there)] if context.staging.edited is None else there
+    each = sql.SQL("NOT EXISTS (SELECT FROM ({}) AS t WHERE t.value = {}{})")
+    return sql.SQL(" AND ").join([each.format(query, value, apart) for query in queries])
 
 
 def _unanswerable(context: SetContext, check: ReferenceCheck, target: Text, values: sql.Composable) -> Iterator[Finding]:
