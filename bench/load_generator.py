@@ -60,7 +60,9 @@ def drive_at(port: int, path: str, per_s: float, seconds: float, scratch: Path, 
     if program is None:
         raise RuntimeError("h2load is not installed")
     rate, share = per_s / connections, max(1, round(per_s * seconds / connections))
-    options = ["-n", str(share * connections), "-c", str(connections), f"--rps={rate:.3f}"]
+    # connections begin one after the other, so that requests come evenly: begun together, all would ask at the same time, again and again
+    begin = ["-r", "1", f"--rate-period={max(1, round(1000 / per_s))}ms"]
+    options = ["-n", str(share * connections), "-c", str(connections), f"--rps={rate:.3f}", *begin]
     return _answers(_end(*_begin(program, port, [path], scratch / "h2load", options, {"accept": _ACCEPT})))
 
 

@@ -22,13 +22,19 @@ class Run:
 
 
 def record(results: Path, document: Path, runs: list[Run]) -> None:
-    """Keep each benchmark's newest run beside those of earlier runs, and write both files anew."""
+    """Keep each benchmark's newest run beside those of earlier runs, and write the files anew, each as a whole or not at all."""
     results.mkdir(parents=True, exist_ok=True)
     kept = {run.outcome.name: run for run in [*_read(results / RUNS), *runs]}
     newest = [kept[name] for name in sorted(kept)]
-    (results / RUNS).write_text(_json([asdict(run) for run in newest]), encoding="utf-8")
-    (results / LATEST).write_text(_json([_entry(run.outcome) for run in newest]), encoding="utf-8")
-    document.write_text(_markdown(newest), encoding="utf-8")
+    _replace(results / RUNS, _json([asdict(run) for run in newest]))
+    _replace(results / LATEST, _json([_entry(run.outcome) for run in newest]))
+    _replace(document, _markdown(newest))
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
 
 
 def _entry(outcome: Outcome) -> dict[str, object]:

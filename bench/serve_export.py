@@ -6,8 +6,7 @@ import http.client
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 
 import psycopg
 from psycopg import sql
@@ -15,49 +14,57 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bench.process_memory import PeakMemory
 from bench.rounds import Contender, Outcome, interleave
+from bench.serve_tables import load_buildings, table_of
 from bench.servers import Server, free_port, ours, running
 from bench.stage import Stage
-from bench.workload import SRID, make_buildings
+from bench.workload import SRID
+from twin.errors import NotFoundError
 from twin.tables import current_table
 
-ROWS, ROUNDS, UNIT = 1_000_000, 3, "features/s"
-_DATASET = "exported"
+ROUNDS, UNIT = 3, "features/s"
+_DATASET = "served"
 _DRIVERS = {"fgb": "FlatGeobuf", "geojsonseq": "GeoJSONSeq", "gpkg": "GPKG", "parquet": "Parquet"}
 _METHOD = (
-    f"All {ROWS:,} buildings with their properties in the storage CRS, from the request to the last byte. Ours: "
+    "All {rows:,} buildings with their properties in the storage CRS, from the request to the last byte. Ours: "
     "`/ogc/collections/{{id}}/items?f={form}` of `twin serve`, one web process, over one connection, unpacked. Peer: ogr2ogr of the "
     "distribution's GDAL, the same columns of the table that we serve, by fid, into a file. Bound: COPY BINARY of the same columns, thrown "
     "away as it comes."
 )
 
 
-def run(stage: Stage, say: Callable[[str], None]) -> list[Outcome]:
-    """Measure the files of one dataset, which is loaded first."""
-    stage.load(stage.geopackage(make_buildings(ROWS)), _DATASET)
-    stage.settle()
+def run(stage: Stage, say: Callable[[str], None]) -> Iterator[Outcome]:
+    """Measure the files of the dataset ``served``, loaded unless it was before."""
+    forms = [form for form in _DRIVERS if stage.wants(f"serve.export.{form}")]
+    if not forms:
+        return
+    try:
+        rows = table_of(stage, _DATASET, "building").rows
+    except NotFoundError:
+        rows = load_buildings(stage).rows
+        stage.settle()
     stage.leave_unbuilt(_DATASET)
-    with ExitStack() as stack:
-        port = free_port()
-        recipe = ours(stage, port, caching=True)
-        server = stack.enter_context(running(recipe, port, stage.folder / "export.log"))
-        return [_outcome(stage, server, form, say) for form in _DRIVERS]
+    port = free_port()
+    with running(ours(stage, port, caching=True), port, stage.folder / "export.log") as server:
+        for form in forms:
+            say(f"serve.export.{form}")
+            yield _outcome(stage, server, form, rows, say)
 
 
-def _outcome(stage: Stage, server: Server, form: str, say: Callable[[str], None]) -> Outcome:
+def _outcome(stage: Stage, server: Server, form: str, rows: int, say: Callable[[str], None]) -> Outcome:
     grown: list[float] = []
     contenders = [
-        Contender("citytwin", "ours", lambda: ROWS / _ours(server, form, grown)),
-        Contender("COPY BINARY", "bound", lambda: ROWS / _copied(stage)),
+        Contender("citytwin", "ours", lambda: rows / _ours(server, form, grown)),
+        Contender("COPY BINARY", "bound", lambda: rows / _copied(stage)),
     ]
     missing = {}
     if _DRIVERS[form] in _drivers():
-        contenders.append(Contender("ogr2ogr", "peer", lambda: ROWS / _ogr2ogr(stage, form)))
+        contenders.append(Contender("ogr2ogr", "peer", lambda: rows / _ogr2ogr(stage, form)))
     else:
         missing["ogr2ogr"] = f"it has no driver {_DRIVERS[form]}"
     samples = interleave(contenders, ROUNDS, say, warm_up=False)
     note = f"The web process with its worker held {max(grown):.0f} MiB more at its highest than before."
     roles = {c.name: c.role for c in contenders}
-    return Outcome(f"serve.export.{form}", UNIT, ROWS, "higher", roles, samples, _METHOD.format(form=form), missing, (note,))
+    return Outcome(f"serve.export.{form}", UNIT, rows, "higher", roles, samples, _METHOD.format(form=form, rows=rows), missing, (note,))
 
 
 def _ours(server: Server, form: str, grown: list[float]) -> float:

@@ -14,14 +14,11 @@ from bench.pipes import LINES, POINTS, write_pipe_survey
 from bench.stage import Stage
 from bench.workload import SRID, make_buildings, moved, write_geopackage
 from ingest.request import PartSpec
+from twin.query.collection import VALIDITY_FIELDS
 from twin.tables import current_table
 
 BUILDINGS, PIPES, REGION = 200_000, 300_000, 5_000_000
 _BLOCKS_A_SIDE = 5
-_PEER_COLUMNS = {
-    "building": ("building_id", "name", "usage", "floors_above", "height_m", "base_height_m", "year_built"),
-    "pipe_segment": ("segment_id", "kind", "material", "embedding", "outer_diameter_mm", "start_depth_m", "end_depth_m"),
-}
 _SHAPES = {"building": "ST_Force2D(ST_GeometryN(geom, 1))", "pipe_segment": "geom"}
 _SAMPLES = 400
 _SEED = 20_251_123
@@ -83,14 +80,14 @@ class Table:
 
 def load_buildings(stage: Stage) -> Table:
     """Load the dataset ``served`` and give the peers its copy ``buildings``."""
-    stage.load(stage.geopackage(make_buildings(BUILDINGS)), "served")
+    stage.load(stage.geopackage(make_buildings(stage.rows(BUILDINGS))), "served")
     return _given(stage, table_of(stage, "served", "building"), "buildings")
 
 
 def load_pipes(stage: Stage) -> Table:
     """Load the datasets ``served_pipes`` and ``served_nodes``, and give the peers a copy ``pipes`` of the first."""
     path = stage.folder / "served_pipes.gpkg"
-    write_pipe_survey(PIPES, path)
+    write_pipe_survey(stage.rows(PIPES), path)
     parts = (PartSpec(POINTS, "pipe_node", "served_nodes"), PartSpec(LINES, "pipe_segment", "served_pipes"))
     stage.publish(stage.check(path, parts)[0])
     path.unlink()
@@ -100,7 +97,7 @@ def load_pipes(stage: Stage) -> Table:
 def load_region(stage: Stage) -> Table:
     """Load the dataset ``region``: 25 such cities side by side, by the way every file takes."""
     path = stage.folder / "region.gpkg"
-    city = make_buildings(REGION // _BLOCKS_A_SIDE**2)
+    city = make_buildings(stage.rows(REGION) // _BLOCKS_A_SIDE**2)
     side_m = float(np.ptp(shapely.get_coordinates(city.footprints)[:, 0])) + 30.0
     for block in range(_BLOCKS_A_SIDE**2):
         row, column = divmod(block, _BLOCKS_A_SIDE)
@@ -125,8 +122,9 @@ def table_of(stage: Stage, dataset: str, feature_type: str) -> Table:
 
 
 def _given(stage: Stage, table: Table, peer: str) -> Table:
-    """Give the peers a plain copy, in longitude and latitude at rest, so that none has to transform what it serves."""
-    columns = sql.SQL(", ").join([sql.Identifier(name) for name in ("fid", *_PEER_COLUMNS[table.feature_type])])
+    """Give the peers a plain copy with every property, in longitude and latitude at rest, so that none has to transform what it serves."""
+    names = ("fid", *stage.city.catalogue.feature_type(table.feature_type).field_names, *VALIDITY_FIELDS)
+    columns = sql.SQL(", ").join([sql.Identifier(name) for name in names])
     rows = sql.SQL("SELECT {}, ST_Transform({}, 4326) AS geom FROM {}").format(
         columns, sql.SQL(_SHAPES[table.feature_type]), current_table(table.feature_type, table.id)
     )

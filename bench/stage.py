@@ -44,6 +44,18 @@ class Stage:
     city: City
     peer_dsn: str
     postmaster: int
+    only: frozenset[str] = frozenset()
+    """Names of the benchmarks that are wanted; empty: all of them."""
+    share: float = 1.0
+    """Of the rows that a benchmark is made for; below 1 it is a trial."""
+
+    def wants(self, name: str) -> bool:
+        """True of a benchmark that was asked for, by its name or by that of the one it is a variant of."""
+        return not self.only or any(name == wanted or name.startswith((f"{wanted}_", f"{wanted}.")) for wanted in self.only)
+
+    def rows(self, count: int) -> int:
+        """Return how many rows there are where a whole run has ``count``."""
+        return max(1, round(count * self.share))
 
     def load(self, path: Path, dataset: str) -> LoadResult:
         """Load a GeoPackage of buildings the way ``twin load`` does."""
@@ -108,7 +120,7 @@ class Stage:
 
 
 @contextmanager
-def open_stage(port: int) -> Iterator[Stage]:
+def open_stage(port: int, only: frozenset[str] = frozenset(), share: float = 1.0) -> Iterator[Stage]:
     """Have a stage for the block; database, files and processes are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="ct-bench-"))
     folder.chmod(_ADMITS_POSTGRES)
@@ -123,7 +135,7 @@ def open_stage(port: int) -> Iterator[Stage]:
                 # What was loaded is analysed by hand; a vacuum that falls into one contender's turn would be counted as its work.
                 connection.execute("ALTER SYSTEM SET autovacuum = off")
                 connection.execute("SELECT pg_reload_conf()")
-            yield Stage(folder, settings, city, peer_dsn, _postmaster(settings.data_dir))
+            yield Stage(folder, settings, city, peer_dsn, _postmaster(settings.data_dir), only, share)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
