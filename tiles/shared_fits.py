@@ -1,7 +1,7 @@
 """Projections of contents by fits that neighbours share: the exact function is asked once a block of the absolute grid.
 
-Asking it costs more in calls than in points: one fit serves some dozen contents. Which block serves a content follows from its positions
-alone, so a full build and an edit give the same bytes.
+Asking it costs more in calls than in points: one fit serves up to some dozen contents. Which block serves a content follows from its
+positions alone, so a full build and an edit give the same bytes.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from tiles.extent import extent
 from tiles.local_frame import Points, Projection, ToGeocentric, fit_projection
 
-_SIDES_M = np.array([4096.0, 4096.0, 1024.0])
-"""Of a block, E, N and H; counted from 0. Over 5 km the cubic is off by less than a micrometre, where the geoid grid has no kink."""
-_OVERHANG_M = np.array([512.0, 512.0, 256.0])
+_SIDES_M = np.array([2048.0, 2048.0, 1024.0])
+"""Of a block, E, N and H; counted from 0. The cubic is off by less than a micrometre there, but where a line of the geoid grid runs."""
+_OVERHANG_M = np.array([256.0, 256.0, 256.0])
 """How far a content may reach beyond the block that its middle lies in."""
 _RESIDUAL_M = 0.0001
 _KEPT = 64
