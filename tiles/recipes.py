@@ -17,7 +17,7 @@ from tiles.mesh.extrude import extrude
 from tiles.mesh.fitting_models import FITTINGS, MARKER
 from tiles.mesh.pipe_section import Outlines, Pipes, ZReference, outlines
 from tiles.mesh.placement import Placement, as_mesh
-from tiles.mesh.profile import BOX, faces_of, has_corners, section_sides
+from tiles.mesh.profile import BOX, faces_of, has_corners
 from tiles.mesh.tube import tube
 from tiles.mesh.view import LONGEST_RANGE_M, Sights, slices, view
 from tiles.mesh.well import Wells, shafts, well
@@ -197,11 +197,10 @@ class Tube(Recipe):
     def vertices(self, geometries: Geometries, /) -> NDArray[np.int64]:
         """Return two rings a segment of the outer section and of each bore, and what closes both ends."""
         outline, bores = self.outline, bores_of(self.pipes, self.outline)
-        sides = section_sides(outline.shape, outline.width_m, outline.height_m)
         cornered = has_corners(outline.shape)
-        around = np.where(cornered, 2, 1) * faces_of(outline.shape, sides)
+        around = np.where(cornered, 2, 1) * faces_of(outline.shape, outline.sides)
         segments = np.maximum(points_per_feature(geometries) - 1, 1)
-        ends = np.where(cornered | (bores.count > 0), around, sides // 2 + 1)
+        ends = np.where(cornered | (bores.count > 0), around, outline.sides // 2 + 1)
         ends = np.where(outline.shape == BOX, 4 + 12 * np.diff(bores.offsets), ends)
         return 2 * around * (1 + bores.count) * segments + 2 * ends
 

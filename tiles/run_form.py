@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -127,6 +128,7 @@ def _instances(
     return Instances(_unit(form), (start + end) / 2, np.column_stack(quaternion), scale, row_of[mine])
 
 
+@functools.cache
 def _unit(form: int) -> MeshBatch:
     """Return the cylinder or the box of length, width and height 1 along x about the origin."""
     half = 0.5 if form == BOX else 0.5 / float(np.sqrt(_AREA_OF_POLYGON))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.mesh.profile import ARCH, BOX, EGG, ROUND, TRAPEZOID, TRAPEZOID_INSET
+from tiles.mesh.profile import ARCH, BOX, EGG, ROUND, TRAPEZOID, TRAPEZOID_INSET, section_sides
 
 EGG_HEIGHT = 1.5
 """Height of a sewer egg by its width, where only one of them is known."""
@@ -47,16 +47,20 @@ class Pipes:
 
 @dataclass(frozen=True, slots=True)
 class Outlines:
-    """The outer sections of pipes, all (features,); ``shift_m``: how far the axis lies above the line."""
+    """The outer sections of pipes, all (features,).
+
+    ``shift_m``: how far the axis lies above the line; ``sides`` of the polygon of a curve, as `section_sides` gives them.
+    """
 
     shape: NDArray[np.int64]
     width_m: NDArray[np.float64]
     height_m: NDArray[np.float64]
     shift_m: NDArray[np.float64]
+    sides: NDArray[np.int64]
 
     def rows(self, rows: NDArray[np.int64]) -> Outlines:
         """Return those of ``rows``."""
-        return Outlines(self.shape[rows], self.width_m[rows], self.height_m[rows], self.shift_m[rows])
+        return Outlines(self.shape[rows], self.width_m[rows], self.height_m[rows], self.shift_m[rows], self.sides[rows])
 
 
 def outlines(pipes: Pipes) -> Outlines:
@@ -83,4 +87,4 @@ def outlines(pipes: Pipes) -> Outlines:
     inside = np.where((p.wall_m > 0) & (2 * p.wall_m < np.minimum(width, height)), p.wall_m, 0.0)
     above_invert = height / 2 - inside
     shift = np.select([p.z_reference == ZReference.TOP, p.z_reference == ZReference.INVERT], [-height / 2, above_invert], 0.0)
-    return Outlines(shape, width, height, shift)
+    return Outlines(shape, width, height, shift, section_sides(shape, width, height))

@@ -281,7 +281,7 @@ def _sweep(
     feature: NDArray[np.uint32],
     triangles: NDArray[np.uint32],
 ) -> tuple[int, int]:
-    v, t = 0, 0
+    v, t, around, faces = 0, 0, 0, 0
     profile, bore = np.empty((MOST_POINTS, 4)), np.empty((MOST_POINTS, 4))
     d, right, up, plane, centre = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     mitred = np.empty(2, np.bool_)
@@ -290,7 +290,8 @@ def _sweep(
         is_box, is_bore, own_ending = kinds[path, 0] == BOX, kinds[path, 3] == 1, kinds[path, 2]
         is_curved = kinds[path, 0] in (ROUND, EGG)
         half_width, wall, stretch, reach = lengths[path, 0], lengths[path, 4], lengths[path, 5], lengths[path, 6]
-        around, faces = _section(lengths[path], kinds[path], 0.0, profile)
+        if path == 0 or (lengths[path, :4] != lengths[path - 1, :4]).any() or (kinds[path] != kinds[path - 1]).any():
+            around, faces = _section(lengths[path], kinds[path], 0.0, profile)
         right[0], right[1], right[2] = 1.0, 0.0, 0.0
         for i in range(first, last):
             length = _direction(points, i, d)

@@ -18,7 +18,6 @@ from tiles.mesh.profile import (
     balance,
     has_corners,
     inscribed_error,
-    section_sides,
     widest_radius,
 )
 from tiles.mesh.sweep import Cells, Ending, Paths, Sections, plain_paths, sweep
@@ -58,7 +57,7 @@ def _paths(outline: Outlines, bores: Bores, points: NDArray[np.float64], offsets
     owner = feature[line]
     is_bore, first = number >= 0, bores.offsets[owner]
     shape, wall, is_box = outline.shape[owner], bores.wall_m[owner], outline.shape[owner] == BOX
-    sides = section_sides(outline.shape, outline.width_m, outline.height_m)[owner]
+    sides = outline.sides[owner]
     wider = np.where(shape == ROUND, balance(sides), 1.0)
     half, wall = np.column_stack([outline.width_m, outline.height_m])[owner] * (wider / 2)[:, None], wall * wider
     cornered = has_corners(shape)
@@ -82,8 +81,7 @@ def _paths(outline: Outlines, bores: Bores, points: NDArray[np.float64], offsets
 
 def _closed(outline: Outlines, ending: NDArray[np.int64], owner: NDArray[np.int64]) -> Sections:
     """Return the sections of lines without bores: what `_paths` would make of them."""
-    shape = outline.shape[owner]
-    sides = section_sides(shape, outline.width_m[owner], outline.height_m[owner])
+    shape, sides = outline.shape[owner], outline.sides[owner]
     wider = np.where(shape == ROUND, balance(sides), 1.0)
     sections = Sections.closed(shape, outline.width_m[owner] * (wider / 2), outline.height_m[owner] * (wider / 2), sides, ending[owner])
     sections.error[wider > 1] /= 2
