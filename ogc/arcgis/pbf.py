@@ -31,6 +31,8 @@ _NO_GEOMETRY = 127
 _SQL_TYPE_OTHER = 16
 _INT32 = 2**31
 _HEIGHT_STEP_M = 1e-4
+_MOST_STEPS = 2.0**53
+"""What a double counts one by one."""
 Json = Mapping[str, Any]
 Positions = npt.NDArray[np.float64]
 
@@ -142,6 +144,9 @@ def _geometry(parts: Sequence[Positions], steps: Steps, *, is_point: bool) -> It
 
 def _counted(part: Positions, steps: Steps) -> npt.NDArray[np.int64]:
     """Return steps from the corner to the first position, then from each to the next."""
-    scaled = (part[:, :2] - (steps.x, steps.y)) / (steps.size, steps.size if steps.is_lower else -steps.size)
+    with np.errstate(over="ignore"):
+        scaled: Positions = (part[:, :2] - (steps.x, steps.y)) / (steps.size, steps.size if steps.is_lower else -steps.size)
+    if np.abs(scaled).max() > _MOST_STEPS:
+        raise refused("bad-parameter", "tolerance is too small for this extent", "容差相对该范围过小")
     whole = np.rint(np.column_stack([scaled, part[:, 2:] / _HEIGHT_STEP_M])).astype(np.int64)
     return np.diff(whole, axis=0, prepend=np.zeros((1, whole.shape[1]), np.int64)).ravel()

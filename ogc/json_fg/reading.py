@@ -10,8 +10,9 @@ from ogc.json_fg.document import CONFORMANCE, EGM96_HEIGHT, is_lonlat
 from ogc.json_fg.profile import MEDIA_TYPES
 from ogc.writing.writer import WriteFault, WriteRefusedError
 from twin.crs import OutputCrs, output_crs
-from twin.errors import BadRequestError, Text
+from twin.errors import BadRequestError, Text, TwinError
 from twin.query.collection import Collection
+from twin.query.written import written_day
 
 Json = dict[str, Any]
 _SIMPLE = frozenset({"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"})
@@ -67,12 +68,12 @@ def _require_type(said: object, collection: Collection) -> None:
 
 def _stated_crs(said: object, collection: Collection) -> OutputCrs:
     """Return the CRS that a coordRefSys names: a URI, a Reference without epoch, or a grid with its heights above EGM96."""
-    if isinstance(said, list) and len(said) == 2:
-        crs, height = _stated_crs(said[0], collection), _uri(said[1])
-        if crs.height == "gravity" and height == EGM96_HEIGHT and collection.vertical == "egm96":
+    plane, *heights = said if isinstance(said, list) and said else [said]
+    uri, named = _uri(plane), [_uri(height) for height in heights]
+    if uri is not None and named in ([], [EGM96_HEIGHT]):
+        crs = output_crs(uri, collection.crs)
+        if not named or (crs.height == "gravity" and collection.vertical == "egm96"):
             return crs
-    elif (uri := _uri(said)) is not None:
-        return output_crs(uri, collection.crs)
     raise _bad("crs-not-offered", "coordRefSys names no CRS that is offered here", "coordRefSys 未给出此处提供的坐标参考系")
 
 
@@ -100,8 +101,9 @@ def _dated(plain: Json, time: object, number: int) -> Iterator[WriteFault]:
         reason = Text("time 应为日期或日期区间", "time is a date, or an interval of dates: what is recorded of validity are days")
         yield WriteFault(number, "/time", "bad-time", reason)
         return
-    given = plain.get("properties")
-    properties = given if isinstance(given, dict) else {}
+    properties = plain.get("properties") or {}
+    if not isinstance(properties, dict):
+        return  # no Feature: said where that is looked at
     if any(name in properties and properties[name] != day for name, day in days.items()):
         yield WriteFault(
             number, "/time", "contradicts", Text("time 与属性中的有效期不一致", "time and the properties contradict each other")
@@ -114,17 +116,15 @@ def _days(time: object) -> dict[str, str | None] | None:
     if not isinstance(time, dict):
         return None
     ends = time.get("interval", [time.get("date")] * 2)
-    if not isinstance(ends, list) or len(ends) != 2 or "timestamp" in time:
+    if not isinstance(ends, list) or len(ends) != 2 or "timestamp" in time or time.get("date") == _OPEN:
         return None
-    try:
-        first, last = (None if end == _OPEN else dt.datetime.strptime(end, "%Y-%m-%d").date() for end in ends)  # noqa: DTZ007 - a day
-        end = None if last is None else (last + dt.timedelta(days=1)).isoformat()
-    except (TypeError, ValueError, OverflowError):
+    read = [None if end == _OPEN else written_day(end) if isinstance(end, str) else None for end in ends]
+    first, last = read
+    if any(day is None and end != _OPEN for day, end in zip(read, ends, strict=True)) or last == dt.date.max:
         return None
-    return {"valid_from": None if first is None else first.isoformat(), "valid_to": end}
+    until = None if last is None else (last + dt.timedelta(days=1)).isoformat()
+    return {"valid_from": None if first is None else first.isoformat(), "valid_to": until}
 
 
-def _bad(code: str, en: str, zh: str) -> BadRequestError:
-    error = BadRequestError(en, zh=zh)
-    error.code = code
-    return error
+def _bad(code: str, en: str, zh: str) -> TwinError:
+    return BadRequestError(en, zh=zh).with_code(code)

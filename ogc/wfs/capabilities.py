@@ -86,6 +86,7 @@ def _operations(root: Element, address: str) -> None:
             _allowed(_below(operation, OWS, "Parameter", name="outputFormat"), [GML_FORMAT])
         if name == "GetFeature":
             _allowed(_below(operation, OWS, "Parameter", name="resultType"), ["results", "hits"])
+            _allowed(_below(operation, OWS, "Parameter", name="resolve"), ["none", "local"])
             _allowed(_below(operation, OWS, "Parameter", name="outputFormat"), [GML_FORMAT, GEOJSON_FORMAT, "application/json"])
     _allowed(_below(metadata, OWS, "Parameter", name="version"), ["2.0.0"])
     _constraints(metadata, OWS, _CONSTRAINTS)

@@ -426,6 +426,7 @@ def test_a_query_comes_as_a_form_too(base: str) -> None:
         ({"f": "pbf", "returnExtentOnly": "true"}, "not-supported"),
         ({"f": "pbf", "quantizationParameters": '{"extent":{"xmin":0,"ymax":1e999},"tolerance":1}'}, "bad-parameter"),
         ({"f": "pbf", "quantizationParameters": "[]"}, "bad-parameter"),
+        ({"f": "pbf", "quantizationParameters": '{"extent":{"xmin":0,"ymax":1e300},"tolerance":1e-300}'}, "bad-parameter"),
         ({"lang": "fr"}, "bad-language"),
     ],
 )

@@ -5,6 +5,7 @@ Each test of the standard's annex A is named by its conformance test; what they 
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from collections.abc import Iterator
@@ -351,6 +352,7 @@ def test_what_json_fg_says_that_cannot_be_is_refused(writer: httpx.Client, featu
         ({"place": solid}, [("/place", "unsupported-geometry")]),
         ({"time": {"timestamp": "2020-01-01T00:00:00Z"}}, [("/time", "bad-time")]),
         ({"time": {"interval": ["20200101", ".."]}}, [("/time", "bad-time")]),
+        ({"time": {"interval": ["2020-1-1", ".."]}}, [("/time", "bad-time")]),
         ({"time": {"interval": ["2020-01-01"]}}, [("/time", "bad-time")]),
         ({"time": {"date": "9999-12-31"}}, [("/time", "bad-time")]),
         ({"time": {"date": "2020-01-01"}, "properties": {"valid_from": "2019-01-01"}}, [("/time", "contradicts")]),
@@ -362,6 +364,8 @@ def test_what_json_fg_says_that_cannot_be_is_refused(writer: httpx.Client, featu
         ({"place": place, "coordRefSys": [EPSG4490, "http://www.opengis.net/def/crs/EPSG/0/5773"]}, "crs-not-offered"),
         ({"place": place, "coordRefSys": {"type": "Reference", "href": EPSG4549, "epoch": 2020.5}}, "crs-not-offered"),
         ({"place": place, "coordRefSys": 4549}, "crs-not-offered"),
+        ({"place": place, "coordRefSys": functools.reduce(lambda inner, _: [inner, EPSG4549], range(400), EPSG4549)}, "crs-not-offered"),
+        ({"place": place, "coordRefSys": []}, "crs-not-offered"),
         ({"featureType": "pipe"}, "other-type"),
     ):
         answer = _fg("PATCH", writer, feature, body)
