@@ -124,7 +124,7 @@ def _stac_paths(described: Described, slugs: list[str]) -> dict[str, Document]:
         {200: answer("OK", items)},
         parameters=named("f", "lang"),
         request_body=body(content(JSON, value=_SEARCH_BODY)),
-        problems=(400, 401, 404, 405, 413, 414, 415, 429, 503),
+        problems=(400, 401, 404, 405, 406, 413, 414, 415, 429, 503),
     )
     if slugs:
         collection = path("collection", {"type": "string", "enum": slugs})

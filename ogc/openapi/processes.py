@@ -83,7 +83,7 @@ def processes_paths(described: Described) -> Part:
         text("取消作业", "Dismiss a job"),
         {200: answer("OK", status), **_gone()},
         parameters=[*named("f", "lang"), path("job", _JOB)],
-        problems=(400, 401, 403, 404, 405, 414, 503),
+        problems=(400, 401, 403, 404, 405, 406, 414, 503),
     )
     return Part(
         {

@@ -41,7 +41,7 @@ def search_paths(described: Described) -> Part:
         {200: answer("OK", features, {"Content-Crs": {"type": "string"}})},
         parameters=named("f", "lang"),
         request_body=body(content(JSON, value=_BODY)),
-        problems=(400, 401, 404, 405, 413, 414, 415, 429, 503),
+        problems=(400, 401, 404, 405, 406, 413, 414, 415, 429, 503),
     )
     shared = text("共有的可查询属性", "Queryables of every collection")
     return Part({"/search": item, "/queryables": read("queryables", shared, of=content(SCHEMA, HTML, value=schema("jsonSchema")))})
