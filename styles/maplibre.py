@@ -12,6 +12,9 @@ from twin.tile_matrix_sets import WEB_MERCATOR_QUAD
 _LEVELS = {"minzoom": WEB_MERCATOR_QUAD.first, "maxzoom": WEB_MERCATOR_QUAD.last}
 """Those that vector and picture tiles are served in, as their TileJSON says, too."""
 
+_FAR, _NEAR_LEVEL = (10, 0.2), 16
+"""The level up to which symbols have that share of their width, and the one from which they have all of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class MapLayer:
@@ -63,12 +66,18 @@ def _layers(layer: MapLayer) -> list[Json]:
         return [{"id": f"{dataset}-raster", "type": "raster", "source": dataset}]
     color = _color(feature_type, layer.style or named_styles(feature_type)[0])
     if feature_type.geometry_type == "Point":
-        radius = max(style.line_width_px, 1.0) * 1.5
+        radius = _growing(max(style.line_width_px, 1.0) * 1.5)
         return [_layer(feature_type, dataset, "circle", {"circle-color": color, "circle-radius": radius})]
-    line = _layer(feature_type, dataset, "line", {"line-color": color, "line-width": style.line_width_px})
+    line = _layer(feature_type, dataset, "line", {"line-color": color, "line-width": _growing(style.line_width_px)})
     if feature_type.geometry_type == "LineString":
         return [line]
     return [_layer(feature_type, dataset, "fill", {"fill-color": color, "fill-opacity": style.fill_opacity}), line]
+
+
+def _growing(width_px: float) -> object:
+    """Return a width that is whole where single features are looked at: from afar the symbols of a city's trees would hide the city."""
+    (far, share), near = _FAR, _NEAR_LEVEL
+    return ["interpolate", ["linear"], ["zoom"], far, round(width_px * share, 3), near, width_px]
 
 
 def _layer(feature_type: FeatureType, dataset: str, kind: str, paint: Json) -> Json:

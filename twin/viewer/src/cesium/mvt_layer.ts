@@ -94,7 +94,9 @@ export class MvtLayer implements DrawnLayer {
     const isOfField = choice?.kind === "codes" || choice?.kind === "ramp";
     return new TileCache({
       template: isOfField ? `${this.template}?color-by=${encodeURIComponent(choice.field)}` : this.template,
-      decoded: (tile, address) => this.offerLabels(tile, address),
+      decoded: (tile, address) => {
+        this.offerLabels(tile, address);
+      },
       loading: (busy) => {
         this.events.loading(busy);
         this.widget.scene.requestRender();
