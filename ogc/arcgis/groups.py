@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, get_args
+
+import orjson
 
 from ogc.arcgis.layers import OBJECT_ID, OID, Document, fields
 from ogc.arcgis.parameters import field_names, refused
@@ -116,8 +117,8 @@ def _statistics(text: str | None, collection: Collection) -> tuple[Column, ...]:
     if text is None:
         return ()
     try:
-        listed = json.loads(text)
-    except (ValueError, RecursionError):
+        listed = orjson.loads(text)  # which takes no half characters and no depth without end
+    except ValueError:
         raise refused("bad-parameter", "outStatistics is not JSON", "outStatistics 不是合法的 JSON") from None
     if listed is None:
         return ()

@@ -14,6 +14,7 @@ from twin.crs.output import CRS84_URI
 from twin.errors import BadRequestError, NotFoundError
 from twin.query import filter_ast as ast
 from twin.query.collection import Collection
+from twin.query.condition_grammar import too_complex
 from twin.query.feature_query import Boundary, FeatureQuery
 from twin.query.filter_build import property_types
 from twin.query.order import MOST_SORTED
@@ -177,7 +178,7 @@ def _text(name: str, value: object) -> str:
         case list() if all(type(member) in {str, int, float} for member in value):
             text = ",".join(map(str, value))
         case dict() if name in {"filter", "intersects"}:
-            text = orjson.dumps(value).decode()
+            text = _json_text(value)
         case _:
             raise _bad("bad-parameter", f"member {name!r} is not valid", f"成员 {name!r} 无效")
     if "\x00" in text:
@@ -185,11 +186,16 @@ def _text(name: str, value: object) -> str:
     return text
 
 
+def _json_text(value: Mapping[str, object]) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        raise too_complex("nested too deep", "嵌套过深") from None
+
+
 def _bad_cursor() -> BadRequestError:
     return _bad("bad-cursor", "cursor comes from a next link of the same search", "cursor 取自同一搜索的 next 链接")
 
 
 def _bad(code: str, en: str, zh: str) -> BadRequestError:
-    error = BadRequestError(en, zh=zh)
-    error.code = code
-    return error
+    return BadRequestError(en, zh=zh).with_code(code)

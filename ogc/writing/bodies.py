@@ -141,7 +141,15 @@ def property_faults(feature_type: FeatureType, feature: Mapping[str, Any], actio
                 )
         elif not _is_of_type(field.type, value):
             said = Text(f"{field.title.zh}应为 {field.type} 类型", f"{name} takes a value of type {field.type}")
-            yield WriteFault(action, pointer, "type", said, value=orjson.dumps(value).decode()[:60])
+            yield WriteFault(action, pointer, "type", said, value=_shown(value))
+
+
+def _shown(value: object) -> str:
+    """Return the beginning of a value as JSON, of one that is nested beyond all sense only that it is."""
+    try:
+        return orjson.dumps(value).decode()[:60]
+    except TypeError:
+        return "[…"
 
 
 def is_read_only(feature_type: FeatureType, name: str) -> bool:

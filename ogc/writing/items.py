@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -35,6 +36,8 @@ _ACCEPTED: Mapping[str, Mapping[str, str]] = {
     "POST": {"Accept-Post": ", ".join(bodies.FEATURE_TYPES)},
     "PUT": {"Accept-Patch": ", ".join(bodies.PATCH_TYPES)},
 }
+MOST_FAULTS = 1000
+"""What is wrong with a body is listed up to so much: who has more to mend asks again."""
 _EVERY = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -210,12 +213,12 @@ def replacing(
 
 def require_receivable(given: Sequence[tuple[Collection, Mapping[str, Any], Mapping[str, Any]]]) -> None:
     """Raise WriteRefusedError when a feature holds what its collection's schema has no place for; with each the properties it had."""
-    faults = [
+    every = (
         fault
         for number, (collection, feature, before) in enumerate(given)
         for fault in bodies.property_faults(collection.feature_type, feature, number, before)
-    ]
-    if faults:
+    )
+    if faults := list(islice(every, MOST_FAULTS)):
         raise WriteRefusedError(faults)
 
 

@@ -27,6 +27,8 @@ from ogc.taken import TakenResponse
 from ogc.wfs import gml_input
 from ogc.wfs.names import FES, GML, WFS
 from ogc.windows import Windows, _Place
+from ogc.writing.items import MOST_FAULTS, require_receivable
+from ogc.writing.writer import WriteRefusedError
 from twin.catalogue import Catalogue
 from twin.errors import BadRequestError
 from twin.query.collection import collections_of
@@ -287,3 +289,25 @@ def test_what_ended_before_the_first_day_is_written_all_the_same(door: httpx.Cli
     assert door.get("collections/plots").status_code == 200
     assert door.get("collections/catalogue/items?datetime=2020-01-01").status_code == 200
     assert door.get("collections/plots/items?datetime=0001-01-01").json()["numberReturned"] == 5
+
+
+def test_json_is_nested_within_sense_and_holds_whole_characters(door: httpx.Client) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"op": "not", "args": [deep]}
+    answer = door.post("search", json={"filter": deep})
+    assert (answer.status_code, answer.json()["code"]) == (400, "filter-too-complex")
+    named = r'[{"statisticType":"count","onStatisticField":"objectid","outStatisticFieldName":"\ud800"}]'
+    answer = door.get(LAYER, params={"f": "json", "outStatistics": named})
+    assert answer.json()["error"]["details"] == ["bad-parameter"]
+
+
+def test_what_is_wrong_with_a_feature_is_told_within_bounds(catalogue: Catalogue) -> None:
+    collection = collections_of(catalogue)["buildings"]
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    for properties, most in (({"name": deep}, 1), ({f"k{n}": n for n in range(20_000)}, MOST_FAULTS)):
+        with pytest.raises(WriteRefusedError) as refused:
+            require_receivable([(collection, {"properties": properties}, {})])
+        assert len(refused.value.faults) == most
