@@ -207,6 +207,17 @@ def test_a_publish_is_seen_at_once_and_what_stays_is_not_sent_again(get: Get, ca
     assert after.headers["etag"] != before.headers["etag"]
 
 
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+def test_a_tile_that_was_sent_is_sent_again_alike(get: Get, coding: str) -> None:
+    own = f"/collections/buildings/tiles/{_address(MATRIX_SETS['WebMercatorQuad'], 14)}"
+    plain = get(own, headers={"Accept-Encoding": "identity"}).content
+    answers = [get(own, headers={"Accept-Encoding": coding}) for _ in range(3)]
+    assert [a.content for a in answers] == [plain] * 3
+    told = [{name: value for name, value in a.headers.items() if name != "date"} for a in answers]
+    assert told[0] == told[1] == told[2]
+    assert get(own, headers={"If-None-Match": answers[2].headers["etag"]}).status_code == 304
+
+
 def test_an_archive_holds_the_tiles_the_door_serves(get: Get, catalogue: Catalogue, database: str, tmp_path: Path) -> None:
     file = tmp_path / "pipes.pmtiles"
     count = export_vector_tiles(catalogue, database, "pipes", None, file, 14, lambda *_: None)

@@ -28,7 +28,7 @@ from twin.query.area import bbox_area
 from twin.query.collection import Collection, collections_of
 from twin.query.column_batches import stream_columns
 from twin.query.execute import Row, fetch_pinned, fetch_row_blocking
-from twin.query.feature_query import FeatureQuery
+from twin.query.feature_query import Boundary, FeatureQuery
 from twin.query.filter_build import build_filter
 from twin.query.geoid import require_geoid
 from twin.query.items import ItemsPage, count_statement, item, item_statement, items_page, items_statement
@@ -221,6 +221,22 @@ def test_bbox_in_degrees_selects_what_shapely_selects(catalogue: Catalogue) -> N
         area = bbox_area((x[0], y[0], x[1], y[1]), _crs(query.collection, CRS84), 4549)
         wanted = sorted(fid for fid, s in shapes.items() if s.intersects(shapely.box(x[0], y[0], x[1], y[1])))
         assert _fids(catalogue, dataclasses.replace(query, area=area)) == wanted
+
+
+def test_questions_that_differ_in_values_share_their_text_and_those_that_differ_in_rows_do_not(catalogue: Catalogue) -> None:
+    query = _query(catalogue)
+    one, other = (bbox_area(box, _crs(query.collection, CRS84), 4549) for box in ((120, 31.7, 120.01, 31.71), (120.1, 31.8, 120.11, 31.81)))
+    said = [items_statement(dataclasses.replace(query, area=area), ANYONE) for area in (one, other, None)]
+    assert said[0].text is said[1].text
+    assert said[0].values != said[1].values
+    assert said[2].text.as_string(None) != said[0].text.as_string(None)
+    firm = dataclasses.replace(query, boundary=Boundary(3))
+    assert items_statement(firm, ANYONE).text is items_statement(dataclasses.replace(firm, boundary=Boundary(9)), ANYONE).text
+    back = dataclasses.replace(firm, boundary=Boundary(3, back=True))
+    assert items_statement(back, ANYONE).text.as_string(None) != items_statement(firm, ANYONE).text.as_string(None)
+    listed = f"floors_above IN ({', '.join(map(str, range(300)))})"
+    long = dataclasses.replace(query, filter=build_filter(listed, "cql2-text", query.crs, query.collection))
+    assert items_statement(long, ANYONE).text is not items_statement(long, ANYONE).text
 
 
 def test_bbox_is_read_in_the_axis_order_of_its_crs(catalogue: Catalogue) -> None:
