@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from ogc import answers, links, negotiation
 from ogc.beside_features import completed, landing_links
@@ -45,6 +46,22 @@ class DocumentDoor:
         self._pages = pages
         self._downloads = downloads
         self._shell = Shell(context.catalogue)
+
+    def routes(self) -> list[Route]:
+        """Return the routes of the door, but for the landing page's address without a slash."""
+        collection = "/collections/{collection}"
+        answered_by = {
+            "/": self.landing,
+            "/conformance": self.conformance,
+            "/openapi": self.openapi,
+            "/collections": self.collections,
+            collection: self.collection,
+            f"{collection}/schema": self.schema,
+            f"{collection}/queryables": self.queryables,
+            f"{collection}/sortables": self.sortables,
+            "/functions": self.functions,
+        }
+        return [Route(path, endpoint, methods=["GET"]) for path, endpoint in answered_by.items()]
 
     async def landing(self, request: Request) -> Response:
         """The landing page."""
@@ -150,11 +167,11 @@ class DocumentDoor:
         volumes = self._context.volumes
         return {} if volumes is None else await self._keeper.in_thread(volumes.current)
 
-    async def _begin(self, request: Request, forms: tuple[str, ...] = ()) -> tuple[DoorState, str, str]:
+    async def _begin(self, request: Request, forms: tuple[str, ...] = ()) -> tuple[DoorState, negotiation.Language, str]:
         single_values(request.query_params.multi_items(), EVERYWHERE)
         return await self._keeper.state(), negotiation.language(request), negotiation.form(request, forms)
 
-    async def _one(self, request: Request, forms: tuple[str, ...] = ()) -> tuple[Collection, DoorState, str]:
+    async def _one(self, request: Request, forms: tuple[str, ...] = ()) -> tuple[Collection, DoorState, negotiation.Language]:
         found = await self._keeper.collection(request.path_params["collection"], self._context.principal_of(request))
         state, language, _ = await self._begin(request, forms)
         return state.collections.get(found.slug, found), state, language
@@ -165,7 +182,7 @@ class DocumentDoor:
         state: DoorState,
         template: str,
         document: dict[str, Any],
-        language: str,
+        language: negotiation.Language,
         collection: Collection | None = None,
         media_type: str = answers.JSON,
         more: object = None,
@@ -173,7 +190,7 @@ class DocumentDoor:
         tag = answers.etag(request, DOCUMENT_VERSION, state.version, sorted(self._context.principal_of(request).classes), more)
         if answers.unchanged(request, tag):
             return answers.not_modified(tag)
-        headers = {"Content-Language": "zh-Hans" if language == "zh" else "en"}
+        headers = {"Content-Language": negotiation.LANGUAGE_TAGS[language]}
         if media_type == answers.SCHEMA:
             headers["Link"] = f'<{_CODES_INLINE}>; rel="profile"'
         if negotiation.form(request) == "html":

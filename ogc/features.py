@@ -8,6 +8,7 @@ from typing import cast
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from ogc import answers, links, memento, negotiation
 from ogc.escapes import client_proof
@@ -38,6 +39,11 @@ class FeatureDoor:
         self._keeper = keeper
         self._pages = pages
         self._exports = exports
+
+    def routes(self) -> list[Route]:
+        """Return the routes of the door."""
+        items = "/collections/{collection}/items"
+        return [Route(items, self.items, methods=["GET"]), Route(f"{items}/{{item}}", self.item, methods=["GET"])]
 
     async def items(self, request: Request) -> Response:
         """A page of features; its links to other pages stay at the commit of the first one."""

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from typing import cast
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from ogc import answers, links, negotiation
-from ogc.pages import Pages
 from ogc.paging import time_stamp
-from ogc.parameters import EVERYWHERE, area_of, bad_parameter, filter_of, page_limit, single_values, validity_of, whole_number
-from ogc.resources import CRS84
-from ogc.state import OgcContext, StateKeeper
+from ogc.parameters import FILTER, area_of, bad_parameter, filter_of, page_limit, validity_of, whole_number
+from ogc.sender import Asked, Sender
 from twin.crs import OutputCrs, output_crs, output_crs_list, storage_crs
-from twin.crs.output import epsg_uri
+from twin.crs.output import CRS84_URI, epsg_uri
 from twin.errors import NotFoundError
 from twin.model import Deployment, Severity, SubmissionState
-from twin.query.execute import fetch_row
+from twin.query.execute import Row, fetch_row
 from twin.query.findings import (
     COLLECTION_ID,
     PROPERTIES,
@@ -32,9 +30,8 @@ from twin.query.findings import (
     findings_statement,
 )
 
-ITEM_NAMES = ("f", "lang", "crs")
-ITEMS_NAMES = (*ITEM_NAMES, "bbox", "bbox-crs", "datetime", "filter", "filter-lang", "filter-crs", "limit", "cursor")
-_ITEM, _ITEMS = EVERYWHERE | {"crs"}, frozenset(ITEMS_NAMES) | set(QUERYABLE)
+_ITEM = ("crs",)
+_ITEMS = (*_ITEM, "bbox", "bbox-crs", "datetime", "limit", "cursor", *FILTER, *QUERYABLE)
 _TITLE = {"zh": "检查问题", "en": "Findings of checks"}
 _DESCRIPTION = {
     "zh": "检查提交的文件时发现的问题及其位置：在办提交，以及各数据集最近发布的提交；可按提交、状态、数据集、规则和级别筛选。",
@@ -48,17 +45,25 @@ Document = dict[str, object]
 class FindingsDoor:
     """The routes below ``/collections/findings``."""
 
-    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages) -> None:
-        self._context = context
-        self._keeper = keeper
-        self._pages = pages
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def routes(self) -> list[Route]:
+        """Return the routes of the door."""
+        own = f"/collections/{COLLECTION_ID}"
+        answered_by = {
+            own: self.collection,
+            f"{own}/schema": self.schema,
+            f"{own}/queryables": self.queryables,
+            f"{own}/items": self.items,
+            f"{own}/items/{{item}}": self.item,
+        }
+        return [Route(path, endpoint, methods=["GET"]) for path, endpoint in answered_by.items()]
 
     async def collection(self, request: Request) -> Response:
         """The description of the collection."""
-        single_values(request.query_params.multi_items(), EVERYWHERE)
-        state = await self._keeper.state()
-        document = findings_collection(state.deployment, links.base_url(request), negotiation.language(request))
-        return await self._send(request, document, answers.JSON)
+        asked = await self._sender.begin(request)
+        return await self._sender.send(asked, findings_collection(asked.state.deployment, asked.base, asked.language))
 
     async def schema(self, request: Request) -> Response:
         """The JSON Schema of a finding (Part 5)."""
@@ -70,8 +75,9 @@ class FindingsDoor:
 
     async def items(self, request: Request) -> Response:
         """A page of findings, in the order they were made; those without a place have no geometry."""
-        given = single_values(request.query_params.multi_items(), _ITEMS)
-        deployment, offered = await self._offered()
+        asked = await self._sender.begin(request, _ITEMS)
+        given, deployment = asked.given, asked.state.deployment
+        offered = offered_crs(deployment)
         limit = page_limit(given.get("limit"))
         validity_of(given.get("datetime"))  # a finding holds at no time of the real world, so none leaves it out
         query = FindingQuery(
@@ -87,63 +93,50 @@ class FindingsDoor:
             area=area_of(given, offered, deployment.storage_srid),
             filter=filter_of(given, finding_collection(offered, deployment.storage_srid)),
         )
-        row = await fetch_row(self._context.pool, findings_statement(query, self._context.principal_of(request)))
-        page = findings_page(row, limit)
-        head = _page_head(request, page, negotiation.form(request), negotiation.language(request))
-        language, made = negotiation.language(request), cast("list[links.Link]", head["links"])
+        page = findings_page(await self._row(query, asked), limit)
+        head = _page_head(request, page, negotiation.form(request), asked.language)
         address = links.collection_address(request, COLLECTION_ID)
-        headers = {
-            "Content-Crs": f"<{query.crs.uri}>",
-            "Link": links.items_header(address, made, language, ("queryables", "schema")),
-        }
+        made = links.items_header(address, cast("list[links.Link]", head["links"]), asked.language, ("queryables", "schema"))
+        headers = {"Content-Crs": f"<{query.crs.uri}>", "Link": made}
         if negotiation.form(request) == "html":
-            return await self._send(request, head | {"features": orjson.loads(b"[" + page.features + b"]")}, answers.GEOJSON, headers)
+            return await self._sender.send(asked, head | {"features": orjson.loads(b"[" + page.features + b"]")}, headers=headers)
         content = orjson.dumps(head)[:-1] + b',"features":[' + page.features + b"]}"
         return await answers.answer(request, content, answers.GEOJSON, headers=headers)
 
     async def item(self, request: Request) -> Response:
         """One finding by its number."""
-        given = single_values(request.query_params.multi_items(), _ITEM)
-        deployment, offered = await self._offered()
+        asked = await self._sender.begin(request, _ITEM)
+        given, deployment = asked.given, asked.state.deployment
+        offered = offered_crs(deployment)
         number = whole_number(request.path_params["item"])
         if number is None:
             raise NotFoundError("there is no such feature", zh="没有该要素")
         crs = output_crs(given["crs"], offered) if "crs" in given else offered[0]
         query = FindingQuery(crs, deployment.storage_srid, limit=1, number=number)
-        row = await fetch_row(self._context.pool, findings_statement(query, self._context.principal_of(request)))
-        page = findings_page(row, 1)
+        page = findings_page(await self._row(query, asked), 1)
         if page.count == 0:
             raise NotFoundError("there is no such feature", zh="没有该要素")
-        language = negotiation.language(request)
-        address = f"{links.base_url(request)}/collections/{COLLECTION_ID}"
-        pairs = request.query_params.multi_items()
-        made = links.self_and_alternate(f"{address}/items/{number}", pairs, negotiation.form(request), answers.GEOJSON, language)
-        made.append(links.link(address, "collection", answers.JSON, _TITLE[language]))
-        return await self._send(request, orjson.loads(page.features) | {"links": made}, answers.GEOJSON, {"Content-Crs": f"<{crs.uri}>"})
+        address, pairs = f"{asked.base}/collections/{COLLECTION_ID}", request.query_params.multi_items()
+        made = links.self_and_alternate(f"{address}/items/{number}", pairs, negotiation.form(request), answers.GEOJSON, asked.language)
+        made.append(links.link(address, "collection", answers.JSON, _TITLE[asked.language]))
+        feature = orjson.loads(page.features) | {"links": made}
+        return await self._sender.send(asked, feature, media_type=answers.GEOJSON, headers={"Content-Crs": f"<{crs.uri}>"})
 
-    async def _offered(self) -> tuple[Deployment, tuple[OutputCrs, ...]]:
-        deployment = (await self._keeper.state()).deployment
-        return deployment, offered_crs(deployment)
+    async def _row(self, query: FindingQuery, asked: Asked) -> Row:
+        return await fetch_row(self._sender.context.pool, findings_statement(query, asked.principal))
 
     async def _schema(self, request: Request, name: str, properties: tuple[str, ...]) -> Response:
-        single_values(request.query_params.multi_items(), EVERYWHERE)
-        language = negotiation.language(request)
+        asked = await self._sender.begin(request)
         document: Document = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "$id": f"{links.base_url(request)}/collections/{COLLECTION_ID}/{name}",
+            "$id": f"{asked.base}/collections/{COLLECTION_ID}/{name}",
             "type": "object",
-            "title": _TITLE[language],
-            "properties": {p: _property(p, language) for p in properties}
+            "title": _TITLE[asked.language],
+            "properties": {p: _property(p, asked.language) for p in properties}
             | {"geometry": {"x-ogc-role": "primary-geometry", "format": "geometry-point"}},
             "additionalProperties": False,
         }
-        return await self._send(request, document, answers.SCHEMA)
-
-    async def _send(self, request: Request, document: Document, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
-        if negotiation.form(request) == "html":
-            content = await self._pages.render(request, "document.html", document, negotiation.language(request))
-            return await answers.answer(request, content, answers.HTML, headers=headers)
-        return await answers.answer(request, orjson.dumps(document), media_type, headers=headers)
+        return await self._sender.send(asked, document, media_type=answers.SCHEMA)
 
 
 def offered_crs(deployment: Deployment) -> tuple[OutputCrs, ...]:
@@ -164,7 +157,7 @@ def findings_collection(deployment: Deployment, base_url: str, language: str) ->
         "title": _TITLE[language],
         "description": _DESCRIPTION[language],
         "itemType": "feature",
-        "extent": {"spatial": {"bbox": [list(deployment.extent_deg or _WORLD)], "crs": CRS84}},
+        "extent": {"spatial": {"bbox": [list(deployment.extent_deg or _WORLD)], "crs": CRS84_URI}},
         "crs": [crs.uri for crs in offered_crs(deployment)],
         "storageCrs": epsg_uri(deployment.storage_srid),
         "links": [

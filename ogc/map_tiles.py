@@ -11,6 +11,7 @@ from ogc.image_tiles import ImageTiles
 from ogc.parameters import moment, validity_of
 from ogc.pictures import FORMS, MEDIA_TYPES, PictureForm
 from ogc.sender import Asked, Sender
+from twin.crs.output import CRS84_URI
 from twin.errors import BadRequestError, NotFoundError
 from twin.query.collection import Collection
 from twin.query.images import ImageDays
@@ -18,7 +19,6 @@ from twin.tile_matrix_sets import MATRIX_SETS, TileMatrixSet, bounds_in, matrix_
 
 TILESETS_REL = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
 _SCHEME = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
-_CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 Document = dict[str, object]
 
 
@@ -125,7 +125,7 @@ def _tileset(asked: Asked, collection: Collection, grid: TileMatrixSet) -> Docum
     west, south, east, north = extent
     limits = [grid.limits(level, bounds_in(grid, extent)) for level in grid.levels]
     return made | {
-        "boundingBox": {"lowerLeft": [west, south], "upperRight": [east, north], "crs": _CRS84},
+        "boundingBox": {"lowerLeft": [west, south], "upperRight": [east, north], "crs": CRS84_URI},
         "tileMatrixSetLimits": [
             {
                 "tileMatrix": str(m.level),

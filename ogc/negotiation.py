@@ -41,9 +41,7 @@ def form(request: Request, extra: tuple[str, ...] = (), media_types: Mapping[str
         accepted = request.headers.get("accept", "")
         return "json" if accepted in {"", "*/*"} else _accepted(accepted, media_types)
     if asked not in {"json", "html", *extra}:
-        error = BadRequestError(f"f is one of json, html{''.join(', ' + e for e in extra)}", zh="f 的取值不受支持")
-        error.code = "bad-format"
-        raise error
+        raise BadRequestError(f"f is one of json, html{''.join(', ' + e for e in extra)}", zh="f 的取值不受支持").with_code("bad-format")
     return asked
 
 
@@ -65,9 +63,7 @@ def language(request: Request) -> Language:
     """Return the language asked for by ``lang``, else by Accept-Language; Chinese where neither says English first."""
     asked = request.query_params.get("lang")
     if asked is not None and _known(asked) is None:
-        error = BadRequestError("lang is zh or en", zh="lang 应为 zh 或 en")
-        error.code = "bad-language"
-        raise error
+        raise BadRequestError("lang is zh or en", zh="lang 应为 zh 或 en").with_code("bad-language")
     return spoken_language(request)
 
 

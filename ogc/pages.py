@@ -11,6 +11,7 @@ import orjson
 from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from ogc import answers, links
 from ogc.parameters import asked_crs
@@ -57,6 +58,10 @@ class Pages:
         }
         values |= _labels(collection, language)
         return (await asyncio.to_thread(self._environment.get_template(template).render, values)).encode()
+
+    def routes(self) -> list[Route]:
+        """Return the routes of what pages use."""
+        return [Route("/static/{name}", self.static, methods=["GET"])]
 
     async def static(self, request: Request) -> Response:
         """A file the pages use."""

@@ -273,6 +273,4 @@ def _bad_datetime() -> BadRequestError:
 
 
 def _bad(code: str, en: str, zh: str) -> BadRequestError:
-    error = BadRequestError(en, zh=zh)
-    error.code = code
-    return error
+    return BadRequestError(en, zh=zh).with_code(code)

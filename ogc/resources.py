@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from twin.crs.output import CRS84H_URI, epsg_uri
+from twin.crs.output import CRS84_URI, CRS84H_URI, epsg_uri
 from twin.model import Deployment
 from twin.query.collection import Collection
 
 Config = dict[str, object]
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _PYGEOAPIS_CRS84H = "http://www.opengis.net/def/crs/OGC/1.3/CRS84h"
 """CRS84h under the only name by which pygeoapi takes it for a default; the registered one has version 0."""
 LANGUAGES = ("zh-Hans", "en")
@@ -69,7 +68,7 @@ def _resource(collection: Collection, source: object, provider: Mapping[str, str
         "title": {"zh-Hans": dataset.title.zh, "en": dataset.title.en},
         "description": {"zh-Hans": kind.description.zh, "en": kind.description.en},
         "keywords": {"zh-Hans": [kind.title.zh, kind.cim_class], "en": [kind.title.en, kind.cim_class]},
-        "extents": {"spatial": {"bbox": list(collection.revision.extent_deg or _WORLD), "crs": CRS84}},
+        "extents": {"spatial": {"bbox": list(collection.revision.extent_deg or _WORLD), "crs": CRS84_URI}},
         "links": [],
         "providers": [
             {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
 
@@ -31,9 +34,15 @@ from ogc.wfs.door import WfsDoor
 from ogc.wmts import WmtsDoor
 from ogc.writing.items import WritingDoor
 from ogc.writing.transactions import TransactionDoor
-from twin.query.findings import COLLECTION_ID
 
 __all__ = ["OgcContext", "build_router"]
+
+
+class _Door(Protocol):
+    """A subject of the door: where it is asked for, and what answers."""
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the routes of the door."""
 
 
 def build_router(context: OgcContext) -> APIRouter:
@@ -46,55 +55,40 @@ def build_router(context: OgcContext) -> APIRouter:
     downloads = DownloadDoor(context, keeper, exports, context.exports) if exports and context.exports else None
     features = FeatureDoor(context, keeper, pages, exports)
     documents = DocumentDoor(context, keeper, pages, downloads)
-    router = APIRouter()
-    router.routes.extend(TileDoor(context, keeper, features).routes())
-    collection = "/collections/{collection}"
-    findings = FindingsDoor(context, keeper, pages)
-    own = f"/collections/{COLLECTION_ID}"
-    # Plain Starlette routes: the hot ones pass bytes on and need nothing that FastAPI adds per request.
-    router.add_route(own, findings.collection, ["GET"])
-    router.add_route(f"{own}/schema", findings.schema, ["GET"])
-    router.add_route(f"{own}/queryables", findings.queryables, ["GET"])
-    router.add_route(f"{own}/items", findings.items, ["GET"])
-    router.add_route(f"{own}/items/{{item}}", findings.item, ["GET"])
     sender = Sender(context, keeper, pages)
-    router.routes.extend(TilesetDoor(sender, has_archives=downloads is not None).routes())
-    router.routes.extend([*RecordsDoor(sender).routes(), *DcatDoor(sender).routes()])
-    router.add_route(f"{collection}/items", features.items, ["GET"])
-    router.add_route(f"{collection}/items/{{item}}", features.item, ["GET"])
+    # What comes first is found first: the hot doors, and what stands where {collection} could. All are plain Starlette routes: they pass
+    # bytes on and need nothing that FastAPI adds per request.
+    doors: list[_Door | None] = [
+        TileDoor(context, keeper, features),
+        FindingsDoor(sender),
+        TilesetDoor(sender, has_archives=downloads is not None),
+        RecordsDoor(sender),
+        DcatDoor(sender),
+        features,
+        documents,
+        SearchDoor(context, keeper, pages),
+        pages,
+        downloads,
+        VersionsDoor(context, keeper, pages),
+        WritingDoor(context, keeper),
+        TransactionDoor(context, keeper),
+        ProcessDoor(context, keeper, pages, context.jobs, context.can.formats or Formats()) if context.jobs is not None else None,
+        WfsDoor(context, keeper),
+        ArcgisDoor(context, keeper),
+        *_beside_features(context, sender),
+    ]
+    router = APIRouter()
+    router.routes.extend(route for door in doors if door is not None for route in door.routes())
     router.add_api_route("", documents.landing, methods=["GET"], include_in_schema=False)  # only FastAPI takes an empty path
-    router.add_route("/", documents.landing, ["GET"])
-    router.add_route("/conformance", documents.conformance, ["GET"])
-    router.add_route("/openapi", documents.openapi, ["GET"])
-    router.add_route("/collections", documents.collections, ["GET"])
-    router.add_route(collection, documents.collection, ["GET"])
-    router.add_route(f"{collection}/schema", documents.schema, ["GET"])
-    router.add_route(f"{collection}/queryables", documents.queryables, ["GET"])
-    router.add_route(f"{collection}/sortables", documents.sortables, ["GET"])
-    router.add_route("/functions", documents.functions, ["GET"])
-    search = SearchDoor(context, keeper, pages)
-    router.add_route("/search", search.search, ["GET", "POST"])
-    router.add_route("/queryables", search.queryables, ["GET"])
-    router.add_route("/static/{name}", pages.static, ["GET"])
-    router.routes.extend(downloads.routes() if downloads else [])
-    router.routes.extend(VersionsDoor(context, keeper, pages).routes())
-    router.routes.extend(WritingDoor(context, keeper).routes())
-    router.routes.extend(TransactionDoor(context, keeper).routes())
-    if context.jobs is not None:
-        formats = context.exports.formats if context.exports else Formats()
-        router.routes.extend(ProcessDoor(context, keeper, pages, context.jobs, formats).routes())
-    router.routes.extend(WfsDoor(context, keeper).routes())
-    router.routes.extend(ArcgisDoor(context, keeper).routes())
-    router.routes.extend(_beside_features(context, sender))
     return router
 
 
-def _beside_features(context: OgcContext, sender: Sender) -> list[BaseRoute]:
-    """Return the routes of styles and, where the door is handed who makes them, of pictures and of what is in 3D."""
+def _beside_features(context: OgcContext, sender: Sender) -> list[_Door]:
+    """Return the doors of styles and, where the context holds who makes them, of pictures and of what is in 3D."""
     pictures = ImageTiles(context)
-    doors: list[StyleDoor | MapTileDoor | WmtsDoor | StacDoor | GeoVolumesDoor] = [StyleDoor(sender)]
+    doors: list[_Door] = [StyleDoor(sender)]
     if context.pictures is not None:
         doors += [MapTileDoor(sender, pictures), WmtsDoor(sender, pictures), StacDoor(sender, pictures)]
     if context.volumes is not None:
         doors.append(GeoVolumesDoor(sender, context.volumes))
-    return [route for door in doors for route in door.routes()]
+    return doors

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ogc import links
+from ogc import answers, links
+from twin.crs.output import CRS84_URI
 from twin.featuretypes.json_schema import feature_schema
 from twin.query.collection import Collection
 from twin.query.massed_tile import count_property
@@ -14,9 +15,7 @@ Document = dict[str, object]
 MVT = "application/vnd.mapbox-vector-tile"
 TILEJSON = "application/vnd.mapbox.tilejson+json"
 PMTILES = "application/vnd.pmtiles"
-_JSON = "application/json"
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
-_CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _DIMENSIONS = {"Point": 0, "LineString": 1, "MultiPolygon": 2}
 Extent = tuple[float, float, float, float]
 _HOW_ZH = (
@@ -60,7 +59,7 @@ def tileset(
     }
     if extent is not None:
         west, south, east, north = extent
-        made["boundingBox"] = {"lowerLeft": [west, south], "upperRight": [east, north], "crs": _CRS84}
+        made["boundingBox"] = {"lowerLeft": [west, south], "upperRight": [east, north], "crs": CRS84_URI}
         made["tileMatrixSetLimits"] = limits(grid, extent)
     return made
 
@@ -109,7 +108,7 @@ def matrix_set_list(base: str, own: Sequence[links.Link], language: str) -> Docu
             "title": grid.title.in_language(language),
             **({"uri": grid.uri} if grid.uri else {}),
             "crs": grid.crs_uri,
-            "links": [links.link(f"{base}/tileMatrixSets/{grid.id}", "self", _JSON, grid.title.in_language(language))],
+            "links": [links.link(f"{base}/tileMatrixSets/{grid.id}", "self", answers.JSON, grid.title.in_language(language))],
         }
         for grid in MATRIX_SETS.values()
     ]
@@ -124,7 +123,7 @@ def matrix_set_definition(grid: TileMatrixSet, base: str, language: str) -> Docu
         "crs": grid.crs_uri,
         "orderedAxes": list(grid.ordered_axes),
         "tileMatrices": [_matrix(grid, level) for level in grid.levels],
-        "links": [links.link(f"{base}/tileMatrixSets/{grid.id}", "self", _JSON, grid.title.in_language(language))],
+        "links": [links.link(f"{base}/tileMatrixSets/{grid.id}", "self", answers.JSON, grid.title.in_language(language))],
     }
     if grid.uri is not None:
         made["uri"] = grid.uri
@@ -162,8 +161,8 @@ def _item(title: str, address: str, base: str, grid: TileMatrixSet, language: st
     if grid.uri is not None:
         made["tileMatrixSetURI"] = grid.uri
     made["links"] = [
-        links.link(own, "self", _JSON, named),
-        links.link(f"{base}/tileMatrixSets/{grid.id}", f"{_REL}tiling-scheme", _JSON, grid.id),
+        links.link(own, "self", answers.JSON, named),
+        links.link(f"{base}/tileMatrixSets/{grid.id}", f"{_REL}tiling-scheme", answers.JSON, grid.id),
         links.link(f"{own}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", "item", MVT, "MVT") | {"templated": True},
     ]
     return made
@@ -181,7 +180,7 @@ def _layer(collection: Collection, base: str, language: str) -> Document:
         "geometryDimension": _DIMENSIONS[kind.geometry_type],
         "featureType": kind.name,
         "propertiesSchema": {"type": "object", "properties": properties | {count_property(collection): counted}},
-        "links": [links.link(f"{base}/collections/{collection.slug}", f"{_REL}geodata", _JSON, title)],
+        "links": [links.link(f"{base}/collections/{collection.slug}", f"{_REL}geodata", answers.JSON, title)],
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class TwinError(Exception):
         self.text = Text(zh=zh or detail, en=detail)
         self.extra: Mapping[str, object] = dict(extra or {})
 
-    def with_code(self, code: str) -> TwinError:
+    def with_code(self, code: str) -> Self:
         """Return this error carrying a more precise ``code`` of the same class."""
         self.code = code
         return self

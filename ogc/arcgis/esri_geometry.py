@@ -174,6 +174,4 @@ def _finite(value: object) -> float:
 
 
 def _bad(en: str, zh: str) -> BadRequestError:
-    error = BadRequestError(en, zh=zh)
-    error.code = "bad-geometry"
-    return error
+    return BadRequestError(en, zh=zh).with_code("bad-geometry")

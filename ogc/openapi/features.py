@@ -6,25 +6,15 @@ from collections.abc import Sequence
 
 from ogc.openapi.build import GEOJSON, HTML, JSON, SCHEMA, Described, Document, Part, content, named, query, read, schema
 from ogc.openapi.exports import file_contents, form_parameter, option_parameters, profile_parameter
+from ogc.parameters import ITEM, ITEMS
 from twin.crs import OutputCrs
 from twin.featuretypes.json_schema import queryables
 from twin.query.collection import Collection
 
-ITEM_NAMES = ("f", "lang", "as-of")
-ITEMS_NAMES = (
-    *ITEM_NAMES,
-    "bbox",
-    "datetime",
-    "limit",
-    "filter",
-    "filter-lang",
-    "properties",
-    "skipGeometry",
-    "sortby",
-    "resulttype",
-    "cursor",
-)
 CRS_NAMES = ("crs", "bbox-crs", "filter-crs")
+_OF_A_COLLECTION = {"f", "profile", *CRS_NAMES}
+"""Parameters whose values differ from collection to collection."""
+_ITEM_NAMES, _ITEMS_NAMES = (sorted(names - _OF_A_COLLECTION) for names in (ITEM, ITEMS))
 _ITEM_FORM = [query("f", {"type": "string", "enum": ["json", "html", "jsonfg"]})]
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
 
@@ -67,7 +57,7 @@ def _collection_paths(described: Described, collection: Collection) -> dict[str,
             tag=slug,
             parameters=[
                 *form_parameter(described, collection),
-                *named(*ITEMS_NAMES[1:]),
+                *named(*_ITEMS_NAMES),
                 *option_parameters(described, collection),
                 *profile_parameter(described),
                 *crs_parameters(collection.crs, *CRS_NAMES),
@@ -83,7 +73,7 @@ def _collection_paths(described: Described, collection: Collection) -> dict[str,
             parameters=[
                 *named("item"),
                 *_ITEM_FORM,
-                *named(*ITEM_NAMES[1:]),
+                *named(*_ITEM_NAMES),
                 *profile_parameter(described),
                 *crs_parameters(collection.crs, "crs"),
             ],
@@ -97,7 +87,7 @@ def _queryable_parameters(collection: Collection, language: str) -> list[Documen
     properties = queryables(collection.feature_type, language)["properties"]
     found: list[Document] = []
     for name, value in properties.items() if isinstance(properties, dict) else ():
-        if value.get("type") not in _SCALARS or name in {*ITEMS_NAMES, *CRS_NAMES}:
+        if value.get("type") not in _SCALARS or name in ITEMS:
             continue
         kept = {key: value[key] for key in ("type", "format", "title") if key in value}
         if kept["type"] == "integer":

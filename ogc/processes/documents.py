@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 
 from ogc import answers, links
 from ogc.formats import Formats
-from ogc.processes import export_area
 from ogc.processes.execution import OUTPUT
+from ogc.processes.export_area import EXPORT_AREA
+from ogc.processes.export_area_description import description, summary
 from ogc.processes.job import Job, JobResult
 from twin.query.collection import Collection
 
@@ -21,20 +22,20 @@ EXECUTE, PROCESSES, JOBS, RESULTS = (_RELATION + name for name in ("execute", "p
 def process_list(base_url: str, form: str, language: str) -> Document:
     """Return the list of processes: one."""
     address = f"{base_url}/processes"
-    one = links.link(f"{address}/{export_area.EXPORT_AREA}", "self", answers.JSON, export_area.EXPORT_AREA)
+    one = links.link(f"{address}/{EXPORT_AREA}", "self", answers.JSON, EXPORT_AREA)
     return {
-        "processes": [{**export_area.summary(language), "links": [one]}],
+        "processes": [{**summary(language), "links": [one]}],
         "links": links.self_and_alternate(address, [], form, answers.JSON, language),
     }
 
 
 def process(base_url: str, visible: Mapping[str, Collection], formats: Formats, form: str, language: str) -> Document:
     """Return the description of the process."""
-    address = f"{base_url}/processes/{export_area.EXPORT_AREA}"
+    address = f"{base_url}/processes/{EXPORT_AREA}"
     made = links.self_and_alternate(address, [], form, answers.JSON, language)
     made.append(links.link(f"{address}/execution", EXECUTE, answers.JSON, "执行" if language == "zh" else "Execute"))
     made.append(links.link(f"{base_url}/jobs", JOBS, answers.JSON, "作业" if language == "zh" else "Jobs"))
-    return {**export_area.description(visible, formats, language), "links": made}
+    return {**description(visible, formats, language), "links": made}
 
 
 def status(job: Job, base_url: str, form: str, language: str) -> Document:

@@ -209,7 +209,7 @@ class ProcessDoor:
 
     async def _send(self, request: Request, template: str, document: documents.Document) -> Response:
         language = negotiation.language(request)
-        headers = {"Content-Language": "zh-Hans" if language == "zh" else "en", "Cache-Control": "private, no-cache"}
+        headers = {"Content-Language": negotiation.LANGUAGE_TAGS[language], "Cache-Control": "private, no-cache"}
         if negotiation.form(request) == "html":
             content = await self._pages.render(request, template, document, language)
             return await answers.answer(request, content, answers.HTML, None, headers)

@@ -89,6 +89,4 @@ def _transmission(outputs: object) -> Transmission:
 
 
 def _bad(en: str, zh: str) -> BadRequestError:
-    error = BadRequestError(en, zh=zh)
-    error.code = "bad-execute"
-    return error
+    return BadRequestError(en, zh=zh).with_code("bad-execute")

@@ -9,7 +9,7 @@ from typing import Any
 from ogc import answers, links
 from ogc.records.record import FRESHNESS, SHARING, Record, cycle_title, rfc3339
 from ogc.records.request import Facet
-from ogc.resources import CRS84
+from twin.crs.output import CRS84_URI
 from twin.errors import Text
 from twin.featuretypes.json_schema import Json, queryables
 from twin.model import Deployment
@@ -43,9 +43,9 @@ def catalogue_collection(deployment: Deployment, base: str, language: str) -> Js
         "conformsTo": [CONFORMS_TO],
         "languages": list(_LANGUAGES),
         "defaultSortOrder": [{"field": "id", "direction": "asc"}],
-        "extent": {"spatial": {"bbox": [list(deployment.extent_deg or _WORLD)], "crs": CRS84}},
-        "crs": [CRS84],
-        "storageCrs": CRS84,
+        "extent": {"spatial": {"bbox": [list(deployment.extent_deg or _WORLD)], "crs": CRS84_URI}},
+        "crs": [CRS84_URI],
+        "storageCrs": CRS84_URI,
         "links": [
             *links.self_and_alternate(address, [], "json", answers.JSON, language),
             *(links.link(f"{address}/{name}", relation, media_type, title) for name, relation, media_type, title in relations),

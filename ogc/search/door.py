@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from ogc import answers, links, negotiation
 from ogc.pages import Pages
@@ -33,6 +34,10 @@ class SearchDoor:
         self._context = context
         self._keeper = keeper
         self._pages = pages
+
+    def routes(self) -> list[Route]:
+        """Return the routes of the door."""
+        return [Route("/search", self.search, methods=["GET", "POST"]), Route("/queryables", self.queryables, methods=["GET"])]
 
     async def search(self, request: Request) -> Response:
         """A page of features, by collection and then by ascending fid; POST takes the parameters as members of a JSON object."""

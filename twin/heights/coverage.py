@@ -288,9 +288,9 @@ def _clean(strip: Block, nodata: float | None) -> Block:
 
 
 def _truncated(detail: str) -> RejectedError:
-    error = RejectedError(f"The coverage does not hold what it states: {detail}", zh=f"栅格内容与声明不符:{detail}")
-    error.code = "coverage-truncated"
-    return error
+    return RejectedError(f"The coverage does not hold what it states: {detail}", zh=f"栅格内容与声明不符:{detail}").with_code(
+        "coverage-truncated"
+    )
 
 
 def _groups(keys: npt.NDArray[np.intp]) -> Iterator[tuple[int, npt.NDArray[np.intp] | slice]]:

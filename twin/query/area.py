@@ -24,6 +24,8 @@ Bounds = tuple[float, float, float, float]
 
 _SAG_M = 0.0005
 _MOST_PIECES = 512
+MOST_POINTS = 20_000
+"""Points of a densified geometry: a thousand corners a thousand kilometres apart would be half a million, for the database to meet."""
 _INSET = 0.02
 _DOMAIN_MARGIN_DEG = 1.0
 
@@ -160,14 +162,23 @@ def _densified(geometry: BaseGeometry, transformer: pyproj.Transformer) -> BaseG
         return geometry
     edges = _edges(geometry)
     lengths = np.hypot(*(edges[:, 1] - edges[:, 0]).T)
-    start, end = _transformed(transformer, edges[:, 0]), _transformed(transformer, edges[:, 1])
-    middle = _transformed(transformer, edges.mean(axis=1))
+    start, end, middle = np.split(_transformed(transformer, np.concatenate([edges[:, 0], edges[:, 1], edges.mean(axis=1)])), 3)
     sag = np.hypot(*(middle - (start + end) / 2).T)
     pieces = np.clip(np.ceil(np.sqrt(np.nan_to_num(sag, nan=np.inf) / _SAG_M)), 1, _MOST_PIECES)
     longest_piece = float(np.min(lengths[lengths > 0] / pieces[lengths > 0], initial=np.inf))
     if not math.isfinite(longest_piece) or np.all(pieces <= 1):
         return geometry
-    return geometry.segmentize(max(longest_piece, float(lengths.max()) / _MOST_PIECES))
+    piece = max(longest_piece, float(lengths.max()) / _MOST_PIECES)
+    require_points(int(np.ceil(lengths / piece).sum()))
+    return geometry.segmentize(piece)
+
+
+def require_points(count: int) -> None:
+    """Raise BadRequestError ``filter-too-complex`` for more points than :data:`MOST_POINTS`."""
+    if count > MOST_POINTS:
+        en = f"the geometry is too large for so many vertices: true to a millimetre it has more than {MOST_POINTS}"
+        zh = f"几何范围过大而顶点过多：按毫米精度需超过 {MOST_POINTS} 个点"
+        raise BadRequestError(en, zh=zh).with_code("filter-too-complex")
 
 
 def _edges(geometry: BaseGeometry) -> npt.NDArray[np.float64]:
@@ -186,6 +197,4 @@ def _transformed(transformer: pyproj.Transformer, xy: npt.NDArray[np.float64]) -
 
 
 def _bad_bbox(en: str, zh: str) -> BadRequestError:
-    error = BadRequestError(en, zh=zh)
-    error.code = "bad-bbox"
-    return error
+    return BadRequestError(en, zh=zh).with_code("bad-bbox")

@@ -19,16 +19,12 @@ _EXACT_DIGITS = 20
 
 def too_complex(what: str, what_zh: str) -> BadRequestError:
     """Return the error for a filter beyond the limits of reliability.md §2."""
-    error = BadRequestError(f"the filter is too complex: {what}", zh=f"过滤条件过于复杂：{what_zh}")
-    error.code = "filter-too-complex"
-    return error
+    return BadRequestError(f"the filter is too complex: {what}", zh=f"过滤条件过于复杂：{what_zh}").with_code("filter-too-complex")
 
 
 def bad_filter(en: str, zh: str | None = None) -> BadRequestError:
     """Return the error for a filter that makes no sense or does not fit the collection."""
-    error = BadRequestError(f"filter: {en}", zh=f"过滤条件有误：{zh or en}")
-    error.code = "bad-filter"
-    return error
+    return BadRequestError(f"filter: {en}", zh=f"过滤条件有误：{zh or en}").with_code("bad-filter")
 
 
 def whole_number(digits: str) -> float:

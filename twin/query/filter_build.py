@@ -20,7 +20,7 @@ from twin.errors import BadRequestError, NotFoundError
 from twin.featuretypes.json_schema import ID_NAME
 from twin.model import FeatureType
 from twin.query import filter_ast as ast
-from twin.query.area import bbox_area, everywhere, to_storage
+from twin.query.area import bbox_area, everywhere, require_points, to_storage
 from twin.query.collection import VALIDITY_FIELDS, Collection
 from twin.query.condition_grammar import MAX_DEPTH, Tree, bad_filter, too_complex, whole_number
 from twin.query.filter_functions import FUNCTIONS
@@ -136,6 +136,8 @@ class _Builder:
     names: Mapping[str, ast.Property] = MappingProxyType({})
     predicates: int = 0
     vertices: int = 0
+    points: int = 0
+    """Those of its literal geometries as they are asked of the database."""
 
     def predicate(self, tree: object, depth: int) -> ast.Predicate:
         if depth > MAX_DEPTH:
@@ -304,9 +306,9 @@ class _Builder:
         if name in ARRAY_FIELDS:
             raise bad_filter(f"{name} is a list: ask it with A_CONTAINS and the like", f"{name} 为列表，请用 A_CONTAINS 等数组函数")
         if kind is None:
-            error = BadRequestError(f"the collection has no property {name[:40]!r}", zh=f"该集合没有属性 {name[:40]!r}")
-            error.code = "unknown-property"
-            raise error
+            raise BadRequestError(f"the collection has no property {name[:40]!r}", zh=f"该集合没有属性 {name[:40]!r}").with_code(
+                "unknown-property"
+            )
         return ast.Property(name, kind)
 
     def _span(self, tree: object, depth: int) -> ast.Span:
@@ -360,7 +362,10 @@ class _Builder:
             raise too_complex(f"invalid geometry ({shapely.is_valid_reason(flat)})", "几何图形无效")
         if not self.filter_crs.xy:
             flat = shapely.transform(flat, lambda xy: xy[:, ::-1])
-        return to_storage(flat, self.filter_crs, self.collection.storage_srid)
+        stored = to_storage(flat, self.filter_crs, self.collection.storage_srid)
+        self.points += int(shapely.get_num_coordinates(stored))
+        require_points(self.points)
+        return stored
 
 
 def _operation(tree: object) -> tuple[str, list[object]]:
