@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 import pyarrow as pa
 import pyogrio
 import pyproj
@@ -27,6 +26,7 @@ from ingest.part_reading import PartReading
 from ingest.protocol import CoverageBlock, CoverageHeader, Limits, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
 from ingest.set_rules.registry import DERIVED_RULES, SET_RULES
 from tests.reading import inspect_file, read_file
+from tests.sample_city_reading import read_sheet
 from tests.workbooks import workbook
 from twin.errors import TwinError
 from twin.featuretypes.loader import load_feature_types
@@ -133,21 +133,15 @@ def test_every_planted_row_fault_is_found_by_its_rule_and_nothing_else(
 
 
 def test_lines_of_a_survey_run_between_their_points_at_their_elevations(sample_city_folder: Path) -> None:
-    book = openpyxl.load_workbook(sample_city_folder / "管线普查.xlsx", read_only=True)
-    points = {r["管线点编号"]: (r["Y"], r["X"]) for r in rows_of(book["管点"])}
-    lines = rows_of(book["管线"])
+    points = {p["管线点编号"]: (p["Y"], p["X"]) for p in read_sheet(sample_city_folder, "管点")}
+    lines = read_sheet(sample_city_folder, "管线")
     (part,) = read(sample_city_folder / "管线普查.xlsx", ("管线", "pipe_segment"), crs="EPSG:4549")
-    for row, shape in zip(part.table["row"].to_pylist(), part.geometry, strict=True):
+    expected = []
+    for row in part.table["row"].to_pylist():
         source = lines[row - 2]
-        start, end = points[source["起点点号"]], points[source["终点点号"]]
-        expected = [(*start, source["起点管线高程"]), (*end, source["终点管线高程"])]
-        np.testing.assert_array_equal(shapely.get_coordinates(shape, include_z=True), expected)
-
-
-def rows_of(sheet: openpyxl.worksheet.worksheet.Worksheet) -> list[dict[str, object]]:
-    rows = sheet.iter_rows(values_only=True)
-    header = next(rows)
-    return [dict(zip(header, r, strict=False)) for r in rows]  # a row that is read so ends with its last value
+        expected += [(*points[source[f"{end}点点号"]], source[f"{end}点管线高程"]) for end in ("起", "终")]
+    assert (shapely.get_num_coordinates(part.geometry) == 2).all()
+    np.testing.assert_array_equal(shapely.get_coordinates(part.geometry, include_z=True), expected)
 
 
 def test_the_elevation_model_comes_pixel_by_pixel(sample_city_folder: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import CityAtHand
 from tests.served_city import City
 from twin.embedded import locks
 from twin.server.scratch_city import sweep_scratch
@@ -44,7 +45,7 @@ def test_a_file_is_told_without_a_city(tmp_path: Path) -> None:
     assert any("pipe_node Pipe node" in line for line in table)
     assert any(line.startswith("! unit") and "井深: cm" in line for line in table), "a doubt is marked"
     assert not (tmp_path / "no such city").exists()
-    assert nowhere(tmp_path).process("inspect", broken).returncode == 1
+    assert CityAtHand(nowhere(tmp_path).data_dir).process("inspect", broken).returncode == 1
 
 
 def test_the_city_of_a_killed_check_is_removed_by_the_next(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import shutil
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -29,12 +30,13 @@ def test_equal_seeds_give_equal_bytes_and_another_seed_another_city(tmp_path: Pa
     assert set(files) - set(differing) <= {"行政区划.geojson"}
 
 
-def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
-    first = generate(tmp_path, scale=700, seed=1)
-    second = generate(tmp_path, scale=500, seed=1)
-    rows = [next(s.rows - s.rejected for s in m.sources if s.layer == "建筑物") for m in (first, second)]
-    assert rows == [700, 500]
-    assert len(read_layer(str(tmp_path / "建筑物.gpkg")).shapes) == 506
+def test_a_second_run_replaces_the_first(tmp_path: Path, sample_city_folder: Path, sample_city_manifest: Manifest) -> None:
+    folder = shutil.copytree(sample_city_folder, tmp_path / "city")
+    second = generate(folder, scale=500, seed=1)
+    rows = [next(s.rows - s.rejected for s in m.sources if s.layer == "建筑物") for m in (sample_city_manifest, second)]
+    assert rows == [3000, 500]
+    assert len(read_layer(str(folder / "建筑物.gpkg")).shapes) == 506
+    assert Manifest.read(folder) == second
 
 
 def test_too_small_a_city_is_refused(tmp_path: Path) -> None:
