@@ -13,8 +13,11 @@ from twin.kernel import kernel
 
 _OBLIQUE_COSINE, _OBLIQUE_SINE = 0.95, 0.31
 """Of two directions or planes that part at 18° or more."""
-_MOST_COMMON, _MOST_STRETCHES = 8, 64
-"""Vertices of two faces, and stretches of the line in both their planes, that are compared at most."""
+_MOST_COMMON, _MOST_STRETCHES = 1, 64
+"""Vertices that two faces have in common, and stretches each takes of the line in both their planes, that are gone into at most.
+
+Between two common vertices uneven faces may meet although their planes say that they do not.
+"""
 _LEAST_SLOPE = 0.01
 """So steeply what meets a plane in one vertex leaves it: a millimetre on, ten times what counts as touching."""
 
@@ -121,7 +124,7 @@ def _height(s: Surfaces, vertex: int, face: int) -> float:
 
 @kernel
 def _parted_on_line(s: Surfaces, face: int, other: int) -> bool:
-    """Tell whether two oblique faces take different stretches of the line in both their planes, and meet at common vertices only.
+    """Tell whether two oblique faces take different stretches of the line in both their planes, and meet at a common vertex only.
 
     What a face may take of the line is what is inside it there, and where its edges are as near to the other's plane as both are uneven.
     """
