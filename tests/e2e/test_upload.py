@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +13,9 @@ import pyproj
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests import served_city
+from tests.commands import city_at_hand
 from tests.viewer_page import Viewer, viewer
+from twin.embedded import EmbeddedCluster
 
 pytestmark = pytest.mark.browser
 
@@ -55,13 +55,13 @@ SECOND = {**{k: v for k, v in FIRST.items() if k != "F009"}, "F001": (30.0, 25.0
 
 
 @pytest.fixture(scope="module")
-def city(run_folder: Path) -> Iterator[Served]:
+def city(run_folder: Path, template: str, cluster: EmbeddedCluster) -> Iterator[Served]:
     """A served city without data, and a surveyor's token."""
-    made = served_city.make(Path(tempfile.mkdtemp(dir=run_folder)))
-    token = made.run("token", "create", "测绘院")["token"]
-    reviewer = made.run("token", "create", "李复核", "--reviewer")["token"]
-    with made.served() as client:
-        yield Served(client, token, reviewer)
+    with city_at_hand(run_folder, template, cluster.dsn) as made:
+        token = made.run("token", "create", "测绘院")["token"]
+        reviewer = made.run("token", "create", "李复核", "--reviewer")["token"]
+        with made.served() as client:
+            yield Served(client, token, reviewer)
 
 
 @pytest.fixture

@@ -6,10 +6,8 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 import time
 import zipfile
@@ -25,6 +23,7 @@ import shapely
 from openapi_spec_validator import validate
 
 from tests import served_city
+from tests.commands import city_at_hand
 from tests.integration.test_command_line import feature
 from twin.embedded import EmbeddedCluster
 
@@ -85,17 +84,11 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-def door(run_folder: Path) -> Iterator[Door]:
-    folder = Path(tempfile.mkdtemp(dir=run_folder))
-    folder.chmod(0o711)
-    (folder / "city.yaml").write_text(
-        "name: 测试\nstorage_crs: EPSG:4549\nvertical: egm96\nextent: null\nadmin_prefix: null\n", encoding="utf-8"
-    )
-    city = served_city.City(folder / "data")
-    token = city.run("init", "--city", folder / "city.yaml")["token"]
-    with city.served(TWIN_MAX_UPLOAD_MB=str(LIMIT_MB)) as client:
-        yield Door(city, client, token)
-    shutil.rmtree(folder, ignore_errors=True)
+def door(run_folder: Path, template: str, cluster: EmbeddedCluster) -> Iterator[Door]:
+    with city_at_hand(run_folder, template, cluster.dsn) as city:
+        token = city.run("token", "create", "测绘院", "--reviewer")["token"]
+        with city.served(TWIN_MAX_UPLOAD_MB=str(LIMIT_MB)) as client:
+            yield Door(city, client, token)
 
 
 def test_a_surveyor_hands_in_mends_looks_and_publishes(door: Door) -> None:
@@ -189,7 +182,7 @@ def test_no_other_origin_may_write(door: Door) -> None:
 
 
 def test_only_a_hash_of_a_token_is_kept(door: Door) -> None:
-    with psycopg.connect(EmbeddedCluster(door.city.data_dir).dsn("twin")) as connection:
+    with psycopg.connect(door.city.variables["TWIN_DATABASE_URL"]) as connection:
         rows = connection.execute("SELECT * FROM catalog.token").fetchall()
     secret = door.token.removeprefix("twin_")
     assert len(secret) >= 43, "256 random bits"
@@ -357,7 +350,7 @@ def test_open_pages_hear_of_submissions_commits_and_builds(door: Door) -> None:
 
 def test_a_check_whose_worker_is_killed_is_made_again(door: Door) -> None:
     submission = door.hand_in(("a.geojson", geojson(*[feature(i) for i in range(40)])))
-    with psycopg.connect(EmbeddedCluster(door.city.data_dir).dsn("twin")) as connection:
+    with psycopg.connect(door.city.variables["TWIN_DATABASE_URL"]) as connection:
         killed = workers(door.city.data_dir)
         signal_all(killed, signal.SIGSTOP)
         door.order(submission, "killed")
@@ -372,7 +365,7 @@ def test_a_check_whose_worker_is_killed_is_made_again(door: Door) -> None:
     assert (found["state"], found["result"]["accepted"], attempts) == ("accepted", 40, (2,))
     assert not set(workers(door.city.data_dir)) & set(killed)
     assert door.act(submission, "publish").json()["result"]["datasets"]["killed"]["insert"] == 40
-    with psycopg.connect(EmbeddedCluster(door.city.data_dir).dsn("twin")) as connection:
+    with psycopg.connect(door.city.variables["TWIN_DATABASE_URL"]) as connection:
         connection.execute("UPDATE catalog.dataset SET sharing = 'restricted' WHERE slug = 'killed'")
     wait_for(lambda: door.client.get(f"/api/submissions/{submission['id']}").status_code == 404)
     assert submission["id"] not in {s["id"] for s in door.client.get("/api/submissions").json()}
