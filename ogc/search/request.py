@@ -55,23 +55,20 @@ def search_request(given: Mapping[str, str], visible: Mapping[str, Collection]) 
     for collection in collections:
         if slug is not None and collection.slug < slug:
             continue
-        fids = None if ids is None else _fids(collection, ids)
-        if fids == ():
-            continue
-        queries.append(
-            FeatureQuery(
-                collection=collection,
-                crs=crs,
-                fids=fids,
-                boundary=boundary if collection.slug == slug else None,
-                area=area_of(given, common_crs(collections), collection.storage_srid),
-                validity=validity_of(given.get("datetime")),
-                filter=_conditions(given, collection, is_narrow="bbox" in given or ids is not None),
-                with_geometry=not flag(given, "skipGeometry"),
-                with_collection=True,
-                limit=limit,
-            )
+        query = FeatureQuery(
+            collection=collection,
+            crs=crs,
+            fids=None if ids is None else _fids(collection, ids),
+            boundary=boundary if collection.slug == slug else None,
+            area=area_of(given, common_crs(collections), collection.storage_srid),
+            validity=validity_of(given.get("datetime")),
+            filter=_conditions(given, collection, is_narrow="bbox" in given or ids is not None),
+            with_geometry=not flag(given, "skipGeometry"),
+            with_collection=True,
+            limit=limit,
         )
+        if query.fids != ():  # else none of its features is asked for, and yet all parameters have been read
+            queries.append(query)
     return SearchRequest(tuple(queries), at, limit, crs, is_first=slug is None)
 
 

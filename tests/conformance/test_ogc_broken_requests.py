@@ -311,3 +311,24 @@ def test_what_is_wrong_with_a_feature_is_told_within_bounds(catalogue: Catalogue
         with pytest.raises(WriteRefusedError) as refused:
             require_receivable([(collection, {"properties": properties}, {})])
         assert len(refused.value.faults) == most
+
+
+def test_what_would_be_half_a_million_points_in_the_citys_grid_is_refused(door: httpx.Client) -> None:
+    def crossing(vertices: int) -> str:
+        zigzag = ",".join(f"{118 + 4 * (i % 2)}.{i % 10} {22 + i / 40:.2f}" for i in range(vertices))
+        return f"S_CROSSES(geometry,LINESTRING({zigzag}))"
+
+    def asked(text: str) -> httpx.Response:
+        return door.get("collections/buildings/items", params={"filter": text})
+
+    assert asked(crossing(2)).status_code == 200
+    for text in (crossing(900), " OR ".join([crossing(150)] * 3)):
+        answer = asked(text)
+        assert (answer.status_code, answer.json()["code"]) == (400, "filter-too-complex")
+
+
+def test_a_search_for_ids_of_nothing_is_read_whole(door: httpx.Client) -> None:
+    assert door.get("search", params={"ids": "nothing"}).json()["numberReturned"] == 0
+    for wrong, code in ({"bbox": "9e15,0,1,1"}, "bad-bbox"), ({"filter": "("}, "bad-filter"), ({"q": "x" * 999}, "bad-parameter"):
+        answer = door.get("search", params={"ids": "nothing", **wrong})
+        assert (answer.status_code, answer.json()["code"]) == (400, code)

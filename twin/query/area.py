@@ -24,8 +24,8 @@ Bounds = tuple[float, float, float, float]
 
 _SAG_M = 0.0005
 _MOST_PIECES = 512
-MOST_POINTS = 20_000
-"""Points of a densified geometry: a thousand corners a thousand kilometres apart would be half a million, for the database to meet."""
+MOST_POINTS = 100_000
+"""Points of what a caller draws, densified: a thousand corners a thousand kilometres apart would be half a million for the database."""
 _INSET = 0.02
 _DOMAIN_MARGIN_DEG = 1.0
 
@@ -81,18 +81,21 @@ def bbox_area(bounds: tuple[float, ...], crs: OutputCrs, storage_srid: int) -> A
 def polygon_area(polygon: BaseGeometry, crs: OutputCrs, storage_srid: int) -> Area:
     """Return the area of a valid polygon, or of several, given in the axis order of ``crs``."""
     xy = polygon if crs.xy else shapely.transform(polygon, lambda positions: positions[:, ::-1])
-    region = to_storage(xy, crs, storage_srid)
+    region = to_storage(xy, crs, storage_srid, MOST_POINTS)
     return Area(region=shapely.to_wkb(region), around=(0.0, 0.0, 0.0, 0.0) if region.is_empty else region.bounds)
 
 
-def to_storage(geometry: BaseGeometry, crs: OutputCrs, storage_srid: int) -> BaseGeometry:
-    """Return ``geometry`` (x, y order) of ``crs`` in the storage CRS, densified, cut to where the storage CRS is defined."""
+def to_storage(geometry: BaseGeometry, crs: OutputCrs, storage_srid: int, most_points: int | None = None) -> BaseGeometry:
+    """Return ``geometry`` (x, y order) of ``crs`` in the storage CRS, densified, cut to where the storage CRS is defined.
+
+    BadRequestError ``filter-too-complex`` where it would have more than ``most_points``.
+    """
     defined = _domain_in(crs.srid, storage_srid)
     inside = geometry if defined.covers(geometry) else geometry.intersection(defined)
     if inside.is_empty or crs.srid == storage_srid:
         return inside
     transformer = transformer_between(crs.srid, storage_srid)
-    dense = _densified(inside, transformer)
+    dense = _densified(inside, transformer, most_points)
     return shapely.transform(dense, lambda xy: _transformed(transformer, xy))
 
 
@@ -156,7 +159,7 @@ def _boxes(west: float, south: float, east: float, north: float, *, geographic: 
     return shapely.box(west, south, east, north)
 
 
-def _densified(geometry: BaseGeometry, transformer: pyproj.Transformer) -> BaseGeometry:
+def _densified(geometry: BaseGeometry, transformer: pyproj.Transformer, most_points: int | None) -> BaseGeometry:
     """Split edges until the chord of the longest is within ``_SAG_M`` of the curve; the sag falls with the square of the length."""
     if not geometry.length:
         return geometry
@@ -169,16 +172,11 @@ def _densified(geometry: BaseGeometry, transformer: pyproj.Transformer) -> BaseG
     if not math.isfinite(longest_piece) or np.all(pieces <= 1):
         return geometry
     piece = max(longest_piece, float(lengths.max()) / _MOST_PIECES)
-    require_points(int(np.ceil(lengths / piece).sum()))
-    return geometry.segmentize(piece)
-
-
-def require_points(count: int) -> None:
-    """Raise BadRequestError ``filter-too-complex`` for more points than :data:`MOST_POINTS`."""
-    if count > MOST_POINTS:
-        en = f"the geometry is too large for so many vertices: true to a millimetre it has more than {MOST_POINTS}"
+    if most_points is not None and np.ceil(lengths / piece).sum() > most_points:
+        en = f"the geometries are too large for so many vertices: true to a millimetre they have more than {MOST_POINTS}"
         zh = f"几何范围过大而顶点过多：按毫米精度需超过 {MOST_POINTS} 个点"
         raise BadRequestError(en, zh=zh).with_code("filter-too-complex")
+    return geometry.segmentize(piece)
 
 
 def _edges(geometry: BaseGeometry) -> npt.NDArray[np.float64]:

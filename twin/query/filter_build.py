@@ -20,7 +20,7 @@ from twin.errors import BadRequestError, NotFoundError
 from twin.featuretypes.json_schema import ID_NAME
 from twin.model import FeatureType
 from twin.query import filter_ast as ast
-from twin.query.area import bbox_area, everywhere, require_points, to_storage
+from twin.query.area import MOST_POINTS, bbox_area, everywhere, to_storage
 from twin.query.collection import VALIDITY_FIELDS, Collection
 from twin.query.condition_grammar import MAX_DEPTH, Tree, bad_filter, too_complex, whole_number
 from twin.query.filter_functions import FUNCTIONS
@@ -362,9 +362,8 @@ class _Builder:
             raise too_complex(f"invalid geometry ({shapely.is_valid_reason(flat)})", "几何图形无效")
         if not self.filter_crs.xy:
             flat = shapely.transform(flat, lambda xy: xy[:, ::-1])
-        stored = to_storage(flat, self.filter_crs, self.collection.storage_srid)
+        stored = to_storage(flat, self.filter_crs, self.collection.storage_srid, MOST_POINTS - self.points)
         self.points += int(shapely.get_num_coordinates(stored))
-        require_points(self.points)
         return stored
 
 
