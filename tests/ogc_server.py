@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote_plus
 
+import httpx
 import uvicorn
 from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool
@@ -70,6 +72,12 @@ def served(
         app.include_router(build_router(context), prefix="/ogc")
         with running(app) as address:
             yield f"{address}/ogc"
+
+
+@cache
+def client() -> httpx.Client:
+    """Return one client for all: each reads the certificates of the world anew."""
+    return httpx.Client(timeout=60)
 
 
 @contextmanager

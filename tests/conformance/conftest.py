@@ -34,7 +34,6 @@ def base(catalogue: Catalogue, database: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def get(base: str) -> Iterator[Callable[..., httpx.Response]]:
+def get(base: str) -> Callable[..., httpx.Response]:
     """Ask for a path below the landing page, or for a whole address."""
-    with httpx.Client(timeout=60) as client:
-        yield lambda path="", **kwargs: client.get(path if path.startswith("http") else f"{base}{path}", **kwargs)
+    return lambda path="", **kwargs: ogc_server.client().get(path if path.startswith("http") else f"{base}{path}", **kwargs)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
-import functools
 import json
 import statistics as stats
 import struct
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
 import numpy as np
 import ogc_server
 import pytest
@@ -33,24 +31,10 @@ N, E = city.NORTH, city.EAST
 COUNT = '[{"statisticType":"count","onStatisticField":"objectid","outStatisticFieldName":"n"}]'
 
 
-@functools.cache
-def client() -> httpx.Client:
-    """Return one client for all: each reads the certificates of the world anew."""
-    return httpx.Client(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def base(catalogue: Catalogue, database: str) -> Iterator[str]:
-    with ogc_server.served(catalogue, database) as address:
-        yield address
-        client().close()
-        client.cache_clear()
-
-
 @pytest.fixture(scope="module")
 def rest(base: str) -> Ask:
     def ask(path: str = "buildings/FeatureServer/0/query", **parameters: object) -> Json:
-        answer = client().get(f"{base}/arcgis/rest/services/{path}", params={"f": "json", **parameters})
+        answer = ogc_server.client().get(f"{base}/arcgis/rest/services/{path}", params={"f": "json", **parameters})
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
@@ -58,7 +42,7 @@ def rest(base: str) -> Ask:
 
 
 def items(base: str, collection: str, **parameters: object) -> dict[int, Json]:
-    answer = client().get(f"{base}/collections/{collection}/items", params={"limit": 1000, **parameters})
+    answer = ogc_server.client().get(f"{base}/collections/{collection}/items", params={"limit": 1000, **parameters})
     return {int(f["id"].rpartition(".")[2]): f for f in answer.json()["features"]}
 
 
@@ -276,7 +260,7 @@ def test_geojson_is_in_degrees(rest: Ask, base: str) -> None:
 def pbf(base: str, tmp_path: Path, service: str = "buildings", **parameters: object) -> Json:
     """Return what arcgis-pbf-parser, which is nobody of ours, reads in an answer; it knows no heights."""
     address = f"{base}/arcgis/rest/services/{service}/FeatureServer/0/query"
-    answer = client().get(address, params={"f": "pbf", "where": "1=1", "outFields": "*", **parameters})
+    answer = ogc_server.client().get(address, params={"f": "pbf", "where": "1=1", "outFields": "*", **parameters})
     assert answer.headers["content-type"] == "application/x-protobuf", answer.text
     (tmp_path / "answer.pbf").write_bytes(answer.content)
     return tile_readers.run("esri_pbf.mjs", [tmp_path / "answer.pbf"])[0]
@@ -342,7 +326,7 @@ def test_protocol_buffers_have_heights_counts_and_ids(rest: Ask, base: str) -> N
 
     def result(**parameters: object) -> dict[int, list[Any]]:
         asked = {"f": "pbf", "where": "1=1", **parameters}
-        answer = client().get(f"{base}/arcgis/rest/services/pipes/FeatureServer/0/query", params=asked)
+        answer = ogc_server.client().get(f"{base}/arcgis/rest/services/pipes/FeatureServer/0/query", params=asked)
         return fields_of(fields_of(answer.content)[2][0])
 
     ids_expected = rest("pipes/FeatureServer/0/query", where="1=1", returnIdsOnly="true")["objectIds"]
@@ -376,14 +360,16 @@ def test_documents_describe_layers_with_domains_and_hide_what_is_closed(rest: As
     west = layer["extent"]["xmin"]
     assert E - 2000 < west < E + 2000
     assert rest("plots/FeatureServer/layers")["layers"][0]["id"] == 0
-    assert client().get(f"{base}/arcgis/rest/info").json()["currentVersion"] >= 10
+    assert ogc_server.client().get(f"{base}/arcgis/rest/info").json()["currentVersion"] >= 10
     for path in ("secret/FeatureServer", "secret/FeatureServer/0/query", "buildings/FeatureServer/1", "nothing/FeatureServer"):
         assert rest(path)["error"]["code"] == 404
 
 
 def test_a_query_comes_as_a_form_too(base: str) -> None:
     address = f"{base}/arcgis/rest/services/buildings/FeatureServer/0/query"
-    answer = client().post(address, data={"where": "floors_above = 9", "f": "json", "geometryPrecision": "3", "returnM": "false"})
+    answer = ogc_server.client().post(
+        address, data={"where": "floors_above = 9", "f": "json", "geometryPrecision": "3", "returnM": "false"}
+    )
     assert ids(answer.json()) == [9]
 
 

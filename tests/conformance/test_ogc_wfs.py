@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -32,24 +31,10 @@ N, E = city.NORTH, city.EAST
 Wfs = Callable[..., httpx.Response]
 
 
-@functools.cache
-def client() -> httpx.Client:
-    """Return one client for all: each reads the certificates of the world anew."""
-    return httpx.Client(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def base(catalogue: Catalogue, database: str) -> Iterator[str]:
-    with ogc_server.served(catalogue, database) as address:
-        yield address
-        client().close()
-        client.cache_clear()
-
-
 @pytest.fixture(scope="module")
 def wfs(base: str) -> Wfs:
     def ask(request: str = "GetFeature", **parameters: object) -> httpx.Response:
-        return client().get(f"{base}/wfs", params={"service": "WFS", "version": "2.0.0", "request": request, **parameters})
+        return ogc_server.client().get(f"{base}/wfs", params={"service": "WFS", "version": "2.0.0", "request": request, **parameters})
 
     return ask
 
@@ -68,7 +53,7 @@ def fids(answer: httpx.Response) -> list[int]:
 
 
 def items(base: str, collection: str, **parameters: object) -> dict[str, dict[str, Any]]:
-    answer = client().get(f"{base}/collections/{collection}/items", params={"limit": 1000, **parameters})
+    answer = ogc_server.client().get(f"{base}/collections/{collection}/items", params={"limit": 1000, **parameters})
     return {f["id"]: f for f in answer.json()["features"]}
 
 
@@ -217,7 +202,7 @@ def test_filters_mean_what_they_mean_in_cql2_by_parameter_and_by_xml(wfs: Wfs, b
     spaces = "".join(f" xmlns:{name}='{uri}'" for name, uri in NAMES.items())
     query = f"<wfs:Query typeNames='city:buildings'>{filter_xml(condition)}</wfs:Query>"
     body = f"<wfs:GetFeature service='WFS' version='2.0.0'{spaces}>{query}</wfs:GetFeature>"
-    posted = client().post(f"{base}/wfs", content=body.encode(), headers={"Content-Type": "application/xml"})
+    posted = ogc_server.client().post(f"{base}/wfs", content=body.encode(), headers={"Content-Type": "application/xml"})
     assert fids(posted) == numbers
 
 
@@ -228,7 +213,7 @@ def test_pages_hits_projection_and_order(wfs: Wfs, base: str) -> None:
     assert (page.get("numberReturned"), page.get("numberMatched")) == ("8", str(len(whole)))
     walked, address = [], f"{base}/wfs?service=WFS&version=2.0.0&request=GetFeature&typeNames=buildings&count=11"
     while address:
-        document = client().get(address)
+        document = ogc_server.client().get(address)
         walked += fids(document)
         address = read(document).get("next")
     assert walked == whole
@@ -254,14 +239,14 @@ def test_pages_hits_projection_and_order(wfs: Wfs, base: str) -> None:
 def posted(base: str, content: str, attributes: str = "", operation: str = "GetFeature") -> httpx.Response:
     spaces = "".join(f" xmlns:{name}='{uri}'" for name, uri in NAMES.items())
     body = f"<wfs:{operation} service='WFS' version='2.0.0'{spaces} {attributes}>{content}</wfs:{operation}>"
-    return client().post(f"{base}/wfs", content=body.encode(), headers={"Content-Type": "application/xml"})
+    return ogc_server.client().post(f"{base}/wfs", content=body.encode(), headers={"Content-Type": "application/xml"})
 
 
 def walk(answer: httpx.Response) -> list[int]:
     """Return the features of an answer and of those that its links lead to."""
     walked = fids(answer)
     while address := read(answer).get("next"):
-        answer = client().get(address)
+        answer = ogc_server.client().get(address)
         walked += fids(answer)
     return walked
 
@@ -280,11 +265,11 @@ def test_what_was_asked_in_xml_goes_on_by_its_links(wfs: Wfs, base: str) -> None
     first = posted(base, query, "count='7'")
     assert len(whole) > 20
     assert walk(first) == whole
-    onward = members(client().get(read(first).get("next")))[0]
+    onward = members(ogc_server.client().get(read(first).get("next")))[0]
     assert list(values(onward)) == ["floors_above"]
     values_read = [m.text for m in members(posted(base, query, "count='3' valueReference='city:floors_above'", "GetPropertyValue"))]
     values_next = read(posted(base, query, "count='3' valueReference='city:floors_above'", "GetPropertyValue")).get("next")
-    values_read += [m.text for m in members(client().get(values_next))]
+    values_read += [m.text for m in members(ogc_server.client().get(values_next))]
     assert values_read == [m.text for m in members(wfs("GetPropertyValue", typeNames="buildings", valueReference="floors_above",
                                                        sortBy="floors_above DESC", count=6, filter=filter_xml(condition)))]  # fmt: skip
     long = compared("PropertyIsEqualTo", "name", "x" * 9_000)
@@ -319,7 +304,7 @@ def test_several_queries_are_a_collection_of_their_collections(wfs: Wfs, base: s
         address = read(answer).get("next")
         if address is None:
             break
-        answer = client().get(address)
+        answer = ogc_server.client().get(address)
     assert [f for page in pages for f in page[0]] == buildings
     assert [f for page in pages for f in page[1]] == pipes
     assert all(sum(map(len, page)) == 2 for page in pages[:-1])
@@ -433,7 +418,7 @@ def test_reports_speak_the_callers_language(base: str, accepted: str | None, tag
     ],
 )
 def test_hostile_xml_is_refused(base: str, body: bytes) -> None:
-    answer = client().post(f"{base}/wfs", content=body, headers={"Content-Type": "text/xml"}, timeout=20)
+    answer = ogc_server.client().post(f"{base}/wfs", content=body, headers={"Content-Type": "text/xml"}, timeout=20)
     assert (answer.status_code, code_of(answer)) == (400, "OperationParsingFailed")
 
 
@@ -441,7 +426,7 @@ def test_filters_are_bounded_like_those_of_cql2(wfs: Wfs) -> None:
     one = "<fes:PropertyIsEqualTo><fes:ValueReference>name</fes:ValueReference><fes:Literal>x</fes:Literal></fes:PropertyIsEqualTo>"
     for condition in (f"<fes:Or>{one * 101}</fes:Or>", "<fes:Not>" * 22 + one + "</fes:Not>" * 22, one.replace("name", "colour"),
                       "<fes:PropertyIsEqualTo/>", "<fes:Function name='f'/>", one + one):  # fmt: skip
-        answer = client().post(
+        answer = ogc_server.client().post(
             str(wfs("GetCapabilities").url).partition("?")[0],
             data={"service": "WFS", "version": "2.0.0", "request": "GetFeature", "typeNames": "buildings", "filter": filter_xml(condition)},
         )
