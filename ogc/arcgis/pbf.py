@@ -53,17 +53,24 @@ def asked_steps(text: str | None) -> Steps | None:
     if text is None:
         return None
     try:
-        given = json.loads(text)
+        given = json.loads(text, parse_int=float)  # a whole number of any length is one; beyond a double it is infinite
         extent, size = given.get("extent"), given.get("tolerance")
         if extent is None or size is None:
             return None
         is_lower = given.get("originPosition", "upperLeft") == "lowerLeft"
-        steps = Steps(float(size), float(extent["xmin"]), float(extent["ymin" if is_lower else "ymax"]), is_lower)
+        steps = Steps(_number(size), _number(extent["xmin"]), _number(extent["ymin" if is_lower else "ymax"]), is_lower)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         steps = Steps(0, 0, 0)
     if not (steps.size > 0 and math.isfinite(steps.size + steps.x + steps.y)):
         raise refused("bad-parameter", "quantizationParameters have an extent and a tolerance", "quantizationParameters 应含范围和容差")
     return steps
+
+
+def _number(given: object) -> float:
+    """Return a number of parsed JSON, whose whole numbers are floats too; what is true or false is none, and says TypeError."""
+    if isinstance(given, bool) or not isinstance(given, (float, str)):
+        raise TypeError
+    return float(given)
 
 
 def encoded(answer: Json, crs: OutputCrs, steps: Steps | None) -> bytes:
