@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -47,6 +48,7 @@ from twin.server.volumes import BuiltVolumes
 from twin.tile_cache import TileCache
 from twin.tokens import Tokens
 
+_NO_HEAD = re.compile(r"/api/(?:events|datasets/[^/]+/export)")
 VIEWER = Path(__file__).parents[1] / "viewer" / "dist"
 _NO_VIEWER = (
     "<!doctype html><meta charset=utf-8><title>citytwin</title><p>三维界面尚未构建：请运行 <code>make setup</code>。"
@@ -133,7 +135,7 @@ async def _listening(hub: EventHub, conninfo: str) -> AsyncIterator[None]:
 
 def _surround(app: FastAPI, settings: Settings, metrics: Metrics, pool: AsyncPool) -> None:
     """Put around every route what all of them have in common; what is added last is met first."""
-    app.add_middleware(HeadAsGet, prefixes=("/api/", "/scene.json", "/livez", "/readyz", "/metrics"), endless=frozenset({"/api/events"}))
+    app.add_middleware(HeadAsGet, prefixes=("/api/", "/scene.json", "/livez", "/readyz", "/metrics"), costly=_NO_HEAD)
     app.add_middleware(BodyLimitMiddleware, unlimited=frozenset({"/api/submissions"}))
     app.add_middleware(RequestForm)
     app.add_middleware(Admission, pool=pool)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadAsGet:
-    """Asks the application with GET for a HEAD below ``prefixes``, but not for ``endless`` paths, whose answers never end."""
+    """Asks the application with GET for a HEAD below ``prefixes``, but not for a path that ``costly`` is all of.
 
-    def __init__(self, app: ASGIApp, prefixes: tuple[str, ...], endless: frozenset[str]) -> None:
+    Answers of those never end, or are a file that would be made for nothing: HEAD is refused there (405).
+    """
+
+    def __init__(self, app: ASGIApp, prefixes: tuple[str, ...], costly: re.Pattern[str]) -> None:
         self._app = app
         self._prefixes = prefixes
-        self._endless = endless
+        self._costly = costly
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and of its answer the head alone where that was asked for."""
@@ -27,4 +32,4 @@ class HeadAsGet:
         scope["route"] = asked.get("route")
 
     def _takes(self, path: str) -> bool:
-        return path.startswith(self._prefixes) and path not in self._endless
+        return path.startswith(self._prefixes) and self._costly.fullmatch(path) is None
