@@ -60,9 +60,5 @@ def _is_value(value: object, key: SortKey) -> bool:
 
 def bad_cursor() -> BadRequestError:
     """Return the error of a text that is no cursor, or stands where none can."""
-    error = BadRequestError(
-        "cursor comes from a next or prev link of the same request, and already says as of when",
-        zh="cursor 取自同一请求的 next 或 prev 链接，已含时间点",
-    )
-    error.code = "bad-cursor"
-    return error
+    en = "cursor comes from a next or prev link of the same request, and already says as of when"
+    return BadRequestError(en, zh="cursor 取自同一请求的 next 或 prev 链接，已含时间点").with_code("bad-cursor")

@@ -44,8 +44,5 @@ def _spans(west: float, east: float) -> list[tuple[float, float]]:
 
 
 def _bad_box() -> BadRequestError:
-    error = BadRequestError(
-        "bbox takes west, south, east, north in degrees, with heights 6 numbers", zh="bbox 应为西、南、东、北（度），含高程时为 6 个数值"
-    )
-    error.code = "bad-bbox"
-    return error
+    en, zh = "bbox takes west, south, east, north in degrees, with heights 6 numbers", "bbox 应为西、南、东、北（度），含高程时为 6 个数值"
+    return BadRequestError(en, zh=zh).with_code("bad-bbox")

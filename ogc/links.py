@@ -12,6 +12,8 @@ from starlette.requests import Request
 Link = dict[str, object]
 _PLAIN = re.compile(r"[A-Za-z0-9_.~,:/-]*")
 """What stands in a query as it is."""
+_LONGEST_HOST = 300
+"""Characters of a Host header whose address is remembered: a name has 253 (RFC 1035, 2.3.4), a port 6."""
 RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0/"
 """Where OGC's own link relations are registered."""
 
@@ -34,14 +36,18 @@ def base_url(request: Request) -> str:
     """Return the address of the landing page as the caller sees it, without a slash at its end."""
     scope = request.scope
     server, root = scope.get("server"), scope.get("app_root_path", scope.get("root_path", ""))
-    return _base_url(scope.get("scheme", "http"), request.headers.get("host"), tuple(server) if server else None, root)
+    host = request.headers.get("host")
+    written = _kept_base_url if len(host or "") <= _LONGEST_HOST else _base_url
+    return written(scope.get("scheme", "http"), host, tuple(server) if server else None, root)
 
 
-@functools.lru_cache(maxsize=256)
 def _base_url(scheme: str, host: str | None, server: tuple[str, int | None] | None, root: str) -> str:
     headers = [] if host is None else [(b"host", host.encode("latin-1"))]
     scope = {"type": "http", "scheme": scheme, "server": server, "root_path": root, "path": "/", "query_string": b"", "headers": headers}
     return f"{str(Request(scope).base_url).rstrip('/')}/ogc"
+
+
+_kept_base_url = functools.lru_cache(maxsize=256)(_base_url)
 
 
 def collection_address(request: Request, slug: str) -> str:

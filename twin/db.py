@@ -103,9 +103,7 @@ def translated() -> Iterator[None]:
 
 def overloaded() -> UnavailableError:
     """Return the error that too many wait for a connection already."""
-    busy = UnavailableError("too many requests wait for an answer; try again", zh="请求过多，请稍后重试")
-    busy.code = "overloaded"
-    return busy
+    return UnavailableError("too many requests wait for an answer; try again", zh="请求过多，请稍后重试").with_code("overloaded")
 
 
 def _first_line(error: Exception) -> str:

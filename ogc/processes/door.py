@@ -226,6 +226,5 @@ def _no_such_job() -> TwinError:
 
 
 def _problem(error: TwinError, code: str, uri: str) -> TwinError:
-    error.code = code
     error.extra = {"type": uri}
-    return error
+    return error.with_code(code)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from ogc.links import base_url, with_parameters
+from ogc.links import _kept_base_url, base_url, with_parameters
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 
@@ -42,3 +42,11 @@ def test_links_begin_with_the_address_that_the_caller_used(scheme: str, host: st
     request = Request({**scope, "method": "GET", "query_string": b"a=1"})
     assert base_url(request) == f"{str(request.base_url).rstrip('/')}/ogc"
     assert base_url(request) == found
+
+
+def test_hosts_without_end_are_not_remembered() -> None:
+    before = _kept_base_url.cache_info().currsize
+    scope = {"type": "http", "scheme": "http", "path": "/", "method": "GET", "query_string": b""}
+    long = "a" * 30_000
+    assert base_url(Request(scope | {"headers": [(b"host", long.encode())]})) == f"http://{long}/ogc"
+    assert _kept_base_url.cache_info().currsize == before

@@ -24,9 +24,7 @@ def require_geoid(pool: Pool) -> None:
     except psycopg.errors.InternalError_:  # what PROJ 9.1 makes of it; others say nothing
         row = None
     if row is None or row[0] is None or abs(row[0] - _SEPARATION_M) > _TOLERANCE_M:
-        error = UnavailableError(
+        raise UnavailableError(
             "the database server has no EGM96 grid (egm96_15.gtx): install proj-data there",
             zh="数据库服务器缺少 EGM96 格网（egm96_15.gtx）：请在该服务器安装 proj-data",
-        )
-        error.code = "geoid-grid-missing"
-        raise error
+        ).with_code("geoid-grid-missing")

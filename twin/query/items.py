@@ -58,13 +58,11 @@ def items_statement(query: FeatureQuery, principal: Principal) -> Statement:
     """
     parameters = Parameters()
     rows = meant_rows(query, principal, parameters)
-    written = _page_text if len(rows.conditions) <= _MOST_KEPT else _page_text.__wrapped__
+    written = _kept_page_text if len(rows.conditions) <= _MOST_KEPT else _page_text
     return Statement(written(rows, _without_values(query), is_whole=query.is_whole), parameters.values)
 
 
-@functools.lru_cache(maxsize=512)
 def _page_text(rows: MeantRows, query: FeatureQuery, *, is_whole: bool) -> sql.Composed:
-    # Written out once for all queries that differ in values only: putting it together costs more than running it for a single item.
     keys = tuple(key.name for key in query.order)
     needed = _needed((*query.wanted_properties, *(k for k in keys if k not in query.wanted_properties)), with_geometry=query.with_geometry)
     back = query.boundary is not None and query.boundary.back
@@ -83,6 +81,10 @@ def _page_text(rows: MeantRows, query: FeatureQuery, *, is_whole: bool) -> sql.C
             page=rows_text(rows, needed, order=order_terms(query), limit=query.limit + 1),
         )
     )
+
+
+_kept_page_text = functools.lru_cache(maxsize=512)(_page_text)
+"""Written out once for all queries that differ in values only: putting it together costs more than running it for a single item."""
 
 
 def _without_values(query: FeatureQuery) -> FeatureQuery:
