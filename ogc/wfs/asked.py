@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -86,7 +87,7 @@ def as_parameters(asked: Asked) -> list[tuple[str, str]]:
     """Return the parameters by which what was asked in XML is asked for again, without those of its part and its state."""
     written = [_written(query) for query in asked.queries]
     pairs = []
-    for name in ("typeNames", "srsName", "propertyName", "filter", "sortBy"):
+    for name in ("typeNames", "srsName", "propertyName", "filter", "resourceId", "sortBy"):
         values = [query.get(name, "") for query in written]
         if any(values):
             pairs.append((name, values[0] if len(values) == 1 else "".join(f"({value})" for value in values)))
@@ -119,17 +120,16 @@ def _query(given: Mapping[str, str]) -> AskedQuery:
 
 
 def _query_of_xml(query: Element) -> AskedQuery:
+    if local_name(query) == "StoredQuery":
+        identifiers = [text_of(p) for p in children(query) if local_name(p) == "Parameter" and (p.get("name") or "").lower() == "id"]
+        return AskedQuery(srs=query.get("srsName"), stored=query.get("id") or "", stored_id=next(iter(identifiers), None))
     parts = {local_name(part): part for part in children(query)}
-    stored = query.get("id") if local_name(query) == "StoredQuery" else None
-    identifiers = [text_of(p) for p in children(query) if local_name(p) == "Parameter" and (p.get("name") or "").lower() == "id"]
     return AskedQuery(
         types=query.get("typeNames") or query.get("typeName"),
         srs=query.get("srsName"),
         properties=tuple(text_of(part) for part in children(query) if local_name(part) == "PropertyName"),
         filter=parts.get("Filter"),
         sort_by=_sort_text(parts["SortBy"]) if "SortBy" in parts else None,
-        stored=stored,
-        stored_id=identifiers[0] if stored and identifiers else None,
     )
 
 
@@ -142,6 +142,8 @@ def _written(query: AskedQuery) -> dict[str, str]:
         "filter": None
         if query.filter is None
         else etree.tostring(query.filter, encoding="unicode", with_tail=False).replace(")(", ")&#40;"),
+        # A stored query gives a feature by its id; no id has a mark that would make it two or end the list.
+        "resourceId": re.sub("[,()]", "-", query.stored_id or ""),
         "sortBy": query.sort_by,
     }
     return {name: value for name, value in made.items() if value}
