@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -72,8 +72,7 @@ class WfsDoor:
                     raise OwsError("OptionNotSupported", "Query", "GetPropertyValue has one query", "GetPropertyValue 只含一个查询")
                 if len(wanted) == 1:
                     return await self._features.one(place, principal, wanted[0], call)
-                commit = await self._keeper.in_thread(self._context.catalogue.last_commit)
-                return await self._features.several(place, principal, wanted, wanted[0].query.as_of or commit, call)
+                return await self._features.several(place, principal, wanted, _commit(wanted), call)
 
     async def _wanted(self, call: Call, visible: Mapping[str, Collection]) -> list[GetFeature]:
         # A filter may be of thousands of elements: beside the event loop, so that nobody else waits for it.
@@ -85,11 +84,20 @@ class WfsDoor:
         return [dataclasses.replace(one, query=dataclasses.replace(one.query, as_of=at)) for one in wanted]
 
     async def _fresh(self, visible: Mapping[str, Collection], call: Call, principal: Principal) -> Mapping[str, Collection]:
-        """Return the collections, looked for anew when one is named that may just have been published."""
-        named = [query.types for query in call.asked.queries if query.types] if call.asked else []
-        if all(name.rpartition(":")[2] in visible for name in named):
+        """Return the collections, looked for anew when one is named that may just have been published.
+
+        And for several queries, which are of the state of now and not of a moment ago: they are pinned to one commit.
+        """
+        queries = call.asked.queries if call.asked else ()
+        if len(queries) <= 1 and all(query.types.rpartition(":")[2] in visible for query in queries if query.types):
             return visible
         return (await self._keeper.state(max_age_s=0)).visible(principal)
+
+
+def _commit(wanted: Sequence[GetFeature]) -> int:
+    """Return the commit that all queries are pinned to: the one asked for, which may be 0, or the newest of their collections."""
+    asked = wanted[0].query.as_of
+    return max(one.collection.revision.commit for one in wanted) if asked is None else asked
 
 
 def _locator(error: TwinError) -> str:

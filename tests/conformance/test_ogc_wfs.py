@@ -322,6 +322,34 @@ def test_several_queries_are_of_one_commit(wfs: Wfs, base: str, catalogue: Catal
     first = min(c.number for c in catalogue.commits())
     then = wfs(typeNames="(buildings)(pipes)", **{"as-of": first})
     assert len(collections_of(then)[0]) == len(items(base, "buildings", **{"as-of": first}))
+    assert collections_of(wfs(typeNames="(buildings)(pipes)", **{"as-of": 0})) == [[], []]  # 0 is a commit, too
+
+
+def test_several_queries_see_what_another_process_has_just_published(wfs: Wfs, catalogue: Catalogue) -> None:
+    there, (before, _) = Catalogue(catalogue.pool), collections_of(wfs(typeNames="(plots)(pipes)"))
+    row = city.Row(6, city.square(600, 500, 90), {"plot_id": "A-6", "land_use_code": "0701", "plan_state": "approved"})
+    catalogue.refresh()
+    commit = city.publish_change(there, "plots", [row])
+    assert collections_of(wfs(typeNames="(plots)(pipes)"))[0] == [*before, 6]
+    city.publish_change(there, "plots", deleted=[6])
+    assert collections_of(wfs(typeNames="(plots)(pipes)"))[0] == before
+    assert collections_of(wfs(typeNames="(plots)(pipes)", **{"as-of": commit}))[0] == [*before, 6]
+
+
+def test_stored_queries_among_several_go_on_by_their_links(wfs: Wfs, base: str) -> None:
+    first, second = (m.get(f"{{{NAMES['gml']}}}id") for m in members(wfs(typeNames="pipes", count=2)))
+    stored = "<wfs:StoredQuery id='urn:ogc:def:query:OGC-WFS::GetFeatureById'><wfs:Parameter name='id'>{}</wfs:Parameter></wfs:StoredQuery>"
+    by_id = [stored.format(name) for name in (second, f"{first},{second})(", first)]  # the one between is no feature's
+    for queries in ("".join(by_id), f"{by_id[0]}<wfs:Query typeNames='plots'/>{by_id[2]}"):
+        whole, paged, answer = collections_of(posted(base, queries)), [], posted(base, queries, "count='1'")
+        while True:
+            paged.append(collections_of(answer))
+            address = read(answer).get("next")
+            if address is None:
+                break
+            answer = ogc_server.client().get(address)
+        assert [[f for page in paged for f in page[place]] for place in range(3)] == whole
+    assert whole[0] + whole[2] == fids(wfs(resourceId=f"{first},{second}"))[::-1]
 
 
 def test_features_come_by_their_ids(wfs: Wfs) -> None:
