@@ -18,7 +18,7 @@ from tiles.metadata import MetadataClass, PropertyTable
 from tiles.outlines import outline
 from tiles.stored_vertices import Order, Quantization, codec_order, quantization_for, stored_normals, stored_positions
 
-ENGINE_VERSION = 4
+ENGINE_VERSION = 5
 """Part of every GLB, hence of every content hash: raise it whenever the same features give other bytes."""
 ACCURACY_M = 0.005
 """How far a quantized position may lie from the true one, unless a caller says otherwise."""

@@ -407,6 +407,27 @@ def test_arches_trapezoids_and_u_shapes_are_drawn_as_they_are(shape: Shape, widt
     assert normals_agree(mesh)
 
 
+@pytest.mark.parametrize("shape", [Shape.ARCH, Shape.U])
+@pytest.mark.parametrize(
+    ("width", "height", "wall", "of_bore"), [(2.0, 1.1, 0.2, False), (2.0, 1.0, 0.2, True), (1.6, 0.8, 0.15, True), (3.0, 1.5, 0.25, True)]
+)
+def test_an_arch_with_walls_about_a_bore_without_is_closed(shape: Shape, width: float, height: float, wall: float, of_bore: bool) -> None:
+    """Every semicircular culvert that is measured by its bore: its ends once drew memory that nobody had written."""
+    line = moved(shapely.LineString([(0, 0, 2), (0, 10, 2)]))
+    sized = pipes(1, shape=shape, width=width, height=height, wall=wall, of_bore=of_bore, reference=ZReference.INVERT)
+    mesh = tube(geometries([line]), sized)
+    around = 2 * wall if of_bore else 0.0
+    low, high = mesh.positions.min(axis=0) - [*HERE, 2.0], mesh.positions.max(axis=0) - [*HERE, 2.0]
+    assert [*low, *high] == pytest.approx(
+        [-(width + around) / 2, 0, -wall, (width + around) / 2, 10, height + around - wall], abs=mesh.chord_error_m + 1e-6
+    )
+    outer = section(shape, width + around, height + around)
+    bore = section(shape, width + around - 2 * wall, height + around - 2 * wall)
+    assert volume(mesh) == pytest.approx((outer.area - bore.area) * 10, rel=0.02)
+    assert open_edges(mesh) == 0
+    assert normals_agree(mesh)
+
+
 def _wall_about(bore: BaseGeometry, thickness: float) -> float:
     return float(bore.buffer(thickness, join_style="mitre", quad_segs=64).area - bore.area)
 

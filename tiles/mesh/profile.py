@@ -90,14 +90,23 @@ def inscribed_error(shape: NDArray[np.int64], radius_m: NDArray[np.float64], sid
 
 
 @kernel
-def write_profile(shape: int, half_width: float, half_height: float, sides: int, out: NDArray[np.float64]) -> tuple[int, int]:
-    """Write (across, upright, normal across, normal upright); return (vertices, faces): a section with corners has two a face."""
+def has_walls(half_width: float, half_height: float) -> bool:
+    """Return whether an arch is higher than its curve."""
+    return 2 * half_height - min(half_width, 2 * half_height) > 1e-9
+
+
+@kernel
+def write_profile(shape: int, half_width: float, half_height: float, sides: int, walled: bool, out: NDArray[np.float64]) -> tuple[int, int]:
+    """Write (across, upright, normal across, normal upright); return (vertices, faces): a section with corners has two a face.
+
+    Arches have the faces of upright walls where ``walled``, be these of no height: so a bore has a face for each of what is about it.
+    """
     if shape == BOX:
         return _write_corners(half_width, half_width, half_height, out)
     if shape == TRAPEZOID:
         return _write_corners(half_width, max(half_width - 2 * half_height * TRAPEZOID_SLOPE, half_width / 2), half_height, out)
     if shape in (ARCH, U):
-        return _write_arch(half_width, half_height, sides // 2, 1.0 if shape == ARCH else -1.0, out)
+        return _write_arch(half_width, half_height, sides // 2, walled, 1.0 if shape == ARCH else -1.0, out)
     for k in range(sides):
         angle = 2 * np.pi * k / sides
         c, s = np.cos(angle), np.sin(angle)
@@ -126,8 +135,8 @@ def _arc_of_egg(angle: float) -> tuple[float, float, float]:
 
 @kernel
 def _write_face(face: int, x0: float, y0: float, x1: float, y1: float, out: NDArray[np.float64]) -> int:
-    """Write the face from one point to the next, flat; return the number of the one after it."""
-    length = np.hypot(x1 - x0, y1 - y0)
+    """Write the face from one point to the next, flat; return the number of the one after it. One without length looks nowhere."""
+    length = max(np.hypot(x1 - x0, y1 - y0), 1e-12)
     for end in range(2):
         out[2 * face + end, 0], out[2 * face + end, 1] = (x0, y0) if end == 0 else (x1, y1)
         out[2 * face + end, 2], out[2 * face + end, 3] = (y1 - y0) / length, (x0 - x1) / length
@@ -145,13 +154,12 @@ def _write_corners(half_width: float, half_floor: float, half_height: float, out
 
 
 @kernel
-def _write_arch(half_width: float, half_height: float, arcs: int, upward: float, out: NDArray[np.float64]) -> tuple[int, int]:
+def _write_arch(half_width: float, half_height: float, arcs: int, walled: bool, upward: float, out: NDArray[np.float64]) -> tuple[int, int]:
     """Write an arch, or one turned about its axis (``upward`` -1), its crown smooth."""
     rise = min(half_width, 2 * half_height)
     spring = half_height - rise
-    has_walls = 2 * half_height - rise > 1e-9
     face = 0
-    if has_walls:
+    if walled:
         face = _write_face(face, half_width, -half_height, half_width, spring, out)
     for k in range(arcs):
         for end in range(2):
@@ -161,7 +169,7 @@ def _write_arch(half_width: float, half_height: float, arcs: int, upward: float,
             out[at, 0], out[at, 1] = half_width * c, spring + rise * s
             out[at, 2], out[at, 3] = c / half_width / size, s / rise / size
         face += 1
-    if has_walls:
+    if walled:
         face = _write_face(face, -half_width, spring, -half_width, -half_height, out)
     face = _write_face(face, -half_width, -half_height, half_width, -half_height, out)
     for at in range(2 * face):

@@ -20,6 +20,7 @@ from tiles.mesh.profile import (
     TRAPEZOID_INSET,
     faces_of,
     has_corners,
+    has_walls,
     inscribed_error,
     widest_radius,
     write_profile,
@@ -252,9 +253,10 @@ def _end_plane(
 
 @kernel
 def _section(lengths: NDArray[np.float64], kinds: NDArray[np.int64], wall: float, out: NDArray[np.float64]) -> tuple[int, int]:
-    """Write the profile of a path, or what lies ``wall`` within it; return (vertices, faces)."""
+    """Write the profile of a path, or what lies ``wall`` within it, face by face; return (vertices, faces)."""
     across = wall * TRAPEZOID_INSET if kinds[0] == TRAPEZOID else wall
-    around, faces = write_profile(kinds[0], lengths[0] - across, lengths[1] - wall, kinds[1], out)
+    walled = has_walls(lengths[0], lengths[1])
+    around, faces = write_profile(kinds[0], lengths[0] - across, lengths[1] - wall, kinds[1], walled, out)
     for k in range(around):
         out[k, 0] += lengths[2]
         out[k, 1] += lengths[3]

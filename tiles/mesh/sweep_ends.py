@@ -128,14 +128,23 @@ def emit_flat_rim(
     triangles: NDArray[np.uint32],
     v: int,
 ) -> tuple[int, int]:
-    """Close ``ring``, of two points a face, up to the profile ``bore``: the wall of an open end that looks along ``d`` or against it."""
+    """Close ``ring``, of two points a face, up to the profile ``bore``: the wall of an open end that looks along ``d`` or against it.
+
+    Where a face of the bore has no length one triangle does.
+    """
     sign = 1.0 if ahead else -1.0
     for k in range(faces):
         for a in range(3):
             positions[k, a] = ring[2 * k, a]
             positions[faces + k, a] = centre[a] + bore[2 * k, 0] * right[a] + bore[2 * k, 1] * up[a]
             normals[k, a] = normals[faces + k, a] = sign * d[a]
-    return 2 * faces, join_rings(v, v + faces, faces, faces, ahead, triangles)
+    joined, kept = join_rings(v, v + faces, faces, faces, ahead, triangles), 0
+    for t in range(joined):
+        start, end = t // 2 * 2, t // 2 * 2 + 1
+        if t == end or np.hypot(bore[end, 0] - bore[start, 0], bore[end, 1] - bore[start, 1]) > 1e-9:
+            triangles[kept] = triangles[t]
+            kept += 1
+    return 2 * faces, kept
 
 
 @kernel
