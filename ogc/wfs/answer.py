@@ -12,11 +12,15 @@ import orjson
 
 from ogc.ows import XLINK, XSI
 from ogc.wfs.gml import FeatureWriter
-from ogc.wfs.names import GML, PREFIX, WFS, feature_id
+from ogc.wfs.names import GML, PREFIX, WFS, Srs, feature_id
 from ogc.wfs.request import GetFeature
 from twin.query.items import ItemsPage
 
 _SCHEMA = "http://schemas.opengis.net/wfs/2.0/wfs.xsd"
+Form = tuple[tuple[str, ...] | None, bool, Srs]
+"""What of a feature is written: its properties, whether its geometry, and in which CRS."""
+Given = dict[str, list[Form]]
+"""The forms in which a document has a feature, by its id."""
 
 
 def declarations(space: str) -> str:
@@ -47,32 +51,40 @@ def member_opening(matched: int, returned: int) -> bytes:
 
 
 async def gml_members(
-    wanted: GetFeature, pages: AsyncIterator[ItemsPage], value: str | None, seen: set[str] | None = None
+    wanted: GetFeature, pages: AsyncIterator[ItemsPage], value: str | None, given: Given | None = None
 ) -> AsyncIterator[bytes]:
     """Yield the members of a collection: features or, for GetPropertyValue, the values of one property.
 
-    Of a feature that is among those ``seen`` in the document there is a reference, since a gml:id stands there once.
+    Of a feature that the document has been ``given`` in the same form there is a reference, since a gml:id stands there once;
+    in another form, of other properties or in another CRS, it is there again with a gml:id of its own.
     """
     writer = FeatureWriter(wanted.collection, wanted.srs)
+    forms = None if given is None else (given, (wanted.query.properties, wanted.query.with_geometry, wanted.srs))
     async for page in pages:
         # A page takes a tenth of a second: beside the event loop, so that nobody else waits for it.
-        yield await asyncio.to_thread(_written, writer, page.features, value, seen)
+        yield await asyncio.to_thread(_written, writer, page.features, value, forms)
 
 
-def _written(writer: FeatureWriter, features: bytes, value: str | None, seen: set[str] | None) -> bytes:
+def _written(writer: FeatureWriter, features: bytes, value: str | None, forms: tuple[Given, Form] | None) -> bytes:
     found = orjson.loads(b"[" + features + b"]")
-    if seen is not None:
-        return "".join([_member_once(writer, feature, seen) for feature in found]).encode()
+    if forms is not None:
+        return "".join([_member_once(writer, feature, *forms) for feature in found]).encode()
     made = (writer.element(f) if value is None else writer.value(f, value) for f in found)
     return "".join([f"<wfs:member>{one}</wfs:member>\n" for one in made if one is not None]).encode()
 
 
-def _member_once(writer: FeatureWriter, feature: Mapping[str, Any], seen: set[str]) -> str:
+def _member_once(writer: FeatureWriter, feature: Mapping[str, Any], given: Given, form: Form) -> str:
     identifier = feature_id(writer.collection, feature["id"])
-    if identifier in seen:
+    forms = given.setdefault(identifier, [])
+    known = form in forms
+    if not known:
+        forms.append(form)
+    place = forms.index(form)
+    if place:
+        identifier = f"{identifier}-{place + 1}"  # no feature's: a hyphen is in no OID
+    if known:
         return f"<wfs:member xlink:href={quoteattr(f'#{identifier}')}/>\n"
-    seen.add(identifier)
-    return f"<wfs:member>{writer.element(feature)}</wfs:member>\n"
+    return f"<wfs:member>{writer.element(feature, identifier=identifier)}</wfs:member>\n"
 
 
 async def geojson_members(pages: AsyncIterator[ItemsPage]) -> AsyncIterator[bytes]:

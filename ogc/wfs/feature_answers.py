@@ -86,7 +86,7 @@ class FeatureAnswers:
         opening = answer.opening("FeatureCollection", place.space, place.address, slugs, str(matched), returned, onward).encode()
 
         async def collections() -> AsyncIterator[bytes]:
-            written: set[str] = set()
+            written: answer.Given = {}
             for share, window, number in zip(shares, windows, numbers, strict=True):
                 yield answer.member_opening(number, share.count)
                 async for piece in answer.gml_members(share, self._pages(window), None, written):

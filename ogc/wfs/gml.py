@@ -22,9 +22,12 @@ class FeatureWriter:
     collection: Collection
     srs: Srs
 
-    def element(self, feature: Json, declarations: str = "") -> str:
-        """Return a feature as an element; ``declarations`` are attributes of it, which a feature that stands alone needs."""
-        identifier = feature_id(self.collection, feature["id"])
+    def element(self, feature: Json, declarations: str = "", identifier: str | None = None) -> str:
+        """Return a feature as an element; ``declarations`` are attributes of it, which a feature that stands alone needs.
+
+        ``identifier`` is its gml:id where that is another than the feature's own.
+        """
+        identifier = identifier or feature_id(self.collection, feature["id"])
         name = f"{PREFIX}:{self.collection.slug}"
         return f"<{name} gml:id={quoteattr(identifier)}{declarations}>{''.join(self._properties(feature, identifier))}</{name}>"
 

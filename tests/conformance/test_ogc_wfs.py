@@ -318,6 +318,20 @@ def test_several_queries_are_a_collection_of_their_collections(wfs: Wfs, base: s
     assert len(set(read(twice).xpath("//@gml:id", namespaces=NAMES))) == len(read(twice).xpath("//@gml:id", namespaces=NAMES))
 
 
+def test_a_feature_that_is_asked_for_again_in_another_form_is_there_in_that_form(wfs: Wfs) -> None:
+    forms = {"propertyName": "(name)(floors_above)(name)()", "srsName": "(EPSG:4549)(EPSG:4549)(EPSG:4549)(EPSG:4326)"}
+    root = read(wfs(typeNames="(buildings)" * 4, count=29 * 4, **forms))
+    given = [inner.findall("wfs:member", NAMES) for inner in root.iterfind("wfs:member/wfs:FeatureCollection", NAMES)]
+    for first, second, third, fourth in zip(*given, strict=True):
+        own = first[0].get(f"{{{NAMES['gml']}}}id")
+        assert (list(values(first[0])), list(values(second[0]))) == (["name"], ["floors_above"])
+        assert third.get("{http://www.w3.org/1999/xlink}href") == f"#{own}"
+        assert positions(fourth[0])[0][0] < 180
+        assert [m[0].get(f"{{{NAMES['gml']}}}id") for m in (second, fourth)] == [f"{own}-2", f"{own}-3"]
+    identifiers = root.xpath("//@gml:id", namespaces=NAMES)
+    assert len(set(identifiers)) == len(identifiers)
+
+
 def test_several_queries_are_of_one_commit(wfs: Wfs, base: str, catalogue: Catalogue) -> None:
     first = min(c.number for c in catalogue.commits())
     then = wfs(typeNames="(buildings)(pipes)", **{"as-of": first})
