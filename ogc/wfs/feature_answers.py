@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from itertools import chain
@@ -18,11 +19,15 @@ from ogc.wfs.gml import FeatureWriter
 from ogc.wfs.names import GEOMETRY
 from ogc.wfs.request import GEOJSON_FORMAT, GML_FORMAT, GetFeature
 from ogc.windows import PIECE, Window, Windows
+from twin.errors import UnavailableError
 from twin.model import Principal
 from twin.query.execute import fetch_pinned
 from twin.query.feature_query import FeatureQuery
 from twin.query.items import ItemsPage, matched_statement
 from twin.query.skipping import counted_statement
+
+COUNTED_WITHIN_S = 10.0
+"""All queries of a request are counted within the time that one statement has: twenty do not keep the database twenty times as long."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,7 +76,11 @@ class FeatureAnswers:
         ``startIndex`` and ``count`` are of all their features, in the order of the queries.
         """
         pinned = [dataclasses.replace(one, query=dataclasses.replace(one.query, as_of=commit)) for one in wanted]
-        numbers = [(await self._counted(one, principal))[1] for one in pinned]
+        try:
+            async with asyncio.timeout(COUNTED_WITHIN_S):
+                numbers = [(await self._counted(one, principal))[1] for one in pinned]
+        except TimeoutError:
+            raise UnavailableError("the queries took longer than this door allows", zh="各查询合计超时，请减少查询或缩小范围") from None
         matched, first = sum(numbers), pinned[0]
         if first.hits or first.count == 0:
             return _numbers_alone(pinned, "FeatureCollection", place, matched, commit)

@@ -13,8 +13,10 @@ from ogc.wfs.fes import Filter, property_name, read_filter
 from ogc.wfs.names import GEOMETRY, Srs, fid_of, offered_srs, srs_named, type_named
 from twin.query.area import Area, bbox_area
 from twin.query.collection import Collection
+from twin.query.condition_grammar import too_complex
 from twin.query.feature_query import FeatureQuery, SortKey
-from twin.query.filter_ast import Predicate
+from twin.query.filter_ast import And, Not, Or, Predicate
+from twin.query.filter_build import MAX_PREDICATES
 from twin.query.order import sortables
 from twin.query.written import written_numbers
 
@@ -54,6 +56,8 @@ def get_features(asked: Asked, visible: Mapping[str, Collection]) -> tuple[GetFe
     ``start`` and ``count`` of each are those of the whole answer.
     """
     found = tuple(_get_feature(query, asked, visible) for query in asked.queries)
+    if sum(_predicates(one.query.filter) for one in found if one.query.filter is not None) > MAX_PREDICATES:
+        raise too_complex(f"more than {MAX_PREDICATES} predicates in all queries", f"各查询的谓词合计超过 {MAX_PREDICATES} 个")
     if len(found) > 1 and found[0].form == "geojson" and len({wanted.srs for wanted in found}) > 1:
         raise OwsError("OptionNotSupported", "srsName", "features in GeoJSON are in one CRS", "GeoJSON 中的要素应为同一坐标参考系")
     return found
@@ -95,6 +99,13 @@ def _get_feature(asked: AskedQuery, whole: Asked, visible: Mapping[str, Collecti
     count = DEFAULT_COUNT if whole.count is None else min(whole.count, DEFAULT_COUNT)
     alone = asked.stored is not None and len(whole.queries) == 1
     return GetFeature(query, srs, form, whole.start or 0, count, whole.hits, alone, moment(whole.as_of))
+
+
+def _predicates(condition: Predicate) -> int:
+    """Return how many conditions are joined in one."""
+    if isinstance(condition, And | Or):
+        return sum(map(_predicates, condition.of))
+    return _predicates(condition.of) if isinstance(condition, Not) else 1
 
 
 def _condition(filtered: Filter | None) -> Predicate | None:

@@ -332,6 +332,17 @@ def test_a_feature_that_is_asked_for_again_in_another_form_is_there_in_that_form
     assert len(set(identifiers)) == len(identifiers)
 
 
+def test_several_queries_have_the_limits_and_the_time_of_one(wfs: Wfs, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = compared("PropertyIsGreaterThan", "floors_above", "0")
+    sixty = filter_xml(f"<fes:And>{one * 60}</fes:And>")
+    assert wfs(typeNames="buildings", filter=sixty).status_code == 200
+    answer = wfs(typeNames="(buildings)(buildings)", filter=f"({sixty})({sixty})")
+    assert (answer.status_code, code_of(answer)) == (400, "InvalidParameterValue")
+    monkeypatch.setattr("ogc.wfs.feature_answers.COUNTED_WITHIN_S", 0)
+    answer = wfs(typeNames="(buildings)(pipes)")
+    assert (answer.status_code, code_of(answer)) == (503, "OperationProcessingFailed")
+
+
 def test_several_queries_are_of_one_commit(wfs: Wfs, base: str, catalogue: Catalogue) -> None:
     first = min(c.number for c in catalogue.commits())
     then = wfs(typeNames="(buildings)(pipes)", **{"as-of": first})
