@@ -15,11 +15,11 @@ from ingest.request import LoadRequest, PartSpec
 from ingest.rollback import rollback
 from tests.opened_city import get, load, opened_city, request
 from tests.quantized_mesh_reader import read_tile
+from twin.catalogue import has_tree
 from twin.heights.mosaic import in_order
 from twin.query.elevation import published_sheets
 from twin.server.assets import build_missing
 from twin.server.city import City
-from twin.server.commands.tiles import has_tree
 from twin.server.terrain_garbage import collect_terrain
 
 X0, Y0, SRID = 494_000.0, 3_524_000.0, 4549

@@ -98,3 +98,8 @@ def asset_kind(feature_type: FeatureType) -> str | None:
     if feature_type.recipe == "terrain":
         return "terrain"
     return "tileset" if feature_type.recipe in ("extrude", "envelope", "tube", "well", "view", "model", "point_cloud") else None
+
+
+def has_tree(feature_type: FeatureType) -> bool:
+    """True when tiles of this type are a tree of nodes: not terrain, not finished models, not points."""
+    return asset_kind(feature_type) == "tileset" and feature_type.recipe not in ("model", "point_cloud")

@@ -6,9 +6,8 @@ import argparse
 import functools
 from dataclasses import asdict
 
-from twin.catalogue import asset_kind
+from twin.catalogue import asset_kind, has_tree
 from twin.errors import BadRequestError, ConflictError, NotFoundError
-from twin.model import FeatureType
 from twin.server.assets import build_asset, build_missing
 from twin.server.city import open_city
 from twin.server.scene import VARIANT
@@ -80,11 +79,6 @@ def tiles_gc(settings: Settings, options: argparse.Namespace, terminal: Terminal
     for slug, one in found.items():
         terminal.say(f"{slug}：删除 {one.dropped} 个对象，保留 {one.kept} 个", f"{slug}: {one.dropped} objects dropped, {one.kept} kept")
     terminal.result({"datasets": {slug: asdict(one) for slug, one in found.items()}})
-
-
-def has_tree(feature_type: FeatureType) -> bool:
-    """True when tiles of this type are a tree of nodes: not terrain, not finished models, not points."""
-    return asset_kind(feature_type) == "tileset" and feature_type.recipe not in ("model", "point_cloud")
 
 
 def worker(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> None:
