@@ -28,6 +28,7 @@ from tiles.tileset import revision_tileset
 from tiles.tileset_members import tileset_members
 from tiles.tiling import Budget
 from tiles.workers import ThreadWorkers, Workers
+from twin.errors import NotFoundError
 from twin.model import FeatureType
 from twin.representation import SurfaceType
 
@@ -156,6 +157,15 @@ def update_tileset(
     changed = {int(fid) for features in (before, after) for fid in features.fid}
     unplaced = [entry for entry in tree.unplaced if entry[0] not in changed]
     return build.finish(root, sorted([*unplaced, *new.unplaced]), tree)
+
+
+def is_made_alike(base: str, feature_type: FeatureType, pipeline: str, store: NodeStore, options: BuildOptions) -> bool:
+    """Return whether :func:`update_tileset` takes up the tree ``base``: it is one of this engine, type, pipeline and ``options``."""
+    try:
+        made_with = read_tree(store, base).made_with
+    except (NodeError, NotFoundError):
+        return False
+    return made_with == _made_with(feature_type, metadata_class(feature_type), pipeline, options)
 
 
 class _Build:

@@ -23,7 +23,7 @@ from tests.opened_city import get, load, opened_city, request
 from twin.errors import TwinError
 from twin.featuretypes.loader import load_feature_types
 from twin.model import Principal
-from twin.server.assets import build_missing
+from twin.server.assets import build_missing, is_edit
 from twin.server.city import City
 from twin.server.scene import scene_document
 
@@ -383,3 +383,6 @@ def test_a_delivered_tileset_is_served_byte_for_byte_beside_another_model(databa
             city, "/tiles/models/tileset.json?filter=TRUE", f"/tiles/models/{commit}/tileset.json?filter=TRUE", "/tiles/models/export.3tz"
         )
         assert [(a.status_code, a.json()["code"]) for a in refused] == [(400, "no-filter")] * 2 + [(400, "no-archive")]
+        tower = pavilion.rename(open_folder / "塔.glb")
+        commit = load(city, request(tower, (None, "model_3d", "models"), crs=f"EPSG:{SRID}", mode="delta")).commit
+        assert not is_edit(city, "models", commit), "models are built whole, however few come: edits do not wait for them"

@@ -13,7 +13,7 @@ import shapely
 
 from ingest.rollback import rollback
 from tests.opened_city import get, load, opened_city, request
-from tiles import tileset
+from tiles import build, tileset
 from tiles.build import BuildOptions
 from tiles.checker import check_tileset
 from tiles.checker.__main__ import dataset_reader
@@ -24,6 +24,7 @@ from twin.server.assets import build_asset, build_missing, is_edit
 from twin.server.city import City
 from twin.server.cli import build_parser
 from twin.server.commands.tiles import tiles_build
+from twin.server.jobs import BUILDS, EDITS, make_queue, wake_worker
 from twin.server.scene import VARIANT
 from twin.server.terminal import Terminal
 from twin.server.tile_garbage import collect
@@ -114,6 +115,57 @@ def test_every_revision_is_made_from_the_one_before_and_is_what_all_features_giv
     assert check_tileset(read, f"{second}/implicit.json") == []
     nowhere = ("0/1/0.glb", "60/0/0.subtree", "0/0/0.json", "1/9/9.glb")
     assert {answer.status_code for answer in get(city, *(f"/tiles/{SLUG}/{second}/i/{place}" for place in nowhere))} == {404}
+
+
+def queued(city: City) -> list[object]:
+    """The queues in which builds wait."""
+    with city.pool.connection() as connection:
+        query = "SELECT queue_name FROM jobs.procrastinate_jobs WHERE task_name = 'build_asset' AND status = 'todo' ORDER BY id"
+        return [name for (name,) in connection.execute(query)]
+
+
+def work(city: City, name: str) -> None:
+    """Do what waits in a queue."""
+    make_queue(city, quiet).run_worker(queues=[name], wait=False, install_signal_handlers=False, delete_jobs="successful")
+
+
+def test_an_edit_of_a_city_whose_tiles_are_not_ready_is_one_as_soon_as_they_are(
+    city: City, open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tiles of one building changed after a million that were still being built were those of a million, in the queue of edits."""
+    monkeypatch.setattr(assets, "_SMALL", 3)
+    publish(city, open_folder, [feature(0, 6.0)], "replace")
+    assert build_missing(city, quiet) is None
+    many = publish(city, open_folder, [feature(i, 7.0) for i in range(4)], "delta")
+    assert not is_edit(city, SLUG, many)
+    edit = publish(city, open_folder, [feature(1, 9.0)], "delta")
+    wake_worker(city)
+    assert queued(city) == [BUILDS]
+    assert build_asset(city, SLUG, many, quiet)
+    wake_worker(city)
+    assert queued(city) == [BUILDS, EDITS]
+    work(city, EDITS)
+    assert tree(city, edit)
+    work(city, BUILDS)  # finds nothing to do
+    assert queued(city) == []
+
+
+def test_the_first_edit_after_a_new_engine_waits_among_the_builds(city: City, open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is built from all features, and the edits of other datasets waited for it."""
+    publish(city, open_folder, [feature(i, 6.0) for i in range(3)], "replace")
+    assert build_missing(city, quiet) is None
+    monkeypatch.setattr(build, "ENGINE_VERSION", "another")
+    edit = publish(city, open_folder, [feature(1, 9.0)], "delta")
+    wake_worker(city)
+    assert queued(city) == [EDITS]
+    work(city, EDITS)
+    assert queued(city) == [BUILDS]
+    work(city, BUILDS)
+    assert tree(city, edit)
+    after = publish(city, open_folder, [feature(2, 9.0)], "delta")
+    wake_worker(city)
+    work(city, EDITS)
+    assert tree(city, after)
 
 
 def test_nothing_is_dropped_between_the_end_of_a_build_and_its_registration(

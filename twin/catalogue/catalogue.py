@@ -122,6 +122,11 @@ class Catalogue:
         rows = self._rows("revision_as_of", dataset=self.dataset(slug).id, commit=commit)
         return revision_of(rows[0]) if rows else None
 
+    def changes_between(self, slug: str, since: int, until: int) -> int:
+        """Return how many features the revisions of a dataset after the commit ``since`` up to ``until`` changed; no more differ."""
+        (row,) = self._rows("changes_between", dataset=self.dataset(slug).id, since=since, until=until)
+        return int(row["number"])
+
     # -- making and describing -------------------------------------------------------------------------------------
 
     def make_deployment(self, deployment: Deployment) -> None:

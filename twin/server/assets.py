@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict
 
-from twin.catalogue import asset_kind
+from twin.catalogue import asset_kind, has_tree
 from twin.db import translated
 from twin.errors import NotFoundError, UnavailableError
 from twin.model import Dataset, Revision
@@ -24,7 +24,7 @@ _TOLD_S = 1.0
 """How often it is written down how far a build is: pages show it."""
 _POLL_S = 0.2
 _SMALL = 1_000
-"""Changed features of a revision whose tiles are no matter of time for who is warm."""
+"""Changed features whose tiles are no matter of time for who is warm."""
 _BEGUN_WITHIN_S, _LOOK_S = 1.5, 0.02
 _JOBS = "twin.server.jobs"
 """Imports this module, and takes a third of a second to load: it is had only where a worker is woken."""
@@ -95,12 +95,25 @@ def build_missing(city: City, progress: Progress, only: Collection[str] | None =
 
 
 def is_edit(city: City, slug: str, commit: int) -> bool:
-    """Return whether the tiles of a current revision are made in a moment: little changed since tiles that there are."""
-    dataset, revision = city.catalogue.dataset(slug), city.catalogue.current_revision(slug)
-    kind = asset_kind(city.catalogue.feature_type(dataset.feature_type))
-    if kind != "tileset" or revision is None or revision.commit != commit or not _is_small(revision):
+    """Return whether the tiles of a revision are made in a moment: little changed since earlier ones that are ready to be taken up.
+
+    How these were made is not looked at: :func:`is_surely_edit`.
+    """
+    dataset = city.catalogue.dataset(slug)
+    if not has_tree(city.catalogue.feature_type(dataset.feature_type)):
         return False
-    return city.catalogue.assets.ready_before(dataset.id, commit, kind, VARIANT) is not None
+    base = city.catalogue.assets.ready_before(dataset.id, commit, "tileset", VARIANT)
+    return base is not None and city.catalogue.changes_between(slug, base.revision, commit) <= _SMALL
+
+
+def is_surely_edit(city: City, slug: str, commit: int) -> bool:
+    """Return :func:`is_edit` of tiles whose engine, type and encoding are those of now, too; loads the tile engine."""
+    from twin.server import builds  # noqa: PLC0415 - likewise
+
+    city.catalogue.refresh()
+    dataset = city.catalogue.dataset(slug)
+    feature_type = city.catalogue.feature_type(dataset.feature_type)
+    return is_edit(city, slug, commit) and builds.is_taken_up(city, dataset, feature_type, commit)
 
 
 def expect_to_build(city: City) -> None:

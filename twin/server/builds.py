@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset, update_tileset
+from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset, is_made_alike, update_tileset
 from tiles.glb import Encoding
 from tiles.node import NodeError
-from tiles.node_store import Objects
+from tiles.node_store import NodeStore, Objects
 from tiles.revision_rows import RevisionRows
+from twin.catalogue import has_tree
 from twin.errors import NotFoundError
 from twin.model import Dataset, FeatureType, Revision
 from twin.query.collection import Collection, collection_of
@@ -34,7 +35,7 @@ def build_dataset_tileset(
     From that of the nearest earlier revision and what changed since, where there is one and little changed; else, or when it is asked for
     ``anew``, from all features. The caller holds `tile_lock.building` until the asset is registered.
     """
-    if feature_type.recipe in ("model", "point_cloud"):
+    if not has_tree(feature_type):
         build = build_dataset_models if feature_type.recipe == "model" else build_dataset_clouds
         extras = {"certificate": certificate(city, revision.extent_deg)}
         with settled(city.store) as objects:
@@ -49,8 +50,7 @@ def build_dataset_tileset(
         pipeline=_pipeline(city),
     )
     city.settings.work_folder.mkdir(parents=True, exist_ok=True)
-    encoding = Encoding(meshopt=city.settings.tile_compression, outlines=city.settings.tile_outlines)
-    options = BuildOptions(encoding=encoding, folder=city.settings.work_folder, anew=anew)
+    options = _options(city, anew=anew)
 
     def told(done: int, total: int) -> None:
         progress(dataset.slug, done, max(total, revision.count))
@@ -61,6 +61,17 @@ def build_dataset_tileset(
             with tile_workers(city, revision.count) as workers:
                 summary = build_tileset(source.batches(), feature_type, city.frame, target, objects, told, options, workers)
     return _detail(summary)
+
+
+def is_taken_up(city: City, dataset: Dataset, feature_type: FeatureType, commit: int) -> bool:
+    """Return whether the tileset of a revision is made from one before: there is one of the same engine, type and encoding."""
+    base, store = _base(city, dataset, commit), NodeStore(city.store, dataset.slug, VARIANT)
+    return base is not None and is_made_alike(base[1], feature_type, _pipeline(city), store, _options(city, anew=False))
+
+
+def _options(city: City, *, anew: bool) -> BuildOptions:
+    encoding = Encoding(meshopt=city.settings.tile_compression, outlines=city.settings.tile_outlines)
+    return BuildOptions(encoding=encoding, folder=city.settings.work_folder, anew=anew)
 
 
 def _updated(city: City, source: RevisionRows, target: TilesetTarget, objects: Objects, options: BuildOptions) -> TilesetSummary | None:

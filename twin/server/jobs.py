@@ -13,7 +13,7 @@ import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
 from psycopg.conninfo import make_conninfo
 
-from twin.server.assets import build_asset, is_edit
+from twin.server.assets import build_asset, is_edit, is_surely_edit
 from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_checks
 from twin.server.city import City, Progress
 from twin.server.exports import sweep_exports
@@ -35,8 +35,11 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
 
     packer = Packer(city)
 
-    @queue.task(name=_BUILD, queue=BUILDS)
-    def build(dataset: str, revision: int) -> None:
+    @queue.task(name=_BUILD, queue=BUILDS, pass_context=True)
+    def build(context: procrastinate.JobContext, dataset: str, revision: int) -> None:
+        if context.job.queue == EDITS and not is_surely_edit(city, dataset, revision):
+            _defer_build(queue, BUILDS, dataset, revision)  # a new engine builds from all features: the next edit waits for no such thing
+            return
         with packer.resting():
             built = build_asset(city, dataset, revision, progress)
         if built:
@@ -75,8 +78,7 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
 def enqueue_missing(city: City, queue: procrastinate.App) -> None:
     """Queue, each once, what is to be done: builds of current revisions that lack their 3D form, checks of submissions, runs of jobs."""
     for slug, revision in city.catalogue.assets.missing():
-        name = EDITS if is_edit(city, slug, revision) else BUILDS
-        _defer(queue, _BUILD, name, f"{slug}:{revision}", dataset=slug, revision=revision)
+        _defer_build(queue, EDITS if is_edit(city, slug, revision) else BUILDS, slug, revision)
     if lacks_overview(city.catalogue):
         _defer(queue, _OVERVIEW, OVERVIEWS, "overviews")
     for submission in wanted_checks(city):
@@ -131,6 +133,11 @@ def _warm_soon() -> None:
     timer = threading.Timer(_WARM_AFTER_S, warm)
     timer.daemon = True
     timer.start()
+
+
+def _defer_build(queue: procrastinate.App, name: str, slug: str, revision: int) -> None:
+    """Queue a build, once in each queue: what waits for the build of a city may be an edit as soon as another revision is ready."""
+    _defer(queue, _BUILD, name, f"{name}:{slug}:{revision}", dataset=slug, revision=revision)
 
 
 def _defer(queue: procrastinate.App, task: str, name: str, lock: str, **arguments: str | int) -> None:

@@ -14,6 +14,10 @@ SELECT coalesce(max(number), 0) AS number FROM catalog.commit WHERE time <= %(ti
 -- name: revision_as_of
 SELECT * FROM catalog.revision WHERE dataset = %(dataset)s AND commit <= %(commit)s ORDER BY commit DESC LIMIT 1
 
+-- name: changes_between
+SELECT coalesce(sum(inserted + updated + deleted), 0)::bigint AS number FROM catalog.revision
+WHERE dataset = %(dataset)s AND commit > %(since)s AND commit <= %(until)s
+
 -- name: make_deployment
 INSERT INTO catalog.deployment (name, storage_srid, vertical, extent_deg, admin_prefix, oid_root,
     geocentric_pipeline, geocentric_accuracy_m, geocentric_operation)
