@@ -61,8 +61,9 @@ def parted_both_ways(b: Boundaries) -> tuple[bool, bool] | None:
     look_at_faces(b.xyz, b.corner, b.after, b.ring_start, b.face_start, 0.001, 0.01, least_cosine, sound, to_triangulate, *planes)
     if not sound.all():
         return None
-    no_twins = np.full(len(b.corner), -1)
-    surfaces = Surfaces(b.xyz, b.corner, b.after, b.before, b.first_corner(), b.face_of_corner, *planes, no_twins)
+    elsewhere = np.full(len(b.corner), len(b.corner))
+    face_of_corner = np.append(b.face_of_corner, 2)  # beyond every edge is a third face
+    surfaces = Surfaces(b.xyz, b.corner, b.after, b.before, b.first_corner(), face_of_corner, *planes, elsewhere)
     return parted_otherwise(surfaces, 0, 1), parted_otherwise(surfaces, 1, 0)
 
 
@@ -73,6 +74,21 @@ def test_parted_faces_do_not_meet(seeds: list[int]) -> None:
         parted = parted_both_ways(b)
         if parted is not None and any(parted):
             assert not list(meeting_pairs(b, planes_of(b, np.ones(2, dtype=bool), 0.01), ONE, OTHER))
+
+
+def test_uneven_faces_that_meet_at_a_common_vertex_are_not_parted() -> None:
+    """One is bent by 0.6 mm and the other by 2 mm: their triangles cross beside the vertex, though one is beyond the other's plane."""
+    one = [(0, 0, 0), (0.437, -0.032, -0.412), (-0.488, 0.255, 1.334), (-0.484, 0.252, 1.32), (-0.172, 0.087, 0.455)]
+    other = [(-1.441, 1.859, 1.233), (-1.566, 0.88, 1.268), (0.625, 0.469, 1.337), (-0.409, 1.3, 1.28), (0.099, 1.895, 1.268)]
+    other.append((-0.771, 2.822, 1.215))
+    b = boundaries_of([faces_of(np.array([*one, *other]), np.array([0, 1, 2, 3, 4, 5, 6, 3, 7, 8, 9, 10]), len(one))])
+    assert list(meeting_pairs(b, planes_of(b, np.ones(2, dtype=bool), 0.01), ONE, OTHER))
+    assert parted_both_ways(b) == (False, False)
+
+
+def test_beyond_the_edges_of_loose_faces_is_neither() -> None:
+    """Without a face beyond them, all edges of one were taken for edges of the other, and these faces for parted."""
+    assert not any(parted_both_ways(boundaries_of([two_faces(7_006_147)])) or ())
 
 
 def test_faces_that_take_turns_on_their_line_are_parted() -> None:

@@ -18,6 +18,8 @@ _MOST_COMMON, _MOST_STRETCHES = 1, 64
 
 Between two common vertices uneven faces may meet although their planes say that they do not.
 """
+_UNEVEN_M = 0.0005
+"""More than whole millimetres make of a plane, mostly: about a common vertex, such a face may meet what is beyond its plane."""
 _LEAST_SLOPE = 0.01
 """So steeply what meets a plane in one vertex leaves it: a millimetre on, ten times what counts as touching."""
 
@@ -84,7 +86,11 @@ def _is_among(corner: Ints, begin: int, stop: int, vertex: int) -> bool:
 
 @kernel
 def _touches_at_its_own(s: Surfaces, face: int, other: int) -> bool:
-    """Tell whether ``other`` is on one side of an oblique ``face``, and has in its plane only what ``face`` has too, or is clear of it."""
+    """Tell whether ``other`` is on one side of an oblique ``face``, and has in its plane only what ``face`` has too, or is clear of it.
+
+    What uneven faces have in common is left to the triangles.
+    """
+    is_uneven = max(s.deviation_m[face], s.deviation_m[other]) > _UNEVEN_M
     cosine = s.normal[face, 0] * s.normal[other, 0] + s.normal[face, 1] * s.normal[other, 1] + s.normal[face, 2] * s.normal[other, 2]
     above = below = False
     for k in range(s.face_start[other], s.face_start[other + 1]):
@@ -95,6 +101,8 @@ def _touches_at_its_own(s: Surfaces, face: int, other: int) -> bool:
     for k in range(s.face_start[other], s.face_start[other + 1]):
         if _on_plane(s, s.corner[k], face) != 0:
             continue
+        if is_uneven and _has(s, face, s.corner[k]):
+            return False
         if _on_plane(s, s.corner[s.after[k]], face) == 0:
             if s.face_of_corner[s.twin[k]] != face and not _is_clear(s, face, s.corner[k], s.corner[s.after[k]]):
                 return False
