@@ -36,6 +36,8 @@ class EditedFeature:
     """GeoJSON geometry object (RFC 7946 §3.1) or None."""
     properties: Mapping[str, object]
     """Field → JSON scalar."""
+    has_height: bool
+    """False: a third coordinate would mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,6 @@ class EditedSource:
 
     name: str
     crs: str
-    has_height: bool
-    """False: a third coordinate would mean nothing."""
     features: Sequence[EditedFeature]
 
 
@@ -84,7 +84,8 @@ class _EditedLayer:
         deep = [is_too_deep(feature.geometry, _DEEPEST) for feature in features]
         shapes, faults = geometries([None if hidden else f.geometry for f, hidden in zip(features, deep, strict=True)])
         faults += [Fault(i, "geometry-structure", _TOO_DEEP) for i in np.flatnonzero(deep).tolist()]
-        if self._has_z and not self._given.has_height:
-            faults += [Fault(int(i), "geometry-type", _NO_HEIGHT) for i in np.flatnonzero(shapely.has_z(shapes))]
+        if self._has_z:
+            flat = np.array([not feature.has_height for feature in features])
+            faults += [Fault(int(i), "geometry-type", _NO_HEIGHT) for i in np.flatnonzero(flat & shapely.has_z(shapes))]
         rows = np.array([feature.row for feature in features], dtype=np.int64)
         yield SourceBatch(rows, shapes, columns_of([feature.properties for feature in features]), tuple(faults))

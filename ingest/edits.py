@@ -66,6 +66,8 @@ class Edit:
     """GeoJSON geometry object."""
     properties: Mapping[str, object] | None = None
     """Field → JSON scalar; fields that are not named have no value."""
+    keeps_heights: bool = False
+    """Whether the third coordinate is the height the feature has above the city's datum, in a CRS that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +237,16 @@ def _source(catalogue: Catalogue, wanted: EditsOfDataset) -> EditedSource:
     feature_type = catalogue.feature_type(wanted.dataset.feature_type)
     stored = _stored(catalogue, feature_type, wanted)
     features = [
-        EditedFeature(row, e.geometry, with_provenance(feature_type, e.properties or {}, stored.get(e.fid or 0, {})))
+        EditedFeature(
+            row,
+            e.geometry,
+            with_provenance(feature_type, e.properties or {}, stored.get(e.fid or 0, {})),
+            has_height=e.keeps_heights or wanted.height != "none",
+        )
         for row, e in wanted.edits.items()
         if e.action != "delete"
     ]
-    return EditedSource(wanted.dataset.slug, wanted.crs, wanted.height != "none", features)
+    return EditedSource(wanted.dataset.slug, wanted.crs, features)
 
 
 def _counted(wanted: EditsOfDataset) -> Mapping[str, int]:

@@ -37,7 +37,7 @@ def polyhedron(faces: Faces, vertices: Positions, decimals: int) -> Geometry | N
 
 def prism(footprint: Mapping[str, Any], lower_m: float, upper_m: float) -> Geometry:
     """Return the prism over a GeoJSON footprint between two heights of its CRS."""
-    base = {"type": footprint["type"], "coordinates": _flat(footprint["coordinates"])}
+    base = {"type": footprint["type"], "coordinates": flat(footprint["coordinates"])}
     return {"type": "Prism", "base": base, "lower": round(lower_m, _METRE_DECIMALS), "upper": round(upper_m, _METRE_DECIMALS)}
 
 
@@ -47,5 +47,6 @@ def _spans(ends: UInt32s, first: int, last: int) -> list[tuple[int, int]]:
     return list(pairwise([begins, *ends[first:last].tolist()]))
 
 
-def _flat(coordinates: Coordinates) -> Coordinates:
-    return [_flat(part) for part in coordinates if isinstance(part, list)] or coordinates[:2]
+def flat(coordinates: Coordinates) -> Coordinates:
+    """Return the coordinates of a GeoJSON geometry without the third ones."""
+    return [flat(part) for part in coordinates if isinstance(part, list)] or coordinates[:2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.routing import Route
 
 from ogc import answers, links, negotiation
 from ogc.item_document import item_address, item_content, item_links, item_tag
+from ogc.json_fg.geometry import flat
 from ogc.parameters import single_values
 from ogc.state import OgcContext, StateKeeper
 from ogc.writing import bodies, preconditions
@@ -89,6 +91,7 @@ class WritingDoor:
                 action = WriteAction(collection, "delete", crs, fid, since)
             else:
                 action = replacing(collection, crs, fid, since, found, body, is_patch=is_patch)
+                action = await with_heights(self._context.pool, principal, action, found)
             written = await self._keeper.written(lambda: writer.write([action], actor, reason))
         if body is None:
             return Response(status_code=204)
@@ -209,6 +212,25 @@ def replacing(
     feature = bodies.require_feature(bodies.merged(found, body) if is_patch else body)
     require_receivable([(collection, feature, found.get("properties") or {})])
     return WriteAction(collection, "update" if is_patch else "replace", crs, fid, since, receivable(collection, feature))
+
+
+async def with_heights(pool: AsyncPool, principal: Principal, action: WriteAction, found: Mapping[str, Any]) -> WriteAction:
+    """Return an action with the heights that its feature has, where it brings the positions of ``found`` without any.
+
+    What was read in a CRS without heights, or changed in other members only, is the same geometry still.
+    """
+    collection, feature, stands = action.collection, action.feature or {}, found.get("geometry")
+    given = feature.get("geometry")
+    if action.fid is None or given is None or stands is None or not collection.feature_type.has_z:
+        return action
+    if (given.get("type"), given.get("coordinates")) != (stands["type"], flat(stands["coordinates"])):
+        return action
+    if not action.crs.has_z:
+        high, since = await standing(pool, collection, principal, replace(action.crs, height="gravity"), action.fid)
+        if since != action.since:
+            return action  # written meanwhile: the writer refuses it
+        stands = high["geometry"]
+    return replace(action, feature={**feature, "geometry": stands}, keeps_heights=not action.crs.has_z)
 
 
 def require_receivable(given: Sequence[tuple[Collection, Mapping[str, Any], Mapping[str, Any]]]) -> None:

@@ -26,6 +26,7 @@ from ogc.writing.items import (
     require_parameters,
     require_receivable,
     standing,
+    with_heights,
 )
 from ogc.writing.preferences import checked_reason, preferences, reason_of
 from ogc.writing.writer import WriteAction, WriteFault, WriteRefusedError, Written
@@ -127,7 +128,8 @@ class TransactionDoor:
         _require_state(one, fid, since)
         if one.action == "delete":
             return WriteAction(collection, "delete", crs, fid, since)
-        return replacing(collection, crs, fid, since, found, one.feature, is_patch=one.action == "update")
+        action = replacing(collection, crs, fid, since, found, one.feature, is_patch=one.action == "update")
+        return await with_heights(self._context.pool, principal, action, found)
 
 
 def _asked(body: bodies.Json, said: str) -> tuple[list[_Asked], str]:

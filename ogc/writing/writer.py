@@ -26,6 +26,8 @@ class WriteAction:
     """Commit that wrote the state of ``fid`` that the caller means."""
     feature: Mapping[str, Any] | None = None
     """GeoJSON Feature."""
+    keeps_heights: bool = False
+    """Whether its third coordinates are the heights the feature has, above the city's datum, although ``crs`` has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def _edit(action: WriteAction) -> Edit:
     from ingest.edits import Edit  # noqa: PLC0415
 
     feature = action.feature or {}
-    return Edit(action.kind, action.fid, action.since, feature.get("geometry"), feature.get("properties"))
+    return Edit(action.kind, action.fid, action.since, feature.get("geometry"), feature.get("properties"), action.keeps_heights)
 
 
 def _source_crs(uri: str, srid: int) -> str:
