@@ -17,6 +17,8 @@ from twin.query.written import written_day
 Json = dict[str, Any]
 _SIMPLE = frozenset({"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"})
 _OPEN = ".."
+_ALWAYS: Mapping[str, str | None] = {"valid_from": None, "valid_to": None}
+_NO_PLACE = Text("去掉几何请写 geometry: null", "that a feature has no geometry any more is said by geometry: null")
 
 
 def is_json_fg(media_type: str, body: Mapping[str, Any]) -> bool:
@@ -26,12 +28,18 @@ def is_json_fg(media_type: str, body: Mapping[str, Any]) -> bool:
 
 
 def geojson_of(
-    root: Mapping[str, Any], features: Sequence[Mapping[str, Any]], collection: Collection, content_crs: OutputCrs | None
+    root: Mapping[str, Any],
+    features: Sequence[Mapping[str, Any]],
+    collection: Collection,
+    content_crs: OutputCrs | None,
+    *,
+    is_patch: bool,
 ) -> tuple[list[Json], OutputCrs | None]:
     """Return features as GeoJSON and the CRS of their positions, None where they have none.
 
     Positions of a ``place`` are in the ``coordRefSys`` of the feature or of the ``root`` it is in, else in ``content_crs``; without
-    any, and those of ``geometry`` always, in longitude and latitude. ``time`` becomes the validity. Raises BadRequestError for a CRS
+    any, and those of ``geometry`` always, in longitude and latitude. ``time`` becomes the validity; in a patch null leaves it open
+    at both ends. Raises BadRequestError for a CRS
     that is not offered, for CRSs that contradict each other and for features of another type, WriteRefusedError for solids and for
     times that are no days.
     """
@@ -51,7 +59,10 @@ def geojson_of(
             plain["geometry"] = place
         elif plain.get("geometry") is not None:
             found.add(stated if stated is not None and is_lonlat(stated) else collection.crs[0])
-        faults += _dated(plain, feature.get("time"), number)
+        elif is_patch and "place" in feature and "geometry" not in feature:
+            faults.append(WriteFault(number, "/place", "unsupported-geometry", _NO_PLACE))
+        if (is_patch and "time" in feature) or feature.get("time") is not None:
+            faults += _dated(plain, feature.get("time"), number)
         made.append(plain)
     if faults:
         raise WriteRefusedError(faults)
@@ -93,10 +104,8 @@ def _place_faults(place: object, number: int) -> Iterator[WriteFault]:
 
 
 def _dated(plain: Json, time: object, number: int) -> Iterator[WriteFault]:
-    """Put the days of ``time`` into the properties of a feature; yield what is wrong with them."""
-    if time is None:
-        return
-    days = _days(time)
+    """Put the days of ``time`` into the properties of a feature, none where it is None; yield what is wrong with them."""
+    days = _days(time) if time is not None else _ALWAYS
     if days is None:
         reason = Text("time 应为日期或日期区间", "time is a date, or an interval of dates: what is recorded of validity are days")
         yield WriteFault(number, "/time", "bad-time", reason)
@@ -108,11 +117,11 @@ def _dated(plain: Json, time: object, number: int) -> Iterator[WriteFault]:
         yield WriteFault(
             number, "/time", "contradicts", Text("time 与属性中的有效期不一致", "time and the properties contradict each other")
         )
-    plain["properties"] = properties | days
+    plain["properties"] = {**properties, **days}
 
 
-def _days(time: object) -> dict[str, str | None] | None:
-    """Return the validity that a time means: from its first day to the one after its last, which is in it."""
+def _days(time: object) -> Mapping[str, str | None] | None:
+    """Return the validity that a time means, from its first day to the one after its last, which is in it; None if it means none."""
     if not isinstance(time, dict):
         return None
     ends = time.get("interval", [time.get("date")] * 2)
@@ -122,8 +131,15 @@ def _days(time: object) -> dict[str, str | None] | None:
     first, last = read
     if any(day is None and end != _OPEN for day, end in zip(read, ends, strict=True)) or last == dt.date.max:
         return None
+    if "date" in time and not _is_within(time["date"], first, last):
+        return None
     until = None if last is None else (last + dt.timedelta(days=1)).isoformat()
     return {"valid_from": None if first is None else first.isoformat(), "valid_to": until}
+
+
+def _is_within(date: object, first: dt.date | None, last: dt.date | None) -> bool:
+    day = written_day(date) if isinstance(date, str) else None
+    return day is not None and (first or day) <= day <= (last or day)
 
 
 def _bad(code: str, en: str, zh: str) -> TwinError:

@@ -89,7 +89,7 @@ def received(request: Request, collection: Collection, body: Json, features: Seq
     if not is_json_fg(_media_type(request), body):
         return features, content_crs(request, collection)
     stated = content_crs(request, collection) if "content-crs" in request.headers else None
-    found, crs = geojson_of(body, features, collection, stated)
+    found, crs = geojson_of(body, features, collection, stated, is_patch=request.method == "PATCH")
     return found, crs or content_crs(request, collection)
 
 
@@ -123,8 +123,12 @@ def content_crs(request: Request, collection: Collection) -> OutputCrs:
 def property_faults(feature_type: FeatureType, feature: Mapping[str, Any], action: int, before: Mapping[str, Any]) -> Iterator[WriteFault]:
     """Yield what is wrong with the properties of a feature by the schema alone: unknown, read-only, of another JSON type.
 
-    ``before`` are those it has: a read-only one may come back as it is.
+    ``before`` are those it has: a read-only one may come back as it is. GeoJSON has no members ``place`` and ``time``.
     """
+    for member in ("place", "time"):
+        if feature.get(member) is not None:
+            said = Text(f"{member} 是 JSON-FG 的成员，请以 JSON-FG 提交", f"{member} is a member of JSON-FG: send it as JSON-FG")
+            yield WriteFault(action, f"/{member}", "unknown-property", said)
     fields = {f.name: f for f in (*feature_type.fields, *validity_fields())}
     for name, value in (feature.get("properties") or {}).items():
         pointer = f"/properties/{str(name).replace('~', '~0').replace('/', '~1')}"

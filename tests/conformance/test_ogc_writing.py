@@ -285,11 +285,28 @@ def test_a_feature_written_back_as_it_was_read_is_no_change(writer: httpx.Client
         seen = reader.get(address, params={"crs": crs} if crs else {})
         headers = {"If-Match": seen.headers["etag"]} | ({"Content-Crs": f"<{crs}>"} if crs else {})
         body = seen.json()
-        if crs == EPSG4490 and collection != "buildings":
-            continue  # without heights a pipe is another one
         done = writer.put(address, json=body, headers=headers)
         assert done.status_code == 204, done.text
         assert reader.get(address).headers["etag"].split("-")[:2] == seen.headers["etag"].split("-")[:2], collection
+
+
+def test_positions_without_heights_leave_a_feature_its_heights(writer: httpx.Client, reader: httpx.Client) -> None:
+    """Heights that follow from no property are no less there for a reader in longitude and latitude."""
+    pipes, crs84 = "/collections/pipes/items", "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+    one, other = (f["id"] for f in _get(reader, pipes)["features"][:2])
+    heights = [p[2] for p in _get(reader, f"{pipes}/{one}", params={"crs": EPSG4549})["geometry"]["coordinates"]]
+    flat = _get(reader, f"{pipes}/{one}", params={"crs": crs84})
+    flat["properties"]["material"] = "PVC"
+    for headers in ({"Content-Crs": f"<{crs84}>"}, {}):
+        assert writer.put(f"{pipes}/{one}", json=flat, headers=ANY | headers).status_code == 204
+        assert _patch(writer, f"{pipes}/{one}", {"properties": {"material": "PE"}}, ANY | headers).status_code == 204
+        stands = _get(reader, f"{pipes}/{one}", params={"crs": EPSG4549})["geometry"]["coordinates"]
+        assert [p[2] for p in stands] == pytest.approx(heights, abs=1e-3)
+    high = {"geometry": {"type": "LineString", "coordinates": [[*p, 9.0] for p in flat["geometry"]["coordinates"]]}}
+    update = {"action": "update", "collection": "pipes", "ifMatch": "*"}
+    actions = [update | {"id": one, "feature": {"properties": {"material": "PVC"}}}, update | {"id": other, "feature": high}]
+    refused = writer.post("/transactions", json={"actions": actions}, headers={"Content-Crs": f"<{crs84}>"})
+    assert _errors(refused) == [("/actions/1/feature/geometry", "geometry-type")]
 
 
 # -- JSON-FG ---------------------------------------------------------------------------------------------------------------------
@@ -303,7 +320,9 @@ def _states(client: httpx.Client, address: str) -> list[str]:
     return client.get(address).headers["etag"].split("-")[:2]
 
 
-@pytest.mark.parametrize(("collection", "crs"), [("buildings", EPSG4490), ("pipes", EPSG4549), ("nodes", EPSG4549), ("pipes", None)])
+@pytest.mark.parametrize(
+    ("collection", "crs"), [("buildings", EPSG4490), ("pipes", EPSG4490), ("pipes", EPSG4549), ("nodes", EPSG4549), ("pipes", None)]
+)
 @pytest.mark.parametrize("declared", ["media type", "conformsTo"])
 def test_a_feature_of_json_fg_written_back_is_no_change(
     writer: httpx.Client, reader: httpx.Client, collection: str, crs: str | None, declared: str
@@ -337,6 +356,10 @@ def test_place_and_time_of_json_fg_are_position_and_validity(writer: httpx.Clien
     assert (found["properties"]["valid_from"], found["properties"]["valid_to"]) == ("2020-03-01", "2021-03-01")
     assert _fg("PATCH", writer, address, {"time": {"interval": ["2020-03-01", ".."]}}).status_code == 204
     assert _get(reader, address, params={"f": "jsonfg"})["time"] == {"interval": ["2020-03-01", ".."]}
+    within = {"date": "2020-05-01", "interval": ["2020-03-01", "2021-02-28"]}
+    for time, kept in ((None, None), (within, {"interval": ["2020-03-01", "2021-02-28"]}), *[({"interval": ["2020-03-01", ".."]},) * 2]):
+        assert _fg("PATCH", writer, address, {"time": time}).status_code == 204
+        assert _get(reader, address, params={"f": "jsonfg"})["time"] == kept
     moved = {"place": {"type": "Point", "coordinates": [northing + 5, easting, height]}}
     done = _fg("PATCH", writer, address, moved, **{"Content-Crs": f"<{EPSG4549}>"})
     assert done.status_code == 204, done.text
@@ -356,9 +379,15 @@ def test_what_json_fg_says_that_cannot_be_is_refused(writer: httpx.Client, featu
         ({"time": {"interval": ["2020-01-01"]}}, [("/time", "bad-time")]),
         ({"time": {"date": "9999-12-31"}}, [("/time", "bad-time")]),
         ({"time": {"date": "2020-01-01"}, "properties": {"valid_from": "2019-01-01"}}, [("/time", "contradicts")]),
+        ({"time": None, "properties": {"valid_to": "2019-01-01"}}, [("/time", "contradicts")]),
+        ({"time": {"date": "1999-01-01", "interval": ["2020-01-01", "2020-12-31"]}}, [("/time", "bad-time")]),
+        ({"time": {"date": None, "interval": ["2020-01-01", ".."]}}, [("/time", "bad-time")]),
+        ({"place": None}, [("/place", "unsupported-geometry")]),
     ):
         answer = _fg("PATCH", writer, feature, body)
         assert (answer.status_code, _errors(answer)) == (422, errors), body
+    for member, value in (("time", {"date": "2020-01-01"}), ("place", place)):
+        assert _errors(_patch(writer, feature, {member: value})) == [(f"/{member}", "unknown-property")]
     for body, code in (
         ({"place": place, "coordRefSys": "http://www.opengis.net/def/crs/EPSG/0/25832"}, "crs-not-offered"),
         ({"place": place, "coordRefSys": [EPSG4490, "http://www.opengis.net/def/crs/EPSG/0/5773"]}, "crs-not-offered"),
