@@ -120,7 +120,7 @@ def _write_columns(
     columns: Integers,
     has_any: NDArray[np.bool_],
 ) -> int:
-    """Write the runs of a centimetre and more; return how many those are."""
+    """Write the runs of a centimetre and more of a finite section; return how many those are."""
     count, part = 0, 0
     for i in range(len(owner)):
         f = owner[i]
@@ -130,7 +130,7 @@ def _write_columns(
             start, end = np.int64(np.rint(100 * start_m[i, k])), np.int64(np.rint(100 * end_m[i, k]))
             columns[2 + k, count], columns[5 + k, count] = start, end
             squared += (end - start) * (end - start)
-        if squared == 0:
+        if squared == 0 or not np.isfinite(width_m[f] + height_m[f]):
             continue
         columns[0, count], columns[1, count] = fid[f], part
         columns[8, count] = np.int64(max(np.rint(1000 * width_m[f]), 1.0))

@@ -20,7 +20,7 @@ from tiles.glb import Encoding
 from tiles.massing_form import far_form_for
 from tiles.memory_store import MemoryStore
 from tiles.metadata import metadata_class
-from tiles.runs import STORED_RUNS, Runs, from_bytes, gather, summary, to_bytes
+from tiles.runs import STORED_RUNS, Runs, Sections, from_bytes, gather, straight_runs, summary, to_bytes
 from tiles.source import make_source
 from tiles.tiling import Budget, Cell
 from twin.model import FeatureType, Style
@@ -52,6 +52,16 @@ def test_what_is_kept_is_the_same_however_runs_were_merged(seed: int, count: int
     assert len(whole) == min(count, STORED_RUNS)
     dropped = ~np.isin(runs.fid, whole.fid)
     assert whole.hidden_cm / 100 == pytest.approx(length[dropped].max(initial=0.0), abs=0.01)
+
+
+def test_what_has_no_finite_section_has_no_run() -> None:
+    """Its width in millimetres would be whatever the machine makes of infinity as an integer."""
+    sizes = np.array([0.3, np.inf, np.nan, 0.4])
+    sections = Sections(np.zeros(4, np.int64), sizes, np.full(4, 0.3), np.zeros(4))
+    ends = np.zeros((4, 3)), np.tile([9.0, 0.0, 0.0], (4, 1))
+    runs, has_any = straight_runs(np.arange(4, dtype=np.uint32), np.arange(4), *ends, sections, np.zeros(4, np.int64))
+    assert has_any.tolist() == [True, False, False, True]
+    assert sorted(runs.size_m[:, 0].tolist()) == [0.3, 0.4]
 
 
 def pipes(count: int, seed: int = 3) -> FeatureColumns:
