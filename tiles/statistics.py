@@ -57,9 +57,12 @@ def statistics_of(table: EncodedTable, rows: NDArray[np.int64]) -> Statistics:
 
 @kernel
 def _count(values: NDArray[np.generic], rows: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-    """Count how often each value occurs."""
+    """Count how often each value occurs; IndexError for one that has no place in ``counts``, which compiled code does not look at."""
     for row in rows:
-        counts[values[row]] += 1
+        value = int(values[row])
+        if not 0 <= value < len(counts):
+            raise IndexError("a value that its enumeration does not have")
+        counts[value] += 1
 
 
 @kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -120,6 +121,13 @@ def test_merged_statistics_are_those_of_the_whole() -> None:
     found = statistics_json(METADATA, merged)["classes"]["building"]["properties"]["height_m"]  # type: ignore[index]
     assert (found["min"], found["max"]) == (values.min(), values.max())
     assert found["mean"] == pytest.approx(values.mean())
+
+
+def test_a_value_that_no_enumeration_has_is_an_error_and_no_count_of_something_else() -> None:
+    table = encoded({"usage": texts(["office", "industry"])}, 2)
+    columns = [replace(c, values=np.array([1, 200], np.uint8)) if c.prop.id == "usage" else c for c in table.columns]
+    with pytest.raises(IndexError):
+        statistics_of(replace(table, columns=tuple(columns)), np.arange(2))
 
 
 def test_integers_whose_field_says_so_take_16_bits() -> None:
