@@ -20,6 +20,12 @@ RESIDUAL_LIMIT_M = 0.001
 _BLOCK = 256
 _FRAME_STEPS = np.array([[0.0, 0.0, 0.0], [0.0, 10.0, 0.0], [0.0, -10.0, 0.0], [0.0, 0.0, 10.0]])
 """From the origin of a frame: the origin, a step north, one south, one up."""
+_CHECKS = 98
+_CHECK_STEPS = 1.2207440846057596 ** -np.arange(1.0, 4.0)
+"""From one check of a fit to the next, in lengths of the box: powers of the root of x⁴ = x + 1 (M. Roberts 2018, the R3 sequence).
+
+They fill the box evenly and have no period: a grid of checks saw nothing of waves that had its own.
+"""
 _METRES = np.array([1.0, 1.0, 1.0, 6_378_137.0, 6_378_137.0, 1.0])
 """What one unit of each fitted value is on the ground, at most."""
 
@@ -153,8 +159,8 @@ class _FitDesign:
 @functools.cache
 def _fit_design() -> _FitDesign:
     plane = _grid(np.linspace(-1.0, 1.0, 6))
-    between = _grid(np.linspace(-0.9, 0.9, 7))
-    lattice = np.concatenate([_at_height(plane, -1.0), _at_height(plane, 1.0), _at_height(between, -0.8), _at_height(between, 0.6)])
+    between = 2 * (np.arange(1, _CHECKS + 1)[:, None] * _CHECK_STEPS % 1.0) - 1
+    lattice = np.concatenate([_at_height(plane, -1.0), _at_height(plane, 1.0), between])
     solve: NDArray[np.float64] = np.linalg.pinv(_plane_terms(plane[:, 0], plane[:, 1])).astype(np.float64)
     return _FitDesign(lattice, len(plane), solve)
 
