@@ -31,8 +31,10 @@ FROM seen_rows WHERE ST_Length2D(ST_BoundingDiagonal(geom)) > {large_m} ORDER BY
 substr(max(lpad(weight::bigint::text, 15, '0') || class), 16)
 
 -- name: common_number
--- The mean of a number that a ramp colours, in steps that can be told apart.
-coalesce((round((sum(weight * nullif(class, '')::float8) / sum(weight) FILTER (WHERE class <> '') / {step})::numeric) * {step})::text, '')
+-- The mean of a number that a ramp colours, in steps that can be told apart. What is not finite is no value, as in items; what is beyond
+-- all that a ramp has is bounded, so that no sum is beyond what a double holds and every mean of whole numbers is one of them.
+coalesce((round((sum(weight * CASE WHEN class NOT IN ('', 'NaN', 'Infinity', '-Infinity') THEN least(greatest(class::float8, -1e15), 1e15) END)
+    / nullif(sum(weight) FILTER (WHERE class NOT IN ('', 'NaN', 'Infinity', '-Infinity')), 0) / {step})::numeric) * {step})::text, '')
 
 -- name: massed_areas
 -- One square a cell, of the area of what it stands for and in the middle of it, in the prevailing class; no smaller than can be seen. It is
