@@ -50,6 +50,13 @@ OTHERS = [
     "/ogc/collections/houses",
     "/ogc/collections/houses/tiles/WebMercatorQuad/14/1/2",
     "/livez",
+    "/ogc/collections/houses/items?resultType=hits",
+]
+OTHER_HEADERS = [
+    {"If-None-Match": '"7"'},
+    {"Accept": "application/geo+json-seq"},
+    {"Accept": "application/city+json"},
+    {"Accept": "text/csv, application/json;q=0.1"},
 ]
 
 
@@ -67,6 +74,7 @@ def test_pages_are_refused_before_they_are_looked_at_while_the_queue_is_full_and
                     await asyncio.sleep(0)  # it has begun, and waits
                     assert is_full(pool)
                     full = [await client.get(path) for path in (*PAGES, *OTHERS)]
+                    full.extend([await client.get(PAGES[0], headers=headers) for headers in OTHER_HEADERS])
                     full.append(await client.post(PAGES[0], content=b"{}"))
                 await waiting
                 free = [await client.get(path) for path in PAGES]
@@ -77,4 +85,4 @@ def test_pages_are_refused_before_they_are_looked_at_while_the_queue_is_full_and
     full, free = run_alone(ask())
     refused, passed = full[: len(PAGES)], full[len(PAGES) :]
     assert [(status, json.loads(text)["code"]) for status, text in refused] == [(503, "overloaded")] * len(PAGES)
-    assert passed + free == [(200, "looked at")] * (len(OTHERS) + 1 + len(PAGES))
+    assert passed + free == [(200, "looked at")] * (len(OTHERS) + len(OTHER_HEADERS) + 1 + len(PAGES))

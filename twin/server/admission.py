@@ -18,12 +18,16 @@ from twin.server.problems import problem
 _PAGE = re.compile(r"/ogc/collections/[^/]+/items(?:/[^/]+)?/?")
 _FORM = re.compile(rb"(?:^|&)f=([^&]*)")
 _FORMS = frozenset({b"json", b"html"})
+_COUNTED = re.compile(rb"(?:^|&)resulttype=hits(?:&|$)", re.IGNORECASE)
+_MEDIA = frozenset({b"", b"*/*", b"application/json", b"application/geo+json", b"text/html", b"application/xhtml+xml"})
+"""Those of pages, where they are what Accept names first."""
 
 
 class Admission:
     """Answers 503 ``overloaded`` to a request for a page or a feature that the queue before ``pool`` has no room for.
 
-    Files, which have connections of their own, and whatever is not surely a page, go on: the pool itself refuses what it cannot take.
+    Files and counts, which have connections of their own, what may be known without any, and whatever is not surely a page, go on: the
+    pool itself refuses what it cannot take.
     """
 
     path = "/ogc/collections/{collection}/items"
@@ -42,10 +46,11 @@ class Admission:
 
 
 def _asks_for_page(scope: Scope) -> bool:
-    if scope["method"] not in {"GET", "HEAD"}:
+    headers = dict(scope["headers"])
+    if scope["method"] not in {"GET", "HEAD"} or b"if-none-match" in headers or _COUNTED.search(scope["query_string"]):
         return False
     asked = _FORM.search(scope["query_string"])
     if asked is not None:
         return asked[1] in _FORMS
-    accepted = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-    return accepted in {b"", b"*/*"} or b"json" in accepted or b"html" in accepted
+    first = re.split(rb"[,;]", headers.get(b"accept", b""), maxsplit=1)[0]
+    return first.strip().lower() in _MEDIA
