@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ogc import negotiation
+
 GEOJSON = "application/geo+json"
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
@@ -45,7 +47,7 @@ async def answer(
 ) -> Response:
     """Return a 200 with ``content``, compressed where the caller takes it and it pays."""
     sent = {**caching(tag), **(headers or {})}
-    if len(content) >= _SMALLEST_COMPRESSED and "gzip" in request.headers.get("accept-encoding", ""):
+    if len(content) >= _SMALLEST_COMPRESSED and negotiation.takes_gzip(request):
         content = await asyncio.to_thread(_gzip, content) if len(content) > _LARGEST_ON_LOOP else _gzip(content)
         sent["Content-Encoding"] = "gzip"
     return Response(content, media_type=media_type, headers=sent)

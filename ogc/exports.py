@@ -97,7 +97,7 @@ class ExportDoor:
             job = await holding.enter_async_context(self._written(request, Task(chosen, export, at)))
             tag = self._tag(request, collection, principal, job.commit)
             headers = _headers(asked.query, job, chosen, tag)
-            packed = chosen.is_text and "gzip" in request.headers.get("accept-encoding", "")
+            packed = chosen.is_text and negotiation.takes_gzip(request)
             if packed:
                 headers["Content-Encoding"] = "gzip"
             elif not chosen.grows:

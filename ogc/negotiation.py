@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -24,6 +25,8 @@ _MEDIA: Mapping[str, Form] = {
     "application/xhtml+xml": "html",
     "text/*": "html",
 }
+_OWN: Mapping[Form, str] = {"json": "application/json", "html": "text/html"}
+_WITHOUT_GZIP = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 _READ = 1000
 """Characters of a header that are looked at."""
 _JSON_SUFFIX = "+json"
@@ -34,7 +37,7 @@ def form(request: Request, extra: tuple[str, ...] = (), media_types: Mapping[str
     """Return the form asked for by ``f``, else by Accept, else ``json``.
 
     ``extra`` are other values that ``f`` may have; ``media_types`` says which of them Accept may name, and by which media type.
-    Raises BadRequestError for another ``f``, NotAcceptableError for an Accept that names nothing there is.
+    Raises BadRequestError for another ``f``, NotAcceptableError for an Accept that names nothing there is, where all of it was read.
     """
     asked = request.query_params.get("f")
     if asked is None:
@@ -48,15 +51,31 @@ def form(request: Request, extra: tuple[str, ...] = (), media_types: Mapping[str
 def _accepted(header: str, media_types: Mapping[str, str]) -> str:
     """Return the best liked form that there is; a header without any media range says nothing."""
     ranges = [name.lower() for name, _ in _by_preference(header[:_READ]) if "/" in name]
+    unwanted = {name.lower() for name in _unwanted(header[:_READ]) if "/" in name}
     for name in ranges:
-        if (found := media_types.get(name) or _MEDIA.get(name)) is not None:
+        if (found := media_types.get(name)) is not None:
             return found
-        if name.endswith(_JSON_SUFFIX):
-            return "json"
-    if not ranges:
+        for known in _forms(name):
+            if not (name.endswith("*") and _OWN[known] in unwanted):
+                return known
+    if len(header) > _READ or not (ranges or unwanted):
         return "json"
     offered = ", ".join(["application/json", "text/html", *media_types])
     raise NotAcceptableError(f"there is nothing of what Accept names; there is {offered}", zh=f"没有 Accept 所列的格式，可用 {offered}")
+
+
+def _forms(name: str) -> Sequence[Form]:
+    """Return the forms that a media range means, the better one first."""
+    if name == "*/*":
+        return ("json", "html")
+    found = "json" if name.endswith(_JSON_SUFFIX) else _MEDIA.get(name)
+    return () if found is None else (found,)
+
+
+def takes_gzip(request: Request) -> bool:
+    """Return whether the caller takes gzip (RFC 9110, 12.5.3)."""
+    offered = request.headers.get("accept-encoding", "").lower()
+    return "gzip" in offered and _WITHOUT_GZIP.search(offered) is None
 
 
 def language(request: Request) -> Language:
@@ -95,12 +114,21 @@ def accepted_profiles(request: Request) -> list[tuple[str, Sequence[str]]]:
 @functools.lru_cache(maxsize=1024)
 def _by_preference(header: str) -> Sequence[tuple[str, Sequence[str]]]:
     """Return the names in a header, the best liked first, and the parameters of each; without those that are not wanted at all."""
-    weighed: list[tuple[float, str, Sequence[str]]] = []
+    wanted = sorted((entry for entry in _weighed(header) if entry[0] > 0), key=lambda entry: -entry[0])
+    return tuple((name, parameters) for _, name, parameters in wanted)
+
+
+@functools.lru_cache(maxsize=1024)
+def _unwanted(header: str) -> frozenset[str]:
+    """Return the names in a header that are not wanted at all."""
+    return frozenset(name for quality, name, _ in _weighed(header) if quality == 0)
+
+
+def _weighed(header: str) -> Iterable[tuple[float, str, Sequence[str]]]:
     for part in header.split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
         quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
         try:
-            weighed.append((-float(quality), name, parameters))
+            yield float(quality), name, parameters
         except ValueError:
             continue
-    return tuple((name, parameters) for quality, name, parameters in sorted(weighed, key=lambda entry: entry[0]) if quality < 0)

@@ -93,6 +93,7 @@ class NotAcceptableError(TwinError):
     """The thing is there, and in none of the forms that the caller takes."""
 
     code, status, exit_code = "not-acceptable", 406, 2
+    headers = MappingProxyType({"Vary": "Accept"})
 
 
 class PreconditionFailedError(TwinError):

@@ -29,7 +29,7 @@ def representation_of(request: Request, pairs: Iterable[tuple[str, str]], form: 
 
     Language and coding are what the headers of ``request``, a reading or a writing one, come to.
     """
-    packed = "gzip" in request.headers.get("accept-encoding", "")
+    packed = negotiation.takes_gzip(request)
     told = (links.base_url(request), list(pairs), form, negotiation.language(request), packed, *meaning)
     return blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 

@@ -373,6 +373,9 @@ def test_every_form_is_linked_to_and_is_what_its_link_says(get: Get) -> None:
         ("image/png", None),
         ("application/vnd.google-earth.kml+xml, image/*;q=0.5", None),
         ("application/json;q=0, text/plain", None),
+        ("application/json;q=0, */*", "html"),
+        ("application/json;q=0", None),
+        (f"{'image/png, ' * 99}application/json", "json"),
         ("image/png, */*;q=0.1", "json"),
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "html"),  # a browser
         ("application/vnd.oai.openapi+json;version=3.0, application/openapi+json;version=3.0, application/json", "json"),  # QGIS, GDAL
@@ -395,6 +398,7 @@ def test_what_nothing_here_can_meet_is_refused(get: Get, accept: str, got: str |
         if got is None:
             assert (answer.status_code, answer.headers["content-type"]) == (406, "application/problem+json")
             assert answer.json()["code"] == "not-acceptable"
+            assert answer.headers["vary"] == "Accept, Accept-Language"
         else:
             assert answer.status_code == 200
             assert got in answer.headers["content-type"]

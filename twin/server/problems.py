@@ -125,6 +125,7 @@ def _document(
         "instance": request.url.path,
         "request_id": _request_id(request),
     }
-    spoken = {"Content-Language": negotiation.LANGUAGE_TAGS[negotiation.spoken_language(request)], "Vary": "Accept-Language"}
+    varying = f"{headers['Vary']}, Accept-Language" if "Vary" in headers else "Accept-Language"
+    spoken = {"Content-Language": negotiation.LANGUAGE_TAGS[negotiation.spoken_language(request)], "Vary": varying}
     headers = headers | spoken | {"X-Request-ID": _request_id(request)}
     return JSONResponse(body, status, headers, media_type="application/problem+json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
@@ -10,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from ogc.answers import unchanged
+from ogc.negotiation import takes_gzip
 from twin.errors import NotFoundError
 from twin.model import SharingClass
 from twin.server.packing import SMALLEST, SUFFIX, is_packed_from
@@ -17,7 +17,6 @@ from twin.store import Held, Store
 
 _IMMUTABLE = "max-age=31536000, immutable"
 ASK_AGAIN = {"Cache-Control": "no-cache"}
-_REFUSED = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 _MEDIA = {".glb": "model/gltf-binary", ".json": "application/json", ".terrain": "application/vnd.quantized-mesh"}
 _MEDIA |= {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 _MEDIA |= {".tif": "image/tiff; application=geotiff; profile=cloud-optimized"}
@@ -51,12 +50,6 @@ def stored_object(request: Request, store: Store, key: str, headers: Mapping[str
     return FileResponse(
         file, media_type=_MEDIA.get(PurePosixPath(key).suffix, "application/octet-stream"), headers=sent, stat_result=file.stat()
     )
-
-
-def takes_gzip(request: Request) -> bool:
-    """Return whether the caller takes gzip."""
-    offered = request.headers.get("accept-encoding", "").lower()
-    return "gzip" in offered and _REFUSED.search(offered) is None
 
 
 def _packed(store: Store, held: Held, *, unchanging: bool) -> Held | None:
