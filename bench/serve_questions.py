@@ -68,9 +68,9 @@ def questions() -> tuple[Question, ...]:
     )
 
 
-def check(question: Question, asked: Asked, path: str) -> None:
+def check(question: Question, asked: Asked, path: str, within_s: float = 120.0) -> None:
     """Raise ServerError unless the answer has what was asked for: a wrong answer costs less than a right one."""
-    body = get(asked.server.port, path)
+    body = get(asked.server.port, path, within_s)
     if question.name.startswith("mvt"):
         found = len(body)
     else:

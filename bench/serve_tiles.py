@@ -21,7 +21,7 @@ from ingest.request import PartSpec
 from twin.errors import NotFoundError
 from twin.tile_matrix_sets import MATRIX_SETS, WEB_MERCATOR_QUAD, TileMatrixSet
 
-OURS, ROUNDS, LAST_LEVEL, CHANGED = "citytwin", 3, 18, 100
+NAME, OURS, ROUNDS, LAST_LEVEL, CHANGED = "serve.tiles_5m", "citytwin", 3, 18, 100
 MOST_MS, MOST_BYTES = 1000.0, 500_000
 """What issue 6 allows a tile."""
 _REGION = "region"
@@ -62,7 +62,7 @@ class TileAnswer:
 
 def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
     """Ask for the whole sample in each round, whose figure is its slowest tile."""
-    say("serve.tiles_5m")
+    say(NAME)
     region, before = _region(stage)
     sample = list(tile_questions(region, before))
     seen: list[TileAnswer] = []
@@ -77,7 +77,7 @@ def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
         contenders = [Contender(OURS, "ours", slowest), Contender("allowed", "bound", lambda: MOST_MS)]
         samples = interleave(contenders, ROUNDS, say)
     roles = {c.name: c.role for c in contenders}
-    return Outcome("serve.tiles_5m", "ms", region.rows, "lower", roles, samples, _METHOD.format(rows=region.rows), {}, _notes(seen))
+    return Outcome(NAME, "ms", region.rows, "lower", roles, samples, _METHOD.format(rows=region.rows), {}, _notes(seen))
 
 
 def tile_questions(region: Table, before: int) -> Iterator[TileQuestion]:

@@ -141,9 +141,9 @@ def running(recipe: Recipe, port: int, log: Path) -> Iterator[Server]:
                 process.wait()
 
 
-def get(port: int, path: str) -> bytes:
-    """Return the body of a GET; ServerError unless it is 200."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+def get(port: int, path: str, within_s: float = 120.0) -> bytes:
+    """Return the body of a GET; ServerError unless it is 200, TimeoutError where nothing comes for so long."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=within_s)
     try:
         connection.request("GET", path, headers={"Accept": "application/geo+json, application/json, */*"})
         answer = connection.getresponse()

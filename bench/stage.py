@@ -51,7 +51,7 @@ class Stage:
 
     def wants(self, name: str) -> bool:
         """True of a benchmark that was asked for, by its name or by that of the one it is a variant of."""
-        return not self.only or any(name == wanted or name.startswith((f"{wanted}_", f"{wanted}.")) for wanted in self.only)
+        return not self.only or any(is_meant(name, wanted) for wanted in self.only)
 
     def rows(self, count: int) -> int:
         """Return how many rows there are where a whole run has ``count``."""
@@ -117,6 +117,11 @@ class Stage:
             with cursor.copy("COPY public.solids FROM STDIN") as copy:
                 for k, solid in enumerate(solids_ewkb(buildings)):
                     copy.write_row([k + 1, solid.hex()])
+
+
+def is_meant(name: str, wanted: str) -> bool:
+    """True of a benchmark by its name or by that of the one it is a variant of."""
+    return name == wanted or name.startswith((f"{wanted}_", f"{wanted}."))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pyproj
 import pytest
 import shapely
 
+from bench.__main__ import read_arguments
 from bench.houses import CORNERS, FACES, write_houses
 from bench.load_generator import Answers
 from bench.pgbench import BOUNDS
@@ -190,6 +191,27 @@ def test_workshops_are_closed_solids_seen_from_outside_and_the_same_every_time(t
     assert mesh.faces_left_out == 0
     assert open_edges(mesh) == 0
     assert [(len(f.face_ends), len(f.indices)) for f in found] == [(FACES, CORNERS)] * 4
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "--only serve.nonsense", "--only load.copy", "--only serve.", "--only serve.items100_5m", "--share 0", "--share -1", "--share 3",
+        "--share 0.5", "--only load --share 0.5", "--only serve --only tiles --share 0.5", "--only serve --share 0.1",
+        "--only serve --share nan",
+    ],
+)  # fmt: skip
+def test_what_nobody_measures_is_refused_before_anything_is_loaded(wrong: str) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        read_arguments(wrong.split())
+    assert refusal.value.code == 2
+
+
+def test_parts_and_single_benchmarks_may_be_asked_for() -> None:
+    assert read_arguments([]).parts == ("load", "serve", "tiles")
+    for name in ("items100", "mvt_z14_pipes", "export", "export.fgb", "tile_cached", "overload", "tiles_5m"):
+        asked = read_arguments(["--only", f"serve.{name}", "--share", "0.2"])
+        assert (asked.parts, asked.only, asked.share) == (("serve",), {f"serve.{name}"}, 0.2)
 
 
 def test_memory_of_a_tree_is_that_of_its_processes() -> None:
