@@ -32,6 +32,8 @@ REDUCED = "Tile-Reduced"
 """Header that says what was left out of a tile to keep it small."""
 _AT_ONCE = 4
 _MOST_QUESTIONS = 4096
+_LONGEST_QUESTION = 400
+"""Of a path and a query whose answer is remembered: longer ones are filters that nobody asks again, and would fill the memory."""
 _CONDITIONAL = frozenset({b"if-none-match", b"accept-datetime"})
 _VARY = f"{answers.caching(None)['Vary']}, Accept-Datetime"
 _FORMS = frozenset({"mvt", "pbf"})
@@ -113,12 +115,12 @@ class TileDoor:
             return _of_state(answers.not_modified(tag), recorded)
         kept = await self._layer(asked)
         key = asked.key(_seen(asked, kept))
-        if _takes_gzip(request) and kept.pays_to_pack:
+        if negotiation.takes_gzip(request) and kept.pays_to_pack:
             kept = await asyncio.to_thread(kept.packed)
             if self._context.tile_cache is not None:
                 self._context.tile_cache.keep_instead(key, kept)
         answer = _of_state(_answer(request, kept, f'W/"{key}"'), recorded)
-        if at is None and (_takes_gzip(request) or not kept.is_packed):
+        if at is None and (negotiation.takes_gzip(request) or not kept.is_packed):
             self._remember(question, _Sent(collection, key, kept.is_packed, _lasting(answer)))
         return answer
 
@@ -137,8 +139,8 @@ class TileDoor:
     def _remember(self, question: Hashable | None, sent: _Sent) -> None:
         if question is None:
             return
-        if len(self._sent) >= _MOST_QUESTIONS:
-            self._sent.clear()
+        if len(self._sent) >= _MOST_QUESTIONS and question not in self._sent:
+            del self._sent[next(iter(self._sent))]
         self._sent[question] = sent
 
     async def dataset_tile(self, request: Request) -> Response:
@@ -170,7 +172,7 @@ class TileDoor:
         reduced = sorted({part for tile in (*tiles, *again) if tile.reduced for part in tile.reduced.split(", ")})
         # The layers of a tile are fields of one protobuf message: tiles one after the other are the tile of all their layers.
         whole = KeptTile.of(0, b"".join(contents), ", ".join(reduced) or None)
-        if _takes_gzip(request) and whole.pays_to_pack:
+        if negotiation.takes_gzip(request) and whole.pays_to_pack:
             whole = await asyncio.to_thread(whole.packed)
         seen = [layer.key(_seen(layer, tile)) for layer, tile in zip(layers, tiles, strict=True)]
         return _of_state(_answer(request, whole, _common_tag(seen)), {})
@@ -216,11 +218,11 @@ class TileDoor:
 
 
 def _question(request: Request, principal: Principal) -> Hashable | None:
-    """Return all that an answer depends on beside the collection; None where it depends on what the caller holds or on a time."""
+    """Return all that an answer depends on beside the collection; None where it is long, or depends on what the caller holds or a time."""
     scope = request.scope
-    if any(name in _CONDITIONAL for name, _ in scope["headers"]):
+    if len(scope["path"]) + len(scope["query_string"]) > _LONGEST_QUESTION or any(name in _CONDITIONAL for name, _ in scope["headers"]):
         return None
-    return scope["path"], scope["query_string"], _takes_gzip(request), principal.classes
+    return scope["path"], scope["query_string"], negotiation.takes_gzip(request), principal.classes
 
 
 def _lasting(answer: Response) -> tuple[tuple[bytes, bytes], ...]:
@@ -279,10 +281,6 @@ def _common_tag(keys: Sequence[str]) -> str:
     return f'W/"{hashlib.blake2b(",".join(keys).encode(), digest_size=16).hexdigest()}"'
 
 
-def _takes_gzip(request: Request) -> bool:
-    return "gzip" in request.headers.get("accept-encoding", "")
-
-
 def _of_state(response: Response, recorded: Mapping[str, str]) -> Response:
     response.headers.update({"Vary": _VARY, **recorded})
     return response
@@ -301,6 +299,6 @@ def _answer(request: Request, tile: KeptTile, tag: str) -> Response:
         return Response(status_code=204, headers=headers)
     if not tile.is_packed:
         return Response(tile.content, media_type=answers.MVT, headers=headers)
-    if not _takes_gzip(request):
+    if not negotiation.takes_gzip(request):
         return Response(tile.unpacked(), media_type=answers.MVT, headers=headers)
     return Response(tile.content, media_type=answers.MVT, headers={**headers, "Content-Encoding": "gzip"})

@@ -18,9 +18,12 @@ import pyproj
 import pytest
 import query_city as city
 import shapely
+from starlette.requests import Request
 
+from ogc.tile_door import _question
 from tests.official_schemas import official
 from twin.catalogue import Catalogue
+from twin.model import Principal
 from twin.server.vector_tile_archive import export_vector_tiles
 from twin.tile_cache import KeptTile, TileCache
 from twin.tile_matrix_sets import MATRIX_SETS, TileMatrixSet
@@ -208,14 +211,35 @@ def test_a_publish_is_seen_at_once_and_what_stays_is_not_sent_again(get: Get, ca
 
 
 @pytest.mark.parametrize("coding", ["gzip", "identity"])
-def test_a_tile_that_was_sent_is_sent_again_alike(get: Get, coding: str) -> None:
+def test_a_tile_that_was_sent_is_sent_again_alike(get: Get, monkeypatch: pytest.MonkeyPatch, coding: str) -> None:
     own = f"/collections/buildings/tiles/{_address(MATRIX_SETS['WebMercatorQuad'], 14)}"
     plain = get(own, headers={"Accept-Encoding": "identity"}).content
-    answers = [get(own, headers={"Accept-Encoding": coding}) for _ in range(3)]
+    answers = [get(own, headers={"Accept-Encoding": coding}) for _ in range(2)]
+    with monkeypatch.context() as undrawn:
+        if coding == "gzip":  # which it is kept as: neither drawn nor looked for, the short cut alone answers
+            undrawn.delattr("ogc.tile_door.TileDoor._layer")
+        answers.append(get(own, headers={"Accept-Encoding": coding}))
     assert [a.content for a in answers] == [plain] * 3
     told = [{name: value for name, value in a.headers.items() if name != "date"} for a in answers]
     assert told[0] == told[1] == told[2]
     assert get(own, headers={"If-None-Match": answers[2].headers["etag"]}).status_code == 304
+
+
+def test_what_an_answer_depends_on_is_in_its_question_and_long_ones_are_not_remembered() -> None:
+    def question(query: str = "", principal: Principal | None = None, **headers: str) -> object:
+        sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "http", "path": "/collections/a/tiles/b/1/2/3", "query_string": query.encode(), "headers": sent}
+        return _question(Request(scope), principal or Principal.anonymous())
+
+    assert question() == question(accept_encoding="gzip;q=0") == question(accept_encoding="br, gzip; q=0.0")
+    assert len({question(), question("f=mvt"), question(principal=Principal.system()), question(accept_encoding="gzip, br")}) == 4
+    assert question("filter=" + "a" * 400) is question(if_none_match='"1"') is question(accept_datetime="x") is None
+
+
+def test_who_takes_no_gzip_gets_none(get: Get) -> None:
+    own = f"/collections/buildings/tiles/{_address(MATRIX_SETS['WebMercatorQuad'], 14)}"
+    assert get(own, headers={"Accept-Encoding": "gzip"}).headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in get(own, headers={"Accept-Encoding": "gzip;q=0"}).headers
 
 
 def test_an_archive_holds_the_tiles_the_door_serves(get: Get, catalogue: Catalogue, database: str, tmp_path: Path) -> None:
