@@ -68,6 +68,9 @@ class _Beside:
         pairs = [sql.SQL("{} = {}").format(sql.Identifier(one, k), sql.Identifier(other, k)) for k in self.key]
         return sql.SQL(" AND ").join(pairs) if pairs else sql.SQL("true")
 
+    def same_content(self, one: str, other: str) -> sql.Composable:
+        return sql.SQL(" AND ").join([_same(one, other, c) for c in self.columns if c not in self.key])
+
     def query(self, name: str, staging: Staging, **more: sql.Composable) -> sql.Composed:
         places: dict[str, sql.Composable] = {
             "beside": self.staged(staging),
@@ -83,8 +86,23 @@ class _Beside:
             "key": columns(("fid", *self.key)),
             "same_key": self.same_key("b", "c"),
             "same_former_key": self.same_key("c", "h"),
+            "same_now_key": self.same_key("n", "h"),
+            "same_content": self.same_content("b", "c"),
+            "same_former_content": self.same_content("c", "h"),
+            "same_now_content": self.same_content("n", "h"),
+            "same_surfaces": _same("b", "c", _JSON),
         }
         return _QUERIES[name].format(**(places | more))
+
+
+_JSON = "surface_attributes"
+"""Text that says JSON: what was stored as jsonb before is spelled otherwise than a source spells it."""
+
+
+def _same(one: str, other: str, column: str) -> sql.Composable:
+    a, b = sql.Identifier(one, column), sql.Identifier(other, column)
+    alike = "({a} IS NOT DISTINCT FROM {b} OR {a}::jsonb = {b}::jsonb)" if column == _JSON else "{a} IS NOT DISTINCT FROM {b}"
+    return sql.SQL(alike).format(a=a, b=b)
 
 
 _REPRESENTATION = _Beside(
@@ -94,7 +112,7 @@ _REPRESENTATION = _Beside(
     {
         "lod": ("text NOT NULL", "text"),
         "faces": ("bytea NOT NULL", "bytea"),
-        "surface_attributes": ("text", "text"),
+        _JSON: ("text", "text"),
     },
 )
 _SOURCE_OBJECT = _Beside(

@@ -39,14 +39,14 @@ ALTER TABLE {beside} DROP COLUMN row, DROP COLUMN same, ALTER COLUMN dataset DRO
 -- name: compare
 UPDATE {beside} AS b SET same = EXISTS (
     SELECT FROM {staging} AS s JOIN {current} AS c USING (fid)
-    WHERE s.row = b.row AND {same_key} AND ROW({staged_columns}) IS NOT DISTINCT FROM ROW({current_columns}))
+    WHERE s.row = b.row AND {same_key} AND {same_content})
 
 -- name: moved_candidates
 -- Equal but for the places of vertices: sizes and all that follows the vertices (twin/representation.py) agree.
 SELECT b.row, b.lod, b.faces, c.faces
 FROM {beside} AS b JOIN {staging} AS s USING (row) JOIN {current} AS c ON c.fid = s.fid AND c.lod = b.lod
 WHERE NOT b.same AND substr(b.faces, 5, 24) = substr(c.faces, 5, 24)
-  AND (b.surface_attributes IS NOT DISTINCT FROM c.surface_attributes OR b.surface_attributes::jsonb = c.surface_attributes::jsonb)
+  AND {same_surfaces}
   AND substr(b.faces, (53 + 12 * catalog.uint32_v1(b.faces, 4))::integer) = substr(c.faces, (53 + 12 * catalog.uint32_v1(c.faces, 4))::integer)
 
 -- name: mark_unmoved
@@ -102,7 +102,7 @@ WHERE s.action IN ('insert', 'update') AND b.same IS NOT TRUE ORDER BY {key}
 WITH later AS (
     DELETE FROM {current} AS c WHERE c.commit_from > %(to)s AND NOT EXISTS (
         SELECT FROM {history} AS h WHERE h.fid = c.fid AND h.commit_from <= %(to)s AND %(to)s < h.commit_to
-          AND ROW({history_columns}) IS NOT DISTINCT FROM ROW({current_columns}))
+          AND {same_former_key} AND {same_former_content})
     RETURNING c.dataset, c.fid, c.commit_from, {current_columns}
 )
 INSERT INTO {history} (dataset, fid, commit_from, commit_to, {columns}) SELECT dataset, fid, commit_from, %(commit)s, {columns} FROM later
@@ -114,7 +114,8 @@ WHERE h.commit_from <= %(to)s AND %(to)s < h.commit_to AND NOT EXISTS (SELECT FR
 
 -- name: differs_from_former
 -- The 3D of feature c is not what it was at the commit.
-(EXISTS (SELECT {columns} FROM {current} WHERE fid = c.fid AND commit_from > {to}
-         EXCEPT SELECT {columns} FROM {history} WHERE fid = c.fid AND commit_from <= {to} AND {to} < commit_to)
- OR EXISTS (SELECT {columns} FROM {history} WHERE fid = c.fid AND commit_from <= {to} AND {to} < commit_to
-            EXCEPT SELECT {columns} FROM {current} WHERE fid = c.fid))
+(EXISTS (SELECT FROM {current} AS n WHERE n.fid = c.fid AND n.commit_from > {to} AND NOT EXISTS (
+     SELECT FROM {history} AS h WHERE h.fid = c.fid AND h.commit_from <= {to} AND {to} < h.commit_to
+       AND {same_now_key} AND {same_now_content}))
+ OR EXISTS (SELECT FROM {history} AS h WHERE h.fid = c.fid AND h.commit_from <= {to} AND {to} < h.commit_to AND NOT EXISTS (
+     SELECT FROM {current} AS n WHERE n.fid = c.fid AND {same_now_key} AND {same_now_content})))

@@ -173,6 +173,17 @@ def test_3d_lives_its_own_life(town: Town) -> None:
     assert rollback(town.city.catalogue, int(first.commit or 0), "tester", "", town.city.extent_deg).commit is None
 
 
+def test_a_roof_that_came_back_is_no_change_however_its_surfaces_are_spelled(town: Town) -> None:
+    """As jsonb spelled them before migration 0013, and as their source does since."""
+    first = town.load(houses={"A": _house(0, height_m=9.0)})
+    town.respell_surfaces()
+    town.load(houses={"A": _house(0, 11.0, height_m=9.0)})
+    back = town.load(houses={"A": _house(0, height_m=9.0)})
+    assert town.ridges() == {("A", "2"): 9.0}
+    assert rollback(town.city.catalogue, int(first.commit or 0), "tester", "", town.city.extent_deg).commit is None
+    assert town.commits_of_3d() == {"A": back.commit}
+
+
 def test_a_source_without_3d_keeps_it_unless_it_moves_the_feature(town: Town) -> None:
     town.load(houses={"A": _house(0), "B": _house(20)})
     outline = [(0.0, 0.0), (10.0, 0.0), (10.0, 8.0), (0.0, 8.0)]
