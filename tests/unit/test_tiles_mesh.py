@@ -428,6 +428,21 @@ def test_an_arch_with_walls_about_a_bore_without_is_closed(shape: Shape, width: 
     assert normals_agree(mesh)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1.0, 2.0), (0.6, 2.4), (2.0, 1.0)])
+def test_the_wall_of_a_trapezoid_is_as_thick_all_around_however_high_it_is(width: float, height: float) -> None:
+    """Of 0.1 m, one of 1 by 2 m once had 0.064 at its floor and 0.128 at its top; its bore alone says the same section."""
+    line = moved(shapely.LineString([(0, 0, 2), (0, 40, 2)]))
+    sized = functools.partial(pipes, 1, shape=Shape.TRAPEZOID, wall=0.1, reference=ZReference.INVERT)
+    mesh, outside = tube(geometries([line]), sized(width=width, height=height)), section(Shape.TRAPEZOID, width, height)
+    bore = outside.buffer(-0.1, join_style="mitre")
+    drawn = shapely.MultiPoint(mesh.positions[:, [0, 2]] - [HERE[0], 2.0 + height / 2 - 0.1])
+    corners = shapely.MultiPoint([*outside.exterior.coords, *bore.exterior.coords])
+    assert drawn.hausdorff_distance(corners) < 1e-6
+    assert open_edges(mesh) == 0
+    by_bore = tube(geometries([line]), sized(width=bore.bounds[2] - bore.bounds[0], height=height - 0.2, of_bore=True))
+    np.testing.assert_allclose(by_bore.positions, mesh.positions, atol=1e-6)
+
+
 def _wall_about(bore: BaseGeometry, thickness: float) -> float:
     return float(bore.buffer(thickness, join_style="mitre", quad_segs=64).area - bore.area)
 

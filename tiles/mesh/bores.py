@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tiles.columns import Offsets, offsets_of
 from tiles.kernel import kernel
 from tiles.mesh.pipe_section import Outlines, Pipes, ZReference
-from tiles.mesh.profile import BOX, TRAPEZOID, TRAPEZOID_INSET
+from tiles.mesh.profile import BOX, insets, slopes
 from tiles.mesh.sweep import Ending
 
 _MOST_HOLES = 48
@@ -55,7 +55,7 @@ def bores_of(pipes: Pipes, outlines: Outlines) -> Bores:
     is_box, is_gravity = outlines.shape == BOX, pipes.z_reference == ZReference.INVERT
     openings = np.where(is_box, np.clip(pipes.holes, 1, _MOST_HOLES), 1)
     wall = np.where(pipes.wall_m > 0, pipes.wall_m, 0.0)
-    across = np.where(outlines.shape == TRAPEZOID, TRAPEZOID_INSET, 1.0) * wall
+    across = insets(slopes(outlines.shape, width / 2, height / 2)) * wall
     room = np.minimum(width - (openings + 1) * across, height - 2 * wall)
     is_open = is_gravity & (wall > 0) & (room > 0)
     is_bank = is_box & ~is_gravity & (pipes.holes > 0) & (pipes.holes <= _MOST_HOLES) & (width > 0) & (height > 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.mesh.profile import ARCH, BOX, EGG, ROUND, TRAPEZOID, TRAPEZOID_INSET, section_sides
+from tiles.mesh.profile import ARCH, BOX, EGG, ROUND, insets, section_sides, slopes_about
 
 EGG_HEIGHT = 1.5
 """Height of a sewer egg by its width, where only one of them is known."""
@@ -83,7 +83,7 @@ def outlines(pipes: Pipes) -> Outlines:
         for of_egg, of_other in zip(egg, (p.width_m, p.height_m), strict=True)
     )
     around = np.where(p.is_of_bore & (p.wall_m > 0), 2 * p.wall_m, 0.0)
-    width, height = width + np.where(shape == TRAPEZOID, TRAPEZOID_INSET, 1.0) * around, height + around
+    width, height = width + insets(slopes_about(shape, width / 2, height / 2, around / 2)) * around, height + around
     inside = np.where((p.wall_m > 0) & (2 * p.wall_m < np.minimum(width, height)), p.wall_m, 0.0)
     above_invert = height / 2 - inside
     shift = np.select([p.z_reference == ZReference.TOP, p.z_reference == ZReference.INVERT], [-height / 2, above_invert], 0.0)

@@ -20,7 +20,7 @@ class Shape(enum.IntEnum):
     ARCH = 3
     """A half circle over upright walls; where it is lower than half its width, half an ellipse."""
     TRAPEZOID = 4
-    """Narrower below: its sides lean by TRAPEZOID_SLOPE, less where its floor would be narrower than half its width."""
+    """Narrower below: its sides lean by TRAPEZOID_SLOPE, less where the floor of its outside would be narrower than half its width."""
     U = 5
     """An arch upside down."""
 
@@ -28,8 +28,6 @@ class Shape(enum.IntEnum):
 ROUND, BOX, EGG, ARCH, TRAPEZOID, U = (int(shape) for shape in Shape)
 TRAPEZOID_SLOPE = 0.25
 """Across by upright: surveys give one width, the upper one; walls of masonry lean about so. Nobody compared it with a standard."""
-TRAPEZOID_INSET = TRAPEZOID_SLOPE + float(np.hypot(1.0, TRAPEZOID_SLOPE))
-"""By how much half the upper width of a trapezoid's bore is less than that of its outside, by the thickness of the wall."""
 CHORD_ERROR_M = 0.005
 """How far the flat sides of a round profile may lie off the circle."""
 FEWEST_SIDES, MOST_SIDES = 8, 96
@@ -89,6 +87,35 @@ def inscribed_error(shape: NDArray[np.int64], radius_m: NDArray[np.float64], sid
     return np.where((shape == BOX) | (shape == TRAPEZOID), 0.0, radius_m * (1 - np.cos(np.pi / np.maximum(sides, 1))))
 
 
+def slopes(shape: NDArray[np.int64], half_width: NDArray[np.float64], half_height: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much the sides of sections lean, across by upright: 0 but for trapezoids."""
+    leaning = np.zeros(len(shape))
+    rows = np.flatnonzero(shape == TRAPEZOID)
+    leaning[rows] = np.minimum(TRAPEZOID_SLOPE, half_width[rows] / (4 * half_height[rows]))
+    return leaning
+
+
+def slopes_about(
+    shape: NDArray[np.int64], half_width: NDArray[np.float64], half_height: NDArray[np.float64], wall_m: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return `slopes` of the sections that lie ``wall_m`` about bores of these sizes.
+
+    Where a section leans by its own width W / 4 H, with W = w + wall (s + √(1 + s²)) and H = h + wall: a quadratic equation of s.
+    """
+    leaning = np.zeros(len(shape))
+    rows = np.flatnonzero(shape == TRAPEZOID)
+    width, wall = half_width[rows], wall_m[rows]
+    room = 4 * half_height[rows] + 3 * wall
+    own = (room * width + wall * np.sqrt(room**2 + width**2 - wall**2)) / (room**2 - wall**2)
+    leaning[rows] = np.minimum(TRAPEZOID_SLOPE, own)
+    return leaning
+
+
+def insets(slope: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much half the upper width of a bore is less than that of its outside, by the wall: 1 where sides are upright."""
+    return slope + np.hypot(1.0, slope)
+
+
 @kernel
 def has_walls(half_width: float, half_height: float) -> bool:
     """Return whether an arch is higher than its curve."""
@@ -96,7 +123,9 @@ def has_walls(half_width: float, half_height: float) -> bool:
 
 
 @kernel
-def write_profile(shape: int, half_width: float, half_height: float, sides: int, walled: bool, out: NDArray[np.float64]) -> tuple[int, int]:
+def write_profile(
+    shape: int, half_width: float, half_height: float, slope: float, sides: int, walled: bool, out: NDArray[np.float64]
+) -> tuple[int, int]:
     """Write (across, upright, normal across, normal upright); return (vertices, faces): a section with corners has two a face.
 
     Arches have the faces of upright walls where ``walled``, be these of no height: so a bore has a face for each of what is about it.
@@ -104,7 +133,7 @@ def write_profile(shape: int, half_width: float, half_height: float, sides: int,
     if shape == BOX:
         return _write_corners(half_width, half_width, half_height, out)
     if shape == TRAPEZOID:
-        return _write_corners(half_width, max(half_width - 2 * half_height * TRAPEZOID_SLOPE, half_width / 2), half_height, out)
+        return _write_corners(half_width, half_width - 2 * half_height * slope, half_height, out)
     if shape in (ARCH, U):
         return _write_arch(half_width, half_height, sides // 2, walled, 1.0 if shape == ARCH else -1.0, out)
     for k in range(sides):

@@ -16,12 +16,11 @@ from tiles.mesh.profile import (
     EGG,
     MOST_POINTS,
     ROUND,
-    TRAPEZOID,
-    TRAPEZOID_INSET,
     faces_of,
     has_corners,
     has_walls,
     inscribed_error,
+    slopes,
     widest_radius,
     write_profile,
 )
@@ -74,7 +73,8 @@ class Sections:
 
     ``is_bore``: the section is the inside of something and seen from within. ``centre`` (p, 2): how far it lies across and above the
     path. ``wall`` about the bore of an OPEN section that is no box. ``stretch``: how far a bore goes on beyond both ends. ``reach``: how
-    far from the path anything lies that bends with it. ``error``: how far the polygon lies off the section.
+    far from the path anything lies that bends with it. ``slope`` of its sides, of a bore that of what is about it. ``error``: how far the
+    polygon lies off the section.
     """
 
     shape: NDArray[np.int64]
@@ -87,6 +87,7 @@ class Sections:
     wall: NDArray[np.float64]
     stretch: NDArray[np.float64]
     reach: NDArray[np.float64]
+    slope: NDArray[np.float64]
     error: NDArray[np.float64]
 
     @staticmethod
@@ -103,7 +104,8 @@ class Sections:
         endings = np.full(len(shape), int(Ending.FLAT)) if ending is None else ending
         is_bore = np.zeros(len(shape), np.bool_)
         error = inscribed_error(shape, widest_radius(shape, half_width, half_height), sides)
-        return Sections(shape, half_width, half_height, sides, endings, is_bore, np.zeros((len(shape), 2)), zero, zero, reach, error)
+        slope, centre = slopes(shape, half_width, half_height), np.zeros((len(shape), 2))
+        return Sections(shape, half_width, half_height, sides, endings, is_bore, centre, zero, zero, reach, slope, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def sweep(paths: Paths, left_out: NDArray[np.uint8]) -> MeshBatch:
     vertices, count = _room(paths)
     positions, normals = np.empty((vertices, 3)), np.empty((vertices, 3), np.float32)
     feature, triangles = np.empty(vertices, np.uint32), np.empty((count, 3), np.uint32)
-    lengths = np.column_stack([s.half_width, s.half_height, s.centre, s.wall, s.stretch, s.reach])
+    lengths = np.column_stack([s.half_width, s.half_height, s.centre, s.wall, s.stretch, s.reach, s.slope])
     kinds = np.column_stack([s.shape, s.sides, s.ending, s.is_bore]).astype(np.int64)
     c = paths.cells
     v, t = _sweep(
@@ -254,9 +256,10 @@ def _end_plane(
 @kernel
 def _section(lengths: NDArray[np.float64], kinds: NDArray[np.int64], wall: float, out: NDArray[np.float64]) -> tuple[int, int]:
     """Write the profile of a path, or what lies ``wall`` within it, face by face; return (vertices, faces)."""
-    across = wall * TRAPEZOID_INSET if kinds[0] == TRAPEZOID else wall
+    slope = lengths[7]
+    across = wall * (slope + np.hypot(1.0, slope))
     walled = has_walls(lengths[0], lengths[1])
-    around, faces = write_profile(kinds[0], lengths[0] - across, lengths[1] - wall, kinds[1], walled, out)
+    around, faces = write_profile(kinds[0], lengths[0] - across, lengths[1] - wall, slope, kinds[1], walled, out)
     for k in range(around):
         out[k, 0] += lengths[2]
         out[k, 1] += lengths[3]
@@ -292,7 +295,7 @@ def _sweep(
         is_box, is_bore, own_ending = kinds[path, 0] == BOX, kinds[path, 3] == 1, kinds[path, 2]
         is_curved = kinds[path, 0] in (ROUND, EGG)
         half_width, wall, stretch, reach = lengths[path, 0], lengths[path, 4], lengths[path, 5], lengths[path, 6]
-        if path == 0 or (lengths[path, :4] != lengths[path - 1, :4]).any() or (kinds[path] != kinds[path - 1]).any():
+        if path == 0 or (lengths[path] != lengths[path - 1]).any() or (kinds[path] != kinds[path - 1]).any():
             around, faces = _section(lengths[path], kinds[path], 0.0, profile)
         right[0], right[1], right[2] = 1.0, 0.0, 0.0
         for i in range(first, last):

@@ -13,11 +13,11 @@ from tiles.mesh.pipe_section import Outlines, Pipes, outlines
 from tiles.mesh.profile import (
     BOX,
     ROUND,
-    TRAPEZOID,
-    TRAPEZOID_INSET,
     balance,
     has_corners,
     inscribed_error,
+    insets,
+    slopes,
     widest_radius,
 )
 from tiles.mesh.sweep import Cells, Ending, Paths, Sections, plain_paths, sweep
@@ -64,7 +64,8 @@ def _paths(outline: Outlines, bores: Bores, points: NDArray[np.float64], offsets
     reach = np.where(cornered, np.hypot(half[:, 0], half[:, 1]), half[:, 0])
     stretch = np.where(is_bore & ~cornered, np.sqrt(np.maximum(half[:, 0] ** 2 - (half[:, 0] - wall) ** 2, 0)), 0.0)
     centre = np.zeros((len(line), 2))
-    inset = np.column_stack([np.where(shape == TRAPEZOID, TRAPEZOID_INSET, 1.0) * wall, wall])
+    slope = slopes(shape, half[:, 0], half[:, 1])
+    inset = np.column_stack([insets(slope) * wall, wall])
     half[is_bore & ~is_box] -= inset[is_bore & ~is_box]
     drilled = np.flatnonzero(is_bore & is_box)
     opening = first[drilled] + number[drilled]
@@ -74,7 +75,7 @@ def _paths(outline: Outlines, bores: Bores, points: NDArray[np.float64], offsets
     error = inscribed_error(shape, widest_radius(shape, half[:, 0], half[:, 1]), sides)
     error[wider > 1] /= 2
     wall[is_bore] = 0.0
-    sections = Sections(shape, half[:, 0], half[:, 1], sides, ending, is_bore, centre, wall, stretch, reach, error)
+    sections = Sections(shape, half[:, 0], half[:, 1], sides, ending, is_bore, centre, wall, stretch, reach, slope, error)
     cells = Cells(first, np.where(is_bore, first, bores.offsets[owner + 1]), bores.cell, bores.opening, bores.is_round)
     return Paths(points, offsets, line, sections, cells, owner)
 
