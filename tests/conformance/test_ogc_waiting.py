@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import ogc_server
 import psycopg
-import pytest
-import query_city
 from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool
 from starlette.requests import HTTPConnection
@@ -22,23 +20,9 @@ from ogc.writing.writer import WriteAction, Written, WrittenState
 from tests.event_loop import run_alone
 from twin.catalogue import Catalogue
 from twin.db import connection_string
-from twin.embedded import EmbeddedCluster
 from twin.model import Principal
 from twin.server import problems
 from twin.server.events import EventHub
-
-
-@pytest.fixture(scope="module")
-def database(cluster: EmbeddedCluster, template: str) -> Iterator[str]:
-    with query_city.clone_of(template, cluster.dsn) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def catalogue(database: str) -> Iterator[Catalogue]:
-    made = query_city.small_city(database)
-    yield made
-    made.pool.close()
 
 
 class _SlowWriter:
