@@ -39,9 +39,8 @@ def geojson_of(
 
     Positions of a ``place`` are in the ``coordRefSys`` of the feature or of the ``root`` it is in, else in ``content_crs``; without
     any, and those of ``geometry`` always, in longitude and latitude. ``time`` becomes the validity; in a patch null leaves it open
-    at both ends. Raises BadRequestError for a CRS
-    that is not offered, for CRSs that contradict each other and for features of another type, WriteRefusedError for solids and for
-    times that are no days.
+    at both ends. Raises BadRequestError for a CRS that is not offered, for CRSs that contradict each other and for features of another
+    type, WriteRefusedError for solids and for times that are no days.
     """
     faults: list[WriteFault] = []
     made, found = [], set[OutputCrs]()
