@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import shapely
 
 from ingest.set_rules.context import SetCheck, SetContext
-from ingest.set_rules.network import finding
+from ingest.set_rules.findings import finding
 from ingest.set_rules.places import QUERIES, features_of
 from twin.errors import Text
 from twin.model import Finding

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import batched
 
 from ingest.set_rules.context import SetCheck, SetContext, checks_of
+from ingest.set_rules.network import NetworkOnce
 from ingest.set_rules.registry import OF_WHOLE_NETWORKS, SET_RULES, SetRule
 from ingest.set_rules.survey import Survey
 from ingest.tally import Tally
@@ -30,7 +31,7 @@ def ask_rules(
     """Note what every rule of ``rules`` finds among staged rows, and remove the rows of its errors; ``say`` is told the rule."""
     stagings = [t.staging for t in tallies.values()]
     distinct = {slug: tally.distinct for slug, tally in tallies.items()}
-    survey = Survey({t.staging.part: t.survey for t in tallies.values()})
+    survey, network = Survey({t.staging.part: t.survey for t in tallies.values()}), NetworkOnce()
     unanswered: dict[str, list[SetCheck]] = {}
     kept: dict[int, tuple[str, ...]] = {}
     is_edit = any(s.edited is not None for s in stagings)
@@ -41,7 +42,9 @@ def ask_rules(
         if any(True for t in tallies.values() for _ in checks_of(t.staging.feature_type, rule)):
             say(_asked(load_rules()[rule]))
         for slug, tally in tallies.items():
-            context = SetContext(connection, tally.staging, stagings, kept, catalogue, survey, distinct[slug], frozenset(tally.given))
+            context = SetContext(
+                connection, tally.staging, stagings, kept, catalogue, survey, distinct[slug], frozenset(tally.given), network
+            )
             for check in checks_of(tally.staging.feature_type, rule):
                 if _missing_types(context, check):
                     unanswered.setdefault(slug, []).append(check)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from psycopg import sql
 
+from ingest.set_rules.network import NetworkOnce
 from ingest.set_rules.survey import Survey
 from ingest.staging import Staging
 from twin.catalogue import Catalogue
@@ -31,11 +32,13 @@ class SetContext:
     """Per dataset the keys whose rows were rejected: what is published under them stays (DESIGN 14)."""
     catalogue: Catalogue
     survey: Survey
-    """The points and lines of the submission, and the network they make."""
+    """The points and lines of the submission."""
     distinct: frozenset[str] = frozenset()
     """Columns of which it is known already that no two staged rows have the same value."""
     given: frozenset[str] | None = None
     """Columns in which any staged row has a value; None: not known."""
+    network: NetworkOnce = field(default_factory=NetworkOnce)
+    """The network that the survey makes with what is published; all parts of a submission share it."""
 
     @property
     def feature_type(self) -> FeatureType:

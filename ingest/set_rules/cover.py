@@ -8,7 +8,7 @@ from psycopg import sql
 
 from ingest.pipe_levels import cover_field
 from ingest.set_rules.context import SetCheck, SetContext
-from ingest.set_rules.network import finding, has_fields
+from ingest.set_rules.findings import finding, has_fields
 from ingest.set_rules.places import features_of
 from ingest.set_rules.survey_columns import NODE
 from twin.errors import Text

@@ -9,7 +9,9 @@ import numpy as np
 
 from ingest.set_rules.codes import NONE, Mask
 from ingest.set_rules.context import SetCheck, SetContext
-from ingest.set_rules.network import Ends, finding_at, finding_at_end, network_of, size_texts
+from ingest.set_rules.findings import finding_at, finding_at_end, size_texts
+from ingest.set_rules.network import Ends
+from ingest.set_rules.network_assembly import network_of
 from ingest.set_rules.survey import Floats, Numbers
 from twin.errors import Text
 from twin.model import Finding

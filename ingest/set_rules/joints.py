@@ -9,8 +9,10 @@ import numpy as np
 
 from ingest.set_rules.codes import NONE, Mask
 from ingest.set_rules.context import SetCheck, SetContext
+from ingest.set_rules.findings import finding_at, finding_at_end, size_texts, title_of_code
 from ingest.set_rules.grouping import millimetres
-from ingest.set_rules.network import Ends, Network, finding_at, finding_at_end, network_of, size_texts, title_of_code
+from ingest.set_rules.network import Ends, Network
+from ingest.set_rules.network_assembly import network_of
 from ingest.set_rules.survey import Floats, Lines, Numbers
 from twin.errors import Text
 from twin.model import Finding

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from ingest.set_rules.codes import NONE, Codes
 from ingest.set_rules.context import SetCheck, SetContext
+from ingest.set_rules.findings import finding_at, has_fields, row_in_source
 from ingest.set_rules.grouping import Columns, millimetres, repeats
-from ingest.set_rules.network import finding_at, has_fields, row_in_source
 from ingest.set_rules.survey import Lines, Numbers, Survey
 from twin.errors import Text
 from twin.model import Finding

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import sql
 
 from ingest.set_rules.context import SetCheck, SetContext
-from ingest.set_rules.network import finding
+from ingest.set_rules.findings import finding
 from ingest.set_rules.places import QUERIES
 from twin.errors import Text
 from twin.model import Dataset, Finding

@@ -11,12 +11,15 @@ import pyarrow.compute as pc
 from ingest.set_rules.codes import NONE, Mask
 from ingest.set_rules.context import SetCheck, SetContext
 from ingest.set_rules.feature_codes import CODE_PREFIXES
+from ingest.set_rules.findings import finding, finding_at, has_fields, row_in_source, title_of_code
 from ingest.set_rules.grouping import Columns, millimetres, repeats
-from ingest.set_rules.network import among_rows, finding, finding_at, has_fields, row_in_source, title_of_code
 from ingest.set_rules.survey import Numbers, Survey
 from ingest.staging import columns
+from twin.db import load_queries
 from twin.errors import Text
 from twin.model import Finding, Severity
+
+_QUERIES = load_queries("ingest.set_rules", "points.sql")
 
 
 def map_numbers(context: SetContext, check: SetCheck) -> Iterator[Finding]:
@@ -49,7 +52,8 @@ def repeated_points(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     repeated = [context.survey.names.at(code) for code in np.unique(node[1:][node[1:] == node[:-1]]).tolist()]
     if not repeated:
         return
-    for row in among_rows(context, "repeated_points", {"numbers": repeated}, attributes=columns(context.staging.attributes)):
+    query = _QUERIES["repeated_points"].format(staging=context.staging.table, attributes=columns(context.staging.attributes))
+    for row in context.rows(query, {"numbers": repeated}):
         earlier = row_in_source(row[4])
         zh, en = ("内容相同", "the same content") if row[5] else ("内容不同", "other content")
         message = Text(zh=f"点号 {row[1]} 与第 {earlier} 行重复，{zh}", en=f"point number {row[1]} repeats row {earlier}, with {en}")

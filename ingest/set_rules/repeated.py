@@ -8,7 +8,7 @@ from psycopg import sql
 
 from ingest.protocol import KEY_SEPARATOR
 from ingest.set_rules.context import SetCheck, SetContext
-from ingest.set_rules.network import row_in_source
+from ingest.set_rules.findings import row_in_source
 from ingest.staging import columns
 from twin.errors import Text
 from twin.model import Finding

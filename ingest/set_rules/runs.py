@@ -10,7 +10,8 @@ import numpy.typing as npt
 from ingest.set_rules.codes import NONE, Codes, Mask
 from ingest.set_rules.components import components
 from ingest.set_rules.context import SetCheck, SetContext
-from ingest.set_rules.network import DRAINAGE, finding_at, network_of
+from ingest.set_rules.findings import finding_at
+from ingest.set_rules.network_assembly import DRAINAGE, network_of
 from ingest.set_rules.survey_columns import SEGMENT
 from twin.errors import Text
 from twin.model import Finding

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,6 @@ from ingest.mapped_columns import MappedColumns
 from ingest.set_rules.codes import Codes, Mask, Names, Vocabulary
 from ingest.set_rules.survey_columns import TEXTS, WORDS, StagedColumns, no_columns
 from twin.model import GeometryType
-
-if TYPE_CHECKING:
-    from ingest.set_rules.network import Network
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -183,7 +180,6 @@ class Survey:
         taken = {part: c.taken() for part, c in columns.items()}
         ends = sum(batch.num_rows for batches in taken.values() for batch in batches) * 2
         self.names = Names(self.files, 1 + ends // _NAMES_A_SHARE)
-        self.network: Network | None = None
         kinds = {part: c.feature_type.geometry_type for part, c in columns.items()}
         self.points = self.points_of({part: batches for part, batches in taken.items() if kinds[part] == "Point"})
         self.lines = self.lines_of({part: batches for part, batches in taken.items() if kinds[part] == "LineString"})

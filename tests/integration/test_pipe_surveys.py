@@ -18,7 +18,7 @@ from ingest.set_rules import network as network_module
 from ingest.set_rules import survey as survey_module
 from ingest.set_rules.codes import NONE
 from ingest.set_rules.context import SetContext
-from ingest.set_rules.network import network_of
+from ingest.set_rules.network_assembly import network_of
 from ingest.set_rules.survey import Survey
 from tests.integration.surveys import ORIGIN, Parts, Row, Surveys
 from twin.errors import RejectedError
