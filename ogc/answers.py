@@ -30,16 +30,19 @@ def etag(request: Request, *state: object) -> str:
 
 
 def unchanged(request: Request, tag: str) -> bool:
-    """True when the caller holds the representation already (weak comparison, RFC 9110 13.1.2)."""
+    """True when the caller reads and holds the representation already (weak comparison, RFC 9110 13.1.2)."""
+    if request.method not in {"GET", "HEAD"}:
+        return False
     held = ",".join(request.headers.getlist("if-none-match"))  # a list may stand in several lines (RFC 9110, 5.3)
     if not held:
         return False
     return held.strip() == "*" or tag.removeprefix("W/") in {part.strip().removeprefix("W/") for part in held.split(",")}
 
 
-def not_modified(tag: str) -> Response:
-    """Return the 304 of a tag."""
-    return Response(status_code=304, headers=caching(tag))
+def not_modified(tag: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the 304 of a tag; of the ``headers`` of the 200 those by which it is kept (RFC 9110, 15.4.5)."""
+    kept = {name: value for name, value in (headers or {}).items() if name in {"Cache-Control", "Vary"}}
+    return Response(status_code=304, headers=caching(tag) | kept)
 
 
 async def answer(

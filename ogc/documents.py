@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,11 +18,9 @@ from ogc.findings import findings_collection
 from ogc.openapi import MEDIA_TYPE as OPENAPI
 from ogc.openapi import openapi_document
 from ogc.openapi.build import Described
-from ogc.pages import Pages
-from ogc.parameters import EVERYWHERE, single_values
 from ogc.records.documents import catalogue_collection
+from ogc.sender import Asked, Sender
 from ogc.shell import Shell, completed_collection
-from ogc.state import DoorState, OgcContext, StateKeeper
 from ogc.volumes import Volume
 from twin.featuretypes.json_schema import feature_schema, queryables
 from twin.featuretypes.json_schema import sortables as sortables_schema
@@ -31,7 +28,6 @@ from twin.query.collection import Collection
 from twin.query.filter_functions import FUNCTIONS, FilterFunction
 from twin.query.order import sortables
 
-DOCUMENT_VERSION = 2
 _CODES_INLINE = "http://www.opengis.net/def/profile/OGC/0/codelist-inline"
 _JSON_TYPES = {"text": "string", "number": "number", "geometry": "geometry"}
 _SERVED_RELATIONS = frozenset({"about", "self", "alternate", "service-desc", "service-doc", "conformance", "data"})
@@ -40,12 +36,11 @@ _SERVED_RELATIONS = frozenset({"about", "self", "alternate", "service-desc", "se
 class DocumentDoor:
     """Routes whose answer changes only with the catalogue's version."""
 
-    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages, downloads: DownloadDoor | None = None) -> None:
-        self._context = context
-        self._keeper = keeper
-        self._pages = pages
+    def __init__(self, sender: Sender, downloads: DownloadDoor | None = None) -> None:
+        self._sender = sender
+        self._context = sender.context
         self._downloads = downloads
-        self._shell = Shell(context.catalogue)
+        self._shell = Shell(sender.context.catalogue)
 
     def routes(self) -> list[Route]:
         """Return the routes of the door, but for the landing page's address without a slash."""
@@ -65,138 +60,102 @@ class DocumentDoor:
 
     async def landing(self, request: Request) -> Response:
         """The landing page."""
-        state, language, _ = await self._begin(request)
-        principal = self._context.principal_of(request)
-        base = links.base_url(request)
-        document = await self._keeper.in_thread(lambda: self._shell.landing(state, principal, base, language))
+        asked = await self._sender.begin(request)
+        base, language = asked.base, asked.language
+        document = await self._in_thread(lambda: self._shell.landing(asked.state, asked.principal, base, language))
         found = [entry for entry in document["links"] if entry["rel"] in _SERVED_RELATIONS and entry.get("type") != "application/ld+json"]
-        found.append(
-            links.link(
-                f"{base}/tileMatrixSets",
-                f"{links.RELATIONS}tiling-schemes",
-                answers.JSON,
-                "瓦片矩阵集" if language == "zh" else "Tile matrix sets",
-            )
-        )
+        schemes = asked.text("瓦片矩阵集", "Tile matrix sets")
+        found.append(links.link(f"{base}/tileMatrixSets", f"{links.RELATIONS}tiling-schemes", answers.JSON, schemes))
         found.append(links.link(f"{base}/search", "search", answers.GEOJSON, links.title("search", language)))
         found.append(links.link(f"{base}/queryables", f"{links.RELATIONS}queryables", answers.SCHEMA, links.title("queryables", language)))
         found.append(links.link(f"{base}/functions", f"{links.RELATIONS}functions", answers.JSON, links.title("functions", language)))
         found += landing_links(self._context, base, language)
-        return await self._send(request, state, "landing_page.html", document | {"links": found}, language)
+        return await self._sender.send(asked, document | {"links": found}, "landing_page.html")
 
     async def conformance(self, request: Request) -> Response:
         """The conformance classes that are true."""
-        state, language, _ = await self._begin(request)
-        document = {"conformsTo": list(classes(self._context.can))}
-        return await self._send(request, state, "conformance.html", document, language)
+        asked = await self._sender.begin(request)
+        return await self._sender.send(asked, {"conformsTo": list(classes(self._context.can))}, "conformance.html")
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI 3.0 definition of every route."""
-        state, language, _ = await self._begin(request)
-        visible = state.visible(self._context.principal_of(request))
-        document = openapi_document(Described(state.deployment, visible, language, self._context.can), links.base_url(request))
-        return await self._send(request, state, "openapi.html", document, language, media_type=OPENAPI)
+        asked = await self._sender.begin(request)
+        described = Described(asked.state.deployment, asked.visible, asked.language, self._context.can)
+        return await self._sender.send(asked, openapi_document(described, asked.base), "openapi.html", media_type=OPENAPI)
 
     async def collections(self, request: Request) -> Response:
         """All collections the caller may see, those that meet ``bbox`` where it is given."""
-        box = degree_box(single_values(request.query_params.multi_items(), EVERYWHERE | {"bbox"}).get("bbox"))
-        state, language, form = await self._keeper.state(), negotiation.language(request), negotiation.form(request)
-        principal, base = self._context.principal_of(request), links.base_url(request)
-        document = await self._keeper.in_thread(lambda: self._shell.collections(state, principal, base, language))
-        visible = state.visible(principal)
+        asked = await self._sender.begin(request, {"bbox"})
+        box, base, language, visible = degree_box(asked.given.get("bbox")), asked.base, asked.language, asked.visible
+        document = await self._in_thread(lambda: self._shell.collections(asked.state, asked.principal, base, language))
         volumes = await self._volumes()
-        listed = [
-            completed(
-                completed_collection(entry, visible[entry["id"]], base, language),
-                visible[entry["id"]],
-                self._context,
-                volumes,
-                base,
-                language,
-            )
-            for entry in document["collections"]
-        ]
-        listed += [findings_collection(state.deployment, base, language), catalogue_collection(state.deployment, base, language)]
+        listed = [self._completed(asked, entry, visible[entry["id"]], volumes) for entry in document["collections"]]
+        listed += [describe(asked.state.deployment, base, language) for describe in (findings_collection, catalogue_collection)]
         document["collections"] = [e for e in listed if box is None or boxes_meet(tuple(e["extent"]["spatial"]["bbox"][0]), box)]
-        document["links"] = links.self_and_alternate(f"{base}/collections", [], form, answers.JSON, language)
-        return await self._send(request, state, "collections/index.html", document, language, more=volumes)
+        document["links"] = links.self_and_alternate(f"{base}/collections", [], negotiation.form(request), answers.JSON, language)
+        return await self._sender.send(asked, document, "collections/index.html")
 
     async def collection(self, request: Request) -> Response:
         """One collection."""
-        found, state, language = await self._one(request)
-        principal, base = self._context.principal_of(request), links.base_url(request)
-        document = await self._keeper.in_thread(lambda: self._shell.collection(state, principal, base, language, found.slug))
-        volumes = await self._volumes()
-        made = completed(completed_collection(document, found, base, language), found, self._context, volumes, base, language)
+        asked, found = await self._one(request)
+        base, language = asked.base, asked.language
+        document = await self._in_thread(lambda: self._shell.collection(asked.state, asked.principal, base, language, found.slug))
+        made = self._completed(asked, document, found, await self._volumes())
         made["links"] += await self._downloads.links(found, base, language) if self._downloads else []
-        return await self._send(request, state, "collections/collection.html", made, language, found, more=volumes.get(found.slug))
+        return await self._sender.send(asked, made, "collections/collection.html", collection=found)
 
     async def schema(self, request: Request) -> Response:
         """The JSON Schema of a collection's features (Part 5)."""
-        found, state, language = await self._one(request)
-        address = f"{links.base_url(request)}/collections/{found.slug}/schema"
-        targets = _reference_templates(found, state.visible(self._context.principal_of(request)), links.base_url(request))
-        document = {"$id": address} | feature_schema(found.feature_type, language, targets)
-        return await self._send(request, state, "collections/schema.html", document, language, found, answers.SCHEMA)
+        asked, found = await self._one(request)
+        targets = _reference_templates(found, asked.visible, asked.base)
+        return await self._send_schema(asked, found, "schema", feature_schema(found.feature_type, asked.language, targets))
 
     async def queryables(self, request: Request) -> Response:
         """What a filter may name (Part 3)."""
-        found, state, language = await self._one(request)
-        address = f"{links.base_url(request)}/collections/{found.slug}/queryables"
-        document = {"$id": address} | queryables(found.feature_type, language)
-        return await self._send(request, state, "collections/schema.html", document, language, found, answers.SCHEMA)
+        asked, found = await self._one(request)
+        return await self._send_schema(asked, found, "queryables", queryables(found.feature_type, asked.language))
 
     async def sortables(self, request: Request) -> Response:
         """What a page may be sorted by (Part 8)."""
-        found, state, language = await self._one(request)
-        address = f"{links.base_url(request)}/collections/{found.slug}/sortables"
-        document = {"$id": address} | sortables_schema(found.feature_type, sortables(found), language)
-        return await self._send(request, state, "collections/schema.html", document, language, found, answers.SCHEMA)
+        asked, found = await self._one(request)
+        return await self._send_schema(asked, found, "sortables", sortables_schema(found.feature_type, sortables(found), asked.language))
 
     async def functions(self, request: Request) -> Response:
         """The functions a filter may call (CQL2, 7.13)."""
-        state, language, form = await self._begin(request)
+        asked = await self._sender.begin(request)
+        form = negotiation.form(request)
         document = {
-            "title": "过滤函数" if language == "zh" else "Functions of filters",
-            "functions": [_described(name, function, language) for name, function in FUNCTIONS.items()],
-            "links": links.self_and_alternate(f"{links.base_url(request)}/functions", [], form, answers.JSON, language),
+            "title": asked.text("过滤函数", "Functions of filters"),
+            "functions": [_described(name, function, asked.language) for name, function in FUNCTIONS.items()],
+            "links": links.self_and_alternate(f"{asked.base}/functions", [], form, answers.JSON, asked.language),
         }
-        return await self._send(request, state, "document.html", document, language)
+        return await self._sender.send(asked, document)
+
+    def _completed(self, asked: Asked, entry: dict[str, Any], found: Collection, volumes: Mapping[str, Volume]) -> dict[str, Any]:
+        """Return pygeoapi's description of a collection with what only this door knows of it."""
+        made = completed_collection(entry, found, asked.base, asked.language)
+        return completed(made, found, self._context, volumes, asked.base, asked.language)
 
     async def _volumes(self) -> Mapping[str, Volume]:
         volumes = self._context.volumes
-        return {} if volumes is None else await self._keeper.in_thread(volumes.current)
+        return {} if volumes is None else await self._in_thread(volumes.current)
 
-    async def _begin(self, request: Request, forms: tuple[str, ...] = ()) -> tuple[DoorState, negotiation.Language, str]:
-        single_values(request.query_params.multi_items(), EVERYWHERE)
-        return await self._keeper.state(), negotiation.language(request), negotiation.form(request, forms)
+    async def _in_thread[T](self, work: Callable[[], T]) -> T:
+        return await self._sender.keeper.in_thread(work)
 
-    async def _one(self, request: Request, forms: tuple[str, ...] = ()) -> tuple[Collection, DoorState, negotiation.Language]:
-        found = await self._keeper.collection(request.path_params["collection"], self._context.principal_of(request))
-        state, language, _ = await self._begin(request, forms)
-        return state.collections.get(found.slug, found), state, language
+    async def _one(self, request: Request) -> tuple[Asked, Collection]:
+        asked = await self._sender.begin(request)
+        found = await self._sender.collection(asked)
+        if found.slug not in asked.state.collections:  # published since; the documents are of the state that knows it
+            asked = await self._sender.begin(request)
+        return asked, asked.state.collections.get(found.slug, found)
 
-    async def _send(
-        self,
-        request: Request,
-        state: DoorState,
-        template: str,
-        document: dict[str, Any],
-        language: negotiation.Language,
-        collection: Collection | None = None,
-        media_type: str = answers.JSON,
-        more: object = None,
-    ) -> Response:
-        tag = answers.etag(request, DOCUMENT_VERSION, state.version, sorted(self._context.principal_of(request).classes), more)
-        if answers.unchanged(request, tag):
-            return answers.not_modified(tag)
-        headers = {"Content-Language": negotiation.LANGUAGE_TAGS[language]}
-        if media_type == answers.SCHEMA:
-            headers["Link"] = f'<{_CODES_INLINE}>; rel="profile"'
-        if negotiation.form(request) == "html":
-            content = await self._pages.render(request, template, document, language, collection)
-            return await answers.answer(request, content, answers.HTML, tag, headers)
-        return await answers.answer(request, orjson.dumps(document), media_type, tag, headers)
+    async def _send_schema(self, asked: Asked, found: Collection, name: str, schema: dict[str, object]) -> Response:
+        document = {"$id": f"{asked.base}/collections/{found.slug}/{name}"} | schema
+        profile = {"Link": f'<{_CODES_INLINE}>; rel="profile"'}
+        return await self._sender.send(
+            asked, document, "collections/schema.html", media_type=answers.SCHEMA, collection=found, headers=profile
+        )
 
 
 def _reference_templates(collection: Collection, visible: Mapping[str, Collection], base: str) -> dict[str, str]:

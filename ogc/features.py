@@ -57,7 +57,7 @@ class FeatureDoor:
         at = await self.commit(asked.as_of) if asked.as_of is not None else await self.negotiated(request, collection, principal)
         known = collection.revision.commit if at is None else min(at, collection.revision.commit)
         if answers.unchanged(request, self._tag(request, collection, principal, known)):
-            return answers.not_modified(self._tag(request, collection, principal, known))
+            return answers.not_modified(self._tag(request, collection, principal, known), memento.VARY)
         if asked.hits:
             return await self._hits(request, collection, asked.query, at)
         row = await fetch_pinned(self._context.pool, asked.query, at, lambda q: items_statement(q, principal))
@@ -114,7 +114,7 @@ class FeatureDoor:
         pairs = request.query_params.multi_items()
         tag = item_tag(request, collection, fid, found.since, pairs, form)
         if answers.unchanged(request, tag):
-            return answers.not_modified(tag)
+            return answers.not_modified(tag, memento.VARY)
         headers = await self._recorded(request, collection, found.commit if at is None else at, (fid, found.since))
         headers |= {"Content-Crs": f"<{query.crs.uri}>"}
         made = item_links(request, collection, fid, pairs, form, language, json_fg=self._exports is not None)

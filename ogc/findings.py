@@ -98,10 +98,14 @@ class FindingsDoor:
         address = links.collection_address(request, COLLECTION_ID)
         made = links.items_header(address, cast("list[links.Link]", head["links"]), asked.language, ("queryables", "schema"))
         headers = {"Content-Crs": f"<{query.crs.uri}>", "Link": made}
+        tag = answers.etag(request, page)  # the document says what time it is
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag)
         if negotiation.form(request) == "html":
-            return await self._sender.send(asked, head | {"features": orjson.loads(b"[" + page.features + b"]")}, headers=headers)
+            document = head | {"features": orjson.loads(b"[" + page.features + b"]")}
+            return await self._sender.send(asked, document, headers=headers, tag=tag)
         content = orjson.dumps(head)[:-1] + b',"features":[' + page.features + b"]}"
-        return await answers.answer(request, content, answers.GEOJSON, headers=headers)
+        return await self._sender.send_bytes(asked, content, answers.GEOJSON, headers, tag)
 
     async def item(self, request: Request) -> Response:
         """One finding by its number."""

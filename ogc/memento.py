@@ -15,7 +15,8 @@ from ogc import answers, links
 from twin.errors import BadRequestError
 
 LINK_FORMAT = "application/link-format"
-_VARY = f"{answers.caching(None)['Vary']}, Accept-Datetime"
+VARY = {"Vary": f"{answers.caching(None)['Vary']}, Accept-Datetime"}
+"""By what headers the answers of a time gate differ."""
 
 
 def accepted_time(request: Request) -> dt.datetime | None:
@@ -43,7 +44,7 @@ def headers(request: Request, address: str, timemap: str, memento: tuple[int, dt
     """
     plain = [(name, value) for name, value in request.query_params.multi_items() if name not in {"as-of", "cursor"}]
     original = links.with_parameters(address, plain)
-    made = {"Link": f'<{_safe(original)}>; rel="original timegate", <{timemap}>; rel="timemap"; type="{LINK_FORMAT}"', "Vary": _VARY}
+    made = {"Link": f'<{_safe(original)}>; rel="original timegate", <{timemap}>; rel="timemap"; type="{LINK_FORMAT}"', **VARY}
     if memento is not None:
         commit, time = memento
         made["Memento-Datetime"] = http_date(time)

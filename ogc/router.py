@@ -54,8 +54,8 @@ def build_router(context: OgcContext) -> APIRouter:
     exports = ExportDoor(context, keeper, context.exports) if context.exports else None
     downloads = DownloadDoor(context, keeper, exports, context.exports) if exports and context.exports else None
     features = FeatureDoor(context, keeper, pages, exports)
-    documents = DocumentDoor(context, keeper, pages, downloads)
     sender = Sender(context, keeper, pages)
+    documents = DocumentDoor(sender, downloads)
     # What comes first is found first: the hot doors, and what stands where {collection} could. All are plain Starlette routes: they pass
     # bytes on and need nothing that FastAPI adds per request.
     doors: list[_Door | None] = [
@@ -66,13 +66,13 @@ def build_router(context: OgcContext) -> APIRouter:
         DcatDoor(sender),
         features,
         documents,
-        SearchDoor(context, keeper, pages),
+        SearchDoor(sender),
         pages,
         downloads,
-        VersionsDoor(context, keeper, pages),
+        VersionsDoor(sender),
         WritingDoor(context, keeper),
         TransactionDoor(context, keeper),
-        ProcessDoor(context, keeper, pages, context.jobs, context.can.formats or Formats()) if context.jobs is not None else None,
+        ProcessDoor(sender, context.jobs, context.can.formats or Formats()) if context.jobs is not None else None,
         WfsDoor(context, keeper),
         ArcgisDoor(context, keeper),
         *_beside_features(context, sender),

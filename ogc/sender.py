@@ -68,8 +68,12 @@ class Sender:
         media_type: str = answers.JSON,
         collection: Collection | None = None,
         headers: Mapping[str, str] | None = None,
+        tag: str | None = None,
     ) -> Response:
-        """Return a document as JSON, or as the page ``template`` where the caller wants HTML; 304 where the caller holds it."""
+        """Return a document as JSON, or as the page ``template`` where the caller wants HTML; 304 where the caller holds it.
+
+        ``tag`` is its entity tag where the content is not what it goes by: it says what time it is, or was asked for before it was made.
+        """
         sent = {"Content-Language": negotiation.LANGUAGE_TAGS[asked.language], **(headers or {})}
         as_page = negotiation.form(asked.request) == "html"
         content = (
@@ -77,11 +81,13 @@ class Sender:
             if as_page
             else orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
         )
-        return await self.send_bytes(asked, content, answers.HTML if as_page else media_type, headers=sent)
+        return await self.send_bytes(asked, content, answers.HTML if as_page else media_type, headers=sent, tag=tag)
 
-    async def send_bytes(self, asked: Asked, content: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+    async def send_bytes(
+        self, asked: Asked, content: bytes, media_type: str, headers: Mapping[str, str] | None = None, tag: str | None = None
+    ) -> Response:
         """Return bytes that the caller may keep and asks for again; 304 where the caller holds them."""
-        tag = answers.etag(asked.request, content)
-        if answers.unchanged(asked.request, tag):
-            return answers.not_modified(tag)
-        return await answers.answer(asked.request, content, media_type, tag, headers)
+        known = answers.etag(asked.request, content) if tag is None else tag
+        if answers.unchanged(asked.request, known):
+            return answers.not_modified(known, headers)
+        return await answers.answer(asked.request, content, media_type, known, headers)

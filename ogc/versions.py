@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers, links, memento, negotiation
-from ogc.pages import Pages
-from ogc.parameters import EVERYWHERE, page_limit, single_values, whole_number
-from ogc.state import OgcContext, StateKeeper
+from ogc.parameters import page_limit, whole_number
+from ogc.sender import Asked, Sender
 from twin.errors import BadRequestError, NotFoundError
 from twin.query.collection import Collection
 from twin.query.execute import fetch_rows
@@ -28,7 +26,7 @@ from twin.query.versions import (
 )
 
 Document = dict[str, object]
-_REVISIONS = EVERYWHERE | {"limit", "cursor"}
+_REVISIONS = ("limit", "cursor")
 _FORMS = ("link",)
 _MEDIA_TYPES = {memento.LINK_FORMAT: "link"}
 
@@ -36,10 +34,8 @@ _MEDIA_TYPES = {memento.LINK_FORMAT: "link"}
 class VersionsDoor:
     """The time maps of features and collections."""
 
-    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages) -> None:
-        self._context = context
-        self._keeper = keeper
-        self._pages = pages
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -48,55 +44,49 @@ class VersionsDoor:
 
     async def states(self, request: Request) -> Response:
         """The recorded states of a feature, the newest first, whether or not it still stands."""
-        single_values(request.query_params.multi_items(), EVERYWHERE)
-        principal = self._context.principal_of(request)
-        collection = await self._keeper.collection(request.path_params["collection"], principal)
+        asked = await self._sender.begin(request)
+        collection = await self._sender.collection(asked)
         fid = collection.fid(request.path_params["item"])
-        found = recorded_states(await fetch_rows(self._context.pool, states_statement(collection, principal, fid)))
+        found = recorded_states(await fetch_rows(self._sender.context.pool, states_statement(collection, asked.principal, fid)))
         if not found:
             raise NotFoundError("there is no such feature", zh="没有该要素")
-        own = f"{_address(request, collection)}/items/{collection.oid_prefix}{fid}"
+        own = f"{_address(asked, collection)}/items/{collection.oid_prefix}{fid}"
         document = {"id": f"{collection.oid_prefix}{fid}", **_states_document(own, found)}
-        return await self._send(request, collection, own, document, [state.since for state in found])
+        return await self._send(asked, collection, own, document, [state.since for state in found])
 
     async def revisions(self, request: Request) -> Response:
         """The revisions of a collection, the newest first."""
-        given = single_values(request.query_params.multi_items(), _REVISIONS)
-        principal = self._context.principal_of(request)
-        collection = await self._keeper.collection(request.path_params["collection"], principal)
-        before, limit = _before(given.get("cursor")), page_limit(given.get("limit"))
-        rows = await fetch_rows(self._context.pool, revisions_statement(collection, principal, before, limit + 1))
-        found, own = recorded_revisions(rows[:limit]), _address(request, collection)
+        asked = await self._sender.begin(request, _REVISIONS)
+        collection = await self._sender.collection(asked)
+        before, limit = _before(asked.given.get("cursor")), page_limit(asked.given.get("limit"))
+        statement = revisions_statement(collection, asked.principal, before, limit + 1)
+        rows = await fetch_rows(self._sender.context.pool, statement)
+        found, own = recorded_revisions(rows[:limit]), _address(asked, collection)
         document: Document = {"id": collection.slug, "versions": [_revision(own, revision) for revision in found]}
         onward = [("cursor", str(found[-1].act.commit))] if len(rows) > limit else []
-        return await self._send(request, collection, own, document, [revision.act for revision in found], onward)
+        return await self._send(asked, collection, own, document, [revision.act for revision in found], onward)
 
     async def _send(
         self,
-        request: Request,
+        asked: Asked,
         collection: Collection,
         own: str,
         document: Document,
         acts: Sequence[Act],
         onward: Sequence[tuple[str, str]] = (),
     ) -> Response:
-        language = negotiation.language(request)
-        form = negotiation.form(request, _FORMS, _MEDIA_TYPES)
-        pairs = request.query_params.multi_items()
+        form = negotiation.form(asked.request, _FORMS, _MEDIA_TYPES)
+        pairs = asked.request.query_params.multi_items()
         following = links.with_parameters(f"{own}/versions", [*((n, v) for n, v in pairs if n != "cursor"), *onward]) if onward else None
         if form == "link":
-            text = _link_format(own, str(request.url), following, acts)
-            return await answers.answer(request, text.encode(), memento.LINK_FORMAT)
-        made = links.self_and_alternate(f"{own}/versions", pairs, form, answers.JSON, language)
+            text = _link_format(own, str(asked.request.url), following, acts)
+            return await self._sender.send_bytes(asked, text.encode(), memento.LINK_FORMAT)
+        made = links.self_and_alternate(f"{own}/versions", pairs, form, answers.JSON, asked.language)
         made.append(links.link(f"{own}/versions?f=link", "alternate", memento.LINK_FORMAT, "TimeMap"))
         made.append(links.link(own, "original", answers.GEOJSON if "/items/" in own else answers.JSON, str(document["id"])))
         if following is not None:
-            made.append(links.link(following, "next", answers.JSON, links.title("next", language)))
-        document["links"] = made
-        if form == "html":
-            content = await self._pages.render(request, "collections/versions.html", document, language, collection)
-            return await answers.answer(request, content, answers.HTML)
-        return await answers.answer(request, orjson.dumps(document), answers.JSON)
+            made.append(links.link(following, "next", answers.JSON, links.title("next", asked.language)))
+        return await self._sender.send(asked, document | {"links": made}, "collections/versions.html", collection=collection)
 
 
 def _states_document(own: str, found: Sequence[RecordedState]) -> Document:
@@ -141,5 +131,5 @@ def _before(cursor: str | None) -> int:
     return before
 
 
-def _address(request: Request, collection: Collection) -> str:
-    return f"{links.base_url(request)}/collections/{collection.slug}"
+def _address(asked: Asked, collection: Collection) -> str:
+    return f"{asked.base}/collections/{collection.slug}"

@@ -15,20 +15,20 @@ from starlette.routing import Route
 from ogc import answers, links, negotiation
 from ogc.formats import Formats
 from ogc.kept_file import kept_file
-from ogc.pages import Pages
 from ogc.parameters import EVERYWHERE, bad_parameter, page_limit, single_values
 from ogc.processes import documents
 from ogc.processes.execution import execution_of, preference_of
 from ogc.processes.export_area import EXPORT_AREA, export_area
 from ogc.processes.job import Asker, Job, JobDesk, JobResult, NewJob
 from ogc.processes.job_filter import JOBS, job_filter
-from ogc.state import OgcContext, StateKeeper
+from ogc.sender import Sender
 from twin.errors import ForbiddenError, GoneError, NotFoundError, TwinError
 from twin.model import Principal
 from twin.query.collection import may_see
 
 LARGEST_INLINE_BYTES = 16 << 20
 """What a results document holds by value; a larger archive is named by its address."""
+_PRIVATE = {"Cache-Control": "private, no-cache"}
 _FIRST_LOOK_S, _LOOKS_APART_S = 0.1, 1.0
 _NO_SUCH_PROCESS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/no-such-process"
 _NO_SUCH_JOB = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/no-such-job"
@@ -38,10 +38,10 @@ _NOT_READY = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/resul
 class ProcessDoor:
     """Takes jobs, tells how far they are and hands out what they made; nothing of them is done in this process."""
 
-    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages, desk: JobDesk, formats: Formats) -> None:
-        self._context = context
-        self._keeper = keeper
-        self._pages = pages
+    def __init__(self, sender: Sender, desk: JobDesk, formats: Formats) -> None:
+        self._sender = sender
+        self._context = sender.context
+        self._keeper = sender.keeper
         self._desk = desk
         self._formats = formats
 
@@ -58,19 +58,17 @@ class ProcessDoor:
 
     async def processes(self, request: Request) -> Response:
         """The list of processes."""
-        given = single_values(request.query_params.multi_items(), EVERYWHERE | {"limit"})
-        page_limit(given.get("limit"))  # there is one process, and no limit below one
-        form, language = negotiation.form(request), negotiation.language(request)
-        return await self._send(request, "processes/index.html", documents.process_list(links.base_url(request), form, language))
+        asked = await self._sender.begin(request, {"limit"})
+        page_limit(asked.given.get("limit"))  # there is one process, and no limit below one
+        document = documents.process_list(asked.base, negotiation.form(request), asked.language)
+        return await self._sender.send(asked, document, "processes/index.html")
 
     async def process(self, request: Request) -> Response:
         """The description of a process."""
-        single_values(request.query_params.multi_items(), EVERYWHERE)
+        asked = await self._sender.begin(request)
         _require_process(request)
-        visible = (await self._keeper.state()).visible(self._context.principal_of(request))
-        form, language = negotiation.form(request), negotiation.language(request)
-        document = documents.process(links.base_url(request), visible, self._formats, form, language)
-        return await self._send(request, "processes/process.html", document)
+        document = documents.process(asked.base, asked.visible, self._formats, negotiation.form(request), asked.language)
+        return await self._sender.send(asked, document, "processes/process.html")
 
     async def execute(self, request: Request) -> Response:
         """Have a process done: answered with what it made or, asynchronously, with where to ask for it."""
@@ -102,28 +100,27 @@ class ProcessDoor:
 
     async def jobs(self, request: Request) -> Response:
         """The jobs of whoever asks, the newest first."""
-        given = single_values(request.query_params.multi_items(), JOBS)
-        wanted = job_filter(given)
+        asked = await self._sender.begin(request, JOBS)
+        wanted = job_filter(asked.given)
         found = await self._keeper.in_thread(lambda: self._desk.listed(self._desk.asker_of(request), wanted))
         shown = found[: wanted.limit]
         following = shown[-1].number if len(found) > wanted.limit else None
-        form, language = negotiation.form(request), negotiation.language(request)
-        pairs = request.query_params.multi_items()
-        document = documents.job_list(shown, links.base_url(request), pairs, following, form, language)
-        return await self._send(request, "jobs/index.html", document)
+        pairs, form = request.query_params.multi_items(), negotiation.form(request)
+        document = documents.job_list(shown, asked.base, pairs, following, form, asked.language)
+        return await self._sender.send(asked, document, "jobs/index.html", headers=_PRIVATE)
 
     async def job(self, request: Request) -> Response:
         """The state of a job; DELETE dismisses it."""
         if request.method == "DELETE":
             return await self._dismissed(request)
-        single_values(request.query_params.multi_items(), EVERYWHERE)
+        asked = await self._sender.begin(request)
         job, _ = await self._found(request)
-        document = documents.status(job, links.base_url(request), negotiation.form(request), negotiation.language(request))
-        return await self._send(request, "jobs/job.html", document)
+        document = documents.status(job, asked.base, negotiation.form(request), asked.language)
+        return await self._sender.send(asked, document, "jobs/job.html", headers=_PRIVATE)
 
     async def _dismissed(self, request: Request) -> Response:
         """Stop a job, or forget what it made."""
-        single_values(request.query_params.multi_items(), EVERYWHERE)
+        asked = await self._sender.begin(request)
         negotiation.form(request)  # refused before anything is done
         job, asker = await self._found(request)
         if job.asker != asker:
@@ -131,9 +128,8 @@ class ProcessDoor:
         dismissed = await self._keeper.in_thread(lambda: self._desk.dismiss(job.id))
         if dismissed is None:
             raise GoneError("the job was dismissed before", zh="该作业此前已取消").with_code("job-dismissed")
-        return await self._send(
-            request, "jobs/job.html", documents.status(dismissed, links.base_url(request), "json", negotiation.language(request))
-        )
+        document = documents.status(dismissed, asked.base, "json", asked.language)
+        return await self._sender.send(asked, document, "jobs/job.html", headers=_PRIVATE)
 
     async def results(self, request: Request) -> Response:
         """What a job made, in the form it was asked for."""
@@ -197,7 +193,7 @@ class ProcessDoor:
         return await answers.answer(request, orjson.dumps(documents.reference(result, by_address)), answers.JSON)
 
     async def _file(self, result: JobResult) -> Response:
-        return await kept_file(partial(self._desk.file, result), result.media_type, {"Cache-Control": "private, no-cache"}, result.name)
+        return await kept_file(partial(self._desk.file, result), result.media_type, _PRIVATE, result.name)
 
     async def _require_open(self, job: Job, principal: Principal) -> None:
         """Raise NotFoundError when the caller may no longer see one of the collections in the result."""
@@ -206,14 +202,6 @@ class ProcessDoor:
         for slug in map(str, named if isinstance(named, list) else [named]):
             if slug not in collections or not may_see(collections[slug], principal):
                 raise _no_such_job()
-
-    async def _send(self, request: Request, template: str, document: documents.Document) -> Response:
-        language = negotiation.language(request)
-        headers = {"Content-Language": negotiation.LANGUAGE_TAGS[language], "Cache-Control": "private, no-cache"}
-        if negotiation.form(request) == "html":
-            content = await self._pages.render(request, template, document, language)
-            return await answers.answer(request, content, answers.HTML, None, headers)
-        return await answers.answer(request, orjson.dumps(document), answers.JSON, None, headers)
 
 
 def _require_process(request: Request) -> None:

@@ -12,11 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers, links, negotiation
-from ogc.pages import Pages
+from ogc.item_document import FEATURE_VERSION
 from ogc.paging import head
 from ogc.parameters import EVERYWHERE, single_values
 from ogc.search.request import SEARCH, SearchRequest, body_parameters, cursor_of, search_request
-from ogc.state import OgcContext, StateKeeper
+from ogc.sender import Asked, Sender
 from twin.errors import UnavailableError, UnsupportedMediaError
 from twin.featuretypes.json_schema import shared_queryables
 from twin.model import Principal
@@ -30,10 +30,8 @@ _LONGEST_S = 10.0
 class SearchDoor:
     """The routes ``/search`` and ``/queryables``."""
 
-    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages) -> None:
-        self._context = context
-        self._keeper = keeper
-        self._pages = pages
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
 
     def routes(self) -> list[Route]:
         """Return the routes of the door."""
@@ -41,61 +39,64 @@ class SearchDoor:
 
     async def search(self, request: Request) -> Response:
         """A page of features, by collection and then by ascending fid; POST takes the parameters as members of a JSON object."""
-        language, form = negotiation.language(request), negotiation.form(request)
-        given = await given_parameters(request, SEARCH)
-        principal = self._context.principal_of(request)
+        form, given = negotiation.form(request), await given_parameters(request, SEARCH)
         # All pages are of the state that the first is pinned to: it is that of now, not of a moment ago.
-        visible = (await self._keeper.state(max_age_s=0)).visible(principal)
-        asked = search_request(given, visible)
-        if asked.as_of is None:
-            at = max((c.revision.commit for c in visible.values()), default=0)
-        else:
-            moment = asked.as_of
-            at = await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(moment))
-        try:
-            async with asyncio.timeout(_LONGEST_S):
-                features, count, onward = await self._page(asked, at, principal)
-        except TimeoutError:
-            raise UnavailableError("the search took longer than this door allows", zh="搜索超时，请缩小范围") from None
-        found = _links(request, given, onward, form, language)
-        document = head(count, count if onward is None and asked.is_first else None, at, found)
-        headers = {"Content-Crs": f"<{asked.crs.uri}>", "Link": links.header(link for link in found if "body" not in link)}
+        asked = self._sender.understood(request, await self._sender.keeper.state(max_age_s=0), given)
+        search = search_request(given, asked.visible)
+        at = await self._commit(asked, search)
+        # What is published, granted, withdrawn or renamed in any dataset makes it another answer; a POST is not asked for again.
+        tag = answers.etag(request, FEATURE_VERSION, asked.state.version, at, sorted(asked.principal.classes))
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag)
+        features, count, onward = await self._within_time(search, at, asked.principal)
+        found = _links(request, given, onward, form, asked.language)
+        document = head(count, count if onward is None and search.is_first else None, at, found)
+        headers = {"Content-Crs": f"<{search.crs.uri}>", "Link": links.header(link for link in found if "body" not in link)}
         if form == "html":
             whole = document | {"features": orjson.loads(b"[" + features + b"]"), "given": given}
-            shown = await self._pages.render(request, "search.html", whole, language)
-            return await answers.answer(request, shown, answers.HTML, headers=headers)
-        content = orjson.dumps(document)[:-1] + b',"features":[' + features + b"]}"
-        return await answers.answer(request, content, answers.GEOJSON, headers=headers)
+            content, media_type = await self._sender.pages.render(request, "search.html", whole, asked.language), answers.HTML
+        else:
+            content, media_type = orjson.dumps(document)[:-1] + b',"features":[' + features + b"]}", answers.GEOJSON
+        return await answers.answer(request, content, media_type, tag if request.method != "POST" else None, headers)
 
     async def queryables(self, request: Request) -> Response:
         """What a filter may name in every collection the caller may see."""
-        single_values(request.query_params.multi_items(), EVERYWHERE)
-        language = negotiation.language(request)
-        visible = (await self._keeper.state()).visible(self._context.principal_of(request))
-        address = f"{links.base_url(request)}/queryables"
-        document = {"$id": address} | shared_queryables([c.feature_type for c in visible.values()], language)
-        if negotiation.form(request) == "html":
-            content = await self._pages.render(request, "collections/schema.html", document, language)
-            return await answers.answer(request, content, answers.HTML)
-        return await answers.answer(request, orjson.dumps(document), answers.SCHEMA)
+        asked = await self._sender.begin(request)
+        shared = shared_queryables([c.feature_type for c in asked.visible.values()], asked.language)
+        document = {"$id": f"{asked.base}/queryables"} | shared
+        return await self._sender.send(asked, document, "collections/schema.html", media_type=answers.SCHEMA)
 
-    async def _page(self, asked: SearchRequest, at: int, principal: Principal) -> tuple[bytes, int, str | None]:
+    async def _commit(self, asked: Asked, search: SearchRequest) -> int:
+        """Return the commit whose state a search is of."""
+        if search.as_of is None:
+            return max((c.revision.commit for c in asked.visible.values()), default=0)
+        moment = search.as_of
+        return await self._sender.keeper.in_thread(lambda: self._sender.context.catalogue.commit_as_of(moment))
+
+    async def _within_time(self, search: SearchRequest, at: int, principal: Principal) -> tuple[bytes, int, str | None]:
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                return await self._page(search, at, principal)
+        except TimeoutError:
+            raise UnavailableError("the search took longer than this door allows", zh="搜索超时，请缩小范围") from None
+
+    async def _page(self, search: SearchRequest, at: int, principal: Principal) -> tuple[bytes, int, str | None]:
         """Return the features, how many, and the cursor of the next page: one statement a collection until the page is full."""
         pieces: list[bytes] = []
-        room = asked.limit
-        for query in asked.queries:
+        room = search.limit
+        for query in search.queries:
             slug = query.collection.slug
             if room == 0:
-                return b",".join(pieces), asked.limit, cursor_of(at, slug, 0)
+                return b",".join(pieces), search.limit, cursor_of(at, slug, 0)
             wanted = dataclasses.replace(query, limit=room)
-            row = await fetch_pinned(self._context.dear, wanted, at, lambda q: items_statement(q, principal))
+            row = await fetch_pinned(self._sender.context.dear, wanted, at, lambda q: items_statement(q, principal))
             page = items_page(row, room)
             if page.count:
                 pieces.append(page.features)
             room -= page.count
             if page.farthest is not None:
-                return b",".join(pieces), asked.limit, cursor_of(at, slug, page.farthest.fid)
-        return b",".join(pieces), asked.limit - room, None
+                return b",".join(pieces), search.limit, cursor_of(at, slug, page.farthest.fid)
+        return b",".join(pieces), search.limit - room, None
 
 
 async def given_parameters(request: Request, allowed: Iterable[str]) -> Mapping[str, str]:

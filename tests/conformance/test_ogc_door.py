@@ -188,22 +188,45 @@ def test_content_crs_and_axis_order(get: Get) -> None:
     assert shapely.hausdorff_distance(shapely.Polygon(ring[:, ::-1]), truth) < 1e-8
 
 
+CHANGED_BY_A_PUBLISH = (
+    "/search?limit=2",  # first: it is of the state as of now, and what is asked after it may not be of an older one
+    "/search?limit=2&f=html",
+    "/collections/buildings/items?limit=5",
+    "/collections/buildings/items/2.25.7.2.1.1/versions",
+    "/collections/buildings/tiles/WebMercatorQuad/0/0/0",
+    "/collections/buildings/versions",
+    "/collections/buildings/versions?f=html",
+    "/collections/buildings/versions?f=link",
+)
+UNCHANGED_BY_A_PUBLISH = (
+    "/collections/buildings/items/2.25.7.2.1.2",
+    "/collections/buildings/items/2.25.7.2.1.2/versions",
+    "/collections/buildings/schema",
+    "/collections/findings/items",
+    "/collections/findings/items?f=html",
+    "/conformance",
+    "/queryables",
+)
+
+
 def test_revalidation_costs_no_body_and_ends_with_a_publish(cluster: EmbeddedCluster, template: str) -> None:
     with city.clone_of(template, cluster.dsn) as url:
         own = city.small_city(url)
         with ogc_server.served(own, url) as address, httpx.Client(timeout=30) as client:
-            for path in (
-                "/collections/buildings/items?limit=5",
-                "/collections/buildings/items/2.25.7.2.1.2",
-                "/collections/buildings/tiles/WebMercatorQuad/0/0/0",
-            ):
+            tags = {}
+            for path in (*CHANGED_BY_A_PUBLISH, *UNCHANGED_BY_A_PUBLISH):
                 first = client.get(address + path)
-                tag = first.headers["etag"]
+                tags[path] = tag = first.headers["etag"]
                 again = client.get(address + path, headers={"If-None-Match": f'"other", {tag}'})
                 assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+                assert (again.headers["cache-control"], again.headers["vary"]) == (first.headers["cache-control"], first.headers["vary"])
+            searched = client.post(f"{address}/search", json={"limit": 2}, headers={"If-None-Match": "*"})
+            assert (searched.status_code, len(_ids(searched)), "etag" in searched.headers) == (200, 2, False)
             city.publish_change(own, "buildings", deleted=[1])
-            fresh = client.get(f"{address}/collections/buildings/items?limit=5", headers={"If-None-Match": tag})
-            assert "2.25.7.2.1.1" not in _ids(fresh)
+            for path, tag in tags.items():
+                answer = client.get(address + path, headers={"If-None-Match": tag})
+                assert (answer.status_code == 200) == (path in CHANGED_BY_A_PUBLISH), path
+            assert "2.25.7.2.1.1" not in _ids(client.get(f"{address}/collections/buildings/items?limit=5"))
             city.publish_first(own, "brand_new", "building", [])
             assert client.get(f"{address}/collections/brand_new/items").status_code == 200
             assert "brand_new" in client.get(f"{address}/collections").text

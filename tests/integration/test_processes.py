@@ -328,10 +328,12 @@ def test_the_result_of_a_job_that_ends_while_it_is_dismissed_is_forgotten(
 
 def test_a_job_that_waits_is_dismissed_and_never_runs(city: City, door: httpx.Client) -> None:
     job = ask(door)
+    waiting = door.get(f"/jobs/{job['jobID']}")
     dismissed = door.delete(f"/jobs/{job['jobID']}")
     assert (dismissed.status_code, dismissed.json()["status"]) == (200, "dismissed")
     run_all(city)
-    assert door.get(f"/jobs/{job['jobID']}").json()["status"] == "dismissed"
+    told = door.get(f"/jobs/{job['jobID']}", headers={"If-None-Match": waiting.headers["etag"]})
+    assert told.json()["status"] == "dismissed"
     assert door.get(f"/jobs/{job['jobID']}/results").status_code == 410
     assert door.delete(f"/jobs/{job['jobID']}").status_code == 410
 
@@ -459,6 +461,9 @@ def test_descriptions_are_in_both_languages_and_their_schemas_hold(city: City, d
             page = door.get(path, params={"lang": language, "f": "html"})
             assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
             assert "<script" not in page.text
+            again = door.get(path, params={"lang": language, "f": "html"}, headers={"If-None-Match": page.headers["etag"]})
+            assert (again.status_code, again.headers["cache-control"]) == (304, page.headers["cache-control"])
+            assert ("private" in page.headers["cache-control"]) == path.startswith("/jobs")
     for path in ("/processes/other", "/jobs/1", "/jobs/00000000-0000-4000-8000-000000000000"):
         assert door.get(path).status_code == 404
     assert door.post("/processes/other/execution", json=order()).json()["code"] == "no-such-process"
