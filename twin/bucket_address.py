@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from twin.errors import BadRequestError, UnavailableError
-
-if TYPE_CHECKING:
-    from twin.bucket import BucketStore
+from twin.errors import BadRequestError
 
 _URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*?))?/?")
 _PREFIX = re.compile(r"[\w.-]+(/[\w.-]+)*", re.ASCII)
@@ -34,15 +30,3 @@ def bucket_address(url: str, copies: Path, copies_bytes: int) -> BucketAddress:
         given = url if "@" not in url else f"…@{url.rpartition('@')[2]}"
         raise BadRequestError(f"not a store: {given!r}; it is s3://bucket/prefix", zh=f"存储地址无效：{given!r}，应为 s3://桶/前缀")
     return BucketAddress(found[1], prefix, copies, copies_bytes)
-
-
-def open_bucket(address: BucketAddress) -> BucketStore:
-    """Return the store at ``address``; UnavailableError where the extra ``cluster`` is not installed."""
-    try:
-        from twin.bucket import BucketStore  # noqa: PLC0415 - obstore comes with an extra
-    except ModuleNotFoundError as error:
-        raise UnavailableError(
-            "a store in a bucket needs more packages: pip install 'citytwin[cluster]'",
-            zh="使用对象存储需要另外的软件包：pip install 'citytwin[cluster]'",
-        ).with_code("extra-missing") from error
-    return BucketStore(address)

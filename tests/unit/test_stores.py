@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tests.bucket_server import BUCKET, bucket_server
 from tests.unit.test_stored_answers import BODY, KEY, ask, pack
 from twin import bucket
-from twin.bucket_address import bucket_address, open_bucket
+from twin.bucket_address import bucket_address
+from twin.bucket_opening import open_bucket
 from twin.errors import BadRequestError, NotFoundError, StorageFullError, UnavailableError
 from twin.server.packing import is_packed_from, pack_below
 from twin.store import FolderStore, Store

@@ -35,7 +35,8 @@ from tiles.selection import sliced
 from tiles.stored_rows import StoredRows, portable
 from tiles.tiling import Budget
 from tiles.workers import Task, ThreadWorkers, Workers
-from twin.bucket_address import bucket_address, open_bucket
+from twin.bucket_address import bucket_address
+from twin.bucket_opening import open_bucket
 from twin.errors import UnavailableError
 from twin.server.city import City
 from twin.server.settings import read_settings

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from twin.bucket_address import bucket_address, open_bucket
+from twin.bucket_address import bucket_address
+from twin.bucket_opening import open_bucket
 from twin.errors import BadRequestError
 from twin.store import FolderStore, Store
 

@@ -1,6 +1,6 @@
 /** Heights above sea level from ellipsoidal ones, by the separations the scene carries. Pure. */
 
-import type { Extent } from "./scene";
+import type { Extent } from "./extent";
 
 /** Geoid separations N = h − H on a regular grid over an extent, rows from south to north, columns from west to east. */
 export interface SeparationGrid {

@@ -1,7 +1,7 @@
 /** GeoJSON features as something to lay over the city: what a submission would change, where it is wrong. Pure. */
 
 import type { Rgb } from "./coloring";
-import type { Extent } from "./scene";
+import type { Extent } from "./extent";
 import type { DecodedTile, TileAddress, TileFeature } from "./vector_tile";
 
 /** A position in the Web Mercator square: the whole map is 1 × 1, y down. */

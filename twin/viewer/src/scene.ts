@@ -1,11 +1,9 @@
 /** The scene as the server lists it (`scene.json`, docs/architecture.md): types, validation and conditional fetching. No CesiumJS here. */
 
+import type { Extent } from "./extent";
 import type { SeparationGrid } from "./heights";
 import type { Text } from "./i18n";
 import { Reader, readText, unlike } from "./json_reader";
-
-/** West, south, east, north in degrees. */
-export type Extent = readonly [number, number, number, number];
 
 export interface Code extends Text {
   readonly color: string | null;
@@ -289,12 +287,4 @@ export class SceneSource {
 /** Returns what of a layer, when it changes, means that it has to be drawn anew. */
 export function drawingKey(layer: Layer): string {
   return [layer.dataset, layer.revision, layer.tileset?.url ?? "", layer.tileset?.state ?? "", layer.mvt ?? "", layer.raster ?? ""].join(" ");
-}
-
-/** Returns the smallest extent around the given ones; null when there is none. */
-export function unionExtent(extents: readonly (Extent | null)[]): Extent | null {
-  return extents.reduce<Extent | null>((union, extent) => {
-    if (extent === null || union === null) return extent ?? union;
-    return [Math.min(union[0], extent[0]), Math.min(union[1], extent[1]), Math.max(union[2], extent[2]), Math.max(union[3], extent[3])];
-  }, null);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { drawingKey, parseScene, unionExtent } from "../src/scene";
+import { unionExtent } from "../src/extent";
+import { drawingKey, parseScene } from "../src/scene";
 import { buildings, sceneJson } from "./layers";
 
 describe("parseScene", () => {

@@ -11,7 +11,7 @@ import {
   Rectangle,
 } from "@cesium/engine";
 
-import type { Extent } from "../scene";
+import type { Extent } from "../extent";
 import type { CameraView } from "../state";
 import { inDegrees } from "./terrain";
 

@@ -2,9 +2,10 @@
 
 import { BoundingSphere, Cartesian2, Cartesian3, type CesiumWidget, SceneTransforms, ScreenSpaceEventHandler, ScreenSpaceEventType } from "@cesium/engine";
 
+import type { Extent } from "../extent";
 import type { SeparationGrid } from "../heights";
 import type { OverlayFeature } from "../overlay";
-import type { Extent, Layer } from "../scene";
+import type { Layer } from "../scene";
 import type { CameraView } from "../state";
 import * as camera from "./camera";
 import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics, Marks } from "./drawn_layer";

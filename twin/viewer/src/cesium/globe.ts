@@ -13,7 +13,7 @@ import {
   Transforms,
 } from "@cesium/engine";
 
-import type { Extent } from "../scene";
+import type { Extent } from "../extent";
 
 const GROUND = Color.fromCssColorString("#e4e7e3");
 const UNDERGROUND = Color.fromCssColorString("#5b5148");

@@ -10,7 +10,7 @@ import {
   WebMercatorTilingScheme,
 } from "@cesium/engine";
 
-import type { Extent } from "../scene";
+import type { Extent } from "../extent";
 import { type DecodedTile, EMPTY_TILE, type Paint, type TileAddress, type TileFeature, ancestor, decodeTile, drawTile, featuresAt, inAncestor } from "../vector_tile";
 
 const TILE_PX = 512;

@@ -4,7 +4,7 @@ import { Cartesian2, Cartesian3, Cartographic, type CesiumWidget, Color, type Im
 
 import { type Rgb, cssColor } from "../coloring";
 import { type OverlayFeature, overlayTile } from "../overlay";
-import { unionExtent } from "../scene";
+import { unionExtent } from "../extent";
 import type { Paint, TileFeature } from "../vector_tile";
 import { type ImageryStack, TOPMOST } from "./imagery_stack";
 import { MvtImageryProvider, type TileSource } from "./mvt_imagery";

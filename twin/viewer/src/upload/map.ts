@@ -3,7 +3,8 @@
 import type { CityView } from "../cesium/city_view";
 import type { Marks } from "../cesium/drawn_layer";
 import type { OverlayFeature } from "../overlay";
-import { type Extent, type Scene, SceneSource, unionExtent } from "../scene";
+import { type Extent, unionExtent } from "../extent";
+import { type Scene, SceneSource } from "../scene";
 
 const METRES_PER_DEGREE = 111_320;
 /** So much is seen around a single place at least. */

@@ -1,26 +1,14 @@
 /** What the server takes each layer for, to be confirmed or corrected. */
 
-import { type Language, inLanguage } from "../../i18n";
+import { inLanguage } from "../../i18n";
 import { h } from "../../ui/dom";
-import type { DatasetChoice, FeatureTypeChoice } from "../api";
 import { UNITS } from "../declared";
 import { type Draft, type DraftPart, lackOf } from "../draft";
 import { MODES, type Mode, layerName } from "../submission";
 import { FAIRLY_SURE, SURE, gainsays } from "../understanding";
-import type { SayUpload } from "../words";
+import type { ProposalsView } from "./proposals_view";
 import { field, plainButton, primaryButton, step } from "./step";
 import { COMMON_CRS_LIST, sureness, understandingList } from "./understanding_list";
-
-export interface ProposalsView {
-  readonly draft: Draft;
-  readonly types: readonly FeatureTypeChoice[];
-  readonly datasets: readonly DatasetChoice[];
-  /** False once nothing can be changed any more, and while a check runs. */
-  readonly isEditable: boolean;
-  readonly wasChecked: boolean;
-  readonly language: Language;
-  readonly say: SayUpload;
-}
 
 export interface ProposalsActions {
   readonly changePart: (index: number, change: Partial<DraftPart>) => void;

@@ -7,7 +7,7 @@ import type { DraftPart } from "../draft";
 import { layerName } from "../submission";
 import { type Evidence, FAIRLY_SURE, SURE, gainsays, offered } from "../understanding";
 import type { SayUpload, UploadWord } from "../words";
-import type { ProposalsView } from "./proposals_step";
+import type { ProposalsView } from "./proposals_view";
 import { plainButton } from "./step";
 
 export type Declare = (change: Partial<Declared>) => void;

@@ -1,0 +1,12 @@
+/** Extents on the ellipsoid. Pure. */
+
+/** West, south, east, north in degrees. */
+export type Extent = readonly [number, number, number, number];
+
+/** Returns the smallest extent around the given ones; null when there is none. */
+export function unionExtent(extents: readonly (Extent | null)[]): Extent | null {
+  return extents.reduce<Extent | null>((union, extent) => {
+    if (extent === null || union === null) return extent ?? union;
+    return [Math.min(union[0], extent[0]), Math.min(union[1], extent[1]), Math.max(union[2], extent[2]), Math.max(union[3], extent[3])];
+  }, null);
+}
