@@ -37,8 +37,9 @@ _SERIES: Mapping[str, tuple[int, int, int | None, int | None]] = {
     "Xian 1980": (2370, 2349, 2338, 2327),
     "Beijing 1954": (2422, 2401, None, None),
 }
-_GEOGRAPHIC = {"CGCS2000": "EPSG:4490", "Xian 1980": "EPSG:4610", "Beijing 1954": "EPSG:4214"}
+_GEOGRAPHIC = {"WGS 84": "EPSG:4326", "CGCS2000": "EPSG:4490", "Xian 1980": "EPSG:4610", "Beijing 1954": "EPSG:4214"}
 _DATUMS = (
+    ("WGS 84", re.compile(r"wgs[\s_-]*(19)?84|298\.25722356", re.IGNORECASE)),  # before what has the same axis
     ("CGCS2000", re.compile(r"cgcs|2000|6378137", re.IGNORECASE)),
     ("Xian 1980", re.compile(r"iag|xi.?an|西安|1980|6378140", re.IGNORECASE)),
     ("Beijing 1954", re.compile(r"kra[sz]|beijing|北京|克拉索夫斯基|1954|6378245", re.IGNORECASE)),
@@ -145,10 +146,11 @@ def _crs(text: VctText) -> str | None:
 def _gauss_kruger(datum: str, text: VctText) -> str | None:
     numbers = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", text.head.get("parameters", ""))]
     meridian = next((n for n in numbers if 72 < n < 138 and n % 3 == 0), None)
-    if meridian is None:
+    series = _SERIES.get(datum)
+    if meridian is None or series is None:
         return None
     is_six = 6.0 in numbers and 3.0 not in numbers
-    by_meridian_3, by_zone_3, by_meridian_6, by_zone_6 = _SERIES[datum]
+    by_meridian_3, by_zone_3, by_meridian_6, by_zone_6 = series
     zoned = _first_easting(text) >= _ZONED
     if is_six and by_meridian_6 is not None and by_zone_6 is not None:
         return f"EPSG:{by_zone_6 + round((meridian - 75) / 6)}" if zoned else f"EPSG:{by_meridian_6 + round((meridian - 75) / 6)}"

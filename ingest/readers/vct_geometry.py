@@ -5,7 +5,8 @@ Polygons are made of the lines they refer to: a minus stands before one that run
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import shapely
@@ -37,9 +38,9 @@ class Record:
 
 @dataclass(frozen=True)
 class _Line:
-    """Vertices of a line, or the lines it is made of."""
+    """The pieces of a line that do not meet, mostly one, or the lines it is made of."""
 
-    vertices: Sequence[Vertex] | None
+    pieces: Sequence[Sequence[Vertex]]
     parts: Sequence[int] = ()
 
 
@@ -76,19 +77,17 @@ class Records:
         entries = list(self._line_entries())
         held = {number: line for number, _, line, _ in entries}
         for number, code, _, fault in entries:
-            vertices = None if fault else _vertices(held, number)
-            yield Record(number, code, shapely.LineString(vertices) if vertices and len(vertices) > 1 else None, fault)
+            pieces = [] if fault else [piece for piece in _pieces(held, number) if len(piece) > 1]
+            geometry = shapely.MultiLineString(pieces) if len(pieces) > 1 else shapely.LineString(pieces[0]) if pieces else None
+            yield Record(number, code, geometry, fault)
 
     def _line_entries(self) -> Iterator[tuple[int, str, _Line, Text | None]]:
         for number, code, lines in self._entries("Line"):
             if whole(_first(lines)) == _INDIRECT:
-                yield number, code, _Line(None, self._references(lines)), None
+                yield number, code, _Line((), self._references(lines)), None
                 continue
-            parts, fault = self._curves(lines)
-            vertices: list[Vertex] = []
-            for part in parts:
-                vertices += part[1:] if vertices and part[:1] == vertices[-1:] else part
-            yield number, code, _Line(vertices), fault
+            curves, fault = self._curves(lines)
+            yield number, code, _Line(_joined(curves)), fault
 
     def _polygons(self) -> Iterator[Record]:
         held: Mapping[int, _Line] | None = None
@@ -177,31 +176,30 @@ def _offset(text: VctText) -> tuple[float, float]:
         return 0.0, 0.0
 
 
-def _vertices(held: Mapping[int, _Line], reference: int, depth: int = 0) -> list[Vertex]:
-    """Return the vertices of a line in the direction of the reference; RejectedError when it is not there or refers to itself."""
+def _pieces(held: Mapping[int, _Line], reference: int, depth: int = 0) -> Rings:
+    """Return the pieces of a line in the direction of the reference; RejectedError when it is not there or refers to itself."""
     line = held.get(abs(reference))
     if line is None or depth > _NESTED_LINES:
         raise broken(f"line {abs(reference)} is missing")
-    if line.vertices is not None:
-        vertices = list(line.vertices)
-    else:
-        vertices = []
-        for part in line.parts:
-            more = _vertices(held, part, depth + 1)
-            vertices += more[1:] if vertices and vertices[-1] == more[0] else more
-    return vertices[::-1] if reference < 0 else vertices
+    pieces = _joined(p for part in line.parts for p in _pieces(held, part, depth + 1)) if line.parts else line.pieces
+    return [list(p)[::-1] for p in reversed(pieces)] if reference < 0 else [list(p) for p in pieces]
+
+
+def _joined(pieces: Iterable[Sequence[Vertex]]) -> Rings:
+    """Return the pieces, those that begin where the one before ends as one."""
+    found: Rings = []
+    for piece in pieces:
+        if found and piece and found[-1][-1][:2] == piece[0][:2]:
+            found[-1] += piece[1:]
+        elif piece:
+            found.append(list(piece))
+    return found
 
 
 def _rings(held: Mapping[int, _Line], references: Sequence[int]) -> Rings:
-    """Return the rings that references to lines make; a 0 begins the next one."""
-    rings: Rings = [[]]
-    for reference in references:
-        if reference == 0:
-            rings.append([])
-            continue
-        more = _vertices(held, reference)
-        rings[-1] += more[1:] if rings[-1] and rings[-1][-1][:2] == more[0][:2] else more
-    return [r for r in rings if r]
+    """Return the rings that references to lines make; a 0 begins the next one, and what does not meet is as many pieces."""
+    rings = (list(group) for is_ring, group in itertools.groupby(references, bool) if is_ring)
+    return [piece for ring in rings for piece in _joined(p for reference in ring for p in _pieces(held, reference))]
 
 
 def _fault_of(rings: Rings) -> Text | None:

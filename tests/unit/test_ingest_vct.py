@@ -1,4 +1,7 @@
-"""VCT 3.0 written by hand after the layout that survey programs write (no independent writer is to be had); shapes worked out on paper."""
+"""VCT 3.0 written by hand after the layout that survey programs write; shapes worked out on paper.
+
+Published files of another program (15, see docs/formats.md) may not be kept here: OTHER_PROGRAM has what is peculiar to them.
+"""
 
 from __future__ import annotations
 
@@ -323,6 +326,7 @@ def test_points_and_lines_that_are_lines_of_others(tmp_path: Path) -> None:
         ("CGCS2000,6378137.0,298.257222101", "Own,1,1", None),
         ("Parameters:120,1,500000,0,3,40", "Parameters:", None),
         ("XYUnit:M", "XYUnit:D", "EPSG:4490"),
+        ("CGCS2000,6378137.0,298.257222101", "WGS-84,6378137.000000,298.257224", None),
         (f"\n{E + 5},", f"\n{40_000_000 + E + 5},", "EPSG:4528"),
     ],
 )
@@ -331,6 +335,143 @@ def test_the_crs_follows_datum_meridian_and_coordinates(tmp_path: Path, old: str
     assert old in text
     reader = choose_reader(ReadRequest(written(tmp_path, text.replace(old, new, 1)), (), storage_srid=4549))
     assert {layer.crs for layer in reader.inspect().layers} == {crs}
+
+
+OTHER_PROGRAM = """HeadBegin
+DataMark:CNSDTF-VCT
+Version:GB/T17798-2007
+CoordinateSystemType:D
+Dim:2
+XYUnit:D
+Spheroid:WGS-84,6378137.000000,298.257224
+Projection:地理坐标系
+Separator:,
+HeadEnd
+
+FeatureCodeBegin
+sites,sites,Point,sites
+roads,roads,Line,roads
+lakes,lakes,Polygon,lakes
+FeatureCodeEnd
+
+TableStructureBegin
+sites,1
+Description,Char,128
+0
+
+roads,1
+Description,Char,128
+0
+
+lakes,2
+AREA,Double,38,8
+NAME,Char,34
+0
+
+TableStructureEnd
+
+PointBegin
+1
+sites
+style_0
+1
+120.1,31.8
+0
+
+2
+sites
+style_1
+4
+2
+120.2,31.8
+120.3,31.8
+0
+
+PointEnd
+
+LineBegin
+11
+roads
+style_2
+1
+3
+11
+2
+120.0,31.0
+120.1,31.0
+
+11
+2
+120.1,31.0
+120.1,31.1
+
+11
+2
+120.5,31.5
+120.6,31.6
+0
+
+LineEnd
+
+PolygonBegin
+21
+lakes
+lakes
+1
+120.05,31.05
+2
+11
+4
+120.0,31.0
+120.0,31.4
+120.4,31.0
+120.0,31.0
+11
+4
+120.1,31.1
+120.2,31.1
+120.1,31.2
+120.1,31.1
+0
+
+PolygonEnd
+
+AnnotationBegin
+AnnotationEnd
+
+AttributeBegin
+sites
+1,单点
+2,多点
+TableEnd
+
+lakes
+21,0.07500000,太湖
+TableEnd
+
+AttributeEnd
+"""
+"""As the files are that another program has published (CGISS of LMARS, map of China 1:4,000,000)."""
+
+
+def test_a_file_as_another_program_writes_them(tmp_path: Path) -> None:
+    path = written(tmp_path, OTHER_PROGRAM)
+    layers = choose_reader(ReadRequest(path, (), storage_srid=4549)).inspect().layers
+    assert {layer.crs for layer in layers} == {"EPSG:4326"}  # its axis is that of CGCS2000, its name is not
+    one, several = shapes(path, "sites", "survey_control")
+    assert shapely.get_num_geometries([one, several]).tolist() == [1, 2]
+    (road,) = shapes(path, "roads", "road")
+    assert shapely.to_wkt(road) == "MULTILINESTRING ((120 31, 120.1 31, 120.1 31.1), (120.5 31.5, 120.6 31.6))"
+    (lake,) = shapes(path, "lakes", "land_use_plan")
+    assert shapely.area(lake) == pytest.approx(0.075, abs=1e-9)
+
+
+def test_a_polygon_whose_lines_do_not_meet_is_not_closed_for_it(tmp_path: Path) -> None:
+    text = HEAD + TABLES + GEOMETRY
+    gap = text.replace(f"2\n{E + 100},{N + 100}\n{E + 100},{N}\n", f"2\n{E + 100},{N + 90}\n{E + 100},{N}\n", 1)
+    assert gap != text
+    left, *_ = shapes(written(tmp_path, gap), "地类图斑", "land_use_plan")
+    assert left is None
 
 
 def test_a_first_coordinate_that_is_the_northing_is_turned_round(tmp_path: Path) -> None:
