@@ -57,11 +57,11 @@ class BinaryChunk:
             stream, len(rows), stride, "ATTRIBUTES", {"byteStride": stride, "target": ARRAY_BUFFER}, {"filter": "EXPONENTIAL"}
         )
 
-    def triangles(self, triangles: NDArray[np.uint32], vertex_count: int) -> int:
+    def triangles(self, triangles: NDArray[np.uint32]) -> int:
         """Append 16-bit triangle indices; return the view."""
         if not self.compress:
             return self.plain(triangles.astype(np.uint16).tobytes(), target=ELEMENT_ARRAY_BUFFER)
-        stream = meshopt.encode_triangles(triangles, vertex_count)
+        stream = meshopt.encode_triangles(triangles)
         return self._compressed(stream, triangles.size, 2, "TRIANGLES", {"target": ELEMENT_ARRAY_BUFFER})
 
     def sequence(self, indices: NDArray[np.uint32]) -> int:

@@ -189,7 +189,7 @@ def _primitive(binary: BinaryChunk, mesh: TileMesh, grid: Quantization, encoding
         ids.append({"featureCount": surfaces.COUNT, "attribute": 1, "propertyTable": 1, "label": surfaces.LABEL})
     if mesh.place is not None:
         attributes["TEXCOORD_0"] = _places(binary, mesh.place[order.vertices])
-    view = binary.triangles(order.triangles, len(order.vertices))
+    view = binary.triangles(order.triangles)
     indices = binary.accessor(view, UNSIGNED_SHORT, "SCALAR", order.triangles.size)
     extensions: Json = {"EXT_mesh_features": {"featureIds": ids}}
     if encoding.outlines and mesh.surface is not None:

@@ -110,5 +110,5 @@ def _model(binary: BinaryChunk, model: MeshBatch, shade: NDArray[np.uint8] | Non
     if shade is not None:
         grey = np.column_stack([shade, shade, shade, np.zeros_like(shade)])[order.vertices]
         attributes["COLOR_0"] = binary.accessor(binary.vertices(grey), UNSIGNED_BYTE, "VEC3", count, normalized=True)
-    indices = binary.accessor(binary.triangles(order.triangles, count), UNSIGNED_SHORT, "SCALAR", order.triangles.size)
+    indices = binary.accessor(binary.triangles(order.triangles), UNSIGNED_SHORT, "SCALAR", order.triangles.size)
     return {"attributes": attributes, "indices": indices, "material": 0, "mode": 4}

@@ -8,7 +8,7 @@ import numpy as np
 from meshoptimizer._loader import lib
 from numpy.typing import NDArray
 
-from tiles import vertex_codec
+from tiles import index_codec, vertex_codec
 from tiles.kernel import kernel
 
 
@@ -40,15 +40,9 @@ def _with_exponent(numbers: NDArray[np.float32], per_step: float, exponent: np.u
         out[i] = exponent | (np.uint32(np.int32(np.rint(numbers[i] * per_step))) & np.uint32(0xFFFFFF))
 
 
-def encode_triangles(triangles: NDArray[np.uint32], vertex_count: int) -> bytes:
+def encode_triangles(triangles: NDArray[np.uint32]) -> bytes:
     """Return the TRIANGLES stream of ``triangles`` (t, 3)."""
-    indices = np.ascontiguousarray(triangles, np.uint32).ravel()
-    lib.meshopt_encodeIndexVersion(1)
-    out = np.empty(lib.meshopt_encodeIndexBufferBound(len(indices), vertex_count), np.uint8)
-    size = lib.meshopt_encodeIndexBuffer(_bytes_of(out), len(out), indices.ctypes.data_as(ctypes.POINTER(ctypes.c_uint)), len(indices))
-    if size == 0:
-        raise MeshoptError("the index stream does not fit its bound")
-    return out[:size].tobytes()
+    return index_codec.encode(triangles)
 
 
 def encode_sequence(indices: NDArray[np.uint32]) -> bytes:

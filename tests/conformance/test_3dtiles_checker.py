@@ -318,7 +318,7 @@ def test_a_compressed_index_beyond_the_vertices_is_found(compressed: dict[str, b
     # Each triangle of three new vertices: there are not that many, and the codec says so in few bytes.
     wrong = np.arange(indices["count"], dtype=np.uint32).reshape(-1, 3)
     assert wrong.max() >= vertices
-    encoded = meshopt.encode_triangles(wrong, indices["count"])
+    encoded = meshopt.encode_triangles(wrong)
     extension = stream(glb, glb.primitive["indices"])
     assert len(encoded) <= extension["byteLength"]
     glb.bin[extension["byteOffset"] : extension["byteOffset"] + len(encoded)] = encoded

@@ -89,3 +89,27 @@ def test_an_unknown_filter_is_refused() -> None:
     stream = meshopt.encode_vertices(np.zeros((4, 4), np.uint8))
     with pytest.raises(meshopt.MeshoptError):
         meshopt.decode(stream, "ATTRIBUTES", 4, 4, "OCTAHEDRAL")
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=200, deadline=None)
+def test_triangle_streams_are_those_of_the_reference_encoder(seed: int) -> None:
+    """Byte for byte: of noise over few and many vertices, of strips, of faces in the order of first use, of what begins again at 0."""
+    rng = np.random.default_rng(seed)
+    count, vertices = int(rng.integers(0, 80)), int(rng.choice([3, 9, 40, 300, 70_000]))
+    steps = np.arange(count)[:, None]
+    triangles = [
+        rng.integers(0, vertices, (count, 3)),
+        steps + np.arange(3),
+        np.concatenate([4 * steps + [3, 0, 1], 4 * steps + [1, 2, 3]], axis=1).reshape(-1, 3),
+        np.maximum(steps + rng.integers(-20, 3, (count, 3)), 0),
+    ][rng.integers(4)].astype(np.uint32)
+    if count > 2 and rng.random() < 0.3:
+        triangles[count // 2] = 0, 1, 2
+    if count and rng.random() < 0.5:
+        triangles = codec_order(triangles, int(triangles.max()) + 1, None).triangles
+    lib.meshopt_encodeIndexVersion(1)
+    out = np.empty(lib.meshopt_encodeIndexBufferBound(triangles.size, int(triangles.max(initial=0)) + 1), np.uint8)
+    pointer, source = (a.ctypes.data_as(ctypes.POINTER(t)) for a, t in ((out, ctypes.c_ubyte), (triangles, ctypes.c_uint)))
+    size = lib.meshopt_encodeIndexBuffer(pointer, len(out), source, triangles.size)
+    assert meshopt.encode_triangles(triangles) == out[:size].tobytes()
