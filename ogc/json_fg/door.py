@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,21 +15,19 @@ from ogc.form_links import form_links
 from ogc.formats import Formats
 from ogc.item_document import item_address, item_tag
 from ogc.json_fg.document import Document, Shape, converted, is_lonlat, root_members, takes_bodies
-from ogc.json_fg.geometry import Geometry, polyhedron, prism
+from ogc.json_fg.geometry import Geometry, prism
 from ogc.json_fg.profile import FORM, asked_profile, profile_link
+from ogc.json_fg.solids import solids_of
 from ogc.paging import link_header, page_head
 from ogc.parameters import ITEM, ItemsRequest, asked_crs, bad_parameter, single_values
 from ogc.state import OgcContext
 from twin.errors import NotFoundError
 from twin.model import Principal
-from twin.query.bodies import moved, moved_statement, separations_statement
+from twin.query.bodies import separations_statement
 from twin.query.collection import Collection
 from twin.query.execute import fetch_pinned, fetch_row, fetch_rows
 from twin.query.feature_query import FeatureQuery
 from twin.query.items import ItemsPage, item, item_statement, items_page, items_statement
-from twin.query.positions import decimals
-from twin.query.representations import representations_statement
-from twin.representation import Faces, decode
 
 VERSION = 1
 """Part of every entity tag: raise it when the same rows are written differently."""
@@ -110,7 +107,7 @@ class JsonFgDoor:
     async def _shapes(self, query: FeatureQuery, features: Sequence[Document], principal: Principal) -> dict[str, Shape]:
         bodies: Mapping[str, Geometry] = {}
         if takes_bodies(query.crs, query.collection):
-            bodies = await self._solids(query, principal)
+            bodies = await solids_of(self._context.pool, query, principal)
             bodies = {**await self._prisms(query, [f for f in features if f["id"] not in bodies], principal), **bodies}
         fallback: Mapping[str, Any] = {}
         if not is_lonlat(query.crs):
@@ -118,21 +115,6 @@ class JsonFgDoor:
             page = items_page(await fetch_row(self._context.pool, items_statement(lonlat, principal)), query.limit)
             fallback = {f["id"]: f["geometry"] for f in orjson.loads(b"[" + page.features + b"]")}
         return {f["id"]: Shape(fallback.get(f["id"]), bodies.get(f["id"])) for f in features}
-
-    async def _solids(self, query: FeatureQuery, principal: Principal) -> dict[str, Geometry]:
-        rows = await fetch_rows(self._context.pool, representations_statement(query, principal))
-        faces: list[tuple[int, Faces]] = [(fid, decode(bytes(content))) for fid, _, content in rows]
-        if not faces:
-            return {}
-        positions = np.concatenate([f.vertices for _, f in faces])
-        places = moved(await fetch_row(self._context.pool, moved_statement(query.collection, query.crs, positions)))
-        ends = np.cumsum([len(f.vertices) for _, f in faces])[:-1]
-        found = {}
-        for (fid, one), vertices in zip(faces, np.split(places, ends), strict=True):
-            solid = polyhedron(one, vertices, decimals(query.crs))
-            if solid is not None:
-                found[f"{query.collection.oid_prefix}{fid}"] = solid
-        return found
 
     async def _prisms(self, query: FeatureQuery, features: Sequence[Document], principal: Principal) -> dict[str, Geometry]:
         kind = query.collection.feature_type

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ogc.json_fg.document import CONFORMANCE, EGM96_HEIGHT, is_lonlat
+from ogc.json_fg.prisms import Prism, prism_of, takes_prisms
 from ogc.json_fg.profile import MEDIA_TYPES
 from ogc.writing.writer import WriteFault, WriteRefusedError
 from twin.crs import OutputCrs, output_crs
@@ -27,6 +29,26 @@ def is_json_fg(media_type: str, body: Mapping[str, Any]) -> bool:
     return media_type in MEDIA_TYPES or (isinstance(said, list) and any(isinstance(c, str) and c.startswith(CONFORMANCE) for c in said))
 
 
+def is_solid(place: object) -> bool:
+    """Tell whether a ``place`` is one of the forms that only files bring."""
+    return isinstance(place, dict) and place.get("type") in {"Polyhedron", "MultiPolyhedron"}
+
+
+def stated_crs(root: Mapping[str, Any], feature: Mapping[str, Any], collection: Collection) -> OutputCrs | None:
+    """Return the CRS that a feature, or the ``root`` it is in, says for its place; BadRequestError for one that is not offered."""
+    said = feature.get("coordRefSys", root.get("coordRefSys"))
+    return None if said is None else _stated_crs(said, collection)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFeatures:
+    """Features as GeoJSON, the CRS of their positions (None where they have none), and the prisms whose bases they have, by number."""
+
+    features: Sequence[Json]
+    crs: OutputCrs | None
+    prisms: Mapping[int, Prism]
+
+
 def geojson_of(
     root: Mapping[str, Any],
     features: Sequence[Mapping[str, Any]],
@@ -34,8 +56,8 @@ def geojson_of(
     content_crs: OutputCrs | None,
     *,
     is_patch: bool,
-) -> tuple[list[Json], OutputCrs | None]:
-    """Return features as GeoJSON and the CRS of their positions, None where they have none.
+) -> ReadFeatures:
+    """Return features as GeoJSON, those with a prism in ``place`` with its base as geometry.
 
     Positions of a ``place`` are in the ``coordRefSys`` of the feature or of the ``root`` it is in, else in ``content_crs``; without
     any, and those of ``geometry`` always, in longitude and latitude. ``time`` becomes the validity; in a patch null leaves it open
@@ -43,19 +65,24 @@ def geojson_of(
     type, WriteRefusedError for solids and for times that are no days.
     """
     faults: list[WriteFault] = []
-    made, found = [], set[OutputCrs]()
+    made: list[Json] = []
+    found, prisms = set[OutputCrs](), dict[int, Prism]()
     for number, feature in enumerate(features):
         _require_type(feature.get("featureType", root.get("featureType")), collection)
-        said = feature.get("coordRefSys", root.get("coordRefSys"))
-        stated = None if said is None else _stated_crs(said, collection)
+        stated = stated_crs(root, feature, collection)
         plain = {name: value for name, value in feature.items() if name not in {"place", "time"}}
         place = feature.get("place")
         if place is not None:
             if stated is not None and content_crs is not None and stated != content_crs:
                 raise _bad("crs-contradicts", "coordRefSys and Content-Crs name different CRSs", "coordRefSys 与 Content-Crs 不一致")
-            found.add(stated or content_crs or collection.crs[0])
-            faults += _place_faults(place, number)
-            plain["geometry"] = place
+            crs = stated or content_crs or collection.crs[0]
+            found.add(crs)
+            prism = prism_of(place) if takes_prisms(collection, crs) else None
+            if prism is not None:
+                prisms[number] = prism
+            else:
+                faults += _place_faults(place, number)
+            plain["geometry"] = place if prism is None else prism.base
         elif plain.get("geometry") is not None:
             found.add(stated if stated is not None and is_lonlat(stated) else collection.crs[0])
         elif is_patch and "place" in feature and "geometry" not in feature:
@@ -67,7 +94,7 @@ def geojson_of(
         raise WriteRefusedError(faults)
     if len(found) > 1:
         raise _bad("crs-contradicts", "the features of a request have positions in one CRS", "一次请求中的要素应为同一坐标参考系")
-    return made, next(iter(found), None)
+    return ReadFeatures(made, next(iter(found), None), prisms)
 
 
 def _require_type(said: object, collection: Collection) -> None:
@@ -97,7 +124,9 @@ def _place_faults(place: object, number: int) -> Iterator[WriteFault]:
     kind = place.get("type") if isinstance(place, dict) else None
     if kind not in _SIMPLE:
         reason = Text(
-            "此处写入平面几何（点、线、面），立体随文件提交", "what is written here are points, lines and areas; solids come with files"
+            "此处写入点、线、面，以及建筑物基底高程至顶部的棱柱；其他立体随文件提交",
+            "what is written here are points, lines, areas and, where features have such a form, prisms with a lower and an upper end; "
+            "other solids come with files",
         )
         yield WriteFault(number, "/place", "unsupported-geometry", reason, value=str(kind)[:40])
 

@@ -10,7 +10,6 @@ import orjson
 from starlette.requests import Request
 
 from ogc.json_fg.profile import MEDIA_TYPES as JSON_FG_TYPES
-from ogc.json_fg.reading import geojson_of, is_json_fg
 from ogc.writing.writer import WriteFault
 from twin.crs import OutputCrs, output_crs
 from twin.errors import BadRequestError, Text, TwinError, UnsupportedMediaError
@@ -48,7 +47,7 @@ async def json_body(request: Request, media_types: Sequence[str]) -> Json:
         raise BadRequestError("say in Content-Type what the body is", zh="请用 Content-Type 说明请求体的类型").with_code(
             "content-type-missing"
         )
-    if _media_type(request) not in media_types:
+    if media_type(request) not in media_types:
         raise UnsupportedMediaError(f"the body is {' or '.join(media_types)}", zh=f"请求体应为 {' 或 '.join(media_types)}")
     try:
         value = orjson.loads(await request.body())
@@ -82,15 +81,6 @@ def require_feature(value: object) -> Json:
             "bad-feature", "properties and geometry of a Feature are objects or null", "要素的 properties 和 geometry 应为对象或 null"
         )
     return value
-
-
-def received(request: Request, collection: Collection, body: Json, features: Sequence[Json]) -> tuple[Sequence[Json], OutputCrs]:
-    """Return the features of a body as GeoJSON, and the CRS of their positions; raises what :func:`geojson_of` raises."""
-    if not is_json_fg(_media_type(request), body):
-        return features, content_crs(request, collection)
-    stated = content_crs(request, collection) if "content-crs" in request.headers else None
-    found, crs = geojson_of(body, features, collection, stated, is_patch=request.method == "PATCH")
-    return found, crs or content_crs(request, collection)
 
 
 def require_own_id(feature: Mapping[str, Any], collection: Collection, fid: int) -> None:
@@ -167,7 +157,8 @@ def writable(feature_type: FeatureType, feature: Mapping[str, Any]) -> dict[str,
     return {name: value for name, value in given.items() if not is_read_only(feature_type, name)}
 
 
-def _media_type(request: Request) -> str:
+def media_type(request: Request) -> str:
+    """Return the media type that Content-Type says, without its parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 

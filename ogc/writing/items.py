@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -15,20 +14,18 @@ from starlette.routing import Route
 
 from ogc import answers, links, negotiation
 from ogc.item_document import item_address, item_content, item_links, item_tag
-from ogc.json_fg.geometry import flat
 from ogc.parameters import single_values
 from ogc.state import OgcContext, StateKeeper
 from ogc.writing import bodies, preconditions
 from ogc.writing.preferences import Preferences, preferences, reason_of
+from ogc.writing.received import Receiver
+from ogc.writing.standing import read_item, standing, with_heights
 from ogc.writing.writer import FeatureWriter, WriteAction, WriteRefusedError, Written, WrittenState
 from twin.crs import OutputCrs
-from twin.errors import MethodNotAllowedError, NotFoundError, UnauthorizedError
+from twin.errors import MethodNotAllowedError, UnauthorizedError
 from twin.model import Principal
 from twin.query.collection import Collection
-from twin.query.execute import AsyncPool, fetch_pinned
-from twin.query.feature_query import FeatureQuery
 from twin.query.findings import COLLECTION_ID
-from twin.query.items import Item, item, item_statement
 from twin.query.records import CATALOGUE
 
 READING = ("GET", "HEAD", "OPTIONS")
@@ -63,7 +60,8 @@ class WritingDoor:
         body = await bodies.json_body(request, bodies.FEATURE_TYPES)
         given, is_one, reason = bodies.features_of(body), body["type"] == "Feature", reason_of(request)
         with refusals([""] if is_one else [f"/features/{n}" for n in range(len(given))], preferences(request)):
-            features, crs = bodies.received(request, collection, body, given)
+            features, stated = await Receiver(self._context.pool, request, principal).received(collection, body, given)
+            crs = stated or bodies.content_crs(request, collection)
             require_receivable([(collection, feature, {}) for feature in features])
             actions = [WriteAction(collection, "insert", crs, feature=receivable(collection, feature)) for feature in features]
             written = await self._keeper.written(lambda: writer.write(actions, actor, reason))
@@ -82,8 +80,10 @@ class WritingDoor:
         body = None if request.method == "DELETE" else await bodies.json_body(request, media_types)
         crs, reason = bodies.content_crs(request, collection), reason_of(request)
         if body is not None:
+            receiver = Receiver(self._context.pool, request, principal)
             with refusals([""], preferences(request)):
-                (body,), crs = bodies.received(request, collection, body, [body])
+                (body,), stated = await receiver.received(collection, body, [body], fid=fid, is_patch=is_patch)
+                crs = stated or crs
         found, since = await standing(self._context.pool, collection, principal, crs, fid)
         preconditions.require_state(request, fid, since)
         with refusals([""], preferences(request)):
@@ -169,20 +169,6 @@ class WritingDoor:
         return await answers.answer(request, item_content(found.feature or b'{"type":"Feature"}', made), answers.GEOJSON, tag, headers)
 
 
-async def standing(pool: AsyncPool, collection: Collection, principal: Principal, crs: OutputCrs, fid: int) -> tuple[dict[str, Any], int]:
-    """Return a feature as it stands, and the commit that wrote that state; NotFoundError when it does not stand."""
-    found = await read_item(pool, collection, principal, crs, fid)
-    if found.feature is None or found.since is None:
-        raise NotFoundError("there is no such feature", zh="没有该要素")
-    return dict(orjson.loads(found.feature)), found.since
-
-
-async def read_item(pool: AsyncPool, collection: Collection, principal: Principal, crs: OutputCrs, fid: int, at: int | None = None) -> Item:
-    """Return a feature as of commit ``at``, as it stands without one."""
-    query = FeatureQuery(collection, crs, fid=fid)
-    return item(await fetch_pinned(pool, query, at, lambda q: item_statement(q, principal)))
-
-
 @contextmanager
 def refusals(prefixes: Sequence[str], preferred: Preferences) -> Iterator[None]:
     """Have refusals within the block say where in the body each fault is, ``prefixes`` leading to the features of the actions."""
@@ -212,25 +198,6 @@ def replacing(
     feature = bodies.require_feature(bodies.merged(found, body) if is_patch else body)
     require_receivable([(collection, feature, found.get("properties") or {})])
     return WriteAction(collection, "update" if is_patch else "replace", crs, fid, since, receivable(collection, feature))
-
-
-async def with_heights(pool: AsyncPool, principal: Principal, action: WriteAction, found: Mapping[str, Any]) -> WriteAction:
-    """Return an action with the heights that its feature has, where it brings the positions of ``found`` without any.
-
-    What was read in a CRS without heights, or changed in other members only, is the same geometry still.
-    """
-    collection, feature, stands = action.collection, action.feature or {}, found.get("geometry")
-    given = feature.get("geometry")
-    if action.fid is None or given is None or stands is None or not collection.feature_type.has_z:
-        return action
-    if (given.get("type"), given.get("coordinates")) != (stands["type"], flat(stands["coordinates"])):
-        return action
-    if not action.crs.has_z:
-        high, since = await standing(pool, collection, principal, replace(action.crs, height="gravity"), action.fid)
-        if since != action.since:
-            return action  # written meanwhile: the writer refuses it
-        stands = high["geometry"]
-    return replace(action, feature={**feature, "geometry": stands}, keeps_heights=not action.crs.has_z)
 
 
 def require_receivable(given: Sequence[tuple[Collection, Mapping[str, Any], Mapping[str, Any]]]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -25,11 +26,12 @@ from ogc.writing.items import (
     replacing,
     require_parameters,
     require_receivable,
-    standing,
-    with_heights,
 )
 from ogc.writing.preferences import checked_reason, preferences, reason_of
+from ogc.writing.received import Receiver
+from ogc.writing.standing import standing, with_heights
 from ogc.writing.writer import WriteAction, WriteFault, WriteRefusedError, Written
+from twin.crs import OutputCrs
 from twin.errors import (
     BadRequestError,
     MethodNotAllowedError,
@@ -40,6 +42,7 @@ from twin.errors import (
     TwinError,
 )
 from twin.model import Principal
+from twin.query.collection import Collection
 
 MEDIA_TYPES = ("application/json",)
 MOST_ACTIONS = 1000
@@ -62,6 +65,16 @@ class _Asked:
     feature: bodies.Json
     id: str
     if_match: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """An action whose collection is known and whose feature, if it brings one, is GeoJSON."""
+
+    asked: _Asked
+    collection: Collection
+    fid: int | None
+    feature: bodies.Json
 
 
 class TransactionDoor:
@@ -98,37 +111,56 @@ class TransactionDoor:
 
     async def _actions(self, request: Request, principal: Principal, asked: Sequence[_Asked]) -> list[WriteAction]:
         """Return what is to be published; raises one error that lists everything that stands in the way."""
+        meant: dict[int, _Meant] = {}
+        crs: dict[str, OutputCrs] = {}
         made: list[WriteAction] = []
         errors: list[tuple[int, TwinError]] = []
-        seen: set[tuple[str, int | None]] = set()
+        receiver = Receiver(self._context.pool, request, principal)
         for number, one in enumerate(asked):
             try:
-                action = await self._action(request, principal, one)
-                if action.fid is not None and (one.collection, action.fid) in seen:
+                meant[number] = await self._meant(receiver, one, crs)
+            except TwinError as error:
+                errors.append((number, error))
+        seen: set[tuple[str, int | None]] = set()
+        for number, each in meant.items():
+            try:
+                if each.fid is not None and (each.asked.collection, each.fid) in seen:
                     raise _bad("repeated", "an action before says what becomes of this feature", "前面的操作已涉及该要素")
-                seen.add((one.collection, action.fid))
-                made.append(action)
+                seen.add((each.asked.collection, each.fid))
+                shared = crs.get(each.asked.collection) or bodies.content_crs(request, each.collection)
+                made.append(await self._action(principal, each, shared))
             except TwinError as error:
                 errors.append((number, error))
         if errors:
-            raise _joined(errors)
+            raise _joined(sorted(errors, key=itemgetter(0)))
         return made
 
-    async def _action(self, request: Request, principal: Principal, one: _Asked) -> WriteAction:
-        collection = await self._keeper.collection(one.collection, principal)
+    async def _meant(self, receiver: Receiver, one: _Asked, crs: dict[str, OutputCrs]) -> _Meant:
+        """Return what an action means; the CRS of its positions is to be that of all on its collection, kept in ``crs``."""
+        collection = await self._keeper.collection(one.collection, receiver.principal)
         if not is_writable(collection):
             raise MethodNotAllowedError(("GET",))
-        crs = bodies.content_crs(request, collection)
-        if one.action == "insert":
-            feature = bodies.require_feature(one.feature)
+        fid = None if one.action == "insert" else collection.fid(one.id)
+        (feature,), stated = await receiver.received(
+            collection, one.feature, [one.feature], fid=fid, is_patch=one.action in {"update", "delete"}
+        )
+        if stated is not None and crs.setdefault(one.collection, stated) != stated:
+            raise _bad(
+                "crs-contradicts", "what is written to a collection has positions in one CRS", "同一集合的位置应为同一坐标参考系"
+            )
+        return _Meant(one, collection, fid, feature)
+
+    async def _action(self, principal: Principal, meant: _Meant, crs: OutputCrs) -> WriteAction:
+        collection, feature, kind = meant.collection, meant.feature, meant.asked.action
+        if meant.fid is None:
+            feature = bodies.require_feature(feature)
             require_receivable([(collection, feature, {})])
             return WriteAction(collection, "insert", crs, feature=receivable(collection, feature))
-        fid = collection.fid(one.id)
-        found, since = await standing(self._context.pool, collection, principal, crs, fid)
-        _require_state(one, fid, since)
-        if one.action == "delete":
-            return WriteAction(collection, "delete", crs, fid, since)
-        action = replacing(collection, crs, fid, since, found, one.feature, is_patch=one.action == "update")
+        found, since = await standing(self._context.pool, collection, principal, crs, meant.fid)
+        _require_state(meant.asked, meant.fid, since)
+        if kind == "delete":
+            return WriteAction(collection, "delete", crs, meant.fid, since)
+        action = replacing(collection, crs, meant.fid, since, found, feature, is_patch=kind == "update")
         return await with_heights(self._context.pool, principal, action, found)
 
 

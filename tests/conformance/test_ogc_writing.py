@@ -23,7 +23,9 @@ import shapely
 
 from ogc.capabilities import Capabilities
 from ogc.conformance import classes
-from tests.written_city import WrittenCity, building, city_folder, node, pipe, written_city
+from tests.in_process import load
+from tests.opened_city import request
+from tests.written_city import WrittenCity, building, city_folder, node, pipe, poi, written_city
 from twin.embedded import EmbeddedCluster
 
 BUILDINGS = "/collections/buildings/items"
@@ -31,6 +33,7 @@ PATCH = {"Content-Type": "application/merge-patch+json"}
 JSON_FG = {"Content-Type": "application/vnd.ogc.fg+json"}
 ANY = {"If-Match": "*"}
 EPSG4549 = "http://www.opengis.net/def/crs/EPSG/0/4549"
+CRS84H = "http://www.opengis.net/def/crs/OGC/0/CRS84h"
 EPSG4490 = "http://www.opengis.net/def/crs/EPSG/0/4490"
 
 
@@ -51,6 +54,27 @@ def reader(written: WrittenCity) -> httpx.Client:
 
 
 _NUMBERS = iter(range(100, 1000))
+
+
+@pytest.fixture(scope="module")
+def tower(written: WrittenCity, run_folder: Path) -> str:
+    """The collection of a building with a solid, read from CityJSON."""
+    corners = [[x, y, z] for z in (3000, 15000) for x, y in ((0, 0), (8000, 0), (8000, 8000), (0, 8000))]
+    faces = [(3, 2, 1, 0), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7)]
+    solid = {"type": "Solid", "lod": "2", "boundaries": [[[list(face)] for face in faces]]}
+    document = {
+        "type": "CityJSON",
+        "version": "2.0",
+        "metadata": {"referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/4549"},
+        "transform": {"scale": [0.001] * 3, "translate": [query_city.EAST, query_city.NORTH, 0.0]},
+        "CityObjects": {"T1": {"type": "Building", "attributes": {"building_id": "T1"}, "geometry": [solid]}},
+        "vertices": corners,
+    }
+    with city_folder(run_folder) as folder:
+        file = folder / "towers.city.json"
+        file.write_text(json.dumps(document), "utf-8")
+        load(written.city, request(file, (None, "building", "towers")))
+    return "towers"
 
 
 @pytest.fixture(scope="module")
@@ -321,20 +345,114 @@ def _states(client: httpx.Client, address: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("collection", "crs"), [("buildings", EPSG4490), ("pipes", EPSG4490), ("pipes", EPSG4549), ("nodes", EPSG4549), ("pipes", None)]
+    ("collection", "crs", "place"),
+    [
+        ("addresses", None, None),
+        ("addresses", EPSG4549, "Point"),
+        ("buildings", None, "Prism"),
+        ("buildings", EPSG4490, "MultiPolygon"),
+        ("buildings", EPSG4549, "Prism"),
+        ("nodes", None, None),
+        ("nodes", EPSG4549, "Point"),
+        ("pipes", None, None),
+        ("pipes", EPSG4490, "LineString"),
+        ("pipes", EPSG4549, "LineString"),
+        ("towers", None, "Polyhedron"),
+        ("towers", EPSG4490, "MultiPolygon"),
+        ("towers", EPSG4549, "Polyhedron"),
+    ],
 )
-@pytest.mark.parametrize("declared", ["media type", "conformsTo"])
 def test_a_feature_of_json_fg_written_back_is_no_change(
-    writer: httpx.Client, reader: httpx.Client, collection: str, crs: str | None, declared: str
+    writer: httpx.Client, reader: httpx.Client, tower: str, collection: str, crs: str | None, place: str | None
 ) -> None:
+    """By PUT and by PATCH, declared by its media type and by what it conforms to, and in a transaction."""
     address = f"/collections/{collection}/items/{_get(reader, f'/collections/{collection}/items')['features'][0]['id']}"
     seen = _get(reader, address, params={"profile": "jsonfg"} | ({"crs": crs} if crs else {}))
-    assert (seen["place"] is None) == (crs is None)
+    assert (seen["place"] or {}).get("type") == place
     before = _states(reader, address)
-    said = {} if declared == "media type" else {"Content-Type": "application/geo+json"}
-    done = _fg("PUT", writer, address, seen, **said)
-    assert done.status_code == 204, done.text
+    for method, said in (("PUT", {}), ("PUT", {"Content-Type": "application/geo+json"}), ("PATCH", {})):
+        done = _fg(method, writer, address, seen, **said)
+        assert done.status_code == 204, done.text
+    action = {"collection": collection, "id": seen["id"], "ifMatch": "*", "feature": seen}
+    for kind in ("replace", "update"):
+        done = writer.post("/transactions", json={"actions": [action | {"action": kind}]})
+        assert (done.status_code, done.json()["commit"]) == (200, None), done.text
     assert _states(reader, address) == before
+    if place == "Polyhedron":
+        seen["place"]["coordinates"][0][0][0][0][2] += 1
+        for answer, pointer in (
+            (_fg("PUT", writer, address, seen), "/place"),
+            (writer.post("/transactions", json={"actions": [action | {"action": "replace"}]}), "/actions/0/feature/place"),
+        ):
+            assert _errors(answer) == [(pointer, "unsupported-geometry")]
+
+
+@pytest.mark.parametrize("crs", [CRS84H, EPSG4549])
+def test_a_prism_is_a_footprint_its_base_and_its_height(writer: httpx.Client, reader: httpx.Client, crs: str) -> None:
+    """Heights above the ellipsoid in CRS84h by pyproj's EGM96, above the geoid in the grid."""
+    number = next(_NUMBERS)
+    given = building(number)
+    ring = np.array(given["geometry"]["coordinates"][0][0])
+    rise_m = 0.0
+    if crs == CRS84H:
+        rise_m = pyproj.Transformer.from_crs("EPSG:4326+5773", 4979, always_xy=True).transform(*ring[0], 0.0)[2]
+        assert 5 < rise_m < 6
+    else:
+        ring = np.column_stack(pyproj.Transformer.from_crs(4326, 4549, always_xy=True).transform(*ring.T)[::-1])
+    base = {"type": "MultiPolygon", "coordinates": [[ring.tolist()]]}
+    place = {"type": "Prism", "base": base, "lower": 4.5 + rise_m, "upper": 16.5 + rise_m}
+    body = given | {
+        "geometry": None,
+        "place": place,
+        "coordRefSys": crs,
+        "conformsTo": ["http://www.opengis.net/spec/json-fg-1/1.0/conf/core"],
+    }
+    wrong = body | {"properties": given["properties"] | {"height_m": 13.0}}
+    insert = {"action": "insert", "collection": "buildings"}
+    assert _errors(_fg("POST", writer, BUILDINGS, wrong)) == [("/place", "contradicts")]
+    refused = writer.post("/transactions", json={"actions": [insert | {"feature": wrong}]})
+    assert _errors(refused) == [("/actions/0/feature/place", "contradicts")]
+    del given["properties"]["height_m"]
+    done = writer.post("/transactions", json={"actions": [insert | {"feature": body}]})
+    assert done.status_code == 200, done.text
+    address = done.json()["results"][0]["href"]
+    found = _get(reader, address)["properties"]
+    assert (found["base_height_m"], found["height_m"]) == pytest.approx((4.5, 12.0), abs=2e-3)
+    seen = _get(reader, address, params={"profile": "jsonfg", "crs": crs})
+    assert (seen["place"]["lower"], seen["place"]["upper"]) == pytest.approx((place["lower"], place["upper"]), abs=2e-3)
+    higher = {"place": seen["place"] | {"upper": seen["place"]["upper"] + 3}, "coordRefSys": crs, "properties": {"height_m": None}}
+    assert _fg("PATCH", writer, address, higher).status_code == 204
+    assert _get(reader, address)["properties"]["height_m"] == pytest.approx(15.0, abs=2e-3)
+    for part in (
+        {"upper": 1},
+        {"lower": None},
+        {"lower": "0"},
+        {"base": {"type": "Point", "coordinates": [0, 0]}},
+        {"base": {"type": "Polygon"}},
+    ):
+        answer = _fg("PATCH", writer, address, higher | {"place": place | part})
+        assert _errors(answer) == [("/place", "unsupported-geometry")], part
+    for far in ([[[[1e300, -1e300], [0, 1], [1, 1], [1e300, -1e300]]]], [[[[0, 0], ["a", 1], None]]]):
+        answer = _fg("PATCH", writer, address, higher | {"place": place | {"base": base | {"coordinates": far}}})
+        assert answer.status_code in {400, 422}, answer.text
+
+
+def test_positions_on_one_collection_of_a_transaction_are_in_one_crs(writer: httpx.Client, reader: httpx.Client, feature: str) -> None:
+    grid = _get(reader, feature, params={"f": "jsonfg", "crs": EPSG4549})
+    place = grid["place"]["base"]["coordinates"]
+    place[0][0] = [[x + 1, y] for x, y in place[0][0]]
+    moved = {"action": "replace", "collection": "buildings", "id": grid["id"], "ifMatch": "*", "feature": grid}
+    plain = {"action": "insert", "collection": "buildings", "feature": building(next(_NUMBERS))}
+    refused = writer.post("/transactions", json={"actions": [plain, moved]})
+    assert (refused.status_code, _errors(refused)) == (400, [("/actions/1", "crs-contradicts")])
+    insert = {"action": "insert", "collection": "addresses", "feature": poi(next(_NUMBERS))}
+    named = writer.post(BUILDINGS, json=building(next(_NUMBERS))).headers["location"].rsplit("/", 1)[1]
+    update = {"action": "update", "collection": "buildings", "id": named, "ifMatch": "*", "feature": {"properties": {"name": "只改名"}}}
+    done = writer.post("/transactions", json={"actions": [insert, update, moved]})
+    assert done.status_code == 200, done.text
+    ring = _get(reader, feature, params={"crs": EPSG4549})["geometry"]["coordinates"][0][0]
+    assert np.allclose([p[:2] for p in ring], place[0][0], rtol=0, atol=1e-3)
+    assert _get(reader, f"{BUILDINGS}/{named}")["properties"]["name"] == "只改名"
 
 
 def test_place_and_time_of_json_fg_are_position_and_validity(writer: httpx.Client, reader: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from twin.model import Principal
 from twin.query.collection import Collection
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.parameters import Parameters
-from twin.query.positions import geometry_in
+from twin.query.positions import geometry_in, with_separation
 from twin.query.rows import selected_rows
 
 Positions = npt.NDArray[np.float64]
@@ -34,6 +35,20 @@ def moved(row: tuple[Any, ...]) -> Positions:
     """Return the positions (n, 3) of the one row of :func:`moved_statement`."""
     found: Positions = shapely.get_coordinates(shapely.from_wkb(row[0]), include_z=True)
     return found
+
+
+def rises_statement(vertical: str, places_deg: Sequence[tuple[float, float]]) -> Statement:
+    """Return the statement of one row with one list: by how many metres heights rise into CRS84h at each longitude and latitude.
+
+    What lies beyond the globe is taken to its edge: such a place is refused where positions are looked at.
+    """
+    parameters = Parameters()
+    lons, lats = (
+        [max(-edge, min(edge, float(part))) for part in parts] for edge, parts in zip((180, 90), zip(*places_deg, strict=True), strict=True)
+    )
+    point = sql.SQL("ST_SetSRID(ST_MakePoint(lon, lat, 0), 4326)")
+    text = sql.SQL("SELECT array_agg(ST_Z({}) ORDER BY n) FROM unnest({}::float8[], {}::float8[]) WITH ORDINALITY AS place (lon, lat, n)")
+    return Statement(text.format(with_separation(point, vertical), parameters.add(lons), parameters.add(lats)), parameters.values)
 
 
 def separations_statement(query: FeatureQuery, principal: Principal) -> Statement:

@@ -36,7 +36,7 @@ def geometry_in(crs: OutputCrs, table: StoredPositions) -> sql.Composable:
     """
     stored = sql.Identifier("geom")
     if crs.height == "ellipsoidal":
-        return _with_separation(_moved(stored, crs, table), table.vertical)
+        return with_separation(_moved(stored, crs, table), table.vertical)
     flat = stored if crs.has_z or not table.has_z else sql.SQL("ST_Force2D({})").format(stored)
     moved = _moved(flat, crs, table)
     return sql.SQL("ST_FlipCoordinates({})").format(moved) if not crs.xy else moved
@@ -60,7 +60,8 @@ def _moved(geometry: sql.Composable, crs: OutputCrs, table: StoredPositions) -> 
     return sql.SQL("ST_Transform({}, {})").format(geometry, sql.Literal(crs.srid))
 
 
-def _with_separation(geometry: sql.Composable, vertical: str) -> sql.Composable:
+def with_separation(geometry: sql.Composable, vertical: str) -> sql.Composable:
+    """Return the expression of a geometry in longitude and latitude with heights H as one with h = H + N, N by the deployment's model."""
     model, _, metres = vertical.partition(":")
     if model == "constant":
         return sql.SQL("ST_Translate({}, 0, 0, {})").format(geometry, sql.Literal(float(metres)))
