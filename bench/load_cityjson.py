@@ -15,7 +15,6 @@ from psycopg import sql
 
 from bench.rounds import Contender, Outcome, interleave
 from bench.stage import Stage
-from ingest.representations import compress_fast
 from ingest.request import PartSpec
 from ingest.staging import tables_of
 
@@ -105,7 +104,6 @@ def _copy(stage: Stage, bodies: list[tuple[sql.Identifier, bytes]]) -> float:
             connection.execute(sql.SQL("TRUNCATE {}").format(bare))
     started = time.perf_counter()
     with stage.city.pool.connection() as connection, connection.cursor() as cursor:
-        compress_fast(connection)
         for bare, body in bodies:
             with cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(bare)) as copy:
                 copy.write(body)

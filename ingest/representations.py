@@ -159,14 +159,8 @@ def drawn_fids(connection: Connection, staging: Staging, count: int) -> pa.Array
     return pa.array([int(row[0]) for row in rows], pa.int64())
 
 
-def compress_fast(connection: Connection) -> None:
-    """Have what is written until this transaction ends compressed by the fastest method that the server has."""
-    connection.execute(_QUERIES["compress_fast"])
-
-
 def stage(connection: Connection, staging: Staging, beside: Accompaniment) -> None:
     """Copy what stands beside the rows of a batch into staging."""
-    compress_fast(connection)
     for table, rows in _of(beside):
         connection.execute(table.query("create_beside", staging, definitions=table.definitions))
         _copy(connection, staging, table, rows)
@@ -179,7 +173,6 @@ def stage_for_good(
 
     A table that this transaction has ``begun`` is written once, into itself and not into the log as well; return the names of those.
     """
-    compress_fast(connection)
     new: set[str] = set()
     for table, rows in _of(beside):
         name = staging.name + table.suffix

@@ -3,10 +3,6 @@
 -- name: create_beside
 CREATE UNLOGGED TABLE IF NOT EXISTS {beside} (row bigint NOT NULL, {definitions}, same boolean)
 
--- name: compress_fast
--- LZ4 where the server has it: PostgreSQL's own method takes three times as long to store faces, for 2 ‰ less room.
-SELECT set_config('default_toast_compression', 'lz4', true) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
-
 -- name: create_for_good
 -- Of a first load: it becomes the partition as it is, so it has its fids from the beginning and is logged.
 CREATE TABLE {beside} (
