@@ -33,7 +33,9 @@ def code_of(extended: Mapping[str, Sequence[str]]) -> str | None:
 
 @cache
 def meaning_of(code: str) -> CassCode | None:
-    """Return what a code means by the longest prefix that is known; None for the others."""
+    """Return what a code means by the longest prefix that is known; None for the others and for parts of a feature (141101-2)."""
+    if "-" in code:
+        return None
     return max((c for c in cass_codes() if code.startswith(c.prefix)), key=lambda c: len(c.prefix), default=None)
 
 

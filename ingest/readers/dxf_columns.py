@@ -58,7 +58,8 @@ def extended_of(entity: RawEntity, decode: Decode | None = None) -> Mapping[str,
     current: list[str] = []
     for code, value in entity.tags:
         if code == _APPLICATION:
-            current = found.setdefault(_plain(value, decode), [])
+            name = _plain(value, decode)
+            current = found.setdefault(APPLICATION if name.upper() == APPLICATION else name, [])  # its names have no case
         elif code in (_STRING, _REAL, *_INTEGERS):
             current.append(_plain(value, decode))
     return found

@@ -10,6 +10,7 @@ import ezdxf
 import numpy as np
 import pytest
 import shapely
+import yaml
 from ezdxf.document import Drawing
 from ezdxf.entities import Arc, Circle, DXFGraphic, Ellipse, Line, LWPolyline, Polyline, Spline
 from ezdxf.layouts import Modelspace
@@ -135,8 +136,8 @@ def test_what_entities_say(tmp_path: Path, version: str, codepage: str | None, e
 
 def test_a_type_takes_what_its_cass_codes_speak_of_and_says_when_they_are_not_sure(tmp_path: Path) -> None:
     def draw(m: Modelspace) -> None:
-        for layer, code in (("JMD", "141101"), ("随便", "141121"), ("JMD", "211101")):
-            m.add_lwpolyline(SQUARE, close=True, dxfattribs={"layer": layer}).set_xdata("SOUTH", [(1000, code)])
+        for layer, code, application in (("JMD", "141101", "south"), ("随便", "141121", "SOUTH"), ("JMD", "211101", "SOUTH")):
+            m.add_lwpolyline(SQUARE, close=True, dxfattribs={"layer": layer}).set_xdata(application, [(1000, code)])
 
     buildings = Layer(saved(tmp_path / "a.dxf", draw))
     assert buildings.columns["cass_code"] == ["141101", "141121"]
@@ -148,6 +149,16 @@ def test_cass_codes_name_types_that_are_there_and_the_longest_prefix_decides() -
     assert all(c.prefix.isdigit() and c.confidence in ("high", "low") for c in cass_codes())
     meanings = {code: meaning_of(code) for code in ("141101", "141121", "999999")}
     assert [m and (m.prefix, m.confidence) for m in meanings.values()] == [("141101", "high"), ("1411", "low"), None]
+    assert meaning_of("141101-2") is None, "the note of how many floors a house has"
+    assert meaning_of("163210") is None, "the edge of a road"
+
+
+def test_every_cass_code_names_its_sources_and_two_of_them_where_it_is_sure() -> None:
+    written = yaml.safe_load((Path(__file__).parents[2] / "ingest/readers/cass_codes.yaml").read_text("utf-8"))
+    for entry in written["codes"]:
+        assert set(entry["sources"]) <= written["sources"].keys()
+        assert (len(entry["sources"]) > 1) == (entry["confidence"] == "high"), entry["prefix"]
+    assert len({entry["prefix"] for entry in written["codes"]}) == len(written["codes"])
 
 
 def test_fitted_lines_keep_their_curve_and_not_the_frame_of_it(tmp_path: Path) -> None:
