@@ -33,7 +33,7 @@ from twin.model import FeatureType
 from twin.representation import SurfaceType
 
 _THREADS = 2
-TREE_VERSION = 6
+TREE_VERSION = 7
 """Part of every tree's name: raise it whenever the same features give another tree of the same contents."""
 
 

@@ -11,18 +11,21 @@ from numpy.typing import NDArray
 from tiles.atlas import atlas_of
 from tiles.bounds import Region
 from tiles.glb import Encoding, Material, Picture, TileMesh, write_glb
+from tiles.instance_nodes import Instances
 from tiles.instanced_glb import write_instances
 from tiles.kept_pictures import KeptPictures
 from tiles.kernel import kernel
 from tiles.local_frame import ToGeocentric
 from tiles.mesh.batch import HIGHEST_M, LOWEST_M, LeftOut, MeshBatch, Shown
+from tiles.mesh.straight import Straights
 from tiles.metadata import MetadataClass, PropertyTable, property_table
 from tiles.node import Summary
 from tiles.placed import instances_of
-from tiles.recipes import Instanced
+from tiles.recipes import Instanced, Tube
 from tiles.shared_fits import SharedFits
 from tiles.source import Source
 from tiles.statistics import Statistics, statistics_of
+from tiles.straight_instances import straight_instances
 from tiles.texels import TEXEL_M
 from tiles.wkb import select
 
@@ -73,42 +76,51 @@ class Drawing:
 
     def finest(self, source: Source, rows: NDArray[np.int64]) -> Drawn:
         """Return the content of ``rows`` of ``source`` in their finest form."""
+        if isinstance(source.recipe, Tube):
+            return self._draw(source, rows, *source.recipe.parts(select(source.geometries, rows), rows))
         return self._draw(source, rows, source.mesh(rows))
 
     def coarser(self, source: Source, rows: NDArray[np.int64]) -> Drawn:
         """Return the content of ``rows``, which can all be drawn, in the coarser form of those that have one."""
         return self._draw(source, rows, source.coarse_mesh(rows))
 
-    def _draw(self, source: Source, rows: NDArray[np.int64], mesh: MeshBatch) -> Drawn:
-        unfit, reason = _absurd(mesh), LeftOut.ELEVATION_ABSURD
-        if len(unfit) == 0 and not mesh.is_empty:
-            projection = self._fits.over(mesh.positions)
-            reached = projection.reaches(mesh.positions)
-            unfit, reason = np.unique(mesh.feature[~reached]), LeftOut.OUTSIDE_CRS
+    def _draw(self, source: Source, rows: NDArray[np.int64], mesh: MeshBatch, pipes: Straights | None = None) -> Drawn:
+        """Return the content of ``rows``, which are drawn by ``mesh`` and, those that are, by ``pipes``."""
+        points, owner = _points(mesh, pipes)
+        is_empty = mesh.is_empty and not pipes
+        unfit, reason = _absurd(points, owner), LeftOut.ELEVATION_ABSURD
+        if len(unfit) == 0 and not is_empty:
+            projection = self._fits.over(points)
+            reached = projection.reaches(points)
+            unfit, reason = np.unique(owner[~reached]), LeftOut.OUTSIDE_CRS
         if len(unfit):
             return self._without(source, rows, unfit, reason)
-        if mesh.is_empty:
+        if is_empty:
             return Drawn(rows, mesh.left_out, mesh, None, None, {})
         drawn = mesh.left_out == LeftOut.DRAWN
         row_of = (np.cumsum(drawn) - 1).astype(np.uint32)
-        local, region = projection.project(mesh.positions, mesh.stands_as)
-        tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, row_of[mesh.feature], mesh.surface)
-        material = Material(not mesh.is_closed, source.recipe.opacity)
-        table = property_table(source.table, rows[drawn])
+        local, region = projection.project(points, mesh.stands_as)
+        table, instances, textured = property_table(source.table, rows[drawn]), list[Instances](), 0
         if isinstance(source.recipe, Instanced):
             placements = source.recipe.placements(select(source.geometries, rows), rows)
-            shown = instances_of(placements, projection, row_of.astype(np.int64))
-            glb = write_instances(projection.frame, shown, self.metadata, table, meshopt=self.encoding.meshopt)
-            textured = 0
+            instances = instances_of(placements, projection, row_of.astype(np.int64))
+        elif pipes:
+            ends = local[len(mesh.positions) :].reshape(-1, 2, 3)
+            instances, region = straight_instances(pipes, ends, row_of.astype(np.int64)), region.widened(pipes.reach_m)
+        if isinstance(source.recipe, Instanced) or mesh.is_empty:
+            glb = write_instances(projection.frame, instances, self.metadata, table, meshopt=self.encoding.meshopt)
         else:
+            local = local[: len(mesh.positions)]
+            tile_mesh = TileMesh(projection.frame, local, mesh.normals, mesh.triangles, row_of[mesh.feature], mesh.surface)
+            material = Material(not mesh.is_closed, source.recipe.opacity)
             picture = None if mesh.shown is None else self._picture(mesh, mesh.shown, table)
-            glb = write_glb(tile_mesh, self.metadata, table, self.encoding, material, picture)
+            glb = write_glb(tile_mesh, self.metadata, table, self.encoding, material, picture, instances)
             textured = 0 if picture is None else len(np.unique(mesh.feature[picture.is_shown]))
         accuracy = {
             "projection_residual_m": projection.residual_m,
             "position_error_m": glb.position_error_m,
             "quantization_step_m": glb.step_m,
-            "chord_error_m": mesh.chord_error_m,
+            "chord_error_m": max(mesh.chord_error_m, 0.0 if pipes is None else pipes.chord_error_m),
         }
         return Drawn(rows, mesh.left_out, mesh, glb.data, region, accuracy, textured)
 
@@ -153,9 +165,17 @@ def summary_of(source: Source, drawn: Drawn) -> Summary:
     )
 
 
-def _absurd(mesh: MeshBatch) -> NDArray[np.uint32]:
-    """Return the features with a vertex where nothing is built."""
-    return np.unique(mesh.feature[_beyond(mesh.positions, LOWEST_M, HIGHEST_M)])
+def _points(mesh: MeshBatch, pipes: Straights | None) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
+    """Return the vertices of ``mesh`` and the ends of ``pipes``, and the features they are of."""
+    if not pipes:
+        return mesh.positions, mesh.feature
+    ends, owner = pipes.ends_m.reshape(-1, 3), np.repeat(pipes.feature, 2).astype(np.uint32)
+    return np.concatenate([mesh.positions, ends]), np.concatenate([mesh.feature, owner])
+
+
+def _absurd(points: NDArray[np.float64], owner: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return the features with a point where nothing is built."""
+    return np.unique(owner[_beyond(points, LOWEST_M, HIGHEST_M)])
 
 
 @kernel

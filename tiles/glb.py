@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,13 +13,16 @@ from numpy.typing import NDArray
 from tiles import surfaces
 from tiles.binary_chunk import BYTE, FLOAT, UNSIGNED_BYTE, UNSIGNED_SHORT, BinaryChunk, Json, container
 from tiles.extent import extent
+from tiles.instance_nodes import REQUIRED as INSTANCES_REQUIRED
+from tiles.instance_nodes import USED as INSTANCES_USED
+from tiles.instance_nodes import Instances, instance_nodes
 from tiles.kernel import kernel
 from tiles.local_frame import LocalFrame
 from tiles.metadata import MetadataClass, PropertyTable
 from tiles.outlines import outline
 from tiles.stored_vertices import Order, Quantization, codec_order, quantization_for, stored_normals, stored_positions
 
-ENGINE_VERSION = 5
+ENGINE_VERSION = 6
 """Part of every GLB, hence of every content hash: raise it whenever the same features give other bytes."""
 ACCURACY_M = 0.005
 """How far a quantized position may lie from the true one, unless a caller says otherwise."""
@@ -105,11 +109,12 @@ def write_glb(
     encoding: Encoding,
     material: Material | None = None,
     picture: Picture | None = None,
+    instances: Sequence[Instances] = (),
 ) -> Glb:
     """Return one self-contained GLB: the same bytes for the same arguments, nothing in it of revision, time or other tiles.
 
     The root node turns local z-up metres into geocentric metres (glTF y-up); each of its children undoes the quantization of one part.
-    What shows the ``picture`` is a part of its own, with a material of its own.
+    What shows the ``picture`` is a part of its own, with a material of its own. ``instances`` follow as nodes of theirs.
     """
     binary = BinaryChunk(encoding.meshopt)
     nodes: list[Json] = []
@@ -124,6 +129,10 @@ def write_glb(
         error, step = max(error, grid.error_m), max(step, grid.step_m or 0.0)
     used = ["EXT_mesh_features", "EXT_structural_metadata"] + [OUTLINE] * (encoding.outlines and mesh.surface is not None)
     required = ["KHR_mesh_quantization"] * encoding.quantize + ["EXT_meshopt_compression"] * encoding.meshopt
+    if instances:
+        shown = instance_nodes(binary, instances, table.count, len(meshes))
+        nodes, meshes, error = nodes + shown.nodes, meshes + shown.meshes, max(error, shown.error_m)
+        used, required = [*used, *INSTANCES_USED], list(dict.fromkeys([*INSTANCES_REQUIRED, *required]))
     required += [WEBP] * (picture is not None)
     plain = material or Material()
     document: Json = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.instanced_glb import Instances
+from tiles.instance_nodes import Instances
 from tiles.local_frame import Projection
 from tiles.mesh.placement import Placement
 

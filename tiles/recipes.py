@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -18,11 +18,12 @@ from tiles.mesh.fitting_models import FITTINGS, MARKER
 from tiles.mesh.pipe_section import Outlines, Pipes, ZReference, outlines
 from tiles.mesh.placement import Placement, as_mesh
 from tiles.mesh.profile import BOX, faces_of, has_corners
+from tiles.mesh.straight import Straights, straights
 from tiles.mesh.tube import tube
 from tiles.mesh.view import LONGEST_RANGE_M, Sights, slices, view
 from tiles.mesh.well import Wells, shafts, well
 from tiles.metadata import index_texts
-from tiles.wkb import Geometries, Squares, bounding_squares
+from tiles.wkb import Geometries, Squares, bounding_squares, select
 from twin.errors import TwinError
 from twin.model import FeatureType
 
@@ -187,6 +188,10 @@ class Envelope(Extrude):
     opacity: ClassVar[float] = 0.35
 
 
+_STRAIGHT_WEIGHT = 6
+"""What a straight closed pipe counts for in vertices: its instances take the bytes of so many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tube(Recipe):
     """Lines to pipes, whose ``outline`` follows from what is known of them."""
@@ -197,12 +202,25 @@ class Tube(Recipe):
     def vertices(self, geometries: Geometries, /) -> NDArray[np.int64]:
         """Return two rings a segment of the outer section and of each bore, and what closes both ends."""
         outline, bores = self.outline, bores_of(self.pipes, self.outline)
+        straight = straights(geometries, outline, bores.count == 0).feature
         cornered = has_corners(outline.shape)
         around = np.where(cornered, 2, 1) * faces_of(outline.shape, outline.sides)
         segments = np.maximum(points_per_feature(geometries) - 1, 1)
         ends = np.where(cornered | (bores.count > 0), around, outline.sides // 2 + 1)
         ends = np.where(outline.shape == BOX, 4 + 12 * np.diff(bores.offsets), ends)
-        return 2 * around * (1 + bores.count) * segments + 2 * ends
+        vertices = 2 * around * (1 + bores.count) * segments + 2 * ends
+        vertices[straight] = _STRAIGHT_WEIGHT
+        return vertices
+
+    def parts(self, geometries: Geometries, rows: NDArray[np.int64], /) -> tuple[MeshBatch, Straights]:
+        """Return what :meth:`mesh` has in triangles as straight pipes, and the mesh of all others."""
+        pipes, outline = self.pipes.rows(rows), self.outline.rows(rows)
+        straight = straights(geometries, outline, bores_of(pipes, outline).count == 0)
+        others = np.setdiff1d(np.arange(len(rows)), straight.feature, assume_unique=True)
+        mesh = tube(select(geometries, others), pipes.rows(others), outline.rows(others))
+        left_out = np.zeros(len(rows), np.uint8)
+        left_out[others] = mesh.left_out
+        return replace(mesh, feature=others[mesh.feature].astype(np.uint32), left_out=left_out), straight
 
     def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the pipes of ``rows``."""

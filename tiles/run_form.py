@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tiles.blocks import colour_property
 from tiles.far_form import FarTile
 from tiles.glb import Encoding
-from tiles.instanced_glb import Instances, write_instances
+from tiles.instance_nodes import Instances
+from tiles.instanced_glb import write_instances
 from tiles.local_frame import ToGeocentric, fit_projection
 from tiles.mesh.batch import LeftOut, MeshBatch
 from tiles.mesh.profile import BOX, ROUND, has_corners
@@ -22,6 +23,7 @@ from tiles.recipes import Tube, Well
 from tiles.represented import Represented
 from tiles.runs import Runs, Sections, from_bytes, gather, runs_of, straight_runs, summary, to_bytes
 from tiles.source import Source
+from tiles.straight_instances import along
 from tiles.tiling import FINEST_LEVEL, Cell
 from tiles.wkb import Geometries, select
 from twin.model import FeatureType
@@ -121,11 +123,8 @@ def _instances(
     start, end = ends[mine, 0], ends[mine, 1]
     way = end - start
     length = np.maximum(np.linalg.norm(way, axis=1), 0.01)
-    yaw, pitch = np.arctan2(way[:, 1], way[:, 0]) / 2, -np.arctan2(way[:, 2], np.hypot(way[:, 0], way[:, 1])) / 2
-    turned, tilted = (np.cos(yaw), np.sin(yaw)), (np.cos(pitch), np.sin(pitch))
-    quaternion = [-turned[1] * tilted[1], turned[0] * tilted[1], turned[1] * tilted[0], turned[0] * tilted[0]]
     scale = np.column_stack([length, size[mine]])
-    return Instances(_unit(form), (start + end) / 2, np.column_stack(quaternion), scale, row_of[mine])
+    return Instances(_unit(form), (start + end) / 2, along(way), scale, row_of[mine])
 
 
 @functools.cache

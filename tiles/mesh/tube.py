@@ -23,7 +23,8 @@ from tiles.mesh.profile import (
 from tiles.mesh.sweep import Cells, Ending, Paths, Sections, plain_paths, sweep
 from tiles.wkb import EMPTY, OK, Geometries
 
-_REPEATED_M = 1e-4
+REPEATED_M = 1e-4
+"""Points of a line that are nearer to one another are one."""
 _DEGENERATE = int(LeftOut.GEOMETRY_DEGENERATE)
 WIDEST_M = 20.0
 """No pipe or culvert section is larger: a greater size is an error of unit."""
@@ -136,7 +137,7 @@ def _line(coordinates: NDArray[np.float64], shift_m: float, longest: float, out:
     count, previous = 1, 0
     for i in range(1, len(coordinates)):
         length = _distance(coordinates, previous, i)
-        if length < _REPEATED_M:
+        if length < REPEATED_M:
             continue
         pieces = int(np.ceil(length / longest))
         for p in range(1, pieces + 1):

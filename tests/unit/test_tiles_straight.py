@@ -1,0 +1,156 @@
+"""Straight closed pipes as instances: the vertices that their triangles would have, at any length and in any direction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.tile_features import GEOCENTRIC, PIPE, SEPARATION_M, features, numbers, texts, to_geocentric
+from tiles.build import BuildOptions, TilesetTarget, build_tileset
+from tiles.checker import check_glb
+from tiles.columns import Column, FeatureColumns
+from tiles.content import Drawing
+from tiles.glb import Encoding
+from tiles.memory_store import MemoryStore
+from tiles.mesh.batch import LeftOut
+from tiles.mesh.pipe_section import Pipes, ZReference, outlines
+from tiles.mesh.profile import Shape
+from tiles.metadata import metadata_class
+from tiles.recipes import Tube
+from tiles.source import Source, make_source
+from tiles.wkb import Geometries, read_wkb
+
+E0, N0 = 497_000.0, 3_521_000.0
+METADATA = metadata_class(PIPE)
+type Line = list[tuple[float, float, float]]
+
+
+def survey(lines: list[Line], size_mm: list[float | tuple[float, float]]) -> FeatureColumns:
+    """Pipes about the lines, which are relative to a place in the city: circles, or boxes of width and height."""
+    box = [size if isinstance(size, tuple) else (None, None) for size in size_mm]
+    columns: dict[str, Column] = {
+        "segment_id": texts(str(i) for i in range(len(lines))),
+        "outer_diameter_mm": numbers(None if isinstance(size, tuple) else size for size in size_mm),
+        "width_mm": numbers(width for width, _ in box),
+        "section_height_mm": numbers(height for _, height in box),
+        "z_reference": texts(["axis"] * len(lines)),
+    }
+    return features([shapely.LineString([(E0 + x, N0 + y, z) for x, y, z in line]) for line in lines], columns)
+
+
+def ready(run: FeatureColumns) -> Source:
+    return make_source(run, PIPE, METADATA)
+
+
+def decoded(source: Source, *, meshopt: bool = True) -> tuple[np.ndarray, float]:
+    """E, N, H of all vertices that a content of all features shows, and how far it says they may be off."""
+    drawn = Drawing(METADATA, to_geocentric, Encoding(meshopt=meshopt)).finest(source, np.arange(len(source)))
+    assert drawn.glb is not None
+    report = check_glb(drawn.glb)
+    assert report.problems == []
+    assert report.fids is not None
+    assert report.fids.tolist() == source.features.fid[drawn.left_out == LeftOut.DRAWN].tolist()
+    e, n, h = GEOCENTRIC.transform(*report.positions.T, direction="INVERSE")
+    return np.column_stack([e, n, np.asarray(h) - SEPARATION_M]), drawn.accuracy["position_error_m"]
+
+
+def farthest(points: np.ndarray, others: np.ndarray) -> float:
+    """The greatest distance from one of the points to the nearest of the others."""
+    return float(max(np.linalg.norm(others - point, axis=1).min() for point in points))
+
+
+ends = st.tuples(st.floats(-170, 170), st.floats(-170, 170), st.floats(-15, 5))
+
+
+@given(st.lists(st.tuples(ends, ends), min_size=1, max_size=4), st.sampled_from([100.0, 700.0, 2400.0, (1200.0, 500.0)]), st.booleans())
+@settings(max_examples=12, deadline=None)
+def test_instances_are_the_vertices_of_their_triangles(lines: list[tuple], size: float, meshopt: bool) -> None:
+    kept = [[a, b] for a, b in lines if np.hypot(b[0] - a[0], b[1] - a[1]) > 1] or [[(0, 0, 0), (9, 0, 0)]]
+    source = ready(survey(kept, [size] * len(kept)))
+    assert isinstance(source.recipe, Tube)
+    rows = np.arange(len(source))
+    mesh, straight = source.recipe.parts(source.geometries, rows)
+    assert mesh.is_empty
+    assert straight.feature.tolist() == rows.tolist()
+    points, error_m = decoded(source, meshopt=meshopt)
+    meant = source.mesh(rows).positions
+    assert 0 < error_m <= 0.005
+    assert farthest(meant, points) <= error_m + 1e-4
+    assert farthest(points, meant) <= error_m + 1e-4
+
+
+def test_circles_of_any_size_have_the_polygon_of_the_one_that_needs_most_sides() -> None:
+    sizes = [60.0, 300.0, 3000.0]
+    source = ready(survey([[(0, 20 * i, 0), (15, 20 * i + 8, -1)] for i in range(3)], sizes))
+    points, _ = decoded(source)
+    for i, diameter in enumerate(sizes):
+        a, b = np.array([E0, N0 + 20 * i, 0]), np.array([E0 + 15, N0 + 20 * i + 8, -1])
+        mine = points[np.abs(points[:, 1] - N0 - 20 * i - 4) < 8]
+        along = (mine - a) @ (b - a) / np.linalg.norm(b - a)
+        aside = np.linalg.norm(mine - a - along[:, None] * (b - a) / np.linalg.norm(b - a), axis=1)
+        on_tube = (np.abs(along) < 0.01) | (np.abs(along - np.linalg.norm(b - a)) < 0.01)
+        assert np.abs(aside[on_tube] - diameter / 2000).max() < 0.01
+        assert [along.min(), along.max()] == pytest.approx([-diameter / 2000, np.linalg.norm(b - a) + diameter / 2000], abs=0.01)
+
+
+ONE = [(0.0, 0.0, 0.0), (30.0, 0.0, 0.0)]
+TRIANGLES: dict[str, list[Line]] = {
+    "a bend": [[*ONE, (30.0, 30.0, 0.0)]],
+    "upright": [[(0.0, 0.0, 0.0), (0.01, 0.0, 12.0)]],
+    "longer than a straight edge may be": [[(0.0, 0.0, 0.0), (600.0, 0.0, 0.0)]],
+}
+
+
+@pytest.mark.parametrize("kind", TRIANGLES)
+def test_what_is_not_straight_from_end_to_end_stays_triangles(kind: str) -> None:
+    source = ready(survey([*TRIANGLES[kind], [(0.0, 50.0, 0.0), (20.0, 50.0, 0.0)]], [300.0, 300.0]))
+    assert isinstance(source.recipe, Tube)
+    mesh, straight = source.recipe.parts(source.geometries, np.arange(2))
+    assert (np.unique(mesh.feature).tolist(), straight.feature.tolist()) == ([0], [1])
+    points, error_m = decoded(source)
+    meant = source.mesh(np.arange(2)).positions
+    assert max(farthest(meant, points), farthest(points, meant)) <= error_m + 1e-4
+
+
+def line_of(points: Line) -> Geometries:
+    content = np.frombuffer(bytearray(shapely.to_wkb(shapely.LineString(points), byte_order=1)), np.uint8)
+    return read_wkb(content, np.array([0, len(content)]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "wall", "holes", "reference"),
+    [(Shape.ROUND, 0.1, 0, ZReference.INVERT), (Shape.BOX, 0.1, 1, ZReference.INVERT), (Shape.BOX, np.nan, 4, ZReference.TOP),
+     (Shape.EGG, np.nan, 0, ZReference.AXIS), (Shape.ARCH, np.nan, 0, ZReference.AXIS)],
+)  # fmt: skip
+def test_what_is_open_or_neither_circle_nor_box_stays_triangles(shape: Shape, wall: float, holes: int, reference: ZReference) -> None:
+    size = np.array([1.0])
+    pipes = Pipes(np.array([shape]), size, size, size, np.array([wall]), np.array([False]), np.array([holes]), np.array([reference]))
+    mesh, straight = Tube(pipes, outlines(pipes)).parts(line_of(ONE), np.arange(1))
+    assert not straight
+    assert not mesh.is_empty
+
+
+def test_reasons_for_leaving_out_are_those_of_the_triangles() -> None:
+    lines: list[Line] = [ONE, ONE, ONE, [(0.0, 0.0, 0.0), (0.0, 0.0, 0.0)], [(0.0, 9.0, 20_000.0), (9.0, 9.0, 20_000.0)], ONE]
+    run = survey(lines, [300.0, 0.0, 60_000.0, 300.0, 300.0, 200.0])
+    drawn = Drawing(METADATA, to_geocentric, Encoding()).finest(ready(run), np.arange(6))
+    assert [LeftOut(reason).name for reason in drawn.left_out] == [
+        "DRAWN", "SIZE_MISSING", "SIZE_ABSURD", "GEOMETRY_DEGENERATE", "ELEVATION_ABSURD", "DRAWN",
+    ]  # fmt: skip
+
+
+def test_a_leaf_of_straight_pipes_takes_few_bytes() -> None:
+    """36 of them and their attributes: triangles alone would take more than 200 bytes each."""
+    rng = np.random.default_rng(5)
+    start = np.column_stack([rng.uniform(0, 800, (1500, 2)), rng.uniform(-3, 0, 1500)])
+    way = np.column_stack([rng.uniform(-40, 40, (1500, 2)), rng.uniform(-1, 1, 1500)])
+    lines: list[Line] = [[tuple(a), tuple(a + b)] for a, b in zip(start.round(3), way.round(3), strict=True)]  # type: ignore[misc]
+    store = MemoryStore()
+    run = survey(lines, rng.choice([100.0, 200.0, 300.0, 600.0], 1500).tolist())
+    summary = build_tileset([run], PIPE, to_geocentric, TilesetTarget("net", 1, "open", "2.25.1."), store, options=BuildOptions())
+    assert summary.contents == 1
+    assert summary.content_bytes / 1500 < 70
+    assert summary.accuracy["fidelity_m"] <= 0.01

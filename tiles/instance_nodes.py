@@ -1,0 +1,143 @@
+"""Nodes of a glTF document that show one model many times: EXT_mesh_gpu_instancing, every instance a feature (EXT_instance_features)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.binary_chunk import BYTE, FLOAT, UNSIGNED_BYTE, UNSIGNED_SHORT, BinaryChunk, Json
+from tiles.mesh.batch import MeshBatch
+from tiles.stored_vertices import codec_order, stored_normals
+
+USED = ("EXT_instance_features",)
+REQUIRED = ("EXT_mesh_gpu_instancing", "KHR_mesh_quantization")
+_PLACE_STEP_M, _SIZE_STEP_M = 2.0**-9, 2.0**-12
+_TURN_ERROR_M = 0.001
+"""How far the rounding of its rotation may move the far end of an instance."""
+_FINEST_TURN = 2.0**-22
+_MODEL_STEP = 2.0**-14
+"""Grid of a model's own positions: a sixteenth of a millimetre, times the scale of an instance."""
+_MOST_STEPS = 2**23
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """A unit ``model`` and its places in a local frame, z up.
+
+    ``translation`` (n, 3) metres; ``rotation`` (n, 4) unit quaternions x, y, z, w; ``scale`` (n, 3) metres, positive; ``feature`` (n,)
+    row of the property table, below 65,536; ``shade`` (v,) uint8 darkens the feature's colour on the model's vertices, 255 not at all.
+    An array that several have in common is stored once.
+    """
+
+    model: MeshBatch
+    translation: NDArray[np.float64]
+    rotation: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    feature: NDArray[np.int64]
+    shade: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceNodes:
+    """``nodes``, the ``meshes`` they show (counted from the first), and how far any point may lie from where it should."""
+
+    nodes: list[Json]
+    meshes: list[Json]
+    error_m: float
+
+
+def instance_nodes(binary: BinaryChunk, groups: Sequence[Instances], feature_count: int, first_mesh: int = 0) -> InstanceNodes:
+    """Append what ``groups`` (those without any instance are passed over) are drawn by to ``binary``; return their nodes and meshes.
+
+    Meshes show material 0. Numbers are multiples of steps that are powers of two: meshopt leaves little of them.
+    """
+    shown = [group for group in groups if len(group.feature)]
+    stored = _Stored(binary)
+    nodes, meshes, error = list[Json](), list[Json](), 0.0
+    for group in shown:
+        attributes, rounding_m = stored.attributes(group)
+        extensions: Json = {
+            "EXT_mesh_gpu_instancing": {"attributes": attributes},
+            "EXT_instance_features": {"featureIds": [{"featureCount": feature_count, "attribute": 0, "propertyTable": 0}]},
+        }
+        nodes.append({"mesh": first_mesh + len(meshes), "extensions": extensions})
+        meshes.append({"primitives": [_model(binary, group.model, group.shade)]})
+        error = max(error, rounding_m)
+    return InstanceNodes(nodes, meshes, error)
+
+
+class _Stored:
+    """Attributes of instances, one accessor an array, and what rounding them costs."""
+
+    def __init__(self, binary: BinaryChunk) -> None:
+        self._binary = binary
+        self._vectors: dict[int, tuple[int, float]] = {}
+        self._features: dict[int, int] = {}
+
+    def attributes(self, group: Instances) -> tuple[Json, float]:
+        """Return the attributes of ``group`` and how far a point of it may lie from where it should, metres."""
+        reach = np.sqrt((np.abs(group.model.positions).max(axis=0) ** 2 @ (group.scale**2).T).max())
+        place, place_error = self._vector(group.translation, _PLACE_STEP_M)
+        turn, turn_error = self._vector(group.rotation, _turn_step(float(reach)))
+        size, size_error = self._vector(group.scale, _SIZE_STEP_M, least=_SIZE_STEP_M)
+        width = float(np.abs(group.model.positions).max())
+        off = np.abs(_on_grid(group.model.positions) - group.model.positions).max(axis=0)
+        of_model = float(np.linalg.norm(off * group.scale, axis=1).max())
+        told: Json = {"TRANSLATION": place, "ROTATION": turn, "SCALE": size, "_FEATURE_ID_0": self._feature(group.feature)}
+        return told, place_error + _TURNED * turn_error * float(reach) + size_error * width + of_model
+
+    def _vector(self, values: NDArray[np.float64], step: float, least: float | None = None) -> tuple[int, float]:
+        """Return the accessor of ``values`` (n, k), in multiples of ``step`` where that reaches, and how long a vector rounding adds."""
+        if id(values) in self._vectors:
+            return self._vectors[id(values)]
+        kind = f"VEC{values.shape[1]}"
+        if np.abs(values).max() < _MOST_STEPS * step:
+            steps = np.rint(values / step)
+            rounded = ((steps if least is None else np.maximum(steps, least / step)) * step).astype(np.float32)
+            view, error = self._binary.wide(rounded, step), step / 2
+        else:
+            rounded = values.astype(np.float32)
+            view, error = self._binary.vertices(rounded), float(np.spacing(np.abs(rounded).max())) / 2
+        stored = self._binary.accessor(view, FLOAT, kind, len(values)), error * float(np.sqrt(values.shape[1]))
+        self._vectors[id(values)] = stored
+        return stored
+
+    def _feature(self, values: NDArray[np.int64]) -> int:
+        if id(values) not in self._features:
+            rows = np.zeros((len(values), 2), np.uint16)
+            rows[:, 0] = values
+            self._features[id(values)] = self._binary.accessor(self._binary.vertices(rows), UNSIGNED_SHORT, "SCALAR", len(values))
+        return self._features[id(values)]
+
+
+_TURNED = 6.0
+"""Bound of the change of a rotation's matrix, whichever of the usual formulas a client has, by that of its unit quaternion."""
+
+
+def _turn_step(reach_m: float) -> float:
+    """Return the step of rotations of what reaches so far: 2⁻¹⁸ up to 44 m. Integers of 16 bits would move the end of 100 m by 18 mm."""
+    step = _TURN_ERROR_M / (_TURNED * max(reach_m, 1.0))
+    return max(float(2.0 ** np.floor(np.log2(step))), _FINEST_TURN)
+
+
+def _on_grid(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.rint(positions / _MODEL_STEP) * _MODEL_STEP
+
+
+def _model(binary: BinaryChunk, model: MeshBatch, shade: NDArray[np.uint8] | None) -> Json:
+    order = codec_order(model.triangles, len(model.positions), None)
+    positions = _on_grid(model.positions[order.vertices]).astype(np.float32)
+    low, high = positions.min(axis=0).tolist(), positions.max(axis=0).tolist()
+    count, normals = len(positions), stored_normals(model.normals, order, quantize=True)
+    attributes = {
+        "POSITION": binary.accessor(binary.wide(positions, _MODEL_STEP), FLOAT, "VEC3", count, min=low, max=high),
+        "NORMAL": binary.accessor(binary.vertices(normals), BYTE, "VEC3", count, normalized=True),
+    }
+    if shade is not None:
+        grey = np.column_stack([shade, shade, shade, np.zeros_like(shade)])[order.vertices]
+        attributes["COLOR_0"] = binary.accessor(binary.vertices(grey), UNSIGNED_BYTE, "VEC3", count, normalized=True)
+    indices = binary.accessor(binary.triangles(order.triangles), UNSIGNED_SHORT, "SCALAR", order.triangles.size)
+    return {"attributes": attributes, "indices": indices, "material": 0, "mode": 4}

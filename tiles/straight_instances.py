@@ -1,0 +1,73 @@
+"""Straight pipes in a content's local frame as instances of unit models: a tube and the two halves of a ball, or a box."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiles.instance_nodes import Instances
+from tiles.mesh.batch import MeshBatch
+from tiles.mesh.profile import BOX, ROUND, balance
+from tiles.mesh.straight import Straights
+from tiles.mesh.sweep import Ending, Sections, plain_paths, sweep
+
+
+def straight_instances(pipes: Straights, ends: NDArray[np.float64], row_of: NDArray[np.int64]) -> list[Instances]:
+    """Return the instances of ``pipes`` whose axes end at ``ends`` (n, 2, 3) of the local frame.
+
+    ``row_of`` gives the row in the property table of each feature of the run. All circles have the polygon of the one that needs most
+    sides. A ball is not stretched as its tube is, so it is a model of its own; both halves are turned as their tube.
+    """
+    way = ends[:, 1] - ends[:, 0]
+    length, rotation = np.linalg.norm(way, axis=1), along(way)
+    groups = []
+    if (box := np.flatnonzero(pipes.is_box)).size:
+        scale = np.column_stack([length, pipes.width_m, pipes.height_m])[box]
+        groups.append(Instances(_box(), ends[box, 0], rotation[box], scale, row_of[pipes.feature[box]]))
+    if (tube := np.flatnonzero(~pipes.is_box)).size:
+        sides = pipes.most_sides
+        across = pipes.width_m[tube] * balance(np.array([sides]))
+        start, turned, feature = ends[tube, 0], rotation[tube], row_of[pipes.feature[tube]]
+        ball = np.column_stack([across, across, across])
+        body, first, last = _tube(sides)
+        groups.append(Instances(body, start, turned, np.column_stack([length[tube], across, across]), feature))
+        groups.append(Instances(first, start, turned, ball, feature))
+        groups.append(Instances(last, ends[tube, 1], turned, ball, feature))
+    return groups
+
+
+def along(way: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the unit quaternions (n, 4) x, y, z, w that turn x to ``way`` (n, 3) and leave y level."""
+    yaw, pitch = np.arctan2(way[:, 1], way[:, 0]) / 2, -np.arctan2(way[:, 2], np.hypot(way[:, 0], way[:, 1])) / 2
+    turn, straight, tilt, level = np.sin(yaw), np.cos(yaw), np.sin(pitch), np.cos(pitch)
+    return np.column_stack([-turn * tilt, straight * tilt, turn * level, straight * level])
+
+
+@functools.cache
+def _box() -> MeshBatch:
+    """Return the box of width and height 1 about the x axis, from 0 to 1."""
+    return _swept(BOX, 4, Ending.FLAT)
+
+
+@functools.cache
+def _tube(sides: int) -> tuple[MeshBatch, MeshBatch, MeshBatch]:
+    """Return the tube of diameter 1 about the x axis from 0 to 1, and halves of a ball about the origin: behind it and ahead of it."""
+    closed = _swept(ROUND, sides, Ending.BALL)
+    x = closed.positions[closed.triangles, 0]
+    return _swept(ROUND, sides, Ending.NONE), _part(closed, (x <= 0).all(axis=1), 0.0), _part(closed, (x >= 1).all(axis=1), 1.0)
+
+
+def _swept(shape: int, sides: int, ending: Ending) -> MeshBatch:
+    points, half = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]), np.array([0.5])
+    section = Sections.closed(np.array([shape]), half, half, np.array([sides]), np.array([int(ending)]))
+    return sweep(plain_paths(points, np.array([0, 2]), section, np.zeros(1, np.int64)), np.zeros(1, np.uint8))
+
+
+def _part(mesh: MeshBatch, chosen: NDArray[np.bool_], x_m: float) -> MeshBatch:
+    """Return the ``chosen`` triangles of ``mesh``, what lies at ``x_m`` at the origin."""
+    vertices, renumbered = np.unique(mesh.triangles[chosen], return_inverse=True)
+    positions = mesh.positions[vertices] - [x_m, 0.0, 0.0]
+    triangles = renumbered.reshape(-1, 3).astype(np.uint32)
+    return MeshBatch(positions, mesh.normals[vertices], triangles, mesh.feature[vertices], mesh.left_out)
