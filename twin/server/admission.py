@@ -1,20 +1,26 @@
 """Pages and features are refused before anything is done for them when as many wait as may.
 
-A refusal that has come as far as the queue costs half of an answer, and all the while finished rows wait for the event loop: at twice
-as many requests as can be answered, that alone would halve how many are.
+More statements at once than there are processors make none of them faster, and take the processor from the event loop that sends what is
+finished; and a refusal that comes as far as the pool costs half of an answer. So pages wait here, for one of a few places, and who is
+refused gets bytes that are ready.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ogc.negotiation import LANGUAGE_TAGS, Language, spoken_language
 from twin.db import overloaded
-from twin.query.execute import AsyncPool, is_full
-from twin.server.problems import problem
+from twin.server.problems import problem, request_id
+from twin.server.waiting_line import LineLimits, Place, WaitingLine
 
+PAGE_LIMITS = LineLimits(places=3, standing=6, sudden=32, sudden_s=0.05, long_s=0.25)
+"""Of one web process. Who is at work for long, as with 10,000 features, leaves his place to the next and only keeps his connection."""
 _PAGE = re.compile(r"/ogc/collections/[^/]+/items(?:/[^/]+)?/?")
 _FORM = re.compile(rb"(?:^|&)f=([^&]*)")
 _FORMS = frozenset({b"json", b"html"})
@@ -24,25 +30,92 @@ _MEDIA = frozenset({b"", b"*/*", b"application/json", b"application/geo+json", b
 
 
 class Admission:
-    """Answers 503 ``overloaded`` to a request for a page or a feature that the queue before ``pool`` has no room for.
+    """Has requests for a page or a feature wait for their turn, and answers 503 ``overloaded`` where no more may wait.
 
     Files and counts, which have connections of their own, what may be known without any, and whatever is not surely a page, go on: the
-    pool itself refuses what it cannot take.
+    pool itself refuses what it cannot take. A place is held until the answer begins, however slowly the caller reads it.
     """
 
     path = "/ogc/collections/{collection}/items"
     """What a refusal is counted under."""
 
-    def __init__(self, app: ASGIApp, pool: AsyncPool) -> None:
-        self._app, self._pool = app, pool
+    def __init__(self, app: ASGIApp, line: WaitingLine) -> None:
+        self._app, self._line = app, line
+        self._refusals = {language: _Refusal(language) for language in LANGUAGE_TAGS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and _PAGE.fullmatch(scope["path"]) and is_full(self._pool) and _asks_for_page(scope):
-            scope["route"] = self
-            await problem(Request(scope), overloaded())(scope, receive, send)
-        else:
+        """Pass the request on when it is its turn, or refuse it."""
+        if scope["type"] != "http" or not _PAGE.fullmatch(scope["path"]) or not _asks_for_page(scope):
             await self._app(scope, receive, send)
+        elif (place := self._line.take()) is not None:
+            await self._answer(place, scope, receive, send)
+        elif self._line.is_full() or (place := await _turn(self._line, receive)) is None:
+            scope["route"] = self
+            request = Request(scope)
+            await self._refusals[spoken_language(request)].send(request, send)
+        else:
+            await self._answer(place, scope, _without_content(receive), send)
+
+    async def _answer(self, place: Place, scope: Scope, receive: Receive, send: Send) -> None:
+        async def begun(message: Message) -> None:
+            place.give_back()
+            await send(message)
+
+        try:
+            await self._app(scope, receive, begun)
+        finally:
+            place.give_back()
+
+
+class _Refusal:
+    """What those who are refused are told in one language, but for what is of each of them."""
+
+    def __init__(self, language: Language) -> None:
+        asked = Request({"type": "http", "method": "GET", "path": "", "query_string": f"lang={language}".encode(), "headers": []})
+        made = problem(asked, overloaded())
+        self._document = json.loads(bytes(made.body))
+        self._headers = [header for header in made.raw_headers if header[0] not in {b"content-length", b"x-request-id"}]
+
+    async def send(self, request: Request, send: Send) -> None:
+        number = request_id(request)
+        document = self._document | {"instance": request.url.path, "request_id": number}
+        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        own = [(b"content-length", b"%d" % len(body)), (b"x-request-id", number.encode("ascii"))]
+        await send({"type": "http.response.start", "status": 503, "headers": [*self._headers, *own]})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def _turn(line: WaitingLine, receive: Receive) -> Place | None:
+    """Return a place when it is the caller's turn; None if he goes before."""
+    turn, gone = line.join(), asyncio.ensure_future(_until_gone(receive))
+    place = None
+    try:
+        await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)
+        place = turn.result() if turn.done() else None
+    finally:
+        gone.cancel()
+        if place is None:
+            line.leave(turn)
+    return place
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _without_content(receive: Receive) -> Receive:
+    """Return a ``receive`` that begins anew after the content was read; that of a GET means nothing (RFC 9110, 9.3.1)."""
+    begun = False
+
+    async def again() -> Message:
+        nonlocal begun
+        if begun:
+            return await receive()
+        begun = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return again
 
 
 def _asks_for_page(scope: Scope) -> bool:

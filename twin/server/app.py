@@ -15,10 +15,9 @@ from ogc.export_job import ExportMeans
 from ogc.formats import Formats
 from ogc.router import OgcContext, build_router
 from twin.db import connection_string
-from twin.query.execute import AsyncPool
 from twin.server import problems
 from twin.server.access import principal_of
-from twin.server.admission import Admission
+from twin.server.admission import PAGE_LIMITS, Admission
 from twin.server.body_limit import BodyLimitMiddleware
 from twin.server.city import City
 from twin.server.cityjson.formats import cityjson_formats
@@ -45,6 +44,7 @@ from twin.server.routes_below import RoutesBelow
 from twin.server.safe_headers import SafeHeaders
 from twin.server.settings import Settings
 from twin.server.volumes import BuiltVolumes
+from twin.server.waiting_line import WaitingLine
 from twin.tile_cache import TileCache
 from twin.tokens import Tokens
 
@@ -69,7 +69,7 @@ def create_app(city: City) -> FastAPI:
     app.state.events = hub
     metrics, tile_cache = Metrics(), _tile_cache(city)
     pictures = Pictures(city, tile_cache)
-    _surround(app, city.settings, metrics, pools.quick)
+    _surround(app, city.settings, metrics)
     problems.install(app)
     for router in (health_router(city, metrics), imagery_router(city, pictures), tiles_router(city)):
         app.include_router(router)
@@ -133,12 +133,12 @@ async def _listening(hub: EventHub, conninfo: str) -> AsyncIterator[None]:
             await listening
 
 
-def _surround(app: FastAPI, settings: Settings, metrics: Metrics, pool: AsyncPool) -> None:
+def _surround(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     """Put around every route what all of them have in common; what is added last is met first."""
     app.add_middleware(HeadAsGet, prefixes=("/api/", "/scene.json", "/livez", "/readyz", "/metrics"), costly=_NO_HEAD)
     app.add_middleware(BodyLimitMiddleware, unlimited=frozenset({"/api/submissions"}))
     app.add_middleware(RequestForm)
-    app.add_middleware(Admission, pool=pool)
+    app.add_middleware(Admission, line=WaitingLine(PAGE_LIMITS))
     app.add_middleware(SafeHeaders)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     known_as = None if settings.public_url is None else public_address(settings.public_url)

@@ -89,13 +89,13 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    number = _request_id(request)
+    number = request_id(request)
     _LOG.error("request %s %s failed (%s)", request.method, request.url.path, number, exc_info=error)
     detail = Text(f"服务器内部出错（{number}）", f"something went wrong on our side ({number})")
     return _document(request, 500, "internal", detail.in_language(negotiation.spoken_language(request)), {})
 
 
-def _request_id(request: Request) -> str:
+def request_id(request: Request) -> str:
     """Return what the caller (or a proxy before us) calls the request, else a name of our own; the same for one request."""
     given = request.headers.get("x-request-id", "")
     if not _REQUEST_ID.fullmatch(given):
@@ -123,9 +123,9 @@ def _document(
         "code": code,
         "detail": detail,
         "instance": request.url.path,
-        "request_id": _request_id(request),
+        "request_id": request_id(request),
     }
     varying = f"{headers['Vary']}, Accept-Language" if "Vary" in headers else "Accept-Language"
     spoken = {"Content-Language": negotiation.LANGUAGE_TAGS[negotiation.spoken_language(request)], "Vary": varying}
-    headers = headers | spoken | {"X-Request-ID": _request_id(request)}
+    headers = headers | spoken | {"X-Request-ID": request_id(request)}
     return JSONResponse(body, status, headers, media_type="application/problem+json")

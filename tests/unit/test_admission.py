@@ -1,0 +1,232 @@
+"""Pages wait for their turn before anything is done for them, and who finds the line full is told so; all else goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tests.event_loop import run_alone
+from twin.db import overloaded
+from twin.server.admission import Admission
+from twin.server.problems import problem
+from twin.server.routes.health import Metrics, MetricsMiddleware
+from twin.server.waiting_line import LineLimits, WaitingLine
+
+ONE = LineLimits(places=1, standing=1, sudden=1, sudden_s=0.0, long_s=3600.0)
+NONE = LineLimits(places=1, standing=0, sudden=0, sudden_s=0.0, long_s=3600.0)
+PAGES = ["/ogc/collections/houses/items", "/ogc/collections/houses/items/7?f=html", "/ogc/collections/houses/items?limit=9&f=json"]
+OTHERS = [
+    "/ogc/collections/houses/items?f=gpkg",
+    "/ogc/collections/houses",
+    "/ogc/collections/houses/tiles/WebMercatorQuad/14/1/2",
+    "/livez",
+    "/ogc/collections/houses/items?resultType=hits",
+]
+OTHER_HEADERS = [
+    {"If-None-Match": '"7"'},
+    {"Accept": "application/geo+json-seq"},
+    {"Accept": "application/city+json"},
+    {"Accept": "text/csv, application/json;q=0.1"},
+]
+
+
+class Door:
+    """Looks at what comes to it, and answers once it is let."""
+
+    def __init__(self) -> None:
+        self.let = asyncio.Event()
+        self.looked_at: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.looked_at.append(scope["path"])
+        await self.let.wait()
+        await PlainTextResponse(await Request(scope, receive).body() + b"looked at")(scope, receive, send)
+
+
+def client_of(app: ASGIApp) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://city")
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if holds():
+            return
+        await asyncio.sleep(0)
+    raise TimeoutError
+
+
+def full_line() -> WaitingLine:
+    """Return a line before a place that somebody has, in which nobody may wait."""
+    line = WaitingLine(NONE)
+    assert line.take() is not None
+    return line
+
+
+def test_pages_are_refused_before_they_are_looked_at_while_the_line_is_full_and_nothing_else_is() -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        refused = [await client.get(path) for path in PAGES]
+        assert [(a.status_code, a.json()["code"], a.headers["Retry-After"]) for a in refused] == [(503, "overloaded", "5")] * len(PAGES)
+        passed = [await client.get(path) for path in OTHERS]
+        passed += [await client.get(PAGES[0], headers=headers) for headers in OTHER_HEADERS]
+        passed.append(await client.post(PAGES[0], content=b"{}"))
+        assert [(a.status_code, a.text) for a in passed] == [(200, "looked at")] * len(passed)
+
+    async def run() -> None:
+        app = Admission(PlainTextResponse("looked at"), full_line())
+        async with client_of(app) as client:
+            await ask(client)
+
+    run_alone(run())
+
+
+def test_as_many_are_looked_at_as_there_are_places_the_next_waits_and_is_answered_and_the_others_are_refused() -> None:
+    async def run() -> None:
+        line, door = WaitingLine(ONE), Door()
+        async with client_of(Admission(door, line)) as client:
+            answers = [asyncio.create_task(client.get(f"/ogc/collections/c{k}/items")) for k in range(2)]
+            await until(lambda: line.length == 1)
+            assert len(door.looked_at) == 1
+            assert [(await client.get(PAGES[0])).status_code for _ in range(3)] == [503] * 3
+            door.let.set()
+            assert [(a.status_code, a.text) for a in await asyncio.gather(*answers)] == [(200, "looked at")] * 2
+            assert (await client.get(PAGES[0])).status_code == 200
+        assert sorted(door.looked_at[:2]) == ["/ogc/collections/c0/items", "/ogc/collections/c1/items"]
+
+    run_alone(run())
+
+
+@pytest.mark.parametrize("headers", [{}, {"Accept-Language": "en"}, {"X-Request-ID": "mine-7"}])
+def test_a_refusal_says_what_the_problem_document_of_its_error_says(headers: dict[str, str]) -> None:
+    headers = {"X-Request-ID": "seven", **headers}
+
+    async def run() -> tuple[httpx.Response, httpx.Response]:
+        async def plain(scope: Scope, receive: Receive, send: Send) -> None:
+            await problem(Request(scope), overloaded())(scope, receive, send)
+
+        answers = []
+        for app in (Admission(plain, full_line()), plain):
+            async with client_of(app) as client:
+                answers.append(await client.get("/ogc/collections/城 市/items?lang=x", headers=headers))
+        return answers[0], answers[1]
+
+    made, wanted = run_alone(run())
+    assert made.content == wanted.content
+    assert dict(made.headers) == dict(wanted.headers)
+
+
+def test_refusals_are_counted_under_the_route() -> None:
+    metrics = Metrics()
+
+    async def run() -> None:
+        app = MetricsMiddleware(Admission(PlainTextResponse("looked at"), full_line()), metrics)
+        async with client_of(app) as client:
+            for _ in range(3):
+                await client.get(PAGES[0])
+
+    run_alone(run())
+    labels = {"method": "GET", "route": "/ogc/collections/{collection}/items", "status": "503"}
+    assert metrics.registry.get_sample_value("twin_requests_total", labels) == 3
+
+
+def page_scope() -> Scope:
+    return {"type": "http", "method": "GET", "path": PAGES[0], "query_string": b"", "headers": [], "server": ("city", 80), "scheme": "http"}
+
+
+async def send_to_nobody(_: Message) -> None:
+    return
+
+
+def test_who_goes_while_he_waits_leaves_the_line_and_nothing_is_done_for_him() -> None:
+    async def run() -> None:
+        line, door, gone = WaitingLine(ONE), Door(), asyncio.Event()
+        app = Admission(door, line)
+        held = line.take()
+        assert held is not None
+        begun = False
+
+        async def receive() -> Message:
+            nonlocal begun
+            if not begun:
+                begun = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        going = asyncio.create_task(app(page_scope(), receive, send_to_nobody))
+        await until(lambda: line.length == 1)
+        gone.set()
+        await going
+        assert line.length == 0
+        held.give_back()
+        assert line.take() is not None
+        assert door.looked_at == []
+
+    run_alone(run())
+
+
+def test_whose_request_is_cancelled_leaves_no_place_taken() -> None:
+    async def run() -> None:
+        line, door = WaitingLine(ONE), Door()
+        app = Admission(door, line)
+
+        async def receive() -> Message:
+            return await asyncio.get_running_loop().create_future()
+
+        working = asyncio.create_task(app(page_scope(), receive, send_to_nobody))
+        waiting = asyncio.create_task(app(page_scope(), receive, send_to_nobody))
+        await until(lambda: line.length == 1)
+        working.cancel()
+        waiting.cancel()
+        await asyncio.wait({working, waiting})
+        assert line.length == 0
+        assert line.take() is not None
+        assert line.take() is None
+
+    run_alone(run())
+
+
+def test_who_reads_his_answer_slowly_holds_nobody_up() -> None:
+    async def run() -> None:
+        line, read = WaitingLine(NONE), asyncio.Event()
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"one"
+            await read.wait()
+
+        async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+            await StreamingResponse(pieces())(scope, receive, send)
+
+        begun = asyncio.Event()
+
+        async def send(_: Message) -> None:
+            begun.set()
+
+        async def receive() -> Message:
+            return await asyncio.get_running_loop().create_future()
+
+        answering = asyncio.create_task(Admission(slow, line)(page_scope(), receive, send))
+        await begun.wait()
+        assert line.take() is not None
+        read.set()
+        await answering
+
+    run_alone(run())
+
+
+def test_who_has_waited_is_asked_for_his_content_anew() -> None:
+    async def run() -> httpx.Response:
+        line, door = WaitingLine(ONE), Door()
+        held = line.take()
+        assert held is not None
+        door.let.set()
+        async with client_of(Admission(door, line)) as client:
+            answer = asyncio.create_task(client.request("GET", PAGES[0], content=b"means nothing"))
+            await until(lambda: line.length == 1)
+            held.give_back()
+            return await answer
+
+    assert run_alone(run()).text == "looked at"
