@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from typing import Any
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -88,9 +89,10 @@ class _Refusal:
 async def _turn(line: WaitingLine, receive: Receive) -> Place | None:
     """Return a place when it is the caller's turn; None if he goes before."""
     turn, gone = line.join(), asyncio.ensure_future(_until_gone(receive))
+    either: set[asyncio.Future[Any]] = {turn, gone}
     place = None
     try:
-        await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         place = turn.result() if turn.done() else None
     finally:
         gone.cancel()
