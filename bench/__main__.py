@@ -1,10 +1,11 @@
-"""``python -m bench [--only load|serve|tiles|serve.NAME] [--share 0.2]``; see `make bench`."""
+"""``python -m bench [--only load|serve|tiles|PART.NAME] [--share 0.2]``; see `make bench`."""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,9 @@ from bench import (
     serve_export,
     serve_requests,
     serve_tiles,
+    tiles_built,
     tiles_edit,
     tiles_lod1,
-    tiles_lod2,
-    tiles_pipes,
 )
 from bench.machine import machine_line
 from bench.report import Run, record
@@ -28,25 +28,35 @@ from bench.servers import free_port
 from bench.stage import Stage, is_meant, open_stage
 
 
-def _tiles_of_a_region(stage: Stage, say: Callable[[str], None]) -> Iterator[Outcome]:
-    if stage.wants(serve_tiles.NAME):
-        yield serve_tiles.run(stage, say)
+@dataclass(frozen=True, slots=True)
+class _Measurement:
+    """What is measured in one go, where one of its names is wanted."""
+
+    names: tuple[str, ...]
+    run: Callable[[Stage, Callable[[str], None]], Outcome | Iterable[Outcome]]
 
 
-_Measure = Callable[[Stage, Callable[[str], None]], Outcome | Iterable[Outcome]]
-_PARTS: Mapping[str, tuple[_Measure, ...]] = {
+_PARTS: Mapping[str, tuple[_Measurement, ...]] = {
     "load": (
-        load_checked.run_buildings,
-        load_checked.run_pipes,
-        load_cityjson.run,
-        load_copy.run,
-        load_published.run_published,
-        load_published.run_delta,
+        _Measurement((load_checked.NAME,), load_checked.run_buildings),
+        _Measurement((load_checked.PIPES_NAME,), load_checked.run_pipes),
+        _Measurement((load_cityjson.NAME,), load_cityjson.run),
+        _Measurement((load_copy.NAME,), load_copy.run),
+        _Measurement((load_published.NAME,), load_published.run_published),
+        _Measurement((load_published.DELTA_NAME,), load_published.run_delta),
     ),
-    "serve": (serve_requests.run, serve_export.run, _tiles_of_a_region),
-    "tiles": (tiles_lod1.run, tiles_lod2.run, tiles_pipes.run, *tiles_edit.measurements()),
+    "serve": (
+        _Measurement(serve_requests.names(), serve_requests.run),
+        _Measurement(serve_export.NAMES, serve_export.run),
+        _Measurement((serve_tiles.NAME,), serve_tiles.run),
+    ),
+    "tiles": (
+        _Measurement((tiles_lod1.NAME,), tiles_lod1.run),
+        *(_Measurement((subject.name,), subject.run) for subject in (tiles_built.HOUSES, tiles_built.PIPES)),
+        _Measurement(tuple(tiles_edit.SIZES), tiles_edit.run),
+    ),
 }
-_NAMES = (*serve_requests.names(), *serve_export.NAMES, serve_tiles.NAME)
+_NAMES = tuple(name for part in _PARTS.values() for measurement in part for name in measurement.names)
 _LEAST_SHARE = 0.2
 """A tile of level 14 has to lie wholly in what is served."""
 _ROOT = Path(__file__).parents[1]
@@ -64,7 +74,9 @@ class Asked:
 def read_arguments(arguments: Sequence[str] | None = None) -> Asked:
     """Return what is asked for; SystemExit, which says why, for what nobody measures."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure ours, the peers and the bounds, interleaved.")
-    parser.add_argument("--only", action="append", default=[], help="a part (load, serve, tiles) or serve.NAME; may be given again")
+    parser.add_argument(
+        "--only", action="append", default=[], help="a part (load, serve, tiles) or one benchmark of it, as serve.item; may be given again"
+    )
     parser.add_argument("--share", type=float, default=1.0, help="part of serve's rows, for a trial whose results are not kept")
     given = parser.parse_args(arguments)
     for name in given.only:
@@ -80,13 +92,19 @@ def read_arguments(arguments: Sequence[str] | None = None) -> Asked:
 
 def main() -> None:
     """Run what is asked for; results are written after each benchmark, those of a trial (a share of the rows) only shown."""
-    asked = read_arguments()
+    asked, begun = read_arguments(), time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"{time.monotonic() - begun:6.0f} s  {line}", flush=True)
+
     with open_stage(free_port(), asked.only, asked.share) as stage:
         machine = machine_line(stage.city.database_url)
         for part in asked.parts:
-            print(part, flush=True)
-            for measure in _PARTS[part]:
-                found = measure(stage, lambda line: print(line, flush=True))
+            say(part)
+            for measurement in _PARTS[part]:
+                if not any(stage.wants(name) for name in measurement.names):
+                    continue
+                found = measurement.run(stage, say)
                 for outcome in [found] if isinstance(found, Outcome) else found:
                     _keep(machine, outcome, is_trial=asked.share < 1)
 

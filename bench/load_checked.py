@@ -18,6 +18,7 @@ from bench.stage import Stage
 from bench.workload import SRID, make_buildings
 from ingest.request import PartSpec
 
+NAME, PIPES_NAME = "load.checked", "load.checked_pipes"
 BUILDINGS, SEGMENTS, ROUNDS, UNIT = 1_000_000, 300_000, 3, "rows/s"
 _OURS = (
     "Ours: the first of the two steps of `twin load`, in this process, from the call to the accepted submission: sandboxed child, mapping, "
@@ -34,7 +35,7 @@ def run_buildings(stage: Stage, say: Callable[[str], None]) -> Outcome:
     path = stage.geopackage(make_buildings(BUILDINGS))
     parts = (PartSpec(None, "building", "checked_buildings"),)
     method = f"{BUILDINGS:,} footprints with seven attributes. " + _OURS + _PEER + _BOUND
-    return _run(stage, say, "load.checked", path, parts, (("建筑物", "建筑编号"),), BUILDINGS, method)
+    return _run(stage, say, NAME, path, parts, (("建筑物", "建筑编号"),), BUILDINGS, method)
 
 
 def run_pipes(stage: Stage, say: Callable[[str], None]) -> Outcome:
@@ -43,7 +44,7 @@ def run_pipes(stage: Stage, say: Callable[[str], None]) -> Outcome:
     rows = write_pipe_survey(SEGMENTS, path)
     parts = (PartSpec(POINTS, "pipe_node", "checked_nodes"), PartSpec(LINES, "pipe_segment", "checked_segments"))
     method = f"{SEGMENTS:,} pipe segments and the points between them, all survey rules on. " + _OURS + _PEER + _BOUND
-    return _run(stage, say, "load.checked_pipes", path, parts, ((POINTS, "管线点编号"), (LINES, "起点点号")), rows, method)
+    return _run(stage, say, PIPES_NAME, path, parts, ((POINTS, "管线点编号"), (LINES, "起点点号")), rows, method)
 
 
 def _run(

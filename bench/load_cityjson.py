@@ -18,6 +18,7 @@ from bench.stage import Stage
 from ingest.request import PartSpec
 from ingest.staging import tables_of
 
+NAME = "load.cityjson"
 COPIES, ROUNDS, ORIGIN_M, PITCH_MM, KEY = 64, 3, (576_500.0, 3_535_700.0, 0.0), 1_500_000, b"NL.IMBAG.Pand."
 _SOURCE = Path("cityjson-3dbag-delft") / "delft.city.jsonl"
 _METHOD = (
@@ -58,7 +59,7 @@ def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
     ]
     samples = interleave(contenders, ROUNDS, say, warm_up=False)
     method = _METHOD.format(each=len(source) - 1, copies=COPIES, weight=path.stat().st_size / count / 1000, faces=faces)
-    return Outcome("load.cityjson", "buildings/s", count, "higher", {c.name: c.role for c in contenders}, samples, method, {})
+    return Outcome(NAME, "buildings/s", count, "higher", {c.name: c.role for c in contenders}, samples, method, {})
 
 
 def _source() -> Path:

@@ -19,7 +19,7 @@ from ingest.request import LoadRequest, PartSpec
 from ingest.staging import Staging, claimed
 from twin.server.loading import workplace
 
-ROWS, PIECE, ROUNDS = 1_000_000, 20_000, 3
+NAME, ROWS, PIECE, ROUNDS = "load.copy", 1_000_000, 20_000, 3
 _BARE = sql.Identifier("public", "bare_copy")
 
 
@@ -53,7 +53,7 @@ def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
         "from its begin to its commit, fids drawn from the sequence, fed with ready bytes: what reading, checking and encoding cost is not "
         "in it (load.checked has all of it). Bound: the same bytes by one COPY BINARY into a bare unlogged table without key or default."
     )
-    return Outcome("load.copy", "rows/s", ROWS, "higher", {c.name: c.role for c in contenders}, samples, method, {})
+    return Outcome(NAME, "rows/s", ROWS, "higher", {c.name: c.role for c in contenders}, samples, method, {})
 
 
 def _bodies(stage: Stage, submission: uuid.UUID) -> list[bytes]:

@@ -17,6 +17,7 @@ from bench.workload import Buildings, make_buildings
 from ingest.request import PartSpec
 from twin.tables import current_table
 
+NAME, DELTA_NAME = "load.published", "load.delta"
 ROWS, CHANGED, ROUNDS, DELTAS = 1_000_000, 100, 3, 9
 
 
@@ -48,7 +49,7 @@ def run_published(stage: Stage, say: Callable[[str], None]) -> Outcome:
         "door serves it; rows are proved to be those that were checked, counted, measured, attached, linked. Bound: the same rows written "
         "once, by CREATE TABLE AS, without indexes."
     )
-    return Outcome("load.published", "rows/s", ROWS, "higher", {c.name: c.role for c in contenders}, samples, method, {})
+    return Outcome(NAME, "rows/s", ROWS, "higher", {c.name: c.role for c in contenders}, samples, method, {})
 
 
 def run_delta(stage: Stage, say: Callable[[str], None]) -> Outcome:
@@ -83,7 +84,7 @@ def run_delta(stage: Stage, say: Callable[[str], None]) -> Outcome:
         "the commit that every door serves; old states go into the history. Bound: one UPDATE of as many rows by their key, in one "
         "transaction."
     )
-    return Outcome("load.delta", "ms", ROWS, "lower", {c.name: c.role for c in contenders}, samples, method, {})
+    return Outcome(DELTA_NAME, "ms", ROWS, "lower", {c.name: c.role for c in contenders}, samples, method, {})
 
 
 def _write_changes(stage: Stage, buildings: Buildings, number: int) -> Path:

@@ -21,6 +21,8 @@ class Contender:
     measure: Callable[[], float]
     rounds: int | None = None
     """How many rounds it takes part in, without a warm-up; None: all of them."""
+    has_warm_up: bool = True
+    """False of one whose figure leaves out by itself what only the first time costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def interleave(
         raise ValueError("exactly one contender is ours")
     samples: dict[str, list[float]] = {c.name: [] for c in contenders}
     if warm_up:
-        for contender in (c for c in contenders if c.rounds is None):
+        for contender in (c for c in contenders if c.rounds is None and c.has_warm_up):
             say(f"  warm-up  {contender.name}: {contender.measure():.4g}")
     for number in range(rounds):
         start = number % len(contenders)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,21 +52,22 @@ class Table:
         return (west, east - width), (south, north - height), width, height
 
     def tiles(self, level: int) -> list[tuple[int, int]]:
-        """Return columns and rows of tiles of WebMercatorQuad that lie wholly in the table."""
+        """Return columns and rows of tiles of WebMercatorQuad that lie wholly in the table, or of one in its middle."""
         columns, rows = self.tile_range(level)
         rng = np.random.default_rng(_SEED)
         found = [(x, y) for x in range(columns[0], columns[1] + 1) for y in range(rows[0], rows[1] + 1)]
         return [found[k] for k in rng.permutation(len(found))[:_SAMPLES]]
 
     def tile_range(self, level: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Return the first and last column, and the first and last row, of the tiles that lie wholly in the table."""
+        """Return the first and last column, and the first and last row, of the tiles that lie wholly in the table.
+
+        Along a side where no tile does, as in a trial with a part of the rows, it is the tile in the middle.
+        """
         to_mercator = pyproj.Transformer.from_crs(SRID, 3857, always_xy=True).transform
         half = 20037508.342789244
         (west, south), (east, north) = to_mercator(*self.extent_m[:2]), to_mercator(*self.extent_m[2:])
         size = 2 * half / (1 << level)
-        first = int(np.ceil((west + half) / size)), int(np.ceil((half - north) / size))
-        last = int(np.floor((east + half) / size)) - 1, int(np.floor((half - south) / size)) - 1
-        return (first[0], last[0]), (first[1], last[1])
+        return _whole((west + half) / size, (east + half) / size), _whole((half - north) / size, (half - south) / size)
 
     def fids(self) -> list[int]:
         """Return some of its features."""
@@ -76,6 +78,12 @@ class Table:
         rng = np.random.default_rng(_SEED)
         x, y = rng.uniform(*west, _SAMPLES), rng.uniform(*south, _SAMPLES)
         return [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
+
+
+def _whole(low: float, high: float) -> tuple[int, int]:
+    """Return the first and last of the whole numbered units between two places, or the one in the middle twice."""
+    first, last, middle = math.ceil(low), math.floor(high) - 1, math.floor((low + high) / 2)
+    return (first, last) if first <= last else (middle, middle)
 
 
 def load_buildings(stage: Stage) -> Table:

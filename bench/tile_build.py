@@ -18,6 +18,7 @@ from bench.stage import Stage
 from twin.server.builds import build_dataset_tileset
 from twin.server.city import City, open_city
 from twin.server.settings import read_settings
+from twin.store import FolderStore
 
 _PROGRAM = Path(__file__)
 
@@ -66,6 +67,8 @@ def _build(city: City, slug: str) -> dict[str, float]:
     revision = city.catalogue.current_revision(slug)
     if revision is None:
         raise RuntimeError(f"{slug} has no revision")
+    if not isinstance(city.store, FolderStore):
+        raise TypeError("the tiles of the bench are files")
     folder = city.store.folder / "tiles" / slug
     shutil.rmtree(folder, ignore_errors=True)
     feature_type = city.catalogue.feature_type(dataset.feature_type)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +41,11 @@ class _Work:
     levels: int
 
 
-def measurements() -> tuple[Callable[[Stage, Callable[[str], None]], Outcome], ...]:
-    """Return the measurements, smallest city first."""
-    return tuple(lambda stage, say, name=name: _measure(stage, say, name) for name in SIZES)
+def run(stage: Stage, say: Callable[[str], None]) -> Iterator[Outcome]:
+    """Measure the cities that are wanted, the smallest first."""
+    for name in SIZES:
+        if stage.wants(name):
+            yield _measure(stage, say, name)
 
 
 def _measure(stage: Stage, say: Callable[[str], None], name: str) -> Outcome:

@@ -164,6 +164,26 @@ def test_tiles_and_boxes_that_are_asked_for_lie_in_the_table() -> None:
         assert 3_510_000 < north < 3_530_000
 
 
+def test_a_table_too_small_for_a_whole_tile_is_asked_for_the_one_in_its_middle() -> None:
+    survey = Table("served_pipes", "pipe_segment", "pipes", 60_000, 1, 1, (490_000.0, 3_510_000.0, 520_000.0, 3_513_540.0))
+    to_tile = pyproj.Transformer.from_crs(4549, 3857, always_xy=True).transform
+    half = 20037508.342789244
+    middle = math.floor((half - to_tile(505_000, 3_511_770)[1]) / (2 * half / 2**14))
+    (_, _), rows = survey.tile_range(14)
+    assert rows == (middle, middle)
+    assert {y for _, y in survey.tiles(14)} == {middle}
+
+
+def test_a_contender_may_do_without_a_warm_up() -> None:
+    calls: list[str] = []
+    contenders = [
+        Contender("a", "ours", lambda: float(calls.append("a") or 2.0)),
+        Contender("b", "bound", lambda: float(calls.append("b") or 1.0), has_warm_up=False),
+    ]
+    assert {name: len(figures) for name, figures in interleave(contenders, 2, lambda _: None).items()} == {"a": 2, "b": 2}
+    assert (calls.count("a"), calls.count("b")) == (3, 2)
+
+
 def test_a_contender_may_take_part_in_fewer_rounds() -> None:
     calls: list[str] = []
     contenders = [
@@ -196,8 +216,10 @@ def test_workshops_are_closed_solids_seen_from_outside_and_the_same_every_time(t
 @pytest.mark.parametrize(
     "wrong",
     [
-        "--only serve.nonsense", "--only load.copy", "--only serve.", "--only serve.items100_5m", "--share 0", "--share -1", "--share 3",
-        "--share 0.5", "--only load --share 0.5", "--only serve --only tiles --share 0.5", "--only serve --share 0.1",
+        "--only serve.nonsense", "--only load.nonsense", "--only tiles.", "--only serve.", "--only serve.items100_5m", "--share 0",
+        "--share -1", "--share 3",
+        "--share 0.5", "--only load --share 0.5", "--only tiles.lod2 --share 0.5",
+        "--only serve --only tiles --share 0.5", "--only serve --share 0.1",
         "--only serve --share nan",
     ],
 )  # fmt: skip
@@ -212,6 +234,9 @@ def test_parts_and_single_benchmarks_may_be_asked_for() -> None:
     for name in ("items100", "mvt_z14_pipes", "export", "export.fgb", "tile_cached", "overload", "tiles_5m"):
         asked = read_arguments(["--only", f"serve.{name}", "--share", "0.2"])
         assert (asked.parts, asked.only, asked.share) == (("serve",), {f"serve.{name}"}, 0.2)
+    for name in ("load.copy", "load.checked_pipes", "load.delta", "tiles.lod2", "tiles.edit", "tiles.edit_1M"):
+        asked = read_arguments(["--only", name])
+        assert (asked.parts, asked.only) == ((name.partition(".")[0],), {name})
 
 
 def test_memory_of_a_tree_is_that_of_its_processes() -> None:
