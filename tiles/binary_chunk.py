@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,40 @@ ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 BYTE, UNSIGNED_BYTE, SHORT, UNSIGNED_SHORT, FLOAT = 5120, 5121, 5122, 5123, 5126
 
 type Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a buffer view holds: ``count`` rows of ``stride`` bytes, as they are or in the ``mode`` of EXT_meshopt_compression."""
+
+    content: bytes
+    count: int
+    stride: int
+    more: Json
+    mode: str | None = None
+    how: Json = field(default_factory=dict)
+
+
+def stored_rows(rows: NDArray[np.generic], *, compress: bool) -> Stored:
+    """Return vertex attributes as they are stored, one row a vertex."""
+    stride = rows.nbytes // len(rows)
+    more: Json = {"byteStride": stride, "target": ARRAY_BUFFER}
+    if not compress:
+        return Stored(rows.tobytes(), len(rows), stride, more)
+    return Stored(meshopt.encode_vertices(rows), len(rows), stride, more, "ATTRIBUTES")
+
+
+def stored_wide(rows: NDArray[np.float32], step_m: float, *, compress: bool) -> Stored:
+    """Return float32 attributes (n, k) that are multiples of ``step_m``, a power of two, below 2^23 of it."""
+    if not compress:
+        return stored_rows(rows, compress=False)
+    return replace(stored_rows(meshopt.exponential(rows, step_m), compress=True), how={"filter": "EXPONENTIAL"})
+
+
+def stored_triangles(triangles: NDArray[np.uint32], *, compress: bool) -> Stored:
+    """Return 16-bit indices of ``triangles`` (t, 3)."""
+    content = meshopt.encode_triangles(triangles) if compress else triangles.astype(np.uint16).tobytes()
+    return Stored(content, triangles.size, 2, {"target": ELEMENT_ARRAY_BUFFER}, "TRIANGLES" if compress else None)
 
 
 class BinaryChunk:
@@ -32,52 +67,44 @@ class BinaryChunk:
             return [chunk]
         return [chunk, {"byteLength": self.fallback, "extensions": {"EXT_meshopt_compression": {"fallback": True}}}]
 
-    def plain(self, content: bytes, **more: int) -> int:
+    def plain(self, content: bytes, more: Json | None = None) -> int:
         """Append ``content`` on 8 bytes; return its view."""
         self.data.extend(b"\0" * (-len(self.data) % 8))
-        self.views.append({"buffer": 0, "byteOffset": len(self.data), "byteLength": len(content), **more})
+        self.views.append({"buffer": 0, "byteOffset": len(self.data), "byteLength": len(content), **(more or {})})
         self.data.extend(content)
         return len(self.views) - 1
 
     def vertices(self, rows: NDArray[np.generic]) -> int:
         """Append vertex attributes, one row a vertex; return the view."""
-        stride = rows.nbytes // len(rows)
-        if not self.compress:
-            return self.plain(rows.tobytes(), byteStride=stride, target=ARRAY_BUFFER)
-        stream = meshopt.encode_vertices(rows)
-        return self._compressed(stream, len(rows), stride, "ATTRIBUTES", {"byteStride": stride, "target": ARRAY_BUFFER})
+        return self.append(stored_rows(rows, compress=self.compress))
 
     def wide(self, rows: NDArray[np.float32], step_m: float) -> int:
-        """Append float32 attributes (n, k) that are multiples of ``step_m``, a power of two, below 2^23 of it; return the view."""
-        if not self.compress:
-            return self.vertices(rows)
-        stream = meshopt.encode_vertices(meshopt.exponential(rows, step_m))
-        stride = 4 * rows.shape[1]
-        return self._compressed(
-            stream, len(rows), stride, "ATTRIBUTES", {"byteStride": stride, "target": ARRAY_BUFFER}, {"filter": "EXPONENTIAL"}
-        )
+        """Append what `stored_wide` gives of ``rows``; return the view."""
+        return self.append(stored_wide(rows, step_m, compress=self.compress))
 
     def triangles(self, triangles: NDArray[np.uint32]) -> int:
         """Append 16-bit triangle indices; return the view."""
-        if not self.compress:
-            return self.plain(triangles.astype(np.uint16).tobytes(), target=ELEMENT_ARRAY_BUFFER)
-        stream = meshopt.encode_triangles(triangles)
-        return self._compressed(stream, triangles.size, 2, "TRIANGLES", {"target": ELEMENT_ARRAY_BUFFER})
+        return self.append(stored_triangles(triangles, compress=self.compress))
 
     def sequence(self, indices: NDArray[np.uint32]) -> int:
         """Append 16-bit indices that are no triangles; return the view."""
         if not self.compress:
             return self.plain(indices.astype(np.uint16).tobytes())
-        return self._compressed(meshopt.encode_sequence(indices), indices.size, 2, "INDICES", {})
+        return self.append(Stored(meshopt.encode_sequence(indices), indices.size, 2, {}, "INDICES"))
 
-    def _compressed(self, stream: bytes, count: int, stride: int, mode: str, more: Json, how: Json | None = None) -> int:
+    def append(self, stored: Stored) -> int:
+        """Append what a view holds; return the view."""
+        if stored.mode is None:
+            return self.plain(stored.content, stored.more)
         at = len(self.data) + -len(self.data) % 8
         self.data.extend(b"\0" * (at - len(self.data)))
-        self.data.extend(stream)
-        extension = {"buffer": 0, "byteOffset": at, "byteLength": len(stream), "byteStride": stride, "mode": mode, "count": count}
-        view: Json = {"buffer": 1, "byteOffset": self.fallback, "byteLength": count * stride, **more}
-        self.views.append({**view, "extensions": {"EXT_meshopt_compression": {**extension, **(how or {})}}})
-        self.fallback += count * stride + -(count * stride) % 8
+        self.data.extend(stored.content)
+        size = stored.count * stored.stride
+        extension: Json = {"buffer": 0, "byteOffset": at, "byteLength": len(stored.content), "byteStride": stored.stride}
+        extension |= {"mode": stored.mode, "count": stored.count, **stored.how}
+        view: Json = {"buffer": 1, "byteOffset": self.fallback, "byteLength": size, **stored.more}
+        self.views.append({**view, "extensions": {"EXT_meshopt_compression": extension}})
+        self.fallback += size + -size % 8
         return len(self.views) - 1
 
     def accessor(self, view: int, component: int, kind: str, count: int, **more: object) -> int:

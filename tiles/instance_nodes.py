@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tiles.binary_chunk import BYTE, FLOAT, UNSIGNED_BYTE, UNSIGNED_SHORT, BinaryChunk, Json
-from tiles.mesh.batch import MeshBatch
+from tiles.binary_chunk import (
+    BYTE,
+    FLOAT,
+    UNSIGNED_BYTE,
+    UNSIGNED_SHORT,
+    BinaryChunk,
+    Json,
+    Stored,
+    stored_rows,
+    stored_triangles,
+    stored_wide,
+)
+from tiles.mesh.placement import Model
 from tiles.stored_vertices import codec_order, stored_normals
 
 USED = ("EXT_instance_features",)
@@ -21,6 +33,7 @@ _FINEST_TURN = 2.0**-22
 _MODEL_STEP = 2.0**-14
 """Grid of a model's own positions: a sixteenth of a millimetre, times the scale of an instance."""
 _MOST_STEPS = 2**23
+_KEPT_MODELS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +41,14 @@ class Instances:
     """A unit ``model`` and its places in a local frame, z up.
 
     ``translation`` (n, 3) metres; ``rotation`` (n, 4) unit quaternions x, y, z, w; ``scale`` (n, 3) metres, positive; ``feature`` (n,)
-    row of the property table, below 65,536; ``shade`` (v,) uint8 darkens the feature's colour on the model's vertices, 255 not at all.
-    An array that several have in common is stored once.
+    row of the property table, below 65,536. An array that several have in common is stored once.
     """
 
-    model: MeshBatch
+    model: Model
     translation: NDArray[np.float64]
     rotation: NDArray[np.float64]
     scale: NDArray[np.float64]
     feature: NDArray[np.int64]
-    shade: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ def instance_nodes(binary: BinaryChunk, groups: Sequence[Instances], feature_cou
             "EXT_instance_features": {"featureIds": [{"featureCount": feature_count, "attribute": 0, "propertyTable": 0}]},
         }
         nodes.append({"mesh": first_mesh + len(meshes), "extensions": extensions})
-        meshes.append({"primitives": [_model(binary, group.model, group.shade)]})
+        meshes.append({"primitives": [_primitive(binary, group.model)]})
         error = max(error, rounding_m)
     return InstanceNodes(nodes, meshes, error)
 
@@ -79,12 +90,12 @@ class _Stored:
 
     def attributes(self, group: Instances) -> tuple[Json, float]:
         """Return the attributes of ``group`` and how far a point of it may lie from where it should, metres."""
-        reach = np.sqrt((np.abs(group.model.positions).max(axis=0) ** 2 @ (group.scale**2).T).max())
+        reach = np.sqrt((np.abs(group.model.mesh.positions).max(axis=0) ** 2 @ (group.scale**2).T).max())
         place, place_error = self._vector(group.translation, _PLACE_STEP_M)
         turn, turn_error = self._vector(group.rotation, _turn_step(float(reach)))
         size, size_error = self._vector(group.scale, _SIZE_STEP_M, least=_SIZE_STEP_M)
-        width = float(np.abs(group.model.positions).max())
-        off = np.abs(_on_grid(group.model.positions) - group.model.positions).max(axis=0)
+        width = float(np.abs(group.model.mesh.positions).max())
+        off = np.abs(_on_grid(group.model.mesh.positions) - group.model.mesh.positions).max(axis=0)
         of_model = float(np.linalg.norm(off * group.scale, axis=1).max())
         told: Json = {"TRANSLATION": place, "ROTATION": turn, "SCALE": size, "_FEATURE_ID_0": self._feature(group.feature)}
         return told, place_error + _TURNED * turn_error * float(reach) + size_error * width + of_model
@@ -127,17 +138,44 @@ def _on_grid(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.rint(positions / _MODEL_STEP) * _MODEL_STEP
 
 
-def _model(binary: BinaryChunk, model: MeshBatch, shade: NDArray[np.uint8] | None) -> Json:
-    order = codec_order(model.triangles, len(model.positions), None)
-    positions = _on_grid(model.positions[order.vertices]).astype(np.float32)
-    low, high = positions.min(axis=0).tolist(), positions.max(axis=0).tolist()
-    count, normals = len(positions), stored_normals(model.normals, order, quantize=True)
-    attributes = {
-        "POSITION": binary.accessor(binary.wide(positions, _MODEL_STEP), FLOAT, "VEC3", count, min=low, max=high),
-        "NORMAL": binary.accessor(binary.vertices(normals), BYTE, "VEC3", count, normalized=True),
-    }
-    if shade is not None:
-        grey = np.column_stack([shade, shade, shade, np.zeros_like(shade)])[order.vertices]
-        attributes["COLOR_0"] = binary.accessor(binary.vertices(grey), UNSIGNED_BYTE, "VEC3", count, normalized=True)
-    indices = binary.accessor(binary.triangles(order.triangles), UNSIGNED_SHORT, "SCALAR", order.triangles.size)
+@dataclass(frozen=True, slots=True)
+class _StoredModel:
+    """What is stored of a model, whichever content shows it."""
+
+    positions: Stored
+    low: list[float]
+    high: list[float]
+    normals: Stored
+    shades: Stored | None
+    triangles: Stored
+
+
+@functools.lru_cache(_KEPT_MODELS)
+def _stored_model(model: Model, *, compress: bool) -> _StoredModel:
+    mesh = model.mesh
+    order = codec_order(mesh.triangles, len(mesh.positions), None)
+    positions = _on_grid(mesh.positions[order.vertices]).astype(np.float32)
+    grey = None
+    if model.shade is not None:
+        shade = model.shade[order.vertices]
+        grey = stored_rows(np.column_stack([shade, shade, shade, np.zeros_like(shade)]), compress=compress)
+    return _StoredModel(
+        stored_wide(positions, _MODEL_STEP, compress=compress),
+        positions.min(axis=0).tolist(),
+        positions.max(axis=0).tolist(),
+        stored_rows(stored_normals(mesh.normals, order, quantize=True), compress=compress),
+        grey,
+        stored_triangles(order.triangles, compress=compress),
+    )
+
+
+def _primitive(binary: BinaryChunk, model: Model) -> Json:
+    stored = _stored_model(model, compress=binary.compress)
+    count = stored.positions.count
+    position = binary.accessor(binary.append(stored.positions), FLOAT, "VEC3", count, min=stored.low, max=stored.high)
+    normal = binary.accessor(binary.append(stored.normals), BYTE, "VEC3", count, normalized=True)
+    attributes = {"POSITION": position, "NORMAL": normal}
+    if stored.shades is not None:
+        attributes["COLOR_0"] = binary.accessor(binary.append(stored.shades), UNSIGNED_BYTE, "VEC3", count, normalized=True)
+    indices = binary.accessor(binary.append(stored.triangles), UNSIGNED_SHORT, "SCALAR", stored.triangles.count)
     return {"attributes": attributes, "indices": indices, "material": 0, "mode": 4}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -143,12 +143,19 @@ def _enum_json(prop: Property) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class EncodedColumn:
-    """A column as it will be stored: ``values`` (n,) of numbers or enums, noData filled in, or ragged text; ``present`` (n,) says where."""
+    """A column as it will be stored: ``values`` (n,) of numbers or enums, noData filled in, or ragged text; ``present`` (n,) says where.
+
+    ``is_empty``: nowhere.
+    """
 
     prop: Property
     values: NDArray[np.generic] | None
     text: TextColumn | None
     present: NDArray[np.bool_]
+    is_empty: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_empty", not self.present.any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +280,7 @@ class PropertyTable:
 
 def property_table(table: EncodedTable, rows: NDArray[np.int64]) -> PropertyTable:
     """Return the property table of ``rows``, in that order; columns without any value are omitted (optional by the schema)."""
-    columns = [_stored(c, rows) for c in table.columns if c.prop.field is None or bool(c.present[rows].any())]
+    columns = [_stored(c, rows) for c in table.columns if c.prop.field is None or (not c.is_empty and bool(c.present[rows].any()))]
     return PropertyTable(len(rows), tuple(columns))
 
 

@@ -25,7 +25,7 @@ def _instances(one: Placement, projection: Projection, row_of: NDArray[np.int64]
     upright = np.array([0.0, 0.0, 1.0])
     points = np.stack([one.place_m, one.place_m + ahead, one.place_m + upright]).reshape(-1, 3)
     origin, x, z = projection.project(points)[0].reshape(3, -1, 3)
-    return Instances(one.model.mesh, origin, _rotation(x - origin, z - origin), one.scale, row_of[one.feature], one.model.shade)
+    return Instances(one.model, origin, _rotation(x - origin, z - origin), one.scale, row_of[one.feature])
 
 
 def _rotation(ahead: NDArray[np.float64], above: NDArray[np.float64]) -> NDArray[np.float64]:

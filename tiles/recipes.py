@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.columns import FeatureColumns, NumberColumn, TextColumn
-from tiles.mesh.batch import MeshBatch
+from tiles.mesh.batch import MeshBatch, no_mesh
 from tiles.mesh.bores import bores_of
 from tiles.mesh.extrude import extrude
 from tiles.mesh.fitting_models import FITTINGS, MARKER
@@ -216,9 +216,11 @@ class Tube(Recipe):
         """Return what :meth:`mesh` has in triangles as straight pipes, and the mesh of all others."""
         pipes, outline = self.pipes.rows(rows), self.outline.rows(rows)
         straight = straights(geometries, outline, bores_of(pipes, outline).count == 0)
+        left_out = np.zeros(len(rows), np.uint8)
+        if len(straight) == len(rows):
+            return no_mesh(left_out), straight
         others = np.setdiff1d(np.arange(len(rows)), straight.feature, assume_unique=True)
         mesh = tube(select(geometries, others), pipes.rows(others), outline.rows(others))
-        left_out = np.zeros(len(rows), np.uint8)
         left_out[others] = mesh.left_out
         return replace(mesh, feature=others[mesh.feature].astype(np.uint32), left_out=left_out), straight
 

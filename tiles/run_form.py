@@ -15,6 +15,7 @@ from tiles.instance_nodes import Instances
 from tiles.instanced_glb import write_instances
 from tiles.local_frame import ToGeocentric, fit_projection
 from tiles.mesh.batch import LeftOut, MeshBatch
+from tiles.mesh.placement import Model
 from tiles.mesh.profile import BOX, ROUND, has_corners
 from tiles.mesh.sweep import Sections as SweptSections
 from tiles.mesh.sweep import plain_paths, sweep
@@ -128,10 +129,10 @@ def _instances(
 
 
 @functools.cache
-def _unit(form: int) -> MeshBatch:
+def _unit(form: int) -> Model:
     """Return the cylinder or the box of length, width and height 1 along x about the origin."""
     half = 0.5 if form == BOX else 0.5 / float(np.sqrt(_AREA_OF_POLYGON))
     points = np.array([[-0.5, 0.0, 0.0], [0.5, 0.0, 0.0]])
     shape, size = np.array([form]), np.array([half])
     section = SweptSections.closed(shape, size, size, np.array([_SIDES]))
-    return sweep(plain_paths(points, np.array([0, 2]), section, np.zeros(1, np.int64)), np.zeros(1, np.uint8))
+    return Model(sweep(plain_paths(points, np.array([0, 2]), section, np.zeros(1, np.int64)), np.zeros(1, np.uint8)))

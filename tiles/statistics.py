@@ -44,7 +44,9 @@ def statistics_of(table: EncodedTable, rows: NDArray[np.int64]) -> Statistics:
     for column in table.columns:
         if column.values is None or column.prop.field is None:
             continue
-        if column.prop.kind == "enum":
+        if column.is_empty:
+            occurrences |= {column.prop.id: {}} if column.prop.kind == "enum" else {}
+        elif column.prop.kind == "enum":
             counts = np.zeros(len(column.prop.names), np.int64)
             _count(column.values, rows, counts)
             occurrences[column.prop.id] = {column.prop.names[v]: int(counts[v]) for v in np.flatnonzero(counts).tolist() if v > 0}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tiles.instance_nodes import Instances
 from tiles.mesh.batch import MeshBatch
+from tiles.mesh.placement import Model
 from tiles.mesh.profile import BOX, ROUND, balance
 from tiles.mesh.straight import Straights
 from tiles.mesh.sweep import Ending, Sections, plain_paths, sweep
@@ -46,17 +47,18 @@ def along(way: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @functools.cache
-def _box() -> MeshBatch:
+def _box() -> Model:
     """Return the box of width and height 1 about the x axis, from 0 to 1."""
-    return _swept(BOX, 4, Ending.FLAT)
+    return Model(_swept(BOX, 4, Ending.FLAT))
 
 
 @functools.cache
-def _tube(sides: int) -> tuple[MeshBatch, MeshBatch, MeshBatch]:
+def _tube(sides: int) -> tuple[Model, Model, Model]:
     """Return the tube of diameter 1 about the x axis from 0 to 1, and halves of a ball about the origin: behind it and ahead of it."""
     closed = _swept(ROUND, sides, Ending.BALL)
     x = closed.positions[closed.triangles, 0]
-    return _swept(ROUND, sides, Ending.NONE), _part(closed, (x <= 0).all(axis=1), 0.0), _part(closed, (x >= 1).all(axis=1), 1.0)
+    first, last = _part(closed, (x <= 0).all(axis=1), 0.0), _part(closed, (x >= 1).all(axis=1), 1.0)
+    return Model(_swept(ROUND, sides, Ending.NONE)), Model(first), Model(last)
 
 
 def _swept(shape: int, sides: int, ending: Ending) -> MeshBatch:

@@ -100,6 +100,11 @@ class MeshBatch:
         return len(self.triangles) == 0
 
 
+def no_mesh(left_out: NDArray[np.uint8]) -> MeshBatch:
+    """Return the mesh of features that are ``left_out`` or drawn by something else."""
+    return MeshBatch(np.empty((0, 3)), np.empty((0, 3), np.float32), np.empty((0, 3), np.uint32), np.empty(0, np.uint32), left_out)
+
+
 LOWEST_M, HIGHEST_M = -1_000.0, 9_500.0
 """Nothing built lies below or above: an elevation beyond is a "no data" number (-9999) or an error of unit."""
 EARTH_RADIUS_M = 6_371_000.0

@@ -5,6 +5,7 @@ Origin on the ground, z up, x along the symbol. A survey gives no sizes of fitti
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -217,11 +218,13 @@ COVERS = frozenset(
 """Those that are a way down into a chamber."""
 
 
+@functools.cache
 def fitting(code: str) -> Model:
     """Return the model of what has ``code``, one of FITTINGS."""
     return _model(_FITTINGS[code])
 
 
+@functools.cache
 def shaft(sides: int) -> Model:
     """Return a shaft of width and depth 1 below the origin: round with ``sides``, square with 0."""
     return _model([_Part((0, 0, -1), (0, 0, 0), 0.5, 0.5, sides, Ending.FLAT, 0.85)])

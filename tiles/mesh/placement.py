@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from tiles.mesh.batch import MeshBatch
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A closed mesh about the origin, z up, metres; ``shade`` (v,) uint8 by which the colour of a feature is darkened, 255 not at all."""
+    """A mesh about the origin, metres; ``shade`` (v,) uint8 by which the colour of a feature is darkened, 255 (and None) not at all.
+
+    One model is one object, equal to itself alone: what is stored of it is worked out once.
+    """
 
     mesh: MeshBatch
-    shade: NDArray[np.uint8]
+    shade: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)
