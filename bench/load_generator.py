@@ -1,9 +1,10 @@
-"""Requests from outside: h2load (nghttp2) where it is installed, else threads of http.client; what they use counts for nobody."""
+"""Requests from outside: h2load (nghttp2) where it is installed, else threads of http.client; what they use is told apart."""
 
 from __future__ import annotations
 
 import http.client
 import itertools
+import resource
 import shutil
 import subprocess
 import time
@@ -29,6 +30,8 @@ class Answers:
     latency_ms: NDArray[np.float64]
     elapsed_s: float
     """From the first request's begin to the last answer's end."""
+    own_cpu_s: float = 0.0
+    """What asking has used: CPU time of h2load's processes."""
 
     def quantile_ms(self, share: float, status: int = 200) -> float:
         """Return a quantile of the latencies of answers with a status; infinite where there are none."""
@@ -49,13 +52,18 @@ def drive(port: int, paths: Sequence[str], requests: int, scratch: Path, *, take
     if program is None:
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             return _answers(list(itertools.chain(*pool.map(lambda own: _ask(port, own, share, headers), turned))))
+    before_s = _ended_cpu_s()
     # one process a connection: the clients of one h2load would all ask the same at the same time
     runs = [_begin(program, port, own, scratch / f"h2load{c}", ["-n", str(share), "-c", "1"], headers) for c, own in enumerate(turned)]
-    return _answers([row for process, log in runs for row in _end(process, log)])
+    return _answers([row for process, log in runs for row in _end(process, log)], before_s)
 
 
 def drive_at(port: int, path: str, per_s: float, seconds: float, scratch: Path, connections: int = 64) -> Answers:
-    """Send requests at a rate of their own for some seconds, whether or not earlier ones have been answered; needs h2load."""
+    """Send requests at a rate of their own for some seconds, whether or not earlier ones have been answered; needs h2load.
+
+    A connection that has no answer yet asks late, and its time runs from then: nothing is left out of the latencies as long as fewer
+    requests are open than there are connections, which is so when the answers came at the rate at which they were to be asked for.
+    """
     program = shutil.which("h2load")
     if program is None:
         raise RuntimeError("h2load is not installed")
@@ -63,7 +71,8 @@ def drive_at(port: int, path: str, per_s: float, seconds: float, scratch: Path, 
     # connections begin one after the other, so that requests come evenly: begun together, all would ask at the same time, again and again
     begin = ["-r", "1", f"--rate-period={max(1, round(1000 / per_s))}ms"]
     options = ["-n", str(share * connections), "-c", str(connections), f"--rps={rate:.3f}", *begin]
-    return _answers(_end(*_begin(program, port, [path], scratch / "h2load", options, {"accept": _ACCEPT})))
+    before_s = _ended_cpu_s()
+    return _answers(_end(*_begin(program, port, [path], scratch / "h2load", options, {"accept": _ACCEPT})), before_s)
 
 
 def _begin(
@@ -103,9 +112,17 @@ def _ask(port: int, paths: Sequence[str], count: int, headers: Mapping[str, str]
     return found
 
 
-def _answers(rows: Sequence[tuple[float, int, float]]) -> Answers:
-    """Rows are (begin in ms, status, duration in ms)."""
+def _ended_cpu_s() -> float:
+    """Return the CPU time of our children that have ended: those that ask, while the servers live."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _answers(rows: Sequence[tuple[float, int, float]], before_s: float | None = None) -> Answers:
+    """Rows are (begin in ms, status, duration in ms); ``before_s`` is what children had used before they were asked for."""
     if not rows:
         raise RuntimeError("nothing was answered")
     began, status, took = (np.array(column) for column in zip(*rows, strict=True))
-    return Answers(status.astype(np.int64), took.astype(np.float64), float((began + took).max() - began.min()) / 1000)
+    elapsed_s = float((began + took).max() - began.min()) / 1000
+    own_cpu_s = 0.0 if before_s is None else _ended_cpu_s() - before_s
+    return Answers(status.astype(np.int64), took.astype(np.float64), elapsed_s, own_cpu_s)

@@ -66,10 +66,12 @@ def _measure(stage: Stage, server: Server, path: str, say: Callable[[str], None]
 
 
 def _of(found: _Round) -> str:
-    refused = float(np.mean(found.twice.status == 503))
+    twice = found.twice
+    refused, asked_per_s = float(np.mean(twice.status == 503)), len(twice.status) / twice.elapsed_s
     return (
-        f"half: p99 {found.half.quantile_ms(0.99):,.1f} ms; twice: {found.twice.per_s():,.0f}/s, p99 "
-        f"{found.twice.quantile_ms(0.99):,.1f} ms, {refused:.0%} refused within {found.twice.quantile_ms(0.99, 503):,.1f} ms (p99)"
+        f"half: p99 {found.half.quantile_ms(0.99):,.1f} ms; twice: {twice.per_s():,.0f}/s of {asked_per_s:,.0f}/s asked for, p50 "
+        f"{twice.quantile_ms(0.5):,.1f} ms, p99 {twice.quantile_ms(0.99):,.1f} ms, {refused:.0%} refused within "
+        f"{twice.quantile_ms(0.99, 503):,.1f} ms (p99); h2load took {twice.own_cpu_s / twice.elapsed_s:.0%} of a processor"
     )
 
 

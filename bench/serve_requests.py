@@ -116,7 +116,7 @@ def run(stage: Stage, say: Say) -> Iterator[Outcome]:
     region = load_region(stage) if about else None
     stage.leave_unbuilt("served", "served_pipes", "served_nodes", "region")
     stage.settle()
-    with _everybody(stage, buildings, pipes, say) as everybody:
+    with _everybody(stage, buildings, pipes, say, with_peers=bool(about or of_pipes)) as everybody:
         if region is not None:
             for question in about:
                 yield from _about_buildings(stage, question, buildings, region, everybody, say)
@@ -252,8 +252,8 @@ def _method(question: Question, table: Table) -> str:
 
 
 @contextmanager
-def _everybody(stage: Stage, buildings: Table, pipes: Table | None, say: Say) -> Iterator[_Field]:
-    """Have every server for the block."""
+def _everybody(stage: Stage, buildings: Table, pipes: Table | None, say: Say, *, with_peers: bool) -> Iterator[_Field]:
+    """Have every server for the block, those of the peers where they are asked."""
     with ExitStack() as stack:
 
         def start(name: str, make: Callable[[int], Recipe]) -> Asked:
@@ -268,7 +268,7 @@ def _everybody(stage: Stage, buildings: Table, pipes: Table | None, say: Say) ->
         tables = [t.peer for t in (buildings, pipes) if t and t.peer]
         peers: dict[str, Asked] = {}
         missing: dict[str, str] = {}
-        for name, make in (("pygeoapi", pygeoapi), ("tipg", tipg)):
+        for name, make in (("pygeoapi", pygeoapi), ("tipg", tipg)) if with_peers else ():
             if not peers_are_installed():
                 missing[name] = "the peers' environment is not made: run `make bench`"
                 continue

@@ -1,10 +1,12 @@
 """Pages wait for their turn before anything is done for them, and who finds the line full is told so; all else goes on."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
+import uvicorn
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -52,10 +54,10 @@ def client_of(app: ASGIApp) -> httpx.AsyncClient:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    for _ in range(1000):
+    for _ in range(10_000):
         if holds():
             return
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
     raise TimeoutError
 
 
@@ -166,6 +168,40 @@ def test_who_goes_while_he_waits_leaves_the_line_and_nothing_is_done_for_him() -
         assert door.looked_at == []
 
     run_alone(run())
+
+
+async def asked(listener: socket.socket, collection: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a connection over which a page has been asked for."""
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(f"GET /ogc/collections/{collection}/items HTTP/1.1\r\nHost: city\r\nConnection: close\r\n\r\n".encode())
+    return reader, writer
+
+
+def test_a_client_that_hangs_up_while_it_waits_leaves_the_line_of_a_real_server_and_its_neighbour_is_answered() -> None:
+    async def run() -> tuple[bytes, list[str]]:
+        line, door = WaitingLine(LineLimits(places=1, standing=2, sudden=2, sudden_s=0.0, long_s=3600.0)), Door()
+        held = line.take()
+        assert held is not None
+        door.let.set()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = uvicorn.Server(uvicorn.Config(Admission(door, line), lifespan="off", log_level="critical"))
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            connections = [await asked(listener, "gone")]
+            await until(lambda: line.length == 1)
+            connections.append(await asked(listener, "patient"))
+            await until(lambda: line.length == 2)
+            connections[0][1].close()
+            await until(lambda: line.length == 1)
+            held.give_back()
+            said = await connections[1][0].read()
+            connections[1][1].close()
+            server.should_exit = True
+            await serving
+        return said, door.looked_at
+
+    said, looked_at = run_alone(run())
+    assert said.startswith(b"HTTP/1.1 200")
+    assert looked_at == ["/ogc/collections/patient/items"]
 
 
 def test_whose_request_is_cancelled_leaves_no_place_taken() -> None:

@@ -8,10 +8,11 @@ refused gets bytes that are ready.
 from __future__ import annotations
 
 import asyncio
-import json
+import functools
 import re
 from typing import Any
 
+import orjson
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,8 +53,7 @@ class Admission:
             await self._answer(place, scope, receive, send)
         elif self._line.is_full() or (place := await _turn(self._line, receive)) is None:
             scope["route"] = self
-            request = Request(scope)
-            await self._refusals[spoken_language(request)].send(request, send)
+            await self._refusals[_language(scope)].send(scope, send)
         else:
             await self._answer(place, scope, _without_content(receive), send)
 
@@ -74,13 +74,12 @@ class _Refusal:
     def __init__(self, language: Language) -> None:
         asked = Request({"type": "http", "method": "GET", "path": "", "query_string": f"lang={language}".encode(), "headers": []})
         made = problem(asked, overloaded())
-        self._document = json.loads(bytes(made.body))
+        self._document: dict[str, object] = orjson.loads(made.body)
         self._headers = [header for header in made.raw_headers if header[0] not in {b"content-length", b"x-request-id"}]
 
-    async def send(self, request: Request, send: Send) -> None:
-        number = request_id(request)
-        document = self._document | {"instance": request.url.path, "request_id": number}
-        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    async def send(self, scope: Scope, send: Send) -> None:
+        number = request_id(Request(scope))
+        body = orjson.dumps(self._document | {"instance": scope["path"], "request_id": number})
         own = [(b"content-length", b"%d" % len(body)), (b"x-request-id", number.encode("ascii"))]
         await send({"type": "http.response.start", "status": 503, "headers": [*self._headers, *own]})
         await send({"type": "http.response.body", "body": body})
@@ -118,6 +117,16 @@ def _without_content(receive: Receive) -> Receive:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     return again
+
+
+def _language(scope: Scope) -> Language:
+    accepted = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
+    return _spoken(scope["query_string"] if b"lang=" in scope["query_string"] else b"", accepted)
+
+
+@functools.lru_cache(maxsize=128)
+def _spoken(query: bytes, accepted: bytes) -> Language:
+    return spoken_language(Request({"type": "http", "query_string": query, "headers": [(b"accept-language", accepted)]}))
 
 
 def _asks_for_page(scope: Scope) -> bool:
