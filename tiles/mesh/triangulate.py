@@ -179,18 +179,20 @@ def _link_rings(
     holes = last_ring - first_ring - 1
     if holes == 0:
         return nodes
-    rightmost, reach = np.empty(holes, np.int64), np.empty(holes)
-    at = ring_offsets[first_ring + 1] - ring_offsets[first_ring]
+    rightmost, at = np.empty(holes, np.int64), ring_offsets[first_ring + 1] - ring_offsets[first_ring]
     for h in range(holes):
         size = ring_offsets[first_ring + h + 2] - ring_offsets[first_ring + h + 1]
         best = at
         for node in range(at, at + size):
             if xy[point[node], 0] > xy[point[best], 0]:
                 best = node
-        rightmost[h], reach[h] = best, -xy[point[best], 0]
+        place = h  # the farthest to the east first: they are few, and a sort is a call
+        while place > 0 and xy[point[rightmost[place - 1]], 0] < xy[point[best], 0]:
+            rightmost[place] = rightmost[place - 1]
+            place -= 1
+        rightmost[place] = best
         at += size
-    for h in np.argsort(reach, kind="mergesort"):
-        hole = rightmost[h]
+    for hole in rightmost:
         target = _bridge_target(xy, point, following, 0, point[hole])
         if target < 0:
             return -1
@@ -242,11 +244,16 @@ def _clip_loop(
 
 
 @kernel
-def _is_convex(xy: NDArray[np.float64], points: int) -> bool:
-    """Return whether every corner of the ring of three or four points turns left: any diagonal cuts it in two ears."""
-    least = min(_cross(xy, points - 2, points - 1, 0), _cross(xy, points - 1, 0, 1))
-    for i in range(points - 2):
-        least = min(least, _cross(xy, i, i + 1, i + 2))
+def _is_convex(xy: NDArray[np.float64], start: int, points: int) -> bool:
+    """Return whether every corner of the ring of three or four points from ``start`` turns left: any diagonal cuts it in two ears."""
+    x0, y0 = xy[start, 0], xy[start, 1]
+    ax, ay = xy[start + points - 2, 0] - x0, xy[start + points - 2, 1] - y0
+    bx, by = xy[start + points - 1, 0] - x0, xy[start + points - 1, 1] - y0
+    least = np.inf
+    for i in range(start, start + points):
+        cx, cy = xy[i, 0] - x0, xy[i, 1] - y0
+        least = min(least, (bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
+        ax, ay, bx, by = bx, by, cx, cy
     return least > 1e-11
 
 
@@ -261,12 +268,6 @@ def _cut(
 ) -> int:
     """Write the triangles of one polygon; return their number, or -1 where they do not cover it."""
     rings = len(ring_offsets) - 1
-    points = ring_offsets[rings]
-    if rings == 1 and points <= 4 and _is_convex(xy, points):
-        triangles[0, 0], triangles[0, 1], triangles[0, 2] = points - 1, 0, 1
-        if points == 4:
-            triangles[1, 0], triangles[1, 1], triangles[1, 2] = 1, 2, 3
-        return points - 2
     area = 0.0
     for ring in range(rings):
         area += _ring_area(xy, ring_offsets[ring], ring_offsets[ring + 1])
@@ -298,7 +299,13 @@ def _ear_clip(
     for part in range(parts):
         first, last = part_offsets[part], part_offsets[part + 1]
         start, points = ring_offsets[first], ring_offsets[last] - ring_offsets[first]
-        if 3 <= points <= largest:
+        if last - first == 1 and 3 <= points <= 4 and _is_convex(xy, start, points):  # most of a city: without a loop or a slice
+            triangles[at, 0], triangles[at, 1], triangles[at, 2] = start + points - 1, start, start + 1
+            if points == 4:
+                triangles[at + 1, 0], triangles[at + 1, 1], triangles[at + 1, 2] = start + 1, start + 2, start + 3
+            ok[part] = True
+            at += points - 2
+        elif 3 <= points <= largest:
             for i in range(points):
                 local[i, 0], local[i, 1] = xy[start + i, 0] - xy[start, 0], xy[start + i, 1] - xy[start, 1]
             for ring in range(first, last + 1):
