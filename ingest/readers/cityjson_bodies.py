@@ -5,23 +5,20 @@ A feature is left out, and goes the other way, where an index names nothing or a
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
-import orjson
 
 from ingest.body_arrays import FACE
 from ingest.compiled_bodies import CompiledBodies
-from ingest.readers.cityjson_faces import surface_type
-from ingest.readers.cityjson_frame import Frame, Json
+from ingest.readers.cityjson_frame import Frame
 from ingest.readers.cityjson_kernels import Cut, Ints, Made, Mask, build
 from ingest.readers.cityjson_plan import PlannedFeature, PlannedGeometry
+from ingest.readers.cityjson_said import said_of
 from ingest.readers.json_arrays import CutLines
+from ingest.readers.json_surfaces import Meaning
 from ingest.readers.source import Makeup, Mended
-from twin.representation import SurfaceType
 
 
 @dataclass
@@ -35,22 +32,34 @@ class _Tables:
     """Vertices' array, geometries so far."""
     geometries: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
     """Boundaries, values, part, is_solid, first meaning, how many."""
-    meanings: list[Json] = field(default_factory=list)
+    surfaces: list[Ints] = field(default_factory=list)
+    """(n, 3) pieces of what `said_of` takes, places in the text of the lines and behind it in ``more``."""
+    count: int = 0
+    """Of those surfaces."""
+    more: bytearray = field(default_factory=bytearray)
 
-    def add(self, feature: PlannedFeature) -> None:
+    def add(self, feature: PlannedFeature, cut: CutLines) -> None:
         for lod, geometries in feature.levels:
             for g in geometries:
-                self.geometries.append((g.boundaries, g.values, g.part, g.is_solid, len(self.meanings), len(g.meanings)))
-                self.meanings.extend(g.meanings)
+                surfaces = cut.surfaces_of(g.surfaces) if g.surfaces >= 0 else self._parsed(g.meanings, len(cut.text))
+                self.geometries.append((g.boundaries, g.values, g.part, g.is_solid, self.count, len(surfaces)))
+                self.surfaces.append(surfaces)
+                self.count += len(surfaces)
             self.row.append(feature.row)
             self.lod.append(lod)
             self.makeup.append(_makeup(geometries))
             self.bodies.append((feature.vertices, len(self.geometries)))
 
+    def _parsed(self, meanings: Sequence[Meaning], text_end: int) -> Ints:
+        """Return surfaces that were not cut out, with their text added to ``more``."""
+        found = np.empty((len(meanings), 3), dtype=np.int64)
+        for k, (kind, said) in enumerate(meanings):
+            begin = text_end + len(self.more)
+            self.more += said
+            found[k] = kind, begin, begin + len(said)
+        return found
 
-_RELATIVES = ("parent", "children")
-_KNOWN = frozenset(("type", *_RELATIVES))
-"""What a semantic surface says of itself that is kept otherwise, or not."""
+
 _NO_SOLID, _ONE_SOLID = Makeup(), Makeup((0,))
 
 
@@ -64,7 +73,7 @@ def bodies_of(features: Sequence[PlannedFeature], cut: CutLines, frame: Frame) -
     """Return the bodies of ``features`` in the reference system, None of none; and the rows of those that cannot be built so."""
     tables = _Tables()
     for feature in features:
-        tables.add(feature)
+        tables.add(feature, cut)
     if not tables.bodies:
         return None, ()
     built, good = _built(tables, cut, frame)
@@ -76,7 +85,7 @@ def bodies_of(features: Sequence[PlannedFeature], cut: CutLines, frame: Frame) -
 
 def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies, Mask]:
     bodies, geometries = np.array(tables.bodies, dtype=np.int64), np.array(tables.geometries, dtype=np.int64)
-    types = _types_of(tables.meanings)
+    surfaces = np.concatenate(tables.surfaces)
     used = geometries[:, 0]
     room = (cut.start[used + 1] - cut.start[used]).sum(axis=0)
     of_vertices = bodies[:, 0]
@@ -97,12 +106,12 @@ def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies
         mended=np.empty((rings, 3), dtype=np.int64),
         size=np.zeros(7, dtype=np.int64),
     )
-    build(Cut(cut.numbers, *cut.ends, cut.start, cut.depth), bodies, geometries, types, scratch, made)
+    build(Cut(cut.numbers, *cut.ends, cut.start, cut.depth), bodies, geometries, surfaces[:, 0].astype(np.uint8), scratch, made)
     v, i, r, f, s, k, mends = made.size.tolist()
     built = CompiledBodies(
         row=np.array(tables.row, dtype=np.int64),
         lod=tables.lod,
-        surface_attributes=_said(tables.meanings, types, made),
+        surface_attributes=said_of(surfaces, cut.text + tables.more if tables.more else cut.text, made.meaning[:f], made.start[:, FACE]),
         makeup=_with_mended(tables.makeup, made.mended[:mends], cut, frame),
         start=made.start,
         vertices=cut.numbers[made.place[:v, None] + np.arange(3)] * frame.scale + frame.translate,
@@ -117,13 +126,6 @@ def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies
     return built, made.good
 
 
-def _types_of(meanings: Sequence[Json]) -> npt.NDArray[np.uint8]:
-    """Return the stored type of each semantic surface; there are many of few."""
-    names = [m.get("type") for m in meanings]
-    known = {name: int(surface_type({"type": name})) for name in {n for n in names if type(n) is str}}
-    return np.array([known[n] if type(n) is str else int(SurfaceType.OTHER) for n in names], dtype=np.uint8)
-
-
 def _with_mended(makeups: Sequence[Makeup], mended: Ints, cut: CutLines, frame: Frame) -> Sequence[Makeup]:
     if not len(mended):
         return makeups
@@ -132,46 +134,3 @@ def _with_mended(makeups: Sequence[Makeup], mended: Ints, cut: CutLines, frame: 
     for (body, code, _), (x, y) in zip(mended.tolist(), places.tolist(), strict=True):
         found.setdefault(body, []).append(Mended(code, (x, y)))
     return [replace(m, mended=tuple(found[b])) if b in found else m for b, m in enumerate(makeups)]
-
-
-def _said(meanings: Sequence[Json], types: npt.NDArray[np.uint8], made: Made) -> list[str | None]:
-    """Return for each body what the source says of single surfaces beyond a known type, as `FacesBuilder` notes it.
-
-    A body of which more is said than can be written as JSON (nested too deeply) is no longer good.
-    """
-    noted = (types == SurfaceType.OTHER) | np.array([len(m) > 1 and bool(m.keys() - _KNOWN) for m in meanings], dtype=bool)
-    starts, of_face = made.start[:, FACE], made.meaning[: made.size[FACE]]
-    said: list[str | None] = [None] * (len(starts) - 1)
-    faces = np.flatnonzero(noted[of_face] & (of_face >= 0)) if len(noted) else np.empty(0, dtype=np.int64)
-    if not len(faces):
-        return said
-    body = np.searchsorted(starts, faces, side="right") - 1
-    numbers, ends, groups = _grouped(body, of_face[faces], faces - starts[body])
-    entries: dict[int, list[Json]] = {}
-    for (b, m), (first, end) in zip(groups, itertools.pairwise([0, *ends]), strict=True):
-        entries.setdefault(b, []).append(_entry(numbers[first:end], meanings[m]))
-    for b, of_body in entries.items():
-        try:
-            said[b] = orjson.dumps(of_body).decode()
-        except orjson.JSONEncodeError:
-            made.good[b] = False
-    return said
-
-
-def _entry(faces: list[int], meaning: Json) -> Json:
-    entry = {"faces": faces, "type": None, **meaning}
-    for relative in _RELATIVES:
-        entry.pop(relative, None)
-    return entry
-
-
-def _grouped(body: Ints, meaning: Ints, number: Ints) -> tuple[list[int], list[int], list[tuple[int, int]]]:
-    """Return the numbers of faces by body and meaning, in the order of each one's first; where groups end; and what they are."""
-    order = np.lexsort((number, meaning, body))
-    begins = np.flatnonzero(np.diff(body[order], prepend=-1) | np.diff(meaning[order], prepend=-1))
-    by_first = np.lexsort((number[order[begins]], body[order[begins]]))
-    sizes = np.diff(np.append(begins, len(order)))[by_first]
-    place = np.repeat(begins[by_first] - np.cumsum(sizes) + sizes, sizes) + np.arange(len(order))
-    of_group = order[begins[by_first]]
-    groups = list(zip(body[of_group].tolist(), meaning[of_group].tolist(), strict=True))
-    return number[order[place]].tolist(), np.cumsum(sizes).tolist(), groups

@@ -25,7 +25,7 @@ Surface = Sequence[Ring]
 SURFACES = frozenset({"MultiSurface", "CompositeSurface"})
 _SOLIDS = frozenset({"Solid", "MultiSolid", "CompositeSolid"})
 _LOD = re.compile(r"[0-4](\.[0-9])?\Z")
-_TYPES: Mapping[str, SurfaceType] = {
+TYPES: Mapping[str, SurfaceType] = {
     "RoofSurface": SurfaceType.ROOF,
     "WallSurface": SurfaceType.WALL,
     "GroundSurface": SurfaceType.GROUND,
@@ -43,6 +43,7 @@ _TYPES: Mapping[str, SurfaceType] = {
     "TrafficArea": SurfaceType.TRAFFIC,
     "AuxiliaryTrafficArea": SurfaceType.TRAFFIC,
 }
+"""Of CityJSON's semantic surfaces."""
 _CORNERS = 3
 _TOO_FEW_POINTS, _SAME_POINTS, _SELF_INTERSECTION, _EMPTY = 101, 102, 104, 902
 """val3dity's codes of what is mended in reading."""
@@ -327,7 +328,7 @@ def _with_lent(shape: Shape, lent: Mapping[tuple[int, ...], tuple[Surface, Shown
 
 def surface_type(meaning: Json) -> SurfaceType:
     """Return the stored type of a semantic surface; those of extensions are OTHER."""
-    return _TYPES.get(str(meaning.get("type")), SurfaceType.OTHER)
+    return TYPES.get(str(meaning.get("type")), SurfaceType.OTHER)
 
 
 def _outline(surface: Surface) -> tuple[int, ...]:

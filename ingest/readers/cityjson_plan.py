@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from ingest.readers.cityjson_faces import SURFACES, lod_of
 from ingest.readers.cityjson_frame import Json
-from ingest.readers.json_arrays import BOUNDARIES, VALUES, VERTICES, CutLines
+from ingest.readers.json_arrays import BOUNDARIES, SEMANTIC_SURFACES, VALUES, VERTICES, CutLines
+from ingest.readers.json_surfaces import Meaning, meaning_in
 
 
 class PlannedGeometry(NamedTuple):
@@ -21,7 +22,10 @@ class PlannedGeometry(NamedTuple):
     """-1: none."""
     part: int
     is_solid: bool
-    meanings: Sequence[Json]
+    surfaces: int
+    """The array they were cut out as; -1: none."""
+    meanings: Sequence[Meaning]
+    """Those that were not cut out."""
 
 
 class PlannedFeature(NamedTuple):
@@ -60,13 +64,27 @@ def _geometry(geometry: Json, part: int, first: int, taken: list[tuple[Any, int]
     if not is_solid and kind not in SURFACES:
         return None
     taken.append((geometry.get("boundaries"), BOUNDARIES))
+    values = surfaces = -1
+    meanings: list[Meaning] = []
     semantics = geometry.get("semantics")
-    values = -1
-    meanings: list[Json] = []
     if isinstance(semantics, dict):
         taken.append((semantics.get("values"), VALUES))
-        meanings = semantics.get("surfaces") or []
-        if type(meanings) is not list or not set(map(type, meanings)) <= {dict}:
-            return None
         values = first + int(semantics.get("values", -1))
-    return PlannedGeometry(first + int(geometry["boundaries"]), values, part, is_solid, meanings)
+        said = semantics.get("surfaces")
+        if type(said) is int:
+            taken.append((said, SEMANTIC_SURFACES))
+            surfaces = first + said
+        elif (parsed := _meanings(said)) is None:
+            return None
+        else:
+            meanings = parsed
+    return PlannedGeometry(first + int(geometry["boundaries"]), values, part, is_solid, surfaces, meanings)
+
+
+def _meanings(said: object) -> list[Meaning] | None:
+    """Return semantic surfaces that were not cut out, None where one of them is for who reads them alone."""
+    surfaces = said or []
+    if not isinstance(surfaces, list) or not set(map(type, surfaces)) <= {dict}:
+        return None
+    found = [meaning_in(surface) for surface in surfaces]
+    return None if None in found else [m for m in found if m is not None]

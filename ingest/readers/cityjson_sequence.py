@@ -6,7 +6,7 @@ import gc
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +104,8 @@ class CitySequenceLayer:
     source: SourceLayer
     limits: Limits
     kind: GeometryType
+    _cuts_surfaces: bool = field(default=True, init=False)
+    """Until a number in them was seen that is not spelled as it would be written again."""
 
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the features in source order, those of many lines at a time, read by a thread of their own."""
@@ -120,7 +122,8 @@ class CitySequenceLayer:
             first += len(batch.rows)
 
     def _batch(self, lines: Sequence[bytes], first: int) -> SourceBatch:
-        cut = cut_lines(lines)
+        cut = cut_lines(lines, cuts_surfaces=self._cuts_surfaces)
+        self._cuts_surfaces = cut.cuts_surfaces
         rows: list[FeatureRow] = []
         planned: list[PlannedFeature] = []
         line_of_row: list[int] = []

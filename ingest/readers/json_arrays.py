@@ -4,6 +4,8 @@ Nine tenths of a building are ``vertices``, ``boundaries`` and ``values``. A ker
 a number; the rest, a kilobyte or two, is left to the JSON parser. What the kernel does not read exactly (a fraction, an empty array,
 a depth that varies) leaves its line uncut, and the line is then parsed whole. In the place of a geometry's boundaries there is never
 another number than the kernel's: a name at that depth without an array leaves its line uncut, too.
+
+Half of that rest can be what is said of semantic ``surfaces``: it is cut out as well where it is as plain as `json_surfaces` has it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ingest.readers.json_surfaces import LEAST_BYTES, Plain, are_canonical, read_surfaces
 from twin.kernel import kernel
 
 Ints = npt.NDArray[np.int64]
@@ -22,16 +25,16 @@ Bytes = npt.NDArray[np.uint8]
 
 NULL = -(2**62)
 """Stands for null."""
-VERTICES, BOUNDARIES, VALUES = 0, 1, 2
-_DEPTHS = (1, 5, 6)
-"""How many brackets are open around the three in a CityJSONFeature: those of attributes of the same name are as many by chance only."""
+VERTICES, BOUNDARIES, VALUES, SEMANTIC_SURFACES = 0, 1, 2, 3
+_DEPTHS = (1, 5, 6, 6)
+"""How many brackets are open around the four in a CityJSONFeature: those of attributes of the same name are as many by chance only."""
 _DIGITS = 15
 """Longer integers are not read here."""
 _QUOTE, _BACKSLASH, _COLON, _COMMA, _MINUS, _ZERO, _NINE, _N = (ord(c) for c in '"\\:,-09n')
 _OPEN, _CLOSE, _OPEN_OBJECT, _CLOSE_OBJECT = (ord(c) for c in "[]{}")
 _SPACE, _TAB, _LINE, _RETURN = (ord(c) for c in " \t\n\r")
-_NAMES = np.frombuffer(b"vertices\0\0boundariesvalues\0\0\0\0", dtype=np.uint8).reshape(3, 10)
-_LENGTHS = np.array([8, 10, 6])
+_NAMES = np.frombuffer(b"vertices\0\0boundariesvalues\0\0\0\0surfaces\0\0", dtype=np.uint8).reshape(4, 10)
+_LENGTHS = np.array([8, 10, 6, 8])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,34 +46,55 @@ class CutLines:
     array_start: Sequence[int]
     """(L + 1,) the first array of each line."""
     kind: Sequence[int]
-    """(A,) `VERTICES`, `BOUNDARIES` or `VALUES`."""
+    """(A,) `VERTICES`, `BOUNDARIES`, `VALUES` or `SEMANTIC_SURFACES`."""
     depth: Ints
-    """(A,) brackets around each number."""
+    """(A,) brackets around each number; 0 of surfaces."""
     numbers: Ints
     ends: tuple[Ints, Ints, Ints]
     """Where each innermost array ends in ``numbers``, each array of those in them, each array of these in them: ring, face, shell."""
     start: Ints
     """(A + 1, 4) where each array begins in ``numbers`` and the three ``ends``."""
+    surface_start: Sequence[int]
+    """(A + 1,) the first surface of each array."""
+    surfaces: Ints
+    """(M, 3) as in `Plain`, places in ``text``."""
+    text: bytes
+    """All lines."""
+    cuts_surfaces: bool
+    """Whether surfaces were looked for; not where a number among what is said of them is spelled otherwise than it would be written."""
+
+    def surfaces_of(self, array: int) -> Ints:
+        """Return the surfaces of an array of `SEMANTIC_SURFACES`."""
+        return self.surfaces[self.surface_start[array] : self.surface_start[array + 1]]
 
 
-def cut_lines(lines: Sequence[bytes]) -> CutLines:
-    """Cut the arrays of numbers out of the CityJSONFeatures in ``lines``."""
-    text = np.frombuffer(b"".join(lines), dtype=np.uint8)
+def cut_lines(lines: Sequence[bytes], *, cuts_surfaces: bool = True) -> CutLines:
+    """Cut the arrays of numbers out of the CityJSONFeatures in ``lines``, and what they say of surfaces unless that is not wanted."""
+    joined = b"".join(lines)
+    text = np.frombuffer(joined, dtype=np.uint8)
     line_end = np.cumsum([len(line) for line in lines])
     room = len(text) // 2 + 1
     numbers, rings, faces, shells = (np.empty(room, dtype=np.int64) for _ in range(4))
-    arrays = np.empty((len(text) // 8 + 2, 6), dtype=np.int64)
+    arrays = np.empty((len(text) // 8 + 2, 8), dtype=np.int64)
+    plain = Plain(np.empty((len(text) // LEAST_BYTES + 1, 3), dtype=np.int64), np.empty(len(text) + 1, dtype=np.uint8))
     rest = np.empty(2 * len(text) + 1, dtype=np.uint8)  # a number can be longer than the array it stands for
     rest_end, array_end = np.full(len(lines), -1), np.empty(len(lines), dtype=np.int64)
-    found = _Found(numbers, rings, faces, shells, arrays, np.zeros(4, dtype=np.int64))
-    _cut(text, line_end, rest, rest_end, found, array_end)
+    found = _Found(numbers, rings, faces, shells, arrays, np.zeros(_SIZES, dtype=np.int64))
+    _cut(text, line_end, rest, rest_end, found, plain, array_end, SEMANTIC_SURFACES + cuts_surfaces)
+    if not are_canonical(plain.fractions[: found.size[_FRACTIONS]]):
+        return cut_lines(lines, cuts_surfaces=False)
     count = int(array_end[-1]) if len(lines) else 0
     starts = np.concatenate([[0], np.maximum.accumulate(rest_end)[:-1]]) if len(lines) else rest_end
     skeletons = [None if b < 0 else bytes(rest[max(a, 0) : b]) for a, b in zip(starts.tolist(), rest_end.tolist(), strict=True)]
     return CutLines(
-        skeletons, [0, *array_end.tolist()], arrays[:count, 4].tolist(), arrays[:count, 5], numbers, (rings, faces, shells),
-        arrays[: count + 1, :4],
+        skeletons, [0, *array_end.tolist()], arrays[:count, _KIND].tolist(), arrays[:count, _DEPTH], numbers, (rings, faces, shells),
+        arrays[: count + 1, :4], arrays[: count + 1, _SURFACES].tolist(), plain.surfaces, joined, cuts_surfaces,
     )  # fmt: skip
+
+
+_SIZES = 6
+_SURFACES, _FRACTIONS, _KIND, _DEPTH = 4, 5, 6, 7
+"""Columns of `_Found.arrays` behind those of `CutLines.start`; the first two are places of `_Found.size` as well."""
 
 
 class _Found(NamedTuple):
@@ -81,21 +105,23 @@ class _Found(NamedTuple):
     faces: Ints
     shells: Ints
     arrays: Ints
-    """(A + 1, 6) where each begins in the four before, its kind and its depth."""
+    """(A + 1, 8) where each begins in the four before, in surfaces and in their fractions, its kind and its depth."""
     size: Ints
-    """(4,) how much of the first four is filled."""
+    """(6,) how much of those six is filled."""
 
 
 @kernel
-def _cut(text: Bytes, line_end: Ints, rest: Bytes, rest_end: Ints, found: _Found, array_end: Ints) -> None:
-    """Fill all arrays but the first two; a line that is not cut has −1 in ``rest_end`` and no arrays."""
+def _cut(
+    text: Bytes, line_end: Ints, rest: Bytes, rest_end: Ints, found: _Found, plain: Plain, array_end: Ints, kinds: int
+) -> None:  # fmt: skip
+    """Fill all arrays but the first two; a line that is not cut has −1 in ``rest_end`` and no arrays. The first ``kinds`` are cut out."""
     begin = out = count = 0
-    found.arrays[0, :4] = 0
+    found.arrays[0, :_SIZES] = 0
     for line in range(len(line_end)):
         end = line_end[line]
-        rest_end[line], after = _cut_line(text, begin, end, rest, out, found, count)
+        rest_end[line], after = _cut_line(text, begin, end, rest, out, found, plain, count, kinds)
         if rest_end[line] < 0:
-            found.size[:] = found.arrays[count, :4]
+            found.size[:] = found.arrays[count, :_SIZES]
         else:
             out, count = rest_end[line], after
         array_end[line] = count
@@ -103,11 +129,13 @@ def _cut(text: Bytes, line_end: Ints, rest: Bytes, rest_end: Ints, found: _Found
 
 
 @kernel
-def _cut_line(text: Bytes, at: int, end: int, rest: Bytes, out: int, found: _Found, count: int) -> tuple[int, int]:
+def _cut_line(
+    text: Bytes, at: int, end: int, rest: Bytes, out: int, found: _Found, plain: Plain, count: int, kinds: int
+) -> tuple[int, int]:  # fmt: skip
     """Return where the rest of a line ends and how many arrays there are then; −1 where the line must be read whole.
 
     A number is set off by a space: whatever stands right behind an array never joins it, and what is left is JSON only where the line is.
-    A name with an escape could be one of the three in disguise.
+    A name with an escape could be one of the four in disguise. Surfaces that are not plain stay where they are.
     """
     first, depth = count, 0
     while at < end:
@@ -124,22 +152,25 @@ def _cut_line(text: Bytes, at: int, end: int, rest: Bytes, out: int, found: _Fou
         out += at - begin
         if escaped and _is_name(text, at, end):
             return -1, first
-        kind = _kind(text, begin + 1, at - 1, depth)
+        kind = _kind(text, begin + 1, at - 1, depth, kinds)
         if kind < 0:
             continue
         value = _after_colon(text, at, end)
         if value < 0:
             return -1, first
+        after = read_surfaces(text, value, end, plain, found.size[_SURFACES:]) if kind == SEMANTIC_SURFACES else value
+        if after < 0:
+            continue
         rest[out] = _COLON
         out = _write(rest, out + 1, count - first)
         rest[out] = _SPACE
         out += 1
-        at, found.arrays[count, 5] = _read(text, value, end, found)
+        at, found.arrays[count, _DEPTH] = (after, 0) if kind == SEMANTIC_SURFACES else _read(text, value, end, found)
         if at < 0:
             return -1, first
-        found.arrays[count, 4] = kind
+        found.arrays[count, _KIND] = kind
         count += 1
-        found.arrays[count, :4] = found.size
+        found.arrays[count, :_SIZES] = found.size
     return (out if depth == 0 else -1), count  # else it is left to who can say what is wrong with it
 
 
@@ -163,9 +194,9 @@ def _is_name(text: Bytes, at: int, end: int) -> bool:
 
 
 @kernel
-def _kind(text: Bytes, begin: int, end: int, depth: int) -> int:
-    """Return which of the three a name is at the depth it must stand at, else −1."""
-    for kind in range(3):
+def _kind(text: Bytes, begin: int, end: int, depth: int, kinds: int) -> int:
+    """Return which of the first ``kinds`` a name is at the depth it must stand at, else −1."""
+    for kind in range(kinds):
         if depth == _DEPTHS[kind] and end - begin == _LENGTHS[kind]:
             same = True
             for k in range(end - begin):

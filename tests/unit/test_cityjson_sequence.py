@@ -21,7 +21,7 @@ from ingest.readers.choice import choose_reader, import_for
 from ingest.readers.cityjson import CityJson
 from ingest.readers.cityjson_kernels import Cut, Made, build
 from ingest.readers.cityjson_sequence import CityJsonSequence, CitySequenceLayer, stand_ready
-from ingest.readers.json_arrays import cut_lines
+from ingest.readers.json_arrays import SEMANTIC_SURFACES, cut_lines
 from ingest.readers.pictures import FolderPictures
 from ingest.readers.source import SourceBatch
 from twin.featuretypes.loader import load_feature_types
@@ -319,6 +319,61 @@ def test_lines_with_other_bytes_are_read_as_one_at_a_time(edits: list[list[tuple
             line = edited(line, *edit)
         lines.append(line)
     assert_same(b"\n".join(lines) + b"\n")
+
+
+ROOF = '{"type":"RoofSurface","slope":3.25,"parts":-4,"flat":false,"known":true,"of":null,"name":"a b","height_m":10.093000411987305}'
+
+
+def with_roof(roof: str) -> bytes:
+    """Return a line without white space, one of whose semantic surfaces is spelled like this."""
+    feature = block("roof")
+    geometry_of(feature)["semantics"]["surfaces"] = [SURFACES[0], "here", {"type": "WallSurface"}, SURFACES[3]]
+    return json.dumps(feature, separators=(",", ":")).replace('"here"', roof).encode()
+
+
+@pytest.mark.parametrize(
+    ("roof", "how"),
+    [
+        pytest.param(ROOF, "cut out", id="plain"),
+        pytest.param('{"type":"RoofSurface"}', "cut out", id="nothing but its type"),
+        pytest.param('{"type":"+Roof"}', "cut out", id="an extension's type"),
+        pytest.param('{"type":"RoofSurface","slope":0.0}', "cut out", id="nought"),
+        pytest.param('{"type":"RoofSurface","slope":3.250}', "whole", id="a nought too many"),
+        pytest.param('{"type":"RoofSurface","slope":0.1000000000000000055}', "whole", id="more digits than a number has"),
+        pytest.param('{"type":"RoofSurface","slope":1e2}', "left", id="exponent"),
+        pytest.param('{"type":"RoofSurface","slope":-0}', "left", id="minus nought"),
+        pytest.param('{"type":"RoofSurface","slope":12345678901234567890}', "left", id="a long integer"),
+        pytest.param('{"type":"RoofSurface","slope":007}', "left", id="not JSON: noughts before a number"),
+        pytest.param('{"type":"RoofSurface","slope":nul}', "left", id="not JSON: no word"),
+        pytest.param('{"type":"RoofSurface","slope":3.}', "left", id="not JSON: nothing behind the point"),
+        pytest.param('{"type":"RoofSurface",}', "left", id="not JSON: nothing behind the comma"),
+        pytest.param('{"type":"RoofSurface" ,"slope":3.25}', "left", id="white space"),
+        pytest.param('{"type":"RoofSurface","s\\u006cope":3.25}', "left", id="escape"),
+        pytest.param('{"type":"RoofSurface","name":"屋面"}', "left", id="not ASCII"),
+        pytest.param('{"slope":3.25,"type":"RoofSurface"}', "left", id="type behind"),
+        pytest.param('{"slope":3.25}', "left", id="no type"),
+        pytest.param('{"type":"RoofSurface","type":"WallSurface"}', "left", id="type twice"),
+        pytest.param('{"type":"RoofSurface","slope":3.25,"slope":4}', "left", id="a name twice"),
+        pytest.param('{"type":"RoofSurface","faces":[7]}', "left", id="a list"),
+        pytest.param('{"type":"RoofSurface","faces":7}', "left", id="the name faces are kept by"),
+        pytest.param('{"type":"RoofSurface","parent":0,"children":1}', "left", id="relatives"),
+    ],
+)
+def test_surfaces_are_cut_out_where_they_are_plain(roof: str, how: str) -> None:
+    assert_same(b"\n".join([json.dumps(HEAD).encode(), with_roof(ROOF), with_roof(roof), with_roof(ROOF)]) + b"\n")
+    cut = cut_lines([with_roof(roof)])
+    assert cut.cuts_surfaces == (how != "whole")
+    assert (SEMANTIC_SURFACES in cut.kind) == (how == "cut out")
+
+
+@given(st.lists(EDITS, min_size=1, max_size=2))
+@settings(max_examples=100, deadline=None)
+def test_surfaces_with_other_bytes_are_read_as_one_at_a_time(edits: list[tuple[int, int, bytes | tuple[int, int]]]) -> None:
+    roof = ROOF.encode()
+    for edit in edits:
+        roof = edited(roof, *edit)
+    line = with_roof("ROOF").replace(b"ROOF", roof)
+    assert_same(b"\n".join([json.dumps(HEAD).encode(), with_roof(ROOF), line.replace(b"\n", b"")]) + b"\n")
 
 
 def test_kernel_stops_at_the_end_of_its_room() -> None:

@@ -1,0 +1,92 @@
+"""What a source says of single surfaces beyond their type, written for each body as `FacesBuilder` notes it: JSON, by numbers of faces."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from twin.kernel import kernel
+
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+_FACES = np.frombuffer(b'{"faces":[', dtype=np.uint8)
+_COMMA, _ZERO, _OPEN, _CLOSE, _CLOSE_OBJECT = (ord(c) for c in ",0[]}")
+_DIGITS = 20
+
+
+def said_of(meanings: Ints, text: bytes, of_face: Ints, starts: Ints) -> list[str | None]:
+    """Return for each body what is said of its faces, None where nothing is.
+
+    ``meanings`` (M, 3) are semantic surfaces, with where in ``text`` their members begin and end, at one place where nothing is kept of
+    them; ``of_face`` (F,) is that of each face, -1 for none, and ``starts`` (B + 1,) the first face of each body.
+    """
+    found = np.empty((len(meanings), 3), dtype=np.int64)
+    found[:, 0] = -1
+    noted = meanings[:, 2] > meanings[:, 1]
+    room = (_DIGITS + 1) * len(of_face) + 2 * len(starts) + int((meanings[noted, 2] - meanings[noted, 1] + len(_FACES) + 4).sum())
+    content, ends = np.empty(room, dtype=np.uint8), np.zeros(len(starts), dtype=np.int64)
+    following = np.empty(len(of_face), dtype=np.int64)
+    _write_said(meanings, np.frombuffer(text, dtype=np.uint8), of_face, starts, found, following, content, ends)
+    whole = content[: ends[-1]].tobytes()
+    return [whole[a:b].decode() if b > a else None for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
+
+
+@kernel
+def _write_said(
+    meanings: Ints, text: Bytes, of_face: Ints, starts: Ints, found: Ints, following: Ints, content: Bytes, ends: Ints
+) -> None:  # fmt: skip
+    """Fill ``content``, and ``ends`` with where each body's ends in it.
+
+    ``found`` are the first and the last face of each surface, and the surfaces of the body at hand; ``following`` the next face of one.
+    """
+    out = 0
+    for body in range(len(starts) - 1):
+        first, count = starts[body], 0
+        for face in range(first, starts[body + 1]):
+            m = of_face[face]
+            if m < 0 or meanings[m, 2] <= meanings[m, 1]:
+                continue
+            if found[m, 0] < first:
+                found[m, 0] = face
+                found[count, 2] = m
+                count += 1
+            else:
+                following[found[m, 1]] = face
+            found[m, 1], following[face] = face, -1
+        for k in range(count):
+            m = found[k, 2]
+            content[out] = _COMMA if k else _OPEN
+            out = _write(content, out + 1, _FACES)
+            face = found[m, 0]
+            while face >= 0:
+                out = _write_number(content, out, face - first)
+                content[out] = _COMMA
+                out += 1
+                face = following[face]
+            content[out - 1], content[out] = _CLOSE, _COMMA
+            out = _write(content, out + 1, text[meanings[m, 1] : meanings[m, 2]])
+            content[out] = _CLOSE_OBJECT
+            out += 1
+        if count:
+            content[out] = _CLOSE
+            out += 1
+        ends[body + 1] = out
+
+
+@kernel
+def _write(content: Bytes, out: int, piece: Bytes) -> int:
+    content[out : out + len(piece)] = piece
+    return out + len(piece)
+
+
+@kernel
+def _write_number(content: Bytes, out: int, number: int) -> int:
+    power = 1
+    while power * 10 <= number:
+        power *= 10
+    while power:
+        content[out] = _ZERO + number // power % 10
+        out += 1
+        power //= 10
+    return out

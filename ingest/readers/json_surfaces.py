@@ -1,0 +1,215 @@
+"""The semantic surfaces of a geometry, told from each other by one pass over their bytes: what each is, and the text of the rest.
+
+What is said of roofs, a height here, a slope there, is kept as JSON and never looked into. A surface whose text is the one that would be
+written again needs no parsing then. So plain are objects without white space, escapes, nested values or exponents, that begin with
+their type; all others are left to the JSON parser.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from ingest.readers.cityjson_faces import TYPES, surface_type
+from ingest.readers.cityjson_frame import Json
+from twin.kernel import kernel
+from twin.representation import SurfaceType
+
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+RELATIVES = ("parent", "children")
+"""What a semantic surface says of others, which is not kept."""
+LEAST_BYTES = 10
+"""No surface is shorter."""
+_TYPE = np.frombuffer(b'"type":"', dtype=np.uint8)
+_NOT_PLAIN = np.frombuffer(b"type\0\0\0\0faces\0\0\0parent\0\0children", dtype=np.uint8).reshape(4, 8)
+_NOT_PLAIN_LENGTHS = np.array([4, 5, 6, 8])
+"""Members that stand elsewhere in what is kept, or would be there twice."""
+_TRUE, _FALSE, _NULL = (np.frombuffer(word, dtype=np.uint8) for word in (b"true", b"false", b"null"))
+_NAMES = np.array([name.encode() for name in TYPES], dtype="S32").view(np.uint8).reshape(len(TYPES), 32)
+_LENGTHS, _KINDS = np.array([len(name) for name in TYPES]), np.array([int(kind) for kind in TYPES.values()])
+_OTHER = int(SurfaceType.OTHER)
+_MOST_MEMBERS = 32
+_DIGITS = 15
+"""Longer integers are left to the parser."""
+_QUOTE, _BACKSLASH, _COLON, _COMMA, _MINUS, _POINT, _ZERO, _NINE = (ord(c) for c in '"\\:,-.09')
+_OPEN_OBJECT, _CLOSE_OBJECT, _CLOSE = (ord(c) for c in "{}]")
+_T, _F, _N, _SPACE, _LAST = ord("t"), ord("f"), ord("n"), 0x20, 0x7E
+
+
+class Meaning(NamedTuple):
+    """One semantic surface."""
+
+    kind: SurfaceType
+    said: bytes
+    """Its JSON members, type first, without brackets; empty where it says nothing beyond a known type."""
+
+
+class Plain(NamedTuple):
+    """What `read_surfaces` fills, with room to spare."""
+
+    surfaces: Ints
+    """(M, 3) the `SurfaceType` of each, where its members begin and end; both at one place where it says nothing beyond a known type."""
+    fractions: Bytes
+    """Their numbers that are no integers, a comma behind each."""
+
+
+def meaning_in(surface: Json) -> Meaning | None:
+    """Return a surface that was parsed; None where what it says cannot be written beside the numbers of its faces."""
+    kind = surface_type(surface)
+    rest = {k: v for k, v in surface.items() if k != "type" and k not in RELATIVES}
+    if not rest and kind is not SurfaceType.OTHER:
+        return Meaning(kind, b"")
+    if "faces" in rest:
+        return None
+    try:
+        return Meaning(kind, orjson.dumps({"type": surface.get("type"), **rest})[1:-1])
+    except orjson.JSONEncodeError:
+        return None
+
+
+def are_canonical(fractions: Bytes) -> bool:
+    """Tell whether all numbers are spelled as they would be written again."""
+    text = b"[%b]" % fractions[:-1].tobytes()
+    return orjson.dumps(orjson.loads(text)) == text
+
+
+@kernel
+def read_surfaces(text: Bytes, at: int, end: int, plain: Plain, size: Ints) -> int:
+    """Return where an array of surfaces ends, and add them to ``plain``; −1, and nothing is added, where one of them is not plain.
+
+    ``size`` (2,) is how many surfaces and bytes of fractions there are.
+    """
+    count, fractions = size[0], size[1]
+    names = np.empty((_MOST_MEMBERS, 2), dtype=np.int64)
+    while at + 1 < end and text[at + 1] == _OPEN_OBJECT:
+        begin = at + 2
+        type_end = _after_type(text, begin, end)
+        if type_end < 0:
+            return -1
+        at, fractions = _read_members(text, type_end + 1, end, names, plain.fractions, fractions)
+        if at < 0:
+            return -1
+        kind = _kind(text, begin + len(_TYPE), type_end)
+        says_more = kind == _OTHER or at > type_end + 1
+        plain.surfaces[count, 0], plain.surfaces[count, 1], plain.surfaces[count, 2] = kind, begin, at if says_more else begin
+        count += 1
+        at += 1
+        if at < end and text[at] == _CLOSE:
+            size[0], size[1] = count, fractions
+            return at + 1
+        if at >= end or text[at] != _COMMA:
+            return -1
+    return -1
+
+
+@kernel
+def _after_type(text: Bytes, at: int, end: int) -> int:
+    """Return where the quote behind a type is that stands first in an object, −1 where none does."""
+    if end - at < len(_TYPE):
+        return -1
+    for k in range(len(_TYPE)):
+        if text[at + k] != _TYPE[k]:
+            return -1
+    return _plain_text(text, at + len(_TYPE), end)
+
+
+@kernel
+def _kind(text: Bytes, begin: int, stop: int) -> int:
+    """Return the stored type of a name."""
+    for k in range(len(_NAMES)):
+        if _LENGTHS[k] == stop - begin and _are_same(text, begin, _NAMES[k, : stop - begin]):
+            return int(_KINDS[k])
+    return _OTHER
+
+
+@kernel
+def _plain_text(text: Bytes, at: int, end: int) -> int:
+    """Return where the quote at the end of a text is, −1 where anything in it is not written as it stands."""
+    while at < end:
+        c = text[at]
+        if c == _QUOTE:
+            return at
+        if c == _BACKSLASH or c < _SPACE or c > _LAST:
+            return -1
+        at += 1
+    return -1
+
+
+@kernel
+def _read_members(text: Bytes, at: int, end: int, names: Ints, fractions: Bytes, out: int) -> tuple[int, int]:
+    """Return where the bracket behind members is, and the end of ``fractions`` with theirs; −1 where one is not plain."""
+    count = 0
+    while at < end and text[at] != _CLOSE_OBJECT:
+        if end - at < 4 or text[at] != _COMMA or text[at + 1] != _QUOTE or count == len(names):
+            return -1, out
+        begin = at + 2
+        stop = _plain_text(text, begin, end)
+        if stop < 0 or stop + 1 >= end or text[stop + 1] != _COLON or not _is_new(text, begin, stop, names[:count]):
+            return -1, out
+        names[count, 0], names[count, 1] = begin, stop
+        count += 1
+        at, out = _after_value(text, stop + 2, end, fractions, out)
+        if at < 0:
+            return -1, out
+    return (at if at < end else -1), out
+
+
+@kernel
+def _is_new(text: Bytes, begin: int, stop: int, names: Ints) -> bool:
+    """Tell whether a name is none of those before it, nor one that is not plain."""
+    size = stop - begin
+    for k in range(len(names)):
+        if names[k, 1] - names[k, 0] == size and _are_same(text, begin, text[names[k, 0] : names[k, 1]]):
+            return False
+    for k in range(len(_NOT_PLAIN)):  # noqa: SIM110  # numba has no all() of a generator
+        if _NOT_PLAIN_LENGTHS[k] == size and _are_same(text, begin, _NOT_PLAIN[k, :size]):
+            return False
+    return True
+
+
+@kernel
+def _are_same(text: Bytes, begin: int, other: Bytes) -> bool:
+    for k in range(len(other)):  # noqa: SIM110  # numba has no all() of a generator
+        if text[begin + k] != other[k]:
+            return False
+    return True
+
+
+@kernel
+def _after_value(text: Bytes, at: int, end: int, fractions: Bytes, out: int) -> tuple[int, int]:
+    """Return where a text, word or number ends, and the end of ``fractions`` with it; −1 where it is none that is plain."""
+    if at >= end:
+        return -1, out
+    c = text[at]
+    if c == _QUOTE:
+        stop = _plain_text(text, at + 1, end)
+        return (-1 if stop < 0 else stop + 1), out
+    if c in (_T, _F, _N):
+        word = _TRUE if c == _T else _FALSE if c == _F else _NULL
+        is_word = end - at >= len(word) and _are_same(text, at, word)
+        return (at + len(word) if is_word else -1), out
+    begin = at
+    at += c == _MINUS
+    first = at
+    while at < end and _ZERO <= text[at] <= _NINE:
+        at += 1
+    digits = at - first
+    if digits == 0 or digits > _DIGITS or (text[first] == _ZERO and digits > 1):
+        return -1, out
+    if at >= end or text[at] != _POINT:
+        is_minus_nought = text[first] == _ZERO and c == _MINUS
+        return (-1 if is_minus_nought else at), out
+    at += 1
+    point = at
+    while at < end and _ZERO <= text[at] <= _NINE:
+        at += 1
+    if at == point:
+        return -1, out
+    fractions[out : out + at - begin] = text[begin:at]
+    fractions[out + at - begin] = _COMMA
+    return at, out + at - begin + 1
