@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.event_loop import run_alone
 from twin.db import overloaded
-from twin.server.admission import Admission
+from twin.server.admission import Admission, page_limits
 from twin.server.problems import problem
 from twin.server.routes.health import Metrics, MetricsMiddleware
 from twin.server.waiting_line import LineLimits, WaitingLine
@@ -34,6 +34,15 @@ OTHER_HEADERS = [
     {"Accept": "application/city+json"},
     {"Accept": "text/csv, application/json;q=0.1"},
 ]
+
+
+@pytest.mark.parametrize(
+    ("processors", "processes", "places"), [(1, 1, 2), (2, 1, 3), (2, 2, 2), (8, 1, 6), (64, 1, 6), (16, 4, 5), (8, 8, 2), (2, 7, 2)]
+)
+def test_about_as_many_pages_are_made_at_once_as_there_are_processors_for_a_process(processors: int, processes: int, places: int) -> None:
+    limits = page_limits(processors, processes)
+    assert (limits.places, limits.standing) == (places, 2 * places)
+    assert limits.sudden > limits.standing
 
 
 class Door:

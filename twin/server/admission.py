@@ -21,14 +21,23 @@ from twin.db import overloaded
 from twin.server.problems import problem, request_id
 from twin.server.waiting_line import LineLimits, Place, WaitingLine
 
-PAGE_LIMITS = LineLimits(places=3, standing=6, sudden=32, sudden_s=0.05, long_s=0.25)
-"""Of one web process. Who is at work for long, as with 10,000 features, leaves his place to the next and only keeps his connection."""
+_FEWEST, _MOST = 2, 6
+"""Pages at work in one process: the others of its eight connections are for those who are at work for long."""
 _PAGE = re.compile(r"/ogc/collections/[^/]+/items(?:/[^/]+)?/?")
 _FORM = re.compile(rb"(?:^|&)f=([^&]*)")
 _FORMS = frozenset({b"json", b"html"})
 _COUNTED = re.compile(rb"(?:^|&)resulttype=hits(?:&|$)", re.IGNORECASE)
 _MEDIA = frozenset({b"", b"*/*", b"application/json", b"application/geo+json", b"text/html", b"application/xhtml+xml"})
 """Those of pages, where they are what Accept names first."""
+
+
+def page_limits(processors: int, web_processes: int) -> LineLimits:
+    """Return the limits of one of ``web_processes`` on so many processors: one page for each of them, and one that is being sent.
+
+    Who is at work for long, as with 10,000 features, leaves his place to the next and only keeps his connection.
+    """
+    places = max(_FEWEST, min(_MOST, processors // web_processes + 1))
+    return LineLimits(places, standing=2 * places, sudden=32, sudden_s=0.05, long_s=0.25)
 
 
 class Admission:

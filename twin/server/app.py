@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -17,7 +18,7 @@ from ogc.router import OgcContext, build_router
 from twin.db import connection_string
 from twin.server import problems
 from twin.server.access import principal_of
-from twin.server.admission import PAGE_LIMITS, Admission
+from twin.server.admission import Admission, page_limits
 from twin.server.body_limit import BodyLimitMiddleware
 from twin.server.city import City
 from twin.server.cityjson.formats import cityjson_formats
@@ -138,7 +139,8 @@ def _surround(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     app.add_middleware(HeadAsGet, prefixes=("/api/", "/scene.json", "/livez", "/readyz", "/metrics"), costly=_NO_HEAD)
     app.add_middleware(BodyLimitMiddleware, unlimited=frozenset({"/api/submissions"}))
     app.add_middleware(RequestForm)
-    app.add_middleware(Admission, line=WaitingLine(PAGE_LIMITS))
+    processors = len(os.sched_getaffinity(0))
+    app.add_middleware(Admission, line=WaitingLine(page_limits(processors, settings.web_processes)))
     app.add_middleware(SafeHeaders)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     known_as = None if settings.public_url is None else public_address(settings.public_url)

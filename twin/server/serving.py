@@ -29,6 +29,8 @@ _CLOSING_S = 5
 """What a web process may take beyond GRACE_S to close its connections."""
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus_client is told where processes put their counts together."""
+_WEB_PROCESSES = "TWIN_WORKERS"
+"""By which each is told how many they are, also where the command line says it."""
 
 
 def serve_city(settings: Settings, terminal: Terminal, processes: int = 1) -> int:
@@ -66,7 +68,7 @@ def _run_processes(city: City, listener: socket.socket, terminal: Terminal, coun
         signal.signal(number, lambda *_: told.set())
     command = ("serve", "--listening", str(listener.fileno()), "--data-dir", str(city.settings.data_dir))
     with tempfile.TemporaryDirectory(prefix="twin-metrics-") as counts, worker_process(city.settings):
-        environment = _environment(city.settings) | {_METRICS_FOLDER: counts}
+        environment = _environment(city.settings) | {_METRICS_FOLDER: counts, _WEB_PROCESSES: str(count)}
         grace_s = GRACE_S + _CLOSING_S
         with kept_processes("web process", command, environment, grace_s=grace_s, count=count, descriptors=(listener.fileno(),)):
             _say_ready(city, listener, terminal)
