@@ -22,7 +22,7 @@ def doubts_about(bodies: BodyArrays, tolerances: Tolerances) -> Doubts:
     """Return which of ``bodies`` are not plainly sound, and which of their faces.
 
     Not so are those with cavities, of composites, or with parts whose boxes meet, and what a margin leaves open. Single faces and pairs of
-    faces that the kernel leaves open are triangulated and compared as `validity` does it.
+    faces that the kernel leaves open are triangulated and compared as `validity` does it, each face once: what does not bend is told.
     """
     b = _boundaries(bodies)
     faces = len(b.face_start) - 1
@@ -43,12 +43,12 @@ def doubts_about(bodies: BodyArrays, tolerances: Tolerances) -> Doubts:
     undecided = look_at_shells(surfaces, start, bodies.shell_ends.astype(np.int64), mended, doubtful, pairs)
     planes = Planes(normal * offset[:, None], normal, np.empty(0), deviation_m, np.empty(0), np.empty(0))
     body_of_face = np.repeat(np.arange(len(bodies)), bodies.sizes(FACE))
-    open_faces = to_triangulate & ~doubtful[body_of_face]
-    convex = np.zeros(len(b.ring_start) - 1, dtype=bool)
-    doubtful[[body_of_face[face] for face, _ in bent(b, planes, convex, open_faces, tolerances.normals_deg)]] = True
+    convex, is_bent = np.zeros(len(b.ring_start) - 1, dtype=bool), np.zeros(faces, dtype=bool)
+    is_bent[[face for face, _ in bent(b, planes, convex, to_triangulate, tolerances.normals_deg)]] = True
+    doubtful[body_of_face[is_bent]] = True
     left = pairs[:undecided][~doubtful[body_of_face[pairs[:undecided, 0]]]]
     doubtful[[body_of_face[one] for one, _, _ in meeting_pairs(b, planes, left[:, 0], left[:, 1])]] = True
-    return Doubts(doubtful, ~sound | to_triangulate)
+    return Doubts(doubtful, ~sound | is_bent)
 
 
 def _boundaries(bodies: BodyArrays) -> Boundaries:
