@@ -106,6 +106,11 @@ function isLegendOpen(layer: Layer, view: LayerPanelView): boolean {
   return view.panel.legends.get(layer.dataset) ?? view.layers.filter(view.isVisible).length <= MOST_OPEN_LEGENDS;
 }
 
+/** Whether another listed layer is called the same, as datasets of one type without a title of their own are. */
+function isTitleShared(layer: Layer, layers: readonly Layer[]): boolean {
+  return layers.some((other) => other.dataset !== layer.dataset && isListed(other) && other.title.zh === layer.title.zh && other.title.en === layer.title.en);
+}
+
 function layerEntry(layer: Layer, view: LayerPanelView, actions: LayerPanelActions): HTMLElement {
   const title = inLanguage(layer.title, view.language);
   const visible = view.isVisible(layer);
@@ -120,8 +125,9 @@ function layerEntry(layer: Layer, view: LayerPanelView, actions: LayerPanelActio
   const zoom = iconButton("target", `${view.say("zoom_to")} ${title}`, () => {
     actions.zoomTo(layer.dataset);
   });
+  const dataset = isTitleShared(layer, view.layers) ? h("span", { class: "dataset", title: layer.dataset }, layer.dataset) : null;
   const count = h("span", { class: "count" }, layer.count.toLocaleString("en"));
-  const head = h("div", { class: "layer-head" }, h("label", {}, box, h("span", { class: "layer-title" }, title), count), stateBadge(layer, view), zoom);
+  const head = h("div", { class: "layer-head" }, h("label", {}, box, h("span", { class: "layer-title" }, title), dataset, count), stateBadge(layer, view), zoom);
   if (!visible) return h("li", { class: "layer", "data-layer": layer.dataset }, head);
   if (layer.raster !== null) return h("li", { class: "layer", "data-layer": layer.dataset }, head, daySelect(layer, view, actions));
   const choice = chosenChoice(layer, view.colorBy.get(layer.dataset));
