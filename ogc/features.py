@@ -25,7 +25,7 @@ from twin.model import Principal
 from twin.query.collection import Collection
 from twin.query.execute import fetch_pinned, fetch_row
 from twin.query.feature_query import FeatureQuery
-from twin.query.items import item, item_statement, items_page, items_statement, matched_statement
+from twin.query.items import fetch_page, item, item_statement, matched_statement
 from twin.query.versions import first_commit_statement, standing_at_statement, time_statement
 
 _GEOJSON_ONLY = profile_link("rfc7946")
@@ -60,8 +60,7 @@ class FeatureDoor:
             return answers.not_modified(self._tag(request, collection, principal, known), memento.VARY)
         if asked.hits:
             return await self._hits(request, collection, asked.query, at)
-        row = await fetch_pinned(self._context.pool, asked.query, at, lambda q: items_statement(q, principal))
-        page = items_page(row, asked.query.limit)
+        page = await fetch_page(self._context.pool, asked.query, at, principal)
         commit = page.commit if at is None else min(at, page.commit)
         document = page_head(request, collection, page, asked.query.boundary, commit, form, language)
         return await self._send_page(request, collection, asked.query, document, page.features, commit)

@@ -109,7 +109,7 @@ class CityFeatureProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi is un
         return dict(orjson.loads(found.feature))
 
     def _results(self, query: FeatureQuery, offset: int) -> dict[str, Any]:
-        page = items_page(fetch_row_blocking(self._pool, items_statement(query, self._principal)), query.limit)
+        page = items_page(fetch_row_blocking(self._pool, items_statement(query, self._principal)), query)
         features = orjson.loads(b"[" + page.features + b"]")[offset:]
         return {"type": "FeatureCollection", "features": features, "numberReturned": len(features)}
 

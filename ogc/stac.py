@@ -128,7 +128,7 @@ class StacDoor:
     async def _features(self, asked: Asked, query: FeatureQuery) -> tuple[list[Mapping[str, Any]], int | None]:
         """Return the features of a page, and the last of them where there are more."""
         row = await fetch_row(self._sender.context.pool, items_statement(query, asked.principal))
-        page = items_page(row, query.limit)
+        page = items_page(row, query)
         features = orjson.loads(b"[" + page.features + b"]")
         return features, page.farthest.fid if page.more and page.farthest is not None else None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from twin.model import Principal
 from twin.query.execute import AsyncPool, fetch_pinned, fetch_row
 from twin.query.feature_query import Boundary, FeatureQuery
-from twin.query.items import ItemsPage, items_page, items_statement
+from twin.query.items import ItemsPage, fetch_page
 from twin.query.skipping import skipped, skipping_statement, standing_statement
 
 PIECE = 1_000
@@ -66,8 +66,7 @@ class Windows:
         while query is not None:
             limit = max(1, min(PIECE, left))
             asked = dataclasses.replace(query, limit=limit)
-            row = await fetch_pinned(self._pool, asked, at, lambda q: items_statement(q, window.principal))
-            page = items_page(row, limit)
+            page = await fetch_page(self._pool, asked, at, window.principal)
             at = page.commit if at is None else min(at, page.commit)
             left -= page.count
             ends = left <= 0 or not page.more

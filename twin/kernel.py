@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import numba
+from numba.core import cgutils, types
 from numba.core.caching import FunctionCache
+from numba.extending import intrinsic
 
 
 class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
@@ -30,3 +32,16 @@ def kernel[F: Callable[..., object]](function: F) -> F:
     with contextlib.suppress(RuntimeError):  # numba knows no folder that it may write to: compiled anew by every process
         compiled._cache = _KernelCache(function)  # noqa: SLF001 - numba has no other way to name a cache
     return cast("F", compiled)
+
+
+def _copied_bytes(_: object, to: Any, at: Any, given: Any, first: Any, count: Any) -> tuple[object, object]:  # noqa: ANN401, ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> object:  # noqa: ANN401
+        target, source = (context.make_array(signature.args[k])(context, builder, arguments[k]).data for k in (0, 2))
+        cgutils.raw_memcpy(builder, builder.gep(target, [arguments[1]]), builder.gep(source, [arguments[3]]), arguments[4], 1)
+        return context.get_dummy_value()
+
+    return types.void(to, types.intp, given, types.intp, types.intp), generate
+
+
+copy_bytes = cast("Callable[[Any, int, Any, int, int], None]", intrinsic(_copied_bytes))
+"""Within kernels only: copy (to, at, given, first, count) between contiguous arrays of bytes, without a look at where they end."""

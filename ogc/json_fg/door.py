@@ -27,7 +27,7 @@ from twin.query.bodies import separations_statement
 from twin.query.collection import Collection
 from twin.query.execute import fetch_pinned, fetch_row, fetch_rows
 from twin.query.feature_query import FeatureQuery
-from twin.query.items import ItemsPage, item, item_statement, items_page, items_statement
+from twin.query.items import ItemsPage, fetch_page, item, item_statement, items_page, items_statement
 
 VERSION = 1
 """Part of every entity tag: raise it when the same rows are written differently."""
@@ -90,8 +90,7 @@ class JsonFgDoor:
         shape_fields = tuple(query.collection.feature_type.recipe_fields.values())
         hidden = [n for n in (*shape_fields, "valid_from", "valid_to") if n not in query.wanted_properties]
         wider = replace(query, properties=(*query.wanted_properties, *hidden))
-        row = await fetch_pinned(self._context.pool, wider, at, lambda q: items_statement(q, principal))
-        page = items_page(row, query.limit)
+        page = await fetch_page(self._context.pool, wider, at, principal)
         commit = page.commit if at is None else min(at, page.commit)
         plain: list[Document] = orjson.loads(b"[" + page.features + b"]")
         fids = tuple(query.collection.fid(f["id"]) for f in plain)
@@ -112,7 +111,7 @@ class JsonFgDoor:
         fallback: Mapping[str, Any] = {}
         if not is_lonlat(query.crs):
             lonlat = replace(query, crs=next(c for c in query.collection.crs if is_lonlat(c)), properties=())
-            page = items_page(await fetch_row(self._context.pool, items_statement(lonlat, principal)), query.limit)
+            page = items_page(await fetch_row(self._context.pool, items_statement(lonlat, principal)), lonlat)
             fallback = {f["id"]: f["geometry"] for f in orjson.loads(b"[" + page.features + b"]")}
         return {f["id"]: Shape(fallback.get(f["id"]), bodies.get(f["id"])) for f in features}
 

@@ -20,8 +20,7 @@ from ogc.sender import Asked, Sender
 from twin.errors import UnavailableError, UnsupportedMediaError
 from twin.featuretypes.json_schema import shared_queryables
 from twin.model import Principal
-from twin.query.execute import fetch_pinned
-from twin.query.items import items_page, items_statement
+from twin.query.items import fetch_page
 
 _LONGEST_S = 10.0
 """A search that takes longer over all its collections is given up."""
@@ -89,8 +88,7 @@ class SearchDoor:
             if room == 0:
                 return b",".join(pieces), search.limit, cursor_of(at, slug, 0)
             wanted = dataclasses.replace(query, limit=room)
-            row = await fetch_pinned(self._sender.context.dear, wanted, at, lambda q: items_statement(q, principal))
-            page = items_page(row, room)
+            page = await fetch_page(self._sender.context.dear, wanted, at, principal)
             if page.count:
                 pieces.append(page.features)
             room -= page.count

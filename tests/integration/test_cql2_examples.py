@@ -66,7 +66,7 @@ def _features(catalogue: Catalogue, text: str | None) -> list[dict[str, Any]]:
     query = FeatureQuery(collection, collection.crs[1], limit=100)
     if text is not None:
         query = dataclasses.replace(query, filter=build_filter(text, "cql2-text", collection.crs[1], collection))
-    page = items_page(fetch_row_blocking(catalogue.pool, items_statement(query, Principal.anonymous())), 100)
+    page = items_page(fetch_row_blocking(catalogue.pool, items_statement(query, Principal.anonymous())), query)
     found: list[dict[str, Any]] = json.loads(b"[" + page.features + b"]")
     return found
 

@@ -68,7 +68,7 @@ def _page(catalogue: Catalogue, query: FeatureQuery, at: int | None = None) -> I
         async with AsyncConnectionPool(conninfo_of(catalogue.pool), min_size=1, open=False, kwargs={"autocommit": True}) as pool:
             return await fetch_pinned(pool, query, at, lambda q: items_statement(q, ANYONE))
 
-    return items_page(run_alone(read()), query.limit)
+    return items_page(run_alone(read()), query)
 
 
 def _features(catalogue: Catalogue, query: FeatureQuery, at: int | None = None) -> list[dict]:

@@ -65,10 +65,13 @@ def bbox_area(bounds: tuple[float, ...], crs: OutputCrs, storage_srid: int) -> A
     if not crs.xy:
         low.reverse()
         high.reverse()
-    boxes = _boxes(low[0], low[1], high[0], high[1], geographic=is_geographic(crs.srid))
-    if boxes.covers(_domain_in(crs.srid, storage_srid)):
-        return Area(None, heights_m=heights, height=crs.height if heights else "none")
-    region = to_storage(boxes, crs, storage_srid)
+    if (plain := _plain_box(low, high, crs.srid, storage_srid)) is not None:
+        region = plain
+    else:
+        boxes = _boxes(low[0], low[1], high[0], high[1], geographic=is_geographic(crs.srid))
+        if boxes.covers(_domain_in(crs.srid, storage_srid)):
+            return Area(None, heights_m=heights, height=crs.height if heights else "none")
+        region = to_storage(boxes, crs, storage_srid)
     return Area(
         region=shapely.to_wkb(region),
         around=(0.0, 0.0, 0.0, 0.0) if region.is_empty else region.bounds,
@@ -76,6 +79,31 @@ def bbox_area(bounds: tuple[float, ...], crs: OutputCrs, storage_srid: int) -> A
         heights_m=heights,
         height=crs.height if heights else "none",
     )
+
+
+def _plain_box(low: list[float], high: list[float], srid: int, storage_srid: int) -> BaseGeometry | None:
+    """Return the region of a box of degrees that lies wholly within where the storage CRS is defined; None of any other box.
+
+    What most maps ask for, without the geometry library: its edges are split as :func:`_densified` splits them.
+    """
+    if srid == storage_srid or not is_geographic(srid):
+        return None
+    west, south, east, north = _domain_in(srid, storage_srid).bounds
+    if not (west <= low[0] < high[0] <= east and south <= low[1] < high[1] <= north):
+        return None
+    transformer = transformer_between(srid, storage_srid)
+    corners = np.array([low, (high[0], low[1]), high, (low[0], high[1]), low])
+    edges = corners[1:] - corners[:-1]
+    there = _transformed(transformer, np.concatenate([corners, corners[:-1] + edges / 2]))
+    if not np.isfinite(there).all():
+        return None
+    sag = np.hypot(*(there[5:] - (there[:4] + there[1:5]) / 2).T)
+    pieces = np.ceil(np.sqrt(sag / _SAG_M)).clip(1, _MOST_PIECES).astype(np.intp)
+    edge = np.repeat(np.arange(4), pieces)
+    along = (np.arange(edge.size) - (np.cumsum(pieces) - pieces)[edge]) / pieces[edge]
+    ring = _transformed(transformer, corners[edge] + edges[edge] * along[:, np.newaxis])
+    region: BaseGeometry = shapely.polygons(np.concatenate([ring, ring[:1]]))
+    return region
 
 
 def polygon_area(polygon: BaseGeometry, crs: OutputCrs, storage_srid: int) -> Area:

@@ -12,6 +12,9 @@ from twin.query.area import is_geographic
 
 ORTHOMETRIC_SRID = 998001
 """Longitude, latitude (WGS 84) and EGM96 height: twin/sql/prepare.sql registers it."""
+WITH_GEOID = 990_000
+"""Added to the number of a CGCS2000 grid it is that of the same grid with EGM96 heights, registered there, too."""
+_CGCS2000_GRIDS = range(4491, 4555)
 _ELLIPSOIDAL_SRID = 4979
 _DEGREE_DECIMALS = 9
 _METRE_DECIMALS = 4
@@ -31,11 +34,15 @@ def geometry_in(crs: OutputCrs, table: StoredPositions) -> sql.Composable:
     """Return the expression of column ``geom`` in ``crs``.
 
     Horizontally PostGIS's PROJ picks the operation pyproj picks (measured equal to 0 mm for 4549, 28992, 26913, 2056, 25833, 32650
-    and 27700). CRS84h takes height H above the geoid to h = H + N at every vertex, by the EGM96 grid inside PROJ; a deployment
-    with ``constant:METRES`` adds that constant.
+    and 27700). CRS84h takes height H above the geoid to h = H + N at every vertex, by the EGM96 grid inside PROJ: by one operation
+    from a grid of CGCS2000, which is taken as WGS 84 (DESIGN 9); a deployment with ``constant:METRES`` adds that constant.
     """
     stored = sql.Identifier("geom")
     if crs.height == "ellipsoidal":
+        if table.vertical == "egm96" and table.srid in _CGCS2000_GRIDS:
+            return sql.SQL("ST_Transform(ST_SetSRID({}, {}), {})").format(
+                stored, sql.Literal(WITH_GEOID + table.srid), sql.Literal(_ELLIPSOIDAL_SRID)
+            )
         return with_separation(_moved(stored, crs, table), table.vertical)
     flat = stored if crs.has_z or not table.has_z else sql.SQL("ST_Force2D({})").format(stored)
     moved = _moved(flat, crs, table)

@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from twin.db import Pool, connection_string
 from twin.query.execute import DOOR_SETTINGS, AsyncPool
+from twin.query.feature_records import stand_ready
 from twin.server.exports import exports_connections
 
 STATEMENT_TIMEOUT_S = 10.0
@@ -42,6 +43,7 @@ class DoorPools:
     async def opened(self) -> AsyncIterator[None]:
         """Have them open for the block."""
         async with AsyncExitStack() as stack:
+            await asyncio.to_thread(stand_ready)  # before anybody asks: loading compiled code would hold everybody up
             for pool in (self.quick, self.dear, self.tiles):
                 stack.push_async_callback(pool.close)
                 await pool.open()

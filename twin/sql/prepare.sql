@@ -42,3 +42,9 @@ $$;
 INSERT INTO postgis.spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text)
 VALUES (998001, 'citytwin', 998001, '', '+proj=longlat +datum=WGS84 +geoidgrids=egm96_15.gtx +vunits=m +no_defs +type=crs')
 ON CONFLICT (srid) DO UPDATE SET proj4text = excluded.proj4text;
+
+-- The grids of CGCS2000 with heights above the EGM96 geoid: their horizontal and vertical steps to EPSG:4979 are then one transformation.
+INSERT INTO postgis.spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text)
+SELECT 990000 + srid, 'citytwin', 990000 + srid, '', proj4text || ' +geoidgrids=egm96_15.gtx +vunits=m +type=crs'
+FROM postgis.spatial_ref_sys WHERE srid BETWEEN 4491 AND 4554
+ON CONFLICT (srid) DO UPDATE SET proj4text = excluded.proj4text;

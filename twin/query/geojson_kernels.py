@@ -1,0 +1,261 @@
+"""Rows in PostgreSQL's binary form → GeoJSON features (RFC 7946), compiled: the texts that `items` has PostGIS write of one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from twin.kernel import kernel
+from twin.query.json_values import (
+    LONGEST_CHARACTER,
+    LONGEST_NUMBER,
+    NULL,
+    Bytes,
+    bits_at,
+    integer_at,
+    write_boolean,
+    write_bytes,
+    write_date,
+    write_digits,
+    write_integer,
+    write_real,
+    write_text,
+    write_time,
+)
+from twin.shortest_decimal import WHOLE, shortest_decimal
+
+NO_ROOM, UNKNOWN = -1, -2
+"""Instead of an end: the buffer is too small; there is a value of a type that no column of a feature has."""
+_BOOLEAN, _BIGINT, _TEXT, _DOUBLE, _DATE, _TIME = 16, 20, 25, 701, 1082, 1184
+"""Numbers of types, the same in every database (pg_type.dat)."""
+_COMMA, _OPEN, _CLOSE, _MINUS, _POINT = 0x2C, 0x5B, 0x5D, 0x2D, 0x2E
+_POINT_TYPE, _LINE, _POLYGON, _MULTI = 1, 2, 3, 3
+_GEOMETRY = (b"", b"Point", b"LineString", b"Polygon", b"MultiPoint", b"MultiLineString", b"MultiPolygon")
+_HEADS = np.frombuffer(b"".join(b'{"type":"%b","coordinates":' % name for name in _GEOMETRY), dtype=np.uint8)
+_HEAD_ENDS = np.cumsum([0, *(len(name) + 25 for name in _GEOMETRY)])
+_ROOM_A_BYTE, _ROOM = 5, 200
+"""Text that a byte of WKB and what is around it come to at most: an ordinate has 8 of them."""
+_NOUGHT = 0x30
+_TEN = np.uint64(10)
+_SCALES = 10.0 ** np.arange(20)
+_MOST_SCALED, _TIE = 1e12, 1e-3
+"""Below this a product with a power of ten is off by less than a thousandth: what is farther from a tie is rounded rightly by it."""
+_MOST_FIXED = 1e15
+"""From here on numbers are written with an exponent."""
+_MOST_SURPLUS = 19
+"""More decimals than a 64-bit number has are nothing."""
+
+
+@kernel
+def write_features(
+    rows: Bytes, head: Bytes, beside: Bytes, names: Bytes, name_ends: npt.NDArray[np.int64], decimals: int, out: Bytes
+) -> int:
+    """Write features joined by commas, one a row; return the end, NO_ROOM or UNKNOWN.
+
+    ``rows`` are what record_send makes of (fid, WKB or null, properties…), one after another. A feature is ``head``, the fid, ``beside``,
+    the geometry and its properties, whose ``names`` are written as they are: each begins with what stands before it.
+    """
+    at, k = 0, 0
+    while k < rows.size:
+        if at + head.size + beside.size + names.size + _ROOM > out.size:
+            return NO_ROOM
+        if at:
+            out[at] = _COMMA
+            at += 1
+        at = write_bytes(out, at, head)
+        at = write_integer(out, at, integer_at(rows, k + 12, 8))
+        at = write_bytes(out, at, beside)
+        columns, k = integer_at(rows, k, 4), k + 20
+        length, k = integer_at(rows, k + 4, 4), k + 8
+        if length < 0:
+            at = write_bytes(out, at, NULL)
+        else:
+            if at + _ROOM_A_BYTE * length + names.size + _ROOM > out.size:
+                return NO_ROOM
+            at = _write_geometry(out, at, rows, k, decimals)
+            if at < 0:
+                return UNKNOWN
+            k += length
+        for column in range(columns - 2):
+            at = write_bytes(out, at, names[name_ends[column] : name_ends[column + 1]])
+            kind, length, k = integer_at(rows, k, 4), integer_at(rows, k + 4, 4), k + 8
+            if at + LONGEST_NUMBER + LONGEST_CHARACTER * max(length, 0) + names.size + _ROOM > out.size:
+                return NO_ROOM
+            at = _write_value(out, at, rows, k, kind, length)
+            if at < 0:
+                return UNKNOWN
+            k += max(length, 0)
+        at = write_bytes(out, at, names[name_ends[columns - 2] :])
+    return at
+
+
+@kernel
+def _write_value(out: Bytes, at: int, rows: Bytes, k: int, kind: int, length: int) -> int:
+    if length < 0:
+        return write_bytes(out, at, NULL)
+    if kind == _TEXT:
+        return write_text(out, at, rows, k, k + length)
+    if kind == _BIGINT:
+        return write_integer(out, at, integer_at(rows, k, 8))
+    if kind == _DOUBLE:
+        return write_real(out, at, bits_at(rows, k))
+    if kind == _BOOLEAN:
+        return write_boolean(out, at, rows[k])
+    if kind == _DATE:
+        return write_date(out, at, integer_at(rows, k, 4))
+    if kind == _TIME:
+        return write_time(out, at, integer_at(rows, k, 8))
+    return UNKNOWN
+
+
+@kernel
+def _write_geometry(out: Bytes, at: int, wkb: Bytes, k: int, decimals: int) -> int:
+    """Write the geometry of ISO WKB, little endian; UNKNOWN for collections, curves and measures, which no feature has."""
+    code = _count(wkb, k + 1)
+    kind, size = code % 1000, 3 if code // 1000 == 1 else 2
+    if code >= 2000 or not _POINT_TYPE <= kind <= _MULTI + _POLYGON:
+        return UNKNOWN
+    at = write_bytes(out, at, _HEADS[_HEAD_ENDS[kind] : _HEAD_ENDS[kind + 1]])
+    if kind <= _POLYGON:
+        at, _ = _write_part(out, at, wkb, k + 5, kind, size, decimals)
+    else:
+        parts, k = _count(wkb, k + 5), k + 9
+        out[at] = _OPEN
+        at += 1
+        for part in range(parts):
+            if part:
+                out[at] = _COMMA
+                at += 1
+            at, k = _write_part(out, at, wkb, k + 5, kind - _MULTI, size, decimals)
+        out[at] = _CLOSE
+        at += 1
+    out[at] = 0x7D
+    return at + 1
+
+
+@kernel
+def _write_part(out: Bytes, at: int, wkb: Bytes, k: int, kind: int, size: int, decimals: int) -> tuple[int, int]:
+    """Write what follows the type of a point, a line or a polygon; return the ends of text and of WKB."""
+    if kind == _POINT_TYPE:
+        if math.isnan(_double(wkb, k)) and math.isnan(_double(wkb, k + 8)):
+            out[at], out[at + 1] = _OPEN, _CLOSE
+            return at + 2, k + 8 * size
+        return _write_position(out, at, wkb, k, size, decimals), k + 8 * size
+    if kind == _LINE:
+        return _write_line(out, at, wkb, k, size, decimals)
+    rings, k = _count(wkb, k), k + 4
+    out[at] = _OPEN
+    at += 1
+    for ring in range(rings):
+        if ring:
+            out[at] = _COMMA
+            at += 1
+        at, k = _write_line(out, at, wkb, k, size, decimals)
+    out[at] = _CLOSE
+    return at + 1, k
+
+
+@kernel
+def _write_line(out: Bytes, at: int, wkb: Bytes, k: int, size: int, decimals: int) -> tuple[int, int]:
+    positions, k = _count(wkb, k), k + 4
+    out[at] = _OPEN
+    at += 1
+    for position in range(positions):
+        if position:
+            out[at] = _COMMA
+            at += 1
+        at, k = _write_position(out, at, wkb, k, size, decimals), k + 8 * size
+    out[at] = _CLOSE
+    return at + 1, k
+
+
+@kernel
+def _write_position(out: Bytes, at: int, wkb: Bytes, k: int, size: int, decimals: int) -> int:
+    out[at] = _OPEN
+    at += 1
+    for ordinate in range(size):
+        if ordinate:
+            out[at] = _COMMA
+            at += 1
+        at = write_rounded(out, at, _double(wkb, k + 8 * ordinate), decimals)
+    out[at] = _CLOSE
+    return at + 1
+
+
+@kernel
+def write_rounded(out: Bytes, at: int, value: float, decimals: int) -> int:
+    """Write a number with at most so many decimals, none that is a nought at its end; what is no number as null."""
+    if not math.isfinite(value):
+        return write_bytes(out, at, NULL)
+    if abs(value) >= _MOST_FIXED:
+        return write_real(out, at, np.float64(value).view(np.uint64))
+    size, scale = abs(value), _SCALES[decimals]
+    whole = np.uint64(size)
+    rest = (size - np.float64(whole)) * scale
+    if size * scale < _MOST_SCALED and abs(rest - math.floor(rest) - 0.5) > _TIE:
+        digits = np.uint64(rest + 0.5)
+        if digits == np.uint64(scale):
+            whole, digits = whole + np.uint64(1), np.uint64(0)
+    else:
+        digits, decimals = _rounded_shortest(value, decimals)
+        one = np.uint64(_SCALES[decimals])
+        whole, digits = digits // one, digits % one
+    if value < 0 and (whole or digits):
+        out[at] = _MINUS
+        at += 1
+    at = write_digits(out, at, whole, 1)
+    if not digits:
+        return at
+    out[at] = _POINT
+    at = write_digits(out, at + 1, digits, decimals)
+    while out[at - 1] == _NOUGHT:
+        at -= 1
+    return at
+
+
+@kernel
+def _rounded_shortest(value: float, decimals: int) -> tuple[np.uint64, int]:
+    """Return (d, places) of |value| ≈ d / 10^places: its shortest decimal, where that is longer rounded half to even, as PostGIS does."""
+    digits, exponent = shortest_decimal(np.float64(abs(value)).view(np.uint64), WHOLE)
+    if exponent >= 0:
+        return digits * _power_of_ten(exponent), 0
+    surplus = -exponent - decimals
+    if surplus <= 0:
+        return digits, -exponent
+    if surplus > _MOST_SURPLUS:
+        return np.uint64(0), 0
+    whole = _power_of_ten(surplus)
+    half, rest, digits = whole // np.uint64(2), digits % whole, digits // whole
+    is_up = rest > half or (rest == half and digits % np.uint64(2) == np.uint64(1))
+    return (digits + np.uint64(1) if is_up else digits), decimals
+
+
+@kernel
+def _power_of_ten(exponent: int) -> np.uint64:
+    power = np.uint64(1)
+    for _ in range(exponent):
+        power *= _TEN
+    return power
+
+
+@kernel
+def _count(wkb: Bytes, k: int) -> int:
+    number = np.int64(0)
+    for j in range(k + 3, k - 1, -1):
+        number = number * 256 + np.int64(wkb[j])
+    return number  # type: ignore[return-value]  # in a kernel it is one
+
+
+@kernel
+def _bits(wkb: Bytes, k: int) -> np.uint64:
+    bits = np.uint64(0)
+    for j in range(k + 7, k - 1, -1):
+        bits = (bits << np.uint64(8)) | np.uint64(wkb[j])
+    return bits
+
+
+@kernel
+def _double(wkb: Bytes, k: int) -> float:
+    return np.uint64(_bits(wkb, k)).view(np.float64)
