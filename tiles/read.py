@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
+from psycopg import Copy
+from psycopg.pq.abc import PGresult
 
 from tiles.columns import Bytes, Column, FeatureColumns, NumberColumn, Representations, TextColumn, concatenate, offsets_of
 from tiles.kernel import kernel
@@ -21,6 +24,8 @@ from twin.query.representations import representations_statement
 BATCH_BYTES = 16 << 20
 """Rows are decoded in batches of about this size."""
 COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+_TRAILER_BYTES = 2
+"""The last of what COPY BINARY sends; a row has as many for the number of its columns alone."""
 _EPOCH_DAY, _EPOCH_TIME = np.datetime64("2000-01-01", "D"), np.datetime64("2000-01-01", "us")
 
 
@@ -44,7 +49,7 @@ def stream_drawn(
 ) -> Iterator[FeatureColumns]:
     """Yield what :func:`read_drawn` returns in batches; features and representations are read at once, over two connections."""
     statement = representations_statement(query, principal, "highest")
-    pieces = (_decode_representations(piece, header=is_first) for piece, is_first in _copied(beside, statement))
+    pieces = (_decode_representations(piece, header=is_first) for piece, is_first in copied(beside, statement))
     faces = _Faces(pieces)
     for batch in read_features(connection, query, principal, feature_type):
         yield from faces.beside(batch)
@@ -105,7 +110,7 @@ def read_features(connection: Connection, query: FeatureQuery, principal: Princi
     """Yield all features ``query`` means and ``principal`` may see, by fid, with the fields of ``feature_type``, in one snapshot."""
     statement = columns_statement(query, principal, feature_type.field_names)
     types = tuple(f.type for f in feature_type.fields)
-    for piece, is_first in _copied(connection, statement):
+    for piece, is_first in copied(connection, statement):
         yield decode_copy(piece, feature_type.field_names, types, header=is_first)
 
 
@@ -117,7 +122,7 @@ def read_representations(
     ReadError when one is of another feature: the query has to mean the same features as when ``fid`` was read.
     """
     statement = representations_statement(query, principal, "highest")
-    pieces = [_decode_representations(piece, header=is_first) for piece, is_first in _copied(connection, statement)]
+    pieces = [_decode_representations(piece, header=is_first) for piece, is_first in copied(connection, statement)]
     if not pieces:
         return None
     found, lod = np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces])
@@ -132,18 +137,47 @@ def read_representations(
     return Representations(np.concatenate([p[2].data for p in pieces]), offsets_of(lengths), level)
 
 
-def _copied(connection: Connection, statement: Statement) -> Iterator[tuple[bytearray, bool]]:
-    """Yield what COPY BINARY sends for ``statement`` in pieces of whole rows, and whether a piece is the first."""
-    copied = b"COPY (" + statement.text.as_bytes(connection) + b") TO STDOUT (FORMAT BINARY)"
+def copied(connection: Connection, statement: Statement) -> Iterator[tuple[bytearray, bool]]:
+    """Yield what COPY BINARY sends for ``statement`` in pieces of whole rows, and whether a piece is the first.
+
+    What the server raises on the way is raised as `twin.db.translated` has it, and the connection can be asked again.
+    """
+    text = b"COPY (" + statement.text.as_bytes(connection) + b") TO STDOUT (FORMAT BINARY)"
     pending, is_first = bytearray(), True
-    with translated(), connection.cursor() as cursor, cursor.copy(copied, statement.values) as copy:
-        for row in copy:
-            pending += row
+    with translated(), connection.cursor() as cursor, cursor.copy(text, statement.values) as copy:
+        while _take(connection, copy, pending):
             if len(pending) >= BATCH_BYTES:
                 yield pending, is_first
                 pending, is_first = bytearray(), False
     if len(pending) > (0 if is_first else 2):
         yield pending, is_first
+
+
+def _take(connection: Connection, copy: Copy, pending: bytearray) -> bool:
+    """Append the next row of ``copy``, once it comes, with those that have arrived behind it; return whether there was one.
+
+    A row that is here is taken without a turn of psycopg's waiting, which takes longer than the row.
+    """
+    row = copy.read()
+    pending += row
+    count = len(row)
+    while count > _TRAILER_BYTES and len(pending) < BATCH_BYTES:
+        count, more = connection.pgconn.get_copy_data(1)
+        if count < 0:  # an end without a trailer: the server gave up
+            raise psycopg.errors.error_from_result(_last_result(connection))
+        if more is not None:
+            pending += more
+    return len(row) > 0
+
+
+def _last_result(connection: Connection) -> PGresult:
+    """Return what a statement ended with, after which the connection can be asked again."""
+    result = connection.pgconn.get_result()
+    while connection.pgconn.get_result() is not None:
+        pass
+    if result is None:
+        raise ReadError("a COPY stream ended without its trailer")
+    return result
 
 
 def decode_copy(data: bytes | bytearray, names: tuple[str, ...], types: tuple[FieldType, ...], *, header: bool) -> FeatureColumns:

@@ -9,6 +9,7 @@ import numpy as np
 import psycopg
 import pytest
 import shapely
+from psycopg import sql
 
 from tests import query_city as city
 from tests.tile_features import to_geocentric
@@ -21,10 +22,11 @@ from tiles.memory_store import MemoryStore
 from tiles.read import ReadError, decode_copy, read_features
 from twin.catalogue import Catalogue
 from twin.embedded import EmbeddedCluster
+from twin.errors import BadRequestError
 from twin.model import Principal
 from twin.query.collection import collections_of
 from twin.query.column_batches import stream_columns
-from twin.query.feature_query import FeatureQuery
+from twin.query.feature_query import FeatureQuery, Statement
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,30 @@ def test_every_type_of_value_and_its_null_comes_through(database_url: str) -> No
         decode_copy(raw, names[:-1], ("string", "integer", "number", "boolean", "date"), header=True)
     with pytest.raises(ReadError):
         decode_copy(raw[4:], names, ("string", "integer", "number", "boolean", "date", "datetime"), header=True)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 5_000])
+def test_pieces_are_what_psycopg_reads_row_by_row(database_url: str, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """Pieces end between rows, wherever the network cut the stream."""
+    monkeypatch.setattr(read, "BATCH_BYTES", 4_000)
+    text = sql.SQL("SELECT n::bigint, repeat('x', n % 700) FROM generate_series(1, {}) AS n").format(sql.Literal(rows))
+    with psycopg.connect(database_url) as connection:
+        pieces = [(bytes(piece), is_first) for piece, is_first in read.copied(connection, Statement(text))]
+        with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(text)) as copy:
+            assert b"".join(piece for piece, _ in pieces) == b"".join(bytes(row) for row in copy)
+    assert [is_first for _, is_first in pieces] == [True] + [False] * (len(pieces) - 1)
+    found = [decode_copy(piece, (), (), header=is_first) for piece, is_first in pieces]
+    assert np.concatenate([f.fid for f in found]).tolist() == list(range(1, rows + 1))
+
+
+def test_what_the_server_raises_amid_a_copy_is_raised(database_url: str) -> None:
+    """Past rows that have been sent, and told for what it is; the connection is good afterwards."""
+    text = sql.SQL("SELECT n::bigint, (10 / (1500 - n))::text FROM generate_series(1, 3000) AS n")
+    with psycopg.connect(database_url) as connection:
+        with pytest.raises(BadRequestError, match="division by zero"):
+            list(read.copied(connection, Statement(sql.Composed([text]))))
+        connection.rollback()
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_fid_beyond_32_bits_is_refused_not_wrapped(database_url: str) -> None:
