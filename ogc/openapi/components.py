@@ -6,13 +6,14 @@ from ogc.openapi.build import PROBLEM, Described, Document, Part, path, query, s
 from ogc.parameters import DEFAULT_LIMIT, FILTER_LANGUAGES, MAX_LIMIT
 
 _TEXT: Document = {"type": "string"}
-_BBOX: Document = {
+BBOX: Document = {
     "type": "array",
     "items": {"type": "number"},
     "minItems": 4,
     "maxItems": 6,
     "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
 }
+"""Four or six numbers, in parameters and in bodies."""
 PROBLEM_RESPONSE: Document = {
     "description": "RFC 9457 problem document",
     "content": {PROBLEM: {"schema": schema("problem")}},
@@ -32,7 +33,7 @@ def _parameters(described: Described) -> dict[str, Document]:
         query("crs", _TEXT, text("坐标参考系", "CRS of the answer")),
         query("as-of", _TEXT, text("记录状态：提交编号或 RFC 3339 时间", "Recorded state: a commit number or an RFC 3339 time")),
         query("cursor", _TEXT, text("取自 next 或 prev 链接", "Where the page begins and at which commit: taken from a next or prev link")),
-        query("bbox", _BBOX, text("范围", "Area of interest")),
+        query("bbox", BBOX, text("范围", "Area of interest")),
         query("bbox-crs", _TEXT, text("bbox 的坐标参考系", "CRS of bbox")),
         query("datetime", _TEXT, text("现实有效期：日期、时间或区间", "Real-world validity: an RFC 3339 date, time or interval")),
         query(

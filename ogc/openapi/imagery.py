@@ -19,6 +19,7 @@ from ogc.openapi.build import (
     read,
     schema,
 )
+from ogc.openapi.components import BBOX
 from ogc.pictures import FORMS, MEDIA_TYPES
 from twin.query.images import is_imagery
 from twin.tile_matrix_sets import MATRIX_SETS
@@ -33,7 +34,7 @@ _SEARCH_BODY: Document = {
     "properties": {
         "collections": _LIST,
         "ids": _LIST,
-        "bbox": {"type": "array", "items": {"type": "number"}},
+        "bbox": BBOX,
         "datetime": _TEXT,
         "intersects": {"type": "object"},
         "limit": {"type": "integer", "minimum": 1},

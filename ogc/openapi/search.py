@@ -19,8 +19,10 @@ from ogc.openapi.build import (
     read,
     schema,
 )  # fmt: skip
+from ogc.openapi.components import BBOX
 
 _TEXTS: Document = {"type": "array", "items": {"type": "string"}}
+_SOME: Document = _TEXTS | {"minItems": 1}
 _SHARED = ("bbox", "datetime", "limit", "filter", "filter-lang", "filter-crs", "skipGeometry", "crs", "bbox-crs", "as-of")
 
 
@@ -28,7 +30,7 @@ def search_paths(described: Described) -> Part:
     """Return the paths of search and of what its filters may name."""
     text = described.text
     own = [
-        query("collections", _TEXTS, text("要搜索的集合", "Collections to look through; all without")),
+        query("collections", _SOME, text("要搜索的集合", "Collections to look through; all without")),
         query("ids", _TEXTS, "OID"),
         query("q", {"type": "string", "minLength": 1, "maxLength": 200}, text("文本属性中的词", "Words of text properties")),
         query("cursor", {"type": "string"}, text("取自 next 链接", "Taken from a next link")),
@@ -51,9 +53,9 @@ _BODY: Document = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "collections": _TEXTS,
+        "collections": _SOME,
         "ids": _TEXTS,
-        "bbox": {"type": "array", "items": {"type": "number"}},
+        "bbox": BBOX,
         "bbox-crs": {"type": "string"},
         "datetime": {"type": "string"},
         "filter": {"oneOf": [{"type": "string"}, {"type": "object"}, {"type": "boolean"}]},

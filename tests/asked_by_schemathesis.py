@@ -1,0 +1,73 @@
+"""What schemathesis is told of the door besides its definition: what is there to be asked for, and what no schema can say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+
+JsonObject = dict[str, Any]
+KNOWN = 0.7
+"""How often a number, an id or a tag is one that is there: what is nowhere is answered before anything is looked at."""
+PLACES = frozenset({"bbox", "tilerow", "tilecol"})
+"""Numbers of which only some go together: corners of a box, and rows and columns that a level has."""
+
+
+def settings(door: httpx.Client) -> str:
+    """Return the configuration of schemathesis (TOML) for the door below the client's address."""
+    definition = door.get("openapi").json()
+    shared = definition["components"]["parameters"]
+    dictionaries, operations = [_dictionary("any", ["*"])], []
+    for path, item in definition["paths"].items():
+        found = _ids(door, path, item)
+        if found:
+            dictionaries.append(_dictionary(path, found))
+        for described in item.values():
+            parameters = [shared[p["$ref"].rsplit("/", 1)[1]] if "$ref" in p else p for p in described.get("parameters", ())]
+            operations.append(_operation(described, parameters, path if found else None))
+    return "\n".join((*dictionaries, *operations))
+
+
+def _ids(door: httpx.Client, path: str, item: JsonObject) -> list[str]:
+    """Return ids that fill the last place of a path: those of features, or of jobs that are made for it."""
+    before, _, after = path.rpartition("/{item}")
+    if before and after in ("", "/versions"):
+        address = before.replace("{collection}", "imagery").lstrip("/")
+        return [str(feature["id"]) for feature in door.get(address, params={"f": "json"}).json()["features"]]
+    return _jobs(door) if "/{job}" in path else []
+
+
+def _jobs(door: httpx.Client) -> list[str]:
+    """Return the caller's jobs; one is made when there are none, since few may wait."""
+    made = [str(job["jobID"]) for job in door.get("jobs", params={"f": "json"}).json()["jobs"]]
+    if made:
+        return made
+    area = {"type": "Polygon", "coordinates": [[[119.9, 31.7], [120.1, 31.7], [120.1, 31.9], [119.9, 31.7]]]}
+    asked = {"inputs": {"area": area, "collections": ["houses"]}}
+    job = door.post("processes/export-area/execution", json=asked, headers={"Prefer": "respond-async"})
+    return [str(job.raise_for_status().json()["jobID"])]
+
+
+def _dictionary(name: str, values: list[str]) -> str:
+    return f"[dictionaries.{json.dumps(name)}]\nvalues = {json.dumps(values)}\n"
+
+
+def _operation(described: JsonObject, parameters: list[JsonObject], known: str | None) -> str:
+    names = {p["name"] for p in parameters}
+    bound = {f"path.{name}": known for name in ("item", "job") if known and name in names}
+    bound |= {"header.If-Match": "any"} if "If-Match" in names else {}
+    values = ", ".join(f"{json.dumps(key)} = {{dictionary = {json.dumps(of)}, probability = {KNOWN}}}" for key, of in bound.items())
+    has_meaning = "requestBody" in described or any(_is_free(p) for p in parameters)
+    return (
+        f"[[operations]]\ninclude-operation-id = {json.dumps(described['operationId'])}\nparameters = {{{values}}}\n"
+        f"checks = {{positive_data_acceptance = {{enabled = {str(not has_meaning).lower()}}}}}\n"
+    )
+
+
+def _is_free(parameter: JsonObject) -> bool:
+    """Return whether values of the right type can be wrong all the same: texts of a grammar (CQL2, a cursor), and places."""
+    value = parameter["schema"]
+    kind = value["items"] if value.get("type") == "array" else value
+    is_text = kind.get("type") == "string" and "enum" not in kind and "format" not in kind
+    return (is_text and parameter["in"] != "path") or parameter["name"].lower() in PLACES
