@@ -21,6 +21,7 @@ from tiles.binary_chunk import (
     stored_triangles,
     stored_wide,
 )
+from tiles.kernel import kernel
 from tiles.mesh.placement import Model
 from tiles.stored_vertices import codec_order, stored_normals
 
@@ -90,28 +91,25 @@ class _Stored:
 
     def attributes(self, group: Instances) -> tuple[Json, float]:
         """Return the attributes of ``group`` and how far a point of it may lie from where it should, metres."""
-        reach = np.sqrt((np.abs(group.model.mesh.positions).max(axis=0) ** 2 @ (group.scale**2).T).max())
+        model = _stored_model(group.model, compress=self._binary.compress)
+        reach, of_model = _reaches(group.scale, model.extent, model.off)
         place, place_error = self._vector(group.translation, _PLACE_STEP_M)
-        turn, turn_error = self._vector(group.rotation, _turn_step(float(reach)))
+        turn, turn_error = self._vector(group.rotation, _turn_step(reach))
         size, size_error = self._vector(group.scale, _SIZE_STEP_M, least=_SIZE_STEP_M)
-        width = float(np.abs(group.model.mesh.positions).max())
-        off = np.abs(_on_grid(group.model.mesh.positions) - group.model.mesh.positions).max(axis=0)
-        of_model = float(np.linalg.norm(off * group.scale, axis=1).max())
         told: Json = {"TRANSLATION": place, "ROTATION": turn, "SCALE": size, "_FEATURE_ID_0": self._feature(group.feature)}
-        return told, place_error + _TURNED * turn_error * float(reach) + size_error * width + of_model
+        return told, place_error + _TURNED * turn_error * reach + size_error * float(model.extent.max()) + of_model
 
-    def _vector(self, values: NDArray[np.float64], step: float, least: float | None = None) -> tuple[int, float]:
+    def _vector(self, values: NDArray[np.float64], step: float, least: float = -np.inf) -> tuple[int, float]:
         """Return the accessor of ``values`` (n, k), in multiples of ``step`` where that reaches, and how long a vector rounding adds."""
         if id(values) in self._vectors:
             return self._vectors[id(values)]
-        kind = f"VEC{values.shape[1]}"
-        if np.abs(values).max() < _MOST_STEPS * step:
-            steps = np.rint(values / step)
-            rounded = ((steps if least is None else np.maximum(steps, least / step)) * step).astype(np.float32)
+        rounded = np.empty(values.shape, np.float32)
+        if _round(values.ravel(), step, least, rounded.ravel()) < _MOST_STEPS * step:
             view, error = self._binary.wide(rounded, step), step / 2
         else:
             rounded = values.astype(np.float32)
             view, error = self._binary.vertices(rounded), float(np.spacing(np.abs(rounded).max())) / 2
+        kind = f"VEC{values.shape[1]}"
         stored = self._binary.accessor(view, FLOAT, kind, len(values)), error * float(np.sqrt(values.shape[1]))
         self._vectors[id(values)] = stored
         return stored
@@ -122,6 +120,29 @@ class _Stored:
             rows[:, 0] = values
             self._features[id(values)] = self._binary.accessor(self._binary.vertices(rows), UNSIGNED_SHORT, "SCALAR", len(values))
         return self._features[id(values)]
+
+
+@kernel
+def _round(values: NDArray[np.float64], step: float, least: float, out: NDArray[np.float32]) -> float:
+    """Write ``values``, at least ``least``, to the nearest multiple of ``step``; return the greatest of either sign."""
+    greatest = 0.0
+    for i in range(len(values)):
+        rounded = max(np.rint(values[i] / step) * step, least)
+        out[i], greatest = rounded, max(greatest, abs(rounded))
+    return greatest
+
+
+@kernel
+def _reaches(scale: NDArray[np.float64], extent: NDArray[np.float64], off: NDArray[np.float64]) -> tuple[float, float]:
+    """Return how long ``extent`` and ``off`` (3,) are at most, scaled by any of ``scale`` (n, 3)."""
+    longest, farthest = 0.0, 0.0
+    for i in range(len(scale)):
+        length, distance = 0.0, 0.0
+        for k in range(3):
+            length += (scale[i, k] * extent[k]) ** 2
+            distance += (scale[i, k] * off[k]) ** 2
+        longest, farthest = max(longest, length), max(farthest, distance)
+    return np.sqrt(longest), np.sqrt(farthest)
 
 
 _TURNED = 6.0
@@ -140,7 +161,10 @@ def _on_grid(positions: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class _StoredModel:
-    """What is stored of a model, whichever content shows it."""
+    """What is stored of a model, whichever content shows it.
+
+    ``extent`` (3,): how far it reaches along its axes; ``off`` (3,): how far what is stored lies off it there.
+    """
 
     positions: Stored
     low: list[float]
@@ -148,6 +172,8 @@ class _StoredModel:
     normals: Stored
     shades: Stored | None
     triangles: Stored
+    extent: NDArray[np.float64]
+    off: NDArray[np.float64]
 
 
 @functools.lru_cache(_KEPT_MODELS)
@@ -166,6 +192,8 @@ def _stored_model(model: Model, *, compress: bool) -> _StoredModel:
         stored_rows(stored_normals(mesh.normals, order, quantize=True), compress=compress),
         grey,
         stored_triangles(order.triangles, compress=compress),
+        np.abs(mesh.positions).max(axis=0),
+        np.abs(_on_grid(mesh.positions) - mesh.positions).max(axis=0),
     )
 
 
