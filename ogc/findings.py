@@ -25,7 +25,7 @@ from twin.query.findings import (
     QUERYABLE,
     FindingQuery,
     FindingsPage,
-    finding_collection,
+    filter_target,
     findings_page,
     findings_statement,
 )
@@ -91,7 +91,7 @@ class FindingsDoor:
             rule=given.get("rule"),
             severity=_severity(given.get("severity")),
             area=area_of(given, offered, deployment.storage_srid),
-            filter=filter_of(given, finding_collection(offered, deployment.storage_srid)),
+            filter=filter_of(given, filter_target(offered, deployment.storage_srid)),
         )
         page = findings_page(await self._row(query, asked), limit)
         head = _page_head(request, page, negotiation.form(request), asked.language)

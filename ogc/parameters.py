@@ -17,7 +17,8 @@ from twin.query import filter_ast as ast
 from twin.query.area import Area, bbox_area
 from twin.query.collection import Collection
 from twin.query.feature_query import Boundary, FeatureQuery, SortKey, Validity
-from twin.query.filter_build import build_filter, build_tree, literal, property_types
+from twin.query.filter_build import build_filter, build_tree, literal
+from twin.query.filter_target import FilterTarget
 from twin.query.order import sortables
 from twin.query.written import written_day, written_instant, written_numbers
 
@@ -70,7 +71,7 @@ def single_values(pairs: Iterable[tuple[str, str]], allowed: Iterable[str]) -> d
 
 def items_request(pairs: Iterable[tuple[str, str]], collection: Collection) -> ItemsRequest:
     """Return what the query parameters of ``/items`` ask of a collection."""
-    properties = frozenset(name for name in (ID_NAME, *property_types(collection.feature_type)) if name not in ITEMS)
+    properties = frozenset(name for name in (ID_NAME, *collection.value_types) if name not in ITEMS)
     given = single_values(pairs, ITEMS | properties)
     order, descending_fid = order_of(given.get("sortby"), collection)
     at, boundary = _state(given, order)
@@ -208,24 +209,24 @@ def _day(text: str) -> dt.date:
     return day
 
 
-def filter_of(given: Mapping[str, str], collection: Collection, properties: frozenset[str] = frozenset()) -> ast.Predicate | None:
+def filter_of(given: Mapping[str, str], target: FilterTarget, properties: frozenset[str] = frozenset()) -> ast.Predicate | None:
     """Return what ``filter`` and the ``properties`` among the parameters ask for, None without any."""
-    parts = [_equal(collection, name, given[name]) for name in given if name in properties]
+    parts = [_equal(target, name, given[name]) for name in given if name in properties]
     if "filter" in given:
         language = given.get("filter-lang", FILTER_LANGUAGES[0])
         if language not in FILTER_LANGUAGES:
             raise _bad("bad-filter", f"filter-lang is {' or '.join(FILTER_LANGUAGES)}", f"filter-lang 应为 {' 或 '.join(FILTER_LANGUAGES)}")
-        crs = output_crs(given["filter-crs"], collection.crs) if "filter-crs" in given else _CRS84
-        parts.append(build_filter(given["filter"], language, crs, collection))
+        crs = output_crs(given["filter-crs"], target.crs) if "filter-crs" in given else _CRS84
+        parts.append(build_filter(given["filter"], language, crs, target))
     elif "filter-lang" in given or "filter-crs" in given:
         raise _bad("bad-filter", "filter-lang and filter-crs need a filter", "有 filter-lang 或 filter-crs 而无 filter")
     return reduce(lambda left, right: ast.And((left, right)), parts) if parts else None
 
 
-def _equal(collection: Collection, name: str, text: str) -> ast.Predicate:
+def _equal(target: FilterTarget, name: str, text: str) -> ast.Predicate:
     if name == ID_NAME:
-        return build_tree({"op": "=", "args": [{"property": ID_NAME}, text]}, _CRS84, collection)
-    kind = property_types(collection.feature_type)[name]
+        return build_tree({"op": "=", "args": [{"property": ID_NAME}, text]}, _CRS84, target)
+    kind = target.value_types[name]
     return ast.Comparison("=", ast.Property(name, kind), literal(text, kind))
 
 

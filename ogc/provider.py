@@ -24,7 +24,6 @@ from twin.model import Principal
 from twin.query.collection import Collection, collection_of, require_visible
 from twin.query.execute import DOOR_SETTINGS, fetch_row_blocking
 from twin.query.feature_query import FeatureQuery
-from twin.query.filter_build import property_types
 from twin.query.items import count_statement, item, item_statement, items_page, items_statement
 
 MOST_OFFSET = 10_000
@@ -69,7 +68,7 @@ class CityFeatureProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi is un
 
     def get_fields(self) -> dict[str, Any]:
         """Return the JSON types of the properties."""
-        self._fields = {name: dict(_JSON_TYPES[kind]) for name, kind in property_types(self._collection.feature_type).items()}
+        self._fields = {name: dict(_JSON_TYPES[kind]) for name, kind in self._collection.value_types.items()}
         return self._fields
 
     def query(

@@ -22,7 +22,7 @@ from twin.query import filter_ast as ast
 from twin.query.area import Area, bbox_area
 from twin.query.collection import Collection
 from twin.query.feature_query import FeatureQuery, SortKey, Validity
-from twin.query.filter_build import build_tree, property_types
+from twin.query.filter_build import build_tree
 from twin.query.order import sortables
 
 MOST_IDS = 10_000
@@ -123,7 +123,7 @@ def layer_query(given: Mapping[str, str], collection: Collection, now: dt.dateti
     area, tree = _spatial(given, collection)
     parts = [tree] if tree is not None else []
     if "where" in given:
-        types = property_types(collection.feature_type)
+        types = collection.value_types
         condition = parse_where(given["where"], {**types, OBJECT_ID: "number"}, now)
         parts.append(build_tree(condition, _in_crs(given, None, collection), collection, _FID))
     predicate = ast.And(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None

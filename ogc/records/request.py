@@ -11,7 +11,7 @@ from ogc.records.record import Record
 from twin.errors import BadRequestError
 from twin.query.feature_query import Validity
 from twin.query.filter_ast import Predicate
-from twin.query.records import record_collection, record_type
+from twin.query.records import filter_target, record_type
 
 FACETS = ("owner_department", "source_platform", "sharing", "update_cycle", "freshness", "cim_class", "feature_type")
 SORTABLES = ("id", "title", "created", "updated", "owner_department", "count", "revision", "errors", "next_due")
@@ -88,7 +88,7 @@ def records_request(given: Mapping[str, str]) -> RecordsRequest:
         types=_list(given, "type"),
         ids=_list(given, "ids"),
         external_ids=_list(given, "externalIds"),
-        filter=filter_of({name: value for name, value in given.items() if name in FILTER | QUERYABLES}, record_collection(), QUERYABLES),
+        filter=filter_of({name: value for name, value in given.items() if name in FILTER | QUERYABLES}, filter_target(), QUERYABLES),
         order=_order(given.get("sortby")),
         facets=_facets(given.get("facets")),
         limit=page_limit(given.get("limit")),

@@ -16,7 +16,6 @@ from twin.query import filter_ast as ast
 from twin.query.collection import Collection
 from twin.query.condition_grammar import too_complex
 from twin.query.feature_query import Boundary, FeatureQuery
-from twin.query.filter_build import property_types
 from twin.query.order import MOST_SORTED
 
 SEARCH = EVERYWHERE | {
@@ -149,7 +148,7 @@ def _words(text: str, collection: Collection) -> ast.Predicate:
     words = text.split()
     if not words or len(words) > MOST_WORDS or len(text) > _LONGEST_TEXT:
         raise _bad("bad-parameter", f"q has 1 to {MOST_WORDS} words", f"q 应含 1 至 {MOST_WORDS} 个词")
-    texts = [ast.Property(name, kind) for name, kind in property_types(collection.feature_type).items() if kind == "text"]
+    texts = [ast.Property(name, kind) for name, kind in collection.value_types.items() if kind == "text"]
     if not texts:
         return ast.Constant(value=False)
     return ast.And(tuple(ast.Or(tuple(ast.Like(_folded(text), _folded(_anywhere(word))) for text in texts)) for word in words))

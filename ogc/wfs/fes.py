@@ -13,7 +13,7 @@ from ogc.wfs.xml_body import Element, children, local_name, text_of
 from twin.query import filter_ast as ast
 from twin.query.collection import Collection
 from twin.query.condition_grammar import Tree, whole_number
-from twin.query.filter_build import GEOMETRY_NAMES, build_tree, property_types
+from twin.query.filter_build import GEOMETRY_NAMES, build_tree
 
 COMPARISONS: Mapping[str, str] = MappingProxyType(
     {
@@ -192,7 +192,7 @@ class _Reader:
 
     def _kind(self, *operands: Element) -> ast.ValueType:
         """Return the type of the property among operands: a literal in XML is only a text."""
-        types = property_types(self.collection.feature_type)
+        types = self.collection.value_types
         found = [types[name] for o in operands if (name := property_name(text_of(o))) in types and local_name(o) != "Literal"]
         return found[0] if found else "text"
 

@@ -145,9 +145,7 @@ class TransactionDoor:
             collection, one.feature, [one.feature], fid=fid, is_patch=one.action in {"update", "delete"}
         )
         if stated is not None and crs.setdefault(one.collection, stated) != stated:
-            raise _bad(
-                "crs-contradicts", "what is written to a collection has positions in one CRS", "同一集合的位置应为同一坐标参考系"
-            )
+            raise _bad("crs-contradicts", "what is written to a collection has positions in one CRS", "同一集合的位置应为同一坐标参考系")
         return _Meant(one, collection, fid, feature)
 
     async def _action(self, principal: Principal, meant: _Meant, crs: OutputCrs) -> WriteAction:

@@ -318,7 +318,7 @@ def test_records_are_found(get: Get, query: dict[str, str], found: list[str]) ->
 @pytest.mark.parametrize(
     "query",
     [{"q": ","}, {"bbox": "1,2,3"}, {"datetime": "../.."}, {"filter": "geom = 1"}, {"filter": "nosuch = 1"}, {"sortby": "colour"},
-     {"offset": "-1"}, {"facets": "colour"}, {"facets": "sharing:x"}, {"limit": "0"}, {"colour": "red"}],
+     {"filter": "valid_from IS NULL"}, {"offset": "-1"}, {"facets": "colour"}, {"facets": "sharing:x"}, {"limit": "0"}, {"colour": "red"}],
 )  # fmt: skip
 def test_what_makes_no_sense_to_the_catalogue_is_a_400(get: Get, query: dict[str, str]) -> None:
     answer = get("/collections/catalogue/items", params=query)

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from twin.catalogue import Catalogue
 from twin.crs import OutputCrs, output_crs_list, storage_crs
 from twin.errors import NotFoundError
 from twin.model import Dataset, Deployment, FeatureType, Principal, Revision, oid_prefix
+from twin.query.filter_ast import ValueType
 from twin.query.positions import StoredPositions
 from twin.tables import geometry_type
 
 VALIDITY_FIELDS = ("valid_from", "valid_to")
+VALUE_TYPES: Mapping[str, ValueType] = {
+    "string": "text",
+    "code": "text",
+    "integer": "number",
+    "number": "number",
+    "boolean": "boolean",
+    "date": "date",
+    "datetime": "timestamp",
+}
+"""Type of a field → of what a filter compares it with."""
 _SEQUENCE = re.compile(r"^[1-9][0-9]{0,17}$")
 
 
@@ -44,6 +56,11 @@ class Collection:
     def properties(self) -> tuple[str, ...]:
         """Names of the properties its features carry, in order."""
         return (*self.feature_type.field_names, *VALIDITY_FIELDS)
+
+    @property
+    def value_types(self) -> Mapping[str, ValueType]:
+        """The properties a filter may name and the types of their values."""
+        return {f.name: VALUE_TYPES[f.type] for f in self.feature_type.fields} | dict.fromkeys(VALIDITY_FIELDS, "date")
 
     @property
     def is_coverage(self) -> bool:

@@ -18,12 +18,11 @@ from shapely.geometry.base import BaseGeometry
 from twin.crs import OutputCrs
 from twin.errors import BadRequestError, NotFoundError
 from twin.featuretypes.json_schema import ID_NAME
-from twin.model import FeatureType
 from twin.query import filter_ast as ast
 from twin.query.area import MOST_POINTS, bbox_area, everywhere, to_storage
-from twin.query.collection import VALIDITY_FIELDS, Collection
 from twin.query.condition_grammar import MAX_DEPTH, Tree, bad_filter, too_complex, whole_number
 from twin.query.filter_functions import FUNCTIONS
+from twin.query.filter_target import FilterTarget
 from twin.query.filter_text import parse_text
 from twin.query.written import written_day, written_instant, written_number
 
@@ -32,15 +31,6 @@ MAX_PREDICATES = 100
 MAX_VERTICES = 1000
 GEOMETRY_NAMES = ("geometry", "geom")
 
-_VALUE_TYPES: Mapping[str, ast.ValueType] = {
-    "string": "text",
-    "code": "text",
-    "integer": "number",
-    "number": "number",
-    "boolean": "boolean",
-    "date": "date",
-    "datetime": "timestamp",
-}
 _RELATIONS = frozenset({"intersects", "equals", "disjoint", "touches", "within", "overlaps", "crosses", "contains"})
 _SPANS = frozenset(
     {
@@ -58,8 +48,8 @@ _ID = {"property": ID_NAME}
 _BBOX_SIZES = frozenset({4, 6})
 
 
-def build_filter(text: str, language: str, filter_crs: OutputCrs, collection: Collection) -> ast.Predicate:
-    """Return the filter written in ``language`` (``cql2-text`` or ``cql2-json``) for a collection.
+def build_filter(text: str, language: str, filter_crs: OutputCrs, target: FilterTarget) -> ast.Predicate:
+    """Return the filter written in ``language`` (``cql2-text`` or ``cql2-json``) about ``target``.
 
     Positions in it are in ``filter_crs`` and its axis order. Raises BadRequestError with code ``bad-filter`` or, beyond 8 KiB,
     20 levels, 100 predicates, 1,000 vertices or for an invalid geometry, ``filter-too-complex``.
@@ -69,22 +59,17 @@ def build_filter(text: str, language: str, filter_crs: OutputCrs, collection: Co
     if "\x00" in text:
         raise bad_filter("contains a NUL character", "含有 NUL 字符")
     tree = parse_text(text) if language == "cql2-text" else _parse_json(text)
-    return _Builder(collection, filter_crs).predicate(tree, 0)
+    return _Builder(target, filter_crs).predicate(tree, 0)
 
 
 def build_tree(
-    tree: Tree, filter_crs: OutputCrs, collection: Collection, names: Mapping[str, ast.Property] = MappingProxyType({})
+    tree: Tree, filter_crs: OutputCrs, target: FilterTarget, names: Mapping[str, ast.Property] = MappingProxyType({})
 ) -> ast.Predicate:
     """Return the filter of a CQL2 JSON tree, as a door made it of another language; its errors are those of :func:`build_filter`.
 
-    ``names``: what is called so there beside the collection's properties, e.g. ``objectid``.
+    ``names``: what is called so there beside the target's properties, e.g. ``objectid``.
     """
-    return _Builder(collection, filter_crs, names).predicate(tree, 0)
-
-
-def property_types(feature_type: FeatureType) -> dict[str, ast.ValueType]:
-    """Return what can be asked of a FeatureType's features: property → type of its values."""
-    return {f.name: _VALUE_TYPES[f.type] for f in feature_type.fields} | dict.fromkeys(VALIDITY_FIELDS, "date")
+    return _Builder(target, filter_crs, names).predicate(tree, 0)
 
 
 def literal(text: str, kind: ast.ValueType) -> ast.Value:
@@ -131,7 +116,7 @@ def _parse_json(text: str) -> Tree:
 
 @dataclass(slots=True)
 class _Builder:
-    collection: Collection
+    target: FilterTarget
     filter_crs: OutputCrs
     names: Mapping[str, ast.Property] = MappingProxyType({})
     predicates: int = 0
@@ -147,7 +132,7 @@ class _Builder:
         if isinstance(tree, dict) and "property" in tree:
             return self._truth(tree, depth)
         operator, arguments = _operation(tree)
-        if self.collection.oid_prefix and any(argument == _ID for argument in arguments):
+        if self.target.oid_prefix and any(argument == _ID for argument in arguments):
             return self._of_ids(operator, arguments)
         if operator in {"and", "or"}:
             if not arguments:
@@ -211,7 +196,7 @@ class _Builder:
     def _fid(self, identifier: str) -> int | None:
         """Return the sequence number in an id, None where no feature here can have it."""
         try:
-            return self.collection.fid(identifier)
+            return self.target.fid(identifier)
         except NotFoundError:
             return None
 
@@ -302,7 +287,7 @@ class _Builder:
     def _property(self, name: str) -> ast.Property:
         if name in self.names:
             return self.names[name]
-        kind = property_types(self.collection.feature_type).get(name)
+        kind = self.target.value_types.get(name)
         if name in ARRAY_FIELDS:
             raise bad_filter(f"{name} is a list: ask it with A_CONTAINS and the like", f"{name} 为列表，请用 A_CONTAINS 等数组函数")
         if kind is None:
@@ -348,8 +333,8 @@ class _Builder:
         # Spatial predicates are in the plane: heights are read and left aside.
         half = len(bounds) // 2
         flat = tuple(float(b) for b in (*bounds[:2], *bounds[half : half + 2]))
-        area = bbox_area(flat, self.filter_crs, self.collection.storage_srid)
-        return shapely.from_wkb(area.region) if area.region is not None else everywhere(self.collection.storage_srid)
+        area = bbox_area(flat, self.filter_crs, self.target.storage_srid)
+        return shapely.from_wkb(area.region) if area.region is not None else everywhere(self.target.storage_srid)
 
     def _literal_geometry(self, made: BaseGeometry) -> BaseGeometry:
         self.vertices += int(shapely.get_num_coordinates(made))
@@ -362,7 +347,7 @@ class _Builder:
             raise too_complex(f"invalid geometry ({shapely.is_valid_reason(flat)})", "几何图形无效")
         if not self.filter_crs.xy:
             flat = shapely.transform(flat, lambda xy: xy[:, ::-1])
-        stored = to_storage(flat, self.filter_crs, self.collection.storage_srid, MOST_POINTS - self.points)
+        stored = to_storage(flat, self.filter_crs, self.target.storage_srid, MOST_POINTS - self.points)
         self.points += int(shapely.get_num_coordinates(stored))
         return stored
 

@@ -12,12 +12,12 @@ from psycopg import sql
 from twin.crs import OutputCrs
 from twin.db import load_queries
 from twin.errors import Text
-from twin.model import Dataset, FeatureType, Field, Principal, Revision, Severity, SharingClass, Style, SubmissionState
+from twin.model import Principal, Severity, SubmissionState
 from twin.query.area import Area
-from twin.query.collection import Collection
 from twin.query.feature_query import Statement
 from twin.query.filter_ast import Predicate
 from twin.query.filter_sql import filter_sql
+from twin.query.filter_target import PlainTarget
 from twin.query.parameters import Parameters
 from twin.query.positions import StoredPositions, geojson_in
 
@@ -67,7 +67,7 @@ class FindingQuery:
     severity: Severity | None = None
     area: Area | None = None
     filter: Predicate | None = None
-    """Of :func:`finding_collection`."""
+    """Of :func:`filter_target`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,27 +121,9 @@ def findings_statement(query: FindingQuery, principal: Principal) -> Statement:
     return Statement(text, values)
 
 
-def finding_collection(offered: tuple[OutputCrs, ...], storage_srid: int) -> Collection:
-    """Return what the reader of a filter has to know of findings: the properties it may name, and the CRSs."""
-    title = Text("检查问题", "finding")
-    kind = FeatureType(
-        name="finding",
-        version=1,
-        title=title,
-        description=title,
-        cim_class="",
-        cim_level="",
-        geometry_type="Point",
-        has_z=False,
-        fields=tuple(Field(name, "string", PROPERTIES[name][1]) for name in QUERYABLE),
-        natural_key=(),
-        checks=(),
-        recipe="none",
-        recipe_fields={},
-        style=Style(None, "#0b6bcb", (), {}),
-    )
-    dataset = Dataset(0, COLLECTION_ID, kind.name, 0, title, "", "", "", SharingClass.OPEN, 0.0)
-    return Collection(dataset, kind, Revision(0, 0, 0, 0, 0, 0, {}, None), storage_srid, "none", "", offered)
+def filter_target(offered: tuple[OutputCrs, ...], storage_srid: int) -> PlainTarget:
+    """Return what a filter may say of findings, positions in it in one of the CRSs ``offered``."""
+    return PlainTarget(dict.fromkeys(QUERYABLE, "text"), offered, storage_srid)
 
 
 def _filter(predicate: Predicate, storage_srid: int, values: dict[str, object]) -> sql.Composable:

@@ -18,10 +18,10 @@ WITH named AS MATERIALIZED (
     WHERE {state} AND NOT EXISTS (SELECT FROM catalog.dataset AS d WHERE d.slug = ANY (n.datasets) AND d.sharing <> ALL (%(classes)s))
       AND coalesce(n.options ->> 'sharing', 'open') = ANY (%(classes)s)
 ), named_columns AS (
-    -- By the names of the properties, and those every collection has: what a filter may say.
+    -- By the names of the properties, and the list that every filter may ask of: what a filter may say.
     SELECT f.number, f.submission::text AS submission, seen.state, seen.datasets[f.part + 1] AS dataset, f.rule, f.severity, f.file, f.layer, f.row, f.key,
            f.message_zh, f.message_en, f.value, f.proposal, f.waived, f.waived_by, ST_SetSRID(ST_MakePoint(f.x, f.y), {srid}) AS geom,
-           NULL::date AS valid_from, NULL::date AS valid_to, NULL::text[] AS admin_codes
+           NULL::text[] AS admin_codes
     FROM catalog.finding AS f JOIN seen ON seen.id = f.submission
     WHERE f.number > %(after)s AND {conditions}
 ), wanted AS (

@@ -13,7 +13,6 @@ from psycopg import sql
 from twin.query.collection import Collection
 from twin.query.feature_query import Boundary, FeatureQuery, SortKey
 from twin.query.filter_ast import ValueType
-from twin.query.filter_build import property_types
 from twin.query.parameters import Parameters
 
 MOST_SORTED = 1_000_000
@@ -30,7 +29,7 @@ _INTEGER = sql.SQL("::bigint")
 
 def sortables(collection: Collection) -> dict[str, ValueType]:
     """Return the properties by which a collection's features can be ordered, beside their ids."""
-    return {} if collection.revision.count > MOST_SORTED else property_types(collection.feature_type)
+    return {} if collection.revision.count > MOST_SORTED else dict(collection.value_types)
 
 
 def order_terms(query: FeatureQuery) -> sql.Composed:

@@ -15,10 +15,11 @@ from twin.crs.output import CRS84_URI
 from twin.db import load_queries
 from twin.errors import Text
 from twin.model import Dataset, FeatureType, Field, FieldType, Revision, SharingClass, Style
-from twin.query.collection import Collection
+from twin.query.collection import VALUE_TYPES, Collection
 from twin.query.feature_query import Statement
 from twin.query.filter_ast import Predicate
 from twin.query.filter_sql import filter_sql
+from twin.query.filter_target import PlainTarget
 from twin.query.parameters import Parameters
 
 CATALOGUE = "catalogue"
@@ -80,11 +81,16 @@ def matching_records(rows: Sequence[Mapping[str, object]], predicate: Predicate)
 
 
 def record_collection() -> Collection:
-    """Return what the readers of filters have to know of records: the names and types of their properties, degrees for places."""
+    """Return the collection that pages of records stand in; it has no table."""
     nothing = Revision(dataset=0, commit=0, inserted=0, updated=0, deleted=0, count=0, lineage={}, extent_deg=None)
     kind = record_type()
     dataset = Dataset(0, CATALOGUE, kind.name, 0, kind.title, "", "", "", SharingClass.OPEN, 0.0)
     return Collection(dataset, kind, nothing, 4326, "none", "", (_CRS84,))
+
+
+def filter_target() -> PlainTarget:
+    """Return what a filter may say of records; places are in degrees."""
+    return PlainTarget({f.name: VALUE_TYPES[f.type] for f in record_type().fields}, (_CRS84,), 4326)
 
 
 def record_type() -> FeatureType:

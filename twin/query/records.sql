@@ -31,6 +31,6 @@ WITH records AS (
         id text, type text, title text, description text, created timestamptz, updated timestamptz, owner_department text, steward text,
         source_platform text, licence text, sharing text, update_cycle text, freshness text, next_due timestamptz, feature_type text,
         cim_class text, cim_level text, revision bigint, count bigint, errors bigint, warnings bigint,
-        valid_from date, valid_to date, admin_codes text[], west float8, south float8, east float8, north float8)
+        admin_codes text[], west float8, south float8, east float8, north float8)
 )
 SELECT coalesce(array_agg(id), '{{}}') FROM records WHERE {condition}
