@@ -26,7 +26,7 @@ from twin.query.versions import standing_at_statement
 from twin.tile_cache import KeptTile
 from twin.tile_matrix_sets import TileAddress, matrix_set, tile_address
 
-TILE_VERSION = 4
+TILE_VERSION = 5
 """Part of every entity tag and key: raise it when the same rows are drawn differently."""
 REDUCED = "Tile-Reduced"
 """Header that says what was left out of a tile to keep it small."""

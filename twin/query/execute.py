@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import psycopg
+from psycopg.types.string import ByteaBinaryLoader
 from psycopg_pool import AsyncConnectionPool
 
 from twin.db import Pool, translated
@@ -28,11 +29,6 @@ Row = tuple[Any, ...]
 AsyncPool = AsyncConnectionPool[psycopg.AsyncConnection[Row]]
 
 
-def is_full(pool: AsyncPool) -> bool:
-    """True when as many wait for a connection as may: who comes now is refused."""
-    return 0 < pool.max_waiting <= pool.get_stats().get("requests_waiting", 0)
-
-
 async def fetch_row(pool: AsyncPool, statement: Statement) -> Row:
     """Return the one row of a statement; driver errors come as TwinErrors."""
     with translated():
@@ -47,6 +43,19 @@ async def fetch_rows(pool: AsyncPool, statement: Statement) -> list[Row]:
         async with pool.connection() as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(statement.text.as_bytes(None), statement.values)
             return await cursor.fetchall()
+
+
+async def fetch_records(pool: AsyncPool, statement: Statement) -> Row:
+    """Return (commit, records) of a statement whose rows are (commit, record or NULL), at least one; a record is what record_send makes.
+
+    Thousands of rows come most cheaply so: no value of theirs becomes an object.
+    """
+    with translated():
+        async with pool.connection() as connection, connection.cursor(binary=True) as cursor:
+            cursor.adapters.register_loader("record", ByteaBinaryLoader)
+            await cursor.execute(statement.text.as_bytes(None), statement.values)
+            rows = await cursor.fetchall()
+    return _one(rows[0] if rows else None)[0], [record for _, record in rows if record is not None]
 
 
 def fetch_row_blocking(pool: Pool, statement: Statement) -> Row:
@@ -79,12 +88,13 @@ def moved_on(standing_commit: int, at: int | None) -> bool:
 
 
 Build = Callable[[FeatureQuery], Statement]
+Fetch = Callable[[AsyncPool, Statement], Awaitable[Row]]
 
 
-async def fetch_pinned(pool: AsyncPool, query: FeatureQuery, at: int | None, build: Build) -> Row:
+async def fetch_pinned(pool: AsyncPool, query: FeatureQuery, at: int | None, build: Build, fetch: Fetch = fetch_row) -> Row:
     """Return the row of ``build(query)`` for the state at commit ``at``, whose first column is the dataset's standing commit."""
     chosen = read_of(query, at)
-    row = await fetch_row(pool, build(chosen))
+    row = await fetch(pool, build(chosen))
     if chosen.as_of is None and moved_on(row[0], at):
-        row = await fetch_row(pool, build(dataclasses.replace(query, as_of=at)))
+        row = await fetch(pool, build(dataclasses.replace(query, as_of=at)))
     return row

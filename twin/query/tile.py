@@ -1,6 +1,7 @@
-"""Vector tiles of a collection as ST_AsMVT makes them (Mapbox Vector Tile 2.1), in any tile matrix set.
+"""Vector tiles of a collection (Mapbox Vector Tile 2.1), in any tile matrix set.
 
-Near tiles draw every feature with every property. Far ones draw what is large, and sum up the rest in cells (twin/query/massed_tile.py).
+Near tiles draw every feature with every property: the database finds the rows, twin/mvt draws them. Far ones draw what is large, and sum
+up the rest in cells (twin/query/massed_tile.py).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from psycopg import sql
 from shapely.geometry.base import BaseGeometry
 
 from twin.model import Principal
+from twin.mvt.layer import LayerFrame
 from twin.query.area import Bounds, to_storage, transformer_between
-from twin.query.collection import Collection, require_visible
+from twin.query.collection import VALIDITY_FIELDS, Collection, require_visible
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.parameters import Parameters
 from twin.query.rows import STANDING_COMMIT, current_rows, selected_rows
@@ -34,6 +36,10 @@ COUNT_PROPERTY = "count"
 
 _SMALLEST_UNITS = 4
 _SIMPLE_VERTICES = 2_000
+_MOST_BYTES = 4_000
+"""Of a geometry, as it is stored: larger ones are cut to the tile before they are sent."""
+_AS_TEXT = frozenset({"date", "datetime"})
+"""Types of fields that a vector tile has no values for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ class TileFrame:
 
 @dataclass(frozen=True, slots=True)
 class DrawnTile:
-    """The row of a tile's statement: the commit the dataset stood at, the bytes (none where nothing lies), how many rows were looked at."""
+    """The commit the dataset stood at, the bytes of a tile (none where nothing lies), how many rows were looked at."""
 
     commit: int
     content: bytes
@@ -132,20 +138,22 @@ def _frame(address: TileAddress, storage_srid: int) -> TileFrame | None:
 
 
 def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
-    """Return the statement of a tile that draws features one by one: a row, read by :func:`drawn_tile`.
+    """Return the statement of a tile that draws features one by one: (commit, record of a feature) as ``fetch_records`` takes them.
 
-    Feature ids are fids (OID = prefix + fid). Where there are more than the cap it reads one more, so that the caller knows; of so
-    many at ``most`` it takes the largest. Nothing is repaired here but by ST_AsMVTGeom itself: what was published is valid.
+    A record is (fid, is_drawn, geometry, properties …): twin/mvt/features.py. Where there are more than the cap it reads one more, so that
+    the caller knows; of so many at ``most`` it takes the largest. What was published is valid, and is sent as it is; a large geometry
+    ``is_drawn`` already: ST_AsMVTGeom has cut it.
     """
     require_visible(query.collection, principal)
     if not frame.is_near or not query.is_whole or query.as_of is not None:
         return _statement(query, frame, detail, principal)
     collection, kind = query.collection, query.collection.feature_type
+    names = properties_of(query, detail, near=True)
     text = _near_text(
         collection.dataset.id,
-        collection.slug,
         kind.name,
-        properties_of(query, detail, near=True),
+        names,
+        _told_as_text(collection, names),
         collection.storage_srid,
         frame.address.matrix_set.srid,
         is_affine=frame.affine is not None,
@@ -157,12 +165,23 @@ def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, princi
     return Statement(text, {f"v{n}": value for n, value in enumerate(values)})
 
 
+def layer_frame(query: FeatureQuery, frame: TileFrame, detail: Detail) -> LayerFrame:
+    """Return how the rows of :func:`tile_statement` are drawn."""
+    grid, address = frame.address.matrix_set, frame.address
+    west, _, _, north = address.bounds()
+    scale = EXTENT / grid.side(address.z)
+    # rows are in the storage CRS where there is an affine map out of it, else in that of the grid
+    a, b, d, e, x, y = frame.affine or (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+    to_units = (scale * a, scale * b, scale * (x - west), -scale * d, -scale * e, scale * (north - y))
+    return LayerFrame(query.collection.slug, properties_of(query, detail, near=frame.is_near), EXTENT, BUFFER, to_units)
+
+
 @functools.lru_cache(maxsize=1024)
 def _near_text(
     dataset: int,
-    slug: str,
     type_name: str,
     names: tuple[str, ...],
+    as_text: frozenset[str],
     storage_srid: int,
     grid_srid: int,
     *,
@@ -178,8 +197,8 @@ def _near_text(
     affine = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0) if is_affine else None
     touching = _touching(anywhere, storage_srid, parameters, smallest_m=None, simple_only=simple_only)
     rows = current_rows(_columns("fid", "geom", *names), type_name, dataset, [touching], order=_order(most), limit=_limit(most))
-    drawn = _drawn(names, _cut(_flat(has_z=has_z), affine, grid_srid, anywhere, parameters), rows)
-    return sql.Composed([sql.SQL(_layer(dataset, slug, drawn).as_string(None))])
+    geometry = _sent(_flat(has_z=has_z), sql.Identifier("geom"), affine, grid_srid, anywhere, parameters)
+    return sql.Composed([sql.SQL(_records(dataset, names, as_text, geometry, rows).as_string(None))])
 
 
 def _statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
@@ -196,12 +215,35 @@ def _statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal:
         limit=_limit(detail.most),
         also=_touching(frame.box, collection.storage_srid, parameters, smallest_m=smallest_m, simple_only=detail.simple_only),
     )
-    geometry = placed(shape(collection, None if frame.is_near else frame.unit_m), frame, parameters)
-    return framed(collection, _drawn(names, geometry, rows), parameters)
+    flat = shape(collection, None if frame.is_near else frame.unit_m)
+    plain = sql.Identifier("geom") if frame.is_near else flat
+    geometry = _sent(flat, plain, frame.affine, frame.address.matrix_set.srid, frame.address.bounds(), parameters)
+    text = _records(collection.dataset.id, names, _told_as_text(collection, names), geometry, rows)
+    return Statement(text, parameters.values)
 
 
-def _drawn(names: tuple[str, ...], geometry: sql.Composable, rows: sql.Composable) -> sql.Composable:
-    return sql.SQL("SELECT {}, {} AS geometry FROM ({}) AS chosen").format(_columns("fid", *names), geometry, rows)
+def _sent(
+    flat: sql.Composable, plain: sql.Composable, affine: Affine | None, grid_srid: int, bounds: Bounds, parameters: Parameters
+) -> sql.Composed:
+    """Return the expressions of whether a geometry is drawn already, and of the geometry that is sent."""
+    as_it_is = plain if affine is not None else sql.SQL("ST_Transform({}, {})").format(flat, sql.Literal(grid_srid))
+    is_large = sql.SQL("pg_column_size(geom) > {}").format(sql.Literal(_MOST_BYTES))
+    drawn = _cut(flat, affine, grid_srid, bounds, parameters)
+    return sql.SQL("{0} AS is_drawn, CASE WHEN {0} THEN {1} ELSE {2} END AS geometry").format(is_large, drawn, as_it_is)
+
+
+def _records(dataset: int, names: tuple[str, ...], as_text: frozenset[str], geometry: sql.Composable, rows: sql.Composable) -> sql.Composed:
+    told = [sql.SQL(", {}::text" if name in as_text else ", {}").format(sql.Identifier(name)) for name in names]
+    # joined to the dataset, whose commit comes even where no feature does
+    return sql.SQL(
+        "SELECT dataset.current_commit, feature FROM catalog.dataset LEFT JOIN (SELECT fid, {geometry}{told} FROM ({rows}) AS chosen)"
+        " AS feature ON true WHERE dataset.id = {dataset}"
+    ).format(geometry=geometry, told=sql.Composed(told), rows=rows, dataset=sql.Literal(dataset))
+
+
+def _told_as_text(collection: Collection, names: tuple[str, ...]) -> frozenset[str]:
+    kind = collection.feature_type
+    return frozenset(n for n in names if n in VALIDITY_FIELDS or kind.field(n).type in _AS_TEXT)
 
 
 def _columns(*names: str) -> sql.Composable:
@@ -242,23 +284,20 @@ def _numbers(values: tuple[float, ...], parameters: Parameters) -> sql.Composabl
 
 def framed(collection: Collection, rows: sql.Composable, parameters: Parameters) -> Statement:
     """Return the statement that writes ``rows`` (fid, properties, and ``geometry`` in units of the tile) as the layer of a tile."""
-    return Statement(_layer(collection.dataset.id, collection.slug, rows), parameters.values)
-
-
-def _layer(dataset: int, slug: str, rows: sql.Composable) -> sql.Composed:
-    return sql.SQL(
+    text = sql.SQL(
         "SELECT {commit}, drawn.tile, drawn.rows FROM (SELECT ST_AsMVT(tile, {layer}, {extent}, 'geometry', 'fid')"
         " FILTER (WHERE tile.geometry IS NOT NULL) AS tile, count(*) AS rows FROM ({rows}) AS tile) AS drawn"
     ).format(
-        commit=STANDING_COMMIT.format(dataset=sql.Literal(dataset)),
-        layer=sql.Literal(slug),
+        commit=STANDING_COMMIT.format(dataset=sql.Literal(collection.dataset.id)),
+        layer=sql.Literal(collection.slug),
         extent=sql.Literal(EXTENT),
         rows=rows,
     )
+    return Statement(text, parameters.values)
 
 
 def drawn_tile(row: tuple[Any, ...]) -> DrawnTile:
-    """Return what the one row of a tile's statement says."""
+    """Return what the one row of the statement of a tile of cells says."""
     commit, content, rows = row
     return DrawnTile(commit, bytes(content or b""), rows)
 

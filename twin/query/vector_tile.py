@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import math
 from collections.abc import Callable
@@ -14,8 +15,9 @@ import shapely
 from twin.crs import OutputCrs
 from twin.errors import UnavailableError
 from twin.model import Principal
+from twin.mvt.layer import encode_layer
 from twin.query.area import to_storage
-from twin.query.execute import AsyncPool, fetch_pinned, fetch_row
+from twin.query.execute import AsyncPool, fetch_pinned, fetch_records, fetch_row
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.massed_tile import (
     COUNTED,
@@ -25,7 +27,7 @@ from twin.query.massed_tile import (
     has_overview_statement,
     stored_statement,
 )
-from twin.query.tile import FEATURE_CAP, Detail, TileFrame, drawn_tile, tile_frame, tile_statement
+from twin.query.tile import FEATURE_CAP, Detail, DrawnTile, TileFrame, drawn_tile, layer_frame, tile_frame, tile_statement
 from twin.tile_matrix_sets import TileAddress
 
 MOST_BYTES = 500_000
@@ -55,6 +57,8 @@ class _Way:
     """How a tile is drawn."""
 
     build: Callable[[FeatureQuery, Detail], Statement]
+    is_one_by_one: bool = False
+    """True when the statement gives features, to be drawn here; else it gives the tile."""
     is_sampled: bool = False
     is_last: bool = False
     """True when nothing is left to try where it takes too long."""
@@ -103,7 +107,7 @@ async def vector_tile(
     detail = Detail(is_sample=way.is_sampled, color_by=other_color)
     for tried in range(_MOST_TRIES):
         try:
-            tile = drawn_tile(await fetch_pinned(pool, query, at, lambda q, d=detail, w=way: w.build(q, d)))  # type: ignore[misc]
+            tile = await _drawn(pool, query, at, frame, way, detail)
         except UnavailableError as error:
             if not _took_too_long(error):
                 raise
@@ -113,7 +117,7 @@ async def vector_tile(
                 way = _Way(partial(_last, frame=frame, principal=principal), is_sampled=True, is_last=True)
             detail = dataclasses.replace(detail, simple_only=True, is_sample=way.is_sampled)
             continue
-        if frame.is_near and detail.most is None and tile.rows > FEATURE_CAP:
+        if _are_too_many(frame, detail, tile.rows):
             detail = dataclasses.replace(detail, most=FEATURE_CAP)
         elif len(tile.content) > most_bytes:
             detail = detail.reduced(len(tile.content) / most_bytes, tile.rows)
@@ -124,12 +128,29 @@ async def vector_tile(
     return VectorTile(query.collection.revision.commit if at is None else at, b"", NOTHING_DRAWN)
 
 
+async def _drawn(pool: AsyncPool, query: FeatureQuery, at: int | None, frame: TileFrame, way: _Way, detail: Detail) -> DrawnTile:
+    def build(asked: FeatureQuery) -> Statement:
+        return way.build(asked, detail)
+
+    if not way.is_one_by_one:
+        return drawn_tile(await fetch_pinned(pool, query, at, build))
+    commit, rows = await fetch_pinned(pool, query, at, build, fetch_records)
+    if _are_too_many(frame, detail, len(rows)):
+        return DrawnTile(commit, b"", len(rows))
+    content = await asyncio.to_thread(encode_layer, rows, layer_frame(query, frame, detail))
+    return DrawnTile(commit, content, len(rows))
+
+
+def _are_too_many(frame: TileFrame, detail: Detail, rows: int) -> bool:
+    return frame.is_near and detail.most is None and rows > FEATURE_CAP
+
+
 async def _way(pool: AsyncPool, query: FeatureQuery, at: int | None, frame: TileFrame, principal: Principal, *, has_sums: bool) -> _Way:
     """Return how a tile is drawn: near or with few features one by one; else from the overview, or from features summed up now.
 
     ``has_sums`` says whether what is asked for is what an overview sums up.
     """
-    one_by_one = _Way(partial(_one_by_one, frame=frame, principal=principal))
+    one_by_one = _Way(partial(_one_by_one, frame=frame, principal=principal), is_one_by_one=True)
     if frame.is_near:
         return one_by_one
     stands = query.is_whole and (at is None or at >= query.collection.revision.commit)

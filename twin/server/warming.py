@@ -6,12 +6,14 @@ from ingest import distinct, sure_areas
 from ingest.readers import cityjson_sequence
 from tiles.terrain import warm_terrain_kernels
 from tiles.warm import warm
+from twin.mvt import layer
 
 
 def warm_kernels() -> None:
-    """Read an area and a building, build a tileset of one feature of every 3D recipe, and a tile of terrain, all into nothing."""
+    """Read an area and a building, build a tileset of one feature of every 3D recipe, terrain and a vector tile, all into nothing."""
     sure_areas.ready()
     distinct.ready()
     cityjson_sequence.stand_ready()
     warm()
+    layer.ready()
     warm_terrain_kernels()

@@ -1,0 +1,183 @@
+"""Layers of vector tiles drawn here, read by somebody else's reader: valid, where they are, with the values they were given."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mapbox_vector_tile
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+from shapely.geometry import shape
+
+from twin.mvt.layer import LayerFrame, encode_layer
+
+type Value = str | int | float | bool | None
+BOX = shapely.box(-64, -64, 4160, 4160)
+_TYPES = {str: 25, bool: 16, int: 20, float: 701}
+
+
+def _frame(*properties: str, to_units: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)) -> LayerFrame:
+    return LayerFrame("layer", properties, 4096, 64, to_units)  # type: ignore[arg-type]
+
+
+def _record(fid: int, geometry: shapely.Geometry | None, values: Sequence[Value] = (), *, is_drawn: bool = False) -> bytes:
+    """Return what record_send writes (PostgreSQL: src/backend/utils/adt/rowtypes.c), the geometry as EWKB with its SRID."""
+    wkb = None if geometry is None else shapely.to_wkb(shapely.set_srid(geometry, 4549), byte_order=1, include_srid=True)
+    fields = [
+        (20, struct.pack(">q", fid)),
+        (16, bytes([is_drawn])),
+        (17_000, wkb),
+        *((_TYPES[str if v is None else type(v)], _sent(v)) for v in values),
+    ]
+    sent = [struct.pack(">Ii", kind, -1 if content is None else len(content)) + (content or b"") for kind, content in fields]
+    return struct.pack(">I", len(fields)) + b"".join(sent)
+
+
+def _sent(value: Value) -> bytes | None:
+    match value:
+        case None:
+            return None
+        case bool():
+            return bytes([value])
+        case int():
+            return struct.pack(">q", value)
+        case float():
+            return struct.pack(">d", value)
+    return value.encode()
+
+
+def _features(layer: bytes) -> dict[int, dict[str, Any]]:
+    read = mapbox_vector_tile.decode(layer, default_options={"y_coord_down": True})
+    return {f["id"]: f for f in read["layer"]["features"]} if read else {}
+
+
+def _drawn(geometries: Sequence[shapely.Geometry]) -> dict[int, shapely.Geometry]:
+    layer = encode_layer([_record(k, geometry) for k, geometry in enumerate(geometries)], _frame())
+    return {fid: shape(feature["geometry"]) for fid, feature in _features(layer).items()}
+
+
+def _awkward_areas(count: int) -> list[shapely.Geometry]:
+    """Return valid areas of all sizes and shapes, many on the edge of the tile, many that are slivers once they are snapped."""
+    rng = np.random.default_rng(6)
+    made: list[shapely.Geometry] = []
+    while len(made) < count:
+        vertices, size = int(rng.integers(3, 40)), float(rng.choice([1.5, 6, 40, 600, 9000]))
+        angles = np.sort(rng.uniform(0, 2 * np.pi, vertices))
+        radii = size * rng.uniform(0.15, 1, vertices)
+        middle = rng.choice([-64.0, 4160.0, 300.0, 2000.0], 2) + rng.normal(0, size / 2, 2)
+        star = shapely.Polygon(np.column_stack([radii * np.cos(angles), radii * np.sin(angles)]) + middle)
+        court = shapely.Polygon(star.exterior.coords, [shapely.affinity.scale(star, 0.6, 0.6, origin=tuple(middle)).exterior.coords])
+        pair = shapely.MultiPolygon([star, shapely.affinity.translate(star, 2.05 * size, 0)])
+        made += [g for g in (star, court, pair) if g.is_valid]
+    return made[:count]
+
+
+def test_areas_are_valid_and_where_they_are() -> None:
+    areas = _awkward_areas(900)
+    drawn = _drawn([shapely.force_3d(a, 7.0) for a in areas])
+    for fid, area in enumerate(areas):
+        truth = area.intersection(BOX)
+        found = drawn.get(fid, shapely.Polygon())
+        assert found.is_valid, area.wkt
+        # every vertex moves by half a unit both ways at most, and so does every edge; a cut may move one more time
+        assert found.symmetric_difference(truth).area <= 1.5 * truth.length + 2, area.wkt
+        assert found.is_empty or BOX.covers(found)
+
+
+def test_exteriors_are_positive_and_holes_negative() -> None:
+    court = shapely.Polygon(shapely.box(0, 0, 90, 90).exterior.coords[::-1], [shapely.box(20, 20, 60, 60).exterior.coords])
+    layer = encode_layer([_record(1, court)], _frame())
+    rings = _features(layer)[1]["geometry"]["coordinates"]
+    signed = [sum(a[0] * b[1] - b[0] * a[1] for a, b in itertools.pairwise(ring)) / 2 for ring in rings]
+    assert signed == [8100, -1600]
+
+
+@pytest.mark.parametrize(
+    "area",
+    [
+        pytest.param("POLYGON((0 0,50 0,50 50,0 50,0 0),(10 10,49.9 10,20 40,10 10))", id="a court that comes to touch its wall"),
+        pytest.param("POLYGON((0 0,50 0,50 50,25 0.3,0 50,0 0))", id="a waist that comes to be a point"),
+        pytest.param("MULTIPOLYGON(((0 0,10 0,10 10,0 10,0 0)),((10.3 0,20 0,20 10,10.3 10,10.3 0)))", id="neighbours that come to touch"),
+        pytest.param("MULTIPOLYGON(((0 0,50 0,50 50,0 50,0 0),(9 9,40 9,40 40,9 40,9 9)),((20 20,30 20,30 30,20 20)))", id="an isle"),
+        pytest.param("POLYGON((-500 -500,5000 -500,5000 5000,-500 5000,-500 -500),(0 0,9 0,9 9,0 0))", id="larger than the tile"),
+    ],
+)
+def test_what_snapping_or_cutting_may_spoil_is_valid_all_the_same(area: str) -> None:
+    given = shapely.from_wkt(area)
+    (found,) = _drawn([given]).values()
+    assert found.is_valid
+    assert found.symmetric_difference(given.intersection(BOX)).area < 60
+
+
+def test_what_cannot_be_seen_is_left_out() -> None:
+    gone = [
+        shapely.box(10, 10, 10.2, 10.3),
+        shapely.Polygon([(5, 5), (100, 5.1), (200, 5), (100, 4.9)]),
+        shapely.box(5000, 0, 6000, 10),
+        shapely.LineString([(1, 1), (1.2, 1.3)]),
+        shapely.Point(4161, 5),
+        shapely.Point(float("nan"), 5),
+        shapely.Polygon(),
+    ]
+    assert encode_layer([_record(k, g) for k, g in enumerate(gone)] + [_record(9, None)], _frame()) == b""
+    assert encode_layer([], _frame()) == b""
+
+
+def test_lines_are_cut_and_keep_their_turns() -> None:
+    rng = np.random.default_rng(2)
+    lines = [shapely.LineString(rng.uniform(-900, 5000, (int(rng.integers(2, 30)), 3))) for _ in range(200)]
+    drawn = _drawn(lines)
+    for fid, line in enumerate(lines):
+        truth = shapely.force_2d(line).intersection(BOX)
+        found = drawn.get(fid, shapely.LineString())
+        assert truth.is_empty == found.is_empty or truth.length < 3
+        if not found.is_empty:
+            assert shapely.hausdorff_distance(found, truth) < 1.5
+    spike = _drawn([shapely.LineString([(0, 0), (50, 0), (100, 0), (40, 0)])])[0]
+    assert list(spike.coords) == [(0, 0), (100, 0), (40, 0)]
+
+
+def test_values_are_kept_each_once_and_as_they_are() -> None:
+    rows: list[tuple[Value, ...]] = [
+        ('DN<300 & >100 "q"', 2**63 - 1, 0.1, True),
+        ("\u2028", -(2**63), -0.0, False),
+        ("", 0, 1e308, None),
+        ("污水🚰", -1, float("nan"), True),
+        (None, None, float("-inf"), None),
+        ("污水🚰", 300, 0.1, False),
+    ]
+    names = ("text", "whole", "real", "truth")
+    layer = encode_layer([_record(k, shapely.Point(k, k), row) for k, row in enumerate(rows)], _frame(*names))
+    for fid, feature in _features(layer).items():
+        told = dict(zip(names, rows[fid], strict=True))
+        kept = {k: v for k, v in told.items() if v is not None and not (isinstance(v, float) and not math.isfinite(v))}
+        assert {k: (v, type(v)) for k, v in feature["properties"].items()} == {k: (v, type(v)) for k, v in kept.items()}
+    assert layer.count("污水🚰".encode()) == 1
+
+
+def test_what_is_drawn_already_is_taken_as_it_is() -> None:
+    frame = _frame(to_units=(2.0, 0.0, -1000.0, 0.0, -2.0, 4000.0))
+    here = shapely.box(600, 1000, 700, 1200)
+    layer = encode_layer([_record(1, here), _record(2, shapely.box(200, 1600, 400, 2000), is_drawn=True)], frame)
+    first, second = (shape(feature["geometry"]) for feature in _features(layer).values())
+    assert first.equals(second)
+
+
+def test_gdal_reads_the_same(tmp_path: Path) -> None:
+    inner = shapely.box(0, 0, 4096, 4096)  # GDAL cuts to the tile itself
+    areas = [a for a in _awkward_areas(60) if a.intersection(inner).area > 500]
+    layer = encode_layer([_record(k + 1, area, (f"幢{k}", k)) for k, area in enumerate(areas)], _frame("name", "floors"))
+    path = tmp_path / "tile.mvt"
+    path.write_bytes(layer)
+    meta, _, geometries, fields = pyogrio.raw.read(path)
+    values = dict(zip(meta["fields"].tolist(), fields, strict=True))
+    assert values["name"].tolist() == [f"幢{k}" for k in range(len(areas))]
+    assert values["mvt_id"].tolist() == [k + 1 for k in range(len(areas))]
+    assert shapely.is_valid(shapely.from_wkb(geometries)).all()

@@ -1,0 +1,127 @@
+"""A layer of a vector tile of the rows of a collection: what ST_AsMVTGeom and ST_AsMVT make of them, for a third of the time.
+
+PostgreSQL only finds the rows. Positions are rounded to whole units, cut to the tile and held to be valid by exact tests of whole numbers
+(twin/mvt/soundness.py); the few polygons that do not pass go through GEOS. Nothing in here holds the interpreter's lock for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from twin.mvt.features import find_rows, write_features, write_values
+from twin.mvt.repair import as_wkb, cut, placed, repaired
+from twin.mvt.rings import Units
+from twin.mvt.shapes import CROSSING, Map, draw
+from twin.mvt.wire import Bytes
+
+_LAYER, _NAME, _KEY = 0x1A, 0x0A, 0x1A
+_EXTENT, _VERSION_2 = 0x28, b"\x78\x02"
+_IDENTITY = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFrame:
+    """What a layer is called and where it lies: an ``extent`` of so many units, ``buffer`` more on each side, and the way into them.
+
+    ``to_units`` is (a, b, xoff, d, e, yoff) from the CRS of the rows: x' = a x + b y + xoff, y' = d x + e y + yoff, y' to the south.
+    """
+
+    name: str
+    properties: tuple[str, ...]
+    extent: int
+    buffer: int
+    to_units: tuple[float, float, float, float, float, float]
+
+
+def encode_layer(rows: Sequence[bytes], frame: LayerFrame) -> bytes:
+    """Return the layer of ``rows`` (twin/mvt/features.py says of what form), in their order; empty where nothing can be seen.
+
+    A feature without a place in the tile, or too small to have an area or a length in it, is left out; so is a number that is not finite.
+    """
+    joined, count, columns = np.frombuffer(bytearray().join(rows), np.uint8), len(rows), len(frame.properties)
+    fids, starts, ends = (np.empty(count, np.int64) for _ in range(3))
+    are_drawn = np.empty(count, np.bool_)
+    find_rows(joined, fids, are_drawn, starts, ends)
+    shapes = _shapes(joined, are_drawn, starts, ends, frame)
+    most = count * columns
+    slots, places = np.full(1 << (2 * most).bit_length(), -1, np.int32), np.empty((most, 3), np.int64)
+    features = np.empty(2 * joined.size + shapes.commands.size + 64, np.uint8)
+    end, values = write_features(
+        joined, columns, fids, ends, shapes.kinds, shapes.commands, shapes.begins, shapes.finishes, slots, places, features
+    )
+    if not end:
+        return b""
+    table = np.empty(2 * joined.size + 64, np.uint8)
+    parts = [
+        _counted(_NAME, frame.name.encode()),
+        features[:end].tobytes(),
+        *(_counted(_KEY, name.encode()) for name in frame.properties),
+        table[: write_values(joined, places, values, table)].tobytes(),
+        bytes([_EXTENT]) + _varint(frame.extent) + _VERSION_2,
+    ]
+    return _counted(_LAYER, b"".join(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    """Commands of geometries, one after another: the kind of each, and where its commands begin and end."""
+
+    kinds: Units
+    begins: Units
+    finishes: Units
+    commands: Bytes
+
+    @classmethod
+    def of(cls, wkb: Bytes, starts: Units, ends: Units, to_units: Map, frame: LayerFrame, *, are_valid: bool) -> _Shapes:
+        """Draw what lies wholly in the tile and is sure to be valid."""
+        kinds, begins, finishes = (np.empty(starts.size, np.int64) for _ in range(3))
+        out = np.empty(2 * int((ends - starts).sum()) + 64, np.uint8)
+        end = draw(wkb, starts, ends, to_units, are_valid, -frame.buffer, frame.extent + frame.buffer, out, kinds, begins, finishes)
+        return cls(kinds, begins, finishes, out[:end])
+
+    def replaced(self, which: Units, wkb: list[bytes], frame: LayerFrame, *, are_valid: bool) -> _Shapes:
+        """Draw other geometries, in units of the tile, in place of some."""
+        ends = np.cumsum([len(one) for one in wkb])
+        starts = ends - [len(one) for one in wkb]
+        drawn = _Shapes.of(np.frombuffer(bytearray().join(wkb), np.uint8), starts, ends, _IDENTITY, frame, are_valid=are_valid)
+        self.kinds[which] = drawn.kinds
+        self.begins[which], self.finishes[which] = drawn.begins + self.commands.size, drawn.finishes + self.commands.size
+        return _Shapes(self.kinds, self.begins, self.finishes, np.concatenate([self.commands, drawn.commands]))
+
+
+def _shapes(rows: Bytes, are_drawn: npt.NDArray[np.bool_], starts: Units, ends: Units, frame: LayerFrame) -> _Shapes:
+    """Draw what is simple at once, what crosses the edge of the tile once GEOS has cut it, and what is doubtful as GEOS snaps it."""
+    to_units, low, high = np.array(frame.to_units), -frame.buffer, frame.extent + frame.buffer
+    shapes = _Shapes.of(rows, starts, np.where(are_drawn, starts, ends), to_units, frame, are_valid=False)
+
+    def wkb(which: Units) -> list[bytes]:
+        return [rows[starts[k] : ends[k]].tobytes() for k in which]
+
+    if (which := np.flatnonzero(are_drawn)).size:
+        shapes = shapes.replaced(which, wkb(which), frame, are_valid=True)
+    if (which := np.flatnonzero(shapes.kinds == CROSSING)).size:
+        shapes = shapes.replaced(which, as_wkb(cut(placed(wkb(which), to_units), low, high)), frame, are_valid=False)
+    if (which := np.flatnonzero(shapes.kinds >= CROSSING)).size:
+        shapes = shapes.replaced(which, as_wkb(repaired(placed(wkb(which), to_units), low, high)), frame, are_valid=True)
+    return shapes
+
+
+def ready() -> None:
+    """Have the machine code in the cache, or load it: of an empty layer no less than of a full one."""
+    encode_layer([], LayerFrame("", (), 1, 0, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)))
+
+
+def _counted(head: int, content: bytes) -> bytes:
+    return bytes([head]) + _varint(len(content)) + content
+
+
+def _varint(number: int) -> bytes:
+    groups = []
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*groups, number])
