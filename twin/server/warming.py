@@ -7,6 +7,7 @@ from ingest.readers import cityjson_sequence
 from tiles.terrain import warm_terrain_kernels
 from tiles.warm import warm
 from twin.mvt import layer
+from twin.query import feature_records
 
 
 def warm_kernels() -> None:
@@ -17,3 +18,4 @@ def warm_kernels() -> None:
     warm()
     layer.ready()
     warm_terrain_kernels()
+    feature_records.stand_ready()
