@@ -88,6 +88,33 @@ def test_instances_are_where_the_lines_are(tmp_path: Path) -> None:
     assert len(shown) == COUNT
 
 
+def test_a_leaf_of_straight_and_bent_pipes_is_both_and_valid(tmp_path: Path) -> None:
+    """Instances and triangles of one property table: every pipe is there, around its axis, by a reader that is not ours."""
+    lines = [[(0, 0, 0), (40, 9, -1)], [(0, 20, 0), (30, 20, 0), (30, 50, -1)], [(0, 60, 0), (50, 60, -1)]]
+    axes = [np.add(line, (497_000.0, 3_521_000.0, 0.0)) for line in lines]
+    columns: dict[str, Column] = {
+        "outer_diameter_mm": numbers([300.0, 600.0, None]),
+        "width_mm": numbers([None, None, 800.0]),
+        "section_height_mm": numbers([None, None, 600.0]),
+        "z_reference": texts(["axis"] * 3),
+    }
+    store = MemoryStore()
+    run = features([shapely.LineString(axis) for axis in axes], columns)
+    build_tileset([run], PIPE, to_geocentric, TilesetTarget("net", 1, "open", "2.25.1."), store)
+    [key] = [key for key in store if key.endswith(".glb")]
+    (tmp_path / "leaf.glb").write_bytes(store[key])
+    assert [(r["errors"], r["warnings"]) for r in tile_readers.run("validate.mjs", [tmp_path / "leaf.glb"])] == [(0, 0)]
+    [tile] = tile_readers.run("read.mjs", [tmp_path / "leaf.glb"])
+    assert len(tile["triangles"]) > 0
+    x, y, z = np.array(tile["positions"]).T
+    e, n, h = GEOCENTRIC.transform(x, y, z, direction="INVERSE")
+    points, fid = np.column_stack([e, n, np.array(h) - SEPARATION_M]), np.array(tile["table"]["columns"]["fid"])[np.array(tile["features"])]
+    meant = make_source(run, PIPE, metadata_class(PIPE)).mesh(np.arange(3))
+    for one in range(3):
+        drawn, wanted = points[fid == one + 1], meant.positions[meant.feature == one]
+        assert [*drawn.min(axis=0), *drawn.max(axis=0)] == pytest.approx([*wanted.min(axis=0), *wanted.max(axis=0)], abs=0.01, rel=0)
+
+
 def _bounds(run: FeatureColumns) -> list[tuple[int, int]]:
     return list(zip(run.wkb_offsets[:-1].tolist(), run.wkb_offsets[1:].tolist(), strict=True))
 
