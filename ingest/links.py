@@ -20,8 +20,12 @@ _QUERIES = load_queries("ingest", "links.sql")
 
 
 def linked_columns(feature_type: FeatureType, others: Iterable[FeatureType]) -> tuple[str, ...]:
-    """Return the columns of a type by which its links are found: its references, and the fields that references of ``others`` name."""
+    """Return the columns by which links of a type are found: what names other features, and the fields that references of ``others`` name.
+
+    Names of nodes (rule ``node-exists``) make no links, but what would be left without its node is found by them.
+    """
     own = [f.name for f in feature_type.fields if f.reference is not None]
+    own += [name for check in feature_type.checks if check.rule == "node-exists" for name in _names(check.parameters["fields"])]
     named = [
         _answering_column(feature_type, f.reference)
         for other in others
@@ -29,6 +33,10 @@ def linked_columns(feature_type: FeatureType, others: Iterable[FeatureType]) -> 
         if f.reference is not None and f.reference.type == feature_type.name
     ]
     return tuple(dict.fromkeys(c for c in (*own, *named) if c != "natural_key"))
+
+
+def _names(fields: object) -> tuple[str, ...]:
+    return tuple(map(str, fields)) if isinstance(fields, list | tuple) else (str(fields),)
 
 
 def relink(connection: Connection, catalogue: Catalogue, changed: Sequence[Staging], commit: int) -> None:
