@@ -30,7 +30,7 @@ class Copier:
         """The COPY that is under way."""
         self._filled: str | None = None
         """The table that it fills."""
-        self._write: Callable[[bytes], None] = lambda _: None
+        self._write: Callable[[bytes | memoryview], None] = lambda _: None
         self._copying: Future[None] | None = None
 
     def __enter__(self) -> Self:

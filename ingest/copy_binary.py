@@ -39,8 +39,10 @@ class CopyColumn:
     constant: int | float | bool | str | dt.date | None = None
 
 
-def copy_binary_rows(batch: pa.RecordBatch, columns: Sequence[CopyColumn]) -> bytes:
+def copy_binary_rows(batch: pa.RecordBatch, columns: Sequence[CopyColumn]) -> bytes | memoryview:
     """Return the rows of ``batch`` as COPY takes them, without `HEADER` and `TRAILER`; batches can be sent one after another.
+
+    They stay where Arrow joined them: megabytes are not copied once more.
 
     Arrow types are those of `ingest.protocol.batch_schema`; nulls become NULL. ValueError for a source that is not there.
     """
@@ -59,7 +61,7 @@ def copy_binary_rows(batch: pa.RecordBatch, columns: Sequence[CopyColumn]) -> by
         body: bytes = rows.as_py() * batch.num_rows
         return body
     offsets = np.frombuffer(rows.buffers()[1], dtype=np.int32, count=len(rows) + 1 + rows.offset)[rows.offset :]
-    return rows.buffers()[2].to_pybytes()[int(offsets[0]) : int(offsets[-1])]
+    return memoryview(rows.buffers()[2]).cast("B")[int(offsets[0]) : int(offsets[-1])]
 
 
 def _merged(pieces: Sequence[pa.Array | pa.Scalar]) -> list[pa.Array | pa.Scalar]:

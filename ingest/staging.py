@@ -210,7 +210,9 @@ def begin_filling(connection: Connection, staging: Staging) -> None:
 
 
 @contextmanager
-def filling(connection: Connection, staging: Staging, *, begun: bool, more: Sequence[str] = ()) -> Iterator[Callable[[bytes], None]]:
+def filling(
+    connection: Connection, staging: Staging, *, begun: bool, more: Sequence[str] = ()
+) -> Iterator[Callable[[bytes | memoryview], None]]:
     """Give the block what copies rows of `Staging.copy_columns` in, with ``more`` columns behind those (`ingest.copy_binary`).
 
     All of them go through one COPY, the connection's business until the block ends: what it has written goes to the disk while more comes.
@@ -224,7 +226,7 @@ def filling(connection: Connection, staging: Staging, *, begun: bool, more: Sequ
         copy.write(TRAILER)
 
 
-def fill(connection: Connection, staging: Staging, rows: bytes, *, begun: bool, more: Sequence[str] = ()) -> None:
+def fill(connection: Connection, staging: Staging, rows: bytes | memoryview, *, begun: bool, more: Sequence[str] = ()) -> None:
     """Copy rows in, as `filling` does, by themselves."""
     with filling(connection, staging, begun=begun, more=more) as write:
         write(rows)
