@@ -397,6 +397,24 @@ def test_documents_meet_the_official_schemas(get: Get, meets_official: Callable[
         meets_official(schema, get(path, headers={"Accept-Language": language}).json())
 
 
+def test_parameters_are_declared_as_the_parts_of_the_standard_declare_them(get: Get) -> None:
+    document = get("/openapi").json()
+    listed = document["paths"]["/collections/buildings/items"]["get"]["parameters"]
+    shared = document["components"]["parameters"]
+    ours = {p["name"]: p for p in (shared[p["$ref"].rsplit("/", 1)[1]] if "$ref" in p else p for p in listed)}
+    compared = []
+    for file in sorted(official("ogcapi-features").glob("**/parameters/*.y*ml")):
+        declared = yaml.load(file.read_bytes(), yaml.CSafeLoader)
+        if declared["in"] == "path":
+            continue
+        own = ours[declared["name"]]
+        stated = {key: declared[key] for key in ("in", "required", "style", "explode") if key in declared}
+        assert {key: own[key] for key in stated} == stated, file.name
+        assert own["schema"]["type"] == declared["schema"]["type"], file.name
+        compared.append(declared["name"])
+    assert sorted(compared) == ["bbox", "bbox-crs", "crs", "datetime", "filter", "filter-crs", "filter-lang", "limit", "sortby"]
+
+
 def test_schemas_say_units_codes_roles_and_references(get: Get) -> None:
     dialect = jsonschema.Draft202012Validator
     for path in (*(f"/collections/{slug}/{kind}" for slug in ("buildings", "pipes", "many", "findings") for kind in ("schema",

@@ -78,6 +78,13 @@ def test_documents_meet_the_official_schemas(get: Get, language: str) -> None:
             assert get(scheme["href"]).json()["crs"] == item["crs"]
         for name in MATRIX_SETS:
             _official("tileSet", get(f"{own}/{name}", params=asked).json())
+    # of the bundle's other schemas those of collections can be met by nobody: extent-uad wants an interval of "spatial", too
+    for schema, path in (
+        ("landingPage", ""),
+        ("confClasses", "/conformance"),
+        ("exception", "/collections/pipes/tiles/WebMercatorQuad/99/0/0"),
+    ):
+        _official(schema, get(path, params=asked).json())
 
 
 def test_grids_are_those_of_the_standard(get: Get) -> None:
