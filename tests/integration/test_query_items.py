@@ -14,6 +14,7 @@ import pyproj
 import pytest
 import query_city as city
 import shapely
+from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 from shapely.geometry import shape
 
@@ -34,6 +35,7 @@ from twin.query.geoid import require_geoid
 from twin.query.items import ItemsPage, count_statement, item, item_statement, items_page, items_statement
 from twin.query.tile import Detail, tile_frame, tile_statement
 from twin.query.vector_tile import VectorTile, vector_tile
+from twin.tables import current_table
 from twin.tile_matrix_sets import WEB_MERCATOR_QUAD, TileAddress
 
 ANYONE = Principal.anonymous()
@@ -371,6 +373,26 @@ def test_a_tile_holds_what_lies_in_it_under_its_fid(catalogue: Catalogue) -> Non
     )
     assert shapely.hausdorff_distance(shapely.Polygon(placed), truth) < 1.0
     assert tile.commit == query.collection.revision.commit
+
+
+def test_a_tile_is_as_postgis_draws_it(catalogue: Catalogue) -> None:
+    query, address = _query(catalogue), _near_address()
+    names = query.collection.properties
+    text = sql.SQL(
+        "SELECT ST_AsMVT(t, 'buildings', 4096, 'geometry', 'fid') FROM (SELECT fid, {}, ST_AsMVTGeom(ST_Transform(ST_Force2D(geom), 3857),"
+        " ST_TileEnvelope(%s, %s, %s), 4096, 64, true) AS geometry FROM {}) AS t WHERE geometry IS NOT NULL"
+    ).format(sql.SQL(", ").join(map(sql.Identifier, names)), current_table("building", query.collection.dataset.id))
+    with catalogue.pool.connection() as connection:
+        row = connection.execute(text, (address.z, address.x, address.y)).fetchone()
+    assert row is not None
+    theirs, ours = (
+        {f["id"]: f for f in mapbox_vector_tile.decode(content, default_options={"y_coord_down": True})["buildings"]["features"]}
+        for content in (bytes(row[0]), _tile(catalogue, query, address).content)
+    )
+    assert {fid: f["properties"] for fid, f in ours.items()} == {fid: f["properties"] for fid, f in theirs.items()}
+    for fid, feature in ours.items():
+        shape, truth = (shapely.geometry.shape(f["geometry"]) for f in (feature, theirs[fid]))
+        assert shapely.hausdorff_distance(shape, truth) < 1.5  # theirs is by PROJ, ours by the affine map
 
 
 def test_a_near_tile_of_another_deployment_is_in_its_own_crs(catalogue: Catalogue) -> None:
