@@ -41,7 +41,7 @@ OTHER_HEADERS = [
 )
 def test_about_as_many_pages_are_made_at_once_as_there_are_processors_for_a_process(processors: int, processes: int, places: int) -> None:
     limits = page_limits(processors, processes)
-    assert (limits.places, limits.standing) == (places, 2 * places)
+    assert (limits.places, limits.standing) == (places, places)
     assert limits.sudden > limits.standing
 
 

@@ -37,7 +37,7 @@ def page_limits(processors: int, web_processes: int) -> LineLimits:
     Who is at work for long, as with 10,000 features, leaves his place to the next and only keeps his connection.
     """
     places = max(_FEWEST, min(_MOST, processors // web_processes + 1))
-    return LineLimits(places, standing=2 * places, sudden=32, sudden_s=0.03, long_s=0.25)
+    return LineLimits(places, standing=places, sudden=32, sudden_s=0.03, long_s=0.25)
 
 
 class Admission:
