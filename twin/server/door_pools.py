@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from psycopg_pool import AsyncConnectionPool
 
 from twin.db import Pool, connection_string
+from twin.mvt import layer
+from twin.query import feature_records
 from twin.query.execute import DOOR_SETTINGS, AsyncPool
-from twin.query.feature_records import stand_ready
 from twin.server.exports import exports_connections
 
 STATEMENT_TIMEOUT_S = 10.0
@@ -43,7 +44,8 @@ class DoorPools:
     async def opened(self) -> AsyncIterator[None]:
         """Have them open for the block."""
         async with AsyncExitStack() as stack:
-            await asyncio.to_thread(stand_ready)  # before anybody asks: loading compiled code would hold everybody up
+            for load_compiled_code in (feature_records.stand_ready, layer.ready):  # before anybody asks: it would hold everybody up
+                await asyncio.to_thread(load_compiled_code)
             for pool in (self.quick, self.dear, self.tiles):
                 stack.push_async_callback(pool.close)
                 await pool.open()
