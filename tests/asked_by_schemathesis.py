@@ -9,16 +9,19 @@ import httpx
 
 JsonObject = dict[str, Any]
 KNOWN = 0.7
-"""How often a number, an id or a tag is one that is there: what is nowhere is answered before anything is looked at."""
+"""How often an id or a tag is one that is there: what is nowhere is answered before anything is looked at."""
 PLACES = frozenset({"bbox", "tilerow", "tilecol"})
 """Numbers of which only some go together: corners of a box, and rows and columns that a level has."""
+
+ACTIONS = {"collection": "houses", "id": "/collections/houses/items/{item}", "ifMatch": "any"}
+"""Members of the actions of a transaction, and the dictionaries they are of."""
 
 
 def settings(door: httpx.Client) -> str:
     """Return the configuration of schemathesis (TOML) for the door below the client's address."""
     definition = door.get("openapi").json()
     shared = definition["components"]["parameters"]
-    dictionaries, operations = [_dictionary("any", ["*"])], []
+    dictionaries, operations = [_dictionary("any", ["*"]), _dictionary("houses", ["houses"])], []
     for path, item in definition["paths"].items():
         found = _ids(door, path, item)
         if found:
@@ -57,6 +60,8 @@ def _operation(described: JsonObject, parameters: list[JsonObject], known: str |
     names = {p["name"] for p in parameters}
     bound = {f"path.{name}": known for name in ("item", "job") if known and name in names}
     bound |= {"header.If-Match": "any"} if "If-Match" in names else {}
+    if described["operationId"] == "transactions.post":
+        bound |= {f"body.actions[*].{name}": of for name, of in ACTIONS.items()}
     values = ", ".join(f"{json.dumps(key)} = {{dictionary = {json.dumps(of)}, probability = {KNOWN}}}" for key, of in bound.items())
     has_meaning = "requestBody" in described or any(_is_free(p) for p in parameters)
     return (
