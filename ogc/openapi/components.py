@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ogc.openapi.build import PROBLEM, Described, Document, Part, path, query, schema
-from ogc.parameters import DEFAULT_LIMIT, FILTER_LANGUAGES, MAX_LIMIT
+from ogc.parameters import DEFAULT_LIMIT, FILTER_LANGUAGES, MAX_LIMIT, MOST_NUMBER
 
 _TEXT: Document = {"type": "string"}
 BBOX: Document = {
@@ -14,6 +14,8 @@ BBOX: Document = {
     "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
 }
 """Four or six numbers, in parameters and in bodies."""
+LIMIT: Document = {"type": "integer", "minimum": 1, "maximum": MOST_NUMBER}
+"""Any size of a page: one above the largest counts as the largest."""
 PROBLEM_RESPONSE: Document = {
     "description": "RFC 9457 problem document",
     "content": {PROBLEM: {"schema": schema("problem")}},
@@ -38,7 +40,7 @@ def _parameters(described: Described) -> dict[str, Document]:
         query("datetime", _TEXT, text("现实有效期：日期、时间或区间", "Real-world validity: an RFC 3339 date, time or interval")),
         query(
             "limit",
-            {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT},
+            LIMIT | {"default": DEFAULT_LIMIT},
             text(f"每页要素数，至多 {MAX_LIMIT}", f"Page size; above {MAX_LIMIT} it counts as {MAX_LIMIT}"),
         ),
         query("filter", _TEXT, "CQL2"),

@@ -19,7 +19,7 @@ from ogc.openapi.build import (
     read,
     schema,
 )
-from ogc.openapi.components import BBOX
+from ogc.openapi.components import BBOX, LIMIT
 from ogc.pictures import FORMS, MEDIA_TYPES
 from twin.query.images import is_imagery
 from twin.tile_matrix_sets import MATRIX_SETS
@@ -37,7 +37,7 @@ _SEARCH_BODY: Document = {
         "bbox": BBOX,
         "datetime": _TEXT,
         "intersects": {"type": "object"},
-        "limit": {"type": "integer", "minimum": 1},
+        "limit": LIMIT,
         "token": _TEXT,
     },
 }
@@ -84,7 +84,7 @@ def _wmts_paths(described: Described, slugs: list[str]) -> dict[str, Document]:
     service = [
         query("service", {"type": "string", "enum": ["WMTS"]}, required=True),
         query("request", {"type": "string", "enum": ["GetCapabilities", "GetTile"]}, required=True),
-        query("version", {"type": "string", "enum": ["1.0.0"]}),
+        query("version", _TEXT, text("GetTile 必须为 1.0.0", "1.0.0, of GetTile: GetCapabilities has acceptversions")),
         *(query(name, _TEXT) for name in ("acceptversions", "acceptformats", "sections", "updatesequence", *_WMTS_KEYS)),
     ]
     paths = {

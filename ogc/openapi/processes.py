@@ -19,6 +19,7 @@ from ogc.openapi.build import (
     read,
     schema,
 )
+from ogc.openapi.components import LIMIT
 from ogc.parameters import DEFAULT_LIMIT
 from ogc.processes.export_area import EXPORT_AREA
 from ogc.processes.job import STATES
@@ -28,7 +29,7 @@ _TEXT: Document = {"type": "string"}
 _TEXTS: Document = {"type": "array", "items": _TEXT}
 _TIME: Document = {"type": "string", "format": "date-time"}
 _ZIP = "application/zip"
-_LIMIT = query("limit", {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT})
+_LIMIT = query("limit", LIMIT | {"default": DEFAULT_LIMIT})
 _EXECUTE_PROBLEMS = (400, 401, 404, 405, 406, 410, 413, 414, 415, 422, 429, 503, 507)
 _STATUS: Document = {
     "type": "object",

@@ -19,7 +19,7 @@ from ogc.openapi.build import (
     read,
     schema,
 )  # fmt: skip
-from ogc.openapi.components import BBOX
+from ogc.openapi.components import BBOX, LIMIT
 
 _TEXTS: Document = {"type": "array", "items": {"type": "string"}}
 _SOME: Document = _TEXTS | {"minItems": 1}
@@ -62,7 +62,7 @@ _BODY: Document = {
         "filter-lang": {"type": "string"},
         "filter-crs": {"type": "string"},
         "q": {"type": "string"},
-        "limit": {"type": "integer", "minimum": 1},
+        "limit": LIMIT,
         "crs": {"type": "string"},
         "as-of": {"oneOf": [{"type": "integer"}, {"type": "string"}]},
         "cursor": {"type": "string"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ogc.openapi.build import HTML, JSON, Described, Document, Part, content, named, query, read, schema
+from ogc.openapi.components import LIMIT
 from ogc.parameters import DEFAULT_LIMIT
 
 _LINK_FORMAT = "application/link-format"
@@ -37,7 +38,7 @@ def versions_paths(described: Described) -> Part:
     of = content(JSON, HTML, value=schema("versions")) | {_LINK_FORMAT: {"schema": {"type": "string"}}}
     paths: dict[str, Document] = {}
     for slug in described.collections:
-        limit = query("limit", {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT}, text("每页版本数", "Page size"))
+        limit = query("limit", LIMIT | {"default": DEFAULT_LIMIT}, text("每页版本数", "Page size"))
         revisions = [form, limit, *named("lang", "cursor")]
         paths[f"/collections/{slug}/versions"] = read(
             f"{slug}.versions", text("集合的各版本", "Revisions of the collection"), tag=slug, parameters=revisions, of=of

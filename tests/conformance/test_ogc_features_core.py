@@ -413,6 +413,9 @@ def test_parameters_are_declared_as_the_parts_of_the_standard_declare_them(get: 
         assert own["schema"]["type"] == declared["schema"]["type"], file.name
         compared.append(declared["name"])
     assert sorted(compared) == ["bbox", "bbox-crs", "crs", "datetime", "filter", "filter-crs", "filter-lang", "limit", "sortby"]
+    most = ours["limit"]["schema"]["maximum"]
+    assert get(ITEMS, params={"limit": most}).status_code == 200
+    assert get(ITEMS, params={"limit": most + 1}).json()["code"] == "bad-limit"
 
 
 def test_schemas_say_units_codes_roles_and_references(get: Get) -> None:
