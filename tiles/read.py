@@ -24,8 +24,8 @@ from twin.query.representations import representations_statement
 BATCH_BYTES = 16 << 20
 """Rows are decoded in batches of about this size."""
 COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
-_TRAILER_BYTES = 2
-"""The last of what COPY BINARY sends; a row has as many for the number of its columns alone."""
+_TRAILER = b"\xff\xff"
+"""What COPY BINARY ends with: with its last message or, where there are no rows, with its first."""
 _EPOCH_DAY, _EPOCH_TIME = np.datetime64("2000-01-01", "D"), np.datetime64("2000-01-01", "us")
 
 
@@ -160,12 +160,14 @@ def _take(connection: Connection, copy: Copy, pending: bytearray) -> bool:
     """
     row = copy.read()
     pending += row
-    count = len(row)
-    while count > _TRAILER_BYTES and len(pending) < BATCH_BYTES:
-        count, more = connection.pgconn.get_copy_data(1)
-        if count < 0:  # an end without a trailer: the server gave up
-            raise psycopg.errors.error_from_result(_last_result(connection))
-        if more is not None:
+    if row:
+        # Behind what may be the trailer (of a stream without rows it comes with the header) psycopg itself has to find the end.
+        while not pending.endswith(_TRAILER) and len(pending) < BATCH_BYTES:
+            count, more = connection.pgconn.get_copy_data(1)
+            if count < 0:  # an end without a trailer: the server gave up
+                raise psycopg.errors.error_from_result(_last_result(connection))
+            if count == 0:
+                break
             pending += more
     return len(row) > 0
 

@@ -109,7 +109,7 @@ def test_every_type_of_value_and_its_null_comes_through(database_url: str) -> No
         decode_copy(raw[4:], names, ("string", "integer", "number", "boolean", "date", "datetime"), header=True)
 
 
-@pytest.mark.parametrize("rows", [1, 3, 5_000])
+@pytest.mark.parametrize("rows", [0, 1, 3, 5_000])
 def test_pieces_are_what_psycopg_reads_row_by_row(database_url: str, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     """Pieces end between rows, wherever the network cut the stream."""
     monkeypatch.setattr(read, "BATCH_BYTES", 4_000)
