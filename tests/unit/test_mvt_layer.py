@@ -86,6 +86,7 @@ def test_areas_are_valid_and_where_they_are() -> None:
         truth = area.intersection(BOX)
         found = drawn.get(fid, shapely.Polygon())
         assert found.is_valid, area.wkt
+        assert found.geom_type in ("Polygon", "MultiPolygon"), area.wkt
         # every vertex moves by half a unit both ways at most, and so does every edge; a cut may move one more time
         assert found.symmetric_difference(truth).area <= 1.5 * truth.length + 2, area.wkt
         assert found.is_empty or BOX.covers(found)
@@ -114,6 +115,40 @@ def test_what_snapping_or_cutting_may_spoil_is_valid_all_the_same(area: str) -> 
     (found,) = _drawn([given]).values()
     assert found.is_valid
     assert found.symmetric_difference(given.intersection(BOX)).area < 60
+
+
+@pytest.mark.parametrize(
+    ("area", "left"),
+    [
+        pytest.param("MULTIPOLYGON(((0 0,50 0,50 50,0 50,0 0)),((50 0,90 0,90 50,50 50,50 0)))", 4500, id="an edge in common"),
+        pytest.param("POLYGON((0 0,50 0,50 50,0 50,0 0),(0 10,20 10,20 20,0 20,0 10))", 2300, id="a hole on the edge of its shell"),
+        pytest.param("POLYGON((0 0,50 50,50 0,0 50,-20 70,0 50,0 0))", 1250, id="a bow tie with a spike"),
+        pytest.param("POLYGON((-67 1999,-66 2000,-61 2000,-65 2002,-64 2000,-65 2002,-61 1997,-65 2002,-67 1999))", 3, id="uncuttable"),
+    ],
+)
+def test_an_invalid_area_is_drawn_valid_and_spoils_no_other(area: str, left: float) -> None:
+    found, other = _drawn([shapely.from_wkt(area), shapely.box(-90, 7, 90, 90)]).values()
+    assert found.is_valid
+    assert found.area == pytest.approx(left, abs=1)
+    assert other.equals(shapely.box(-64, 7, 90, 90))
+
+
+@pytest.mark.parametrize(
+    "area",
+    [
+        pytest.param(
+            "POLYGON((2009.7287 1991.8872,2012.3523 1988.4763,2012.5818 1988.6763,2012.3876 1988.5044,2012.2615 1988.3959,"
+            "2009.4264 1991.6195,2009.7287 1991.8872))",
+            id="in the tile",
+        ),
+        pytest.param(
+            "POLYGON((2000.68 4160.32,2005.64 4157.66,2005.55 4157.48,2000.82 4160.02,1999.07 4152.47,1998.88 4152.51,2000.68 4160.32))",
+            id="on its edge",
+        ),
+    ],
+)
+def test_an_area_that_snaps_to_a_line_is_left_out(area: str) -> None:
+    assert _drawn([shapely.from_wkt(area)]) == {}
 
 
 def test_what_cannot_be_seen_is_left_out() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.mvt.features import find_rows, write_features, write_values
-from twin.mvt.repair import as_wkb, cut, placed, repaired
+from twin.mvt.repair import as_wkb, cut, placed, read, repaired
 from twin.mvt.rings import Units
 from twin.mvt.shapes import CROSSING, Map, draw
 from twin.mvt.wire import Bytes
@@ -104,9 +104,9 @@ def _shapes(rows: Bytes, are_drawn: npt.NDArray[np.bool_], starts: Units, ends: 
     if (which := np.flatnonzero(are_drawn)).size:
         shapes = shapes.replaced(which, wkb(which), frame, are_valid=True)
     if (which := np.flatnonzero(shapes.kinds == CROSSING)).size:
-        shapes = shapes.replaced(which, as_wkb(cut(placed(wkb(which), to_units), low, high)), frame, are_valid=False)
+        shapes = shapes.replaced(which, as_wkb(cut(placed(read(wkb(which)), to_units), low, high)), frame, are_valid=False)
     if (which := np.flatnonzero(shapes.kinds >= CROSSING)).size:
-        shapes = shapes.replaced(which, as_wkb(repaired(placed(wkb(which), to_units), low, high)), frame, are_valid=True)
+        shapes = shapes.replaced(which, as_wkb(repaired(placed(read(wkb(which)), to_units), low, high)), frame, are_valid=True)
     return shapes
 
 

@@ -1,8 +1,11 @@
-"""What compiled code leaves to GEOS: geometries that have to be cut, and polygons that may not be valid once they are snapped."""
+"""What compiled code leaves to GEOS: geometries that have to be cut, and polygons that may not be valid once they are snapped.
+
+GEOS refuses a whole array for one geometry it cannot do. Here only that one is left out, as a missing geometry, whose WKB is empty.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,31 +15,68 @@ Map = npt.NDArray[np.float64]
 Geometries = npt.NDArray[np.object_]
 
 
-def placed(wkb: Sequence[bytes], to_units: Map) -> Geometries:
+def read(wkb: Sequence[bytes]) -> Geometries:
+    """Return the geometries of WKB, rings that are not closed mended where they can be."""
+    return np.asarray(shapely.from_wkb(list(wkb), on_invalid="fix"), np.object_)
+
+
+def placed(geometries: Geometries, to_units: Map) -> Geometries:
     """Return geometries in units of a tile, as exactly as they were; ``to_units`` is (a, b, xoff, d, e, yoff)."""
     a, b, x, d, e, y = to_units
 
     def mapped(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.column_stack([a * places[:, 0] + b * places[:, 1] + x, d * places[:, 0] + e * places[:, 1] + y])
 
-    return np.asarray(shapely.transform(shapely.from_wkb(list(wkb)), mapped))
+    return np.asarray(shapely.transform(geometries, mapped))
 
 
 def cut(geometries: Geometries, low: int, high: int) -> Geometries:
-    """Return lines and areas cut to the box from ``low`` to ``high`` both ways."""
-    return np.asarray(shapely.clip_by_rect(geometries, low, low, high, high))
+    """Return lines and areas cut to the box from ``low`` to ``high`` both ways: lines of lines, areas of areas.
+
+    What has so bad a ring that it cannot be cut as it is is made valid before.
+    """
+    box = shapely.box(low, low, high, high)
+    made = _each(lambda some: shapely.clip_by_rect(some, low, low, high, high), geometries)
+    refused = shapely.is_missing(made)
+    made[refused] = _each(lambda some: shapely.intersection(_valid(some), box), geometries[refused])
+    return _of_dimensions(made, shapely.get_dimensions(geometries))
 
 
 def repaired(geometries: Geometries, low: int, high: int) -> Geometries:
     """Return areas cut to that box, in whole units and valid: GEOS snaps them in its overlay, so that what is snapped is still valid."""
-    return np.asarray(shapely.intersection(shapely.make_valid(geometries), shapely.box(low, low, high, high), grid_size=1.0))
+    box = shapely.box(low, low, high, high)
+    made = _each(lambda some: shapely.intersection(_valid(some), box, grid_size=1.0), geometries)
+    return _of_dimensions(made, shapely.get_dimensions(geometries))
 
 
 def as_wkb(geometries: Geometries) -> list[bytes]:
-    """Return what each geometry has of its highest dimension as WKB of one type."""
-    mixed = shapely.get_type_id(geometries) == shapely.GeometryType.GEOMETRYCOLLECTION
-    for k in np.flatnonzero(mixed):
+    """Return the WKB of geometries, no bytes where there is none."""
+    return [wkb or b"" for wkb in shapely.to_wkb(geometries, byte_order=1)]
+
+
+def _valid(areas: Geometries) -> Geometries:
+    """Return areas made valid, without what of them is only a line: an overlay on a grid takes no mixed dimensions."""
+    valid = areas.copy()
+    spoilt = ~shapely.is_valid(areas)
+    valid[spoilt] = shapely.make_valid(areas[spoilt], method="structure", keep_collapsed=False)
+    return valid
+
+
+def _each(way: Callable[[Geometries], Geometries], geometries: Geometries) -> Geometries:
+    """Return what ``way`` makes of each geometry, a missing one where GEOS refuses it."""
+    try:
+        return np.asarray(way(geometries), np.object_)
+    except shapely.GEOSException:
+        if geometries.size == 1:
+            return np.array([None])
+        return np.concatenate([_each(way, half) for half in np.array_split(geometries, 2)])
+
+
+def _of_dimensions(geometries: Geometries, dimensions: npt.NDArray[np.integer]) -> Geometries:
+    """Return what each geometry has of a dimension, as one type: an area may be no more than a line on the grid, a line touch the box."""
+    others = shapely.get_type_id(geometries) == shapely.GeometryType.GEOMETRYCOLLECTION
+    others |= shapely.get_dimensions(geometries) != dimensions
+    for k in np.flatnonzero(others & ~(shapely.is_empty(geometries) | shapely.is_missing(geometries))):
         parts = shapely.get_parts(shapely.get_parts(geometries[k]))
-        dimensions = shapely.get_dimensions(parts)
-        geometries[k] = shapely.union_all(parts[dimensions == dimensions.max(initial=-1)])
-    return list(shapely.to_wkb(geometries, byte_order=1))
+        geometries[k] = shapely.union_all(parts[shapely.get_dimensions(parts) == dimensions[k]])
+    return geometries
