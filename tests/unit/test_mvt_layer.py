@@ -205,6 +205,12 @@ def test_what_is_drawn_already_is_taken_as_it_is() -> None:
     assert first.equals(second)
 
 
+def test_what_is_drawn_already_is_cut_where_it_is() -> None:
+    frame = _frame(to_units=(2.0, 0.0, -1000.0, 0.0, -2.0, 4000.0))
+    layer = encode_layer([_record(1, shapely.box(600, 1000, 700, 1200)), _record(2, shapely.box(-90, 7, 90, 90), is_drawn=True)], frame)
+    assert shape(_features(layer)[2]["geometry"]).equals(shapely.box(-64, 7, 90, 90))
+
+
 def test_gdal_reads_the_same(tmp_path: Path) -> None:
     inner = shapely.box(0, 0, 4096, 4096)  # GDAL cuts to the tile itself
     areas = [a for a in _awkward_areas(60) if a.intersection(inner).area > 500]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.mvt.features import find_rows, write_features, write_values
-from twin.mvt.repair import as_wkb, cut, placed, read, repaired
+from twin.mvt.repair import Geometries, as_wkb, cut, placed, read, repaired
 from twin.mvt.rings import Units
 from twin.mvt.shapes import CROSSING, Map, draw
 from twin.mvt.wire import Bytes
@@ -101,12 +101,17 @@ def _shapes(rows: Bytes, are_drawn: npt.NDArray[np.bool_], starts: Units, ends: 
     def wkb(which: Units) -> list[bytes]:
         return [rows[starts[k] : ends[k]].tobytes() for k in which]
 
+    def in_units(which: Units) -> Geometries:
+        geometries, rest = read(wkb(which)), ~are_drawn[which]
+        geometries[rest] = placed(geometries[rest], to_units)
+        return geometries
+
     if (which := np.flatnonzero(are_drawn)).size:
         shapes = shapes.replaced(which, wkb(which), frame, are_valid=True)
     if (which := np.flatnonzero(shapes.kinds == CROSSING)).size:
-        shapes = shapes.replaced(which, as_wkb(cut(placed(read(wkb(which)), to_units), low, high)), frame, are_valid=False)
+        shapes = shapes.replaced(which, as_wkb(cut(in_units(which), low, high)), frame, are_valid=False)
     if (which := np.flatnonzero(shapes.kinds >= CROSSING)).size:
-        shapes = shapes.replaced(which, as_wkb(repaired(placed(read(wkb(which)), to_units), low, high)), frame, are_valid=True)
+        shapes = shapes.replaced(which, as_wkb(repaired(in_units(which), low, high)), frame, are_valid=True)
     return shapes
 
 
