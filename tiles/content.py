@@ -106,7 +106,7 @@ class Drawing:
             instances = instances_of(placements, projection, row_of.astype(np.int64))
         elif pipes:
             ends = local[len(mesh.positions) :].reshape(-1, 2, 3)
-            instances, region = straight_instances(pipes, ends, row_of.astype(np.int64)), region.widened(pipes.reach_m)
+            instances, region = straight_instances(pipes, ends, projection, row_of.astype(np.int64)), region.widened(pipes.reach_m)
         if isinstance(source.recipe, Instanced) or mesh.is_empty:
             glb = write_instances(projection.frame, instances, self.metadata, table, meshopt=self.encoding.meshopt)
         else:

@@ -154,3 +154,23 @@ def test_a_leaf_of_straight_pipes_takes_few_bytes() -> None:
     assert summary.contents == 1
     assert summary.content_bytes / 1500 < 70
     assert summary.accuracy["fidelity_m"] <= 0.01
+
+
+STEEP, DUCT = (1200.0, 500.0), (12_000.0, 6000.0)
+FAR: dict[str, tuple[list[Line], tuple[float, float]]] = {
+    "steep": ([[(x, y, 0.0), (x, y + 0.03, -12.0)] for x, y in ((0.0, 0.0), (0.0, 5000.0), (5000.0, 100.0))], STEEP),
+    "leaning": ([[(x, 0.0, 0.0), (x + 3, 40.0, 1.6)] for x in (0.0, 5000.0)], DUCT),
+    "level": ([[(0.0, y, 0.0), (20.0, y + 1, 0.0)] for y in (0.0, 14_000.0)], DUCT),
+}
+
+
+@pytest.mark.parametrize("kind", FAR)
+def test_boxes_are_level_where_they_are_kilometres_from_the_middle_of_their_content(kind: str) -> None:
+    lines, size = FAR[kind]
+    source = ready(survey(lines, [size] * len(lines)))
+    assert isinstance(source.recipe, Tube)
+    assert len(source.recipe.parts(source.geometries, np.arange(len(lines)))[1]) == len(lines)
+    points, error_m = decoded(source)
+    meant = source.mesh(np.arange(len(lines))).positions
+    assert error_m <= 0.005
+    assert max(farthest(meant, points), farthest(points, meant)) <= error_m + 1e-3
