@@ -18,8 +18,8 @@ from twin.server.problems import problem
 from twin.server.routes.health import Metrics, MetricsMiddleware
 from twin.server.waiting_line import LineLimits, WaitingLine
 
-ONE = LineLimits(places=1, standing=1, sudden=1, sudden_s=0.0, long_s=3600.0)
-NONE = LineLimits(places=1, standing=0, sudden=0, sudden_s=0.0, long_s=3600.0)
+ONE = LineLimits(places=1, standing=1, sudden=1, sudden_s=0.0, long_s=3600.0, beside=0)
+NONE = LineLimits(places=1, standing=0, sudden=0, sudden_s=0.0, long_s=3600.0, beside=0)
 PAGES = ["/ogc/collections/houses/items", "/ogc/collections/houses/items/7?f=html", "/ogc/collections/houses/items?limit=9&f=json"]
 OTHERS = [
     "/ogc/collections/houses/items?f=gpkg",
@@ -40,8 +40,8 @@ OTHER_HEADERS = [
     ("processors", "processes", "places"), [(1, 1, 2), (2, 1, 3), (2, 2, 2), (8, 1, 6), (64, 1, 6), (16, 4, 5), (8, 8, 2), (2, 7, 2)]
 )
 def test_about_as_many_pages_are_made_at_once_as_there_are_processors_for_a_process(processors: int, processes: int, places: int) -> None:
-    limits = page_limits(processors, processes)
-    assert (limits.places, limits.standing) == (places, places)
+    limits = page_limits(processors, processes, 8)
+    assert (limits.places, limits.standing, limits.places + limits.beside) == (places, places, 8)
     assert limits.sudden > limits.standing
 
 
@@ -188,7 +188,7 @@ async def asked(listener: socket.socket, collection: str) -> tuple[asyncio.Strea
 
 def test_a_client_that_hangs_up_while_it_waits_leaves_the_line_of_a_real_server_and_its_neighbour_is_answered() -> None:
     async def run() -> tuple[bytes, list[str]]:
-        line, door = WaitingLine(LineLimits(places=1, standing=2, sudden=2, sudden_s=0.0, long_s=3600.0)), Door()
+        line, door = WaitingLine(LineLimits(places=1, standing=2, sudden=2, sudden_s=0.0, long_s=3600.0, beside=0)), Door()
         held = line.take()
         assert held is not None
         door.let.set()

@@ -10,7 +10,7 @@ from tests.event_loop import run_alone
 from twin.server.waiting_line import LineLimits, Place, WaitingLine
 
 NEVER_S = 3600.0
-LIMITS = LineLimits(places=2, standing=3, sudden=5, sudden_s=1.0, long_s=NEVER_S)
+LIMITS = LineLimits(places=2, standing=3, sudden=5, sudden_s=1.0, long_s=NEVER_S, beside=1)
 
 
 class Clock:
@@ -121,7 +121,7 @@ def test_a_place_is_given_back_once() -> None:
 
 def test_who_is_at_work_for_long_is_no_longer_counted() -> None:
     async def run() -> None:
-        line = WaitingLine(LineLimits(places=1, standing=1, sudden=1, sudden_s=0.0, long_s=0.0))
+        line = WaitingLine(LineLimits(places=1, standing=1, sudden=1, sudden_s=0.0, long_s=0.0, beside=1))
         slow = taken(line)
         turn = line.join()
         await turn
@@ -131,21 +131,44 @@ def test_who_is_at_work_for_long_is_no_longer_counted() -> None:
     run_alone(run())
 
 
+def test_of_those_at_work_for_long_a_bounded_number_leaves_its_place_and_the_others_keep_theirs() -> None:
+    def work() -> list[list[bool]]:
+        line = WaitingLine(LIMITS)
+        working = [taken(line), taken(line)]
+        turns = [line.join() for _ in range(3)]
+        seen = []
+        for place in (*working, working[0]):
+            place.stays()
+            seen.append([turn.done() for turn in turns])
+        working[0].give_back()  # the second stands beside instead of it
+        seen.append([turn.done() for turn in turns])
+        turns[0].result().stays()
+        seen.append([turn.done() for turn in turns])
+        turns[0].result().give_back()  # it had its place still
+        seen.append([turn.done() for turn in turns])
+        return seen
+
+    came = [[True, False, False]] * 3 + [[True, True, False]] * 2 + [[True] * 3]
+    assert in_loop(work) == came
+
+
 @given(
-    st.lists(st.tuples(st.sampled_from(["come", "finish", "leave", "tick"]), st.integers(0, 20)), max_size=60),
+    st.lists(st.tuples(st.sampled_from(["come", "finish", "stay", "leave", "tick"]), st.integers(0, 20)), max_size=60),
     st.integers(1, 3),
     st.integers(0, 4),
     st.integers(0, 4),
+    st.integers(0, 2),
 )
 def test_nobody_waits_beside_a_free_place_nobody_overtakes_and_the_bound_holds(
-    steps: list[tuple[str, int]], places: int, standing: int, more: int
+    steps: list[tuple[str, int]], places: int, standing: int, more: int, beside: int
 ) -> None:
-    limits = LineLimits(places, standing, standing + more, 3.0, NEVER_S)
+    limits = LineLimits(places, standing, standing + more, 3.0, NEVER_S, beside)
 
     async def run() -> None:
         clock = Clock()
         line = WaitingLine(limits, clock)
         working: list[Place] = []
+        long: set[Place] = set()
         waiting: list[asyncio.Future[Place]] = []
         for step, number in steps:
             if step == "come":
@@ -156,6 +179,9 @@ def test_nobody_waits_beside_a_free_place_nobody_overtakes_and_the_bound_holds(
                     waiting.append(line.join())
             elif step == "finish" and working:
                 working.pop(number % len(working)).give_back()
+            elif step == "stay" and working:
+                long.add(working[number % len(working)])
+                working[number % len(working)].stays()
             elif step == "leave" and waiting:
                 line.leave(waiting.pop(number % len(waiting)))
             elif step == "tick":
@@ -164,8 +190,9 @@ def test_nobody_waits_beside_a_free_place_nobody_overtakes_and_the_bound_holds(
             assert came == sorted(came, reverse=True)
             working += [turn.result() for turn in waiting if turn.done()]
             waiting = [turn for turn in waiting if not turn.done()]
-            assert len(working) <= places
-            assert not waiting or len(working) == places
+            in_places = len(working) - min(len(long & set(working)), beside)
+            assert in_places <= places
+            assert not waiting or in_places == places
             assert line.length == len(waiting) <= limits.sudden
         for turn in waiting:
             line.leave(turn)

@@ -31,13 +31,14 @@ _MEDIA = frozenset({b"", b"*/*", b"application/json", b"application/geo+json", b
 """Those of pages, where they are what Accept names first."""
 
 
-def page_limits(processors: int, web_processes: int) -> LineLimits:
+def page_limits(processors: int, web_processes: int, connections: int) -> LineLimits:
     """Return the limits of one of ``web_processes`` on so many processors: one page for each of them, and one that is being sent.
 
-    Who is at work for long, as with 10,000 features, leaves his place to the next and only keeps his connection.
+    Who is at work for long, as with 10,000 features, leaves his place to the next and only keeps his connection, while there is one of
+    the ``connections`` for each place besides.
     """
     places = max(_FEWEST, min(_MOST, processors // web_processes + 1))
-    return LineLimits(places, standing=places, sudden=32, sudden_s=0.03, long_s=0.25)
+    return LineLimits(places, standing=places, sudden=32, sudden_s=0.03, long_s=0.25, beside=max(0, connections - places))
 
 
 class Admission:

@@ -22,7 +22,7 @@ from twin.server.admission import Admission, page_limits
 from twin.server.body_limit import BodyLimitMiddleware
 from twin.server.city import City
 from twin.server.cityjson.formats import cityjson_formats
-from twin.server.door_pools import door_pools
+from twin.server.door_pools import DOOR_CONNECTIONS, door_pools
 from twin.server.events import EventHub
 from twin.server.feature_writes import FeatureWrites
 from twin.server.head_requests import HeadAsGet
@@ -140,7 +140,7 @@ def _surround(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     app.add_middleware(BodyLimitMiddleware, unlimited=frozenset({"/api/submissions"}))
     app.add_middleware(RequestForm)
     processors = len(os.sched_getaffinity(0))
-    app.add_middleware(Admission, line=WaitingLine(page_limits(processors, settings.web_processes)))
+    app.add_middleware(Admission, line=WaitingLine(page_limits(processors, settings.web_processes, DOOR_CONNECTIONS)))
     app.add_middleware(SafeHeaders)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     known_as = None if settings.public_url is None else public_address(settings.public_url)

@@ -13,13 +13,15 @@ class LineLimits:
     """How many may be at work, and how many may wait for that."""
 
     places: int
-    """At work at once; who is for longer than ``long_s`` is no longer counted."""
+    """At work at once, not counting ``beside``."""
     standing: int
     """May wait in a line that has not been empty for ``sudden_s``: how long one waits is what it costs, and it gains nothing."""
     sudden: int
     """May wait in a line that has only just come up, as when a client asks for much at once: nobody is refused for that."""
     sudden_s: float
     long_s: float
+    beside: int
+    """At work for longer than ``long_s`` who leave their place to others; more such keep theirs, so that what they need is bounded."""
 
 
 class Place:
@@ -29,14 +31,19 @@ class Place:
 
     def __init__(self, line: WaitingLine, long_s: float) -> None:
         self._line: WaitingLine | None = line
-        self._timer = asyncio.get_running_loop().call_later(long_s, self.give_back)
+        self._timer = asyncio.get_running_loop().call_later(long_s, self.stays)
+
+    def stays(self) -> None:
+        """Let the next one come though one is still at work, if that may be: it takes long."""
+        if self._line is not None:
+            self._line.stay(self)
 
     def give_back(self) -> None:
-        """Let the next one come."""
+        """Let the next one come: the work is done."""
         line, self._line = self._line, None
         if line is not None:
             self._timer.cancel()
-            line.pass_on()
+            line.end(self)
 
 
 class WaitingLine:
@@ -51,6 +58,8 @@ class WaitingLine:
         self._limits, self._clock = limits, clock
         self._free = limits.places
         self._turns: dict[asyncio.Future[Place], None] = {}
+        self._long: dict[Place, None] = {}  # at work for long in their places, the longest first
+        self._beside: set[Place] = set()  # at work for long without a place
         self._since = 0.0
 
     @property
@@ -86,7 +95,29 @@ class WaitingLine:
         else:
             del self._turns[turn]
 
-    def pass_on(self) -> None:
+    def stay(self, place: Place) -> None:
+        """Note that one takes long; as soon as few enough do so beside the places, his is the next one's."""
+        if place not in self._beside:
+            self._long[place] = None
+            self._set_beside()
+
+    def end(self, place: Place) -> None:
+        """Note that one is no longer at work."""
+        if place in self._beside:
+            self._beside.remove(place)
+            self._set_beside()
+        else:
+            self._long.pop(place, None)
+            self._pass_on()
+
+    def _set_beside(self) -> None:
+        if self._long and len(self._beside) < self._limits.beside:
+            place = next(iter(self._long))
+            del self._long[place]
+            self._beside.add(place)
+            self._pass_on()
+
+    def _pass_on(self) -> None:
         """Give a place that has become free to whom has waited longest."""
         if self._turns:
             turn = next(iter(self._turns))
