@@ -28,12 +28,33 @@ OTHERS = [
     "/livez",
     "/ogc/collections/houses/items?resultType=hits",
 ]
+FILES = {
+    "application/geopackage+sqlite3": "gpkg",
+    "application/geo+json-seq": "geojsonseq",
+    "text/csv": "csv",
+    "application/city+json": "cityjson",
+}
 OTHER_HEADERS = [
-    {"If-None-Match": '"7"'},
     {"Accept": "application/geo+json-seq"},
     {"Accept": "application/city+json"},
     {"Accept": "text/csv, application/json;q=0.1"},
 ]
+AROUND = [
+    (PAGES[0], [("If-None-Match", '"7"')]),
+    (PAGES[0], [("Accept", "application/vnd.ogc.fg+json, application/json")]),
+    (PAGES[0], [("Accept", "application/*")]),
+    (PAGES[0], [("Accept", "application/json;q=0.1, text/csv;q=0")]),
+    (PAGES[0], [("Accept", "image/png")]),
+    (PAGES[0], [("Accept", "application/json"), ("Accept", "text/csv")]),
+    (PAGES[0] + "?f=html", [("Accept", "text/csv")]),
+    (PAGES[0] + "?%66=html", [("Accept", "text/csv")]),
+    (PAGES[0] + "?f=x&f=json", []),
+    (PAGES[0] + "?f=csv&f=json", []),
+    (PAGES[0] + "?f=jsonfg", []),
+    (PAGES[0] + "?f=%6ason", []),
+    (PAGES[0] + "?f=", []),
+]
+"""Pages, and what the door refuses, asked for in ways that once went past the line."""
 
 
 @pytest.mark.parametrize(
@@ -87,17 +108,29 @@ def test_pages_are_refused_before_they_are_looked_at_while_the_line_is_full_and_
         assert [(a.status_code, a.text) for a in passed] == [(200, "looked at")] * len(passed)
 
     async def run() -> None:
-        app = Admission(PlainTextResponse("looked at"), full_line())
+        app = Admission(PlainTextResponse("looked at"), full_line(), FILES)
         async with client_of(app) as client:
             await ask(client)
 
     run_alone(run())
 
 
+@pytest.mark.parametrize(("path", "headers"), AROUND)
+def test_whatever_may_be_a_page_waits_however_it_is_asked_for(path: str, headers: list[tuple[str, str]]) -> None:
+    async def run() -> int:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(Admission(PlainTextResponse("looked at"), full_line(), FILES))
+        ) as client:
+            request = httpx.Request("GET", httpx.URL("http://city" + path), headers=headers)
+            return (await client.send(request)).status_code
+
+    assert run_alone(run()) == 503
+
+
 def test_as_many_are_looked_at_as_there_are_places_the_next_waits_and_is_answered_and_the_others_are_refused() -> None:
     async def run() -> None:
         line, door = WaitingLine(ONE), Door()
-        async with client_of(Admission(door, line)) as client:
+        async with client_of(Admission(door, line, FILES)) as client:
             answers = [asyncio.create_task(client.get(f"/ogc/collections/c{k}/items")) for k in range(2)]
             await until(lambda: line.length == 1)
             assert len(door.looked_at) == 1
@@ -119,7 +152,7 @@ def test_a_refusal_says_what_the_problem_document_of_its_error_says(headers: dic
             await problem(Request(scope), overloaded())(scope, receive, send)
 
         answers = []
-        for app in (Admission(plain, full_line()), plain):
+        for app in (Admission(plain, full_line(), FILES), plain):
             async with client_of(app) as client:
                 answers.append(await client.get("/ogc/collections/城 市/items?lang=x", headers=headers))
         return answers[0], answers[1]
@@ -133,7 +166,7 @@ def test_refusals_are_counted_under_the_route() -> None:
     metrics = Metrics()
 
     async def run() -> None:
-        app = MetricsMiddleware(Admission(PlainTextResponse("looked at"), full_line()), metrics)
+        app = MetricsMiddleware(Admission(PlainTextResponse("looked at"), full_line(), FILES), metrics)
         async with client_of(app) as client:
             for _ in range(3):
                 await client.get(PAGES[0])
@@ -154,7 +187,7 @@ async def send_to_nobody(_: Message) -> None:
 def test_who_goes_while_he_waits_leaves_the_line_and_nothing_is_done_for_him() -> None:
     async def run() -> None:
         line, door, gone = WaitingLine(ONE), Door(), asyncio.Event()
-        app = Admission(door, line)
+        app = Admission(door, line, FILES)
         held = line.take()
         assert held is not None
         begun = False
@@ -193,7 +226,7 @@ def test_a_client_that_hangs_up_while_it_waits_leaves_the_line_of_a_real_server_
         assert held is not None
         door.let.set()
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            server = uvicorn.Server(uvicorn.Config(Admission(door, line), lifespan="off", log_level="critical"))
+            server = uvicorn.Server(uvicorn.Config(Admission(door, line, FILES), lifespan="off", log_level="critical"))
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             connections = [await asked(listener, "gone")]
             await until(lambda: line.length == 1)
@@ -216,7 +249,7 @@ def test_a_client_that_hangs_up_while_it_waits_leaves_the_line_of_a_real_server_
 def test_whose_request_is_cancelled_leaves_no_place_taken() -> None:
     async def run() -> None:
         line, door = WaitingLine(ONE), Door()
-        app = Admission(door, line)
+        app = Admission(door, line, FILES)
 
         async def receive() -> Message:
             return await asyncio.get_running_loop().create_future()
@@ -253,7 +286,7 @@ def test_who_reads_his_answer_slowly_holds_nobody_up() -> None:
         async def receive() -> Message:
             return await asyncio.get_running_loop().create_future()
 
-        answering = asyncio.create_task(Admission(slow, line)(page_scope(), receive, send))
+        answering = asyncio.create_task(Admission(slow, line, FILES)(page_scope(), receive, send))
         await begun.wait()
         assert line.take() is not None
         read.set()
@@ -268,7 +301,7 @@ def test_who_has_waited_is_asked_for_his_content_anew() -> None:
         held = line.take()
         assert held is not None
         door.let.set()
-        async with client_of(Admission(door, line)) as client:
+        async with client_of(Admission(door, line, FILES)) as client:
             answer = asyncio.create_task(client.request("GET", PAGES[0], content=b"means nothing"))
             await until(lambda: line.length == 1)
             held.give_back()

@@ -10,25 +10,24 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ogc.negotiation import LANGUAGE_TAGS, Language, spoken_language
+from ogc.negotiation import LANGUAGE_TAGS, Language, form, spoken_language
 from twin.db import overloaded
+from twin.errors import TwinError
 from twin.server.problems import problem, request_id
 from twin.server.waiting_line import LineLimits, Place, WaitingLine
 
 _FEWEST, _MOST = 2, 6
 """Pages at work in one process: the others of its eight connections are for those who are at work for long."""
 _PAGE = re.compile(r"/ogc/collections/[^/]+/items(?:/[^/]+)?/?")
-_FORM = re.compile(rb"(?:^|&)f=([^&]*)")
-_FORMS = frozenset({b"json", b"html"})
+_FORM = re.compile(rb"(?:^|&)(?:f|%66)=([^&]*)")
 _COUNTED = re.compile(rb"(?:^|&)resulttype=hits(?:&|$)", re.IGNORECASE)
-_MEDIA = frozenset({b"", b"*/*", b"application/json", b"application/geo+json", b"text/html", b"application/xhtml+xml"})
-"""Those of pages, where they are what Accept names first."""
 
 
 def page_limits(processors: int, web_processes: int, connections: int) -> LineLimits:
@@ -44,20 +43,22 @@ def page_limits(processors: int, web_processes: int, connections: int) -> LineLi
 class Admission:
     """Has requests for a page or a feature wait for their turn, and answers 503 ``overloaded`` where no more may wait.
 
-    Files and counts, which have connections of their own, what may be known without any, and whatever is not surely a page, go on: the
-    pool itself refuses what it cannot take. A place is held until the answer begins, however slowly the caller reads it.
+    Counts and ``files`` (media type → value of ``f``), which have connections of their own, go on; whatever may be a page waits, and so
+    does who holds it already. A place is held until the answer begins, however slowly the caller reads it.
     """
 
     path = "/ogc/collections/{collection}/items"
     """What a refusal is counted under."""
 
-    def __init__(self, app: ASGIApp, line: WaitingLine) -> None:
+    def __init__(self, app: ASGIApp, line: WaitingLine, files: Mapping[str, str]) -> None:
         self._app, self._line = app, line
+        self._forms = frozenset(name.encode() for name in files.values())
+        self._means_file = functools.lru_cache(maxsize=128)(functools.partial(_means_file, files))
         self._refusals = {language: _Refusal(language) for language in LANGUAGE_TAGS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on when it is its turn, or refuse it."""
-        if scope["type"] != "http" or not _PAGE.fullmatch(scope["path"]) or not _asks_for_page(scope):
+        if scope["type"] != "http" or not _PAGE.fullmatch(scope["path"]) or not self._may_be_page(scope):
             await self._app(scope, receive, send)
         elif (place := self._line.take()) is not None:
             await self._answer(place, scope, receive, send)
@@ -66,6 +67,14 @@ class Admission:
             await self._refusals[_language(scope)].send(scope, send)
         else:
             await self._answer(place, scope, _without_content(receive), send)
+
+    def _may_be_page(self, scope: Scope) -> bool:
+        if scope["method"] not in {"GET", "HEAD"} or _COUNTED.search(scope["query_string"]):
+            return False
+        asked = _FORM.findall(scope["query_string"])
+        if asked:
+            return asked[-1] not in self._forms
+        return not self._means_file(next((value for name, value in scope["headers"] if name == b"accept"), b""))
 
     async def _answer(self, place: Place, scope: Scope, receive: Receive, send: Send) -> None:
         async def begun(message: Message) -> None:
@@ -139,12 +148,10 @@ def _spoken(query: bytes, accepted: bytes) -> Language:
     return spoken_language(Request({"type": "http", "query_string": query, "headers": [(b"accept-language", accepted)]}))
 
 
-def _asks_for_page(scope: Scope) -> bool:
-    headers = dict(scope["headers"])
-    if scope["method"] not in {"GET", "HEAD"} or b"if-none-match" in headers or _COUNTED.search(scope["query_string"]):
+def _means_file(files: Mapping[str, str], accepted: bytes) -> bool:
+    """Return whether an Accept means one of ``files``, as the doors read it; JSON-FG is a page."""
+    asked = Request({"type": "http", "query_string": b"", "headers": [(b"accept", accepted)]})
+    try:
+        return form(asked, media_types=files) in files.values()
+    except TwinError:
         return False
-    asked = _FORM.search(scope["query_string"])
-    if asked is not None:
-        return asked[1] in _FORMS
-    first = re.split(rb"[,;]", headers.get(b"accept", b""), maxsplit=1)[0]
-    return first.strip().lower() in _MEDIA

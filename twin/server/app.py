@@ -70,7 +70,8 @@ def create_app(city: City) -> FastAPI:
     app.state.events = hub
     metrics, tile_cache = Metrics(), _tile_cache(city)
     pictures = Pictures(city, tile_cache)
-    _surround(app, city.settings, metrics)
+    formats = Formats(cityjson_formats(city))
+    _surround(app, city.settings, metrics, formats)
     problems.install(app)
     for router in (health_router(city, metrics), imagery_router(city, pictures), tiles_router(city)):
         app.include_router(router)
@@ -87,7 +88,7 @@ def create_app(city: City) -> FastAPI:
             volumes=BuiltVolumes(city),
             styles=city.styles,
             writer=FeatureWrites(city, tokens),
-            exports=ExportMeans(pools.exports, city.store, Formats(cityjson_formats(city)), city.settings.exports_bytes),
+            exports=ExportMeans(pools.exports, city.store, formats, city.settings.exports_bytes),
             jobs=ProcessJobs(city, tokens, Publishing(city).wake_worker),
             on_change=hub.on_change,
         )
@@ -134,13 +135,14 @@ async def _listening(hub: EventHub, conninfo: str) -> AsyncIterator[None]:
             await listening
 
 
-def _surround(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+def _surround(app: FastAPI, settings: Settings, metrics: Metrics, formats: Formats) -> None:
     """Put around every route what all of them have in common; what is added last is met first."""
     app.add_middleware(HeadAsGet, prefixes=("/api/", "/scene.json", "/livez", "/readyz", "/metrics"), costly=_NO_HEAD)
     app.add_middleware(BodyLimitMiddleware, unlimited=frozenset({"/api/submissions"}))
     app.add_middleware(RequestForm)
     processors = len(os.sched_getaffinity(0))
-    app.add_middleware(Admission, line=WaitingLine(page_limits(processors, settings.web_processes, DOOR_CONNECTIONS)))
+    line = WaitingLine(page_limits(processors, settings.web_processes, DOOR_CONNECTIONS))
+    app.add_middleware(Admission, line=line, files={f.media_type: f.name for f in formats.all})
     app.add_middleware(SafeHeaders)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     known_as = None if settings.public_url is None else public_address(settings.public_url)
