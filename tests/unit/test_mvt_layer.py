@@ -27,12 +27,12 @@ def _frame(*properties: str, to_units: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 
     return LayerFrame("layer", properties, 4096, 64, to_units)  # type: ignore[arg-type]
 
 
-def _record(fid: int, geometry: shapely.Geometry | None, values: Sequence[Value] = (), *, is_drawn: bool = False) -> bytes:
+def _record(fid: int, geometry: shapely.Geometry | None, values: Sequence[Value] = (), *, is_drawn: bool | None = False) -> bytes:
     """Return what record_send writes (PostgreSQL: src/backend/utils/adt/rowtypes.c), the geometry as EWKB with its SRID."""
     wkb = None if geometry is None else shapely.to_wkb(shapely.set_srid(geometry, 4549), byte_order=1, include_srid=True)
     fields = [
         (20, struct.pack(">q", fid)),
-        (16, bytes([is_drawn])),
+        (16, _sent(is_drawn)),
         (17_000, wkb),
         *((_TYPES[str if v is None else type(v)], _sent(v)) for v in values),
     ]
@@ -209,6 +209,15 @@ def test_what_is_drawn_already_is_cut_where_it_is() -> None:
     frame = _frame(to_units=(2.0, 0.0, -1000.0, 0.0, -2.0, 4000.0))
     layer = encode_layer([_record(1, shapely.box(600, 1000, 700, 1200)), _record(2, shapely.box(-90, 7, 90, 90), is_drawn=True)], frame)
     assert shape(_features(layer)[2]["geometry"]).equals(shapely.box(-64, 7, 90, 90))
+
+
+def test_a_row_that_says_nothing_of_being_drawn_moves_no_other() -> None:
+    rows = [_record(1, None, ("a", 1), is_drawn=None), _record(2, shapely.Point(3, 4), ("b", 2)), _record(3, shapely.Point(5, 6), ("c", 3))]
+    features = _features(encode_layer(rows, _frame("name", "floors")))
+    assert {fid: (f["geometry"]["coordinates"], f["properties"]) for fid, f in features.items()} == {
+        2: ([3, 4], {"name": "b", "floors": 2}),
+        3: ([5, 6], {"name": "c", "floors": 3}),
+    }
 
 
 def test_gdal_reads_the_same(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Features of a layer and its table of values (4.4 of the specification of vector tiles), from rows in PostgreSQL's binary form (compiled).
 
 A row is what record_send makes of (fid bigint, is_drawn boolean, geometry, properties …): numbers are big endian, and before each
-value stand the number of its type and its length, -1 for NULL. Values are written as ST_AsMVT writes them, each once.
+value stand the number of its type and its length, -1 for NULL; fid alone is never NULL. Values are written as ST_AsMVT writes them,
+each once.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ def find_rows(rows: Bytes, fids: Units, are_drawn: npt.NDArray[np.bool_], starts
     """Find of each row its fid, whether it is drawn, and where its WKB begins and ends; its properties follow."""
     k = 0
     for row in range(fids.size):
-        columns, fids[row], are_drawn[row] = _int32(rows, k), _int64(rows, k + 12), rows[k + 28] != 0
-        starts[row] = k + 37
-        k = ends[row] = starts[row] + max(0, _int32(rows, k + 33))
+        columns, fids[row], size = _int32(rows, k), _int64(rows, k + 12), max(0, _int32(rows, k + 24))
+        are_drawn[row] = size > 0 and rows[k + 28] != 0
+        k += 28 + size
+        starts[row] = k + 8
+        k = ends[row] = starts[row] + max(0, _int32(rows, k + 4))
         for _ in range(_BEFORE_PROPERTIES, columns):
             k += 8 + max(0, _int32(rows, k + 4))
 
