@@ -220,6 +220,15 @@ def test_a_row_that_says_nothing_of_being_drawn_moves_no_other() -> None:
     }
 
 
+def test_what_is_no_point_line_or_area_is_left_out() -> None:
+    # what a collection is made of was read as if it were lines
+    others = [
+        shapely.GeometryCollection([shapely.Point(3, 4), shapely.box(10, 10, 90, 90)]),
+        shapely.GeometryCollection([shapely.MultiPoint([(1, 1), (2, 2)]), shapely.LineString([(0, 0), (5, 5)])]),
+    ]
+    assert list(_drawn([*others, shapely.Point(7, 8)])) == [2]
+
+
 def test_gdal_reads_the_same(tmp_path: Path) -> None:
     inner = shapely.box(0, 0, 4096, 4096)  # GDAL cuts to the tile itself
     areas = [a for a in _awkward_areas(60) if a.intersection(inner).area > 500]

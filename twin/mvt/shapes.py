@@ -13,7 +13,7 @@ from twin.mvt.wire import Bytes, write_varint
 NOTHING, POINT, LINE, POLYGON, CROSSING, DOUBTFUL = 0, 1, 2, 3, 4, 5
 """What became of a geometry: nothing to be seen, a type of the specification, something to be cut, an area that may not be valid."""
 _Z, _M, _SRID, _FLAGS = 0x80000000, 0x40000000, 0x20000000, 0x1FFFFFFF
-_MULTI = 3
+_MULTI, _LAST_MULTI = 3, 6
 _MOVE, _LINE_TO, _CLOSE = 1, 2, 15
 _MOST_EDGES = 400
 """Each is compared with each: of more edges GEOS tells sooner whether they are valid."""
@@ -89,9 +89,12 @@ def _read(
 ) -> tuple[int, int]:
     """Read points, lines or polygons as tidied rings of whole units; return the basic type and how many rings there are.
 
-    Ring ``r`` is ``x[ends[r]:ends[r + 1]]``, of the polygon ``part[r]``, whose exterior comes first. None where a vertex is beyond bounds.
+    Ring ``r`` is ``x[ends[r]:ends[r + 1]]``, of the polygon ``part[r]``, whose exterior comes first. None where a vertex is beyond bounds,
+    and of any other type, as a collection is.
     """
     kind, size, k = _head(wkb, at)
+    if not POINT <= kind <= _LAST_MULTI:
+        return NOTHING, 0
     ends[0] = 0
     count, parts, is_multi = 0, 1, kind > _MULTI
     if is_multi:
