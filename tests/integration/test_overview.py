@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import mapbox_vector_tile
@@ -22,6 +25,7 @@ from twin.catalogue import Catalogue
 from twin.db import connection_string
 from twin.embedded import EmbeddedCluster
 from twin.model import Principal
+from twin.mvt.layer import encode_layer
 from twin.overview import OverviewTables
 from twin.query.collection import collections_of
 from twin.query.execute import fetch_row_blocking
@@ -245,6 +249,36 @@ def test_a_tile_that_takes_too_long_is_answered_with_less(catalogue: Catalogue, 
     else:
         assert "complex-features" in str(tile.reduced)
         assert {f["id"] for f in mapbox_vector_tile.decode(tile.content)[slug]["features"]} == {901}
+
+
+@pytest.mark.parametrize("drawing_s", [0.0, 60.0])
+def test_a_tile_whose_drawing_takes_too_long_is_answered_with_less(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, drawing_s: float
+) -> None:
+    # Features that are drawn here had no time limit, and connections were given back before: any number could be at work at once.
+    collection, at_work, most_at_work = collections_of(catalogue)["footprints"], 0, 0
+
+    def counted(*arguments: Any) -> bytes:
+        nonlocal at_work, most_at_work
+        at_work += 1
+        most_at_work = max(most_at_work, at_work)
+        time.sleep(0.05)
+        at_work -= 1
+        return encode_layer(*arguments)
+
+    monkeypatch.setattr("twin.query.vector_tile.encode_layer", counted)
+
+    async def draw() -> list[VectorTile]:
+        dsn = str(catalogue.pool.conninfo)
+        async with AsyncConnectionPool(dsn, open=False, kwargs={"autocommit": True}, min_size=1, max_size=1) as pool:
+            query = FeatureQuery(collection, collection.crs[0])
+            tile = partial(vector_tile, pool, query, None, _address(14), Principal.system())
+            return await asyncio.gather(*(tile(drawing_s=drawing_s) for _ in range(3)))
+
+    tiles = run_alone(draw())
+    assert {tile.reduced for tile in tiles} == {"complex-features, sample" if drawing_s == 0 else None}
+    assert all(tile.content for tile in tiles)
+    assert most_at_work == 1
 
 
 def _address(level: int) -> TileAddress:

@@ -240,3 +240,20 @@ def test_gdal_reads_the_same(tmp_path: Path) -> None:
     assert values["name"].tolist() == [f"幢{k}" for k in range(len(areas))]
     assert values["mvt_id"].tolist() == [k + 1 for k in range(len(areas))]
     assert shapely.is_valid(shapely.from_wkb(geometries)).all()
+
+
+def test_what_takes_too_long_to_draw_is_given_up() -> None:
+    # 10,000 areas of 240 vertices that GEOS has to repair took half a minute, whatever the door allowed.
+    angles = np.linspace(0, 2 * np.pi, 240, endpoint=False)
+    radii = 30 * np.random.default_rng(3).uniform(0.2, 1, 240)
+    star = shapely.Polygon(2000 + np.column_stack([radii * np.cos(angles), radii * np.sin(angles)]))
+    rows = [_record(k, star) for k in range(400)]
+    with pytest.raises(TimeoutError):
+        encode_layer(rows, _frame(), 0.1)
+    assert len(_features(encode_layer(rows[:2], _frame(), 60))) == 2
+
+
+def test_a_layer_of_many_slices_has_every_feature_where_it_is() -> None:
+    # 24 bytes a vertex, and all but the first and the last lie on the straight line between these: much to read, little to write
+    lines = [shapely.LineString([(x, k, 7) for x in range(k, k + 1000)]) for k in range(90)]
+    assert {fid: list(line.coords) for fid, line in _drawn(lines).items()} == {k: [(k, k), (k + 999, k)] for k in range(90)}

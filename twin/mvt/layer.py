@@ -6,6 +6,9 @@ PostgreSQL only finds the rows. Positions are rounded to whole units, cut to the
 
 from __future__ import annotations
 
+import itertools
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +23,8 @@ from twin.mvt.wire import Bytes
 
 _LAYER, _NAME, _KEY = 0x1A, 0x0A, 0x1A
 _EXTENT, _VERSION_2 = 0x28, b"\x78\x02"
+_SLICE_BYTES = 1 << 19
+"""Of geometries that are drawn before one looks at the clock: half a second where GEOS has to repair them all."""
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
 
 
@@ -37,16 +42,17 @@ class LayerFrame:
     to_units: tuple[float, float, float, float, float, float]
 
 
-def encode_layer(rows: Sequence[bytes], frame: LayerFrame) -> bytes:
+def encode_layer(rows: Sequence[bytes], frame: LayerFrame, most_s: float = math.inf) -> bytes:
     """Return the layer of ``rows`` (twin/mvt/features.py says of what form), in their order; empty where nothing can be seen.
 
     A feature without a place in the tile, or too small to have an area or a length in it, is left out; so is a number that is not finite.
+    Raises TimeoutError where geometries keep a processor busy for more than ``most_s``.
     """
     joined, count, columns = np.frombuffer(bytearray().join(rows), np.uint8), len(rows), len(frame.properties)
     fids, starts, ends = (np.empty(count, np.int64) for _ in range(3))
     are_drawn = np.empty(count, np.bool_)
     find_rows(joined, fids, are_drawn, starts, ends)
-    shapes = _shapes(joined, are_drawn, starts, ends, frame)
+    shapes = _shapes_in_time(joined, are_drawn, starts, ends, frame, most_s)
     most = count * columns
     slots, places = np.full(1 << (2 * most).bit_length(), -1, np.int32), np.empty((most, 3), np.int64)
     features = np.empty(2 * joined.size + shapes.commands.size + 64, np.uint8)
@@ -91,6 +97,31 @@ class _Shapes:
         self.kinds[which] = drawn.kinds
         self.begins[which], self.finishes[which] = drawn.begins + self.commands.size, drawn.finishes + self.commands.size
         return _Shapes(self.kinds, self.begins, self.finishes, np.concatenate([self.commands, drawn.commands]))
+
+    @classmethod
+    def joined(cls, several: list[_Shapes]) -> _Shapes:
+        """Return one after another as one."""
+        if len(several) == 1:
+            return several[0]
+        before = np.cumsum([0, *(one.commands.size for one in several[:-1])])
+        return cls(
+            np.concatenate([one.kinds for one in several]),
+            np.concatenate([one.begins + k for one, k in zip(several, before, strict=True)]),
+            np.concatenate([one.finishes + k for one, k in zip(several, before, strict=True)]),
+            np.concatenate([one.commands for one in several]),
+        )
+
+
+def _shapes_in_time(rows: Bytes, are_drawn: npt.NDArray[np.bool_], starts: Units, ends: Units, frame: LayerFrame, most_s: float) -> _Shapes:
+    """Draw slice by slice, as long as there is time: of this thread, so that a busy machine shows no less."""
+    until, drawn = time.thread_time() + most_s, []
+    borders = np.flatnonzero(np.diff(np.cumsum(ends - starts) // _SLICE_BYTES)) + 1
+    for first, last in itertools.pairwise([0, *borders.tolist(), starts.size]):
+        if time.thread_time() >= until:
+            raise TimeoutError
+        part = slice(first, last)
+        drawn.append(_shapes(rows, are_drawn[part], starts[part], ends[part], frame))
+    return _Shapes.joined(drawn)
 
 
 def _shapes(rows: Bytes, are_drawn: npt.NDArray[np.bool_], starts: Units, ends: Units, frame: LayerFrame) -> _Shapes:

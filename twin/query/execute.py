@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -45,17 +46,19 @@ async def fetch_rows(pool: AsyncPool, statement: Statement) -> list[Row]:
             return await cursor.fetchall()
 
 
-async def fetch_records(pool: AsyncPool, statement: Statement) -> Row:
-    """Return (commit, records) of a statement whose rows are (commit, record or NULL), at least one; a record is what record_send makes.
+@asynccontextmanager
+async def fetched_records(pool: AsyncPool, statement: Statement) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Yield (commit, records) of a statement whose rows are (commit, record or NULL), at least one; a record is what record_send makes.
 
-    Thousands of rows come most cheaply so: no value of theirs becomes an object.
+    Thousands of rows come most cheaply so: no value of theirs becomes an object. The connection is held for the block: no more are at work
+    on records than the pool has connections.
     """
     with translated():
         async with pool.connection() as connection, connection.cursor(binary=True) as cursor:
             cursor.adapters.register_loader("record", ByteaBinaryLoader)
             await cursor.execute(statement.text.as_bytes(None), statement.values)
             rows = await cursor.fetchall()
-    return _one(rows[0] if rows else None)[0], [record for _, record in rows if record is not None]
+            yield _one(rows[0] if rows else None)[0], [record for _, record in rows if record is not None]
 
 
 def fetch_row_blocking(pool: Pool, statement: Statement) -> Row:

@@ -17,7 +17,7 @@ from twin.errors import UnavailableError
 from twin.model import Principal
 from twin.mvt.layer import encode_layer
 from twin.query.area import to_storage
-from twin.query.execute import AsyncPool, fetch_pinned, fetch_records, fetch_row
+from twin.query.execute import AsyncPool, Row, fetch_pinned, fetch_row, fetched_records
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.massed_tile import (
     COUNTED,
@@ -32,6 +32,8 @@ from twin.tile_matrix_sets import TileAddress
 
 MOST_BYTES = 500_000
 """No tile is larger."""
+DRAWING_S = 3.0
+"""So long a processor may be at work on features that are drawn one by one, as long as the database may be at finding them."""
 
 _ONE_BY_ONE = 8_000
 _ONE_BY_ONE_M = 12_000.0
@@ -91,13 +93,14 @@ async def vector_tile(
     principal: Principal,
     most_bytes: int = MOST_BYTES,
     color_by: str | None = None,
+    drawing_s: float = DRAWING_S,
 ) -> VectorTile:
     """Return a tile of what ``query`` means as of commit ``at`` (None: as it stands), no larger than ``most_bytes``.
 
-    Too large, it is drawn again without properties, then without the smallest features; what takes too long, without the features of
-    very many vertices, then as sums of a sample. Empty (``NOTHING_DRAWN``) when even they take too long. What is drawn together has
-    the class of the field ``color_by`` (None: of the one that colours the type, which the overview knows; others are summed up while one
-    waits). Raises NotFoundError for hidden collections.
+    Too large, it is drawn again without properties, then without the smallest features; what takes too long, in the database or to be
+    drawn (``drawing_s``), without the features of very many vertices, then as sums of a sample. Empty (``NOTHING_DRAWN``) when even they
+    take too long. What is drawn together has the class of the field ``color_by`` (None: of the one that colours the type, which the
+    overview knows; others are summed up while one waits). Raises NotFoundError for hidden collections.
     """
     frame = tile_frame(address, query.collection)
     if frame is None:
@@ -107,8 +110,8 @@ async def vector_tile(
     detail = Detail(is_sample=way.is_sampled, color_by=other_color)
     for tried in range(_MOST_TRIES):
         try:
-            tile = await _drawn(pool, query, at, frame, way, detail)
-        except UnavailableError as error:
+            tile = await _drawn(pool, query, at, frame, way, detail, drawing_s)
+        except (UnavailableError, TimeoutError) as error:
             if not _took_too_long(error):
                 raise
             if detail.simple_only and way.is_last:
@@ -128,17 +131,19 @@ async def vector_tile(
     return VectorTile(query.collection.revision.commit if at is None else at, b"", NOTHING_DRAWN)
 
 
-async def _drawn(pool: AsyncPool, query: FeatureQuery, at: int | None, frame: TileFrame, way: _Way, detail: Detail) -> DrawnTile:
+async def _drawn(
+    pool: AsyncPool, query: FeatureQuery, at: int | None, frame: TileFrame, way: _Way, detail: Detail, drawing_s: float
+) -> DrawnTile:
     def build(asked: FeatureQuery) -> Statement:
         return way.build(asked, detail)
 
-    if not way.is_one_by_one:
-        return drawn_tile(await fetch_pinned(pool, query, at, build))
-    commit, rows = await fetch_pinned(pool, query, at, build, fetch_records)
-    if _are_too_many(frame, detail, len(rows)):
-        return DrawnTile(commit, b"", len(rows))
-    content = await asyncio.to_thread(encode_layer, rows, layer_frame(query, frame, detail))
-    return DrawnTile(commit, content, len(rows))
+    async def fetch(pool: AsyncPool, statement: Statement) -> Row:
+        async with fetched_records(pool, statement) as (commit, rows):
+            if _are_too_many(frame, detail, len(rows)):
+                return commit, b"", len(rows)
+            return commit, await asyncio.to_thread(encode_layer, rows, layer_frame(query, frame, detail), drawing_s), len(rows)
+
+    return drawn_tile(await fetch_pinned(pool, query, at, build, fetch if way.is_one_by_one else fetch_row))
 
 
 def _are_too_many(frame: TileFrame, detail: Detail, rows: int) -> bool:
@@ -175,8 +180,8 @@ async def _known(pool: AsyncPool, query: FeatureQuery, frame: TileFrame, princip
     return _Known(has_sums, int(row[0]))
 
 
-def _took_too_long(error: UnavailableError) -> bool:
-    return isinstance(error.__cause__, psycopg.errors.QueryCanceled)
+def _took_too_long(error: UnavailableError | TimeoutError) -> bool:
+    return isinstance(error, TimeoutError) or isinstance(error.__cause__, psycopg.errors.QueryCanceled)
 
 
 def _last(query: FeatureQuery, detail: Detail, *, frame: TileFrame, principal: Principal) -> Statement:
