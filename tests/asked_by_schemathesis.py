@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
+import pyproj
+
+from tests.whole_city import EAST, NORTH
+from twin.tile_matrix_sets import MATRIX_SETS, WEB_MERCATOR_QUAD
 
 JsonObject = dict[str, Any]
 KNOWN = 0.7
@@ -13,6 +19,9 @@ KNOWN = 0.7
 PLACES = frozenset({"bbox", "tilerow", "tilecol"})
 """Numbers of which only some go together: corners of a box, and rows and columns that a level has."""
 
+TILE = ("tilematrix", "tilerow", "tilecol")
+LEVEL = 16
+"""Of the tiles that show houses and images."""
 ACTIONS = {"collection": "houses", "id": "/collections/houses/items/{item}", "ifMatch": "any"}
 """Members of the actions of a transaction, and the dictionaries they are of."""
 
@@ -21,14 +30,14 @@ def settings(door: httpx.Client) -> str:
     """Return the configuration of schemathesis (TOML) for the door below the client's address."""
     definition = door.get("openapi").json()
     shared = definition["components"]["parameters"]
-    dictionaries, operations = [_dictionary("any", ["*"]), _dictionary("houses", ["houses"])], []
+    dictionaries, operations = [_dictionary("any", ["*"]), _dictionary("houses", ["houses"]), *_tiles()], []
     for path, item in definition["paths"].items():
         found = _ids(door, path, item)
         if found:
             dictionaries.append(_dictionary(path, found))
         for described in item.values():
             parameters = [shared[p["$ref"].rsplit("/", 1)[1]] if "$ref" in p else p for p in described.get("parameters", ())]
-            operations.append(_operation(described, parameters, path if found else None))
+            operations.append(_operation(described, parameters, path, is_known=bool(found)))
     return "\n".join((*dictionaries, *operations))
 
 
@@ -52,13 +61,25 @@ def _jobs(door: httpx.Client) -> list[str]:
     return [str(job.raise_for_status().json()["jobID"])]
 
 
-def _dictionary(name: str, values: list[str]) -> str:
+def _tiles() -> list[str]:
+    """Return where the middle of the city lies in each grid: level, row and column."""
+    made: list[str] = []
+    for grid in MATRIX_SETS.values():
+        x, y = pyproj.Transformer.from_crs(4549, grid.srid, always_xy=True).transform(EAST + 35, NORTH + 5)
+        place = (LEVEL, math.floor((grid.north - y) / grid.side(LEVEL)), math.floor((x - grid.west) / grid.side(LEVEL)))
+        made += [_dictionary(f"{grid.id} {name}", [number]) for name, number in zip(TILE, place, strict=True)]
+    return made
+
+
+def _dictionary(name: str, values: Sequence[str | int]) -> str:
     return f"[dictionaries.{json.dumps(name)}]\nvalues = {json.dumps(values)}\n"
 
 
-def _operation(described: JsonObject, parameters: list[JsonObject], known: str | None) -> str:
+def _operation(described: JsonObject, parameters: list[JsonObject], path: str, *, is_known: bool) -> str:
     names = {p["name"] for p in parameters}
-    bound = {f"path.{name}": known for name in ("item", "job") if known and name in names}
+    grid = next((name for name in MATRIX_SETS if f"/{name}/" in path), WEB_MERCATOR_QUAD.id)
+    bound = {f"path.{p['name']}": f"{grid} {p['name'].lower()}" for p in parameters if p["in"] == "path" and p["name"].lower() in TILE}
+    bound |= {f"path.{name}": path for name in ("item", "job") if is_known and name in names}
     bound |= {"header.If-Match": "any"} if "If-Match" in names else {}
     if described["operationId"] == "transactions.post":
         bound |= {f"body.actions[*].{name}": of for name, of in ACTIONS.items()}
