@@ -114,6 +114,11 @@ LONGEST_EDGE_M = float(np.sqrt(8.0 * EARTH_RADIUS_M * CHORD_SAG_M)) - 5.0
 """Longest undivided edge: sag = L² / 8R, so 504.8 m sags 5 mm."""
 
 
+def sag_m(level_m: float) -> float:
+    """Return how far a straight edge so long on the ground lies below the curved surface of equal height in its middle."""
+    return level_m * level_m / (8.0 * EARTH_RADIUS_M)
+
+
 def interleaved(first: MeshBatch, first_rows: NDArray[np.int64], second: MeshBatch, second_rows: NDArray[np.int64]) -> MeshBatch:
     """Return both as the mesh of one run, feature by feature; feature ``i`` of ``first`` is ``first_rows[i]`` of the run."""
     feature = np.concatenate([first_rows[first.feature], second_rows[second.feature]])

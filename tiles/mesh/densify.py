@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiles.kernel import kernel
-from tiles.mesh.batch import EARTH_RADIUS_M, LONGEST_EDGE_M, MeshBatch
+from tiles.mesh.batch import LONGEST_EDGE_M, MeshBatch, sag_m
 
 FARTHEST_M = 20_000.0
 """A feature with an edge over this is no building: dividing it would be thousands of triangles, so its chord error is only stated."""
@@ -27,7 +27,7 @@ def densified(mesh: MeshBatch) -> MeshBatch:
         while (cut := _bisected(mesh, too_far)) is not None:
             mesh = cut
         longest = _longest_m(mesh.positions, mesh.triangles)
-    return replace(mesh, chord_error_m=max(mesh.chord_error_m, longest * longest / (8 * EARTH_RADIUS_M)))
+    return replace(mesh, chord_error_m=max(mesh.chord_error_m, sag_m(longest)))
 
 
 @kernel

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from tiles.mesh.profile import ARCH, BOX, EGG, ROUND, insets, section_sides, slopes_about
 
+LONGEST_PIPE_M = 225.0
+"""Longest undivided segment: it sags 1 mm below the curved surface of equal height between its ends."""
 EGG_HEIGHT = 1.5
 """Height of a sewer egg by its width, where only one of them is known."""
 

@@ -28,8 +28,8 @@ class Shape(enum.IntEnum):
 ROUND, BOX, EGG, ARCH, TRAPEZOID, U = (int(shape) for shape in Shape)
 TRAPEZOID_SLOPE = 0.25
 """Across by upright: surveys give one width, the upper one; walls of masonry lean about so. Nobody compared it with a standard."""
-CHORD_ERROR_M = 0.005
-"""How far the flat sides of a round profile may lie off the circle."""
+CHORD_ERROR_M = 0.004
+"""How far the flat sides of a round profile may lie off the circle: with its sag, a millimetre, what a straight edge may of a building."""
 FEWEST_SIDES, MOST_SIDES = 8, 96
 MOST_POINTS = MOST_SIDES + 6
 _SIDE_ARC = float(np.arctan2(0.6, 0.8))

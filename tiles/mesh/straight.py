@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from tiles.columns import Offsets
 from tiles.kernel import kernel
-from tiles.mesh.batch import LONGEST_EDGE_M
-from tiles.mesh.pipe_section import Outlines
+from tiles.mesh.batch import sag_m
+from tiles.mesh.pipe_section import LONGEST_PIPE_M, Outlines
 from tiles.mesh.profile import BOX, ROUND, balance, inscribed_error
 from tiles.mesh.tube import REPEATED_M, WIDEST_M
 from tiles.wkb import Geometries
@@ -51,12 +51,14 @@ class Straights:
 
     @property
     def chord_error_m(self) -> float:
-        """Return how far the polygon of `most_sides` may lie off the circles, inside as much as outside."""
+        """Return how far the polygon of `most_sides` may lie off the circles, inside as much as outside, and how far the longest sags."""
+        way = self.ends_m[:, 1, :2] - self.ends_m[:, 0, :2]
+        sag = sag_m(float(np.hypot(way[:, 0], way[:, 1]).max(initial=0.0)))
         if not self.most_sides:
-            return 0.0
+            return sag
         sides = np.array([self.most_sides])
         radius = self.width_m[~self.is_box].max(keepdims=True) / 2 * balance(sides)
-        return float(inscribed_error(np.array([ROUND]), radius, sides)[0]) / 2
+        return float(inscribed_error(np.array([ROUND]), radius, sides)[0]) / 2 + sag
 
 
 def straights(geometries: Geometries, outline: Outlines, is_closed: NDArray[np.bool_]) -> Straights:
@@ -93,7 +95,7 @@ def _write_ends(
             continue
         level = np.hypot(coordinates[first + 1, 0] - coordinates[first, 0], coordinates[first + 1, 1] - coordinates[first, 1])
         length = np.hypot(level, coordinates[first + 1, 2] - coordinates[first, 2])
-        if not REPEATED_M <= length <= LONGEST_EDGE_M or level < _UPRIGHT * length:
+        if not REPEATED_M <= length <= LONGEST_PIPE_M or level < _UPRIGHT * length:
             continue
         for end in range(2):
             for axis in range(3):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tiles.columns import Offsets
 from tiles.kernel import kernel
-from tiles.mesh.batch import LONGEST_EDGE_M, LeftOut, MeshBatch
+from tiles.mesh.batch import LeftOut, MeshBatch, sag_m
 from tiles.mesh.bores import Bores, bores_of
-from tiles.mesh.pipe_section import Outlines, Pipes, outlines
+from tiles.mesh.pipe_section import LONGEST_PIPE_M, Outlines, Pipes, outlines
 from tiles.mesh.profile import (
     BOX,
     ROUND,
@@ -44,7 +46,8 @@ def tube(geometries: Geometries, pipes: Pipes, outline: Outlines | None = None) 
     outline = outlines(pipes) if outline is None else outline
     left_out = _left_out(geometries, outline.width_m, outline.height_m)
     points, offsets, feature = centre_lines(geometries, outline.shift_m, left_out)
-    return sweep(_paths(outline, bores_of(pipes, outline), points, offsets, feature), left_out)
+    mesh = sweep(_paths(outline, bores_of(pipes, outline), points, offsets, feature), left_out)
+    return replace(mesh, chord_error_m=mesh.chord_error_m + sag_m(_longest_level_m(points, offsets)))
 
 
 def _paths(outline: Outlines, bores: Bores, points: NDArray[np.float64], offsets: Offsets, feature: NDArray[np.int64]) -> Paths:
@@ -107,10 +110,21 @@ def centre_lines(
     A feature without two distinct points is marked GEOMETRY_DEGENERATE in ``left_out``.
     """
     g = geometries
-    room = _room(g.coordinates, LONGEST_EDGE_M)
+    room = _room(g.coordinates, LONGEST_PIPE_M)
     points, offsets, feature = np.empty((room, 3)), np.zeros_like(g.ring_offsets), np.empty(len(g.ring_offsets), np.int64)
     count, lines = _lines(g.coordinates, g.ring_offsets, g.part_offsets, g.feature_offsets, shift_m, left_out, points, offsets, feature)
     return points[:count], offsets[: lines + 1], feature[:lines]
+
+
+@kernel
+def _longest_level_m(points: NDArray[np.float64], offsets: Offsets) -> float:
+    """Return the length on the ground of the longest segment."""
+    longest = 0.0
+    for line in range(len(offsets) - 1):
+        for i in range(offsets[line] + 1, offsets[line + 1]):
+            dx, dy = points[i, 0] - points[i - 1, 0], points[i, 1] - points[i - 1, 1]
+            longest = max(longest, dx * dx + dy * dy)
+    return float(np.sqrt(longest))
 
 
 @kernel
@@ -167,7 +181,7 @@ def _lines(
             continue
         first_line = lines
         for ring in range(part_offsets[feature_offsets[f]], part_offsets[feature_offsets[f + 1]]):
-            count = _line(coordinates[ring_offsets[ring] : ring_offsets[ring + 1]], shift_m[f], LONGEST_EDGE_M, out[points:])
+            count = _line(coordinates[ring_offsets[ring] : ring_offsets[ring + 1]], shift_m[f], LONGEST_PIPE_M, out[points:])
             if count > 1:
                 points += count
                 feature[lines] = f
