@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from twin.db import connection_string
 from twin.migrations import prepare_database
@@ -29,3 +30,24 @@ def test_long_values_are_compressed_by_lz4_unless_somebody_wants_otherwise(new_d
         with psycopg.connect(connection_string(database_url)) as connection:
             connection.execute("CREATE TABLE public.long AS SELECT repeat('citytwin', 1000) AS value")
             assert connection.execute("SELECT pg_column_compression(value) FROM public.long").fetchone() == (method,)
+
+
+def test_long_values_are_compressed_by_lz4_in_a_database_of_somebody_else(new_database: Callable[[], str]) -> None:
+    database_url = new_database()
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        ours = sql.Identifier(f"guest_{owner.info.dbname}")
+        database = sql.Identifier(owner.info.dbname)
+        owner.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD 'guest'").format(ours))
+        owner.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(database, ours))
+        for schema in ("postgis", "catalog", "city", "history", "staging", "jobs"):
+            owner.execute(sql.SQL("GRANT ALL ON SCHEMA {} TO {} WITH GRANT OPTION").format(sql.Identifier(schema), ours))
+        owner.execute(sql.SQL("GRANT ALL ON postgis.spatial_ref_sys TO {}").format(ours))
+        guest_url = make_conninfo(database_url, user=f"guest_{owner.info.dbname}", password="guest")
+        try:
+            prepare_database(guest_url)
+            with psycopg.connect(guest_url) as guest:
+                assert guest.execute("SHOW default_toast_compression").fetchone() == ("lz4",)
+            with psycopg.connect(database_url) as other:
+                assert other.execute("SHOW default_toast_compression").fetchone() == ("pglz",)
+        finally:
+            owner.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(ours))

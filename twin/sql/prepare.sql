@@ -26,14 +26,17 @@ $$;
 
 -- What is too long for its row is compressed by LZ4 where the server has it, in every table: 3D is stored in a third of the time that PostgreSQL's
 -- own method takes, large geometry as well and in two thirds of the room. What is stored stays as it is. Who set it otherwise keeps that; where the
--- database is not ours, its owner may set it (docs/operation.md).
+-- database belongs to somebody else, it is set for our own role in it, which any role may do for itself.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals) AND source = 'default') THEN
-        EXECUTE format('ALTER DATABASE %I SET default_toast_compression = lz4', current_database());
+        BEGIN
+            EXECUTE format('ALTER DATABASE %I SET default_toast_compression = lz4', current_database());
+        EXCEPTION
+            WHEN insufficient_privilege THEN
+                EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET default_toast_compression = lz4', current_database());
+        END;
     END IF;
-EXCEPTION
-    WHEN insufficient_privilege THEN NULL;
 END
 $$;
 
