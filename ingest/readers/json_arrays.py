@@ -5,7 +5,8 @@ a number; the rest, a kilobyte or two, is left to the JSON parser. What the kern
 a depth that varies) leaves its line uncut, and the line is then parsed whole. In the place of a geometry's boundaries there is never
 another number than the kernel's: a name at that depth without an array leaves its line uncut, too.
 
-Half of that rest can be what is said of semantic ``surfaces``: it is cut out as well where it is as plain as `json_surfaces` has it.
+Half of that rest can be what is said of semantic ``surfaces``: an array of it is cut out as well where it is as plain as `json_surfaces`
+has it.
 """
 
 from __future__ import annotations

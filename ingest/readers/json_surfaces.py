@@ -1,8 +1,8 @@
 """The semantic surfaces of a geometry, told from each other by one pass over their bytes: what each is, and the text of the rest.
 
 What is said of roofs, a height here, a slope there, is kept as JSON and never looked into. A surface whose text is the one that would be
-written again needs no parsing then. So plain are objects without white space, escapes, nested values or exponents, that begin with
-their type; all others are left to the JSON parser.
+written again needs no parsing then. So plain are objects in ASCII without white space, escapes, nested values, exponents, or fractions
+that end in a nought (12.50), that begin with their type; an array with another is left to the JSON parser, all others are not.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ _OTHER = int(SurfaceType.OTHER)
 _MOST_MEMBERS = 32
 _DIGITS = 15
 """Longer integers are left to the parser."""
+_SIGNIFICANT_DIGITS = 17
+"""No double needs more to be told from its neighbours."""
 _QUOTE, _BACKSLASH, _COLON, _COMMA, _MINUS, _POINT, _ZERO, _NINE = (ord(c) for c in '"\\:,-.09')
 _OPEN_OBJECT, _CLOSE_OBJECT, _CLOSE = (ord(c) for c in "{}]")
 _T, _F, _N, _SPACE, _LAST = ord("t"), ord("f"), ord("n"), 0x20, 0x7E
@@ -208,8 +210,18 @@ def _after_value(text: Bytes, at: int, end: int, fractions: Bytes, out: int) -> 
     point = at
     while at < end and _ZERO <= text[at] <= _NINE:
         at += 1
-    if at == point:
+    if at == point or _has_digits_too_many(text, first, point, at):
         return -1, out
     fractions[out : out + at - begin] = text[begin:at]
     fractions[out + at - begin] = _COMMA
     return at, out + at - begin + 1
+
+
+@kernel
+def _has_digits_too_many(text: Bytes, first: int, point: int, end: int) -> bool:
+    """Tell whether a fraction ends in a nought that says nothing, or has more digits than any number is written with."""
+    if text[end - 1] == _ZERO and end > point + 1:
+        return True
+    while first < end and text[first] in (_ZERO, _POINT):
+        first += 1
+    return end - first - (first < point) > _SIGNIFICANT_DIGITS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator, Sequence
@@ -338,8 +339,12 @@ def with_roof(roof: str) -> bytes:
         pytest.param('{"type":"RoofSurface"}', "cut out", id="nothing but its type"),
         pytest.param('{"type":"+Roof"}', "cut out", id="an extension's type"),
         pytest.param('{"type":"RoofSurface","slope":0.0}', "cut out", id="nought"),
-        pytest.param('{"type":"RoofSurface","slope":3.250}', "whole", id="a nought too many"),
-        pytest.param('{"type":"RoofSurface","slope":0.1000000000000000055}', "whole", id="more digits than a number has"),
+        pytest.param('{"type":"RoofSurface","slope":3.250}', "left", id="a nought too many"),
+        pytest.param('{"type":"RoofSurface","slope":0.1000000000000000055}', "left", id="more digits than a number has"),
+        pytest.param('{"type":"RoofSurface","slope":-0.00123456789012345678}', "left", id="noughts before more digits than a number has"),
+        pytest.param('{"type":"RoofSurface","slope":-0.0012345678901234567}', "cut out", id="noughts before as many as a number has"),
+        pytest.param('{"type":"RoofSurface","slope":12.345678901234567}', "cut out", id="as many digits as a number has"),
+        pytest.param('{"type":"RoofSurface","slope":0.10000000000000001}', "whole", id="more digits than it needs"),
         pytest.param('{"type":"RoofSurface","slope":1e2}', "left", id="exponent"),
         pytest.param('{"type":"RoofSurface","slope":-0}', "left", id="minus nought"),
         pytest.param('{"type":"RoofSurface","slope":12345678901234567890}', "left", id="a long integer"),
@@ -364,6 +369,12 @@ def test_surfaces_are_cut_out_where_they_are_plain(roof: str, how: str) -> None:
     cut = cut_lines([with_roof(roof)])
     assert cut.cuts_surfaces == (how != "whole")
     assert (SEMANTIC_SURFACES in cut.kind) == (how == "cut out")
+
+
+def test_surfaces_beside_one_with_a_nought_too_many_are_cut_out() -> None:
+    cut = cut_lines([with_roof(ROOF), with_roof('{"type":"RoofSurface","slope":12.50}'), with_roof(ROOF)])
+    assert cut.cuts_surfaces
+    assert [SEMANTIC_SURFACES in cut.kind[a:b] for a, b in itertools.pairwise(cut.array_start)] == [True, False, True]
 
 
 @given(st.lists(EDITS, min_size=1, max_size=2))
