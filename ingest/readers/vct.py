@@ -38,12 +38,20 @@ _SERIES: Mapping[str, tuple[int, int, int | None, int | None]] = {
     "Beijing 1954": (2422, 2401, None, None),
 }
 _GEOGRAPHIC = {"WGS 84": "EPSG:4326", "CGCS2000": "EPSG:4490", "Xian 1980": "EPSG:4610", "Beijing 1954": "EPSG:4214"}
-_DATUMS = (
-    ("WGS 84", re.compile(r"wgs[\s_-]*(19)?84|298\.25722356", re.IGNORECASE)),  # before what has the same axis
-    ("CGCS2000", re.compile(r"cgcs|2000|6378137", re.IGNORECASE)),
-    ("Xian 1980", re.compile(r"iag|xi.?an|西安|1980|6378140", re.IGNORECASE)),
-    ("Beijing 1954", re.compile(r"kra[sz]|beijing|北京|克拉索夫斯基|1954|6378245", re.IGNORECASE)),
+_NAMES = (
+    ("WGS 84", re.compile(r"wgs[\s_-]*(19)?84", re.IGNORECASE)),
+    ("CGCS2000", re.compile(r"cgcs|(?<![\d.])2000(?![\d.])", re.IGNORECASE)),
+    ("Xian 1980", re.compile(r"iag|xi.?an|西安|(?<![\d.])1980(?![\d.])", re.IGNORECASE)),
+    ("Beijing 1954", re.compile(r"kra[sz]|beijing|北京|克拉索夫斯基|(?<![\d.])1954(?![\d.])", re.IGNORECASE)),
 )
+_FIGURES = (
+    (("WGS 84",), re.compile(r"298\.25722(356|4)")),
+    (("CGCS2000",), re.compile(r"298\.257222")),
+    (("CGCS2000", "WGS 84"), re.compile(r"6378137")),
+    (("Xian 1980",), re.compile(r"6378140")),
+    (("Beijing 1954",), re.compile(r"6378245")),
+)
+"""Flattenings and axes of the ellipsoids of datums; where two have it, the first is meant."""
 
 
 def is_vct(text_head: bytes) -> bool:
@@ -89,6 +97,7 @@ class VctLayer:
     def __init__(self, name: str, layer: Layer, text: VctText, crs: str | None, limits: Limits, *, swapped: bool) -> None:
         self._layer, self._text, self._limits, self._swapped = layer, text, limits, swapped
         notes = (Text(zh="X 为北坐标", en="X is northing"),) if swapped else ()
+        notes += _contradictions(text)
         self.source = SourceLayer(name, _columns(layer), crs, encoding=text.encoding, notes=notes, axes_in_order=True)
 
     def batches(self) -> Iterator[SourceBatch]:
@@ -134,13 +143,33 @@ def _crs(text: VctText) -> str | None:
     is_geographic = unit in _DEGREE_UNITS
     if not is_geographic and unit not in _METRE_UNITS:
         raise rejected("vct-unit", f"Coordinates in {unit} are not read.", f"不支持以 {unit} 为单位的坐标。")
-    stated = f"{text.head.get('spheroid', '')} {text.head.get('projection', '')}"
-    datum = next((name for name, pattern in _DATUMS if pattern.search(stated)), None)
+    datum = _named(text) or next(iter(_figured(text)), None)
     if datum is None:
         return None
     if is_geographic:
         return _GEOGRAPHIC[datum]
     return _gauss_kruger(datum, text)
+
+
+def _stated(text: VctText) -> str:
+    return f"{text.head.get('spheroid', '')} {text.head.get('projection', '')}"
+
+
+def _named(text: VctText) -> str | None:
+    """Return the datum that the head calls by a name, which counts for more than figures: programs write those from tables of their own."""
+    return next((datum for datum, pattern in _NAMES if pattern.search(_stated(text))), None)
+
+
+def _figured(text: VctText) -> tuple[str, ...]:
+    """Return the datums that have the ellipsoid of the head's figures; none where those are nobody's."""
+    return next((datums for datums, pattern in _FIGURES if pattern.search(_stated(text))), ())
+
+
+def _contradictions(text: VctText) -> tuple[Text, ...]:
+    named, figured = _named(text), _figured(text)
+    if named is None or not figured or named in figured:
+        return ()
+    return (Text(zh=f"名称为 {named}，椭球参数为 {figured[0]}，按名称", en=f"called {named} with the ellipsoid of {figured[0]}: the name counts"),)
 
 
 def _gauss_kruger(datum: str, text: VctText) -> str | None:

@@ -328,6 +328,10 @@ def test_points_and_lines_that_are_lines_of_others(tmp_path: Path) -> None:
         ("XYUnit:M", "XYUnit:D", "EPSG:4490"),
         ("CGCS2000,6378137.0,298.257222101", "WGS-84,6378137.000000,298.257224", None),
         (f"\n{E + 5},", f"\n{40_000_000 + E + 5},", "EPSG:4528"),
+        ("298.257222101", "298.257223563", "EPSG:4549"),
+        ("CGCS2000,6378137.0,298.257222101", "Own,6378137.0,298.257223563", None),
+        ("CGCS2000,6378137.0,298.257222101", "Own,6378137.0,298.257222101", "EPSG:4549"),
+        ("CGCS2000,6378137.0,298.257222101", "Own,6378137.2000,298.3", "EPSG:4549"),
     ],
 )
 def test_the_crs_follows_datum_meridian_and_coordinates(tmp_path: Path, old: str, new: str, crs: str | None) -> None:
@@ -335,6 +339,17 @@ def test_the_crs_follows_datum_meridian_and_coordinates(tmp_path: Path, old: str
     assert old in text
     reader = choose_reader(ReadRequest(written(tmp_path, text.replace(old, new, 1)), (), storage_srid=4549))
     assert {layer.crs for layer in reader.inspect().layers} == {crs}
+
+
+@pytest.mark.parametrize(
+    ("flattening", "notes"),
+    [("298.257222101", []), ("298.257", []), ("298.257223563", ["called CGCS2000 with the ellipsoid of WGS 84: the name counts"])],
+)
+def test_a_name_counts_for_more_than_figures_and_is_reported_against_them(tmp_path: Path, flattening: str, notes: list[str]) -> None:
+    text = (HEAD + TABLES + GEOMETRY).replace("298.257222101", flattening)
+    reader = choose_reader(ReadRequest(written(tmp_path, text), (), storage_srid=4549))
+    layer = reader.open(PartRequest("CLKZD", TYPES["survey_control"], "d"))
+    assert [note.en for note in layer.source.notes] == notes
 
 
 OTHER_PROGRAM = """HeadBegin
