@@ -19,7 +19,9 @@ from psycopg import sql
 from twin.crs import OutputCrs
 from twin.db import connection_string
 from twin.embedded import EmbeddedCluster
+from twin.query import feature_records
 from twin.query.feature_records import feature_writer, record
+from twin.query.geojson_kernels import write_features
 from twin.query.items import _feature_text
 from twin.query.positions import StoredPositions, decimals
 
@@ -107,6 +109,18 @@ def test_any_value_is_written_as_postgresql_writes_it(connection: Connection, te
 def test_a_buffer_that_is_too_small_is_begun_anew(connection: Connection) -> None:
     made = _compare(connection, [(None, None, None, "\x01" * 50_000, None, None, None)] * 3)
     assert made.count(b"\\u0001") == 150_000
+
+
+def test_one_large_geometry_is_written_once(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[int] = []
+
+    def counted(*given: Any) -> int:
+        ends.append(write_features(*given))
+        return ends[-1]
+
+    monkeypatch.setattr(feature_records, "write_features", counted)
+    _compare(connection, [(f"LINESTRING({','.join(f'{k} 1' for k in range(20_000))})", *[None] * 6)])
+    assert len(ends) == 1
 
 
 def test_what_is_no_number_is_null_in_coordinates_too(connection: Connection) -> None:

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import orjson
 from psycopg import sql
 
-from twin.query.geojson_kernels import NO_ROOM, write_features
+from twin.query.geojson_kernels import NO_ROOM, ROOM_A_BYTE, write_features
 from twin.query.json_values import Bytes
 
-_GROWTH, _LEAST_BYTES = 3, 4096
+_LEAST_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,8 @@ class FeatureWriter:
     def text(self, records: bytes) -> bytes:
         """Return the features of records joined by commas."""
         rows = np.frombuffer(records, dtype=np.uint8)
-        room = _GROWTH * (rows.size + self.names.size) + _LEAST_BYTES
+        # Enough for any geometry: one large feature is not written twice. Pages of memory that stay empty are never touched.
+        room = ROOM_A_BYTE * (rows.size + self.names.size) + len(self.head) + _LEAST_BYTES
         while True:
             out = np.empty(room, dtype=np.uint8)
             end = write_features(rows, self.head, self.beside, self.names, self.name_ends, self.decimals, out)

@@ -35,7 +35,7 @@ _POINT_TYPE, _LINE, _POLYGON, _MULTI = 1, 2, 3, 3
 _GEOMETRY = (b"", b"Point", b"LineString", b"Polygon", b"MultiPoint", b"MultiLineString", b"MultiPolygon")
 _HEADS = np.frombuffer(b"".join(b'{"type":"%b","coordinates":' % name for name in _GEOMETRY), dtype=np.uint8)
 _HEAD_ENDS = np.cumsum([0, *(len(name) + 25 for name in _GEOMETRY)])
-_ROOM_A_BYTE, _ROOM = 5, 200
+ROOM_A_BYTE, _ROOM = 5, 200
 """Text that a byte of WKB and what is around it come to at most: an ordinate has 8 of them."""
 _NOUGHT = 0x30
 _TEN = np.uint64(10)
@@ -72,7 +72,7 @@ def write_features(
         if length < 0:
             at = write_bytes(out, at, NULL)
         else:
-            if at + _ROOM_A_BYTE * length + names.size + _ROOM > out.size:
+            if at + ROOM_A_BYTE * length + names.size + _ROOM > out.size:
                 return NO_ROOM
             at = _write_geometry(out, at, rows, k, decimals)
             if at < 0:

@@ -1,4 +1,7 @@
-"""Features as finished GeoJSON text: a page is written of records by compiled code, a single feature by PostGIS, in the same bytes."""
+"""Features as finished GeoJSON text: a page is written of records by compiled code, a single feature by PostGIS.
+
+Both have the same bytes but for positions: on a page an ordinate below 1e-8 is rounded like all others and NaN is null (decision 59).
+"""
 
 from __future__ import annotations
 
