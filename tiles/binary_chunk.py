@@ -12,6 +12,7 @@ from tiles import meshopt
 
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 BYTE, UNSIGNED_BYTE, SHORT, UNSIGNED_SHORT, FLOAT = 5120, 5121, 5122, 5123, 5126
+_RESTART = 65_535
 
 type Json = dict[str, object]
 
@@ -45,7 +46,9 @@ def stored_wide(rows: NDArray[np.float32], step_m: float, *, compress: bool) -> 
 
 
 def stored_triangles(triangles: NDArray[np.uint32], *, compress: bool) -> Stored:
-    """Return 16-bit indices of ``triangles`` (t, 3)."""
+    """Return 16-bit indices of ``triangles`` (t, 3); MeshoptError where they do not hold one, 65,535 being the restart value."""
+    if triangles.max(initial=0) >= _RESTART:
+        raise meshopt.MeshoptError(f"vertex {triangles.max()} has no 16-bit index")
     content = meshopt.encode_triangles(triangles) if compress else triangles.astype(np.uint16).tobytes()
     return Stored(content, triangles.size, 2, {"target": ELEMENT_ARRAY_BUFFER}, "TRIANGLES" if compress else None)
 

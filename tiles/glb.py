@@ -132,6 +132,7 @@ def write_glb(
     if instances:
         shown = instance_nodes(binary, instances, table.count, len(meshes))
         nodes, meshes, error = nodes + shown.nodes, meshes + shown.meshes, max(error, shown.error_m)
+        step = max(step, shown.step_m)
         used, required = [*used, *INSTANCES_USED], list(dict.fromkeys([*INSTANCES_REQUIRED, *required]))
     required += [WEBP] * (picture is not None)
     plain = material or Material()

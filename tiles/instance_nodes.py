@@ -35,6 +35,7 @@ _MODEL_STEP = 2.0**-14
 """Grid of a model's own positions: a sixteenth of a millimetre, times the scale of an instance."""
 _MOST_STEPS = 2**23
 _KEPT_MODELS = 256
+_MOST_FEATURES = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +55,38 @@ class Instances:
 
 @dataclass(frozen=True, slots=True)
 class InstanceNodes:
-    """``nodes``, the ``meshes`` they show (counted from the first), and how far any point may lie from where it should."""
+    """``nodes``, the ``meshes`` they show (counted from the first), and how far any point may lie from where it should.
+
+    ``step_m`` is the widest step of their places; 0 where these are float32.
+    """
 
     nodes: list[Json]
     meshes: list[Json]
     error_m: float
+    step_m: float
 
 
 def instance_nodes(binary: BinaryChunk, groups: Sequence[Instances], feature_count: int, first_mesh: int = 0) -> InstanceNodes:
     """Append what ``groups`` (those without any instance are passed over) are drawn by to ``binary``; return their nodes and meshes.
 
-    Meshes show material 0. Numbers are multiples of steps that are powers of two: meshopt leaves little of them.
+    Meshes show material 0. Numbers are multiples of steps that are powers of two: meshopt leaves little of them. ValueError for more
+    features than 16 bits can name.
     """
+    if feature_count > _MOST_FEATURES:
+        raise ValueError(f"{feature_count} features are more than 16 bits can name")
     shown = [group for group in groups if len(group.feature)]
     stored = _Stored(binary)
-    nodes, meshes, error = list[Json](), list[Json](), 0.0
+    nodes, meshes, error, step = list[Json](), list[Json](), 0.0, 0.0
     for group in shown:
-        attributes, rounding_m = stored.attributes(group)
+        attributes, rounding_m, step_m = stored.attributes(group)
         extensions: Json = {
             "EXT_mesh_gpu_instancing": {"attributes": attributes},
             "EXT_instance_features": {"featureIds": [{"featureCount": feature_count, "attribute": 0, "propertyTable": 0}]},
         }
         nodes.append({"mesh": first_mesh + len(meshes), "extensions": extensions})
         meshes.append({"primitives": [_primitive(binary, group.model)]})
-        error = max(error, rounding_m)
-    return InstanceNodes(nodes, meshes, error)
+        error, step = max(error, rounding_m), max(step, step_m)
+    return InstanceNodes(nodes, meshes, error, step)
 
 
 class _Stored:
@@ -86,31 +94,32 @@ class _Stored:
 
     def __init__(self, binary: BinaryChunk) -> None:
         self._binary = binary
-        self._vectors: dict[int, tuple[int, float]] = {}
+        self._vectors: dict[int, tuple[int, float, float]] = {}
         self._features: dict[int, int] = {}
 
-    def attributes(self, group: Instances) -> tuple[Json, float]:
-        """Return the attributes of ``group`` and how far a point of it may lie from where it should, metres."""
+    def attributes(self, group: Instances) -> tuple[Json, float, float]:
+        """Return the attributes of ``group``, how far a point of it may lie from where it should, and the step of places, metres."""
         model = _stored_model(group.model, compress=self._binary.compress)
         reach, of_model = _reaches(group.scale, model.extent, model.off)
-        place, place_error = self._vector(group.translation, _PLACE_STEP_M)
-        turn, turn_error = self._vector(group.rotation, _turn_step(reach))
-        size, size_error = self._vector(group.scale, _SIZE_STEP_M, least=_SIZE_STEP_M)
+        place, place_error, place_step = self._vector(group.translation, _PLACE_STEP_M)
+        turn, turn_error, _ = self._vector(group.rotation, _turn_step(reach))
+        size, size_error, _ = self._vector(group.scale, _SIZE_STEP_M, least=_SIZE_STEP_M)
         told: Json = {"TRANSLATION": place, "ROTATION": turn, "SCALE": size, "_FEATURE_ID_0": self._feature(group.feature)}
-        return told, place_error + _TURNED * turn_error * reach + size_error * float(model.extent.max()) + of_model
+        error = place_error + _TURNED * turn_error * reach + size_error * float(model.extent.max()) + of_model
+        return told, error, place_step
 
-    def _vector(self, values: NDArray[np.float64], step: float, least: float = -np.inf) -> tuple[int, float]:
-        """Return the accessor of ``values`` (n, k), in multiples of ``step`` where that reaches, and how long a vector rounding adds."""
+    def _vector(self, values: NDArray[np.float64], step: float, least: float = -np.inf) -> tuple[int, float, float]:
+        """Return the accessor of ``values`` (n, k), how long a vector rounding adds, and ``step`` where its multiples reach, else 0."""
         if id(values) in self._vectors:
             return self._vectors[id(values)]
         rounded = np.empty(values.shape, np.float32)
         if _round(values.ravel(), step, least, rounded.ravel()) < _MOST_STEPS * step:
             view, error = self._binary.wide(rounded, step), step / 2
         else:
-            rounded = values.astype(np.float32)
+            rounded, step = values.astype(np.float32), 0.0
             view, error = self._binary.vertices(rounded), float(np.spacing(np.abs(rounded).max())) / 2
         kind = f"VEC{values.shape[1]}"
-        stored = self._binary.accessor(view, FLOAT, kind, len(values)), error * float(np.sqrt(values.shape[1]))
+        stored = self._binary.accessor(view, FLOAT, kind, len(values)), error * float(np.sqrt(values.shape[1])), step
         self._vectors[id(values)] = stored
         return stored
 

@@ -32,4 +32,4 @@ def write_instances(
         "extensions": {"EXT_structural_metadata": structural_metadata(binary, metadata, table, has_surfaces=False)},
     }
     document |= {"accessors": binary.accessors, "bufferViews": binary.views, "buffers": binary.buffers()}
-    return Glb(container(orjson.dumps(document), bytes(binary.data)), shown.error_m)
+    return Glb(container(orjson.dumps(document), bytes(binary.data)), shown.error_m, shown.step_m)

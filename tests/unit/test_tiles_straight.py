@@ -9,15 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tile_features import GEOCENTRIC, PIPE, SEPARATION_M, features, numbers, texts, to_geocentric
+from tiles.binary_chunk import BinaryChunk, stored_triangles
 from tiles.build import BuildOptions, TilesetTarget, build_tileset
 from tiles.checker import check_glb
 from tiles.columns import Column, FeatureColumns
 from tiles.content import Drawing
 from tiles.glb import Encoding
+from tiles.instance_nodes import instance_nodes
 from tiles.memory_store import MemoryStore
 from tiles.mesh.batch import LeftOut
 from tiles.mesh.pipe_section import Pipes, ZReference, outlines
 from tiles.mesh.profile import Shape
+from tiles.meshopt import MeshoptError
 from tiles.metadata import metadata_class
 from tiles.recipes import Tube
 from tiles.source import Source, make_source
@@ -43,6 +46,21 @@ def survey(lines: list[Line], size_mm: list[float | tuple[float, float]]) -> Fea
 
 def ready(run: FeatureColumns) -> Source:
     return make_source(run, PIPE, METADATA)
+
+
+def test_a_content_of_instances_says_the_step_of_their_places_and_cannot_name_more_features_than_16_bits() -> None:
+    drawn = Drawing(METADATA, to_geocentric, Encoding()).finest(ready(survey([[(0, 0, 0), (9, 0, 0)]], [300.0])), np.arange(1))
+    assert drawn.accuracy["quantization_step_m"] == 2.0**-9
+    assert drawn.accuracy["position_error_m"] >= 2.0**-9 * np.sqrt(3) / 2
+    with pytest.raises(ValueError, match="65537 features"):
+        instance_nodes(BinaryChunk(compress=True), [], 65_537)
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_a_vertex_without_a_16_bit_index_is_refused(compress: bool) -> None:
+    assert stored_triangles(np.array([[0, 1, 65_534]], np.uint32), compress=compress).count == 3
+    with pytest.raises(MeshoptError, match="65535"):
+        stored_triangles(np.array([[0, 1, 65_535]], np.uint32), compress=compress)
 
 
 def decoded(source: Source, *, meshopt: bool = True) -> tuple[np.ndarray, float]:
