@@ -138,7 +138,7 @@ def _frame(address: TileAddress, storage_srid: int) -> TileFrame | None:
 
 
 def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
-    """Return the statement of a tile that draws features one by one: (commit, record of a feature) as ``fetch_records`` takes them.
+    """Return the statement of a tile that draws features one by one: (commit, record of a feature) as ``fetched_records`` takes them.
 
     A record is (fid, is_drawn, geometry, properties …): twin/mvt/features.py. Where there are more than the cap it reads one more, so that
     the caller knows; of so many at ``most`` it takes the largest. What was published is valid, and is sent as it is; a large geometry
@@ -234,10 +234,10 @@ def _sent(
 
 def _records(dataset: int, names: tuple[str, ...], as_text: frozenset[str], geometry: sql.Composable, rows: sql.Composable) -> sql.Composed:
     told = [sql.SQL(", {}::text" if name in as_text else ", {}").format(sql.Identifier(name)) for name in names]
-    # joined to the dataset, whose commit comes even where no feature does
+    # Joined to the dataset, whose commit comes even where no feature does. The capital: a field called as the row would hide it.
     return sql.SQL(
-        "SELECT dataset.current_commit, feature FROM catalog.dataset LEFT JOIN (SELECT fid, {geometry}{told} FROM ({rows}) AS chosen)"
-        " AS feature ON true WHERE dataset.id = {dataset}"
+        'SELECT dataset.current_commit, "Feature" FROM catalog.dataset LEFT JOIN (SELECT fid, {geometry}{told} FROM ({rows}) AS chosen)'
+        ' AS "Feature" ON true WHERE dataset.id = {dataset}'
     ).format(geometry=geometry, told=sql.Composed(told), rows=rows, dataset=sql.Literal(dataset))
 
 
@@ -297,7 +297,7 @@ def framed(collection: Collection, rows: sql.Composable, parameters: Parameters)
 
 
 def drawn_tile(row: tuple[Any, ...]) -> DrawnTile:
-    """Return what the one row of the statement of a tile of cells says."""
+    """Return what a row (commit, bytes or None, rows) says."""
     commit, content, rows = row
     return DrawnTile(commit, bytes(content or b""), rows)
 
