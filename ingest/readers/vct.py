@@ -96,8 +96,8 @@ class VctLayer:
 
     def __init__(self, name: str, layer: Layer, text: VctText, crs: str | None, limits: Limits, *, swapped: bool) -> None:
         self._layer, self._text, self._limits, self._swapped = layer, text, limits, swapped
-        notes = (Text(zh="X 为北坐标", en="X is northing"),) if swapped else ()
-        notes += _contradictions(text)
+        axes = (Text(zh="X 为北坐标", en="X is northing"),) if swapped else ()
+        notes = (*axes, *_contradictions(text))
         self.source = SourceLayer(name, _columns(layer), crs, encoding=text.encoding, notes=notes, axes_in_order=True)
 
     def batches(self) -> Iterator[SourceBatch]:
@@ -169,7 +169,8 @@ def _contradictions(text: VctText) -> tuple[Text, ...]:
     named, figured = _named(text), _figured(text)
     if named is None or not figured or named in figured:
         return ()
-    return (Text(zh=f"名称为 {named}，椭球参数为 {figured[0]}，按名称", en=f"called {named} with the ellipsoid of {figured[0]}: the name counts"),)
+    other = figured[0]
+    return (Text(zh=f"名称为 {named}，椭球参数为 {other}，按名称", en=f"called {named} with the ellipsoid of {other}: the name counts"),)
 
 
 def _gauss_kruger(datum: str, text: VctText) -> str | None:
