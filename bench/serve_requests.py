@@ -33,7 +33,7 @@ from bench.stage import Stage
 UNIT, ROUNDS, TURN_CPU_S = "CPU ms/request", 3, 0.8
 OURS, REGION, BOUND, REGION_BOUND = "citytwin", "citytwin, 5M rows", "pgbench", "pgbench, 5M rows"
 _IDLE_WITHIN_S, _LOOKED_AT_S, _IDLE_SHARE = 90.0, 3.0, 0.06
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 """So long one tile of pipes is waited for that a peer may take minutes over."""
 _OF_PIPES = ("bbox500", "mvt_z14")
 _FIRST, _MOST = CONNECTIONS, 6000
