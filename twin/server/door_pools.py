@@ -44,14 +44,19 @@ class DoorPools:
     async def opened(self) -> AsyncIterator[None]:
         """Have them open for the block."""
         async with AsyncExitStack() as stack:
-            for load_compiled_code in (feature_records.stand_ready, layer.ready):  # before anybody asks: it would hold everybody up
-                await asyncio.to_thread(load_compiled_code)
+            await asyncio.to_thread(load_compiled_code)
             for pool in (self.quick, self.dear, self.tiles):
                 stack.push_async_callback(pool.close)
                 await pool.open()
             stack.push_async_callback(asyncio.to_thread, self.exports.close)
             await asyncio.to_thread(self.exports.open)
             yield
+
+
+def load_compiled_code() -> None:
+    """Load what answers are written by, before anybody asks; the first time on a machine it is compiled, and kept on its disk."""
+    feature_records.stand_ready()
+    layer.ready()
 
 
 def door_pools(database_url: str) -> DoorPools:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from twin.errors import BadRequestError, UnavailableError
 from twin.server.app import create_app
 from twin.server.city import City, open_city
+from twin.server.door_pools import load_compiled_code
 from twin.server.events import EventHub
 from twin.server.kept_process import end_with_parent, kept_processes
 from twin.server.settings import Settings
@@ -58,6 +59,7 @@ def serve_inherited(settings: Settings, descriptor: int) -> int:
 def run_server(city: City, listener: socket.socket, terminal: Terminal) -> None:
     """Serve an opened city on ``listener`` until told to stop, with a worker that builds what is missing."""
     with worker_process(city.settings):
+        load_compiled_code()  # it is no word of being ready that a minute of compiling follows
         _say_ready(city, listener, terminal)
         _run_web(city, listener)
 
@@ -70,6 +72,7 @@ def _run_processes(city: City, listener: socket.socket, terminal: Terminal, coun
     with tempfile.TemporaryDirectory(prefix="twin-metrics-") as counts, worker_process(city.settings):
         environment = _environment(city.settings) | {_METRICS_FOLDER: counts, _WEB_PROCESSES: str(count)}
         grace_s = GRACE_S + _CLOSING_S
+        load_compiled_code()  # or each of them would compile the same
         with kept_processes("web process", command, environment, grace_s=grace_s, count=count, descriptors=(listener.fileno(),)):
             _say_ready(city, listener, terminal)
             told.wait()
