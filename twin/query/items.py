@@ -26,6 +26,8 @@ from twin.query.rows import STANDING_COMMIT, MeantRows, meant_rows, rows_text, s
 
 _MOST_KEPT = 2_000
 """Characters of conditions whose statement is kept: longer ones are filters that nobody asks again, and would fill the memory."""
+_PLACE = sql.Identifier("Place")
+"""A row's number on its page; no field has a capital in its name."""
 _MOST_ON_LOOP = 1 << 19
 """Bytes of records that are written while others wait: about three milliseconds."""
 
@@ -84,13 +86,14 @@ def _page_text(rows: MeantRows, query: FeatureQuery, *, is_whole: bool) -> sql.C
     back = query.boundary is not None and query.boundary.back
     return _once(
         sql.SQL(
-            "SELECT {commit}, coalesce(string_agg({record}, ''::bytea{turned}) FILTER (WHERE place <= {limit}), ''),"
-            " count(*), {matched}, max(fid) FILTER (WHERE place = 1), max(fid) FILTER (WHERE place = {limit}){keys}"
-            " FROM (SELECT row_number() OVER () AS place, * FROM ({page}) AS wanted) AS numbered"
+            "SELECT {commit}, coalesce(string_agg({record}, ''::bytea{turned}) FILTER (WHERE {place} <= {limit}), ''),"
+            " count(*), {matched}, max(fid) FILTER (WHERE {place} = 1), max(fid) FILTER (WHERE {place} = {limit}){keys}"
+            " FROM (SELECT row_number() OVER () AS {place}, * FROM ({page}) AS wanted) AS numbered"
         ).format(
             commit=_commit(query.collection),
             record=record(geometry_in(query.crs, query.collection.stored) if query.with_geometry else None, query.wanted_properties),
-            turned=sql.SQL(" ORDER BY place DESC") if back else sql.SQL(""),
+            turned=sql.SQL(" ORDER BY {} DESC").format(_PLACE) if back else sql.SQL(""),
+            place=_PLACE,
             limit=sql.Literal(query.limit),
             matched=_matched(query.collection, rows.at) if is_whole else sql.SQL("NULL::bigint"),
             keys=_key_values(keys, query.limit),
@@ -202,7 +205,7 @@ def _key_values(keys: tuple[str, ...], limit: int) -> sql.Composable:
     if not keys:
         return sql.SQL("")
     array = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join([sql.SQL("to_jsonb({}) #>> '{{}}'").format(sql.Identifier(k)) for k in keys]))
-    return sql.SQL(", max({0}) FILTER (WHERE place = 1), max({0}) FILTER (WHERE place = {1})").format(array, sql.Literal(limit))
+    return sql.SQL(", max({0}) FILTER (WHERE {1} = 1), max({0}) FILTER (WHERE {1} = {2})").format(array, _PLACE, sql.Literal(limit))
 
 
 _REAL = sql.SQL(
