@@ -87,7 +87,17 @@ function pick(x, y) {
   const row = metadata.getPropertyTableData(0, id);
   const stored = metadata.tableAccessors[0].definition.properties; // of a column that the table lacks the reader makes zeros
   const values = Object.keys(stored).map((name) => [name, typeof row[name] === "bigint" ? Number(row[name]) : row[name]]);
-  return { class: metadata.getPropertyTableInfo(0).className, instanced: object.isInstancedMesh === true, row: Object.fromEntries(values) };
+  const instanced = object.isInstancedMesh === true;
+  return { class: metadata.getPropertyTableInfo(0).className, instanced, mixed: isMixed(object), row: Object.fromEntries(values) };
+}
+
+/** Whether the content that an object is part of draws instances and meshes. */
+function isMixed(object) {
+  let content = object;
+  while (content.parent !== tiles.group) content = content.parent;
+  const kinds = new Set();
+  content.traverse((part) => { if (part.isMesh) kinds.add(part.isInstancedMesh === true); });
+  return kinds.size === 2;
 }
 
 function instanceFeature(mesh, instance) {
