@@ -62,8 +62,10 @@ AROUND = [
 )
 def test_about_as_many_pages_are_made_at_once_as_there_are_processors_for_a_process(processors: int, processes: int, places: int) -> None:
     limits = page_limits(processors, processes, 8)
-    assert (limits.places, limits.standing, limits.places + limits.beside) == (places, places, 8)
+    assert (limits.places, limits.places + limits.beside) == (places, 8)
     assert limits.sudden > limits.standing
+    # Eight connections on which one page is asked for after the other (the bench, a map) were refused where as many waited as were made.
+    assert limits.places + limits.standing >= 8
 
 
 class Door:

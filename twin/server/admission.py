@@ -25,6 +25,8 @@ from twin.server.waiting_line import LineLimits, Place, WaitingLine
 
 _FEWEST, _MOST = 2, 6
 """Pages at work in one process: the others of its eight connections are for those who are at work for long."""
+_STANDING = 12
+"""Pages that may wait all the time: a map or a script asks for eight at once, one after the other, and is never refused for that."""
 _PAGE = re.compile(r"/ogc/collections/[^/]+/items(?:/[^/]+)?/?")
 _FORM = re.compile(rb"(?:^|&)(?:f|%66)=([^&]*)")
 _COUNTED = re.compile(rb"(?:^|&)resulttype=hits(?:&|$)", re.IGNORECASE)
@@ -37,7 +39,7 @@ def page_limits(processors: int, web_processes: int, connections: int) -> LineLi
     the ``connections`` for each place besides.
     """
     places = max(_FEWEST, min(_MOST, processors // web_processes + 1))
-    return LineLimits(places, standing=places, sudden=32, sudden_s=0.03, long_s=0.25, beside=max(0, connections - places))
+    return LineLimits(places, standing=_STANDING, sudden=32, sudden_s=0.03, long_s=0.25, beside=max(0, connections - places))
 
 
 class Admission:
