@@ -25,7 +25,7 @@ from twin.server.waiting_line import LineLimits, Place, WaitingLine
 
 _FEWEST, _MOST = 2, 6
 """Pages at work in one process: the others of its eight connections are for those who are at work for long."""
-_STANDING = 12
+_STANDING = 6
 """Pages that may wait all the time: a map or a script asks for eight at once, one after the other, and is never refused for that."""
 _PAGE = re.compile(r"/ogc/collections/[^/]+/items(?:/[^/]+)?/?")
 _FORM = re.compile(rb"(?:^|&)(?:f|%66)=([^&]*)")
