@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from tiles.columns import Bytes, Offsets, Representations
 from tiles.kernel import kernel
-from tiles.wkb import EMPTY, OK, UNREADABLE, Squares, uint32
+from tiles.wkb import EMPTY, OK, UNREADABLE, Squares
+from twin.byte_numbers import uint32, uint64
 from twin.face_textures import COUNT_BYTES, LARGEST_SIDE, SIZE_AT, TEXTURE_BYTES, Wrap
 from twin.representation import MAGIC, MM_PER_M, TEXTURED_MAGIC, SurfaceType
 
@@ -98,7 +99,7 @@ def _int32(data: Bytes, at: int) -> int:
 
 @kernel
 def _float64(data: Bytes, at: int, bits: NDArray[np.uint64]) -> float:
-    bits[0] = np.uint64(uint32(data, at)) | (np.uint64(uint32(data, at + 4)) << np.uint64(32))
+    bits[0] = uint64(data, at)
     return float(bits.view(np.float64)[0])
 
 

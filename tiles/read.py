@@ -14,6 +14,7 @@ from psycopg.pq.abc import PGresult
 from tiles.columns import Bytes, Column, FeatureColumns, NumberColumn, Representations, TextColumn, concatenate, offsets_of
 from tiles.kernel import kernel
 from tiles.selection import sliced
+from twin.byte_numbers import network_int32
 from twin.db import Connection, translated
 from twin.errors import TwinError
 from twin.model import FeatureType, FieldType, Principal
@@ -292,12 +293,6 @@ def _int16(raw: Bytes, at: int) -> int:
 
 
 @kernel
-def _int32(raw: Bytes, at: int) -> int:
-    value = int(np.int64(raw[at]) << 24 | np.int64(raw[at + 1]) << 16 | np.int64(raw[at + 2]) << 8 | np.int64(raw[at + 3]))
-    return value - 4_294_967_296 if value >= 2_147_483_648 else value
-
-
-@kernel
 def _count_rows(raw: Bytes, start: int, columns: int) -> int:
     """Return the number of rows from ``start`` on, -1 when a row is malformed."""
     at, rows = start, 0
@@ -311,7 +306,7 @@ def _count_rows(raw: Bytes, start: int, columns: int) -> int:
         for _ in range(columns):
             if at + 4 > len(raw):
                 return -1
-            at += 4 + max(_int32(raw, at), 0)
+            at += 4 + max(network_int32(raw, at), 0)
         if at > len(raw):
             return -1
         rows += 1
@@ -324,7 +319,7 @@ def _find_values(raw: Bytes, start: int, starts: NDArray[np.int64], lengths: NDA
     for row in range(starts.shape[1]):
         at += 2
         for column in range(starts.shape[0]):
-            length = _int32(raw, at)
+            length = network_int32(raw, at)
             starts[column, row], lengths[column, row] = at + 4, length
             at += 4 + max(length, 0)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tiles.columns import Bytes, Offsets, Representations
 from tiles.face_bytes import float32, is_textured, is_whole, sizes, tail_at, uint16
 from tiles.kernel import kernel
-from tiles.wkb import uint32
+from twin.byte_numbers import uint32
 from twin.face_textures import COUNT_BYTES, SIZE_AT, TEXTURE_BYTES, Texture, textures_at
 from twin.representation import MM_PER_M
 

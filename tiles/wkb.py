@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tiles.columns import Bytes, Offsets
 from tiles.kernel import kernel
+from twin.byte_numbers import uint32, uint64
 
 OK, UNREADABLE, EMPTY = 0, 1, 2
 
@@ -52,12 +53,6 @@ def read_wkb(data: Bytes, offsets: Offsets) -> Geometries:
 
 
 @kernel
-def uint32(data: Bytes, at: int) -> int:
-    """Return the little-endian number of four bytes at ``at``."""
-    return int(data[at] | np.int64(data[at + 1]) << 8 | np.int64(data[at + 2]) << 16 | np.int64(data[at + 3]) << 24)
-
-
-@kernel
 def _header(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
     """Return (geometry type 1..6 or 0, ordinates per point, position after the header)."""
     if at + 5 > end or data[at] != 1:
@@ -82,7 +77,7 @@ def _read_ring(data: Bytes, at: int, end: int, count: int, dimensions: int, out:
         out[i, 2] = 0.0
         for d in range(min(dimensions, 3)):
             p = at + 8 * d
-            bits[0] = np.uint64(uint32(data, p)) | (np.uint64(uint32(data, p + 4)) << np.uint64(32))
+            bits[0] = uint64(data, p)
             if np.isfinite(number[0]):
                 out[i, d] = number[0]
             elif d < 2:

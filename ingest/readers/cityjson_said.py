@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from twin.json_values import write_integer
 from twin.kernel import kernel
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 _FACES = np.frombuffer(b'{"faces":[', dtype=np.uint8)
-_COMMA, _ZERO, _OPEN, _CLOSE, _CLOSE_OBJECT = (ord(c) for c in ",0[]}")
+_COMMA, _OPEN, _CLOSE, _CLOSE_OBJECT = (ord(c) for c in ",[]}")
 _DIGITS = 20
 
 
@@ -60,7 +61,7 @@ def _write_said(
             out = _write(content, out + 1, _FACES)
             face = found[m, 0]
             while face >= 0:
-                out = _write_number(content, out, face - first)
+                out = write_integer(content, out, face - first)
                 content[out] = _COMMA
                 out += 1
                 face = following[face]
@@ -78,15 +79,3 @@ def _write_said(
 def _write(content: Bytes, out: int, piece: Bytes) -> int:
     content[out : out + len(piece)] = piece
     return out + len(piece)
-
-
-@kernel
-def _write_number(content: Bytes, out: int, number: int) -> int:
-    power = 1
-    while power * 10 <= number:
-        power *= 10
-    while power:
-        content[out] = _ZERO + number // power % 10
-        out += 1
-        power //= 10
-    return out

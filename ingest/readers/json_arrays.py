@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.readers.json_surfaces import LEAST_BYTES, Plain, are_canonical, read_surfaces
+from twin.json_values import write_integer
 from twin.kernel import kernel
 
 Ints = npt.NDArray[np.int64]
@@ -163,7 +164,7 @@ def _cut_line(
         if after < 0:
             continue
         rest[out] = _COLON
-        out = _write(rest, out + 1, count - first)
+        out = write_integer(rest, out + 1, count - first)
         rest[out] = _SPACE
         out += 1
         at, found.arrays[count, _DEPTH] = (after, 0) if kind == SEMANTIC_SURFACES else _read(text, value, end, found)
@@ -221,19 +222,6 @@ def _after_colon(text: Bytes, at: int, end: int) -> int:
             return -1
         at += 1
     return -1
-
-
-@kernel
-def _write(rest: Bytes, out: int, number: int) -> int:
-    """Write a number in decimal and return where it ends."""
-    power = 1
-    while power * 10 <= number:
-        power *= 10
-    while power:
-        rest[out] = _ZERO + number // power % 10
-        out += 1
-        power //= 10
-    return out
 
 
 @kernel

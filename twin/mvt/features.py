@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from twin.byte_numbers import network_int32, network_int64
 from twin.kernel import kernel
 from twin.mvt.rings import Units
 from twin.mvt.shapes import NOTHING
@@ -31,13 +32,13 @@ def find_rows(rows: Bytes, fids: Units, are_drawn: npt.NDArray[np.bool_], starts
     """Find of each row its fid, whether it is drawn, and where its WKB begins and ends; its properties follow."""
     k = 0
     for row in range(fids.size):
-        columns, fids[row], size = _int32(rows, k), _int64(rows, k + 12), max(0, _int32(rows, k + 24))
+        columns, fids[row], size = network_int32(rows, k), network_int64(rows, k + 12), max(0, network_int32(rows, k + 24))
         are_drawn[row] = size > 0 and rows[k + 28] != 0
         k += 28 + size
         starts[row] = k + 8
-        k = ends[row] = starts[row] + max(0, _int32(rows, k + 4))
+        k = ends[row] = starts[row] + max(0, network_int32(rows, k + 4))
         for _ in range(_BEFORE_PROPERTIES, columns):
-            k += 8 + max(0, _int32(rows, k + 4))
+            k += 8 + max(0, network_int32(rows, k + 4))
 
 
 @kernel
@@ -57,7 +58,7 @@ def write_features(
             continue
         k, tagged = properties[row], 0
         for column in range(columns):
-            kind, size, k = _int32(rows, k), _int32(rows, k + 4), k + 8
+            kind, size, k = network_int32(rows, k), network_int32(rows, k + 4), k + 8
             if size < 0 or (kind == DOUBLE and not _is_finite(rows, k)):
                 k += max(size, 0)
                 continue
@@ -104,7 +105,7 @@ def write_values(rows: Bytes, places: Units, count: int, out: Bytes) -> int:
             out[to + 1], out[to + 2], out[to + 3] = 2, _TRUTH, rows[start]
             to += 4
         else:
-            whole = _int64(rows, start)
+            whole = network_int64(rows, start)
             plain = whole if whole >= 0 else zigzag(whole)
             out[to + 1], out[to + 2] = 1 + _length(plain), _UNSIGNED if whole >= 0 else _SIGNED
             to = write_varint(out, to + 3, plain)
@@ -151,17 +152,3 @@ def _length(number: int) -> int:
     while rest:
         rest, length = rest >> np.uint64(7), length + 1
     return length
-
-
-@kernel
-def _int32(rows: Bytes, k: int) -> int:
-    number = np.int64(rows[k]) << 24 | np.int64(rows[k + 1]) << 16 | np.int64(rows[k + 2]) << 8 | np.int64(rows[k + 3])
-    return int(number - (1 << 32) if number >> 31 else number)
-
-
-@kernel
-def _int64(rows: Bytes, k: int) -> int:
-    number = np.int64(0)
-    for place in range(k, k + 8):
-        number = number << 8 | np.int64(rows[place])
-    return int(number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from twin.byte_numbers import uint32, uint64
 from twin.kernel import kernel
 from twin.mvt.rings import FARTHEST, Units, tidied_line, tidied_ring, turn
 from twin.mvt.soundness import are_sound
@@ -98,19 +99,19 @@ def _read(
     ends[0] = 0
     count, parts, is_multi = 0, 1, kind > _MULTI
     if is_multi:
-        parts, k = _uint32(wkb, k), k + 4
+        parts, k = uint32(wkb, k), k + 4
         kind -= _MULTI
     for number in range(parts):
         if is_multi:
             _, size, k = _head(wkb, k)
         loops = 1
         if kind == POLYGON:
-            loops, k = _uint32(wkb, k), k + 4
+            loops, k = uint32(wkb, k), k + 4
         is_there = True
         for loop in range(loops):
             vertices = 1
             if kind != POINT:
-                vertices, k = _uint32(wkb, k), k + 4
+                vertices, k = uint32(wkb, k), k + 4
             start = end = ends[count]
             if is_there:
                 end = _snap(wkb, k, size, vertices - (kind == POLYGON), to_units, bits, x, y, start)
@@ -129,9 +130,9 @@ def _snap(wkb: Bytes, k: int, size: int, vertices: int, to_units: Map, bits: npt
     """Read vertices as whole units; return where they end, -1 where one is beyond all bounds."""
     number = bits.view(np.float64)
     for _ in range(vertices):
-        bits[0] = _uint64(wkb, k)
+        bits[0] = uint64(wkb, k)
         east = number[0]
-        bits[0] = _uint64(wkb, k + 8)
+        bits[0] = uint64(wkb, k + 8)
         north = number[0]
         placed_x = np.rint(to_units[0] * east + to_units[1] * north + to_units[2])
         placed_y = np.rint(to_units[3] * east + to_units[4] * north + to_units[5])
@@ -155,19 +156,9 @@ def _tidy(x: Units, y: Units, start: int, end: int, kind: int, is_hole: bool) ->
 @kernel
 def _head(wkb: Bytes, k: int) -> tuple[int, int, int]:
     """Return the type of EWKB, bytes of a vertex, and where what it is made of begins."""
-    code = _uint32(wkb, k + 1)
+    code = uint32(wkb, k + 1)
     size = 16 + (8 if code & _Z else 0) + (8 if code & _M else 0)
     return code & _FLAGS, size, k + (9 if code & _SRID else 5)
-
-
-@kernel
-def _uint32(wkb: Bytes, k: int) -> int:
-    return int(np.int64(wkb[k]) | np.int64(wkb[k + 1]) << 8 | np.int64(wkb[k + 2]) << 16 | np.int64(wkb[k + 3]) << 24)
-
-
-@kernel
-def _uint64(wkb: Bytes, k: int) -> np.uint64:
-    return np.uint64(_uint32(wkb, k)) | np.uint64(_uint32(wkb, k + 4)) << np.uint64(32)
 
 
 @kernel

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import orjson
 from psycopg import sql
 
+from twin.json_values import Bytes
 from twin.query.geojson_kernels import NO_ROOM, ROOM_A_BYTE, write_features
-from twin.query.json_values import Bytes
 
 _LEAST_BYTES = 4096
 

@@ -7,14 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from twin.kernel import kernel
-from twin.query.json_values import (
+from twin.byte_numbers import network_int32, network_int64, network_uint64, uint32, uint64
+from twin.json_values import (
     LONGEST_CHARACTER,
     LONGEST_NUMBER,
     NULL,
     Bytes,
-    bits_at,
-    integer_at,
     write_boolean,
     write_bytes,
     write_date,
@@ -24,6 +22,7 @@ from twin.query.json_values import (
     write_text,
     write_time,
 )
+from twin.kernel import kernel
 from twin.shortest_decimal import WHOLE, shortest_decimal
 
 NO_ROOM, UNKNOWN = -1, -2
@@ -65,10 +64,10 @@ def write_features(
             out[at] = _COMMA
             at += 1
         at = write_bytes(out, at, head)
-        at = write_integer(out, at, integer_at(rows, k + 12, 8))
+        at = write_integer(out, at, network_int64(rows, k + 12))
         at = write_bytes(out, at, beside)
-        columns, k = integer_at(rows, k, 4), k + 20
-        length, k = integer_at(rows, k + 4, 4), k + 8
+        columns, k = network_int32(rows, k), k + 20
+        length, k = network_int32(rows, k + 4), k + 8
         if length < 0:
             at = write_bytes(out, at, NULL)
         else:
@@ -80,7 +79,7 @@ def write_features(
             k += length
         for column in range(columns - 2):
             at = write_bytes(out, at, names[name_ends[column] : name_ends[column + 1]])
-            kind, length, k = integer_at(rows, k, 4), integer_at(rows, k + 4, 4), k + 8
+            kind, length, k = network_int32(rows, k), network_int32(rows, k + 4), k + 8
             if at + LONGEST_NUMBER + LONGEST_CHARACTER * max(length, 0) + names.size + _ROOM > out.size:
                 return NO_ROOM
             at = _write_value(out, at, rows, k, kind, length)
@@ -98,22 +97,22 @@ def _write_value(out: Bytes, at: int, rows: Bytes, k: int, kind: int, length: in
     if kind == _TEXT:
         return write_text(out, at, rows, k, k + length)
     if kind == _BIGINT:
-        return write_integer(out, at, integer_at(rows, k, 8))
+        return write_integer(out, at, network_int64(rows, k))
     if kind == _DOUBLE:
-        return write_real(out, at, bits_at(rows, k))
+        return write_real(out, at, network_uint64(rows, k))
     if kind == _BOOLEAN:
         return write_boolean(out, at, rows[k])
     if kind == _DATE:
-        return write_date(out, at, integer_at(rows, k, 4))
+        return write_date(out, at, network_int32(rows, k))
     if kind == _TIME:
-        return write_time(out, at, integer_at(rows, k, 8))
+        return write_time(out, at, network_int64(rows, k))
     return UNKNOWN
 
 
 @kernel
 def _write_geometry(out: Bytes, at: int, wkb: Bytes, k: int, decimals: int) -> int:
     """Write the geometry of ISO WKB, little endian; UNKNOWN for collections, curves and measures, which no feature has."""
-    code = _count(wkb, k + 1)
+    code = uint32(wkb, k + 1)
     kind, size = code % 1000, 3 if code // 1000 == 1 else 2
     if code >= 2000 or not _POINT_TYPE <= kind <= _MULTI + _POLYGON:
         return UNKNOWN
@@ -121,7 +120,7 @@ def _write_geometry(out: Bytes, at: int, wkb: Bytes, k: int, decimals: int) -> i
     if kind <= _POLYGON:
         at, _ = _write_part(out, at, wkb, k + 5, kind, size, decimals)
     else:
-        parts, k = _count(wkb, k + 5), k + 9
+        parts, k = uint32(wkb, k + 5), k + 9
         out[at] = _OPEN
         at += 1
         for part in range(parts):
@@ -145,7 +144,7 @@ def _write_part(out: Bytes, at: int, wkb: Bytes, k: int, kind: int, size: int, d
         return _write_position(out, at, wkb, k, size, decimals), k + 8 * size
     if kind == _LINE:
         return _write_line(out, at, wkb, k, size, decimals)
-    rings, k = _count(wkb, k), k + 4
+    rings, k = uint32(wkb, k), k + 4
     out[at] = _OPEN
     at += 1
     for ring in range(rings):
@@ -159,7 +158,7 @@ def _write_part(out: Bytes, at: int, wkb: Bytes, k: int, kind: int, size: int, d
 
 @kernel
 def _write_line(out: Bytes, at: int, wkb: Bytes, k: int, size: int, decimals: int) -> tuple[int, int]:
-    positions, k = _count(wkb, k), k + 4
+    positions, k = uint32(wkb, k), k + 4
     out[at] = _OPEN
     at += 1
     for position in range(positions):
@@ -241,21 +240,5 @@ def _power_of_ten(exponent: int) -> np.uint64:
 
 
 @kernel
-def _count(wkb: Bytes, k: int) -> int:
-    number = np.int64(0)
-    for j in range(k + 3, k - 1, -1):
-        number = number * 256 + np.int64(wkb[j])
-    return number  # type: ignore[return-value]  # in a kernel it is one
-
-
-@kernel
-def _bits(wkb: Bytes, k: int) -> np.uint64:
-    bits = np.uint64(0)
-    for j in range(k + 7, k - 1, -1):
-        bits = (bits << np.uint64(8)) | np.uint64(wkb[j])
-    return bits
-
-
-@kernel
 def _double(wkb: Bytes, k: int) -> float:
-    return np.uint64(_bits(wkb, k)).view(np.float64)
+    return np.uint64(uint64(wkb, k)).view(np.float64)

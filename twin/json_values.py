@@ -42,24 +42,6 @@ _LEAST_FIXED, _MOST_FIXED = -4, 15
 
 
 @kernel
-def integer_at(given: Bytes, at: int, length: int) -> int:
-    """Return a signed integer of ``length`` bytes."""
-    number = np.int64(given[at]) - (256 if given[at] > 127 else 0)
-    for k in range(at + 1, at + length):
-        number = number * 256 + np.int64(given[k])
-    return number  # type: ignore[return-value]  # in a kernel it is one
-
-
-@kernel
-def bits_at(given: Bytes, at: int) -> np.uint64:
-    """Return the bits of a double."""
-    bits = np.uint64(0)
-    for k in range(at, at + 8):
-        bits = (bits << np.uint64(8)) | np.uint64(given[k])
-    return bits
-
-
-@kernel
 def write_bytes(out: Bytes, at: int, text: Bytes) -> int:
     """Write bytes as they are."""
     copy_bytes(out, at, text, 0, text.size)
