@@ -19,6 +19,9 @@ has_postgis() {
 
 has_font_for_chinese() { compgen -G '/usr/share/fonts/*/*/*CJK*' >/dev/null || compgen -G "$HOME/.local/share/fonts/*CJK*" >/dev/null; }
 
+# The first Debian whose QGIS asks what its tests want asked is 13; older ones skip them.
+has_qgis_of_today() { (. /etc/os-release && [[ ${ID-} == debian && ${VERSION_ID:-0} -ge 13 ]]); }
+
 list_missing_for_python() {
   local python version
   if ! python=$(find_python); then
@@ -43,6 +46,8 @@ list_missing() {
   if [[ $purpose == test ]]; then
     command -v chromium >/dev/null || missing+=(chromium)
     command -v pdftotext >/dev/null || missing+=(poppler-utils) # another reader of the acceptance sheets
+    command -v ogr2ogr >/dev/null || missing+=(gdal-bin)        # a client of every door, and who writes files for the readers
+    ! has_qgis_of_today || [[ -e /usr/share/doc/python3-qgis ]] || missing+=(python3-qgis)
   fi
 }
 
