@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def _build(city: City, slug: str) -> dict[str, float]:
     if not isinstance(city.store, FolderStore):
         raise TypeError("the tiles of the bench are files")
     folder = city.store.folder / "tiles" / slug
-    shutil.rmtree(folder, ignore_errors=True)
+    _move_aside(folder, city.settings.data_dir)
     feature_type = city.catalogue.feature_type(dataset.feature_type)
     started = time.perf_counter()
     summary = build_dataset_tileset(city, dataset, feature_type, revision, lambda *_: None, anew=True)
@@ -85,6 +85,16 @@ def _build(city: City, slug: str) -> dict[str, float]:
         "inner_bytes": sizes["inner"],
         "contents": sizes["contents"],
     }
+
+
+def _move_aside(folder: Path, to: Path) -> None:
+    """Take away what an earlier round built; it is deleted with the stage.
+
+    For half a minute ext4 does not use a deleted file's inode again and looks past it whenever it makes a file there: right after thousands
+    of files were deleted a new one takes 0.3 to 0.9 ms of CPU instead of 0.02, and a build would pay for the end of the one before.
+    """
+    if folder.exists():
+        folder.rename(tempfile.mkdtemp(prefix="built-before-", dir=to))
 
 
 def _sizes(folder: Path, tileset: Path) -> Counter[str]:
