@@ -23,6 +23,9 @@ _UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 0x1
 _NESTED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 """What is called so is never read for its own sake: a broken one is missed by who shows it."""
+OTHER_ARCHIVES = (b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\xfd7zXZ\x00")
+"""What archives and compressed files that are not read here begin with."""
+_TAR_AT, _TAR = 257, b"ustar"
 _CLUTTER = ("__MACOSX", ".DS_Store", "Thumbs.db")
 UNREADABLE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError)
 
@@ -109,7 +112,7 @@ class Archive:
             seen.add(name.casefold())
             if not info.is_dir() and not any(c in PurePosixPath(name).parts for c in _CLUTTER):
                 if name.casefold().endswith(_NESTED):
-                    raise rejected("zip-nested", f"{name} is an archive in the archive.", f"压缩包内含压缩包 {name}。")
+                    raise nested_refusal(name)
                 entries[name] = info
         return entries
 
@@ -137,6 +140,16 @@ class _Counted(io.RawIOBase):
         _check_total(self._total, self._limits, self._compressed, self._limits.unpacked_bytes, "zip-bomb")
         view[: len(content)] = content
         return len(content)
+
+
+def is_other_archive(head: bytes) -> bool:
+    """Return whether a file is an archive of a kind that is not read here."""
+    return head.startswith(OTHER_ARCHIVES) or head[_TAR_AT:].startswith(_TAR)
+
+
+def nested_refusal(name: str) -> TwinError:
+    """Return the error of an archive that holds another one."""
+    return rejected("zip-nested", f"{name} is an archive in the archive: hand it in by itself.", f"压缩包内含压缩包 {name}：请单独提交。")
 
 
 def entry_name(info: zipfile.ZipInfo) -> str:

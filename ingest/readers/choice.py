@@ -9,7 +9,7 @@ from types import ModuleType
 
 from ingest.protocol import ReadRequest
 from ingest.readers import filegdb, mapinfo, mesh_model, osgb, raster, shapefile, tiles3d, workbook
-from ingest.readers.archive import Archive, read_gzip
+from ingest.readers.archive import OTHER_ARCHIVES, Archive, is_other_archive, nested_refusal, read_gzip
 from ingest.readers.archived_tables import open_tables
 from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
@@ -97,7 +97,8 @@ def _archived(archive: Archive, request: ReadRequest) -> Reader:
     if together is not None or len(known) > 1:
         raise _several([*sorted(members)[:3], *(entry.name for _, entry in known[:7])])
     if not known:
-        raise _unknown()
+        nested = next((entry for entry in entries if entry.head.startswith((*_ZIP, *OTHER_ARCHIVES))), None)
+        raise _unknown() if nested is None else nested_refusal(nested.name)
     kind, entry = known[0]
     return kind.open(entry)
 
@@ -214,6 +215,14 @@ def _refuse_dwg(_content: Content) -> Reader:
     )
 
 
+def _refuse_archive(_content: Content) -> Reader:
+    raise unsupported(
+        "RAR, 7z and tar archives are not read: unpack this one and hand its files in as a ZIP.",
+        "不支持 RAR、7z、tar 压缩包：请解压后压缩为 ZIP 再提交。",
+        "archive-unsupported",
+    )
+
+
 def _refuse_dtd(_content: Content) -> Reader:
     raise rejected(
         "xml-dtd-forbidden", "The XML has a document type declaration, which is not read here.", "XML 含文档类型声明(DOCTYPE)，不予读取。"
@@ -251,6 +260,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: c.text_head[:1] in (b"{", b"\x1e"), _json, beside=picture_folders),
     Kind(lambda c: is_ifc(c.head), _ifc, modules=("ingest.readers.ifc",)),
     Kind(lambda c: is_dwg(c.head), _refuse_dwg),
+    Kind(lambda c: c.archive is None and is_other_archive(c.head), _refuse_archive),
     Kind(lambda c: is_dxf(c.head), _dxf, modules=("ingest.readers.dxf",)),
     Kind(lambda c: has_dtd(c.head), _refuse_dtd),
     Kind(lambda c: _is_kml(c.root), _kml, modules=("ingest.readers.kml",)),

@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from ingest.gdal_policy import MemoryFile
 from ingest.protocol import ReadRequest
-from ingest.readers.ogr import OgrFile, OgrSource
+from ingest.readers.ogr import OgrFile, OgrSource, named_path
 from ingest.readers.source import FeatureReader
 from ingest.readers.xml_root import XmlRoot
 from ingest.refusals import rejected
@@ -48,8 +48,8 @@ def open_gml(name: str, content: Path | bytes, request: ReadRequest) -> FeatureR
             f"The file names several reference systems ({listed}): have it put right, or declare the one that holds with --crs.",
             f"文件中混用多个坐标参考系({listed})：请更正，或用 --crs 声明实际采用的一个。",
         )
-    memory = (MemoryFile("features.gml", content),) if isinstance(content, bytes) else ()
-    path = memory[0].path if memory else str(content)
+    memory: tuple[MemoryFile, ...] = (MemoryFile("features.gml", content),) if isinstance(content, bytes) else ()
+    path = memory[0].path if isinstance(content, bytes) else named_path(content)
     return OgrFile("GML", [OgrSource("GML", path, memory, name, options=_OPTIONS, without=_ENVELOPE)], request.limits)
 
 

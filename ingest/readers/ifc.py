@@ -40,6 +40,13 @@ _MOST_SETS = 400
 Row = Mapping[str, object]
 
 
+def _model(source: Path | bytes) -> ifcopenshell.file:
+    """Return the model in a file, whose name IfcOpenShell would else guess the format by, or out of an archive."""
+    if isinstance(source, Path):
+        return ifcopenshell.open(str(source), ".ifc")
+    return ifcopenshell.file.from_string(source.decode())
+
+
 class Ifc:
     """One building model."""
 
@@ -50,7 +57,7 @@ class Ifc:
         if not is_complete(source):
             raise rejected("unreadable", "The IFC file breaks off before its end.", "IFC 文件不完整。")
         try:
-            self._model = ifcopenshell.open(str(source)) if isinstance(source, Path) else ifcopenshell.file.from_string(source.decode())
+            self._model = _model(source)
         except (ifcopenshell.Error, OSError, UnicodeDecodeError, RuntimeError) as error:
             raise rejected("unreadable", f"The IFC file cannot be read: {error}"[:300], "IFC 文件无法读取。") from error
         self._placement = placement_of(self._model, declared=request.crs is not None)

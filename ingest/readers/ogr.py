@@ -13,6 +13,7 @@ import orjson
 import pyarrow as pa
 import pyogrio
 import pyproj
+from pyogrio.util import vsi_path
 
 from ingest.gdal_policy import MemoryFile, only
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
@@ -127,9 +128,15 @@ class OgrLayer:
 
 def open_alone(file_format: str, driver: str, name: str, content: Path | bytes, limits: Limits) -> OgrFile:
     """Return a format of one file, by path or out of an archive."""
-    memory = (MemoryFile(f"alone/{name}", content),) if isinstance(content, bytes) else ()
-    path = memory[0].path if memory else str(content)
+    memory: tuple[MemoryFile, ...] = (MemoryFile(f"alone/{name}", content),) if isinstance(content, bytes) else ()
+    path = memory[0].path if isinstance(content, bytes) else named_path(content)
     return OgrFile(file_format, [OgrSource(driver, path, memory, name, is_counted=driver in _COUNTED)], limits)
+
+
+def named_path(path: Path) -> str:
+    """Return the name by which pyogrio opens a file itself: it takes ``a.zip`` for an archive, ``a!b`` and ``a;b`` for other paths."""
+    plain = str(path)
+    return plain if vsi_path(plain) == plain else f"/vsisubfile/0,{plain}"
 
 
 def source_batch(

@@ -16,7 +16,7 @@ import pyogrio
 from ingest.gdal_policy import MemoryFile
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.layers import choose_layer
-from ingest.readers.ogr import source_batch
+from ingest.readers.ogr import named_path, source_batch
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.refusals import rejected
 from twin.errors import Text
@@ -41,7 +41,7 @@ class OsmPbf:
 
     def __init__(self, source: Path | bytes, limits: Limits) -> None:
         self._memory = MemoryFile("extract.osm.pbf", source) if isinstance(source, bytes) else None
-        self._path = str(source) if isinstance(source, Path) else "/vsimem/extract.osm.pbf"
+        self._path = named_path(source) if isinstance(source, Path) else "/vsimem/extract.osm.pbf"
         self._limits = limits
 
     def inspect(self) -> FileInfo:

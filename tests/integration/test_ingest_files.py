@@ -7,7 +7,6 @@ import gzip
 import json
 import shutil
 import sqlite3
-import subprocess
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ import sample_city
 from ingest.part_reading import PartReading
 from ingest.protocol import CoverageBlock, CoverageHeader, Limits, PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
 from ingest.set_rules.registry import DERIVED_RULES, SET_RULES
+from tests.ogr2ogr import ogr2ogr
 from tests.reading import inspect_file, read_file
 from tests.sample_city_reading import read_sheet
 from tests.workbooks import workbook
@@ -266,14 +266,6 @@ def geojson(path: Path, *geometries: object, crs: str | None = None, **propertie
         content["crs"] = {"type": "name", "properties": {"name": crs}}
     path.write_text(json.dumps(content, ensure_ascii=False))
     return path
-
-
-def ogr2ogr(target: Path, source: Path, *options: str) -> Path:
-    tool = shutil.which("ogr2ogr")
-    if tool is None:
-        pytest.skip("ogr2ogr is not installed")
-    subprocess.run([tool, str(target), str(source), *options], check=True, capture_output=True)
-    return target
 
 
 @pytest.mark.parametrize("encoding", ["GBK", "UTF-8", "BIG5"])

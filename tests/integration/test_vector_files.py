@@ -15,8 +15,9 @@ import shapely
 
 from ingest.part_reading import PartReading
 from ingest.protocol import PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
+from tests.ogr2ogr import ogr2ogr
 from tests.reading import read_file
-from tests.vector_layers import TYPES, ogr2ogr
+from tests.vector_layers import TYPES
 
 
 def read(

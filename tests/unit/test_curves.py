@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.readers.curves import TOLERANCE_M, arc, geometries_of_wkb
-from tests.vector_layers import Layer, ogr2ogr
+from tests.ogr2ogr import ogr2ogr
+from tests.vector_layers import Layer
 
 ANGLES = st.floats(-math.pi, math.pi)
 

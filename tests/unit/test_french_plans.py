@@ -11,6 +11,7 @@ from ingest.part_reading import PartReading
 from ingest.protocol import PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.reading import read_parts
+from tests.vector_layers import copied
 from twin.featuretypes.loader import load_feature_types
 
 TYPES = load_feature_types()
@@ -28,8 +29,8 @@ def read(path: Path, mapping: dict[str, str]) -> tuple[PartHeader, list[dict[str
     return header, [row for batch in batches if isinstance(batch, PartBatch) for row in batch.table.to_pylist()], end
 
 
-def test_zones_of_a_french_plan_are_classes_of_land_use(real_data: Path) -> None:
-    path = real_data / "planning-french-plu" / "gml" / "ZONE_URBA.gml"
+def test_zones_of_a_french_plan_are_classes_of_land_use(real_data: Path, tmp_path: Path) -> None:
+    path = copied(real_data / "planning-french-plu" / "gml" / "ZONE_URBA.gml", tmp_path)
     header, rows, end = read(path, {"gml_id": "plot_id", "INSEE": "plan_id"})
     assert "column 'TYPEZONE' holds codes of the zones of a French local plan (PLU), taken over as Land and sea use" in [
         f.message.en for f in header.findings

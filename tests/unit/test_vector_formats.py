@@ -18,7 +18,8 @@ import shapely
 from ingest import gdal_policy
 from ingest.protocol import Limits
 from ingest.readers.choice import sidecars
-from tests.vector_layers import Layer, inspected, ogr2ogr, refusal
+from tests.ogr2ogr import ogr2ogr
+from tests.vector_layers import Layer, copied, inspected, refusal
 
 SHAPES = [
     shapely.Polygon([(500000, 3500000, 3.5), (500100, 3500000, 3.5), (500100, 3500100, 4.25), (500000, 3500000, 3.5)]),
@@ -146,14 +147,14 @@ def test_gml_keeps_text_as_text(source: Path, tmp_path: Path, monkeypatch: pytes
     assert refusal(gml) == "unreadable"
 
 
-def test_gml_of_several_reference_systems_is_refused_unless_one_is_declared(real_data: Path) -> None:
-    plan = real_data / "planning-xplanung" / "bp_plan.gml"
+def test_gml_of_several_reference_systems_is_refused_unless_one_is_declared(real_data: Path, tmp_path: Path) -> None:
+    plan = copied(real_data / "planning-xplanung" / "bp_plan.gml", tmp_path)
     assert refusal(plan, "BP_Plan") == "crs-mixed"
     assert len(Layer(plan, "BP_Bereich", crs="EPSG:25833").rows) == 2
 
 
-def test_a_french_plan_in_gml(real_data: Path) -> None:
-    path = real_data / "planning-french-plu" / "gml" / "ZONE_URBA.gml"
+def test_a_french_plan_in_gml(real_data: Path, tmp_path: Path) -> None:
+    path = copied(real_data / "planning-french-plu" / "gml" / "ZONE_URBA.gml", tmp_path)
     layer = Layer(path, None, "land_use_plan")
     assert (layer.source.name, layer.source.crs, len(layer.rows)) == ("ZONE_URBA", "EPSG:2154", 66)
     shapes = shapely.from_wkb(pyogrio.raw.read(path, columns=[])[2])

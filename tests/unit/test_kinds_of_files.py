@@ -1,0 +1,106 @@
+"""What a file is, is told by its content: real files of every family under names that say something else, and archives under any name."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import shapely
+
+from ingest.protocol import ReadRequest
+from ingest.readers.choice import choose_reader
+from tests.vector_layers import Layer, inspected
+from tests.workbooks import workbook
+from twin.errors import TwinError
+
+REAL = [
+    ("footprints-bubenec/bubenec.gpkg", "GeoPackage", {"tessellation": 144, "buildings": 144, "streets": 35, "plots": 407}),
+    ("footprints-boulder/boulder_buildings.zip", "ESRI Shapefile", {"boulder_buildings": 13491}),
+    ("cambridge-ma-infra/INFRA_Drainage.geojson", "GeoJSON", {"misnamed": 137}),
+    ("wastewater-vermont/Vermont_Treatment_Facilities.geojson", "GeoJSON", {"misnamed": 293}),
+    ("wastewater-vermont/Vermont_Wastewater_Districts.geojson", "GeoJSON", {"Wastewater_Districts": 10}),
+    ("zoning-vermont/MARC.geojson", "GeoJSON", {"misnamed": 80}),
+    ("cityjson-zurich/zurich_subset_lod2.json", "CityJSON", {"Building": 49}),
+    ("cityjson-vienna-seq/vienna.city.jsonl", "CityJSONSeq", {"Building": None}),
+    ("citygml-potsdam/Potsdam_LoD1.gml", "CityGML", {"Building": 97}),
+    ("planning-french-plu/gml/ZONE_URBA.gml", "GML", {"ZONE_URBA": 66}),
+    ("water-epanet/ky1.inp", "EPANET", {"nodes": 859, "links": 985}),
+    ("pointcloud/simple.las", "LAS", {"misnamed": 1065}),
+    ("pointcloud/lone-star.copc.laz", "LAZ", {"misnamed": 518862}),
+    ("raster-landsat-change/1985.tif", "GeoTIFF", {"misnamed": 377}),
+    ("footprints-osm-liechtenstein/liechtenstein-latest.osm.pbf", "OSM PBF", {"points": None, "lines": None, "multipolygons": None}),
+    ("sewer-swmm/bellinge_small.inp", "SWMM", {"nodes": 16, "links": 15}),
+    ("ifc/SimpleWall.ifc", "IFC (IFC2X3)", {"building": 1, "storey": 1}),
+    ("chongqing-buildings/building.obj", "OBJ", {"misnamed": None}),
+    ("admin-changzhou/changzhou_streets_3204_extract.csv", "CSV", {"misnamed": 67}),
+]
+
+
+@pytest.mark.parametrize("name", ["misnamed.shp", "misnamed.zip", "misnamed.ifcxml", "misnamed"])
+@pytest.mark.parametrize(("file", "kind", "layers"), REAL, ids=[kind + "-" + Path(file).stem for file, kind, _ in REAL])
+def test_a_real_file_is_known_under_any_name(
+    real_data: Path, tmp_path: Path, file: str, kind: str, layers: dict[str, int | None], name: str
+) -> None:
+    shutil.copy(real_data / file, tmp_path / name)
+    info = inspected(tmp_path / name)
+    assert info.format == kind
+    assert {layer.name: layer.rows for layer in info.layers} == layers
+
+
+@pytest.mark.parametrize("name", ["zones.zip", "规划;终稿.dat", "规划!终稿.dat", "zones?v=2#new.tar.gz"])
+def test_no_character_of_a_name_leads_elsewhere(real_data: Path, tmp_path: Path, name: str) -> None:
+    """pyogrio takes archives, queries and addresses out of a path."""
+    source = real_data / "footprints-bubenec" / "bubenec.gpkg"
+    shutil.copy(source, tmp_path / name)
+    kept, renamed = Layer(source, "plots"), Layer(tmp_path / name, "plots")
+    assert len(renamed.rows) == 407
+    assert renamed.columns == kept.columns
+    assert [shapely.to_wkb(s) for s in renamed.shapes] == [shapely.to_wkb(s) for s in kept.shapes]
+
+
+def zipped(*files: tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+POINT = b'{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[120,31.8]}}'
+INNER = zipped(("a.geojson", POINT))
+TAR = bytes(257) + b"ustar\x00" + bytes(249)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (zipped(("data.zip", INNER)), "zip-nested"),
+        (zipped(("data.dat", INNER)), "zip-nested"),
+        (zipped(("data.dat", b"Rar!\x1a\x07\x01\x00" + bytes(60))), "zip-nested"),
+        (b"Rar!\x1a\x07\x01\x00" + bytes(60), "archive-unsupported"),
+        (b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(60), "archive-unsupported"),
+        (TAR, "archive-unsupported"),
+        (gzip.compress(TAR, mtime=0), "archive-unsupported"),
+        (zipped(("readme.txt", b"nothing here")), "unsupported-media"),
+        (b"%PDF-1.7\n" + bytes(60), "unsupported-media"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.zip", "a.geojson"])
+def test_an_archive_that_is_not_read_says_what_to_do(tmp_path: Path, content: bytes, code: str, name: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TwinError) as caught:
+        choose_reader(ReadRequest(tmp_path / name, (), storage_srid=4549))
+    assert caught.value.code == code
+    assert caught.value.text.zh != caught.value.text.en
+
+
+@pytest.mark.parametrize("name", ["管点.xlsx", "管点.dat"])
+def test_a_workbook_in_an_archive_is_a_survey_under_any_name(tmp_path: Path, name: str) -> None:
+    book = workbook(tmp_path / "a.xlsx", {"管点": [("物探点号", "X", "Y"), ("W1", 3520000.0, 497000.0)]})
+    (tmp_path / "a.bin").write_bytes(zipped((name, book.read_bytes())))
+    info = inspected(tmp_path / "a.bin")
+    assert (info.format, [(layer.name, layer.rows) for layer in info.layers]) == ("XLSX", [("管点", 1)])
