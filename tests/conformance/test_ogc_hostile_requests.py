@@ -62,6 +62,7 @@ class Door:
         ]  # fmt: skip
         # it leaves its database of examples where it stands; its seed is its own, so that each run asks something else
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+        (folder / "said.txt").write_text(done.stdout, "utf-8")  # how many requests it were, for whoever runs this by hand
         said = done.stdout[done.stdout.find("FAILURES") :] if "FAILURES" in done.stdout else done.stdout
         assert done.returncode == 0, said[:20_000]
 
