@@ -13,15 +13,15 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogc import answers, negotiation
+from ogc import answers, memento, negotiation
 from ogc.export_answer import ExportAnswer
 from ogc.export_job import ExportJob, ExportMeans, Task
 from ogc.formats import Export, Format, Formats
 from ogc.json_fg.door import JsonFgDoor
 from ogc.json_fg.profile import FORM, MEDIA_TYPES, PARAMETER, asked_profile
-from ogc.memento import accepted_time
-from ogc.parameters import ItemsRequest, Moment, bad_parameter, items_request, moment, single_values
-from ogc.state import OgcContext, StateKeeper
+from ogc.parameters import ItemsRequest, bad_parameter, items_request, single_values
+from ogc.state import OgcContext
+from ogc.time_gate import TimeGate
 from twin.crs import OutputCrs
 from twin.db import Connection
 from twin.errors import BadRequestError, TooManyRequestsError, UnavailableError
@@ -41,12 +41,12 @@ _NOT_OF_FILES = ("cursor", "resulttype", PARAMETER)
 class ExportDoor:
     """Answers ``/items`` in the forms that are files; a bounded number is written and on its way at once."""
 
-    def __init__(self, context: OgcContext, keeper: StateKeeper, means: ExportMeans) -> None:
-        self._context, self._keeper, self._means = context, keeper, means
+    def __init__(self, context: OgcContext, gate: TimeGate, means: ExportMeans) -> None:
+        self._context, self._gate, self._means = context, gate, means
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="exports")
         self._room = asyncio.Semaphore(AT_ONCE)
         self._given: Counter[str] = Counter()
-        self._json_fg = JsonFgDoor(context, means.formats)
+        self._json_fg = JsonFgDoor(context, gate, means.formats)
         self._names = (FORM, *(f.name for f in means.formats.all))
         self._media_types = dict.fromkeys(MEDIA_TYPES, FORM) | {f.media_type: f.name for f in means.formats.all}
 
@@ -78,16 +78,17 @@ class ExportDoor:
         negotiation.language(request)  # of no use to a file, and yet refused where it is none
         if name == FORM:
             page = items_request(request.query_params.multi_items(), collection)
-            return await self._json_fg.items(request, collection, page, await self._commit(request, page.as_of))
+            return await self._json_fg.items(request, collection, page)
         chosen = self._means.formats.of(name, collection)
         principal = self._context.principal_of(request)
         asked, limit, options = _parsed(request, chosen, collection)
-        at = await self._commit(request, asked.as_of)
+        at = await self._gate.asked(request, asked.as_of, collection, principal)
         tag = self._tag(request, collection, principal, collection.revision.commit if at is None else min(at, collection.revision.commit))
         if answers.unchanged(request, tag):
-            return answers.not_modified(tag)
+            return answers.not_modified(tag, memento.VARY)
         if request.method == "HEAD":
-            return Response(media_type=chosen.media_type, headers=_headers(asked.query, None, chosen, tag))
+            recorded = await self._gate.headers(request, collection, collection.revision.commit if at is None else at)
+            return Response(media_type=chosen.media_type, headers=_headers(asked.query, None, chosen, tag) | recorded)
 
         def export(connection: Connection, scratch: Path) -> Export:
             return Export(connection, asked.query, principal, scratch, "crs" in request.query_params, limit, options)
@@ -96,7 +97,7 @@ class ExportDoor:
             await holding.enter_async_context(self._on_its_way(request))
             job = await holding.enter_async_context(self._written(request, Task(chosen, export, at)))
             tag = self._tag(request, collection, principal, job.commit)
-            headers = _headers(asked.query, job, chosen, tag)
+            headers = _headers(asked.query, job, chosen, tag) | await self._gate.headers(request, collection, job.commit)
             packed = chosen.is_text and negotiation.takes_gzip(request)
             if packed:
                 headers["Content-Encoding"] = "gzip"
@@ -109,12 +110,7 @@ class ExportDoor:
         if name != FORM:
             error = BadRequestError(f"one feature is not written as {name}; ask for items", zh=f"单个要素不以 {name} 输出，请用 items")
             raise error.with_code("bad-format")
-        return await self._json_fg.item(request, collection, await self._commit(request, moment(request.query_params.get("as-of"))))
-
-    async def _commit(self, request: Request, as_of: Moment | None) -> int | None:
-        """Return the commit whose state is asked for by as-of, else by Accept-Datetime; None for the current one."""
-        asked = accepted_time(request) if as_of is None else as_of
-        return None if asked is None else await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(asked))
+        return await self._json_fg.item(request, collection)
 
     @asynccontextmanager
     async def _on_its_way(self, request: Request) -> AsyncIterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import cast
 
 import orjson
@@ -18,15 +17,14 @@ from ogc.item_document import FEATURE_VERSION, item_content, item_links, item_ta
 from ogc.json_fg.profile import profile_link
 from ogc.pages import Pages
 from ogc.paging import Head, hits_head, link_header, page_head
-from ogc.parameters import ITEM, Moment, asked_crs, items_request, moment, single_values
+from ogc.parameters import ITEM, asked_crs, items_request, moment, single_values
 from ogc.state import OgcContext, StateKeeper
-from twin.errors import NotFoundError
+from ogc.time_gate import TimeGate
 from twin.model import Principal
 from twin.query.collection import Collection
-from twin.query.execute import fetch_pinned, fetch_row
+from twin.query.execute import fetch_pinned
 from twin.query.feature_query import FeatureQuery
 from twin.query.items import fetch_page, item, item_statement, matched_statement
-from twin.query.versions import first_commit_statement, standing_at_statement, time_statement
 
 _GEOJSON_ONLY = profile_link("rfc7946")
 
@@ -34,9 +32,10 @@ _GEOJSON_ONLY = profile_link("rfc7946")
 class FeatureDoor:
     """The routes ``/collections/{id}/items`` and ``…/items/{oid}``."""
 
-    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages, exports: ExportDoor | None = None) -> None:
+    def __init__(self, context: OgcContext, keeper: StateKeeper, pages: Pages, gate: TimeGate, exports: ExportDoor | None = None) -> None:
         self._context = context
         self._keeper = keeper
+        self._gate = gate
         self._pages = pages
         self._exports = exports
 
@@ -54,7 +53,7 @@ class FeatureDoor:
         form = negotiation.form(request)
         language = negotiation.language(request)
         asked = items_request(request.query_params.multi_items(), collection)
-        at = await self.commit(asked.as_of) if asked.as_of is not None else await self.negotiated(request, collection, principal)
+        at = await self._gate.asked(request, asked.as_of, collection, principal)
         known = collection.revision.commit if at is None else min(at, collection.revision.commit)
         if answers.unchanged(request, self._tag(request, collection, principal, known)):
             return answers.not_modified(self._tag(request, collection, principal, known), memento.VARY)
@@ -78,7 +77,7 @@ class FeatureDoor:
         language = negotiation.language(request)
         tag = self._tag(request, collection, self._context.principal_of(request), commit)
         made = cast("list[links.Link]", document["links"])
-        headers = await self._recorded(request, collection, commit)
+        headers = await self._gate.headers(request, collection, commit)
         headers |= {
             "Content-Crs": f"<{query.crs.uri}>",
             "Link": f"{link_header(request, collection, made, language)}, {headers['Link']}",
@@ -106,15 +105,15 @@ class FeatureDoor:
         given = single_values(request.query_params.multi_items(), ITEM)
         fid = collection.fid(request.path_params["item"])
         query = FeatureQuery(collection, asked_crs(given, "crs", collection), fid=fid)
-        at = await self.commit(moment(given["as-of"])) if "as-of" in given else await self.negotiated(request, collection, principal, fid)
+        at = await self._gate.asked(request, moment(given.get("as-of")), collection, principal, fid)
         found = item(await fetch_pinned(self._context.pool, query, at, lambda q: item_statement(q, principal)))
         if found.feature is None or found.since is None:
-            raise await self._missing(request, collection, principal, fid)
+            raise await self._gate.missing(request, collection, principal, fid)
         pairs = request.query_params.multi_items()
         tag = item_tag(request, collection, fid, found.since, pairs, form)
         if answers.unchanged(request, tag):
             return answers.not_modified(tag, memento.VARY)
-        headers = await self._recorded(request, collection, found.commit if at is None else at, (fid, found.since))
+        headers = await self._gate.headers(request, collection, found.commit if at is None else at, (fid, found.since))
         headers |= {"Content-Crs": f"<{query.crs.uri}>"}
         made = item_links(request, collection, fid, pairs, form, language, json_fg=self._exports is not None)
         if form == "html":
@@ -123,59 +122,6 @@ class FeatureDoor:
             return await answers.answer(request, content, answers.HTML, tag, headers)
         headers["Link"] += f", {_GEOJSON_ONLY}"
         return await answers.answer(request, item_content(found.feature, made), answers.GEOJSON, tag, headers)
-
-    async def commit(self, asked: Moment | None) -> int | None:
-        """Return the commit that an as-of means, None for the current state."""
-        if asked is None:
-            return None
-        return await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(asked))
-
-    async def negotiated(self, request: Request, collection: Collection, principal: Principal, fid: int | None = None) -> int | None:
-        """Return the commit that Accept-Datetime means for a collection or a feature of it, None without one.
-
-        A time before the first state means that one (RFC 7089, 4.5.2).
-        """
-        time = memento.accepted_time(request)
-        if time is None:
-            return None
-        at = await self.commit(time) or 0
-        (first,) = await fetch_row(self._context.pool, first_commit_statement(collection, principal, fid))
-        return at if first is None else max(at, first)
-
-    async def _recorded(
-        self, request: Request, collection: Collection, commit: int, state: tuple[int, int] | None = None
-    ) -> dict[str, str]:
-        """Return the headers that say of which recorded state an answer is; ``state`` is (fid, commit that wrote it) of a feature."""
-        address = f"{links.base_url(request)}/collections/{collection.slug}"
-        item_address = address if state is None else f"{address}/items/{collection.oid_prefix}{state[0]}"
-        original = f"{address}/items" if state is None else item_address
-        past: tuple[int, dt.datetime] | None = None
-        if await self._names_fixed_state(request):
-            principal = self._context.principal_of(request)
-            if state is not None:
-                past = state[1], (await fetch_row(self._context.pool, time_statement(state[1])))[0]
-            elif (found := await fetch_row(self._context.pool, standing_at_statement(collection, principal, commit)))[0] is not None:
-                past = found[0], found[1]
-        return memento.headers(request, original, f"{item_address}/versions", past)
-
-    async def _names_fixed_state(self, request: Request) -> bool:
-        """Return whether a request asks for a recorded state that will never be another: a time after the newest commit may become one."""
-        if "as-of" not in request.query_params:
-            return "accept-datetime" in request.headers
-        asked, catalogue = moment(request.query_params["as-of"]), self._context.catalogue
-        if not isinstance(asked, dt.datetime):
-            return True
-        return await self._keeper.in_thread(lambda: catalogue.commit_as_of(asked) < catalogue.last_commit())
-
-    async def _missing(self, request: Request, collection: Collection, principal: Principal, fid: int) -> NotFoundError:
-        """Return the error that a feature is not there, saying where its recorded states are when it was."""
-        (first,) = await fetch_row(self._context.pool, first_commit_statement(collection, principal, fid))
-        if first is None:
-            return NotFoundError("there is no such feature", zh="没有该要素")
-        versions = f"{links.base_url(request)}/collections/{collection.slug}/items/{collection.oid_prefix}{fid}/versions"
-        return NotFoundError(
-            "the feature is recorded, but not in this state", zh="该要素有历史记录，但不在此状态", extra={"versions": versions}
-        )
 
     def _tag(self, request: Request, collection: Collection, principal: Principal, commit: int) -> str:
         kind = collection.feature_type

@@ -29,6 +29,7 @@ from ogc.state import OgcContext, StateKeeper
 from ogc.styles import StyleDoor
 from ogc.tile_door import TileDoor
 from ogc.tileset_door import TilesetDoor
+from ogc.time_gate import TimeGate
 from ogc.versions import VersionsDoor
 from ogc.wfs.door import WfsDoor
 from ogc.wmts import WmtsDoor
@@ -51,15 +52,16 @@ def build_router(context: OgcContext) -> APIRouter:
     if context.on_change is not None:
         context.on_change(keeper.outdate)
     pages = Pages(keeper)
-    exports = ExportDoor(context, keeper, context.exports) if context.exports else None
+    gate = TimeGate(context, keeper)
+    exports = ExportDoor(context, gate, context.exports) if context.exports else None
     downloads = DownloadDoor(context, keeper, exports, context.exports) if exports and context.exports else None
-    features = FeatureDoor(context, keeper, pages, exports)
+    features = FeatureDoor(context, keeper, pages, gate, exports)
     sender = Sender(context, keeper, pages)
     documents = DocumentDoor(sender, downloads)
     # What comes first is found first: the hot doors, and what stands where {collection} could. All are plain Starlette routes: they pass
     # bytes on and need nothing that FastAPI adds per request.
     doors: list[_Door | None] = [
-        TileDoor(context, keeper, features),
+        TileDoor(context, keeper, gate),
         FindingsDoor(sender),
         TilesetDoor(sender, has_archives=downloads is not None),
         RecordsDoor(sender),

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers, links, memento, negotiation
-from ogc.features import FeatureDoor
 from ogc.parameters import DATASET_TILE, TILE, color_field, filter_of, moment, property_names, single_values, validity_of
 from ogc.state import OgcContext, StateKeeper
+from ogc.time_gate import TimeGate
 from twin.errors import BadRequestError, NotFoundError
 from twin.model import Principal
 from twin.query.collection import Collection
@@ -82,10 +82,10 @@ class _Sent:
 class TileDoor:
     """The routes ``/collections/{id}/tiles/{tms}/{z}/{y}/{x}`` and ``/tiles/{tms}/{z}/{y}/{x}``."""
 
-    def __init__(self, context: OgcContext, keeper: StateKeeper, features: FeatureDoor) -> None:
+    def __init__(self, context: OgcContext, keeper: StateKeeper, gate: TimeGate) -> None:
         self._context = context
         self._keeper = keeper
-        self._features = features
+        self._gate = gate
         self._sent: dict[Hashable, _Sent] = {}
 
     def routes(self) -> list[Route]:
@@ -107,7 +107,7 @@ class TileDoor:
         if collection.is_coverage:
             raise NotFoundError("a coverage has no vector tiles", zh="栅格覆盖没有矢量瓦片")
         address, as_of = _address(request), moment(given.get("as-of"))
-        at = await (self._features.negotiated(request, collection, principal) if as_of is None else self._features.commit(as_of))
+        at = await self._gate.asked(request, as_of, collection, principal)
         asked = self._asked(collection, address, given, principal, at)
         recorded = await self._recorded(request, links.collection_address(request, collection.slug), address, asked)
         tag = f'W/"{asked.key(asked.commit)}"'
@@ -151,7 +151,7 @@ class TileDoor:
         state = await self._keeper.state()
         chosen = _chosen(given.get("collections"), state.visible(principal))
         rest = {name: value for name, value in given.items() if name != "collections"}
-        at = await self._features.commit(moment(given.get("as-of")) or memento.accepted_time(request))
+        at = await self._gate.commit(moment(given.get("as-of")) or memento.accepted_time(request))
         layers = [self._asked(collection, address, rest, principal, at) for collection in chosen]
         tag = _common_tag([layer.key(layer.commit) for layer in layers])
         if answers.unchanged(request, tag):

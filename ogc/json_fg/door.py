@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogc import answers, links, negotiation
+from ogc import answers, links, memento, negotiation
 from ogc.form_links import form_links
 from ogc.formats import Formats
 from ogc.item_document import item_address, item_tag
@@ -19,9 +19,9 @@ from ogc.json_fg.geometry import Geometry, prism
 from ogc.json_fg.profile import FORM, asked_profile, profile_link
 from ogc.json_fg.solids import solids_of
 from ogc.paging import link_header, page_head
-from ogc.parameters import ITEM, ItemsRequest, asked_crs, bad_parameter, single_values
+from ogc.parameters import ITEM, ItemsRequest, asked_crs, bad_parameter, moment, single_values
 from ogc.state import OgcContext
-from twin.errors import NotFoundError
+from ogc.time_gate import TimeGate
 from twin.model import Principal
 from twin.query.bodies import separations_statement
 from twin.query.collection import Collection
@@ -36,41 +36,45 @@ VERSION = 1
 class JsonFgDoor:
     """Answers ``/items`` and ``/items/{oid}`` as JSON-FG."""
 
-    def __init__(self, context: OgcContext, formats: Formats) -> None:
+    def __init__(self, context: OgcContext, gate: TimeGate, formats: Formats) -> None:
         self._context = context
+        self._gate = gate
         self._formats = formats
 
-    async def items(self, request: Request, collection: Collection, asked: ItemsRequest, at: int | None) -> Response:
-        """A page of features at commit ``at``."""
+    async def items(self, request: Request, collection: Collection, asked: ItemsRequest) -> Response:
+        """A page of features."""
         if asked.hits:
             raise bad_parameter("resulttype")
         principal, language = self._context.principal_of(request), negotiation.language(request)
         profile = asked_profile(request)
+        at = await self._gate.asked(request, asked.as_of, collection, principal)
         page, features, commit = await self._features(asked.query, at, principal, for_geojson_readers=profile == "jsonfg-plus")
         document = page_head(request, collection, page, asked.query.boundary, commit, FORM, language)
         made = [*cast("list[links.Link]", document["links"]), _self_link(request)]
-        headers = {"Link": f"{link_header(request, collection, made, language)}, {profile_link(profile)}"}
+        headers = await self._gate.headers(request, collection, commit)
+        headers["Link"] = f"{link_header(request, collection, made, language)}, {headers['Link']}, {profile_link(profile)}"
         address, pairs = f"{links.collection_address(request, collection.slug)}/items", request.query_params.multi_items()
         made += form_links(address, pairs, "alternate", self._formats.offered(collection), language, shown=FORM)
         root = root_members(features, asked.query.crs, collection, _schema_url(request, collection))
         kind, classes = collection.feature_type, sorted(principal.classes)
         tag = answers.etag(request, VERSION, collection.dataset.id, commit, kind.name, kind.version, classes)
         if answers.unchanged(request, tag):
-            return answers.not_modified(tag)
+            return answers.not_modified(tag, memento.VARY)
         return await self._answer(request, asked.query, tag, {**document, "links": made, **root, "features": features}, headers)
 
-    async def item(self, request: Request, collection: Collection, at: int | None) -> Response:
-        """One feature at commit ``at``."""
+    async def item(self, request: Request, collection: Collection) -> Response:
+        """One feature."""
         given = single_values(request.query_params.multi_items(), ITEM)
         fid, pairs = collection.fid(request.path_params["item"]), request.query_params.multi_items()
         query = FeatureQuery(collection, asked_crs(given, "crs", collection), fid=fid, limit=1)
         profile, principal = asked_profile(request), self._context.principal_of(request)
+        at = await self._gate.asked(request, moment(given.get("as-of")), collection, principal, fid)
         found = item(await fetch_pinned(self._context.pool, query, at, lambda q: item_statement(q, principal)))
         if found.since is None:
-            raise NotFoundError("there is no such feature", zh="没有该要素")
+            raise await self._gate.missing(request, collection, principal, fid)
         tag = item_tag(request, collection, fid, found.since, pairs, f"{profile}-{VERSION}")
         if answers.unchanged(request, tag):
-            return answers.not_modified(tag)
+            return answers.not_modified(tag, memento.VARY)
         standing = found.commit if at is None else at
         _, features, _ = await self._features(query, standing, principal, for_geojson_readers=profile == "jsonfg-plus")
         root = root_members(features, query.crs, collection, _schema_url(request, collection))
@@ -81,7 +85,9 @@ class JsonFgDoor:
         own = item_address(request, collection, fid)
         others = links.self_and_alternate(own, pairs, FORM, answers.GEOJSON, language)
         document = {**root, **features[0], "links": [_self_link(request), *others, about]}
-        return await self._answer(request, query, tag, document, {"Link": profile_link(profile)})
+        headers = await self._gate.headers(request, collection, standing, (fid, found.since))
+        headers["Link"] += f", {profile_link(profile)}"
+        return await self._answer(request, query, tag, document, headers)
 
     async def _features(
         self, query: FeatureQuery, at: int | None, principal: Principal, *, for_geojson_readers: bool

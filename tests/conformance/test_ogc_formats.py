@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import ogc_server
 import pyarrow.parquet as pq
+import pyogrio
 import pyogrio.raw
 import pyproj
 import pytest
@@ -28,8 +29,10 @@ from psycopg import sql
 from twin.catalogue import Catalogue
 from twin.representation import Faces, SurfaceType, encode
 
-GRID = "http://www.opengis.net/def/crs/EPSG/0/4549"
+EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
+GRID = f"{EPSG}4549"
 CRS84H = "http://www.opengis.net/def/crs/OGC/0/CRS84h"
+PROFILE = "http://www.opengis.net/def/profile/OGC/0/"
 LARGEST = 2**53 + 1
 TEXTS = ('=HYPERLINK("x")', "'quoted", "", "-5", "＋1", "\ttab", 'a,"b"\nc', city.HOSTILE_TEXT, "@", "长" * 300)
 Get = Callable[..., httpx.Response]
@@ -235,6 +238,80 @@ def test_a_file_says_what_geojson_says(get: Get, tmp_path: Path, form: str) -> N
     _compare(get, form, tmp_path, "nodes", {"crs": GRID})
 
 
+CRSS = {
+    CRS84H: ("OGC:CRS84h", False), "http://www.opengis.net/def/crs/OGC/1.3/CRS84": ("OGC:CRS84", False), f"{EPSG}4326": ("EPSG:4326", True),
+    f"{EPSG}4490": ("EPSG:4490", True), f"{EPSG}3857": ("EPSG:3857", False), GRID: ("EPSG:4549", True), f"{EPSG}4528": ("EPSG:4528", True),
+}  # fmt: skip
+"""The CRSs of the collections: what files call them, and whether GeoJSON writes the northing or the latitude first."""
+
+
+@pytest.mark.parametrize("crs", CRSS)
+@pytest.mark.parametrize("form", READERS)
+def test_crs_filter_and_as_of_apply_together_to_every_form(get: Get, tmp_path: Path, form: str, crs: str) -> None:
+    collection, condition, then = ("pipes", "segment_id <> 'P2'", "2") if form == "dxf" else ("buildings", "floors_above > 3", "1")
+    asked = {"crs": crs, "filter": condition, "as-of": then, "bbox": "119.989,31.802,119.9915,31.8042"}
+    address = f"/collections/{collection}/items"
+    expected = _of_geojson(get(address, params={"limit": "10000", **asked}).json()["features"])
+    content = get(address, params={"f": form, **asked}).content
+    given = READERS[form](content, tmp_path)
+    assert 3 < len(expected) < len(get(address, params={"limit": "10000", "as-of": then}).json()["features"])
+    assert given.keys() == expected.keys()
+    name, is_turned = CRSS[crs]
+    for oid, (values, geometry) in given.items():
+        _same_values(form, values, expected[oid][0])
+        here = shapely.get_coordinates(expected[oid][1], include_z=expected[oid][1].has_z)
+        if is_turned and form in EAST_FIRST:
+            here[:, :2] = here[:, [1, 0]]
+        there = shapely.get_coordinates(geometry, include_z=geometry.has_z)
+        assert there.shape == here.shape or form == "dxf"  # a drawing has three coordinates always
+        assert np.abs(there[:, : here.shape[1]] - here).max() < (1e-3 if abs(here[0, 0]) > 180 else 1e-8 if here.shape[1] == 2 else 2e-3)
+    if form in {"fgb", "gpkg", "parquet"}:
+        # GDAL's files have their longitude first whatever they say, and know OGC's CRSs by the EPSG's numbers only
+        ours = {"OGC:CRS84h": "EPSG:4979", "OGC:CRS84": "EPSG:4326"}
+        assert _crs_of(content, form, tmp_path) == (name if form == "parquet" else ours.get(name, name))
+
+
+def _crs_of(content: bytes, form: str, folder: Path) -> str:
+    if form == "parquet":  # the wheel's GDAL does not read it
+        columns = json.loads(pq.ParquetFile(io.BytesIO(content)).metadata.metadata[b"geo"])["columns"]
+        told = columns["geometry"].get("crs")  # without any it is CRS84 (GeoParquet 1.1)
+        return "OGC:CRS84" if told is None else ":".join(map(str, pyproj.CRS.from_json_dict(told).to_authority()))
+    (path := folder / f"crs.{form}").write_bytes(content)
+    return str(pyogrio.read_info(path)["crs"])
+
+
+@pytest.mark.parametrize("form", ["jsonfg", *READERS])
+def test_a_time_is_negotiated_alike_for_every_form(get: Get, tmp_path: Path, form: str) -> None:
+    """A time before the first state means that one, whatever form it is asked for in (RFC 7089, 4.5.2)."""
+    collection, first = ("pipes", "2") if form == "dxf" else ("buildings", "1")
+    address, then = f"/collections/{collection}/items", {"Accept-Datetime": "Sat, 01 Jan 2000 00:00:00 GMT"}
+    plain = get(address, headers=then)
+    answer = get(address, params={"f": form}, headers=then)
+    fixed = get(address, params={"f": form, "as-of": first})
+    ids = [f["id"] for f in answer.json()["features"]] if form == "jsonfg" else list(READERS[form](answer.content, tmp_path))
+    assert sorted(ids) == sorted(f["id"] for f in plain.json()["features"])
+    for header in ("memento-datetime", "vary"):
+        assert answer.headers[header] == plain.headers[header] == fixed.headers[header]
+    assert answer.headers["content-location"].endswith(f"/items?f={form}&as-of={first}")
+    assert '/items>; rel="original timegate"' in plain.headers["link"]
+    assert f'/items?f={form}>; rel="original timegate"' in answer.headers["link"]
+    tag = {"If-None-Match": answer.headers["etag"]}
+    assert get(address, params={"f": form}, headers=then | tag).status_code == 304
+    assert get(address, params={"f": form}, headers=tag).status_code == (304 if collection == "pipes" else 200)  # no other state since
+    assert "memento-datetime" not in get(address, params={"f": form}).headers
+
+
+def test_a_feature_in_json_fg_is_of_the_time_that_is_asked_for(get: Get) -> None:
+    address, early = "/collections/buildings/items/2.25.7.2.1.5", {"Accept-Datetime": "Sat, 01 Jan 2000 00:00:00 GMT"}
+    gone = get(address, params={"f": "jsonfg"})
+    assert (gone.status_code, gone.json()["versions"]) == (404, get(address).json()["versions"])  # deleted since
+    plain, answer = (get(address, params={"f": form}, headers=early) for form in ("json", "jsonfg"))
+    assert answer.json()["properties"] == plain.json()["properties"]
+    assert answer.headers["memento-datetime"] == plain.headers["memento-datetime"]
+    assert 'rel="timemap"' in answer.headers["link"]
+    assert f'<{PROFILE}jsonfg-plus>; rel="profile"' in answer.headers["link"]
+
+
 def test_numbers_no_format_has_are_null_and_whole_numbers_keep_every_digit(get: Get, tmp_path: Path) -> None:
     for form in ("fgb", "gpkg", "parquet"):
         values, _ = READERS[form](get("/collections/towers/items", params={"f": form}).content, tmp_path)["2.25.7.2.1.1"]
@@ -310,9 +387,6 @@ def test_json_fg_pages_and_single_features(get: Get) -> None:
     assert one.headers["content-type"] == "application/geo+json"  # 21-045r1, clause 16
     assert one.json()["place"]["type"] == "Polyhedron"
     assert get("/collections/towers/items/2.25.7.2.1.9?f=jsonfg").status_code == 404
-
-
-PROFILE = "http://www.opengis.net/def/profile/OGC/0/"
 
 
 @pytest.mark.parametrize(

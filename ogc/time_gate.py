@@ -1,0 +1,82 @@
+"""Which recorded state of a collection or a feature a request asks for, by as-of or Accept-Datetime, and the headers that say which it got.
+
+Every form of items and of a feature goes through the same gate, so that they are of the same state (RFC 7089).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from starlette.requests import Request
+
+from ogc import links, memento
+from ogc.parameters import Moment, moment
+from ogc.state import OgcContext, StateKeeper
+from twin.errors import NotFoundError
+from twin.model import Principal
+from twin.query.collection import Collection
+from twin.query.execute import fetch_row
+from twin.query.versions import first_commit_statement, standing_at_statement, time_statement
+
+
+class TimeGate:
+    """Looks up commits of times, and times of commits."""
+
+    def __init__(self, context: OgcContext, keeper: StateKeeper) -> None:
+        self._context = context
+        self._keeper = keeper
+
+    async def commit(self, asked: Moment | None) -> int | None:
+        """Return the commit that an as-of means, None for the current state."""
+        if asked is None:
+            return None
+        return await self._keeper.in_thread(lambda: self._context.catalogue.commit_as_of(asked))
+
+    async def asked(
+        self, request: Request, as_of: Moment | None, collection: Collection, principal: Principal, fid: int | None = None
+    ) -> int | None:
+        """Return the commit that as-of means, without it Accept-Datetime for a collection or a feature of it; None for the current state.
+
+        A time of Accept-Datetime before the first state means that one (RFC 7089, 4.5.2).
+        """
+        if as_of is not None:
+            return await self.commit(as_of)
+        time = memento.accepted_time(request)
+        if time is None:
+            return None
+        at = await self.commit(time) or 0
+        (first,) = await fetch_row(self._context.pool, first_commit_statement(collection, principal, fid))
+        return at if first is None else max(at, first)
+
+    async def headers(self, request: Request, collection: Collection, commit: int, state: tuple[int, int] | None = None) -> dict[str, str]:
+        """Return the headers that say of which recorded state an answer is; ``state`` is (fid, commit that wrote it) of a feature."""
+        address = f"{links.base_url(request)}/collections/{collection.slug}"
+        item_address = address if state is None else f"{address}/items/{collection.oid_prefix}{state[0]}"
+        original = f"{address}/items" if state is None else item_address
+        past: tuple[int, dt.datetime] | None = None
+        if await self._names_fixed_state(request):
+            principal = self._context.principal_of(request)
+            if state is not None:
+                past = state[1], (await fetch_row(self._context.pool, time_statement(state[1])))[0]
+            elif (found := await fetch_row(self._context.pool, standing_at_statement(collection, principal, commit)))[0] is not None:
+                past = found[0], found[1]
+        return memento.headers(request, original, f"{item_address}/versions", past)
+
+    async def missing(self, request: Request, collection: Collection, principal: Principal, fid: int) -> NotFoundError:
+        """Return the error that a feature is not there, saying where its recorded states are when it was."""
+        (first,) = await fetch_row(self._context.pool, first_commit_statement(collection, principal, fid))
+        if first is None:
+            return NotFoundError("there is no such feature", zh="没有该要素")
+        versions = f"{links.base_url(request)}/collections/{collection.slug}/items/{collection.oid_prefix}{fid}/versions"
+        return NotFoundError(
+            "the feature is recorded, but not in this state", zh="该要素有历史记录，但不在此状态", extra={"versions": versions}
+        )
+
+    async def _names_fixed_state(self, request: Request) -> bool:
+        """Return whether a request asks for a recorded state that will never be another: a time after the newest commit may become one."""
+        if "as-of" not in request.query_params:
+            return "accept-datetime" in request.headers
+        asked, catalogue = moment(request.query_params["as-of"]), self._context.catalogue
+        if not isinstance(asked, dt.datetime):
+            return True
+        return await self._keeper.in_thread(lambda: catalogue.commit_as_of(asked) < catalogue.last_commit())
