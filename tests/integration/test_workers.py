@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import ogc_server
@@ -79,6 +82,54 @@ def test_several_processes_serve_one_city_on_one_socket(open_folder: Path) -> No
                 assert fresh.get(f"{base}/ogc/collections").status_code == 200
         _soon_within(60, lambda: len(_children(made)["serve"]) == 2 and processes["serve"][0] not in _children(made)["serve"])
     assert not any(_children(made).values())
+
+
+@pytest.mark.slow
+def test_what_is_loaded_is_in_every_process_within_a_second(open_folder: Path) -> None:
+    """Each process is asked alone, while the others are stopped: a socket that all share does not say who answers."""
+    made = served_city.make(open_folder)
+    with made.served(("serve", "--workers", "3")) as client:
+
+        def everywhere(path: str) -> list[dict[str, Any]]:
+            answers = []
+            for number in _children(made)["serve"]:
+                with _stopped(*(other for other in _children(made)["serve"] if other != number)):
+                    answers.append(httpx.get(f"{client.base_url}/ogc/{path}", timeout=60).json())
+            return answers
+
+        def published(count: int) -> int:
+            file = open_folder / "houses.geojson"
+            file.write_text(json.dumps({"type": "FeatureCollection", "features": [_house(i) for i in range(count)]}), "utf-8")
+            said = made.run("load", file, "--type", "building", "--dataset", "houses", "--mode", "replace")
+            time.sleep(WITHIN_S)
+            return int(said["commit"])
+
+        assert [answer["code"] for answer in everywhere("collections/houses/items")] == ["not-found"] * 3
+        first = published(3)
+        assert ["houses" in [c["id"] for c in answer["collections"]] for answer in everywhere("collections")] == [True] * 3
+        assert [(len(a["features"]), a["commit"]) for a in everywhere("collections/houses/items")] == [(3, first)] * 3
+        second = published(4)
+        assert [(len(a["features"]), a["commit"]) for a in everywhere("collections/houses/items")] == [(4, second)] * 3
+        assert [answer["count"] for answer in everywhere("collections/houses")] == [4] * 3
+
+
+def _house(number: int) -> dict[str, Any]:
+    x, y = 119.974 + number * 0.001, 31.811
+    ring = [[x, y], [x + 0.0003, y], [x + 0.0003, y + 0.0002], [x, y + 0.0002], [x, y]]
+    properties = {"building_id": f"B{number}", "height_m": 10 + number}
+    return {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": properties}
+
+
+@contextmanager
+def _stopped(*processes: int) -> Iterator[None]:
+    """Have processes stand still for the block."""
+    for number in processes:
+        os.kill(number, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for number in processes:
+            os.kill(number, signal.SIGCONT)
 
 
 def _children(made: served_city.City) -> dict[str, list[int]]:
