@@ -21,6 +21,7 @@ from ingest.readers.geojson import GeoJson
 from ingest.readers.geojson_seq import GeoJsonSeq, is_geojson_seq
 from ingest.readers.gml import is_gml, open_gml
 from ingest.readers.ifc_head import is_ifc
+from ingest.readers.left_out import NotingReader
 from ingest.readers.mdb import is_access
 from ingest.readers.model_archive import limits_of
 from ingest.readers.obj_mesh import is_obj
@@ -28,7 +29,7 @@ from ingest.readers.ogr import open_alone
 from ingest.readers.osgb_stream import is_osgb
 from ingest.readers.osm import OsmPbf, is_osm_pbf
 from ingest.readers.pictures import ArchivedPictures, FolderPictures, PictureFiles, picture_folders
-from ingest.readers.source import Reader
+from ingest.readers.source import CoverageReader, Reader
 from ingest.readers.survey import open_survey
 from ingest.readers.swmm import is_swmm, open_swmm
 from ingest.readers.vct import Vct, is_vct
@@ -91,7 +92,7 @@ def _archived(archive: Archive, request: ReadRequest) -> Reader:
     entries = [of_entry(archive, name, request) for name in archive.names if name not in members]
     known = [(kind, entry) for entry in entries if (kind := _kind_of(entry)) is not None]
     if together is not None and not known:
-        return together.open(archive, request)
+        return _telling(together.open(archive, request), entries)
     if together is None and all(is_access(entry.head) for _, entry in known) and (tables := open_tables(archive, request)) is not None:
         return tables
     if together is not None or len(known) > 1:
@@ -100,7 +101,13 @@ def _archived(archive: Archive, request: ReadRequest) -> Reader:
         nested = next((entry for entry in entries if entry.head.startswith((*_ZIP, *OTHER_ARCHIVES))), None)
         raise _unknown() if nested is None else nested_refusal(nested.name)
     kind, entry = known[0]
-    return kind.open(entry)
+    return _telling(kind.open(entry), [other for other in entries if other is not entry])
+
+
+def _telling(reader: Reader, others: Sequence[Content]) -> Reader:
+    """Return the reader; where documents that may hold tables lie beside the data, as one that says so."""
+    names = [other.name for other in others if other.head.startswith((*_ZIP, workbook.OLE_MAGIC))]
+    return NotingReader(reader, names) if names and not isinstance(reader, CoverageReader) else reader
 
 
 def _several(names: Sequence[str]) -> TwinError:

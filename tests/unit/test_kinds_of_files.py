@@ -104,3 +104,16 @@ def test_a_workbook_in_an_archive_is_a_survey_under_any_name(tmp_path: Path, nam
     (tmp_path / "a.bin").write_bytes(zipped((name, book.read_bytes())))
     info = inspected(tmp_path / "a.bin")
     assert (info.format, [(layer.name, layer.rows) for layer in info.layers]) == ("XLSX", [("管点", 1)])
+
+
+def test_what_is_not_read_of_an_archive_is_told(real_data: Path, tmp_path: Path) -> None:
+    """A Shapefile handed in with the workbook of its points: the table would else be lost without a word."""
+    book = workbook(tmp_path / "a.xlsx", {"管点": [("物探点号", "X", "Y"), ("W1", 3520000.0, 497000.0)]})
+    shapes = [(path.name, path.read_bytes()) for path in (real_data / "admin-shanghai-gbk").iterdir()]
+    for name, content, is_told in (("管点.xlsx", book.read_bytes(), True), ("readme.txt", b"a,b\n1,2\n", False)):
+        (tmp_path / "a.zip").write_bytes(zipped(*shapes, (name, content)))
+        layer = Layer(tmp_path / "a.zip", None, "admin_unit")
+        assert len(layer.rows) == 17
+        assert any(name in note.zh and name in note.en for note in layer.source.notes) == is_told
+    (tmp_path / "b.zip").write_bytes(zipped(("a.geojson", POINT), ("管点.xlsx", book.read_bytes())))
+    assert any("管点.xlsx" in note.zh for note in Layer(tmp_path / "b.zip", None, "pipe_node").source.notes)
