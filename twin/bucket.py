@@ -37,6 +37,9 @@ _TRIES = 2
 """Of a put, which obstore does not repeat after a timeout as it does reads: ours may be repeated, whatever became of the first."""
 _YOUNG_NS = 3600 * 10**9
 _BULK = 1000
+_REACHED = "nothing-is-here"
+"""A folder that is listed to see whether there is an answer."""
+_NO_BUCKET = "<Code>NoSuchBucket</Code>"
 _LONGEST_BYTES = 1024
 """Of a key in S3: servers call a request for a longer one bad, not the object missing."""
 _MODIFIED = "twin-modified-ns"
@@ -171,6 +174,16 @@ class BucketStore:
     def drain(self) -> None:
         """Return at once: what was put is stored."""
 
+    def reach(self, within_s: float) -> None:
+        """Return once the bucket has answered; UnavailableError when it has not within that time, or is none. Asked but once."""
+        limit = dt.timedelta(seconds=within_s)
+        requests: ClientConfig = {"timeout": limit, "connect_timeout": limit, "allow_http": True}
+        retries: RetryConfig = {"max_retries": 0, "retry_timeout": limit}
+        with _translated(), _bucket_missed():
+            bucket = S3Store(self._address.bucket, prefix=self._address.prefix or None, client_options=requests, retry_config=retries)
+            # a listing, since a bucket that is missing answers a question for one object as if the object were
+            next(iter(obstore.list(bucket, _REACHED, chunk_size=1)), None)
+
     def _must_look(self, key: str) -> tuple[Held, str | None]:
         """Return what is known of ``key`` and its entity tag; NotFoundError when it holds nothing."""
         with _translated():
@@ -199,6 +212,17 @@ class BucketStore:
                     options["if_match"] = tag
                 file.write(obstore.get(self._bucket, held.key, options=options).bytes())
         return held.size
+
+
+@contextmanager
+def _bucket_missed() -> Iterator[None]:
+    """Tell a bucket that is missing from a store that does not answer, by the code that S3 gives it."""
+    try:
+        yield
+    except BaseError as error:
+        if _NO_BUCKET not in str(error):
+            raise
+        raise UnavailableError("there is no such bucket", zh="存储桶不存在").with_code("store-refused") from error
 
 
 def _checked(key: str) -> str:

@@ -107,6 +107,9 @@ class Store(Protocol):
     def drain(self) -> None:
         """Wait until all that was put is stored; raise what kept any of it from being so."""
 
+    def reach(self, within_s: float) -> None:
+        """Return once the store has answered; UnavailableError when it has not within that time, or cannot be used. Asked but once."""
+
 
 class FolderStore:
     """A store in a folder of this machine; a write is a rename, so a reader never sees half an object."""
@@ -246,6 +249,9 @@ class FolderStore:
 
     def drain(self) -> None:
         """Return at once: what is put is in the folder."""
+
+    def reach(self, within_s: float) -> None:
+        """Return at once: it is on this machine, and made when it is first written to."""
 
 
 def parts_of(key: str) -> list[str]:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twin.errors import TwinError
 from twin.server.city import City
+from twin.server.store_watch import StoreWatch
 
 _LOW_DISK_BYTES = 256 << 20
 
@@ -74,18 +75,20 @@ class MetricsMiddleware:
 
 def health_router(city: City, metrics: Metrics) -> APIRouter:
     """Return /livez, /readyz and /metrics."""
-    router = APIRouter(tags=["Health"])
+    router, watch = APIRouter(tags=["Health"]), StoreWatch(city.store)
 
     def livez() -> Response:
         """Alive: never asks the database."""
         return Response("ok\n", media_type="text/plain")
 
     def readyz() -> Response:
-        """Ready: the database answers and there is room on the disk."""
+        """Ready: the database and the object store answer, and there is room on the disk."""
         try:
             city.catalogue.refresh()
         except TwinError as error:
             return Response(f"database: {error.text.en}\n", 503, media_type="text/plain", headers={"Retry-After": "5"})
+        if (complaint := watch.complaint()) is not None:
+            return Response(f"store: {complaint.en}\n", 503, media_type="text/plain", headers={"Retry-After": "5"})
         if shutil.disk_usage(city.settings.data_dir).free < _LOW_DISK_BYTES:
             return Response("disk: nearly full\n", 503, media_type="text/plain")
         return Response("ready\n", media_type="text/plain")
