@@ -197,11 +197,11 @@ class _Sheet(FPDF):
                 SEVERITIES[r.severity].in_language(self._language),
                 f"{r.count:,}",
                 f"{r.waived:,}",
-                f"{r.rule.clause} {r.rule.edition}".strip() or "—",
+                r.rule.source.in_language(self._language) or "—",
             )
             for r in self._report.rules
         ]
-        self._table(head, rows, (26, 48, 24, 16, 16, 48), ("LEFT", "LEFT", "LEFT", "RIGHT", "RIGHT", "LEFT"))
+        self._table(head, rows, (28, 44, 20, 14, 14, 58), ("LEFT", "LEFT", "LEFT", "RIGHT", "RIGHT", "LEFT"))
 
     def _waivers(self) -> None:
         waivers = self._report.waivers

@@ -73,7 +73,7 @@ def _write_rule(book: Workbook, report: CheckReport, entry: ReportedRule, title:
         sheet.column_dimensions[get_column_letter(number)].width = width
     sheet.freeze_panes = "A4"
     sheet.append([_cell(sheet, f"{entry.rule.id} {entry.rule.title.in_language(language)}", _TITLE)])
-    sheet.append([defused(f"{entry.rule.advice.in_language(language)} {entry.rule.clause} {entry.rule.edition}".strip())])
+    sheet.append([defused(f"{entry.rule.advice.in_language(language)} {entry.rule.source.in_language(language)}".strip())])
     own = [_head(sheet, title.in_language(language), _OWN) for title, _ in _COLUMNS]
     sheet.append([*own, *(_head(sheet, name, _SOURCE) for name in columns)])
     for finding, deg in located:

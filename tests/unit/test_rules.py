@@ -45,6 +45,18 @@ def test_every_rule_is_documented_in_both_languages() -> None:
         assert not re.search("[一-鿿]", found.title.en)
 
 
+def test_where_a_rule_comes_from_is_said_in_both_languages() -> None:
+    """What is only the number of a clause is the same in both."""
+    told = [r for r in load_rules().values() if r.clause and not r.clause.startswith(("ISO ", "OGC "))]
+    assert len(told) > 20
+    for found in told:
+        assert re.search("[一-鿿]", found.source.zh), found.id
+        assert not re.search("[一-鿿]", found.source.en)
+        assert found.source.en.startswith(found.clause)
+    assert load_rules()["val3dity-101"].source.zh == "ISO 19107; val3dity 101（2.6.0）"
+    assert load_rules()["spike"].source.zh == ""
+
+
 def test_links_of_the_page_lead_to_headings() -> None:
     page = PAGE.read_text("utf-8")
     headings = {h.lower() for h in re.findall(r"^### (.+)$", page, re.MULTILINE)}

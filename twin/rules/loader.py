@@ -27,6 +27,7 @@ _KEYS = frozenset(
         "parameters",
         "clause",
         "edition",
+        "source_zh",
         "confidence",
         "waivable",
         "soft",
@@ -103,6 +104,7 @@ def _rule(family: str, place: str, doc: Document) -> Rule:
             parameters={name: _parameter(f"{place}: {name}", p) for name, p in doc.get("parameters", {}).items()},
             clause=doc.get("clause", ""),
             edition=str(doc.get("edition", "")),
+            source=_source(doc),
             confidence=_confidence(doc.get("confidence", "high")),
             waivable=bool(doc.get("waivable", True)),
             soft=bool(doc.get("soft", doc.get("waivable", True))),
@@ -153,6 +155,13 @@ def _type_of(default: object) -> ParameterType:
 
 def _text(doc: Document) -> Text:
     return Text(zh=doc["zh"], en=doc["en"])
+
+
+def _source(doc: Document) -> Text:
+    """Return clause and edition in both languages; a clause that is only a number is the same in both."""
+    clause, edition = doc.get("clause", ""), str(doc.get("edition", ""))
+    en, zh = (f"{clause} ({edition})", f"{clause}（{edition}）") if edition else (clause, clause)
+    return Text(zh=doc.get("source_zh", zh), en=en)
 
 
 def _confidence(value: str) -> Confidence:

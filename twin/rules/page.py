@@ -77,7 +77,7 @@ def rule_lines(rule: Rule, types: Mapping[str, FeatureType]) -> Iterator[str]:
     if rule.aliases:
         yield f"- 又称 · Also known as: {', '.join(rule.aliases)}"
     if rule.clause:
-        yield f"- 出处 · Source: {rule.clause}{f'（{rule.edition}）' if rule.edition else ''}"
+        yield f"- 出处 · Source: {rule.source.zh if rule.clause in rule.source.zh else f'{rule.source.zh} · {rule.source.en}'}"
     if rule.needs:
         yield f"- 需要 · Needs: {', '.join(f'`{name}`' for name in rule.needs)}"
     for name, parameter in rule.parameters.items():

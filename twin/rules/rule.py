@@ -51,6 +51,8 @@ class Rule:
     clause: str
     """Where it comes from; empty when it is ours."""
     edition: str
+    source: Text
+    """Clause and edition as a person reads them; empty when the rule is ours."""
     confidence: Confidence
     """``low``: nobody compared it with its source, or it errs at times: a hit is a matter for a person, never an error."""
     waivable: bool

@@ -86,7 +86,7 @@ def _rule(rule: str, s: Submission, types: Mapping[str, FeatureType]) -> Json:
     return {
         "title": text_document(title_of(rule)),
         "advice": None if known is None else text_document(known.advice),
-        "clause": f"{known.clause} {known.edition}".strip() if known else "",
+        "source": None if known is None or not known.clause else text_document(known.source),
         "waivable": waivable,
     }
 

@@ -74,7 +74,7 @@ export interface RuleSummary {
   /** What is wrong and what to do about it. */
   readonly advice: Text | null;
   /** Where the rule comes from; empty when it is the platform's own. */
-  readonly clause: string;
+  readonly source: Text | null;
   /** False: what breaks it cannot be stored or served. */
   readonly isWaivable: boolean;
 }
@@ -191,7 +191,7 @@ function readFindings(reader: Reader): RuleSummary[] {
       severity: summary.string("severity") as Severity,
       title: optionalText(summary, "title") ?? { zh: rule, en: rule },
       advice: optionalText(summary, "advice"),
-      clause: optionalString(summary, "clause") ?? "",
+      source: optionalText(summary, "source"),
       isWaivable: summary.optional("waivable", (k) => summary.boolean(k)) ?? false,
     };
   });

@@ -47,8 +47,8 @@ const words = {
   dataset_new: { zh: "新建", en: "new" },
   drop_here: { zh: "把文件拖到这里，或", en: "Drop files here, or" },
   drop_formats: {
-    zh: "GeoPackage、Shapefile（ZIP，或同时选中 .shp .dbf .shx .prj .cpg）、FileGDB、MapInfo、GeoJSON、FlatGeobuf、GeoParquet、GML、KML、DXF、VCT；普查表 Excel、CSV、Access；EPANET、SWMM；CityJSON、CityGML、IFC；GeoTIFF；LAS、LAZ；3D Tiles、OSGB、OBJ、glTF（ZIP）",
-    en: "GeoPackage, Shapefile (as ZIP, or .shp .dbf .shx .prj .cpg together), FileGDB, MapInfo, GeoJSON, FlatGeobuf, GeoParquet, GML, KML, DXF, VCT; survey tables of Excel, CSV, Access; EPANET, SWMM; CityJSON, CityGML, IFC; GeoTIFF; LAS, LAZ; 3D Tiles, OSGB, OBJ, glTF (ZIP)",
+    zh: "GeoPackage、Shapefile（ZIP，或同时选中 .shp .dbf .shx .prj .cpg）、FileGDB、MapInfo、GeoJSON、FlatGeobuf、GeoParquet、GML、KML、DXF、VCT、OSM PBF；普查表 Excel、CSV、Access；EPANET、SWMM；CityJSON、CityGML、IFC；GeoTIFF；LAS、LAZ；3D Tiles、OSGB、OBJ、glTF（ZIP）",
+    en: "GeoPackage, Shapefile (as ZIP, or .shp .dbf .shx .prj .cpg together), FileGDB, MapInfo, GeoJSON, FlatGeobuf, GeoParquet, GML, KML, DXF, VCT, OSM PBF; survey tables of Excel, CSV, Access; EPANET, SWMM; CityJSON, CityGML, IFC; GeoTIFF; LAS, LAZ; 3D Tiles, OSGB, OBJ, glTF (ZIP)",
   },
   ellipsoidal: { zh: "文件中的高程是椭球高（大地高）", en: "Heights in the files are above the ellipsoid" },
   encoding: { zh: "编码", en: "Encoding" },

@@ -138,7 +138,7 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
     },
   });
   const heads = [say("row"), say("key"), say("message"), say("position")].map((title) => h("th", { scope: "col" }, title));
-  const advice = rule.advice === null ? null : h("p", { class: "advice" }, h("strong", {}, say("advice")), ` ${inLanguage(rule.advice, language)}`, rule.clause === "" ? null : h("span", { class: "hint" }, ` ${rule.clause}`));
+  const advice = rule.advice === null ? null : h("p", { class: "advice" }, h("strong", {}, say("advice")), ` ${inLanguage(rule.advice, language)}`, rule.source === null ? null : h("span", { class: "hint" }, ` ${inLanguage(rule.source, language)}`));
   return h(
     "div",
     { class: "rule-rows" },
