@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.tile_features import BUILDING, buildings, features, texts, to_geocentric
+from tests.tile_trees import nodes
 from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset, read_tree, update_tileset
 from tiles.columns import Column, FeatureColumns, NumberColumn, TextColumn, concatenate
 from tiles.memory_store import MemoryStore
@@ -174,10 +175,10 @@ def test_a_city_that_is_nearly_emptied_and_filled_again(left: int) -> None:
 
 
 def depth(store: MemoryStore, tree: TilesetSummary) -> int:
-    nodes = NodeStore(store, "b", "open")
-    name = read_tree(nodes, tree.tree).root
+    read = NodeStore(store, "b", "open")
+    name = read_tree(read, tree.tree).root
     assert name is not None
-    return nodes.node(name).levels
+    return read.node(name).levels
 
 
 def test_an_edit_writes_the_path_to_its_leaf_and_nothing_beside_it() -> None:
@@ -192,6 +193,8 @@ def test_an_edit_writes_the_path_to_its_leaf_and_nothing_beside_it() -> None:
     assert levels > 3
     assert len(new) <= 2 * levels + 6
     assert sum("/c/" in key for key in new) <= levels
+    was, now = ({n.content.hash for n in nodes(store, "b", tree) if n.content is not None} for tree in (first.tree, second.tree))
+    assert len(was - now) <= levels < len(was & now)  # every other content goes on being shown
     assert asked < 30
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import shapely
 
+from tests.tile_bodies import tower
 from tests.tile_features import BUILDING, buildings, features, numbers, to_geocentric
 from tests.tile_trees import nodes
 from tiles import full_build, tileset
@@ -27,7 +28,7 @@ from tiles.tiling import Budget
 from tiles.worker_processes import ProcessWorkers
 from tiles.workers import ThreadWorkers, WorkerError, Workers
 from twin.errors import NotFoundError
-from twin.representation import Faces, encode
+from twin.representation import encode
 from twin.store import FolderStore
 
 TARGET = TilesetTarget("b", 1, "open", "2.25.9.2.1.")
@@ -167,22 +168,6 @@ def with_bodies(run: FeatureColumns) -> FeatureColumns:
     lengths = np.array([len(p) for p in pieces], np.int64)
     lod = np.where(lengths > 0, 20, 0).astype(np.uint8)
     return replace(run, representations=Representations(np.frombuffer(b"".join(pieces), np.uint8), offsets_of(lengths), lod))
-
-
-def tower(x: float, y: float, foot: float, top: float, sides: int = 48) -> Faces:
-    """A prism of many sides."""
-    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
-    ring = np.column_stack([x + 6 * np.cos(angle), y + 6 * np.sin(angle)])
-    vertices = np.concatenate([np.column_stack([ring, np.full(sides, z)]) for z in (foot, top)])
-    low, high = np.arange(sides), np.arange(sides, 2 * sides)
-    after = np.roll(low, -1)
-    walls = np.column_stack([low, after, after + sides, low + sides]).ravel()
-    indices = np.concatenate([low[::-1], high, walls]).astype(np.uint32)
-    ends = np.cumsum([sides, sides, *[4] * sides]).astype(np.uint32)
-    faces = np.arange(1, sides + 3, dtype=np.uint32)
-    kinds = np.array([3, 1, *[2] * sides], np.uint8)
-    one = np.ones(1, np.uint32)
-    return Faces(vertices, indices, ends, faces, kinds, np.zeros(sides + 2, np.uint16), (sides + 2) * one, one)
 
 
 def test_blocks_stand_for_bodies_that_are_too_many_for_one_content() -> None:
