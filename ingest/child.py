@@ -89,7 +89,7 @@ def _with_named_crs(layer: LayerInfo) -> LayerInfo:
 
 def _unreadable(error: Exception) -> TwinError:
     reason = f"{type(error).__name__}: {error}"[:500]
-    return RejectedError(f"The file cannot be read: {reason}", zh=f"无法读取该文件:{reason}").with_code("unreadable")
+    return RejectedError(f"The file cannot be read: {reason}", zh=f"无法读取该文件：{reason}").with_code("unreadable")
 
 
 def _send(buffers: Iterable[bytes | memoryview]) -> None:

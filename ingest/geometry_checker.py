@@ -29,10 +29,10 @@ _EMPTY = Text(zh="几何为空", en="the geometry is empty")
 _NON_FINITE = Text(zh="坐标不是有限数值", en="a coordinate is not a finite number")
 _UNREACHABLE = Text(zh="坐标无法转换到存储坐标系", en="a coordinate cannot be brought into the storage CRS")
 _OUTSIDE = Text(zh="坐标超出本部署范围或坐标系适用范围", en="outside the deployment's extent or the area of use of its CRS")
-_FLAT = Text(zh="没有高程,按 0 米入库", en="no elevation: stored at 0 m")
-_LEVEL = Text(zh="一端没有高程,按另一端高程水平入库", en="one end has no elevation: stored level with the other")
-_DIFFERS = Text(zh="几何的 Z 与高程字段不一致,按高程字段入库", en="Z differs from the elevations given: stored at the latter")
-_NODED = Text(zh="投影舍入使面自相交,已在 0.1 毫米内重建结点", en="rounding in the projection crossed edges: noded within 0.1 mm")
+_FLAT = Text(zh="没有高程，按 0 米入库", en="no elevation: stored at 0 m")
+_LEVEL = Text(zh="一端没有高程，按另一端高程水平入库", en="one end has no elevation: stored level with the other")
+_DIFFERS = Text(zh="几何的 Z 与高程字段不一致，按高程字段入库", en="Z differs from the elevations given: stored at the latter")
+_NODED = Text(zh="投影舍入使面自相交，已在 0.1 毫米内重建结点", en="rounding in the projection crossed edges: noded within 0.1 mm")
 
 
 class GeometryChecker:
@@ -155,7 +155,7 @@ class GeometryChecker:
     def _wrong_type(self, geometry: shapely.Geometry) -> Text:
         name = "null" if geometry is None else geometry.geom_type
         wanted = self._type.geometry_type
-        return Text(zh=f"几何类型为 {name},应为 {wanted}", en=f"the geometry is a {name}, not a {wanted}")
+        return Text(zh=f"几何类型为 {name}，应为 {wanted}", en=f"the geometry is a {name}, not a {wanted}")
 
     def _too_many(self, vertices: int) -> Text:
         limit = self._limits.vertices_per_feature

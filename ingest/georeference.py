@@ -160,7 +160,7 @@ def georeference(request: ReadRequest, layer: str, file_crs: str | None, assumed
     if request.vertical not in (None, ELLIPSOIDAL):
         raise BadRequestError(
             f"Not a kind of heights: {request.vertical!r}; leave it out or say {ELLIPSOIDAL}",
-            zh=f"无法识别的高程类型:{request.vertical!r};可省略,或写 {ELLIPSOIDAL}",
+            zh=f"无法识别的高程类型：{request.vertical!r}；可省略，或写 {ELLIPSOIDAL}",
         ).with_code("vertical")
     declared = (request.storage_srid, request.extent_deg, request.vertical, request.deployment_vertical, request.proj_data_dirs)
     chosen = _chosen(named, assumed and request.crs is None, *declared, request.local_crs)
@@ -208,7 +208,7 @@ def declared_crs(text: str) -> str:
         return text
     path = Path(text)
     if path.stat().st_size > _MAX_WKT_BYTES:
-        raise rejected("crs", f"{path.name} is too large for a CRS definition.", f"{path.name} 过大,不是坐标系定义文件。")
+        raise rejected("crs", f"{path.name} is too large for a CRS definition.", f"{path.name} 过大，不是坐标系定义文件。")
     return path.read_text("utf-8")
 
 

@@ -58,7 +58,7 @@ def _overridden(names: Sequence[str], known: set[str], overrides: Mapping[str, s
     for column, field_name in overrides.items():
         if field_name and field_name not in known:
             raise rejected(
-                "mapping", f"There is no field {field_name!r} to map {column!r} to.", f"没有字段“{field_name}”,无法映射列“{column}”。"
+                "mapping", f"There is no field {field_name!r} to map {column!r} to.", f"没有字段“{field_name}”，无法映射列“{column}”。"
             )
         if field_name and column in names:
             taken[column] = field_name

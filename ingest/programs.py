@@ -33,7 +33,7 @@ def find_program(name: str, package: str) -> Path:
             return (folder / name).resolve()
     raise UnavailableError(
         f"Files of this kind are read by {name}, which is not installed here: apt install {package}.",
-        zh=f"读取此类文件需要 {name},本机尚未安装:apt install {package}。",
+        zh=f"读取此类文件需要 {name}，本机尚未安装：apt install {package}。",
     ).with_code("program-missing")
 
 

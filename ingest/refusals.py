@@ -30,7 +30,7 @@ def crs_undeclared(layer: str) -> TwinError:
     return rejected(
         "crs-undeclared",
         f"{layer}: the file does not say its coordinate reference system; declare it with --crs.",
-        f"{layer}:文件未说明坐标参考系,请用 --crs 声明。",
+        f"{layer}：文件未说明坐标参考系，请用 --crs 声明。",
     )
 
 
@@ -42,4 +42,4 @@ def missing_member(name: str) -> TwinError:
 def layer_missing(wanted: str, there: tuple[str, ...]) -> TwinError:
     """Return the error of a layer or sheet that was asked for and is not there."""
     names = ", ".join(there) or "-"
-    return rejected("layer-missing", f"There is no layer {wanted!r}; there are: {names}.", f"没有图层“{wanted}”,现有:{names}。")
+    return rejected("layer-missing", f"There is no layer {wanted!r}; there are: {names}.", f"没有图层“{wanted}”，现有：{names}。")

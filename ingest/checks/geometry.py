@@ -96,7 +96,7 @@ def reason_of(geometry: object) -> tuple[Text, tuple[float, float] | None]:
     reason = str(shapely.is_valid_reason(geometry))
     match = _PLACE.match(reason)
     text, place = (match[1], (float(match[2]), float(match[3]))) if match else (reason, None)
-    return Text(zh=f"几何无效:{_REASONS_ZH.get(text, text)}", en=f"invalid geometry: {text}"), place
+    return Text(zh=f"几何无效：{_REASONS_ZH.get(text, text)}", en=f"invalid geometry: {text}"), place
 
 
 def place_of(geometry: object) -> tuple[float, float] | None:

@@ -144,7 +144,7 @@ def _source_value(column: FieldValues, index: int) -> str | None:
 
 
 def _text(field: Field, zh: str, en: str) -> Text:
-    return Text(zh=f"{field.title.zh}:{zh}", en=f"{field.name}: {en}")
+    return Text(zh=f"{field.title.zh}：{zh}", en=f"{field.name}: {en}")
 
 
 def _mask(array: pa.Array) -> Mask:

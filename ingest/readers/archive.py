@@ -190,4 +190,4 @@ def _check_total(total: int, limits: Limits, compressed: int, most: int, code: s
 
 
 def _broken(reason: str) -> TwinError:
-    return rejected("archive-broken", f"The archive cannot be read: {reason[:200]}", f"压缩包无法读取:{reason[:200]}")
+    return rejected("archive-broken", f"The archive cannot be read: {reason[:200]}", f"压缩包无法读取：{reason[:200]}")

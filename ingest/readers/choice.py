@@ -113,7 +113,7 @@ def _telling(reader: Reader, others: Sequence[Content]) -> Reader:
 def _several(names: Sequence[str]) -> TwinError:
     listed = "、".join(names)
     en = f"The archive holds several files, hand them in one by one: {listed}."
-    return rejected("archive-several", en, f"压缩包含多个文件,请分别提交:{listed}。")
+    return rejected("archive-several", en, f"压缩包含多个文件，请分别提交：{listed}。")
 
 
 def _path(content: Content) -> Path:

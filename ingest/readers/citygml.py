@@ -133,7 +133,7 @@ class CityGml:
         others = ", ".join(f"{n} {kind}" for kind, n in counts.items() if kind not in types)[:500]
         notes = [*model.notes, *(note for d in model.documents for note in d.contents.notes), *more]
         if others:
-            notes.append(Text(zh=f"文件中另有对象,本次未取:{others}", en=f"other objects of the file, not taken here: {others}"))
+            notes.append(Text(zh=f"文件中另有对象，本次未取：{others}", en=f"other objects of the file, not taken here: {others}"))
         return SourceLayer(
             "、".join(sorted(types)),
             columns_in(model.features(types, shapes=False), self._request.limits),
@@ -221,7 +221,7 @@ def _scope(reader: ObjectReader, element: Element, unnamed: str) -> Scope | Faul
         return reader.scope(element, unnamed)
     except (ValueError, LookupError, OverflowError, RecursionError) as error:
         name = (gml_id(element) or unnamed)[:100]
-        text = Text(zh=f"{name}:几何不合 GML 规范({str(error)[:200]})", en=f"{name}: not as GML has it ({str(error)[:200]})")
+        text = Text(zh=f"{name}：几何不合 GML 规范({str(error)[:200]})", en=f"{name}: not as GML has it ({str(error)[:200]})")
         return Fault(0, "structure", text)
 
 
@@ -238,13 +238,13 @@ def _agreed(documents: Sequence[Document]) -> str | None:
     named = sorted({crs for d in documents for crs in d.systems})
     if len(named) > 1:
         listed = ", ".join(s[:60] for s in named[:5])
-        raise rejected("crs-mixed", f"Positions are in several reference systems: {listed}.", f"坐标属于多个坐标参考系:{listed}。")
+        raise rejected("crs-mixed", f"Positions are in several reference systems: {listed}.", f"坐标属于多个坐标参考系：{listed}。")
     return named[0] if named else None
 
 
 def _no_relief() -> TwinError:
     return unsupported(
         "A TIN of CityGML is not read as terrain; hand the terrain in as GeoTIFF.",
-        "CityGML 的 TIN 地形不能作为地形导入;请以 GeoTIFF 提交地形。",
+        "CityGML 的 TIN 地形不能作为地形导入；请以 GeoTIFF 提交地形。",
         "wrong-kind",
     )

@@ -166,8 +166,8 @@ class _Versions:
 def _note(contents: Contents, versions: _Versions) -> None:
     if versions.latest is not None:
         tag, count = versions.tags[versions.latest][:60], len(versions.objects)
-        zh, en = f"文件含 {count} 个版本,只取最新版本“{tag}”", f"the file has {count} versions; the latest, {tag!r}, is taken"
+        zh, en = f"文件含 {count} 个版本，只取最新版本“{tag}”", f"the file has {count} versions; the latest, {tag!r}, is taken"
         contents.notes.append(Text(zh=zh, en=en))
     if unread := contents.appearances.unread:
-        zh, en = f"{unread} 个纹理的类型不支持,没有读取", f"{unread} textures are of a kind that is not read"
+        zh, en = f"{unread} 个纹理的类型不支持，没有读取", f"{unread} textures are of a kind that is not read"
         contents.notes.append(Text(zh=zh, en=en))

@@ -145,7 +145,7 @@ def reference(element: Element) -> str | None:
 
 def dtd_forbidden() -> TwinError:
     """Return the error of XML with a DOCTYPE."""
-    return rejected("xml-dtd-forbidden", "The XML has a DOCTYPE, which is never read.", "XML 含有 DOCTYPE 声明,不予读取。")
+    return rejected("xml-dtd-forbidden", "The XML has a DOCTYPE, which is never read.", "XML 含有 DOCTYPE 声明，不予读取。")
 
 
 def invalid(en: str, zh: str) -> TwinError:

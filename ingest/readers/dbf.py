@@ -159,4 +159,4 @@ def _flag(cell: bytes) -> bool | None:
 
 
 def _broken(reason: str) -> TwinError:
-    return rejected("dbf-broken", f"The .dbf cannot be read: {reason}.", f".dbf 无法读取:{reason}。")
+    return rejected("dbf-broken", f"The .dbf cannot be read: {reason}.", f".dbf 无法读取：{reason}。")

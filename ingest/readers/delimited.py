@@ -41,6 +41,6 @@ def read_delimited(content: bytes, limits: Limits, known: frozenset[str], name: 
     try:
         rows, numbers = numbered(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), limits)
     except csv.Error as error:
-        raise rejected("csv-broken", f"The CSV cannot be read: {error}", f"CSV 无法读取:{error}") from error
+        raise rejected("csv-broken", f"The CSV cannot be read: {error}", f"CSV 无法读取：{error}") from error
     sheet = find_table(name, rows, numbers, known)
     return [] if sheet is None else [Sheet(sheet.name, sheet.columns, sheet.rows, sheet.numbers, encoding)]

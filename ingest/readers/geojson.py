@@ -104,7 +104,7 @@ def _located(text: memoryview) -> tuple[Spans, Json]:
     frame = _object(spans.frame)
     if frame.get("type") != "FeatureCollection":
         raise _invalid(
-            f'"type" is {frame.get("type")!r}, not "FeatureCollection"', f"“type”为 {frame.get('type')!r},应为“FeatureCollection”"
+            f'"type" is {frame.get("type")!r}, not "FeatureCollection"', f"“type”为 {frame.get('type')!r}，应为“FeatureCollection”"
         )
     _check_gaps(text, spans)
     return spans, frame
@@ -183,7 +183,7 @@ def _lenient(text: bytes, index: int) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _invalid(f"feature {index + 1}: {error}", f"第 {index + 1} 个要素:{error}") from error
+        raise _invalid(f"feature {index + 1}: {error}", f"第 {index + 1} 个要素：{error}") from error
 
 
 def structure_fault(value: object) -> Text | None:
@@ -194,7 +194,7 @@ def structure_fault(value: object) -> Text | None:
     if kind in GEOMETRY_TYPES:
         return None
     if kind != "Feature":
-        return Text(zh=f"“type”为 {kind!r},应为“Feature”", en=f'"type" is {kind!r}, not "Feature"')
+        return Text(zh=f"“type”为 {kind!r}，应为“Feature”", en=f'"type" is {kind!r}, not "Feature"')
     if "geometry" not in value:
         return Text(zh="缺少成员“geometry”", en='the member "geometry" is missing')
     if not isinstance(value.get("properties"), dict | None):

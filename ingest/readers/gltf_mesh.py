@@ -53,7 +53,7 @@ class _Gltf:
             raise rejected(
                 "gltf-extension",
                 f"{where} requires {names}, which is not read here: export it without compression, or as 3D Tiles.",
-                f"{where} 要求扩展 {names},不受支持:请导出为未压缩的 glTF,或导出 3D Tiles。",
+                f"{where} 要求扩展 {names}，不受支持：请导出为未压缩的 glTF，或导出 3D Tiles。",
             )
         self._buffers = [binary if "uri" not in b else self._uri(b["uri"]) for b in document.get("buffers", [])]
 
@@ -175,7 +175,7 @@ def drawable(image: bytes, where: str) -> bytes:
         raise rejected(
             "texture-unsupported",
             f"{where}: a texture is no PNG, JPEG or WebP: convert it.",
-            f"{where}:纹理应为 PNG、JPEG 或 WebP,请转换。",
+            f"{where}：纹理应为 PNG、JPEG 或 WebP，请转换。",
         )
     return image
 
@@ -223,4 +223,4 @@ def _turned(normals: npt.NDArray[Any], matrix: FloatArray) -> npt.NDArray[np.flo
 
 
 def _broken(where: str, reason: str) -> TwinError:
-    return rejected("gltf-broken", f"{where}: {reason}.", f"{where} 无法读取:{reason}。")
+    return rejected("gltf-broken", f"{where}: {reason}.", f"{where} 无法读取：{reason}。")

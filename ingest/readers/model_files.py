@@ -45,5 +45,5 @@ def _missing(path: str) -> TwinError:
     return rejected(
         "model-content-missing",
         f"{shown} is referred to, but is not there: put the model and all its files into one ZIP.",
-        f"缺少被引用的文件 {shown}:请将模型及其全部文件打包为一个 ZIP。",
+        f"缺少被引用的文件 {shown}：请将模型及其全部文件打包为一个 ZIP。",
     )

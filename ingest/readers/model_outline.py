@@ -23,7 +23,7 @@ _UNPLACED_EN = (
     "or as 3D Tiles whose root has a transform."
 )
 _UNPLACED_ZH = (
-    "模型没有位置信息。请随附 metadata.xml(SRS 与 SRSOrigin),或以平面坐标交付并用 --crs 声明坐标系,或交付根节点带 transform 的 3D Tiles。"
+    "模型没有位置信息。请随附 metadata.xml(SRS 与 SRSOrigin)，或以平面坐标交付并用 --crs 声明坐标系，或交付根节点带 transform 的 3D Tiles。"
 )
 
 

@@ -86,4 +86,4 @@ def place_in(archive: Archive) -> ModelPlace | None:
 
 
 def _unclear(en: str, zh: str) -> TwinError:
-    return rejected("model-metadata", f"{FILE} cannot be understood: {en}", f"{FILE} 无法理解:{zh}")
+    return rejected("model-metadata", f"{FILE} cannot be understood: {en}", f"{FILE} 无法理解：{zh}")

@@ -180,4 +180,4 @@ def _text(line: bytes) -> str:
 
 
 def _broken(where: str, reason: str) -> TwinError:
-    return rejected("obj-broken", f"{where}: {reason}", f"{where} 无法读取:{reason}")
+    return rejected("obj-broken", f"{where}: {reason}", f"{where} 无法读取：{reason}")

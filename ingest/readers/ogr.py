@@ -92,7 +92,7 @@ class OgrFile:
             raise _unreadable(self.format, error) from error
         columns = tuple(str(c) for c in info["fields"] if str(c) not in source.without)
         if len(columns) > self._limits.columns:
-            raise rejected("too-many-columns", f"{name}: {len(columns)} columns.", f"{name}:列数 {len(columns)} 超过上限。")
+            raise rejected("too-many-columns", f"{name}: {len(columns)} columns.", f"{name}：列数 {len(columns)} 超过上限。")
         rows = int(info["features"])
         crs = source.crs or known_crs(info["crs"])
         return LayerInfo(name, info["geometry_type"], columns, crs, rows if rows >= 0 else None, encoding=source.encoding)
@@ -186,4 +186,4 @@ def _tolerance(crs: str | None) -> float:
 
 def _unreadable(file_format: str, reason: object) -> TwinError:
     text = str(reason)[:300]
-    return rejected("unreadable", f"The {file_format} file cannot be read: {text}", f"{file_format} 文件无法读取:{text}")
+    return rejected("unreadable", f"The {file_format} file cannot be read: {text}", f"{file_format} 文件无法读取：{text}")

@@ -61,5 +61,5 @@ def _unread(image: OsgImage, where: str) -> Exception:
     return rejected(
         "texture-unsupported",
         f"{where}: the texture {name} is compressed for a graphics card or broken: export it as JPEG or PNG.",
-        f"{where}:纹理 {name} 为显卡压缩格式或已损坏,请改为 JPEG 或 PNG。",
+        f"{where}：纹理 {name} 为显卡压缩格式或已损坏，请改为 JPEG 或 PNG。",
     )

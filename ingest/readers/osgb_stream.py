@@ -124,13 +124,13 @@ class OsgbStream:
 
     def broken(self, reason: str) -> TwinError:
         """Return the error of a file that is not what it says."""
-        return rejected("osgb-broken", f"{self.where}: {reason}.", f"{self.where} 无法读取:{reason}。")
+        return rejected("osgb-broken", f"{self.where}: {reason}.", f"{self.where} 无法读取：{reason}。")
 
     def unread(self, what: str) -> TwinError:
         """Return the error of a file with something that is not read here."""
         return unsupported(
             f"{self.where} has {what}, which is not read of OSGB: export the model as 3D Tiles, or as OBJ with its metadata.xml.",
-            f"{self.where} 含有不支持的 OSGB 内容({what}):请导出 3D Tiles,或导出 OBJ 并附 metadata.xml。",
+            f"{self.where} 含有不支持的 OSGB 内容({what})：请导出 3D Tiles，或导出 OBJ 并附 metadata.xml。",
             "osgb-unsupported",
         )
 

@@ -172,7 +172,7 @@ class Pictures:
 def not_beside(textures: int) -> Text:
     """Return the note for so many textures of a model whose pictures are not at hand."""
     return Text(
-        zh=f"{textures} 个纹理没有读取:请将模型与其图像打包为一个 ZIP",
+        zh=f"{textures} 个纹理没有读取：请将模型与其图像打包为一个 ZIP",
         en=f"{textures} textures are not read: put the model and its pictures into one ZIP",
     )
 

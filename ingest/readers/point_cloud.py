@@ -203,12 +203,12 @@ class _Claims:
         if room < 0 or not self.records_fit or (not self.compressed and unpacked > room):
             raise _truncated(self.points)
         if self.points > limits.points or unpacked > limits.points_bytes:
-            raise rejected("point-cloud-too-large", f"{self.points} points are too many.", f"点数过多:{self.points}。")
+            raise rejected("point-cloud-too-large", f"{self.points} points are too many.", f"点数过多：{self.points}。")
         if unpacked > _FREE_BYTES and unpacked > limits.compression_ratio * room:
             raise rejected(
                 "compression-ratio",
                 f"The file claims {self.points} points in {room} bytes.",
-                f"文件声称 {room} 字节中有 {self.points} 个点,压缩比异常。",
+                f"文件声称 {room} 字节中有 {self.points} 个点，压缩比异常。",
             )
 
 
@@ -216,7 +216,7 @@ def _truncated(points: int) -> TwinError:
     return rejected(
         "point-cloud-truncated",
         f"The file ends before the {points} points its header claims.",
-        f"文件不完整,不足其头声明的 {points} 个点。",
+        f"文件不完整，不足其头声明的 {points} 个点。",
     )
 
 

@@ -115,7 +115,7 @@ class Raster:
             or rows * columns * itemsize > limits.raster_block_bytes
         )
         if too_large:
-            raise rejected("raster-too-large", f"The raster is too large: {size}.", f"栅格过大:{size}。")
+            raise rejected("raster-too-large", f"The raster is too large: {size}.", f"栅格过大：{size}。")
         if data.transform.is_identity:
             raise rejected("raster-ungeoreferenced", "The raster says neither place nor pixel size.", "栅格没有地理配准信息。")
         if data.transform.b or data.transform.d:
@@ -125,7 +125,7 @@ class Raster:
         data = self._data
         if data.count != 1:
             raise rejected(
-                "raster-bands", f"An elevation raster has one band, not {data.count}.", f"高程栅格应为单波段,实为 {data.count} 个波段。"
+                "raster-bands", f"An elevation raster has one band, not {data.count}.", f"高程栅格应为单波段，实为 {data.count} 个波段。"
             )
         if np.dtype(data.dtypes[0]).kind not in "iuf":
             raise rejected("raster-type", f"Pixels are {data.dtypes[0]}.", f"像元类型为 {data.dtypes[0]}。")

@@ -118,7 +118,7 @@ class ShapefileLayer:
         self._shapes = self._read_shapes()
         if len(self._shapes) != self._table.dbf.rows:
             text = f"{len(self._shapes)} / {self._table.dbf.rows}"
-            raise rejected("shapefile-broken", f"Shapes and records differ in number: {text}.", f"图形与记录数不一致:{text}。")
+            raise rejected("shapefile-broken", f"Shapes and records differ in number: {text}.", f"图形与记录数不一致：{text}。")
         self.source = SourceLayer(
             name, self._table.names, _prj(members), encoding=self._table.encoding.codec, rows=len(self._shapes), notes=self._notes()
         )
@@ -134,7 +134,7 @@ class ShapefileLayer:
         try:
             _, _, wkb, _ = pyogrio.raw.read(self._files[0].path, columns=[])
         except Exception as error:
-            raise rejected("shapefile-broken", f"The .shp cannot be read: {error}", f".shp 无法读取:{error}") from error
+            raise rejected("shapefile-broken", f"The .shp cannot be read: {error}", f".shp 无法读取：{error}") from error
         shapes: Geometries = shapely.from_wkb(wkb, on_invalid="ignore") if wkb is not None else np.empty(0, dtype=object)
         return shapes
 

@@ -82,7 +82,7 @@ class Survey:
         if part.feature_type.geometry_type == "Point":
             points = find_points(sheet, part, self._request)
             if points is None:
-                raise rejected("no-coordinates", f"{sheet.name}: there are no coordinate columns.", f"{sheet.name}:没有坐标列。")
+                raise rejected("no-coordinates", f"{sheet.name}: there are no coordinate columns.", f"{sheet.name}：没有坐标列。")
             return SurveyLayer(sheet, PointShapes(points.coordinates), note, self._limits)
         if part.feature_type.geometry_type == "LineString":
             return SurveyLayer(sheet, self._line_shapes(sheet, part), note, self._limits)
@@ -120,7 +120,7 @@ class Survey:
     def _line_shapes(self, sheet: Sheet, part: PartRequest) -> Shapes:
         ends = _ends_of(part.feature_type)
         if ends is None:
-            raise rejected("no-geometry", f"{sheet.name}: lines without end points.", f"{sheet.name}:管线没有起止点。")
+            raise rejected("no-geometry", f"{sheet.name}: lines without end points.", f"{sheet.name}：管线没有起止点。")
         request = self._request
         node_type = _node_type(part.feature_type, request)
         of_its_own = replace(part, feature_type=node_type, reading=replace(part.reading, mapping=()))
@@ -133,7 +133,7 @@ class Survey:
             return LineShapes(points, node_type, ends, mapping)
         own = find_ends(sheet, part, request)
         if own is None:
-            raise rejected("no-points", f"{sheet.name}: there is no table of the points.", f"{sheet.name}:缺少管线点表,无法生成管线。")
+            raise rejected("no-points", f"{sheet.name}: there is no table of the points.", f"{sheet.name}：缺少管线点表，无法生成管线。")
         return OwnEnds(own, mapping)
 
 
@@ -238,7 +238,7 @@ def _with_kind(sheet: Sheet, part: PartRequest) -> tuple[Sheet, Text | None]:
     if code is None:
         return sheet, None
     note = Text(
-        zh=f"表中没有{field.title.zh}列,按表名“{sheet.name}”取 {code}",
+        zh=f"表中没有{field.title.zh}列，按表名“{sheet.name}”取 {code}",
         en=f"no column says the kind: {code}, as table {sheet.name!r} is called",
     )
     return sheet.with_column(field.title.zh, code), note

@@ -48,7 +48,7 @@ class PointShapes:
     def note(self) -> Text:
         """Which column is northing."""
         c = self.coordinates
-        return Text(zh=f"列“{c.north}”为北坐标,列“{c.east}”为东坐标", en=f"column {c.north!r} is northing, {c.east!r} easting")
+        return Text(zh=f"列“{c.north}”为北坐标，列“{c.east}”为东坐标", en=f"column {c.north!r} is northing, {c.east!r} easting")
 
     def of(self, columns: Columns) -> tuple[Geometries, tuple[Fault, ...]]:
         """Return a point for each row with both coordinates."""
@@ -142,7 +142,7 @@ class OwnEnds:
     def note(self) -> Text:
         """Where the ends come from."""
         return Text(
-            zh="没有管线点表,管线端点取自线表中的起止点坐标", en="no table of points: ends are the coordinates in the table of lines"
+            zh="没有管线点表，管线端点取自线表中的起止点坐标", en="no table of points: ends are the coordinates in the table of lines"
         )
 
     def of(self, columns: Columns) -> tuple[Geometries, tuple[Fault, ...]]:

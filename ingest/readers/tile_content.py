@@ -47,7 +47,7 @@ def plain(content: bytes) -> bytes:
     try:
         out = unpacking.decompress(content, min(_MOST_UNPACKED, 100 * len(content) + (10 << 20)))
     except zlib.error as error:
-        raise rejected("archive-broken", f"A gzipped tile cannot be read: {error}", f"瓦片 gzip 内容损坏:{error}") from error
+        raise rejected("archive-broken", f"A gzipped tile cannot be read: {error}", f"瓦片 gzip 内容损坏：{error}") from error
     if unpacking.unconsumed_tail or not unpacking.eof:
         raise rejected("gzip-bomb", "A gzipped tile unpacks to more than is allowed.", "瓦片解压后超过上限。")
     return out
@@ -88,7 +88,7 @@ def glb_json(content: bytes, where: str) -> Json:
         raise _broken(where)
     _, version, length = _GLB_HEAD.unpack_from(content)
     if version != 2:
-        raise rejected("gltf-version", f"{where} is glTF {version}, not 2.0.", f"{where} 为 glTF {version},应为 2.0。")
+        raise rejected("gltf-version", f"{where} is glTF {version}, not 2.0.", f"{where} 为 glTF {version}，应为 2.0。")
     size, kind = _CHUNK_HEAD.unpack_from(content, _GLB_HEAD.size)
     start = _GLB_HEAD.size + _CHUNK_HEAD.size
     if length > len(content) or kind != b"JSON" or start + size > length:
@@ -154,4 +154,4 @@ def _composite(content: bytes, where: str, depth: int) -> Look:
 
 
 def _broken(where: str) -> TwinError:
-    return rejected("tile-content-broken", f"{where} ends before what its header says.", f"{where} 内容不完整,与其头不符。")
+    return rejected("tile-content-broken", f"{where} ends before what its header says.", f"{where} 内容不完整，与其头不符。")

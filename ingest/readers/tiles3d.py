@@ -195,4 +195,4 @@ class _Walk:
 
 def _check_size(total: int, limits: Limits) -> None:
     if total > limits.model_bytes:
-        raise rejected("model-too-large", f"The model unpacks to {total} bytes.", f"模型解压后有 {total} 字节,超过上限。")
+        raise rejected("model-too-large", f"The model unpacks to {total} bytes.", f"模型解压后有 {total} 字节，超过上限。")

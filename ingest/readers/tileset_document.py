@@ -46,7 +46,7 @@ class Tile:
 
 def invalid(where: str, en: str, zh: str) -> TwinError:
     """Return the error of a tileset that is not as the standard says."""
-    return rejected("tileset-invalid", f"{where}: {en}", f"{where}:{zh}")
+    return rejected("tileset-invalid", f"{where}: {en}", f"{where}：{zh}")
 
 
 def parsed(content: bytes, where: str) -> Json:
@@ -95,7 +95,7 @@ def check_head(document: Json, where: str) -> None:
     if unknown := sorted(required - _DRAWN_EXTENSIONS):
         names = ", ".join(unknown)
         raise rejected(
-            "tileset-extension", f"{where} requires extensions that are not drawn: {names}", f"{where} 要求不受支持的扩展:{names}"
+            "tileset-extension", f"{where} requires extensions that are not drawn: {names}", f"{where} 要求不受支持的扩展：{names}"
         )
     if missing := sorted(required - used):
         raise invalid(f"{where}/extensionsRequired", f"not among extensionsUsed: {missing}", f"未列入 extensionsUsed:{missing}")
@@ -146,7 +146,7 @@ def volume_points(value: object, transform: FloatArray, where: str) -> FloatArra
 def _in_region(region: FloatArray, steps: FloatArray, where: str) -> FloatArray:
     west, south, east, north, low, high = region
     if not (-math.pi <= west <= east <= math.pi and -math.pi / 2 <= south <= north <= math.pi / 2 and low <= high):
-        raise invalid(where, f"no region: {region.tolist()}", f"不是有效范围:{region.tolist()}")
+        raise invalid(where, f"no region: {region.tolist()}", f"不是有效范围：{region.tolist()}")
     begin, end = np.array([west, south, low]), np.array([east, north, high])
     return (begin + end) / 2 + steps * (end - begin) / 2
 
@@ -162,7 +162,7 @@ def _contents(body: Json, where: str) -> tuple[str, ...]:
     grouped = _object(body.get("extensions", {}), where).get("3DTILES_multiple_contents")
     several = body.get("contents") or (_object(grouped, where).get("contents") if grouped is not None else None)
     if several is not None and (not isinstance(several, list) or "content" in body):
-        raise invalid(f"{where}/contents", "no list of contents, or one beside it", "不是内容数组,或与 content 并存")
+        raise invalid(f"{where}/contents", "no list of contents, or one beside it", "不是内容数组，或与 content 并存")
     found = several or ([body["content"]] if "content" in body else [])
     uris: list[str] = []
     for number, value in enumerate(found):
@@ -195,7 +195,7 @@ def _numbers(value: object, length: int, where: str) -> FloatArray:
 def _error_m(body: Json, where: str) -> float:
     value = body.get("geometricError")
     if not _is_number(value) or value < 0:  # type: ignore[operator]  # it is a number here
-        raise invalid(f"{where}/geometricError", f"no length: {value!r}", f"不是长度:{value!r}")
+        raise invalid(f"{where}/geometricError", f"no length: {value!r}", f"不是长度：{value!r}")
     return float(value)  # type: ignore[arg-type]  # it is a number here
 
 

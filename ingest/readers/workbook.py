@@ -62,7 +62,7 @@ def read_workbook(source: Path | bytes, limits: Limits, known: frozenset[str]) -
         try:
             return _sheets(calamine.CalamineWorkbook.from_filelike(book), limits, known)
         except calamine.PasswordError as error:
-            raise rejected("workbook-encrypted", "The workbook is protected by a password.", "工作簿已加密,请去除密码后上传。") from error
+            raise rejected("workbook-encrypted", "The workbook is protected by a password.", "工作簿已加密，请去除密码后上传。") from error
         except (calamine.CalamineError, calamine.XmlError, calamine.ZipError) as error:
             raise _broken(error) from error
         except BaseException as error:  # a panic of Rust is no Exception
@@ -73,7 +73,7 @@ def read_workbook(source: Path | bytes, limits: Limits, known: frozenset[str]) -
 
 def _broken(error: BaseException) -> TwinError:
     reason = str(error)[:200]
-    return rejected("workbook-broken", f"The workbook cannot be read: {reason}", f"工作簿无法读取:{reason}")
+    return rejected("workbook-broken", f"The workbook cannot be read: {reason}", f"工作簿无法读取：{reason}")
 
 
 def _sheets(book: calamine.CalamineWorkbook, limits: Limits, known: frozenset[str]) -> list[Sheet]:
@@ -107,7 +107,7 @@ def _plain(row: Row) -> Row:
 
 
 def _hidden_note(names: list[str]) -> Text:
-    return Text(zh=f"隐藏的工作表未读取:{'、'.join(names)}", en=f"hidden sheets are not read: {', '.join(names)}")
+    return Text(zh=f"隐藏的工作表未读取：{'、'.join(names)}", en=f"hidden sheets are not read: {', '.join(names)}")
 
 
 def _without_indents(archive: Archive) -> BytesIO:
