@@ -21,7 +21,7 @@ from tiles.mesh.straight import Straights
 from tiles.metadata import MetadataClass, PropertyTable, property_table
 from tiles.node import Summary
 from tiles.placed import instances_of
-from tiles.recipes import Instanced, Tube
+from tiles.recipes import Instanced
 from tiles.shared_fits import SharedFits
 from tiles.source import Source
 from tiles.statistics import Statistics, statistics_of
@@ -76,9 +76,7 @@ class Drawing:
 
     def finest(self, source: Source, rows: NDArray[np.int64]) -> Drawn:
         """Return the content of ``rows`` of ``source`` in their finest form."""
-        if isinstance(source.recipe, Tube):
-            return self._draw(source, rows, *source.recipe.parts(select(source.geometries, rows), rows))
-        return self._draw(source, rows, source.mesh(rows))
+        return self._draw(source, rows, *source.parts(rows))
 
     def coarser(self, source: Source, rows: NDArray[np.int64]) -> Drawn:
         """Return the content of ``rows``, which can all be drawn, in the coarser form of those that have one."""

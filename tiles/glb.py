@@ -178,9 +178,9 @@ def structural_metadata(binary: BinaryChunk, metadata: MetadataClass, table: Pro
     """Append the columns of ``table``; return EXT_structural_metadata with its schema, and the kinds of surface where the mesh has any."""
     tables = [_property_table(binary, metadata.id, table)]
     if not has_surfaces:
-        return {"schema": metadata.schema, "propertyTables": tables}
+        return {"schema": orjson.Fragment(metadata.schema_json), "propertyTables": tables}
     tables.append(_property_table(binary, surfaces.CLASS, surfaces.surface_table()))
-    return {"schema": surfaces.surface_schema(metadata.schema), "propertyTables": tables}
+    return {"schema": orjson.Fragment(surfaces.surface_schema_json(metadata.schema_json)), "propertyTables": tables}
 
 
 def _primitive(binary: BinaryChunk, mesh: TileMesh, grid: Quantization, encoding: Encoding, feature_count: int) -> Json:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from tiles.columns import Bytes, Column, FeatureColumns, NumberColumn, Offsets, TextColumn, offsets_of
@@ -22,6 +24,8 @@ NO_DATA_FLOAT64 = -1.7976931348623157e308
 NO_DATA_INT16 = -(2**15)
 NO_DATA_INT32 = -(2**31)
 BOOLEAN_ENUM = "boolean"
+_KEPT_NAMES = 256
+"""Lists of names that are kept as bytes."""
 
 type Json = Mapping[str, object]
 type Kind = Literal["uint32", "int16", "int32", "float64", "enum", "string"]
@@ -51,7 +55,7 @@ class Property:
         return np.dtype({"uint32": "u4", "int16": "i2", "int32": "i4", "float64": "f8", "string": "u1"}[self.kind])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MetadataClass:
     """The metadata class of one FeatureType version."""
 
@@ -61,6 +65,11 @@ class MetadataClass:
     properties: tuple[Property, ...]
     schema: Json
     """The JSON schema object; the same bytes for every tile of this FeatureType version."""
+
+    @functools.cached_property
+    def schema_json(self) -> bytes:
+        """Return the schema as JSON: each content has it, so it is written once."""
+        return orjson.dumps(self.schema)
 
 
 def metadata_class(feature_type: FeatureType) -> MetadataClass:
@@ -160,10 +169,24 @@ class EncodedColumn:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTable:
-    """All columns of a run of features; ``unrepresentable`` counts values by property that its type cannot hold and that became noData."""
+    """All columns of a run of features; ``unrepresentable`` counts values by property that its type cannot hold and that became noData.
+
+    What a content takes is gathered from all columns at once: ``present`` (columns, n) says where they have values, ``blocks`` has those
+    of numbers and enums as (which columns, values (of these, n)), one for each width; columns without any value are in none.
+    """
 
     columns: tuple[EncodedColumn, ...]
     unrepresentable: Mapping[str, int]
+    present: NDArray[np.bool_] = field(init=False)
+    blocks: tuple[tuple[tuple[int, ...], NDArray[np.generic]], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "present", np.stack([c.present for c in self.columns]))
+        fixed = [(k, c.values) for k, c in enumerate(self.columns) if c.values is not None and not c.is_empty]
+        widths = sorted({values.itemsize for _, values in fixed})
+        of_width = [[(k, values.view(f"u{width}")) for k, values in fixed if values.itemsize == width] for width in widths]
+        blocks = tuple((tuple(k for k, _ in block), np.stack([values for _, values in block])) for block in of_width)
+        object.__setattr__(self, "blocks", blocks)
 
 
 def encode_table(metadata: MetadataClass, features: FeatureColumns) -> EncodedTable:
@@ -174,7 +197,7 @@ def encode_table(metadata: MetadataClass, features: FeatureColumns) -> EncodedTa
             columns.append(EncodedColumn(prop, features.fid, None, np.ones(len(features), np.bool_)))
             continue
         column = features.columns.get(prop.field.name)
-        encoded = _nothing(prop, len(features)) if column is None else _encode(prop, column)
+        encoded = _nothing(prop, len(features)) if column is None or not column.valid.any() else _encode(prop, column)
         missing = 0 if column is None else int((column.valid & ~encoded.present).sum())
         if missing and prop.kind != "string":
             lost[prop.id] = missing
@@ -236,28 +259,44 @@ def _enum_values(prop: Property, column: Column) -> NDArray[np.generic]:
 
 def index_texts(column: TextColumn, names: tuple[str, ...]) -> NDArray[np.int64]:
     """Return for each text its place in ``names`` counted from 1, or 0 when it is NULL, empty or not among them."""
-    encoded = [name.encode() for name in names]
-    width = max((len(name) for name in encoded), default=1) + 1
-    keys = _fixed_width(column.data, column.offsets, width)
-    order = np.argsort(np.array(encoded, f"S{width}"))
-    known = np.array(encoded, f"S{width}")[order]
-    at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    matches = column.valid & (known[at] == keys) & (np.diff(column.offsets) > 0)
-    return np.where(matches, order[at] + 1, 0)
+    out = np.zeros(len(column), np.int64)
+    _find_texts(column.data, column.offsets, column.valid, *_laid_out(names), out)
+    return out
 
 
-def _fixed_width(data: Bytes, offsets: Offsets, width: int) -> NDArray[np.bytes_]:
-    """Return the texts cut to ``width`` bytes and padded with zeros, as an S array."""
-    out = np.zeros((len(offsets) - 1, width), np.uint8)
-    _pad(data, offsets, out)
-    return out.view(f"S{width}").ravel()
+@functools.lru_cache(_KEPT_NAMES)
+def _laid_out(names: tuple[str, ...]) -> tuple[Bytes, Offsets]:
+    column = TextColumn.from_texts(names)
+    return column.data, column.offsets
 
 
 @kernel
-def _pad(data: Bytes, offsets: Offsets, out: NDArray[np.uint8]) -> None:
+def _find_texts(
+    data: Bytes, offsets: Offsets, valid: NDArray[np.bool_], names: Bytes, name_offsets: Offsets, out: NDArray[np.int64]
+) -> None:
+    """Write the place of each text among ``names``, from 1; most are what the one before them is."""
+    found = 0
     for i in range(len(out)):
-        for k in range(min(out.shape[1], offsets[i + 1] - offsets[i])):
-            out[i, k] = data[offsets[i] + k]
+        first, length = offsets[i], offsets[i + 1] - offsets[i]
+        if not valid[i] or length == 0:
+            continue
+        if found == 0 or not _is_text(data, first, length, names, name_offsets, found - 1):
+            found = 0
+            for k in range(len(name_offsets) - 1):
+                if _is_text(data, first, length, names, name_offsets, k):
+                    found = k + 1
+                    break
+        out[i] = found
+
+
+@kernel
+def _is_text(data: Bytes, first: int, length: int, names: Bytes, name_offsets: Offsets, k: int) -> bool:
+    if name_offsets[k + 1] - name_offsets[k] != length:
+        return False
+    for i in range(length):  # noqa: SIM110 - compiled
+        if data[first + i] != names[name_offsets[k] + i]:
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,24 +319,32 @@ class PropertyTable:
 
 def property_table(table: EncodedTable, rows: NDArray[np.int64]) -> PropertyTable:
     """Return the property table of ``rows``, in that order; columns without any value are omitted (optional by the schema)."""
-    columns = [_stored(c, rows) for c in table.columns if c.prop.field is None or (not c.is_empty and bool(c.present[rows].any()))]
-    return PropertyTable(len(rows), tuple(columns))
+    is_seen = table.present.take(rows, axis=1).any(axis=1).tolist()
+    numbers: dict[int, bytes] = {}
+    for which, values in table.blocks:
+        numbers.update(zip(which, map(_bytes, values.take(rows, axis=1)), strict=True))
+    stored = [
+        StoredColumn(c.prop.id, numbers[k]) if c.text is None else _stored_text(c.prop.id, c.text, rows)
+        for k, c in enumerate(table.columns)
+        if is_seen[k]
+    ]
+    return PropertyTable(len(rows), tuple(stored))
 
 
-def _stored(column: EncodedColumn, rows: NDArray[np.int64]) -> StoredColumn:
-    if column.text is None:
-        if column.values is None:
-            raise MetadataError(f"property {column.prop.id} has neither values nor text")
-        return StoredColumn(column.prop.id, np.ascontiguousarray(column.values[rows]).tobytes())
-    text, starts = column.text, column.text.offsets[rows]
+def _bytes(values: NDArray[np.generic]) -> bytes:
+    return values.tobytes()
+
+
+def _stored_text(name: str, text: TextColumn, rows: NDArray[np.int64]) -> StoredColumn:
+    starts = text.offsets[rows]
     offsets = offsets_of(np.where(text.valid[rows], text.offsets[rows + 1] - starts, 0))
     data = np.empty(int(offsets[-1]), np.uint8)
     _gather(text.data, starts, offsets, data)
     if len(data) < 2**8:
-        return StoredColumn(column.prop.id, data.tobytes(), offsets.astype(np.uint8).tobytes(), "UINT8")
+        return StoredColumn(name, data.tobytes(), offsets.astype(np.uint8).tobytes(), "UINT8")
     if len(data) < 2**16:
-        return StoredColumn(column.prop.id, data.tobytes(), offsets.astype(np.uint16).tobytes(), "UINT16")
-    return StoredColumn(column.prop.id, data.tobytes(), offsets.astype(np.uint32).tobytes(), "UINT32")
+        return StoredColumn(name, data.tobytes(), offsets.astype(np.uint16).tobytes(), "UINT16")
+    return StoredColumn(name, data.tobytes(), offsets.astype(np.uint32).tobytes(), "UINT32")
 
 
 @kernel

@@ -212,25 +212,27 @@ class Tube(Recipe):
         vertices[straight] = _STRAIGHT_WEIGHT
         return vertices
 
-    def parts(self, geometries: Geometries, rows: NDArray[np.int64], /) -> tuple[MeshBatch, Straights]:
-        """Return what :meth:`mesh` has in triangles as straight pipes, and the mesh of all others."""
-        pipes, outline = self.pipes.rows(rows), self.outline.rows(rows)
-        straight = straights(geometries, outline, bores_of(pipes, outline).count == 0)
+    def straight(self, geometries: Geometries, /) -> Straights:
+        """Return the straight closed pipes of the whole run."""
+        return straights(geometries, self.outline, bores_of(self.pipes, self.outline).count == 0)
+
+    def parts(self, geometries: Geometries, straight: Straights, rows: NDArray[np.int64], /) -> tuple[MeshBatch, Straights]:
+        """Return what :meth:`mesh` has in triangles as straight pipes, and the mesh of all others, both by place in ``rows``.
+
+        ``geometries`` and ``straight`` are those of the whole run.
+        """
+        mine = straight.among(rows)
         left_out = np.zeros(len(rows), np.uint8)
-        if len(straight) == len(rows):
-            return no_mesh(left_out), straight
-        others = np.setdiff1d(np.arange(len(rows)), straight.feature, assume_unique=True)
-        mesh = tube(select(geometries, others), pipes.rows(others), outline.rows(others))
+        if len(mine) == len(rows):
+            return no_mesh(left_out), mine
+        others = np.setdiff1d(np.arange(len(rows)), mine.feature, assume_unique=True)
+        mesh = self.mesh(select(geometries, rows[others]), rows[others])
         left_out[others] = mesh.left_out
-        return replace(mesh, feature=others[mesh.feature].astype(np.uint32), left_out=left_out), straight
+        return replace(mesh, feature=others[mesh.feature].astype(np.uint32), left_out=left_out), mine
 
     def mesh(self, geometries: Geometries, rows: NDArray[np.int64], /) -> MeshBatch:
         """Return the pipes of ``rows``."""
         return tube(geometries, self.pipes.rows(rows), self.outline.rows(rows))
-
-    def outlines(self, rows: NDArray[np.int64], /) -> Outlines:
-        """Return the outer sections of ``rows``."""
-        return self.outline.rows(rows)
 
 
 _INSTANCE_WEIGHT = 16

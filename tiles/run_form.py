@@ -16,7 +16,7 @@ from tiles.instanced_glb import write_instances
 from tiles.local_frame import ToGeocentric, fit_projection
 from tiles.mesh.batch import LeftOut, MeshBatch
 from tiles.mesh.placement import Model
-from tiles.mesh.profile import BOX, ROUND, has_corners
+from tiles.mesh.profile import BOX, ROUND
 from tiles.mesh.sweep import Sections as SweptSections
 from tiles.mesh.sweep import plain_paths, sweep
 from tiles.metadata import FID, MetadataClass, PropertyTable, StoredColumn
@@ -49,13 +49,13 @@ class RunForm:
     def summary_of(self, source: Source, rows: NDArray[np.int64], mesh: MeshBatch, cell: Cell) -> bytes:  # noqa: ARG002
         """Return the weightiest runs of a leaf."""
         mine = rows[mesh.left_out == LeftOut.DRAWN]
-        geometries, fid, code = select(source.geometries, mine), source.features.fid[mine], self._codes(source, mine)
+        fid, code = source.features.fid, self._codes(source, mine)
         recipe = source.recipe.recipe if isinstance(source.recipe, Represented) else source.recipe
         runs, is_seen = Runs(np.zeros((12, 0), np.int64)), np.zeros(len(mine), np.bool_)
         if isinstance(recipe, Well):
-            runs, is_seen = _shafts(fid, geometries, recipe, mine, code)
+            runs, is_seen = _shafts(fid[mine], select(source.geometries, mine), recipe, mine, code)
         elif isinstance(recipe, Tube):
-            runs, is_seen = runs_of(fid, geometries, _sections(recipe, mine), code)
+            runs, is_seen = runs_of(fid, source.geometries, mine, _sections(recipe), code)
         unseen = mine[~is_seen]
         hidden = int(np.ceil(100 * np.nan_to_num(source.squares[2][unseen]).max(initial=0.0)))
         return to_bytes(summary(Runs(runs.columns, hidden)))
@@ -93,9 +93,9 @@ class RunForm:
         return np.zeros(len(rows), np.int64) if column is None or column.values is None else column.values[rows].astype(np.int64)
 
 
-def _sections(recipe: Tube, rows: NDArray[np.int64]) -> Sections:
-    outline = recipe.outlines(rows)
-    return Sections(np.where(has_corners(outline.shape), BOX, ROUND), outline.width_m, outline.height_m, outline.shift_m)
+def _sections(recipe: Tube) -> Sections:
+    outline = recipe.outline
+    return Sections(outline.shape, outline.width_m, outline.height_m, outline.shift_m)
 
 
 def _shafts(

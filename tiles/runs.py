@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tiles.columns import Bytes, Offsets
 from tiles.kernel import kernel
-from tiles.mesh.batch import LeftOut
-from tiles.mesh.tube import centre_lines
+from tiles.mesh.pipe_section import LONGEST_PIPE_M
+from tiles.mesh.profile import BOX, EGG, ROUND
+from tiles.mesh.tube import divided_line, line_room
 from tiles.wkb import Geometries
 
 type Integers = NDArray[np.int64]
@@ -31,7 +33,8 @@ _HEADER = struct.Struct("<4sIq")
 class Sections:
     """What a run of lines (n,) is swept by.
 
-    ``form`` ROUND or BOX of tiles.mesh.profile, size across and upright in metres, way of the axis above the line.
+    ``form`` of tiles.mesh.profile.Shape (what has corners is a box from afar, all else round), size across and upright in metres, way of
+    the axis above the line.
     """
 
     form: Integers
@@ -79,16 +82,70 @@ class Runs:
         return self.columns[11]
 
 
-def runs_of(fid: NDArray[np.uint32], geometries: Geometries, sections: Sections, code: Integers) -> tuple[Runs, NDArray[np.bool_]]:
-    """Return the runs between the points of the lines of features (n,), and which features have any; those without a section have none."""
-    unmade = np.zeros(len(fid), np.uint8)
-    unmade[~((sections.width_m > 0) & (sections.height_m > 0))] = LeftOut.SIZE_MISSING
-    points, offsets, feature = centre_lines(geometries, sections.shift_m, unmade)
-    begins = np.ones(len(points), np.bool_)
-    begins[offsets[1:] - 1] = False
-    first = np.flatnonzero(begins)
-    owner = np.repeat(feature, np.diff(offsets) - 1)
-    return straight_runs(fid, owner, points[first], points[first + 1], sections, code)
+def runs_of(
+    fid: NDArray[np.uint32], geometries: Geometries, rows: Integers, sections: Sections, code: Integers
+) -> tuple[Runs, NDArray[np.bool_]]:
+    """Return the runs between the points of the lines ``rows`` of ``geometries``, and which rows have any; none without a section has.
+
+    ``fid`` and ``sections`` are of all ``geometries``, ``code`` (n,) of ``rows``.
+    """
+    g, s = geometries, sections
+    has_any = np.zeros(len(rows), np.bool_)
+    offsets = g.ring_offsets, g.part_offsets, g.feature_offsets
+    columns = np.empty((_COLUMNS, _most_runs(rows, g.coordinates, *offsets)), np.int64)
+    count = _write_lines(rows, fid, g.coordinates, *offsets, s.form, s.width_m, s.height_m, s.shift_m, code, columns, has_any)
+    columns = columns[:, :count]
+    return Runs(columns[:, _order(columns)]), has_any
+
+
+@kernel
+def _most_runs(
+    rows: Integers, coordinates: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets, feature_offsets: Offsets
+) -> int:
+    """Return how many runs the lines have at most."""
+    most = 0
+    for row in rows:
+        for ring in range(part_offsets[feature_offsets[row]], part_offsets[feature_offsets[row + 1]]):
+            first, end = ring_offsets[ring], ring_offsets[ring + 1]
+            most += line_room(coordinates[first:end], LONGEST_PIPE_M)
+    return most
+
+
+@kernel
+def _write_lines(
+    rows: Integers,
+    fid: NDArray[np.uint32],
+    coordinates: NDArray[np.float64],
+    ring_offsets: Offsets,
+    part_offsets: Offsets,
+    feature_offsets: Offsets,
+    form: Integers,
+    width_m: NDArray[np.float64],
+    height_m: NDArray[np.float64],
+    shift_m: NDArray[np.float64],
+    code: Integers,
+    columns: Integers,
+    has_any: NDArray[np.bool_],
+) -> int:
+    """Write the runs of all lines; return how many those are."""
+    count, points = 0, np.empty((16, 3))
+    for i in range(len(rows)):
+        f, part = rows[i], 0
+        if not (width_m[f] > 0 and height_m[f] > 0):
+            continue
+        for ring in range(part_offsets[feature_offsets[f]], part_offsets[feature_offsets[f + 1]]):
+            line = coordinates[ring_offsets[ring] : ring_offsets[ring + 1]]
+            room = line_room(line, LONGEST_PIPE_M)
+            if room > len(points):
+                points = np.empty((room, 3))
+            for k in range(1, divided_line(line, shift_m[f], LONGEST_PIPE_M, points)):
+                if _write_run(points[k - 1], points[k], width_m[f], height_m[f], columns, count):
+                    columns[0, count], columns[1, count] = fid[f], part
+                    columns[10, count], columns[11, count] = _from_afar(form[f]), code[i]
+                    has_any[i] = True
+                    count += 1
+                part += 1
+    return count
 
 
 def straight_runs(
@@ -125,20 +182,35 @@ def _write_columns(
     for i in range(len(owner)):
         f = owner[i]
         part = part + 1 if i > 0 and owner[i - 1] == f else 0
-        squared = np.int64(0)
-        for k in range(3):
-            start, end = np.int64(np.rint(100 * start_m[i, k])), np.int64(np.rint(100 * end_m[i, k]))
-            columns[2 + k, count], columns[5 + k, count] = start, end
-            squared += (end - start) * (end - start)
-        if squared == 0 or not np.isfinite(width_m[f] + height_m[f]):
+        if not _write_run(start_m[i], end_m[i], width_m[f], height_m[f], columns, count):
             continue
         columns[0, count], columns[1, count] = fid[f], part
-        columns[8, count] = np.int64(max(np.rint(1000 * width_m[f]), 1.0))
-        columns[9, count] = np.int64(max(np.rint(1000 * height_m[f]), 1.0))
-        columns[10, count], columns[11, count] = form[f], code[f]
+        columns[10, count], columns[11, count] = _from_afar(form[f]), code[f]
         has_any[f] = True
         count += 1
     return count
+
+
+@kernel
+def _from_afar(form: int) -> int:
+    return ROUND if form in (ROUND, EGG) else BOX
+
+
+@kernel
+def _write_run(
+    start_m: NDArray[np.float64], end_m: NDArray[np.float64], width_m: float, height_m: float, columns: Integers, at: int
+) -> bool:
+    """Write ends and size of a run; return False for one that is shorter than a centimetre or of no finite size."""
+    squared = np.int64(0)
+    for k in range(3):
+        start, end = np.int64(np.rint(100 * start_m[k])), np.int64(np.rint(100 * end_m[k]))
+        columns[2 + k, at], columns[5 + k, at] = start, end
+        squared += (end - start) * (end - start)
+    if squared == 0 or not np.isfinite(width_m + height_m):
+        return False
+    columns[8, at] = np.int64(max(np.rint(1000 * width_m), 1.0))
+    columns[9, at] = np.int64(max(np.rint(1000 * height_m), 1.0))
+    return True
 
 
 def gather(children: Sequence[Runs]) -> Runs:
@@ -149,28 +221,64 @@ def gather(children: Sequence[Runs]) -> Runs:
 
 def summary(runs: Runs) -> Runs:
     """Return the weightiest of ``runs``: what a node keeps for its parent."""
-    dropped = _length_cm(runs.columns[:, STORED_RUNS:])
-    return Runs(runs.columns[:, :STORED_RUNS], max(runs.hidden_cm, int(dropped.max(initial=0))))
+    return Runs(runs.columns[:, :STORED_RUNS], max(runs.hidden_cm, int(_longest_cm(runs.columns[:, STORED_RUNS:]))))
 
 
 def _order(columns: Integers) -> Integers:
-    weight = _length_cm(columns) * np.maximum(columns[8], columns[9])
-    return np.lexsort((columns[1], columns[0], -weight))
+    lightness = np.empty(columns.shape[1], np.int64)
+    _lightness(columns, lightness)
+    return np.lexsort((columns[1], columns[0], lightness))
 
 
-def _length_cm(columns: Integers) -> Integers:
-    way = (columns[5:8] - columns[2:5]).astype(np.float64)
-    return np.floor(np.sqrt((way * way).sum(axis=0))).astype(np.int64)
+@kernel
+def _lightness(columns: Integers, out: Integers) -> None:
+    """Write minus the side faces."""
+    for i in range(len(out)):
+        out[i] = -_run_length_cm(columns, i) * max(columns[8, i], columns[9, i])
+
+
+@kernel
+def _longest_cm(columns: Integers) -> int:
+    """Return the length of the longest run, 0 of none."""
+    longest = 0
+    for i in range(columns.shape[1]):
+        longest = max(longest, _run_length_cm(columns, i))
+    return longest
+
+
+@kernel
+def _run_length_cm(columns: Integers, i: int) -> int:
+    x, y, z = columns[5, i] - columns[2, i], columns[6, i] - columns[3, i], columns[7, i] - columns[4, i]
+    return int(np.floor(np.sqrt(float(x) * float(x) + float(y) * float(y) + float(z) * float(z))))
 
 
 def to_bytes(runs: Runs) -> bytes:
     """Return ``runs`` as bytes, the same for the same value: a header, then every column in the narrowest integers that hold it."""
-    parts = [_HEADER.pack(_MAGIC, len(runs), runs.hidden_cm)]
-    ends = zip(runs.columns.min(axis=1).tolist(), runs.columns.max(axis=1).tolist(), strict=True) if len(runs) else ()
-    for column, (least, greatest) in zip(runs.columns, ends, strict=False):
-        width = next(w for w in (1, 2, 4, 8) if greatest - least < 1 << (8 * w))
-        parts += [struct.pack("<qB", least, width), (column - least).astype(f"<u{width}").tobytes()]
-    return b"".join(parts)
+    header = _HEADER.pack(_MAGIC, len(runs), runs.hidden_cm)
+    if len(runs) == 0:
+        return header
+    out = np.empty(_COLUMNS * (9 + 8 * len(runs)), np.uint8)
+    return header + out[: _write_packed(runs.columns, out)].tobytes()
+
+
+@kernel
+def _write_packed(columns: Integers, out: Bytes) -> int:
+    """Write each column as its least value, the bytes of a number (1, 2, 4 or 8) and its numbers above the least; return the length."""
+    at = 0
+    for column in columns:
+        least, greatest = column.min(), column.max()
+        beyond = np.uint64(greatest - least)
+        width = 1 if beyond < 1 << 8 else 2 if beyond < 1 << 16 else 4 if beyond < 1 << 32 else 8
+        for byte in range(8):
+            out[at + byte] = np.uint8((least >> (8 * byte)) & 255)
+        out[at + 8] = width
+        at += 9
+        for value in column:
+            above = np.uint64(value - least)
+            for byte in range(width):
+                out[at + byte] = np.uint8((above >> np.uint64(8 * byte)) & np.uint64(255))
+            at += width
+    return at
 
 
 def from_bytes(content: bytes) -> Runs:

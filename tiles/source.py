@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from tiles.columns import FeatureColumns, TextColumn
 from tiles.mesh.batch import LeftOut, MeshBatch
+from tiles.mesh.straight import Straights
 from tiles.metadata import EncodedTable, MetadataClass, encode_table
-from tiles.recipes import Recipe, recipe_for
+from tiles.recipes import Recipe, Tube, recipe_for
 from tiles.represented import coarser, represented
 from tiles.texels import texture_bytes
 from tiles.tiling import Places, is_on_grid, morton
@@ -33,6 +34,8 @@ class Source:
     coarse: Recipe | None
     squares: Squares
     table: EncodedTable
+    straight: Straights | None
+    """The straight closed pipes where ``recipe`` is of pipes."""
 
     def __len__(self) -> int:
         return len(self.features)
@@ -40,6 +43,12 @@ class Source:
     def mesh(self, rows: NDArray[np.int64]) -> MeshBatch:
         """Return the mesh of ``rows`` in their finest form."""
         return self.recipe.mesh(select(self.geometries, rows), rows)
+
+    def parts(self, rows: NDArray[np.int64]) -> tuple[MeshBatch, Straights | None]:
+        """Return what :meth:`mesh` has in triangles as straight pipes, where there are any, and the mesh of all others."""
+        if self.straight is None or not isinstance(self.recipe, Tube):
+            return self.mesh(rows), None
+        return self.recipe.parts(self.geometries, self.straight, rows)
 
     def coarse_mesh(self, rows: NDArray[np.int64]) -> MeshBatch:
         """Return the mesh of ``rows`` in their coarser form, of those that have none in the finest."""
@@ -59,7 +68,8 @@ def make_source(features: FeatureColumns, feature_type: FeatureType, metadata: M
     """Return ``features`` ready to be drawn; RecipeError when the FeatureType has no 3D form."""
     geometries = read_wkb(features.wkb, features.wkb_offsets)
     recipe, coarse = _forms(features, feature_type)
-    return Source(features, geometries, recipe, coarse, recipe.squares(geometries), encode_table(metadata, features))
+    straight = recipe.straight(geometries) if isinstance(recipe, Tube) else None
+    return Source(features, geometries, recipe, coarse, recipe.squares(geometries), encode_table(metadata, features), straight)
 
 
 def placed(features: FeatureColumns, feature_type: FeatureType, metadata: MetadataClass) -> Placed:

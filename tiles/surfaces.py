@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from styles.surfaces import SURFACES, TITLE
@@ -20,6 +21,8 @@ CLASS = "_surface"
 """Name of class and enum: begins as no FeatureType and no code list does."""
 COUNT = len(SurfaceType)
 _PROPERTY = "surface"
+_KEPT = 16
+"""Schemas of FeatureTypes that are kept as JSON."""
 _SHADES: dict[SurfaceType, tuple[float, float, float]] = {
     SurfaceType.ROOF: (0.54, 0.47, 0.45),
     SurfaceType.GROUND: (0.40, 0.38, 0.36),
@@ -47,6 +50,12 @@ def _shade_table() -> NDArray[np.uint32]:
     for kind, shade in _SHADES.items():
         table[kind, :3] = np.rint(np.array(shade) * 255)
     return table.view(np.uint32).ravel()
+
+
+@functools.lru_cache(_KEPT)
+def surface_schema_json(schema: bytes) -> bytes:
+    """Return the JSON of what `surface_schema` gives for that of ``schema``."""
+    return orjson.dumps(surface_schema(orjson.loads(schema)))
 
 
 def surface_schema(schema: Json) -> Json:

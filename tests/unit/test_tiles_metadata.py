@@ -9,10 +9,12 @@ import numpy as np
 import orjson
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.tile_features import BUILDING, USAGE, feature_type, features, field, numbers, texts
 from tiles.columns import Column, NumberColumn
-from tiles.metadata import MetadataError, encode_table, metadata_class, property_table
+from tiles.metadata import MetadataError, encode_table, index_texts, metadata_class, property_table
 from tiles.statistics import merge, statistics_json, statistics_of
 from twin.errors import Text
 from twin.model import Field
@@ -53,6 +55,13 @@ def test_a_true_zero_and_an_unknown_are_told_apart() -> None:
     """noData = 0 makes a true 0 read as missing: the defect of a well-known tiler."""
     values = stored({"height_m": numbers([0.0, None, -1.5])}, 3)["height_m"]
     assert np.frombuffer(values, "<f8").tolist() == [0.0, -1.7976931348623157e308, -1.5]
+
+
+@given(st.lists(st.sampled_from(["", None, "a", "aa", "ab", "b", "住宅", "住", "c" * 40]), max_size=30), st.integers(1, 5))
+def test_a_text_is_found_among_names_by_all_of_its_bytes(given_texts: list[str | None], count: int) -> None:
+    names = ("aa", "住宅", "b", "c" * 40, "x")[:count]
+    expected = [names.index(text) + 1 if text in names else 0 for text in given_texts]
+    assert index_texts(texts(given_texts), names).tolist() == expected
 
 
 def test_columns_without_any_value_are_not_stored() -> None:

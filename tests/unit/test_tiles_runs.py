@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import orjson
@@ -19,10 +20,13 @@ from tiles.columns import Column, FeatureColumns
 from tiles.glb import Encoding
 from tiles.massing_form import far_form_for
 from tiles.memory_store import MemoryStore
+from tiles.mesh.batch import LeftOut
+from tiles.mesh.tube import centre_lines
 from tiles.metadata import metadata_class
-from tiles.runs import STORED_RUNS, Runs, Sections, from_bytes, gather, straight_runs, summary, to_bytes
+from tiles.runs import STORED_RUNS, Runs, Sections, from_bytes, gather, runs_of, straight_runs, summary, to_bytes
 from tiles.source import make_source
 from tiles.tiling import Budget, Cell
+from tiles.wkb import read_wkb
 from twin.model import FeatureType, Style
 
 COLOURED = replace(PIPE, style=Style("z_reference", "#ffffff", (), {}))
@@ -62,6 +66,45 @@ def test_what_has_no_finite_section_has_no_run() -> None:
     runs, has_any = straight_runs(np.arange(4, dtype=np.uint32), np.arange(4), *ends, sections, np.zeros(4, np.int64))
     assert has_any.tolist() == [True, False, False, True]
     assert sorted(runs.size_m[:, 0].tolist()) == [0.3, 0.4]
+
+
+coordinate = st.floats(-600, 600).map(lambda value: round(value, 2))
+point = st.tuples(coordinate, coordinate, st.floats(-9, 9))
+line = st.lists(point, min_size=2, max_size=5).flatmap(lambda points: st.sampled_from([points, [*points, points[-1], points[-1]]]))
+
+
+@given(st.lists(st.lists(line, min_size=1, max_size=3), min_size=1, max_size=5), st.randoms())
+@settings(max_examples=60, deadline=None)
+def test_runs_of_lines_are_those_between_the_points_of_their_pipes(kinds: list[list[list[tuple]]], random: Random) -> None:
+    """Repeated points, several lines of a feature, segments that are divided, sections that are not known, any order of rows."""
+    count = len(kinds)
+    run = features([shapely.MultiLineString(parts) for parts in kinds], {})
+    geometries, sizes = read_wkb(run.wkb, run.wkb_offsets), np.array([random.choice([0.3, 1.2, 0.0, np.nan]) for _ in range(count)])
+    sections = Sections(np.zeros(count, np.int64), sizes, sizes, np.arange(count) / 10)
+    rows, code = np.array(random.sample(range(count), random.randint(1, count))), np.array([random.randint(0, 9) for _ in range(count)])
+    runs, has_any = runs_of(run.fid, geometries, rows, sections, code[rows])
+
+    left_out = np.where(sizes > 0, 0, LeftOut.SIZE_MISSING).astype(np.uint8)
+    points, offsets, feature = centre_lines(geometries, sections.shift_m, left_out)
+    begins = np.ones(len(points), np.bool_)
+    begins[offsets[1:] - 1] = False
+    first = np.flatnonzero(begins)
+    owner = np.repeat(feature, np.diff(offsets) - 1)
+    expected, all_any = straight_runs(run.fid, owner, points[first], points[first + 1], sections, code)
+    mine = np.isin(expected.fid, run.fid[rows])
+    assert runs.columns.tolist() == expected.columns[:, mine].tolist()
+    assert has_any.tolist() == all_any[rows].tolist()
+    assert from_bytes(to_bytes(runs)).columns.tolist() == runs.columns.tolist()
+
+
+def test_a_column_takes_the_narrowest_integers_that_hold_it() -> None:
+    spread = [0, 255, 256, 2**16 - 1, 2**16, 2**32 - 1, 2**32, 2**62, 7, 7, 0, 1]
+    columns = np.stack([np.array([least, least + wide]) for least, wide in zip(range(-6_000, 6_000, 1_000), spread, strict=True)])
+    stored = to_bytes(Runs(columns, 5))
+    widths = [next(w for w in (1, 2, 4, 8) if wide < 1 << (8 * w)) for wide in spread]
+    assert len(stored) == len(to_bytes(Runs(np.zeros((12, 0), np.int64)))) + sum(9 + 2 * w for w in widths)
+    again = from_bytes(stored)
+    assert (again.columns.tolist(), again.hidden_cm) == (columns.tolist(), 5)
 
 
 def pipes(count: int, seed: int = 3) -> FeatureColumns:

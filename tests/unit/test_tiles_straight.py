@@ -88,10 +88,10 @@ ends = st.tuples(st.floats(-78, 78), st.floats(-78, 78), st.floats(-15, 5))
 def test_instances_are_the_vertices_of_their_triangles(lines: list[tuple], size: float, meshopt: bool) -> None:
     kept = [[a, b] for a, b in lines if np.hypot(b[0] - a[0], b[1] - a[1]) > 1] or [[(0, 0, 0), (9, 0, 0)]]
     source = ready(survey(kept, [size] * len(kept)))
-    assert isinstance(source.recipe, Tube)
     rows = np.arange(len(source))
-    mesh, straight = source.recipe.parts(source.geometries, rows)
+    mesh, straight = source.parts(rows)
     assert mesh.is_empty
+    assert straight is not None
     assert straight.feature.tolist() == rows.tolist()
     points, error_m = decoded(source, meshopt=meshopt)
     meant = source.mesh(rows).positions
@@ -125,12 +125,29 @@ TRIANGLES: dict[str, list[Line]] = {
 @pytest.mark.parametrize("kind", TRIANGLES)
 def test_what_is_not_straight_from_end_to_end_stays_triangles(kind: str) -> None:
     source = ready(survey([*TRIANGLES[kind], [(0.0, 50.0, 0.0), (20.0, 50.0, 0.0)]], [300.0, 300.0]))
-    assert isinstance(source.recipe, Tube)
-    mesh, straight = source.recipe.parts(source.geometries, np.arange(2))
+    mesh, straight = source.parts(np.arange(2))
+    assert straight is not None
     assert (np.unique(mesh.feature).tolist(), straight.feature.tolist()) == ([0], [1])
     points, error_m = decoded(source)
     meant = source.mesh(np.arange(2)).positions
     assert max(farthest(meant, points), farthest(points, meant)) <= error_m + 1e-4
+
+
+def test_rows_in_any_order_have_their_own_pipes_and_triangles() -> None:
+    """Of five features the second and the last bend."""
+    lines: list[Line] = [
+        [(0.0, 20.0 * i, 0.0), *([(9.0, 20.0 * i + 5, 0.0)] if i in (1, 4) else []), (15.0 + i, 20.0 * i, 0.0)] for i in range(5)
+    ]
+    source = ready(survey(lines, [300.0] * 5))
+    rows = np.array([4, 3, 0, 1])
+    mesh, straight = source.parts(rows)
+    assert straight is not None
+    assert straight.feature.tolist() == [1, 2]
+    assert straight.ends_m[:, 1, 0].tolist() == [E0 + 18, E0 + 15]
+    assert np.unique(mesh.feature).tolist() == [0, 3]
+    assert mesh.positions[mesh.feature == 0, 1].min() > N0 + 79
+    assert not source.parts(np.array([1]))[1]
+    assert source.parts(np.array([2]))[0].is_empty
 
 
 def line_of(points: Line) -> Geometries:
@@ -146,7 +163,8 @@ def line_of(points: Line) -> Geometries:
 def test_what_is_open_or_neither_circle_nor_box_stays_triangles(shape: Shape, wall: float, holes: int, reference: ZReference) -> None:
     size = np.array([1.0])
     pipes = Pipes(np.array([shape]), size, size, size, np.array([wall]), np.array([False]), np.array([holes]), np.array([reference]))
-    mesh, straight = Tube(pipes, outlines(pipes)).parts(line_of(ONE), np.arange(1))
+    line, recipe = line_of(ONE), Tube(pipes, outlines(pipes))
+    mesh, straight = recipe.parts(line, recipe.straight(line), np.arange(1))
     assert not straight
     assert not mesh.is_empty
 
@@ -186,8 +204,7 @@ FAR: dict[str, tuple[list[Line], tuple[float, float]]] = {
 def test_boxes_are_level_where_they_are_kilometres_from_the_middle_of_their_content(kind: str) -> None:
     lines, size = FAR[kind]
     source = ready(survey(lines, [size] * len(lines)))
-    assert isinstance(source.recipe, Tube)
-    assert len(source.recipe.parts(source.geometries, np.arange(len(lines)))[1]) == len(lines)
+    assert len(source.parts(np.arange(len(lines)))[1] or ()) == len(lines)
     points, error_m = decoded(source)
     meant = source.mesh(np.arange(len(lines))).positions
     assert error_m <= 0.005

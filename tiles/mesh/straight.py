@@ -37,6 +37,13 @@ class Straights:
     def __len__(self) -> int:
         return len(self.feature)
 
+    def among(self, rows: NDArray[np.int64]) -> Straights:
+        """Return those that are ``rows`` (k,) of the run, in that order; ``feature`` of them is the index in ``rows``."""
+        at = np.searchsorted(self.feature, rows)
+        place = np.flatnonzero(self.feature.take(at, mode="clip") == rows) if len(self) else np.zeros(0, np.int64)
+        at = at[place]
+        return Straights(self.ends_m[at], self.is_box[at], self.width_m[at], self.height_m[at], self.sides[at], place)
+
     @property
     def most_sides(self) -> int:
         """Return the sides of the polygon that serves the circle that needs most, 0 where there is none."""

@@ -110,7 +110,7 @@ def centre_lines(
     A feature without two distinct points is marked GEOMETRY_DEGENERATE in ``left_out``.
     """
     g = geometries
-    room = _room(g.coordinates, LONGEST_PIPE_M)
+    room = line_room(g.coordinates, LONGEST_PIPE_M)
     points, offsets, feature = np.empty((room, 3)), np.zeros_like(g.ring_offsets), np.empty(len(g.ring_offsets), np.int64)
     count, lines = _lines(g.coordinates, g.ring_offsets, g.part_offsets, g.feature_offsets, shift_m, left_out, points, offsets, feature)
     return points[:count], offsets[: lines + 1], feature[:lines]
@@ -134,8 +134,8 @@ def _distance(coordinates: NDArray[np.float64], a: int, b: int) -> float:
 
 
 @kernel
-def _room(coordinates: NDArray[np.float64], longest: float) -> int:
-    """Return an upper bound for the points of all divided lines."""
+def line_room(coordinates: NDArray[np.float64], longest: float) -> int:
+    """Return an upper bound for the points of `divided_line`, of one line or of several behind each other."""
     room = len(coordinates)
     for i in range(1, len(coordinates)):
         room += int(_distance(coordinates, i - 1, i) / longest)
@@ -143,8 +143,8 @@ def _room(coordinates: NDArray[np.float64], longest: float) -> int:
 
 
 @kernel
-def _line(coordinates: NDArray[np.float64], shift_m: float, longest: float, out: NDArray[np.float64]) -> int:
-    """Write one line; return its number of points."""
+def divided_line(coordinates: NDArray[np.float64], shift_m: float, longest: float, out: NDArray[np.float64]) -> int:
+    """Write one line, raised by ``shift_m``, without repeated points, in segments of ``longest`` at most; return its number of points."""
     if len(coordinates) == 0:
         return 0
     out[0] = coordinates[0]
@@ -181,7 +181,7 @@ def _lines(
             continue
         first_line = lines
         for ring in range(part_offsets[feature_offsets[f]], part_offsets[feature_offsets[f + 1]]):
-            count = _line(coordinates[ring_offsets[ring] : ring_offsets[ring + 1]], shift_m[f], LONGEST_PIPE_M, out[points:])
+            count = divided_line(coordinates[ring_offsets[ring] : ring_offsets[ring + 1]], shift_m[f], LONGEST_PIPE_M, out[points:])
             if count > 1:
                 points += count
                 feature[lines] = f
