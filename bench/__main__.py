@@ -52,7 +52,7 @@ _PARTS: Mapping[str, tuple[_Measurement, ...]] = {
     ),
     "tiles": (
         _Measurement((tiles_lod1.NAME,), tiles_lod1.run),
-        *(_Measurement((subject.name,), subject.run) for subject in (tiles_built.HOUSES, tiles_built.PIPES)),
+        *(_Measurement((subject.name,), subject.run) for subject in (tiles_built.HOUSES, tiles_built.PIPES, tiles_built.SEWERS_BUILT)),
         _Measurement(tuple(tiles_edit.SIZES), tiles_edit.run),
     ),
 }

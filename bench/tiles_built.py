@@ -1,7 +1,8 @@
-"""tiles.lod2 and tiles.pipes: bodies of real weight, and pipe segments, a second from PostGIS to written tile files."""
+"""tiles.lod2, tiles.pipes and tiles.sewers: bodies of real weight, and pipe segments, a second from PostGIS to written tile files."""
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from bench.houses import CORNERS, FACES, write_houses
-from bench.pipes import LINES, POINTS, write_pipe_survey
+from bench.pipes import LINES, POINTS, SEWERS, WATER, Network, write_pipe_survey
 from bench.rounds import Contender, Outcome, interleave
 from bench.stage import Stage
 from bench.tile_build import TileBuild, build_apart
@@ -81,9 +82,9 @@ def _load_houses(stage: Stage, dataset: str, count: int) -> None:
     path.unlink()
 
 
-def _load_pipes(stage: Stage, dataset: str, count: int) -> None:
+def _load_pipes(stage: Stage, dataset: str, count: int, network: Network = WATER) -> None:
     path = stage.folder / f"{dataset}.gpkg"
-    write_pipe_survey(count, path)
+    write_pipe_survey(count, path, network)
     parts = (PartSpec(POINTS, "pipe_node", f"{dataset}_ends"), PartSpec(LINES, "pipe_segment", dataset))
     stage.publish(stage.check(path, parts)[0])
     path.unlink()
@@ -103,9 +104,19 @@ PIPES = Subject(
     "tiles.pipes",
     "segment",
     "The cheapest of pipes: water pipes of 300 mm and 30 m, all closed, straight and of two points, so that each is an instance in leaves, "
-    "too; with their attributes. Lines with bends and sewers open by their wall are triangles, and are not measured here.",
+    "too; with their attributes. Lines with bends and sewers open by their wall are triangles: see tiles.sewers.",
     _load_pipes,
     rows=300_000,
+    warm_rows=5_000,
+    has_bodies=False,
+)
+SEWERS_BUILT = Subject(
+    "tiles.sewers",
+    "segment",
+    "Sewers of 500 mm and 30 m with a bend in the middle, open at both ends by a known wall, so that outside, bore and ends are triangles; "
+    "with their attributes.",
+    functools.partial(_load_pipes, network=SEWERS),
+    rows=100_000,
     warm_rows=5_000,
     has_bodies=False,
 )
