@@ -15,67 +15,10 @@ Document = dict[str, object]
 
 def description(collections: Mapping[str, Collection], formats: Formats, language: str) -> Document:
     """Return the process description (18-062r2, 7.10) without its links; inputs name what the caller may see."""
-    zh = language == "zh"
-    crs = list(dict.fromkeys(c.uri for collection in collections.values() for c in collection.crs))
-    slugs = [slug for slug, collection in collections.items() if not collection.is_coverage]
     return {
         **summary(language),
-        "inputs": {
-            "area": {
-                "title": "范围" if zh else "Area",
-                "description": (
-                    "矩形（bbox，可带 crs）或 GeoJSON 多边形（WGS 84 经纬度，可带 crs 成员另指坐标系）；与之相交的要素整体导出"
-                    if zh
-                    else "A bbox with its crs, or a GeoJSON polygon (longitude and latitude unless its member crs names another CRS);"
-                    " features that meet it are exported whole"
-                ),
-                "schema": {"oneOf": [_bbox_schema(crs), _polygon_schema(crs)]},
-            },
-            "collections": {
-                "title": "集合" if zh else "Collections",
-                "description": "每个集合一个文件，全部取自同一提交" if zh else "One file each, all of them as of one commit",
-                "schema": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": MOST_COLLECTIONS,
-                    "uniqueItems": True,
-                    "items": {"type": "string", **({"enum": slugs} if slugs else {})},
-                },
-            },
-            "format": {
-                "title": "格式" if zh else "Format",
-                "description": "文件格式" if zh else "Format of the files",
-                "minOccurs": 0,
-                "schema": {"type": "string", "enum": [form.name for form in formats.all], "default": DEFAULT_FORMAT},
-            },
-            "crs": {
-                "title": "输出坐标系" if zh else "Output CRS",
-                "description": "缺省为城市坐标系" if zh else "The city's own CRS by default",
-                "minOccurs": 0,
-                "schema": {"type": "string", "format": "uri", **({"enum": crs} if crs else {})},
-            },
-            "asOf": {
-                "title": "时点" if zh else "As of",
-                "description": (
-                    "提交编号，或带时区的 RFC 3339 时间；缺省为当前"
-                    if zh
-                    else "A commit's number, or an RFC 3339 time with its offset; the current state by default"
-                ),
-                "minOccurs": 0,
-                "schema": {"oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "date-time"}]},
-            },
-        },
-        "outputs": {
-            "archive": {
-                "title": "压缩包" if zh else "Archive",
-                "description": (
-                    "ZIP：每个集合一个文件，另有 manifest.json（内容、时点、提交、数量、许可、校验和）"
-                    if zh
-                    else "A ZIP of one file a collection and manifest.json: what, when, commit, counts, licences, hashes"
-                ),
-                "schema": {"type": "string", "contentMediaType": "application/zip", "contentEncoding": "binary"},
-            }
-        },
+        "inputs": _features_meant(collections, language) | _form_wanted(collections, formats, language),
+        "outputs": _outputs(language),
     }
 
 
@@ -93,6 +36,83 @@ def summary(language: str) -> Document:
         "jobControlOptions": ["sync-execute", "async-execute", "dismiss"],
         "outputTransmission": ["value", "reference"],
     }
+
+
+def _features_meant(collections: Mapping[str, Collection], language: str) -> Document:
+    """Return the inputs that say which features are meant."""
+    zh, crs = language == "zh", _crs_uris(collections)
+    slugs = [slug for slug, collection in collections.items() if not collection.is_coverage]
+    return {
+        "area": {
+            "title": "范围" if zh else "Area",
+            "description": (
+                "矩形（bbox，可带 crs）或 GeoJSON 多边形（WGS 84 经纬度，可带 crs 成员另指坐标系）；与之相交的要素整体导出"
+                if zh
+                else "A bbox with its crs, or a GeoJSON polygon (longitude and latitude unless its member crs names another CRS);"
+                " features that meet it are exported whole"
+            ),
+            "schema": {"oneOf": [_bbox_schema(crs), _polygon_schema(crs)]},
+        },
+        "collections": {
+            "title": "集合" if zh else "Collections",
+            "description": "每个集合一个文件，全部取自同一提交" if zh else "One file each, all of them as of one commit",
+            "schema": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MOST_COLLECTIONS,
+                "uniqueItems": True,
+                "items": {"type": "string", **({"enum": slugs} if slugs else {})},
+            },
+        },
+    }
+
+
+def _form_wanted(collections: Mapping[str, Collection], formats: Formats, language: str) -> Document:
+    """Return the inputs that say in what form features are wanted, and of what time."""
+    zh, crs = language == "zh", _crs_uris(collections)
+    return {
+        "format": {
+            "title": "格式" if zh else "Format",
+            "description": "文件格式" if zh else "Format of the files",
+            "minOccurs": 0,
+            "schema": {"type": "string", "enum": [form.name for form in formats.all], "default": DEFAULT_FORMAT},
+        },
+        "crs": {
+            "title": "输出坐标系" if zh else "Output CRS",
+            "description": "缺省为城市坐标系" if zh else "The city's own CRS by default",
+            "minOccurs": 0,
+            "schema": {"type": "string", "format": "uri", **({"enum": crs} if crs else {})},
+        },
+        "asOf": {
+            "title": "时点" if zh else "As of",
+            "description": (
+                "提交编号，或带时区的 RFC 3339 时间；缺省为当前"
+                if zh
+                else "A commit's number, or an RFC 3339 time with its offset; the current state by default"
+            ),
+            "minOccurs": 0,
+            "schema": {"oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "date-time"}]},
+        },
+    }
+
+
+def _outputs(language: str) -> Document:
+    zh = language == "zh"
+    return {
+        "archive": {
+            "title": "压缩包" if zh else "Archive",
+            "description": (
+                "ZIP：每个集合一个文件，另有 manifest.json（内容、时点、提交、数量、许可、校验和）"
+                if zh
+                else "A ZIP of one file a collection and manifest.json: what, when, commit, counts, licences, hashes"
+            ),
+            "schema": {"type": "string", "contentMediaType": "application/zip", "contentEncoding": "binary"},
+        }
+    }
+
+
+def _crs_uris(collections: Mapping[str, Collection]) -> list[str]:
+    return list(dict.fromkeys(c.uri for collection in collections.values() for c in collection.crs))
 
 
 def _bbox_schema(crs: list[str]) -> Document:

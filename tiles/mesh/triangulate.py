@@ -168,6 +168,27 @@ def _link_rings(
     preceding: NDArray[np.int64],
 ) -> int:
     """Link the rings of one polygon into a single loop through bridges; return its number of nodes, or -1."""
+    nodes = _close_rings(ring_offsets, first_ring, last_ring, point, following, preceding)
+    if last_ring - first_ring == 1:
+        return nodes
+    for hole in _easternmost_first(xy, ring_offsets, first_ring, last_ring, point):
+        target = _bridge_target(xy, point, following, 0, point[hole])
+        if target < 0:
+            return -1
+        nodes = _join(xy, hole, target, nodes, point, following, preceding)
+    return nodes
+
+
+@kernel
+def _close_rings(
+    ring_offsets: Offsets,
+    first_ring: int,
+    last_ring: int,
+    point: NDArray[np.int64],
+    following: NDArray[np.int64],
+    preceding: NDArray[np.int64],
+) -> int:
+    """Make each ring a loop of its own, node after node; return the number of nodes."""
     nodes = 0
     for ring in range(first_ring, last_ring):
         start, size = nodes, ring_offsets[ring + 1] - ring_offsets[ring]
@@ -176,9 +197,15 @@ def _link_rings(
             nodes += 1
         if size > 0:
             following[nodes - 1], preceding[start] = start, nodes - 1
+    return nodes
+
+
+@kernel
+def _easternmost_first(
+    xy: NDArray[np.float64], ring_offsets: Offsets, first_ring: int, last_ring: int, point: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the rightmost node of each hole, the farthest to the east first: so a bridge crosses no hole that is joined later."""
     holes = last_ring - first_ring - 1
-    if holes == 0:
-        return nodes
     rightmost, at = np.empty(holes, np.int64), ring_offsets[first_ring + 1] - ring_offsets[first_ring]
     for h in range(holes):
         size = ring_offsets[first_ring + h + 2] - ring_offsets[first_ring + h + 1]
@@ -186,33 +213,41 @@ def _link_rings(
         for node in range(at, at + size):
             if xy[point[node], 0] > xy[point[best], 0]:
                 best = node
-        place = h  # the farthest to the east first: they are few, and a sort is a call
+        place = h  # they are few, and a sort is a call
         while place > 0 and xy[point[rightmost[place - 1]], 0] < xy[point[best], 0]:
             rightmost[place] = rightmost[place - 1]
             place -= 1
         rightmost[place] = best
         at += size
-    for hole in rightmost:
-        target = _bridge_target(xy, point, following, 0, point[hole])
-        if target < 0:
-            return -1
-        if _same_place(xy, point[hole], point[target]):
-            # The hole touches the loop here: a bridge of no length would be two corners that no ear can take.
-            before_hole, after_hole, after_target = preceding[hole], following[hole], following[target]
-            following[target], preceding[after_hole] = after_hole, target
-            following[before_hole], preceding[hole] = hole, before_hole
-            following[hole], preceding[after_target] = after_target, hole
-            continue
-        # target → hole … → hole' → target' → what followed target
-        hole_copy, target_copy = nodes, nodes + 1
-        nodes += 2
-        point[hole_copy], point[target_copy] = point[hole], point[target]
-        before_hole, after_target = preceding[hole], following[target]
-        following[before_hole], preceding[hole_copy] = hole_copy, before_hole
-        following[hole_copy], preceding[target_copy] = target_copy, hole_copy
-        following[target_copy], preceding[after_target] = after_target, target_copy
-        following[target], preceding[hole] = hole, target
-    return nodes
+    return rightmost
+
+
+@kernel
+def _join(
+    xy: NDArray[np.float64],
+    hole: int,
+    target: int,
+    nodes: int,
+    point: NDArray[np.int64],
+    following: NDArray[np.int64],
+    preceding: NDArray[np.int64],
+) -> int:
+    """Join the loop of a hole to the loop of ``target`` by a bridge from its node ``hole``; return the number of ``nodes`` then."""
+    before_hole, after_hole, after_target = preceding[hole], following[hole], following[target]
+    if _same_place(xy, point[hole], point[target]):
+        # The hole touches the loop here: a bridge of no length would be two corners that no ear can take.
+        following[target], preceding[after_hole] = after_hole, target
+        following[before_hole], preceding[hole] = hole, before_hole
+        following[hole], preceding[after_target] = after_target, hole
+        return nodes
+    # target → hole … → hole' → target' → what followed target
+    hole_copy, target_copy = nodes, nodes + 1
+    point[hole_copy], point[target_copy] = point[hole], point[target]
+    following[before_hole], preceding[hole_copy] = hole_copy, before_hole
+    following[hole_copy], preceding[target_copy] = target_copy, hole_copy
+    following[target_copy], preceding[after_target] = after_target, target_copy
+    following[target], preceding[hole] = hole, target
+    return nodes + 2
 
 
 @kernel

@@ -15,6 +15,8 @@ from twin.server.settings import MOST_WEB_PROCESSES, read_settings
 from twin.server.terminal import Terminal
 
 type _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
+type _Command = Callable[[str, str, str], argparse.ArgumentParser]
+"""Adds a command by its name, the function that does it (``module:function`` in commands/) and its help."""
 OUR_FAILURE = 3
 INTERRUPTED = 130
 READER_GONE = 141
@@ -56,12 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command and its options."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--data-dir", type=Path, metavar="D", help="数据目录 · data folder (default: /var/lib/citytwin as root, else .twin)"
-    )
-    common.add_argument("--port", type=int, metavar="N", help="端口 · port of the server (default 8000)")
-    common.add_argument("--json", action="store_true", help="最后一行输出 JSON · last line is JSON")
+    common = _common_options()
     parser = argparse.ArgumentParser(
         prog="twin", description="citytwin: 新一代城市空间地理信息基础平台 · the spatial base platform of a city"
     )
@@ -72,6 +69,36 @@ def build_parser() -> argparse.ArgumentParser:
         made.set_defaults(command=function)
         return made
 
+    _add_serving(command)
+    _add_loading(command)
+    sample = command("sample-city", "demo:sample_city", "生成示例城市的源文件 · write the sample city's source files")
+    sample.add_argument("folder", type=Path, metavar="DIR")
+    sample.add_argument("--scale", type=int, default=3000, metavar="N", help="建筑数 · number of buildings")
+    sample.add_argument("--seed", type=int, default=4549, metavar="N")
+    _add_tiles(commands, common)
+    _add_definitions(command)
+    _add_describe(command)
+    command("links", "links:links", "核对对象关联 · count the links between features, and prove that none dangles")
+    _add_tokens(commands, common)
+    _add_history(command)
+    worker = command("worker", "tiles:worker", "构建后台 · build what is missing, in the background")
+    worker.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+    command("warm", "tiles:warm", "预编译 · compile the kernels")
+    _add_ogc(commands, common)
+    return parser
+
+
+def _common_options() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--data-dir", type=Path, metavar="D", help="数据目录 · data folder (default: /var/lib/citytwin as root, else .twin)"
+    )
+    common.add_argument("--port", type=int, metavar="N", help="端口 · port of the server (default 8000)")
+    common.add_argument("--json", action="store_true", help="最后一行输出 JSON · last line is JSON")
+    return common
+
+
+def _add_serving(command: _Command) -> None:
     init = command("init", "city:init", "建立一个城市 · make the deployment of a city")
     init.add_argument("--city", type=Path, required=True, metavar="city.yaml")
 
@@ -85,6 +112,8 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--workers", type=_web_processes, metavar="N", help="网络进程数 · processes that answer requests (default 1)")
     serve.add_argument("--listening", type=int, help=argparse.SUPPRESS)
 
+
+def _add_loading(command: _Command) -> None:
     load = command("load", "load:load", "导入并发布文件 · load and publish files")
     load.add_argument("files", nargs="+", type=Path, metavar="FILE")
     _add_reading_options(load)
@@ -106,12 +135,8 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("--city", type=Path, metavar="city.yaml", help="按该城市检查 · check for this city, not the data folder's")
     check.add_argument("--report", type=Path, metavar="DIR", help="报告目录 · folder for the report")
 
-    _add_maintenance(command, commands, common)
-    _add_ogc(commands, common)
-    return parser
 
-
-def _add_describe(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+def _add_describe(command: _Command) -> None:
     describe = command("describe", "describe:describe", "登记数据集的部门、许可和更新周期 · say who answers for a dataset, and more of it")
     describe.add_argument("dataset", metavar="DATASET")
     describe.add_argument("--title-zh", metavar="TEXT", help="中文名称 · title in Chinese")
@@ -123,14 +148,7 @@ def _add_describe(command: Callable[[str, str, str], argparse.ArgumentParser]) -
     describe.add_argument("--update-cycle", metavar="CODE", help="更新周期 · continual, daily, weekly, monthly, quarterly, annually, …")
 
 
-def _add_maintenance(
-    command: Callable[[str, str, str], argparse.ArgumentParser], commands: _Commands, common: argparse.ArgumentParser
-) -> None:
-    sample = command("sample-city", "demo:sample_city", "生成示例城市的源文件 · write the sample city's source files")
-    sample.add_argument("folder", type=Path, metavar="DIR")
-    sample.add_argument("--scale", type=int, default=3000, metavar="N", help="建筑数 · number of buildings")
-    sample.add_argument("--seed", type=int, default=4549, metavar="N")
-
+def _add_tiles(commands: _Commands, common: argparse.ArgumentParser) -> None:
     tiles = commands.add_parser("tiles", help="三维瓦片 · 3D Tiles")
     tile_commands = tiles.add_subparsers(required=True, metavar="COMMAND")
     build = tile_commands.add_parser("build", parents=[common], help="构建一个数据集的瓦片 · build a dataset's tiles")
@@ -147,6 +165,8 @@ def _add_maintenance(
     collect.add_argument("--keep", type=_positive, metavar="N", help="只留最近 N 个版本 · keep the tilesets of the N newest revisions only")
     collect.set_defaults(command="tiles:tiles_gc")
 
+
+def _add_definitions(command: _Command) -> None:
     types = command("types", "types:types", "列出要素类型 · list the FeatureTypes, or check your own files")
     types.add_argument("type", nargs="?", metavar="TYPE", help="只看一种 · one of them, whole")
     types.add_argument("--pages", type=Path, metavar="DIR", help="写出说明页 · write the page of every type")
@@ -155,8 +175,8 @@ def _add_maintenance(
     rules.add_argument("rule", nargs="?", metavar="ID", help="只看一条 · one of them, whole")
     rules.add_argument("--page", type=Path, metavar="FILE", help="写出说明页 · write the page of all rules")
 
-    _add_describe(command)
-    command("links", "links:links", "核对对象关联 · count the links between features, and prove that none dangles")
+
+def _add_tokens(commands: _Commands, common: argparse.ArgumentParser) -> None:
     tokens = commands.add_parser("token", help="写入令牌 · tokens for writing")
     token_commands = tokens.add_subparsers(required=True, metavar="COMMAND")
     for name, function, help_text in (
@@ -171,6 +191,8 @@ def _add_maintenance(
         if name == "create":
             made.add_argument("--reviewer", action="store_true", help="复核人：还可豁免问题 · a reviewer's, who may also waive findings")
 
+
+def _add_history(command: _Command) -> None:
     command("commits", "revisions:commits", "列出提交 · list the commits")
     rollback = command("rollback", "revisions:rollback", "恢复到某次提交时的状态 · publish the state of a past commit again")
     rollback.add_argument("commit", type=int, metavar="COMMIT")
@@ -182,10 +204,6 @@ def _add_maintenance(
     export.add_argument("--max-zoom", type=int, metavar="N", help="PMTiles 最深层级（默认 14） · deepest level of PMTiles, 14 without")
     export.add_argument("--as-of", metavar="COMMIT|TIME")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
-
-    worker = command("worker", "tiles:worker", "构建后台 · build what is missing, in the background")
-    worker.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
-    command("warm", "tiles:warm", "预编译 · compile the kernels")
 
 
 def _add_ogc(commands: _Commands, common: argparse.ArgumentParser) -> None:
