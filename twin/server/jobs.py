@@ -18,6 +18,7 @@ from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_
 from twin.server.city import City, Progress
 from twin.server.exports import sweep_exports
 from twin.server.kept_files import sweep_kept
+from twin.server.long_lived import keep_for_good
 from twin.server.overviews import complete_overviews, lacks_overview
 from twin.server.packer import Packer
 from twin.server.process_runs import run_job, sweep_jobs, waiting_jobs
@@ -129,6 +130,7 @@ def _warm_soon() -> None:
         from twin.server.warming import warm_kernels  # noqa: PLC0415 - the tile engine takes a second to load
 
         warm_kernels()
+        keep_for_good()
 
     timer = threading.Timer(_WARM_AFTER_S, warm)
     timer.daemon = True

@@ -21,6 +21,7 @@ from twin.server.city import City, open_city
 from twin.server.door_pools import load_compiled_code
 from twin.server.events import EventHub
 from twin.server.kept_process import end_with_parent, kept_processes
+from twin.server.long_lived import keep_for_good
 from twin.server.settings import Settings
 from twin.server.terminal import Terminal
 
@@ -106,11 +107,15 @@ def _say_ready(city: City, listener: socket.socket, terminal: Terminal) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Ends the streams of events when it is told to stop: it would wait for them to end by themselves."""
+    """Keeps for good what it has loaded; told to stop, it ends the streams of events, which it would else wait for."""
 
     def __init__(self, config: uvicorn.Config, events: EventHub) -> None:
         super().__init__(config)
         self._events = events
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        keep_for_good()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._events.close_soon()
