@@ -103,15 +103,18 @@ class Projection:
 
         ``stands_as`` (n,): which of them stands in the same place, itself for those that others stand as; None: nothing is known.
         """
-        if self.coefficients is None:
-            ecef = _exact(self.exact, positions)
-            return self.frame.to_local(ecef), region_of(ecef)
-        local, low, high = np.empty_like(positions), np.empty(6), np.empty(6)
         places = np.arange(len(positions)) if stands_as is None else _own_places(stands_as)
-        _evaluate(positions, places, self.coefficients.T.copy(), *self.centre, self.scale_m, local, low, high)
+        local = np.empty_like(positions)
+        if self.coefficients is None:
+            ecef = _exact(self.exact, positions[places])
+            local[places], region = self.frame.to_local(ecef), region_of(ecef)
+        else:
+            low, high = np.empty(6), np.empty(6)
+            _evaluate(positions, places, self.coefficients.T.copy(), *self.centre, self.scale_m, local, low, high)
+            region = padded(low[3:], high[3:], MARGIN_M)
         if stands_as is not None:
             _take_places(stands_as, local)
-        return local, padded(low[3:], high[3:], MARGIN_M)
+        return local, region
 
 
 def fit_projection(to_geocentric: ToGeocentric, positions: Points) -> Projection:

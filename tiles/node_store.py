@@ -9,6 +9,9 @@ from typing import Protocol
 
 from tiles.node import Node, from_bytes, to_bytes
 
+_NODES = 64
+"""Nodes kept of those read last: an edit asks for those beside its path twice. A megabyte or two."""
+
 type StorePut = Callable[[str, bytes], object]
 """Store bytes under a key; called from several threads, an existing key may be skipped."""
 
@@ -51,6 +54,7 @@ class NodeStore:
     def __init__(self, objects: Objects, dataset: str, variant: str, *, anew: bool = False) -> None:
         self.prefix = f"tiles/{dataset}/{variant}"
         self._objects, self._anew = objects, anew
+        self._read: dict[str, Node] = {}
 
     @property
     def is_far(self) -> bool:
@@ -58,8 +62,14 @@ class NodeStore:
         return self._objects.is_far
 
     def node(self, name: str) -> Node:
-        """Return the node ``name``; NodeError when that is none."""
-        return from_bytes(name, self._objects.get(f"{self.prefix}/n/{name}"))
+        """Return the node ``name``; NodeError when that is none. What was read lately is not read again: a name stands for one node."""
+        node = self._read.get(name)
+        if node is None:
+            node = from_bytes(name, self._objects.get(f"{self.prefix}/n/{name}"))
+            if len(self._read) >= _NODES:
+                self._read.clear()
+            self._read[name] = node
+        return node
 
     def put_node(self, node: Node) -> Node:
         """Store ``node`` and return it with its name."""

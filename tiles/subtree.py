@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -76,8 +76,12 @@ class Subtree:
 
     def ordered(self) -> Subtree:
         """Return the same tiles in the order of the file."""
-        o, c = np.argsort(self.index), np.argsort(morton(self.children[:, 0], self.children[:, 1]))
-        columns = (self.level[o], self.x[o], self.y[o], self.region[o], self.error_m[o], self.content_region[o], self.content_name[o])
+        return self.of(np.argsort(self.index), np.argsort(morton(self.children[:, 0], self.children[:, 1])))
+
+    def of(self, tiles: NDArray[Any], children: NDArray[Any]) -> Subtree:
+        """Return some of the tiles and of the subtrees below, by places or by a mask."""
+        t, c = tiles, children
+        columns = (self.level[t], self.x[t], self.y[t], self.region[t], self.error_m[t], self.content_region[t], self.content_name[t])
         return Subtree(self.levels, *columns, self.children[c], self.child_name[c])
 
 
@@ -100,6 +104,12 @@ def unmorton(code: Integers) -> tuple[Integers, Integers]:
             x[i] |= ((code[i] >> (2 * bit)) & 1) << bit
             y[i] |= ((code[i] >> (2 * bit + 1)) & 1) << bit
     return x, y
+
+
+def joined(parts: Sequence[Subtree]) -> Subtree:
+    """Return the tiles of all ``parts`` of one subtree, which have no tile in common."""
+    columns = [np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Subtree)[1:]]
+    return Subtree(parts[0].levels, *columns)
 
 
 def write_subtree(subtree: Subtree) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiles.node import Node
-from tiles.subtree import NAME_BYTES, SUBTREE_LEVELS, Subtree, names_of, read_subtree, write_subtree
+from tiles.subtree import NAME_BYTES, SUBTREE_LEVELS, Subtree, joined, names_of, read_subtree, write_subtree
 from tiles.tiling import LAST_LEVEL, ROOT_LEVEL, Cell
 
 _LEVELS = ROOT_LEVEL - LAST_LEVEL + 1
@@ -81,10 +81,11 @@ class _Writer:
         """Write the file of ``root`` and all below it that ``old``, the file of the same cell before, does not know already."""
         found = list(self._walk(root, None if old is None else old.root, old, SUBTREE_LEVELS))
         tiles, below = [f for f in found if isinstance(f, _Tile)], [f for f in found if isinstance(f, _Below)]
-        return self.put(write_subtree(_subtree(root.cell, tiles, below)))
+        kept = [f for f in found if isinstance(f, Subtree)]
+        return self.put(write_subtree(joined([_subtree(root.cell, tiles, below), *kept])))
 
-    def _walk(self, node: Node, before: Node | None, old: _File | None, levels: int) -> Iterator[_Tile | _Below]:
-        """Yield the tiles of ``levels`` levels from ``node`` down, and what hangs below them."""
+    def _walk(self, node: Node, before: Node | None, old: _File | None, levels: int) -> Iterator[_Tile | _Below | Subtree]:
+        """Yield the tiles of ``levels`` levels from ``node`` down, and what hangs below them; all that ``old`` knows of a cell at once."""
         if node.tile is None:
             return
         content = node.content
@@ -94,7 +95,7 @@ class _Writer:
         for quarter, name in node.children:
             then = known.get(quarter)
             if old is not None and then == name:
-                yield from _copied(old, node.cell.quarter(quarter))
+                yield _within(old, node.cell.quarter(quarter))
                 continue
             child, previous = self.load(name), None if then is None else self.load(then)
             if levels > 1:
@@ -109,30 +110,20 @@ class _Writer:
         return _File(root, read_subtree(self.read(_child_name(above, root.cell))))
 
 
-def _copied(old: _File, cell: Cell) -> Iterator[_Tile | _Below]:
-    """Yield what ``old`` says of ``cell`` and all below it."""
-    s, root = old.subtree, old.root.cell
-    depth = root.level - cell.level
-    x, y = _below_root(root, cell)
-    up = s.level - depth
-    inside = (up >= 0) & (s.x >> np.maximum(up, 0) == x) & (s.y >> np.maximum(up, 0) == y)
-    for i in np.flatnonzero(inside).tolist():
-        here = _cell_below(root, int(s.level[i]), int(s.x[i]), int(s.y[i]))
-        region = s.content_region[i].tolist() if s.has_content[i] else None
-        yield _Tile(here, s.region[i].tolist(), float(s.error_m[i]), region, s.content_name[i].tobytes().hex())
-    hanging = (s.children >> (s.levels - depth) == [x, y]).all(axis=1)
-    for i in np.flatnonzero(hanging).tolist():
-        yield _Below(_cell_below(root, s.levels, *s.children[i].tolist()), s.child_name[i].tobytes().hex())
+def _within(old: _File, cell: Cell) -> Subtree:
+    """Return what ``old`` says of ``cell`` and all below it, in the coordinates of ``old``."""
+    s, depth = old.subtree, old.root.cell.level - cell.level
+    place = _below_root(old.root.cell, cell)
+    up = np.maximum(s.level - depth, 0)
+    inside = (s.level >= depth) & (s.x >> up == place[0]) & (s.y >> up == place[1])
+    hanging = (s.children >> (s.levels - depth) == place).all(axis=1)
+    return s.of(inside, hanging)
 
 
 def _below_root(root: Cell, cell: Cell) -> tuple[int, int]:
     """Return column and row of ``cell`` counted from those of ``root``."""
     down = root.level - cell.level
     return cell.column - (root.column << down), cell.row - (root.row << down)
-
-
-def _cell_below(root: Cell, level: int, x: int, y: int) -> Cell:
-    return Cell(root.level - level, (root.column << level) + x, (root.row << level) + y)
 
 
 def _child_name(old: _File, cell: Cell) -> str:
