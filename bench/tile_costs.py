@@ -104,7 +104,7 @@ def _built(buildings: Buildings) -> tuple[Counted, Metered, float]:
     operation = geocentric(storage_crs(SRID), None).operation
     frame = Frame(operation, vertical_model("egm96", settings.proj_data_dirs))
     started = time.process_time()
-    batches = list(_batches(buildings))
+    batches = list(columns_of(buildings))
     spent = time.process_time() - started
     store, workers = Counted(), Metered()
     target = TilesetTarget("b", 1, "open", "2.25.1.2.1.")
@@ -112,7 +112,8 @@ def _built(buildings: Buildings) -> tuple[Counted, Metered, float]:
     return store, workers, spent
 
 
-def _batches(buildings: Buildings) -> Iterator[FeatureColumns]:
+def columns_of(buildings: Buildings) -> Iterator[FeatureColumns]:
+    """Yield the buildings as a build reads them from the database, 50,000 at a time."""
     count, fields = len(buildings.footprints), buildings.fields
     wkb = shapely.to_wkb(shapely.force_3d(buildings.footprints, buildings.base_m), byte_order=1)
     given: dict[str, NDArray[np.generic]] = {

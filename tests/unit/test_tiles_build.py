@@ -11,6 +11,8 @@ import pyproj
 import pytest
 import shapely
 
+from bench.tile_costs import columns_of
+from bench.workload import make_buildings
 from tests.tile_features import BUILDING, NODE, PIPE, buildings, feature_type, features, footprints, numbers, to_geocentric
 from tiles.bounds import Region, geodetic, region_of
 from tiles.build import BuildOptions, TilesetSummary, TilesetTarget, build_tileset, left_out_features
@@ -27,6 +29,7 @@ from tiles.shared_fits import SharedFits
 from tiles.tileset import ContentRef, Tile, pointing_tileset, revision_tileset, tile
 from tiles.tiling import Budget
 from tiles.workers import ThreadWorkers, Workers
+from twin.featuretypes.loader import load_feature_types
 
 SMALL = BuildOptions(budget=Budget(3_000, 30_000))
 
@@ -144,6 +147,16 @@ def test_contents_keep_to_their_budget() -> None:
     sizes = [len(v) for k, v in store.items() if k.endswith(".glb")]
     assert max(sizes) < 300_000
     assert summary.content_bytes + summary.far_bytes == sum(sizes)
+
+
+def test_a_block_with_seven_attributes_takes_at_most_320_bytes_near() -> None:
+    """The benchmark's, as they are stored; what shows them from afar comes beside."""
+    store, drawn = MemoryStore(), 12_000
+    building = load_feature_types()["building"]
+    batches = columns_of(make_buildings(drawn))
+    summary = build_tileset(batches, building, to_geocentric, TilesetTarget("b", 1, "open", "2.25.9.2.1."), store)
+    assert summary.drawn == drawn
+    assert summary.content_bytes / drawn <= 320
 
 
 def test_one_feature_of_more_than_64k_vertices_is_drawn_in_several_primitives() -> None:
