@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from starlette.datastructures import URLPath
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import Receive, Scope, Send
 
@@ -33,7 +34,7 @@ class RoutesBelow(BaseRoute):
         return (Match.FULL if is_ours else Match.NONE), {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer by the first route that takes path and method; what none takes is a redirect, a 404 or a 405."""
+        """Answer by the first route that takes path and method; what none takes is a redirect, a 404 or a 405 that says what is taken."""
         for route in self._by_segments.get(scope["path"].count("/"), ()):
             match, child = route.matches(scope)
             if match is Match.FULL:
@@ -41,7 +42,18 @@ class RoutesBelow(BaseRoute):
                 scope.update(child)
                 await route.handle(scope, receive, send)
                 return
-        await self._all(scope, receive, send)
+        found = [(route, *route.matches(scope)) for route in self._all.routes if isinstance(route, Route)]
+        others = [(route, child) for route, match, child in found if match is Match.PARTIAL]
+        if not others or any(match is Match.FULL for _, match, _ in found):
+            await self._all(scope, receive, send)
+            return
+        for route, child in others:
+            if "OPTIONS" in (route.methods or ()):  # who answers OPTIONS knows what may be done here better than the routes do
+                scope.update(child)
+                await route.app(scope, receive, send)
+                return
+        taken = sorted({method for route, _ in others for method in route.methods or ()})
+        raise HTTPException(405, headers={"Allow": ", ".join(taken)})
 
     def url_path_for(self, name: str, /, **path_params: object) -> URLPath:
         """Return the path of a route by its name."""
