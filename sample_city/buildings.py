@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely import Polygon
 
-from sample_city.cadastre import Towns, parcel_code, towns_of_city
+from sample_city.cadastre import parcel_code, towns_of_city
 from sample_city.layouts import House
 from sample_city.names import STRETCH, estate_name, place_name
 from sample_city.permits import permit_of
@@ -81,11 +81,12 @@ def survey_buildings(grid: StreetGrid, blocks: Iterator[TownBlock], counted: int
         footprints = np.array([f for block in batch for f in block.footprints], dtype=object)
         middles = shapely.get_coordinates(shapely.centroid(footprints))
         ground = grid.relief.ground_m(middles[:, 0], middles[:, 1])
-        town = towns.nearest(np.array([grid.cell_corners(block.cell).mean(axis=0) for block in batch]))
+        places = towns.nearest(np.array([grid.cell_corners(block.cell).mean(axis=0) for block in batch]))
         start = 0
-        for block, place in zip(batch, town, strict=True):
+        for block, place in zip(batch, places, strict=True):
             here = slice(start, start + len(block.houses))
-            found = _survey_block(grid, block, number, middles[here], ground[here], towns, int(place))
+            town = towns.code_and_name(int(place))
+            found = _survey_block(grid, block, number, middles[here], ground[here], town) if block.houses else []
             if all_permitted and len(found) > _UNPERMITTED and all(b.permit_no for b in found):
                 found[_UNPERMITTED] = replace(found[_UNPERMITTED], permit_no=None)
                 all_permitted = False
@@ -100,11 +101,8 @@ def _survey_block(
     number: int,
     middles: NDArray[np.float64],
     ground: NDArray[np.float64],
-    towns: Towns,
-    town: int,
+    town: tuple[str, str],
 ) -> list[Building]:
-    if not block.houses:
-        return []
     rng = rng_at(grid.relief.seed, _SUBJECT_BUILDING, *block.cell)
     base = np.round(ground + rng.uniform(0.15, 0.60, len(middles)), 2)
     unknown_base = rng.random(len(middles)) < _SHARE_WITHOUT_BASE
@@ -113,7 +111,7 @@ def _survey_block(
     taste = float(rng.random())
     place, names = _place_name(block), _Numbering()
     doors = _doors(grid, block.cell, middles)
-    town_code, town_name = str(towns.codes[town]), str(towns.names[town])
+    town_code, town_name = town
     codes = [parcel_code(grid, block.cell, block.zone, town_code, k) for k in range(len(block.parcels))]
     found = []
     for k, (house, footprint) in enumerate(zip(block.houses, block.footprints, strict=True)):

@@ -57,6 +57,10 @@ class Towns:
         found: NDArray[np.int64] = self.tree.nearest(shapely.points(longitudes, latitudes))
         return found
 
+    def code_and_name(self, index: int) -> tuple[str, str]:
+        """Return the code of a town and its name, the district's before it."""
+        return str(self.codes[index]), str(self.names[index])
+
 
 def towns_of_city() -> Towns:
     """Return the 58 towns and streets of Changzhou; their names carry the district's before them."""
