@@ -28,7 +28,16 @@ class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
 
 def kernel[F: Callable[..., object]](function: F) -> F:
     """Return ``function`` compiled by numba (nogil, cached where it can be, numpy error model: division by zero gives inf)."""
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    return _compiled(function, is_inlined=False)
+
+
+def inlined_kernel[F: Callable[..., object]](function: F) -> F:
+    """Return a `kernel` that becomes part of each kernel that calls it: a call counts the references of every array it hands over."""
+    return _compiled(function, is_inlined=True)
+
+
+def _compiled[F: Callable[..., object]](function: F, *, is_inlined: bool) -> F:
+    compiled = numba.njit(nogil=True, error_model="numpy", forceinline=is_inlined)(function)
     with contextlib.suppress(RuntimeError):  # numba knows no folder that it may write to: compiled anew by every process
         compiled._cache = _KernelCache(function)  # noqa: SLF001 - numba has no other way to name a cache
     return cast("F", compiled)

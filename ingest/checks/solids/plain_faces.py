@@ -12,7 +12,7 @@ import numpy as np
 from ingest.checks.solids.ears import MOST_CORNERS, has_flat_ears
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
 from ingest.checks.solids.planes import THIN_M
-from twin.kernel import kernel
+from twin.kernel import inlined_kernel, kernel
 
 _MARGIN = 1 + 1e-9
 _CLEAR_M = 2 * CONTACT_M
@@ -64,7 +64,7 @@ def look_at_faces(
         to_triangulate[face] = not (single and _has_flat_ears(at, xyz, corner, begin, count, normal[face], least, ahead, behind))
 
 
-@kernel
+@inlined_kernel
 def _measure(
     xyz: Floats, corner: Ints, after: Ints, begin: int, exterior_end: int, stop: int, snap_m: float, face: int, normal: Floats, low: Floats,
     high: Floats,
@@ -97,7 +97,7 @@ def _measure(
     return True
 
 
-@kernel
+@inlined_kernel
 def _deviation(xyz: Floats, corner: Ints, begin: int, count: int, face: int, normal: Floats, offset: Floats) -> tuple[float, float]:
     """Return the greatest distance of a corner from the plane through the middle of all, whose offset is filled in.
 
@@ -115,12 +115,12 @@ def _deviation(xyz: Floats, corner: Ints, begin: int, count: int, face: int, nor
     return deviation, np.sqrt(squares)
 
 
-@kernel
+@inlined_kernel
 def _height(xyz: Floats, vertex: int, normal: Floats) -> float:
     return xyz[vertex, 0] * normal[0] + xyz[vertex, 1] * normal[1] + xyz[vertex, 2] * normal[2]
 
 
-@kernel
+@inlined_kernel
 def _project(xyz: Floats, corner: Ints, begin: int, count: int, axes: Floats, at: Floats) -> None:
     """Fill ``at`` with the corners in the plane; counterclockwise about the normal stays so."""
     ux, uy, uz = axes[0], axes[1], axes[2]
@@ -131,7 +131,7 @@ def _project(xyz: Floats, corner: Ints, begin: int, count: int, axes: Floats, at
         at[k, 1] = xyz[p, 0] * vx + xyz[p, 1] * vy + xyz[p, 2] * vz
 
 
-@kernel
+@inlined_kernel
 def _fill_axes(normal: Floats, axes: Floats) -> None:
     """Fill in two unit vectors in the plane, from the first counterclockwise about the normal to the second."""
     x, y, z = normal[0], normal[1], normal[2]
@@ -147,7 +147,7 @@ def _fill_axes(normal: Floats, axes: Floats) -> None:
     axes[3], axes[4], axes[5] = y * uz - z * uy, z * ux - x * uz, x * uy - y * ux
 
 
-@kernel
+@inlined_kernel
 def _turns_left(at: Floats, count: int) -> bool:
     """Tell whether the ring turns to the left at every corner."""
     for k in range(count):
@@ -159,7 +159,7 @@ def _turns_left(at: Floats, count: int) -> bool:
     return True
 
 
-@kernel
+@inlined_kernel
 def _turns_once(at: Floats, count: int) -> bool:
     """Tell whether a ring that turns to the left everywhere goes around once: its edges go right, then left, and no more."""
     changes = 0
@@ -169,7 +169,7 @@ def _turns_once(at: Floats, count: int) -> bool:
     return changes == 2
 
 
-@kernel
+@inlined_kernel
 def _is_simple(at: Floats, after: Ints, begin: int, count: int) -> bool:
     """Tell whether every corner is clear of every edge that is not its own, and no edges cross, of one ring or several.
 
@@ -196,7 +196,7 @@ def _is_simple(at: Floats, after: Ints, begin: int, count: int) -> bool:
     return True
 
 
-@kernel
+@inlined_kernel
 def _are_clear(at: Floats, after: Ints, begin: int, i: int, j: int) -> bool:
     """Tell whether the edges from two corners are clear of each other but for a corner that both have."""
     k, m = after[begin + i] - begin, after[begin + j] - begin
@@ -214,7 +214,7 @@ def _are_clear(at: Floats, after: Ints, begin: int, i: int, j: int) -> bool:
     return apart or not (_side(at, i, k, j) * _side(at, i, k, m) <= 0 and _side(at, j, m, i) * _side(at, j, m, k) <= 0)
 
 
-@kernel
+@inlined_kernel
 def _is_on(at: Floats, p: int, a: int, b: int) -> bool:
     """Tell whether a corner is not clear of an edge."""
     x, y = at[p, 0] - at[a, 0], at[p, 1] - at[a, 1]
@@ -223,7 +223,7 @@ def _is_on(at: Floats, p: int, a: int, b: int) -> bool:
     return (x - t * ex) ** 2 + (y - t * ey) ** 2 <= _CLEAR_M**2
 
 
-@kernel
+@inlined_kernel
 def _holds_its_holes(at: Floats, ring_start: Ints) -> bool:
     """Tell whether rings that are clear of each other are an outline and holes: turned the other way, in it and in no other hole."""
     for ring in range(1, len(ring_start) - 1):
@@ -239,7 +239,7 @@ def _holds_its_holes(at: Floats, ring_start: Ints) -> bool:
     return True
 
 
-@kernel
+@inlined_kernel
 def _is_inside(at: Floats, begin: int, end: int, point: int) -> bool:
     inside = False
     j = end - 1
@@ -251,12 +251,12 @@ def _is_inside(at: Floats, begin: int, end: int, point: int) -> bool:
     return inside
 
 
-@kernel
+@inlined_kernel
 def _side(at: Floats, a: int, b: int, c: int) -> float:
     return (at[b, 0] - at[a, 0]) * (at[c, 1] - at[a, 1]) - (at[b, 1] - at[a, 1]) * (at[c, 0] - at[a, 0])
 
 
-@kernel
+@inlined_kernel
 def _has_flat_fan(xyz: Floats, corner: Ints, begin: int, count: int, normal: Floats, least_cosine: float) -> bool:
     """Tell whether the triangles about one of the first three corners have normals near enough to that of the plane."""
     for start in range(3):

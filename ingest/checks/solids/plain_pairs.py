@@ -9,7 +9,7 @@ import numpy as np
 
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints
 from ingest.checks.solids.surfaces import Surfaces
-from twin.kernel import kernel
+from twin.kernel import inlined_kernel
 
 _OBLIQUE_COSINE, _OBLIQUE_SINE = 0.95, 0.31
 """Of two directions or planes that part at 18° or more."""
@@ -24,7 +24,7 @@ _LEAST_SLOPE = 0.01
 """So steeply what meets a plane in one vertex leaves it: a millimetre on, ten times what counts as touching."""
 
 
-@kernel
+@inlined_kernel
 def parted_otherwise(s: Surfaces, face: int, other: int) -> bool:
     """Tell whether a plane is found between two faces that is neither's own; the rarer ways, and the dearer ones, last."""
     return (
@@ -36,7 +36,7 @@ def parted_otherwise(s: Surfaces, face: int, other: int) -> bool:
     )
 
 
-@kernel
+@inlined_kernel
 def on_one_side(
     xyz: Floats, corner: Ints, after: Ints, before: Ints, face_start: Ints, normal: Floats, offsets: Floats, deviation_m: Floats,
     twin: Ints, face_of_corner: Ints, face: int, other: int,
@@ -76,7 +76,7 @@ def on_one_side(
     return True
 
 
-@kernel
+@inlined_kernel
 def _is_among(corner: Ints, begin: int, stop: int, vertex: int) -> bool:
     for k in range(begin, stop):  # noqa: SIM110  # numba has no any() of a generator
         if corner[k] == vertex:
@@ -84,7 +84,7 @@ def _is_among(corner: Ints, begin: int, stop: int, vertex: int) -> bool:
     return False
 
 
-@kernel
+@inlined_kernel
 def _touches_at_its_own(s: Surfaces, face: int, other: int) -> bool:
     """Tell whether ``other`` is on one side of an oblique ``face``, and has in its plane only what ``face`` has too, or is clear of it.
 
@@ -115,7 +115,7 @@ def _touches_at_its_own(s: Surfaces, face: int, other: int) -> bool:
     return True
 
 
-@kernel
+@inlined_kernel
 def _on_plane(s: Surfaces, vertex: int, face: int) -> int:
     """Return 1 above the plane of a face, -1 below, 0 within its thickness."""
     thickness = s.deviation_m[face] + 10 * CONTACT_M
@@ -123,14 +123,14 @@ def _on_plane(s: Surfaces, vertex: int, face: int) -> int:
     return 1 if height > thickness else -1 if height < -thickness else 0
 
 
-@kernel
+@inlined_kernel
 def _height(s: Surfaces, vertex: int, face: int) -> float:
     """Return how far above the plane of a face a vertex is."""
     nx, ny, nz = s.normal[face, 0], s.normal[face, 1], s.normal[face, 2]
     return s.xyz[vertex, 0] * nx + s.xyz[vertex, 1] * ny + s.xyz[vertex, 2] * nz - s.offset[face]
 
 
-@kernel
+@inlined_kernel
 def _parted_on_line(s: Surfaces, face: int, other: int) -> bool:
     """Tell whether two oblique faces take different stretches of the line in both their planes, and meet at a common vertex only.
 
@@ -167,7 +167,7 @@ def _parted_on_line(s: Surfaces, face: int, other: int) -> bool:
     return True
 
 
-@kernel
+@inlined_kernel
 def _is_at(common: Floats, low: float, high: float, clear_m: float) -> bool:
     for at in common:  # noqa: SIM110  # numba has no any() of a generator
         if low >= at - clear_m and high <= at + clear_m:
@@ -175,7 +175,7 @@ def _is_at(common: Floats, low: float, high: float, clear_m: float) -> bool:
     return False
 
 
-@kernel
+@inlined_kernel
 def _fill_stretches(
     s: Surfaces, face: int, other: int, x: float, y: float, z: float, common: Floats, clear_m: float, stretches: Floats
 ) -> int:
@@ -216,7 +216,7 @@ def _fill_stretches(
     return count
 
 
-@kernel
+@inlined_kernel
 def _near_part(h: float, g: float, near_m: float) -> tuple[float, float]:
     """Return from where to where (0 to 1) an edge is within a height of a plane, given the heights of its ends."""
     if abs(h - g) <= near_m:
@@ -225,7 +225,7 @@ def _near_part(h: float, g: float, near_m: float) -> tuple[float, float]:
     return max(min(one, two), 0.0), min(max(one, two), 1.0)
 
 
-@kernel
+@inlined_kernel
 def _is_clear(s: Surfaces, face: int, a: int, b: int) -> bool:
     """Tell whether the segment between two vertices in the plane of a face (or the one vertex) meets it at common vertices only.
 
@@ -257,7 +257,7 @@ def _is_clear(s: Surfaces, face: int, a: int, b: int) -> bool:
     return not inside
 
 
-@kernel
+@inlined_kernel
 def _near(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx: float, dy: float, distance_m: float) -> bool:
     """Tell whether two segments in the plane come within a distance of each other."""
     if min(ax, bx) > max(cx, dx) + distance_m or min(cx, dx) > max(ax, bx) + distance_m:
@@ -276,7 +276,7 @@ def _near(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx: 
     )
 
 
-@kernel
+@inlined_kernel
 def _is_within(x: float, y: float, ax: float, ay: float, bx: float, by: float, distance_m: float) -> bool:
     ex, ey = bx - ax, by - ay
     squared = ex * ex + ey * ey
@@ -284,7 +284,7 @@ def _is_within(x: float, y: float, ax: float, ay: float, bx: float, by: float, d
     return (x - ax - t * ex) ** 2 + (y - ay - t * ey) ** 2 <= distance_m * distance_m
 
 
-@kernel
+@inlined_kernel
 def _parted_at_vertex(s: Surfaces, face: int, other: int) -> bool:
     """Tell whether two faces with one vertex in common are on either side of the plane between the directions they take from there."""
     mine = theirs = -1
@@ -302,7 +302,7 @@ def _parted_at_vertex(s: Surfaces, face: int, other: int) -> bool:
     return _is_beyond(s, face, s.corner[mine], x, y, z) and _is_beyond(s, other, s.corner[mine], -x, -y, -z)
 
 
-@kernel
+@inlined_kernel
 def _into(s: Surfaces, corner: int) -> tuple[float, float, float]:
     """Return the direction halfway between the edges at a corner, of length 1 unless they are opposite."""
     v, p, q = s.corner[corner], s.corner[s.before[corner]], s.corner[s.after[corner]]
@@ -314,7 +314,7 @@ def _into(s: Surfaces, corner: int) -> tuple[float, float, float]:
     return x / size, y / size, z / size
 
 
-@kernel
+@inlined_kernel
 def _is_beyond(s: Surfaces, face: int, vertex: int, x: float, y: float, z: float) -> bool:
     """Tell whether a face leaves the plane upright on a direction through one of its vertices at once, everywhere, and steeply enough."""
     size = np.sqrt(x * x + y * y + z * z)
@@ -328,12 +328,12 @@ def _is_beyond(s: Surfaces, face: int, vertex: int, x: float, y: float, z: float
     return size > 0
 
 
-@kernel
+@inlined_kernel
 def _has(s: Surfaces, face: int, vertex: int) -> bool:
     return _is_among(s.corner, s.face_start[face], s.face_start[face + 1], vertex)
 
 
-@kernel
+@inlined_kernel
 def _parted_through_edge(s: Surfaces, face: int, other: int) -> bool:
     """Tell whether two faces with one edge in common lie on either side of a plane through it, upright on both."""
     edge = -1

@@ -12,7 +12,7 @@ from ingest.checks.solids.fault import CONTACT_M, Ints, Mask
 from ingest.checks.solids.plain_pairs import on_one_side, parted_otherwise
 from ingest.checks.solids.shells import LEAST_FACES
 from ingest.checks.solids.surfaces import Surfaces
-from twin.kernel import kernel
+from twin.kernel import inlined_kernel, kernel
 
 _LEAST_VOLUME_M3 = 1e-6
 
@@ -45,7 +45,7 @@ def look_at_shells(s: Surfaces, start: Ints, shell_ends: Ints, mended: Mask, dou
     return undecided
 
 
-@kernel
+@inlined_kernel
 def _are_apart(s: Surfaces, first: int, shell_ends: Ints) -> bool:
     """Tell whether the boxes of no two shells meet."""
     count = len(shell_ends)
@@ -68,7 +68,7 @@ def _are_apart(s: Surfaces, first: int, shell_ends: Ints) -> bool:
     return True
 
 
-@kernel
+@inlined_kernel
 def _look_at_shell(s: Surfaces, first: int, end: int, table: Ints, scratch: Ints, pairs: Ints, count: int) -> int:
     """Tell whether faces ``first`` to ``end``, plainly sound each, make a plainly sound exterior shell; -1 if not so.
 
@@ -87,7 +87,7 @@ def _look_at_shell(s: Surfaces, first: int, end: int, table: Ints, scratch: Ints
     return _not_parted(s, first, end, pairs, count)
 
 
-@kernel
+@inlined_kernel
 def _pair(s: Surfaces, begin: int, end: int, table: Ints) -> bool:
     """Fill in the corner whose edge is the same the other way; False where an edge is there twice, or not both ways."""
     size = 1
@@ -106,7 +106,7 @@ def _pair(s: Surfaces, begin: int, end: int, table: Ints) -> bool:
     return True
 
 
-@kernel
+@inlined_kernel
 def _slot_of(s: Surfaces, table: Ints, size: int, start: int, stop: int) -> int:
     """Return where the edge from ``start`` to ``stop`` is in the table, or would be."""
     mixed = (start * 1_000_003 + stop) * 6_364_136_223_846_793_005
@@ -116,7 +116,7 @@ def _slot_of(s: Surfaces, table: Ints, size: int, start: int, stop: int) -> int:
     return slot
 
 
-@kernel
+@inlined_kernel
 def _is_simple_at_vertices(s: Surfaces, begin: int, stop: int, scratch: Ints) -> bool:
     """Tell whether the corners at each vertex form one cycle around it; ``scratch`` has a place for each vertex."""
     for k in range(begin, stop):
@@ -138,7 +138,7 @@ def _is_simple_at_vertices(s: Surfaces, begin: int, stop: int, scratch: Ints) ->
     return True
 
 
-@kernel
+@inlined_kernel
 def _is_connected(s: Surfaces, first: int, end: int) -> bool:
     count = end - first
     seen = np.zeros(count, dtype=np.bool_)
@@ -158,7 +158,7 @@ def _is_connected(s: Surfaces, first: int, end: int) -> bool:
     return reached == count
 
 
-@kernel
+@inlined_kernel
 def _volume_m3(s: Surfaces, begin: int, stop: int) -> float:
     """Return the volume the faces bound, as cones over their edges; exact where faces are planar."""
     origin = s.corner[begin]
@@ -173,7 +173,7 @@ def _volume_m3(s: Surfaces, begin: int, stop: int) -> float:
     return total / 6
 
 
-@kernel
+@inlined_kernel
 def _not_parted(s: Surfaces, first: int, end: int, pairs: Ints, count: int) -> int:
     """Add the pairs of faces whose boxes meet and that no plane parts; return how many there are then, -1 if they are too many."""
     low, high, xyz, corner, after, before, face_start = s.low, s.high, s.xyz, s.corner, s.after, s.before, s.face_start
