@@ -95,19 +95,24 @@ def representations_table(bodies: Bodies, rows: npt.NDArray[np.int64], keep: npt
         pa.array(rows[kept.row], pa.int64()),
         pa.array(kept.lod, pa.string()),
         kept.encoded(),
-        pa.array([text and text.replace("\\u0000", "") for text in kept.surface_attributes], pa.string()),
+        pc.replace_substring(kept.surface_attributes, "\\u0000", ""),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=REPRESENTATIONS)
 
 
-def documents_table(documents: Sequence[bytes | None], rows: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]) -> pa.RecordBatch | None:
-    """Return the documents of the rows that are kept, compressed, in the layout of `DOCUMENTS`."""
-    kept = [(int(row), document) for row, document, wanted in zip(rows, documents, keep, strict=True) if wanted and document is not None]
-    if not kept:
-        return None
+def compressed(documents: Sequence[bytes | None]) -> pa.BinaryArray:
+    """Return documents as they are stored, null where there is none; other threads go on meanwhile."""
     codec = pa.Codec("zstd")
-    compressed = pa.array([codec.compress(document, asbytes=True) for _, document in kept], pa.binary())
-    return pa.RecordBatch.from_arrays([pa.array([row for row, _ in kept], pa.int64()), compressed], schema=DOCUMENTS)
+    return pa.array([None if d is None else codec.compress(d, asbytes=True) for d in documents], pa.binary())
+
+
+def documents_table(documents: pa.BinaryArray, rows: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]) -> pa.RecordBatch | None:
+    """Return the `compressed` documents of the rows that are kept, in the layout of `DOCUMENTS`."""
+    kept = keep & documents.is_valid().to_numpy(zero_copy_only=False)
+    if not kept.any():
+        return None
+    some = documents if kept.all() else documents.filter(pa.array(kept))
+    return pa.RecordBatch.from_arrays([pa.array(rows[kept], pa.int64()), some], schema=DOCUMENTS)
 
 
 def _is_missing(column: FieldValues) -> npt.NDArray[np.bool_]:

@@ -41,7 +41,8 @@ class BodyArrays(Sequence[Representation]):
     row: Ints
     """(B,) position of the row in the batch, rising."""
     lod: Sequence[str]
-    surface_attributes: Sequence[str | None]
+    surface_attributes: pa.StringArray
+    """(B,) JSON, null where a source says nothing of surfaces."""
     makeup: Sequence[Makeup]
     start: Ints
     """(B + 1, 6) where vertices, indices, rings, faces, shells and solids of each body begin."""
@@ -88,7 +89,7 @@ class BodyArrays(Sequence[Representation]):
             solid_ends=self.solid_ends[k],
             textures=self.textures[body] if self.textures else None,
         )
-        return Representation(int(self.row[body]), self.lod[body], faces, self.surface_attributes[body], self.makeup[body])
+        return Representation(int(self.row[body]), self.lod[body], faces, self.surface_attributes[body].as_py(), self.makeup[body])
 
     def sizes(self, column: int) -> Ints:
         """Return (B,) how many vertices, indices… (`VERTEX`, `INDEX`, …) each body has."""
@@ -126,7 +127,7 @@ def laid_out(bodies: Iterable[Representation]) -> BodyArrays:
     return BodyArrays(
         row=np.array([b.index for b in some], dtype=np.int64),
         lod=[b.lod for b in some],
-        surface_attributes=[b.surface_attributes for b in some],
+        surface_attributes=pa.array([b.surface_attributes for b in some], pa.string()),
         makeup=[b.makeup for b in some],
         start=np.concatenate([np.zeros((1, 6), dtype=np.int64), np.cumsum(sizes, axis=0)]),
         vertices=joined(lambda f: f.vertices, np.float64).reshape(-1, 3),

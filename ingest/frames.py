@@ -138,8 +138,8 @@ def encode_message(message: Message | FileInfo) -> list[bytes | memoryview]:
         case PartBatch():
             findings = _adapter(_FINDINGS).dump_json((message.dataset, message.findings))
             before = ((Kind.REPRESENTATIONS, message.representations), (Kind.DOCUMENTS, message.documents))
-            beside = [b for kind, table in before if table is not None for b in frame(kind, _table(table))]
-            return [*frame(Kind.FINDINGS, findings), *beside, *frame(Kind.BATCH, _table(message.table))]
+            beside = [b for kind, table in before if table is not None for b in frame(kind, *_table(table))]
+            return [*frame(Kind.FINDINGS, findings), *beside, *frame(Kind.BATCH, *_table(message.table))]
         case CoverageBlock():
             name = message.dataset.encode()
             rows, columns = message.values.shape
@@ -163,11 +163,38 @@ def encode_message(message: Message | FileInfo) -> list[bytes | memoryview]:
             return frame(kind, _adapter(_JSON_TYPES[kind]).dump_json(message))
 
 
-def _table(batch: pa.RecordBatch) -> memoryview:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
+class _Pieces:
+    """A file that only keeps what is written to it: the buffers of a batch stay where they are."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.written: list[memoryview] = []
+        self._size = 0
+
+    def write(self, piece: bytes | pa.Buffer) -> int:
+        """Keep ``piece``."""
+        self.written.append(memoryview(piece))
+        self._size += len(self.written[-1])
+        return len(self.written[-1])
+
+    def tell(self) -> int:
+        """Return how many bytes there are."""
+        return self._size
+
+    def flush(self) -> None:
+        """Do nothing: nothing waits."""
+
+    def close(self) -> None:
+        """Do nothing: what is kept is taken afterwards."""
+
+
+def _table(batch: pa.RecordBatch) -> list[memoryview]:
+    """Return a batch as a stream of Arrow IPC, in pieces."""
+    pieces = _Pieces()
+    with pa.ipc.new_stream(pa.PythonFile(pieces, mode="w"), batch.schema) as writer:
         writer.write_batch(batch)
-    return memoryview(sink.getvalue())
+    return pieces.written
 
 
 def encode_refusal(error: TwinError) -> list[bytes | memoryview]:

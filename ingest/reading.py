@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import shapely
 
-from ingest.bodies import documents_table, place_bodies, representations_table, with_measured_heights
+from ingest.bodies import compressed, documents_table, place_bodies, representations_table, with_measured_heights
 from ingest.body_arrays import laid_out
 from ingest.checks.remarks import remark_findings
 from ingest.checks.solids.findings import solid_findings
@@ -63,11 +64,13 @@ def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, reques
     source = replace(source, notes=(*source.notes, *unit_notes(factors, mapping.columns)))
     yield _header(source, file_format, part, placing, mapping)
     waivers = Waivers.of_part(part.waivers, part.feature_type, part.dataset)
-    work = _Part(part, source, placing, request.limits, RoundingGauge(placing.unit_m), waivers, dt.datetime.now(dt.UTC).date())
-    for batch in layer.batches():
-        for pixels in batch.pictures:
-            yield PictureBlock(part.dataset, pixels)
-        yield work.process(in_order(batch, part, source))
+    today, rounding = dt.datetime.now(dt.UTC).date(), RoundingGauge(placing.unit_m)
+    with ThreadPoolExecutor(1, "documents") as thread:
+        work = _Part(part, source, placing, request.limits, rounding, waivers, today, thread)
+        for batch in layer.batches():
+            for pixels in batch.pictures:
+                yield PictureBlock(part.dataset, pixels)
+            yield work.process(in_order(batch, part, source))
     yield PartEnd(part.dataset, work.rows, work.accepted, work.rows - work.accepted, work.rounding.rounding_m)
 
 
@@ -102,6 +105,8 @@ class _Part:
     rounding: RoundingGauge
     waivers: Waivers
     today: dt.date
+    thread: Executor
+    """Compresses the documents of a batch while its rows are checked."""
     rows: int = 0
     accepted: int = 0
     told: Counter[FindingKind] = field(default_factory=Counter)
@@ -109,6 +114,7 @@ class _Part:
 
     def process(self, batch: SourceBatch) -> PartBatch:
         """Return the accepted rows of a batch and what was found in it."""
+        documents = self.thread.submit(compressed, batch.documents) if batch.documents else None
         self.rows += len(batch.rows)
         if self.rows > self.limits.rows:
             raise rejected("too-many-rows", f"More than {self.limits.rows} rows.", f"行数超过 {self.limits.rows}。")
@@ -146,7 +152,7 @@ class _Part:
             table=self._table(batch, columns, mapping, ewkb, keep),
             findings=findings,
             representations=representations_table(bodies, batch.rows, keep),
-            documents=documents_table(batch.documents, batch.rows, keep) if batch.documents else None,
+            documents=None if documents is None else documents_table(documents.result(), batch.rows, keep),
         )
 
     def _table(

@@ -202,7 +202,7 @@ def batch_of(rows: Sequence[FeatureRow], first: int) -> SourceBatch:
     geometry[:] = [r.geometry for r in rows]
     columns = columns_of([r.properties for r in rows])
     if PARTS in columns:
-        columns[PARTS] = json_column(columns[PARTS].to_pylist())
+        columns[PARTS] = json_column(columns[PARTS])
     return SourceBatch(
         rows=np.arange(first, first + len(rows), dtype=np.int64),
         geometry=geometry,

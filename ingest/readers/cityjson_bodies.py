@@ -13,7 +13,7 @@ import numpy as np
 from ingest.body_arrays import FACE
 from ingest.compiled_bodies import CompiledBodies
 from ingest.readers.cityjson_frame import Frame
-from ingest.readers.cityjson_kernels import Cut, Ints, Made, Mask, build
+from ingest.readers.cityjson_kernels import Cut, Ints, Made, Mask, build, placed
 from ingest.readers.cityjson_plan import PlannedFeature, PlannedGeometry
 from ingest.readers.cityjson_said import said_of
 from ingest.readers.json_arrays import CutLines
@@ -114,7 +114,7 @@ def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies
         surface_attributes=said_of(surfaces, cut.text + tables.more if tables.more else cut.text, made.meaning[:f], made.start[:, FACE]),
         makeup=_with_mended(tables.makeup, made.mended[:mends], cut, frame),
         start=made.start,
-        vertices=cut.numbers[made.place[:v, None] + np.arange(3)] * frame.scale + frame.translate,
+        vertices=placed(cut.numbers, made.place[:v], frame.scale, frame.translate),
         indices=made.indices[:i],
         ring_ends=made.ring_ends[:r],
         face_ends=made.face_ends[:f],

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from ingest.body_arrays import FACE, INDEX, RING, SHELL, SOLID, VERTEX
 from ingest.readers.json_arrays import NULL
-from twin.kernel import kernel
+from twin.kernel import inlined_kernel, kernel
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _SOLID_DEPTH, _SURFACES_DEPTH, _CORNERS = 4, 3, 3
@@ -91,6 +92,16 @@ def build(cut: Cut, bodies: Ints, geometries: Ints, types: npt.NDArray[np.uint8]
 
 
 @kernel
+def placed(numbers: Ints, place: Ints, scale: Floats, translate: Floats) -> Floats:
+    """Return (V, 3) vertices in the reference system, given where in the numbers their coordinates are."""
+    vertices = np.empty((len(place), 3))
+    for v in range(len(place)):
+        for axis in range(3):
+            vertices[v, axis] = numbers[place[v] + axis] * scale[axis] + translate[axis]
+    return vertices
+
+
+@inlined_kernel
 def _add_geometry(cut: Cut, vertices: int, geometry: Ints, types: npt.NDArray[np.uint8], line: Numbering, body: int, made: Made) -> bool:
     """Add the surfaces of one geometry; False where it is not as it should be or a shell has none left."""
     this, solid, size = geometry[0], geometry[3] == 1, made.size
@@ -128,7 +139,7 @@ def _add_geometry(cut: Cut, vertices: int, geometry: Ints, types: npt.NDArray[np
     return True
 
 
-@kernel
+@inlined_kernel
 def _has_room(cut: Cut, geometry: Ints, meanings: int, made: Made) -> bool:
     """Tell whether the arrays and meanings of a geometry are there, and all it can add fits into ``made``: nothing is written beyond."""
     this, values, size, count = geometry[0], geometry[1], made.size, len(cut.depth)
@@ -145,7 +156,7 @@ def _has_room(cut: Cut, geometry: Ints, meanings: int, made: Made) -> bool:
     )
 
 
-@kernel
+@inlined_kernel
 def _add_rings(cut: Cut, vertices: int, ring: int, end_ring: int, corner: int, line: Numbering, body: int, made: Made) -> bool:
     """Add the rings of one surface, none without the exterior, and note which are mended; False where one names no vertex."""
     exterior, rings_before, size = ring, made.size[RING], made.size
@@ -173,7 +184,7 @@ def _add_rings(cut: Cut, vertices: int, ring: int, end_ring: int, corner: int, l
     return True
 
 
-@kernel
+@inlined_kernel
 def _add_corner(coordinates: int, v: int, line: Numbering, body: int, made: Made) -> None:
     size = made.size
     if line.drawn[v] != body:
@@ -185,7 +196,7 @@ def _add_corner(coordinates: int, v: int, line: Numbering, body: int, made: Made
     size[INDEX] += 1
 
 
-@kernel
+@inlined_kernel
 def _number_places(numbers: Ints, rings: Ints, begin: Ints, end: Ints, first: Ints, table: Ints) -> bool:
     """Fill ``first`` with the first vertex at the place of each; False when one is not of three numbers."""
     count = end[1] - begin[1]
@@ -216,7 +227,7 @@ def _number_places(numbers: Ints, rings: Ints, begin: Ints, end: Ints, first: In
     return True
 
 
-@kernel
+@inlined_kernel
 def _look_at(numbers: Ints, corner: int, end: int, first: Ints, count: int) -> tuple[int, bool, int]:
     """Return how many corners of a ring differ from the one before, whether three differ, and the first that repeats.
 
@@ -241,13 +252,13 @@ def _look_at(numbers: Ints, corner: int, end: int, first: Ints, count: int) -> t
     return kept, several, (one if repeated < 0 else repeated)
 
 
-@kernel
+@inlined_kernel
 def _values_fit(cut: Cut, geometry: Ints) -> bool:
     """Tell whether the values of a geometry are as deep as its surfaces, where there are any."""
     return geometry[1] < 0 or cut.depth[geometry[1]] == (2 if geometry[3] == 1 else 1)
 
 
-@kernel
+@inlined_kernel
 def _values_at(cut: Cut, geometry: Ints) -> int:
     """Return where the values of a geometry begin, -1 where it has none or not one for each surface."""
     surfaces = cut.start[geometry[0] + 1, 2] - cut.start[geometry[0], 2]

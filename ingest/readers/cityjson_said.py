@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from twin.json_values import write_integer
 from twin.kernel import kernel
@@ -14,10 +15,11 @@ Bytes = npt.NDArray[np.uint8]
 _FACES = np.frombuffer(b'{"faces":[', dtype=np.uint8)
 _COMMA, _OPEN, _CLOSE, _CLOSE_OBJECT = (ord(c) for c in ",[]}")
 _DIGITS = 20
+_MOST_BYTES = 2**31 - 1
 
 
-def said_of(meanings: Ints, text: bytes, of_face: Ints, starts: Ints) -> list[str | None]:
-    """Return for each body what is said of its faces, None where nothing is.
+def said_of(meanings: Ints, text: bytes, of_face: Ints, starts: Ints) -> pa.StringArray:
+    """Return for each body what is said of its faces, null where nothing is.
 
     ``meanings`` (M, 3) are semantic surfaces, with where in ``text`` their members begin and end, at one place where nothing is kept of
     them; ``of_face`` (F,) is that of each face, -1 for none, and ``starts`` (B + 1,) the first face of each body.
@@ -29,8 +31,11 @@ def said_of(meanings: Ints, text: bytes, of_face: Ints, starts: Ints) -> list[st
     content, ends = np.empty(room, dtype=np.uint8), np.zeros(len(starts), dtype=np.int64)
     following = np.empty(len(of_face), dtype=np.int64)
     _write_said(meanings, np.frombuffer(text, dtype=np.uint8), of_face, starts, found, following, content, ends)
-    whole = content[: ends[-1]].tobytes()
-    return [whole[a:b].decode() if b > a else None for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
+    if ends[-1] > _MOST_BYTES:
+        raise ValueError("more than 2 GB are said of the surfaces of a batch")
+    said = np.packbits(np.diff(ends) > 0, bitorder="little")
+    buffers = (pa.py_buffer(b) for b in (ends.astype(np.int32), content[: ends[-1]], said))
+    return pa.StringArray.from_buffers(len(starts) - 1, *buffers)
 
 
 @kernel

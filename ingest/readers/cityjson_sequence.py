@@ -26,7 +26,7 @@ from ingest.readers.cityjson_frame import Frame, Json, Vertices, invalid
 from ingest.readers.cityjson_kernels import build
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
 from ingest.readers.cityjson_plan import PlannedFeature, plan
-from ingest.readers.json_arrays import CutLines, cut_lines
+from ingest.readers.json_arrays import CutLines, Room, cut_lines
 from ingest.readers.source import Fault, Geometries, SourceBatch, SourceLayer
 from twin.errors import TwinError
 from twin.model import GeometryType
@@ -106,6 +106,7 @@ class CitySequenceLayer:
     kind: GeometryType
     _cuts_surfaces: bool = field(default=True, init=False)
     """Until a number in them was seen that is not spelled as it would be written again."""
+    _room: Room = field(default_factory=Room, init=False)
 
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the features in source order, those of many lines at a time, read by a thread of their own."""
@@ -122,7 +123,7 @@ class CitySequenceLayer:
             first += len(batch.rows)
 
     def _batch(self, lines: Sequence[bytes], first: int) -> SourceBatch:
-        cut = cut_lines(lines, cuts_surfaces=self._cuts_surfaces)
+        cut = cut_lines(lines, cuts_surfaces=self._cuts_surfaces, into=self._room)
         self._cuts_surfaces = cut.cuts_surfaces
         rows: list[FeatureRow] = []
         planned: list[PlannedFeature] = []

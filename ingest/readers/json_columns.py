@@ -33,11 +33,14 @@ def flattened(properties: Mapping[str, object]) -> Mapping[str, object]:
 
 def columns_of(rows: Sequence[Mapping[str, object]]) -> dict[str, pa.Array]:
     """Return the properties of features as columns: one Arrow type where all values agree, else their JSON or text."""
-    names = dict.fromkeys(key for row in rows for key in row)
-    return {name: _array([row.get(name) for row in rows]) for name in names}
+    names: dict[str, None] = {}
+    for row in rows:
+        names.update(dict.fromkeys(row))
+    columns = zip(*(map(row.get, names) for row in rows), strict=True)
+    return {name: _array(values) for name, values in zip(names, columns, strict=True)}
 
 
-def _array(values: list[object]) -> pa.Array:
+def _array(values: Sequence[object]) -> pa.Array:
     """Return values as a column; of lists and objects Arrow is not asked, which would make one type with every key that any of them has."""
     if not any(issubclass(kind, dict | list) for kind in set(map(type, values))):
         with suppress(pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
@@ -45,6 +48,7 @@ def _array(values: list[object]) -> pa.Array:
     return pa.array([v if v is None or isinstance(v, str) else orjson.dumps(v, default=str).decode() for v in values], pa.string())
 
 
-def json_column(texts: Sequence[str | None]) -> pa.Array:
+def json_column(texts: Sequence[str | None] | pa.StringArray) -> pa.Array:
     """Return JSON texts as a column that stays JSON where it goes into ``extra``."""
-    return pa.ExtensionArray.from_storage(pa.json_(pa.string()), pa.array(texts, pa.string()))
+    storage = texts if isinstance(texts, pa.StringArray) else pa.array(texts, pa.string())
+    return pa.ExtensionArray.from_storage(pa.json_(pa.string()), storage)

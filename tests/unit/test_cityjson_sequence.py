@@ -22,7 +22,7 @@ from ingest.readers.choice import choose_reader, import_for
 from ingest.readers.cityjson import CityJson
 from ingest.readers.cityjson_kernels import Cut, Made, build
 from ingest.readers.cityjson_sequence import CityJsonSequence, CitySequenceLayer, stand_ready
-from ingest.readers.json_arrays import SEMANTIC_SURFACES, cut_lines
+from ingest.readers.json_arrays import SEMANTIC_SURFACES, Room, cut_lines
 from ingest.readers.pictures import FolderPictures
 from ingest.readers.source import SourceBatch
 from twin.featuretypes.loader import load_feature_types
@@ -401,6 +401,22 @@ def test_kernel_stops_at_the_end_of_its_room() -> None:
     scarce = made_for(bodies, rings=40)
     build(arrays, bodies, np.array(geometries), np.zeros(4, np.uint8), 7, scarce)
     assert not scarce.good.any(), "there is room for seven of the eight vertices of the line"
+
+
+def test_what_is_cut_into_the_room_of_other_lines_is_the_same() -> None:
+    long, short = [json.dumps(block(name)).encode() for name in ("a", "b" * 500)], [json.dumps(block("c")).encode()]
+    room = Room()
+    for lines in (short, long, short, [b"[]"], long):
+        anew, again = cut_lines(lines), cut_lines(lines, into=room)
+        assert again.skeletons == anew.skeletons
+        assert (again.array_start, again.kind, again.surface_start) == (anew.array_start, anew.kind, anew.surface_start)
+        assert again.start.tolist() == anew.start.tolist()
+        assert again.depth.tolist() == anew.depth.tolist()
+        sizes = anew.start[-1]
+        for one, other, size in zip((again.numbers, *again.ends), (anew.numbers, *anew.ends), sizes, strict=True):
+            assert one[:size].tolist() == other[:size].tolist()
+        count = anew.surface_start[-1]
+        assert again.surfaces[:count].tolist() == anew.surfaces[:count].tolist()
 
 
 def made_for(bodies: npt.NDArray[np.int64], rings: int) -> Made:
