@@ -24,10 +24,10 @@ _SOURCE = Path("cityjson-3dbag-delft") / "delft.city.jsonl"
 _METHOD = (
     "The {each} buildings of 3DBAG's Delft tile {copies} times: {weight:.1f} kB each, four levels of detail, {faces:.0f} faces. "
     "Ours: the first step of `twin load`, sandboxed child to accepted submission, with all rules for solids, footprints, "
-    "every level's faces and the source documents staged; one thread of the child makes bodies of lines, another checks them, and "
-    "PostgreSQL meanwhile takes in the batch before. Peer: orjson and Shapely, each line parsed and the faces of its solids made "
-    "polygons, in one process; nothing checked, nothing stored. Bound: the very rows that we stage, as ready COPY BINARY bytes, into bare "
-    "unlogged tables without key or index, compressed as ours are."
+    "every level's faces and the source documents staged; one thread of the child makes bodies of lines, another checks them, a third "
+    "compresses documents, and PostgreSQL meanwhile takes in the batch before. Peer: orjson and Shapely, each line parsed and the faces of "
+    "its solids made polygons, in one process; nothing checked, nothing stored. Bound: the very rows that we stage, as ready COPY BINARY "
+    "bytes, into bare unlogged tables without key or index, compressed as ours are."
 )
 
 
