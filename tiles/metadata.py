@@ -319,15 +319,13 @@ class PropertyTable:
 
 def property_table(table: EncodedTable, rows: NDArray[np.int64]) -> PropertyTable:
     """Return the property table of ``rows``, in that order; columns without any value are omitted (optional by the schema)."""
-    is_seen = table.present.take(rows, axis=1).any(axis=1).tolist()
     numbers: dict[int, bytes] = {}
     for which, values in table.blocks:
         numbers.update(zip(which, map(_bytes, values.take(rows, axis=1)), strict=True))
-    stored = [
-        StoredColumn(c.prop.id, numbers[k]) if c.text is None else _stored_text(c.prop.id, c.text, rows)
-        for k, c in enumerate(table.columns)
-        if is_seen[k]
-    ]
+    stored = []
+    for k in np.flatnonzero(table.present.take(rows, axis=1).any(axis=1)).tolist():
+        name, text = table.columns[k].prop.id, table.columns[k].text
+        stored.append(StoredColumn(name, numbers[k]) if text is None else _stored_text(name, text, rows))
     return PropertyTable(len(rows), tuple(stored))
 
 
