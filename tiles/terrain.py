@@ -121,19 +121,8 @@ def build_terrain(
     known = TerrainIndex(target.key)
     for index in earlier:
         known.add_all(index)
-    found = TerrainIndex(target.key)
-    total, made = sum(codes.size for codes in levels), 0
-    for entry, content in _tiles(surface, levels, known):
-        found.add(entry)
-        if content is not None:
-            objects.put_once(f"{CONTENTS}/{entry.hash.hex()}.terrain", content)
-            made += 1
-            if made % _NOTED_EVERY == 0:
-                objects.drain()
-                objects.put(target.notes, found.to_bytes())
-        if progress is not None:
-            progress(len(found), total)
-    objects.drain()
+    total = sum(codes.size for codes in levels)
+    found, made = _put_tiles(_tiles(surface, levels, known), total, objects, target, progress)
     objects.put(target.index, found.to_bytes())
     objects.put(f"{target.place}/layer.json", layer_json(levels, detail, name=target.name, attribution=target.attribution))
     objects.delete_all([target.notes])
@@ -179,6 +168,25 @@ def warm_terrain_kernels() -> None:
     nearest_known(np.zeros((2, 2), np.bool_), 1)
     block = block_of(1, 0, 0, 1)
     _encode(grid_topology(), block.lon_deg, block.lat_deg, np.zeros((INTERVALS + 3, INTERVALS + 3)))
+
+
+def _put_tiles(
+    tiles: Iterator[tuple[Entry, bytes | None]], total: int, objects: Objects, target: TerrainTarget, progress: Progress | None
+) -> tuple[TerrainIndex, int]:
+    """Put the tiles that have a content, and now and then a note of those behind us; return the index of all and how many were put."""
+    found, made = TerrainIndex(target.key), 0
+    for entry, content in tiles:
+        found.add(entry)
+        if content is not None:
+            objects.put_once(f"{CONTENTS}/{entry.hash.hex()}.terrain", content)
+            made += 1
+            if made % _NOTED_EVERY == 0:
+                objects.drain()
+                objects.put(target.notes, found.to_bytes())
+        if progress is not None:
+            progress(len(found), total)
+    objects.drain()
+    return found, made
 
 
 # -- which tiles -------------------------------------------------------------------------------------------------------
