@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from tests.event_loop import run_alone
 from tests.integration.test_filtered_tiles import OWN, SLUG, building
@@ -22,11 +23,11 @@ from tiles import archive
 from tiles.build import BuildOptions
 from tiles.tiling import Budget
 from twin.errors import ConflictError
-from twin.server import archived_tiles, builds, filtered_tiles
-from twin.server.app import create_app
+from twin.server import archived_tiles, builds, filtered_tiles, problems
 from twin.server.assets import build_missing
 from twin.server.city import City
-from twin.server.routes import tile_archives
+from twin.server.routes.tile_archives import ArchiveLimits
+from twin.server.routes.tiles import tiles_router
 from twin.server.tile_garbage import collect
 
 EXPORT = f"/tiles/{SLUG}/export.3tz"
@@ -46,11 +47,19 @@ def city(database_url: str, open_folder: Path, monkeypatch: pytest.MonkeyPatch) 
         yield opened
 
 
-def taken(city: City, query: str, between: Callable[[httpx.AsyncClient, int], Awaitable[object]]) -> bytes:
-    """What a caller got who did ``between`` after each piece, told which piece it was."""
+def app_of(city: City, limits: ArchiveLimits) -> FastAPI:
+    """An application of tiles only."""
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(tiles_router(city, limits))
+    return app
+
+
+def taken(city: City, query: str, between: Callable[[httpx.AsyncClient, int], Awaitable[object]], taken_within_s: float = 60.0) -> bytes:
+    """What a caller got who did ``between`` after each piece, told which piece it was, where one archive is given at a time."""
 
     async def take() -> bytes:
-        app, body = create_app(city), list[bytes]()
+        app, body = app_of(city, ArchiveLimits(1, taken_within_s)), list[bytes]()
 
         async def send(message: Any) -> None:
             if message["type"] == "http.response.body":
@@ -81,7 +90,6 @@ def taken(city: City, query: str, between: Callable[[httpx.AsyncClient, int], Aw
 
 @pytest.mark.parametrize("query", ["", FILTER])
 def test_an_archive_on_its_way_is_whole_and_one_of_few(city: City, monkeypatch: pytest.MonkeyPatch, query: str) -> None:
-    monkeypatch.setattr(tile_archives, "MOST_GIVEN", 1)
     monkeypatch.setattr(archived_tiles, "_TOUCHED_S", 0.0)
     dataset, seen = city.catalogue.dataset(SLUG), list[object]()
 
@@ -102,15 +110,13 @@ def test_an_archive_on_its_way_is_whole_and_one_of_few(city: City, monkeypatch: 
     assert collect(city, dataset, 0).dropped > 0
 
 
-def test_who_does_not_take_his_archive_is_given_up(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tile_archives, "TAKEN_WITHIN_S", 0.05)
-    monkeypatch.setattr(tile_archives, "MOST_GIVEN", 1)
+def test_who_does_not_take_his_archive_is_given_up(city: City) -> None:
 
     async def never(client: httpx.AsyncClient, piece: int) -> None:
         if piece == 2:
             await asyncio.Event().wait()
 
-    begun = taken(city, "", never)
+    begun = taken(city, "", never, taken_within_s=0.05)
     whole = get(city, EXPORT)[0].content
     assert whole.startswith(begun)
     assert len(begun) < len(whole)

@@ -7,6 +7,7 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
@@ -26,12 +27,18 @@ from twin.server.filtered_tiles import FilteredTiles
 from twin.server.routes.stored import ASK_AGAIN
 from twin.server.tile_lock import building
 
-MOST_GIVEN = 16
-"""Archives on their way to callers; more are asked to come back (429)."""
-TAKEN_WITHIN_S = 60.0
-"""A caller who does not take the next piece within this is given up: he keeps others from theirs."""
 _KEPT_S = 3600.0
 """`twin tiles gc` waits for nobody who takes longer than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """What bounds archives that are on their way to callers."""
+
+    most_given: int = 16
+    """At a time; who asks for more is asked to come back (429)."""
+    taken_within_s: float = 60.0
+    """A caller who does not take the next piece within this is given up: he keeps others from theirs."""
 
 
 class ArchivesDoor:
@@ -41,8 +48,8 @@ class ArchivesDoor:
     while it is on its way.
     """
 
-    def __init__(self, city: City, built: BuiltTiles, tiles: FilteredTiles, drawing: DrawingThreads) -> None:
-        self._city, self._built, self._tiles, self._drawing = city, built, tiles, drawing
+    def __init__(self, city: City, built: BuiltTiles, tiles: FilteredTiles, drawing: DrawingThreads, limits: ArchiveLimits) -> None:
+        self._city, self._built, self._tiles, self._drawing, self._limits = city, built, tiles, drawing, limits
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="archives")
         self._given = 0
 
@@ -70,7 +77,8 @@ class ArchivesDoor:
             if request.method == "HEAD":
                 return Response(media_type=MEDIA_TYPE, headers=headers)
             piece = functools.partial(next, archive.pieces(), None)
-            return _ArchiveResponse(lambda: self._read(piece, is_drawn=bool(given)), headers, holding.pop_all())
+            read = functools.partial(self._read, piece, is_drawn=bool(given))
+            return _ArchiveResponse(read, headers, holding.pop_all(), self._limits.taken_within_s)
 
     async def _archive(
         self, dataset: Dataset, revision: Revision, given: dict[str, str], principal: Principal
@@ -86,7 +94,7 @@ class ArchivesDoor:
 
     @contextmanager
     def _room(self) -> Iterator[None]:
-        if self._given >= MOST_GIVEN:
+        if self._given >= self._limits.most_given:
             raise TooManyRequestsError("too many archives are being written; try again soon", zh="正在生成的归档过多，请稍后再试")
         self._given += 1
         try:
@@ -110,9 +118,11 @@ class ArchivesDoor:
 class _ArchiveResponse(StreamingResponse):
     """An archive on its way, by what gives its next piece (None: there is no more); ``holding`` is let go however it ends."""
 
-    def __init__(self, piece: Callable[[], Awaitable[bytes | None]], headers: Mapping[str, str], holding: AsyncExitStack) -> None:
+    def __init__(
+        self, piece: Callable[[], Awaitable[bytes | None]], headers: Mapping[str, str], holding: AsyncExitStack, taken_within_s: float
+    ) -> None:
         super().__init__(self._pieces(piece), headers=headers, media_type=MEDIA_TYPE)
-        self._holding, self._patience = holding, asyncio.timeout(None)
+        self._holding, self._taken_within_s, self._patience = holding, taken_within_s, asyncio.timeout(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -124,6 +134,6 @@ class _ArchiveResponse(StreamingResponse):
 
     async def _pieces(self, piece: Callable[[], Awaitable[bytes | None]]) -> AsyncIterator[bytes]:
         while (content := await piece()) is not None:
-            self._patience.reschedule(asyncio.get_running_loop().time() + TAKEN_WITHIN_S)
+            self._patience.reschedule(asyncio.get_running_loop().time() + self._taken_within_s)
             yield content
             self._patience.reschedule(None)

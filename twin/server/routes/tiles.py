@@ -25,7 +25,7 @@ from twin.server.drawing import DrawingThreads
 from twin.server.filtered_tiles import FilteredTiles
 from twin.server.routes.numbers import know_numbers
 from twin.server.routes.stored import ASK_AGAIN, forever, stored_object
-from twin.server.routes.tile_archives import ArchivesDoor
+from twin.server.routes.tile_archives import ArchiveLimits, ArchivesDoor
 from twin.server.scene import VARIANT
 from twin.server.terrain_tiles import TerrainTiles
 
@@ -33,14 +33,15 @@ _OBJECT = re.compile(r"[0-9a-f]{8,64}\.(glb|json|subtree|png|jpg|webp)")
 _FILTER_NAME = re.compile(r"[0-9a-f]{32}")
 _KEPT = re.compile(r"[0-9a-f]{64}")
 _GZIP = b"\x1f\x8b"
+_ARCHIVE_LIMITS = ArchiveLimits()
 
 
-def tiles_router(city: City) -> APIRouter:
+def tiles_router(city: City, archive_limits: ArchiveLimits = _ARCHIVE_LIMITS) -> APIRouter:
     """Return the routes below /tiles."""
     know_numbers()
     router = APIRouter(prefix="/tiles", tags=["3D Tiles"])
     built, filtered, drawing = BuiltTiles(city.catalogue), FilteredTiles(city), DrawingThreads()
-    door, archives = _TilesDoor(city, built, filtered, drawing), ArchivesDoor(city, built, filtered, drawing)
+    door, archives = _TilesDoor(city, built, filtered, drawing), ArchivesDoor(city, built, filtered, drawing, archive_limits)
     router.add_api_route("/{dataset}/export.3tz", archives.current, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/{revision:number}/export.3tz", archives.revision, methods=["GET", "HEAD"])
     router.add_api_route("/{dataset}/tileset.json", door.current_tileset, methods=["GET", "HEAD"])
