@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -17,11 +18,21 @@ from ogc import answers, links
 from ogc.parameters import asked_crs
 from ogc.preview import drawing
 from ogc.state import StateKeeper
-from twin.errors import NotFoundError
+from twin.errors import NotFoundError, Text
 from twin.featuretypes.validity import validity_fields
+from twin.model import Field
 from twin.query.collection import Collection
 
 _MEDIA_TYPES = {"style.css": "text/css; charset=utf-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The collection a page is of: its path and title, and the fields whose titles, units and code titles the page shows."""
+
+    slug: str
+    title: Text
+    fields: Sequence[Field]
 
 
 class Pages:
@@ -36,18 +47,25 @@ class Pages:
         self._environment.globals["drawing"] = drawing
 
     async def render(
-        self, request: Request, template: str, document: Mapping[str, object], language: str, collection: Collection | None = None
+        self,
+        request: Request,
+        template: str,
+        document: Mapping[str, object],
+        language: str,
+        collection: Collection | Subject | None = None,
     ) -> bytes:
-        """Return the page of a document."""
+        """Return the page of a document; a ``collection`` that has no features is told as its Subject."""
         state = await self._keeper.state()
+        subject = _subject_of(collection) if isinstance(collection, Collection) else collection
         values = {
             "document": document,
             "city": state.deployment.name,
             "base": links.base_url(request),
             "root": str(request.base_url).rstrip("/"),
             "zh": language == "zh",
+            "subject": subject,
             "collection": collection,
-            "crs": asked_crs(request.query_params, "crs", collection).uri if collection else None,
+            "crs": asked_crs(request.query_params, "crs", collection).uri if isinstance(collection, Collection) else None,
             "other_language": links.with_parameters(
                 str(request.url.replace(query="")),
                 [*((k, v) for k, v in request.query_params.multi_items() if k != "lang"), ("lang", "en" if language == "zh" else "zh")],
@@ -56,7 +74,7 @@ class Pages:
                 str(request.url.replace(query="")), [*((k, v) for k, v in request.query_params.multi_items() if k != "f"), ("f", "json")]
             ),
         }
-        values |= _labels(collection, language)
+        values |= _labels(() if subject is None else subject.fields, language)
         return (await asyncio.to_thread(self._environment.get_template(template).render, values)).encode()
 
     def routes(self) -> list[Route]:
@@ -72,9 +90,12 @@ class Pages:
         return await answers.answer(request, content, _MEDIA_TYPES[name])
 
 
-def _labels(collection: Collection | None, language: str) -> dict[str, Any]:
+def _subject_of(collection: Collection) -> Subject:
+    return Subject(collection.slug, collection.dataset.title, collection.feature_type.fields)
+
+
+def _labels(fields: Sequence[Field], language: str) -> dict[str, Any]:
     """Return titles, units and code titles of a collection's properties, for people."""
-    fields = collection.feature_type.fields if collection else ()
     return {
         "titles": {f.name: f.title.in_language(language) for f in (*fields, *validity_fields())},
         "units": {f.name: f.unit for f in fields if f.unit},

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ogc import answers, links, negotiation
-from ogc.pages import Pages
+from ogc.pages import Pages, Subject
 from ogc.parameters import EVERYWHERE, single_values
 from ogc.state import DoorState, OgcContext, StateKeeper
 from twin.model import Principal
@@ -66,7 +66,7 @@ class Sender:
         template: str = "document.html",
         *,
         media_type: str = answers.JSON,
-        collection: Collection | None = None,
+        collection: Collection | Subject | None = None,
         headers: Mapping[str, str] | None = None,
         tag: str | None = None,
     ) -> Response:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers, links, negotiation
+from ogc.pages import Subject
 from ogc.records.documents import catalogue_collection, facet_documents, record_document, record_schema
 from ogc.records.record import Record
 from ogc.records.request import FACETS, PARAMETERS, SORTABLES, Facet, RecordsRequest, records_request
@@ -14,9 +15,10 @@ from ogc.records.visible import VisibleRecords
 from ogc.sender import Asked, Sender
 from twin.errors import NotFoundError
 from twin.query.execute import fetch_row
-from twin.query.records import CATALOGUE, matching_records, record_collection
+from twin.query.records import CATALOGUE, matching_records, record_type
 
 Row = dict[str, object]
+_SUBJECT = Subject(CATALOGUE, record_type().title, record_type().fields)
 
 
 class RecordsDoor:
@@ -77,7 +79,7 @@ class RecordsDoor:
         made = self._page_links(asked, wanted, len(rows))
         header = {"Link": links.items_header(f"{asked.base}/collections/{CATALOGUE}", made, asked.language)}
         return await self._sender.send(
-            asked, document, "records/index.html", media_type=answers.GEOJSON, collection=record_collection(), headers=header
+            asked, document, "records/index.html", media_type=answers.GEOJSON, collection=_SUBJECT, headers=header
         )
 
     async def item(self, request: Request) -> Response:
@@ -85,9 +87,7 @@ class RecordsDoor:
         asked = await self._sender.begin(request)
         for record in await self._visible.records(asked, only=request.path_params["item"]):
             document = record_document(record, asked.base, asked.language)
-            return await self._sender.send(
-                asked, document, "records/record.html", media_type=answers.GEOJSON, collection=record_collection()
-            )
+            return await self._sender.send(asked, document, "records/record.html", media_type=answers.GEOJSON, collection=_SUBJECT)
         raise NotFoundError("there is no such record", zh="没有该记录")
 
     async def _rows(self, asked: Asked, wanted: RecordsRequest, records: list[Record]) -> list[Row]:

@@ -333,6 +333,9 @@ def test_pages_and_facets_of_records(get: Get) -> None:
     following = next(link["href"] for link in first["links"] if link["rel"] == "next")
     assert ids(get(following)) == ["imagery"]
     assert not [link for link in get(following).json()["links"] if link["rel"] == "next"]
+    page = get("/collections/catalogue/items", params={"f": "html", "lang": "en"}).text
+    assert "<th>Owner department</th>" in page
+    assert '/collections/catalogue?f=html">Catalogue</a>' in page
 
 
 def test_dcat_is_read_by_rdflib(get: Get) -> None:

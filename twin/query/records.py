@@ -14,8 +14,8 @@ from twin.crs import OutputCrs
 from twin.crs.output import CRS84_URI
 from twin.db import load_queries
 from twin.errors import Text
-from twin.model import Dataset, FeatureType, Field, FieldType, Revision, SharingClass, Style
-from twin.query.collection import VALUE_TYPES, Collection
+from twin.model import FeatureType, Field, FieldType, Style
+from twin.query.collection import VALUE_TYPES
 from twin.query.feature_query import Statement
 from twin.query.filter_ast import Predicate
 from twin.query.filter_sql import filter_sql
@@ -78,14 +78,6 @@ def matching_records(rows: Sequence[Mapping[str, object]], predicate: Predicate)
     condition = filter_sql(predicate, parameters, 4326)
     values = parameters.values | {"records": Jsonb([dict(row) for row in rows])}
     return Statement(sql.Composed([_QUERIES["matching"].format(condition=condition)]), values)
-
-
-def record_collection() -> Collection:
-    """Return the collection that pages of records stand in; it has no table."""
-    nothing = Revision(dataset=0, commit=0, inserted=0, updated=0, deleted=0, count=0, lineage={}, extent_deg=None)
-    kind = record_type()
-    dataset = Dataset(0, CATALOGUE, kind.name, 0, kind.title, "", "", "", SharingClass.OPEN, 0.0)
-    return Collection(dataset, kind, nothing, 4326, "none", "", (_CRS84,))
 
 
 def filter_target() -> PlainTarget:
