@@ -14,7 +14,7 @@ from fpdf.table import Table
 
 from ingest.reports.fonts import FontFile
 from ingest.reports.report import CheckReport
-from ingest.reports.words import SEVERITIES, state_text, vertical_text
+from ingest.reports.words import SEVERITIES, operation_text, state_text, vertical_text
 from ingest.reports.workbook import feature_name
 from twin.errors import Text
 from twin.model import Severity
@@ -149,7 +149,9 @@ class _Sheet(FPDF):
             self._say("来源坐标系", "CRS of the source"),
             self._say("转换", "Operation"),
         )
-        rows = [tuple(_text(s.get(name)) for name in ("file", "layer", "format", "crs", "operation")) for s in r.sources]
+        named = ("file", "layer", "format", "crs")
+        operations = [operation_text(_text(s.get("operation"))).in_language(self._language) for s in r.sources]
+        rows = [(*(_text(s.get(name)) for name in named), done) for s, done in zip(r.sources, operations, strict=True)]
         self._table(head, rows, (48, 28, 16, 40, 46), small=True)
 
     def _counts(self) -> None:

@@ -31,6 +31,11 @@ def vertical_text(vertical: str) -> Text:
     return VERTICAL.get(vertical) or Text(f"正高（{vertical}）", f"orthometric ({vertical})")
 
 
+def operation_text(name: str) -> Text:
+    """Return what was done to coordinates: operations of PROJ have English names only."""
+    return Text("无需转换", "none needed") if name == "unchanged" else Text(name, name)
+
+
 def state_text(state: str) -> Text:
     """Return what a state of a submission is called."""
     return STATES.get(state) or Text(state, state)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ingest.reports import CheckReport, fonts
 from ingest.reports.cells import defused
 from ingest.reports.fonts import find_font
+from ingest.reports.words import operation_text
 from ingest.waivers import Waiver, Waivers, can_be_waived
 from twin.errors import Text, UnavailableError
 from twin.featuretypes.loader import load_feature_types
@@ -111,3 +112,9 @@ def test_a_row_without_the_key_its_type_requires_is_never_let_pass() -> None:
         assert (nodes.waiver_of(finding(rule, key=None)) is not None) is is_let_pass
         assert nodes.waiver_of(finding(rule, key="J1")) is not None, "it has a key, so another field is wrong"
         assert buildings.waiver_of(finding(rule, key=None)) is not None, "its key may be missing"
+
+
+def test_what_was_done_to_coordinates_is_said_in_the_readers_language() -> None:
+    assert operation_text("unchanged").in_language("zh") == "无需转换"
+    assert operation_text("unchanged").in_language("en") == "none needed"
+    assert operation_text("Inverse of RD New").in_language("zh") == "Inverse of RD New"
