@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.confinement import archived_databases
+from ingest.exported_table import ExportedTable
 from ingest.programs import find_program, run_confined, run_script, text_of, write_to
-from ingest.protocol import ExportedTable, Limits, ReadRequest
+from ingest.protocol import Limits, ReadRequest
 from ingest.readers.mdb import is_access
 from ingest.refusals import rejected
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.exported_table import ExportedTable
 from ingest.part_reading import AS_IT_SAYS, PartReading
 from ingest.understanding.defined import DefinedCrs, Stated, is_code
 from ingest.understanding.sample import LayerSample
@@ -87,16 +88,6 @@ class PartRequest:
     """What a reviewer let pass of these rows."""
     only_rows: tuple[int, ...] | None = None
     """Of which rows the source's own columns are wanted: then the answer is `SourceRows` and nothing is checked."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportedTable:
-    """A table of a database that a confined program printed as CSV (UTF-8) before the child began."""
-
-    source: Path
-    """The database; of one in an archive, the archive's path and below it where the database stands in it."""
-    name: str
-    path: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class TableFile:
     name: str
     """Without its ending, as its table is called where it has one."""
     known_as: Path
-    """By what the tables of a database name it (`ingest.protocol.ExportedTable`)."""
+    """By what the tables of a database name it (`ingest.exported_table.ExportedTable`)."""
     source: Path | bytes
 
     def head(self) -> bytes:
