@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from twin.errors import TwinError
 from twin.server.city import City
+from twin.server.lease_thread import prolonged
 from twin.server.scene import VARIANT
 
 _TIMES = 4
 """How often a lease is prolonged before it would end."""
-_LOG = logging.getLogger("twin.build_lease")
 
 
 @contextmanager
@@ -23,20 +20,9 @@ def kept_lease(city: City, dataset: int, commit: int, kind: str, fencing: int, l
     The subtree files of a large city, the wait for its disk and reading a revision's differences tell no progress. Once somebody else has
     taken the lease, nothing is prolonged any more. When this process ends, however it does, the lease ends by itself.
     """
-    ended = threading.Event()
 
-    def keep() -> None:
-        while not ended.wait(lease_s / _TIMES):
-            try:
-                if not city.catalogue.assets.keep_lease(dataset, commit, kind, VARIANT, fencing, lease_s):
-                    return
-            except TwinError as error:  # the database may answer again before the lease ends
-                _LOG.warning("a lease could not be prolonged: %s", error)
+    def keep() -> bool:
+        return city.catalogue.assets.keep_lease(dataset, commit, kind, VARIANT, fencing, lease_s)
 
-    beside = threading.Thread(target=keep, name="build lease", daemon=True)
-    beside.start()
-    try:
+    with prolonged("lease of a build", lease_s / _TIMES, keep):
         yield
-    finally:
-        ended.set()
-        beside.join()

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import logging
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -28,6 +27,7 @@ from twin.model import Principal
 from twin.query.collection import collections_of, may_see
 from twin.server.city import City
 from twin.server.cityjson.formats import cityjson_formats
+from twin.server.lease_thread import prolonged
 from twin.server.process_jobs import KEPT_DAYS, QUERIES, RESULTS, job_of, problem_document, result_document, result_key
 from twin.store import sha256_of
 
@@ -147,23 +147,14 @@ class _Run:
 
         When this process ends, however it does, the lease ends by itself.
         """
-        ended = threading.Event()
 
-        def keep() -> None:
-            while not ended.wait(_LOOK_S):
-                try:
-                    self.is_lost = self.is_lost or not self._is_mine("keep", {"lease_s": LEASE_S})
-                    self._look_at(self._reader)
-                except TwinError as error:  # the database may answer again before the lease ends
-                    _LOG.warning("the lease of a job could not be prolonged: %s", error)
+        def keep() -> bool:
+            self.is_lost = self.is_lost or not self._is_mine("keep", {"lease_s": LEASE_S})
+            self._look_at(self._reader)
+            return True
 
-        beside = threading.Thread(target=keep, name="job lease", daemon=True)
-        beside.start()
-        try:
+        with prolonged("lease of a job", _LOOK_S, keep):
             yield
-        finally:
-            ended.set()
-            beside.join()
 
     def succeed(self, result: JobResult) -> None:
         """Register what was made; it is removed again when the job was dismissed meanwhile."""
