@@ -86,6 +86,14 @@ def schemas(gltf: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield metadata["schema"]
 
 
+def test_no_content_and_no_document_is_larger_than_a_client_likes(tiles: Path) -> None:
+    """300 kB a content unless one feature has more, 200 kB a tileset file."""
+    large = {p: glb_json(p.read_bytes()) for p in tiles.glob("*/*/c/*.glb") if p.stat().st_size > 300_000}
+    tables = {p: gltf["extensions"]["EXT_structural_metadata"].get("propertyTables", [{"count": 0}]) for p, gltf in large.items()}
+    assert {p: table["count"] for p, (table, *_) in tables.items() if table["count"] != 1} == {}
+    assert max(p.stat().st_size for pattern in ("*/*/t/*.json", "*/*/r/*/*.json") for p in tiles.glob(pattern)) <= 200_000
+
+
 def test_our_checker_finds_nothing_in_any_revision(tiles: Path, tiled: list[str]) -> None:
     for dataset in tiled:
         if list((tiles / dataset).glob("*/r/*/implicit.json")):
