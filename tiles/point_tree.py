@@ -12,7 +12,7 @@ from tiles.point_spill import Buckets, Square
 from tiles.tileset import ContentRef, PutTree, Tile, tile
 from twin.placed_points import Points
 
-MOST_POINTS = 40_000
+MOST_POINTS = 36_000
 """Of one tile: they take about 280 kB, with colours."""
 _SMALLEST = 8
 """A square of 2^8 mm is not cut on the ground any more but upwards."""
