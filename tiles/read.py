@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -108,11 +109,27 @@ class _Faces:
 
 
 def read_features(connection: Connection, query: FeatureQuery, principal: Principal, feature_type: FeatureType) -> Iterator[FeatureColumns]:
-    """Yield all features ``query`` means and ``principal`` may see, by fid, with the fields of ``feature_type``, in one snapshot."""
+    """Yield all features ``query`` means and ``principal`` may see, by fid, with the fields of ``feature_type``, in one snapshot.
+
+    A batch is decoded while the rows of the next are received: the server does not stand still meanwhile.
+    """
     statement = columns_statement(query, principal, feature_type.field_names)
-    types = tuple(f.type for f in feature_type.fields)
-    for piece, is_first in copied(connection, statement):
-        yield decode_copy(piece, feature_type.field_names, types, header=is_first)
+    names, types = feature_type.field_names, tuple(f.type for f in feature_type.fields)
+
+    def decoded(piece: bytearray, is_first: bool) -> FeatureColumns:
+        return decode_copy(piece, names, types, header=is_first)
+
+    waiting: Future[FeatureColumns] | None = None
+    with ThreadPoolExecutor(1) as beside:  # no thread is started before something is handed to it
+        for piece, is_first in copied(connection, statement):
+            following = beside.submit(decoded, piece, is_first) if len(piece) >= BATCH_BYTES else None
+            if waiting is not None:
+                yield waiting.result()
+            if following is None:
+                yield decoded(piece, is_first)
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()
 
 
 def read_representations(
