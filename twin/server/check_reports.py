@@ -134,6 +134,21 @@ def _rules(counts: Mapping[str, RuleCount]) -> tuple[ReportedRule, ...]:
 
 def _known(rule: str, severity: Severity) -> Rule:
     """Return a rule; of one that is no more only its id is known."""
+    known = load_rules().get(rule)
+    if known is not None:
+        return known
     nothing = Text("", "")
-    unknown = Rule(rule, "", title_of(rule), nothing, severity, (), {}, "", "", "high", waivable=False)
-    return load_rules().get(rule, unknown)
+    return Rule(
+        id=rule,
+        family="",
+        title=title_of(rule),
+        advice=nothing,
+        severity=severity,
+        needs=(),
+        parameters={},
+        clause="",
+        edition="",
+        source=nothing,
+        confidence="high",
+        waivable=False,
+    )
