@@ -13,6 +13,7 @@ from twin.db import Pool, connection_string
 from twin.mvt import layer
 from twin.query import feature_records
 from twin.query.execute import DOOR_SETTINGS, AsyncPool
+from twin.query.patient_connection import PatientConnection
 from twin.server.exports import exports_connections
 
 STATEMENT_TIMEOUT_S = 10.0
@@ -74,4 +75,13 @@ def door_pools(database_url: str) -> DoorPools:
 def _pool(conninfo: str, most: int, most_waiting: int) -> AsyncPool:
     """Return a closed pool for statements each of which stands alone."""
     autocommit = {"autocommit": True}
-    return AsyncConnectionPool(conninfo, kwargs=autocommit, min_size=1, max_size=most, max_waiting=most_waiting, open=False, timeout=10)
+    return AsyncConnectionPool(
+        conninfo,
+        connection_class=PatientConnection,
+        kwargs=autocommit,
+        min_size=1,
+        max_size=most,
+        max_waiting=most_waiting,
+        open=False,
+        timeout=10,
+    )

@@ -1,0 +1,85 @@
+"""Pieces of an answer that are there already are read without another turn of the event loop; what is not is waited for in it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Generator
+
+import pytest
+from psycopg.waiting import READY_R, WAIT_R, WAIT_RW
+
+from twin.query import patient_connection
+from twin.query.patient_connection import patiently
+
+
+def _reader(source: socket.socket, pieces: int) -> Generator[object, object, bytes]:
+    """Read so many pieces, waiting for each."""
+    found = b""
+    for _ in range(pieces):
+        assert (yield WAIT_R) == READY_R
+        found += source.recv(4)
+    return found
+
+
+def _waits(driven: Generator[object, object, bytes], feed: socket.socket | None = None) -> tuple[int, bytes]:
+    """Return how often the caller waited, and the result; before each wait of his a piece is fed where there is a feed."""
+    waits, wanted = 0, next(driven)
+    while True:
+        assert wanted == WAIT_R
+        waits += 1
+        if feed is not None:
+            feed.send(b"abcd")
+        try:
+            wanted = driven.send(READY_R)
+        except StopIteration as end:
+            return waits, end.value
+
+
+@pytest.fixture
+def pair() -> Generator[tuple[socket.socket, socket.socket]]:
+    here, there = socket.socketpair()
+    with here, there:
+        yield here, there
+
+
+def test_what_is_there_is_read_in_one_wait(pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patient_connection, "PATIENCE_S", 60.0)  # however slow this machine is
+    pair[0].send(b"abcd" * 30)
+    assert _waits(patiently(_reader(pair[1], 30), pair[1].fileno())) == (1, b"abcd" * 30)
+
+
+def test_what_is_late_is_waited_for_by_the_caller(pair: tuple[socket.socket, socket.socket]) -> None:
+    assert _waits(patiently(_reader(pair[1], 3), pair[1].fileno()), pair[0]) == (3, b"abcd" * 3)
+
+
+def test_who_also_writes_is_left_to_the_caller() -> None:
+    def writer() -> Generator[object, object, str]:
+        assert (yield WAIT_RW) == READY_R
+        assert (yield WAIT_RW) == READY_R
+        return "done"
+
+    driven = patiently(writer(), -1)
+    assert next(driven) == WAIT_RW
+    assert driven.send(READY_R) == WAIT_RW
+    with pytest.raises(StopIteration) as end:
+        driven.send(READY_R)
+    assert end.value.value == "done"
+
+
+def test_what_needs_no_wait_and_what_fails_pass_through() -> None:
+    def immediate() -> Generator[object, object, int]:
+        if False:
+            yield
+        return 7
+
+    def failing() -> Generator[object, object, int]:
+        yield WAIT_R
+        raise ValueError("broken")
+
+    with pytest.raises(StopIteration) as end:
+        next(patiently(immediate(), -1))
+    assert end.value.value == 7
+    driven = patiently(failing(), -1)
+    next(driven)
+    with pytest.raises(ValueError, match="broken"):
+        driven.send(READY_R)
