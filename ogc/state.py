@@ -195,7 +195,7 @@ class StateKeeper:
         deployment = self._catalogue.deployment
         if held is None and deployment.vertical == "egm96":
             require_geoid(self._catalogue.pool)
-        return DoorState(version, taken_at, deployment, collections_of(self._catalogue))
+        return DoorState(version, taken_at, deployment, collections_of(self._catalogue, for_pages=True))
 
 
 def _others_write() -> TooManyRequestsError:

@@ -12,6 +12,7 @@ from twin.errors import NotFoundError
 from twin.model import Dataset, Deployment, FeatureType, Principal, Revision, oid_prefix
 from twin.query.filter_ast import ValueType
 from twin.query.positions import StoredPositions
+from twin.query.unprojecting import Unprojecting, unprojecting_of
 from twin.tables import geometry_type
 
 VALIDITY_FIELDS = ("valid_from", "valid_to")
@@ -41,6 +42,8 @@ class Collection:
     oid_prefix: str
     crs: tuple[OutputCrs, ...]
     """CRSs of its positions, the default first."""
+    unprojecting: Unprojecting | None = None
+    """How its positions become degrees outside the database, where that gives the same numbers."""
 
     @property
     def slug(self) -> str:
@@ -80,7 +83,9 @@ class Collection:
         return int(sequence)
 
 
-def collection_of(catalogue: Catalogue, deployment: Deployment, dataset: Dataset) -> Collection | None:
+def collection_of(
+    catalogue: Catalogue, deployment: Deployment, dataset: Dataset, unprojecting: Unprojecting | None = None
+) -> Collection | None:
     """Return the collection of a dataset, None before its first revision."""
     revision = catalogue.current_revision(dataset.slug)
     if revision is None:
@@ -94,13 +99,18 @@ def collection_of(catalogue: Catalogue, deployment: Deployment, dataset: Dataset
         vertical=deployment.vertical,
         oid_prefix=oid_prefix(deployment.oid_root, dataset.class_number),
         crs=output_crs_list(storage_crs(deployment.storage_srid), has_vertical=feature_type.has_z and deployment.vertical != "none"),
+        unprojecting=unprojecting,
     )
 
 
-def collections_of(catalogue: Catalogue) -> dict[str, Collection]:
-    """Return every collection by its id, whoever may see it."""
+def collections_of(catalogue: Catalogue, *, for_pages: bool = False) -> dict[str, Collection]:
+    """Return every collection by its id, whoever may see it.
+
+    ``for_pages`` says that many pages will be asked for: it is found out whether their positions can be turned into degrees here.
+    """
     deployment = catalogue.deployment
-    made = (collection_of(catalogue, deployment, dataset) for dataset in catalogue.datasets())
+    way = unprojecting_of(catalogue.pool, deployment.storage_srid, deployment.vertical) if for_pages else None
+    made = (collection_of(catalogue, deployment, dataset, way) for dataset in catalogue.datasets())
     return {c.slug: c for c in made if c is not None}
 
 

@@ -6,7 +6,6 @@ Sending a row takes PostgreSQL a sixth of what writing its JSON takes, and writi
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from psycopg import sql
 
 from twin.json_values import Bytes
 from twin.query.geojson_kernels import NO_ROOM, ROOM_A_BYTE, write_features
+from twin.query.unprojecting import NO_WAY, Way, turned
 
 _LEAST_BYTES = 4096
 
@@ -29,6 +29,8 @@ class FeatureWriter:
     names: Bytes
     name_ends: npt.NDArray[np.int64]
     decimals: int
+    way: Way
+    """Into degrees, for geometries that are sent as they are stored."""
 
     def text(self, records: bytes) -> bytes:
         """Return the features of records joined by commas."""
@@ -37,7 +39,7 @@ class FeatureWriter:
         room = ROOM_A_BYTE * (rows.size + self.names.size) + len(self.head) + _LEAST_BYTES
         while True:
             out = np.empty(room, dtype=np.uint8)
-            end = write_features(rows, self.head, self.beside, self.names, self.name_ends, self.decimals, out)
+            end = write_features(rows, self.head, self.beside, self.names, self.name_ends, self.decimals, self.way, out)
             if end >= 0:
                 return out[:end].tobytes()
             if end != NO_ROOM:
@@ -47,7 +49,7 @@ class FeatureWriter:
 
 def record(geometry: sql.Composable | None, names: tuple[str, ...]) -> sql.Composed:
     """Return the expression of one feature's record: its fid, its ``geometry`` (None: nothing) and its properties ``names``."""
-    shape = sql.SQL("NULL::bytea") if geometry is None else sql.SQL("ST_AsBinary({}, 'NDR')").format(geometry)
+    shape = sql.SQL("NULL::bytea") if geometry is None else sql.SQL("ST_AsEWKB({}, 'NDR')").format(geometry)
     columns = sql.SQL("").join([sql.SQL(", {}").format(sql.Identifier(name)) for name in names])
     return sql.SQL("record_send(ROW(fid, {}{}))").format(shape, columns)
 
@@ -55,10 +57,10 @@ def record(geometry: sql.Composable | None, names: tuple[str, ...]) -> sql.Compo
 def stand_ready() -> None:
     """Have the compiled code loaded, which takes a second the first time, and many where no machine code of it is kept."""
     feature_writer("", None, (), 0).text(b"")
+    turned(NO_WAY, 0.0, 0.0, 0.0)
 
 
-@functools.lru_cache(maxsize=1024)
-def feature_writer(oid_prefix: str, slug: str | None, names: tuple[str, ...], decimals: int) -> FeatureWriter:
+def feature_writer(oid_prefix: str, slug: str | None, names: tuple[str, ...], decimals: int, way: Way = NO_WAY) -> FeatureWriter:
     """Return the writer of records of features with these properties; ``slug`` is the collection they say they are of, if any."""
     member = f'"collection":"{slug}",' if slug is not None else ""
     keys = [orjson.dumps(name) + b":" for name in names]
@@ -70,6 +72,7 @@ def feature_writer(oid_prefix: str, slug: str | None, names: tuple[str, ...], de
         names=_bytes(b"".join(pieces)),
         name_ends=np.cumsum([0, *map(len, pieces)]),
         decimals=decimals,
+        way=way,
     )
 
 

@@ -22,7 +22,8 @@ from twin.json_values import (
     write_text,
     write_time,
 )
-from twin.kernel import kernel
+from twin.kernel import inlined_kernel, kernel
+from twin.query.unprojecting import Way, turned
 from twin.shortest_decimal import WHOLE, shortest_decimal
 
 NO_ROOM, UNKNOWN = -1, -2
@@ -31,6 +32,8 @@ _BOOLEAN, _BIGINT, _TEXT, _DOUBLE, _DATE, _TIME = 16, 20, 25, 701, 1082, 1184
 """Numbers of types, the same in every database (pg_type.dat)."""
 _COMMA, _OPEN, _CLOSE, _MINUS, _POINT = 0x2C, 0x5B, 0x5D, 0x2D, 0x2E
 _POINT_TYPE, _LINE, _POLYGON, _MULTI = 1, 2, 3, 3
+_Z, _M, _SRID, _TYPE = 0x80000000, 0x40000000, 0x20000000, 0x1FFFFFFF
+"""Bits of the type in EWKB, and the rest of it."""
 _GEOMETRY = (b"", b"Point", b"LineString", b"Polygon", b"MultiPoint", b"MultiLineString", b"MultiPolygon")
 _HEADS = np.frombuffer(b"".join(b'{"type":"%b","coordinates":' % name for name in _GEOMETRY), dtype=np.uint8)
 _HEAD_ENDS = np.cumsum([0, *(len(name) + 25 for name in _GEOMETRY)])
@@ -43,18 +46,20 @@ _MOST_SCALED, _TIE = 1e12, 1e-3
 """Below this a product with a power of ten is off by less than a thousandth: what is farther from a tie is rounded rightly by it."""
 _MOST_FIXED = 1e15
 """From here on numbers are written with an exponent."""
+_WITH_HEIGHT = 3
 _MOST_SURPLUS = 19
 """More decimals than a 64-bit number has are nothing."""
 
 
 @kernel
 def write_features(
-    rows: Bytes, head: Bytes, beside: Bytes, names: Bytes, name_ends: npt.NDArray[np.int64], decimals: int, out: Bytes
+    rows: Bytes, head: Bytes, beside: Bytes, names: Bytes, name_ends: npt.NDArray[np.int64], decimals: int, way: Way, out: Bytes
 ) -> int:
     """Write features joined by commas, one a row; return the end, NO_ROOM or UNKNOWN.
 
-    ``rows`` are what record_send makes of (fid, WKB or null, properties…), one after another. A feature is ``head``, the fid, ``beside``,
-    the geometry and its properties, whose ``names`` are written as they are: each begins with what stands before it.
+    ``rows`` are what record_send makes of (fid, EWKB or null, properties…), one after another. A feature is ``head``, the fid, ``beside``,
+    the geometry, turned by ``way`` where it has its SRID, and its properties, whose ``names`` are written as they are: each begins with
+    what stands before it.
     """
     at, k = 0, 0
     while k < rows.size:
@@ -73,7 +78,7 @@ def write_features(
         else:
             if at + ROOM_A_BYTE * length + names.size + _ROOM > out.size:
                 return NO_ROOM
-            at = _write_geometry(out, at, rows, k, decimals)
+            at = _write_geometry(out, at, rows, k, decimals, way)
             if at < 0:
                 return UNKNOWN
             k += length
@@ -90,7 +95,7 @@ def write_features(
     return at
 
 
-@kernel
+@inlined_kernel
 def _write_value(out: Bytes, at: int, rows: Bytes, k: int, kind: int, length: int) -> int:
     if length < 0:
         return write_bytes(out, at, NULL)
@@ -110,15 +115,19 @@ def _write_value(out: Bytes, at: int, rows: Bytes, k: int, kind: int, length: in
 
 
 @kernel
-def _write_geometry(out: Bytes, at: int, wkb: Bytes, k: int, decimals: int) -> int:
-    """Write the geometry of ISO WKB, little endian; UNKNOWN for collections, curves and measures, which no feature has."""
+def _write_geometry(out: Bytes, at: int, wkb: Bytes, k: int, decimals: int, way: Way) -> int:
+    """Write the geometry of EWKB, little endian; UNKNOWN for collections, curves and measures, which no feature has."""
     code = uint32(wkb, k + 1)
-    kind, size = code % 1000, 3 if code // 1000 == 1 else 2
-    if code >= 2000 or not _POINT_TYPE <= kind <= _MULTI + _POLYGON:
+    kind, size = code & _TYPE, 3 if code & _Z else 2
+    if code & _M or not _POINT_TYPE <= kind <= _MULTI + _POLYGON:
         return UNKNOWN
+    is_stored = False
+    if code & _SRID:
+        is_stored = uint32(wkb, k + 5) == way.srid
+        k += 4
     at = write_bytes(out, at, _HEADS[_HEAD_ENDS[kind] : _HEAD_ENDS[kind + 1]])
     if kind <= _POLYGON:
-        at, _ = _write_part(out, at, wkb, k + 5, kind, size, decimals)
+        at, _ = _write_part(out, at, wkb, k + 5, kind, size, decimals, way, is_stored)
     else:
         parts, k = uint32(wkb, k + 5), k + 9
         out[at] = _OPEN
@@ -127,7 +136,7 @@ def _write_geometry(out: Bytes, at: int, wkb: Bytes, k: int, decimals: int) -> i
             if part:
                 out[at] = _COMMA
                 at += 1
-            at, k = _write_part(out, at, wkb, k + 5, kind - _MULTI, size, decimals)
+            at, k = _write_part(out, at, wkb, k + 5, kind - _MULTI, size, decimals, way, is_stored)
         out[at] = _CLOSE
         at += 1
     out[at] = 0x7D
@@ -135,15 +144,15 @@ def _write_geometry(out: Bytes, at: int, wkb: Bytes, k: int, decimals: int) -> i
 
 
 @kernel
-def _write_part(out: Bytes, at: int, wkb: Bytes, k: int, kind: int, size: int, decimals: int) -> tuple[int, int]:
+def _write_part(out: Bytes, at: int, wkb: Bytes, k: int, kind: int, size: int, decimals: int, way: Way, is_stored: bool) -> tuple[int, int]:
     """Write what follows the type of a point, a line or a polygon; return the ends of text and of WKB."""
     if kind == _POINT_TYPE:
         if math.isnan(_double(wkb, k)) and math.isnan(_double(wkb, k + 8)):
             out[at], out[at + 1] = _OPEN, _CLOSE
             return at + 2, k + 8 * size
-        return _write_position(out, at, wkb, k, size, decimals), k + 8 * size
+        return _write_position(out, at, wkb, k, size, decimals, way, is_stored), k + 8 * size
     if kind == _LINE:
-        return _write_line(out, at, wkb, k, size, decimals)
+        return _write_line(out, at, wkb, k, size, decimals, way, is_stored)
     rings, k = uint32(wkb, k), k + 4
     out[at] = _OPEN
     at += 1
@@ -151,13 +160,13 @@ def _write_part(out: Bytes, at: int, wkb: Bytes, k: int, kind: int, size: int, d
         if ring:
             out[at] = _COMMA
             at += 1
-        at, k = _write_line(out, at, wkb, k, size, decimals)
+        at, k = _write_line(out, at, wkb, k, size, decimals, way, is_stored)
     out[at] = _CLOSE
     return at + 1, k
 
 
 @kernel
-def _write_line(out: Bytes, at: int, wkb: Bytes, k: int, size: int, decimals: int) -> tuple[int, int]:
+def _write_line(out: Bytes, at: int, wkb: Bytes, k: int, size: int, decimals: int, way: Way, is_stored: bool) -> tuple[int, int]:
     positions, k = uint32(wkb, k), k + 4
     out[at] = _OPEN
     at += 1
@@ -165,25 +174,28 @@ def _write_line(out: Bytes, at: int, wkb: Bytes, k: int, size: int, decimals: in
         if position:
             out[at] = _COMMA
             at += 1
-        at, k = _write_position(out, at, wkb, k, size, decimals), k + 8 * size
+        at, k = _write_position(out, at, wkb, k, size, decimals, way, is_stored), k + 8 * size
     out[at] = _CLOSE
     return at + 1, k
 
 
-@kernel
-def _write_position(out: Bytes, at: int, wkb: Bytes, k: int, size: int, decimals: int) -> int:
+@inlined_kernel
+def _write_position(out: Bytes, at: int, wkb: Bytes, k: int, size: int, decimals: int, way: Way, is_stored: bool) -> int:
+    x, y, z = _double(wkb, k), _double(wkb, k + 8), _double(wkb, k + 16) if size == _WITH_HEIGHT else 0.0
+    if is_stored:
+        x, y, z = turned(way, x, y, z)
     out[at] = _OPEN
     at += 1
     for ordinate in range(size):
         if ordinate:
             out[at] = _COMMA
             at += 1
-        at = write_rounded(out, at, _double(wkb, k + 8 * ordinate), decimals)
+        at = write_rounded(out, at, x if ordinate == 0 else y if ordinate == 1 else z, decimals)
     out[at] = _CLOSE
     return at + 1
 
 
-@kernel
+@inlined_kernel
 def write_rounded(out: Bytes, at: int, value: float, decimals: int) -> int:
     """Write a number with at most so many decimals, none that is a nought at its end; what is no number as null."""
     if not math.isfinite(value):
@@ -239,6 +251,6 @@ def _power_of_ten(exponent: int) -> np.uint64:
     return power
 
 
-@kernel
+@inlined_kernel
 def _double(wkb: Bytes, k: int) -> float:
     return np.uint64(uint64(wkb, k)).view(np.float64)

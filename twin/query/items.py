@@ -23,6 +23,7 @@ from twin.query.order import order_terms
 from twin.query.parameters import Parameters
 from twin.query.positions import StoredPositions, decimals, geojson_in, geometry_in
 from twin.query.rows import STANDING_COMMIT, MeantRows, meant_rows, rows_text, selected_rows
+from twin.query.unprojecting import NO_WAY
 
 _MOST_KEPT = 2_000
 """Characters of conditions whose statement is kept: longer ones are filters that nobody asks again, and would fill the memory."""
@@ -91,7 +92,7 @@ def _page_text(rows: MeantRows, query: FeatureQuery, *, is_whole: bool) -> sql.C
             " FROM (SELECT row_number() OVER () AS {place}, * FROM ({page}) AS wanted) AS numbered"
         ).format(
             commit=_commit(query.collection),
-            record=record(geometry_in(query.crs, query.collection.stored) if query.with_geometry else None, query.wanted_properties),
+            record=record(_sent_geometry(query), query.wanted_properties),
             turned=sql.SQL(" ORDER BY {} DESC").format(_PLACE) if back else sql.SQL(""),
             place=_PLACE,
             limit=sql.Literal(query.limit),
@@ -123,10 +124,24 @@ def items_page(row: tuple[Any, ...], query: FeatureQuery) -> ItemsPage:
     return ItemsPage(commit, features, min(count, query.limit), more, matched, nearest, farthest)
 
 
+def _sent_geometry(query: FeatureQuery) -> sql.Composable | None:
+    if not query.with_geometry:
+        return None
+    table, unprojecting = query.collection.stored, query.collection.unprojecting
+    if unprojecting is not None and unprojecting.way(query.crs) is not None:
+        return unprojecting.sent(query.crs, table)
+    return geometry_in(query.crs, table)
+
+
 def _writer(query: FeatureQuery) -> FeatureWriter:
     collection = query.collection
-    slug = collection.slug if query.with_collection else None
-    return feature_writer(collection.oid_prefix, slug, query.wanted_properties, decimals(query.crs))
+    return _kept_writer(collection, collection.slug if query.with_collection else None, query.wanted_properties, query.crs)
+
+
+@functools.lru_cache(maxsize=1024)
+def _kept_writer(collection: Collection, slug: str | None, names: tuple[str, ...], crs: OutputCrs) -> FeatureWriter:
+    way = None if collection.unprojecting is None else collection.unprojecting.way(crs)
+    return feature_writer(collection.oid_prefix, slug, names, decimals(crs), way or NO_WAY)
 
 
 def item_statement(query: FeatureQuery, principal: Principal) -> Statement:
