@@ -18,6 +18,7 @@ from tiles.selection import sliced
 from twin.byte_numbers import network_int32
 from twin.db import Connection, translated
 from twin.errors import TwinError
+from twin.kernel import copy_bytes
 from twin.model import FeatureType, FieldType, Principal
 from twin.query.column_batches import columns_statement
 from twin.query.feature_query import FeatureQuery, Statement
@@ -352,5 +353,4 @@ def _copy_values(raw: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int6
 @kernel
 def _copy_text(raw: Bytes, starts: NDArray[np.int64], offsets: NDArray[np.int64], out: Bytes) -> None:
     for i in range(len(starts)):
-        for k in range(offsets[i + 1] - offsets[i]):
-            out[offsets[i] + k] = raw[starts[i] + k]
+        copy_bytes(out, offsets[i], raw, starts[i], offsets[i + 1] - offsets[i])

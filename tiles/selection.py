@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tiles.columns import Bytes, Column, FeatureColumns, NumberColumn, Offsets, Representations, TextColumn, offsets_of
 from tiles.kernel import kernel
+from twin.kernel import copy_bytes
 
 type Index = NDArray[np.int64]
 
@@ -61,4 +62,4 @@ def _gathered(data: Bytes, offsets: Offsets, rows: Index) -> tuple[Bytes, Offset
 @kernel
 def _copy(data: Bytes, starts: Offsets, ends: Offsets, out: Bytes) -> None:
     for i in range(len(starts)):
-        out[ends[i] : ends[i + 1]] = data[starts[i] : starts[i] + ends[i + 1] - ends[i]]
+        copy_bytes(out, ends[i], data, starts[i], ends[i + 1] - ends[i])

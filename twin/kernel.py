@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import numba
+import numpy as np
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
@@ -54,3 +56,29 @@ def _copied_bytes(_: object, to: Any, at: Any, given: Any, first: Any, count: An
 
 copy_bytes = cast("Callable[[Any, int, Any, int, int], None]", intrinsic(_copied_bytes))
 """Within kernels only: copy (to, at, given, first, count) between contiguous arrays of bytes, without a look at where they end."""
+
+
+def _word(bits: int, *, is_network_order: bool) -> Any:  # noqa: ANN401
+    def typed(_: object, data: Any, at: Any) -> tuple[object, object] | None:  # noqa: ANN401, ARG001
+        if data.layout != "C" or data.dtype != types.uint8:
+            return None
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> object:  # noqa: ANN401
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            place = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(bits).as_pointer())
+            word = builder.load(place, align=1)
+            return builder.bswap(word) if is_network_order else word
+
+        return {32: types.uint32, 64: types.uint64}[bits](data, types.intp), generate
+
+    return intrinsic(typed)
+
+
+little_uint32 = cast("Callable[[Any, int], np.uint32]", _word(32, is_network_order=False))
+"""Within kernels only: the little-endian word at a place of a contiguous array of bytes, in one load, without a look at where it ends."""
+little_uint64 = cast("Callable[[Any, int], np.uint64]", _word(64, is_network_order=False))
+"""Within kernels only: the same of eight bytes."""
+network_word32 = cast("Callable[[Any, int], np.uint32]", _word(32, is_network_order=True))
+"""Within kernels only: the word that four bytes are in network order."""
+network_word64 = cast("Callable[[Any, int], np.uint64]", _word(64, is_network_order=True))
+"""Within kernels only: the same of eight bytes."""
