@@ -120,45 +120,50 @@ def _polygons(faces: FaceArrays, is_inverted: NDArray[np.bool_]) -> _Polygons:
 
 
 @kernel
-def _same(corners: NDArray[np.float64], a: int, b: int) -> bool:
-    return corners[a, 0] == corners[b, 0] and corners[a, 1] == corners[b, 1] and corners[a, 2] == corners[b, 2]
+def _same(a: NDArray[np.float64], i: int, b: NDArray[np.float64], j: int) -> bool:
+    return a[i, 0] == b[j, 0] and a[i, 1] == b[j, 1] and a[i, 2] == b[j, 2]
+
+
+# These write and read a ring of ``count`` corners from row ``at`` on: a slice of an array costs as much as a corner.
 
 
 @kernel
-def _ring(corners: NDArray[np.float64], start: int, end: int, backwards: bool, out: NDArray[np.float64]) -> int:
+def _ring(corners: NDArray[np.float64], start: int, end: int, backwards: bool, out: NDArray[np.float64], at: int) -> int:
     """Write the ring without corners that repeat the one before; return how many there are."""
     last = end
-    while last - start > 1 and _same(corners, start, last - 1):
+    while last - start > 1 and _same(corners, start, corners, last - 1):
         last -= 1
     count = 0
     for n in range(last - start):
         i = last - 1 - n if backwards else start + n
-        if count == 0 or out[count - 1, 0] != corners[i, 0] or out[count - 1, 1] != corners[i, 1] or out[count - 1, 2] != corners[i, 2]:
+        if count == 0 or not _same(out, at + count - 1, corners, i):
             for k in range(corners.shape[1]):
-                out[count, k] = corners[i, k]
+                out[at + count, k] = corners[i, k]
             count += 1
     return count
 
 
 @kernel
-def _newell(ring: NDArray[np.float64], normal: NDArray[np.float64]) -> float:
+def _newell(ring: NDArray[np.float64], at: int, count: int, normal: NDArray[np.float64]) -> float:
     """Write the unit normal of the ring's mean plane; return its area."""
-    normal[:] = 0.0
-    for i in range(1, len(ring) - 1):
-        ax, ay, az = ring[i, 0] - ring[0, 0], ring[i, 1] - ring[0, 1], ring[i, 2] - ring[0, 2]
-        bx, by, bz = ring[i + 1, 0] - ring[0, 0], ring[i + 1, 1] - ring[0, 1], ring[i + 1, 2] - ring[0, 2]
-        normal[0] += ay * bz - az * by
-        normal[1] += az * bx - ax * bz
-        normal[2] += ax * by - ay * bx
-    length = np.sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2])
+    nx, ny, nz = 0.0, 0.0, 0.0
+    x0, y0, z0 = ring[at, 0], ring[at, 1], ring[at, 2]
+    ax, ay, az = ring[at + 1, 0] - x0, ring[at + 1, 1] - y0, ring[at + 1, 2] - z0
+    for i in range(at + 2, at + count):
+        bx, by, bz = ring[i, 0] - x0, ring[i, 1] - y0, ring[i, 2] - z0
+        nx += ay * bz - az * by
+        ny += az * bx - ax * bz
+        nz += ax * by - ay * bx
+        ax, ay, az = bx, by, bz
+    length = np.sqrt(nx * nx + ny * ny + nz * nz)
     if length > 0:
-        for k in range(3):
-            normal[k] /= length
+        nx, ny, nz = nx / length, ny / length, nz / length
+    normal[0], normal[1], normal[2] = nx, ny, nz
     return length / 2
 
 
 @kernel
-def _project(ring: NDArray[np.float64], normal: NDArray[np.float64], xy: NDArray[np.float64]) -> None:
+def _project(ring: NDArray[np.float64], at: int, count: int, normal: NDArray[np.float64], xy: NDArray[np.float64]) -> None:
     """Write the ring as seen along the axis its face looks along most: exact, and counter-clockwise stays so."""
     x, y, axis = 0, 1, 2
     if abs(normal[0]) > abs(normal[1]) and abs(normal[0]) > abs(normal[2]):
@@ -167,23 +172,23 @@ def _project(ring: NDArray[np.float64], normal: NDArray[np.float64], xy: NDArray
         x, y, axis = 2, 0, 1
     if normal[axis] < 0:
         x, y = y, x
-    for i in range(len(ring)):
+    for i in range(at, at + count):
         xy[i, 0], xy[i, 1] = ring[i, x], ring[i, y]
 
 
 @kernel
-def _turn_over(rows: NDArray[np.float64]) -> None:
-    for i in range(len(rows) // 2):
-        j = len(rows) - 1 - i
+def _turn_over(rows: NDArray[np.float64], at: int, count: int) -> None:
+    for i in range(count // 2):
+        j = count - 1 - i
         for k in range(rows.shape[1]):
-            rows[i, k], rows[j, k] = rows[j, k], rows[i, k]
+            rows[at + i, k], rows[at + j, k] = rows[at + j, k], rows[at + i, k]
 
 
 @kernel
-def _is_counter_clockwise(xy: NDArray[np.float64]) -> bool:
+def _is_counter_clockwise(xy: NDArray[np.float64], at: int, count: int) -> bool:
     doubled = 0.0
-    for i in range(1, len(xy) - 1):
-        doubled += (xy[i, 0] - xy[0, 0]) * (xy[i + 1, 1] - xy[0, 1]) - (xy[i + 1, 0] - xy[0, 0]) * (xy[i, 1] - xy[0, 1])
+    for i in range(at + 1, at + count - 1):
+        doubled += (xy[i, 0] - xy[at, 0]) * (xy[i + 1, 1] - xy[at, 1]) - (xy[i + 1, 0] - xy[at, 0]) * (xy[i, 1] - xy[at, 1])
     return doubled > 0
 
 
@@ -208,15 +213,15 @@ def _clean(
         backwards = solid[face] >= 0 and is_inverted[solid[face]]
         first = face_offsets[face]
         for ring in range(first, face_offsets[face + 1]):
-            count = _ring(corners, ring_offsets[ring], ring_offsets[ring + 1], backwards, out[at:])
-            if ring == first and (count < 3 or _newell(out[at : at + count], normal) < SMALLEST_FACE_M2):
+            count = _ring(corners, ring_offsets[ring], ring_offsets[ring + 1], backwards, out, at)
+            if ring == first and (count < 3 or _newell(out, at, count, normal) < SMALLEST_FACE_M2):
                 break
             if count < 3:
                 continue
-            _project(out[at : at + count], normal, xy[at:])
-            if ring > first and _is_counter_clockwise(xy[at : at + count]):
-                _turn_over(out[at : at + count])
-                _turn_over(xy[at : at + count])
+            _project(out, at, count, normal, xy)
+            if ring > first and _is_counter_clockwise(xy, at, count):
+                _turn_over(out, at, count)
+                _turn_over(xy, at, count)
             at, rings = at + count, rings + 1
             new_rings[rings] = at
         if rings > new_faces[faces]:

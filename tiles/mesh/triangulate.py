@@ -99,10 +99,13 @@ def _is_ear(
     a, b, c = point[preceding[node]], point[node], point[following[node]]
     if _cross(xy, a, b, c) <= 1e-11:
         return False
-    other = following[following[node]]
-    while other != preceding[node]:
+    west, east = min(xy[a, 0], xy[b, 0], xy[c, 0]), max(xy[a, 0], xy[b, 0], xy[c, 0])
+    south, north = min(xy[a, 1], xy[b, 1], xy[c, 1]), max(xy[a, 1], xy[b, 1], xy[c, 1])
+    other, last = following[following[node]], preceding[node]
+    while other != last:
         p = point[other]
-        if _cross(xy, a, b, p) >= 0 and _cross(xy, b, c, p) >= 0 and _cross(xy, c, a, p) >= 0:
+        is_near = west <= xy[p, 0] <= east and south <= xy[p, 1] <= north
+        if is_near and _cross(xy, a, b, p) >= 0 and _cross(xy, b, c, p) >= 0 and _cross(xy, c, a, p) >= 0:
             is_corner = _same_place(xy, p, a) or _same_place(xy, p, b) or _same_place(xy, p, c)
             if not is_corner:
                 return False
