@@ -96,6 +96,14 @@ class Town:
         rows = self._rows(representations_statement, as_of, "all")
         return {(self._key(fid), lod): round(float(decode(bytes(faces)).vertices[:, 2].max()) - 3.0, 3) for fid, lod, faces in rows}
 
+    def draws_the_highest(self, as_of: int | None) -> bool:
+        """Return whether what tiles are drawn by is, by fid, the highest level of each house that has any."""
+        highest = {}
+        for fid, lod, faces in self._rows(representations_statement, as_of, "all"):
+            highest[fid] = (fid, lod, bytes(faces))
+        drawn = [(fid, lod, bytes(faces)) for fid, lod, faces in self._rows(representations_statement, as_of)]
+        return len(drawn) > 0 and drawn == [highest[fid] for fid in sorted(highest)]
+
     def documents(self, as_of: int | None = None) -> set[str]:
         """Return the houses of which the source document is there."""
         return {self._key(row[0]) for row in self._rows(source_objects_statement, as_of)}
@@ -171,6 +179,7 @@ def test_3d_lives_its_own_life(town: Town) -> None:
     assert town.commits_of_3d()["C"] == back.commit
     assert set(town.ridges(grown.commit)) == {("A", "1"), ("A", "2"), ("B", "2"), ("D", "2")}
     assert rollback(town.city.catalogue, int(first.commit or 0), "tester", "", town.city.extent_deg).commit is None
+    assert all(town.draws_the_highest(commit) for commit in (None, first.commit, renamed.commit, raised.commit, grown.commit))
 
 
 def test_a_roof_that_came_back_is_no_change_however_its_surfaces_are_spelled(town: Town) -> None:

@@ -14,7 +14,14 @@ from twin.query.rows import selected_rows
 Lod = str
 Wanted = Literal["highest", "all"] | Lod
 
-_HIGHEST = sql.SQL("SELECT DISTINCT ON (fid) {columns} FROM ({states}) AS states WHERE lod >= '1' AND lod < '4' ORDER BY fid, lod DESC")
+_HIGHEST = sql.SQL(
+    "SELECT highest.fid, highest.lod, bodies.faces FROM (SELECT DISTINCT ON (fid) fid, lod FROM ({states}) AS states"
+    " WHERE lod >= '1' AND lod < '4' ORDER BY fid, lod DESC) AS highest CROSS JOIN LATERAL ({bodies}) AS bodies ORDER BY highest.fid"
+)
+"""Which levels there are is sorted without the bodies: these would be some hundred megabytes to sort before the first row comes."""
+_BODIES = sql.SQL(
+    "SELECT r.faces FROM {schema}.representation AS r WHERE r.dataset = {dataset} AND r.fid = highest.fid AND r.lod = highest.lod"
+)
 _ALL = sql.SQL("SELECT {columns} FROM ({states}) AS states ORDER BY fid, lod")
 _ONE = sql.SQL("SELECT {columns} FROM ({states}) AS states WHERE lod = {lod} ORDER BY fid")
 
@@ -28,9 +35,10 @@ def representations_statement(query: FeatureQuery, principal: Principal, lod: Wa
     """
     columns = sql.SQL("fid, lod, faces")
     parameters = Parameters()
-    states = _states(query, principal, sql.SQL("representation"), sql.SQL("r.fid, r.lod, r.faces"), parameters)
     if lod == "highest":
-        return Statement(_HIGHEST.format(columns=columns, states=states), parameters.values)
+        states = _states(query, principal, sql.SQL("representation"), sql.SQL("r.fid, r.lod"), parameters)
+        return Statement(_HIGHEST.format(states=states, bodies=_bodies(query, parameters)), parameters.values)
+    states = _states(query, principal, sql.SQL("representation"), sql.SQL("r.fid, r.lod, r.faces"), parameters)
     if lod == "all":
         return Statement(_ALL.format(columns=columns, states=states), parameters.values)
     text = _ONE.format(columns=columns, states=states, lod=parameters.add(lod))
@@ -57,6 +65,19 @@ def source_headers_statement(query: FeatureQuery, principal: Principal) -> State
         " GROUP BY h.hash ORDER BY count(*) DESC, h.hash"
     ).format(states)
     return Statement(text, parameters.values)
+
+
+def _bodies(query: FeatureQuery, parameters: Parameters) -> sql.Composed:
+    """Return the faces of one level of one feature at the query's commit: at most one row."""
+    dataset = sql.Literal(query.collection.dataset.id)
+    current = _BODIES.format(schema=sql.SQL("city"), dataset=dataset)
+    if query.as_of is None:
+        return current
+    closed = _BODIES.format(schema=sql.SQL("history"), dataset=dataset)
+    at = parameters.add(query.as_of)
+    return sql.SQL("{} AND r.commit_from <= {at} UNION ALL {} AND r.commit_from <= {at} AND {at} < r.commit_to").format(
+        current, closed, at=at
+    )
 
 
 def _states(query: FeatureQuery, principal: Principal, table: sql.SQL, columns: sql.SQL, parameters: Parameters) -> sql.Composed:
