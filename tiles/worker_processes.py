@@ -1,4 +1,8 @@
-"""Workers that are processes of this machine: Python runs on one core a process, whatever its threads release."""
+"""Workers that are processes of this machine: Python runs on one core a process, whatever its threads release.
+
+They are forked from a template. Whoever builds one tileset after the other keeps it: to bring it up takes as long as drawing some
+ten thousand features.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
@@ -23,16 +28,19 @@ class ProcessWorkers:
     """Processes of this machine; use them as a context.
 
     ``ready`` is called in each before its first task and pickles. The process of a task that ends before it answers, as by a signal, is
-    replaced and the task done again; WorkerError after three. They end when the context does, or this process.
+    replaced and the task done again; WorkerError after three. They end when the context does, or this process. ``template`` is where
+    they come from and is left as it is; None: one of their own.
     """
 
-    def __init__(self, count: int, ready: Callable[[], object] | None = None) -> None:
+    def __init__(self, count: int, ready: Callable[[], object] | None = None, template: WorkerTemplate | None = None) -> None:
         self._count, self._ready = count, ready
+        self._own = ExitStack()
         self._idle: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         for _ in range(count):
             self._idle.put(None)
         self._pool = ThreadPoolExecutor(count, "tiles")
-        self._template = _Template()
+        self._template = template or self._own.enter_context(WorkerTemplate())
+        self._template.start()
 
     def __enter__(self) -> Self:
         return self
@@ -42,7 +50,7 @@ class ProcessWorkers:
         while not self._idle.empty():
             if (way := self._idle.get()) is not None:
                 way.close()
-        self._template.close()
+        self._own.close()
 
     @property
     def count(self) -> int:
@@ -76,33 +84,55 @@ class ProcessWorkers:
             self._idle.put(way)
 
 
-class _Template:
-    """The process that workers are forked from, another one where it was killed; used by several threads."""
+class WorkerTemplate:
+    """The process that workers are forked from: there from the first `start` or `fork` on, another one where it has ended.
+
+    It ends when the context does, or this process, or after ten minutes without work. Used by several threads.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._start()
+        self._running: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
-    def _start(self) -> None:
-        self._control, theirs = socket.socketpair()
-        command = [sys.executable, "-c", _BOOT, str(theirs.fileno()), *sys.path]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-        theirs.close()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Have it come up, if it is not there; do not wait for it."""
+        with self._lock:
+            self._control()
 
     def fork(self, ready: Callable[[], object] | None) -> Connection:
         """Return the way to a new worker, once there is one."""
         with self._lock:
-            if self._process.poll() is not None:
-                self._control.close()
-                self._start()
             ours, theirs = socket.socketpair()
             with theirs:
-                socket.send_fds(self._control, [b"w"], [theirs.fileno()])
+                socket.send_fds(self._control(), [b"w"], [theirs.fileno()])
         way = Connection(ours.detach())
         way.send(ready)
         return way
 
     def close(self) -> None:
         """End it; workers end when they have done what they do."""
-        self._control.close()
-        self._process.wait()
+        with self._lock:
+            self._let_go()
+
+    def _control(self) -> socket.socket:
+        if self._running is not None and self._running[0].poll() is None:
+            return self._running[1]
+        self._let_go()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-c", _BOOT, str(theirs.fileno()), *sys.path]
+            self._running = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]), ours
+        return ours
+
+    def _let_go(self) -> None:
+        if self._running is not None:
+            process, control = self._running
+            self._running = None
+            control.close()
+            process.wait()

@@ -14,6 +14,7 @@ import psycopg
 
 from ingest.warm_template import Template
 from styles.override import StyleBook
+from tiles.worker_processes import WorkerTemplate
 from twin.catalogue import Catalogue
 from twin.crs import Operation, StorageCrs, add_grid_directories, geocentric, storage_crs
 from twin.db import Pool, open_pool
@@ -43,6 +44,8 @@ class City:
     store: Store
     template: Template
     """Where the readers of its files come from."""
+    tile_template: WorkerTemplate
+    """Where the processes that draw its tiles come from."""
 
     @property
     def deployment(self) -> Deployment:
@@ -118,7 +121,8 @@ def open_city(settings: Settings, *, pool_size: int = 4, template: Template | No
         catalogue = Catalogue(pool, (settings.feature_type_folder,))
         if template is None:
             template = stack.enter_context(Template())
-        yield City(settings, url, pool, catalogue, settings.open_store(), template)
+        tile_template = stack.enter_context(WorkerTemplate())
+        yield City(settings, url, pool, catalogue, settings.open_store(), template, tile_template)
 
 
 def make_city(settings: Settings, city_file: CityFile, and_then: Callable[[City], None] = lambda _: None) -> Deployment:

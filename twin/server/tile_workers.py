@@ -27,7 +27,7 @@ def tile_workers(city: City, features: int) -> AbstractContextManager[Workers]:
         return _cluster(city.settings.scheduler, ready)
     if count == 1 or features < MANY:
         return ThreadWorkers(count)
-    return ProcessWorkers(count, ready)
+    return ProcessWorkers(count, ready, city.tile_template)
 
 
 def _cluster(scheduler: str, ready: Callable[[], object]) -> AbstractContextManager[Workers]:
