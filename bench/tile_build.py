@@ -18,6 +18,7 @@ from bench.stage import Stage
 from twin.server.builds import build_dataset_tileset
 from twin.server.city import City, open_city
 from twin.server.settings import read_settings
+from twin.server.tile_workers import MANY, tile_workers
 from twin.store import FolderStore
 
 _PROGRAM = Path(__file__)
@@ -58,7 +59,8 @@ def main(data_dir: str, port: str, dataset: str, warm_on: str) -> None:
     """Build both and print the figures of ``dataset`` as a line of JSON."""
     settings = read_settings(dict(os.environ), data_dir=Path(data_dir), port=int(port))
     with open_city(settings) as city:
-        _build(city, warm_on)
+        with tile_workers(city, MANY):  # as a build of many features does, which leaves the template that its processes came from
+            _build(city, warm_on)
         print(json.dumps(_build(city, dataset)))
 
 

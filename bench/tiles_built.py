@@ -19,7 +19,8 @@ from twin.tables import current_table
 
 ROUNDS = 3
 _METHOD = (
-    "From the first query to the last byte in a folder, warm, in a process of its own. {what} The tileset has its coarser levels. Bound: "
+    "From the first query to the last byte in a folder, in a process of its own that has built others: it has the template its workers "
+    "are forked from. {what} The tileset has its coarser levels. Bound: "
     "the same rows{bodies} over COPY BINARY into one file."
 )
 
