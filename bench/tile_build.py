@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
+from bench.nothing import Nothing
 from bench.process_memory import PeakMemory
 from bench.stage import Stage
 from twin.server.builds import build_dataset_tileset
@@ -59,8 +60,9 @@ def main(data_dir: str, port: str, dataset: str, warm_on: str) -> None:
     """Build both and print the figures of ``dataset`` as a line of JSON."""
     settings = read_settings(dict(os.environ), data_dir=Path(data_dir), port=int(port))
     with open_city(settings) as city:
-        with tile_workers(city, MANY):  # as a build of many features does, which leaves the template that its processes came from
-            _build(city, warm_on)
+        with tile_workers(city, MANY) as workers:  # what a build of many features leaves behind: the template of its processes
+            workers.submit(Nothing()).result()
+        _build(city, warm_on)
         print(json.dumps(_build(city, dataset)))
 
 
