@@ -1,4 +1,4 @@
-"""The one place where numba is named: compiled loops that release the GIL and are cached on disk."""
+"""Where numba is named, but for `twin.kernel_cache`: compiled loops that release the GIL and are cached on disk."""
 
 from __future__ import annotations
 
@@ -10,22 +10,9 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
-
-class _KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
-    """The cache of a kernel's machine code; where it cannot be reached, as in a confined process, the code serves all the same."""
-
-    def load_overload(self, sig: object, target_context: object) -> object:
-        try:
-            return super().load_overload(sig, target_context)
-        except OSError:
-            return None
-
-    def save_overload(self, sig: object, data: object) -> None:
-        with contextlib.suppress(OSError):
-            super().save_overload(sig, data)
+from twin.kernel_cache import KernelCache
 
 
 def kernel[F: Callable[..., object]](function: F) -> F:
@@ -41,7 +28,7 @@ def inlined_kernel[F: Callable[..., object]](function: F) -> F:
 def _compiled[F: Callable[..., object]](function: F, *, is_inlined: bool) -> F:
     compiled = numba.njit(nogil=True, error_model="numpy", forceinline=is_inlined)(function)
     with contextlib.suppress(RuntimeError):  # numba knows no folder that it may write to: compiled anew by every process
-        compiled._cache = _KernelCache(function)  # noqa: SLF001 - numba has no other way to name a cache
+        compiled._cache = KernelCache(function)  # noqa: SLF001 - numba has no other way to name a cache
     return cast("F", compiled)
 
 

@@ -42,3 +42,32 @@ def test_a_kernel_needs_no_folder_for_its_machine_code(tmp_path: Path) -> None:
     root = str(Path(__file__).parents[2])
     environment = {"PYTHONPATH": f"{tmp_path}:{root}", "HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home")}
     assert subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout == "42\n"
+
+
+def _answer(folder: Path) -> str:
+    ask = [sys.executable, "-c", "from asking import asked; print(asked(10))"]
+    environment = {"PYTHONPATH": f"{folder}:{Path(__file__).parents[2]}", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_kernel_is_compiled_anew_when_another_that_it_reaches_has_changed(tmp_path: Path) -> None:
+    """numba looks at the caller's file alone: after an upgrade, pages went on with the sums of the release before."""
+    (tmp_path / "asking.py").write_text(
+        "from between import passed\nfrom twin.kernel import kernel\n\n@kernel\ndef asked(value):\n    return passed(value)\n"
+    )
+    (tmp_path / "between.py").write_text(
+        "from adding import added\nfrom numbers_given import MORE\nfrom twin.kernel import inlined_kernel\n\n"
+        "@inlined_kernel\ndef passed(value):\n    return added(value) + MORE\n"
+    )
+    adding = "from twin.kernel import kernel\n\n@kernel\ndef added(value):\n    return value + {}\n"
+    (tmp_path / "adding.py").write_text(adding.format(1))
+    (tmp_path / "numbers_given.py").write_text("MORE = 100\n")
+    assert _answer(tmp_path) == "111"
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "__pycache__").glob("asking.*.nbc")}
+    assert kept
+    assert _answer(tmp_path) == "111"
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept, "machine code that still holds is compiled again"
+    (tmp_path / "adding.py").write_text(adding.format(2))
+    assert _answer(tmp_path) == "112"
+    (tmp_path / "numbers_given.py").write_text("MORE = 200\n")
+    assert _answer(tmp_path) == "212"
