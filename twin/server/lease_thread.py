@@ -16,7 +16,7 @@ _LOG = logging.getLogger("twin.lease")
 def prolonged(name: str, every_s: float, prolong: Callable[[], bool]) -> Iterator[None]:
     """Call ``prolong`` every so many seconds for as long as the block runs and it says True.
 
-    A TwinError is logged, and it is called again: the database may answer before the lease ends. When this process ends, however it does,
+    Whatever it raises is logged, and it is called again: the database may answer before the lease ends. When this process ends, however it does,
     nothing is prolonged, and the lease ends by itself.
     """
     ended = threading.Event()
@@ -28,6 +28,8 @@ def prolonged(name: str, every_s: float, prolong: Callable[[], bool]) -> Iterato
                     return
             except TwinError as error:
                 _LOG.warning("the %s could not be prolonged: %s", name, error)
+            except Exception:
+                _LOG.exception("the %s could not be prolonged", name)
 
     beside = threading.Thread(target=keep, name=name, daemon=True)
     beside.start()
