@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psycopg
+
 from twin.errors import TwinError
 
 _LOG = logging.getLogger("twin.lease")
@@ -16,8 +18,8 @@ _LOG = logging.getLogger("twin.lease")
 def prolonged(name: str, every_s: float, prolong: Callable[[], bool]) -> Iterator[None]:
     """Call ``prolong`` every so many seconds for as long as the block runs and it says True.
 
-    Whatever it raises is logged, and it is called again: the database may answer before the lease ends. When this process ends, however it does,
-    nothing is prolonged, and the lease ends by itself.
+    What the database raises is logged, and it is called again: it may answer before the lease ends. When this process ends, however it
+    does, nothing is prolonged, and the lease ends by itself.
     """
     ended = threading.Event()
 
@@ -26,10 +28,8 @@ def prolonged(name: str, every_s: float, prolong: Callable[[], bool]) -> Iterato
             try:
                 if not prolong():
                     return
-            except TwinError as error:
+            except (TwinError, psycopg.Error) as error:
                 _LOG.warning("the %s could not be prolonged: %s", name, error)
-            except Exception:
-                _LOG.exception("the %s could not be prolonged", name)
 
     beside = threading.Thread(target=keep, name=name, daemon=True)
     beside.start()
