@@ -9,7 +9,7 @@ from types import ModuleType
 
 from ingest.protocol import ReadRequest
 from ingest.readers import filegdb, mapinfo, mesh_model, osgb, raster, shapefile, tiles3d, workbook
-from ingest.readers.archive import OTHER_ARCHIVES, Archive, is_other_archive, nested_refusal, read_gzip
+from ingest.readers.archive import Archive, is_other_archive, nested_refusal, read_gzip
 from ingest.readers.archived_tables import open_tables
 from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
@@ -41,6 +41,8 @@ _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 _KMZ = "doc.kml"
 _ENTRY_NAME_AT = 30
 """In the header of a ZIP's entry."""
+_OFFICE = (b"[Content_Types].xml", b"docProps/", b"_rels/", b"mimetype")
+"""With what names documents of an office begin."""
 _WORTH_COMPILED_BYTES = 2 << 20
 """A smaller file is read sooner than the compiled kernels are loaded."""
 _CITYGML = "ingest.readers.citygml"
@@ -98,15 +100,22 @@ def _archived(archive: Archive, request: ReadRequest) -> Reader:
     if together is not None or len(known) > 1:
         raise _several([*sorted(members)[:3], *(entry.name for _, entry in known[:7])])
     if not known:
-        nested = next((entry for entry in entries if entry.head.startswith((*_ZIP, *OTHER_ARCHIVES))), None)
+        nested = next((entry for entry in entries if _is_nested(entry)), None)
         raise _unknown() if nested is None else nested_refusal(nested.name)
     kind, entry = known[0]
     return _telling(kind.open(entry), [other for other in entries if other is not entry])
 
 
+def _is_nested(entry: Content) -> bool:
+    """Return whether a file out of an archive is an archive itself, documents of an office excepted."""
+    if entry.head.startswith(_ZIP):
+        return not entry.head[_ENTRY_NAME_AT:].startswith(_OFFICE)
+    return entry.head.startswith(_GZIP) or is_other_archive(entry.head)
+
+
 def _telling(reader: Reader, others: Sequence[Content]) -> Reader:
-    """Return the reader; where documents that may hold tables lie beside the data, as one that says so."""
-    names = [other.name for other in others if other.head.startswith((*_ZIP, workbook.OLE_MAGIC))]
+    """Return the reader; where workbooks, other documents or archives lie beside features, as one that says so."""
+    names = [other.name for other in others if other.head.startswith((*_ZIP, workbook.OLE_MAGIC)) or _is_nested(other)]
     return NotingReader(reader, names) if names and not isinstance(reader, CoverageReader) else reader
 
 

@@ -119,6 +119,7 @@ def _rule(entry: ReportedRule) -> Json:
         "advice": text_document(rule.advice),
         "clause": rule.clause,
         "edition": rule.edition,
+        "source": text_document(rule.source),
         "confidence": rule.confidence,
         "severity": entry.severity.value,
         "count": entry.count,

@@ -95,7 +95,7 @@ def _undecided(places: FloatArray) -> Evidence:
         zh += "。数值为不带带号的高斯-克吕格坐标，仅凭数值不能确定中央经线"
         en += ". The numbers are Gauss-Krüger coordinates without a zone number, which do not tell their central meridian"
     elif len(places):
-        zh += "。数值不属于常用的国家坐标系，可能是城市独立坐标系（X-LOCAL：名称）"
+        zh += "。数值不属于常用的国家坐标系，可能是城市独立坐标系（X-LOCAL:名称）"
         en += ". The numbers are of no national grid; they may be of a city's own (X-LOCAL:name)"
     return Evidence("crs", None, 0.0, Text(zh, en))
 
@@ -126,7 +126,7 @@ def _refused(stated: Stated) -> Evidence | None:
         return None
     zh = (
         f"文件声明 {named(stated)}（{datum}）：转换参数由测绘主管部门掌握，没有参数不能入库。"
-        "请以 X-LOCAL：名称 配置七参数或四参数，或由主管部门转换为 CGCS2000 后提交"
+        "请以 X-LOCAL:名称 配置七参数或四参数，或由主管部门转换为 CGCS2000 后提交"
     )
     en = (
         f"declared as {named(stated)} ({datum}), whose parameters only the surveying authority has: refused without them. Have the seven or"
@@ -139,7 +139,7 @@ def _nowhere(fits: list[Fit], area: DeploymentArea) -> Text:
     zh = "；".join(f"按 {f.crs} 偏{_off(f, area).zh}" for f in elsewhere(fits))
     en = "; ".join(f"as {f.crs} they would lie {_off(f, area).en}" for f in elsewhere(fits))
     return Text(
-        f"文件未说明坐标系，数值与本市不符（{zh}）。可能是城市独立坐标系（X-LOCAL：名称），请声明",
+        f"文件未说明坐标系，数值与本市不符（{zh}）。可能是城市独立坐标系（X-LOCAL:名称），请声明",
         f"The file does not say its CRS, and no usual one puts it in the city ({en}). It may be a city's own (X-LOCAL:name): declare it",
     )
 

@@ -80,6 +80,9 @@ TAR = bytes(257) + b"ustar\x00" + bytes(249)
     [
         (zipped(("data.zip", INNER)), "zip-nested"),
         (zipped(("data.dat", INNER)), "zip-nested"),
+        (zipped(("data.dat", TAR)), "zip-nested"),
+        (zipped(("data.dat", gzip.compress(POINT, mtime=0))), "zip-nested"),
+        (zipped(("说明.docx", zipped(("[Content_Types].xml", b"<Types/>")))), "unsupported-media"),
         (zipped(("data.dat", b"Rar!\x1a\x07\x01\x00" + bytes(60))), "zip-nested"),
         (b"Rar!\x1a\x07\x01\x00" + bytes(60), "archive-unsupported"),
         (b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(60), "archive-unsupported"),

@@ -167,7 +167,7 @@ def test_rules_are_answered_over_http() -> None:
     spike = load_rules()["spike"]
     assert answered["spike"] == {
         "id": "spike", "family": "geometry", "severity": "warning", "confidence": "high", "waivable": True, "needs": ["geometry"],
-        "clause": "", "edition": "", "title": {"zh": spike.title.zh, "en": spike.title.en},
+        "clause": "", "edition": "", "source": {"zh": "", "en": ""}, "title": {"zh": spike.title.zh, "en": spike.title.en},
         "advice": {"zh": spike.advice.zh, "en": spike.advice.en},
         "parameters": {
             "angle_deg": {"type": "number", "unit": "deg", "default": 1.0},

@@ -77,12 +77,17 @@ def rule_lines(rule: Rule, types: Mapping[str, FeatureType]) -> Iterator[str]:
     if rule.aliases:
         yield f"- 又称 · Also known as: {', '.join(rule.aliases)}"
     if rule.clause:
-        yield f"- 出处 · Source: {rule.source.zh if rule.clause in rule.source.zh else f'{rule.source.zh} · {rule.source.en}'}"
+        yield f"- 出处 · Source: {rule.source.zh if _is_alike(rule) else f'{rule.source.zh} · {rule.source.en}'}"
     if rule.needs:
         yield f"- 需要 · Needs: {', '.join(f'`{name}`' for name in rule.needs)}"
     for name, parameter in rule.parameters.items():
         yield f"- 参数 · Parameter `{name}`: {_parameter(parameter)}"
     yield f"- 适用 · Used by: {_users(rule, types)}"
+
+
+def _is_alike(rule: Rule) -> bool:
+    """Return whether a source is the same in both languages but for its brackets: no more than the number of a clause."""
+    return rule.source.en == rule.source.zh.replace("（", " (").replace("）", ")")
 
 
 def _parameter(parameter: Parameter) -> str:

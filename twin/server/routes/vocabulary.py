@@ -124,6 +124,7 @@ def _rule(r: Rule) -> Json:
         "needs": list(r.needs),
         "clause": r.clause,
         "edition": r.edition,
+        "source": _text(r.source),
         "parameters": {n: {"type": p.type, "unit": p.unit, "default": thawed(p.default)} for n, p in r.parameters.items()},
     }
 
