@@ -17,7 +17,7 @@ from ingest.part_reading import PartReading
 from ingest.protocol import PartBatch, PartEnd, PartHeader, PartRequest, ReadRequest
 from tests.ogr2ogr import ogr2ogr
 from tests.reading import read_file
-from tests.vector_layers import TYPES
+from tests.vector_layers import TYPES, copied
 
 
 def read(
@@ -36,7 +36,7 @@ def read(
 
 
 def test_french_zones_by_a_mapping(real_data: Path, tmp_path: Path) -> None:
-    source = real_data / "planning-french-plu" / "gml" / "ZONE_URBA.gml"
+    source = copied(real_data / "planning-french-plu" / "gml" / "ZONE_URBA.gml", tmp_path)
     with zipfile.ZipFile(tmp_path / "plu.zip", "w") as archive:
         archive.write(source, "zones/ZONE_URBA.gml")
         archive.writestr("lisez-moi.txt", "à lire, avant, tout")
