@@ -151,7 +151,7 @@ class TileDoor:
         state = await self._keeper.state()
         chosen = _chosen(given.get("collections"), state.visible(principal))
         rest = {name: value for name, value in given.items() if name != "collections"}
-        at = await self._gate.commit(moment(given.get("as-of")) or memento.accepted_time(request))
+        at = await self._gate.asked_of_all(request, moment(given.get("as-of")), chosen, principal)
         layers = [self._asked(collection, address, rest, principal, at) for collection in chosen]
         tag = _common_tag([layer.key(layer.commit) for layer in layers])
         if answers.unchanged(request, tag):

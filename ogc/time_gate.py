@@ -6,6 +6,7 @@ Every form of items and of a feature goes through the same gate, so that they ar
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from starlette.requests import Request
 
@@ -47,6 +48,15 @@ class TimeGate:
         at = await self.commit(time) or 0
         (first,) = await fetch_row(self._context.pool, first_commit_statement(collection, principal, fid))
         return at if first is None else max(at, first)
+
+    async def asked_of_all(
+        self, request: Request, as_of: Moment | None, collections: Sequence[Collection], principal: Principal
+    ) -> int | None:
+        """Return the commit that is meant of several collections at once: :meth:`asked`, their first state being that of the oldest."""
+        if as_of is not None or memento.accepted_time(request) is None or not collections:
+            return await self.commit(as_of)
+        found = [await self.asked(request, None, collection, principal) for collection in collections]
+        return min((at for at in found if at is not None), default=None)
 
     async def headers(self, request: Request, collection: Collection, commit: int, state: tuple[int, int] | None = None) -> dict[str, str]:
         """Return the headers that say of which recorded state an answer is; ``state`` is (fid, commit that wrote it) of a feature."""

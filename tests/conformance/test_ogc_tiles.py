@@ -199,6 +199,17 @@ def test_a_tile_is_negotiated_in_time(get: Get) -> None:
     assert {f["id"] for f in _features(get(several, headers=later))} == {f["id"] for f in _features(now)}
 
 
+def test_a_tile_of_several_collections_is_negotiated_in_time_as_each_is(get: Get) -> None:
+    own = f"/tiles/{_address(MATRIX_SETS['WebMercatorQuad'], 16)}"
+    early = {"Accept-Datetime": "Thu, 31 May 2007 20:35:00 GMT"}
+    one = get(own.replace("/tiles", "/collections/buildings/tiles", 1), headers=early)
+    assert _features(get(own, params={"collections": "buildings"}, headers=early)) == _features(one)
+    assert {f["id"] for f in _features(get(own, headers=early))} == set(range(1, 31))
+    # before the first commit nothing was, whatever time is accepted
+    assert get(own, params={"as-of": "0"}).status_code == 204
+    assert get(own, params={"as-of": "0"}, headers={"Accept-Datetime": "Thu, 31 May 2095 20:35:00 GMT"}).status_code == 204
+
+
 # -- size and age ----------------------------------------------------------------------------------------------------------------
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Generator
 
 import pytest
-from psycopg.waiting import READY_R, WAIT_R, WAIT_RW
+from psycopg.waiting import READY_NONE, READY_R, WAIT_R, WAIT_RW
 
 from twin.query import patient_connection
 from twin.query.patient_connection import patiently
@@ -35,6 +36,12 @@ def _waits(driven: Generator[object, object, bytes], feed: socket.socket | None 
             return waits, end.value
 
 
+def _be_patient(monkeypatch: pytest.MonkeyPatch, in_all_s: float = 60.0, soon_s: float = 60.0) -> None:
+    """Wait for so long, however slow this machine is."""
+    monkeypatch.setattr(patient_connection, "PATIENCE_S", in_all_s)
+    monkeypatch.setattr(patient_connection, "SOON_S", soon_s)
+
+
 @pytest.fixture
 def pair() -> Generator[tuple[socket.socket, socket.socket]]:
     here, there = socket.socketpair()
@@ -43,13 +50,74 @@ def pair() -> Generator[tuple[socket.socket, socket.socket]]:
 
 
 def test_what_is_there_is_read_in_one_wait(pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patient_connection, "PATIENCE_S", 60.0)  # however slow this machine is
+    _be_patient(monkeypatch)
     pair[0].send(b"abcd" * 30)
     assert _waits(patiently(_reader(pair[1], 30), pair[1].fileno())) == (1, b"abcd" * 30)
 
 
 def test_what_is_late_is_waited_for_by_the_caller(pair: tuple[socket.socket, socket.socket]) -> None:
     assert _waits(patiently(_reader(pair[1], 3), pair[1].fileno()), pair[0]) == (3, b"abcd" * 3)
+
+
+def test_an_answer_that_made_others_wait_once_is_not_waited_for_again(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One budget an answer, not one a turn: pieces 1.5 ms apart made all others wait for a millisecond each.
+    _be_patient(monkeypatch, soon_s=0.0)
+    driven = patiently(_reader(pair[1], 5), pair[1].fileno())
+    assert next(driven) == WAIT_R
+    pair[0].send(b"abcd")
+    assert driven.send(READY_R) == WAIT_R  # nothing came: the patience of this answer is at an end
+    pair[0].send(b"abcd" * 4)
+    for _ in range(3):
+        assert driven.send(READY_R) == WAIT_R
+    with pytest.raises(StopIteration) as end:
+        driven.send(READY_R)
+    assert end.value.value == b"abcd" * 5
+
+
+def test_reading_what_comes_without_end_uses_patience_up(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _be_patient(monkeypatch, in_all_s=0.004)
+
+    def slow_reader() -> Generator[object, object, bytes]:
+        for _ in range(12):
+            assert (yield WAIT_R) == READY_R
+            pair[1].recv(4)
+            time.sleep(0.003)
+        return b""
+
+    pair[0].send(b"abcd" * 12)
+    waits, _ = _waits(patiently(slow_reader(), pair[1].fileno()))
+    assert waits >= 11  # two pieces in the first turn at most, and no more than one in each that follows
+
+
+def test_a_look_for_interrupts_is_no_reason_to_wait(pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    # psycopg sends READY_NONE every 0.1 s to what still waits for its first byte.
+    _be_patient(monkeypatch)
+    asked: list[int] = []
+
+    def noticed(descriptor: int, _within_s: float) -> bool:
+        asked.append(descriptor)
+        return False
+
+    monkeypatch.setattr(patient_connection, "_is_readable", noticed)
+
+    def silent() -> Generator[object, object, bytes]:
+        while not (yield WAIT_R):
+            pass
+        return pair[1].recv(4)
+
+    driven = patiently(silent(), pair[1].fileno())
+    assert next(driven) == WAIT_R
+    for _ in range(9):
+        assert driven.send(READY_NONE) == WAIT_R
+    assert asked == []
+    pair[0].send(b"abcd")
+    with pytest.raises(StopIteration) as end:
+        driven.send(READY_R)
+    assert end.value.value == b"abcd"
 
 
 def test_who_also_writes_is_left_to_the_caller() -> None:
