@@ -24,6 +24,8 @@ from twin.model import Deployment, Principal
 from twin.query.collection import Collection, collections_of, may_see
 from twin.query.execute import AsyncPool
 from twin.query.geoid import require_geoid
+from twin.query.unprojecting import Unprojecting
+from twin.query.unprojecting_proof import unprojecting_of
 from twin.tile_cache import TileCache
 
 WRITES_AT_ONCE = 2
@@ -95,6 +97,8 @@ class DoorState:
     taken_at: float
     deployment: Deployment
     collections: Mapping[str, Collection]
+    unprojecting: Unprojecting | None
+    """How positions of their pages become degrees: found out of the database as it runs now."""
 
     def visible(self, principal: Principal) -> dict[str, Collection]:
         """Return the collections a caller may see."""
@@ -190,12 +194,13 @@ class StateKeeper:
         held, taken_at = self._state, time.monotonic()  # before it is looked at: what changes meanwhile is not in it
         self._catalogue.refresh()
         version = self._catalogue.version()
-        if held is not None and held.version == version:
-            return DoorState(version, taken_at, held.deployment, held.collections)
         deployment = self._catalogue.deployment
         if held is None and deployment.vertical == "egm96":
             require_geoid(self._catalogue.pool)
-        return DoorState(version, taken_at, deployment, collections_of(self._catalogue, for_pages=True))
+        way = unprojecting_of(self._catalogue.pool, deployment.storage_srid, deployment.vertical)
+        if held is not None and held.version == version and held.unprojecting is way:
+            return DoorState(version, taken_at, held.deployment, held.collections, way)
+        return DoorState(version, taken_at, deployment, collections_of(self._catalogue, way), way)
 
 
 def _others_write() -> TooManyRequestsError:

@@ -12,7 +12,7 @@ from twin.errors import NotFoundError
 from twin.model import Dataset, Deployment, FeatureType, Principal, Revision, oid_prefix
 from twin.query.filter_ast import ValueType
 from twin.query.positions import StoredPositions
-from twin.query.unprojecting import Unprojecting, unprojecting_of
+from twin.query.unprojecting import Unprojecting
 from twin.tables import geometry_type
 
 VALIDITY_FIELDS = ("valid_from", "valid_to")
@@ -103,14 +103,10 @@ def collection_of(
     )
 
 
-def collections_of(catalogue: Catalogue, *, for_pages: bool = False) -> dict[str, Collection]:
-    """Return every collection by its id, whoever may see it.
-
-    ``for_pages`` says that many pages will be asked for: it is found out whether their positions can be turned into degrees here.
-    """
+def collections_of(catalogue: Catalogue, unprojecting: Unprojecting | None = None) -> dict[str, Collection]:
+    """Return every collection by its id, whoever may see it; ``unprojecting`` is how their positions become degrees in pages."""
     deployment = catalogue.deployment
-    way = unprojecting_of(catalogue.pool, deployment.storage_srid, deployment.vertical) if for_pages else None
-    made = (collection_of(catalogue, deployment, dataset, way) for dataset in catalogue.datasets())
+    made = (collection_of(catalogue, deployment, dataset, unprojecting) for dataset in catalogue.datasets())
     return {c.slug: c for c in made if c is not None}
 
 

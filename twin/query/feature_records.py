@@ -15,7 +15,7 @@ from psycopg import sql
 
 from twin.json_values import Bytes
 from twin.query.geojson_kernels import NO_ROOM, ROOM_A_BYTE, write_features
-from twin.query.unprojecting import NO_WAY, Way, turned
+from twin.query.unprojecting import NO_WAY, Way
 
 _LEAST_BYTES = 4096
 
@@ -57,7 +57,6 @@ def record(geometry: sql.Composable | None, names: tuple[str, ...]) -> sql.Compo
 def stand_ready() -> None:
     """Have the compiled code loaded, which takes a second the first time, and many where no machine code of it is kept."""
     feature_writer("", None, (), 0).text(b"")
-    turned(NO_WAY, 0.0, 0.0, 0.0)
 
 
 def feature_writer(oid_prefix: str, slug: str | None, names: tuple[str, ...], decimals: int, way: Way = NO_WAY) -> FeatureWriter:
