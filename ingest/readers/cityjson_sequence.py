@@ -6,7 +6,7 @@ import gc
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -104,9 +104,6 @@ class CitySequenceLayer:
     source: SourceLayer
     limits: Limits
     kind: GeometryType
-    _cuts_surfaces: bool = field(default=True, init=False)
-    """Until a number in them was seen that is not spelled as it would be written again."""
-    _room: Room = field(default_factory=Room, init=False)
 
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the features in source order, those of many lines at a time, read by a thread of their own."""
@@ -114,17 +111,18 @@ class CitySequenceLayer:
 
     def batches_here(self) -> Iterator[SourceBatch]:
         """Yield the same, read by the thread that asks."""
-        first = 1
+        first, room = 1, Room(2 * _BATCH_BYTES)
+        cuts_surfaces = True  # until a number in them was seen that is not spelled as it would be written again
         for lines in _some(self.lines, min(_BATCH_LINES, self.limits.rows_per_batch)):
             with _without_collector():
-                batch = self._batch(lines, first)
+                batch, cuts_surfaces = self._batch(lines, first, room, cuts_surfaces=cuts_surfaces)
             if len(batch.rows):
                 yield batch
             first += len(batch.rows)
 
-    def _batch(self, lines: Sequence[bytes], first: int) -> SourceBatch:
-        cut = cut_lines(lines, cuts_surfaces=self._cuts_surfaces, into=self._room)
-        self._cuts_surfaces = cut.cuts_surfaces
+    def _batch(self, lines: Sequence[bytes], first: int, room: Room, *, cuts_surfaces: bool) -> tuple[SourceBatch, bool]:
+        """Return the features of some lines, nothing of them in ``room``, and whether surfaces are to be looked for in the next."""
+        cut = cut_lines(lines, cuts_surfaces=cuts_surfaces, into=room)
         rows: list[FeatureRow] = []
         planned: list[PlannedFeature] = []
         line_of_row: list[int] = []
@@ -144,7 +142,7 @@ class CitySequenceLayer:
         geometry = np.array([None, *(r.geometry for r in rows)], dtype=object)[1:]
         if bodies is not None:
             _draw_footprints(bodies, geometry)
-        return replace(batch_of(rows, first), geometry=geometry, representations=_merged(bodies, rows))
+        return replace(batch_of(rows, first), geometry=geometry, representations=_merged(bodies, rows)), cut.cuts_surfaces
 
     def _planned(self, line: bytes, cut: CutLines, number: int, row: int) -> tuple[FeatureRow, PlannedFeature] | None:
         """Return the row of a line that holds one feature whose bodies can be built from arrays, without those; else None."""

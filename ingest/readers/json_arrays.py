@@ -71,25 +71,31 @@ class CutLines:
 
 
 class Room:
-    """Memory that one block of lines after the other is cut into: to have the system give it anew for each takes a tenth of the time."""
+    """Memory that one block of lines after the other is cut into: to have the system give it anew for each takes a tenth of the time.
 
-    def __init__(self) -> None:
+    It is for one thread. What it holds never makes a block too large that would fit without it: that is given up before more is asked for.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        """Keep what is for ``most_bytes`` of text and less; more than that is had for one block only."""
+        self._most_bytes = most_bytes
         self._bytes = 0
-        self._found: _Found
-        self._plain: Plain
-        self._rest: Bytes
+        self._kept: _Arrays | None = None
 
-    def of(self, size: int) -> tuple[_Found, Plain, Bytes]:
-        """Return what ``size`` bytes of text are cut into, what was found there before given up."""
-        if size > self._bytes or not self._bytes:
-            self._bytes = room = size + size // 8 + 1
-            numbers, rings, faces, shells = (np.empty(room // 2 + 1, dtype=np.int64) for _ in range(4))
-            arrays = np.empty((room // 8 + 2, 8), dtype=np.int64)
-            self._found = _Found(numbers, rings, faces, shells, arrays, np.zeros(_SIZES, dtype=np.int64))
-            self._plain = Plain(np.empty((room // LEAST_BYTES + 1, 3), dtype=np.int64), np.empty(room + 1, dtype=np.uint8))
-            self._rest = np.empty(2 * room + 1, dtype=np.uint8)  # a number can be longer than the array it stands for
-        self._found.size[:] = 0
-        return self._found, self._plain, self._rest
+    def of(self, size: int) -> _Arrays:
+        """Return what ``size`` bytes of text are cut into, what was found there before given up.
+
+        Raises:
+            MemoryError: there is not as much; then nothing is kept.
+        """
+        if self._kept is None or size > self._bytes:
+            self._bytes, self._kept = 0, None
+            arrays = _arrays_for(size)
+            if size > self._most_bytes:
+                return arrays
+            self._bytes, self._kept = size, arrays  # last: kernels do not ask whether the arrays are as long as this says
+        self._kept.found.size[:] = 0
+        return self._kept
 
 
 def cut_lines(lines: Sequence[bytes], *, cuts_surfaces: bool = True, into: Room | None = None) -> CutLines:
@@ -100,12 +106,12 @@ def cut_lines(lines: Sequence[bytes], *, cuts_surfaces: bool = True, into: Room 
     joined = b"".join(lines)
     text = np.frombuffer(joined, dtype=np.uint8)
     line_end = np.cumsum([len(line) for line in lines])
-    into = into or Room()
-    found, plain, rest = into.of(len(text))
+    found, plain, rest = into.of(len(text)) if into else _arrays_for(len(text))
     rest_end, array_end = np.full(len(lines), -1), np.empty(len(lines), dtype=np.int64)
     _cut(text, line_end, rest, rest_end, found, plain, array_end, SEMANTIC_SURFACES + cuts_surfaces)
     if not are_canonical(plain.fractions[: found.size[_FRACTIONS]]):
-        return cut_lines(lines, cuts_surfaces=False, into=into)
+        cuts_surfaces, found.size[:] = False, 0
+        _cut(text, line_end, rest, rest_end, found, plain, array_end, SEMANTIC_SURFACES)
     count, arrays = int(array_end[-1]) if len(lines) else 0, found.arrays
     starts = np.concatenate([[0], np.maximum.accumulate(rest_end)[:-1]]) if len(lines) else rest_end
     skeletons = [None if b < 0 else bytes(rest[max(a, 0) : b]) for a, b in zip(starts.tolist(), rest_end.tolist(), strict=True)]
@@ -132,6 +138,23 @@ class _Found(NamedTuple):
     """(A + 1, 8) where each begins in the four before, in surfaces and in their fractions, its kind and its depth."""
     size: Ints
     """(6,) how much of those six is filled."""
+
+
+class _Arrays(NamedTuple):
+    """All that some text is cut into."""
+
+    found: _Found
+    plain: Plain
+    rest: Bytes
+
+
+def _arrays_for(size: int) -> _Arrays:
+    """Return room for whatever ``size`` bytes of text can hold: 29 times as much, of which the system gives only what is written to."""
+    numbers, rings, faces, shells = (np.empty(size // 2 + 1, dtype=np.int64) for _ in range(4))
+    arrays = np.empty((size // 8 + 2, 8), dtype=np.int64)
+    plain = Plain(np.empty((size // LEAST_BYTES + 1, 3), dtype=np.int64), np.empty(size + 1, dtype=np.uint8))
+    rest = np.empty(2 * size + 1, dtype=np.uint8)  # a number can be longer than the array it stands for
+    return _Arrays(_Found(numbers, rings, faces, shells, arrays, np.zeros(_SIZES, dtype=np.int64)), plain, rest)
 
 
 @kernel

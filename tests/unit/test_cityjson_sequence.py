@@ -72,10 +72,10 @@ def rows_of(text: bytes, reader: type[CityJson]) -> Iterator[tuple[object, ...]]
     """Yield everything a reader says of each row."""
     layer = reader(text, Limits()).open(PartRequest(None, BUILDING, "d"))
     for batch in layer.batches():
-        yield from _rows(batch)
+        yield from rows_in(batch)
 
 
-def _rows(batch: SourceBatch) -> Iterator[tuple[object, ...]]:
+def rows_in(batch: SourceBatch) -> Iterator[tuple[object, ...]]:
     columns = {n: c.to_pylist() for n, c in batch.columns.items()}
     faults = {f.index: (f.rule, f.message) for f in batch.faults}
     made: dict[int, list[tuple[object, ...]]] = {}
@@ -405,7 +405,7 @@ def test_kernel_stops_at_the_end_of_its_room() -> None:
 
 def test_what_is_cut_into_the_room_of_other_lines_is_the_same() -> None:
     long, short = [json.dumps(block(name)).encode() for name in ("a", "b" * 500)], [json.dumps(block("c")).encode()]
-    room = Room()
+    room = Room(1 << 20)
     for lines in (short, long, short, [b"[]"], long):
         anew, again = cut_lines(lines), cut_lines(lines, into=room)
         assert again.skeletons == anew.skeletons
