@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
@@ -18,7 +18,7 @@ from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_
 from twin.server.city import City, Progress
 from twin.server.exports import sweep_exports
 from twin.server.kept_files import sweep_kept
-from twin.server.long_lived import keep_for_good
+from twin.server.long_lived import KeptOnceIdle
 from twin.server.overviews import complete_overviews, lacks_overview
 from twin.server.packer import Packer
 from twin.server.process_runs import run_job, sweep_jobs, waiting_jobs
@@ -98,18 +98,25 @@ def wake_worker(city: City) -> None:
 def run_worker(city: City, progress: Progress) -> None:
     """Build and check what waits for it, as it comes, until the process is told to stop."""
     wake_worker(city)
-    _warm_soon()
-    asyncio.run(_work(make_queue(city, progress)))
+    kept = KeptOnceIdle()
+    _warm_soon(kept)
+    asyncio.run(_work(make_queue(city, progress), kept))
 
 
-async def _work(queue: procrastinate.App) -> None:
+async def _work(queue: procrastinate.App, kept: KeptOnceIdle) -> None:
     """Run a worker a queue until told to stop; one that fails takes the other along, and the process is begun anew."""
     stopping = asyncio.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signal_number, stopping.set)
 
+    def counted(run: Callable[[], object], _context: object, _worker: object) -> object:
+        with kept.job():
+            return run()
+
     def work(name: str) -> Coroutine[None, None, None]:
-        return queue.run_worker_async(queues=[name], concurrency=1, install_signal_handlers=False, delete_jobs="successful")
+        return queue.run_worker_async(
+            queues=[name], concurrency=1, install_signal_handlers=False, delete_jobs="successful", task_middleware=[counted]
+        )
 
     async with queue.open_async():
         workers = [asyncio.create_task(work(name)) for name in (BUILDS, EDITS, CHECKS, PROCESSES, OVERVIEWS)]
@@ -123,14 +130,14 @@ async def _work(queue: procrastinate.App) -> None:
             raise error
 
 
-def _warm_soon() -> None:
+def _warm_soon(kept: KeptOnceIdle) -> None:
     """Load the compiled kernels once the server has come up, so that the first edit is on screen as soon as the second."""
 
     def warm() -> None:
         from twin.server.warming import warm_kernels  # noqa: PLC0415 - the tile engine takes a second to load
 
         warm_kernels()
-        keep_for_good()
+        kept.keep()
 
     timer = threading.Timer(_WARM_AFTER_S, warm)
     timer.daemon = True

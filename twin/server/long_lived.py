@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def keep_for_good() -> None:
@@ -13,3 +16,35 @@ def keep_for_good() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+class KeptOnceIdle:
+    """`keep_for_good` for a process whose jobs begin before all is loaded: amid none, so that nothing of a job is kept."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs = 0
+        self._is_wanted = False
+
+    @contextmanager
+    def job(self) -> Iterator[None]:
+        """Put off until the end of this what is to be kept; a job that begins while that is being kept waits a tenth of a second."""
+        with self._lock:
+            self._jobs += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._jobs -= 1
+                self._keep_if_idle()
+
+    def keep(self) -> None:
+        """Keep what is loaded as soon as no job runs: now, or at the end of the last one."""
+        with self._lock:
+            self._is_wanted = True
+            self._keep_if_idle()
+
+    def _keep_if_idle(self) -> None:
+        if self._is_wanted and not self._jobs:
+            self._is_wanted = False
+            keep_for_good()
