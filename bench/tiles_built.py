@@ -19,9 +19,9 @@ from twin.tables import current_table
 
 ROUNDS = 3
 _METHOD = (
-    "From the first query to the last byte in a folder, in a process of its own that has built others: it has the template its workers "
-    "are forked from. {what} The tileset has its coarser levels. Bound: "
-    "the same rows{bodies} over COPY BINARY into one file."
+    "From the first query to the last byte in a folder, in a process of its own that has built others: the template its workers are "
+    "forked from is up, as in a server that has built before; a build that has to bring it up first takes longer. "
+    "{what} The tileset has its coarser levels. Bound: the same rows{bodies} over COPY BINARY into one file."
 )
 
 

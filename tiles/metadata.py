@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -172,7 +172,8 @@ class EncodedTable:
     """All columns of a run of features; ``unrepresentable`` counts values by property that its type cannot hold and that became noData.
 
     What a content takes is gathered from all columns at once: ``present`` (columns, n) says where they have values, ``blocks`` has those
-    of numbers and enums as (which columns, values (of these, n)), one for each width; columns without any value are in none.
+    of numbers and enums as (which columns, values (of these, n)), one for each width; columns without any value are in none. The
+    ``values`` of the columns that are in one are views of it.
     """
 
     columns: tuple[EncodedColumn, ...]
@@ -187,6 +188,11 @@ class EncodedTable:
         of_width = [[(k, values.view(f"u{width}")) for k, values in fixed if values.itemsize == width] for width in widths]
         blocks = tuple((tuple(k for k, _ in block), np.stack([values for _, values in block])) for block in of_width)
         object.__setattr__(self, "blocks", blocks)
+        columns = list(self.columns)
+        for which, block in blocks:
+            for k, row in zip(which, block, strict=True):
+                columns[k] = replace(columns[k], values=row.view(columns[k].prop.dtype))
+        object.__setattr__(self, "columns", tuple(columns))
 
 
 def encode_table(metadata: MetadataClass, features: FeatureColumns) -> EncodedTable:
@@ -258,45 +264,61 @@ def _enum_values(prop: Property, column: Column) -> NDArray[np.generic]:
 
 
 def index_texts(column: TextColumn, names: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return for each text its place in ``names`` counted from 1, or 0 when it is NULL, empty or not among them."""
+    """Return for each text its (first) place in ``names`` counted from 1, or 0 when it is NULL, empty or not among them."""
     out = np.zeros(len(column), np.int64)
     _find_texts(column.data, column.offsets, column.valid, *_laid_out(names), out)
     return out
 
 
 @functools.lru_cache(_KEPT_NAMES)
-def _laid_out(names: tuple[str, ...]) -> tuple[Bytes, Offsets]:
-    column = TextColumn.from_texts(names)
-    return column.data, column.offsets
+def _laid_out(names: tuple[str, ...]) -> tuple[Bytes, Offsets, NDArray[np.int64]]:
+    """Return the bytes of ``names`` in the order in which they are searched, short ones first, and their places among ``names``."""
+    encoded = [name.encode() for name in names]
+    place = sorted(range(len(names)), key=lambda k: (len(encoded[k]), encoded[k], k))
+    column = TextColumn.from_texts(names[k] for k in place)
+    return column.data, column.offsets, np.array(place, np.int64)
 
 
 @kernel
 def _find_texts(
-    data: Bytes, offsets: Offsets, valid: NDArray[np.bool_], names: Bytes, name_offsets: Offsets, out: NDArray[np.int64]
+    data: Bytes,
+    offsets: Offsets,
+    valid: NDArray[np.bool_],
+    names: Bytes,
+    name_offsets: Offsets,
+    place: NDArray[np.int64],
+    out: NDArray[np.int64],
 ) -> None:
     """Write the place of each text among ``names``, from 1; most are what the one before them is."""
-    found = 0
+    found, count = 0, len(place)
     for i in range(len(out)):
         first, length = offsets[i], offsets[i + 1] - offsets[i]
         if not valid[i] or length == 0:
             continue
-        if found == 0 or not _is_text(data, first, length, names, name_offsets, found - 1):
-            found = 0
-            for k in range(len(name_offsets) - 1):
-                if _is_text(data, first, length, names, name_offsets, k):
-                    found = k + 1
-                    break
-        out[i] = found
+        if found == count or _compared(data, first, length, names, name_offsets, found) != 0:
+            found, end = 0, count
+            while found < end:
+                middle = (found + end) // 2
+                if _compared(data, first, length, names, name_offsets, middle) > 0:
+                    found = middle + 1
+                else:
+                    end = middle
+            if found < count and _compared(data, first, length, names, name_offsets, found) != 0:
+                found = count
+        if found < count:
+            out[i] = place[found] + 1
 
 
 @kernel
-def _is_text(data: Bytes, first: int, length: int, names: Bytes, name_offsets: Offsets, k: int) -> bool:
-    if name_offsets[k + 1] - name_offsets[k] != length:
-        return False
-    for i in range(length):  # noqa: SIM110 - compiled
-        if data[first + i] != names[name_offsets[k] + i]:
-            return False
-    return True
+def _compared(data: Bytes, first: int, length: int, names: Bytes, name_offsets: Offsets, k: int) -> int:
+    """Return whether a text stands before (negative), at or behind (positive) name ``k`` in the order of their search."""
+    begin = name_offsets[k]
+    if name_offsets[k + 1] - begin != length:
+        return length - (name_offsets[k + 1] - begin)
+    for i in range(length):
+        if data[first + i] != names[begin + i]:
+            return int(np.int64(data[first + i]) - np.int64(names[begin + i]))
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +340,7 @@ class PropertyTable:
 
 
 def property_table(table: EncodedTable, rows: NDArray[np.int64]) -> PropertyTable:
-    """Return the property table of ``rows``, in that order; columns without any value are omitted (optional by the schema)."""
+    """Return the property table of ``rows``, at least one, in that order; columns without a value are omitted (optional by the schema)."""
     numbers: dict[int, bytes] = {}
     for which, values in table.blocks:
         numbers.update(zip(which, map(_bytes, values.take(rows, axis=1)), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Protocol
@@ -10,7 +11,7 @@ from typing import Protocol
 from tiles.node import Node, from_bytes, to_bytes
 
 _NODES = 64
-"""Nodes kept of those read last: an edit asks for those beside its path twice. A megabyte or two."""
+"""Nodes kept of those read last: an edit asks for those beside its path twice."""
 
 type StorePut = Callable[[str, bytes], object]
 """Store bytes under a key; called from several threads, an existing key may be skipped."""
@@ -55,6 +56,7 @@ class NodeStore:
         self.prefix = f"tiles/{dataset}/{variant}"
         self._objects, self._anew = objects, anew
         self._read: dict[str, Node] = {}
+        self._reading = threading.Lock()
 
     @property
     def is_far(self) -> bool:
@@ -62,13 +64,18 @@ class NodeStore:
         return self._objects.is_far
 
     def node(self, name: str) -> Node:
-        """Return the node ``name``; NodeError when that is none. What was read lately is not read again: a name stands for one node."""
-        node = self._read.get(name)
+        """Return the node ``name``; NodeError when that is none. Of those read last none is read again, even if it is stored anew.
+
+        This rests on names being hashes of what they stand for.
+        """
+        with self._reading:
+            node = self._read.get(name)
         if node is None:
             node = from_bytes(name, self._objects.get(f"{self.prefix}/n/{name}"))
-            if len(self._read) >= _NODES:
-                self._read.clear()
-            self._read[name] = node
+            with self._reading:
+                if len(self._read) >= _NODES:
+                    del self._read[next(iter(self._read))]
+                self._read[name] = node
         return node
 
     def put_node(self, node: Node) -> Node:

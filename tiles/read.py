@@ -112,7 +112,9 @@ class _Faces:
 def read_features(connection: Connection, query: FeatureQuery, principal: Principal, feature_type: FeatureType) -> Iterator[FeatureColumns]:
     """Yield all features ``query`` means and ``principal`` may see, by fid, with the fields of ``feature_type``, in one snapshot.
 
-    A batch is decoded while the rows of the next are received: the server does not stand still meanwhile.
+    A batch is decoded while the rows of the next are received: the server does not stand still meanwhile. So up to three batches of
+    BATCH_BYTES are held: what the caller has, one that is decoded and one being received; what is wrong with a batch is raised once the
+    next has been received.
     """
     statement = columns_statement(query, principal, feature_type.field_names)
     names, types = feature_type.field_names, tuple(f.type for f in feature_type.fields)

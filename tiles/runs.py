@@ -87,7 +87,7 @@ def runs_of(
 ) -> tuple[Runs, NDArray[np.bool_]]:
     """Return the runs between the points of the lines ``rows`` of ``geometries``, and which rows have any; none without a section has.
 
-    ``fid`` and ``sections`` are of all ``geometries``, ``code`` (n,) of ``rows``.
+    No run is of a line that `line_room` refuses. ``fid`` and ``sections`` are of all ``geometries``, ``code`` (n,) of ``rows``.
     """
     g, s = geometries, sections
     has_any = np.zeros(len(rows), np.bool_)
@@ -107,7 +107,7 @@ def _most_runs(
     for row in rows:
         for ring in range(part_offsets[feature_offsets[row]], part_offsets[feature_offsets[row + 1]]):
             first, end = ring_offsets[ring], ring_offsets[ring + 1]
-            most += line_room(coordinates[first:end], LONGEST_PIPE_M)
+            most += max(line_room(coordinates[first:end], LONGEST_PIPE_M), 0)
     return most
 
 
@@ -136,6 +136,8 @@ def _write_lines(
         for ring in range(part_offsets[feature_offsets[f]], part_offsets[feature_offsets[f + 1]]):
             line = coordinates[ring_offsets[ring] : ring_offsets[ring + 1]]
             room = line_room(line, LONGEST_PIPE_M)
+            if room < 0:  # no pipe is drawn of such a line
+                continue
             if room > len(points):
                 points = np.empty((room, 3))
             for k in range(1, divided_line(line, shift_m[f], LONGEST_PIPE_M, points)):

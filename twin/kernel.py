@@ -32,7 +32,15 @@ def _compiled[F: Callable[..., object]](function: F, *, is_inlined: bool) -> F:
     return cast("F", compiled)
 
 
-def _copied_bytes(_: object, to: Any, at: Any, given: Any, first: Any, count: Any) -> tuple[object, object]:  # noqa: ANN401, ARG001
+def _is_bytes(array: Any) -> bool:  # noqa: ANN401
+    """Return whether an array type is of contiguous bytes: what is done by address alone is wrong, without a word, on any other."""
+    return bool(isinstance(array, types.Array) and array.layout == "C" and array.dtype == types.uint8)
+
+
+def _copied_bytes(_: object, to: Any, at: Any, given: Any, first: Any, count: Any) -> tuple[object, object] | None:  # noqa: ANN401, ARG001
+    if not (_is_bytes(to) and _is_bytes(given)):
+        return None
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> object:  # noqa: ANN401
         target, source = (context.make_array(signature.args[k])(context, builder, arguments[k]).data for k in (0, 2))
         cgutils.raw_memcpy(builder, builder.gep(target, [arguments[1]]), builder.gep(source, [arguments[3]]), arguments[4], 1)
@@ -42,12 +50,12 @@ def _copied_bytes(_: object, to: Any, at: Any, given: Any, first: Any, count: An
 
 
 copy_bytes = cast("Callable[[Any, int, Any, int, int], None]", intrinsic(_copied_bytes))
-"""Within kernels only: copy (to, at, given, first, count) between contiguous arrays of bytes, without a look at where they end."""
+"""Within kernels only: copy (to, at, given, first, count) between contiguous arrays of bytes, else refused; ends are not looked at."""
 
 
 def _word(bits: int, *, is_network_order: bool) -> Any:  # noqa: ANN401
     def typed(_: object, data: Any, at: Any) -> tuple[object, object] | None:  # noqa: ANN401, ARG001
-        if data.layout != "C" or data.dtype != types.uint8:
+        if not _is_bytes(data):
             return None
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> object:  # noqa: ANN401

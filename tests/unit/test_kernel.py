@@ -6,7 +6,15 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numba.core.errors import TypingError
+
+from twin.kernel import copy_bytes, kernel, little_uint32, network_word64
 
 _SOURCE = """
 from twin.kernel import kernel
@@ -71,3 +79,38 @@ def test_a_kernel_is_compiled_anew_when_another_that_it_reaches_has_changed(tmp_
     assert _answer(tmp_path) == "112"
     (tmp_path / "numbers_given.py").write_text("MORE = 200\n")
     assert _answer(tmp_path) == "212"
+
+
+@kernel
+def _copied(to: Any, given: Any) -> None:
+    copy_bytes(to, 2, given, 1, 3)
+
+
+@kernel
+def _little(given: Any) -> Any:
+    return little_uint32(given, 0)
+
+
+@kernel
+def _network(given: Any) -> Any:
+    return network_word64(given, 0)
+
+
+def test_bytes_are_copied_from_place_to_place() -> None:
+    to, given = np.zeros(8, np.uint8), np.arange(10, 18, dtype=np.uint8)
+    _copied(to, given)
+    assert to.tolist() == [0, 0, 11, 12, 13, 0, 0, 0]
+
+
+@pytest.mark.parametrize("other", [np.arange(32, dtype=np.uint8)[::2], np.arange(16, dtype=np.int32), np.zeros((4, 4), np.uint8).T])
+def test_what_is_no_contiguous_bytes_is_neither_copied_nor_read_by_address(other: np.ndarray) -> None:
+    """Every second byte of an array was copied as if it were the first eight: wrong without a word."""
+    flat = np.zeros(16, np.uint8)
+    calls: list[tuple[Callable[..., object], tuple[object, ...]]] = [
+        (_copied, (flat, other)),
+        (_copied, (other, flat)),
+        (_little, (other,)),
+    ]
+    for call, given in [*calls, (_network, (other,))]:
+        with pytest.raises(TypingError):
+            call(*given)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.tile_features import BUILDING, buildings, to_geocentric
-from tiles import nodes_ahead
+from tiles import node_store, nodes_ahead
 from tiles.build import BuildOptions, TilesetTarget, build_tileset, read_tree
 from tiles.columns import FeatureColumns
 from tiles.filtered import Fids, Form
@@ -88,6 +88,33 @@ def test_a_node_that_is_not_there_is_missed_where_it_is_asked_for(tree: tuple[No
 
     with NodesAhead(load, root) as ahead, pytest.raises(NotFoundError):
         list(walked(ahead, root))
+
+
+def test_of_the_nodes_read_last_none_is_read_again(
+    objects: MemoryStore, tree: tuple[NodeStore, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that had kept its fill forgot all of it, and with it the path of the edit that was under way."""
+    monkeypatch.setattr(node_store, "_NODES", 4)
+    with NodesAhead(tree[0].node, tree[1]) as ahead:
+        names = list(walked(ahead, tree[1]))[:6]
+    counting = CountingStore(objects)
+    store = NodeStore(counting, "b", "open")
+    for name in [*names, *names[2:]]:
+        assert store.node(name).name == name
+    assert counting.read == [f"tiles/b/open/n/{name}" for name in names]
+
+
+class CountingStore(MemoryStore):
+    """A store that lists what was read."""
+
+    def __init__(self, objects: MemoryStore) -> None:
+        super().__init__(objects)
+        self.read: list[str] = []
+
+    def get(self, key: str) -> bytes:  # type: ignore[override]
+        """Return the bytes under ``key``."""
+        self.read.append(key)
+        return super().get(key)
 
 
 class FarStore(MemoryStore):

@@ -309,6 +309,32 @@ def test_pipes_at_the_no_data_elevation_are_listed_and_the_others_drawn() -> Non
     assert summary.drawn == 2
 
 
+@pytest.mark.parametrize(
+    ("axis", "wrong", "reason"),
+    [(2, z, LeftOut.ELEVATION_ABSURD) for z in (-9999.0, 1e6, 1e12, -1e30, 3.4e38, 1e200)]
+    + [(axis, wrong, LeftOut.OUTSIDE_CRS) for axis in (0, 1) for wrong in (1.5e7, 1e12, 1e30, 1e200)],
+)
+@pytest.mark.parametrize("has_bend", [True, False])
+def test_a_pipe_with_one_wrong_number_is_listed_and_the_others_drawn(axis: int, wrong: float, reason: LeftOut, has_bend: bool) -> None:
+    """The line was to be divided into four thousand million pieces, and the build ended for want of memory."""
+    lines = [
+        [(500_000.0 + 30 * i, 3_520_000.0, 2.0), (500_010.0 + 30 * i, 3_520_005.0, 2.0), (500_020.0 + 30 * i, 3_520_000.0, 2.0)]
+        for i in range(4)
+    ]
+    bent = np.array(lines[1])
+    bent[1, axis] = wrong
+    if axis < 2:  # about the middle of the grid, else it has no place at all
+        bent[0, axis] = bent[2, axis] = -wrong
+    shapes = [shapely.LineString(line) for line in lines]
+    shapes[1] = shapely.LineString(bent if has_bend else bent[:2])
+    run = features(shapes, {"outer_diameter_mm": numbers([400.0] * 4)})
+    store = MemoryStore()
+    summary = build_tileset([run], PIPE, to_geocentric, TilesetTarget("p", 1, "open", "1."), store)
+    assert summary.left_out == {reason: 1}
+    assert summary.drawn == 3
+    assert check_tileset(dataset_reader(lambda k: store[f"tiles/p/{k}"]), "1/tileset.json@open") == []
+
+
 def test_up_is_up_and_grid_east_is_to_the_right() -> None:
     positions = np.array([[500_000.0, 3.52e6, 0.0], [500_100.0, 3.52e6, 0.0], [500_000.0, 3.5201e6, 0.0], [500_000.0, 3.52e6, 100.0]])
     local = fit_projection(to_geocentric, positions).project(positions)[0]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tiles.columns import Offsets
 from tiles.kernel import kernel
-from tiles.mesh.batch import LeftOut, MeshBatch, sag_m
+from tiles.mesh.batch import HIGHEST_M, LOWEST_M, LeftOut, MeshBatch, sag_m
 from tiles.mesh.bores import Bores, bores_of
 from tiles.mesh.pipe_section import LONGEST_PIPE_M, Outlines, Pipes, outlines
 from tiles.mesh.profile import (
@@ -27,9 +27,13 @@ from tiles.wkb import EMPTY, OK, Geometries
 
 REPEATED_M = 1e-4
 """Points of a line that are nearer to one another are one."""
-_DEGENERATE = int(LeftOut.GEOMETRY_DEGENERATE)
+_DEGENERATE, _TOO_HIGH, _TOO_LONG = int(LeftOut.GEOMETRY_DEGENERATE), int(LeftOut.ELEVATION_ABSURD), int(LeftOut.OUTSIDE_CRS)
 WIDEST_M = 20.0
 """No pipe or culvert section is larger: a greater size is an error of unit."""
+_LOWEST_M, _HIGHEST_M = LOWEST_M - 5 * WIDEST_M, HIGHEST_M + 5 * WIDEST_M
+"""Heights of a line beyond which its pipe is beyond LOWEST_M or HIGHEST_M, whatever part of it the line is."""
+LONGEST_DIVIDED_M = 10_000_000.0
+"""Length of the long segments of a feature, from the equator to a pole: no CRS in metres is of use so far, and a number is wrong."""
 
 
 def tube(geometries: Geometries, pipes: Pipes, outline: Outlines | None = None) -> MeshBatch:
@@ -41,7 +45,8 @@ def tube(geometries: Geometries, pipes: Pipes, outline: Outlines | None = None) 
     by their ``holes``, ducts with the holes of their bank. A circle is drawn by the polygon that lies as far outside as inside of it.
 
     The axis lies half the section's height below the top, or that above the invert (less the wall), measured vertically. A feature
-    without size is left out as SIZE_MISSING, above WIDEST_M as SIZE_ABSURD.
+    without size is left out as SIZE_MISSING, above WIDEST_M as SIZE_ABSURD; with a point where nothing is built as ELEVATION_ABSURD, and
+    with segments over LONGEST_DIVIDED_M as OUTSIDE_CRS, before anything is divided: a single wrong number would fill the memory.
     """
     outline = outlines(pipes) if outline is None else outline
     left_out = _left_out(geometries, outline.width_m, outline.height_m)
@@ -107,10 +112,10 @@ def centre_lines(
 ) -> tuple[NDArray[np.float64], Offsets, NDArray[np.int64]]:
     """Return (points, offsets, feature) of the lines, raised by ``shift_m``, without repeated points, long segments divided.
 
-    A feature without two distinct points is marked GEOMETRY_DEGENERATE in ``left_out``.
+    A feature without two distinct points is marked GEOMETRY_DEGENERATE in ``left_out``, what `line_room` refuses with its reason.
     """
     g = geometries
-    room = line_room(g.coordinates, LONGEST_PIPE_M)
+    room = _room(g.coordinates, g.ring_offsets, g.part_offsets, g.feature_offsets, left_out)
     points, offsets, feature = np.empty((room, 3)), np.zeros_like(g.ring_offsets), np.empty(len(g.ring_offsets), np.int64)
     count, lines = _lines(g.coordinates, g.ring_offsets, g.part_offsets, g.feature_offsets, shift_m, left_out, points, offsets, feature)
     return points[:count], offsets[: lines + 1], feature[:lines]
@@ -135,11 +140,41 @@ def _distance(coordinates: NDArray[np.float64], a: int, b: int) -> float:
 
 @kernel
 def line_room(coordinates: NDArray[np.float64], longest: float) -> int:
-    """Return an upper bound for the points of `divided_line`, of one line or of several behind each other."""
-    room = len(coordinates)
+    """Return an upper bound for the points of `divided_line`, or minus the reason (LeftOut) why the line cannot be drawn."""
+    added = 0.0
     for i in range(1, len(coordinates)):
-        room += int(_distance(coordinates, i - 1, i) / longest)
-    return room
+        length = _distance(coordinates, i - 1, i)
+        lower, upper = min(coordinates[i - 1, 2], coordinates[i, 2]), max(coordinates[i - 1, 2], coordinates[i, 2])
+        if length >= REPEATED_M and not (lower > _LOWEST_M and upper < _HIGHEST_M):
+            return -_TOO_HIGH
+        added += np.floor(length / longest)
+        if added * longest > LONGEST_DIVIDED_M:
+            return -_TOO_LONG
+    return len(coordinates) + int(added)
+
+
+@kernel
+def _room(
+    coordinates: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets, feature_offsets: Offsets, left_out: NDArray[np.uint8]
+) -> int:
+    """Mark features that cannot be drawn in ``left_out``; return an upper bound for the points of the lines of all others."""
+    total = 0
+    for f in range(len(left_out)):
+        if left_out[f] != 0:
+            continue
+        room = stored = 0
+        for ring in range(part_offsets[feature_offsets[f]], part_offsets[feature_offsets[f + 1]]):
+            line = coordinates[ring_offsets[ring] : ring_offsets[ring + 1]]
+            more = line_room(line, LONGEST_PIPE_M)
+            if more < 0:
+                left_out[f] = -more
+                break
+            room, stored = room + more, stored + len(line)
+        if left_out[f] == 0 and (room - stored) * LONGEST_PIPE_M > LONGEST_DIVIDED_M:
+            left_out[f] = _TOO_LONG
+        if left_out[f] == 0:
+            total += room
+    return total
 
 
 @kernel
