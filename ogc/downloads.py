@@ -26,6 +26,7 @@ from ogc.parameters import EVERYWHERE, asked_crs, bad_parameter, moment, single_
 from ogc.state import OgcContext, StateKeeper
 from ogc.tile_archive import archive_format
 from ogc.tile_door import TILE_VERSION
+from ogc.time_gate import TimeGate
 from twin.crs import OutputCrs
 from twin.db import Connection
 from twin.errors import BadRequestError, NotFoundError, UnavailableError
@@ -67,8 +68,8 @@ class Order:
 class DownloadDoor:
     """The routes of files that are kept."""
 
-    def __init__(self, context: OgcContext, keeper: StateKeeper, exports: ExportDoor, means: ExportMeans) -> None:
-        self._context, self._keeper, self._exports = context, keeper, exports
+    def __init__(self, context: OgcContext, keeper: StateKeeper, gate: TimeGate, exports: ExportDoor, means: ExportMeans) -> None:
+        self._context, self._keeper, self._gate, self._exports = context, keeper, gate, exports
         self._store, self._pool = means.store, means.pool
         self._kept = KeptExports(means.store, means.most_bytes)
         self._making: dict[str, asyncio.Task[None]] = {}
@@ -86,7 +87,7 @@ class DownloadDoor:
         principal = self._context.principal_of(request)
         collection = await self._keeper.collection(request.path_params["collection"], principal)
         negotiation.language(request)  # of no use to a file, and yet refused where it is none
-        return await self._answer(request, await self._order(request, collection), principal)
+        return await self._answer(request, await self._order(request, collection), principal, "download")
 
     async def tile_archive(self, request: Request) -> Response:
         """All vector tiles of a collection at the current or another revision as one PMTiles file."""
@@ -98,19 +99,24 @@ class DownloadDoor:
             raise BadRequestError("f is pmtiles", zh="f 应为 pmtiles").with_code("bad-format")
         if collection.is_coverage:
             raise NotFoundError("a coverage has no vector tiles", zh="栅格覆盖没有矢量瓦片")
-        revision = await self._revision(collection, given.get("as-of"))
+        revision = await self._revision(request, collection, given.get("as-of"))
         format_ = archive_format(self._pool, revision.commit)
         order = Order(collection, revision, format_, _MERCATOR, crs_is_asked=False, options={}, version=TILE_VERSION)
-        return await self._answer(request, order, principal)
+        return await self._answer(request, order, principal, f"tiles/{WEB_MERCATOR_QUAD.id}/export.pmtiles")
 
-    async def _answer(self, request: Request, order: Order, principal: Principal) -> Response:
-        """Give a file with its entity tag, or of it the ranges that are asked for; it is made first where it is not kept."""
+    async def _answer(self, request: Request, order: Order, principal: Principal, path: str) -> Response:
+        """Give a file with its entity tag, or of it the ranges that are asked for; it is made first where it is not kept.
+
+        ``path`` is where it is asked for below its collection.
+        """
         if await asyncio.to_thread(self._store.held, order.key) is None:
             await self._made(order, principal)
         held = await asyncio.to_thread(self._store.held, order.key)
         if held is None:
             raise UnavailableError("the file was made and is gone; ask again", zh="文件已不在，请重试")
-        headers = _headers(request, order) | {"ETag": f'"{held.modified_ns:x}-{held.size:x}"'}
+        own = links.collection_address(request, order.collection.slug)
+        recorded = await self._gate.headers_at(request, f"{own}/{path}", [order.collection], order.revision.commit, f"{own}/versions")
+        headers = _headers(request, order) | recorded | {"ETag": f'"{held.modified_ns:x}-{held.size:x}"'}
         if answers.unchanged(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         await asyncio.to_thread(self._kept.asked_for, order.key)
@@ -136,17 +142,16 @@ class DownloadDoor:
         for name, value in options.items():
             if value not in chosen.options[name]:
                 raise bad_parameter(name)
-        revision = await self._revision(collection, given.get("as-of"))
+        revision = await self._revision(request, collection, given.get("as-of"))
         plain = _plain_order(collection, revision, chosen)
         is_asked = "crs" in given
         return replace(plain, crs=asked_crs(given, "crs", collection) if is_asked else plain.crs, crs_is_asked=is_asked, options=options)
 
-    async def _revision(self, collection: Collection, as_of: str | None) -> Revision:
-        asked, catalogue = moment(as_of), self._context.catalogue
-        if asked is None:
+    async def _revision(self, request: Request, collection: Collection, as_of: str | None) -> Revision:
+        at = await self._gate.asked(request, moment(as_of), collection, self._context.principal_of(request))
+        if at is None:
             return collection.revision
-        commit = await asyncio.to_thread(catalogue.commit_as_of, asked)
-        found = await asyncio.to_thread(partial(catalogue.revision_as_of, collection.slug), commit)
+        found = await asyncio.to_thread(partial(self._context.catalogue.revision_as_of, collection.slug), at)
         if found is None:
             raise NotFoundError("the dataset had no revision then", zh="该数据集当时尚无版本")
         return found

@@ -1,7 +1,7 @@
 """Recorded states over HTTP (RFC 7089): an address negotiates in time by Accept-Datetime, and every state has an address of its own.
 
-The address of a feature or collection is original resource and time gate at once, ``as-of=COMMIT`` on it names a memento, ``…/versions``
-is the time map (RFC 7089, 4.2.1: a time gate that answers with the memento itself, status 200).
+The address of a feature, of items, of a search, a tile or a file is original resource and time gate at once, ``as-of=COMMIT`` on it names a
+memento, ``…/versions`` is the time map (RFC 7089, 4.2.1: a time gate that answers with the memento itself, status 200).
 """
 
 from __future__ import annotations
@@ -36,15 +36,16 @@ def accepted_time(request: Request) -> dt.datetime | None:
     return time.replace(tzinfo=dt.UTC)
 
 
-def headers(request: Request, address: str, timemap: str, memento: tuple[int, dt.datetime] | None) -> dict[str, str]:
+def headers(request: Request, address: str, timemap: str | None, memento: tuple[int, dt.datetime] | None) -> dict[str, str]:
     """Return the headers of a state: where the original and its time map are, and of a ``memento`` (commit, time) from when it is.
 
-    ``address`` is that of the resource without parameters, ``timemap`` that of its states. ``Link`` is to be joined with others by a
-    comma.
+    ``address`` is that of the resource without parameters, ``timemap`` that of its states, where one lists them. ``Link`` is to be joined
+    with others by a comma.
     """
     plain = [(name, value) for name, value in request.query_params.multi_items() if name not in {"as-of", "cursor"}]
     original = links.with_parameters(address, plain)
-    made = {"Link": f'<{_safe(original)}>; rel="original timegate", <{timemap}>; rel="timemap"; type="{LINK_FORMAT}"', **VARY}
+    listed = f', <{timemap}>; rel="timemap"; type="{LINK_FORMAT}"' if timemap is not None else ""
+    made = {"Link": f'<{_safe(original)}>; rel="original timegate"{listed}', **VARY}
     if memento is not None:
         commit, time = memento
         made["Memento-Datetime"] = http_date(time)

@@ -54,7 +54,7 @@ def build_router(context: OgcContext) -> APIRouter:
     pages = Pages(keeper)
     gate = TimeGate(context, keeper)
     exports = ExportDoor(context, gate, context.exports) if context.exports else None
-    downloads = DownloadDoor(context, keeper, exports, context.exports) if exports and context.exports else None
+    downloads = DownloadDoor(context, keeper, gate, exports, context.exports) if exports and context.exports else None
     features = FeatureDoor(context, keeper, pages, gate, exports)
     sender = Sender(context, keeper, pages)
     documents = DocumentDoor(sender, downloads)
@@ -68,7 +68,7 @@ def build_router(context: OgcContext) -> APIRouter:
         DcatDoor(sender),
         features,
         documents,
-        SearchDoor(sender),
+        SearchDoor(sender, gate),
         pages,
         downloads,
         VersionsDoor(sender),

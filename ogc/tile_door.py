@@ -11,18 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ogc import answers, links, memento, negotiation
+from ogc import answers, links, negotiation
 from ogc.parameters import DATASET_TILE, TILE, color_field, filter_of, moment, property_names, single_values, validity_of
 from ogc.state import OgcContext, StateKeeper
 from ogc.time_gate import TimeGate
 from twin.errors import BadRequestError, NotFoundError
 from twin.model import Principal
 from twin.query.collection import Collection
-from twin.query.execute import fetch_row
 from twin.query.feature_query import FeatureQuery
 from twin.query.tile import tile_frame
 from twin.query.vector_tile import MOST_BYTES, NOTHING_DRAWN, vector_tile
-from twin.query.versions import standing_at_statement
 from twin.tile_cache import KeptTile
 from twin.tile_matrix_sets import TileAddress, matrix_set, tile_address
 
@@ -109,7 +107,7 @@ class TileDoor:
         address, as_of = _address(request), moment(given.get("as-of"))
         at = await self._gate.asked(request, as_of, collection, principal)
         asked = self._asked(collection, address, given, principal, at)
-        recorded = await self._recorded(request, links.collection_address(request, collection.slug), address, asked)
+        recorded = await self._recorded(request, links.collection_address(request, collection.slug), [asked], has_versions=True)
         tag = f'W/"{asked.key(asked.commit)}"'
         if answers.unchanged(request, tag):
             return _of_state(answers.not_modified(tag), recorded)
@@ -154,8 +152,9 @@ class TileDoor:
         at = await self._gate.asked_of_all(request, moment(given.get("as-of")), chosen, principal)
         layers = [self._asked(collection, address, rest, principal, at) for collection in chosen]
         tag = _common_tag([layer.key(layer.commit) for layer in layers])
+        recorded = await self._recorded(request, links.base_url(request), layers)
         if answers.unchanged(request, tag):
-            return _of_state(answers.not_modified(tag), {})
+            return _of_state(answers.not_modified(tag), recorded)
         limit = asyncio.Semaphore(_AT_ONCE)
 
         async def drawn(layer: _Asked) -> KeptTile:
@@ -175,16 +174,16 @@ class TileDoor:
         if negotiation.takes_gzip(request) and whole.pays_to_pack:
             whole = await asyncio.to_thread(whole.packed)
         seen = [layer.key(_seen(layer, tile)) for layer, tile in zip(layers, tiles, strict=True)]
-        return _of_state(_answer(request, whole, _common_tag(seen)), {})
+        return _of_state(_answer(request, whole, _common_tag(seen)), recorded)
 
-    async def _recorded(self, request: Request, collection_address: str, address: TileAddress, asked: _Asked) -> dict[str, str]:
-        """Return the headers that say of which recorded state a tile is, where one is asked for."""
-        if asked.at is None:
+    async def _recorded(self, request: Request, above: str, layers: Sequence[_Asked], *, has_versions: bool = False) -> dict[str, str]:
+        """Return the headers that say of which recorded state a tile below the address ``above`` is, where one is asked for."""
+        if not layers or layers[0].at is None:
             return {}
-        row = await fetch_row(self._context.pool, standing_at_statement(asked.collection, asked.principal, asked.commit))
-        own = f"{collection_address}/tiles/{address.matrix_set.id}/{address.z}/{address.y}/{address.x}"
-        past = None if row[0] is None else (int(row[0]), row[1])
-        return memento.headers(request, own, f"{collection_address}/versions", past)
+        place = layers[0].address
+        own = f"{above}/tiles/{place.matrix_set.id}/{place.z}/{place.y}/{place.x}"
+        shown = [layer.collection for layer in layers]
+        return await self._gate.headers_at(request, own, shown, layers[0].at, f"{above}/versions" if has_versions else None)
 
     @staticmethod
     def _asked(collection: Collection, address: TileAddress, given: Given, principal: Principal, at: int | None) -> _Asked:

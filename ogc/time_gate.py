@@ -60,17 +60,25 @@ class TimeGate:
 
     async def headers(self, request: Request, collection: Collection, commit: int, state: tuple[int, int] | None = None) -> dict[str, str]:
         """Return the headers that say of which recorded state an answer is; ``state`` is (fid, commit that wrote it) of a feature."""
-        address = f"{links.base_url(request)}/collections/{collection.slug}"
-        item_address = address if state is None else f"{address}/items/{collection.oid_prefix}{state[0]}"
-        original = f"{address}/items" if state is None else item_address
+        address = links.collection_address(request, collection.slug)
+        if state is None:
+            return await self.headers_at(request, f"{address}/items", [collection], commit, f"{address}/versions")
+        item_address = f"{address}/items/{collection.oid_prefix}{state[0]}"
+        past: tuple[int, dt.datetime] | None = None
+        if await self._names_fixed_state(request):
+            past = state[1], (await fetch_row(self._context.pool, time_statement(state[1])))[0]
+        return memento.headers(request, item_address, f"{item_address}/versions", past)
+
+    async def headers_at(
+        self, request: Request, address: str, shown: Sequence[Collection], commit: int, timemap: str | None = None
+    ) -> dict[str, str]:
+        """Return the same of another address than that of items, whose answer shows several collections: it is of their newest change."""
         past: tuple[int, dt.datetime] | None = None
         if await self._names_fixed_state(request):
             principal = self._context.principal_of(request)
-            if state is not None:
-                past = state[1], (await fetch_row(self._context.pool, time_statement(state[1])))[0]
-            elif (found := await fetch_row(self._context.pool, standing_at_statement(collection, principal, commit)))[0] is not None:
-                past = found[0], found[1]
-        return memento.headers(request, original, f"{item_address}/versions", past)
+            found = [await fetch_row(self._context.pool, standing_at_statement(each, principal, commit)) for each in shown]
+            past = max(((row[0], row[1]) for row in found if row[0] is not None), default=None)
+        return memento.headers(request, address, timemap, past)
 
     async def missing(self, request: Request, collection: Collection, principal: Principal, fid: int) -> NotFoundError:
         """Return the error that a feature is not there, saying where its recorded states are when it was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogc.openapi.build import PROBLEM, Described, Document, Part, path, query, schema
+from ogc.openapi.build import PROBLEM, Described, Document, Part, header, path, query, schema
 from ogc.parameters import DEFAULT_LIMIT, FILTER_LANGUAGES, MAX_LIMIT, MOST_NUMBER
 
 _TEXT: Document = {"type": "string"}
@@ -16,6 +16,21 @@ BBOX: Document = {
 """Four or six numbers, in parameters and in bodies."""
 LIMIT: Document = {"type": "integer", "minimum": 1, "maximum": MOST_NUMBER}
 """Any size of a page: one above the largest counts as the largest."""
+ACCEPT_DATETIME = "Accept-Datetime"
+HTTP_DATE: Document = {
+    "type": "string",
+    "pattern": r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-3][0-9] (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{4}"
+    r" [0-2][0-9]:[0-5][0-9]:[0-5][0-9] GMT$",
+}
+"""A time as HTTP writes it (RFC 9110, 5.6.7)."""
+CRS_HEADER: dict[str, Document] = {"Content-Crs": _TEXT}
+STATE_HEADERS: dict[str, Document] = {
+    "Memento-Datetime": HTTP_DATE,
+    "Content-Location": {"type": "string", "format": "uri"},
+    "Link": _TEXT,
+    "Vary": _TEXT,
+}
+"""Of what is asked for by as-of or Accept-Datetime: of when it is, where that state stays, and where the original and its states are."""
 PROBLEM_RESPONSE: Document = {
     "description": "RFC 9457 problem document",
     "content": {PROBLEM: {"schema": schema("problem")}},
@@ -60,6 +75,11 @@ def _parameters(described: Described) -> dict[str, Document]:
             text("hits：只返回准确的 numberMatched", "hits: only the exact numberMatched, no features"),
         ),
         path("item", _TEXT, "OID"),
+        header(
+            ACCEPT_DATETIME,
+            HTTP_DATE,
+            text("记录状态的时间（RFC 7089），无 as-of 时有效", "Time of the recorded state (RFC 7089) where no as-of names one"),
+        ),
     ]
     return {str(parameter["name"]): parameter for parameter in found}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ogc.json_fg.profile import FORM as JSON_FG
 from ogc.json_fg.profile import PARAMETER, PROFILES
 from ogc.openapi.build import Described, Document, Part, answer, named, query, read
+from ogc.openapi.components import ACCEPT_DATETIME, STATE_HEADERS
 from twin.query.collection import Collection
 
 _TEXT: Document = {"type": "string"}
@@ -20,14 +21,14 @@ def exports_paths(described: Described) -> Part:
     for slug, collection in described.collections.items():
         offered = described.can.formats.offered(collection)
         of = file_contents(described, collection)
-        headers: dict[str, Document] = {"Content-Crs": _TEXT, "ETag": _TEXT, "Content-Disposition": _TEXT}
+        headers: dict[str, Document] = {"Content-Crs": _TEXT, "ETag": _TEXT, "Content-Disposition": _TEXT} | STATE_HEADERS
         paths[f"/collections/{slug}/download"] = read(
             f"{slug}.download",
             collection.dataset.title.in_language(described.language),
             tag=slug,
             parameters=[
                 query("f", {"type": "string", "enum": [f.name for f in offered]}, required=True),
-                *named("lang", "as-of"),
+                *named("lang", "as-of", ACCEPT_DATETIME),
                 query("crs", {"type": "string", "format": "uri", "enum": [crs.uri for crs in collection.crs]}),
                 *option_parameters(described, collection),
             ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ogc.openapi.build import GEOJSON, HTML, JSON, SCHEMA, Described, Document, Part, content, named, query, read, schema
+from ogc.openapi.components import ACCEPT_DATETIME, CRS_HEADER, STATE_HEADERS
 from ogc.openapi.exports import file_contents, form_parameter, option_parameters, profile_parameter
 from ogc.parameters import ITEM, ITEMS
 from twin.crs import OutputCrs
@@ -57,14 +58,14 @@ def _collection_paths(described: Described, collection: Collection) -> dict[str,
             tag=slug,
             parameters=[
                 *form_parameter(described, collection),
-                *named(*_ITEMS_NAMES),
+                *named(*_ITEMS_NAMES, ACCEPT_DATETIME),
                 *option_parameters(described, collection),
                 *profile_parameter(described),
                 *crs_parameters(collection.crs, *CRS_NAMES),
                 *_queryable_parameters(collection, language),
             ],
             of=content(GEOJSON, HTML, value=schema("featureCollection")) | file_contents(described, collection),
-            headers={"Content-Crs": {"type": "string"}, "Link": {"type": "string"}},
+            headers=CRS_HEADER | STATE_HEADERS,
         ),
         f"{own}/items/{{item}}": read(
             f"{slug}.item",
@@ -73,12 +74,12 @@ def _collection_paths(described: Described, collection: Collection) -> dict[str,
             parameters=[
                 *named("item"),
                 *_ITEM_FORM,
-                *named(*_ITEM_NAMES),
+                *named(*_ITEM_NAMES, ACCEPT_DATETIME),
                 *profile_parameter(described),
                 *crs_parameters(collection.crs, "crs"),
             ],
             of=content(GEOJSON, HTML, value=schema("feature")),
-            headers={"Content-Crs": {"type": "string"}},
+            headers=CRS_HEADER | STATE_HEADERS,
         ),
     }
 

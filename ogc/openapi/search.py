@@ -19,7 +19,7 @@ from ogc.openapi.build import (
     read,
     schema,
 )  # fmt: skip
-from ogc.openapi.components import BBOX, LIMIT
+from ogc.openapi.components import ACCEPT_DATETIME, BBOX, CRS_HEADER, LIMIT, STATE_HEADERS
 
 _TEXTS: Document = {"type": "array", "items": {"type": "string"}}
 _SOME: Document = _TEXTS | {"minItems": 1}
@@ -36,12 +36,13 @@ def search_paths(described: Described) -> Part:
         query("cursor", {"type": "string"}, text("取自 next 链接", "Taken from a next link")),
     ]
     title, features = text("跨集合搜索", "Search across collections"), content(GEOJSON, HTML, value=schema("featureCollection"))
-    item = read("search", title, parameters=[*named("f", "lang", *_SHARED), *own], of=features)
+    asked = [*named("f", "lang", *_SHARED, ACCEPT_DATETIME), *own]
+    item = read("search", title, parameters=asked, of=features, headers=CRS_HEADER | STATE_HEADERS)
     item["post"] = operation(
         "search.post",
         title,
-        {200: answer("OK", features, {"Content-Crs": {"type": "string"}})},
-        parameters=named("f", "lang"),
+        {200: answer("OK", features, CRS_HEADER)},
+        parameters=named("f", "lang", ACCEPT_DATETIME),
         request_body=body(content(JSON, value=_BODY)),
         problems=(400, 401, 404, 405, 406, 413, 414, 415, 429, 503),
     )

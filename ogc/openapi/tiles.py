@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ogc.openapi.build import HTML, JSON, Described, Document, Part, answer, content, named, path, query, read
+from ogc.openapi.components import ACCEPT_DATETIME, STATE_HEADERS
 from ogc.openapi.features import crs_parameters
 from ogc.tile_door import REDUCED
 from ogc.tilesets import MVT, PMTILES, TILEJSON
 from twin.query.collection import Collection
 from twin.tile_matrix_sets import MATRIX_SETS, WEB_MERCATOR_QUAD, TileMatrixSet
 
+_TEXT: Document = {"type": "string"}
 _NUMBER: Document = {"type": "integer", "minimum": 0}
 _IN = "{tileMatrix}/{tileRow}/{tileCol}"
 
@@ -41,14 +43,14 @@ def _of_collection(collection: Collection, language: str) -> dict[str, Document]
 
 def _archive(collection: Collection, described: Described) -> dict[str, Document]:
     slug, of = collection.slug, content(PMTILES)
-    headers: dict[str, Document] = {"ETag": {"type": "string"}, "Content-Disposition": {"type": "string"}}
+    headers: dict[str, Document] = {"ETag": _TEXT, "Content-Disposition": _TEXT} | STATE_HEADERS
     path_of = f"/collections/{slug}/tiles/{WEB_MERCATOR_QUAD.id}/export.pmtiles"
     return {
         path_of: read(
             f"{slug}.tileArchive",
             collection.dataset.title.in_language(described.language),
             tag=slug,
-            parameters=[query("f", {"type": "string", "enum": ["pmtiles"]}), *named("lang", "as-of")],
+            parameters=[query("f", {"type": "string", "enum": ["pmtiles"]}), *named("lang", "as-of", ACCEPT_DATETIME)],
             of=of,
             answers={206: answer("Partial content", of, headers)},
             headers=headers,
@@ -75,13 +77,13 @@ def _tilesets(address: str, name: str, title: str, tag: str | None, parameters: 
             title,
             tag=tag,
             parameters=[
-                *named(f"tileMatrix.{grid.id}", "tileRow", "tileCol", "lang"),
+                *named(f"tileMatrix.{grid.id}", "tileRow", "tileCol", "lang", ACCEPT_DATETIME),
                 query("f", {"type": "string", "enum": ["mvt", "pbf"]}),
                 *parameters,
             ],
             of=content(MVT),
-            headers={REDUCED: {"type": "string"}},
-            answers={204: answer("nothing lies in this tile")},
+            headers={REDUCED: _TEXT} | STATE_HEADERS,
+            answers={204: answer("nothing lies in this tile", headers=STATE_HEADERS)},
         )
     return made
 

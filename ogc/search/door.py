@@ -11,15 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ogc import answers, links, negotiation
+from ogc import answers, links, memento, negotiation
 from ogc.item_document import FEATURE_VERSION
 from ogc.paging import head
 from ogc.parameters import EVERYWHERE, single_values
 from ogc.search.request import SEARCH, SearchRequest, body_parameters, cursor_of, search_request
 from ogc.sender import Asked, Sender
+from ogc.time_gate import TimeGate
 from twin.errors import UnavailableError, UnsupportedMediaError
 from twin.featuretypes.json_schema import shared_queryables
 from twin.model import Principal
+from twin.query.collection import Collection
 from twin.query.items import fetch_page
 
 _LONGEST_S = 10.0
@@ -29,8 +31,9 @@ _LONGEST_S = 10.0
 class SearchDoor:
     """The routes ``/search`` and ``/queryables``."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, gate: TimeGate) -> None:
         self._sender = sender
+        self._gate = gate
 
     def routes(self) -> list[Route]:
         """Return the routes of the door."""
@@ -46,11 +49,14 @@ class SearchDoor:
         # What is published, granted, withdrawn or renamed in any dataset makes it another answer; a POST is not asked for again.
         tag = answers.etag(request, FEATURE_VERSION, asked.state.version, at, sorted(asked.principal.classes))
         if answers.unchanged(request, tag):
-            return answers.not_modified(tag)
+            return answers.not_modified(tag, memento.VARY)
         features, count, onward = await self._within_time(search, at, asked.principal)
         found = _links(request, given, onward, form, asked.language)
         document = head(count, count if onward is None and search.is_first else None, at, found)
         headers = {"Content-Crs": f"<{search.crs.uri}>", "Link": links.header(link for link in found if "body" not in link)}
+        if request.method != "POST":  # what is sent is no address that could be of another time
+            recorded = await self._gate.headers_at(request, f"{asked.base}/search", _searched(search), at)
+            headers |= recorded | {"Link": f"{headers['Link']}, {recorded['Link']}"}
         if form == "html":
             whole = document | {"features": orjson.loads(b"[" + features + b"]"), "given": given}
             content, media_type = await self._sender.pages.render(request, "search.html", whole, asked.language), answers.HTML
@@ -67,10 +73,8 @@ class SearchDoor:
 
     async def _commit(self, asked: Asked, search: SearchRequest) -> int:
         """Return the commit whose state a search is of."""
-        if search.as_of is None:
-            return max((c.revision.commit for c in asked.visible.values()), default=0)
-        moment = search.as_of
-        return await self._sender.keeper.in_thread(lambda: self._sender.context.catalogue.commit_as_of(moment))
+        at = await self._gate.asked_of_all(asked.request, search.as_of, _searched(search), asked.principal)
+        return max((c.revision.commit for c in asked.visible.values()), default=0) if at is None else at
 
     async def _within_time(self, search: SearchRequest, at: int, principal: Principal) -> tuple[bytes, int, str | None]:
         try:
@@ -95,6 +99,10 @@ class SearchDoor:
             if page.farthest is not None:
                 return b",".join(pieces), search.limit, cursor_of(at, slug, page.farthest.fid)
         return b",".join(pieces), search.limit - room, None
+
+
+def _searched(search: SearchRequest) -> list[Collection]:
+    return [query.collection for query in search.queries]
 
 
 async def given_parameters(request: Request, allowed: Iterable[str]) -> Mapping[str, str]:

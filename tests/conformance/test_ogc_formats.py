@@ -510,6 +510,23 @@ def test_more_exports_than_there_is_room_for_are_asked_to_come_back(catalogue: C
     assert int(response.headers["retry-after"]) > 0
 
 
+def test_the_file_of_a_dataset_is_negotiated_in_time_as_its_items_are(get: Get) -> None:
+    address, early = "/collections/buildings/download?f=csv", {"Accept-Datetime": "Sat, 01 Jan 2000 00:00:00 GMT"}
+    first, fixed, now = get(address, headers=early), get(f"{address}&as-of=1"), get(address)
+    assert first.content == fixed.content != now.content
+    items = get("/collections/buildings/items", headers=early).headers
+    assert first.headers["memento-datetime"] == fixed.headers["memento-datetime"] == items["memento-datetime"]
+    assert {answer.headers["vary"] for answer in (first, fixed, now)} == {items["vary"]}
+    assert first.headers["cache-control"] == "no-cache"  # another time may be asked for next
+    assert first.headers["content-location"].endswith(f"{address}&as-of=1")
+    assert f'{address}>; rel="original timegate"' in now.headers["link"]
+    assert '/collections/buildings/versions>; rel="timemap"' in now.headers["link"]
+    assert "memento-datetime" not in now.headers
+    assert get(address, headers={"Accept-Datetime": "yesterday"}).json()["code"] == "bad-accept-datetime"
+    # as-of says what it means where both are given: before the first commit there was no file
+    assert get(f"{address}&as-of=2000-01-01T00:00:00Z", headers=early).status_code == 404
+
+
 def test_a_dataset_is_downloaded_whole_once_made_and_unchanging(get: Get, tmp_path: Path) -> None:
     address = "/collections/pipes/download?f=parquet&as-of=2"
     with ThreadPoolExecutor(4) as pool:

@@ -204,7 +204,15 @@ def test_a_tile_of_several_collections_is_negotiated_in_time_as_each_is(get: Get
     early = {"Accept-Datetime": "Thu, 31 May 2007 20:35:00 GMT"}
     one = get(own.replace("/tiles", "/collections/buildings/tiles", 1), headers=early)
     assert _features(get(own, params={"collections": "buildings"}, headers=early)) == _features(one)
-    assert {f["id"] for f in _features(get(own, headers=early))} == set(range(1, 31))
+    whole = get(own, headers=early)
+    assert {f["id"] for f in _features(whole)} == set(range(1, 31))
+    # of the newest change that it shows, under an address that stays; of all collections together no list of states is kept
+    assert whole.headers["memento-datetime"] == get(own, params={"as-of": "1"}).headers["memento-datetime"]
+    assert whole.headers["content-location"].endswith(f"{own}?as-of=1")
+    assert whole.headers["link"].endswith(f'{own}>; rel="original timegate"')
+    held = get(own, headers=early | {"If-None-Match": whole.headers["etag"]})
+    assert (held.status_code, held.headers["memento-datetime"]) == (304, whole.headers["memento-datetime"])
+    assert not {"memento-datetime", "link"} & get(own).headers.keys()
     # before the first commit nothing was, whatever time is accepted
     assert get(own, params={"as-of": "0"}).status_code == 204
     assert get(own, params={"as-of": "0"}, headers={"Accept-Datetime": "Thu, 31 May 2095 20:35:00 GMT"}).status_code == 204
@@ -282,6 +290,9 @@ def test_an_archive_holds_the_tiles_the_door_serves(get: Get, catalogue: Catalog
     assert get(own, headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
     first = get("/collections/buildings/tiles/WebMercatorQuad/export.pmtiles", params={"as-of": "1"})
     assert first.headers["cache-control"] == "public, max-age=86400"
+    early = get(own.replace("pipes", "buildings"), headers={"Accept-Datetime": "Thu, 31 May 2007 20:35:00 GMT"})
+    assert (early.content, early.headers["cache-control"]) == (first.content, "no-cache")
+    assert early.headers["content-location"] == str(first.request.url)
     deepest = [content for address, content in pmtiles.reader.all_tiles(pmtiles.reader.MemorySource(first.content)) if address[0] == 14]
     drawn = [mapbox_vector_tile.decode(KeptTile(1, content, is_packed=True, reduced=None).unpacked()) for content in deepest]
     assert {f["id"] for tile in drawn for f in tile["buildings"]["features"]} == set(range(1, 31))
