@@ -22,15 +22,23 @@ PLACES = frozenset({"bbox", "tilerow", "tilecol"})
 TILE = ("tilematrix", "tilerow", "tilecol")
 LEVEL = 16
 """Of the tiles that show houses and images."""
+VALUES = {"If-Match": "any", "as-of": "states", "Accept-Datetime": "times"}
+"""Parameters of any operation, and the dictionaries they are of."""
 ACTIONS = {"collection": "houses", "id": "/collections/houses/items/{item}", "ifMatch": "any"}
 """Members of the actions of a transaction, and the dictionaries they are of."""
 
 
-def settings(door: httpx.Client) -> str:
-    """Return the configuration of schemathesis (TOML) for the door below the client's address."""
-    definition = door.get("openapi").json()
+STATES = ("0", "1", "3", "2007-05-31T20:35:00Z", "2095-05-31T20:35:00Z")
+TIMES = ("Thu, 31 May 2007 20:35:00 GMT", "Tue, 31 May 2095 20:35:00 GMT")
+"""Recorded states as ``as-of`` and Accept-Datetime name them: before the first, amid them, after the last."""
+
+
+def settings(door: httpx.Client, definition: JsonObject) -> str:
+    """Return the configuration of schemathesis (TOML) for the door below the client's address that is defined so."""
     shared = definition["components"]["parameters"]
-    dictionaries, operations = [_dictionary("any", ["*"]), _dictionary("houses", ["houses"]), *_tiles()], []
+    dictionaries = [_dictionary("any", ["*"]), _dictionary("houses", ["houses"]), *_tiles()]
+    dictionaries += [_dictionary("states", STATES), _dictionary("times", TIMES)]
+    operations = []
     for path, item in definition["paths"].items():
         found = _ids(door, path, item)
         if found:
@@ -80,7 +88,7 @@ def _operation(described: JsonObject, parameters: list[JsonObject], path: str, *
     grid = next((name for name in MATRIX_SETS if f"/{name}/" in path), WEB_MERCATOR_QUAD.id)
     bound = {f"path.{p['name']}": f"{grid} {p['name'].lower()}" for p in parameters if p["in"] == "path" and p["name"].lower() in TILE}
     bound |= {f"path.{name}": path for name in ("item", "job") if is_known and name in names}
-    bound |= {"header.If-Match": "any"} if "If-Match" in names else {}
+    bound |= {f"{p['in']}.{p['name']}": VALUES[p["name"]] for p in parameters if p["name"] in VALUES}
     if described["operationId"] == "transactions.post":
         bound |= {f"body.actions[*].{name}": of for name, of in ACTIONS.items()}
     values = ", ".join(f"{json.dumps(key)} = {{dictionary = {json.dumps(of)}, probability = {KNOWN}}}" for key, of in bound.items())

@@ -321,6 +321,26 @@ def test_search_finds_the_same_by_get_and_by_post(get: Get, base: str, asked: di
     assert posted.json()["features"] == found.json()["features"]
 
 
+def test_a_search_is_negotiated_in_time_as_items_are(get: Get, base: str) -> None:
+    address, early = "/search?collections=buildings&limit=10", {"Accept-Datetime": "Sat, 01 Jan 2000 00:00:00 GMT"}
+    first, fixed, now = get(address, headers=early), get(f"{address}&as-of=1"), get(address)
+    then = get(ITEMS, params={"limit": "10"}, headers=early)
+    assert _fids(first.json()) == _fids(fixed.json()) == _fids(then.json()) != _fids(now.json())
+    assert first.headers["memento-datetime"] == fixed.headers["memento-datetime"] == then.headers["memento-datetime"]
+    assert first.headers["content-location"].endswith(f"{address}&as-of=1")
+    assert first.headers["vary"] == now.headers["vary"] == then.headers["vary"]
+    assert "memento-datetime" not in now.headers
+    assert f'{address}>; rel="original timegate"' in now.headers["link"].replace("%2C", ",")
+    # the next page is of the same state, whatever time goes with it
+    onward = next(entry["href"] for entry in first.json()["links"] if entry["rel"] == "next")
+    late = {"Accept-Datetime": "Tue, 31 May 2095 20:35:00 GMT"}
+    assert _fids(get(onward, headers=late).json()) == _fids(get(ITEMS, params={"as-of": "1", "limit": "20"}).json())[10:]
+    held = get(address, headers=early | {"If-None-Match": first.headers["etag"]})
+    assert (held.status_code, "Accept-Datetime" in held.headers["vary"]) == (304, True)
+    posted = httpx.post(f"{base}/search", json={"collections": ["buildings"], "limit": 10}, headers=early)
+    assert posted.json()["features"] == first.json()["features"]
+
+
 def test_posted_searches_go_on_by_the_body_of_their_next_link(base: str) -> None:
     body: dict[str, Any] = {"collections": ["buildings"], "limit": 12, "filter": {"op": "<", "args": [{"property": "floors_above"}, 28]}}
     seen = []
@@ -418,6 +438,18 @@ def test_parameters_are_declared_as_the_parts_of_the_standard_declare_them(get: 
     assert get(ITEMS, params={"limit": most + 1}).json()["code"] == "bad-limit"
 
 
+def test_the_definition_names_the_time_that_is_negotiated_wherever_one_is(get: Get) -> None:
+    """Whatever has as-of takes Accept-Datetime, and says of when an answer is."""
+    of_time, as_of = ({"$ref": f"#/components/parameters/{name}"} for name in ("Accept-Datetime", "as-of"))
+    read = {path: item["get"] for path, item in get("/openapi").json()["paths"].items() if "get" in item}
+    recorded = {path: described for path, described in read.items() if as_of in described["parameters"]}
+    assert {path.split("/")[-1] for path in recorded} == {"items", "{item}", "{tileCol}", "search", "download", "export.pmtiles"}
+    for path, described in recorded.items():
+        assert of_time in described["parameters"], path
+        assert {"Memento-Datetime", "Vary"} <= described["responses"]["200"]["headers"].keys(), path
+    assert recorded.keys() == {path for path, described in read.items() if of_time in described["parameters"]}
+
+
 def test_schemas_say_units_codes_roles_and_references(get: Get) -> None:
     dialect = jsonschema.Draft202012Validator
     for path in (*(f"/collections/{slug}/{kind}" for slug in ("buildings", "pipes", "many", "findings") for kind in ("schema",
@@ -439,6 +471,23 @@ def test_schemas_say_units_codes_roles_and_references(get: Get) -> None:
     assert "id" in sortable
     assert not {"geometry", "admin_codes"} & set(sortable)
     assert "admin_codes" in get("/queryables").json()["properties"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "zh", "en"),
+    [
+        ("floors_above = 'x'", "数值与文本不能比较", "number is compared with text"),
+        ("valid_to > 5", "日期与数值不能比较", "date is compared with number"),
+        ("abs('x') > 1", "abs 的参数应为数值", "abs takes a number"),
+        ("valid_to > DATE('2001-02-30')", "'2001-02-30' 不是日期", "'2001-02-30' is no date"),
+        ("valid_to > TIMESTAMP('yesterday')", "'yesterday' 不是时间", "'yesterday' is no timestamp"),
+    ],
+)
+def test_errors_of_filters_name_types_in_the_callers_language(get: Get, condition: str, zh: str, en: str) -> None:
+    for language, words in (("zh", zh), ("en", en)):
+        problem = get(ITEMS, params={"filter": condition, "lang": language}).json()
+        assert problem["code"] == "bad-filter"
+        assert words in problem["detail"]
 
 
 def test_errors_speak_the_callers_language_and_say_what_is_allowed(base: str) -> None:

@@ -79,7 +79,7 @@ def literal(text: str, kind: ast.ValueType) -> ast.Value:
     except (ValueError, KeyError):
         value = None
     if value is None or "\x00" in text:
-        raise bad_filter(f"{text[:40]!r} is no {kind}", f"{text[:40]!r} 不是 {kind} 值")
+        raise bad_filter(f"{text[:40]!r} is no {kind}", f"{text[:40]!r} 不是{_TITLES_ZH[kind]}")
     return ast.Value(value, kind)
 
 
@@ -94,6 +94,10 @@ def _number_of(text: str) -> float | None:
     return int(text) if whole else number
 
 
+_TITLES_ZH: Mapping[str, str] = MappingProxyType(
+    {"text": "文本", "number": "数值", "boolean": "布尔值", "date": "日期", "timestamp": "时间", "geometry": "几何图形"}
+)
+"""Types of values and arguments, for Chinese messages."""
 _READERS: Mapping[ast.ValueType, Callable[[str], str | float | bool | dt.date | dt.datetime | None]] = {
     "text": _text_of,
     "number": _number_of,
@@ -280,7 +284,7 @@ class _Builder:
         for kind, tree in zip(function.arguments, _exactly(name, arguments, len(function.arguments)), strict=True):
             argument = self._geometry(tree) if kind == "geometry" else self._scalar(tree, depth)
             if not isinstance(argument, ast.Geometry) and argument.type != kind:
-                raise bad_filter(f"{name} takes a {kind}", f"{name} 的参数类型应为 {kind}")
+                raise bad_filter(f"{name} takes a {kind}", f"{name} 的参数应为{_TITLES_ZH[kind]}")
             made.append(argument)
         return ast.Call(name, tuple(made), function.returns)
 
@@ -392,4 +396,4 @@ def _require_pattern(scalar: ast.Scalar) -> None:
 def _same_types(left: ast.Scalar, right: ast.Scalar) -> None:
     times = {"date", "timestamp"}
     if left.type != right.type and not {left.type, right.type} <= times:
-        raise bad_filter(f"{left.type} is compared with {right.type}", f"{left.type} 与 {right.type} 不能比较")
+        raise bad_filter(f"{left.type} is compared with {right.type}", f"{_TITLES_ZH[left.type]}与{_TITLES_ZH[right.type]}不能比较")
