@@ -18,18 +18,15 @@ from multiprocessing.connection import Connection
 from tiles.warm import warm
 from tiles.workers import Task, WorkerError
 
-_IDLE_S = 600.0
-"""How long it waits for the next build: what it holds in memory is of no use to others."""
-
 
 def main(descriptor: int) -> None:
-    """Fork a worker for each connection that comes through the socket ``descriptor``, until nobody holds its other end or asks."""
+    """Fork a worker for each connection that comes through the socket ``descriptor``, until nobody holds its other end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the whole terminal's processes, the one that gives the work decides
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for workers: who gave them work notices
     warm()
     gc.freeze()
     with socket.socket(fileno=descriptor) as control:
-        while descriptors := _asked(control):
+        while descriptors := socket.recv_fds(control, 1, 1)[1]:
             if os.fork() == 0:
                 control.close()
                 try:
@@ -39,18 +36,10 @@ def main(descriptor: int) -> None:
             os.close(descriptors[0])
 
 
-def _asked(control: socket.socket) -> list[int]:
-    """Return the connection of the next worker, nothing where none is wanted any more."""
-    control.settimeout(_IDLE_S)
-    try:
-        return socket.recv_fds(control, 1, 1)[1]
-    except TimeoutError:
-        return []
-
-
 def _serve(way: Connection) -> None:
-    """Do what comes, the first of it to make ready, until nobody is left to ask."""
+    """Say that it is there, then do what comes, the first of it to make ready, until nobody is left to ask."""
     with suppress(EOFError, ConnectionError):
+        way.send_bytes(b"")
         ready = way.recv()
         if ready is not None:
             ready()

@@ -25,7 +25,7 @@ from tiles.mesh.batch import LeftOut
 from tiles.node_store import Objects
 from tiles.selection import sliced
 from tiles.tiling import Budget
-from tiles.worker_processes import ProcessWorkers, WorkerTemplate
+from tiles.worker_processes import ProcessWorkers
 from tiles.workers import ThreadWorkers, WorkerError, Workers
 from twin.errors import NotFoundError
 from twin.representation import encode
@@ -128,14 +128,6 @@ class Deadly:
 
 
 @dataclass(frozen=True)
-class Named:
-    """A task that says whose child its process is, and which that is."""
-
-    def run(self) -> tuple[int, int]:
-        return os.getppid(), os.getpid()
-
-
-@dataclass(frozen=True)
 class Unlucky:
     """A task that fails."""
 
@@ -155,21 +147,6 @@ def test_processes_make_the_same_bytes_and_a_killed_one_loses_nothing(monkeypatc
             workers.submit(Deadly()).result()
     assert (store.folder / "killed").exists()
     assert {key: store.get(key) for key in store.keys("tiles")} == dict(whole)
-
-
-def test_a_template_is_kept_between_builds_and_replaced_when_it_has_ended() -> None:
-    with WorkerTemplate() as template:
-        with ProcessWorkers(1, template=template) as workers:
-            first, drawer = workers.submit(Named()).result()
-        with ProcessWorkers(1, template=template) as workers:
-            again, another = workers.submit(Named()).result()
-        assert again == first
-        assert another != drawer
-        os.kill(first, signal.SIGKILL)
-        with ProcessWorkers(1, template=template) as workers:
-            assert workers.submit(Named()).result()[0] != first
-    with pytest.raises(ProcessLookupError):
-        os.kill(drawer, 0)
 
 
 def test_a_build_anew_replaces_objects_whatever_they_hold() -> None:
