@@ -17,7 +17,8 @@ from twin.errors import NotFoundError
 from twin.model import Principal
 from twin.query.collection import Collection
 from twin.query.execute import fetch_row
-from twin.query.versions import first_commit_statement, standing_at_statement, time_statement
+from twin.query.feature_query import Statement
+from twin.query.versions import first_revision_statement, first_state_statement, standing_at_statement, time_statement
 
 
 class TimeGate:
@@ -38,25 +39,27 @@ class TimeGate:
     ) -> int | None:
         """Return the commit that as-of means, without it Accept-Datetime for a collection or a feature of it; None for the current state.
 
-        A time of Accept-Datetime before the first state means that one (RFC 7089, 4.5.2).
+        A time of Accept-Datetime before the first state means that one (RFC 7089, 4.5.2); one that is none is refused beside as-of, too.
         """
-        if as_of is not None:
-            return await self.commit(as_of)
         time = memento.accepted_time(request)
-        if time is None:
-            return None
-        at = await self.commit(time) or 0
-        (first,) = await fetch_row(self._context.pool, first_commit_statement(collection, principal, fid))
-        return at if first is None else max(at, first)
+        if as_of is not None or time is None:
+            return await self.commit(as_of)
+        first = first_revision_statement([collection], principal) if fid is None else first_state_statement(collection, principal, fid)
+        return await self._at_or_first(time, first)
 
     async def asked_of_all(
         self, request: Request, as_of: Moment | None, collections: Sequence[Collection], principal: Principal
     ) -> int | None:
         """Return the commit that is meant of several collections at once: :meth:`asked`, their first state being that of the oldest."""
-        if as_of is not None or memento.accepted_time(request) is None or not collections:
+        time = memento.accepted_time(request)
+        if as_of is not None or time is None or not collections:
             return await self.commit(as_of)
-        found = [await self.asked(request, None, collection, principal) for collection in collections]
-        return min((at for at in found if at is not None), default=None)
+        return await self._at_or_first(time, first_revision_statement(collections, principal))
+
+    async def _at_or_first(self, time: dt.datetime, first: Statement) -> int:
+        at = await self.commit(time) or 0
+        (commit,) = await fetch_row(self._context.pool, first)
+        return at if commit is None else max(at, commit)
 
     async def headers(self, request: Request, collection: Collection, commit: int, state: tuple[int, int] | None = None) -> dict[str, str]:
         """Return the headers that say of which recorded state an answer is; ``state`` is (fid, commit that wrote it) of a feature."""
@@ -76,13 +79,13 @@ class TimeGate:
         past: tuple[int, dt.datetime] | None = None
         if await self._names_fixed_state(request):
             principal = self._context.principal_of(request)
-            found = [await fetch_row(self._context.pool, standing_at_statement(each, principal, commit)) for each in shown]
-            past = max(((row[0], row[1]) for row in found if row[0] is not None), default=None)
+            since, time = await fetch_row(self._context.pool, standing_at_statement(shown, principal, commit))
+            past = None if since is None else (since, time)
         return memento.headers(request, address, timemap, past)
 
     async def missing(self, request: Request, collection: Collection, principal: Principal, fid: int) -> NotFoundError:
         """Return the error that a feature is not there, saying where its recorded states are when it was."""
-        (first,) = await fetch_row(self._context.pool, first_commit_statement(collection, principal, fid))
+        (first,) = await fetch_row(self._context.pool, first_state_statement(collection, principal, fid))
         if first is None:
             return NotFoundError("there is no such feature", zh="没有该要素")
         versions = f"{links.base_url(request)}/collections/{collection.slug}/items/{collection.oid_prefix}{fid}/versions"

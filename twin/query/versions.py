@@ -96,23 +96,33 @@ def recorded_revisions(rows: Sequence[tuple[Any, ...]]) -> tuple[RecordedRevisio
     return tuple(RecordedRevision(Act(*row[:5]), *row[5:]) for row in rows)
 
 
-def first_commit_statement(collection: Collection, principal: Principal, fid: int | None) -> Statement:
-    """Return the statement of (commit) that first recorded a feature, or the dataset without one; None where none did."""
+def first_state_statement(collection: Collection, principal: Principal, fid: int) -> Statement:
+    """Return the statement of (commit) that first recorded a feature; None where none did."""
     require_visible(collection, principal)
     name, dataset = collection.feature_type.name, collection.dataset.id
-    if fid is None:
-        return Statement(_QUERIES["first_of_dataset"].format(dataset=sql.Literal(dataset)))
     parameters = Parameters()
     places = {"current": current_table(name, dataset), "history": history_table(name, dataset), "dataset": sql.Literal(dataset)}
     return Statement(_QUERIES["first_of_feature"].format(**places, fid=parameters.add(fid)), parameters.values)
 
 
-def standing_at_statement(collection: Collection, principal: Principal, at: int) -> Statement:
-    """Return the statement of (commit, time) of the revision that a dataset stood at at commit ``at``; None twice before its first."""
-    require_visible(collection, principal)
+def first_revision_statement(collections: Sequence[Collection], principal: Principal) -> Statement:
+    """Return the statement of (commit) of the first revision of any of some datasets; None where there is none."""
     parameters = Parameters()
-    text = _QUERIES["standing_at"].format(dataset=sql.Literal(collection.dataset.id), at=parameters.add(at))
+    text = _QUERIES["first_of_datasets"].format(datasets=_datasets(collections, principal, parameters))
     return Statement(text, parameters.values)
+
+
+def standing_at_statement(collections: Sequence[Collection], principal: Principal, at: int) -> Statement:
+    """Return the statement of (commit, time) of the newest revision of some datasets at commit ``at``; None twice before their first."""
+    parameters = Parameters()
+    text = _QUERIES["standing_at"].format(datasets=_datasets(collections, principal, parameters), at=parameters.add(at))
+    return Statement(text, parameters.values)
+
+
+def _datasets(collections: Sequence[Collection], principal: Principal, parameters: Parameters) -> sql.Composable:
+    for collection in collections:
+        require_visible(collection, principal)
+    return sql.SQL("{}::bigint[]").format(parameters.add([collection.dataset.id for collection in collections]))
 
 
 def time_statement(commit: int) -> Statement:

@@ -26,13 +26,13 @@ WHERE r.dataset = {dataset} AND r.commit < {before} ORDER BY r.commit DESC LIMIT
 SELECT least((SELECT min(commit_from) FROM {current} WHERE dataset = {dataset} AND fid = {fid}),
              (SELECT min(commit_from) FROM {history} WHERE dataset = {dataset} AND fid = {fid}))
 
--- name: first_of_dataset
-SELECT min(commit) FROM catalog.revision WHERE dataset = {dataset}
+-- name: first_of_datasets
+SELECT min(commit) FROM catalog.revision WHERE dataset = ANY ({datasets})
 
 -- name: standing_at
--- The revision that held at a commit, and since when.
-SELECT max(r.commit), max(c.time) FROM catalog.revision AS r JOIN catalog.commit AS c ON c.number = r.commit
-WHERE r.dataset = {dataset} AND r.commit = (SELECT max(commit) FROM catalog.revision WHERE dataset = {dataset} AND commit <= {at})
+-- The newest of the revisions that held at a commit, and since when.
+SELECT max(number), max(time) FROM catalog.commit
+WHERE number = (SELECT max(commit) FROM catalog.revision WHERE dataset = ANY ({datasets}) AND commit <= {at})
 
 -- name: time_of
 SELECT max(time) FROM catalog.commit WHERE number = {at}
