@@ -69,10 +69,13 @@ class NodeStore:
         This rests on names being hashes of what they stand for.
         """
         with self._reading:
-            node = self._read.get(name)
+            node = self._read.pop(name, None)
+            if node is not None:
+                self._read[name] = node  # behind all others: who was asked for longest ago is forgotten first
         if node is None:
             node = from_bytes(name, self._objects.get(f"{self.prefix}/n/{name}"))
             with self._reading:
+                self._read.pop(name, None)
                 if len(self._read) >= _NODES:
                     del self._read[next(iter(self._read))]
                 self._read[name] = node

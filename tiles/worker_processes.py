@@ -178,7 +178,14 @@ class WorkerTemplate:
         with theirs:
             command = [sys.executable, "-c", _BOOT, str(theirs.fileno()), *sys.path]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-        running = self._running = _Running(process, ours, os.pidfd_open(process.pid))
+        try:
+            end = os.pidfd_open(process.pid)
+        except OSError:  # nobody would notice that it has ended
+            ours.close()
+            process.kill()
+            process.wait()
+            raise
+        running = self._running = _Running(process, ours, end)
         threading.Thread(target=self._watch, args=(running,), name="tiles-template", daemon=True).start()
         return running
 

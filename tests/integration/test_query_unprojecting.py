@@ -209,6 +209,11 @@ def test_a_database_that_could_not_answer_is_asked_again(
     _run(pool, "UPDATE postgis.spatial_ref_sys SET srid = 994549 WHERE srid = 994000")
     assert unprojecting_of(pool, 4549, "egm96") is first
     monkeypatch.setattr(unprojecting_proof, "AGAIN_S", 0.0)
+    _run(pool, "UPDATE postgis.spatial_ref_sys SET srid = 994000 WHERE srid = 994549")
+    caplog.clear()
+    assert unprojecting_of(pool, 4549, "egm96") is first  # asked again: the same answer is the same object, and said once
+    assert caplog.text == ""
+    _run(pool, "UPDATE postgis.spatial_ref_sys SET srid = 994549 WHERE srid = 994000")
     again = unprojecting_of(pool, 4549, "egm96")
     assert again is not None
     assert again.targets == DEGREES_EACH

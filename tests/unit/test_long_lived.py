@@ -60,7 +60,10 @@ try:
         raise LookupError
 except LookupError:
     pass
-assert gc.get_freeze_count() > none, "a job that fails has ended, too"
+assert gc.get_freeze_count() == none, "what its error holds would be kept"
+with kept.job():
+    pass
+assert gc.get_freeze_count() > none, "the next has ended"
 """
 
 

@@ -104,6 +104,21 @@ def test_of_the_nodes_read_last_none_is_read_again(
     assert counting.read == [f"tiles/b/open/n/{name}" for name in names]
 
 
+def test_a_node_that_is_asked_for_again_and_again_is_kept(
+    objects: MemoryStore, tree: tuple[NodeStore, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The root of an edit went first, since it had been read first."""
+    monkeypatch.setattr(node_store, "_NODES", 4)
+    with NodesAhead(tree[0].node, tree[1]) as ahead:
+        root, *others = list(walked(ahead, tree[1]))[:6]
+    counting = CountingStore(objects)
+    store = NodeStore(counting, "b", "open")
+    for name in others:
+        assert store.node(root).name == root
+        assert store.node(name).name == name
+    assert counting.read.count(f"tiles/b/open/n/{root}") == 1
+
+
 class CountingStore(MemoryStore):
     """A store that lists what was read."""
 

@@ -120,6 +120,24 @@ def test_a_look_for_interrupts_is_no_reason_to_wait(pair: tuple[socket.socket, s
     assert end.value.value == b"abcd"
 
 
+def test_who_was_interrupted_goes_on_by_plain_turns(pair: tuple[socket.socket, socket.socket]) -> None:
+    # psycopg cancels a query whose task was cancelled, and drives the same generator to its end by `next`.
+    driven = patiently(_reader_of_any_turn(pair[1]), pair[1].fileno())
+    assert next(driven) == WAIT_R
+    assert next(driven) == WAIT_R
+    pair[0].send(b"abcd")
+    with pytest.raises(StopIteration) as end:
+        driven.send(READY_R)
+    assert end.value.value == b"abcd"
+
+
+def _reader_of_any_turn(source: socket.socket) -> Generator[object, object, bytes]:
+    """Wait until something is there, however often the wait is broken off."""
+    while (yield WAIT_R) != READY_R:
+        pass
+    return source.recv(4)
+
+
 def test_who_also_writes_is_left_to_the_caller() -> None:
     def writer() -> Generator[object, object, str]:
         assert (yield WAIT_RW) == READY_R

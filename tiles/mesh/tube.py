@@ -32,8 +32,8 @@ WIDEST_M = 20.0
 """No pipe or culvert section is larger: a greater size is an error of unit."""
 _LOWEST_M, _HIGHEST_M = LOWEST_M - 5 * WIDEST_M, HIGHEST_M + 5 * WIDEST_M
 """Heights of a line beyond which its pipe is beyond LOWEST_M or HIGHEST_M, whatever part of it the line is."""
-LONGEST_DIVIDED_M = 10_000_000.0
-"""Length of the long segments of a feature, from the equator to a pole: no CRS in metres is of use so far, and a number is wrong."""
+LONGEST_DIVIDED_M = 1_000_000.0
+"""Length of the long segments of a feature: no line of a city is so long, and a number is wrong. Divided it takes 8 MB."""
 
 
 def tube(geometries: Geometries, pipes: Pipes, outline: Outlines | None = None) -> MeshBatch:

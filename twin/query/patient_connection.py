@@ -42,8 +42,8 @@ def patiently[Result](gen: Generator[Any, Any, Result], descriptor: int) -> Gene
         while True:
             ready = yield wanted
             begun, wanted = time.monotonic(), gen.send(ready)
-            # Without anything read the caller has only been looking whether it was interrupted, and goes on waiting.
-            while ready & READY_R and wanted == WAIT_R and (rest_s := begun + left_s - time.monotonic()) > 0:
+            # Without anything read the caller has only looked whether it was interrupted, or was (psycopg then sends None), and waits on.
+            while ready and ready & READY_R and wanted == WAIT_R and (rest_s := begun + left_s - time.monotonic()) > 0:
                 if not _is_readable(descriptor, min(SOON_S, rest_s)):
                     left_s = 0.0
                     break

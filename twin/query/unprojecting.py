@@ -52,6 +52,11 @@ class Unprojecting:
     targets: frozenset[tuple[int, str]]
     """(EPSG number, kind of height) of these CRSs."""
 
+    def is_as(self, other: Unprojecting) -> bool:
+        """Return whether the other has the same window, targets and numbers."""
+        are_ways_same = _is_same(self.to_degrees, other.to_degrees) and _is_same(self.to_heights, other.to_heights)
+        return are_ways_same and (self.window_m, self.targets) == (other.window_m, other.targets)
+
     def way(self, crs: OutputCrs) -> Way | None:
         """Return the way into a CRS; None where the database has to go it."""
         if (crs.srid, crs.height) not in self.targets:
@@ -65,6 +70,11 @@ class Unprojecting:
         return sql.SQL("CASE WHEN geom @ ST_MakeEnvelope({}, {}) THEN {} ELSE {} END").format(
             window, sql.Literal(table.srid), stored, geometry_in(crs, table)
         )
+
+
+def _is_same(one: Way, other: Way) -> bool:
+    arrays = ((one.grid, other.grid), (one.heights, other.heights), (one.nodes, other.nodes))
+    return (one.srid, one.is_flipped) == (other.srid, other.is_flipped) and all(np.array_equal(*pair) for pair in arrays)
 
 
 @inlined_kernel

@@ -51,6 +51,8 @@ class _Look:
 
     running: tuple[object, ...]
     way: Unprojecting | None
+    said: str
+    """Which CRSs may be had, and why others may not."""
     failed_at: float | None
     """By time.monotonic; None where every answer came."""
 
@@ -64,13 +66,13 @@ _LOOKS: WeakKeyDictionary[Pool, dict[tuple[int, str], _Look]] = WeakKeyDictionar
 def unprojecting_of(pool: Pool, srid: int, vertical: str) -> Unprojecting | None:
     """Return the way from a storage CRS to degrees that has the numbers of the database of ``pool``, as far as 20,000 positions tell.
 
-    None without one. It is the same object until the database has been started anew or has another PROJ, or could not answer a minute
-    ago: then it is asked again. A TwinError where it does not answer at all.
+    None without one. When the database has been started anew or has another PROJ, or could not answer a minute ago, it is asked again;
+    it is the same object as long as the answer is. A TwinError where it does not answer at all.
     """
     looks, running = _LOOKS.setdefault(pool, {}), _running(pool)
     look = looks.get((srid, vertical))
     if look is None or not look.holds(running):
-        look = looks[srid, vertical] = _looked(pool, srid, vertical, running)
+        look = looks[srid, vertical] = _looked(pool, srid, vertical, running, look)
     return look.way
 
 
@@ -79,8 +81,8 @@ def _running(pool: Pool) -> tuple[object, ...]:
         return connection.execute("SELECT pg_postmaster_start_time(), postgis_proj_version()").fetchone() or ()
 
 
-def _looked(pool: Pool, srid: int, vertical: str, running: tuple[object, ...]) -> _Look:
-    """Ask for every CRS of degrees, and log which may be had here, and why others may not."""
+def _looked(pool: Pool, srid: int, vertical: str, running: tuple[object, ...], last: _Look | None) -> _Look:
+    """Ask for every CRS of degrees, and log which may be had here, and why others may not, where the last look said something else."""
     proven: frozenset[tuple[int, str]] = frozenset()
     refusals: list[str] = ["it is no plain transverse Mercator grid"]
     found, has_failed = None, False
@@ -99,9 +101,12 @@ def _looked(pool: Pool, srid: int, vertical: str, running: tuple[object, ...]) -
             found = dataclasses.replace(candidate, targets=proven)
             break
     named = ", ".join(f"EPSG:{code} (height: {height})" for code, height in sorted(proven)) or "none"
-    level = logging.WARNING if has_failed else logging.INFO
-    _LOG.log(level, "positions of EPSG:%d are turned here into: %s; %s", srid, named, "; ".join(refusals) or "all agree")
-    return _Look(running, found, time.monotonic() if has_failed else None)
+    said = f"positions of EPSG:{srid} are turned here into: {named}; {'; '.join(refusals) or 'all agree'}"
+    if last is None or said != last.said:
+        _LOG.log(logging.WARNING if has_failed else logging.INFO, "%s", said)
+    if last is not None and last.way is not None and found is not None and found.is_as(last.way):
+        found = last.way
+    return _Look(running, found, said, time.monotonic() if has_failed else None)
 
 
 def _refusal(pool: Pool, candidate: Unprojecting, target: tuple[int, str], table: StoredPositions) -> str | None:

@@ -28,15 +28,21 @@ class KeptOnceIdle:
 
     @contextmanager
     def job(self) -> Iterator[None]:
-        """Put off until the end of this what is to be kept; a job that begins while that is being kept waits a tenth of a second."""
+        """Put off until the end of this what is to be kept; a job that begins while that is being kept waits a tenth of a second.
+
+        One that fails puts it off until the next ends: what its error holds is still there while that passes.
+        """
         with self._lock:
             self._jobs += 1
         try:
             yield
-        finally:
+        except BaseException:
             with self._lock:
                 self._jobs -= 1
-                self._keep_if_idle()
+            raise
+        with self._lock:
+            self._jobs -= 1
+            self._keep_if_idle()
 
     def keep(self) -> None:
         """Keep what is loaded as soon as no job runs: now, or at the end of the last one."""
