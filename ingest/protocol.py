@@ -195,6 +195,7 @@ class RasterHeader:
     resolution_m: float
     footprint: bytes
     """EWKB MultiPolygon of the outline in the storage CRS, densified."""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +258,7 @@ class PointCloudHeader:
     """Length of the file where it came out of an archive: its bytes follow as `FileChunk`s, to be kept."""
     placed_bytes: int = 0
     """Length of the placed points (twin/placed_points.py), which follow as `FileChunk`s."""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +282,7 @@ class ModelHeader:
     """EWKB MultiPolygon of the storage CRS: the outline of its bounds."""
     files: int
     total_bytes: int
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,7 @@ def _receive(
             document_header = representations.keep_header(copier.connection(), message)
         elif isinstance(message, CoverageHeader | ImageHeader | PointCloudHeader | ModelHeader):
             tally.headers.append({"file": path.name, "format": message.format, "crs": message.source_crs})
+            tally.note_read(message.findings)
             _copy(copier, tally, _coverage_row(place.store, message, messages, asked, tally))
             tally.read += 1
             place.progress(slug, tally.read, None)

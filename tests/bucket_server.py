@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+
+import boto3
 
 from tests.served_city import free_port
 
@@ -36,6 +39,25 @@ def bucket_server() -> Iterator[Mapping[str, str]]:
     finally:
         server.kill()
         server.wait()
+
+
+def credentials_allowed(server: Mapping[str, str], actions: Sequence[str]) -> Mapping[str, str]:
+    """Have the server ask for credentials from now on, and give the environment with some that allow only ``actions``."""
+    iam = boto3.client(
+        "iam",
+        endpoint_url=server["AWS_ENDPOINT_URL"],
+        region_name=server["AWS_REGION"],
+        aws_access_key_id=server["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=server["AWS_SECRET_ACCESS_KEY"],
+    )
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
+    iam.create_user(UserName="web")
+    iam.put_user_policy(UserName="web", PolicyName="web", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName="web")["AccessKey"]
+    plain = {"Content-Type": "text/plain"}  # else the body is taken for a form
+    request = urllib.request.Request(f"{server['AWS_ENDPOINT_URL']}/moto-api/reset-auth", data=b"0", headers=plain)
+    urllib.request.urlopen(request, timeout=10).close()
+    return {**server, "AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
 
 def _clean() -> dict[str, str]:

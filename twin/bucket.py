@@ -38,7 +38,7 @@ _TRIES = 2
 _YOUNG_NS = 3600 * 10**9
 _BULK = 1000
 _REACHED = "nothing-is-here"
-"""A folder that is listed to see whether there is an answer."""
+"""An object that is asked for to see whether there is an answer."""
 _NO_BUCKET = "<Code>NoSuchBucket</Code>"
 _LONGEST_BYTES = 1024
 """Of a key in S3: servers call a request for a longer one bad, not the object missing."""
@@ -61,6 +61,7 @@ class BucketStore:
             self._bucket = S3Store(address.bucket, prefix=address.prefix or None, client_options=_REQUESTS, retry_config=_RETRIES)
         self._copies = LocalCopies(address.copies, address.copies_bytes)
         self._known = lru_cache(_KNOWN)(self._must_look)
+        self._asker = lru_cache(1)(self._asked_by)
 
     def __reduce__(self) -> tuple[type[BucketStore], tuple[BucketAddress]]:
         return BucketStore, (self._address,)
@@ -176,13 +177,16 @@ class BucketStore:
 
     def reach(self, within_s: float) -> None:
         """Return once the bucket has answered; UnavailableError when it has not within that time, or is none. Asked but once."""
+        with _translated(), _bucket_missed():
+            # a GET, since credentials may read and not list, and the answer to a HEAD does not say that it is the bucket which is missing
+            obstore.get(self._asker(within_s), _REACHED)
+
+    def _asked_by(self, within_s: float) -> S3Store:
+        """Return what asks but once and no longer than that; it is kept, and so are credentials that it had to fetch."""
         limit = dt.timedelta(seconds=within_s)
         requests: ClientConfig = {"timeout": limit, "connect_timeout": limit, "allow_http": True}
         retries: RetryConfig = {"max_retries": 0, "retry_timeout": limit}
-        with _translated(), _bucket_missed():
-            bucket = S3Store(self._address.bucket, prefix=self._address.prefix or None, client_options=requests, retry_config=retries)
-            # a listing, since a bucket that is missing answers a question for one object as if the object were
-            next(iter(obstore.list(bucket, _REACHED, chunk_size=1)), None)
+        return S3Store(self._address.bucket, prefix=self._address.prefix or None, client_options=requests, retry_config=retries)
 
     def _must_look(self, key: str) -> tuple[Held, str | None]:
         """Return what is known of ``key`` and its entity tag; NotFoundError when it holds nothing."""
@@ -216,12 +220,12 @@ class BucketStore:
 
 @contextmanager
 def _bucket_missed() -> Iterator[None]:
-    """Tell a bucket that is missing from a store that does not answer, by the code that S3 gives it."""
+    """Pass over an object that is missing, and tell of a bucket that is, by the code that S3 gives it."""
     try:
         yield
-    except BaseError as error:
+    except FileNotFoundError as error:
         if _NO_BUCKET not in str(error):
-            raise
+            return
         raise UnavailableError("there is no such bucket", zh="存储桶不存在").with_code("store-refused") from error
 
 

@@ -23,8 +23,9 @@ _UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 0x1
 _NESTED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 """What is called so is never read for its own sake: a broken one is missed by who shows it."""
-OTHER_ARCHIVES = (b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\xfd7zXZ\x00")
+_OTHER_ARCHIVES = (b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\xfd7zXZ\x00")
 """What archives and compressed files that are not read here begin with."""
+ZIP, GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
 _TAR_AT, _TAR = 257, b"ustar"
 _CLUTTER = ("__MACOSX", ".DS_Store", "Thumbs.db")
 UNREADABLE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError)
@@ -144,7 +145,12 @@ class _Counted(io.RawIOBase):
 
 def is_other_archive(head: bytes) -> bool:
     """Return whether a file is an archive of a kind that is not read here."""
-    return head.startswith(OTHER_ARCHIVES) or head[_TAR_AT:].startswith(_TAR)
+    return head.startswith(_OTHER_ARCHIVES) or head[_TAR_AT:].startswith(_TAR)
+
+
+def is_archive(head: bytes) -> bool:
+    """Return whether a file is packed in any way; documents of Office are, too."""
+    return head.startswith((*ZIP, GZIP)) or is_other_archive(head)
 
 
 def nested_refusal(name: str) -> TwinError:

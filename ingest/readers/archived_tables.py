@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from ingest.protocol import ReadRequest
+from ingest.protocol import Limits, ReadRequest
 from ingest.readers.archive import Archive
 from ingest.readers.content import HEAD_BYTES
-from ingest.readers.delimited import is_delimited
+from ingest.readers.delimited import is_delimited, read_delimited
 from ingest.readers.mdb import is_access
-from ingest.readers.survey import Survey, TableFile, survey_of
+from ingest.readers.survey import Survey, TableFile, known_names, survey_of
 from ingest.readers.workbook import OLE_MAGIC, in_archive
 from ingest.refusals import rejected
+from twin.errors import RejectedError
 
 _ZIP = b"PK\x03\x04"
 
@@ -23,6 +24,16 @@ def open_tables(archive: Archive, request: ReadRequest) -> Survey | None:
     """
     found = [table for name in archive.names if (table := _table(archive, name, request)) is not None]
     return survey_of(found, request) if found else None
+
+
+def begins_as_table(head: bytes, limits: Limits) -> bool:
+    """Return whether a file is a table as text whose header is understood, by its first bytes."""
+    if not is_delimited(head):
+        return False
+    try:
+        return bool(read_delimited(head, limits, known_names(), ""))
+    except RejectedError:
+        return False
 
 
 def _table(archive: Archive, name: str, request: ReadRequest) -> TableFile | None:

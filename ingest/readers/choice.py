@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 from ingest.protocol import ReadRequest
 from ingest.readers import filegdb, mapinfo, mesh_model, osgb, raster, shapefile, tiles3d, workbook
-from ingest.readers.archive import Archive, is_other_archive, nested_refusal, read_gzip
-from ingest.readers.archived_tables import open_tables
+from ingest.readers.archive import GZIP, ZIP, Archive, is_archive, is_other_archive, nested_refusal, read_gzip
+from ingest.readers.archived_tables import begins_as_table, open_tables
 from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
 from ingest.readers.content import ArchiveKind, Content, Kind, declared_encoding, of_bytes, of_entry, of_path
@@ -21,15 +22,16 @@ from ingest.readers.geojson import GeoJson
 from ingest.readers.geojson_seq import GeoJsonSeq, is_geojson_seq
 from ingest.readers.gml import is_gml, open_gml
 from ingest.readers.ifc_head import is_ifc
-from ingest.readers.left_out import NotingReader
+from ingest.readers.left_out import telling
 from ingest.readers.mdb import is_access
 from ingest.readers.model_archive import limits_of
 from ingest.readers.obj_mesh import is_obj
+from ingest.readers.office_document import document_refusal, is_office_document
 from ingest.readers.ogr import open_alone
 from ingest.readers.osgb_stream import is_osgb
 from ingest.readers.osm import OsmPbf, is_osm_pbf
 from ingest.readers.pictures import ArchivedPictures, FolderPictures, PictureFiles, picture_folders
-from ingest.readers.source import CoverageReader, Reader
+from ingest.readers.source import Reader
 from ingest.readers.survey import open_survey
 from ingest.readers.swmm import is_swmm, open_swmm
 from ingest.readers.vct import Vct, is_vct
@@ -37,12 +39,9 @@ from ingest.readers.xml_root import XmlRoot, has_dtd
 from ingest.refusals import rejected, unsupported
 from twin.errors import TwinError
 
-_GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 _KMZ = "doc.kml"
 _ENTRY_NAME_AT = 30
 """In the header of a ZIP's entry."""
-_OFFICE = (b"[Content_Types].xml", b"docProps/", b"_rels/", b"mimetype")
-"""With what names documents of an office begin."""
 _WORTH_COMPILED_BYTES = 2 << 20
 """A smaller file is read sooner than the compiled kernels are loaded."""
 _CITYGML = "ingest.readers.citygml"
@@ -54,9 +53,9 @@ def choose_reader(request: ReadRequest) -> Reader:
     content = of_path(request)
     if not content.head.strip():
         raise rejected("empty-file", "The file is empty.", "文件为空。")
-    if content.head.startswith(_ZIP):
+    if content.head.startswith(ZIP):
         return _archived(Archive(request.path, limits_of(request)), request)
-    if content.head.startswith(_GZIP):
+    if content.head.startswith(GZIP):
         content = of_bytes(PurePosixPath(content.name).stem, read_gzip(request.path, request.limits), request)
     kind = _kind_of(content)
     if kind is None:
@@ -67,7 +66,7 @@ def choose_reader(request: ReadRequest) -> Reader:
 def import_for(path: Path) -> None:
     """Import what only files like ``path`` need, before the doors close; what takes long is not imported for every file."""
     content = of_path(ReadRequest(path, (), storage_srid=0))
-    if content.head.startswith(_ZIP):
+    if content.head.startswith(ZIP):
         _citygml()  # what is in an archive is looked at behind closed doors only
     for kind in FILES:
         if kind.modules and kind.fits(content):
@@ -95,28 +94,37 @@ def _archived(archive: Archive, request: ReadRequest) -> Reader:
     known = [(kind, entry) for entry in entries if (kind := _kind_of(entry)) is not None]
     if together is not None and not known:
         return _telling(together.open(archive, request), entries)
+    if together is None and not known and is_office_document(archive):
+        raise document_refusal(request.path.name)
     if together is None and all(is_access(entry.head) for _, entry in known) and (tables := open_tables(archive, request)) is not None:
         return tables
     if together is not None or len(known) > 1:
         raise _several([*sorted(members)[:3], *(entry.name for _, entry in known[:7])])
     if not known:
-        nested = next((entry for entry in entries if _is_nested(entry)), None)
-        raise _unknown() if nested is None else nested_refusal(nested.name)
+        packed = next((entry for entry in entries if is_archive(entry.head)), None)
+        raise _unknown() if packed is None else _packed_refusal(packed)
     kind, entry = known[0]
     return _telling(kind.open(entry), [other for other in entries if other is not entry])
 
 
-def _is_nested(entry: Content) -> bool:
-    """Return whether a file out of an archive is an archive itself, documents of an office excepted."""
-    if entry.head.startswith(_ZIP):
-        return not entry.head[_ENTRY_NAME_AT:].startswith(_OFFICE)
-    return entry.head.startswith(_GZIP) or is_other_archive(entry.head)
-
-
 def _telling(reader: Reader, others: Sequence[Content]) -> Reader:
-    """Return the reader; where workbooks, other documents or archives lie beside features, as one that says so."""
-    names = [other.name for other in others if other.head.startswith((*_ZIP, workbook.OLE_MAGIC)) or _is_nested(other)]
-    return NotingReader(reader, names) if names and not isinstance(reader, CoverageReader) else reader
+    """Return the reader; where documents, archives or tables lie beside the data, as one that says so."""
+    names = [other.name for other in others if _may_be_missed(other)]
+    return telling(reader, names) if names else reader
+
+
+def _may_be_missed(other: Content) -> bool:
+    """Return whether a file beside the data may hold data itself: notes, metadata and pictures do not."""
+    return is_archive(other.head) or other.head.startswith(workbook.OLE_MAGIC) or begins_as_table(other.head, other.limits)
+
+
+def _packed_refusal(entry: Content) -> TwinError:
+    """Return the error of an archive in which there is nothing to read but another, or a document that is one by its bytes alone."""
+    if entry.head.startswith(ZIP) and isinstance(entry.source, bytes):
+        with suppress(TwinError):  # one that breaks a rule of archives is a nested one all the same
+            if is_office_document(Archive(entry.source, entry.limits)):
+                return document_refusal(entry.name)
+    return nested_refusal(entry.name)
 
 
 def _several(names: Sequence[str]) -> TwinError:
@@ -204,7 +212,7 @@ def _kmz(archive: Archive, request: ReadRequest) -> Reader:
 def _is_kmz(content: Content) -> bool:
     """Return whether a file out of an archive is a KMZ: what stands first in it is the document."""
     name = content.head[_ENTRY_NAME_AT:]
-    return content.unpack is not None and content.head.startswith(_ZIP) and name.startswith(_KMZ.encode())
+    return content.unpack is not None and content.head.startswith(ZIP) and name.startswith(_KMZ.encode())
 
 
 def _citygml() -> ModuleType:

@@ -159,6 +159,9 @@ class FeatureReader(Protocol):
         ...
 
 
+CoverageMessage = CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader | ModelHeader | ModelFile | FileChunk
+
+
 @runtime_checkable
 class CoverageReader(Protocol):
     """A file of one raster, one point cloud or one finished model."""
@@ -171,9 +174,7 @@ class CoverageReader(Protocol):
         """Return what the file is."""
         ...
 
-    def read(
-        self, part: PartRequest, request: ReadRequest
-    ) -> Iterator[CoverageHeader | CoverageBlock | ImageHeader | ImageBlock | PointCloudHeader | ModelHeader | ModelFile | FileChunk]:
+    def read(self, part: PartRequest, request: ReadRequest) -> Iterator[CoverageMessage]:
         """Yield the header, then of a raster full-width blocks from north to south."""
         ...
 

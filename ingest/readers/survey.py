@@ -176,7 +176,7 @@ def survey_of(files: Sequence[TableFile], request: ReadRequest) -> Survey:
 
 
 def _tables(file: TableFile, request: ReadRequest) -> list[Sheet]:
-    known = _known_names()
+    known = known_names()
     if any(table.source == file.known_as for table in request.tables):
         return [sheet for source, sheet in read_tables(request, known) if source == file.known_as]
     if begins_as_workbook(file.head()):
@@ -199,7 +199,7 @@ def _packaged_types() -> Mapping[str, FeatureType]:
     return load_feature_types()
 
 
-def _known_names() -> frozenset[str]:
+def known_names() -> frozenset[str]:
     """Return every name by which a column of a survey may go."""
     types = _packaged_types().values()
     fields = [f for t in types if t.geometry_type in ("Point", "LineString") for f in t.fields]

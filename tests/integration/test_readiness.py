@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from obstore.store import S3Store
 
-from tests.bucket_server import BUCKET, bucket_server
+from tests.bucket_server import BUCKET, bucket_server, credentials_allowed
 from tests.opened_city import get, opened_city
 from twin.bucket_address import bucket_address
 from twin.bucket_opening import open_bucket
+from twin.errors import UnavailableError
 from twin.server.store_watch import StoreWatch
 from twin.store import FolderStore, Store
 
 
 @contextmanager
-def bucket_named(bucket: str, folder: Path) -> Iterator[Store]:
-    """A bucket of a server that ends with the block."""
-    with bucket_server() as environment, pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
+def bucket_named(bucket: str, folder: Path, actions: Sequence[str] = ()) -> Iterator[Store]:
+    """A bucket of a server that ends with the block; with credentials that allow only ``actions``, where any are named."""
+    with bucket_server() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in (credentials_allowed(server, actions) if actions else server).items():
             patch.setenv(name, value)
         yield open_bucket(bucket_address(f"s3://{bucket}/city", folder / "copies", 1 << 20))
 
@@ -54,6 +56,29 @@ def test_a_bucket_is_asked_at_most_once_in_a_while(open_folder: Path) -> None:
 def test_what_is_wrong_with_a_bucket_is_said(open_folder: Path) -> None:
     with bucket_named("no-such-bucket", open_folder) as store:
         assert said_by(StoreWatch(store)) == "there is no such bucket"
+
+
+def test_credentials_that_may_not_list_are_enough(open_folder: Path) -> None:
+    with bucket_named(BUCKET, open_folder, ["s3:GetObject", "s3:PutObject"]) as store:
+        store.put("a", b"1")
+        with pytest.raises(UnavailableError):
+            list(store.keys("tiles"))
+        assert said_by(StoreWatch(store)) is None
+
+
+def test_credentials_that_may_not_read_are_told(open_folder: Path) -> None:
+    with bucket_named(BUCKET, open_folder, ["s3:ListBucket"]) as store:
+        assert said_by(StoreWatch(store)) == "the object store refuses us: check the bucket and the credentials"
+
+
+def test_what_asks_the_bucket_is_built_once(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that a store fetches from a service are its own: a new one would fetch them anew at every question."""
+    built: list[object] = []
+    monkeypatch.setattr("twin.bucket.S3Store", lambda *args, **options: built.append(made := S3Store(*args, **options)) or made)
+    with bucket_named(BUCKET, open_folder) as store:
+        watch = StoreWatch(store, asked_every_s=0.0)
+        assert [said_by(watch) for _ in range(3)] == [None, None, None]
+    assert len(built) == 2, "one to work with, one to ask"
 
 
 def test_a_store_that_never_answers_is_not_waited_for(open_folder: Path) -> None:

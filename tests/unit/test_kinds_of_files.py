@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 import shapely
 
-from ingest.protocol import ReadRequest
+from ingest.protocol import PartRequest, PointCloudHeader, ReadRequest
 from ingest.readers.choice import choose_reader
+from ingest.reading import read_parts
 from tests.vector_layers import Layer, inspected
 from tests.workbooks import workbook
 from twin.errors import TwinError
+from twin.featuretypes.loader import load_feature_types
 
 REAL = [
     ("footprints-bubenec/bubenec.gpkg", "GeoPackage", {"tessellation": 144, "buildings": 144, "streets": 35, "plots": 407}),
@@ -73,6 +75,9 @@ def zipped(*files: tuple[str, bytes]) -> bytes:
 POINT = b'{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[120,31.8]}}'
 INNER = zipped(("a.geojson", POINT))
 TAR = bytes(257) + b"ustar\x00" + bytes(249)
+DOCX = zipped(("[Content_Types].xml", b"<Types/>"), ("word/document.xml", b"<document/>"))
+PPTX = zipped(("[Content_Types].xml", b"<Types/>"), ("ppt/presentation.xml", b"<presentation/>"))
+ODT = zipped(("mimetype", b"application/vnd.oasis.opendocument.text"), ("content.xml", b"<office/>"))
 
 
 @pytest.mark.parametrize(
@@ -80,10 +85,14 @@ TAR = bytes(257) + b"ustar\x00" + bytes(249)
     [
         (zipped(("data.zip", INNER)), "zip-nested"),
         (zipped(("data.dat", INNER)), "zip-nested"),
+        (zipped(("data.dat", b"Rar!\x1a\x07\x01\x00" + bytes(60))), "zip-nested"),
         (zipped(("data.dat", TAR)), "zip-nested"),
         (zipped(("data.dat", gzip.compress(POINT, mtime=0))), "zip-nested"),
-        (zipped(("说明.docx", zipped(("[Content_Types].xml", b"<Types/>")))), "unsupported-media"),
-        (zipped(("data.dat", b"Rar!\x1a\x07\x01\x00" + bytes(60))), "zip-nested"),
+        (zipped(("report.docx", DOCX)), "document-unsupported"),
+        (zipped(("slides.dat", PPTX)), "document-unsupported"),
+        (DOCX, "document-unsupported"),
+        (PPTX, "document-unsupported"),
+        (ODT, "document-unsupported"),
         (b"Rar!\x1a\x07\x01\x00" + bytes(60), "archive-unsupported"),
         (b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(60), "archive-unsupported"),
         (TAR, "archive-unsupported"),
@@ -120,3 +129,34 @@ def test_what_is_not_read_of_an_archive_is_told(real_data: Path, tmp_path: Path)
         assert any(name in note.zh and name in note.en for note in layer.source.notes) == is_told
     (tmp_path / "b.zip").write_bytes(zipped(("a.geojson", POINT), ("管点.xlsx", book.read_bytes())))
     assert any("管点.xlsx" in note.zh for note in Layer(tmp_path / "b.zip", None, "pipe_node").source.notes)
+
+
+POINTS = "物探点号,X,Y\nW1,3520000.0,497000.0\n"
+BESIDE = [
+    ("管点.csv", POINTS.encode("gb18030"), True),
+    ("points.dat", ("\ufeff" + POINTS).encode("utf-16-le"), True),
+    ("more.dat", b"Rar!\x1a\x07\x01\x00" + bytes(60), True),
+    ("more.dat", TAR, True),
+    ("more.dat", gzip.compress(POINT, mtime=0), True),
+    ("report.docx", DOCX, True),
+    ("notes.csv", b"by,on,why\nme,today,so\n", False),
+    ("notes.pdf", b"%PDF-1.7\n" + bytes(60), False),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "is_told"), BESIDE)
+def test_tables_as_text_and_archives_beside_features_are_told(tmp_path: Path, name: str, content: bytes, is_told: bool) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped(("a.geojson", POINT), (name, content)))
+    notes = Layer(tmp_path / "a.zip", None, "pipe_node").source.notes
+    assert any(name in note.zh and name in note.en for note in notes) == is_told
+
+
+@pytest.mark.parametrize(("name", "content", "is_told"), BESIDE)
+def test_what_is_not_read_beside_a_point_cloud_is_told(real_data: Path, tmp_path: Path, name: str, content: bytes, is_told: bool) -> None:
+    cloud = (real_data / "pointcloud/simple.las").read_bytes()
+    (tmp_path / "a.zip").write_bytes(zipped(("a.las", cloud), (name, content)))
+    part = PartRequest(None, load_feature_types()["point_cloud"], "clouds")
+    request = ReadRequest(tmp_path / "a.zip", (part,), storage_srid=3740, crs="EPSG:2994")
+    header = next(iter(read_parts(choose_reader(request), request)))
+    assert isinstance(header, PointCloudHeader)
+    assert [(found.rule, name in found.message.zh) for found in header.findings] == [("reading", True)] * is_told
