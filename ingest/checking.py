@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
-from ingest import representations
 from ingest import staging as staged
 from ingest.derive import derive_from_city
+from ingest.indexing import index
 from ingest.links import linked_columns
 from ingest.match import assign, deletes_aside, drop_declared_deletes, replaceable
 from ingest.publish import Part, commit_of
@@ -68,12 +68,11 @@ def match_rows(
 ) -> list[Part]:
     """Index the staged rows, match them with what is published now, and return what publishing them needs."""
     types = catalogue.feature_types().values()
-    for tally in tallies.values():
-        staged.index(catalogue.pool, tally.staging, linked_columns(tally.staging.feature_type, types))
-        representations.index(catalogue.pool, tally.staging)
+    stagings = [tally.staging for tally in tallies.values()]
+    counts = index(catalogue.pool, [(s, linked_columns(s.feature_type, types)) for s in stagings])
     parts: list[Part] = []
     with translated(), catalogue.pool.connection() as connection:
-        for tally in tallies.values():
+        for tally, counted in zip(tallies.values(), counts, strict=True):
             lineage = {
                 "submission": str(submission),
                 "files": list(files),
@@ -81,11 +80,14 @@ def match_rows(
                 "rejected": len(tally.rejected_rows),
                 "waivers": [waiver_record(w, count) for w, count in tally.passed.items()],
             }
-            parts.append(_matched(connection, tally, request, lineage))
+            parts.append(_matched(connection, tally, request, lineage, counted))
     return parts
 
 
-def _matched(connection: Connection, tally: Tally, request: LoadRequest, lineage: Mapping[str, object]) -> Part:
+def _matched(
+    connection: Connection, tally: Tally, request: LoadRequest, lineage: Mapping[str, object], counted: tuple[int, int] | None
+) -> Part:
+    """Return what publishing needs of one dataset; of a first load it is ``counted`` what is staged."""
     staging, keys = tally.staging, tuple(sorted(tally.rejected_keys))
     base: int | None = None
     of = 0
@@ -93,7 +95,7 @@ def _matched(connection: Connection, tally: Tally, request: LoadRequest, lineage
         base = commit_of(connection, staging)  # first: what is published while we match has another number
         tally.note_staged(assign(connection, staging, request.mode, tally.tolerance_m, keys, request.area_wkb))
         of = replaceable(connection, staging, request.mode, request.area_wkb)
-    count, checksum = staged.count_and_hash(connection, staging)
+    count, checksum = counted or staged.count_and_hash(connection, staging)
     first = {"insert": count, "update": 0, "unchanged": 0, "delete": 0}
     return Part(
         staging=staging,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -206,9 +207,11 @@ def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID
     check_rows(place, request, tallies)
     refusal = next((r for t in tallies.values() if (r := t.refusal(request.max_rejected)) is not None), None)
     place.step(_COMPARING)
-    parts = [] if refusal is not None else match_rows(catalogue, submission, request, files, tallies)
+    with ThreadPoolExecutor(1, "measures") as beside:
+        first = {s: beside.submit(measured, catalogue.pool, t.staging) for s, t in tallies.items() if t.staging.first_load}
+        parts = [] if refusal is not None else match_rows(catalogue, submission, request, files, tallies)
+        measures = {s: first[s].result() if s in first else measured(catalogue.pool, t.staging) for s, t in tallies.items()}
     with translated(), catalogue.pool.connection() as connection:
-        measures = {slug: measured(connection, tally.staging) for slug, tally in tallies.items()}
         for tally in tallies.values():
             catalogue.submissions.add_findings(connection, submission, tally.staging.part, tally.findings, tally.omitted)
         catalogue.submissions.advance(connection, submission, SubmissionState.CHECKED)

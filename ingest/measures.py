@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from ingest.staging import Staging
-from twin.db import Connection
-from twin.model import FeatureType
+from twin.db import Pool, translated
+from twin.model import FeatureType, GeometryType
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,21 @@ def kind_field(feature_type: FeatureType) -> str | None:
     return coloured if coloured in codes else next(iter(codes), None)
 
 
-def measured(connection: Connection, staging: Staging) -> tuple[Measure, ...]:
+_NOTHING, _LENGTH, _AREA = sql.SQL("0"), sql.SQL("coalesce(sum(ST_Length(geom)), 0)"), sql.SQL("coalesce(sum(ST_Area(geom)), 0)")
+_MEASURED: Mapping[GeometryType, Mapping[str, sql.SQL]] = {
+    "Point": {"length": _NOTHING, "area": _NOTHING},
+    "LineString": {"length": _LENGTH, "area": _NOTHING},
+    "MultiPolygon": {"length": _NOTHING, "area": _AREA},
+}
+"""What there is to measure: to add up noughts a million places would be read."""
+
+
+def measured(pool: Pool, staging: Staging) -> tuple[Measure, ...]:
     """Return the measures of staged rows by kind, in the order of codes; nothing for coverages."""
     if staging.feature_type.geometry_type == "coverage":
         return ()
     name = kind_field(staging.feature_type)
     kind = sql.Identifier(name) if name else sql.SQL("NULL::text")
-    rows = connection.execute(staging.query("measure_by_kind", kind=kind)).fetchall()
+    with translated(), pool.connection() as connection:
+        rows = connection.execute(staging.query("measure_by_kind", kind=kind, **_MEASURED[staging.feature_type.geometry_type])).fetchall()
     return tuple(Measure(code, int(count), float(length), float(area)) for code, count, length, area in rows)

@@ -13,6 +13,10 @@ CREATE {unlogged} TABLE {staging} (
 -- name: draw_some
 SELECT nextval({sequence}) FROM generate_series(1, %(count)s)
 
+-- name: draw_block
+-- The last of so many numbers; between reading and setting nobody else may draw.
+SELECT setval({sequence}, nextval({sequence}) + %(count)s - 1)
+
 -- name: copy_into_staging
 COPY {staging} ({columns}) FROM STDIN (FORMAT binary{freeze})
 
@@ -26,8 +30,7 @@ DELETE FROM catalog.submission_part WHERE starts_with(replace(submission::text, 
 SELECT count(*), coalesce(bit_xor(hash_record_extended(ROW(s.row, s.natural_key, s.geom::bytea), 0)), 0) FROM {staging} AS s
 
 -- name: measure_by_kind
-SELECT {kind} AS kind, count(*), coalesce(sum(ST_Length(geom)), 0), coalesce(sum(ST_Area(geom)), 0)
-FROM {staging} WHERE row IS NOT NULL GROUP BY 1 ORDER BY 1 NULLS LAST
+SELECT {kind} AS kind, count(*), {length}, {area} FROM {staging} WHERE row IS NOT NULL GROUP BY 1 ORDER BY 1 NULLS LAST
 
 -- name: hash_beside
 -- Which rows and how many bytes stand beside the staged ones; their content is not read again.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -30,6 +29,9 @@ BESIDE: Mapping[str, str] = {"_r": "faces", "_d": "document"}
 Mode = Literal["replace", "delta", "area", "edit", "derive", "rollback"]
 """``edit``: single features, said by their numbers and not found by key or place (ingest.edits)."""
 
+_ROUGH_TARGET = 10
+"""Of statistics: three thousand rows are looked at, a tenth of what is usual."""
+
 _SQL_TYPES: Mapping[FieldType, SqlType] = {
     "string": "text",
     "code": "text",
@@ -39,13 +41,6 @@ _SQL_TYPES: Mapping[FieldType, SqlType] = {
     "date": "date",
     "datetime": "timestamptz",
 }
-
-
-_BY_VALIDITY = (
-    "CREATE INDEX ON {staging} (valid_from) WHERE valid_from IS NOT NULL",
-    "CREATE INDEX ON {staging} (valid_to) WHERE valid_from IS NOT NULL OR valid_to IS NOT NULL",
-)
-"""By which the catalogue knows from when to when a dataset's features hold (twin/query/time_spans.py): most say nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,37 +260,14 @@ def count_and_hash(connection: Connection, staging: Staging) -> tuple[int, int]:
 
 
 def analyse(connection: Connection, staging: Staging) -> None:
-    """Let PostgreSQL know the values of the staged rows, so that rules over all of them are planned well; places come with the indexes."""
-    values = columns([c for c in staging.copied if c not in ("geom", "extra")])
-    connection.execute(sql.SQL("ANALYZE {} ({})").format(staging.table, values))
+    """Let PostgreSQL know roughly the values of the staged rows, so that rules over all of them are planned well.
 
-
-def index(pool: Pool, staging: Staging, linked: Sequence[str] = ()) -> None:
-    """Build what matching (and, on a first load, the partition and its links) needs, before any lock is taken.
-
-    ``linked`` are the columns by which links are found.
-
-    The spatial index, the dearest, is built beside the others, on a connection of its own.
+    What it is to know for good, places too, comes with the indexes (`ingest.indexing`).
     """
-    places = {"staging": staging.table, "key": sql.Identifier(f"{staging.name}_fid")}
-    spatial = [sql.SQL("CREATE INDEX ON {staging} USING gist (geom)").format(**places)]
-    keys = (sql.SQL("CREATE INDEX ON {staging} (natural_key)"), sql.SQL("CREATE UNIQUE INDEX {key} ON {staging} (fid)"))
-    named = "CREATE INDEX ON {table} ({column}) WHERE {column} IS NOT NULL"  # most features name nothing
-    links = [sql.SQL(named).format(table=staging.table, column=sql.Identifier(column)) for column in linked]
-    last = [sql.SQL("ANALYZE {staging}").format(**places)]
-    times: list[sql.Composed] = []
-    if staging.first_load:
-        last.append(sql.SQL("ALTER TABLE {staging} ADD PRIMARY KEY USING INDEX {key}").format(**places))
-        times = [sql.SQL(of_times).format(**places) for of_times in _BY_VALIDITY]
-
-    def run(statements: Sequence[sql.Composed]) -> None:
-        with translated(), pool.connection() as connection:
-            for statement in statements:
-                connection.execute(statement)
-
-    with ThreadPoolExecutor(2) as both:
-        list(both.map(run, (spatial, [*(k.format(**places) for k in keys), *links, *times])))
-    run(last)
+    values = columns([c for c in staging.copied if c not in ("geom", "extra")])
+    connection.execute(sql.SQL("SET LOCAL default_statistics_target = {}").format(sql.Literal(_ROUGH_TARGET)))
+    connection.execute(sql.SQL("ANALYZE {} ({})").format(staging.table, values))
+    connection.execute("SET LOCAL default_statistics_target = DEFAULT")
 
 
 def as_later_load(connection: Connection, staging: Staging) -> Staging:

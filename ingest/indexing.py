@@ -1,0 +1,81 @@
+"""Indexes and statistics of what a submission has staged: of all its tables at once, two statements at a time, before any lock is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from psycopg import sql
+
+from ingest import representations
+from ingest import staging as staged
+from ingest.staging import Staging
+from twin.db import Pool, translated
+
+_AT_ONCE = 2
+"""Connections that build: what is served meanwhile wants processors, too."""
+_BY_VALIDITY = (
+    "CREATE INDEX ON {staging} (valid_from) WHERE valid_from IS NOT NULL",
+    "CREATE INDEX ON {staging} (valid_to) WHERE valid_from IS NOT NULL OR valid_to IS NOT NULL",
+)
+"""By which the catalogue knows from when to when a dataset's features hold (twin/query/time_spans.py): most say nothing of it."""
+
+
+def index(pool: Pool, stagings: Sequence[tuple[Staging, Sequence[str]]]) -> list[tuple[int, int] | None]:
+    """Build what matching (and, on a first load, the partition and its links) needs of each table, with what stands beside it.
+
+    Each comes with the columns by which links are found. Return of each that is a first load, in which nothing changes any more, how many
+    rows are staged and a hash of which (`ingest.staging.count_and_hash`); None of others.
+    """
+    with ThreadPoolExecutor(_AT_ONCE, "indexing") as workers:
+        # the spatial index, the dearest, is built beside the others
+        built = [(workers.submit(_run, pool, [_spatial(s)]), workers.submit(_run, pool, _keys(s, linked))) for s, linked in stagings]
+        beside = [workers.submit(representations.index, pool, s) for s, _ in stagings]
+        last = []
+        for (staging, _), indexes in zip(stagings, built, strict=True):
+            for ready in indexes:
+                ready.result()
+            last.append(workers.submit(_run, pool, _last(staging)))
+        counts = []
+        for (staging, _), complete in zip(stagings, beside, strict=True):
+            complete.result()
+            counts.append(workers.submit(_count_and_hash, pool, staging) if staging.first_load else None)
+        for analysed in last:
+            analysed.result()
+        return [None if counted is None else counted.result() for counted in counts]
+
+
+def _spatial(staging: Staging) -> sql.Composed:
+    return sql.SQL("CREATE INDEX ON {} USING gist (geom)").format(staging.table)
+
+
+def _keys(staging: Staging, linked: Sequence[str]) -> list[sql.Composed]:
+    places = {"staging": staging.table, "key": _key(staging)}
+    keys = ("CREATE INDEX ON {staging} (natural_key)", "CREATE UNIQUE INDEX {key} ON {staging} (fid)")
+    named = sql.SQL("CREATE INDEX ON {table} ({column}) WHERE {column} IS NOT NULL")  # most features name nothing
+    links = [named.format(table=staging.table, column=sql.Identifier(column)) for column in linked]
+    times = _BY_VALIDITY if staging.first_load else ()
+    return [*(sql.SQL(k).format(**places) for k in keys), *links, *(sql.SQL(t).format(**places) for t in times)]
+
+
+def _last(staging: Staging) -> list[sql.Composed]:
+    last = [sql.SQL("ANALYZE {}").format(staging.table)]
+    if staging.first_load:
+        last.append(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY USING INDEX {}").format(staging.table, _key(staging)))
+    return last
+
+
+def _key(staging: Staging) -> sql.Identifier:
+    return sql.Identifier(f"{staging.name}_fid")
+
+
+def _run(pool: Pool, statements: Sequence[sql.Composed]) -> None:
+    with translated(), pool.connection() as connection:
+        connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")  # two build already; what helpers share out costs more
+        for statement in statements:
+            connection.execute(statement)
+
+
+def _count_and_hash(pool: Pool, staging: Staging) -> tuple[int, int]:
+    with translated(), pool.connection() as connection:
+        return staged.count_and_hash(connection, staging)
