@@ -13,6 +13,7 @@ import pyarrow as pa
 from ingest import representations
 from ingest import staging as staged
 from ingest.copy_binary import CopyColumn, copy_binary_rows
+from ingest.fids import FidSource
 from ingest.representations import Accompaniment
 from ingest.staging import Staging
 from twin.db import Connection
@@ -21,8 +22,9 @@ from twin.db import Connection
 class Copier:
     """Copies through the connection it is given, which is its own for the block; what failed is raised at the next call or at the end."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, fids: FidSource) -> None:
         self._connection = connection
+        self._fids = fids
         self._begun: set[str] = set()
         """Tables whose filling this transaction began."""
         self._thread = ThreadPoolExecutor(1, "copier")
@@ -49,11 +51,12 @@ class Copier:
         if beside is not None:
             self._copying = self._thread.submit(self._copy_with, self._begin(staging, is_first=is_first), staging, batch, beside)
             return
-        rows = copy_binary_rows(batch, staging.copy_columns)  # while the last batch is being copied
+        rows = copy_binary_rows(self._numbered(staging, batch), _columns(staging))  # while the last batch is being copied
         self._settle()
         if self._filled != staging.name:
             connection = self._begin(staging, is_first=is_first)
-            self._write = self._filling.enter_context(staged.filling(connection, staging, begun=staging.name in self._begun))
+            more = _given(staging)
+            self._write = self._filling.enter_context(staged.filling(connection, staging, begun=staging.name in self._begun, more=more))
             self._filled = staging.name
         self._copying = self._thread.submit(self._write, rows)
 
@@ -67,14 +70,16 @@ class Copier:
     def _copy_with(self, connection: Connection, staging: Staging, batch: pa.RecordBatch, beside: Accompaniment) -> None:
         """Copy rows and what stands beside them; of a first load with the fids both are to have for good, so that it is written once."""
         begun = staging.name in self._begun
-        if not staging.first_load:
-            staged.fill(connection, staging, copy_binary_rows(batch, staging.copy_columns), begun=begun)
+        numbered = self._numbered(staging, batch)
+        staged.fill(connection, staging, copy_binary_rows(numbered, _columns(staging)), begun=begun, more=_given(staging))
+        if staging.first_load:
+            self._begun |= representations.stage_for_good(connection, staging, beside, numbered, self._begun)
+        else:
             representations.stage(connection, staging, beside)
-            return
-        numbered = batch.append_column("fid", representations.drawn_fids(connection, staging, batch.num_rows))
-        rows = copy_binary_rows(numbered, (*staging.copy_columns, CopyColumn("bigint", "fid")))
-        staged.fill(connection, staging, rows, begun=begun, more=("fid",))
-        self._begun |= representations.stage_for_good(connection, staging, beside, numbered, self._begun)
+
+    def _numbered(self, staging: Staging, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a batch with the fids of its rows, where they have them from the beginning."""
+        return batch.append_column("fid", self._fids.draw(staging, batch.num_rows)) if staging.first_load else batch
 
     def connection(self) -> Connection:
         """Return the connection, once nothing is being copied through it."""
@@ -87,3 +92,12 @@ class Copier:
         copying, self._copying = self._copying, None
         if copying is not None:
             copying.result()
+
+
+def _given(staging: Staging) -> tuple[str, ...]:
+    """Return which columns are copied besides those of a reader's batch."""
+    return ("fid",) if staging.first_load else ()
+
+
+def _columns(staging: Staging) -> tuple[CopyColumn, ...]:
+    return (*staging.copy_columns, *(CopyColumn("bigint", name) for name in _given(staging)))

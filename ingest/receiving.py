@@ -14,6 +14,7 @@ from ingest import staging as staged
 from ingest.copier import Copier
 from ingest.coverage import receive_coverage
 from ingest.derive import derive_from_row
+from ingest.fids import FidSource
 from ingest.imagery import receive_image
 from ingest.inputs import inputs_of
 from ingest.kept_parts import hold_datasets
@@ -77,7 +78,8 @@ def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally
         asked = read_request(place, request, path)
         if asked is None:
             continue  # it is there for another file's sake
-        with translated(), place.catalogue.pool.connection() as connection, Copier(connection) as copier:
+        pool = place.catalogue.pool
+        with translated(), FidSource(pool) as fids, pool.connection() as connection, Copier(connection, fids) as copier:
             _receive(place, copier, place.read(asked), asked, tallies, has_terrain=has_terrain)
 
 

@@ -153,12 +153,6 @@ class Accompaniment:
         return cls(numbered) if numbered else None
 
 
-def drawn_fids(connection: Connection, staging: Staging, count: int) -> pa.Array:
-    """Return so many fids that nobody else has or gets."""
-    rows = connection.execute(staging.query("draw_some"), {"count": count}, binary=True).fetchall()
-    return pa.array([int(row[0]) for row in rows], pa.int64())
-
-
 def stage(connection: Connection, staging: Staging, beside: Accompaniment) -> None:
     """Copy what stands beside the rows of a batch into staging."""
     for table, rows in _of(beside):

@@ -1,0 +1,77 @@
+"""Fids drawn in blocks on real PostgreSQL: nobody gets a number twice, whoever else draws, and nobody is waited for long."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from psycopg import sql
+
+from ingest.fids import FidSource
+from ingest.staging import Staging, staging_sequence
+from tests.integration.surveys import Row, Surveys, square
+from twin.db import Connection, connect_beside
+
+
+@pytest.fixture
+def staging(surveys: Surveys) -> Staging:
+    """The staging of a dataset whose one building has the fid 1."""
+    building = Row(square(0.0, 0.0, 10.0), {"building_id": "a", "height_m": 3.0, "base_height_m": 0.0})
+    surveys.load({"buildings": ("building", (building,))})
+    catalogue = surveys.catalogue
+    return Staging(uuid.uuid4(), 0, catalogue.dataset("buildings"), catalogue.feature_type("building"), first_load=True)
+
+
+@pytest.fixture
+def source(surveys: Surveys) -> Iterator[FidSource]:
+    with FidSource(surveys.catalogue.pool) as fids:
+        yield fids
+
+
+def drawn_alone(connection: Connection, staging: Staging) -> int:
+    row = connection.execute(sql.SQL("SELECT nextval({})").format(staging_sequence(staging))).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def single(surveys: Surveys, staging: Staging) -> int:
+    with surveys.catalogue.pool.connection() as connection:
+        return drawn_alone(connection, staging)
+
+
+def test_a_block_follows_what_was_drawn_and_what_is_drawn_follows_the_block(surveys: Surveys, staging: Staging, source: FidSource) -> None:
+    assert source.draw(staging, 1000).to_pylist() == list(range(2, 1002))
+    assert source.draw(staging, 1).to_pylist() == [1002]
+    assert single(surveys, staging) == 1003
+    assert source.draw(staging, 2).to_pylist() == [1004, 1005]
+
+
+def test_blocks_of_several_loads_and_single_numbers_are_all_different(surveys: Surveys, staging: Staging) -> None:
+    def load(_: int) -> list[int]:
+        with FidSource(surveys.catalogue.pool) as own:
+            return [fid for count in range(1, 60) for fid in own.draw(staging, count).to_pylist()]
+
+    with ThreadPoolExecutor(6) as threads:
+        loads = [threads.submit(load, number) for number in range(3)]
+        singles = [threads.submit(single, surveys, staging) for _ in range(300)]
+        drawn = [fid for one in loads for fid in one.result()] + [one.result() for one in singles]
+    assert len(drawn) == 3 * sum(range(1, 60)) + 300
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_a_transaction_that_has_drawn_and_does_not_end_is_not_waited_for(surveys: Surveys, staging: Staging, source: FidSource) -> None:
+    with connect_beside(surveys.catalogue.pool) as publishing:
+        assert drawn_alone(publishing, staging) == 2
+        drawn = source.draw(staging, 500).to_pylist()  # would wait for ever
+        assert drawn == list(range(3, 503))
+        assert single(surveys, staging) == 503  # nor is anybody kept waiting
+    assert source.draw(staging, 2).to_pylist() == [504, 505]
+
+
+def test_what_was_drawn_is_gone_though_nothing_came_of_it(surveys: Surveys, staging: Staging) -> None:
+    with FidSource(surveys.catalogue.pool) as fids:
+        fids.draw(staging, 100)
+    with FidSource(surveys.catalogue.pool) as fids:
+        assert fids.draw(staging, 1).to_pylist() == [102]
