@@ -1,35 +1,64 @@
-"""`python -m bench.tile_costs [N]`: what a build costs on a cluster, by stage: CPU of one core, bytes, objects and requests of a building.
+"""`python -m bench.tile_costs [SHARE]`: what a build costs on a cluster, by stage and kind of feature; docs/cluster.md is written from it.
 
-No database and no network: features are made in memory, workers are this thread, the store counts. docs/cluster.md is written from it.
+CPU of one core, bytes, objects and requests of a feature: those of PostgreSQL and of reading from a throw-away city, those of drawing with
+a store that counts and workers that are this thread, so that nothing waits for anything.
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
-import shapely
-from numpy.typing import NDArray
+import psycopg
 
-from bench.workload import SRID, Buildings, make_buildings
+from bench.process_cpu import tree_cpu_s
+from bench.servers import free_port
+from bench.stage import Stage, open_stage
+from bench.tiled import tiled
+from bench.tiles_built import HOUSES, PIPES, SEWERS_BUILT
 from tiles.build import BuildOptions, TilesetTarget, build_tileset
 from tiles.chunk_task import ChunkTask
-from tiles.columns import FeatureColumns, NumberColumn, TextColumn, offsets_of
+from tiles.columns import FeatureColumns
 from tiles.memory_store import MemoryStore
+from tiles.revision_rows import RevisionRows
 from tiles.stored_rows import portable
 from tiles.workers import Task
-from twin.crs import geocentric, storage_crs
-from twin.featuretypes.loader import load_feature_types
-from twin.heights import Frame, vertical_model
-from twin.server.settings import read_settings
+from twin.catalogue import Catalogue
+from twin.query.collection import collection_of
 
-_BATCH = 50_000
-_WARM = 20_000
+ROUNDS = 3
+_TO_MICRO = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What is built: how many of it, and how they are loaded under a name."""
+
+    noun: str
+    count: int
+    load: Callable[[Stage, int], str]
+
+
+def _named(load: Callable[[Stage, str, int], None], name: str) -> Callable[[Stage, int], str]:
+    def loaded(stage: Stage, count: int) -> str:
+        load(stage, name, count)
+        return name
+
+    return loaded
+
+
+KINDS = (
+    _Kind("block", 100_000, tiled),
+    _Kind("body", 5_000, _named(HOUSES.load, "bodies")),
+    _Kind("straight pipe", 50_000, _named(PIPES.load, "pipes")),
+    _Kind("bent sewer", 20_000, _named(SEWERS_BUILT.load, "sewers")),
+)
 
 
 class Metered:
@@ -76,64 +105,85 @@ class Counted(MemoryStore):
         return super().size(key)
 
 
-def main(count: int) -> None:
-    """Build twice, warm the second time, and print the figures."""
-    _built(make_buildings(_WARM))
-    buildings = make_buildings(count)
-    started = time.process_time()
-    store, workers, columns_s = _built(buildings)
-    whole = time.process_time() - started - columns_s
-    rest = whole - workers.seconds.total()
-    for stage, seconds in (*workers.seconds.items(), ("place, sort, spill; join the top, finish", rest)):
-        print(f"{stage:45s} {seconds / count * 1e6:8.2f} µs a building")
-    print(f"{workers.tasks} tasks")
+def main(share: float) -> None:
+    """Load a dataset of each kind, build each some times, and print the figures."""
+    with open_stage(free_port()) as stage:
+        loaded = [(kind, kind.load(stage, max(1, round(kind.count * share)))) for kind in KINDS]
+        stage.settle()
+        for kind, dataset in loaded:
+            _measure(stage, kind, dataset)
+
+
+def _measure(stage: Stage, kind: _Kind, dataset: str) -> None:
+    """Print what the features of ``dataset`` cost: the least of some rounds, the first of which only warms."""
+    stages: dict[str, list[float]] = defaultdict(list)
+    for _ in range(1 + ROUNDS):
+        batches, reading = _read(stage, dataset)
+        store, workers, whole = _built(stage, dataset, batches)
+        spent = {**reading, **workers.seconds, "place, sort, spill; top of the tree, subtree files": whole - workers.seconds.total()}
+        for name, seconds in spent.items():
+            stages[name].append(seconds)
+    count = sum(len(batch) for batch in batches)
+    print(f"\n{kind.noun}: {count:,} of them, {workers.tasks} tasks; least and median of {ROUNDS} rounds")
+    for name, each in stages.items():
+        least, middle = min(each[1:]), statistics.median(each[1:])
+        print(f"  {name:52s} {least / count * _TO_MICRO:8.2f} {middle / count * _TO_MICRO:8.2f} µs of CPU")
+    _say_sizes(stage, dataset, store, count)
+
+
+def _say_sizes(stage: Stage, dataset: str, store: Counted, count: int) -> None:
+    print(f"  {'rows with indexes and keys':52s} {_stored_bytes(stage, dataset) / count:8.1f} bytes")
     for request, number in store.requests.items():
-        print(f"{request:45s} {number / count * 1e6:8,.0f} a million buildings")
+        print(f"  {request:52s} {number / count * _TO_MICRO:8,.0f} a million")
     sizes, objects = Counter[str](), Counter[str]()
     for key, content in store.items():
         folder = key.split("/")[3]
         sizes[folder] += len(content)
         objects[folder] += 1
     for folder in sizes:
-        print(f"{folder:3s} {objects[folder] / count * 1e6:10,.0f} objects a million, {sizes[folder] / count:8.1f} bytes a building")
+        each = objects[folder] / count * _TO_MICRO
+        print(f"  objects in {folder:41s} {each:8,.0f} a million {sizes[folder] / count:8.1f} bytes a feature")
 
 
-def _built(buildings: Buildings) -> tuple[Counted, Metered, float]:
-    settings = read_settings({})
-    building = load_feature_types()["building"]
-    operation = geocentric(storage_crs(SRID), None).operation
-    frame = Frame(operation, vertical_model("egm96", settings.proj_data_dirs))
-    started = time.process_time()
-    batches = list(columns_of(buildings))
-    spent = time.process_time() - started
+def _read(stage: Stage, dataset: str) -> tuple[list[FeatureColumns], dict[str, float]]:
+    """Return the features as a build reads them, and what PostgreSQL and this process spent on it."""
+    postgres, started = tree_cpu_s([stage.postmaster]), time.process_time()
+    batches = list(_rows(stage, dataset).batches())
+    decoded = time.process_time() - started
+    return batches, {"rows by COPY": tree_cpu_s([stage.postmaster]) - postgres, "COPY received, decoded": decoded}
+
+
+def _rows(stage: Stage, slug: str) -> RevisionRows:
+    catalogue: Catalogue = stage.city.catalogue
+    collection, revision = collection_of(catalogue, stage.city.deployment, catalogue.dataset(slug)), catalogue.current_revision(slug)
+    if collection is None or revision is None:
+        raise RuntimeError(f"{slug} has no revision")
+    return RevisionRows(stage.city.pool, collection, revision.commit)
+
+
+def _built(stage: Stage, dataset: str, batches: Sequence[FeatureColumns]) -> tuple[Counted, Metered, float]:
+    """Build ``batches``; return the store, the workers and the CPU seconds of all."""
+    feature_type = _rows(stage, dataset).collection.feature_type
     store, workers = Counted(), Metered()
     target = TilesetTarget("b", 1, "open", "2.25.1.2.1.")
-    build_tileset(batches, building, frame, target, store, options=BuildOptions(), workers=workers)
-    return store, workers, spent
+    given: Iterable[FeatureColumns] = iter(batches)
+    started = time.process_time()
+    summary = build_tileset(given, feature_type, stage.city.frame, target, store, options=BuildOptions(), workers=workers)
+    seconds = time.process_time() - started
+    if summary.drawn != summary.features:
+        raise RuntimeError(f"{summary.drawn} of {summary.features} features were drawn: {summary.left_out}")
+    return store, workers, seconds
 
 
-def columns_of(buildings: Buildings) -> Iterator[FeatureColumns]:
-    """Yield the buildings as a build reads them from the database, 50,000 at a time."""
-    count, fields = len(buildings.footprints), buildings.fields
-    wkb = shapely.to_wkb(shapely.force_3d(buildings.footprints, buildings.base_m), byte_order=1)
-    given: dict[str, NDArray[np.generic]] = {
-        "building_id": fields["建筑编号"], "name": fields["名称"], "usage": np.array(["0701", "05"])[np.arange(count) % 2],
-        "floors_above": fields["地上层数"].astype(np.int64), "height_m": buildings.height_m, "base_height_m": buildings.base_m,
-        "year_built": fields["建成年份"].astype(np.int64),
-    }  # fmt: skip
-    for first in range(0, count, _BATCH):
-        some = slice(first, min(first + _BATCH, count))
-        lengths = np.array([len(w) for w in wkb[some]], np.int64)
-        columns = {name: _column(values[some]) for name, values in given.items()}
-        fid = np.arange(first + 1, some.stop + 1, dtype=np.uint32)
-        yield FeatureColumns(fid, np.frombuffer(bytearray(b"".join(wkb[some])), np.uint8), offsets_of(lengths), columns)
-
-
-def _column(values: NDArray[np.generic]) -> TextColumn | NumberColumn:
-    if values.dtype.kind in "OU":
-        return TextColumn.from_texts([str(value) for value in values])
-    return NumberColumn(values, np.ones(len(values), np.bool_))
+def _stored_bytes(stage: Stage, slug: str) -> int:
+    """Return what the tables of a dataset take, with their indexes."""
+    number = stage.city.catalogue.dataset(slug).id
+    with psycopg.connect(stage.city.database_url) as connection:
+        row = connection.execute(
+            "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables WHERE relname LIKE %s", (f"%\\_d{number}",)
+        ).fetchone()
+    return int(row[0] or 0) if row else 0
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0)
