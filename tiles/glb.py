@@ -22,7 +22,7 @@ from tiles.metadata import MetadataClass, PropertyTable
 from tiles.outlines import outline
 from tiles.stored_vertices import Order, Quantization, codec_order, quantization_for, stored_normals, stored_positions
 
-ENGINE_VERSION = 6
+ENGINE_VERSION = 7
 """Part of every GLB, hence of every content hash: raise it whenever the same features give other bytes."""
 ACCURACY_M = 0.005
 """How far a quantized position may lie from the true one, unless a caller says otherwise."""
@@ -250,9 +250,13 @@ def _places(binary: BinaryChunk, place: NDArray[np.float64]) -> int:
 
 
 def _property_table(binary: BinaryChunk, class_id: str, table: PropertyTable) -> Json:
+    """Append the columns of ``table``, those of numbers and enums that are equal as one view, and return what describes them."""
     properties: Json = {}
+    views: dict[bytes, int] = {}
     for column in table.columns:
-        entry: Json = {"values": binary.plain(column.values)}
+        if column.offsets is not None or column.values not in views:
+            views[column.values] = binary.plain(column.values)
+        entry: Json = {"values": views[column.values]}
         if column.offsets is not None:
             entry |= {"stringOffsets": binary.plain(column.offsets), "stringOffsetType": column.offset_type}
         properties[column.id] = entry

@@ -21,14 +21,15 @@ FID = "fid"
 NO_DATA_NAME = "noData"
 """Name of enum value 0: the field has no value."""
 NO_DATA_FLOAT64 = -1.7976931348623157e308
-NO_DATA_INT16 = -(2**15)
-NO_DATA_INT32 = -(2**31)
 BOOLEAN_ENUM = "boolean"
 _KEPT_NAMES = 256
 """Lists of names that are kept as bytes."""
 
 type Json = Mapping[str, object]
-type Kind = Literal["uint32", "int16", "int32", "float64", "enum", "string"]
+type Kind = Literal["uint32", "int8", "int16", "int32", "float64", "enum", "string"]
+
+NO_DATA_INTEGER: Mapping[Kind, int] = {"int8": -(2**7), "int16": -(2**15), "int32": -(2**31)}
+"""What stands for no value, by kind of integer, the narrowest first."""
 
 
 class MetadataError(TwinError):
@@ -52,7 +53,7 @@ class Property:
         """Return how one value is stored (for a string: its bytes)."""
         if self.kind == "enum":
             return np.dtype(np.uint8 if len(self.names) <= 256 else np.uint16)
-        return np.dtype({"uint32": "u4", "int16": "i2", "int32": "i4", "float64": "f8", "string": "u1"}[self.kind])
+        return np.dtype({"uint32": "u4", "int8": "i1", "int16": "i2", "int32": "i4", "float64": "f8", "string": "u1"}[self.kind])
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,11 @@ def _property(field: Field) -> Property:
 
 
 def _integer_kind(field: Field) -> Kind:
-    """Return 16 bits where the field says that its values stay within them."""
+    """Return the narrowest kind that the field says that its values stay within."""
     low, high = field.minimum, field.maximum
-    fits = low is not None and high is not None and low > NO_DATA_INT16 and high < -NO_DATA_INT16
-    return "int16" if fits else "int32"
+    if low is None or high is None:
+        return "int32"
+    return next((kind for kind, no_data in NO_DATA_INTEGER.items() if low > no_data and high < -no_data), "int32")
 
 
 def _property_json(prop: Property) -> Json:
@@ -123,10 +125,8 @@ def _property_json(prop: Property) -> Json:
     match prop.kind:
         case "uint32":
             return {"name": "对象序号", "description": "sequence of the OID", "type": "SCALAR", "componentType": "UINT32", "required": True}
-        case "int16":
-            return {**title, "type": "SCALAR", "componentType": "INT16", "noData": NO_DATA_INT16}
-        case "int32":
-            return {**title, "type": "SCALAR", "componentType": "INT32", "noData": NO_DATA_INT32}
+        case "int8" | "int16" | "int32":
+            return {**title, "type": "SCALAR", "componentType": prop.kind.upper(), "noData": NO_DATA_INTEGER[prop.kind]}
         case "float64":
             return {**title, "type": "SCALAR", "componentType": "FLOAT64", "noData": NO_DATA_FLOAT64}
         case "enum":
@@ -219,7 +219,7 @@ def _nothing(prop: Property, count: int) -> EncodedColumn:
 
 
 def _no_data(prop: Property) -> float:
-    return {"int16": NO_DATA_INT16, "int32": NO_DATA_INT32, "float64": NO_DATA_FLOAT64}.get(prop.kind, 0)
+    return NO_DATA_FLOAT64 if prop.kind == "float64" else NO_DATA_INTEGER.get(prop.kind, 0)
 
 
 def _encode(prop: Property, column: Column) -> EncodedColumn:
@@ -233,7 +233,7 @@ def _encode(prop: Property, column: Column) -> EncodedColumn:
         raise MetadataError(f"property {prop.id} is a number, its column is text")
     numbers = column.values.astype(np.float64)
     present = column.valid & np.isfinite(numbers)
-    if prop.kind in ("int16", "int32"):
+    if prop.kind in NO_DATA_INTEGER:
         no_data = _no_data(prop)
         present &= (numbers > no_data) & (numbers < -no_data) & (numbers == np.rint(numbers))
     return EncodedColumn(prop, np.where(present, numbers, _no_data(prop)).astype(prop.dtype), None, present)
@@ -333,22 +333,34 @@ class StoredColumn:
 
 @dataclass(frozen=True, slots=True)
 class PropertyTable:
-    """A property table: ``count`` rows, and the columns that hold at least one value."""
+    """A property table: ``count`` rows, the columns of numbers and enums, and those of text that hold at least one value."""
 
     count: int
     columns: tuple[StoredColumn, ...]
 
 
 def property_table(table: EncodedTable, rows: NDArray[np.int64]) -> PropertyTable:
-    """Return the property table of ``rows``, at least one, in that order; columns without a value are omitted (optional by the schema)."""
+    """Return the property table of ``rows``, at least one, in that order.
+
+    The schema lets any column be omitted that is without a value. Only those of text are: 3d-tiles-validator 0.6.1 ends with an error of
+    its own where a number or an enum is not there. Equal columns are stored once (`tiles.glb`), so these take little.
+    """
     numbers: dict[int, bytes] = {}
     for which, values in table.blocks:
         numbers.update(zip(which, map(_bytes, values.take(rows, axis=1)), strict=True))
+    with_values = set(np.flatnonzero(table.present.take(rows, axis=1).any(axis=1)).tolist())
     stored = []
-    for k in np.flatnonzero(table.present.take(rows, axis=1).any(axis=1)).tolist():
-        name, text = table.columns[k].prop.id, table.columns[k].text
-        stored.append(StoredColumn(name, numbers[k]) if text is None else _stored_text(name, text, rows))
+    for k, column in enumerate(table.columns):
+        if column.text is None:
+            stored.append(StoredColumn(column.prop.id, numbers[k]) if k in numbers else without_values(column.prop, len(rows)))
+        elif k in with_values:
+            stored.append(_stored_text(column.prop.id, column.text, rows))
     return PropertyTable(len(rows), tuple(stored))
+
+
+def without_values(prop: Property, count: int) -> StoredColumn:
+    """Return the column of a number or an enum that no feature has a value of."""
+    return StoredColumn(prop.id, np.full(count, _no_data(prop), prop.dtype).tobytes())
 
 
 def _bytes(values: NDArray[np.generic]) -> bytes:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from tests.tile_features import BUILDING, USAGE, feature_type, features, field, numbers, texts
 from tiles import metadata
+from tiles.binary_chunk import BinaryChunk
 from tiles.columns import Column, NumberColumn
-from tiles.metadata import MetadataError, encode_table, index_texts, metadata_class, property_table
+from tiles.glb import structural_metadata
+from tiles.metadata import NO_DATA_FLOAT64, MetadataError, encode_table, index_texts, metadata_class, property_table
 from tiles.statistics import merge, statistics_json, statistics_of
 from twin.errors import Text
 from twin.model import Field
@@ -109,8 +111,22 @@ def test_numbers_of_a_table_are_held_once() -> None:
         assert column.dtype == table.columns[k].prop.dtype
 
 
-def test_columns_without_any_value_are_not_stored() -> None:
-    assert set(stored({"height_m": numbers([1.0]), "name": texts([None])}, 1)) == {"fid", "height_m"}
+def test_columns_without_any_value_are_stored_where_they_are_numbers_or_enums() -> None:
+    """The schema lets all be omitted, but the published validator (0.6.1) ends with an error of its own where these are."""
+    given = stored({"height_m": numbers([1.0, 2.0]), "name": texts([None, None])}, 2)
+    assert set(given) == {p.id for p in metadata_class(BUILDING).properties if p.kind != "string"}
+    assert np.frombuffer(given["base_height_m"], "<f8").tolist() == [NO_DATA_FLOAT64] * 2
+    assert given["usage"] == b"\0\0"
+
+
+def test_columns_that_are_equal_are_stored_once() -> None:
+    table = property_table(encoded({"height_m": numbers([3.0, 3.0]), "base_height_m": numbers([3.0, 3.0])}, 2), np.arange(2))
+    binary = BinaryChunk(compress=True)
+    [written] = cast("list[dict[str, Any]]", structural_metadata(binary, METADATA, table, has_surfaces=False)["propertyTables"])
+    properties = written["properties"]
+    assert properties["height_m"]["values"] == properties["base_height_m"]["values"] != properties["fid"]["values"]
+    assert properties["usage"]["values"] == properties["listed"]["values"]
+    assert len(binary.views) == len({entry["values"] for entry in properties.values()})
 
 
 def test_codes_are_found_in_any_order_and_unknown_ones_counted() -> None:
@@ -184,13 +200,14 @@ def test_a_value_that_no_enumeration_has_is_an_error_and_no_count_of_something_e
         statistics_of(replace(table, columns=tuple(columns)), np.arange(2))
 
 
-def test_integers_whose_field_says_so_take_16_bits() -> None:
+@pytest.mark.parametrize(("maximum", "bits", "largest"), [(20, 8, 127), (127, 8, 127), (128, 16, 32_767), (2100, 16, 32_767)])
+def test_integers_whose_field_says_so_take_8_or_16_bits(maximum: float, bits: int, largest: int) -> None:
     """A value beyond them in spite of the field's range is noData and counted, as one beyond 32 bits is."""
-    ranged = Field("year", "integer", Text(zh="年", en="year"), minimum=1000, maximum=2100)
+    ranged = Field("year", "integer", Text(zh="年", en="year"), minimum=0, maximum=maximum)
     kind = feature_type("b", "MultiPolygon", "extrude", {}, (ranged,))
-    columns = {"year": NumberColumn(np.array([1987, 20_150, 99_999, 0]), np.array([True, True, True, False]))}
+    columns = {"year": NumberColumn(np.array([3, largest, largest + 1, 0]), np.array([True, True, True, False]))}
     table = encode_table(metadata_class(kind), features([b""] * 4, columns))
     assert table.unrepresentable == {"year": 1}
     year = property_table(table, np.arange(4)).columns[1]
-    assert np.frombuffer(year.values, "<i2").tolist() == [1987, 20_150, -32_768, -32_768]
-    assert b'"componentType":"INT16"' in orjson.dumps(metadata_class(kind).schema)
+    assert np.frombuffer(year.values, f"<i{bits // 8}").tolist() == [3, largest, -largest - 1, -largest - 1]
+    assert f'"componentType":"INT{bits}"'.encode() in orjson.dumps(metadata_class(kind).schema)
