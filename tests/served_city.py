@@ -37,10 +37,10 @@ class City:
         lines = done.stdout.strip().splitlines()
         return json.loads(lines[-1]) if lines else {}
 
-    def process(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Run a command and return what it said."""
+    def process(self, *arguments: object, within_s: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run a command and return what it said; subprocess.TimeoutExpired when it hangs."""
         words = [*COMMAND, *map(str, arguments), "--data-dir", str(self.data_dir)]
-        return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, env=self.environment())
+        return subprocess.run(words, capture_output=True, text=True, timeout=within_s, check=False, env=self.environment())
 
     @contextlib.contextmanager
     def served(self, command: tuple[str, ...] = ("serve",), **variables: str) -> Iterator[httpx.Client]:

@@ -14,6 +14,8 @@ from tests.viewer_page import Viewer, chromium, viewer
 from twin.embedded import locks
 
 REPOSITORY = Path(__file__).parents[2]
+_HANGS_S = 1800
+"""No demo takes so long, whatever else a machine does."""
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +25,8 @@ def demo_city(run_folder: Path) -> City:
         pytest.fail("the viewer is not built: `make setup` does it")
     city = City(run_folder / "e2e" / "data")
     city.data_dir.parent.mkdir(mode=0o711, exist_ok=True)
-    with locks.exclusive(run_folder / "e2e.lock", deadline_s=300):
-        done = city.process("demo", "--check", "--port", free_port())
+    with locks.exclusive(run_folder / "e2e.lock", deadline_s=_HANGS_S):
+        done = city.process("demo", "--check", "--port", free_port(), within_s=_HANGS_S)
         assert done.returncode == 0, done.stderr
     return city
 
