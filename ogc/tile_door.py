@@ -252,7 +252,7 @@ def _address(request: Request) -> TileAddress:
 
 def _chosen(text: str | None, visible: Mapping[str, Collection]) -> Sequence[Collection]:
     """Return the collections of a tile in the order in which they are drawn, the lowest first."""
-    names = None if text is None else list(dict.fromkeys(name for name in text.split(",") if name))
+    names = None if text is None else text.split(",")
     for name in names or ():
         if name not in visible or visible[name].is_coverage:
             raise NotFoundError(f"there is no collection {name[:60]!r} with tiles", zh=f"没有带瓦片的集合 {name[:60]!r}")

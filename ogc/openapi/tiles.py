@@ -24,8 +24,9 @@ def tiles_paths(described: Described) -> Part:
     paths: dict[str, Document] = {"/tileMatrixSets": read("tileMatrixSets", text("瓦片矩阵集", "Tile matrix sets"))}
     for grid in MATRIX_SETS.values():
         paths[f"/tileMatrixSets/{grid.id}"] = read(f"tileMatrixSet.{grid.id}", grid.title.in_language(described.language))
-    chosen = query("collections", {"type": "array", "items": {"type": "string", "enum": [c.slug for c in tiled]}}) if tiled else None
-    of_all = [*named("as-of", "datetime"), *([chosen] if chosen else [])]
+    slugs: Document = {"type": "string", "enum": [c.slug for c in tiled]}
+    chosen = [query("collections", {"type": "array", "minItems": 1, "items": slugs})] if tiled else []
+    of_all = [*named("as-of", "datetime"), *chosen]
     paths |= _tilesets("/tiles", "tiles", text("全部集合的矢量瓦片", "Vector tiles of all collections"), None, of_all)
     for collection in tiled:
         paths |= _of_collection(collection, described.language)

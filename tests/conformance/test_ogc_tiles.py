@@ -164,7 +164,8 @@ def test_a_tile_of_several_collections_has_a_layer_of_each_and_none_of_what_is_h
     assert set(chosen) == {"plots", "pipes"}
     one = get(f"/collections/pipes/tiles/{_address(MATRIX_SETS['WebMercatorQuad'], 14)}")
     assert chosen["pipes"] == _layers(one)["pipes"]
-    assert get(own, params={"collections": "secret"}).status_code == 404
+    for other in ("secret", "", "pipes,"):
+        assert get(own, params={"collections": other}).status_code == 404
     assert "secret" not in get("/tiles/WebMercatorQuad").text
 
 
