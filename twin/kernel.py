@@ -77,3 +77,17 @@ network_word32 = cast("Callable[[Any, int], np.uint32]", _word(32, is_network_or
 """Within kernels only: the word that four bytes are in network order."""
 network_word64 = cast("Callable[[Any, int], np.uint64]", _word(64, is_network_order=True))
 """Within kernels only: the same of eight bytes."""
+
+
+def _counted_noughts(_: object, word: Any) -> tuple[object, object] | None:  # noqa: ANN401
+    if word != types.uint64:
+        return None
+
+    def generate(_: Any, builder: Any, __: Any, arguments: Any) -> object:  # noqa: ANN401
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), generate
+
+
+trailing_noughts = cast("Callable[[np.uint64], int]", intrinsic(_counted_noughts))
+"""Within kernels only: how many of the lowest bits of a word are 0; 64 of no other."""

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import orjson
+import pyarrow as pa
 
 from ingest.names import normalised
 from ingest.protocol import LayerInfo, Limits, PartRequest
@@ -196,11 +197,11 @@ def _said(builder: FacesBuilder) -> str | None:
     return orjson.dumps(said).decode() if said else None
 
 
-def batch_of(rows: Sequence[FeatureRow], first: int) -> SourceBatch:
-    """Return rows as a batch whose first row has number ``first``."""
+def batch_of(rows: Sequence[FeatureRow], first: int, columns: dict[str, pa.Array] | None = None) -> SourceBatch:
+    """Return rows as a batch whose first row has number ``first``, with the ``columns`` of their properties if they are known."""
     geometry = np.full(len(rows), None, dtype=object)
     geometry[:] = [r.geometry for r in rows]
-    columns = columns_of([r.properties for r in rows])
+    columns = columns_of([r.properties for r in rows]) if columns is None else columns
     if PARTS in columns:
         columns[PARTS] = json_column(columns[PARTS])
     return SourceBatch(

@@ -7,57 +7,116 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from ingest.body_arrays import FACE
+from ingest.checks.solids.boundaries import ranges
 from ingest.compiled_bodies import CompiledBodies
 from ingest.readers.cityjson_frame import Frame
 from ingest.readers.cityjson_kernels import Cut, Ints, Made, Mask, build, placed
-from ingest.readers.cityjson_plan import PlannedFeature, PlannedGeometry
+from ingest.readers.cityjson_plan import Plan, PlannedFeature, PlannedGeometry
 from ingest.readers.cityjson_said import said_of
 from ingest.readers.json_arrays import CutLines
 from ingest.readers.json_surfaces import Meaning
 from ingest.readers.source import Makeup, Mended
 
 
+class _Tables(NamedTuple):
+    """The plans of many features as arrays for the kernel."""
+
+    row: Ints
+    lod: Sequence[str]
+    makeup: Sequence[Makeup]
+    bodies: Ints
+    """(B, 2) vertices' array, geometries so far."""
+    geometries: Ints
+    """(G, 6) boundaries, values, part, is_solid, first meaning, how many."""
+    surfaces: Ints
+    """(M, 3) pieces of what `said_of` takes, places in the text of the lines and behind it in ``more``."""
+    more: bytes
+
+
 @dataclass
-class _Tables:
-    """The plan of many features as arrays for the kernel."""
+class _Plans:
+    """Each plan once: lines of one make have it in common."""
 
-    row: list[int] = field(default_factory=list)
-    lod: list[str] = field(default_factory=list)
-    makeup: list[Makeup] = field(default_factory=list)
+    number: dict[int, int] = field(default_factory=dict)
+    lods: list[tuple[str, ...]] = field(default_factory=list)
+    makeups: list[tuple[Makeup, ...]] = field(default_factory=list)
     bodies: list[tuple[int, int]] = field(default_factory=list)
-    """Vertices' array, geometries so far."""
+    """Of all plans: vertices, geometries of the level."""
     geometries: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
-    """Boundaries, values, part, is_solid, first meaning, how many."""
-    surfaces: list[Ints] = field(default_factory=list)
-    """(n, 3) pieces of what `said_of` takes, places in the text of the lines and behind it in ``more``."""
-    count: int = 0
-    """Of those surfaces."""
-    more: bytearray = field(default_factory=bytearray)
+    """Boundaries, values, part, is_solid, surfaces, number in ``meanings`` (-1 for none)."""
+    meanings: list[Sequence[Meaning]] = field(default_factory=list)
+    starts: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
+    """Where bodies and geometries of each plan begin, and of one more."""
 
-    def add(self, feature: PlannedFeature, cut: CutLines) -> None:
-        for lod, geometries in feature.levels:
-            for g in geometries:
-                surfaces = cut.surfaces_of(g.surfaces) if g.surfaces >= 0 else self._parsed(g.meanings, len(cut.text))
-                self.geometries.append((g.boundaries, g.values, g.part, g.is_solid, self.count, len(surfaces)))
-                self.surfaces.append(surfaces)
-                self.count += len(surfaces)
-            self.row.append(feature.row)
-            self.lod.append(lod)
-            self.makeup.append(_makeup(geometries))
-            self.bodies.append((feature.vertices, len(self.geometries)))
-
-    def _parsed(self, meanings: Sequence[Meaning], text_end: int) -> Ints:
-        """Return surfaces that were not cut out, with their text added to ``more``."""
-        found = np.empty((len(meanings), 3), dtype=np.int64)
-        for k, (kind, said) in enumerate(meanings):
-            begin = text_end + len(self.more)
-            self.more += said
-            found[k] = kind, begin, begin + len(said)
+    def number_of(self, plan: Plan) -> int:
+        """Return the number of a plan, which must not go away meanwhile."""
+        found = self.number.setdefault(id(plan), len(self.lods))
+        if found == len(self.lods):
+            self._add(plan)
         return found
+
+    def _add(self, plan: Plan) -> None:
+        for _, geometries in plan.levels:
+            self.bodies.append((plan.vertices, len(geometries)))
+            for g in geometries:
+                self.geometries.append((g.boundaries, g.values, g.part, g.is_solid, g.surfaces, len(self.meanings) if g.meanings else -1))
+                if g.meanings:
+                    self.meanings.append(g.meanings)
+        self.lods.append(tuple(lod for lod, _ in plan.levels))
+        self.makeups.append(tuple(_makeup(geometries) for _, geometries in plan.levels))
+        self.starts.append((len(self.bodies), len(self.geometries)))
+
+
+def _tables(features: Sequence[PlannedFeature], cut: CutLines) -> _Tables:
+    plans = _Plans()
+    number = np.array([plans.number_of(f.plan) for f in features], dtype=np.int64)
+    starts = np.array(plans.starts, dtype=np.int64)
+    first = np.array([f.first for f in features], dtype=np.int64)
+    begin, end = starts[:-1][number], starts[1:][number]
+    levels, count = (end - begin).T
+    bodies = np.array(plans.bodies, dtype=np.int64).reshape(-1, 2)[ranges(begin[:, 0], end[:, 0])]
+    bodies[:, 0] += np.repeat(first, levels)
+    bodies[:, 1] = np.cumsum(bodies[:, 1])
+    geometries = np.array(plans.geometries, dtype=np.int64).reshape(-1, 6)[ranges(begin[:, 1], end[:, 1])]
+    of_line = np.repeat(first, count)
+    geometries[:, 0] += of_line
+    geometries[:, 1] += np.where(geometries[:, 1] >= 0, of_line, 0)
+    surfaces, more = _meant(geometries, of_line, plans.meanings, cut)
+    return _Tables(
+        np.repeat(np.array([f.row for f in features], dtype=np.int64), levels),
+        [lod for n in number.tolist() for lod in plans.lods[n]],
+        [makeup for n in number.tolist() for makeup in plans.makeups[n]],
+        bodies,
+        geometries,
+        surfaces,
+        more,
+    )
+
+
+def _meant(geometries: Ints, of_line: Ints, meanings: Sequence[Sequence[Meaning]], cut: CutLines) -> tuple[Ints, bytes]:
+    """Return the surfaces of geometries, fill in where each one's begin and how many they are, and return the text that was not cut out."""
+    cut_out, parsed = np.flatnonzero(geometries[:, 4] >= 0), np.flatnonzero(geometries[:, 5] >= 0)
+    array = geometries[cut_out, 4] + of_line[cut_out]
+    begin, end = cut.surface_start[array], cut.surface_start[array + 1]
+    pieces, size, more = [cut.surfaces[ranges(begin, end)]], int((end - begin).sum()), bytearray()
+    numbers = geometries[parsed, 5].tolist()
+    geometries[:, 4:] = 0
+    geometries[cut_out, 4], geometries[cut_out, 5] = np.cumsum(end - begin) - (end - begin), end - begin
+    for geometry, number in zip(parsed.tolist(), numbers, strict=True):
+        found = np.empty((len(meanings[number]), 3), dtype=np.int64)
+        for k, (kind, said) in enumerate(meanings[number]):
+            at = len(cut.text) + len(more)
+            more += said
+            found[k] = kind, at, at + len(said)
+        pieces.append(found)
+        geometries[geometry, 4:] = size, len(found)
+        size += len(found)
+    return np.concatenate(pieces), bytes(more)
 
 
 _NO_SOLID, _ONE_SOLID = Makeup(), Makeup((0,))
@@ -71,21 +130,18 @@ def _makeup(geometries: Sequence[PlannedGeometry]) -> Makeup:
 
 def bodies_of(features: Sequence[PlannedFeature], cut: CutLines, frame: Frame) -> tuple[CompiledBodies | None, Sequence[int]]:
     """Return the bodies of ``features`` in the reference system, None of none; and the rows of those that cannot be built so."""
-    tables = _Tables()
-    for feature in features:
-        tables.add(feature, cut)
-    if not tables.bodies:
+    tables = _tables(features, cut)
+    if not len(tables.bodies):
         return None, ()
     built, good = _built(tables, cut, frame)
-    bad = {row for row, ok in zip(tables.row, good, strict=True) if not ok}
+    bad = set(tables.row[~good].tolist())
     if not bad:
         return built, ()
     return bodies_of([f for f in features if f.row not in bad], cut, frame)[0], sorted(bad)
 
 
 def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies, Mask]:
-    bodies, geometries = np.array(tables.bodies, dtype=np.int64), np.array(tables.geometries, dtype=np.int64)
-    surfaces = np.concatenate(tables.surfaces)
+    bodies, geometries, surfaces = tables.bodies, tables.geometries, tables.surfaces
     used = geometries[:, 0]
     room = (cut.start[used + 1] - cut.start[used]).sum(axis=0)
     of_vertices = bodies[:, 0]
@@ -109,7 +165,7 @@ def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies
     build(Cut(cut.numbers, *cut.ends, cut.start, cut.depth), bodies, geometries, surfaces[:, 0].astype(np.uint8), scratch, made)
     v, i, r, f, s, k, mends = made.size.tolist()
     built = CompiledBodies(
-        row=np.array(tables.row, dtype=np.int64),
+        row=tables.row,
         lod=tables.lod,
         surface_attributes=said_of(surfaces, cut.text + tables.more if tables.more else cut.text, made.meaning[:f], made.start[:, FACE]),
         makeup=_with_mended(tables.makeup, made.mended[:mends], cut, frame),

@@ -15,7 +15,7 @@ from ingest.readers.json_surfaces import Meaning, meaning_in
 
 
 class PlannedGeometry(NamedTuple):
-    """Where one geometry's arrays are, and what its surfaces can mean."""
+    """Where one geometry's arrays are, and what its surfaces can mean; arrays are counted within the line."""
 
     boundaries: int
     values: int
@@ -28,26 +28,38 @@ class PlannedGeometry(NamedTuple):
     """Those that were not cut out."""
 
 
-class PlannedFeature(NamedTuple):
-    """A feature whose bodies can be built from arrays: its row, its line's vertices, and its geometries level by level."""
+class Plan(NamedTuple):
+    """How the bodies of a feature are built from arrays: its line's vertices, and its geometries level by level."""
 
-    row: int
     vertices: int
     levels: Sequence[tuple[str, Sequence[PlannedGeometry]]]
     """Rising; the solids of a level before its loose surfaces."""
 
+    @property
+    def says_more(self) -> bool:
+        """True if surfaces mean what was not cut out."""
+        return any(g.meanings for _, geometries in self.levels for g in geometries)
 
-def plan(row: int, parts: Sequence[tuple[int, Json]], vertices: object, cut: CutLines, line: int) -> PlannedFeature | None:
+
+class PlannedFeature(NamedTuple):
+    """A feature with a plan: its row, and the first array of its line."""
+
+    row: int
+    first: int
+    plan: Plan
+
+
+def plan(parts: Sequence[tuple[int, Json]], vertices: object, others: Sequence[tuple[int, int]], cut: CutLines, line: int) -> Plan | None:
     """Return how to build the bodies of a feature whose objects are ``parts`` (number and object); None where it is not that simple.
 
-    It is so only if the feature's geometries name every array that was cut out of the line.
+    It is so only if the feature's geometries name every array that was cut out of the line, but for ``others``, with their kinds.
     """
     first, end = cut.array_start[line], cut.array_start[line + 1]
-    taken: list[tuple[Any, int]] = [(vertices, VERTICES)]
+    taken: list[tuple[Any, int]] = [(vertices, VERTICES), *others]
     levels: dict[str, list[PlannedGeometry]] = {}
     for part, city_object in parts:
         for geometry in city_object.get("geometry") or ():
-            made = _geometry(geometry, part, first, taken)
+            made = _geometry(geometry, part, taken)
             if made is None:
                 return None
             levels.setdefault(lod_of(geometry), []).append(made)
@@ -55,10 +67,10 @@ def plan(row: int, parts: Sequence[tuple[int, Json]], vertices: object, cut: Cut
         return None
     if any(len(level) > 1 and len({g.is_solid for g in level}) > 1 for level in levels.values()):
         return None  # surfaces may lend their meaning to a solid
-    return PlannedFeature(row, first + taken[0][0], sorted(levels.items()))
+    return Plan(taken[0][0], sorted(levels.items()))
 
 
-def _geometry(geometry: Json, part: int, first: int, taken: list[tuple[Any, int]]) -> PlannedGeometry | None:
+def _geometry(geometry: Json, part: int, taken: list[tuple[Any, int]]) -> PlannedGeometry | None:
     kind = geometry.get("type")
     is_solid = kind == "Solid"
     if not is_solid and kind not in SURFACES:
@@ -69,16 +81,16 @@ def _geometry(geometry: Json, part: int, first: int, taken: list[tuple[Any, int]
     semantics = geometry.get("semantics")
     if isinstance(semantics, dict):
         taken.append((semantics.get("values"), VALUES))
-        values = first + int(semantics.get("values", -1))
+        values = int(semantics.get("values", -1))
         said = semantics.get("surfaces")
         if type(said) is int:
             taken.append((said, SEMANTIC_SURFACES))
-            surfaces = first + said
+            surfaces = said
         elif (parsed := _meanings(said)) is None:
             return None
         else:
             meanings = parsed
-    return PlannedGeometry(first + int(geometry["boundaries"]), values, part, is_solid, surfaces, meanings)
+    return PlannedGeometry(int(geometry["boundaries"]), values, part, is_solid, surfaces, meanings)
 
 
 def _meanings(said: object) -> list[Meaning] | None:

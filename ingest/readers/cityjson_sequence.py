@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,14 @@ from ingest.protocol import Limits
 from ingest.readers.ahead import one_ahead
 from ingest.readers.city_objects import CityObjectLayer, FeatureRow, batch_of, drawn_parts, has_too_deep_attributes, properties_of
 from ingest.readers.cityjson import CityJson
+from ingest.readers.cityjson_attributes import CutAttributes, assure_utf8, take_attributes
 from ingest.readers.cityjson_bodies import bodies_of
 from ingest.readers.cityjson_footprints import footprint
 from ingest.readers.cityjson_frame import Frame, Json, Vertices, invalid
 from ingest.readers.cityjson_kernels import build
+from ingest.readers.cityjson_makes import Makes, seen
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
-from ingest.readers.cityjson_plan import PlannedFeature, plan
+from ingest.readers.cityjson_plan import Plan, PlannedFeature, plan
 from ingest.readers.json_arrays import CutLines, Room, cut_lines
 from ingest.readers.source import Fault, Geometries, SourceBatch, SourceLayer
 from twin.errors import TwinError
@@ -42,7 +44,8 @@ class CityJsonSequence(CityJson):
 
     def sketched(self, lines: Sequence[bytes]) -> Sequence[Scope | Fault]:
         """Return the objects of some lines without what places them."""
-        return [sketch(line, skeleton, self.frame) for line, skeleton in zip(lines, cut_lines(lines).skeletons, strict=True)]
+        with _without_collector():
+            return [sketch(line, skeleton, self.frame) for line, skeleton in zip(lines, cut_lines(lines).skeletons, strict=True)]
 
     def layer(self, lines: Iterable[bytes], types: frozenset[str], source: SourceLayer, kind: GeometryType) -> CitySequenceLayer:
         """Return the layer of the objects of ``types`` in ``lines``."""
@@ -80,6 +83,7 @@ _BLOCK = {
     "CityObjects": {
         "1": {
             "type": "Building",
+            "attributes": {"name": "1"},
             "geometry": [
                 {
                     "type": "Solid",
@@ -111,60 +115,96 @@ class CitySequenceLayer:
 
     def batches_here(self) -> Iterator[SourceBatch]:
         """Yield the same, read by the thread that asks."""
-        first, room = 1, Room(2 * _BATCH_BYTES)
-        cuts_surfaces = True  # until a number in them was seen that is not spelled as it would be written again
+        first, state = 1, _State()
         for lines in _some(self.lines, min(_BATCH_LINES, self.limits.rows_per_batch)):
             with _without_collector():
-                batch, cuts_surfaces = self._batch(lines, first, room, cuts_surfaces=cuts_surfaces)
+                batch = self._batch(lines, first, state)
             if len(batch.rows):
                 yield batch
             first += len(batch.rows)
 
-    def _batch(self, lines: Sequence[bytes], first: int, room: Room, *, cuts_surfaces: bool) -> tuple[SourceBatch, bool]:
-        """Return the features of some lines, nothing of them in ``room``, and whether surfaces are to be looked for in the next."""
-        cut = cut_lines(lines, cuts_surfaces=cuts_surfaces, into=room)
+    def _batch(self, lines: Sequence[bytes], first: int, state: _State) -> SourceBatch:
+        """Return the features of some lines, nothing of them in the state's room."""
+        cut = cut_lines(lines, cuts_surfaces=state.cuts_surfaces, cuts_attributes=True, into=state.room)
+        state.cuts_surfaces = cut.cuts_surfaces
         rows: list[FeatureRow] = []
         planned: list[PlannedFeature] = []
         line_of_row: list[int] = []
+        attributes = CutAttributes(cut)
         for number, line in enumerate(lines):
-            found = self._planned(line, cut, number, len(rows)) if self.kind == "MultiPolygon" else None
+            found = self._planned(line, cut, number, state.makes) if self.kind == "MultiPolygon" else None
             if found is None:
                 read = self._read_alone(line)
-                rows.extend(read)
-                line_of_row.extend([number] * len(read))
+                for row in read:
+                    attributes.add(-1, row.properties)
             else:
-                rows.append(found[0])
-                planned.append(found[1])
-                line_of_row.append(number)
+                read = [found[0]]
+                attributes.add(found[2], found[0].properties)
+                planned.append(PlannedFeature(len(rows), cut.array_start[number], found[1]))
+            rows.extend(read)
+            line_of_row.extend([number] * len(read))
         bodies, unbuilt = bodies_of(planned, cut, self.frame)
-        for row in unbuilt:
-            (rows[row],) = self._read_alone(lines[line_of_row[row]])
+        for at in unbuilt:
+            (rows[at],) = self._read_alone(lines[line_of_row[at]])
+            attributes.leave_out(at)
         geometry = np.array([None, *(r.geometry for r in rows)], dtype=object)[1:]
         if bodies is not None:
             _draw_footprints(bodies, geometry)
-        return replace(batch_of(rows, first), geometry=geometry, representations=_merged(bodies, rows)), cut.cuts_surfaces
+        columns = attributes.columns(rows)
+        return replace(batch_of(rows, first, columns), geometry=geometry, representations=_merged(bodies, rows))
 
-    def _planned(self, line: bytes, cut: CutLines, number: int, row: int) -> tuple[FeatureRow, PlannedFeature] | None:
-        """Return the row of a line that holds one feature whose bodies can be built from arrays, without those; else None."""
-        skeleton = cut.skeletons[number]
+    def _planned(self, line: bytes, cut: CutLines, number: int, makes: Makes) -> tuple[FeatureRow, Plan, int] | None:
+        """Return the row of a line that holds one feature whose bodies can be built from arrays, without those and its attributes.
+
+        With it go how to build them, and the array that is its attributes (-1: none). None of another line.
+        """
+        skeleton, first = cut.skeletons[number], cut.array_start[number]
         if skeleton is None:
             return None
+        line_seen = seen(skeleton)
+        make = makes.of(line_seen)
         try:
+            if make is not None and line_seen is not None:
+                if make.attributes >= 0:
+                    assure_utf8(cut, first + make.attributes)
+                return _row(make.properties_of(line_seen.identifier), line), make.plan, _place(first, make.attributes)
             content = orjson.loads(skeleton)
             scope = _without_places(content, line)
             features = list(features_in(scope, self.types))
             if len(features) != 1 or len(features[0].members) != len(scope.objects) or has_too_deep_attributes(features[0]):
                 return None
-            found = plan(row, drawn_parts(features[0]), content.get("vertices"), cut, number)
+            taken = take_attributes(features[0], cut, first)
+            found = plan(drawn_parts(features[0]), content.get("vertices"), taken.arrays, cut, number)
+            properties = properties_of(features[0])
+            if found is not None and not taken.parts:
+                makes.note(line_seen, content, found, taken.attributes, properties)
         except (TwinError, TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError):
             return None
-        return None if found is None else (FeatureRow(properties_of(features[0]), None, (), line, None), found)
+        return None if found is None else (_row(properties, line), found, _place(first, taken.attributes))
 
     def _read_alone(self, line: bytes) -> list[FeatureRow]:
         scope = line_scope(line, self.frame)
         found: Iterable[CityFeature | Fault] = [scope] if isinstance(scope, Fault) else features_in(scope, self.types)
         alone = CityObjectLayer(found, self.frame, self.source, self.limits, self.kind)
         return [alone.row(feature) for feature in found]
+
+
+@dataclass
+class _State:
+    """What one way through a layer keeps from block to block."""
+
+    room: Room = field(default_factory=lambda: Room(2 * _BATCH_BYTES))
+    makes: Makes = field(default_factory=Makes)
+    cuts_surfaces: bool = True
+    """Until a number in them was seen that is not spelled as it would be written again."""
+
+
+def _row(properties: Mapping[str, object], line: bytes) -> FeatureRow:
+    return FeatureRow(properties, None, (), line, None)
+
+
+def _place(first: int, array: int) -> int:
+    return first + array if array >= 0 else -1
 
 
 def sketch(line: bytes, skeleton: bytes | None, frame: Frame) -> Scope | Fault:

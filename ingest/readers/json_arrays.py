@@ -5,8 +5,8 @@ a number; the rest, a kilobyte or two, is left to the JSON parser. What the kern
 a depth that varies) leaves its line uncut, and the line is then parsed whole. In the place of a geometry's boundaries there is never
 another number than the kernel's: a name at that depth without an array leaves its line uncut, too.
 
-Half of that rest can be what is said of semantic ``surfaces``: an array of it is cut out as well where it is as plain as `json_surfaces`
-has it.
+Most of that rest are ``attributes`` and what is said of semantic ``surfaces``: they are cut out as well where they are as plain as
+`json_members` and `json_surfaces` have them.
 """
 
 from __future__ import annotations
@@ -18,25 +18,28 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ingest.readers.json_bytes import PADDING, digits_at, next_mark, next_quote
+from ingest.readers.json_members import Members, after_numbers, members_for, read_members
 from ingest.readers.json_surfaces import LEAST_BYTES, Plain, are_canonical, read_surfaces
 from twin.json_values import write_integer
-from twin.kernel import kernel
+from twin.kernel import copy_bytes, inlined_kernel, kernel
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 NULL = -(2**62)
 """Stands for null."""
-VERTICES, BOUNDARIES, VALUES, SEMANTIC_SURFACES = 0, 1, 2, 3
-_DEPTHS = (1, 5, 6, 6)
-"""How many brackets are open around the four in a CityJSONFeature: those of attributes of the same name are as many by chance only."""
+VERTICES, BOUNDARIES, VALUES, SEMANTIC_SURFACES, ATTRIBUTES, EXTENT = range(6)
+_DEPTHS = (1, 5, 6, 6, 3, 3)
+"""How many brackets are open around the six in a CityJSONFeature: those of attributes of the same name are as many by chance only."""
 _DIGITS = 15
 """Longer integers are not read here."""
 _QUOTE, _BACKSLASH, _COLON, _COMMA, _MINUS, _ZERO, _NINE, _N = (ord(c) for c in '"\\:,-09n')
 _OPEN, _CLOSE, _OPEN_OBJECT, _CLOSE_OBJECT = (ord(c) for c in "[]{}")
 _SPACE, _TAB, _LINE, _RETURN = (ord(c) for c in " \t\n\r")
-_NAMES = np.frombuffer(b"vertices\0\0boundariesvalues\0\0\0\0surfaces\0\0", dtype=np.uint8).reshape(4, 10)
-_LENGTHS = np.array([8, 10, 6, 8])
+_SPELLED = (b"vertices", b"boundaries", b"values", b"surfaces", b"attributes", b"geographicalExtent")
+_NAMES = np.array(_SPELLED, dtype="S18").view(np.uint8).reshape(len(_SPELLED), 18)
+_LENGTHS = tuple(len(name) for name in _SPELLED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,26 +51,33 @@ class CutLines:
     array_start: Sequence[int]
     """(L + 1,) the first array of each line."""
     kind: Sequence[int]
-    """(A,) `VERTICES`, `BOUNDARIES`, `VALUES` or `SEMANTIC_SURFACES`."""
+    """(A,) `VERTICES`, `BOUNDARIES`, `VALUES`, `SEMANTIC_SURFACES`, `ATTRIBUTES` or `EXTENT`."""
     depth: Ints
-    """(A,) brackets around each number; 0 of surfaces."""
+    """(A,) brackets around each number; 0 of surfaces, attributes and extents."""
     numbers: Ints
     ends: tuple[Ints, Ints, Ints]
     """Where each innermost array ends in ``numbers``, each array of those in them, each array of these in them: ring, face, shell."""
     start: Ints
     """(A + 1, 4) where each array begins in ``numbers`` and the three ``ends``."""
-    surface_start: Sequence[int]
+    surface_start: Ints
     """(A + 1,) the first surface of each array."""
     surfaces: Ints
     """(M, 3) as in `Plain`, places in ``text``."""
+    member_start: Ints
+    """(A + 1,) the first member of each array that is of attributes."""
+    members: Members
+    """Those, places in ``text``."""
+    spans: Ints
+    """(A, 2) where what was cut out of ``text`` begins and ends."""
     text: bytes
-    """All lines."""
+    """All lines, and `PADDING`."""
     cuts_surfaces: bool
     """Whether surfaces were looked for; not where a number among what is said of them is spelled otherwise than it would be written."""
 
-    def surfaces_of(self, array: int) -> Ints:
-        """Return the surfaces of an array of `SEMANTIC_SURFACES`."""
-        return self.surfaces[self.surface_start[array] : self.surface_start[array + 1]]
+    def text_of(self, array: int) -> bytes:
+        """Return what was cut out."""
+        begin, end = self.spans[array].tolist()
+        return self.text[begin:end]
 
 
 class Room:
@@ -98,33 +108,40 @@ class Room:
         return self._kept
 
 
-def cut_lines(lines: Sequence[bytes], *, cuts_surfaces: bool = True, into: Room | None = None) -> CutLines:
-    """Cut the arrays of numbers out of the CityJSONFeatures in ``lines``, and what they say of surfaces unless that is not wanted.
+def cut_lines(lines: Sequence[bytes], *, cuts_surfaces: bool = True, cuts_attributes: bool = False, into: Room | None = None) -> CutLines:
+    """Cut the arrays of numbers out of the CityJSONFeatures in ``lines``, and surfaces, attributes and extents where that is wanted.
 
     What is cut ``into`` room is there until the next lines are.
     """
-    joined = b"".join(lines)
+    joined = b"".join([*lines, PADDING])
     text = np.frombuffer(joined, dtype=np.uint8)
-    line_end = np.cumsum([len(line) for line in lines])
-    found, plain, rest = into.of(len(text)) if into else _arrays_for(len(text))
+    line_end, size = np.cumsum(np.array([len(line) for line in lines], dtype=np.int64)), len(joined) - len(PADDING)
+    room = into.of(size) if into else _arrays_for(size)
+    found, plain, rest = room.found, room.plain, room.rest
     rest_end, array_end = np.full(len(lines), -1), np.empty(len(lines), dtype=np.int64)
-    _cut(text, line_end, rest, rest_end, found, plain, array_end, SEMANTIC_SURFACES + cuts_surfaces)
+    kinds = _NUMBERS | cuts_surfaces << SEMANTIC_SURFACES | cuts_attributes << ATTRIBUTES | cuts_attributes << EXTENT
+    _cut(text, line_end, rest, rest_end, found, plain, room.members, array_end, kinds)
     if not are_canonical(plain.fractions[: found.size[_FRACTIONS]]):
         cuts_surfaces, found.size[:] = False, 0
-        _cut(text, line_end, rest, rest_end, found, plain, array_end, SEMANTIC_SURFACES)
+        _cut(text, line_end, rest, rest_end, found, plain, room.members, array_end, kinds & ~(1 << SEMANTIC_SURFACES))
     count, arrays = int(array_end[-1]) if len(lines) else 0, found.arrays
     starts = np.concatenate([[0], np.maximum.accumulate(rest_end)[:-1]]) if len(lines) else rest_end
     skeletons = [None if b < 0 else bytes(rest[max(a, 0) : b]) for a, b in zip(starts.tolist(), rest_end.tolist(), strict=True)]
     return CutLines(
         skeletons, [0, *array_end.tolist()], arrays[:count, _KIND].tolist(), arrays[:count, _DEPTH], found.numbers,
-        (found.rings, found.faces, found.shells), arrays[: count + 1, :4], arrays[: count + 1, _SURFACES].tolist(), plain.surfaces, joined,
-        cuts_surfaces,
+        (found.rings, found.faces, found.shells), arrays[: count + 1, :4], arrays[: count + 1, _SURFACES], plain.surfaces,
+        arrays[: count + 1, _MEMBERS], room.members, arrays[:count, _FROM : _TO + 1], joined, cuts_surfaces,
     )  # fmt: skip
 
 
-_SIZES = 6
-_SURFACES, _FRACTIONS, _KIND, _DEPTH = 4, 5, 6, 7
-"""Columns of `_Found.arrays` behind those of `CutLines.start`; the first two are places of `_Found.size` as well."""
+_NUMBERS = 1 << VERTICES | 1 << BOUNDARIES | 1 << VALUES
+_SIZES = 8
+_SURFACES, _FRACTIONS, _MEMBERS, _MEMBER_NAMES, _KIND, _DEPTH, _FROM, _TO = range(4, 12)
+"""Columns of `_Found.arrays` behind those of `CutLines.start`; the first four are places of `_Found.size` as well."""
+_LEAST_BYTES_OF_ARRAY = 12
+"""``"values":[0]``"""
+_BYTES_OF_MEMBER = 16
+"""Attributes with more members for their bytes are left to the parser, once there is no room for more."""
 
 
 class _Found(NamedTuple):
@@ -135,9 +152,9 @@ class _Found(NamedTuple):
     faces: Ints
     shells: Ints
     arrays: Ints
-    """(A + 1, 8) where each begins in the four before, in surfaces and in their fractions, its kind and its depth."""
+    """(A + 1, 12) where each begins in the four before, in surfaces, their fractions, members, names; its kind, depth, begin, end."""
     size: Ints
-    """(6,) how much of those six is filled."""
+    """(8,) how much of those eight is filled."""
 
 
 class _Arrays(NamedTuple):
@@ -145,28 +162,30 @@ class _Arrays(NamedTuple):
 
     found: _Found
     plain: Plain
+    members: Members
     rest: Bytes
 
 
 def _arrays_for(size: int) -> _Arrays:
-    """Return room for whatever ``size`` bytes of text can hold: 29 times as much, of which the system gives only what is written to."""
+    """Return room for whatever ``size`` bytes of text can hold: 31 times as much, of which the system gives only what is written to."""
     numbers, rings, faces, shells = (np.empty(size // 2 + 1, dtype=np.int64) for _ in range(4))
-    arrays = np.empty((size // 8 + 2, 8), dtype=np.int64)
+    arrays = np.empty((size // _LEAST_BYTES_OF_ARRAY + 2, 12), dtype=np.int64)
     plain = Plain(np.empty((size // LEAST_BYTES + 1, 3), dtype=np.int64), np.empty(size + 1, dtype=np.uint8))
     rest = np.empty(2 * size + 1, dtype=np.uint8)  # a number can be longer than the array it stands for
-    return _Arrays(_Found(numbers, rings, faces, shells, arrays, np.zeros(_SIZES, dtype=np.int64)), plain, rest)
+    found = _Found(numbers, rings, faces, shells, arrays, np.zeros(_SIZES, dtype=np.int64))
+    return _Arrays(found, plain, members_for(size // _BYTES_OF_MEMBER + 1), rest)
 
 
 @kernel
 def _cut(
-    text: Bytes, line_end: Ints, rest: Bytes, rest_end: Ints, found: _Found, plain: Plain, array_end: Ints, kinds: int
+    text: Bytes, line_end: Ints, rest: Bytes, rest_end: Ints, found: _Found, plain: Plain, members: Members, array_end: Ints, kinds: int
 ) -> None:  # fmt: skip
-    """Fill all arrays but the first two; a line that is not cut has −1 in ``rest_end`` and no arrays. The first ``kinds`` are cut out."""
+    """Fill all arrays but the first two; a line that is not cut has −1 in ``rest_end`` and no arrays. ``kinds`` has a bit for each."""
     begin = out = count = 0
     found.arrays[0, :_SIZES] = 0
     for line in range(len(line_end)):
         end = line_end[line]
-        rest_end[line], after = _cut_line(text, begin, end, rest, out, found, plain, count, kinds)
+        rest_end[line], after = _cut_line(text, begin, end, rest, out, found, plain, members, count, kinds)
         if rest_end[line] < 0:
             found.size[:] = found.arrays[count, :_SIZES]
         else:
@@ -175,64 +194,74 @@ def _cut(
         begin = end
 
 
-@kernel
+@inlined_kernel
 def _cut_line(
-    text: Bytes, at: int, end: int, rest: Bytes, out: int, found: _Found, plain: Plain, count: int, kinds: int
+    text: Bytes, at: int, end: int, rest: Bytes, out: int, found: _Found, plain: Plain, members: Members, count: int, kinds: int
 ) -> tuple[int, int]:  # fmt: skip
     """Return where the rest of a line ends and how many arrays there are then; −1 where the line must be read whole.
 
     A number is set off by a space: whatever stands right behind an array never joins it, and what is left is JSON only where the line is.
-    A name with an escape could be one of the four in disguise. Surfaces that are not plain stay where they are.
+    A name with an escape could be one of the six in disguise. Surfaces, attributes and extents that are not plain stay where they are.
     """
-    first, depth = count, 0
-    while at < end:
+    first, depth, kept = count, 0, at
+    while True:
+        at = next_mark(text, at, end)
+        if at >= end:
+            break
         c = text[at]
         if c != _QUOTE:
             depth += (c in (_OPEN, _OPEN_OBJECT)) - (c in (_CLOSE, _CLOSE_OBJECT))
-            rest[out] = c
-            out += 1
             at += 1
             continue
         begin = at
         at, escaped = _after_text(text, at + 1, end)
-        rest[out : out + at - begin] = text[begin:at]
-        out += at - begin
         if escaped and _is_name(text, at, end):
             return -1, first
         kind = _kind(text, begin + 1, at - 1, depth, kinds)
         if kind < 0:
             continue
-        value = _after_colon(text, at, end)
+        value = _after_colon(text, at, end, _OPEN_OBJECT if kind == ATTRIBUTES else _OPEN)
         if value < 0:
             return -1, first
-        after = read_surfaces(text, value, end, plain, found.size[_SURFACES:]) if kind == SEMANTIC_SURFACES else value
+        array = found.arrays[count]
+        if kind == SEMANTIC_SURFACES:
+            after, array[_DEPTH] = read_surfaces(text, value, end, plain, found.size[_SURFACES:]), 0
+        elif kind == ATTRIBUTES:
+            after, array[_DEPTH] = read_members(text, value + 1, end, members, found.size[_MEMBERS:], value), 0
+        elif kind == EXTENT:
+            after, array[_DEPTH] = after_numbers(text, value + 1, end), 0
+        else:
+            after, array[_DEPTH] = _read(text, value, end, found)
+        if after < 0 and kind < SEMANTIC_SURFACES:
+            return -1, first
         if after < 0:
             continue
+        copy_bytes(rest, out, text, kept, at - kept)
+        out += at - kept
         rest[out] = _COLON
         out = write_integer(rest, out + 1, count - first)
         rest[out] = _SPACE
         out += 1
-        at, found.arrays[count, _DEPTH] = (after, 0) if kind == SEMANTIC_SURFACES else _read(text, value, end, found)
-        if at < 0:
-            return -1, first
-        found.arrays[count, _KIND] = kind
+        at = kept = after
+        array[_KIND], array[_FROM], array[_TO] = kind, value, after
         count += 1
         found.arrays[count, :_SIZES] = found.size
-    return (out if depth == 0 else -1), count  # else it is left to who can say what is wrong with it
+    copy_bytes(rest, out, text, kept, end - kept)
+    return (out + end - kept if depth == 0 else -1), count  # else it is left to who can say what is wrong with it
 
 
-@kernel
+@inlined_kernel
 def _after_text(text: Bytes, at: int, end: int) -> tuple[int, bool]:
     """Return where a text ends whose quote is before ``at``, the line's end where it does not, and whether anything in it is escaped."""
     escaped = False
-    while at < end and text[at] != _QUOTE:
-        is_escape = text[at] == _BACKSLASH
-        escaped = escaped or is_escape
-        at += 2 if is_escape else 1
+    at = next_quote(text, at, end)
+    while at < end and text[at] == _BACKSLASH:
+        escaped = True
+        at = next_quote(text, at + 2, end)
     return min(at + 1, end), escaped
 
 
-@kernel
+@inlined_kernel
 def _is_name(text: Bytes, at: int, end: int) -> bool:
     """Tell whether a colon follows."""
     while at < end and text[at] in (_SPACE, _TAB, _LINE, _RETURN):
@@ -240,11 +269,11 @@ def _is_name(text: Bytes, at: int, end: int) -> bool:
     return at < end and text[at] == _COLON
 
 
-@kernel
+@inlined_kernel
 def _kind(text: Bytes, begin: int, end: int, depth: int, kinds: int) -> int:
-    """Return which of the first ``kinds`` a name is at the depth it must stand at, else −1."""
-    for kind in range(kinds):
-        if depth == _DEPTHS[kind] and end - begin == _LENGTHS[kind]:
+    """Return which of the ``kinds`` a name is at the depth it must stand at, else −1."""
+    for kind in range(len(_DEPTHS)):
+        if kinds >> kind & 1 and depth == _DEPTHS[kind] and end - begin == _LENGTHS[kind]:
             same = True
             for k in range(end - begin):
                 same = same and text[begin + k] == _NAMES[kind, k]
@@ -253,13 +282,13 @@ def _kind(text: Bytes, begin: int, end: int, depth: int, kinds: int) -> int:
     return -1
 
 
-@kernel
-def _after_colon(text: Bytes, at: int, end: int) -> int:
-    """Return where an array begins that is the value of the name before ``at``, −1 where none is."""
+@inlined_kernel
+def _after_colon(text: Bytes, at: int, end: int, opening: int) -> int:
+    """Return where the value of the name before ``at`` begins, −1 where it does not do so with the bracket ``opening``."""
     colon = False
     while at < end:
         c = text[at]
-        if c == _OPEN and colon:
+        if c == opening and colon:
             return at
         if c == _COLON and not colon:
             colon = True
@@ -269,7 +298,7 @@ def _after_colon(text: Bytes, at: int, end: int) -> int:
     return -1
 
 
-@kernel
+@inlined_kernel
 def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
     """Return where an array ends and how deep its numbers stand, all equally deep and no array empty; else −1."""
     depth, size = 0, found.size
@@ -283,7 +312,7 @@ def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
     return at, depth
 
 
-@kernel
+@inlined_kernel
 def _read_at(  # noqa: C901, PLR0912  # one loop: a call for every number takes twice the time
     text: Bytes, at: int, end: int, depth: int, numbers: Ints, rings: Ints, faces: Ints, shells: Ints, n: int, r: int, f: int, s: int
 ) -> tuple[int, int, int, int, int]:
@@ -291,59 +320,51 @@ def _read_at(  # noqa: C901, PLR0912  # one loop: a call for every number takes 
 
     Nine of ten bytes of a file pass here, so nothing is called and no count is kept in an array.
     """
-    level, expected = depth, True
+    level = depth
     while at < end:
         c = text[at]
-        if _ZERO <= c <= _NINE or c == _MINUS:
-            negative = c == _MINUS
-            at += negative
-            begin, value = at, 0
-            while at < end and _ZERO <= text[at] <= _NINE:
-                value = value * 10 + (text[at] - _ZERO)
-                at += 1
-            digits = at - begin
-            if not expected or level != depth or digits == 0 or digits > _DIGITS or (digits > 1 and text[begin] == _ZERO):
-                return -1, n, r, f, s
-            numbers[n] = -value if negative else value
-            n += 1
-            expected = False
-        elif c == _COMMA:
-            if expected:
-                return -1, n, r, f, s
-            expected = True
+        if c in (_SPACE, _TAB, _LINE, _RETURN):
             at += 1
-        elif c == _CLOSE:
-            if expected:
-                return -1, n, r, f, s
-            out = depth - level
-            if out == 0:
-                rings[r] = n
-                r += 1
-            elif out == 1:
-                faces[f] = r
-                f += 1
-            elif out == 2:
-                shells[s] = f
-                s += 1
-            level -= 1
-            at += 1
-            if level == 0:
-                return at, n, r, f, s
-        elif c == _OPEN:
-            if not expected or level >= depth:
-                return -1, n, r, f, s
-            level += 1
-            at += 1
-        elif c == _N:
-            is_null = end - at > 4 and text[at + 1] == ord("u") and text[at + 2] == ord("l") and text[at + 3] == ord("l")
-            if not is_null or not expected or level != depth:
-                return -1, n, r, f, s
+            continue
+        if c == _N:
+            if not (end - at > 4 and text[at + 1] == ord("u") and text[at + 2] == ord("l") and text[at + 3] == ord("l")):
+                break
             numbers[n] = NULL
-            n += 1
-            expected = False
             at += 4
-        elif c in (_SPACE, _TAB, _LINE, _RETURN):
-            at += 1
         else:
-            return -1, n, r, f, s
+            begin = at + (c == _MINUS)
+            digits, value = digits_at(text, begin)
+            if digits == 0 or digits > _DIGITS or (digits > 1 and text[begin] == _ZERO):
+                break
+            numbers[n] = -value if c == _MINUS else value
+            at = begin + digits
+        n += 1
+        while at < end:  # until the next number
+            c = text[at]
+            at += 1
+            if c == _COMMA:
+                break
+            if c == _CLOSE:
+                out = depth - level
+                if out == 0:
+                    rings[r] = n
+                    r += 1
+                elif out == 1:
+                    faces[f] = r
+                    f += 1
+                elif out == 2:
+                    shells[s] = f
+                    s += 1
+                level -= 1
+                if level == 0:
+                    return at, n, r, f, s
+            elif c not in (_SPACE, _TAB, _LINE, _RETURN):
+                return -1, n, r, f, s
+        while level < depth and at < end:
+            c = text[at]
+            at += 1
+            if c == _OPEN:
+                level += 1
+            elif c not in (_SPACE, _TAB, _LINE, _RETURN):
+                return -1, n, r, f, s
     return -1, n, r, f, s

@@ -37,10 +37,10 @@ def columns_of(rows: Sequence[Mapping[str, object]]) -> dict[str, pa.Array]:
     for row in rows:
         names.update(dict.fromkeys(row))
     columns = zip(*(map(row.get, names) for row in rows), strict=True)
-    return {name: _array(values) for name, values in zip(names, columns, strict=True)}
+    return {name: column_of(values) for name, values in zip(names, columns, strict=True)}
 
 
-def _array(values: Sequence[object]) -> pa.Array:
+def column_of(values: Sequence[object]) -> pa.Array:
     """Return values as a column; of lists and objects Arrow is not asked, which would make one type with every key that any of them has."""
     if not any(issubclass(kind, dict | list) for kind in set(map(type, values))):
         with suppress(pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):

@@ -15,7 +15,8 @@ import orjson
 
 from ingest.readers.cityjson_faces import TYPES, surface_type
 from ingest.readers.cityjson_frame import Json
-from twin.kernel import kernel
+from ingest.readers.json_bytes import next_not_plain
+from twin.kernel import copy_bytes, inlined_kernel
 from twin.representation import SurfaceType
 
 Ints = npt.NDArray[np.int64]
@@ -38,9 +39,9 @@ _DIGITS = 15
 """Longer integers are left to the parser."""
 _SIGNIFICANT_DIGITS = 17
 """No double needs more to be told from its neighbours."""
-_QUOTE, _BACKSLASH, _COLON, _COMMA, _MINUS, _POINT, _ZERO, _NINE = (ord(c) for c in '"\\:,-.09')
+_QUOTE, _COLON, _COMMA, _MINUS, _POINT, _ZERO, _NINE = (ord(c) for c in '":,-.09')
 _OPEN_OBJECT, _CLOSE_OBJECT, _CLOSE = (ord(c) for c in "{}]")
-_T, _F, _N, _SPACE, _LAST = ord("t"), ord("f"), ord("n"), 0x20, 0x7E
+_T, _F, _N = ord("t"), ord("f"), ord("n")
 
 
 class Meaning(NamedTuple):
@@ -80,7 +81,7 @@ def are_canonical(fractions: Bytes) -> bool:
     return orjson.dumps(orjson.loads(text)) == text
 
 
-@kernel
+@inlined_kernel
 def read_surfaces(text: Bytes, at: int, end: int, plain: Plain, size: Ints) -> int:
     """Return where an array of surfaces ends, and add them to ``plain``; −1, and nothing is added, where one of them is not plain.
 
@@ -109,7 +110,7 @@ def read_surfaces(text: Bytes, at: int, end: int, plain: Plain, size: Ints) -> i
     return -1
 
 
-@kernel
+@inlined_kernel
 def _after_type(text: Bytes, at: int, end: int) -> int:
     """Return where the quote behind a type is that stands first in an object, −1 where none does."""
     if end - at < len(_TYPE):
@@ -120,7 +121,7 @@ def _after_type(text: Bytes, at: int, end: int) -> int:
     return _plain_text(text, at + len(_TYPE), end)
 
 
-@kernel
+@inlined_kernel
 def _kind(text: Bytes, begin: int, stop: int) -> int:
     """Return the stored type of a name."""
     for k in range(len(_NAMES)):
@@ -129,20 +130,14 @@ def _kind(text: Bytes, begin: int, stop: int) -> int:
     return _OTHER
 
 
-@kernel
+@inlined_kernel
 def _plain_text(text: Bytes, at: int, end: int) -> int:
     """Return where the quote at the end of a text is, −1 where anything in it is not written as it stands."""
-    while at < end:
-        c = text[at]
-        if c == _QUOTE:
-            return at
-        if c == _BACKSLASH or c < _SPACE or c > _LAST:
-            return -1
-        at += 1
-    return -1
+    at = next_not_plain(text, at, end)
+    return at if at < end and text[at] == _QUOTE else -1
 
 
-@kernel
+@inlined_kernel
 def _read_members(text: Bytes, at: int, end: int, names: Ints, fractions: Bytes, out: int) -> tuple[int, int]:
     """Return where the bracket behind members is, and the end of ``fractions`` with theirs; −1 where one is not plain."""
     count = 0
@@ -161,7 +156,7 @@ def _read_members(text: Bytes, at: int, end: int, names: Ints, fractions: Bytes,
     return (at if at < end else -1), out
 
 
-@kernel
+@inlined_kernel
 def _is_new(text: Bytes, begin: int, stop: int, names: Ints) -> bool:
     """Tell whether a name is none of those before it, nor one that is not plain."""
     size = stop - begin
@@ -174,7 +169,7 @@ def _is_new(text: Bytes, begin: int, stop: int, names: Ints) -> bool:
     return True
 
 
-@kernel
+@inlined_kernel
 def _are_same(text: Bytes, begin: int, other: Bytes) -> bool:
     for k in range(len(other)):  # noqa: SIM110  # numba has no all() of a generator
         if text[begin + k] != other[k]:
@@ -182,7 +177,7 @@ def _are_same(text: Bytes, begin: int, other: Bytes) -> bool:
     return True
 
 
-@kernel
+@inlined_kernel
 def _after_value(text: Bytes, at: int, end: int, fractions: Bytes, out: int) -> tuple[int, int]:
     """Return where a text, word or number ends, and the end of ``fractions`` with it; −1 where it is none that is plain."""
     if at >= end:
@@ -212,12 +207,12 @@ def _after_value(text: Bytes, at: int, end: int, fractions: Bytes, out: int) -> 
         at += 1
     if at == point or _has_digits_too_many(text, first, point, at):
         return -1, out
-    fractions[out : out + at - begin] = text[begin:at]
+    copy_bytes(fractions, out, text, begin, at - begin)
     fractions[out + at - begin] = _COMMA
     return at, out + at - begin + 1
 
 
-@kernel
+@inlined_kernel
 def _has_digits_too_many(text: Bytes, first: int, point: int, end: int) -> bool:
     """Tell whether a fraction ends in a nought that says nothing, or has more digits than any number is written with."""
     if text[end - 1] == _ZERO and end > point + 1:

@@ -409,7 +409,8 @@ def test_what_is_cut_into_the_room_of_other_lines_is_the_same() -> None:
     for lines in (short, long, short, [b"[]"], long):
         anew, again = cut_lines(lines), cut_lines(lines, into=room)
         assert again.skeletons == anew.skeletons
-        assert (again.array_start, again.kind, again.surface_start) == (anew.array_start, anew.kind, anew.surface_start)
+        assert (again.array_start, again.kind) == (anew.array_start, anew.kind)
+        assert again.surface_start.tolist() == anew.surface_start.tolist()
         assert again.start.tolist() == anew.start.tolist()
         assert again.depth.tolist() == anew.depth.tolist()
         sizes = anew.start[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -43,10 +44,9 @@ def solid_findings(
     severities = Severities.of(feature_type)
     hits = sorted((*_mended(bodies, place_point), *_found(bodies, severities)), key=lambda h: (h.body, h.code))
     findings: list[Finding] = []
-    for at, hit in enumerate(hits):
-        if at and (hits[at - 1].body, hits[at - 1].code) == (hit.body, hit.code):
-            continue
-        same = [h for h in hits[at:] if (h.body, h.code) == (hit.body, hit.code)]
+    for _, group in itertools.groupby(hits, key=lambda h: (h.body, h.code)):
+        same = list(group)
+        hit = same[0]
         rule = rule_of(hit.code)
         message = _message(bodies.lod[hit.body], hit, len(same), severities.rules[rule].title)
         value = None if hit.value is None else f"{hit.value:.4g}"

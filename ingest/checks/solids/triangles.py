@@ -57,8 +57,9 @@ def _delaunay(b: Boundaries, planes: Planes, faces: Ints) -> tuple[Ints, Ints]:
     ring_of_corner = np.repeat(np.arange(len(rings)), np.diff(b.ring_start)[rings])
     at = projected(b, planes, b.face_of_corner[corners], corners)
     outlines = shapely.polygons(shapely.linearrings(at, indices=ring_of_corner), indices=face_of_ring)
-    meshes, of = shapely.get_parts(shapely.constrained_delaunay_triangles(outlines), return_index=True)
-    points = _counterclockwise(shapely.get_coordinates(meshes).reshape(-1, 4, 2)[:, :3]).reshape(-1, 2)
+    meshes = shapely.constrained_delaunay_triangles(outlines)
+    closed, owners = shapely.get_coordinates(meshes, return_index=True)  # its parts, each a geometry, would take twice the time of all
+    points, of = _counterclockwise(closed.reshape(-1, 4, 2)[:, :3]).reshape(-1, 2), owners[::4]
     place = np.concatenate([at, points])
     owner = np.concatenate([face_of_ring[ring_of_corner], np.repeat(of, 3)])
     order = np.lexsort((place[:, 1], place[:, 0], owner))

@@ -1,0 +1,134 @@
+"""Lines that differ by an identifier are parsed once; every row is what the reader of single features makes of it all the same."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+
+from ingest.readers.cityjson_makes import Makes
+from tests.unit.test_cityjson_sequence import assert_same, block, text_of
+
+Feature = dict[str, Any]
+
+
+def building(name: str, **attributes: Any) -> Feature:
+    """Return a feature of one building with a part, whose lines are of one make whatever it is called."""
+    feature = block(name)
+    feature["CityObjects"][name]["attributes"] = {"name": f"楼 {name}", "height": 3.5, **attributes}
+    feature["CityObjects"][name]["geographicalExtent"] = [0.5, -1, 0, len(name), 2.25, 3]
+    return copy.deepcopy(feature)
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Lines that were parsed for their structure."""
+    found: list[bytes] = []
+
+    class Counting:
+        JSONDecodeError = orjson.JSONDecodeError
+
+        @staticmethod
+        def loads(text: bytes) -> object:
+            found.append(text)
+            return orjson.loads(text)
+
+    monkeypatch.setattr("ingest.readers.cityjson_sequence.orjson", Counting)
+    return found
+
+
+def test_lines_of_one_make_are_parsed_once(parsed: list[bytes]) -> None:
+    rows = assert_same(text_of([building(f"B-{k}", year=1900 + k) for k in range(10)], separators=(",", ":")))
+    assert len(rows) == 10
+    looked_at = 10  # for types and columns, before
+    assert len(parsed) == looked_at + 1
+
+
+def named_otherwise(feature: Feature, old: str, new: str) -> Feature:
+    found: Feature = json.loads(json.dumps(feature).replace(old, new))
+    return found
+
+
+def without_children(feature: Feature) -> None:
+    del feature["CityObjects"][feature["id"]]["children"]
+
+
+def child_of_another(feature: Feature) -> None:
+    feature["CityObjects"][feature["id"]]["children"] = ["B-1-0"]
+
+
+def part_with_attributes(feature: Feature) -> None:
+    feature["CityObjects"][f"{feature['id']}-0"]["attributes"] = {"of": feature["id"], "n": len(feature["id"])}
+
+
+def address(feature: Feature) -> None:
+    feature["CityObjects"][feature["id"]]["address"] = [{"street": feature["id"], "number": 5}]
+
+
+def address_twice(feature: Feature) -> None:
+    feature["CityObjects"][feature["id"]]["address"] = [{"street": "Main"}]
+    feature["CityObjects"][feature["id"]]["attributes"]["address"] = feature["id"]
+
+
+def type_of_its_name(feature: Feature) -> None:
+    feature["CityObjects"][f"{feature['id']}-0"]["type"] = f"+{feature['id']}"
+
+
+def own_column_among_attributes(feature: Feature) -> None:
+    feature["CityObjects"][feature["id"]]["attributes"] |= {"cityjson_type": "mine", "height": 4}
+
+
+def nested_attributes(feature: Feature) -> None:
+    feature["CityObjects"][feature["id"]]["attributes"]["owner"] = {"name": "a"}
+
+
+def odd_extent(feature: Feature) -> None:
+    feature["CityObjects"][feature["id"]]["geographicalExtent"] = [1e-9, None, "x"]
+
+
+def other_surfaces(feature: Feature) -> None:
+    feature["CityObjects"][f"{feature['id']}-0"]["geometry"][0]["semantics"]["surfaces"][0] = {"type": "GroundSurface", "of": ["nested"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [without_children, child_of_another, part_with_attributes, address, address_twice, type_of_its_name, own_column_among_attributes,
+     nested_attributes, odd_extent, other_surfaces],
+)  # fmt: skip
+def test_what_differs_beside_the_identifier_is_told_apart(change: Callable[[Feature], None]) -> None:
+    features = [building(f"B-{k}") for k in range(8)]
+    for k in (1, 4, 5):
+        change(features[k])
+    assert len(assert_same(text_of(features))) == 8
+    for feature in (features[0], *features[2:4]):
+        change(feature)
+    assert len(assert_same(text_of(features))) == 8
+
+
+@pytest.mark.parametrize(
+    "names", [("B-1", "id0"), ("1", "2", "0"), ("a1", "a1-0"), ("B1", "Building2"), ("x1", '"2'), ("é1", "é2"), ("t1", "t1t1")]
+)
+def test_any_identifier_is_read_as_alone(names: tuple[str, ...]) -> None:
+    assert len(assert_same(text_of([building(name) for name in names * 2]))) == 2 * len(names)
+
+
+def test_a_name_that_is_spelled_with_an_escape_is_the_same_name() -> None:
+    plain = json.dumps(building("B-1"))
+    lines = [plain, plain.replace('"B-1-0": {', '"\\u0042-1-0": {'), plain.replace("B-1", "B-2").replace('"B-2-0": {', '"\\u0042-2-0": {')]
+    assert len(assert_same(text_of(lines))) == 3
+
+
+def test_a_line_with_what_is_no_utf8_among_its_attributes_is_told(parsed: list[bytes]) -> None:
+    good = text_of([building(f"B-{k}") for k in range(3)])
+    assert len(assert_same(good.replace("楼 B-1".encode(), b"\xff\xfe B-1"))) == 3
+    assert parsed
+
+
+def test_only_so_many_makes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.readers.cityjson_makes._MOST", 0)
+    assert len(assert_same(text_of([building(f"B-{k}") for k in range(3)]))) == 3
+    assert Makes().of(None) is None
