@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from ingest.convert import plain_text
 
+_SPACE, _QUOTE, _BACKSLASH = (ord(c) for c in ' "\\')
+
 
 def extra_column(columns: Mapping[str, pa.Array], length: int) -> pa.Array:
     """Return a string column with the non-null values of each row as a JSON object, null where all are null."""
@@ -35,9 +37,20 @@ def _json_values(array: pa.Array) -> pa.Array:
         return array.cast(pa.string())
     if pa.types.is_floating(kind):
         return _numbers(array)
-    distinct = plain_text(array).dictionary_encode()
+    texts = plain_text(array)
+    if not _has_escapes(texts):
+        return pc.binary_join_element_wise('"', texts, '"', "")
+    distinct = texts.dictionary_encode()
     encoded = [orjson.dumps(text.replace("\0", "")).decode() for text in distinct.dictionary.to_pylist()]
     return pa.array(encoded, pa.string()).take(distinct.indices)
+
+
+def _has_escapes(texts: pa.StringArray) -> bool:
+    """Tell whether any byte is not written as it is (RFC 8259, 7); a NUL is left out."""
+    if texts.buffers()[2] is None:
+        return False
+    content = np.frombuffer(texts.buffers()[2], dtype=np.uint8)
+    return bool(((content < _SPACE) | (content == _QUOTE) | (content == _BACKSLASH)).any())
 
 
 def _numbers(array: pa.Array) -> pa.Array:

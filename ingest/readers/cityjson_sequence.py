@@ -34,7 +34,7 @@ from twin.errors import TwinError
 from twin.model import GeometryType
 from twin.representation import SurfaceType
 
-_BATCH_LINES = 1000
+_FIRST_LINES, _BATCH_LINES = 125, 1000
 _BATCH_BYTES = 12 << 20
 _NOWHERE = Vertices(np.empty((0, 3)), ())
 
@@ -237,14 +237,15 @@ _NO_VERTICES: npt.NDArray[np.int64] = np.empty((0, 3), dtype=np.int64)
 
 
 def _some(lines: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
+    """Yield lines, some at a time: first few, as nobody has anything to do until they are read."""
     some: list[bytes] = []
-    size = 0
+    size, wanted = 0, min(_FIRST_LINES, most)
     for line in lines:
         some.append(line)
         size += len(line)
-        if len(some) >= most or size >= _BATCH_BYTES:
+        if len(some) >= wanted or size >= _BATCH_BYTES:
             yield some
-            some, size = [], 0
+            some, size, wanted = [], 0, min(2 * wanted, most)
     if some:
         yield some
 

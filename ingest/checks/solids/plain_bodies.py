@@ -12,6 +12,7 @@ from ingest.checks.solids.boundaries import Boundaries, neighbours
 from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.plain_faces import look_at_faces
 from ingest.checks.solids.plain_shells import look_at_shells
+from ingest.checks.solids.plain_triangles import leave_flat_out
 from ingest.checks.solids.planes import Planes
 from ingest.checks.solids.self_crossing import meeting_pairs
 from ingest.checks.solids.surfaces import Surfaces
@@ -30,10 +31,12 @@ def doubts_about(bodies: BodyArrays, tolerances: Tolerances) -> Doubts:
     to_triangulate, pairs = np.zeros(faces, dtype=bool), np.empty((2 * faces + 100, 2), dtype=np.int64)
     normal, axes, low, high = (np.zeros((faces, width)) for width in (3, 6, 3, 3))
     offset, deviation_m = np.zeros(faces), np.zeros(faces)
+    least_cosine = float(np.cos(np.radians(tolerances.normals_deg / 2)))
     look_at_faces(
-        b.xyz, b.corner, b.after, b.ring_start, b.face_start, tolerances.snap_m, tolerances.planarity_m,
-        float(np.cos(np.radians(tolerances.normals_deg / 2))), sound, to_triangulate, normal, offset, deviation_m, axes, low, high,
+        b.xyz, b.corner, b.after, b.ring_start, b.face_start, tolerances.snap_m, tolerances.planarity_m, least_cosine, sound,
+        to_triangulate, normal, offset, deviation_m, axes, low, high,
     )  # fmt: skip
+    leave_flat_out(b.xyz, b.corner, b.ring_start, b.face_start, normal, axes, least_cosine, to_triangulate)
     doubtful = ~np.logical_and.reduceat(sound, start[:-1, FACE]) | np.array([bool(m.composites) for m in bodies.makeup])
     surfaces = Surfaces(
         b.xyz, b.corner, b.after, b.before, b.first_corner(), b.face_of_corner, normal, offset, deviation_m, axes, low, high,
