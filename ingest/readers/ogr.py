@@ -27,6 +27,8 @@ from twin.errors import Text, TwinError
 
 _NO_CRS = ("undefined", "unknown", "engcrs", "local_cs")
 _COUNTED = frozenset({"FlatGeobuf"})
+_BY_FEATURE = "OGR_FLATGEOBUF_STREAM_BASE_IMPL"
+"""GDAL's option by which it makes Arrow batches of a FlatGeobuf from its features, not from the bytes."""
 _FAILURES = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, IndexError, UnicodeDecodeError)
 """What pyogrio raises about a file that it cannot open or not read to its end."""
 
@@ -109,19 +111,39 @@ class OgrLayer:
         """Yield the rows as GDAL reads them, numbered from 1; RejectedError ``unreadable`` when the file breaks off."""
         source, tolerance, first = self._layer.source, _tolerance(self.source.crs), 1
         try:
-            with only(source.driver), self._stream() as (meta, stream):
-                for batch in stream:
-                    yield source_batch(batch, meta["geometry_name"] or "wkb_geometry", first, tolerance, source.without)
+            with only(source.driver):
+                for geometry_name, batch in self._arrow_batches():
+                    yield source_batch(batch, geometry_name, first, tolerance, source.without)
                     first += batch.num_rows
         except (*_FAILURES, pa.ArrowException) as error:
             raise _unreadable(self._format, error) from error
         if source.is_counted and self.source.rows is not None and first <= self.source.rows:
             raise _unreadable(self._format, f"{first - 1} of {self.source.rows} features could be read")
 
-    def _stream(self) -> AbstractContextManager[tuple[Mapping[str, str], Iterator[pa.RecordBatch]]]:
+    def _arrow_batches(self) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Yield the name of the geometry and a batch; from the first on that is wrong in itself, as GDAL has them feature by feature."""
+        done = 0
+        with self._stream() as (meta, stream):
+            name = meta["geometry_name"] or "wkb_geometry"
+            for batch in stream:
+                if self._layer.source.driver == "FlatGeobuf" and not _are_in_order(batch.column(name)):
+                    break
+                yield name, batch
+                done += batch.num_rows
+            else:
+                return
+        pyogrio.set_gdal_config_options({_BY_FEATURE: True})
+        try:
+            with self._stream(skip_features=done) as (_, stream):
+                for batch in stream:
+                    yield name, batch
+        finally:
+            pyogrio.set_gdal_config_options({_BY_FEATURE: None})
+
+    def _stream(self, **options: int) -> AbstractContextManager[tuple[Mapping[str, str], Iterator[pa.RecordBatch]]]:
         source, size = self._layer.source, self._limits.rows_per_batch
         opened: AbstractContextManager[tuple[Mapping[str, str], Iterator[pa.RecordBatch]]] = pyogrio.raw.open_arrow(
-            source.path, layer=self._layer.own_name, batch_size=size, use_pyarrow=True, **source.options
+            source.path, layer=self._layer.own_name, batch_size=size, use_pyarrow=True, **source.options, **options
         )
         return opened
 
@@ -146,6 +168,16 @@ def source_batch(
     columns = {n: _column(batch.column(n)) for n in batch.schema.names if n != geometry_name and n not in without}
     rows = np.arange(first_row, first_row + batch.num_rows, dtype=np.int64)
     return batch_of_wkb(rows, batch.column(geometry_name), columns, tolerance)
+
+
+def _are_in_order(wkb: pa.Array) -> bool:
+    """Return whether each geometry begins where the one before ends.
+
+    After a feature without geometry GDAL's FlatGeobuf (3.12.4) begins again at the front of what it has written: others get wrong shapes.
+    """
+    starts = np.frombuffer(wkb.buffers()[1], np.int64 if pa.types.is_large_binary(wkb.type) else np.int32)
+    starts = starts[wkb.offset : wkb.offset + len(wkb) + 1]
+    return bool((starts[1:] >= starts[:-1]).all())
 
 
 def known_crs(text: str | None) -> str | None:
