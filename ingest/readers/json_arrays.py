@@ -223,7 +223,15 @@ def _cut_line(
         value = _after_colon(text, at, end, _OPEN_OBJECT if kind == ATTRIBUTES else _OPEN)
         if value < 0:
             return -1, first
-        after, depth_of_numbers = _cut_out(kind, text, value, end, found, plain, members)
+        array = found.arrays[count]
+        if kind == SEMANTIC_SURFACES:
+            after, array[_DEPTH] = read_surfaces(text, value, end, plain, found.size[_SURFACES:]), 0
+        elif kind == ATTRIBUTES:
+            after, array[_DEPTH] = read_members(text, value + 1, end, members, found.size[_MEMBERS:], value), 0
+        elif kind == EXTENT:
+            after, array[_DEPTH] = after_numbers(text, value + 1, end), 0
+        else:
+            after, array[_DEPTH] = _read(text, value, end, found)
         if after < 0 and kind < SEMANTIC_SURFACES:
             return -1, first
         if after < 0:
@@ -235,24 +243,11 @@ def _cut_line(
         rest[out] = _SPACE
         out += 1
         at = kept = after
-        array = found.arrays[count]
-        array[_KIND], array[_DEPTH], array[_FROM], array[_TO] = kind, depth_of_numbers, value, after
+        array[_KIND], array[_FROM], array[_TO] = kind, value, after
         count += 1
         found.arrays[count, :_SIZES] = found.size
     copy_bytes(rest, out, text, kept, end - kept)
     return (out + end - kept if depth == 0 else -1), count  # else it is left to who can say what is wrong with it
-
-
-@inlined_kernel
-def _cut_out(kind: int, text: Bytes, at: int, end: int, found: _Found, plain: Plain, members: Members) -> tuple[int, int]:
-    """Add what begins at ``at``, and return where it ends, -1 where it is not as it should be, and how deep its numbers stand."""
-    if kind == SEMANTIC_SURFACES:
-        return read_surfaces(text, at, end, plain, found.size[_SURFACES:]), 0
-    if kind == ATTRIBUTES:
-        return read_members(text, at + 1, end, members, found.size[_MEMBERS:], at), 0
-    if kind == EXTENT:
-        return after_numbers(text, at + 1, end), 0
-    return _read(text, at, end, found)
 
 
 @inlined_kernel
@@ -318,7 +313,7 @@ def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
 
 
 @inlined_kernel
-def _read_at(  # noqa: C901  # one loop
+def _read_at(  # noqa: C901, PLR0912  # one loop: a call for every number takes twice the time
     text: Bytes, at: int, end: int, depth: int, numbers: Ints, rings: Ints, faces: Ints, shells: Ints, n: int, r: int, f: int, s: int
 ) -> tuple[int, int, int, int, int]:
     """Read the rest of an array behind its first brackets, with so many of each there already; return where it ends, and how many then.
@@ -331,9 +326,18 @@ def _read_at(  # noqa: C901  # one loop
         if c in (_SPACE, _TAB, _LINE, _RETURN):
             at += 1
             continue
-        numbers[n], at = _number(text, at, end)
-        if at < 0:
-            break
+        if c == _N:
+            if not (end - at > 4 and text[at + 1] == ord("u") and text[at + 2] == ord("l") and text[at + 3] == ord("l")):
+                break
+            numbers[n] = NULL
+            at += 4
+        else:
+            begin = at + (c == _MINUS)
+            digits, value = digits_at(text, begin)
+            if digits == 0 or digits > _DIGITS or (digits > 1 and text[begin] == _ZERO):
+                break
+            numbers[n] = -value if c == _MINUS else value
+            at = begin + digits
         n += 1
         while at < end:  # until the next number
             c = text[at]
@@ -364,16 +368,3 @@ def _read_at(  # noqa: C901  # one loop
             elif c not in (_SPACE, _TAB, _LINE, _RETURN):
                 return -1, n, r, f, s
     return -1, n, r, f, s
-
-
-@inlined_kernel
-def _number(text: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Return the integer or null at a place, and where it ends; -1 where there is none that is read here."""
-    if text[at] == _N:
-        is_null = end - at > 4 and text[at + 1] == ord("u") and text[at + 2] == ord("l") and text[at + 3] == ord("l")
-        return NULL, at + 4 if is_null else -1
-    begin = at + (text[at] == _MINUS)
-    digits, value = digits_at(text, begin)
-    if digits == 0 or digits > _DIGITS or (digits > 1 and text[begin] == _ZERO):
-        return 0, -1
-    return -value if begin > at else value, begin + digits

@@ -115,3 +115,12 @@ def test_a_roof_with_two_courtyards_is_told_flat() -> None:
     yards = [np.array([(x, 0, 0.002), (x, 2, 0), (x + 2.5, 2.1, 0.004), (x + 2, 0, 0)]) for x in (-3.0, 1.0)]
     assert is_told_flat(outline, *yards)
     assert is_flat_by_geos(outline, *yards)
+
+
+def test_a_polygon_with_more_holes_than_are_worth_a_kernel_is_left() -> None:
+    """What bridges and ears cost grows with the cube of the corners."""
+    off = np.random.default_rng(0).uniform(-0.15, 0.15, (40, 3, 3)) * [1, 1, 0]
+    places = [(x, y) for x in np.arange(-4.0, 4.0) for y in np.arange(-2.0, 3.0)]
+    yards = [np.array([(x, y, 0), (x, y + 0.5, 0), (x + 0.5, y, 0)]) + o for (x, y), o in zip(places, off, strict=True)]
+    outline = np.array([(-9, -9, 0), (9, -9, 0), (9, 9, 0.01), (-9, 9, 0)], dtype=np.float64)
+    assert is_told_flat(outline, *yards) is False

@@ -20,7 +20,8 @@ _MOST_FLIPS = 10
 """For each corner; a triangulation takes fewer than one, mostly."""
 _NOBODY = -1
 """Beyond an edge; of bridges, which are gone both ways, less than this until both are known."""
-_MOST_PLACES = 2 * MOST_CORNERS
+_MOST_WAYS = 20
+"""For each corner, that are looked at for bridges: mostly the nearest is clear."""
 
 
 @kernel
@@ -28,13 +29,13 @@ def leave_flat_out(
     xyz: Floats, corner: Ints, ring_start: Ints, face_ring: Ints, normal: Floats, axes: Floats, least_cosine: float, to_triangulate: Mask
 ) -> None:  # fmt: skip
     """Clear those of the faces ``to_triangulate`` whose triangles are all certain, and within the angle of the face's ``normal``."""
-    at, chain = np.empty((MOST_CORNERS, 2)), np.empty(_MOST_PLACES, np.int64)
-    corners, beyond = np.empty((_MOST_PLACES, 3), dtype=np.int64), np.empty((_MOST_PLACES, 3), dtype=np.int64)
-    ahead, behind, outer = np.empty(_MOST_PLACES, np.int64), np.empty(_MOST_PLACES, np.int64), np.empty(_MOST_PLACES, np.int64)
+    at, chain = np.empty((MOST_CORNERS, 2)), np.empty(MOST_CORNERS, np.int64)
+    corners, beyond = np.empty((MOST_CORNERS, 3), dtype=np.int64), np.empty((MOST_CORNERS, 3), dtype=np.int64)
+    ahead, behind, outer = np.empty(MOST_CORNERS, np.int64), np.empty(MOST_CORNERS, np.int64), np.empty(MOST_CORNERS, np.int64)
     for face in np.flatnonzero(to_triangulate):
         rings = ring_start[face_ring[face] : face_ring[face + 1] + 1] - ring_start[face_ring[face]]
         begin, count = ring_start[face_ring[face]], rings[-1]
-        if count > MOST_CORNERS:
+        if count + 2 * (len(rings) - 2) > MOST_CORNERS:
             continue
         for k in range(count):
             for axis in range(2):
@@ -53,7 +54,7 @@ def _chain(at: Floats, rings: Ints, chain: Ints, outer: Ints) -> int:
 
     What is beyond its edges is filled into ``outer``: nobody, or one and the same number below that for both ways over a bridge.
     """
-    places, holes = rings[1], len(rings) - 2
+    places, holes, ways = rings[1], len(rings) - 2, _MOST_WAYS * rings[-1]
     for k in range(places):
         chain[k], outer[k] = k, _NOBODY
     is_left = np.ones(len(rings), dtype=np.bool_)
@@ -66,9 +67,12 @@ def _chain(at: Floats, rings: Ints, chain: Ints, outer: Ints) -> int:
                 for k in range(places):
                     u = chain[k]
                     squared = (at[u, 0] - at[v, 0]) ** 2 + (at[u, 1] - at[v, 1]) ** 2
-                    if squared < nearest and _is_clear_way(at, u, v, chain, places, rings, is_left):
+                    if squared >= nearest or ways == 0:
+                        continue
+                    ways -= 1
+                    if _is_clear_way(at, u, v, chain, places, rings, is_left):
                         nearest, from_place, to_corner, to_ring = squared, k, v, ring
-        if from_place < 0:
+        if from_place < 0 or ways == 0:
             return 0
         is_left[to_ring] = False
         first, end = rings[to_ring], rings[to_ring + 1]
