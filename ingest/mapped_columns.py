@@ -19,7 +19,7 @@ from ingest.work_files import append, unnamed_file
 
 _IN_MEMORY_BYTES = 1 << 20
 """An array up to this size stays in memory."""
-_PENDING_BYTES = 1 << 23
+_PENDING_BYTES = 1 << 22
 """Batches are written so many at a time."""
 
 Array = npt.NDArray[Any]
@@ -97,7 +97,11 @@ class BatchSpool:
             return last
         with file:
             content = pa.py_buffer(self._columns.mapped(file))
-        return [b for start, end in streams for b in pa.ipc.open_stream(content[start:end])] + last
+        found: list[pa.RecordBatch] = []
+        for start, end in streams:
+            found += pa.ipc.open_stream(content[start:end])
+            self._columns.let_go()  # a look at the head of a batch may map all of it
+        return found + last
 
     def _write(self) -> None:
         sink = pa.BufferOutputStream()

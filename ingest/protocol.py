@@ -73,7 +73,8 @@ class Limits:
     model_bytes: int = 64 << 30
     """What the files of a tileset may be unpacked; they are read one by one."""
     mesh_vertices: int = 10_000_000
-    rows_per_batch: int = 20_000
+    rows_per_batch: int = 10_000
+    """Twice as many are no quicker, and are held three times: by the child, by who receives them, and on their way into the database."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from ingest.work_files import append, unnamed_file
 
 Hashes = npt.NDArray[np.int64]
-RUN = 1 << 20
-"""Hashes that are kept in memory, at most: 8 MB."""
+RUN = 1 << 19
+"""Hashes that are kept in memory, at most: 4 MB."""
 _PARTS = 256
 _BOUNDS = tuple(range(-(2**63), 2**63, 2**64 // _PARTS))
 """Where the parts of the range of 64-bit numbers begin, over which hashes are spread evenly."""

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import batched
 
+from ingest.freed_memory import give_back_freed_memory
 from ingest.set_rules.context import SetCheck, SetContext, checks_of
 from ingest.set_rules.network import NetworkOnce
 from ingest.set_rules.registry import OF_WHOLE_NETWORKS, SET_RULES, SetRule
@@ -19,6 +20,8 @@ from twin.rules.loader import load_rules
 from twin.rules.rule import Rule
 
 _AT_A_TIME = 10_000
+_MANY_ROWS = 100_000
+"""Reading fewer leaves no memory behind that is worth the milliseconds of giving it back."""
 
 
 def ask_rules(
@@ -29,6 +32,8 @@ def ask_rules(
     rules: Mapping[str, SetRule] = SET_RULES,
 ) -> None:
     """Note what every rule of ``rules`` finds among staged rows, and remove the rows of its errors; ``say`` is told the rule."""
+    if sum(t.copied for t in tallies.values()) > _MANY_ROWS:
+        give_back_freed_memory()
     stagings = [t.staging for t in tallies.values()]
     distinct = {slug: tally.distinct for slug, tally in tallies.items()}
     survey, network = Survey({t.staging.part: t.survey for t in tallies.values()}), NetworkOnce()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,8 +55,10 @@ class Names:
     Names are told apart share by share, so that memory holds what one share needs for it, however many there are.
     """
 
-    def __init__(self, files: MappedColumns | None = None, shares: int = 1) -> None:
+    def __init__(self, files: MappedColumns | None = None, shares: int = 1, let_go: Callable[[], None] = lambda: None) -> None:
+        """``let_go`` gives back the memory in which texts were looked at; it is called after each share."""
         self._files = files or MappedColumns()
+        self._let_go = let_go
         self._known: list[pa.ChunkedArray] = [pa.chunked_array([], pa.string()) for _ in range(shares)]
         """The names of each share; the code of a name is its place there × shares + the share."""
         self._seed, self._factor = np.uint64(secrets.randbits(64)), np.uint64(secrets.randbits(64) | 1)
@@ -82,18 +84,23 @@ class Names:
     def encode(self, columns: Sequence[pa.ChunkedArray]) -> list[Codes]:
         """Return the codes of the values of columns, `NONE` for null and for a text without a character; new names are added."""
         codes = [self._files.array((np.full(len(c), NONE, np.int32) for c in column.chunks), np.int32) for column in columns]
-        pieces = [
-            (chunk, self._shares(chunk), target)
-            for column, of_column in zip(columns, codes, strict=True)
-            for chunk, target in zip(column.chunks, _cut(of_column, column), strict=True)
-        ]
+        pieces: list[tuple[pa.Array, npt.NDArray[np.uint8] | None, Codes]] = []
+        for column, of_column in zip(columns, codes, strict=True):
+            for chunk, target in zip(column.chunks, _cut(of_column, column), strict=True):
+                pieces.append((chunk, self._shares(chunk), target))
+                self._let_go()
         for share in range(len(self._known)):
+            self._let_go()
             self._encode_share(share, pieces)
+        self._let_go()
         return codes
 
     def _encode_share(self, share: int, pieces: Sequence[tuple[pa.Array, npt.NDArray[np.uint8] | None, Codes]]) -> None:
         chosen = [None if shares is None else shares == share for _, shares, _ in pieces]
-        texts = [chunk if mine is None else chunk.filter(pa.array(mine)) for (chunk, _, _), mine in zip(pieces, chosen, strict=True)]
+        texts = []
+        for (chunk, _, _), mine in zip(pieces, chosen, strict=True):
+            texts.append(chunk if mine is None else chunk.filter(pa.array(mine)))
+            self._let_go()
         encoded = pa.concat_arrays([*self._known[share].chunks, *texts, pa.array([], pa.string())]).dictionary_encode()
         before = len(self._known[share])
         self._known[share] = self._files.texts([encoded.dictionary])

@@ -10,6 +10,7 @@ import numpy.typing as npt
 Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.integer]
+Mixed = npt.NDArray[np.uint64]
 
 _NO_NUMBER = np.iinfo(np.int64).min
 _EMPTY: Numbers = np.empty(0, np.int64)
@@ -27,11 +28,13 @@ def repeats(blocks: Iterable[Numbers], columns: Callable[[Numbers], Sequence[Col
     ``blocks`` are rows in order, ``columns`` returns what some of them have. Only of rows for which the same number is mixed the columns
     themselves are compared.
     """
-    rows, mixed = [_EMPTY], [np.empty(0, np.uint64)]
+    rows, mixed = list[npt.NDArray[np.int32]](), list[Mixed]()
     for block in blocks:
-        rows.append(block)
+        rows.append(block.astype(np.int32))
         mixed.append(_mixed(columns(block)))
-    suspects = np.concatenate(rows)[_not_alone(np.concatenate(mixed))]
+    several = _several(mixed)
+    found = [some[_among(of_some, several)].astype(np.int64) for some, of_some in zip(rows, mixed, strict=True)]
+    suspects = np.concatenate([_EMPTY, *found])
     keys = columns(suspects)
     by_columns = np.lexsort(keys)  # stable: within a group in order of rows
     begins = np.ones(len(suspects), dtype=bool)
@@ -43,7 +46,7 @@ def repeats(blocks: Iterable[Numbers], columns: Callable[[Numbers], Sequence[Col
     return later[kept], first[kept]
 
 
-def _mixed(columns: Sequence[Columns]) -> npt.NDArray[np.uint64]:
+def _mixed(columns: Sequence[Columns]) -> Mixed:
     mixed = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
         mixed = (mixed ^ column.astype(np.int64).view(np.uint64)) * _ODD
@@ -51,9 +54,15 @@ def _mixed(columns: Sequence[Columns]) -> npt.NDArray[np.uint64]:
     return mixed
 
 
-def _not_alone(numbers: npt.NDArray[np.uint64]) -> Numbers:
-    """Return the places of numbers that occur more than once, in order."""
-    ordered = np.sort(numbers)
-    several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    place = np.minimum(np.searchsorted(several, numbers), max(len(several) - 1, 0))
-    return np.flatnonzero(several[place] == numbers) if len(several) else _EMPTY
+def _several(mixed: Sequence[Mixed]) -> Mixed:
+    """Return the numbers that occur more than once, in order."""
+    numbers = np.concatenate([np.empty(0, np.uint64), *mixed])
+    numbers.sort()
+    return np.unique(numbers[1:][numbers[1:] == numbers[:-1]])
+
+
+def _among(numbers: Mixed, several: Mixed) -> npt.NDArray[np.bool_]:
+    """Return which numbers are ``several``, which are in order."""
+    if not len(several):
+        return np.zeros(len(numbers), bool)
+    return several[np.minimum(np.searchsorted(several, numbers), len(several) - 1)] == numbers

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ingest.set_rules.codes import NONE, Codes, Mask
 from ingest.set_rules.survey import Lines, Numbers, Points, Survey, blocks_of
 
-ENDS_AT_A_TIME = 1 << 20
+ENDS_AT_A_TIME = 1 << 19
 """Ends of lines that are looked at together, about."""
 _ANY = TypeVar("_ANY", bound=np.generic)
 
@@ -38,7 +38,9 @@ class Network:
         known = sum(int(np.count_nonzero(self.at[block] != NONE)) for block in blocks_of(len(self.at)))
         if known > ENDS_AT_A_TIME:
             points = max(1, len(self.points) * ENDS_AT_A_TIME // known)
-            yield from (self._ends_at(first, min(first + points, len(self.points))) for first in range(0, len(self.points), points))
+            for first in range(0, len(self.points), points):
+                yield self._ends_at(first, min(first + points, len(self.points)))
+                self.survey.let_go()
             return
         if not self._all:
             self._all.append(self._ends_at(0, len(self.points)))

@@ -5,9 +5,9 @@ Columns lie in files where they are many rows, and rules look at a block of them
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import chain
+from itertools import batched, chain
 from typing import Any, Self
 
 import numpy as np
@@ -24,7 +24,9 @@ Numbers = npt.NDArray[np.int64]
 
 BLOCK = 1 << 18
 """Rows that are looked at together."""
-_NAMES_A_SHARE = 1 << 20
+_NAMES_A_SHARE = 1 << 19
+_PIECES_AT_A_TIME = 8
+"""Batches of a reader of which one column is looked at before memory is given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class _Rows:
         """Yield the places of the rows of one part, in order, block by block."""
         for block in blocks_of(len(self)):
             yield np.flatnonzero(self.part[block] == part) + block.start
+            self.files.let_go()
 
     def where(self, keep: Mask) -> Self:
         """Return some of the rows."""
@@ -71,7 +74,7 @@ class _Rows:
     def ordered(self) -> Self:
         """Return the rows by part and row."""
         part, row = self.part, self.row
-        if ((part[1:] > part[:-1]) | ((part[1:] == part[:-1]) & (row[1:] >= row[:-1]))).all():
+        if all(_is_ordered(part[b.start : b.stop + 1], row[b.start : b.stop + 1]) for b in blocks_of(len(self))):
             return self
         order = np.lexsort((row, part))
         taken = pa.array(order)
@@ -179,7 +182,7 @@ class Survey:
         self.words = Vocabulary()
         taken = {part: c.taken() for part, c in columns.items()}
         ends = sum(batch.num_rows for batches in taken.values() for batch in batches) * 2
-        self.names = Names(self.files, 1 + ends // _NAMES_A_SHARE)
+        self.names = Names(self.files, 1 + ends // _NAMES_A_SHARE, self.let_go)
         kinds = {part: c.feature_type.geometry_type for part, c in columns.items()}
         self.points = self.points_of({part: batches for part, batches in taken.items() if kinds[part] == "Point"})
         self.lines = self.lines_of({part: batches for part, batches in taken.items() if kinds[part] == "LineString"})
@@ -214,12 +217,20 @@ class Survey:
         for name in table.column_names:
             column = table[name]
             if name in WORDS[kind]:
-                columns[name] = self.files.array(self.words.encoded(column), np.int32)
+                columns[name] = self.files.array(self._let_go_between(self.words.encoded(column)), np.int32)
             elif name in TEXTS[kind]:
                 columns[_NAMED.get(name, name)] = column
             else:
-                columns[name] = self.files.array((chunk.to_numpy() for chunk in column.chunks), np.int64 if name == "row" else np.float64)
+                chunks = self._let_go_between(column.chunks)
+                columns[name] = self.files.array((chunk.to_numpy() for chunk in chunks), np.int64 if name == "row" else np.float64)
+            self.let_go()
         return columns
+
+    def _let_go_between[T](self, pieces: Iterable[T]) -> Iterator[T]:
+        """Yield pieces of a column, giving back memory after some: where pages are large a look at one column maps its neighbours, too."""
+        for some in batched(pieces, _PIECES_AT_A_TIME):
+            yield from some
+            self.let_go()
 
 
 _NAMED: Mapping[str, str] = {"natural_key": "key", "node_id": "number"}
@@ -233,6 +244,10 @@ def blocks_of(rows: int) -> Iterator[slice]:
 
 def _pieces(values: npt.NDArray[np.generic]) -> Iterator[npt.NDArray[np.generic]]:
     return (values[block] for block in blocks_of(len(values)))
+
+
+def _is_ordered(part: Codes, row: Numbers) -> bool:
+    return bool(((part[1:] > part[:-1]) | ((part[1:] == part[:-1]) & (row[1:] >= row[:-1]))).all())
 
 
 def _else_height(elevation_m: Floats, z: Floats) -> Floats:
