@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ogc import answers, links, negotiation
-from ogc.parameters import DATASET_TILE, TILE, color_field, filter_of, moment, property_names, single_values, validity_of
+from ogc.parameters import DATASET_TILE, TILE, bad_parameter, color_field, filter_of, moment, property_names, single_values, validity_of
 from ogc.state import OgcContext, StateKeeper
 from ogc.time_gate import TimeGate
 from twin.errors import BadRequestError, NotFoundError
@@ -253,6 +253,8 @@ def _address(request: Request) -> TileAddress:
 def _chosen(text: str | None, visible: Mapping[str, Collection]) -> Sequence[Collection]:
     """Return the collections of a tile in the order in which they are drawn, the lowest first."""
     names = None if text is None else text.split(",")
+    if names is not None and not all(names):
+        raise bad_parameter("collections")
     for name in names or ():
         if name not in visible or visible[name].is_coverage:
             raise NotFoundError(f"there is no collection {name[:60]!r} with tiles", zh=f"没有带瓦片的集合 {name[:60]!r}")

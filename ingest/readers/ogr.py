@@ -175,7 +175,7 @@ def _are_in_order(wkb: pa.Array) -> bool:
 
     After a feature without geometry GDAL's FlatGeobuf (3.12.4) begins again at the front of what it has written: others get wrong shapes.
     """
-    starts = np.frombuffer(wkb.buffers()[1], np.int64 if pa.types.is_large_binary(wkb.type) else np.int32)
+    starts = np.frombuffer(wkb.buffers()[1], np.dtype("i8" if pa.types.is_large_binary(wkb.type) else "i4"))
     starts = starts[wkb.offset : wkb.offset + len(wkb) + 1]
     return bool((starts[1:] >= starts[:-1]).all())
 

@@ -21,7 +21,6 @@ from ogc.time_gate import TimeGate
 from twin.errors import UnavailableError, UnsupportedMediaError
 from twin.featuretypes.json_schema import shared_queryables
 from twin.model import Principal
-from twin.query.collection import Collection
 from twin.query.items import fetch_page
 
 _LONGEST_S = 10.0
@@ -55,7 +54,7 @@ class SearchDoor:
         document = head(count, count if onward is None and search.is_first else None, at, found)
         headers = {"Content-Crs": f"<{search.crs.uri}>", "Link": links.header(link for link in found if "body" not in link)}
         if request.method != "POST":  # what is sent is no address that could be of another time
-            recorded = await self._gate.headers_at(request, f"{asked.base}/search", _searched(search), at)
+            recorded = await self._gate.headers_at(request, f"{asked.base}/search", search.collections, at)
             headers |= recorded | {"Link": f"{headers['Link']}, {recorded['Link']}"}
         if form == "html":
             whole = document | {"features": orjson.loads(b"[" + features + b"]"), "given": given}
@@ -73,7 +72,7 @@ class SearchDoor:
 
     async def _commit(self, asked: Asked, search: SearchRequest) -> int:
         """Return the commit whose state a search is of."""
-        at = await self._gate.asked_of_all(asked.request, search.as_of, _searched(search), asked.principal)
+        at = await self._gate.asked_of_all(asked.request, search.as_of, search.collections, asked.principal)
         return max((c.revision.commit for c in asked.visible.values()), default=0) if at is None else at
 
     async def _within_time(self, search: SearchRequest, at: int, principal: Principal) -> tuple[bytes, int, str | None]:
@@ -99,10 +98,6 @@ class SearchDoor:
             if page.farthest is not None:
                 return b",".join(pieces), search.limit, cursor_of(at, slug, page.farthest.fid)
         return b",".join(pieces), search.limit - room, None
-
-
-def _searched(search: SearchRequest) -> list[Collection]:
-    return [query.collection for query in search.queries]
 
 
 async def given_parameters(request: Request, allowed: Iterable[str]) -> Mapping[str, str]:

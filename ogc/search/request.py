@@ -33,6 +33,8 @@ class SearchRequest:
 
     queries: tuple[FeatureQuery, ...]
     """From the one the page begins in; each asks for as many features as the page may have."""
+    collections: tuple[Collection, ...]
+    """All that are looked through, by this page or another."""
     as_of: Moment | None
     limit: int
     crs: OutputCrs
@@ -68,7 +70,7 @@ def search_request(given: Mapping[str, str], visible: Mapping[str, Collection]) 
         )
         if query.fids != ():  # else none of its features is asked for, and yet all parameters have been read
             queries.append(query)
-    return SearchRequest(tuple(queries), at, limit, crs, is_first=slug is None)
+    return SearchRequest(tuple(queries), tuple(collections), at, limit, crs, is_first=slug is None)
 
 
 def body_parameters(content: bytes, allowed: Iterable[str] = SEARCH) -> dict[str, str]:

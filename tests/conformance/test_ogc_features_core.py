@@ -29,6 +29,7 @@ from twin.query.collection import collections_of
 from twin.query.execute import DOOR_SETTINGS
 from twin.query.feature_query import Boundary, FeatureQuery
 from twin.query.items import items_statement
+from twin.query.versions import first_revision_statement, standing_at_statement
 from twin.tables import current_table
 
 MANY = 20_000
@@ -335,10 +336,29 @@ def test_a_search_is_negotiated_in_time_as_items_are(get: Get, base: str) -> Non
     onward = next(entry["href"] for entry in first.json()["links"] if entry["rel"] == "next")
     late = {"Accept-Datetime": "Tue, 31 May 2095 20:35:00 GMT"}
     assert _fids(get(onward, headers=late).json()) == _fids(get(ITEMS, params={"as-of": "1", "limit": "20"}).json())[10:]
+    both = [get(f"/search?collections=buildings,pipes&limit={limit}", headers=late) for limit in (20, 29)]
+    beyond = next(entry["href"] for entry in both[1].json()["links"] if entry["rel"] == "next")
+    both.append(get(beyond, headers=late))  # begins in the second collection, and is of the same state
+    assert both[2].json()["features"][0]["collection"] == "pipes"
+    assert len({answer.headers["memento-datetime"] for answer in both}) == 1
     held = get(address, headers=early | {"If-None-Match": first.headers["etag"]})
     assert (held.status_code, "Accept-Datetime" in held.headers["vary"]) == (304, True)
     posted = httpx.post(f"{base}/search", json={"collections": ["buildings"], "limit": 10}, headers=early)
     assert posted.json()["features"] == first.json()["features"]
+
+
+def test_when_a_state_began_is_one_step_of_the_index(catalogue: Catalogue, database: str) -> None:
+    """However many revisions a dataset has."""
+    shown, anyone = [collections_of(catalogue)[slug] for slug in ("buildings", "pipes")], Principal.anonymous()
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("SET enable_seqscan = off")  # in a table of a few rows
+        for statement in (first_revision_statement(shown, anyone), standing_at_statement(shown, anyone, 3)):
+            row = connection.execute(sql.SQL("EXPLAIN (FORMAT JSON) ") + statement.text, statement.values).fetchone()
+            assert row is not None
+            (step,) = [n for n in _nodes(row[0][0]["Plan"]) if n.get("Relation Name") == "revision"]
+            limited = [n for n in _nodes(row[0][0]["Plan"]) if n["Node Type"] == "Limit"]
+            assert step["Node Type"] == "Index Only Scan"
+            assert [n["Plans"] for n in limited] == [[step]]
 
 
 def test_posted_searches_go_on_by_the_body_of_their_next_link(base: str) -> None:

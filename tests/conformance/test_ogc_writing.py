@@ -781,6 +781,7 @@ def test_time_is_negotiated_as_rfc_7089_says(writer: httpx.Client, reader: httpx
         assert reader.get(address, params={"as-of": "999999"}).json()["code"] == "bad-as-of"
     late = reader.get(feature, headers={"Accept-Datetime": "Fri, 01 Jan 2100 00:00:00 GMT"})
     assert late.json()["properties"]["name"] == "后来"
+    assert reader.get(late.headers["content-location"]).headers["memento-datetime"] == late.headers["memento-datetime"]
     assert f'<{feature}>; rel="original timegate"' in late.headers["link"]
     assert f'<{feature}/versions>; rel="timemap"; type="application/link-format"' in late.headers["link"]
     items = reader.get(BUILDINGS, headers={"Accept-Datetime": "Sat, 01 Jan 2000 00:00:00 GMT"})

@@ -27,12 +27,14 @@ SELECT least((SELECT min(commit_from) FROM {current} WHERE dataset = {dataset} A
              (SELECT min(commit_from) FROM {history} WHERE dataset = {dataset} AND fid = {fid}))
 
 -- name: first_of_datasets
-SELECT min(commit) FROM catalog.revision WHERE dataset = ANY ({datasets})
+-- One step of the index for each: of `dataset = ANY` all revisions would be read.
+SELECT min(r.first) FROM unnest({datasets}) AS d (id), LATERAL (SELECT min(commit) AS first FROM catalog.revision WHERE dataset = d.id) AS r
 
 -- name: standing_at
 -- The newest of the revisions that held at a commit, and since when.
 SELECT max(number), max(time) FROM catalog.commit
-WHERE number = (SELECT max(commit) FROM catalog.revision WHERE dataset = ANY ({datasets}) AND commit <= {at})
+WHERE number = (SELECT max(r.newest) FROM unnest({datasets}) AS d (id),
+                LATERAL (SELECT max(commit) AS newest FROM catalog.revision WHERE dataset = d.id AND commit <= {at}) AS r)
 
 -- name: time_of
 SELECT max(time) FROM catalog.commit WHERE number = {at}
