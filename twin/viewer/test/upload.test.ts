@@ -5,7 +5,7 @@ import { changedValues, parseChange } from "../src/upload/changes";
 import { FINDING_COLORS, WAIVED_COLOR, changeId, findingColor, findingId, mapContent, whatIs } from "../src/upload/content";
 import { changePart, checkRequest, draftOf, lackOf } from "../src/upload/draft";
 import { type Finding, parseFinding } from "../src/upload/findings";
-import { deletedShare, isChecking, isOver, parseSubmission } from "../src/upload/submission";
+import { deletedShare, hasSeveralLayers, isChecking, isOver, parseSubmission } from "../src/upload/submission";
 import { fileSize } from "../src/upload/ui/files_step";
 import { earlierFor, featureOf, parseWaivers } from "../src/upload/waivers";
 import { gainsays, offered } from "../src/upload/understanding";
@@ -52,6 +52,13 @@ describe("parseSubmission", () => {
     expect(isChecking(submission)).toBe(true);
     expect(isOver(submission)).toBe(false);
     expect(isOver(parseSubmission({ ...submissionJson, state: "published" }))).toBe(true);
+  });
+
+  it("knows whether a row's number alone says which row it is", () => {
+    const part = { file: "a.xlsx", layer: "管点", feature_type: "pipe_node", dataset: "n" };
+    expect(hasSeveralLayers({ request: null })).toBe(false);
+    expect(hasSeveralLayers({ request: { parts: [part] } })).toBe(false);
+    expect(hasSeveralLayers({ request: { parts: [part, { ...part, layer: "管线" }] } })).toBe(true);
   });
 
   it("names what is not as promised", () => {

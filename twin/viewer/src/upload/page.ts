@@ -14,7 +14,7 @@ import { Desk } from "./desk";
 import type { Finding } from "./findings";
 import { SubmissionMap, contentExtent } from "./map";
 import { type Section, Sections } from "./sections";
-import { type CheckResult, SEVERITIES, type Severity, type Submission, isChecking, isOver } from "./submission";
+import { type CheckResult, SEVERITIES, type Severity, type Submission, hasSeveralLayers, isChecking, isOver } from "./submission";
 import { TokenKeeper } from "./token";
 import { changesStep, datasetTitle, firstAction } from "./ui/changes_step";
 import { type FilesActions, filesStep, sendingStep, submittedFilesStep } from "./ui/files_step";
@@ -257,7 +257,7 @@ export class UploadPage {
     const { waivers, isReviewer } = this.desk;
     const canWaive = isReviewer && !isOver(submission) && !this.desk.isBusy;
     const { items: rows, next } = this.desk.findings.get(openRule ?? "") ?? { items: [], next: null };
-    const view = { result, problem, rules: submission.findings, openRule, rows, isMore: next !== null, waivers, hidden, report: (form: ReportForm) => this.api.report(submission.id, form), canWaive, isOver: isOver(submission), language, say };
+    const view = { result, problem, rules: submission.findings, openRule, rows, isMore: next !== null, hasSeveralLayers: hasSeveralLayers(submission), waivers, hidden, report: (form: ReportForm) => this.api.report(submission.id, form), canWaive, isOver: isOver(submission), language, say };
     const actions = {
       open: (rule: string | null) => {
         this.openRule = rule;

@@ -89,6 +89,11 @@ export function layerName({ file, layer }: { readonly file: string; readonly lay
   return layer === "" ? file : layer;
 }
 
+/** Returns whether rows of several layers were checked: a row's number alone does not say which row it is. */
+export function hasSeveralLayers({ request }: Pick<Submission, "request">): boolean {
+  return (request?.parts.length ?? 0) > 1;
+}
+
 /** One layer to be loaded, with what the surveyor says it is. */
 export interface Part extends DeclaredRequest {
   readonly file: string;

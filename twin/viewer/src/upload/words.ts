@@ -76,6 +76,7 @@ const words = {
   lack_nothing_taken: { zh: "请至少勾选一个图层。", en: "Tick at least one layer." },
   lack_type_missing: { zh: "请选择“{layer}”的要素类型。", en: "Say what “{layer}” is." },
   layer: { zh: "图层或工作表", en: "Layer or sheet" },
+  layer_short: { zh: "图层", en: "Layer" },
   locate: { zh: "在地图上看", en: "Show on the map" },
   map: { zh: "地图", en: "Map" },
   map_3d: { zh: "三维", en: "3D" },

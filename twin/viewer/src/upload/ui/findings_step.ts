@@ -5,7 +5,7 @@ import { h, iconButton, swatch } from "../../ui/dom";
 import { REPORT_FORMS, type ReportForm } from "../api";
 import { FINDING_COLORS } from "../content";
 import type { Finding } from "../findings";
-import { type CheckResult, type ProblemText, type Progress, type RuleSummary, SEVERITIES, type Severity } from "../submission";
+import { type CheckResult, type ProblemText, type Progress, type RuleSummary, SEVERITIES, type Severity, layerName } from "../submission";
 import { type WaiverBook, earlierFor } from "../waivers";
 import type { SayUpload } from "../words";
 import { failure, plainButton, step } from "./step";
@@ -21,6 +21,8 @@ export interface FindingsView {
   readonly rows: readonly Finding[];
   /** The server has more than were read so far. */
   readonly isMore: boolean;
+  /** A row's number alone does not say which row it is: its layer stands beside it. */
+  readonly hasSeveralLayers: boolean;
   readonly waivers: WaiverBook;
   /** Severities that are not shown. */
   readonly hidden: ReadonlySet<Severity>;
@@ -110,6 +112,7 @@ function findingRow(finding: Finding, index: number, view: FindingsView, actions
     { class: finding.waived === null ? null : "is-waived" },
     ticks === null ? null : h("td", {}, ticks.boxOf(finding)),
     h("td", { class: "number" }, finding.row === null ? "" : String(finding.row)),
+    view.hasSeveralLayers ? h("td", { title: finding.file }, layerName(finding)) : null,
     h("td", {}, finding.key ?? ""),
     h("td", {}, inLanguage(finding.message, language), ...remarks(finding, view)),
     h("td", {}, place),
@@ -137,7 +140,7 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
       for (const row of body.rows) row.hidden = !(row.dataset["text"] ?? "").includes(wanted) || view.hidden.has(row.dataset["severity"] as Severity);
     },
   });
-  const heads = [say("row"), say("key"), say("message"), say("position")].map((title) => h("th", { scope: "col" }, title));
+  const heads = [say("row"), ...(view.hasSeveralLayers ? [say("layer_short")] : []), say("key"), say("message"), say("position")].map((title) => h("th", { scope: "col" }, title));
   const advice = rule.advice === null ? null : h("p", { class: "advice" }, h("strong", {}, say("advice")), ` ${inLanguage(rule.advice, language)}`, rule.source === null ? null : h("span", { class: "hint" }, ` ${inLanguage(rule.source, language)}`));
   return h(
     "div",
