@@ -19,7 +19,7 @@ from tiles.mesh.pipe_section import Outlines, Pipes, ZReference, outlines
 from tiles.mesh.placement import Placement, as_mesh
 from tiles.mesh.profile import BOX, faces_of, has_corners
 from tiles.mesh.straight import Straights, straights
-from tiles.mesh.tube import tube
+from tiles.mesh.tube import pieces_more, tube
 from tiles.mesh.view import LONGEST_RANGE_M, Sights, slices, view
 from tiles.mesh.well import Wells, shafts, well
 from tiles.metadata import index_texts
@@ -200,12 +200,13 @@ class Tube(Recipe):
     outline: Outlines
 
     def vertices(self, geometries: Geometries, /) -> NDArray[np.int64]:
-        """Return two rings a segment of the outer section and of each bore, and what closes both ends."""
+        """Return two rings a segment, as long ones are divided, of the outer section and of each bore, and what closes both ends."""
         outline, bores = self.outline, bores_of(self.pipes, self.outline)
         straight = straights(geometries, outline, bores.count == 0).feature
         cornered = has_corners(outline.shape)
         around = np.where(cornered, 2, 1) * faces_of(outline.shape, outline.sides)
-        segments = np.maximum(points_per_feature(geometries) - 1, 1)
+        more = pieces_more(geometries.coordinates, geometries.ring_offsets, geometries.part_offsets, geometries.feature_offsets)
+        segments = np.maximum(points_per_feature(geometries) - 1, 1) + more
         ends = np.where(cornered | (bores.count > 0), around, outline.sides // 2 + 1)
         ends = np.where(outline.shape == BOX, 4 + 12 * np.diff(bores.offsets), ends)
         vertices = 2 * around * (1 + bores.count) * segments + 2 * ends

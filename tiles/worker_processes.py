@@ -180,11 +180,11 @@ class WorkerTemplate:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         try:
             end = os.pidfd_open(process.pid)
-        except OSError:  # nobody would notice that it has ended
+        except OSError as error:  # nobody would notice that it has ended
             ours.close()
             process.kill()
             process.wait()
-            raise
+            raise WorkerError(f"no process can be watched here: {error}", zh=f"此处无法监视进程：{error}") from error
         running = self._running = _Running(process, ours, end)
         threading.Thread(target=self._watch, args=(running,), name="tiles-template", daemon=True).start()
         return running

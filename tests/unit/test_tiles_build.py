@@ -25,10 +25,11 @@ from tiles.local_frame import RESIDUAL_LIMIT_M, fit_projection
 from tiles.memory_store import MemoryStore
 from tiles.mesh.batch import LeftOut
 from tiles.node_store import NodeStore
-from tiles.recipes import RecipeError
+from tiles.recipes import RecipeError, recipe_for
 from tiles.shared_fits import SharedFits
 from tiles.tileset import ContentRef, Tile, pointing_tileset, revision_tileset, tile
 from tiles.tiling import Budget
+from tiles.wkb import read_wkb
 from tiles.workers import ThreadWorkers, Workers
 from twin.featuretypes.loader import load_feature_types
 
@@ -346,6 +347,17 @@ def test_a_pipe_with_one_wrong_number_is_listed_and_the_others_drawn(axis: int, 
     assert summary.left_out == {reason: 1}
     assert summary.drawn == 3
     assert check_tileset(dataset_reader(lambda k: store[f"tiles/p/{k}"]), "1/tileset.json@open") == []
+
+
+@pytest.mark.parametrize("length_m", [150.0, 460.0, 20_000.0, 290_000.0])
+def test_a_long_pipe_counts_for_what_is_drawn_of_it(length_m: float) -> None:
+    """A pipe of one wrong digit was drawn with 64,060 vertices and counted for 62: many of them would have filled the memory of a part."""
+    at = (500_000.0, 3_520_000.0, 2.0)
+    line = shapely.LineString([at, (at[0] + 10, at[1] - length_m, 2.0), (at[0] + 20, *at[1:])])
+    run = features([line], {"outer_diameter_mm": numbers([400.0])})
+    geometries, recipe = read_wkb(run.wkb, run.wkb_offsets), recipe_for(PIPE, run)
+    drawn = len(recipe.mesh(geometries, np.arange(1)).positions)
+    assert 0.8 * drawn <= recipe.vertices(geometries)[0] <= 1.2 * drawn
 
 
 def test_up_is_up_and_grid_east_is_to_the_right() -> None:

@@ -121,3 +121,14 @@ def test_a_template_that_never_comes_up_is_an_error(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(worker_processes, "_BOOT", "raise SystemExit(1)")
     with WorkerTemplate() as template, pytest.raises(WorkerError, match="template"):
         built(template)
+
+
+def test_where_no_process_can_be_watched_none_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_process: int) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    before = children()
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    with WorkerTemplate() as template, pytest.raises(WorkerError, match="Operation not permitted"):
+        template.fork(None)
+    assert children() <= before

@@ -154,6 +154,19 @@ def line_room(coordinates: NDArray[np.float64], longest: float) -> int:
 
 
 @kernel
+def pieces_more(
+    coordinates: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets, feature_offsets: Offsets
+) -> NDArray[np.int64]:
+    """Return into how many segments more than it has the long ones of each feature are divided at most; 0 where `line_room` refuses it."""
+    more = np.zeros(len(feature_offsets) - 1, np.int64)
+    for f in range(len(more)):
+        for ring in range(part_offsets[feature_offsets[f]], part_offsets[feature_offsets[f + 1]]):
+            begin, end = ring_offsets[ring], ring_offsets[ring + 1]
+            more[f] += max(0, line_room(coordinates[begin:end], LONGEST_PIPE_M) - (end - begin))
+    return more
+
+
+@kernel
 def _room(
     coordinates: NDArray[np.float64], ring_offsets: Offsets, part_offsets: Offsets, feature_offsets: Offsets, left_out: NDArray[np.uint8]
 ) -> int:

@@ -19,7 +19,10 @@ def keep_for_good() -> None:
 
 
 class KeptOnceIdle:
-    """`keep_for_good` for a process whose jobs begin before all is loaded: amid none, so that nothing of a job is kept."""
+    """`keep_for_good` for a process whose jobs begin before all is loaded: amid none, so that nothing of a job under way is kept.
+
+    What the error of a job holds may be, once, where another job ends while that error is on its way.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
