@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import orjson
@@ -71,6 +71,16 @@ class MetadataClass:
     def schema_json(self) -> bytes:
         """Return the schema as JSON: each content has it, so it is written once."""
         return orjson.dumps(self.schema)
+
+    def told(self, *names: str) -> MetadataClass:
+        """Return the class of contents that tell no more of its features than the properties ``names``."""
+        kept = tuple(p for p in self.properties if p.id in names)
+        schema = cast("dict[str, Any]", self.schema)
+        whole, schema_id = schema["classes"][self.id], f"{self.schema_id}_far"
+        classes = {self.id: {**whole, "properties": {p.id: whole["properties"][p.id] for p in kept}}}
+        enums = {p.enum_id: schema["enums"][p.enum_id] for p in kept if p.enum_id is not None}
+        few = {"id": schema_id, "version": schema["version"], "classes": classes, **({"enums": enums} if enums else {})}
+        return MetadataClass(self.id, self.version, schema_id, kept, few)
 
 
 def metadata_class(feature_type: FeatureType) -> MetadataClass:
@@ -352,15 +362,11 @@ def property_table(table: EncodedTable, rows: NDArray[np.int64]) -> PropertyTabl
     stored = []
     for k, column in enumerate(table.columns):
         if column.text is None:
-            stored.append(StoredColumn(column.prop.id, numbers[k]) if k in numbers else without_values(column.prop, len(rows)))
+            number = numbers[k] if k in numbers else np.full(len(rows), _no_data(column.prop), column.prop.dtype).tobytes()
+            stored.append(StoredColumn(column.prop.id, number))
         elif k in with_values:
             stored.append(_stored_text(column.prop.id, column.text, rows))
     return PropertyTable(len(rows), tuple(stored))
-
-
-def without_values(prop: Property, count: int) -> StoredColumn:
-    """Return the column of a number or an enum that no feature has a value of."""
-    return StoredColumn(prop.id, np.full(count, _no_data(prop), prop.dtype).tobytes())
 
 
 def _bytes(values: NDArray[np.generic]) -> bytes:

@@ -19,7 +19,7 @@ from tiles.mesh.placement import Model
 from tiles.mesh.profile import BOX, ROUND
 from tiles.mesh.sweep import Sections as SweptSections
 from tiles.mesh.sweep import plain_paths, sweep
-from tiles.metadata import FID, MetadataClass, PropertyTable, StoredColumn, without_values
+from tiles.metadata import FID, MetadataClass, PropertyTable, StoredColumn
 from tiles.recipes import Tube, Well
 from tiles.represented import Represented
 from tiles.runs import Runs, Sections, from_bytes, gather, runs_of, straight_runs, summary, to_bytes
@@ -43,8 +43,9 @@ class RunForm:
     """Straight runs in place of pipes and shafts."""
 
     def __init__(self, feature_type: FeatureType, metadata: MetadataClass, encoding: Encoding) -> None:
-        self._metadata, self._meshopt = metadata, encoding.meshopt
+        self._meshopt = encoding.meshopt
         self._colour = colour_property(feature_type, metadata)
+        self._metadata = metadata.told(FID, *([] if self._colour is None else [self._colour.id]))
 
     def summary_of(self, source: Source, rows: NDArray[np.int64], mesh: MeshBatch, cell: Cell) -> bytes:  # noqa: ARG002
         """Return the weightiest runs of a leaf."""
@@ -82,12 +83,10 @@ class RunForm:
 
     def _table(self, runs: Runs, fids: NDArray[np.int64]) -> PropertyTable:
         """Return the rows of the features that runs are parts of: which they are, and what colours them."""
-        given = {FID: fids.astype("<u4").tobytes()}
+        columns = [StoredColumn(FID, fids.astype("<u4").tobytes())]
         if self._colour is not None:
             first = np.unique(runs.fid, return_index=True)[1]
-            given[self._colour.id] = runs.code[first].astype(self._colour.dtype).tobytes()
-        stored = [prop for prop in self._metadata.properties if prop.kind != "string"]
-        columns = (StoredColumn(p.id, given[p.id]) if p.id in given else without_values(p, len(fids)) for p in stored)
+            columns.append(StoredColumn(self._colour.id, runs.code[first].astype(self._colour.dtype).tobytes()))
         return PropertyTable(len(fids), tuple(columns))
 
     def _codes(self, source: Source, rows: NDArray[np.int64]) -> NDArray[np.int64]:
