@@ -18,6 +18,7 @@ HTML = "text/html; charset=utf-8"
 SCHEMA = "application/schema+json"
 MVT = "application/vnd.mapbox-vector-tile"
 
+_KEPT = frozenset({"Cache-Control", "Content-Location", "Memento-Datetime", "Vary"})
 _SMALLEST_COMPRESSED = 1400
 _LARGEST_ON_LOOP = 16_384
 
@@ -40,8 +41,8 @@ def unchanged(request: Request, tag: str) -> bool:
 
 
 def not_modified(tag: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return the 304 of a tag; of the ``headers`` of the 200 those by which it is kept (RFC 9110, 15.4.5)."""
-    kept = {name: value for name, value in (headers or {}).items() if name in {"Cache-Control", "Vary"}}
+    """Return the 304 of a tag; of the ``headers`` of the 200 those by which it is kept, and of what state it is (RFC 9110, 15.4.5)."""
+    kept = {name: value for name, value in (headers or {}).items() if name in _KEPT}
     return Response(status_code=304, headers=caching(tag) | kept)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogc import answers, memento, negotiation
+from ogc import answers, negotiation
 from ogc.export_answer import ExportAnswer
 from ogc.export_job import ExportJob, ExportMeans, Task
 from ogc.formats import Export, Format, Formats
@@ -83,11 +83,12 @@ class ExportDoor:
         principal = self._context.principal_of(request)
         asked, limit, options = _parsed(request, chosen, collection)
         at = await self._gate.asked(request, asked.as_of, collection, principal)
-        tag = self._tag(request, collection, principal, collection.revision.commit if at is None else min(at, collection.revision.commit))
+        known = collection.revision.commit if at is None else min(at, collection.revision.commit)
+        tag = self._tag(request, collection, principal, known)
         if answers.unchanged(request, tag):
-            return answers.not_modified(tag, memento.VARY)
+            return answers.not_modified(tag, await self._gate.headers(request, collection, known))
         if request.method == "HEAD":
-            recorded = await self._gate.headers(request, collection, collection.revision.commit if at is None else at)
+            recorded = await self._gate.headers(request, collection, known)
             return Response(media_type=chosen.media_type, headers=_headers(asked.query, None, chosen, tag) | recorded)
 
         def export(connection: Connection, scratch: Path) -> Export:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ogc import answers, links, memento, negotiation
+from ogc import answers, links, negotiation
 from ogc.escapes import client_proof
 from ogc.exports import ExportDoor
 from ogc.form_links import form_links
@@ -55,8 +55,9 @@ class FeatureDoor:
         asked = items_request(request.query_params.multi_items(), collection)
         at = await self._gate.asked(request, asked.as_of, collection, principal)
         known = collection.revision.commit if at is None else min(at, collection.revision.commit)
-        if answers.unchanged(request, self._tag(request, collection, principal, known)):
-            return answers.not_modified(self._tag(request, collection, principal, known), memento.VARY)
+        tag = self._tag(request, collection, principal, known)
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag, await self._gate.headers(request, collection, known))
         if asked.hits:
             return await self._hits(request, collection, asked.query, at)
         page = await fetch_page(self._context.pool, asked.query, at, principal)
@@ -111,9 +112,9 @@ class FeatureDoor:
             raise await self._gate.missing(request, collection, principal, fid)
         pairs = request.query_params.multi_items()
         tag = item_tag(request, collection, fid, found.since, pairs, form)
-        if answers.unchanged(request, tag):
-            return answers.not_modified(tag, memento.VARY)
         headers = await self._gate.headers(request, collection, found.commit if at is None else at, (fid, found.since))
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag, headers)
         headers |= {"Content-Crs": f"<{query.crs.uri}>"}
         made = item_links(request, collection, fid, pairs, form, language, json_fg=self._exports is not None)
         if form == "html":

@@ -94,7 +94,11 @@ class TimeGate:
         )
 
     async def _names_fixed_state(self, request: Request) -> bool:
-        """Return whether a request asks for a recorded state that will never be another: a time after the newest commit may become one."""
+        """Return whether a request asks for a recorded state that will never be another.
+
+        To Accept-Datetime the answer says which commit it is of, whatever the time; ``as-of`` of a time after the newest commit may
+        come to mean another one.
+        """
         if "as-of" not in request.query_params:
             return "accept-datetime" in request.headers
         asked, catalogue = moment(request.query_params["as-of"]), self._context.catalogue

@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ogc import answers, links, memento, negotiation
+from ogc import answers, links, negotiation
 from ogc.form_links import form_links
 from ogc.formats import Formats
 from ogc.item_document import item_address, item_tag
@@ -59,7 +59,7 @@ class JsonFgDoor:
         kind, classes = collection.feature_type, sorted(principal.classes)
         tag = answers.etag(request, VERSION, collection.dataset.id, commit, kind.name, kind.version, classes)
         if answers.unchanged(request, tag):
-            return answers.not_modified(tag, memento.VARY)
+            return answers.not_modified(tag, headers)
         return await self._answer(request, asked.query, tag, {**document, "links": made, **root, "features": features}, headers)
 
     async def item(self, request: Request, collection: Collection) -> Response:
@@ -73,9 +73,10 @@ class JsonFgDoor:
         if found.since is None:
             raise await self._gate.missing(request, collection, principal, fid)
         tag = item_tag(request, collection, fid, found.since, pairs, f"{profile}-{VERSION}")
-        if answers.unchanged(request, tag):
-            return answers.not_modified(tag, memento.VARY)
         standing = found.commit if at is None else at
+        headers = await self._gate.headers(request, collection, standing, (fid, found.since))
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag, headers)
         _, features, _ = await self._features(query, standing, principal, for_geojson_readers=profile == "jsonfg-plus")
         root = root_members(features, query.crs, collection, _schema_url(request, collection))
         language = negotiation.language(request)
@@ -85,7 +86,6 @@ class JsonFgDoor:
         own = item_address(request, collection, fid)
         others = links.self_and_alternate(own, pairs, FORM, answers.GEOJSON, language)
         document = {**root, **features[0], "links": [_self_link(request), *others, about]}
-        headers = await self._gate.headers(request, collection, standing, (fid, found.since))
         headers["Link"] += f", {profile_link(profile)}"
         return await self._answer(request, query, tag, document, headers)
 

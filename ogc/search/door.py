@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ogc import answers, links, memento, negotiation
+from ogc import answers, links, negotiation
 from ogc.item_document import FEATURE_VERSION
 from ogc.paging import head
 from ogc.parameters import EVERYWHERE, single_values
@@ -47,14 +47,16 @@ class SearchDoor:
         at = await self._commit(asked, search)
         # What is published, granted, withdrawn or renamed in any dataset makes it another answer; a POST is not asked for again.
         tag = answers.etag(request, FEATURE_VERSION, asked.state.version, at, sorted(asked.principal.classes))
+        recorded: dict[str, str] = {}
+        if request.method != "POST":  # what is sent is no address that could be of another time
+            recorded = await self._gate.headers_at(request, f"{asked.base}/search", search.collections, at)
         if answers.unchanged(request, tag):
-            return answers.not_modified(tag, memento.VARY)
+            return answers.not_modified(tag, recorded)
         features, count, onward = await self._within_time(search, at, asked.principal)
         found = _links(request, given, onward, form, asked.language)
         document = head(count, count if onward is None and search.is_first else None, at, found)
         headers = {"Content-Crs": f"<{search.crs.uri}>", "Link": links.header(link for link in found if "body" not in link)}
-        if request.method != "POST":  # what is sent is no address that could be of another time
-            recorded = await self._gate.headers_at(request, f"{asked.base}/search", search.collections, at)
+        if recorded:
             headers |= recorded | {"Link": f"{headers['Link']}, {recorded['Link']}"}
         if form == "html":
             whole = document | {"features": orjson.loads(b"[" + features + b"]"), "given": given}

@@ -301,6 +301,27 @@ def test_a_time_is_negotiated_alike_for_every_form(get: Get, tmp_path: Path, for
     assert "memento-datetime" not in get(address, params={"f": form}).headers
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/search?collections=buildings", "/tiles/WebMercatorQuad/0/0/0", "/collections/buildings/tiles/WebMercatorQuad/0/0/0",
+        "/collections/buildings/download?f=csv",
+        *(f"/collections/buildings/items/2.25.7.2.1.4?f={form}" for form in ("json", "jsonfg")),
+        *(f"/collections/buildings/items?f={form}" for form in ("json", "html", "jsonfg", "csv")),
+    ],
+)  # fmt: skip
+def test_a_held_answer_is_told_of_what_state_it_is_as_it_was(get: Get, address: str) -> None:
+    """What a 304 says is what the 200 said (RFC 9110, 15.4.5), of a time as of a commit."""
+    fixed = f"{address}{'&' if '?' in address else '?'}as-of=1"
+    for asked, time in ((address, {"Accept-Datetime": "Sat, 01 Jan 2000 00:00:00 GMT"}), (fixed, {}), (address, {})):
+        whole = get(asked, headers=time)
+        held = get(asked, headers=time | {"If-None-Match": whole.headers["etag"]})
+        assert (whole.status_code, held.status_code, held.content) == (200, 304, b"")
+        names = ("content-location", "memento-datetime", "vary", "etag", "cache-control")
+        assert [held.headers.get(name) for name in names] == [whole.headers.get(name) for name in names]
+        assert ("content-location" in held.headers, "memento-datetime" in held.headers) == (bool(time), bool(time) or asked == fixed)
+
+
 def test_a_feature_in_json_fg_is_of_the_time_that_is_asked_for(get: Get) -> None:
     address, early = "/collections/buildings/items/2.25.7.2.1.5", {"Accept-Datetime": "Sat, 01 Jan 2000 00:00:00 GMT"}
     gone = get(address, params={"f": "jsonfg"})
