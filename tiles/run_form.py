@@ -32,6 +32,8 @@ from twin.model import FeatureType
 _SIDES = 8
 _AREA_OF_POLYGON = 0.5 * _SIDES * np.sin(2 * np.pi / _SIDES) / np.pi
 """The area of the unit cylinder's polygon as part of its circle's: the polygon is drawn so much larger that both are the same."""
+_ROUND_HIGH = 1 / float(np.sqrt(_AREA_OF_POLYGON))
+"""How high the polygon is at most, as part of its circle; lowered by half of that (`_lowered`) it reaches so far beyond its run's axis."""
 _GRID = 32
 """Columns of the grid of a massing."""
 
@@ -77,9 +79,11 @@ class RunForm:
         fids, row_of = np.unique(runs.fid, return_inverse=True)
         error = _error_m(cell, runs)
         size = np.maximum(runs.size_m, error / _PIXELS)
-        instances = [_instances(local.reshape(-1, 2, 3), size, runs.form == form, row_of, form) for form in (ROUND, BOX)]
+        more = (size - runs.size_m)[:, 1] * np.where(runs.form == ROUND, _ROUND_HIGH, 1.0)
+        shown = _lowered(local.reshape(-1, 2, 3), more)
+        instances = [_instances(shown, size, runs.form == form, row_of, form) for form in (ROUND, BOX)]
         glb = write_instances(projection.frame, instances, self._metadata, self._table(runs, fids), meshopt=self._meshopt)
-        return FarTile(kept, glb.data, region.widened(float(size.max()) + glb.position_error_m), error)
+        return FarTile(kept, glb.data, region.widened(_ROUND_HIGH * float(size.max()) + glb.position_error_m), error)
 
     def _table(self, runs: Runs, fids: NDArray[np.int64]) -> PropertyTable:
         """Return the rows of the features that runs are parts of: which they are, and what colours them."""
@@ -118,6 +122,15 @@ def _error_m(cell: Cell, runs: Runs) -> float:
     return max(float(runs.size_m.max()), runs.hidden_cm / 100, side / _GRID * float(np.sqrt(2)))
 
 
+def _lowered(ends: NDArray[np.float64], more_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the ends of runs drawn ``more_m`` higher than they are, their tops where they were: else pipes come out of the ground."""
+    way = ends[:, 1] - ends[:, 0]
+    level = np.hypot(way[:, 0], way[:, 1]) / np.maximum(np.linalg.norm(way, axis=1), 0.01)
+    lowered = ends.copy()
+    lowered[:, :, 2] -= (more_m * level / 2)[:, None]
+    return lowered
+
+
 def _instances(
     ends: NDArray[np.float64], size: NDArray[np.float64], of_form: NDArray[np.bool_], row_of: NDArray[np.int64], form: int
 ) -> Instances:
@@ -132,7 +145,7 @@ def _instances(
 @functools.cache
 def _unit(form: int) -> Model:
     """Return the cylinder or the box of length, width and height 1 along x about the origin."""
-    half = 0.5 if form == BOX else 0.5 / float(np.sqrt(_AREA_OF_POLYGON))
+    half = 0.5 if form == BOX else 0.5 * _ROUND_HIGH
     points = np.array([[-0.5, 0.0, 0.0], [0.5, 0.0, 0.0]])
     shape, size = np.array([form]), np.array([half])
     section = SweptSections.closed(shape, size, size, np.array([_SIDES]))

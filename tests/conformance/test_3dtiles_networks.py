@@ -78,9 +78,14 @@ def test_instances_are_where_the_lines_are(tmp_path: Path) -> None:
         points = np.column_stack([e, n, np.array(h) - SEPARATION_M])
         for one in np.unique(fid).tolist():
             mine, (a, b) = points[fid == one], axes[one - 1]
+            size = (0.8, 0.6) if (one - 1) % 5 == 0 else (0.3, 0.0)
+            top = mine[:, 2].max() - max(a[2], b[2])
+            assert top < max(size) / 2 * 1.09 + 0.02, "a run that is drawn wider than it is goes down, not up"
+            high, part = (size[1], 1.0) if size[1] else (size[0], 1.055)
+            level = np.hypot(*(b - a)[:2]) / np.linalg.norm(b - a)
+            a, b = (end - (0, 0, max(pixel_m - high, 0) * part / 2 * level) for end in (a, b))
             along = (mine - a) @ (b - a) / ((b - a) @ (b - a))
             aside = np.linalg.norm(mine - a - along[:, None] * (b - a), axis=1)
-            size = (0.8, 0.6) if (one - 1) % 5 == 0 else (0.3, 0.0)
             reach = np.hypot(max(size[0], pixel_m), max(size[1], pixel_m)) / 2 if size[1] else max(0.3, pixel_m) / 2 * 1.055
             assert np.linalg.norm(b - a) * np.abs(along - np.round(along)).max() < 0.01 + 0.02 * reach
             assert np.hypot(*size) / 2 - 0.02 < aside.max() < reach + 0.02
