@@ -109,13 +109,26 @@ def _archived(archive: Archive, request: ReadRequest) -> Reader:
 
 def _telling(reader: Reader, others: Sequence[Content]) -> Reader:
     """Return the reader; where documents, archives or tables lie beside the data, as one that says so."""
-    names = [other.name for other in others if _may_be_missed(other)]
+    names = _may_be_missed(others)
     return telling(reader, names) if names else reader
 
 
-def _may_be_missed(other: Content) -> bool:
-    """Return whether a file beside the data may hold data itself: notes, metadata and pictures do not."""
-    return is_archive(other.head) or other.head.startswith(workbook.OLE_MAGIC) or begins_as_table(other.head, other.limits)
+def _may_be_missed(others: Sequence[Content]) -> list[str]:
+    """Return the names of files beside the data that may hold data themselves: notes, metadata and pictures do not.
+
+    As many texts as an archive without pictures may hold are looked at, which takes seconds at most. Later ones are named as they
+    are: better told of a note than a table lost without a word.
+    """
+    names: list[str] = []
+    texts = 0
+    for other in others:
+        may_be = is_archive(other.head) or other.head.startswith(workbook.OLE_MAGIC)
+        if not may_be and is_delimited(other.head):
+            texts += 1
+            may_be = texts > other.limits.archive_entries or begins_as_table(other.head, other.limits)
+        if may_be:
+            names.append(other.name)
+    return names
 
 
 def _packed_refusal(entry: Content) -> TwinError:

@@ -199,6 +199,7 @@ def _packaged_types() -> Mapping[str, FeatureType]:
     return load_feature_types()
 
 
+@cache
 def known_names() -> frozenset[str]:
     """Return every name by which a column of a survey may go."""
     types = _packaged_types().values()

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import shapely
 
-from ingest.protocol import PartRequest, PointCloudHeader, ReadRequest
+from ingest.protocol import Limits, PartRequest, PointCloudHeader, ReadRequest
 from ingest.readers.choice import choose_reader
+from ingest.readers.delimited import read_delimited
 from ingest.reading import read_parts
 from tests.vector_layers import Layer, inspected
 from tests.workbooks import workbook
@@ -149,6 +150,35 @@ def test_tables_as_text_and_archives_beside_features_are_told(tmp_path: Path, na
     (tmp_path / "a.zip").write_bytes(zipped(("a.geojson", POINT), (name, content)))
     notes = Layer(tmp_path / "a.zip", None, "pipe_node").source.notes
     assert any(name in note.zh and name in note.en for note in notes) == is_told
+
+
+def test_of_texts_beside_pictures_no_more_are_looked_at_than_an_archive_without_may_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such an archive may hold 300,000 files; what is not looked at is told as not read."""
+    looked_at: list[tuple[int, frozenset[str]]] = []
+
+    def counted(content: bytes, limits: Limits, known: frozenset[str], name: str) -> object:
+        looked_at.append((len(content), known))
+        return read_delimited(content, limits, known, name)
+
+    monkeypatch.setattr("ingest.readers.archived_tables.read_delimited", counted)
+    notes = [(f"note{i}.csv", b"by,on,why\n" + b"me,today,so\n" * 1000) for i in range(5)]
+    pictures = [(f"{i}.jpg", b"\xff\xd8\xff" + bytes(20)) for i in range(9)]
+    (tmp_path / "a.zip").write_bytes(zipped(("a.geojson", POINT), *notes, *pictures))
+    said = [note.en for note in Layer(tmp_path / "a.zip", None, "pipe_node", limits=Limits(archive_entries=3)).source.notes]
+    assert [note for note in said if "archive" in note] == ["not read beside the data in the archive: note3.csv, note4.csv"]
+    assert [size for size, _ in looked_at] == [4096] * 3
+    assert all(known is looked_at[0][1] for _, known in looked_at), "the names of columns are put together once"
+
+
+@pytest.mark.parametrize("title_bytes", [0, 3000])
+def test_a_wide_table_beside_features_is_told(tmp_path: Path, title_bytes: int) -> None:
+    """Only its beginning is looked at, which ends in the midst of its header."""
+    header = "物探点号,X,Y," + ",".join(f"备注{i}" for i in range(900))
+    table = "管" * (title_bytes // 3) + ",,\n" * bool(title_bytes) + header + "\nW1,3520000.0,497000.0\n"
+    (tmp_path / "a.zip").write_bytes(zipped(("a.geojson", POINT), ("管点.csv", table.encode())))
+    assert any("管点.csv" in note.zh for note in Layer(tmp_path / "a.zip", None, "pipe_node").source.notes)
 
 
 @pytest.mark.parametrize(("name", "content", "is_told"), BESIDE)
