@@ -178,7 +178,7 @@ class BucketStore:
     def reach(self, within_s: float) -> None:
         """Return once the bucket has answered; UnavailableError when it has not within that time, or is none. Asked but once."""
         with _translated(), _bucket_missed():
-            # a GET, since credentials may read and not list, and the answer to a HEAD does not say that it is the bucket which is missing
+            # a GET: many servers, but not AWS, ask no right to list for it; and no answer to a HEAD says that the bucket is missing
             obstore.get(self._asker(within_s), _REACHED)
 
     def _asked_by(self, within_s: float) -> S3Store:
