@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 
 from ingest import staging as staged
@@ -60,16 +61,17 @@ def _drop_declared_deletes(connection: Connection, tally: Tally) -> None:
 
 
 def match_rows(
+    workers: Executor,
     catalogue: Catalogue,
     submission: uuid.UUID,
     request: LoadRequest,
     files: Sequence[Mapping[str, object]],
     tallies: Mapping[str, Tally],
 ) -> list[Part]:
-    """Index the staged rows, match them with what is published now, and return what publishing them needs."""
+    """Index the staged rows by ``workers``, match them with what is published now, and return what publishing them needs."""
     types = catalogue.feature_types().values()
     stagings = [tally.staging for tally in tallies.values()]
-    counts = index(catalogue.pool, [(s, linked_columns(s.feature_type, types)) for s in stagings])
+    counts = index(workers, catalogue.pool, [(s, linked_columns(s.feature_type, types)) for s in stagings])
     parts: list[Part] = []
     with translated(), catalogue.pool.connection() as connection:
         for tally, counted in zip(tallies.values(), counts, strict=True):

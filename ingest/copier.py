@@ -48,10 +48,11 @@ class Copier:
 
     def copy(self, staging: Staging, batch: pa.RecordBatch, *, is_first: bool, beside: Accompaniment | None = None) -> None:
         """Have a batch copied, and what stands ``beside`` its rows; ``is_first`` says that no row has been staged before it."""
+        numbered = self._numbered(staging, batch)  # while the last batch is being copied; here, so that fids rise in the order of batches
         if beside is not None:
-            self._copying = self._thread.submit(self._copy_with, self._begin(staging, is_first=is_first), staging, batch, beside)
+            self._copying = self._thread.submit(self._copy_with, self._begin(staging, is_first=is_first), staging, numbered, beside)
             return
-        rows = copy_binary_rows(self._numbered(staging, batch), _columns(staging))  # while the last batch is being copied
+        rows = copy_binary_rows(numbered, _columns(staging))
         self._settle()
         if self._filled != staging.name:
             connection = self._begin(staging, is_first=is_first)
@@ -67,10 +68,9 @@ class Copier:
             self._begun.add(staging.name)
         return connection
 
-    def _copy_with(self, connection: Connection, staging: Staging, batch: pa.RecordBatch, beside: Accompaniment) -> None:
+    def _copy_with(self, connection: Connection, staging: Staging, numbered: pa.RecordBatch, beside: Accompaniment) -> None:
         """Copy rows and what stands beside them; of a first load with the fids both are to have for good, so that it is written once."""
         begun = staging.name in self._begun
-        numbered = self._numbered(staging, batch)
         staged.fill(connection, staging, copy_binary_rows(numbered, _columns(staging)), begun=begun, more=_given(staging))
         if staging.first_load:
             self._begun |= representations.stage_for_good(connection, staging, beside, numbered, self._begun)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from psycopg import sql
 
@@ -21,28 +22,38 @@ _BY_VALIDITY = (
 """By which the catalogue knows from when to when a dataset's features hold (twin/query/time_spans.py): most say nothing of it."""
 
 
-def index(pool: Pool, stagings: Sequence[tuple[Staging, Sequence[str]]]) -> list[tuple[int, int] | None]:
+@contextmanager
+def two_at_once() -> Iterator[Executor]:
+    """Give the block two threads for statements over all that is staged; once it has failed nothing that waits for them is begun."""
+    with ThreadPoolExecutor(_AT_ONCE, "indexing") as workers:
+        try:
+            yield workers
+        except BaseException:
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def index(workers: Executor, pool: Pool, stagings: Sequence[tuple[Staging, Sequence[str]]]) -> list[tuple[int, int] | None]:
     """Build what matching (and, on a first load, the partition and its links) needs of each table, with what stands beside it.
 
     Each comes with the columns by which links are found. Return of each that is a first load, in which nothing changes any more, how many
     rows are staged and a hash of which (`ingest.staging.count_and_hash`); None of others.
     """
-    with ThreadPoolExecutor(_AT_ONCE, "indexing") as workers:
-        # the spatial index, the dearest, is built beside the others
-        built = [(workers.submit(_run, pool, [_spatial(s)]), workers.submit(_run, pool, _keys(s, linked))) for s, linked in stagings]
-        beside = [workers.submit(representations.index, pool, s) for s, _ in stagings]
-        last = []
-        for (staging, _), indexes in zip(stagings, built, strict=True):
-            for ready in indexes:
-                ready.result()
-            last.append(workers.submit(_run, pool, _last(staging)))
-        counts = []
-        for (staging, _), complete in zip(stagings, beside, strict=True):
-            complete.result()
-            counts.append(workers.submit(_count_and_hash, pool, staging) if staging.first_load else None)
-        for analysed in last:
-            analysed.result()
-        return [None if counted is None else counted.result() for counted in counts]
+    # the spatial index, the dearest, is built beside the others
+    built = [(workers.submit(_run, pool, [_spatial(s)]), workers.submit(_run, pool, _keys(s, linked))) for s, linked in stagings]
+    beside = [workers.submit(representations.index, pool, s) for s, _ in stagings]
+    last = []
+    for (staging, _), indexes in zip(stagings, built, strict=True):
+        for ready in indexes:
+            ready.result()
+        last.append(workers.submit(_run, pool, _last(staging)))
+    counts = []
+    for (staging, _), complete in zip(stagings, beside, strict=True):
+        complete.result()
+        counts.append(workers.submit(_count_and_hash, pool, staging) if staging.first_load else None)
+    for analysed in last:
+        analysed.result()
+    return [None if counted is None else counted.result() for counted in counts]
 
 
 def _spatial(staging: Staging) -> sql.Composed:

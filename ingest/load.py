@@ -9,7 +9,6 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from ingest.checking import check_rows, match_rows
 from ingest.dependants import has_dependants, stage_dependants
 from ingest.derive import GroundOf
 from ingest.extents import Extent
+from ingest.indexing import two_at_once
 from ingest.match import many_deletes
 from ingest.measures import Measure, kind_field, measured
 from ingest.publish import Act, CheckOutdatedError, Part, Published, StagingLostError, publish
@@ -207,9 +207,9 @@ def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID
     check_rows(place, request, tallies)
     refusal = next((r for t in tallies.values() if (r := t.refusal(request.max_rejected)) is not None), None)
     place.step(_COMPARING)
-    with ThreadPoolExecutor(1, "measures") as beside:
-        first = {s: beside.submit(measured, catalogue.pool, t.staging) for s, t in tallies.items() if t.staging.first_load}
-        parts = [] if refusal is not None else match_rows(catalogue, submission, request, files, tallies)
+    with two_at_once() as workers:
+        first = {s: workers.submit(measured, catalogue.pool, t.staging) for s, t in tallies.items() if t.staging.first_load}
+        parts = [] if refusal is not None else match_rows(workers, catalogue, submission, request, files, tallies)
         measures = {s: first[s].result() if s in first else measured(catalogue.pool, t.staging) for s, t in tallies.items()}
     with translated(), catalogue.pool.connection() as connection:
         for tally in tallies.values():

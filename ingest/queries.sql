@@ -14,8 +14,11 @@ CREATE {unlogged} TABLE {staging} (
 SELECT nextval({sequence}) FROM generate_series(1, %(count)s)
 
 -- name: draw_block
--- The last of so many numbers; between reading and setting nobody else may draw.
-SELECT setval({sequence}, nextval({sequence}) + %(count)s - 1)
+-- The last of so many numbers; between reading and setting nobody else may draw: it is said again that the sequence is owned by nothing,
+-- which locks it against whoever would. One message, so that no client stands between the lock and its end.
+SET LOCAL lock_timeout = {patience};
+ALTER SEQUENCE {locked} OWNED BY NONE;
+SELECT setval({sequence}, nextval({sequence}) + {count} - 1)
 
 -- name: copy_into_staging
 COPY {staging} ({columns}) FROM STDIN (FORMAT binary{freeze})

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import random
+import signal
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from psycopg import sql
 
-from ingest.fids import FidSource
+from ingest.fids import SINGLE_DRAWS, FidSource
 from ingest.staging import Staging, staging_sequence
 from tests.integration.surveys import Row, Surveys, square
-from twin.db import Connection, connect_beside
+from twin.catalogue import NewDataset
+from twin.db import Connection, connect_beside, conninfo_of, open_pool
+from twin.tables import fid_sequence
 
 
 @pytest.fixture
@@ -75,3 +83,60 @@ def test_what_was_drawn_is_gone_though_nothing_came_of_it(surveys: Surveys, stag
         fids.draw(staging, 100)
     with FidSource(surveys.catalogue.pool) as fids:
         assert fids.draw(staging, 1).to_pylist() == [102]
+
+
+def draw_for_ever(conninfo: str, staging: Staging) -> None:
+    """Draw blocks and do nothing else, as a process of its own."""
+    with open_pool(conninfo) as pool, FidSource(pool) as fids:
+        while True:
+            fids.draw(staging, 10)
+
+
+def test_a_load_that_is_stopped_while_it_draws_keeps_nobody_waiting(surveys: Surveys, staging: Staging) -> None:
+    first = single(surveys, staging)
+    loading = multiprocessing.get_context("spawn").Process(
+        target=draw_for_ever, args=(conninfo_of(surveys.catalogue.pool), staging), daemon=True
+    )
+    loading.start()
+    try:
+        while single(surveys, staging) < first + 10_000:  # until it draws
+            time.sleep(0.01)
+        pid, moments = loading.pid or 0, random.Random(1)
+        for _ in range(40):
+            os.kill(pid, signal.SIGSTOP)
+            os.waitid(os.P_PID, pid, os.WSTOPPED)
+            with surveys.catalogue.pool.connection() as connection:
+                connection.execute("SET LOCAL lock_timeout = '5s'")  # would wait for as long as it is stopped
+                drawn_alone(connection, staging)
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(moments.uniform(0.0, 0.005))
+        assert loading.is_alive()
+    finally:
+        loading.kill()
+        loading.join()
+
+
+def was_block(surveys: Surveys, staging: Staging) -> bool:
+    """Whether the last to draw set the sequence: who takes single numbers has PostgreSQL log some ahead (not after 1, 34, 67 … + 32)."""
+    with surveys.catalogue.pool.connection() as connection:
+        row = connection.execute(sql.SQL("SELECT log_cnt FROM {}").format(fid_sequence(staging.feature_type.name))).fetchone()
+    return row == (0,)
+
+
+def test_a_sequence_that_was_busy_is_had_again_after_some_draws_and_others_meanwhile(
+    surveys: Surveys, staging: Staging, source: FidSource
+) -> None:
+    node = surveys.catalogue.feature_type("pipe_node")
+    manholes = surveys.catalogue.ensure_dataset(NewDataset("manholes", node.name, node.title, node.tolerance_m))
+    other = replace(staging, dataset=manholes, feature_type=node)
+    with connect_beside(surveys.catalogue.pool) as publishing:
+        drawn_alone(publishing, staging)
+        source.draw(staging, 5)
+        assert not was_block(surveys, staging)
+        source.draw(other, 5)
+        assert was_block(surveys, other)
+    for _ in range(SINGLE_DRAWS - 1):
+        source.draw(staging, 5)
+    assert not was_block(surveys, staging)
+    source.draw(staging, 5)
+    assert was_block(surveys, staging)

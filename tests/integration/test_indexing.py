@@ -1,0 +1,99 @@
+"""Statements over all that is staged: never more than two at a time, and none is begun after one has failed."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from psycopg import sql
+
+from ingest import staging as staged
+from ingest.indexing import index, two_at_once
+from ingest.load import LoadResult, load
+from ingest.staging import Staging
+from tests.integration.surveys import SRID, Row, Surveys, square
+from twin.db import Connection, Pool, connect_beside
+from twin.errors import Text, TwinError
+
+_FOR_OTHERS_S = 0.5
+"""So long it is looked whether somebody else comes to a table that is locked."""
+
+
+@contextmanager
+def locked(pool: Pool, tables: Sequence[sql.Identifier]) -> Iterator[Connection]:
+    """Keep everybody else from some tables for the block."""
+    with connect_beside(pool) as connection:
+        connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(", ").join(tables)))
+        yield connection
+
+
+def waiting(connection: Connection, running: Future[LoadResult] | Future[None], least: int) -> int:
+    """Return how many wait for a lock, once so many do (or nothing runs any more) and others had the time to."""
+    question = """
+        SELECT count(DISTINCT pid) FROM pg_locks
+        WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    """
+
+    def count() -> int:
+        row = connection.execute(question).fetchone()
+        return 0 if row is None else int(row[0])
+
+    while count() < least and not running.done():
+        time.sleep(0.01)
+    time.sleep(_FOR_OTHERS_S)
+    return count()
+
+
+def test_comparing_takes_two_connections_and_no_more(surveys: Surveys) -> None:
+    parts = {"buildings": ("building", [Row(square(0.0, 0.0), {"building_id": "a", "height_m": 3.0, "base_height_m": 0.0})])}
+    pool = surveys.catalogue.pool
+    with ThreadPoolExecutor(1) as loading:
+        compares: Future[None] = Future()
+        goes_on: Future[None] = Future()
+
+        def step(text: Text) -> None:
+            if text.en.startswith("comparing") and not compares.done():
+                compares.set_result(None)
+                goes_on.result(60)
+
+        running = loading.submit(load, replace(surveys.place(parts), step=step), surveys.request(parts))
+        try:
+            compares.result(60)
+            (name,) = surveys.staged_tables()
+            with locked(pool, [sql.Identifier("staging", name)]) as connection:
+                goes_on.set_result(None)
+                assert waiting(connection, running, 2) == 2
+        finally:
+            if not goes_on.done():
+                goes_on.set_result(None)
+        assert running.result(60).published == 1
+
+
+def test_what_has_not_begun_when_a_statement_fails_is_not_begun(surveys: Surveys) -> None:
+    catalogue = surveys.catalogue
+    surveys.load({"buildings": ("building", [Row(square(0.0, 0.0), {"building_id": "a", "height_m": 3.0, "base_height_m": 0.0})])})
+    first = Staging(uuid.uuid4(), 0, catalogue.dataset("buildings"), catalogue.feature_type("building"), first_load=True)
+    stagings = [replace(first, part=part) for part in range(5)]
+    with catalogue.pool.connection() as connection:
+        for staging in stagings[1:]:  # that of the first is not there
+            staged.create(connection, staging, SRID)
+
+    def run() -> None:
+        with two_at_once() as workers:
+            index(workers, catalogue.pool, [(s, ()) for s in stagings])
+
+    with ThreadPoolExecutor(1) as indexing:
+        with locked(catalogue.pool, [stagings[1].table]) as connection:
+            running = indexing.submit(run)
+            waiting(connection, running, 1)  # two may have begun before the failure was seen
+        with pytest.raises(Exception, match=stagings[0].name) as failure:
+            running.result(60)
+    assert not isinstance(failure.value, AssertionError | TwinError)
+    with catalogue.pool.connection() as connection:
+        rows = connection.execute("SELECT DISTINCT tablename FROM pg_indexes WHERE schemaname = 'staging'").fetchall()
+    assert {name for (name,) in rows} <= {stagings[1].name}
