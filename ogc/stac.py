@@ -90,7 +90,11 @@ class StacDoor:
         given = await given_parameters(request, EVERYWHERE | set(SEARCH))
         asked = self._sender.understood(request, await self._sender.keeper.state(), given)
         named = asked.given["collections"].split(",") if "collections" in asked.given else None
-        return await self._page(asked, [c for c in self._shown(asked) if named is None or c.slug in named])
+        shown = self._shown(asked)
+        area_of(asked.given, (), asked.state.deployment.storage_srid)  # refused of no collection, too
+        for any_collection in shown[:1]:
+            _query(asked.given, any_collection, None, 1)
+        return await self._page(asked, [c for c in shown if named is None or c.slug in named])
 
     async def item(self, request: Request) -> Response:
         """One image."""

@@ -411,8 +411,10 @@ def test_every_date_is_in_the_stac_with_its_image(get: Get, base: str) -> None:
         seen += [f["id"] for f in page["features"]]
         address = next((entry["href"] for entry in page["links"] if entry["rel"] == "next"), None)
     assert seen == [f["id"] for f in found]
-    for wrong in ({"intersects": "{"}, {"token": "x"}, {"colour": "red"}):
+    for wrong in ({"intersects": "{"}, {"token": "x"}, {"colour": "red"}, {"bbox": "1,2,3,4,5"}, {"datetime": "x"}):
         assert get("/stac/search", params=wrong).status_code == 400
+    for wrong in ({"intersects": "{"}, {"bbox": "1,2,3,4,5"}, {"datetime": "x"}):  # though no collection is asked with it
+        assert get("/stac/search", params={"collections": "none"} | wrong).status_code == 400
     assert get("/stac/collections/houses").status_code == 404
 
 
