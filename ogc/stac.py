@@ -33,6 +33,14 @@ from twin.query.items import items_page, items_statement
 
 ITEMS = ("limit", "bbox", "datetime", "token")
 SEARCH = (*ITEMS, "intersects", "ids", "collections")
+_KINDS: Mapping[str, tuple[tuple[type, ...], tuple[type, ...]]] = {
+    "collections": ((list,), (str,)),
+    "ids": ((list,), (str,)),
+    "bbox": ((list,), (int, float)),
+    "intersects": ((dict,), ()),
+    "limit": ((int, float), ()),
+}
+"""JSON kinds of the members of a search's body, and of the members of those that are lists; all others are text."""
 _TOKEN = re.compile(r"([a-z][a-z0-9_]{0,40})\.([0-9]{1,18})")
 _MOST_IDS = 1000
 
@@ -88,6 +96,8 @@ class StacDoor:
     async def search(self, request: Request) -> Response:
         """Images of all collections; POST takes the parameters as members of a JSON object."""
         given = await given_parameters(request, EVERYWHERE | set(SEARCH))
+        if request.method == "POST":
+            _refuse_other_kinds(orjson.loads(await request.body()))
         asked = self._sender.understood(request, await self._sender.keeper.state(), given)
         named = asked.given["collections"].split(",") if "collections" in asked.given else None
         shown = self._shown(asked)
@@ -173,6 +183,14 @@ def _query(given: Mapping[str, str], collection: Collection, after: int | None, 
         filter=reduce(lambda left, right: ast.And((left, right)), parts) if parts else None,
         limit=limit,
     )
+
+
+def _refuse_other_kinds(body: Mapping[str, object]) -> None:
+    """Raise BadRequestError for a member of a search's body that is of another JSON kind than STAC has it: `true` is no collections."""
+    for name, value in body.items():
+        kinds, member_kinds = _KINDS.get(name, ((str,), ()))
+        if type(value) not in kinds or (isinstance(value, list) and any(type(member) not in member_kinds for member in value)):
+            raise bad_parameter(name)
 
 
 def _taken(days: Validity | None) -> list[ast.Predicate]:

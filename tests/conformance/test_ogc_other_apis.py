@@ -413,6 +413,15 @@ def test_every_date_is_in_the_stac_with_its_image(get: Get, base: str) -> None:
     assert seen == [f["id"] for f in found]
     for wrong in ({"intersects": "{"}, {"token": "x"}, {"colour": "red"}, {"bbox": "1,2,3,4,5"}, {"datetime": "x"}):
         assert get("/stac/search", params=wrong).status_code == 400
+    for body in (
+        {"ids": "", "collections": True},
+        {"collections": "imagery"},
+        {"ids": [1]},
+        {"bbox": "0,0,1,1"},
+        {"limit": True},
+        {"datetime": 1},
+    ):
+        assert httpx.post(f"{base}/stac/search", json=body).status_code == 400, body
     for wrong in ({"intersects": "{"}, {"bbox": "1,2,3,4,5"}, {"datetime": "x"}):  # though no collection is asked with it
         assert get("/stac/search", params={"collections": "none"} | wrong).status_code == 400
     assert get("/stac/collections/houses").status_code == 404
