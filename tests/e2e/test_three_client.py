@@ -41,14 +41,14 @@ def client(browser: Browser, city_server: httpx.Client) -> Iterator[ThreePage]:
         assert page.complaints == []
 
 
-def seen(page: ThreePage, server: httpx.Client, dataset: str, tileset: str, view: tuple[int, int]) -> Scene:
+def seen(page: ThreePage, server: httpx.Client, dataset: str, tileset: str, view: tuple[int, int], picks: int = 12) -> Scene:
     """Look at the middle of a dataset's tileset."""
     west, south, _, east, north, _ = server.get(f"/ogc/collections/{dataset}").json()["extent"]["spatial"]["bbox"][0]
     page.show(tileset)
     page.look_at((west + east) / 2, (south + north) / 2, 10.0, pitch_deg=view[0], range_m=view[1])
     picture = page.pixels()
     lit = np.argwhere(picture.max(axis=2) > DARK)
-    picked = [page.pick(x, y) for y, x in lit[:: max(1, len(lit) // 12)].tolist()]
+    picked = [page.pick(x, y) for y, x in lit[:: max(1, len(lit) // picks)].tolist()]
     assert page.page.evaluate("client.failures()") == []
     return Scene(picture, page.shown(), [p for p in picked if p is not None])
 
@@ -95,7 +95,7 @@ def test_some_of_the_buildings_are_shown_by_a_filter(client: ThreePage, city_ser
 @pytest.mark.slow
 def test_instances_of_pipes_are_picked_as_meshes_are(client: ThreePage, city_server: httpx.Client) -> None:
     """Near, one content has straight closed pipes as instances and the others as a mesh."""
-    near, afar = (seen(client, city_server, "pipe_segments", "/tiles/pipe_segments/tileset.json", view) for view in (NEAR, AFAR))
+    near, afar = (seen(client, city_server, "pipe_segments", "/tiles/pipe_segments/tileset.json", view, picks=120) for view in (NEAR, AFAR))
     assert {picked["instanced"] for picked in near.picked if picked["mixed"]} == {False, True}, near.picked
     assert True in {picked["instanced"] for picked in afar.picked}
     for scene in (near, afar):

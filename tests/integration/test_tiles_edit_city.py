@@ -6,6 +6,7 @@ import functools
 import json
 import time
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,9 @@ def queued(city: City) -> list[object]:
 
 def work(city: City, name: str) -> None:
     """Do what waits in a queue."""
-    make_queue(city, quiet).run_worker(queues=[name], wait=False, install_signal_handlers=False, delete_jobs="successful")
+    queue = make_queue(city, quiet)
+    with ThreadPoolExecutor(1) as thread:  # a browser test may have left a running loop in this one
+        thread.submit(queue.run_worker, queues=[name], wait=False, install_signal_handlers=False, delete_jobs="successful").result()
 
 
 def test_an_edit_of_a_city_whose_tiles_are_not_ready_is_one_as_soon_as_they_are(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from twin.db import connect_beside, translated
+import psycopg
+
+from twin.db import Connection, connect_beside, translated
 from twin.errors import ConflictError
 from twin.model import Dataset
 from twin.server.city import City
@@ -20,7 +22,8 @@ def building(city: City, dataset: Dataset) -> Iterator[None]:
         connection = connect_beside(city.pool)
     with connection:
         connection.execute("SELECT pg_advisory_lock_shared(hashtext(%s), %s)", (_LOCK, dataset.id))
-        yield
+        with _given_back(connection):
+            yield
 
 
 @contextmanager
@@ -34,4 +37,15 @@ def dropping(city: City, dataset: Dataset) -> Iterator[None]:
             raise ConflictError(
                 f"the tiles of {dataset.slug} are being built; try again", zh=f"{dataset.slug} 的瓦片正在构建，请稍后再试"
             ).with_code("tiles-building")
+        with _given_back(connection):
+            yield
+
+
+@contextmanager
+def _given_back(connection: Connection) -> Iterator[None]:
+    """Give the lock back at the end of the block: a session that is closed may hold it for a moment longer."""
+    try:
         yield
+    finally:
+        with suppress(psycopg.Error):  # it is gone with the connection
+            connection.execute("SELECT pg_advisory_unlock_all()")
