@@ -230,7 +230,8 @@ def test_a_near_tile_of_very_many_features_draws_the_largest(catalogue: Catalogu
 def test_a_tile_that_takes_too_long_is_answered_with_less(catalogue: Catalogue, limit_ms: int) -> None:
     # A star of very many vertices fills the tile; time that is up before anything can be drawn stands for a machine that is too slow.
     rng = np.random.default_rng(1)
-    angles = np.sort(rng.uniform(0, 2 * np.pi, 150_000))
+    # No more of them: PostGIS 3.5 looks for its limit late, after nine minutes of a star of 150,000.
+    angles = np.sort(rng.uniform(0, 2 * np.pi, 40_000))
     radii = 900 * rng.uniform(0.2, 1, len(angles))
     star = shapely.Polygon(np.column_stack([city.EAST + 3000 + radii * np.cos(angles), city.NORTH + 3000 + radii * np.sin(angles)]))
     rows = [city.Row(900, shapely.multipolygons([shapely.force_3d(star, 3.0)]), {"building_id": "star"})]
