@@ -213,4 +213,4 @@ def _sample(query: FeatureQuery, frame: TileFrame, most: int = _SAMPLE, least_st
     expected = revision.count * min(1.0, share)
     if expected <= _SCANNED:
         return Sample(max(least_step, math.ceil(expected / most)), by_number=False)
-    return Sample(max(least_step, math.ceil(revision.count / (2 * most))), by_number=True)
+    return Sample(max(least_step, math.ceil(revision.count / most)), by_number=True)
