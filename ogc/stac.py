@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -33,16 +34,30 @@ from twin.query.items import items_page, items_statement
 
 ITEMS = ("limit", "bbox", "datetime", "token")
 SEARCH = (*ITEMS, "intersects", "ids", "collections")
-_KINDS: Mapping[str, tuple[tuple[type, ...], tuple[type, ...]]] = {
-    "collections": ((list,), (str,)),
-    "ids": ((list,), (str,)),
-    "bbox": ((list,), (int, float)),
-    "intersects": ((dict,), ()),
-    "limit": ((int, float), ()),
-}
-"""JSON kinds of the members of a search's body, and of the members of those that are lists; all others are text."""
 _TOKEN = re.compile(r"([a-z][a-z0-9_]{0,40})\.([0-9]{1,18})")
 _MOST_IDS = 1000
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(member, str) for member in value)
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_number, value))
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float}
+
+
+_KINDS: Mapping[str, Callable[[object], bool]] = {
+    "collections": _are_texts,
+    "ids": _are_texts,
+    "bbox": _are_numbers,
+    "intersects": lambda value: isinstance(value, dict),
+    "limit": _is_number,
+}
+"""Of which JSON kind the members of a search's body are that are no text."""
 
 
 class StacDoor:
@@ -95,16 +110,10 @@ class StacDoor:
 
     async def search(self, request: Request) -> Response:
         """Images of all collections; POST takes the parameters as members of a JSON object."""
-        given = await given_parameters(request, EVERYWHERE | set(SEARCH))
-        if request.method == "POST":
-            _refuse_other_kinds(orjson.loads(await request.body()))
+        given = await given_parameters(request, EVERYWHERE | set(SEARCH), _KINDS)
         asked = self._sender.understood(request, await self._sender.keeper.state(), given)
         named = asked.given["collections"].split(",") if "collections" in asked.given else None
-        shown = self._shown(asked)
-        area_of(asked.given, (), asked.state.deployment.storage_srid)  # refused of no collection, too
-        for any_collection in shown[:1]:
-            _query(asked.given, any_collection, None, 1)
-        return await self._page(asked, [c for c in shown if named is None or c.slug in named])
+        return await self._page(asked, self._shown(asked), named)
 
     async def item(self, request: Request) -> Response:
         """One image."""
@@ -116,25 +125,25 @@ class StacDoor:
             raise NotFoundError("there is no such item", zh="没有该影像")
         return await self._sender.send(asked, item_document(asked, collection, found[0], _now()), media_type=answers.GEOJSON)
 
-    async def _page(self, asked: Asked, collections: list[Collection]) -> Response:
+    async def _page(self, asked: Asked, collections: list[Collection], named: Container[str] | None = None) -> Response:
         limit, begin = page_limit(asked.given.get("limit")), _token(asked.given.get("token"))
         found: list[dict[str, object]] = []
         onward: str | None = None
-        ordered = sorted(collections, key=lambda c: c.slug)
-        for collection in ordered:
+        queries = [_query(asked.given, collection) for collection in sorted(collections, key=lambda c: c.slug)]
+        # only now, else what is given would not be read where no collection is asked with it
+        ordered = [query for query in queries if query.fids != () and (named is None or query.collection.slug in named)]
+        for query in ordered:
+            collection = query.collection
             if begin is not None and collection.slug < begin[0]:
                 continue
-            after = begin[1] if begin is not None and collection.slug == begin[0] else None
-            query = _query(asked.given, collection, after, limit - len(found))
-            if query is None:
-                continue
-            features, last = await self._features(asked, query)
+            boundary = Boundary(begin[1]) if begin is not None and collection.slug == begin[0] else None
+            features, last = await self._features(asked, replace(query, boundary=boundary, limit=limit - len(found)))
             found += [item_document(asked, collection, feature, _now()) for feature in features]
             if last is not None:
                 onward = f"{collection.slug}.{last}"
                 break
             if len(found) == limit:
-                onward = f"{collection.slug}.{10**18 - 1}" if collection is not ordered[-1] else None
+                onward = f"{collection.slug}.{10**18 - 1}" if query is not ordered[-1] else None
                 break
         document = {"type": "FeatureCollection", "features": found, "numberReturned": len(found), "links": _page_links(asked, onward)}
         return await self._sender.send(asked, document, media_type=answers.GEOJSON)
@@ -160,8 +169,8 @@ class StacDoor:
         return collection
 
 
-def _query(given: Mapping[str, str], collection: Collection, after: int | None, limit: int) -> FeatureQuery | None:
-    """Return the query for the images wanted of a collection; None where it can have none of them."""
+def _query(given: Mapping[str, str], collection: Collection) -> FeatureQuery:
+    """Return the query for the images wanted of a collection; ``fids`` is () where it can have none of them."""
     fids: tuple[int, ...] | None = None
     if "ids" in given:
         wanted = given["ids"].split(",")
@@ -169,8 +178,6 @@ def _query(given: Mapping[str, str], collection: Collection, after: int | None, 
             raise bad_parameter("ids")
         prefix = collection.oid_prefix
         fids = tuple(collection.fid(one) for one in wanted if one.startswith(prefix) and one.removeprefix(prefix).isdecimal())
-        if not fids:
-            return None
     parts = _taken(validity_of(given.get("datetime")))
     if "intersects" in given:
         parts.append(build_filter(_intersects(given["intersects"]), "cql2-json", _crs84(collection), collection))
@@ -178,19 +185,9 @@ def _query(given: Mapping[str, str], collection: Collection, after: int | None, 
         collection,
         _crs84(collection),
         fids=fids,
-        boundary=None if after is None else Boundary(after),
         area=area_of(given, collection.crs, collection.storage_srid),
         filter=reduce(lambda left, right: ast.And((left, right)), parts) if parts else None,
-        limit=limit,
     )
-
-
-def _refuse_other_kinds(body: Mapping[str, object]) -> None:
-    """Raise BadRequestError for a member of a search's body that is of another JSON kind than STAC has it: `true` is no collections."""
-    for name, value in body.items():
-        kinds, member_kinds = _KINDS.get(name, ((str,), ()))
-        if type(value) not in kinds or (isinstance(value, list) and any(type(member) not in member_kinds for member in value)):
-            raise bad_parameter(name)
 
 
 def _taken(days: Validity | None) -> list[ast.Predicate]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import orjson
 from starlette.requests import Request
@@ -102,14 +102,16 @@ class SearchDoor:
         return b",".join(pieces), search.limit - room, None
 
 
-async def given_parameters(request: Request, allowed: Iterable[str]) -> Mapping[str, str]:
-    """Return the parameters of a search: of the address or, by POST, the members of a JSON object of the same names."""
+async def given_parameters(
+    request: Request, allowed: Iterable[str], kinds: Mapping[str, Callable[[object], bool]] | None = None
+) -> Mapping[str, str]:
+    """Return the parameters of a search: of the address or, by POST, the members of a JSON object (`body_parameters`) of the same names."""
     in_address = single_values(request.query_params.multi_items(), allowed if request.method != "POST" else EVERYWHERE)
     if request.method != "POST":
         return in_address
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaError("the body is application/json", zh="请求体应为 application/json")
-    return body_parameters(await request.body(), allowed) | in_address
+    return body_parameters(await request.body(), allowed, kinds) | in_address
 
 
 def _links(request: Request, given: Mapping[str, str], onward: str | None, form: str, language: str) -> list[links.Link]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -73,10 +73,13 @@ def search_request(given: Mapping[str, str], visible: Mapping[str, Collection]) 
     return SearchRequest(tuple(queries), tuple(collections), at, limit, crs, is_first=slug is None)
 
 
-def body_parameters(content: bytes, allowed: Iterable[str] = SEARCH) -> dict[str, str]:
+def body_parameters(
+    content: bytes, allowed: Iterable[str] = SEARCH, kinds: Mapping[str, Callable[[object], bool]] | None = None
+) -> dict[str, str]:
     """Return the parameters that the JSON body of a POST means: lists as with commas, a filter that is an object as CQL2 JSON.
 
-    BadRequestError for a member that is not ``allowed``, or whose value is of no use.
+    ``kinds`` tells of a member whether its value is of the JSON kind that it has to be, text where it names none; without it a list
+    may be text with commas. BadRequestError for a member that is not ``allowed``, is of another kind, or whose value is of no use.
     """
     try:
         body = orjson.loads(content)
@@ -89,6 +92,8 @@ def body_parameters(content: bytes, allowed: Iterable[str] = SEARCH) -> dict[str
     for name, value in body.items():
         if name not in known:
             raise _bad("unknown-parameter", f"there is no member {name[:40]!r} here", f"此处没有成员 {name[:40]!r}")
+        if kinds is not None and not kinds.get(name, _is_text)(value):
+            raise _bad_member(name)
         found[name] = _text(name, value)
     if isinstance(body.get("filter"), dict | bool) and found.setdefault("filter-lang", "cql2-json") != "cql2-json":
         raise _bad("bad-filter", "a filter in cql2-text is a string", "cql2-text 过滤条件应为字符串")
@@ -178,10 +183,18 @@ def _text(name: str, value: object) -> str:
         case dict() if name in {"filter", "intersects"}:
             text = _json_text(value)
         case _:
-            raise _bad("bad-parameter", f"member {name!r} is not valid", f"成员 {name!r} 无效")
+            raise _bad_member(name)
     if "\x00" in text:
         raise _bad("bad-parameter", f"member {name!r} holds a NUL character", f"成员 {name!r} 含 NUL 字符")
     return text
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _bad_member(name: str) -> BadRequestError:
+    return _bad("bad-parameter", f"member {name!r} is not valid", f"成员 {name!r} 无效")
 
 
 def _json_text(value: Mapping[str, object]) -> str:

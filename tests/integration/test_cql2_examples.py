@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import cql2
 import jsonschema_rs
 import pytest
-import query_city as city
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
 from tests.official_schemas import FOLDER
 from twin.catalogue import Catalogue
-from twin.embedded import EmbeddedCluster
 from twin.errors import BadRequestError, Text
 from twin.model import Field, FieldType, Principal
 from twin.query.collection import Collection, collections_of
@@ -46,14 +44,6 @@ _NOT_GEOMETRIES = {
     "example49": "a hole outside of its ring",
 }
 _COLUMNS: Mapping[FieldType, str] = {"string": "text", "number": "float8", "boolean": "boolean", "datetime": "timestamptz", "date": "date"}
-
-
-@pytest.fixture(scope="module")
-def catalogue(cluster: EmbeddedCluster, template: str) -> Iterator[Catalogue]:
-    with city.clone_of(template, cluster.dsn) as url:
-        made = city.small_city(url)
-        yield made
-        made.pool.close()
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,6 @@ from tests.event_loop import run_alone
 from twin.catalogue import Catalogue
 from twin.crs import CrsError, OutputCrs, add_grid_directories, output_crs
 from twin.db import conninfo_of, open_pool
-from twin.embedded import EmbeddedCluster
 from twin.errors import BadRequestError, NotFoundError, UnavailableError
 from twin.model import Principal
 from twin.query.area import bbox_area
@@ -41,15 +40,6 @@ from twin.tile_matrix_sets import WEB_MERCATOR_QUAD, TileAddress
 ANYONE = Principal.anonymous()
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 CRS84H = "http://www.opengis.net/def/crs/OGC/0/CRS84h"
-
-
-@pytest.fixture(scope="module")
-def catalogue(cluster: EmbeddedCluster, template: str) -> Iterator[Catalogue]:
-    """A city that tests only read."""
-    with city.clone_of(template, cluster.dsn) as url:
-        made = city.small_city(url)
-        yield made
-        made.pool.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from tests.event_loop import run_alone
 from twin.catalogue import Catalogue
 from twin.crs import add_grid_directories
 from twin.db import Pool, open_pool
-from twin.embedded import EmbeddedCluster
 from twin.model import Principal
 from twin.query import unprojecting_proof
 from twin.query.collection import Collection, collections_of
@@ -43,14 +41,6 @@ DEGREES_EACH = {(4326, "none"), (4490, "none"), (4326, "ellipsoidal")}
 @pytest.fixture(scope="module", autouse=True)
 def _geoid() -> None:
     add_grid_directories([Path("/usr/share/proj")])
-
-
-@pytest.fixture(scope="module")
-def catalogue(cluster: EmbeddedCluster, template: str) -> Iterator[Catalogue]:
-    with city.clone_of(template, cluster.dsn) as url:
-        made = city.small_city(url)
-        yield made
-        made.pool.close()
 
 
 def _page(catalogue: Catalogue, collection: Collection, number: int) -> bytes:

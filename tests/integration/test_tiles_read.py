@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 
 import numpy as np
 import psycopg
@@ -21,21 +20,11 @@ from tiles.columns import FeatureColumns, NumberColumn, TextColumn, concatenate
 from tiles.memory_store import MemoryStore
 from tiles.read import ReadError, decode_copy, read_features
 from twin.catalogue import Catalogue
-from twin.embedded import EmbeddedCluster
 from twin.errors import BadRequestError
 from twin.model import Principal
 from twin.query.collection import collections_of
 from twin.query.column_batches import stream_columns
 from twin.query.feature_query import FeatureQuery, Statement
-
-
-@pytest.fixture(scope="module")
-def catalogue(cluster: EmbeddedCluster, template: str) -> Iterator[Catalogue]:
-    """A city that tests only read."""
-    with city.clone_of(template, cluster.dsn) as url:
-        made = city.small_city(url)
-        yield made
-        made.pool.close()
 
 
 def query(catalogue: Catalogue, slug: str, as_of: int | None = None) -> FeatureQuery:
