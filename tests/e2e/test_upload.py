@@ -195,6 +195,48 @@ def test_a_wrong_token_is_said_and_nothing_is_kept(desk: Viewer, city: Served, t
     assert len(server.get("/api/submissions").json()) == known
 
 
+def send(city: Served, file: Path) -> None:
+    """Hand a file in by HTTP: open pages hear of another submission."""
+    writer = {"Authorization": f"Bearer {city.token}"}
+    assert city.client.post("/api/submissions", headers=writer, files={"file": (file.name, file.read_bytes())}).status_code == 201
+
+
+def test_what_was_typed_stays_while_the_page_hears_of_others_and_changes_its_language(desk: Viewer, city: Served, tmp_path: Path) -> None:
+    have_houses(city.client, city.token, survey(tmp_path, "buildings.geojson", FIRST))
+    hand_in(desk, survey(tmp_path, "typed.geojson", {"T001": (0.0, 9.0), "T002": (30.0, 9.0)}), city.token)
+    form = section(desk.page, "publish")
+    name, reason, tick = (form.locator(f"input[name={control}]") for control in ("name", "reason", "allow_deletes"))
+    button = form.locator("button.primary")
+    name.fill("第三季度")
+    tick.check()
+    reason.press_sequentially("复测完")
+    send(city, survey(tmp_path, "another.geojson", {"O001": (0.0, 9.0)}))
+    expect(section(desk.page, "recent")).to_contain_text("another.geojson")
+    desk.page.keyboard.insert_text("成")
+    expect(reason).to_have_value("复测完成")
+    desk.page.locator(".language").click()
+    expect(button).to_have_text("Publish")
+    expect(name).to_have_value("第三季度")
+    expect(reason).to_have_value("复测完成")
+    expect(tick).to_be_checked()
+    expect(button).to_be_enabled()
+    tick.uncheck()
+    desk.page.locator(".language").click()
+    expect(button).to_have_text("发布")
+    expect(tick).not_to_be_checked()
+    expect(button).to_be_disabled()
+
+
+def test_a_refusal_stays_said_while_the_page_hears_of_others(desk: Viewer, city: Served, tmp_path: Path) -> None:
+    hand_in(desk, survey(tmp_path, "refused.geojson", {"W001": (0.0, 9.0)}), city.token)
+    desk.page.get_by_role("button", name="换一个令牌").click()
+    section(desk.page, "proposals").get_by_role("button", name="重新检查").click()
+    expect(section(desk.page, "failure")).to_contain_text("请先填写令牌")
+    send(city, survey(tmp_path, "later.geojson", {"O001": (0.0, 9.0)}))
+    expect(section(desk.page, "recent")).to_contain_text("later.geojson")
+    expect(section(desk.page, "failure")).to_contain_text("请先填写令牌")
+
+
 @pytest.mark.slow
 def test_whoever_hands_in_is_told_that_another_has_to_review(browser: Browser, city: Served, tmp_path: Path) -> None:
     file = survey(tmp_path, "own.geojson", {"R001": (0.0, 9.0), "R002": (30.0, -5.0)})
@@ -205,7 +247,7 @@ def test_whoever_hands_in_is_told_that_another_has_to_review(browser: Browser, c
         found.locator(".waive-form input[name=waive-reason]").fill("现场复测属实")
         found.get_by_role("checkbox", name="选择第 2 行").check()
         found.get_by_role("button", name="豁免所选").click()
-        expect(desk.page.get_by_role("alert")).to_contain_text("请由其他复核人复核")
+        expect(section(desk.page, "failure")).to_contain_text("请由其他复核人复核")
         expect(found).to_contain_text("可发布 1，拒收 1")
 
 
@@ -230,6 +272,16 @@ def test_a_reviewer_lets_a_finding_pass_and_takes_it_back(browser: Browser, city
         expect(form.get_by_role("button", name="豁免所选")).to_be_disabled()
         form.locator("input[name=waive-reason]").fill("地下建筑，现场复测属实")
         found.get_by_role("checkbox", name="选择第 2 行").check()
+        # Neither folding the rule in nor giving another token takes back what was ticked and typed.
+        found.locator("[data-rule=range] .rule-head").click()
+        desk.page.get_by_role("button", name="换一个令牌").click()
+        found.locator("[data-rule=range] .rule-head").click()
+        expect(form).to_have_count(0)
+        desk.page.locator("input[name=token]").press_sequentially(city.reviewer)
+        desk.page.locator("input[name=token]").press("Enter")
+        expect(form.locator("input[name=waive-reason]")).to_have_value("地下建筑，现场复测属实")
+        expect(found.get_by_role("checkbox", name="选择第 2 行")).to_be_checked()
+        expect(form.get_by_role("status")).to_have_text("已选 1 项")
         form.get_by_role("button", name="豁免所选").click()
         expect(found).to_contain_text("可发布 2，拒收 1")
         expect(found.locator("tr.is-waived")).to_contain_text("已豁免：地下建筑，现场复测属实（李复核）")

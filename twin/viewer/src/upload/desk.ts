@@ -14,6 +14,12 @@ const FINDINGS_PAGE = 300;
 const CHANGES_PAGE = 1_000;
 const RECENT = 12;
 
+/** What went wrong, and how to try it again. */
+export interface Failure {
+  readonly error: unknown;
+  readonly retry: (() => void) | null;
+}
+
 export class Desk {
   submission: Submission | null = null;
   draft: Draft | null = null;
@@ -26,12 +32,19 @@ export class Desk {
   waivers: WaiverBook = noWaivers;
   /** The token in use may let findings pass. */
   isReviewer = false;
-  /** What failed last, and how to try it again. */
-  failure: { readonly error: unknown; readonly retry: (() => void) | null } | null = null;
-  isBusy = false;
+  /** The result that findings and changes were read for; of another one their numbers mean other rows. */
+  readFor = "";
+  /** The submission that is wanted on the desk: an answer about another one comes too late. */
+  private wanted: string | null = null;
+  /** Counts questions about it: only the newest one's answer counts. */
+  private turn = 0;
+  /** So many of the surveyor's actions are under way. */
+  private acting = 0;
+  /** Of the surveyor's last action. */
+  private failed: Failure | null = null;
+  /** What could not be read by the way. */
+  private readonly unread = new Map<string, Failure>();
   private watchTimer: number | undefined;
-  /** The result that findings and changes were read for. */
-  private readFor = "";
 
   constructor(
     private readonly api: SubmissionApi,
@@ -39,16 +52,26 @@ export class Desk {
     private readonly changed: () => void,
   ) {}
 
+  /** True while something that the surveyor asked for is under way; reading by the way is not. */
+  get isBusy(): boolean {
+    return this.acting > 0;
+  }
+
+  /** What the surveyor's last action failed with; else what could not be read by the way. */
+  get failure(): Failure | null {
+    return this.failed ?? [...this.unread.values()][0] ?? null;
+  }
+
   /** Reads what every submission needs: types, datasets, and the newest submissions. */
   async open(): Promise<void> {
-    await this.attempt(async () => {
+    await this.look("choices", async () => {
       [this.types, this.datasets, this.recent] = await Promise.all([this.api.featureTypes(), this.api.datasets(), this.api.list(RECENT)]);
     }, () => void this.open());
   }
 
   /** Asks what the token in use may do. */
   async readRole(): Promise<void> {
-    await this.attempt(async () => {
+    await this.look("role", async () => {
       this.isReviewer = await this.api.isReviewer();
     }, () => void this.readRole());
   }
@@ -56,7 +79,8 @@ export class Desk {
   /** Puts a submission on the desk; null clears it. */
   async take(id: string | null): Promise<void> {
     this.window.clearTimeout(this.watchTimer);
-    this.submission = this.draft = null;
+    this.wanted = id;
+    this.submission = this.draft = this.failed = null;
     this.forget();
     if (id === null) {
       this.changed();
@@ -70,6 +94,7 @@ export class Desk {
     let id: string | null = null;
     await this.attempt(async () => {
       const submission = await this.api.upload(files, sent);
+      this.wanted = submission.id;
       this.forget();
       this.set(submission);
       id = submission.id;
@@ -95,8 +120,7 @@ export class Desk {
     if (submission === null || draft === null) return;
     await this.attempt(async () => {
       await this.api.check(submission.id, checkRequest(draft));
-      this.forget();
-      await this.read(submission.id);
+      await this.readAnew(submission.id);
     }, () => void this.check());
   }
 
@@ -122,10 +146,11 @@ export class Desk {
     const known = this.findings.get(rule);
     if (submission === null || known === undefined || known.next === null) return;
     const { next } = known;
-    await this.attempt(async () => {
+    await this.look("more", async () => {
       const page = await this.api.findings(submission.id, rule, next, FINDINGS_PAGE);
+      if (this.findings.get(rule) !== known) return;
       this.findings = new Map([...this.findings, [rule, { items: [...known.items, ...page.items], next: page.next }]]);
-    }, null);
+    }, () => void this.moreFindings(rule));
   }
 
   async moreChanges(action: Action): Promise<void> {
@@ -133,10 +158,11 @@ export class Desk {
     const known = this.changes.get(action);
     if (submission === null || known === undefined || known.next === null) return;
     const { next } = known;
-    await this.attempt(async () => {
+    await this.look("more", async () => {
       const page = await this.api.changes(submission.id, action, next, CHANGES_PAGE);
+      if (this.changes.get(action) !== known) return;
       this.changes = new Map([...this.changes, [action, { items: [...known.items, ...page.items], next: page.next }]]);
-    }, null);
+    }, () => void this.moreChanges(action));
   }
 
   /** The server has said something; what it is about is read anew. */
@@ -149,36 +175,42 @@ export class Desk {
   }
 
   dismiss(): void {
-    this.failure = null;
+    this.failed = null;
     this.changed();
   }
 
   private async readRecent(): Promise<void> {
-    await this.attempt(async () => {
+    await this.look("recent", async () => {
       this.recent = await this.api.list(RECENT);
     }, null);
   }
 
   private async readAgain(): Promise<void> {
-    const id = this.submission?.id;
-    if (id === undefined || this.isBusy) return;
-    try {
-      const found = await this.api.submission(id);
-      if (this.submission?.id !== id) return;
-      this.set(found);
-      await this.readResult();
-    } catch (error) {
-      // A passing failure of looking by is looked over: the next look, or what the surveyor does next, tells.
-      if (!(error instanceof Refusal)) this.failure = { error, retry: null };
-      this.readFor = "";
-      this.lookAgain();
-      this.changed();
-    }
+    const { wanted } = this;
+    if (wanted === null || this.isBusy) return;
+    await this.look("submission", async () => {
+      try {
+        await this.read(wanted);
+      } catch (error) {
+        if (this.wanted === wanted) this.lookAgain();
+        throw error;
+      }
+    }, null);
   }
 
   private async read(id: string): Promise<void> {
-    this.set(await this.api.submission(id));
+    const turn = (this.turn += 1);
+    const found = await this.api.submission(id);
+    if (this.wanted !== id || turn !== this.turn) return;
+    this.set(found);
     await this.readResult();
+  }
+
+  /** Reads a submission whose files are being checked anew. */
+  private async readAnew(id: string): Promise<void> {
+    if (this.wanted !== id) return;
+    this.forget();
+    await this.read(id);
   }
 
   private set(submission: Submission): void {
@@ -206,6 +238,15 @@ export class Desk {
     const key = JSON.stringify([submission.id, submission.state, submission.commit, [...(submission.result?.datasets ?? [])], submission.findings]);
     if (key === this.readFor) return;
     this.readFor = key;
+    try {
+      await this.readListed(submission, key);
+    } catch (error) {
+      if (this.readFor === key) this.readFor = "";
+      throw error;
+    }
+  }
+
+  private async readListed(submission: Submission, key: string): Promise<void> {
     const hasChanges = submission.state === "accepted" || submission.state === "published";
     const firsts = submission.findings.map(async ({ rule }) => [rule, await this.api.findings(submission.id, rule, null, FINDINGS_PAGE)] as const);
     const findings = new Map(await Promise.all(firsts));
@@ -224,6 +265,7 @@ export class Desk {
     this.changes = new Map();
     this.waivers = noWaivers;
     this.readFor = "";
+    for (const name of ["submission", "more"]) this.unread.delete(name);
   }
 
   private async checkAgainAfter(act: (id: string) => Promise<void>): Promise<void> {
@@ -231,8 +273,7 @@ export class Desk {
     if (id === undefined) return;
     await this.attempt(async () => {
       await act(id);
-      this.forget();
-      await this.read(id);
+      await this.readAnew(id);
     }, null);
   }
 
@@ -250,16 +291,30 @@ export class Desk {
     }, null);
   }
 
+  /** Does what the surveyor asked for: what he asked for before is over, its failure too. */
   private async attempt(act: () => Promise<unknown>, retry: (() => void) | null): Promise<void> {
-    this.isBusy = true;
-    this.failure = null;
+    this.acting += 1;
+    this.failed = null;
     this.changed();
     try {
       await act();
     } catch (error) {
-      this.failure = { error, retry };
+      this.failed = { error, retry };
     } finally {
-      this.isBusy = false;
+      this.acting -= 1;
+    }
+    this.changed();
+  }
+
+  /** Reads something by the way: nothing waits for it, and its failure stands behind that of an action. */
+  private async look(name: string, read: () => Promise<unknown>, retry: (() => void) | null): Promise<void> {
+    try {
+      await read();
+      this.unread.delete(name);
+    } catch (error) {
+      // A passing failure that nobody can try again is looked over: the next look, or what the surveyor does next, tells.
+      if (retry === null && error instanceof Refusal) this.unread.delete(name);
+      else this.unread.set(name, { error, retry });
     }
     this.changed();
   }

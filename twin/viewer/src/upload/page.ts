@@ -9,18 +9,16 @@ import { h } from "../ui/dom";
 import { formatAddress, parseAddress } from "./address";
 import { Refusal, type ReportForm, SubmissionApi } from "./api";
 import type { Action } from "./changes";
-import { type ChangesByAction, changeId, findingId, mapContent, whatIs } from "./content";
+import type { ChangesByAction } from "./content";
 import { Desk } from "./desk";
 import type { Finding } from "./findings";
-import { SubmissionMap, contentExtent } from "./map";
+import { MapSide } from "./map_side";
 import { type Section, Sections } from "./sections";
 import { type CheckResult, SEVERITIES, type Severity, type Submission, hasSeveralLayers, isChecking, isOver } from "./submission";
 import { TokenKeeper } from "./token";
 import { changesStep, datasetTitle, firstAction } from "./ui/changes_step";
 import { type FilesActions, filesStep, sendingStep, submittedFilesStep } from "./ui/files_step";
-import { findingCard } from "./ui/finding_card";
 import { findingsStep, progressStep } from "./ui/findings_step";
-import { type MapLegend, mapPane } from "./ui/map_pane";
 import { proposalsStep } from "./ui/proposals_step";
 import { publishStep } from "./ui/publish_step";
 import { recentList } from "./ui/recent_list";
@@ -29,19 +27,12 @@ import { tokenStep } from "./ui/token_step";
 import { featureOf } from "./waivers";
 import { type SayUpload, isWord, uploadSpeaker } from "./words";
 
-declare global {
-  interface Window {
-    /** What end-to-end tests ask of the map of this page. */
-    __submission?: { readonly mapPending: () => readonly string[] | null; readonly mapFeatures: () => number };
-  }
-}
-
 export class UploadPage {
   private readonly token: TokenKeeper;
   private readonly api: SubmissionApi;
   private readonly desk: Desk;
   private readonly sections: Sections;
-  private readonly map: SubmissionMap;
+  private readonly map: MapSide;
   private language: Language;
   private scene: Scene | null = null;
   private chosen: readonly File[] = [];
@@ -49,20 +40,14 @@ export class UploadPage {
   private openRule: string | null = null;
   /** Null: whatever there is most to see of. */
   private action: Action | null = null;
-  private mapShown = "";
-  /** The submission the map was last turned to. */
-  private mapFor: string | null = null;
   private wasChecking = false;
-  private mapFailure = "";
   /** Severities that neither the lists nor the map show. */
   private hidden: ReadonlySet<Severity> = new Set();
-  /** What was clicked on the map last. */
-  private pickedFinding: Finding | null = null;
 
   constructor(
     private readonly header: HTMLElement,
     steps: HTMLElement,
-    private readonly mapBar: HTMLElement,
+    mapBar: HTMLElement,
     mapHost: HTMLElement,
     /** Where the server's doors are: the viewer's address. */
     private readonly base: string,
@@ -73,8 +58,10 @@ export class UploadPage {
     this.api = new SubmissionApi(base, () => this.token.get(), () => this.language);
     this.desk = new Desk(this.api, window, () => { this.render(); });
     this.sections = new Sections(steps);
-    this.map = new SubmissionMap(mapHost, base, (id) => { this.mapPicked(id); }, (detail) => { this.mapFailed(detail); });
-    window.__submission = { mapPending: () => (this.map.isOpen ? this.map.pending() : null), mapFeatures: () => this.map.size };
+    this.map = new MapSide(mapBar, mapHost, base, window, {
+      pickedFinding: (finding) => { this.pickedFinding(finding); },
+      pickedChange: (action, index) => { this.pickedChange(action, index); },
+    });
   }
 
   async start(): Promise<void> {
@@ -105,7 +92,7 @@ export class UploadPage {
     this.language = language ?? this.language;
     if (id === (this.desk.submission?.id ?? null)) this.render();
     else {
-      [this.openRule, this.action, this.pickedFinding] = [null, null, null];
+      [this.openRule, this.action] = [null, null];
       void this.desk.take(id);
     }
   }
@@ -156,7 +143,7 @@ export class UploadPage {
     this.header.replaceChildren(...this.headerParts());
     const { submission } = this.desk;
     this.sections.show([this.tokenSection(), this.failureSection(), ...(submission === null ? this.firstSections() : this.submissionSections(submission)), this.recentSection()].filter((section) => section !== null));
-    this.renderMap(submission);
+    this.map.show({ submission, findings: this.findings(), changes: this.changes(), hidden: this.hidden, language: this.language, say: this.say });
     const checking = submission !== null && isChecking(submission);
     if (this.wasChecking !== checking) document.querySelector(`[data-section=${checking ? "progress" : "findings"}]`)?.scrollIntoView({ block: "start" });
     this.wasChecking = checking;
@@ -174,7 +161,7 @@ export class UploadPage {
   private tokenSection(): Section | null {
     const hasToken = this.token.get() !== null;
     if (this.desk.submission !== null && isOver(this.desk.submission)) return null;
-    return { name: "token", signature: [this.language, hasToken], build: () => tokenStep(hasToken, this.say, (token) => { this.keepToken(token); }) };
+    return { name: "token", signature: [this.language, hasToken], about: String(hasToken), build: () => tokenStep(hasToken, this.say, (token) => { this.keepToken(token); }) };
   }
 
   private failureSection(): Section | null {
@@ -244,7 +231,7 @@ export class UploadPage {
       check: () => void this.desk.check(),
     };
     const signature = [this.language, draft, types.length, datasets, isEditable, wasChecked];
-    return { name: "proposals", signature, build: () => keepOpen(proposalsStep(view, actions), this.window.document) };
+    return { name: "proposals", signature, about: submission.id, build: () => proposalsStep(view, actions) };
   }
 
   private findingsSection(submission: Submission): Section | null {
@@ -257,7 +244,7 @@ export class UploadPage {
     const { waivers, isReviewer } = this.desk;
     const canWaive = isReviewer && !isOver(submission) && !this.desk.isBusy;
     const { items: rows, next } = this.desk.findings.get(openRule ?? "") ?? { items: [], next: null };
-    const view = { result, problem, rules: submission.findings, openRule, rows, isMore: next !== null, hasSeveralLayers: hasSeveralLayers(submission), waivers, hidden, report: (form: ReportForm) => this.api.report(submission.id, form), canWaive, isOver: isOver(submission), language, say };
+    const view = { result, resultKey: this.desk.readFor, problem, rules: submission.findings, openRule, rows, isMore: next !== null, hasSeveralLayers: hasSeveralLayers(submission), waivers, hidden, report: (form: ReportForm) => this.api.report(submission.id, form), canWaive, isOver: isOver(submission), language, say };
     const actions = {
       open: (rule: string | null) => {
         this.openRule = rule;
@@ -266,7 +253,7 @@ export class UploadPage {
       more: () => void this.desk.moreFindings(openRule ?? ""),
       locate: (index: number) => {
         const finding = rows[index];
-        if (finding !== undefined) this.map.select(findingId(this.findings().indexOf(finding)));
+        if (finding !== undefined) this.map.goToFinding(finding);
       },
       show: (severity: Severity, isShown: boolean) => {
         this.hidden = new Set(SEVERITIES.filter((other) => (other === severity ? !isShown : hidden.has(other))));
@@ -274,12 +261,12 @@ export class UploadPage {
       },
       waive: (rule: string, reason: string, found: readonly Finding[] | null) => {
         const features = (found ?? []).map(featureOf).filter((feature) => feature !== null);
-        this.pickedFinding = null;
+        this.map.closeCard();
         if (found === null || features.length > 0) void this.desk.waive({ rule, reason, features });
       },
       withdrawWaiver: (number: number) => void this.desk.withdrawWaiver(number),
     };
-    return { name: "findings", signature: [language, result, problem, submission.findings, openRule, rows.length, next, view.isOver, canWaive, [...hidden], waivers], build: () => findingsStep(view, actions) };
+    return { name: "findings", signature: [language, result, problem, submission.findings, openRule, rows.length, next, view.isOver, canWaive, [...hidden], waivers], about: submission.id, build: () => findingsStep(view, actions) };
   }
 
   private changesSection(submission: Submission, result: CheckResult): Section {
@@ -305,10 +292,10 @@ export class UploadPage {
         this.render();
       },
       more: () => void this.desk.moreChanges(action),
-      locate: (index: number) => { this.map.select(changeId(this.changes(), action, index)); },
+      locate: (index: number) => { this.map.goToChange(action, index); },
     };
     const signature = [language, result, action, items.length, next, view.isPublished, [...titles], this.scene === null];
-    return { name: "changes", signature, build: () => changesStep(view, actions) };
+    return { name: "changes", signature, about: `${submission.id} ${this.desk.readFor}`, build: () => changesStep(view, actions) };
   }
 
   /** Returns the fields of a type; a layer of the scene knows the titles of codes too. */
@@ -325,7 +312,7 @@ export class UploadPage {
     const view = { submission, isBusy: desk.isBusy || isChecking(submission), sceneLink, say };
     const actions = { publish: desk.publish.bind(desk), withdraw: () => void desk.withdraw() };
     const signature = [this.language, submission.state, submission.commit, submission.result, view.isBusy];
-    return { name: "publish", signature, build: () => publishStep(view, { ...actions, publish: (request) => void desk.publish(request) }) };
+    return { name: "publish", signature, about: submission.id, build: () => publishStep(view, { ...actions, publish: (request) => void desk.publish(request) }) };
   }
 
   private recentSection(): Section {
@@ -335,74 +322,20 @@ export class UploadPage {
     return { name: "recent", signature, build: () => recentList(recent, current, this.language, this.say) };
   }
 
-  /** Lays over the city what is known now; CesiumJS is loaded when there is something to lay. */
-  private renderMap(submission: Submission | null): void {
-    const changes = this.changes();
-    const findings = this.findings();
-    const key = JSON.stringify([submission?.id, findings.map(({ number, waived }) => [number, waived !== null]), [...this.hidden], [...changes].map(([action, items]) => [action, items.length])]);
-    const hasMoved = (changes.get("update") ?? []).some(({ geometryBefore }) => geometryBefore !== null);
-    const located = findings.filter(({ place, severity }) => place !== null && !this.hidden.has(severity));
-    const severities = SEVERITIES.filter((severity) => located.some((finding) => finding.severity === severity && finding.waived === null));
-    const legend = { hasMoved, severities, hasWaived: located.some(({ waived }) => waived !== null) };
-    const picked = this.pickedFinding;
-    const bar = JSON.stringify([submission?.result === null, legend, this.language, this.mapFailure, picked?.number]);
-    if (this.mapBar.dataset["shown"] !== bar) {
-      this.mapBar.dataset["shown"] = bar;
-      this.mapBar.replaceChildren(...this.mapBarParts(submission, legend));
-    }
-    this.window.document.body.classList.toggle("has-map", submission !== null && submission.result !== null);
-    if (key === this.mapShown || this.mapFailure !== "") return;
-    this.mapShown = key;
-    const content = mapContent(findings, changes, this.hidden);
-    this.map.show(content);
-    const extent = contentExtent(content);
-    if (extent === null) return;
-    const isOther = this.mapFor !== submission?.id;
-    this.mapFor = submission?.id ?? null;
-    if (this.map.isOpen) {
-      if (isOther) this.map.look(extent);
-    } else this.map.open(extent).catch((error: unknown) => { this.mapFailed(String(error)); });
+  /** What somebody clicked on the map is opened in the lists and brought into sight. */
+  private pickedFinding(finding: Finding): void {
+    this.openRule = finding.rule;
+    this.render();
+    const index = this.desk.findings.get(finding.rule)?.items.indexOf(finding) ?? -1;
+    bringIntoSight(this.window.document.querySelectorAll("[data-section=findings] tbody tr")[index]);
   }
 
-  private mapBarParts(submission: Submission | null, shown: MapLegend): HTMLElement[] {
-    if (this.mapFailure !== "") return [h("p", { class: "map-note", role: "status" }, `${this.say("error_map")}${this.mapFailure}`)];
-    if (submission === null || submission.result === null) return [h("p", { class: "map-note" }, this.say("map_later"))];
-    const { pickedFinding: picked } = this;
-    const rule = submission.findings.find((summary) => summary.rule === picked?.rule);
-    const card = picked === null ? [] : [findingCard(picked, rule, this.language, this.say, () => { this.pick(null); })];
-    return [mapPane(shown, this.map, this.say), ...card];
-  }
-
-  /** Somebody clicked what is laid over the city: its entry in the lists is opened and brought into sight. */
-  private mapPicked(id: number): void {
-    const found = whatIs(id, this.changes());
-    if (found === null) return;
-    this.map.highlight(id);
-    const { document } = this.window;
-    if (found.kind === "finding") {
-      const finding = this.findings()[found.index];
-      if (finding === undefined) return;
-      this.openRule = finding.rule;
-      this.pick(finding);
-      const index = this.desk.findings.get(finding.rule)?.items.indexOf(finding) ?? -1;
-      bringIntoSight(document.querySelectorAll("[data-section=findings] tbody tr")[index]);
-      return;
-    }
-    this.action = found.kind;
-    this.pick(null);
-    const entry = document.querySelectorAll("[data-section=changes] .changes > li")[found.index];
+  private pickedChange(action: Action, index: number): void {
+    this.action = action;
+    this.render();
+    const entry = this.window.document.querySelectorAll("[data-section=changes] .changes > li")[index];
     entry?.querySelector("details")?.setAttribute("open", "");
     bringIntoSight(entry);
-  }
-
-  private pick(finding: Finding | null): void {
-    this.pickedFinding = finding;
-    this.render();
-  }
-
-  private mapFailed(detail: string): void {
-    this.mapFailure = detail;
-    this.render();
   }
 }
 
@@ -411,13 +344,4 @@ function bringIntoSight(element: Element | undefined): void {
   element.scrollIntoView({ block: "center" });
   element.classList.add("is-picked");
   element.addEventListener("animationend", () => { element.classList.remove("is-picked"); }, { once: true });
-}
-
-/** Opens the tables of columns that were open before the step was built anew. */
-function keepOpen(built: HTMLElement, document: Document): HTMLElement {
-  for (const details of built.querySelectorAll<HTMLDetailsElement>("details[data-mapping]")) {
-    const before = document.querySelector<HTMLDetailsElement>(`details[data-mapping="${CSS.escape(details.dataset["mapping"] ?? "")}"]`);
-    details.open = before?.open ?? false;
-  }
-  return built;
 }

@@ -65,7 +65,7 @@ function changeEntry(change: Change, index: number, view: ChangesView, actions: 
   const name = change.key === "" ? `${change.fid ?? index + 1}` : change.key;
   const locate = change.geometry === null ? null : iconButton("target", `${view.say("locate")} ${name}`, () => { actions.locate(index); });
   const summary = h("summary", {}, h("span", {}, name), h("span", { class: "muted" }, view.titleOf(change.dataset)));
-  const details = h("details", { class: "change" }, summary);
+  const details = h("details", { class: "change", "data-details": `${change.action} ${index}` }, summary);
   // Built when it is opened: a list of hundreds is quick that way.
   details.addEventListener("toggle", () => { details.append(valuesTable(change, view)); }, { once: true });
   return h("li", { "data-change": name }, details, locate);
@@ -88,7 +88,7 @@ export function changesStep(view: ChangesView, actions: ChangesActions): HTMLEle
   const { say, changes, result, action, isPublished, isMore } = view;
   const title = say(isPublished ? "step_changed" : "step_changes");
   if (ACTIONS.every((kind) => countOf(result, kind) === 0)) return step(4, title, countsTable(view), h("p", { class: "good" }, say("nothing_changes")));
-  const list = h("ul", { class: "changes" }, ...changes.map((change, index) => changeEntry(change, index, view, actions)));
+  const list = h("ul", { class: "changes", "data-scroll": action }, ...changes.map((change, index) => changeEntry(change, index, view, actions)));
   const shown = h("p", { class: "hint" }, say("findings_of", { shown: changes.length, count: countOf(result, action) }));
   return step(4, title, countsTable(view), actionTabs(view, actions), list, shown, isMore ? plainButton(say("more"), actions.more) : null);
 }

@@ -14,6 +14,8 @@ import { waiversList } from "./waivers_list";
 
 export interface FindingsView {
   readonly result: CheckResult;
+  /** Names the result: ticks and reasons are given for it alone. */
+  readonly resultKey: string;
   /** Why the files cannot be published as they are. */
   readonly problem: ProblemText | null;
   readonly rules: readonly RuleSummary[];
@@ -63,7 +65,8 @@ class Ticks {
   boxOf(finding: Finding): HTMLElement | null {
     if (finding.waived !== null || (finding.key === null && finding.row === null)) return null;
     const label = this.view.say("select_finding", { row: finding.row ?? finding.key ?? "" });
-    const box = h("input", { type: "checkbox", "aria-label": label, onchange: () => { this.tell(); } });
+    const about = JSON.stringify([this.view.resultKey, finding.number]);
+    const box = h("input", { type: "checkbox", name: "finding", "data-about": about, "aria-label": label, onchange: () => { this.tell(); } });
     this.boxes.set(finding, box);
     return box;
   }
@@ -126,13 +129,15 @@ function findingRow(finding: Finding, index: number, view: FindingsView, actions
 function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActions): HTMLElement {
   const { rows, say, isMore, language } = view;
   const canWaive = view.canWaive && rule.isWaivable && rule.waived < rule.count;
-  const form = canWaive ? waiveForm(rule, say, (reason, isWhole) => { actions.waive(rule.rule, reason, isWhole ? null : (ticks?.ticked() ?? [])); }) : null;
+  const form = canWaive ? waiveForm(rule, view.resultKey, say, (reason, isWhole) => { actions.waive(rule.rule, reason, isWhole ? null : (ticks?.ticked() ?? [])); }) : null;
   const ticks = form === null ? null : new Ticks(view, form);
   const all = ticks === null ? null : h("th", { scope: "col" }, ticks.all());
   const body = h("tbody", {}, ...rows.map((finding, index) => findingRow(finding, index, view, actions, ticks)));
   const filter = h("input", {
     type: "text",
     class: "filter",
+    name: "filter",
+    "data-about": rule.rule,
     placeholder: say("filter_findings"),
     "aria-label": say("filter_findings"),
     oninput: () => {
@@ -147,7 +152,7 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
     { class: "rule-rows" },
     advice,
     filter,
-    h("div", { class: "table-frame" }, h("table", {}, h("thead", {}, h("tr", {}, all, ...heads)), body)),
+    h("div", { class: "table-frame", "data-scroll": rule.rule }, h("table", {}, h("thead", {}, h("tr", {}, all, ...heads)), body)),
     h("p", { class: "hint" }, say("findings_of", { shown: rows.length, count: rule.count })),
     isMore && rows.length < rule.count ? plainButton(say("more"), actions.more) : null,
     form?.element ?? null,

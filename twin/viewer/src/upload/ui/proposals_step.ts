@@ -84,9 +84,9 @@ function mappingTable(part: DraftPart, index: number, view: ProposalsView, actio
   const mapped = columns.filter((column) => (part.mapping.get(column) ?? "") !== "").length;
   return h(
     "details",
-    { class: "mapping", "data-mapping": layerName(part.proposal) },
+    { class: "mapping", "data-details": `columns of ${index}` },
     h("summary", {}, say("columns_mapped", { mapped, count: columns.length }), hasColumnDoubt(part) ? h("span", { class: "badge badge-bad" }, say("confidence_low")) : null),
-    h("div", { class: "table-frame" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, say("column")), h("th", {}, say("field")), h("th", {}, say("evidence")))), h("tbody", {}, ...rows))),
+    h("div", { class: "table-frame", "data-scroll": `columns of ${index}` }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, say("column")), h("th", {}, say("field")), h("th", {}, say("evidence")))), h("tbody", {}, ...rows))),
   );
 }
 
@@ -167,7 +167,7 @@ function partEntry(part: DraftPart, index: number, view: ProposalsView, actions:
       field(say("dataset"), datasetInput(part, index, view, actions)),
     ),
     part.proposal.problem === null ? facts(part, view) : h("p", { class: "lack" }, inLanguage(part.proposal.problem, view.language)),
-    understandingList(part, view, (change) => { actions.changePart(index, { declared: { ...part.declared, ...change } }); }),
+    understandingList(part, index, view, (change) => { actions.changePart(index, { declared: { ...part.declared, ...change } }); }),
     part.featureType === "" || part.featureType !== part.proposal.featureType ? null : mappingTable(part, index, view, actions),
   );
 }

@@ -23,9 +23,9 @@ export interface PublishActions {
 /** A larger share of deletions is confirmed by hand. */
 const MOST_DELETED = 0.2;
 
-function deletesTick(share: number, say: SayUpload, changed: (isTicked: boolean) => void): HTMLElement | null {
+function deletesTick(share: number, about: string, say: SayUpload, changed: (isTicked: boolean) => void): HTMLElement | null {
   if (share <= MOST_DELETED) return null;
-  const box = h("input", { type: "checkbox", name: "allow_deletes", onchange: () => { changed(box.checked); } });
+  const box = h("input", { type: "checkbox", name: "allow_deletes", "data-about": about, onchange: () => { changed(box.checked); } });
   return h("div", { class: "warning-box" }, h("p", {}, say("allow_deletes_why", { share: `${Math.round(share * 100)} %` })), h("label", { class: "tick" }, box, h("span", {}, say("allow_deletes"))));
 }
 
@@ -46,7 +46,7 @@ function publishForm({ submission, isBusy, say }: PublishView, actions: PublishA
     },
     isBusy || needsTick,
   );
-  const tick = deletesTick(share, say, (ticked) => {
+  const tick = deletesTick(share, JSON.stringify([...(submission.result?.datasets ?? [])]), say, (ticked) => {
     isTicked = ticked;
     button.disabled = isBusy || !ticked;
   });

@@ -139,13 +139,13 @@ function hasDoubt({ proposal: { understanding }, declared }: DraftPart): boolean
 }
 
 /** Returns the aspects of a layer, folded away where all of them are clear. */
-export function understandingList(part: DraftPart, view: ProposalsView, declare: Declare): HTMLElement | null {
+export function understandingList(part: DraftPart, index: number, view: ProposalsView, declare: Declare): HTMLElement | null {
   if (part.proposal.understanding === null) return null;
   const { say } = view;
   const aspects = [crsAspect(part, view, declare), axesAspect(part, view, declare), encodingAspect(part, view, declare), heightsAspect(part, view, declare), upAspect(part, view, declare), priorityAspect(part, view, declare)];
   return h(
     "details",
-    { class: "mapping understanding", "data-understanding": layerName(part.proposal), open: hasDoubt(part) },
+    { class: "mapping understanding", "data-details": `understanding of ${index}`, open: hasDoubt(part) },
     h("summary", {}, say("understanding"), hasDoubt(part) ? h("span", { class: "badge badge-bad" }, say("confidence_low")) : null),
     h("dl", {}, ...aspects.filter((element) => element !== null)),
   );

@@ -11,9 +11,9 @@ export interface WaiveForm {
   readonly ticked: (count: number, reasonBefore: string | null) => void;
 }
 
-/** Returns the form; `waive` is told the reason and whether the whole rule is meant. */
-export function waiveForm(rule: RuleSummary, say: SayUpload, waive: (reason: string, isWholeRule: boolean) => void): WaiveForm {
-  const reason = h("input", { type: "text", name: "waive-reason", maxlength: 1000, required: true, oninput: () => { update(); } });
+/** Returns the form for a rule in a result; `waive` is told the reason and whether the whole rule is meant. */
+export function waiveForm(rule: RuleSummary, resultKey: string, say: SayUpload, waive: (reason: string, isWholeRule: boolean) => void): WaiveForm {
+  const reason = h("input", { type: "text", name: "waive-reason", "data-about": JSON.stringify([resultKey, rule.rule]), maxlength: 1000, required: true, oninput: () => { update(); } });
   const count = h("span", { class: "hint", role: "status" });
   const some = h("button", { type: "submit", class: "primary" }, say("waive"));
   const whole = plainButton(say("waive_rule"), () => {

@@ -22,5 +22,5 @@ export function waiversList(waivers: readonly Waiver[], titles: ReadonlyMap<stri
       withdraw === null ? null : plainButton(say("waiver_withdraw"), () => { withdraw(waiver.number); }),
     ),
   );
-  return h("details", { class: "waivers", open: true }, h("summary", {}, `${say("waivers")} (${waivers.length})`), h("ul", {}, ...entries));
+  return h("details", { class: "waivers", "data-details": "waivers", open: true }, h("summary", {}, `${say("waivers")} (${waivers.length})`), h("ul", {}, ...entries));
 }
