@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 from ingest.protocol import ReadRequest
 from ingest.readers import filegdb, mapinfo, mesh_model, osgb, raster, shapefile, tiles3d, workbook
-from ingest.readers.archive import GZIP, ZIP, Archive, is_archive, is_other_archive, nested_refusal, read_gzip
-from ingest.readers.archived_tables import begins_as_table, open_tables
+from ingest.readers.archive import GZIP, ZIP, Archive, is_other_archive, nested_refusal, read_gzip
+from ingest.readers.archived_tables import open_tables
+from ingest.readers.beside import Beside
 from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson, mapped
 from ingest.readers.content import ArchiveKind, Content, Kind, declared_encoding, of_bytes, of_entry, of_path
@@ -22,7 +24,6 @@ from ingest.readers.geojson import GeoJson
 from ingest.readers.geojson_seq import GeoJsonSeq, is_geojson_seq
 from ingest.readers.gml import is_gml, open_gml
 from ingest.readers.ifc_head import is_ifc
-from ingest.readers.left_out import telling
 from ingest.readers.mdb import is_access
 from ingest.readers.model_archive import limits_of
 from ingest.readers.obj_mesh import is_obj
@@ -90,45 +91,42 @@ def _archived(archive: Archive, request: ReadRequest) -> Reader:
     """Return the reader of a ZIP: of files that make one source together, or of the one file in it that is of a known kind."""
     together = next((kind for kind in ARCHIVES if kind.fits(archive)), None)
     members = set(together.members(archive)) if together is not None else set()
-    entries = [of_entry(archive, name, request) for name in archive.names if name not in members]
-    known = [(kind, entry) for entry in entries if (kind := _kind_of(entry)) is not None]
-    if together is not None and not known:
-        return _telling(together.open(archive, request), entries)
-    if together is None and not known and is_office_document(archive):
+    known, beside = _Known(), Beside()
+    for name in archive.names:
+        if name not in members:
+            entry = of_entry(archive, name, request)
+            kind = _kind_of(entry)
+            if kind is None:
+                beside.add(entry)
+            else:
+                known.add(kind, entry)
+    if together is not None and not known.names:
+        return beside.telling(together.open(archive, request))
+    if together is None and not known.names and is_office_document(archive):
         raise document_refusal(request.path.name)
-    if together is None and all(is_access(entry.head) for _, entry in known) and (tables := open_tables(archive, request)) is not None:
+    if together is None and known.are_access and (tables := open_tables(archive, request)) is not None:
         return tables
-    if together is not None or len(known) > 1:
-        raise _several([*sorted(members)[:3], *(entry.name for _, entry in known[:7])])
-    if not known:
-        packed = next((entry for entry in entries if is_archive(entry.head)), None)
-        raise _unknown() if packed is None else _packed_refusal(packed)
-    kind, entry = known[0]
-    return _telling(kind.open(entry), [other for other in entries if other is not entry])
+    if together is not None or len(known.names) > 1:
+        raise _several([*sorted(members)[:3], *known.names[:7]])
+    if known.first is None:
+        raise _unknown() if beside.packed is None else _packed_refusal(beside.packed)
+    kind, entry = known.first
+    return beside.telling(kind.open(entry))
 
 
-def _telling(reader: Reader, others: Sequence[Content]) -> Reader:
-    """Return the reader; where documents, archives or tables lie beside the data, as one that says so."""
-    names = _may_be_missed(others)
-    return telling(reader, names) if names else reader
+@dataclass(slots=True)
+class _Known:
+    """The files of known kinds in an archive; of no more than the first is its beginning kept, for there may be many."""
 
+    first: tuple[Kind, Content] | None = None
+    names: list[str] = field(default_factory=list)
+    are_access: bool = True
 
-def _may_be_missed(others: Sequence[Content]) -> list[str]:
-    """Return the names of files beside the data that may hold data themselves: notes, metadata and pictures do not.
-
-    As many texts as an archive without pictures may hold are looked at, which takes seconds at most. Later ones are named as they
-    are: better told of a note than a table lost without a word.
-    """
-    names: list[str] = []
-    texts = 0
-    for other in others:
-        may_be = is_archive(other.head) or other.head.startswith(workbook.OLE_MAGIC)
-        if not may_be and is_delimited(other.head):
-            texts += 1
-            may_be = texts > other.limits.archive_entries or begins_as_table(other.head, other.limits)
-        if may_be:
-            names.append(other.name)
-    return names
+    def add(self, kind: Kind, entry: Content) -> None:
+        """Take the next."""
+        self.first = self.first or (kind, entry)
+        self.names.append(entry.name)
+        self.are_access &= is_access(entry.head)
 
 
 def _packed_refusal(entry: Content) -> TwinError:

@@ -17,6 +17,8 @@ from twin.placed_mesh import Material, MeshPart, PlacedMesh
 _KEYWORDS = frozenset(
     b"v vt vn vp f l p o g s mtllib usemtl cstype deg surf curv parm end lod maplib usemap shadow_obj trace_obj bevel mg".split()
 )
+_LINES_OF_HEAD = 1000
+"""So many are looked at: every text in an archive is."""
 _SRGB_GAMMA = 2.2
 _OPTION = re.compile(r"^-\w+$")
 type ReadFile = Callable[[str], bytes]
@@ -24,9 +26,16 @@ type ReadFile = Callable[[str], bytes]
 
 def is_obj(head: bytes) -> bool:
     """Return whether a text begins as an OBJ does: with statements of OBJ and nothing else, one of them a vertex or a library."""
-    lines = [line.split() for line in head.split(b"\n")[:-1] or [head]]
-    words = [line[0] for line in lines if line and not line[0].startswith(b"#")]
-    return bool(words) and all(w in _KEYWORDS for w in words) and any(w in (b"v", b"mtllib") for w in words)
+    lines = head.split(b"\n", _LINES_OF_HEAD)[:-1] or [head]
+    is_one = False
+    for line in lines:
+        word = next(iter(line.split(None, 1)), b"#")
+        if word.startswith(b"#"):
+            continue
+        if word not in _KEYWORDS:
+            return False
+        is_one = is_one or word in (b"v", b"mtllib")
+    return is_one
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import shutil
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -170,6 +171,20 @@ def test_of_texts_beside_pictures_no_more_are_looked_at_than_an_archive_without_
     assert [note for note in said if "archive" in note] == ["not read beside the data in the archive: note3.csv, note4.csv"]
     assert [size for size, _ in looked_at] == [4096] * 3
     assert all(known is looked_at[0][1] for _, known in looked_at), "the names of columns are put together once"
+
+
+def test_of_many_texts_beside_pictures_hardly_any_beginning_is_kept(tmp_path: Path) -> None:
+    notes = [(f"note{i}.txt", b"a note, " * 2000) for i in range(1000)]
+    pictures = [(f"{i}.jpg", b"\xff\xd8\xff" + bytes(20)) for i in range(1010)]
+    (tmp_path / "a.zip").write_bytes(zipped(("a.geojson", POINT), *notes, *pictures))
+    request = ReadRequest(tmp_path / "a.zip", (), 0, limits=Limits(archive_entries=10))
+    tracemalloc.start()
+    try:
+        choose_reader(request)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 8e6, "all beginnings would be 16 MB"
 
 
 @pytest.mark.parametrize("title_bytes", [0, 3000])
