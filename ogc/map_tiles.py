@@ -60,11 +60,10 @@ class MapTileDoor:
         form = _picture_form(request)
         collection = await self._collection(asked)
         address = tile_address(matrix_set(request.path_params["matrix_set"]), *(request.path_params[name] for name in ("z", "x", "y")))
-        commit, at = None, moment(asked.given.get("as-of"))
-        if at is not None:
-            commit = await self._sender.keeper.in_thread(lambda: self._sender.context.catalogue.commit_as_of(at))
-        days = days_of(asked.given.get("datetime"))
-        return await self._tiles.tile(request, asked.state, collection, address, days, form, commit=commit)
+        days, as_of = days_of(asked.given.get("datetime")), moment(asked.given.get("as-of"))
+        place = f"{address.matrix_set.id}/{address.z}/{address.y}/{address.x}"
+        own = f"{asked.base}/collections/{collection.slug}/map/tiles/{place}"
+        return await self._tiles.tile(request, asked.state, collection, address, days, form, as_of, own)
 
     async def _collection(self, asked: Asked) -> Collection:
         collection = await self._sender.collection(asked)

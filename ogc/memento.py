@@ -36,20 +36,25 @@ def accepted_time(request: Request) -> dt.datetime | None:
     return time.replace(tzinfo=dt.UTC)
 
 
+def named_state(request: Request) -> str | None:
+    """Return what the address of a request says by ``as-of``, None where it does not; WMTS knows no case of names."""
+    return next((value for name, value in request.query_params.multi_items() if name.lower() == "as-of"), None)
+
+
 def headers(request: Request, address: str, timemap: str | None, memento: tuple[int, dt.datetime] | None) -> dict[str, str]:
     """Return the headers of a state: where the original and its time map are, and of a ``memento`` (commit, time) from when it is.
 
     ``address`` is that of the resource without parameters, ``timemap`` that of its states, where one lists them. ``Link`` is to be joined
     with others by a comma.
     """
-    plain = [(name, value) for name, value in request.query_params.multi_items() if name not in {"as-of", "cursor"}]
+    plain = [(name, value) for name, value in request.query_params.multi_items() if name.lower() not in {"as-of", "cursor"}]
     original = links.with_parameters(address, plain)
     listed = f', <{timemap}>; rel="timemap"; type="{LINK_FORMAT}"' if timemap is not None else ""
     made = {"Link": f'<{_safe(original)}>; rel="original timegate"{listed}', **VARY}
     if memento is not None:
         commit, time = memento
         made["Memento-Datetime"] = http_date(time)
-        if "as-of" not in request.query_params and "cursor" not in request.query_params:
+        if named_state(request) is None and "cursor" not in request.query_params:
             made["Content-Location"] = links.with_parameters(address, [*plain, ("as-of", str(commit))])
     return made
 

@@ -77,7 +77,7 @@ def build_router(context: OgcContext) -> APIRouter:
         ProcessDoor(sender, context.jobs, context.can.formats or Formats()) if context.jobs is not None else None,
         WfsDoor(context, keeper),
         ArcgisDoor(context, keeper),
-        *_beside_features(context, sender),
+        *_beside_features(context, sender, gate),
     ]
     router = APIRouter()
     router.routes.extend(route for door in doors if door is not None for route in door.routes())
@@ -85,9 +85,9 @@ def build_router(context: OgcContext) -> APIRouter:
     return router
 
 
-def _beside_features(context: OgcContext, sender: Sender) -> list[_Door]:
+def _beside_features(context: OgcContext, sender: Sender, gate: TimeGate) -> list[_Door]:
     """Return the doors of styles and, where the context holds who makes them, of pictures and of what is in 3D."""
-    pictures = ImageTiles(context)
+    pictures = ImageTiles(context, gate)
     doors: list[_Door] = [StyleDoor(sender)]
     if context.pictures is not None:
         doors += [MapTileDoor(sender, pictures), WmtsDoor(sender, pictures), StacDoor(sender, pictures)]

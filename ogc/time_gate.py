@@ -99,9 +99,10 @@ class TimeGate:
         To Accept-Datetime the answer says which commit it is of, whatever the time; ``as-of`` of a time after the newest commit may
         come to mean another one.
         """
-        if "as-of" not in request.query_params:
+        named = memento.named_state(request)
+        if named is None:
             return "accept-datetime" in request.headers
-        asked, catalogue = moment(request.query_params["as-of"]), self._context.catalogue
+        asked, catalogue = moment(named), self._context.catalogue
         if not isinstance(asked, dt.datetime):
             return True
         return await self._keeper.in_thread(lambda: catalogue.commit_as_of(asked) < catalogue.last_commit())

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from ogc.image_tiles import ImageTiles
 from ogc.map_tiles import days_of
 from ogc.ows import XML, OwsError, keyed_values, of_twin_error, reported, required
+from ogc.parameters import moment
 from ogc.pictures import FORMS, MEDIA_TYPES
 from ogc.sender import Asked, Sender
 from ogc.wmts_capabilities import DEFAULT_STYLE, ServedLayer, capabilities
@@ -19,16 +20,20 @@ from twin.query.execute import fetch_row
 from twin.query.images import image_days
 from twin.tile_matrix_sets import MATRIX_SETS, TileAddress, TileMatrixSet
 
+AS_OF = "as-of"
+"""A parameter of our own, of tiles alone: the recorded state, as of WFS."""
 _NAMES = frozenset(
     {
         "service", "request", "version", "acceptversions", "acceptformats", "sections", "updatesequence",
-        "layer", "style", "format", "tilematrixset", "tilematrix", "tilerow", "tilecol", "time",
+        "layer", "style", "format", "tilematrixset", "tilematrix", "tilerow", "tilecol", "time", AS_OF,
         "infoformat", "i", "j",
     }
 )  # fmt: skip
 _SUFFIXES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
 _MOST_DIGITS = 9
 _FORMS = {MEDIA_TYPES[form]: form for form in FORMS}
+_LOCATORS = {"bad-as-of": AS_OF, "bad-accept-datetime": "Accept-Datetime"}
+"""What is wrong where it is not the time at which images were taken."""
 
 
 class WmtsDoor:
@@ -67,6 +72,8 @@ class WmtsDoor:
             raise OwsError("InvalidParameterValue", "service", "service is WMTS", "service 应为 WMTS")
         match required(given, "request").lower():
             case "getcapabilities":
+                if AS_OF in given:
+                    raise OwsError("InvalidParameterValue", AS_OF, f"{AS_OF} goes with GetTile only", f"{AS_OF} 只能用于 GetTile")
                 _require_version(given.get("acceptversions", "1.0.0").split(","), "VersionNegotiationFailed", "acceptversions")
                 return await self._capabilities(request)
             case "gettile":
@@ -76,14 +83,14 @@ class WmtsDoor:
         raise OwsError("OperationNotSupported", asked, "request is GetCapabilities or GetTile", "request 应为 GetCapabilities 或 GetTile")
 
     async def _path_tile(self, request: Request) -> Response:
-        keyed_values(request.query_params.multi_items(), frozenset())
+        given = keyed_values(request.query_params.multi_items(), frozenset({AS_OF}))
         found = {name: str(value) for name, value in request.path_params.items()}
         suffix = found.pop("suffix")
         if suffix not in _SUFFIXES:
             raise OwsError(
                 "InvalidParameterValue", "format", f"there are no tiles in {suffix[:40]!r}", f"没有 {suffix[:40]!r} 格式的瓦片", 404
             )
-        return await self._tile(request, found | {"format": _SUFFIXES[suffix]})
+        return await self._tile(request, {**found, **given, "format": _SUFFIXES[suffix]})
 
     async def _capabilities(self, request: Request) -> Response:
         if request.url.path.endswith(".xml"):
@@ -118,9 +125,10 @@ class WmtsDoor:
         address = _address(grid, *(required(given, name) for name in ("tilematrix", "tilecol", "tilerow")))
         try:
             days = days_of(None if given.get("time", "default") in ("default", "") else given["time"])
-            return await self._tiles.tile(request, asked.state, collection, address, days, form, even_empty=True)
+            as_of, own = moment(given.get(AS_OF)), str(request.url.replace(query=""))
+            return await self._tiles.tile(request, asked.state, collection, address, days, form, as_of, own, even_empty=True)
         except TwinError as error:
-            raise of_twin_error(error, "time") from error
+            raise of_twin_error(error, _LOCATORS.get(error.code, "time")) from error
 
     async def _asked(self, request: Request) -> Asked:
         # parameters of this service are its own: none of them is one of the OGC APIs'

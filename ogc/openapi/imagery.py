@@ -19,7 +19,7 @@ from ogc.openapi.build import (
     read,
     schema,
 )
-from ogc.openapi.components import BBOX, LIMIT
+from ogc.openapi.components import ACCEPT_DATETIME, BBOX, LIMIT, STATE_HEADERS
 from ogc.pictures import FORMS, MEDIA_TYPES
 from twin.query.images import is_imagery
 from twin.tile_matrix_sets import MATRIX_SETS
@@ -69,9 +69,10 @@ def _map_paths(described: Described, slug: str) -> dict[str, Document]:
             f"{slug}.map.tile",
             text("地图瓦片", "Map tile"),
             tag=slug,
-            parameters=[grid, *numbers, form, *named("lang", "datetime", "as-of")],
+            parameters=[grid, *numbers, form, *named("lang", "datetime", "as-of", ACCEPT_DATETIME)],
             of=content(*(MEDIA_TYPES[form] for form in FORMS)),
-            answers={204: answer(text("此处无影像", "No image comes near"))},
+            headers=STATE_HEADERS,
+            answers={204: answer(text("此处无影像", "No image comes near"), headers=STATE_HEADERS)},
         ),
     }
 
@@ -80,15 +81,16 @@ def _wmts_paths(described: Described, slugs: list[str]) -> dict[str, Document]:
     text = described.text
     report = answer(text("OWS 异常报告", "OWS exception report"), content(_XML))
     wrong = {400: report, 404: report}
-    pictures = content(*MEDIA_TYPES.values())
+    pictures, recorded = content(*MEDIA_TYPES.values()), named("as-of", ACCEPT_DATETIME)
     service = [
         query("service", {"type": "string", "enum": ["WMTS"]}, required=True),
         query("request", {"type": "string", "enum": ["GetCapabilities", "GetTile"]}, required=True),
         query("version", _TEXT, text("GetTile 必须为 1.0.0", "1.0.0, of GetTile: GetCapabilities has acceptversions")),
         *(query(name, _TEXT) for name in ("acceptversions", "acceptformats", "sections", "updatesequence", *_WMTS_KEYS)),
+        *recorded,
     ]
     paths = {
-        "/wmts": read("wmts", "WMTS 1.0.0", parameters=service, of=content(_XML) | pictures, answers=wrong),
+        "/wmts": read("wmts", "WMTS 1.0.0", parameters=service, of=content(_XML) | pictures, headers=STATE_HEADERS, answers=wrong),
         "/wmts/1.0.0/WMTSCapabilities.xml": read("wmts.capabilities", "WMTS 1.0.0", parameters=[], of=content(_XML), answers=wrong),
     }
     if slugs:
@@ -102,10 +104,10 @@ def _wmts_paths(described: Described, slugs: list[str]) -> dict[str, Document]:
         tile = "{tilematrixset}/{tilematrix}/{tilerow}/{tilecol}.{suffix}"
         day = path("time", {"type": "string", "format": "date"})
         title = text("WMTS 瓦片", "WMTS tile")
-        paths[f"/wmts/1.0.0/{{layer}}/{{style}}/{tile}"] = read("wmts.tile", title, parameters=place, of=pictures, answers=wrong)
-        paths[f"/wmts/1.0.0/{{layer}}/{{style}}/{{time}}/{tile}"] = read(
-            "wmts.tile.day", title, parameters=[*place, day], of=pictures, answers=wrong
-        )
+        for name, between, of_day in (("wmts.tile", "", []), ("wmts.tile.day", "{time}/", [day])):
+            paths[f"/wmts/1.0.0/{{layer}}/{{style}}/{between}{tile}"] = read(
+                name, title, parameters=[*place, *of_day, *recorded], of=pictures, headers=STATE_HEADERS, answers=wrong
+            )
     return paths
 
 

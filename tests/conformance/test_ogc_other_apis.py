@@ -123,6 +123,69 @@ def test_the_day_picks_the_image_and_the_newest_is_on_top(get: Get) -> None:
     assert get("/collections/houses/map/tiles").status_code == 404
 
 
+WMTS_TILE = (
+    "/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&STYLE=default&LAYER=imagery&FORMAT=image/png&TILEMATRIXSET=WebMercatorQuad"
+    "&TILEMATRIX=20&TILECOL={column}&TILEROW={row}"
+)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "/collections/imagery/map/tiles/WebMercatorQuad/20/{row}/{column}", WMTS_TILE,
+        "/wmts/1.0.0/imagery/default/WebMercatorQuad/20/{row}/{column}.png",
+    ],
+)  # fmt: skip
+def test_a_picture_tile_is_negotiated_in_time_as_items_are(get: Get, pattern: str) -> None:
+    """The second image was published after the first: the state before shows the first alone, on whatever day it was taken."""
+    row, column = mercator_place(EAST + 48, NORTH + 32, 20)
+    address = pattern.format(row=row, column=column)
+
+    def of_state(commit: str) -> str:
+        return f"{address}{'&' if '?' in address else '?'}as-of={commit}"
+
+    early, late = ({"Accept-Datetime": time} for time in ("Thu, 31 May 2007 20:35:00 GMT", "Tue, 31 May 2095 20:35:00 GMT"))
+    now, first, fixed, newest = get(address), get(address, headers=early), get(of_state("1")), get(address, headers=late)
+    assert first.content == fixed.content != now.content == newest.content
+    drawn = pixels(first.content)
+    assert {tuple(c) for c in drawn[:3, drawn[3] == 255].T.tolist()} == {COLOURS["dom_20200401"]}
+    items = get("/collections/imagery/items", headers=early).headers
+    assert first.headers["memento-datetime"] == fixed.headers["memento-datetime"] == items["memento-datetime"]
+    assert {a.headers["vary"] for a in (now, first, fixed, newest)} == {items["vary"]}
+    assert first.headers["content-location"].endswith(of_state("1"))
+    assert get(newest.headers["content-location"]).content == now.content
+    assert '/collections/imagery/versions>; rel="timemap"' in fixed.headers["link"]
+    assert not {"memento-datetime", "content-location", "link"} & now.headers.keys()
+    assert "content-location" not in fixed.headers
+    for time, wrong in ((early, "x"), ({"Accept-Datetime": "yesterday"}, "1"), ({}, "999999")):
+        assert get(of_state(wrong), headers=time).status_code == 400
+    before = get(of_state("0"), headers=late)  # as-of means what it says
+    assert (before.status_code, before.content) == (204, b"") if "/map/" in address else not pixels(before.content)[3].any()
+
+
+def test_a_state_is_named_in_wmts_as_any_parameter_is(get: Get) -> None:
+    row, column = mercator_place(EAST + 48, NORTH + 32, 20)
+    address = WMTS_TILE.format(row=row, column=column)
+    named = get(f"{address}&AS-OF=1")
+    assert named.content == get(f"{address}&as-of=1").content
+    assert named.headers["memento-datetime"] == get("/collections/imagery/items?as-of=1").headers["memento-datetime"]
+    assert "as-of" not in named.headers["link"].lower()
+    for wrong, headers, locator in (
+        (f"{address}&as-of=x", {}, "as-of"), (address, {"Accept-Datetime": "x"}, "Accept-Datetime"), (f"{address}&time=x", {}, "time"),
+        ("/wmts?service=WMTS&request=GetCapabilities&as-of=1", {}, "as-of"),
+    ):  # fmt: skip
+        assert etree.fromstring(get(wrong, headers=headers).content)[0].get("locator") == locator
+
+
+def test_the_definition_names_the_time_of_pictures_too(get: Get) -> None:
+    of_time, as_of = ({"$ref": f"#/components/parameters/{name}"} for name in ("Accept-Datetime", "as-of"))
+    read = {path: item["get"] for path, item in get("/openapi").json()["paths"].items() if "get" in item}
+    timed = {path for path, described in read.items() if of_time in described["parameters"]}
+    named = {path for path, described in read.items() if as_of in described["parameters"]}
+    assert timed == named
+    assert len([path for path in timed if "wmts" in path or "/map/" in path]) == 4
+
+
 def test_jpeg_and_webp_are_what_they_say(get: Get) -> None:
     row, column = mercator_place(EAST + 16, NORTH + 32, 18)
     path = f"/collections/imagery/map/tiles/WebMercatorQuad/18/{row}/{column}"
