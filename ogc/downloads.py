@@ -118,7 +118,7 @@ class DownloadDoor:
         recorded = await self._gate.headers_at(request, f"{own}/{path}", [order.collection], order.revision.commit, f"{own}/versions")
         headers = _headers(request, order) | recorded | {"ETag": f'"{held.modified_ns:x}-{held.size:x}"'}
         if answers.unchanged(request, headers["ETag"]):
-            return Response(status_code=304, headers=headers)
+            return answers.not_modified(headers["ETag"], headers)
         await asyncio.to_thread(self._kept.asked_for, order.key)
         return await kept_file(partial(self._store.file, order.key, unchanging=True), order.format.media_type, headers)
 

@@ -110,7 +110,7 @@ class TileDoor:
         recorded = await self._recorded(request, links.collection_address(request, collection.slug), [asked], has_versions=True)
         tag = f'W/"{asked.key(asked.commit)}"'
         if answers.unchanged(request, tag):
-            return _of_state(answers.not_modified(tag), recorded)
+            return answers.not_modified(tag, {"Vary": _VARY, **recorded})
         kept = await self._layer(asked)
         key = asked.key(_seen(asked, kept))
         if negotiation.takes_gzip(request) and kept.pays_to_pack:
@@ -154,7 +154,7 @@ class TileDoor:
         tag = _common_tag([layer.key(layer.commit) for layer in layers])
         recorded = await self._recorded(request, links.base_url(request), layers)
         if answers.unchanged(request, tag):
-            return _of_state(answers.not_modified(tag), recorded)
+            return answers.not_modified(tag, {"Vary": _VARY, **recorded})
         limit = asyncio.Semaphore(_AT_ONCE)
 
         async def drawn(layer: _Asked) -> KeptTile:

@@ -22,12 +22,16 @@ PLACES = frozenset({"bbox", "tilerow", "tilecol"})
 TILE = ("tilematrix", "tilerow", "tilecol")
 LEVEL = 16
 """Of the tiles that show houses and images."""
-VALUES = {"If-Match": "any", "as-of": "states", "Accept-Datetime": "times"}
+HELD = 0.1
+"""How often an answer is asked for by who holds it whatever it is: a 304 shows little."""
+VALUES = {"If-Match": "any", "If-None-Match": "any", "as-of": "states", "Accept-Datetime": "times"}
 """Parameters of any operation, and the dictionaries they are of."""
 ACTIONS = {"collection": "houses", "id": "/collections/houses/items/{item}", "ifMatch": "any"}
 """Members of the actions of a transaction, and the dictionaries they are of."""
 
 
+ACCEPTED = ["2xx", "304", "401", "403", "404", "409", "5xx"]
+"""What acceptance may look like: its own list, and the 304 to who holds the answer."""
 STATES = ("0", "1", "3", "2007-05-31T20:35:00Z", "2095-05-31T20:35:00Z")
 TIMES = ("Thu, 31 May 2007 20:35:00 GMT", "Tue, 31 May 2095 20:35:00 GMT")
 """Recorded states as ``as-of`` and Accept-Datetime name them: before the first, amid them, after the last."""
@@ -69,13 +73,19 @@ def _jobs(door: httpx.Client) -> list[str]:
     return [str(job.raise_for_status().json()["jobID"])]
 
 
+def place_in(grid: str) -> dict[str, int]:
+    """Return where the middle of the city lies in a grid: level, row and column by their names in lower case."""
+    found = MATRIX_SETS[grid]
+    x, y = pyproj.Transformer.from_crs(4549, found.srid, always_xy=True).transform(EAST + 35, NORTH + 5)
+    where = (LEVEL, math.floor((found.north - y) / found.side(LEVEL)), math.floor((x - found.west) / found.side(LEVEL)))
+    return dict(zip(TILE, where, strict=True))
+
+
 def _tiles() -> list[str]:
     """Return where the middle of the city lies in each grid: level, row and column."""
     made: list[str] = []
     for grid in MATRIX_SETS.values():
-        x, y = pyproj.Transformer.from_crs(4549, grid.srid, always_xy=True).transform(EAST + 35, NORTH + 5)
-        place = (LEVEL, math.floor((grid.north - y) / grid.side(LEVEL)), math.floor((x - grid.west) / grid.side(LEVEL)))
-        made += [_dictionary(f"{grid.id} {name}", [number]) for name, number in zip(TILE, place, strict=True)]
+        made += [_dictionary(f"{grid.id} {name}", [number]) for name, number in place_in(grid.id).items()]
     return made
 
 
@@ -91,11 +101,13 @@ def _operation(described: JsonObject, parameters: list[JsonObject], path: str, *
     bound |= {f"{p['in']}.{p['name']}": VALUES[p["name"]] for p in parameters if p["name"] in VALUES}
     if described["operationId"] == "transactions.post":
         bound |= {f"body.actions[*].{name}": of for name, of in ACTIONS.items()}
-    values = ", ".join(f"{json.dumps(key)} = {{dictionary = {json.dumps(of)}, probability = {KNOWN}}}" for key, of in bound.items())
+    often = {key: HELD if key.endswith("If-None-Match") else KNOWN for key in bound}
+    values = ", ".join(f"{json.dumps(key)} = {{dictionary = {json.dumps(of)}, probability = {often[key]}}}" for key, of in bound.items())
     has_meaning = "requestBody" in described or any(_is_free(p) for p in parameters)
+    acceptance = f"enabled = {str(not has_meaning).lower()}, expected-statuses = {json.dumps(ACCEPTED)}"
     return (
         f"[[operations]]\ninclude-operation-id = {json.dumps(described['operationId'])}\nparameters = {{{values}}}\n"
-        f"checks = {{positive_data_acceptance = {{enabled = {str(not has_meaning).lower()}}}}}\n"
+        f"checks = {{positive_data_acceptance = {{{acceptance}}}}}\n"
     )
 
 
@@ -103,5 +115,5 @@ def _is_free(parameter: JsonObject) -> bool:
     """Return whether values of the right type can be wrong all the same: texts of a grammar (CQL2, a cursor), and places."""
     value = parameter["schema"]
     kind = value["items"] if value.get("type") == "array" else value
-    is_text = kind.get("type") == "string" and "enum" not in kind and "format" not in kind
+    is_text = kind.get("type") == "string" and "enum" not in kind and "format" not in kind and parameter["name"] != "If-None-Match"
     return (is_text and parameter["in"] != "path") or parameter["name"].lower() in PLACES

@@ -6,7 +6,7 @@ Every subject (features, tiles, …) has a file of its own here with one functio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ogc.capabilities import Capabilities
@@ -16,8 +16,17 @@ from twin.query.collection import Collection
 Document = dict[str, object]
 JSON, GEOJSON, SCHEMA, HTML = "application/json", "application/geo+json", "application/schema+json", "text/html"
 PROBLEM = "application/problem+json"
+IF_NONE_MATCH = "If-None-Match"
 READ_PROBLEMS = (400, 401, 404, 405, 406, 414, 429, 503)
 """What any reading operation can answer instead."""
+KEPT_HEADERS: Mapping[str, Document] = {
+    "ETag": {"type": "string", "pattern": r'^(W/)?"[^"]*"$'},
+    "Cache-Control": {"type": "string"},
+    "Vary": {"type": "string"},
+}
+"""By what an answer is kept by callers and asked for again; a 304 repeats them (RFC 9110, 15.4.5)."""
+_OF_STATE = ("Content-Location", "Memento-Datetime")
+"""What a 304 repeats besides, where its 200 says it: of which recorded state it is."""
 WRITE_PROBLEMS = (400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 503, 507)
 """What any writing operation can answer instead."""
 
@@ -82,13 +91,18 @@ def content(*media_types: str, value: Document | None = None) -> Document:
     return {media_type: {"schema": _shape(media_type, value or {"type": "object"})} for media_type in media_types}
 
 
-def answer(description: str, of: Document | None = None, headers: Mapping[str, Document] | None = None) -> Document:
-    """Return an answer with the contents ``of`` (see :func:`content`), none without; ``headers`` are schemas by name."""
+def answer(
+    description: str, of: Document | None = None, headers: Mapping[str, Document] | None = None, always: Container[str] = ()
+) -> Document:
+    """Return an answer with the contents ``of`` (see :func:`content`), none without; ``headers`` are schemas by name.
+
+    Those that are named in ``always`` are in every such answer.
+    """
     made: Document = {"description": description}
     if of:
         made["content"] = of
     if headers:
-        made["headers"] = {name: {"schema": value} for name, value in headers.items()}
+        made["headers"] = {name: {"schema": value} | ({"required": True} if name in always else {}) for name, value in headers.items()}
     return made
 
 
@@ -139,10 +153,13 @@ def read(
 ) -> Document:
     """Return a path item with a GET: 200 with the contents ``of`` (JSON and HTML without), 304, what ``answers`` adds, problems.
 
-    ``parameters`` are ``f`` and ``lang`` unless given.
+    ``parameters`` are ``f`` and ``lang`` unless given, and what the caller holds; ``headers`` are those of a 200 besides those by which
+    it is kept.
     """
-    found = {200: answer("OK", of or content(JSON, HTML), headers), 304: answer("Not modified"), **(answers or {})}
-    listed = named("f", "lang") if parameters is None else parameters
+    kept = {name: value for name, value in (headers or {}).items() if name in _OF_STATE}
+    unchanged = answer("Not modified", headers={**KEPT_HEADERS, **kept}, always=KEPT_HEADERS)
+    found = {200: answer("OK", of or content(JSON, HTML), {**KEPT_HEADERS, **(headers or {})}), 304: unchanged, **(answers or {})}
+    listed = [*(named("f", "lang") if parameters is None else parameters), *named(IF_NONE_MATCH)]
     return {"get": operation(operation_id, summary, found, tag=tag, parameters=listed, description=description)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogc.openapi.build import PROBLEM, Described, Document, Part, header, path, query, schema
+from ogc.openapi.build import IF_NONE_MATCH, PROBLEM, Described, Document, Part, header, path, query, schema
 from ogc.parameters import DEFAULT_LIMIT, FILTER_LANGUAGES, MAX_LIMIT, MOST_NUMBER
 
 _TEXT: Document = {"type": "string"}
@@ -28,7 +28,6 @@ STATE_HEADERS: dict[str, Document] = {
     "Memento-Datetime": HTTP_DATE,
     "Content-Location": {"type": "string", "format": "uri"},
     "Link": _TEXT,
-    "Vary": _TEXT,
 }
 """Of what is asked for by as-of or Accept-Datetime: of when it is, where that state stays, and where the original and its states are."""
 PROBLEM_RESPONSE: Document = {
@@ -75,6 +74,11 @@ def _parameters(described: Described) -> dict[str, Document]:
             text("hits：只返回准确的 numberMatched", "hits: only the exact numberMatched, no features"),
         ),
         path("item", _TEXT, "OID"),
+        header(
+            IF_NONE_MATCH,
+            _TEXT,
+            text("已有内容的 ETag：未变则返回 304", "Entity tags of what the caller holds: a 304 where it is still so"),
+        ),
         header(
             ACCEPT_DATETIME,
             HTTP_DATE,

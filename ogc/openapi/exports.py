@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ogc.json_fg.profile import FORM as JSON_FG
 from ogc.json_fg.profile import PARAMETER, PROFILES
-from ogc.openapi.build import Described, Document, Part, answer, named, query, read
+from ogc.openapi.build import KEPT_HEADERS, Described, Document, Part, answer, named, query, read
 from ogc.openapi.components import ACCEPT_DATETIME, STATE_HEADERS
 from twin.query.collection import Collection
 
@@ -21,7 +21,7 @@ def exports_paths(described: Described) -> Part:
     for slug, collection in described.collections.items():
         offered = described.can.formats.offered(collection)
         of = file_contents(described, collection)
-        headers: dict[str, Document] = {"Content-Crs": _TEXT, "ETag": _TEXT, "Content-Disposition": _TEXT} | STATE_HEADERS
+        headers: dict[str, Document] = {"Content-Crs": _TEXT, "Content-Disposition": _TEXT} | STATE_HEADERS
         paths[f"/collections/{slug}/download"] = read(
             f"{slug}.download",
             collection.dataset.title.in_language(described.language),
@@ -33,7 +33,7 @@ def exports_paths(described: Described) -> Part:
                 *option_parameters(described, collection),
             ],
             of=of,
-            answers={206: answer("Partial content", of, headers)},
+            answers={206: answer("Partial content", of, {**KEPT_HEADERS, **headers})},
             headers=headers,
             description=described.text(
                 "整个数据集在某一版本的文件；以版本号为 as-of 时永不改变",

@@ -6,6 +6,7 @@ from ogc.openapi.build import (
     GEOJSON,
     HTML,
     JSON,
+    KEPT_HEADERS,
     Described,
     Document,
     Part,
@@ -72,7 +73,7 @@ def _map_paths(described: Described, slug: str) -> dict[str, Document]:
             parameters=[grid, *numbers, form, *named("lang", "datetime", "as-of", ACCEPT_DATETIME)],
             of=content(*(MEDIA_TYPES[form] for form in FORMS)),
             headers=STATE_HEADERS,
-            answers={204: answer(text("此处无影像", "No image comes near"), headers=STATE_HEADERS)},
+            answers={204: answer(text("此处无影像", "No image comes near"), headers={**KEPT_HEADERS, **STATE_HEADERS})},
         ),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ogc.openapi.build import HTML, JSON, Described, Document, Part, answer, content, named, path, query, read
+from ogc.openapi.build import HTML, JSON, KEPT_HEADERS, Described, Document, Part, answer, content, named, path, query, read
 from ogc.openapi.components import ACCEPT_DATETIME, STATE_HEADERS
 from ogc.openapi.features import crs_parameters
 from ogc.tile_door import REDUCED
@@ -44,7 +44,7 @@ def _of_collection(collection: Collection, language: str) -> dict[str, Document]
 
 def _archive(collection: Collection, described: Described) -> dict[str, Document]:
     slug, of = collection.slug, content(PMTILES)
-    headers: dict[str, Document] = {"ETag": _TEXT, "Content-Disposition": _TEXT} | STATE_HEADERS
+    headers: dict[str, Document] = {"Content-Disposition": _TEXT} | STATE_HEADERS
     path_of = f"/collections/{slug}/tiles/{WEB_MERCATOR_QUAD.id}/export.pmtiles"
     return {
         path_of: read(
@@ -53,7 +53,7 @@ def _archive(collection: Collection, described: Described) -> dict[str, Document
             tag=slug,
             parameters=[query("f", {"type": "string", "enum": ["pmtiles"]}), *named("lang", "as-of", ACCEPT_DATETIME)],
             of=of,
-            answers={206: answer("Partial content", of, headers)},
+            answers={206: answer("Partial content", of, {**KEPT_HEADERS, **headers})},
             headers=headers,
             description=described.text("全部矢量瓦片的 PMTiles 文件，可按字节范围读取", "All vector tiles as a PMTiles file"),
         )
@@ -84,7 +84,7 @@ def _tilesets(address: str, name: str, title: str, tag: str | None, parameters: 
             ],
             of=content(MVT),
             headers={REDUCED: _TEXT} | STATE_HEADERS,
-            answers={204: answer("nothing lies in this tile", headers=STATE_HEADERS)},
+            answers={204: answer("nothing lies in this tile", headers={**KEPT_HEADERS, **STATE_HEADERS})},
         )
     return made
 

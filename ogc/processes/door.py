@@ -181,19 +181,25 @@ class ProcessDoor:
         address = f"{links.base_url(request)}/jobs/{job.id}/results"
         by_address = f"{address}?as=file"
         if request.query_params.get("as") == "file":
-            return await self._file(job.result)
+            return await self._file(request, job.result)
         if job.response == "raw" and job.transmission == "reference":
             return Response(status_code=204, headers={"Link": f'<{by_address}>; rel="item"; type="{job.result.media_type}"'})
         if job.response == "raw":
-            return await self._file(job.result)
-        result = job.result
+            return await self._file(request, job.result)
+        result, content = job.result, orjson.dumps(documents.reference(job.result, by_address))
+        tag = answers.etag(request, result.sha256)
+        if answers.unchanged(request, tag):
+            return answers.not_modified(tag, _PRIVATE)
         if job.transmission == "value" and result.size <= LARGEST_INLINE_BYTES:
-            content = await self._keeper.in_thread(lambda: self._desk.file(result).read_bytes())
-            return await answers.answer(request, orjson.dumps(documents.by_value(result, content)), answers.JSON)
-        return await answers.answer(request, orjson.dumps(documents.reference(result, by_address)), answers.JSON)
+            held = await self._keeper.in_thread(lambda: self._desk.file(result).read_bytes())
+            content = orjson.dumps(documents.by_value(result, held))
+        return await answers.answer(request, content, answers.JSON, tag, _PRIVATE)
 
-    async def _file(self, result: JobResult) -> Response:
-        return await kept_file(partial(self._desk.file, result), result.media_type, _PRIVATE, result.name)
+    async def _file(self, request: Request, result: JobResult) -> Response:
+        headers = answers.caching(f'"{result.sha256}"') | _PRIVATE
+        if answers.unchanged(request, headers["ETag"]):
+            return answers.not_modified(headers["ETag"], headers)
+        return await kept_file(partial(self._desk.file, result), result.media_type, headers, result.name)
 
     async def _require_open(self, job: Job, principal: Principal) -> None:
         """Raise NotFoundError when the caller may no longer see one of the collections in the result."""

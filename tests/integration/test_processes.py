@@ -216,6 +216,14 @@ def test_results_come_by_value_or_by_reference_as_they_were_asked_for(city: City
     assert (value["mediaType"], value["encoding"], value["value"][:2]) == ("application/zip", "base64", "UE")
     part = door.get(f"/jobs/{raw['jobID']}/results?as=file", headers={"Range": "bytes=0-3"})
     assert (part.status_code, part.content) == (206, b"PK\x03\x04")
+    for address in (f"/jobs/{raw['jobID']}/results?as=file", *(f"/jobs/{job['jobID']}/results" for job in (document, inline))):
+        whole = door.get(address)
+        held = door.get(address, headers={"If-None-Match": whole.headers["etag"]})
+        assert (whole.status_code, held.status_code, held.content) == (200, 304, b"")
+        assert [held.headers[name] for name in ("etag", "cache-control", "vary")] == [
+            whole.headers[name] for name in ("etag", "cache-control", "vary")
+        ]
+        assert whole.headers["cache-control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize(
