@@ -140,13 +140,16 @@ def _section(stream: BinaryIO, name: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _tags(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     codes: dict[bytes, int] = {}
-    for line, value in zip(stream, stream, strict=False):
+    for line, raw in zip(stream, stream, strict=False):
         code = codes.get(line)
         if code is None:
             code = _code(line)
             if len(codes) < _CODES_KEPT:
                 codes[line] = code
-        yield code, value.strip()
+        value = raw.strip()
+        if code == 0 and value == b"EOF":
+            return  # what comes after it is nobody's
+        yield code, value
 
 
 def _code(line: bytes) -> int:

@@ -23,11 +23,17 @@ from ingest.readers.json_columns import json_column
 from ingest.readers.source import Geometries, SourceBatch, SourceLayer
 from ingest.readers.wkb import batch_of_wkb
 from ingest.refusals import rejected
-from twin.errors import TwinError
+from twin.errors import Text, TwinError
 
 MAGIC = b"PAR1"
 _CRS84 = "OGC:CRS84"
 _NATIVE = ("point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon")
+_INTERLEAVED = "geoarrow."
+"""What GDAL writes before the kind where coordinates are lists of numbers in place of structures."""
+_SPHERICAL = Text(
+    zh="文件声明边为球面大圆（spherical），此处按平面直线读取",
+    en="edges are said to be spherical (great circles) and are read as straight lines",
+)
 _MAX_METADATA_BYTES = 16 << 20
 _MAX_ROW_GROUP_BYTES = 1 << 30
 """Uncompressed: what one row group may take of the child's memory."""
@@ -44,6 +50,7 @@ class _Geometry:
     kinds: tuple[str, ...]
     coverings: frozenset[str]
     """Columns that repeat the bounds of each geometry."""
+    is_spherical: bool
 
 
 class GeoParquet:
@@ -76,7 +83,8 @@ class GeoParquet:
         geometry = self._geometry
         columns = tuple(n for n in self._file.schema_arrow.names if n != geometry.column and n not in geometry.coverings)
         rows = int(self._file.metadata.num_rows)
-        return SourceLayer(self._name, columns, geometry.crs, assumed=geometry.is_assumed, encoding="UTF-8", rows=rows)
+        notes = (_SPHERICAL,) if geometry.is_spherical else ()
+        return SourceLayer(self._name, columns, geometry.crs, assumed=geometry.is_assumed, encoding="UTF-8", rows=rows, notes=notes)
 
     def _check_sizes(self) -> None:
         metadata = self._file.metadata
@@ -123,14 +131,14 @@ def _geometry(schema: pa.Schema) -> _Geometry:
         geo = json.loads(metadata)
         name = geo["primary_column"]
         column = geo["columns"][name]
-        encoding = str(column["encoding"])
+        encoding = str(column["encoding"]).casefold().removeprefix(_INTERLEAVED)
     except (ValueError, KeyError, TypeError) as error:
         raise _invalid(f"its metadata: {error!r}", f"元数据错误：{error!r}") from error
-    if name not in schema.names or encoding.casefold() not in ("wkb", *_NATIVE):
+    if name not in schema.names or encoding not in ("wkb", *_NATIVE):
         raise _invalid(f"column {name!r}, encoding {encoding!r}", f"几何列“{name}”，编码“{encoding}”")
     kinds = tuple(str(k) for k in column.get("geometry_types") or ())
     others = {n for n in geo["columns"] if n != name}
-    return _Geometry(name, encoding.casefold(), *_crs(column), kinds, _coverings(column) | others)
+    return _Geometry(name, encoding, *_crs(column), kinds, _coverings(column) | others, column.get("edges") == "spherical")
 
 
 def _crs(column: Mapping[str, object]) -> tuple[str | None, bool]:
@@ -172,7 +180,7 @@ def _source_batch(rows: npt.NDArray[np.int64], array: pa.Array, encoding: str, c
 
 
 def _native(array: pa.Array, encoding: str) -> Geometries:
-    """Return the geometries of a column in a native encoding: nested lists of coordinates as structures x, y[, z]."""
+    """Return the geometries of a column in a native encoding: nested lists of coordinates, structures or lists of x, y[, z]."""
     offsets: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
     there = array.is_valid().to_numpy(zero_copy_only=False)
     inner = array.filter(array.is_valid())
@@ -180,12 +188,22 @@ def _native(array: pa.Array, encoding: str) -> Geometries:
         starts = inner.offsets.to_numpy().astype(np.int64)
         offsets.insert(0, starts - starts[0])
         inner = inner.flatten()
-    names = [n for n in ("x", "y", "z") if inner.type.get_field_index(n) >= 0]
-    positions = np.column_stack([pc.struct_field(inner, n).to_numpy(zero_copy_only=False) for n in names])
+    positions = _positions(inner)
     kind = shapely.GeometryType[encoding.upper()]
     shapes: Geometries = np.full(len(array), None, dtype=object)
     shapes[there] = shapely.from_ragged_array(kind, positions, tuple(offsets) or None)
     return shapes
+
+
+def _positions(inner: pa.Array) -> npt.NDArray[np.float64]:
+    """Return coordinates, shape (n, 2 or 3); measures are left out."""
+    kind = inner.type
+    if pa.types.is_fixed_size_list(kind):
+        names = kind.value_field.name if len(kind.value_field.name) == kind.list_size else "xyzm"[: kind.list_size]
+        numbers = inner.flatten().to_numpy(zero_copy_only=False).reshape(-1, kind.list_size)
+        return numbers[:, [i for i, name in enumerate(names) if name in "xyz"]]
+    axes = [axis for axis in ("x", "y", "z") if kind.get_field_index(axis) >= 0]
+    return np.column_stack([pc.struct_field(inner, axis).to_numpy(zero_copy_only=False) for axis in axes])
 
 
 def _invalid(en: str, zh: str) -> TwinError:

@@ -206,6 +206,12 @@ def test_broken_drawings_are_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "a.dxf", limits=Limits(rows=0)) == "too-many-rows"
 
 
+def test_what_stands_after_the_end_is_nobodys(tmp_path: Path) -> None:
+    entity = b"0\nPOINT\n8\nA\n10\n1.0\n20\n2.0\n"
+    (tmp_path / "a.dxf").write_bytes(b"0\nSECTION\n2\nENTITIES\n" + entity + b"0\nENDSEC\n0\nEOF\nignored,\nwhatever it is\nand its rest")
+    assert [shape.wkt for shape in Layer(tmp_path / "a.dxf", None, "pipe_node").shapes] == ["POINT (1 2)"]
+
+
 def test_blocks_within_blocks_are_points_however_often_they_are_nested(tmp_path: Path) -> None:
     """Ten to the fortieth lines when drawn out; and a block that holds itself."""
 

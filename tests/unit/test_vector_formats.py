@@ -334,6 +334,23 @@ def test_native_encodings_of_geoparquet(tmp_path: Path, shapes: list[shapely.Geo
     assert [s.wkt for s in layer.shapes[1:]] == [s.wkt for s in shapes]
 
 
+@pytest.mark.parametrize(("axes", "dimensions"), [("xy", 2), ("xyz", 3), ("xym", 2), ("xyzm", 3), ("item", 3)])
+def test_coordinates_in_a_row_as_gdal_writes_them(tmp_path: Path, axes: str, dimensions: int) -> None:
+    size = 3 if axes == "item" else len(axes)
+    numbers = pa.array(np.arange(3.0 * size))
+    array = pa.FixedSizeListArray.from_arrays(numbers, type=pa.list_(pa.field(axes, pa.float64()), size))
+    array = pa.ListArray.from_arrays(pa.array([0, 2, 3], pa.int32()), array)
+    layer = Layer(parquet(tmp_path / "a", {"encoding": "geoarrow.linestring", "geometry_types": []}, array[:1]))
+    expected = np.arange(2.0 * size).reshape(2, size)[:, :dimensions]
+    assert np.array_equal(shapely.get_coordinates(layer.shapes, include_z=dimensions == 3), expected)
+
+
+def test_edges_that_are_great_circles_are_told(tmp_path: Path) -> None:
+    column = {"encoding": "WKB", "geometry_types": [], "edges": "spherical"}
+    assert ["great circles" in note.en for note in Layer(parquet(tmp_path / "a", column, wkb(SHAPES))).source.notes] == [True]
+    assert Layer(parquet(tmp_path / "b", column | {"edges": "planar"}, wkb(SHAPES))).source.notes == ()
+
+
 def test_geoparquet_that_is_none_or_broken_is_refused(tmp_path: Path) -> None:
     column = {"encoding": "WKB", "geometry_types": []}
     whole = parquet(tmp_path / "a", column, wkb(SHAPES))
