@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tiles.metadata import MetadataClass
 from tiles.node import Node
-from tiles.statistics import Statistics, statistics_json
+from tiles.statistics import statistics_json
 
 type Json = dict[str, object]
 
@@ -18,12 +18,12 @@ _DATASET_CLASS: Json = {
 
 
 def tileset_members(metadata: MetadataClass, dataset: str, revision: int, oid_prefix: str, root: Node | None) -> Json:
-    """Return ``schema``, ``statistics`` and ``metadata`` of a tileset over ``root``."""
+    """Return ``schema``, ``statistics`` and ``metadata`` of a tileset over ``root``; one without draws nothing, and has no statistics."""
     classes = metadata.schema["classes"]
     schema = {**metadata.schema, "classes": {**(classes if isinstance(classes, dict) else {}), "dataset": _DATASET_CLASS}}
-    statistics = Statistics(0, {}, {}) if root is None else root.summary.statistics
     return {
         "schema": {**schema, "id": f"{metadata.schema_id}_tileset"},
-        "statistics": statistics_json(metadata, statistics),
+        # of a class without properties the published validator says that it has to have some
+        **({} if root is None else {"statistics": statistics_json(metadata, root.summary.statistics)}),
         "metadata": {"class": "dataset", "properties": {"dataset": dataset, "revision": revision, "oid_prefix": oid_prefix}},
     }

@@ -98,7 +98,9 @@ def test_features_in_are_features_drawn_and_listed() -> None:
 def test_a_dataset_that_shows_nothing_has_a_valid_tileset(run: FeatureColumns) -> None:
     store, summary = build(run)
     assert (summary.drawn, summary.contents, summary.region) == (0, 0, None)
-    assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
+    read = dataset_reader(lambda k: store[f"tiles/b/{k}"])
+    assert check_tileset(read, "1/tileset.json@open") == []
+    assert "statistics" not in orjson.loads(read("1/tileset.json@open"))  # the published validator refuses those of nothing
 
 
 def test_the_revision_is_put_last_and_progress_reaches_the_end() -> None:
