@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from twin.kernel import kernel
 
@@ -15,6 +16,16 @@ _WORD = 8
 _SHIFT = np.uint64(32)
 _ODD_1, _ODD_2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 """Multipliers of the last step of MurmurHash3 (Appleby, public domain), after which each bit depends on all."""
+
+
+def hashed(values: pa.Array, seed: np.uint64, factor: np.uint64) -> Hashes:
+    """Return the hash of each value of a column of text or bytes, that of null any; ``seed`` is secret, ``factor`` secret and odd."""
+    offsets = np.frombuffer(values.buffers()[1], np.int32, len(values) + 1, values.offset * 4).astype(np.int64)
+    content = np.frombuffer(values.buffers()[2] or b"\0", np.uint8)
+    content.setflags(write=False)  # whoever made the column: the loop is compiled ahead for one kind of array
+    found = np.empty(len(values), np.uint64)
+    hash_rows(content, offsets, seed, factor, found)
+    return found
 
 
 @kernel

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ingest.compiled_hashes import hash_rows
+from ingest.compiled_hashes import hashed
 from ingest.sorted_runs import Hashes, SortedRuns
 
 
@@ -47,12 +47,7 @@ class DistinctGauge:
         return self._told
 
     def _hashed(self, present: pa.Array) -> Hashes:
-        offsets = np.frombuffer(present.buffers()[1], np.int32, len(present) + 1, present.offset * 4).astype(np.int64)
-        content = np.frombuffer(present.buffers()[2] or b"\0", np.uint8)
-        content.setflags(write=False)  # whoever made the column: the loop is compiled ahead for one kind of array
-        found = np.empty(len(present), np.uint64)
-        hash_rows(content, offsets, self._seed, self._factor, found)
-        return found.view(np.int64)
+        return hashed(present, self._seed, self._factor).view(np.int64)
 
 
 def ready() -> None:

@@ -57,8 +57,10 @@ class MappedColumns:
 
     def texts(self, pieces: Iterable[pa.Array]) -> pa.ChunkedArray:
         """Return a column of text."""
-        batches = self.batches(pa.RecordBatch.from_arrays([piece], ["text"]) for piece in pieces)
-        return pa.chunked_array([batch.column(0) for batch in batches], pa.string())
+        spool = BatchSpool(self, _IN_MEMORY_BYTES)
+        for piece in pieces:
+            spool.add(pa.RecordBatch.from_arrays([piece], ["text"]))
+        return pa.chunked_array([batch.column(0) for batch in spool.taken()], pa.string())
 
     def mapped(self, file: io.FileIO) -> mmap.mmap:
         """Return the content of a file that is not empty; it may be closed."""
@@ -75,8 +77,10 @@ class MappedColumns:
 class BatchSpool:
     """Takes batches one by one and gives them back in their order; a few stay in memory, more go into a file."""
 
-    def __init__(self, columns: MappedColumns) -> None:
+    def __init__(self, columns: MappedColumns, pending_bytes: int | None = None) -> None:
+        """What is less than ``pending_bytes`` waits in memory for more, or stays there."""
         self._columns = columns
+        self._most_pending = _PENDING_BYTES if pending_bytes is None else pending_bytes
         self._pending: list[pa.RecordBatch] = []
         self._streams: list[tuple[int, int]] = []
         """Where streams of Arrow begin in the file, and where they end."""
@@ -85,7 +89,7 @@ class BatchSpool:
     def add(self, batch: pa.RecordBatch) -> None:
         """Take a batch; StorageFullError where the disk is full."""
         self._pending.append(batch)
-        if sum(b.nbytes for b in self._pending) > _PENDING_BYTES:
+        if sum(b.nbytes for b in self._pending) > self._most_pending:
             self._write()
 
     def taken(self) -> list[pa.RecordBatch]:
@@ -115,3 +119,16 @@ class BatchSpool:
         written = sink.getvalue()
         start = append(self._file, written)
         self._streams.append((start, start + written.size))
+
+
+def taken(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> pa.Array:
+    """Return some values of a column, piece by piece: Arrow joins all pieces of a column of text to take any of it."""
+    starts = np.cumsum([0, *map(len, column.chunks)])
+    piece = np.searchsorted(starts, rows, side="right") - 1
+    by_piece = np.argsort(piece, kind="stable")
+    pieces, first = np.unique(piece[by_piece], return_index=True)
+    of_piece = zip(pieces.tolist(), np.split(rows[by_piece], first[1:]), strict=True) if len(rows) else ()
+    found = [column.chunk(k).take(pa.array(some - starts[k])) for k, some in of_piece]
+    back = np.empty(len(rows), np.int64)
+    back[by_piece] = np.arange(len(rows))
+    return pa.concat_arrays([pa.array([], column.type), *found]).take(pa.array(back))

@@ -1,4 +1,4 @@
-"""Hashes of any number of values, told whether two are the same: sorted runs on disk, so that memory holds one run whatever comes."""
+"""Hashes of any number of values, told which are the same: sorted runs on disk, so that memory holds one run whatever comes."""
 
 from __future__ import annotations
 
@@ -49,6 +49,10 @@ class SortedRuns:
     def all_differ(self) -> bool:
         """Return whether no two hashes are the same."""
         return not any(bool((part[1:] == part[:-1]).any()) for part in self._in_order())
+
+    def repeated(self) -> Hashes:
+        """Return the hashes that came more than once, in order, each once: memory for these, too."""
+        return np.concatenate([np.unique(part[1:][part[1:] == part[:-1]]) for part in self._in_order()])
 
     def _spill(self) -> None:
         run = self._sorted_pending()

@@ -22,6 +22,10 @@ from twin.rules.rule import Rule
 _AT_A_TIME = 10_000
 _MANY_ROWS = 100_000
 """Reading fewer leaves no memory behind that is worth the milliseconds of giving it back."""
+_VERY_MANY_ROWS = 1_000_000
+"""Likewise of what a rule leaves behind for the next."""
+_PLACES_LOOKED_AT = 200
+"""Findings whose rows are looked at, far apart in a large survey, before pages are given back."""
 
 
 def ask_rules(
@@ -32,11 +36,14 @@ def ask_rules(
     rules: Mapping[str, SetRule] = SET_RULES,
 ) -> None:
     """Note what every rule of ``rules`` finds among staged rows, and remove the rows of its errors; ``say`` is told the rule."""
-    if sum(t.copied for t in tallies.values()) > _MANY_ROWS:
+    rows = sum(t.copied for t in tallies.values())
+    if rows > _MANY_ROWS:
         give_back_freed_memory()
     stagings = [t.staging for t in tallies.values()]
     distinct = {slug: tally.distinct for slug, tally in tallies.items()}
     survey, network = Survey({t.staging.part: t.survey for t in tallies.values()}), NetworkOnce()
+    if rows > _MANY_ROWS:
+        give_back_freed_memory()
     unanswered: dict[str, list[SetCheck]] = {}
     kept: dict[int, tuple[str, ...]] = {}
     is_edit = any(s.edited is not None for s in stagings)
@@ -54,11 +61,19 @@ def ask_rules(
                 if _missing_types(context, check):
                     unanswered.setdefault(slug, []).append(check)
                     continue
-                _note(connection, tally, survey, find(context, check))
+                _note(connection, tally, survey, _letting_go(survey, find(context, check)))
                 survey.let_go()
+                if rows > _VERY_MANY_ROWS:
+                    give_back_freed_memory()
     for slug, checks in unanswered.items():
         context = SetContext(connection, tallies[slug].staging, stagings, {}, catalogue, survey)
         tallies[slug].note_staged(_unanswered(context, checks))
+
+
+def _letting_go(survey: Survey, found: Iterable[Finding]) -> Iterator[Finding]:
+    for some in batched(found, _PLACES_LOOKED_AT):
+        yield from some
+        survey.let_go()
 
 
 def _asked(rule: Rule) -> Text:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.compiled_hashes import hash_rows
-from ingest.mapped_columns import MappedColumns
+from ingest.compiled_hashes import hashed
+from ingest.mapped_columns import MappedColumns, taken
 
 Codes = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -79,7 +79,8 @@ class Names:
         place, share = np.divmod(codes, len(self._known))
         first = np.cumsum([0, *map(len, self._known)])[:-1]
         known = pa.chunked_array([chunk for names in self._known for chunk in names.chunks], pa.string())
-        return known.take(pa.array(first[share] + place, mask=codes == NONE)).combine_chunks()
+        given = codes != NONE
+        return taken(known, (first[share] + place)[given]).take(pa.array(np.cumsum(given) - 1, mask=~given))
 
     def encode(self, columns: Sequence[pa.ChunkedArray]) -> list[Codes]:
         """Return the codes of the values of columns, `NONE` for null and for a text without a character; new names are added."""
@@ -116,12 +117,7 @@ class Names:
         """Return to which share each text belongs, told by its hash; None where there is but one."""
         if len(self._known) == 1:
             return None
-        offsets = np.frombuffer(chunk.buffers()[1], np.int32, len(chunk) + 1, chunk.offset * 4).astype(np.int64)
-        content = np.frombuffer(chunk.buffers()[2] or b"\0", np.uint8)
-        content.setflags(write=False)  # whoever made the column: the loop is compiled ahead for one kind of array
-        hashes = np.empty(len(chunk), np.uint64)
-        hash_rows(content, offsets, self._seed, self._factor, hashes)
-        return (hashes % np.uint64(len(self._known))).astype(np.uint8)
+        return (hashed(chunk, self._seed, self._factor) % np.uint64(len(self._known))).astype(np.uint8)
 
 
 def _cut(codes: Codes, column: pa.ChunkedArray) -> list[Codes]:

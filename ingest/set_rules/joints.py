@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import chain
 
 import numpy as np
 
@@ -169,8 +170,8 @@ def heights_that_do_not_add_up(context: SetContext, check: SetCheck) -> Iterator
 def lengths_beyond(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines longer in space than ``longest_m`` or shorter than ``shortest_m`` (J04)."""
     longest, shortest, lines = check.number("longest_m"), check.number("shortest_m"), network_of(context).lines
-    beyond = (lines.length_3d_m > longest) | (lines.length_3d_m < shortest)
-    for index in np.flatnonzero(beyond & (lines.part == context.staging.part)).tolist():
+    beyond = (own[(lines.length_3d_m[own] > longest) | (lines.length_3d_m[own] < shortest)] for own in lines.blocks(context.staging.part))
+    for index in chain.from_iterable(of_block.tolist() for of_block in beyond):
         m = lines.length_3d_m[index]
         zh, en = f"管段长 {m:.3f} m，不在 {shortest:g}…{longest:g} m 之内", f"length {m:.3f} m is outside {shortest:g}…{longest:g} m"
         yield finding_at(check, lines, index, Text(zh=zh, en=en), f"{m:.3f}")

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.set_rules.codes import NONE, Codes
+from ingest.compiled_hashes import hashed
+from ingest.mapped_columns import taken
+from ingest.set_rules.codes import NONE, Mask
 from ingest.set_rules.context import SetCheck, SetContext
 from ingest.set_rules.findings import finding_at, has_fields, row_in_source
-from ingest.set_rules.grouping import Columns, millimetres, repeats
+from ingest.set_rules.grouping import Columns, Likeness, like_in, millimetres, mixed, repeats, suspects
 from ingest.set_rules.survey import Lines, Numbers, Survey
 from twin.errors import Text
 from twin.model import Finding
 
+_NO_NUMBER = "\0"
+"""Stands for none: PostgreSQL takes no text with it."""
+
 
 def lines_without_an_end(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines that name no point at one of their ends, or at both, in a file whose other lines do (L01)."""
-    lines = context.survey.lines
-    own, lacking = lines.part == context.staging.part, (lines.start == NONE) | (lines.end == NONE)
-    if not (own & ~lacking).any():
+    lines, part = context.survey.lines, context.staging.part
+
+    def lacking(own: Numbers) -> Mask:
+        return (lines.start[own] == NONE) | (lines.end[own] == NONE)
+
+    if all(lacking(own).all() for own in lines.blocks(part)):
         return  # a file that names no ends at all is no survey table: nothing is missing in it
-    for index in np.flatnonzero(own & lacking).tolist():
+    for index in chain.from_iterable(own[lacking(own)].tolist() for own in lines.blocks(part)):
         zh, en = ("起点", "start") if lines.start[index] == NONE else ("终点", "end")
         if lines.start[index] == lines.end[index]:
             zh, en = "起点和终点", "start and end"
@@ -33,8 +43,8 @@ def lines_without_an_end(context: SetContext, check: SetCheck) -> Iterator[Findi
 def lines_back_to_their_start(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield lines that end where they start (L02)."""
     lines = context.survey.lines
-    back = (lines.start == lines.end) & (lines.start != NONE)
-    for index in np.flatnonzero(back & (lines.part == context.staging.part)).tolist():
+    backs = (own[(lines.start[own] == lines.end[own]) & (lines.start[own] != NONE)] for own in lines.blocks(context.staging.part))
+    for index in chain.from_iterable(back.tolist() for back in backs):
         node = context.survey.names.at(lines.start[index])
         yield finding_at(check, lines, index, Text(zh=f"起点与终点同为 {node}", en=f"start and end are both {node}"), node)
 
@@ -44,15 +54,15 @@ def lines_listed_twice(context: SetContext, check: SetCheck) -> Iterator[Finding
 
     Lines with different numbers of their own, that are not made of their ends, are not the same: pumps and pipes may lie side by side.
     """
-    lines = context.survey.lines
-    start, end = lines.start, lines.end
-    blocks = (own[(start[own] != NONE) & (end[own] != NONE) & (start[own] != end[own])] for own in lines.blocks(context.staging.part))
-    later, first = repeats(blocks, lambda own: _from_the_lower(lines, own))
-    suspects = np.union1d(later, first)
-    if not len(suspects):
-        return
-    later, first = repeats([suspects], lambda own: [*_from_the_lower(lines, own), _own_numbers(context.survey, own)])
-    for index, before in zip(later.tolist(), first.tolist(), strict=True):
+    survey, lines = context.survey, context.survey.lines
+    start, end, work = lines.start, lines.end, survey.files.work
+
+    def joining_two() -> Iterator[Numbers]:
+        for own in lines.blocks(context.staging.part):
+            yield own[(start[own] != NONE) & (end[own] != NONE) & (start[own] != end[own])]
+
+    along_another = suspects(joining_two, lambda own: mixed(_from_the_lower(lines, own)), work)
+    for index, before in repeats(along_another, _one_line(survey), work):
         zh, en = ("（起止点互换）", " with its ends exchanged") if start[index] != start[before] else ("", "")
         earlier = row_in_source(int(lines.row[before]))
         yield finding_at(check, lines, index, Text(zh=f"与第 {earlier} 行为同一管段{zh}", en=f"the line of row {earlier}{en}"))
@@ -66,14 +76,28 @@ def _from_the_lower(lines: Lines, own: Numbers) -> list[Columns]:
     return [np.minimum(start, end), np.maximum(start, end), lines.kind[own], at_lower, at_upper]
 
 
-def _own_numbers(survey: Survey, own: Numbers) -> Codes:
-    """Return lines' own numbers as codes, `NONE` where the number is made of those of the ends or there is none."""
+def _one_line(survey: Survey) -> Likeness:
+    """Return the likeness of lines that lie the same way and have the same number of their own, if any."""
+    way = like_in(lambda own: _from_the_lower(survey.lines, own))
+    seed, factor = np.uint64(secrets.randbits(64)), np.uint64(secrets.randbits(64) | 1)
+
+    def hashes(own: Numbers) -> Numbers:
+        return mixed([*_from_the_lower(survey.lines, own), hashed(_own_numbers(survey, own), seed, factor).view(np.int64)])
+
+    def same(own: Numbers, others: Numbers) -> Mask:
+        told: Mask = pc.equal(_own_numbers(survey, own), _own_numbers(survey, others)).to_numpy(zero_copy_only=False)
+        return way.same(own, others) & told
+
+    return Likeness(hashes, same)
+
+
+def _own_numbers(survey: Survey, own: Numbers) -> pa.StringArray:
+    """Return lines' own numbers, nothing where the number is made of those of the ends or there is none."""
     lines, names = survey.lines, survey.names
     a, b = names.texts(lines.start[own]), names.texts(lines.end[own])
-    number = lines.segment_id.take(pa.array(own)).combine_chunks()
+    number = taken(lines.segment_id, own)
     made = [pc.equal(number, pc.binary_join_element_wise(*ends, "-")) for ends in ((a, b), (b, a))]
-    codes: Codes = pc.if_else(pc.or_(*made), None, number).dictionary_encode().indices.fill_null(NONE).to_numpy(zero_copy_only=False)
-    return codes
+    return pc.fill_null(pc.if_else(pc.or_(*made), None, number), _NO_NUMBER)
 
 
 def lines_too_deep(context: SetContext, check: SetCheck) -> Iterator[Finding]:

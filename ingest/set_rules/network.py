@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,8 +12,10 @@ import numpy.typing as npt
 from ingest.set_rules.codes import NONE, Codes, Mask
 from ingest.set_rules.survey import Lines, Numbers, Points, Survey, blocks_of
 
-ENDS_AT_A_TIME = 1 << 19
+ENDS_AT_A_TIME = 1 << 18
 """Ends of lines that are looked at together, about."""
+ENDS_KEPT = 1 << 19
+"""Up to so many all are looked at together, and kept for the next rule."""
 _ANY = TypeVar("_ANY", bound=np.generic)
 
 
@@ -32,11 +34,12 @@ class Network:
     """Of each line: sewers belong to that of their kind (storm water and sewage are apart), all other pipes to their class."""
     _all: list[Ends] = field(default_factory=list)
     """All ends, once they were made, where they are not many."""
+    _bounds: list[tuple[slice, tuple[int, int]]] = field(default_factory=list)
 
     def ends(self) -> Iterator[Ends]:
         """Yield all ends of lines that are at points, point after point so many at a time that memory does not grow with the network."""
         known = sum(int(np.count_nonzero(self.at[block] != NONE)) for block in blocks_of(len(self.at)))
-        if known > ENDS_AT_A_TIME:
+        if known > ENDS_KEPT:
             points = max(1, len(self.points) * ENDS_AT_A_TIME // known)
             for first in range(0, len(self.points), points):
                 yield self._ends_at(first, min(first + points, len(self.points)))
@@ -46,6 +49,13 @@ class Network:
             self._all.append(self._ends_at(0, len(self.points)))
         yield self._all[0]
 
+    def _at_points(self) -> Sequence[tuple[slice, tuple[int, int]]]:
+        """Return blocks of all ends, and the lowest and the highest of their points: mostly a survey has its rows as it went along."""
+        if not self._bounds:
+            at = self.at.reshape(-1)
+            self._bounds.extend((block, (int(at[block].min()), int(at[block].max()))) for block in blocks_of(len(at)))
+        return self._bounds
+
     def flow(self, lines: Numbers) -> Numbers:
         """Return 1 where water flows from start to end of some lines, −1 the other way, 0 where nothing is known."""
         words, given = self.survey.words, self.lines.flow_direction[lines]
@@ -53,7 +63,8 @@ class Network:
 
     def _ends_at(self, first: int, after: int) -> Ends:
         at = self.at.reshape(-1)
-        found = [np.flatnonzero((at[block] >= first) & (at[block] < after)) + block.start for block in blocks_of(len(at))]
+        blocks = (block for block, (lowest, highest) in self._at_points() if lowest < after and highest >= first)
+        found = [np.flatnonzero((at[block] >= first) & (at[block] < after)) + block.start for block in blocks]
         end = np.concatenate([np.empty(0, np.int64), *found])
         line, point = end // 2, at[end].astype(np.int64)
         joint = np.unique(point * (len(self.survey.words.words) + 1) + self.system[line] + 1, return_inverse=True)[1]

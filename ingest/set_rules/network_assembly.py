@@ -36,9 +36,9 @@ def network_of(context: SetContext) -> Network:
 def _made(context: SetContext) -> Network:
     survey, files = context.survey, context.survey.files
     near = neighbourhood(context) if context.staging.edited is not None else None
-    points = survey.points.where(np.isin(survey.points.part, _parts_of(context, NODE)))
+    points = survey.points.where(survey.points.of_parts(_parts_of(context, NODE)))
     points = points.followed_by(survey.points_of({NONE: files.batches(published_batches(context, NODE, near))}))
-    lines = survey.lines.where(np.isin(survey.lines.part, _parts_of(context, SEGMENT)))
+    lines = survey.lines.where(survey.lines.of_parts(_parts_of(context, SEGMENT)))
     lines = lines.followed_by(survey.lines_of({NONE: files.batches(published_batches(context, SEGMENT, near))}))
     survey.let_go()
     place = _places(survey, points)

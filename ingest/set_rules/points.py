@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +14,8 @@ from ingest.set_rules.codes import NONE, Mask
 from ingest.set_rules.context import SetCheck, SetContext
 from ingest.set_rules.feature_codes import CODE_PREFIXES
 from ingest.set_rules.findings import finding, finding_at, has_fields, row_in_source, title_of_code
-from ingest.set_rules.grouping import Columns, millimetres, repeats
-from ingest.set_rules.survey import Numbers, Survey
+from ingest.set_rules.grouping import Columns, like_in, millimetres, repeats
+from ingest.set_rules.survey import Numbers, Survey, blocks_of
 from ingest.staging import columns
 from twin.db import load_queries
 from twin.errors import Text
@@ -28,9 +30,12 @@ def map_numbers(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     A survey of which more than ``separate_share`` differ numbers its maps apart: then one note says so and no point is named.
     """
     points = context.survey.points
-    own = points.part == context.staging.part
-    given = own & _true(pc.not_equal(points.map_number, ""))
-    differs = own & _true(pc.not_equal(points.map_number, points.number)) & (points.node != NONE)
+    given, differs = np.zeros((2, len(points)), dtype=bool)
+    for block in blocks_of(len(points)):
+        number, own = points.map_number[block], points.part[block] == context.staging.part
+        given[block] = own & _true(pc.not_equal(number, ""))
+        differs[block] = own & _true(pc.not_equal(number, points.number[block])) & (points.node[block] != NONE)
+        context.survey.let_go()
     if differs.sum() > check.number("separate_share") * given.sum():
         zh, en = (
             f"{given.sum()} 个图上点号中有 {differs.sum()} 个与管线点编号不同，按单独编号处理",
@@ -47,9 +52,13 @@ def map_numbers(context: SetContext, check: SetCheck) -> Iterator[Finding]:
 def repeated_points(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield points whose number an earlier row has, saying whether they are otherwise the same (P02)."""
     points = context.survey.points
-    node = points.node[(points.part == context.staging.part) & (points.node != NONE)]
-    node.sort()
-    repeated = [context.survey.names.at(code) for code in np.unique(node[1:][node[1:] == node[:-1]]).tolist()]
+    is_known, is_repeated = np.zeros((2, context.survey.names.end + 1), dtype=bool)
+    for own in points.blocks(context.staging.part):
+        node, count = np.unique(points.node[own], return_counts=True)
+        is_repeated[node] |= is_known[node] | (count > 1)
+        is_known[node] = True
+    is_repeated[NONE] = False
+    repeated = [context.survey.names.at(code) for code in np.flatnonzero(is_repeated).tolist()]
     if not repeated:
         return
     query = _QUERIES["repeated_points"].format(staging=context.staging.table, attributes=columns(context.staging.attributes))
@@ -64,11 +73,11 @@ def feature_or_appurtenance(context: SetContext, check: SetCheck) -> Iterator[Fi
     """Yield points that have both a feature (特征) and an appurtenance (附属物), or neither where others have one (P03)."""
     if not has_fields(context, "feature", "appurtenance"):
         return
-    points = context.survey.points
-    own, has_feature, has_appurtenance = points.part == context.staging.part, points.feature != NONE, points.appurtenance != NONE
-    if not (own & (has_feature | has_appurtenance)).any():
+    points, part = context.survey.points, context.staging.part
+    if all((points.feature[own] == NONE).all() and (points.appurtenance[own] == NONE).all() for own in points.blocks(part)):
         return  # a survey that has neither column says nothing of either
-    for index in np.flatnonzero(own & (has_feature == has_appurtenance)).tolist():
+    both = (own[(points.feature[own] == NONE) == (points.appurtenance[own] == NONE)] for own in points.blocks(part))
+    for index in chain.from_iterable(wrong.tolist() for wrong in both):
         if points.feature[index] == NONE:
             yield finding_at(check, points, index, Text(zh="特征和附属物均为空", en="neither a feature nor an appurtenance"))
         else:
@@ -88,9 +97,10 @@ def points_at_one_place(context: SetContext, check: SetCheck) -> Iterator[Findin
     def kinds_and_places(of: Numbers) -> list[Columns]:
         return [points.kind[of], *(millimetres(axis[of]) for axis in (points.x, points.y, points.z))]
 
-    later, first = repeats(points.blocks(context.staging.part), kinds_and_places)
-    for index, earlier in zip(later.tolist(), points.node[first].tolist(), strict=True):
-        other = context.survey.names.at(earlier) if earlier != NONE else None
+    own = partial(points.blocks, context.staging.part)
+    for index, earlier in repeats(own, like_in(kinds_and_places), context.survey.files.work):
+        node = points.node[earlier]
+        other = context.survey.names.at(node) if node != NONE else None
         message = Text(zh=f"X、Y、高程与点 {other} 完全相同", en=f"X, Y and elevation are those of point {other}")
         yield finding_at(check, points, index, message, other)
 

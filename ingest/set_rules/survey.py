@@ -49,6 +49,10 @@ class _Rows:
             yield np.flatnonzero(self.part[block] == part) + block.start
             self.files.let_go()
 
+    def of_parts(self, parts: Sequence[int]) -> Mask:
+        """Return which rows are of some parts."""
+        return np.concatenate([np.zeros(0, bool), *(np.isin(self.part[block], parts) for block in blocks_of(len(self)))])
+
     def where(self, keep: Mask) -> Self:
         """Return some of the rows."""
         if keep.all():

@@ -37,7 +37,8 @@ def _not_staged(context: SetContext, check: ReferenceCheck) -> list[str] | None:
     if not parts or not is_surveyed(context.feature_type) or check.target_field != "node_id" or not ends.keys() >= set(check.fields):
         return None
     is_staged, is_named = np.zeros((2, survey.names.end + 1), dtype=bool)
-    is_staged[survey.points.node[np.isin(survey.points.part, parts)]] = True
+    for own in (own for part in parts for own in survey.points.blocks(part)):
+        is_staged[survey.points.node[own]] = True
     for own in survey.lines.blocks(context.staging.part):
         for name in check.fields:
             is_named[ends[name][own]] = True

@@ -95,6 +95,7 @@ def seeds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ra
         (survey_module, "BLOCK", 7),
         (survey_module, "_NAMES_A_SHARE", 60),
         (network_module, "ENDS_AT_A_TIME", 5),
+        (network_module, "ENDS_KEPT", 5),
     ):
         monkeypatch.setattr(module, name, value)
     return range(2, 3)

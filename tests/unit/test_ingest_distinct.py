@@ -54,6 +54,7 @@ def test_runs_on_disk_tell_what_memory_would(batches: list[list[int]], run: int)
             runs.add(np.array(batch, np.int64))
         everything = [number for batch in batches for number in batch]
         assert runs.all_differ() == (len(set(everything)) == len(everything))
+        assert runs.repeated().tolist() == sorted({number for number in everything if everything.count(number) > 1})
 
 
 def test_runs_lie_in_the_folder_for_them(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from ingest.ewkb import encode_ewkb
 from ingest.ewkb_vertices import vertices_of
 from ingest.set_rules.codes import NONE, Names, Vocabulary
-from ingest.set_rules.grouping import millimetres, repeats
+from ingest.set_rules.grouping import like_in, millimetres, repeats, suspects
 from ingest.set_rules.survey_columns import survey_columns
 
 SRID = 4549
@@ -102,9 +103,14 @@ def test_columns_that_are_not_there_are_null() -> None:
 def test_repeats_are_the_rows_an_earlier_one_is_like(rows: list[tuple[int, int, int]]) -> None:
     columns = [np.array([row[i] for row in rows], np.int64) for i in range(3)]
     blocks = np.split(np.arange(len(rows)), [len(rows) // 3])
-    later, first = repeats(blocks, lambda of: [column[of] for column in columns])
+    likeness = like_in(lambda of: [column[of] for column in columns])
     expected = [(k, rows.index(row)) for k, row in enumerate(rows) if rows.index(row) < k]
-    assert list(zip(later.tolist(), first.tolist(), strict=True)) == expected
+    assert list(repeats(lambda: blocks, likeness)) == expected
+    meeting = replace(likeness, hashes=lambda of: columns[0][of] % 2)
+    assert list(repeats(lambda: blocks, meeting)) == expected, "rows of one hash that are not alike are told apart"
+    assert {row for block in suspects(lambda: blocks, likeness.hashes)() for row in block.tolist()} == {
+        k for pair in expected for k in pair
+    }
 
 
 def test_heights_that_are_missing_are_alike() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingest import distinct, sure_areas
 from ingest.readers import cityjson_sequence
+from ingest.set_rules import components
 from tiles.terrain import warm_terrain_kernels
 from tiles.warm import warm
 from twin.mvt import layer
@@ -14,6 +15,7 @@ def warm_kernels() -> None:
     """Read an area and a building, build a tileset of one feature of every 3D recipe, terrain and a vector tile, all into nothing."""
     sure_areas.ready()
     distinct.ready()
+    components.ready()
     cityjson_sequence.stand_ready()
     warm()
     layer.ready()
