@@ -99,10 +99,7 @@ class Areas:
 
 def areas_of(wkb: pa.Array) -> Areas:
     """Return those rows of a column of WKB that are one polygon of closed rings, with or without Z."""
-    width = np.int64 if pa.types.is_large_binary(wkb.type) else np.int32
-    offsets = np.frombuffer(wkb.buffers()[1], width)[wkb.offset : wkb.offset + len(wkb) + 1].astype(np.int64)
-    content = np.frombuffer(wkb.buffers()[2] or b"\0", np.uint8)
-    content.setflags(write=False)  # whoever made the column: the loops are compiled ahead for one kind of array
+    content, offsets = bytes_of(wkb)
     rings, vertices, solid = np.empty(len(wkb), np.int64), np.empty(len(wkb), np.int64), np.empty(len(wkb), np.bool_)
     kernels.measure(content, offsets, rings, vertices, solid)
     rings[wkb.is_null().to_numpy(zero_copy_only=False)] = 0
@@ -111,6 +108,15 @@ def areas_of(wkb: pa.Array) -> Areas:
     xyz = np.empty((int(vertices[rows].sum()), 3), np.float64)
     kernels.take(content, offsets, rows, sizes, xyz)
     return Areas(rows, ends(sizes), ends(rings[rows]), xyz)
+
+
+def bytes_of(wkb: pa.Array) -> tuple[Bytes, Ints]:
+    """Return the bytes of a column and where in them each value begins, and where the last ends."""
+    width = np.int64 if pa.types.is_large_binary(wkb.type) else np.int32
+    offsets = np.frombuffer(wkb.buffers()[1], width)[wkb.offset : wkb.offset + len(wkb) + 1].astype(np.int64)
+    content = np.frombuffer(wkb.buffers()[2] or b"\0", np.uint8)
+    content.setflags(write=False)  # whoever made the column: the loops are compiled ahead for one kind of array
+    return content, offsets
 
 
 def ends(sizes: Ints) -> Ints:

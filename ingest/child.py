@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyproj.datadir
 
-from ingest import gdal_policy, sure_areas
+from ingest import gdal_policy, sure_rows
 from ingest.confinement.closing import confine
 from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame, prepare_to_answer
 from ingest.protocol import FileInfo, LayerInfo, Message, ReadRequest
@@ -35,7 +35,7 @@ def prepare() -> None:
     gdal_policy.allow_only()
     prepare_to_answer()
     load_rules()
-    sure_areas.ready()
+    sure_rows.ready()
 
 
 def main() -> None:

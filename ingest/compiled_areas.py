@@ -21,7 +21,7 @@ _ISO_Z = 1000
 _HEAD, _COUNT = 5, 4
 _ROUNDING = 1e-15
 """Three times Shewchuk's bound for the sign of an orientation (Adaptive Precision Floating-Point Arithmetic, 1997, §4.3)."""
-_COURSE = 1e-9
+COURSE = 1e-9
 """Share of the lengths by which the cosine of two edges must be clear of a limit."""
 
 
@@ -102,16 +102,16 @@ def well_shaped(
                 ax, ay = xyz[into + 1, 0] - xyz[into, 0], xyz[into + 1, 1] - xyz[into, 1]
                 bx, by = xyz[v + 1, 0] - xyz[v, 0], xyz[v + 1, 1] - xyz[v, 1]
                 before, length = np.sqrt(ax * ax + ay * ay), np.sqrt(bx * bx + by * by)
-                good = good and length > least_edge_m * (1.0 + _COURSE)
-                good = good and ax * bx + ay * by > -(spike_cosine - _COURSE) * before * length
+                good = good and length > least_edge_m * (1.0 + COURSE)
+                good = good and ax * bx + ay * by > -(spike_cosine - COURSE) * before * length
                 own += (xyz[v, 0] - xyz[begin, 0]) * by - (xyz[v, 1] - xyz[begin, 1]) * bx
                 perimeter += length
                 into = v
             own = np.abs(own) / 2.0
             is_hole = ring > row_starts[row]
-            good = good and (not is_hole or own > least_hole_m2 * (1.0 + _COURSE))
+            good = good and (not is_hole or own > least_hole_m2 * (1.0 + COURSE))
             area += -own if is_hole else own
-        result[row] = good and 2.0 * area > least_width_m * (1.0 + _COURSE) * perimeter
+        result[row] = good and 2.0 * area > least_width_m * (1.0 + COURSE) * perimeter
 
 
 @kernel
@@ -161,26 +161,26 @@ def _is_simple(xyz: Floats, begin: int, end: int) -> bool:
         return False
     for i in range(begin, end):
         k = begin if i + 1 == end else i + 1
-        if not _goes_on(xyz, i, k):
+        if not goes_on(xyz, i, k):
             return False
         for j in range(i + 2, end - 1 if i == begin else end):
-            if not _clear(xyz, i, j):
+            if not are_clear(xyz, i, j):
                 return False
     return True
 
 
 @kernel
-def _goes_on(xyz: Floats, i: int, k: int) -> bool:
+def goes_on(xyz: Floats, i: int, k: int) -> bool:
     """Tell whether edge ``k``, which begins where edge ``i`` ends, certainly does not run back along it."""
     ax, ay = xyz[i + 1, 0] - xyz[i, 0], xyz[i + 1, 1] - xyz[i, 1]
     bx, by = xyz[k + 1, 0] - xyz[k, 0], xyz[k + 1, 1] - xyz[k, 1]
-    if ax * bx + ay * by > _COURSE * (np.abs(ax) + np.abs(ay)) * (np.abs(bx) + np.abs(by)):
+    if ax * bx + ay * by > COURSE * (np.abs(ax) + np.abs(ay)) * (np.abs(bx) + np.abs(by)):
         return True
     return _side(xyz, i, i + 1, k + 1) != 0
 
 
 @kernel
-def _clear(xyz: Floats, i: int, j: int) -> bool:
+def are_clear(xyz: Floats, i: int, j: int) -> bool:
     """Tell whether two edges certainly have no point in common."""
     if max(xyz[i, 0], xyz[i + 1, 0]) < min(xyz[j, 0], xyz[j + 1, 0]) or max(xyz[j, 0], xyz[j + 1, 0]) < min(xyz[i, 0], xyz[i + 1, 0]):
         return True
@@ -198,7 +198,7 @@ def _are_apart(xyz: Floats, ring_starts: Ints, one: int, other: int, is_shell: b
         return _beside(xyz, a, b, c, d, 0) or _beside(xyz, a, b, c, d, 1)
     for i in range(a, b):
         for j in range(c, d):
-            if not _clear(xyz, i, j):
+            if not are_clear(xyz, i, j):
                 return False
     within = False
     for i in range(a, b):

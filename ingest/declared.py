@@ -36,8 +36,13 @@ def in_order(batch: SourceBatch, part: PartRequest, source: SourceLayer) -> Sour
     """Return ``batch`` with the easting first, where the part is declared to have the northing first and its reader minds no such thing."""
     if part.reading.axes != "yx" or source.axes_in_order:
         return batch
-    areas = None if batch.areas is None else batch.areas.swapped()
-    return replace(batch, geometry=_swapped(batch.geometry), representations=_swapped_bodies(batch.representations), areas=areas)
+    return replace(
+        batch,
+        geometry=_swapped(batch.geometry),
+        representations=_swapped_bodies(batch.representations),
+        areas=None if batch.areas is None else batch.areas.swapped(),
+        paths=None if batch.paths is None else batch.paths.swapped(),
+    )
 
 
 def lifted(columns: Mapping[str, FieldValues], placing: Georeference, geometry: Geometries) -> dict[str, FieldValues]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import shapely
 
 from ingest.checks.values import FieldValues
+from ingest.compiled_paths import lengths_along
 from ingest.readers.source import Geometries
 from twin.model import FeatureType
 
@@ -66,21 +67,48 @@ def with_elevation(geometry: Geometries, columns: Mapping[str, FieldValues], fea
     if not feature_type.has_z:
         return Elevated(None, nobody, nobody, nobody)
     z, owner = _heights(geometry)
-    if feature_type.geometry_type == "Point" and GROUND in columns:
-        return _at_elevation(z, owner, _ground(columns))
-    if feature_type.geometry_type == "Point" and OWN in columns:
-        return _at_elevation(z, owner, _numbers(columns[OWN].values))
-    if feature_type.geometry_type == "LineString" and START in columns and END in columns:
-        return _between_ends(geometry, z, owner, _numbers(columns[START].values), _numbers(columns[END].values))
+    if feature_type.geometry_type == "Point" and (elevation_m := _of_points(columns)) is not None:
+        return _at_elevation(z, owner, elevation_m)
+    if feature_type.geometry_type == "LineString" and (ends_m := _of_ends(columns)) is not None:
+        return _between_ends(geometry, z, owner, *ends_m)
     if feature_type.geometry_type == "MultiPolygon":
         z = np.where(np.isnan(z), base_heights_m(columns, feature_type, len(geometry))[owner], z)
     return Elevated(np.nan_to_num(z), nobody, nobody, nobody)
+
+
+def heights_of_points(z_m: FloatArray, columns: Mapping[str, FieldValues]) -> tuple[FloatArray, Mask]:
+    """Return the heights that `with_elevation` gives points, ``z_m`` high (NaN: not known), and of which it has nothing to say."""
+    elevation_m = _of_points(columns)
+    if elevation_m is None:
+        return np.nan_to_num(z_m), np.ones(len(z_m), dtype=bool)
+    elevated = _at_elevation(z_m, np.arange(len(z_m)), elevation_m)
+    return np.array(elevated.z_m, np.float64), ~(elevated.unknown | elevated.differs)
+
+
+def keep_their_profile(from_m: FloatArray, to_m: FloatArray, columns: Mapping[str, FieldValues]) -> Mask:
+    """Return which lines `with_elevation` leaves as they are: by the heights of their ends in the source, NaN for none."""
+    ends_m = _of_ends(columns)
+    if ends_m is None:
+        return np.ones(len(from_m), dtype=bool)
+    return ~np.isnan(from_m) & ~_off(from_m, to_m, *ends_m)
 
 
 def base_heights_m(columns: Mapping[str, FieldValues], feature_type: FeatureType, rows: int) -> FloatArray:
     """Return at which height each footprint without heights of its own lies, NaN where that is not given."""
     base = feature_type.recipe_fields.get("base", "")
     return _numbers(columns[base].values) if base in columns else np.full(rows, np.nan)
+
+
+def _of_points(columns: Mapping[str, FieldValues]) -> FloatArray | None:
+    """Return the elevations among the attributes of points, NaN for none; None where they have no such attribute."""
+    if GROUND in columns:
+        return _ground(columns)
+    return _numbers(columns[OWN].values) if OWN in columns else None
+
+
+def _of_ends(columns: Mapping[str, FieldValues]) -> tuple[FloatArray, FloatArray] | None:
+    """Return the elevations among the attributes of the ends of lines, likewise."""
+    return (_numbers(columns[START].values), _numbers(columns[END].values)) if START in columns and END in columns else None
 
 
 def _ground(columns: Mapping[str, FieldValues]) -> FloatArray:
@@ -111,24 +139,25 @@ def _between_ends(lines: Geometries, z: FloatArray, owner: Owners, start_m: Floa
     from_m[of_kind], to_m[of_kind] = z[first[of_kind]], z[last[of_kind]]
     np.maximum.at(highest, owner, np.nan_to_num(np.abs(z)))
     known, has_z = of_kind & ~np.isnan(start), of_kind & ~np.isnan(from_m)
-    off = (np.abs(from_m - start_m) > _SAME_HEIGHT_M) | (np.abs(to_m - end_m) > _SAME_HEIGHT_M)
-    sloped = of_kind & (~has_z | (known & off))
+    sloped = of_kind & (~has_z | (known & _off(from_m, to_m, start_m, end_m)))
     if sloped.any():
-        along = _share_of_length(lines, owner, first)
+        along = _share_of_length(lines, owner)
         slope = np.nan_to_num(start)[owner] + (np.nan_to_num(end) - np.nan_to_num(start))[owner] * along
         z = np.where(sloped[owner], slope, z)
     one_end = sloped & known & (np.isnan(start_m) | np.isnan(end_m))
     return Elevated(np.nan_to_num(z), sloped & ~known, one_end, sloped & has_z & (highest != 0.0) & ~one_end)
 
 
-def _share_of_length(lines: Geometries, owner: Owners, first: Owners) -> FloatArray:
+def _off(from_m: FloatArray, to_m: FloatArray, start_m: FloatArray, end_m: FloatArray) -> Mask:
+    """Return of which lines the height of an end is known twice, and not the same."""
+    off: Mask = (np.abs(from_m - start_m) > _SAME_HEIGHT_M) | (np.abs(to_m - end_m) > _SAME_HEIGHT_M)
+    return off
+
+
+def _share_of_length(lines: Geometries, owner: Owners) -> FloatArray:
     """Return for every vertex which share of its line's length lies before it."""
-    coordinates = shapely.get_coordinates(lines)
-    steps = np.hypot(*np.diff(coordinates, axis=0, prepend=coordinates[:1]).T)
-    starts = np.unique(first[first < len(steps)])
-    steps[starts] = 0.0
-    along = np.cumsum(steps)
-    along -= along[np.minimum(first, len(along) - 1)][owner]
+    along = np.empty(len(owner))
+    lengths_along(shapely.get_coordinates(lines), owner, along)
     length = shapely.length(lines)[owner]
     return np.divide(along, length, out=np.zeros_like(along), where=length > 0)
 

@@ -20,7 +20,7 @@ from ingest.georeference import Georeference
 from ingest.judge import Judge
 from ingest.protocol import KEPT_FINDINGS, Limits
 from ingest.readers.source import Geometries, SourceBatch
-from ingest.sure_areas import SureAreas
+from ingest.sure_rows import SureRows
 from twin.errors import Text
 from twin.model import FeatureType, Finding, FindingKind, Severity
 
@@ -46,7 +46,7 @@ class GeometryChecker:
         limits: Limits,
         layer: str,
         judge: Judge,
-        sure: SureAreas,
+        sure: SureRows,
     ) -> None:
         self.findings: list[Finding] = []
         self._judge = judge

@@ -20,7 +20,7 @@ from ingest.checks.solids.findings import solid_findings
 from ingest.checks.values import FieldValues, check_values
 from ingest.crosswalks import crossing_notes
 from ingest.declared import in_order, lifted, request_for, unit_notes
-from ingest.elevation import Elevated, base_heights_m
+from ingest.elevation import Elevated
 from ingest.ewkb import encode_ewkb
 from ingest.extra import extra_column
 from ingest.fields import field_columns, natural_key
@@ -32,7 +32,7 @@ from ingest.protocol import Limits, Message, PartBatch, PartEnd, PartHeader, Par
 from ingest.readers.source import CoverageReader, Geometries, OpenLayer, Reader, SourceBatch, SourceLayer
 from ingest.refusals import rejected, unsupported
 from ingest.rounding import RoundingGauge
-from ingest.sure_areas import told_sure
+from ingest.sure_rows import encoded_among, told_sure
 from ingest.units import factors_of
 from ingest.waivers import Waivers
 from twin.errors import TwinError
@@ -122,7 +122,7 @@ class _Part:
         mapping = match_columns(tuple(batch.columns), feature_type, dict(self.part.reading.mapping))
         factors = factors_of(mapping, feature_type, dict(self.part.reading.units))
         columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows), factors)
-        batch, sure = told_sure(batch, feature_type, self.placing, self.limits)
+        batch, sure = told_sure(batch, columns, feature_type, self.placing, self.limits)
         if not self.part.reading.elevations_in_datum:
             columns = lifted(columns, self.placing, batch.geometry)
         batch = replace(batch, representations=laid_out(batch.representations))
@@ -141,12 +141,12 @@ class _Part:
         self.accepted += int(keep.sum())
         if not self.rounding.is_settled:
             self.rounding.add(shapely.get_coordinates(batch.geometry[keep]))
-            if batch.areas is not None:
-                self.rounding.add(batch.areas.of(keep[batch.areas.rows]).xyz[:, :2])
+            for given in (batch.areas, batch.paths):
+                if given is not None:
+                    self.rounding.add(given.of(keep[given.rows]).xyz[:, :2])
         ewkb = self._ewkb(geometry, elevated, keep & ~sure.is_sure)
         if sure.is_sure.any():
-            base_m = base_heights_m(columns, feature_type, len(batch.rows)) if feature_type.has_z else None
-            ewkb = sure.encoded_among(ewkb, keep, self.placing.storage.srid, base_m)
+            ewkb = encoded_among(sure, ewkb, keep, self.placing.storage.srid)
         return PartBatch(
             dataset=self.part.dataset,
             table=self._table(batch, columns, mapping, ewkb, keep),

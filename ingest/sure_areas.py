@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,10 +12,10 @@ import shapely
 from ingest import compiled_areas as kernels
 from ingest.areas import Areas, Floats, Mask, areas_of
 from ingest.checks.rules import Severities
-from ingest.elevation import VOID_M
+from ingest.checks.values import FieldValues
+from ingest.elevation import VOID_M, base_heights_m
 from ingest.georeference import Georeference
 from ingest.protocol import Limits
-from ingest.readers.source import SourceBatch
 from twin.model import FeatureType
 
 _MOST_VERTICES = 64
@@ -31,33 +31,27 @@ class SureAreas:
     areas: Areas
     is_sure: Mask
     """Of every row of the batch."""
+    base_m: Floats | None
+    """Of every row of the batch the height of vertices without any, NaN where that is not given; None where the type is flat."""
 
     def place_of(self, index: int) -> tuple[float, float]:
         """Return the first vertex of the row at a position of the batch."""
         return self.areas.first_place(int(np.searchsorted(self.areas.rows, index)))
 
-    def encoded_among(self, others: pa.Array, keep: Mask, srid: int, base_m: Floats | None) -> pa.Array:
-        """Return the EWKB of all rows to ``keep``, where ``others`` is that of those which are not sure."""
+    def encoded(self, keep: Mask, srid: int) -> pa.Array:
+        """Return the EWKB of those that are kept, in order."""
         kept = self.areas.of(keep[self.areas.rows])
-        own = kept.encoded(srid, None if base_m is None else base_m[kept.rows])
-        if len(others) == 0:
-            return own
-        order = np.argsort(np.concatenate([kept.rows, np.flatnonzero(keep & ~self.is_sure)]))
-        return pa.concat_arrays([own, others]).take(pa.array(order))
+        return kept.encoded(srid, None if self.base_m is None else self.base_m[kept.rows])
 
 
-def told_sure(batch: SourceBatch, feature_type: FeatureType, placing: Georeference, limits: Limits) -> tuple[SourceBatch, SureAreas]:
-    """Return the batch with a geometry made of every area about which there is any doubt, and the other areas."""
-    nobody = SureAreas(Areas.none(), np.zeros(len(batch.rows), dtype=bool))
-    if batch.areas is None:
-        return batch, nobody
-    plain = feature_type.geometry_type == "MultiPolygon" and not placing.changes_heights and not batch.faults
-    if not plain or len(batch.representations):
-        return batch.with_geometries(), nobody
-    placed, good = _sure(batch.areas, placing, Severities.of(feature_type).number, limits.vertices_per_feature)
-    is_sure = nobody.is_sure
+def sure_areas(
+    areas: Areas, rows: int, columns: Mapping[str, FieldValues], feature_type: FeatureType, placing: Georeference, limits: Limits
+) -> SureAreas:
+    """Return which ``areas`` of a batch of ``rows`` break no geometry rule; ``placing`` is one that changes no heights."""
+    placed, good = _sure(areas, placing, Severities.of(feature_type).number, limits.vertices_per_feature)
+    is_sure = np.zeros(rows, dtype=bool)
     is_sure[placed.rows[good]] = True
-    return batch.with_geometries(~good), SureAreas(placed.of(good), is_sure)
+    return SureAreas(placed.of(good), is_sure, base_heights_m(columns, feature_type, rows) if feature_type.has_z else None)
 
 
 def _sure(areas: Areas, placing: Georeference, parameter: Parameters, most_vertices: int) -> tuple[Areas, Mask]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.areas import Areas
+from ingest.paths import Paths
 from ingest.protocol import (
     CoverageBlock,
     CoverageHeader,
@@ -97,19 +98,26 @@ class SourceBatch:
     documents: tuple[bytes | None, ...] = ()
     """Per row what it was read from, for exact export; empty where the format is not kept."""
     areas: Areas | None = None
-    """Rows that the reader gives as arrays; their ``geometry`` is None."""
+    """Polygons that the reader gives as arrays; their ``geometry`` is None."""
+    paths: Paths | None = None
+    """Points and lines that it gives so."""
     remarks: tuple[Remark, ...] = ()
     pictures: Iterable[Pixels] = ()
     """Those that faces of the representations show and that no batch before brought; they can be gone through once."""
 
-    def with_geometries(self, chosen: npt.NDArray[np.bool_] | None = None) -> SourceBatch:
-        """Return the batch with a geometry made of each area, or of those chosen; the others stay arrays."""
-        if self.areas is None:
+    def with_geometries(self, others: npt.NDArray[np.bool_] | None = None) -> SourceBatch:
+        """Return the batch with a geometry made of each row that is given as an array; those of ``others`` stay arrays."""
+        if self.areas is None and self.paths is None:
             return self
-        made = self.areas if chosen is None else self.areas.of(chosen)
         geometry = self.geometry.copy()
-        geometry[made.rows] = made.geometries()
-        return replace(self, geometry=geometry, areas=None if chosen is None else self.areas.of(~chosen))
+        for given in (self.areas, self.paths):
+            made = None if given is None else given if others is None else given.of(~others[given.rows])
+            if made is not None and len(made):
+                geometry[made.rows] = made.geometries()
+        if others is None:
+            return replace(self, geometry=geometry, areas=None, paths=None)
+        areas = None if self.areas is None else self.areas.of(others[self.areas.rows])
+        return replace(self, geometry=geometry, areas=areas, paths=None if self.paths is None else self.paths.of(others[self.paths.rows]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A column of WKB as the rows of a batch: plain areas as arrays, everything else as geometries."""
+"""A column of WKB as the rows of a batch: plain points, lines and areas as arrays, everything else as geometries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.areas import areas_of
+from ingest.areas import Areas, areas_of
+from ingest.paths import paths_of
 from ingest.readers.curves import TOLERANCE_M, geometries_of_wkb
 from ingest.readers.source import SourceBatch
 
@@ -17,10 +18,12 @@ def batch_of_wkb(
     rows: npt.NDArray[np.int64], wkb: pa.Array, columns: Mapping[str, pa.Array], tolerance: float = TOLERANCE_M
 ) -> SourceBatch:
     """Return rows whose WKB that cannot be read is None, and whose arcs have chords within ``tolerance`` (units of the CRS)."""
-    areas = areas_of(wkb)
+    paths = paths_of(wkb)
+    areas = areas_of(wkb) if len(paths) < len(wkb) else Areas.none()
     geometry = np.full(len(wkb), None, dtype=object)
     others = np.ones(len(wkb), dtype=bool)
     others[areas.rows] = False
+    others[paths.rows] = False
     if others.any():
         geometry[others] = geometries_of_wkb(wkb.filter(pa.array(others)).to_numpy(zero_copy_only=False), tolerance)
-    return SourceBatch(rows, geometry, columns, areas=areas if len(areas) else None)
+    return SourceBatch(rows, geometry, columns, areas=areas if len(areas) else None, paths=paths if len(paths) else None)

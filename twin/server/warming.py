@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest import distinct, sure_areas
+from ingest import distinct, sure_rows
 from ingest.readers import cityjson_sequence
 from ingest.set_rules import components
 from tiles.terrain import warm_terrain_kernels
@@ -13,7 +13,7 @@ from twin.query import feature_records
 
 def warm_kernels() -> None:
     """Read an area and a building, build a tileset of one feature of every 3D recipe, terrain and a vector tile, all into nothing."""
-    sure_areas.ready()
+    sure_rows.ready()
     distinct.ready()
     components.ready()
     cityjson_sequence.stand_ready()
