@@ -1,8 +1,8 @@
 """Arrow batches → the body of PostgreSQL's COPY … WITH (FORMAT binary), without a Python object per row.
 
 A row is the number of its columns (int16) and for each column its length (int32, −1 for NULL) and bytes, all big-endian
-(PostgreSQL documentation, COPY, "Binary Format"). Every column becomes one or two Arrow columns of bytes and Arrow joins
-them row-wise: the buffer of the result is the body.
+(PostgreSQL documentation, COPY, "Binary Format"). The bytes of all columns are laid one column after the other, and a compiled loop puts
+them together to rows (`ingest.compiled_rows`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import datetime as dt
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from ingest import compiled_rows
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 TRAILER = struct.pack(">h", -1)
@@ -26,7 +28,8 @@ SqlType = Literal["integer", "bigint", "double precision", "boolean", "text", "d
 _NULL = struct.pack(">i", -1)
 _EPOCH_DAYS = (dt.date(2000, 1, 1) - dt.date(1970, 1, 1)).days
 _EPOCH_US = _EPOCH_DAYS * 86_400_000_000
-_JSONB_VERSION = b"\x01"
+
+Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,86 +45,118 @@ class CopyColumn:
 def copy_binary_rows(batch: pa.RecordBatch, columns: Sequence[CopyColumn]) -> bytes | memoryview:
     """Return the rows of ``batch`` as COPY takes them, without `HEADER` and `TRAILER`; batches can be sent one after another.
 
-    They stay where Arrow joined them: megabytes are not copied once more.
-
     Arrow types are those of `ingest.protocol.batch_schema`; nulls become NULL. ValueError for a source that is not there.
     """
     if batch.num_rows == 0:
         return b""
-    pieces: list[pa.Array | pa.Scalar] = [_scalar(struct.pack(">h", len(columns)))]
+    pieces = _Pieces(batch.num_rows)
+    pieces.add_same(struct.pack(">h", len(columns)))
     for column in columns:
         if column.source is None:
-            pieces.append(_scalar(_constant(column)))
+            pieces.add_same(_constant(column))
+        elif column.source not in batch.schema.names:
+            raise ValueError(f"no column {column.source!r} in the batch")
         else:
-            if column.source not in batch.schema.names:
-                raise ValueError(f"no column {column.source!r} in the batch")
-            pieces += _pieces(batch.column(column.source), column.sql_type)
-    rows = pc.binary_join_element_wise(*_merged(pieces), _scalar(b""))
-    if isinstance(rows, pa.BinaryScalar):  # all constants
-        body: bytes = rows.as_py() * batch.num_rows
-        return body
-    offsets = np.frombuffer(rows.buffers()[1], dtype=np.int32, count=len(rows) + 1 + rows.offset)[rows.offset :]
-    return memoryview(rows.buffers()[2]).cast("B")[int(offsets[0]) : int(offsets[-1])]
+            pieces.add(batch.column(column.source), column.sql_type)
+    return pieces.joined()
 
 
-def _merged(pieces: Sequence[pa.Array | pa.Scalar]) -> list[pa.Array | pa.Scalar]:
-    """Return ``pieces`` with neighbouring constants made one."""
-    merged: list[pa.Array | pa.Scalar] = []
-    for piece in pieces:
-        if merged and isinstance(piece, pa.Scalar) and isinstance(merged[-1], pa.Scalar):
-            merged[-1] = _scalar(merged[-1].as_py() + piece.as_py())
-        else:
-            merged.append(piece)
-    return merged
+def ready() -> None:
+    """Have the loops compiled, or read from where they were kept."""
+    copy_binary_rows(pa.RecordBatch.from_pydict({"a": ["A", None]}), [CopyColumn("text", "a")])
 
 
-def _scalar(content: bytes) -> pa.Scalar:
-    return pa.scalar(content, pa.binary())
+class _Pieces:
+    """What stands in each row, column after column; neighbours that are the same in every row are one piece."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._kinds: list[int] = []
+        self._widths: list[int] = []
+        self._content = _Spans(np.uint8)
+        self._ends = _Spans(np.int64)
+        self._nulls = _Spans(np.uint8)
+        self._same = b""
+
+    def add_same(self, content: bytes) -> None:
+        """Add bytes that stand in every row."""
+        self._same += content
+
+    def add(self, array: pa.Array, sql_type: SqlType) -> None:
+        """Add a column of values."""
+        if array.null_count == len(array):
+            self.add_same(_NULL)
+            return
+        self._end_same()
+        encode = _FIXED.get(sql_type)
+        nulls = array.is_null().to_numpy(zero_copy_only=False).view(np.uint8) if array.null_count else None
+        if encode is not None:
+            dtype, values_of = encode
+            values = values_of(array).astype(dtype)
+            self._add(compiled_rows.FIXED, values.itemsize, values.view(np.uint8), None, nulls)
+            return
+        content = array.cast(pa.binary())
+        ends = np.frombuffer(content.buffers()[1], np.int32)[content.offset : content.offset + len(content) + 1]
+        given = np.frombuffer(content.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]
+        self._add(compiled_rows.VARIABLE, 1 if sql_type == "jsonb" else 0, given, ends - ends[0], nulls)
+
+    def joined(self) -> memoryview:
+        """Return the rows."""
+        self._end_same()
+        kinds, widths = np.array(self._kinds, np.uint8), np.array(self._widths, np.int64)
+        (content, content_at), (ends, ends_at), (nulls, nulls_at) = (s.joined() for s in (self._content, self._ends, self._nulls))
+        starts = np.empty(self._rows + 1, np.int64)
+        compiled_rows.measure_rows(kinds, widths, ends_at, ends, nulls_at, nulls, starts)
+        body = np.empty(int(starts[-1]), np.uint8)
+        compiled_rows.join_rows(kinds, widths, content_at, content, ends_at, ends, nulls_at, nulls, starts, body)
+        return memoryview(body)
+
+    def _end_same(self) -> None:
+        if self._same:
+            same, self._same = self._same, b""
+            self._add(compiled_rows.SAME, len(same), np.frombuffer(same, np.uint8), None, None)
+
+    def _add(self, kind: int, width: int, content: Bytes, ends: npt.NDArray[np.integer] | None, nulls: Bytes | None) -> None:
+        self._kinds.append(kind)
+        self._widths.append(width)
+        self._content.add(content)
+        self._ends.add(ends)
+        self._nulls.add(nulls)
+
+
+class _Spans:
+    """Arrays one after the other, and where each begins; -1 for one that is not there."""
+
+    def __init__(self, dtype: type[np.generic]) -> None:
+        self._given: list[npt.NDArray[Any]] = [np.empty(0, dtype)]
+        self._at: list[int] = []
+        self._end = 0
+
+    def add(self, array: npt.NDArray[Any] | None) -> None:
+        """Add an array, or none."""
+        self._at.append(-1 if array is None else self._end)
+        if array is not None:
+            self._given.append(array)
+            self._end += len(array)
+
+    def joined(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """Return all of them as one array, and where each begins."""
+        return np.concatenate(self._given), np.array(self._at, np.int64)
 
 
 def _constant(column: CopyColumn) -> bytes:
     """Return length and bytes of a constant, as a batch of one row would give them."""
     if column.constant is None:
         return _NULL
-    one = pa.array([column.constant], _ARROW_OF_CONSTANT[column.sql_type])
-    return b"".join(p.as_py() if isinstance(p, pa.Scalar) else p[0].as_py() for p in _pieces(one, column.sql_type))
+    pieces = _Pieces(1)
+    pieces.add(pa.array([column.constant], _ARROW_OF_CONSTANT[column.sql_type]), column.sql_type)
+    return bytes(pieces.joined())
 
 
-def _pieces(array: pa.Array, sql_type: SqlType) -> list[pa.Array | pa.Scalar]:
-    """Return what stands in each row for this column, as one or two columns of bytes without nulls."""
-    if array.null_count == len(array):
-        return [_scalar(_NULL)]
-    encode = _FIXED.get(sql_type)
-    return _variable(array, sql_type) if encode is None else _fixed(array, *encode)
-
-
-def _fixed(array: pa.Array, dtype: str, values_of: Callable[[pa.Array], npt.NDArray[np.generic]]) -> list[pa.Array | pa.Scalar]:
-    width = np.dtype(dtype).itemsize
-    rows = np.empty(len(array), dtype=[("length", ">i4"), ("value", dtype)])
-    rows["length"] = width
-    rows["value"] = values_of(array)
-    content = pa.Array.from_buffers(pa.binary(), len(array), [None, _even_offsets(len(array), 4 + width), pa.py_buffer(rows)])
-    return [pc.if_else(array.is_valid(), content, _scalar(_NULL)) if array.null_count else content]
-
-
-def _variable(array: pa.Array, sql_type: SqlType) -> list[pa.Array | pa.Scalar]:
-    content = array.cast(pa.binary())
-    marker = _JSONB_VERSION if sql_type == "jsonb" else b""
-    lengths = np.empty(len(array), dtype=">i4")
-    lengths[:] = pc.fill_null(pc.binary_length(content), -1 - len(marker)).to_numpy(zero_copy_only=False) + len(marker)
-    prefix = pa.Array.from_buffers(pa.binary(), len(array), [None, _even_offsets(len(array), 4), pa.py_buffer(lengths)])
-    if marker:
-        content = pc.binary_join_element_wise(_scalar(marker), content, _scalar(b""))
-    return [prefix, pc.fill_null(content, b"") if array.null_count else content]
-
-
-def _even_offsets(rows: int, width: int) -> pa.Buffer:
-    return pa.py_buffer(np.arange(0, (rows + 1) * width, width, dtype=np.int32))
-
-
-def _numbers(array: pa.Array) -> npt.NDArray[np.generic]:
-    filled: npt.NDArray[np.generic] = pc.fill_null(array, 0).to_numpy(zero_copy_only=False)
-    return filled
+def _numbers(array: pa.Array) -> npt.NDArray[Any]:
+    """Return the numbers as they lie there; where there is none, whatever does."""
+    values: npt.NDArray[Any] = np.frombuffer(array.buffers()[1], array.type.to_pandas_dtype())
+    return values[array.offset : array.offset + len(array)]
 
 
 def _flags(array: pa.Array) -> npt.NDArray[np.generic]:
@@ -129,11 +164,11 @@ def _flags(array: pa.Array) -> npt.NDArray[np.generic]:
 
 
 def _days(array: pa.Array) -> npt.NDArray[np.generic]:
-    return pc.fill_null(array.cast(pa.int32()), 0).to_numpy(zero_copy_only=False) - np.int32(_EPOCH_DAYS)
+    return _numbers(array.cast(pa.int32())) - np.int32(_EPOCH_DAYS)
 
 
 def _microseconds(array: pa.Array) -> npt.NDArray[np.generic]:
-    return pc.fill_null(array.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()), 0).to_numpy(zero_copy_only=False) - np.int64(_EPOCH_US)
+    return _numbers(array.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())) - np.int64(_EPOCH_US)
 
 
 _FIXED: Mapping[str, tuple[str, Callable[[pa.Array], npt.NDArray[np.generic]]]] = {

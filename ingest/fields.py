@@ -90,6 +90,8 @@ def _sections(
 
 def _with_default(column: FieldValues, columns: Mapping[str, FieldValues]) -> FieldValues:
     field, values = column.field, column.values
+    if field.default_by is None and field.default is None:
+        return column
     unset = pc.and_(pc.is_null(values), pc.invert(pa.array(column.bad)))
     if field.default_by is not None:
         other, defaults = field.default_by

@@ -45,16 +45,19 @@ def with_walls(batch: pa.RecordBatch, feature_type: FeatureType) -> pa.RecordBat
 
 def _usual_mm(batch: pa.RecordBatch, feature_type: FeatureType) -> Floats:
     sizes = {role: _size_mm(batch, feature_type, role) for role in ("diameter", "width", "height")}
-    names = _texts(batch, feature_type, "shape")
-    is_box = np.isfinite(sizes["width"]) & np.isfinite(sizes["height"]) & ~np.isin(names, ["egg", "round"])
+    has_no_corners = _is_one_of(batch, feature_type, "shape", "egg", "round")
+    is_box = np.isfinite(sizes["width"]) & np.isfinite(sizes["height"]) & ~has_no_corners
     size = np.fmax(np.fmax(sizes["width"], sizes["height"]), np.where(is_box, np.nan, sizes["diameter"]))
-    is_bore = _texts(batch, feature_type, "size_reference") == "inner"
+    is_bore = _is_one_of(batch, feature_type, "size_reference", "inner")
     return wall_table().thickness_mm(batch.column(_MATERIAL).to_pylist(), size, is_box, is_bore)
 
 
-def _texts(batch: pa.RecordBatch, feature_type: FeatureType, role: str) -> npt.NDArray[np.object_]:
+def _is_one_of(batch: pa.RecordBatch, feature_type: FeatureType, role: str, *codes: str) -> npt.NDArray[np.bool_]:
+    """Return whether the field that plays ``role`` has one of some codes (n,)."""
     name = feature_type.recipe_fields.get(role, "")
-    return np.array(batch.column(name).to_pylist() if name in batch.schema.names else [None] * batch.num_rows, np.object_)
+    if name not in batch.schema.names:
+        return np.zeros(batch.num_rows, np.bool_)
+    return np.asarray(pc.is_in(batch.column(name), pa.array(codes, pa.string())).to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _size_mm(batch: pa.RecordBatch, feature_type: FeatureType, role: str) -> Floats:

@@ -31,12 +31,16 @@ class WallTable:
         interpolated, beyond them in proportion.
         """
         thickness = np.full(len(size_mm), np.nan)
-        codes = np.array(["" if code is None else code for code in material], np.str_)
-        for rows_of, which in ((self.round, ~is_box), (self.box, is_box)):
-            for code, rows in rows_of.items():
-                outer, walls = np.array(rows, np.float64).T
+        codes = list(dict.fromkeys(material))
+        number = {code: k for k, code in enumerate(codes)}
+        numbers = np.fromiter((number[code] for code in material), np.int64, len(material))
+        for k, code in enumerate(codes):
+            for rows_of, which in ((self.round, ~is_box), (self.box, is_box)):
+                if code is None or code not in rows_of:
+                    continue
+                outer, walls = np.array(rows_of[code], np.float64).T
                 for sizes, mine in ((outer, ~is_bore), (outer - 2 * walls, is_bore)):
-                    those = mine & which & (codes == code)
+                    those = mine & which & (numbers == k)
                     thickness[those] = _interpolated(size_mm[those], sizes, walls)
         return thickness
 

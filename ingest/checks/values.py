@@ -77,6 +77,8 @@ def _faults(column: FieldValues) -> Iterator[_Fault]:
         yield _conversion_fault(field, column.bad)
     if field.required:
         yield _Fault("required", _missing(column.values) & ~column.bad, _text(field, "缺少必填值", "a value is required"))
+    if column.values.null_count == len(column.values):
+        return  # nothing is too large, too small or too long
     if field.minimum is not None or field.maximum is not None:
         low = "-∞" if field.minimum is None else f"{field.minimum:g}"
         high = "∞" if field.maximum is None else f"{field.maximum:g}"

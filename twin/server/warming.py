@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest import distinct, sure_rows
+from ingest import copy_binary, distinct, sure_rows
 from ingest.readers import cityjson_sequence
 from ingest.set_rules import components
 from tiles.terrain import warm_terrain_kernels
@@ -16,6 +16,7 @@ def warm_kernels() -> None:
     sure_rows.ready()
     distinct.ready()
     components.ready()
+    copy_binary.ready()
     cityjson_sequence.stand_ready()
     warm()
     layer.ready()
