@@ -3,40 +3,57 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 
 from ingest import staging as staged
-from ingest.derive import derive_from_city
-from ingest.indexing import index
+from ingest.derive import derive_from_city, may_fill
+from ingest.indexing import Begun, begin, index
 from ingest.links import linked_columns
 from ingest.match import assign, deletes_aside, drop_declared_deletes, replaceable
 from ingest.publish import Part, commit_of
 from ingest.request import LoadRequest, Workplace
 from ingest.set_rules.asking import ask_rules
 from ingest.set_rules.registry import DERIVED_RULES
+from ingest.staging import Staging
 from ingest.tally import Tally
 from ingest.waivers import waiver_record
 from twin.catalogue import Catalogue
 from twin.db import Connection, translated
 
 
-def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally]) -> None:
-    """Remove staged rows that break a rule over all rows, note why, and derive the others' values; nodes go before what refers to them."""
+def prepare_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally]) -> None:
+    """Leave out rows that only say what is not there any more, and have PostgreSQL know roughly what the others are."""
     with translated(), place.catalogue.pool.connection() as connection:
         for tally in tallies.values():
             if request.mode == "delta" and tally.staging.first_load:
                 _drop_declared_deletes(connection, tally)
             staged.analyse(connection, tally.staging)
-        with ExitStack() as until_derived:
-            for tally in tallies.values():
-                until_derived.enter_context(_deletes_aside(connection, tally, request))
-            ask_rules(connection, place.catalogue, tallies, place.step)
-            stagings = [t.staging for t in tallies.values()]
-            for tally in tallies.values():
+
+
+def settled(catalogue: Catalogue, tallies: Mapping[str, Tally]) -> list[Tally]:
+    """Return the first loads of whose rows `check_rows` does nothing but leave some out: their indexes can be built meanwhile."""
+    stagings = [t.staging for t in tallies.values()]
+    return [t for t in tallies.values() if t.staging.first_load and not _may_fill(catalogue, t, stagings)]
+
+
+def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally]) -> None:
+    """Remove staged rows that break a rule over all rows, note why, and derive the others' values; nodes go before what refers to them."""
+    with translated(), place.catalogue.pool.connection() as connection, ExitStack() as until_derived:
+        for tally in tallies.values():
+            until_derived.enter_context(_deletes_aside(connection, tally, request))
+        ask_rules(connection, place.catalogue, tallies, place.step)
+        stagings = [t.staging for t in tallies.values()]
+        for tally in tallies.values():
+            if _may_fill(place.catalogue, tally, stagings):
                 derive_from_city(connection, tally.staging, place.ground, place.catalogue, stagings)
-            ask_rules(connection, place.catalogue, tallies, place.step, DERIVED_RULES)
+                tally.given |= {f.name for f in tally.staging.feature_type.fields if f.derived}
+        ask_rules(connection, place.catalogue, tallies, place.step, DERIVED_RULES)
+
+
+def _may_fill(catalogue: Catalogue, tally: Tally, stagings: Sequence[Staging]) -> bool:
+    return may_fill(tally.staging, catalogue, stagings, tally.given, tally.lacking)
 
 
 @contextmanager
@@ -60,6 +77,11 @@ def _drop_declared_deletes(connection: Connection, tally: Tally) -> None:
     tally.note_staged(dropped)
 
 
+def begin_indexes(workers: Executor, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> Begun:
+    """Begin by ``workers`` to index what is `settled`."""
+    return begin(workers, catalogue.pool, _with_links(catalogue, settled(catalogue, tallies)))
+
+
 def match_rows(
     workers: Executor,
     catalogue: Catalogue,
@@ -67,11 +89,10 @@ def match_rows(
     request: LoadRequest,
     files: Sequence[Mapping[str, object]],
     tallies: Mapping[str, Tally],
+    begun: Begun,
 ) -> list[Part]:
     """Index the staged rows by ``workers``, match them with what is published now, and return what publishing them needs."""
-    types = catalogue.feature_types().values()
-    stagings = [tally.staging for tally in tallies.values()]
-    counts = index(workers, catalogue.pool, [(s, linked_columns(s.feature_type, types)) for s in stagings])
+    counts = index(workers, catalogue.pool, _with_links(catalogue, tallies.values()), begun)
     parts: list[Part] = []
     with translated(), catalogue.pool.connection() as connection:
         for tally, counted in zip(tallies.values(), counts, strict=True):
@@ -84,6 +105,11 @@ def match_rows(
             }
             parts.append(_matched(connection, tally, request, lineage, counted))
     return parts
+
+
+def _with_links(catalogue: Catalogue, tallies: Iterable[Tally]) -> list[tuple[Staging, tuple[str, ...]]]:
+    types = catalogue.feature_types().values()
+    return [(t.staging, linked_columns(t.staging.feature_type, types)) for t in tallies]
 
 
 def _matched(

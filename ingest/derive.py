@@ -11,6 +11,7 @@ rows are there, in one pass over them and one update: every update of a table wr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import LiteralString, Protocol
 
@@ -26,7 +27,7 @@ from ingest.copy_binary import HEADER, TRAILER, CopyColumn, copy_binary_rows
 from ingest.pipe_levels import above_z, cover_field, least_cover_m, sampled, with_inverts
 from ingest.staging import Staging
 from ingest.walls import with_walls
-from ingest.wells import fill_wells, fill_wells_again, forget_derived_bottom
+from ingest.wells import fill_wells, fill_wells_again, forget_derived_bottom, may_lack
 from twin.catalogue import Catalogue
 from twin.db import Connection
 from twin.heights.mosaic import Sheet
@@ -41,6 +42,7 @@ _STOREY_M = 3.0
 _DEFAULT_BUILDING_M = 9.0
 """Height of a building of which neither height nor storeys are known: three storeys, and its source says so."""
 _SAME_HEIGHT_M = 0.01
+_ADMIN_UNIT = "admin_unit"
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,6 +74,23 @@ def derive_from_row(batch: pa.RecordBatch, feature_type: FeatureType, *, has_ter
     sources = [f.name for f in feature_type.fields if f.derived == "building_height" and f.type == "code"]
     height_field = feature_type.recipe_fields.get("height")
     return _with_building_height(batch, height_field, sources[0]) if sources and height_field else batch
+
+
+def there_is_terrain(catalogue: Catalogue, loaded: Sequence[Staging]) -> bool:
+    """Return whether the city has elevation sheets, or gets some with what is loaded."""
+    types = [*(s.feature_type for s in loaded), *(catalogue.feature_type(d.feature_type) for d in catalogue.datasets())]
+    return any(t.recipe == "terrain" for t in types)
+
+
+def may_fill(staging: Staging, catalogue: Catalogue, loaded: Sequence[Staging], given: AbstractSet[str], lacking: AbstractSet[str]) -> bool:
+    """Return whether `derive_from_city` may write to staged rows; ``given``, ``lacking``: columns in which any row has a value, or none."""
+    feature_type, fields = staging.feature_type, _ground_fields(staging.feature_type)
+    if may_lack(feature_type, given, lacking) or (fields is not None and fields[0] in lacking):
+        return True
+    if _needs_ground(feature_type) and there_is_terrain(catalogue, loaded):
+        return True
+    names = {s.feature_type.name for s in loaded} | {d.feature_type for d in catalogue.datasets()}
+    return _ADMIN_UNIT in names and feature_type.name != _ADMIN_UNIT
 
 
 def derive_from_city(
@@ -307,15 +326,15 @@ def _coming_sheets(connection: Connection, loaded: Sequence[Staging]) -> dict[in
 
 def _admin_units(connection: Connection, staging: Staging, catalogue: Catalogue, loaded: Sequence[Staging]) -> _AdminUnits | None:
     """Return the administrative units in force, staged ones in place of those they replace; None where there are none."""
-    if staging.feature_type.name == "admin_unit":
+    if staging.feature_type.name == _ADMIN_UNIT:
         return None
-    staged = {s.dataset.id: s for s in loaded if s.feature_type.name == "admin_unit"}
+    staged = {s.dataset.id: s for s in loaded if s.feature_type.name == _ADMIN_UNIT}
     in_force = sql.SQL("SELECT code, postgis.ST_AsBinary(geom) FROM {} AS u WHERE valid_to IS NULL")
     queries = [in_force.format(sql.SQL("({})").format(s.future_rows())) for s in staged.values()]
     queries += [
         in_force.format(current_table(d.feature_type, d.id))
         for d in catalogue.datasets()
-        if d.feature_type == "admin_unit" and d.id not in staged
+        if d.feature_type == _ADMIN_UNIT and d.id not in staged
     ]
     found = [row for query in queries for row in connection.execute(query).fetchall()]
     if not found:

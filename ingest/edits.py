@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 
 from ingest import staging as staged
 from ingest.addressed import Addressed, addressing, assign_addressed
-from ingest.checking import check_rows
+from ingest.checking import check_rows, prepare_rows
 from ingest.edit_provenance import derivations, with_provenance
 from ingest.edit_reading import EditedFeature, EditedSource, EditReader
 from ingest.load import given_up, publish_parts, withdraw
@@ -158,6 +158,7 @@ def _checked(place: Workplace, wanted: Sequence[EditsOfDataset], submission: uui
             tally.staging = addressing(connection, tally.staging, addressed[slug])
     reader = EditReader({w.dataset.slug: _source(catalogue, w) for w in wanted})
     read_all(replace(place, read=reader), request, tallies)
+    prepare_rows(place, request, tallies)
     check_rows(place, request, tallies)
     _refuse(tallies.values())
     return _matched(catalogue, submission, tallies, {w.dataset.slug: w for w in wanted}, bases)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from psycopg import sql
 
@@ -13,6 +14,9 @@ from ingest import staging as staged
 from ingest.staging import Staging
 from twin.db import Pool, translated
 
+type Begun = Mapping[str, tuple[Future[None], ...]]
+"""By the name of a table what builds its indexes."""
+_NOTHING: Begun = MappingProxyType({})
 _AT_ONCE = 2
 """Connections that build: what is served meanwhile wants processors, too."""
 _BY_VALIDITY = (
@@ -33,18 +37,35 @@ def two_at_once() -> Iterator[Executor]:
             raise
 
 
-def index(workers: Executor, pool: Pool, stagings: Sequence[tuple[Staging, Sequence[str]]]) -> list[tuple[int, int] | None]:
-    """Build what matching (and, on a first load, the partition and its links) needs of each table, with what stands beside it.
+def begin(workers: Executor, pool: Pool, stagings: Sequence[tuple[Staging, Sequence[str]]]) -> Begun:
+    """Begin to build the indexes of tables to whose rows nothing is written any more, though some may be deleted.
 
-    Each comes with the columns by which links are found. Return of each that is a first load, in which nothing changes any more, how many
-    rows are staged and a hash of which (`ingest.staging.count_and_hash`); None of others.
+    Each comes with the columns by which links are found. A statement that writes to a table waits for the indexes of it that have been
+    begun; they wait for nobody who waits for them.
     """
     # the spatial index, the dearest, is built beside the others
-    built = [(workers.submit(_run, pool, [_spatial(s)]), workers.submit(_run, pool, _keys(s, linked))) for s, linked in stagings]
+    return {s.name: (workers.submit(_run, pool, [_spatial(s)]), workers.submit(_run, pool, _keys(s, linked))) for s, linked in stagings}
+
+
+def give_up(begun: Begun) -> None:
+    """Begin nothing of it that has not begun yet."""
+    for future in (f for of_table in begun.values() for f in of_table):
+        future.cancel()
+
+
+def index(
+    workers: Executor, pool: Pool, stagings: Sequence[tuple[Staging, Sequence[str]]], begun: Begun = _NOTHING
+) -> list[tuple[int, int] | None]:
+    """Build what matching (and, on a first load, the partition and its links) needs of each table, with what stands beside it.
+
+    Each comes with the columns by which links are found; what is ``begun`` is awaited. Return of each that is a first load, in which
+    nothing changes any more, how many rows are staged and a hash of which (`ingest.staging.count_and_hash`); None of others.
+    """
+    built = {**begun, **begin(workers, pool, [(s, linked) for s, linked in stagings if s.name not in begun])}
     beside = [workers.submit(representations.index, pool, s) for s, _ in stagings]
     last = []
-    for (staging, _), indexes in zip(stagings, built, strict=True):
-        for ready in indexes:
+    for staging, _ in stagings:
+        for ready in built[staging.name]:
             ready.result()
         last.append(workers.submit(_run, pool, _last(staging)))
     counts = []
@@ -80,6 +101,10 @@ def _key(staging: Staging) -> sql.Identifier:
     return sql.Identifier(f"{staging.name}_fid")
 
 
+ALONE = "SET LOCAL max_parallel_workers_per_gather = 0"
+"""Of two statements beside each other none has helpers: what these share out costs more than it saves."""
+
+
 def _run(pool: Pool, statements: Sequence[sql.Composed]) -> None:
     with translated(), pool.connection() as connection:
         connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")  # two build already; what helpers share out costs more
@@ -89,4 +114,5 @@ def _run(pool: Pool, statements: Sequence[sql.Composed]) -> None:
 
 def _count_and_hash(pool: Pool, staging: Staging) -> tuple[int, int]:
     with translated(), pool.connection() as connection:
+        connection.execute(ALONE)
         return staged.count_and_hash(connection, staging)

@@ -15,11 +15,11 @@ from functools import partial
 
 from ingest import kept_parts
 from ingest import staging as staged
-from ingest.checking import check_rows, match_rows
+from ingest.checking import begin_indexes, check_rows, match_rows, prepare_rows
 from ingest.dependants import has_dependants, stage_dependants
 from ingest.derive import GroundOf
 from ingest.extents import Extent
-from ingest.indexing import two_at_once
+from ingest.indexing import give_up, two_at_once
 from ingest.match import many_deletes
 from ingest.measures import Measure, kind_field, measured
 from ingest.publish import Act, CheckOutdatedError, Part, Published, StagingLostError, publish
@@ -204,12 +204,16 @@ def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID
     place.step(_READING)
     read_all(place, request, tallies)
     place.step(_CHECKING)
-    check_rows(place, request, tallies)
-    refusal = next((r for t in tallies.values() if (r := t.refusal(request.max_rejected)) is not None), None)
-    place.step(_COMPARING)
+    prepare_rows(place, request, tallies)
     with two_at_once() as workers:
+        begun = begin_indexes(workers, catalogue, tallies)
+        check_rows(place, request, tallies)
+        refusal = next((r for t in tallies.values() if (r := t.refusal(request.max_rejected)) is not None), None)
+        if refusal is not None:
+            give_up(begun)
+        place.step(_COMPARING)
         first = {s: workers.submit(measured, catalogue.pool, t.staging) for s, t in tallies.items() if t.staging.first_load}
-        parts = [] if refusal is not None else match_rows(workers, catalogue, submission, request, files, tallies)
+        parts = [] if refusal is not None else match_rows(workers, catalogue, submission, request, files, tallies, begun)
         measures = {s: first[s].result() if s in first else measured(catalogue.pool, t.staging) for s, t in tallies.items()}
     with translated(), catalogue.pool.connection() as connection:
         for tally in tallies.values():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from ingest.indexing import ALONE
 from ingest.staging import Staging
 from twin.db import Pool, translated
 from twin.model import FeatureType, GeometryType
@@ -46,5 +47,6 @@ def measured(pool: Pool, staging: Staging) -> tuple[Measure, ...]:
     name = kind_field(staging.feature_type)
     kind = sql.Identifier(name) if name else sql.SQL("NULL::text")
     with translated(), pool.connection() as connection:
+        connection.execute(ALONE)
         rows = connection.execute(staging.query("measure_by_kind", kind=kind, **_MEASURED[staging.feature_type.geometry_type])).fetchall()
     return tuple(Measure(code, int(count), float(length), float(area)) for code, count, length, area in rows)

@@ -13,7 +13,7 @@ from ingest import representations
 from ingest import staging as staged
 from ingest.copier import Copier
 from ingest.coverage import receive_coverage
-from ingest.derive import derive_from_row
+from ingest.derive import derive_from_row, there_is_terrain
 from ingest.fids import FidSource
 from ingest.imagery import receive_image
 from ingest.inputs import inputs_of
@@ -71,9 +71,7 @@ def start(place: Workplace, submission: uuid.UUID, request: LoadRequest) -> dict
 
 def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally]) -> None:
     """Read every file of the request; a file that breaks raises what it is refused with, and leaves nothing staged."""
-    types = [tally.staging.feature_type for tally in tallies.values()]
-    types += [place.catalogue.feature_type(d.feature_type) for d in place.catalogue.datasets()]
-    has_terrain = any(t.recipe == "terrain" for t in types)
+    has_terrain = there_is_terrain(place.catalogue, [tally.staging for tally in tallies.values()])
     for path in request.files:
         asked = read_request(place, request, path)
         if asked is None:

@@ -49,6 +49,8 @@ class Tally:
     """How many of each kind there are."""
     given: set[str] = field(default_factory=set)
     """Columns in which any staged row has a value."""
+    lacking: set[str] = field(default_factory=set)
+    """Columns in which any staged row has none."""
     keys: DistinctGauge = field(init=False)
     places: DistinctGauge = field(init=False)
     """Of the natural keys and the geometries."""
@@ -63,8 +65,10 @@ class Tally:
         self.survey = StagedColumns(self.staging.feature_type, MappedColumns(self.work))
 
     def note_given(self, batch: pa.RecordBatch) -> None:
-        """Keep in which columns there are values."""
-        self.given |= {name for name in batch.schema.names if batch.column(name).null_count < batch.num_rows}
+        """Keep in which columns there are values, and in which not everywhere."""
+        nulls = {name: batch.column(name).null_count for name in batch.schema.names}
+        self.given |= {name for name, count in nulls.items() if count < batch.num_rows}
+        self.lacking |= {name for name, count in nulls.items() if count}
 
     @property
     def first_number(self) -> int:

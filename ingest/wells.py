@@ -7,6 +7,7 @@ A FeatureType asks for the latter by ``derived: well_bottom`` on its bottom elev
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,6 +41,14 @@ def forget_derived_bottom(batch: pa.RecordBatch, feature_type: FeatureType) -> p
         kept = pc.if_else(derived, pa.scalar(None, batch.column(place).type), batch.column(place))
         batch = batch.set_column(place, batch.schema.field(place), kept)
     return batch
+
+
+def may_lack(feature_type: FeatureType, given: AbstractSet[str], lacking: AbstractSet[str]) -> bool:
+    """Return whether `fill_wells` may find something to fill, by the columns in which any row has a value, and in which any has none."""
+    if not _is_well(feature_type):
+        return False
+    has_one_of_two = bool({BOTTOM, DEPTH} & given and {BOTTOM, DEPTH} & lacking)
+    return bottom_source(feature_type) is not None or GROUND in lacking or has_one_of_two
 
 
 def fill_wells(connection: Connection, staging: Staging, catalogue: Catalogue, loaded: Sequence[Staging]) -> None:

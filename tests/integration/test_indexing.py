@@ -16,7 +16,7 @@ from ingest import staging as staged
 from ingest.indexing import index, two_at_once
 from ingest.load import LoadResult, load
 from ingest.staging import Staging
-from tests.integration.surveys import SRID, Row, Surveys, square
+from tests.integration.surveys import SRID, Parts, Row, Surveys, square
 from twin.db import Connection, Pool, connect_beside
 from twin.errors import Text, TwinError
 
@@ -47,6 +47,47 @@ def waiting(connection: Connection, running: Future[LoadResult] | Future[None], 
         time.sleep(0.01)
     time.sleep(_FOR_OTHERS_S)
     return count()
+
+
+def _indexed(surveys: Surveys) -> bool:
+    """Return whether the one table that is staged has its spatial index and that of its numbers."""
+    with surveys.catalogue.pool.connection() as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_indexes WHERE schemaname = 'staging' AND (indexdef LIKE '%gist%' OR indexname LIKE '%_fid')"
+        ).fetchone()
+    return row == (2,)
+
+
+def _indexed_while_rules_are_asked(surveys: Surveys, parts: Parts) -> bool:
+    """Load, waiting at the first rule for at most two seconds until there are indexes, and return whether they came."""
+    seen: list[bool] = []
+
+    def step(text: Text) -> None:
+        if text.en.startswith("checking:") and not seen:
+            until = time.monotonic() + 2.0
+            while not _indexed(surveys) and time.monotonic() < until:
+                time.sleep(0.01)
+            seen.append(_indexed(surveys))
+
+    load(replace(surveys.place(parts), step=step), surveys.request(parts))
+    return seen == [True]
+
+
+def test_new_rows_that_nothing_is_written_to_are_indexed_while_rules_are_asked(surveys: Surveys) -> None:
+    twice = [Row(square(x, 0.0), {"building_id": "a", "height_m": 3.0, "base_height_m": 0.0}) for x in (0.0, 20.0)]
+    more = [Row(square(x, 50.0), {"building_id": f"b{x}", "height_m": 3.0, "base_height_m": 0.0}) for x in (0.0, 20.0)]
+    assert _indexed_while_rules_are_asked(surveys, {"buildings": ("building", [*twice, *more])})
+    assert set(surveys.state("buildings")) == {"a", "b0.0", "b20.0"}  # the second a is left out of a table that has its indexes
+    later = {"buildings": ("building", [*twice[:1], *more])}
+    assert not _indexed_while_rules_are_asked(surveys, later)  # each of its rows is still to be given its fid
+
+
+def test_rows_that_get_values_of_the_city_are_indexed_after_that(surveys: Surveys) -> None:
+    unit = {"code": "110101", "name": "东城区", "level": "district"}
+    surveys.load({"districts": ("admin_unit", [Row(square(-100.0, -100.0, 500.0), unit)])})
+    building = Row(square(0.0, 0.0), {"building_id": "a", "height_m": 3.0, "base_height_m": 0.0})
+    assert not _indexed_while_rules_are_asked(surveys, {"buildings": ("building", [building])})
+    assert surveys.state("buildings", "admin_codes")["a"][2] == ["110101"]
 
 
 def test_comparing_takes_two_connections_and_no_more(surveys: Surveys) -> None:
