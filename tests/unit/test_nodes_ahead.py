@@ -57,6 +57,7 @@ def test_a_walk_gets_every_node_once_and_several_at_once(tree: tuple[NodeStore, 
     monkeypatch.setattr(nodes_ahead, "_MOST", most)
     store, root = tree
     loaded, lock, under_way, at_once = list[str](), threading.Lock(), 0, 0
+    are_many = threading.Event()
 
     def load(name: str) -> Node:
         nonlocal under_way, at_once
@@ -64,6 +65,10 @@ def test_a_walk_gets_every_node_once_and_several_at_once(tree: tuple[NodeStore, 
             loaded.append(name)
             under_way += 1
             at_once = max(at_once, under_way)
+            if under_way > 8:
+                are_many.set()
+        if most == 512:
+            are_many.wait(0.5)  # a busy machine begins the others late
         time.sleep(random.random() / 500)
         with lock:
             under_way -= 1
@@ -138,13 +143,16 @@ class FarStore(MemoryStore):
     is_far = True
     at_once = under_way = 0
     lock = threading.Lock()
+    are_many = threading.Event()
 
     def get(self, key: str) -> bytes:  # type: ignore[override]
         """Return the bytes under ``key``, after a while."""
         with self.lock:
             self.under_way += "/n/" in key
             self.at_once = max(self.at_once, self.under_way)
-        time.sleep(0.001)
+            if self.under_way > 8:
+                self.are_many.set()
+        self.are_many.wait(0.2 if "/n/" in key else 0)  # a busy machine begins the others late
         with self.lock:
             self.under_way -= "/n/" in key
         return super().get(key)
