@@ -3,6 +3,11 @@
 /** West, south, east, north in degrees. */
 export type Extent = readonly [number, number, number, number];
 
+/** Returns whether two extents have a point in common. */
+export function meets(one: Extent, other: Extent): boolean {
+  return one[0] <= other[2] && other[0] <= one[2] && one[1] <= other[3] && other[1] <= one[3];
+}
+
 /** Returns the smallest extent around the given ones; null when there is none. */
 export function unionExtent(extents: readonly (Extent | null)[]): Extent | null {
   return extents.reduce<Extent | null>((union, extent) => {

@@ -3,12 +3,13 @@ import { describe, expect, it } from "vitest";
 import { formatAddress, parseAddress } from "../src/upload/address";
 import { changedValues, parseChange } from "../src/upload/changes";
 import { FINDING_COLORS, WAIVED_COLOR, changeId, findingColor, findingId, mapContent, whatIs } from "../src/upload/content";
-import { changePart, checkRequest, draftOf, lackOf } from "../src/upload/draft";
+import { changePart, checkRequest, commonCrs, draftOf, lackOf } from "../src/upload/draft";
 import { type Finding, parseFinding } from "../src/upload/findings";
 import { deletedShare, hasSeveralLayers, isChecking, isOver, parseSubmission } from "../src/upload/submission";
 import { fileSize } from "../src/upload/ui/files_step";
 import { earlierFor, featureOf, parseWaivers } from "../src/upload/waivers";
 import { gainsays, offered } from "../src/upload/understanding";
+import { contentExtent } from "../src/upload/map";
 import { buildings } from "./layers";
 
 const proposal = {
@@ -133,6 +134,17 @@ describe("how a layer is understood", () => {
     expect(checkRequest(draft).parts[0]).toEqual({ file: "普查.gpkg", layer: "建筑物", feature_type: "building", dataset: "buildings", units: { 管径: "cm" } });
   });
 
+  it("offers one CRS for several layers at once, as long as all of them lack one and the same is proposed", () => {
+    const without = { ...proposal, crs: null, understanding };
+    const two = draftOf(parseSubmission({ ...submissionJson, proposals: [without, { ...proposal, layer: "其他" }, { ...without, layer: "管线" }] }));
+    expect(commonCrs(two)).toEqual({ crs: "EPSG:4549", parts: [0, 2] });
+    expect(commonCrs({ ...two, crs: "EPSG:4528" })).toBeNull();
+    expect(commonCrs(changePart(two, 0, { isTaken: false }))).toBeNull();
+    const other = { ...without, layer: "管线", understanding: { ...understanding, crs: evidence("EPSG:4548", null) } };
+    expect(commonCrs(draftOf(parseSubmission({ ...submissionJson, proposals: [without, other] })))).toBeNull();
+    expect(commonCrs(draft)).toBeNull();
+  });
+
   it("goes into the request as it was declared, part by part, and comes back from it", () => {
     const declared = { crs: "EPSG:4549", axes: "yx", isEllipsoidal: true, heightOffset: -1.9, up: "y", priority: 7, encoding: "GB18030", units: new Map([["管径", "cm"], ["深", ""]]) } as const;
     const changed = changePart(draft, 0, { declared });
@@ -172,6 +184,16 @@ describe("changes", () => {
     const { features, marks } = mapContent([], changes);
     expect(features.map(({ id }) => id)).toEqual([0, 1, 2, 3, 4]);
     expect([...(marks.get("buildings")?.keys() ?? [])]).toEqual([5, 6, 7]);
+  });
+
+  it("are looked at where the city is: a misplaced point elsewhere counts only when nothing else is there", () => {
+    const at = (...place: [number, number]): Finding => parseFinding({ number: 1, rule: "r", severity: "error", message: { zh: "", en: "" }, place }, "finding");
+    const city = [119, 31, 121, 33] as const;
+    const shown = (findings: Finding[], around: typeof city | null) => contentExtent(mapContent(findings, new Map()), around);
+    expect(shown([at(120, 32), at(120.5, 32), at(0, -60)], city)).toEqual([120, 32, 120.5, 32]);
+    expect(shown([at(0, -60)], city)).toEqual([0, -60, 0, -60]);
+    expect(shown([at(120, 32), at(0, -60)], null)).toEqual([0, -60, 120, 32]);
+    expect(shown([], city)).toBeNull();
   });
 
   it("count deletions against what is there now", () => {

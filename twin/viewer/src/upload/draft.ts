@@ -2,6 +2,7 @@
 
 import { type Declared, ELLIPSOIDAL, NOTHING_DECLARED, declaredIn, declaredRequest } from "./declared";
 import { type CheckRequest, type Mode, type Proposal, type Submission, layerName } from "./submission";
+import { offered } from "./understanding";
 
 export interface DraftPart {
   readonly proposal: Proposal;
@@ -69,6 +70,14 @@ export function lackOf(draft: Draft): { readonly lack: Lack; readonly layer: str
     if (proposal.crs === null && proposal.problem === null && draft.crs === "" && declared.crs === "") return { lack: "crs_missing", layer };
   }
   return null;
+}
+
+/** Returns the one CRS that the server proposes for several taken parts without any, with their places in the draft; null where there is no such. */
+export function commonCrs({ parts, crs }: Draft): { readonly crs: string; readonly parts: readonly number[] } | null {
+  const lacking = [...parts.entries()].filter(([, { isTaken, proposal, declared }]) => isTaken && proposal.crs === null && proposal.problem === null && crs === "" && declared.crs === "");
+  const proposed = new Set(lacking.map(([, { proposal }]) => offered(proposal.understanding?.crs ?? null)));
+  const [one] = proposed;
+  return lacking.length < 2 || proposed.size !== 1 || one === undefined || one === null ? null : { crs: one, parts: lacking.map(([index]) => index) };
 }
 
 /** Returns the columns whose field the surveyor changed; of another type than the proposed one the server finds them by their names. */

@@ -3,12 +3,12 @@
 import type { CityView } from "../cesium/city_view";
 import type { Marks } from "../cesium/drawn_layer";
 import type { OverlayFeature } from "../overlay";
-import { type Extent, unionExtent } from "../extent";
+import { type Extent, meets, unionExtent } from "../extent";
 import { type Scene, SceneSource } from "../scene";
 
 const METRES_PER_DEGREE = 111_320;
 /** So much is seen around a single place at least. */
-const SMALLEST_RADIUS_M = 60;
+const SMALLEST_RADIUS_M = 120;
 
 /** What is laid over the city. */
 export interface MapContent {
@@ -35,6 +35,8 @@ export class SubmissionMap {
   /** Undefined until the ground was set for the first time. */
   private terrain: string | null | undefined;
   private opening: Promise<void> | null = null;
+  /** The first picture has its camera where it belongs. */
+  private isSettled = false;
 
   constructor(
     private readonly host: HTMLElement,
@@ -50,13 +52,13 @@ export class SubmissionMap {
     return this.opening !== null;
   }
 
-  /** Loads CesiumJS and the city, looking down on `extent`; once. */
-  async open(extent: Extent | null): Promise<void> {
-    this.opening ??= this.load(extent);
+  /** Loads CesiumJS and the city, looking down on what is laid over it; once. */
+  async open(): Promise<void> {
+    this.opening ??= this.load();
     await this.opening;
   }
 
-  private async load(extent: Extent | null): Promise<void> {
+  private async load(): Promise<void> {
     const { CityView } = await import("../cesium/city_view");
     this.scene = await this.source.fetch();
     const ignore = (): void => undefined;
@@ -69,7 +71,7 @@ export class SubmissionMap {
       layerFailed: (dataset, detail) => { this.failed(`${dataset}: ${detail}`); },
       renderFailed: this.failed,
     });
-    const home = extent ?? this.scene?.city.extent ?? null;
+    const home = this.home();
     if (home !== null) {
       this.view.setLight(home);
       // First to have the camera over the city at all, then, once its ground is known, at the right height above it.
@@ -78,6 +80,7 @@ export class SubmissionMap {
     await this.draw();
     this.lay();
     if (home !== null) await this.lookAt(home);
+    this.isSettled = true;
   }
 
   /** Draws the city as it is now: a commit may have changed it. */
@@ -104,9 +107,10 @@ export class SubmissionMap {
     this.view?.selectOverlay(id);
   }
 
-  /** Shows an extent from above, or aslant. */
-  look(extent: Extent): void {
-    void this.lookAt(extent);
+  /** Shows all that is laid over the city, from above or aslant. */
+  look(): void {
+    const home = this.home();
+    if (home !== null) void this.lookAt(home);
   }
 
   /** Makes one feature of the overlay stand out and goes there. */
@@ -129,7 +133,12 @@ export class SubmissionMap {
 
   /** Returns what is still to come for the present view. */
   pending(): string[] {
-    return this.view?.pending() ?? [];
+    return this.view === null ? ["map"] : [...(this.isSettled ? [] : ["camera"]), ...this.view.pending()];
+  }
+
+  private home(): Extent | null {
+    const city = this.scene?.city.extent ?? null;
+    return contentExtent(this.content, city) ?? city;
   }
 
   private async draw(): Promise<void> {
@@ -161,7 +170,9 @@ export class SubmissionMap {
   }
 }
 
-/** Returns the extent of all that is laid over the city. */
-export function contentExtent({ features }: MapContent): Extent | null {
-  return unionExtent(features.map(({ extent }) => extent));
+/** Returns the extent of what is laid over the city; what lies outside of it, a misplaced point say, counts only where all of it does. */
+export function contentExtent({ features }: MapContent, city: Extent | null): Extent | null {
+  const extents = features.map(({ extent }) => extent);
+  const inCity = city === null ? [] : extents.filter((extent) => meets(extent, city));
+  return unionExtent(inCity.length > 0 ? inCity : extents);
 }

@@ -5,7 +5,7 @@ import { h } from "../ui/dom";
 import type { Action } from "./changes";
 import { type ChangesByAction, changeId, findingId, mapContent, whatIs } from "./content";
 import type { Finding } from "./findings";
-import { SubmissionMap, contentExtent } from "./map";
+import { SubmissionMap } from "./map";
 import { SEVERITIES, type Severity, type Submission } from "./submission";
 import { findingCard } from "./ui/finding_card";
 import { type MapLegend, mapPane } from "./ui/map_pane";
@@ -89,13 +89,12 @@ export class MapSide {
   private lay({ submission, findings, changes, hidden }: MapSideView): void {
     const content = mapContent(findings, changes, hidden);
     this.map.show(content);
-    const extent = contentExtent(content);
-    if (extent === null) return;
+    if (content.features.length === 0) return;
     const isOther = this.turnedTo !== submission?.id;
     this.turnedTo = submission?.id ?? null;
     if (this.map.isOpen) {
-      if (isOther) this.map.look(extent);
-    } else this.map.open(extent).catch((error: unknown) => { this.failed(String(error)); });
+      if (isOther) this.map.look();
+    } else this.map.open().catch((error: unknown) => { this.failed(String(error)); });
   }
 
   private showBar(view: MapSideView): void {

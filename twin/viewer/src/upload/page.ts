@@ -13,6 +13,7 @@ import type { ChangesByAction } from "./content";
 import { Desk } from "./desk";
 import type { Finding } from "./findings";
 import { MapSide } from "./map_side";
+import { Redrawing } from "./redrawing";
 import { type Section, Sections } from "./sections";
 import { type CheckResult, SEVERITIES, type Severity, type Submission, hasSeveralLayers, isChecking, isOver } from "./submission";
 import { TokenKeeper } from "./token";
@@ -56,7 +57,8 @@ export class UploadPage {
     this.language = parseAddress(window.location.hash).language ?? browserLanguage(window.navigator.languages);
     this.token = new TokenKeeper(window.sessionStorage);
     this.api = new SubmissionApi(base, () => this.token.get(), () => this.language);
-    this.desk = new Desk(this.api, window, () => { this.render(); });
+    const redrawing = new Redrawing(window, () => { this.render(); });
+    this.desk = new Desk(this.api, window, () => { redrawing.request(); });
     this.sections = new Sections(steps);
     this.map = new MapSide(mapBar, mapHost, base, window, {
       pickedFinding: (finding) => { this.pickedFinding(finding); },
@@ -316,8 +318,9 @@ export class UploadPage {
   }
 
   private recentSection(): Section {
-    const current = this.desk.submission?.id ?? null;
-    const { recent } = this.desk;
+    const { submission } = this.desk;
+    const current = submission?.id ?? null;
+    const recent = this.desk.recent.map((listed) => (submission !== null && listed.id === submission.id ? submission : listed));
     const signature = [this.language, current, recent.map(({ id, state }) => [id, state])];
     return { name: "recent", signature, build: () => recentList(recent, current, this.language, this.say) };
   }

@@ -75,8 +75,22 @@ export class Sections {
   }
 
   private focusAgain({ section, path, marked }: Focus): void {
-    const found = this.shown.get(section)?.element.querySelector<HTMLElement>(path);
+    const element = this.shown.get(section)?.element;
+    const found = element === undefined ? null : nearest(element, path);
     found?.focus();
     if (marked !== null && found instanceof HTMLInputElement && found.selectionStart !== null) found.setSelectionRange(...marked);
   }
+}
+
+const FOCUSABLE = "input:enabled, select:enabled, button:enabled, summary, a[href]";
+
+/** Returns what stands where `path` says, else the last control of what is left around that place. */
+function nearest(root: HTMLElement, path: string): HTMLElement | null {
+  const found = root.querySelector<HTMLElement>(path);
+  if (found?.matches(FOCUSABLE) === true) return found;
+  for (let steps = path.split(" > ").slice(0, -1); steps.length > 1; steps = steps.slice(0, -1)) {
+    const left = [...root.querySelectorAll<HTMLElement>(`${steps.join(" > ")} :is(${FOCUSABLE})`)].at(-1);
+    if (left !== undefined) return left;
+  }
+  return null;
 }

@@ -7,7 +7,7 @@ import { FINDING_COLORS } from "../content";
 import type { Finding } from "../findings";
 import { type CheckResult, type ProblemText, type Progress, type RuleSummary, SEVERITIES, type Severity, layerName } from "../submission";
 import { type WaiverBook, earlierFor } from "../waivers";
-import type { SayUpload } from "../words";
+import { type SayUpload, isWord } from "../words";
 import { failure, plainButton, step } from "./step";
 import { type WaiveForm, waiveForm } from "./waive_form";
 import { waiversList } from "./waivers_list";
@@ -188,10 +188,16 @@ function reportLinks({ report, say }: FindingsView): HTMLElement {
   return h("div", { class: "reports" }, h("span", {}, say("reports")), h("ul", {}, ...links));
 }
 
+/** Returns what stands against publishing, in the words of this page where it has its own. */
+function problemText({ code, detail }: ProblemText, language: Language, say: SayUpload): string {
+  const word = `problem_${code}`;
+  return isWord(word) ? say(word) : inLanguage(detail, language);
+}
+
 /** Returns the step once the check is done. */
 export function findingsStep(view: FindingsView, actions: FindingsActions): HTMLElement {
   const { result, rules, say, isOver, problem, language, hidden, waivers, canWaive } = view;
-  const refused = problem === null ? null : failure(inLanguage(problem.detail, language));
+  const refused = problem === null ? null : failure(problemText(problem, language, say));
   const counts = h("p", { class: "counts", role: "status" }, say("read_accepted_rejected", { read: result.read.toLocaleString("en"), accepted: result.accepted.toLocaleString("en"), rejected: result.rejected.toLocaleString("en") }));
   if (rules.length === 0) return step(3, say("step_findings"), counts, refused, h("p", { class: "good" }, say("findings_none")), reportLinks(view));
   const list = h("ul", { class: "rules" }, ...rules.filter(({ severity }) => !hidden.has(severity)).map((rule) => ruleEntry(rule, view, actions)));

@@ -3,7 +3,7 @@
 import { inLanguage } from "../../i18n";
 import { h } from "../../ui/dom";
 import { UNITS } from "../declared";
-import { type Draft, type DraftPart, lackOf } from "../draft";
+import { type Draft, type DraftPart, commonCrs, lackOf } from "../draft";
 import { MODES, type Mode, layerName } from "../submission";
 import { FAIRLY_SURE, SURE, gainsays } from "../understanding";
 import type { ProposalsView } from "./proposals_view";
@@ -34,7 +34,8 @@ function typeSelect(part: DraftPart, index: number, view: ProposalsView, actions
     disabled: !isEditable,
     "aria-label": `${say("type")}: ${layerName(part.proposal)}`,
     onchange: () => {
-      const dataset = datasets.find(({ type }) => type === select.value)?.slug ?? select.value;
+      const own = datasets.filter(({ type }) => type === select.value).map(({ slug }) => slug);
+      const dataset = own.find((slug) => slug.startsWith(select.value)) ?? own[0] ?? select.value;
       actions.changePart(index, { featureType: select.value, dataset, isTaken: select.value !== "" });
     },
   });
@@ -210,12 +211,21 @@ function generalChoices(view: ProposalsView, actions: ProposalsActions): HTMLEle
   );
 }
 
+function declareCrs({ crs, parts }: { readonly crs: string; readonly parts: readonly number[] }, draft: Draft, actions: ProposalsActions): void {
+  for (const index of parts) {
+    const declared = draft.parts[index]?.declared;
+    if (declared !== undefined) actions.changePart(index, { declared: { ...declared, crs } });
+  }
+}
+
 /** Returns the step; what still has to be said stands beside the button it keeps closed. */
 export function proposalsStep(view: ProposalsView, actions: ProposalsActions): HTMLElement {
   const { draft, say, isEditable, wasChecked } = view;
   const lack = lackOf(draft);
   const parts = h("ul", { class: "parts" }, ...draft.parts.map((part, index) => partEntry(part, index, view, actions)));
   const missing = lack === null || !isEditable ? null : h("p", { class: "lack", role: "status" }, say(`lack_${lack.lack}`, { layer: lack.layer }));
+  const common = isEditable ? commonCrs(draft) : null;
+  const takeAll = common === null ? null : plainButton(say("take_over_all", { value: common.crs }), () => { declareCrs(common, draft, actions); });
   const button = isEditable ? primaryButton(say(wasChecked ? "check_again" : "check"), actions.check, lack !== null) : null;
-  return step(2, say("step_proposals"), parts, generalChoices(view, actions), missing, button);
+  return step(2, say("step_proposals"), parts, generalChoices(view, actions), missing, takeAll, button);
 }
