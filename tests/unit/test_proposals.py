@@ -81,6 +81,8 @@ def test_an_existing_dataset_goes_before_a_new_one() -> None:
     have = [dataset(1, "town_a", "building"), dataset(2, "town_b", "building"), dataset(3, "building", "parcel")]
     assert propose("x.gpkg", info, TYPES, have)[0].dataset == "town_b", "the one that is called so"
     assert propose("x.gpkg", info, TYPES, have[:1])[0].dataset == "town_a"
+    neighbours = [*have[:1], dataset(4, "buildings", "building")]
+    assert propose("x.gpkg", info, TYPES, neighbours)[0].dataset == "buildings", "the one named after the type"
     assert propose("x.gpkg", info, TYPES, have[2:])[0].dataset == "building_2", "a name that is taken names nothing new"
 
 
