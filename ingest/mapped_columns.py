@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import mmap
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import batched, chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from ingest.work_files import append, unnamed_file
 
 _IN_MEMORY_BYTES = 1 << 20
 """An array up to this size stays in memory."""
+_PIECES_AT_A_TIME = 8
+"""Pieces of a column, such as a reader's batches, that are looked at before memory is given back."""
 _PENDING_BYTES = 1 << 22
 """Batches are written so many at a time."""
 
@@ -67,6 +69,16 @@ class MappedColumns:
         found = mmap.mmap(file.fileno(), 0)
         self._maps.add(found)
         return found
+
+    def take_over(self, others: MappedColumns) -> None:
+        """Have `let_go` here give back the memory of what others mapped, too."""
+        self._maps |= others._maps
+
+    def let_go_between[T](self, pieces: Iterable[T]) -> Iterator[T]:
+        """Yield pieces of a column, giving back memory after some: where pages are large a look at one column maps its neighbours, too."""
+        for some in batched(pieces, _PIECES_AT_A_TIME):
+            yield from some
+            self.let_go()
 
     def let_go(self) -> None:
         """Give back the memory in which files were looked at."""

@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import batched
 
+import numpy as np
+
 from ingest.freed_memory import give_back_freed_memory
 from ingest.set_rules.context import SetCheck, SetContext, checks_of
 from ingest.set_rules.network import NetworkOnce
@@ -24,6 +26,8 @@ _MANY_ROWS = 100_000
 """Reading fewer leaves no memory behind that is worth the milliseconds of giving it back."""
 _VERY_MANY_ROWS = 1_000_000
 """Likewise of what a rule leaves behind for the next."""
+_REJECTED_AT_A_TIME = 500_000
+"""Each time all rows are looked at: few times, and no list of ten million numbers."""
 _PLACES_LOOKED_AT = 200
 """Findings whose rows are looked at, far apart in a large survey, before pages are given back."""
 
@@ -109,6 +113,7 @@ def _note(connection: Connection, tally: Tally, survey: Survey, found: Iterable[
         tally.note_staged(findings)
         rejected.extend(f.row for f in findings if f.rejects and f.row is not None)
     if rejected:
-        rows = sorted(set(rejected))
-        connection.execute(tally.staging.query("reject_rows"), {"rows": rows})
+        rows = np.unique(np.frombuffer(rejected, np.int64))
+        for start in range(0, len(rows), _REJECTED_AT_A_TIME):
+            connection.execute(tally.staging.query("reject_rows"), {"rows": rows[start : start + _REJECTED_AT_A_TIME].tolist()})
         survey.forget(tally.staging.part, rows)

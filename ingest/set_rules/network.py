@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.set_rules.codes import NONE, Codes, Mask
-from ingest.set_rules.survey import Lines, Numbers, Points, Survey, blocks_of
+from ingest.set_rules.survey import Lines, Numbers, Points, Survey
 
 ENDS_AT_A_TIME = 1 << 18
 """Ends of lines that are looked at together, about."""
@@ -38,7 +38,7 @@ class Network:
 
     def ends(self) -> Iterator[Ends]:
         """Yield all ends of lines that are at points, point after point so many at a time that memory does not grow with the network."""
-        known = sum(int(np.count_nonzero(self.at[block] != NONE)) for block in blocks_of(len(self.at)))
+        known = sum(int(np.count_nonzero(self.at[block] != NONE)) for block in self.survey.blocks(len(self.at)))
         if known > ENDS_KEPT:
             points = max(1, len(self.points) * ENDS_AT_A_TIME // known)
             for first in range(0, len(self.points), points):
@@ -53,7 +53,7 @@ class Network:
         """Return blocks of all ends, and the lowest and the highest of their points: mostly a survey has its rows as it went along."""
         if not self._bounds:
             at = self.at.reshape(-1)
-            self._bounds.extend((block, (int(at[block].min()), int(at[block].max()))) for block in blocks_of(len(at)))
+            self._bounds.extend((block, (int(at[block].min()), int(at[block].max()))) for block in self.survey.blocks(len(at)))
         return self._bounds
 
     def flow(self, lines: Numbers) -> Numbers:

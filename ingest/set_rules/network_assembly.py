@@ -42,12 +42,10 @@ def _made(context: SetContext) -> Network:
     lines = lines.followed_by(survey.lines_of({NONE: files.batches(published_batches(context, SEGMENT, near))}))
     survey.let_go()
     place = _places(survey, points)
-    survey.let_go()
-    stands = np.concatenate([np.zeros(0, bool), *(place[points.node[b]] == np.arange(b.start, b.stop) for b in blocks_of(len(points)))])
-    at = files.array((_reached(points, lines, place, block) for block in blocks_of(len(lines))), np.int32).reshape(-1, 2)
-    survey.let_go()
+    stands = np.concatenate([np.zeros(0, bool), *(place[points.node[b]] == np.arange(b.start, b.stop) for b in survey.blocks(len(points)))])
+    at = files.array((_reached(points, lines, place, block) for block in survey.blocks(len(lines))), np.int32).reshape(-1, 2)
     of_word = _systems(context)
-    system = files.array((of_word[lines.kind[block]] for block in blocks_of(len(lines))), np.int32)
+    system = files.array((of_word[lines.kind[block]] for block in survey.blocks(len(lines))), np.int32)
     return Network(survey, points, lines, stands, at, system)
 
 
@@ -60,6 +58,7 @@ def _places(survey: Survey, points: Points) -> Codes:
     place = np.full(survey.names.end + 1, NONE, np.int32)
     for block in reversed(list(blocks_of(len(points)))):
         place[points.node[block][::-1]] = np.arange(block.start, block.stop, dtype=np.int32)[::-1]
+        survey.let_go()
     place[NONE] = NONE
     return place
 

@@ -15,7 +15,7 @@ from ingest.set_rules.context import SetCheck, SetContext
 from ingest.set_rules.feature_codes import CODE_PREFIXES
 from ingest.set_rules.findings import finding, finding_at, has_fields, row_in_source, title_of_code
 from ingest.set_rules.grouping import Columns, like_in, millimetres, repeats
-from ingest.set_rules.survey import Numbers, Survey, blocks_of
+from ingest.set_rules.survey import Numbers, Survey
 from ingest.staging import columns
 from twin.db import load_queries
 from twin.errors import Text
@@ -31,11 +31,10 @@ def map_numbers(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """
     points = context.survey.points
     given, differs = np.zeros((2, len(points)), dtype=bool)
-    for block in blocks_of(len(points)):
+    for block in context.survey.blocks(len(points)):
         number, own = points.map_number[block], points.part[block] == context.staging.part
         given[block] = own & _true(pc.not_equal(number, ""))
         differs[block] = own & _true(pc.not_equal(number, points.number[block])) & (points.node[block] != NONE)
-        context.survey.let_go()
     if differs.sum() > check.number("separate_share") * given.sum():
         zh, en = (
             f"{given.sum()} 个图上点号中有 {differs.sum()} 个与管线点编号不同，按单独编号处理",

@@ -33,7 +33,7 @@ def manholes_far_apart(context: SetContext, check: SetCheck) -> Iterator[Finding
     lines, sewers = network.lines, check.names("gravity")
     run = _runs(network, sewers)
     length_m, narrowest_mm = _measures(network, run, sewers, part)
-    is_wrong = [length_m[block] > _limits(check, narrowest_mm[block]) for block in blocks_of(len(lines))]
+    is_wrong = [length_m[block] > _limits(check, narrowest_mm[block]) for block in network.survey.blocks(len(lines))]
     for of in _first_of_each(run, np.concatenate([np.zeros(0, bool), *is_wrong]), _sewers_of(network, sewers, part)):
         long, size = length_m[run[of]], narrowest_mm[run[of]]
         most = _limits(check, np.array([size]))[0]
@@ -61,26 +61,24 @@ def parts_that_lead_nowhere(context: SetContext, check: SetCheck) -> Iterator[Fi
 
 def _systems_there(network: Network) -> frozenset[str]:
     words = network.survey.words
-    codes = {code for block in blocks_of(len(network.lines)) for code in np.unique(network.system[block]).tolist()}
+    codes = {code for block in network.survey.blocks(len(network.lines)) for code in np.unique(network.system[block]).tolist()}
     return frozenset(words.at(code) for code in codes - {NONE})
 
 
 def _edges_of(network: Network, system: str) -> Iterator[Codes]:
     """Yield the points at the ends of the lines of a system that are known at both."""
-    for block in blocks_of(len(network.lines)):
+    for block in network.survey.blocks(len(network.lines)):
         at = network.at[block]
         yield at[network.survey.words.among(network.system[block], [system]) & (at != NONE).all(axis=1)]
-        network.survey.let_go()
 
 
 def _without_a_way_out(network: Network, system: str, words: Sequence[str], label: Codes) -> Mask:
     """Return which points are ends of lines of a system, in a connected part without any point that is one of ``words``."""
     points, known = network.points, network.survey.words
     is_dead, lives = np.zeros((2, len(points)), dtype=bool)
-    for block in blocks_of(len(points)):
+    for block in network.survey.blocks(len(points)):
         leads = known.among(points.feature[block], words) | known.among(points.appurtenance[block], words)
         lives[label[block][leads]] = True
-        network.survey.let_go()
     for ends in _edges_of(network, system):
         is_dead[ends] = True
     for block in blocks_of(len(points)):
@@ -119,7 +117,7 @@ def _runs(network: Network, sewers: Sequence[str]) -> Codes:
     degrees, first = np.zeros(len(points), np.uint8), np.full(len(points), NONE, np.int32)
     for some in _sewers_of(network, sewers):
         count_ends(network.at[some], degrees)
-    for block in blocks_of(len(points)):
+    for block in network.survey.blocks(len(points)):
         degrees[block][points.appurtenance[block] != NONE] = 0  # at a shaft no run goes on
     labels = np.arange(len(lines), dtype=np.int32)
     for some in _sewers_of(network, sewers):
@@ -145,12 +143,11 @@ def _measures(network: Network, run: Codes, sewers: Sequence[str], part: int) ->
 def _sewers_of(network: Network, sewers: Sequence[str], part: int | None = None, *, is_other: bool = False) -> Iterator[Numbers]:
     """Yield sewers in order, block by block: all, those of a part, or those of all others."""
     words, lines = network.survey.words, network.lines
-    for block in blocks_of(len(lines)):
+    for block in network.survey.blocks(len(lines)):
         is_one = words.among(network.system[block], sewers)
         if part is not None:
             is_one &= (lines.part[block] == part) != is_other
         yield np.flatnonzero(is_one) + block.start
-        network.survey.let_go()
 
 
 def _limits(check: SetCheck, diameter_mm: Floats) -> Floats:

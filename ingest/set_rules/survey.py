@@ -5,9 +5,9 @@ Columns lie in files where they are many rows, and rules look at a block of them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import batched, chain
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -25,8 +25,6 @@ Numbers = npt.NDArray[np.int64]
 BLOCK = 1 << 18
 """Rows that are looked at together."""
 _NAMES_A_SHARE = 1 << 19
-_PIECES_AT_A_TIME = 8
-"""Batches of a reader of which one column is looked at before memory is given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +56,14 @@ class _Rows:
         if keep.all():
             return self
 
-        def of(values: Any) -> Any:  # noqa: ANN401  # arrays of NumPy and of Arrow alike
+        def of(_name: str, values: Any) -> Any:  # noqa: ANN401  # arrays of NumPy and of Arrow alike
             if not isinstance(values, pa.ChunkedArray):
                 return self.files.array((values[block][keep[block]] for block in blocks_of(len(self))), values.dtype.type)
             starts = np.cumsum([0, *map(len, values.chunks)])
-            pieces = zip(values.chunks, starts[:-1], starts[1:], strict=True)
+            pieces = self.files.let_go_between(zip(values.chunks, starts[:-1], starts[1:], strict=True))
             return self.files.texts(chunk.filter(pa.array(keep[start:end])) for chunk, start, end in pieces)
 
-        return replace(self, **{name: of(values) for name, values in self._columns().items()})
+        return self._with_each_column(of)
 
     def without(self, part: int, rows: Numbers) -> Self:
         """Return the rows without those of a part that have one of the numbers ``rows``."""
@@ -90,12 +88,21 @@ class _Rows:
         if not len(more):
             return self
 
-        def joined(first: Any, after: Any) -> Any:  # noqa: ANN401  # likewise
+        def joined(name: str, first: Any) -> Any:  # noqa: ANN401  # likewise
+            after = getattr(more, name)
             if isinstance(first, pa.ChunkedArray):
                 return pa.chunked_array([*first.chunks, *after.chunks], pa.string())
             return self.files.array(chain(_pieces(first), _pieces(after)), first.dtype.type)
 
-        return replace(self, **{name: joined(values, getattr(more, name)) for name, values in self._columns().items()})
+        return self._with_each_column(joined)
+
+    def _with_each_column(self, made: Callable[[str, Any], Any]) -> Self:
+        """Return rows of new columns, made of name and values of each; what of one was looked at is given back before the next."""
+        columns = {}
+        for name, values in self._columns().items():
+            columns[name] = made(name, values)
+            self.files.let_go()
+        return replace(self, **columns)
 
     def _columns(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "files"}
@@ -182,9 +189,10 @@ class Survey:
     def __init__(self, columns: Mapping[int, StagedColumns]) -> None:
         """Take the columns of each part; they are left empty."""
         self.files = MappedColumns(next((c.files.work for c in columns.values()), None))
-        self._staged = [c.files for c in columns.values()]
         self.words = Vocabulary()
         taken = {part: c.taken() for part, c in columns.items()}
+        for staged in columns.values():
+            self.files.take_over(staged.files)
         ends = sum(batch.num_rows for batches in taken.values() for batch in batches) * 2
         self.names = Names(self.files, 1 + ends // _NAMES_A_SHARE, self.let_go)
         kinds = {part: c.feature_type.geometry_type for part, c in columns.items()}
@@ -203,15 +211,19 @@ class Survey:
         columns["start"], columns["end"] = self.names.encode([columns.pop("start_node"), columns.pop("end_node")])
         return Lines(**columns).ordered()
 
-    def forget(self, part: int, rows: Sequence[int]) -> None:
+    def forget(self, part: int, rows: Numbers) -> None:
         """Leave out rows of a part."""
-        gone = np.array(rows, np.int64)
-        self.points, self.lines = self.points.without(part, gone), self.lines.without(part, gone)
+        self.points, self.lines = self.points.without(part, rows), self.lines.without(part, rows)
+
+    def blocks(self, rows: int) -> Iterator[slice]:
+        """Yield blocks of so many rows; what of files was looked at for one is given back before the next."""
+        for block in blocks_of(rows):
+            yield block
+            self.let_go()
 
     def let_go(self) -> None:
         """Give back the memory in which rows were looked at."""
-        for files in (self.files, *self._staged):
-            files.let_go()
+        self.files.let_go()
 
     def _columns(self, batches: Mapping[int, Sequence[pa.RecordBatch]], kind: GeometryType) -> dict[str, Any]:
         """Return the columns of all parts: texts as they are, all others as arrays."""
@@ -221,20 +233,14 @@ class Survey:
         for name in table.column_names:
             column = table[name]
             if name in WORDS[kind]:
-                columns[name] = self.files.array(self._let_go_between(self.words.encoded(column)), np.int32)
+                columns[name] = self.files.array(self.files.let_go_between(self.words.encoded(column)), np.int32)
             elif name in TEXTS[kind]:
                 columns[_NAMED.get(name, name)] = column
             else:
-                chunks = self._let_go_between(column.chunks)
+                chunks = self.files.let_go_between(column.chunks)
                 columns[name] = self.files.array((chunk.to_numpy() for chunk in chunks), np.int64 if name == "row" else np.float64)
             self.let_go()
         return columns
-
-    def _let_go_between[T](self, pieces: Iterable[T]) -> Iterator[T]:
-        """Yield pieces of a column, giving back memory after some: where pages are large a look at one column maps its neighbours, too."""
-        for some in batched(pieces, _PIECES_AT_A_TIME):
-            yield from some
-            self.let_go()
 
 
 _NAMED: Mapping[str, str] = {"natural_key": "key", "node_id": "number"}
