@@ -86,6 +86,18 @@ def test_the_city_stands_and_asks_nobody_else(page: Viewer) -> None:
     assert page.complaints == []
 
 
+@pytest.mark.parametrize("size", [(1200, 700), (800, 600)])
+def test_the_city_is_seen_beside_the_panels(page: Viewer, city_server: httpx.Client, size: tuple[int, int]) -> None:
+    page.page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.open()
+    extents = {layer["dataset"]: layer["extent"] for layer in city_server.get("/scene.json").json()["layers"]}
+    west, south, east, north = extents["buildings"]
+    seen = [page.ask(f"__twin.project({lon}, {lat}, 15)") for lon in (west, east) for lat in (south, north)]
+    box = "document.querySelector('{}').getBoundingClientRect().{}"
+    left, right = (page.ask(box.format(*edge)) for edge in ((".layer-panel", "right"), (".toolbar", "left")))
+    assert all(left < place["x"] < right and 0 < place["y"] < size[1] for place in seen), seen
+
+
 def test_buildings_are_drawn_and_recoloured(page: Viewer, city_server: httpx.Client) -> None:
     place = shapely.geometry.shape(items(city_server, "buildings", "height_m > 40")[0]["geometry"]).representative_point()
     page.open(f"{only('buildings')}&{view(place.x, place.y, 400)}")

@@ -13,6 +13,7 @@ import { LiveUpdates, type ServerEvent } from "./live";
 import { type Layer, type Scene, SceneError, SceneSource } from "./scene";
 import { type ViewState, emptyState, formatHash, parseHash } from "./state";
 import { type SelectedFeature, attributePanel } from "./ui/attribute_panel";
+import { coveredSides } from "./ui/covered";
 import { h, icon, iconButton } from "./ui/dom";
 import { focusPath } from "./ui/focus";
 import { type LayerPanelState, layerPanel, showBuildProgress } from "./ui/layer_panel";
@@ -107,7 +108,7 @@ export class App {
   }
 
   private createView(): CityView {
-    const options = { assets: new URL("cesium/", this.base), msaaSamples: Number(new URLSearchParams(this.window.location.search).get("msaa") ?? 4) };
+    const options = { assets: new URL("cesium/", this.base), msaaSamples: Number(new URLSearchParams(this.window.location.search).get("msaa") ?? 4), covered: () => coveredSides(this.chrome, this.window.innerWidth) };
     return new CityView(this.canvasHost, options, {
       picked: (feature) => void this.picked(feature),
       cameraMoved: () => {

@@ -8,7 +8,9 @@ import {
   HeadingPitchRange,
   Math as CesiumMath,
   Matrix4,
+  PerspectiveFrustum,
   Rectangle,
+  Transforms,
 } from "@cesium/engine";
 
 import type { Extent } from "../extent";
@@ -20,6 +22,21 @@ const TILTED_PITCH_DEG = -40;
 const NEAREST_RANGE_M = 60;
 /** No dry land lies lower. */
 const LOWEST_GROUND_M = -500;
+/** A sphere is looked at from so many of its radii. */
+const RADII_AWAY = 1.9;
+/** So large a share of the picture's width a city takes up then, its near edge the most. */
+const FILLED = 0.95;
+/** Aslant, what is near moves further aside than the middle does: this share of the way puts the whole in the middle. */
+const ASIDE = 0.85;
+
+/** So much more than what is looked down on the picture holds: controls lie over its edges. */
+const MARGIN = 1.3;
+
+/** How much of the picture's sides lies under panels, CSS pixels. */
+export interface Covered {
+  readonly left: number;
+  readonly right: number;
+}
 
 export function cameraView(widget: CesiumWidget): CameraView {
   const { camera } = widget.scene;
@@ -47,10 +64,27 @@ export function extentSphere(widget: CesiumWidget, extent: Extent): BoundingSphe
   return BoundingSphere.fromRectangle3D(rectangle, undefined, groundM);
 }
 
-/** Flies (or, with `durationS` 0, jumps) to look aslant at a sphere, north up. */
-export function flyToSphere(widget: CesiumWidget, sphere: BoundingSphere, durationS = FLIGHT_S): void {
-  const range = Math.max(NEAREST_RANGE_M, sphere.radius * 1.9);
-  widget.scene.camera.flyToBoundingSphere(sphere, {
+/** Returns half the picture's height at a distance of 1. */
+function halfHeight({ scene: { camera } }: CesiumWidget): number {
+  return camera.frustum instanceof PerspectiveFrustum ? Math.tan((camera.frustum.fovy ?? 0) / 2) : 0;
+}
+
+/** Returns from how far above a rectangle of so many metres is seen whole, with a margin, whatever the picture's shape. */
+export function rangeAbove(widget: CesiumWidget, widthM: number, depthM: number): number {
+  const { canvas } = widget.scene;
+  const shape = canvas.clientWidth / Math.max(1, canvas.clientHeight);
+  return (MARGIN * Math.max(widthM / shape, depthM)) / 2 / halfHeight(widget);
+}
+
+/** Flies (or, with `durationS` 0, jumps) to look aslant at a sphere, north up; it stands in the middle of what panels leave free. */
+export function flyToSphere(widget: CesiumWidget, sphere: BoundingSphere, covered: Covered, durationS = FLIGHT_S): void {
+  const { camera, canvas } = widget.scene;
+  const free = Math.max(1, canvas.clientWidth - covered.left - covered.right);
+  const range = Math.max(NEAREST_RANGE_M, sphere.radius * RADII_AWAY * Math.max(1, (FILLED * canvas.clientWidth) / free));
+  const metresPerPixel = (2 * range * halfHeight(widget)) / canvas.clientHeight;
+  const west = ((covered.left - covered.right) / 2) * ASIDE * metresPerPixel;
+  const looked = Matrix4.multiplyByPoint(Transforms.eastNorthUpToFixedFrame(sphere.center), new Cartesian3(-west, 0, 0), new Cartesian3());
+  camera.flyToBoundingSphere(new BoundingSphere(looked, sphere.radius), {
     duration: durationS,
     offset: new HeadingPitchRange(0, CesiumMath.toRadians(TILTED_PITCH_DEG), range),
   });

@@ -36,6 +36,8 @@ export interface CityViewEvents {
 export interface CityViewOptions {
   readonly assets: URL;
   readonly msaaSamples: number;
+  /** What of the picture panels cover just now; absent: nothing. */
+  readonly covered?: () => camera.Covered;
 }
 
 const SETTLING_FRAMES = 3;
@@ -53,7 +55,7 @@ export class CityView {
 
   constructor(
     container: HTMLElement,
-    options: CityViewOptions,
+    private readonly options: CityViewOptions,
     private readonly events: CityViewEvents,
   ) {
     this.widget = createGlobe(container, options.assets, options.msaaSamples);
@@ -134,18 +136,23 @@ export class CityView {
   /** Flies to what is drawn of the datasets; `extent` stands in where no 3D is at hand. */
   flyToLayers(datasets: readonly string[], extent: Extent | null, durationS?: number): void {
     const spheres = datasets.map((dataset) => this.slots.get(dataset)?.shown?.sphere() ?? null).filter((sphere) => sphere !== null);
-    if (spheres.length > 0) camera.flyToSphere(this.widget, BoundingSphere.fromBoundingSpheres(spheres), durationS);
-    else if (extent !== null) camera.flyToSphere(this.widget, camera.extentSphere(this.widget, extent), durationS);
+    if (spheres.length > 0) this.flyToSphere(BoundingSphere.fromBoundingSpheres(spheres), durationS);
+    else if (extent !== null) this.flyToSphere(camera.extentSphere(this.widget, extent), durationS);
   }
 
   /** Flies to a place (`heightM` ellipsoidal) so that `radiusM` around it is seen. */
   flyToPlace(lonDeg: number, latDeg: number, heightM: number, radiusM: number): void {
-    camera.flyToSphere(this.widget, new BoundingSphere(Cartesian3.fromDegrees(lonDeg, latDeg, heightM), radiusM));
+    this.flyToSphere(new BoundingSphere(Cartesian3.fromDegrees(lonDeg, latDeg, heightM), radiusM));
   }
 
   lookAt(lonDeg: number, latDeg: number, heightM: number, headingDeg: number, pitchDeg: number, rangeM: number): void {
     camera.lookAt(this.widget, Cartesian3.fromDegrees(lonDeg, latDeg, heightM), headingDeg, pitchDeg, rangeM);
     this.settle();
+  }
+
+  /** Looks straight down on so many metres around a place. */
+  lookDown(lonDeg: number, latDeg: number, heightM: number, widthM: number, depthM: number): void {
+    this.lookAt(lonDeg, latDeg, heightM, 0, -89.9, camera.rangeAbove(this.widget, widthM, depthM));
   }
 
   northUp(): void {
@@ -193,6 +200,10 @@ export class CityView {
     const ground = this.widget.scene.globe.tilesLoaded ? [] : ["ground"];
     const frames = this.framesToSettle > 0 ? ["frames"] : [];
     return [...this.busy, ...layers.map(([dataset]) => dataset), ...ground, ...frames];
+  }
+
+  private flyToSphere(sphere: BoundingSphere, durationS?: number): void {
+    camera.flyToSphere(this.widget, sphere, this.options.covered?.() ?? { left: 0, right: 0 }, durationS);
   }
 
   private async clicked(x: number, y: number): Promise<void> {

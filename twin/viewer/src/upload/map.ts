@@ -17,12 +17,13 @@ export interface MapContent {
   readonly marks: ReadonlyMap<string, Marks>;
 }
 
-/** Returns the middle of an extent and half its diagonal in metres. */
-function circleOf([west, south, east, north]: Extent): { lonDeg: number; latDeg: number; radiusM: number } {
+/** Returns the middle of an extent, its sides and half its diagonal in metres, none smaller than is worth looking at. */
+function sizeOf([west, south, east, north]: Extent): { lonDeg: number; latDeg: number; widthM: number; depthM: number; radiusM: number } {
   const latDeg = (south + north) / 2;
   const widthM = (east - west) * METRES_PER_DEGREE * Math.cos((latDeg * Math.PI) / 180);
   const depthM = (north - south) * METRES_PER_DEGREE;
-  return { lonDeg: (west + east) / 2, latDeg, radiusM: Math.max(SMALLEST_RADIUS_M, Math.hypot(widthM, depthM) / 2) };
+  const least = 2 * SMALLEST_RADIUS_M;
+  return { lonDeg: (west + east) / 2, latDeg, widthM: Math.max(least, widthM), depthM: Math.max(least, depthM), radiusM: Math.max(least, Math.hypot(widthM, depthM)) / 2 };
 }
 
 export class SubmissionMap {
@@ -157,12 +158,12 @@ export class SubmissionMap {
   }
 
   private lookDown(extent: Extent, groundM: number): void {
-    const { lonDeg, latDeg, radiusM } = circleOf(extent);
-    this.view?.lookAt(lonDeg, latDeg, groundM, 0, -89.9, radiusM * 2.2);
+    const { lonDeg, latDeg, widthM, depthM } = sizeOf(extent);
+    this.view?.lookDown(lonDeg, latDeg, groundM, widthM, depthM);
   }
 
   private async lookAt(extent: Extent): Promise<void> {
-    const { lonDeg, latDeg, radiusM } = circleOf(extent);
+    const { lonDeg, latDeg, radiusM } = sizeOf(extent);
     const heightM = (await this.view?.terrainHeight(lonDeg, latDeg)) ?? 0;
     const groundM = Number.isFinite(heightM) ? heightM : 0;
     if (this.isTilted) this.view?.flyToPlace(lonDeg, latDeg, groundM, radiusM);
