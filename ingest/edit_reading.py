@@ -5,7 +5,7 @@ JSON is parsed before it comes here, by the server's own parser and within the l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +57,7 @@ class EditReader:
     def __init__(self, sources: Mapping[str, EditedSource]) -> None:
         self._sources = sources
 
-    def __call__(self, request: ReadRequest) -> Iterator[Message]:
+    def __call__(self, request: ReadRequest) -> Generator[Message]:
         """Yield what the sandbox would send of a file with these features."""
         return read_parts(self, request)
 

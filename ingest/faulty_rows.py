@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,9 +57,10 @@ def _rows_of(place: Workplace, request: LoadRequest, path: Path, rows: tuple[int
         if asked is None:
             return
         parts = tuple(replace(part, only_rows=rows) for part in asked.parts)
-        for message in place.read(replace(asked, parts=parts)):
-            if isinstance(message, SourceRows):
-                yield from (((path.name, message.layer, number), SourceRow(message.columns, values)) for number, values in message.rows)
+        with closing(place.read(replace(asked, parts=parts))) as messages:
+            for message in messages:
+                if isinstance(message, SourceRows):
+                    yield from (((path.name, message.layer, number), SourceRow(message.columns, values)) for number, values in message.rows)
     except TwinError as error:
         if error.status >= 500:
             raise

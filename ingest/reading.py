@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -41,7 +41,7 @@ from twin.model import FeatureType, Finding, FindingKind, Severity
 Mask = npt.NDArray[np.bool_]
 
 
-def read_parts(reader: Reader, request: ReadRequest) -> Iterator[Message]:
+def read_parts(reader: Reader, request: ReadRequest) -> Generator[Message]:
     """Yield the messages of every part of ``request``, in order (see `ingest.protocol`)."""
     for part in request.parts:
         is_coverage = part.feature_type.geometry_type == "coverage"

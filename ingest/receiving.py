@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -77,8 +78,14 @@ def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally
         if asked is None:
             continue  # it is there for another file's sake
         pool = place.catalogue.pool
-        with translated(), FidSource(pool) as fids, pool.connection() as connection, Copier(connection, fids) as copier:
-            _receive(place, copier, place.read(asked), asked, tallies, has_terrain=has_terrain)
+        with (
+            translated(),
+            FidSource(pool) as fids,
+            pool.connection() as connection,
+            Copier(connection, fids) as copier,
+            closing(place.read(asked)) as messages,
+        ):
+            _receive(place, copier, messages, asked, tallies, has_terrain=has_terrain)
 
 
 def read_request(place: Workplace, request: LoadRequest, path: Path) -> ReadRequest | None:

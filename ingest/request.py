@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,8 +23,8 @@ from twin.store import Store
 class Reader(Protocol):
     """Reads one file in the sandbox; see :func:`ingest.sandbox.read_file`."""
 
-    def __call__(self, request: ReadRequest) -> Iterator[Message]:
-        """Yield, for every part asked for, its header, its batches and its end."""
+    def __call__(self, request: ReadRequest) -> Generator[Message]:
+        """Yield, for every part asked for, its header, its batches and its end; closing it ends the reader."""
 
 
 def is_meant(file: str | None, layer: str | None, in_file: str, in_layer: str) -> bool:

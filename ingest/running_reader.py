@@ -7,6 +7,7 @@ import os
 import queue
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -144,9 +145,9 @@ class RunningReader:
         """Kill the child and wait for it."""
         self._ended.set()
         self._process.end()
-        self._listener.join()
-        if self._fetcher is not None:
-            self._fetcher.join()
+        for thread in filter(None, (self._listener, self._fetcher)):
+            if not sys.is_finalizing():  # then threads run no more: one that was not done would be waited for without end
+                thread.join()
         self._process.close()
 
 

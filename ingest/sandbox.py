@@ -6,7 +6,7 @@ The child has been forked from a template (`ingest.template`) and closes itself 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def inspect_file(path: Path, limits: Limits | None = None, work: Path | None = N
     raise child.reason_of_death()
 
 
-def read_file(request: ReadRequest, template: Template | None = None) -> Iterator[Message]:
+def read_file(request: ReadRequest, template: Template | None = None) -> Generator[Message]:
     """Yield what the sandboxed child reads out of one file, part after part (see `ingest.protocol`).
 
     Raises UnsupportedMediaError (a kind that is not read), RejectedError (a blocking rule, or code ``parser-crash``,

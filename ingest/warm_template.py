@@ -175,6 +175,8 @@ class _Running:
 
     def wait(self) -> None:
         """Wait until the process is gone, not for long."""
+        if sys.is_finalizing():
+            return  # the thread that waits for it runs no more, and holds the lock of waiting
         try:
             self._process.wait(_LEAVE_S)
         except subprocess.TimeoutExpired:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,8 +111,8 @@ def _request(
     return ReadRequest(path=path, parts=parts, storage_srid=SRID)
 
 
-def _reader(rows: Mapping[str, Sequence[Row]]) -> Callable[[ReadRequest], Iterator[Message]]:
-    def read(request: ReadRequest) -> Iterator[Message]:
+def _reader(rows: Mapping[str, Sequence[Row]]) -> Callable[[ReadRequest], Generator[Message]]:
+    def read(request: ReadRequest) -> Generator[Message]:
         for part in request.parts:
             given = rows[part.dataset]
             yield PartHeader(

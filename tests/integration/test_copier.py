@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 
 import pyarrow as pa
@@ -33,7 +33,7 @@ class LateBesideOthers(FidSource):
 def some_with_3d(read: Reader, size: int) -> Reader:
     """Give what a reader gives in batches of so many rows, every other of them with 3D."""
 
-    def pieces(request: ReadRequest) -> Iterator[Message]:
+    def pieces(request: ReadRequest) -> Generator[Message]:
         for message in read(request):
             if not isinstance(message, PartBatch):
                 yield message

@@ -122,6 +122,23 @@ def test_one_that_has_ended_is_nobodys_zombie() -> None:
         assert eventually(lambda: not Path(f"/proc/{process}").exists()), "although no other reader is asked for"
 
 
+def test_a_process_that_ends_amid_a_file_ends(points: Path) -> None:
+    """An error that somebody holds (a load's lost database) keeps what reads the file to the very end, when threads run no more."""
+    amid = f"""
+        from pathlib import Path
+        from ingest.protocol import PartRequest, ReadRequest
+        from ingest.sandbox import read_file
+        from twin.errors import Text
+        from twin.featuretypes.plain import plain_areas
+        part = PartRequest(None, plain_areas("area", Text("范围", "Area"), has_z=False), "d")
+        held = read_file(ReadRequest(Path({str(points)!r}), (part,), storage_srid=4549))
+        print(next(held).dataset)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(amid)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY, check=True)
+    assert ended.stdout == "d\n"
+
+
 @pytest.mark.parametrize(
     ("read", "code"),
     [
