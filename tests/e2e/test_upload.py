@@ -227,6 +227,20 @@ def test_what_was_typed_stays_while_the_page_hears_of_others_and_changes_its_lan
     expect(button).to_be_disabled()
 
 
+def test_a_file_that_cannot_be_read_asks_nothing_of_the_surveyor(desk: Viewer, city: Served, tmp_path: Path) -> None:
+    file = tmp_path / "broken.shp"
+    file.write_bytes(bytes([0, 0, 0x27, 0x0A]) + bytes(96))
+    desk.page.goto(f"{desk.base}/upload?msaa=1")
+    desk.page.locator("input[name=token]").fill(city.token)
+    desk.page.locator("input[name=token]").press("Enter")
+    desk.page.locator("input[type=file]").set_input_files(file)
+    section(desk.page, "files").get_by_role("button", name="上传 1 个文件").click()
+    expect(section(desk.page, "problem")).to_contain_text("文件整体被拒收")
+    form = section(desk.page, "proposals")
+    expect(form).to_contain_text("broken.shx")
+    expect(form.locator("input, select, button")).to_have_count(0)
+
+
 def test_what_is_declared_takes_neither_the_keyboard_nor_the_click_that_comes_after_it(desk: Viewer, city: Served, tmp_path: Path) -> None:
     desk.page.goto(f"{desk.base}/upload?msaa=1")
     desk.page.locator("input[name=token]").fill(city.token)

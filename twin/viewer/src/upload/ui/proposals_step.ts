@@ -146,6 +146,8 @@ function facts(part: DraftPart, { language, say }: ProposalsView): HTMLElement {
 
 function partEntry(part: DraftPart, index: number, view: ProposalsView, actions: ProposalsActions): HTMLElement {
   const { say, isEditable } = view;
+  const { problem } = part.proposal;
+  if (problem !== null) return h("li", { class: "part" }, h("strong", {}, layerName(part.proposal)), h("p", { class: "lack" }, inLanguage(problem, view.language)));
   const box = h("input", {
     type: "checkbox",
     checked: part.isTaken,
@@ -167,7 +169,7 @@ function partEntry(part: DraftPart, index: number, view: ProposalsView, actions:
       field(say("type"), typeSelect(part, index, view, actions)),
       field(say("dataset"), datasetInput(part, index, view, actions)),
     ),
-    part.proposal.problem === null ? facts(part, view) : h("p", { class: "lack" }, inLanguage(part.proposal.problem, view.language)),
+    facts(part, view),
     understandingList(part, index, view, (change) => { actions.changePart(index, { declared: { ...part.declared, ...change } }); }),
     part.featureType === "" || part.featureType !== part.proposal.featureType ? null : mappingTable(part, index, view, actions),
   );
@@ -222,7 +224,9 @@ function declareCrs({ crs, parts }: { readonly crs: string; readonly parts: read
 export function proposalsStep(view: ProposalsView, actions: ProposalsActions): HTMLElement {
   const { draft, say, isEditable, wasChecked } = view;
   const lack = lackOf(draft);
+  const isReadable = draft.parts.some(({ proposal }) => proposal.problem === null);
   const parts = h("ul", { class: "parts" }, ...draft.parts.map((part, index) => partEntry(part, index, view, actions)));
+  if (!isReadable) return step(2, say("step_proposals"), parts);
   const missing = lack === null || !isEditable ? null : h("p", { class: "lack", role: "status" }, say(`lack_${lack.lack}`, { layer: lack.layer }));
   const common = isEditable ? commonCrs(draft) : null;
   const takeAll = common === null ? null : plainButton(say("take_over_all", { value: common.crs }), () => { declareCrs(common, draft, actions); });
