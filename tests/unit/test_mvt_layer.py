@@ -27,11 +27,11 @@ def _frame(*properties: str, to_units: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 
     return LayerFrame("layer", properties, 4096, 64, to_units)  # type: ignore[arg-type]
 
 
-def _record(fid: int, geometry: shapely.Geometry | None, values: Sequence[Value] = (), *, is_drawn: bool | None = False) -> bytes:
+def _record(fid: int | None, geometry: shapely.Geometry | None, values: Sequence[Value] = (), *, is_drawn: bool | None = False) -> bytes:
     """Return what record_send writes (PostgreSQL: src/backend/utils/adt/rowtypes.c), the geometry as EWKB with its SRID."""
     wkb = None if geometry is None else shapely.to_wkb(shapely.set_srid(geometry, 4549), byte_order=1, include_srid=True)
     fields = [
-        (20, struct.pack(">q", fid)),
+        (20, _sent(fid)),
         (16, _sent(is_drawn)),
         (17_000, wkb),
         *((_TYPES[str if v is None else type(v)], _sent(v)) for v in values),
@@ -59,7 +59,7 @@ def _features(layer: bytes) -> dict[int, dict[str, Any]]:
 
 
 def _drawn(geometries: Sequence[shapely.Geometry]) -> dict[int, shapely.Geometry]:
-    layer = encode_layer([_record(k, geometry) for k, geometry in enumerate(geometries)], _frame())
+    layer = encode_layer([_record(k, geometry) for k, geometry in enumerate(geometries)], _frame()).content
     return {fid: shape(feature["geometry"]) for fid, feature in _features(layer).items()}
 
 
@@ -94,7 +94,7 @@ def test_areas_are_valid_and_where_they_are() -> None:
 
 def test_exteriors_are_positive_and_holes_negative() -> None:
     court = shapely.Polygon(shapely.box(0, 0, 90, 90).exterior.coords[::-1], [shapely.box(20, 20, 60, 60).exterior.coords])
-    layer = encode_layer([_record(1, court)], _frame())
+    layer = encode_layer([_record(1, court)], _frame()).content
     rings = _features(layer)[1]["geometry"]["coordinates"]
     signed = [sum(a[0] * b[1] - b[0] * a[1] for a, b in itertools.pairwise(ring)) / 2 for ring in rings]
     assert signed == [8100, -1600]
@@ -161,8 +161,8 @@ def test_what_cannot_be_seen_is_left_out() -> None:
         shapely.Point(float("nan"), 5),
         shapely.Polygon(),
     ]
-    assert encode_layer([_record(k, g) for k, g in enumerate(gone)] + [_record(9, None)], _frame()) == b""
-    assert encode_layer([], _frame()) == b""
+    assert encode_layer([_record(k, g) for k, g in enumerate(gone)] + [_record(9, None)], _frame()).content == b""
+    assert encode_layer([], _frame()).content == b""
 
 
 def test_lines_are_cut_and_keep_their_turns() -> None:
@@ -189,7 +189,7 @@ def test_values_are_kept_each_once_and_as_they_are() -> None:
         ("污水🚰", 300, 0.1, False),
     ]
     names = ("text", "whole", "real", "truth")
-    layer = encode_layer([_record(k, shapely.Point(k, k), row) for k, row in enumerate(rows)], _frame(*names))
+    layer = encode_layer([_record(k, shapely.Point(k, k), row) for k, row in enumerate(rows)], _frame(*names)).content
     for fid, feature in _features(layer).items():
         told = dict(zip(names, rows[fid], strict=True))
         kept = {k: v for k, v in told.items() if v is not None and not (isinstance(v, float) and not math.isfinite(v))}
@@ -200,24 +200,32 @@ def test_values_are_kept_each_once_and_as_they_are() -> None:
 def test_what_is_drawn_already_is_taken_as_it_is() -> None:
     frame = _frame(to_units=(2.0, 0.0, -1000.0, 0.0, -2.0, 4000.0))
     here = shapely.box(600, 1000, 700, 1200)
-    layer = encode_layer([_record(1, here), _record(2, shapely.box(200, 1600, 400, 2000), is_drawn=True)], frame)
+    layer = encode_layer([_record(1, here), _record(2, shapely.box(200, 1600, 400, 2000), is_drawn=True)], frame).content
     first, second = (shape(feature["geometry"]) for feature in _features(layer).values())
     assert first.equals(second)
 
 
 def test_what_is_drawn_already_is_cut_where_it_is() -> None:
     frame = _frame(to_units=(2.0, 0.0, -1000.0, 0.0, -2.0, 4000.0))
-    layer = encode_layer([_record(1, shapely.box(600, 1000, 700, 1200)), _record(2, shapely.box(-90, 7, 90, 90), is_drawn=True)], frame)
+    layer = encode_layer(
+        [_record(1, shapely.box(600, 1000, 700, 1200)), _record(2, shapely.box(-90, 7, 90, 90), is_drawn=True)], frame
+    ).content
     assert shape(_features(layer)[2]["geometry"]).equals(shapely.box(-64, 7, 90, 90))
 
 
 def test_a_row_that_says_nothing_of_being_drawn_moves_no_other() -> None:
     rows = [_record(1, None, ("a", 1), is_drawn=None), _record(2, shapely.Point(3, 4), ("b", 2)), _record(3, shapely.Point(5, 6), ("c", 3))]
-    features = _features(encode_layer(rows, _frame("name", "floors")))
+    features = _features(encode_layer(rows, _frame("name", "floors")).content)
     assert {fid: (f["geometry"]["coordinates"], f["properties"]) for fid, f in features.items()} == {
         2: ([3, 4], {"name": "b", "floors": 2}),
         3: ([5, 6], {"name": "c", "floors": 3}),
     }
+
+
+def test_what_stands_for_several_has_no_id() -> None:
+    rows = [_record(None, shapely.box(3, 4, 9, 9), ("a", 7), is_drawn=True), _record(5, shapely.Point(5, 6), ("b", 1))]
+    read = mapbox_vector_tile.decode(encode_layer(rows, _frame("name", "count")).content)["layer"]["features"]
+    assert [(f.get("id", 0), f["properties"]) for f in read] == [(0, {"name": "a", "count": 7}), (5, {"name": "b", "count": 1})]
 
 
 def test_what_is_no_point_line_or_area_is_left_out() -> None:
@@ -232,7 +240,7 @@ def test_what_is_no_point_line_or_area_is_left_out() -> None:
 def test_gdal_reads_the_same(tmp_path: Path) -> None:
     inner = shapely.box(0, 0, 4096, 4096)  # GDAL cuts to the tile itself
     areas = [a for a in _awkward_areas(60) if a.intersection(inner).area > 500]
-    layer = encode_layer([_record(k + 1, area, (f"幢{k}", k)) for k, area in enumerate(areas)], _frame("name", "floors"))
+    layer = encode_layer([_record(k + 1, area, (f"幢{k}", k)) for k, area in enumerate(areas)], _frame("name", "floors")).content
     path = tmp_path / "tile.mvt"
     path.write_bytes(layer)
     meta, _, geometries, fields = pyogrio.raw.read(path)
@@ -250,7 +258,85 @@ def test_what_takes_too_long_to_draw_is_given_up() -> None:
     rows = [_record(k, star) for k in range(400)]
     with pytest.raises(TimeoutError):
         encode_layer(rows, _frame(), 0.1)
-    assert len(_features(encode_layer(rows[:2], _frame(), 60))) == 2
+    assert len(_features(encode_layer(rows[:2], _frame(), 60).content)) == 2
+
+
+def _star(vertices: int, radius: float = 1900, least: float = 0.2) -> shapely.Polygon:
+    rng = np.random.default_rng(1)
+    angles, radii = np.sort(rng.uniform(0, 2 * np.pi, vertices)), radius * rng.uniform(least, 1, vertices)
+    return shapely.Polygon(2048 + np.column_stack([radii * np.cos(angles), radii * np.sin(angles)]))
+
+
+def _coast(vertices: int) -> shapely.Polygon:
+    """Return an isle with a coast that nearly touches itself everywhere."""
+    angles = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
+    steps = np.cumsum(np.random.default_rng(2).normal(0, 1, vertices))
+    radii = 1200 + 500 * (steps - np.linspace(0, steps[-1], vertices)) / np.abs(steps).max()
+    return shapely.Polygon(2048 + np.column_stack([radii * np.cos(angles), radii * np.sin(angles)]))
+
+
+def _garden(beds: int, side: float) -> shapely.Polygon:
+    """Return an area with square holes in rows."""
+    holes = [shapely.box(x, y, x + side / 2, y + side / 2) for x in side * np.arange(beds) for y in side * np.arange(beds)]
+    around = shapely.box(-side, -side, beds * side, beds * side)
+    return shapely.Polygon(around.exterior.coords, [hole.exterior.coords for hole in holes])
+
+
+@pytest.mark.parametrize(
+    "area",
+    [
+        pytest.param(_star(1000), id="a star"),
+        pytest.param(_star(1000, 5000), id="a star beyond the tile"),
+        pytest.param(_coast(900), id="a coast"),
+        pytest.param(_coast(30_000), id="a coast of very many vertices"),
+        pytest.param(shapely.affinity.translate(_coast(30_000), 2000, -1500), id="a coast that leaves the tile"),
+        pytest.param(_garden(40, 110.3), id="holes beyond the tile"),
+        pytest.param(_garden(60, 5.3), id="holes that come to touch"),
+        pytest.param(_garden(60, 0.9), id="holes that none can see"),
+        pytest.param(shapely.MultiPolygon([_garden(20, 40), shapely.affinity.translate(_coast(3000), 1500, 1500)]), id="two areas"),
+        pytest.param(shapely.affinity.translate(_coast(3000), 9000), id="elsewhere"),
+        pytest.param(shapely.box(-9000, -9000, 9000, 9000).difference(_coast(3000).buffer(0)), id="all around"),
+        pytest.param(shapely.segmentize(shapely.box(-500, 70, 5000, 4000), 2), id="straight edges"),
+    ],
+)
+def test_areas_of_very_many_vertices_are_drawn_as_they_are(area: shapely.Geometry) -> None:
+    truth, others = area.intersection(BOX), [shapely.box(7, 7, 60, 90)]
+    drawn = _drawn([shapely.force_3d(area, 4.0), *others])
+    found = drawn.get(0, shapely.Polygon())
+    assert found.is_valid
+    assert truth.is_empty or BOX.covers(found)
+    # as of others; of holes that come to touch what is between them may go
+    assert found.symmetric_difference(truth).area <= 1.5 * truth.length + 2
+    assert drawn[1].equals(others[0])
+
+
+def _nested(count: int) -> shapely.MultiPolygon:
+    """Return frames, one in another, that come to touch."""
+    boxes = [shapely.box(k, k, 4000 - k, 4000 - k).exterior.coords for k in np.arange(2 * count) * 1990 / (2 * count)]
+    return shapely.MultiPolygon([shapely.Polygon(outer, [inner]) for outer, inner in itertools.pairwise(boxes)][::2])
+
+
+@pytest.mark.parametrize(
+    "area",
+    [
+        pytest.param(_star(20_000), id="spikes in the tile"),
+        pytest.param(_star(150_000), id="very many spikes"),
+        pytest.param(shapely.affinity.translate(_star(150_000), 2000, 300), id="spikes across the edge of the tile"),
+        pytest.param(_nested(4_000), id="frames in frames"),
+    ],
+)
+def test_an_area_that_nothing_could_draw_in_time_is_left_out_and_counted(area: shapely.Geometry) -> None:
+    # GEOS cannot be interrupted: PostGIS 3.5 took nine minutes for the second one, and ST_ClipByBox2D 93 s for the third.
+    layer = encode_layer([_record(1, area), _record(2, shapely.box(7, 7, 60, 90))], _frame(), 60)
+    assert layer.left_out == 1
+    assert set(_features(layer.content)) == {2}
+
+
+def test_a_line_may_have_any_number_of_vertices_and_cross_itself() -> None:
+    line = shapely.LineString(_star(150_000, 4000).exterior.coords)
+    layer = encode_layer([_record(1, line)], _frame(), 60)
+    assert layer.left_out == 0
+    assert BOX.covers(shapely.box(*shape(_features(layer.content)[1]["geometry"]).bounds))
 
 
 def test_a_layer_of_many_slices_has_every_feature_where_it_is() -> None:

@@ -1,8 +1,8 @@
 """Features of a layer and its table of values (4.4 of the specification of vector tiles), from rows in PostgreSQL's binary form (compiled).
 
 A row is what record_send makes of (fid bigint, is_drawn boolean, geometry, properties …): numbers are big endian, and before each
-value stand the number of its type and its length, -1 for NULL; fid alone is never NULL. Values are written as ST_AsMVT writes them,
-each once.
+value stand the number of its type and its length, -1 for NULL. Values are written as ST_AsMVT writes them, each once; so is a fid, which
+a feature that stands for several has not.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _ID, _TAGS, _TYPE, _GEOMETRY = 0x08, 0x12, 0x18, 0x22
 _STRING, _REAL, _UNSIGNED, _SIGNED, _TRUTH = 0x0A, 0x19, 0x28, 0x30, 0x38
 _LONGEST_VARINT = 10
 _EXPONENT_HIGH, _EXPONENT_LOW = 0x7F, 0xF0
+_NO_FID = -1
 _HASH, _PRIME = 0xCBF29CE484222325, 0x100000001B3
 
 
@@ -32,9 +33,12 @@ def find_rows(rows: Bytes, fids: Units, are_drawn: npt.NDArray[np.bool_], starts
     """Find of each row its fid, whether it is drawn, and where its WKB begins and ends; its properties follow."""
     k = 0
     for row in range(fids.size):
-        columns, fids[row], size = network_int32(rows, k), network_int64(rows, k + 12), max(0, network_int32(rows, k + 24))
-        are_drawn[row] = size > 0 and rows[k + 28] != 0
-        k += 28 + size
+        columns, size = network_int32(rows, k), max(0, network_int32(rows, k + 8))
+        fids[row] = network_int64(rows, k + 12) if size else _NO_FID
+        k += 12 + size
+        size = max(0, network_int32(rows, k + 4))
+        are_drawn[row] = size > 0 and rows[k + 8] != 0
+        k += 8 + size
         starts[row] = k + 8
         k = ends[row] = starts[row] + max(0, network_int32(rows, k + 4))
         for _ in range(_BEFORE_PROPERTIES, columns):
@@ -73,13 +77,16 @@ def write_features(
 
 @kernel
 def _write_feature(fid: int, kind: int, tags: Bytes, tagged: int, commands: Bytes, start: int, end: int, out: Bytes, to: int) -> int:
-    size = 3 + _length(fid) + _length(end - start) + end - start + 1
+    size = 3 + _length(end - start) + end - start
+    if fid != _NO_FID:
+        size += 1 + _length(fid)
     if tagged:
         size += 1 + _length(tagged) + tagged
     out[to] = _FEATURE
     to = write_varint(out, to + 1, size)
-    out[to] = _ID
-    to = write_varint(out, to + 1, fid)
+    if fid != _NO_FID:
+        out[to] = _ID
+        to = write_varint(out, to + 1, fid)
     if tagged:
         to = write_counted(out, to, _TAGS, tags, 0, tagged)
     out[to], out[to + 1] = _TYPE, kind

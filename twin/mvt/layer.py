@@ -1,7 +1,8 @@
 """A layer of a vector tile of the rows of a collection: what ST_AsMVTGeom and ST_AsMVT make of them, for a third of the time.
 
 PostgreSQL only finds the rows. Positions are rounded to whole units, cut to the tile and held to be valid by exact tests of whole numbers
-(twin/mvt/soundness.py); the few polygons that do not pass go through GEOS. Nothing in here holds the interpreter's lock for long.
+(twin/mvt/soundness.py); the few polygons that do not pass go through GEOS. Nothing in here holds the interpreter's lock for long, and GEOS
+is given nothing that would take it more than about a second (twin/mvt/detailed.py).
 """
 
 from __future__ import annotations
@@ -15,16 +16,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from twin.mvt.detailed import cut_detailed
 from twin.mvt.features import find_rows, write_features, write_values
-from twin.mvt.repair import Geometries, as_wkb, cut, placed, read, repaired
+from twin.mvt.repair import Geometries, as_wkb, cut, placed, read, repaired, snapped
 from twin.mvt.rings import Units
-from twin.mvt.shapes import CROSSING, Map, draw
+from twin.mvt.shapes import CROSSING, DETAILED, MOST_BYTES, NOTHING, TANGLED, Map, draw
+from twin.mvt.soundness import MOST_PAIRS
 from twin.mvt.wire import Bytes
 
 _LAYER, _NAME, _KEY = 0x1A, 0x0A, 0x1A
 _EXTENT, _VERSION_2 = 0x28, b"\x78\x02"
 _SLICE_BYTES = 1 << 19
 """Of geometries that are drawn before one looks at the clock: half a second where GEOS has to repair them all."""
+_UNLOOKED = MOST_PAIRS // 8
+"""So much of what costs more (:func:`cut_detailed`) is drawn before one looks."""
+_EMPTY_POLYGON = b"\x01\x03\x00\x00\x00\x00\x00\x00\x00"
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
 
 
@@ -42,31 +48,48 @@ class LayerFrame:
     to_units: tuple[float, float, float, float, float, float]
 
 
-def encode_layer(rows: Sequence[bytes], frame: LayerFrame, most_s: float = math.inf) -> bytes:
-    """Return the layer of ``rows`` (twin/mvt/features.py says of what form), in their order; empty where nothing can be seen.
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The bytes of a layer, none where nothing can be seen, and how many features are left out because they would take too long."""
 
-    A feature without a place in the tile, or too small to have an area or a length in it, is left out; so is a number that is not finite.
+    content: bytes
+    left_out: int
+
+
+def encode_layer(rows: Sequence[bytes], frame: LayerFrame, most_s: float = math.inf) -> Layer:
+    """Return the layer of ``rows`` (twin/mvt/features.py says of what form), in their order.
+
+    A feature without a place in the tile, or too small to have an area or a length in it, is left out; so is a number that is not finite,
+    and an area of very many edges that run side by side, which nobody could tell from each other.
     Raises TimeoutError where geometries keep a processor busy for more than ``most_s``.
     """
-    joined, count, columns = np.frombuffer(bytearray().join(rows), np.uint8), len(rows), len(frame.properties)
+    joined, count = np.frombuffer(bytearray().join(rows), np.uint8), len(rows)
     fids, starts, ends = (np.empty(count, np.int64) for _ in range(3))
     are_drawn = np.empty(count, np.bool_)
     find_rows(joined, fids, are_drawn, starts, ends)
     shapes = _shapes_in_time(joined, are_drawn, starts, ends, frame, most_s)
-    most = count * columns
+    are_tangled = shapes.kinds == TANGLED
+    shapes.kinds[are_tangled] = NOTHING
+    return Layer(_written(joined, fids, ends, shapes, frame), int(are_tangled.sum()))
+
+
+def _written(rows: Bytes, fids: Units, properties: Units, shapes: _Shapes, frame: LayerFrame) -> bytes:
+    """Return the bytes of a layer, none where it has no features."""
+    columns = len(frame.properties)
+    most = fids.size * columns
     slots, places = np.full(1 << (2 * most).bit_length(), -1, np.int32), np.empty((most, 3), np.int64)
-    features = np.empty(2 * joined.size + shapes.commands.size + 64, np.uint8)
+    features = np.empty(2 * rows.size + shapes.commands.size + 64, np.uint8)
     end, values = write_features(
-        joined, columns, fids, ends, shapes.kinds, shapes.commands, shapes.begins, shapes.finishes, slots, places, features
+        rows, columns, fids, properties, shapes.kinds, shapes.commands, shapes.begins, shapes.finishes, slots, places, features
     )
     if not end:
         return b""
-    table = np.empty(2 * joined.size + 64, np.uint8)
+    table = np.empty(2 * rows.size + 64, np.uint8)
     parts = [
         _counted(_NAME, frame.name.encode()),
         features[:end].tobytes(),
         *(_counted(_KEY, name.encode()) for name in frame.properties),
-        table[: write_values(joined, places, values, table)].tobytes(),
+        table[: write_values(rows, places, values, table)].tobytes(),
         bytes([_EXTENT]) + _varint(frame.extent) + _VERSION_2,
     ]
     return _counted(_LAYER, b"".join(parts))
@@ -94,6 +117,10 @@ class _Shapes:
         ends = np.cumsum([len(one) for one in wkb])
         starts = ends - [len(one) for one in wkb]
         drawn = _Shapes.of(np.frombuffer(bytearray().join(wkb), np.uint8), starts, ends, _IDENTITY, frame, are_valid=are_valid)
+        return self.with_others(which, drawn)
+
+    def with_others(self, which: Units, drawn: _Shapes) -> _Shapes:
+        """Put others in place of some."""
         self.kinds[which] = drawn.kinds
         self.begins[which], self.finishes[which] = drawn.begins + self.commands.size, drawn.finishes + self.commands.size
         return _Shapes(self.kinds, self.begins, self.finishes, np.concatenate([self.commands, drawn.commands]))
@@ -114,17 +141,31 @@ class _Shapes:
 
 def _shapes_in_time(rows: Bytes, are_drawn: npt.NDArray[np.bool_], starts: Units, ends: Units, frame: LayerFrame, most_s: float) -> _Shapes:
     """Draw slice by slice, as long as there is time: of this thread, so that a busy machine shows no less."""
-    until, drawn = time.thread_time() + most_s, []
-    borders = np.flatnonzero(np.diff(np.cumsum(ends - starts) // _SLICE_BYTES)) + 1
-    for first, last in itertools.pairwise([0, *borders.tolist(), starts.size]):
-        if time.thread_time() >= until:
-            raise TimeoutError
-        part = slice(first, last)
-        drawn.append(_shapes(rows, are_drawn[part], starts[part], ends[part], frame))
+    clock, drawn = _Clock(time.thread_time() + most_s), []
+    for part in _slices(ends - starts, _SLICE_BYTES):
+        clock.look()
+        drawn.append(_shapes(rows, are_drawn[part], starts[part], ends[part], frame, clock))
     return _Shapes.joined(drawn)
 
 
-def _shapes(rows: Bytes, are_drawn: npt.NDArray[np.bool_], starts: Units, ends: Units, frame: LayerFrame) -> _Shapes:
+def _slices(costs: Units, most: int) -> list[slice]:
+    """Return slices of ``most`` in all, or of one more."""
+    borders = np.flatnonzero(np.diff(np.cumsum(costs) // most)) + 1
+    return [slice(first, last) for first, last in itertools.pairwise([0, *borders.tolist(), costs.size])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    until_s: float
+    """By the time of this thread, so that a busy machine shows no less."""
+
+    def look(self) -> None:
+        """Raise TimeoutError when time is up."""
+        if time.thread_time() >= self.until_s:
+            raise TimeoutError
+
+
+def _shapes(rows: Bytes, are_drawn: npt.NDArray[np.bool_], starts: Units, ends: Units, frame: LayerFrame, clock: _Clock) -> _Shapes:
     """Draw what is simple at once, what crosses the edge of the tile once GEOS has cut it, and what is doubtful as GEOS snaps it."""
     to_units, low, high = np.array(frame.to_units), -frame.buffer, frame.extent + frame.buffer
     shapes = _Shapes.of(rows, starts, np.where(are_drawn, starts, ends), to_units, frame, are_valid=False)
@@ -138,17 +179,43 @@ def _shapes(rows: Bytes, are_drawn: npt.NDArray[np.bool_], starts: Units, ends: 
         return geometries
 
     if (which := np.flatnonzero(are_drawn)).size:
-        shapes = shapes.replaced(which, wkb(which), frame, are_valid=True)
+        shapes = shapes.with_others(which, _Shapes.of(rows, starts[which], ends[which], _IDENTITY, frame, are_valid=True))
     if (which := np.flatnonzero(shapes.kinds == CROSSING)).size:
         shapes = shapes.replaced(which, as_wkb(cut(in_units(which), low, high)), frame, are_valid=False)
-    if (which := np.flatnonzero(shapes.kinds >= CROSSING)).size:
+    # What is cut has more vertices than it had, by a few: it is no more than doubtful for that.
+    if (which := np.flatnonzero((shapes.kinds >= CROSSING) & (ends - starts <= MOST_BYTES))).size:
         shapes = shapes.replaced(which, as_wkb(repaired(in_units(which), low, high)), frame, are_valid=True)
+    if (which := np.flatnonzero(shapes.kinds == DETAILED)).size:
+        detailed = [(rows, starts[k], ends[k], _IDENTITY if are_drawn[k] else to_units) for k in which]
+        shapes = _with_detailed(shapes, which, detailed, frame, clock)
+    return shapes
+
+
+def _with_detailed(shapes: _Shapes, which: Units, detailed: list[tuple[Bytes, int, int, Map]], frame: LayerFrame, clock: _Clock) -> _Shapes:
+    """Draw areas of very many vertices, and none that would take GEOS too long."""
+    low, high = -frame.buffer, frame.extent + frame.buffer
+    made, are_tangled, unlooked = [b""] * which.size, np.zeros(which.size, np.bool_), 0
+    for k, area in enumerate(detailed):
+        wkb, cost = cut_detailed(*area, low, high)
+        unlooked += cost
+        if unlooked > _UNLOOKED:
+            clock.look()
+            unlooked = cost
+        if cost >= MOST_PAIRS:
+            are_tangled[k] = True
+        elif cost:
+            whole = snapped(read([wkb.tobytes()]), low, high)
+            are_tangled[k], made[k] = whole[0] is None, as_wkb(whole)[0]
+    shapes = shapes.replaced(which, made, frame, are_valid=True)
+    shapes.kinds[which[are_tangled]] = TANGLED
     return shapes
 
 
 def ready() -> None:
     """Have the machine code in the cache, or load it: of an empty layer no less than of a full one."""
     encode_layer([], LayerFrame("", (), 1, 0, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)))
+    nothing = np.frombuffer(bytearray(_EMPTY_POLYGON), np.uint8)
+    cut_detailed(nothing, 0, nothing.size, _IDENTITY, 0, 1)
 
 
 def _counted(head: int, content: bytes) -> bytes:

@@ -49,6 +49,16 @@ def repaired(geometries: Geometries, low: int, high: int) -> Geometries:
     return _of_dimensions(made, shapely.get_dimensions(geometries))
 
 
+def snapped(geometries: Geometries, low: int, high: int) -> Geometries:
+    """Return the same of areas that are valid but for edges to and fro: a missing one where GEOS cannot, or what it makes is not valid."""
+    box = shapely.box(low, low, high, high)
+    made = _of_dimensions(
+        _each(lambda some: shapely.intersection(some, box, grid_size=1.0), geometries), shapely.get_dimensions(geometries)
+    )
+    made[~shapely.is_valid(made)] = None
+    return made
+
+
 def as_wkb(geometries: Geometries) -> list[bytes]:
     """Return the WKB of geometries, no bytes where there is none."""
     return [wkb or b"" for wkb in shapely.to_wkb(geometries, byte_order=1)]
@@ -78,5 +88,7 @@ def _of_dimensions(geometries: Geometries, dimensions: npt.NDArray[np.integer]) 
     others |= shapely.get_dimensions(geometries) != dimensions
     for k in np.flatnonzero(others & ~(shapely.is_empty(geometries) | shapely.is_missing(geometries))):
         parts = shapely.get_parts(shapely.get_parts(geometries[k]))
-        geometries[k] = shapely.union_all(parts[shapely.get_dimensions(parts) == dimensions[k]])
+        kept = parts[shapely.get_dimensions(parts) == dimensions[k]]
+        # Not their union, which would look for all places where they meet.
+        geometries[k] = shapely.multilinestrings(kept) if dimensions[k] == 1 else shapely.multipolygons(kept)
     return geometries

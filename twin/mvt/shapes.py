@@ -11,13 +11,15 @@ from twin.mvt.rings import FARTHEST, Units, tidied_line, tidied_ring, turn
 from twin.mvt.soundness import are_sound
 from twin.mvt.wire import Bytes, write_varint
 
-NOTHING, POINT, LINE, POLYGON, CROSSING, DOUBTFUL = 0, 1, 2, 3, 4, 5
-"""What became of a geometry: nothing to be seen, a type of the specification, something to be cut, an area that may not be valid."""
+NOTHING, POINT, LINE, POLYGON, CROSSING, DOUBTFUL, DETAILED, TANGLED = 0, 1, 2, 3, 4, 5, 6, 7
+"""What became of a geometry: nothing to be seen, a type of the specification, something to be cut, an area that may not be valid, one of
+very many vertices that has to be cut or may not be valid, and (twin/mvt/layer.py) one that would take too long to draw.
+"""
 _Z, _M, _SRID, _FLAGS = 0x80000000, 0x40000000, 0x20000000, 0x1FFFFFFF
-_MULTI, _LAST_MULTI = 3, 6
+MULTI, _LAST_MULTI = 3, 6
 _MOVE, _LINE_TO, _CLOSE = 1, 2, 15
-_MOST_EDGES = 400
-"""Each is compared with each: of more edges GEOS tells sooner whether they are valid."""
+MOST_BYTES = 8_000
+"""Of an area that GEOS is given without a look at how long it may take: some 300 to 500 vertices."""
 _LEAST_BYTES = 16
 """Of WKB that a vertex takes."""
 
@@ -55,10 +57,13 @@ def draw(
             kind = POINT if to > begins[k] else NOTHING
         else:
             place = _place(x, y, ring_ends[count], low, high)
-            if place != _INSIDE:
-                kind = CROSSING if place == _CROSSES else NOTHING
-            elif kind == POLYGON and not is_valid and not _is_sound(x, y, ring_ends, part, count, following):
-                kind = DOUBTFUL
+            is_detailed = kind == POLYGON and ends[k] - starts[k] > MOST_BYTES
+            if place == _OUTSIDE:
+                kind = NOTHING
+            elif place == _CROSSES:
+                kind = DETAILED if is_detailed else CROSSING
+            elif kind == POLYGON and not is_valid and not are_sound(x, y, ring_ends, part, count, following):
+                kind = DETAILED if is_detailed else DOUBTFUL
             else:
                 to = _write_rings(x, y, ring_ends, count, kind == POLYGON, out, to)
         kinds[k], finishes[k] = kind, to
@@ -66,11 +71,6 @@ def draw(
 
 
 _INSIDE, _CROSSES, _OUTSIDE = 0, 1, 2
-
-
-@kernel
-def _is_sound(x: Units, y: Units, ends: Units, part: Units, count: int, following: Units) -> bool:
-    return ends[count] <= _MOST_EDGES and are_sound(x, y, ends, part, count, following)
 
 
 @kernel
@@ -93,17 +93,17 @@ def _read(
     Ring ``r`` is ``x[ends[r]:ends[r + 1]]``, of the polygon ``part[r]``, whose exterior comes first. None where a vertex is beyond bounds,
     and of any other type, as a collection is.
     """
-    kind, size, k = _head(wkb, at)
+    kind, size, k = head_of(wkb, at)
     if not POINT <= kind <= _LAST_MULTI:
         return NOTHING, 0
     ends[0] = 0
-    count, parts, is_multi = 0, 1, kind > _MULTI
+    count, parts, is_multi = 0, 1, kind > MULTI
     if is_multi:
         parts, k = uint32(wkb, k), k + 4
-        kind -= _MULTI
+        kind -= MULTI
     for number in range(parts):
         if is_multi:
-            _, size, k = _head(wkb, k)
+            _, size, k = head_of(wkb, k)
         loops = 1
         if kind == POLYGON:
             loops, k = uint32(wkb, k), k + 4
@@ -154,7 +154,7 @@ def _tidy(x: Units, y: Units, start: int, end: int, kind: int, is_hole: bool) ->
 
 
 @kernel
-def _head(wkb: Bytes, k: int) -> tuple[int, int, int]:
+def head_of(wkb: Bytes, k: int) -> tuple[int, int, int]:
     """Return the type of EWKB, bytes of a vertex, and where what it is made of begins."""
     code = uint32(wkb, k + 1)
     size = 16 + (8 if code & _Z else 0) + (8 if code & _M else 0)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from twin.kernel import kernel
 from twin.mvt.rings import Units, holds, side_of
+
+MOST_PAIRS = 4_000_000
+"""Of edges whose boxes have a place in common: a star of 13,000 long spikes. More are not looked at."""
+_MOST_STEPS = 50_000_000
+_EACH_WITH_EACH = 100
+"""So few edges are compared each with each: to put them in order would take longer."""
 
 
 @kernel
@@ -11,18 +19,87 @@ def are_sound(x: Units, y: Units, ends: Units, part: Units, count: int, followin
     """True when no edge of ``count`` rings meets another but its neighbours, and holes lie in their exteriors and nowhere else.
 
     Ring ``r`` is ``x[ends[r]:ends[r + 1]]``; rings with one number in ``part`` are a polygon, its exterior first. They have been tidied.
-    Where rings touch, or a polygon lies in another's hole, the answer is no, too: they may be valid.
+    Where rings touch, or a polygon lies in another's hole, the answer is no, too: they may be valid. So it is where it would take long
+    to find out.
     """
-    for ring in range(count):
-        for k in range(ends[ring], ends[ring + 1] - 1):
-            following[k] = k + 1
-        following[ends[ring + 1] - 1] = ends[ring]
+    follow(ends, count, following)
     edges = ends[count]
+    if edges > _EACH_WITH_EACH:
+        do_meet, _ = _swept(x, y, following, edges, is_first_enough=True)
+        return not do_meet and count * edges <= _MOST_STEPS and _nested(x, y, ends, part, count)
     for k in range(edges):
         for other in range(k + 1, edges):
             if _meet(x, y, k, other, following):
                 return False
     return _nested(x, y, ends, part, count)
+
+
+@kernel
+def pairs_of(x: Units, y: Units, following: Units, edges: int) -> int:
+    """Return how many pairs of edges have boxes with a place in common: what any way of drawing them has to look at.
+
+    ``MOST_PAIRS`` stands for more.
+    """
+    _, pairs = _swept(x, y, following, edges, is_first_enough=False)
+    return pairs
+
+
+@kernel
+def follow(ends: Units, count: int, following: Units) -> None:
+    """Say of each vertex of ``count`` rings which is the next of its ring."""
+    for ring in range(count):
+        for k in range(ends[ring], ends[ring + 1] - 1):
+            following[k] = k + 1
+        following[ends[ring + 1] - 1] = ends[ring]
+
+
+@kernel
+def _swept(x: Units, y: Units, following: Units, edges: int, is_first_enough: bool) -> tuple[bool, int]:
+    """Return whether any edges meet that are no neighbours, if it ``is_first_enough``, and how many pairs were looked at.
+
+    They are taken in their order along the axis on which they are shorter in all. Given up after ``MOST_PAIRS``, as if some met.
+    """
+    wide, high = 0, 0
+    for k in range(edges):
+        wide += abs(x[following[k]] - x[k])
+        high += abs(y[following[k]] - y[k])
+    along, across = (x, y) if wide <= high else (y, x)
+    order = _order(along, following, edges)
+    pairs, steps = 0, 0
+    for place in range(edges):
+        k = order[place]
+        last = max(along[k], along[following[k]])
+        least, most = min(across[k], across[following[k]]), max(across[k], across[following[k]])
+        for after in range(place + 1, edges):
+            other = order[after]
+            if min(along[other], along[following[other]]) > last:
+                break
+            steps += 1
+            if max(across[other], across[following[other]]) >= least and min(across[other], across[following[other]]) <= most:
+                pairs += 1
+                if is_first_enough and _meet(x, y, k, other, following):
+                    return True, pairs
+        if pairs >= MOST_PAIRS or steps >= _MOST_STEPS:
+            return True, MOST_PAIRS
+    return False, pairs
+
+
+@kernel
+def _order(along: Units, following: Units, edges: int) -> Units:
+    """Return edges by where they begin along an axis, by counting: there are few places in a tile, and no order of them takes longer."""
+    first, last = along[0], along[0]
+    for k in range(edges):
+        first, last = min(first, along[k]), max(last, along[k])
+    starts, order = np.zeros(last - first + 2, np.int64), np.empty(edges, np.int64)
+    for k in range(edges):
+        starts[min(along[k], along[following[k]]) - first + 1] += 1
+    for place in range(1, starts.size):
+        starts[place] += starts[place - 1]
+    for k in range(edges):
+        place = min(along[k], along[following[k]]) - first
+        order[starts[place]] = k
+        starts[place] += 1
+    return order
 
 
 @kernel

@@ -28,13 +28,15 @@ from twin.query.tile import (
     FEATURE_CAP,
     Detail,
     TileFrame,
+    as_told,
     box_of,
     color_field,
-    framed,
-    placed,
     properties_of,
+    records,
+    sent,
     shape,
     simple,
+    told_as_text,
 )
 from twin.tables import current_table
 
@@ -163,7 +165,7 @@ def _drawn(
     level: int,
     parameters: Parameters,
 ) -> Statement:
-    """Return the statement of the cells, and over them, the largest first, of the features that are drawn themselves."""
+    """Return the statement of records of the cells, and over them, the largest first, of the features that are drawn themselves."""
     collection, kind = query.collection, query.collection.feature_type
     names, color_by = properties_of(query, detail, near=False), color_field(collection, detail)
     massed = _QUERIES[_MASSED[kind.geometry_type]].format(
@@ -172,24 +174,34 @@ def _drawn(
         common=_common(collection, color_by),
         **_tile_places(frame, parameters),
     )
-    geometry = sql.Identifier("geom") if kind.geometry_type == "MultiPolygon" else placed(sql.Identifier("geom"), frame, parameters)
+    # Squares are in units of the tile.
+    is_drawn = kind.geometry_type == "MultiPolygon"
+    geometry = sql.Identifier("geom") if is_drawn else sent(sql.Identifier("geom"), frame)
     classes = [_class_value(collection, n) if n == color_by else sql.SQL("NULL") for n in names]
-    count = sql.SQL(", count AS {}").format(sql.Identifier(count_property(collection))) if detail.properties == "all" else sql.SQL("")
-    text = sql.SQL(
-        "WITH {sources} SELECT NULL::bigint AS fid, {geometry} AS geometry{classes}{count} FROM ({massed}) AS massed"
-        " UNION ALL SELECT fid, {large_geometry}{properties}{no_count} FROM ({large}) AS large"
+    counts = detail.properties == "all"
+    as_text = told_as_text(collection, names)
+    features = sql.SQL(
+        "WITH {sources} SELECT NULL::bigint AS fid, {is_drawn} AS is_drawn, {geometry} AS geometry{classes}{count}"
+        " FROM ({massed}) AS massed UNION ALL SELECT fid, false, {large_geometry}{properties}{no_count} FROM ({large}) AS large"
     ).format(
         sources=sources,
+        is_drawn=sql.Literal(is_drawn),
         geometry=geometry,
         classes=sql.Composed([sql.SQL(", {} AS {}").format(value, sql.Identifier(n)) for n, value in zip(names, classes, strict=True)]),
-        count=count,
+        count=sql.SQL(", count AS {}").format(sql.Identifier(count_property(collection))) if counts else sql.SQL(""),
         massed=massed,
-        large_geometry=placed(shape(collection, frame.unit_m), frame, parameters),
-        properties=sql.Composed([sql.SQL(", {}").format(sql.Identifier(n)) for n in names]),
-        no_count=sql.SQL(", NULL" if detail.properties == "all" else ""),
+        large_geometry=sent(shape(collection, frame), frame),
+        properties=sql.Composed([sql.SQL(", {}").format(as_told(n, as_text)) for n in names]),
+        no_count=sql.SQL(", NULL" if counts else ""),
         large=large,
     )
-    return framed(collection, text, parameters)
+    return Statement(records(collection.dataset.id, features), parameters.values)
+
+
+def massed_properties(query: FeatureQuery, detail: Detail) -> tuple[str, ...]:
+    """Return the properties of the records of a tile from afar, in their order."""
+    names = properties_of(query, detail, near=False)
+    return (*names, count_property(query.collection)) if detail.properties == "all" else names
 
 
 def _tile_places(frame: TileFrame, parameters: Parameters) -> dict[str, sql.Composable]:

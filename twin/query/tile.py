@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import shapely
 from psycopg import sql
@@ -21,7 +20,7 @@ from twin.query.area import Bounds, to_storage, transformer_between
 from twin.query.collection import VALIDITY_FIELDS, Collection, require_visible
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.parameters import Parameters
-from twin.query.rows import STANDING_COMMIT, current_rows, selected_rows
+from twin.query.rows import current_rows, selected_rows
 from twin.query.tile_affine import Affine, tile_affine
 from twin.tile_matrix_sets import TileAddress
 
@@ -36,8 +35,10 @@ COUNT_PROPERTY = "count"
 
 _SMALLEST_UNITS = 4
 _SIMPLE_VERTICES = 2_000
-_MOST_BYTES = 4_000
-"""Of a geometry, as it is stored: larger ones are cut to the tile before they are sent."""
+_LARGE_BYTES = 4_000
+"""Of a geometry, as it is stored: of larger ones one looks how many vertices they have."""
+_MOST_SIMPLIFIED = 10_000
+"""Vertices of what is simplified, a tenth of a second at worst."""
 _AS_TEXT = frozenset({"date", "datetime"})
 """Types of fields that a vector tile has no values for."""
 
@@ -53,7 +54,7 @@ class Detail:
     most: int | None = None
     """So many features at most where they are drawn one by one, the largest."""
     simple_only: bool = False
-    """Without features of very many vertices, which can keep PostGIS busy for minutes."""
+    """Without features of very many vertices."""
     is_sample: bool = False
     """Made of some of the features, which are taken as an even part of all."""
     color_by: str | None = None
@@ -107,15 +108,6 @@ class TileFrame:
         return self.side_m / EXTENT
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnTile:
-    """The commit the dataset stood at, the bytes of a tile (none where nothing lies), how many rows were looked at."""
-
-    commit: int
-    content: bytes
-    rows: int
-
-
 def tile_frame(address: TileAddress, collection: Collection) -> TileFrame | None:
     """Return the frame of a tile; None where the storage CRS does not reach: nothing can lie there."""
     return _frame(address, collection.storage_srid)
@@ -141,8 +133,8 @@ def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, princi
     """Return the statement of a tile that draws features one by one: (commit, record of a feature) as ``fetched_records`` takes them.
 
     A record is (fid, is_drawn, geometry, properties …): twin/mvt/features.py. Where there are more than the cap it reads one more, so that
-    the caller knows; of so many at ``most`` it takes the largest. What was published is valid, and is sent as it is; a large geometry
-    ``is_drawn`` already: ST_AsMVTGeom has cut it.
+    the caller knows; of so many at ``most`` it takes the largest. What was published is valid, and is sent as it is: the database does
+    nothing to a geometry that could take it longer than in proportion to its vertices, which it would not be interrupted at.
     """
     require_visible(query.collection, principal)
     if not frame.is_near or not query.is_whole or query.as_of is not None:
@@ -153,7 +145,7 @@ def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, princi
         collection.dataset.id,
         kind.name,
         names,
-        _told_as_text(collection, names),
+        told_as_text(collection, names),
         collection.storage_srid,
         frame.address.matrix_set.srid,
         is_affine=frame.affine is not None,
@@ -161,19 +153,18 @@ def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, princi
         most=detail.most,
         simple_only=detail.simple_only,
     )
-    values = (*frame.box, *(frame.affine or ()), *frame.address.bounds())
-    return Statement(text, {f"v{n}": value for n, value in enumerate(values)})
+    return Statement(text, {f"v{n}": value for n, value in enumerate(frame.box)})
 
 
-def layer_frame(query: FeatureQuery, frame: TileFrame, detail: Detail) -> LayerFrame:
-    """Return how the rows of :func:`tile_statement` are drawn."""
+def layer_frame(collection: Collection, frame: TileFrame, names: tuple[str, ...]) -> LayerFrame:
+    """Return how rows with the properties ``names``, in the CRS of :func:`sent`, are drawn."""
     grid, address = frame.address.matrix_set, frame.address
     west, _, _, north = address.bounds()
     scale = EXTENT / grid.side(address.z)
     # rows are in the storage CRS where there is an affine map out of it, else in that of the grid
     a, b, d, e, x, y = frame.affine or (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
     to_units = (scale * a, scale * b, scale * (x - west), -scale * d, -scale * e, scale * (north - y))
-    return LayerFrame(query.collection.slug, properties_of(query, detail, near=frame.is_near), EXTENT, BUFFER, to_units)
+    return LayerFrame(collection.slug, names, EXTENT, BUFFER, to_units)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -191,14 +182,13 @@ def _near_text(
     simple_only: bool,
 ) -> sql.Composed:
     # A near tile of all features of a collection has the same text wherever it lies, and putting that together costs as much as a small
-    # tile. Its values are the box of the region, the affine map and the box of the tile, in this order. It is kept for the whole process,
-    # so it is made of its arguments only: another deployment in the same process may have the same dataset in another CRS.
+    # tile. Its values are the box of the region. It is kept for the whole process, so it is made of its arguments only: another deployment
+    # in the same process may have the same dataset in another CRS.
     parameters, anywhere = Parameters(), (0.0, 0.0, 0.0, 0.0)
-    affine = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0) if is_affine else None
     touching = _touching(anywhere, storage_srid, parameters, smallest_m=None, simple_only=simple_only)
     rows = current_rows(_columns("fid", "geom", *names), type_name, dataset, [touching], order=_order(most), limit=_limit(most))
-    geometry = _sent(_flat(has_z=has_z), sql.Identifier("geom"), affine, grid_srid, anywhere, parameters)
-    return sql.Composed([sql.SQL(_records(dataset, names, as_text, geometry, rows).as_string(None))])
+    geometry = sql.Identifier("geom") if is_affine else _moved(_flat(has_z=has_z), grid_srid)
+    return sql.Composed([sql.SQL(_one_by_one(dataset, names, as_text, geometry, rows).as_string(None))])
 
 
 def _statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal: Principal) -> Statement:
@@ -215,33 +205,43 @@ def _statement(query: FeatureQuery, frame: TileFrame, detail: Detail, principal:
         limit=_limit(detail.most),
         also=_touching(frame.box, collection.storage_srid, parameters, smallest_m=smallest_m, simple_only=detail.simple_only),
     )
-    flat = shape(collection, None if frame.is_near else frame.unit_m)
-    plain = sql.Identifier("geom") if frame.is_near else flat
-    geometry = _sent(flat, plain, frame.affine, frame.address.matrix_set.srid, frame.address.bounds(), parameters)
-    text = _records(collection.dataset.id, names, _told_as_text(collection, names), geometry, rows)
-    return Statement(text, parameters.values)
+    geometry = sent(sql.Identifier("geom") if frame.is_near and frame.affine is not None else shape(collection, frame), frame)
+    return Statement(_one_by_one(collection.dataset.id, names, told_as_text(collection, names), geometry, rows), parameters.values)
 
 
-def _sent(
-    flat: sql.Composable, plain: sql.Composable, affine: Affine | None, grid_srid: int, bounds: Bounds, parameters: Parameters
+def sent(geometry: sql.Composable, frame: TileFrame) -> sql.Composable:
+    """Return the expression of a geometry of the storage CRS as it is sent: in that of the grid where no affine map leads out of it."""
+    return geometry if frame.affine is not None else _moved(geometry, frame.address.matrix_set.srid)
+
+
+def _moved(geometry: sql.Composable, srid: int) -> sql.Composable:
+    return sql.SQL("ST_Transform({}, {})").format(geometry, sql.Literal(srid))
+
+
+def _one_by_one(
+    dataset: int, names: tuple[str, ...], as_text: frozenset[str], geometry: sql.Composable, rows: sql.Composable
 ) -> sql.Composed:
-    """Return the expressions of whether a geometry is drawn already, and of the geometry that is sent."""
-    as_it_is = plain if affine is not None else sql.SQL("ST_Transform({}, {})").format(flat, sql.Literal(grid_srid))
-    is_large = sql.SQL("pg_column_size(geom) > {}").format(sql.Literal(_MOST_BYTES))
-    drawn = _cut(flat, affine, grid_srid, bounds, parameters)
-    return sql.SQL("{0} AS is_drawn, CASE WHEN {0} THEN {1} ELSE {2} END AS geometry").format(is_large, drawn, as_it_is)
+    told = [sql.SQL(", {}").format(as_told(name, as_text)) for name in names]
+    features = sql.SQL("SELECT fid, false AS is_drawn, {geometry} AS geometry{told} FROM ({rows}) AS chosen")
+    return records(dataset, features.format(geometry=geometry, told=sql.Composed(told), rows=rows))
 
 
-def _records(dataset: int, names: tuple[str, ...], as_text: frozenset[str], geometry: sql.Composable, rows: sql.Composable) -> sql.Composed:
-    told = [sql.SQL(", {}::text" if name in as_text else ", {}").format(sql.Identifier(name)) for name in names]
+def as_told(name: str, as_text: frozenset[str]) -> sql.Composable:
+    """Return the expression of a property as a vector tile has it."""
+    return sql.SQL("{}::text" if name in as_text else "{}").format(sql.Identifier(name))
+
+
+def records(dataset: int, features: sql.Composable) -> sql.Composed:
+    """Return the statement of (commit, record) of rows (fid, is_drawn, geometry, properties …): at least one, whose record may be NULL."""
     # Joined to the dataset, whose commit comes even where no feature does. The capital: a field called as the row would hide it.
     return sql.SQL(
-        'SELECT dataset.current_commit, "Feature" FROM catalog.dataset LEFT JOIN (SELECT fid, {geometry}{told} FROM ({rows}) AS chosen)'
-        ' AS "Feature" ON true WHERE dataset.id = {dataset}'
-    ).format(geometry=geometry, told=sql.Composed(told), rows=rows, dataset=sql.Literal(dataset))
+        'SELECT dataset.current_commit, "Feature" FROM catalog.dataset LEFT JOIN ({features}) AS "Feature" ON true'
+        " WHERE dataset.id = {dataset}"
+    ).format(features=features, dataset=sql.Literal(dataset))
 
 
-def _told_as_text(collection: Collection, names: tuple[str, ...]) -> frozenset[str]:
+def told_as_text(collection: Collection, names: tuple[str, ...]) -> frozenset[str]:
+    """Return which properties a vector tile has as text, as it has no values of their type."""
     kind = collection.feature_type
     return frozenset(n for n in names if n in VALIDITY_FIELDS or kind.field(n).type in _AS_TEXT)
 
@@ -258,48 +258,8 @@ def _limit(most: int | None) -> int:
     return FEATURE_CAP + 1 if most is None else most
 
 
-def placed(geometry: sql.Composable, frame: TileFrame, parameters: Parameters) -> sql.Composable:
-    """Return the expression of a geometry of the storage CRS in units of a tile, cut to it with its buffer."""
-    return _cut(geometry, frame.affine, frame.address.matrix_set.srid, frame.address.bounds(), parameters)
-
-
-def _cut(geometry: sql.Composable, affine: Affine | None, grid_srid: int, bounds: Bounds, parameters: Parameters) -> sql.Composable:
-    srid = sql.Literal(grid_srid)
-    if affine is None:
-        moved = sql.SQL("ST_Transform({}, {})").format(geometry, srid)
-    else:
-        moved = sql.SQL("ST_Affine({}, {})").format(geometry, _numbers(affine, parameters))
-    return sql.SQL("ST_AsMVTGeom({moved}, ST_MakeEnvelope({bounds}, {srid}), {extent}, {buffer}, true)").format(
-        moved=moved,
-        srid=srid,
-        bounds=_numbers(bounds, parameters),
-        extent=sql.Literal(EXTENT),
-        buffer=sql.Literal(BUFFER),
-    )
-
-
 def _numbers(values: tuple[float, ...], parameters: Parameters) -> sql.Composable:
     return sql.SQL(", ").join([parameters.add(float(value)) + sql.SQL("::float8") for value in values])
-
-
-def framed(collection: Collection, rows: sql.Composable, parameters: Parameters) -> Statement:
-    """Return the statement that writes ``rows`` (fid, properties, and ``geometry`` in units of the tile) as the layer of a tile."""
-    text = sql.SQL(
-        "SELECT {commit}, drawn.tile, drawn.rows FROM (SELECT ST_AsMVT(tile, {layer}, {extent}, 'geometry', 'fid')"
-        " FILTER (WHERE tile.geometry IS NOT NULL) AS tile, count(*) AS rows FROM ({rows}) AS tile) AS drawn"
-    ).format(
-        commit=STANDING_COMMIT.format(dataset=sql.Literal(collection.dataset.id)),
-        layer=sql.Literal(collection.slug),
-        extent=sql.Literal(EXTENT),
-        rows=rows,
-    )
-    return Statement(text, parameters.values)
-
-
-def drawn_tile(row: tuple[Any, ...]) -> DrawnTile:
-    """Return what a row (commit, bytes or None, rows) says."""
-    commit, content, rows = row
-    return DrawnTile(commit, bytes(content or b""), rows)
 
 
 def properties_of(query: FeatureQuery, detail: Detail, *, near: bool) -> tuple[str, ...]:
@@ -342,12 +302,22 @@ def simple(geometry: sql.Composable) -> sql.Composed:
     return sql.SQL(" AND ST_NPoints({}) <= {}").format(geometry, sql.Literal(_SIMPLE_VERTICES))
 
 
-def shape(collection: Collection, tolerance_m: float | None) -> sql.Composable:
-    """Return the expression of a feature's flat shape, simplified to ``tolerance_m`` where that is given."""
+def shape(collection: Collection, frame: TileFrame) -> sql.Composable:
+    """Return the expression of a feature's flat shape, simplified to a unit of the tile where that is not near."""
     flat = _flat(has_z=collection.feature_type.has_z)
-    if tolerance_m is not None and collection.feature_type.geometry_type != "Point":
-        flat = sql.SQL("ST_Simplify({}, {}, true)").format(flat, sql.Literal(tolerance_m))
-    return flat
+    if frame.is_near or collection.feature_type.geometry_type == "Point":
+        return flat
+    # ST_Simplify takes as long as the square of the vertices at worst, uninterrupted: zigzags that grow. Snapping never does.
+    return sql.SQL(
+        "CASE WHEN pg_column_size(geom) <= {large} OR ST_NPoints(geom) <= {most} THEN ST_Simplify({flat}, {unit}, true)"
+        " WHEN ST_NPoints({snapped}) <= {most} THEN ST_Simplify({snapped}, {unit}, true) ELSE {snapped} END"
+    ).format(
+        large=sql.Literal(_LARGE_BYTES),
+        most=sql.Literal(_MOST_SIMPLIFIED),
+        flat=flat,
+        unit=sql.Literal(frame.unit_m),
+        snapped=sql.SQL("ST_SnapToGrid({}, {})").format(flat, sql.Literal(frame.unit_m)),
+    )
 
 
 def _flat(*, has_z: bool) -> sql.Composable:

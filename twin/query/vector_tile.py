@@ -25,15 +25,16 @@ from twin.query.massed_tile import (
     count_statement,
     counted_statement,
     has_overview_statement,
+    massed_properties,
     stored_statement,
 )
-from twin.query.tile import FEATURE_CAP, Detail, DrawnTile, TileFrame, drawn_tile, layer_frame, tile_frame, tile_statement
+from twin.query.tile import FEATURE_CAP, Detail, TileFrame, layer_frame, properties_of, tile_frame, tile_statement
 from twin.tile_matrix_sets import TileAddress
 
 MOST_BYTES = 500_000
 """No tile is larger."""
 DRAWING_S = 3.0
-"""So long a processor may be at work on features that are drawn one by one, as long as the database may be at finding them."""
+"""So long a processor may be at work on drawing a tile, as long as the database may be at finding them."""
 
 _ONE_BY_ONE = 8_000
 _ONE_BY_ONE_M = 12_000.0
@@ -60,10 +61,24 @@ class _Way:
 
     build: Callable[[FeatureQuery, Detail], Statement]
     is_one_by_one: bool = False
-    """True when the statement gives features, to be drawn here; else it gives the tile."""
+    """True when every feature is drawn itself."""
     is_sampled: bool = False
     is_last: bool = False
     """True when nothing is left to try where it takes too long."""
+
+    def properties(self, query: FeatureQuery, frame: TileFrame, detail: Detail) -> tuple[str, ...]:
+        """Return the properties of the records."""
+        return properties_of(query, detail, near=frame.is_near) if self.is_one_by_one else massed_properties(query, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class _DrawnTile:
+    """The commit the dataset stood at, the bytes of a tile (none where nothing lies), of how many rows, how many of them left out."""
+
+    commit: int
+    content: bytes
+    rows: int
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +114,9 @@ async def vector_tile(
 
     Too large, it is drawn again without properties, then without the smallest features; what takes too long, in the database or to be
     drawn (``drawing_s``), without the features of very many vertices, then as sums of a sample. Empty (``NOTHING_DRAWN``) when even they
-    take too long. What is drawn together has the class of the field ``color_by`` (None: of the one that colours the type, which the
-    overview knows; others are summed up while one waits). Raises NotFoundError for hidden collections.
+    take too long. An area that alone would take too long is never drawn. What is drawn together has the class of the field ``color_by``
+    (None: of the one that colours the type, which the overview knows; others are summed up while one waits). Raises NotFoundError for
+    hidden collections.
     """
     frame = tile_frame(address, query.collection)
     if frame is None:
@@ -127,25 +143,27 @@ async def vector_tile(
             # A tile that stays too large has features that are.
             detail = dataclasses.replace(detail, simple_only=detail.simple_only or tried >= _MOST_TRIES // 2)
         else:
-            return VectorTile(tile.commit, tile.content, detail.tells)
+            told = dataclasses.replace(detail, simple_only=detail.simple_only or tile.left_out > 0)
+            return VectorTile(tile.commit, tile.content, told.tells)
     return VectorTile(query.collection.revision.commit if at is None else at, b"", NOTHING_DRAWN)
 
 
 async def _drawn(
     pool: AsyncPool, query: FeatureQuery, at: int | None, frame: TileFrame, way: _Way, detail: Detail, drawing_s: float
-) -> DrawnTile:
+) -> _DrawnTile:
     def build(asked: FeatureQuery) -> Statement:
         return way.build(asked, detail)
 
     async def fetch(pool: AsyncPool, statement: Statement) -> Row:
         async with fetched_records(pool, statement) as (commit, rows):
             if _are_too_many(frame, detail, len(rows)):
-                return commit, b"", len(rows)
-            layer = layer_frame(query, frame, detail)
+                return commit, b"", len(rows), 0
+            to_draw = layer_frame(query.collection, frame, way.properties(query, frame, detail))
             # Never on the event loop: one area of 6,000 vertices, 96 kB, takes GEOS a second; the way to a thread and back 50 µs.
-            return commit, await asyncio.to_thread(encode_layer, rows, layer, drawing_s), len(rows)
+            layer = await asyncio.to_thread(encode_layer, rows, to_draw, drawing_s if way.is_one_by_one else DRAWING_S)
+            return commit, layer.content, len(rows), layer.left_out
 
-    return drawn_tile(await fetch_pinned(pool, query, at, build, fetch if way.is_one_by_one else fetch_row))
+    return _DrawnTile(*await fetch_pinned(pool, query, at, build, fetch))
 
 
 def _are_too_many(frame: TileFrame, detail: Detail, rows: int) -> bool:
