@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections import Counter, deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import shapely
 
-from ingest.bodies import compressed, documents_table, place_bodies, representations_table, with_measured_heights
+from ingest.bodies import Bodies, compressed, documents_table, place_bodies, representations_table, with_measured_heights
 from ingest.body_arrays import laid_out
 from ingest.checks.remarks import remark_findings
-from ingest.checks.solids.findings import solid_findings
+from ingest.checks.solids.findings import Hit, look_at_solids, solid_findings
 from ingest.checks.values import FieldValues, check_values
 from ingest.crosswalks import crossing_notes
 from ingest.declared import in_order, lifted, request_for, unit_notes
@@ -65,12 +65,17 @@ def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, reques
     yield _header(source, file_format, part, placing, mapping)
     waivers = Waivers.of_part(part.waivers, part.feature_type, part.dataset)
     today, rounding = dt.datetime.now(dt.UTC).date(), RoundingGauge(placing.unit_m)
-    with ThreadPoolExecutor(1, "documents") as thread:
-        work = _Part(part, source, placing, request.limits, rounding, waivers, today, thread)
+    with ThreadPoolExecutor(1, "documents") as documents, ThreadPoolExecutor(1, "solids") as solids:
+        work = _Part(part, source, placing, request.limits, rounding, waivers, today, documents, solids)
+        begun: deque[_Begun] = deque()
         for batch in layer.batches():
             for pixels in batch.pictures:
                 yield PictureBlock(part.dataset, pixels)
-            yield work.process(in_order(batch, part, source))
+            begun.append(work.begin(in_order(batch, part, source)))
+            while begun and len(begun) > begun[-1].has_bodies:  # one whose solids are looked at waits until the next one is begun
+                yield work.process(begun.popleft())
+        while begun:
+            yield work.process(begun.popleft())
     yield PartEnd(part.dataset, work.rows, work.accepted, work.rows - work.accepted, work.rounding.rounding_m)
 
 
@@ -94,6 +99,21 @@ def _header(source: SourceLayer, file_format: str, part: PartRequest, placing: G
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A batch, and what threads of their own do with it meanwhile."""
+
+    batch: SourceBatch
+    bodies: Bodies
+    solids: Future[Sequence[Hit]] | None
+    documents: Future[pa.BinaryArray] | None
+
+    @property
+    def has_bodies(self) -> bool:
+        """Whether its solids are looked at."""
+        return self.solids is not None
+
+
 @dataclass
 class _Part:
     """The rows of one part on their way; counts what came and what stays."""
@@ -105,16 +125,26 @@ class _Part:
     rounding: RoundingGauge
     waivers: Waivers
     today: dt.date
-    thread: Executor
-    """Compresses the documents of a batch while its rows are checked."""
+    compresses: Executor
+    """A thread for the documents of a batch, while its rows are checked."""
+    looks: Executor
+    """A thread for its solids, while the rows of the batch before are checked."""
     rows: int = 0
     accepted: int = 0
     told: Counter[FindingKind] = field(default_factory=Counter)
     """Findings about values so far."""
 
-    def process(self, batch: SourceBatch) -> PartBatch:
+    def begin(self, batch: SourceBatch) -> _Begun:
+        """Have what needs nobody else done in threads: looking at solids, compressing documents."""
+        batch = replace(batch, representations=laid_out(batch.representations))
+        bodies = place_bodies(batch, self.placing, self.limits)
+        found = bodies.representations
+        solids = self.looks.submit(look_at_solids, found, self.part.feature_type) if len(found) else None
+        return _Begun(batch, bodies, solids, self.compresses.submit(compressed, batch.documents) if batch.documents else None)
+
+    def process(self, begun: _Begun) -> PartBatch:
         """Return the accepted rows of a batch and what was found in it."""
-        documents = self.thread.submit(compressed, batch.documents) if batch.documents else None
+        batch, bodies = begun.batch, begun.bodies
         self.rows += len(batch.rows)
         if self.rows > self.limits.rows:
             raise rejected("too-many-rows", f"More than {self.limits.rows} rows.", f"行数超过 {self.limits.rows}。")
@@ -125,14 +155,13 @@ class _Part:
         batch, sure = told_sure(batch, columns, feature_type, self.placing, self.limits)
         if not self.part.reading.elevations_in_datum:
             columns = lifted(columns, self.placing, batch.geometry)
-        batch = replace(batch, representations=laid_out(batch.representations))
-        bodies = place_bodies(batch, self.placing, self.limits)
         columns = with_measured_heights(columns, bodies, feature_type)
         batch = replace(batch, faults=(*batch.faults, *bodies.faults))
         judge = Judge(self.waivers, batch, columns, feature_type)
         checker = GeometryChecker(batch, feature_type, self.placing, self.limits, self.source.name, judge, sure)
         geometry, elevated = checker.check(columns)
-        solids = solid_findings(bodies.representations, batch.rows, feature_type, self.placing.place_point, self.source.name)
+        found = () if begun.solids is None else begun.solids.result()
+        solids = solid_findings(found, bodies.representations, batch.rows, feature_type, self.placing.place_point, self.source.name)
         values = check_values(batch.rows, columns, feature_type, self.source.name, self.today)
         remarks = remark_findings(batch, feature_type, self.source.name)
         findings = judge.all((*checker.findings, *solids, *remarks, *checker.located(values, geometry, self.told)))
@@ -152,7 +181,7 @@ class _Part:
             table=self._table(batch, columns, mapping, ewkb, keep),
             findings=findings,
             representations=representations_table(bodies, batch.rows, keep),
-            documents=None if documents is None else documents_table(documents.result(), batch.rows, keep),
+            documents=None if begun.documents is None else documents_table(begun.documents.result(), batch.rows, keep),
         )
 
     def _table(

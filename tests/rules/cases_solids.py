@@ -12,7 +12,7 @@ from rules.rows import ORIGIN, TYPES
 from solid_files import Points, Polygon, body_of
 
 from ingest.body_arrays import laid_out
-from ingest.checks.solids.findings import solid_findings
+from ingest.checks.solids.findings import look_at_solids, solid_findings
 from ingest.readers.source import Makeup, Mended, Representation
 from twin.model import Finding
 
@@ -164,4 +164,5 @@ CASES = (
 
 def findings(_rule: str, given: Representation, _city: object) -> Sequence[Finding]:
     """Look at one body."""
-    return solid_findings(laid_out([given]), np.array([1]), TYPES["building"], lambda x, y: (x, y), "layer")
+    bodies = laid_out([given])
+    return solid_findings(look_at_solids(bodies, TYPES["building"]), bodies, np.array([1]), TYPES["building"], lambda x, y: (x, y), "layer")

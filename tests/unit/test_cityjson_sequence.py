@@ -17,7 +17,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.protocol import Limits, PartRequest, ReadRequest
+from ingest.protocol import Limits, PartBatch, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader, import_for
 from ingest.readers.cityjson import CityJson
 from ingest.readers.cityjson_kernels import Cut, Made, build
@@ -25,7 +25,9 @@ from ingest.readers.cityjson_sequence import CityJsonSequence, CitySequenceLayer
 from ingest.readers.json_arrays import SEMANTIC_SURFACES, Room, cut_lines
 from ingest.readers.pictures import FolderPictures
 from ingest.readers.source import SourceBatch
+from ingest.reading import read_parts
 from twin.featuretypes.loader import load_feature_types
+from twin.model import Finding
 from twin.representation import Faces, encode
 
 BUILDING = load_feature_types()["building"]
@@ -104,6 +106,27 @@ def test_real_buildings_are_read_as_one_at_a_time(real_data: Path) -> None:
     lines = (real_data / "cityjson-3dbag-delft/delft.city.jsonl").read_bytes().splitlines(keepends=True)
     rows = assert_same(b"".join(lines[:81]))
     assert len(rows) == 80
+
+
+def checked(path: Path, rows_at_once: int) -> tuple[list[dict[str, object]], list[Finding], list[object], list[object]]:
+    """Return rows, findings, 3D and documents of a file as they leave the child."""
+    request = ReadRequest(path, (PartRequest(None, BUILDING, "d"),), 28992, limits=Limits(rows_per_batch=rows_at_once))
+    batches = [m for m in read_parts(CityJsonSequence(path.read_bytes(), request.limits), request) if isinstance(m, PartBatch)]
+    assert len(batches) > 1
+    tables = ([getattr(b, name) for b in batches] for name in ("table", "representations", "documents"))
+    rows, bodies, documents = ([row for table in some if table is not None for row in table.to_pylist()] for some in tables)
+    of_rows = [row | {"extra": json.loads(row["extra"])} for row in rows]  # whose names come in the order of the batch
+    return of_rows, [f for b in batches for f in b.findings], bodies, documents
+
+
+def test_whatever_is_looked_at_meanwhile_goes_out_in_its_turn(real_data: Path) -> None:
+    """Solids of one batch are looked at while rows of the one before are checked."""
+    path = real_data / "cityjson-3dbag-delft/delft.city.jsonl"
+    few, many = checked(path, 16), checked(path, 100)
+    numbers = [int(str(row["row"])) for row in few[0]]
+    assert numbers == sorted(numbers)
+    assert {f.rule for f in few[1]} >= {"val3dity-303", "val3dity-104"}
+    assert few == many
 
 
 def geometry_of(feature: dict[str, Any]) -> dict[str, Any]:

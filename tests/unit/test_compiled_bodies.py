@@ -13,7 +13,7 @@ from solid_files import Points, Polygon, body_of
 
 from ingest.body_arrays import laid_out
 from ingest.checks.solids.fault import Tolerances
-from ingest.checks.solids.findings import solid_findings
+from ingest.checks.solids.findings import look_at_solids, solid_findings
 from ingest.compiled_bodies import compiled
 from ingest.readers.source import Makeup, Mended, Representation
 from twin.featuretypes.loader import load_feature_types
@@ -62,7 +62,10 @@ GABLE: tuple[Points, list[Polygon]] = (
 TEETH = [(float(2 * k + x), y) for k in range(4, -1, -1) for x, y in ((1, 3.0), (0, 3.0), (-0.5, 1.0))]
 COMB = [(0.0, 0.0), (9.0, 0.0), *TEETH[:-1]]
 """So many corners that edges are swept."""
-SHAPES = (prism(BOX), prism(ELL), prism(BOX, YARD), prism(CROSS), prism(COMB), GABLE)
+SLAT = [(0.0, 0.0), (6.0, 0.0), (6.0, 0.006), (0.0, 0.006)]
+OFFSET = [(0.0, 0.0), (6.0, 0.0), (6.0, 4.0), (3.0, 4.0), (3.0, 4.008), (0.0, 4.008)]
+"""With faces so thin that their planes are fitted."""
+SHAPES = (prism(BOX), prism(ELL), prism(BOX, YARD), prism(CROSS), prism(COMB), prism(SLAT), prism(OFFSET), GABLE)
 
 
 @st.composite
@@ -106,7 +109,9 @@ def change(draw: st.DrawFn, faces: list[Polygon]) -> list[Polygon]:
 def found(given_bodies: list[Faces], *, kernels: bool, makeup: Makeup | None = None) -> tuple[Finding, ...]:
     arrays = laid_out([Representation(i, "2", faces, None, makeup or Makeup()) for i, faces in enumerate(given_bodies)])
     arrays = compiled(arrays) if kernels else arrays
-    return solid_findings(arrays, np.arange(len(given_bodies)) + 1, BUILDING, lambda x, y: (x, y), "layer")
+    return solid_findings(
+        look_at_solids(arrays, BUILDING), arrays, np.arange(len(given_bodies)) + 1, BUILDING, lambda x, y: (x, y), "layer"
+    )
 
 
 @given(st.lists(bodies(), min_size=1, max_size=3))
@@ -122,7 +127,7 @@ def test_so_they_do_where_rings_were_mended(body: Faces) -> None:
     assert found([body], kernels=True, makeup=makeup) == found([body], kernels=False, makeup=makeup)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=["box", "ell", "yard", "cross", "comb", "gable"])
+@pytest.mark.parametrize("shape", SHAPES, ids=["box", "ell", "yard", "cross", "comb", "slat", "offset", "gable"])
 def test_sound_bodies_need_no_exact_look(shape: tuple[Points, list[Polygon]]) -> None:
     """Else the kernels would be right, and for nothing."""
     arrays = compiled(laid_out([Representation(0, "2", body_of([[shape]]), None)]))

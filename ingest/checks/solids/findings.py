@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ PlacePoint = Callable[[float, float], tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Hit:
+class Hit:
     """One fault of one representation, whoever found it."""
 
     body: int
@@ -32,17 +32,20 @@ class _Hit:
     value: float | None = None
 
 
+def look_at_solids(bodies: BodyArrays, feature_type: FeatureType) -> Sequence[Hit]:
+    """Return the faults of ``bodies`` (vertices in the storage CRS); it needs nothing else, so a thread of its own can do it."""
+    return list(_found(bodies, Severities.of(feature_type))) if len(bodies) else []
+
+
 def solid_findings(
-    bodies: BodyArrays, rows: npt.NDArray[np.int64], feature_type: FeatureType, place_point: PlacePoint, layer: str
+    found: Sequence[Hit], bodies: BodyArrays, rows: npt.NDArray[np.int64], feature_type: FeatureType, place_point: PlacePoint, layer: str
 ) -> tuple[Finding, ...]:
-    """Return the faults of ``bodies`` (vertices in the storage CRS), one for each row, level of detail and rule, with the first place.
+    """Return what was ``found`` by `look_at_solids`, one for each row, level of detail and rule, with the first place.
 
     What reading mended of their rings is among them; ``place_point`` brings such a place from the source CRS into the storage CRS.
     """
-    if not len(bodies):
-        return ()
     severities = Severities.of(feature_type)
-    hits = sorted((*_mended(bodies, place_point), *_found(bodies, severities)), key=lambda h: (h.body, h.code))
+    hits = sorted((*_mended(bodies, place_point), *found), key=lambda h: (h.body, h.code))
     findings: list[Finding] = []
     for _, group in itertools.groupby(hits, key=lambda h: (h.body, h.code)):
         same = list(group)
@@ -59,13 +62,13 @@ def rule_of(code: int) -> str:
     return f"val3dity-{code}"
 
 
-def _mended(bodies: BodyArrays, place_point: PlacePoint) -> Iterator[_Hit]:
+def _mended(bodies: BodyArrays, place_point: PlacePoint) -> Iterator[Hit]:
     for number, makeup in enumerate(bodies.makeup):
         for mended in makeup.mended:
-            yield _Hit(number, mended.code, None if mended.place is None else place_point(*mended.place))
+            yield Hit(number, mended.code, None if mended.place is None else place_point(*mended.place))
 
 
-def _found(bodies: BodyArrays, severities: Severities) -> Iterator[_Hit]:
+def _found(bodies: BodyArrays, severities: Severities) -> Iterator[Hit]:
     tolerances = Tolerances(
         snap_m=severities.number("val3dity-102", "snap_m"),
         planarity_m=severities.number("val3dity-203", "planarity_m"),
@@ -75,15 +78,15 @@ def _found(bodies: BodyArrays, severities: Severities) -> Iterator[_Hit]:
     left = doubts.bodies.copy()
     for body, faults in told_by_few_faces(bodies, doubts, tolerances):
         left[body] = False
-        yield from (_Hit(body, fault.code, fault.place[:2], fault.face, fault.value) for fault in faults)
+        yield from (Hit(body, fault.code, fault.place[:2], fault.face, fault.value) for fault in faults)
     doubtful = np.flatnonzero(left).tolist()
     some = [bodies[b] for b in doubtful]
     faces = doubts.faces[np.repeat(left, bodies.sizes(FACE))]
     for fault in validity_faults([b.faces for b in some], tolerances, [b.makeup for b in some], faces):
-        yield _Hit(doubtful[fault.body], fault.code, fault.place[:2], fault.face, fault.value)
+        yield Hit(doubtful[fault.body], fault.code, fault.place[:2], fault.face, fault.value)
 
 
-def _message(lod: str, hit: _Hit, count: int, title: Text) -> Text:
+def _message(lod: str, hit: Hit, count: int, title: Text) -> Text:
     zh, en = f"LoD {lod}", f"LoD {lod}"
     if hit.face is not None:
         zh, en = f"{zh} 第 {hit.face + 1} 面", f"{en}, face {hit.face + 1}"

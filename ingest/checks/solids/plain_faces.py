@@ -17,6 +17,8 @@ from twin.kernel import inlined_kernel, kernel
 _MARGIN = 1 + 1e-9
 _CLEAR_M = 2 * CONTACT_M
 _THINNEST_M = 1e-3
+_EVEN_M = 1e-8
+"""Of a thin polygon whose corners are so near the plane of the area normal, the fitted plane is that one, within 3e-5 of a radian."""
 _MOST_CORNERS = 1000
 """Comparing every edge with every other grows with the square."""
 _COMPARED = 12
@@ -40,10 +42,13 @@ def look_at_faces(
         if rings < 1 or count < 3 * rings:
             continue
         exterior_end = ring_start[face_ring[face] + 1]
-        if count > _MOST_CORNERS or not _measure(xyz, corner, after, begin, exterior_end, stop, snap_m, face, normal, low, high):
+        if count > _MOST_CORNERS:
+            continue
+        is_clear, is_thin = _measure(xyz, corner, after, begin, exterior_end, stop, snap_m, face, normal, low, high)
+        if not is_clear:
             continue
         deviation, root_of_squares = _deviation(xyz, corner, begin, count, face, normal, offset)
-        if count > 3 and root_of_squares * _MARGIN > planarity_m:
+        if count > 3 and root_of_squares * _MARGIN > (_EVEN_M if is_thin else planarity_m):
             continue
         deviation_m[face] = deviation
         _fill_axes(normal[face], axes[face])
@@ -68,8 +73,11 @@ def look_at_faces(
 def _measure(
     xyz: Floats, corner: Ints, after: Ints, begin: int, exterior_end: int, stop: int, snap_m: float, face: int, normal: Floats, low: Floats,
     high: Floats,
-) -> bool:  # fmt: skip
-    """Fill normal and box of a face; False when corners are too near each other or it is too thin for its area normal."""
+) -> tuple[bool, bool]:  # fmt: skip
+    """Fill normal and box of a face; return whether its corners are clear of each other, and whether its plane would be fitted.
+
+    Not clear are also those that are thinner than a millimetre.
+    """
     nx = ny = nz = perimeter = 0.0
     least = np.inf
     origin = corner[begin]
@@ -90,11 +98,10 @@ def _measure(
             low[face, axis] = min(low[face, axis], xyz[p, axis])
             high[face, axis] = max(high[face, axis], xyz[p, axis])
     twice = np.sqrt(nx * nx + ny * ny + nz * nz)
-    thin = stop - begin > 3 and not twice > THIN_M * perimeter * _MARGIN
-    if thin or not twice > _THINNEST_M * perimeter or not least > (snap_m + CONTACT_M) ** 2 * _MARGIN:
-        return False
+    if not twice > _THINNEST_M * perimeter or not least > (snap_m + CONTACT_M) ** 2 * _MARGIN:
+        return False, True
     normal[face, 0], normal[face, 1], normal[face, 2] = nx / twice, ny / twice, nz / twice
-    return True
+    return True, stop - begin > 3 and not twice > THIN_M * perimeter * _MARGIN
 
 
 @inlined_kernel
