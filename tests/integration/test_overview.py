@@ -32,7 +32,7 @@ from twin.overview import OverviewTables
 from twin.query.collection import collections_of
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.massed_tile import Sample, counted_statement, massed_properties, stored_statement
-from twin.query.tile import FEATURE_CAP, Detail, TileFrame, layer_frame, tile_frame
+from twin.query.tile import FEATURE_CAP, Detail, TileFrame, layer_frame, tile_frame, tile_statement
 from twin.query.vector_tile import NOTHING_DRAWN, VectorTile, vector_tile
 from twin.server.overviews import complete_overviews, lacks_overview
 from twin.tables import current_table
@@ -250,6 +250,30 @@ def test_a_tile_that_takes_too_long_is_answered_with_less(catalogue: Catalogue, 
     else:
         assert tile.reduced == "complex-features"
         assert {f["id"] for f in mapbox_vector_tile.decode(tile.content)[slug]["features"]} == {901}
+
+
+def test_what_is_fetched_for_a_tile_is_bounded(catalogue: Catalogue) -> None:
+    # Forty lines of a million bytes each, which no compression makes less, and of some units.
+    rng = np.random.default_rng(3)
+    places = np.sort(rng.uniform(0, 5, (40, 42_000, 3)), axis=1) + np.array([city.EAST + 3000, city.NORTH + 3000, 0])
+    rows = [city.Row(n, shapely.LineString(line), {"segment_id": f"S{n}", "kind": "JS"}) for n, line in enumerate(places, 900)]
+    city.publish_first(catalogue, "lines", "pipe_segment", rows)
+    collection = collections_of(catalogue)["lines"]
+    query, address = FeatureQuery(collection, collection.crs[0]), _address(14)
+
+    async def draw() -> VectorTile:
+        async with AsyncConnectionPool(str(catalogue.pool.conninfo), open=False, kwargs={"autocommit": True}) as pool:
+            return await vector_tile(pool, query, None, address, Principal.system())
+
+    frame = tile_frame(address, collection)
+    assert frame is not None
+    with catalogue.pool.connection() as connection:
+        statement = tile_statement(query, frame, Detail(), Principal.system())
+        records = connection.execute(statement.text, statement.values, binary=True).fetchall()
+    assert sum(len(record) for _, record in records) < 17_000_000
+    tile = run_alone(draw())
+    assert tile.reduced == "complex-features"
+    assert len(mapbox_vector_tile.decode(tile.content)["lines"]["features"]) == 15
 
 
 @pytest.mark.parametrize("level", [10, 12])

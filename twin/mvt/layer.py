@@ -50,7 +50,7 @@ class LayerFrame:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """The bytes of a layer, none where nothing can be seen, and how many features are left out because they would take too long."""
+    """The bytes of a layer, none where nothing can be seen, and how many features are left out: too long to draw, or not sent."""
 
     content: bytes
     left_out: int
@@ -70,7 +70,7 @@ def encode_layer(rows: Sequence[bytes], frame: LayerFrame, most_s: float = math.
     shapes = _shapes_in_time(joined, are_drawn, starts, ends, frame, most_s)
     are_tangled = shapes.kinds == TANGLED
     shapes.kinds[are_tangled] = NOTHING
-    return Layer(_written(joined, fids, ends, shapes, frame), int(are_tangled.sum()))
+    return Layer(_written(joined, fids, ends, shapes, frame), int(are_tangled.sum() + (starts == ends).sum()))
 
 
 def _written(rows: Bytes, fids: Units, properties: Units, shapes: _Shapes, frame: LayerFrame) -> bytes:

@@ -39,6 +39,8 @@ _LARGE_BYTES = 4_000
 """Of a geometry, as it is stored: of larger ones one looks how many vertices they have."""
 _MOST_SIMPLIFIED = 10_000
 """Vertices of what is simplified, a tenth of a second at worst."""
+_MOST_SENT_BYTES = 16_000_000
+"""Of the geometries of one tile, as they are stored: to draw them takes some ten times as much memory, more where they are compressed."""
 _AS_TEXT = frozenset({"date", "datetime"})
 """Types of fields that a vector tile has no values for."""
 
@@ -135,6 +137,7 @@ def tile_statement(query: FeatureQuery, frame: TileFrame, detail: Detail, princi
     A record is (fid, is_drawn, geometry, properties …): twin/mvt/features.py. Where there are more than the cap it reads one more, so that
     the caller knows; of so many at ``most`` it takes the largest. What was published is valid, and is sent as it is: the database does
     nothing to a geometry that could take it longer than in proportion to its vertices, which it would not be interrupted at.
+    Geometries beyond what one tile may take are NULL.
     """
     require_visible(query.collection, principal)
     if not frame.is_near or not query.is_whole or query.as_of is not None:
@@ -222,8 +225,12 @@ def _one_by_one(
     dataset: int, names: tuple[str, ...], as_text: frozenset[str], geometry: sql.Composable, rows: sql.Composable
 ) -> sql.Composed:
     told = [sql.SQL(", {}").format(as_told(name, as_text)) for name in names]
-    features = sql.SQL("SELECT fid, false AS is_drawn, {geometry} AS geometry{told} FROM ({rows}) AS chosen")
-    return records(dataset, features.format(geometry=geometry, told=sql.Composed(told), rows=rows))
+    features = sql.SQL(
+        "SELECT fid, false AS is_drawn, CASE WHEN sum(pg_column_size(geom)) OVER (ROWS UNBOUNDED PRECEDING) <= {most} THEN {geometry} END"
+        " AS geometry{told} FROM ({rows}) AS chosen"
+    )
+    most = sql.Literal(_MOST_SENT_BYTES)
+    return records(dataset, features.format(most=most, geometry=geometry, told=sql.Composed(told), rows=rows))
 
 
 def as_told(name: str, as_text: frozenset[str]) -> sql.Composable:
