@@ -72,7 +72,8 @@ def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, reques
             for pixels in batch.pictures:
                 yield PictureBlock(part.dataset, pixels)
             begun.append(work.begin(in_order(batch, part, source)))
-            while begun and len(begun) > begun[-1].has_bodies:  # one whose solids are looked at waits until the next one is begun
+            # one whose solids are looked at waits until the next one is begun; but for the first, which others wait for
+            while begun and len(begun) > (begun[-1].has_bodies and work.rows > 0):
                 yield work.process(begun.popleft())
         while begun:
             yield work.process(begun.popleft())

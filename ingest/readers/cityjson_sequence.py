@@ -34,7 +34,7 @@ from twin.errors import TwinError
 from twin.model import GeometryType
 from twin.representation import SurfaceType
 
-_FIRST_LINES, _BATCH_LINES = 125, 500
+_FIRST_LINES, _BATCH_LINES = 125, 750
 _BATCH_BYTES = 12 << 20
 _NOWHERE = Vertices(np.empty((0, 3)), ())
 
