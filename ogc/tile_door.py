@@ -24,7 +24,7 @@ from twin.query.vector_tile import MOST_BYTES, NOTHING_DRAWN, vector_tile
 from twin.tile_cache import KeptTile
 from twin.tile_matrix_sets import TileAddress, matrix_set, tile_address
 
-TILE_VERSION = 5
+TILE_VERSION = 6
 """Part of every entity tag and key: raise it when the same rows are drawn differently."""
 REDUCED = "Tile-Reduced"
 """Header that says what was left out of a tile to keep it small."""

@@ -225,9 +225,10 @@ def _one_by_one(
     dataset: int, names: tuple[str, ...], as_text: frozenset[str], geometry: sql.Composable, rows: sql.Composable
 ) -> sql.Composed:
     told = [sql.SQL(", {}").format(as_told(name, as_text)) for name in names]
+    # Of what together is too large nothing is sent that is larger than its share: whichever way the rows are found, and in their order.
     features = sql.SQL(
-        "SELECT fid, false AS is_drawn, CASE WHEN sum(pg_column_size(geom)) OVER (ROWS UNBOUNDED PRECEDING) <= {most} THEN {geometry} END"
-        " AS geometry{told} FROM ({rows}) AS chosen"
+        "SELECT fid, false AS is_drawn, CASE WHEN sum(pg_column_size(geom)) OVER () <= {most}"
+        " OR pg_column_size(geom) <= {most} / count(*) OVER () THEN {geometry} END AS geometry{told} FROM ({rows}) AS chosen"
     )
     most = sql.Literal(_MOST_SENT_BYTES)
     return records(dataset, features.format(most=most, geometry=geometry, told=sql.Composed(told), rows=rows))
