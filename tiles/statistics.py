@@ -92,8 +92,11 @@ def merge(parts: list[Statistics]) -> Statistics:
     return Statistics(sum(p.count for p in parts), numbers, occurrences)
 
 
-def statistics_json(metadata: MetadataClass, statistics: Statistics) -> dict[str, object]:
-    """Return the ``statistics`` object of a tileset: min, max, mean, sum of numbers, occurrences of enum names."""
+def statistics_json(metadata: MetadataClass, statistics: Statistics) -> dict[str, object] | None:
+    """Return the ``statistics`` object of a tileset: min, max, mean, sum of numbers, occurrences of enum names.
+
+    None where no feature has a value of either.
+    """
     properties: dict[str, object] = {}
     for prop in metadata.properties:
         if prop.id in statistics.numbers:
@@ -104,7 +107,5 @@ def statistics_json(metadata: MetadataClass, statistics: Statistics) -> dict[str
             order = {name: i for i, name in enumerate(prop.names)}
             names = statistics.occurrences[prop.id]
             properties[prop.id] = {"occurrences": {k: names[k] for k in sorted(names, key=order.__getitem__)}}
-    body: dict[str, object] = {"count": statistics.count}
-    if properties:
-        body["properties"] = properties
-    return {"classes": {metadata.id: body}}
+    # the published validator: "The statistics class MUST have at least 1 property"
+    return {"classes": {metadata.id: {"count": statistics.count, "properties": properties}}} if properties else None

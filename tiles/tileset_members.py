@@ -18,12 +18,12 @@ _DATASET_CLASS: Json = {
 
 
 def tileset_members(metadata: MetadataClass, dataset: str, revision: int, oid_prefix: str, root: Node | None) -> Json:
-    """Return ``schema``, ``statistics`` and ``metadata`` of a tileset over ``root``; one without draws nothing, and has no statistics."""
+    """Return ``schema``, ``statistics`` and ``metadata`` of a tileset over ``root``; without statistics where these tell of no property."""
+    statistics = None if root is None else statistics_json(metadata, root.summary.statistics)
     classes = metadata.schema["classes"]
     schema = {**metadata.schema, "classes": {**(classes if isinstance(classes, dict) else {}), "dataset": _DATASET_CLASS}}
     return {
         "schema": {**schema, "id": f"{metadata.schema_id}_tileset"},
-        # of a class without properties the published validator says that it has to have some
-        **({} if root is None else {"statistics": statistics_json(metadata, root.summary.statistics)}),
+        **({} if statistics is None else {"statistics": statistics}),
         "metadata": {"class": "dataset", "properties": {"dataset": dataset, "revision": revision, "oid_prefix": oid_prefix}},
     }

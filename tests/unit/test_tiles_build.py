@@ -94,7 +94,12 @@ def test_features_in_are_features_drawn_and_listed() -> None:
     assert check_tileset(dataset_reader(lambda k: store[f"tiles/b/{k}"]), "1/tileset.json@open") == []
 
 
-@pytest.mark.parametrize("run", [features([], {}), features([shapely.MultiPolygon()], {})], ids=["no_rows", "nothing_drawable"])
+WITHOUT_HEIGHT = features(footprints(5), {"height_m": numbers([None] * 5), "base_height_m": numbers([5.0] * 5)})
+
+
+@pytest.mark.parametrize(
+    "run", [features([], {}), features([shapely.MultiPolygon()], {}), WITHOUT_HEIGHT], ids=["no_rows", "nothing_drawable", "no_height"]
+)
 def test_a_dataset_that_shows_nothing_has_a_valid_tileset(run: FeatureColumns) -> None:
     store, summary = build(run)
     assert (summary.drawn, summary.contents, summary.region) == (0, 0, None)

@@ -193,6 +193,12 @@ def test_merged_statistics_are_those_of_the_whole() -> None:
     assert found["mean"] == pytest.approx(values.mean())
 
 
+def test_features_without_a_number_or_an_enum_value_have_no_statistics() -> None:
+    """The published validator refuses statistics of a class without properties (its StatisticsClassValidator)."""
+    columns: dict[str, Column] = {"name": texts(["A", "B"]), "usage": texts([None, None]), "height_m": numbers([None, None])}
+    assert statistics_json(METADATA, statistics_of(encoded(columns, 2), np.arange(2))) is None
+
+
 def test_a_value_that_no_enumeration_has_is_an_error_and_no_count_of_something_else() -> None:
     table = encoded({"usage": texts(["office", "industry"])}, 2)
     columns = [replace(c, values=np.array([1, 200], np.uint8)) if c.prop.id == "usage" else c for c in table.columns]
