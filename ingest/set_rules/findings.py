@@ -47,8 +47,8 @@ def finding_at_end(check: SetCheck, ends: Ends, end: int, message: Text, value: 
 
 def size_texts(lines: Lines, which: Iterable[int]) -> list[str]:
     """Return the sizes of some lines as they are written: diameter, or width X height, in mm."""
-    sides = np.stack([lines.width_mm, lines.section_height_mm], axis=1)
-    given = (sides[k] if np.isnan(lines.outer_diameter_mm[k]) else lines.outer_diameter_mm[k : k + 1] for k in which)
+    round_mm, width_mm, height_mm = lines.outer_diameter_mm, lines.width_mm, lines.section_height_mm
+    given = ((width_mm[k], height_mm[k]) if np.isnan(round_mm[k]) else (round_mm[k],) for k in which)
     return ["X".join(np.format_float_positional(mm, trim="-") for mm in of_line if not np.isnan(mm)) for of_line in given]
 
 
