@@ -22,6 +22,8 @@ from twin.errors import Text
 from twin.model import Finding, Severity
 
 _QUERIES = load_queries("ingest.set_rules", "points.sql")
+_NUMBERS_AT_A_TIME = 500_000
+"""Repeated numbers of points that PostgreSQL is asked about together, each time in a scan of the staged rows."""
 
 
 def map_numbers(context: SetContext, check: SetCheck) -> Iterator[Finding]:
@@ -49,7 +51,10 @@ def map_numbers(context: SetContext, check: SetCheck) -> Iterator[Finding]:
 
 
 def repeated_points(context: SetContext, check: SetCheck) -> Iterator[Finding]:
-    """Yield points whose number an earlier row has, saying whether they are otherwise the same (P02)."""
+    """Yield points whose number an earlier row has, saying whether they are otherwise the same (P02).
+
+    In order of rows, half a million numbers at a time.
+    """
     points = context.survey.points
     is_known, is_repeated = np.zeros((2, context.survey.names.end + 1), dtype=bool)
     for own in points.blocks(context.staging.part):
@@ -57,11 +62,10 @@ def repeated_points(context: SetContext, check: SetCheck) -> Iterator[Finding]:
         is_repeated[node] |= is_known[node] | (count > 1)
         is_known[node] = True
     is_repeated[NONE] = False
-    repeated = [context.survey.names.at(code) for code in np.flatnonzero(is_repeated).tolist()]
-    if not repeated:
-        return
     query = _QUERIES["repeated_points"].format(staging=context.staging.table, attributes=columns(context.staging.attributes))
-    for row in context.rows(query, {"numbers": repeated}):
+    repeated = np.flatnonzero(is_repeated)
+    batches = (repeated[start : start + _NUMBERS_AT_A_TIME].tolist() for start in range(0, len(repeated), _NUMBERS_AT_A_TIME))
+    for row in chain.from_iterable(context.rows(query, {"numbers": [context.survey.names.at(code) for code in some]}) for some in batches):
         earlier = row_in_source(row[4])
         zh, en = ("内容相同", "the same content") if row[5] else ("内容不同", "other content")
         message = Text(zh=f"点号 {row[1]} 与第 {earlier} 行重复，{zh}", en=f"point number {row[1]} repeats row {earlier}, with {en}")

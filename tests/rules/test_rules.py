@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from integration.surveys import Row, square
+import shapely
+from integration.surveys import ORIGIN, Row, square
 from rules.case import Case
 from rules.staged import City
 
@@ -41,6 +42,13 @@ def test_a_row_of_a_second_file_is_told_by_its_number_there(city: Callable[[], C
     assert [(f.rule, f.file, f.row, f.message.en) for f in found if f.severity is Severity.ERROR] == [
         ("unique", "b", 1, "Building id b1 repeats row 1")
     ]
+
+
+def test_repeated_points_are_asked_for_some_numbers_at_a_time(city: Callable[[], City], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.set_rules.points._NUMBERS_AT_A_TIME", 1)
+    rows = [Row(shapely.Point(*ORIGIN, 4.0), {"node_id": name, "kind": "WS"}) for name in ("A", "B", "C", "B", "A", "A")]
+    found = city().ask("P02", {"case_points": ("pipe_node", rows)})
+    assert sorted((f.row, f.value) for f in found) == [(4, "B"), (5, "A"), (6, "A")]
 
 
 def test_every_repeated_row_is_left_out_however_many_there_are(city: Callable[[], City]) -> None:

@@ -1,6 +1,7 @@
 """The gauge never calls values different that are not, and says so of those that are."""
 
 import tempfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,22 @@ def test_runs_on_disk_tell_what_memory_would(batches: list[list[int]], run: int)
         everything = [number for batch in batches for number in batch]
         assert runs.all_differ() == (len(set(everything)) == len(everything))
         assert runs.repeated().tolist() == sorted({number for number in everything if everything.count(number) > 1})
+
+
+def test_memory_for_one_hash_does_not_grow_with_the_rows_that_have_it() -> None:
+    rows, a_run = 1 << 20, 1 << 14
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ingest.sorted_runs.RUN", a_run)
+        runs = SortedRuns()
+        for _ in range(rows // a_run):
+            runs.add(np.full(a_run, 7, np.int64))
+        tracemalloc.start()
+        try:
+            assert runs.repeated().tolist() == [7]
+            assert not runs.all_differ()
+            assert tracemalloc.get_traced_memory()[1] < rows, "bytes: less than one a row"
+        finally:
+            tracemalloc.stop()
 
 
 def test_runs_lie_in_the_folder_for_them(tmp_path: Path) -> None:
