@@ -196,12 +196,15 @@ def _native(array: pa.Array, encoding: str) -> Geometries:
 
 
 def _positions(inner: pa.Array) -> npt.NDArray[np.float64]:
-    """Return coordinates, shape (n, 2 or 3); measures are left out."""
+    """Return coordinates, shape (n, 2 or 3); measures are left out. RejectedError ``geoparquet-invalid`` where these are no positions."""
     kind = inner.type
     if pa.types.is_fixed_size_list(kind):
-        names = kind.value_field.name if len(kind.value_field.name) == kind.list_size else "xyzm"[: kind.list_size]
+        named = kind.value_field.name
+        names = named if len(named) == kind.list_size and set(named) <= set("xyzm") else "xyzm"[: kind.list_size]
         numbers = inner.flatten().to_numpy(zero_copy_only=False).reshape(-1, kind.list_size)
         return numbers[:, [i for i, name in enumerate(names) if name in "xyz"]]
+    if not pa.types.is_struct(kind):  # as lists of fixed size are without Arrow's own schema in the file
+        raise _invalid(f"coordinates are {kind}, neither structures nor lists of fixed size", f"坐标类型为 {kind}，既非结构也非定长列表")
     axes = [axis for axis in ("x", "y", "z") if kind.get_field_index(axis) >= 0]
     return np.column_stack([pc.struct_field(inner, axis).to_numpy(zero_copy_only=False) for axis in axes])
 

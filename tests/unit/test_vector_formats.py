@@ -314,6 +314,19 @@ def test_geoparquet_without_a_crs_is_crs84_and_with_null_unknown(tmp_path: Path)
     assert Layer(parquet(tmp_path / "b", {"encoding": "WKB", "geometry_types": [], "crs": None}, wkb(SHAPES))).source.crs is None
 
 
+@pytest.mark.parametrize("kind", [pa.large_binary(), pa.binary_view(), pa.binary(81), pa.dictionary(pa.int32(), pa.binary())])
+def test_wkb_in_any_type_of_bytes_is_read(tmp_path: Path, kind: pa.DataType) -> None:
+    lines = [shapely.LineString([(k, 0, 0), (1, 1, 1), (2, 3, 4)]) for k in (5, 6)]
+    given = wkb([*lines, None])
+    given = given.dictionary_encode() if pa.types.is_dictionary(kind) else given.cast(kind)
+    layer = Layer(parquet(tmp_path / "a", {"encoding": "WKB", "geometry_types": []}, given))
+    assert [s and s.wkt for s in layer.shapes] == [*(line.wkt for line in lines), None]
+
+
+def test_wkb_in_a_column_of_numbers_is_refused(tmp_path: Path) -> None:
+    assert refusal(parquet(tmp_path / "a", {"encoding": "WKB", "geometry_types": []}, pa.array([1, 2]))) == "unreadable"
+
+
 @pytest.mark.parametrize(
     "shapes",
     [
@@ -334,15 +347,23 @@ def test_native_encodings_of_geoparquet(tmp_path: Path, shapes: list[shapely.Geo
     assert [s.wkt for s in layer.shapes[1:]] == [s.wkt for s in shapes]
 
 
-@pytest.mark.parametrize(("axes", "dimensions"), [("xy", 2), ("xyz", 3), ("xym", 2), ("xyzm", 3), ("item", 3)])
-def test_coordinates_in_a_row_as_gdal_writes_them(tmp_path: Path, axes: str, dimensions: int) -> None:
-    size = 3 if axes == "item" else len(axes)
+@pytest.mark.parametrize(
+    ("axes", "size", "dimensions"),
+    [("xy", 2, 2), ("xyz", 3, 3), ("xym", 3, 2), ("xyzm", 4, 3), ("item", 3, 3), ("item", 4, 3)],  # item: what Arrow calls it itself
+)
+def test_coordinates_in_a_row_as_gdal_writes_them(tmp_path: Path, axes: str, size: int, dimensions: int) -> None:
     numbers = pa.array(np.arange(3.0 * size))
     array = pa.FixedSizeListArray.from_arrays(numbers, type=pa.list_(pa.field(axes, pa.float64()), size))
     array = pa.ListArray.from_arrays(pa.array([0, 2, 3], pa.int32()), array)
     layer = Layer(parquet(tmp_path / "a", {"encoding": "geoarrow.linestring", "geometry_types": []}, array[:1]))
     expected = np.arange(2.0 * size).reshape(2, size)[:, :dimensions]
     assert np.array_equal(shapely.get_coordinates(layer.shapes, include_z=dimensions == 3), expected)
+
+
+@pytest.mark.parametrize("kind", ["point", "linestring"])
+def test_coordinates_in_lists_of_any_length_are_refused(tmp_path: Path, kind: str) -> None:
+    array = pa.array([[0.0, 1.0]] if kind == "point" else [[[0.0, 1.0], [2.0, 3.0]]])
+    assert refusal(parquet(tmp_path / "a", {"encoding": kind, "geometry_types": []}, array)) == "geoparquet-invalid"
 
 
 def test_edges_that_are_great_circles_are_told(tmp_path: Path) -> None:
