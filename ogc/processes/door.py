@@ -183,7 +183,8 @@ class ProcessDoor:
         if request.query_params.get("as") == "file":
             return await self._file(request, job.result)
         if job.response == "raw" and job.transmission == "reference":
-            return Response(status_code=204, headers={"Link": f'<{by_address}>; rel="item"; type="{job.result.media_type}"'})
+            link = f'<{by_address}>; rel="item"; type="{job.result.media_type}"'
+            return Response(status_code=204, headers=answers.caching(None) | _PRIVATE | {"Link": link})
         if job.response == "raw":
             return await self._file(request, job.result)
         result, content = job.result, orjson.dumps(documents.reference(job.result, by_address))

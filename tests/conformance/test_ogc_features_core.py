@@ -277,6 +277,10 @@ def test_findings_are_filtered_like_any_feature(get: Get, catalogue: Catalogue) 
         found = get(path, params={"filter": text})
         assert found.status_code == 200, found.text
         assert [f["properties"]["rule"] for f in found.json()["features"]] == expected
+    one = get(f"{path}/{found.json()['features'][0]['id']}")
+    held = get(f"{path}/{one.json()['id']}", headers={"If-None-Match": one.headers["etag"]})
+    assert (one.status_code, held.status_code, held.content) == (200, 304, b"")
+    assert all(held.headers[name] == one.headers[name] for name in ("etag", "cache-control", "vary"))
     for unknown in ("nope", "valid_from"):  # what is no queryable of theirs
         assert get(path, params={"filter": f"{unknown} IS NULL"}).json()["code"] == "unknown-property"
 

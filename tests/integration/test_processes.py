@@ -209,7 +209,8 @@ def test_results_come_by_value_or_by_reference_as_they_were_asked_for(city: City
     assert door.get(found["href"]).headers["content-type"] == found["type"] == "application/zip"
     raw = finished(city, door, order() | by_reference)
     answer = door.get(f"/jobs/{raw['jobID']}/results")
-    assert answer.status_code == 204
+    kept = (answer.headers["cache-control"], answer.headers["vary"])
+    assert (answer.status_code, *kept) == (204, "private, no-cache", "Accept, Accept-Encoding, Accept-Language")
     assert door.get(answer.links["item"]["url"]).content[:2] == b"PK"
     inline = finished(city, door, order() | {"response": "document"})
     value = door.get(f"/jobs/{inline['jobID']}/results").json()["archive"]
