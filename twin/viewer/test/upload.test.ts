@@ -10,6 +10,7 @@ import { fileSize } from "../src/upload/ui/files_step";
 import { earlierFor, featureOf, parseWaivers } from "../src/upload/waivers";
 import { gainsays, offered } from "../src/upload/understanding";
 import { contentExtent } from "../src/upload/map";
+import type { OverlayFeature } from "../src/overlay";
 import { buildings } from "./layers";
 
 const proposal = {
@@ -194,6 +195,15 @@ describe("changes", () => {
     expect(shown([at(0, -60)], city)).toEqual([0, -60, 0, -60]);
     expect(shown([at(120, 32), at(0, -60)], null)).toEqual([0, -60, 120, 32]);
     expect(shown([], city)).toBeNull();
+  });
+
+  it("are looked at within the city where one vertex alone is misplaced", () => {
+    const across = (...extent: [number, number, number, number]): OverlayFeature => ({ id: 1, kind: "line", parts: [], color: [0, 0, 0], extent });
+    const city = [119, 31, 121, 33] as const;
+    const shown = (...features: OverlayFeature[]) => contentExtent({ features, marks: new Map() }, city);
+    expect(shown(across(120, 32, 120.1, 32.1), across(0, 0, 120.5, 32.5))).toEqual([119, 31, 120.5, 32.5]);
+    expect(shown(across(31, 32, 120, 120))).toEqual([119, 32, 120, 33]);
+    expect(shown(across(121, 33, 122, 34))).toEqual([121, 33, 121, 33]);
   });
 
   it("count deletions against what is there now", () => {

@@ -3,7 +3,7 @@
 import type { CityView } from "../cesium/city_view";
 import type { Marks } from "../cesium/drawn_layer";
 import type { OverlayFeature } from "../overlay";
-import { type Extent, meets, unionExtent } from "../extent";
+import { type Extent, commonExtent, unionExtent } from "../extent";
 import { type Scene, SceneSource } from "../scene";
 
 const METRES_PER_DEGREE = 111_320;
@@ -38,6 +38,10 @@ export class SubmissionMap {
   private opening: Promise<void> | null = null;
   /** The first picture has its camera where it belongs. */
   private isSettled = false;
+  /** What was asked for last; null: all that is laid over the city. */
+  private selected: Extent | null = null;
+  /** How many flights were asked for: those before the last are given up. */
+  private flights = 0;
 
   constructor(
     private readonly host: HTMLElement,
@@ -80,7 +84,9 @@ export class SubmissionMap {
     }
     await this.draw();
     this.lay();
-    if (home !== null) await this.lookAt(home);
+    // What there is to see, and what of it was asked for, may have changed meanwhile.
+    const last = this.selected ?? this.home();
+    if (last !== null) await this.lookAt(last);
     this.isSettled = true;
   }
 
@@ -110,6 +116,7 @@ export class SubmissionMap {
 
   /** Shows all that is laid over the city, from above or aslant. */
   look(): void {
+    this.selected = null;
     const home = this.home();
     if (home !== null) void this.lookAt(home);
   }
@@ -118,7 +125,9 @@ export class SubmissionMap {
   select(id: number): void {
     this.highlight(id);
     const feature = this.content.features.find((candidate) => candidate.id === id);
-    if (feature !== undefined) void this.lookAt(feature.extent);
+    if (feature === undefined) return;
+    this.selected = feature.extent;
+    void this.lookAt(feature.extent);
   }
 
   /** Shows or hides what is there now. */
@@ -164,16 +173,18 @@ export class SubmissionMap {
 
   private async lookAt(extent: Extent): Promise<void> {
     const { lonDeg, latDeg, radiusM } = sizeOf(extent);
+    const flight = (this.flights += 1);
     const heightM = (await this.view?.terrainHeight(lonDeg, latDeg)) ?? 0;
+    if (flight !== this.flights) return;
     const groundM = Number.isFinite(heightM) ? heightM : 0;
     if (this.isTilted) this.view?.flyToPlace(lonDeg, latDeg, groundM, radiusM);
     else this.lookDown(extent, groundM);
   }
 }
 
-/** Returns the extent of what is laid over the city; what lies outside of it, a misplaced point say, counts only where all of it does. */
+/** Returns the extent of what is laid over the city; what lies outside of it, a misplaced vertex say, counts only where all of it does. */
 export function contentExtent({ features }: MapContent, city: Extent | null): Extent | null {
   const extents = features.map(({ extent }) => extent);
-  const inCity = city === null ? [] : extents.filter((extent) => meets(extent, city));
-  return unionExtent(inCity.length > 0 ? inCity : extents);
+  const inCity = city === null ? null : unionExtent(extents.map((extent) => commonExtent(extent, city)));
+  return inCity ?? unionExtent(extents);
 }
