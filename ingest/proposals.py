@@ -92,7 +92,7 @@ class Proposal:
     guesses: tuple[Guess, ...]
     """Best first; none when it looks like nothing we know."""
     dataset: str | None
-    """An existing dataset of the best type (called like the layer, else like the type), else the name a new one would get."""
+    """An existing dataset of the best type (called like the layer, else most like the type), else the name a new one would get."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,8 @@ def _dataset(feature_type: str, layer: LayerInfo, datasets: Sequence[Dataset]) -
     own = [d for d in datasets if d.feature_type == feature_type]
     alike = [d for d in own if normalised(layer.name) in (normalised(d.slug), normalised(d.title.zh), normalised(d.title.en))]
     # Of several the city's own is called after the type; a neighbour's, or one of a single survey, has more to its name.
-    plain = [d for d in own if d.slug.startswith(feature_type)]
+    # The page for submitting has the same rule for a type that somebody chooses: datasetFor in twin/viewer/src/upload/draft.ts.
+    plain = sorted((d for d in own if d.slug.startswith(feature_type)), key=lambda d: len(d.slug))
     if own:
         return (alike or plain or own)[0].slug
     taken = {d.slug for d in datasets}

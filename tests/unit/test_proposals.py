@@ -83,6 +83,8 @@ def test_an_existing_dataset_goes_before_a_new_one() -> None:
     assert propose("x.gpkg", info, TYPES, have[:1])[0].dataset == "town_a"
     neighbours = [*have[:1], dataset(4, "buildings", "building")]
     assert propose("x.gpkg", info, TYPES, neighbours)[0].dataset == "buildings", "the one named after the type"
+    both = [dataset(5, "building_neighbour", "building"), *neighbours]
+    assert propose("x.gpkg", info, TYPES, both)[0].dataset == "buildings", "the one with least added to the type"
     assert propose("x.gpkg", info, TYPES, have[2:])[0].dataset == "building_2", "a name that is taken names nothing new"
 
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { formatAddress, parseAddress } from "../src/upload/address";
 import { changedValues, parseChange } from "../src/upload/changes";
 import { FINDING_COLORS, WAIVED_COLOR, changeId, findingColor, findingId, mapContent, whatIs } from "../src/upload/content";
-import { changePart, checkRequest, commonCrs, draftOf, lackOf } from "../src/upload/draft";
+import { changePart, checkRequest, commonCrs, datasetFor, draftOf, lackOf } from "../src/upload/draft";
 import { type Finding, parseFinding } from "../src/upload/findings";
 import { deletedShare, hasSeveralLayers, isChecking, isOver, parseSubmission } from "../src/upload/submission";
 import { fileSize } from "../src/upload/ui/files_step";
@@ -108,6 +108,21 @@ describe("the draft of a check", () => {
     const without = draftOf(parseSubmission({ ...submissionJson, proposals: [{ ...proposal, crs: null }] }));
     expect(lackOf(without)).toEqual({ lack: "crs_missing", layer: "建筑物" });
     expect(lackOf({ ...without, crs: "EPSG:4549" })).toBeNull();
+  });
+});
+
+describe("the dataset of a type that somebody chose", () => {
+  const own = (...slugs: string[]) => slugs.map((slug) => ({ slug, type: "building" }));
+
+  it("is the one named after the type, with least added to its name", () => {
+    expect(datasetFor("building", own("a_town", "building_neighbour", "buildings"))).toBe("buildings");
+    expect(datasetFor("building", own("building_neighbour", "building", "buildings"))).toBe("building");
+  });
+
+  it("is the first of the type where none is named so, and a new one where there is none", () => {
+    expect(datasetFor("building", own("town_b", "town"))).toBe("town_b");
+    expect(datasetFor("parcel", own("parcels"))).toBe("parcel");
+    expect(datasetFor("", own("buildings"))).toBe("");
   });
 });
 

@@ -1,6 +1,7 @@
 /** What the surveyor says about the layers of the uploaded files, from the server's proposals to the request for a check. Pure. */
 
 import { type Declared, ELLIPSOIDAL, NOTHING_DECLARED, declaredIn, declaredRequest } from "./declared";
+import type { DatasetChoice } from "./api";
 import { type CheckRequest, type Mode, type Proposal, type Submission, layerName } from "./submission";
 import { offered } from "./understanding";
 
@@ -51,6 +52,16 @@ export function draftOf(submission: Submission): Draft {
     mode: request?.mode ?? "replace",
     allowDeletes: request?.allow_deletes ?? false,
   };
+}
+
+/**
+ * Returns the dataset that features of a type probably belong to: of several the one whose name is the type with least added to it.
+ * The server's rule for its own proposals is the same (`_dataset` in ingest/proposals.py), but that it asks for the layer's name first.
+ */
+export function datasetFor(featureType: string, datasets: readonly Pick<DatasetChoice, "slug" | "type">[]): string {
+  const own = datasets.filter(({ type }) => type === featureType).map(({ slug }) => slug);
+  const [plain] = own.filter((slug) => slug.startsWith(featureType)).toSorted((one, other) => one.length - other.length);
+  return plain ?? own[0] ?? featureType;
 }
 
 /** Returns the draft with one part changed. */

@@ -3,7 +3,7 @@
 import { inLanguage } from "../../i18n";
 import { h } from "../../ui/dom";
 import { UNITS } from "../declared";
-import { type Draft, type DraftPart, commonCrs, lackOf } from "../draft";
+import { type Draft, type DraftPart, commonCrs, datasetFor, lackOf } from "../draft";
 import { MODES, type Mode, layerName } from "../submission";
 import { FAIRLY_SURE, SURE, gainsays } from "../understanding";
 import type { ProposalsView } from "./proposals_view";
@@ -34,9 +34,7 @@ function typeSelect(part: DraftPart, index: number, view: ProposalsView, actions
     disabled: !isEditable,
     "aria-label": `${say("type")}: ${layerName(part.proposal)}`,
     onchange: () => {
-      const own = datasets.filter(({ type }) => type === select.value).map(({ slug }) => slug);
-      const dataset = own.find((slug) => slug.startsWith(select.value)) ?? own[0] ?? select.value;
-      actions.changePart(index, { featureType: select.value, dataset, isTaken: select.value !== "" });
+      actions.changePart(index, { featureType: select.value, dataset: datasetFor(select.value, datasets), isTaken: select.value !== "" });
     },
   });
   select.append(h("option", { value: "", selected: part.featureType === "" }, say("type_choose")), ...options);
