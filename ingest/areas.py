@@ -21,6 +21,7 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Geometries = npt.NDArray[np.object_]
 _HEAD_BYTES, _COUNT_BYTES = 22, 4
+_OFFSETS = {pa.binary(): np.int32, pa.large_binary(): np.int64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Areas:
 
     def swapped(self) -> Areas:
         """Return the rows with first and second coordinate exchanged."""
-        return replace(self, xyz=self.xyz[:, [1, 0, 2]])
+        return replace(self, xyz=np.ascontiguousarray(self.xyz[:, [1, 0, 2]]))
 
     def first_place(self, position: int) -> tuple[float, float]:
         """Return the first vertex of a row."""
@@ -111,8 +112,13 @@ def areas_of(wkb: pa.Array) -> Areas:
 
 
 def bytes_of(wkb: pa.Array) -> tuple[Bytes, Ints]:
-    """Return the bytes of a column and where in them each value begins, and where the last ends."""
-    width = np.int64 if pa.types.is_large_binary(wkb.type) else np.int32
+    """Return the bytes of a column and where in them each value begins, and where the last ends.
+
+    The places rise and lie within the bytes, as loops rely on that look at no bound. KeyError for a type other than binary and large
+    binary, ArrowInvalid for a column that is not as its type says.
+    """
+    width = _OFFSETS[wkb.type]
+    wkb.validate(full=True)
     offsets = np.frombuffer(wkb.buffers()[1], width)[wkb.offset : wkb.offset + len(wkb) + 1].astype(np.int64)
     content = np.frombuffer(wkb.buffers()[2] or b"\0", np.uint8)
     content.setflags(write=False)  # whoever made the column: the loops are compiled ahead for one kind of array

@@ -27,7 +27,10 @@ _LEAST_COMPARED = 4
 
 @kernel
 def measure(content: Bytes, offsets: Ints, vertices: Ints, kinds: Bytes, has_z: Mask) -> None:
-    """Count the vertices of each WKB that is one little-endian point or line without measures, all finite; 0 of any other."""
+    """Count the vertices of each WKB that is one little-endian point or line without measures, all finite; 0 of any other.
+
+    Whoever calls has proved that ``offsets`` rise and lie within ``content`` (`ingest.areas.bytes_of`): no bound is looked at here.
+    """
     for row in range(len(offsets) - 1):
         vertices[row], kinds[row], has_z[row] = 0, 0, False
         at, end = offsets[row], offsets[row + 1]
@@ -54,7 +57,10 @@ def measure(content: Bytes, offsets: Ints, vertices: Ints, kinds: Bytes, has_z: 
 
 @kernel
 def take(content: Bytes, offsets: Ints, rows: Ints, kinds: Bytes, has_z: Mask, starts: Ints, coordinates: Bytes) -> None:
-    """Copy the coordinates, three doubles a vertex, of rows that `measure` has counted; where there is no z what is there stays."""
+    """Copy the coordinates, three doubles a vertex, of rows that `measure` has counted; where there is no z what is there stays.
+
+    The counts of `measure` are the only bound: ``content`` and ``offsets`` are those that it was given.
+    """
     for k in range(len(rows)):
         at = offsets[rows[k]] + (_HEAD if kinds[k] == POINT else _HEAD + _COUNT)
         first, count = starts[k], starts[k + 1] - starts[k]

@@ -164,7 +164,7 @@ def named_path(path: Path) -> str:
 def source_batch(
     batch: pa.RecordBatch, geometry_name: str, first_row: int, tolerance: float = TOLERANCE_M, without: frozenset[str] = frozenset()
 ) -> SourceBatch:
-    """Return an Arrow batch of GDAL as rows from ``first_row`` on, plain areas as arrays; WKB that cannot be read becomes None."""
+    """Return an Arrow batch of GDAL as rows from ``first_row`` on, plain shapes as arrays; WKB that cannot be read becomes None."""
     columns = {n: _column(batch.column(n)) for n in batch.schema.names if n != geometry_name and n not in without}
     rows = np.arange(first_row, first_row + batch.num_rows, dtype=np.int64)
     return batch_of_wkb(rows, batch.column(geometry_name), columns, tolerance)

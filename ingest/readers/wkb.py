@@ -17,7 +17,11 @@ from ingest.readers.source import SourceBatch
 def batch_of_wkb(
     rows: npt.NDArray[np.int64], wkb: pa.Array, columns: Mapping[str, pa.Array], tolerance: float = TOLERANCE_M
 ) -> SourceBatch:
-    """Return rows whose WKB that cannot be read is None, and whose arcs have chords within ``tolerance`` (units of the CRS)."""
+    """Return rows whose WKB that cannot be read is None, and whose arcs have chords within ``tolerance`` (units of the CRS).
+
+    ArrowException for a column whose type holds no bytes, or that is not as its type says.
+    """
+    wkb = _as_binary(wkb)
     paths = paths_of(wkb)
     areas = areas_of(wkb) if len(paths) < len(wkb) else Areas.none()
     geometry = np.full(len(wkb), None, dtype=object)
@@ -27,3 +31,11 @@ def batch_of_wkb(
     if others.any():
         geometry[others] = geometries_of_wkb(wkb.filter(pa.array(others)).to_numpy(zero_copy_only=False), tolerance)
     return SourceBatch(rows, geometry, columns, areas=areas if len(areas) else None, paths=paths if len(paths) else None)
+
+
+def _as_binary(wkb: pa.Array) -> pa.Array:
+    """Return the column as one of plain bytes: a file may say that it is one of views, of a dictionary, of bytes of one length."""
+    if pa.types.is_binary(wkb.type) or pa.types.is_large_binary(wkb.type):
+        return wkb
+    wkb.validate(full=True)  # a cast believes the keys of a dictionary
+    return wkb.cast(pa.binary())

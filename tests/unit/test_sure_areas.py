@@ -13,6 +13,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest import compiled_areas as kernels
 from ingest.areas import areas_of
 from ingest.declared import in_order
 from ingest.part_reading import PartReading
@@ -131,6 +132,16 @@ def test_what_is_no_plain_area_stays_a_geometry() -> None:
     assert areas_of(pa.array(wkb, pa.large_binary())[6:]).rows.tolist() == [1]
 
 
+@pytest.mark.parametrize("middle", [94, 10_000, -5])
+def test_no_byte_is_read_beyond_those_of_the_column(middle: int) -> None:
+    content = shapely.to_wkb(shapely.box(0, 0, 9, 9))
+    assert len(content) == 93
+    offsets = np.array([0, middle, 93], np.int32)
+    column = pa.Array.from_buffers(pa.binary(), 2, [None, pa.py_buffer(offsets), pa.py_buffer(content)])
+    with pytest.raises(pa.ArrowInvalid):
+        batch_of_wkb(np.arange(1, 3), column, {})
+
+
 def test_areas_become_the_geometries_that_were_written() -> None:
     square = shapely.box(0, 0, 9, 9)
     shapes = [square, shapely.force_3d(square.difference(shapely.box(2, 2, 3, 3)), 1.0), shapely.box(5, 5, 6, 6)]
@@ -143,3 +154,13 @@ def test_areas_with_the_northing_first_are_put_in_order() -> None:
     north_first = _batch([shapely.box(3_500_000, 500_000, 3_500_009, 500_020)])
     (told,) = in_order(north_first, part, SourceLayer("areas", (), "EPSG:4549")).with_geometries().geometry
     assert told.bounds == (500_000, 3_500_000, 500_020, 3_500_009)
+
+
+def test_areas_put_in_order_go_through_loops_that_are_compiled_already() -> None:
+    _read(_batch([shapely.box(500_000, 3_500_000, 500_020, 3_500_009)]))
+    loops = (kernels.sound, kernels.well_shaped, kernels.write)
+    before = [loop.signatures for loop in loops]
+    part = PartRequest(None, _BUILDING, "x", reading=PartReading(axes="yx"))
+    north_first = _batch([shapely.box(3_500_000, 500_000, 3_500_009, 500_020)])
+    assert _read(in_order(north_first, part, SourceLayer("areas", (), "EPSG:4549"))).table.num_rows == 1
+    assert [loop.signatures for loop in loops] == before
