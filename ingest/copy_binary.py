@@ -26,6 +26,7 @@ TRAILER = struct.pack(">h", -1)
 SqlType = Literal["integer", "bigint", "double precision", "boolean", "text", "date", "timestamptz", "jsonb", "geometry", "bytea"]
 
 _NULL = struct.pack(">i", -1)
+_OFFSET_BYTES = 4
 _EPOCH_DAYS = (dt.date(2000, 1, 1) - dt.date(1970, 1, 1)).days
 _EPOCH_US = _EPOCH_DAYS * 86_400_000_000
 
@@ -96,7 +97,7 @@ class _Pieces:
             self._add(compiled_rows.FIXED, values.itemsize, values.view(np.uint8), None, nulls)
             return
         content = array.cast(pa.binary())
-        ends = np.frombuffer(content.buffers()[1], np.int32)[content.offset : content.offset + len(content) + 1]
+        ends = np.frombuffer(content.buffers()[1], np.int32, len(content) + 1, content.offset * _OFFSET_BYTES)
         given = np.frombuffer(content.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]
         self._add(compiled_rows.VARIABLE, 1 if sql_type == "jsonb" else 0, given, ends - ends[0], nulls)
 
@@ -155,8 +156,8 @@ def _constant(column: CopyColumn) -> bytes:
 
 def _numbers(array: pa.Array) -> npt.NDArray[Any]:
     """Return the numbers as they lie there; where there is none, whatever does."""
-    values: npt.NDArray[Any] = np.frombuffer(array.buffers()[1], array.type.to_pandas_dtype())
-    return values[array.offset : array.offset + len(array)]
+    dtype = np.dtype(array.type.to_pandas_dtype())
+    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
 def _flags(array: pa.Array) -> npt.NDArray[np.generic]:

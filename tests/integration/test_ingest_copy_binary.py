@@ -63,6 +63,22 @@ def test_every_value_comes_back(table: psycopg.Connection, rows: list[tuple[obje
     assert copied(table, batch.slice(0, cut), batch.slice(cut)) == [(7, *row, "常量", None) for row in rows]
 
 
+def test_buffers_that_are_longer_than_their_values_are_taken(table: psycopg.Connection) -> None:
+    """Arrow counts them as valid, so whoever hands over rows may send them."""
+
+    def longer(array: pa.Array) -> pa.Array:
+        buffers = [b if b is None else pa.py_buffer(b.to_pybytes() + b"\1\2\3\4\5") for b in array.buffers()]
+        return pa.Array.from_buffers(array.type, len(array), buffers)
+
+    rows = [
+        (k, 0.5 * k, k > 1, "甲" * k, dt.date(2020, 1, 1 + k), dt.datetime(2020, 1, 1 + k, tzinfo=dt.UTC), {"k": "v"}) for k in range(3)
+    ]
+    batch = batch_of([*rows])
+    given = pa.RecordBatch.from_arrays([longer(c) for c in batch.columns], names=batch.schema.names)
+    given.validate(full=True)
+    assert copied(table, given.slice(1), given.slice(0, 1)) == [(7, *row, "常量", None) for row in (*rows[1:], rows[0])]
+
+
 def test_no_rows_are_a_valid_copy(table: psycopg.Connection) -> None:
     assert copied(table, batch_of([])) == []
 
