@@ -20,6 +20,8 @@ Mask = npt.NDArray[np.bool_]
 Owners = npt.NDArray[np.intp]
 GROUND, BOTTOM, DEPTH, OWN = "ground_elevation_m", "bottom_elevation_m", "depth_m", "elevation_m"
 START, END = "start_elevation_m", "end_elevation_m"
+OF_PATHS = (GROUND, BOTTOM, DEPTH, OWN, START, END)
+"""The attributes by which points and lines get heights."""
 VOID_M = -9990.0
 """Heights at or below this are the marks -9999 and -32768 of elevation software: no place on Earth is that deep."""
 _SAME_HEIGHT_M = 0.01

@@ -12,7 +12,7 @@ import shapely
 from ingest import compiled_paths as kernels
 from ingest.checks.rules import Severities
 from ingest.checks.values import FieldValues
-from ingest.elevation import VOID_M, heights_of_points, keep_their_profile
+from ingest.elevation import OF_PATHS, VOID_M, heights_of_points, keep_their_profile
 from ingest.georeference import Georeference
 from ingest.paths import LINE, POINT, Mask, Paths, paths_of
 from ingest.protocol import Limits
@@ -55,7 +55,8 @@ def sure_paths(
         most_vertices = min(limits.vertices_per_feature, _MOST_VERTICES)
         kernels.well_shaped(placed.xyz, placed.starts, most_vertices, least_edge_m, spike_cosine, good)
     if feature_type.has_z:
-        own = {name: replace(c, values=c.values.take(pa.array(placed.rows))) for name, c in columns.items() if c.field.type == "number"}
+        given = {name: columns[name] for name in OF_PATHS if name in columns}
+        own = {name: replace(c, values=c.values.take(pa.array(placed.rows))) for name, c in given.items()}
         placed, as_given = _with_heights(placed, columns if len(placed) == rows else own, feature_type)
         good &= as_given
     is_sure = np.zeros(rows, dtype=bool)

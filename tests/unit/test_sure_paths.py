@@ -32,6 +32,7 @@ _HEIGHT_M = st.sampled_from([0.0, 3.5, 3.508, 4.0, -9999.0, float("nan")])
 _ELEVATION_M = st.none() | st.sampled_from([3.5, 4.0])
 _VERTEX = st.tuples(_STEP_M, _STEP_M, _HEIGHT_M)
 _Drawn = tuple[list[tuple[float, float, float]], bool, float | None, float | None]
+_Others = tuple[shapely.Geometry | None, ...]
 _DRAWN = st.tuples(st.lists(_VERTEX, min_size=1, max_size=7), st.booleans(), _ELEVATION_M, _ELEVATION_M)
 
 
@@ -70,18 +71,21 @@ def _batch(shapes: list[shapely.Geometry | None], **columns: list[float | None] 
     return batch_of_wkb(np.arange(1, len(shapes) + 1), wkb, arrays)
 
 
-def _points(drawn: list[_Drawn]) -> SourceBatch:
+def _points(drawn: list[_Drawn], others: _Others = ()) -> SourceBatch:
+    """Return points, and as many as there are others are these in place of them."""
     shapes = [shapely.points((_ORIGIN + v[0])[: 3 if solid else 2]) for v, solid, _, _ in drawn]
+    shapes[: len(others)] = others[: len(shapes)]
     return _batch([*shapes], node_id=[f"P{k}" for k in range(len(drawn))], ground_elevation_m=[e for _, _, e, _ in drawn])
 
 
-def _lines(drawn: list[_Drawn]) -> SourceBatch:
-    """Return lines whose vertices are steps from one to the next; those of one vertex have it twice."""
+def _lines(drawn: list[_Drawn], others: _Others = ()) -> SourceBatch:
+    """Return lines whose vertices are steps from one to the next, those of one vertex have it twice; others likewise."""
     shapes = []
     for vertices, solid, _, _ in drawn:
         steps = np.array(vertices if len(vertices) > 1 else vertices * 2)
         steps[:, :2] = np.cumsum(steps[:, :2], axis=0)
         shapes.append(shapely.linestrings((_ORIGIN + steps)[:, : 3 if solid else 2]))
+    shapes[: len(others)] = others[: len(shapes)]
     names = {"start_node": [f"P{k}" for k in range(len(drawn))], "end_node": [f"Q{k}" for k in range(len(drawn))]}
     return _batch([*shapes], **names, start_elevation_m=[d[2] for d in drawn], end_elevation_m=[d[3] for d in drawn])
 
@@ -96,6 +100,7 @@ def _same(batch: SourceBatch, feature_type: FeatureType, crs: str = "EPSG:4549")
 @settings(max_examples=150, deadline=None)
 def test_points_come_out_as_when_each_is_looked_at(drawn: list[_Drawn]) -> None:
     _same(_points(drawn), TYPES["pipe_node"])
+    _same(_points(drawn, (None, shapely.MultiPoint([_ORIGIN]))), TYPES["pipe_node"])
     _same(_points(drawn), replace(TYPES["pipe_node"], has_z=False))
 
 
@@ -103,7 +108,18 @@ def test_points_come_out_as_when_each_is_looked_at(drawn: list[_Drawn]) -> None:
 @settings(max_examples=250, deadline=None)
 def test_lines_come_out_as_when_each_is_looked_at(drawn: list[_Drawn]) -> None:
     _same(_lines(drawn), TYPES["pipe_segment"])
+    _same(_lines(drawn, (None, shapely.MultiLineString([[_ORIGIN, _ORIGIN + 9.0]]))), TYPES["pipe_segment"])
     _same(_lines(drawn), replace(TYPES["pipe_segment"], has_z=False))
+
+
+def test_elevations_that_are_whole_numbers_count_whatever_stands_beside() -> None:
+    node = TYPES["pipe_node"]
+    whole = replace(node, fields=tuple(replace(f, type="integer") if f.name == "ground_elevation_m" else f for f in node.fields))
+    drawn: list[_Drawn] = [([(9.0 * k, 0.0, 7.0)], True, 50.0, None) for k in range(3)]
+    for others in ((), (None,)):
+        rows = _points(drawn, others)
+        _same(rows, whole)
+        assert [f.row for f in _read(rows, whole).findings if f.rule == "height-differs"] == [1, 2, 3][len(others) :]
 
 
 def _degrees(shape: shapely.Geometry) -> shapely.Geometry:
