@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,15 +13,20 @@ import pytest
 from psycopg import sql
 
 from ingest import staging as staged
-from ingest.indexing import index, two_at_once
+from ingest.checking import begin_indexes
+from ingest.indexing import Begun, index, two_at_once
 from ingest.load import LoadResult, load
 from ingest.staging import Staging
+from ingest.tally import Tally
 from tests.integration.surveys import SRID, Parts, Row, Surveys, square
+from twin.catalogue import Catalogue
 from twin.db import Connection, Pool, connect_beside
 from twin.errors import Text, TwinError
 
 _FOR_OTHERS_S = 0.5
 """So long it is looked whether somebody else comes to a table that is locked."""
+_NEVER_S = 60.0
+"""What has not come after so long does not come."""
 
 
 @contextmanager
@@ -58,35 +63,44 @@ def _indexed(surveys: Surveys) -> bool:
     return row == (2,)
 
 
-def _indexed_while_rules_are_asked(surveys: Surveys, parts: Parts) -> bool:
-    """Load, waiting at the first rule for at most two seconds until there are indexes, and return whether they came."""
-    seen: list[bool] = []
+def _begun_while_rules_are_asked(surveys: Surveys, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Load, and return the tables whose indexes are begun before the first rule; it waits until they are there."""
+    begun: list[str] = []
+    asked: list[str] = []
+
+    def begin(workers: Executor, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> Begun:
+        found = begin_indexes(workers, catalogue, tallies)
+        begun.extend(found)
+        return found
 
     def step(text: Text) -> None:
-        if text.en.startswith("checking:") and not seen:
-            until = time.monotonic() + 2.0
-            while not _indexed(surveys) and time.monotonic() < until:
+        if text.en.startswith("checking:") and not asked:
+            asked.append(text.en)
+            until = time.monotonic() + _NEVER_S
+            while begun and not _indexed(surveys):
+                assert time.monotonic() < until
                 time.sleep(0.01)
-            seen.append(_indexed(surveys))
 
+    monkeypatch.setattr("ingest.load.begin_indexes", begin)
     load(replace(surveys.place(parts), step=step), surveys.request(parts))
-    return seen == [True]
+    assert asked
+    return begun
 
 
-def test_new_rows_that_nothing_is_written_to_are_indexed_while_rules_are_asked(surveys: Surveys) -> None:
+def test_new_rows_that_nothing_is_written_to_are_indexed_while_rules_are_asked(surveys: Surveys, monkeypatch: pytest.MonkeyPatch) -> None:
     twice = [Row(square(x, 0.0), {"building_id": "a", "height_m": 3.0, "base_height_m": 0.0}) for x in (0.0, 20.0)]
     more = [Row(square(x, 50.0), {"building_id": f"b{x}", "height_m": 3.0, "base_height_m": 0.0}) for x in (0.0, 20.0)]
-    assert _indexed_while_rules_are_asked(surveys, {"buildings": ("building", [*twice, *more])})
+    assert len(_begun_while_rules_are_asked(surveys, {"buildings": ("building", [*twice, *more])}, monkeypatch)) == 1
     assert set(surveys.state("buildings")) == {"a", "b0.0", "b20.0"}  # the second a is left out of a table that has its indexes
     later = {"buildings": ("building", [*twice[:1], *more])}
-    assert not _indexed_while_rules_are_asked(surveys, later)  # each of its rows is still to be given its fid
+    assert _begun_while_rules_are_asked(surveys, later, monkeypatch) == []  # each of its rows is still to be given its fid
 
 
-def test_rows_that_get_values_of_the_city_are_indexed_after_that(surveys: Surveys) -> None:
+def test_rows_that_get_values_of_the_city_are_indexed_after_that(surveys: Surveys, monkeypatch: pytest.MonkeyPatch) -> None:
     unit = {"code": "110101", "name": "东城区", "level": "district"}
     surveys.load({"districts": ("admin_unit", [Row(square(-100.0, -100.0, 500.0), unit)])})
     building = Row(square(0.0, 0.0), {"building_id": "a", "height_m": 3.0, "base_height_m": 0.0})
-    assert not _indexed_while_rules_are_asked(surveys, {"buildings": ("building", [building])})
+    assert _begun_while_rules_are_asked(surveys, {"buildings": ("building", [building])}, monkeypatch) == []
     assert surveys.state("buildings", "admin_codes")["a"][2] == ["110101"]
 
 
