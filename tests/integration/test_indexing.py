@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -48,7 +48,8 @@ def waiting(connection: Connection, running: Future[LoadResult] | Future[None], 
         row = connection.execute(question).fetchone()
         return 0 if row is None else int(row[0])
 
-    while count() < least and not running.done():
+    until = time.monotonic() + _NEVER_S
+    while count() < least and not running.done() and time.monotonic() < until:
         time.sleep(0.01)
     time.sleep(_FOR_OTHERS_S)
     return count()
@@ -102,6 +103,28 @@ def test_rows_that_get_values_of_the_city_are_indexed_after_that(surveys: Survey
     building = Row(square(0.0, 0.0), {"building_id": "a", "height_m": 3.0, "base_height_m": 0.0})
     assert _begun_while_rules_are_asked(surveys, {"buildings": ("building", [building])}, monkeypatch) == []
     assert surveys.state("buildings", "admin_codes")["a"][2] == ["110101"]
+
+
+def test_checking_takes_three_connections_and_no_more(surveys: Surveys) -> None:
+    parts = {"buildings": ("building", [Row(square(0.0, 0.0), {"building_id": "a", "height_m": 3.0, "base_height_m": 0.0})])}
+    pool = surveys.catalogue.pool
+    taken: list[int] = []
+    with ExitStack() as until_asked:
+        held: list[Connection] = []
+
+        def step(text: Text) -> None:
+            if text.en == "checking":  # rows may come and go, indexes wait
+                held.append(until_asked.enter_context(connect_beside(pool)))
+                (name,) = surveys.staged_tables()
+                held[0].execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.Identifier("staging", name)))
+            elif text.en.startswith("checking:") and not taken:
+                assert waiting(held[0], Future(), 2) == 2
+                stats = pool.get_stats()
+                taken.append(stats["pool_size"] - stats["pool_available"])
+                until_asked.close()
+
+        load(replace(surveys.place(parts), step=step), surveys.request(parts))
+    assert taken == [3]
 
 
 def test_comparing_takes_two_connections_and_no_more(surveys: Surveys) -> None:

@@ -88,7 +88,7 @@ def worker(settings: Settings, options: argparse.Namespace, terminal: Terminal) 
 
     if options.with_parent:
         end_with_parent()
-    with open_city(settings, pool_size=8) as city:  # a check takes two, a build two more, and edits come meanwhile
+    with open_city(settings, pool_size=8) as city:  # a check takes up to four, a build two more, and edits come meanwhile
         run_worker(city, lambda *_: None)
 
 
