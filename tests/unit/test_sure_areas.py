@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -158,7 +159,7 @@ def test_areas_with_the_northing_first_are_put_in_order() -> None:
 
 def test_areas_put_in_order_go_through_loops_that_are_compiled_already() -> None:
     _read(_batch([shapely.box(500_000, 3_500_000, 500_020, 3_500_009)]))
-    loops = (kernels.sound, kernels.well_shaped, kernels.write)
+    loops: tuple[Any, ...] = (kernels.sound, kernels.well_shaped, kernels.write)
     before = [loop.signatures for loop in loops]
     part = PartRequest(None, _BUILDING, "x", reading=PartReading(axes="yx"))
     north_first = _batch([shapely.box(3_500_000, 500_000, 3_500_009, 500_020)])
