@@ -26,7 +26,8 @@ _SHORTEST = 0.25
 _STEPS = 16
 """To a unit: as finely edges are told apart."""
 _PAIRS_OF_A_VERTEX = 30
-"""As many pairs of edges take GEOS as long as a vertex."""
+_PAIRS_OF_A_CROSSING = 50
+"""As many pairs of edges take GEOS as long as a vertex, and as a place where edges cross: a valid area has none."""
 _PAIRS_OF_A_RING = 150
 _PAIRS_OF_TWO_RINGS = 2
 """As many take it as long as a ring, and as two whose boxes have a place in common: one may lie in the other."""
@@ -36,7 +37,8 @@ _PAIRS_OF_TWO_RINGS = 2
 def cut_detailed(wkb: Bytes, start: int, end: int, to_units: Map, low: int, high: int) -> tuple[Bytes, int]:
     """Return the area ``wkb[start:end]`` in units of a tile, cut to a little more than its box, as WKB, and what it costs to draw it.
 
-    What the cut leaves has edges to and fro along the edge of its box, which OverlayNG merges. The cost is in pairs of edges, of which
+    What the cut leaves has edges to and fro along the edge of its box. OverlayNG merges those of an exterior, and may refuse those of
+    holes: they are not valid for it (twin/mvt/layer.py then has them made valid). The cost is in pairs of edges, of which
     GEOS does five million a second. None of it in the box: no bytes.
     """
     room = _GROWTH * ((end - start) // PLACE_BYTES) + 16
@@ -59,14 +61,16 @@ def _cost(x: Places, y: Places, ends: Units, count: int) -> int:
     for k in range(edges):
         fine_x[k], fine_y[k] = np.int64(np.rint(_STEPS * x[k])), np.int64(np.rint(_STEPS * y[k]))
     follow(ends, count, following)
-    pairs = pairs_of(fine_x, fine_y, following, edges) + _PAIRS_OF_A_VERTEX * edges + _PAIRS_OF_A_RING * count
+    pairs, crossings = pairs_of(fine_x, fine_y, following, edges)
+    pairs += _PAIRS_OF_A_CROSSING * crossings + _PAIRS_OF_A_VERTEX * edges + _PAIRS_OF_A_RING * count
     box_x, box_y = np.empty(2 * count, np.int64), np.empty(2 * count, np.int64)
     for ring in range(count):
         x_there, y_there = fine_x[ends[ring] : ends[ring + 1]], fine_y[ends[ring] : ends[ring + 1]]
         box_x[ring], box_x[count + ring] = x_there.min(), x_there.max()
         box_y[ring], box_y[count + ring] = y_there.min(), y_there.max()
         following[ring] = count + ring
-    return int(pairs + _PAIRS_OF_TWO_RINGS * pairs_of(box_x, box_y, following, count))
+    common, _ = pairs_of(box_x, box_y, following, count)
+    return int(pairs + _PAIRS_OF_TWO_RINGS * common)
 
 
 @kernel

@@ -30,6 +30,9 @@ _SLICE_BYTES = 1 << 19
 """Of geometries that are drawn before one looks at the clock: half a second where GEOS has to repair them all."""
 _UNLOOKED = MOST_PAIRS // 8
 """So much of what costs more (:func:`cut_detailed`) is drawn before one looks."""
+_MOST_REPAIRED = MOST_PAIRS // 2
+_TO_REPAIR = 3
+"""Of what has to be made valid, too: that takes GEOS as long, and at most three times as long once more."""
 _EMPTY_POLYGON = b"\x01\x03\x00\x00\x00\x00\x00\x00\x00"
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
 
@@ -60,8 +63,8 @@ def encode_layer(rows: Sequence[bytes], frame: LayerFrame, most_s: float = math.
     """Return the layer of ``rows`` (twin/mvt/features.py says of what form), in their order.
 
     A feature without a place in the tile, or too small to have an area or a length in it, is left out; so is a number that is not finite,
-    and an area of very many edges that run side by side, which nobody could tell from each other.
-    Raises TimeoutError where geometries keep a processor busy for more than ``most_s``.
+    and an area that would keep GEOS for more than about a second: of very many edges that run side by side, or that cross each other.
+    What is not valid is made so. Raises TimeoutError where geometries keep a processor busy for more than ``most_s``.
     """
     joined, count = np.frombuffer(bytearray().join(rows), np.uint8), len(rows)
     fids, starts, ends = (np.empty(count, np.int64) for _ in range(3))
@@ -195,8 +198,8 @@ def _with_detailed(shapes: _Shapes, which: Units, detailed: list[tuple[Bytes, in
     """Draw areas of very many vertices, and none that would take GEOS too long."""
     low, high = -frame.buffer, frame.extent + frame.buffer
     made, are_tangled, unlooked = [b""] * which.size, np.zeros(which.size, np.bool_), 0
-    for k, area in enumerate(detailed):
-        wkb, cost = cut_detailed(*area, low, high)
+    for k, given in enumerate(detailed):
+        wkb, cost = cut_detailed(*given, low, high)
         unlooked += cost
         if unlooked > _UNLOOKED:
             clock.look()
@@ -204,7 +207,11 @@ def _with_detailed(shapes: _Shapes, which: Units, detailed: list[tuple[Bytes, in
         if cost >= MOST_PAIRS:
             are_tangled[k] = True
         elif cost:
-            whole = snapped(read([wkb.tobytes()]), low, high)
+            area = read([wkb.tobytes()])
+            whole = snapped(area, low, high)
+            if whole[0] is None and cost < _MOST_REPAIRED:
+                unlooked += _TO_REPAIR * cost
+                whole = repaired(area, low, high)
             are_tangled[k], made[k] = whole[0] is None, as_wkb(whole)[0]
     shapes = shapes.replaced(which, made, frame, are_valid=True)
     shapes.kinds[which[are_tangled]] = TANGLED

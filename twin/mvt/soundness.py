@@ -25,7 +25,7 @@ def are_sound(x: Units, y: Units, ends: Units, part: Units, count: int, followin
     follow(ends, count, following)
     edges = ends[count]
     if edges > _EACH_WITH_EACH:
-        do_meet, _ = _swept(x, y, following, edges, is_first_enough=True)
+        do_meet, _, _ = _swept(x, y, following, edges, is_first_enough=True)
         return not do_meet and count * edges <= _MOST_STEPS and _nested(x, y, ends, part, count)
     for k in range(edges):
         for other in range(k + 1, edges):
@@ -35,13 +35,13 @@ def are_sound(x: Units, y: Units, ends: Units, part: Units, count: int, followin
 
 
 @kernel
-def pairs_of(x: Units, y: Units, following: Units, edges: int) -> int:
-    """Return how many pairs of edges have boxes with a place in common: what any way of drawing them has to look at.
+def pairs_of(x: Units, y: Units, following: Units, edges: int) -> tuple[int, int]:
+    """Return how many pairs of edges have boxes with a place in common: what any way of drawing them has to look at; how many cross.
 
     ``MOST_PAIRS`` stands for more.
     """
-    _, pairs = _swept(x, y, following, edges, is_first_enough=False)
-    return pairs
+    _, pairs, crossings = _swept(x, y, following, edges, is_first_enough=False)
+    return pairs, crossings
 
 
 @kernel
@@ -54,8 +54,8 @@ def follow(ends: Units, count: int, following: Units) -> None:
 
 
 @kernel
-def _swept(x: Units, y: Units, following: Units, edges: int, is_first_enough: bool) -> tuple[bool, int]:
-    """Return whether any edges meet that are no neighbours, if it ``is_first_enough``, and how many pairs were looked at.
+def _swept(x: Units, y: Units, following: Units, edges: int, is_first_enough: bool) -> tuple[bool, int, int]:
+    """Return whether any edges meet that are no neighbours, if it ``is_first_enough``; else how many pairs were looked at, and cross.
 
     They are taken in their order along the axis on which they are shorter in all. Given up after ``MOST_PAIRS``, as if some met.
     """
@@ -65,7 +65,7 @@ def _swept(x: Units, y: Units, following: Units, edges: int, is_first_enough: bo
         high += abs(y[following[k]] - y[k])
     along, across = (x, y) if wide <= high else (y, x)
     order = _order(along, following, edges)
-    pairs, steps = 0, 0
+    pairs, steps, crossings = 0, 0, 0
     for place in range(edges):
         k = order[place]
         last = max(along[k], along[following[k]])
@@ -77,11 +77,13 @@ def _swept(x: Units, y: Units, following: Units, edges: int, is_first_enough: bo
             steps += 1
             if max(across[other], across[following[other]]) >= least and min(across[other], across[following[other]]) <= most:
                 pairs += 1
-                if is_first_enough and _meet(x, y, k, other, following):
-                    return True, pairs
+                if not is_first_enough:
+                    crossings += _cross(x, y, k, other, following)
+                elif _meet(x, y, k, other, following):
+                    return True, pairs, 0
         if pairs >= MOST_PAIRS or steps >= _MOST_STEPS:
-            return True, MOST_PAIRS
-    return False, pairs
+            return True, MOST_PAIRS, crossings
+    return False, pairs, crossings
 
 
 @kernel
@@ -116,6 +118,18 @@ def _meet(x: Units, y: Units, a: int, c: int, following: Units) -> bool:
         return False
     first, second = side_of(cx, cy, dx, dy, ax, ay), side_of(cx, cy, dx, dy, bx, by)
     return not ((first > 0 and second > 0) or (first < 0 and second < 0))
+
+
+@kernel
+def _cross(x: Units, y: Units, a: int, c: int, following: Units) -> bool:
+    """True when two edges have a place in common that is within both; not where they only touch or lie on each other."""
+    b, d = following[a], following[c]
+    ax, ay, bx, by, cx, cy, dx, dy = x[a], y[a], x[b], y[b], x[c], y[c], x[d], y[d]
+    first, second = side_of(ax, ay, bx, by, cx, cy), side_of(ax, ay, bx, by, dx, dy)
+    if first == 0 or second == 0 or (first > 0) == (second > 0):
+        return False
+    first, second = side_of(cx, cy, dx, dy, ax, ay), side_of(cx, cy, dx, dy, bx, by)
+    return first != 0 and second != 0 and (first > 0) != (second > 0)
 
 
 @kernel
