@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,42 +42,54 @@ def archive_format(pool: Pool, commit: int) -> Format:
     return Format("pmtiles", PMTILES, "pmtiles", Text("PMTiles 矢量瓦片包", "PMTiles"), write, grows=False)
 
 
-def write_archive(database_url: str, collection: Collection, commit: int, file: IO[bytes], deepest: int, progress: Progress) -> int:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many tiles an archive has, and how many lack something, what could not be drawn at all among them."""
+
+    tiles: int
+    reduced: int
+
+
+def write_archive(database_url: str, collection: Collection, commit: int, file: IO[bytes], deepest: int, progress: Progress) -> Written:
     """Write the tiles of WebMercatorQuad of levels 0 to ``deepest`` as of ``commit``, as the door serves them; return how many there are.
 
+    What the door says of each in a header, what was left out, the metadata say of all: ``reduced_tiles``, how many for each reason.
     Blocks; ``progress`` is told how many tiles of how many are done. NotFoundError when nothing lies in any tile.
     """
     return asyncio.run(_written(database_url, collection, commit, file, deepest, progress))
 
 
-async def _written(database_url: str, collection: Collection, commit: int, file: IO[bytes], deepest: int, progress: Progress) -> int:
+async def _written(database_url: str, collection: Collection, commit: int, file: IO[bytes], deepest: int, progress: Progress) -> Written:
     conninfo = connection_string(database_url, application="twin-tile-archive", statement_timeout_s=_TIMEOUT_S, settings=DOOR_SETTINGS)
     writer: Any = Writer(file)  # type: ignore[no-untyped-call]  # pmtiles leaves it untyped
     addresses = sorted(_addresses(collection, deepest), key=_number)
-    count = 0
+    count, reduced, reasons = 0, 0, Counter[str]()
     async with AsyncConnectionPool(conninfo, min_size=1, max_size=_AT_ONCE, open=False, kwargs={"autocommit": True}) as pool:
         done = 0
-        async for address, content in _drawn(pool, collection, commit, addresses):
+        async for address, tile in _drawn(pool, collection, commit, addresses):
             done += 1
             progress(done, len(addresses))
-            if content:
+            if tile.content:
                 # As the door packs them, so that what is read of the file is what it serves.
-                writer.write_tile(_number(address), content)
+                writer.write_tile(_number(address), tile.content)
                 count += 1
+            if tile.reduced is not None:
+                reduced += 1
+                reasons.update(tile.reduced.split(", "))
     if count == 0:
         raise NotFoundError(f"nothing of {collection.slug} lies in any tile", zh=f"{collection.slug} 没有可绘制的要素")
-    writer.finalize(_header(collection, deepest), _metadata(collection, commit, deepest))
-    return count
+    writer.finalize(_header(collection, deepest), _metadata(collection, commit, deepest, reasons))
+    return Written(count, reduced)
 
 
 async def _drawn(
     pool: AsyncPool, collection: Collection, commit: int, addresses: list[TileAddress]
-) -> AsyncIterator[tuple[TileAddress, bytes]]:
+) -> AsyncIterator[tuple[TileAddress, KeptTile]]:
     query = FeatureQuery(collection, collection.crs[0])
 
-    async def draw(address: TileAddress) -> tuple[TileAddress, bytes]:
+    async def draw(address: TileAddress) -> tuple[TileAddress, KeptTile]:
         tile = await vector_tile(pool, query, commit, address, Principal.system())
-        return address, KeptTile.of(tile.commit, tile.content, tile.reduced).packed().content
+        return address, KeptTile.of(tile.commit, tile.content, tile.reduced).packed()
 
     for first in range(0, len(addresses), _AT_ONCE):
         for drawn in await asyncio.gather(*map(draw, addresses[first : first + _AT_ONCE])):
@@ -114,7 +128,7 @@ def _header(collection: Collection, deepest: int) -> dict[str, object]:
     }
 
 
-def _metadata(collection: Collection, commit: int, deepest: int) -> dict[str, object]:
+def _metadata(collection: Collection, commit: int, deepest: int, reasons: Counter[str]) -> dict[str, object]:
     document = tilejson(collection.dataset.title.zh, "", [collection], "zh", commit)
     layers = document["vector_layers"]
     return {
@@ -122,5 +136,6 @@ def _metadata(collection: Collection, commit: int, deepest: int) -> dict[str, ob
         "version": str(commit),
         "attribution": collection.dataset.owner_department,
         "license": collection.dataset.licence,
+        "reduced_tiles": dict(sorted(reasons.items())),
         "vector_layers": [layer | {"minzoom": 0, "maxzoom": deepest} for layer in layers] if isinstance(layers, list) else [],
     }

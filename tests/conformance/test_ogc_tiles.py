@@ -272,13 +272,14 @@ def test_who_takes_no_gzip_gets_none(get: Get) -> None:
 
 def test_an_archive_holds_the_tiles_the_door_serves(get: Get, catalogue: Catalogue, database: str, tmp_path: Path) -> None:
     file = tmp_path / "pipes.pmtiles"
-    count = export_vector_tiles(catalogue, database, "pipes", None, file, 14, lambda *_: None)
+    written = export_vector_tiles(catalogue, database, "pipes", None, file, 14, lambda *_: None)
     with file.open("rb") as opened:
         source = pmtiles.reader.MmapSource(opened)
         reader = pmtiles.reader.Reader(source)
         found = list(pmtiles.reader.all_tiles(source))
-        assert (reader.header()["min_zoom"], reader.header()["max_zoom"], len(found)) == (min(a[0] for a, _ in found), 14, count)
+        assert (reader.header()["min_zoom"], reader.header()["max_zoom"], len(found)) == (min(a[0] for a, _ in found), 14, written.tiles)
         assert [layer["id"] for layer in reader.metadata()["vector_layers"]] == ["pipes"]
+        assert (written.reduced, reader.metadata()["reduced_tiles"]) == (0, {})
         for (z, x, y), content in found:
             served = get(f"/collections/pipes/tiles/WebMercatorQuad/{z}/{y}/{x}")
             assert KeptTile(0, content, is_packed=True, reduced=None).unpacked() == served.content

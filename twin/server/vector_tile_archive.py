@@ -6,7 +6,7 @@ import datetime as dt
 from functools import partial
 from pathlib import Path
 
-from ogc.tile_archive import DEEPEST, write_archive
+from ogc.tile_archive import DEEPEST, Written, write_archive
 from twin.catalogue import Catalogue
 from twin.errors import BadRequestError, NotFoundError
 from twin.query.collection import collection_of
@@ -19,7 +19,7 @@ __all__ = ["DEEPEST", "export_vector_tiles"]
 
 def export_vector_tiles(
     catalogue: Catalogue, database_url: str, slug: str, as_of: int | dt.datetime | None, file: Path, deepest: int, progress: Progress
-) -> int:
+) -> Written:
     """Write the tiles of WebMercatorQuad of levels 0 to ``deepest`` to ``file``, as the door serves them, and return how many there are.
 
     Raises NotFoundError for a dataset that has no such tiles or revision. The file appears whole or not at all.

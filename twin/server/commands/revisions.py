@@ -58,11 +58,15 @@ def export(settings: Settings, options: argparse.Namespace, terminal: Terminal) 
             from twin.server.vector_tile_archive import DEEPEST, export_vector_tiles  # noqa: PLC0415 - likewise
 
             deepest = DEEPEST if options.max_zoom is None else options.max_zoom
-            count = export_vector_tiles(
+            written = export_vector_tiles(
                 city.catalogue, city.database_url, options.dataset, as_of, options.output, deepest, terminal.progress
             )
-            terminal.say(f"{count} 个瓦片写入 {options.output}", f"{count} tiles written to {options.output}")
-            terminal.result({"tiles": count, "file": str(options.output)})
+            count, reduced = written.tiles, written.reduced
+            terminal.say(
+                f"{count} 个瓦片写入 {options.output}，其中 {reduced} 个有所省略",
+                f"{count} tiles written to {options.output}; something was left out of {reduced}",
+            )
+            terminal.result({"tiles": count, "reduced": reduced, "file": str(options.output)})
             return
         if options.format == "geojson":
             count = export_dataset(city, options.dataset, as_of, options.output)
