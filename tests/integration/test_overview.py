@@ -8,12 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import mapbox_vector_tile
 import numpy as np
-import pmtiles.reader
 import psycopg
 import pyproj
 import pytest
@@ -37,7 +35,6 @@ from twin.query.massed_tile import Sample, counted_statement, massed_properties,
 from twin.query.tile import FEATURE_CAP, Detail, TileFrame, layer_frame, tile_frame, tile_statement
 from twin.query.vector_tile import NOTHING_DRAWN, VectorTile, vector_tile
 from twin.server.overviews import complete_overviews, lacks_overview
-from twin.server.vector_tile_archive import export_vector_tiles
 from twin.tables import current_table
 from twin.tile_matrix_sets import WEB_MERCATOR_QUAD, TileAddress
 
@@ -399,17 +396,3 @@ def _build(connection: psycopg.Connection[Any], catalogue: Catalogue, slug: str)
     kind = catalogue.feature_type(dataset.feature_type)
     overview.build(connection, kind, dataset, _standing(catalogue, slug))
     overview.finish(connection, kind, dataset)
-
-
-def test_an_archive_says_of_how_many_tiles_something_was_left_out(catalogue: Catalogue, tmp_path: Path) -> None:
-    rng = np.random.default_rng(1)
-    angles, radii = np.sort(rng.uniform(0, 2 * np.pi, 40_000)), rng.uniform(100, 900, 40_000)
-    star = shapely.Polygon(np.column_stack([city.EAST + 3000 + radii * np.cos(angles), city.NORTH + 3000 + radii * np.sin(angles)]))
-    rows = [city.Row(900, shapely.multipolygons([shapely.force_3d(star, 3.0)]), {"building_id": "spikes"})]
-    city.publish_first(catalogue, "spiky", "building", [*rows, city.Row(901, city.square(5000, 5000, 90, z=3.0), {"building_id": "small"})])
-    file = tmp_path / "spiky.pmtiles"
-    written = export_vector_tiles(catalogue, str(catalogue.pool.conninfo), "spiky", None, file, 14, lambda *_: None)
-    with file.open("rb") as opened:
-        metadata = pmtiles.reader.Reader(pmtiles.reader.MmapSource(opened)).metadata()
-    assert written.reduced > 0
-    assert metadata["reduced_tiles"]["complex-features"] == written.reduced
