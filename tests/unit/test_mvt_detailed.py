@@ -108,7 +108,7 @@ def test_a_large_area_that_is_not_valid_is_made_so_and_drawn(area: shapely.Polyg
 
 
 def test_a_scribble_that_would_keep_geos_for_long_is_left_out_and_counted() -> None:
-    # GEOS takes 12 µs a crossing, with nothing to interrupt it: of 3,000 edges eleven seconds.
+    # GEOS takes some 12 µs a crossing, with nothing to interrupt it: of 1,000 edges 1.3 s, and these have nine times as many.
     scribble = shapely.Polygon(np.random.default_rng(2).uniform(-500, 4500, (3000, 2)))
     wkb = np.frombuffer(bytearray(shapely.to_wkb(scribble, byte_order=1)), np.uint8)
     _, cost = cut_detailed(wkb, 0, wkb.size, np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]), -64, 4160)

@@ -32,7 +32,7 @@ _UNLOOKED = MOST_PAIRS // 8
 """So much of what costs more (:func:`cut_detailed`) is drawn before one looks."""
 _MOST_REPAIRED = MOST_PAIRS // 2
 _TO_REPAIR = 3
-"""Of what has to be made valid, too: that takes GEOS as long, and at most three times as long once more."""
+"""Of what has to be made valid, too: that takes GEOS some three times as long once more."""
 _EMPTY_POLYGON = b"\x01\x03\x00\x00\x00\x00\x00\x00\x00"
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
 

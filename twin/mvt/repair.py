@@ -50,7 +50,7 @@ def repaired(geometries: Geometries, low: int, high: int) -> Geometries:
 
 
 def snapped(geometries: Geometries, low: int, high: int) -> Geometries:
-    """Return the same, three times as fast, of areas valid but for edges to and fro; a missing one where GEOS refuses, or makes none valid.
+    """Return the same, and sooner, of areas valid but for edges to and fro; a missing one where GEOS refuses, or makes none valid.
 
     That says nothing of how complex an area is: edges to and fro of holes are refused now and then, as is what is not valid.
     """
