@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ogc import memento
 from ogc.image_tiles import ImageTiles
 from ogc.map_tiles import days_of
 from ogc.ows import XML, OwsError, keyed_values, of_twin_error, reported, required
@@ -75,6 +76,7 @@ class WmtsDoor:
                 if AS_OF in given:
                     raise OwsError("InvalidParameterValue", AS_OF, f"{AS_OF} goes with GetTile only", f"{AS_OF} 只能用于 GetTile")
                 _require_version(given.get("acceptversions", "1.0.0").split(","), "VersionNegotiationFailed", "acceptversions")
+                _refuse_no_time(request)
                 return await self._capabilities(request)
             case "gettile":
                 _require_version([required(given, "version")], "InvalidParameterValue", "version")
@@ -134,6 +136,14 @@ class WmtsDoor:
         # parameters of this service are its own: none of them is one of the OGC APIs'
         state = await self._sender.keeper.state()
         return self._sender.understood(request, state, {})
+
+
+def _refuse_no_time(request: Request) -> None:
+    """Raise OwsError for an Accept-Datetime that is none, where it could be passed over: the address has one definition for all requests."""
+    try:
+        memento.accepted_time(request)
+    except TwinError as error:
+        raise of_twin_error(error, _LOCATORS["bad-accept-datetime"]) from error
 
 
 def _address(grid: TileMatrixSet, matrix: str, column: str, row: str) -> TileAddress:

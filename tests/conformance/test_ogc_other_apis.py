@@ -173,6 +173,7 @@ def test_a_state_is_named_in_wmts_as_any_parameter_is(get: Get) -> None:
     for wrong, headers, locator in (
         (f"{address}&as-of=x", {}, "as-of"), (address, {"Accept-Datetime": "x"}, "Accept-Datetime"), (f"{address}&time=x", {}, "time"),
         ("/wmts?service=WMTS&request=GetCapabilities&as-of=1", {}, "as-of"),
+        ("/wmts?service=WMTS&request=GetCapabilities", {"Accept-Datetime": "x"}, "Accept-Datetime"),
     ):  # fmt: skip
         assert etree.fromstring(get(wrong, headers=headers).content)[0].get("locator") == locator
 
