@@ -139,7 +139,7 @@ class WmtsDoor:
 
 
 def _refuse_no_time(request: Request) -> None:
-    """Raise OwsError for an Accept-Datetime that is none, where it could be passed over: the address has one definition for all requests."""
+    """Raise OwsError for an Accept-Datetime that is none, where it could be passed over: one definition goes for all requests."""
     try:
         memento.accepted_time(request)
     except TwinError as error:
