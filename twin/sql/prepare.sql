@@ -18,8 +18,13 @@ BEGIN
             WHEN duplicate_object OR unique_violation THEN NULL;
         END;
     END LOOP;
-    GRANT twin_read_open TO twin_read_shared;
-    GRANT twin_read_shared TO twin_read_restricted;
+    -- From PostgreSQL 16 on only who made a role may grant it: what another deployment did is not done again.
+    IF NOT pg_has_role('twin_read_shared', 'twin_read_open', 'MEMBER') THEN
+        GRANT twin_read_open TO twin_read_shared;
+    END IF;
+    IF NOT pg_has_role('twin_read_restricted', 'twin_read_shared', 'MEMBER') THEN
+        GRANT twin_read_shared TO twin_read_restricted;
+    END IF;
     GRANT USAGE ON SCHEMA postgis, catalog, city, history TO twin_read_open;
 END
 $$;
