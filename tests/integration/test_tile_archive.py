@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,9 @@ def test_an_archive_says_of_how_many_tiles_something_was_left_out(catalogue: Cat
     rows = [city.Row(900, shapely.multipolygons([shapely.force_3d(star, 3.0)]), {"building_id": "spikes"})]
     city.publish_first(catalogue, "spiky", "building", [*rows, city.Row(901, city.square(5000, 5000, 90, z=3.0), {"building_id": "small"})])
     file = tmp_path / "spiky.pmtiles"
-    written = export_vector_tiles(catalogue, str(catalogue.pool.conninfo), "spiky", None, file, 14, lambda *_: None)
+    order = (catalogue, str(catalogue.pool.conninfo), "spiky", None, file, 14, lambda *_: None)
+    with ThreadPoolExecutor(1) as thread:  # an event loop of its own, which this thread cannot have beside Playwright's
+        written = thread.submit(export_vector_tiles, *order).result()
     with file.open("rb") as opened:
         metadata = pmtiles.reader.Reader(pmtiles.reader.MmapSource(opened)).metadata()
     assert written.reduced > 0
