@@ -10,16 +10,14 @@ from dataclasses import replace
 import pytest
 import shapely
 
-from ingest import mapped_columns
 from ingest import staging as staged
 from ingest.load import withdraw
 from ingest.receiving import read_all, start
-from ingest.set_rules import network as network_module
-from ingest.set_rules import survey as survey_module
 from ingest.set_rules.codes import NONE
 from ingest.set_rules.context import SetContext
 from ingest.set_rules.network_assembly import network_of
 from ingest.set_rules.survey import Survey
+from tests.integration.small_pieces import in_small_pieces
 from tests.integration.surveys import ORIGIN, Parts, Row, Surveys
 from twin.errors import RejectedError
 
@@ -89,15 +87,7 @@ def seeds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ra
     """Seeds of surveys; in small pieces a few rows count as many: columns lie in files, and ends are looked at point by point."""
     if request.param == "whole":
         return range(2)
-    for module, name, value in (
-        (mapped_columns, "_IN_MEMORY_BYTES", 0),
-        (mapped_columns, "_PENDING_BYTES", 0),
-        (survey_module, "BLOCK", 7),
-        (survey_module, "_NAMES_A_SHARE", 60),
-        (network_module, "ENDS_AT_A_TIME", 5),
-        (network_module, "ENDS_KEPT", 5),
-    ):
-        monkeypatch.setattr(module, name, value)
+    in_small_pieces(monkeypatch)
     return range(2, 3)
 
 

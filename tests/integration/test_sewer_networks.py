@@ -10,9 +10,7 @@ import networkx as nx
 import pytest
 import shapely
 
-from ingest import mapped_columns
-from ingest.set_rules import network as network_module
-from ingest.set_rules import survey as survey_module
+from tests.integration.small_pieces import in_small_pieces
 from tests.integration.surveys import ORIGIN, Parts, Row, Surveys
 
 POINTS, FIRST_LAYER, PIPES = 90, 60, 75
@@ -97,15 +95,7 @@ def seeds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ra
     """Seeds of networks; in small pieces a few rows count as many."""
     if request.param == "whole":
         return range(2)
-    for module, name, value in (
-        (mapped_columns, "_IN_MEMORY_BYTES", 0),
-        (mapped_columns, "_PENDING_BYTES", 0),
-        (survey_module, "BLOCK", 7),
-        (survey_module, "_NAMES_A_SHARE", 60),
-        (network_module, "ENDS_AT_A_TIME", 5),
-        (network_module, "ENDS_KEPT", 5),
-    ):
-        monkeypatch.setattr(module, name, value)
+    in_small_pieces(monkeypatch)
     return range(2, 4)
 
 
