@@ -1,4 +1,4 @@
-"""Rules over whole surveys, made to go through a few rows as through millions: columns lie in files, and ends are looked at point by point."""
+"""Rules over whole surveys, made to go through a few rows as through millions: columns lie in files, ends are looked at a few at a time."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,11 @@ from ingest import compiled_areas as kernels
 from ingest.areas import areas_of
 from ingest.declared import in_order
 from ingest.part_reading import PartReading
-from ingest.protocol import FileInfo, PartBatch, PartRequest, ReadRequest
+from ingest.protocol import PartBatch, PartRequest, ReadRequest
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.readers.wkb import batch_of_wkb
 from ingest.reading import read_parts
+from tests.unit.one_batch import FileOfOneBatch
 from twin.featuretypes.loader import load_feature_types
 
 _BUILDING = load_feature_types()["building"]
@@ -31,33 +30,9 @@ _ring = st.lists(st.tuples(_steps, _steps), min_size=3, max_size=7)
 _areas = st.lists(st.tuples(_ring, st.none() | _ring, st.sampled_from([0.004, 0.3, 5.0]), st.booleans()), min_size=1, max_size=30)
 
 
-@dataclass
-class _Layer:
-    """A layer of one batch."""
-
-    batch: SourceBatch
-    source: SourceLayer
-
-    def batches(self) -> Iterator[SourceBatch]:
-        yield self.batch
-
-
-@dataclass
-class _File:
-    batch: SourceBatch
-    crs: str
-    format: str = "test"
-
-    def inspect(self) -> FileInfo:
-        return FileInfo(self.format, ())
-
-    def open(self, part: PartRequest, /) -> _Layer:
-        return _Layer(self.batch, SourceLayer("areas", ("building_id", "height_m"), self.crs))
-
-
 def _read(batch: SourceBatch, crs: str = "EPSG:4549") -> PartBatch:
     request = ReadRequest(Path("x"), (PartRequest(None, _BUILDING, "x"),), storage_srid=4549)
-    return next(m for m in read_parts(_File(batch, crs), request) if isinstance(m, PartBatch))
+    return next(m for m in read_parts(FileOfOneBatch(batch, crs), request) if isinstance(m, PartBatch))
 
 
 def _batch(shapes: list[shapely.Geometry]) -> SourceBatch:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +16,12 @@ from ingest.declared import in_order
 from ingest.georeference import georeference
 from ingest.part_reading import PartReading
 from ingest.paths import paths_of
-from ingest.protocol import FileInfo, Limits, PartBatch, PartRequest, ReadRequest
+from ingest.protocol import Limits, PartBatch, PartRequest, ReadRequest
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.readers.wkb import batch_of_wkb
 from ingest.reading import read_parts
 from ingest.sure_paths import sure_paths
+from tests.unit.one_batch import FileOfOneBatch
 from twin.featuretypes.loader import load_feature_types
 from twin.model import FeatureType
 
@@ -36,33 +36,9 @@ _Others = tuple[shapely.Geometry | None, ...]
 _DRAWN = st.tuples(st.lists(_VERTEX, min_size=1, max_size=7), st.booleans(), _ELEVATION_M, _ELEVATION_M)
 
 
-@dataclass
-class _Layer:
-    """A layer of one batch."""
-
-    batch: SourceBatch
-    source: SourceLayer
-
-    def batches(self) -> Iterator[SourceBatch]:
-        yield self.batch
-
-
-@dataclass
-class _File:
-    batch: SourceBatch
-    crs: str
-    format: str = "test"
-
-    def inspect(self) -> FileInfo:
-        return FileInfo(self.format, ())
-
-    def open(self, part: PartRequest, /) -> _Layer:
-        return _Layer(self.batch, SourceLayer("paths", tuple(self.batch.columns), self.crs))
-
-
 def _read(batch: SourceBatch, feature_type: FeatureType, crs: str = "EPSG:4549") -> PartBatch:
     request = ReadRequest(Path("x"), (PartRequest(None, feature_type, "x"),), storage_srid=4549)
-    return next(m for m in read_parts(_File(batch, crs), request) if isinstance(m, PartBatch))
+    return next(m for m in read_parts(FileOfOneBatch(batch, crs), request) if isinstance(m, PartBatch))
 
 
 def _batch(shapes: list[shapely.Geometry | None], **columns: list[float | None] | list[str]) -> SourceBatch:
