@@ -69,10 +69,10 @@ class DxfFile:
             if stream.read(len(_BINARY)) == _BINARY:
                 raise rejected("dxf-binary", "A binary DXF is not read: save it as ASCII DXF.", "不支持二进制 DXF，请另存为 ASCII DXF。")
         with self._stream() as stream:
-            self.header = _header(_section(stream, b"HEADER"))
+            self.header = _header(next(_sections(stream, b"HEADER"), iter(())))
 
     def entities(self) -> Iterator[RawEntity]:
-        """Yield the entities of the section ENTITIES in file order; RejectedError ``dxf-broken`` when it has no end."""
+        """Yield the entities of every section ENTITIES in file order; RejectedError ``dxf-broken`` when one has no end."""
         entity: RawEntity | None = None
         followers: list[Tags] = []
         for kind, tags in self._runs():
@@ -97,16 +97,17 @@ class DxfFile:
 
     def _runs(self) -> Iterator[tuple[bytes, Tags]]:
         with self._stream() as stream:
-            kind, tags = b"", list[tuple[int, bytes]]()
-            for tag in _section(stream, b"ENTITIES"):
-                if tag[0]:
-                    tags.append(tag)
-                    continue
+            for section in _sections(stream, b"ENTITIES"):
+                kind, tags = b"", list[tuple[int, bytes]]()
+                for tag in section:
+                    if tag[0]:
+                        tags.append(tag)
+                        continue
+                    if kind:
+                        yield kind, tags
+                    kind, tags = tag[1], []
                 if kind:
                     yield kind, tags
-                kind, tags = tag[1], []
-            if kind:
-                yield kind, tags
 
     def _stream(self) -> BinaryIO:
         return io.BytesIO(self._content) if isinstance(self._content, bytes) else self._content.open("rb")
@@ -118,24 +119,44 @@ def texts_of(entity: RawEntity) -> Iterator[bytes]:
         yield from (value for code, value in tags if code in _TEXT_CODES and not value.isascii())
 
 
-def _section(stream: BinaryIO, name: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the tags of one section, its ENDSEC excepted; nothing when there is no such section.
+def _sections(stream: BinaryIO, name: bytes) -> Iterator[Iterator[tuple[int, bytes]]]:
+    """Yield the tags of each section of this name, its ENDSEC excepted, to be read before the next is asked for.
 
-    RejectedError ``dxf-broken`` where a group code is none, or when the section has no end.
+    RejectedError ``dxf-broken`` where a group code is none before or in one of them, or when one has no end. The format knows one of
+    a name; programs that put drawings together write several.
     """
-    tags = _tags(stream)
     opened = False
-    for code, value in tags:
+    for code, value in _tags(stream):
         if opened and code == 2 and value == name:
             break
         opened = code == 0 and value == b"SECTION"
     else:
         return
-    for tag in tags:
+    yield _inside(stream, name)
+    while _is_opened_again(stream, name):
+        yield _inside(stream, name)
+
+
+def _inside(stream: BinaryIO, name: bytes) -> Iterator[tuple[int, bytes]]:
+    for tag in _tags(stream):
         if tag == _END:
             return
         yield tag
     raise _broken(f"section {name.decode()} has no end: the file is cut off")
+
+
+def _is_opened_again(stream: BinaryIO, name: bytes) -> bool:
+    """Go past the next opening of a section, by lines: what is broken in parts that nobody reads does no harm."""
+    opening = (b"0", b"SECTION", b"2", name)
+    met = 0
+    for line in stream:
+        value = line.strip()
+        if met == 1 and value == b"EOF":
+            return False
+        met = met + 1 if value == opening[met] else int(value == opening[0])
+        if met == len(opening):
+            return True
+    return False
 
 
 def _tags(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import ezdxf
+import ezdxf.recover
 import numpy as np
 import pytest
 import shapely
@@ -210,6 +211,33 @@ def test_what_stands_after_the_end_is_nobodys(tmp_path: Path) -> None:
     entity = b"0\nPOINT\n8\nA\n10\n1.0\n20\n2.0\n"
     (tmp_path / "a.dxf").write_bytes(b"0\nSECTION\n2\nENTITIES\n" + entity + b"0\nENDSEC\n0\nEOF\nignored,\nwhatever it is\nand its rest")
     assert [shape.wkt for shape in Layer(tmp_path / "a.dxf", None, "pipe_node").shapes] == ["POINT (1 2)"]
+
+
+def test_every_section_of_entities_is_read(tmp_path: Path) -> None:
+    """As ezdxf's recovery merges them; what stands between them, however broken, is nobody's."""
+    one, two = (saved(tmp_path / f"{n}.dxf", lambda m, n=n: m.add_line((X + n, Y), (X + n, Y + 1))).read_bytes() for n in (1, 2))
+    opening, end = b"  0\nSECTION\n  2\nENTITIES\n", b"  0\nENDSEC\n"
+    further = two[two.index(opening) : two.index(end, two.index(opening)) + len(end)]
+    further = further.replace(b"  5\n", b"  5\nAB")  # handles that the first has not
+    at = one.index(end, one.index(opening)) + len(end)
+    (tmp_path / "whole.dxf").write_bytes(one[:at] + further + one[at:])
+    broken = b"  0\nSECTION\n  2\nOBJECTS\nno code\n" + end
+    (tmp_path / "broken.dxf").write_bytes(one[:at] + broken + further + one[at:])
+    expected = {shapely.LineString([(X + n, Y), (X + n, Y + 1)]).wkt for n in (1, 2)}
+    document, _ = ezdxf.recover.readfile(tmp_path / "whole.dxf")
+    assert {shapely.LineString([line.dxf.start.vec2, line.dxf.end.vec2]).wkt for line in document.modelspace().query("LINE")} == expected
+    for name in ("whole.dxf", "broken.dxf"):
+        layer = Layer(tmp_path / name, "0", "road")
+        assert ({shape.wkt for shape in layer.shapes}, layer.rows) == (expected, [1, 2])
+
+
+def test_tags_before_the_first_entity_of_a_further_section_are_of_none(tmp_path: Path) -> None:
+    entity = "0\nPOINT\n8\n{}\n10\n1.0\n20\n2.0\n"
+    opening, end = "0\nSECTION\n2\nENTITIES\n", "0\nENDSEC\n"
+    (tmp_path / "a.dxf").write_text(opening + entity.format("A") + end + opening + "67\n1\n" + entity.format("A") + end + "0\nEOF\n")
+    assert [shape.wkt for shape in Layer(tmp_path / "a.dxf", None, "pipe_node").shapes] == ["POINT (1 2)"] * 2
+    (tmp_path / "cut.dxf").write_text(opening + entity.format("A") + end + opening + entity.format("A"))
+    assert refusal(tmp_path / "cut.dxf") == "dxf-broken"
 
 
 def test_blocks_within_blocks_are_points_however_often_they_are_nested(tmp_path: Path) -> None:
