@@ -25,12 +25,17 @@ def degree_box(text: str | None) -> Box | None:
 
 
 def boxes_meet(one: Box, other: Box) -> bool:
-    """Return whether two boxes have a place in common; heights count where both have them."""
+    """Return whether two boxes have a place on Earth in common; heights count where both have them.
+
+    180° and −180° are one meridian, and at a pole all are one place.
+    """
     (west, south, east, north), (other_west, other_south, other_east, other_north) = _plane(one), _plane(other)
     if south > other_north or north < other_south:
         return False
     if len(one) == len(other) == 6 and (one[2] > other[5] or one[5] < other[2]):
         return False
+    if (north == other_north == 90) or (south == other_south == -90):
+        return True
     return any(a <= d and b >= c for a, b in _spans(west, east) for c, d in _spans(other_west, other_east))
 
 
@@ -40,7 +45,10 @@ def _plane(box: Box) -> tuple[float, float, float, float]:
 
 
 def _spans(west: float, east: float) -> list[tuple[float, float]]:
-    return [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+    """Return the ranges of longitude of a box, with the antimeridian by its other name, too, where one of them ends there."""
+    spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+    ends = {end for span in spans for end in span}
+    return [*spans, *((-end, -end) for end in (-180.0, 180.0) if end in ends)]
 
 
 def _bad_box() -> BadRequestError:

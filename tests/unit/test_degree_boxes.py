@@ -22,14 +22,17 @@ def boxes(draw: st.DrawFn) -> tuple[float, float, float, float]:
 
 
 def shapes(box: tuple[float, float, float, float]) -> list[shapely.Geometry]:
-    """Return what a box is on either side of the antimeridian: areas, and lines and points where it has no width or height."""
+    """Return what a box is, thrice around the Earth: areas, and lines and points where it has no width or height."""
     west, south, east, north = box
-    spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
-    return [shapely.MultiPoint([(a, south), (a, north), (b, south), (b, north)]).convex_hull for a, b in spans]
+    turns = [(west + turn, (east if west <= east else east + 360) + turn) for turn in (-360, 0, 360)]
+    poles = [shapely.LineString([(-180, pole), (180, pole)]) for pole in (-90, 90) if pole in (south, north)]
+    return [shapely.MultiPoint([(a, south), (a, north), (b, south), (b, north)]).convex_hull for a, b in turns] + poles
 
 
 @given(boxes(), boxes())
 @example((1.0, 0.0, 180.0, 1.0), (180.0, 0.0, 0.0, 1.0))  # the second begins on the antimeridian: on this side it is a line
+@example((170.0, 0.0, 180.0, 1.0), (-180.0, 0.0, -170.0, 1.0))  # neighbours at the antimeridian
+@example((0.0, 80.0, 10.0, 90.0), (50.0, 85.0, 60.0, 90.0))  # what has nothing in common but a pole
 def test_boxes_meet_where_their_shapes_do(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> None:
     meet = any(a.intersects(b) for a in shapes(one) for b in shapes(other))
     assert boxes_meet(one, other) == boxes_meet(other, one) == meet
