@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from twin.kernel import kernel
+from twin.kernel import inlined_kernel, kernel
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -21,6 +21,8 @@ _ISO_Z = 1000
 _HEAD, _COUNT = 5, 4
 _ROUNDING = 1e-15
 """Three times Shewchuk's bound for the sign of an orientation (Adaptive Precision Floating-Point Arithmetic, 1997, §4.3)."""
+_TOGETHER = 8
+"""Edges of a ring that are kept apart from others at once."""
 COURSE = 1e-9
 """Share of the lengths by which the cosine of two edges must be clear of a limit."""
 
@@ -143,7 +145,7 @@ def write(xyz: Floats, ring_starts: Ints, row_starts: Ints, offsets: Ints, srid:
             at += 8 * size * width
 
 
-@kernel
+@inlined_kernel
 def _is_sound(xyz: Floats, ring_starts: Ints, first: int, last: int) -> bool:
     for ring in range(first, last):
         if not _is_simple(xyz, ring_starts[ring], ring_starts[ring + 1] - 1):
@@ -154,22 +156,48 @@ def _is_sound(xyz: Floats, ring_starts: Ints, first: int, last: int) -> bool:
     return True
 
 
-@kernel
+@inlined_kernel
 def _is_simple(xyz: Floats, begin: int, end: int) -> bool:
-    """Tell whether the edges of a ring (each from ``begin`` to ``end - 1`` to its next vertex) certainly meet in its vertices only."""
+    """Tell whether the edges of a ring (each from ``begin`` to ``end - 1`` to its next vertex) certainly meet in its vertices only.
+
+    Edges that follow each other lie together, so some of them at a time are kept apart by their boxes.
+    """
     if end - begin < 3:
         return False
     for i in range(begin, end):
-        k = begin if i + 1 == end else i + 1
-        if not goes_on(xyz, i, k):
+        if not goes_on(xyz, i, begin if i + 1 == end else i + 1):
             return False
-        for j in range(i + 2, end - 1 if i == begin else end):
-            if not are_clear(xyz, i, j):
-                return False
+    boxes = np.empty(((end - begin + _TOGETHER - 1) // _TOGETHER, 4))
+    for b in range(len(boxes)):
+        _enclose(xyz, begin + b * _TOGETHER, min(begin + (b + 1) * _TOGETHER, end), boxes[b])
+    for one in range(len(boxes)):
+        for other in range(one, len(boxes)):
+            if other > one and _are_boxes_apart(boxes[one], boxes[other]):
+                continue
+            for i in range(begin + one * _TOGETHER, min(begin + (one + 1) * _TOGETHER, end)):
+                last = end - 1 if i == begin else end
+                for j in range(max(begin + other * _TOGETHER, i + 2), min(begin + (other + 1) * _TOGETHER, last)):
+                    if not are_clear(xyz, i, j):
+                        return False
     return True
 
 
-@kernel
+@inlined_kernel
+def _enclose(xyz: Floats, first: int, end: int, box: Floats) -> None:
+    """Fill ``box`` with least and greatest x, least and greatest y of edges."""
+    for axis in range(2):
+        low = high = xyz[first, axis]
+        for v in range(first + 1, end + 1):
+            low, high = min(low, xyz[v, axis]), max(high, xyz[v, axis])
+        box[2 * axis], box[2 * axis + 1] = low, high
+
+
+@inlined_kernel
+def _are_boxes_apart(one: Floats, other: Floats) -> bool:
+    return bool(one[1] < other[0] or other[1] < one[0] or one[3] < other[2] or other[3] < one[2])
+
+
+@inlined_kernel
 def goes_on(xyz: Floats, i: int, k: int) -> bool:
     """Tell whether edge ``k``, which begins where edge ``i`` ends, certainly does not run back along it."""
     ax, ay = xyz[i + 1, 0] - xyz[i, 0], xyz[i + 1, 1] - xyz[i, 1]
@@ -179,7 +207,7 @@ def goes_on(xyz: Floats, i: int, k: int) -> bool:
     return _side(xyz, i, i + 1, k + 1) != 0
 
 
-@kernel
+@inlined_kernel
 def are_clear(xyz: Floats, i: int, j: int) -> bool:
     """Tell whether two edges certainly have no point in common."""
     if max(xyz[i, 0], xyz[i + 1, 0]) < min(xyz[j, 0], xyz[j + 1, 0]) or max(xyz[j, 0], xyz[j + 1, 0]) < min(xyz[i, 0], xyz[i + 1, 0]):
@@ -189,7 +217,7 @@ def are_clear(xyz: Floats, i: int, j: int) -> bool:
     return _side(xyz, i, i + 1, j) * _side(xyz, i, i + 1, j + 1) > 0 or _side(xyz, j, j + 1, i) * _side(xyz, j, j + 1, i + 1) > 0
 
 
-@kernel
+@inlined_kernel
 def _are_apart(xyz: Floats, ring_starts: Ints, one: int, other: int, is_shell: bool) -> bool:
     """Tell whether no edge of one ring meets one of the other, and ``other`` lies within the first, a shell, or beside it, a hole."""
     a, b = ring_starts[one], ring_starts[one + 1] - 1
@@ -211,13 +239,13 @@ def _are_apart(xyz: Floats, ring_starts: Ints, one: int, other: int, is_shell: b
     return within
 
 
-@kernel
+@inlined_kernel
 def _beside(xyz: Floats, a: int, b: int, c: int, d: int, axis: int) -> bool:
     low, high = np.min(xyz[a:b, axis]), np.max(xyz[a:b, axis])
     return bool(high < np.min(xyz[c:d, axis]) or np.max(xyz[c:d, axis]) < low)
 
 
-@kernel
+@inlined_kernel
 def _side(xyz: Floats, a: int, b: int, p: int) -> int:
     """Return on which side of the line from ``a`` to ``b`` a point certainly lies: 1 left, -1 right, 0 where rounding may decide."""
     left = (xyz[a, 0] - xyz[p, 0]) * (xyz[b, 1] - xyz[p, 1])

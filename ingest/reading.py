@@ -153,11 +153,11 @@ class _Part:
         mapping = match_columns(tuple(batch.columns), feature_type, dict(self.part.reading.mapping))
         factors = factors_of(mapping, feature_type, dict(self.part.reading.units))
         columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows), factors)
+        batch = replace(batch, faults=(*batch.faults, *bodies.faults))
         batch, sure = told_sure(batch, columns, feature_type, self.placing, self.limits)
         if not self.part.reading.elevations_in_datum:
             columns = lifted(columns, self.placing, batch.geometry)
         columns = with_measured_heights(columns, bodies, feature_type)
-        batch = replace(batch, faults=(*batch.faults, *bodies.faults))
         judge = Judge(self.waivers, batch, columns, feature_type)
         checker = GeometryChecker(batch, feature_type, self.placing, self.limits, self.source.name, judge, sure)
         geometry, elevated = checker.check(columns)

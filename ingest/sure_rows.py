@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ingest import sure_areas as areas
 from ingest import sure_paths as paths
 from ingest.areas import Mask
+from ingest.body_arrays import laid_out
 from ingest.checks.values import FieldValues
 from ingest.georeference import Georeference
 from ingest.protocol import Limits
@@ -52,12 +54,21 @@ def told_sure(
 ) -> tuple[SourceBatch, SureRows]:
     """Return the batch with a geometry made of every row about which there is any doubt, and the other rows."""
     sure: SureRows = _Nobody(np.zeros(len(batch.rows), dtype=bool))
-    if not placing.changes_heights and not batch.faults and not len(batch.representations):
+    if not placing.changes_heights:
         if feature_type.geometry_type == "MultiPolygon" and batch.areas is not None:
-            sure = areas.sure_areas(batch.areas, len(batch.rows), columns, feature_type, placing, limits)
-        elif feature_type.geometry_type in ("Point", "LineString") and batch.paths is not None:
+            faultless = batch.areas.of(~_rows(batch, [f.index for f in batch.faults])[batch.areas.rows])
+            outlined = _rows(batch, laid_out(batch.representations).row)
+            sure = areas.sure_areas(faultless, outlined, columns, feature_type, placing, limits)
+        elif feature_type.geometry_type in ("Point", "LineString") and batch.paths is not None and not batch.faults:
             sure = paths.sure_paths(batch.paths, len(batch.rows), columns, feature_type, placing, limits)
     return batch.with_geometries(sure.is_sure), sure
+
+
+def _rows(batch: SourceBatch, indices: npt.ArrayLike) -> Mask:
+    """Return which rows of a batch are among ``indices``."""
+    result = np.zeros(len(batch.rows), dtype=bool)
+    result[np.asarray(indices, dtype=np.int64)] = True
+    return result
 
 
 def encoded_among(sure: SureRows, others: pa.Array, keep: Mask, srid: int) -> pa.Array:

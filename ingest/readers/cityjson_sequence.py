@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 import orjson
-import shapely
 
-from ingest.body_arrays import FACE, INDEX, RING, VERTEX, BodyArrays, laid_out
+from ingest.body_arrays import BodyArrays, laid_out
 from ingest.checks.solids.fault import Tolerances
 from ingest.compiled_bodies import compiled
 from ingest.protocol import Limits
@@ -22,17 +21,16 @@ from ingest.readers.city_objects import CityObjectLayer, FeatureRow, batch_of, d
 from ingest.readers.cityjson import CityJson
 from ingest.readers.cityjson_attributes import CutAttributes, assure_utf8, take_attributes
 from ingest.readers.cityjson_bodies import bodies_of
-from ingest.readers.cityjson_footprints import footprint
 from ingest.readers.cityjson_frame import Frame, Json, Vertices, invalid
 from ingest.readers.cityjson_kernels import build
 from ingest.readers.cityjson_makes import Makes, seen
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
+from ingest.readers.cityjson_outlines import draw_outlines
 from ingest.readers.cityjson_plan import Plan, PlannedFeature, plan
 from ingest.readers.json_arrays import CutLines, Room, cut_lines
-from ingest.readers.source import Fault, Geometries, SourceBatch, SourceLayer
+from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from twin.errors import TwinError
 from twin.model import GeometryType
-from twin.representation import SurfaceType
 
 _FIRST_LINES, _BATCH_LINES = 125, 750
 _BATCH_BYTES = 12 << 20
@@ -148,10 +146,9 @@ class CitySequenceLayer:
             (rows[at],) = self._read_alone(lines[line_of_row[at]])
             attributes.leave_out(at)
         geometry = np.array([None, *(r.geometry for r in rows)], dtype=object)[1:]
-        if bodies is not None:
-            _draw_footprints(bodies, geometry)
+        areas = None if bodies is None else draw_outlines(bodies, geometry)
         columns = attributes.columns(rows)
-        return replace(batch_of(rows, first, columns), geometry=geometry, representations=_merged(bodies, rows))
+        return replace(batch_of(rows, first, columns), geometry=geometry, areas=areas, representations=_merged(bodies, rows))
 
     def _planned(self, line: bytes, cut: CutLines, number: int, makes: Makes) -> tuple[FeatureRow, Plan, int] | None:
         """Return the row of a line that holds one feature whose bodies can be built from arrays, without those and its attributes.
@@ -256,42 +253,3 @@ def _merged(bodies: BodyArrays | None, rows: Sequence[FeatureRow]) -> BodyArrays
     if bodies is not None and not alone:
         return bodies
     return compiled(laid_out(sorted(itertools.chain(bodies or (), alone), key=lambda r: r.index)))
-
-
-def _draw_footprints(bodies: BodyArrays, geometry: Geometries) -> None:
-    """Give the rows of ``bodies`` their footprint: as `footprint`, which is asked where it is more than one ground surface."""
-    ground = np.flatnonzero(bodies.surface_type == SurfaceType.GROUND)
-    body = np.searchsorted(bodies.start[:, FACE], ground, side="right") - 1
-    count = np.bincount(body, minlength=len(bodies))
-    highest = {int(bodies.row[b]): int(b) for b in np.flatnonzero(count)}  # levels of a row rise: the last one stays
-    chosen = np.array([b for b in highest.values() if count[b] == 1], dtype=np.int64)
-    face = ground[np.searchsorted(body, chosen)]
-    outlines = _outlines(bodies, chosen, face)
-    good = shapely.is_valid(outlines) & (shapely.area(outlines) > 0)
-    geometry[bodies.row[chosen[good]]] = shapely.multipolygons(outlines[good], indices=np.arange(int(good.sum())))
-    drawn = set(bodies.row[chosen[good]].tolist())
-    for row in dict.fromkeys(bodies.row.tolist()):
-        if row not in drawn:
-            first, end = np.searchsorted(bodies.row, [row, row + 1])
-            geometry[row] = footprint({r.lod: r.faces for r in bodies[int(first) : int(end)]})
-
-
-def _outlines(bodies: BodyArrays, body: npt.NDArray[np.int64], face: npt.NDArray[np.int64]) -> Geometries:
-    """Return one ``face`` of each ``body`` as a polygon, level at the lowest corner of its outline."""
-    start = bodies.start[body]
-    ring_before = np.where(face > start[:, FACE], bodies.face_ends[np.maximum(face - 1, 0)], 0).astype(np.int64)
-    rings = bodies.face_ends[face].astype(np.int64) - ring_before
-    of_ring = np.repeat(np.arange(len(body)), rings)
-    ring = np.arange(int(rings.sum())) - np.repeat(np.cumsum(rings) - rings, rings) + ring_before[of_ring]
-    ring_at = ring + start[of_ring, RING]
-    begin = np.where(ring > 0, bodies.ring_ends[np.maximum(ring_at - 1, 0)], 0).astype(np.int64) + start[of_ring, INDEX]
-    corners = bodies.ring_ends[ring_at].astype(np.int64) + start[of_ring, INDEX] - begin
-    of_corner = np.repeat(np.arange(len(ring)), corners)
-    corner = np.arange(int(corners.sum())) - np.repeat(np.cumsum(corners) - corners, corners) + begin[of_corner]
-    places = bodies.vertices[bodies.indices[corner].astype(np.int64) + start[of_ring, VERTEX][of_corner]]
-    outer = np.cumsum(rings) - rings
-    if len(ring):
-        lowest = np.minimum.reduceat(places[:, 2], np.cumsum(corners) - corners)[outer]
-        places[:, 2] = lowest[of_ring[of_corner]]
-    outlines: Geometries = shapely.polygons(shapely.linearrings(places, indices=of_corner), indices=of_ring)
-    return outlines

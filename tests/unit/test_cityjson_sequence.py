@@ -80,12 +80,17 @@ def rows_of(text: bytes, reader: type[CityJson]) -> Iterator[tuple[object, ...]]
 def rows_in(batch: SourceBatch) -> Iterator[tuple[object, ...]]:
     columns = {n: c.to_pylist() for n, c in batch.columns.items()}
     faults = {f.index: (f.rule, f.message) for f in batch.faults}
+    outlines = batch.with_geometries().geometry
     made: dict[int, list[tuple[object, ...]]] = {}
     for r in batch.representations:
         made.setdefault(r.index, []).append((r.lod, stored(r.faces), r.faces.vertices.tobytes(), r.surface_attributes, r.makeup))
     for i, row in enumerate(batch.rows.tolist()):
         values = {n: c[i] for n, c in columns.items() if c[i] is not None}
-        yield row, shapely.to_wkb(batch.geometry[i]), values, faults.get(i), made.get(i, []), batch.documents[i]
+        yield row, shapely.to_wkb(_multipolygon(outlines[i])), values, faults.get(i), made.get(i, []), batch.documents[i]
+
+
+def _multipolygon(geometry: shapely.Geometry | None) -> shapely.Geometry | None:
+    return shapely.MultiPolygon([geometry]) if isinstance(geometry, shapely.Polygon) else geometry
 
 
 def stored(faces: Faces) -> bytes | str:

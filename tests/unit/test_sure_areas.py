@@ -20,6 +20,7 @@ from ingest.protocol import PartBatch, PartRequest, ReadRequest
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.readers.wkb import batch_of_wkb
 from ingest.reading import read_parts
+from ingest.sure_areas import sound
 from tests.unit.one_batch import FileOfOneBatch
 from twin.featuretypes.loader import load_feature_types
 
@@ -63,6 +64,21 @@ def test_any_areas_come_out_as_they_do_as_geometries(
 ) -> None:
     batch = _batch([_polygon(*one) for one in given])
     _same(_read(batch), _read(batch.with_geometries()))
+
+
+@given(st.integers(9, 120), st.integers(0, 2**32 - 1), st.integers(0, 3))
+@settings(max_examples=150, deadline=None)
+def test_rings_of_many_corners_are_sound_only_if_they_are_valid(corners: int, seed: int, swaps: int) -> None:
+    random = np.random.default_rng(seed)
+    angle, radius = np.sort(random.uniform(0.0, 2 * np.pi, corners)), random.uniform(9.0, 20.0, corners)
+    ring = np.column_stack([np.cos(angle) * radius, np.sin(angle) * radius])
+    for _ in range(swaps):
+        one, other = random.integers(0, corners, 2)
+        ring[[one, other]] = ring[[other, one]]
+    polygon = shapely.Polygon(ring + _ORIGIN[:2])
+    told = bool(sound(areas_of(pa.array([shapely.to_wkb(polygon)], pa.binary())))[0])
+    assert not told or polygon.is_valid
+    assert told or swaps or np.diff(angle).min() < 1e-6 or np.ptp(angle) < 1.5 * np.pi
 
 
 def test_shapes_of_a_city_are_all_told_without_a_geometry(monkeypatch: pytest.MonkeyPatch) -> None:
