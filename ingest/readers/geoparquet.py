@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import shapely
 
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
+from ingest.readers.arrow_columns import sound
 from ingest.readers.json_columns import json_column
 from ingest.readers.source import Geometries, SourceBatch, SourceLayer
 from ingest.readers.wkb import batch_of_wkb
@@ -113,10 +114,11 @@ class GeoParquetLayer:
         first, name = 1, self._geometry.column
         try:
             for batch in self._file.iter_batches(self._limits.rows_per_batch, columns=[name, *self.source.columns], use_threads=False):
-                columns = {n: _column(batch.column(n)) for n in self.source.columns}
-                rows = np.arange(first, first + batch.num_rows, dtype=np.int64)
-                yield _source_batch(rows, batch.column(name), self._geometry.encoding, columns)
-                first += batch.num_rows
+                held, faults = sound(batch)
+                columns = {n: _column(held.column(n)) for n in self.source.columns}
+                rows = np.arange(first, first + held.num_rows, dtype=np.int64)
+                yield replace(_source_batch(rows, held.column(name), self._geometry.encoding, columns), faults=faults)
+                first += held.num_rows
         except MemoryError:  # Arrow's is both: it is the file that is too large, not damaged
             raise
         except (pa.ArrowException, OSError) as error:

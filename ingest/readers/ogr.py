@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from pyogrio.util import vsi_path
 
 from ingest.gdal_policy import MemoryFile, only
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
+from ingest.readers.arrow_columns import sound
 from ingest.readers.curves import TOLERANCE_DEG, TOLERANCE_M
 from ingest.readers.json_columns import json_column
 from ingest.readers.layers import choose_layer
@@ -164,10 +165,14 @@ def named_path(path: Path) -> str:
 def source_batch(
     batch: pa.RecordBatch, geometry_name: str, first_row: int, tolerance: float = TOLERANCE_M, without: frozenset[str] = frozenset()
 ) -> SourceBatch:
-    """Return an Arrow batch of GDAL as rows from ``first_row`` on, plain shapes as arrays; WKB that cannot be read becomes None."""
+    """Return an Arrow batch of GDAL as rows from ``first_row`` on, plain shapes as arrays; WKB that cannot be read becomes None.
+
+    A text that is no UTF-8 is a fault of its row. ArrowException for a batch that is not as its types say.
+    """
+    batch, faults = sound(batch)
     columns = {n: _column(batch.column(n)) for n in batch.schema.names if n != geometry_name and n not in without}
     rows = np.arange(first_row, first_row + batch.num_rows, dtype=np.int64)
-    return batch_of_wkb(rows, batch.column(geometry_name), columns, tolerance)
+    return replace(batch_of_wkb(rows, batch.column(geometry_name), columns, tolerance), faults=faults)
 
 
 def _are_in_order(wkb: pa.Array) -> bool:

@@ -89,7 +89,7 @@ class OsmLayer:
             geometry_name = meta["geometry_name"] or "wkb_geometry"
             for batch in reader:
                 made = source_batch(batch, geometry_name, first).with_geometries()
-                yield SourceBatch(made.rows, made.geometry, _identified(dict(made.columns), self._layer))
+                yield SourceBatch(made.rows, made.geometry, _identified(dict(made.columns), self._layer), made.faults)
                 first += batch.num_rows
 
 
