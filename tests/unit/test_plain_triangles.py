@@ -142,6 +142,26 @@ def test_a_roof_with_two_courtyards_is_told_flat() -> None:
     assert is_flat_by_geos(outline, *yards)
 
 
+def test_a_roof_of_which_two_yards_are_reached_from_one_corner_is_told_flat() -> None:
+    """A corner with two bridges is passed three times; from the wrong one the second bridge would cross the first yard."""
+    outline = np.array([(-40.0, 13.6), (-32.4, 1), (-32.5, 0.9), (-32.3, 0.8), (-20.3, 7.7), (-27, 18.7), (-28.3, 20.7), (-33.8, 17.4)])
+    yards = [
+        np.array([(-28.9, 9.4), (-32.4, 15.1), (-30.6, 16.2), (-26.9, 10.3)]),
+        np.array([(-36.3, 12.9), (-34.2, 13.7), (-29.1, 4.9), (-30.8, 3.8)]),
+    ]
+    rings = [np.column_stack([ring, np.resize([0, 0.002, -0.003], len(ring))]) for ring in (outline, *yards)]
+    assert is_told_flat(*rings)
+    assert is_flat_by_geos(*rings)
+
+
+@pytest.mark.parametrize("corners", [4, 6, 8])
+def test_a_roof_with_its_corners_on_a_circle_is_told_flat_whatever_triangles_it_has(corners: int) -> None:
+    turned = np.linspace(0, 2 * np.pi, corners, endpoint=False) + 0.1
+    outline = np.column_stack([5 * np.cos(turned), 5 * np.sin(turned), np.resize([0, 0.004, -0.003], corners)])
+    assert is_told_flat(outline)
+    assert is_flat_by_geos(outline)
+
+
 def test_a_polygon_with_more_holes_than_are_worth_a_kernel_is_left() -> None:
     """What bridges and ears cost grows with the cube of the corners."""
     off = np.random.default_rng(0).uniform(-0.15, 0.15, (40, 3, 3)) * [1, 1, 0]

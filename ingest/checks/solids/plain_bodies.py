@@ -11,6 +11,7 @@ from ingest.body_arrays import FACE, INDEX, RING, VERTEX, BodyArrays, Doubts
 from ingest.checks.solids.boundaries import Boundaries, neighbours
 from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.plain_faces import look_at_faces
+from ingest.checks.solids.plain_meetings import mark_clear
 from ingest.checks.solids.plain_shells import look_at_shells
 from ingest.checks.solids.plain_triangles import leave_flat_out
 from ingest.checks.solids.planes import Planes
@@ -50,6 +51,9 @@ def doubts_about(bodies: BodyArrays, tolerances: Tolerances) -> Doubts:
     is_bent[[face for face, _ in bent(b, planes, convex, to_triangulate, tolerances.normals_deg)]] = True
     doubtful[body_of_face[is_bent]] = True
     left = pairs[:undecided][~doubtful[body_of_face[pairs[:undecided, 0]]]]
+    clear = np.empty(len(left), dtype=bool)
+    mark_clear(b.xyz, b.corner, b.ring_start, b.face_start, axes, left, clear)
+    left = left[~clear]
     doubtful[[body_of_face[one] for one, _, _ in meeting_pairs(b, planes, left[:, 0], left[:, 1])]] = True
     return Doubts(doubtful, ~sound | is_bent)
 

@@ -1,255 +1,32 @@
-"""Which polygons do not bend by their constrained Delaunay triangles, where those are certain; compiled.
-
-Ears are cut off until nothing is left, and edges flipped until every one is locally Delaunay, which makes it the triangulation (C. Lawson
-1977; L. Chew 1989), the one of `triangles` but where corners lie on one circle. Of two triangles about such a circle both ways are looked
-at; more about one are left to `triangles`. Holes are reached over bridges, edges like any other once they are triangulated.
-"""
+"""Which polygons do not bend by their constrained Delaunay triangles, where those are certain; compiled."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ingest.checks.solids.ears import MOST_CORNERS
+from ingest.checks.solids.delaunay import MOST_CANDIDATES, candidate_triangles, make_workroom
 from ingest.checks.solids.fault import Floats, Ints, Mask
 from twin.kernel import inlined_kernel, kernel
 
 _MARGIN = 1 + 1e-9
-_ON_CIRCLE = 1e-9
-"""Of the size of its terms: a determinant below it may have either sign."""
-_MOST_FLIPS = 10
-"""For each corner; a triangulation takes fewer than one, mostly."""
-_NOBODY = -1
-"""Beyond an edge; of bridges, which are gone both ways, less than this until both are known."""
-_MOST_WAYS = 20
-"""For each corner, that are looked at for bridges: mostly the nearest is clear."""
 
 
 @kernel
 def leave_flat_out(
     xyz: Floats, corner: Ints, ring_start: Ints, face_ring: Ints, normal: Floats, axes: Floats, least_cosine: float, to_triangulate: Mask
 ) -> None:  # fmt: skip
-    """Clear those of the faces ``to_triangulate`` whose triangles are all certain, and within the angle of the face's ``normal``."""
-    at, chain = np.empty((MOST_CORNERS, 2)), np.empty(MOST_CORNERS, np.int64)
-    corners, beyond = np.empty((MOST_CORNERS, 3), dtype=np.int64), np.empty((MOST_CORNERS, 3), dtype=np.int64)
-    ahead, behind, outer = np.empty(MOST_CORNERS, np.int64), np.empty(MOST_CORNERS, np.int64), np.empty(MOST_CORNERS, np.int64)
-    for face in np.flatnonzero(to_triangulate):
-        rings = ring_start[face_ring[face] : face_ring[face + 1] + 1] - ring_start[face_ring[face]]
-        begin, count = ring_start[face_ring[face]], rings[-1]
-        if count + 2 * (len(rings) - 2) > MOST_CORNERS:
+    """Clear those of the faces ``to_triangulate`` of which all triangles that they may have are within the angle of ``normal``."""
+    room, found = make_workroom(), np.empty((MOST_CANDIDATES, 3), dtype=np.int64)
+    for face in range(len(to_triangulate)):
+        if not to_triangulate[face]:
             continue
-        for k in range(count):
-            for axis in range(2):
-                p, a = corner[begin + k], 3 * axis
-                at[k, axis] = xyz[p, 0] * axes[face, a] + xyz[p, 1] * axes[face, a + 1] + xyz[p, 2] * axes[face, a + 2]
-        places = _chain(at, rings, chain, outer)
-        made = _cut_ears(at, chain, places, corners, beyond, ahead, behind, outer) if places else 0
-        if made and _flip_to_delaunay(at, made, corners, beyond):
-            least = least_cosine * _MARGIN
-            to_triangulate[face] = not _are_flat(at, xyz, corner, begin, made, corners, beyond, normal[face], least)
-
-
-@inlined_kernel
-def _chain(at: Floats, rings: Ints, chain: Ints, outer: Ints) -> int:
-    """Fill in one closed way along all rings, over the shortest bridges between them there and back; return its length, 0 where none is.
-
-    What is beyond its edges is filled into ``outer``: nobody, or one and the same number below that for both ways over a bridge.
-    """
-    places, holes, ways = rings[1], len(rings) - 2, _MOST_WAYS * rings[-1]
-    for k in range(places):
-        chain[k], outer[k] = k, _NOBODY
-    is_left = np.ones(len(rings), dtype=np.bool_)
-    for bridge in range(holes):
-        nearest, from_place, to_corner, to_ring = np.inf, -1, -1, -1
-        for ring in range(1, holes + 1):
-            if not is_left[ring]:
-                continue
-            for v in range(rings[ring], rings[ring + 1]):
-                for k in range(places):
-                    u = chain[k]
-                    squared = (at[u, 0] - at[v, 0]) ** 2 + (at[u, 1] - at[v, 1]) ** 2
-                    if squared >= nearest or ways == 0:
-                        continue
-                    ways -= 1
-                    if _is_clear_way(at, u, v, chain, places, rings, is_left):
-                        nearest, from_place, to_corner, to_ring = squared, k, v, ring
-        if from_place < 0 or ways == 0:
-            return 0
-        is_left[to_ring] = False
-        first, end = rings[to_ring], rings[to_ring + 1]
-        for k in range(places - 1, from_place - 1, -1):
-            chain[k + end - first + 2], outer[k + end - first + 2] = chain[k], outer[k]
-        for k in range(end - first + 1):
-            chain[from_place + 1 + k], outer[from_place + 1 + k] = first + (to_corner - first + k) % (end - first), _NOBODY
-        outer[from_place] = outer[from_place + 1 + end - first] = _NOBODY - 1 - bridge
-        places += end - first + 2
-    return places
-
-
-@inlined_kernel
-def _is_clear_way(at: Floats, u: int, v: int, chain: Ints, places: int, rings: Ints, is_left: Mask) -> bool:
-    """Tell whether the way between two corners crosses no edge of the chain and of the rings that are left."""
-    for k in range(places):
-        if _cross(at, u, v, chain[k], chain[(k + 1) % places]):
-            return False
-    for ring in range(1, len(rings) - 1):
-        if is_left[ring]:
-            for k in range(rings[ring], rings[ring + 1]):
-                if _cross(at, u, v, k, k + 1 if k + 1 < rings[ring + 1] else rings[ring]):
-                    return False
-    return True
-
-
-@inlined_kernel
-def _cross(at: Floats, u: int, v: int, a: int, b: int) -> bool:
-    if a in (u, v) or b in (u, v):
-        return False
-    return _side(at, u, v, a) * _side(at, u, v, b) <= 0 and _side(at, a, b, u) * _side(at, a, b, v) <= 0
-
-
-@inlined_kernel
-def _cut_ears(at: Floats, chain: Ints, count: int, corners: Ints, beyond: Ints, ahead: Ints, behind: Ints, outer: Ints) -> int:
-    """Fill in the ``corners`` of count − 2 triangles, counterclockwise, and which triangle is ``beyond`` each edge; 0 where that fails.
-
-    A triangle has the edge towards what is left last. ``outer`` is what is beyond the edge from each place that is left. As all turn to the
-    left and are bounded by the rings together, they cover the polygon once.
-    """
-    for k in range(count):
-        ahead[k], behind[k] = k + 1, k - 1
-    ahead[count - 1], behind[0] = 0, count - 1
-    left, missed, k, made = count, 0, 0, 0
-    while left > 2:
-        if missed == left:
-            return 0
-        p, q = behind[k], ahead[k]
-        if not _is_ear(at, chain, p, k, q, ahead):
-            missed, k = missed + 1, q
-            continue
-        corners[made, 0], corners[made, 1], corners[made, 2] = chain[p], chain[k], chain[q]
-        beyond[made, 0], beyond[made, 1], beyond[made, 2] = outer[p], outer[k], _NOBODY
-        if outer[p] >= 0:
-            beyond[outer[p], 2] = made
-        if outer[k] >= 0:
-            beyond[outer[k], 2] = made
-        if left == 3:
-            beyond[made, 2] = outer[q]
-            if outer[q] >= 0:
-                beyond[outer[q], 2] = made
-        ahead[p], behind[q], outer[p] = q, p, made
-        left, missed, made, k = left - 1, 0, made + 1, q
-    _join_bridges(made, beyond)
-    return made
-
-
-@inlined_kernel
-def _join_bridges(made: int, beyond: Ints) -> None:
-    """Make the triangles on either side of each bridge neighbours."""
-    for t in range(made):
-        for e in range(3):
-            bridge = beyond[t, e]
-            if bridge >= _NOBODY:
-                continue
-            beyond[t, e] = _NOBODY
-            for u in range(made):
-                for f in range(3):
-                    if beyond[u, f] == bridge:
-                        beyond[t, e], beyond[u, f] = u, t
-
-
-@inlined_kernel
-def _is_ear(at: Floats, chain: Ints, p: int, k: int, q: int, ahead: Ints) -> bool:
-    """Tell whether the way turns to the left at a place and no other corner that is left is in the triangle there."""
-    a, b, c = chain[p], chain[k], chain[q]
-    if not _side(at, a, b, c) > 0:
-        return False
-    v = ahead[q]
-    while v != p:
-        d = chain[v]
-        if not (d in (a, b, c) or _side(at, a, b, d) < 0 or _side(at, b, c, d) < 0 or _side(at, c, a, d) < 0):
-            return False
-        v = ahead[v]
-    return True
-
-
-@inlined_kernel
-def _side(at: Floats, a: int, b: int, c: int) -> float:
-    return (at[b, 0] - at[a, 0]) * (at[c, 1] - at[a, 1]) - (at[b, 1] - at[a, 1]) * (at[c, 0] - at[a, 0])
-
-
-@inlined_kernel
-def _in_circle(at: Floats, a: int, b: int, c: int, d: int) -> int:
-    """Return 1 where ``d`` is in the circle of a triangle, -1 where it is outside, 0 where it may be on it."""
-    ax, ay, bx, by = at[a, 0] - at[d, 0], at[a, 1] - at[d, 1], at[b, 0] - at[d, 0], at[b, 1] - at[d, 1]
-    cx, cy = at[c, 0] - at[d, 0], at[c, 1] - at[d, 1]
-    aa, bb, cc = ax * ax + ay * ay, bx * bx + by * by, cx * cx + cy * cy
-    found = aa * (bx * cy - by * cx) + bb * (cx * ay - cy * ax) + cc * (ax * by - ay * bx)
-    size = aa * (abs(bx * cy) + abs(by * cx)) + bb * (abs(cx * ay) + abs(cy * ax)) + cc * (abs(ax * by) + abs(ay * bx))
-    return 1 if found > _ON_CIRCLE * size else -1 if found < -_ON_CIRCLE * size else 0
-
-
-@inlined_kernel
-def _place_of(beyond: Ints, of: int, triangle: int) -> int:
-    """Return which edge of a triangle another is beyond."""
-    return 0 if beyond[of, 0] == triangle else 1 if beyond[of, 1] == triangle else 2
-
-
-@inlined_kernel
-def _flip_to_delaunay(at: Floats, made: int, corners: Ints, beyond: Ints) -> bool:
-    """Flip edges that are not locally Delaunay until there is none; False where that takes too long."""
-    flips, changed = 0, True
-    while changed:
-        changed = False
-        for t in range(made):
-            for e in range(3):
-                u = beyond[t, e]
-                if u < 0:
-                    continue
-                f = _place_of(beyond, u, t)
-                a, b, c, d = corners[t, e], corners[t, (e + 1) % 3], corners[t, (e + 2) % 3], corners[u, (f + 2) % 3]
-                if _in_circle(at, a, b, c, d) <= 0:
-                    continue
-                flips += 1
-                if flips > _MOST_FLIPS * made:
-                    return False
-                changed = True
-                right, left = beyond[t, (e + 1) % 3], beyond[t, (e + 2) % 3]
-                far_left, far_right = beyond[u, (f + 1) % 3], beyond[u, (f + 2) % 3]
-                if far_left >= 0:
-                    beyond[far_left, _place_of(beyond, far_left, u)] = t
-                if right >= 0:
-                    beyond[right, _place_of(beyond, right, t)] = u
-                corners[t, 0], corners[t, 1], corners[t, 2] = a, d, c
-                beyond[t, 0], beyond[t, 1], beyond[t, 2] = far_left, u, left
-                corners[u, 0], corners[u, 1], corners[u, 2] = d, b, c
-                beyond[u, 0], beyond[u, 1], beyond[u, 2] = far_right, right, t
-                break
-    return True
-
-
-@inlined_kernel
-def _are_flat(
-    at: Floats, xyz: Floats, corner: Ints, begin: int, made: int, corners: Ints, beyond: Ints, normal: Floats, least_cosine: float
-) -> bool:  # fmt: skip
-    """Tell whether triangles, and those that an edge between corners on one circle may be flipped to, are within the angle of a normal."""
-    for t in range(made):
-        if not _is_flat(xyz, corner, begin, corners[t, 0], corners[t, 1], corners[t, 2], normal, least_cosine):
-            return False
-        uncertain = 0
-        for e in range(3):
-            u = beyond[t, e]
-            if u < 0:
-                continue
-            a, b, c = corners[t, e], corners[t, (e + 1) % 3], corners[t, (e + 2) % 3]
-            d = corners[u, (_place_of(beyond, u, t) + 2) % 3]
-            if _in_circle(at, a, b, c, d) < 0:
-                continue
-            uncertain += 1
-            if not (
-                uncertain == 1
-                and _is_flat(xyz, corner, begin, a, d, c, normal, least_cosine)
-                and _is_flat(xyz, corner, begin, d, b, c, normal, least_cosine)
-            ):
-                return False
-    return True
+        rings = ring_start[face_ring[face] : face_ring[face + 1] + 1]
+        count = candidate_triangles(xyz, corner, rings, axes[face], room, found)
+        flat = count > 0
+        for t in range(count):
+            a, b, c = found[t, 0], found[t, 1], found[t, 2]
+            flat = flat and _is_flat(xyz, corner, rings[0], a, b, c, normal[face], least_cosine * _MARGIN)
+        to_triangulate[face] = not flat
 
 
 @inlined_kernel
