@@ -172,7 +172,7 @@ def _proposal(
         understanding=understanding,
         encoding=layer.encoding,
         guesses=guesses,
-        dataset=_dataset(best.feature_type, layer, datasets) if best else None,
+        dataset=dataset_for(best.feature_type, layer.name, datasets) if best else None,
     )
 
 
@@ -249,9 +249,10 @@ def _name_says(feature_type: FeatureType, layer: LayerInfo, file: str) -> tuple[
     return 0.0, Text("", "")
 
 
-def _dataset(feature_type: str, layer: LayerInfo, datasets: Sequence[Dataset]) -> str:
+def dataset_for(feature_type: str, layer: str, datasets: Sequence[Dataset]) -> str:
+    """Return the dataset that features of a type, in a layer of this name, probably belong to; where the type has none, a new name."""
     own = [d for d in datasets if d.feature_type == feature_type]
-    alike = [d for d in own if normalised(layer.name) in (normalised(d.slug), normalised(d.title.zh), normalised(d.title.en))]
+    alike = [d for d in own if normalised(layer) in (normalised(d.slug), normalised(d.title.zh), normalised(d.title.en))]
     # Of several the city's own is called after the type; a neighbour's, or one of a single survey, has more to its name.
     # The page for submitting has the same rule for a type that somebody chooses: datasetFor in twin/viewer/src/upload/draft.ts.
     plain = sorted((d for d in own if d.slug.startswith(feature_type)), key=lambda d: len(d.slug))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pyproj
 import pytest
 
 import sample_city
-from ingest.proposals import Proposal, propose
+from ingest.proposals import Proposal, dataset_for, propose
 from ingest.protocol import FileInfo, LayerInfo, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.understanding.area import deployment_area
@@ -71,6 +73,19 @@ def test_a_type_whose_geometry_cannot_be_is_not_proposed() -> None:
 )
 def test_where_the_crs_comes_from_is_said(crs: str | None, assumed: bool, word: str) -> None:
     assert word in layer("建筑物", "建筑编号", crs=crs, assumed=assumed).understanding.crs.text.en
+
+
+CHOICES = json.loads((Path(__file__).parents[2] / "twin/viewer/test/dataset_choices.json").read_text())
+"""The page for submitting is held to the same."""
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda c: c["why"])
+def test_the_dataset_of_a_type_is_the_one_that_the_page_chooses(choice: dict[str, Any]) -> None:
+    datasets = [
+        Dataset(number, d["slug"], d["type"], number, Text(**d["title"]), "", "", "", SharingClass.OPEN, 0.001)
+        for number, d in enumerate(choice["datasets"], 1)
+    ]
+    assert dataset_for(choice["type"], choice["layer"], datasets) == choice["chosen"]
 
 
 def test_an_existing_dataset_goes_before_a_new_one() -> None:

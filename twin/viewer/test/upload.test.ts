@@ -11,6 +11,7 @@ import { earlierFor, featureOf, parseWaivers } from "../src/upload/waivers";
 import { gainsays, offered } from "../src/upload/understanding";
 import { contentExtent } from "../src/upload/map";
 import type { OverlayFeature } from "../src/overlay";
+import choices from "./dataset_choices.json";
 import { buildings } from "./layers";
 
 const proposal = {
@@ -112,17 +113,12 @@ describe("the draft of a check", () => {
 });
 
 describe("the dataset of a type that somebody chose", () => {
-  const own = (...slugs: string[]) => slugs.map((slug) => ({ slug, type: "building" }));
-
-  it("is the one named after the type, with least added to its name", () => {
-    expect(datasetFor("building", own("a_town", "building_neighbour", "buildings"))).toBe("buildings");
-    expect(datasetFor("building", own("building_neighbour", "building", "buildings"))).toBe("building");
+  it.each(choices)("is the server's: $why", ({ type, layer, datasets, chosen }) => {
+    expect(datasetFor(type, layer, datasets)).toBe(chosen);
   });
 
-  it("is the first of the type where none is named so, and a new one where there is none", () => {
-    expect(datasetFor("building", own("town_b", "town"))).toBe("town_b");
-    expect(datasetFor("parcel", own("parcels"))).toBe("parcel");
-    expect(datasetFor("", own("buildings"))).toBe("");
+  it("is none as long as there is no type", () => {
+    expect(datasetFor("", "", [])).toBe("");
   });
 });
 

@@ -2,6 +2,7 @@
 
 import { type Declared, ELLIPSOIDAL, NOTHING_DECLARED, declaredIn, declaredRequest } from "./declared";
 import type { DatasetChoice } from "./api";
+import { normalised } from "./names";
 import { type CheckRequest, type Mode, type Proposal, type Submission, layerName } from "./submission";
 import { offered } from "./understanding";
 
@@ -55,13 +56,23 @@ export function draftOf(submission: Submission): Draft {
 }
 
 /**
- * Returns the dataset that features of a type probably belong to: of several the one whose name is the type with least added to it.
- * The server's rule for its own proposals is the same (`_dataset` in ingest/proposals.py), but that it asks for the layer's name first.
+ * Returns the dataset that features of a type probably belong to: the one called as their layer, else of several the one whose name is the
+ * type with least added to it; where the type has none, a new name. The server's rule for its own proposals is the same (`dataset_for`
+ * in ingest/proposals.py).
  */
-export function datasetFor(featureType: string, datasets: readonly Pick<DatasetChoice, "slug" | "type">[]): string {
-  const own = datasets.filter(({ type }) => type === featureType).map(({ slug }) => slug);
-  const [plain] = own.filter((slug) => slug.startsWith(featureType)).toSorted((one, other) => one.length - other.length);
-  return plain ?? own[0] ?? featureType;
+export function datasetFor(featureType: string, layer: string, datasets: readonly Pick<DatasetChoice, "slug" | "type" | "title">[]): string {
+  if (featureType === "") return "";
+  const own = datasets.filter(({ type }) => type === featureType);
+  const name = normalised(layer);
+  const alike = own.find(({ slug, title }) => [slug, title.zh, title.en].some((called) => normalised(called) === name));
+  const [plain] = own.filter(({ slug }) => slug.startsWith(featureType)).toSorted((one, other) => one.slug.length - other.slug.length);
+  return (alike ?? plain ?? own[0])?.slug ?? newName(featureType, new Set(datasets.map(({ slug }) => slug)));
+}
+
+function newName(featureType: string, taken: ReadonlySet<string>): string {
+  let name = featureType;
+  for (let number = 2; taken.has(name); number++) name = `${featureType}_${number}`;
+  return name;
 }
 
 /** Returns the draft with one part changed. */

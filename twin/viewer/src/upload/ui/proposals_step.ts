@@ -34,7 +34,7 @@ function typeSelect(part: DraftPart, index: number, view: ProposalsView, actions
     disabled: !isEditable,
     "aria-label": `${say("type")}: ${layerName(part.proposal)}`,
     onchange: () => {
-      actions.changePart(index, { featureType: select.value, dataset: datasetFor(select.value, datasets), isTaken: select.value !== "" });
+      actions.changePart(index, { featureType: select.value, dataset: datasetFor(select.value, part.proposal.layer, datasets), isTaken: select.value !== "" });
     },
   });
   select.append(h("option", { value: "", selected: part.featureType === "" }, say("type_choose")), ...options);
