@@ -22,7 +22,7 @@ from ingest.crosswalks import crossing_notes
 from ingest.declared import in_order, lifted, request_for, unit_notes
 from ingest.elevation import Elevated
 from ingest.ewkb import encode_ewkb
-from ingest.extra import extra_column
+from ingest.extra import extra_of
 from ingest.fields import field_columns, natural_key
 from ingest.geometry_checker import GeometryChecker
 from ingest.georeference import Georeference, georeference
@@ -190,10 +190,9 @@ class _Part:
     ) -> pa.RecordBatch:
         feature_type = self.part.feature_type
         schema = batch_schema(feature_type)
-        left_over = {n: batch.columns[n] for n in mapping.unmapped} | _untaken(columns, mapping, batch)
         values = {name: column.values for name, column in columns.items()}
         values["natural_key"] = natural_key(columns, feature_type)
-        values["extra"] = extra_column(left_over, len(batch.rows))
+        values["extra"] = extra_of(batch.columns, mapping.unmapped, _untaken(columns, mapping, batch), len(batch.rows))
         if not keep.all():
             kept = pa.array(np.flatnonzero(keep))
             values = {name: column.take(kept) for name, column in values.items()}

@@ -197,13 +197,11 @@ def _said(builder: FacesBuilder) -> str | None:
     return orjson.dumps(said).decode() if said else None
 
 
-def batch_of(rows: Sequence[FeatureRow], first: int, columns: dict[str, pa.Array] | None = None) -> SourceBatch:
+def batch_of(rows: Sequence[FeatureRow], first: int, columns: Mapping[str, pa.Array] | None = None) -> SourceBatch:
     """Return rows as a batch whose first row has number ``first``, with the ``columns`` of their properties if they are known."""
     geometry = np.full(len(rows), None, dtype=object)
     geometry[:] = [r.geometry for r in rows]
-    columns = columns_of([r.properties for r in rows]) if columns is None else columns
-    if PARTS in columns:
-        columns[PARTS] = json_column(columns[PARTS])
+    columns = property_columns([r.properties for r in rows]) if columns is None else columns
     return SourceBatch(
         rows=np.arange(first, first + len(rows), dtype=np.int64),
         geometry=geometry,
@@ -213,6 +211,14 @@ def batch_of(rows: Sequence[FeatureRow], first: int, columns: dict[str, pa.Array
         representations=tuple(replace(p, index=i) for i, row in enumerate(rows) for p in row.representations),
         documents=tuple(r.document for r in rows),
     )
+
+
+def property_columns(rows: Sequence[Mapping[str, object]]) -> dict[str, pa.Array]:
+    """Return the properties of rows as columns; what is said of parts stays JSON."""
+    columns = columns_of(rows)
+    if PARTS in columns:
+        columns[PARTS] = json_column(columns[PARTS])
+    return columns
 
 
 def _geometry_types(city_object: Json) -> set[str]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
-from ingest.readers.city_objects import ID, PARENT, PARTS, TYPE, FeatureRow
+from ingest.readers.city_objects import ID, PARENT, PARTS, TYPE, FeatureRow, property_columns
 from ingest.readers.cityjson_frame import Json
 from ingest.readers.cityjson_objects import CityFeature
 from ingest.readers.json_arrays import ATTRIBUTES, EXTENT, CutLines
-from ingest.readers.json_columns import columns_of
-from ingest.readers.member_columns import member_columns
+from ingest.readers.member_columns import MemberColumns, member_columns
 
 _OURS = frozenset({ID, TYPE, PARENT, PARTS, "address"})
 """Columns that go before attributes of the same name, or behind them."""
@@ -78,14 +77,14 @@ class CutAttributes:
         """Take note that a row has all its properties after all."""
         self.arrays[row], self.are_all_cut = _NONE, False
 
-    def columns(self, rows: Sequence[FeatureRow]) -> dict[str, pa.Array]:
+    def columns(self, rows: Sequence[FeatureRow]) -> Mapping[str, pa.Array]:
         """Return the properties of ``rows`` as columns, the same and in the same order as of rows that were parsed."""
         cut = self.cut
         if self.are_all_cut:
-            found = member_columns(cut.members, cut.text, cut.member_start, np.array(self.arrays, dtype=np.int64))
+            found, first = member_columns(cut.members, cut.text, cut.member_start, np.array(self.arrays, dtype=np.int64))
             if _OURS.isdisjoint(found):
-                return _merged(found, rows)
-        return columns_of([self._whole(r.properties, array) for r, array in zip(rows, self.arrays, strict=True)])
+                return _merged(found, first, rows)
+        return property_columns([self._whole(r.properties, array) for r, array in zip(rows, self.arrays, strict=True)])
 
     def _whole(self, properties: Mapping[str, object], array: int) -> Mapping[str, object]:
         """Return properties with attributes, as `properties_of` has them."""
@@ -99,9 +98,11 @@ def _give(city_object: Json, text: bytes) -> None:
     cast("dict[str, Any]", city_object)[_NAME] = orjson.loads(text)
 
 
-def _merged(found: dict[str, tuple[int, pa.Array]], rows: Sequence[FeatureRow]) -> dict[str, pa.Array]:
+def _merged(found: MemberColumns, first: Mapping[str, int], rows: Sequence[FeatureRow]) -> MemberColumns:
     """Return columns of attributes and of all else in the order in which the rows bring them, the attributes of one first."""
-    own = columns_of([r.properties for r in rows])
-    first = {name: next(k for k, r in enumerate(rows) if name in r.properties) for name in own}
-    order = sorted([*((row, 0, name) for name, (row, _) in found.items()), *((first[name], 1, name) for name in own)], key=lambda o: o[:2])
-    return {name: own[name] if is_own else found[name][1] for _, is_own, name in order}
+    own = property_columns([r.properties for r in rows])
+    own_first = {name: next(k for k, r in enumerate(rows) if name in r.properties) for name in own}
+    order = sorted(
+        [*((row, 0, name) for name, row in first.items()), *((row, 1, name) for name, row in own_first.items())], key=lambda o: o[:2]
+    )
+    return replace(found, numbers={name: -1 if is_own else found.numbers[name] for _, is_own, name in order}, others=own)

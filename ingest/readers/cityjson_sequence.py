@@ -15,6 +15,7 @@ import orjson
 from ingest.body_arrays import BodyArrays, laid_out
 from ingest.checks.solids.fault import Tolerances
 from ingest.compiled_bodies import compiled
+from ingest.extra import extra_of
 from ingest.protocol import Limits
 from ingest.readers.ahead import one_ahead
 from ingest.readers.city_objects import CityObjectLayer, FeatureRow, batch_of, drawn_parts, has_too_deep_attributes, properties_of
@@ -73,6 +74,7 @@ def stand_ready() -> None:
         bodies = laid_out(batch.representations)
         bodies.encoded()
         bodies.doubts(Tolerances())
+        extra_of(batch.columns, tuple(batch.columns), {}, len(batch.rows))
 
 
 _BLOCK = {

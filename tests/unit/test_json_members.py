@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.extra import extra_column
 from ingest.readers.json_arrays import cut_lines
 from ingest.readers.json_columns import columns_of
 from ingest.readers.json_members import MOST_NAMES
-from ingest.readers.member_columns import member_columns
+from ingest.readers.member_columns import MemberColumns, member_columns
 
 _FRACTIONS = st.floats(1 - 1e15, 1e15 - 1).map(lambda x: round(x, 6))
 _PLAIN = st.none() | st.booleans() | st.integers(1 - 10**15, 10**15 - 1) | _FRACTIONS | st.text()
@@ -27,7 +28,7 @@ def line_of(attributes: str) -> bytes:
     return ('{"CityObjects":{"x":{"attributes":' + attributes + "}}}").encode()
 
 
-def cut_columns(texts: Sequence[str]) -> dict[str, pa.Array] | None:
+def cut_columns(texts: Sequence[str]) -> MemberColumns | None:
     """Return the columns of objects, None where one of them is left to the parser; what is left of lines must say the same then."""
     lines = [line_of(text) for text in texts]
     cut = cut_lines(lines, cuts_attributes=True)
@@ -37,13 +38,14 @@ def cut_columns(texts: Sequence[str]) -> dict[str, pa.Array] | None:
         assert own in (None, whole) if own != 0 else orjson.loads(cut.text_of(cut.array_start[number])) == whole
     if any(own != 0 or own is False for own in left):
         return None
-    found = member_columns(cut.members, cut.text, cut.member_start, np.arange(len(lines)))
-    return {name: column for name, (_, column) in found.items()}
+    return member_columns(cut.members, cut.text, cut.member_start, np.arange(len(lines)))[0]
 
 
 def assert_same(texts: Sequence[str]) -> None:
     found, parsed = cut_columns(texts), columns_of([orjson.loads(text) for text in texts])
     assert found is not None
+    more = {"more": pa.array([None if k == 1 else f'"{k}"' for k in range(len(texts))]), "none": pa.nulls(len(texts))}
+    assert found.objects(tuple(found), more).to_pylist() == extra_column(parsed | more, len(texts)).to_pylist()
     assert list(found) == list(parsed)
     assert [c.type for c in found.values()] == [c.type for c in parsed.values()]
     assert all(c.equals(parsed[name]) for name, c in found.items())
@@ -112,6 +114,22 @@ def test_attributes_that_are_no_object_leave_their_line_whole(value: str) -> Non
     assert cut_lines([line_of(value)], cuts_attributes=True).skeletons == [None]
 
 
+@settings(max_examples=200)
+@given(st.lists(st.from_regex(r"-?(0|[1-9][0-9]{0,14})(\.(0{0,6}[0-9]{1,18}|[0-9]{1,15}))?", fullmatch=True), min_size=1, max_size=8))
+def test_numbers_are_written_as_those_of_the_parser(numbers: list[str]) -> None:
+    if "-0" not in numbers:
+        assert_same(
+            ["{" + ",".join(f'"{k % 3}":{number}' for k, number in enumerate(numbers[at : at + 3])) + "}" for at in range(len(numbers))]
+        )
+
+
+@pytest.mark.parametrize(
+    "number", ["0.0", "-0.0", "5.0", "50.0", "12.50", "0.0001", "0.00001", "0.000099", "9.182000160217283", "0.1000000000000000055"]
+)
+def test_a_number_with_a_point_is_written_as_that_of_the_parser(number: str) -> None:
+    assert_same([f'{{"a":{number}}}', '{"a":7}', '{"a":999999999999999}', '{"a":-3}', '{"b":1}'])
+
+
 def test_mixed_values_are_text_as_of_the_parser() -> None:
     assert_same(['{"a":1,"b":true,"c":"x"}', '{"a":"1","b":2,"c":1.50}', '{"c":null,"b":null,"a":-0.0}'])
 
@@ -131,4 +149,4 @@ def test_a_line_that_is_not_cut_leaves_no_members_behind() -> None:
     cut = cut_lines(lines, cuts_attributes=True)
     assert [s is None for s in cut.skeletons] == [False, True, False]
     found = member_columns(cut.members, cut.text, cut.member_start, np.array([0, -1, 1]))
-    assert {name: c.to_pylist() for name, (_, c) in found.items()} == {"a": [1, None, None], "c": [None, None, 3]}
+    assert {name: c.to_pylist() for name, c in found[0].items()} == {"a": [1, None, None], "c": [None, None, 3]}
