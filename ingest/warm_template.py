@@ -31,7 +31,10 @@ _MOST_FORKS = 100
 _ENVIRONMENT: Mapping[str, str] = {
     "HOME": "/",  # there is none: libraries that look for their settings there find nothing
     "LANG": "C.UTF-8",
+    # one allocator for all: what Arrow and numpy free serves the next batch of either; huge pages are zeroed whole for arrays half filled
     "MALLOC_ARENA_MAX": "2",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "NUMPY_MADVISE_HUGEPAGE": "0",
     # no library may start a thread before the sandbox is closed: it would stay outside
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",

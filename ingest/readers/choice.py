@@ -15,7 +15,7 @@ from ingest.readers.archive import GZIP, ZIP, Archive, is_other_archive, nested_
 from ingest.readers.archived_tables import open_tables
 from ingest.readers.beside import Beside
 from ingest.readers.citygml_root import has_citygml, is_citygml
-from ingest.readers.cityjson import CityJson, is_cityjson, mapped
+from ingest.readers.cityjson import CityJson, is_cityjson
 from ingest.readers.content import ArchiveKind, Content, Kind, declared_encoding, of_bytes, of_entry, of_path
 from ingest.readers.delimited import is_delimited
 from ingest.readers.dxf_tags import is_dwg, is_dxf
@@ -24,6 +24,7 @@ from ingest.readers.geojson import GeoJson
 from ingest.readers.geojson_seq import GeoJsonSeq, is_geojson_seq
 from ingest.readers.gml import is_gml, open_gml
 from ingest.readers.ifc_head import is_ifc
+from ingest.readers.mapped_text import mapped
 from ingest.readers.mdb import is_access
 from ingest.readers.model_archive import limits_of
 from ingest.readers.obj_mesh import is_obj

@@ -6,19 +6,19 @@ A sequence is read line by line, so its size does not matter; a document has one
 from __future__ import annotations
 
 import itertools
-import mmap
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import orjson
 
+from ingest.freed_memory import give_back_freed_memory
 from ingest.protocol import FileInfo, Limits, PartRequest
 from ingest.readers.city_objects import LOOKED_AT, CityObjectLayer, columns_in, layers_in, wanted_types
 from ingest.readers.cityjson_frame import Frame, invalid, parsed, read_frame, with_integers
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
 from ingest.readers.cityjson_textures import images_of
+from ingest.readers.mapped_text import MappedText, ReadThrough
 from ingest.readers.pictures import PictureFiles, Pictures, not_beside
 from ingest.readers.source import Fault, OpenLayer, SourceLayer
 from ingest.refusals import rejected
@@ -34,7 +34,7 @@ _SEARCHED_BYTES = 8 << 20
 """At a time."""
 
 
-def is_cityjson(text: bytes | mmap.mmap) -> bool:
+def is_cityjson(text: MappedText) -> bool:
     """Tell a CityJSON document or sequence from other JSON, by its content."""
     if (match := _TYPE.search(bytes(text[:4096]))) is not None:
         return match[1].startswith(b"CityJSON")
@@ -46,12 +46,13 @@ class CityJson:
 
     format = "CityJSON"
 
-    def __init__(self, content: bytes | mmap.mmap, limits: Limits, files: PictureFiles | None = None, folder: str = "") -> None:
+    def __init__(self, content: MappedText, limits: Limits, files: PictureFiles | None = None, folder: str = "") -> None:
         """Open a text that lies in ``folder`` of ``files``, its pictures there; None: it has none at hand."""
         self.limits = limits
         self._files, self._folder = files, folder
-        self._text = _without_mark(content)
-        head, self._body = next(_lines(self._text, 0), (b"", len(self._text)))
+        self._text = content
+        self._start = len(BOM_UTF8) if content[: len(BOM_UTF8)] == BOM_UTF8 else 0
+        head, self._body = next(_lines(self._text, self._start), (b"", len(self._text)))
         self._document: Scope | None = None
         self._sketches: Sequence[Scope | Fault] = ()
         if next(_lines(self._text, self._body), None) is not None and _is_whole(head):
@@ -84,7 +85,7 @@ class CityJson:
         kind = part.feature_type.geometry_type
         if self._document is not None:
             return CityObjectLayer(_features(looked_at, types), self.frame, source, self.limits, kind, pictures)
-        lines = (line for line, _ in _lines(self._text, self._body))
+        lines = self._lines_once_asked()
         if pictures is not None:
             scopes = (line_scope(line, self.frame) for line in lines)
             return CityObjectLayer(_features(scopes, types), self.frame, source, self.limits, kind, pictures)
@@ -118,6 +119,12 @@ class CityJson:
             self._sketches = self.sketched([line for line, _ in itertools.islice(_lines(self._text, self._body), LOOKED_AT)])
         return self._sketches
 
+    def _lines_once_asked(self) -> Iterator[bytes]:
+        """Yield the features' lines; the first thousand as they were looked at are kept no longer than that."""
+        self._sketches = ()
+        give_back_freed_memory()
+        yield from (line for line, _ in _lines(self._text, self._body))
+
     def _parse_document(self) -> tuple[Frame, Scope]:
         if len(self._text) > _MAX_DOCUMENT_BYTES:
             raise rejected(
@@ -125,7 +132,7 @@ class CityJson:
                 f"A CityJSON document of more than {_MAX_DOCUMENT_BYTES >> 20} MB cannot be read whole; make it a CityJSONSeq.",
                 f"CityJSON 文档超过 {_MAX_DOCUMENT_BYTES >> 20} MB,无法整体读取;请转换为 CityJSONSeq。",
             )
-        content = parsed(bytes(self._text))
+        content = parsed(bytes(self._text[self._start :]))
         if content.get("type") == "CityJSONFeature":
             raise invalid("a CityJSONFeature stands alone, without its first line", "只有 CityJSONFeature,缺少首行 CityJSON 对象")
         read_frame(content)  # what is wrong with the frame is said before anything about vertices
@@ -146,23 +153,19 @@ def _features(scopes: Iterable[Scope | Fault], types: frozenset[str]) -> Iterato
             yield from features_in(scope, types)
 
 
-def mapped(path: Path) -> mmap.mmap | bytes:
-    """Return the content of a file without reading it yet."""
-    with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
-
-
-def _holds(text: mmap.mmap | bytes, word: bytes) -> bool:
+def _holds(text: MappedText, word: bytes) -> bool:
     """Tell whether ``word`` stands anywhere in a text; of a mapped file many times faster than its own search."""
-    return any(text[at : at + _SEARCHED_BYTES + len(word)].find(word) >= 0 for at in range(0, len(text), _SEARCHED_BYTES))
+    through = ReadThrough(text)
+    for at in range(0, len(text), _SEARCHED_BYTES):
+        if text[at : at + _SEARCHED_BYTES + len(word)].find(word) >= 0:
+            return True
+        through.passed(at)
+    return False
 
 
-def _without_mark(text: mmap.mmap | bytes) -> mmap.mmap | bytes:
-    return text[len(BOM_UTF8) :] if text[: len(BOM_UTF8)] == BOM_UTF8 else text
-
-
-def _lines(text: mmap.mmap | bytes, at: int) -> Iterator[tuple[bytes, int]]:
+def _lines(text: MappedText, at: int) -> Iterator[tuple[bytes, int]]:
     """Yield every line that is not blank, without white space around it, and where the next one begins."""
+    through = ReadThrough(text)
     while at < len(text):
         end = text.find(b"\n", at)
         end = len(text) if end < 0 else end
@@ -170,6 +173,7 @@ def _lines(text: mmap.mmap | bytes, at: int) -> Iterator[tuple[bytes, int]]:
             raise rejected("cityjson-invalid", "A line is longer than 64 MB.", "有一行超过 64 MB。")
         line = text[at:end].strip()
         at = end + 1
+        through.passed(at)
         if line:
             yield line, at
 

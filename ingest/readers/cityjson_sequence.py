@@ -33,7 +33,7 @@ from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from twin.errors import TwinError
 from twin.model import GeometryType
 
-_FIRST_LINES, _BATCH_LINES = 125, 750
+_FIRST_LINES, _BATCH_LINES = 125, 500
 _BATCH_BYTES = 12 << 20
 _NOWHERE = Vertices(np.empty((0, 3)), ())
 

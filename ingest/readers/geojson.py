@@ -6,7 +6,6 @@ Not through GDAL: its driver passes over features it does not understand, and ev
 from __future__ import annotations
 
 import json
-import mmap
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.json_columns import DEEPEST, columns_of, flattened, is_too_deep
 from ingest.readers.json_geometry import geometries
 from ingest.readers.json_spans import Spans, feature_spans
+from ingest.readers.mapped_text import ReadThrough, mapped
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from ingest.refusals import rejected
 from twin.errors import Text, TwinError
@@ -37,7 +37,7 @@ class GeoJson:
     def __init__(self, name: str, content: Path | bytes, limits: Limits) -> None:
         self._name = name
         self._limits = limits
-        text = _mapped(content) if isinstance(content, Path) else memoryview(content)
+        text = memoryview(mapped(content) if isinstance(content, Path) else content)
         self._text = text[len(BOM_UTF8) :] if bytes(text[: len(BOM_UTF8)]) == BOM_UTF8 else text  # RFC 8259 §8.1 lets a reader pass over it
         self._spans, self._frame = _located(self._text)
 
@@ -78,22 +78,17 @@ class GeoJsonLayer:
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the features in their order."""
         size = self._limits.rows_per_batch
+        through = ReadThrough(self._text)
         for first in range(0, len(self._spans.starts), size):
             last = min(first + size, len(self._spans.starts))
             features, faults = _parsed(self._text, self._spans, first, last)
+            through.passed(int(self._spans.ends[last - 1]))
             shapes, geometry_faults = geometries([f.get("geometry") for f in features])
             broken = {f.index for f in faults}
             kept = (*faults, *(f for f in geometry_faults if f.index not in broken))
             yield SourceBatch(
                 np.arange(first + 1, last + 1, dtype=np.int64), shapes, columns_of([properties_of(f) for f in features]), kept
             )
-
-
-def _mapped(path: Path) -> memoryview:
-    with path.open("rb") as file:
-        if path.stat().st_size == 0:
-            return memoryview(b"")
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _located(text: memoryview) -> tuple[Spans, Json]:
@@ -114,9 +109,11 @@ def _check_gaps(text: memoryview, spans: Spans) -> None:
     """Refuse a collection in which anything but objects, separated by single commas, stands in ``features``."""
     befores = np.append(spans.opening + 1, spans.ends)
     afters = np.append(spans.starts, spans.closing)
-    gaps = [bytes(text[a:b]).strip() for a, b in zip(befores, afters, strict=True)]
-    if gaps[0] or gaps[-1] or any(gap != b"," for gap in gaps[1:-1]):
-        raise _invalid('"features" holds something that is not a Feature', "“features”中含有不是要素的内容")
+    through = ReadThrough(text)
+    for number, (begin, end) in enumerate(zip(befores.tolist(), afters.tolist(), strict=True)):
+        if bytes(text[begin:end]).strip() != (b"," if 0 < number < len(spans.starts) else b""):
+            raise _invalid('"features" holds something that is not a Feature', "“features”中含有不是要素的内容")
+        through.passed(end)
 
 
 def _single(text: memoryview) -> tuple[Spans, Json]:

@@ -6,7 +6,6 @@ Every record is a row; one that is no Feature is a fault of its row, and the nex
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Iterator
 from itertools import islice
 
@@ -17,6 +16,7 @@ from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.geojson import GEOMETRY_TYPES, Json, properties_of, structure_fault
 from ingest.readers.json_columns import columns_of
 from ingest.readers.json_geometry import geometries
+from ingest.readers.mapped_text import MappedText, ReadThrough
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from ingest.refusals import rejected
 from twin.errors import Text
@@ -26,10 +26,8 @@ _BOM = b"\xef\xbb\xbf"
 _MAX_RECORD_BYTES = 64 << 20
 _CRS = "OGC:CRS84"
 
-SeqText = bytes | mmap.mmap
 
-
-def is_geojson_seq(text: SeqText) -> bool:
+def is_geojson_seq(text: MappedText) -> bool:
     """Return whether a text begins with RS, or with a line that is a whole feature, and another record behind it."""
     if text[:1] == _RS:
         return True
@@ -48,7 +46,7 @@ class GeoJsonSeq:
 
     format = "GeoJSONSeq"
 
-    def __init__(self, name: str, text: SeqText, limits: Limits) -> None:
+    def __init__(self, name: str, text: MappedText, limits: Limits) -> None:
         self._name, self._text, self._limits = name, text, limits
 
     def inspect(self) -> FileInfo:
@@ -74,7 +72,7 @@ class GeoJsonSeq:
 class GeoJsonSeqLayer:
     """The records of a sequence."""
 
-    def __init__(self, text: SeqText, source: SourceLayer, limits: Limits) -> None:
+    def __init__(self, text: MappedText, source: SourceLayer, limits: Limits) -> None:
         self._text, self._limits = text, limits
         self.source = source
 
@@ -91,10 +89,11 @@ class GeoJsonSeqLayer:
             first += len(chunk)
 
 
-def _records(text: SeqText) -> Iterator[bytes]:
+def _records(text: MappedText) -> Iterator[bytes]:
     """Yield the records, each without its marks; RejectedError ``geojson-invalid`` for one of more than 64 MB."""
     mark = _RS if text[:1] == _RS else _LF
     start, end = 0, len(text)
+    through = ReadThrough(text)
     while start < end:
         found = text.find(mark, start)
         stop = end if found < 0 else found
@@ -104,6 +103,7 @@ def _records(text: SeqText) -> Iterator[bytes]:
         if record:
             yield record
         start = stop + 1
+        through.passed(start)
 
 
 def _features(records: list[bytes]) -> tuple[list[Json], tuple[Fault, ...]]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ingest.readers.mapped_text import ReadThrough
+
 _CHUNK = 8 << 20
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")
 _KEY_BEFORE = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*$')
@@ -37,6 +39,7 @@ def feature_spans(text: memoryview, member: bytes = b"features") -> Spans:
     ends: list[npt.NDArray[np.int64]] = []
     array: tuple[int, int] | None = None
     opened_at = -1
+    through = ReadThrough(text)
     for offset in range(0, len(text), _CHUNK):
         chunk = np.frombuffer(text[offset : offset + _CHUNK], dtype=np.uint8)
         places, steps, in_string = _brackets(chunk, text, offset, in_string)
@@ -58,6 +61,7 @@ def feature_spans(text: memoryview, member: bytes = b"features") -> Spans:
             array = (opened_at, offset + int(places[stop]))
         if len(depths):
             depth = int(depths[-1])
+        through.passed(offset + len(chunk))
     return _spans(text, starts, ends, array)
 
 

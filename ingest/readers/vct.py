@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from ingest.names import normalised
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
-from ingest.readers.cityjson import mapped
 from ingest.readers.encodings import declared_codec
 from ingest.readers.layers import choose_layer
+from ingest.readers.mapped_text import mapped
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from ingest.readers.vct_geometry import Record, Records
 from ingest.readers.vct_text import Layer, VctText, broken, open_text

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from mmap import mmap
 
 from ingest.readers.encodings import detect
+from ingest.readers.mapped_text import MappedText, ReadThrough
 from ingest.refusals import rejected
 from twin.errors import TwinError
 
@@ -34,7 +34,7 @@ class Layer:
 class VctText:
     """A file with its parts up to the geometry understood."""
 
-    content: bytes | mmap
+    content: MappedText
     encoding: str
     head: Mapping[str, str]
     """By name in small letters."""
@@ -71,7 +71,7 @@ class VctText:
         return value.decode(self.encoding, "replace").strip()
 
 
-def open_text(content: bytes | mmap, encoding: str | None = None) -> VctText:
+def open_text(content: MappedText, encoding: str | None = None) -> VctText:
     """Return a file's head, layers and tables; RejectedError ``vct-version`` or ``vct-broken``."""
     codec = encoding or detect(content[:_SAMPLED_BYTES].split(b"\n"))
     head = dict(_head(content, codec))
@@ -98,16 +98,18 @@ def broken(reason: str) -> TwinError:
     return rejected("vct-broken", f"The VCT file is broken: {reason[:200]}", f"VCT 文件已损坏：{reason[:200]}")
 
 
-def _section(content: bytes | mmap, name: bytes) -> Iterator[bytes]:
+def _section(content: MappedText, name: bytes) -> Iterator[bytes]:
     begin = _find_line(content, name + b"Begin", 0)
     if begin is None:
         return
     at, end, in_comment = begin, (name + b"End").lower(), False
+    through = ReadThrough(content)
     while at < len(content):
         after = content.find(b"\n", at)
         after = len(content) if after < 0 else after
         line = content[at:after].strip()
         at = after + 1
+        through.passed(at)
         word = line.lower()
         if word == end:
             return
@@ -118,7 +120,7 @@ def _section(content: bytes | mmap, name: bytes) -> Iterator[bytes]:
     raise broken(f"{name.decode()}End is missing")
 
 
-def _find_line(content: bytes | mmap, word: bytes, start: int) -> int | None:
+def _find_line(content: MappedText, word: bytes, start: int) -> int | None:
     """Return where the line after the line ``word`` begins."""
     for spelling in (word, word.upper(), word.lower()):
         at = content.find(spelling, start)
@@ -131,13 +133,13 @@ def _find_line(content: bytes | mmap, word: bytes, start: int) -> int | None:
     return None
 
 
-def _head(content: bytes | mmap, codec: str) -> Iterator[tuple[str, str]]:
+def _head(content: MappedText, codec: str) -> Iterator[tuple[str, str]]:
     for line in _section(content, b"Head"):
         name, _, value = line.decode(codec, "replace").partition(":")
         yield name.strip().casefold(), value.strip()
 
 
-def _tables(content: bytes | mmap, codec: str, separator: bytes) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _tables(content: MappedText, codec: str, separator: bytes) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield name and fields of each table; a line "0" ends one."""
     name: str | None = None
     fields: list[str] = []
@@ -156,7 +158,7 @@ def _tables(content: bytes | mmap, codec: str, separator: bytes) -> Iterator[tup
         yield name, tuple(fields)
 
 
-def _layers(content: bytes | mmap, codec: str, separator: bytes, tables: Mapping[str, tuple[str, ...]]) -> Iterator[Layer]:
+def _layers(content: MappedText, codec: str, separator: bytes, tables: Mapping[str, tuple[str, ...]]) -> Iterator[Layer]:
     """Yield the layers that have geometry; several codes may share a table."""
     codes: dict[tuple[str, str], list[str]] = {}
     titles: dict[tuple[str, str], str] = {}
