@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import takewhile
 
 from ingest.names import normalised
 from ingest.protocol import FileInfo, LayerInfo
@@ -47,6 +49,10 @@ _COVERAGES: Mapping[str, Text] = {
     "model": Text(zh="三维成果格式", en="a format of finished 3D models"),
 }
 """What the format of a file without columns says of it."""
+_OSM, _BY_TAGS = "OSM PBF", 0.5
+"""An extract holds what each type with tags chooses: one of them is proposed for a layer, and somebody has to say whether it is meant."""
+_NOTHING_SAID = 0.0, Text("", "")
+_ONLY, _COLOURS = 0.9, Text(zh="多波段栅格，不会是高程", en="a raster of several bands: no heights")
 _CASS: Mapping[str, float] = {"high": 0.9, "low": 0.5}
 """How much a CASS code says, by how sure its meaning is."""
 _WORTH_NAMING = 0.2
@@ -125,8 +131,14 @@ def propose(
     found = [_proposal(file, info, layer, types, datasets, around or Surroundings(), memory) for layer in info.layers]
     if info.format not in TABLES:
         return found
-    points = next((p for p in found if p.understanding.axes is not None), None)
-    return found if points is None else [_placed_by(p, points) for p in found]
+    points = [p for p in found if p.understanding.axes is not None]
+    return [_placed_by(p, max(points, key=partial(_kinship, p))) for p in found] if points else found
+
+
+def _kinship(table: Proposal, points: Proposal) -> int:
+    """Return how far two names go together: the lines of JS_LINE are between the points of JS_POINT."""
+    pairs = zip(table.layer.casefold(), points.layer.casefold(), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _placed_by(table: Proposal, points: Proposal) -> Proposal:
@@ -147,7 +159,11 @@ def _proposal(
     around: Surroundings,
     memory: Memory,
 ) -> Proposal:
-    found = [g for t in types.values() if _can_hold(t, layer, info.format) and (g := _guess(t, layer, file)).confidence >= _WORTH_NAMING]
+    found = [
+        g
+        for t in types.values()
+        if _can_hold(t, layer, info.format) and (g := _guess(t, layer, file, info.format)).confidence >= _WORTH_NAMING
+    ]
     known = [_as_remembered(g, info.format, layer, memory) for g in found]
     guesses = tuple(sorted(known, key=lambda g: (-g.confidence, -len(g.mapping), g.feature_type))[:5])
     best = guesses[0] if guesses else None
@@ -178,9 +194,11 @@ def _proposal(
 
 def _can_hold(feature_type: FeatureType, layer: LayerInfo, file_format: str) -> bool:
     """Return whether features of the type can be made of the layer's geometry, as far as it is known."""
+    if file_format == _OSM and not feature_type.osm_tags:
+        return False
     is_raster = layer.geometry_type == "coverage"
     if is_raster or feature_type.geometry_type == "coverage":
-        return is_raster and feature_type.recipe in _RECIPES_OF.get(file_format, _RASTERS)
+        return is_raster and feature_type.recipe in (_RECIPES_OF.get(file_format, _RASTERS) if layer.recipes is None else layer.recipes)
     if file_format in TABLES:
         return feature_type.geometry_type in ("Point", "LineString")
     kinds = (layer.geometry_type or "").casefold()
@@ -188,26 +206,33 @@ def _can_hold(feature_type: FeatureType, layer: LayerInfo, file_format: str) -> 
     return not known or feature_type.geometry_type in known
 
 
-def _guess(feature_type: FeatureType, layer: LayerInfo, file: str) -> Guess:
+def _guess(feature_type: FeatureType, layer: LayerInfo, file: str, file_format: str) -> Guess:
     taken, hints = column_evidence(layer.columns, feature_type, layer.sample)
-    name, named = _name_says(feature_type, layer, file)
+    name, named = _NOTHING_SAID if file_format == _OSM else _name_says(feature_type, layer, file)
     fed = {e.value for e in taken}
     columns = _BY_COLUMNS * sum(e.confidence for e in taken) / len(layer.columns) if layer.columns else 0.0
     if not set(feature_type.natural_key) <= fed or not {f.name for f in feature_type.fields if f.required} <= fed:
         columns *= _WITHOUT_KEY
+    by_columns = Text(
+        f"{len(layer.columns)} 列中 {len(taken)} 列对应字段", f"{len(taken)} of {len(layer.columns)} columns are fields of it"
+    )
     if not layer.columns:
-        columns = _COVERAGE_ALONE.get(feature_type.recipe, 0.0)
+        columns, by_columns = _format_says(feature_type, layer, file_format)
     codes, coded = _codes_say(feature_type, layer)
     confidence = round(1 - (1 - name) * (1 - columns) * (1 - codes), 2)
-    said = [t for t in (named, coded, _columns_say(feature_type, layer, len(taken))) if t.en]
+    said = [t for t in (named, coded, by_columns) if t.en]
     evidence = Text(zh="；".join(t.zh for t in said), en="; ".join(t.en for t in said))
     return Guess(feature_type.name, confidence, evidence, taken, hints)
 
 
-def _columns_say(feature_type: FeatureType, layer: LayerInfo, taken: int) -> Text:
-    if layer.columns:
-        return Text(zh=f"{len(layer.columns)} 列中 {taken} 列对应字段", en=f"{taken} of {len(layer.columns)} columns are fields of it")
-    return _COVERAGES.get(feature_type.recipe, Text("", ""))
+def _format_says(feature_type: FeatureType, layer: LayerInfo, file_format: str) -> tuple[float, Text]:
+    """Return how strongly the format of a layer without columns says the type."""
+    if file_format == _OSM:
+        tags = feature_type.osm_tags
+        return _BY_TAGS, Text(f"取带 {'、'.join(tags)} 标签的对象", f"its objects are those with the tags {', '.join(tags)}")
+    if layer.recipes == {feature_type.recipe} == {"imagery"}:
+        return _ONLY, _COLOURS
+    return _COVERAGE_ALONE.get(feature_type.recipe, 0.0), _COVERAGES.get(feature_type.recipe, Text("", ""))
 
 
 def _codes_say(feature_type: FeatureType, layer: LayerInfo) -> tuple[float, Text]:

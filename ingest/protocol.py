@@ -27,7 +27,7 @@ from ingest.understanding.sample import LayerSample
 from ingest.waivers import Waiver
 from twin.crs import LocalCrs
 from twin.crs.portable import PortableCrs
-from twin.model import FeatureType, FieldType, Finding
+from twin.model import FeatureType, FieldType, Finding, Recipe
 from twin.pictures import Pixels
 
 KEY_SEPARATOR = "\x1f"
@@ -341,6 +341,8 @@ class LayerInfo:
     """What is known of the CRS where ``crs`` is a mere name."""
     sample: LayerSample | None = None
     """Its first rows; None for a coverage, and for a layer that cannot be read before it is known what it is."""
+    recipes: frozenset[Recipe] | None = None
+    """Of a raster: what its bands and pixels can be read as; None where its format alone says that."""
 
     @property
     def stated_crs(self) -> Stated | None:

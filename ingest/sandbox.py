@@ -31,7 +31,7 @@ from ingest.warm_template import Template
 def inspect_file(path: Path, limits: Limits | None = None, work: Path | None = None, template: Template | None = None) -> FileInfo:
     """Return what ``path`` is by its content: format, layers, columns, CRS; read in the sandbox, with ``work`` as in `ReadRequest`.
 
-    Raises UnsupportedMediaError, RejectedError or UnavailableError, as `read_file`.
+    Raises UnsupportedMediaError, RejectedError or UnavailableError, as `read_file`; ``no-features`` for a file without layers.
     """
     request = ReadRequest(path.resolve(), (), storage_srid=0, limits=limits or Limits(), work=work)
     with _running_reader(request, template) as child:
@@ -39,7 +39,7 @@ def inspect_file(path: Path, limits: Limits | None = None, work: Path | None = N
             if kind is Kind.INFO:
                 info = decode_json(kind, payload)
                 if isinstance(info, FileInfo):
-                    return info
+                    return _with_layers(info)
     raise child.reason_of_death()
 
 
@@ -72,6 +72,12 @@ def read_file(request: ReadRequest, template: Template | None = None) -> Generat
                     message = decode_json(kind, payload)
                     if not isinstance(message, FileInfo):
                         yield message
+
+
+def _with_layers(info: FileInfo) -> FileInfo:
+    if not info.layers:
+        raise rejected("no-features", f"The {info.format} file holds no layer that is read.", f"{info.format} 文件中没有可以读取的图层。")
+    return info
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from ingest.readers.encodings import Encoding
 from ingest.readers.layers import choose_layer
 from ingest.readers.source import Fault, Geometries, SourceBatch, SourceLayer
 from ingest.refusals import rejected
-from twin.errors import Text
+from twin.errors import Text, TwinError
 from twin.featuretypes.loader import load_feature_types
 from twin.model import FeatureType, GeometryType
 
@@ -61,9 +61,13 @@ class Dxf:
     format = "DXF"
 
     def __init__(self, content: Path | bytes, limits: Limits, codec: str | None = None) -> None:
-        """Look through it, its texts in ``codec`` where that is declared; RejectedError ``dxf-…`` when it is broken or too large."""
+        """Look through it, its texts in ``codec`` where that is declared.
+
+        RejectedError ``dxf-…`` when it is broken or too large, ``no-features`` when it holds nothing that is read.
+        """
         self._file, self._limits = DxfFile(content), limits
         texts: list[bytes] = []
+        kinds: Counter[str] = Counter()
         counts: Counter[_RawKey] = Counter()
         tags: dict[_RawKey, dict[bytes, None]] = {}
         largest, number = 0.0, 0
@@ -72,6 +76,7 @@ class Dxf:
                 texts += texts_of(entity)
             key = _raw_key(entity)
             counts[key] += 1
+            kinds[entity.kind] += key[1] is None
             if entity.followers:
                 tags.setdefault(key, {}).update(dict.fromkeys(attribute_tags(entity)))
             largest = max(largest, _extent(entity))
@@ -85,6 +90,8 @@ class Dxf:
                 self._counts[self._key(*raw)] += count
                 self._tags.setdefault(self._key(*raw), []).extend(self.decode(tag) for tag in tags.get(raw, ()))
         self._left_out = sum(count for raw, count in counts.items() if raw[1] is None)
+        if not self._counts:
+            raise _nothing_to_read(kinds)
         self.scale = self._scale(largest)
 
     def inspect(self) -> FileInfo:
@@ -225,6 +232,18 @@ def _check_limits(entities: int, keys: int, tags: int, limits: Limits) -> None:
         raise rejected("too-many-columns", f"{tags} tags of attributes.", f"块属性标记数 {tags} 超过上限。")
     if keys > _MAX_KEYS:
         raise rejected("too-many-layers", f"More than {_MAX_KEYS} layers and codes.", f"图层与编码种类超过 {_MAX_KEYS}。")
+
+
+def _nothing_to_read(kinds: Counter[str]) -> TwinError:
+    """Return the refusal of a drawing that holds ``kinds`` of entities, none of which is read."""
+    listed = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common(5)) or "0"
+    return rejected(
+        "no-features",
+        f"The drawing holds no point, line, area or text that is read ({listed}). Draw areas as closed polylines, not as hatches "
+        "(GDAL and QGIS write areas as hatches: export GeoPackage there), and leave blocks and bodies unexploded in model space.",
+        f"图中没有可读取的点、线、面或注记（{listed}）。面请绘为闭合多段线，不要只有填充（GDAL、QGIS 导出的 DXF 把面写成填充，"
+        "请改为导出 GeoPackage），并放在模型空间。",
+    )
 
 
 def _extent(entity: RawEntity) -> float:

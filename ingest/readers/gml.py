@@ -50,7 +50,9 @@ def open_gml(name: str, content: Path | bytes, request: ReadRequest) -> FeatureR
         )
     memory: tuple[MemoryFile, ...] = (MemoryFile("features.gml", content),) if isinstance(content, bytes) else ()
     path = memory[0].path if isinstance(content, bytes) else named_path(content)
-    return OgrFile("GML", [OgrSource("GML", path, memory, name, options=_OPTIONS, without=_ENVELOPE)], request.limits)
+    return OgrFile(
+        "GML", [OgrSource("GML", path, memory, name, options=_OPTIONS, without=_ENVELOPE, lists_are_repeats=True)], request.limits
+    )
 
 
 def _check_well_formed(content: Path | bytes) -> None:

@@ -29,6 +29,11 @@ _TIFF_TIME = re.compile(r"^(\d{4}):(\d{2}):(\d{2})")
 Picture = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
+def is_picture(data: rasterio.DatasetReader) -> bool:
+    """Return whether `read_image` takes the pixels of a raster."""
+    return data.dtypes[0] in ("uint8", "uint16") and len(set(data.dtypes)) == 1
+
+
 def read_image(
     data: rasterio.DatasetReader, name: str, file_format: str, part: PartRequest, request: ReadRequest
 ) -> Iterator[ImageHeader | ImageBlock]:
@@ -37,7 +42,7 @@ def read_image(
     RejectedError ``raster-type`` for other than 8 or 16 bits, ``crs-undeclared``, ``area-of-use``.
     """
     depth = data.dtypes[0]
-    if depth not in ("uint8", "uint16") or len(set(data.dtypes)) != 1:
+    if not is_picture(data):
         raise rejected("raster-type", f"An image has pixels of 8 or 16 bits, not {depth}.", f"影像像元应为 8 或 16 位，实为 {depth}。")
     placing = georeference(request, name, data.crs.to_wkt() if data.crs else None, assumed=False)
     source = _Bands(data)

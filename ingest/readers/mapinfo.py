@@ -23,6 +23,7 @@ from twin.errors import Text, TwinError
 FORMAT, _DRIVER = "MapInfo", "MapInfo File"
 _MEMBERS: Mapping[str, tuple[str, ...]] = {".tab": (".dat", ".map", ".id"), ".mif": (".mid",)}
 _OPTIONAL = (".ind",)
+TAB_MEMBERS, MIF_MEMBERS = (*_MEMBERS[".tab"], *_OPTIONAL), _MEMBERS[".mif"]
 _ALL = frozenset({*_MEMBERS, *(suffix for needed in _MEMBERS.values() for suffix in needed), *_OPTIONAL})
 _CODECS: Mapping[str, str] = {
     "WindowsSimpChinese": "gb18030", "WindowsTradChinese": "cp950", "WindowsJapanese": "cp932", "WindowsKorean": "cp949",

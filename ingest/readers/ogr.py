@@ -49,6 +49,8 @@ class OgrSource:
     """Columns that the driver makes up or that say nothing of a feature."""
     encoding: str = "UTF-8"
     notes: tuple[Text, ...] = ()
+    lists_are_repeats: bool = False
+    """True when a list of one is that value: the driver makes lists of what a feature says once."""
     is_counted: bool = False
     """True when the number of rows in its header can be relied upon: fewer mean that the file is damaged."""
     crs: str | None = None
@@ -114,7 +116,7 @@ class OgrLayer:
         try:
             with only(source.driver):
                 for geometry_name, batch in self._arrow_batches():
-                    yield source_batch(batch, geometry_name, first, tolerance, source.without)
+                    yield source_batch(batch, geometry_name, first, tolerance, source.without, lists_are_repeats=source.lists_are_repeats)
                     first += batch.num_rows
         except (*_FAILURES, pa.ArrowException) as error:
             raise _unreadable(self._format, error) from error
@@ -163,14 +165,24 @@ def named_path(path: Path) -> str:
 
 
 def source_batch(
-    batch: pa.RecordBatch, geometry_name: str, first_row: int, tolerance: float = TOLERANCE_M, without: frozenset[str] = frozenset()
+    batch: pa.RecordBatch,
+    geometry_name: str,
+    first_row: int,
+    tolerance: float = TOLERANCE_M,
+    without: frozenset[str] = frozenset(),
+    *,
+    lists_are_repeats: bool = False,
 ) -> SourceBatch:
     """Return an Arrow batch of GDAL as rows from ``first_row`` on, plain shapes as arrays; WKB that cannot be read becomes None.
 
     A text that is no UTF-8 is a fault of its row. ArrowException for a batch that is not as its types say.
     """
     batch, faults = sound(batch)
-    columns = {n: _column(batch.column(n)) for n in batch.schema.names if n != geometry_name and n not in without}
+    columns = {
+        n: _column(batch.column(n), lists_are_repeats=lists_are_repeats)
+        for n in batch.schema.names
+        if n != geometry_name and n not in without
+    }
     rows = np.arange(first_row, first_row + batch.num_rows, dtype=np.int64)
     return replace(batch_of_wkb(rows, batch.column(geometry_name), columns, tolerance), faults=faults)
 
@@ -206,11 +218,14 @@ def _named(layers: Sequence[_Layer]) -> dict[str, _Layer]:
     return {la.own_name if counts[la.own_name] == 1 else f"{la.source.name}/{la.own_name}": la for la in layers}
 
 
-def _column(array: pa.Array) -> pa.Array:
-    """Return a column; lists become their JSON."""
-    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
-        return json_column([None if v is None else orjson.dumps(v).decode() for v in array.to_pylist()])
-    return array
+def _column(array: pa.Array, *, lists_are_repeats: bool) -> pa.Array:
+    """Return a column; lists become their JSON, where they are repeats a list of one text that text and an empty one None."""
+    if not (pa.types.is_list(array.type) or pa.types.is_large_list(array.type)):
+        return array
+    if lists_are_repeats and pa.types.is_string(array.type.value_type):
+        texts = [None if not v else v[0] if len(v) == 1 else orjson.dumps(v).decode() for v in array.to_pylist()]
+        return pa.array(texts, pa.string())
+    return json_column([None if v is None else orjson.dumps(v).decode() for v in array.to_pylist()])
 
 
 def _tolerance(crs: str | None) -> float:

@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from ingest.gdal_policy import MemoryFile
 from ingest.georeference import Georeference, georeference
 from ingest.protocol import CoverageBlock, CoverageHeader, FileInfo, ImageBlock, ImageHeader, LayerInfo, Limits, PartRequest, ReadRequest
-from ingest.readers.image import BLOCK_PIXELS, footprint_of, read_image
+from ingest.readers.image import BLOCK_PIXELS, footprint_of, is_picture, read_image
 from ingest.refusals import rejected
 from twin.crs import parse_crs
 from twin.crs.portable import portable
@@ -58,7 +58,15 @@ class Raster:
     def inspect(self) -> FileInfo:
         """Return the raster as one layer."""
         crs = self._data.crs.to_string() if self._data.crs else None
-        return FileInfo(self.format, (LayerInfo(self._name, "coverage", (), crs, self._data.height),))
+        return FileInfo(self.format, (LayerInfo(self._name, "coverage", (), crs, 1, recipes=self._recipes()),))
+
+    def _recipes(self) -> frozenset[Recipe]:
+        """Return what its bands and pixels can be."""
+        heights: frozenset[Recipe] = frozenset(
+            {"terrain"} if self._data.count == 1 and np.dtype(self._data.dtypes[0]).kind in "iuf" else ()
+        )
+        picture: frozenset[Recipe] = frozenset({"imagery"} if is_picture(self._data) else ())
+        return heights | picture
 
     def read(self, part: PartRequest, request: ReadRequest) -> Iterator[CoverageHeader | CoverageBlock | ImageHeader | ImageBlock]:
         """Yield the header, then blocks of whole rows; no-data, NaN and infinite pixels come as the header's ``nodata``."""

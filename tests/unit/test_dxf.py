@@ -271,6 +271,18 @@ def test_absurd_numbers_end_in_a_fault_or_a_geometry_that_the_checks_name(tmp_pa
         assert layer.faults or layer.shapes[0] is not None
 
 
+def test_a_drawing_of_hatches_alone_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    def hatches(m: Modelspace) -> None:
+        m.add_hatch().paths.add_polyline_path(SQUARE)
+
+    path = saved(tmp_path / "hatches.dxf", hatches)
+    for ask in (inspected, Layer):
+        with pytest.raises(TwinError) as refused:
+            ask(path)
+        assert refused.value.code == "no-features"
+        assert "HATCH 1" in refused.value.text.zh
+
+
 def test_dwg_is_refused_with_the_way_out(tmp_path: Path) -> None:
     path = tmp_path / "图.dwg"
     path.write_bytes(b"AC1032\x00\x00\x00\x00\x00" + bytes(200))

@@ -35,7 +35,7 @@ REAL = [
     ("water-epanet/ky1.inp", "EPANET", {"nodes": 859, "links": 985}),
     ("pointcloud/simple.las", "LAS", {"misnamed": 1065}),
     ("pointcloud/lone-star.copc.laz", "LAZ", {"misnamed": 518862}),
-    ("raster-landsat-change/1985.tif", "GeoTIFF", {"misnamed": 377}),
+    ("raster-landsat-change/1985.tif", "GeoTIFF", {"misnamed": 1}),
     ("footprints-osm-liechtenstein/liechtenstein-latest.osm.pbf", "OSM PBF", {"points": None, "lines": None, "multipolygons": None}),
     ("sewer-swmm/bellinge_small.inp", "SWMM", {"nodes": 16, "links": 15}),
     ("ifc/SimpleWall.ifc", "IFC (IFC2X3)", {"building": 1, "storey": 1}),

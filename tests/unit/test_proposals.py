@@ -20,11 +20,9 @@ from ingest.understanding.sample import ColumnSample, LayerSample
 from twin.crs import CrsError
 from twin.errors import Text
 from twin.featuretypes.loader import load_feature_types
-from twin.model import Dataset, SharingClass
+from twin.model import Dataset, Recipe, SharingClass
 
 TYPES = load_feature_types()
-NOT_READ = ("imagery", "point_cloud")
-"""What no reader takes yet."""
 
 
 def proposals(path: Path) -> dict[str, Proposal]:
@@ -38,7 +36,7 @@ def test_every_layer_of_the_sample_city_is_proposed_as_what_it_is(
 ) -> None:
     wrong = []
     for source in sample_city_manifest.sources:
-        if source.feature_type in NOT_READ or source.file.endswith(".gml"):
+        if source.file.endswith(".gml"):
             continue
         found = proposals(sample_city_folder / source.file)
         layer = found.get(source.layer) or (next(iter(found.values())) if len(found) == 1 else None)
@@ -115,6 +113,32 @@ def test_codes_of_a_drawing_tell_its_type_where_the_layer_is_called_anything() -
     hint = proposed("181101", "181101", "000000").guesses[0]
     assert hint.feature_type == "water"
     assert hint.confidence < 0.6, "what is known from one place alone is a hint"
+
+
+def test_a_raster_is_proposed_as_what_its_bands_can_be() -> None:
+    def proposed(name: str, *recipes: Recipe) -> list[str]:
+        raster = LayerInfo(name, "coverage", (), "EPSG:4549", 1, recipes=frozenset(recipes))
+        return [g.feature_type for g in propose(f"{name}.tif", FileInfo("GeoTIFF", (raster,)), TYPES, [])[0].guesses if g.confidence >= 0.6]
+
+    assert (proposed("a1", "imagery"), proposed("影像2026", "imagery"), proposed("dem", "imagery")) == (["imagery"],) * 3
+    assert (proposed("a1", "imagery", "terrain"), proposed("a1", "terrain"), proposed("影像", "terrain")) == (["terrain"],) * 3
+    assert proposed("a1") == []
+
+
+def test_layers_of_openstreetmap_are_proposed_as_types_that_name_tags() -> None:
+    kinds = {"Point": "points", "LineString": "lines", "MultiPolygon": "multipolygons"}
+    info = FileInfo("OSM PBF", tuple(LayerInfo(name, kind, (), "EPSG:4326", None) for kind, name in kinds.items()))
+    found = propose("town.osm.pbf", info, TYPES, [])
+    assert [p.guesses[0].feature_type for p in found] == ["poi", "road", "building"]
+    assert all(TYPES[g.feature_type].osm_tags and g.confidence < 0.6 for p in found for g in p.guesses)
+
+
+def test_lines_of_a_survey_are_placed_by_the_points_that_are_called_alike() -> None:
+    places = LayerSample(1, places=((497_538.0, 3_520_895.0),))
+    layers = (LayerInfo(f"{kind}_POINT", "table", ("Exp_No", "X", "Y"), None, 1, sample=places) for kind in ("JS", "WS"))
+    info = FileInfo("MDB", (*layers, LayerInfo("WS_LINE", "table", ("S_Exp", "E_Exp"), None, 1)))
+    area = Surroundings(deployment_area(4549, (119.0, 31.0, 121.0, 33.0)))
+    assert "'WS_POINT'" in propose("census.mdb", info, TYPES, [], area)[2].understanding.crs.text.en
 
 
 def test_a_crs_defined_in_full_is_shown_by_its_name() -> None:

@@ -120,6 +120,8 @@ def test_the_last_part_of_a_name_is_shown(given: str, shown: str) -> None:
 def test_sidecars_are_not_read_for_themselves() -> None:
     names = ("A.shp", "a.DBF", "a.shx", "a.prj", "A.shp.cpg", "a.shp.xml", "b.dbf", "管点.csv", "管线.csv")
     assert [p.name for p in main_files([Path(n) for n in names])] == ["A.shp", "b.dbf", "管点.csv", "管线.csv"]
+    tables = ("房屋.tab", "房屋.DAT", "房屋.map", "房屋.id", "房屋.ind", "b.MIF", "b.mid", "c.dat", "d.qmd")
+    assert [p.name for p in main_files([Path(n) for n in tables])] == ["房屋.tab", "b.MIF", "c.dat", "d.qmd"]
 
 
 def test_what_killed_processes_left_is_swept_away(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def operation(source: pyproj.CRS, target: pyproj.CRS, area_deg: Extent | None = 
         return _within_accuracy(joined, source, target)
     raise CrsError(
         f"No exact operation leads from {source.name} to {target.name} here; only an approximate one, which is refused",
-        zh=f"{source.name} 与 {target.name} 之间没有可用的严密转换,近似转换不予采用",
+        zh=f"{source.name} 与 {target.name} 之间没有可用的严密转换，近似转换不予采用",
     ).with_code("crs-no-operation")
 
 
@@ -213,7 +213,7 @@ def _within_accuracy(op: Operation, source: pyproj.CRS, target: pyproj.CRS) -> O
     if op.accuracy_m is not None and op.accuracy_m > WORST_ACCURACY_M:
         raise CrsError(
             f"The best operation from {source.name} to {target.name} is good to {op.accuracy_m:g} m only: refused",
-            zh=f"{source.name} 至 {target.name} 的最佳转换精度仅 {op.accuracy_m:g} 米,不予采用",
+            zh=f"{source.name} 至 {target.name} 的最佳转换精度仅 {op.accuracy_m:g} 米，不予采用",
         ).with_code("crs-no-operation")
     return op
 
@@ -226,7 +226,7 @@ def _refuse_legacy_datum(source: pyproj.CRS, target: pyproj.CRS) -> None:
         if name is not None:
             raise CrsError(
                 f"{name} coordinates cannot be transformed without the parameters of the surveying authority",
-                zh=f"{name} 坐标缺少测绘主管部门的转换参数,不能转换",
+                zh=f"{name} 坐标缺少测绘主管部门的转换参数，不能转换",
             ).with_code("crs-parameters-needed")
 
 

@@ -92,7 +92,12 @@ def _split(crs: pyproj.CRS) -> tuple[pyproj.CRS, HeightKind, float]:
         horizontal, vertical = crs.sub_crs_list[0], crs.sub_crs_list[1]
         factor = vertical.axis_info[0].unit_conversion_factor
         return horizontal, "gravity", -factor if vertical.axis_info[0].direction == "down" else factor
-    if crs.is_geocentric or not (crs.is_projected or crs.is_geographic):
+    if crs.is_geocentric:
+        raise CrsError(
+            f"{crs.name} is geocentric here (X, Y, Z from the centre of the Earth): transform the file to map coordinates first",
+            zh=f"文件的坐标是 {crs.name} 地心直角坐标（X、Y、Z），请先转换为平面或经纬度坐标",
+        ).with_code("crs-unfit")
+    if not (crs.is_projected or crs.is_geographic):
         raise CrsError(f"{crs.name} is not a map coordinate system", zh=f"{crs.name} 不是平面或经纬度坐标系").with_code("crs-unfit")
     if len(crs.axis_info) == 3:
         return crs.to_2d(), "ellipsoidal", crs.axis_info[2].unit_conversion_factor

@@ -45,7 +45,7 @@ def storage_crs(srid: int) -> StorageCrs:
     if not crs.is_projected or len(crs.axis_info) != 2 or not metres:
         raise CrsError(
             f"EPSG:{srid} ({crs.name}) cannot store a city: a projected CRS in metres is needed",
-            zh=f"EPSG:{srid}({crs.name})不能作为存储坐标系:须为以米为单位的平面坐标系",
+            zh=f"EPSG:{srid}（{crs.name}）不能作为存储坐标系：须为以米为单位的平面坐标系",
         ).with_code("crs-storage")
     use = crs.area_of_use
     if use is None:
