@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from ingest import staging as staged
+from ingest.background import Background
 from ingest.derive import derive_from_city, may_fill
 from ingest.indexing import Begun, begin, index
 from ingest.links import linked_columns
@@ -15,7 +15,7 @@ from ingest.match import assign, deletes_aside, drop_declared_deletes, replaceab
 from ingest.publish import Part, commit_of
 from ingest.request import LoadRequest, Workplace
 from ingest.set_rules.asking import ask_rules
-from ingest.set_rules.registry import DERIVED_RULES
+from ingest.set_rules.registry import DERIVED_RULES, SET_RULES
 from ingest.staging import Staging
 from ingest.tally import Tally
 from ingest.waivers import waiver_record
@@ -38,18 +38,23 @@ def settled(catalogue: Catalogue, tallies: Mapping[str, Tally]) -> list[Tally]:
     return [t for t in tallies.values() if t.staging.first_load and not _may_fill(catalogue, t, stagings)]
 
 
-def check_rows(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally]) -> None:
-    """Remove staged rows that break a rule over all rows, note why, and derive the others' values; nodes go before what refers to them."""
+def check_rows(
+    place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally], before_removal: Callable[[], None] = lambda: None
+) -> None:
+    """Remove staged rows that break a rule over all rows, note why, and derive the others' values; nodes go before what refers to them.
+
+    Each time ``before_removal`` is called first: removing waits for indexes that are being built.
+    """
     with translated(), place.catalogue.pool.connection() as connection, ExitStack() as until_derived:
         for tally in tallies.values():
             until_derived.enter_context(_deletes_aside(connection, tally, request))
-        ask_rules(connection, place.catalogue, tallies, place.step)
+        ask_rules(connection, place.catalogue, tallies, place.step, SET_RULES, before_removal)
         stagings = [t.staging for t in tallies.values()]
         for tally in tallies.values():
             if _may_fill(place.catalogue, tally, stagings):
                 derive_from_city(connection, tally.staging, place.ground, place.catalogue, stagings)
                 tally.given |= {f.name for f in tally.staging.feature_type.fields if f.derived}
-        ask_rules(connection, place.catalogue, tallies, place.step, DERIVED_RULES)
+        ask_rules(connection, place.catalogue, tallies, place.step, DERIVED_RULES, before_removal)
 
 
 def _may_fill(catalogue: Catalogue, tally: Tally, stagings: Sequence[Staging]) -> bool:
@@ -77,13 +82,13 @@ def _drop_declared_deletes(connection: Connection, tally: Tally) -> None:
     tally.note_staged(dropped)
 
 
-def begin_indexes(workers: Executor, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> Begun:
-    """Begin by ``workers`` to index what is `settled`."""
-    return begin(workers, catalogue.pool, _with_links(catalogue, settled(catalogue, tallies)))
+def begin_indexes(background: Background, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> Begun:
+    """Begin in the background to index what is `settled`."""
+    return begin(background, _with_links(catalogue, settled(catalogue, tallies)))
 
 
 def match_rows(
-    workers: Executor,
+    background: Background,
     catalogue: Catalogue,
     submission: uuid.UUID,
     request: LoadRequest,
@@ -91,8 +96,8 @@ def match_rows(
     tallies: Mapping[str, Tally],
     begun: Begun,
 ) -> list[Part]:
-    """Index the staged rows by ``workers``, match them with what is published now, and return what publishing them needs."""
-    counts = index(workers, catalogue.pool, _with_links(catalogue, tallies.values()), begun)
+    """Index the staged rows, match them with what is published now, and return what publishing them needs."""
+    counts = index(background, _with_links(catalogue, tallies.values()), begun)
     parts: list[Part] = []
     with translated(), catalogue.pool.connection() as connection:
         for tally, counted in zip(tallies.values(), counts, strict=True):

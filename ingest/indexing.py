@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from psycopg import sql
 
 from ingest import representations
 from ingest import staging as staged
+from ingest.background import Background
 from ingest.staging import Staging
-from twin.db import Pool, translated
+from twin.db import Connection
 
-type Begun = Mapping[str, tuple[Future[None], ...]]
-"""By the name of a table what builds its indexes."""
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """What builds the indexes of one staged table, and of those that stand beside it."""
+
+    own: tuple[Future[None], ...]
+    beside: tuple[Future[None], ...]
+
+
+type Begun = Mapping[str, Building]
+"""By the name of the staged table."""
 _NOTHING: Begun = MappingProxyType({})
-_AT_ONCE = 2
-"""Connections that build: what is served meanwhile wants processors, too."""
 _BY_VALIDITY = (
     "CREATE INDEX ON {staging} (valid_from) WHERE valid_from IS NOT NULL",
     "CREATE INDEX ON {staging} (valid_to) WHERE valid_from IS NOT NULL OR valid_to IS NOT NULL",
@@ -26,55 +35,52 @@ _BY_VALIDITY = (
 """By which the catalogue knows from when to when a dataset's features hold (twin/query/time_spans.py): most say nothing of it."""
 
 
-@contextmanager
-def two_at_once() -> Iterator[Executor]:
-    """Give the block two threads for statements over all that is staged; once it has failed nothing that waits for them is begun."""
-    with ThreadPoolExecutor(_AT_ONCE, "indexing") as workers:
-        try:
-            yield workers
-        except BaseException:
-            workers.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def begin(workers: Executor, pool: Pool, stagings: Sequence[tuple[Staging, Sequence[str]]]) -> Begun:
+def begin(background: Background, stagings: Sequence[tuple[Staging, Sequence[str]]]) -> Begun:
     """Begin to build the indexes of tables to whose rows nothing is written any more, though some may be deleted.
 
     Each comes with the columns by which links are found. A statement that writes to a table waits for the indexes of it that have been
     begun; they wait for nobody who waits for them.
     """
-    # the spatial index, the dearest, is built beside the others
-    return {s.name: (workers.submit(_run, pool, [_spatial(s)]), workers.submit(_run, pool, _keys(s, linked))) for s, linked in stagings}
+    return {s.name: _building(background, s, linked) for s, linked in stagings}
 
 
-def give_up(begun: Begun) -> None:
-    """Begin nothing of it that has not begun yet."""
-    for future in (f for of_table in begun.values() for f in of_table):
-        future.cancel()
+def give_up(background: Background, begun: Begun) -> None:
+    """Stop all of it: what has not begun and what is under way."""
+    background.stop(future for building in begun.values() for future in (*building.own, *building.beside))
 
 
 def index(
-    workers: Executor, pool: Pool, stagings: Sequence[tuple[Staging, Sequence[str]]], begun: Begun = _NOTHING
+    background: Background, stagings: Sequence[tuple[Staging, Sequence[str]]], begun: Begun = _NOTHING
 ) -> list[tuple[int, int] | None]:
     """Build what matching (and, on a first load, the partition and its links) needs of each table, with what stands beside it.
 
     Each comes with the columns by which links are found; what is ``begun`` is awaited. Return of each that is a first load, in which
     nothing changes any more, how many rows are staged and a hash of which (`ingest.staging.count_and_hash`); None of others.
     """
-    built = {**begun, **begin(workers, pool, [(s, linked) for s, linked in stagings if s.name not in begun])}
-    beside = [workers.submit(representations.index, pool, s) for s, _ in stagings]
+    built = {**begun, **begin(background, [(s, linked) for s, linked in stagings if s.name not in begun])}
     last = []
     for staging, _ in stagings:
-        for ready in built[staging.name]:
+        for ready in built[staging.name].own:
             ready.result()
-        last.append(workers.submit(_run, pool, _last(staging)))
+        last.append(background.submit(partial(_run, _last(staging))))
+    beside = []
+    for staging, _ in stagings:
+        for ready in built[staging.name].beside:
+            ready.result()
+        beside.append(background.submit(partial(representations.complete, staging=staging)))
     counts = []
     for (staging, _), complete in zip(stagings, beside, strict=True):
         complete.result()
-        counts.append(workers.submit(_count_and_hash, pool, staging) if staging.first_load else None)
+        counts.append(background.submit(partial(staged.count_and_hash, staging=staging)) if staging.first_load else None)
     for analysed in last:
         analysed.result()
     return [None if counted is None else counted.result() for counted in counts]
+
+
+def _building(background: Background, staging: Staging, linked: Sequence[str]) -> Building:
+    # the spatial index, the dearest, is built beside the others
+    own = [background.submit(partial(_run, statements)) for statements in ([_spatial(staging)], _keys(staging, linked))]
+    return Building(tuple(own), tuple(background.submit(work) for work in representations.indexing(staging)))
 
 
 def _spatial(staging: Staging) -> sql.Composed:
@@ -101,18 +107,6 @@ def _key(staging: Staging) -> sql.Identifier:
     return sql.Identifier(f"{staging.name}_fid")
 
 
-ALONE = "SET LOCAL max_parallel_workers_per_gather = 0"
-"""Of two statements beside each other none has helpers: what these share out costs more than it saves."""
-
-
-def _run(pool: Pool, statements: Sequence[sql.Composed]) -> None:
-    with translated(), pool.connection() as connection:
-        connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")  # two build already; what helpers share out costs more
-        for statement in statements:
-            connection.execute(statement)
-
-
-def _count_and_hash(pool: Pool, staging: Staging) -> tuple[int, int]:
-    with translated(), pool.connection() as connection:
-        connection.execute(ALONE)
-        return staged.count_and_hash(connection, staging)
+def _run(statements: Sequence[sql.Composed], connection: Connection) -> None:
+    for statement in statements:
+        connection.execute(statement)

@@ -9,17 +9,19 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
 from ingest import kept_parts
 from ingest import staging as staged
+from ingest.background import Background
 from ingest.checking import begin_indexes, check_rows, match_rows, prepare_rows
 from ingest.dependants import has_dependants, stage_dependants
 from ingest.derive import GroundOf
 from ingest.extents import Extent
-from ingest.indexing import give_up, two_at_once
+from ingest.indexing import give_up
 from ingest.match import many_deletes
 from ingest.measures import Measure, kind_field, measured
 from ingest.publish import Act, CheckOutdatedError, Part, Published, StagingLostError, publish
@@ -205,16 +207,17 @@ def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID
     read_all(place, request, tallies)
     place.step(_CHECKING)
     prepare_rows(place, request, tallies)
-    with two_at_once() as workers:
-        begun = begin_indexes(workers, catalogue, tallies)
-        check_rows(place, request, tallies)
-        refusal = next((r for t in tallies.values() if (r := t.refusal(request.max_rejected)) is not None), None)
+    with Background(catalogue.pool) as background:
+        begun = {} if _refusal(request, tallies) else begin_indexes(background, catalogue, tallies)
+        check_rows(place, request, tallies, lambda: give_up(background, begun) if _refusal(request, tallies) else None)
+        refusal = _refusal(request, tallies)
         if refusal is not None:
-            give_up(begun)
+            give_up(background, begun)
         place.step(_COMPARING)
-        first = {s: workers.submit(measured, catalogue.pool, t.staging) for s, t in tallies.items() if t.staging.first_load}
-        parts = [] if refusal is not None else match_rows(workers, catalogue, submission, request, files, tallies, begun)
-        measures = {s: first[s].result() if s in first else measured(catalogue.pool, t.staging) for s, t in tallies.items()}
+        first = {s: _measure(background, t) for s, t in tallies.items() if t.staging.first_load}
+        parts = [] if refusal is not None else match_rows(background, catalogue, submission, request, files, tallies, begun)
+        measuring = {s: first.get(s) or _measure(background, t) for s, t in tallies.items()}
+        measures = {s: measured_by.result() for s, measured_by in measuring.items()}
     with translated(), catalogue.pool.connection() as connection:
         for tally in tallies.values():
             catalogue.submissions.add_findings(connection, submission, tally.staging.part, tally.findings, tally.omitted)
@@ -223,6 +226,14 @@ def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID
             kept_parts.keep(connection, submission, parts)
             catalogue.submissions.advance(connection, submission, SubmissionState.ACCEPTED)
     return _Checked(tallies, tuple(parts), refusal, measures)
+
+
+def _refusal(request: LoadRequest, tallies: Mapping[str, Tally]) -> RejectedError | None:
+    return next((r for t in tallies.values() if (r := t.refusal(request.max_rejected)) is not None), None)
+
+
+def _measure(background: Background, tally: Tally) -> Future[tuple[Measure, ...]]:
+    return background.submit(partial(measured, staging=tally.staging))
 
 
 def publish_parts(

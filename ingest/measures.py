@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from ingest.indexing import ALONE
 from ingest.staging import Staging
-from twin.db import Pool, translated
+from twin.db import Connection
 from twin.model import FeatureType, GeometryType
 
 
@@ -40,13 +39,11 @@ _MEASURED: Mapping[GeometryType, Mapping[str, sql.SQL]] = {
 """What there is to measure: to add up noughts a million places would be read."""
 
 
-def measured(pool: Pool, staging: Staging) -> tuple[Measure, ...]:
+def measured(connection: Connection, staging: Staging) -> tuple[Measure, ...]:
     """Return the measures of staged rows by kind, in the order of codes; nothing for coverages."""
     if staging.feature_type.geometry_type == "coverage":
         return ()
     name = kind_field(staging.feature_type)
     kind = sql.Identifier(name) if name else sql.SQL("NULL::text")
-    with translated(), pool.connection() as connection:
-        connection.execute(ALONE)
-        rows = connection.execute(staging.query("measure_by_kind", kind=kind, **_MEASURED[staging.feature_type.geometry_type])).fetchall()
+    rows = connection.execute(staging.query("measure_by_kind", kind=kind, **_MEASURED[staging.feature_type.geometry_type])).fetchall()
     return tuple(Measure(code, int(count), float(length), float(area)) for code, count, length, area in rows)

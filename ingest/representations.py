@@ -8,8 +8,9 @@ is unless it redraws the feature elsewhere.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ from psycopg import sql
 from ingest.copy_binary import HEADER, TRAILER, CopyColumn, SqlType, copy_binary_rows
 from ingest.protocol import PartBatch, PartHeader
 from ingest.staging import Mode, Staging, columns
-from twin.db import Connection, Pool, load_queries, translated
+from twin.db import Connection, load_queries
 from twin.materialiser import attach_partition, grant_read
 from twin.representation import decode
 from twin.tables import table_name
@@ -84,6 +85,7 @@ class _Beside:
             "current_columns": columns(self.columns, "c"),
             "history_columns": columns(self.columns, "h"),
             "key": columns(("fid", *self.key)),
+            "key_index": sql.Identifier(f"{staging.name}{self.suffix}_pkey"),
             "same_key": self.same_key("b", "c"),
             "same_former_key": self.same_key("c", "h"),
             "same_now_key": self.same_key("n", "h"),
@@ -179,17 +181,26 @@ def stage_for_good(
     return new
 
 
-def index(pool: Pool, staging: Staging) -> None:
-    """Build what matching and publishing need, before any lock is taken; a first load's tables lose what was of rejected rows."""
-    with translated(), pool.connection() as connection:
-        for beside in _ALL:
-            if not beside.is_staged(connection, staging):
-                continue
-            if staging.first_load:
-                connection.execute(beside.query("drop_rejected", staging))
-                connection.execute(beside.query("add_key", staging))
-            connection.execute(beside.query("add_index", staging))  # also of a first load: somebody else may publish before it
-            connection.execute(beside.query("analyse", staging))
+def indexing(staging: Staging) -> Iterator[Callable[[Connection], None]]:
+    """Give of each table what builds that which matching and publishing need, before any lock is taken."""
+    return (partial(_index, beside, staging) for beside in _ALL)
+
+
+def _index(beside: _Beside, staging: Staging, connection: Connection) -> None:
+    if not beside.is_staged(connection, staging):
+        return
+    if staging.first_load:
+        connection.execute(beside.query("index_key", staging))
+    connection.execute(beside.query("add_index", staging))  # also of a first load: somebody else may publish before it
+    connection.execute(beside.query("analyse", staging))
+
+
+def complete(connection: Connection, staging: Staging) -> None:
+    """Have a first load's tables, once they are indexed, lose what was of rejected rows, and have a key."""
+    for beside in _ALL:
+        if staging.first_load and beside.is_staged(connection, staging):
+            connection.execute(beside.query("drop_rejected", staging))
+            connection.execute(beside.query("add_key", staging))
 
 
 def classify(connection: Connection, staging: Staging, tolerance_m: float) -> None:

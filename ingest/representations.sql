@@ -19,8 +19,11 @@ INSERT INTO catalog.source_header (hash, crs, document) VALUES (%(hash)s, %(crs)
 -- A first load's table becomes the partition without what belonged to rows that were rejected since.
 DELETE FROM {beside} AS b WHERE NOT EXISTS (SELECT FROM {staging} AS s WHERE s.fid = b.fid)
 
+-- name: index_key
+CREATE UNIQUE INDEX {key_index} ON {beside} ({key})
+
 -- name: add_key
-ALTER TABLE {beside} ADD PRIMARY KEY ({key})
+ALTER TABLE {beside} ADD PRIMARY KEY USING INDEX {key_index}
 
 -- name: add_index
 CREATE INDEX ON {beside} (row)

@@ -38,8 +38,12 @@ def ask_rules(
     tallies: Mapping[str, Tally],
     say: Callable[[Text], None],
     rules: Mapping[str, SetRule] = SET_RULES,
+    before_removal: Callable[[], None] = lambda: None,
 ) -> None:
-    """Note what every rule of ``rules`` finds among staged rows, and remove the rows of its errors; ``say`` is told the rule."""
+    """Note what every rule of ``rules`` finds among staged rows, and remove the rows of its errors; ``say`` is told the rule.
+
+    ``before_removal`` is called when findings are noted and their rows are still there.
+    """
     rows = sum(t.copied for t in tallies.values())
     if rows > _MANY_ROWS:
         give_back_freed_memory()
@@ -65,7 +69,7 @@ def ask_rules(
                 if _missing_types(context, check):
                     unanswered.setdefault(slug, []).append(check)
                     continue
-                _note(connection, tally, survey, _letting_go(survey, find(context, check)))
+                _note(connection, tally, survey, _letting_go(survey, find(context, check)), before_removal)
                 survey.let_go()
                 if rows > _VERY_MANY_ROWS:
                     give_back_freed_memory()
@@ -105,7 +109,7 @@ def _unanswered(context: SetContext, checks: Sequence[SetCheck]) -> Iterator[Fin
     yield Finding("not-checked", Severity.INFO, None, Text(zh=zh, en=en))
 
 
-def _note(connection: Connection, tally: Tally, survey: Survey, found: Iterable[Finding]) -> None:
+def _note(connection: Connection, tally: Tally, survey: Survey, found: Iterable[Finding], before_removal: Callable[[], None]) -> None:
     """Note findings as they come, then remove the rows of those that reject: until the last has come the query is still running."""
     rejected = array("q")
     for some in batched(found, _AT_A_TIME):
@@ -113,6 +117,7 @@ def _note(connection: Connection, tally: Tally, survey: Survey, found: Iterable[
         tally.note_staged(findings)
         rejected.extend(f.row for f in findings if f.rejects and f.row is not None)
     if rejected:
+        before_removal()
         rows = np.unique(np.frombuffer(rejected, np.int64))
         for start in range(0, len(rows), _REJECTED_AT_A_TIME):
             connection.execute(tally.staging.query("reject_rows"), {"rows": rows[start : start + _REJECTED_AT_A_TIME].tolist()})

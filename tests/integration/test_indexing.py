@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -13,8 +13,9 @@ import pytest
 from psycopg import sql
 
 from ingest import staging as staged
+from ingest.background import Background
 from ingest.checking import begin_indexes
-from ingest.indexing import Begun, index, two_at_once
+from ingest.indexing import Begun, index
 from ingest.load import LoadResult, load
 from ingest.staging import Staging
 from ingest.tally import Tally
@@ -69,8 +70,8 @@ def _begun_while_rules_are_asked(surveys: Surveys, parts: Parts, monkeypatch: py
     begun: list[str] = []
     asked: list[str] = []
 
-    def begin(workers: Executor, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> Begun:
-        found = begin_indexes(workers, catalogue, tallies)
+    def begin(background: Background, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> Begun:
+        found = begin_indexes(background, catalogue, tallies)
         begun.extend(found)
         return found
 
@@ -162,8 +163,8 @@ def test_what_has_not_begun_when_a_statement_fails_is_not_begun(surveys: Surveys
             staged.create(connection, staging, SRID)
 
     def run() -> None:
-        with two_at_once() as workers:
-            index(workers, catalogue.pool, [(s, ()) for s in stagings])
+        with Background(catalogue.pool) as background:
+            index(background, [(s, ()) for s in stagings])
 
     with ThreadPoolExecutor(1) as indexing:
         with locked(catalogue.pool, [stagings[1].table]) as connection:
