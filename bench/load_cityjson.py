@@ -35,8 +35,7 @@ def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
     """Measure checking some ten thousand buildings as 3DBAG delivers them."""
     path = stage.folder / "buildings.city.jsonl"
     source = _source().read_bytes().splitlines()
-    _write(source, path)
-    count = COPIES * (len(source) - 1)
+    count = write_city(path, COPIES)
     parts = (PartSpec(None, "building", "checked_cityjson"),)
 
     def ours() -> float:
@@ -70,20 +69,22 @@ def _source() -> Path:
     return folder / _SOURCE
 
 
-def _write(source: list[bytes], path: Path) -> None:
-    """Write copies of all features under keys of their own, beside each other in the benchmark's CRS."""
+def write_city(path: Path, copies: int) -> int:
+    """Write copies of all features of the real file under keys of their own, beside each other in the benchmark's CRS; return how many."""
+    source = _source().read_bytes().splitlines()
     head = orjson.loads(source[0])
     head["transform"]["translate"] = ORIGIN_M
     head["metadata"] = {"referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/4549"}
     with path.open("wb") as file:
         file.write(orjson.dumps(head) + b"\n")
-        for copy in range(COPIES):
+        for copy in range(copies):
             row, column = divmod(copy, 8)
             move = np.array([column * PITCH_MM, row * PITCH_MM, 0])
             for line in source[1:]:
                 feature = orjson.loads(line.replace(KEY, KEY + b"%d." % copy))
                 feature["vertices"] = (np.array(feature["vertices"]) + move).tolist()
                 file.write(orjson.dumps(feature) + b"\n")
+    return copies * (len(source) - 1)
 
 
 def _staged(stage: Stage, submission: uuid.UUID) -> list[tuple[sql.Identifier, bytes]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.load_cityjson import write_city
 from bench.pipes import LINES, POINTS, SEWERS, write_pipe_survey
 from bench.workload import make_buildings, write_geopackage
 
@@ -55,7 +56,7 @@ def followed(*given):
 checking.ask_rules = followed
 parts = tuple(PartSpec(*part) for part in json.loads(sys.argv[2]))
 with open_stage(free_port()) as stage:
-    path = stage.folder / "file.gpkg"
+    path = stage.folder / Path(sys.argv[1]).name
     shutil.copyfile(sys.argv[1], path)
     with PeakMemory(os.getpid()) as memory:
         _, accepted = stage.check(path, parts)
@@ -88,6 +89,19 @@ def test_four_times_the_footprints_take_no_more_memory(tmp_path: Path) -> None:
         write_geopackage(make_buildings(rows), path)
         peaks.append(peaks_of(path, (None, "building", "b")).whole_mib)
     # hashes of 450,000 keys and outlines before they go to the disk are 7 MB, their sorting as much; an outline alone is 300 bytes a row
+    assert peaks[1] - peaks[0] < 60
+    assert peaks[1] < _MOST_MIB
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_data")
+def test_eight_times_the_buildings_in_3d_take_no_more_memory(tmp_path: Path) -> None:
+    """Pages of a mapped file count as memory of who reads it: those of the larger file alone would be 225 MB."""
+    peaks = []
+    for copies in (16, 128):
+        path = tmp_path / f"{copies}.city.jsonl"
+        write_city(path, copies)
+        peaks.append(peaks_of(path, (None, "building", "b")).whole_mib)
     assert peaks[1] - peaks[0] < 60
     assert peaks[1] < _MOST_MIB
 
