@@ -12,8 +12,10 @@ import pyarrow as pa
 
 from ingest.readers.city_objects import ID, PARENT, PARTS, TYPE, FeatureRow, property_columns
 from ingest.readers.cityjson_frame import Json
+from ingest.readers.cityjson_makes import Told
 from ingest.readers.cityjson_objects import CityFeature
 from ingest.readers.json_arrays import ATTRIBUTES, EXTENT, CutLines
+from ingest.readers.json_columns import json_column
 from ingest.readers.member_columns import MemberColumns, member_columns
 
 _OURS = frozenset({ID, TYPE, PARENT, PARTS, "address"})
@@ -68,6 +70,12 @@ class CutAttributes:
     """By row the array that its attributes are, -1 if they are among its properties."""
     are_all_cut: bool = True
 
+    @staticmethod
+    def of_makes(told: Told) -> CutAttributes:
+        """Return those of lines that all are of known makes."""
+        of_all = [m.attributes != _NONE or _OURS.issuperset(dict(m.properties)) for m in told.makes]
+        return CutAttributes(told.cut, told.attributes.tolist(), bool(np.array(of_all)[told.make].all()))
+
     def add(self, array: int, properties: Mapping[str, object]) -> None:
         """Add a row whose attributes are an array, or of which ``properties`` are all."""
         self.arrays.append(array)
@@ -79,12 +87,26 @@ class CutAttributes:
 
     def columns(self, rows: Sequence[FeatureRow]) -> Mapping[str, pa.Array]:
         """Return the properties of ``rows`` as columns, the same and in the same order as of rows that were parsed."""
-        cut = self.cut
-        if self.are_all_cut:
-            found, first = member_columns(cut.members, cut.text, cut.member_start, np.array(self.arrays, dtype=np.int64))
-            if _OURS.isdisjoint(found):
-                return _merged(found, first, rows)
+        if (found := self._members()) is not None:
+            own = property_columns([r.properties for r in rows])
+            return _merged(*found, own, {name: next(k for k, r in enumerate(rows) if name in r.properties) for name in own})
         return property_columns([self._whole(r.properties, array) for r, array in zip(rows, self.arrays, strict=True)])
+
+    def alike(self, told: Told) -> Mapping[str, pa.Array] | None:
+        """Return the same of lines that all are `of_makes`; None where their columns are not had without their rows."""
+        found = self._members()
+        if found is None:
+            return None
+        own, first = told.properties()
+        return _merged(*found, {name: json_column(texts) if name == PARTS else texts for name, texts in own.items()}, first)
+
+    def _members(self) -> tuple[MemberColumns, Mapping[str, int]] | None:
+        """Return the columns of members, and their first rows, where all attributes are cut out and have names of their own."""
+        cut = self.cut
+        if not self.are_all_cut:
+            return None
+        found, first = member_columns(cut.members, cut.text, cut.member_start, np.array(self.arrays, dtype=np.int64))
+        return (found, first) if _OURS.isdisjoint(found) else None
 
     def _whole(self, properties: Mapping[str, object], array: int) -> Mapping[str, object]:
         """Return properties with attributes, as `properties_of` has them."""
@@ -98,11 +120,7 @@ def _give(city_object: Json, text: bytes) -> None:
     cast("dict[str, Any]", city_object)[_NAME] = orjson.loads(text)
 
 
-def _merged(found: MemberColumns, first: Mapping[str, int], rows: Sequence[FeatureRow]) -> MemberColumns:
+def _merged(found: MemberColumns, first: Mapping[str, int], own: Mapping[str, pa.Array], own_first: Mapping[str, int]) -> MemberColumns:
     """Return columns of attributes and of all else in the order in which the rows bring them, the attributes of one first."""
-    own = property_columns([r.properties for r in rows])
-    own_first = {name: next(k for k, r in enumerate(rows) if name in r.properties) for name in own}
-    order = sorted(
-        [*((row, 0, name) for name, row in first.items()), *((row, 1, name) for name, row in own_first.items())], key=lambda o: o[:2]
-    )
+    order = sorted([*((row, 0, name) for name, row in first.items()), *((own_first[name], 1, name) for name in own)], key=lambda o: o[:2])
     return replace(found, numbers={name: -1 if is_own else found.numbers[name] for _, is_own, name in order}, others=own)

@@ -16,7 +16,7 @@ from ingest.checks.solids.boundaries import ranges
 from ingest.compiled_bodies import CompiledBodies
 from ingest.readers.cityjson_frame import Frame
 from ingest.readers.cityjson_kernels import Cut, Ints, Made, Mask, build, placed
-from ingest.readers.cityjson_plan import Plan, PlannedFeature, PlannedGeometry
+from ingest.readers.cityjson_plan import Plan, PlannedFeatures, PlannedGeometry
 from ingest.readers.cityjson_said import said_of
 from ingest.readers.json_arrays import CutLines
 from ingest.readers.json_surfaces import Meaning
@@ -40,9 +40,8 @@ class _Tables(NamedTuple):
 
 @dataclass
 class _Plans:
-    """Each plan once: lines of one make have it in common."""
+    """All plans of some features, each once."""
 
-    number: dict[int, int] = field(default_factory=dict)
     lods: list[tuple[str, ...]] = field(default_factory=list)
     makeups: list[tuple[Makeup, ...]] = field(default_factory=list)
     bodies: list[tuple[int, int]] = field(default_factory=list)
@@ -53,14 +52,8 @@ class _Plans:
     starts: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
     """Where bodies and geometries of each plan begin, and of one more."""
 
-    def number_of(self, plan: Plan) -> int:
-        """Return the number of a plan, which must not go away meanwhile."""
-        found = self.number.setdefault(id(plan), len(self.lods))
-        if found == len(self.lods):
-            self._add(plan)
-        return found
-
-    def _add(self, plan: Plan) -> None:
+    def add(self, plan: Plan) -> None:
+        """Add the next."""
         for _, geometries in plan.levels:
             self.bodies.append((plan.vertices, len(geometries)))
             for g in geometries:
@@ -72,11 +65,12 @@ class _Plans:
         self.starts.append((len(self.bodies), len(self.geometries)))
 
 
-def _tables(features: Sequence[PlannedFeature], cut: CutLines) -> _Tables:
+def _tables(features: PlannedFeatures, cut: CutLines) -> _Tables:
     plans = _Plans()
-    number = np.array([plans.number_of(f.plan) for f in features], dtype=np.int64)
+    for plan in features.plans:
+        plans.add(plan)
+    number, first = features.plan, features.first
     starts = np.array(plans.starts, dtype=np.int64)
-    first = np.array([f.first for f in features], dtype=np.int64)
     begin, end = starts[:-1][number], starts[1:][number]
     levels, count = (end - begin).T
     bodies = np.array(plans.bodies, dtype=np.int64).reshape(-1, 2)[ranges(begin[:, 0], end[:, 0])]
@@ -88,7 +82,7 @@ def _tables(features: Sequence[PlannedFeature], cut: CutLines) -> _Tables:
     geometries[:, 1] += np.where(geometries[:, 1] >= 0, of_line, 0)
     surfaces, more = _meant(geometries, of_line, plans.meanings, cut)
     return _Tables(
-        np.repeat(np.array([f.row for f in features], dtype=np.int64), levels),
+        np.repeat(features.row, levels),
         [lod for n in number.tolist() for lod in plans.lods[n]],
         [makeup for n in number.tolist() for makeup in plans.makeups[n]],
         bodies,
@@ -128,16 +122,16 @@ def _makeup(geometries: Sequence[PlannedGeometry]) -> Makeup:
     return _ONE_SOLID if len(geometries) == 1 else Makeup(tuple(range(len(geometries))))
 
 
-def bodies_of(features: Sequence[PlannedFeature], cut: CutLines, frame: Frame) -> tuple[CompiledBodies | None, Sequence[int]]:
+def bodies_of(features: PlannedFeatures, cut: CutLines, frame: Frame) -> tuple[CompiledBodies | None, Sequence[int]]:
     """Return the bodies of ``features`` in the reference system, None of none; and the rows of those that cannot be built so."""
     tables = _tables(features, cut)
     if not len(tables.bodies):
         return None, ()
     built, good = _built(tables, cut, frame)
-    bad = set(tables.row[~good].tolist())
-    if not bad:
+    bad = np.unique(tables.row[~good])
+    if not len(bad):
         return built, ()
-    return bodies_of([f for f in features if f.row not in bad], cut, frame)[0], sorted(bad)
+    return bodies_of(features.of(~np.isin(features.row, bad)), cut, frame)[0], bad.tolist()
 
 
 def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies, Mask]:

@@ -8,10 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from ingest.readers.cityjson_faces import SURFACES, lod_of
 from ingest.readers.cityjson_frame import Json
 from ingest.readers.json_arrays import BOUNDARIES, SEMANTIC_SURFACES, VALUES, VERTICES, CutLines
 from ingest.readers.json_surfaces import Meaning, meaning_in
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 class PlannedGeometry(NamedTuple):
@@ -41,12 +47,29 @@ class Plan(NamedTuple):
         return any(g.meanings for _, geometries in self.levels for g in geometries)
 
 
-class PlannedFeature(NamedTuple):
-    """A feature with a plan: its row, and the first array of its line."""
+class PlannedFeatures(NamedTuple):
+    """F features with a plan each."""
 
-    row: int
-    first: int
-    plan: Plan
+    row: Ints
+    """(F,) rising."""
+    first: Ints
+    """(F,) the first array of its line."""
+    plan: Ints
+    """(F,) number among ``plans``."""
+    plans: Sequence[Plan]
+
+    def of(self, chosen: Mask) -> PlannedFeatures:
+        """Return some of them."""
+        return PlannedFeatures(self.row[chosen], self.first[chosen], self.plan[chosen], self.plans)
+
+
+def planned_features(found: Sequence[tuple[int, int, Plan]]) -> PlannedFeatures:
+    """Return features with row, first array of its line, and plan of each."""
+    number: dict[int, int] = {}
+    numbers = [number.setdefault(id(plan), len(number)) for _, _, plan in found]
+    plans = {id(plan): plan for _, _, plan in found}
+    places = np.array([(row, first) for row, first, _ in found], dtype=np.int64).reshape(-1, 2)
+    return PlannedFeatures(places[:, 0].copy(), places[:, 1].copy(), np.array(numbers, dtype=np.int64), list(plans.values()))
 
 
 def plan(parts: Sequence[tuple[int, Json]], vertices: object, others: Sequence[tuple[int, int]], cut: CutLines, line: int) -> Plan | None:
@@ -63,7 +86,7 @@ def plan(parts: Sequence[tuple[int, Json]], vertices: object, others: Sequence[t
             if made is None:
                 return None
             levels.setdefault(lod_of(geometry), []).append(made)
-    if {type(n) for n, _ in taken} != {int} or sorted(taken) != list(enumerate(cut.kind[first:end])):
+    if {type(n) for n, _ in taken} != {int} or sorted(taken) != list(enumerate(cut.kind[first:end].tolist())):
         return None
     if any(len(level) > 1 and len({g.is_solid for g in level}) > 1 for level in levels.values()):
         return None  # surfaces may lend their meaning to a solid

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +25,10 @@ from ingest.readers.cityjson_attributes import CutAttributes, assure_utf8, take_
 from ingest.readers.cityjson_bodies import bodies_of
 from ingest.readers.cityjson_frame import Frame, Json, Vertices, invalid
 from ingest.readers.cityjson_kernels import build
-from ingest.readers.cityjson_makes import Makes, seen
+from ingest.readers.cityjson_makes import NOBODY, Make, Makes, Told, seen
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
 from ingest.readers.cityjson_outlines import draw_outlines
-from ingest.readers.cityjson_plan import Plan, PlannedFeature, plan
+from ingest.readers.cityjson_plan import Plan, plan, planned_features
 from ingest.readers.json_arrays import CutLines, Room, cut_lines
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from twin.errors import TwinError
@@ -127,23 +128,60 @@ class CitySequenceLayer:
         """Return the features of some lines, nothing of them in the state's room."""
         cut = cut_lines(lines, cuts_surfaces=state.cuts_surfaces, cuts_attributes=True, into=state.room)
         state.cuts_surfaces = cut.cuts_surfaces
-        rows: list[FeatureRow] = []
-        planned: list[PlannedFeature] = []
-        line_of_row: list[int] = []
-        attributes = CutAttributes(cut)
+        told, others = self._told(lines, cut, state.makes)
+        state.makes.count(told)
+        return self._alike(lines, first, told) or self._mixed(lines, first, told, others)
+
+    def _told(self, lines: Sequence[bytes], cut: CutLines, makes: Makes) -> tuple[Told, dict[int, _Planned]]:
+        """Return which lines are of one make, and what is found by itself of others that hold one feature to be built from arrays."""
+        others: dict[int, _Planned] = {}
+        told = makes.told(cut)
+        number = -1
+        while self.kind == "MultiPolygon" and (number := told.next_open(number + 1)) >= 0:
+            found = self._planned(lines[number], cut, number, makes)
+            if found is not None:
+                others[number] = found
+                if found.noted is not None and told.takes_more:
+                    told.again([found.noted[0]], [found.noted[1]])
+        told.leave_out_broken_texts()
+        return told, others
+
+    def _alike(self, lines: Sequence[bytes], first: int, told: Told) -> SourceBatch | None:
+        """Return the features of lines that all are of known makes, without a look at each; None where that does not do."""
+        attributes = CutAttributes.of_makes(told) if told.are_all else None
+        columns = None if attributes is None else attributes.alike(told)
+        if columns is None:
+            return None
+        bodies, unbuilt = bodies_of(told.features, told.cut, self.frame)
+        if unbuilt or bodies is None:
+            return None
+        geometry = np.full(len(lines), None, dtype=object)
+        areas = draw_outlines(bodies, geometry)
+        rows = np.arange(first, first + len(lines), dtype=np.int64)
+        return SourceBatch(rows, geometry, columns, representations=bodies, documents=tuple(lines), areas=areas)
+
+    def _mixed(self, lines: Sequence[bytes], first: int, told: Told, others: Mapping[int, _Planned]) -> SourceBatch:
+        """Return the features of any lines."""
+        cut, rows, planned, line_of_row = told.cut, list[FeatureRow](), list[tuple[int, int, Plan]](), list[int]()
+        attributes, arrays = CutAttributes(cut), told.attributes
         for number, line in enumerate(lines):
-            found = self._planned(line, cut, number, state.makes) if self.kind == "MultiPolygon" else None
-            if found is None:
+            start = int(cut.array_start[number])
+            if told.make[number] != NOBODY:
+                make = told.makes[told.make[number]]
+                read = [_row(make.properties_of(told.identifier_of(number)), line)]
+                attributes.add(int(arrays[number]), read[0].properties)
+                planned.append((len(rows), start, make.plan))
+            elif number in others:
+                read = [others[number].row]
+                attributes.add(others[number].attributes, read[0].properties)
+                planned.append((len(rows), start, others[number].plan))
+            else:
                 read = self._read_alone(line)
                 for row in read:
                     attributes.add(-1, row.properties)
-            else:
-                read = [found[0]]
-                attributes.add(found[2], found[0].properties)
-                planned.append(PlannedFeature(len(rows), cut.array_start[number], found[1]))
             rows.extend(read)
             line_of_row.extend([number] * len(read))
-        bodies, unbuilt = bodies_of(planned, cut, self.frame)
+        bodies, unbuilt = bodies_of(planned_features(planned), cut, self.frame)
         for at in unbuilt:
             (rows[at],) = self._read_alone(lines[line_of_row[at]])
             attributes.leave_out(at)
@@ -152,21 +190,21 @@ class CitySequenceLayer:
         columns = attributes.columns(rows)
         return replace(batch_of(rows, first, columns), geometry=geometry, areas=areas, representations=_merged(bodies, rows))
 
-    def _planned(self, line: bytes, cut: CutLines, number: int, makes: Makes) -> tuple[FeatureRow, Plan, int] | None:
-        """Return the row of a line that holds one feature whose bodies can be built from arrays, without those and its attributes.
+    def _planned(self, line: bytes, cut: CutLines, number: int, makes: Makes) -> _Planned | None:
+        """Return what is found of a line that holds one feature whose bodies can be built from arrays, without those and its attributes.
 
-        With it go how to build them, and the array that is its attributes (-1: none). None of another line.
+        None of another line.
         """
-        skeleton, first = cut.skeletons[number], cut.array_start[number]
+        skeleton, first = cut.skeleton(number), int(cut.array_start[number])
         if skeleton is None:
             return None
-        line_seen = seen(skeleton)
+        line_seen, noted = seen(skeleton), None
         make = makes.of(line_seen)
         try:
             if make is not None and line_seen is not None:
                 if make.attributes >= 0:
                     assure_utf8(cut, first + make.attributes)
-                return _row(make.properties_of(line_seen.identifier), line), make.plan, _place(first, make.attributes)
+                return _Planned(_row(make.properties_of(line_seen.identifier), line), make.plan, _place(first, make.attributes))
             content = orjson.loads(skeleton)
             scope = _without_places(content, line)
             features = list(features_in(scope, self.types))
@@ -176,16 +214,31 @@ class CitySequenceLayer:
             found = plan(drawn_parts(features[0]), content.get("vertices"), taken.arrays, cut, number)
             properties = properties_of(features[0])
             if found is not None and not taken.parts:
-                makes.note(line_seen, content, found, taken.attributes, properties)
+                noted = makes.note(line_seen, content, found, taken.attributes, properties)
         except (TwinError, TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError):
             return None
-        return None if found is None else (_row(properties, line), found, _place(first, taken.attributes))
+        if found is None:
+            return None
+        return _Planned(_row(properties, line), found, _place(first, taken.attributes), noted)
 
     def _read_alone(self, line: bytes) -> list[FeatureRow]:
         scope = line_scope(line, self.frame)
         found: Iterable[CityFeature | Fault] = [scope] if isinstance(scope, Fault) else features_in(scope, self.types)
         alone = CityObjectLayer(found, self.frame, self.source, self.limits, self.kind)
         return [alone.row(feature) for feature in found]
+
+
+class _Planned(NamedTuple):
+    """What is found of one line."""
+
+    row: FeatureRow
+    """Without bodies and attributes."""
+    plan: Plan
+    """How to build them."""
+    attributes: int
+    """The array that is those, -1 for none."""
+    noted: tuple[bytes, Make] | None = None
+    """The make that it is the first line of."""
 
 
 @dataclass

@@ -46,11 +46,15 @@ _LENGTHS = tuple(len(name) for name in _SPELLED)
 class CutLines:
     """Lines without their arrays of numbers, and those: A arrays of all lines, laid end to end."""
 
-    skeletons: Sequence[bytes | None]
-    """Per line the rest of it, with the number of an array (counted within the line) where that stood; None: not cut."""
-    array_start: Sequence[int]
+    rest: Bytes
+    """Lines with the number of an array (counted within the line) where that stood."""
+    rest_start: Ints
+    """(L,) where each begins in it."""
+    rest_end: Ints
+    """(L,) where it ends; -1: not cut."""
+    array_start: Ints
     """(L + 1,) the first array of each line."""
-    kind: Sequence[int]
+    kind: Ints
     """(A,) `VERTICES`, `BOUNDARIES`, `VALUES`, `SEMANTIC_SURFACES`, `ATTRIBUTES` or `EXTENT`."""
     depth: Ints
     """(A,) brackets around each number; 0 of surfaces, attributes and extents."""
@@ -73,6 +77,16 @@ class CutLines:
     """All lines, and `PADDING`."""
     cuts_surfaces: bool
     """Whether surfaces were looked for; not where a number among what is said of them is spelled otherwise than it would be written."""
+
+    @property
+    def skeletons(self) -> Sequence[bytes | None]:
+        """Of each line the rest of it, None where it was not cut."""
+        return [self.skeleton(line) for line in range(len(self.rest_end))]
+
+    def skeleton(self, line: int) -> bytes | None:
+        """Return the rest of one line, None where it was not cut."""
+        begin, end = int(self.rest_start[line]), int(self.rest_end[line])
+        return None if end < 0 else self.rest[begin:end].tobytes()
 
     def text_of(self, array: int) -> bytes:
         """Return what was cut out."""
@@ -125,10 +139,10 @@ def cut_lines(lines: Sequence[bytes], *, cuts_surfaces: bool = True, cuts_attrib
         cuts_surfaces, found.size[:] = False, 0
         _cut(text, line_end, rest, rest_end, found, plain, room.members, array_end, kinds & ~(1 << SEMANTIC_SURFACES))
     count, arrays = int(array_end[-1]) if len(lines) else 0, found.arrays
-    starts = np.concatenate([[0], np.maximum.accumulate(rest_end)[:-1]]) if len(lines) else rest_end
-    skeletons = [None if b < 0 else bytes(rest[max(a, 0) : b]) for a, b in zip(starts.tolist(), rest_end.tolist(), strict=True)]
+    rest_start = np.maximum(np.concatenate([[0], np.maximum.accumulate(rest_end)[:-1]]), 0) if len(lines) else rest_end
+    array_start = np.concatenate([np.zeros(1, dtype=np.int64), array_end])
     return CutLines(
-        skeletons, [0, *array_end.tolist()], arrays[:count, _KIND].tolist(), arrays[:count, _DEPTH], found.numbers,
+        rest, rest_start, rest_end, array_start, arrays[:count, _KIND], arrays[:count, _DEPTH], found.numbers,
         (found.rings, found.faces, found.shells), arrays[: count + 1, :4], arrays[: count + 1, _SURFACES], plain.surfaces,
         arrays[: count + 1, _MEMBERS], room.members, arrays[:count, _FROM : _TO + 1], joined, cuts_surfaces,
     )  # fmt: skip

@@ -5,12 +5,16 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ingest.readers.cityjson_makes import Makes
+from ingest.readers.cityjson_make_kernels import tell_makes
+from ingest.readers.cityjson_makes import Makes, seen
 from tests.unit.test_cityjson_sequence import assert_same, block, text_of
 
 Feature = dict[str, Any]
@@ -132,3 +136,35 @@ def test_only_so_many_makes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.readers.cityjson_makes._MOST", 0)
     assert len(assert_same(text_of([building(f"B-{k}") for k in range(3)]))) == 3
     assert Makes().of(None) is None
+
+
+_PIECES = st.sampled_from(["x1", "x1x1", "1", "b", '"id":"', '"', "\\", "\0", "楼", " ", ":", "x", "{", '"id" : "b"'])
+
+
+@given(
+    st.lists(st.lists(_PIECES, max_size=8), min_size=1, max_size=4), st.sampled_from(["x1", "1", "x1x1", "é1", "a" * 60 + "12345", "abc"])
+)
+@settings(max_examples=300, deadline=None)
+def test_a_line_is_told_to_be_of_a_make_only_if_it_is_its_with_the_identifier_taken_out(pieces: list[list[str]], name: str) -> None:
+    lines = [f'{{"id":"{name}",{"".join(some)}}}'.encode() for some in pieces]
+    lines += [line.replace(name.encode(), b"y2") for line in lines]
+    rest = np.frombuffer(b"".join(lines), dtype=np.uint8)
+    bounds = np.cumsum([0, *(len(line) for line in lines)])
+    keys = [found.key for line in lines if (found := seen(line)) is not None]
+    ends = np.cumsum([0, *(len(key) for key in keys)])
+    make, identifier = np.full(len(lines), -1), np.zeros((len(lines), 2), dtype=np.int64)
+    tell_makes(rest, bounds[:-1].copy(), bounds[1:].copy(), np.frombuffer(b"".join(keys), dtype=np.uint8), ends, make, identifier)
+    for line, (begin, end), number in zip(lines, identifier.tolist(), make.tolist(), strict=True):
+        found = seen(line)
+        if number >= 0:
+            assert found == (keys[number], rest[begin:end].tobytes().decode())
+        else:
+            assert found is None or name not in ("x1", "1", "x1x1") or found.key not in keys
+
+
+def test_lines_of_makes_beside_others_are_read_as_alone() -> None:
+    features: list[Feature | str] = [building(f"B-{k}") for k in range(6)]
+    without_children(cast("Feature", features[2]))
+    cast("Feature", features[4])["CityObjects"]["B-4-0"]["geometry"][0]["boundaries"][0][0][0][0] = 99
+    features[5] = "{}"
+    assert len(assert_same(text_of(features))) == 6
