@@ -140,8 +140,11 @@ class _Part:
         batch = replace(batch, representations=laid_out(batch.representations))
         bodies = place_bodies(batch, self.placing, self.limits)
         found = bodies.representations
+        if not bodies.faults:  # the same, and placed: nobody needs them where they were
+            batch = replace(batch, representations=found)
+        documents = self.compresses.submit(compressed, batch.documents) if batch.documents else None
         solids = self.looks.submit(look_at_solids, found, self.part.feature_type) if len(found) else None
-        return _Begun(batch, bodies, solids, self.compresses.submit(compressed, batch.documents) if batch.documents else None)
+        return _Begun(replace(batch, documents=()), bodies, solids, documents)
 
     def process(self, begun: _Begun) -> PartBatch:
         """Return the accepted rows of a batch and what was found in it."""

@@ -34,8 +34,8 @@ from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from twin.errors import TwinError
 from twin.model import GeometryType
 
-_FIRST_LINES, _BATCH_LINES = 125, 500
-_BATCH_BYTES = 12 << 20
+_FIRST_LINES, _BATCH_LINES = 125, 375
+_BATCH_BYTES = 6 << 20
 _NOWHERE = Vertices(np.empty((0, 3)), ())
 
 
