@@ -18,7 +18,7 @@ from ingest import gdal_policy, sure_rows
 from ingest.confinement.closing import confine
 from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame, prepare_to_answer
 from ingest.protocol import FileInfo, LayerInfo, Message, ReadRequest
-from ingest.readers.choice import choose_reader, import_for, sidecars
+from ingest.readers.choice import choose_reader, import_for, import_kind, sidecars
 from ingest.readers.source import CoverageReader
 from ingest.reading import read_parts
 from ingest.refusals import memory_refusal
@@ -41,6 +41,11 @@ def prepare() -> None:
     sure_rows.ready()
 
 
+def prepare_for(number: int) -> None:
+    """Do once what every child with a file of one kind needs done (`ingest.readers.choice.FILES`)."""
+    import_kind(number)
+
+
 def main() -> None:
     """Read a request from standard input, answer on standard output, and exit."""
     with os.fdopen(_INPUT, "rb", closefd=False) as given:
@@ -48,7 +53,9 @@ def main() -> None:
     try:
         for directory in request.proj_data_dirs:
             pyproj.datadir.append_data_dir(str(directory))
-        import_for(request.path)
+        imported = import_for(request.path)
+        if imported is not None:
+            _send(frame(Kind.IMPORTED, bytes([imported])))
         sys.setswitchinterval(_TURN_S)
         confine(_readable(request), request.limits)
         for message in _answer(request):

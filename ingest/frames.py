@@ -55,6 +55,7 @@ _REFUSALS: Mapping[str, type[TwinError]] = {
 class Kind(enum.StrEnum):
     """First byte of a frame."""
 
+    IMPORTED = "Q"
     HEADER = "H"
     FINDINGS = "F"
     REPRESENTATIONS = "R"

@@ -40,6 +40,8 @@ class RunningReader:
         self._waited_s = 0.0
         self._stderr = b""
         self._timed_out = False
+        self.imported: int | None = None
+        """The kind of files that something had to be imported for (`ingest.readers.choice.FILES`)."""
         self._ended = threading.Event()
         self._fetcher: threading.Thread | None = None
         self._readable = select.poll()
@@ -72,6 +74,9 @@ class RunningReader:
             if length > MAX_FRAME_BYTES:
                 raise BrokenFrameError("frame too long")
             payload = self._read(length)
+            if kind is Kind.IMPORTED:
+                self.imported = payload[0] if payload else None
+                continue
             if kind is Kind.DONE:
                 return
             if kind is Kind.REFUSAL:
@@ -145,6 +150,8 @@ class RunningReader:
         """Kill the child and wait for it."""
         self._ended.set()
         self._process.end()
+        if self.imported is not None:
+            self._process.have_imported(self.imported)
         for thread in filter(None, (self._listener, self._fetcher)):
             if not sys.is_finalizing():  # then threads run no more: one that was not done would be waited for without end
                 thread.join()

@@ -26,6 +26,8 @@ from ingest.confinement.privileges import require_single_thread
 
 HANDED = 4
 """Descriptors of one reader: its request, its answers, its last words, and the socket by which the template tells of it."""
+FORK, IMPORT = b"\0", b"\1"
+"""What is asked of a template: a reader, whose descriptors come along, or to import what the kind of files of the next byte needs."""
 STATUS = struct.Struct("<i")
 """How a child ended: its exit code, or the negative number of the signal."""
 _CONTROL = 0
@@ -34,6 +36,8 @@ _DESCRIPTORS = Path("/proc/self/fd")
 _NOT_IMPORTED: Mapping[str, ModuleType] = dict.fromkeys(["boto3"], cast("ModuleType", None))
 """What libraries import only if it is there: rasterio for buckets, which no reader reaches. None in `sys.modules` says that it is not."""
 _IDLE_MS = 300_000
+_QUIET_MS = 200
+"""After so long without a question it is imported what the next may need: whoever reads one file only has mostly left by then."""
 _FAILED = 70
 
 
@@ -44,18 +48,19 @@ def main() -> None:
     from ingest import child  # noqa: PLC0415  # this module alone is light: what it imports is what it keeps warm
 
     child.prepare()
-    serve(parent, child.main)
+    serve(parent, child.main, child.prepare_for)
 
 
-def serve(parent: int, read: Callable[[], None]) -> None:
-    """Fork a child that runs ``read`` for every request that comes in, until the process ``parent`` is gone or lets go."""
-    require_single_thread()  # a fork takes along one thread only, whatever the others hold
-    gc.collect()
-    gc.freeze()  # children write into the pages that they collect
+def serve(parent: int, read: Callable[[], None], prepare: Callable[[int], None] = lambda _: None) -> None:
+    """Fork a child that runs ``read`` for every request that comes in, until the process ``parent`` is gone or lets go.
+
+    ``prepare`` does once what the children with one kind of files need done.
+    """
+    _be_still()
     with socket.socket(fileno=_CONTROL) as control, suppress(ProcessLookupError):
         gone = os.pidfd_open(parent)
         if os.getppid() == parent:
-            _Template(control, gone, _held_by_libraries({_CONTROL, gone}), read).serve()
+            _Template(control, gone, _held_by_libraries({_CONTROL, gone}), read, prepare).serve()
 
 
 @dataclass
@@ -66,6 +71,9 @@ class _Template:
     libraries: Mapping[int, str]
     """Descriptors that libraries hold since they were imported, and the files behind them."""
     read: Callable[[], None]
+    prepare: Callable[[int], None]
+    wanted: set[int] = field(default_factory=set)
+    """Kinds of files of which there have been some, and for which something is still to be imported."""
     children: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
     """By the descriptor that becomes readable when it ends: the child's number and where its end is told."""
 
@@ -76,14 +84,18 @@ class _Template:
         waiting.register(self.gone, select.POLLIN)
         is_open = True
         while is_open or self.children:
-            ready = [fd for fd, _ in waiting.poll(_IDLE_MS)]
-            if self.gone in ready or not (ready or self.children):
+            ready = [fd for fd, _ in waiting.poll(_QUIET_MS if self.wanted and is_open else _IDLE_MS)]
+            if self.gone in ready:
+                break
+            if not ready and self.wanted and is_open:
+                self._import(self.wanted.pop())
+            elif not (ready or self.children):
                 break
             for ended in self.children.keys() & ready:
                 waiting.unregister(ended)
                 self._tell_end(ended)
             if self.control.fileno() in ready:
-                forked = self._fork()
+                forked = self._asked()
                 if forked is None:
                     waiting.unregister(self.control)
                     is_open = False
@@ -92,11 +104,23 @@ class _Template:
         for number, _ in self.children.values():
             os.kill(number, signal.SIGKILL)
 
-    def _fork(self) -> int | None:
-        """Fork for one request; return what becomes readable at the child's end, None when there are no more requests, -1 if it failed."""
-        message, handed, _, _ = socket.recv_fds(self.control, 1, HANDED)
+    def _asked(self) -> int | None:
+        """Take what is asked; return what becomes readable at the end of a child, None when nothing is asked any more, else -1."""
+        message, handed, _, _ = socket.recv_fds(self.control, 2, HANDED)
         if not message:
             return None
+        if message.startswith(IMPORT):
+            self.wanted.add(message[1])
+            return -1
+        return self._fork(handed)
+
+    def _import(self, kind: int) -> None:
+        self.prepare(kind)
+        _be_still()
+        self.libraries = _held_by_libraries({_CONTROL, self.gone, *self.children, *(told.fileno() for _, told in self.children.values())})
+
+    def _fork(self, handed: list[int]) -> int:
+        """Fork for one request; return what becomes readable at the child's end, -1 if it failed."""
         *pipes, told = handed
         number = -1
         with suppress(OSError):  # out of memory or processes: whoever asked sees that nothing came of it
@@ -134,6 +158,13 @@ class _Template:
         os.close(ended)
         with told, suppress(OSError):
             told.send(STATUS.pack(status))
+
+
+def _be_still() -> None:
+    """Have nothing at hand that a fork would break or copy: threads, of which one only goes along, and garbage."""
+    require_single_thread()
+    gc.collect()
+    gc.freeze()  # children write into the pages that they collect
 
 
 def _held_by_libraries(ours: set[int]) -> dict[int, str]:

@@ -18,7 +18,7 @@ from typing import Self
 
 from ingest import gdal_policy
 from ingest.confinement.closing import unavailable
-from ingest.template import STATUS
+from ingest.template import FORK, IMPORT, STATUS
 
 _PROJECT = Path(__file__).resolve().parents[1]
 BOOT = "import os, sys; os.closerange(3, 1024); sys.path.insert(0, sys.argv[1]); from ingest.template import main; main()"
@@ -73,6 +73,10 @@ class Forked:
     def distrust(self) -> None:
         """Make it the last of its template: it may have been fed to find out where things lie in memory."""
         self.template.is_worn = True
+
+    def have_imported(self, kind: int) -> None:
+        """Have its template import what it had to import for a kind of files (`ingest.readers.choice.FILES`), for the next."""
+        self.template.have_imported(kind)
 
     def end(self) -> None:
         """Kill it and wait until it is gone; its pipes stay."""
@@ -186,6 +190,11 @@ class _Running:
             self._process.kill()
             self._process.wait()
 
+    def have_imported(self, kind: int) -> None:
+        """Ask for what a kind of files needs to be imported, without waiting for it; what a template does not know it lets be."""
+        with suppress(OSError):
+            self._control.send(IMPORT + bytes([kind]))
+
     def ask(self) -> _Asked:
         """Ask for a new reader, without waiting for it; of a template that has ended none comes."""
         self._forks += 1
@@ -198,7 +207,7 @@ class _Running:
             for descriptor in handed[:3]:
                 theirs.callback(os.close, descriptor)
             with suppress(OSError):
-                socket.send_fds(self._control, [b"\0"], handed)
+                socket.send_fds(self._control, [FORK], handed)
         return _Asked(self, (request[1], output[0], errors[0]), told)
 
 

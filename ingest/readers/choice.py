@@ -65,17 +65,32 @@ def choose_reader(request: ReadRequest) -> Reader:
     return kind.open(content)
 
 
-def import_for(path: Path) -> None:
-    """Import what only files like ``path`` need, before the doors close; what takes long is not imported for every file."""
+def import_for(path: Path) -> int | None:
+    """Import what only files like ``path`` need, before the doors close; what takes long is not imported for every file.
+
+    Return the number by which `import_kind` does so without a file, None where it took nothing that had not been there.
+    """
     content = of_path(ReadRequest(path, (), storage_srid=0))
     if content.head.startswith(ZIP):
-        _citygml()  # what is in an archive is looked at behind closed doors only
-    for kind in FILES:
-        if kind.modules and kind.fits(content):
-            for module in kind.modules:
-                import_module(module)
-            kind.ready()
-            return
+        number = next(n for n, kind in enumerate(FILES) if _CITYGML in kind.modules)  # what is in it is looked at behind closed doors only
+    else:
+        number = next((n for n, kind in enumerate(FILES) if kind.modules and kind.fits(content)), -1)
+    return number if number >= 0 and import_kind(number) else None
+
+
+def import_kind(number: int) -> bool:
+    """Import what the kind of files at a place of `FILES` needs, and return True; False where there is nothing left to do."""
+    if number in _imported or number >= len(FILES):
+        return False
+    for module in FILES[number].modules:
+        import_module(module)
+    FILES[number].ready()
+    _imported.add(number)
+    return True
+
+
+_imported: set[int] = set()
+"""Places in `FILES` of kinds for which everything is at hand."""
 
 
 def sidecars(path: Path) -> tuple[Path, ...]:
