@@ -2,5 +2,5 @@
 
 import { UploadPage } from "./page";
 
-const [header, steps, mapBar, map] = ["page-header", "steps", "map-bar", "map"].map((id) => document.getElementById(id));
-if (header && steps && mapBar && map) void new UploadPage(header, steps, mapBar, map, new URL("../", document.baseURI).href, window).start();
+const [header, spoken, steps, mapBar, map] = ["page-header", "spoken", "steps", "map-bar", "map"].map((id) => document.getElementById(id));
+if (header && spoken && steps && mapBar && map) void new UploadPage(header, spoken, steps, mapBar, map, new URL("../", document.baseURI).href, window).start();

@@ -7,6 +7,7 @@ import { type Field, type Scene, SceneSource } from "../scene";
 import { emptyState, formatHash } from "../state";
 import { h } from "../ui/dom";
 import { formatAddress, parseAddress } from "./address";
+import { SECTION_OF, type Stage, announcement, isNews, stageOf } from "./announcement";
 import { Refusal, type ReportForm, SubmissionApi } from "./api";
 import type { Action } from "./changes";
 import type { ChangesByAction } from "./content";
@@ -41,12 +42,14 @@ export class UploadPage {
   private openRule: string | null = null;
   /** Null: whatever there is most to see of. */
   private action: Action | null = null;
-  private wasChecking = false;
+  private stage: Stage = "choosing";
   /** Severities that neither the lists nor the map show. */
   private hidden: ReadonlySet<Severity> = new Set();
 
   constructor(
     private readonly header: HTMLElement,
+    /** Says to screen readers what comes about: it stands in the page from the beginning, or they would not listen to it. */
+    private readonly spoken: HTMLElement,
     steps: HTMLElement,
     mapBar: HTMLElement,
     mapHost: HTMLElement,
@@ -80,9 +83,8 @@ export class UploadPage {
       this.scene = scene;
       this.render();
     }, () => undefined);
-    await this.desk.open();
-    await this.desk.readRole();
-    await this.desk.take(parseAddress(this.window.location.hash).id);
+    // The address is followed at once: later it would clear what was handed in meanwhile.
+    await Promise.all([this.desk.take(parseAddress(this.window.location.hash).id), this.desk.open(), this.desk.readRole()]);
   }
 
   private get say(): SayUpload {
@@ -144,11 +146,16 @@ export class UploadPage {
     document.title = this.scene === null ? this.say("title") : `${this.say("title")} · ${this.scene.city.name}`;
     this.header.replaceChildren(...this.headerParts());
     const { submission } = this.desk;
-    this.sections.show([this.tokenSection(), this.failureSection(), ...(submission === null ? this.firstSections() : this.submissionSections(submission)), this.recentSection()].filter((section) => section !== null));
+    const stage = stageOf(submission);
+    this.sections.show([this.tokenSection(), this.failureSection(), ...(submission === null ? this.firstSections() : this.submissionSections(submission)), this.recentSection()].filter((section) => section !== null), stage === this.stage ? [] : SECTION_OF[stage]);
     this.map.show({ submission, findings: this.findings(), changes: this.changes(), hidden: this.hidden, language: this.language, say: this.say });
-    const checking = submission !== null && isChecking(submission);
-    if (this.wasChecking !== checking) document.querySelector(`[data-section=${checking ? "progress" : "findings"}]`)?.scrollIntoView({ block: "start" });
-    this.wasChecking = checking;
+    if ((stage === "checking") !== (this.stage === "checking")) document.querySelector(`[data-section=${stage === "checking" ? "progress" : "findings"}]`)?.scrollIntoView({ block: "start" });
+    this.stage = stage;
+    this.announce(announcement(submission, this.desk.draft, this.language, this.say));
+  }
+
+  private announce(text: string): void {
+    if (isNews(text, this.spoken.textContent, this.stage)) this.spoken.textContent = text;
   }
 
   private headerParts(): HTMLElement[] {

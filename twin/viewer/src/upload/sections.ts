@@ -31,8 +31,8 @@ export class Sections {
 
   constructor(private readonly host: HTMLElement) {}
 
-  /** Shows these sections in this order; focus stays where it was. */
-  show(sections: readonly Section[]): void {
+  /** Shows these sections in this order; focus stays where it was, or goes to the heading of the first of `turnTo` that is shown where its control is gone. */
+  show(sections: readonly Section[], turnTo: readonly string[] = []): void {
     const { activeElement } = this.host.ownerDocument;
     const focus = this.focus(activeElement);
     const anew = sections.filter((section) => this.bring(section));
@@ -45,7 +45,7 @@ export class Sections {
     });
     for (const leftover of [...this.host.children].slice(elements.length)) leftover.remove();
     for (const { name } of anew) this.restore(name);
-    if (this.host.ownerDocument.activeElement !== activeElement && focus !== null) this.focusAgain(focus);
+    if (this.host.ownerDocument.activeElement !== activeElement && focus !== null) this.focusAgain(focus, turnTo);
   }
 
   /** Sees to it that a section is built as it should be now; returns whether it was built anew. */
@@ -74,23 +74,33 @@ export class Sections {
     return { section, path, marked: from === null || to === null ? null : [from, to] };
   }
 
-  private focusAgain({ section, path, marked }: Focus): void {
+  private focusAgain({ section, path, marked }: Focus, turnTo: readonly string[]): void {
     const element = this.shown.get(section)?.element;
-    const found = element === undefined ? null : nearest(element, path);
+    const same = element?.querySelector<HTMLElement>(path) ?? null;
+    const heading = turnTo.map((name) => headingOf(this.shown.get(name)?.element)).find((found) => found !== null);
+    const isHeading = same?.tagName === "H2";
+    const found = isFocusable(same) && !(isHeading && heading !== undefined) ? same : (heading ?? (element === undefined ? null : nearest(element, path)));
     found?.focus();
     if (marked !== null && found instanceof HTMLInputElement && found.selectionStart !== null) found.setSelectionRange(...marked);
   }
 }
 
-const FOCUSABLE = "input:enabled, select:enabled, button:enabled, summary, a[href]";
+const FOCUSABLE = "input:enabled, select:enabled, button:enabled, summary, a[href], h2[tabindex]";
 
-/** Returns what stands where `path` says, else the last control of what is left around that place. */
+function isFocusable(element: HTMLElement | null): boolean {
+  return element?.matches(FOCUSABLE) === true;
+}
+
+function headingOf(section: HTMLElement | undefined): HTMLElement | null {
+  return section?.querySelector<HTMLElement>("h2[tabindex]") ?? null;
+}
+
+/** Returns the last control of what is left around the place that `path` says; the section's heading where its button only waits, or no control is left there. */
 function nearest(root: HTMLElement, path: string): HTMLElement | null {
-  const found = root.querySelector<HTMLElement>(path);
-  if (found?.matches(FOCUSABLE) === true) return found;
+  if (root.querySelector(path)?.matches("button:disabled") === true) return headingOf(root);
   for (let steps = path.split(" > ").slice(0, -1); steps.length > 1; steps = steps.slice(0, -1)) {
     const left = [...root.querySelectorAll<HTMLElement>(`${steps.join(" > ")} :is(${FOCUSABLE})`)].at(-1);
     if (left !== undefined) return left;
   }
-  return null;
+  return headingOf(root) ?? root.querySelector<HTMLElement>(`:is(${FOCUSABLE})`);
 }

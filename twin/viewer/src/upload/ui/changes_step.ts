@@ -3,6 +3,7 @@
 import { type Language, inLanguage } from "../../i18n";
 import type { Field } from "../../scene";
 import { h, iconButton, swatch } from "../../ui/dom";
+import { roving } from "../../ui/roving";
 import { ACTION_COLORS } from "../content";
 import { ACTIONS, type Action, type Change, changedValues } from "../changes";
 import type { CheckResult } from "../submission";
@@ -89,7 +90,8 @@ export function changesStep(view: ChangesView, actions: ChangesActions): HTMLEle
   const title = say(isPublished ? "step_changed" : "step_changes");
   if (ACTIONS.every((kind) => countOf(result, kind) === 0)) return step(4, title, countsTable(view), h("p", { class: "good" }, say("nothing_changes")));
   const list = h("ul", { class: "changes", "data-scroll": action }, ...changes.map((change, index) => changeEntry(change, index, view, actions)));
-  const shown = h("p", { class: "hint" }, say("findings_of", { shown: changes.length, count: countOf(result, action) }));
+  roving(list);
+  const shown = h("p", { class: "hint" }, say("findings_of", { shown: changes.length.toLocaleString("en"), count: countOf(result, action).toLocaleString("en") }), changes.length > 1 ? ` ${say("arrow_keys")}` : null);
   return step(4, title, countsTable(view), actionTabs(view, actions), list, shown, isMore ? plainButton(say("more"), actions.more) : null);
 }
 

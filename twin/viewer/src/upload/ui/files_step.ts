@@ -25,6 +25,7 @@ function dropZone(say: SayUpload, choose: FilesActions["choose"], isFirst: boole
     type: "file",
     multiple: true,
     class: "visually-hidden",
+    "aria-label": say(isFirst ? "pick_files" : "add_more"),
     "aria-describedby": "formats",
     onchange: () => {
       choose([...(input.files ?? [])]);

@@ -12,13 +12,13 @@ export function findingCard(finding: Finding, rule: RuleSummary | undefined, lan
   const advice = rule?.advice ?? null;
   return h(
     "div",
-    { class: "finding-card", role: "status" },
+    { class: "finding-card", role: "status", onkeydown: (event) => { if (event instanceof KeyboardEvent && event.key === "Escape") close(); } },
     h(
       "div",
       { class: "finding-card-head" },
       h("span", { class: `severity severity-${finding.severity}` }, say(`short_${finding.severity}`)),
       h("strong", {}, rule === undefined ? finding.rule : inLanguage(rule.title, language)),
-      h("button", { type: "button", class: "close", "aria-label": say("remove"), onclick: close }, "×"),
+      h("button", { type: "button", class: "close", "aria-label": say("close"), title: say("close"), onclick: close }, "×"),
     ),
     h("p", {}, inLanguage(finding.message, language)),
     h("p", { class: "hint" }, where),

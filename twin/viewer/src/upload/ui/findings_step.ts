@@ -2,6 +2,8 @@
 
 import { type Language, inLanguage } from "../../i18n";
 import { h, iconButton, swatch } from "../../ui/dom";
+import { roving } from "../../ui/roving";
+import { countsOf } from "../announcement";
 import { REPORT_FORMS, type ReportForm } from "../api";
 import { FINDING_COLORS } from "../content";
 import type { Finding } from "../findings";
@@ -46,11 +48,11 @@ export interface FindingsActions {
   readonly withdrawWaiver: (number: number) => void;
 }
 
-/** Returns the bar of a running check; the words are read out as they change. */
+/** Returns the bar of a running check. */
 export function progressStep({ step: what, done, total }: Progress, language: Language, say: SayUpload): HTMLElement {
   const bar = total === null ? h("progress", { "aria-label": say("checking") }) : h("progress", { max: Math.max(1, total), value: done, "aria-label": say("checking") });
   const count = total === null ? (done > 0 ? done.toLocaleString("en") : "") : say("of", { done: done.toLocaleString("en"), total: total.toLocaleString("en") });
-  return step(3, say("checking"), bar, h("p", { role: "status", "aria-live": "polite" }, `${inLanguage(what, language)} ${count}`));
+  return step(3, say("checking"), bar, h("p", {}, `${inLanguage(what, language)} ${count}`));
 }
 
 /** Ticks of the rows of a rule; how many there are is told to the form. */
@@ -133,6 +135,7 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
   const ticks = form === null ? null : new Ticks(view, form);
   const all = ticks === null ? null : h("th", { scope: "col" }, ticks.all());
   const body = h("tbody", {}, ...rows.map((finding, index) => findingRow(finding, index, view, actions, ticks)));
+  const shown = roving(body);
   const filter = h("input", {
     type: "text",
     class: "filter",
@@ -143,6 +146,7 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
     oninput: () => {
       const wanted = filter.value.trim().toLowerCase();
       for (const row of body.rows) row.hidden = !(row.dataset["text"] ?? "").includes(wanted) || view.hidden.has(row.dataset["severity"] as Severity);
+      shown();
     },
   });
   const heads = [say("row"), ...(view.hasSeveralLayers ? [say("layer_short")] : []), say("key"), say("message"), say("position")].map((title) => h("th", { scope: "col" }, title));
@@ -153,7 +157,7 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
     advice,
     filter,
     h("div", { class: "table-frame", "data-scroll": rule.rule }, h("table", {}, h("thead", {}, h("tr", {}, all, ...heads)), body)),
-    h("p", { class: "hint" }, say("findings_of", { shown: rows.length, count: rule.count })),
+    h("p", { class: "hint" }, say("findings_of", { shown: rows.length.toLocaleString("en"), count: rule.count.toLocaleString("en") }), rows.length > 1 ? ` ${say("arrow_keys")}` : null),
     isMore && rows.length < rule.count ? plainButton(say("more"), actions.more) : null,
     form?.element ?? null,
   );
@@ -198,7 +202,7 @@ function problemText({ code, detail }: ProblemText, language: Language, say: Say
 export function findingsStep(view: FindingsView, actions: FindingsActions): HTMLElement {
   const { result, rules, say, isOver, problem, language, hidden, waivers, canWaive } = view;
   const refused = problem === null ? null : failure(problemText(problem, language, say));
-  const counts = h("p", { class: "counts", role: "status" }, say("read_accepted_rejected", { read: result.read.toLocaleString("en"), accepted: result.accepted.toLocaleString("en"), rejected: result.rejected.toLocaleString("en") }));
+  const counts = h("p", { class: "counts" }, countsOf(result, say));
   if (rules.length === 0) return step(3, say("step_findings"), counts, refused, h("p", { class: "good" }, say("findings_none")), reportLinks(view));
   const list = h("ul", { class: "rules" }, ...rules.filter(({ severity }) => !hidden.has(severity)).map((rule) => ruleEntry(rule, view, actions)));
   const hint = result.rejected > 0 && !isOver ? h("p", { class: "hint" }, say("next_fix")) : null;

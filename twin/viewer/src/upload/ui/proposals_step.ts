@@ -225,7 +225,7 @@ export function proposalsStep(view: ProposalsView, actions: ProposalsActions): H
   const isReadable = draft.parts.some(({ proposal }) => proposal.problem === null);
   const parts = h("ul", { class: "parts" }, ...draft.parts.map((part, index) => partEntry(part, index, view, actions)));
   if (!isReadable) return step(2, say("step_proposals"), parts);
-  const missing = lack === null || !isEditable ? null : h("p", { class: "lack", role: "status" }, say(`lack_${lack.lack}`, { layer: lack.layer }));
+  const missing = lack === null || !isEditable ? null : h("p", { class: "lack" }, say(`lack_${lack.lack}`, { layer: lack.layer }));
   const common = isEditable ? commonCrs(draft) : null;
   const takeAll = common === null ? null : plainButton(say("take_over_all", { value: common.crs }), () => { declareCrs(common, draft, actions); });
   const button = isEditable ? primaryButton(say(wasChecked ? "check_again" : "check"), actions.check, lack !== null) : null;

@@ -1,11 +1,12 @@
 /** The last word: publish with a name and a reason, or withdraw. */
 
 import { h } from "../../ui/dom";
+import { endOf } from "../announcement";
 import type { PublishRequest } from "../api";
 import type { Submission } from "../submission";
 import { deletedShare } from "../submission";
 import type { SayUpload } from "../words";
-import { failure, field, plainButton, primaryButton, step } from "./step";
+import { askingButton, failure, field, primaryButton, step } from "./step";
 
 export interface PublishView {
   readonly submission: Submission;
@@ -53,14 +54,8 @@ function publishForm({ submission, isBusy, say }: PublishView, actions: PublishA
   return [field(say("commit_name"), name), field(say("commit_reason"), reason), ...(tick === null ? [] : [tick]), button];
 }
 
-/** Returns a button that asks once more before it does something. */
 function withdrawButton(say: SayUpload, isBusy: boolean, withdraw: () => void): HTMLElement {
-  const button = plainButton(say("withdraw"), () => {
-    const sure = h("span", { class: "sure", role: "alert" }, say("withdraw_sure"), h("button", { type: "button", class: "danger", onclick: withdraw }, say("withdraw")));
-    button.replaceWith(sure);
-    sure.querySelector("button")?.focus();
-  }, isBusy);
-  return button;
+  return askingButton({ title: say("withdraw"), question: say("withdraw_sure"), cancel: say("cancel") }, withdraw, isBusy);
 }
 
 /** Returns the step as the submission's state has it. */
@@ -69,9 +64,9 @@ export function publishStep(view: PublishView, actions: PublishActions): HTMLEle
   const title = say("step_publish");
   switch (submission.state) {
     case "published":
-      return step(5, title, h("p", { class: "good", role: "status" }, submission.commit === null ? say("nothing_changes") : say("published", { commit: submission.commit })), h("p", {}, h("a", { class: "primary", href: sceneLink }, say("show_in_scene"))));
+      return step(5, title, h("p", { class: "good" }, endOf(submission, say)), h("p", {}, h("a", { class: "primary", href: sceneLink }, say("show_in_scene"))));
     case "withdrawn":
-      return step(5, title, h("p", { role: "status" }, say("withdrawn")));
+      return step(5, title, h("p", {}, endOf(submission, say)));
     case "rejected":
       return step(5, title, failure(say("state_rejected")));
     case "accepted":

@@ -3,7 +3,7 @@
 import { h } from "../../ui/dom";
 import type { RuleSummary } from "../submission";
 import type { SayUpload } from "../words";
-import { field, plainButton } from "./step";
+import { askingButton, field } from "./step";
 
 export interface WaiveForm {
   readonly element: HTMLElement;
@@ -16,11 +16,8 @@ export function waiveForm(rule: RuleSummary, resultKey: string, say: SayUpload, 
   const reason = h("input", { type: "text", name: "waive-reason", "data-about": JSON.stringify([resultKey, rule.rule]), maxlength: 1000, required: true, oninput: () => { update(); } });
   const count = h("span", { class: "hint", role: "status" });
   const some = h("button", { type: "submit", class: "primary" }, say("waive"));
-  const whole = plainButton(say("waive_rule"), () => {
-    const sure = h("span", { class: "sure", role: "alert" }, say("waive_rule_sure", { count: rule.count }), h("button", { type: "button", class: "danger", onclick: () => { waive(reason.value.trim(), true); } }, say("waive_rule")));
-    whole.replaceWith(sure);
-    sure.querySelector("button")?.focus();
-  });
+  const asked = { title: say("waive_rule"), question: say("waive_rule_sure", { count: rule.count }), cancel: say("cancel") };
+  const whole = askingButton(asked, () => { waive(reason.value.trim(), true); });
   let ticks = 0;
   const update = (): void => {
     const hasReason = reason.value.trim() !== "";

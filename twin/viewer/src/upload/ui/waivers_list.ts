@@ -10,6 +10,12 @@ function featureName({ key, layer, row }: Waiver, say: SayUpload): string {
   return row === null ? say("all_features") : `${layer ?? ""} ${say("row")} ${row}`.trim();
 }
 
+function takeBack(waiver: Waiver, say: SayUpload, withdraw: (number: number) => void): HTMLElement {
+  const button = plainButton(say("waiver_withdraw"), () => { withdraw(waiver.number); });
+  button.setAttribute("aria-label", `${say("waiver_withdraw")}: ${waiver.rule} ${featureName(waiver, say)}`);
+  return button;
+}
+
 /** Returns the list; null where there is none. `withdraw` null: the caller may take none back. */
 export function waiversList(waivers: readonly Waiver[], titles: ReadonlyMap<string, string>, say: SayUpload, withdraw: ((number: number) => void) | null): HTMLElement | null {
   if (waivers.length === 0) return null;
@@ -19,7 +25,7 @@ export function waiversList(waivers: readonly Waiver[], titles: ReadonlyMap<stri
       {},
       h("span", {}, `${titles.get(waiver.rule) ?? waiver.rule} · ${featureName(waiver, say)}`),
       h("span", { class: "hint" }, `${waiver.reason}（${waiver.reviewer}）`),
-      withdraw === null ? null : plainButton(say("waiver_withdraw"), () => { withdraw(waiver.number); }),
+      withdraw === null ? null : takeBack(waiver, say, withdraw),
     ),
   );
   return h("details", { class: "waivers", "data-details": "waivers", open: true }, h("summary", {}, `${say("waivers")} (${waivers.length})`), h("ul", {}, ...entries));
