@@ -89,12 +89,7 @@ class Viewer:
             png = self.page.screenshot()
         finally:
             self.ask("() => { document.getElementById('chrome').style.visibility = '' }")
-        with (
-            warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
-            rasterio.MemoryFile(png) as memory,
-            memory.open() as picture,
-        ):
-            return np.moveaxis(picture.read((1, 2, 3)), 0, 2)
+        return decoded(png)
 
     def click(self, x: float, y: float) -> None:
         """Click into the picture itself, whatever panel lies over it on so small a screen."""
@@ -107,6 +102,16 @@ class Viewer:
     def attribute(self, name: str) -> str:
         """Return the text of one row of the attribute panel, title and value."""
         return self.page.locator(f"[data-attribute={name}]").inner_text().replace("\n", " ")
+
+
+def decoded(png: bytes) -> NDArray[np.uint8]:
+    """Return a screenshot, (height, width, 3)."""
+    with (
+        warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
+        rasterio.MemoryFile(png) as memory,
+        memory.open() as picture,
+    ):
+        return np.moveaxis(picture.read((1, 2, 3)), 0, 2)
 
 
 def ended(request: Request) -> bool:

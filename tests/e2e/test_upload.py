@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import numpy as np
 import pyproj
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.commands import city_at_hand
-from tests.viewer_page import Viewer, viewer
+from tests.viewer_page import Viewer, decoded, viewer
 from twin.embedded import EmbeddedCluster
 
 pytestmark = pytest.mark.browser
@@ -31,6 +32,7 @@ class Served(NamedTuple):
 ORIGIN = (497_538.0, 3_520_895.0)
 DEGREES = pyproj.Transformer.from_crs(4549, 4490, always_xy=True)
 PATIENCE_MS = 60_000
+SELECTED = (0, 184, 212)
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -95,13 +97,13 @@ def publish(desk: Viewer, name: str) -> None:
     expect(form).to_contain_text("已发布为提交")
 
 
-def have_houses(server: httpx.Client, token: str, file: Path) -> None:
+def have_houses(server: httpx.Client, token: str, file: Path, dataset: str = "building") -> None:
     """Publish the houses of a file unless there are some already: these tests may run on workers of their own."""
-    if server.get("/api/datasets").json():
+    if any(known["slug"] == dataset for known in server.get("/api/datasets").json()):
         return
     writer = {"Authorization": f"Bearer {token}"}
     address = f"/api/submissions/{server.post('/api/submissions', headers=writer, files={'file': file.open('rb')}).json()['id']}"
-    order = {"parts": [{"layer": None, "feature_type": "building", "dataset": "building"}]}
+    order = {"parts": [{"layer": None, "feature_type": "building", "dataset": dataset}]}
     assert server.post(f"{address}/check", headers=writer, json=order).status_code == 202
     end = time.monotonic() + PATIENCE_MS / 1000
     while server.get(address).json()["state"] != "accepted" and time.monotonic() < end:
@@ -178,6 +180,28 @@ def test_a_reload_comes_back_to_the_submission_and_withdrawing_ends_it(desk: Vie
     desk.page.locator(".language").click()
     expect(form).to_contain_text("Withdrawn; nothing was published.")
     assert desk.ask("document.documentElement.lang") == "en"
+
+
+def test_what_is_located_is_outlined_over_the_roof_that_hides_its_ground(desk: Viewer, city: Served, tmp_path: Path) -> None:
+    """Seen from above the roof of a tower covers its outline on the ground and much around it."""
+    server, token, _ = city
+    have_houses(server, token, survey(tmp_path, "towers.geojson", {"T001": (2000.0, 90.0)}), "towers")
+    hand_in(desk, survey(tmp_path, "towers.geojson", {"T001": (2000.0, 95.0)}), token)
+    changes = section(desk.page, "changes")
+    changes.locator("[data-action=update]").click()
+    expect(changes.locator("[data-change=T001]")).to_be_visible()
+    desk.wait_for("window.__submission.mapPending()?.length === 0", "window.__submission.mapPending()")
+    assert outlined(desk) == 0
+    changes.locator("[data-change=T001] button").click()
+    desk.wait_for("window.__submission.mapPending()?.length === 0", "window.__submission.mapPending()")
+    assert outlined(desk) > 300
+    assert desk.complaints == []
+
+
+def outlined(desk: Viewer) -> int:
+    """Return how many pixels of the map have the colour of what is selected."""
+    picture = decoded(desk.page.locator("#map canvas").screenshot()).astype(int)
+    return int((np.abs(picture - SELECTED).max(axis=2) < 40).sum())
 
 
 def test_a_wrong_token_is_said_and_nothing_is_kept(desk: Viewer, city: Served, tmp_path: Path) -> None:

@@ -3,16 +3,14 @@
 import { type BuildProgress, answerTo, readBuildProgress } from "./build_progress";
 import { CityView } from "./cesium/city_view";
 import { hasWebGl2 } from "./cesium/globe";
-import type { PickedFeature } from "./cesium/picking";
 import { debugHandle } from "./debug";
 import { type Extent, unionExtent } from "./extent";
 import { type Language, browserLanguage, inLanguage, languageTag, speaker } from "./i18n";
-import { fetchItem, findByName, parseQuery } from "./item";
-import { fetchLinks } from "./links";
 import { LiveUpdates, type ServerEvent } from "./live";
 import { type Layer, type Scene, SceneError, SceneSource } from "./scene";
+import { Selection } from "./selection";
 import { type ViewState, emptyState, formatHash, parseHash } from "./state";
-import { type SelectedFeature, attributePanel } from "./ui/attribute_panel";
+import { attributePanel } from "./ui/attribute_panel";
 import { coveredSides } from "./ui/covered";
 import { h, icon, iconButton } from "./ui/dom";
 import { focusPath } from "./ui/focus";
@@ -25,8 +23,6 @@ import { toolbar } from "./ui/toolbar";
 const HASH_DELAY_MS = 250;
 /** While much is still coming, legends grow this often. */
 const LEGEND_MS = 1500;
-/** Where a picked place without extent, a manhole say, is looked at from. */
-const PLACE_RADIUS_M = 40;
 const NARROW_PX = 720;
 
 export class App {
@@ -36,8 +32,8 @@ export class App {
   private language: Language;
   private scene: Scene | null = null;
   private view: CityView | null = null;
-  private selected: SelectedFeature | null = null;
   private messages: Message[] = [];
+  private readonly selection: Selection;
   private status: StatusBar;
   private panelOpen: boolean;
   /** Undefined until the ground was set for the first time. */
@@ -64,6 +60,14 @@ export class App {
     this.language = this.state.language ?? browserLanguage(window.navigator.languages);
     this.status = new StatusBar(speaker(this.language));
     this.panelOpen = window.innerWidth > NARROW_PX;
+    this.selection = new Selection(this.base, {
+      scene: () => this.scene,
+      view: () => this.view,
+      selected: (selectedOid) => { this.change({ selectedOid }); },
+      changed: () => { this.render(); },
+      tell: (message) => { this.tell(message); },
+      dismiss: (id) => { this.dismiss(id); },
+    });
   }
 
   /** Shows the scene and keeps it fresh; every failure ends as a message on the page. */
@@ -99,7 +103,7 @@ export class App {
     this.window.__twin = debugHandle(
       view,
       () => this.state,
-      () => this.isShown,
+      () => this.isShown && this.refreshing === null,
     );
     view.setGroundOpacity(this.state.groundOpacity);
     if (this.state.camera !== null) view.setCamera(this.state.camera);
@@ -110,7 +114,7 @@ export class App {
   private createView(): CityView {
     const options = { assets: new URL("cesium/", this.base), msaaSamples: Number(new URLSearchParams(this.window.location.search).get("msaa") ?? 4), covered: () => coveredSides(this.chrome, this.window.innerWidth) };
     return new CityView(this.canvasHost, options, {
-      picked: (feature) => void this.picked(feature),
+      picked: (feature) => void this.selection.picked(feature),
       cameraMoved: () => {
         this.cameraMoved();
       },
@@ -174,12 +178,12 @@ export class App {
     if (this.isShown) {
       // The first data of an empty city: there was nothing yet that the user could have chosen to look at.
       if (before?.layers.length === 0) this.flyHome(0);
-      await this.refreshSelected();
+      await this.selection.refresh();
       return;
     }
     this.isShown = true;
     if (!hasCamera) this.flyHome(0);
-    if (this.state.selectedOid !== null) await this.selectOid(this.state.selectedOid, false);
+    if (this.state.selectedOid !== null) await this.selection.selectOid(this.state.selectedOid, false);
   }
 
   private async showTerrain(view: CityView, { city, terrain }: Scene): Promise<void> {
@@ -264,91 +268,9 @@ export class App {
     if (this.state.camera !== null) this.view?.setCamera(this.state.camera);
     this.view?.setGroundOpacity(this.state.groundOpacity);
     for (const layer of this.scene?.layers ?? []) void this.view?.setLayer(layer, this.look(layer), this.base);
-    if (this.state.selectedOid === null) this.unselect();
-    else void this.selectOid(this.state.selectedOid, false);
+    if (this.state.selectedOid === null) this.selection.clear();
+    else void this.selection.selectOid(this.state.selectedOid, false);
     this.render();
-  }
-
-  private async picked(feature: PickedFeature | null): Promise<void> {
-    const layer = feature === null ? undefined : this.layer(feature.dataset);
-    if (feature === null || layer === undefined) this.unselect();
-    else await this.selectFeature(layer, `${layer.oidPrefix}${feature.fid}`, feature.properties, false);
-  }
-
-  private unselect(): void {
-    this.selected = null;
-    this.view?.select(null);
-    this.change({ selectedOid: null });
-    this.render();
-  }
-
-  private async selectOid(oid: string, fly: boolean): Promise<void> {
-    const query = parseQuery(oid, this.scene?.layers ?? []);
-    if (query?.kind === "oid") await this.selectFeature(await this.holder(query.layer, query.oid), query.oid, {}, fly);
-  }
-
-  /** Which of the layers of one type holds an object: their OIDs begin alike. */
-  private async holder(first: Layer, oid: string): Promise<Layer> {
-    const alike = (this.scene?.layers ?? []).filter((layer) => layer.oidPrefix === first.oidPrefix);
-    if (alike.length > 1) {
-      for (const layer of alike) if ((await fetchItem(layer, oid, this.base).catch(() => null)) !== null) return layer;
-    }
-    return first;
-  }
-
-  /** What is selected stays so in a new revision, with the attributes it has there. */
-  private async refreshSelected(): Promise<void> {
-    const { selected } = this;
-    const layer = selected === null ? undefined : this.layer(selected.layer.dataset);
-    if (selected === null || layer === undefined || layer.revision === selected.layer.revision) return;
-    const item = await fetchItem(layer, selected.oid, this.base);
-    if (this.selected?.oid !== selected.oid) return;
-    if (item === null) this.tell({ id: "item", word: "was_deleted", detail: selected.oid });
-    else this.selected = { ...selected, layer, properties: item.properties, links: await fetchLinks(selected.oid, this.base) };
-    this.render();
-  }
-
-  /** Selects a feature: at once with what the tile said, then with all that the item says. */
-  private async selectFeature(layer: Layer, oid: string, properties: Readonly<Record<string, unknown>>, fly: boolean): Promise<void> {
-    this.selected = { layer, oid, properties, loading: true, links: [] };
-    this.view?.select({ dataset: layer.dataset, fid: Number(oid.slice(layer.oidPrefix.length)) });
-    this.change({ selectedOid: oid });
-    this.dismiss("item");
-    this.render();
-    try {
-      const [item, links] = await Promise.all([fetchItem(layer, oid, this.base), fetchLinks(oid, this.base)]);
-      if (this.selected.oid !== oid) return;
-      if (item === null) {
-        this.tell({ id: "item", word: "error_not_found", detail: oid });
-        return;
-      }
-      if (fly && item.centre !== null) this.view?.flyToPlace(...item.centre, Math.max(item.radiusM, PLACE_RADIUS_M));
-      this.selected = { layer, oid, properties: { ...properties, ...item.properties }, loading: false, links };
-    } catch (error) {
-      this.tell({ id: "item", word: "error_items", detail: String(error) });
-    }
-    this.render();
-  }
-
-  private async find(text: string): Promise<void> {
-    const query = parseQuery(text, this.scene?.layers ?? []);
-    if (query === null) return;
-    this.dismiss("find");
-    if (query.kind === "position") {
-      const heightM = (await this.view?.terrainHeight(query.lonDeg, query.latDeg)) ?? 0;
-      this.view?.flyToPlace(query.lonDeg, query.latDeg, heightM, PLACE_RADIUS_M);
-    } else if (query.kind === "oid") await this.selectOid(query.oid, true);
-    else await this.findName(query.text);
-  }
-
-  private async findName(text: string): Promise<void> {
-    for (const layer of (this.scene?.layers ?? []).toReversed()) {
-      const oid = await findByName(layer, text, this.base);
-      if (oid === null) continue;
-      await this.selectFeature(layer, oid, {}, true);
-      return;
-    }
-    this.tell({ id: "find", word: "error_not_found", detail: text });
   }
 
   private setLanguage(language: Language): void {
@@ -410,7 +332,7 @@ export class App {
         this.panelOpen,
       ),
       h("h1", {}, this.scene?.city.name ?? say("title")),
-      searchBox(say, (text) => void this.find(text)),
+      searchBox(say, (text) => void this.selection.find(text)),
       h("a", { class: "upload-link", href: "upload/" }, icon("upload"), h("span", {}, say("upload"))),
       h("button", { type: "button", class: "language", lang: languageTag(other), onclick: () => { this.setLanguage(other); } }, say("language")),
     );
@@ -425,11 +347,11 @@ export class App {
     }
     if (this.scene?.layers.length === 0) panels.push(emptyCity(say));
     panels.push(this.toolbar());
-    if (this.selected !== null) {
-      const { selected } = this;
+    const { selected } = this.selection;
+    if (selected !== null) {
       panels.push(attributePanel(selected, this.language, say, {
-        close: () => { this.unselect(); },
-        follow: (oid) => void this.selectOid(oid, true),
+        close: () => { this.selection.clear(); },
+        follow: (oid) => void this.selection.selectOid(oid, true),
         titleOf: (dataset) => this.layerTitle(dataset),
       }));
     }

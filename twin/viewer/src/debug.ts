@@ -8,7 +8,7 @@ import type { CityView } from "./cesium/city_view";
 import type { CameraView, ViewState } from "./state";
 
 export interface DebugHandle {
-  /** True when the scene is loaded and nothing more is on its way for the present view. */
+  /** True when the scene is loaded, what the URL selects with it, and nothing more is on its way for the present view: it is drawn. */
   ready(): boolean;
   /** What `ready` still waits for. */
   pending(): string[];
@@ -31,7 +31,7 @@ declare global {
 export function debugHandle(view: CityView, state: () => ViewState, loaded: () => boolean): DebugHandle {
   return {
     ready: () => loaded() && view.pending().length === 0,
-    pending: () => view.pending(),
+    pending: () => [...(loaded() ? [] : ["scene"]), ...view.pending()],
     state: () => ({ ...state(), camera: view.camera() }),
     statistics: () => view.statistics(),
     setCamera: (camera) => {

@@ -30,6 +30,32 @@ function mercator(lonDeg: number, latDeg: number): Place {
   return { x: lonDeg / 360 + 0.5, y: 0.5 - Math.asinh(Math.tan(latitude)) / (2 * Math.PI) };
 }
 
+/** Returns the longitude and latitude of a place, degrees. */
+function degrees({ x, y }: Place): readonly [lonDeg: number, latDeg: number] {
+  return [(x - 0.5) * 360, (Math.atan(Math.sinh((0.5 - y) * 2 * Math.PI)) * 180) / Math.PI];
+}
+
+/**
+ * Returns the lines and rings of a feature as longitudes and latitudes, degrees, with places between the corners of long sides, that they may
+ * follow the ground; of very many corners only so many as there may be places in all.
+ */
+export function outlinePaths({ parts }: OverlayFeature, stepDeg: number, most: number): (readonly [lonDeg: number, latDeg: number])[][] {
+  const corners = parts.reduce((sum, part) => sum + part.length, 0);
+  const every = Math.ceil(corners / most);
+  let left = Math.max(0, most - corners);
+  return parts.map((part) => {
+    const kept = part.filter((_, index) => index % every === 0 || index === part.length - 1);
+    return kept.flatMap((place, index) => {
+      const next = kept[index + 1];
+      if (next === undefined) return [degrees(place)];
+      const wanted = Math.ceil((Math.hypot(next.x - place.x, next.y - place.y) * 360) / stepDeg);
+      const pieces = Math.max(1, Math.min(wanted, left + 1));
+      left -= pieces - 1;
+      return Array.from({ length: pieces }, (_, piece) => degrees({ x: place.x + ((next.x - place.x) * piece) / pieces, y: place.y + ((next.y - place.y) * piece) / pieces }));
+    });
+  });
+}
+
 type Position = readonly [number, number, ...number[]];
 type Geometry =
   | { readonly type: "Point"; readonly coordinates: Position }

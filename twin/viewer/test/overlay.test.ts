@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { overlayFeature, overlayTile } from "../src/overlay";
+import { outlinePaths, overlayFeature, overlayTile } from "../src/overlay";
 import { featuresAt } from "../src/vector_tile";
 
 const GREEN = [0, 128, 0] as const;
@@ -36,5 +36,34 @@ describe("overlayTile", () => {
     const tile = overlayTile(features, { z: 1, x: 1, y: 0 });
     expect(featuresAt(tile, { x: 500, y: 3800 }, 1).map(({ fid }) => fid)).toEqual([7]);
     expect(featuresAt(tile, { x: 3000, y: 3800 }, 1)).toEqual([]);
+  });
+});
+
+describe("outlinePaths", () => {
+  const corners = [[119, 31], [119.001, 31], [119.001, 31.001], [119, 31]];
+  const path = (most: number, stepDeg: number) => {
+    const feature = overlayFeature(1, { type: "Polygon", coordinates: [corners] }, GREEN);
+    return feature === null ? [] : (outlinePaths(feature, stepDeg, most)[0] ?? []);
+  };
+
+  it("comes back to longitude and latitude", () => {
+    const found = path(100, 1);
+    expect(found.length).toBe(corners.length);
+    for (const [index, [lon, lat]] of found.entries()) {
+      expect(lon).toBeCloseTo(corners[index]?.[0] ?? NaN, 9);
+      expect(lat).toBeCloseTo(corners[index]?.[1] ?? NaN, 9);
+    }
+  });
+
+  it("has places between corners that are far apart, as many as there may be", () => {
+    const found = path(100, 0.00026);
+    expect(found.slice(0, 5).map(([lon]) => lon.toFixed(5))).toEqual(["119.00000", "119.00025", "119.00050", "119.00075", "119.00100"]);
+    expect(path(7, 0.00026).length).toBe(7);
+  });
+
+  it("leaves corners out where there are too many, its ends never", () => {
+    const found = path(2, 1);
+    expect(found.length).toBe(3);
+    expect([found[0]?.[0].toFixed(6), found.at(-1)?.[0].toFixed(6)]).toEqual(["119.000000", "119.000000"]);
   });
 });

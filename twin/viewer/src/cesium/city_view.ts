@@ -50,7 +50,7 @@ export class CityView {
   private readonly busy = new Set<string>();
   private overlay: OverlayLayer | null = null;
   private groundLoading = true;
-  /** CesiumJS says "all loaded" until it has looked what to load: so many frames it gets to look after a change. */
+  /** CesiumJS says "all loaded" until it has looked what to load: so many frames in a row must find nothing to come. */
   private framesToSettle = SETTLING_FRAMES;
 
   constructor(
@@ -196,10 +196,13 @@ export class CityView {
 
   /** Returns what is still on its way for the present view; nothing when the picture is complete. */
   pending(): string[] {
+    return [...this.loading(), ...(this.framesToSettle > 0 ? ["frames"] : [])];
+  }
+
+  private loading(): string[] {
     const layers = [...this.slots].filter(([, slot]) => slot.isLoading());
     const ground = this.widget.scene.globe.tilesLoaded ? [] : ["ground"];
-    const frames = this.framesToSettle > 0 ? ["frames"] : [];
-    return [...this.busy, ...layers.map(([dataset]) => dataset), ...ground, ...frames];
+    return [...this.busy, ...layers.map(([dataset]) => dataset), ...ground];
   }
 
   private flyToSphere(sphere: BoundingSphere, durationS?: number): void {
@@ -280,8 +283,8 @@ export class CityView {
     });
     // Frames are drawn on request, yet loading goes on only from frame to frame: ask for the next until all is there.
     scene.postRender.addEventListener(() => {
-      this.framesToSettle = Math.max(0, this.framesToSettle - 1);
       for (const slot of this.slots.values()) slot.frame();
+      this.framesToSettle = this.loading().length > 0 ? SETTLING_FRAMES : Math.max(0, this.framesToSettle - 1);
       if (this.pending().length > 0) scene.requestRender();
     });
     scene.renderError.addEventListener((_scene: unknown, error: unknown) => {

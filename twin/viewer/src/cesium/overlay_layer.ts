@@ -1,4 +1,4 @@
-/** Features laid over the city in colours of their own: areas and lines draped on the ground, places as dots that nothing hides. */
+/** Features laid over the city in colours of their own: areas and lines draped on the ground, places as dots that nothing hides, nor the outline of what is selected. */
 
 import { Cartesian2, Cartesian3, Cartographic, type CesiumWidget, Color, type ImageryLayer, type PointPrimitive, PointPrimitiveCollection } from "@cesium/engine";
 
@@ -8,20 +8,16 @@ import { unionExtent } from "../extent";
 import type { Paint, TileFeature } from "../vector_tile";
 import { type ImageryStack, TOPMOST } from "./imagery_stack";
 import { MvtImageryProvider, type TileSource } from "./mvt_imagery";
+import { Outline } from "./outline";
+import { heightOnGround } from "./terrain";
 
 const SELECTED: Rgb = [0, 184, 212];
 const DOT_PX = 9;
 const SELECTED_DOT_PX = 16;
-/** No ground on Earth lies deeper; what does is a chord of a coarse tile beside the view, and a dot on it would show below the camera. */
-const DEEPEST_GROUND_M = -500;
-
-function cesiumColor([red, green, blue]: Rgb): Color {
-  return Color.fromBytes(red, green, blue);
-}
 
 export class OverlayLayer {
   private imagery: ImageryLayer | null = null;
-  private highlight: ImageryLayer | null = null;
+  private outline: Outline | null = null;
   private readonly dots = new PointPrimitiveCollection();
   private readonly places = new Map<PointPrimitive, Cartographic>();
   private readonly colors: ReadonlyMap<number, Rgb>;
@@ -35,7 +31,7 @@ export class OverlayLayer {
   ) {
     this.colors = new Map(features.map(({ id, color }) => [id, color]));
     this.source = { get: async (address) => Promise.resolve(overlayTile(features, address)) };
-    if (features.some(({ kind }) => kind !== "point")) this.imagery = this.drape((feature) => this.paint(feature), true);
+    if (features.some(({ kind }) => kind !== "point")) this.imagery = this.drape();
     for (const feature of features) if (feature.kind === "point") this.addDot(feature);
     widget.scene.primitives.add(this.dots);
     this.stopListening = widget.scene.globe.tileLoadProgressEvent.addEventListener((queued: number) => {
@@ -46,16 +42,13 @@ export class OverlayLayer {
 
   /** Draws one feature so that it stands out; null: none. */
   select(id: number | null): void {
-    if (this.highlight !== null) this.stack.remove(this.highlight);
-    this.highlight = null;
+    this.outline?.remove();
     const feature = this.features.find((candidate) => candidate.id === id);
-    if (feature !== undefined && feature.kind !== "point") {
-      this.highlight = this.drape((drawn) => (drawn.fid === id ? { fill: null, stroke: cssColor(SELECTED), widthPx: 7 } : null), false);
-    }
+    this.outline = feature === undefined || feature.kind === "point" ? null : new Outline(this.widget, feature, SELECTED);
     for (const dot of this.places.keys()) {
       const isSelected = dot.id === id;
       dot.pixelSize = isSelected ? SELECTED_DOT_PX : DOT_PX;
-      dot.outlineColor = isSelected ? cesiumColor(SELECTED) : Color.WHITE;
+      dot.outlineColor = isSelected ? Color.fromBytes(...SELECTED) : Color.WHITE;
       dot.outlineWidth = isSelected ? 4 : 2;
     }
     this.widget.scene.requestRender();
@@ -85,9 +78,9 @@ export class OverlayLayer {
     return { fill: kind === "polygon" ? cssColor(color, 0.45) : null, stroke: cssColor(color), widthPx: kind === "polygon" ? 2 : 5 };
   }
 
-  private drape(paintOf: (feature: TileFeature) => Paint | null, pickable: boolean): ImageryLayer {
+  private drape(): ImageryLayer {
     const extent = unionExtent(this.features.map((feature) => feature.extent));
-    const provider = new MvtImageryProvider(paintOf, extent, this.source, pickable);
+    const provider = new MvtImageryProvider((feature) => this.paint(feature), extent, this.source, true);
     return this.stack.add(provider.asImageryProvider(), TOPMOST, provider.firstTerrainLevel);
   }
 
@@ -95,7 +88,7 @@ export class OverlayLayer {
     const dot = this.dots.add({
       id,
       pixelSize: DOT_PX,
-      color: cesiumColor(color),
+      color: Color.fromBytes(...color),
       outlineColor: Color.WHITE,
       outlineWidth: 2,
       disableDepthTestDistance: Number.POSITIVE_INFINITY,
@@ -105,11 +98,8 @@ export class OverlayLayer {
 
   /** A more detailed tile of the ground may have come. */
   private setOnGround(): void {
-    const { globe } = this.widget.scene;
-    for (const [dot, place] of this.places) {
-      const heightM = globe.getHeight(place) ?? 0;
-      dot.position = Cartesian3.fromRadians(place.longitude, place.latitude, heightM < DEEPEST_GROUND_M ? 0 : heightM);
-    }
+    for (const [dot, place] of this.places) dot.position = Cartesian3.fromRadians(place.longitude, place.latitude, heightOnGround(this.widget, place));
+    this.outline?.setOnGround();
     this.widget.scene.requestRender();
   }
 }

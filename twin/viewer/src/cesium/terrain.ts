@@ -5,6 +5,9 @@ import { Cartographic, CesiumTerrainProvider, type CesiumWidget, EllipsoidTerrai
 import type { SeparationGrid } from "../heights";
 import { SeaLevelTerrain } from "./sea_level";
 
+/** No ground on Earth lies deeper; what does is a chord of a coarse tile beside the view, and what stood on it would show below the camera. */
+const DEEPEST_GROUND_M = -500;
+
 /**
  * Sets the ground to the terrain at `url`, without one to sea level where `separation` says where that is, else to the ellipsoid; rejects
  * when the terrain cannot be loaded and leaves the ground as it was.
@@ -28,6 +31,12 @@ export async function terrainHeight(widget: CesiumWidget, lonDeg: number, latDeg
   if (provider instanceof SeaLevelTerrain) return provider.heightAt(lonDeg, latDeg);
   const [sampled] = await sampleTerrainMostDetailed(provider, [place], true);
   return sampled?.height ?? Number.NaN;
+}
+
+/** Returns the ellipsoidal height of the ground at a place as far as it is drawn by now, metres; 0 where nothing is. */
+export function heightOnGround(widget: CesiumWidget, place: Cartographic): number {
+  const heightM = widget.scene.globe.getHeight(place) ?? 0;
+  return heightM < DEEPEST_GROUND_M ? 0 : heightM;
 }
 
 /** Returns longitude and latitude in degrees and the height in metres. */

@@ -1,0 +1,123 @@
+/** The one feature that is selected: by a click, a link of the URL, a reference, or what somebody looked for. */
+
+import type { CityView } from "./cesium/city_view";
+import type { PickedFeature } from "./cesium/picking";
+import { fetchItem, findByName, parseQuery } from "./item";
+import { fetchLinks } from "./links";
+import type { Layer, Scene } from "./scene";
+import type { SelectedFeature } from "./ui/attribute_panel";
+import type { Message } from "./ui/messages";
+
+/** Where a picked place without extent, a manhole say, is looked at from. */
+const PLACE_RADIUS_M = 40;
+
+/** What a selection needs of its page. */
+export interface SelectionPage {
+  readonly scene: () => Scene | null;
+  readonly view: () => CityView | null;
+  /** Another feature, or none, is selected. */
+  readonly selected: (oid: string | null) => void;
+  /** What is known of it has changed. */
+  readonly changed: () => void;
+  readonly tell: (message: Message) => void;
+  readonly dismiss: (id: string) => void;
+}
+
+export class Selection {
+  selected: SelectedFeature | null = null;
+
+  constructor(
+    private readonly base: string,
+    private readonly page: SelectionPage,
+  ) {}
+
+  /** Selects what was clicked on; nothing where that is no feature. */
+  async picked(feature: PickedFeature | null): Promise<void> {
+    const layer = this.layers().find(({ dataset }) => dataset === feature?.dataset);
+    if (feature === null || layer === undefined) this.clear();
+    else await this.select(layer, `${layer.oidPrefix}${feature.fid}`, feature.properties, false);
+  }
+
+  clear(): void {
+    this.selected = null;
+    this.page.view()?.select(null);
+    this.page.selected(null);
+    this.page.changed();
+  }
+
+  async selectOid(oid: string, fly: boolean): Promise<void> {
+    const query = parseQuery(oid, this.layers());
+    if (query?.kind === "oid") await this.select(await this.holder(query.layer, query.oid), query.oid, {}, fly);
+  }
+
+  /** What is selected stays so in a new revision, with the attributes it has there. */
+  async refresh(): Promise<void> {
+    const { selected } = this;
+    const layer = this.layers().find(({ dataset }) => dataset === selected?.layer.dataset);
+    if (selected === null || layer === undefined || layer.revision === selected.layer.revision) return;
+    const item = await fetchItem(layer, selected.oid, this.base);
+    if (this.selected?.oid !== selected.oid) return;
+    if (item === null) this.page.tell({ id: "item", word: "was_deleted", detail: selected.oid });
+    else this.selected = { ...selected, layer, properties: item.properties, links: await fetchLinks(selected.oid, this.base) };
+    this.page.changed();
+  }
+
+  /** Goes to a position, or selects what has the OID or name that was typed. */
+  async find(text: string): Promise<void> {
+    const query = parseQuery(text, this.layers());
+    if (query === null) return;
+    this.page.dismiss("find");
+    if (query.kind === "position") {
+      const view = this.page.view();
+      const heightM = (await view?.terrainHeight(query.lonDeg, query.latDeg)) ?? 0;
+      view?.flyToPlace(query.lonDeg, query.latDeg, heightM, PLACE_RADIUS_M);
+    } else if (query.kind === "oid") await this.selectOid(query.oid, true);
+    else await this.findName(query.text);
+  }
+
+  private layers(): readonly Layer[] {
+    return this.page.scene()?.layers ?? [];
+  }
+
+  /** Which of the layers of one type holds an object: their OIDs begin alike. */
+  private async holder(first: Layer, oid: string): Promise<Layer> {
+    const alike = this.layers().filter((layer) => layer.oidPrefix === first.oidPrefix);
+    if (alike.length > 1) {
+      for (const layer of alike) if ((await fetchItem(layer, oid, this.base).catch(() => null)) !== null) return layer;
+    }
+    return first;
+  }
+
+  /** Selects a feature: at once with what the tile said, then with all that the item says. */
+  private async select(layer: Layer, oid: string, properties: Readonly<Record<string, unknown>>, fly: boolean): Promise<void> {
+    this.selected = { layer, oid, properties, loading: true, links: [] };
+    this.page.view()?.select({ dataset: layer.dataset, fid: Number(oid.slice(layer.oidPrefix.length)) });
+    this.page.selected(oid);
+    this.page.dismiss("item");
+    this.page.changed();
+    try {
+      const [item, links] = await Promise.all([fetchItem(layer, oid, this.base), fetchLinks(oid, this.base)]);
+      if (this.selected.oid !== oid) return;
+      if (item === null) {
+        this.selected = { ...this.selected, loading: false };
+        this.page.tell({ id: "item", word: "error_not_found", detail: oid });
+        return;
+      }
+      if (fly && item.centre !== null) this.page.view()?.flyToPlace(...item.centre, Math.max(item.radiusM, PLACE_RADIUS_M));
+      this.selected = { layer, oid, properties: { ...properties, ...item.properties }, loading: false, links };
+    } catch (error) {
+      this.page.tell({ id: "item", word: "error_items", detail: String(error) });
+    }
+    this.page.changed();
+  }
+
+  private async findName(text: string): Promise<void> {
+    for (const layer of this.layers().toReversed()) {
+      const oid = await findByName(layer, text, this.base);
+      if (oid === null) continue;
+      await this.select(layer, oid, {}, true);
+      return;
+    }
+    this.page.tell({ id: "find", word: "error_not_found", detail: text });
+  }
+}
