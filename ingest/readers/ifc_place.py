@@ -23,8 +23,8 @@ FloatArray = npt.NDArray[np.float64]
 
 _BY_MAP = Text(zh="按模型的地图转换参数定位", en="placed by the map conversion of the model")
 _BY_SITE = Text(
-    zh="按场地经纬度（{latitude:.6f}°N, {longitude:.6f}°E）定位，仅供参考：许多软件在此写入默认地点，请核对或用 --crs 声明坐标系",
-    en="placed by the latitude and longitude of its site ({latitude:.6f}°, {longitude:.6f}°), which many programs fill in themselves:"
+    zh="按场地经纬度（{latitude:z.6f}°N, {longitude:z.6f}°E）定位，仅供参考：许多软件在此写入默认地点，请核对或用 --crs 声明坐标系",
+    en="placed by the latitude and longitude of its site ({latitude:z.6f}°, {longitude:z.6f}°), which many programs fill in themselves:"
     " look at it, or declare the CRS of the coordinates with --crs",
 )
 

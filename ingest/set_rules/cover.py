@@ -63,7 +63,7 @@ def pipes_too_shallow(context: SetContext, check: SetCheck) -> Iterator[Finding]
     query = _SHALLOW.format(cover=sql.Identifier(cover), staging=context.staging.table, stays_below=stays_below)
     for row in context.rows(query, values | of_ends):
         cover_m, least_m = row[4:]
-        yield finding(check, row, _message(cover_m, least_m), f"{cover_m:.2f}")
+        yield finding(check, row, _message(cover_m, least_m), f"{cover_m:z.2f}")
 
 
 def _stays_below(context: SetContext, upright: Sequence[str]) -> tuple[sql.Composable, dict[str, object]]:
@@ -81,7 +81,7 @@ def _stays_below(context: SetContext, upright: Sequence[str]) -> tuple[sql.Compo
 def _message(cover_m: float, least_m: float | None) -> Text:
     if cover_m < 0:
         return Text(zh=f"管顶高出地面 {-cover_m:.2f} m", en=f"its top is {-cover_m:.2f} m above the ground")
-    return Text(zh=f"覆土 {cover_m:.2f} m，一般不小于 {least_m:g} m", en=f"{cover_m:.2f} m of soil over it; {least_m:g} m is usual")
+    return Text(zh=f"覆土 {cover_m:z.2f} m，一般不小于 {least_m:g} m", en=f"{cover_m:z.2f} m of soil over it; {least_m:g} m is usual")
 
 
 def _kinds_of(context: SetContext, code: str) -> list[str]:

@@ -161,9 +161,9 @@ def heights_that_do_not_add_up(context: SetContext, check: SetCheck) -> Iterator
         elevation = ends.of(lines.start_elevation_m, lines.end_elevation_m)
         off = ground - depth - elevation
         for end in np.flatnonzero((np.abs(off) > check.number("tolerance_m") + _ROUNDING_M) & ends.of_part(context.staging.part)):
-            number, values = ends.number(end), (ground[end], depth[end], elevation[end], off[end])
-            zh = "点 {}：地面高程 {:.3f} ≠ 埋深 {:.3f} + 管线高程 {:.3f}（差 {:+.3f} m）".format(number, *values)
-            en = "point {}: ground {:.3f} is not depth {:.3f} + elevation {:.3f} (off by {:+.3f} m)".format(number, *values)
+            number, above, below, pipe = ends.number(end), *(f"{of[end]:z.3f}" for of in (ground, depth, elevation))
+            zh = f"点 {number}：地面高程 {above} ≠ 埋深 {below} + 管线高程 {pipe}（差 {off[end]:+.3f} m）"
+            en = f"point {number}: ground {above} is not depth {below} + elevation {pipe} (off by {off[end]:+.3f} m)"
             yield finding_at_end(check, ends, end, Text(zh=zh, en=en), f"{off[end]:+.3f}")
 
 

@@ -35,22 +35,22 @@ def vertical_evidence(heights_m: FloatArray, ground_m: FloatArray, separation_m:
         return _on_the_ground(off, spread)
     by_separation, spread_ellipsoidal = _middle(height - separation - ground)
     if abs(by_separation) <= min(_CLOSE_M, abs(off) / 2) and abs(float(np.median(separation))) > _CLOSE_M:
-        zh = f"比地面高程模型系统地高 {off:.2f} 米，与大地水准面差距 N 一致：应为大地高"
-        en = f"{off:.2f} m off the terrain, as much as N is there: heights above the ellipsoid"
+        zh = f"比地面高程模型系统地高 {off:z.2f} 米，与大地水准面差距 N 一致：应为大地高"
+        en = f"{off:z.2f} m off the terrain, as much as N is there: heights above the ellipsoid"
         return Evidence("vertical", ELLIPSOIDAL, round(_TOLD - min(0.3, spread_ellipsoidal / 10), 2), Text(zh, en))
     in_feet, spread_feet = _middle(height * _FEET - ground)
     if abs(in_feet) <= _CLOSE_M and spread_feet < spread:
         zh, en = "数值像是英尺", "as large as feet"
         return Evidence("unit", "ft", _CONSTANT, Text(zh, en))
     if spread <= _STEADY_M:
-        zh = f"与地面高程模型系统相差 {off:+.2f} 米：可能属另一高程基准，请核实后填写改正值"
-        en = f"{off:+.2f} m off the terrain all over: perhaps another datum; find out, then give the correction"
-        return Evidence("height-offset", f"{-off:.2f}", _CONSTANT, Text(zh, en))
-    return Evidence("vertical", None, 0.0, Text(f"与地面高程模型相差 {off:+.1f} 米且不一致", f"{off:+.1f} m off the terrain, unevenly"))
+        zh = f"与地面高程模型系统相差 {off:+z.2f} 米：可能属另一高程基准，请核实后填写改正值"
+        en = f"{off:+z.2f} m off the terrain all over: perhaps another datum; find out, then give the correction"
+        return Evidence("height-offset", f"{-off:z.2f}", _CONSTANT, Text(zh, en))
+    return Evidence("vertical", None, 0.0, Text(f"与地面高程模型相差 {off:+z.1f} 米且不一致", f"{off:+z.1f} m off the terrain, unevenly"))
 
 
 def _on_the_ground(off: float, spread: float) -> Evidence:
-    zh, en = f"与地面高程模型相差 {off:+.2f} 米", f"{off:+.2f} m off the terrain"
+    zh, en = f"与地面高程模型相差 {off:+z.2f} 米", f"{off:+z.2f} m off the terrain"
     if spread <= YELLOW_SEA_1956_M and abs(off - YELLOW_SEA_1956_M) <= YELLOW_SEA_1956_M / 3:
         zh += f"，接近 1956 与 1985 黄海高程之差 {YELLOW_SEA_1956_M} 米，仅供参考"
         en += f", about what 1956 heights are above those of 1985 ({YELLOW_SEA_1956_M} m): a hint only"

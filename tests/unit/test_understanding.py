@@ -181,6 +181,15 @@ def test_heights_show_what_they_are_counted_from() -> None:
     assert vertical_evidence(few, few, few) is None
 
 
+@pytest.mark.parametrize(("off_m", "said"), [(-0.001, "+0.00"), (0.0, "+0.00"), (-0.02, "-0.02"), (0.02, "+0.02")])
+def test_what_rounds_to_nothing_is_not_said_to_be_below(off_m: float, said: str) -> None:
+    ground = np.linspace(1.0, 9.0, 80)
+    found = vertical_evidence(ground + off_m, ground, np.zeros(80))
+    assert found is not None
+    assert f"{said} 米" in found.text.zh
+    assert f"{said} m " in found.text.en
+
+
 @pytest.mark.parametrize(
     ("name", "values", "unit", "gainsays"),
     [

@@ -11,7 +11,7 @@ export interface AttributeRow {
   readonly text: string;
 }
 
-const numberFormat = new Intl.NumberFormat("en", { maximumFractionDigits: 3, useGrouping: false });
+const numberFormat = new Intl.NumberFormat("en", { maximumFractionDigits: 3, useGrouping: false, signDisplay: "negative" });
 
 function formatCode(field: Field, value: string, language: Language): string {
   const code = codeSpellings(field).get(value);

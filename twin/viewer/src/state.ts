@@ -1,5 +1,6 @@
 /** What of the view lives in the URL, so that a link shows a colleague the same thing. Pure. */
 
+import { fixed } from "./figures";
 import type { Language } from "./i18n";
 
 /** Degrees and metres above the ellipsoid; heading clockwise from north, pitch −90 straight down. */
@@ -69,7 +70,7 @@ export function parseHash(hash: string): ViewState {
 }
 
 function writeCamera(view: CameraView): string {
-  return [view.lonDeg.toFixed(7), view.latDeg.toFixed(7), view.heightM.toFixed(2), view.headingDeg.toFixed(2), view.pitchDeg.toFixed(2)].join(",");
+  return [fixed(view.lonDeg, 7), fixed(view.latDeg, 7), fixed(view.heightM, 2), fixed(view.headingDeg, 2), fixed(view.pitchDeg, 2)].join(",");
 }
 
 /** Returns the hash, `#` included, that `parseHash` reads back; commas and colons stay readable. */

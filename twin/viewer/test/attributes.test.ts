@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { attributeRows } from "../src/attributes";
 import { chosenChoice, coloring } from "../src/coloring";
+import { fixed } from "../src/figures";
 import { buildings } from "./layers";
 
 describe("attributeRows", () => {
@@ -18,6 +19,14 @@ describe("attributeRows", () => {
   it("understands a code by its title, as a tile's enum may name it, and shows an unknown code as it is", () => {
     expect(attributeRows(buildings(), { usage: "居住" }, "en")[0]?.text).toBe("Housing (0701)");
     expect(attributeRows(buildings(), { usage: "9999" }, "zh")[0]?.text).toBe("9999");
+  });
+});
+
+describe("figures", () => {
+  it("have no sign where they round to zero", () => {
+    expect([fixed(-0.004, 2), fixed(-0, 6), fixed(-0.006, 2), fixed(3.14159, 2), fixed(-100, 0)]).toEqual(["0.00", "0.000000", "-0.01", "3.14", "-100"]);
+    const layer = buildings();
+    expect([-0.0001, -0.5].map((height_m) => attributeRows(layer, { height_m }, "en")[0]?.text)).toEqual(["0 m", "-0.5 m"]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Position and height under the cursor, the scale, and whether something is still loading. */
 
+import { fixed } from "../figures";
 import { type SeparationGrid, separationAt } from "../heights";
 import type { Say } from "../i18n";
 import { h } from "./dom";
@@ -46,9 +47,9 @@ export class StatusBar {
     const separationM = grid === null ? null : separationAt(grid, cursor.lonDeg, cursor.latDeg);
     const height =
       separationM === null
-        ? `${this.say("ellipsoidal_height")} ${cursor.heightM.toFixed(2)} m`
-        : `H ${(cursor.heightM - separationM).toFixed(2)} m`;
-    this.position.textContent = `${cursor.lonDeg.toFixed(6)}°, ${cursor.latDeg.toFixed(6)}°  ${height}`;
+        ? `${this.say("ellipsoidal_height")} ${fixed(cursor.heightM, 2)} m`
+        : `H ${fixed(cursor.heightM - separationM, 2)} m`;
+    this.position.textContent = `${fixed(cursor.lonDeg, 6)}°, ${fixed(cursor.latDeg, 6)}°  ${height}`;
     this.position.title = this.say("coordinates");
   }
 
