@@ -25,8 +25,17 @@ def inlined_kernel[F: Callable[..., object]](function: F) -> F:
     return _compiled(function, is_inlined=True)
 
 
-def _compiled[F: Callable[..., object]](function: F, *, is_inlined: bool) -> F:
-    compiled = numba.njit(nogil=True, error_model="numpy", forceinline=is_inlined)(function)
+def bare_kernel[F: Callable[..., object]](function: F) -> F:
+    """Return an `inlined_kernel` that counts no references: it must allocate nothing (refused when compiled) and return no array.
+
+    numba leaves the counting out by itself only where a kernel calls no other. It is done atomically, at every call, for each array of each
+    tuple that is handed over.
+    """
+    return _compiled(function, is_inlined=True, is_bare=True)
+
+
+def _compiled[F: Callable[..., object]](function: F, *, is_inlined: bool, is_bare: bool = False) -> F:
+    compiled = numba.njit(nogil=True, error_model="numpy", forceinline=is_inlined, _nrt=not is_bare)(function)
     with contextlib.suppress(RuntimeError):  # numba knows no folder that it may write to: compiled anew by every process
         compiled._cache = KernelCache(function)  # noqa: SLF001 - numba has no other way to name a cache
     return cast("F", compiled)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numba.core.errors import TypingError
 
-from twin.kernel import copy_bytes, kernel, little_uint32, network_word64
+from twin.kernel import bare_kernel, copy_bytes, kernel, little_uint32, network_word64
 
 _SOURCE = """
 from twin.kernel import kernel
@@ -114,3 +114,30 @@ def test_what_is_no_contiguous_bytes_is_neither_copied_nor_read_by_address(other
     for call, given in [*calls, (_network, (other,))]:
         with pytest.raises(TypingError):
             call(*given)
+
+
+@bare_kernel
+def _added(some: tuple[np.ndarray, np.ndarray], at: int) -> float:
+    return float(some[0][at] + some[1][at])
+
+
+@bare_kernel
+def _sum_of_sums(some: tuple[np.ndarray, np.ndarray]) -> float:
+    total = 0.0
+    for at in range(len(some[0])):
+        total += _added(some, at)
+    return total
+
+
+@bare_kernel
+def _made(count: int) -> int:
+    return len(np.empty(count))
+
+
+def test_a_bare_kernel_leaves_references_as_they_were_and_is_refused_when_it_allocates() -> None:
+    arrays = np.arange(5.0), np.arange(5.0)
+    before = [sys.getrefcount(array) for array in arrays]
+    assert _sum_of_sums(arrays) == 20.0
+    assert [sys.getrefcount(array) for array in arrays] == before
+    with pytest.raises(TypingError, match="empty"):
+        _made(5)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ingest.checks.solids.ears import MOST_CORNERS
 from ingest.checks.solids.fault import Floats, Ints, Mask
-from twin.kernel import inlined_kernel, kernel
+from twin.kernel import bare_kernel, kernel
 
 _ON_CIRCLE = 1e-9
 """Of the size of its terms: a determinant below it may have either sign."""
@@ -55,7 +55,7 @@ def make_workroom() -> Workroom:
     )  # fmt: skip
 
 
-@inlined_kernel
+@bare_kernel
 def candidate_triangles(xyz: Floats, corner: Ints, rings: Ints, axes: Floats, room: Workroom, found: Ints) -> int:
     """Fill in all triangles, counterclockwise, that the triangulation of one sound polygon may have; return how many, 0 where unclear.
 
@@ -69,7 +69,7 @@ def candidate_triangles(xyz: Floats, corner: Ints, rings: Ints, axes: Floats, ro
         p = corner[begin + k]
         room.at[k, 0] = xyz[p, 0] * axes[0] + xyz[p, 1] * axes[1] + xyz[p, 2] * axes[2]
         room.at[k, 1] = xyz[p, 0] * axes[3] + xyz[p, 1] * axes[4] + xyz[p, 2] * axes[5]
-    places = _chain(room.at, rings, room.chain, room.outer)
+    places = _chain(room.at, rings, room.chain, room.outer, room.is_told)
     if places == 0:
         return 0
     made = _cut_ears(room.at, room.chain, places, room.corners, room.beyond, room.ahead, room.behind, room.outer)
@@ -78,7 +78,7 @@ def candidate_triangles(xyz: Floats, corner: Ints, rings: Ints, axes: Floats, ro
     return _gather(room, made, found)
 
 
-@inlined_kernel
+@bare_kernel
 def _gather(room: Workroom, made: int, found: Ints) -> int:
     """Fill in the triangles, and of each run of triangles that have their corners on one circle all that these make."""
     count, on_circle = 0, room.behind
@@ -100,7 +100,7 @@ def _gather(room: Workroom, made: int, found: Ints) -> int:
     return count
 
 
-@inlined_kernel
+@bare_kernel
 def _gather_run(room: Workroom, first: int) -> int:
     """Fill in the corners of a triangle and of all that may be on one circle with it, from one to the next; 0 where they are too many."""
     waiting, on_circle = room.ahead, room.behind
@@ -124,7 +124,7 @@ def _gather_run(room: Workroom, first: int) -> int:
     return many
 
 
-@inlined_kernel
+@bare_kernel
 def _is_among(some: Ints, count: int, number: int) -> bool:
     for k in range(count):  # noqa: SIM110  # numba has no any() of a generator
         if some[k] == number:
@@ -132,8 +132,8 @@ def _is_among(some: Ints, count: int, number: int) -> bool:
     return False
 
 
-@inlined_kernel
-def _chain(at: Floats, rings: Ints, chain: Ints, outer: Ints) -> int:
+@bare_kernel
+def _chain(at: Floats, rings: Ints, chain: Ints, outer: Ints, is_left: Mask) -> int:
     """Fill in one closed way along all rings, over the shortest bridges between them there and back; return its length, 0 where none is.
 
     What is beyond its edges is filled into ``outer``: nobody, or one and the same number below that for both ways over a bridge.
@@ -142,25 +142,10 @@ def _chain(at: Floats, rings: Ints, chain: Ints, outer: Ints) -> int:
     places, holes, ways = rings[1] - origin, len(rings) - 2, _MOST_WAYS * (rings[-1] - origin)
     for k in range(places):
         chain[k], outer[k] = k, _NOBODY
-    is_left = np.ones(len(rings), dtype=np.bool_)
+    for ring in range(len(rings)):
+        is_left[ring] = True
     for bridge in range(holes):
-        nearest, from_place, to_corner, to_ring = np.inf, -1, -1, -1
-        for ring in range(1, holes + 1):
-            if not is_left[ring]:
-                continue
-            for v in range(rings[ring] - origin, rings[ring + 1] - origin):
-                for k in range(places):
-                    u = chain[k]
-                    squared = (at[u, 0] - at[v, 0]) ** 2 + (at[u, 1] - at[v, 1]) ** 2
-                    if (
-                        squared >= nearest
-                        or ways == 0
-                        or not _is_into(at, chain[k - 1 if k else places - 1], u, chain[(k + 1) % places], v)
-                    ):
-                        continue
-                    ways -= 1
-                    if _is_clear_way(at, u, v, chain, places, rings, is_left):
-                        nearest, from_place, to_corner, to_ring = squared, k, v, ring
+        from_place, to_corner, to_ring, ways = _shortest_bridge(at, rings, chain, places, is_left, ways)
         if from_place < 0 or ways == 0:
             return 0
         is_left[to_ring] = False
@@ -174,7 +159,31 @@ def _chain(at: Floats, rings: Ints, chain: Ints, outer: Ints) -> int:
     return places
 
 
-@inlined_kernel
+@bare_kernel
+def _shortest_bridge(at: Floats, rings: Ints, chain: Ints, places: int, is_left: Mask, ways: int) -> tuple[int, int, int, int]:
+    """Return from which place of the chain to which corner of which ring that is left the shortest bridge goes, -1 where none does.
+
+    With them goes how many of the ``ways`` are left to be looked at.
+    """
+    nearest, from_place, to_corner, to_ring = np.inf, -1, -1, -1
+    for ring in range(1, len(rings) - 1):
+        if not is_left[ring]:
+            continue
+        for v in range(rings[ring] - rings[0], rings[ring + 1] - rings[0]):
+            for k in range(places):
+                u = chain[k]
+                squared = (at[u, 0] - at[v, 0]) ** 2 + (at[u, 1] - at[v, 1]) ** 2
+                if squared >= nearest or ways == 0:
+                    continue
+                if not _is_into(at, chain[k - 1 if k else places - 1], u, chain[(k + 1) % places], v):
+                    continue
+                ways -= 1
+                if _is_clear_way(at, u, v, chain, places, rings, is_left):
+                    nearest, from_place, to_corner, to_ring = squared, k, v, ring
+    return from_place, to_corner, to_ring, ways
+
+
+@bare_kernel
 def _is_into(at: Floats, p: int, u: int, q: int, v: int) -> bool:
     """Tell whether the way from ``u`` to ``v`` goes into the polygon where the chain passes from ``p`` over ``u`` to ``q``.
 
@@ -184,7 +193,7 @@ def _is_into(at: Floats, p: int, u: int, q: int, v: int) -> bool:
     return (one and two) if _side(at, p, u, q) > 0 else (one or two)
 
 
-@inlined_kernel
+@bare_kernel
 def _is_clear_way(at: Floats, u: int, v: int, chain: Ints, places: int, rings: Ints, is_left: Mask) -> bool:
     """Tell whether the way between two corners crosses no edge of the chain and of the rings that are left."""
     for k in range(places):
@@ -199,14 +208,14 @@ def _is_clear_way(at: Floats, u: int, v: int, chain: Ints, places: int, rings: I
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _cross(at: Floats, u: int, v: int, a: int, b: int) -> bool:
     if a in (u, v) or b in (u, v):
         return False
     return _side(at, u, v, a) * _side(at, u, v, b) <= 0 and _side(at, a, b, u) * _side(at, a, b, v) <= 0
 
 
-@inlined_kernel
+@bare_kernel
 def _cut_ears(at: Floats, chain: Ints, count: int, corners: Ints, beyond: Ints, ahead: Ints, behind: Ints, outer: Ints) -> int:
     """Fill in the ``corners`` of count − 2 triangles, counterclockwise, and which triangle is ``beyond`` each edge; 0 where that fails.
 
@@ -240,7 +249,7 @@ def _cut_ears(at: Floats, chain: Ints, count: int, corners: Ints, beyond: Ints, 
     return made
 
 
-@inlined_kernel
+@bare_kernel
 def _join_bridges(made: int, beyond: Ints) -> None:
     """Make the triangles on either side of each bridge neighbours."""
     for t in range(made):
@@ -255,7 +264,7 @@ def _join_bridges(made: int, beyond: Ints) -> None:
                         beyond[t, e], beyond[u, f] = u, t
 
 
-@inlined_kernel
+@bare_kernel
 def _is_ear(at: Floats, chain: Ints, p: int, k: int, q: int, ahead: Ints) -> bool:
     """Tell whether the way turns to the left at a place and no other corner that is left is in the triangle there."""
     a, b, c = chain[p], chain[k], chain[q]
@@ -270,12 +279,12 @@ def _is_ear(at: Floats, chain: Ints, p: int, k: int, q: int, ahead: Ints) -> boo
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _side(at: Floats, a: int, b: int, c: int) -> float:
     return (at[b, 0] - at[a, 0]) * (at[c, 1] - at[a, 1]) - (at[b, 1] - at[a, 1]) * (at[c, 0] - at[a, 0])
 
 
-@inlined_kernel
+@bare_kernel
 def _in_circle(at: Floats, a: int, b: int, c: int, d: int) -> int:
     """Return 1 where ``d`` is in the circle of a triangle, -1 where it is outside, 0 where it may be on it."""
     ax, ay, bx, by = at[a, 0] - at[d, 0], at[a, 1] - at[d, 1], at[b, 0] - at[d, 0], at[b, 1] - at[d, 1]
@@ -286,13 +295,13 @@ def _in_circle(at: Floats, a: int, b: int, c: int, d: int) -> int:
     return 1 if found > _ON_CIRCLE * size else -1 if found < -_ON_CIRCLE * size else 0
 
 
-@inlined_kernel
+@bare_kernel
 def _place_of(beyond: Ints, of: int, triangle: int) -> int:
     """Return which edge of a triangle another is beyond."""
     return 0 if beyond[of, 0] == triangle else 1 if beyond[of, 1] == triangle else 2
 
 
-@inlined_kernel
+@bare_kernel
 def _flip_to_delaunay(at: Floats, made: int, corners: Ints, beyond: Ints) -> bool:
     """Flip edges that are not locally Delaunay until there is none; False where that takes too long."""
     flips, changed = 0, True

@@ -43,12 +43,14 @@ def _is_in_each_shell(body: Faces, faces: Sequence[int]) -> bool:
 
 
 def _only(body: Faces, faces: Ints) -> Faces:
-    """Return some faces of a body as loose ones, with all its vertices."""
+    """Return some faces of a body as loose ones, with their vertices, and the first one, from which places are counted."""
     face_start, ring_start = np.append(0, body.face_ends).astype(np.int64), np.append(0, body.ring_ends).astype(np.int64)
     rings = ranges(face_start[faces], face_start[faces + 1])
+    indices = body.indices[ranges(ring_start[rings], ring_start[rings + 1])]
+    used, names = np.unique(np.append(0, indices), return_inverse=True)
     return Faces(
-        vertices=body.vertices,
-        indices=body.indices[ranges(ring_start[rings], ring_start[rings + 1])],
+        vertices=body.vertices[used],
+        indices=names[1:].astype(np.uint32),
         ring_ends=np.cumsum(np.diff(ring_start)[rings]).astype(np.uint32),
         face_ends=np.cumsum(np.diff(face_start)[faces]).astype(np.uint32),
         surface_type=body.surface_type[faces],

@@ -11,8 +11,9 @@ import numpy as np
 
 from ingest.checks.solids.ears import MOST_CORNERS, has_flat_ears
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
+from ingest.checks.solids.ordering import fill_order
 from ingest.checks.solids.planes import THIN_M
-from twin.kernel import inlined_kernel, kernel
+from twin.kernel import bare_kernel, kernel
 
 _MARGIN = 1 + 1e-9
 _CLEAR_M = 2 * CONTACT_M
@@ -21,9 +22,9 @@ _EVEN_M = 1e-8
 """Of a thin polygon whose corners are so near the plane of the area normal, the fitted plane is that one, within 3e-5 of a radian."""
 _MOST_CORNERS = 1000
 """Comparing every edge with every other grows with the square."""
-_COMPARED = 12
+_COMPARED = 64
 """So few edges are compared with each other sooner than put in order."""
-_has_flat_ears = kernel(has_flat_ears)
+_has_flat_ears = bare_kernel(has_flat_ears)
 
 
 @kernel
@@ -35,41 +36,53 @@ def look_at_faces(
 
     ``to_triangulate`` marks those of which only a triangulation tells whether they bend; ``axes`` (F, 6) are two in the plane.
     """
-    at, ahead, behind = np.empty((_MOST_CORNERS, 2)), np.empty(MOST_CORNERS, dtype=np.int64), np.empty(MOST_CORNERS, dtype=np.int64)
+    at, box = np.empty((_MOST_CORNERS, 2)), np.empty((4, _MOST_CORNERS))
+    ahead, behind = np.empty(_MOST_CORNERS, dtype=np.int64), np.empty(_MOST_CORNERS, dtype=np.int64)
     for face in range(len(sound)):
-        begin, stop = ring_start[face_ring[face]], ring_start[face_ring[face + 1]]
-        rings, count = face_ring[face + 1] - face_ring[face], stop - begin
-        if rings < 1 or count < 3 * rings:
-            continue
-        exterior_end = ring_start[face_ring[face] + 1]
-        if count > _MOST_CORNERS:
-            continue
-        is_clear, is_thin = _measure(xyz, corner, after, begin, exterior_end, stop, snap_m, face, normal, low, high)
-        if not is_clear:
-            continue
-        deviation, root_of_squares = _deviation(xyz, corner, begin, count, face, normal, offset)
-        if count > 3 and root_of_squares * _MARGIN > (_EVEN_M if is_thin else planarity_m):
-            continue
-        deviation_m[face] = deviation
-        _fill_axes(normal[face], axes[face])
-        _project(xyz, corner, begin, count, axes[face], at)
-        convex = rings == 1 and _turns_left(at, count)
-        if not (convex and count <= 4) and not _is_simple(at, after, begin, count):
-            continue
-        if rings > 1 and not _holds_its_holes(at, ring_start[face_ring[face] : face_ring[face + 1] + 1] - begin):
-            continue
-        sound[face] = True
-        if count == 3 or deviation * _MARGIN <= CONTACT_M:
-            continue
-        convex = convex and (count <= 4 or _turns_once(at, count))
-        if convex and _has_flat_fan(xyz, corner, begin, count, normal[face], least_cosine):
-            continue
-        single = rings == 1 and count <= MOST_CORNERS
-        least = least_cosine * _MARGIN
-        to_triangulate[face] = not (single and _has_flat_ears(at, xyz, corner, begin, count, normal[face], least, ahead, behind))
+        _look_at_face(
+            xyz, corner, after, ring_start, face_ring, snap_m, planarity_m, least_cosine, sound, to_triangulate, normal, offset,
+            deviation_m, axes, low, high, face, at, box, ahead, behind,
+        )  # fmt: skip
 
 
-@inlined_kernel
+@bare_kernel
+def _look_at_face(
+    xyz: Floats, corner: Ints, after: Ints, ring_start: Ints, face_ring: Ints, snap_m: float, planarity_m: float, least_cosine: float,
+    sound: Mask, to_triangulate: Mask, normal: Floats, offset: Floats, deviation_m: Floats, axes: Floats, low: Floats, high: Floats,
+    face: int, at: Floats, box: Floats, ahead: Ints, behind: Ints,
+) -> None:  # fmt: skip
+    """Tell it of one face; ``at`` (n, 2), ``box`` (4, n), ``ahead`` and ``behind`` have room for its corners."""
+    begin, stop = ring_start[face_ring[face]], ring_start[face_ring[face + 1]]
+    rings, count = face_ring[face + 1] - face_ring[face], stop - begin
+    if rings < 1 or count < 3 * rings or count > _MOST_CORNERS:
+        return
+    exterior_end = ring_start[face_ring[face] + 1]
+    is_clear, is_thin = _measure(xyz, corner, after, begin, exterior_end, stop, snap_m, face, normal, low, high)
+    if not is_clear:
+        return
+    deviation, root_of_squares = _deviation(xyz, corner, begin, count, face, normal, offset)
+    if count > 3 and root_of_squares * _MARGIN > (_EVEN_M if is_thin else planarity_m):
+        return
+    deviation_m[face] = deviation
+    _fill_axes(normal, axes, face)
+    _project(xyz, corner, begin, count, axes, face, at)
+    convex = rings == 1 and _turns_left(at, count)
+    if not (convex and count <= 4) and not _is_simple(at, after, begin, count, box, ahead):
+        return
+    if rings > 1 and not _holds_its_holes(at, ring_start, face_ring[face], face_ring[face + 1]):
+        return
+    sound[face] = True
+    if count == 3 or deviation * _MARGIN <= CONTACT_M:
+        return
+    convex = convex and (count <= 4 or _turns_once(at, count))
+    if convex and _has_flat_fan(xyz, corner, begin, count, normal, face, least_cosine):
+        return
+    single = rings == 1 and count <= MOST_CORNERS
+    least = least_cosine * _MARGIN
+    to_triangulate[face] = not (single and _has_flat_ears(at, xyz, corner, begin, count, normal[face], least, ahead, behind))
+
+
+@bare_kernel
 def _measure(
     xyz: Floats, corner: Ints, after: Ints, begin: int, exterior_end: int, stop: int, snap_m: float, face: int, normal: Floats, low: Floats,
     high: Floats,
@@ -104,44 +117,44 @@ def _measure(
     return True, stop - begin > 3 and not twice > THIN_M * perimeter * _MARGIN
 
 
-@inlined_kernel
+@bare_kernel
 def _deviation(xyz: Floats, corner: Ints, begin: int, count: int, face: int, normal: Floats, offset: Floats) -> tuple[float, float]:
     """Return the greatest distance of a corner from the plane through the middle of all, whose offset is filled in.
 
     With it goes the root of the sum of squared distances: no corner is farther from the least-squares plane.
     """
-    middle = 0.0
+    x, y, z, middle = normal[face, 0], normal[face, 1], normal[face, 2], 0.0
     for k in range(begin, begin + count):
-        middle += _height(xyz, corner[k], normal[face])
+        middle += _height(xyz, corner[k], x, y, z)
     offset[face] = middle / count
     deviation = squares = 0.0
     for k in range(begin, begin + count):
-        distance = abs(_height(xyz, corner[k], normal[face]) - offset[face])
+        distance = abs(_height(xyz, corner[k], x, y, z) - middle / count)
         deviation = max(deviation, distance)
         squares += distance * distance
     return deviation, np.sqrt(squares)
 
 
-@inlined_kernel
-def _height(xyz: Floats, vertex: int, normal: Floats) -> float:
-    return xyz[vertex, 0] * normal[0] + xyz[vertex, 1] * normal[1] + xyz[vertex, 2] * normal[2]
+@bare_kernel
+def _height(xyz: Floats, vertex: int, x: float, y: float, z: float) -> float:
+    return xyz[vertex, 0] * x + xyz[vertex, 1] * y + xyz[vertex, 2] * z
 
 
-@inlined_kernel
-def _project(xyz: Floats, corner: Ints, begin: int, count: int, axes: Floats, at: Floats) -> None:
+@bare_kernel
+def _project(xyz: Floats, corner: Ints, begin: int, count: int, axes: Floats, face: int, at: Floats) -> None:
     """Fill ``at`` with the corners in the plane; counterclockwise about the normal stays so."""
-    ux, uy, uz = axes[0], axes[1], axes[2]
-    vx, vy, vz = axes[3], axes[4], axes[5]
+    ux, uy, uz = axes[face, 0], axes[face, 1], axes[face, 2]
+    vx, vy, vz = axes[face, 3], axes[face, 4], axes[face, 5]
     for k in range(count):
         p = corner[begin + k]
         at[k, 0] = xyz[p, 0] * ux + xyz[p, 1] * uy + xyz[p, 2] * uz
         at[k, 1] = xyz[p, 0] * vx + xyz[p, 1] * vy + xyz[p, 2] * vz
 
 
-@inlined_kernel
-def _fill_axes(normal: Floats, axes: Floats) -> None:
+@bare_kernel
+def _fill_axes(normal: Floats, axes: Floats, face: int) -> None:
     """Fill in two unit vectors in the plane, from the first counterclockwise about the normal to the second."""
-    x, y, z = normal[0], normal[1], normal[2]
+    x, y, z = normal[face, 0], normal[face, 1], normal[face, 2]
     if abs(x) <= abs(y) and abs(x) <= abs(z):
         ux, uy, uz = 0.0, z, -y
     elif abs(y) <= abs(z):
@@ -150,11 +163,11 @@ def _fill_axes(normal: Floats, axes: Floats) -> None:
         ux, uy, uz = y, -x, 0.0
     size = np.sqrt(ux * ux + uy * uy + uz * uz)
     ux, uy, uz = ux / size, uy / size, uz / size
-    axes[0], axes[1], axes[2] = ux, uy, uz
-    axes[3], axes[4], axes[5] = y * uz - z * uy, z * ux - x * uz, x * uy - y * ux
+    axes[face, 0], axes[face, 1], axes[face, 2] = ux, uy, uz
+    axes[face, 3], axes[face, 4], axes[face, 5] = y * uz - z * uy, z * ux - x * uz, x * uy - y * ux
 
 
-@inlined_kernel
+@bare_kernel
 def _turns_left(at: Floats, count: int) -> bool:
     """Tell whether the ring turns to the left at every corner."""
     for k in range(count):
@@ -166,7 +179,7 @@ def _turns_left(at: Floats, count: int) -> bool:
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _turns_once(at: Floats, count: int) -> bool:
     """Tell whether a ring that turns to the left everywhere goes around once: its edges go right, then left, and no more."""
     changes = 0
@@ -176,37 +189,54 @@ def _turns_once(at: Floats, count: int) -> bool:
     return changes == 2
 
 
-@inlined_kernel
-def _is_simple(at: Floats, after: Ints, begin: int, count: int) -> bool:
+@bare_kernel
+def _is_simple(at: Floats, after: Ints, begin: int, count: int, box: Floats, order: Ints) -> bool:
     """Tell whether every corner is clear of every edge that is not its own, and no edges cross, of one ring or several.
 
-    Many edges are swept along x: only those whose boxes meet are compared.
+    Only edges whose boxes meet are compared: few edges with all before them, many swept along x.
     """
+    for j in range(count):
+        k = after[begin + j] - begin
+        if not _is_clear_about(at, j, k, after[begin + k] - begin):
+            return False
+        box[0, j], box[1, j] = min(at[j, 0], at[k, 0]), max(at[j, 0], at[k, 0]) + _CLEAR_M
+        box[2, j], box[3, j] = min(at[j, 1], at[k, 1]), max(at[j, 1], at[k, 1]) + _CLEAR_M
     if count <= _COMPARED:
-        for j in range(count):
-            for i in range(j):
-                if not _are_clear(at, after, begin, i, j):
+        for j in range(1, count):
+            near, low_x, high_x, low_y, high_y = 0, box[0, j], box[1, j], box[2, j], box[3, j]
+            for i in range(j - 1):
+                near |= (box[0, i] <= high_x) & (low_x <= box[1, i]) & (box[2, i] <= high_y) & (low_y <= box[3, i])
+            for i in range(0 if near else j - 1, j):
+                meet = (box[0, i] <= high_x) & (low_x <= box[1, i]) & (box[2, i] <= high_y) & (low_y <= box[3, i])
+                if meet and not _are_clear(at, after, begin, i, j):
                     return False
         return True
-    left = np.empty(count)
-    for j in range(count):
-        left[j] = min(at[j, 0], at[after[begin + j] - begin, 0])
-    order = np.argsort(left)
+    fill_order(box[0], count, order)
     for m in range(count):
         j = order[m]
-        right = max(at[j, 0], at[after[begin + j] - begin, 0]) + _CLEAR_M
         for n in range(m + 1, count):
-            if left[order[n]] > right:
+            if box[0, order[n]] > box[1, j]:
                 break
             if not _are_clear(at, after, begin, j, order[n]):
                 return False
     return True
 
 
-@inlined_kernel
+@bare_kernel
+def _is_clear_about(at: Floats, i: int, k: int, m: int) -> bool:
+    """Tell whether the edges on both sides of corner ``k`` are clear of each other beyond it; they are no shorter than what is clear."""
+    ax, ay, bx, by = at[i, 0] - at[k, 0], at[i, 1] - at[k, 1], at[m, 0] - at[k, 0], at[m, 1] - at[k, 1]
+    if ax * bx + ay * by <= 0 or (ax * by - ay * bx) ** 2 > _CLEAR_M**2 * _MARGIN * max(ax * ax + ay * ay, bx * bx + by * by):
+        return True
+    return not (_is_on(at, i, k, m) or _is_on(at, m, i, k))
+
+
+@bare_kernel
 def _are_clear(at: Floats, after: Ints, begin: int, i: int, j: int) -> bool:
-    """Tell whether the edges from two corners are clear of each other but for a corner that both have."""
+    """Tell whether the edges from two corners are clear of each other; of those with a corner in common `_is_clear_about` tells."""
     k, m = after[begin + i] - begin, after[begin + j] - begin
+    if k == j or m == i:
+        return True
     if (
         max(at[i, 1], at[k, 1]) + _CLEAR_M < min(at[j, 1], at[m, 1])
         or max(at[j, 1], at[m, 1]) + _CLEAR_M < min(at[i, 1], at[k, 1])
@@ -215,13 +245,12 @@ def _are_clear(at: Floats, after: Ints, begin: int, i: int, j: int) -> bool:
     ):
         return True
     for p, a, b in ((i, j, m), (k, j, m), (j, i, k), (m, i, k)):
-        if p not in (a, b) and _is_on(at, p, a, b):
+        if _is_on(at, p, a, b):
             return False
-    apart = i in (j, m) or k in (j, m)
-    return apart or not (_side(at, i, k, j) * _side(at, i, k, m) <= 0 and _side(at, j, m, i) * _side(at, j, m, k) <= 0)
+    return not (_side(at, i, k, j) * _side(at, i, k, m) <= 0 and _side(at, j, m, i) * _side(at, j, m, k) <= 0)
 
 
-@inlined_kernel
+@bare_kernel
 def _is_on(at: Floats, p: int, a: int, b: int) -> bool:
     """Tell whether a corner is not clear of an edge."""
     x, y = at[p, 0] - at[a, 0], at[p, 1] - at[a, 1]
@@ -230,23 +259,25 @@ def _is_on(at: Floats, p: int, a: int, b: int) -> bool:
     return (x - t * ex) ** 2 + (y - t * ey) ** 2 <= _CLEAR_M**2
 
 
-@inlined_kernel
-def _holds_its_holes(at: Floats, ring_start: Ints) -> bool:
+@bare_kernel
+def _holds_its_holes(at: Floats, ring_start: Ints, first: int, last: int) -> bool:
     """Tell whether rings that are clear of each other are an outline and holes: turned the other way, in it and in no other hole."""
-    for ring in range(1, len(ring_start) - 1):
-        begin, end = ring_start[ring], ring_start[ring + 1]
+    shift = ring_start[first]
+    for ring in range(first + 1, last):
+        begin, end = ring_start[ring] - shift, ring_start[ring + 1] - shift
         area = 0.0
         for k in range(begin + 1, end - 1):
             area += _side(at, begin, k, k + 1)
         if not area < 0:
             return False
-        for other in range(len(ring_start) - 1):
-            if other != ring and _is_inside(at, ring_start[other], ring_start[other + 1], begin) != (other == 0):
+        for other in range(first, last):
+            inside = _is_inside(at, ring_start[other] - shift, ring_start[other + 1] - shift, begin)
+            if other != ring and inside != (other == first):
                 return False
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _is_inside(at: Floats, begin: int, end: int, point: int) -> bool:
     inside = False
     j = end - 1
@@ -258,13 +289,13 @@ def _is_inside(at: Floats, begin: int, end: int, point: int) -> bool:
     return inside
 
 
-@inlined_kernel
+@bare_kernel
 def _side(at: Floats, a: int, b: int, c: int) -> float:
     return (at[b, 0] - at[a, 0]) * (at[c, 1] - at[a, 1]) - (at[b, 1] - at[a, 1]) * (at[c, 0] - at[a, 0])
 
 
-@inlined_kernel
-def _has_flat_fan(xyz: Floats, corner: Ints, begin: int, count: int, normal: Floats, least_cosine: float) -> bool:
+@bare_kernel
+def _has_flat_fan(xyz: Floats, corner: Ints, begin: int, count: int, normal: Floats, face: int, least_cosine: float) -> bool:
     """Tell whether the triangles about one of the first three corners have normals near enough to that of the plane."""
     for start in range(3):
         flat = True
@@ -274,7 +305,7 @@ def _has_flat_fan(xyz: Floats, corner: Ints, begin: int, count: int, normal: Flo
             ax, ay, az = xyz[q, 0] - xyz[p, 0], xyz[q, 1] - xyz[p, 1], xyz[q, 2] - xyz[p, 2]
             bx, by, bz = xyz[r, 0] - xyz[p, 0], xyz[r, 1] - xyz[p, 1], xyz[r, 2] - xyz[p, 2]
             x, y, z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-            if x * normal[0] + y * normal[1] + z * normal[2] < least_cosine * _MARGIN * np.sqrt(x * x + y * y + z * z):
+            if x * normal[face, 0] + y * normal[face, 1] + z * normal[face, 2] < least_cosine * _MARGIN * np.sqrt(x * x + y * y + z * z):
                 flat = False
                 break
         if flat:

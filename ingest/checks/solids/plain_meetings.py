@@ -9,7 +9,7 @@ import numpy as np
 
 from ingest.checks.solids.delaunay import MOST_CANDIDATES, Workroom, candidate_triangles, make_workroom
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
-from twin.kernel import inlined_kernel, kernel
+from twin.kernel import bare_kernel, kernel
 
 _BEYOND_M, _WITHIN_M = 2 * CONTACT_M, CONTACT_M / 2
 """Surely farther than what counts as touching, and surely nearer."""
@@ -42,7 +42,7 @@ def mark_clear(xyz: Floats, corner: Ints, ring_start: Ints, face_ring: Ints, axe
         clear[pair] = others > 0 and _are_all_clear(xyz, mine, of_mine, count, theirs, of_theirs, others)
 
 
-@inlined_kernel
+@bare_kernel
 def _named_triangles(xyz: Floats, corner: Ints, rings: Ints, axes: Floats, room: Workroom, named: Ints, known: Floats) -> int:
     """Fill in the vertices of all triangles that a face may have, with box and normal of each; 0 where they are not certain."""
     count = candidate_triangles(xyz, corner, rings, axes, room, named)
@@ -63,7 +63,7 @@ def _named_triangles(xyz: Floats, corner: Ints, rings: Ints, axes: Floats, room:
     return count
 
 
-@inlined_kernel
+@bare_kernel
 def _are_all_clear(xyz: Floats, mine: Ints, of_mine: Floats, count: int, theirs: Ints, of_theirs: Floats, others: int) -> bool:
     for i in range(count):
         for j in range(others):
@@ -79,7 +79,7 @@ def _are_all_clear(xyz: Floats, mine: Ints, of_mine: Floats, count: int, theirs:
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _is_clear(xyz: Floats, one: Ints, normal: Floats, other: Ints, theirs: Floats) -> bool:
     """Tell whether two triangles surely meet at common vertices and edges only; ``normal`` and ``theirs`` end with the error."""
     away = _distance(xyz, one[0], other[0]) + _distance(xyz, other[0], other[1]) + _distance(xyz, other[0], other[2])
@@ -98,7 +98,7 @@ def _is_clear(xyz: Floats, one: Ints, normal: Floats, other: Ints, theirs: Float
     return common == 2 or (_are_sides_clear(xyz, one, other, theirs, away) and _are_sides_clear(xyz, other, one, normal, away))
 
 
-@inlined_kernel
+@bare_kernel
 def _are_sides_clear(xyz: Floats, one: Ints, other: Ints, theirs: Floats, away: float) -> bool:
     """Tell whether the sides of ``one`` that have no vertex of the ``other`` triangle surely do not reach it."""
     for e in range(3):
@@ -110,7 +110,7 @@ def _are_sides_clear(xyz: Floats, one: Ints, other: Ints, theirs: Floats, away: 
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _is_segment_clear(xyz: Floats, p: int, q: int, triangle: Ints, normal: Floats, error_m: float) -> bool:
     """Tell whether a segment surely does not come to a triangle, or lies in its plane; ``error_m`` is that of heights above it."""
     s, t = _height(xyz, p, triangle, normal), _height(xyz, q, triangle, normal)
@@ -129,7 +129,7 @@ def _is_segment_clear(xyz: Floats, p: int, q: int, triangle: Ints, normal: Float
     return False
 
 
-@inlined_kernel
+@bare_kernel
 def _gap(xyz: Floats, triangle: Ints, normal: Floats, other: Ints) -> float:
     """Return by how much the side of a triangle that parts another in its plane from it best does so."""
     best = -np.inf
@@ -142,20 +142,20 @@ def _gap(xyz: Floats, triangle: Ints, normal: Floats, other: Ints) -> float:
     return best
 
 
-@inlined_kernel
+@bare_kernel
 def _distance(xyz: Floats, p: int, q: int) -> float:
     """Return how far two vertices are from each other along the axes."""
     return abs(xyz[p, 0] - xyz[q, 0]) + abs(xyz[p, 1] - xyz[q, 1]) + abs(xyz[p, 2] - xyz[q, 2])
 
 
-@inlined_kernel
+@bare_kernel
 def _height(xyz: Floats, vertex: int, triangle: Ints, normal: Floats) -> float:
     p = triangle[0]
     x, y, z = xyz[vertex, 0] - xyz[p, 0], xyz[vertex, 1] - xyz[p, 1], xyz[vertex, 2] - xyz[p, 2]
     return x * normal[0] + y * normal[1] + z * normal[2]
 
 
-@inlined_kernel
+@bare_kernel
 def _beyond(xyz: Floats, vertex: int, begin: int, end: int, normal: Floats) -> float:
     """Return how far a vertex is outside the side of a triangle from one vertex to the next."""
     ex, ey, ez = xyz[end, 0] - xyz[begin, 0], xyz[end, 1] - xyz[begin, 1], xyz[end, 2] - xyz[begin, 2]

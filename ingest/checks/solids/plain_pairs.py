@@ -5,78 +5,93 @@ Compiled; each test has a margin, so whatever is parted here does not meet in `s
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints
 from ingest.checks.solids.surfaces import Surfaces
-from twin.kernel import inlined_kernel
+from twin.kernel import bare_kernel
 
 _OBLIQUE_COSINE, _OBLIQUE_SINE = 0.95, 0.31
 """Of two directions or planes that part at 18° or more."""
-_MOST_COMMON, _MOST_STRETCHES = 1, 64
-"""Vertices that two faces have in common, and stretches each takes of the line in both their planes, that are gone into at most.
-
-Between two common vertices uneven faces may meet although their planes say that they do not.
-"""
+MOST_STRETCHES = 64
+"""That each of two faces takes of the line in both their planes, and that are gone into."""
 _UNEVEN_M = 0.0005
 """More than whole millimetres make of a plane, mostly: about a common vertex, such a face may meet what is beyond its plane."""
 _LEAST_SLOPE = 0.01
 """So steeply what meets a plane in one vertex leaves it: a millimetre on, ten times what counts as touching."""
+PARTED, TOUCHES, CROSSES = 1, 0, -1
+"""What a face is to the plane of another: parted by it; on one side, with what the other has not within its plane; on both."""
 
 
-@inlined_kernel
-def parted_otherwise(s: Surfaces, face: int, other: int) -> bool:
-    """Tell whether a plane is found between two faces that is neither's own; the rarer ways, and the dearer ones, last."""
+class PairRoom(NamedTuple):
+    """Arrays that looking at one pair needs, to be used again for the next."""
+
+    level: npt.NDArray[np.int8]
+    """(n,) of each corner of a face above (1), below (-1), or within (0) the plane of another"""
+    height: Floats
+    """(n,) of each corner of a face"""
+    crossings: Floats
+    """(2 `MOST_STRETCHES`,)"""
+    mine: Floats
+    """(`MOST_STRETCHES`, 2) from where to where on a line"""
+    theirs: Floats
+
+
+@bare_kernel
+def parted_otherwise(s: Surfaces, face: int, other: int, to_face: int, to_other: int, room: PairRoom) -> bool:
+    """Tell whether a plane is found between two faces that is neither's own; the rarer ways, and the dearer ones, last.
+
+    ``to_face`` is what `side_of` tells of ``other``, ``to_other`` what it tells of ``face``.
+    """
+    if _parted_through_edge(s, face, other):
+        return True
+    common, mine, theirs = _common_corners(s, face, other)
     return (
-        _parted_through_edge(s, face, other)
-        or _parted_at_vertex(s, face, other)
-        or _touches_at_its_own(s, face, other)
-        or _touches_at_its_own(s, other, face)
-        or _parted_on_line(s, face, other)
+        (common == 1 and _parted_at_vertex(s, face, other, mine, theirs))
+        or (to_face == TOUCHES and _touches_at_its_own(s, face, other))
+        or (to_other == TOUCHES and _touches_at_its_own(s, other, face))
+        or (common <= 1 and _parted_on_line(s, face, other, mine, room))
     )
 
 
-@inlined_kernel
-def on_one_side(
-    xyz: Floats, corner: Ints, after: Ints, before: Ints, face_start: Ints, normal: Floats, offsets: Floats, deviation_m: Floats,
-    twin: Ints, face_of_corner: Ints, face: int, other: int,
-) -> bool:  # fmt: skip
-    """Tell whether ``other`` is on one side of the plane of ``face``, and has in it only what ``face`` has too: so are nearly all pairs.
+@bare_kernel
+def side_of(
+    points: Floats, begin: int, stop: int, shift: int, normal: Floats, offsets: Floats, deviation_m: Floats, corner: Ints, after: Ints,
+    before: Ints, face_start: Ints, twin: Ints, face_of_corner: Ints, face: int, level: npt.NDArray[np.int8],
+) -> int:  # fmt: skip
+    """Return what a face with corners ``begin`` to ``stop`` is to the plane of ``face``: so are nearly all pairs told apart.
 
-    Arrays are handed over one by one: as a tuple they take three times as long.
+    It is `PARTED` where it is on one side and has in the plane only what ``face`` has too. ``points`` are the places of corners from
+    ``shift`` on. Arrays are handed over one by one: as a tuple they take three times as long.
     """
     nx, ny, nz, offset = normal[face, 0], normal[face, 1], normal[face, 2], offsets[face]
     thickness = deviation_m[face] + 10 * CONTACT_M
-    begin, stop = face_start[other], face_start[other + 1]
-    above, below, on = False, False, 0
-    for k in range(begin, stop):
-        v = corner[k]
-        height = xyz[v, 0] * nx + xyz[v, 1] * ny + xyz[v, 2] * nz - offset
-        if height > thickness:
-            above = True
-        elif height < -thickness:
-            below = True
-        else:
-            on += 1
-        if above and below:
-            return False
-    if on == 0 or on == stop - begin:
-        return on == 0
-    for k in range(begin, stop):
-        v, w, u = corner[k], corner[after[k]], corner[before[k]]
-        if abs(xyz[v, 0] * nx + xyz[v, 1] * ny + xyz[v, 2] * nz - offset) > thickness:
+    above, below, on, count = 0, 0, 0, stop - begin
+    for k in range(count):
+        height = points[begin - shift + k, 0] * nx + points[begin - shift + k, 1] * ny + points[begin - shift + k, 2] * nz - offset
+        is_above, is_below = height > thickness, height < -thickness
+        above, below = above | is_above, below | is_below
+        level[k] = is_above - is_below
+        on += 1 - (is_above | is_below)
+    if above and below:
+        return CROSSES
+    if on in (0, count):
+        return PARTED if on == 0 else CROSSES
+    for k in range(count):
+        if level[k] != 0:
             continue
-        if abs(xyz[w, 0] * nx + xyz[w, 1] * ny + xyz[w, 2] * nz - offset) <= thickness:
-            if face_of_corner[twin[k]] != face:
-                return False
-        elif abs(xyz[u, 0] * nx + xyz[u, 1] * ny + xyz[u, 2] * nz - offset) > thickness and not _is_among(
-            corner, face_start[face], face_start[face + 1], v
-        ):
-            return False
-    return True
+        if level[after[begin + k] - begin] == 0:
+            if face_of_corner[twin[begin + k]] != face:
+                return TOUCHES
+        elif level[before[begin + k] - begin] != 0 and not _is_among(corner, face_start[face], face_start[face + 1], corner[begin + k]):
+            return TOUCHES
+    return PARTED
 
 
-@inlined_kernel
+@bare_kernel
 def _is_among(corner: Ints, begin: int, stop: int, vertex: int) -> bool:
     for k in range(begin, stop):  # noqa: SIM110  # numba has no any() of a generator
         if corner[k] == vertex:
@@ -84,19 +99,15 @@ def _is_among(corner: Ints, begin: int, stop: int, vertex: int) -> bool:
     return False
 
 
-@inlined_kernel
+@bare_kernel
 def _touches_at_its_own(s: Surfaces, face: int, other: int) -> bool:
-    """Tell whether ``other`` is on one side of an oblique ``face``, and has in its plane only what ``face`` has too, or is clear of it.
+    """Tell whether ``other``, on one side of an oblique ``face``, has in its plane only what ``face`` has too, or is clear of it.
 
     What uneven faces have in common is left to the triangles.
     """
     is_uneven = max(s.deviation_m[face], s.deviation_m[other]) > _UNEVEN_M
     cosine = s.normal[face, 0] * s.normal[other, 0] + s.normal[face, 1] * s.normal[other, 1] + s.normal[face, 2] * s.normal[other, 2]
-    above = below = False
-    for k in range(s.face_start[other], s.face_start[other + 1]):
-        side = _on_plane(s, s.corner[k], face)
-        above, below = above or side > 0, below or side < 0
-    if above == below or abs(cosine) >= _OBLIQUE_COSINE:
+    if abs(cosine) >= _OBLIQUE_COSINE:
         return False
     for k in range(s.face_start[other], s.face_start[other + 1]):
         if _on_plane(s, s.corner[k], face) != 0:
@@ -115,7 +126,7 @@ def _touches_at_its_own(s: Surfaces, face: int, other: int) -> bool:
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _on_plane(s: Surfaces, vertex: int, face: int) -> int:
     """Return 1 above the plane of a face, -1 below, 0 within its thickness."""
     thickness = s.deviation_m[face] + 10 * CONTACT_M
@@ -123,18 +134,32 @@ def _on_plane(s: Surfaces, vertex: int, face: int) -> int:
     return 1 if height > thickness else -1 if height < -thickness else 0
 
 
-@inlined_kernel
+@bare_kernel
 def _height(s: Surfaces, vertex: int, face: int) -> float:
     """Return how far above the plane of a face a vertex is."""
     nx, ny, nz = s.normal[face, 0], s.normal[face, 1], s.normal[face, 2]
     return s.xyz[vertex, 0] * nx + s.xyz[vertex, 1] * ny + s.xyz[vertex, 2] * nz - s.offset[face]
 
 
-@inlined_kernel
-def _parted_on_line(s: Surfaces, face: int, other: int) -> bool:
+@bare_kernel
+def _common_corners(s: Surfaces, face: int, other: int) -> tuple[int, int, int]:
+    """Return how many vertices two faces have in common, two standing for more, and a corner of each at the last one; -1 without one."""
+    common, mine, theirs = 0, -1, -1
+    for k in range(s.face_start[other], s.face_start[other + 1]):
+        for j in range(s.face_start[face], s.face_start[face + 1]):
+            if s.corner[k] == s.corner[j]:
+                if common == 1:
+                    return 2, mine, theirs
+                common, mine, theirs = 1, j, k
+    return common, mine, theirs
+
+
+@bare_kernel
+def _parted_on_line(s: Surfaces, face: int, other: int, corner: int, room: PairRoom) -> bool:
     """Tell whether two oblique faces take different stretches of the line in both their planes, and meet at a common vertex only.
 
-    What a face may take of the line is what is inside it there, and where its edges are as near to the other's plane as both are uneven.
+    They have one at ``corner`` (-1: none): between two, uneven faces may meet although their planes say that they do not. What a face may
+    take of the line is what is inside it there, and where its edges are as near to the other's plane as both are uneven.
     """
     x = s.normal[face, 1] * s.normal[other, 2] - s.normal[face, 2] * s.normal[other, 1]
     y = s.normal[face, 2] * s.normal[other, 0] - s.normal[face, 0] * s.normal[other, 2]
@@ -143,53 +168,49 @@ def _parted_on_line(s: Surfaces, face: int, other: int) -> bool:
     if size < _OBLIQUE_SINE:
         return False
     x, y, z = x / size, y / size, z / size
-    common, shared = np.empty(_MOST_COMMON), 0
-    for k in range(s.face_start[face], s.face_start[face + 1]):
-        v = s.corner[k]
-        if _has(s, other, v):
-            if shared == _MOST_COMMON:
-                return False
-            common[shared] = s.xyz[v, 0] * x + s.xyz[v, 1] * y + s.xyz[v, 2] * z
-            shared += 1
+    common = np.nan
+    if corner >= 0:
+        v = s.corner[corner]
+        common = s.xyz[v, 0] * x + s.xyz[v, 1] * y + s.xyz[v, 2] * z
     clear_m = 5 * (s.deviation_m[face] + s.deviation_m[other]) + 20 * CONTACT_M
-    mine, theirs = np.empty((_MOST_STRETCHES, 2)), np.empty((_MOST_STRETCHES, 2))
-    count = _fill_stretches(s, face, other, x, y, z, common[:shared], clear_m, mine)
+    count = _fill_stretches(s, face, other, x, y, z, common, clear_m, room.height, room.crossings, room.mine)
     if count < 0:
         return False
-    others = _fill_stretches(s, other, face, x, y, z, common[:shared], clear_m, theirs)
+    others = _fill_stretches(s, other, face, x, y, z, common, clear_m, room.height, room.crossings, room.theirs)
     if others < 0:
         return False
     for i in range(count):
         for j in range(others):
-            low, high = max(mine[i, 0], theirs[j, 0]), min(mine[i, 1], theirs[j, 1])
-            if low <= high + clear_m and not _is_at(common[:shared], low, high, clear_m):
+            low, high = max(room.mine[i, 0], room.theirs[j, 0]), min(room.mine[i, 1], room.theirs[j, 1])
+            if low <= high + clear_m and not _is_at(common, low, high, clear_m):
                 return False
     return True
 
 
-@inlined_kernel
-def _is_at(common: Floats, low: float, high: float, clear_m: float) -> bool:
-    for at in common:  # noqa: SIM110  # numba has no any() of a generator
-        if low >= at - clear_m and high <= at + clear_m:
-            return True
-    return False
+@bare_kernel
+def _is_at(common: float, low: float, high: float, clear_m: float) -> bool:
+    """Tell whether a stretch is at the place of the common vertex; without one that is no number."""
+    return low >= common - clear_m and high <= common + clear_m
 
 
-@inlined_kernel
+@bare_kernel
 def _fill_stretches(
-    s: Surfaces, face: int, other: int, x: float, y: float, z: float, common: Floats, clear_m: float, stretches: Floats
-) -> int:
+    s: Surfaces, face: int, other: int, x: float, y: float, z: float, common: float, clear_m: float, height: Floats, crossings: Floats,
+    stretches: Floats,
+) -> int:  # fmt: skip
     """Fill in from where to where a face may meet the plane of ``other`` along a line of it; return how many stretches, -1 if unclear.
 
-    Unclear is what comes near the place of a common vertex without ending there.
+    Unclear is what comes near the place of the common vertex without ending there.
     """
     near_m = 2 * (s.deviation_m[face] + s.deviation_m[other]) + 10 * CONTACT_M
-    crossings, crossed, count = np.empty(2 * _MOST_STRETCHES), 0, 0
-    for k in range(s.face_start[face], s.face_start[face + 1]):
-        p, q = s.corner[k], s.corner[s.after[k]]
-        h, g = _height(s, p, other), _height(s, q, other)
+    crossed, count, begin = 0, 0, s.face_start[face]
+    for k in range(begin, s.face_start[face + 1]):
+        height[k - begin] = _height(s, s.corner[k], other)
+    for k in range(begin, s.face_start[face + 1]):
+        h, g = height[k - begin], height[s.after[k] - begin]
         if min(h, g) > near_m or max(h, g) < -near_m:
             continue
+        p, q = s.corner[k], s.corner[s.after[k]]
         start = s.xyz[p, 0] * x + s.xyz[p, 1] * y + s.xyz[p, 2] * z
         step = s.xyz[q, 0] * x + s.xyz[q, 1] * y + s.xyz[q, 2] * z - start
         if count == len(stretches) or crossed == len(crossings):
@@ -202,12 +223,11 @@ def _fill_stretches(
         is_common = _has(s, other, p) or _has(s, other, q)
         if is_common and _is_at(common, low, high, near_m / _LEAST_SLOPE):
             continue
-        for at in common:
-            if not is_common and low <= at + clear_m and high >= at - clear_m:
-                return -1
+        if not is_common and low <= common + clear_m and high >= common - clear_m:
+            return -1
         stretches[count, 0], stretches[count, 1] = low, high
         count += 1
-    crossings[:crossed].sort()
+    _sort(crossings, crossed)
     if count + crossed // 2 > len(stretches):
         return -1
     for k in range(0, crossed - 1, 2):
@@ -216,7 +236,18 @@ def _fill_stretches(
     return count
 
 
-@inlined_kernel
+@bare_kernel
+def _sort(numbers: Floats, count: int) -> None:
+    """Put the first few numbers in order."""
+    for i in range(1, count):
+        number, k = numbers[i], i
+        while k > 0 and numbers[k - 1] > number:
+            numbers[k] = numbers[k - 1]
+            k -= 1
+        numbers[k] = number
+
+
+@bare_kernel
 def _near_part(h: float, g: float, near_m: float) -> tuple[float, float]:
     """Return from where to where (0 to 1) an edge is within a height of a plane, given the heights of its ends."""
     if abs(h - g) <= near_m:
@@ -225,7 +256,7 @@ def _near_part(h: float, g: float, near_m: float) -> tuple[float, float]:
     return max(min(one, two), 0.0), min(max(one, two), 1.0)
 
 
-@inlined_kernel
+@bare_kernel
 def _is_clear(s: Surfaces, face: int, a: int, b: int) -> bool:
     """Tell whether the segment between two vertices in the plane of a face (or the one vertex) meets it at common vertices only.
 
@@ -257,7 +288,7 @@ def _is_clear(s: Surfaces, face: int, a: int, b: int) -> bool:
     return not inside
 
 
-@inlined_kernel
+@bare_kernel
 def _near(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx: float, dy: float, distance_m: float) -> bool:
     """Tell whether two segments in the plane come within a distance of each other."""
     if min(ax, bx) > max(cx, dx) + distance_m or min(cx, dx) > max(ax, bx) + distance_m:
@@ -276,7 +307,7 @@ def _near(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx: 
     )
 
 
-@inlined_kernel
+@bare_kernel
 def _is_within(x: float, y: float, ax: float, ay: float, bx: float, by: float, distance_m: float) -> bool:
     ex, ey = bx - ax, by - ay
     squared = ex * ex + ey * ey
@@ -284,25 +315,16 @@ def _is_within(x: float, y: float, ax: float, ay: float, bx: float, by: float, d
     return (x - ax - t * ex) ** 2 + (y - ay - t * ey) ** 2 <= distance_m * distance_m
 
 
-@inlined_kernel
-def _parted_at_vertex(s: Surfaces, face: int, other: int) -> bool:
+@bare_kernel
+def _parted_at_vertex(s: Surfaces, face: int, other: int, mine: int, theirs: int) -> bool:
     """Tell whether two faces with one vertex in common are on either side of the plane between the directions they take from there."""
-    mine = theirs = -1
-    for k in range(s.face_start[other], s.face_start[other + 1]):
-        for j in range(s.face_start[face], s.face_start[face + 1]):
-            if s.corner[k] == s.corner[j]:
-                if mine >= 0:
-                    return False
-                mine, theirs = j, k
-    if mine < 0:
-        return False
     ax, ay, az = _into(s, mine)
     bx, by, bz = _into(s, theirs)
     x, y, z = ax - bx, ay - by, az - bz
     return _is_beyond(s, face, s.corner[mine], x, y, z) and _is_beyond(s, other, s.corner[mine], -x, -y, -z)
 
 
-@inlined_kernel
+@bare_kernel
 def _into(s: Surfaces, corner: int) -> tuple[float, float, float]:
     """Return the direction halfway between the edges at a corner, of length 1 unless they are opposite."""
     v, p, q = s.corner[corner], s.corner[s.before[corner]], s.corner[s.after[corner]]
@@ -314,26 +336,27 @@ def _into(s: Surfaces, corner: int) -> tuple[float, float, float]:
     return x / size, y / size, z / size
 
 
-@inlined_kernel
+@bare_kernel
 def _is_beyond(s: Surfaces, face: int, vertex: int, x: float, y: float, z: float) -> bool:
     """Tell whether a face leaves the plane upright on a direction through one of its vertices at once, everywhere, and steeply enough."""
-    size = np.sqrt(x * x + y * y + z * z)
+    squared = x * x + y * y + z * z
+    least = np.sqrt(squared) * 10 * CONTACT_M
     for k in range(s.face_start[face], s.face_start[face + 1]):
         p = s.corner[k]
         if p != vertex:
             dx, dy, dz = s.xyz[p, 0] - s.xyz[vertex, 0], s.xyz[p, 1] - s.xyz[vertex, 1], s.xyz[p, 2] - s.xyz[vertex, 2]
             away = dx * x + dy * y + dz * z
-            if not away > size * max(10 * CONTACT_M, _LEAST_SLOPE * np.sqrt(dx * dx + dy * dy + dz * dz)):
+            if not (away > least and away * away > squared * _LEAST_SLOPE**2 * (dx * dx + dy * dy + dz * dz)):
                 return False
-    return size > 0
+    return squared > 0
 
 
-@inlined_kernel
+@bare_kernel
 def _has(s: Surfaces, face: int, vertex: int) -> bool:
     return _is_among(s.corner, s.face_start[face], s.face_start[face + 1], vertex)
 
 
-@inlined_kernel
+@bare_kernel
 def _parted_through_edge(s: Surfaces, face: int, other: int) -> bool:
     """Tell whether two faces with one edge in common lie on either side of a plane through it, upright on both."""
     edge = -1

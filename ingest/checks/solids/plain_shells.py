@@ -5,16 +5,42 @@ Compiled; what it doubts is looked at exactly. Whatever passes here also passes 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ingest.body_arrays import FACE, INDEX, SHELL, SOLID
-from ingest.checks.solids.fault import CONTACT_M, Ints, Mask
-from ingest.checks.solids.plain_pairs import on_one_side, parted_otherwise
+from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
+from ingest.checks.solids.ordering import fill_order
+from ingest.checks.solids.plain_pairs import MOST_STRETCHES, PARTED, PairRoom, parted_otherwise, side_of
 from ingest.checks.solids.shells import LEAST_FACES
 from ingest.checks.solids.surfaces import Surfaces
-from twin.kernel import inlined_kernel, kernel
+from twin.kernel import bare_kernel, kernel
 
 _LEAST_VOLUME_M3 = 1e-6
+_MOST_AT_VERTEX = 200
+"""Edges from one vertex: comparing each with all grows with the square."""
+
+
+class ShellRoom(NamedTuple):
+    """Arrays that looking at one shell needs, to be used again for the next."""
+
+    head: Ints
+    """(V,) the last edge that begins at a vertex"""
+    edges_at: Ints
+    """(V,) how many do"""
+    following: Ints
+    """(n,) for each corner another edge from the same vertex, or -1"""
+    waiting: Ints
+    """(f,) faces"""
+    seen: Mask
+    """(f,)"""
+    order: Ints
+    """(f,) faces by their boxes' lesser x"""
+    box: Floats
+    """(f, 6) in that order"""
+    points: Floats
+    """(n, 3) of each corner"""
 
 
 @kernel
@@ -23,126 +49,144 @@ def look_at_shells(s: Surfaces, start: Ints, shell_ends: Ints, mended: Mask, dou
 
     What is ``doubtful`` before is not looked at; of bodies with ``mended`` rings shells are not.
     """
-    most, undecided = 1, 0
+    most, most_faces, undecided = 1, 1, 0
     for body in range(len(mended)):
         most = max(most, start[body + 1, INDEX] - start[body, INDEX])
-    table, scratch = np.empty(4 * most + 4, dtype=np.int64), np.empty(len(s.xyz), dtype=np.int64)
+        most_faces = max(most_faces, start[body + 1, FACE] - start[body, FACE])
+    room, pair_room = _make_room(len(s.xyz), most, most_faces)
     for body in range(len(mended)):
-        if doubtful[body] or mended[body]:
-            continue
-        first, shells, last_shell = start[body, FACE], start[body, SHELL], start[body + 1, SHELL]
-        from_face, decided = first, undecided
-        for shell in range(shells, last_shell):
-            to_face = first + shell_ends[shell]
-            found = _look_at_shell(s, from_face, to_face, table, scratch, pairs, undecided)
-            if found < 0:
-                doubtful[body] = True
-                break
-            undecided, from_face = found, to_face
-        if last_shell - shells != start[body + 1, SOLID] - start[body, SOLID] or not _are_apart(s, first, shell_ends[shells:last_shell]):
-            doubtful[body] = True
-        undecided = decided if doubtful[body] else undecided
+        if not (doubtful[body] or mended[body]):
+            found = _look_at_body(s, start, shell_ends, body, room, pair_room, pairs, undecided)
+            doubtful[body] = found < 0
+            undecided = max(found, undecided)
     return undecided
 
 
-@inlined_kernel
-def _are_apart(s: Surfaces, first: int, shell_ends: Ints) -> bool:
+@bare_kernel
+def _look_at_body(
+    s: Surfaces, start: Ints, shell_ends: Ints, body: int, room: ShellRoom, pair_room: PairRoom, pairs: Ints, count: int
+) -> int:  # fmt: skip
+    """Tell whether the shells of a body are plainly sound, each one that of a solid; -1 if not so, else as `_look_at_shell`."""
+    first, shells, last_shell = start[body, FACE], start[body, SHELL], start[body + 1, SHELL]
+    if last_shell - shells != start[body + 1, SOLID] - start[body, SOLID]:
+        return -1
+    from_face = first
+    for shell in range(shells, last_shell):
+        to_face = first + shell_ends[shell]
+        count = _look_at_shell(s, from_face, to_face, room, pair_room, pairs, count)
+        if count < 0:
+            return -1
+        from_face = to_face
+    return count if _are_apart(s, first, shell_ends, shells, last_shell, room.box) else -1
+
+
+@kernel
+def _make_room(vertices: int, corners: int, faces: int) -> tuple[ShellRoom, PairRoom]:
+    room = ShellRoom(
+        np.empty(vertices, np.int64), np.empty(vertices, np.int64), np.empty(corners, np.int64), np.empty(faces, np.int64),
+        np.empty(faces, np.bool_), np.empty(faces, np.int64), np.empty((faces, 6)), np.empty((corners, 3)),
+    )  # fmt: skip
+    stretches, crossings = np.empty((2, MOST_STRETCHES, 2)), np.empty(2 * MOST_STRETCHES)
+    return room, PairRoom(np.empty(corners, np.int8), np.empty(corners), crossings, stretches[0], stretches[1])
+
+
+@bare_kernel
+def _are_apart(s: Surfaces, first: int, shell_ends: Ints, begin: int, stop: int, box: Floats) -> bool:
     """Tell whether the boxes of no two shells meet."""
-    count = len(shell_ends)
-    if count < 2:
+    if stop - begin < 2:
         return True
-    lows, highs = np.empty((count, 3)), np.empty((count, 3))
-    begin = first
-    for shell in range(count):
+    face = first
+    for shell in range(stop - begin):
         for axis in range(3):
-            lows[shell, axis] = s.low[begin : first + shell_ends[shell], axis].min()
-            highs[shell, axis] = s.high[begin : first + shell_ends[shell], axis].max()
-        begin = first + shell_ends[shell]
+            box[shell, axis], box[shell, 3 + axis] = s.low[face, axis], s.high[face, axis]
+        while face < first + shell_ends[begin + shell]:
+            for axis in range(3):
+                box[shell, axis] = min(box[shell, axis], s.low[face, axis])
+                box[shell, 3 + axis] = max(box[shell, 3 + axis], s.high[face, axis])
+            face += 1
         for other in range(shell):
             apart = False
             for axis in range(3):
-                gap = max(lows[shell, axis] - highs[other, axis], lows[other, axis] - highs[shell, axis])
+                gap = max(box[shell, axis] - box[other, 3 + axis], box[other, axis] - box[shell, 3 + axis])
                 apart = apart or gap > 2 * CONTACT_M
             if not apart:
                 return False
     return True
 
 
-@inlined_kernel
-def _look_at_shell(s: Surfaces, first: int, end: int, table: Ints, scratch: Ints, pairs: Ints, count: int) -> int:
+@bare_kernel
+def _look_at_shell(s: Surfaces, first: int, end: int, room: ShellRoom, pair_room: PairRoom, pairs: Ints, count: int) -> int:
     """Tell whether faces ``first`` to ``end``, plainly sound each, make a plainly sound exterior shell; -1 if not so.
 
     Pairs of faces that no plane is found to part are for a closer look: they are added to the ``count`` that are in ``pairs``, and how many
     are in it then is returned.
     """
     begin, stop = s.face_start[first], s.face_start[end]
-    if end - first < LEAST_FACES or not _pair(s, begin, stop, table):
+    if end - first < LEAST_FACES or not _pair(s, begin, stop, room.head, room.edges_at, room.following):
         return -1
-    if not _is_simple_at_vertices(s, begin, stop, scratch):
+    if not _is_simple_at_vertices(s, begin, stop, room.edges_at):
         return -1
-    if not _is_connected(s, first, end):
+    if not _is_connected(s, first, end, room.seen, room.waiting):
         return -1
-    if not _volume_m3(s, begin, stop) > _LEAST_VOLUME_M3:
+    if not _volume_m3(s, first, end, room.points) > _LEAST_VOLUME_M3:
         return -1
-    return _not_parted(s, first, end, pairs, count)
+    return _not_parted(s, first, end, room.order, room.box, room.points, pair_room, pairs, count)
 
 
-@inlined_kernel
-def _pair(s: Surfaces, begin: int, end: int, table: Ints) -> bool:
-    """Fill in the corner whose edge is the same the other way; False where an edge is there twice, or not both ways."""
-    size = 1
-    while size < 2 * (end - begin):
-        size *= 2
-    table[:size] = -1
+@bare_kernel
+def _pair(s: Surfaces, begin: int, end: int, head: Ints, edges_at: Ints, following: Ints) -> bool:
+    """Fill in the corner whose edge is the same the other way; False where an edge is there twice, or not both ways.
+
+    Edges are listed by the vertex they begin at; a vertex with very many is left to the exact look, as lists are gone through.
+    """
+    corner, after, twin = s.corner, s.after, s.twin
     for k in range(begin, end):
-        slot = _slot_of(s, table, size, s.corner[k], s.corner[s.after[k]])
-        if table[slot] >= 0:
-            return False
-        table[slot] = k
+        head[corner[k]], edges_at[corner[k]] = -1, 0
+    paired = 0
     for k in range(begin, end):
-        s.twin[k] = table[_slot_of(s, table, size, s.corner[s.after[k]], s.corner[k])]
-        if s.twin[k] < 0:
+        v, w = corner[k], corner[after[k]]
+        j = head[v]
+        while j >= 0:
+            if corner[after[j]] == w:
+                return False
+            j = following[j - begin]
+        following[k - begin], head[v] = head[v], k
+        edges_at[v] += 1
+        if edges_at[v] > _MOST_AT_VERTEX:
             return False
-    return True
+        j = head[w]
+        while j >= 0:
+            if corner[after[j]] == v:
+                twin[k], twin[j] = j, k
+                paired += 2
+                break
+            j = following[j - begin]
+    return paired == end - begin
 
 
-@inlined_kernel
-def _slot_of(s: Surfaces, table: Ints, size: int, start: int, stop: int) -> int:
-    """Return where the edge from ``start`` to ``stop`` is in the table, or would be."""
-    mixed = (start * 1_000_003 + stop) * 6_364_136_223_846_793_005
-    slot = (mixed ^ (mixed >> 32)) & (size - 1)
-    while table[slot] >= 0 and not (s.corner[table[slot]] == start and s.corner[s.after[table[slot]]] == stop):
-        slot = (slot + 1) & (size - 1)
-    return slot
-
-
-@inlined_kernel
-def _is_simple_at_vertices(s: Surfaces, begin: int, stop: int, scratch: Ints) -> bool:
-    """Tell whether the corners at each vertex form one cycle around it; ``scratch`` has a place for each vertex."""
-    for k in range(begin, stop):
-        scratch[s.corner[k]] = 0
-    for k in range(begin, stop):
-        scratch[s.corner[k]] += 1
+@bare_kernel
+def _is_simple_at_vertices(s: Surfaces, begin: int, stop: int, edges_at: Ints) -> bool:
+    """Tell whether the corners at each vertex form one cycle around it; ``edges_at`` says how many they are, and is used up."""
     for k in range(begin, stop):
         vertex = s.corner[k]
-        if scratch[vertex] > 0:
+        if edges_at[vertex] > 0:
             length, c = 0, k
             while True:
                 length += 1
                 c = s.after[s.twin[c]]
                 if c == k:
                     break
-            if length != scratch[vertex]:
+            if length != edges_at[vertex]:
                 return False
-            scratch[vertex] = 0
+            edges_at[vertex] = 0
     return True
 
 
-@inlined_kernel
-def _is_connected(s: Surfaces, first: int, end: int) -> bool:
+@bare_kernel
+def _is_connected(s: Surfaces, first: int, end: int, seen: Mask, waiting: Ints) -> bool:
     count = end - first
-    seen = np.zeros(count, dtype=np.bool_)
-    waiting = np.empty(count, dtype=np.int64)
+    for face in range(count):
+        seen[face] = False
     waiting[0], size, reached = first, 1, 1
     seen[0] = True
     while size:
@@ -158,49 +202,67 @@ def _is_connected(s: Surfaces, first: int, end: int) -> bool:
     return reached == count
 
 
-@inlined_kernel
-def _volume_m3(s: Surfaces, begin: int, stop: int) -> float:
-    """Return the volume the faces bound, as cones over their edges; exact where faces are planar."""
-    origin = s.corner[begin]
-    total = 0.0
+@bare_kernel
+def _volume_m3(s: Surfaces, first: int, end: int, points: Floats) -> float:
+    """Return the volume the faces bound, as cones over their edges, exact where faces are planar; the places of corners are filled in."""
+    begin, stop = s.face_start[first], s.face_start[end]
     for k in range(begin, stop):
-        apex = s.corner[s.face_start[s.face_of_corner[k]]]
-        p, q = s.corner[k], s.corner[s.after[k]]
-        ax, ay, az = s.xyz[apex, 0] - s.xyz[origin, 0], s.xyz[apex, 1] - s.xyz[origin, 1], s.xyz[apex, 2] - s.xyz[origin, 2]
-        bx, by, bz = s.xyz[p, 0] - s.xyz[origin, 0], s.xyz[p, 1] - s.xyz[origin, 1], s.xyz[p, 2] - s.xyz[origin, 2]
-        cx, cy, cz = s.xyz[q, 0] - s.xyz[origin, 0], s.xyz[q, 1] - s.xyz[origin, 1], s.xyz[q, 2] - s.xyz[origin, 2]
-        total += ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
+        p = s.corner[k]
+        for axis in range(3):
+            points[k - begin, axis] = s.xyz[p, axis]
+    total = 0.0
+    ox, oy, oz = points[0, 0], points[0, 1], points[0, 2]
+    for face in range(first, end):
+        x = y = z = 0.0
+        apex = s.face_start[face] - begin
+        for k in range(apex, s.face_start[face + 1] - begin):
+            j = s.after[k + begin] - begin
+            ax, ay, az = points[k, 0] - ox, points[k, 1] - oy, points[k, 2] - oz
+            bx, by, bz = points[j, 0] - ox, points[j, 1] - oy, points[j, 2] - oz
+            x, y, z = x + ay * bz - az * by, y + az * bx - ax * bz, z + ax * by - ay * bx
+        total += (points[apex, 0] - ox) * x + (points[apex, 1] - oy) * y + (points[apex, 2] - oz) * z
     return total / 6
 
 
-@inlined_kernel
-def _not_parted(s: Surfaces, first: int, end: int, pairs: Ints, count: int) -> int:
+@bare_kernel
+def _not_parted(
+    s: Surfaces, first: int, end: int, order: Ints, box: Floats, points: Floats, room: PairRoom, pairs: Ints, count: int
+) -> int:  # fmt: skip
     """Add the pairs of faces whose boxes meet and that no plane parts; return how many there are then, -1 if they are too many."""
-    low, high, xyz, corner, after, before, face_start = s.low, s.high, s.xyz, s.corner, s.after, s.before, s.face_start
-    normal, offset, deviation_m, twin, face_of_corner = s.normal, s.offset, s.deviation_m, s.twin, s.face_of_corner
-    order = first + np.argsort(low[first:end, 0])
+    corner, after, before, face_start, twin, face_of_corner = s.corner, s.after, s.before, s.face_start, s.twin, s.face_of_corner
+    normal, offset, deviation_m, level = s.normal, s.offset, s.deviation_m, room.level
+    shift = face_start[first]
+    for face in range(first, end):
+        room.height[face - first] = s.low[face, 0]
+    fill_order(room.height, end - first, order)
+    for m in range(end - first):
+        order[m] += first
+        for axis in range(3):
+            box[m, axis], box[m, 3 + axis] = s.low[order[m], axis], s.high[order[m], axis] + CONTACT_M
     for m in range(end - first):
         p = order[m]
         for n in range(m + 1, end - first):
-            q = order[n]
-            if low[q, 0] > high[p, 0] + CONTACT_M:
+            if box[n, 0] > box[m, 3]:
                 break
-            if (
-                low[q, 1] > high[p, 1] + CONTACT_M
-                or low[p, 1] > high[q, 1] + CONTACT_M
-                or low[q, 2] > high[p, 2] + CONTACT_M
-                or low[p, 2] > high[q, 2] + CONTACT_M
-            ):
+            if (box[n, 1] > box[m, 4]) | (box[m, 1] > box[n, 4]) | (box[n, 2] > box[m, 5]) | (box[m, 2] > box[n, 5]):
                 continue
+            q = order[n]
             is_larger = face_start[p + 1] - face_start[p] > face_start[q + 1] - face_start[q]
             large, small = (p, q) if is_larger else (q, p)
-            if not (
-                on_one_side(xyz, corner, after, before, face_start, normal, offset, deviation_m, twin, face_of_corner, large, small)
-                or on_one_side(xyz, corner, after, before, face_start, normal, offset, deviation_m, twin, face_of_corner, small, large)
-                or parted_otherwise(s, large, small)
-            ):
-                if count == len(pairs):
-                    return -1
-                pairs[count, 0], pairs[count, 1] = p, q
-                count += 1
+            to_large = side_of(
+                points, face_start[small], face_start[small + 1], shift, normal, offset, deviation_m, corner, after, before, face_start,
+                twin, face_of_corner, large, level,
+            )  # fmt: skip
+            if to_large == PARTED:
+                continue
+            to_small = side_of(
+                points, face_start[large], face_start[large + 1], shift, normal, offset, deviation_m, corner, after, before, face_start,
+                twin, face_of_corner, small, level,
+            )  # fmt: skip
+            if to_small == PARTED or parted_otherwise(s, large, small, to_large, to_small, room):
+                continue
+            if count == len(pairs):
+                return -1
+            pairs[count, 0], pairs[count, 1] = p, q
+            count += 1
     return count

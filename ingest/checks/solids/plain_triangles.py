@@ -6,7 +6,7 @@ import numpy as np
 
 from ingest.checks.solids.delaunay import MOST_CANDIDATES, candidate_triangles, make_workroom
 from ingest.checks.solids.fault import Floats, Ints, Mask
-from twin.kernel import inlined_kernel, kernel
+from twin.kernel import bare_kernel, kernel
 
 _MARGIN = 1 + 1e-9
 
@@ -29,7 +29,7 @@ def leave_flat_out(
         to_triangulate[face] = not flat
 
 
-@inlined_kernel
+@bare_kernel
 def _is_flat(xyz: Floats, corner: Ints, begin: int, a: int, b: int, c: int, normal: Floats, least_cosine: float) -> bool:
     p, q, r = corner[begin + a], corner[begin + b], corner[begin + c]
     ux, uy, uz = xyz[q, 0] - xyz[p, 0], xyz[q, 1] - xyz[p, 1], xyz[q, 2] - xyz[p, 2]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingest.checks.solids.boundaries import LOOSE, Boundaries, sums
+from ingest.checks.solids.boundaries import LOOSE, Boundaries, ranges, sums
 from ingest.checks.solids.fault import Floats, Ints, Mask
 from ingest.checks.solids.vectors import cross
 from ingest.checks.solids.welding import welded
@@ -75,10 +75,10 @@ def surface_faults(b: Boundaries, faces: Ints, *, closed: bool) -> list[ShellFau
     order = np.lexsort((np.maximum(start, end), np.minimum(start, end)))
     order = order[start[order] != end[order]]
     edges = _runs(np.minimum(start, end)[order], np.maximum(start, end)[order])
-    groups = [corners[order[a:z]] for a, z in edges]
-    crowded = [g for g in groups if len(g) > 2]
+    crowded = [corners[order[a:z]] for a, z in edges if z - a > 2]
     if crowded:
         return [_at_edge(b, _NON_MANIFOLD, g) for g in crowded]
+    groups = [corners[order[a:z]] for a, z in edges]
     pairs = [(int(g[0]), int(g[1])) for g in groups if len(g) == 2]
     component = _components(b, faces, pairs)
     if len(set(component.values())) > 1:
@@ -248,7 +248,7 @@ def _turned(b: Boundaries, faces: Ints, pairs: Sequence[tuple[int, int]]) -> lis
 
 
 def _corners(b: Boundaries, faces: Ints) -> Ints:
-    return np.concatenate([np.arange(b.corners_of(int(f)).start, b.corners_of(int(f)).stop) for f in faces])
+    return ranges(b.ring_start[b.face_start[faces]], b.ring_start[b.face_start[faces + 1]])
 
 
 def _runs(low: Ints, high: Ints) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -53,12 +54,16 @@ class _Validity:
         self._sound_face = np.ones(len(b.face_start) - 1, dtype=bool)
         self._doubtful_face = self._sound_face.copy() if doubtful is None else doubtful
         self._sound_shell = np.ones(len(b.shell_start), dtype=bool)
-        few = self._few_or_same()
-        self._planes: Planes = planes_of(b, ~few, tolerances.planarity_m)
-        self._volume_m3 = signed_volumes_m3(b)
+        self._few = self._few_or_same() if self._doubtful_face.any() else np.zeros(len(self._sound_face), dtype=bool)
+
+    @cached_property
+    def _planes(self) -> Planes:
+        return planes_of(self._b, ~self._few, self._tolerances.planarity_m)
 
     def rings_and_polygons(self) -> None:
         """203, then 104 and 201 to 208, which are told in the plane of the polygon: of one far from any nothing more is said."""
+        if not self._doubtful_face.any():
+            return
         b, planes, sound = self._b, self._planes, self._sound_face
         convex = is_convex(b, planes)
         exterior = np.zeros(len(convex), dtype=bool)
@@ -83,6 +88,8 @@ class _Validity:
     def shells(self) -> None:
         """301 to 307."""
         b, sound = self._b, self._sound_shell
+        if not len(sound):
+            return
         mended = np.array([bool(m.mended) for m in self._makeups])
         faulty = b.shell_of_face[~self._sound_face | mended[b.body_of_face]]
         sound[faulty[faulty != LOOSE]] = False
@@ -94,7 +101,7 @@ class _Validity:
             for fault in shell_faults(b, int(shell)):
                 self._shell_fault(fault.code, fault.face, fault.place)
         crossing: Mask = np.zeros(len(sound), dtype=bool)
-        for one, _, place in crossing_faces(b, self._planes, sound, twin):
+        for one, _, place in crossing_faces(b, self._planes, sound, twin) if sound.any() else ():
             if not crossing[b.shell_of_face[one]]:
                 crossing[b.shell_of_face[one]] = True
                 self._shell_fault(_CROSSING, one, place)
@@ -103,10 +110,12 @@ class _Validity:
         """401 to 601."""
         b = self._b
         shells_of = np.diff(b.solid_start)
+        if not len(shells_of):
+            return
         exterior = np.zeros(len(self._sound_shell), dtype=bool)
         exterior[b.solid_start[:-1]] = True
-        inwards = self._sound_shell & ((self._volume_m3 < 0) == exterior)
-        sound = np.logical_and.reduceat(self._sound_shell, b.solid_start[:-1]) if len(shells_of) else np.empty(0, dtype=bool)
+        inwards = self._sound_shell & ((signed_volumes_m3(b) < 0) == exterior)
+        sound = np.logical_and.reduceat(self._sound_shell, b.solid_start[:-1])
         for shell in np.flatnonzero(inwards):
             face = int(b.shell_start[shell])
             self._fault(_INWARDS, face, b.xyz[b.corner[b.corners_of(face)]].mean(axis=0), names_face=False)
