@@ -20,6 +20,7 @@ from twin.model import FeatureType
 
 FloatArray = npt.NDArray[np.float64]
 _OUTSIDE = Text(zh="三维几何的顶点超出本部署范围或坐标系适用范围", en="a vertex of the 3D geometry lies outside the deployment or its CRS")
+_BACKSLASH = ord("\\")
 _LEAST_HEIGHT_M = 0.1
 """What is lower is an outline, not a body."""
 MEASURED = "geometry"
@@ -95,9 +96,15 @@ def representations_table(bodies: Bodies, rows: npt.NDArray[np.int64], keep: npt
         pa.array(rows[kept.row], pa.int64()),
         pa.array(kept.lod, pa.string()),
         kept.encoded(),
-        pc.replace_substring(kept.surface_attributes, "\\u0000", ""),
+        _without_nul(kept.surface_attributes),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=REPRESENTATIONS)
+
+
+def _without_nul(texts: pa.StringArray) -> pa.StringArray:
+    """Return JSON without the escape of NUL, which PostgreSQL's text cannot have."""
+    content = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)
+    return pc.replace_substring(texts, "\\u0000", "") if (content == _BACKSLASH).any() else texts
 
 
 def compressed(documents: Sequence[bytes | None]) -> pa.BinaryArray:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ingest.body_arrays import FACE, INDEX, RING, SHELL, SOLID, VERTEX, BodyArrays, Doubts, Floats, Ints, UInt32s
 from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.plain_bodies import doubts_about
-from twin.kernel import kernel
+from twin.kernel import bare_kernel, copy_bytes, kernel
 from twin.representation import HEAD_BYTES, MAGIC, MM_PER_M, SurfaceType
 
 Bytes = npt.NDArray[np.uint8]
@@ -29,7 +29,7 @@ class CompiledBodies(BodyArrays):
     def _malformed(self) -> int:
         """Return the first body that `twin.representation.check` would not let pass, -1 if all are well-formed."""
         ends = (self.ring_ends, self.face_ends, self.shell_ends, self.solid_ends)
-        return _first_malformed(self.start, self.indices, *ends, self.surface_type, max(SurfaceType))
+        return _first_malformed(self.start, self.indices, *ends, self.surface_type, int(max(SurfaceType)))
 
     def encoded(self) -> pa.Array:
         """Return (B,) binary: each body as `twin.representation.encode` has it; ValueError when malformed, or over more than 2147 km."""
@@ -37,12 +37,10 @@ class CompiledBodies(BodyArrays):
             return BodyArrays.encoded(self)
         if not len(self):
             return pa.array([], pa.binary())
-        millimetres = np.rint(self.vertices * MM_PER_M) + 0.0  # no −0.0, as there
-        low, high = (f.reduceat(millimetres, self.start[:-1, VERTEX], axis=0) for f in (np.minimum, np.maximum))
-        origin = np.floor(low / MM_PER_M)
         if (malformed := self._malformed()) >= 0:
             raise ValueError(f"body {malformed} is malformed")
-        if not np.isfinite(self.vertices).all() or (high - origin * MM_PER_M).max(initial=0.0) > _INT32_MAX:
+        origin = np.empty((len(self), 3))
+        if not _find_origins(self.start, self.vertices, origin):
             raise ValueError("vertices lie too far apart")
         lengths = HEAD_BYTES + (np.diff(self.start, axis=0) * [12, 4, 4, 7, 4, 4]).sum(axis=1)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -50,7 +48,8 @@ class CompiledBodies(BodyArrays):
             raise ValueError("more than 2 GB of 3D in a batch")
         content = np.empty(int(offsets[-1]), dtype=np.uint8)
         magic = np.frombuffer(MAGIC, dtype=np.uint8)
-        arrays = (self.indices, self.ring_ends, self.face_ends, self.shell_ends, self.solid_ends, self.part, self.surface_type)
+        numbers = (self.indices, self.ring_ends, self.face_ends, self.shell_ends, self.solid_ends, self.part)
+        arrays = (*(np.ascontiguousarray(a).view(np.uint8) for a in numbers), np.ascontiguousarray(self.surface_type))
         _encode(content, offsets, magic, self.start, origin, self.vertices, *arrays)
         return pa.Array.from_buffers(pa.binary(), len(self), [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(content)])
 
@@ -61,30 +60,57 @@ def compiled(bodies: BodyArrays) -> CompiledBodies:
 
 
 @kernel
+def _find_origins(start: Ints, vertices: Floats, origin: Floats) -> bool:
+    """Fill ``origin`` (B, 3) as `twin.representation.encode` has it; False where vertices are not finite, or too far from it."""
+    good = True
+    for body in range(len(origin)):
+        for axis in range(3):
+            low, high = np.inf, -np.inf
+            for v in range(start[body, VERTEX], start[body + 1, VERTEX]):
+                place = np.rint(vertices[v, axis] * MM_PER_M)
+                good = good and np.isfinite(vertices[v, axis])
+                low, high = min(low, place), max(high, place)
+            origin[body, axis] = np.floor((low + 0.0) / MM_PER_M)  # no −0.0, as there
+            good = good and high - origin[body, axis] * MM_PER_M <= _INT32_MAX
+    return good
+
+
+@kernel
 def _encode(
-    content: Bytes, offsets: Ints, magic: Bytes, start: Ints, origin: Floats, vertices: Floats, indices: UInt32s, ring_ends: UInt32s,
-    face_ends: UInt32s, shell_ends: UInt32s, solid_ends: UInt32s, part: npt.NDArray[np.uint16], surface_type: Bytes,
+    content: Bytes, offsets: Ints, magic: Bytes, start: Ints, origin: Floats, vertices: Floats, indices: Bytes, ring_ends: Bytes,
+    face_ends: Bytes, shell_ends: Bytes, solid_ends: Bytes, part: Bytes, surface_type: Bytes,
 ) -> None:  # fmt: skip
+    """Write each body from its place in ``offsets`` on; numbers as the bytes that they are."""
     for body in range(len(offsets) - 1):
         at = offsets[body]
         first, last = start[body], start[body + 1]
-        content[at : at + 4] = magic
-        content[at + 4 : at + 28].view(np.uint32)[:] = (last - first).astype(np.uint32)
-        content[at + 28 : at + 52].view(np.float64)[:] = origin[body]
+        copy_bytes(content, at, magic, 0, 4)
+        sizes = content[at + 4 : at + 28].view(np.uint32)
+        for k in range(6):
+            sizes[k] = last[k] - first[k]
+        places = content[at + 28 : at + 52].view(np.float64)
+        for axis in range(3):
+            places[axis] = origin[body, axis]
         at += 52
-        places = content[at : at + 12 * (last[0] - first[0])].view(np.int32)
-        for v in range(last[0] - first[0]):
+        corners = content[at : at + 12 * (last[VERTEX] - first[VERTEX])].view(np.int32)
+        for v in range(last[VERTEX] - first[VERTEX]):
             for axis in range(3):
-                places[3 * v + axis] = np.int32(np.rint(vertices[first[0] + v, axis] * MM_PER_M) - origin[body, axis] * MM_PER_M)
-        at = _put(content, at + 12 * (last[0] - first[0]), indices[first[1] : last[1]])
-        at = _put(content, at, ring_ends[first[2] : last[2]])
-        at = _put(content, at, face_ends[first[3] : last[3]])
-        at = _put(content, at, shell_ends[first[4] : last[4]])
-        at = _put(content, at, solid_ends[first[5] : last[5]])
-        parts = content[at : at + 2 * (last[3] - first[3])].view(np.uint16)
-        parts[:] = part[first[3] : last[3]]
-        at += 2 * (last[3] - first[3])
-        content[at : at + last[3] - first[3]] = surface_type[first[3] : last[3]]
+                place = np.rint(vertices[first[VERTEX] + v, axis] * MM_PER_M) - origin[body, axis] * MM_PER_M
+                corners[3 * v + axis] = np.int32(place)
+        at += 12 * (last[VERTEX] - first[VERTEX])
+        at = _put(content, at, indices, 4 * first[INDEX], 4 * last[INDEX])
+        at = _put(content, at, ring_ends, 4 * first[RING], 4 * last[RING])
+        at = _put(content, at, face_ends, 4 * first[FACE], 4 * last[FACE])
+        at = _put(content, at, shell_ends, 4 * first[SHELL], 4 * last[SHELL])
+        at = _put(content, at, solid_ends, 4 * first[SOLID], 4 * last[SOLID])
+        at = _put(content, at, part, 2 * first[FACE], 2 * last[FACE])
+        _put(content, at, surface_type, first[FACE], last[FACE])
+
+
+@bare_kernel
+def _put(content: Bytes, at: int, numbers: Bytes, first: int, end: int) -> int:
+    copy_bytes(content, at, numbers, first, end - first)
+    return at + end - first
 
 
 @kernel
@@ -114,7 +140,7 @@ def _first_malformed(
     return -1
 
 
-@kernel
+@bare_kernel
 def _rise(ends: UInt32s, last: int, least: int) -> bool:
     """Tell whether each end lies ``least`` or more after the one before, and the last is ``last``."""
     before = np.int64(0)
@@ -123,9 +149,3 @@ def _rise(ends: UInt32s, last: int, least: int) -> bool:
             return False
         before = np.int64(end)
     return bool(before == last)
-
-
-@kernel
-def _put(content: Bytes, at: int, numbers: UInt32s) -> int:
-    content[at : at + 4 * len(numbers)].view(np.uint32)[:] = numbers
-    return at + 4 * len(numbers)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ingest.body_arrays import FACE, INDEX, RING, SHELL, SOLID, VERTEX
 from ingest.readers.json_arrays import NULL
-from twin.kernel import inlined_kernel, kernel
+from twin.kernel import bare_kernel, kernel
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -73,7 +73,8 @@ def build(cut: Cut, bodies: Ints, geometries: Ints, types: npt.NDArray[np.uint8]
     table = np.empty(4 * scratch + 4, dtype=np.int64)
     known, sound, g = -1, False, 0
     for body in range(len(bodies)):
-        made.start[body] = made.size[:6]
+        for k in range(_MENDED):  # a slice would be copied on its way
+            made.start[body, k] = made.size[k]
         if bodies[body, 0] != known:
             known = bodies[body, 0]
             sound = 0 <= known < len(cut.depth) and cut.depth[known] == 2
@@ -87,8 +88,8 @@ def build(cut: Cut, bodies: Ints, geometries: Ints, types: npt.NDArray[np.uint8]
         g = bodies[body, 1]
         made.good[body] = good and made.size[FACE] > made.start[body, FACE]
         if not made.good[body]:
-            made.size[:6] = made.start[body]
-    made.start[len(bodies)] = made.size[:6]
+            made.size[:_MENDED] = made.start[body]
+    made.start[len(bodies)] = made.size[:_MENDED]
 
 
 @kernel
@@ -101,7 +102,7 @@ def placed(numbers: Ints, place: Ints, scale: Floats, translate: Floats) -> Floa
     return vertices
 
 
-@inlined_kernel
+@bare_kernel
 def _add_geometry(cut: Cut, vertices: int, geometry: Ints, types: npt.NDArray[np.uint8], line: Numbering, body: int, made: Made) -> bool:
     """Add the surfaces of one geometry; False where it is not as it should be or a shell has none left."""
     this, solid, size = geometry[0], geometry[3] == 1, made.size
@@ -139,7 +140,7 @@ def _add_geometry(cut: Cut, vertices: int, geometry: Ints, types: npt.NDArray[np
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _has_room(cut: Cut, geometry: Ints, meanings: int, made: Made) -> bool:
     """Tell whether the arrays and meanings of a geometry are there, and all it can add fits into ``made``: nothing is written beyond."""
     this, values, size, count = geometry[0], geometry[1], made.size, len(cut.depth)
@@ -156,7 +157,7 @@ def _has_room(cut: Cut, geometry: Ints, meanings: int, made: Made) -> bool:
     )
 
 
-@inlined_kernel
+@bare_kernel
 def _add_rings(cut: Cut, vertices: int, ring: int, end_ring: int, corner: int, line: Numbering, body: int, made: Made) -> bool:
     """Add the rings of one surface, none without the exterior, and note which are mended; False where one names no vertex."""
     exterior, rings_before, size = ring, made.size[RING], made.size
@@ -184,7 +185,7 @@ def _add_rings(cut: Cut, vertices: int, ring: int, end_ring: int, corner: int, l
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _add_corner(coordinates: int, v: int, line: Numbering, body: int, made: Made) -> None:
     size = made.size
     if line.drawn[v] != body:
@@ -196,7 +197,7 @@ def _add_corner(coordinates: int, v: int, line: Numbering, body: int, made: Made
     size[INDEX] += 1
 
 
-@inlined_kernel
+@bare_kernel
 def _number_places(numbers: Ints, rings: Ints, begin: Ints, end: Ints, first: Ints, table: Ints) -> bool:
     """Fill ``first`` with the first vertex at the place of each; False when one is not of three numbers."""
     count = end[1] - begin[1]
@@ -227,7 +228,7 @@ def _number_places(numbers: Ints, rings: Ints, begin: Ints, end: Ints, first: In
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _look_at(numbers: Ints, corner: int, end: int, first: Ints, count: int) -> tuple[int, bool, int]:
     """Return how many corners of a ring differ from the one before, whether three differ, and the first that repeats.
 
@@ -252,13 +253,13 @@ def _look_at(numbers: Ints, corner: int, end: int, first: Ints, count: int) -> t
     return kept, several, (one if repeated < 0 else repeated)
 
 
-@inlined_kernel
+@bare_kernel
 def _values_fit(cut: Cut, geometry: Ints) -> bool:
     """Tell whether the values of a geometry are as deep as its surfaces, where there are any."""
     return geometry[1] < 0 or cut.depth[geometry[1]] == (2 if geometry[3] == 1 else 1)
 
 
-@inlined_kernel
+@bare_kernel
 def _values_at(cut: Cut, geometry: Ints) -> int:
     """Return where the values of a geometry begin, -1 where it has none or not one for each surface."""
     surfaces = cut.start[geometry[0] + 1, 2] - cut.start[geometry[0], 2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from twin.kernel import copy_bytes, inlined_kernel, kernel, little_uint64
+from twin.kernel import bare_kernel, copy_bytes, kernel, little_uint64
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -43,7 +43,7 @@ def tell_makes(rest: Bytes, start: Ints, end: Ints, makes: Bytes, make_ends: Int
                 break
 
 
-@inlined_kernel
+@bare_kernel
 def _identifier(rest: Bytes, at: int, end: int) -> tuple[int, int]:
     """Return where the text behind the first name ``id`` begins and ends; nowhere where it is none that can be taken for any."""
     while at + len(_NAME) < end and not _is(rest, at, _NAME, 0, len(_NAME)):
@@ -63,14 +63,14 @@ def _identifier(rest: Bytes, at: int, end: int) -> tuple[int, int]:
     return first, at
 
 
-@inlined_kernel
+@bare_kernel
 def _behind_space(rest: Bytes, at: int, end: int) -> int:
     while at < end and rest[at] in (_SPACE, _TAB, _LINE, _RETURN):
         at += 1
     return at
 
 
-@inlined_kernel
+@bare_kernel
 def _is_like(rest: Bytes, at: int, end: int, first: int, size: int, makes: Bytes, k: int, last: int) -> bool:
     """Tell whether a line becomes a make once NUL is put for its identifier wherever that stands."""
     while at < end and k < last:
@@ -86,7 +86,7 @@ def _is_like(rest: Bytes, at: int, end: int, first: int, size: int, makes: Bytes
     return bool(at == end and k == last)
 
 
-@inlined_kernel
+@bare_kernel
 def _is(one: Bytes, at: int, other: Bytes, first: int, size: int) -> bool:
     for k in range(size):  # noqa: SIM110  # numba has no all() of a generator
         if one[at + k] != other[first + k]:

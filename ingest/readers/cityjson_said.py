@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from twin.json_values import write_integer
-from twin.kernel import kernel
+from twin.kernel import copy_bytes, kernel
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -63,7 +63,8 @@ def _write_said(
         for k in range(count):
             m = found[k, 2]
             content[out] = _COMMA if k else _OPEN
-            out = _write(content, out + 1, _FACES)
+            copy_bytes(content, out + 1, _FACES, 0, len(_FACES))
+            out += 1 + len(_FACES)
             face = found[m, 0]
             while face >= 0:
                 out = write_integer(content, out, face - first)
@@ -71,16 +72,11 @@ def _write_said(
                 out += 1
                 face = following[face]
             content[out - 1], content[out] = _CLOSE, _COMMA
-            out = _write(content, out + 1, text[meanings[m, 1] : meanings[m, 2]])
+            copy_bytes(content, out + 1, text, meanings[m, 1], meanings[m, 2] - meanings[m, 1])
+            out += 1 + meanings[m, 2] - meanings[m, 1]
             content[out] = _CLOSE_OBJECT
             out += 1
         if count:
             content[out] = _CLOSE
             out += 1
         ends[body + 1] = out
-
-
-@kernel
-def _write(content: Bytes, out: int, piece: Bytes) -> int:
-    content[out : out + len(piece)] = piece
-    return out + len(piece)

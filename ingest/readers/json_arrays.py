@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from ingest.readers.json_bytes import PADDING, digits_at, next_mark, next_quote
 from ingest.readers.json_members import Members, after_numbers, members_for, read_members
-from ingest.readers.json_surfaces import LEAST_BYTES, Plain, are_canonical, read_surfaces
+from ingest.readers.json_surfaces import LEAST_BYTES, MOST_MEMBERS, Plain, are_canonical, read_surfaces
 from twin.json_values import write_integer
-from twin.kernel import copy_bytes, inlined_kernel, kernel
+from twin.kernel import bare_kernel, copy_bytes, kernel
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -196,10 +196,11 @@ def _cut(
 ) -> None:  # fmt: skip
     """Fill all arrays but the first two; a line that is not cut has −1 in ``rest_end`` and no arrays. ``kinds`` has a bit for each."""
     begin = out = count = 0
+    names = np.empty((MOST_MEMBERS, 2), dtype=np.int64)
     found.arrays[0, :_SIZES] = 0
     for line in range(len(line_end)):
         end = line_end[line]
-        rest_end[line], after = _cut_line(text, begin, end, rest, out, found, plain, members, count, kinds)
+        rest_end[line], after = _cut_line(text, begin, end, rest, out, found, plain, members, names, count, kinds)
         if rest_end[line] < 0:
             found.size[:] = found.arrays[count, :_SIZES]
         else:
@@ -208,9 +209,10 @@ def _cut(
         begin = end
 
 
-@inlined_kernel
+@bare_kernel
 def _cut_line(
-    text: Bytes, at: int, end: int, rest: Bytes, out: int, found: _Found, plain: Plain, members: Members, count: int, kinds: int
+    text: Bytes, at: int, end: int, rest: Bytes, out: int, found: _Found, plain: Plain, members: Members, names: Ints, count: int,
+    kinds: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Return where the rest of a line ends and how many arrays there are then; −1 where the line must be read whole.
 
@@ -239,7 +241,7 @@ def _cut_line(
             return -1, first
         array = found.arrays[count]
         if kind == SEMANTIC_SURFACES:
-            after, array[_DEPTH] = read_surfaces(text, value, end, plain, found.size[_SURFACES:]), 0
+            after, array[_DEPTH] = read_surfaces(text, value, end, plain, names, found.size[_SURFACES:]), 0
         elif kind == ATTRIBUTES:
             after, array[_DEPTH] = read_members(text, value + 1, end, members, found.size[_MEMBERS:], value), 0
         elif kind == EXTENT:
@@ -259,12 +261,18 @@ def _cut_line(
         at = kept = after
         array[_KIND], array[_FROM], array[_TO] = kind, value, after
         count += 1
-        found.arrays[count, :_SIZES] = found.size
+        _begin_array(found, count)
     copy_bytes(rest, out, text, kept, end - kept)
     return (out + end - kept if depth == 0 else -1), count  # else it is left to who can say what is wrong with it
 
 
-@inlined_kernel
+@bare_kernel
+def _begin_array(found: _Found, array: int) -> None:
+    for k in range(_SIZES):  # a slice would be copied on its way
+        found.arrays[array, k] = found.size[k]
+
+
+@bare_kernel
 def _after_text(text: Bytes, at: int, end: int) -> tuple[int, bool]:
     """Return where a text ends whose quote is before ``at``, the line's end where it does not, and whether anything in it is escaped."""
     escaped = False
@@ -275,7 +283,7 @@ def _after_text(text: Bytes, at: int, end: int) -> tuple[int, bool]:
     return min(at + 1, end), escaped
 
 
-@inlined_kernel
+@bare_kernel
 def _is_name(text: Bytes, at: int, end: int) -> bool:
     """Tell whether a colon follows."""
     while at < end and text[at] in (_SPACE, _TAB, _LINE, _RETURN):
@@ -283,7 +291,7 @@ def _is_name(text: Bytes, at: int, end: int) -> bool:
     return at < end and text[at] == _COLON
 
 
-@inlined_kernel
+@bare_kernel
 def _kind(text: Bytes, begin: int, end: int, depth: int, kinds: int) -> int:
     """Return which of the ``kinds`` a name is at the depth it must stand at, else −1."""
     for kind in range(len(_DEPTHS)):
@@ -296,7 +304,7 @@ def _kind(text: Bytes, begin: int, end: int, depth: int, kinds: int) -> int:
     return -1
 
 
-@inlined_kernel
+@bare_kernel
 def _after_colon(text: Bytes, at: int, end: int, opening: int) -> int:
     """Return where the value of the name before ``at`` begins, −1 where it does not do so with the bracket ``opening``."""
     colon = False
@@ -312,7 +320,7 @@ def _after_colon(text: Bytes, at: int, end: int, opening: int) -> int:
     return -1
 
 
-@inlined_kernel
+@bare_kernel
 def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
     """Return where an array ends and how deep its numbers stand, all equally deep and no array empty; else −1."""
     depth, size = 0, found.size
@@ -326,7 +334,7 @@ def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
     return at, depth
 
 
-@inlined_kernel
+@bare_kernel
 def _read_at(  # noqa: C901, PLR0912  # one loop: a call for every number takes twice the time
     text: Bytes, at: int, end: int, depth: int, numbers: Ints, rings: Ints, faces: Ints, shells: Ints, n: int, r: int, f: int, s: int
 ) -> tuple[int, int, int, int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from twin.kernel import inlined_kernel, little_uint64, trailing_noughts
+from twin.kernel import bare_kernel, little_uint64, trailing_noughts
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -32,13 +32,13 @@ _PAIRS, _FOURS, _EIGHTS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF000
 _QUOTE, _BACKSLASH, _ZERO, _NINE = (ord(c) for c in '"\\09')
 
 
-@inlined_kernel
+@bare_kernel
 def _noughts(word: np.uint64) -> np.uint64:
     """Return a word in which the lowest high bit that is set tells the first byte that is 0; bits above it tell nothing."""
     return (word - _ONES) & ~word & _HIGHS
 
 
-@inlined_kernel
+@bare_kernel
 def next_mark(text: Bytes, at: int, end: int) -> int:
     """Return where the next quote or bracket is, or something that is none of them outside of texts of JSON (Y, _, y, 0x7F)."""
     while at < end:
@@ -50,7 +50,7 @@ def next_mark(text: Bytes, at: int, end: int) -> int:
     return end
 
 
-@inlined_kernel
+@bare_kernel
 def next_quote(text: Bytes, at: int, end: int) -> int:
     """Return where the next quote or backslash is."""
     while at < end:
@@ -62,7 +62,7 @@ def next_quote(text: Bytes, at: int, end: int) -> int:
     return end
 
 
-@inlined_kernel
+@bare_kernel
 def next_not_plain(text: Bytes, at: int, end: int) -> int:
     """Return where the next byte is that is a quote, a backslash, or not a character of ASCII that can be printed."""
     while at < end:
@@ -75,7 +75,7 @@ def next_not_plain(text: Bytes, at: int, end: int) -> int:
     return end
 
 
-@inlined_kernel
+@bare_kernel
 def next_not_text(text: Bytes, at: int, end: int) -> int:
     """Return where the next byte is that is a quote, a backslash or a control character: none that stands for itself in a text."""
     while at < end:
@@ -87,7 +87,7 @@ def next_not_text(text: Bytes, at: int, end: int) -> int:
     return end
 
 
-@inlined_kernel
+@bare_kernel
 def digits_at(text: Bytes, at: int) -> tuple[int, int]:
     """Return how many digits stand at ``at``, and the number that they are; of more than 18 it is any."""
     word = little_uint64(text, at) ^ _NOUGHTS
@@ -104,7 +104,7 @@ def digits_at(text: Bytes, at: int) -> tuple[int, int]:
     return int(np.int64(bits)) >> 3, int(np.int64(word))
 
 
-@inlined_kernel
+@bare_kernel
 def _many_digits(text: Bytes, at: int) -> tuple[int, int]:
     begin, value = at, 0
     while _ZERO <= text[at] <= _NINE:

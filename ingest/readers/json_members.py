@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.readers.json_bytes import digits_at, next_not_text
-from twin.kernel import inlined_kernel
+from twin.kernel import bare_kernel
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -47,7 +47,7 @@ def members_for(most: int) -> Members:
     return Members(np.empty((most, 4), dtype=np.int64), np.zeros((MOST_NAMES + 1, 4), dtype=np.int64))
 
 
-@inlined_kernel
+@bare_kernel
 def read_members(text: Bytes, at: int, end: int, found: Members, size: Ints, this: int) -> int:
     """Return where an object ends whose bracket is before ``at``, and add its members; −1, and nothing is added, where it is not plain.
 
@@ -84,7 +84,7 @@ def read_members(text: Bytes, at: int, end: int, found: Members, size: Ints, thi
     return -1
 
 
-@inlined_kernel
+@bare_kernel
 def after_numbers(text: Bytes, at: int, end: int) -> int:
     """Return where an array ends whose bracket is before ``at``, −1 where it is not one of numbers as plain as those of members."""
     while at < end:
@@ -103,14 +103,14 @@ def after_numbers(text: Bytes, at: int, end: int) -> int:
     return -1
 
 
-@inlined_kernel
+@bare_kernel
 def _behind_space(text: Bytes, at: int, end: int) -> int:
     while at < end and text[at] in (_SPACE, _TAB, _LINE, _RETURN):
         at += 1
     return at
 
 
-@inlined_kernel
+@bare_kernel
 def _name(text: Bytes, begin: int, stop: int, names: Ints, size: Ints, before: int) -> int:
     """Return the number of a name, a new one where it is none of those before; −1 where they are too many."""
     likely = names[before, _AFTER]
@@ -127,7 +127,7 @@ def _name(text: Bytes, begin: int, stop: int, names: Ints, size: Ints, before: i
     return name
 
 
-@inlined_kernel
+@bare_kernel
 def _is(text: Bytes, begin: int, stop: int, name: Ints) -> bool:
     if name[_END] - name[_BEGIN] != stop - begin:
         return False
@@ -137,7 +137,7 @@ def _is(text: Bytes, begin: int, stop: int, name: Ints) -> bool:
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _value(text: Bytes, at: int, end: int) -> tuple[int, int]:
     """Return the kind of the value at a place and where it ends; kind −1 where it is not plain."""
     c = text[at]

@@ -16,7 +16,7 @@ import orjson
 from ingest.readers.cityjson_faces import TYPES, surface_type
 from ingest.readers.cityjson_frame import Json
 from ingest.readers.json_bytes import next_not_plain
-from twin.kernel import copy_bytes, inlined_kernel
+from twin.kernel import bare_kernel, copy_bytes
 from twin.representation import SurfaceType
 
 Ints = npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ _TRUE, _FALSE, _NULL = (np.frombuffer(word, dtype=np.uint8) for word in (b"true"
 _NAMES = np.array([name.encode() for name in TYPES], dtype="S32").view(np.uint8).reshape(len(TYPES), 32)
 _LENGTHS, _KINDS = np.array([len(name) for name in TYPES]), np.array([int(kind) for kind in TYPES.values()])
 _OTHER = int(SurfaceType.OTHER)
-_MOST_MEMBERS = 32
+MOST_MEMBERS = 32
 _DIGITS = 15
 """Longer integers are left to the parser."""
 _SIGNIFICANT_DIGITS = 17
@@ -81,14 +81,13 @@ def are_canonical(fractions: Bytes) -> bool:
     return orjson.dumps(orjson.loads(text)) == text
 
 
-@inlined_kernel
-def read_surfaces(text: Bytes, at: int, end: int, plain: Plain, size: Ints) -> int:
+@bare_kernel
+def read_surfaces(text: Bytes, at: int, end: int, plain: Plain, names: Ints, size: Ints) -> int:
     """Return where an array of surfaces ends, and add them to ``plain``; −1, and nothing is added, where one of them is not plain.
 
-    ``size`` (2,) is how many surfaces and bytes of fractions there are.
+    ``size`` (2,) is how many surfaces and bytes of fractions there are, ``names`` (`MOST_MEMBERS`, 2) room for where those of one are.
     """
     count, fractions = size[0], size[1]
-    names = np.empty((_MOST_MEMBERS, 2), dtype=np.int64)
     while at + 1 < end and text[at + 1] == _OPEN_OBJECT:
         begin = at + 2
         type_end = _after_type(text, begin, end)
@@ -110,7 +109,7 @@ def read_surfaces(text: Bytes, at: int, end: int, plain: Plain, size: Ints) -> i
     return -1
 
 
-@inlined_kernel
+@bare_kernel
 def _after_type(text: Bytes, at: int, end: int) -> int:
     """Return where the quote behind a type is that stands first in an object, −1 where none does."""
     if end - at < len(_TYPE):
@@ -121,7 +120,7 @@ def _after_type(text: Bytes, at: int, end: int) -> int:
     return _plain_text(text, at + len(_TYPE), end)
 
 
-@inlined_kernel
+@bare_kernel
 def _kind(text: Bytes, begin: int, stop: int) -> int:
     """Return the stored type of a name."""
     for k in range(len(_NAMES)):
@@ -130,14 +129,14 @@ def _kind(text: Bytes, begin: int, stop: int) -> int:
     return _OTHER
 
 
-@inlined_kernel
+@bare_kernel
 def _plain_text(text: Bytes, at: int, end: int) -> int:
     """Return where the quote at the end of a text is, −1 where anything in it is not written as it stands."""
     at = next_not_plain(text, at, end)
     return at if at < end and text[at] == _QUOTE else -1
 
 
-@inlined_kernel
+@bare_kernel
 def _read_members(text: Bytes, at: int, end: int, names: Ints, fractions: Bytes, out: int) -> tuple[int, int]:
     """Return where the bracket behind members is, and the end of ``fractions`` with theirs; −1 where one is not plain."""
     count = 0
@@ -156,7 +155,7 @@ def _read_members(text: Bytes, at: int, end: int, names: Ints, fractions: Bytes,
     return (at if at < end else -1), out
 
 
-@inlined_kernel
+@bare_kernel
 def _is_new(text: Bytes, begin: int, stop: int, names: Ints) -> bool:
     """Tell whether a name is none of those before it, nor one that is not plain."""
     size = stop - begin
@@ -169,7 +168,7 @@ def _is_new(text: Bytes, begin: int, stop: int, names: Ints) -> bool:
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _are_same(text: Bytes, begin: int, other: Bytes) -> bool:
     for k in range(len(other)):  # noqa: SIM110  # numba has no all() of a generator
         if text[begin + k] != other[k]:
@@ -177,7 +176,7 @@ def _are_same(text: Bytes, begin: int, other: Bytes) -> bool:
     return True
 
 
-@inlined_kernel
+@bare_kernel
 def _after_value(text: Bytes, at: int, end: int, fractions: Bytes, out: int) -> tuple[int, int]:
     """Return where a text, word or number ends, and the end of ``fractions`` with it; −1 where it is none that is plain."""
     if at >= end:
@@ -212,7 +211,7 @@ def _after_value(text: Bytes, at: int, end: int, fractions: Bytes, out: int) -> 
     return at, out + at - begin + 1
 
 
-@inlined_kernel
+@bare_kernel
 def _has_digits_too_many(text: Bytes, first: int, point: int, end: int) -> bool:
     """Tell whether a fraction ends in a nought that says nothing, or has more digits than any number is written with."""
     if text[end - 1] == _ZERO and end > point + 1:

@@ -42,10 +42,21 @@ class MemberColumns(Mapping[str, pa.Array]):
     """(N,) a bit for each kind of value that a column has."""
     others: Mapping[str, pa.Array] = field(default_factory=dict)
 
+    made: dict[str, pa.Array] = field(default_factory=dict)
+    """Those that somebody asked for."""
+
     def __getitem__(self, name: str) -> pa.Array:
         """Return a column."""
         number = self.numbers[name]
-        return self.others[name] if number < 0 else self._made(number)
+        if number < 0:
+            return self.others[name]
+        if name not in self.made:
+            self.made[name] = self._made(number)
+        return self.made[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is such a column, without making it."""
+        return name in self.numbers
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names in the order in which the rows bring them."""

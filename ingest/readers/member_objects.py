@@ -13,7 +13,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from twin.kernel import copy_bytes, inlined_kernel, kernel
+from twin.kernel import bare_kernel, copy_bytes, kernel
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -112,7 +112,7 @@ def _doubtful(content: Bytes, cells: Cells, order: Ints, of_numbers: Mask, where
     return count
 
 
-@inlined_kernel
+@bare_kernel
 def _is_written_so(content: Bytes, begin: int, end: int) -> bool:
     """Tell whether a number is spelled as it is written, but for the ``.0`` behind an integer."""
     at = begin + (content[begin] == _MINUS)
@@ -186,7 +186,7 @@ def _write(
         ends[row + 1] = at
 
 
-@inlined_kernel
+@bare_kernel
 def _is_whole(content: Bytes, begin: int, end: int) -> bool:
     for k in range(begin, end):  # noqa: SIM110  # numba has no any() of a generator
         if content[k] == _POINT:
