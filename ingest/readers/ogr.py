@@ -30,7 +30,7 @@ _NO_CRS = ("undefined", "unknown", "engcrs", "local_cs")
 _COUNTED = frozenset({"FlatGeobuf"})
 _BY_FEATURE = "OGR_FLATGEOBUF_STREAM_BASE_IMPL"
 """GDAL's option by which it makes Arrow batches of a FlatGeobuf from its features, not from the bytes."""
-_FAILURES = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, IndexError, UnicodeDecodeError)
+FAILURES = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, IndexError, UnicodeDecodeError)
 """What pyogrio raises about a file that it cannot open or not read to its end."""
 
 
@@ -72,7 +72,7 @@ class OgrFile:
         self._limits = limits
         try:
             self._layers = _named([_Layer(s, name) for s in sources for name in _names(s)])
-        except _FAILURES as error:
+        except FAILURES as error:
             raise _unreadable(file_format, error) from error
 
     def inspect(self) -> FileInfo:
@@ -93,7 +93,7 @@ class OgrFile:
         try:
             with only(source.driver):
                 info = pyogrio.read_info(source.path, layer=own_name, **source.options)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise _unreadable(self.format, error) from error
         columns = tuple(str(c) for c in info["fields"] if str(c) not in source.without)
         if len(columns) > self._limits.columns:
@@ -118,7 +118,7 @@ class OgrLayer:
                 for geometry_name, batch in self._arrow_batches():
                     yield source_batch(batch, geometry_name, first, tolerance, source.without, lists_are_repeats=source.lists_are_repeats)
                     first += batch.num_rows
-        except (*_FAILURES, pa.ArrowException) as error:
+        except (*FAILURES, pa.ArrowException) as error:
             raise _unreadable(self._format, error) from error
         if source.is_counted and self.source.rows is not None and first <= self.source.rows:
             raise _unreadable(self._format, f"{first - 1} of {self.source.rows} features could be read")

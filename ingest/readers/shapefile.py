@@ -10,18 +10,19 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pyarrow as pa
 import pyogrio
-import shapely
 
 from ingest.gdal_policy import MemoryFile
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.archive import Archive
+from ingest.readers.arrow_columns import sound
 from ingest.readers.dbf import Dbf
 from ingest.readers.encodings import Encoding, dbf_encoding, declared_codec
 from ingest.readers.layers import choose_layer
-from ingest.readers.ogr import known_crs
-from ingest.readers.source import Geometries, SourceBatch, SourceLayer
+from ingest.readers.ogr import FAILURES, known_crs
+from ingest.readers.source import SourceBatch, SourceLayer
+from ingest.readers.wkb import batch_of_wkb
 from ingest.refusals import missing_member, rejected
-from twin.errors import Text
+from twin.errors import Text, TwinError
 
 MEMBERS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 MAGIC = b"\x00\x00\x27\x0a"
@@ -115,12 +116,11 @@ class ShapefileLayer:
                 raise missing_member(f"{name}{needed}")
         self._table = _table(members, encoding)
         self._files = [MemoryFile(f"layer{ext}", members[ext]) for ext in (".shp", ".shx")]
-        self._shapes = self._read_shapes()
-        if len(self._shapes) != self._table.dbf.rows:
-            text = f"{len(self._shapes)} / {self._table.dbf.rows}"
-            raise rejected("shapefile-broken", f"Shapes and records differ in number: {text}.", f"图形与记录数不一致：{text}。")
+        shapes = self._count()
+        if shapes != self._table.dbf.rows:
+            raise _broken(f"{shapes} shapes, {self._table.dbf.rows} records", f"图形 {shapes} 个,记录 {self._table.dbf.rows} 条")
         self.source = SourceLayer(
-            name, self._table.names, _prj(members), encoding=self._table.encoding.codec, rows=len(self._shapes), notes=self._notes()
+            name, self._table.names, _prj(members), encoding=self._table.encoding.codec, rows=shapes, notes=self._notes()
         )
 
     def _notes(self) -> tuple[Text, ...]:
@@ -130,23 +130,41 @@ class ShapefileLayer:
         en = f"declared by {place}" if place else "told from its bytes"
         return (Text(zh=f"文字编码 {encoding.codec}({zh})", en=f"text is {encoding.codec} ({en})"),)
 
-    def _read_shapes(self) -> Geometries:
+    def _count(self) -> int:
+        """Return how many shapes the index has."""
         try:
-            _, _, wkb, _ = pyogrio.raw.read(self._files[0].path, columns=[])
+            return int(pyogrio.read_info(self._files[0].path, force_feature_count=True)["features"])
         except Exception as error:
-            raise rejected("shapefile-broken", f"The .shp cannot be read: {error}", f".shp 无法读取：{error}") from error
-        shapes: Geometries = shapely.from_wkb(wkb, on_invalid="ignore") if wkb is not None else np.empty(0, dtype=object)
-        return shapes
+            raise _broken(str(error), str(error)) from error
+
+    def _shapes(self) -> Iterator[pa.Array]:
+        """Yield the shapes of so many records as WKB, as they stand in the file; GDAL passes over those that it cannot read."""
+        size = self._limits.rows_per_batch
+        try:
+            with pyogrio.raw.open_arrow(self._files[0].path, columns=[], batch_size=size, use_pyarrow=True) as (meta, stream):
+                for batch in stream:
+                    yield sound(batch)[0].column(meta["geometry_name"] or "wkb_geometry")
+        except (*FAILURES, pa.ArrowException) as error:
+            raise _broken(str(error), str(error)) from error
 
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the records that are not marked as deleted, numbered as they stand in the file."""
-        table, deleted = self._table, self._table.dbf.deleted
-        for first in range(0, len(self._shapes), self._limits.rows_per_batch):
-            last = min(first + self._limits.rows_per_batch, len(self._shapes))
+        table, deleted, first = self._table, self._table.dbf.deleted, 0
+        for shapes in self._shapes():
+            last = first + len(shapes)
+            if last > len(deleted):
+                break
             there = np.flatnonzero(~deleted[first:last])
             chosen = pa.array(there)
             columns = {n: table.dbf.column(i, table.encoding.codec, first, last)[0].take(chosen) for i, n in enumerate(table.names)}
-            yield SourceBatch(there.astype(np.int64) + first + 1, self._shapes[first:last][there], columns)
+            yield batch_of_wkb(there.astype(np.int64) + first + 1, shapes.take(chosen), columns)
+            first = last
+        if first != len(deleted):
+            raise _broken(f"{first} of {len(deleted)} shapes can be read", f"{len(deleted)} 个图形中只能读取 {first} 个")
+
+
+def _broken(en: str, zh: str) -> TwinError:
+    return rejected("shapefile-broken", f"The Shapefile cannot be read: {en[:300]}.", f"Shapefile 无法读取:{zh[:300]}。")
 
 
 def _table(members: Members, declared: str | None) -> _Table:
