@@ -30,7 +30,7 @@ MOST_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class FaultyRows:
-    """Source rows by where they are, and how many more there would be."""
+    """Source rows by where they are, and how many more there are of which none is given."""
 
     by_place: Mapping[RowPlace, SourceRow]
     omitted: int
@@ -39,7 +39,7 @@ class FaultyRows:
 def faulty_rows(place: Workplace, request: LoadRequest, findings: Iterable[Finding]) -> FaultyRows:
     """Return the source rows that the findings are about, those of the first 20,000, out of the files as they were checked.
 
-    A file that cannot be read (any more) gives none: the findings say what they say without them.
+    A file that cannot be read (any more) gives none, and its rows are counted among those left out.
     """
     places = list(dict.fromkeys((f.file, f.layer, f.row) for f in findings if f.row is not None))
     wanted = set(places[:MOST_ROWS])
@@ -48,7 +48,7 @@ def faulty_rows(place: Workplace, request: LoadRequest, findings: Iterable[Findi
         rows = tuple(sorted({row for file, _, row in wanted if file == path.name}))
         if rows:
             found.update((where, row) for where, row in _rows_of(place, request, path, rows) if where in wanted)
-    return FaultyRows(found, len(places) - len(wanted))
+    return FaultyRows(found, len(places) - len(found))
 
 
 def _rows_of(place: Workplace, request: LoadRequest, path: Path, rows: tuple[int, ...]) -> Iterator[tuple[RowPlace, SourceRow]]:

@@ -230,7 +230,7 @@ def _format_says(feature_type: FeatureType, layer: LayerInfo, file_format: str) 
     if file_format == _OSM:
         tags = feature_type.osm_tags
         return _BY_TAGS, Text(f"取带 {'、'.join(tags)} 标签的对象", f"its objects are those with the tags {', '.join(tags)}")
-    if layer.recipes == {feature_type.recipe} == {"imagery"}:
+    if feature_type.recipe == "imagery" and layer.recipes == frozenset({"imagery"}):
         return _ONLY, _COLOURS
     return _COVERAGE_ALONE.get(feature_type.recipe, 0.0), _COVERAGES.get(feature_type.recipe, Text("", ""))
 

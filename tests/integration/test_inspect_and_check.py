@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import CityAtHand
+from tests.commands import CityAtHand, city_at_hand
 from tests.served_city import City
-from twin.embedded import locks
+from twin.embedded import EmbeddedCluster, locks
 from twin.server.scratch_city import sweep_scratch
 
 NORTH, EAST = 3_520_895.0, 497_538.0
@@ -85,3 +85,15 @@ def test_files_are_checked_without_a_city(tmp_path: Path) -> None:
     left = {name for name in set(Path(tempfile.gettempdir()).iterdir()) - before if name.name.startswith("twin-")}
     assert not left, "nothing stays of the city made for the moment"
     assert not (tmp_path / "no such city").exists()
+
+
+def test_a_check_in_a_city_is_held_against_the_dataset_that_the_page_would_propose(
+    run_folder: Path, template: str, cluster: EmbeddedCluster, tmp_path: Path
+) -> None:
+    path = survey(tmp_path)
+    points = ("--crs", "EPSG:4549", "--unit", "井深=cm")
+    with city_at_hand(run_folder, template, cluster.dsn) as city:
+        city.run("load", path, "--type", "pipe_node", "--dataset", "wells", *points)
+        for asked in ((), ("--type", "pipe_node")):
+            [(dataset, counts)] = city.run("check", path, *asked, *points)["datasets"].items()
+            assert (dataset, counts["unchanged"], counts["insert"]) == ("wells", 12, 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from ingest.load import CheckResult
 from ingest.load import check as check_files
 from ingest.looked_into import KnownLayer, layer_of, with_doubts
-from ingest.proposals import Proposal
+from ingest.proposals import Proposal, dataset_for
 from ingest.refusals import crs_undeclared
 from ingest.reports import CheckReport, write_reports
 from ingest.request import LoadRequest, PartSpec
@@ -18,6 +18,7 @@ from ingest.understanding.evidence import LIKELY
 from ingest.understanding.layer import Surroundings
 from twin.catalogue import check_slug
 from twin.errors import BadRequestError, RejectedError, UnavailableError
+from twin.model import Dataset
 from twin.server.check_reports import counts_by_rule, report_of_check
 from twin.server.city_file import read_city_file
 from twin.server.commands.doubts import known_layer, proposals_of
@@ -44,7 +45,7 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
         around = Surroundings() if city_file is None and not has_city(settings) else surroundings(city)
         proposals = proposals_of(city, files, around)
         layers = [known_layer(p) for p in proposals]
-        parts = [declared(p, options) for p in _parts(options, proposals)]
+        parts = [declared(p, options) for p in _parts(options, proposals, city.catalogue.datasets())]
         request = LoadRequest(
             files=files,
             parts=tuple(_understood(p, layers, crs, options.vertical) for p in parts),
@@ -79,14 +80,15 @@ def write_what_can_be(directory: Path, report: CheckReport, terminal: Terminal) 
         terminal.say(f"未生成验收单 PDF：{error.text.zh}", f"the acceptance sheet (PDF) is not written: {error.text.en}")
 
 
-def _parts(options: argparse.Namespace, proposals: Sequence[Proposal]) -> tuple[PartSpec, ...]:
-    """Return what was asked for, else every layer as what it is likely to be."""
+def _parts(options: argparse.Namespace, proposals: Sequence[Proposal], datasets: Sequence[Dataset]) -> tuple[PartSpec, ...]:
+    """Return what was asked for, else every layer as what it is likely to be; held against the dataset that it would go into."""
     if options.type or options.part:
-        return part_specs(options.part, options.type, options.dataset, options.layer)
+        own = dataset_for(options.type, options.layer or "", datasets) if options.type else None
+        return part_specs(options.part, options.type, options.dataset or own, options.layer)
     likely = [p for p in proposals if p.guesses and p.guesses[0].confidence >= LIKELY and options.layer in (None, p.layer)]
     if not likely:
         raise BadRequestError("nothing in the files is known for what it is: say --type", zh="未能识别文件内容，请用 --type 说明")
-    return tuple(PartSpec(p.layer, p.guesses[0].feature_type, check_slug(p.guesses[0].feature_type), p.file) for p in likely)
+    return tuple(PartSpec(p.layer, p.guesses[0].feature_type, check_slug(p.dataset or p.guesses[0].feature_type), p.file) for p in likely)
 
 
 def _understood(part: PartSpec, layers: Sequence[KnownLayer], crs: str | None, vertical: str | None) -> PartSpec:
