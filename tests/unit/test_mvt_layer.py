@@ -17,6 +17,7 @@ import shapely
 from shapely.geometry import shape
 
 from twin.mvt.layer import LayerFrame, encode_layer
+from twin.mvt.shapes import MOST_BYTES
 
 type Value = str | int | float | bool | None
 BOX = shapely.box(-64, -64, 4160, 4160)
@@ -259,6 +260,23 @@ def test_what_takes_too_long_to_draw_is_given_up() -> None:
     with pytest.raises(TimeoutError):
         encode_layer(rows, _frame(), 0.1)
     assert len(_features(encode_layer(rows[:2], _frame(), 60).content)) == 2
+
+
+def test_areas_that_cross_themselves_again_and_again_hold_no_tile_between_looks_at_the_clock() -> None:
+    """Each takes GEOS half a second, and all are less than is drawn between two looks of what needs no repair."""
+    rng = np.random.default_rng(3)
+    scribbles = [_record(k, shapely.Polygon(rng.uniform(0, 4096, (490, 2)))) for k in range(20)]
+    assert all(len(row) < MOST_BYTES for row in scribbles)
+    with pytest.raises(TimeoutError):
+        encode_layer(scribbles, _frame(), most_s=0.3)
+
+
+def test_what_is_repaired_in_several_groups_is_each_where_it_is() -> None:
+    rng = np.random.default_rng(4)
+    areas = [shapely.Polygon(rng.uniform(0, 4096, (vertices, 2))) for vertices in (5, 150, 3, 200, 250, 90)]
+    together, alone = _drawn(areas), [_drawn([area])[0] for area in areas]
+    assert len(together) == len(areas)
+    assert all(shape.equals_exact(one, 0) for shape, one in zip(together.values(), alone, strict=True))
 
 
 def _star(vertices: int, radius: float = 1900, least: float = 0.2) -> shapely.Polygon:

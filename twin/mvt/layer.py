@@ -19,6 +19,7 @@ import numpy.typing as npt
 from twin.mvt.detailed import cut_detailed
 from twin.mvt.features import find_rows, write_features, write_values
 from twin.mvt.repair import Geometries, as_wkb, cut, placed, read, repaired, snapped
+from twin.mvt.ring_wkb import PLACE_BYTES
 from twin.mvt.rings import Units
 from twin.mvt.shapes import CROSSING, DETAILED, MOST_BYTES, NOTHING, TANGLED, Map, draw
 from twin.mvt.soundness import MOST_PAIRS
@@ -27,12 +28,14 @@ from twin.mvt.wire import Bytes
 _LAYER, _NAME, _KEY = 0x1A, 0x0A, 0x1A
 _EXTENT, _VERSION_2 = 0x28, b"\x78\x02"
 _SLICE_BYTES = 1 << 19
-"""Of geometries that are drawn before one looks at the clock: half a second where GEOS has to repair them all."""
+"""Of geometries that are drawn before one looks at the clock, but for what GEOS has to repair."""
 _UNLOOKED = MOST_PAIRS // 8
 """So much of what costs more (:func:`cut_detailed`) is drawn before one looks."""
 _MOST_REPAIRED = MOST_PAIRS // 2
 _TO_REPAIR = 3
 """Of what has to be made valid, too: that takes GEOS some three times as long once more."""
+_PAIRS_AT_WORST = 25
+"""To the square of its vertices: what an area costs of which every edge crosses every other (twin/mvt/detailed.py says in what)."""
 _EMPTY_POLYGON = b"\x01\x03\x00\x00\x00\x00\x00\x00\x00"
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
 
@@ -63,7 +66,8 @@ def encode_layer(rows: Sequence[bytes], frame: LayerFrame, most_s: float = math.
     """Return the layer of ``rows`` (twin/mvt/features.py says of what form), in their order.
 
     A feature without a place in the tile, or too small to have an area or a length in it, is left out; so is a number that is not finite,
-    and an area that would keep GEOS for more than about a second: of very many edges that run side by side, or that cross each other.
+    and an area that would keep GEOS for more than about a second: of very many edges that run side by side, or that cross each other. One
+    of less than 500 vertices is drawn, if it takes three.
     What is not valid is made so. Raises TimeoutError where geometries keep a processor busy for more than ``most_s``.
     """
     joined, count = np.frombuffer(bytearray().join(rows), np.uint8), len(rows)
@@ -187,7 +191,11 @@ def _shapes(rows: Bytes, are_drawn: npt.NDArray[np.bool_], starts: Units, ends: 
         shapes = shapes.replaced(which, as_wkb(cut(in_units(which), low, high)), frame, are_valid=False)
     # What is cut has more vertices than it had, by a few: it is no more than doubtful for that.
     if (which := np.flatnonzero((shapes.kinds >= CROSSING) & (ends - starts <= MOST_BYTES))).size:
-        shapes = shapes.replaced(which, as_wkb(repaired(in_units(which), low, high)), frame, are_valid=True)
+        doubtful, made = in_units(which), []
+        for part in _slices(_PAIRS_AT_WORST * ((ends - starts)[which] // PLACE_BYTES) ** 2, MOST_PAIRS):
+            clock.look()
+            made.append(repaired(doubtful[part], low, high))
+        shapes = shapes.replaced(which, as_wkb(np.concatenate(made)), frame, are_valid=True)
     if (which := np.flatnonzero(shapes.kinds == DETAILED)).size:
         detailed = [(rows, starts[k], ends[k], _IDENTITY if are_drawn[k] else to_units) for k in which]
         shapes = _with_detailed(shapes, which, detailed, frame, clock)
