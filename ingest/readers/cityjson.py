@@ -59,6 +59,7 @@ class CityJson:
             self.format = "CityJSONSeq"
             self.frame = read_frame(parsed(head))
         else:
+            del head  # which may be the whole document
             self.frame, self._document = self._parse_document()
 
     def inspect(self) -> FileInfo:
@@ -132,7 +133,8 @@ class CityJson:
                 f"A CityJSON document of more than {_MAX_DOCUMENT_BYTES >> 20} MB cannot be read whole; make it a CityJSONSeq.",
                 f"CityJSON 文档超过 {_MAX_DOCUMENT_BYTES >> 20} MB,无法整体读取;请转换为 CityJSONSeq。",
             )
-        content = parsed(bytes(self._text[self._start :]))
+        content = parsed(memoryview(self._text)[self._start :])
+        ReadThrough(self._text).passed(len(self._text))
         if content.get("type") == "CityJSONFeature":
             raise invalid("a CityJSONFeature stands alone, without its first line", "只有 CityJSONFeature,缺少首行 CityJSON 对象")
         read_frame(content)  # what is wrong with the frame is said before anything about vertices
