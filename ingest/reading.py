@@ -134,6 +134,8 @@ class _Part:
     accepted: int = 0
     told: Counter[FindingKind] = field(default_factory=Counter)
     """Findings about values so far."""
+    matched: tuple[tuple[str, ...], ColumnMapping] | None = None
+    """Names of the columns of the last batch, and which fields they are."""
 
     def begin(self, batch: SourceBatch) -> _Begun:
         """Have what needs nobody else done in threads: looking at solids, compressing documents."""
@@ -153,7 +155,7 @@ class _Part:
         if self.rows > self.limits.rows:
             raise rejected("too-many-rows", f"More than {self.limits.rows} rows.", f"行数超过 {self.limits.rows}。")
         feature_type = self.part.feature_type
-        mapping = match_columns(tuple(batch.columns), feature_type, dict(self.part.reading.mapping))
+        mapping = self._mapping_of(tuple(batch.columns))
         factors = factors_of(mapping, feature_type, dict(self.part.reading.units))
         columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows), factors)
         batch = replace(batch, faults=(*batch.faults, *bodies.faults))
@@ -187,6 +189,12 @@ class _Part:
             representations=representations_table(bodies, batch.rows, keep),
             documents=None if begun.documents is None else documents_table(begun.documents.result(), batch.rows, keep),
         )
+
+    def _mapping_of(self, names: tuple[str, ...]) -> ColumnMapping:
+        """Return which fields columns are, looked for once where batches have the same."""
+        if self.matched is None or self.matched[0] != names:
+            self.matched = names, match_columns(names, self.part.feature_type, dict(self.part.reading.mapping))
+        return self.matched[1]
 
     def _table(
         self, batch: SourceBatch, columns: Mapping[str, FieldValues], mapping: ColumnMapping, geometry: pa.Array, keep: Mask

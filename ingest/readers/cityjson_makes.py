@@ -149,7 +149,7 @@ class Told:
         of_row = np.where([text is not None for text in said], np.arange(len(said)), NOBODY)[self.make]
         places = np.array([0 if text is None else text.count(_HERE) for text in said])
         identifiers = self.identifier[:, 1] - self.identifier[:, 0]
-        size = int((np.diff(ends)[of_row] + places[of_row] * identifiers)[of_row != NOBODY].sum())
+        size = int((np.diff(ends)[of_row] + places[of_row] * (identifiers - 1))[of_row != NOBODY].sum())
         out, row_ends = np.empty(size, dtype=np.uint8), np.zeros(len(self.make) + 1, dtype=np.int64)
         write_said(texts, ends, of_row, self.cut.rest, self.identifier, out, row_ends)
         return strings(row_ends, out, of_row != NOBODY)
@@ -193,7 +193,7 @@ class Makes:
         self, line: Seen | None, content: Json, plan: Plan, attributes: int, properties: Mapping[str, object]
     ) -> tuple[bytes, Make] | None:
         """Note what was found of a line whose only text that was not parsed are ``attributes``; not if its identifier is in other texts."""
-        if line is None or len(self._known) >= _MOST or plan.says_more or line.key.count(b"\0") != _in_names(content, line.identifier):
+        if line is None or len(self._known) >= _MOST or plan.says_more or not is_in_names_only(line, content):
             return None
         texts = [(name, value) for name, value in properties.items() if isinstance(value, str) and _HERE not in value]
         if len(texts) != len(properties):
@@ -203,9 +203,10 @@ class Makes:
         return line.key, made
 
 
-def _in_names(content: Json, identifier: str) -> int:
-    """Return how often a text is in the names of objects, wherever they are named."""
+def is_in_names_only(line: Seen, content: Json) -> bool:
+    """Tell whether the identifier of a line is nowhere in it but in the names of objects, wherever they are named."""
     names = [content.get("id")]
     for name, city_object in content["CityObjects"].items():
-        names += [name, *(city_object.get("children") or ()), *(city_object.get("parents") or ())]
-    return sum(name.count(identifier) for name in names if isinstance(name, str))
+        others = [city_object.get(key) for key in ("children", "parents")]
+        names += [name, *(n for some in others if isinstance(some, list) for n in some)]
+    return line.key.count(b"\0") == sum(name.count(line.identifier) for name in names if isinstance(name, str))

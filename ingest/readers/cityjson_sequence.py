@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -25,11 +25,12 @@ from ingest.readers.cityjson_attributes import CutAttributes, assure_utf8, take_
 from ingest.readers.cityjson_bodies import bodies_of
 from ingest.readers.cityjson_frame import Frame, Json, Vertices, invalid
 from ingest.readers.cityjson_kernels import build
-from ingest.readers.cityjson_makes import NOBODY, Make, Makes, Told, seen
+from ingest.readers.cityjson_makes import NOBODY, Make, Makes, Told, is_in_names_only, seen
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
 from ingest.readers.cityjson_outlines import draw_outlines
 from ingest.readers.cityjson_plan import Plan, plan, planned_features
 from ingest.readers.json_arrays import CutLines, Room, cut_lines
+from ingest.readers.json_members import NAME
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from twin.errors import TwinError
 from twin.model import GeometryType
@@ -43,9 +44,9 @@ class CityJsonSequence(CityJson):
     """A file like `CityJson`, and large enough that compiled kernels are worth their loading."""
 
     def sketched(self, lines: Sequence[bytes]) -> Sequence[Scope | Fault]:
-        """Return the objects of some lines without what places them."""
+        """Return the objects of some lines without what places them; of lines that differ in names and values only, those of the first."""
         with _without_collector():
-            return [sketch(line, skeleton, self.frame) for line, skeleton in zip(lines, cut_lines(lines).skeletons, strict=True)]
+            return list(_sketches(lines, cut_lines(lines, cuts_attributes=True), self.frame))
 
     def layer(self, lines: Iterable[bytes], types: frozenset[str], source: SourceLayer, kind: GeometryType) -> CitySequenceLayer:
         """Return the layer of the objects of ``types`` in ``lines``."""
@@ -259,12 +260,36 @@ def _place(first: int, array: int) -> int:
     return first + array if array >= 0 else -1
 
 
-def sketch(line: bytes, skeleton: bytes | None, frame: Frame) -> Scope | Fault:
-    """Return the objects of a line for a look at their types and attributes: without places where those were cut out."""
-    if skeleton is not None:
-        with suppress(TwinError, orjson.JSONDecodeError, AttributeError):
-            return _without_places(orjson.loads(skeleton), line)
-    return line_scope(line, frame)
+def _sketches(lines: Sequence[bytes], cut: CutLines, frame: Frame) -> Iterator[Scope | Fault]:
+    """Yield the objects of each line that has others than those before, but for their names, values and places."""
+    known: set[tuple[bytes, bytes]] = set()
+    for number, line in enumerate(lines):
+        skeleton = cut.skeleton(number)
+        if skeleton is None:
+            yield line_scope(line, frame)
+            continue
+        line_seen, first, end = seen(skeleton), cut.array_start[number], cut.array_start[number + 1]
+        members = cut.members.members[cut.member_start[first] : cut.member_start[end], NAME]
+        key = (skeleton if line_seen is None else line_seen.key, members.tobytes())
+        if key in known:
+            continue
+        try:
+            content = orjson.loads(skeleton)
+            yield _without_places(_with_attributes(content, cut, int(first)), line)
+        except (TwinError, ValueError, LookupError, AttributeError, TypeError):
+            yield line_scope(line, frame)
+            continue
+        # how many pictures are named is counted; a type can have the identifier in it
+        if b"appearance" not in skeleton and (line_seen is None or is_in_names_only(line_seen, content)):
+            known.add(key)
+
+
+def _with_attributes(content: Json, cut: CutLines, first: int) -> Json:
+    """Return what is left of a line with the attributes that were cut out of it."""
+    for city_object in content["CityObjects"].values():
+        if type(number := city_object.get("attributes")) is int:
+            city_object["attributes"] = orjson.loads(cut.text_of(first + number))
+    return content
 
 
 def _without_places(content: Json, line: bytes) -> Scope:

@@ -13,9 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.protocol import Limits, PartRequest
+from ingest.readers.cityjson import CityJson
 from ingest.readers.cityjson_make_kernels import tell_makes
 from ingest.readers.cityjson_makes import Makes, seen
-from tests.unit.test_cityjson_sequence import assert_same, block, text_of
+from ingest.readers.cityjson_sequence import CityJsonSequence
+from ingest.readers.source import SourceLayer
+from tests.unit.test_cityjson_sequence import BUILDING, assert_same, block, text_of
 
 Feature = dict[str, Any]
 
@@ -48,8 +52,31 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 def test_lines_of_one_make_are_parsed_once(parsed: list[bytes]) -> None:
     rows = assert_same(text_of([building(f"B-{k}", year=1900 + k) for k in range(10)], separators=(",", ":")))
     assert len(rows) == 10
-    looked_at = 10  # for types and columns, before
+    looked_at = 2  # for types and columns, before: what is left of a line, and its attributes
     assert len(parsed) == looked_at + 1
+
+
+def test_every_type_and_column_of_the_first_lines_is_seen() -> None:
+    features = [building(f"B-{k}") for k in range(12)]
+    for k, change in enumerate((without_children, part_with_attributes, address, type_of_its_name, nested_attributes, odd_extent)):
+        change(features[k])
+    features[7]["CityObjects"]["B-7"]["attributes"]["seen once"] = 1
+    features[8]["CityObjects"]["B-8"]["type"] = "Bridge"
+    features[9]["CityObjects"]["B-9"]["type"] = "+B-9"
+    features[10]["CityObjects"]["B-10"]["type"] = "+B-10"
+    features[11]["CityObjects"]["B-11"]["attributes"] = {"year": 1, "name": "2"}
+    text = text_of(
+        [
+            *features,
+            "{}",
+            '{"type":"CityJSONFeature"}',
+            '{"type":"CityJSONFeature","CityObjects":{"a1":{"type":"Road","parents":5}},"id":"a1"}',
+        ]
+    )
+    ours, theirs = (reader(text, Limits()) for reader in (CityJsonSequence, CityJson))
+    assert ours.inspect() == theirs.inspect()
+    part = PartRequest(None, BUILDING, "d")
+    assert ours.open(part).source == theirs.open(part).source
 
 
 def named_otherwise(feature: Feature, old: str, new: str) -> Feature:
@@ -168,3 +195,11 @@ def test_lines_of_makes_beside_others_are_read_as_alone() -> None:
     cast("Feature", features[4])["CityObjects"]["B-4-0"]["geometry"][0]["boundaries"][0][0][0][0] = 99
     features[5] = "{}"
     assert len(assert_same(text_of(features))) == 6
+
+
+def test_columns_of_makes_have_no_byte_more_than_their_values() -> None:
+    lines = [json.dumps(building(f"B-{k}"), separators=(",", ":")).encode() for k in range(30)]
+    reader = CityJsonSequence(text_of([building("B-0")]), Limits())
+    (batch,) = reader.layer(lines, frozenset({"Building"}), SourceLayer("", (), None), "MultiPolygon").batches_here()
+    identifiers = batch.columns["cityjson_id"]
+    assert identifiers.buffers()[2].to_pybytes() == "".join(identifiers.to_pylist()).encode()
