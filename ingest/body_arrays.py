@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.checks.solids.fault import Tolerances
+from ingest.checks.solids.fault import SolidFault, Tolerances
 from ingest.readers.source import Makeup, Representation
 from twin.face_textures import FaceTextures
 from twin.representation import Faces, encode
@@ -32,6 +32,8 @@ class Doubts:
     """(B,)"""
     faces: Mask
     """(F,) of these bodies; the rings and the planes of all other faces are sound."""
+    told: Mapping[int, Sequence[SolidFault]] = field(default_factory=dict)
+    """By body what is wrong with its doubtful faces, by code, where all of it is known of each of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

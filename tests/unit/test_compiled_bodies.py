@@ -66,12 +66,14 @@ SLAT = [(0.0, 0.0), (6.0, 0.0), (6.0, 0.006), (0.0, 0.006)]
 OFFSET = [(0.0, 0.0), (6.0, 0.0), (6.0, 4.0), (3.0, 4.0), (3.0, 4.008), (0.0, 4.008)]
 """With faces so thin that their planes are fitted."""
 SHAPES = (prism(BOX), prism(ELL), prism(BOX, YARD), prism(CROSS), prism(COMB), prism(SLAT), prism(OFFSET), GABLE)
+CORNER = [(0.0, 0.0), (1.0, 3.0), (2.0, 1.0)]
+"""A hole that touches the outline in a corner: the faces are sound, and the upright edge there is one of four of them."""
 
 
 @st.composite
 def bodies(draw: st.DrawFn) -> Faces:
     """A body, or one with parts of its kind, somewhat moved, turned, torn, doubled or pierced."""
-    points, faces = draw(st.sampled_from(SHAPES))
+    points, faces = draw(st.sampled_from((*SHAPES, prism(BOX, CORNER))))
     solids = [[(points, faces)]]
     if draw(st.booleans()):
         away = draw(st.sampled_from([3.0, 5.0, 6.0, 6.0000005, 7.0]))

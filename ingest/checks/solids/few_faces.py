@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ingest.body_arrays import FACE, BodyArrays, Doubts
+from ingest.body_arrays import FACE, SHELL, BodyArrays, Doubts
 from ingest.checks.solids.boundaries import ranges
 from ingest.checks.solids.fault import Ints, SolidFault, Tolerances
 from ingest.checks.solids.validity import validity_faults
@@ -27,19 +27,25 @@ def told_by_few_faces(bodies: BodyArrays, doubts: Doubts, tolerances: Tolerances
     for body in np.flatnonzero(doubts.bodies).tolist():
         first, end = bodies.start[body, FACE], bodies.start[body + 1, FACE]
         faces = np.flatnonzero(doubts.faces[first:end])
-        if 0 < len(faces) <= _SHARE * (end - first):
+        if not 0 < len(faces) <= _SHARE * (end - first):
+            continue
+        if (told := doubts.told.get(body)) is None:
             some.append((body, faces))
-    faults = validity_faults([_only(bodies[body].faces, faces) for body, faces in some], tolerances)
+        elif _is_all(bodies, body, told):
+            yield body, told
+    faults = validity_faults([_only(bodies[body].faces, faces) for body, faces in some], tolerances) if some else []
     by_position = {k: list(of) for k, of in itertools.groupby(faults, key=lambda f: f.body)}
     for k, (body, faces) in enumerate(some):
         found = [replace(f, body=body, face=int(faces[f.face])) for f in by_position.get(k, ()) if f.face is not None]
-        if bodies.makeup[body].mended or _is_in_each_shell(bodies[body].faces, [f.face for f in found if f.face is not None]):
+        if _is_all(bodies, body, found):
             yield body, found
 
 
-def _is_in_each_shell(body: Faces, faces: Sequence[int]) -> bool:
-    shells = np.searchsorted(body.shell_ends, faces, side="right")
-    return set(range(len(body.shell_ends))) <= set(shells.tolist())
+def _is_all(bodies: BodyArrays, body: int, faults: Sequence[SolidFault]) -> bool:
+    """Tell whether nothing is looked at but faces: rings were mended, or each shell has a faulty face."""
+    shell_ends = bodies.shell_ends[bodies.start[body, SHELL] : bodies.start[body + 1, SHELL]]
+    shells = np.searchsorted(shell_ends, [f.face for f in faults if f.face is not None], side="right")
+    return bool(bodies.makeup[body].mended) or set(range(len(shell_ends))) <= set(shells.tolist())
 
 
 def _only(body: Faces, faces: Ints) -> Faces:

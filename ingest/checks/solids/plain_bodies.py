@@ -9,8 +9,9 @@ import numpy as np
 
 from ingest.body_arrays import FACE, INDEX, RING, VERTEX, BodyArrays, Doubts
 from ingest.checks.solids.boundaries import Boundaries, neighbours
-from ingest.checks.solids.fault import Tolerances
+from ingest.checks.solids.fault import Mask, SolidFault, Tolerances
 from ingest.checks.solids.plain_faces import look_at_faces
+from ingest.checks.solids.plain_faults import ToldFaults, tell_faults
 from ingest.checks.solids.plain_meetings import mark_clear
 from ingest.checks.solids.plain_shells import look_at_shells
 from ingest.checks.solids.plain_triangles import leave_flat_out
@@ -55,7 +56,26 @@ def doubts_about(bodies: BodyArrays, tolerances: Tolerances) -> Doubts:
     mark_clear(b.xyz, b.corner, b.ring_start, b.face_start, axes, left, clear)
     left = left[~clear]
     doubtful[[body_of_face[one] for one, _, _ in meeting_pairs(b, planes, left[:, 0], left[:, 1])]] = True
-    return Doubts(doubtful, ~sound | is_bent)
+    doubtful_faces = ~sound | is_bent
+    return Doubts(doubtful, doubtful_faces, _told(b, tolerances, doubtful, doubtful_faces))
+
+
+def _told(b: Boundaries, tolerances: Tolerances, doubtful: Mask, faces: Mask) -> dict[int, list[SolidFault]]:
+    """Return what a kernel tells of the bodies of which it tells all doubtful ``faces``, in the order of `validity_faults`."""
+    told = ToldFaults(*np.empty((3, len(faces)), dtype=np.int64))
+    tell_faults(b.xyz, b.corner, b.after, b.ring_start, b.face_start, tolerances.snap_m, tolerances.planarity_m, ~faces, told)
+    result: dict[int, list[SolidFault]] = {}
+    for body in np.flatnonzero(doubtful).tolist():
+        first, end = int(b.body_start[body]), int(b.body_start[body + 1])
+        some = first + np.flatnonzero(faces[first:end])
+        if len(some) == 0 or not told.code[some].all():
+            continue
+        found = []
+        for face in some[np.lexsort((some, told.corners[some], told.code[some]))].tolist():
+            x, y, z = (b.xyz[b.corner[told.corner[face]]] + b.origin[body]).tolist()
+            found.append(SolidFault(body, int(told.code[face]), (x, y, z), face - first))
+        result[body] = found
+    return result
 
 
 def _boundaries(bodies: BodyArrays) -> Boundaries:

@@ -12,12 +12,15 @@ import numpy as np
 from ingest.checks.solids.ears import MOST_CORNERS, has_flat_ears
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
 from ingest.checks.solids.ordering import fill_order
+from ingest.checks.solids.plain_edges import CLEAR_M, are_clear, is_clear_about, is_inside, side
+from ingest.checks.solids.plain_holes import holes_touch_soundly
 from ingest.checks.solids.planes import THIN_M
 from twin.kernel import bare_kernel, kernel
 
 _MARGIN = 1 + 1e-9
-_CLEAR_M = 2 * CONTACT_M
 _THINNEST_M = 1e-3
+_THINNEST_TRIANGLE_M = 2e-4
+"""Twice of what `rings.is_convex` takes for too thin to be sure; a triangle always has the plane of its area normal."""
 _EVEN_M = 1e-8
 """Of a thin polygon whose corners are so near the plane of the area normal, the fitted plane is that one, within 3e-5 of a radian."""
 _MOST_CORNERS = 1000
@@ -57,19 +60,23 @@ def _look_at_face(
     if rings < 1 or count < 3 * rings or count > _MOST_CORNERS:
         return
     exterior_end = ring_start[face_ring[face] + 1]
-    is_clear, is_thin = _measure(xyz, corner, after, begin, exterior_end, stop, snap_m, face, normal, low, high)
+    is_clear, is_thin = measure(xyz, corner, after, begin, exterior_end, stop, snap_m, face, normal, low, high)
     if not is_clear:
         return
-    deviation, root_of_squares = _deviation(xyz, corner, begin, count, face, normal, offset)
+    deviation, root_of_squares = deviation_of(xyz, corner, begin, count, face, normal, offset)
     if count > 3 and root_of_squares * _MARGIN > (_EVEN_M if is_thin else planarity_m):
         return
     deviation_m[face] = deviation
-    _fill_axes(normal, axes, face)
-    _project(xyz, corner, begin, count, axes, face, at)
+    fill_axes(normal, axes, face)
+    project(xyz, corner, begin, count, axes, face, at)
     convex = rings == 1 and _turns_left(at, count)
-    if not (convex and count <= 4) and not _is_simple(at, after, begin, count, box, ahead):
-        return
-    if rings > 1 and not _holds_its_holes(at, ring_start, face_ring[face], face_ring[face + 1]):
+    first, last = face_ring[face], face_ring[face + 1]
+    if convex and count <= 4:
+        pass
+    elif _is_simple(at, after, begin, count, box, ahead):
+        if rings > 1 and not _holds_its_holes(at, ring_start, first, last):
+            return
+    elif rings == 1 or not holes_touch_soundly(at, after, begin, count, ring_start, first, last, ahead):
         return
     sound[face] = True
     if count == 3 or deviation * _MARGIN <= CONTACT_M:
@@ -83,7 +90,7 @@ def _look_at_face(
 
 
 @bare_kernel
-def _measure(
+def measure(
     xyz: Floats, corner: Ints, after: Ints, begin: int, exterior_end: int, stop: int, snap_m: float, face: int, normal: Floats, low: Floats,
     high: Floats,
 ) -> tuple[bool, bool]:  # fmt: skip
@@ -111,14 +118,17 @@ def _measure(
             low[face, axis] = min(low[face, axis], xyz[p, axis])
             high[face, axis] = max(high[face, axis], xyz[p, axis])
     twice = np.sqrt(nx * nx + ny * ny + nz * nz)
-    if not twice > _THINNEST_M * perimeter or not least > (snap_m + CONTACT_M) ** 2 * _MARGIN:
+    if (
+        not twice > (_THINNEST_M if stop - begin > 3 else _THINNEST_TRIANGLE_M) * perimeter
+        or not least > (snap_m + CONTACT_M) ** 2 * _MARGIN
+    ):
         return False, True
     normal[face, 0], normal[face, 1], normal[face, 2] = nx / twice, ny / twice, nz / twice
     return True, stop - begin > 3 and not twice > THIN_M * perimeter * _MARGIN
 
 
 @bare_kernel
-def _deviation(xyz: Floats, corner: Ints, begin: int, count: int, face: int, normal: Floats, offset: Floats) -> tuple[float, float]:
+def deviation_of(xyz: Floats, corner: Ints, begin: int, count: int, face: int, normal: Floats, offset: Floats) -> tuple[float, float]:
     """Return the greatest distance of a corner from the plane through the middle of all, whose offset is filled in.
 
     With it goes the root of the sum of squared distances: no corner is farther from the least-squares plane.
@@ -141,7 +151,7 @@ def _height(xyz: Floats, vertex: int, x: float, y: float, z: float) -> float:
 
 
 @bare_kernel
-def _project(xyz: Floats, corner: Ints, begin: int, count: int, axes: Floats, face: int, at: Floats) -> None:
+def project(xyz: Floats, corner: Ints, begin: int, count: int, axes: Floats, face: int, at: Floats) -> None:
     """Fill ``at`` with the corners in the plane; counterclockwise about the normal stays so."""
     ux, uy, uz = axes[face, 0], axes[face, 1], axes[face, 2]
     vx, vy, vz = axes[face, 3], axes[face, 4], axes[face, 5]
@@ -152,7 +162,7 @@ def _project(xyz: Floats, corner: Ints, begin: int, count: int, axes: Floats, fa
 
 
 @bare_kernel
-def _fill_axes(normal: Floats, axes: Floats, face: int) -> None:
+def fill_axes(normal: Floats, axes: Floats, face: int) -> None:
     """Fill in two unit vectors in the plane, from the first counterclockwise about the normal to the second."""
     x, y, z = normal[face, 0], normal[face, 1], normal[face, 2]
     if abs(x) <= abs(y) and abs(x) <= abs(z):
@@ -197,10 +207,10 @@ def _is_simple(at: Floats, after: Ints, begin: int, count: int, box: Floats, ord
     """
     for j in range(count):
         k = after[begin + j] - begin
-        if not _is_clear_about(at, j, k, after[begin + k] - begin):
+        if not is_clear_about(at, j, k, after[begin + k] - begin):
             return False
-        box[0, j], box[1, j] = min(at[j, 0], at[k, 0]), max(at[j, 0], at[k, 0]) + _CLEAR_M
-        box[2, j], box[3, j] = min(at[j, 1], at[k, 1]), max(at[j, 1], at[k, 1]) + _CLEAR_M
+        box[0, j], box[1, j] = min(at[j, 0], at[k, 0]), max(at[j, 0], at[k, 0]) + CLEAR_M
+        box[2, j], box[3, j] = min(at[j, 1], at[k, 1]), max(at[j, 1], at[k, 1]) + CLEAR_M
     if count <= _COMPARED:
         for j in range(1, count):
             near, low_x, high_x, low_y, high_y = 0, box[0, j], box[1, j], box[2, j], box[3, j]
@@ -208,7 +218,7 @@ def _is_simple(at: Floats, after: Ints, begin: int, count: int, box: Floats, ord
                 near |= (box[0, i] <= high_x) & (low_x <= box[1, i]) & (box[2, i] <= high_y) & (low_y <= box[3, i])
             for i in range(0 if near else j - 1, j):
                 meet = (box[0, i] <= high_x) & (low_x <= box[1, i]) & (box[2, i] <= high_y) & (low_y <= box[3, i])
-                if meet and not _are_clear(at, after, begin, i, j):
+                if meet and not are_clear(at, after, begin, i, j):
                     return False
         return True
     fill_order(box[0], count, order)
@@ -217,46 +227,9 @@ def _is_simple(at: Floats, after: Ints, begin: int, count: int, box: Floats, ord
         for n in range(m + 1, count):
             if box[0, order[n]] > box[1, j]:
                 break
-            if not _are_clear(at, after, begin, j, order[n]):
+            if not are_clear(at, after, begin, j, order[n]):
                 return False
     return True
-
-
-@bare_kernel
-def _is_clear_about(at: Floats, i: int, k: int, m: int) -> bool:
-    """Tell whether the edges on both sides of corner ``k`` are clear of each other beyond it; they are no shorter than what is clear."""
-    ax, ay, bx, by = at[i, 0] - at[k, 0], at[i, 1] - at[k, 1], at[m, 0] - at[k, 0], at[m, 1] - at[k, 1]
-    if ax * bx + ay * by <= 0 or (ax * by - ay * bx) ** 2 > _CLEAR_M**2 * _MARGIN * max(ax * ax + ay * ay, bx * bx + by * by):
-        return True
-    return not (_is_on(at, i, k, m) or _is_on(at, m, i, k))
-
-
-@bare_kernel
-def _are_clear(at: Floats, after: Ints, begin: int, i: int, j: int) -> bool:
-    """Tell whether the edges from two corners are clear of each other; of those with a corner in common `_is_clear_about` tells."""
-    k, m = after[begin + i] - begin, after[begin + j] - begin
-    if k == j or m == i:
-        return True
-    if (
-        max(at[i, 1], at[k, 1]) + _CLEAR_M < min(at[j, 1], at[m, 1])
-        or max(at[j, 1], at[m, 1]) + _CLEAR_M < min(at[i, 1], at[k, 1])
-        or max(at[i, 0], at[k, 0]) + _CLEAR_M < min(at[j, 0], at[m, 0])
-        or max(at[j, 0], at[m, 0]) + _CLEAR_M < min(at[i, 0], at[k, 0])
-    ):
-        return True
-    for p, a, b in ((i, j, m), (k, j, m), (j, i, k), (m, i, k)):
-        if _is_on(at, p, a, b):
-            return False
-    return not (_side(at, i, k, j) * _side(at, i, k, m) <= 0 and _side(at, j, m, i) * _side(at, j, m, k) <= 0)
-
-
-@bare_kernel
-def _is_on(at: Floats, p: int, a: int, b: int) -> bool:
-    """Tell whether a corner is not clear of an edge."""
-    x, y = at[p, 0] - at[a, 0], at[p, 1] - at[a, 1]
-    ex, ey = at[b, 0] - at[a, 0], at[b, 1] - at[a, 1]
-    t = min(max((x * ex + y * ey) / (ex * ex + ey * ey), 0.0), 1.0)
-    return (x - t * ex) ** 2 + (y - t * ey) ** 2 <= _CLEAR_M**2
 
 
 @bare_kernel
@@ -267,31 +240,14 @@ def _holds_its_holes(at: Floats, ring_start: Ints, first: int, last: int) -> boo
         begin, end = ring_start[ring] - shift, ring_start[ring + 1] - shift
         area = 0.0
         for k in range(begin + 1, end - 1):
-            area += _side(at, begin, k, k + 1)
+            area += side(at, begin, k, k + 1)
         if not area < 0:
             return False
         for other in range(first, last):
-            inside = _is_inside(at, ring_start[other] - shift, ring_start[other + 1] - shift, begin)
+            inside = is_inside(at, ring_start[other] - shift, ring_start[other + 1] - shift, begin)
             if other != ring and inside != (other == first):
                 return False
     return True
-
-
-@bare_kernel
-def _is_inside(at: Floats, begin: int, end: int, point: int) -> bool:
-    inside = False
-    j = end - 1
-    for i in range(begin, end):
-        if (at[i, 1] > at[point, 1]) != (at[j, 1] > at[point, 1]):
-            x = at[i, 0] + (at[point, 1] - at[i, 1]) / (at[j, 1] - at[i, 1]) * (at[j, 0] - at[i, 0])
-            inside ^= at[point, 0] < x
-        j = i
-    return inside
-
-
-@bare_kernel
-def _side(at: Floats, a: int, b: int, c: int) -> float:
-    return (at[b, 0] - at[a, 0]) * (at[c, 1] - at[a, 1]) - (at[b, 1] - at[a, 1]) * (at[c, 0] - at[a, 0])
 
 
 @bare_kernel

@@ -15,7 +15,7 @@ from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
 from ingest.checks.solids.planes import Planes, projected
 from ingest.checks.solids.vectors import cross
 
-_PAIRWISE = 128
+PAIRWISE = 128
 """Rings of more corners are left to GEOS: comparing every edge with every other grows with the square."""
 _PAIRS_AT_A_TIME = 1 << 20
 
@@ -55,7 +55,7 @@ def self_intersections(b: Boundaries, planes: Planes, rings: Ints) -> Iterator[t
     length = np.diff(b.ring_start)[rings]
     for n in np.unique(length):
         same = rings[length == n]
-        if n > _PAIRWISE:
+        if n > PAIRWISE:
             yield from _by_geos(b, planes, same)
             continue
         size = max(1, _PAIRS_AT_A_TIME // int(n * n))
