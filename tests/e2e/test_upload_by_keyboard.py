@@ -20,7 +20,7 @@ def test_a_survey_goes_round_by_the_keyboard_alone_and_what_comes_about_is_said(
     page.goto(f"{desk.base}/upload?msaa=1")
 
     def tab_to(name: str) -> None:
-        for _ in range(40):
+        for _ in range(80):
             page.keyboard.press("Tab")
             if desk.ask("(document.activeElement.ariaLabel ?? document.activeElement.innerText ?? '')").strip().startswith(name):
                 return
@@ -43,6 +43,7 @@ def test_a_survey_goes_round_by_the_keyboard_alone_and_what_comes_about_is_said(
         expect(said).to_contain_text(words)
     tab_to("错误（该行拒收）")
     page.keyboard.press("Enter")
+    expect(uploads.section(page, "findings").get_by_role("button", name="在地图上看 2")).to_be_visible()
     tab_to("在地图上看 2")
     page.keyboard.press("ArrowDown")
     expect(uploads.section(page, "findings").get_by_role("button", name="在地图上看 3")).to_be_focused()

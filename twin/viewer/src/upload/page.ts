@@ -253,7 +253,7 @@ export class UploadPage {
     const { waivers, isReviewer } = this.desk;
     const canWaive = isReviewer && !isOver(submission) && !this.desk.isBusy;
     const { items: rows, next } = this.desk.findings.get(openRule ?? "") ?? { items: [], next: null };
-    const view = { result, resultKey: this.desk.readFor, problem, rules: submission.findings, openRule, rows, isMore: next !== null, hasSeveralLayers: hasSeveralLayers(submission), waivers, hidden, report: (form: ReportForm) => this.api.report(submission.id, form), canWaive, isOver: isOver(submission), language, say };
+    const view = { result, resultKey: this.desk.readFor, problem, rules: submission.findings, openRule, rows, isMore: next !== null, hasSeveralLayers: hasSeveralLayers(submission), waivers, hidden, report: (form: ReportForm) => this.api.report(submission.id, form), canWaive, isOver: isOver(submission), isRejected: submission.state === "rejected", language, say };
     const actions = {
       open: (rule: string | null) => {
         this.openRule = rule;
@@ -275,7 +275,7 @@ export class UploadPage {
       },
       withdrawWaiver: (number: number) => void this.desk.withdrawWaiver(number),
     };
-    return { name: "findings", signature: [language, result, problem, submission.findings, openRule, rows.length, next, view.isOver, canWaive, [...hidden], waivers], about: submission.id, build: () => findingsStep(view, actions) };
+    return { name: "findings", signature: [language, result, problem, submission.findings, openRule, rows.length, next, view.isOver, view.isRejected, canWaive, [...hidden], waivers], about: submission.id, build: () => findingsStep(view, actions) };
   }
 
   private changesSection(submission: Submission, result: CheckResult): Section {

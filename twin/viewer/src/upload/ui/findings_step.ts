@@ -34,6 +34,8 @@ export interface FindingsView {
   /** The reader may let findings pass, and the submission is not over. */
   readonly canWaive: boolean;
   readonly isOver: boolean;
+  /** The files were refused as a whole: no row of them can be published. */
+  readonly isRejected: boolean;
   readonly language: Language;
   readonly say: SayUpload;
 }
@@ -200,12 +202,12 @@ function problemText({ code, detail }: ProblemText, language: Language, say: Say
 
 /** Returns the step once the check is done. */
 export function findingsStep(view: FindingsView, actions: FindingsActions): HTMLElement {
-  const { result, rules, say, isOver, problem, language, hidden, waivers, canWaive } = view;
+  const { result, rules, say, isOver, isRejected, problem, language, hidden, waivers, canWaive } = view;
   const refused = problem === null ? null : failure(problemText(problem, language, say));
   const counts = h("p", { class: "counts" }, countsOf(result, say));
   if (rules.length === 0) return step(3, say("step_findings"), counts, refused, h("p", { class: "good" }, say("findings_none")), reportLinks(view));
   const list = h("ul", { class: "rules" }, ...rules.filter(({ severity }) => !hidden.has(severity)).map((rule) => ruleEntry(rule, view, actions)));
-  const hint = result.rejected > 0 && !isOver ? h("p", { class: "hint" }, say("next_fix")) : null;
+  const hint = result.rejected > 0 && !isOver ? h("p", { class: "hint" }, say(isRejected ? "next_refused" : "next_fix")) : null;
   const titles = new Map(rules.map(({ rule, title }) => [rule, inLanguage(title, language)]));
   const passed = waiversList(waivers.waivers, titles, say, canWaive ? actions.withdrawWaiver : null);
   return step(3, say("step_findings"), counts, refused, hint, severityTicks(view, actions), list, passed, reportLinks(view));
