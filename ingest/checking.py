@@ -63,7 +63,7 @@ def _may_fill(catalogue: Catalogue, tally: Tally, stagings: Sequence[Staging]) -
 
 @contextmanager
 def _deletes_aside(connection: Connection, tally: Tally, request: LoadRequest) -> Iterator[None]:
-    with deletes_aside(connection, tally.staging, request.mode, tuple(tally.rejected_keys), request.area_wkb) as (staging, rows):
+    with deletes_aside(connection, tally.staging, request.mode, tally.rejected_keys, request.area_wkb) as (staging, rows):
         tally.staging = staging
         tally.survey.forget(rows)
         yield
@@ -121,7 +121,7 @@ def _matched(
     connection: Connection, tally: Tally, request: LoadRequest, lineage: Mapping[str, object], counted: tuple[int, int] | None
 ) -> Part:
     """Return what publishing needs of one dataset; of a first load it is ``counted`` what is staged."""
-    staging, keys = tally.staging, tuple(sorted(tally.rejected_keys))
+    staging, keys = tally.staging, tuple(tally.rejected_keys)
     base: int | None = None
     of = 0
     if not staging.first_load:

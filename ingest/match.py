@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -143,7 +143,7 @@ def drop_declared_deletes(connection: Connection, staging: Staging) -> tuple[Fin
 
 @contextmanager
 def deletes_aside(
-    connection: Connection, staging: Staging, mode: Mode, kept_keys: Sequence[str], area_wkb: bytes | None
+    connection: Connection, staging: Staging, mode: Mode, kept_keys: Iterable[str], area_wkb: bytes | None
 ) -> Iterator[tuple[Staging, list[int]]]:
     """Give the staging whose ``leaving`` says which published features will be deleted, and the rows that only say so.
 

@@ -13,6 +13,7 @@ from ingest.distinct import DistinctGauge
 from ingest.mapped_columns import MappedColumns
 from ingest.protocol import KEPT_FINDINGS
 from ingest.refusals import rejected
+from ingest.rejected_keys import RejectedKeys
 from ingest.rounding import tolerance_m
 from ingest.row_numbers import MOST_ROWS, RowNumbers
 from ingest.set_rules.survey_columns import StagedColumns
@@ -39,7 +40,6 @@ class Tally:
     copied: int = 0
     rejected_rows: RowNumbers = field(default_factory=lambda: RowNumbers(ROWS_A_SOURCE))
     """Numbers as staged."""
-    rejected_keys: set[str] = field(default_factory=set)
     inputs: Mapping[int, int] = field(default_factory=dict)
     """Dataset id → commit of what is read of other datasets, taken before anything is read of them."""
     headers: list[Mapping[str, object]] = field(default_factory=list)
@@ -51,6 +51,7 @@ class Tally:
     """Columns in which any staged row has a value."""
     lacking: set[str] = field(default_factory=set)
     """Columns in which any staged row has none."""
+    rejected_keys: RejectedKeys = field(init=False)
     keys: DistinctGauge = field(init=False)
     places: DistinctGauge = field(init=False)
     """Of the natural keys and the geometries."""
@@ -60,7 +61,8 @@ class Tally:
     """How many findings each waiver let pass."""
 
     def __post_init__(self) -> None:
-        """Have hashes and the columns of a survey kept."""
+        """Have keys, hashes and the columns of a survey kept."""
+        self.rejected_keys = RejectedKeys(self.work)
         self.keys, self.places = DistinctGauge(self.work), DistinctGauge(self.work)
         self.survey = StagedColumns(self.staging.feature_type, MappedColumns(self.work))
 

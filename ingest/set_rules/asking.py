@@ -54,11 +54,12 @@ def ask_rules(
         give_back_freed_memory()
     unanswered: dict[str, list[SetCheck]] = {}
     kept: dict[int, tuple[str, ...]] = {}
+    taken: dict[int, int] = {}
     is_edit = any(s.edited is not None for s in stagings)
     for rule, find in rules.items():
         if is_edit and rule in OF_WHOLE_NETWORKS:
             continue
-        kept = {t.staging.dataset.id: _keys_of(t, kept.get(t.staging.dataset.id, ())) for t in tallies.values()}
+        _keep_keys(kept, taken, tallies.values())
         if any(True for t in tallies.values() for _ in checks_of(t.staging.feature_type, rule)):
             say(_asked(load_rules()[rule]))
         for slug, tally in tallies.items():
@@ -88,9 +89,12 @@ def _asked(rule: Rule) -> Text:
     return Text(zh=f"检查：{rule.title.zh}（{rule.id}）", en=f"checking: {rule.title.en} ({rule.id})")
 
 
-def _keys_of(tally: Tally, before: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the keys of the rows rejected so far: as ``before`` unless some have come since, for none ever goes."""
-    return before if len(before) == len(tally.rejected_keys) else tuple(tally.rejected_keys)
+def _keep_keys(kept: dict[int, tuple[str, ...]], taken: dict[int, int], tallies: Iterable[Tally]) -> None:
+    """Keep, by dataset, the keys of the rows rejected so far, where any have come since; of a first load none, for nothing is published."""
+    for tally in tallies:
+        dataset, count = tally.staging.dataset.id, tally.rejected_keys.taken
+        if not tally.staging.first_load and taken.get(dataset, 0) != count:
+            kept[dataset], taken[dataset] = tuple(tally.rejected_keys), count
 
 
 def _missing_types(context: SetContext, check: SetCheck) -> frozenset[str]:
