@@ -174,7 +174,7 @@ def test_a_reload_comes_back_to_the_submission_and_withdrawing_ends_it(desk: Vie
     form.locator("input[name=allow_deletes]").check()
     expect(button).to_be_enabled()
     form.get_by_role("button", name="撤回").click()
-    form.get_by_role("alert").get_by_role("button", name="撤回").click()
+    form.locator(".sure").get_by_role("button", name="撤回").click()
     expect(form).to_contain_text("已撤回，没有发布任何内容")
     assert server.get("/scene.json").json()["commit"] == before
     desk.page.locator(".language").click()
