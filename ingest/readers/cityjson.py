@@ -22,7 +22,7 @@ from ingest.readers.mapped_text import MappedText, ReadThrough
 from ingest.readers.pictures import PictureFiles, Pictures, not_beside
 from ingest.readers.source import Fault, OpenLayer, SourceLayer
 from ingest.refusals import rejected
-from twin.errors import Text
+from twin.errors import Text, TwinError
 from twin.model import GeometryType
 
 _TYPE = re.compile(rb'"type"\s*:\s*"(FeatureCollection|Feature|CityJSON|CityJSONFeature)"')
@@ -128,12 +128,11 @@ class CityJson:
 
     def _parse_document(self) -> tuple[Frame, Scope]:
         if len(self._text) > _MAX_DOCUMENT_BYTES:
-            raise rejected(
-                "cityjson-too-large",
-                f"A CityJSON document of more than {_MAX_DOCUMENT_BYTES >> 20} MB cannot be read whole; make it a CityJSONSeq.",
-                f"CityJSON 文档超过 {_MAX_DOCUMENT_BYTES >> 20} MB,无法整体读取;请转换为 CityJSONSeq。",
-            )
-        content = parsed(memoryview(self._text)[self._start :])
+            raise self._too_large()
+        try:
+            content = parsed(memoryview(self._text)[self._start :])
+        except MemoryError as error:
+            raise self._too_large() from error
         ReadThrough(self._text).passed(len(self._text))
         if content.get("type") == "CityJSONFeature":
             raise invalid("a CityJSONFeature stands alone, without its first line", "只有 CityJSONFeature,缺少首行 CityJSON 对象")
@@ -141,6 +140,14 @@ class CityJson:
         content, vertices = with_integers(content)
         frame = read_frame(content)
         return frame, scope_of(content, vertices, frame.placed(vertices))
+
+    def _too_large(self) -> TwinError:
+        megabytes = len(self._text) >> 20
+        return rejected(
+            "cityjson-too-large",
+            f"A CityJSON document of {megabytes} MB cannot be read whole; make it a CityJSONSeq.",
+            f"CityJSON 文档有 {megabytes} MB,无法整体读取;请转换为 CityJSONSeq。",
+        )
 
 
 def _types_of(scopes: Iterable[Scope | Fault]) -> Iterator[str]:

@@ -175,11 +175,17 @@ def with_integers(document: Json) -> tuple[Json, npt.NDArray[np.int64]]:
     return {**document, "transform": {"scale": [scale] * 3, "translate": [0.0] * 3}}, integers.astype(np.int64)
 
 
+_NO_MEMORY = "Not enough memory"
+"""What orjson says of a text for which it gets no buffer: twelve times its length."""
+
+
 def parsed(text: bytes | memoryview) -> Json:
-    """Return a JSON object; RejectedError ``cityjson-invalid`` when the text is none."""
+    """Return a JSON object; RejectedError ``cityjson-invalid`` when the text is none, MemoryError when it does not fit."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
+        if _NO_MEMORY in str(error):
+            raise MemoryError(str(error)) from error
         raise invalid(str(error), str(error)) from error
     if not isinstance(value, dict):
         raise invalid("the document is not an object", "文档不是 JSON 对象")

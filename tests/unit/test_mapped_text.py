@@ -15,7 +15,9 @@ from ingest.readers.geojson_seq import GeoJsonSeq
 from ingest.readers.mapped_text import ReadThrough, mapped
 from ingest.readers.source import FeatureReader
 from ingest.readers.vct_text import open_text
+from ingest.sandbox import inspect_file
 from tests.unit.test_cityjson_sequence import BUILDING, HEAD, block
+from twin.errors import RejectedError
 
 _MIB = 1 << 20
 _FEATURES = 48
@@ -75,6 +77,18 @@ def test_sections_of_a_vct_file_that_have_been_read_are_given_back(tmp_path: Pat
     text = open_text(mapped(path))
     assert sum(1 for _ in text.section("Attribute")) == 1024 * _FEATURES
     assert resident_mib(path) < _FEATURES / 2
+
+
+def test_a_document_that_does_not_fit_a_readers_memory_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "large.city.json"
+    with path.open("wb") as file:
+        file.write(b'{"type":"CityJSON","version":"2.0","CityObjects":{},"vertices":[[0,0,0]')
+        for _ in range(220):
+            file.write(b",[0,0,0]" * (_MIB // 8))
+        file.write(b"]}")
+    with pytest.raises(RejectedError, match="220 MB cannot be read whole; make it a CityJSONSeq") as refused:
+        inspect_file(path)
+    assert refused.value.code == "cityjson-too-large"
 
 
 def test_what_was_given_back_is_read_again(tmp_path: Path) -> None:
