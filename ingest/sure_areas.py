@@ -19,7 +19,7 @@ from ingest.protocol import Limits
 from twin.model import FeatureType
 
 _MOST_VERTICES = 1000
-"""At worst every edge of a row is held against every other: so many take a millisecond, as they can with GEOS."""
+"""At worst every edge of a row is held against every other: so many take a millisecond or two each time, as they do with GEOS."""
 Parameters = Callable[[str, str], float]
 """(rule, parameter) → its value for the FeatureType."""
 

@@ -128,7 +128,8 @@ class CitySequenceLayer:
     def _batch(self, lines: Sequence[bytes], first: int, state: _State) -> SourceBatch:
         """Return the features of some lines, nothing of them in the state's room."""
         cut = cut_lines(lines, cuts_surfaces=state.cuts_surfaces, cuts_attributes=True, into=state.room)
-        state.cuts_surfaces = cut.cuts_surfaces
+        if state.cuts_surfaces and not cut.cuts_surfaces:
+            state.cuts_surfaces, state.makes = False, Makes()  # nobody sees to what stands in the place of surfaces any more
         told, others = self._told(lines, cut, state.makes)
         state.makes.count(told)
         return self._alike(lines, first, told) or self._mixed(lines, first, told, others)
@@ -214,7 +215,8 @@ class CitySequenceLayer:
             taken = take_attributes(features[0], cut, first)
             found = plan(drawn_parts(features[0]), content.get("vertices"), taken.arrays, cut, number)
             properties = properties_of(features[0])
-            if found is not None and not taken.parts:
+            parts_say_more = taken.parts or any(o.get("attributes") for _, o in features[0].members[1:])  # what is written anew may differ
+            if found is not None and not parts_say_more:
                 noted = makes.note(line_seen, content, found, taken.attributes, properties)
         except (TwinError, TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError):
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -19,7 +19,7 @@ from ingest.readers.cityjson_make_kernels import tell_makes
 from ingest.readers.cityjson_makes import Makes, seen
 from ingest.readers.cityjson_sequence import CityJsonSequence
 from ingest.readers.source import SourceLayer
-from tests.unit.test_cityjson_sequence import BUILDING, assert_same, block, text_of
+from tests.unit.test_cityjson_sequence import BUILDING, SURFACES, assert_same, block, text_of
 
 Feature = dict[str, Any]
 
@@ -195,6 +195,32 @@ def test_lines_of_makes_beside_others_are_read_as_alone() -> None:
     cast("Feature", features[4])["CityObjects"]["B-4-0"]["geometry"][0]["boundaries"][0][0][0][0] = 99
     features[5] = "{}"
     assert len(assert_same(text_of(features))) == 6
+
+
+@pytest.mark.parametrize(("names", "number"), [(("100", "101", "102"), "1.0E7"), (("15", "16", "17"), "1.5e1")])
+def test_numbers_of_parts_that_are_written_anew_have_no_identifier(names: Sequence[str], number: str) -> None:
+    features = [building(name) for name in names]
+    for name, feature in zip(names, features, strict=True):
+        feature["CityObjects"][f"{name}-0"]["attributes"] = {"area": 0.125}
+    lines = [json.dumps(f, ensure_ascii=False, separators=(",", ":")).replace('"area":0.125', f'"area":{number}') for f in features]
+    assert len(assert_same(text_of(lines))) == len(names)
+
+
+def test_no_make_outlives_the_cutting_of_surfaces() -> None:
+    def line(name: str, slope: str) -> str:
+        """Return a feature whose surfaces are the last of what may be cut out of its line."""
+        feature = building(name)
+        solid = feature["CityObjects"][f"{name}-0"]["geometry"][0]
+        solid["semantics"] = {"values": solid["semantics"]["values"], "surfaces": SURFACES[:3]}
+        feature["CityObjects"] = {k: feature["CityObjects"][k] for k in sorted(feature["CityObjects"])}
+        first = {"type": feature["type"], "id": name, "vertices": feature["vertices"], "CityObjects": feature["CityObjects"]}
+        return json.dumps(first, ensure_ascii=False, separators=(",", ":")).replace("3.25", slope)
+
+    surfaces = json.dumps(SURFACES[:3], separators=(",", ":"))
+    assert surfaces in line("B-0", "3.25")
+    literal = [line(f"B-{131 + k}", "3.25").replace(surfaces, f"{k} ") for k in range(12)]
+    for last in literal:
+        assert len(assert_same(text_of([*(line(f"B-{k}", "3.25") for k in range(126)), line("B-130", "0.10000000000000001"), last]))) == 128
 
 
 def test_columns_of_makes_have_no_byte_more_than_their_values() -> None:
