@@ -71,6 +71,27 @@ def test_a_batch_finds_in_each_body_what_it_finds_in_it_alone() -> None:
     assert [[code for code, _, _ in found] for found in alone] == [[], [302], [], [307]]
 
 
+def test_a_welded_body_is_told_the_same_whatever_is_beside_it() -> None:
+    """Its faces were told apart by planes of corners as given or of welded ones, as another body had a doubtful face or not."""
+    apex = (0.5, 0.5, 0.0003)
+    corners = [(x, y, z) for z in (0.0, 5.0) for x, y in ((0, 0), (10, 0), (10, 10), (0, 10))]
+    roof: list[Polygon] = [[[4, 5, 8]], [[5, 6, 8]], [[6, 7, 8]], [[7, 4, 8]]]
+    floor: Polygon = [[9, 3, 2, 1]]
+    cracked = body_of([[([(0.0, 0.0, 0.0009), *corners[1:], apex, (0.0, 0.0, 0.0)], [floor, *SIDES[2:], *roof])]])
+    twisted = body_of([[([*CORNERS[:6], (1.0, 1.0, 1.4), CORNERS[7]], SIDES)]])
+    none, some = np.zeros(15, dtype=bool), np.arange(15) == 10
+    for beside, doubtful in ((CUBE, none), (CUBE, some), (twisted, some)):
+        faults = validity_faults([cracked, beside], doubtful=doubtful)
+        assert [(f.code, f.face) for f in faults if f.body == 0] == [(306, 0)]
+
+
+def test_a_crack_that_is_welded_crosses_nothing() -> None:
+    """A shell whose faces have their corners apart by less than the tolerance is closed, and its inside is where it was."""
+    moved = [(x, y, z + 0.0005 * (z == 0)) for x, y, z in CORNERS]
+    cracked = body_of([[([*moved, *CORNERS[:4]], [[[8, 11, 10, 9]], *SIDES[1:]])]])
+    assert validity_faults([cracked]) == []
+
+
 def test_each_hole_of_a_shell_is_told_once_at_its_edge() -> None:
     faults = validity_faults([body_of([[(CORNERS, SIDES[2:])]])])
     assert [f.code for f in faults] == [302, 302]

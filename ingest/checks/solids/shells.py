@@ -51,12 +51,17 @@ def sound_shells(b: Boundaries, shells: Mask) -> tuple[Mask, Ints]:
     return sound, twin
 
 
-def weld(b: Boundaries, shells: Ints, snap_m: float) -> None:
-    """Let the corners of each of ``shells`` that lie within ``snap_m`` of each other name one vertex."""
+def weld(b: Boundaries, shells: Ints, snap_m: float) -> bool:
+    """Let the corners of each of ``shells`` that lie within ``snap_m`` of each other name one vertex; return whether any did not."""
+    is_welded = False
     for shell in shells:
         corners = _corners(b, np.arange(b.shell_start[shell], b.shell_end[shell]))
         first, place = np.unique(b.corner[corners], return_inverse=True)
-        b.corner[corners] = first[welded(b.xyz[first], snap_m)][place.ravel()]
+        least = welded(b.xyz[first], snap_m)
+        if (least != np.arange(len(first))).any():
+            b.corner[corners] = first[least][place.ravel()]
+            is_welded = True
+    return is_welded
 
 
 def shell_faults(b: Boundaries, shell: int) -> list[ShellFault]:

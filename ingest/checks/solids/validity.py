@@ -55,16 +55,23 @@ class _Validity:
         self._doubtful_face = self._sound_face.copy() if doubtful is None else doubtful
         self._sound_shell = np.ones(len(b.shell_start), dtype=bool)
         self._few = self._few_or_same() if self._doubtful_face.any() else np.zeros(len(self._sound_face), dtype=bool)
+        self._is_welded = False
 
     @cached_property
-    def _planes(self) -> Planes:
+    def _planes_of_rings(self) -> Planes:
+        """Of the corners as given: rings and polygons are told in them."""
         return planes_of(self._b, ~self._few, self._tolerances.planarity_m)
+
+    @cached_property
+    def _planes_of_shells(self) -> Planes:
+        """Of the corners as they are once shells are closed: a plane of others would tell welded faces apart that meet."""
+        return planes_of(self._b, ~self._few, self._tolerances.planarity_m) if self._is_welded else self._planes_of_rings
 
     def rings_and_polygons(self) -> None:
         """203, then 104 and 201 to 208, which are told in the plane of the polygon: of one far from any nothing more is said."""
         if not self._doubtful_face.any():
             return
-        b, planes, sound = self._b, self._planes, self._sound_face
+        b, planes, sound = self._b, self._planes_of_rings, self._sound_face
         convex = is_convex(b, planes)
         exterior = np.zeros(len(convex), dtype=bool)
         exterior[b.face_start[:-1]] = True
@@ -95,13 +102,13 @@ class _Validity:
         sound[faulty[faulty != LOOSE]] = False
         found, twin = sound_shells(b, sound)
         if (doubtful := np.flatnonzero(sound & ~found)).size:
-            weld(b, doubtful, self._tolerances.snap_m)
+            self._is_welded = weld(b, doubtful, self._tolerances.snap_m)
             found, twin = sound_shells(b, sound)
         for shell in np.flatnonzero(sound & ~found):
             for fault in shell_faults(b, int(shell)):
                 self._shell_fault(fault.code, fault.face, fault.place)
         crossing: Mask = np.zeros(len(sound), dtype=bool)
-        for one, _, place in crossing_faces(b, self._planes, sound, twin) if sound.any() else ():
+        for one, _, place in crossing_faces(b, self._planes_of_shells, sound, twin) if sound.any() else ():
             if not crossing[b.shell_of_face[one]]:
                 crossing[b.shell_of_face[one]] = True
                 self._shell_fault(_CROSSING, one, place)
@@ -123,7 +130,7 @@ class _Validity:
         solid_of_shell = np.repeat(np.arange(len(shells_of)), shells_of)
         body_of_solid = np.repeat(np.arange(len(several)), np.diff(b.body_solid_start))
         wanted = np.flatnonzero((sound & ((shells_of > 1) | several[body_of_solid]))[solid_of_shell])
-        hulls = dict(zip(wanted.tolist(), hulls_of(b, self._planes, wanted), strict=True))
+        hulls = dict(zip(wanted.tolist(), hulls_of(b, self._planes_of_shells, wanted), strict=True))
         for solid in np.flatnonzero(sound & (shells_of > 1)):
             sound[solid] = self._is_sound_inside(int(solid), hulls)
         for body in np.flatnonzero(several):
