@@ -137,4 +137,4 @@ def _numbers(values: FloatArray) -> pa.Array:
 
 
 def _too_many(vertices: int) -> Text:
-    return Text(zh=f"三维几何有 {vertices} 个顶点,超过上限", en=f"the 3D geometry has {vertices} vertices, more than allowed")
+    return Text(zh=f"三维几何有 {vertices} 个顶点，超过上限", en=f"the 3D geometry has {vertices} vertices, more than allowed")

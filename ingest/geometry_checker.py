@@ -116,7 +116,7 @@ class GeometryChecker:
     def _with_known_heights(self, geometry: Geometries) -> Geometries:
         result, void = without_void_heights(geometry)
         if count := int(void.sum()):
-            note = Text(zh=f"{count} 个几何的 Z 值(-9999 等)按无值处理", en=f"Z of {count} geometries (-9999 or the like) counts as none")
+            note = Text(zh=f"{count} 个几何的 Z 值（-9999 等）按无值处理", en=f"Z of {count} geometries (-9999 or the like) counts as none")
             self.findings.append(Finding("no-value", Severity.INFO, None, note, self._layer))
         return result
 

@@ -121,7 +121,7 @@ def _ended(program: Path, status: int | None) -> TwinError:
         return timed_out()
     if status < 0:
         name = signal.Signals(-status).name
-        return rejected("parser-crash", f"{program.name} crashed on this file ({name}).", f"{program.name} 读取该文件时崩溃({name})。")
+        return rejected("parser-crash", f"{program.name} crashed on this file ({name}).", f"{program.name} 读取该文件时崩溃（{name}）。")
     return rejected("unreadable", f"{program.name} cannot read this file.", f"{program.name} 无法读取该文件。")
 
 

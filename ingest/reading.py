@@ -233,7 +233,7 @@ def _for_coverage(request: ReadRequest, file_format: str) -> ReadRequest:
         raise rejected(
             "crs-unfit",
             f"A {file_format} file stays as it is: have it in a national CRS and the city's heights before it comes.",
-            f"{file_format} 文件按原样保存:请先转换到国家坐标系和本市高程基准再提交。",
+            f"{file_format} 文件按原样保存：请先转换到国家坐标系和本市高程基准再提交。",
         )
     return request
 

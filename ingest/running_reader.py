@@ -143,7 +143,7 @@ class RunningReader:
             return memory_refusal()
         if status < 0:
             name = signal.Signals(-status).name
-            return rejected("parser-crash", f"The reader crashed on this file ({name}).", f"读取该文件时解析程序崩溃({name})。")
+            return rejected("parser-crash", f"The reader crashed on this file ({name}).", f"读取该文件时解析程序崩溃（{name}）。")
         return _unanswered()
 
     def end(self) -> None:

@@ -52,7 +52,7 @@ def check_values(
     for column in columns.values():
         if column.voids:
             numbers = ", ".join(f"{number:g}" for number in column.field.no_value)
-            note = _text(column.field, f"{column.voids} 个值({numbers})按无值处理", f"{column.voids} values ({numbers}) count as none")
+            note = _text(column.field, f"{column.voids} 个值（{numbers}）按无值处理", f"{column.voids} values ({numbers}) count as none")
             yield Finding("no-value", Severity.INFO, None, note, layer)
         for fault in (*_faults(column), *_of_the_future(column, severities, today)):
             severity = severities.of_rule(fault.rule, column.field.name)

@@ -37,7 +37,7 @@ def unavailable(reason: str) -> TwinError:
     """Return the error of a machine on which files cannot be read safely."""
     return UnavailableError(
         f"The sandbox in which files are read cannot be had on this machine ({reason}); nothing was read.",
-        zh=f"本机无法建立读取文件所需的沙箱({reason})，未读取任何内容。",
+        zh=f"本机无法建立读取文件所需的沙箱（{reason}），未读取任何内容。",
     ).with_code("sandbox-unavailable")
 
 

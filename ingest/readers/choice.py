@@ -276,7 +276,7 @@ def _refuse_archive(_content: Content) -> Reader:
 
 def _refuse_dtd(_content: Content) -> Reader:
     raise rejected(
-        "xml-dtd-forbidden", "The XML has a document type declaration, which is not read here.", "XML 含文档类型声明(DOCTYPE)，不予读取。"
+        "xml-dtd-forbidden", "The XML has a document type declaration, which is not read here.", "XML 含文档类型声明（DOCTYPE），不予读取。"
     )
 
 

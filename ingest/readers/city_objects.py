@@ -123,7 +123,7 @@ class CityObjectLayer:
         except (TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"[:200]
             text = Text(
-                zh=f"{feature.id[:100]}:几何不合 CityJSON 规范({reason})", en=f"{feature.id[:100]}: not as CityJSON has it ({reason})"
+                zh=f"{feature.id[:100]}：几何不合 CityJSON 规范（{reason}）", en=f"{feature.id[:100]}: not as CityJSON has it ({reason})"
             )
             return FeatureRow(properties_of(feature), None, (), None, Fault(0, "structure", text))
 
@@ -182,14 +182,14 @@ def _missing(uris: Sequence[str]) -> Text:
     named = ", ".join(uri[:100].encode(errors="replace").replace(b"\0", b"?").decode() for uri in uris[:3])  # no text of a database has NUL
     more = len(uris) - 3
     return Text(
-        zh=f"纹理图像缺失或无法读取:{named}" + (f" 等 {len(uris)} 个" if more > 0 else ""),
+        zh=f"纹理图像缺失或无法读取：{named}" + (f" 等 {len(uris)} 个" if more > 0 else ""),
         en=f"pictures are missing or cannot be read: {named}" + (f" and {more} more" if more > 0 else ""),
     )
 
 
 def _too_deep(feature: CityFeature) -> Text:
     name = feature.id[:100]
-    return Text(zh=f"{name}:属性嵌套超过 {DEEPEST} 层", en=f"{name}: attributes are nested more than {DEEPEST} levels deep")
+    return Text(zh=f"{name}：属性嵌套超过 {DEEPEST} 层", en=f"{name}: attributes are nested more than {DEEPEST} levels deep")
 
 
 def _said(builder: FacesBuilder) -> str | None:

@@ -221,7 +221,7 @@ def _scope(reader: ObjectReader, element: Element, unnamed: str) -> Scope | Faul
         return reader.scope(element, unnamed)
     except (ValueError, LookupError, OverflowError, RecursionError) as error:
         name = (gml_id(element) or unnamed)[:100]
-        text = Text(zh=f"{name}：几何不合 GML 规范({str(error)[:200]})", en=f"{name}: not as GML has it ({str(error)[:200]})")
+        text = Text(zh=f"{name}：几何不合 GML 规范（{str(error)[:200]}）", en=f"{name}: not as GML has it ({str(error)[:200]})")
         return Fault(0, "structure", text)
 
 

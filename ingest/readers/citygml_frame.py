@@ -85,7 +85,7 @@ def axes_of(crs: str | None, corner: tuple[float, float] | None, wanted: str | N
 
 
 def _told(name: str, *, swapped: bool) -> Text:
-    zh, en = ("北向(纬度)在前", "northing or latitude first") if swapped else ("东向(经度)在前", "easting or longitude first")
+    zh, en = ("北向（纬度）在前", "northing or latitude first") if swapped else ("东向（经度）在前", "easting or longitude first")
     return Text(
         zh=f"坐标按{zh}读取：只有这样才落在 {name} 的适用范围内", en=f"positions are read {en}: only so they lie where {name} is used"
     )

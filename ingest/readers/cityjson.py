@@ -135,7 +135,7 @@ class CityJson:
             raise self._too_large() from error
         ReadThrough(self._text).passed(len(self._text))
         if content.get("type") == "CityJSONFeature":
-            raise invalid("a CityJSONFeature stands alone, without its first line", "只有 CityJSONFeature,缺少首行 CityJSON 对象")
+            raise invalid("a CityJSONFeature stands alone, without its first line", "只有 CityJSONFeature，缺少首行 CityJSON 对象")
         read_frame(content)  # what is wrong with the frame is said before anything about vertices
         content, vertices = with_integers(content)
         frame = read_frame(content)
@@ -146,7 +146,7 @@ class CityJson:
         return rejected(
             "cityjson-too-large",
             f"A CityJSON document of {megabytes} MB cannot be read whole; make it a CityJSONSeq.",
-            f"CityJSON 文档有 {megabytes} MB,无法整体读取;请转换为 CityJSONSeq。",
+            f"CityJSON 文档有 {megabytes} MB，无法整体读取；请转换为 CityJSONSeq。",
         )
 
 

@@ -67,13 +67,13 @@ class Frame:
 def read_frame(document: Json) -> Frame:
     """Return the frame of a CityJSON object; RejectedError ``cityjson-invalid``, UnsupportedMediaError ``cityjson-version``."""
     if document.get("type") != "CityJSON":
-        raise invalid(f'"type" is {document.get("type")!r}, not "CityJSON"', f"“type”为 {document.get('type')!r},应为“CityJSON”")
+        raise invalid(f'"type" is {document.get("type")!r}, not "CityJSON"', f"“type”为 {document.get('type')!r}，应为“CityJSON”")
     version = str(document.get("version"))[:20]
     known = next((v for v in VERSIONS if version == v or version.startswith(v + ".")), None)
     if known is None:
         raise unsupported(
             f"CityJSON {version} is not read; versions {', '.join(VERSIONS)} are.",
-            f"不支持 CityJSON {version};支持的版本为 {'、'.join(VERSIONS)}。",
+            f"不支持 CityJSON {version}；支持的版本为 {'、'.join(VERSIONS)}。",
             "cityjson-version",
         )
     scale, translate = _transform(document.get("transform"))

@@ -172,7 +172,7 @@ class Dxf:
             yield Text(zh=f"同一图层中的 {zh} 未读入", en=f"not taken of the same layer: {en}")
         if self._left_out:
             zh, en = "图纸空间、填充、标注、三维体等", "paper space, hatches, dimensions, bodies"
-            yield Text(zh=f"{self._left_out} 个实体({zh})不读取", en=f"{self._left_out} entities ({en}) are not read")
+            yield Text(zh=f"{self._left_out} 个实体（{zh}）不读取", en=f"{self._left_out} entities ({en}) are not read")
 
 
 class DxfLayer:

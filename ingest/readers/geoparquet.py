@@ -98,7 +98,7 @@ class GeoParquet:
             raise rejected(
                 "row-group-too-large",
                 f"A row group of {largest >> 20} MB; write smaller ones (100,000 rows).",
-                f"行组大小 {largest >> 20} MB 超过上限，请以较小的行组(10 万行)重新写出。",
+                f"行组大小 {largest >> 20} MB 超过上限，请以较小的行组（10 万行）重新写出。",
             )
 
 

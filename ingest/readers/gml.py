@@ -46,7 +46,7 @@ def open_gml(name: str, content: Path | bytes, request: ReadRequest) -> FeatureR
         raise rejected(
             "crs-mixed",
             f"The file names several reference systems ({listed}): have it put right, or declare the one that holds with --crs.",
-            f"文件中混用多个坐标参考系({listed})：请更正，或用 --crs 声明实际采用的一个。",
+            f"文件中混用多个坐标参考系（{listed}）：请更正，或用 --crs 声明实际采用的一个。",
         )
     memory: tuple[MemoryFile, ...] = (MemoryFile("features.gml", content),) if isinstance(content, bytes) else ()
     path = memory[0].path if isinstance(content, bytes) else named_path(content)

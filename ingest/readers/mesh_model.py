@@ -59,7 +59,7 @@ def open_meshes(archive: Archive, request: ReadRequest) -> MeshModel:
     if len(kinds) > 1:
         names = ", ".join(kinds)
         raise rejected(
-            "archive-several", f"The archive holds models as {names}: hand in one.", f"压缩包含多种格式的模型({names})，请只交一种。"
+            "archive-several", f"The archive holds models as {names}: hand in one.", f"压缩包含多种格式的模型（{names}），请只交一种。"
         )
     members = tuple(Member(name, lambda n=name: archive.read(n), beside_in(archive, name)) for name in found)  # type: ignore[misc]
     return MeshModel(kinds[0], request.path.name, members, place_in(archive))

@@ -41,7 +41,7 @@ def ask_where_y_is_up(mesh: PlacedMesh) -> None:
             "model-up-doubtful",
             f"The surfaces of the model face along y ({y:.0%} of their area), not along z ({z:.0%}): declare which axis points upwards, "
             "up y or up z.",
-            f"模型表面主要朝向 y 轴(占面积 {y:.0%})，而非 z 轴({z:.0%})：请声明向上的轴(up: y 或 up: z)。",
+            f"模型表面主要朝向 y 轴（占面积 {y:.0%}），而非 z 轴（{z:.0%}）：请声明向上的轴（up: y 或 up: z）。",
         )
 
 

@@ -130,7 +130,7 @@ class OsgbStream:
         """Return the error of a file with something that is not read here."""
         return unsupported(
             f"{self.where} has {what}, which is not read of OSGB: export the model as 3D Tiles, or as OBJ with its metadata.xml.",
-            f"{self.where} 含有不支持的 OSGB 内容({what})：请导出 3D Tiles，或导出 OBJ 并附 metadata.xml。",
+            f"{self.where} 含有不支持的 OSGB 内容（{what}）：请导出 3D Tiles，或导出 OBJ 并附 metadata.xml。",
             "osgb-unsupported",
         )
 

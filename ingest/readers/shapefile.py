@@ -118,7 +118,7 @@ class ShapefileLayer:
         self._files = [MemoryFile(f"layer{ext}", members[ext]) for ext in (".shp", ".shx")]
         shapes = self._count()
         if shapes != self._table.dbf.rows:
-            raise _broken(f"{shapes} shapes, {self._table.dbf.rows} records", f"图形 {shapes} 个,记录 {self._table.dbf.rows} 条")
+            raise _broken(f"{shapes} shapes, {self._table.dbf.rows} records", f"图形 {shapes} 个，记录 {self._table.dbf.rows} 条")
         self.source = SourceLayer(
             name, self._table.names, _prj(members), encoding=self._table.encoding.codec, rows=shapes, notes=self._notes()
         )
@@ -164,7 +164,7 @@ class ShapefileLayer:
 
 
 def _broken(en: str, zh: str) -> TwinError:
-    return rejected("shapefile-broken", f"The Shapefile cannot be read: {en[:300]}.", f"Shapefile 无法读取:{zh[:300]}。")
+    return rejected("shapefile-broken", f"The Shapefile cannot be read: {en[:300]}.", f"Shapefile 无法读取：{zh[:300]}。")
 
 
 def _table(members: Members, declared: str | None) -> _Table:

@@ -71,7 +71,7 @@ def _map_note(sections: Sections) -> tuple[Text, ...]:
     if unit == "NONE":
         return ()
     return (
-        Text(zh=f"底图坐标单位：{unit}(请声明同一单位的坐标系)", en=f"coordinates are said to be in {unit}: declare a CRS of that unit"),
+        Text(zh=f"底图坐标单位：{unit}（请声明同一单位的坐标系）", en=f"coordinates are said to be in {unit}: declare a CRS of that unit"),
     )
 
 

@@ -128,6 +128,6 @@ def _check_parts(archive: Archive, limits: Limits) -> None:
         if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:64]:
             raise rejected("xml-encoding", f"{name} is not UTF-8.", f"{name} 不是 UTF-8 编码。")
         if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-            raise rejected("xml-dtd-forbidden", f"{name} declares a document type.", f"{name} 含有文档类型声明(DTD)。")
+            raise rejected("xml-dtd-forbidden", f"{name} declares a document type.", f"{name} 含有文档类型声明（DTD）。")
         if _WIDE_CELL.search(content):
             raise too_many_columns(limits.columns)

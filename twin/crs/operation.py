@@ -61,7 +61,7 @@ def parse_crs(text: str | int) -> pyproj.CRS:
         return pyproj.CRS.from_user_input(text)
     except CRSError as error:
         shown = str(text)[:80]
-        raise CrsError(f"Not a coordinate reference system: {shown}", zh=f"无法识别的坐标参照系:{shown}").with_code(
+        raise CrsError(f"Not a coordinate reference system: {shown}", zh=f"无法识别的坐标参照系：{shown}").with_code(
             "crs-unknown"
         ) from error
 

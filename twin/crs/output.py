@@ -46,7 +46,7 @@ def crs_uri(text: str) -> str:
     """
     match = _URI.fullmatch(text) or _CURIE.fullmatch(text)
     if match is None:
-        raise BadRequestError(f"Not a CRS identifier: {text[:80]}", zh=f"不是坐标系标识:{text[:80]}").with_code("crs-unknown")
+        raise BadRequestError(f"Not a CRS identifier: {text[:80]}", zh=f"不是坐标系标识：{text[:80]}").with_code("crs-unknown")
     authority, code = match["authority"], match["code"]
     if authority == "OGC":
         known = {"CRS84": CRS84_URI, "CRS84h": CRS84H_URI}
@@ -54,7 +54,7 @@ def crs_uri(text: str) -> str:
             return known[code]
     elif code.isdigit():
         return epsg_uri(int(code))
-    raise BadRequestError(f"Unknown CRS: {text[:80]}", zh=f"未知坐标系:{text[:80]}").with_code("crs-unknown")
+    raise BadRequestError(f"Unknown CRS: {text[:80]}", zh=f"未知坐标系：{text[:80]}").with_code("crs-unknown")
 
 
 def epsg_uri(srid: int) -> str:
@@ -86,7 +86,7 @@ def output_crs(text: str, offered: tuple[OutputCrs, ...]) -> OutputCrs:
     for candidate in offered:
         if candidate.uri == uri:
             return candidate
-    raise BadRequestError(f"CRS not offered here: {uri}", zh=f"此处不提供该坐标系:{uri}").with_code("crs-not-offered")
+    raise BadRequestError(f"CRS not offered here: {uri}", zh=f"此处不提供该坐标系：{uri}").with_code("crs-not-offered")
 
 
 def _epsg(srid: int, height: Literal["none", "gravity"]) -> OutputCrs:

@@ -288,7 +288,7 @@ def _clean(strip: Block, nodata: float | None) -> Block:
 
 
 def _truncated(detail: str) -> RejectedError:
-    return RejectedError(f"The coverage does not hold what it states: {detail}", zh=f"栅格内容与声明不符:{detail}").with_code(
+    return RejectedError(f"The coverage does not hold what it states: {detail}", zh=f"栅格内容与声明不符：{detail}").with_code(
         "coverage-truncated"
     )
 

@@ -114,7 +114,7 @@ def vertical_model(spec: str, grid_directories: Sequence[Path] = ()) -> Vertical
                 return VerticalModel(spec, grid=read_gtx(directory / EGM96_GRID))
         raise UnavailableError(
             f"The geoid grid {EGM96_GRID} is not installed: install the package proj-data",
-            zh=f"未找到大地水准面格网 {EGM96_GRID}:请安装软件包 proj-data",
+            zh=f"未找到大地水准面格网 {EGM96_GRID}：请安装软件包 proj-data",
         ).with_code("geoid-grid-missing")
     kind, _, metres = spec.partition(":")
     if kind == "constant":
@@ -126,7 +126,7 @@ def vertical_model(spec: str, grid_directories: Sequence[Path] = ()) -> Vertical
             return VerticalModel(spec, constant_m=value)
     raise BadRequestError(
         f"Not a vertical model: {spec[:40]!r}; use egm96, constant:METRES or none",
-        zh=f"无法识别的高程模型:{spec[:40]!r},可用 egm96、constant:米、none",
+        zh=f"无法识别的高程模型：{spec[:40]!r}，可用 egm96、constant:米、none",
     ).with_code("vertical-model")
 
 
