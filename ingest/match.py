@@ -73,10 +73,10 @@ def many_deletes(dataset: Dataset, deleted: int, of: int) -> RejectedError | Non
     if of == 0 or deleted <= _LARGE_DELETE_SHARE * of:
         return None
     error = RejectedError(
-        f"{deleted} of {of} features of {dataset.slug} are missing from the file and would be deleted;"
-        " say --allow-deletes if that is meant, or --mode delta to add and change only",
+        f"{deleted} of {of} features of {dataset.slug} are missing from the file, which publishing would delete;"
+        " allow deletes (allow-deletes) if that is meant, or take mode delta, which adds and changes only",
         zh=f"文件缺少 {dataset.slug} 已发布的 {of} 个要素中的 {deleted} 个，发布将删除它们；"
-        "确需删除请加 --allow-deletes，只增改请用 --mode delta",
+        "确需删除请明确允许（allow-deletes），只增改请用增量方式（delta）",
     )
     error.with_code("many-deletes")
     return error

@@ -97,3 +97,24 @@ def test_a_check_in_a_city_is_held_against_the_dataset_that_the_page_would_propo
         for asked in ((), ("--type", "pipe_node")):
             [(dataset, counts)] = city.run("check", path, *asked, *points)["datasets"].items()
             assert (dataset, counts["unchanged"], counts["insert"]) == ("wells", 12, 0)
+
+
+def test_what_publishing_would_delete_is_said_and_is_no_fault_of_the_file(
+    run_folder: Path, template: str, cluster: EmbeddedCluster, tmp_path: Path
+) -> None:
+    whole, part = survey(tmp_path), tmp_path / "some.csv"
+    head, *rows = whole.read_bytes().splitlines()
+    part.write_bytes(b"\n".join([head, *rows[:8]]))
+    points = ("--type", "pipe_node", "--crs", "EPSG:4549", "--unit", "井深=cm")
+    with city_at_hand(run_folder, template, cluster.dsn) as city:
+        city.run("load", whole, "--dataset", "wells", *points)
+        done = city.process("check", part, *points, "--report", tmp_path / "report", "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        said = json.loads(done.stdout.splitlines()[-1])
+        assert (said["needs_allow_deletes"], said["datasets"]["wells"]["delete"]) == (True, 4)
+        assert "4 of 12 features of wells are missing from the file" in done.stderr
+        assert "--allow-deletes" not in done.stderr, "check has no such option"
+        assert json.loads((tmp_path / "report" / "findings.json").read_bytes())["refusal"] is None
+        assert not city.run("check", whole, *points)["needs_allow_deletes"]
+        refused = city.process("load", part, "--dataset", "wells", *points)
+        assert (refused.returncode, "allow-deletes" in refused.stderr) == (1, True)

@@ -17,7 +17,7 @@ from ingest.request import LoadRequest, PartSpec
 from ingest.understanding.evidence import LIKELY
 from ingest.understanding.layer import Surroundings
 from twin.catalogue import check_slug
-from twin.errors import BadRequestError, RejectedError, UnavailableError
+from twin.errors import BadRequestError, RejectedError, Text, UnavailableError
 from twin.model import Dataset
 from twin.server.check_reports import counts_by_rule, report_of_check
 from twin.server.city_file import read_city_file
@@ -36,7 +36,7 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
     """Check files and publish nothing; 1 when a load would reject the file as a whole, 0 with whatever findings otherwise.
 
     Without a city a throwaway database is made. A CRS that nobody declares is told from the numbers for the check alone: the findings
-    are then as useful, and the answer is 1 all the same.
+    are then as useful, and the answer is 1 all the same. That publishing would delete much is said and is no fault of the file.
     """
     files = tuple(existing(f) for f in options.files)
     crs = declared_crs(options.crs)
@@ -54,8 +54,9 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
             max_rejected=options.max_rejected,
             actor=settings.actor,
         )
-        result = _with_doubt(check_files(workplace(city, terminal.progress, terminal.step), request))
-        _say(result, terminal)
+        result, deletes = _without_deletes(check_files(workplace(city, terminal.progress, terminal.step), request))
+        result = _with_doubt(result)
+        _say(result, deletes, terminal)
         if options.report:
             write_what_can_be(options.report, report_of_check(city, request, result), terminal)
     terminal.result(
@@ -64,6 +65,7 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
             "rejected": result.rejected,
             "findings": {rule: found.count for rule, found in sorted(counts_by_rule(result).items())},
             "datasets": result.datasets,
+            "needs_allow_deletes": deletes is not None,
             "sources": list(result.sources),
         }
     )
@@ -109,7 +111,14 @@ def _with_doubt(result: CheckResult) -> CheckResult:
     return replace(result, refusal=refusal if isinstance(refusal, RejectedError) else None)
 
 
-def _say(result: CheckResult, terminal: Terminal) -> None:
+def _without_deletes(result: CheckResult) -> tuple[CheckResult, Text | None]:
+    """Return the result as that of its rows alone, and what publishing it would delete where that has to be allowed."""
+    if result.refusal is None or result.refusal.code != "many-deletes":
+        return result, None
+    return replace(result, refusal=None), result.refusal.text
+
+
+def _say(result: CheckResult, deletes: Text | None, terminal: Terminal) -> None:
     for finding in result.findings[:_SHOWN]:
         where = f"{finding.layer or ''} {'' if finding.row is None else finding.row}".strip()
         terminal.say(
@@ -124,5 +133,7 @@ def _say(result: CheckResult, terminal: Terminal) -> None:
             f"  {slug}：新增 {counts['insert']}，更新 {counts['update']}，未变 {counts['unchanged']}，删除 {counts['delete']}",
             f"  {slug}: {counts['insert']} new, {counts['update']} changed, {counts['unchanged']} unchanged, {counts['delete']} deleted",
         )
+    if deletes is not None:
+        terminal.say(deletes.zh, deletes.en)
     if result.refusal is not None:
         terminal.say(f"整个文件将被拒收：{result.refusal.text.zh}", f"the file as a whole would be rejected: {result.refusal.text.en}")
