@@ -53,6 +53,8 @@ _OSM, _BY_TAGS = "OSM PBF", 0.5
 """An extract holds what each type with tags chooses: one of them is proposed for a layer, and somebody has to say whether it is meant."""
 _NOTHING_SAID = 0.0, Text("", "")
 _ONLY, _COLOURS = 0.9, Text(zh="多波段栅格，不会是高程", en="a raster of several bands: no heights")
+_CALLED_SO, _GREYS = 0.75, Text(zh="单波段无符号像元，名称为影像", en="one band of unsigned pixels, called an image")
+"""Heights are signed or floats: what may be either is what its name says, unless it is called a terrain outright."""
 _CASS: Mapping[str, float] = {"high": 0.9, "low": 0.5}
 """How much a CASS code says, by how sure its meaning is."""
 _WORTH_NAMING = 0.2
@@ -217,7 +219,7 @@ def _guess(feature_type: FeatureType, layer: LayerInfo, file: str, file_format: 
         f"{len(layer.columns)} 列中 {len(taken)} 列对应字段", f"{len(taken)} of {len(layer.columns)} columns are fields of it"
     )
     if not layer.columns:
-        columns, by_columns = _format_says(feature_type, layer, file_format)
+        columns, by_columns = _format_says(feature_type, layer, file_format, is_named=name > 0)
     codes, coded = _codes_say(feature_type, layer)
     confidence = round(1 - (1 - name) * (1 - columns) * (1 - codes), 2)
     said = [t for t in (named, coded, by_columns) if t.en]
@@ -225,13 +227,15 @@ def _guess(feature_type: FeatureType, layer: LayerInfo, file: str, file_format: 
     return Guess(feature_type.name, confidence, evidence, taken, hints)
 
 
-def _format_says(feature_type: FeatureType, layer: LayerInfo, file_format: str) -> tuple[float, Text]:
-    """Return how strongly the format of a layer without columns says the type."""
+def _format_says(feature_type: FeatureType, layer: LayerInfo, file_format: str, *, is_named: bool) -> tuple[float, Text]:
+    """Return how strongly the format of a layer without columns says the type; ``is_named`` when a name says it, too."""
     if file_format == _OSM:
         tags = feature_type.osm_tags
         return _BY_TAGS, Text(f"取带 {'、'.join(tags)} 标签的对象", f"its objects are those with the tags {', '.join(tags)}")
     if feature_type.recipe == "imagery" and layer.recipes == frozenset({"imagery"}):
         return _ONLY, _COLOURS
+    if feature_type.recipe == "imagery" and layer.recipes is not None and is_named:
+        return _CALLED_SO, _GREYS
     return _COVERAGE_ALONE.get(feature_type.recipe, 0.0), _COVERAGES.get(feature_type.recipe, Text("", ""))
 
 

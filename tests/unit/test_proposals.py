@@ -123,6 +123,8 @@ def test_a_raster_is_proposed_as_what_its_bands_can_be() -> None:
     assert (proposed("a1", "imagery"), proposed("影像2026", "imagery"), proposed("dem", "imagery")) == (["imagery"],) * 3
     assert (proposed("a1", "imagery", "terrain"), proposed("a1", "terrain"), proposed("影像", "terrain")) == (["terrain"],) * 3
     assert proposed("a1") == []
+    assert [proposed(name, "imagery", "terrain")[0] for name in ("影像2026", "常州DOM_03", "ortho_2026", "航空影像")] == ["imagery"] * 4
+    assert [proposed(name, "imagery", "terrain")[0] for name in ("dem", "高程", "高程2026")] == ["terrain"] * 3
 
 
 def test_layers_of_openstreetmap_are_proposed_as_types_that_name_tags() -> None:
