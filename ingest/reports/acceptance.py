@@ -23,6 +23,9 @@ _FAMILY = "sheet"
 _MARGIN_MM = 16.0
 _SIZE_PT, _SMALL_PT = 9.0, 7.0
 _LINE_MM = 5.0
+_PADDING_MM = (0.6, 1.2)
+_RULE_MM = (20.0, 44.0)
+"""Of a column of rule ids: what holds the words above it, and what leaves room for the others."""
 _SIGNATURE_MM = 26.0
 _HEAD_FILL = (232, 237, 243)
 _RULE = (90, 100, 112)
@@ -203,7 +206,10 @@ class _Sheet(FPDF):
             )
             for r in self._report.rules
         ]
-        self._table(head, rows, (28, 44, 20, 14, 14, 58), ("LEFT", "LEFT", "LEFT", "RIGHT", "RIGHT", "LEFT"))
+        rule = self._rule_width(r.rule.id for r in self._report.rules)
+        title = 44.0 if rule < 30 else 40.0
+        widths = (rule, title, 18, 14, 14, self.epw - rule - title - 46)
+        self._table(head, rows, widths, ("LEFT", "LEFT", "LEFT", "RIGHT", "RIGHT", "LEFT"))
 
     def _waivers(self) -> None:
         waivers = self._report.waivers
@@ -223,7 +229,8 @@ class _Sheet(FPDF):
         ]
         if len(waivers) > _MOST_WAIVERS:
             rows.append(("…", self._say(f"共 {len(waivers)} 项", f"{len(waivers)} in all"), "", "", ""))
-        self._table(head, rows, (26, 40, 62, 24, 26))
+        rule = self._rule_width(row[0] for row in rows)
+        self._table(head, rows, (rule, 40, self.epw - rule - 90, 24, 26))
 
     def _signatures(self) -> None:
         self._heading("签署", "Signatures")
@@ -281,6 +288,12 @@ class _Sheet(FPDF):
                     line.cell(text, style=label if fill_first and number == 0 else None)
         self.set_font_size(_SIZE_PT)
 
+    def _rule_width(self, ids: Iterable[str]) -> float:
+        """Return how wide a column is that no rule's id is broken in."""
+        low, high = _RULE_MM
+        around = 2 * (_PADDING_MM[1] + self.c_margin)
+        return min(max([low, *(self.get_string_width(rule) + around for rule in ids)]), high)
+
     def _open_table(
         self, widths: Sequence[float], align: Sequence[Align] | None = None, *, first_row_as_headings: bool
     ) -> AbstractContextManager[Table]:
@@ -289,7 +302,7 @@ class _Sheet(FPDF):
             text_align=tuple(align) if align else "LEFT",
             borders_layout=TableBordersLayout.ALL,
             line_height=_LINE_MM - 0.4,
-            padding=(0.6, 1.2),
+            padding=_PADDING_MM,
             v_align=VAlign.M,
             headings_style=FontFace(emphasis="", fill_color=_HEAD_FILL),
             first_row_as_headings=first_row_as_headings,
