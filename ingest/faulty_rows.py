@@ -34,6 +34,8 @@ class FaultyRows:
 
     by_place: Mapping[RowPlace, SourceRow]
     omitted: int
+    is_unread: bool = False
+    """Whether the reader of a file ended without all of its rows: asked again, there may be more."""
 
 
 def faulty_rows(place: Workplace, request: LoadRequest, findings: Iterable[Finding]) -> FaultyRows:
@@ -44,23 +46,25 @@ def faulty_rows(place: Workplace, request: LoadRequest, findings: Iterable[Findi
     places = list(dict.fromkeys((f.file, f.layer, f.row) for f in findings if f.row is not None))
     wanted = set(places[:MOST_ROWS])
     found: dict[RowPlace, SourceRow] = {}
+    is_unread = False
     for path in request.files:
         rows = tuple(sorted({row for file, _, row in wanted if file == path.name}))
-        if rows:
-            found.update((where, row) for where, row in _rows_of(place, request, path, rows) if where in wanted)
-    return FaultyRows(found, len(places) - len(found))
+        try:
+            if rows:
+                found.update((where, row) for where, row in _rows_of(place, request, path, rows) if where in wanted)
+        except TwinError as error:
+            if error.status >= 500:
+                raise
+            is_unread = True
+    return FaultyRows(found, len(places) - len(found), is_unread)
 
 
 def _rows_of(place: Workplace, request: LoadRequest, path: Path, rows: tuple[int, ...]) -> Iterator[tuple[RowPlace, SourceRow]]:
-    try:
-        asked = read_request(place, request, path)
-        if asked is None:
-            return
-        parts = tuple(replace(part, only_rows=rows) for part in asked.parts)
-        with closing(place.read(replace(asked, parts=parts))) as messages:
-            for message in messages:
-                if isinstance(message, SourceRows):
-                    yield from (((path.name, message.layer, number), SourceRow(message.columns, values)) for number, values in message.rows)
-    except TwinError as error:
-        if error.status >= 500:
-            raise
+    asked = read_request(place, request, path)
+    if asked is None:
+        return
+    parts = tuple(replace(part, only_rows=rows) for part in asked.parts)
+    with closing(place.read(replace(asked, parts=parts))) as messages:
+        for message in messages:
+            if isinstance(message, SourceRows):
+                yield from (((path.name, message.layer, number), SourceRow(message.columns, values)) for number, values in message.rows)

@@ -109,6 +109,8 @@ class CheckReport:
     source_rows: Mapping[RowPlace, SourceRow] = field(default_factory=dict)
     rows_omitted: int = 0
     """So many faulty rows are not among the source rows: a report holds the first 20,000."""
+    is_unread: bool = False
+    """Whether rows are missing because a file's reader failed: made again, it may hold them."""
 
     @property
     def read(self) -> int:

@@ -270,6 +270,9 @@ def test_every_form_of_a_report_says_the_same(database_url: str, open_folder: Pa
                 connection.execute(changed, [json.dumps(feature_type)])
             document = client.ask("GET", f"{path}.json").json()
             assert (document["rows_omitted"], sum("source" in f for f in document["findings"])) == (omitted, given)
+            before = set(work.iterdir())
+            assert client.ask("GET", f"{path}.json").json() == document
+            assert (set(work.iterdir()) == before) == (given == 1), "without rows that could be read it is made anew"
 
 
 RING_POLYGON = {"type": "Polygon", "coordinates": [[[x + 0.01, y] for x, y in RING]]}

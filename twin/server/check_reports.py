@@ -113,7 +113,7 @@ def _with_rows(city: City, submission: Submission, report: CheckReport) -> Check
     with laid_out(city.settings.data_dir, city.store, files) as paths:
         request = load_request(CheckOrder.model_validate(submission.request), submission, paths)
         rows = faulty_rows(workplace(city, lambda *_: None), request, report.findings)
-    return replace(report, source_rows=rows.by_place, rows_omitted=rows.omitted)
+    return replace(report, source_rows=rows.by_place, rows_omitted=rows.omitted, is_unread=rows.is_unread)
 
 
 def _part(city: City, part: Mapping[str, Any], datasets: Mapping[str, Mapping[str, int]]) -> ReportedPart:

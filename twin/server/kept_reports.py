@@ -29,9 +29,10 @@ class KeptReports:
         self._folder = folder
         self._turns = threading.BoundedSemaphore(REPORTS_AT_ONCE)
 
-    def file_of(self, submission: Submission, form: ReportForm, language: str, write: Callable[[Path], None]) -> Path:
+    def file_of(self, submission: Submission, form: ReportForm, language: str, write: Callable[[Path], bool]) -> Path:
         """Return the file of a report, made by ``write`` where there is none of the submission as it is.
 
+        One that ``write`` says (False) to be less than whole is made anew for whoever asks next.
         TooManyRequestsError, at once, when it is to be made and others are being made.
         """
         path = self._folder / f"{PREFIX}{_digest(submission, language if form in _WORDED else '')}.{form}"
@@ -40,18 +41,18 @@ class KeptReports:
         if not self._turns.acquire(blocking=False):
             raise TooManyRequestsError("others are making reports; try again soon", zh="正在生成其他报告，请稍后重试")
         try:
-            self._make(path, write)
+            return self._made(path, write)
         finally:
             self._turns.release()
-        return path
 
-    def _make(self, path: Path, write: Callable[[Path], None]) -> None:
+    def _made(self, path: Path, write: Callable[[Path], bool]) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self._folder, prefix=PREFIX, suffix=path.suffix, delete=False) as file:
             half = Path(file.name)
         try:
-            write(half)
-            half.replace(path)
+            if not write(half):
+                return half  # under a name that nobody asks for; swept like the others
+            return half.replace(path)
         except BaseException:
             half.unlink(missing_ok=True)
             raise

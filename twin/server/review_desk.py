@@ -67,7 +67,8 @@ class ReviewDesk:
         self._publishing.wake_worker()
         return documents.submission(self._register.one(submission), {})
 
-    def _write(self, submission: Submission, form: ReportForm, language: str, path: Path) -> None:
+    def _write(self, submission: Submission, form: ReportForm, language: str, path: Path) -> bool:
+        """Write a report; return whether it is all that can be said, now and later."""
         report = report_of_submission(self._city, submission, rows=form in ("json", "xlsx"))
         if form == "json":
             path.write_bytes(report_document(report))
@@ -77,6 +78,7 @@ class ReviewDesk:
             write_workbook(path, report, language)
         else:
             path.write_bytes(_sheet(report, language))
+        return not report.is_unread
 
     def _visible(self, principal: Principal, submission: uuid.UUID) -> Submission:
         return visible(self._city.catalogue, self._register, principal, submission)
