@@ -48,18 +48,28 @@ def place_bodies(batch: SourceBatch, placing: Georeference, limits: Limits) -> B
     bodies = laid_out(batch.representations)
     if not len(bodies):
         return Bodies(bodies, (), base_m, height_m)
-    vertices, ok = placing.place_vertices(bodies.vertices)
-    starts = bodies.start[:-1, VERTEX]
-    bad = bodies.row[~np.logical_and.reduceat(ok, starts)]
+    boxes = bodies.boxes() if placing.keeps_vertices else None
+    moved, good = (bodies, placing.holds(*boxes)) if boxes is not None else _moved(bodies, placing)
+    bad = bodies.row[~good]
     total = np.bincount(bodies.row, weights=bodies.sizes(VERTEX), minlength=rows)
     faults = [Fault(int(i), "area-of-use", _OUTSIDE) for i in np.unique(bad)]
     faults += [Fault(int(i), "geometry-limit", _too_many(int(total[i]))) for i in np.flatnonzero(total > limits.vertices_per_feature)]
-    placed = bodies.with_vertices(vertices).taken(~np.isin(bodies.row, [f.index for f in faults]))
+    placed = moved.taken(~np.isin(bodies.row, [f.index for f in faults])) if faults else moved
     if len(placed):
-        z, starts = placed.vertices[:, 2], placed.start[:-1, VERTEX]
-        low = np.minimum.reduceat(z, starts)
-        base_m[placed.row], height_m[placed.row] = low, np.maximum.reduceat(z, starts) - low  # levels of one row rise: the last one stays
+        low, high = _heights(placed) if boxes is None or faults else (boxes[0][:, 2], boxes[1][:, 2])
+        base_m[placed.row], height_m[placed.row] = low, high - low  # levels of one row rise: the last one stays
     return Bodies(placed, tuple(faults), base_m, height_m)
+
+
+def _moved(bodies: BodyArrays, placing: Georeference) -> tuple[BodyArrays, npt.NDArray[np.bool_]]:
+    """Return the bodies where they are stored, and which of them lie where they may."""
+    vertices, ok = placing.place_vertices(bodies.vertices)
+    return bodies.with_vertices(vertices), np.logical_and.reduceat(ok, bodies.start[:-1, VERTEX])
+
+
+def _heights(bodies: BodyArrays) -> tuple[FloatArray, FloatArray]:
+    z, starts = bodies.vertices[:, 2], bodies.start[:-1, VERTEX]
+    return np.minimum.reduceat(z, starts), np.maximum.reduceat(z, starts)
 
 
 def with_measured_heights(columns: Mapping[str, FieldValues], bodies: Bodies, feature_type: FeatureType) -> dict[str, FieldValues]:

@@ -79,8 +79,26 @@ class BodyArrays(Sequence[Representation]):
         return map(self._one, range(len(self)))
 
     def _one(self, body: int) -> Representation:
+        return Representation(
+            int(self.row[body]), self.lod[body], self.faces(body), self.surface_attributes[body].as_py(), self.makeup[body]
+        )
+
+    def sizes(self, column: int) -> Ints:
+        """Return (B,) how many vertices, indices… (`VERTEX`, `INDEX`, …) each body has."""
+        return np.diff(self.start[:, column])
+
+    def with_vertices(self, vertices: Floats) -> BodyArrays:
+        """Return the same bodies elsewhere."""
+        return replace(self, vertices=vertices)
+
+    def boxes(self) -> tuple[Floats, Floats] | None:
+        """Return (B, 3) least and greatest coordinates, NaN where some are not finite; None where nobody is quick about it."""
+        return None
+
+    def faces(self, body: int) -> Faces:
+        """Return the faces of one body, views of these arrays."""
         v, i, r, f, s, k = (slice(a, b) for a, b in zip(self.start[body].tolist(), self.start[body + 1].tolist(), strict=True))
-        faces = Faces(
+        return Faces(
             vertices=self.vertices[v],
             indices=self.indices[i],
             ring_ends=self.ring_ends[r],
@@ -91,15 +109,6 @@ class BodyArrays(Sequence[Representation]):
             solid_ends=self.solid_ends[k],
             textures=self.textures[body] if self.textures else None,
         )
-        return Representation(int(self.row[body]), self.lod[body], faces, self.surface_attributes[body].as_py(), self.makeup[body])
-
-    def sizes(self, column: int) -> Ints:
-        """Return (B,) how many vertices, indices… (`VERTEX`, `INDEX`, …) each body has."""
-        return np.diff(self.start[:, column])
-
-    def with_vertices(self, vertices: Floats) -> BodyArrays:
-        """Return the same bodies elsewhere."""
-        return replace(self, vertices=vertices)
 
     def taken(self, wanted: Mask) -> BodyArrays:
         """Return the ``wanted`` (B,) ones."""

@@ -26,6 +26,12 @@ class CompiledBodies(BodyArrays):
         """Return what may have a fault by ``tolerances``; all else has none."""
         return doubts_about(self, tolerances) if len(self) else Doubts(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
 
+    def boxes(self) -> tuple[Floats, Floats]:
+        """Return (B, 3) least and greatest coordinates, NaN where some are not finite."""
+        low, high = np.empty((len(self), 3)), np.empty((len(self), 3))
+        _find_boxes(self.start, self.vertices, low, high)
+        return low, high
+
     def _malformed(self) -> int:
         """Return the first body that `twin.representation.check` would not let pass, -1 if all are well-formed."""
         ends = (self.ring_ends, self.face_ends, self.shell_ends, self.solid_ends)
@@ -57,6 +63,18 @@ class CompiledBodies(BodyArrays):
 def compiled(bodies: BodyArrays) -> CompiledBodies:
     """Return the same bodies, for the kernels to go through."""
     return CompiledBodies(*(getattr(bodies, f.name) for f in fields(bodies)))
+
+
+@kernel
+def _find_boxes(start: Ints, vertices: Floats, low: Floats, high: Floats) -> None:
+    for body in range(len(low)):
+        for axis in range(3):
+            least, greatest, tells = np.inf, -np.inf, 0.0
+            for v in range(start[body, VERTEX], start[body + 1, VERTEX]):
+                place = vertices[v, axis]
+                tells += place - place  # not a number as soon as one is not finite
+                least, greatest = min(least, place), max(greatest, place)
+            low[body, axis], high[body, axis] = least + tells, greatest + tells
 
 
 @kernel

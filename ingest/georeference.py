@@ -103,6 +103,16 @@ class Georeference:
                 placed[chosen[there]] = shapely.set_coordinates(geometry[chosen[there]], moved[there[owner]])
         return Placed(placed, ~inside & reached, ~reached)
 
+    @property
+    def keeps_vertices(self) -> bool:
+        """Whether positions and heights are stored bit by bit as they are."""
+        return self.is_unchanged and not self.changes_heights and self.transform.height_unit_m == 1.0
+
+    def holds(self, low: FloatArray, high: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return which of (n, 3) boxes, NaN where a vertex is not finite, `place_vertices` would take all of, where nothing is moved."""
+        inside = self._inside(np.column_stack([low[:, :2], high[:, :2]])) & np.isfinite(low + high).all(axis=1)
+        return inside & self.storage.inside(low[:, 0], low[:, 1]) & self.storage.inside(high[:, 0], high[:, 1])
+
     def place_vertices(self, vertices: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
         """Return (n, 3) vertices in the storage CRS and the deployment's heights, and which of them lie where they may."""
         moved, ok = self._move(vertices)
@@ -110,6 +120,8 @@ class Georeference:
 
     def place_point(self, x: float, y: float) -> tuple[float, float]:
         """Return one point of the source CRS in the storage CRS."""
+        if self.is_unchanged:
+            return x, y
         moved = self.transform.transform(np.array([x]), np.array([y]))
         return float(moved.x[0]), float(moved.y[0])
 

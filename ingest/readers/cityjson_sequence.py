@@ -74,6 +74,7 @@ def stand_ready() -> None:
     source = SourceLayer("", (), None)
     for batch in reader.layer([orjson.dumps(_BLOCK)], frozenset({"Building"}), source, "MultiPolygon").batches_here():
         bodies = laid_out(batch.representations)
+        bodies.boxes()
         bodies.encoded()
         bodies.doubts(Tolerances())
         extra_of(batch.columns, tuple(batch.columns), {}, len(batch.rows))

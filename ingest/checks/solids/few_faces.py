@@ -33,7 +33,7 @@ def told_by_few_faces(bodies: BodyArrays, doubts: Doubts, tolerances: Tolerances
             some.append((body, faces))
         elif _is_all(bodies, body, told):
             yield body, told
-    faults = validity_faults([_only(bodies[body].faces, faces) for body, faces in some], tolerances) if some else []
+    faults = validity_faults([_only(bodies.faces(body), faces) for body, faces in some], tolerances) if some else []
     by_position = {k: list(of) for k, of in itertools.groupby(faults, key=lambda f: f.body)}
     for k, (body, faces) in enumerate(some):
         found = [replace(f, body=body, face=int(faces[f.face])) for f in by_position.get(k, ()) if f.face is not None]

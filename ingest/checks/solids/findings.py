@@ -80,9 +80,9 @@ def _found(bodies: BodyArrays, severities: Severities) -> Iterator[Hit]:
         left[body] = False
         yield from (Hit(body, fault.code, fault.place[:2], fault.face, fault.value) for fault in faults)
     doubtful = np.flatnonzero(left).tolist()
-    some = [bodies[b] for b in doubtful]
+    some, makeup = [bodies.faces(b) for b in doubtful], [bodies.makeup[b] for b in doubtful]
     faces = doubts.faces[np.repeat(left, bodies.sizes(FACE))]
-    for fault in validity_faults([b.faces for b in some], tolerances, [b.makeup for b in some], faces):
+    for fault in validity_faults(some, tolerances, makeup, faces):
         yield Hit(doubtful[fault.body], fault.code, fault.place[:2], fault.face, fault.value)
 
 
