@@ -31,10 +31,12 @@ _Z_FLAG, _M_FLAG = 0x80000000, 0x40000000
 
 
 def geometries_of_wkb(wkb: npt.NDArray[np.object_], tolerance: float = TOLERANCE_M) -> Geometries:
-    """Return the geometries of WKB, curved ones with chords within ``tolerance`` (units of the CRS); None for what cannot be read."""
+    """Return the geometries of WKB with their heights and without measures (M); None for what cannot be read.
+
+    Curved ones have chords within ``tolerance`` (units of the CRS).
+    """
     if not any(map(_has_curves, {w[:_HEAD_BYTES] for w in wkb if w is not None})):
-        straight: Geometries = shapely.from_wkb(wkb, on_invalid="ignore")
-        return straight
+        return _without_measures(shapely.from_wkb(wkb, on_invalid="ignore"))
     curved = np.fromiter((w is not None and _has_curves(w) for w in wkb), dtype=bool, count=len(wkb))
     shapes: Geometries = np.full(len(wkb), None, dtype=object)
     shapes[~curved] = shapely.from_wkb(wkb[~curved], on_invalid="ignore")
@@ -43,6 +45,19 @@ def geometries_of_wkb(wkb: npt.NDArray[np.object_], tolerance: float = TOLERANCE
             shapes[index] = _Wkb(wkb[index], tolerance).geometry()
         except (struct.error, ValueError, shapely.errors.GEOSException):
             shapes[index] = None
+    return _without_measures(shapes)
+
+
+def _without_measures(shapes: Geometries) -> Geometries:
+    """Return geometries without M: shapely loses the heights with it where coordinates are set anew, in another CRS or with axes swapped.
+
+    Written with three dimensions one with Z and M keeps Z (force_3d would make it 0), and one with M alone that.
+    """
+    measured = shapely.has_m(shapes)
+    if measured.any():
+        high = measured & shapely.has_z(shapes)
+        shapes[high] = shapely.from_wkb(shapely.to_wkb(shapes[high], output_dimension=3))
+        shapes[measured & ~high] = shapely.force_2d(shapes[measured & ~high])
     return shapes
 
 
