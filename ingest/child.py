@@ -6,6 +6,7 @@ need it, first of all: what the file can reach afterwards is code that is alread
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -16,8 +17,9 @@ import pyproj.datadir
 
 from ingest import gdal_policy, sure_rows
 from ingest.confinement.closing import confine
+from ingest.confinement.privileges import mapped_bytes
 from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame, prepare_to_answer
-from ingest.protocol import FileInfo, LayerInfo, Message, ReadRequest
+from ingest.protocol import FileInfo, LayerInfo, Limits, Message, ReadRequest
 from ingest.readers.choice import choose_reader, import_for, import_kind, sidecars
 from ingest.readers.source import CoverageReader
 from ingest.reading import read_parts
@@ -39,6 +41,7 @@ def prepare() -> None:
     prepare_to_answer()
     load_rules()
     sure_rows.ready()
+    _prepared_bytes()
 
 
 def prepare_for(number: int) -> None:
@@ -54,10 +57,9 @@ def main() -> None:
         for directory in request.proj_data_dirs:
             pyproj.datadir.append_data_dir(str(directory))
         imported = import_for(request.path)
-        if imported is not None:
-            _send(frame(Kind.IMPORTED, bytes([imported])))
+        _send(frame(Kind.IMPORTED, b"" if imported is None else bytes([imported])))  # always: nobody can say it in its place later
         sys.setswitchinterval(_TURN_S)
-        confine(_readable(request), request.limits)
+        confine(_readable(request), _beside_imports(request.limits))
         for message in _answer(request):
             _send(encode_message(message))
         _send(frame(Kind.DONE))
@@ -68,6 +70,17 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  # whatever a library raises about a hostile file: the file's fault, never ours to die of
         _send(encode_refusal(_unreadable(error)))
     os._exit(0)  # no destructor of a native library has a say any more
+
+
+@functools.cache
+def _prepared_bytes() -> int:
+    """Return how much was mapped when this was first asked, at the end of `prepare`."""
+    return mapped_bytes()
+
+
+def _beside_imports(limits: Limits) -> Limits:
+    """Return the limits with room for what has been imported since `prepare`: a file has the same, whichever were read before it."""
+    return replace(limits, memory_bytes=limits.memory_bytes + max(0, mapped_bytes() - _prepared_bytes()))
 
 
 def _readable(request: ReadRequest) -> list[Path]:

@@ -55,7 +55,7 @@ _REFUSALS: Mapping[str, type[TwinError]] = {
 class Kind(enum.StrEnum):
     """First byte of a frame."""
 
-    IMPORTED = "Q"
+    IMPORTED = "Q"  # always the first: nothing has been read of the file, and the doors are open
     HEADER = "H"
     FINDINGS = "F"
     REPRESENTATIONS = "R"

@@ -63,25 +63,31 @@ class RunningReader:
             self._stderr = (self._stderr + chunk)[-_STDERR_KEPT:]
 
     def frames(self) -> Iterator[tuple[Kind, Payload]]:
-        """Yield frames until the child says it is done; raise what it refuses with, or why it ended."""
-        while True:
-            head = self._read(HEADER.size)
-            code, length = HEADER.unpack(head)
-            try:
-                kind = Kind(code.decode("ascii", "replace"))
-            except ValueError as error:
-                raise BrokenFrameError("unknown kind") from error
-            if length > MAX_FRAME_BYTES:
-                raise BrokenFrameError("frame too long")
-            payload = self._read(length)
-            if kind is Kind.IMPORTED:
-                self.imported = payload[0] if payload else None
-                continue
-            if kind is Kind.DONE:
-                return
+        """Yield frames until the child says it is done; raise what it refuses with, or why it ended.
+
+        What it has imported it says first of all, before it closes itself in: said later it is the file that speaks, and not believed.
+        """
+        kind, payload = self._frame()
+        if kind is Kind.IMPORTED:
+            self.imported = _number(payload)
+            kind, payload = self._frame()
+        while kind is not Kind.DONE:
             if kind is Kind.REFUSAL:
                 raise decode_refusal(payload)
+            if kind is Kind.IMPORTED:
+                raise BrokenFrameError("imported behind closed doors")
             yield kind, payload
+            kind, payload = self._frame()
+
+    def _frame(self) -> tuple[Kind, bytearray]:
+        code, length = HEADER.unpack(self._read(HEADER.size))
+        try:
+            kind = Kind(code.decode("ascii", "replace"))
+        except ValueError as error:
+            raise BrokenFrameError("unknown kind") from error
+        if length > MAX_FRAME_BYTES:
+            raise BrokenFrameError("frame too long")
+        return kind, self._read(length)
 
     def frames_ahead(self) -> Iterator[tuple[Kind, Payload]]:
         """Yield what `frames` does, a few frames ahead of whoever takes them."""
@@ -156,6 +162,12 @@ class RunningReader:
             if not sys.is_finalizing():  # then threads run no more: one that was not done would be waited for without end
                 thread.join()
         self._process.close()
+
+
+def _number(payload: bytearray) -> int | None:
+    if len(payload) > 1:
+        raise BrokenFrameError("more than one kind imported")
+    return payload[0] if payload else None
 
 
 def _unanswered() -> TwinError:

@@ -1,7 +1,8 @@
 """The template of readers: a process that has imported them all once, and forks a child for every file that is to be read.
 
 It is started by `ingest.warm_template` and never touches a file, a request or an answer: it is handed descriptors, forks, and hands
-them to the child, which reads its request, closes itself in and reads its file (`ingest.child`). Two children share nothing but
+them to the child, which reads its request, closes itself in and reads its file (`ingest.child`). It is told for which kinds of files
+children had to import something, by number, and imports the same. Two children share nothing but
 what was imported before either began: every descriptor that a library holds is opened anew for each. The template ends when its
 parent is gone, when it is let go, or when nobody has needed it for a while.
 """
@@ -15,6 +16,7 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -78,7 +80,14 @@ class _Template:
     """By the descriptor that becomes readable when it ends: the child's number and where its end is told."""
 
     def serve(self) -> None:
-        """Fork and tell of ends until there is nobody left to do it for."""
+        """Fork and tell of ends until there is nobody left to do it for; whoever is left then is killed."""
+        try:
+            self._serve()
+        finally:
+            for number, _ in self.children.values():
+                os.kill(number, signal.SIGKILL)
+
+    def _serve(self) -> None:
         waiting = select.poll()
         waiting.register(self.control, select.POLLIN)
         waiting.register(self.gone, select.POLLIN)
@@ -88,7 +97,10 @@ class _Template:
             if self.gone in ready:
                 break
             if not ready and self.wanted and is_open:
-                self._import(self.wanted.pop())
+                is_open = self._imports(self.wanted.pop())
+                if not is_open:
+                    waiting.unregister(self.control)
+                    self.control.close()  # what is asked still is answered by another, readers at work are told of to their end
             elif not (ready or self.children):
                 break
             for ended in self.children.keys() & ready:
@@ -101,8 +113,6 @@ class _Template:
                     is_open = False
                 elif forked in self.children:
                     waiting.register(forked, select.POLLIN)
-        for number, _ in self.children.values():
-            os.kill(number, signal.SIGKILL)
 
     def _asked(self) -> int | None:
         """Take what is asked; return what becomes readable at the end of a child, None when nothing is asked any more, else -1."""
@@ -114,10 +124,18 @@ class _Template:
             return -1
         return self._fork(handed)
 
-    def _import(self, kind: int) -> None:
-        self.prepare(kind)
-        _be_still()
-        self.libraries = _held_by_libraries({_CONTROL, self.gone, *self.children, *(told.fileno() for _, told in self.children.values())})
+    def _imports(self, kind: int) -> bool:
+        """Import what a kind of files needs, and return whether more can be forked: not when that failed, or left something behind."""
+        ours = {_CONTROL, self.gone, *self.children, *(told.fileno() for _, told in self.children.values())}
+        try:
+            self.prepare(kind)
+            _be_still()
+            self.libraries = _held_by_libraries(ours)
+        except Exception:  # noqa: BLE001  # whatever a library raises: readers at work have no part in it
+            with suppress(OSError):  # nobody may read it any more
+                traceback.print_exc()
+            return False
+        return True
 
     def _fork(self, handed: list[int]) -> int:
         """Fork for one request; return what becomes readable at the child's end, -1 if it failed."""

@@ -157,6 +157,8 @@ class _Running:
     def __init__(self, boot: str) -> None:
         self.is_worn = False
         self._forks = 0
+        self._sending = threading.Lock()
+        """A descriptor that is closed while something is sent may be another file's by then."""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
@@ -178,7 +180,8 @@ class _Running:
 
     def let_go(self) -> None:
         """Ask for no more readers: it ends after the last that it has."""
-        self._control.close()
+        with self._sending:
+            self._control.close()
 
     def wait(self) -> None:
         """Wait until the process is gone, not for long."""
@@ -191,9 +194,13 @@ class _Running:
             self._process.wait()
 
     def have_imported(self, kind: int) -> None:
-        """Ask for what a kind of files needs to be imported, without waiting for it; what a template does not know it lets be."""
-        with suppress(OSError):
-            self._control.send(IMPORT + bytes([kind]))
+        """Ask for what a kind of files needs to be imported, without waiting for it; what a template does not know it lets be.
+
+        One from which no more readers come is not asked.
+        """
+        with self._sending, suppress(OSError):
+            if not self.is_worn:
+                self._control.send(IMPORT + bytes([kind]), socket.MSG_DONTWAIT)
 
     def ask(self) -> _Asked:
         """Ask for a new reader, without waiting for it; of a template that has ended none comes."""
@@ -206,7 +213,7 @@ class _Running:
             theirs.callback(its_end.close)
             for descriptor in handed[:3]:
                 theirs.callback(os.close, descriptor)
-            with suppress(OSError):
+            with self._sending, suppress(OSError):
                 socket.send_fds(self._control, [FORK], handed)
         return _Asked(self, (request[1], output[0], errors[0]), told)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ _ENTRY_NAME_AT = 30
 """In the header of a ZIP's entry."""
 _WORTH_COMPILED_BYTES = 2 << 20
 """A smaller file is read sooner than the compiled kernels are loaded."""
+_MOST_CPU_S = 5.0
+"""What took longer was compiled, and by every process anew where it cannot be kept: not by the template too, for which all files wait."""
 _CITYGML = "ingest.readers.citygml"
 _SQLITE, _LAS, _FLATGEOBUF, _PARQUET = b"SQLite format 3\0", b"LASF", b"fgb\x03", b"PAR1"
 
@@ -68,14 +71,16 @@ def choose_reader(request: ReadRequest) -> Reader:
 def import_for(path: Path) -> int | None:
     """Import what only files like ``path`` need, before the doors close; what takes long is not imported for every file.
 
-    Return the number by which `import_kind` does so without a file, None where it took nothing that had not been there.
+    Return the number by which `import_kind` does so without a file, None where it took nothing that had not been there, or too long.
     """
+    began = time.process_time()
     content = of_path(ReadRequest(path, (), storage_srid=0))
     if content.head.startswith(ZIP):
         number = next(n for n, kind in enumerate(FILES) if _CITYGML in kind.modules)  # what is in it is looked at behind closed doors only
     else:
         number = next((n for n, kind in enumerate(FILES) if kind.modules and kind.fits(content)), -1)
-    return number if number >= 0 and import_kind(number) else None
+    is_new = number >= 0 and import_kind(number)
+    return number if is_new and time.process_time() - began < _MOST_CPU_S else None
 
 
 def import_kind(number: int) -> bool:

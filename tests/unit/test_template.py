@@ -18,10 +18,7 @@ from pathlib import Path
 import pytest
 
 from ingest import warm_template
-from ingest.frames import Kind
 from ingest.protocol import FileChunk, Limits, Message, PartRequest, ReadRequest
-from ingest.readers.choice import FILES
-from ingest.running_reader import RunningReader
 from ingest.sandbox import inspect_file, read_file
 from ingest.warm_template import BOOT, Forked, Template
 from tests.unit.test_sandbox_walls import PROBES, REPOSITORY, assert_confined
@@ -31,11 +28,12 @@ from twin.featuretypes.plain import plain_areas
 POINTS = '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[120,31]}}]}'
 
 
-def booting(read: str, before: str = "") -> str:
-    """Return the program of a template whose children do ``read`` instead of reading."""
+def booting(read: str, before: str = "", prepare: str = "pass") -> str:
+    """Return the program of a template whose children do ``read`` instead of reading, and that does ``prepare`` for a ``kind``."""
     head = "import os, sys; sys.path.insert(0, sys.argv[1])"
-    body = textwrap.indent(textwrap.dedent(read), "    ")
-    return f"{head}\nimport ingest.template\n{before}\ndef read():\n{body}\ningest.template.serve(int(sys.argv[2]), read)"
+    done, prepared = (textwrap.indent(textwrap.dedent(code), "    ") for code in (read, prepare))
+    functions = f"def read():\n{done}\ndef prepare(kind):\n{prepared}"
+    return f"{head}\nimport ingest.template\n{before}\n{functions}\ningest.template.serve(int(sys.argv[2]), read, prepare)"
 
 
 def answer_of(template: Template) -> bytes:
@@ -98,45 +96,6 @@ def test_one_template_serves_file_after_file_and_ends_with_its_owner(points: Pat
         os.kill(process, signal.SIGKILL)  # out of memory, say
         assert inspect_file(points, template=template).format == "GeoJSON"
     assert not set(template_processes()) - before
-
-
-def imported_for(path: Path, template: Template) -> int | None:
-    """Return the kind of files that a reader of ``path`` had to import something for."""
-    reader = RunningReader(template.fork(), ReadRequest(path, (), storage_srid=0))
-    try:
-        assert Kind.INFO in [kind for kind, _ in reader.frames()]
-    finally:
-        reader.end()
-    return reader.imported
-
-
-def test_what_one_file_needed_is_at_hand_for_the_next_of_its_kind(points: Path, tmp_path: Path) -> None:
-    places = tmp_path / "places.kml"
-    point = "<Placemark><Point><coordinates>120,31</coordinates></Point></Placemark>"
-    places.write_text(f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{point}</Document></kml>')
-    with Template() as template:
-
-        def imported_in_a_quiet_moment() -> bool:
-            time.sleep(0.5)
-            return imported_for(places, template) is None
-
-        before = set(template_processes())
-        assert imported_for(points, template) is None, "what every file needs is there"
-        [process] = set(template_processes()) - before
-        assert imported_for(places, template) is not None
-        assert eventually(imported_in_a_quiet_moment), "and not while readers are asked for"
-        assert set(template_processes()) - before == {process}
-
-
-def test_what_any_kind_of_files_needs_leaves_a_template_fit_to_fork(points: Path) -> None:
-    """Neither threads, which a fork would leave behind, nor descriptors of what is no file; and an unknown kind is let be."""
-    kinds = [number for number, kind in enumerate(FILES) if kind.modules]
-    asks = f"[ingest.child.prepare_for(k) for k in {[*kinds, 255]}]"
-    boot = booting("import ingest.child; ingest.child.main()", "import ingest.child; ingest.child.prepare()")
-    serves = "ingest.template.serve(int(sys.argv[2]), read)"
-    assert len(kinds) > 5
-    with Template(boot.replace(serves, f"{asks}\n{serves}")) as template:
-        assert inspect_file(points, template=template).format == "GeoJSON"
 
 
 def test_one_that_nobody_needs_ends_and_is_started_again() -> None:
