@@ -121,6 +121,7 @@ def _matched(
     connection: Connection, tally: Tally, request: LoadRequest, lineage: Mapping[str, object], counted: tuple[int, int] | None
 ) -> Part:
     """Return what publishing needs of one dataset; of a first load it is ``counted`` what is staged."""
+    # Of a first load, too: where another is published first, it is matched as a later one, and what it rejected stays.
     staging, keys = tally.staging, tuple(tally.rejected_keys)
     base: int | None = None
     of = 0

@@ -1,4 +1,8 @@
-"""The keys of rejected rows, any number of them: sorted runs on disk, so that memory holds one run."""
+"""The keys of rejected rows, any number of them: sorted runs on disk, so that memory holds one run while rows are read.
+
+Then they are in memory: all at once for the rules of a later load (`ingest.set_rules.asking`), and from matching on until the submission
+is published (`ingest.publish.Part`).
+"""
 
 from __future__ import annotations
 
