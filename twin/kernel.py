@@ -1,4 +1,4 @@
-"""Where numba is named, but for `twin.kernel_cache`: compiled loops that release the GIL and are cached on disk."""
+"""Compiled loops that release the GIL and are cached on disk; numba is named here, in `twin.kernel_cache` and `twin.bare_pipeline` only."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from twin.bare_pipeline import BarePipeline
 from twin.kernel_cache import KernelCache
 
 
@@ -26,8 +27,10 @@ def inlined_kernel[F: Callable[..., object]](function: F) -> F:
 
 
 def bare_kernel[F: Callable[..., object]](function: F) -> F:
-    """Return an `inlined_kernel` that counts no references: it must allocate nothing (refused when compiled) and return no array.
+    """Return an `inlined_kernel` that counts no references.
 
+    It must allocate nothing (NumbaError when compiled). It and the kernels that it calls must return nothing but numbers and tuples of
+    them (TypingError when compiled): nobody would let go of an array that it is given, and of one that it returns its caller would.
     numba leaves the counting out by itself only where a kernel calls no other. It is done atomically, at every call, for each array of each
     tuple that is handed over.
     """
@@ -35,9 +38,11 @@ def bare_kernel[F: Callable[..., object]](function: F) -> F:
 
 
 def _compiled[F: Callable[..., object]](function: F, *, is_inlined: bool, is_bare: bool = False) -> F:
-    compiled = numba.njit(nogil=True, error_model="numpy", forceinline=is_inlined, _nrt=not is_bare)(function)
+    pipeline = BarePipeline if is_bare else numba.core.compiler.Compiler
+    wrap = numba.njit(nogil=True, error_model="numpy", forceinline=is_inlined, _nrt=not is_bare, pipeline_class=pipeline)
+    compiled = wrap(function)
     with contextlib.suppress(RuntimeError):  # numba knows no folder that it may write to: compiled anew by every process
-        compiled._cache = KernelCache(function)  # noqa: SLF001 - numba has no other way to name a cache
+        compiled._cache = KernelCache(compiled)  # noqa: SLF001 - numba has no other way to name a cache
     return cast("F", compiled)
 
 

@@ -6,11 +6,11 @@ import contextlib
 import functools
 import hashlib
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 
 
@@ -18,10 +18,17 @@ class KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
     """The cache of a kernel's machine code; where it cannot be reached, as in a confined process, the code serves all the same.
 
     numba dates the code by the file of the kernel alone, though it holds that of the kernels that it calls, and numbers that were
-    read when it was compiled: after a change of those it would go on with the old ones.
+    read when it was compiled: after a change of those it would go on with the old ones. It does not know either how a function was
+    wrapped (inlined, bare): each way has a file for itself here.
     """
 
     _is_dated = False
+
+    def __init__(self, kernel: Dispatcher) -> None:
+        super().__init__(kernel.py_func)
+        self._kernel = kernel
+        name = f"{self._impl.filename_base}.{hashlib.sha256(_options(kernel)).hexdigest()[:8]}"
+        self._cache_file = IndexDataCacheFile(self._cache_path, name, self._impl.locator.get_source_stamp())
 
     def load_overload(self, sig: object, target_context: object) -> object:
         """Return what was kept for a signature; None when there is nothing, or nothing that still holds."""
@@ -40,30 +47,35 @@ class KernelCache(FunctionCache):  # type: ignore[misc] # numba has no types
     def _set_date(self) -> None:
         """Date the code when it is first asked for: only then are the modules whole that its kernels are found in."""
         if not self._is_dated:
-            self._cache_file._source_stamp = (self._cache_file._source_stamp, ingredients(self._py_func))  # noqa: SLF001
+            self._cache_file._source_stamp = (self._cache_file._source_stamp, ingredients(self._kernel))  # noqa: SLF001
             self._is_dated = True
 
 
-def ingredients(function: Callable[..., object]) -> str:
-    """Return a digest of what a kernel's machine code is made of: the files of all kernels it reaches, and numbers of their modules."""
+def ingredients(kernel: Dispatcher) -> str:
+    """Return a digest of what machine code is made of: files and options of all kernels that one reaches, numbers of their modules."""
     digest = hashlib.sha256(_digest_of_file(str(Path(__file__).with_name("kernel.py"))))
-    seen: set[Callable[..., object]] = set()
-    rest = [function]
+    seen: set[Dispatcher] = set()
+    rest = [kernel]
     while rest:
         given = rest.pop()
         if given in seen:
             continue
         seen.add(given)
-        digest.update(_digest_of_file(given.__code__.co_filename))
-        for name in sorted(set(_names(given.__code__))):
-            value = given.__globals__.get(name)
+        function = given.py_func
+        digest.update(_digest_of_file(function.__code__.co_filename) + _options(given))
+        for name in sorted(set(_names(function.__code__))):
+            value = function.__globals__.get(name)
             if isinstance(value, Dispatcher):
-                rest.append(value.py_func)
+                rest.append(value)
             elif isinstance(value, bool | int | float | str | bytes | tuple):
                 digest.update(f"{name} {value!r}".encode())
             elif isinstance(value, np.ndarray):
                 digest.update(name.encode() + value.tobytes())
     return digest.hexdigest()
+
+
+def _options(kernel: Dispatcher) -> bytes:
+    return repr(sorted(kernel.targetoptions.items())).encode()
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numba.core.errors import TypingError
+from numba.core.runtime import _nrt_python, rtsys
 
 from twin.kernel import bare_kernel, copy_bytes, kernel, little_uint32, network_word64
 
@@ -81,6 +82,39 @@ def test_a_kernel_is_compiled_anew_when_another_that_it_reaches_has_changed(tmp_
     assert _answer(tmp_path) == "212"
 
 
+def _kept(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in (folder / "__pycache__").glob("*.nb*")}
+
+
+def test_a_kernel_is_compiled_anew_when_it_or_one_it_calls_is_wrapped_otherwise(tmp_path: Path) -> None:
+    """Which flags it was compiled with is told by no file of its own: the code of the other way was loaded."""
+    (tmp_path / "adding.py").write_text("def added(value):\n    return value + 1\n")
+    (tmp_path / "wrapping.py").write_text("from adding import added\nfrom twin.kernel import kernel\n\nwrapped = kernel(added)\n")
+    asking = "from wrapping import wrapped\nfrom twin.kernel import kernel\n\n@kernel\ndef asked(value):\n    return wrapped(value)\n"
+    (tmp_path / "asking.py").write_text(asking)
+    assert _answer(tmp_path) == "11"
+    kept = _kept(tmp_path)
+    assert _answer(tmp_path) == "11"
+    assert _kept(tmp_path) == kept, "machine code that still holds is compiled again"
+    (tmp_path / "wrapping.py").write_text("from adding import added\nfrom twin.kernel import bare_kernel\n\nwrapped = bare_kernel(added)\n")
+    assert _answer(tmp_path) == "11"
+    anew = {path for path, at in _kept(tmp_path).items() if kept.get(path) != at and path.suffix == ".nbc"}
+    assert {path.name.split(".")[0] for path in anew} == {"adding", "asking"}
+
+
+def test_a_function_wrapped_in_two_ways_keeps_the_code_of_both(tmp_path: Path) -> None:
+    (tmp_path / "adding.py").write_text("def added(value):\n    return value + 1\n")
+    wraps = (
+        "from adding import added\nfrom twin.kernel import inlined_kernel, kernel\n\none, other = kernel(added), inlined_kernel(added)\n"
+    )
+    (tmp_path / "asking.py").write_text(f"{wraps}\ndef asked(value):\n    return one(value) + other(value)\n")
+    assert _answer(tmp_path) == "22"
+    kept = _kept(tmp_path)
+    assert len([path for path in kept if path.suffix == ".nbc"]) == 2
+    assert _answer(tmp_path) == "22"
+    assert _kept(tmp_path) == kept
+
+
 @kernel
 def _copied(to: Any, given: Any) -> None:
     copy_bytes(to, 2, given, 1, 3)
@@ -141,3 +175,77 @@ def test_a_bare_kernel_leaves_references_as_they_were_and_is_refused_when_it_all
     assert [sys.getrefcount(array) for array in arrays] == before
     with pytest.raises(TypingError, match="empty"):
         _made(5)
+
+
+@kernel
+def _sevens(count: int) -> np.ndarray:
+    return np.full(count, 7.0)
+
+
+@kernel
+def _count_of_sevens(count: int) -> int:
+    return len(np.full(count, 7.0))
+
+
+@bare_kernel
+def _seven(count: int) -> float:
+    return float(_sevens(count)[0])
+
+
+@bare_kernel
+def _seven_and_one(count: int) -> int:
+    return _count_of_sevens(count) + 1
+
+
+@bare_kernel
+def _given(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+@bare_kernel
+def _paired(array: np.ndarray) -> tuple[int, tuple[np.ndarray, float]]:
+    return 1, (array, 2.0)
+
+
+@kernel
+def _given_on(count: int) -> float:
+    return float(_given(_sevens(count))[0])
+
+
+@bare_kernel
+def _numbers(array: np.ndarray, at: int) -> tuple[int, tuple[float, bool], None]:
+    return at, (float(array[at]), at > 1), None
+
+
+@pytest.mark.parametrize(
+    ("call", "given", "why"),
+    [
+        (_seven, 5, "is given array.* by _sevens"),
+        (_given, np.arange(5.0), "returns array"),
+        (_paired, np.arange(5.0), "returns Tuple"),
+        (_given_on, 5, "_given returns array"),
+    ],
+)
+def test_a_bare_kernel_is_refused_that_is_given_or_returns_what_is_counted(
+    call: Callable[[object], object], given: object, why: str
+) -> None:
+    """What the other allocated was never freed; a caller's array that was returned was freed twice, and the process ended."""
+    with pytest.raises(TypingError, match=why):
+        call(given)
+
+
+def test_a_bare_kernel_returns_numbers_and_tuples_of_them() -> None:
+    assert _numbers(np.arange(5.0), 2) == (2, (2.0, True), None)
+
+
+def test_what_a_kernel_allocates_that_a_bare_one_calls_is_let_go() -> None:
+    """It is the called one that counts: only what it returned would stay."""
+    assert _seven_and_one(5) == 6
+    _nrt_python.memsys_enable_stats()
+    try:
+        before = rtsys.get_allocation_stats()
+        _seven_and_one(5)
+        after = rtsys.get_allocation_stats()
+    finally:
+        _nrt_python.memsys_disable_stats()
+    assert after.alloc - before.alloc == after.free - before.free == 1
