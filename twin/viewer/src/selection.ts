@@ -25,6 +25,8 @@ export interface SelectionPage {
 
 export class Selection {
   selected: SelectedFeature | null = null;
+  /** How often something was selected or let go: what was asked for before the last time is told to nobody. */
+  private turn = 0;
 
   constructor(
     private readonly base: string,
@@ -39,6 +41,7 @@ export class Selection {
   }
 
   clear(): void {
+    this.turn += 1;
     this.selected = null;
     this.page.view()?.select(null);
     this.page.selected(null);
@@ -47,18 +50,22 @@ export class Selection {
 
   async selectOid(oid: string, fly: boolean): Promise<void> {
     const query = parseQuery(oid, this.layers());
-    if (query?.kind === "oid") await this.select(await this.holder(query.layer, query.oid), query.oid, {}, fly);
+    if (query?.kind !== "oid") return;
+    const turn = (this.turn += 1);
+    const layer = await this.holder(query.layer, query.oid);
+    if (turn === this.turn) await this.select(layer, query.oid, {}, fly);
   }
 
   /** What is selected stays so in a new revision, with the attributes it has there. */
   async refresh(): Promise<void> {
-    const { selected } = this;
+    const { selected, turn } = this;
     const layer = this.layers().find(({ dataset }) => dataset === selected?.layer.dataset);
     if (selected === null || layer === undefined || layer.revision === selected.layer.revision) return;
-    const item = await fetchItem(layer, selected.oid, this.base);
-    if (this.selected?.oid !== selected.oid) return;
+    const [item, links] = await Promise.all([fetchItem(layer, selected.oid, this.base), fetchLinks(selected.oid, this.base)]);
+    const present = this.selected;
+    if (turn !== this.turn || present === null || present.layer.revision >= layer.revision) return;
     if (item === null) this.page.tell({ id: "item", word: "was_deleted", detail: selected.oid });
-    else this.selected = { ...selected, layer, properties: item.properties, links: await fetchLinks(selected.oid, this.base) };
+    else this.selected = { ...present, layer, properties: item.properties, loading: false, links };
     this.page.changed();
   }
 
@@ -90,24 +97,33 @@ export class Selection {
 
   /** Selects a feature: at once with what the tile said, then with all that the item says. */
   private async select(layer: Layer, oid: string, properties: Readonly<Record<string, unknown>>, fly: boolean): Promise<void> {
+    const turn = (this.turn += 1);
     this.selected = { layer, oid, properties, loading: true, links: [] };
     this.page.view()?.select({ dataset: layer.dataset, fid: Number(oid.slice(layer.oidPrefix.length)) });
     this.page.selected(oid);
     this.page.dismiss("item");
     this.page.changed();
+    let known: Partial<SelectedFeature> = {};
+    let message: Message | null = null;
     try {
       const [item, links] = await Promise.all([fetchItem(layer, oid, this.base), fetchLinks(oid, this.base)]);
-      if (this.selected.oid !== oid) return;
-      if (item === null) {
-        this.selected = { ...this.selected, loading: false };
-        this.page.tell({ id: "item", word: "error_not_found", detail: oid });
-        return;
+      if (turn !== this.turn) return;
+      if (item === null) message = { id: "item", word: "error_not_found", detail: oid };
+      else {
+        known = { properties: { ...properties, ...item.properties }, links };
+        if (fly && item.centre !== null) this.page.view()?.flyToPlace(...item.centre, Math.max(item.radiusM, PLACE_RADIUS_M));
       }
-      if (fly && item.centre !== null) this.page.view()?.flyToPlace(...item.centre, Math.max(item.radiusM, PLACE_RADIUS_M));
-      this.selected = { layer, oid, properties: { ...properties, ...item.properties }, loading: false, links };
     } catch (error) {
-      this.page.tell({ id: "item", word: "error_items", detail: String(error) });
+      message = { id: "item", word: "error_items", detail: String(error) };
     }
+    this.learn(turn, layer, known, message);
+  }
+
+  /** Takes what came of a request: nothing when something else is selected now, only the message when a newer revision was read. */
+  private learn(turn: number, layer: Layer, known: Partial<SelectedFeature>, message: Message | null): void {
+    if (turn !== this.turn || this.selected === null) return;
+    if (this.selected.layer === layer) this.selected = { ...this.selected, ...known, loading: false };
+    if (message !== null) this.page.tell(message);
     this.page.changed();
   }
 
