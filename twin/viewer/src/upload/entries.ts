@@ -1,4 +1,6 @@
-/** What somebody typed, ticked, unfolded and scrolled to in a part of the page, for the same part built anew. */
+/** What somebody typed, ticked, unfolded, scrolled and went to in a part of the page, for the same part built anew. */
+
+import { stopAgain, stopOf } from "../ui/roving";
 
 type Entry = string | boolean | number;
 
@@ -7,6 +9,8 @@ const CONTROLS = "input[name]:not([type=file])";
 /** So are lists that fold out, by `data-details`, and frames that scroll, by `data-scroll`. */
 const DETAILS = "details[data-details]";
 const FRAMES = "[data-scroll]";
+/** And lists that are one stop of the Tab key, by `data-roving`: at which entry. */
+const LISTS = "[data-roving]";
 
 function keyOf(kind: string, name: string | undefined, about = ""): string {
   return JSON.stringify([kind, name, about]);
@@ -30,6 +34,7 @@ export class Entries {
     for (const control of element.querySelectorAll<HTMLInputElement>(CONTROLS)) this.set(controlKey(control), changedTo(control));
     for (const details of element.querySelectorAll<HTMLDetailsElement>(DETAILS)) this.set(keyOf("details", details.dataset["details"]), details.open);
     for (const frame of element.querySelectorAll<HTMLElement>(FRAMES)) this.set(keyOf("scroll", frame.dataset["scroll"]), frame.scrollTop === 0 ? null : frame.scrollTop);
+    for (const list of element.querySelectorAll<HTMLElement>(LISTS)) this.set(keyOf("stop", list.dataset["roving"]), stopOf(list));
   }
 
   /** Puts it into `element`, which stands in the page; its listeners hear of it as if it were typed again. */
@@ -46,6 +51,7 @@ export class Entries {
       if (isOpen !== undefined) details.open = isOpen === true;
     }
     for (const frame of element.querySelectorAll<HTMLElement>(FRAMES)) frame.scrollTop = Number(this.known.get(keyOf("scroll", frame.dataset["scroll"])) ?? 0);
+    for (const list of element.querySelectorAll<HTMLElement>(LISTS)) stopAgain(list, Number(this.known.get(keyOf("stop", list.dataset["roving"])) ?? -1));
   }
 
   private set(key: string, entry: Entry | null): void {

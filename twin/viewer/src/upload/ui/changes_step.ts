@@ -90,7 +90,7 @@ export function changesStep(view: ChangesView, actions: ChangesActions): HTMLEle
   const title = say(isPublished ? "step_changed" : "step_changes");
   if (ACTIONS.every((kind) => countOf(result, kind) === 0)) return step(4, title, countsTable(view), h("p", { class: "good" }, say("nothing_changes")));
   const list = h("ul", { class: "changes", "data-scroll": action }, ...changes.map((change, index) => changeEntry(change, index, view, actions)));
-  roving(list);
+  roving(list, action);
   const shown = h("p", { class: "hint" }, say("findings_of", { shown: changes.length.toLocaleString("en"), count: countOf(result, action).toLocaleString("en") }), changes.length > 1 ? ` ${say("arrow_keys")}` : null);
   return step(4, title, countsTable(view), actionTabs(view, actions), list, shown, isMore ? plainButton(say("more"), actions.more) : null);
 }

@@ -137,7 +137,7 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
   const ticks = form === null ? null : new Ticks(view, form);
   const all = ticks === null ? null : h("th", { scope: "col" }, ticks.all());
   const body = h("tbody", {}, ...rows.map((finding, index) => findingRow(finding, index, view, actions, ticks)));
-  const shown = roving(body);
+  const shown = roving(body, rule.rule);
   const filter = h("input", {
     type: "text",
     class: "filter",
