@@ -128,3 +128,19 @@ def test_a_list_that_grows_remembers_the_row_that_was_used_last(desk: Viewer, ci
     expect(uploads.section(desk.page, "findings").get_by_role("button", name="显示更多")).to_be_focused()
     desk.page.keyboard.press("Shift+Tab")
     expect(locate(desk, 4)).to_be_focused()
+
+
+def test_the_card_of_a_finding_gives_the_keyboard_back(desk: Viewer, city: uploads.Served, tmp_path: Path) -> None:
+    page, card = desk.page, desk.page.locator(".finding-card")
+    uploads.hand_in(desk, uploads.survey(tmp_path, "card.geojson", {}, wrong_houses(2, frozenset({1, 2}))), city.token)
+    open_findings(desk)
+    for key in ("Escape", "Enter"):
+        locate(desk, 2).focus()
+        page.keyboard.press("Enter")
+        desk.wait_for("window.__submission.mapPending()?.length === 0", "window.__submission.mapPending()")
+        page.locator("#map canvas").click()
+        expect(card).to_be_visible()
+        tab_to(desk, "关闭", "Shift+Tab")
+        page.keyboard.press(key)
+        expect(card).to_have_count(0)
+        expect(locate(desk, 2)).to_be_focused()

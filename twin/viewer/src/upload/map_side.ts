@@ -2,6 +2,7 @@
 
 import type { Language } from "../i18n";
 import { h } from "../ui/dom";
+import { focusPath } from "../ui/focus";
 import type { Action } from "./changes";
 import { type ChangesByAction, changeId, findingId, mapContent, whatIs } from "./content";
 import type { Finding } from "./findings";
@@ -17,6 +18,9 @@ declare global {
     __submission?: { readonly mapPending: () => readonly string[] | null; readonly mapFeatures: () => number };
   }
 }
+
+/** Of the bar over the map and the card below it. */
+const CONTROLS = "input, button";
 
 /** What there is to show. */
 export interface MapSideView {
@@ -43,6 +47,10 @@ export class MapSide {
   private turnedTo: string | null = null;
   private failure = "";
   private picked: Finding | null = null;
+  /** What had focus last: a click on the map takes it from all. */
+  private focused: HTMLElement | null = null;
+  /** The same when the card of what was clicked came. */
+  private before: HTMLElement | null = null;
 
   constructor(
     private readonly bar: HTMLElement,
@@ -52,6 +60,7 @@ export class MapSide {
     private readonly events: MapSideEvents,
   ) {
     this.map = new SubmissionMap(host, base, (id) => { this.clicked(id); }, (detail) => { this.failed(detail); });
+    window.document.addEventListener("focusin", ({ target }) => { if (target instanceof HTMLElement) this.focused = target; });
     window.__submission = { mapPending: () => (this.map.isOpen ? this.map.pending() : null), mapFeatures: () => this.map.size };
   }
 
@@ -102,7 +111,16 @@ export class MapSide {
     const key = JSON.stringify([hasResult(view), legend, view.language, this.failure, this.picked?.number]);
     if (this.bar.dataset["shown"] === key) return;
     this.bar.dataset["shown"] = key;
+    const path = focusPath(this.bar, this.bar.ownerDocument.activeElement);
     this.bar.replaceChildren(...this.barParts(view, legend));
+    if (path !== null) this.focusAgain(path);
+  }
+
+  /** The bar was built anew under the keyboard: it stays at its control, or leaves a card for where it was before that came. */
+  private focusAgain(path: string): void {
+    const same = this.bar.querySelector<HTMLElement>(path);
+    const before = this.before?.isConnected === true ? this.before : [...this.bar.querySelectorAll<HTMLElement>(CONTROLS)].at(-1);
+    (same?.matches(CONTROLS) === true ? same : before)?.focus();
   }
 
   private barParts(view: MapSideView, legend: MapLegend): HTMLElement[] {
@@ -127,6 +145,7 @@ export class MapSide {
   }
 
   private pick(finding: Finding | null): void {
+    if (this.picked === null) this.before = this.focused;
     this.picked = finding;
     if (this.view !== null) this.showBar(this.view);
   }
