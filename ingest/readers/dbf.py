@@ -7,10 +7,12 @@ have, and it passes over records marked as deleted, which moves all row numbers 
 from __future__ import annotations
 
 import codecs
+import copy
 import datetime as dt
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,15 @@ _HEADER_BYTES, _FIELD_BYTES = 32, 32
 _LDID_AT = 29
 _END_OF_FIELDS = 0x0D
 _DELETED = ord("*")
+_SAMPLED_RECORDS = 4000
+_LONGEST_HEADER_BYTES = 1 << 16
+
+
+def dbf_of_stream(stream: IO[bytes], size: int) -> Dbf:
+    """Return the table of ``size`` bytes that ``stream`` begins with, at hand as many of its records as tell its encoding."""
+    head = stream.read(_LONGEST_HEADER_BYTES)
+    records_bytes = _SAMPLED_RECORDS * Dbf(head, size).record_bytes
+    return Dbf(head + stream.read(records_bytes), size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +49,44 @@ class DbfField:
 
 
 class Dbf:
-    """A DBF table; text is decoded when a column is asked for."""
+    """A DBF table, or its header with the records that are at hand; text is decoded when a column is asked for."""
 
-    def __init__(self, content: bytes) -> None:
-        """Parse the header; RejectedError ``dbf-broken`` when sizes do not agree."""
+    def __init__(self, content: bytes, size: int | None = None) -> None:
+        """Parse the header of a file of ``size`` bytes that begins with ``content`` (None: is it).
+
+        RejectedError ``dbf-broken`` when sizes do not agree.
+        """
         if len(content) < _HEADER_BYTES + 1:
             raise _broken("shorter than its header")
-        count, header_bytes, record_bytes = struct.unpack_from("<IHH", content, 4)
+        count, self.header_bytes, self.record_bytes = struct.unpack_from("<IHH", content, 4)
         self.language_driver = content[_LDID_AT]
-        self.fields = _fields(content, header_bytes)
-        if not self.fields or self.fields[-1].offset + self.fields[-1].width > record_bytes:
+        self.fields = _fields(content, self.header_bytes)
+        if not self.fields or self.fields[-1].offset + self.fields[-1].width > self.record_bytes:
             raise _broken("its fields are longer than its records")
-        whole = (len(content) - header_bytes) // record_bytes
+        whole = ((len(content) if size is None else size) - self.header_bytes) // self.record_bytes
         if count > whole:
             raise _broken(f"{count} records are stated, {max(whole, 0)} are there")
         self.rows = count
-        table = np.frombuffer(content, dtype=np.uint8, count=count * record_bytes, offset=header_bytes)
-        self._table = table.reshape(count, record_bytes)
+        self.records = self._records(memoryview(content)[self.header_bytes : self.header_bytes + count * self.record_bytes])
+
+    def with_records(self, content: bytes) -> Dbf:
+        """Return the table with whole records of ``content`` alone, which are counted from 0."""
+        other = copy.copy(self)
+        other.records = self._records(content)
+        other.rows = len(other.records)
+        return other
+
+    def _records(self, content: bytes | memoryview) -> npt.NDArray[np.uint8]:
+        there = len(content) // self.record_bytes
+        return np.frombuffer(content, dtype=np.uint8, count=there * self.record_bytes).reshape(there, self.record_bytes)
 
     @property
     def deleted(self) -> npt.NDArray[np.bool_]:
-        """Which records are marked as deleted."""
-        marks: npt.NDArray[np.bool_] = self._table[:, 0] == _DELETED
+        """Which of the records at hand are marked as deleted."""
+        marks: npt.NDArray[np.bool_] = self.records[:, 0] == _DELETED
         return marks
 
-    def raw_texts(self, most: int = 4000) -> list[bytes]:
+    def raw_texts(self, most: int = _SAMPLED_RECORDS) -> list[bytes]:
         """Return the bytes of all text fields, of at most ``most`` records, and the column names."""
         found = [f.name for f in self.fields]
         for field in self.fields:
@@ -91,7 +115,7 @@ class Dbf:
         return _texts(cells, encoding)
 
     def _cells(self, field: DbfField, first: int, last: int) -> list[bytes]:
-        block = np.ascontiguousarray(self._table[first:last, field.offset : field.offset + field.width])
+        block = np.ascontiguousarray(self.records[first:last, field.offset : field.offset + field.width])
         raw: list[bytes] = block.view(f"S{field.width}").reshape(-1).tolist() if len(block) else []
         return raw
 

@@ -15,10 +15,11 @@ from ingest.gdal_policy import MemoryFile
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.archive import Archive
 from ingest.readers.arrow_columns import sound
-from ingest.readers.dbf import Dbf
+from ingest.readers.dbf import Dbf, dbf_of_stream
 from ingest.readers.encodings import Encoding, dbf_encoding, declared_codec
 from ingest.readers.layers import choose_layer
 from ingest.readers.ogr import FAILURES, known_crs
+from ingest.readers.shapefile_pieces import Index, Member, drain
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.readers.wkb import batch_of_wkb
 from ingest.refusals import missing_member, rejected
@@ -26,9 +27,11 @@ from twin.errors import Text, TwinError
 
 MEMBERS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 MAGIC = b"\x00\x00\x27\x0a"
+_HEAD_BYTES = 1 << 20
+"""Of the shapes when they are counted: GDAL may look at the first."""
 
-Members = Mapping[str, bytes]
-"""Extension → content of one Shapefile."""
+Members = Mapping[str, Member]
+"""Extension → one file of a Shapefile."""
 
 
 class Shapefile:
@@ -56,10 +59,10 @@ class Shapefile:
 
 def loose_members(path: Path) -> dict[str, Members]:
     """Return the Shapefile at ``path`` with the sidecars that lie beside it, whatever the case of their extension."""
-    found = {path.suffix.casefold(): path.read_bytes()}
+    found = {path.suffix.casefold(): Member.of_path(path)}
     for sidecar in loose_sidecars(path):
         if sidecar.exists():
-            found.setdefault(sidecar.suffix.casefold(), sidecar.read_bytes())
+            found.setdefault(sidecar.suffix.casefold(), Member.of_path(sidecar))
     return {path.stem: found}
 
 
@@ -89,7 +92,7 @@ def archived_members(archive: Archive) -> dict[str, Members]:
             p.suffix.casefold(): n for p, n in names.items() if p.parent == place.parent and p.stem.casefold() == place.stem.casefold()
         }
         name = place.stem if stems[place.stem] == 1 else str(place.with_suffix(""))
-        layers[name] = {ext: archive.read(n) for ext, n in beside.items() if ext in MEMBERS}
+        layers[name] = {ext: Member.of_entry(archive, n) for ext, n in beside.items() if ext in MEMBERS}
     return layers
 
 
@@ -114,11 +117,12 @@ class ShapefileLayer:
         for needed in (".shp", ".shx", ".dbf"):
             if needed not in members:
                 raise missing_member(f"{name}{needed}")
+        self._members = members
         self._table = _table(members, encoding)
-        self._files = [MemoryFile(f"layer{ext}", members[ext]) for ext in (".shp", ".shx")]
         shapes = self._count()
         if shapes != self._table.dbf.rows:
-            raise _broken(f"{shapes} shapes, {self._table.dbf.rows} records", f"图形 {shapes} 个，记录 {self._table.dbf.rows} 条")
+            raise _broken(f"{shapes} shapes, {self._table.dbf.rows} records", f"图形 {shapes} 个,记录 {self._table.dbf.rows} 条")
+        self._index = Index(self._shx, shapes)
         self.source = SourceLayer(
             name, self._table.names, _prj(members), encoding=self._table.encoding.codec, rows=shapes, notes=self._notes()
         )
@@ -132,35 +136,45 @@ class ShapefileLayer:
 
     def _count(self) -> int:
         """Return how many shapes the index has."""
+        self._shx = self._members[".shx"].read()
+        with self._members[".shp"].opened() as shapes:
+            files = [MemoryFile("index.shp", shapes.read(_HEAD_BYTES)), MemoryFile("index.shx", self._shx)]
         try:
-            return int(pyogrio.read_info(self._files[0].path, force_feature_count=True)["features"])
+            return int(pyogrio.read_info(files[0].path, force_feature_count=True)["features"])
         except Exception as error:
             raise _broken(str(error), str(error)) from error
 
     def _shapes(self) -> Iterator[pa.Array]:
         """Yield the shapes of so many records as WKB, as they stand in the file; GDAL passes over those that it cannot read."""
         size = self._limits.rows_per_batch
-        try:
-            with pyogrio.raw.open_arrow(self._files[0].path, columns=[], batch_size=size, use_pyarrow=True) as (meta, stream):
-                for batch in stream:
-                    yield sound(batch)[0].column(meta["geometry_name"] or "wkb_geometry")
-        except (*FAILURES, pa.ArrowException) as error:
-            raise _broken(str(error), str(error)) from error
+        for shp, shx in self._index.pieces(self._members[".shp"], size):
+            files = [MemoryFile("layer.shp", shp), MemoryFile("layer.shx", shx)]
+            try:
+                with pyogrio.raw.open_arrow(files[0].path, columns=[], batch_size=size, use_pyarrow=True) as (meta, stream):
+                    for batch in stream:
+                        yield sound(batch)[0].column(meta["geometry_name"] or "wkb_geometry")
+            except (*FAILURES, pa.ArrowException) as error:
+                raise _broken(str(error), str(error)) from error
 
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the records that are not marked as deleted, numbered as they stand in the file."""
-        table, deleted, first = self._table, self._table.dbf.deleted, 0
-        for shapes in self._shapes():
-            last = first + len(shapes)
-            if last > len(deleted):
-                break
-            there = np.flatnonzero(~deleted[first:last])
-            chosen = pa.array(there)
-            columns = {n: table.dbf.column(i, table.encoding.codec, first, last)[0].take(chosen) for i, n in enumerate(table.names)}
-            yield batch_of_wkb(there.astype(np.int64) + first + 1, shapes.take(chosen), columns)
-            first = last
-        if first != len(deleted):
-            raise _broken(f"{first} of {len(deleted)} shapes can be read", f"{len(deleted)} 个图形中只能读取 {first} 个")
+        table, first = self._table, 0
+        with self._members[".dbf"].opened() as records:
+            records.read(table.dbf.header_bytes)
+            for shapes in self._shapes():
+                last = first + len(shapes)
+                if last > table.dbf.rows:
+                    break
+                dbf = table.dbf.with_records(records.read(len(shapes) * table.dbf.record_bytes))
+                if dbf.rows != len(shapes):
+                    raise _broken(f"{first + dbf.rows} records are there", f"只有 {first + dbf.rows} 条记录")
+                chosen = pa.array(there := np.flatnonzero(~dbf.deleted))
+                columns = {n: dbf.column(i, table.encoding.codec, 0, dbf.rows)[0].take(chosen) for i, n in enumerate(table.names)}
+                yield batch_of_wkb(there.astype(np.int64) + first + 1, shapes.take(chosen), columns)
+                first = last
+            drain(records)
+        if first != table.dbf.rows:
+            raise _broken(f"{first} of {table.dbf.rows} shapes can be read", f"{table.dbf.rows} 个图形中只能读取 {first} 个")
 
 
 def _broken(en: str, zh: str) -> TwinError:
@@ -168,14 +182,15 @@ def _broken(en: str, zh: str) -> TwinError:
 
 
 def _table(members: Members, declared: str | None) -> _Table:
-    dbf = Dbf(members[".dbf"])
+    with members[".dbf"].opened() as stream:
+        dbf = dbf_of_stream(stream, members[".dbf"].size)
     if declared is not None:
         codec = declared_codec(declared)
         return _Table(dbf, Encoding(codec, "the surveyor"), dbf.names(codec))
-    encoding = dbf_encoding(members.get(".cpg"), dbf.language_driver, dbf.raw_texts())
+    encoding = dbf_encoding(members[".cpg"].read() if ".cpg" in members else None, dbf.language_driver, dbf.raw_texts())
     return _Table(dbf, encoding, dbf.names(encoding.codec))
 
 
 def _prj(members: Members) -> str | None:
-    text = members.get(".prj", b"").decode("utf-8", "replace").strip("\0\ufeff \r\n\t")
-    return known_crs(text)
+    content = members[".prj"].read() if ".prj" in members else b""
+    return known_crs(content.decode("utf-8", "replace").strip("\0\ufeff \r\n\t"))
