@@ -20,14 +20,15 @@ _UNSOUND = (pa.ArrowInvalid, pa.lib.ArrowIndexError)
 def sound(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, tuple[Fault, ...]]:
     """Return a batch in which nothing points outside of its column; a text that is no UTF-8 is None, and a fault of its row.
 
-    ArrowInvalid, with the name of the column, for what else is not as its type says: keys, offsets, ends of runs.
+    ArrowInvalid, with the name of the column, for what else is not as its type says: keys, offsets, ends of runs, texts within lists,
+    structures and runs.
     """
     try:
         batch.validate(full=True)
     except _UNSOUND:
         columns, faults = list[pa.Array](), list[Fault]()
-        for name in batch.schema.names:
-            column, wrong = _sound_column(name, batch.column(name))
+        for number, name in enumerate(batch.schema.names):  # two columns may have one name
+            column, wrong = _sound_column(name, batch.column(number))
             columns.append(column)
             faults += [Fault(index, _STRUCTURE, _not_utf8(name)) for index in wrong]
         return pa.record_batch(columns, names=batch.schema.names), tuple(faults)
@@ -53,6 +54,7 @@ def _sound_column(name: str, array: pa.Array) -> tuple[pa.Array, Sequence[int]]:
 
 def _as_bytes(array: pa.Array) -> pa.Array | None:
     """Return a column of texts as one of bytes that is sound, None for any other; ArrowInvalid where it is not sound as bytes either."""
+    array = array.storage if isinstance(array, pa.ExtensionArray) else array
     words = array.dictionary if pa.types.is_dictionary(array.type) else array
     plain = next((binary for is_text, binary in _BINARY_OF if is_text(words.type)), None)
     if plain is None:

@@ -37,6 +37,19 @@ def test_a_text_that_is_no_utf8_is_none_and_a_fault(kind: pa.DataType, is_dictio
     assert [(f.index, f.rule, "名称" in f.message.zh, "UTF-8" in f.message.en) for f in faults] == [(2, "structure", True, True)]
 
 
+def test_json_that_is_no_utf8_is_none_and_a_fault() -> None:
+    written = pa.array([b'{"a": 1}', GBK, None], pa.binary()).view(pa.string())
+    batch, faults = sound(pa.RecordBatch.from_arrays([pa.ExtensionArray.from_storage(pa.json_(pa.string()), written)], names=["属性"]))
+    assert (batch.column(0).to_pylist(), [f.index for f in faults]) == (['{"a": 1}', None, None], [1])
+
+
+def test_columns_of_one_name_are_looked_at_each() -> None:
+    columns = [pa.array([1, 2, 3, 4]), texts(pa.string())]
+    batch, faults = sound(pa.RecordBatch.from_arrays(columns, names=["用途", "用途"]))
+    assert [c.to_pylist() for c in batch.columns] == [[1, 2, 3, 4], ["one", None, None, ""]]
+    assert [f.index for f in faults] == [2]
+
+
 def test_what_is_sound_stays_as_it_is() -> None:
     batch = pa.record_batch({"a": pa.array(["x", None]), "d": pa.array(["x", "y"]).dictionary_encode(), "l": pa.array([[1], None])})
     assert sound(batch) == (batch, ())
@@ -64,6 +77,8 @@ HOSTILE = {
     "key beyond words that are no UTF-8": pa.DictionaryArray.from_arrays(pa.array([0, 9]), texts(pa.string()), safe=False),
     "list beyond": pa.Array.from_buffers(pa.list_(pa.int64()), 2, [None, numbers(0, 1000, 2)], children=[pa.array([1, 2])]),
     "list backwards": pa.Array.from_buffers(pa.list_(pa.int64()), 3, [None, numbers(0, 2, 1, 2)], children=[pa.array([1, 2])]),
+    "text in a list that is no UTF-8": pa.ListArray.from_arrays(pa.array([0, 4], pa.int32()), texts(pa.string())),
+    "text in a structure that is no UTF-8": pa.StructArray.from_arrays([texts(pa.string())], names=["a"]),
     "text beyond": pa.Array.from_buffers(pa.string(), 2, [None, numbers(0, 1 << 30, 3), pa.py_buffer(b"abc")]),
     "view beyond": pa.Array.from_buffers(pa.string_view(), 1, [None, numbers(100, 0x61616161, 0, 4), pa.py_buffer(b"a" * 20)]),
     "runs backwards": pa.Array.from_buffers(
