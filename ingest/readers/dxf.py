@@ -240,9 +240,10 @@ def _nothing_to_read(kinds: Counter[str]) -> TwinError:
     return rejected(
         "no-features",
         f"The drawing holds no point, line, area or text that is read ({listed}). Draw areas as closed polylines, not as hatches "
-        "(GDAL and QGIS write areas as hatches: export GeoPackage there), and leave blocks and bodies unexploded in model space.",
+        "(GDAL and QGIS write areas as hatches: export GeoPackage there), keep blocks (INSERT) whole, explode bodies into lines or closed "
+        "polylines, and draw in model space.",
         f"图中没有可读取的点、线、面或注记（{listed}）。面请绘为闭合多段线，不要只有填充（GDAL、QGIS 导出的 DXF 把面写成填充，"
-        "请改为导出 GeoPackage），并放在模型空间。",
+        "请改为导出 GeoPackage）；图块（INSERT）保持为块，三维体请分解为线或闭合多段线，并放在模型空间。",
     )
 
 

@@ -281,6 +281,8 @@ def test_a_drawing_of_hatches_alone_is_refused_with_the_way_out(tmp_path: Path) 
             ask(path)
         assert refused.value.code == "no-features"
         assert "HATCH 1" in refused.value.text.zh
+        assert "explode bodies" in refused.value.text.en, "bodies are not read"
+        assert "三维体请分解" in refused.value.text.zh
 
 
 def test_dwg_is_refused_with_the_way_out(tmp_path: Path) -> None:
