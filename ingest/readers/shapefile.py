@@ -145,7 +145,7 @@ class ShapefileLayer:
             raise _broken(str(error), str(error)) from error
 
     def _shapes(self) -> Iterator[pa.Array]:
-        """Yield the shapes of so many records as WKB, as they stand in the file; GDAL passes over those that it cannot read."""
+        """Yield the shapes of so many records as WKB, as they stand in the file; null for those that GDAL cannot read."""
         size = self._limits.rows_per_batch
         for shp, shx in self._index.pieces(self._members[".shp"], size):
             files = [MemoryFile("layer.shp", shp), MemoryFile("layer.shx", shx)]

@@ -24,7 +24,7 @@ def test_an_arc_lies_on_its_circle_and_its_chords_within_the_tolerance(radius: f
     signed = -sweep if clockwise else sweep
     angles = (start, start + signed / 2, start + signed)
     on_circle = [np.array([radius * math.cos(a), radius * math.sin(a), z]) for z, a in enumerate(angles)]
-    vertices = arc(*on_circle, TOLERANCE_M)
+    vertices = arc(on_circle[0], on_circle[1], on_circle[2], TOLERANCE_M)
     np.testing.assert_array_equal(vertices[[0, -1]], [on_circle[0], on_circle[2]])
     np.testing.assert_allclose(np.hypot(vertices[:, 0], vertices[:, 1]), radius, rtol=1e-6)
     chords = np.hypot(*np.diff(vertices[:, :2], axis=0).T)
@@ -55,6 +55,15 @@ def test_curves_in_a_geopackage(tmp_path: Path) -> None:
         assert shape.geom_type == kind
         assert shape.area == pytest.approx(area, abs=2e-2)
     assert layer.shapes[3].has_z
+
+
+def test_a_multipatch_of_a_shapefile_is_the_polygons_of_its_faces(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text('id,WKT\n1,"TIN Z(((0 0 0,1 0 0,0 1 1,0 0 0)),((1 0 0,1 1 0,0 1 1,1 0 0)))"\n')
+    options = ("-nlt", "TINZ", "-lco", "SHPT=MULTIPATCH", "-a_srs", "EPSG:4549", "-oo", "KEEP_GEOM_COLUMNS=NO")
+    [shape] = Layer(ogr2ogr(tmp_path / "a.shp", table, *options)).shapes
+    assert (shape.geom_type, len(shape.geoms), shape.area) == ("MultiPolygon", 2, 1.0)
+    assert sorted(set(shapely.get_coordinates(shape, include_z=True)[:, 2])) == [0.0, 1.0]
 
 
 @given(st.binary(max_size=40), st.sampled_from([8, 9, 10, 11, 12, 15, 16, 17, 7, 1008]))
