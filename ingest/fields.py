@@ -65,10 +65,10 @@ def _converted(field: Field, source: pa.Array | None, length: int, column: str) 
         return FieldValues(field, pa.nulls(length, arrow_type(field.type)), np.zeros(length, dtype=bool), None)
     converted = convert(source, field, column)
     if not field.no_value:
-        return FieldValues(field, converted.values, converted.bad, source)
+        return FieldValues(field, converted.values, converted.bad, source, name=column)
     void = np.isin(converted.values.to_numpy(zero_copy_only=False), field.no_value)
     values = pc.if_else(pa.array(void), pa.scalar(None, converted.values.type), converted.values)
-    return FieldValues(field, values, converted.bad, source, int(void.sum()))
+    return FieldValues(field, values, converted.bad, source, int(void.sum()), column)
 
 
 def _sections(
@@ -81,7 +81,7 @@ def _sections(
     if pa.types.is_integer(source.type) or pa.types.is_floating(source.type):
         return {}
     diameter, width, height = split_sections(source)
-    result = {field.name: FieldValues(field, diameter.values, diameter.bad, source)}
+    result = {field.name: replace(columns[field.name], values=diameter.values, bad=diameter.bad, source=source, voids=0)}
     for role, values in (("width", width), ("height", height)):
         own = columns[feature_type.recipe_fields[role]]
         result[own.field.name] = replace(own, values=pc.coalesce(own.values, pc.multiply(values, by)))

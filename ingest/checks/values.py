@@ -32,6 +32,17 @@ class FieldValues:
     source: pa.Array | None
     voids: int = 0
     """How many values of the source were numbers that say there is none (``no_value`` of the field)."""
+    name: str = ""
+    """The column of the source, as it stands there; empty where none feeds the field."""
+
+    @property
+    def named(self) -> Text:
+        """What a message calls the field: by the source's column, which is what a person mends, and by our name where that differs."""
+        column = " ".join(self.name.split())
+        column = column if len(column) <= _SHOWN else column[:_SHOWN] + "…"
+        title, own = self.field.title.zh, self.field.name
+        zh = title if column in ("", title) else f"{column}（{title}）"
+        return Text(zh=zh, en=own if column in ("", own) else f"{column} ({own})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ def check_values(
     for column in columns.values():
         if column.voids:
             numbers = ", ".join(f"{number:g}" for number in column.field.no_value)
-            note = _text(column.field, f"{column.voids} 个值（{numbers}）按无值处理", f"{column.voids} values ({numbers}) count as none")
+            note = _text(column, f"{column.voids} 个值（{numbers}）按无值处理", f"{column.voids} values ({numbers}) count as none")
             yield Finding("no-value", Severity.INFO, None, note, layer)
         for fault in (*_faults(column), *_of_the_future(column, severities, today)):
             severity = severities.of_rule(fault.rule, column.field.name)
@@ -74,29 +85,31 @@ def _finding(fault: _Fault, severity: Severity, value: str | None, row: int, lay
 def _faults(column: FieldValues) -> Iterator[_Fault]:
     field = column.field
     if column.bad.any():
-        yield _conversion_fault(field, column.bad)
+        yield _conversion_fault(column)
     if field.required:
-        yield _Fault("required", _missing(column.values) & ~column.bad, _text(field, "缺少必填值", "a value is required"))
+        yield _Fault("required", _missing(column.values) & ~column.bad, _text(column, "缺少必填值", "a value is required"))
     if column.values.null_count == len(column.values):
         return  # nothing is too large, too small or too long
     if field.minimum is not None or field.maximum is not None:
         low = "-∞" if field.minimum is None else f"{field.minimum:g}"
         high = "∞" if field.maximum is None else f"{field.maximum:g}"
-        text = _text(field, f"{_VALUE} 超出范围 {low}…{high}", f"{_VALUE} is outside {low}…{high}")
+        limits = f"{low}…{high} {field.unit or ''}".rstrip()
+        text = _text(column, f"{_VALUE} 超出范围 {limits}", f"{_VALUE} is outside {limits}")
         yield _Fault("range", _outside(column.values, field), text)
     if field.max_length is not None and pa.types.is_string(column.values.type):
         longer = _mask(pc.fill_null(pc.greater(pc.utf8_length(column.values), field.max_length), False))
-        said = _text(field, f"“{_VALUE}”长度超过 {field.max_length}", f"'{_VALUE}' is longer than {field.max_length} characters")
+        said = _text(column, f"“{_VALUE}”长度超过 {field.max_length}", f"'{_VALUE}' is longer than {field.max_length} characters")
         yield _Fault("max-length", longer, said)
 
 
-def _conversion_fault(field: Field, bad: Mask) -> _Fault:
+def _conversion_fault(column: FieldValues) -> _Fault:
+    field = column.field
     if field.type != "code" or field.codelist is None:
-        said = _text(field, f"“{_VALUE}”不是 {field.type} 类型的值", f"'{_VALUE}' is not a value of type {field.type}")
-        return _Fault("type", bad, said)
+        said = _text(column, f"“{_VALUE}”不是 {field.type} 类型的值", f"'{_VALUE}' is not a value of type {field.type}")
+        return _Fault("type", column.bad, said)
     name = field.codelist.id
-    said = _text(field, f"“{_VALUE}”不在代码表 {name} 中", f"'{_VALUE}' is no code of {name}")
-    return _Fault("code", bad, said, proposer(field.codelist))
+    said = _text(column, f"“{_VALUE}”不在代码表 {name} 中", f"'{_VALUE}' is no code of {name}")
+    return _Fault("code", column.bad, said, proposer(field.codelist))
 
 
 def _of_the_future(column: FieldValues, severities: Severities, today: dt.date) -> Iterator[_Fault]:
@@ -107,7 +120,7 @@ def _of_the_future(column: FieldValues, severities: Severities, today: dt.date) 
     limit = pa.scalar(last.year) if pa.types.is_integer(column.values.type) else pa.scalar(last)
     values = column.values.cast(pa.date32()) if pa.types.is_temporal(column.values.type) else column.values
     later = _mask(pc.fill_null(pc.greater(values, limit), False))
-    yield _Fault("future-date", later, _text(column.field, f"{_VALUE} 在今天之后", f"{_VALUE} is in the future"))
+    yield _Fault("future-date", later, _text(column, f"{_VALUE} 在今天之后", f"{_VALUE} is in the future"))
 
 
 def _missing(values: pa.Array) -> Mask:
@@ -129,9 +142,10 @@ def _outside(values: pa.Array, field: Field) -> Mask:
 
 def _date_order(rows: Rows, columns: Mapping[str, FieldValues], severities: Severities, layer: str) -> Iterator[Finding]:
     start, end = columns["valid_from"].values, columns["valid_to"].values
+    begun, ended = columns["valid_from"].named, columns["valid_to"].named
     for index in np.flatnonzero(_mask(pc.fill_null(pc.greater_equal(start, end), False))):
         first, last = _day(start, index), _day(end, index)
-        message = Text(zh=f"停用日期 {last} 不晚于启用日期 {first}", en=f"valid_to {last} is not after valid_from {first}")
+        message = Text(zh=f"{ended.zh} {last} 不晚于{begun.zh} {first}", en=f"{ended.en} {last} is not after {begun.en} {first}")
         yield Finding("date-order", severities.of_rule("date-order"), int(rows[index]), message, layer, value=str(last), field="valid_to")
 
 
@@ -145,8 +159,9 @@ def _source_value(column: FieldValues, index: int) -> str | None:
     return None if value is None else str(value)
 
 
-def _text(field: Field, zh: str, en: str) -> Text:
-    return Text(zh=f"{field.title.zh}：{zh}", en=f"{field.name}: {en}")
+def _text(column: FieldValues, zh: str, en: str) -> Text:
+    named = column.named
+    return Text(zh=f"{named.zh}：{zh}", en=f"{named.en}: {en}")
 
 
 def _mask(array: pa.Array) -> Mask:

@@ -48,3 +48,25 @@ def test_a_long_cell_is_shortened_where_it_is_told_but_not_where_it_is_kept() ->
     assert (told.rule, told.value) == ("max-length", "b" * 500)
     assert "b" * 60 + "…" in told.message.en
     assert "b" * 61 not in told.message.en
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "zh", "en"),
+    [
+        ("height_m", -5.0, "height_m（建筑高度）：-5.0 超出范围 0.1…1000 m", "height_m: -5.0 is outside 0.1…1000 m"),
+        ("建筑高度", -5.0, "建筑高度：-5.0 超出范围 0.1…1000 m", "建筑高度 (height_m): -5.0 is outside 0.1…1000 m"),
+        ("楼高", -5.0, "楼高（建筑高度）：-5.0 超出范围 0.1…1000 m", "楼高 (height_m): -5.0 is outside 0.1…1000 m"),
+        ("楼\n高", "x", "楼 高（建筑高度）：“x”不是 number 类型的值", "楼 高 (height_m): 'x' is not a value of type number"),
+    ],
+)
+def test_a_finding_names_the_column_of_the_file_and_the_unit_of_a_range(column: str, value: object, zh: str, en: str) -> None:
+    house = area((0, 0), (20, 0), (20, 10), (0, 10))
+    (told,) = row_findings(Rows("building", [house], {"building_id": ["b"], column: [value]}))
+    assert (told.message.zh, told.message.en) == (zh, en)
+
+
+def test_a_value_that_no_column_gives_is_missed_by_the_name_of_its_field() -> None:
+    house = area((0, 0), (20, 0), (20, 10), (0, 10))
+    (none,) = row_findings(Rows("parcel", [house], {"right_type": ["state_granted"]}))
+    (blank,) = row_findings(Rows("parcel", [house], {"right_type": ["state_granted"], "宗地编号": [" "]}))
+    assert (none.message.en, blank.message.en) == ("parcel_id: a value is required", "宗地编号 (parcel_id): a value is required")
