@@ -99,6 +99,17 @@ def test_a_check_in_a_city_is_held_against_the_dataset_that_the_page_would_propo
             assert (dataset, counts["unchanged"], counts["insert"]) == ("wells", 12, 0)
 
 
+def test_of_two_datasets_of_a_type_a_check_is_held_against_the_one_that_is_called_as_the_layer(
+    run_folder: Path, template: str, cluster: EmbeddedCluster, tmp_path: Path
+) -> None:
+    path, points = survey(tmp_path).rename(tmp_path / "neighbours.csv"), ("--crs", "EPSG:4549", "--unit", "井深=cm")
+    with city_at_hand(run_folder, template, cluster.dsn) as city:
+        for dataset in ("pipe_node", "neighbours"):
+            city.run("load", path, "--type", "pipe_node", "--dataset", dataset, *points)
+        for asked in ((), ("--layer", "neighbours")):
+            assert list(city.run("check", path, "--type", "pipe_node", *asked, *points)["datasets"]) == ["neighbours"]
+
+
 def test_what_publishing_would_delete_is_said_and_is_no_fault_of_the_file(
     run_folder: Path, template: str, cluster: EmbeddedCluster, tmp_path: Path
 ) -> None:

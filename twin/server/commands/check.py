@@ -45,7 +45,7 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
         around = Surroundings() if city_file is None and not has_city(settings) else surroundings(city)
         proposals = proposals_of(city, files, around)
         layers = [known_layer(p) for p in proposals]
-        parts = [declared(p, options) for p in _parts(options, proposals, city.catalogue.datasets())]
+        parts = [declared(p, options) for p in _parts(options, proposals, layers, city.catalogue.datasets())]
         request = LoadRequest(
             files=files,
             parts=tuple(_understood(p, layers, crs, options.vertical) for p in parts),
@@ -82,15 +82,23 @@ def write_what_can_be(directory: Path, report: CheckReport, terminal: Terminal) 
         terminal.say(f"未生成验收单 PDF：{error.text.zh}", f"the acceptance sheet (PDF) is not written: {error.text.en}")
 
 
-def _parts(options: argparse.Namespace, proposals: Sequence[Proposal], datasets: Sequence[Dataset]) -> tuple[PartSpec, ...]:
+def _parts(
+    options: argparse.Namespace, proposals: Sequence[Proposal], layers: Sequence[KnownLayer], datasets: Sequence[Dataset]
+) -> tuple[PartSpec, ...]:
     """Return what was asked for, else every layer as what it is likely to be; held against the dataset that it would go into."""
     if options.type or options.part:
-        own = dataset_for(options.type, options.layer or "", datasets) if options.type else None
+        own = _dataset_of(options.type, options.layer, layers, datasets) if options.type else None
         return part_specs(options.part, options.type, options.dataset or own, options.layer)
     likely = [p for p in proposals if p.guesses and p.guesses[0].confidence >= LIKELY and options.layer in (None, p.layer)]
     if not likely:
         raise BadRequestError("nothing in the files is known for what it is: say --type", zh="未能识别文件内容，请用 --type 说明")
     return tuple(PartSpec(p.layer, p.guesses[0].feature_type, check_slug(p.dataset or p.guesses[0].feature_type), p.file) for p in likely)
+
+
+def _dataset_of(feature_type: str, layer: str | None, layers: Sequence[KnownLayer], datasets: Sequence[Dataset]) -> str:
+    """Return the dataset that the page would propose for a type: by the name of the layer that is read, be it asked for or the only one."""
+    known = layer_of(PartSpec(layer, feature_type, feature_type), layers)
+    return dataset_for(feature_type, (layer or "") if known is None else known.layer, datasets)
 
 
 def _understood(part: PartSpec, layers: Sequence[KnownLayer], crs: str | None, vertical: str | None) -> PartSpec:
