@@ -121,7 +121,7 @@ class ShapefileLayer:
         self._table = _table(members, encoding)
         shapes = self._count()
         if shapes != self._table.dbf.rows:
-            raise _broken(f"{shapes} shapes, {self._table.dbf.rows} records", f"图形 {shapes} 个,记录 {self._table.dbf.rows} 条")
+            raise _broken(f"{shapes} shapes, {self._table.dbf.rows} records", f"图形 {shapes} 个，记录 {self._table.dbf.rows} 条")
         self._index = Index(self._shx, shapes)
         self.source = SourceLayer(
             name, self._table.names, _prj(members), encoding=self._table.encoding.codec, rows=shapes, notes=self._notes()
