@@ -36,6 +36,8 @@ class Areas:
     """Where each row begins among the rings, and the end of the last; its first ring is the shell."""
     xyz: Floats
     """(vertices, 3); z is NaN where the source has none."""
+    are_sound: bool = False
+    """Whether all are known to be valid polygons, of so many vertices as `ingest.sure_areas.sound` looks at."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -63,7 +65,7 @@ class Areas:
         ring_sizes, rings = np.diff(self.ring_starts), np.diff(self.row_starts)
         kept_rings = np.repeat(chosen, rings)
         xyz = self.xyz[np.repeat(chosen, self.vertices)]
-        return Areas(self.rows[chosen], ends(ring_sizes[kept_rings]), ends(rings[chosen]), xyz)
+        return Areas(self.rows[chosen], ends(ring_sizes[kept_rings]), ends(rings[chosen]), xyz, self.are_sound)
 
     def geometries(self) -> Geometries:
         """Return the rows as polygons, as shapely would have read them."""
@@ -81,7 +83,7 @@ class Areas:
 
     def swapped(self) -> Areas:
         """Return the rows with first and second coordinate exchanged."""
-        return replace(self, xyz=np.ascontiguousarray(self.xyz[:, [1, 0, 2]]))
+        return replace(self, xyz=np.ascontiguousarray(self.xyz[:, [1, 0, 2]]), are_sound=False)
 
     def first_place(self, position: int) -> tuple[float, float]:
         """Return the first vertex of a row."""

@@ -67,12 +67,12 @@ def sound(areas: Areas, most_vertices: int = _MOST_VERTICES) -> Mask:
 
 def _sure(areas: Areas, outlined: Mask, placing: Georeference, parameter: Parameters, most_vertices: int) -> tuple[Areas, Mask]:
     """Return the areas in the storage CRS, and which of them certainly break no geometry rule, neither as handed over nor as stored."""
-    good = sound(areas, min(most_vertices, _MOST_VERTICES))
+    good = areas.vertices <= most_vertices if areas.are_sound else sound(areas, min(most_vertices, _MOST_VERTICES))
     flat = np.isnan(areas.xyz[:, 2])
     good &= _all(areas, flat) | _all(areas, np.isfinite(areas.xyz[:, 2]) & (areas.xyz[:, 2] > VOID_M))
     if not placing.is_unchanged:
         moved, there = placing.place_vertices(areas.xyz[:, :2])
-        areas = replace(areas, xyz=np.column_stack([moved, areas.xyz[:, 2]]))
+        areas = replace(areas, xyz=np.column_stack([moved, areas.xyz[:, 2]]), are_sound=False)
         good &= _all(areas, there)
         good &= sound(areas)
     else:

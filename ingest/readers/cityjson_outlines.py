@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import shapely
@@ -43,7 +45,7 @@ def draw_outlines(bodies: BodyArrays, geometry: Geometries) -> Areas:
         if geometry[row] is None:
             first, end = np.searchsorted(bodies.row, [row, row + 1])
             geometry[row] = footprint({r.lod: r.faces for r in bodies[int(first) : int(end)]})
-    return single.of(good)
+    return replace(single.of(good), are_sound=True)
 
 
 def _draw_doubtful(areas: Areas, geometry: Geometries) -> None:

@@ -46,7 +46,12 @@ class CityJsonSequence(CityJson):
     def sketched(self, lines: Sequence[bytes]) -> Sequence[Scope | Fault]:
         """Return the objects of some lines without what places them; of lines that differ in names and values only, those of the first."""
         with _without_collector():
-            return list(_sketches(lines, cut_lines(lines, cuts_attributes=True), self.frame))
+            room = Room(2 * _BATCH_BYTES)
+            return [
+                sketch
+                for some in _some(lines, _FIRST_LINES)
+                for sketch in _sketches(some, cut_lines(some, asks_spelling=False, cuts_attributes=True, into=room), self.frame)
+            ]
 
     def layer(self, lines: Iterable[bytes], types: frozenset[str], source: SourceLayer, kind: GeometryType) -> CitySequenceLayer:
         """Return the layer of the objects of ``types`` in ``lines``."""
@@ -265,7 +270,7 @@ def _place(first: int, array: int) -> int:
 
 def _sketches(lines: Sequence[bytes], cut: CutLines, frame: Frame) -> Iterator[Scope | Fault]:
     """Yield the objects of each line that has others than those before, but for their names, values and places."""
-    known: set[tuple[bytes, bytes]] = set()
+    known: set[tuple[bytes, bytes]] = set()  # names of attributes are numbered block by block
     for number, line in enumerate(lines):
         skeleton = cut.skeleton(number)
         if skeleton is None:

@@ -114,18 +114,26 @@ class Room:
         """
         if self._kept is None or size > self._bytes:
             self._bytes, self._kept = 0, None
-            arrays = _arrays_for(size)
             if size > self._most_bytes:
-                return arrays
-            self._bytes, self._kept = size, arrays  # last: kernels do not ask whether the arrays are as long as this says
+                return _arrays_for(size)
+            ample = min(size + size // 4, self._most_bytes)  # blocks of as many lines differ; what nobody writes to costs nothing
+            arrays = _arrays_for(ample)
+            self._bytes, self._kept = ample, arrays  # last: kernels do not ask whether the arrays are as long as this says
         self._kept.found.size[:] = 0
         return self._kept
 
 
-def cut_lines(lines: Sequence[bytes], *, cuts_surfaces: bool = True, cuts_attributes: bool = False, into: Room | None = None) -> CutLines:
+def cut_lines(
+    lines: Sequence[bytes],
+    *,
+    cuts_surfaces: bool = True,
+    asks_spelling: bool = True,
+    cuts_attributes: bool = False,
+    into: Room | None = None,
+) -> CutLines:
     """Cut the arrays of numbers out of the CityJSONFeatures in ``lines``, and surfaces, attributes and extents where that is wanted.
 
-    What is cut ``into`` room is there until the next lines are.
+    What is cut ``into`` room is there until the next lines are. Who needs no surfaces need not ask how their numbers are spelled.
     """
     joined = b"".join([*lines, PADDING])
     text = np.frombuffer(joined, dtype=np.uint8)
@@ -135,7 +143,7 @@ def cut_lines(lines: Sequence[bytes], *, cuts_surfaces: bool = True, cuts_attrib
     rest_end, array_end = np.full(len(lines), -1), np.empty(len(lines), dtype=np.int64)
     kinds = _NUMBERS | cuts_surfaces << SEMANTIC_SURFACES | cuts_attributes << ATTRIBUTES | cuts_attributes << EXTENT
     _cut(text, line_end, rest, rest_end, found, plain, room.members, array_end, kinds)
-    if not are_canonical(plain.fractions[: found.size[_FRACTIONS]]):
+    if asks_spelling and not are_canonical(plain.fractions[: found.size[_FRACTIONS]]):
         cuts_surfaces, found.size[:] = False, 0
         _cut(text, line_end, rest, rest_end, found, plain, room.members, array_end, kinds & ~(1 << SEMANTIC_SURFACES))
     count, arrays = int(array_end[-1]) if len(lines) else 0, found.arrays

@@ -12,8 +12,10 @@ import shapely
 
 from ingest.protocol import Limits, PartBatch, PartRequest, ReadRequest
 from ingest.readers.cityjson import CityJson
+from ingest.readers.cityjson_objects import Scope
 from ingest.readers.cityjson_sequence import CityJsonSequence
 from ingest.reading import read_parts
+from ingest.sure_areas import sound
 from tests.unit.test_cityjson_sequence import BUILDING, block, text_of
 
 Feature = dict[str, Any]
@@ -113,3 +115,22 @@ def test_plain_outlines_become_no_geometries(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(f"shapely.{name}", _asked_of_none(getattr(shapely, name)))
     (ours,) = _parts(CityJsonSequence, text, storage_srid=28992)
     assert ours.table.column("geom").equals(theirs.table.column("geom"))
+
+
+def test_outlines_that_stay_are_not_asked_again_whether_they_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = text_of([block(), block()])
+    (theirs,) = _parts(CityJson, text, storage_srid=28992)
+    monkeypatch.setattr("ingest.sure_areas.sound", _asked_of_none(sound))
+    (ours,) = _parts(CityJsonSequence, text, storage_srid=28992)
+    assert ours.table.column("geom").equals(theirs.table.column("geom"))
+
+
+def test_the_first_lines_are_looked_at_some_at_a_time_and_each_kind_once_each_time() -> None:
+    lines, names = [], [f"name_{k}" for k in range(4)]
+    for name in names:
+        feature = block()
+        next(iter(feature["CityObjects"].values()))["attributes"] = {name: 1}
+        head, line = text_of([feature]).splitlines()
+        lines += [line] * 125
+    sketches = [s for s in CityJsonSequence(head, Limits()).sketched(lines) if isinstance(s, Scope)]
+    assert [list(next(iter(s.objects.values()))["attributes"]) for s in sketches] == [[name] for name in names]
