@@ -27,8 +27,8 @@ from twin.model import GeometryType
 
 LOOKED_AT = 1000
 """Scopes of a stream that are looked at to tell its layers and columns."""
-_BATCH_FEATURES = 1000
-_BATCH_CORNERS = 400_000
+_BATCH_FEATURES = 250
+_BATCH_CORNERS = 100_000
 
 ID, TYPE, PARENT, PARTS = "cityjson_id", "cityjson_type", "cityjson_parent", "cityjson_parts"
 """Columns beside the attributes: id, type and parent of the object; id, type and attributes of what belongs to it, as JSON."""

@@ -6,15 +6,20 @@ import json
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyogrio.raw
 import pytest
+import shapely
 
 from bench.load_cityjson import write_city
 from bench.pipes import LINES, POINTS, SEWERS, write_pipe_survey
-from bench.workload import make_buildings, write_geopackage
+from bench.workload import SRID, Buildings, make_buildings, write_geopackage
+from tests.copied_plateau import write_plateau
 
 _ROOT = Path(__file__).parents[2]
 _MOST_MIB = 600
@@ -104,6 +109,46 @@ def test_eight_times_the_buildings_in_3d_take_no_more_memory(tmp_path: Path) -> 
         peaks.append(peaks_of(path, (None, "building", "b")).whole_mib)
     assert peaks[1] - peaks[0] < 60
     assert peaks[1] < _MOST_MIB + 100, "660 where nobody shares program code, 500 where many do"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_data")
+def test_three_times_the_buildings_of_citygml_take_no_more_memory(tmp_path: Path) -> None:
+    """Of 33 and 88 MB: batches of a thousand buildings took 170 MiB more."""
+    peaks = []
+    for copies in (60, 160):
+        path = tmp_path / f"{copies}.gml"
+        write_plateau(path, copies)
+        peaks.append(peaks_of(path, (None, "building", "b")).whole_mib)
+    assert peaks[1] - peaks[0] < 60
+    assert peaks[1] < _MOST_MIB + 100, "as of 3D above"
+
+
+@pytest.mark.slow
+def test_four_times_the_areas_of_a_zipped_shapefile_take_no_more_memory(tmp_path: Path) -> None:
+    """Of 250,000 and a million rows; the unpacked files are 294 bytes a row, of which 8 are kept as their index."""
+    peaks = []
+    for rows in (250_000, 1_000_000):
+        path = tmp_path / f"{rows}.zip"
+        write_shapefile(make_buildings(rows), path)
+        peaks.append(peaks_of(path, (None, "building", "b")).whole_mib)
+    assert (peaks[1] - peaks[0]) * 2**20 < 80 * 750_000, peaks
+    assert peaks[1] < _MOST_MIB
+
+
+def write_shapefile(buildings: Buildings, path: Path) -> None:
+    """Write outlines with a key and a height as a Shapefile in a ZIP."""
+    folder = path.with_suffix("")
+    folder.mkdir()
+    names = np.array([f"B{k:08d}" for k in range(len(buildings.footprints))], dtype=object)
+    outlines = shapely.to_wkb(shapely.force_2d(buildings.footprints))
+    pyogrio.raw.write(
+        folder / "b.shp", outlines, [names, np.full(len(names), 12.5)], ["bldg_id", "height"], geometry_type="Polygon", crs=f"EPSG:{SRID}",
+        driver="ESRI Shapefile", encoding="UTF-8",
+    )  # fmt: skip
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for one in sorted(folder.iterdir()):
+            archive.write(one, one.name)
 
 
 def spoil(path: Path) -> None:
