@@ -7,7 +7,8 @@ import logging
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
@@ -99,8 +100,8 @@ def run_worker(city: City, progress: Progress) -> None:
     """Build and check what waits for it, as it comes, until the process is told to stop."""
     wake_worker(city)
     kept = KeptOnceIdle()
-    _warm_soon(kept)
-    asyncio.run(_work(make_queue(city, progress), kept))
+    with _warming(kept):
+        asyncio.run(_work(make_queue(city, progress), kept))
 
 
 async def _work(queue: procrastinate.App, kept: KeptOnceIdle) -> None:
@@ -130,18 +131,33 @@ async def _work(queue: procrastinate.App, kept: KeptOnceIdle) -> None:
             raise error
 
 
-def _warm_soon(kept: KeptOnceIdle) -> None:
-    """Load the compiled kernels once the server has come up, so that the first edit is on screen as soon as the second."""
+@contextmanager
+def _warming(kept: KeptOnceIdle) -> Iterator[None]:
+    """Load the compiled kernels once the server has come up, beside the block, so that the first edit is on screen as soon as the second.
+
+    What fails after the block is not told: a process that ends starts no threads any more, and a compiler amid its work says so.
+    """
+    has_ended = threading.Event()
 
     def warm() -> None:
-        from twin.server.warming import warm_kernels  # noqa: PLC0415 - the tile engine takes a second to load
+        try:
+            from twin.server.warming import warm_kernels  # noqa: PLC0415 - the tile engine takes a second to load
 
-        warm_kernels()
-        kept.keep()
+            warm_kernels()
+        except Exception:
+            if not has_ended.is_set():
+                raise
+        else:
+            kept.keep()
 
     timer = threading.Timer(_WARM_AFTER_S, warm)
     timer.daemon = True
     timer.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        timer.cancel()
 
 
 def _defer_build(queue: procrastinate.App, name: str, slug: str, revision: int) -> None:
