@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingest.checks.solids.boundaries import Boundaries, boundaries_of
 from ingest.checks.solids.plain_faces import look_at_faces
-from ingest.checks.solids.plain_pairs import parted_otherwise
+from ingest.checks.solids.plain_pairs import MOST_STRETCHES, PairRoom, parted_otherwise, side_of
 from ingest.checks.solids.planes import planes_of
 from ingest.checks.solids.self_crossing import meeting_pairs
 from ingest.checks.solids.surfaces import Surfaces
@@ -64,7 +64,19 @@ def parted_both_ways(b: Boundaries) -> tuple[bool, bool] | None:
     elsewhere = np.full(len(b.corner), len(b.corner))
     face_of_corner = np.append(b.face_of_corner, 2)  # beyond every edge is a third face
     surfaces = Surfaces(b.xyz, b.corner, b.after, b.before, b.first_corner(), face_of_corner, *planes, elsewhere)
-    return parted_otherwise(surfaces, 0, 1), parted_otherwise(surfaces, 1, 0)
+    count, stretches = len(b.corner), np.empty((2, MOST_STRETCHES, 2))
+    room = PairRoom(np.empty(count, np.int8), np.empty(count), np.empty(2 * MOST_STRETCHES), stretches[0], stretches[1])
+    to_one, to_other = side_of_plane(b, surfaces, 0, 1, room), side_of_plane(b, surfaces, 1, 0, room)
+    return parted_otherwise(surfaces, 0, 1, to_one, to_other, room), parted_otherwise(surfaces, 1, 0, to_other, to_one, room)
+
+
+def side_of_plane(b: Boundaries, s: Surfaces, face: int, other: int, room: PairRoom) -> int:
+    """Return what ``other`` is to the plane of ``face``."""
+    begin, stop = s.face_start[other], s.face_start[other + 1]
+    planes = (s.normal, s.offset, s.deviation_m)
+    return side_of(
+        b.points(), begin, stop, 0, *planes, s.corner, s.after, s.before, s.face_start, s.twin, s.face_of_corner, face, room.level
+    )
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=4, max_size=4, unique=True))
