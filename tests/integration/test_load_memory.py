@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,54 +87,46 @@ def peaks_of(path: Path, *parts: tuple[str | None, str, str]) -> Peaks:
     return Peaks(whole, of_rules)
 
 
+def peaks_of_buildings(sizes: tuple[int, int], suffix: str, write: Callable[[int, Path], object], folder: Path) -> tuple[float, float]:
+    """Return the peaks of checking a smaller and a larger file of buildings, in MiB."""
+    small, large = (folder / f"{size}{suffix}" for size in sizes)
+    write(sizes[0], small)
+    write(sizes[1], large)
+    return peaks_of(small, (None, "building", "b")).whole_mib, peaks_of(large, (None, "building", "b")).whole_mib
+
+
 @pytest.mark.slow
 def test_four_times_the_footprints_take_no_more_memory(tmp_path: Path) -> None:
-    peaks = []
-    for rows in (150_000, 600_000):
-        path = tmp_path / f"{rows}.gpkg"
-        write_geopackage(make_buildings(rows), path)
-        peaks.append(peaks_of(path, (None, "building", "b")).whole_mib)
+    small, large = peaks_of_buildings((150_000, 600_000), ".gpkg", lambda rows, to: write_geopackage(make_buildings(rows), to), tmp_path)
     # hashes of 450,000 keys and outlines before they go to the disk are 7 MB, their sorting as much; an outline alone is 300 bytes a row
-    assert peaks[1] - peaks[0] < 60
-    assert peaks[1] < _MOST_MIB
+    assert large - small < 60
+    assert large < _MOST_MIB
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("real_data")
 def test_eight_times_the_buildings_in_3d_take_no_more_memory(tmp_path: Path) -> None:
     """Pages of a mapped file count as memory of who reads it: those of the larger file alone would be 225 MB."""
-    peaks = []
-    for copies in (16, 128):
-        path = tmp_path / f"{copies}.city.jsonl"
-        write_city(path, copies)
-        peaks.append(peaks_of(path, (None, "building", "b")).whole_mib)
-    assert peaks[1] - peaks[0] < 60
-    assert peaks[1] < _MOST_MIB + 100, "660 where nobody shares program code, 500 where many do"
+    small, large = peaks_of_buildings((16, 128), ".city.jsonl", lambda copies, to: write_city(to, copies), tmp_path)
+    assert large - small < 60
+    assert large < _MOST_MIB + 100, "660 where nobody shares program code, 500 where many do"
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("real_data")
 def test_three_times_the_buildings_of_citygml_take_no_more_memory(tmp_path: Path) -> None:
     """Of 33 and 88 MB: batches of a thousand buildings took 170 MiB more."""
-    peaks = []
-    for copies in (60, 160):
-        path = tmp_path / f"{copies}.gml"
-        write_plateau(path, copies)
-        peaks.append(peaks_of(path, (None, "building", "b")).whole_mib)
-    assert peaks[1] - peaks[0] < 60
-    assert peaks[1] < _MOST_MIB + 100, "as of 3D above"
+    small, large = peaks_of_buildings((60, 160), ".gml", lambda copies, to: write_plateau(to, copies), tmp_path)
+    assert large - small < 60
+    assert large < _MOST_MIB + 100, "as of 3D above"
 
 
 @pytest.mark.slow
 def test_four_times_the_areas_of_a_zipped_shapefile_take_no_more_memory(tmp_path: Path) -> None:
     """Of 250,000 and a million rows; the unpacked files are 294 bytes a row, of which 8 are kept as their index."""
-    peaks = []
-    for rows in (250_000, 1_000_000):
-        path = tmp_path / f"{rows}.zip"
-        write_shapefile(make_buildings(rows), path)
-        peaks.append(peaks_of(path, (None, "building", "b")).whole_mib)
-    assert (peaks[1] - peaks[0]) * 2**20 < 80 * 750_000, peaks
-    assert peaks[1] < _MOST_MIB
+    small, large = peaks_of_buildings((250_000, 1_000_000), ".zip", lambda rows, to: write_shapefile(make_buildings(rows), to), tmp_path)
+    assert (large - small) * 2**20 < 80 * 750_000, (small, large)
+    assert large < _MOST_MIB
 
 
 def write_shapefile(buildings: Buildings, path: Path) -> None:
