@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -15,9 +14,9 @@ _MOVE_DEG, _PITCH_DEG, _IN_A_ROW = (-3.5, -19.0), 0.005, 32
 """North and east; of copies."""
 
 
-def write_plateau(path: Path, copies: int) -> int:
+def write_plateau(path: Path, copies: int, real_data: Path) -> int:
     """Write copies of all buildings under ids of their own, in CGCS2000 (EPSG:4490), latitude first; return how many."""
-    text = _CRS.sub("EPSG/0/4490", (Path(os.environ["TWIN_REAL_DATA"]) / _SOURCE).read_text())
+    text = _CRS.sub("EPSG/0/4490", (real_data / _SOURCE).read_text())
     begin, end = text.index(_FIRST), text.rindex(_LAST) + len(_LAST)
     with path.open("w") as file:
         file.write(_moved(text[:begin], *_MOVE_DEG))

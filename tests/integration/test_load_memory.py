@@ -113,10 +113,9 @@ def test_eight_times_the_buildings_in_3d_take_no_more_memory(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("real_data")
-def test_three_times_the_buildings_of_citygml_take_no_more_memory(tmp_path: Path) -> None:
+def test_three_times_the_buildings_of_citygml_take_no_more_memory(real_data: Path, tmp_path: Path) -> None:
     """Of 33 and 88 MB: batches of a thousand buildings took 170 MiB more."""
-    small, large = peaks_of_buildings((60, 160), ".gml", lambda copies, to: write_plateau(to, copies), tmp_path)
+    small, large = peaks_of_buildings((60, 160), ".gml", lambda copies, to: write_plateau(to, copies, real_data), tmp_path)
     assert large - small < 60
     assert large < _MOST_MIB + 100, "as of 3D above"
 

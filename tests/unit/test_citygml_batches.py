@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from ingest.protocol import Limits, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.readers.citygml import CityGml
@@ -13,11 +11,10 @@ from tests.copied_plateau import write_plateau
 from twin.featuretypes.loader import load_feature_types
 
 
-@pytest.mark.usefixtures("real_data")
-def test_a_batch_has_few_buildings_and_all_batches_have_all(tmp_path: Path) -> None:
+def test_a_batch_has_few_buildings_and_all_batches_have_all(real_data: Path, tmp_path: Path) -> None:
     """Of PLATEAU one takes 25 kB while its batch is read, and three times that while it is checked."""
     path = tmp_path / "city.gml"
-    written = write_plateau(path, 24)
+    written = write_plateau(path, 24, real_data)
     part = PartRequest(None, load_feature_types()["building"], "b")
     reader = choose_reader(ReadRequest(path, (part,), storage_srid=4549, limits=Limits()))
     assert isinstance(reader, CityGml)
