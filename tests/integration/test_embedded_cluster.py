@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from twin.embedded import ClusterError, EmbeddedCluster, ForeignClusterError, PostgisMissingError
+from twin.embedded.account import cluster_account
 from twin.embedded.cluster import server_of
 from twin.embedded.databases import ensure_database
 from twin.embedded.failures import postgis_missing
@@ -115,6 +116,18 @@ def test_from_nothing_to_postgis_and_gone_again(open_folder: Path) -> None:
     assert shown == {"listen_addresses": "", "data_checksums": "on", "fsync": "on", "jit": "off", "server_encoding": "UTF8"}
     assert not cluster.is_running()
     assert eventually(lambda: not orphans(cluster.layout))
+
+
+def test_pages_in_the_log_are_compressed_by_lz4_where_the_server_has_it(folder: Path) -> None:
+    with EmbeddedCluster(folder).use() as cluster, psycopg.connect(cluster.dsn("postgres")) as connection:
+        row = connection.execute("SELECT setting, 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'wal_compression'").fetchone()
+        assert row in (("lz4", True), ("pglz", False))
+
+
+def test_setting_that_the_server_does_not_know_is_not_taken(folder: Path) -> None:
+    cluster = EmbeddedCluster(folder)
+    assert cluster._takes("wal_compression", "on", cluster_account(cluster.layout.cluster))
+    assert not cluster._takes("wal_compression", "lz9", cluster_account(cluster.layout.cluster))
 
 
 def test_the_last_of_two_processes_stops_it(folder: Path) -> None:

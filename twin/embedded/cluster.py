@@ -201,7 +201,8 @@ class EmbeddedCluster:
         with told_plainly(self.layout.data, account.name):
             socket_folder = self._private_socket_folder(account)
             forget_stale(self.layout, socket_folder)
-            text = configuration_text(settings(Machine.here(), socket_folder, self.layout.name))
+            compression = "lz4" if self._takes("wal_compression", "lz4", account) else "on"
+            text = configuration_text(settings(Machine.here(), socket_folder, self.layout.name, compression))
             conf = self.layout.cluster / "conf.d" / "10-citytwin.conf"
             conf.write_text(text, encoding="utf-8")
             account.give(conf)
@@ -212,6 +213,11 @@ class EmbeddedCluster:
         code, said = _run(command, account, self._deadline_s + 10)
         if code != 0 or not self._wait_ready():
             raise self._failure("the database could not be started", said)
+
+    def _takes(self, name: str, value: str, account: Account) -> bool:
+        """Return whether the server knows ``value`` of a setting: what it was built with is asked of itself, which starts nothing."""
+        command = [self._installed_for_cluster()["postgres"], "-D", str(self.layout.cluster), "-C", name, "-c", f"{name}={value}"]
+        return _run(command, account, self._deadline_s)[0] == 0
 
     def _stop(self) -> None:
         server = running(self.layout)

@@ -40,9 +40,10 @@ def memory_limit_bytes(file: Path) -> float:
     return int(text) if text.isdigit() else math.inf
 
 
-def settings(machine: Machine, socket_folder: Path, cluster_name: str) -> dict[str, str]:
+def settings(machine: Machine, socket_folder: Path, cluster_name: str, wal_compression: str = "on") -> dict[str, str]:
     """Return PostgreSQL's settings by name.
 
+    ``wal_compression`` is how pages written whole into the log are compressed: ``on`` is PostgreSQL's own method, which all servers have.
     Time limits of statements are the connections' business. fsync and synchronous_commit stay on: acknowledged means durable.
     """
     return {
@@ -66,7 +67,7 @@ def settings(machine: Machine, socket_folder: Path, cluster_name: str) -> dict[s
         "max_wal_senders": "0",
         "max_wal_size": "4GB",
         "min_wal_size": "80MB",
-        "wal_compression": "on",
+        "wal_compression": wal_compression,
         "checkpoint_timeout": "15min",
         "random_page_cost": "1.1",
         "jit": "off",  # compiling costs more than our short queries take
