@@ -17,9 +17,11 @@ from ingest.protocol import DOCUMENTS, REPRESENTATIONS, Limits
 from ingest.readers.source import Fault, SourceBatch
 from twin.errors import Text
 from twin.model import FeatureType
+from twin.representation import MOST_EXTENT_M
 
 FloatArray = npt.NDArray[np.float64]
 _OUTSIDE = Text(zh="三维几何的顶点超出本部署范围或坐标系适用范围", en="a vertex of the 3D geometry lies outside the deployment or its CRS")
+_FAR_APART = Text(zh="三维几何的顶点相距超过 2147 公里", en="vertices of the 3D geometry lie more than 2,147 km apart")
 _BACKSLASH = ord("\\")
 _LEAST_HEIGHT_M = 0.1
 """What is lower is an outline, not a body."""
@@ -41,7 +43,7 @@ class Bodies:
 def place_bodies(batch: SourceBatch, placing: Georeference, limits: Limits) -> Bodies:
     """Return the representations of ``batch`` with every vertex in the storage CRS and the deployment's heights.
 
-    A row with a vertex that cannot be placed, or with more vertices than allowed, is a fault.
+    A row with a vertex that cannot be placed, with vertices too far apart to be stored, or with more of them than allowed is a fault.
     """
     rows = len(batch.rows)
     base_m, height_m = np.full(rows, np.nan), np.full(rows, np.nan)
@@ -50,14 +52,15 @@ def place_bodies(batch: SourceBatch, placing: Georeference, limits: Limits) -> B
         return Bodies(bodies, (), base_m, height_m)
     boxes = bodies.boxes() if placing.keeps_vertices else None
     moved, good = (bodies, placing.holds(*boxes)) if boxes is not None else _moved(bodies, placing)
-    bad = bodies.row[~good]
+    low, high = boxes if boxes is not None else _boxes(moved)
+    far = good & (high > low + MOST_EXTENT_M).any(axis=1)
     total = np.bincount(bodies.row, weights=bodies.sizes(VERTEX), minlength=rows)
-    faults = [Fault(int(i), "area-of-use", _OUTSIDE) for i in np.unique(bad)]
+    faults = [Fault(int(i), "area-of-use", _OUTSIDE) for i in np.unique(bodies.row[~good])]
+    faults += [Fault(int(i), "area-of-use", _FAR_APART) for i in np.unique(bodies.row[far])]
     faults += [Fault(int(i), "geometry-limit", _too_many(int(total[i]))) for i in np.flatnonzero(total > limits.vertices_per_feature)]
-    placed = moved.taken(~np.isin(bodies.row, [f.index for f in faults])) if faults else moved
-    if len(placed):
-        low, high = _heights(placed) if boxes is None or faults else (boxes[0][:, 2], boxes[1][:, 2])
-        base_m[placed.row], height_m[placed.row] = low, high - low  # levels of one row rise: the last one stays
+    kept = ~np.isin(bodies.row, [f.index for f in faults])
+    placed = moved.taken(kept) if faults else moved
+    base_m[placed.row], height_m[placed.row] = low[kept, 2], high[kept, 2] - low[kept, 2]  # levels of one row rise: the last one stays
     return Bodies(placed, tuple(faults), base_m, height_m)
 
 
@@ -67,9 +70,9 @@ def _moved(bodies: BodyArrays, placing: Georeference) -> tuple[BodyArrays, npt.N
     return bodies.with_vertices(vertices), np.logical_and.reduceat(ok, bodies.start[:-1, VERTEX])
 
 
-def _heights(bodies: BodyArrays) -> tuple[FloatArray, FloatArray]:
-    z, starts = bodies.vertices[:, 2], bodies.start[:-1, VERTEX]
-    return np.minimum.reduceat(z, starts), np.maximum.reduceat(z, starts)
+def _boxes(bodies: BodyArrays) -> tuple[FloatArray, FloatArray]:
+    starts = bodies.start[:-1, VERTEX]
+    return np.minimum.reduceat(bodies.vertices, starts), np.maximum.reduceat(bodies.vertices, starts)
 
 
 def with_measured_heights(columns: Mapping[str, FieldValues], bodies: Bodies, feature_type: FeatureType) -> dict[str, FieldValues]:

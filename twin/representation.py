@@ -22,6 +22,8 @@ TEXTURED_MAGIC = b"TWR2"
 MM_PER_M = 1000.0
 _HEAD = struct.Struct("<4s6I3d")
 HEAD_BYTES = _HEAD.size
+MOST_EXTENT_M = 2_147_000.0
+"""What one body may extend over: more are not stored (millimetres are int32)."""
 _INT32 = np.iinfo(np.int32)
 
 

@@ -62,6 +62,16 @@ def test_bodies_that_stay_are_taken_as_if_they_were_moved(strange: tuple[tuple[i
     np.testing.assert_array_equal(quick.representations.vertices, slow.representations.vertices)
 
 
+@pytest.mark.parametrize("height_offset_m", [0.0, 1.5])
+def test_a_body_too_high_to_be_stored_is_a_fault_of_its_row(height_offset_m: float) -> None:
+    bodies = bodies_with((0, 2, 2_146_000.0), (3, 2, 2.2e6), (4, 2, -1e11), (0, 2, 2.0))
+    found = placed(compiled(bodies), placing_of("EPSG:4549", height_offset_m), Limits())
+    assert [(f.index, f.rule) for f in found.faults] == [(1, "area-of-use"), (2, "area-of-use")]
+    assert "2,147 km" in found.faults[0].message.en
+    assert len(found.representations.encoded()) == len(found.representations) == 3
+    assert np.isnan(found.height_m[1:3]).all()
+
+
 def test_bodies_with_other_heights_do_not_stay() -> None:
     assert not placing_of("EPSG:4549", height_offset_m=1.5).keeps_vertices
     assert not placing_of("EPSG:4548").keeps_vertices
