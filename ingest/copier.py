@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ingest import representations
 from ingest import staging as staged
-from ingest.copy_binary import CopyColumn, copy_binary_rows
+from ingest.copy_binary import CopyColumn, Room, copy_binary_rows
 from ingest.fids import FidSource
 from ingest.representations import Accompaniment
 from ingest.staging import Staging
@@ -34,6 +34,10 @@ class Copier:
         """The table that it fills."""
         self._write: Callable[[bytes | memoryview], None] = lambda _: None
         self._copying: Future[None] | None = None
+        self._room, self._room_in_use = Room(), Room()
+        """For the rows that are being put together, and for those that are being copied meanwhile."""
+        self._own_room = Room()
+        """The thread's, for what it puts together itself."""
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +56,8 @@ class Copier:
         if beside is not None:
             self._copying = self._thread.submit(self._copy_with, self._begin(staging, is_first=is_first), staging, numbered, beside)
             return
-        rows = copy_binary_rows(numbered, _columns(staging))
+        rows = copy_binary_rows(numbered, _columns(staging), self._room)
+        self._room, self._room_in_use = self._room_in_use, self._room
         self._settle()
         if self._filled != staging.name:
             connection = self._begin(staging, is_first=is_first)
@@ -71,11 +76,12 @@ class Copier:
     def _copy_with(self, connection: Connection, staging: Staging, numbered: pa.RecordBatch, beside: Accompaniment) -> None:
         """Copy rows and what stands beside them; of a first load with the fids both are to have for good, so that it is written once."""
         begun = staging.name in self._begun
-        staged.fill(connection, staging, copy_binary_rows(numbered, _columns(staging)), begun=begun, more=_given(staging))
+        rows = copy_binary_rows(numbered, _columns(staging), self._own_room)
+        staged.fill(connection, staging, rows, begun=begun, more=_given(staging))
         if staging.first_load:
-            self._begun |= representations.stage_for_good(connection, staging, beside, numbered, self._begun)
+            self._begun |= representations.stage_for_good(connection, staging, beside, numbered, self._begun, self._own_room)
         else:
-            representations.stage(connection, staging, beside)
+            representations.stage(connection, staging, beside, self._own_room)
 
     def _numbered(self, staging: Staging, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch with the fids of its rows, where they have them from the beginning."""

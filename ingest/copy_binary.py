@@ -43,10 +43,31 @@ class CopyColumn:
     constant: int | float | bool | str | dt.date | None = None
 
 
-def copy_binary_rows(batch: pa.RecordBatch, columns: Sequence[CopyColumn]) -> bytes | memoryview:
+class Room:
+    """Memory in which rows are put together, kept from batch to batch: new pages take ten times as long to get as to fill.
+
+    What was put there is gone once it is used again.
+    """
+
+    _KEPT_BYTES = 16 << 20
+
+    def __init__(self) -> None:
+        self._bytes: Bytes = np.empty(0, np.uint8)
+
+    def of(self, size: int) -> Bytes:
+        """Return room for ``size`` bytes, whatever stands in it; more than some megabytes are not kept."""
+        if size > self._KEPT_BYTES:
+            return np.empty(size, np.uint8)
+        if size > len(self._bytes):
+            self._bytes = np.empty(min(size + size // 4, self._KEPT_BYTES), np.uint8)
+        return self._bytes[:size]
+
+
+def copy_binary_rows(batch: pa.RecordBatch, columns: Sequence[CopyColumn], room: Room | None = None) -> bytes | memoryview:
     """Return the rows of ``batch`` as COPY takes them, without `HEADER` and `TRAILER`; batches can be sent one after another.
 
-    Arrow types are those of `ingest.protocol.batch_schema`; nulls become NULL. ValueError for a source that is not there.
+    Arrow types are those of `ingest.protocol.batch_schema`; nulls become NULL. They hold until ``room`` is used again.
+    ValueError for a source that is not there.
     """
     if batch.num_rows == 0:
         return b""
@@ -59,7 +80,7 @@ def copy_binary_rows(batch: pa.RecordBatch, columns: Sequence[CopyColumn]) -> by
             raise ValueError(f"no column {column.source!r} in the batch")
         else:
             pieces.add(batch.column(column.source), column.sql_type)
-    return pieces.joined()
+    return pieces.joined(room or Room())
 
 
 def ready() -> None:
@@ -101,14 +122,14 @@ class _Pieces:
         given = np.frombuffer(content.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]
         self._add(compiled_rows.VARIABLE, 1 if sql_type == "jsonb" else 0, given, ends - ends[0], nulls)
 
-    def joined(self) -> memoryview:
-        """Return the rows."""
+    def joined(self, room: Room) -> memoryview:
+        """Return the rows, put together in ``room``."""
         self._end_same()
         kinds, widths = np.array(self._kinds, np.uint8), np.array(self._widths, np.int64)
         (content, content_at), (ends, ends_at), (nulls, nulls_at) = (s.joined() for s in (self._content, self._ends, self._nulls))
         starts = np.empty(self._rows + 1, np.int64)
         compiled_rows.measure_rows(kinds, widths, ends_at, ends, nulls_at, nulls, starts)
-        body = np.empty(int(starts[-1]), np.uint8)
+        body = room.of(int(starts[-1]))
         compiled_rows.join_rows(kinds, widths, content_at, content, ends_at, ends, nulls_at, nulls, starts, body)
         return memoryview(body)
 
@@ -151,7 +172,7 @@ def _constant(column: CopyColumn) -> bytes:
         return _NULL
     pieces = _Pieces(1)
     pieces.add(pa.array([column.constant], _ARROW_OF_CONSTANT[column.sql_type]), column.sql_type)
-    return bytes(pieces.joined())
+    return bytes(pieces.joined(Room()))
 
 
 def _numbers(array: pa.Array) -> npt.NDArray[Any]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
-from ingest.copy_binary import HEADER, TRAILER, CopyColumn, SqlType, copy_binary_rows
+from ingest.copy_binary import HEADER, TRAILER, CopyColumn, Room, SqlType, copy_binary_rows
 from ingest.protocol import PartBatch, PartHeader
 from ingest.staging import Mode, Staging, columns
 from twin.db import Connection, load_queries
@@ -155,15 +155,15 @@ class Accompaniment:
         return cls(numbered) if numbered else None
 
 
-def stage(connection: Connection, staging: Staging, beside: Accompaniment) -> None:
-    """Copy what stands beside the rows of a batch into staging."""
+def stage(connection: Connection, staging: Staging, beside: Accompaniment, room: Room) -> None:
+    """Copy what stands beside the rows of a batch into staging, through ``room``."""
     for table, rows in _of(beside):
         connection.execute(table.query("create_beside", staging, definitions=table.definitions))
-        _copy(connection, staging, table, rows)
+        _copy(connection, staging, table, rows, room)
 
 
 def stage_for_good(
-    connection: Connection, staging: Staging, beside: Accompaniment, batch: pa.RecordBatch, begun: Collection[str]
+    connection: Connection, staging: Staging, beside: Accompaniment, batch: pa.RecordBatch, begun: Collection[str], room: Room
 ) -> set[str]:
     """Copy what stands beside the rows of a first load, whose ``batch`` has their numbers and fids, into tables that become partitions.
 
@@ -176,8 +176,10 @@ def stage_for_good(
             connection.execute(table.query("create_for_good", staging, definitions=table.definitions))
             new.add(name)
         place = pc.index_in(rows.column("row"), value_set=batch.column("row"))
-        owned = rows.append_column("fid", batch.column("fid").take(place)).filter(place.is_valid())
-        _copy(connection, staging, table, owned, with_fid=True, freeze=name in begun or name in new)
+        owned = rows.append_column("fid", batch.column("fid").take(place))
+        if place.null_count:  # a filter copies all that stays
+            owned = owned.filter(place.is_valid())
+        _copy(connection, staging, table, owned, room, with_fid=True, freeze=name in begun or name in new)
     return new
 
 
@@ -260,7 +262,14 @@ def _of(beside: Accompaniment) -> Iterator[tuple[_Beside, pa.RecordBatch]]:
 
 
 def _copy(
-    connection: Connection, staging: Staging, beside: _Beside, rows: pa.RecordBatch, *, with_fid: bool = False, freeze: bool = False
+    connection: Connection,
+    staging: Staging,
+    beside: _Beside,
+    rows: pa.RecordBatch,
+    room: Room,
+    *,
+    with_fid: bool = False,
+    freeze: bool = False,
 ) -> None:
     fid = (CopyColumn("bigint", "fid"),) if with_fid else ()
     copied = (CopyColumn("bigint", "row"), *fid, *(CopyColumn(kind, c) for c, (_, kind) in beside.content.items()))
@@ -269,7 +278,7 @@ def _copy(
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(HEADER)
-        copy.write(copy_binary_rows(rows, copied))
+        copy.write(copy_binary_rows(rows, copied, room))
         copy.write(TRAILER)
 
 

@@ -12,7 +12,7 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.copy_binary import HEADER, TRAILER, CopyColumn, copy_binary_rows
+from ingest.copy_binary import HEADER, TRAILER, CopyColumn, Room, copy_binary_rows
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 DAY = st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31))
@@ -77,6 +77,24 @@ def test_buffers_that_are_longer_than_their_values_are_taken(table: psycopg.Conn
     given = pa.RecordBatch.from_arrays([longer(c) for c in batch.columns], names=batch.schema.names)
     given.validate(full=True)
     assert copied(table, given.slice(1), given.slice(0, 1)) == [(7, *row, "常量", None) for row in (*rows[1:], rows[0])]
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 1 << 24])
+def test_room_serves_batches_of_any_size_one_after_the_other(size: int) -> None:
+    room, columns = Room(), [CopyColumn("bytea", "c")]
+    for some in (size, 3, size, size + 1):
+        batch = pa.RecordBatch.from_pydict({"c": pa.array([bytes(some), b"abc"], pa.binary())})
+        assert bytes(copy_binary_rows(batch, columns, room)) == bytes(copy_binary_rows(batch, columns))
+
+
+def test_rows_hold_while_another_room_is_used() -> None:
+    room, other, columns = Room(), Room(), [CopyColumn("text", "c")]
+    batches = [pa.RecordBatch.from_pydict({"c": [letter * 9]}) for letter in "abc"]
+    first = copy_binary_rows(batches[0], columns, room)
+    copy_binary_rows(batches[1], columns, other)
+    assert bytes(first).endswith(b"aaaaaaaaa")
+    copy_binary_rows(batches[2], columns, room)
+    assert bytes(first).endswith(b"ccccccccc")
 
 
 def test_no_rows_are_a_valid_copy(table: psycopg.Connection) -> None:
