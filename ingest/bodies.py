@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,11 @@ from ingest.readers.source import Fault, SourceBatch
 from twin.errors import Text
 from twin.model import FeatureType
 from twin.representation import MOST_EXTENT_M
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import ZstdCompressor
+else:
+    from backports.zstd import ZstdCompressor
 
 FloatArray = npt.NDArray[np.float64]
 _OUTSIDE = Text(zh="三维几何的顶点超出本部署范围或坐标系适用范围", en="a vertex of the 3D geometry lies outside the deployment or its CRS")
@@ -121,9 +127,10 @@ def _without_nul(texts: pa.StringArray) -> pa.StringArray:
 
 
 def compressed(documents: Sequence[bytes | None]) -> pa.BinaryArray:
-    """Return documents as they are stored, null where there is none; other threads go on meanwhile."""
-    codec = pa.Codec("zstd")
-    return pa.array([None if d is None else codec.compress(d, asbytes=True) for d in documents], pa.binary())
+    """Return documents as they are stored, each a zstd frame, null where there is none; other threads go on meanwhile."""
+    compressor = ZstdCompressor(level=1)  # one for all: its tables take a quarter of the time that a document takes
+    frames = [None if d is None else compressor.compress(d, ZstdCompressor.FLUSH_FRAME) for d in documents]
+    return pa.array(frames, pa.binary())
 
 
 def documents_table(documents: pa.BinaryArray, rows: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]) -> pa.RecordBatch | None:

@@ -28,6 +28,13 @@ def test_documents_of_the_rows_that_are_kept(kept: list[bool]) -> None:
     assert list(zip(table.column("row").to_pylist(), got, strict=True)) == expected
 
 
+def test_a_document_is_stored_alike_whatever_was_compressed_before_it() -> None:
+    texts = [b'{"a":1}' * 500, None, b'{"a":2}' * 500, b"", bytes(1 << 20), b'{"a":1}' * 500]
+    together = compressed(texts).to_pylist()
+    assert together == [compressed([text])[0].as_py() for text in texts]
+    assert together[0] == together[-1] == pa.Codec("zstd").compress(texts[0], asbytes=True)
+
+
 def test_no_document_is_no_table() -> None:
     assert documents_table(compressed(TEXTS), ROWS, np.array([False, True, False, False])) is None
 
