@@ -20,8 +20,11 @@ from ingest.confinement.closing import confine
 from ingest.confinement.privileges import mapped_bytes
 from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame, prepare_to_answer
 from ingest.protocol import FileInfo, LayerInfo, Limits, Message, ReadRequest
+from ingest.readers.archive import is_archive
 from ingest.readers.choice import choose_reader, import_for, import_kind, sidecars
+from ingest.readers.content import HEAD_BYTES
 from ingest.readers.source import CoverageReader
+from ingest.readers.unpacked import Scratch
 from ingest.reading import read_parts
 from ingest.refusals import memory_refusal
 from ingest.sampling import with_samples
@@ -59,8 +62,8 @@ def main() -> None:
         imported = import_for(request.path)
         _send(frame(Kind.IMPORTED, b"" if imported is None else bytes([imported])))  # always: nobody can say it in its place later
         sys.setswitchinterval(_TURN_S)
-        confine(_readable(request), _beside_imports(request.limits))
-        for message in _answer(request):
+        scratch = close_in(request, _beside_imports(request.limits))
+        for message in _answer(request, scratch):
             _send(encode_message(message))
         _send(frame(Kind.DONE))
     except TwinError as error:
@@ -70,6 +73,18 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  # whatever a library raises about a hostile file: the file's fault, never ours to die of
         _send(encode_refusal(_unreadable(error)))
     os._exit(0)  # no destructor of a native library has a say any more
+
+
+def close_in(request: ReadRequest, limits: Limits) -> Scratch | None:
+    """Leave this process only reading the files of ``request``, for good; return where to unpack an archive, None for other files."""
+    with request.path.open("rb") as file:
+        scratch = Scratch(request.work) if is_archive(file.read(HEAD_BYTES)) else None
+    readable = _readable(request)
+    if scratch is None:
+        confine(readable, limits)
+    else:
+        confine([*readable, scratch.path], limits, limits.unpacked_bytes)
+    return scratch
 
 
 @functools.cache
@@ -89,8 +104,8 @@ def _readable(request: ReadRequest) -> list[Path]:
     return [*files, *(s for f in files for s in sidecars(f)), *declared, *request.proj_data_dirs, *(t.path for t in request.tables)]
 
 
-def _answer(request: ReadRequest) -> Iterator[Message | FileInfo]:
-    reader = choose_reader(request)
+def _answer(request: ReadRequest, scratch: Scratch | None) -> Iterator[Message | FileInfo]:
+    reader = choose_reader(request, scratch)
     if not request.parts:
         info = reader.inspect()
         if not isinstance(reader, CoverageReader):

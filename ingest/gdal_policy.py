@@ -7,10 +7,13 @@ everything that is not named here is deregistered: GDAL_SKIP would be a list of 
 from __future__ import annotations
 
 import ctypes
+import mmap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 ALLOWED_DRIVERS = frozenset(
     {"GPKG", "ESRI Shapefile", "FlatGeobuf", "OpenFileGDB", "MapInfo File", "GML", "OSM", "GTiff", "SRTMHGT", "MEM", "Memory"}
@@ -85,7 +88,7 @@ def _declared(gdal: ctypes.CDLL) -> ctypes.CDLL:
     gdal.GDALDeregisterDriver.argtypes = [ctypes.c_void_p]
     gdal.CPLSetConfigOption.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
     gdal.GDALRegisterDriver.argtypes = [ctypes.c_void_p]
-    gdal.VSIFileFromMemBuffer.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_int]
+    gdal.VSIFileFromMemBuffer.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int]
     gdal.VSIFileFromMemBuffer.restype = ctypes.c_void_p
     gdal.VSIFCloseL.argtypes = [ctypes.c_void_p]
     gdal.VSIUnlink.argtypes = [ctypes.c_char_p]
@@ -93,13 +96,20 @@ def _declared(gdal: ctypes.CDLL) -> ctypes.CDLL:
 
 
 class MemoryFile:
-    """A file of GDAL's ``/vsimem/`` over bytes of ours, not copied; it lives as long as this object."""
+    """A file of GDAL's ``/vsimem/`` over bytes of ours, or over a file that is mapped, not copied; it lives as long as this object."""
 
-    def __init__(self, name: str, content: bytes) -> None:
+    def __init__(self, name: str, content: bytes | memoryview) -> None:
         self.path = f"/vsimem/{name}"
-        self._bytes = content
+        self._content = content
+        self._bytes = np.frombuffer(content, np.uint8) if len(content) else np.zeros(1, np.uint8)
         for gdal in loaded_gdals():
-            handle = gdal.VSIFileFromMemBuffer(self.path.encode(), self._bytes, len(content), 0)
+            handle = gdal.VSIFileFromMemBuffer(self.path.encode(), self._bytes.ctypes.data, len(content), 0)
             if not handle:
                 raise MemoryError(self.path)
             gdal.VSIFCloseL(handle)
+
+    @property
+    def mapping(self) -> mmap.mmap | None:
+        """What to give pages back of: the file is the same when it is looked at again."""
+        inner = self._content.obj if isinstance(self._content, memoryview) else None
+        return inner if isinstance(inner, mmap.mmap) else None

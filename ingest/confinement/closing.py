@@ -17,8 +17,10 @@ SYSTEM_LIBRARIES = (Path("/usr/lib"), Path("/lib"), Path("/lib64"), Path("/usr/s
 PROCESSORS = Path("/sys/devices/system/cpu/online")
 
 
-def confine(readable: Iterable[Path], limits: Limits) -> None:
+def confine(readable: Iterable[Path], limits: Limits, most_written: int = 0) -> None:
     """Leave this process nothing but reading ``readable`` and the libraries, within ``limits``, for good.
+
+    Files that it holds open for writing grow to ``most_written`` bytes at most; it can open no other.
 
     Raises UnavailableError ``sandbox-unavailable`` when any part cannot be had: there is no weaker sandbox to fall back to.
     """
@@ -27,7 +29,7 @@ def confine(readable: Iterable[Path], limits: Limits) -> None:
         seccomp.deny_new_privileges()
         privileges.drop_root()
         landlock.restrict_to_reading([*library_paths(), *readable])
-        privileges.limit_resources(limits.memory_bytes, limits.cpu_s)
+        privileges.limit_resources(limits.memory_bytes, limits.cpu_s, most_written)
         seccomp.install()
     except OSError as error:
         raise unavailable(str(error)) from error

@@ -36,12 +36,12 @@ def mapped_bytes() -> int:
     return int(Path("/proc/self/statm").read_bytes().split()[0]) * resource.getpagesize()
 
 
-def limit_resources(memory_bytes: int, cpu_s: int) -> None:
-    """Bound address space, CPU time and descriptors; forbid growing files, core dumps and locked memory."""
+def limit_resources(memory_bytes: int, cpu_s: int, file_bytes: int = 0) -> None:
+    """Bound address space, CPU time, descriptors and the files that are written; forbid core dumps and locked memory."""
     for kind, value in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CPU, cpu_s),
-        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_NOFILE, 128),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),

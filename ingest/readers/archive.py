@@ -1,4 +1,4 @@
-"""ZIP and gzip, unpacked into memory under limits that count real bytes, never what a header says (reliability.md §2)."""
+"""ZIP and gzip, unpacked under limits that count real bytes, never what a header says (reliability.md §2)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import stat
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Buffer, Mapping
+from collections.abc import Buffer, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ingest.protocol import Limits
+from ingest.readers.unpacked import Scratch, Unpacked
 from ingest.refusals import rejected
 from twin.errors import TwinError
 
@@ -31,11 +32,14 @@ _CLUTTER = ("__MACOSX", ".DS_Store", "Thumbs.db")
 UNREADABLE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError)
 
 
-def read_gzip(path: Path, limits: Limits) -> bytes:
-    """Return the content of a gzip file; RejectedError ``gzip-bomb`` or ``archive-broken``."""
+def read_gzip(path: Path, limits: Limits, scratch: Scratch | None = None) -> Path | bytes:
+    """Return the content of a gzip file, by path where there is a ``scratch``; RejectedError ``gzip-bomb`` or ``archive-broken``."""
     try:
         with gzip.open(path) as stream:
-            return _bounded(stream, limits, path.stat().st_size, limits.unpacked_bytes, "gzip-bomb")
+            chunks = _bounded(stream, limits, path.stat().st_size, limits.unpacked_bytes, "gzip-bomb")
+            if scratch is None or not scratch.is_empty:
+                return b"".join(chunks)
+            return scratch.path if scratch.append(chunks) else b""
     except (OSError, EOFError, zlib.error) as error:
         raise _broken(str(error)) from error
 
@@ -43,9 +47,13 @@ def read_gzip(path: Path, limits: Limits) -> bytes:
 class Archive:
     """A ZIP archive whose entries have been looked at and found harmless."""
 
-    def __init__(self, source: Path | bytes, limits: Limits) -> None:
-        """Open a file, or one out of another archive; RejectedError with a code ``zip-…`` when it breaks a rule."""
+    def __init__(self, source: Path | bytes, limits: Limits, scratch: Scratch | None = None) -> None:
+        """Open a file, or one out of another archive; RejectedError with a code ``zip-…`` when it breaks a rule.
+
+        What is large is unpacked into ``scratch``, into memory where there is none.
+        """
         self._limits = limits
+        self._scratch = scratch
         try:
             self._file = zipfile.ZipFile(source if isinstance(source, Path) else io.BytesIO(source))
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
@@ -80,15 +88,37 @@ class Archive:
             raise _broken(str(error)) from error
 
     def read(self, name: str) -> bytes:
-        """Return one file; all reads together share the limit of unpacked bytes."""
+        """Return one file; all that is unpacked whole shares the limit of unpacked bytes."""
+        content = b"".join(self._chunks(name))
+        self._left -= len(content)
+        return content
+
+    def mapped(self, names: Iterable[str]) -> dict[str, Unpacked]:
+        """Return files where they take no memory, if there is such a place; as `read`, and StorageFullError."""
+        if self._scratch is None:
+            return {name: self.read(name) for name in names}
+        lengths = {name: self._put(self._scratch, name) for name in names}
+        return dict(zip(lengths, self._scratch.mapped([*lengths.values()]), strict=True))
+
+    def placed(self, name: str) -> Path | bytes:
+        """Return one file by path where that can be, which only the first can; as `mapped`."""
+        if self._scratch is None or not self._scratch.is_empty:
+            return self.read(name)
+        return self._scratch.path if self._put(self._scratch, name) else b""
+
+    def _put(self, scratch: Scratch, name: str) -> int:
+        """Unpack one file and return its length."""
+        length = scratch.append(self._chunks(name))
+        self._left -= length
+        return length
+
+    def _chunks(self, name: str) -> Iterator[bytes]:
         info = self._entries[name]
         try:
             with self._file.open(info) as stream:
-                content = _bounded(stream, self._limits, info.compress_size, self._left, "zip-bomb")
+                yield from _bounded(stream, self._limits, info.compress_size, self._left, "zip-bomb")
         except UNREADABLE as error:
             raise _broken(str(error)) from error
-        self._left -= len(content)
-        return content
 
     def stream(self, name: str) -> IO[bytes]:
         """Return one file as a stream that ends with an error where it unpacks to more than is allowed; each stream counts alone."""
@@ -180,14 +210,12 @@ def _check_name(name: str) -> None:
         raise rejected("zip-unsafe-path", f"Unsafe name in the archive: {shown!r}.", f"压缩包中含不安全的路径 {shown!r}。")
 
 
-def _bounded(stream: IO[bytes] | gzip.GzipFile, limits: Limits, compressed: int, most: int, code: str) -> bytes:
-    parts: list[bytes] = []
+def _bounded(stream: IO[bytes] | gzip.GzipFile, limits: Limits, compressed: int, most: int, code: str) -> Iterator[bytes]:
     total = 0
     while chunk := stream.read(_CHUNK):
         total += len(chunk)
         _check_total(total, limits, compressed, most, code)
-        parts.append(chunk)
-    return b"".join(parts)
+        yield chunk
 
 
 def _check_total(total: int, limits: Limits, compressed: int, most: int, code: str) -> None:

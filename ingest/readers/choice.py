@@ -17,7 +17,7 @@ from ingest.readers.archived_tables import open_tables
 from ingest.readers.beside import Beside
 from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson
-from ingest.readers.content import ArchiveKind, Content, Kind, declared_encoding, of_bytes, of_entry, of_path
+from ingest.readers.content import ArchiveKind, Content, Kind, declared_encoding, of_entry, of_path, of_unpacked
 from ingest.readers.delimited import is_delimited
 from ingest.readers.dxf_tags import is_dwg, is_dxf
 from ingest.readers.epanet import is_epanet, open_epanet
@@ -37,6 +37,7 @@ from ingest.readers.pictures import ArchivedPictures, FolderPictures, PictureFil
 from ingest.readers.source import Reader
 from ingest.readers.survey import open_survey
 from ingest.readers.swmm import is_swmm, open_swmm
+from ingest.readers.unpacked import Scratch, Unpacked
 from ingest.readers.vct import Vct, is_vct
 from ingest.readers.xml_root import XmlRoot, has_dtd
 from ingest.refusals import rejected, unsupported
@@ -53,15 +54,18 @@ _CITYGML = "ingest.readers.citygml"
 _SQLITE, _LAS, _FLATGEOBUF, _PARQUET = b"SQLite format 3\0", b"LASF", b"fgb\x03", b"PAR1"
 
 
-def choose_reader(request: ReadRequest) -> Reader:
-    """Return the reader of the file of ``request``; UnsupportedMediaError when its content is of no known kind."""
+def choose_reader(request: ReadRequest, scratch: Scratch | None = None) -> Reader:
+    """Return the reader of the file of ``request``; UnsupportedMediaError when its content is of no known kind.
+
+    What is large in an archive is unpacked into ``scratch``, into memory where there is none.
+    """
     content = of_path(request)
     if not content.head.strip():
         raise rejected("empty-file", "The file is empty.", "文件为空。")
     if content.head.startswith(ZIP):
-        return _archived(Archive(request.path, limits_of(request)), request)
+        return _archived(Archive(request.path, limits_of(request), scratch), request)
     if content.head.startswith(GZIP):
-        content = of_bytes(PurePosixPath(content.name).stem, read_gzip(request.path, request.limits), request)
+        content = of_unpacked(PurePosixPath(content.name).stem, read_gzip(request.path, request.limits, scratch), request)
     kind = _kind_of(content)
     if kind is None:
         raise _unknown()
@@ -172,6 +176,12 @@ def _path(content: Content) -> Path:
     return content.source
 
 
+def _named(content: Content) -> Path | Unpacked:
+    """Return a file for libraries that look at its name, which one that was unpacked has in GDAL's memory only."""
+    placed = content.placed
+    return memoryview(mapped(placed)) if content.place is not None and isinstance(placed, Path) else placed
+
+
 def _point_cloud(content: Content) -> Reader:
     from ingest.readers.point_cloud import PointCloud  # noqa: PLC0415  # laspy takes a fifth of a second
 
@@ -185,11 +195,11 @@ def _raster(content: Content) -> Reader:
 
 def _json(content: Content) -> Reader:
     """Return the reader of a JSON text: CityJSON where it says so, else GeoJSON or a sequence of its features."""
-    text = mapped(content.source) if isinstance(content.source, Path) else content.source
+    text = mapped(content.placed) if isinstance(content.placed, Path) else content.placed
     if is_geojson_seq(text):
         return GeoJsonSeq(content.stem, text, content.limits)
     if not is_cityjson(text):
-        return GeoJson(content.stem, content.source, content.limits)
+        return GeoJson(content.stem, content.placed, content.limits)
     return CityJson(text, content.limits, _pictures_of(content), content.folder)
 
 
@@ -218,7 +228,7 @@ def _ready_kernels() -> None:
 def _geoparquet(content: Content) -> Reader:
     from ingest.readers.geoparquet import GeoParquet  # noqa: PLC0415  # only files of its kind need it
 
-    return GeoParquet(content.stem, content.source, content.limits)
+    return GeoParquet(content.stem, content.placed, content.limits)
 
 
 def _is_kml(root: XmlRoot | None) -> bool:
@@ -254,7 +264,7 @@ def _citygml() -> ModuleType:
 def _dxf(content: Content) -> Reader:
     from ingest.readers.dxf import Dxf  # noqa: PLC0415  # ezdxf takes a third of a second
 
-    return Dxf(content.source, content.limits, declared_encoding(content.request))
+    return Dxf(content.placed, content.limits, declared_encoding(content.request))
 
 
 def _ifc(content: Content) -> Reader:
@@ -286,7 +296,7 @@ def _refuse_dtd(_content: Content) -> Reader:
 
 
 def _alone(file_format: str, driver: str) -> Callable[[Content], Reader]:
-    return lambda c: open_alone(file_format, driver, c.name, c.source, c.limits)
+    return lambda c: open_alone(file_format, driver, c.name, _named(c), c.limits)
 
 
 def _is_table(content: Content) -> bool:
@@ -310,7 +320,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: c.head.startswith(_LAS), _point_cloud, modules=("ingest.readers.point_cloud",)),
     Kind(lambda c: mesh_model.is_glb(c.head), lambda c: mesh_model.open_mesh("glTF", c)),
     Kind(lambda c: is_osgb(c.head), osgb.open_alone),
-    Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(c.source, c.limits)),
+    Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(c.placed, c.limits)),
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
     Kind(_is_large_cityjson, _large_cityjson, modules=("ingest.readers.cityjson_sequence",), ready=_ready_kernels, beside=picture_folders),
     Kind(lambda c: c.text_head[:1] in (b"{", b"\x1e"), _json, beside=picture_folders),
@@ -323,16 +333,16 @@ FILES: tuple[Kind, ...] = (
     Kind(_is_kmz, lambda c: _kmz(Archive(c.source, c.limits), c.request)),
     Kind(
         lambda c: is_citygml(c.root),
-        lambda c: _citygml().open_citygml(c.stem, c.source, c.request, _pictures_of(c)),
+        lambda c: _citygml().open_citygml(c.stem, c.placed, c.request, _pictures_of(c)),
         modules=(_CITYGML,),
         beside=picture_folders,
     ),
-    Kind(lambda c: is_gml(c.root), lambda c: open_gml(c.stem, c.source, c.request)),
+    Kind(lambda c: is_gml(c.root), lambda c: open_gml(c.stem, c.placed, c.request)),
     Kind(lambda c: mapinfo.is_mapinfo(c.text_head), lambda c: mapinfo.open_loose(c.request), beside=mapinfo.loose_sidecars),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_epanet(c.searched()), lambda c: open_epanet(c.source, c.limits)),
     Kind(lambda c: c.text_head[:1] in (b"[", b";") and is_swmm(c.searched()), lambda c: open_swmm(c.source, c.limits)),
     Kind(lambda c: is_obj(c.head), lambda c: mesh_model.open_mesh("OBJ", c)),
-    Kind(lambda c: is_vct(c.text_head), lambda c: Vct(c.source, c.limits)),
+    Kind(lambda c: is_vct(c.text_head), lambda c: Vct(c.placed, c.limits)),
     Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", c.request)),
     Kind(lambda c: c.unpack is None and c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
     Kind(_is_table, lambda c: open_survey("CSV", c.request)),

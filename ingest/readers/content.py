@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
 from ingest.protocol import Limits, ReadRequest
@@ -31,6 +31,8 @@ class Content:
     request: ReadRequest
     unpack: Callable[[], bytes] | None = None
     """Gives the bytes of a file out of an archive; None for the file of the request itself."""
+    place: Callable[[], Path | bytes] | None = None
+    """Gives the same by path if that can be had: then it takes no memory."""
     archive: Archive | None = None
     """The archive it is out of, with the files beside it."""
     folder: str = ""
@@ -50,6 +52,11 @@ class Content:
     def source(self) -> Path | bytes:
         """The path, or the bytes of a file out of an archive."""
         return self.request.path if self.unpack is None else self.unpack()
+
+    @cached_property
+    def placed(self) -> Path | bytes:
+        """As `source`, of a file out of an archive by path, too, where that can be: for readers that need no more than to open it."""
+        return self.source if self.place is None else self.place()
 
     @cached_property
     def text_head(self) -> bytes:
@@ -107,13 +114,19 @@ def of_path(request: ReadRequest) -> Content:
     return Content(request.path.name, head, request.path.stat().st_size, request)
 
 
-def of_bytes(name: str, content: bytes, request: ReadRequest) -> Content:
+def of_unpacked(name: str, content: Path | bytes, request: ReadRequest) -> Content:
     """Return what was unpacked of the file of ``request``."""
-    return Content(PurePosixPath(name).name, content[:HEAD_BYTES], len(content), request, lambda: content)
+    name = PurePosixPath(name).name
+    if isinstance(content, bytes):
+        return Content(name, content[:HEAD_BYTES], len(content), request, lambda: content)
+    with content.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return Content(name, head, content.stat().st_size, request, content.read_bytes, lambda: content)
 
 
 def of_entry(archive: Archive, name: str, request: ReadRequest) -> Content:
     """Return one entry of the archive in the file of ``request``; it is unpacked whole when its reader wants it."""
     head = archive.head(name, HEAD_BYTES)
     path = PurePosixPath(name.replace("\\", "/"))
-    return Content(path.name, head, archive.size(name), request, lambda: archive.read(name), archive, str(path.parent))
+    unpack, place = partial(archive.read, name), partial(archive.placed, name)
+    return Content(path.name, head, archive.size(name), request, unpack, place, archive, str(path.parent))

@@ -51,7 +51,7 @@ class DbfField:
 class Dbf:
     """A DBF table, or its header with the records that are at hand; text is decoded when a column is asked for."""
 
-    def __init__(self, content: bytes, size: int | None = None) -> None:
+    def __init__(self, content: bytes | memoryview, size: int | None = None) -> None:
         """Parse the header of a file of ``size`` bytes that begins with ``content`` (None: is it).
 
         RejectedError ``dbf-broken`` when sizes do not agree.
@@ -120,7 +120,7 @@ class Dbf:
         return raw
 
 
-def _fields(content: bytes, header_bytes: int) -> tuple[DbfField, ...]:
+def _fields(content: bytes | memoryview, header_bytes: int) -> tuple[DbfField, ...]:
     fields: list[DbfField] = []
     offset = 1
     for at in range(_HEADER_BYTES, min(header_bytes, len(content)) - 1, _FIELD_BYTES):

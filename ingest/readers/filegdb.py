@@ -11,6 +11,7 @@ from ingest.gdal_policy import MemoryFile
 from ingest.protocol import Limits
 from ingest.readers.archive import Archive
 from ingest.readers.ogr import OgrFile, OgrSource
+from ingest.readers.unpacked import Unpacked
 from ingest.refusals import rejected
 
 FORMAT, _DRIVER = "FileGDB", "OpenFileGDB"
@@ -47,7 +48,7 @@ def _folders(archive: Archive) -> Mapping[PurePosixPath, list[str]]:
 
 
 def _source(archive: Archive, index: int, folder: PurePosixPath, files: list[str]) -> OgrSource:
-    contents = {_file(name): archive.read(name) for name in files}
+    contents = {_file(name): content for name, content in archive.mapped(files).items()}
     for name, content in contents.items():
         if name.endswith(".gdbtable"):
             _check_length(name, content)
@@ -56,7 +57,7 @@ def _source(archive: Archive, index: int, folder: PurePosixPath, files: list[str
     return OgrSource(_DRIVER, path, memory, folder.stem or FORMAT, without=_MADE_UP, is_counted=True)
 
 
-def _check_length(name: str, table: bytes) -> None:
+def _check_length(name: str, table: Unpacked) -> None:
     """Refuse a table that is shorter than its header says: GDAL would read what is left of it without a word."""
     stated = struct.unpack_from("<Q", table, _LENGTH_AT)[0] if len(table) >= _LENGTH_AT + 8 else _LENGTH_AT + 8
     if len(table) < stated:

@@ -16,7 +16,9 @@ from ingest.readers.archive import Archive
 from ingest.readers.content import declared_encoding
 from ingest.readers.dbf import Dbf
 from ingest.readers.encodings import Encoding, declared_or_detected
+from ingest.readers.mapped_text import mapped
 from ingest.readers.ogr import OgrFile, OgrSource
+from ingest.readers.unpacked import Unpacked
 from ingest.refusals import missing_member, rejected
 from twin.errors import Text, TwinError
 
@@ -36,7 +38,9 @@ _CHARSET = re.compile(rb'(?im)^(\s*!charset\s+|\s*Charset\s+"|.*\bType\s+NATIVE\
 _NATIVE = re.compile(rb"(?i)\bType\s+NATIVE\b")
 _HEADER_END = re.compile(rb"(?im)^\s*Data\s*$")
 
-Members = Mapping[str, bytes]
+_SAMPLED_BYTES = 4 << 20
+
+Members = Mapping[str, Unpacked]
 """Extension → content of one table."""
 
 
@@ -54,9 +58,14 @@ def loose_sidecars(path: Path) -> tuple[Path, ...]:
 def open_loose(request: ReadRequest) -> OgrFile:
     """Return the table of ``request`` with the files beside it; RejectedError ``missing-member`` when it lacks one."""
     path = request.path
-    main = ".tab" if path.read_bytes()[:6].lower() == b"!table" else ".mif"
-    members = {main: path.read_bytes()} | {p.suffix.casefold(): p.read_bytes() for p in loose_sidecars(path) if p.exists()}
+    text = _mapped(path)
+    main = ".tab" if bytes(text[:6]).lower() == b"!table" else ".mif"
+    members = {main: text} | {p.suffix.casefold(): _mapped(p) for p in loose_sidecars(path) if p.exists()}
     return OgrFile(FORMAT, [_source(0, path.stem, main, members, declared_encoding(request))], request.limits)
+
+
+def _mapped(path: Path) -> memoryview:
+    return memoryview(mapped(path))
 
 
 def is_archived(archive: Archive) -> bool:
@@ -77,12 +86,11 @@ def open_archived(archive: Archive, request: ReadRequest) -> OgrFile:
     return OgrFile(FORMAT, sources, request.limits)
 
 
-def _archived_members(archive: Archive, main: str) -> Iterator[tuple[str, bytes]]:
+def _archived_members(archive: Archive, main: str) -> Iterator[tuple[str, Unpacked]]:
     stem = main[: -len(_suffix(main))].casefold()
-    for name in archive.names:
-        suffix = _suffix(name)
-        if name[: len(name) - len(suffix)].casefold() == stem and suffix in (_suffix(main), *_MEMBERS[_suffix(main)], *_OPTIONAL):
-            yield suffix, archive.read(name)
+    wanted = (_suffix(main), *_MEMBERS[_suffix(main)], *_OPTIONAL)
+    names = [n for n in archive.names if n[: len(n) - len(_suffix(n))].casefold() == stem and _suffix(n) in wanted]
+    return ((_suffix(name), content) for name, content in archive.mapped(names).items())
 
 
 def _source(index: int, name: str, main: str, members: Members, codec: str | None) -> OgrSource:
@@ -93,15 +101,28 @@ def _source(index: int, name: str, main: str, members: Members, codec: str | Non
             raise missing_member(f"{name}{needed}")
     encoding = _encoding(main, members) if codec is None else Encoding(codec, "the surveyor")
     charset = next((c for c, codec in _CODECS.items() if codec == encoding.codec), "Neutral")
-    declared = _CHARSET.sub(rb"\g<1>" + charset.encode(), members[main])
-    written = {**members, main: declared}
+    written = {**members, main: _declaring(charset, members[main])}
     memory = tuple(MemoryFile(f"mapinfo{index}/{name}{suffix}", content) for suffix, content in written.items())
     path = next(m.path for m in memory if m.path.endswith(main))
     return OgrSource(_DRIVER, path, memory, name, encoding=encoding.codec, notes=(_note(encoding),))
 
 
+def _declaring(charset: str, text: Unpacked) -> Unpacked:
+    """Return a text that declares ``charset``: the same where it does, else a copy."""
+    end = _header_bytes(text)
+    if all(found[2] == charset.encode() for found in _CHARSET.finditer(text, 0, end)):
+        return text
+    return _CHARSET.sub(rb"\g<1>" + charset.encode(), bytes(text[:end])) + bytes(text[end:])
+
+
+def _header_bytes(text: Unpacked) -> int:
+    """Return where the header of a MIF ends; a TAB is nothing else."""
+    end = _HEADER_END.search(text)
+    return end.start() if end else len(text)
+
+
 def _encoding(main: str, members: Members) -> Encoding:
-    found = _CHARSET.search(members[main])
+    found = _CHARSET.search(members[main], 0, _header_bytes(members[main]))
     stated = found[2].decode("ascii", "replace") if found else None
     codec = None if stated is None or stated.casefold() in _UNSEEN else _codec(stated)
     return declared_or_detected(codec, "Charset", _texts(main, members))
@@ -118,9 +139,9 @@ def _codec(charset: str) -> str | None:
 def _texts(main: str, members: Members) -> Sequence[bytes]:
     """Return the names of columns and the text fields of the first records."""
     if main == ".tab":
-        return [*members[".tab"].split(), *Dbf(members[".dat"]).raw_texts()]
-    end = _HEADER_END.search(members[".mif"])
-    return [*members[".mif"][: end.start() if end else 4096].split(), *members[".mid"][: 4 << 20].splitlines()[:4000]]
+        return [*bytes(members[".tab"]).split(), *Dbf(members[".dat"]).raw_texts()]
+    header, rows = members[".mif"][: _header_bytes(members[".mif"])], members[".mid"][:_SAMPLED_BYTES]
+    return [*bytes(header).split(), *bytes(rows).splitlines()[:4000]]
 
 
 def _note(encoding: Encoding) -> Text:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
+import os
 from pathlib import Path
 
 MappedText = bytes | mmap.mmap
@@ -10,9 +12,20 @@ _AT_A_TIME_BYTES = 8 << 20
 
 
 def mapped(path: Path) -> MappedText:
-    """Return the content of a file without reading it yet."""
+    """Return the content of a file without reading it yet; MemoryError where it does not fit among the addresses of the process."""
     with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
+        size = os.fstat(file.fileno()).st_size
+        return mapped_part(file.fileno(), size) if size else b""
+
+
+def mapped_part(descriptor: int, length: int, begin: int = 0) -> mmap.mmap:
+    """Return ``length`` bytes of a file from ``begin`` on, which a page begins with; as `mapped`."""
+    try:
+        return mmap.mmap(descriptor, length, mmap.MAP_SHARED, mmap.PROT_READ, offset=begin)
+    except OSError as error:
+        if error.errno == errno.ENOMEM:  # it is the file that is too large, not unreadable
+            raise MemoryError(str(error)) from error
+        raise
 
 
 class ReadThrough:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -22,6 +23,7 @@ from ingest.readers.curves import TOLERANCE_DEG, TOLERANCE_M
 from ingest.readers.json_columns import json_column
 from ingest.readers.layers import choose_layer
 from ingest.readers.source import SourceBatch, SourceLayer
+from ingest.readers.unpacked import Unpacked
 from ingest.readers.wkb import batch_of_wkb
 from ingest.refusals import rejected
 from twin.errors import Text, TwinError
@@ -55,6 +57,12 @@ class OgrSource:
     """True when the number of rows in its header can be relied upon: fewer mean that the file is damaged."""
     crs: str | None = None
     """Replaces what GDAL makes of the file's CRS."""
+
+    def give_back(self) -> None:
+        """Have pages of mapped files that were looked at count as ours no longer."""
+        for mapping in {file.mapping for file in self.memory}:
+            if mapping is not None:
+                mapping.madvise(mmap.MADV_DONTNEED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,7 @@ class OgrFile:
                 info = pyogrio.read_info(source.path, layer=own_name, **source.options)
         except FAILURES as error:
             raise _unreadable(self.format, error) from error
+        source.give_back()
         columns = tuple(str(c) for c in info["fields"] if str(c) not in source.without)
         if len(columns) > self._limits.columns:
             raise rejected("too-many-columns", f"{name}: {len(columns)} columns.", f"{name}：列数 {len(columns)} 超过上限。")
@@ -116,6 +125,7 @@ class OgrLayer:
         try:
             with only(source.driver):
                 for geometry_name, batch in self._arrow_batches():
+                    source.give_back()
                     yield source_batch(batch, geometry_name, first, tolerance, source.without, lists_are_repeats=source.lists_are_repeats)
                     first += batch.num_rows
         except (*FAILURES, pa.ArrowException) as error:
@@ -151,11 +161,13 @@ class OgrLayer:
         return opened
 
 
-def open_alone(file_format: str, driver: str, name: str, content: Path | bytes, limits: Limits) -> OgrFile:
+def open_alone(file_format: str, driver: str, name: str, content: Path | Unpacked, limits: Limits) -> OgrFile:
     """Return a format of one file, by path or out of an archive."""
-    memory: tuple[MemoryFile, ...] = (MemoryFile(f"alone/{name}", content),) if isinstance(content, bytes) else ()
-    path = memory[0].path if isinstance(content, bytes) else named_path(content)
-    return OgrFile(file_format, [OgrSource(driver, path, memory, name, is_counted=driver in _COUNTED)], limits)
+    is_counted = driver in _COUNTED
+    if isinstance(content, Path):
+        return OgrFile(file_format, [OgrSource(driver, named_path(content), name=name, is_counted=is_counted)], limits)
+    memory = MemoryFile(f"alone/{name}", content)
+    return OgrFile(file_format, [OgrSource(driver, memory.path, (memory,), name, is_counted=is_counted)], limits)
 
 
 def named_path(path: Path) -> str:

@@ -21,8 +21,7 @@ sys.path.insert(0, sys.argv[1])
 
 from ingest import gdal_policy
 from ingest.access import with_tables
-from ingest.child import _answer, _readable
-from ingest.confinement.closing import confine
+from ingest.child import _answer, close_in
 from ingest.frames import decode_request
 from ingest.protocol import ReadRequest
 from ingest.readers.choice import import_for
@@ -81,8 +80,7 @@ def _read(request: ReadRequest) -> None:
         with Path(os.devnull).open("w") as nothing:
             os.dup2(nothing.fileno(), 2)
         import_for(request.path)
-        confine(_readable(request), request.limits)
-        for _ in _answer(request):
+        for _ in _answer(request, close_in(request, request.limits)):
             pass
         os._exit(READ)
     except TwinError:

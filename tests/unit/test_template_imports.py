@@ -198,7 +198,7 @@ def test_what_takes_long_is_not_left_to_the_process_for_which_all_files_wait(pla
 
 ROOM = """
     import mmap, ingest.child
-    def room(request):
+    def room(request, scratch):
         kept = []
         for size in (1 << shift for shift in range(30, 19, -1)):
             try:
