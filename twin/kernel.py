@@ -105,3 +105,19 @@ def _counted_noughts(_: object, word: Any) -> tuple[object, object] | None:  # n
 
 trailing_noughts = cast("Callable[[np.uint64], int]", intrinsic(_counted_noughts))
 """Within kernels only: how many of the lowest bits of a word are 0; 64 of no other."""
+
+
+def _multiplied(_: object, a: Any, b: Any) -> tuple[object, object] | None:  # noqa: ANN401
+    if a != types.uint64 or b != types.uint64:
+        return None
+
+    def generate(_: Any, builder: Any, __: Any, arguments: Any) -> object:  # noqa: ANN401
+        wide = ir.IntType(128)
+        product = builder.mul(*(builder.zext(argument, wide) for argument in arguments))
+        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+high_product = cast("Callable[[np.uint64, np.uint64], np.uint64]", intrinsic(_multiplied))
+"""Within kernels only: the upper half of the 128 bits that the product of two words has; of words without a sign alone."""

@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twin.kernel import kernel
+from twin.kernel import high_product, kernel
 
 _LEAST_POWER, _MOST_POWER = -292, 324
-_HALF = np.uint64(0xFFFFFFFF)
-_HALF_BITS = np.uint64(32)
 _SIGNIFICAND_BITS = np.uint64(52)
 _SIGNIFICAND = np.uint64((1 << 52) - 1)
 _HIDDEN = np.uint64(1 << 52)
@@ -86,18 +84,8 @@ def _without_zeros(digits: np.uint64, exponent: int) -> tuple[np.uint64, int]:
 @kernel
 def _scaled(power: int, number: np.uint64) -> np.uint64:
     """Return the product of a number and a power of ten, in quarters, its last bit set where anything is left of it (rounded to odd)."""
-    _, carried = _product(_POWERS[power, 1], number)
-    low, high = _product(_POWERS[power, 0], number)
-    low += carried
+    carried = high_product(_POWERS[power, 1], number)
+    high = high_product(_POWERS[power, 0], number)
+    low = _POWERS[power, 0] * number + carried
     high += _ONE if low < carried else _ZERO
     return high | (_ONE if low > _ONE else _ZERO)
-
-
-@kernel
-def _product(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """Return the low and the high half of a · b."""
-    a0, a1, b0, b1 = a & _HALF, a >> _HALF_BITS, b & _HALF, b >> _HALF_BITS
-    low = a0 * b0
-    middle = a1 * b0 + (low >> _HALF_BITS)
-    across = a0 * b1 + (middle & _HALF)
-    return a * b, a1 * b1 + (middle >> _HALF_BITS) + (across >> _HALF_BITS)

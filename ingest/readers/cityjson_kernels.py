@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.body_arrays import FACE, INDEX, RING, SHELL, SOLID, VERTEX
-from ingest.readers.json_arrays import NULL
+from ingest.readers.json_numbers import NULL
 from twin.kernel import bare_kernel, kernel
 
 Ints = npt.NDArray[np.int64]

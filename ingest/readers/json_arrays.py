@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.readers.json_bytes import PADDING, digits_at, next_mark, next_quote
+from ingest.readers.json_bytes import PADDING, next_mark, next_quote
 from ingest.readers.json_members import Members, after_numbers, members_for, read_members
+from ingest.readers.json_numbers import read_array
 from ingest.readers.json_surfaces import LEAST_BYTES, MOST_MEMBERS, Plain, are_canonical, read_surfaces
 from twin.json_values import write_integer
 from twin.kernel import bare_kernel, copy_bytes, kernel
@@ -27,14 +28,10 @@ from twin.kernel import bare_kernel, copy_bytes, kernel
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
-NULL = -(2**62)
-"""Stands for null."""
 VERTICES, BOUNDARIES, VALUES, SEMANTIC_SURFACES, ATTRIBUTES, EXTENT = range(6)
 _DEPTHS = (1, 5, 6, 6, 3, 3)
 """How many brackets are open around the six in a CityJSONFeature: those of attributes of the same name are as many by chance only."""
-_DIGITS = 15
-"""Longer integers are not read here."""
-_QUOTE, _BACKSLASH, _COLON, _COMMA, _MINUS, _ZERO, _NINE, _N = (ord(c) for c in '"\\:,-09n')
+_QUOTE, _BACKSLASH, _COLON = (ord(c) for c in '"\\:')
 _OPEN, _CLOSE, _OPEN_OBJECT, _CLOSE_OBJECT = (ord(c) for c in "[]{}")
 _SPACE, _TAB, _LINE, _RETURN = (ord(c) for c in " \t\n\r")
 _SPELLED = (b"vertices", b"boundaries", b"values", b"surfaces", b"attributes", b"geographicalExtent")
@@ -255,7 +252,7 @@ def _cut_line(
         elif kind == EXTENT:
             after, array[_DEPTH] = after_numbers(text, value + 1, end), 0
         else:
-            after, array[_DEPTH] = _read(text, value, end, found)
+            after, array[_DEPTH] = read_array(text, value, end, found.numbers, found.rings, found.faces, found.shells, found.size)
         if after < 0 and kind < SEMANTIC_SURFACES:
             return -1, first
         if after < 0:
@@ -326,75 +323,3 @@ def _after_colon(text: Bytes, at: int, end: int, opening: int) -> int:
             return -1
         at += 1
     return -1
-
-
-@bare_kernel
-def _read(text: Bytes, at: int, end: int, found: _Found) -> tuple[int, int]:
-    """Return where an array ends and how deep its numbers stand, all equally deep and no array empty; else −1."""
-    depth, size = 0, found.size
-    while at < end and (text[at] == _OPEN or text[at] == _SPACE):
-        depth += text[at] == _OPEN
-        at += 1
-    at, numbers, rings, faces, shells = _read_at(
-        text, at, end, depth, found.numbers, found.rings, found.faces, found.shells, size[0], size[1], size[2], size[3]
-    )
-    size[0], size[1], size[2], size[3] = numbers, rings, faces, shells
-    return at, depth
-
-
-@bare_kernel
-def _read_at(  # noqa: C901, PLR0912  # one loop: a call for every number takes twice the time
-    text: Bytes, at: int, end: int, depth: int, numbers: Ints, rings: Ints, faces: Ints, shells: Ints, n: int, r: int, f: int, s: int
-) -> tuple[int, int, int, int, int]:
-    """Read the rest of an array behind its first brackets, with so many of each there already; return where it ends, and how many then.
-
-    Nine of ten bytes of a file pass here, so nothing is called and no count is kept in an array.
-    """
-    level = depth
-    while at < end:
-        c = text[at]
-        if c in (_SPACE, _TAB, _LINE, _RETURN):
-            at += 1
-            continue
-        if c == _N:
-            if not (end - at > 4 and text[at + 1] == ord("u") and text[at + 2] == ord("l") and text[at + 3] == ord("l")):
-                break
-            numbers[n] = NULL
-            at += 4
-        else:
-            begin = at + (c == _MINUS)
-            digits, value = digits_at(text, begin)
-            if digits == 0 or digits > _DIGITS or (digits > 1 and text[begin] == _ZERO):
-                break
-            numbers[n] = -value if c == _MINUS else value
-            at = begin + digits
-        n += 1
-        while at < end:  # until the next number
-            c = text[at]
-            at += 1
-            if c == _COMMA:
-                break
-            if c == _CLOSE:
-                out = depth - level
-                if out == 0:
-                    rings[r] = n
-                    r += 1
-                elif out == 1:
-                    faces[f] = r
-                    f += 1
-                elif out == 2:
-                    shells[s] = f
-                    s += 1
-                level -= 1
-                if level == 0:
-                    return at, n, r, f, s
-            elif c not in (_SPACE, _TAB, _LINE, _RETURN):
-                return -1, n, r, f, s
-        while level < depth and at < end:
-            c = text[at]
-            at += 1
-            if c == _OPEN:
-                level += 1
-            elif c not in (_SPACE, _TAB, _LINE, _RETURN):
-                return -1, n, r, f, s
-    return -1, n, r, f, s

@@ -29,7 +29,9 @@ _BEYOND_NINE = _each(0x76)
 _SEVEN, _EIGHT, _SIXTEEN, _THIRTY_TWO, _WORD = np.uint64(7), np.uint64(8), np.uint64(16), np.uint64(32), np.uint64(64)
 _TEN, _HUNDRED, _TEN_THOUSAND = np.uint64(10), np.uint64(100), np.uint64(10_000)
 _PAIRS, _FOURS, _EIGHTS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
-_QUOTE, _BACKSLASH, _ZERO, _NINE = (ord(c) for c in '"\\09')
+_MOST_SHIFT, _WORD_BYTES = np.uint64(63), 8
+_POWERS = 10 ** np.arange(9)
+_ZERO, _NINE = (ord(c) for c in "09")
 
 
 @bare_kernel
@@ -89,25 +91,59 @@ def next_not_text(text: Bytes, at: int, end: int) -> int:
 
 @bare_kernel
 def digits_at(text: Bytes, at: int) -> tuple[int, int]:
-    """Return how many digits stand at ``at``, and the number that they are; of more than 18 it is any."""
+    """Return how many digits stand at ``at``, and the number that they are; of none and of more than 18 it is any."""
     word = little_uint64(text, at) ^ _NOUGHTS
     others = ((word + _BEYOND_NINE) | word) & _HIGHS
     if others == 0:
-        return _many_digits(text, at)
+        return _many_digits(text, at, word)
     bits = np.uint64(trailing_noughts(others)) - _SEVEN
-    if bits == 0:
-        return 0, 0
-    word <<= _WORD - bits
-    word = (word * _TEN + (word >> _EIGHT)) & _PAIRS
-    word = (word * _HUNDRED + (word >> _SIXTEEN)) & _FOURS
-    word = (word * _TEN_THOUSAND + (word >> _THIRTY_TWO)) & _EIGHTS
-    return int(np.int64(bits)) >> 3, int(np.int64(word))
+    return int(np.int64(bits)) >> 3, _number(word, bits)
 
 
 @bare_kernel
-def _many_digits(text: Bytes, at: int) -> tuple[int, int]:
-    begin, value = at, 0
-    while _ZERO <= text[at] <= _NINE:
-        value = value * 10 + (text[at] - _ZERO)
-        at += 1
-    return at - begin, value
+def after_digits(text: Bytes, at: int, end: int) -> int:
+    """Return where the first byte is that is no digit, at the end at the latest."""
+    while at < end:
+        word = little_uint64(text, at) ^ _NOUGHTS
+        others = ((word + _BEYOND_NINE) | word) & _HIGHS
+        if others:
+            return min(at + (trailing_noughts(others) >> 3), end)
+        at += 8
+    return end
+
+
+@bare_kernel
+def are_same(text: Bytes, one: int, given: Bytes, other: int, count: int) -> bool:
+    """Tell whether so many bytes, one or more, are the same at a place of one text and another; up to seven behind them are read."""
+    while count > _WORD_BYTES:
+        if little_uint64(text, one) != little_uint64(given, other):
+            return False
+        one, other, count = one + _WORD_BYTES, other + _WORD_BYTES, count - _WORD_BYTES
+    return bool((little_uint64(text, one) ^ little_uint64(given, other)) << (np.uint64(8 * (_WORD_BYTES - count)) & _MOST_SHIFT) == 0)
+
+
+@bare_kernel
+def _number(word: np.uint64, bits: np.uint64) -> int:
+    """Return the number that the lowest so many bits of a word of digits' values are, which are eight to 64."""
+    word <<= (_WORD - bits) & _MOST_SHIFT
+    word = (word * _TEN + (word >> _EIGHT)) & _PAIRS
+    word = (word * _HUNDRED + (word >> _SIXTEEN)) & _FOURS
+    return int(np.int64((word * _TEN_THOUSAND + (word >> _THIRTY_TWO)) & _EIGHTS))
+
+
+@bare_kernel
+def _many_digits(text: Bytes, at: int, first: np.uint64) -> tuple[int, int]:
+    """Return the same of eight digits and what follows them."""
+    number = _number(first, _WORD)
+    word = little_uint64(text, at + 8) ^ _NOUGHTS
+    others = ((word + _BEYOND_NINE) | word) & _HIGHS
+    bits = np.uint64(trailing_noughts(others)) - _SEVEN if others else _WORD
+    count = bits >> np.uint64(3)
+    if count:
+        number = number * int(_POWERS[count]) + _number(word, bits)
+    begin, at = at, at + 8 + int(np.int64(count))
+    if others == 0:
+        while _ZERO <= text[at] <= _NINE:
+            number = number * 10 + (text[at] - _ZERO)
+            at += 1
+    return at - begin, number

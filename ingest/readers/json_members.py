@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.readers.json_bytes import digits_at, next_not_text
+from ingest.readers.json_bytes import after_digits, are_same, digits_at, next_not_text
 from twin.kernel import bare_kernel
 
 Ints = npt.NDArray[np.int64]
@@ -28,7 +28,7 @@ _BEGIN, _END, _AFTER, _SEEN = range(4)
 _DIGITS = 15
 _WORDS = np.frombuffer(b"null\0falsetrue\0", dtype=np.uint8).reshape(3, 5)
 """By their kinds."""
-_QUOTE, _COLON, _COMMA, _MINUS, _POINT, _ZERO, _NINE = (ord(c) for c in '":,-.09')
+_QUOTE, _COLON, _COMMA, _MINUS, _POINT, _ZERO = (ord(c) for c in '":,-.0')
 _CLOSE, _CLOSE_OBJECT, _F, _N, _T = (ord(c) for c in "]}fnt")
 _SPACE, _TAB, _LINE, _RETURN = (ord(c) for c in " \t\n\r")
 
@@ -59,11 +59,12 @@ def read_members(text: Bytes, at: int, end: int, found: Members, size: Ints, thi
         return at + 1
     while at < end and text[at] == _QUOTE:
         begin = at + 1
-        stop = next_not_text(text, begin, end)
+        name = _likely(text, begin, end, found.names, size, before)
+        stop = next_not_text(text, begin, end) if name < 0 else begin + found.names[name, _END] - found.names[name, _BEGIN]
         at = _behind_space(text, stop + 1, end)
         if at >= end or text[stop] != _QUOTE or text[at] != _COLON or count == len(found.members):
             return -1
-        name = _name(text, begin, stop, found.names, size, before)
+        name = name if name >= 0 else _name(text, begin, stop, found.names, size)
         if name < 0 or found.names[name, _SEEN] == this:
             return -1
         found.names[name, _SEEN], found.names[before, _AFTER], before = this, name, name
@@ -111,13 +112,21 @@ def _behind_space(text: Bytes, at: int, end: int) -> int:
 
 
 @bare_kernel
-def _name(text: Bytes, begin: int, stop: int, names: Ints, size: Ints, before: int) -> int:
-    """Return the number of a name, a new one where it is none of those before; −1 where they are too many."""
+def _likely(text: Bytes, begin: int, end: int, names: Ints, size: Ints, before: int) -> int:
+    """Return the name that followed the one before where it did so last, if it stands here again with its quote; else −1."""
     likely = names[before, _AFTER]
-    if likely < size[1] and _is(text, begin, stop, names[likely]):
-        return likely
+    if likely >= size[1]:
+        return -1
+    length = names[likely, _END] - names[likely, _BEGIN] + 1  # the quote is compared, too
+    return likely if length <= end - begin and are_same(text, begin, text, names[likely, _BEGIN], length) else -1
+
+
+@bare_kernel
+def _name(text: Bytes, begin: int, stop: int, names: Ints, size: Ints) -> int:
+    """Return the number of a name, a new one where it is none of those before; −1 where they are too many."""
     for name in range(size[1]):
-        if _is(text, begin, stop, names[name]):
+        length = names[name, _END] - names[name, _BEGIN]
+        if length == stop - begin and are_same(text, begin, text, names[name, _BEGIN], length + 1):
             return name
     name = size[1]
     if name == MOST_NAMES:
@@ -125,16 +134,6 @@ def _name(text: Bytes, begin: int, stop: int, names: Ints, size: Ints, before: i
     names[name, _BEGIN], names[name, _END], names[name, _AFTER], names[name, _SEEN] = begin, stop, 0, 0
     size[1] += 1
     return name
-
-
-@bare_kernel
-def _is(text: Bytes, begin: int, stop: int, name: Ints) -> bool:
-    if name[_END] - name[_BEGIN] != stop - begin:
-        return False
-    for k in range(stop - begin):  # noqa: SIM110  # numba has no all() of a generator
-        if text[begin + k] != text[name[_BEGIN] + k]:
-            return False
-    return True
 
 
 @bare_kernel
@@ -160,8 +159,5 @@ def _value(text: Bytes, at: int, end: int) -> tuple[int, int]:
         return -1, at
     if text[at] != _POINT:
         return (-1 if value == 0 and c == _MINUS else INTEGER), at
-    point = at
-    at += 1
-    while at < end and _ZERO <= text[at] <= _NINE:
-        at += 1
-    return (-1 if at == point + 1 else FRACTION), at
+    after = after_digits(text, at + 1, end)
+    return (-1 if after <= at + 1 else FRACTION), after

@@ -15,7 +15,8 @@ import orjson
 
 from ingest.readers.cityjson_faces import TYPES, surface_type
 from ingest.readers.cityjson_frame import Json
-from ingest.readers.json_bytes import next_not_plain
+from ingest.readers.json_bytes import are_same, digits_at, next_not_plain
+from ingest.readers.json_fractions import is_shortest
 from twin.kernel import bare_kernel, copy_bytes
 from twin.representation import SurfaceType
 
@@ -27,11 +28,12 @@ RELATIVES = ("parent", "children")
 LEAST_BYTES = 10
 """No surface is shorter."""
 _TYPE = np.frombuffer(b'"type":"', dtype=np.uint8)
-_NOT_PLAIN = np.frombuffer(b"type\0\0\0\0faces\0\0\0parent\0\0children", dtype=np.uint8).reshape(4, 8)
+_NOT_PLAIN = np.frombuffer(b"type\0\0\0\0faces\0\0\0parent\0\0children", dtype=np.uint8)
 _NOT_PLAIN_LENGTHS = np.array([4, 5, 6, 8])
 """Members that stand elsewhere in what is kept, or would be there twice."""
-_TRUE, _FALSE, _NULL = (np.frombuffer(word, dtype=np.uint8) for word in (b"true", b"false", b"null"))
-_NAMES = np.array([name.encode() for name in TYPES], dtype="S32").view(np.uint8).reshape(len(TYPES), 32)
+_WORDS = np.frombuffer(b"true\0\0\0\0false\0\0\0null\0\0\0\0", dtype=np.uint8)
+_WORD_BYTES, _NAME_ROOM = 8, 32
+_NAMES = np.array([name.encode() for name in TYPES], dtype="S32").view(np.uint8)
 _LENGTHS, _KINDS = np.array([len(name) for name in TYPES]), np.array([int(kind) for kind in TYPES.values()])
 _OTHER = int(SurfaceType.OTHER)
 MOST_MEMBERS = 32
@@ -39,7 +41,7 @@ _DIGITS = 15
 """Longer integers are left to the parser."""
 _SIGNIFICANT_DIGITS = 17
 """No double needs more to be told from its neighbours."""
-_QUOTE, _COLON, _COMMA, _MINUS, _POINT, _ZERO, _NINE = (ord(c) for c in '":,-.09')
+_QUOTE, _COLON, _COMMA, _MINUS, _POINT, _ZERO = (ord(c) for c in '":,-.0')
 _OPEN_OBJECT, _CLOSE_OBJECT, _CLOSE = (ord(c) for c in "{}]")
 _T, _F, _N = ord("t"), ord("f"), ord("n")
 
@@ -58,7 +60,7 @@ class Plain(NamedTuple):
     surfaces: Ints
     """(M, 3) the `SurfaceType` of each, where its members begin and end; both at one place where it says nothing beyond a known type."""
     fractions: Bytes
-    """Their numbers that are no integers, a comma behind each."""
+    """Their numbers that are no integers and may be written otherwise, a comma behind each."""
 
 
 def meaning_in(surface: Json) -> Meaning | None:
@@ -114,17 +116,16 @@ def _after_type(text: Bytes, at: int, end: int) -> int:
     """Return where the quote behind a type is that stands first in an object, −1 where none does."""
     if end - at < len(_TYPE):
         return -1
-    for k in range(len(_TYPE)):
-        if text[at + k] != _TYPE[k]:
-            return -1
+    if not are_same(text, at, _TYPE, 0, len(_TYPE)):
+        return -1
     return _plain_text(text, at + len(_TYPE), end)
 
 
 @bare_kernel
 def _kind(text: Bytes, begin: int, stop: int) -> int:
     """Return the stored type of a name."""
-    for k in range(len(_NAMES)):
-        if _LENGTHS[k] == stop - begin and _are_same(text, begin, _NAMES[k, : stop - begin]):
+    for k in range(len(_LENGTHS)):
+        if _LENGTHS[k] == stop - begin and are_same(text, begin, _NAMES, _NAME_ROOM * k, stop - begin):
             return int(_KINDS[k])
     return _OTHER
 
@@ -160,18 +161,10 @@ def _is_new(text: Bytes, begin: int, stop: int, names: Ints) -> bool:
     """Tell whether a name is none of those before it, nor one that is not plain."""
     size = stop - begin
     for k in range(len(names)):
-        if names[k, 1] - names[k, 0] == size and _are_same(text, begin, text[names[k, 0] : names[k, 1]]):
+        if names[k, 1] - names[k, 0] == size and are_same(text, begin, text, names[k, 0], size + 1):
             return False
-    for k in range(len(_NOT_PLAIN)):  # noqa: SIM110  # numba has no all() of a generator
-        if _NOT_PLAIN_LENGTHS[k] == size and _are_same(text, begin, _NOT_PLAIN[k, :size]):
-            return False
-    return True
-
-
-@bare_kernel
-def _are_same(text: Bytes, begin: int, other: Bytes) -> bool:
-    for k in range(len(other)):  # noqa: SIM110  # numba has no all() of a generator
-        if text[begin + k] != other[k]:
+    for k in range(len(_NOT_PLAIN_LENGTHS)):  # numba has no all() of a generator
+        if _NOT_PLAIN_LENGTHS[k] == size and are_same(text, begin, _NOT_PLAIN, _WORD_BYTES * k, size):
             return False
     return True
 
@@ -186,29 +179,26 @@ def _after_value(text: Bytes, at: int, end: int, fractions: Bytes, out: int) -> 
         stop = _plain_text(text, at + 1, end)
         return (-1 if stop < 0 else stop + 1), out
     if c in (_T, _F, _N):
-        word = _TRUE if c == _T else _FALSE if c == _F else _NULL
-        is_word = end - at >= len(word) and _are_same(text, at, word)
-        return (at + len(word) if is_word else -1), out
-    begin = at
-    at += c == _MINUS
-    first = at
-    while at < end and _ZERO <= text[at] <= _NINE:
-        at += 1
-    digits = at - first
-    if digits == 0 or digits > _DIGITS or (text[first] == _ZERO and digits > 1):
+        row = 0 if c == _T else 1 if c == _F else 2
+        size = 4 + (c == _F)
+        return (at + size if end - at >= size and are_same(text, at, _WORDS, _WORD_BYTES * row, size) else -1), out
+    begin = at + (c == _MINUS)
+    digits, whole = digits_at(text, begin)
+    point = begin + digits
+    if digits == 0 or digits > _DIGITS or point >= end or (digits > 1 and text[begin] == _ZERO):
         return -1, out
-    if at >= end or text[at] != _POINT:
-        is_minus_nought = text[first] == _ZERO and c == _MINUS
-        return (-1 if is_minus_nought else at), out
-    at += 1
-    point = at
-    while at < end and _ZERO <= text[at] <= _NINE:
-        at += 1
-    if at == point or _has_digits_too_many(text, first, point, at):
+    if text[point] != _POINT:
+        is_minus_nought = whole == 0 and c == _MINUS
+        return (-1 if is_minus_nought else point), out
+    decimals, fraction = digits_at(text, point + 1)
+    after = point + 1 + decimals
+    if decimals == 0 or after > end or _has_digits_too_many(text, begin, point + 1, after):
         return -1, out
-    copy_bytes(fractions, out, text, begin, at - begin)
-    fractions[out + at - begin] = _COMMA
-    return at, out + at - begin + 1
+    if not is_shortest(whole, decimals, fraction):
+        copy_bytes(fractions, out, text, at, after - at)
+        fractions[out + after - at] = _COMMA
+        out += after - at + 1
+    return after, out
 
 
 @bare_kernel

@@ -14,6 +14,7 @@ import orjson
 import pyarrow as pa
 
 from ingest.json_texts import json_texts
+from ingest.readers.json_bytes import PADDING
 from ingest.readers.json_columns import column_of
 from ingest.readers.json_members import BEGIN, END, FALSE, FRACTION, INTEGER, KIND, NAME, NULL, TEXT, TRUE, Members
 from ingest.readers.member_objects import Cells, gathered, written_objects
@@ -35,7 +36,7 @@ class MemberColumns(Mapping[str, pa.Array]):
     numbers: Mapping[str, int]
     """Name → number of the column among the members, or -1 of one of ``others``; in the order of the columns."""
     content: Bytes
-    """How the values are spelled, texts with their quotes."""
+    """How the values are spelled, texts with their quotes, NUL behind each, and at the end bytes of no meaning."""
     cells: Cells
     """(R, N, 2) where in ``content`` the value of each row and number begins and ends; at one place where there is none."""
     kinds: Ints
@@ -109,7 +110,7 @@ def member_columns(found: Members, text: bytes, start: Ints, objects: Ints) -> t
     objects must be UTF-8. Nothing of ``found`` is looked at later.
     """
     names = int(found.members[: int(start[-1]), NAME].max(initial=-1)) + 1
-    content = np.empty(_size(found.members, start, objects), dtype=np.uint8)
+    content = np.empty(_size(found.members, start, objects) + len(PADDING), dtype=np.uint8)
     if len(content) > _MOST_BYTES:
         raise ValueError("more than 2 GB in the columns of a batch")
     cells, kinds = np.zeros((len(objects), names, 2), dtype=np.int32), np.zeros(names, dtype=np.int64)
@@ -122,12 +123,12 @@ def member_columns(found: Members, text: bytes, start: Ints, objects: Ints) -> t
 
 @kernel
 def _size(members: Ints, start: Ints, objects: Ints) -> int:
-    """Return how many bytes the values of ``objects`` have, with quotes."""
+    """Return how many bytes the values of ``objects`` have at most, with quotes and what stands between them."""
     size = 0
     for this in objects:
         if this >= 0:
             for m in range(start[this], start[this + 1]):
-                size += members[m, END] - members[m, BEGIN] + 2
+                size += members[m, END] - members[m, BEGIN] + 3
     return size
 
 
@@ -150,7 +151,8 @@ def _gather(members: Ints, start: Ints, objects: Ints, text: Bytes, content: Byt
             copy_bytes(content, out, text, members[m, BEGIN] - quote, size)
             cells[row, name, 0], cells[row, name, 1] = out, out + size
             kinds[name] |= 1 << kind
-            out += size
+            content[out + size] = 0
+            out += size + 1
 
 
 def _texts(content: Bytes, cells: npt.NDArray[np.int32], there: Mask, *, quotes: int) -> pa.StringArray:

@@ -1,7 +1,7 @@
 """Members of objects as they are spelled → JSON objects of some of them, as `ingest.extra` writes those of parsed ones.
 
 A text, a word or an integer is spelled as it is written. A number of a column with fractions is written as the shortest that reads back as
-the same double: that is its own spelling where it has no more than 15 digits and none to spare; all others are read and written again.
+the same double: that is its own spelling where `json_fractions` is sure of it; all others are read and written again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
+from ingest.readers.json_bytes import digits_at
+from ingest.readers.json_fractions import is_shortest
 from twin.kernel import bare_kernel, copy_bytes, kernel
 
 Ints = npt.NDArray[np.int64]
@@ -22,10 +24,8 @@ Cells = npt.NDArray[np.int32]
 
 _MOST_BYTES = 2**31 - 1
 _DIGITS = 15
-"""As many decimal digits tell doubles apart (ISO/IEC 9899, DBL_DIG): no shorter number reads back as the same."""
-_MOST_NOUGHTS = 3
-"""Behind the point before the first other digit: smaller numbers may be written with an exponent."""
-_COMMA, _OPEN, _CLOSE, _POINT, _ZERO, _NINE, _MINUS = (ord(c) for c in ",{}.09-")
+"""Integers of as many are doubles exactly (ISO/IEC 9899, DBL_DIG)."""
+_COMMA, _OPEN, _CLOSE, _POINT, _ZERO, _MINUS = (ord(c) for c in ",{}.0-")
 
 
 def written_objects(
@@ -33,8 +33,8 @@ def written_objects(
 ) -> pa.StringArray:
     """Return for each row of ``cells`` (R, N, 2), which are places in ``content``, an object of C members; null where it has none.
 
-    ``order`` (C,) is the number of each, or -1 - k for the JSON texts in ``others[k]``; ``of_numbers`` (C,) which have fractions, and
-    ``keys`` their names as JSON between a comma and a colon.
+    Behind each place is one byte that is no digit, and there is `PADDING` behind all. ``order`` (C,) is the number of each, or -1 - k for
+    the JSON texts in ``others[k]``; ``of_numbers`` (C,) which have fractions, and ``keys`` their names as JSON between a comma and a colon.
     """
     more, places = _laid_out(others, len(cells))
     where = np.empty((len(cells) * int(of_numbers.sum()), 2), dtype=np.int64)
@@ -116,22 +116,11 @@ def _doubtful(content: Bytes, cells: Cells, order: Ints, of_numbers: Mask, where
 def _is_written_so(content: Bytes, begin: int, end: int) -> bool:
     """Tell whether a number is spelled as it is written, but for the ``.0`` behind an integer."""
     at = begin + (content[begin] == _MINUS)
-    if end - at > _DIGITS + 1:
-        return False
-    whole = at
-    while at < end and content[at] != _POINT:
-        at += 1
-    digits, is_nought = at - whole, content[whole] == _ZERO
-    if at == end:
-        return digits <= _DIGITS
-    if end - at > 2 and content[end - 1] == _ZERO:
-        return False
-    if not is_nought:
-        return end - whole - 1 <= _DIGITS
-    first = at + 1
-    while first < end and content[first] == _ZERO:
-        first += 1
-    return end - at == 2 or first - at - 1 <= _MOST_NOUGHTS
+    digits, whole = digits_at(content, at)
+    if at + digits == end:
+        return bool(digits <= _DIGITS)
+    decimals, fraction = digits_at(content, at + digits + 1)
+    return (decimals == 1 or content[end - 1] != _ZERO) and is_shortest(whole, decimals, fraction)
 
 
 @kernel
