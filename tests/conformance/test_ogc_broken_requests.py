@@ -158,7 +158,7 @@ def test_a_walk_is_of_one_commit_in_every_process_and_a_bare_start_is_of_now(
     assert (hits["numberMatched"], hits["commit"]) == (12, first["commit"])
     with ogc_server.served(catalogue, database) as other:
         query = first["links"][0]["href"].partition("?")[2]
-        assert httpx.get(f"{other}/wfs?{query}").json()["features"] == onward["features"]
+        assert httpx.get(f"{other}/wfs?{query}", timeout=60).json()["features"] == onward["features"]
 
 
 def test_what_is_remembered_of_a_walk_is_small_however_it_was_asked_for() -> None:

@@ -515,7 +515,7 @@ def test_errors_of_filters_name_types_in_the_callers_language(get: Get, conditio
 
 
 def test_errors_speak_the_callers_language_and_say_what_is_allowed(base: str) -> None:
-    with httpx.Client(base_url=base) as client:
+    with httpx.Client(base_url=base, timeout=60) as client:
         for method, path, status, *words in (
             ("DELETE", "/collections", 405, "不", "not"),
             ("GET", "/nothing/here", 404, "不", "not"),

@@ -450,7 +450,7 @@ def test_what_is_wrong_is_an_exception_report(wfs: Wfs, parameters: dict[str, st
 
 @pytest.mark.parametrize(("accepted", "tag"), [(None, "zh-Hans"), ("en", "en"), ("de, zh-CN;q=0.5, en;q=0.4", "zh-Hans")])
 def test_reports_speak_the_callers_language(base: str, accepted: str | None, tag: str) -> None:
-    with httpx.Client(headers={} if accepted is None else {"Accept-Language": accepted}) as caller:
+    with httpx.Client(timeout=60, headers={} if accepted is None else {"Accept-Language": accepted}) as caller:
         for path in ("wfs?request=GetFeature&typeNames=colour", "wfs?request=GetFeature&typeNames=plots&bbox=1,2,3,nan",
                      "wfs?request=GetFeature&typeNames=plots&srsName=EPSG:1"):  # fmt: skip
             answer = caller.get(f"{base}/{path}")

@@ -67,7 +67,7 @@ def _seen(page: Viewer, tiling: str, read: Callable[[str], bytes]) -> Iterator[t
 
 
 def _others(page: Viewer) -> list[str]:
-    layers = httpx.get(f"{page.base}/scene.json").json()["layers"]
+    layers = httpx.get(f"{page.base}/scene.json", timeout=60).json()["layers"]
     return [layer["dataset"] for layer in layers if layer["dataset"] != "buildings"]
 
 

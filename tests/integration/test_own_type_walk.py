@@ -93,7 +93,7 @@ def _commands(text: str) -> list[tuple[str, list[str]]]:
 def _wait_until_served(port: int) -> None:
     for _ in range(600):
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).status_code == 200:
                 return
         except httpx.TransportError:
             pass
