@@ -214,13 +214,13 @@ def _is_large_cityjson(content: Content) -> bool:
 
 def _large_cityjson(content: Content) -> Reader:
     """Return the compiled reader if its kernels could be made ready before the doors closed, else the one that needs none."""
-    from ingest.readers.cityjson_sequence import CityJsonSequence, stands_ready  # noqa: PLC0415  # numba takes half a second
+    from ingest.readers.cityjson_document_reader import LargeCityJson, stands_ready  # noqa: PLC0415  # numba takes half a second
 
-    return (CityJsonSequence if stands_ready() else CityJson)(mapped(_path(content)), content.limits, _pictures_of(content))
+    return (LargeCityJson if stands_ready() else CityJson)(mapped(_path(content)), content.limits, _pictures_of(content))
 
 
 def _ready_kernels() -> None:
-    from ingest.readers.cityjson_sequence import stand_ready  # noqa: PLC0415  # as above
+    from ingest.readers.cityjson_document_reader import stand_ready  # noqa: PLC0415  # as above
 
     stand_ready()
 
@@ -322,7 +322,13 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: is_osgb(c.head), osgb.open_alone),
     Kind(lambda c: is_osm_pbf(c.head), lambda c: OsmPbf(c.placed, c.limits)),
     Kind(lambda c: raster.is_tiff(c.head) or raster.is_hgt(c.name, c.size), _raster),
-    Kind(_is_large_cityjson, _large_cityjson, modules=("ingest.readers.cityjson_sequence",), ready=_ready_kernels, beside=picture_folders),
+    Kind(
+        _is_large_cityjson,
+        _large_cityjson,
+        modules=("ingest.readers.cityjson_document_reader",),
+        ready=_ready_kernels,
+        beside=picture_folders,
+    ),
     Kind(lambda c: c.text_head[:1] in (b"{", b"\x1e"), _json, beside=picture_folders),
     Kind(lambda c: is_ifc(c.head), _ifc, modules=("ingest.readers.ifc",)),
     Kind(lambda c: is_dwg(c.head), _refuse_dwg),

@@ -1,6 +1,7 @@
 """CityJSON 1.0, 1.1, 2.0 and CityJSONSeq: every city object of the wanted types is one feature, with the objects that belong to it.
 
-A sequence is read line by line, so its size does not matter; a document has one array of vertices for all, so it is parsed whole.
+A sequence is read line by line, so its size does not matter; a document has one array of vertices for all, so it is parsed whole here,
+and where `cityjson_document` reads it, made lines.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import orjson
 from ingest.freed_memory import give_back_freed_memory
 from ingest.protocol import FileInfo, Limits, PartRequest
 from ingest.readers.city_objects import LOOKED_AT, CityObjectLayer, columns_in, layers_in, wanted_types
-from ingest.readers.cityjson_frame import Frame, invalid, parsed, read_frame, with_integers
+from ingest.readers.cityjson_frame import Frame, Json, invalid, parsed, read_frame, with_integers
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
 from ingest.readers.cityjson_textures import images_of
 from ingest.readers.mapped_text import MappedText, ReadThrough
@@ -27,7 +28,7 @@ from twin.model import GeometryType
 
 _TYPE = re.compile(rb'"type"\s*:\s*"(FeatureCollection|Feature|CityJSON|CityJSONFeature)"')
 _OBJECTS = re.compile(rb'"CityObjects"\s*:\s*\{')
-_MAX_DOCUMENT_BYTES = 256 << 20
+_MAX_PARSED_BYTES = 256 << 20
 """A larger document does not fit a reader's memory when parsed."""
 _MAX_LINE_BYTES = 64 << 20
 _SEARCHED_BYTES = 8 << 20
@@ -52,15 +53,15 @@ class CityJson:
         self._files, self._folder = files, folder
         self._text = content
         self._start = len(BOM_UTF8) if content[: len(BOM_UTF8)] == BOM_UTF8 else 0
-        head, self._body = next(_lines(self._text, self._start), (b"", len(self._text)))
         self._document: Scope | None = None
         self._sketches: Sequence[Scope | Fault] = ()
-        if next(_lines(self._text, self._body), None) is not None and _is_whole(head):
+        head, self._body = _head(self._text, self._start)
+        if head is not None and _is_whole(head):
             self.format = "CityJSONSeq"
             self.frame = read_frame(parsed(head))
         else:
-            del head  # which may be the whole document
-            self.frame, self._document = self._parse_document()
+            del head
+            self.frame = self._read_document()
 
     def inspect(self) -> FileInfo:
         """Return one layer for each type of object that is not a child of another."""
@@ -68,36 +69,55 @@ class CityJson:
 
     def open(self, part: PartRequest, /) -> OpenLayer:
         """Return the objects that ``part`` asks for: those of the layer's type, else of its FeatureType's; RejectedError if unclear."""
-        looked_at = self._looked_at()
-        layers = layers_in(looked_at, None, counted=False)
-        types = wanted_types(part, [layer.name for layer in layers], _types_of(looked_at))
-        columns = columns_in(_features(looked_at, types), self.limits)
-        rows = sum(1 for _ in _features(looked_at, types)) if self._document is not None else None
-        pictures, notes = self._pictures(part, looked_at)
+        types = wanted_types(part, *self._types())
+        columns = columns_in(self._first_features(types), self.limits)
+        pictures, notes = self._pictures(part)
         source = SourceLayer(
             "、".join(sorted(types)),
             columns,
             self.frame.crs,
             encoding="UTF-8",
-            rows=rows,
+            rows=self._count(types),
             notes=notes,
             document_header=self.frame.header.decode(),
         )
-        kind = part.feature_type.geometry_type
+        return self._opened(types, source, part.feature_type.geometry_type, pictures)
+
+    def _types(self) -> tuple[Sequence[str], Iterable[str]]:
+        """Return the types of objects that are not children of others, and all types there are."""
+        looked_at = self._looked_at()
+        return [layer.name for layer in layers_in(looked_at, None, counted=False)], _types_of(looked_at)
+
+    def _first_features(self, types: frozenset[str]) -> Iterator[CityFeature | Fault]:
+        """Yield as many features as are looked at for their columns, or more."""
+        return features_of(self._looked_at(), types)
+
+    def _count(self, types: frozenset[str]) -> int | None:
+        """Return how many features there are, None where that is not known."""
+        return None if self._document is None else sum(1 for _ in features_of([self._document], types))
+
+    def _appearances(self) -> Sequence[Json | None]:
+        """Return the appearances in which pictures are named."""
+        return [self.frame.template_appearance, *(s.appearance for s in self._looked_at() if isinstance(s, Scope))]
+
+    def _opened(self, types: frozenset[str], source: SourceLayer, kind: GeometryType, pictures: Pictures | None) -> OpenLayer:
         if self._document is not None:
-            return CityObjectLayer(_features(looked_at, types), self.frame, source, self.limits, kind, pictures)
+            return CityObjectLayer(features_of([self._document], types), self.frame, source, self.limits, kind, pictures)
         lines = self._lines_once_asked()
         if pictures is not None:
             scopes = (line_scope(line, self.frame) for line in lines)
-            return CityObjectLayer(_features(scopes, types), self.frame, source, self.limits, kind, pictures)
+            return CityObjectLayer(features_of(scopes, types), self.frame, source, self.limits, kind, pictures)
         return self.layer(lines, types, source, kind)
 
-    def _pictures(self, part: PartRequest, looked_at: Sequence[Scope | Fault]) -> tuple[Pictures | None, tuple[Text, ...]]:
+    def _shows_pictures(self) -> bool:
+        """Tell whether a face could show a picture."""
+        return all(_holds(self._text, word) for word in (b'"vertices-texture"', b'"image"'))
+
+    def _pictures(self, part: PartRequest) -> tuple[Pictures | None, tuple[Text, ...]]:
         """Return the pictures for what is drawn, and a note where faces show some and none of these is at hand."""
-        if part.feature_type.recipe == "none" or not all(_holds(self._text, word) for word in (b'"vertices-texture"', b'"image"')):
+        if part.feature_type.recipe == "none" or not self._shows_pictures():
             return None, ()
-        appearances = [self.frame.template_appearance, *(s.appearance for s in looked_at if isinstance(s, Scope))]
-        images = [("", uri) for content in appearances if content is not None for uri in images_of(content)]
+        images = [("", uri) for content in self._appearances() if content is not None for uri in images_of(content)]
         pictures = None if self._files is None else Pictures(self._files, self._folder)
         if pictures is not None and (not images or pictures.has_any(images)):
             return pictures, ()
@@ -109,7 +129,7 @@ class CityJson:
 
     def layer(self, lines: Iterable[bytes], types: frozenset[str], source: SourceLayer, kind: GeometryType) -> OpenLayer:
         """Return the layer of the objects of ``types`` in the ``lines`` of a sequence."""
-        features = _features((line_scope(line, self.frame) for line in lines), types)
+        features = features_of((line_scope(line, self.frame) for line in lines), types)
         return CityObjectLayer(features, self.frame, source, self.limits, kind)
 
     def _looked_at(self) -> Sequence[Scope | Fault]:
@@ -126,8 +146,9 @@ class CityJson:
         give_back_freed_memory()
         yield from (line for line, _ in _lines(self._text, self._body))
 
-    def _parse_document(self) -> tuple[Frame, Scope]:
-        if len(self._text) > _MAX_DOCUMENT_BYTES:
+    def _read_document(self) -> Frame:
+        """Have the document at hand, and return what is around its objects."""
+        if len(self._text) > _MAX_PARSED_BYTES:
             raise self._too_large()
         try:
             content = parsed(memoryview(self._text)[self._start :])
@@ -139,7 +160,8 @@ class CityJson:
         read_frame(content)  # what is wrong with the frame is said before anything about vertices
         content, vertices = with_integers(content)
         frame = read_frame(content)
-        return frame, scope_of(content, vertices, frame.placed(vertices))
+        self._document = scope_of(content, vertices, frame.placed(vertices))
+        return frame
 
     def _too_large(self) -> TwinError:
         megabytes = len(self._text) >> 20
@@ -154,7 +176,8 @@ def _types_of(scopes: Iterable[Scope | Fault]) -> Iterator[str]:
     return (str(o.get("type")) for s in scopes if isinstance(s, Scope) for o in s.objects.values())
 
 
-def _features(scopes: Iterable[Scope | Fault], types: frozenset[str]) -> Iterator[CityFeature | Fault]:
+def features_of(scopes: Iterable[Scope | Fault], types: frozenset[str]) -> Iterator[CityFeature | Fault]:
+    """Yield the features of ``types`` in scopes, and the faults among those."""
     for scope in scopes:
         if isinstance(scope, Fault):
             yield scope
@@ -185,6 +208,26 @@ def _lines(text: MappedText, at: int) -> Iterator[tuple[bytes, int]]:
         through.passed(at)
         if line:
             yield line, at
+
+
+def _head(text: MappedText, start: int) -> tuple[bytes | None, int]:
+    """Return the first line that is not blank and where the next begins; None where there is no other, as it may be the whole document."""
+    through, begin = ReadThrough(text), -1
+    for at in range(start, len(text), _SEARCHED_BYTES):
+        piece = text[at : at + _SEARCHED_BYTES]
+        through.passed(at)
+        if begin < 0 and (blank := len(piece) - len(piece.lstrip())) < len(piece):
+            begin = at + blank
+        end = piece.find(b"\n", max(begin - at, 0)) if begin >= 0 else -1
+        if end >= 0:
+            body = at + end + 1
+            return (None if _is_blank(text, body) else text[begin:body].strip()), body
+    return None, len(text)
+
+
+def _is_blank(text: MappedText, begin: int) -> bool:
+    """Tell whether nothing but white space is left of a text."""
+    return not any(text[at : at + _SEARCHED_BYTES].strip() for at in range(begin, len(text), _SEARCHED_BYTES))
 
 
 def _is_whole(line: bytes) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingest import copy_binary, distinct, sure_rows
-from ingest.readers import cityjson_sequence
+from ingest.readers import cityjson_document_reader
 from ingest.set_rules import components
 from tiles.terrain import warm_terrain_kernels
 from tiles.warm import warm
@@ -17,7 +17,7 @@ def warm_kernels() -> None:
     distinct.ready()
     components.ready()
     copy_binary.ready()
-    cityjson_sequence.stand_ready()
+    cityjson_document_reader.stand_ready()
     warm()
     layer.ready()
     warm_terrain_kernels()
