@@ -13,8 +13,9 @@ from bench.stage import Stage
 from bench.workload import make_buildings
 from ingest import staging as staged
 from ingest.copy_binary import HEADER, TRAILER
+from ingest.described_files import described
 from ingest.fids import FidSource
-from ingest.load import described, withdraw
+from ingest.load import withdraw
 from ingest.receiving import start
 from ingest.request import LoadRequest, PartSpec
 from ingest.staging import Staging, claimed
@@ -34,7 +35,7 @@ def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
 
     def ours() -> float:
         catalogue = stage.city.catalogue
-        new = catalogue.submissions.receive(request.actor, described(request), {})
+        new = catalogue.submissions.receive(request.actor, described(request.files), {})
         with claimed(catalogue.pool, new):
             staging = start(workplace(stage.city, lambda *_: None), new, request)["copied_buildings"].staging
             started = time.perf_counter()

@@ -15,7 +15,8 @@ import psycopg
 from psycopg import sql
 
 from bench.workload import SRID, Buildings, solids_ewkb, write_geopackage
-from ingest.load import LoadResult, check_submission, described, publish_submission, withdraw
+from ingest.described_files import described_meanwhile, sized
+from ingest.load import LoadResult, check_submission, publish_submission, withdraw
 from ingest.publish import Act
 from ingest.request import LoadRequest, PartSpec
 from ingest.staging import Mode, claimed, tables_of
@@ -65,9 +66,9 @@ class Stage:
     def check(self, path: Path, parts: tuple[PartSpec, ...], mode: Mode = "replace", crs: str | None = None) -> tuple[uuid.UUID, int]:
         """Take the first step of a load; return the accepted submission and how many rows are right."""
         request = LoadRequest(files=(path,), parts=parts, reason="benchmark", mode=mode, crs=crs)
-        catalogue, files = self.city.catalogue, described(request)
-        submission = catalogue.submissions.receive(request.actor, files, {})
-        with claimed(catalogue.pool, submission):
+        catalogue = self.city.catalogue
+        submission = catalogue.submissions.receive(request.actor, sized(request.files), {})
+        with claimed(catalogue.pool, submission), described_meanwhile(catalogue, submission, request.files) as files:
             result = check_submission(workplace(self.city, lambda *_: None), request, submission, files)
         if result.refusal is not None:
             raise result.refusal

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from ingest import staging as staged
 from ingest.background import Background
 from ingest.derive import derive_from_city, may_fill
+from ingest.described_files import Described
 from ingest.indexing import Begun, begin, index
 from ingest.links import linked_columns
 from ingest.match import assign, deletes_aside, drop_declared_deletes, replaceable
@@ -92,7 +93,7 @@ def match_rows(
     catalogue: Catalogue,
     submission: uuid.UUID,
     request: LoadRequest,
-    files: Sequence[Mapping[str, object]],
+    files: Callable[[], Described],
     tallies: Mapping[str, Tally],
     begun: Begun,
 ) -> list[Part]:
@@ -103,7 +104,7 @@ def match_rows(
         for tally, counted in zip(tallies.values(), counts, strict=True):
             lineage = {
                 "submission": str(submission),
-                "files": list(files),
+                "files": list(files()),
                 "sources": tally.headers,
                 "rejected": len(tally.rejected_rows),
                 "waivers": [waiver_record(w, count) for w, count in tally.passed.items()],

@@ -20,6 +20,7 @@ from ingest.background import Background
 from ingest.checking import begin_indexes, check_rows, match_rows, prepare_rows
 from ingest.dependants import has_dependants, stage_dependants
 from ingest.derive import GroundOf
+from ingest.described_files import Described, described_meanwhile, sized
 from ingest.extents import Extent
 from ingest.indexing import give_up
 from ingest.match import many_deletes
@@ -33,7 +34,6 @@ from twin.catalogue import Catalogue
 from twin.db import translated
 from twin.errors import ConflictError, NotFoundError, RejectedError, Text
 from twin.model import Finding, FindingKind, SubmissionState
-from twin.store import sha256_of
 
 _READING = Text(zh="读取文件", en="reading the files")
 _CHECKING = Text(zh="检查", en="checking")
@@ -103,10 +103,11 @@ def load(place: Workplace, request: LoadRequest) -> LoadResult:
     unreadable content, missing layer, more than ``max_rejected`` of its rows wrong, or more deletes than anybody allowed.
     """
     catalogue = place.catalogue
-    files = described(request)
+    files = sized(request.files)
     submission = catalogue.submissions.receive(request.actor, files, _options(request))
     with staged.claimed(catalogue.pool, submission), given_up(catalogue, submission):
-        checked = _check(place, request, submission, files)
+        with described_meanwhile(catalogue, submission, request.files) as described:
+            checked = _check(place, request, submission, described)
         if checked.refusal is not None:
             raise checked.refusal
         act = Act(request.actor, request.reason or named(files), request.name, allow_deletes=request.allow_deletes)
@@ -117,17 +118,19 @@ def load(place: Workplace, request: LoadRequest) -> LoadResult:
 def check(place: Workplace, request: LoadRequest) -> CheckResult:
     """Say what is wrong in the files, with the rules and the published data that a load would meet, and publish nothing."""
     catalogue = place.catalogue
-    files = [{"name": f.name, "size": f.stat().st_size} for f in request.files]
+    files = sized(request.files)
     submission = catalogue.submissions.receive(request.actor, files, _options(request) | {"check": True})
     with staged.claimed(catalogue.pool, submission), given_up(catalogue, submission):
-        checked = _check(place, request, submission, files)
+        checked = _check(place, request, submission, lambda: files)
         result = _check_result(checked, request)
         withdraw(catalogue, submission)
     return result
 
 
-def check_submission(place: Workplace, request: LoadRequest, submission: uuid.UUID, files: Sequence[Mapping[str, object]]) -> CheckResult:
+def check_submission(place: Workplace, request: LoadRequest, submission: uuid.UUID, files: Callable[[], Described]) -> CheckResult:
     """Take the first step for a submission in state received, whose claim the caller holds: it ends as accepted, its rows staged.
+
+    What ``files`` returns goes into the lineage; it is asked once they have been read.
 
     A file that cannot be read, or not as said, raises what a load raises. Where what was read is refused as a whole the result says so.
     In both cases the submission is then rejected. With many deletes it is accepted all the same, and the refusal says what a publish
@@ -173,11 +176,6 @@ def withdraw(catalogue: Catalogue, submission: uuid.UUID) -> None:
     forget_unpublished(catalogue, datasets)
 
 
-def described(request: LoadRequest) -> list[Mapping[str, object]]:
-    """Return what the record of a submission keeps of its files."""
-    return [{"name": f.name, "size": f.stat().st_size, "sha256": sha256_of(f)} for f in request.files]
-
-
 def _options(request: LoadRequest) -> dict[str, object]:
     """Return what the record of a submission keeps of how it was asked for; by datasets and sharing it is known who may see it."""
     return {
@@ -189,18 +187,18 @@ def _options(request: LoadRequest) -> dict[str, object]:
     }
 
 
-def named(files: Sequence[Mapping[str, object]]) -> str:
+def named(files: Described) -> str:
     """Return the reason of a commit for which nobody gave one: the names of the files."""
     return ", ".join(str(f["name"]) for f in files)
 
 
-def _check(place: Workplace, request: LoadRequest, submission: uuid.UUID, files: Sequence[Mapping[str, object]]) -> _Checked:
+def _check(place: Workplace, request: LoadRequest, submission: uuid.UUID, files: Callable[[], Described]) -> _Checked:
     """Read, check and stage; unless the files are refused as a whole the submission is then accepted."""
     with clocked(place) as told:
         return _check_clocked(told, request, submission, files)
 
 
-def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID, files: Sequence[Mapping[str, object]]) -> _Checked:
+def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID, files: Callable[[], Described]) -> _Checked:
     catalogue = place.catalogue
     tallies = start(place, submission, request)
     place.step(_READING)

@@ -61,7 +61,7 @@ class Surveys:
         """Take the first step only and return the submission, accepted."""
         submission = self.catalogue.submissions.receive("surveyor", [], {})
         with staging.claimed(self.catalogue.pool, submission):
-            check_submission(self.place(parts), self.request(parts, **options), submission, [])
+            check_submission(self.place(parts), self.request(parts, **options), submission, list)
         return submission
 
     def publish(self, submission: uuid.UUID, *, allow_deletes: bool = False) -> Published:

@@ -42,6 +42,11 @@ class Submissions:
             )
         return submission
 
+    def describe_files(self, submission: uuid.UUID, files: Sequence[Mapping[str, object]]) -> None:
+        """Have the record of a submission say of its files what has become known since it was received."""
+        with translated(), self._pool.connection() as connection:
+            connection.execute(_QUERIES["describe_files"], {"id": submission, "files": Jsonb(list(files))})
+
     def advance(self, connection: Connection, submission: uuid.UUID, to: SubmissionState, commit: int | None = None) -> None:
         """Move a submission to state ``to`` inside the caller's transaction; ConflictError when that way is closed."""
         allowed = [state.value for state, targets in _FORWARD.items() if to in targets]

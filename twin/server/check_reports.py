@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ingest.described_files import described
 from ingest.faulty_rows import faulty_rows
-from ingest.load import CheckResult, described
+from ingest.load import CheckResult
 from ingest.measures import Measure
 from ingest.register import Register, RuleCount, Submission
 from ingest.reports import CheckReport
@@ -69,7 +70,7 @@ def report_of_check(city: City, request: LoadRequest, result: CheckResult) -> Ch
         checked_at=dt.datetime.now(dt.UTC),
         commit=None,
         refusal=None if result.refusal is None else result.refusal.text,
-        files=tuple(ReportedFile(str(f["name"]), int(str(f["size"])), str(f["sha256"])) for f in described(request)),
+        files=tuple(ReportedFile(str(f["name"]), int(str(f["size"])), str(f["sha256"])) for f in described(request.files)),
         sources=result.sources,
         parts=tuple(
             ReportedPart(

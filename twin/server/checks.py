@@ -142,7 +142,7 @@ def _check(city: City, register: Register, submission: Submission, attempt: int)
     try:
         with laid_out(city.settings.data_dir, city.store, files) as paths:
             request = load_request(order, submission, paths, WaiverBook(city.catalogue).in_force(submission.id))
-            result = check_submission(workplace(city, reporter.rows, reporter.step), request, submission.id, list(submission.files))
+            result = check_submission(workplace(city, reporter.rows, reporter.step), request, submission.id, lambda: submission.files)
     except TwinError as error:
         if error.status >= 500 and attempt < MAX_ATTEMPTS:
             raise

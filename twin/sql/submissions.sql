@@ -1,6 +1,9 @@
 -- name: receive_submission
 INSERT INTO catalog.submission (id, state, actor, files, options) VALUES (%(id)s, 'received', %(actor)s, %(files)s, %(options)s)
 
+-- name: describe_files
+UPDATE catalog.submission SET files = %(files)s WHERE id = %(id)s
+
 -- name: advance_submission
 -- The time of this statement, not of its transaction: two that publish wait for each other, and the later of them is the later.
 UPDATE catalog.submission SET state = %(to)s, commit = coalesce(%(commit)s, commit), changed_at = clock_timestamp() WHERE id = %(id)s AND state = ANY (%(allowed)s)
