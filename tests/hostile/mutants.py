@@ -1,4 +1,4 @@
-"""Run readers on mutated copies of one file, each in a process of its own behind the walls: mutants.py SEED JSON → outcomes as JSON.
+"""Run readers on mutated copies of one file, each in a process of its own behind the walls: mutants.py HERE SEED COUNTS → outcomes as JSON.
 
 The interpreter is warm and single-threaded and forks for each mutant, which costs a hundredth of a fresh child; the walls close as they
 do there.
@@ -6,6 +6,7 @@ do there.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,24 +31,42 @@ from twin.errors import TwinError
 
 READ, REFUSED, UNREADABLE, MEMORY = 10, 11, 12, 13
 HANGS_AFTER_S = 60.0
+BLOCKS_END_AFTER = (0, 125, 250, 375)
+"""Lines of a sequence, the head of the file left out; that behind the third is longer than a block (tests.hostile.seeds)."""
+_NEAR = 64
+_STRANGE = (b"\n", b"\\", b'"', b"[", b"]]]", b"-", b"9" * 400, b"null,", b"\xff\xfe", b'"vertices":[[', b'"boundaries":[[[[', b" " * 5000)
 
 
-def truncated(content: bytes, count: int) -> list[bytes]:
-    """Return the file cut off at ``count`` places, evenly over its length."""
-    return [content[: len(content) * i // count] for i in range(count)]
+def truncated(content: bytes, count: int) -> Iterator[bytes]:
+    """Yield the file cut off at ``count`` places, evenly over its length."""
+    return (content[: len(content) * i // count] for i in range(count))
 
 
-def flipped(content: bytes, count: int) -> list[bytes]:
-    """Return copies with one to sixteen bits turned over, a seed each."""
-    found: list[bytes] = []
+def flipped(content: bytes, count: int) -> Iterator[bytes]:
+    """Yield copies with one to sixteen bits turned over, a seed each."""
     for seed in range(count):
         chance = random.Random(seed)
         mutant = bytearray(content)
         for _ in range(chance.choice((1, 2, 4, 16))):
             place = chance.randrange(min(len(mutant), 4096) if chance.random() < 0.5 else len(mutant))  # heads matter most
             mutant[place] ^= 1 << chance.randrange(8)
-        found.append(bytes(mutant))
-    return found
+        yield bytes(mutant)
+
+
+def at_edges(content: bytes, count: int) -> Iterator[bytes]:
+    """Yield copies changed about where a block of lines ends, a seed each: a bit turned over, bytes left out, others put in."""
+    ends = [k for k, byte in enumerate(content) if byte == ord("\n")] if count else []
+    edges = [ends[line] for line in BLOCKS_END_AFTER if line < len(ends)]
+    for seed in range(count):
+        chance = random.Random(seed)
+        place = max(0, chance.choice(edges) + chance.randint(-_NEAR, _NEAR))
+        match chance.randrange(3):
+            case 0:
+                yield content[:place] + bytes([content[place] ^ 1 << chance.randrange(8)]) + content[place + 1 :]
+            case 1:
+                yield content[:place] + content[place + chance.choice((1, 8, _NEAR)) :]
+            case _:
+                yield content[:place] + chance.choice(_STRANGE) + content[place:]
 
 
 def outcome(request: ReadRequest) -> str:
@@ -93,14 +113,15 @@ def _read(request: ReadRequest) -> None:
 
 def main() -> None:
     """Read seed, counts and request from the arguments; print the outcomes in order and the greatest memory of a child."""
-    seed, count_truncated, count_flipped = Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    seed, (count_truncated, count_flipped, count_at_edges) = Path(sys.argv[2]), map(int, sys.argv[3:6])
     request = decode_request(sys.stdin.buffer.read())
     gdal_policy.allow_only()
     with suppress(TwinError):
         import_for(seed)
     content = seed.read_bytes()
     outcomes: list[str] = []
-    for mutant in [content, *truncated(content, count_truncated), *flipped(content, count_flipped)]:
+    mutants = truncated(content, count_truncated), flipped(content, count_flipped), at_edges(content, count_at_edges)
+    for mutant in itertools.chain([content], *mutants):
         request.path.write_bytes(mutant)
         outcomes.append(outcome(replace(request, tables=())))
     peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024

@@ -37,6 +37,8 @@ class Seed:
     write: Callable[[Path], object]
     feature_type: str = "building"
     layer: str | None = None
+    srid: int = 4549
+    """Of the file, whatever it says, and of the city."""
 
 
 def by_gdal(driver: str, extension: str, crs: str = "EPSG:4549") -> Callable[[Path], object]:
@@ -174,6 +176,15 @@ SEEDS: Mapping[str, Seed] = {
     "laz": Seed(lambda path: points(path, compressed=True), "point_cloud"),
 }
 """Formats that a test can write itself."""
+
+
+def large_sequence(real_data: Path) -> bytes:
+    """Return a CityJSONSeq for the compiled reader: buildings of 3DBAG three times, line 251 longer than a block of lines may be."""
+    head, *lines = (real_data / "cityjson-3dbag-delft/delft.city.jsonl").read_bytes().splitlines(keepends=True)
+    copies = [line.replace(b"NL.IMBAG.Pand.", b"NL.IMBAG.Pand.%d" % copy) for copy in range(3) for line in lines]
+    copies[250] = copies[250].replace(b"[", b"[" + b" " * (6 << 20), 1)
+    return head + b"".join(copies)
+
 
 REAL: Mapping[str, tuple[str, Seed]] = {
     "cityjson": ("bad-cityjson-cjval/cube.city.json", Seed(lambda path: None)),

@@ -13,31 +13,38 @@ import pytest
 
 from ingest.frames import encode_request
 from ingest.protocol import Limits, PartRequest, ReadRequest
-from tests.hostile.seeds import REAL, SEEDS, Seed
+from ingest.readers.choice import choose_reader, import_for
+from ingest.readers.cityjson_sequence import CityJsonSequence
+from tests.hostile.seeds import REAL, SEEDS, Seed, large_sequence
 from twin.featuretypes.loader import load_feature_types
 
 REPOSITORY = Path(__file__).parents[2]
 TYPES = load_feature_types()
 MEMORY_MIB = 1536
+COMPILED_MIB = 3072
+"""The compiled reader of large city models has memory for whatever a block can hold, 31 times its text, of which it writes to little."""
 ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "MALLOC_ARENA_MAX": "2",
 }
-TRUNCATED, FLIPPED = 20, 200
+TRUNCATED, FLIPPED, AT_EDGES = 20, 200, 40
 
 
-def mutated(folder: Path, path: Path, seed: Seed, truncated: int, flipped: int) -> list[str]:
+def mutated(
+    folder: Path, path: Path, seed: Seed, truncated: int, flipped: int, at_edges: int = 0, *, memory_mib: int = MEMORY_MIB
+) -> list[str]:
     """Return what became of a file and its mutants; the first is the file itself."""
-    limits = Limits(wall_s=60, cpu_s=20, memory_bytes=MEMORY_MIB << 20)
+    limits = Limits(wall_s=60, cpu_s=20, memory_bytes=memory_mib << 20)
     part = PartRequest(seed.layer, TYPES[seed.feature_type], "d")
-    request = ReadRequest(folder / "mutant", (part,), storage_srid=4549, crs="EPSG:4549", limits=limits)
-    command = [sys.executable, "-B", str(Path(__file__).with_name("mutants.py")), str(REPOSITORY), str(path), str(truncated), str(flipped)]
+    request = ReadRequest(folder / "mutant", (part,), storage_srid=seed.srid, crs=f"EPSG:{seed.srid}", limits=limits)
+    counts = map(str, (truncated, flipped, at_edges))
+    command = [sys.executable, "-B", str(Path(__file__).with_name("mutants.py")), str(REPOSITORY), str(path), *counts]
     done = subprocess.run(command, input=encode_request(request), capture_output=True, env=ENVIRONMENT, cwd="/", timeout=3000, check=False)
     assert done.returncode == 0, done.stderr.decode()[-3000:]
     answer = json.loads(done.stdout)
-    assert answer["peak_mib"] <= MEMORY_MIB
+    assert answer["peak_mib"] <= memory_mib
     return list(answer["outcomes"])
 
 
@@ -70,6 +77,18 @@ def test_mutants_of_real_files_do_no_harm(folder: Path, real_data: Path, name: s
     assert path.stat().st_size < 2 << 20
     outcomes = mutated(folder, path, seed, TRUNCATED, FLIPPED // 4)
     assert_harmless(["read", *outcomes[1:]])
+
+
+@pytest.mark.slow
+def test_mutants_of_a_large_sequence_of_city_objects_do_no_harm(folder: Path, real_data: Path) -> None:
+    seed = folder / "seed"
+    seed.write_bytes(large_sequence(real_data))
+    import_for(seed)
+    assert isinstance(choose_reader(ReadRequest(seed, (), storage_srid=4549)), CityJsonSequence)
+    dutch = Seed(lambda path: None, srid=28992)
+    outcomes = mutated(folder, seed, dutch, TRUNCATED // 2, FLIPPED // 10, AT_EDGES, memory_mib=COMPILED_MIB)
+    assert_harmless(outcomes)
+    assert not {o for o in outcomes if o.startswith("SIG") or o == "parser-memory"}
 
 
 def test_a_few_mutants_of_what_surveyors_hand_in_most(folder: Path) -> None:
