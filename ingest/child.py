@@ -19,6 +19,7 @@ from ingest import gdal_policy, sure_rows
 from ingest.confinement.closing import confine
 from ingest.confinement.privileges import mapped_bytes
 from ingest.frames import Kind, decode_request, encode_message, encode_refusal, frame, prepare_to_answer
+from ingest.freed_memory import give_back_program_pages
 from ingest.protocol import FileInfo, LayerInfo, Limits, Message, ReadRequest
 from ingest.readers.archive import is_archive
 from ingest.readers.choice import choose_reader, import_for, import_kind, sidecars
@@ -44,12 +45,14 @@ def prepare() -> None:
     prepare_to_answer()
     load_rules()
     sure_rows.ready()
+    give_back_program_pages()
     _prepared_bytes()
 
 
 def prepare_for(number: int) -> None:
     """Do once what every child with a file of one kind needs done (`ingest.readers.choice.FILES`)."""
-    import_kind(number)
+    if import_kind(number):
+        give_back_program_pages()
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from typing import Self
 
 from ingest import gdal_policy
 from ingest.confinement.closing import unavailable
+from ingest.freed_memory import give_back_program_pages
 from ingest.template import FORK, IMPORT, STATUS
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -155,6 +156,7 @@ class _Running:
     """One template process."""
 
     def __init__(self, boot: str) -> None:
+        give_back_program_pages()  # here, too, most of what there is of libraries has only been needed for the start
         self.is_worn = False
         self._forks = 0
         self._sending = threading.Lock()
