@@ -137,10 +137,10 @@ def bodies_of(features: PlannedFeatures, cut: CutLines, frame: Frame) -> tuple[C
 def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies, Mask]:
     bodies, geometries, surfaces = tables.bodies, tables.geometries, tables.surfaces
     used = geometries[:, 0]
-    room = (cut.start[used + 1] - cut.start[used]).sum(axis=0)
+    sizes = cut.start[used + 1] - cut.start[used]
+    corners, rings, faces, shells = sizes.sum(axis=0).tolist()
     of_vertices = bodies[:, 0]
-    scratch = int(((cut.start[of_vertices + 1] - cut.start[of_vertices])[:, 1]).max(initial=0))
-    corners, rings, faces, shells = (int(n) for n in room)
+    most_vertices = int((cut.start[of_vertices + 1, 1] - cut.start[of_vertices, 1]).max(initial=0))
     made = Made(
         good=np.zeros(len(bodies), dtype=bool),
         start=np.zeros((len(bodies) + 1, 6), dtype=np.int64),
@@ -156,7 +156,15 @@ def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies
         mended=np.empty((rings, 3), dtype=np.int64),
         size=np.zeros(7, dtype=np.int64),
     )
-    build(Cut(cut.numbers, *cut.ends, cut.start, cut.depth), bodies, geometries, surfaces[:, 0].astype(np.uint8), scratch, made)
+    build(
+        Cut(cut.numbers, *cut.ends, cut.start, cut.depth),
+        bodies,
+        geometries,
+        surfaces[:, 0].astype(np.uint8),
+        most_vertices,
+        int(sizes[:, 0].max(initial=0)),
+        made,
+    )
     v, i, r, f, s, k, mends = made.size.tolist()
     built = CompiledBodies(
         row=tables.row,

@@ -14,10 +14,13 @@ from twin.kernel import bare_kernel, kernel
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.uint64]
 
 _SOLID_DEPTH, _SURFACES_DEPTH, _CORNERS = 4, 3, 3
 _MENDED = 6
 """Place of `Made.size`, behind those of `BodyArrays`."""
+_ONE, _HALF = np.uint64(1), np.uint64(32)
+_MIXED = tuple(np.uint64(odd) for odd in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93))
 _TOO_FEW_POINTS, _SAME_POINTS, _SELF_INTERSECTION = 101, 102, 104
 
 
@@ -56,38 +59,37 @@ class Made(NamedTuple):
 
 
 class Numbering(NamedTuple):
-    """Vertices of the line at hand."""
+    """Vertices of the line at hand, and corners of the geometry at hand."""
 
     first: Ints
     """Vertex → the first at its place."""
-    drawn: Ints
-    """Vertex → the last body it is a corner of."""
-    number: Ints
-    """Vertex → its number in that body."""
+    place: Ints
+    """Vertex → where it is in `Made.place`; before the body's first, when it is no corner of that yet."""
+    corners: Ints
+    """Of each the first vertex at its place."""
 
 
 @kernel
-def build(cut: Cut, bodies: Ints, geometries: Ints, types: npt.NDArray[np.uint8], scratch: int, made: Made) -> None:
-    """Fill ``made`` with the bodies of the plan; ``scratch`` is the greatest number of vertices of a line."""
-    line = Numbering(np.empty(scratch, dtype=np.int64), np.full(scratch, -1), np.empty(scratch, dtype=np.int64))
-    table = np.empty(4 * scratch + 4, dtype=np.int64)
-    known, sound, g = -1, False, 0
+def build(cut: Cut, bodies: Ints, geometries: Ints, types: npt.NDArray[np.uint8], vertices: int, corners: int, made: Made) -> None:
+    """Fill ``made`` with the bodies of the plan; no line has more than so many ``vertices``, no geometry more ``corners``."""
+    line = Numbering(np.empty(vertices, dtype=np.int64), np.empty(vertices, dtype=np.int64), np.empty(corners, dtype=np.int64))
+    table = np.zeros(8 * vertices + 8, dtype=np.uint64)
+    known, sound, good, g = -1, False, False, 0
     for body in range(len(bodies)):
         for k in range(_MENDED):  # a slice would be copied on its way
             made.start[body, k] = made.size[k]
-        if bodies[body, 0] != known:
+        if bodies[body, 0] != known or not good:  # vertices of a body that is not good have places that others will have
             known = bodies[body, 0]
             sound = 0 <= known < len(cut.depth) and cut.depth[known] == 2
-            sound = sound and cut.start[known + 1, 1] - cut.start[known, 1] <= scratch
-            sound = sound and _number_places(cut.numbers, cut.rings, cut.start[known], cut.start[known + 1], line.first, table)
-            line.drawn[:] = -1
+            sound = sound and cut.start[known + 1, 1] - cut.start[known, 1] <= vertices
+            sound = sound and _number_places(cut.numbers, cut.rings, cut.start[known], cut.start[known + 1], line, table, body + 1)
         good = sound
         while good and g < min(bodies[body, 1], len(geometries)):
             good = _add_geometry(cut, known, geometries[g], types, line, body, made)
             g += 1
         g = bodies[body, 1]
-        made.good[body] = good and made.size[FACE] > made.start[body, FACE]
-        if not made.good[body]:
+        made.good[body] = good = good and made.size[FACE] > made.start[body, FACE]
+        if not good:
             made.size[:_MENDED] = made.start[body]
     made.start[len(bodies)] = made.size[:_MENDED]
 
@@ -110,6 +112,8 @@ def _add_geometry(cut: Cut, vertices: int, geometry: Ints, types: npt.NDArray[np
         return False
     if cut.depth[this] != (_SOLID_DEPTH if solid else _SURFACES_DEPTH) or not _values_fit(cut, geometry):
         return False
+    if not _find_corners(cut, vertices, cut.start[this, 0], cut.start[this + 1, 0], line):
+        return False
     values = _values_at(cut, geometry)
     shell, shell_from, first_face = cut.start[this, 3], size[FACE], cut.start[this, 2]
     for face in range(first_face, cut.start[this + 1, 2]):
@@ -117,10 +121,9 @@ def _add_geometry(cut: Cut, vertices: int, geometry: Ints, types: npt.NDArray[np
         corner = cut.start[this, 0] if ring == cut.start[this, 1] else cut.rings[ring - 1]
         value = cut.numbers[values + face - first_face] if values >= 0 else NULL
         rings_before = size[RING]
-        if not (value == NULL or 0 <= value < geometry[5]) or not _add_rings(
-            cut, vertices, ring, cut.faces[face], corner, line, body, made
-        ):
+        if not (value == NULL or 0 <= value < geometry[5]):
             return False
+        _add_rings(cut, vertices, ring, cut.faces[face], corner, cut.start[this, 0], line, body, made)
         if size[RING] > rings_before:
             made.face_ends[size[FACE]] = size[RING] - made.start[body, RING]
             made.meaning[size[FACE]] = -1 if value == NULL else geometry[4] + value
@@ -158,93 +161,106 @@ def _has_room(cut: Cut, geometry: Ints, meanings: int, made: Made) -> bool:
 
 
 @bare_kernel
-def _add_rings(cut: Cut, vertices: int, ring: int, end_ring: int, corner: int, line: Numbering, body: int, made: Made) -> bool:
-    """Add the rings of one surface, none without the exterior, and note which are mended; False where one names no vertex."""
-    exterior, rings_before, size = ring, made.size[RING], made.size
-    count = cut.start[vertices + 1, 1] - cut.start[vertices, 1]
-    for r in range(ring, end_ring):
-        end = cut.rings[r]
-        kept, several, repeated = _look_at(cut.numbers, corner, end, line.first, count)
-        if kept < 0:
+def _find_corners(cut: Cut, vertices: int, begin: int, end: int, line: Numbering) -> bool:
+    """Fill in the corners of a geometry; False where one names no vertex, or there is no room."""
+    count, room = cut.start[vertices + 1, 1] - cut.start[vertices, 1], len(line.corners)
+    if end - begin > room:
+        return False
+    for k in range(end - begin):
+        v = cut.numbers[begin + k]
+        if not 0 <= v < count:
             return False
-        if kept < end - corner or not several:
-            code = _TOO_FEW_POINTS if end - corner < _CORNERS else _SAME_POINTS if kept < end - corner else _SELF_INTERSECTION
+        line.corners[k] = line.first[v]
+    return True
+
+
+@bare_kernel
+def _add_rings(cut: Cut, vertices: int, ring: int, end_ring: int, corner: int, begin: int, line: Numbering, body: int, made: Made) -> None:
+    """Add the rings of one surface, none without the exterior, and note which are mended; corners of its geometry begin at ``begin``."""
+    exterior, rings_before, size = ring, made.size[RING], made.size
+    for r in range(ring, end_ring):
+        first, end = corner - begin, cut.rings[r] - begin
+        kept, several, repeated = _look_at(line.corners, first, end)
+        if kept < end - first or not several:
+            code = _TOO_FEW_POINTS if end - first < _CORNERS else _SAME_POINTS if kept < end - first else _SELF_INTERSECTION
             mended = made.mended[size[_MENDED]]
             mended[0], mended[1], mended[2] = body, code, cut.start[vertices, 0] + 3 * repeated
             size[_MENDED] += 1
         if several and (r == exterior or size[RING] > rings_before):
-            before = line.first[cut.numbers[end - 1]]
-            for k in range(corner, end):
-                v = line.first[cut.numbers[k]]
-                if v != before:
-                    _add_corner(cut.start[vertices, 0], v, line, body, made)
-                before = v
+            _add_corners(cut.start[vertices, 0], first, end, kept < end - first, line, body, made)
             made.ring_ends[size[RING]] = size[INDEX] - made.start[body, INDEX]
             size[RING] += 1
-        corner = end
-    return True
+        corner = cut.rings[r]
 
 
 @bare_kernel
-def _add_corner(coordinates: int, v: int, line: Numbering, body: int, made: Made) -> None:
-    size = made.size
-    if line.drawn[v] != body:
-        line.drawn[v] = body
-        line.number[v] = size[VERTEX] - made.start[body, VERTEX]
-        made.place[size[VERTEX]] = coordinates + 3 * v
-        size[VERTEX] += 1
-    made.indices[size[INDEX]] = line.number[v]
-    size[INDEX] += 1
+def _add_corners(coordinates: int, first: int, end: int, is_mended: bool, line: Numbering, body: int, made: Made) -> None:
+    """Add the corners of a ring that differ from the one before."""
+    vertex, index, origin = made.size[VERTEX], made.size[INDEX], made.start[body, VERTEX]
+    before = line.corners[end - 1]
+    for k in range(first, end):
+        v = line.corners[k]
+        if is_mended and v == before:
+            continue
+        before, place = v, line.place[v]
+        if place < origin:
+            place = line.place[v] = vertex
+            made.place[vertex] = coordinates + 3 * v
+            vertex += 1
+        made.indices[index] = place - origin
+        index += 1
+    made.size[VERTEX], made.size[INDEX] = vertex, index
 
 
 @bare_kernel
-def _number_places(numbers: Ints, rings: Ints, begin: Ints, end: Ints, first: Ints, table: Ints) -> bool:
-    """Fill ``first`` with the first vertex at the place of each; False when one is not of three numbers."""
+def _number_places(numbers: Ints, rings: Ints, begin: Ints, end: Ints, line: Numbering, table: Words, this: int) -> bool:
+    """Find the first vertex at the place of each, which is no corner yet; False when one is not of three numbers.
+
+    ``table`` has vertices at slots that their places tell, with the line they are of, which is ``this`` one, above them.
+    """
     count = end[1] - begin[1]
     if end[0] - begin[0] != 3 * count:
         return False
-    size = 1
-    while size < 2 * count:
-        size *= 2
-    table[:size] = -1
+    bits = 1
+    while 1 << bits < 4 * count:
+        bits += 1
+    stamp, shift, last = np.uint64(this) << _HALF, np.uint64(64 - bits), np.uint64((1 << bits) - 1)
     for v in range(count):
         at = begin[0] + 3 * v
-        if rings[begin[1] + v] != at + 3:
-            return False
         x, y, z = numbers[at], numbers[at + 1], numbers[at + 2]
-        if NULL in (x, y, z):
+        if rings[begin[1] + v] != at + 3 or NULL in (x, y, z):
             return False
-        mixed = (x * 31 + y) * 1_000_003 + z
-        mixed = (mixed ^ (mixed >> 29)) * 6_364_136_223_846_793_005
-        slot = (mixed ^ (mixed >> 32)) & (size - 1)
-        while table[slot] >= 0:
-            other = begin[0] + 3 * table[slot]
-            if numbers[other] == x and numbers[other + 1] == y and numbers[other + 2] == z:
+        mixed = (np.uint64(x) * _MIXED[0]) ^ (np.uint64(y) * _MIXED[1]) ^ (np.uint64(z) * _MIXED[2])
+        slot = ((mixed ^ (mixed >> _HALF)) * _MIXED[3]) >> shift
+        found = v
+        while table[slot] >= stamp:
+            other = int(np.int64(table[slot] - stamp))
+            place = begin[0] + 3 * other
+            if numbers[place] == x and numbers[place + 1] == y and numbers[place + 2] == z:
+                found = other
                 break
-            slot = (slot + 1) & (size - 1)
-        if table[slot] < 0:
-            table[slot] = v
-        first[v] = table[slot]
+            slot = (slot + _ONE) & last
+        if found == v:
+            table[slot] = stamp | np.uint64(v)
+        line.first[v], line.place[v] = found, -1
     return True
 
 
 @bare_kernel
-def _look_at(numbers: Ints, corner: int, end: int, first: Ints, count: int) -> tuple[int, bool, int]:
-    """Return how many corners of a ring differ from the one before, whether three differ, and the first that repeats.
-
-    -1 corners: one names no vertex.
-    """
-    for k in range(corner, end):
-        if not 0 <= numbers[k] < count:
-            return -1, False, 0
-    before = first[numbers[end - 1]]
-    one = first[numbers[corner]]
-    other, kept, several, repeated = one, 0, False, -1
-    for k in range(corner, end):
-        v = first[numbers[k]]
-        if v != before:
-            kept += 1
-        elif k > corner and repeated < 0:
+def _look_at(corners: Ints, first: int, end: int) -> tuple[int, bool, int]:
+    """Return how many corners of a ring differ from the one before, whether three differ, and the first that repeats."""
+    before, kept = corners[end - 1], 0
+    for k in range(first, end):
+        kept += corners[k] != before
+        before = corners[k]
+    if kept == end - first and kept >= _CORNERS and corners[first] != corners[first + 2]:
+        return kept, True, 0
+    one = corners[first]
+    other, several, repeated = one, False, -1
+    before = corners[end - 1]
+    for k in range(first, end):
+        v = corners[k]
+        if v == before and k > first and repeated < 0:
             repeated = v
         if v != one:
             several = several or (other not in (one, v))

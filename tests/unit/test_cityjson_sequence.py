@@ -423,12 +423,15 @@ def test_kernel_stops_at_the_end_of_its_room() -> None:
     bodies = np.array([(vertices, k + 1) for k in range(len(geometries))] + [(9, 6), (-1, 7)])
     enough, too_little = made_for(bodies, rings=40), made_for(bodies, rings=3)
     for made in (enough, too_little):
-        build(arrays, bodies, np.array(geometries), np.zeros(4, np.uint8), 8, made)
+        build(arrays, bodies, np.array(geometries), np.zeros(4, np.uint8), 8, 24, made)
     assert enough.good.tolist() == [True, True, False, False, False, False, False]
     assert too_little.good.tolist() == [True, False, False, False, False, False, False]
     scarce = made_for(bodies, rings=40)
-    build(arrays, bodies, np.array(geometries), np.zeros(4, np.uint8), 7, scarce)
+    build(arrays, bodies, np.array(geometries), np.zeros(4, np.uint8), 7, 24, scarce)
     assert not scarce.good.any(), "there is room for seven of the eight vertices of the line"
+    scarce = made_for(bodies, rings=40)
+    build(arrays, bodies, np.array(geometries), np.zeros(4, np.uint8), 8, 23, scarce)
+    assert scarce.good.tolist() == [True, False, False, False, False, False, False], "there is room for 23 of 24 corners of a geometry"
 
 
 def test_what_is_cut_into_the_room_of_other_lines_is_the_same() -> None:
