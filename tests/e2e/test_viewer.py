@@ -164,6 +164,31 @@ def test_opaque_ground_hides_pipes_and_translucent_ground_shows_them(page: Viewe
     assert magenta(page.pixels()) == 0
 
 
+def test_names_in_the_picture_are_of_what_lies_there(page: Viewer, city_server: httpx.Client) -> None:
+    labels = page.page.locator(".place-label")
+    page.open(f"{only('admin_units')}&{view(119.965, 31.795, 6000)}")
+    assert labels.count() > 1
+    page.ask(f"() => {{ location.hash = '{only('admin_units')}&view=119.965,31.79,300,0,-35' }}")
+    page.wait_complete()
+    shown = set(labels.all_text_contents())  # terrain outside the picture is coarse: kilometres too low
+    around = {"f": "json", "limit": "1000", "bbox": "119.95,31.788,119.98,31.805"}
+    features = city_server.get("/ogc/collections/admin_units/items", params=around).raise_for_status().json()["features"]
+    assert shown <= {feature["properties"]["name"] for feature in features}
+
+
+def test_a_number_finds_what_has_it_not_what_refers_to_it(page: Viewer, city_server: httpx.Client) -> None:
+    number = items(city_server, "storeys", "building_id IS NOT NULL")[0]["properties"]["building_id"]
+    page.open(only())
+    page.page.locator("input[type=search]").fill(number)
+    page.page.keyboard.press("Enter")
+    page.page.locator(".attribute-panel[aria-busy=false]").wait_for()
+    assert page.attribute("building_id").endswith(f" {number}")
+    assert page.attribute("dataset") == "数据集 buildings"
+    page.ask("document.activeElement.blur()")  # in the box, Escape empties that
+    page.page.keyboard.press("Escape")
+    expect(page.page.locator(".attribute-panel")).to_have_count(0)
+
+
 def test_a_link_restores_the_view(page: Viewer, manhole: dict[str, Any]) -> None:
     lon, lat, ground_m = manhole["geometry"]["coordinates"]
     camera = f"view={lon:.7f},{lat:.7f},{ground_m + 60:.2f},30.00,-70.00"

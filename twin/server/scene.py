@@ -149,7 +149,8 @@ def _separation(vertical: VerticalModel, extent: tuple[float, float, float, floa
 
 def _field(field: Field) -> Json:
     codes = {c.code: {**_text(c.title), "color": c.color} for c in field.codelist.codes} if field.codelist else None
-    return {"name": field.name, "title": _text(field.title), "type": field.type, "unit": field.unit, "codes": codes}
+    found: Json = {"name": field.name, "title": _text(field.title), "type": field.type, "unit": field.unit, "codes": codes}
+    return found | {"refers": True} if field.reference else found
 
 
 def _text(text: Text) -> Json:

@@ -13,6 +13,7 @@ import { type ViewState, emptyState, formatHash, parseHash } from "./state";
 import { attributePanel } from "./ui/attribute_panel";
 import { coveredSides } from "./ui/covered";
 import { h, icon, iconButton } from "./ui/dom";
+import { onEscape } from "./ui/escape";
 import { focusPath } from "./ui/focus";
 import { type LayerPanelState, layerPanel, showBuildProgress } from "./ui/layer_panel";
 import { type Message, emptyCity, messageStack } from "./ui/messages";
@@ -80,6 +81,7 @@ export class App {
     this.window.addEventListener("hashchange", () => {
       this.applyHash();
     });
+    onEscape(this.window.document, () => { if (this.selection.selected !== null) this.selection.clear(); });
     await this.refresh();
     const live = new LiveUpdates(new URL("api/events", this.base), this.window, (event) => {
       this.heard(event);

@@ -32,6 +32,7 @@ const words = {
   ellipsoidal_height: { zh: "椭球高", en: "ellipsoidal height" },
   empty_city: { zh: "还没有数据", en: "No data yet" },
   empty_city_how: { zh: "用下面的命令载入第一份文件，本页会自动显示：", en: "Load a first file with this command; this page then shows it by itself:" },
+  error_find: { zh: "查找失败", en: "The search failed" },
   error_items: { zh: "读取要素属性失败", en: "The feature's attributes could not be read" },
   error_not_found: { zh: "没有找到", en: "Nothing found" },
   "error_scene-invalid": { zh: "场景描述 (scene.json) 无法理解，请联系管理员", en: "The description of the scene (scene.json) cannot be understood; please tell the operator" },

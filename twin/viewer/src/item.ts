@@ -59,23 +59,24 @@ export function parseQuery(text: string, layers: readonly Layer[]): Query | null
   return layer === undefined ? { kind: "name", text: trimmed } : { kind: "oid", layer, oid: trimmed };
 }
 
-/** The fields by which a layer's features are found: names, keys and addresses are its plain texts. */
+/** The fields by which a layer's features are found: names, keys and addresses are its plain texts; what names another feature does not find this one. */
 function searchedFields(layer: Layer): string[] {
-  return layer.fields.filter((field) => field.type === "string" && /(^|_)(name|id|code|address|number)$/.test(field.name)).map((field) => field.name);
+  return layer.fields.filter((field) => field.type === "string" && !field.refers && /(^|_)(name|id|code|address|number)$/.test(field.name)).map((field) => field.name);
 }
 
-/** Returns the OID of the first feature of the layer one of whose names holds `text`; null when there is none. */
-export async function findByName(layer: Layer, text: string, base: string): Promise<string | null> {
+/** Returns the OID of the first feature of the layer one of whose names is `text`, or holds it; null when there is none, an Error when the server cannot say. */
+export async function findByName(layer: Layer, text: string, whole: boolean, base: string): Promise<string | null> {
   const fields = searchedFields(layer);
   if (fields.length === 0) return null;
-  const pattern = text.replaceAll("'", "''").replaceAll(/[%_]/g, "");
+  const pattern = text.replaceAll(/[\\%_]/g, "\\$&").replaceAll("'", "''");
+  const asked = whole ? `LIKE '${pattern}'` : `LIKE '%${pattern}%'`;
   const url = new URL(layer.items, base);
   url.searchParams.set("f", "json");
   url.searchParams.set("limit", "1");
   url.searchParams.set("filter-lang", "cql2-text");
-  url.searchParams.set("filter", fields.map((field) => `"${field}" LIKE '%${pattern}%'`).join(" OR "));
+  url.searchParams.set("filter", fields.map((field) => `"${field}" ${asked}`).join(" OR "));
   const response = await fetch(url, { headers: { Accept: "application/geo+json" } });
-  if (!response.ok) return null;
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
   const { features } = (await response.json()) as { features?: { id?: unknown }[] };
   const id = features?.[0]?.id;
   return typeof id === "string" ? id : null;

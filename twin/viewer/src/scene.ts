@@ -14,6 +14,8 @@ export interface Field {
   readonly title: Text;
   readonly type: string;
   readonly unit: string | null;
+  /** Whether it names a feature of another kind. */
+  readonly refers: boolean;
   readonly codes: ReadonlyMap<string, Code>;
 }
 
@@ -143,6 +145,7 @@ export function readField(value: unknown, path: string): Field {
     title: reader.text("title"),
     type: reader.string("type"),
     unit: reader.optional("unit", (k) => reader.string(k)),
+    refers: reader.optional("refers", (k) => reader.boolean(k)) ?? false,
     codes,
   };
 }

@@ -27,6 +27,8 @@ export class Selection {
   selected: SelectedFeature | null = null;
   /** How often something was selected or let go: what was asked for before the last time is told to nobody. */
   private turn = 0;
+  /** How often something was looked for. */
+  private searches = 0;
 
   constructor(
     private readonly base: string,
@@ -69,17 +71,25 @@ export class Selection {
     this.page.changed();
   }
 
-  /** Goes to a position, or selects what has the OID or name that was typed. */
+  /** Goes to a position, or selects what has the OID or name that was typed; nothing when somebody selected or looked for something else meanwhile. */
   async find(text: string): Promise<void> {
     const query = parseQuery(text, this.layers());
     if (query === null) return;
+    const isWanted = this.wanted();
     this.page.dismiss("find");
     if (query.kind === "position") {
       const view = this.page.view();
       const heightM = (await view?.terrainHeight(query.lonDeg, query.latDeg)) ?? 0;
-      view?.flyToPlace(query.lonDeg, query.latDeg, heightM, PLACE_RADIUS_M);
+      if (isWanted()) view?.flyToPlace(query.lonDeg, query.latDeg, heightM, PLACE_RADIUS_M);
     } else if (query.kind === "oid") await this.selectOid(query.oid, true);
-    else await this.findName(query.text);
+    else await this.findName(query.text, isWanted);
+  }
+
+  /** Begins a search; returns what tells whether its answer is still waited for. */
+  private wanted(): () => boolean {
+    const search = (this.searches += 1);
+    const { turn } = this;
+    return () => search === this.searches && turn === this.turn;
   }
 
   private layers(): readonly Layer[] {
@@ -127,13 +137,21 @@ export class Selection {
     this.page.changed();
   }
 
-  private async findName(text: string): Promise<void> {
-    for (const layer of this.layers().toReversed()) {
-      const oid = await findByName(layer, text, this.base);
+  /** Selects what is called so, before what has the text in its name. */
+  private async findName(text: string, isWanted: () => boolean): Promise<void> {
+    const failures: string[] = [];
+    const layers = this.layers().toReversed();
+    for (const { layer, whole } of [true, false].flatMap((whole) => layers.map((layer) => ({ layer, whole })))) {
+      const oid = await findByName(layer, text, whole, this.base).catch((error: unknown) => {
+        failures.push(String(error));
+        return null;
+      });
+      if (!isWanted()) return;
       if (oid === null) continue;
       await this.select(layer, oid, {}, true);
       return;
     }
-    this.page.tell({ id: "find", word: "error_not_found", detail: text });
+    const [failure] = failures;
+    this.page.tell(failure === undefined ? { id: "find", word: "error_not_found", detail: text } : { id: "find", word: "error_find", detail: failure });
   }
 }

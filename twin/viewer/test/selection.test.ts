@@ -9,6 +9,8 @@ const PREFIX = "2.25.123.2.1.";
 /** An answer of the server that a test gives when it likes. */
 interface Asked {
   readonly path: string;
+  /** What a search asks for. */
+  readonly filter: string | null;
   readonly answer: (name: string | null) => Promise<void>;
   readonly fail: () => Promise<void>;
 }
@@ -54,14 +56,14 @@ beforeEach(() => {
   vi.stubGlobal("fetch", (url: URL) =>
     new Promise((resolve, reject) => {
       const answer = async (name: string | null): Promise<void> => {
-        resolve(name === null ? new Response(null, { status: 404 }) : Response.json({ properties: { name }, geometry: null, links: [] }));
+        resolve(name === null ? new Response(null, { status: 404 }) : Response.json({ properties: { name }, geometry: null, links: [], features: name === "" ? [] : [{ id: name }] }));
         await settled();
       };
       const fail = async (): Promise<void> => {
         reject(new Error("broken off"));
         await settled();
       };
-      asked.push({ path: url.pathname, answer, fail });
+      asked.push({ path: url.pathname, filter: url.searchParams.get("filter"), answer, fail });
     }),
   );
   selection = new Selection("http://city.example/", {
@@ -169,5 +171,59 @@ describe("what is selected when the city has a new revision", () => {
     await item.answer("old");
     await links.answer("old");
     expect(shown()).toEqual(["3", "new", false]);
+  });
+});
+
+describe("what is looked for by name", () => {
+  /** The searches of layers so far, oldest first; a test answers them with the OID of what they find. */
+  function searched(): readonly Asked[] {
+    return asked.filter(({ path }) => path.endsWith("/items"));
+  }
+
+  it("is told not to be there once every layer has been asked", async () => {
+    void selection.find("Town Hall");
+    await settled();
+    expect(told).toEqual([]);
+    for (let k = 0; k < searched().length; k += 1) await searched()[k]?.answer("");
+    expect(told).toEqual(["error_not_found"]);
+  });
+
+  it("is told to have failed where a layer could not be asked", async () => {
+    void selection.find("Town Hall");
+    await settled();
+    for (let k = 0; k < searched().length; k += 1) await searched()[k]?.fail();
+    expect(told).toEqual(["error_find"]);
+  });
+
+  it("is what is called so, before what has that in its name", async () => {
+    void selection.find("A_1");
+    await settled();
+    expect(searched()[0]?.filter).toBe(`"name" LIKE 'A\\_1'`);
+    for (let k = 0; k + 1 < 2 * scene.layers.length; k += 1) await searched()[k]?.answer("");
+    const last = searched().at(-1);
+    expect(last?.filter).toBe(`"name" LIKE '%A\\_1%'`);
+    await last?.answer(`${PREFIX}1`);
+    expect(shown()?.[0]).toBe("1");
+  });
+
+  it("is nobody's business any more when something was picked meanwhile", async () => {
+    void selection.find("Town Hall");
+    await settled();
+    pick(2);
+    await answerAll(2, "two");
+    await searched()[0]?.answer(`${PREFIX}1`);
+    expect(shown()).toEqual(["2", "two", false]);
+    expect(told).toEqual([]);
+  });
+
+  it("is what was typed last", async () => {
+    void selection.find("Town Hall");
+    await settled();
+    const [first] = searched();
+    void selection.find("Library");
+    await settled();
+    await searched()[1]?.answer(`${PREFIX}2`);
+    await first?.answer(`${PREFIX}1`);
+    expect(shown()?.[0]).toBe("2");
   });
 });

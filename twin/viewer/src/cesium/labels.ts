@@ -1,6 +1,6 @@
 /** Names of areas, written as HTML over the picture so that the browser sets the Chinese text, never two in one place. */
 
-import { Cartesian3, Cartographic, type CesiumWidget, Math as CesiumMath, SceneTransforms } from "@cesium/engine";
+import { Cartesian2, Cartesian3, Cartographic, type CesiumWidget, Math as CesiumMath, SceneTransforms } from "@cesium/engine";
 
 import type { LabelPlace } from "../vector_tile";
 
@@ -16,6 +16,10 @@ interface Label {
 const MOST_LABELS = 40;
 const CHARACTER_PX = 14;
 const LINE_PX = 20;
+/** A place whose ground in the picture lies further off than this share of its distance is not in the picture. */
+const LARGEST_MISS = 0.1;
+/** Near by, a name may stand this far from the ground that is drawn. */
+const LEAST_MISS_M = 100;
 
 /** Returns longitude and latitude (radians) of a point of the Web Mercator square, y down. */
 function fromMercatorSquare({ x, y }: LabelPlace): Cartographic {
@@ -71,8 +75,9 @@ export class PlaceLabels {
     const all = [...this.labels].flatMap(([owner, labels]) => [...labels.values()].map((label) => ({ label, hidden: this.hidden.has(owner) })));
     for (const { label, hidden } of all.sort((a, b) => b.label.area - a.label.area)) {
       // A name that stands there already says nothing new the tenth time.
-      const box = hidden || taken.length >= MOST_LABELS || written.has(label.text) ? null : this.boxOf(label);
-      if (box === null || taken.some((other) => overlaps(box, other))) {
+      const position = hidden || taken.length >= MOST_LABELS || written.has(label.text) ? null : this.position(label);
+      const box = position === null ? null : this.boxOf(label, position);
+      if (position === null || box === null || taken.some((other) => overlaps(box, other)) || !this.isOnGround(position, box)) {
         label.element?.remove();
         label.element = null;
         continue;
@@ -83,10 +88,23 @@ export class PlaceLabels {
     }
   }
 
-  private boxOf(label: Label): DOMRect | null {
+  private position(label: Label): Cartesian3 {
+    label.groundM ??= this.widget.scene.globe.getHeight(label.place) ?? null;
+    return Cartesian3.fromRadians(label.place.longitude, label.place.latitude, label.groundM ?? 0);
+  }
+
+  /** Returns whether the ground that is drawn there is that of the place: outside the picture the ground is known roughly, kilometres too low, and would be in it. */
+  private isOnGround(position: Cartesian3, box: DOMRect): boolean {
+    const { camera, globe } = this.widget.scene;
+    const ray = camera.getPickRay(new Cartesian2(box.x + box.width / 2, box.y + box.height / 2));
+    const ground = ray === undefined ? undefined : globe.pick(ray, this.widget.scene);
+    if (ground === undefined) return true;
+    const distanceM = Cartesian3.distance(camera.positionWC, position);
+    return Cartesian3.distance(ground, position) <= Math.max(LEAST_MISS_M, LARGEST_MISS * distanceM);
+  }
+
+  private boxOf(label: Label, position: Cartesian3): DOMRect | null {
     const { scene } = this.widget;
-    label.groundM ??= scene.globe.getHeight(label.place) ?? null;
-    const position = Cartesian3.fromRadians(label.place.longitude, label.place.latitude, label.groundM ?? 0);
     const toCamera = Cartesian3.subtract(scene.camera.positionWC, position, new Cartesian3());
     const isBehindHorizon = Cartesian3.dot(scene.ellipsoid.geodeticSurfaceNormal(position), toCamera) < 0;
     if (isBehindHorizon) return null;

@@ -4,8 +4,10 @@ import { type BoundingSphere, Cartesian3, Cesium3DTileFeature, Cesium3DTileStyle
 
 import { MUTED, type Rgb, chosenChoice, coloring } from "../coloring";
 import type { Layer } from "../scene";
+import { bottomlessShader } from "./bottomless_shader";
 import { surfaceShader } from "./surface_shader";
 import type { DrawnLayer, LayerEvents, LayerLook, LayerStatistics, Marks } from "./drawn_layer";
+import { ENVELOPE } from "./envelope_layer";
 
 const SELECTED = Color.fromCssColorString("#00e5ff");
 
@@ -86,6 +88,7 @@ export class TilesetLayer implements DrawnLayer {
   private readonly seen = new Set<string>();
   private marks: Marks = new Map();
   private surfaceShader: CustomShader | undefined;
+  private readonly plainShader: CustomShader | undefined;
   private look: LayerLook;
 
   private constructor(
@@ -96,6 +99,7 @@ export class TilesetLayer implements DrawnLayer {
     private standby: boolean,
   ) {
     this.look = look;
+    this.plainShader = layer.recipe === ENVELOPE ? bottomlessShader() : undefined;
   }
 
   /** Returns the layer once its root has come; rejects when it cannot be loaded. */
@@ -178,7 +182,7 @@ export class TilesetLayer implements DrawnLayer {
     const choice = chosenChoice(this.layer, this.look.colorBy);
     const colorOf = coloring(this.layer, choice, (code) => this.seen.add(code));
     const bySurface = choice?.kind === "surface" && this.look.isMuted !== true;
-    this.tileset.customShader = bySurface ? (this.surfaceShader ??= surfaceShader(choice)) : undefined;
+    this.tileset.customShader = bySurface ? (this.surfaceShader ??= surfaceShader(choice)) : this.plainShader;
     const isOwn = bySurface || choice?.kind === "texture";
     const field = choice?.field;
     const style = new Cesium3DTileStyle();

@@ -2,6 +2,7 @@
 
 import type { Language } from "../i18n";
 import { h } from "../ui/dom";
+import { onEscape } from "../ui/escape";
 import { focusPath } from "../ui/focus";
 import type { Action } from "./changes";
 import { type ChangesByAction, changeId, findingId, mapContent, whatIs } from "./content";
@@ -61,6 +62,7 @@ export class MapSide {
   ) {
     this.map = new SubmissionMap(host, base, (id) => { this.clicked(id); }, (detail) => { this.failed(detail); });
     window.document.addEventListener("focusin", ({ target }) => { if (target instanceof HTMLElement) this.focused = target; });
+    onEscape(window.document, () => { if (this.picked !== null) this.closeCard(); });
     window.__submission = { mapPending: () => (this.map.isOpen ? this.map.pending() : null), mapFeatures: () => this.map.size };
   }
 

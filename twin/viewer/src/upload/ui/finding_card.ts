@@ -12,7 +12,7 @@ export function findingCard(finding: Finding, rule: RuleSummary | undefined, lan
   const advice = rule?.advice ?? null;
   return h(
     "div",
-    { class: "finding-card", role: "status", onkeydown: (event) => { if (event instanceof KeyboardEvent && event.key === "Escape") close(); } },
+    { class: "finding-card", role: "status" },
     h(
       "div",
       { class: "finding-card-head" },

@@ -30,7 +30,9 @@ export function askingButton({ title, question, cancel }: { readonly title: stri
     const yes = h("button", { type: "button", class: "danger", onclick: act }, title);
     const sure = h("span", { class: "sure" }, h("span", { role: "alert" }, question), yes, plainButton(cancel, back));
     sure.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") back();
+      if (event.key !== "Escape") return;
+      event.preventDefault(); // nothing else closes with it
+      back();
     });
     button.replaceWith(sure);
     yes.focus();
