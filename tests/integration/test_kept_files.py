@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ingest import staging
-from ingest.load import check_submission, described, withdraw
+from ingest.described_files import sized
+from ingest.load import check_submission, withdraw
 from tests.integration.test_models import EXTENT, ORIGIN, SRID, textured_obj
 from tests.opened_city import load, opened_city, request
 from twin.server.city import City
@@ -33,10 +34,10 @@ def test_a_withdrawn_model_is_swept_and_one_that_was_ever_shown_stays(database_u
         shown = kept(city)  # the second is current, the first is history
         assert len(shown) == 2
         asked = request(textured_obj(path, origin=ORIGIN + np.array([9, 0, 0])), (None, "model_3d", "models"))
-        files = described(asked)
+        files = sized(asked.files)
         submission = city.catalogue.submissions.receive("测绘一队", files, {})
         with staging.claimed(city.pool, submission):
-            check_submission(workplace(city, lambda *_: None), asked, submission, files)
+            check_submission(workplace(city, lambda *_: None), asked, submission, lambda: files)
         assert len(kept(city)) == 3
         assert sweep_kept(city) == 0, "all are young"
         age(city)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ingest.load import LoadResult, check_submission, described, publish_submission
+from ingest.described_files import sized
+from ingest.load import LoadResult, check_submission, publish_submission
 from ingest.publish import Act, Published
 from ingest.readers.choice import choose_reader
 from ingest.reading import read_parts
@@ -241,10 +242,10 @@ def test_a_first_load_that_another_overtook_is_compared_with_it(town: Town, tmp_
 def _checked(city: City, file: Path) -> uuid.UUID:
     asked = request(file, (None, "building", "houses"))
     place = replace(workplace(city, lambda *_: None), read=lambda r: read_parts(choose_reader(r), r))
-    files = described(asked)
+    files = sized(asked.files)
     submission = city.catalogue.submissions.receive(asked.actor, files, {})
     with claimed(city.pool, submission):
-        check_submission(place, asked, submission, files)
+        check_submission(place, asked, submission, lambda: files)
     return submission
 
 
