@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from ingest.protocol import Limits, PartBatch, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader, import_for
 from ingest.readers.cityjson import CityJson
+from ingest.readers.cityjson_document_reader import LargeCityJson
 from ingest.readers.cityjson_kernels import Cut, Made, build
 from ingest.readers.cityjson_sequence import CityJsonSequence, CitySequenceLayer, stand_ready
 from ingest.readers.json_arrays import SEMANTIC_SURFACES, Room, cut_lines
@@ -487,11 +488,10 @@ def test_nearly_all_of_a_feature_is_cut_out_and_nothing_else() -> None:
     assert cut.numbers[start[numbers[1]] : start[numbers[1] + 1]].tolist() == np.ravel(SHELL).tolist()
 
 
-@pytest.mark.parametrize(("copies", "reader"), [(2, CityJson), (3000, CityJsonSequence)])
+@pytest.mark.parametrize(("copies", "reader"), [(2, CityJson), (3000, LargeCityJson)])
 def test_only_a_large_file_is_worth_compiled_kernels(tmp_path: Path, copies: int, reader: type[CityJson]) -> None:
     path = tmp_path / "city.jsonl"
     path.write_bytes(text_of([json.dumps(block())] * copies))
-    stand_ready()
     import_for(path)
     assert type(choose_reader(ReadRequest(path, (), storage_srid=28992))) is reader
 
