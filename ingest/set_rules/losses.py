@@ -38,15 +38,29 @@ def _find_lost(context: SetContext, field: str, lost: sql.Identifier) -> int:
     """Fill the table ``lost`` with the values of a field that are deleted and return how many these are, mostly none."""
     query = QUERIES["find_lost"].format(
         lost=lost,
-        field=sql.Identifier(field),
-        current=context.staging.current,
-        goes=_goes(context),
+        gone=_gone(context, field),
         unanswered=unanswered(context, sql.SQL("gone.value"), values_there_will_be(context, context.feature_type, field)),
     )
     found = context.connection.execute(query).rowcount
     if found:
         context.connection.execute(sql.SQL("ANALYZE {}").format(lost))  # mostly so few that what names them is found by indexes
     return found
+
+
+def _gone(context: SetContext, field: str) -> sql.Composable:
+    """Return the source of the rows that are deleted: where a whole dataset is replaced a table of them.
+
+    In one query PostgreSQL, which knows that keys all differ on both sides, expects one row without a staged key, and would look for the
+    value of each through all staged rows: 3,000 buildings that a million others replaced took it 18 minutes.
+    """
+    staging = context.staging
+    query = QUERIES["find_gone"].format(field=sql.Identifier(field), current=staging.current, goes=_goes(context))
+    if not staging.is_whole:
+        return sql.SQL("({})").format(query)
+    gone = sql.Identifier("pg_temp", f"{staging.name}_gone_{field}"[:63])
+    context.connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS {}").format(gone, query))
+    context.connection.execute(sql.SQL("ANALYZE {}").format(gone))
+    return gone
 
 
 def _references(referring: FeatureType, target: str) -> Iterator[ReferenceCheck]:

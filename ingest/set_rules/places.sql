@@ -70,12 +70,12 @@ CROSS JOIN LATERAL (
     ORDER BY ST_Distance(p.place, e.place) > %(tolerance_m)s, {unlike}, ST_Distance(p.place, e.place), c.fid LIMIT 1) AS n
 WHERE e.sharing = 1 AND (n.apart_m > %(tolerance_m)s OR {differs}) ORDER BY e.row
 
+-- name: find_gone
+SELECT c.{field}::text AS value, c.natural_key, ST_XMin(c.geom) AS x, ST_YMin(c.geom) AS y FROM {current} AS c WHERE {goes}
+
 -- name: find_lost
 CREATE TEMPORARY TABLE {lost} ON COMMIT DROP AS
-SELECT DISTINCT ON (value) value, natural_key, x, y
-FROM (SELECT c.{field}::text AS value, c.natural_key, ST_XMin(c.geom) AS x, ST_YMin(c.geom) AS y FROM {current} AS c WHERE {goes}) AS gone
-WHERE value <> '' AND {unanswered}
-ORDER BY value, natural_key
+SELECT DISTINCT ON (value) value, natural_key, x, y FROM {gone} AS gone WHERE value <> '' AND {unanswered} ORDER BY value, natural_key
 
 -- name: named_though_lost
 SELECT coalesce(c.natural_key, c.fid::text) AS who, {name} AS field, l.value, l.natural_key, l.x, l.y
