@@ -37,6 +37,7 @@ _COUNTERS = frozenset({"层", "年", "条", "孔", "根", "f"})
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2}))?\s*[日月]?(?:[T\s]\d{1,2}:\d{2}.*)?")
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})?(\d{2})?年?")
 _TRUE, _FALSE = frozenset({"true", "t", "yes", "y", "1", "是", "有"}), frozenset({"false", "f", "no", "n", "0", "否", "无"})
+_FIRST_YEAR, _LAST_YEAR = 1000, 9999
 _SERIAL_DAY_ZERO = dt.date(1899, 12, 30)
 
 
@@ -60,7 +61,7 @@ def convert(array: pa.Array, field: Field, column: str = "") -> Converted:
         array = array.dictionary_decode()
     if field.type == "string":
         return _to_string(array)
-    if array.type.equals(target) and field.type not in ("code", "number"):
+    if array.type.equals(target) and field.type not in ("code", "number") and not _are_dates_for_years(array, field):
         return Converted(array, np.zeros(len(array), dtype=bool))
     if pa.types.is_floating(array.type):
         array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
@@ -73,12 +74,24 @@ def _direct(array: pa.Array, field: Field, target: pa.DataType) -> Converted | N
     if pa.types.is_null(array.type):
         return Converted(pa.nulls(len(array), target), np.zeros(len(array), dtype=bool))
     number_to_number = field.type in ("integer", "number") and (pa.types.is_integer(array.type) or pa.types.is_floating(array.type))
+    if number_to_number and _are_dates_for_years(array, field):
+        return None
     if number_to_number or (pa.types.is_temporal(array.type) and field.type in ("date", "datetime")):
         try:
             return Converted(array.cast(target, safe=field.type == "integer"), np.zeros(len(array), dtype=bool))
         except pa.ArrowInvalid:
             return None
     return None
+
+
+def _is_of_years(field: Field) -> bool:
+    """Return whether a field holds years: whole numbers of four digits."""
+    return field.type == "integer" and (field.minimum or 0) >= _FIRST_YEAR and (field.maximum or np.inf) <= _LAST_YEAR
+
+
+def _are_dates_for_years(array: pa.Array, field: Field) -> bool:
+    """Return whether numbers for a field of years are too large for that, as 20150630 and a spreadsheet's serial days are."""
+    return _is_of_years(field) and (pc.max(array).as_py() or 0) > _LAST_YEAR
 
 
 def _to_string(array: pa.Array) -> Converted:
@@ -142,7 +155,7 @@ def _taker(field: Field, column: str) -> Callable[[object], Scalar]:
         case "number":
             return lambda value: number(value, field.unit)
         case "integer":
-            return integer
+            return year if _is_of_years(field) else integer
         case "boolean":
             return boolean
         case "date":
@@ -182,6 +195,15 @@ def integer(value: object) -> int:
     if not result.is_integer() or abs(result) > 2**53:
         raise ValueError(value)
     return int(result)
+
+
+def year(value: object) -> int:
+    """Return a year, also out of a date written as one number (20150630, or a spreadsheet's serial day)."""
+    result = integer(value)
+    try:
+        return date(result).year if result > _LAST_YEAR else result
+    except ValueError:
+        return result
 
 
 def boolean(value: object) -> bool:

@@ -28,7 +28,7 @@ Mask = npt.NDArray[np.bool_]
 _EMPTY = Text(zh="几何为空", en="the geometry is empty")
 _NON_FINITE = Text(zh="坐标不是有限数值", en="a coordinate is not a finite number")
 _UNREACHABLE = Text(zh="坐标无法转换到存储坐标系", en="a coordinate cannot be brought into the storage CRS")
-_OUTSIDE = Text(zh="坐标超出本部署范围或坐标系适用范围", en="outside the deployment's extent or the area of use of its CRS")
+_OUTSIDE = Text(zh="位置不在本市范围或坐标系适用范围内", en="outside the area of the city or of its coordinate system")
 _FLAT = Text(zh="没有高程，按 0 米入库", en="no elevation: stored at 0 m")
 _LEVEL = Text(zh="一端没有高程，按另一端高程水平入库", en="one end has no elevation: stored level with the other")
 _DIFFERS = Text(zh="几何的 Z 与高程字段不一致，按高程字段入库", en="Z differs from the elevations given: stored at the latter")
@@ -75,10 +75,12 @@ class GeometryChecker:
         self._refuse(vertices > self._limits.vertices_per_feature, "geometry-limit", lambda i: self._too_many(int(vertices[i])))
         self._check_validity(geometry, in_source=True)
         chosen = np.flatnonzero(self._good)
-        placed = self._placing.place(geometry[chosen])
+        in_source = geometry[chosen]
+        placed = self._placing.place(in_source)
         geometry[chosen] = placed.geometry
         self._refuse(chosen[placed.unreachable], "geometry-finite", _UNREACHABLE)
-        self._refuse(chosen[placed.outside], "area-of-use", _OUTSIDE, geometry)
+        outside = {int(chosen[k]): _outside(in_source[k]) for k in np.flatnonzero(placed.outside)}
+        self._refuse(chosen[placed.outside], "area-of-use", outside.__getitem__, geometry)
         if not self._placing.is_unchanged:
             self._check_validity(geometry, in_source=False)
         result = with_elevation(geometry, columns, self._type)
@@ -160,3 +162,14 @@ class GeometryChecker:
     def _too_many(self, vertices: int) -> Text:
         limit = self._limits.vertices_per_feature
         return Text(zh=f"顶点数 {vertices} 超过 {limit}", en=f"{vertices} vertices are more than {limit}")
+
+
+def _outside(geometry: shapely.Geometry) -> Text:
+    """Return that a geometry lies outside, with its place, or of a line both ends, as they stand in the source."""
+    places = shapely.get_coordinates(geometry)
+    first, last = (f"({x:.10g}, {y:.10g})" for x, y in (places[0], places[-1]))
+    if geometry.geom_type == "Point":
+        return Text(zh=f"坐标 {first} {_OUTSIDE.zh.removeprefix('位置')}", en=f"{first} is {_OUTSIDE.en}")
+    if geometry.geom_type == "LineString":
+        return Text(zh=f"{_OUTSIDE.zh}：自 {first} 至 {last}", en=f"{_OUTSIDE.en}: from {first} to {last}")
+    return Text(zh=f"{_OUTSIDE.zh}：首个顶点 {first}", en=f"{_OUTSIDE.en}: its first vertex is {first}")

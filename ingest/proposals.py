@@ -130,17 +130,21 @@ def propose(
     memory: Memory = nothing_remembered,
 ) -> list[Proposal]:
     """Return a proposal for every layer of a file, held against what the city around knows."""
-    found = [_proposal(file, info, layer, types, datasets, around or Surroundings(), memory) for layer in info.layers]
-    if info.format not in TABLES:
-        return found
-    points = [p for p in found if p.understanding.axes is not None]
-    return [_placed_by(p, max(points, key=partial(_kinship, p))) for p in found] if points else found
+    return placed([_proposal(file, info, layer, types, datasets, around or Surroundings(), memory) for layer in info.layers])
 
 
-def _kinship(table: Proposal, points: Proposal) -> int:
+def placed(found: Sequence[Proposal]) -> list[Proposal]:
+    """Return proposals of one delivery, its tables without coordinates in the CRS of those with them: of their own file before others'."""
+    points = [p for p in found if p.format in TABLES and p.understanding.axes is not None]
+    if not points:
+        return list(found)
+    return [_placed_by(p, max(points, key=partial(_kinship, p))) if p.format in TABLES else p for p in found]
+
+
+def _kinship(table: Proposal, points: Proposal) -> tuple[bool, int]:
     """Return how far two names go together: the lines of JS_LINE are between the points of JS_POINT."""
     pairs = zip(table.layer.casefold(), points.layer.casefold(), strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return table.file == points.file, sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _placed_by(table: Proposal, points: Proposal) -> Proposal:

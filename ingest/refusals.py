@@ -29,8 +29,8 @@ def crs_undeclared(layer: str) -> TwinError:
     """Return the error of a layer that does not say its CRS and whose format has no rule for that."""
     return rejected(
         "crs-undeclared",
-        f"{layer}: the file does not say its coordinate reference system; declare it with --crs.",
-        f"{layer}：文件未说明坐标参考系，请用 --crs 声明。",
+        f"{layer}: the file does not say its coordinate reference system: declare it (on the page at the layer's CRS, else with --crs).",
+        f"{layer}：文件未说明坐标系，请声明：网页上填该图层的“坐标系”，命令行用 --crs。",
     )
 
 

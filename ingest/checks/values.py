@@ -19,6 +19,15 @@ from twin.model import Code, FeatureType, Field, Finding, Severity
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 _SHOWN = 60
+_KINDS: Mapping[str, Text] = {
+    "number": Text("数值", "a number"),
+    "integer": Text("整数", "a whole number"),
+    "boolean": Text("“是”或“否”", "yes or no"),
+    "date": Text("日期", "a date"),
+    "datetime": Text("时间", "a moment in time"),
+    "string": Text("可用的文字", "a usable text"),
+}
+"""What the values of a type are called by people."""
 _VALUE = "{value}"
 
 
@@ -87,7 +96,7 @@ def _faults(column: FieldValues) -> Iterator[_Fault]:
     if column.bad.any():
         yield _conversion_fault(column)
     if field.required:
-        yield _Fault("required", _missing(column.values) & ~column.bad, _text(column, "缺少必填值", "a value is required"))
+        yield _Fault("required", _missing(column.values) & ~column.bad, _lack(column))
     if column.values.null_count == len(column.values):
         return  # nothing is too large, too small or too long
     if field.minimum is not None or field.maximum is not None:
@@ -102,10 +111,19 @@ def _faults(column: FieldValues) -> Iterator[_Fault]:
         yield _Fault("max-length", longer, said)
 
 
+def _lack(column: FieldValues) -> Text:
+    """Return that a value is missing which must be there; of a field that no column feeds, that it is the column that is missing."""
+    if column.source is None and column.field.default is None and column.field.derived is None:
+        zh, en = "必填，但没有列对应：请在字段对应中指定该列", "is required, and no column feeds it: say which one does"
+        return Text(f"{column.named.zh}：{zh}", f"{column.named.en}: {en}")
+    return _text(column, "缺少必填值", "a value is required")
+
+
 def _conversion_fault(column: FieldValues) -> _Fault:
     field = column.field
     if field.type != "code" or field.codelist is None:
-        said = _text(column, f"“{_VALUE}”不是 {field.type} 类型的值", f"'{_VALUE}' is not a value of type {field.type}")
+        kind = _KINDS.get(field.type, Text(f"{field.type} 类型的值", f"a value of type {field.type}"))
+        said = _text(column, f"“{_VALUE}”不是{kind.zh}", f"'{_VALUE}' is not {kind.en}")
         return _Fault("type", column.bad, said)
     name = field.codelist.id
     said = _text(column, f"“{_VALUE}”不在代码表 {name} 中", f"'{_VALUE}' is no code of {name}")

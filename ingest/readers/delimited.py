@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
+from dataclasses import replace
 
 from ingest.protocol import Limits
 from ingest.readers.encodings import detect
@@ -14,13 +16,25 @@ from ingest.refusals import rejected
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _SAMPLED_BYTES = 1 << 20
 _DELIMITERS = ",;\t"
+_HEAD_CHARACTERS = 1 << 14
+_SEARCHED_LINES = 8
+"""Titles and notes of a table stand above its header."""
 
 
 def is_delimited(head: bytes) -> bool:
-    """Return whether a file begins with a line of text that has separators."""
+    """Return whether a file begins with lines of text of which one has separators: the first, or one below titles and the line below it."""
     text = head[: len(head) & ~1].decode(codec, "ignore") if (codec := marked(head)) else head.decode("latin-1")
-    line = text.lstrip("\ufeff").split("\n", 1)[0]
-    return "\0" not in text and not line.lstrip().startswith(("<", "{", "[")) and sum(line.count(d) for d in _DELIMITERS) >= 2
+    lines = text.lstrip("\ufeff").split("\n")
+    if "\0" in text or lines[0].lstrip().startswith(("<", "{", "[")):
+        return False
+    are_parted = [sum(map(line.count, _DELIMITERS)) >= 2 for line in lines[: _SEARCHED_LINES + 1] if line.strip()]
+    return are_parted[:1] == [True] or any(map(all, itertools.pairwise(are_parted)))
+
+
+def _delimiter(text: str) -> str:
+    """Return what parts the cells: of which one of the first lines has most."""
+    lines = text.split("\n", _SEARCHED_LINES)[:_SEARCHED_LINES]
+    return max(_DELIMITERS, key=lambda delimiter: max(line.count(delimiter) for line in lines))
 
 
 def marked(content: bytes) -> str | None:
@@ -36,11 +50,11 @@ def read_delimited(content: bytes, limits: Limits, known: frozenset[str], name: 
     """
     encoding = encoding or marked(content) or detect(content[:_SAMPLED_BYTES].split(b"\n"))
     text = content.decode(encoding, "replace")
-    delimiter = max(_DELIMITERS, key=text[:4096].split("\n", 1)[0].count)
+    delimiter = _delimiter(text[:_HEAD_CHARACTERS])
     csv.field_size_limit(limits.text_length)
     try:
         rows, numbers = numbered(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), limits)
     except csv.Error as error:
         raise rejected("csv-broken", f"The CSV cannot be read: {error}", f"CSV 无法读取：{error}") from error
     sheet = find_table(name, rows, numbers, known)
-    return [] if sheet is None else [Sheet(sheet.name, sheet.columns, sheet.rows, sheet.numbers, encoding)]
+    return [] if sheet is None else [replace(sheet, encoding=encoding)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.names import normalised
+from ingest.names import normalised, parted_unit
 from ingest.protocol import Limits
+from ingest.readers.lines_aside import aside_note, is_aside, plain_line
 from ingest.refusals import rejected
 from twin.errors import Text
 
@@ -77,19 +79,24 @@ def find_table(name: str, rows: list[Row], numbers: list[int], known: frozenset[
     """
     searched = _HEADER_SEARCHED_ROWS + _HEADER_ROWS
     top = [_filled(row, number - 1, merged) for row, number in zip(rows[:searched], numbers, strict=False)]
-    best: tuple[int, int, tuple[str, ...]] = (0, 0, ())
+    best: tuple[int, int, int, tuple[str, ...]] = (0, 0, 0, ())
     for index in range(min(len(top), _HEADER_SEARCHED_ROWS)):
         header: tuple[str, ...] = ()
         for used in range(1, min(_HEADER_ROWS, len(top) - index) + 1):
-            header = _joined(header, top[index + used - 1]) if used > 1 else top[index]
-            score = sum(normalised(h) in known for h in header)
-            if score > best[0]:
-                best = (score, index + used, header)
-    score, first, header = best
+            header = _joined(header, top[index + used - 1], known) if used > 1 else top[index]
+            score = len(known.intersection(map(normalised, header)))
+            if (score, -used) > best[:2]:
+                best = (score, -used, index + used, header)
+    score, _, first, header = best
     if score < _KNOWN_NAMES_NEEDED:
         return None
     header, first = _with_units(header, top, first)
-    return Sheet(name, _distinct(header), rows[first:], np.array(numbers[first:], dtype=np.int64))
+    above = frozenset(line for row in rows[:first] if (line := plain_line(row)))
+    aside = [index for index in range(first, len(rows)) if is_aside(rows[index], above, len(header))]
+    passed_over = set(aside)
+    kept = [index for index in range(first, len(rows)) if index not in passed_over] if aside else range(first, len(rows))
+    notes = (aside_note([numbers[index] for index in aside]),) if aside else ()
+    return Sheet(name, _distinct(header), [rows[i] for i in kept], np.array([numbers[i] for i in kept], dtype=np.int64), notes=notes)
 
 
 def _filled(row: Row, index: int, merged: Merged) -> tuple[str, ...]:
@@ -105,21 +112,36 @@ def _filled(row: Row, index: int, merged: Merged) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _joined(upper: tuple[str, ...], lower: tuple[str, ...]) -> tuple[str, ...]:
+def _joined(upper: tuple[str, ...], lower: tuple[str, ...], known: frozenset[str]) -> tuple[str, ...]:
     """Return the names of a header whose upper row holds titles of groups: 起点 over 点号 is 起点点号.
 
     A title that was typed into the first cell of its group without merging reaches to the next title.
     """
-    names: list[str] = []
+    pairs: list[tuple[str, str]] = []
     group = ""
     for column in range(max(len(upper), len(lower))):
         above = upper[column] if column < len(upper) else ""
         below = lower[column] if column < len(lower) else ""
         group = above or (group if below else "")
-        names.append(group + below)
+        pairs.append((group, below))
         if above and not below:
             group = ""  # a name of its own, merged over both rows
-    return tuple(names)
+    once = {name for name, count in Counter(normalised(below) for _, below in pairs).items() if count == 1}
+    return tuple(_of_group(group, below, known, once) for group, below in pairs)
+
+
+def _of_group(group: str, below: str, known: frozenset[str], once: set[str]) -> str:
+    """Return the name of a column below the title of its group: one of the ``known`` where there is one, else title and name.
+
+    点号 below 起点 is 起点点号, 起点 below 埋深(m) is 起点埋深(m); X below 平面坐标(m), where no other column is called so, is X(m).
+    """
+    if not group or not below:
+        return group + below
+    title, unit = parted_unit(group)
+    name, own_unit = parted_unit(below)
+    unit = own_unit or unit
+    spellings = (title + name, name + title, *((name,) if normalised(below) in once else ()))
+    return next((s + unit for s in spellings if normalised(s) in known), group + below)
 
 
 def _with_units(header: tuple[str, ...], top: Sequence[tuple[str, ...]], first: int) -> tuple[tuple[str, ...], int]:
@@ -146,8 +168,11 @@ def _distinct(header: Sequence[str]) -> tuple[str, ...]:
 
 
 def cells_array(values: list[object]) -> pa.Array:
-    """Return cells as an Arrow column: of one type where they agree, whole numbers as such, as text where they do not agree."""
-    plain = [None if v == "" else v for v in values]
+    """Return cells as an Arrow column: of one type where they agree, whole numbers as such, as text where they do not agree.
+
+    Space around a text was never meant: it is left out.
+    """
+    plain = [(v.strip() or None) if isinstance(v, str) else v for v in values]
     try:
         array = pa.array(plain)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):

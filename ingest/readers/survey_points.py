@@ -18,6 +18,7 @@ from ingest.georeference import declared_crs, deployment_bounds_m
 from ingest.mapping import match_columns
 from ingest.names import normalised
 from ingest.protocol import PartRequest, ReadRequest
+from ingest.readers.angles import with_angles
 from ingest.readers.sheets import Sheet
 from ingest.understanding.axes import axes_by_values
 from twin.crs import storage_crs, to_storage
@@ -39,6 +40,7 @@ _END_PREFIXES: Mapping[_Role, tuple[str, ...]] = {
     "start": ("起点", "起始", "S_", "start_"),
     "end": ("终点", "终止", "E_", "end_"),
 }
+_STARTING_ROLES: tuple[_Role, ...] = ("", "start")
 _NUMBER = Field("coordinate", "number", Text("坐标", "coordinate"), unit="m")
 _TEXT = Field("name", "string", Text("", ""))
 _SAMPLED = 2000
@@ -53,7 +55,7 @@ class Coordinates:
 
     def of(self, columns: Mapping[str, pa.Array]) -> FloatArray:
         """Return (n, 2) eastings and northings; NaN where a row has none."""
-        return np.column_stack([numbers(columns[self.east]), numbers(columns[self.north])])
+        return np.column_stack([coordinate(columns[self.east]), coordinate(columns[self.north])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,17 @@ def find_ends(sheet: Sheet, part: PartRequest, request: ReadRequest) -> tuple[Co
 
 
 def named_axes(columns: Sequence[str]) -> tuple[Coordinates, bool] | None:
-    """Return the columns of coordinates, those called X and Y as if X were easting, and whether names alone say which is which."""
-    axes = _axes(columns, "")
-    if axes["north"] and axes["east"]:
-        return Coordinates(axes["east"], axes["north"]), True
-    return (Coordinates(axes["x"], axes["y"]), False) if axes["x"] and axes["y"] else None
+    """Return the columns of coordinates (of lines those of their start), and whether names alone say which is which.
+
+    X is taken for the easting where they do not.
+    """
+    for role in _STARTING_ROLES:
+        axes = _axes(columns, role)
+        if axes["north"] and axes["east"]:
+            return Coordinates(axes["east"], axes["north"]), True
+        if axes["x"] and axes["y"]:
+            return Coordinates(axes["x"], axes["y"]), False
+    return None
 
 
 def _coordinates(sheet: Sheet, free: Sequence[str], role: _Role, part: PartRequest, request: ReadRequest) -> Coordinates | None:
@@ -122,7 +130,7 @@ def _column(columns: Sequence[str], names: Sequence[str]) -> str | None:
 
 def _x_is_east(sheet: Sheet, x: str, y: str, crs: str | None, request: ReadRequest) -> bool:
     """Return whether X is easting: more of the points lie in the deployment that way, or else their sizes say so."""
-    first, second = numbers(sheet.column(x, 0, _SAMPLED)), numbers(sheet.column(y, 0, _SAMPLED))
+    first, second = coordinate(sheet.column(x, 0, _SAMPLED)), coordinate(sheet.column(y, 0, _SAMPLED))
     if crs is not None:
         storage = storage_crs(request.storage_srid)
         west, south, east, north = deployment_bounds_m(storage, request.extent_deg)
@@ -142,6 +150,11 @@ def numbers(array: pa.Array) -> FloatArray:
     """Return cells as numbers, NaN where they are none."""
     values: FloatArray = convert(array, _NUMBER).values.to_numpy(zero_copy_only=False).astype(np.float64)
     return values
+
+
+def coordinate(array: pa.Array) -> FloatArray:
+    """Return cells as coordinates: numbers, or angles in degrees, minutes and seconds as degrees; NaN where they are neither."""
+    return with_angles(array, numbers(array))
 
 
 def names(array: pa.Array) -> list[str | None]:

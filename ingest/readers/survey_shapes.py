@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +14,9 @@ import pyarrow as pa
 import shapely
 
 from ingest.mapping import match_columns
+from ingest.names import loosely_spelled
 from ingest.readers.source import Fault, Geometries
-from ingest.readers.survey_points import Coordinates, FloatArray, Points, names, numbers
+from ingest.readers.survey_points import Coordinates, FloatArray, Points, coordinate, names, numbers
 from ingest.refusals import rejected
 from twin.errors import Text
 from twin.model import FeatureType
@@ -23,6 +25,7 @@ Columns = Mapping[str, pa.Array]
 Ends = tuple[str, str]
 """The fields that name the end points of a line."""
 _NODE_GROUND = "ground_elevation_m"
+_SHOWN = 40
 
 
 class Shapes(Protocol):
@@ -53,10 +56,10 @@ class PointShapes:
     def of(self, columns: Columns) -> tuple[Geometries, tuple[Fault, ...]]:
         """Return a point for each row with both coordinates."""
         places = self.coordinates.of(columns)
-        there = np.isfinite(places).all(axis=1)
+        there: npt.NDArray[np.bool_] = np.isfinite(places.sum(axis=1))
         shapes = np.full(len(places), None, dtype=object)
         shapes[there] = shapely.points(places[there])
-        return shapes, ()
+        return shapes, placeless(columns, (self.coordinates,), there)
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,16 @@ class LineShapes:
             return Fault(index, "L02", Text(zh=f"起点与终点同为 {name}", en=f"start and end are both {name}"))
         if not all(missing):
             return Fault(index, "L01", Text(zh="缺少端点点号", en="there is no number of an end point"))
-        shown, en = "、".join(map(str, missing)), ", ".join(map(str, missing))
-        return Fault(index, "node-exists", Text(zh=f"端点 {shown} 不在管线点表中", en=f"end point {en} is not in the table of points"))
+        texts = [self._absent(str(name)) for name in missing]
+        return Fault(index, "node-exists", Text(zh="；".join(t.zh for t in texts), en="; ".join(t.en for t in texts)))
+
+    def _absent(self, name: str) -> Text:
+        """Return what is wrong with an end of a name that leads nowhere, and which point may be meant."""
+        if name in self._listed:
+            return Text(zh=f"端点 {name} 在管线点表中没有坐标", en=f"end point {name} has no coordinates in the table of points")
+        text = Text(zh=f"端点 {name} 不在管线点表中", en=f"end point {name} is not in the table of points")
+        meant = self._alike.get(loosely_spelled(name))
+        return text if meant is None else Text(zh=f"{text.zh}；是否为 {meant}？", en=f"{text.en}; is it {meant}?")
 
     def _elevation(self, columns: Columns, end: int, places: npt.NDArray[np.int64]) -> FloatArray:
         """Return the height of one end: its own elevation, else the ground at its point less its depth."""
@@ -110,9 +121,23 @@ class LineShapes:
         return names(columns[column])
 
     @cached_property
+    def _called(self) -> Sequence[str | None]:
+        return [n for p in self.points for n in names(p.sheet.column(p.key or ""))]
+
+    @cached_property
+    def _listed(self) -> frozenset[str | None]:
+        return frozenset(self._called)
+
+    @cached_property
+    def _alike(self) -> Mapping[str, str]:
+        """Loose spelling → the one point that is spelled so."""
+        spelled = Counter(loosely_spelled(n) for n in self._places)
+        return {loose: n for n in self._places if spelled[loose := loosely_spelled(n)] == 1}
+
+    @cached_property
     def _places(self) -> Mapping[str, int]:
         """Point name → its place among the points of all tables; of two points of one name the first counts."""
-        called = [n for p in self.points for n in names(p.sheet.column(p.key or ""))]
+        called = self._called
         there: npt.NDArray[np.bool_] = np.isfinite(self._position.sum(axis=1))
         return {n: i for i, n in reversed(list(enumerate(called))) if n and there[i]}
 
@@ -153,7 +178,23 @@ class OwnEnds:
         there: npt.NDArray[np.bool_] = np.isfinite(positions.sum(axis=(1, 2)))
         shapes = np.full(len(there), None, dtype=object)
         shapes[there] = _lines(positions[there], heights[there])
-        return shapes, ()
+        return shapes, placeless(columns, self.ends, there)
+
+
+def placeless(columns: Columns, coordinates: Sequence[Coordinates], there: npt.NDArray[np.bool_]) -> tuple[Fault, ...]:
+    """Return the rows that have no place as faults which say what stands in their columns of coordinates."""
+    named = [name for c in coordinates for name in (c.north, c.east)]
+    return tuple(_placeless({name: columns[name][index].as_py() for name in named}, index) for index in np.flatnonzero(~there).tolist())
+
+
+def _placeless(cells: Mapping[str, object], index: int) -> Fault:
+    empty = [name for name, cell in cells.items() if cell is None]
+    odd = {name: str(cell)[:_SHOWN] for name, cell in cells.items() if isinstance(cell, str) and np.isnan(coordinate(pa.array([cell]))[0])}
+    zh = [f"列“{'、'.join(empty)}”为空"] if empty else []
+    zh += [f"列“{name}”的“{cell}”不是坐标" for name, cell in odd.items()]
+    en = [f"nothing in {', '.join(empty)}"] if empty else []
+    en += [f"{cell!r} in {name} is no coordinate" for name, cell in odd.items()]
+    return Fault(index, "geometry-empty", Text(zh=f"没有坐标：{'，'.join(zh)}", en=f"no coordinates: {', '.join(en)}"))
 
 
 def end_elevation(columns: Columns, mapping: Mapping[str, str], end: int, ground: FloatArray) -> FloatArray:

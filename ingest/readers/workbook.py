@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +19,9 @@ import python_calamine as calamine
 
 from ingest.protocol import Limits
 from ingest.readers.archive import Archive
+from ingest.readers.office_document import document_refusal
 from ingest.readers.sheets import Row, Sheet, find_table, numbered, too_many_columns
+from ingest.readers.workbook_cells import cell_notes
 from ingest.refusals import rejected
 from twin.errors import Text, TwinError
 
@@ -29,6 +33,8 @@ _WIDE_CELL = re.compile(rb'<c r="(?:A[M-Z][A-Z]|AL[M-Z]|[B-Z][A-Z]{2})[0-9]')
 OFFICE_BOOK = "xl/workbook.xml"
 """What makes a ZIP a workbook of Office."""
 _LINE_BREAKS = re.compile(rb">\s*\n\s*<")
+_WIDTH_OF_A_TABLE = 3
+"""A narrower sheet is rather a note."""
 _PANIC = "PanicException"
 _SPREADSHEET = b"opendocument.spreadsheet"
 
@@ -53,16 +59,20 @@ def read_workbook(source: Path | bytes, limits: Limits, known: frozenset[str]) -
     """
     with source.open("rb") if isinstance(source, Path) else BytesIO(source) as file:
         book: BinaryIO = file
+        said: Mapping[str, tuple[Text, ...]] = {}
         if file.read(len(_ZIP)) == _ZIP:
             archive = Archive(source, limits)
             _check_parts(archive, limits)
+            said = cell_notes(archive)
             if OFFICE_BOOK not in archive.names:
                 book = _without_indents(archive)
+        elif (other := _other_than_workbook(book)) is not None:
+            raise other
         book.seek(0)
         try:
-            return _sheets(calamine.CalamineWorkbook.from_filelike(book), limits, known)
+            return _sheets(calamine.CalamineWorkbook.from_filelike(book), limits, known, said)
         except calamine.PasswordError as error:
-            raise rejected("workbook-encrypted", "The workbook is protected by a password.", "工作簿已加密，请去除密码后上传。") from error
+            raise _encrypted() from error
         except (calamine.CalamineError, calamine.XmlError, calamine.ZipError) as error:
             raise _broken(error) from error
         except BaseException as error:  # a panic of Rust is no Exception
@@ -76,17 +86,39 @@ def _broken(error: BaseException) -> TwinError:
     return rejected("workbook-broken", f"The workbook cannot be read: {reason}", f"工作簿无法读取：{reason}")
 
 
-def _sheets(book: calamine.CalamineWorkbook, limits: Limits, known: frozenset[str]) -> list[Sheet]:
+def _encrypted() -> TwinError:
+    return rejected("workbook-encrypted", "The workbook is protected by a password.", "工作簿已加密，请去除密码后上传。")
+
+
+def _other_than_workbook(book: BinaryIO) -> TwinError | None:
+    """Return why a compound file is not read whose streams are those of a locked workbook or of a text; None for any other."""
+    content = book.read()
+    if all(_stream(name) in content for name in ("EncryptionInfo", "EncryptedPackage")):
+        return _encrypted()
+    is_text = not any(_stream(name) in content for name in ("Workbook", "Book")) and _stream("WordDocument") in content
+    return document_refusal("DOC") if is_text else None
+
+
+def _stream(name: str) -> bytes:
+    """Return how the directory of a compound file writes a stream's name."""
+    return f"{name}\0".encode("utf-16-le")
+
+
+def _sheets(book: calamine.CalamineWorkbook, limits: Limits, known: frozenset[str], said: Mapping[str, tuple[Text, ...]]) -> list[Sheet]:
     worksheets = [s for s in book.sheets_metadata if s.typ is calamine.SheetTypeEnum.WorkSheet]
     hidden = [s.name for s in worksheets if s.visible is not calamine.SheetVisibleEnum.Visible]
-    notes = (_hidden_note(hidden),) if hidden else ()
     sheets: list[Sheet] = []
+    without_header: list[str] = []
     for number, sheet in enumerate(book.sheets_metadata):
         if sheet in worksheets and sheet.name not in hidden:
-            table = _table(book.get_sheet_by_index(number), limits, known)
+            cells = book.get_sheet_by_index(number)
+            table = _table(cells, limits, known)
             if table is not None:
-                sheets.append(Sheet(table.name, table.columns, table.rows, table.numbers, notes=notes))
-    return sheets
+                sheets.append(table)
+            elif cells.width >= _WIDTH_OF_A_TABLE:
+                without_header.append(sheet.name)
+    notes = (*((_hidden_note(hidden),) if hidden else ()), *((_headless_note(without_header),) if without_header else ()))
+    return [replace(table, notes=(*table.notes, *said.get(table.name, ()), *notes)) for table in sheets]
 
 
 def _table(sheet: calamine.CalamineSheet, limits: Limits, known: frozenset[str]) -> Sheet | None:
@@ -104,6 +136,13 @@ def _plain(row: Row) -> Row:
     if not any(isinstance(v, dt.datetime) for v in row):
         return row
     return [v.date() if isinstance(v, dt.datetime) and v.time() == dt.time() else v for v in row]
+
+
+def _headless_note(names: list[str]) -> Text:
+    return Text(
+        zh=f"工作表“{'、'.join(names)}”没有可识别的表头，未读取：表头须有点号、X、Y、起点点号等列名",
+        en=f"sheets without a header that is understood are not read: {', '.join(names)}",
+    )
 
 
 def _hidden_note(names: list[str]) -> Text:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from ingest.confirmed_reading import memory_of
-from ingest.proposals import propose
+from ingest.proposals import Proposal, placed, propose
 from ingest.protocol import Limits
 from ingest.readers.mapinfo import MIF_MEMBERS, TAB_MEMBERS
 from ingest.readers.shapefile import MEMBERS
@@ -54,25 +54,30 @@ def inspect(city: City, files: Sequence[StoredFile], department: str) -> tuple[l
 
     ``department`` is who hands them in: what it confirmed of such files before is proposed again.
     """
-    documents: list[Json] = []
+    found: list[Proposal] = []
+    unread: dict[str, Json] = {}
     problems: list[TwinError] = []
     readable = False
     around, memory = surroundings(city), memory_of(city.pool, department)
     types, datasets = city.catalogue.feature_types(), city.catalogue.datasets()
     with laid_out(city.settings.data_dir, city.store, files) as paths:
-        for path in main_files(paths):
+        mains = main_files(paths)
+        for path in mains:
             try:
                 info = inspect_file(path, INSPECTION, city.settings.work_folder, city.template)
-                found = propose(path.name, info, types, datasets, around, memory)
+                found += propose(path.name, info, types, datasets, around, memory)
             except TwinError as error:
                 if error.status >= 500:
                     raise
                 readable = readable or error.code in _TOO_SLOW
                 problems.append(error)
-                documents.append(unread_document(path.name, error))
+                unread[path.name] = unread_document(path.name, error)
             else:
                 readable = True
-                documents += [proposal_document(p, types) for p in found]
+    documents: list[Json] = []
+    together = placed(found)
+    for name in (path.name for path in mains):
+        documents += [unread[name]] if name in unread else [proposal_document(p, types) for p in together if p.file == name]
     return documents, None if readable or not problems else problems[0]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.looked_into import KnownLayer, questions
-from ingest.proposals import Proposal, propose
+from ingest.proposals import Proposal, placed, propose
 from ingest.request import LoadRequest
 from ingest.sandbox import inspect_file
 from ingest.understanding.evidence import Evidence
@@ -31,7 +31,7 @@ def proposals_of(city: City, files: Sequence[Path], around: Surroundings) -> lis
         except TwinError as error:
             if error.status >= 500:
                 raise
-    return found
+    return placed(found)
 
 
 def known_layer(p: Proposal) -> KnownLayer:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from ingest.confirmed_reading import memory_of
-from ingest.proposals import TABLES, Memory, Proposal, nothing_remembered, propose
+from ingest.proposals import TABLES, Memory, Proposal, nothing_remembered, placed, propose
 from ingest.sandbox import inspect_file
 from ingest.understanding.area import deployment_area
 from ingest.understanding.evidence import Evidence
@@ -50,20 +50,20 @@ def inspect(settings: Settings, options: argparse.Namespace, terminal: Terminal)
             around, memory = surroundings(city), memory_of(city.pool, settings.actor)
             types, datasets = dict(city.catalogue.feature_types()), city.catalogue.datasets()
         work = settings.work_folder if has_city(settings) else stack.enter_context(scratch_folder())
+        found: list[Proposal] = []
         for path in main_files(files):
             try:
-                found = propose(path.name, inspect_file(path, INSPECTION, work, template), types, datasets, around, memory)
+                found += propose(path.name, inspect_file(path, INSPECTION, work, template), types, datasets, around, memory)
             except TwinError as error:
                 if error.status >= 500:
                     raise
                 problems.append(error)
                 documents.append(unread_document(path.name, error))
                 terminal.print(f"{path.name}: {error.text.in_language(terminal.language)} [{error.code}]")
-                continue
-            documents += [proposal_document(p, types) for p in found]
-            for proposal in found:
-                for line in described(proposal, types, terminal.language):
-                    terminal.print(line)
+        for proposal in placed(found):
+            documents.append(proposal_document(proposal, types))
+            for line in described(proposal, types, terminal.language):
+                terminal.print(line)
     terminal.result({"layers": documents})
     return 1 if problems and len(problems) == len(documents) else 0
 
