@@ -37,7 +37,7 @@ from ingest.protocol import (
     ReadRequest,
     SourceRows,
 )
-from twin.errors import RejectedError, TwinError, UnavailableError, UnsupportedMediaError
+from twin.errors import RejectedError, StorageFullError, TwinError, UnavailableError, UnsupportedMediaError
 from twin.model import Finding
 from twin.pictures import is_picture
 
@@ -49,6 +49,7 @@ _REFUSALS: Mapping[str, type[TwinError]] = {
     "rejected": RejectedError,
     "unsupported": UnsupportedMediaError,
     "unavailable": UnavailableError,
+    "disk-full": StorageFullError,
 }
 
 

@@ -7,14 +7,16 @@ Pages of the file that were looked at count as the reader's while they are mappe
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ingest.confinement.closing import unavailable
 from ingest.readers.mapped_text import mapped_part
-from ingest.work_files import append, unnamed_file
+from ingest.work_files import append, full_disk_told, unnamed_file
 
 Unpacked = bytes | memoryview
 """The bytes of one file out of an archive; a view is of a mapped file."""
@@ -24,8 +26,9 @@ class Scratch:
     """A file for what is unpacked, one after the other; what was mapped stays when it is closed."""
 
     def __init__(self, work: Path | None) -> None:
-        """Open it in ``work``, as `ReadRequest` has it; OSError where that cannot be."""
-        self._file = unnamed_file(work)
+        """Open it in ``work``, as `ReadRequest` has it; StorageFullError, or UnavailableError where it cannot be for another reason."""
+        with _faults_told():
+            self._file = unnamed_file(work)
         self._end = 0
 
     def __enter__(self) -> Self:
@@ -45,10 +48,11 @@ class Scratch:
         return self._end == 0
 
     def append(self, chunks: Iterable[bytes]) -> int:
-        """Write a file behind those that are there and return its length; StorageFullError."""
+        """Write a file behind those that are there and return its length; errors as when it is opened."""
         begin = self._end
         for chunk in chunks:
-            self._end = append(self._file, chunk) + len(chunk)
+            with _faults_told():
+                self._end = append(self._file, chunk) + len(chunk)
         return self._end - begin
 
     def mapped(self, lengths: Sequence[int]) -> list[memoryview]:
@@ -60,3 +64,13 @@ class Scratch:
         whole = memoryview(mapped_part(self._file.fileno(), self._end - aligned, aligned))
         ends = accumulate(lengths, initial=begin - aligned)
         return [whole[first:last] for first, last in pairwise(ends)]
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """Have a fault of our own disk told as ours, not as the file's."""
+    try:
+        with full_disk_told():
+            yield
+    except OSError as error:
+        raise unavailable(f"archives cannot be unpacked: {error}") from error

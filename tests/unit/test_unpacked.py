@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import mmap
 import os
@@ -16,11 +17,13 @@ from pathlib import Path
 import pytest
 
 from bench.process_memory import memory_kib
+from ingest.frames import HEADER, decode_refusal, encode_refusal
 from ingest.gdal_policy import MemoryFile
 from ingest.protocol import Limits
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.unpacked import Scratch
-from twin.errors import TwinError
+from ingest.work_files import disk_is_full
+from twin.errors import StorageFullError, TwinError
 
 _ROOT = Path(__file__).parents[2]
 FILES = {"a.bin": os.urandom(300_000), "empty.bin": b"", "b.bin": b"b" * 3_000_000, "c.bin": os.urandom(4096)}
@@ -85,6 +88,30 @@ def test_a_gzip_file_is_unpacked_within_its_limit(tmp_path: Path, scratch: Scrat
     assert caught.value.code == "gzip-bomb"
 
 
+def test_a_fault_of_the_disk_is_ours_and_not_the_files(tmp_path: Path) -> None:
+    (tmp_path / "occupied").write_bytes(b"")
+    with pytest.raises(TwinError) as caught:
+        Scratch(tmp_path / "occupied")
+    assert (caught.value.code, caught.value.status) == ("sandbox-unavailable", 503)
+    with Scratch(tmp_path) as full:
+        full._file.close()
+        full._file = io.FileIO("/dev/full", "r+")
+        with pytest.raises(TwinError) as caught:
+            full.append([b"x"])
+    assert caught.value.code == "disk-full"
+
+
+def test_a_fault_while_a_gzip_file_is_unpacked_is_ours(tmp_path: Path, scratch: Scratch) -> None:
+    path = tmp_path / "b.gz"
+    path.write_bytes(gzip.compress(FILES["b.bin"]))
+    reading = io.FileIO(path)
+    scratch._file.close()
+    scratch._file = reading  # as a disk that takes nothing any more
+    with pytest.raises(TwinError) as caught:
+        read_gzip(path, Limits(), scratch)
+    assert caught.value.code == "sandbox-unavailable"
+
+
 def test_pages_that_were_looked_at_are_given_back(tmp_path: Path, scratch: Scratch) -> None:
     content = archive_of(tmp_path, scratch).mapped(["b.bin"])["b.bin"]
     held = MemoryFile("given/back.bin", content)
@@ -106,13 +133,16 @@ def test_a_confined_process_writes_so_much_there_and_nowhere_else(tmp_path: Path
         from ingest.confinement.closing import confine
         from ingest.protocol import Limits
         from ingest.readers.unpacked import Scratch
+        from twin.errors import TwinError
         scratch, folder = Scratch(Path(sys.argv[2])), Path(sys.argv[2])
         confine([scratch.path], Limits(), 1 << 20)
         def outcome(act):
             try:
                 return act()
             except OSError as error:
-                return type(error).__name__ + str(error.errno)
+                return type(error).__name__
+            except TwinError as error:
+                return error.text.en
         print(json.dumps([
             outcome(lambda: scratch.append([b"x" * (1 << 20)])),
             outcome(lambda: len(scratch.path.read_bytes())),
@@ -126,8 +156,13 @@ def test_a_confined_process_writes_so_much_there_and_nowhere_else(tmp_path: Path
     environment = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
     command = [sys.executable, "-I", "-B", "-c", textwrap.dedent(script), str(_ROOT), str(tmp_path)]
     run = subprocess.run(command, capture_output=True, env=environment, cwd="/", timeout=60, check=True)
-    denied = "PermissionError"
     written, read, too_much, mapped, *others = json.loads(run.stdout)
     assert (written, read, mapped) == (1 << 20, 1 << 20, 1 << 20)
-    assert too_much == "OSError27"
-    assert all(str(other).startswith(denied) for other in others)
+    assert "File too large" in too_much
+    assert others == ["PermissionError"] * 3
+
+
+def test_a_full_disk_is_told_by_the_reader_as_what_it_is() -> None:
+    told = decode_refusal(b"".join(bytes(part) for part in encode_refusal(disk_is_full()))[HEADER.size :])
+    assert isinstance(told, StorageFullError)
+    assert (told.code, told.status) == ("disk-full", 507)
