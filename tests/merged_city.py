@@ -9,12 +9,12 @@ import orjson
 
 
 def merge_city(sequence: Path, to: Path, features: int | None = None) -> int:
-    """Write the first ``features`` of a sequence (all of them where that is None) as a document, and return how many there are.
+    """Write the first ``features`` of a sequence (all of them where that is None) as a document, and return how many vertices it has.
 
     Geometries name vertices in ``boundaries`` only: nothing has a template or an address here.
     """
     vertices: list[bytes] = []
-    count = written = 0
+    count = 0
     with sequence.open("rb") as lines, to.open("wb") as out:
         head = orjson.loads(next(lines))
         out.write(orjson.dumps({k: v for k, v in head.items() if k not in ("CityObjects", "vertices")})[:-1] + b',"CityObjects":{')
@@ -28,9 +28,8 @@ def merge_city(sequence: Path, to: Path, features: int | None = None) -> int:
             out.write((b"," if number else b"") + orjson.dumps(content["CityObjects"])[1:-1])
             vertices.append(orjson.dumps(content["vertices"])[1:-1])
             count += len(content["vertices"])
-            written += 1
         out.write(b'},"vertices":[' + b",".join(vertices) + b"]}")
-    return written
+    return count
 
 
 def _moved(boundaries: Any, by: int) -> Any:

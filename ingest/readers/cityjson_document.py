@@ -99,7 +99,7 @@ class StreamedDocument:
 
     def lines(self, types: frozenset[str]) -> Iterator[bytes]:
         """Yield the features of ``types`` in the order of the source, each as a line of a sequence, or a number that `scope_of` takes."""
-        are_wanted, at, passed = self._are_wanted(types), 0, 0
+        are_wanted, at = self._are_wanted(types), 0
         members, ends = np.empty(MOST_MEMBERS, dtype=np.int64), np.empty(_BLOCK_FEATURES, dtype=np.int64)
         out = np.empty(2 * _BLOCK_BYTES, dtype=np.uint8)
         while at < len(self.places):
@@ -115,10 +115,7 @@ class StreamedDocument:
                     continue
                 yield from self._written(*some, written[: max(wrote, 1)] if wrote else np.full(1, -1), out)
                 done += max(wrote, 1)
-                passed += int(written[:wrote].max(initial=_AT_A_TIME_BYTES))
-            if passed > _AT_A_TIME_BYTES:
-                _give_back(self._text)
-                passed = 0
+            _give_back(self._text)
 
     def _written(self, members: Ints, ends: Ints, written: Ints, out: Bytes) -> Iterator[bytes]:
         at = begin = 0
@@ -134,7 +131,7 @@ class StreamedDocument:
         """Return the same of a feature that kernels do not write."""
         feature = self._feature(members)
         try:
-            line = document_of(feature) if all(map(_has_lists, feature.members)) else None
+            line = document_of(feature) if all(map(_has_numbers, feature.members)) else None
         except _FAULTS:
             line = None
         return line if line is not None and len(line) <= _MOST_LINE_BYTES else b"%b%d" % (_ODD, members[0])
@@ -183,7 +180,9 @@ class _FirstNumbers(Sequence[int]):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, at: int) -> int:  # type: ignore[override] # no slices are asked for
+    def __getitem__(self, at: object) -> int:  # type: ignore[override] # no slices are asked for
+        if not isinstance(at, int):  # a fault says what a list would
+            raise TypeError(f"list indices must be integers or slices, not {type(at).__name__}")
         if at >= self._count:
             raise IndexError("list index out of range")
         return self._numbers[at]
@@ -293,9 +292,21 @@ class _Pass:
         return at
 
 
-def _has_lists(member: tuple[str, Json]) -> bool:
-    """Tell whether boundaries are lists: a single number is another truth once it is 0."""
-    return all(isinstance(geometry.get("boundaries"), list) for geometry in member[1].get("geometry") or ())
+def _has_numbers(member: tuple[str, Json]) -> bool:
+    """Tell whether the geometries of an object name vertices and places in pictures by lists of numbers from 0 on.
+
+    Another number would be a fault, or nothing, and were one that is there once it is numbered anew.
+    """
+    return all(
+        isinstance(geometry.get("boundaries"), list)
+        and _are_numbers(geometry["boundaries"])
+        and all(_are_numbers(theme.get("values") or []) for theme in (geometry.get("texture") or {}).values())
+        for geometry in member[1].get("geometry") or ()
+    )
+
+
+def _are_numbers(value: object) -> bool:
+    return all(map(_are_numbers, value)) if isinstance(value, list) else value is None or (type(value) is int and value >= 0)
 
 
 def _integers(value: object) -> Iterator[int]:
