@@ -96,7 +96,7 @@ def _faults(column: FieldValues) -> Iterator[_Fault]:
     if column.bad.any():
         yield _conversion_fault(column)
     if field.required:
-        yield _Fault("required", _missing(column.values) & ~column.bad, _lack(column))
+        yield _Fault("required", _missing(column.values) & ~column.bad, _text(column, "缺少必填值", "a value is required"))
     if column.values.null_count == len(column.values):
         return  # nothing is too large, too small or too long
     if field.minimum is not None or field.maximum is not None:
@@ -109,14 +109,6 @@ def _faults(column: FieldValues) -> Iterator[_Fault]:
         longer = _mask(pc.fill_null(pc.greater(pc.utf8_length(column.values), field.max_length), False))
         said = _text(column, f"“{_VALUE}”长度超过 {field.max_length}", f"'{_VALUE}' is longer than {field.max_length} characters")
         yield _Fault("max-length", longer, said)
-
-
-def _lack(column: FieldValues) -> Text:
-    """Return that a value is missing which must be there; of a field that no column feeds, that it is the column that is missing."""
-    if column.source is None and column.field.default is None and column.field.derived is None:
-        zh, en = "必填，但没有列对应：请在字段对应中指定该列", "is required, and no column feeds it: say which one does"
-        return Text(f"{column.named.zh}：{zh}", f"{column.named.en}: {en}")
-    return _text(column, "缺少必填值", "a value is required")
 
 
 def _conversion_fault(column: FieldValues) -> _Fault:

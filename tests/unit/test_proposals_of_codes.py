@@ -37,7 +37,7 @@ def test_a_finding_says_the_cell_and_the_proposal() -> None:
     columns = {"building_id": ["b"], "height_m": ["12{value}"], "structure": ["框架结构楼"]}
     wrong, code = sorted(row_findings(Rows("building", [house], columns)), key=lambda f: f.rule, reverse=True)
     assert (wrong.rule, wrong.value, wrong.proposal) == ("type", "12{value}", None)
-    assert wrong.message.en == "height_m: '12{value}' is not a value of type number"
+    assert wrong.message.en == "height_m: '12{value}' is not a number"
     assert (code.rule, code.value, code.proposal) == ("code", "框架结构楼", "concrete")
     assert code.message.zh.endswith("“框架结构楼”不在代码表 structure 中；是否为 concrete（钢筋混凝土结构）？")
 
@@ -56,7 +56,7 @@ def test_a_long_cell_is_shortened_where_it_is_told_but_not_where_it_is_kept() ->
         ("height_m", -5.0, "height_m（建筑高度）：-5.0 超出范围 0.1…1000 m", "height_m: -5.0 is outside 0.1…1000 m"),
         ("建筑高度", -5.0, "建筑高度：-5.0 超出范围 0.1…1000 m", "建筑高度 (height_m): -5.0 is outside 0.1…1000 m"),
         ("楼高", -5.0, "楼高（建筑高度）：-5.0 超出范围 0.1…1000 m", "楼高 (height_m): -5.0 is outside 0.1…1000 m"),
-        ("楼\n高", "x", "楼 高（建筑高度）：“x”不是 number 类型的值", "楼 高 (height_m): 'x' is not a value of type number"),
+        ("楼\n高", "x", "楼 高（建筑高度）：“x”不是数值", "楼 高 (height_m): 'x' is not a number"),
     ],
 )
 def test_a_finding_names_the_column_of_the_file_and_the_unit_of_a_range(column: str, value: object, zh: str, en: str) -> None:

@@ -21,7 +21,7 @@ from twin.server.city import open_city
 from twin.server.city_file import read_city_file
 from twin.server.commands.load import existing
 from twin.server.inspection import INSPECTION, main_files
-from twin.server.proposal_documents import proposal_document, unread_document
+from twin.server.proposal_documents import Json, proposal_document, unread_document
 from twin.server.scratch_city import has_city, scratch_folder
 from twin.server.settings import Settings
 from twin.server.surroundings import surroundings
@@ -38,7 +38,7 @@ def inspect(settings: Settings, options: argparse.Namespace, terminal: Terminal)
     datasets: Sequence[Dataset] = ()
     around = Surroundings()
     memory: Memory = nothing_remembered
-    documents: list[object] = []
+    documents: list[Json] = []
     problems: list[TwinError] = []
     with ExitStack() as stack:
         template = stack.enter_context(Template())
@@ -64,7 +64,8 @@ def inspect(settings: Settings, options: argparse.Namespace, terminal: Terminal)
             documents.append(proposal_document(proposal, types))
             for line in described(proposal, types, terminal.language):
                 terminal.print(line)
-    terminal.result({"layers": documents})
+    names = [path.name for path in files]
+    terminal.result({"layers": sorted(documents, key=lambda document: names.index(str(document["file"])))})
     return 1 if problems and len(problems) == len(documents) else 0
 
 
