@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 from solid_files import Points, Polygon, body_of
 
 from ingest.checks.solids.boundaries import boundaries_of
+from ingest.checks.solids.fault import MOST_BETWEEN
 from ingest.checks.solids.planes import planes_of
 from ingest.checks.solids.rings import is_convex, self_intersections
 from ingest.checks.solids.shells import signed_volumes_m3
@@ -97,6 +98,13 @@ def test_each_hole_of_a_shell_is_told_once_at_its_edge() -> None:
     assert [f.code for f in faults] == [302, 302]
     assert sorted(f.place[2] for f in faults) == [0, 1]
     assert all(shapely.Point(f.place[:2]).distance(shapely.box(0, 0, 1, 1).exterior) == 0 for f in faults)
+
+
+def test_shells_and_solids_that_are_the_same_by_the_dozen_are_not_all_held_against_each_other() -> None:
+    box = (CORNERS, SIDES)
+    for body, code in ((body_of([[box] * 30]), 402), (body_of([[box]] * 30), 601)):
+        found = [fault.code for fault in validity_faults([body])]
+        assert found.count(code) == MOST_BETWEEN
 
 
 def test_the_value_of_a_bent_face_is_its_distance_from_the_plane() -> None:

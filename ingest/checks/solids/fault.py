@@ -11,6 +11,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
+MOST_BETWEEN = 100
+"""More faults between the shells of one solid, or the solids of one body, are not looked for: their pairs grow with the square."""
 CONTACT_M = 1e-6
 """What is nearer touches: well above the rounding of local coordinates, well below any tolerance."""
 

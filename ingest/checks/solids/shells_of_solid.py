@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ingest.checks.solids.fault import CONTACT_M, Floats
+from ingest.checks.solids.fault import CONTACT_M, MOST_BETWEEN, Floats
 from ingest.checks.solids.hulls import Hull, Relation, Standing, boxes_apart, contact_segments, standing
 
 _INTERSECTION, _DUPLICATED, _OUTSIDE, _DISCONNECTED = 401, 402, 403, 404
@@ -19,14 +19,16 @@ _SEGMENTS = 2000
 
 
 def shell_faults_of_solid(hulls: Sequence[Hull]) -> Iterator[tuple[int, int, Floats]]:
-    """Yield what is wrong between the shells of a solid, the exterior first: code, position of the shell, place."""
-    found = False
+    """Yield what is wrong between the shells of a solid, the exterior first, up to `MOST_BETWEEN`: code, position of the shell, place."""
+    found = 0
     for i in range(1, len(hulls)):
         for j in range(i):
             code, place = _between(hulls[i], hulls[j], is_exterior=j == 0)
             if code is not None:
-                found = True
+                found += 1
                 yield code, i, place
+            if found == MOST_BETWEEN:
+                return
     if found:
         return
     touching = [contact_segments(p, q) for i, p in enumerate(hulls) for q in hulls[:i] if not boxes_apart(p, q)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 
-from ingest.checks.solids.fault import Floats
+from ingest.checks.solids.fault import MOST_BETWEEN, Floats
 from ingest.checks.solids.hulls import Hull, Relation, boxes_apart, standing
 from ingest.readers.source import Makeup
 
@@ -16,12 +16,12 @@ _INTERSECTION, _DUPLICATED, _DISCONNECTED, _OVERLAP = 501, 502, 503, 601
 
 
 def faults_between(hulls: Mapping[int, Hull], makeup: Makeup) -> Iterator[tuple[int, int, Floats]]:
-    """Yield code, solid and place of what is wrong between sound solids (position → exterior surface).
+    """Yield code, solid and place of what is wrong between sound solids (position → exterior surface), up to `MOST_BETWEEN`.
 
     Of one composite they may share faces and nothing else, and must hang together; of one multi-solid nothing is asked; those of
     different geometries are parts of one feature and must not overlap.
     """
-    joined = {n: n for n in hulls}
+    joined, overlaps = {n: n for n in hulls}, 0
     for j, i in itertools.combinations(sorted(hulls), 2):
         together = _geometry(makeup, i) == _geometry(makeup, j)
         composite = together and _geometry(makeup, i) in makeup.composites
@@ -33,6 +33,9 @@ def faults_between(hulls: Mapping[int, Hull], makeup: Makeup) -> Iterator[tuple[
         if found.relation is not Relation.APART:
             within = _DUPLICATED if found.relation is Relation.EQUAL else _INTERSECTION
             yield (within if composite else _OVERLAP), i, found.place
+            overlaps += 1
+            if overlaps == MOST_BETWEEN:
+                return
     first: dict[int, int] = {}
     for n in sorted(hulls):
         geometry = _geometry(makeup, n)
