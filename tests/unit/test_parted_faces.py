@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.checks.solids.boundaries import Boundaries, boundaries_of
-from ingest.checks.solids.plain_faces import look_at_faces
-from ingest.checks.solids.plain_pairs import MOST_STRETCHES, PairRoom, parted_otherwise, side_of
+from ingest.checks.solids.plain_faces import look_at_faces, make_face_room
+from ingest.checks.solids.plain_pairs import MOST_STRETCHES, PairRoom, parted_otherwise
+from ingest.checks.solids.plain_sides import side_of
 from ingest.checks.solids.planes import planes_of
 from ingest.checks.solids.self_crossing import meeting_pairs
 from ingest.checks.solids.surfaces import Surfaces
@@ -58,12 +59,14 @@ def parted_both_ways(b: Boundaries) -> tuple[bool, bool] | None:
     normal, axes, low, high = (np.zeros((2, width)) for width in (3, 6, 3, 3))
     planes = (normal, offset, deviation_m, axes, low, high)
     least_cosine = float(np.cos(np.radians(10)))
-    look_at_faces(b.xyz, b.corner, b.after, b.ring_start, b.face_start, 0.001, 0.01, least_cosine, sound, to_triangulate, *planes)
+    rings = (b.xyz, b.corner, b.after, b.ring_start, b.face_start)
+    look_at_faces(*rings, 2, 0.001, 0.01, least_cosine, make_face_room(), sound, to_triangulate, *planes)
     if not sound.all():
         return None
     elsewhere = np.full(len(b.corner), len(b.corner))
     face_of_corner = np.append(b.face_of_corner, 2)  # beyond every edge is a third face
-    surfaces = Surfaces(b.xyz, b.corner, b.after, b.before, b.first_corner(), face_of_corner, *planes, elsewhere)
+    starts = (b.ring_start, b.face_start, b.first_corner())
+    surfaces = Surfaces(b.xyz, b.corner, b.after, b.before, *starts, face_of_corner, *planes, elsewhere)
     count, stretches = len(b.corner), np.empty((2, MOST_STRETCHES, 2))
     room = PairRoom(np.empty(count, np.int8), np.empty(count), np.empty(2 * MOST_STRETCHES), stretches[0], stretches[1])
     to_one, to_other = side_of_plane(b, surfaces, 0, 1, room), side_of_plane(b, surfaces, 1, 0, room)

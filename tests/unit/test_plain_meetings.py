@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.checks.solids.boundaries import boundaries_of
-from ingest.checks.solids.plain_faces import look_at_faces
-from ingest.checks.solids.plain_meetings import mark_clear
+from ingest.checks.solids.delaunay import make_workroom
+from ingest.checks.solids.plain_faces import look_at_faces, make_face_room
+from ingest.checks.solids.plain_meetings import leave_clear_out, make_meeting_room
 from ingest.checks.solids.planes import planes_of
 from ingest.checks.solids.self_crossing import meeting_pairs
 from twin.representation import Faces
@@ -32,14 +33,16 @@ def two_faces(one: Floats, other: Floats, common: int) -> Faces:
 def is_told_clear(faces: Faces) -> bool | None:
     """Return what the kernel tells of two faces; None where one is not plainly sound."""
     b = boundaries_of([faces])
-    sound, wanted, clear = np.zeros(2, dtype=bool), np.zeros(2, dtype=bool), np.zeros(1, dtype=bool)
+    sound, wanted, pairs = np.zeros(2, dtype=bool), np.zeros(2, dtype=bool), np.array([[0, 1]])
     normal, axes, low, high = (np.zeros((2, width)) for width in (3, 6, 3, 3))
     look_at_faces(
-        b.xyz, b.corner, b.after, b.ring_start, b.face_start, 0.001, 0.05, 0.98, sound, wanted, normal, np.zeros(2), np.zeros(2), axes, low,
-        high,
+        b.xyz, b.corner, b.after, b.ring_start, b.face_start, 2, 0.001, 0.05, 0.98, make_face_room(), sound, wanted, normal, np.zeros(2),
+        np.zeros(2), axes, low, high,
     )  # fmt: skip
-    mark_clear(b.xyz, b.corner, b.ring_start, b.face_start, axes, np.array([[0, 1]]), clear)
-    return bool(clear[0]) if sound.all() else None
+    if not sound.all():
+        return None
+    rooms = make_workroom(), make_meeting_room()
+    return leave_clear_out(b.xyz, b.corner, b.ring_start, b.face_start, normal, axes, *rooms, pairs, 0, 1) == 0
 
 
 def meet_by_geos(faces: Faces) -> bool:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.checks.solids.boundaries import Boundaries, boundaries_of
-from ingest.checks.solids.plain_faces import look_at_faces
-from ingest.checks.solids.plain_triangles import leave_flat_out
+from ingest.checks.solids.delaunay import make_workroom
+from ingest.checks.solids.plain_faces import look_at_faces, make_face_room
+from ingest.checks.solids.plain_triangles import leave_flat_out, make_found_room
 from ingest.checks.solids.planes import planes_of
 from ingest.checks.solids.triangles import triangles_of
 from ingest.checks.solids.vectors import cross, dot, length
@@ -33,11 +34,12 @@ def is_told_flat(*rings: Floats) -> bool | None:
     sound, wanted = np.zeros(1, dtype=bool), np.zeros(1, dtype=bool)
     normal, axes, low, high = (np.zeros((1, width)) for width in (3, 6, 3, 3))
     look_at_faces(
-        b.xyz, b.corner, b.after, b.ring_start, b.face_start, 0.001, 10.0, _COSINE, sound, wanted, normal, np.zeros(1), np.zeros(1), axes,
-        low, high,
+        b.xyz, b.corner, b.after, b.ring_start, b.face_start, 1, 0.001, 10.0, _COSINE, make_face_room(), sound, wanted, normal,
+        np.zeros(1), np.zeros(1), axes, low, high,
     )  # fmt: skip
     wanted = np.ones(1, dtype=bool)
-    leave_flat_out(b.xyz, b.corner, b.ring_start, b.face_start, normal, axes, _COSINE, wanted)
+    rooms = make_workroom(), make_found_room()
+    leave_flat_out(b.xyz, b.corner, b.ring_start, b.face_start, 1, normal, axes, _COSINE, *rooms, wanted)
     return not wanted[0] if sound[0] else None
 
 

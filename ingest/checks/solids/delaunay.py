@@ -13,6 +13,7 @@ import numpy as np
 
 from ingest.checks.solids.ears import MOST_CORNERS
 from ingest.checks.solids.fault import Floats, Ints, Mask
+from ingest.checks.solids.surfaces import Indices
 from twin.kernel import bare_kernel, kernel
 
 _ON_CIRCLE = 1e-9
@@ -56,7 +57,7 @@ def make_workroom() -> Workroom:
 
 
 @bare_kernel
-def candidate_triangles(xyz: Floats, corner: Ints, rings: Ints, axes: Floats, room: Workroom, found: Ints) -> int:
+def candidate_triangles(xyz: Floats, corner: Indices, rings: Ints, axes: Floats, room: Workroom, found: Ints) -> int:
     """Fill in all triangles, counterclockwise, that the triangulation of one sound polygon may have; return how many, 0 where unclear.
 
     ``rings`` (R + 1,) are the first corners of its rings and the end; ``found`` (`MOST_CANDIDATES`, 3) are numbers of corners from the

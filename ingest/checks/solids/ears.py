@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ingest.checks.solids.fault import Floats, Ints
+from ingest.checks.solids.surfaces import Indices
 
 MOST_CORNERS = 200
 """Looking for ears grows with the cube of the corners."""
 
 
 def has_flat_ears(
-    at: Floats, xyz: Floats, corner: Ints, begin: int, count: int, normal: Floats, least_cosine: float, ahead: Ints, behind: Ints
+    at: Floats, xyz: Floats, corner: Indices, begin: int, count: int, normal: Floats, least_cosine: float, ahead: Ints, behind: Ints
 ) -> bool:
     """Tell whether ears can be cut off a simple ring until nothing is left, each within the angle of ``normal`` (G. H. Meisters 1975).
 

@@ -1,8 +1,7 @@
-"""Bodies of which a look at a few faces tells all: where a face is faulty, nothing is looked at in the shell it is of."""
+"""Faults of doubtful bodies, of some by a look at a few faces: where a face is faulty, nothing is looked at in the shell it is of."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,33 +11,57 @@ from ingest.body_arrays import FACE, SHELL, BodyArrays, Doubts
 from ingest.checks.solids.boundaries import ranges
 from ingest.checks.solids.fault import Ints, SolidFault, Tolerances
 from ingest.checks.solids.validity import validity_faults
+from ingest.readers.source import Makeup
 from twin.representation import Faces
 
 _SHARE = 0.5
 """Where more of the faces are doubtful, they are looked at once, with all the rest."""
 
 
-def told_by_few_faces(bodies: BodyArrays, doubts: Doubts, tolerances: Tolerances) -> Iterator[tuple[int, Sequence[SolidFault]]]:
-    """Yield the bodies whose doubtful faces alone tell what is wrong, with their faults as `validity_faults` has them of the whole body.
+def faults_of_doubtful(bodies: BodyArrays, doubts: Doubts, tolerances: Tolerances) -> Iterator[tuple[int, Sequence[SolidFault]]]:
+    """Yield the doubtful bodies with their faults as `validity_faults` has them of whole bodies, of some by their doubtful faces alone.
 
-    So it is if rings were mended in reading, or each shell has a faulty face: rings and planes of all other faces are sound.
+    These tell all if rings were mended in reading, or each shell has a faulty face: rings and planes of all other faces are sound. What it
+    takes to look at a few bodies hardly depends on how many they are: single faces and whole bodies are looked at together.
     """
     some: list[tuple[int, Ints]] = []
+    whole: list[int] = []
     for body in np.flatnonzero(doubts.bodies).tolist():
         first, end = bodies.start[body, FACE], bodies.start[body + 1, FACE]
         faces = np.flatnonzero(doubts.faces[first:end])
-        if not 0 < len(faces) <= _SHARE * (end - first):
-            continue
-        if (told := doubts.told.get(body)) is None:
-            some.append((body, faces))
-        elif _is_all(bodies, body, told):
+        told = doubts.told.get(body)
+        if told is not None and len(faces) <= _SHARE * (end - first) and _is_all(bodies, body, told):
             yield body, told
-    faults = validity_faults([_only(bodies.faces(body), faces) for body, faces in some], tolerances) if some else []
-    by_position = {k: list(of) for k, of in itertools.groupby(faults, key=lambda f: f.body)}
+        elif told is None and 0 < len(faces) <= _SHARE * (end - first):
+            some.append((body, faces))
+        else:
+            whole.append(body)
+    found, left = _faults_of(bodies, some, whole, doubts, tolerances), []
     for k, (body, faces) in enumerate(some):
-        found = [replace(f, body=body, face=int(faces[f.face])) for f in by_position.get(k, ()) if f.face is not None]
-        if _is_all(bodies, body, found):
-            yield body, found
+        of_faces = [replace(f, face=int(faces[f.face])) for f in found[k] if f.face is not None]
+        if _is_all(bodies, body, of_faces):
+            yield body, of_faces
+        else:
+            left.append(body)
+    yield from zip(whole, found[len(some) :], strict=True)
+    yield from zip(left, _faults_of(bodies, [], left, doubts, tolerances), strict=True)
+
+
+def _faults_of(
+    bodies: BodyArrays, some: Sequence[tuple[int, Ints]], whole: Sequence[int], doubts: Doubts, tolerances: Tolerances
+) -> list[list[SolidFault]]:
+    """Return the faults of ``some`` faces of bodies, as if they were loose and all there is, and then of ``whole`` bodies."""
+    numbers = [body for body, _ in some] + list(whole)
+    found: list[list[SolidFault]] = [[] for _ in numbers]
+    if not numbers:
+        return found
+    pieces = [_only(bodies.faces(body), faces) for body, faces in some]
+    doubtful = [np.ones(len(faces), dtype=bool) for _, faces in some]
+    doubtful += [doubts.faces[bodies.start[body, FACE] : bodies.start[body + 1, FACE]] for body in whole]
+    makeups = [Makeup()] * len(some) + [bodies.makeup[body] for body in whole]
+    for fault in validity_faults([*pieces, *map(bodies.faces, whole)], tolerances, makeups, np.concatenate(doubtful)):
+        found[fault.body].append(replace(fault, body=numbers[fault.body]))
+    return found
 
 
 def _is_all(bodies: BodyArrays, body: int, faults: Sequence[SolidFault]) -> bool:

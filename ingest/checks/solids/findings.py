@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ingest.body_arrays import FACE, BodyArrays
+from ingest.body_arrays import BodyArrays
 from ingest.checks.rules import Severities
 from ingest.checks.solids.fault import Tolerances
-from ingest.checks.solids.few_faces import told_by_few_faces
-from ingest.checks.solids.validity import validity_faults
+from ingest.checks.solids.few_faces import faults_of_doubtful
 from twin.errors import Text
 from twin.model import FeatureType, Finding
 
@@ -74,16 +73,8 @@ def _found(bodies: BodyArrays, severities: Severities) -> Iterator[Hit]:
         planarity_m=severities.number("val3dity-203", "planarity_m"),
         normals_deg=severities.number("val3dity-204", "normals_deg"),
     )
-    doubts = bodies.doubts(tolerances)
-    left = doubts.bodies.copy()
-    for body, faults in told_by_few_faces(bodies, doubts, tolerances):
-        left[body] = False
+    for body, faults in faults_of_doubtful(bodies, bodies.doubts(tolerances), tolerances):
         yield from (Hit(body, fault.code, fault.place[:2], fault.face, fault.value) for fault in faults)
-    doubtful = np.flatnonzero(left).tolist()
-    some, makeup = [bodies.faces(b) for b in doubtful], [bodies.makeup[b] for b in doubtful]
-    faces = doubts.faces[np.repeat(left, bodies.sizes(FACE))]
-    for fault in validity_faults(some, tolerances, makeup, faces):
-        yield Hit(doubtful[fault.body], fault.code, fault.place[:2], fault.face, fault.value)
 
 
 def _message(lod: str, hit: Hit, count: int, title: Text) -> Text:

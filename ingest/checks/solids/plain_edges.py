@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ingest.checks.solids.fault import CONTACT_M, Floats, Ints
+from ingest.checks.solids.fault import CONTACT_M, Floats
+from ingest.checks.solids.surfaces import Indices
 from twin.kernel import bare_kernel
 
 _MARGIN = 1 + 1e-9
@@ -19,7 +20,7 @@ def is_clear_about(at: Floats, i: int, k: int, m: int) -> bool:
 
 
 @bare_kernel
-def are_clear(at: Floats, after: Ints, begin: int, i: int, j: int) -> bool:
+def are_clear(at: Floats, after: Indices, begin: int, i: int, j: int) -> bool:
     """Tell whether the edges from two corners are clear of each other; of those with a corner in common `is_clear_about` tells."""
     k, m = after[begin + i] - begin, after[begin + j] - begin
     if k == j or m == i:

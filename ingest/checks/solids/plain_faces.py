@@ -7,6 +7,8 @@ Margins are such that whatever passes here also passes `rings`, `planes` and `po
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ingest.checks.solids.ears import MOST_CORNERS, has_flat_ears
@@ -14,7 +16,9 @@ from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
 from ingest.checks.solids.ordering import fill_order
 from ingest.checks.solids.plain_edges import CLEAR_M, are_clear, is_clear_about, is_inside, side
 from ingest.checks.solids.plain_holes import holes_touch_soundly
+from ingest.checks.solids.plain_quads import is_flat_quad
 from ingest.checks.solids.planes import THIN_M
+from ingest.checks.solids.surfaces import Indices
 from twin.kernel import bare_kernel, kernel
 
 _MARGIN = 1 + 1e-9
@@ -30,27 +34,51 @@ _COMPARED = 64
 _has_flat_ears = bare_kernel(has_flat_ears)
 
 
-@kernel
-def look_at_faces(
-    xyz: Floats, corner: Ints, after: Ints, ring_start: Ints, face_ring: Ints, snap_m: float, planarity_m: float, least_cosine: float,
-    sound: Mask, to_triangulate: Mask, normal: Floats, offset: Floats, deviation_m: Floats, axes: Floats, low: Floats, high: Floats,
-) -> None:  # fmt: skip
-    """Tell which faces are ``sound`` plainly, and fill in everything after it for them.
+class FaceRoom(NamedTuple):
+    """Arrays that looking at one face needs, to be used again for the next."""
 
-    ``to_triangulate`` marks those of which only a triangulation tells whether they bend; ``axes`` (F, 6) are two in the plane.
+    at: Floats
+    """(n, 2) corners in the plane"""
+    box: Floats
+    """(4, n) of its edges"""
+    ahead: Ints
+    behind: Ints
+
+
+@kernel
+def make_face_room() -> FaceRoom:
+    """Return room for a face of as many corners as are gone into."""
+    n = _MOST_CORNERS
+    return FaceRoom(np.empty((n, 2)), np.empty((4, n)), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64))
+
+
+@bare_kernel
+def look_at_faces(
+    xyz: Floats, corner: Indices, after: Indices, ring_start: Ints, face_ring: Ints, count: int, snap_m: float, planarity_m: float,
+    least_cosine: float, room: FaceRoom, sound: Mask, to_triangulate: Mask, normal: Floats, offset: Floats, deviation_m: Floats,
+    axes: Floats, low: Floats, high: Floats,
+) -> None:  # fmt: skip
+    """Tell which of the first ``count`` faces are ``sound`` plainly, and fill in everything after it for them.
+
+    ``to_triangulate`` marks those of which only a triangulation tells whether they bend; ``axes`` (F, 6) has room for two in the plane.
     """
-    at, box = np.empty((_MOST_CORNERS, 2)), np.empty((4, _MOST_CORNERS))
-    ahead, behind = np.empty(_MOST_CORNERS, dtype=np.int64), np.empty(_MOST_CORNERS, dtype=np.int64)
-    for face in range(len(sound)):
-        _look_at_face(
-            xyz, corner, after, ring_start, face_ring, snap_m, planarity_m, least_cosine, sound, to_triangulate, normal, offset,
-            deviation_m, axes, low, high, face, at, box, ahead, behind,
-        )  # fmt: skip
+    for face in range(count):
+        sound[face] = to_triangulate[face] = False
+        begin, stop = ring_start[face_ring[face]], ring_start[face_ring[face + 1]]
+        if (stop - begin == 4) & (face_ring[face + 1] - face_ring[face] == 1) and is_flat_quad(
+            xyz, corner, begin, face, snap_m + CONTACT_M, planarity_m, least_cosine, normal, offset, deviation_m, low, high
+        ):
+            sound[face] = True
+        else:
+            _look_at_face(
+                xyz, corner, after, ring_start, face_ring, snap_m, planarity_m, least_cosine, sound, to_triangulate, normal, offset,
+                deviation_m, axes, low, high, face, room.at, room.box, room.ahead, room.behind,
+            )  # fmt: skip
 
 
 @bare_kernel
 def _look_at_face(
-    xyz: Floats, corner: Ints, after: Ints, ring_start: Ints, face_ring: Ints, snap_m: float, planarity_m: float, least_cosine: float,
+    xyz: Floats, corner: Indices, after: Indices, ring_start: Ints, face_ring: Ints, snap_m: float, planarity_m: float, least_cosine: float,
     sound: Mask, to_triangulate: Mask, normal: Floats, offset: Floats, deviation_m: Floats, axes: Floats, low: Floats, high: Floats,
     face: int, at: Floats, box: Floats, ahead: Ints, behind: Ints,
 ) -> None:  # fmt: skip
@@ -71,7 +99,7 @@ def _look_at_face(
     project(xyz, corner, begin, count, axes, face, at)
     convex = rings == 1 and _turns_left(at, count)
     first, last = face_ring[face], face_ring[face + 1]
-    if convex and count <= 4:
+    if rings == 1 and (convex if count <= 4 else _goes_around_once(at, count, deviation)):
         pass
     elif _is_simple(at, after, begin, count, box, ahead):
         if rings > 1 and not _holds_its_holes(at, ring_start, first, last):
@@ -91,8 +119,8 @@ def _look_at_face(
 
 @bare_kernel
 def measure(
-    xyz: Floats, corner: Ints, after: Ints, begin: int, exterior_end: int, stop: int, snap_m: float, face: int, normal: Floats, low: Floats,
-    high: Floats,
+    xyz: Floats, corner: Indices, after: Indices, begin: int, exterior_end: int, stop: int, snap_m: float, face: int, normal: Floats,
+    low: Floats, high: Floats,
 ) -> tuple[bool, bool]:  # fmt: skip
     """Fill normal and box of a face; return whether its corners are clear of each other, and whether its plane would be fitted.
 
@@ -101,8 +129,8 @@ def measure(
     nx = ny = nz = perimeter = 0.0
     least = np.inf
     origin = corner[begin]
-    for axis in range(3):
-        low[face, axis], high[face, axis] = np.inf, -np.inf
+    low_x = low_y = low_z = np.inf
+    high_x = high_y = high_z = -np.inf
     for k in range(begin, stop):
         p, q = corner[k], corner[after[k]]
         ax, ay, az = xyz[p, 0] - xyz[origin, 0], xyz[p, 1] - xyz[origin, 1], xyz[p, 2] - xyz[origin, 2]
@@ -114,9 +142,10 @@ def measure(
             ny += az * bx - ax * bz
             nz += ax * by - ay * bx
             perimeter += np.sqrt(step)
-        for axis in range(3):
-            low[face, axis] = min(low[face, axis], xyz[p, axis])
-            high[face, axis] = max(high[face, axis], xyz[p, axis])
+        low_x, low_y, low_z = min(low_x, xyz[p, 0]), min(low_y, xyz[p, 1]), min(low_z, xyz[p, 2])
+        high_x, high_y, high_z = max(high_x, xyz[p, 0]), max(high_y, xyz[p, 1]), max(high_z, xyz[p, 2])
+    low[face, 0], low[face, 1], low[face, 2] = low_x, low_y, low_z
+    high[face, 0], high[face, 1], high[face, 2] = high_x, high_y, high_z
     twice = np.sqrt(nx * nx + ny * ny + nz * nz)
     if (
         not twice > (_THINNEST_M if stop - begin > 3 else _THINNEST_TRIANGLE_M) * perimeter
@@ -128,7 +157,7 @@ def measure(
 
 
 @bare_kernel
-def deviation_of(xyz: Floats, corner: Ints, begin: int, count: int, face: int, normal: Floats, offset: Floats) -> tuple[float, float]:
+def deviation_of(xyz: Floats, corner: Indices, begin: int, count: int, face: int, normal: Floats, offset: Floats) -> tuple[float, float]:
     """Return the greatest distance of a corner from the plane through the middle of all, whose offset is filled in.
 
     With it goes the root of the sum of squared distances: no corner is farther from the least-squares plane.
@@ -151,7 +180,7 @@ def _height(xyz: Floats, vertex: int, x: float, y: float, z: float) -> float:
 
 
 @bare_kernel
-def project(xyz: Floats, corner: Ints, begin: int, count: int, axes: Floats, face: int, at: Floats) -> None:
+def project(xyz: Floats, corner: Indices, begin: int, count: int, axes: Floats, face: int, at: Floats) -> None:
     """Fill ``at`` with the corners in the plane; counterclockwise about the normal stays so."""
     ux, uy, uz = axes[face, 0], axes[face, 1], axes[face, 2]
     vx, vy, vz = axes[face, 3], axes[face, 4], axes[face, 5]
@@ -180,12 +209,13 @@ def fill_axes(normal: Floats, axes: Floats, face: int) -> None:
 @bare_kernel
 def _turns_left(at: Floats, count: int) -> bool:
     """Tell whether the ring turns to the left at every corner."""
+    x, y = at[count - 1, 0], at[count - 1, 1]
+    into_x, into_y = x - at[count - 2, 0], y - at[count - 2, 1]
     for k in range(count):
-        i, j = (k + 1) % count, (k + 2) % count
-        into_x, into_y = at[i, 0] - at[k, 0], at[i, 1] - at[k, 1]
-        out_x, out_y = at[j, 0] - at[i, 0], at[j, 1] - at[i, 1]
+        out_x, out_y = at[k, 0] - x, at[k, 1] - y
         if into_x * out_y - into_y * out_x <= 0:
             return False
+        x, y, into_x, into_y = at[k, 0], at[k, 1], out_x, out_y
     return True
 
 
@@ -200,7 +230,37 @@ def _turns_once(at: Floats, count: int) -> bool:
 
 
 @bare_kernel
-def _is_simple(at: Floats, after: Ints, begin: int, count: int, box: Floats, order: Ints) -> bool:
+def _goes_around_once(at: Floats, count: int, deviation: float) -> bool:
+    """Tell whether a ring turns once to the left and hardly ever to the right: then it is one for `rings.is_convex`, too.
+
+    What turns to the left by less than half a turn everywhere goes right and then left once for each time that it goes around. An
+    angle below a quarter turn is at most π/2 of its sine; as corners are off the plane by up to ``deviation``, it may be twice that in
+    space, the perimeter √2 of that in the plane, and the sum of all angles something else by less than 0.1.
+    """
+    uneven = deviation * deviation
+    changes, to_the_right, perimeter, twice = 0, 0.0, 0.0, 0.0
+    x, y = at[count - 1, 0], at[count - 1, 1]
+    into_x, into_y = x - at[count - 2, 0], y - at[count - 2, 1]
+    into = np.sqrt(into_x * into_x + into_y * into_y)
+    for k in range(count):
+        out_x, out_y = at[k, 0] - x, at[k, 1] - y
+        out = np.sqrt(out_x * out_x + out_y * out_y)
+        if not out * out > 50 * count * uneven:
+            return False
+        turn = into_x * out_y - into_y * out_x
+        if turn <= 0:
+            if not into_x * out_x + into_y * out_y > 8 * uneven:
+                return False
+            to_the_right -= turn / (into * out)
+        changes += (into_x > 0) != (out_x > 0)
+        perimeter += out
+        twice += (x - at[0, 0]) * out_y - (y - at[0, 1]) * out_x
+        x, y, into_x, into_y, into = at[k, 0], at[k, 1], out_x, out_y, out
+    return changes == 2 and 2 * np.pi * to_the_right * perimeter * perimeter < twice / 4
+
+
+@bare_kernel
+def _is_simple(at: Floats, after: Indices, begin: int, count: int, box: Floats, order: Ints) -> bool:
     """Tell whether every corner is clear of every edge that is not its own, and no edges cross, of one ring or several.
 
     Only edges whose boxes meet are compared: few edges with all before them, many swept along x.
@@ -251,7 +311,7 @@ def _holds_its_holes(at: Floats, ring_start: Ints, first: int, last: int) -> boo
 
 
 @bare_kernel
-def _has_flat_fan(xyz: Floats, corner: Ints, begin: int, count: int, normal: Floats, face: int, least_cosine: float) -> bool:
+def _has_flat_fan(xyz: Floats, corner: Indices, begin: int, count: int, normal: Floats, face: int, least_cosine: float) -> bool:
     """Tell whether the triangles about one of the first three corners have normals near enough to that of the plane."""
     for start in range(3):
         flat = True

@@ -14,6 +14,7 @@ from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
 from ingest.checks.solids.plain_edges import side
 from ingest.checks.solids.plain_faces import deviation_of, fill_axes, measure, project
 from ingest.checks.solids.rings import PAIRWISE
+from ingest.checks.solids.surfaces import Indices
 from twin.kernel import bare_kernel, kernel
 
 SAME, MEETS_ITSELF = 102, 104
@@ -33,25 +34,47 @@ class ToldFaults(NamedTuple):
     """(F,) of the ring that is at fault"""
 
 
+class FaultRoom(NamedTuple):
+    """Arrays that telling the fault of one face needs, to be used again for the next."""
+
+    at: Floats
+    """(n, 2) corners in the plane"""
+    normal: Floats
+    """(1, 3)"""
+    axes: Floats
+    low: Floats
+    high: Floats
+    offset: Floats
+
+
 @kernel
+def make_fault_room() -> FaultRoom:
+    """Return room for a face of as many corners as are gone into."""
+    return FaultRoom(
+        np.empty((MOST_CORNERS, 2)), np.empty((1, 3)), np.empty((1, 6)), np.empty((1, 3)), np.empty((1, 3)), np.empty(1)
+    )  # fmt: skip
+
+
+@bare_kernel
 def tell_faults(
-    xyz: Floats, corner: Ints, after: Ints, ring_start: Ints, face_ring: Ints, snap_m: float, planarity_m: float, sound: Mask,
-    told: ToldFaults,
+    xyz: Floats, corner: Indices, after: Indices, ring_start: Ints, face_ring: Ints, count: int, snap_m: float, planarity_m: float,
+    sound: Mask, room: FaultRoom, told: ToldFaults, shift: int,
 ) -> None:  # fmt: skip
-    """Fill in the faults of faces that are not ``sound``."""
-    at, normal, axes = np.empty((MOST_CORNERS, 2)), np.empty((1, 3)), np.empty((1, 6))
-    low, high, offset = np.empty((1, 3)), np.empty((1, 3)), np.empty(1)
-    for face in range(len(sound)):
-        told.code[face] = 0
+    """Fill in the faults of those of the first ``count`` faces that are not ``sound``, from ``shift`` on in ``told``."""
+    for face in range(count):
         if not sound[face]:
+            told.code[shift + face] = 0
             first, last = face_ring[face], face_ring[face + 1]
-            _tell_fault(xyz, corner, after, ring_start, first, last, snap_m, planarity_m, told, face, at, normal, axes, low, high, offset)
+            _tell_fault(
+                xyz, corner, after, ring_start, first, last, snap_m, planarity_m, told, shift + face, room.at, room.normal, room.axes,
+                room.low, room.high, room.offset,
+            )  # fmt: skip
 
 
 @bare_kernel
 def _tell_fault(
-    xyz: Floats, corner: Ints, after: Ints, ring_start: Ints, first: int, last: int, snap_m: float, planarity_m: float, told: ToldFaults,
-    face: int, at: Floats, normal: Floats, axes: Floats, low: Floats, high: Floats, offset: Floats,
+    xyz: Floats, corner: Indices, after: Indices, ring_start: Ints, first: int, last: int, snap_m: float, planarity_m: float,
+    told: ToldFaults, face: int, at: Floats, normal: Floats, axes: Floats, low: Floats, high: Floats, offset: Floats,
 ) -> None:  # fmt: skip
     begin, stop = ring_start[first], ring_start[last]
     count = stop - begin
@@ -86,7 +109,7 @@ def _tell_fault(
 
 
 @bare_kernel
-def _first_same(xyz: Floats, corner: Ints, after: Ints, begin: int, stop: int, least: float) -> int:
+def _first_same(xyz: Floats, corner: Indices, after: Indices, begin: int, stop: int, least: float) -> int:
     """Return the first corner that surely lies where the next one does, where of all others it is sure that they do or do not."""
     found = _CLEAR
     for k in range(begin, stop):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ingest.checks.solids.ears import MOST_CORNERS
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints
 from ingest.checks.solids.plain_edges import are_clear, is_clear_about, is_inside, side
+from ingest.checks.solids.surfaces import Indices
 from twin.kernel import bare_kernel
 
 _SAME_M = CONTACT_M / 10
@@ -13,7 +14,7 @@ _LEAST_SINE = 0.1
 
 
 @bare_kernel
-def holes_touch_soundly(at: Floats, after: Ints, begin: int, count: int, ring_start: Ints, first: int, last: int, touched: Ints) -> bool:
+def holes_touch_soundly(at: Floats, after: Indices, begin: int, count: int, ring_start: Ints, first: int, last: int, touched: Ints) -> bool:
     """Tell whether rings are an outline and holes in it, clear of each other but where a hole has one corner with the outline in common.
 
     ``at`` (n, 2) are the corners in the plane; rings ``first`` to ``last``. So the interior is connected, and rings share no line.

@@ -5,10 +5,14 @@ The tests are those of `crossings.meet_beyond_shared`, each with a margin, so wh
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from ingest.checks.solids.delaunay import MOST_CANDIDATES, Workroom, candidate_triangles, make_workroom
-from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
+from ingest.checks.solids.delaunay import MOST_CANDIDATES, Workroom, candidate_triangles
+from ingest.checks.solids.fault import CONTACT_M, Floats, Ints
+from ingest.checks.solids.plain_faces import fill_axes
+from ingest.checks.solids.surfaces import Indices
 from twin.kernel import bare_kernel, kernel
 
 _BEYOND_M, _WITHIN_M = 2 * CONTACT_M, CONTACT_M / 2
@@ -21,29 +25,54 @@ _LOW, _HIGH, _NORMAL, _ERROR = 0, 3, 6, 9
 """Columns of what is known of a triangle: box, unit normal, and by how much that may be wrong."""
 
 
+class MeetingRoom(NamedTuple):
+    """Arrays that the triangles of two faces need, to be used again for the next."""
+
+    mine: Ints
+    """(t, 3) vertices"""
+    theirs: Ints
+    of_mine: Floats
+    """(t, 10) what is known of each"""
+    of_theirs: Floats
+
+
 @kernel
-def mark_clear(xyz: Floats, corner: Ints, ring_start: Ints, face_ring: Ints, axes: Floats, pairs: Ints, clear: Mask) -> None:
-    """Tell which ``pairs`` (n, 2) of faces, plainly sound each, are ``clear`` (n,): surely meet at common vertices and edges only."""
-    room = make_workroom()
-    mine, theirs = np.empty((MOST_CANDIDATES, 3), np.int64), np.empty((MOST_CANDIDATES, 3), np.int64)
-    of_mine, of_theirs = np.empty((MOST_CANDIDATES, 10)), np.empty((MOST_CANDIDATES, 10))
-    before, count = -1, 0
-    for pair in range(len(pairs)):
-        face, other = pairs[pair, 0], pairs[pair, 1]
-        if face != before:
-            rings = ring_start[face_ring[face] : face_ring[face + 1] + 1]
-            count = _named_triangles(xyz, corner, rings, axes[face], room, mine, of_mine)
-            before = face
-        if count == 0:
-            clear[pair] = False
-            continue
-        rings = ring_start[face_ring[other] : face_ring[other + 1] + 1]
-        others = _named_triangles(xyz, corner, rings, axes[other], room, theirs, of_theirs)
-        clear[pair] = others > 0 and _are_all_clear(xyz, mine, of_mine, count, theirs, of_theirs, others)
+def make_meeting_room() -> MeetingRoom:
+    """Return room for all triangles that two faces may have."""
+    n = MOST_CANDIDATES
+    return MeetingRoom(np.empty((n, 3), np.int64), np.empty((n, 3), np.int64), np.empty((n, 10)), np.empty((n, 10)))
 
 
 @bare_kernel
-def _named_triangles(xyz: Floats, corner: Ints, rings: Ints, axes: Floats, room: Workroom, named: Ints, known: Floats) -> int:
+def leave_clear_out(
+    xyz: Floats, corner: Indices, ring_start: Ints, face_ring: Ints, normal: Floats, axes: Floats, room: Workroom, meeting: MeetingRoom,
+    pairs: Ints, first: int, end: int,
+) -> int:  # fmt: skip
+    """Leave those out of ``pairs`` (n, 2) of faces, plainly sound each, that surely meet at common vertices and edges only.
+
+    ``first`` to ``end`` are looked at; what is left comes to stand from ``first`` on, and its end is returned. ``axes`` (F, 6) has room
+    for two in the plane of each face.
+    """
+    mine, theirs, of_mine, of_theirs = meeting.mine, meeting.theirs, meeting.of_mine, meeting.of_theirs
+    before, count, left = -1, 0, first
+    for pair in range(first, end):
+        face, other = pairs[pair, 0], pairs[pair, 1]
+        if face != before:
+            fill_axes(normal, axes, face)
+            rings = ring_start[face_ring[face] : face_ring[face + 1] + 1]
+            count = _named_triangles(xyz, corner, rings, axes[face], room, mine, of_mine)
+            before = face
+        fill_axes(normal, axes, other)
+        rings = ring_start[face_ring[other] : face_ring[other + 1] + 1]
+        others = _named_triangles(xyz, corner, rings, axes[other], room, theirs, of_theirs)
+        if not (count > 0 and others > 0 and _are_all_clear(xyz, mine, of_mine, count, theirs, of_theirs, others)):
+            pairs[left, 0], pairs[left, 1] = face, other
+            left += 1
+    return left
+
+
+@bare_kernel
+def _named_triangles(xyz: Floats, corner: Indices, rings: Ints, axes: Floats, room: Workroom, named: Ints, known: Floats) -> int:
     """Fill in the vertices of all triangles that a face may have, with box and normal of each; 0 where they are not certain."""
     count = candidate_triangles(xyz, corner, rings, axes, room, named)
     for t in range(count):

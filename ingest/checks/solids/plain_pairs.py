@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.checks.solids.fault import CONTACT_M, Floats, Ints
+from ingest.checks.solids.fault import CONTACT_M, Floats
+from ingest.checks.solids.plain_faces import fill_axes
+from ingest.checks.solids.plain_sides import TOUCHES, is_among
 from ingest.checks.solids.surfaces import Surfaces
 from twin.kernel import bare_kernel
 
@@ -22,8 +24,6 @@ _UNEVEN_M = 0.0005
 """More than whole millimetres make of a plane, mostly: about a common vertex, such a face may meet what is beyond its plane."""
 _LEAST_SLOPE = 0.01
 """So steeply what meets a plane in one vertex leaves it: a millimetre on, ten times what counts as touching."""
-PARTED, TOUCHES, CROSSES = 1, 0, -1
-"""What a face is to the plane of another: parted by it; on one side, with what the other has not within its plane; on both."""
 
 
 class PairRoom(NamedTuple):
@@ -49,54 +49,24 @@ def parted_otherwise(s: Surfaces, face: int, other: int, to_face: int, to_other:
     if _parted_through_edge(s, face, other):
         return True
     common, mine, theirs = _common_corners(s, face, other)
-    return (
-        (common == 1 and _parted_at_vertex(s, face, other, mine, theirs))
-        or (to_face == TOUCHES and _touches_at_its_own(s, face, other))
-        or (to_other == TOUCHES and _touches_at_its_own(s, other, face))
-        or (common <= 1 and _parted_on_line(s, face, other, mine, room))
+    return (common == 1 and parted_at_vertex(s, face, other, mine, theirs)) or parted_in_plane(
+        s, face, other, to_face, to_other, common, mine, room
     )
 
 
 @bare_kernel
-def side_of(
-    points: Floats, begin: int, stop: int, shift: int, normal: Floats, offsets: Floats, deviation_m: Floats, corner: Ints, after: Ints,
-    before: Ints, face_start: Ints, twin: Ints, face_of_corner: Ints, face: int, level: npt.NDArray[np.int8],
-) -> int:  # fmt: skip
-    """Return what a face with corners ``begin`` to ``stop`` is to the plane of ``face``: so are nearly all pairs told apart.
+def parted_in_plane(
+    s: Surfaces, face: int, other: int, to_face: int, to_other: int, common: int, corner: int, room: PairRoom
+) -> bool:  # fmt: skip
+    """Tell whether two faces are clear of each other in the plane of one of them, or on the line in both.
 
-    It is `PARTED` where it is on one side and has in the plane only what ``face`` has too. ``points`` are the places of corners from
-    ``shift`` on. Arrays are handed over one by one: as a tuple they take three times as long.
+    They have so many vertices in ``common`` (2: or more), one at a ``corner`` of either.
     """
-    nx, ny, nz, offset = normal[face, 0], normal[face, 1], normal[face, 2], offsets[face]
-    thickness = deviation_m[face] + 10 * CONTACT_M
-    above, below, on, count = 0, 0, 0, stop - begin
-    for k in range(count):
-        height = points[begin - shift + k, 0] * nx + points[begin - shift + k, 1] * ny + points[begin - shift + k, 2] * nz - offset
-        is_above, is_below = height > thickness, height < -thickness
-        above, below = above | is_above, below | is_below
-        level[k] = is_above - is_below
-        on += 1 - (is_above | is_below)
-    if above and below:
-        return CROSSES
-    if on in (0, count):
-        return PARTED if on == 0 else CROSSES
-    for k in range(count):
-        if level[k] != 0:
-            continue
-        if level[after[begin + k] - begin] == 0:
-            if face_of_corner[twin[begin + k]] != face:
-                return TOUCHES
-        elif level[before[begin + k] - begin] != 0 and not _is_among(corner, face_start[face], face_start[face + 1], corner[begin + k]):
-            return TOUCHES
-    return PARTED
-
-
-@bare_kernel
-def _is_among(corner: Ints, begin: int, stop: int, vertex: int) -> bool:
-    for k in range(begin, stop):  # noqa: SIM110  # numba has no any() of a generator
-        if corner[k] == vertex:
-            return True
-    return False
+    return (
+        (to_face == TOUCHES and _touches_at_its_own(s, face, other))
+        or (to_other == TOUCHES and _touches_at_its_own(s, other, face))
+        or (common <= 1 and _parted_on_line(s, face, other, corner, room))
+    )
 
 
 @bare_kernel
@@ -262,6 +232,7 @@ def _is_clear(s: Surfaces, face: int, a: int, b: int) -> bool:
 
     Clear is what is farther than the face's own unevenness reaches into another that leaves its plane obliquely.
     """
+    fill_axes(s.normal, s.axes, face)
     ux, uy, uz = s.axes[face, 0], s.axes[face, 1], s.axes[face, 2]
     vx, vy, vz = s.axes[face, 3], s.axes[face, 4], s.axes[face, 5]
     clear_m = 5 * s.deviation_m[face] + 20 * CONTACT_M
@@ -316,7 +287,7 @@ def _is_within(x: float, y: float, ax: float, ay: float, bx: float, by: float, d
 
 
 @bare_kernel
-def _parted_at_vertex(s: Surfaces, face: int, other: int, mine: int, theirs: int) -> bool:
+def parted_at_vertex(s: Surfaces, face: int, other: int, mine: int, theirs: int) -> bool:
     """Tell whether two faces with one vertex in common are on either side of the plane between the directions they take from there."""
     ax, ay, az = _into(s, mine)
     bx, by, bz = _into(s, theirs)
@@ -353,7 +324,7 @@ def _is_beyond(s: Surfaces, face: int, vertex: int, x: float, y: float, z: float
 
 @bare_kernel
 def _has(s: Surfaces, face: int, vertex: int) -> bool:
-    return _is_among(s.corner, s.face_start[face], s.face_start[face + 1], vertex)
+    return is_among(s.corner, s.face_start[face], s.face_start[face + 1], vertex)
 
 
 @bare_kernel

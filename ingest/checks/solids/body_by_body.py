@@ -1,0 +1,136 @@
+"""One body after the other through everything that is told plainly: faces, shells, pairs of faces, sure faults; compiled.
+
+A body is laid out in room that all have in turn, so that what is known of it stays near the processor.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ingest.body_arrays import FACE, INDEX, RING, SHELL, SOLID, VERTEX
+from ingest.checks.solids.delaunay import Workroom, make_workroom
+from ingest.checks.solids.fault import Floats, Ints, Mask
+from ingest.checks.solids.plain_faces import FaceRoom, look_at_faces, make_face_room
+from ingest.checks.solids.plain_faults import FaultRoom, ToldFaults, make_fault_room, tell_faults
+from ingest.checks.solids.plain_meetings import MeetingRoom, leave_clear_out, make_meeting_room
+from ingest.checks.solids.plain_pairs import PairRoom
+from ingest.checks.solids.plain_shells import ShellRoom, look_at_shells, make_shell_room
+from ingest.checks.solids.plain_triangles import leave_flat_out, make_found_room
+from ingest.checks.solids.surfaces import Surfaces, UInt32s, lay_out, make_surfaces
+from twin.kernel import bare_kernel, kernel
+
+
+class Parts(NamedTuple):
+    """Bodies end to end, as `BodyArrays` has them."""
+
+    start: Ints
+    """(B + 1, 6)"""
+    vertices: Floats
+    indices: UInt32s
+    ring_ends: UInt32s
+    face_ends: UInt32s
+    shell_ends: UInt32s
+
+
+class Limits(NamedTuple):
+    """By how much a face may miss."""
+
+    snap_m: float
+    planarity_m: float
+    least_cosine: float
+    """Of half the angle that normals of a triangulated face may differ by"""
+
+
+class Seen(NamedTuple):
+    """What is told of bodies and faces."""
+
+    doubtful: Mask
+    """(B,) what is so before, stays so, its shells not looked at"""
+    sound: Mask
+    """(F,)"""
+    to_triangulate: Mask
+    """(F,) of which only a triangulation by others tells whether they bend"""
+    told: ToldFaults
+    """(F,) of faces that are not sound"""
+    pairs: Ints
+    """(n, 2) faces of one body of which it is not told whether they meet"""
+
+
+class _Room(NamedTuple):
+    faces: FaceRoom
+    shells: ShellRoom
+    pairs: PairRoom
+    triangles: Workroom
+    found: Ints
+    meeting: MeetingRoom
+    faults: FaultRoom
+    sound: Mask
+    to_triangulate: Mask
+    shell_ends: Ints
+
+
+@kernel
+def look_at_bodies(parts: Parts, limits: Limits, mended: Mask, seen: Seen) -> int:
+    """Fill in what is ``seen`` of all bodies, and return how many pairs are; of bodies with ``mended`` rings, shells are not looked at."""
+    most = np.ones(6, dtype=np.int64)
+    for body in range(len(mended)):
+        for column in range(6):
+            most[column] = max(most[column], parts.start[body + 1, column] - parts.start[body, column])
+    s = make_surfaces(most[VERTEX], most[INDEX], most[RING], most[FACE])
+    shells, pairs = make_shell_room(most[VERTEX], most[INDEX], most[FACE])
+    room = _Room(
+        make_face_room(), shells, pairs, make_workroom(), make_found_room(), make_meeting_room(), make_fault_room(),
+        np.empty(most[FACE], np.bool_), np.empty(most[FACE], np.bool_), np.empty(most[SHELL], np.int64),
+    )  # fmt: skip
+    count = 0
+    for body in range(len(mended)):
+        count = _look_at_body(s, parts, limits, mended[body], seen, body, room, count)
+    return count
+
+
+@bare_kernel
+def _look_at_body(s: Surfaces, parts: Parts, limits: Limits, is_mended: bool, seen: Seen, body: int, room: _Room, count: int) -> int:
+    """Do so with one body; return how many pairs there are then."""
+    start, first = parts.start, parts.start[body, FACE]
+    faces, shells = start[body + 1, FACE] - first, start[body + 1, SHELL] - start[body, SHELL]
+    if not lay_out(s, start, body, parts.vertices, parts.indices, parts.ring_ends, parts.face_ends):
+        seen.doubtful[body] = True
+        for face in range(first, first + faces):
+            seen.sound[face], seen.to_triangulate[face], seen.told.code[face] = False, False, 0
+        return count
+    look_at_faces(
+        s.xyz, s.corner, s.after, s.ring_start, s.face_ring, faces, limits.snap_m, limits.planarity_m, limits.least_cosine, room.faces,
+        room.sound, room.to_triangulate, s.normal, s.offset, s.deviation_m, s.axes, s.low, s.high,
+    )  # fmt: skip
+    leave_flat_out(
+        s.xyz, s.corner, s.ring_start, s.face_ring, faces, s.normal, s.axes, limits.least_cosine, room.triangles, room.found,
+        room.to_triangulate,
+    )  # fmt: skip
+    all_sound = True
+    for face in range(faces):
+        seen.sound[first + face], seen.to_triangulate[first + face] = room.sound[face], room.to_triangulate[face]
+        all_sound &= room.sound[face]
+    if not all_sound:
+        seen.doubtful[body] = True
+        tell_faults(
+            s.xyz, s.corner, s.after, s.ring_start, s.face_ring, faces, limits.snap_m, limits.planarity_m, room.sound, room.faults,
+            seen.told, first,
+        )  # fmt: skip
+    if seen.doubtful[body] or is_mended:
+        return count
+    for shell in range(shells):
+        room.shell_ends[shell] = np.int64(parts.shell_ends[start[body, SHELL] + shell])
+    end = -1
+    if shells == start[body + 1, SOLID] - start[body, SOLID]:
+        end = look_at_shells(s, room.shell_ends, shells, room.shells, room.pairs, seen.pairs, count)
+    if end < 0:
+        seen.doubtful[body] = True
+        return count
+    end = leave_clear_out(
+        s.xyz, s.corner, s.ring_start, s.face_ring, s.normal, s.axes, room.triangles, room.meeting, seen.pairs, count, end
+    )  # fmt: skip
+    for pair in range(count, end):
+        seen.pairs[pair, 0], seen.pairs[pair, 1] = first + seen.pairs[pair, 0], first + seen.pairs[pair, 1]
+    return end
