@@ -6,7 +6,6 @@ put where they are not.
 
 from __future__ import annotations
 
-import mmap
 import re
 from pathlib import Path
 from xml.parsers import expat
@@ -23,6 +22,8 @@ _METADATA = "http://www.isotc211.org/"
 """Metadata of ISO 19139, which declare GML and hold no features."""
 _CITYGML = "http://www.opengis.net/citygml/"
 _SRS_NAME = re.compile(rb"""\bsrsName\s*=\s*["']([^"']{1,300})["']""")
+_PIECE_BYTES, _LONGEST_BYTES = 8 << 20, 1 << 10
+"""Of a file that is looked through, and of what is looked at twice: a name may stand over the end of a piece."""
 _CODE = re.compile(r"(\d+)\s*$")
 _OPTIONS = {"EMPTY_AS_NULL": "NO", "WRITE_GFS": "NO", "DOWNLOAD_SCHEMA": "NO", "EXPOSE_FID": "NO"}
 _ENVELOPE = frozenset({"lowerCorner", "upperCorner"})
@@ -73,8 +74,11 @@ def _systems(content: Path | bytes) -> list[str]:
     if isinstance(content, bytes):
         names = {m[1] for m in _SRS_NAME.finditer(content)}
     else:
-        with content.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            names = {m[1] for m in _SRS_NAME.finditer(text)}
+        names, text = set[bytes](), b""
+        with content.open("rb") as file:
+            while piece := file.read(_PIECE_BYTES):
+                text = text[-_LONGEST_BYTES:] + piece
+                names |= {m[1] for m in _SRS_NAME.finditer(text)}
     found: dict[str, str] = {}
     for name in sorted(n.decode("utf-8", "replace") for n in names):
         code = _CODE.search(name)
