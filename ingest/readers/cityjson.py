@@ -121,7 +121,7 @@ class CityJson:
         pictures = None if self._files is None else Pictures(self._files, self._folder)
         if pictures is not None and (not images or pictures.has_any(images)):
             return pictures, ()
-        return None, (not_beside(len(images)),)
+        return None, (not_beside(len(images)),) if images else ()
 
     def sketched(self, lines: Sequence[bytes]) -> Sequence[Scope | Fault]:
         """Return the objects of some lines, for a look at their types and attributes."""
