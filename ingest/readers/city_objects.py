@@ -92,9 +92,8 @@ class CityObjectLayer:
     _appearance: tuple[Json, Appearance] | None = field(default=None, init=False)
     """Of the scope that was looked at last."""
 
-    def batches(self) -> Iterator[SourceBatch]:
-        """Yield the features in source order, as many at a time as their vertices and pictures allow."""
-        first = 1
+    def batches(self, first: int = 1) -> Iterator[SourceBatch]:
+        """Yield the features in source order, the rows numbered from ``first``; as many at a time as their vertices and pictures allow."""
         waiting: list[FeatureRow] = []
         corners = 0
         for feature in self.features:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -17,10 +17,10 @@ from ingest.body_arrays import BodyArrays, laid_out
 from ingest.checks.solids.fault import Tolerances
 from ingest.compiled_bodies import compiled
 from ingest.extra import extra_of
-from ingest.protocol import Limits
+from ingest.protocol import Limits, PartRequest
 from ingest.readers.ahead import one_ahead
 from ingest.readers.city_objects import CityObjectLayer, FeatureRow, batch_of, drawn_parts, has_too_deep_attributes, properties_of
-from ingest.readers.cityjson import CityJson
+from ingest.readers.cityjson import CityJson, features_of
 from ingest.readers.cityjson_attributes import CutAttributes, assure_utf8, take_attributes
 from ingest.readers.cityjson_bodies import bodies_of
 from ingest.readers.cityjson_frame import Frame, Json, Vertices, invalid
@@ -29,15 +29,19 @@ from ingest.readers.cityjson_makes import NOBODY, Make, Makes, Told, is_in_names
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
 from ingest.readers.cityjson_outlines import draw_outlines
 from ingest.readers.cityjson_plan import Plan, plan, planned_features
+from ingest.readers.cityjson_textures import images_of
 from ingest.readers.json_arrays import CutLines, Room, cut_lines
 from ingest.readers.json_members import NAME
+from ingest.readers.pictures import Pictures
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
-from twin.errors import TwinError
+from twin.errors import Text, TwinError
 from twin.model import GeometryType
 
 _FIRST_LINES, _BATCH_LINES = 125, 375
 _BATCH_BYTES = 6 << 20
 _NOWHERE = Vertices(np.empty((0, 3)), ())
+_TEXTURE = b"texture"
+"""In every line that shows a picture: ``texture``, ``textures`` and ``vertices-texture`` are its names."""
 
 
 class CityJsonSequence(CityJson):
@@ -55,7 +59,24 @@ class CityJsonSequence(CityJson):
 
     def layer(self, lines: Iterable[bytes], types: frozenset[str], source: SourceLayer, kind: GeometryType) -> CitySequenceLayer:
         """Return the layer of the objects of ``types`` in ``lines``."""
-        return CitySequenceLayer(lines, types, self.frame, source, self.limits, kind)
+        return CitySequenceLayer(lines, types, self.frame, source, self.limits, kind, pictures=self._later)
+
+    _later: Callable[[], Pictures | None] | None = None
+    """Gives the pictures of the part that was opened last, once a line is met that could show one."""
+
+    def _pictures(self, part: PartRequest) -> tuple[Pictures | None, tuple[Text, ...]]:
+        """Return the pictures as `CityJson` does; where the first lines name none the file is not searched before there is a row."""
+        self._later = None
+        if self.format != "CityJSONSeq" or part.feature_type.recipe == "none" or self._names_images():
+            return super()._pictures(part)
+        if self._files is not None:
+            pictures = Pictures(self._files, self._folder)
+            self._later = lambda: pictures if self._shows_pictures() else None
+        return None, ()
+
+    def _names_images(self) -> bool:
+        """Tell whether a picture is named in what is looked at."""
+        return any(content is not None and images_of(content) for content in self._appearances())
 
 
 def stands_ready() -> bool:
@@ -116,6 +137,8 @@ class CitySequenceLayer:
     source: SourceLayer
     limits: Limits
     kind: GeometryType
+    pictures: Callable[[], Pictures | None] | None = field(default=None, kw_only=True)
+    """Asked at the first line that could show one: its pictures, None where no face shows any. None: nobody draws them."""
 
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the features in source order, those of many lines at a time, read by a thread of their own."""
@@ -123,36 +146,54 @@ class CitySequenceLayer:
 
     def batches_here(self) -> Iterator[SourceBatch]:
         """Yield the same, read by the thread that asks."""
-        first, state = 1, _State()
-        for lines in _some(self.lines, min(_BATCH_LINES, self.limits.rows_per_batch)):
+        first, state, following = 1, _State(self.pictures), iter(self.lines)
+        for lines in _some(following, min(_BATCH_LINES, self.limits.rows_per_batch)):
             with _without_collector():
                 batch = self._batch(lines, first, state)
+            if isinstance(batch, Pictures):
+                yield from self._textured(itertools.chain(lines, following), batch).batches(first)
+                return
             if len(batch.rows):
                 yield batch
             first += len(batch.rows)
 
-    def _batch(self, lines: Sequence[bytes], first: int, state: _State) -> SourceBatch:
-        """Return the features of some lines, nothing of them in the state's room."""
+    def _textured(self, lines: Iterable[bytes], pictures: Pictures) -> CityObjectLayer:
+        """Return the layer of lines of which some show pictures."""
+        features = features_of((line_scope(line, self.frame) for line in lines), self.types)
+        return CityObjectLayer(features, self.frame, self.source, self.limits, self.kind, pictures)
+
+    def _batch(self, lines: Sequence[bytes], first: int, state: _State) -> SourceBatch | Pictures:
+        """Return the features of some lines, nothing of them in the state's room; the pictures instead if one is the first to need them."""
         cut = cut_lines(lines, cuts_surfaces=state.cuts_surfaces, cuts_attributes=True, into=state.room)
         if state.cuts_surfaces and not cut.cuts_surfaces:
             state.cuts_surfaces, state.makes = False, Makes()  # nobody sees to what stands in the place of surfaces any more
-        told, others = self._told(lines, cut, state.makes)
+        told, others, says_texture = self._told(lines, cut, state)
+        if says_texture and state.pictures is not None:
+            pictures, state.pictures = state.pictures(), None
+            if pictures is not None:
+                return pictures
         state.makes.count(told)
         return self._alike(lines, first, told) or self._mixed(lines, first, told, others)
 
-    def _told(self, lines: Sequence[bytes], cut: CutLines, makes: Makes) -> tuple[Told, dict[int, _Planned]]:
-        """Return which lines are of one make, and what is found by itself of others that hold one feature to be built from arrays."""
+    def _told(self, lines: Sequence[bytes], cut: CutLines, state: _State) -> tuple[Told, dict[int, _Planned], bool]:
+        """Return which lines are of one make, and what is found by itself of others that hold one feature to be built from arrays.
+
+        And whether one of them says anything of textures. Those of makes from before say what the first of them said.
+        """
         others: dict[int, _Planned] = {}
-        told = makes.told(cut)
+        told, says_texture = state.makes.told(cut), False
         number = -1
-        while self.kind == "MultiPolygon" and (number := told.next_open(number + 1)) >= 0:
-            found = self._planned(lines[number], cut, number, makes)
+        while (number := told.next_open(number + 1)) >= 0:
+            if state.pictures is not None and not says_texture:
+                skeleton = cut.skeleton(number)
+                says_texture = _TEXTURE in (lines[number] if skeleton is None else skeleton)
+            found = self._planned(lines[number], cut, number, state.makes) if self.kind == "MultiPolygon" else None
             if found is not None:
                 others[number] = found
                 if found.noted is not None and told.takes_more:
                     told.again([found.noted[0]], [found.noted[1]])
         told.leave_out_broken_texts()
-        return told, others
+        return told, others, says_texture
 
     def _alike(self, lines: Sequence[bytes], first: int, told: Told) -> SourceBatch | None:
         """Return the features of lines that all are of known makes, without a look at each; None where that does not do."""
@@ -254,6 +295,8 @@ class _Planned(NamedTuple):
 class _State:
     """What one way through a layer keeps from block to block."""
 
+    pictures: Callable[[], Pictures | None] | None
+    """Until they are asked for."""
     room: Room = field(default_factory=lambda: Room(2 * _BATCH_BYTES))
     makes: Makes = field(default_factory=Makes)
     cuts_surfaces: bool = True
