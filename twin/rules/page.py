@@ -29,7 +29,6 @@ The `checks` of a FeatureType change severities and parameters ([how](featuretyp
 
 _FAMILIES: Mapping[str, str] = {
     "attributes": "属性 · Attributes",
-    "codes": "代码 · Codes",
     "geometry": "二维几何 · 2D geometry",
     "neighbours": "与已发布数据 · Against what is published",
     "network": "管网 · Networks",
@@ -37,6 +36,7 @@ _FAMILIES: Mapping[str, str] = {
     "sets": "全部行与引用 · All rows at once, references",
     "solids": "三维实体 · Solids (ISO 19107)",
     "structure": "读取与匹配 · Reading and matching",
+    "understanding": "对文件的理解 · How a file is understood",
 }
 _PARAMETER_TYPES = {
     "number": "数值 · number",
@@ -56,7 +56,7 @@ def rules_page(rules: Mapping[str, Rule], types: Mapping[str, FeatureType]) -> s
     lines = [_HEAD, "", "| | | |", "|---|---|---|"]
     lines += [f"| [{r.id}](#{r.id.lower()}) | {r.title.zh} · {r.title.en} | `{r.severity.value}` |" for r in rules.values()]
     for family in dict.fromkeys(r.family for r in rules.values()):
-        lines += ["", f"## {_FAMILIES.get(family, family)}"]
+        lines += ["", f"## {_FAMILIES[family]}"]
         for rule in (r for r in rules.values() if r.family == family):
             lines += ["", *rule_lines(rule, types)]
     return "\n".join(lines) + "\n"
