@@ -55,12 +55,12 @@ class Door:
         """Ask 500 times for each operation chosen by ``options``, and at each edge of its definition."""
         authorization = f"Bearer {self._token}"
         # read here, since its own time for that is ten seconds: a busy machine is slow, not wrong
-        with httpx.Client(base_url=f"{self._base}/", headers={"Authorization": authorization}, timeout=60) as client:
+        with httpx.Client(base_url=f"{self._base}/", headers={"Authorization": authorization}, timeout=300) as client:
             definition = client.get("openapi").raise_for_status()
             (folder / "openapi.json").write_bytes(definition.content)
             (folder / "schemathesis.toml").write_text(settings(client, definition.json()), "utf-8")
         command = [
-            PROGRAM, "run", "openapi.json", "--url", self._base, "--request-timeout", "60", "-n", "500", "--phases", "coverage,fuzzing",
+            PROGRAM, "run", "openapi.json", "--url", self._base, "--request-timeout", "300", "-n", "500", "--phases", "coverage,fuzzing",
             "--suppress-health-check", "all", "--continue-on-failure", "--no-color", "-H", f"Authorization: {authorization}", *options,
         ]  # fmt: skip
         # it leaves its database of examples where it stands; its seed is its own, so that each run asks something else
