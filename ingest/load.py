@@ -20,7 +20,7 @@ from ingest.background import Background
 from ingest.checking import begin_indexes, check_rows, match_rows, prepare_rows
 from ingest.dependants import has_dependants, stage_dependants
 from ingest.derive import GroundOf
-from ingest.described_files import Described, described_meanwhile, sized
+from ingest.described_files import Described, described_meanwhile, sized, unchanged
 from ingest.extents import Extent
 from ingest.indexing import give_up
 from ingest.match import many_deletes
@@ -100,7 +100,8 @@ def load(place: Workplace, request: LoadRequest) -> LoadResult:
     """Publish what is right in the files and list what is not.
 
     Raises RejectedError or UnsupportedMediaError, with nothing changed, when a blocking rule rejects a file: no usable CRS,
-    unreadable content, missing layer, more than ``max_rejected`` of its rows wrong, or more deletes than anybody allowed.
+    unreadable content, content that changed meanwhile, missing layer, more than ``max_rejected`` of its rows wrong, or more deletes than
+    anybody allowed.
     """
     catalogue = place.catalogue
     files = sized(request.files)
@@ -108,8 +109,8 @@ def load(place: Workplace, request: LoadRequest) -> LoadResult:
     with staged.claimed(catalogue.pool, submission), given_up(catalogue, submission):
         with described_meanwhile(catalogue, submission, request.files) as described:
             checked = _check(place, request, submission, described)
-        if checked.refusal is not None:
-            raise checked.refusal
+            if checked.refusal is not None:
+                raise checked.refusal
         act = Act(request.actor, request.reason or named(files), request.name, allow_deletes=request.allow_deletes)
         published = publish_parts(catalogue, submission, checked.parts, act, place.to_degrees, place.ground)
     return _result(submission, checked.tallies, published)
@@ -121,7 +122,8 @@ def check(place: Workplace, request: LoadRequest) -> CheckResult:
     files = sized(request.files)
     submission = catalogue.submissions.receive(request.actor, files, _options(request) | {"check": True})
     with staged.claimed(catalogue.pool, submission), given_up(catalogue, submission):
-        checked = _check(place, request, submission, lambda: files)
+        with unchanged(request.files):
+            checked = _check(place, request, submission, lambda: files)
         result = _check_result(checked, request)
         withdraw(catalogue, submission)
     return result

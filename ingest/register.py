@@ -42,7 +42,7 @@ class Submission:
     received_at: dt.datetime
     changed_at: dt.datetime
     files: tuple[Document, ...]
-    """name, size, sha256 of each."""
+    """name, size, sha256 of each; without sha256 while a load of the command line reads them, or where it ended before that was known."""
     stored: bool
     proposals: tuple[Document, ...]
     options: Document

@@ -128,9 +128,8 @@ class _Sheet(FPDF):
     def _files(self) -> None:
         self._heading("成果文件", "Files")
         head = (self._say("文件名", "Name"), self._say("字节", "Bytes"), "SHA-256")
-        self._table(
-            head, [(f.name, f"{f.size:,}", f.sha256) for f in self._report.files], (50, 20, 108), ("LEFT", "RIGHT", "LEFT"), small=True
-        )
+        rows = [(f.name, f"{f.size:,}", f.sha256 or "—") for f in self._report.files]
+        self._table(head, rows, (50, 20, 108), ("LEFT", "RIGHT", "LEFT"), small=True)
 
     def _reference(self) -> None:
         r = self._report

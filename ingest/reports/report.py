@@ -26,7 +26,8 @@ class ReportedFile:
 
     name: str
     size: int
-    sha256: str
+    sha256: str | None
+    """None while a load of the command line reads it, and of one that was stopped or refused before it was known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,26 @@ def opened(database_url: str, folder: Path) -> Iterator[Client]:
             loop.close()
 
 
+def test_a_load_that_was_killed_or_still_reads_has_reports_that_say_no_hash(database_url: str, open_folder: Path) -> None:
+    with opened(database_url, open_folder) as client:
+        submission = client.city.catalogue.submissions.receive("张测量", [{"name": "普查.gpkg", "size": 2_048}], {})
+        path = f"/api/submissions/{submission}/report"
+        document = client.ask("GET", f"{path}.json").json()
+        assert document["files"] == [{"name": "普查.gpkg", "size": 2_048, "sha256": None}]
+        jsonschema.Draft202012Validator(_schema(), format_checker=jsonschema.FormatChecker()).validate(document)
+        book = openpyxl.load_workbook(io.BytesIO(client.ask("GET", f"{path}.xlsx?lang=en").content))
+        assert ("普查.gpkg", None, 2_048) in [row[:3] for row in book["Overview"].iter_rows(values_only=True)]
+        assert "普查.gpkg" in pdf_text(client.ask("GET", f"{path}.pdf?lang=en").content)
+        assert client.ask("GET", f"{path}.geojson").status_code == 200
+
+        client.city.catalogue.submissions.describe_files(submission, [{"name": "普查.gpkg", "size": 2_048, "sha256": "ab" * 32}])
+        assert client.ask("GET", f"{path}.json").json()["files"][0]["sha256"] == "ab" * 32, "what is kept of the first is not answered"
+
+
+def _schema() -> Json:
+    return dict(json.loads(resources.files("ingest.reports").joinpath("report.schema.json").read_text(encoding="utf-8")))
+
+
 def test_a_reviewer_lets_a_finding_pass_and_it_is_published_with_the_reason(database_url: str, open_folder: Path) -> None:
     with opened(database_url, open_folder) as client:
         rows = [*(building(f"B{i}", 10 + i) for i in range(1, 9)), building("B20", -5), building("B21", -6), building("B30", 9, BOW)]
@@ -228,8 +248,7 @@ def test_every_form_of_a_report_says_the_same(database_url: str, open_folder: Pa
         path = f"/api/submissions/{submission}/report"
 
         document = client.ask("GET", f"{path}.json").json()
-        schema = json.loads(resources.files("ingest.reports").joinpath("report.schema.json").read_text(encoding="utf-8"))
-        jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(document)
+        jsonschema.Draft202012Validator(_schema(), format_checker=jsonschema.FormatChecker()).validate(document)
         assert (document["read"], document["accepted"], document["rejected"]) == (10, 9, 1)
         assert {f["key"]: (f["source"]["建筑高度"], bool(f["waived"])) for f in document["findings"] if f["rule"] == "range"} == {
             "B20": (-5, True),

@@ -81,7 +81,9 @@ def test_a_report_is_made_anew_when_the_submission_is_another_and_of_a_failure_n
     found = {reports.file_of(checked, "pdf", language, made) for language in ("zh", "en", "zh")}
     found.add(reports.file_of(replace(checked, changed_at=NOW + dt.timedelta(seconds=1)), "pdf", "zh", made))
     found.add(reports.file_of(replace(checked, state=SubmissionState.PUBLISHED, commit=1), "pdf", "zh", made))
-    assert len(found) == 4
+    found.add(reports.file_of(replace(checked, files=({"name": "a.gpkg", "size": 3},)), "pdf", "zh", made))
+    found.add(reports.file_of(replace(checked, files=({"name": "a.gpkg", "size": 3, "sha256": "ab"},)), "pdf", "zh", made))
+    assert len(found) == 6
     with pytest.raises(OSError, match="no space"):
         reports.file_of(submission(), "pdf", "zh", fail)
     assert set(tmp_path.iterdir()) == found

@@ -47,7 +47,7 @@ def report_of_submission(city: City, submission: Submission, *, rows: bool) -> C
         checked_at=checked_at,
         commit=next((c for c in city.catalogue.commits() if c.number == submission.commit), None),
         refusal=None if problem is None else Text(**problem["detail"]),
-        files=tuple(ReportedFile(f["name"], f["size"], f["sha256"]) for f in submission.files),
+        files=tuple(ReportedFile(f["name"], f["size"], f.get("sha256")) for f in submission.files),
         sources=tuple(result.get("sources", ())),
         parts=tuple(_part(city, part, result["datasets"]) for part in result.get("parts", ())),
         rules=_rules(register.finding_counts(submission.id)),

@@ -59,6 +59,6 @@ class KeptReports:
 
 
 def _digest(s: Submission, language: str) -> str:
-    """Return a name for what a report says: a check, a publish, a withdrawal, each makes another."""
-    said = [s.id, s.state.value, s.changed_at, s.commit, s.request, s.result, s.problem, language]
+    """Return a name for what a report says: a check, a publish, a withdrawal, hashes of files that become known, each makes another."""
+    said = [s.id, s.state.value, s.changed_at, s.commit, s.files, s.request, s.result, s.problem, language]
     return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]

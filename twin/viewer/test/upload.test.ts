@@ -64,6 +64,10 @@ describe("parseSubmission", () => {
     expect(hasSeveralLayers({ request: { parts: [part, { ...part, layer: "管线" }] } })).toBe(true);
   });
 
+  it("takes a file whose hash is not known: a load of the command line that reads it, or was stopped", () => {
+    expect(parseSubmission({ ...submissionJson, files: [{ name: "a.gpkg", size: 1 }] }).files).toEqual([{ name: "a.gpkg", size: 1, sha256: null }]);
+  });
+
   it("names what is not as promised", () => {
     expect(() => parseSubmission({ ...submissionJson, files: [{}] })).toThrow("submission.files[0].name is not a string");
   });

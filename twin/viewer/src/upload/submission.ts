@@ -10,7 +10,8 @@ export type SubmissionState = "received" | "checked" | "accepted" | "rejected" |
 export interface SubmittedFile {
   readonly name: string;
   readonly size: number;
-  readonly sha256: string;
+  /** Null for a load of the command line that has not read its files, or ended before. */
+  readonly sha256: string | null;
 }
 
 /** What the server takes one layer of a file for. */
@@ -142,7 +143,7 @@ function optionalString(reader: Reader, key: string): string | null {
 
 function readFile(value: unknown, path: string): SubmittedFile {
   const reader = Reader.of(value, path);
-  return { name: reader.string("name"), size: reader.number("size"), sha256: reader.string("sha256") };
+  return { name: reader.string("name"), size: reader.number("size"), sha256: optionalString(reader, "sha256") };
 }
 
 function readMapping(reader: Reader): ReadonlyMap<string, string> {

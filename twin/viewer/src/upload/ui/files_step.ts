@@ -82,7 +82,11 @@ export function sendingStep(say: SayUpload): { readonly element: HTMLElement; re
 /** Returns the step of a submission that has its files. */
 export function submittedFilesStep(files: readonly SubmittedFile[], say: SayUpload, actions: FilesActions): HTMLElement {
   const rows = files.map((file) =>
-    h("li", {}, h("span", { class: "file-name" }, file.name), h("span", { class: "muted" }, fileSize(file.size)), h("code", { title: `SHA-256 ${file.sha256}` }, file.sha256.slice(0, 12))),
+    h("li", {}, h("span", { class: "file-name" }, file.name), h("span", { class: "muted" }, fileSize(file.size)), ...hashOf(file)),
   );
   return step(1, say("files"), h("ul", { class: "file-list" }, ...rows), plainButton(say("new_submission"), actions.startAnew));
+}
+
+function hashOf(file: SubmittedFile): HTMLElement[] {
+  return file.sha256 === null ? [] : [h("code", { title: `SHA-256 ${file.sha256}` }, file.sha256.slice(0, 12))];
 }
