@@ -26,7 +26,7 @@ Document = Mapping[str, Any]
 """A JSON document that is stored and answered as it is."""
 MAX_ATTEMPTS = 3
 """How often a check is begun before it is given up: its worker was killed, or the database was, each time."""
-WAITING = Text(zh="等待检查", en="waiting to be checked")
+WAITING = Text(zh="排队等待检查", en="waiting in line to be checked")
 _SAYS_NOTHING_OF_ROWS = frozenset({"reason", "name", "allow_deletes"})
 """What may change between two checks without a row being read or judged differently."""
 _QUERIES = load_queries("ingest", "register.sql")
@@ -55,6 +55,11 @@ class Submission:
     result: Document | None
     problem: Document | None
     commit: int | None
+
+    @property
+    def is_waiting(self) -> bool:
+        """A check has been asked for that nobody has begun."""
+        return self.check_wanted and self.attempt == 0
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -116,6 +121,10 @@ class Register:
         found = [row["id"] for row in self._rows("wanted")]
         with translated(), self._pool.connection() as connection:
             return tuple(submission for submission in found if not staging.is_claimed(connection, submission))
+
+    def before_in_line(self, submission: uuid.UUID) -> int:
+        """Return how many checks are made before that of a waiting submission, those that are being made among them."""
+        return int(self._rows("before_in_line", id=submission)[0]["before"])
 
     def resting(self, days: int) -> tuple[uuid.UUID, ...]:
         """Return the submissions that were accepted more than ``days`` ago and neither published nor withdrawn."""
@@ -179,13 +188,39 @@ class Register:
                 self._clear(connection, submission)
             return None if row is None else int(row[0])
 
-    def note_progress(self, submission: uuid.UUID, step: Text, done: int, total: int | None) -> None:
-        """Say how far a check is."""
-        self._execute("note_progress", id=submission, progress=Jsonb(progress_document(step, done, total)))
+    def note_progress(self, submission: uuid.UUID, step: Text, done: int, total: int | None) -> bool:
+        """Say how far a check is; return whether anybody still wants it."""
+        with translated(), self._pool.connection() as connection:
+            values = {"id": submission, "progress": Jsonb(progress_document(step, done, total))}
+            return connection.execute(_QUERIES["note_progress"], values).rowcount == 1
 
     def end_check(self, submission: uuid.UUID, result: Document | None, problem: TwinError | None) -> None:
         """Say what came of a check."""
         self._execute("end_check", id=submission, result=None if result is None else Jsonb(dict(result)), problem=problem_document(problem))
+
+    def break_off(self, submission: uuid.UUID) -> bool:
+        """Withdraw a submission whose check is wanted and has not ended, and return whether that was so.
+
+        What is staged goes at once where nobody is at work on it; who is, hears of it when it next says how far it is, and clears it.
+        """
+        with translated(), self._pool.connection() as connection:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                row = cursor.execute(_QUERIES["hold"], {"id": submission}).fetchone()
+            if row is None or not row["check_wanted"]:
+                return False
+            self._catalogue.submissions.advance(connection, submission, SubmissionState.WITHDRAWN)
+            connection.execute(_QUERIES["want_no_check"], {"id": submission})
+            is_at_work = staging.is_claimed(connection, submission)
+        if not is_at_work:
+            self.clear(submission)
+        return True
+
+    def clear(self, submission: uuid.UUID) -> None:
+        """Drop what a submission staged and found, and the datasets that only it wanted."""
+        with translated(), self._pool.connection() as connection:
+            datasets = kept_parts.datasets_of(connection, submission)
+            self._clear(connection, submission)
+        forget_unpublished(self._catalogue, datasets)
 
     def note_published(self, submission: uuid.UUID, result: Document) -> None:
         """Say what a publish did."""

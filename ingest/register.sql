@@ -28,12 +28,20 @@ UPDATE catalog.submission SET attempt = attempt + 1, state = 'received'
 WHERE id = %(id)s AND check_wanted AND state NOT IN ('withdrawn', 'published') RETURNING attempt
 
 -- name: note_progress
-UPDATE catalog.submission SET progress = %(progress)s WHERE id = %(id)s
+UPDATE catalog.submission SET progress = %(progress)s WHERE id = %(id)s AND check_wanted
 
 -- name: end_check
 UPDATE catalog.submission
 SET check_wanted = false, progress = NULL, result = %(result)s, problem = %(problem)s, changed_at = now()
 WHERE id = %(id)s
+
+-- name: want_no_check
+UPDATE catalog.submission SET check_wanted = false, progress = NULL, problem = NULL WHERE id = %(id)s
+
+-- name: before_in_line
+-- Those that are being made, and those that were asked for earlier.
+SELECT count(*) AS before FROM catalog.submission AS o, catalog.submission AS s
+WHERE s.id = %(id)s AND o.check_wanted AND o.id <> s.id AND (o.attempt > 0 OR (o.changed_at, o.id) < (s.changed_at, s.id))
 
 -- name: note_published
 UPDATE catalog.submission SET result = %(result)s, problem = NULL, progress = NULL WHERE id = %(id)s

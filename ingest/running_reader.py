@@ -10,18 +10,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from ingest.frames import HEADER, MAX_FRAME_BYTES, BrokenFrameError, Kind, Payload, decode_refusal, encode_request
 from ingest.protocol import ReadRequest
 from ingest.refusals import memory_refusal, rejected, timed_out
+from ingest.stopping import stopped
 from ingest.warm_template import Forked
 from twin.errors import TwinError
 
 _PIPE_BYTES = 1 << 20
 _STDERR_KEPT = 8192
 _LAST_WORDS_S = 5.0
+_ASK_S = 0.5
+"""After which a reader that says nothing is asked whether it is still wanted."""
 _FRAMES_AHEAD = 2
 """How many frames are kept for whoever takes them: the child goes on reading while a batch is copied into the database."""
 _OUT_OF_MEMORY = (b"bad_alloc", b"MemoryError", b"memory allocation of")
@@ -34,8 +37,9 @@ _Fetched = tuple[Kind, Payload] | Exception | None
 class RunningReader:
     """A reader that was forked for ``request``; `end` it when it is done with."""
 
-    def __init__(self, process: Forked, request: ReadRequest) -> None:
+    def __init__(self, process: Forked, request: ReadRequest, is_stopped: Callable[[], bool] = lambda: False) -> None:
         self._process = process
+        self._is_stopped = is_stopped
         self._limits = request.limits
         self._waited_s = 0.0
         self._stderr = b""
@@ -119,9 +123,14 @@ class RunningReader:
         missing = memoryview(content)
         while missing:
             started = time.monotonic()
-            ready = self._readable.poll(1000 * max(0.0, self._limits.wall_s - self._waited_s))
+            left_s = max(0.0, self._limits.wall_s - self._waited_s)
+            ready = self._readable.poll(1000 * min(_ASK_S, left_s))
+            if self._is_stopped():
+                raise stopped()
             count = os.readv(self._process.output, [missing]) if ready else 0
             self._waited_s += time.monotonic() - started
+            if not ready and left_s > _ASK_S:
+                continue
             if not count:
                 self._timed_out = not ready
                 raise self.reason_of_death()

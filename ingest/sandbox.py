@@ -6,7 +6,7 @@ The child has been forked from a template (`ingest.template`) and closes itself 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,15 +43,16 @@ def inspect_file(path: Path, limits: Limits | None = None, work: Path | None = N
     raise child.reason_of_death()
 
 
-def read_file(request: ReadRequest, template: Template | None = None) -> Generator[Message]:
+def read_file(request: ReadRequest, template: Template | None = None, is_stopped: Callable[[], bool] = lambda: False) -> Generator[Message]:
     """Yield what the sandboxed child reads out of one file, part after part (see `ingest.protocol`).
 
     Raises UnsupportedMediaError (a kind that is not read), RejectedError (a blocking rule, or code ``parser-crash``,
     ``parser-timeout``, ``parser-memory``, ``parser-nonsense``) and UnavailableError ``sandbox-unavailable``. Closing the
-    iterator ends the child. Without a ``template`` one is started for this file alone.
+    iterator ends the child. Without a ``template`` one is started for this file alone. Once ``is_stopped`` says so, within half a second,
+    the child is ended and ConflictError ``withdrawn`` raised.
     """
     schemas = {part.dataset: batch_schema(part.feature_type) for part in request.parts if part.feature_type.geometry_type != "coverage"}
-    with _running_reader(request, template) as child:
+    with _running_reader(request, template, is_stopped) as child:
         beside = Beside()
         for kind, payload in child.frames_ahead():
             match kind:
@@ -81,13 +82,15 @@ def _with_layers(info: FileInfo) -> FileInfo:
 
 
 @contextmanager
-def _running_reader(request: ReadRequest, template: Template | None) -> Generator[RunningReader]:
+def _running_reader(
+    request: ReadRequest, template: Template | None, is_stopped: Callable[[], bool] = lambda: False
+) -> Generator[RunningReader]:
     if template is None:
-        with Template() as own, _running_reader(request, own) as child:
+        with Template() as own, _running_reader(request, own, is_stopped) as child:
             yield child
         return
     with with_tables(request) as prepared:
-        child = RunningReader(template.fork(), prepared)
+        child = RunningReader(template.fork(), prepared, is_stopped)
         try:
             yield child
         except GeneratorExit:  # whoever takes what it sends wants no more of it: it may be nonsense in proper frames

@@ -338,7 +338,7 @@ def test_open_pages_hear_of_submissions_commits_and_builds(door: Door) -> None:
         page.wait_for("asset", dataset="heard", revision=commit, state="ready")
         told = [body["progress"]["step"]["en"] for _, name, body in page.heard if name == "submission" and body["progress"]]
         states = [body["state"] for _, name, body in page.heard if name == "submission" and body["id"] == submission["id"]]
-    assert list(dict.fromkeys(told))[:2] == ["waiting to be checked", "reading the files"]
+    assert list(dict.fromkeys(told))[:2] == ["waiting in line to be checked", "reading the files"]
     assert list(dict.fromkeys(states)) == ["received", "accepted", "published"]
     number = next(number for number, name, body in page.heard if name == "submission" and body["state"] == "accepted")
     with Listener(door.client, number) as back:

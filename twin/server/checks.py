@@ -18,10 +18,12 @@ from ingest.looked_into import with_doubts
 from ingest.part_reading import PartReading
 from ingest.register import MAX_ATTEMPTS, Register, Submission
 from ingest.request import LoadRequest, PartSpec
+from ingest.stopping import Stop, stopped
 from ingest.waiver_book import WaiverBook
 from ingest.waivers import Waiver
 from twin.catalogue import check_slug
 from twin.errors import BadRequestError, ConflictError, Text, TwinError
+from twin.model import SubmissionState
 from twin.server.city import City
 from twin.server.inspection import laid_out, main_files
 from twin.server.loading import workplace
@@ -68,7 +70,7 @@ def run_check(city: City, submission: uuid.UUID) -> None:
     """Make the check a submission waits for; returns at once when somebody else is at it or nobody waits any more.
 
     What is the files' fault ends as state rejected with its problem. What is ours (the database gone, a disk full) is raised, the check
-    still wanted, until it has been begun three times.
+    still wanted, until it has been begun three times. One that is withdrawn meanwhile ends within seconds, and nothing of it stays staged.
     """
     register = Register(city.catalogue)
     try:
@@ -76,6 +78,8 @@ def run_check(city: City, submission: uuid.UUID) -> None:
             attempt = register.begin_check(submission)
             if attempt is not None:
                 _check(city, register, register.one(submission), attempt)
+                if _is_withdrawn(register, submission):
+                    register.clear(submission)
     except ConflictError as error:
         if error.code != "busy":
             raise
@@ -138,17 +142,25 @@ def _check(city: City, register: Register, submission: Submission, attempt: int)
         return
     order = CheckOrder.model_validate(submission.request)
     files = tuple(StoredFile(f["name"], f["size"], f["sha256"]) for f in submission.files)
-    reporter = _Reporter(register, submission.id)
+    stop = Stop(city.pool, submission.id)
+    reporter = _Reporter(register, submission.id, stop)
     try:
         with laid_out(city.settings.data_dir, city.store, files) as paths:
             request = load_request(order, submission, paths, WaiverBook(city.catalogue).in_force(submission.id))
-            result = check_submission(workplace(city, reporter.rows, reporter.step), request, submission.id, lambda: submission.files)
-    except TwinError as error:
-        if error.status >= 500 and attempt < MAX_ATTEMPTS:
+            place = workplace(city, reporter.rows, reporter.step, stop.is_told)
+            result = check_submission(place, request, submission.id, lambda: submission.files)
+    except Exception as error:
+        if _is_withdrawn(register, submission.id):
+            return  # whatever broke off was broken off for that
+        if not isinstance(error, TwinError) or (error.status >= 500 and attempt < MAX_ATTEMPTS):
             raise
         register.end_check(submission.id, None, error)
     else:
         register.end_check(submission.id, result_document(result), result.refusal)
+
+
+def _is_withdrawn(register: Register, submission: uuid.UUID) -> bool:
+    return register.one(submission).state is SubmissionState.WITHDRAWN
 
 
 def load_request(order: CheckOrder, submission: Submission, paths: tuple[Path, ...], waivers: tuple[Waiver, ...] = ()) -> LoadRequest:
@@ -187,10 +199,11 @@ def _part(order: PartOrder, file: str | None) -> PartSpec:
 
 
 class _Reporter:
-    """Writes down how far a check is, now and then."""
+    """Writes down how far a check is, now and then, and breaks it off once nobody wants it any more."""
 
-    def __init__(self, register: Register, submission: uuid.UUID) -> None:
+    def __init__(self, register: Register, submission: uuid.UUID, stop: Stop) -> None:
         self._register = register
+        self._stop = stop
         self._submission = submission
         self._step = Text("", "")
         self._last = 0.0
@@ -207,4 +220,6 @@ class _Reporter:
 
     def _write(self, done: int, total: int | None) -> None:
         self._last = time.monotonic()
-        self._register.note_progress(self._submission, self._step, done, total)
+        if not self._register.note_progress(self._submission, self._step, done, total):
+            self._stop.tell()
+            raise stopped()

@@ -23,12 +23,14 @@ _AREA = plain_areas("area", Text("范围", "Area"), has_z=False)
 """What the polygon of --mode area is read as."""
 
 
-def workplace(city: City, progress: Progress, step: Callable[[Text], None] = lambda _: None) -> Workplace:
-    """Return what loading needs."""
+def workplace(
+    city: City, progress: Progress, step: Callable[[Text], None] = lambda _: None, is_stopped: Callable[[], bool] = lambda: False
+) -> Workplace:
+    """Return what loading needs; once ``is_stopped`` says so its reader ends."""
     return Workplace(
         catalogue=city.catalogue,
         store=city.store,
-        read=partial(read_file, template=city.template),
+        read=partial(read_file, template=city.template, is_stopped=is_stopped),
         make_request=partial(_read_request, city),
         ground=city.ground,
         to_degrees=city.extent_deg,

@@ -13,10 +13,11 @@ from ingest.load import named, publish_submission, withdraw
 from ingest.publish import Act, CheckOutdatedError, Published, StagingLostError
 from ingest.register import Register, Submission
 from ingest.request import is_meant
-from twin.errors import ConflictError, TooManyRequestsError
+from twin.errors import ConflictError, ForbiddenError, TooManyRequestsError
 from twin.model import SubmissionState
 from twin.server.city import City
 from twin.server.orders import CheckOrder, PartOrder, PublishOrder
+from twin.tokens import Token
 
 PUBLISHES_AT_ONCE = 2
 """Each takes connections of the pool while it runs; the next waits its turn, or is told to come again."""
@@ -52,9 +53,17 @@ class Publishing:
         finally:
             self._turns.release()
 
-    def withdraw(self, submission: uuid.UUID) -> Submission:
-        """Give a submission up and return it; one that is withdrawn already is returned as it is. ConflictError when it is published."""
-        if (found := self._register.one(submission)).state is not SubmissionState.WITHDRAWN:
+    def withdraw(self, submission: uuid.UUID, by: Token) -> Submission:
+        """Give a submission up and return it; one that is withdrawn already is returned as it is. ConflictError when it is published.
+
+        Where its check waits or is being made that is broken off; ForbiddenError ``not-yours`` when neither who submitted it nor a
+        reviewer asks for that.
+        """
+        found = self._register.one(submission)
+        if found.check_wanted and by.name != found.actor and by.role != "reviewer":
+            error = ForbiddenError("only who submitted it, or a reviewer, may break its check off", zh="仅提交人或复核人可中止检查")
+            raise error.with_code("not-yours")
+        if found.state is not SubmissionState.WITHDRAWN and not self._register.break_off(submission):
             with staging.claimed(self._city.pool, submission, wait=False):
                 withdraw(self._city.catalogue, submission)
                 self._register.end_check(submission, found.result, None)

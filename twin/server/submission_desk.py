@@ -22,6 +22,7 @@ from twin.server.publishing import Publishing
 from twin.server.submission_documents import Json
 from twin.server.uploads import StoredFile
 from twin.server.visibility import may_see, visible
+from twin.tokens import Token
 
 _ALL = 10_000_000
 
@@ -90,12 +91,13 @@ class SubmissionDesk:
         """Publish what was checked and return the submission; asked again it answers the same."""
         return self._answer(self._publishing.publish(submission, actor, order))
 
-    def withdraw(self, submission: uuid.UUID) -> Json:
+    def withdraw(self, submission: uuid.UUID, by: Token) -> Json:
         """Give a submission up and return it; asked again it answers the same."""
-        return self._answer(self._publishing.withdraw(submission))
+        return self._answer(self._publishing.withdraw(submission, by))
 
     def _answer(self, submission: Submission) -> Json:
-        return documents.submission(submission, self._register.finding_counts(submission.id), self._city.catalogue.feature_types())
+        before = self._register.before_in_line(submission.id) if submission.is_waiting else None
+        return documents.submission(submission, self._register.finding_counts(submission.id), self._city.catalogue.feature_types(), before)
 
     def _visible(self, principal: Principal, submission: uuid.UUID) -> Submission:
         return visible(self._city.catalogue, self._register, principal, submission)

@@ -11,7 +11,7 @@ import orjson
 import shapely
 
 from ingest.changes import Change
-from ingest.register import RuleCount, Submission
+from ingest.register import WAITING, RuleCount, Submission
 from ingest.reports.documents import finding_document, text_document, write_table
 from ingest.reports.report import places_in_degrees
 from ingest.waiver_book import KeptWaiver
@@ -24,8 +24,13 @@ Json = dict[str, object]
 _DECIMALS = 9
 
 
-def submission(s: Submission, findings: Mapping[str, RuleCount] | None, types: Mapping[str, FeatureType] = MappingProxyType({})) -> Json:
-    """Return a submission; ``findings`` None leaves them out (lists)."""
+def submission(
+    s: Submission,
+    findings: Mapping[str, RuleCount] | None,
+    types: Mapping[str, FeatureType] = MappingProxyType({}),
+    before_in_line: int | None = None,
+) -> Json:
+    """Return a submission; ``findings`` None leaves them out (lists), ``before_in_line`` None how many checks a waiting one waits for."""
     document: Json = {
         "id": str(s.id),
         "state": s.state.value,
@@ -35,7 +40,7 @@ def submission(s: Submission, findings: Mapping[str, RuleCount] | None, types: M
         "stored": s.stored,
         "proposals": [dict(p) for p in s.proposals],
         "request": s.request,
-        "progress": s.progress,
+        "progress": None if s.progress is None else _progress(s, before_in_line),
         "result": s.result,
         "problem": s.problem,
         "commit": s.commit,
@@ -78,6 +83,14 @@ def changes(page: Sequence[Change], to_crs84: Operation, limit: int) -> Json:
         "numberReturned": len(features),
         "next": str(page[-1].cursor) if len(page) == limit else None,
     }
+
+
+def _progress(s: Submission, before: int | None) -> Json:
+    """Return how far a check is, and of one that waits for how many."""
+    progress = {**(s.progress or {}), "waiting": s.is_waiting}
+    if s.is_waiting and before:
+        progress["step"] = {"zh": f"{WAITING.zh}，前面还有 {before} 个", "en": f"{WAITING.en}, {before} before it"}
+    return progress
 
 
 def _rule(rule: str, s: Submission, types: Mapping[str, FeatureType]) -> Json:

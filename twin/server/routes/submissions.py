@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 
 from twin.errors import TooManyRequestsError
 from twin.model import SubmissionState
-from twin.server.access import principal_of, writer_of
+from twin.server.access import principal_of, token_of, writer_of
 from twin.server.city import City
 from twin.server.orders import CheckOrder, PublishOrder
 from twin.server.routes.answers import json_answer
@@ -120,9 +120,8 @@ class _SubmissionsDoor:
         return JSONResponse(self._desk.publish(submission, actor, order or PublishOrder()))
 
     def withdraw(self, request: Request, submission: uuid.UUID) -> Response:
-        """Give a submission up; asked again it answers the same."""
-        writer_of(request, self._tokens)
-        return JSONResponse(self._desk.withdraw(submission))
+        """Give a submission up, its check broken off where it waits or is made; asked again it answers the same."""
+        return JSONResponse(self._desk.withdraw(submission, token_of(request, self._tokens)))
 
     @cached_property
     def _desk(self) -> SubmissionDesk:

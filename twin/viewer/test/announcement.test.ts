@@ -36,6 +36,7 @@ describe("announcement", () => {
     expect(said({})).toEqual(["received", "已识别 1 个图层，请核对。 “管点”没有坐标系：请采用建议的坐标系，或自行填写。"]);
     expect(said({ proposals: [{ ...proposal, crs: "EPSG:4549" }] })).toEqual(["received", "已识别 1 个图层，请核对。"]);
     expect(said({ request, progress: step("读取文件") })).toEqual(["checking", "正在检查 读取文件"]);
+    expect(said({ request, progress: { ...step("排队等待检查，前面还有 2 个"), waiting: true } })).toEqual(["checking", "排队等待检查，前面还有 2 个"]);
     expect(said({ request, state: "accepted", result })).toEqual(["checked", "读入 1,200 行，可发布 1,200，拒收 0 没有发现问题。"]);
     expect(said({ request, state: "published", result, commit: 7 })).toEqual(["over", "已发布为提交 7。打开着的三维场景会自动更新。"]);
     expect(said({ request, state: "published", result })).toEqual(["over", "与现有数据完全相同，没有可发布的变化。"]);

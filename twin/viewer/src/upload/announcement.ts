@@ -48,6 +48,7 @@ export function announcement(submission: Submission | null, draft: Draft | null,
   if (submission === null) return "";
   switch (stageOf(submission)) {
     case "checking":
+      if (submission.progress?.isWaiting === true) return inLanguage(submission.progress.step, language);
       return submission.progress === null ? "" : `${say("checking")} ${inLanguage(submission.progress.step, language)}`;
     case "checked":
       return submission.result === null ? "" : [countsOf(submission.result, say), ...(submission.findings.length === 0 ? [say("findings_none")] : [])].join(" ");

@@ -23,7 +23,7 @@ import { type FilesActions, filesStep, sendingStep, submittedFilesStep } from ".
 import { findingsStep, progressStep } from "./ui/findings_step";
 import { proposalsStep } from "./ui/proposals_step";
 import { publishStep } from "./ui/publish_step";
-import { recentList } from "./ui/recent_list";
+import { recentList, stateWord } from "./ui/recent_list";
 import { failure } from "./ui/step";
 import { tokenStep } from "./ui/token_step";
 import { featureOf } from "./waivers";
@@ -318,9 +318,9 @@ export class UploadPage {
     const { say, desk } = this;
     const visible = new Map([...(submission.result?.datasets.keys() ?? [])].map((dataset) => [dataset, true] as const));
     const sceneLink = `${this.base}${formatHash({ ...emptyState, visible, language: parseAddress(this.window.location.hash).language })}`;
-    const view = { submission, isBusy: desk.isBusy || isChecking(submission), sceneLink, say };
+    const view = { submission, isBusy: desk.isBusy, isChecking: isChecking(submission), sceneLink, say };
     const actions = { publish: desk.publish.bind(desk), withdraw: () => void desk.withdraw() };
-    const signature = [this.language, submission.state, submission.commit, submission.result, view.isBusy];
+    const signature = [this.language, submission.state, submission.commit, submission.result, view.isBusy, view.isChecking];
     return { name: "publish", signature, about: submission.id, build: () => publishStep(view, { ...actions, publish: (request) => void desk.publish(request) }) };
   }
 
@@ -328,7 +328,7 @@ export class UploadPage {
     const { submission } = this.desk;
     const current = submission?.id ?? null;
     const recent = this.desk.recent.map((listed) => (submission !== null && listed.id === submission.id ? submission : listed));
-    const signature = [this.language, current, recent.map(({ id, state }) => [id, state])];
+    const signature = [this.language, current, recent.map((one) => [one.id, stateWord(one)])];
     return { name: "recent", signature, build: () => recentList(recent, current, this.language, this.say) };
   }
 

@@ -45,6 +45,8 @@ export interface Progress {
   readonly step: Text;
   readonly done: number;
   readonly total: number | null;
+  /** Nobody has begun: others are checked before it. */
+  readonly isWaiting: boolean;
 }
 
 /** What publishing would do, or did, to one dataset. */
@@ -258,7 +260,8 @@ export function parseSubmission(value: unknown): Submission {
     request: reader.optional("request", (k) => readRequest(reader.object(k))),
     progress: reader.optional("progress", (k) => {
       const progress = reader.object(k);
-      return { step: progress.text("step"), done: progress.number("done"), total: progress.optional("total", (t) => progress.number(t)) };
+      const isWaiting = progress.optional("waiting", (w) => progress.boolean(w)) ?? false;
+      return { step: progress.text("step"), done: progress.number("done"), total: progress.optional("total", (t) => progress.number(t)), isWaiting };
     }),
     result: reader.optional("result", (k) => readResult(reader.object(k))),
     findings: reader.optional("findings", (k) => readFindings(reader.object(k))) ?? [],

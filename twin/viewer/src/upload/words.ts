@@ -140,6 +140,7 @@ const words = {
   state_published: { zh: "已发布", en: "published" },
   state_received: { zh: "已收到，待检查", en: "received, to be checked" },
   state_rejected: { zh: "整体拒收", en: "rejected" },
+  state_waiting: { zh: "排队等待检查", en: "waiting in line" },
   state_withdrawn: { zh: "已撤回", en: "withdrawn" },
   step_changes: { zh: "将要发生的变化", en: "What would change" },
   step_changed: { zh: "发生的变化", en: "What changed" },
@@ -177,6 +178,7 @@ const words = {
   waiver_withdraw: { zh: "撤销豁免", en: "Take back" },
   waivers: { zh: "本次提交的豁免", en: "What was let pass" },
   withdraw: { zh: "撤回", en: "Withdraw" },
+  withdraw_checking_sure: { zh: "检查尚未完成。确定中止检查并撤回？已上传的文件不会发布。", en: "The check has not ended. Break it off and withdraw? What was uploaded will not be published." },
   withdraw_sure: { zh: "确定撤回？已上传的文件不会发布。", en: "Withdraw? What was uploaded will not be published." },
   withdrawn: { zh: "已撤回，没有发布任何内容。", en: "Withdrawn; nothing was published." },
 } as const satisfies Record<string, Text>;

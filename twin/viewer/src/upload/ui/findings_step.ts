@@ -51,10 +51,10 @@ export interface FindingsActions {
 }
 
 /** Returns the bar of a running check. */
-export function progressStep({ step: what, done, total }: Progress, language: Language, say: SayUpload): HTMLElement {
+export function progressStep({ step: what, done, total, isWaiting }: Progress, language: Language, say: SayUpload): HTMLElement {
   const bar = total === null ? h("progress", { "aria-label": say("checking") }) : h("progress", { max: Math.max(1, total), value: done, "aria-label": say("checking") });
   const count = total === null ? (done > 0 ? done.toLocaleString("en") : "") : say("of", { done: done.toLocaleString("en"), total: total.toLocaleString("en") });
-  return step(3, say("checking"), bar, h("p", {}, `${inLanguage(what, language)} ${count}`));
+  return step(3, say(isWaiting ? "state_waiting" : "checking"), bar, h("p", {}, `${inLanguage(what, language)} ${count}`));
 }
 
 /** Ticks of the rows of a rule; how many there are is told to the form. */

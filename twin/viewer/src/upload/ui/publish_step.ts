@@ -11,6 +11,8 @@ import { askingButton, failure, field, primaryButton, step } from "./step";
 export interface PublishView {
   readonly submission: Submission;
   readonly isBusy: boolean;
+  /** Its check waits or runs: withdrawing breaks that off. */
+  readonly isChecking: boolean;
   /** Where the published revision is looked at. */
   readonly sceneLink: string;
   readonly say: SayUpload;
@@ -54,13 +56,13 @@ function publishForm({ submission, isBusy, say }: PublishView, actions: PublishA
   return [field(say("commit_name"), name), field(say("commit_reason"), reason), ...(tick === null ? [] : [tick]), button];
 }
 
-function withdrawButton(say: SayUpload, isBusy: boolean, withdraw: () => void): HTMLElement {
-  return askingButton({ title: say("withdraw"), question: say("withdraw_sure"), cancel: say("cancel") }, withdraw, isBusy);
+function withdrawButton({ say, isBusy, isChecking }: PublishView, withdraw: () => void): HTMLElement {
+  return askingButton({ title: say("withdraw"), question: say(isChecking ? "withdraw_checking_sure" : "withdraw_sure"), cancel: say("cancel") }, withdraw, isBusy);
 }
 
 /** Returns the step as the submission's state has it. */
 export function publishStep(view: PublishView, actions: PublishActions): HTMLElement {
-  const { submission, sceneLink, isBusy, say } = view;
+  const { submission, sceneLink, say } = view;
   const title = say("step_publish");
   switch (submission.state) {
     case "published":
@@ -70,8 +72,8 @@ export function publishStep(view: PublishView, actions: PublishActions): HTMLEle
     case "rejected":
       return step(5, title, failure(say("state_rejected")));
     case "accepted":
-      return step(5, title, ...publishForm(view, actions), withdrawButton(say, isBusy, actions.withdraw));
+      return step(5, title, ...publishForm(view, actions), withdrawButton(view, actions.withdraw));
     default:
-      return step(5, title, h("p", { class: "hint" }, say("wait_check")), withdrawButton(say, isBusy, actions.withdraw));
+      return step(5, title, h("p", { class: "hint" }, say("wait_check")), withdrawButton(view, actions.withdraw));
   }
 }

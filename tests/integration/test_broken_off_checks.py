@@ -1,0 +1,89 @@
+"""Who submitted something, or a reviewer, withdraws it while its check waits or is made: that ends, and nothing of it stays staged."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest import indexing
+from tests.integration.test_reviews import Client, building, opened, survey
+from tests.integration.test_stopped_loads import NEVER_S, make_slow, slowly, wait_until_it_is_built
+from twin.server.checks import run_check
+from twin.tokens import Role
+
+SOUND = survey(*(building(f"B{i}", 10 + i) for i in range(1, 9)))
+
+
+@pytest.fixture
+def client(database_url: str, open_folder: Path) -> Iterator[Client]:
+    with opened(database_url, open_folder) as made:
+        yield made
+
+
+def ordered(client: Client, dataset: str) -> str:
+    made = client.ask("POST", "/api/submissions", "writer", files=[("file", ("普查.geojson", SOUND))]).json()
+    order = {"parts": [{"feature_type": "building", "dataset": dataset}]}
+    assert client.ask("POST", f"/api/submissions/{made['id']}/check", "writer", json=order).status_code == 202
+    return str(made["id"])
+
+
+def staged(client: Client) -> list[str]:
+    with client.city.pool.connection() as connection:
+        return [str(r[0]) for r in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'").fetchall()]
+
+
+def known(client: Client) -> set[str]:
+    with client.city.pool.connection() as connection:
+        return {str(r[0]) for r in connection.execute("SELECT slug FROM catalog.dataset").fetchall()}
+
+
+def test_a_check_that_waits_says_for_how_many_and_is_withdrawn_at_once(client: Client) -> None:
+    first, second = ordered(client, "first"), ordered(client, "second")
+    assert client.one(first)["progress"]["step"]["zh"] == "排队等待检查"
+    progress = client.one(second)["progress"]
+    assert (progress["step"], progress["waiting"]) == (
+        {"zh": "排队等待检查，前面还有 1 个", "en": "waiting in line to be checked, 1 before it"},
+        True,
+    )
+    answer = client.ask("POST", f"/api/submissions/{first}/withdraw", "writer")
+    assert (answer.status_code, answer.json()["state"], answer.json()["progress"]) == (200, "withdrawn", None)
+    assert client.one(second)["progress"]["step"]["zh"] == "排队等待检查"
+    run_check(client.city, uuid.UUID(first))
+    assert (client.one(first)["state"], client.one(first)["result"]) == ("withdrawn", None)
+    run_check(client.city, uuid.UUID(second))
+    assert client.one(second)["state"] == "accepted"
+
+
+@pytest.mark.parametrize("role", ["writer", "reviewer"])
+def test_a_check_that_is_made_is_broken_off_amid_a_long_statement(client: Client, monkeypatch: pytest.MonkeyPatch, role: Role) -> None:
+    make_slow(client.city.pool)
+    with monkeypatch.context() as patched:
+        patched.setattr(indexing, "_spatial", slowly)
+        submission = ordered(client, "houses")
+        check = threading.Thread(target=run_check, args=(client.city, uuid.UUID(submission)))
+        check.start()
+        wait_until_it_is_built(client.city.pool)
+        assert client.one(submission)["progress"]["waiting"] is False
+        answer = client.ask("POST", f"/api/submissions/{submission}/withdraw", role)
+        assert (answer.status_code, answer.json()["state"]) == (200, "withdrawn"), answer.text
+        check.join(NEVER_S / 2)
+        assert not check.is_alive(), "it waited for its index"
+    assert (staged(client), known(client)) == ([], set())
+    found = client.one(submission)
+    assert (found["state"], found["progress"], found["problem"], found["result"]) == ("withdrawn", None, None, None)
+    assert client.ask("POST", f"/api/submissions/{submission}/withdraw", role).status_code == 200, "asked again it answers the same"
+    assert client.one(client.checked(SOUND, "houses"))["state"] == "accepted"
+
+
+def test_nobody_else_breaks_a_check_off(client: Client) -> None:
+    submission = ordered(client, "houses")
+    with client.city.pool.connection() as connection:
+        connection.execute("UPDATE catalog.submission SET actor = '他人'")
+    answer = client.ask("POST", f"/api/submissions/{submission}/withdraw", "writer")
+    assert (answer.status_code, answer.json()["code"]) == (403, "not-yours")
+    assert client.one(submission)["progress"]["waiting"] is True
+    assert client.ask("POST", f"/api/submissions/{submission}/withdraw", "reviewer").status_code == 200
