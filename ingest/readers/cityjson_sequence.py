@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -30,6 +28,7 @@ from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, lin
 from ingest.readers.cityjson_outlines import draw_outlines
 from ingest.readers.cityjson_plan import Plan, plan, planned_features
 from ingest.readers.cityjson_textures import images_of
+from ingest.readers.collector import without_collector
 from ingest.readers.json_arrays import CutLines, Room, cut_lines
 from ingest.readers.json_members import NAME
 from ingest.readers.pictures import Pictures
@@ -49,7 +48,7 @@ class CityJsonSequence(CityJson):
 
     def sketched(self, lines: Sequence[bytes]) -> Sequence[Scope | Fault]:
         """Return the objects of some lines without what places them; of lines that differ in names and values only, those of the first."""
-        with _without_collector():
+        with without_collector():
             room = Room(2 * _BATCH_BYTES)
             return [
                 sketch
@@ -148,7 +147,7 @@ class CitySequenceLayer:
         """Yield the same, read by the thread that asks."""
         first, state, following = 1, _State(self.pictures), iter(self.lines)
         for lines in _some(following, min(_BATCH_LINES, self.limits.rows_per_batch)):
-            with _without_collector():
+            with without_collector():
                 batch = self._batch(lines, first, state)
             if isinstance(batch, Pictures):
                 yield from self._textured(itertools.chain(lines, following), batch).batches(first)
@@ -347,18 +346,6 @@ def _without_places(content: Json, line: bytes) -> Scope:
     if content.get("type") != "CityJSONFeature":
         raise invalid(f'"type" is {content.get("type")!r}', f"“type”为 {content.get('type')!r}")
     return scope_of(content, _NO_VERTICES, _NOWHERE, line)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Let nobody look for cycles in parsed JSON, which has none: with a thousand lines of it at hand that takes a seventh of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 _NO_VERTICES: npt.NDArray[np.int64] = np.empty((0, 3), dtype=np.int64)

@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
+from ingest.readers.collector import without_collector
 from ingest.readers.json_columns import DEEPEST, columns_of, flattened, is_too_deep
 from ingest.readers.json_geometry import geometries
 from ingest.readers.json_spans import Spans, feature_spans
@@ -52,6 +53,7 @@ class GeoJson:
         """Return the collection; a layer name is not looked at, there is only one."""
         return GeoJsonLayer(self._text, self._spans, self._source(), self._limits)
 
+    @without_collector()
     def _source(self) -> SourceLayer:
         crs, assumed = _declared_crs(self._frame)
         name = self._frame.get("name")
@@ -81,14 +83,13 @@ class GeoJsonLayer:
         through = ReadThrough(self._text)
         for first in range(0, len(self._spans.starts), size):
             last = min(first + size, len(self._spans.starts))
-            features, faults = _parsed(self._text, self._spans, first, last)
+            batch = self._batch(first, last)
             through.passed(int(self._spans.ends[last - 1]))
-            shapes, geometry_faults = geometries([f.get("geometry") for f in features])
-            broken = {f.index for f in faults}
-            kept = (*faults, *(f for f in geometry_faults if f.index not in broken))
-            yield SourceBatch(
-                np.arange(first + 1, last + 1, dtype=np.int64), shapes, columns_of([properties_of(f) for f in features]), kept
-            )
+            yield batch
+
+    @without_collector()
+    def _batch(self, first: int, last: int) -> SourceBatch:
+        return batch_of(first + 1, *_parsed(self._text, self._spans, first, last))
 
 
 def _located(text: memoryview) -> tuple[Spans, Json]:
@@ -199,6 +200,15 @@ def structure_fault(value: object) -> Text | None:
     if is_too_deep(value.get("properties")):
         return Text(zh=f"属性嵌套超过 {DEEPEST} 层", en=f"properties are nested more than {DEEPEST} levels deep")
     return None
+
+
+def batch_of(first: int, features: list[Json], faults: tuple[Fault, ...]) -> SourceBatch:
+    """Return features, the first of them row ``first``, with what is wrong with them and with their geometries."""
+    shapes, geometry_faults = geometries([f.get("geometry") for f in features])
+    broken = {f.index for f in faults}
+    kept = (*faults, *(f for f in geometry_faults if f.index not in broken))
+    rows = np.arange(first, first + len(features), dtype=np.int64)
+    return SourceBatch(rows, shapes, columns_of([properties_of(f) for f in features]), kept)
 
 
 def properties_of(feature: Json) -> Mapping[str, object]:

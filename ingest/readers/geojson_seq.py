@@ -9,13 +9,11 @@ import json
 from collections.abc import Iterator
 from itertools import islice
 
-import numpy as np
 import orjson
 
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
-from ingest.readers.geojson import GEOMETRY_TYPES, Json, properties_of, structure_fault
-from ingest.readers.json_columns import columns_of
-from ingest.readers.json_geometry import geometries
+from ingest.readers.collector import without_collector
+from ingest.readers.geojson import GEOMETRY_TYPES, Json, batch_of, properties_of, structure_fault
 from ingest.readers.mapped_text import MappedText, ReadThrough
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from ingest.refusals import rejected
@@ -49,6 +47,7 @@ class GeoJsonSeq:
     def __init__(self, name: str, text: MappedText, limits: Limits) -> None:
         self._name, self._text, self._limits = name, text, limits
 
+    @without_collector()
     def inspect(self) -> FileInfo:
         """Return the sequence as one layer, its columns told from its first records."""
         features, _ = _features(list(islice(_records(self._text), self._limits.rows_per_batch)))
@@ -61,6 +60,7 @@ class GeoJsonSeq:
         """Return the sequence; a layer name is not looked at, there is only one."""
         return GeoJsonSeqLayer(self._text, self._source(), self._limits)
 
+    @without_collector()
     def _source(self) -> SourceLayer:
         features, _ = _features(list(islice(_records(self._text), self._limits.rows_per_batch)))
         columns = tuple(dict.fromkeys(key for f in features for key in properties_of(f)))
@@ -80,13 +80,13 @@ class GeoJsonSeqLayer:
         """Yield the records in their order; blank lines are none."""
         records, first = _records(self._text), 1
         while chunk := list(islice(records, self._limits.rows_per_batch)):
-            features, faults = _features(chunk)
-            shapes, geometry_faults = geometries([f.get("geometry") for f in features])
-            broken = {f.index for f in faults}
-            kept = (*faults, *(f for f in geometry_faults if f.index not in broken))
-            rows = np.arange(first, first + len(chunk), dtype=np.int64)
-            yield SourceBatch(rows, shapes, columns_of([properties_of(f) for f in features]), kept)
+            yield _batch(first, chunk)
             first += len(chunk)
+
+
+@without_collector()
+def _batch(first: int, records: list[bytes]) -> SourceBatch:
+    return batch_of(first, *_features(records))
 
 
 def _records(text: MappedText) -> Iterator[bytes]:
