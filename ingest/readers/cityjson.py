@@ -16,14 +16,14 @@ import orjson
 from ingest.freed_memory import give_back_freed_memory
 from ingest.protocol import FileInfo, Limits, PartRequest
 from ingest.readers.city_objects import LOOKED_AT, CityObjectLayer, columns_in, layers_in, wanted_types
-from ingest.readers.cityjson_frame import Frame, Json, invalid, parsed, read_frame, with_integers
+from ingest.readers.cityjson_frame import Frame, Json, invalid, parsed, read_frame, too_large, with_integers
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
 from ingest.readers.cityjson_textures import images_of
 from ingest.readers.mapped_text import MappedText, ReadThrough
 from ingest.readers.pictures import PictureFiles, Pictures, not_beside
 from ingest.readers.source import Fault, OpenLayer, SourceLayer
 from ingest.refusals import rejected
-from twin.errors import Text, TwinError
+from twin.errors import Text
 from twin.model import GeometryType
 
 _TYPE = re.compile(rb'"type"\s*:\s*"(FeatureCollection|Feature|CityJSON|CityJSONFeature)"')
@@ -149,11 +149,11 @@ class CityJson:
     def _read_document(self) -> Frame:
         """Have the document at hand, and return what is around its objects."""
         if len(self._text) > _MAX_PARSED_BYTES:
-            raise self._too_large()
+            raise too_large(len(self._text))
         try:
             content = parsed(memoryview(self._text)[self._start :])
         except MemoryError as error:
-            raise self._too_large() from error
+            raise too_large(len(self._text)) from error
         ReadThrough(self._text).passed(len(self._text))
         if content.get("type") == "CityJSONFeature":
             raise invalid("a CityJSONFeature stands alone, without its first line", "只有 CityJSONFeature，缺少首行 CityJSON 对象")
@@ -162,14 +162,6 @@ class CityJson:
         frame = read_frame(content)
         self._document = scope_of(content, vertices, frame.placed(vertices))
         return frame
-
-    def _too_large(self) -> TwinError:
-        megabytes = len(self._text) >> 20
-        return rejected(
-            "cityjson-too-large",
-            f"A CityJSON document of {megabytes} MB cannot be read whole; make it a CityJSONSeq.",
-            f"CityJSON 文档有 {megabytes} MB，无法整体读取；请转换为 CityJSONSeq。",
-        )
 
 
 def _types_of(scopes: Iterable[Scope | Fault]) -> Iterator[str]:

@@ -13,7 +13,6 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from ingest.readers.cityjson_document_index import (
     BEGIN,
@@ -37,7 +36,7 @@ from ingest.readers.cityjson_document_index import (
 )
 from ingest.readers.cityjson_document_lines import MOST_MEMBERS, Corners, corners_for, gather, write_features
 from ingest.readers.cityjson_document_text import Bytes, Ints
-from ingest.readers.cityjson_frame import Frame, Json, Vertices, parsed, read_frame
+from ingest.readers.cityjson_frame import Frame, Json, Vertices, parsed, read_frame, too_large
 from ingest.readers.cityjson_objects import CityFeature, Scope, document_of
 from ingest.readers.mapped_text import MappedText
 
@@ -46,8 +45,7 @@ _BLOCK_FEATURES = 250
 _BLOCK_BYTES = 3 << 20
 _MOST_LINE_BYTES = 16 << 20
 """A longer feature is not made a line: it is parsed by itself, which takes less memory."""
-_LEAST_BYTES_OF_VERTEX = 8
-"""``[0,0,0],``"""
+_FIRST_VERTICES = 1 << 16
 _ODD = b"#"
 _FAULTS = (TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError)
 """What a feature that is not as CityJSON has it raises, as in `CityObjectLayer.row`."""
@@ -111,7 +109,7 @@ class StreamedDocument:
                 written = np.empty(count - done, dtype=np.int64)
                 wrote = write_features(self._bytes, self.places, self._corners, *some, out, written)
                 if not wrote and len(out) < _MOST_LINE_BYTES:
-                    out = np.empty(2 * len(out), dtype=np.uint8)
+                    out = np.empty(min(2 * len(out), _MOST_LINE_BYTES), dtype=np.uint8)
                     continue
                 yield from self._written(*some, written[: max(wrote, 1)] if wrote else np.full(1, -1), out)
                 done += max(wrote, 1)
@@ -151,7 +149,11 @@ class StreamedDocument:
 
     def _object(self, number: int) -> tuple[str, Json]:
         name, name_end, begin, end = self.places[number, [NAME, NAME_END, BEGIN, END]].tolist()
-        return bytes(self._text[name:name_end]).decode(), orjson.loads(self._text[begin:end])
+        try:
+            content = parsed(self._text[begin:end])
+        except MemoryError as error:
+            raise too_large(len(self._text)) from error
+        return bytes(self._text[name:name_end]).decode(), content
 
     def _feature(self, members: Sequence[int]) -> CityFeature:
         corners = self._corners
@@ -164,10 +166,11 @@ class StreamedDocument:
         vertices = feature.scope.vertices
         if self._positions is None:
             self._positions = np.zeros(vertices.shape)
-        used = sorted({n for _, o in feature.members for n in _integers(o.get("geometry")) if 0 <= n < len(vertices)})
+        named = {n for _, o in feature.members for n in _integers(o.get("geometry")) if 0 <= n < len(vertices)}
+        used = np.array(sorted(named), dtype=np.int64)
         self._positions[used] = vertices[used] * self.frame.scale + self.frame.translate
         first: dict[tuple[float, ...], int] = {}
-        numbers = {n: first.setdefault(tuple(place), n) for n, place in zip(used, self._positions[used].tolist(), strict=True)}
+        numbers = {n: first.setdefault(tuple(place), n) for n, place in zip(used.tolist(), self._positions[used].tolist(), strict=True)}
         return Vertices(self._positions, _FirstNumbers(numbers, len(vertices)))
 
 
@@ -269,9 +272,8 @@ class _Pass:
         return at if ended == DONE else -1
 
     def _read_vertices(self, begin: int) -> int:
-        most = (self._end - begin) // _LEAST_BYTES_OF_VERTEX + 1
         none = np.empty((0, 3), dtype=np.int64)
-        narrow, wide = np.empty((most, 3), dtype=np.int32), none
+        narrow, wide = np.empty((_FIRST_VERTICES, 3), dtype=np.int32), none
         at, count, ended = behind_space(self._bytes, begin + 1, self._end), 0, MORE
         if at < self._end and self._text[at] == ord("]"):
             at, ended = at + 1, DONE
@@ -279,9 +281,11 @@ class _Pass:
             if at >= self._end:
                 return -1
             until = min(at + _AT_A_TIME_BYTES, self._end)
+            if count == max(len(narrow), len(wide)):
+                (wide if len(wide) else narrow).resize((count + count // 2, 3), refcheck=False)
             at, count, ended = read_vertices(self._bytes, at, self._end, until, narrow, wide, count)
             if ended == TOO_WIDE:
-                narrow, wide = none.astype(np.int32), np.empty((most, 3), dtype=np.int64)
+                narrow, wide = none.astype(np.int32), np.empty((_FIRST_VERTICES, 3), dtype=np.int64)
                 at, count, ended = begin + 1, 0, MORE
             _give_back(self._text)
         if ended == NOT_PLAIN:
@@ -314,7 +318,7 @@ def _integers(value: object) -> Iterator[int]:
     if isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from _integers(inner)
-    elif isinstance(value, int):
+    elif type(value) is int:
         yield value
 
 

@@ -34,6 +34,9 @@ NAME, NAME_END, BEGIN, END, KIND, CHILDREN = range(6)
 COLUMNS = 6
 MOST_KINDS = 256
 _MOST_SEEN = 1 << 15
+MOST_STEPS = 256
+"""From where a table of hashes is looked at to where something is found or free; tables at most half full never need a third of it, unless
+what is in them was chosen to meet there."""
 _COUNT, _KINDS, _SEEN, _SAMPLES = range(4)
 SIZES = 4
 """Objects, types, kinds of content seen, objects that are the first of one."""
@@ -151,13 +154,15 @@ def _is_new(digest: np.uint64, objects: Objects) -> bool:
     """Tell whether nothing with this digest was seen; once many have been, nothing is noted any more."""
     seen = objects.seen
     slot = np.int64(digest >> np.uint64(48))
-    while seen[slot] != 0:
+    for _ in range(MOST_STEPS):
         if seen[slot] == digest:
             return False
+        if seen[slot] == 0:
+            if objects.sizes[_SEEN] < _MOST_SEEN:
+                seen[slot] = digest
+                objects.sizes[_SEEN] += 1
+            return True
         slot = (slot + 1) & (2 * _MOST_SEEN - 1)
-    if objects.sizes[_SEEN] < _MOST_SEEN:
-        seen[slot] = digest
-        objects.sizes[_SEEN] += 1
     return True
 
 
@@ -298,7 +303,8 @@ def read_vertices(
     text: Bytes, at: int, end: int, until: int, narrow: npt.NDArray[np.int32], wide: Ints, count: int
 ) -> tuple[int, int, int]:  # fmt: skip
     """Add the vertices from ``at`` on, behind the bracket or a comma, to one of two arrays; return where, how many, what ended it."""
-    while at < until:
+    room = max(len(narrow), len(wide))
+    while at < until and count < room:
         at = after_space(text, at, end)
         if at >= end or text[at] != OPEN:
             return at, count, NOT_PLAIN
@@ -340,12 +346,13 @@ def _integer(text: Bytes, at: int, end: int) -> tuple[int, int]:
 
 @kernel
 def number_names(text: Bytes, places: Ints, slots: npt.NDArray[np.int32]) -> bool:
-    """Fill a table of hashes of objects' names, −1 in it before, two to a power long; False where two have one name."""
+    """Fill a table of hashes of objects' names, −1 in it before, two to a power long; False where two have one name, or too many meet."""
     for k in range(len(places)):
-        slot = _first_slot(text, places[k, NAME], places[k, NAME_END], slots)
+        slot, steps = _first_slot(text, places[k, NAME], places[k, NAME_END], slots), 0
         while slots[slot] >= 0:
             other = slots[slot]
-            if is_same(text, places[k, NAME], places[k, NAME_END], places[other, NAME], places[other, NAME_END]):
+            steps += 1
+            if steps == MOST_STEPS or is_same(text, places[k, NAME], places[k, NAME_END], places[other, NAME], places[other, NAME_END]):
                 return False
             slot = (slot + 1) & (len(slots) - 1)
         slots[slot] = k
@@ -356,8 +363,10 @@ def number_names(text: Bytes, places: Ints, slots: npt.NDArray[np.int32]) -> boo
 def named(text: Bytes, begin: int, end: int, places: Ints, slots: npt.NDArray[np.int32]) -> int:
     """Return the object of a name, −1 for none."""
     slot = _first_slot(text, begin, end, slots)
-    while slots[slot] >= 0:
+    for _ in range(MOST_STEPS):  # no name lies farther from there
         other = slots[slot]
+        if other < 0:
+            return -1
         if is_same(text, begin, end, places[other, NAME], places[other, NAME_END]):
             return int(other)
         slot = (slot + 1) & (len(slots) - 1)

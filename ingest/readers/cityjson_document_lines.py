@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.readers.cityjson_document_index import BEGIN, CHILDREN, END, KIND, NAME, NAME_END, named
+from ingest.readers.cityjson_document_index import BEGIN, CHILDREN, END, KIND, MOST_STEPS, NAME, NAME_END, named
 from ingest.readers.cityjson_document_text import (
     BACKSLASH,
     CLOSE,
@@ -320,12 +320,16 @@ def _renumber(text: Bytes, at: int, end: int, corners: Corners, out: Bytes, to: 
 
 @bare_kernel
 def _number(corners: Corners, vertex: int) -> int:
-    """Return the number of a vertex in the feature, given by first use; −1 where it has too many."""
+    """Return the number of a vertex in the feature, given by first use; −1 where it has too many, or too many meet."""
     keys, used = corners.keys, corners.used
     slot = np.int64((np.uint64(vertex) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)) & (2 * _MOST_VERTICES - 1)
+    steps = 0
     while keys[slot] >= 0:
         if keys[slot] == vertex:
             return int(corners.numbers[slot])
+        steps += 1
+        if steps == MOST_STEPS:
+            return -1
         slot = (slot + 1) & (2 * _MOST_VERTICES - 1)
     number = used[_MOST_VERTICES, 0]
     if number == _MOST_VERTICES:

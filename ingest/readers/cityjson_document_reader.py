@@ -14,7 +14,7 @@ from ingest.readers.city_objects import LOOKED_AT, CityObjectLayer, FeatureRow, 
 from ingest.readers.cityjson import features_of
 from ingest.readers.cityjson_document import StreamedDocument, stream_document
 from ingest.readers.cityjson_document_lines import write_features
-from ingest.readers.cityjson_frame import Frame, Json
+from ingest.readers.cityjson_frame import Frame, Json, too_large
 from ingest.readers.cityjson_objects import CityFeature, Scope, line_scope
 from ingest.readers.cityjson_sequence import CityJsonSequence, CitySequenceLayer
 from ingest.readers.cityjson_textures import images_of
@@ -40,7 +40,7 @@ class LargeCityJson(CityJsonSequence):
         try:
             self._streamed = stream_document(self._text, self._start)
         except MemoryError as error:
-            raise self._too_large() from error
+            raise too_large(len(self._text)) from error
         return super()._read_document() if self._streamed is None else self._streamed.frame
 
     def _types(self) -> tuple[Sequence[str], Iterable[str]]:

@@ -197,7 +197,7 @@ def _to_value(text: Bytes, at: int, end: int, is_object: bool, digest: np.uint64
     if not is_object:
         return at, digest
     name_end, value = after_name(text, at, end)
-    return (value, hashed(digest, text, at, name_end)) if value >= 0 else (-1, digest)
+    return (value, hashed(digest, text, at, name_end + 1)) if value >= 0 else (-1, digest)
 
 
 @bare_kernel

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.readers.cityjson_frame import Frame, Json, Vertices
+from ingest.readers.cityjson_numbers import index_of
 from ingest.readers.cityjson_textures import Appearance, Shown, shown_by, turned_to
 from ingest.readers.pictures import Find, Picture
 from ingest.readers.source import Makeup, Mended
@@ -108,20 +109,14 @@ def lod_of(geometry: Json) -> str:
 
 def _instance(geometry: Json, vertices: Vertices, frame: Frame, appearance: Appearance | None) -> list[Shape]:
     """A template's vertices times the matrix, from the anchor (CityJSON 2.0 §3.4)."""
-    template = frame.templates[_index(geometry["template"])]
+    template = frame.templates[index_of(geometry["template"])]
     if template.get("type") == "GeometryInstance":
         raise ValueError("a template is an instance itself")
     matrix = np.array(geometry["transformationMatrix"], dtype=np.float64).reshape(4, 4)
-    anchor = vertices.positions[_index(geometry["boundaries"][0])]
+    anchor = vertices.positions[index_of(geometry["boundaries"][0])]
     moved = frame.template_vertices @ matrix[:3, :3].T + matrix[:3, 3] + anchor
     textures = frame.template_appearance
     return shapes_of(template, Vertices.at(moved), frame, Appearance.of(textures) if appearance is not None and textures else None)
-
-
-def _index(value: object) -> int:
-    if not isinstance(value, int) or value < 0:
-        raise ValueError(f"index {value!r}")
-    return value
 
 
 def _meanings(semantics: object, depth: int, count: int) -> list[Json | None]:
@@ -134,7 +129,7 @@ def _meanings(semantics: object, depth: int, count: int) -> list[Json | None]:
     values = list(values or [])
     if len(values) != count:
         return [None] * count
-    return [None if v is None else surfaces[_index(v)] for v in values]
+    return [None if v is None else surfaces[index_of(v)] for v in values]
 
 
 @dataclass
@@ -339,6 +334,8 @@ def _corners(ring: Ring, first: Sequence[int]) -> list[int]:
     """Return a ring without corners that lie where the one before does, also not the last one where the first does."""
     if ring and min(ring) < 0:
         raise IndexError(min(ring))
+    if bool in map(type, ring):
+        raise TypeError("an index is true or false")
     places = [first[i] for i in ring]
     return [v for v, before in zip(places, [*places[-1:], *places[:-1]], strict=True) if v != before]
 

@@ -10,6 +10,7 @@ import shapely
 
 from ingest.readers.cityjson_faces import FloatArray
 from ingest.readers.cityjson_frame import Json
+from ingest.readers.cityjson_numbers import index_of
 from twin.model import GeometryType
 from twin.representation import Faces, SurfaceType
 
@@ -101,7 +102,7 @@ def _anchor(geometries: Sequence[Json], vertices: FloatArray) -> shapely.Point |
     """Return where a template stands, or the first point of a MultiPoint."""
     for geometry in geometries:
         if geometry.get("type") in ("GeometryInstance", "MultiPoint") and geometry.get("boundaries"):
-            return shapely.Point(vertices[geometry["boundaries"][0]])
+            return shapely.Point(vertices[index_of(geometry["boundaries"][0])])
     return None
 
 
@@ -119,5 +120,6 @@ def _line(geometries: Sequence[Json], vertices: FloatArray) -> shapely.Geometry 
     lines = [g for g in geometries if g.get("type") == "MultiLineString" and g.get("boundaries")]
     if not lines:
         return None
-    parts = [shapely.LineString(vertices[part]) for part in min(lines, key=lambda g: str(g.get("lod")))["boundaries"]]
+    numbers = [[index_of(corner) for corner in part] for part in min(lines, key=lambda g: str(g.get("lod")))["boundaries"]]
+    parts = [shapely.LineString(vertices[part]) for part in numbers]
     return parts[0] if len(parts) == 1 else shapely.MultiLineString(parts)

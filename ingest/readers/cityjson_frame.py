@@ -192,6 +192,15 @@ def parsed(text: bytes | memoryview) -> Json:
     return value
 
 
+def too_large(size: int) -> TwinError:
+    """Return the error of a document of ``size`` bytes that does not fit a reader's memory."""
+    return rejected(
+        "cityjson-too-large",
+        f"A CityJSON document of {size >> 20} MB cannot be read whole; make it a CityJSONSeq.",
+        f"CityJSON 文档有 {size >> 20} MB，无法整体读取；请转换为 CityJSONSeq。",
+    )
+
+
 def invalid(en: str, zh: str) -> TwinError:
     """Return the error of a file that is not CityJSON as its version has it."""
     return rejected("cityjson-invalid", f"The file is not valid CityJSON: {en}.", f"文件不是有效的 CityJSON:{zh}。")

@@ -10,6 +10,13 @@ from ingest.readers.cityjson_frame import Json
 Number = Callable[[int], int]
 
 
+def index_of(value: object) -> int:
+    """Return a number by which something is named; ValueError where it is none from 0 on, as neither ``true`` nor −1 is."""
+    if type(value) is not int or value < 0:
+        raise ValueError(f"index {value!r}" if isinstance(value, int) else f"an index is a {type(value).__name__}")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """Old number → new number, for each of the four arrays that objects refer to."""
@@ -32,7 +39,7 @@ class Places:
 
     @property
     def numbers(self) -> Numbers:
-        """The numbers given by first use."""
+        """The numbers given by first use; ValueError for what is no number from 0 on."""
         return Numbers(_first_use(self.vertices), _first_use(self.materials), _first_use(self.textures), _first_use(self.corners))
 
     def appearance(self, whole: Json) -> dict[str, object]:
@@ -55,7 +62,7 @@ def renumbered(city_object: Json, numbers: Numbers) -> Json:
 
 
 def _first_use(places: dict[int, int]) -> Number:
-    return lambda old: places.setdefault(old, len(places))
+    return lambda old: places.setdefault(index_of(old), len(places))
 
 
 def _address(address: object, numbers: Numbers) -> object:
@@ -83,8 +90,8 @@ def _themes(geometry: Json, member: str) -> list[tuple[str, Json]]:
 
 def _mapped(node: object, number: Number) -> object:
     if isinstance(node, list):
-        return [number(n) if type(n) is int else _mapped(n, number) for n in node]
-    return number(node) if type(node) is int else node
+        return [_mapped(n, number) for n in node]
+    return number(node) if isinstance(node, int) else node
 
 
 def _texture(node: object, numbers: Numbers) -> object:

@@ -23,12 +23,15 @@ from ingest.readers.cityjson_document_reader import LargeCityJson
 from ingest.readers.mapped_text import MappedText, mapped
 from ingest.readers.pictures import FolderPictures
 from tests.merged_city import merge_city
-from tests.unit.test_cityjson_sequence import BUILDING, CORNERS, EDITS, HEAD, HOWS, block, edited, rows_in, spoil
+from tests.unit.test_cityjson_sequence import BUILDING, CORNERS, EDITS, HEAD, HOWS, SURFACES, block, edited, rows_in, spoil
 from twin.errors import TwinError
 from twin.featuretypes.loader import load_feature_types
 
 TYPES = load_feature_types()
-ASKED = [(None, BUILDING), ("Building", BUILDING), ("BuildingPart", BUILDING), ("Road", BUILDING), (None, TYPES["vegetation"])]
+ASKED = [
+    *((None, BUILDING), ("Building", BUILDING), ("BuildingPart", BUILDING), ("Road", BUILDING)),
+    *(("Building", TYPES["road"]), ("Building", TYPES["poi"]), (None, TYPES["vegetation"])),
+]
 
 
 def document(*features: dict[str, Any], **members: Any) -> dict[str, Any]:
@@ -157,12 +160,23 @@ DEEP, TOO_DEEP = (json.loads("[" * levels + "]" * levels) for levels in (120, 25
         pytest.param(geometry(boundaries=[[[4, 5, True]]], material={"a": {"value": 0}}), id="an index that is true, and no material"),
         pytest.param(geometry(boundaries=[[[4, 5, [6]]]], material={"a": {"value": 0}}), id="an index that is a list, and no material"),
         pytest.param(geometry(boundaries=[[[4, 5, -1]]]), id="an index below nought"),
+        pytest.param(geometry(boundaries=[[[4, 5, True]]]), id="an index that is true"),
+        pytest.param(geometry(boundaries=[[[False, True, 4]]]), id="indices that are a mask"),
+        pytest.param(geometry(boundaries=True), id="boundaries that are true"),
+        pytest.param(geometry(lod=True, boundaries=None), id="a level of detail that is true"),
+        pytest.param(geometry(type="MultiPoint", boundaries=[True, 4]), id="a point that is true"),
+        pytest.param(geometry(type="MultiLineString", boundaries=[[4, True]]), id="a line to true"),
+        pytest.param(geometry(semantics={"surfaces": SURFACES, "values": [True]}), id="a meaning that is true"),
         pytest.param(geometry(boundaries=[]), id="no faces"),
         pytest.param(geometry(boundaries=[[[5, 6, 2**31]]]), id="an index far beyond"),
         pytest.param(geometry(boundaries=[[[5, 6, 10**30]]]), id="an index of thirty digits"),
         pytest.param(with_objects(B={"type": "Building", "attributes": {"a": DEEP, "b": {"c": 1, "d": {"e": 2}}}}), id="deep attributes"),
         pytest.param(with_objects(B={"type": "Building", "attributes": {"a": [DEEP], "c": TOO_DEEP}}), id="attributes too deep"),
         pytest.param(with_objects(B={"type": "Building", "attributes": 5}, b={"type": "Building"}), id="attributes are none"),
+        pytest.param(with_objects(B={"type": "Building", "attributes": {"a": [1]}}, C={"type": "Building", "attributes": {"a[]": 5}}),
+                     id="brackets in the name of an attribute"),
+        pytest.param(with_objects(B={"type": "Building", "attributes": {"a": {}}}, C={"type": "Building", "attributes": {"a{}": 5}}),
+                     id="braces in the name of an attribute"),
         pytest.param(document(block("b"), vertices=[*CORNERS, [2**31, -(2**40), 0]]), id="vertices beyond 32 bits"),
         pytest.param(document(block("b"), vertices=[[x + 2**33, y, z] for x, y, z in CORNERS]), id="all vertices beyond 32 bits"),
         pytest.param(document(block("b"), vertices=[*CORNERS, [10**17, 0, 0]]), id="a vertex of eighteen digits"),
@@ -224,6 +238,14 @@ def test_spellings_are_read_as_when_parsed_whole(text: bytes, streamed: bool) ->
 @pytest.mark.parametrize("cut", range(0, len(PLAIN), 37))
 def test_a_document_that_ends_anywhere_is_no_document(cut: int) -> None:
     assert stream_document(PLAIN[:cut], 0) is None
+
+
+def test_vertices_have_room_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cityjson_document, "_FIRST_VERTICES", 2)
+    for corners in (CORNERS, [*CORNERS, [2**31, 0, 0], *CORNERS]):
+        text = text_of(document(block("b"), vertices=corners))
+        assert is_streamed(text)
+        assert_same(text)
 
 
 def test_long_features_and_many_are_written_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

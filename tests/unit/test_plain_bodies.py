@@ -124,3 +124,39 @@ def test_a_corner_that_names_no_vertex_is_left_to_the_exact_look() -> None:
     body = blocks({(0, 0, 0)}, np.zeros((3, 4)))
     body.indices[5] = 8
     assert not is_told_sound(body)
+
+
+NO_POINTS = np.empty((0, 3))
+ENDS = {
+    "faces without rings or vertices": ({}, [], [0, 0, 0, 0], [4]),
+    "rings without corners or vertices": ({}, [0, 0], [1, 2], []),
+    "more corners than there are": ({"points": np.eye(3), "indices": [0, 1, 2]}, [400_000_000], [1], []),
+    "rings that end before they begin": ({"points": np.eye(3), "indices": [0, 1, 2]}, [3, 0, 3], [3], []),
+    "more rings than there are": ({"points": np.eye(3), "indices": [0, 1, 2]}, [3], [400_000_000], []),
+    "faces that end before they begin": ({"points": np.eye(3), "indices": [0, 1, 2]}, [3, 3, 3], [3, 1, 3], []),
+    "a shell of more faces than there are": ({"points": np.eye(3), "indices": [0, 1, 2]}, [3], [1], [400_000_000]),
+    "a shell of nothing": ({}, [], [], [400_000_000]),
+    "shells that end before they begin": ({"points": np.eye(3), "indices": [0, 1, 2]}, [3], [1], [1, 0]),
+    "corners that are nowhere": ({"points": np.full((4, 3), np.nan), "indices": [0, 1, 2, 3]}, [4], [1], []),
+    "corners that are endlessly far": (
+        {"points": np.array([[0, 0, 0], [np.inf, 0, 0], [np.inf, 1, 0], [0, 1, 0]]), "indices": [0, 1, 2, 3]},
+        [4],
+        [1],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_ends_that_no_reader_makes_lead_nowhere(name: str) -> None:
+    """Beside them sound bodies are told as ever."""
+    corners, rings, faces, shells = ENDS[name]
+    u32, count = np.uint32, len(faces)
+    bad = Faces(
+        np.asarray(corners.get("points", NO_POINTS)), np.array(corners.get("indices", []), u32), np.array(rings, u32), np.array(faces, u32),
+        np.zeros(count, np.uint8), np.zeros(count, np.uint16), np.array(shells, u32), np.arange(1, len(shells) + 1, dtype=u32),
+    )  # fmt: skip
+    block = blocks({(0, 0, 0)}, np.zeros((3, 4)))
+    for bodies in ([bad], [bad, block, bad], [block, bad, block]):
+        arrays = laid_out([Representation(row, "2", body, None) for row, body in enumerate(bodies)])
+        assert compiled(arrays).doubts(Tolerances()).bodies.tolist() == [body is bad for body in bodies]
