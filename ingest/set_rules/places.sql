@@ -80,3 +80,8 @@ SELECT DISTINCT ON (value) value, natural_key, x, y FROM {gone} AS gone WHERE va
 -- name: named_though_lost
 SELECT coalesce(c.natural_key, c.fid::text) AS who, {name} AS field, l.value, l.natural_key, l.x, l.y
 FROM {lost} AS l JOIN {published} AS c ON c.{field}::text = l.value WHERE {stays}
+
+-- name: find_older
+SELECT s.row, s.natural_key, s.valid_from, c.valid_from, ST_XMin(s.geom), ST_YMin(s.geom)
+FROM {staging} AS s JOIN {current} AS c USING (natural_key)
+WHERE s.row IS NOT NULL AND s.valid_from < c.valid_from ORDER BY s.row

@@ -23,6 +23,7 @@ from ingest.set_rules.land_use import short_codes
 from ingest.set_rules.lines import lines_back_to_their_start, lines_listed_twice, lines_too_deep, lines_without_an_end
 from ingest.set_rules.losses import lost_targets
 from ingest.set_rules.neighbours import edges_that_do_not_match, published_elsewhere
+from ingest.set_rules.older import older_rows
 from ingest.set_rules.points import feature_codes, feature_or_appurtenance, map_numbers, points_at_one_place, repeated_points
 from ingest.set_rules.repeated import repeated_values, same_geometries
 from ingest.set_rules.runs import manholes_far_apart, parts_that_lead_nowhere
@@ -43,6 +44,7 @@ SET_RULES: Mapping[str, SetRule] = MappingProxyType(
         "node-exists": missing_nodes,
         "reference": missing_references,
         "reference-lost": lost_targets,
+        "older-than-published": older_rows,
         "P01": map_numbers,
         "P03": feature_or_appurtenance,
         "P04": points_at_one_place,

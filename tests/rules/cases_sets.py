@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 
 import shapely
@@ -42,7 +43,14 @@ def replaced(parcel: str, buildings: Parts | None = None) -> Staged:
     return Staged(parcels(parcel) | (buildings or {}), published=parcels("p1", "p2") | standing, asked="lost_parcels")
 
 
+def dated(day: int) -> Parts:
+    return {
+        "dated_buildings": ("building", [Row(square(0, 0), {"building_id": "b1", "height_m": 9.0, "valid_from": dt.date(2026, 3, day)})])
+    }
+
+
 CASES = (
+    Case("older-than-published", Staged(dated(1), published=dated(2)), Staged(dated(2), published=dated(2))),
     Case(
         "unique",
         {"cases_unique": ("building", [building("b1"), building("b1", x=50)])},
