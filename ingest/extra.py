@@ -8,7 +8,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.json_texts import json_texts
+from ingest.json_texts import in_jsonb_order, json_texts
 from ingest.readers.member_columns import MemberColumns
 
 
@@ -20,10 +20,10 @@ def extra_of(columns: Mapping[str, pa.Array], names: Sequence[str], more: Mappin
 
 
 def extra_column(columns: Mapping[str, pa.Array], length: int) -> pa.Array:
-    """Return a string column with the non-null values of each row as a JSON object, null where all are null."""
+    """Return a string column with the non-null values of each row as a JSON object, `in_jsonb_order`, null where all are null."""
     if not columns:
         return pa.nulls(length, pa.string())
-    joined = pc.binary_join_element_wise(*(_members(name, array) for name, array in columns.items()), "")
+    joined = pc.binary_join_element_wise(*(_members(name, columns[name]) for name in in_jsonb_order(columns)), "")
     objects = pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(joined, start=1), "}", "")
     return pc.if_else(pc.equal(pc.binary_length(joined), 0), pa.scalar(None, pa.string()), objects)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -44,3 +46,12 @@ def _numbers(array: pa.Array) -> pa.Array:
     if finite.all():
         return pa.array(texts, pa.binary()).cast(pa.string())
     return pa.array([t if f else None for t, f in zip(texts, finite, strict=True)], pa.binary()).cast(pa.string())
+
+
+def in_jsonb_order(names: Iterable[str]) -> list[str]:
+    """Return names in the order in which PostgreSQL keeps keys of jsonb: by length in UTF-8, then by bytes.
+
+    Objects that are written so are not sorted, each of them, when they are stored.
+    """
+    spelled = {name: name.replace("\0", "").encode() for name in names}
+    return sorted(spelled, key=lambda name: (len(spelled[name]), spelled[name]))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from ingest.json_texts import json_texts
+from ingest.json_texts import in_jsonb_order, json_texts
 from ingest.readers.json_bytes import PADDING
 from ingest.readers.json_columns import column_of
 from ingest.readers.json_members import BEGIN, END, FALSE, FRACTION, INTEGER, KIND, NAME, NULL, TEXT, TRUE, Members
@@ -68,16 +68,17 @@ class MemberColumns(Mapping[str, pa.Array]):
         return len(self.numbers)
 
     def objects(self, names: Sequence[str], more: Mapping[str, pa.Array]) -> pa.StringArray:
-        """Return for each row its values of some columns and of ``more`` as a JSON object, null where it has none of them."""
+        """Return for each row its values of some columns and of ``more`` as a JSON object `in_jsonb_order`, null where it has none."""
+        ordered = in_jsonb_order((*names, *more))
         simple = {n: k for n in names if (k := self.numbers[n]) >= 0 and self._is_simple(k)}
-        others = [json_texts(more[n] if n in more else self[n]) for n in (*names, *more) if n not in simple]
+        others = [json_texts(more[n] if n in more else self[n]) for n in ordered if n not in simple]
         order, of_numbers, seen = [], [], 0
-        for name in (*names, *more):
+        for name in ordered:
             number = simple.get(name, -1)
             order.append(number if number >= 0 else -1 - seen)
             seen += number < 0
             of_numbers.append(number >= 0 and bool(self.kinds[number] & 1 << FRACTION))
-        keys = [b"," + orjson.dumps(name.replace("\0", "")) + b":" for name in (*names, *more)]
+        keys = [b"," + orjson.dumps(name.replace("\0", "")) + b":" for name in ordered]
         return written_objects(self.content, self.cells, np.array(order, np.int64), np.array(of_numbers, np.bool_), keys, others)
 
     def _is_simple(self, number: int) -> bool:
