@@ -102,7 +102,8 @@ def have_houses(server: httpx.Client, token: str, file: Path, dataset: str = "bu
     if any(known["slug"] == dataset for known in server.get("/api/datasets").json()):
         return
     writer = {"Authorization": f"Bearer {token}"}
-    address = f"/api/submissions/{server.post('/api/submissions', headers=writer, files={'file': file.open('rb')}).json()['id']}"
+    received = server.post("/api/submissions", headers=writer, files={"file": (file.name, file.read_bytes())})
+    address = f"/api/submissions/{received.json()['id']}"
     order = {"parts": [{"layer": None, "feature_type": "building", "dataset": dataset}]}
     assert server.post(f"{address}/check", headers=writer, json=order).status_code == 202
     end = time.monotonic() + PATIENCE_MS / 1000
