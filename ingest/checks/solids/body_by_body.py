@@ -120,10 +120,13 @@ def _look_at_body(s: Surfaces, parts: Parts, limits: Limits, is_mended: bool, se
         )  # fmt: skip
     if seen.doubtful[body] or is_mended:
         return count
+    before, rise = np.int64(0), True
     for shell in range(shells):
-        room.shell_ends[shell] = np.int64(parts.shell_ends[start[body, SHELL] + shell])
+        shell_end = np.int64(parts.shell_ends[start[body, SHELL] + shell])
+        rise &= before <= shell_end <= faces
+        before = room.shell_ends[shell] = shell_end
     end = -1
-    if shells == start[body + 1, SOLID] - start[body, SOLID]:
+    if rise and shells == start[body + 1, SOLID] - start[body, SOLID]:
         end = look_at_shells(s, room.shell_ends, shells, room.shells, room.pairs, seen.pairs, count)
     if end < 0:
         seen.doubtful[body] = True

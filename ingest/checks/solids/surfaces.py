@@ -61,12 +61,14 @@ def lay_out(
 ) -> bool:  # fmt: skip
     """Fill in the faces of a body of `BodyArrays`, its vertices from whole metres near it; False where a corner names none of them.
 
-    What is subtracted is exact, so equal places stay equal.
+    False, too, of ends that fall or lie beyond what there is: then nothing of it may be gone through. What is subtracted is exact, so
+    equal places stay equal.
     """
     v, first, rings, faces = start[body, VERTEX], start[body, INDEX], start[body, RING], start[body, FACE]
     count, corners = start[body + 1, VERTEX] - v, start[body + 1, INDEX] - first
     if count == 0:
-        return corners == 0
+        s.face_start[0] = 0
+        return corners == 0 and faces == start[body + 1, FACE]
     x, y, z = np.floor(vertices[v, 0]), np.floor(vertices[v, 1]), np.floor(vertices[v, 2])
     for k in range(count):
         s.xyz[k, 0], s.xyz[k, 1], s.xyz[k, 2] = vertices[v + k, 0] - x, vertices[v + k, 1] - y, vertices[v + k, 2] - z
@@ -78,12 +80,16 @@ def lay_out(
     s.ring_start[0] = s.face_ring[0] = s.face_start[0] = 0
     for ring in range(start[body + 1, RING] - rings):
         begin, end = s.ring_start[ring], np.int64(ring_ends[rings + ring])
+        if end < begin or end > corners:
+            return False
         s.ring_start[ring + 1] = end
         if end > begin:
             s.after[end - 1], s.before[begin] = begin, end - 1
     for face in range(start[body + 1, FACE] - faces):
-        s.face_ring[face + 1] = np.int64(face_ends[faces + face])
-        s.face_start[face + 1] = s.ring_start[s.face_ring[face + 1]]
+        end = np.int64(face_ends[faces + face])
+        if end < s.face_ring[face] or end > start[body + 1, RING] - rings:
+            return False
+        s.face_ring[face + 1], s.face_start[face + 1] = end, s.ring_start[end]
         for k in range(s.face_start[face], s.face_start[face + 1]):
             s.face_of_corner[k] = face
     return greatest < count
