@@ -101,8 +101,8 @@ class _Validity:
         faulty = b.shell_of_face[~self._sound_face | mended[b.body_of_face]]
         sound[faulty[faulty != LOOSE]] = False
         found, twin = sound_shells(b, sound)
-        if (doubtful := np.flatnonzero(sound & ~found)).size:
-            self._is_welded = weld(b, doubtful, self._tolerances.snap_m)
+        if (doubtful := np.flatnonzero(sound & ~found)).size and weld(b, doubtful, self._tolerances.snap_m):
+            self._is_welded = True
             found, twin = sound_shells(b, sound)
         for shell in np.flatnonzero(sound & ~found):
             for fault in shell_faults(b, int(shell)):
