@@ -29,7 +29,7 @@ from ingest.readers.mapped_text import mapped
 from ingest.readers.mdb import is_access
 from ingest.readers.model_archive import limits_of
 from ingest.readers.obj_mesh import is_obj
-from ingest.readers.office_document import document_refusal, is_office_document
+from ingest.readers.office_document import document_refusal, is_office_document, is_page, page_refusal
 from ingest.readers.ogr import open_alone
 from ingest.readers.osgb_stream import is_osgb
 from ingest.readers.osm import OsmPbf, is_osm_pbf
@@ -289,6 +289,10 @@ def _refuse_archive(_content: Content) -> Reader:
     )
 
 
+def _refuse_page(_content: Content) -> Reader:
+    raise page_refusal()
+
+
 def _refuse_dtd(_content: Content) -> Reader:
     raise rejected(
         "xml-dtd-forbidden", "The XML has a document type declaration, which is not read here.", "XML 含文档类型声明（DOCTYPE），不予读取。"
@@ -334,6 +338,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: is_dwg(c.head), _refuse_dwg),
     Kind(lambda c: c.archive is None and is_other_archive(c.head), _refuse_archive),
     Kind(lambda c: is_dxf(c.head), _dxf, modules=("ingest.readers.dxf",)),
+    Kind(lambda c: c.unpack is None and is_page(c.text_head), _refuse_page),
     Kind(lambda c: has_dtd(c.head), _refuse_dtd),
     Kind(lambda c: _is_kml(c.root), _kml, modules=("ingest.readers.kml",)),
     Kind(_is_kmz, lambda c: _kmz(Archive(c.source, c.limits), c.request)),

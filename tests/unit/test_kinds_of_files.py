@@ -101,6 +101,10 @@ ODT = zipped(("mimetype", b"application/vnd.oasis.opendocument.text"), ("content
         (gzip.compress(TAR, mtime=0), "archive-unsupported"),
         (zipped(("readme.txt", b"nothing here")), "unsupported-media"),
         (b"%PDF-1.7\n" + bytes(60), "unsupported-media"),
+        (b'\r\n<HTML xmlns:x="urn:schemas-microsoft-com:office:excel"><table><tr><td>1</td></tr></table></HTML>', "page-unsupported"),
+        (b"<!DOCTYPE html><html><body><table/></body></html>", "page-unsupported"),
+        (b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook/>', "page-unsupported"),
+        (b"<headers/>", "unsupported-media"),
     ],
 )
 @pytest.mark.parametrize("name", ["a.zip", "a.geojson"])
