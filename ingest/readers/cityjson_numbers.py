@@ -90,7 +90,7 @@ def _themes(geometry: Json, member: str) -> list[tuple[str, Json]]:
 
 def _mapped(node: object, number: Number) -> object:
     if isinstance(node, list):
-        return [_mapped(n, number) for n in node]
+        return [number(n) if type(n) is int else _mapped(n, number) for n in node]
     return number(node) if isinstance(node, int) else node
 
 

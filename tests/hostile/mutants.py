@@ -31,8 +31,8 @@ from twin.errors import TwinError
 
 READ, REFUSED, UNREADABLE, MEMORY = 10, 11, 12, 13
 HANGS_AFTER_S = 60.0
-BLOCKS_END_AFTER = (0, 125, 250, 375)
-"""Lines of a sequence, the head of the file left out; that behind the third is longer than a block (tests.hostile.seeds)."""
+BLOCKS_END_AFTER = (0, 125, 250, 375, -1)
+"""Lines, that of a sequence's head left out, the last one too; that behind the third is longer than a block (tests.hostile.seeds)."""
 _NEAR = 64
 _STRANGE = (b"\n", b"\\", b'"', b"[", b"]]]", b"-", b"9" * 400, b"null,", b"\xff\xfe", b'"vertices":[[', b'"boundaries":[[[[', b" " * 5000)
 
@@ -59,7 +59,7 @@ def at_edges(content: bytes, count: int) -> Iterator[bytes]:
     edges = [ends[line] for line in BLOCKS_END_AFTER if line < len(ends)]
     for seed in range(count):
         chance = random.Random(seed)
-        place = max(0, chance.choice(edges) + chance.randint(-_NEAR, _NEAR))
+        place = min(max(0, chance.choice(edges) + chance.randint(-_NEAR, _NEAR)), len(content) - 1)
         match chance.randrange(3):
             case 0:
                 yield content[:place] + bytes([content[place] ^ 1 << chance.randrange(8)]) + content[place + 1 :]

@@ -21,6 +21,7 @@ import pyogrio
 import rasterio
 import shapely
 
+from tests.merged_city import merge_city
 from tests.textured_city import textured_zip
 from tests.unit.test_ingest_vct import GEOMETRY, HEAD, TABLES
 
@@ -180,10 +181,25 @@ SEEDS: Mapping[str, Seed] = {
 
 def large_sequence(real_data: Path) -> bytes:
     """Return a CityJSONSeq for the compiled reader: buildings of 3DBAG three times, line 251 longer than a block of lines may be."""
-    head, *lines = (real_data / "cityjson-3dbag-delft/delft.city.jsonl").read_bytes().splitlines(keepends=True)
+    head, *lines = (real_data / "cityjson-3dbag-delft/delft.city.jsonl").read_bytes().splitlines()
     copies = [line.replace(b"NL.IMBAG.Pand.", b"NL.IMBAG.Pand.%d" % copy) for copy in range(3) for line in lines]
     copies[250] = copies[250].replace(b"[", b"[" + b" " * (6 << 20), 1)
-    return head + b"".join(copies)
+    return b"\n".join([head, *copies, b""])
+
+
+def write_large_document(real_data: Path, path: Path) -> None:
+    """Write buildings of 3DBAG three times as a CityJSON document that goes as lines, each object on a line and the vertices on the last.
+
+    Object 251 is longer than a block of features may be.
+    """
+    sequence = path.with_name("sequence")
+    sequence.write_bytes(large_sequence(real_data))
+    merge_city(sequence, path)
+    sequence.unlink()
+    objects, vertices = path.read_bytes().split(b'},"vertices":', 1)
+    lines = objects.replace(b',"NL.IMBAG.Pand.', b',\n"NL.IMBAG.Pand.').splitlines(keepends=True)
+    lines[250] = lines[250].replace(b"[", b"[" + b" " * (6 << 20), 1)
+    path.write_bytes(b"".join(lines) + b'},\n"vertices":' + vertices)
 
 
 REAL: Mapping[str, tuple[str, Seed]] = {

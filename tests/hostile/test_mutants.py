@@ -14,8 +14,10 @@ import pytest
 from ingest.frames import encode_request
 from ingest.protocol import Limits, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader, import_for
+from ingest.readers.cityjson_document import stream_document
+from ingest.readers.cityjson_document_reader import LargeCityJson
 from ingest.readers.cityjson_sequence import CityJsonSequence
-from tests.hostile.seeds import REAL, SEEDS, Seed, large_sequence
+from tests.hostile.seeds import REAL, SEEDS, Seed, large_sequence, write_large_document
 from twin.featuretypes.loader import load_feature_types
 
 REPOSITORY = Path(__file__).parents[2]
@@ -89,6 +91,21 @@ def test_mutants_of_a_large_sequence_of_city_objects_do_no_harm(folder: Path, re
     outcomes = mutated(folder, seed, dutch, TRUNCATED // 2, FLIPPED // 10, AT_EDGES, memory_mib=COMPILED_MIB)
     assert_harmless(outcomes)
     assert not {o for o in outcomes if o.startswith("SIG") or o == "parser-memory"}
+
+
+@pytest.mark.slow
+def test_mutants_of_a_large_document_of_city_objects_do_no_harm(folder: Path, real_data: Path) -> None:
+    seed = folder / "seed"
+    write_large_document(real_data, seed)
+    import_for(seed)
+    reader = choose_reader(ReadRequest(seed, (), storage_srid=4549))
+    assert isinstance(reader, LargeCityJson)
+    assert reader.format == "CityJSON"
+    assert stream_document(seed.read_bytes(), 0) is not None
+    dutch = Seed(lambda path: None, srid=28992)
+    outcomes = mutated(folder, seed, dutch, TRUNCATED // 2, FLIPPED // 10, AT_EDGES, memory_mib=COMPILED_MIB)
+    assert_harmless(outcomes)
+    assert not {o for o in outcomes if o.startswith("SIG")}
 
 
 def test_a_few_mutants_of_what_surveyors_hand_in_most(folder: Path) -> None:
