@@ -28,7 +28,7 @@ from twin.errors import TwinError
 from twin.model import Recipe
 from twin.placed_points import PointsHead
 
-_CHUNK_BYTES = 32 << 20
+_CHUNK_BYTES = 4 << 20
 _COUNTS, _COUNTS_14 = struct.Struct("<HIIBHI"), struct.Struct("<QIQ")
 _COUNTS_AT, _MINOR_AT, _COUNTS_14_AT = 94, 25, 235
 _VLR_BYTES, _EVLR_BYTES = 54, 60
