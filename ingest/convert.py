@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,8 @@ _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})?(\d{2})?年?")
 _TRUE, _FALSE = frozenset({"true", "t", "yes", "y", "1", "是", "有"}), frozenset({"false", "f", "no", "n", "0", "否", "无"})
 _FIRST_YEAR, _LAST_YEAR = 1000, 9999
 _SERIAL_DAY_ZERO = dt.date(1899, 12, 30)
+_SERIAL_DAYS = range(20_000, 80_000)
+"""From 1954 to 2119."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +133,11 @@ def _scalar_text(value: object) -> str:
 
 def _by_distinct_value(array: pa.Array, field: Field, target: pa.DataType, column: str) -> Converted:
     distinct = array.dictionary_encode()
-    take = _taker(field, column)
+    values_once = distinct.dictionary.to_pylist()
+    take = _taker(field, column, has_years=_is_of_years(field) and any(map(_is_plain_year, values_once)))
     results: list[Scalar] = []
     failed: list[bool] = []
-    for value in distinct.dictionary.to_pylist():
+    for value in values_once:
         try:
             results.append(None if _is_blank(value) else take(value))
             failed.append(False)
@@ -150,12 +154,12 @@ def _is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _taker(field: Field, column: str) -> Callable[[object], Scalar]:
+def _taker(field: Field, column: str, *, has_years: bool) -> Callable[[object], Scalar]:
     match field.type:
         case "number":
             return lambda value: number(value, field.unit)
         case "integer":
-            return year if _is_of_years(field) else integer
+            return partial(year, is_day=not has_years) if _is_of_years(field) else integer
         case "boolean":
             return boolean
         case "date":
@@ -197,9 +201,16 @@ def integer(value: object) -> int:
     return int(result)
 
 
-def year(value: object) -> int:
-    """Return a year, also out of a date written as one number (20150630, or a spreadsheet's serial day)."""
+def _is_plain_year(value: object) -> bool:
+    text = _number_text(value) if isinstance(value, float) else str(value).strip()
+    return len(text) == len(str(_LAST_YEAR)) and text.isdecimal()
+
+
+def year(value: object, *, is_day: bool = True) -> int:
+    """Return a year, also out of a date written as one number (20150630, or a spreadsheet's serial day where the column has days)."""
     result = integer(value)
+    if result in _SERIAL_DAYS and not is_day:
+        return result  # among years 20190 is one mistyped, not a day of 1955
     try:
         return date(result).year if result > _LAST_YEAR else result
     except ValueError:
@@ -220,7 +231,7 @@ def date(value: object) -> dt.date:
         return value.date()
     if isinstance(value, dt.date):
         return value
-    if isinstance(value, int | float) and 20_000 <= value < 80_000:
+    if isinstance(value, int | float) and _SERIAL_DAYS.start <= value < _SERIAL_DAYS.stop:
         return _SERIAL_DAY_ZERO + dt.timedelta(days=int(value))
     text = unicodedata.normalize("NFKC", _number_text(value) if isinstance(value, float) else str(value)).strip()
     match = _DATE.fullmatch(text) or _COMPACT_DATE.fullmatch(text)

@@ -15,10 +15,14 @@ _ANGLE = re.compile(
 )
 _NEGATIVE = frozenset("SW南西")
 _SEXAGESIMAL = 60.0
+_MOST_CHARACTERS = 60
+_MOST_DEG = 180.0
 
 
 def degrees(text: str) -> float | None:
     """Return an angle in degrees; None when the text is not one of degrees and minutes, with or without seconds."""
+    if len(text) > _MOST_CHARACTERS:
+        return None  # what is taken apart in many ways is not tried on what no surveyor writes
     plain = unicodedata.normalize("NFKC", text.replace("º", "°").replace("˚", "°").replace("″", '"').replace("′", "'")).strip()
     found = _ANGLE.fullmatch(plain.replace("＇", "'"))
     if found is None:
@@ -27,6 +31,8 @@ def degrees(text: str) -> float | None:
     if float(minutes) >= _SEXAGESIMAL or float(seconds or 0) >= _SEXAGESIMAL:
         return None
     angle = float(whole) + float(minutes) / _SEXAGESIMAL + float(seconds or 0) / _SEXAGESIMAL**2
+    if angle > _MOST_DEG:
+        return None
     return -angle if before in _NEGATIVE or after in _NEGATIVE else angle
 
 

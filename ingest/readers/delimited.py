@@ -8,6 +8,7 @@ import io
 import itertools
 from dataclasses import replace
 
+from ingest.names import normalised
 from ingest.protocol import Limits
 from ingest.readers.encodings import detect
 from ingest.readers.sheets import Sheet, find_table, numbered
@@ -31,10 +32,14 @@ def is_delimited(head: bytes) -> bool:
     return are_parted[:1] == [True] or any(map(all, itertools.pairwise(are_parted)))
 
 
-def _delimiter(text: str) -> str:
-    """Return what parts the cells: of which one of the first lines has most."""
+def _delimiter(text: str, known: frozenset[str]) -> str:
+    """Return what parts the cells: what makes most names of a header of one of the first lines, else of which one of them has most."""
     lines = text.split("\n", _SEARCHED_LINES)[:_SEARCHED_LINES]
-    return max(_DELIMITERS, key=lambda delimiter: max(line.count(delimiter) for line in lines))
+
+    def names(line: str, delimiter: str) -> int:
+        return len(known.intersection(normalised(cell.strip('"\r ')) for cell in line.split(delimiter)))
+
+    return max(_DELIMITERS, key=lambda d: (max(names(line, d) for line in lines), max(line.count(d) for line in lines)))
 
 
 def marked(content: bytes) -> str | None:
@@ -50,7 +55,7 @@ def read_delimited(content: bytes, limits: Limits, known: frozenset[str], name: 
     """
     encoding = encoding or marked(content) or detect(content[:_SAMPLED_BYTES].split(b"\n"))
     text = content.decode(encoding, "replace")
-    delimiter = _delimiter(text[:_HEAD_CHARACTERS])
+    delimiter = _delimiter(text[:_HEAD_CHARACTERS], known)
     csv.field_size_limit(limits.text_length)
     try:
         rows, numbers = numbered(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), limits)

@@ -7,26 +7,36 @@ from collections.abc import Sequence
 
 from twin.errors import Text
 
-_SUMS = re.compile(r"[合总小共累]\s*计")
-_SIGNED = re.compile(r"(?:制表|填表|制图|绘图|测量|作业|计算|校核|校对|复核|检查|审核|审定|批准)(?:人|者|员|单位)?\s*[:：].*", re.DOTALL)
+_SUMS = r"[合总小共累]\s*计"
+_SIGNED = r"(?:制表|填表|制图|绘图|测量|作业|计算|校核|校对|复核|检查|审核|审定|批准)(?:人|者|员|单位)?\s*[:：].*"
+_BEGINS = re.compile(f"{_SUMS}|{_SIGNED}", re.DOTALL)
 _MOST_FILLED = 0.5
 """A line that is not of the data fills no more of the columns."""
 _SHOWN = 8
 
 
-def is_aside(row: Sequence[object], header_lines: frozenset[tuple[str, ...]], columns: int) -> bool:
-    """Return whether a line is the header (or a title above it) once more, or begins as totals and signatures do.
+def lines_aside(rows: Sequence[Sequence[object]], first: int, header_lines: frozenset[tuple[str, ...]], columns: int) -> list[int]:
+    """Return which rows from ``first`` on are the header (or a title above it) once more, or begin as totals and signatures do.
 
     Of these ``columns`` lines of the latter kind fill few.
     """
-    texts = plain_line(row)
-    filled = [t for t in texts if t]
-    if not filled:
-        return False
-    if texts in header_lines:
-        return True
-    begins = _SUMS.fullmatch(filled[0]) or _SIGNED.fullmatch(filled[0])
-    return begins is not None and len(filled) <= max(1, _MOST_FILLED * columns)
+    headers_begin = frozenset(_first_text(line) for line in header_lines)
+    return [
+        index
+        for index in range(first, len(rows))
+        # of most rows the first text tells enough
+        if ((begin := _first_text(rows[index])) in headers_begin or _BEGINS.fullmatch(begin))
+        and _is_aside(plain_line(rows[index]), begin, header_lines, columns)
+    ]
+
+
+def _is_aside(line: tuple[str, ...], begin: str, header_lines: frozenset[tuple[str, ...]], columns: int) -> bool:
+    is_short = sum(map(bool, line)) <= max(1, _MOST_FILLED * columns)
+    return line in header_lines or (is_short and _BEGINS.fullmatch(begin) is not None)
+
+
+def _first_text(row: Sequence[object]) -> str:
+    return next((text for cell in row if cell is not None and (text := str(cell).strip())), "")
 
 
 def plain_line(row: Sequence[object]) -> tuple[str, ...]:

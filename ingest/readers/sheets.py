@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ingest.names import normalised, parted_unit
 from ingest.protocol import Limits
-from ingest.readers.lines_aside import aside_note, is_aside, plain_line
+from ingest.readers.lines_aside import aside_note, lines_aside, plain_line
 from ingest.refusals import rejected
 from twin.errors import Text
 
@@ -92,7 +92,7 @@ def find_table(name: str, rows: list[Row], numbers: list[int], known: frozenset[
         return None
     header, first = _with_units(header, top, first)
     above = frozenset(line for row in rows[:first] if (line := plain_line(row)))
-    aside = [index for index in range(first, len(rows)) if is_aside(rows[index], above, len(header))]
+    aside = lines_aside(rows, first, above, len(header))
     passed_over = set(aside)
     kept = [index for index in range(first, len(rows)) if index not in passed_over] if aside else range(first, len(rows))
     notes = (aside_note([numbers[index] for index in aside]),) if aside else ()

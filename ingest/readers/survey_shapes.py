@@ -183,13 +183,19 @@ class OwnEnds:
 
 def placeless(columns: Columns, coordinates: Sequence[Coordinates], there: npt.NDArray[np.bool_]) -> tuple[Fault, ...]:
     """Return the rows that have no place as faults which say what stands in their columns of coordinates."""
-    named = [name for c in coordinates for name in (c.north, c.east)]
-    return tuple(_placeless({name: columns[name][index].as_py() for name in named}, index) for index in np.flatnonzero(~there).tolist())
+    rows = np.flatnonzero(~there)
+    cells = {name: columns[name].take(pa.array(rows)) for name in dict.fromkeys(name for c in coordinates for name in (c.north, c.east))}
+    is_odd = {name: ~np.isfinite(coordinate(some)) for name, some in cells.items()}
+    texts = {name: some.to_pylist() for name, some in cells.items()}
+    return tuple(
+        _placeless(int(row), {name: some[k] for name, some in texts.items()}, [name for name, odd in is_odd.items() if odd[k]])
+        for k, row in enumerate(rows)
+    )
 
 
-def _placeless(cells: Mapping[str, object], index: int) -> Fault:
-    empty = [name for name, cell in cells.items() if cell is None]
-    odd = {name: str(cell)[:_SHOWN] for name, cell in cells.items() if isinstance(cell, str) and np.isnan(coordinate(pa.array([cell]))[0])}
+def _placeless(index: int, cells: Mapping[str, object], unread: Sequence[str]) -> Fault:
+    empty = [name for name in unread if cells[name] is None]
+    odd = {name: str(cells[name])[:_SHOWN] for name in unread if cells[name] is not None}
     zh = [f"列“{'、'.join(empty)}”为空"] if empty else []
     zh += [f"列“{name}”的“{cell}”不是坐标" for name, cell in odd.items()]
     en = [f"nothing in {', '.join(empty)}"] if empty else []

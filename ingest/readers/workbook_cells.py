@@ -13,11 +13,14 @@ from posixpath import join, normpath
 from ingest.readers.archive import Archive
 from twin.errors import Text
 
-_SHEET = re.compile(r"<(?:\w+:)?sheet\b[^>]*>")
-_RELATION = re.compile(r"<(?:\w+:)?Relationship\b[^>]*>")
-_ATTRIBUTE = re.compile(r'([\w:]+)="([^"]*)"')
+_SHEET = re.compile(r"<(?:\w{1,40}:)?sheet\b[^<>]{0,4000}>")
+_RELATION = re.compile(r"<(?:\w{1,40}:)?Relationship\b[^<>]{0,4000}>")
+_ATTRIBUTE = re.compile(r'\b([\w:]{1,80})="([^"]*)"')
 _ERROR = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"[^>]{0,80}\bt="e"')
-_UNCALCULATED = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"[^>]{0,80}><f(?:[^>]{0,200}/>|[^>]{0,200}>[^<]*</f>)(?:<v ?/>|<v></v>)?</c>')
+_UNCALCULATED = re.compile(
+    rb'<c r="([A-Z]{1,3}[0-9]{1,7})"(?![^>]{0,80}\bt="str")[^>]{0,80}><f(?:[^>]{0,200}/>|[^>]{0,200}>[^<]*</f>)(?:<v ?/>|<v></v>)?</c>'
+)
+"""A formula whose result is the empty text has that as its type."""
 _HIDDEN_ROW = re.compile(rb'<row r="([0-9]{1,7})"[^>]{0,200}\bhidden="(?:1|true)"')
 _SHOWN = 8
 

@@ -15,12 +15,14 @@ import shapely
 
 from ingest.convert import convert
 from ingest.proposals import Proposal, placed, propose
-from ingest.protocol import PartRequest, ReadRequest
+from ingest.protocol import Limits, PartRequest, ReadRequest
 from ingest.readers.angles import degrees
 from ingest.readers.choice import choose_reader
+from ingest.readers.delimited import read_delimited
 from ingest.readers.sheets import Sheet, find_table
 from ingest.readers.source import SourceBatch
 from ingest.readers.survey import Survey, SurveyLayer, known_names
+from ingest.readers.workbook_cells import _notes
 from ingest.sampling import with_samples
 from ingest.understanding.area import deployment_area
 from ingest.understanding.layer import Surroundings
@@ -104,6 +106,14 @@ def test_errors_formulas_without_result_and_hidden_rows_are_told_by_their_cells(
     assert "D3 是错误值" in said
     assert "第 3 行被筛选或隐藏" in said
     assert "公式" not in notes(layer(path, "pipe_segment")[0])
+
+
+def test_a_formula_whose_result_is_an_empty_text_was_calculated() -> None:
+    """IF(A2="","",A2) of an empty cell, as spreadsheets store it."""
+    cell = '<c r="D2"{}><f>IF(A2="","",A2)</f>{}</c>'
+    assert _notes(cell.format(' t="str"', "<v></v>").encode()) == ()
+    assert _notes(cell.format(' s="1" t="str"', "<v/>").encode()) == ()
+    assert all(_notes(cell.format(kind, value).encode()) for kind in ("", ' s="1"') for value in ("", "<v/>", "<v></v>"))
 
 
 def test_a_sheet_whose_header_nobody_understands_is_named(tmp_path: Path) -> None:
@@ -193,6 +203,8 @@ def test_degrees_minutes_and_seconds_are_read_however_they_are_written(text: str
         ("3 4", 3 + 4 / 60),
         ("待测", None),
         ("W1", None),
+        ("512 34.5", None),
+        ("1" + " " * 100_000 + "x", None),
     ],
 )
 def test_other_texts_are_angles_only_where_they_can_be(text: str, angle: float | None) -> None:
@@ -220,6 +232,30 @@ def test_titles_above_the_header_of_a_text_do_no_harm(tmp_path: Path, encoding: 
     assert batch.columns["物探点号"].to_pylist() == ["W001", "W002"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "点号;X;Y;备注\nWS1;3,522,123.45;512,345.67;a\n",
+        "点号\tX\tY\t备注\nWS1\t3522123.45\t512345.67\t塑料,砖,混凝土,PE,其他\n",
+        "常州市,天宁区,a,b,c,d\n点号;X;Y;备注\nWS1;3522123.45;512345.67;a\n",
+        '"点号";"X";"Y";"备注"\n"WS1";"3522123,45";"512345,67";"a,b,c,d"\n',
+    ],
+)
+def test_commas_in_cells_do_not_part_what_semicolons_or_tabs_part(text: str) -> None:
+    (sheet,) = read_delimited(text.encode(), Limits(), known_names(), "t")
+    assert sheet.columns == ("点号", "X", "Y", "备注")
+
+
+def test_coordinates_that_are_none_are_told_whatever_they_are(tmp_path: Path) -> None:
+    rows = [("物探点号", "X", "Y"), ("W1", dt.date(2015, 6, 30), 497000.0), ("W2", "119-58-26", None), ("W3", 3520000.0, 497000.0)]
+    _, batch = layer(workbook(tmp_path / "a.xlsx", {"管点": rows}), "pipe_node")
+    assert [(row, rule) for row, rule, _ in told(batch)] == [(2, "geometry-empty"), (3, "geometry-empty")]
+    first, second = (message for _, _, message in told(batch))
+    assert "列“X”的“2015-06-30" in first
+    assert first.endswith("不是坐标")
+    assert second == "没有坐标：列“Y”为空，列“X”的“119-58-26”不是坐标"
+
+
 def test_a_note_is_no_table(tmp_path: Path) -> None:
     path = tmp_path / "说明.txt"
     path.write_text("说明\n一、测区，天宁区，常州\n二、单位\n", encoding="utf-8")
@@ -239,6 +275,7 @@ def test_a_note_is_no_table(tmp_path: Path) -> None:
         ["20150630"],
         [42185],
         ["2015年6月", "42185"],
+        [42185, 20150630],
         [dt.date(2015, 6, 30)],
         ["2015.6.30"],
         [2015.0, 20150630.0],
@@ -253,6 +290,8 @@ def test_a_year_is_read_out_of_dates_in_every_spelling_of_a_spreadsheet(cells: l
 
 def test_numbers_that_are_neither_years_nor_dates_stay_for_the_range_to_refuse() -> None:
     field = next(f for f in TYPES["pipe_segment"].fields if f.name == "year_laid")
+    assert convert(pa.array([2015, 20190]), field).values.to_pylist() == [2015, 20190], "a year mistyped, no day of 1955"
+    assert convert(pa.array(["2015", "20190"]), field).values.to_pylist() == [2015, 20190]
     assert convert(pa.array([20159999, 12000]), field).values.to_pylist() == [20159999, 12000]
     floors = next(f for f in TYPES["building"].fields if f.type == "integer" and f.maximum and f.maximum < 1000)
     assert convert(pa.array(np.array([20150630])), floors).values.to_pylist() == [20150630]
