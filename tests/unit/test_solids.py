@@ -107,6 +107,34 @@ def test_shells_and_solids_that_are_the_same_by_the_dozen_are_not_all_held_again
         assert found.count(code) == MOST_BETWEEN
 
 
+def _plate(k: float, least: float = 0.0) -> tuple[Points, list[Polygon]]:
+    """A thin plate across the diagonal, ``k`` along it."""
+    across = [(x * 4 + (y * 0.1 + k), -x * 4 + (y * 0.1 + k), least + z) for x, y, z in CORNERS]
+    return across, SIDES
+
+
+def test_plates_whose_boxes_meet_are_apart_and_one_that_crosses_another_is_found_wherever_it_comes() -> None:
+    plates = [[_plate(k / 2)] for k in range(60)]
+    assert validity_faults([body_of(plates)]) == []
+    for at in (0, 30, 60):
+        crossed = [*plates[:at], [_plate(20.05, least=0.5)], *plates[at:]]
+        assert [fault.code for fault in validity_faults([body_of(crossed)])] == [601]
+
+
+def test_shells_that_are_the_same_hide_no_shell_outside() -> None:
+    def moved(by: float, size: float) -> tuple[Points, list[Polygon]]:
+        return [(by + size * x, by + size * y, by + size * z) for x, y, z in CORNERS], SIDES
+
+    def inwards(by: float) -> tuple[Points, list[Polygon]]:
+        corners, faces = moved(by, 1)
+        return corners, [[ring[::-1] for ring in face] for face in faces]
+
+    same = [inwards(2)] * 20
+    codes = [fault.code for fault in validity_faults([body_of([[moved(0, 10), *same, inwards(40)]])])]
+    assert codes.count(403) == 1
+    assert codes.count(402) == MOST_BETWEEN - 1
+
+
 def test_the_value_of_a_bent_face_is_its_distance_from_the_plane() -> None:
     lifted = [*CORNERS[:6], (1.0, 1.0, 1.4), CORNERS[7]]
     body = body_of([[(lifted, SIDES)]])

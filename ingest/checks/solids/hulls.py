@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,8 @@ from ingest.checks.solids.triangles import triangles_of
 from ingest.checks.solids.vectors import cross, dot, length
 
 _PAIRS_AT_A_TIME = 1 << 19
+_PLANES = 32
+"""So many faces of a hull are asked whether they look away from all of another: enough for plates, walls and boxes."""
 
 
 class Relation(enum.Enum):
@@ -97,11 +100,23 @@ def boxes_apart(one: Hull, other: Hull) -> bool:
     return bool(((one.low > other.high + CONTACT_M) | (other.low > one.high + CONTACT_M)).any())
 
 
+def meeting_boxes(hulls: Sequence[Hull]) -> Iterator[tuple[int, int]]:
+    """Yield the positions of two hulls whose boxes have a point in common, the smaller first, in their order."""
+    if not hulls:
+        return
+    low, high = (np.array([getattr(hull, end) for hull in hulls]) for end in ("low", "high"))
+    for k in range(len(hulls) - 1):
+        meet = ((low[k + 1 :] <= high[k] + CONTACT_M) & (low[k] <= high[k + 1 :] + CONTACT_M)).all(axis=1)
+        yield from ((k, k + 1 + int(n)) for n in np.flatnonzero(meet))
+
+
 def standing(one: Hull, other: Hull) -> Standing:
     """Compare two closed surfaces that are sound in themselves.
 
     Faces that pass through each other cross. Otherwise each lies on one side of the other, and any of its points off the other tells which.
     """
+    if _is_parted(one, other) or _is_parted(other, one):
+        return Standing(Relation.APART, one.triangles[0].mean(axis=0), touch=False, share_area=False)
     s, t = _near_pairs(one.triangles, other.triangles)
     a, b = one.triangles[s], other.triangles[t]
     through, at = pierces(*_sides_against(a, b))
@@ -114,6 +129,17 @@ def standing(one: Hull, other: Hull) -> Standing:
     mine, theirs = _sides(one, other), _sides(other, one)
     relation = _relation(mine, theirs)
     return Standing(relation, where, touch=touch, share_area=len(shared) > 0)
+
+
+def _is_parted(one: Hull, other: Hull) -> bool:
+    """Tell whether a plane along one of the first faces of ``one`` lies between both, as between most that are apart."""
+    of = one.triangles[: min(_PLANES, _PAIRS_AT_A_TIME // (3 * (len(one.triangles) + len(other.triangles))))]
+    normal = cross(of[:, 1] - of[:, 0], of[:, 2] - of[:, 0])
+    size = length(normal)
+    across = (normal[size > 0] / size[size > 0][:, None]).T
+    mine, theirs = (hull.triangles.reshape(-1, 3) @ across for hull in (one, other))
+    gap = np.maximum(mine.min(axis=0) - theirs.max(axis=0), theirs.min(axis=0) - mine.max(axis=0))
+    return bool((gap > 2 * CONTACT_M).any())
 
 
 def contact_segments(one: Hull, other: Hull) -> Floats:

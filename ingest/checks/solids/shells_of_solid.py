@@ -6,12 +6,13 @@ circle bounds a piece of either surface, and between them nothing leads on.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ingest.checks.solids.fault import CONTACT_M, MOST_BETWEEN, Floats
-from ingest.checks.solids.hulls import Hull, Relation, Standing, boxes_apart, contact_segments, standing
+from ingest.checks.solids.hulls import Hull, Relation, Standing, boxes_apart, contact_segments, meeting_boxes, standing
 
 _INTERSECTION, _DUPLICATED, _OUTSIDE, _DISCONNECTED = 401, 402, 403, 404
 _SEGMENTS = 2000
@@ -19,19 +20,22 @@ _SEGMENTS = 2000
 
 
 def shell_faults_of_solid(hulls: Sequence[Hull]) -> Iterator[tuple[int, int, Floats]]:
-    """Yield what is wrong between the shells of a solid, the exterior first, up to `MOST_BETWEEN`: code, position of the shell, place."""
+    """Yield what is wrong between the shells of a solid, the exterior first, up to `MOST_BETWEEN`: code, position of the shell, place.
+
+    All are held against the exterior before any two others, so that many faults between those hide none of it.
+    """
     found = 0
-    for i in range(1, len(hulls)):
-        for j in range(i):
-            code, place = _between(hulls[i], hulls[j], is_exterior=j == 0)
-            if code is not None:
-                found += 1
-                yield code, i, place
-            if found == MOST_BETWEEN:
-                return
+    pairs = itertools.chain(((0, i) for i in range(1, len(hulls))), ((j + 1, i + 1) for j, i in meeting_boxes(hulls[1:])))
+    for j, i in pairs:
+        code, place = _between(hulls[i], hulls[j], is_exterior=j == 0)
+        if code is not None:
+            found += 1
+            yield code, i, place
+        if found == MOST_BETWEEN:
+            return
     if found:
         return
-    touching = [contact_segments(p, q) for i, p in enumerate(hulls) for q in hulls[:i] if not boxes_apart(p, q)]
+    touching = [contact_segments(hulls[i], hulls[j]) for j, i in meeting_boxes(hulls)]
     segments = np.concatenate([*touching, np.empty((0, 2, 3))])
     circle = _on_a_circle(segments) if len(segments) <= _SEGMENTS else None
     if circle is not None:

@@ -5,11 +5,10 @@ INTERSECTION_SOLIDS, DUPLICATED_SOLIDS, DISCONNECTED_SOLIDS, BUILDINGPARTS_OVERL
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 
 from ingest.checks.solids.fault import MOST_BETWEEN, Floats
-from ingest.checks.solids.hulls import Hull, Relation, boxes_apart, standing
+from ingest.checks.solids.hulls import Hull, Relation, meeting_boxes, standing
 from ingest.readers.source import Makeup
 
 _INTERSECTION, _DUPLICATED, _DISCONNECTED, _OVERLAP = 501, 502, 503, 601
@@ -19,13 +18,14 @@ def faults_between(hulls: Mapping[int, Hull], makeup: Makeup) -> Iterator[tuple[
     """Yield code, solid and place of what is wrong between sound solids (position → exterior surface), up to `MOST_BETWEEN`.
 
     Of one composite they may share faces and nothing else, and must hang together; of one multi-solid nothing is asked; those of
-    different geometries are parts of one feature and must not overlap.
+    different geometries are parts of one feature and must not overlap. Whether a composite hangs together (503) is not asked once there
+    are `MOST_BETWEEN` overlaps, for then not all of its pairs were looked at.
     """
-    joined, overlaps = {n: n for n in hulls}, 0
-    for j, i in itertools.combinations(sorted(hulls), 2):
+    joined, overlaps, solids = {n: n for n in hulls}, 0, sorted(hulls)
+    for j, i in ((solids[one], solids[other]) for one, other in meeting_boxes([hulls[n] for n in solids])):
         together = _geometry(makeup, i) == _geometry(makeup, j)
         composite = together and _geometry(makeup, i) in makeup.composites
-        if (together and not composite) or boxes_apart(hulls[i], hulls[j]):
+        if together and not composite:
             continue
         found = standing(hulls[i], hulls[j])
         if found.share_area:
