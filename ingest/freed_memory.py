@@ -61,7 +61,8 @@ def give_back_program_pages() -> None:
     """Have code and constants of libraries count as ours only once they are needed again: most of it only the start has run.
 
     Safe while other threads run, and load libraries: what is not writable is as it is in the file; no lock of the loader is taken (under
-    ``dl_iterate_phdr`` we waited for Python while a thread that imports waited for the loader). Nothing is done where there is no /proc, or
+    ``dl_iterate_phdr`` we waited for Python while a thread that imports waited for the loader). Nobody may unload a library meanwhile, as
+    none of ours does: memory that took its place would be emptied. Nothing is done where there is no /proc, or
     libraries are not little-endian ELF files of 64 bits.
     """
     try:

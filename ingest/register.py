@@ -198,6 +198,10 @@ class Register:
         """Say what came of a check."""
         self._execute("end_check", id=submission, result=None if result is None else Jsonb(dict(result)), problem=problem_document(problem))
 
+    def end_made_check(self, submission: uuid.UUID, result: Document, problem: TwinError | None) -> None:
+        """Say what came of a check that was made, unless it was withdrawn since."""
+        self._execute("end_made_check", id=submission, result=Jsonb(dict(result)), problem=problem_document(problem))
+
     def break_off(self, submission: uuid.UUID) -> bool:
         """Withdraw a submission whose check is wanted and has not ended, and return whether that was so.
 

@@ -35,6 +35,12 @@ UPDATE catalog.submission
 SET check_wanted = false, progress = NULL, result = %(result)s, problem = %(problem)s, changed_at = now()
 WHERE id = %(id)s
 
+-- name: end_made_check
+-- Who withdrew it meanwhile wants no result of it.
+UPDATE catalog.submission
+SET check_wanted = false, progress = NULL, result = %(result)s, problem = %(problem)s, changed_at = now()
+WHERE id = %(id)s AND check_wanted
+
 -- name: want_no_check
 UPDATE catalog.submission SET check_wanted = false, progress = NULL, problem = NULL WHERE id = %(id)s
 

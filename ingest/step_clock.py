@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
+import psycopg
+
 from ingest.request import Workplace
 from twin.errors import Text, TwinError
 
@@ -55,7 +57,7 @@ class _StepClock:
     def run(self) -> None:
         """Tell the step again whenever nothing was told for a second, until the end."""
         while not self.ended.wait(EVERY_S / 4):
-            with self._telling, suppress(TwinError):  # who cannot be told now is told in a second
+            with self._telling, suppress(TwinError, psycopg.Error):  # who cannot be told now is told in a second
                 now = time.monotonic()
                 if self._step is not None and now - self._told >= EVERY_S:
                     self._told = now

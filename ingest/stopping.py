@@ -10,11 +10,16 @@ from twin.db import Pool, translated
 from twin.errors import ConflictError
 
 _CANCEL = """
-SELECT pg_cancel_backend(l.pid) FROM pg_locks AS l
-JOIN pg_class AS c ON c.oid = l.relation AND c.relnamespace = 'staging'::regnamespace
-WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid <> pg_backend_pid() AND c.relname = ANY (%s)
+SELECT pg_cancel_backend(pid) FROM (
+    SELECT DISTINCT l.pid FROM pg_locks AS l
+    JOIN pg_class AS c ON c.oid = l.relation AND c.relnamespace = 'staging'::regnamespace
+    JOIN pg_stat_activity AS a ON a.pid = l.pid AND a.backend_type = 'client backend' AND a.usename = current_user
+         AND a.application_name = current_setting('application_name')
+    WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid <> pg_backend_pid()
+          AND c.relname = ANY (%s)
+) AS at_work
 """
-"""Only the check itself holds locks on what it stages: nobody else knows these tables before it is accepted."""
+"""Of ours only the check itself knows what it stages before it is accepted; a backup or autovacuum that locks it, too, goes on."""
 
 
 class Stop:

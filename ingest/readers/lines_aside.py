@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from twin.errors import Text
 
-_SUMS = r"[合总小共累]\s*计"
-_SIGNED = r"(?:制表|填表|制图|绘图|测量|作业|计算|校核|校对|复核|检查|审核|审定|批准)(?:人|者|员|单位)?\s*[:：].*"
-_BEGINS = re.compile(f"{_SUMS}|{_SIGNED}", re.DOTALL)
+_BEGINS = re.compile(
+    r"[合总小共累]\s*计"
+    r"|(?:制表|填表|制图|绘图|测量|作业|计算|校核|校对|复核|检查|审核|审定|批准)(?:人|者|员|单位)?\s*[:：].*",
+    re.DOTALL,
+)
 _MOST_FILLED = 0.5
 """A line that is not of the data fills no more of the columns."""
 _SHOWN = 8

@@ -11,7 +11,13 @@ from twin.errors import TwinError
 _OFFICE_PARTS = frozenset({"word/document.xml", "ppt/presentation.xml"})
 _OPEN_DOCUMENTS = tuple(b"application/vnd.oasis.opendocument." + kind for kind in (b"text", b"presentation", b"graphics"))
 _LONGEST_MIMETYPE = 80
-_PAGE = re.compile(rb"(?is)(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|table|meta|style)[\s>:]|mime-version:")
+_COMMENTS = rb"(?:<!--.*?-->\s*)*"
+_PAGE = re.compile(
+    rb"(?is)mime-version:"
+    rb"|" + _COMMENTS + rb"<!doctype\s+html[\s>]"
+    rb"|(?:<\?xml[^>]*\?>\s*)?" + _COMMENTS + rb"<(?:html|head|body|table|meta|style)[\s>:]"
+)
+"""XML that declares itself and has a document type is refused for that, page or not."""
 _XML_BOOK = re.compile(rb'(?i)<\?mso-application\s+progid="Excel\.Sheet"|urn:schemas-microsoft-com:office:spreadsheet')
 
 

@@ -11,9 +11,14 @@ from twin.model import Finding
 
 
 def older_rows(context: SetContext, check: SetCheck) -> Iterator[Finding]:
-    """Yield every staged row that holds from an earlier day than the published one of the same key does."""
+    """Yield every staged row that holds from an earlier day than the published one of the same key does; none of an edit by hand."""
     staging = context.staging
-    if staging.first_load or not context.feature_type.natural_key or (context.given is not None and "valid_from" not in context.given):
+    if (
+        staging.first_load
+        or staging.edited is not None
+        or not context.feature_type.natural_key
+        or (context.given is not None and "valid_from" not in context.given)
+    ):
         return
     query = QUERIES["find_older"].format(staging=staging.table, current=staging.current)
     for row, key, day, published, x, y in context.rows(query):

@@ -55,7 +55,9 @@ def flipped(content: bytes, count: int) -> Iterator[bytes]:
 
 def at_edges(content: bytes, count: int) -> Iterator[bytes]:
     """Yield copies changed about where a block of lines ends, a seed each: a bit turned over, bytes left out, others put in."""
-    ends = [k for k, byte in enumerate(content) if byte == ord("\n")] if count else []
+    if not count:
+        return
+    ends = [k for k, byte in enumerate(content) if byte == ord("\n")]
     edges = [ends[line] for line in BLOCKS_END_AFTER if line < len(ends)]
     for seed in range(count):
         chance = random.Random(seed)

@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from ingest import indexing
 from tests.integration.test_reviews import Client, building, opened, survey
@@ -34,6 +36,27 @@ def ordered(client: Client, dataset: str) -> str:
 def staged(client: Client) -> list[str]:
     with client.city.pool.connection() as connection:
         return [str(r[0]) for r in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'").fetchall()]
+
+
+def beside(client: Client) -> tuple[threading.Thread, list[str]]:
+    """Have somebody else, as a backup does, lock what is staged for a second."""
+    ended: list[str] = []
+    table, is_locked = staged(client)[0], threading.Event()
+
+    def back_up() -> None:
+        with psycopg.connect(client.city.database_url, application_name="pg_dump") as connection:
+            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.Identifier("staging", table)))
+            is_locked.set()
+            try:
+                connection.execute("SELECT pg_sleep(1)")
+                ended.append("ended")
+            except psycopg.errors.QueryCanceled:
+                ended.append("cancelled")
+
+    thread = threading.Thread(target=back_up)
+    thread.start()
+    assert is_locked.wait(NEVER_S)
+    return thread, ended
 
 
 def known(client: Client) -> set[str]:
@@ -68,10 +91,13 @@ def test_a_check_that_is_made_is_broken_off_amid_a_long_statement(client: Client
         check.start()
         wait_until_it_is_built(client.city.pool)
         assert client.one(submission)["progress"]["waiting"] is False
+        backup, backed_up = beside(client)
         answer = client.ask("POST", f"/api/submissions/{submission}/withdraw", role)
         assert (answer.status_code, answer.json()["state"]) == (200, "withdrawn"), answer.text
         check.join(NEVER_S / 2)
         assert not check.is_alive(), "it waited for its index"
+        backup.join()
+        assert backed_up == ["ended"], "who else reads what is staged is let be"
     assert (staged(client), known(client)) == ([], set())
     found = client.one(submission)
     assert (found["state"], found["progress"], found["problem"], found["result"]) == ("withdrawn", None, None, None)

@@ -51,6 +51,7 @@ def dated(day: int) -> Parts:
 
 CASES = (
     Case("older-than-published", Staged(dated(1), published=dated(2)), Staged(dated(2), published=dated(2))),
+    Case("older-than-published", Staged(dated(1), published=dated(2)), Staged(dated(3), published=dated(2))),
     Case(
         "unique",
         {"cases_unique": ("building", [building("b1"), building("b1", x=50)])},

@@ -15,6 +15,7 @@ from solid_files import Points, Polygon, body_of
 
 from ingest.checks.solids.boundaries import boundaries_of
 from ingest.checks.solids.fault import MOST_BETWEEN
+from ingest.checks.solids.hulls import Hull, _is_parted, hulls_of
 from ingest.checks.solids.planes import planes_of
 from ingest.checks.solids.rings import is_convex, self_intersections
 from ingest.checks.solids.shells import signed_volumes_m3
@@ -111,6 +112,22 @@ def _plate(k: float, least: float = 0.0) -> tuple[Points, list[Polygon]]:
     """A thin plate across the diagonal, ``k`` along it."""
     across = [(x * 4 + (y * 0.1 + k), -x * 4 + (y * 0.1 + k), least + z) for x, y, z in CORNERS]
     return across, SIDES
+
+
+def _disc(k: float, corners: int = 64) -> Hull:
+    """A thin round plate askew, its rim first, which has more faces than are asked for a plane between two."""
+    turns = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    ring = np.stack([np.cos(turns), np.sin(turns)], axis=1) * 2
+    low, high = ([(x * 0.7 + z, -x * 0.7 + z, y) for x, y in ring.tolist()] for z in (k, k + 0.1))
+    rim = [[[a, (a + 1) % corners, corners + (a + 1) % corners, corners + a]] for a in range(corners)]
+    caps = [[list(range(corners))[::-1]], [list(range(corners, 2 * corners))]]
+    b = boundaries_of([body_of([[([*low, *high], [*rim, *caps])]])])
+    return hulls_of(b, planes_of(b, np.ones(corners + 2, dtype=bool), 0.01), np.array([0]))[0]
+
+
+def test_discs_whose_rims_come_first_are_parted_by_their_caps() -> None:
+    assert _is_parted(_disc(0.0), _disc(0.2))
+    assert not _is_parted(_disc(0.0), _disc(0.05))
 
 
 def test_plates_whose_boxes_meet_are_apart_and_one_that_crosses_another_is_found_wherever_it_comes() -> None:

@@ -70,7 +70,8 @@ def run_check(city: City, submission: uuid.UUID) -> None:
     """Make the check a submission waits for; returns at once when somebody else is at it or nobody waits any more.
 
     What is the files' fault ends as state rejected with its problem. What is ours (the database gone, a disk full) is raised, the check
-    still wanted, until it has been begun three times. One that is withdrawn meanwhile ends within seconds, and nothing of it stays staged.
+    still wanted, until it has been begun three times. One that is withdrawn meanwhile ends at its next step at the latest, and nothing
+    of it stays staged.
     """
     register = Register(city.catalogue)
     try:
@@ -156,7 +157,7 @@ def _check(city: City, register: Register, submission: Submission, attempt: int)
             raise
         register.end_check(submission.id, None, error)
     else:
-        register.end_check(submission.id, result_document(result), result.refusal)
+        register.end_made_check(submission.id, result_document(result), result.refusal)
 
 
 def _is_withdrawn(register: Register, submission: uuid.UUID) -> bool:

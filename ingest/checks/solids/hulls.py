@@ -27,7 +27,7 @@ from ingest.checks.solids.vectors import cross, dot, length
 
 _PAIRS_AT_A_TIME = 1 << 19
 _PLANES = 32
-"""So many faces of a hull are asked whether they look away from all of another: enough for plates, walls and boxes."""
+"""So many faces of a hull, its largest, are asked whether they look away from all of another: enough for plates, walls and boxes."""
 
 
 class Relation(enum.Enum):
@@ -132,11 +132,13 @@ def standing(one: Hull, other: Hull) -> Standing:
 
 
 def _is_parted(one: Hull, other: Hull) -> bool:
-    """Tell whether a plane along one of the first faces of ``one`` lies between both, as between most that are apart."""
-    of = one.triangles[: min(_PLANES, _PAIRS_AT_A_TIME // (3 * (len(one.triangles) + len(other.triangles))))]
+    """Tell whether a plane along one of the largest faces of ``one`` lies between both, as between most that are apart."""
+    of = one.triangles
     normal = cross(of[:, 1] - of[:, 0], of[:, 2] - of[:, 0])
     size = length(normal)
-    across = (normal[size > 0] / size[size > 0][:, None]).T
+    largest = np.argsort(-size, kind="stable")[: min(_PLANES, _PAIRS_AT_A_TIME // (3 * (len(of) + len(other.triangles))))]
+    largest = largest[size[largest] > 0]
+    across = (normal[largest] / size[largest][:, None]).T
     mine, theirs = (hull.triangles.reshape(-1, 3) @ across for hull in (one, other))
     gap = np.maximum(mine.min(axis=0) - theirs.max(axis=0), theirs.min(axis=0) - mine.max(axis=0))
     return bool((gap > 2 * CONTACT_M).any())
