@@ -23,6 +23,7 @@ from ingest.readers.dxf_tags import is_dwg, is_dxf
 from ingest.readers.epanet import is_epanet, open_epanet
 from ingest.readers.geojson import GeoJson
 from ingest.readers.geojson_seq import GeoJsonSeq, is_geojson_seq
+from ingest.readers.geopackage import is_geopackage, open_geopackage
 from ingest.readers.gml import is_gml, open_gml
 from ingest.readers.ifc_head import is_ifc
 from ingest.readers.mapped_text import mapped
@@ -51,7 +52,7 @@ _WORTH_COMPILED_BYTES = 2 << 20
 _MOST_CPU_S = 5.0
 """What took longer was compiled, and by every process anew where it cannot be kept: not by the template too, for which all files wait."""
 _CITYGML = "ingest.readers.citygml"
-_SQLITE, _LAS, _FLATGEOBUF, _PARQUET = b"SQLite format 3\0", b"LASF", b"fgb\x03", b"PAR1"
+_LAS, _FLATGEOBUF, _PARQUET = b"LASF", b"fgb\x03", b"PAR1"
 
 
 def choose_reader(request: ReadRequest, scratch: Scratch | None = None) -> Reader:
@@ -313,7 +314,7 @@ def _unknown() -> TwinError:
 
 
 FILES: tuple[Kind, ...] = (
-    Kind(lambda c: c.head.startswith(_SQLITE), _alone("GeoPackage", "GPKG")),
+    Kind(lambda c: is_geopackage(c.head), lambda c: open_geopackage(c.name, c.head, _named(c), c.limits)),
     Kind(lambda c: c.head.startswith(_FLATGEOBUF), _alone("FlatGeobuf", "FlatGeobuf")),
     Kind(lambda c: c.head.startswith(_PARQUET), _geoparquet, modules=("ingest.readers.geoparquet",)),
     Kind(

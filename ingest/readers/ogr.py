@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.arrow_columns import sound
 from ingest.readers.curves import TOLERANCE_DEG, TOLERANCE_M
 from ingest.readers.json_columns import json_column
+from ingest.readers.layer_info import MEASURES_LEFT_OUT, layer_info, no_word_of_measures
 from ingest.readers.layers import choose_layer
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.readers.unpacked import Unpacked
@@ -77,7 +78,7 @@ class OgrFile:
     def __init__(self, file_format: str, sources: Sequence[OgrSource], limits: Limits) -> None:
         """Open them; RejectedError ``unreadable`` when GDAL cannot, ``no-features`` when no layer has geometry."""
         self.format = file_format
-        self._limits = limits
+        self._limits, self._notes = limits, dict[str, tuple[Text, ...]]()
         try:
             self._layers = _named([_Layer(s, name) for s in sources for name in _names(s)])
         except FAILURES as error:
@@ -94,30 +95,31 @@ class OgrFile:
                 "no-features", f"The {self.format} file holds no layer with geometry.", f"{self.format} 文件中没有带几何的图层。"
             )
         name = choose_layer(part, tuple(self._layers))
-        return OgrLayer(self.format, self._layers[name], self._info(name), self._limits)
+        info = self._info(name)
+        return OgrLayer(self.format, self._layers[name], info, self._limits, self._notes[name])
 
     def _info(self, name: str) -> LayerInfo:
         source, own_name = self._layers[name].source, self._layers[name].own_name
         try:
             with only(source.driver):
-                info = pyogrio.read_info(source.path, layer=own_name, **source.options)
+                info = layer_info(source.path, own_name, source.options)
         except FAILURES as error:
             raise _unreadable(self.format, error) from error
         source.give_back()
-        columns = tuple(str(c) for c in info["fields"] if str(c) not in source.without)
+        columns = tuple(c for c in info.columns if c not in source.without)
         if len(columns) > self._limits.columns:
             raise rejected("too-many-columns", f"{name}: {len(columns)} columns.", f"{name}：列数 {len(columns)} 超过上限。")
-        rows = int(info["features"])
-        crs = source.crs or known_crs(info["crs"])
-        return LayerInfo(name, info["geometry_type"], columns, crs, rows if rows >= 0 else None, encoding=source.encoding)
+        crs = source.crs or known_crs(info.crs)
+        self._notes[name] = (*source.notes, MEASURES_LEFT_OUT) if info.has_measures else source.notes
+        return LayerInfo(name, info.geometry_type, columns, crs, info.rows if info.rows >= 0 else None, encoding=source.encoding)
 
 
 class OgrLayer:
     """One layer."""
 
-    def __init__(self, file_format: str, layer: _Layer, info: LayerInfo, limits: Limits) -> None:
+    def __init__(self, file_format: str, layer: _Layer, info: LayerInfo, limits: Limits, notes: tuple[Text, ...]) -> None:
         self._format, self._layer, self._limits = file_format, layer, limits
-        self.source = SourceLayer(info.name, info.columns, info.crs, encoding=info.encoding, rows=info.rows, notes=layer.source.notes)
+        self.source = SourceLayer(info.name, info.columns, info.crs, encoding=info.encoding, rows=info.rows, notes=notes)
 
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the rows as GDAL reads them, numbered from 1; RejectedError ``unreadable`` when the file breaks off."""
@@ -153,21 +155,27 @@ class OgrLayer:
         finally:
             pyogrio.set_gdal_config_options({_BY_FEATURE: None})
 
-    def _stream(self, **options: int) -> AbstractContextManager[tuple[Mapping[str, str], Iterator[pa.RecordBatch]]]:
+    @contextmanager
+    def _stream(self, **options: int) -> Iterator[tuple[Mapping[str, str], Iterator[pa.RecordBatch]]]:
         source, size = self._layer.source, self._limits.rows_per_batch
-        opened: AbstractContextManager[tuple[Mapping[str, str], Iterator[pa.RecordBatch]]] = pyogrio.raw.open_arrow(
-            source.path, layer=self._layer.own_name, batch_size=size, use_pyarrow=True, **source.options, **options
-        )
-        return opened
+        with no_word_of_measures(), ExitStack() as stack:
+            opened: tuple[Mapping[str, str], Iterator[pa.RecordBatch]] = stack.enter_context(
+                pyogrio.raw.open_arrow(
+                    source.path, layer=self._layer.own_name, batch_size=size, use_pyarrow=True, **source.options, **options
+                )
+            )
+            kept = stack.pop_all()
+        with kept:
+            yield opened
 
 
-def open_alone(file_format: str, driver: str, name: str, content: Path | Unpacked, limits: Limits) -> OgrFile:
+def open_alone(file_format: str, driver: str, name: str, content: Path | Unpacked, limits: Limits, notes: tuple[Text, ...] = ()) -> OgrFile:
     """Return a format of one file, by path or out of an archive."""
     is_counted = driver in _COUNTED
     if isinstance(content, Path):
-        return OgrFile(file_format, [OgrSource(driver, named_path(content), name=name, is_counted=is_counted)], limits)
+        return OgrFile(file_format, [OgrSource(driver, named_path(content), name=name, is_counted=is_counted, notes=notes)], limits)
     memory = MemoryFile(f"alone/{name}", content)
-    return OgrFile(file_format, [OgrSource(driver, memory.path, (memory,), name, is_counted=is_counted)], limits)
+    return OgrFile(file_format, [OgrSource(driver, memory.path, (memory,), name, is_counted=is_counted, notes=notes)], limits)
 
 
 def named_path(path: Path) -> str:
@@ -217,7 +225,7 @@ def known_crs(text: str | None) -> str | None:
 
 
 def _names(source: OgrSource) -> list[str]:
-    with only(source.driver):
+    with only(source.driver), no_word_of_measures():
         layers = pyogrio.list_layers(source.path)
     if source.is_counted and len(layers) == 0:
         raise pyogrio.errors.DataSourceError("no layer can be read")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import struct
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,41 @@ def test_curves_in_a_geopackage(tmp_path: Path) -> None:
         assert shape.geom_type == kind
         assert shape.area == pytest.approx(area, abs=2e-2)
     assert layer.shapes[3].has_z
+
+
+HIGH = "LINESTRING Z (1 2 3, 4 5 6)"
+DECLARED = {
+    "GEOMETRYZ": ("LINESTRING Z(1 2 3,4 5 6)", HIGH),
+    "GEOMETRYM": ("LINESTRING M(1 2 30,4 5 60)", "LINESTRING (1 2, 4 5)"),
+    "GEOMETRYZM": ("LINESTRING ZM(1 2 3 30,4 5 6 60)", HIGH),
+    "LINESTRINGZM": ("LINESTRING ZM(1 2 3 30,4 5 6 60)", HIGH),
+    "TINZ": ("TIN Z(((0 0 0,1 0 0,0 1 1,0 0 0)))", "MULTIPOLYGON Z (((0 0 0, 1 0 0, 0 1 1, 0 0 0)))"),
+    "POLYHEDRALSURFACEZM": ("POLYHEDRALSURFACE ZM(((0 0 0 9,1 0 0 9,0 1 1 9,0 0 0 9)))", "MULTIPOLYGON Z (((0 0 0, 1 0 0, 0 1 1, 0 0 0)))"),
+    "TRIANGLEM": ("TRIANGLE M((0 0 9,1 0 9,0 1 9,0 0 9))", "POLYGON ((0 0, 1 0, 0 1, 0 0))"),
+}
+
+
+@pytest.mark.parametrize("kind", DECLARED)
+@pytest.mark.parametrize("ending", ["gpkg", "fgb"])
+def test_any_declared_kind_of_geometry_is_read_and_measures_left_out_are_told(tmp_path: Path, kind: str, ending: str) -> None:
+    wkt, read = DECLARED[kind]
+    (table := tmp_path / "a.csv").write_text(f'id,WKT\n1,"{wkt}"\n')
+    options = ("-nlt", kind, "-a_srs", "EPSG:4549", "-oo", "KEEP_GEOM_COLUMNS=NO")
+    layer = Layer(ogr2ogr(tmp_path / f"a.{ending}", table, *options))
+    assert [shape.wkt for shape in layer.shapes] == [read]
+    assert any("(M)" in note.en for note in layer.source.notes) == kind.endswith("M")
+
+
+def test_a_geopackage_in_write_ahead_mode_is_read_and_what_may_be_missing_is_told(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text('id,WKT\n1,"POINT(1 2)"\n')
+    path = ogr2ogr(tmp_path / "a.gpkg", table, "-nlt", "POINT", "-a_srs", "EPSG:4549", "-oo", "KEEP_GEOM_COLUMNS=NO")
+    assert Layer(path).source.notes == ()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=wal")
+    layer = Layer(path)
+    assert len(layer.shapes) == 1
+    assert "WAL" in layer.source.notes[0].en
 
 
 def test_a_multipatch_of_a_shapefile_is_the_polygons_of_its_faces(tmp_path: Path) -> None:
