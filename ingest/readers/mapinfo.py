@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 from ingest.gdal_policy import MemoryFile
@@ -38,6 +39,9 @@ _CHARSET = re.compile(rb'(?im)^(\s*!charset\s+|\s*Charset\s+"|.*\bType\s+NATIVE\
 _NATIVE = re.compile(rb"(?i)\bType\s+NATIVE\b")
 _HEADER_END = re.compile(rb"(?im)^\s*Data\s*$")
 
+_FIELD = re.compile(rb"(?im)^([ \t]*)(\S+)(?=[ \t]+(?:Char|Integer|SmallInt|LargeInt|Decimal|Float|Date|Time|DateTime|Logical)\b)")
+_DESTROYED = re.compile(rb"(?![\0-\xff]*[\x80-\xbf])[\0-\xff]*[\xc0-\xff](_|\Z)")
+"""A name of which GDAL, told no character set, wrote an underscore for every byte between 80 and BF (TABCleanFieldName)."""
 _SAMPLED_BYTES = 4 << 20
 
 Members = Mapping[str, Unpacked]
@@ -101,10 +105,49 @@ def _source(index: int, name: str, main: str, members: Members, codec: str | Non
             raise missing_member(f"{name}{needed}")
     encoding = _encoding(main, members) if codec is None else Encoding(codec, "the surveyor")
     charset = next((c for c, codec in _CODECS.items() if codec == encoding.codec), "Neutral")
-    written = {**members, main: _declaring(charset, members[main])}
+    destroyed = _destroyed_names(members[main])
+    written = {**members, main: _declaring(charset, _numbered(members[main], destroyed))}
     memory = tuple(MemoryFile(f"mapinfo{index}/{name}{suffix}", content) for suffix, content in written.items())
     path = next(m.path for m in memory if m.path.endswith(main))
-    return OgrSource(_DRIVER, path, memory, name, encoding=encoding.codec, notes=(_note(encoding),))
+    return OgrSource(_DRIVER, path, memory, name, encoding=encoding.codec, notes=(_note(encoding), *_destroyed_notes(destroyed)))
+
+
+def _destroyed_names(text: Unpacked) -> frozenset[bytes]:
+    """Return the names of columns that were destroyed when they were written."""
+    names = (found[2] for found in _FIELD.finditer(text, 0, _header_bytes(text)))
+    return frozenset(name for name in names if _DESTROYED.match(name) and not _is_chinese(name))
+
+
+def _is_chinese(name: bytes) -> bool:
+    try:
+        return bool(name.decode("gb2312"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _numbered(text: Unpacked, destroyed: frozenset[bytes]) -> Unpacked:
+    """Return a text whose destroyed names are numbers of columns: what is left of them may be no text, or twice the same."""
+    if not destroyed:
+        return text
+    end, numbers = _header_bytes(text), count(1)
+
+    def named(field: re.Match[bytes]) -> bytes:
+        number = next(numbers)
+        return field[1] + (b"column_%d" % number if field[2] in destroyed else field[2])
+
+    return _FIELD.sub(named, bytes(text[:end])) + bytes(text[end:])
+
+
+def _destroyed_notes(destroyed: frozenset[bytes]) -> tuple[Text, ...]:
+    if not destroyed:
+        return ()
+    return (
+        Text(
+            zh=f"{len(destroyed)} 个列名在写出时已损坏(GDAL、QGIS 未指定编码时会这样)，记为 column_序号：请指定字段，或按 GBK 重新导出",
+            en=f"{len(destroyed)} names of columns were destroyed when the file was written (GDAL and QGIS do so without an encoding) "
+            "and are called column_number: map them by hand, or export again as CP936",
+        ),
+    )
 
 
 def _declaring(charset: str, text: Unpacked) -> Unpacked:
@@ -138,10 +181,13 @@ def _codec(charset: str) -> str | None:
 
 def _texts(main: str, members: Members) -> Sequence[bytes]:
     """Return the names of columns and the text fields of the first records."""
+    destroyed = _destroyed_names(members[main])
     if main == ".tab":
-        return [*bytes(members[".tab"]).split(), *Dbf(members[".dat"]).raw_texts()]
+        texts = [*bytes(members[".tab"]).split(), *Dbf(members[".dat"]).raw_texts()]
+        return [text for text in texts if not any(name.startswith(text) for name in destroyed)] if destroyed else texts
     header, rows = members[".mif"][: _header_bytes(members[".mif"])], members[".mid"][:_SAMPLED_BYTES]
-    return [*bytes(header).split(), *bytes(rows).splitlines()[:4000]]
+    words = [word for word in bytes(header).split() if word not in destroyed]
+    return [*words, *bytes(rows).splitlines()[:4000]]
 
 
 def _note(encoding: Encoding) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -141,6 +142,22 @@ def test_mapinfo(source: Path, tmp_path: Path, ending: str, charset: str, declar
         assert (layer.columns["name"], layer.columns["code"]) == (NAMES[:2], CODES[:2])
         for shape, expected in zip(layer.shapes, SHAPES, strict=False):
             assert shapely.hausdorff_distance(shape, shapely.force_2d(expected)) < 0.01  # TAB has integer coordinates
+
+
+@pytest.mark.parametrize("ending", ["tab", "mif"])
+@pytest.mark.parametrize("encoding", ["", "CP936"])
+def test_chinese_names_of_columns_in_mapinfo(tmp_path: Path, ending: str, encoding: str) -> None:
+    """GDAL destroys them when it is told no encoding; the texts below are told all the same, and so is what happened."""
+    line = np.array([shapely.to_wkb(shapely.LineString([(500000, 3500000), (500100, 3500000)]))], dtype=object)
+    fields, names = [np.array([text], dtype=object) for text in ("铸铁", "武进区", "DN300")], ["材质", "道路名称", "code"]
+    path, options = tmp_path / f"a.{ending}", {"ENCODING": encoding} if encoding else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the names, in bytes that are no text
+        pyogrio.raw.write(path, line, fields, names, geometry_type="LineString", crs="EPSG:4549", driver="MapInfo File", **options)
+    layer = Layer(path)
+    assert list(layer.columns) == (names if encoding else ["column_1", "column_2", "code"])
+    assert [values[0] for values in layer.columns.values()] == ["铸铁", "武进区", "DN300"]
+    assert [note.en.partition(" names of columns were destroyed")[0] for note in layer.source.notes[1:]] == ([] if encoding else ["2"])
 
 
 def test_mapinfo_without_its_files_or_pointing_elsewhere(source: Path, tmp_path: Path) -> None:
