@@ -11,8 +11,9 @@ import pyarrow as pa
 from ingest.body_arrays import FACE, INDEX, RING, SHELL, SOLID, VERTEX, BodyArrays, Doubts, Floats, Ints, UInt32s
 from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.plain_bodies import doubts_about
-from twin.kernel import bare_kernel, copy_bytes, kernel
-from twin.representation import HEAD_BYTES, MAGIC, MM_PER_M, SurfaceType
+from ingest.packed_bodies import packed
+from twin.kernel import bare_kernel, kernel
+from twin.representation import MM_PER_M, SurfaceType
 
 Bytes = npt.NDArray[np.uint8]
 _INT32_MAX = 2**31 - 1
@@ -45,19 +46,10 @@ class CompiledBodies(BodyArrays):
             return pa.array([], pa.binary())
         if (malformed := self._malformed()) >= 0:
             raise ValueError(f"body {malformed} is malformed")
-        origin = np.empty((len(self), 3))
-        if not _find_origins(self.start, self.vertices, origin):
+        origin, extent_mm = np.empty((len(self), 3)), np.empty((len(self), 3), np.int64)
+        if not _find_origins(self.start, self.vertices, origin, extent_mm):
             raise ValueError("vertices lie too far apart")
-        lengths = HEAD_BYTES + (np.diff(self.start, axis=0) * [12, 4, 4, 7, 4, 4]).sum(axis=1)
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        if offsets[-1] > _INT32_MAX:
-            raise ValueError("more than 2 GB of 3D in a batch")
-        content = np.empty(int(offsets[-1]), dtype=np.uint8)
-        magic = np.frombuffer(MAGIC, dtype=np.uint8)
-        numbers = (self.indices, self.ring_ends, self.face_ends, self.shell_ends, self.solid_ends, self.part)
-        arrays = (*(np.ascontiguousarray(a).view(np.uint8) for a in numbers), np.ascontiguousarray(self.surface_type))
-        _encode(content, offsets, magic, self.start, origin, self.vertices, *arrays)
-        return pa.Array.from_buffers(pa.binary(), len(self), [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(content)])
+        return packed(self, origin, extent_mm)
 
 
 def compiled(bodies: BodyArrays) -> CompiledBodies:
@@ -78,8 +70,8 @@ def _find_boxes(start: Ints, vertices: Floats, low: Floats, high: Floats) -> Non
 
 
 @kernel
-def _find_origins(start: Ints, vertices: Floats, origin: Floats) -> bool:
-    """Fill ``origin`` (B, 3) as `twin.representation.encode` has it; False where vertices are not finite, or too far from it."""
+def _find_origins(start: Ints, vertices: Floats, origin: Floats, extent_mm: Ints) -> bool:
+    """Fill both (B, 3) as `twin.representation.encode` has them; False where vertices are not finite, or too far from the origin."""
     good = True
     for body in range(len(origin)):
         for axis in range(3):
@@ -88,47 +80,11 @@ def _find_origins(start: Ints, vertices: Floats, origin: Floats) -> bool:
                 place = np.rint(vertices[v, axis] * MM_PER_M)
                 good = good and np.isfinite(vertices[v, axis])
                 low, high = min(low, place), max(high, place)
-            origin[body, axis] = np.floor((low + 0.0) / MM_PER_M)  # no −0.0, as there
-            good = good and high - origin[body, axis] * MM_PER_M <= _INT32_MAX
+            origin[body, axis] = np.floor((low + 0.0) / MM_PER_M) if high >= low else 0.0  # no −0.0, as there
+            extent = high - origin[body, axis] * MM_PER_M
+            good = good and extent <= _INT32_MAX
+            extent_mm[body, axis] = np.int64(extent) if good and high >= low else 0
     return good
-
-
-@kernel
-def _encode(
-    content: Bytes, offsets: Ints, magic: Bytes, start: Ints, origin: Floats, vertices: Floats, indices: Bytes, ring_ends: Bytes,
-    face_ends: Bytes, shell_ends: Bytes, solid_ends: Bytes, part: Bytes, surface_type: Bytes,
-) -> None:  # fmt: skip
-    """Write each body from its place in ``offsets`` on; numbers as the bytes that they are."""
-    for body in range(len(offsets) - 1):
-        at = offsets[body]
-        first, last = start[body], start[body + 1]
-        copy_bytes(content, at, magic, 0, 4)
-        sizes = content[at + 4 : at + 28].view(np.uint32)
-        for k in range(6):
-            sizes[k] = last[k] - first[k]
-        places = content[at + 28 : at + 52].view(np.float64)
-        for axis in range(3):
-            places[axis] = origin[body, axis]
-        at += 52
-        corners = content[at : at + 12 * (last[VERTEX] - first[VERTEX])].view(np.int32)
-        for v in range(last[VERTEX] - first[VERTEX]):
-            for axis in range(3):
-                place = np.rint(vertices[first[VERTEX] + v, axis] * MM_PER_M) - origin[body, axis] * MM_PER_M
-                corners[3 * v + axis] = np.int32(place)
-        at += 12 * (last[VERTEX] - first[VERTEX])
-        at = _put(content, at, indices, 4 * first[INDEX], 4 * last[INDEX])
-        at = _put(content, at, ring_ends, 4 * first[RING], 4 * last[RING])
-        at = _put(content, at, face_ends, 4 * first[FACE], 4 * last[FACE])
-        at = _put(content, at, shell_ends, 4 * first[SHELL], 4 * last[SHELL])
-        at = _put(content, at, solid_ends, 4 * first[SOLID], 4 * last[SOLID])
-        at = _put(content, at, part, 2 * first[FACE], 2 * last[FACE])
-        _put(content, at, surface_type, first[FACE], last[FACE])
-
-
-@bare_kernel
-def _put(content: Bytes, at: int, numbers: Bytes, first: int, end: int) -> int:
-    copy_bytes(content, at, numbers, first, end - first)
-    return at + end - first
 
 
 @kernel

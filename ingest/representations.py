@@ -22,8 +22,9 @@ from ingest.protocol import PartBatch, PartHeader
 from ingest.staging import Mode, Staging, columns
 from twin.db import Connection, load_queries
 from twin.materialiser import attach_partition, grant_read
-from twin.representation import decode
+from twin.representation import HEAD_BYTES, decode
 from twin.tables import table_name
+from twin.unpacked_faces import all_unpacked
 
 _QUERIES = load_queries("ingest", "representations.sql")
 _ROUNDING_M = 0.001
@@ -286,14 +287,27 @@ def _forgive_small_moves(connection: Connection, staging: Staging, tolerance_m: 
     with connection.cursor() as cursor:
         cursor.execute(_REPRESENTATION.query("moved_candidates", staging), binary=True)
         while rows := cursor.fetchmany(_COMPARED_AT_A_TIME):
-            unmoved = [(row, lod) for row, lod, new, old in rows if _is_unmoved(bytes(new), bytes(old), tolerance_m)]
+            new, old = (all_unpacked([bytes(row[k]) for row in rows]) for k in (2, 3))
+            same = [_is_unmoved(*pair, tolerance_m) for pair in zip(new, old, strict=True)]
+            unmoved = [(row[0], row[1]) for row, is_same in zip(rows, same, strict=True) if is_same]
             values = {"rows": [row for row, _ in unmoved], "lods": [lod for _, lod in unmoved]}
             connection.execute(_REPRESENTATION.query("mark_unmoved", staging), values)
 
 
 def _is_unmoved(new: bytes, old: bytes, tolerance_m: float) -> bool:
-    moved = np.abs(decode(new).vertices - decode(old).vertices)
+    """Tell it of faces in version 1 or 2."""
+    if new == old:
+        return True
+    a, b = decode(new), decode(old)
+    if len(a.vertices) != len(b.vertices) or _but_places(new, len(a.vertices)) != _but_places(old, len(b.vertices)):
+        return False
+    moved = np.abs(a.vertices - b.vertices)
     return bool(moved.max(initial=0.0) <= tolerance_m + _ROUNDING_M / 1000)
+
+
+def _but_places(faces: bytes, vertices: int) -> tuple[bytes, bytes]:
+    """Return version and counts, and what follows the vertices."""
+    return faces[: HEAD_BYTES - 24], faces[HEAD_BYTES + 12 * vertices :]
 
 
 def _create_partition(connection: Connection, staging: Staging, beside: _Beside, schema: str) -> None:

@@ -43,12 +43,11 @@ UPDATE {beside} AS b SET same = EXISTS (
     WHERE s.row = b.row AND {same_key} AND {same_content})
 
 -- name: moved_candidates
--- Equal but for the places of vertices: sizes and all that follows the vertices (twin/representation.py) agree.
+-- Equal but for the places of vertices, or for the version they are stored in: then all is still to be compared.
 SELECT b.row, b.lod, b.faces, c.faces
 FROM {beside} AS b JOIN {staging} AS s USING (row) JOIN {current} AS c ON c.fid = s.fid AND c.lod = b.lod
-WHERE NOT b.same AND substr(b.faces, 5, 24) = substr(c.faces, 5, 24)
-  AND {same_surfaces}
-  AND substr(b.faces, (53 + 12 * catalog.uint32_v1(b.faces, 4))::integer) = substr(c.faces, (53 + 12 * catalog.uint32_v1(c.faces, 4))::integer)
+WHERE NOT b.same AND {same_surfaces}
+  AND (substr(b.faces, 1, 4) <> substr(c.faces, 1, 4) OR catalog.topology_of_faces_v1(b.faces) = catalog.topology_of_faces_v1(c.faces))
 
 -- name: mark_unmoved
 UPDATE {beside} AS b SET same = true FROM unnest(%(rows)s::bigint[], %(lods)s::text[]) AS u (row, lod) WHERE b.row = u.row AND b.lod = u.lod

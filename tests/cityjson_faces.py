@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from tiles.columns import Representations, offsets_of
-from twin.representation import Faces, SurfaceType, encode
+from twin.representation import Faces, SurfaceType, encode_unpacked
 
 _KINDS = {
     "RoofSurface": SurfaceType.ROOF,
@@ -54,7 +54,7 @@ def buildings(path: Path) -> list[Building]:
 
 def encoded(faces: Sequence[Faces], lods: Sequence[str] | None = None) -> Representations:
     """Return ``faces`` as the database holds them, one place each."""
-    each = [encode(f) for f in faces]
+    each = [encode_unpacked(f) for f in faces]
     tenths = [round(10 * float(lod)) for lod in lods or ["2"] * len(each)]
     lengths = np.array([len(b) for b in each], np.int64)
     return Representations(np.frombuffer(b"".join(each), np.uint8), offsets_of(lengths), np.array(tenths, np.uint8))

@@ -21,7 +21,7 @@ from tiles.memory_store import MemoryStore
 from twin.face_textures import FaceTextures, Texture, Wrap
 from twin.pictures import encode as picture_bytes
 from twin.pictures import key_of, name_of
-from twin.representation import Faces, encode
+from twin.representation import Faces, encode_unpacked
 
 SRID = 4549
 ORIGIN = (591_000.0, 3_519_000.0, 5.0)
@@ -173,7 +173,7 @@ def faces(house: int, name: bytes, repeats: float = 1.0, wrap: Wrap = Wrap.REPEA
 
 def columns(bodies: Sequence[Faces]) -> FeatureColumns:
     """Return houses as a build of tiles reads them, numbered from 1, each at its place."""
-    encoded = [encode(body) for body in bodies]
+    encoded = [encode_unpacked(body) for body in bodies]
     footprints = [shapely.box(*body.vertices[:, :2].min(axis=0), *body.vertices[:, :2].max(axis=0)) for body in bodies]
     heights = {"height_m": numbers([HEIGHT_M] * len(bodies)), "base_height_m": numbers([ORIGIN[2]] * len(bodies))}
     data = np.frombuffer(b"".join(encoded), np.uint8)

@@ -65,7 +65,7 @@ type Column = TextColumn | NumberColumn
 
 @dataclass(frozen=True, slots=True)
 class Representations:
-    """The faces that features are drawn by, encoded (twin.representation), one place a feature.
+    """The faces that features are drawn by, encoded in version 1 or 2 (twin.representation), one place a feature.
 
     Those of feature ``i`` are ``data[offsets[i]:offsets[i + 1]]``, nothing where it has none; ``lod`` (n,) uint8 in tenths: 22 is LoD 2.2.
     """

@@ -23,6 +23,7 @@ from twin.model import FeatureType, FieldType, Principal
 from twin.query.column_batches import columns_statement
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.representations import representations_statement
+from twin.unpacked_faces import unpacked
 
 BATCH_BYTES = 16 << 20
 """Rows are decoded in batches of about this size."""
@@ -217,13 +218,14 @@ def decode_copy(data: bytes | bytearray, names: tuple[str, ...], types: tuple[Fi
 
 
 def _decode_representations(data: bytes | bytearray, *, header: bool) -> tuple[NDArray[np.uint32], NDArray[np.uint8], TextColumn]:
-    """Return fids, levels of detail in tenths and encoded faces of a piece: int8, text, bytea."""
+    """Return fids, levels of detail in tenths and encoded faces, unpacked, of a piece: int8, text, bytea."""
     raw, starts, lengths = _values(data, 3, header=header)
     fid = _fids(_numbers(raw, starts[0], lengths[0], ">i8"))
     lod = np.zeros(len(fid), np.uint8)
     if not _lods(raw, starts[1], lengths[1], lod):
         raise ReadError("a level of detail is not a digit, or two with a point between them")
-    return fid, lod, _text(raw, starts[2], lengths[2])
+    faces = _text(raw, starts[2], lengths[2])
+    return fid, lod, TextColumn(*unpacked(faces.data, faces.offsets), faces.valid)
 
 
 def _values(data: bytes | bytearray, columns: int, *, header: bool) -> tuple[Bytes, NDArray[np.int64], NDArray[np.int64]]:

@@ -18,6 +18,7 @@ from tiles.tiling import Budget
 from twin.errors import Text
 from twin.model import Code, CodeList, FeatureType, Field, GeometryType, Recipe, Style
 from twin.representation import Faces, encode
+from twin.unpacked_faces import unpacked
 
 _EARTH_RADIUS_M = 6_371_000.0
 
@@ -107,8 +108,8 @@ def _faces(features: FeatureColumns) -> FeatureColumns:
     kinds, parts = np.array([3, 2, 1, 2, 0], np.uint8), np.zeros(5, np.uint16)
     one = np.ones(1, np.uint32)
     encoded = encode(Faces(corners, indices, ends, np.array([1, 2, 3, 4, 6], np.uint32), kinds, parts, 4 * one, one))
-    data = np.frombuffer(encoded, np.uint8)
-    return replace(features, representations=Representations(data, np.array([0, len(data)]), np.array([20], np.uint8)))
+    faces, starts = unpacked(np.frombuffer(bytearray(encoded), np.uint8), np.array([0, len(encoded)]))
+    return replace(features, representations=Representations(faces, starts, np.array([20], np.uint8)))
 
 
 def _line(feature_type: FeatureType) -> FeatureColumns:

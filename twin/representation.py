@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.face_textures import FaceTextures, check_textures, decode_tail, encode_tail
+from twin.packed_faces import PACKED_MAGIC, FaceNumbers, pack, unpack
 
 UInt32s = npt.NDArray[np.uint32]
 
@@ -72,13 +73,36 @@ class Faces:
 
 
 def encode(faces: Faces) -> bytes:
-    """Return the bytes of version 1, or 2 where faces show pictures, little endian; the same faces give the same bytes.
+    """Return the bytes of version 3 (`twin.packed_faces`), or 2 where faces show pictures; the same faces give the same bytes.
+
+    ValueError when the faces are malformed, or extend over more than 2147 km.
+    """
+    return pack(_numbers_of(faces)) if faces.textures is None else encode_unpacked(faces)
+
+
+def encode_unpacked(faces: Faces) -> bytes:
+    """Return the bytes of version 1, or 2 where faces show pictures, little endian; errors as `encode`.
 
     ``TWR1``, V I R F S K (uint32), the origin (3 float64: the least coordinates, down to whole metres), the vertices (3V int32,
     millimetres from the origin), indices, ring_ends, face_ends, shell_ends, solid_ends (uint32), part (uint16), surface_type
-    (uint8). Version 2 is the same under ``TWR2``, the tail of `twin.face_textures` behind it. ValueError when the faces are malformed, or
-    extend over more than 2147 km.
+    (uint8). Version 2 is the same under ``TWR2``, the tail of `twin.face_textures` behind it.
     """
+    numbers = _numbers_of(faces)
+    magic = MAGIC if faces.textures is None else TEXTURED_MAGIC
+    counts = (len(numbers.millimetres), len(numbers.indices), *map(len, numbers.ends))
+    return b"".join(
+        (
+            _HEAD.pack(magic, *counts, *map(float, numbers.origin)),
+            numbers.millimetres.astype("<i4").tobytes(),
+            *(a.astype("<u4").tobytes() for a in (numbers.indices, *numbers.ends)),
+            numbers.part.astype("<u2").tobytes(),
+            numbers.surface_type.astype("u1").tobytes(),
+            b"" if faces.textures is None else encode_tail(faces.textures),
+        )
+    )
+
+
+def _numbers_of(faces: Faces) -> FaceNumbers:
     check(faces)
     millimetres = (
         np.rint(faces.vertices * MM_PER_M) + 0.0
@@ -87,33 +111,40 @@ def encode(faces: Faces) -> bytes:
     millimetres -= origin * MM_PER_M
     if millimetres.size and millimetres.max() > _INT32.max:
         raise ValueError("vertices lie too far apart")
-    sizes = (len(faces.vertices), *(len(a) for a in _uint32_arrays(faces)))
-    vertex_count, index_count, rings, face_count, shells, solids = sizes
-    magic = MAGIC if faces.textures is None else TEXTURED_MAGIC
-    return b"".join(
-        (
-            _HEAD.pack(magic, vertex_count, index_count, rings, face_count, shells, solids, *map(float, origin)),
-            millimetres.astype("<i4").tobytes(),
-            *(a.astype("<u4").tobytes() for a in _uint32_arrays(faces)),
-            faces.part.astype("<u2").tobytes(),
-            faces.surface_type.astype("u1").tobytes(),
-            b"" if faces.textures is None else encode_tail(faces.textures),
-        )
-    )
+    ends = (faces.ring_ends, faces.face_ends, faces.shell_ends, faces.solid_ends)
+    return FaceNumbers(origin, millimetres.astype(np.int32), faces.indices, ends, faces.part, faces.surface_type)
 
 
 def decode(data: bytes) -> Faces:
-    """Return the faces of :func:`encode`, every vertex within 0.5 mm; ValueError for anything else."""
+    """Return the faces of :func:`encode` in any version, every vertex within 0.5 mm; ValueError for anything else."""
+    numbers, textures = (unpack(data), None) if data.startswith(PACKED_MAGIC) else _read_unpacked(data)
+    if not np.isfinite(numbers.origin).all():
+        raise ValueError("origin of a representation")
+    ring_ends, face_ends, shell_ends, solid_ends = numbers.ends
+    faces = Faces(
+        vertices=numbers.origin + numbers.millimetres / MM_PER_M,
+        indices=numbers.indices,
+        ring_ends=ring_ends,
+        face_ends=face_ends,
+        surface_type=numbers.surface_type,
+        part=numbers.part,
+        shell_ends=shell_ends,
+        solid_ends=solid_ends,
+        textures=textures,
+    )
+    check(faces)
+    return faces
+
+
+def _read_unpacked(data: bytes) -> tuple[FaceNumbers, FaceTextures | None]:
     if len(data) < _HEAD.size or not data.startswith((MAGIC, TEXTURED_MAGIC)):
-        raise ValueError("not a representation of version 1 or 2")
+        raise ValueError("not a representation of version 1, 2 or 3")
     _, vertex_count, *counts, x, y, z = _HEAD.unpack_from(data)
     face_count = counts[2]
     end = _HEAD.size + 12 * vertex_count + 4 * sum(counts) + 3 * face_count
     is_textured = data.startswith(TEXTURED_MAGIC)
     if len(data) < end or (not is_textured and len(data) != end):
         raise ValueError("length of a representation")
-    if not np.isfinite([x, y, z]).all():
-        raise ValueError("origin of a representation")
     at = _HEAD.size
     millimetres = np.frombuffer(data, "<i4", 3 * vertex_count, at).reshape(-1, 3)
     at += 12 * vertex_count
@@ -121,19 +152,11 @@ def decode(data: bytes) -> Faces:
     for count in counts:
         arrays.append(np.frombuffer(data, "<u4", count, at).astype(np.uint32))
         at += 4 * count
-    faces = Faces(
-        vertices=np.array([x, y, z]) + millimetres / MM_PER_M,
-        indices=arrays[0],
-        ring_ends=arrays[1],
-        face_ends=arrays[2],
-        surface_type=np.frombuffer(data, "u1", face_count, at + 2 * face_count).copy(),
-        part=np.frombuffer(data, "<u2", face_count, at).astype(np.uint16),
-        shell_ends=arrays[3],
-        solid_ends=arrays[4],
-        textures=decode_tail(data, end, face_count, counts[0]) if is_textured else None,
-    )
-    check(faces)
-    return faces
+    indices, rings, faces, shells, solids = arrays
+    part = np.frombuffer(data, "<u2", face_count, at).astype(np.uint16)
+    surface_type = np.frombuffer(data, "u1", face_count, at + 2 * face_count).copy()
+    numbers = FaceNumbers(np.array([x, y, z]), millimetres, indices, (rings, faces, shells, solids), part, surface_type)
+    return numbers, decode_tail(data, end, face_count, counts[0]) if is_textured else None
 
 
 def check(faces: Faces) -> None:
@@ -166,7 +189,3 @@ def _check_ends(name: str, ends: UInt32s, last: int, least: int) -> None:
         whole = rising[-1] == last and rising[0] >= least and bool((rising[1:] - rising[:-1] >= least).all())
     if not whole:
         raise ValueError(name)
-
-
-def _uint32_arrays(faces: Faces) -> tuple[UInt32s, ...]:
-    return faces.indices, faces.ring_ends, faces.face_ends, faces.shell_ends, faces.solid_ends

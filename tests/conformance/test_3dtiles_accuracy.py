@@ -34,7 +34,7 @@ FROM city.building_d{dataset}, ST_DumpPoints(geom) p, (VALUES (0), (1)) AS ends 
 """
 BODIES = """
 SELECT fid, ST_X(p.geom), ST_Y(p.geom), ST_Z(p.geom)
-FROM city.representation_d{dataset}, ST_DumpPoints(catalog.representation_geometry_v1(faces, 4549)) p
+FROM city.representation_d{dataset}, ST_DumpPoints(catalog.representation_geometry_v3(faces, 4549)) p
 """
 
 

@@ -11,14 +11,14 @@ import psycopg
 import pytest
 import shapely
 
-from tests.unit.test_representation import cube
-from twin.representation import Faces, encode
+from tests.unit.test_representation import cube, many_faces
+from twin.representation import Faces, encode, encode_unpacked
 
 
 def _geometry(connection: psycopg.Connection, faces: Faces, expression: str) -> object:
     row = connection.execute(
         f"SELECT {expression} FROM (SELECT catalog.representation_geometry_v1(%s, 4549) AS g) AS made",
-        (encode(faces),),
+        (encode_unpacked(faces),),
     ).fetchone()
     assert row is not None
     return row[0]
@@ -74,4 +74,43 @@ def test_below_zero_and_far_away(connection: psycopg.Connection) -> None:
 
 def test_other_bytes_are_refused(connection: psycopg.Connection) -> None:
     with pytest.raises(psycopg.DataError):
-        connection.execute("SELECT catalog.representation_geometry_v1(%s, 4549)", (b"TWR2" + encode(cube())[4:],))
+        connection.execute("SELECT catalog.representation_geometry_v1(%s, 4549)", (b"TWR2" + encode_unpacked(cube())[4:],))
+
+
+@pytest.mark.parametrize(
+    "faces",
+    [
+        cube(),
+        replace(cube(), shell_ends=np.array([2, 4], np.uint32), solid_ends=np.array([2], np.uint32)),
+        replace(cube(), shell_ends=np.array([], np.uint32), solid_ends=np.array([], np.uint32)),
+        many_faces(300, 9000.0),
+        many_faces(20, 2e6),
+    ],
+    ids=["solid", "shells", "surfaces", "three bytes", "four bytes"],
+)
+def test_packed_faces_are_read_as_version_1(connection: psycopg.Connection, faces: Faces) -> None:
+    packed, plain = encode(faces), encode_unpacked(faces)
+    row = connection.execute(
+        "SELECT catalog.unpacked_faces_v1(%(a)s), catalog.unpacked_faces_v1(%(b)s)", {"a": packed, "b": plain}
+    ).fetchone()
+    assert row == (plain, plain)
+    same = "SELECT ST_AsBinary(catalog.representation_geometry_v3(%s, 4549)) = ST_AsBinary(catalog.representation_geometry_v1(%s, 4549))"
+    assert connection.execute(same, (packed, plain)).fetchone() == (True,)
+
+
+def test_moved_faces_have_one_topology(connection: psycopg.Connection) -> None:
+    moved = replace(cube(), vertices=cube().vertices * [1, 1, 2] + [500.0, 0, 3])
+    turned = replace(cube(), indices=cube().indices[::-1].copy())
+    for written in (encode, encode_unpacked):
+        found = connection.execute(
+            "SELECT catalog.topology_of_faces_v1(%(a)s) = catalog.topology_of_faces_v1(%(b)s),"
+            " catalog.topology_of_faces_v1(%(a)s) = catalog.topology_of_faces_v1(%(c)s)",
+            {"a": written(cube()), "b": written(moved), "c": written(turned)},
+        ).fetchone()
+        assert found == (True, False)
+
+
+@pytest.mark.parametrize("end", [3, 12, 40, 100, -1])
+def test_packed_bytes_that_are_not_whole_are_refused(connection: psycopg.Connection, end: int) -> None:
+    with pytest.raises(psycopg.DataError):
+        connection.execute("SELECT catalog.representation_geometry_v3(%s, 4549)", (encode(cube())[:end],))

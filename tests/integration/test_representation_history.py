@@ -113,6 +113,15 @@ class Town:
         with self.city.pool.connection() as connection:
             connection.execute("UPDATE city.representation SET surface_attributes = surface_attributes::jsonb::text")
 
+    def unpack_faces(self) -> None:
+        """Store all faces as they were stored before they were packed."""
+        with self.city.pool.connection() as connection:
+            connection.execute("UPDATE city.representation SET faces = catalog.unpacked_faces_v1(faces)")
+
+    def versions(self) -> set[tuple[str, bytes]]:
+        """Return the versions of the faces of each house."""
+        return {(self._key(fid), bytes(faces)[:4]) for fid, _, faces in self._rows(representations_statement, None, "all")}
+
     def commits_of_3d(self) -> dict[str, int]:
         dataset = self.city.catalogue.dataset("houses").id
         with self.city.pool.connection() as connection:
@@ -192,6 +201,24 @@ def test_a_roof_that_came_back_is_no_change_however_its_surfaces_are_spelled(tow
     assert town.ridges() == {("A", "2"): 9.0}
     assert rollback(town.city.catalogue, int(first.commit or 0), "tester", "", town.city.extent_deg).commit is None
     assert town.commits_of_3d() == {"A": back.commit}
+
+
+def test_faces_that_are_stored_unpacked_are_the_same(town: Town) -> None:
+    first = town.load(houses={"A": _house(0, name="甲"), "B": _house(20)})
+    town.unpack_faces()
+    assert town.versions() == {("A", b"TWR1"), ("B", b"TWR1")}
+    assert town.load(houses={"A": _house(0, name="甲"), "B": _house(20)}).commit is None
+    assert town.load(houses={"A": _house(0, name="甲"), "B": _house(20.001)}).commit is None
+
+    # another name writes no 3D, another roof does
+    town.load(houses={"A": _house(0, name="乙"), "B": _house(20)})
+    assert town.commits_of_3d() == dict.fromkeys("AB", first.commit)
+    raised = town.load(houses={"A": _house(0, name="乙"), "B": _house(20, 11.0, height_m=9.0)})
+    assert raised.datasets["houses"]["update"] == 1
+    assert town.commits_of_3d() == {"A": first.commit, "B": raised.commit}
+    assert town.versions() == {("A", b"TWR1"), ("B", b"TWR3")}
+    assert town.ridges() == {("A", "2"): 9.0, ("B", "2"): 11.0}
+    assert town.ridges(first.commit) == {("A", "2"): 9.0, ("B", "2"): 9.0}
 
 
 def test_a_source_without_3d_keeps_it_unless_it_moves_the_feature(town: Town) -> None:

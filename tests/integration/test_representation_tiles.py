@@ -21,6 +21,7 @@ from twin.model import Principal
 from twin.query.collection import collection_of
 from twin.query.feature_query import FeatureQuery
 from twin.query.representations import representations_statement
+from twin.representation import decode, encode_unpacked
 from twin.server.assets import build_asset, build_missing
 from twin.server.city import City
 from twin.server.scene import scene_document
@@ -116,12 +117,28 @@ def test_roofs_go_from_file_to_tiles_and_old_revisions_stay(
     assert {e["value"]: e["id"] for e in choices[-1]["legend"]} == {"roof": 1, "wall": 2, "ground": 3}
 
 
+def test_tiles_are_the_same_whatever_version_faces_are_stored_in(city: City, real_data: Path) -> None:
+    revision = publish(city, real_data / ZURICH)
+    packed = tiles_of(city)
+    with city.pool.connection() as connection:
+        before = stored(city, revision)
+        connection.execute("UPDATE city.representation SET faces = catalog.unpacked_faces_v1(faces) WHERE fid % 3 > 0")
+        heads = connection.execute("SELECT DISTINCT convert_from(substr(faces, 1, 4), 'UTF8') FROM city.representation").fetchall()
+    assert {head for (head,) in heads} == {"TWR1", "TWR3"}
+    assert stored(city, revision) == before
+    for key in packed:
+        city.store.path(f"tiles/buildings/{key}").unlink()
+    forget(city, revision)
+    assert build_asset(city, "buildings", revision, quiet)
+    assert tiles_of(city) == packed
+
+
 def stored(city: City, commit: int) -> dict[int, tuple[int, bytes]]:
-    """Level in tenths and bytes of each feature, as psycopg reads them."""
+    """Level in tenths and bytes of each feature, as psycopg reads them, in version 1."""
     statement = representations_statement(query(city, commit), Principal.system())
     with city.pool.connection() as connection:
         found = connection.execute(statement.text, statement.values).fetchall()
-    return {fid: (round(float(lod) * 10), bytes(faces)) for fid, lod, faces in found}
+    return {fid: (round(float(lod) * 10), encode_unpacked(decode(bytes(faces)))) for fid, lod, faces in found}
 
 
 def forget(city: City, commit: int) -> None:

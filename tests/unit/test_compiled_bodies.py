@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.findings import look_at_solids, solid_findings
 from ingest.compiled_bodies import compiled
 from ingest.readers.source import Makeup, Mended, Representation
+from tests.unit.test_representation import SIZES, any_faces, cube, many_faces
 from twin.featuretypes.loader import load_feature_types
 from twin.model import Finding
 from twin.representation import Faces, encode
@@ -145,6 +146,18 @@ def test_kernels_encode_as_it_is_done_for_one_body(some: list[Faces]) -> None:
     arrays = laid_out([Representation(i, "2", faces, None) for i, faces in enumerate(some)])
     assert compiled(arrays).encoded().to_pylist() == [encode(faces) for faces in some]
     assert [encode(r.faces) for r in arrays] == [encode(faces) for faces in some]
+
+
+@given(st.lists(any_faces(), max_size=3))
+@settings(max_examples=30, deadline=None)
+def test_kernels_encode_holes_parts_and_far_places_alike(some: list[Faces]) -> None:
+    assert compiled(laid_out([Representation(0, "2", f, None) for f in some])).encoded().to_pylist() == [encode(f) for f in some]
+
+
+def test_kernels_encode_wide_and_empty_bodies_alike() -> None:
+    nothing = Faces(np.empty((0, 3)), *(getattr(cube(), f.name)[:0] for f in fields(Faces)[1:8]))
+    some = [nothing, *(many_faces(*size) for size in SIZES), nothing, cube()]
+    assert compiled(laid_out([Representation(0, "2", f, None) for f in some])).encoded().to_pylist() == [encode(f) for f in some]
 
 
 @pytest.mark.parametrize(

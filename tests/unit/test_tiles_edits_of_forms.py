@@ -22,7 +22,7 @@ from tiles.columns import FeatureColumns, Representations, offsets_of
 from tiles.memory_store import MemoryStore
 from tiles.tiling import Budget
 from twin.model import FeatureType
-from twin.representation import encode
+from twin.representation import encode_unpacked
 
 COUNT = 160
 OPTIONS = BuildOptions(budget=Budget(800, 5_000))
@@ -109,7 +109,7 @@ def houses(things: list[Thing]) -> FeatureColumns:
         {"height_m": numbers(height), "base_height_m": numbers([4.0] * len(things))},
     )
     bodies = [
-        encode(tower(*thing.shape.centroid.coords[0][:2], 4.0, 6.0 + tall, sides=12)) if thing.is_other else b""
+        encode_unpacked(tower(*thing.shape.centroid.coords[0][:2], 4.0, 6.0 + tall, sides=12)) if thing.is_other else b""
         for thing, tall in zip(things, height, strict=True)
     ]
     lengths = np.array([len(body) for body in bodies], np.int64)

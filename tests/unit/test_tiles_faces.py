@@ -22,7 +22,7 @@ from tiles.mesh.faces import mesh_faces
 from tiles.recipes import Extrude
 from tiles.represented import represented
 from tiles.wkb import read_wkb, select
-from twin.representation import Faces, SurfaceType, decode, encode
+from twin.representation import Faces, SurfaceType, decode, encode_unpacked
 
 HERE = np.array([500_000.25, 3_520_000.75, 3.5])
 TETRAHEDRON = (np.array([[0, 0, 0], [6, 0, 0], [0, 6, 0], [0, 0, 6]], np.float64), [[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]])
@@ -151,8 +151,8 @@ def test_what_cannot_be_drawn_is_listed_and_the_rest_drawn() -> None:
     good = faces_of(vertices, [[f] for f in tetrahedron], [3, 2, 1, 2], [4])
     line = faces_of(vertices * [1, 0, 0], [[[0, 1, 0, 1]], [[0, 1, 3]]])
     empty = faces_of(vertices, [])
-    whole = encode(good)
-    blobs = [whole, encode(line), encode(empty), whole[:-1], b"", whole]
+    whole = encode_unpacked(good)
+    blobs = [whole, encode_unpacked(line), encode_unpacked(empty), whole[:-1], b"", whole]
     offsets = np.cumsum([0, *map(len, blobs)])
     representations = Representations(np.frombuffer(b"".join(blobs), np.uint8), offsets, np.full(6, 20, np.uint8))
     mesh = mesh_faces(read_faces(representations, np.arange(6)))
@@ -173,7 +173,7 @@ def test_the_kernel_reads_what_the_decoder_reads_and_refuses_what_it_refuses(see
         [rng.integers(len(vertices), size=rng.integers(3, 7)).tolist() for _ in range(rng.integers(1, 3))]
         for _ in range(rng.integers(1, 6))
     ]
-    blob = bytearray(encode(faces_of(vertices, faces, rng.integers(15, size=len(faces)).tolist(), [len(faces)] * rng.integers(2))))
+    blob = bytearray(encode_unpacked(faces_of(vertices, faces, rng.integers(15, size=len(faces)).tolist(), [len(faces)] * rng.integers(2))))
     for _ in range(flips):
         blob[rng.integers(len(blob))] = rng.integers(256)
     representations = Representations(np.frombuffer(bytes(blob), np.uint8), np.array([0, len(blob)]), np.array([20], np.uint8))

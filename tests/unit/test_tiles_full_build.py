@@ -28,7 +28,7 @@ from tiles.tiling import Budget
 from tiles.worker_processes import ProcessWorkers
 from tiles.workers import ThreadWorkers, WorkerError, Workers
 from twin.errors import NotFoundError
-from twin.representation import encode
+from twin.representation import encode_unpacked
 from twin.store import FolderStore
 
 TARGET = TilesetTarget("b", 1, "open", "2.25.9.2.1.")
@@ -164,7 +164,7 @@ def with_bodies(run: FeatureColumns) -> FeatureColumns:
     for i, (a, b) in enumerate(zip(run.wkb_offsets[:-1], run.wkb_offsets[1:], strict=True)):
         west, south, east, north = shapely.from_wkb(run.wkb[a:b].tobytes()).bounds
         foot, top = float(base.values[i]), float(base.values[i] + height.values[i]) + 2.0  # type: ignore[union-attr]
-        pieces.append(encode(tower((west + east) / 2, (south + north) / 2, foot, top)) if i % 2 == 0 else b"")
+        pieces.append(encode_unpacked(tower((west + east) / 2, (south + north) / 2, foot, top)) if i % 2 == 0 else b"")
     lengths = np.array([len(p) for p in pieces], np.int64)
     lod = np.where(lengths > 0, 20, 0).astype(np.uint8)
     return replace(run, representations=Representations(np.frombuffer(b"".join(pieces), np.uint8), offsets_of(lengths), lod))

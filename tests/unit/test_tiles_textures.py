@@ -32,7 +32,7 @@ from tiles.tiling import Budget
 from tiles.wkb import OK, UNREADABLE
 from twin.face_textures import LARGEST_SIDE, FaceTextures, Texture, Wrap
 from twin.pictures import name_of
-from twin.representation import decode, encode
+from twin.representation import decode, encode, encode_unpacked
 
 NAME = name_of(quarters())
 NOISE = np.random.default_rng(5).integers(0, 255, (256, 256, 3), dtype=np.uint8)
@@ -44,7 +44,7 @@ def stored(*encoded: bytes) -> Representations:
 
 
 def shown_mesh(*bodies: Any) -> tuple[MeshBatch, Shown]:
-    kept = stored(*(encode(body) for body in bodies))
+    kept = stored(*(encode_unpacked(body) for body in bodies))
     rows = np.arange(len(bodies))
     mesh = mesh_faces(read_faces(kept, rows), textures_of(kept, rows))
     assert mesh.shown is not None
@@ -53,28 +53,29 @@ def shown_mesh(*bodies: Any) -> tuple[MeshBatch, Shown]:
 
 def test_what_faces_show_is_stored() -> None:
     body = faces(0, NAME, REPEATS, Wrap.MIRROR)
-    again = decode(encode(body))
+    again = decode(encode_unpacked(body))
     assert body.textures is not None
     assert again.textures is not None
     assert again.textures.textures == body.textures.textures
     assert (again.textures.of_face == body.textures.of_face).all()
     assert (again.textures.places == body.textures.places).all()
-    assert encode(again) == encode(body)
+    assert encode_unpacked(again) == encode_unpacked(body)
 
 
-def test_faces_that_show_nothing_have_the_bytes_they_always_had() -> None:
-    assert encode(replace(faces(0, NAME), textures=None))[:4] == b"TWR1"
-    assert encode(faces(0, NAME))[:4] == b"TWR2"
+def test_faces_that_show_something_are_not_packed() -> None:
+    assert encode(replace(faces(0, NAME), textures=None))[:4] == b"TWR3"
+    assert encode(faces(0, NAME)) == encode_unpacked(faces(0, NAME))
+    assert encode_unpacked(faces(0, NAME))[:4] == b"TWR2"
 
 
 def test_another_picture_is_another_body() -> None:
-    before, after = encode(faces(0, NAME)), encode(faces(0, name_of(NOISE)))
+    before, after = encode_unpacked(faces(0, NAME)), encode_unpacked(faces(0, name_of(NOISE)))
     assert before != after
     assert len(before) == len(after)
 
 
 def _tail(whole: bytes) -> int:
-    return len(encode(replace(faces(0, NAME), textures=None)))
+    return len(encode_unpacked(replace(faces(0, NAME), textures=None)))
 
 
 def _rings(_: bytes) -> int:
@@ -100,18 +101,18 @@ BROKEN = {
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_malformed_bytes_are_no_body(broken: Any) -> None:
-    whole = encode(faces(0, NAME))
+    whole = encode_unpacked(faces(0, NAME))
     with pytest.raises(ValueError, match=r"."):
         decode(broken(whole))
-    kept = stored(whole, broken(whole), encode(replace(faces(1, NAME), textures=None)))
+    kept = stored(whole, broken(whole), encode_unpacked(replace(faces(1, NAME), textures=None)))
     assert read_faces(kept, np.arange(3)).status.tolist() == [OK, UNREADABLE, OK]
     assert texture_bytes(kept).tolist() == [texture_bytes(stored(whole))[0], 0, 0]
 
 
 def test_a_build_leaves_out_a_body_that_leads_beyond_its_end() -> None:
-    whole = encode(faces(0, NAME))
+    whole = encode_unpacked(faces(0, NAME))
     run = town()
-    data = [whole, BROKEN["a ring far beyond the end"](whole), *(encode(faces(house, NAME)) for house in range(2, COUNT))]
+    data = [whole, BROKEN["a ring far beyond the end"](whole), *(encode_unpacked(faces(house, NAME)) for house in range(2, COUNT))]
     stands = placed(replace(run, representations=stored(*data)), BUILDING, metadata_class(BUILDING))
     assert stands.rows.tolist() == list(range(COUNT))
     assert stands.places.weights[1, 1] < stands.places.weights[0, 1]
@@ -120,7 +121,7 @@ def test_a_build_leaves_out_a_body_that_leads_beyond_its_end() -> None:
 @given(st.binary(min_size=60, max_size=400))
 @settings(max_examples=60)
 def test_no_bytes_make_the_engine_stumble(noise: bytes) -> None:
-    whole = encode(faces(0, NAME))
+    whole = encode_unpacked(faces(0, NAME))
     kept = stored(whole[: _tail(whole)] + noise)
     assert read_faces(kept, np.arange(1)).status[0] in (OK, UNREADABLE)
     assert texture_bytes(kept)[0] >= 0
@@ -276,7 +277,7 @@ def test_without_its_picture_a_face_shows_nothing() -> None:
 
 def test_a_picture_weighs_what_it_takes() -> None:
     small, wide, plain = faces(0, NAME), faces(0, NAME, repeats=REPEATS), replace(faces(0, NAME), textures=None)
-    bytes_of = texture_bytes(stored(*(encode(b) for b in (small, wide, plain)))).tolist()
+    bytes_of = texture_bytes(stored(*(encode_unpacked(b) for b in (small, wide, plain)))).tolist()
     assert bytes_of[2] == 0
     assert bytes_of[1] == pytest.approx(REPEATS * bytes_of[0], rel=0.01)
 
@@ -322,4 +323,4 @@ def test_an_edit_of_a_picture_gives_the_bytes_of_a_full_build() -> None:
 
 def test_textures_of_nothing_are_none() -> None:
     none = FaceTextures((), np.zeros(6, np.uint16), np.zeros((24, 2), np.float32))
-    assert textures_of(stored(encode(replace(faces(0, NAME), textures=none))), np.arange(1)) == [()]
+    assert textures_of(stored(encode_unpacked(replace(faces(0, NAME), textures=none))), np.arange(1)) == [()]
