@@ -131,7 +131,9 @@ class Tally:
         too_many = self.read >= _MANY_ROWS and rejected > max_rejected * self.read
         if rejected < self.read and not too_many:
             return None
-        return _too_many_rejected(slug, rejected, self.read, [f for f in self.findings if f.rejects][:3])
+        examples = [f for f in self.findings if f.rejects][:3]
+        of_all = [f for f in self.findings if f.row is None and f.rule in {e.rule for e in examples}]
+        return _too_many_rejected(slug, rejected, self.read, [*of_all[:1], *examples])
 
     def _keep(self, finding: Finding, number: int | None) -> None:
         kind = FindingKind.of(finding)
@@ -159,8 +161,8 @@ def _said(sources: Sequence[Mapping[str, object]], source: int, what: str) -> st
 
 
 def _too_many_rejected(slug: str, rejected: int, read: int, examples: Sequence[Finding]) -> RejectedError:
-    zh = "；".join(f"第 {f.row} 行：{f.message.zh}" for f in examples)
-    en = "; ".join(f"row {f.row}: {f.message.en}" for f in examples)
+    zh = "；".join(f.message.zh if f.row is None else f"第 {f.row} 行：{f.message.zh}" for f in examples)
+    en = "; ".join(f.message.en if f.row is None else f"row {f.row}: {f.message.en}" for f in examples)
     error = RejectedError(f"{rejected} of {read} rows for {slug} are wrong ({en})", zh=f"{slug} 的 {read} 行中有 {rejected} 行有错（{zh}）")
     error.with_code("too-many-rejected")
     return error

@@ -20,7 +20,20 @@ from twin.tables import current_table
 def missing_nodes(context: SetContext, check: SetCheck) -> Iterator[Finding]:
     """Yield values of the check's fields that no feature of its type has in its field."""
     reference = ReferenceCheck(check.rule.id, check.names("fields"), check.text("type"), check.text("field"), check.severity)
-    yield from missing_targets(context, reference, _not_staged(context, reference))
+    ends = 0
+    for found in missing_targets(context, reference, _not_staged(context, reference)):
+        ends += found.row is not None
+        yield found
+    if ends and context.staging.edited is None and not any(s.feature_type.name == reference.target for s in context.staged):
+        yield _without_nodes(context, reference, ends)
+
+
+def _without_nodes(context: SetContext, check: ReferenceCheck, ends: int) -> Finding:
+    """Return the one finding that says why so many ends are missing: the features they name were not handed in with them."""
+    target = context.catalogue.feature_type(check.target).title
+    zh = f"本次没有提交{target.zh}表：{ends} 个端点也不在已发布的{target.zh}中，请将点表与线表一起提交"
+    en = f"no table of {target.en} was handed in: {ends} ends are not among the published either; hand points and lines in together"
+    return Finding(rule=check.rule, severity=Severity.WARNING, row=None, message=Text(zh=zh, en=en))
 
 
 def missing_references(context: SetContext, _check: SetCheck) -> Iterator[Finding]:

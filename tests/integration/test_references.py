@@ -8,6 +8,8 @@ import pytest
 import shapely
 from integration.surveys import ORIGIN, Row, Surveys, square
 
+from twin.errors import RejectedError
+
 
 def parcel(key: str, x: float) -> Row:
     return Row(square(x, 0, 20), {"parcel_id": key, "right_type": "state_granted"})
@@ -60,6 +62,19 @@ def test_a_plan_refers_to_plans_of_its_own_file(surveys: Surveys) -> None:
 
     result = surveys.load({"plans": ("spatial_plan", [plan("g2", "g1"), plan("g1", None), plan("x", "g0")])})
     assert told(surveys, result.submission) == [("reference", "warning", "x", "Supersedes g0 does not exist")]
+
+
+def test_lines_without_their_points_are_told_so_once(surveys: Surveys) -> None:
+    surveys.load({"nodes": ("pipe_node", [node("n1", 0), node("n2", 10)])})
+    lines = [segment("n1", "n2", 0), *(segment(f"m{i}", f"m{i + 1}", 10.0 * i) for i in range(30))]
+    with pytest.raises(RejectedError, match=r"30 of 31 rows for segments are wrong .no table of Pipe node was handed in: 60") as caught:
+        surveys.load({"segments": ("pipe_segment", lines)})
+    assert "本次没有提交管线点表：60 个端点" in caught.value.text.zh
+    result = surveys.load({"segments": ("pipe_segment", lines)}, max_rejected=1.0)
+    assert (result.published, result.rejected) == (1, 30)
+    assert [f[1:3] for f in told(surveys, result.submission) if f[2] is None] == [("warning", None)]
+    along = surveys.load({"segments": ("pipe_segment", lines), "nodes": ("pipe_node", [node("n1", 0), node("n2", 10)])}, max_rejected=1.0)
+    assert [f for f in told(surveys, along.submission) if f[2] is None] == [], "points came along, if too few"
 
 
 def test_what_goes_in_the_same_commit_answers_no_longer_and_what_is_kept_does(surveys: Surveys) -> None:
