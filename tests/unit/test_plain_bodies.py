@@ -120,6 +120,33 @@ def test_quadrilaterals_that_are_told_sound_are_sound(corners: list[tuple[int, i
         assert validity_faults([face]) == []
 
 
+@pytest.mark.parametrize("steep", [0.0, 0.7])
+def test_a_long_face_that_is_even_by_its_fitted_plane_alone_is_told_sound(steep: float) -> None:
+    """So many corners are half a centimetre off that the squares of their distances do not tell it of the plane of the area."""
+    x = np.linspace(0, 30, 16)
+    points = np.concatenate([np.column_stack([x, 0 * x]), np.column_stack([x[::-1], 0 * x + 4])])
+    height = np.resize([0.006, -0.006], 32)
+    face = body_of(np.column_stack([points, height + steep * points[:, 0]]), [list(range(32))], is_closed=False)
+    assert validity_faults([face]) == []
+    assert is_told_sound(face)
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.lists(st.sampled_from([0, 0, 1, 1, 2, 3]), min_size=4, max_size=16),
+    st.lists(st.integers(5, 90), min_size=1, max_size=12),
+    st.lists(st.integers(-3, 3), min_size=1, max_size=12),
+    st.lists(st.integers(-16, 16), min_size=1, max_size=16),
+)
+def test_rings_of_a_fitted_plane_that_are_told_sound_are_sound(
+    turns: list[int], steps: list[int], off_mm: list[int], lift_mm: list[int]
+) -> None:
+    ring = around(turns, steps, off_mm, lift_mm)
+    face = body_of(ring, [list(range(len(ring)))], is_closed=False)
+    if is_told_sound(face):
+        assert validity_faults([face]) == []
+
+
 def test_a_corner_that_names_no_vertex_is_left_to_the_exact_look() -> None:
     body = blocks({(0, 0, 0)}, np.zeros((3, 4)))
     body.indices[5] = 8

@@ -12,6 +12,7 @@ import numpy as np
 from ingest.body_arrays import FACE, INDEX, RING, SHELL, SOLID, VERTEX
 from ingest.checks.solids.delaunay import Workroom, make_workroom
 from ingest.checks.solids.fault import Floats, Ints, Mask
+from ingest.checks.solids.plain_crowds import ToldEdges, tell_crowded
 from ingest.checks.solids.plain_faces import FaceRoom, look_at_faces, make_face_room
 from ingest.checks.solids.plain_faults import FaultRoom, ToldFaults, make_fault_room, tell_faults
 from ingest.checks.solids.plain_meetings import MeetingRoom, leave_clear_out, make_meeting_room
@@ -54,6 +55,8 @@ class Seen(NamedTuple):
     """(F,) of which only a triangulation by others tells whether they bend"""
     told: ToldFaults
     """(F,) of faces that are not sound"""
+    told_edges: ToldEdges
+    """Of bodies whose faces are all sound"""
     pairs: Ints
     """(n, 2) faces of one body of which it is not told whether they meet"""
 
@@ -108,10 +111,10 @@ def _look_at_body(s: Surfaces, parts: Parts, limits: Limits, is_mended: bool, se
         s.xyz, s.corner, s.ring_start, s.face_ring, faces, s.normal, s.axes, limits.least_cosine, room.triangles, room.found,
         room.to_triangulate,
     )  # fmt: skip
-    all_sound = True
+    all_sound, any_open = True, False
     for face in range(faces):
         seen.sound[first + face], seen.to_triangulate[first + face] = room.sound[face], room.to_triangulate[face]
-        all_sound &= room.sound[face]
+        all_sound, any_open = all_sound & room.sound[face], any_open | room.to_triangulate[face]
     if not all_sound:
         seen.doubtful[body] = True
         tell_faults(
@@ -130,6 +133,8 @@ def _look_at_body(s: Surfaces, parts: Parts, limits: Limits, is_mended: bool, se
         end = look_at_shells(s, room.shell_ends, shells, room.shells, room.pairs, seen.pairs, count)
     if end < 0:
         seen.doubtful[body] = True
+        if shells == 1 and room.shell_ends[0] == faces and not any_open:
+            tell_crowded(s, faces, start[body + 1, VERTEX] - start[body, VERTEX], limits.snap_m, room.shells, seen.told_edges, body)
         return count
     end = leave_clear_out(
         s.xyz, s.corner, s.ring_start, s.face_ring, s.normal, s.axes, room.triangles, room.meeting, seen.pairs, count, end

@@ -11,6 +11,7 @@ from ingest.body_arrays import FACE, INDEX, VERTEX, BodyArrays, Doubts
 from ingest.checks.solids.body_by_body import Limits, Parts, Seen, look_at_bodies
 from ingest.checks.solids.boundaries import boundaries_of
 from ingest.checks.solids.fault import Floats, Ints, Mask, SolidFault, Tolerances
+from ingest.checks.solids.plain_crowds import CROWDED, ToldEdges
 from ingest.checks.solids.plain_faults import ToldFaults
 from ingest.checks.solids.planes import planes_of
 from ingest.checks.solids.self_crossing import meeting_pairs
@@ -28,7 +29,8 @@ def doubts_about(bodies: BodyArrays, tolerances: Tolerances) -> Doubts:
     for body, makeup in enumerate(bodies.makeup):
         doubtful[body], mended[body] = bool(makeup.composites), bool(makeup.mended)
     told, pairs = ToldFaults(*np.empty((3, faces), dtype=np.int64)), np.empty((2 * faces + 100, 2), dtype=np.int64)
-    seen = Seen(doubtful, np.empty(faces, dtype=bool), np.empty(faces, dtype=bool), told, pairs)
+    edges = ToldEdges(np.empty((faces + 100, 4), dtype=np.int64), np.zeros(1, dtype=np.int64))
+    seen = Seen(doubtful, np.empty(faces, dtype=bool), np.empty(faces, dtype=bool), told, edges, pairs)
     parts = Parts(bodies.start, bodies.vertices, bodies.indices, bodies.ring_ends, bodies.face_ends, bodies.shell_ends)
     least_cosine = float(np.cos(np.radians(tolerances.normals_deg / 2)))
     undecided = look_at_bodies(parts, Limits(tolerances.snap_m, tolerances.planarity_m, least_cosine), mended, seen)
@@ -59,7 +61,7 @@ def _look_closer(bodies: BodyArrays, seen: Seen, pairs: Ints, tolerances: Tolera
 
 def _told(bodies: BodyArrays, seen: Seen, faces: Mask) -> dict[int, list[SolidFault]]:
     """Return what the kernel tells of the bodies of which it tells all doubtful ``faces``, in the order of `validity_faults`."""
-    start, told, result = bodies.start, seen.told, {}
+    start, told, result = bodies.start, seen.told, _told_edges(bodies, seen.told_edges)
     for body in np.flatnonzero(seen.doubtful).tolist():
         first, end = int(start[body, FACE]), int(start[body + 1, FACE])
         some = first + np.flatnonzero(faces[first:end])
@@ -72,4 +74,16 @@ def _told(bodies: BodyArrays, seen: Seen, faces: Mask) -> dict[int, list[SolidFa
             x, y, z = (vertices[indices[told.corner[face]]] - origin + origin).tolist()
             found.append(SolidFault(body, int(told.code[face]), (x, y, z), face - first))
         result[body] = found
+    return result
+
+
+def _told_edges(bodies: BodyArrays, told: ToldEdges) -> dict[int, list[SolidFault]]:
+    """Return the faults of bodies that have edges of more than two faces, by their vertices, as `shells.surface_faults` has them."""
+    result: dict[int, list[SolidFault]] = {}
+    edges = told.edge[: int(told.many[0])]
+    for body, face, one, other in edges[np.lexsort((edges[:, 3], edges[:, 2], edges[:, 0]))].tolist():
+        vertices: Floats = bodies.vertices[bodies.start[body, VERTEX] :]
+        origin = np.floor(vertices[0])
+        x, y, z = (((vertices[one] - origin) + (vertices[other] - origin)) / 2 + origin).tolist()
+        result.setdefault(body, []).append(SolidFault(body, CROWDED, (x, y, z), face))
     return result

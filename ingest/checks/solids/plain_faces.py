@@ -15,6 +15,7 @@ from ingest.checks.solids.ears import MOST_CORNERS, has_flat_ears
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
 from ingest.checks.solids.ordering import fill_order
 from ingest.checks.solids.plain_edges import CLEAR_M, are_clear, is_clear_about, is_inside, side
+from ingest.checks.solids.plain_fit import FITTED_M, is_fitted
 from ingest.checks.solids.plain_holes import holes_touch_soundly
 from ingest.checks.solids.plain_quads import is_flat_quad
 from ingest.checks.solids.planes import THIN_M
@@ -43,13 +44,17 @@ class FaceRoom(NamedTuple):
     """(4, n) of its edges"""
     ahead: Ints
     behind: Ints
+    spread: Floats
+    """(3, 3)"""
+    turned: Floats
 
 
 @kernel
 def make_face_room() -> FaceRoom:
     """Return room for a face of as many corners as are gone into."""
     n = _MOST_CORNERS
-    return FaceRoom(np.empty((n, 2)), np.empty((4, n)), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64))
+    ahead, behind = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    return FaceRoom(np.empty((n, 2)), np.empty((4, n)), ahead, behind, np.empty((3, 3)), np.empty((3, 3)))
 
 
 @bare_kernel
@@ -72,7 +77,7 @@ def look_at_faces(
         else:
             _look_at_face(
                 xyz, corner, after, ring_start, face_ring, snap_m, planarity_m, least_cosine, sound, to_triangulate, normal, offset,
-                deviation_m, axes, low, high, face, room.at, room.box, room.ahead, room.behind,
+                deviation_m, axes, low, high, face, room.at, room.box, room.ahead, room.behind, room.spread, room.turned,
             )  # fmt: skip
 
 
@@ -80,7 +85,7 @@ def look_at_faces(
 def _look_at_face(
     xyz: Floats, corner: Indices, after: Indices, ring_start: Ints, face_ring: Ints, snap_m: float, planarity_m: float, least_cosine: float,
     sound: Mask, to_triangulate: Mask, normal: Floats, offset: Floats, deviation_m: Floats, axes: Floats, low: Floats, high: Floats,
-    face: int, at: Floats, box: Floats, ahead: Ints, behind: Ints,
+    face: int, at: Floats, box: Floats, ahead: Ints, behind: Ints, spread: Floats, turned: Floats,
 ) -> None:  # fmt: skip
     """Tell it of one face; ``at`` (n, 2), ``box`` (4, n), ``ahead`` and ``behind`` have room for its corners."""
     begin, stop = ring_start[face_ring[face]], ring_start[face_ring[face + 1]]
@@ -93,7 +98,11 @@ def _look_at_face(
         return
     deviation, root_of_squares = deviation_of(xyz, corner, begin, count, face, normal, offset)
     if count > 3 and root_of_squares * _MARGIN > (_EVEN_M if is_thin else planarity_m):
-        return
+        if is_thin or root_of_squares < planarity_m * _MARGIN or not is_fitted(xyz, corner, begin, count, face, normal, spread, turned):
+            return
+        deviation, _ = deviation_of(xyz, corner, begin, count, face, normal, offset)
+        if not deviation + FITTED_M <= planarity_m:
+            return
     deviation_m[face] = deviation
     fill_axes(normal, axes, face)
     project(xyz, corner, begin, count, axes, face, at)

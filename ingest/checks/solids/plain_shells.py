@@ -18,7 +18,7 @@ from ingest.checks.solids.surfaces import Surfaces
 from twin.kernel import bare_kernel, kernel
 
 _LEAST_VOLUME_M3 = 1e-6
-_MOST_AT_VERTEX = 200
+MOST_AT_VERTEX = 200
 """Edges from one vertex: comparing each with all grows with the square."""
 
 
@@ -31,6 +31,8 @@ class ShellRoom(NamedTuple):
     """(V,) how many do"""
     following: Ints
     """(n,) for each corner another edge from the same vertex, or -1"""
+    times: Ints
+    """(n,) how many faces the edge from a corner is of"""
     waiting: Ints
     """(f,) faces"""
     seen: Mask
@@ -53,8 +55,8 @@ class ShellRoom(NamedTuple):
 def make_shell_room(vertices: int, corners: int, faces: int) -> tuple[ShellRoom, PairRoom]:
     """Return room for a body of at most so many of each."""
     room = ShellRoom(
-        np.empty(vertices, np.int64), np.empty(vertices, np.int64), np.empty(corners, np.int64), np.empty(faces, np.int64),
-        np.empty(faces, np.bool_), np.empty(faces, np.int64), np.empty((6, faces)), np.empty((corners, 3)),
+        np.empty(vertices, np.int64), np.empty(vertices, np.int64), np.empty(corners, np.int64), np.empty(corners, np.int64),
+        np.empty(faces, np.int64), np.empty(faces, np.bool_), np.empty(faces, np.int64), np.empty((6, faces)), np.empty((corners, 3)),
         np.empty(corners, np.bool_), np.empty(faces, np.int64), np.empty(faces, np.int64),
     )  # fmt: skip
     stretches, crossings = np.empty((2, MOST_STRETCHES, 2)), np.empty(2 * MOST_STRETCHES)
@@ -139,7 +141,7 @@ def _pair(s: Surfaces, begin: int, end: int, head: Ints, edges_at: Ints, followi
             j = following[j - begin]
         following[k - begin], head[v] = head[v], k
         edges_at[v] += 1
-        if edges_at[v] > _MOST_AT_VERTEX:
+        if edges_at[v] > MOST_AT_VERTEX:
             return False
         j = head[w]
         while j >= 0:
