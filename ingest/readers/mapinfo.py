@@ -19,6 +19,7 @@ from ingest.readers.dbf import Dbf
 from ingest.readers.encodings import Encoding, declared_or_detected
 from ingest.readers.mapped_text import mapped
 from ingest.readers.ogr import OgrFile, OgrSource
+from ingest.readers.replaced_head import with_head
 from ingest.readers.unpacked import Unpacked
 from ingest.refusals import missing_member, rejected
 from twin.errors import Text, TwinError
@@ -42,7 +43,7 @@ _HEADER_END = re.compile(rb"(?im)^\s*Data\s*$")
 _FIELD = re.compile(rb"(?im)^([ \t]*)(\S+)(?=[ \t]+(?:Char|Integer|SmallInt|LargeInt|Decimal|Float|Date|Time|DateTime|Logical)\b)")
 _DESTROYED = re.compile(rb"(?![\0-\xff]*[\x80-\xbf])[\0-\xff]*[\xc0-\xff](_|\Z)")
 """A name of which GDAL, told no character set, wrote an underscore for every byte between 80 and BF (TABCleanFieldName)."""
-_SAMPLED_BYTES = 4 << 20
+_SAMPLED_BYTES, _MOST_HEADER_BYTES = 4 << 20, 4 << 20
 
 Members = Mapping[str, Unpacked]
 """Extension → content of one table."""
@@ -106,7 +107,7 @@ def _source(index: int, name: str, main: str, members: Members, codec: str | Non
     encoding = _encoding(main, members) if codec is None else Encoding(codec, "the surveyor")
     charset = next((c for c, codec in _CODECS.items() if codec == encoding.codec), "Neutral")
     destroyed = _destroyed_names(members[main])
-    written = {**members, main: _declaring(charset, _numbered(members[main], destroyed))}
+    written = {**members, main: _headed(members[main], charset, destroyed)}
     memory = tuple(MemoryFile(f"mapinfo{index}/{name}{suffix}", content) for suffix, content in written.items())
     path = next(m.path for m in memory if m.path.endswith(main))
     return OgrSource(_DRIVER, path, memory, name, encoding=encoding.codec, notes=(_note(encoding), *_destroyed_notes(destroyed)))
@@ -125,17 +126,25 @@ def _is_chinese(name: bytes) -> bool:
         return False
 
 
-def _numbered(text: Unpacked, destroyed: frozenset[bytes]) -> Unpacked:
-    """Return a text whose destroyed names are numbers of columns: what is left of them may be no text, or twice the same."""
+def _headed(text: Unpacked, charset: str, destroyed: frozenset[bytes]) -> Unpacked:
+    """Return a text that declares ``charset`` and names no column as in ``destroyed``: the same where it does so already."""
+    end = _header_bytes(text)
+    header = bytes(text[:end])
+    wanted = _CHARSET.sub(rb"\g<1>" + charset.encode(), _numbered(header, destroyed))
+    return text if wanted == header else with_head(wanted, text, end)
+
+
+def _numbered(header: bytes, destroyed: frozenset[bytes]) -> bytes:
+    """Return a header whose destroyed names are numbers of columns: what is left of them may be no text, or twice the same."""
     if not destroyed:
-        return text
-    end, numbers = _header_bytes(text), count(1)
+        return header
+    numbers = count(1)
 
     def named(field: re.Match[bytes]) -> bytes:
         number = next(numbers)
         return field[1] + (b"column_%d" % number if field[2] in destroyed else field[2])
 
-    return _FIELD.sub(named, bytes(text[:end])) + bytes(text[end:])
+    return _FIELD.sub(named, header)
 
 
 def _destroyed_notes(destroyed: frozenset[bytes]) -> tuple[Text, ...]:
@@ -150,18 +159,10 @@ def _destroyed_notes(destroyed: frozenset[bytes]) -> tuple[Text, ...]:
     )
 
 
-def _declaring(charset: str, text: Unpacked) -> Unpacked:
-    """Return a text that declares ``charset``: the same where it does, else a copy."""
-    end = _header_bytes(text)
-    if all(found[2] == charset.encode() for found in _CHARSET.finditer(text, 0, end)):
-        return text
-    return _CHARSET.sub(rb"\g<1>" + charset.encode(), bytes(text[:end])) + bytes(text[end:])
-
-
 def _header_bytes(text: Unpacked) -> int:
-    """Return where the header of a MIF ends; a TAB is nothing else."""
-    end = _HEADER_END.search(text)
-    return end.start() if end else len(text)
+    """Return where the header of a MIF ends; a TAB is nothing else. No further than a header goes is looked for its end."""
+    end = _HEADER_END.search(text, 0, _MOST_HEADER_BYTES)
+    return end.start() if end else min(len(text), _MOST_HEADER_BYTES)
 
 
 def _encoding(main: str, members: Members) -> Encoding:
