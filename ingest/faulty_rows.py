@@ -11,7 +11,7 @@ from ingest.protocol import CellValue, SourceRows
 from ingest.receiving import read_request
 from ingest.request import LoadRequest, Workplace
 from twin.errors import TwinError
-from twin.model import Finding
+from twin.model import Finding, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,9 @@ MOST_ROWS = 20_000
 """Of one report: a row may be wide, and all of them are in memory at once."""
 
 
+_GRAVITY = {severity: place for place, severity in enumerate(Severity)}
+
+
 @dataclass(frozen=True, slots=True)
 class FaultyRows:
     """Source rows by where they are, and how many more there are of which none is given."""
@@ -39,11 +42,12 @@ class FaultyRows:
 
 
 def faulty_rows(place: Workplace, request: LoadRequest, findings: Iterable[Finding]) -> FaultyRows:
-    """Return the source rows that the findings are about, those of the first 20,000, out of the files as they were checked.
+    """Return the source rows that the findings are about, those of the gravest 20,000, out of the files as they were checked.
 
     A file that cannot be read (any more) gives none, and its rows are counted among those left out.
     """
-    places = list(dict.fromkeys((f.file, f.layer, f.row) for f in findings if f.row is not None))
+    gravest_first = sorted((f for f in findings if f.row is not None), key=lambda f: _GRAVITY[f.severity])
+    places = list(dict.fromkeys((f.file, f.layer, f.row) for f in gravest_first if f.row is not None))
     wanted = set(places[:MOST_ROWS])
     found: dict[RowPlace, SourceRow] = {}
     is_unread = False

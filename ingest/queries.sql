@@ -27,7 +27,10 @@ COPY {staging} ({columns}) FROM STDIN (FORMAT binary{freeze})
 SELECT EXISTS (SELECT FROM catalog.submission WHERE state = 'accepted' AND starts_with(replace(id::text, '-', ''), %(owner)s))
 
 -- name: forget_parts_of_owner
-DELETE FROM catalog.submission_part WHERE starts_with(replace(submission::text, '-', ''), %(owner)s)
+-- Those of a withdrawn one say until it is cleared which datasets only it wanted.
+DELETE FROM catalog.submission_part AS p
+WHERE starts_with(replace(p.submission::text, '-', ''), %(owner)s)
+      AND NOT EXISTS (SELECT FROM catalog.submission AS s WHERE s.id = p.submission AND s.state = 'withdrawn')
 
 -- name: staged_count_and_hash
 SELECT count(*), coalesce(bit_xor(hash_record_extended(ROW(s.row, s.natural_key, s.geom::bytea), 0)), 0) FROM {staging} AS s

@@ -126,6 +126,10 @@ class Register:
         """Return how many checks are made before that of a waiting submission, those that are being made among them."""
         return int(self._rows("before_in_line", id=submission)[0]["before"])
 
+    def broken_off(self) -> tuple[uuid.UUID, ...]:
+        """Return the submissions that were withdrawn while they were checked and that nobody has cleared: a worker was killed."""
+        return tuple(row["id"] for row in self._rows("broken_off"))
+
     def resting(self, days: int) -> tuple[uuid.UUID, ...]:
         """Return the submissions that were accepted more than ``days`` ago and neither published nor withdrawn."""
         return tuple(row["id"] for row in self._rows("resting", days=days))

@@ -58,6 +58,11 @@ UPDATE catalog.submission SET problem = %(problem)s, progress = NULL WHERE id = 
 -- name: wanted
 SELECT id FROM catalog.submission WHERE check_wanted ORDER BY changed_at, id
 
+-- name: broken_off
+-- A part says what a submission is on its way into, until the submission is cleared.
+SELECT id FROM catalog.submission AS s
+WHERE state = 'withdrawn' AND EXISTS (SELECT FROM catalog.submission_part AS p WHERE p.submission = s.id) ORDER BY id
+
 -- name: resting
 SELECT id FROM catalog.submission WHERE state = 'accepted' AND changed_at < now() - make_interval(days => %(days)s)
 

@@ -40,17 +40,22 @@ class _StepClock:
     _step: Text | None = None
     _began: float = 0.0
     _told: float = 0.0
+    _tells_since: bool = False
+    """What was told last says for how long the step has lasted."""
 
     def step(self, step: Text) -> None:
         """Tell what begins."""
         with self._telling:
-            self._step, self._began = step, time.monotonic()
+            self._step, self._began, self._tells_since = step, time.monotonic(), False
             self.place.step(step)
             self._told = time.monotonic()
 
     def rows(self, what: str, done: int, total: int | None) -> None:
-        """Tell how many rows have come."""
+        """Tell how many rows have come, and no more how long nothing did."""
         with self._telling:
+            if self._tells_since and self._step is not None:
+                self._tells_since = False
+                self.place.step(self._step)
             self.place.progress(what, done, total)
             self._told = time.monotonic()
 
@@ -60,7 +65,7 @@ class _StepClock:
             with self._telling, suppress(TwinError, psycopg.Error):  # who cannot be told now is told in a second
                 now = time.monotonic()
                 if self._step is not None and now - self._told >= EVERY_S:
-                    self._told = now
+                    self._told, self._tells_since = now, True
                     self.place.step(_since(self._step, int(now - self._began)))
 
 

@@ -11,10 +11,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ingest import indexing
+from ingest import indexing, staging
+from ingest.register import Register
 from tests.integration.test_reviews import Client, building, opened, survey
 from tests.integration.test_stopped_loads import NEVER_S, make_slow, slowly, wait_until_it_is_built
-from twin.server.checks import run_check
+from twin.server.checks import clear_broken_off, run_check
 from twin.tokens import Role
 
 SOUND = survey(*(building(f"B{i}", 10 + i) for i in range(1, 9)))
@@ -103,6 +104,21 @@ def test_a_check_that_is_made_is_broken_off_amid_a_long_statement(client: Client
     assert (found["state"], found["progress"], found["problem"], found["result"]) == ("withdrawn", None, None, None)
     assert client.ask("POST", f"/api/submissions/{submission}/withdraw", role).status_code == 200, "asked again it answers the same"
     assert client.one(client.checked(SOUND, "houses"))["state"] == "accepted"
+
+
+def test_what_was_withdrawn_amid_a_check_is_cleared_although_its_worker_was_killed(client: Client) -> None:
+    submission = client.checked(SOUND, "houses")
+    with staging.claimed(client.city.pool, uuid.UUID(submission)):  # as the worker that is at it holds it until it is killed
+        with client.city.pool.connection() as connection:
+            connection.execute("UPDATE catalog.submission SET state = 'received', check_wanted = true, attempt = 1, result = NULL")
+        assert client.ask("POST", f"/api/submissions/{submission}/withdraw", "writer").status_code == 200
+        clear_broken_off(client.city)
+        assert (len(staged(client)), known(client)) == (1, {"houses"}), "whoever is at it clears it"
+    with staging.claimed(client.city.pool, uuid.uuid4()):  # somebody else's check drops its rows, and forgets no more of it
+        assert (staged(client), known(client)) == ([], {"houses"})
+    clear_broken_off(client.city)
+    assert (known(client), Register(client.city.catalogue).broken_off()) == (set(), ())
+    assert client.one(submission)["state"] == "withdrawn"
 
 
 def test_nobody_else_breaks_a_check_off(client: Client) -> None:

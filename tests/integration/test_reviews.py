@@ -242,7 +242,13 @@ def test_a_file_refused_as_a_whole_is_reported_and_taken_once_its_rows_may_pass(
 
 def test_every_form_of_a_report_says_the_same(database_url: str, open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(database_url, open_folder) as client:
-        rows = [*(building(f"B{i}", 10) for i in range(1, 9)), building("B20", -5), building("=B21", -6) | {"geometry": RING_POLYGON}]
+        unsure = building("B1", 10, 建筑用途="无此用途")
+        rows = [
+            unsure,
+            *(building(f"B{i}", 10) for i in range(2, 9)),
+            building("B20", -5),
+            building("=B21", -6) | {"geometry": RING_POLYGON},
+        ]
         submission = client.checked(survey(*rows), "blocks")
         assert client.waive(submission, rule="range", reason="现场复测属实", features=[{"key": "B20"}]).status_code == 202
         path = f"/api/submissions/{submission}/report"
@@ -284,11 +290,12 @@ def test_every_form_of_a_report_says_the_same(database_url: str, open_folder: Pa
 
         changed = "UPDATE catalog.submission SET changed_at = now(), request = jsonb_set(request, '{parts,0,feature_type}', %s)"
         monkeypatch.setattr(faulty_rows, "MOST_ROWS", 1)
-        for feature_type, omitted, given in (("building", 1, 1), ("gone", 2, 0)):  # what its rows were read as is known here no more
+        for feature_type, omitted, given in (("building", 2, 1), ("gone", 3, 0)):  # what its rows were read as is known here no more
             with client.city.pool.connection() as connection:
                 connection.execute(changed, [json.dumps(feature_type)])
             document = client.ask("GET", f"{path}.json").json()
-            assert (document["rows_omitted"], sum("source" in f for f in document["findings"])) == (omitted, given)
+            with_source = [f["rule"] for f in document["findings"] if "source" in f]
+            assert (document["rows_omitted"], with_source) == (omitted, ["range"] * given), "rows that were refused go before"
             before = set(work.iterdir())
             assert client.ask("GET", f"{path}.json").json() == document
             assert (set(work.iterdir()) == before) == (given == 1), "without rows that could be read it is made anew"

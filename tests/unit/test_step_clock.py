@@ -42,6 +42,22 @@ def test_a_long_step_is_told_again_and_again_whoever_cannot_listen_meanwhile(mon
     assert set(listener.told[1:]) <= {f"comparing, {s} s" for s in range(31)}
 
 
+def test_rows_that_come_after_a_pause_are_told_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.step_clock.EVERY_S", 0.01)
+    listener = _Listener()
+    rows: list[int] = []
+    with clocked(_place(listener, rows)) as place:
+        place.step(Text(zh="读取文件", en="reading"))
+        assert listener.fourth.wait(30)
+        with monkeypatch.context() as patched:
+            patched.setattr("ingest.step_clock.EVERY_S", 30.0)
+            place.progress("x", 3, None)
+            assert listener.told[-1] == "reading"
+            told = len(listener.told)
+            place.progress("x", 4, None)
+            assert (rows, listener.told[told:]) == ([3, 4], [])
+
+
 def _place(listener: _Listener, rows: list[int]) -> Workplace:
     unused = cast("object", SimpleNamespace())
     return Workplace(

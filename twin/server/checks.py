@@ -101,6 +101,17 @@ def give_back_resting(city: City) -> None:
             _LOG.info("submission %s is not given back: %s", submission, error)
 
 
+def clear_broken_off(city: City) -> None:
+    """Clear what was withdrawn amid its check and is cleared by nobody: the worker that was at it was killed."""
+    register = Register(city.catalogue)
+    for submission in register.broken_off():
+        try:
+            with staging.claimed(city.pool, submission, wait=False):
+                register.clear(submission)
+        except ConflictError as error:  # its worker is about to
+            _LOG.info("submission %s is not cleared: %s", submission, error)
+
+
 def sweep_work(settings: Settings) -> None:
     """Remove what killed processes left: links laid out for a check, tables of a database, halves of uploads and of what is kept."""
     long_ago = time.time() - _LEFT_S

@@ -15,7 +15,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from psycopg.conninfo import make_conninfo
 
 from twin.server.assets import build_asset, is_edit, is_surely_edit
-from twin.server.checks import give_back_resting, run_check, sweep_work, wanted_checks
+from twin.server.checks import clear_broken_off, give_back_resting, run_check, sweep_work, wanted_checks
 from twin.server.city import City, Progress
 from twin.server.exports import sweep_exports
 from twin.server.kept_files import sweep_kept
@@ -58,6 +58,7 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
     @queue.periodic(cron="* * * * *")
     @queue.task(name="reconcile", queue=CHECKS)
     def reconcile_now(timestamp: int) -> None:  # noqa: ARG001 - a periodic task is told when
+        clear_broken_off(city)
         enqueue_missing(city, queue)
         packer.pack_soon()  # what a command has built, and what a worker that ended had left
 
@@ -98,6 +99,7 @@ def wake_worker(city: City) -> None:
 
 def run_worker(city: City, progress: Progress) -> None:
     """Build and check what waits for it, as it comes, until the process is told to stop."""
+    clear_broken_off(city)
     wake_worker(city)
     kept = KeptOnceIdle()
     with _warming(kept):

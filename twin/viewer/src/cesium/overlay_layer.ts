@@ -14,6 +14,8 @@ import { heightOnGround } from "./terrain";
 const SELECTED: Rgb = [0, 184, 212];
 const DOT_PX = 9;
 const SELECTED_DOT_PX = 16;
+/** So many dots stand close: their white rims would cover all of their colours. */
+const CROWD = 300;
 
 export class OverlayLayer {
   private imagery: ImageryLayer | null = null;
@@ -23,6 +25,7 @@ export class OverlayLayer {
   private readonly colors: ReadonlyMap<number, Rgb>;
   private readonly source: TileSource;
   private readonly stopListening: () => void;
+  private readonly rimPx: number;
 
   constructor(
     private readonly widget: CesiumWidget,
@@ -30,6 +33,7 @@ export class OverlayLayer {
     private readonly features: readonly OverlayFeature[],
   ) {
     this.colors = new Map(features.map(({ id, color }) => [id, color]));
+    this.rimPx = features.filter(({ kind }) => kind === "point").length > CROWD ? 0 : 2;
     this.source = { get: async (address) => Promise.resolve(overlayTile(features, address)) };
     if (features.some(({ kind }) => kind !== "point")) this.imagery = this.drape();
     for (const feature of features) if (feature.kind === "point") this.addDot(feature);
@@ -49,7 +53,7 @@ export class OverlayLayer {
       const isSelected = dot.id === id;
       dot.pixelSize = isSelected ? SELECTED_DOT_PX : DOT_PX;
       dot.outlineColor = isSelected ? Color.fromBytes(...SELECTED) : Color.WHITE;
-      dot.outlineWidth = isSelected ? 4 : 2;
+      dot.outlineWidth = isSelected ? 4 : this.rimPx;
     }
     this.widget.scene.requestRender();
   }
@@ -90,7 +94,7 @@ export class OverlayLayer {
       pixelSize: DOT_PX,
       color: Color.fromBytes(...color),
       outlineColor: Color.WHITE,
-      outlineWidth: 2,
+      outlineWidth: this.rimPx,
       disableDepthTestDistance: Number.POSITIVE_INFINITY,
     });
     this.places.set(dot, Cartographic.fromDegrees((west + east) / 2, (south + north) / 2));
