@@ -21,6 +21,7 @@ from ingest.judge import Judge
 from ingest.protocol import KEPT_FINDINGS, Limits
 from ingest.readers.source import Geometries, SourceBatch
 from ingest.sure_rows import SureRows
+from ingest.understanding.scale import scale_hint
 from twin.errors import Text
 from twin.model import FeatureType, Finding, FindingKind, Severity
 
@@ -79,7 +80,8 @@ class GeometryChecker:
         placed = self._placing.place(in_source)
         geometry[chosen] = placed.geometry
         self._refuse(chosen[placed.unreachable], "geometry-finite", _UNREACHABLE)
-        outside = {int(chosen[k]): _outside(in_source[k]) for k in np.flatnonzero(placed.outside)}
+        hint = scale_hint(shapely.bounds(in_source[placed.outside])[:, :2])
+        outside = {int(chosen[k]): _outside(in_source[k], hint) for k in np.flatnonzero(placed.outside)}
         self._refuse(chosen[placed.outside], "area-of-use", outside.__getitem__, geometry)
         if not self._placing.is_unchanged:
             self._check_validity(geometry, in_source=False)
@@ -164,12 +166,14 @@ class GeometryChecker:
         return Text(zh=f"顶点数 {vertices} 超过 {limit}", en=f"{vertices} vertices are more than {limit}")
 
 
-def _outside(geometry: shapely.Geometry) -> Text:
-    """Return that a geometry lies outside, with its place, or of a line both ends, as they stand in the source."""
+def _outside(geometry: shapely.Geometry, hint: Text | None) -> Text:
+    """Return that a geometry lies outside, with its place, or of a line both ends, as they stand in the source, and why it may be so."""
     places = shapely.get_coordinates(geometry)
     first, last = (f"({x:.10g}, {y:.10g})" for x, y in (places[0], places[-1]))
     if geometry.geom_type == "Point":
-        return Text(zh=f"坐标 {first} {_OUTSIDE.zh.removeprefix('位置')}", en=f"{first} is {_OUTSIDE.en}")
-    if geometry.geom_type == "LineString":
-        return Text(zh=f"{_OUTSIDE.zh}：自 {first} 至 {last}", en=f"{_OUTSIDE.en}: from {first} to {last}")
-    return Text(zh=f"{_OUTSIDE.zh}：首个顶点 {first}", en=f"{_OUTSIDE.en}: its first vertex is {first}")
+        zh, en = f"坐标 {first} {_OUTSIDE.zh.removeprefix('位置')}", f"{first} is {_OUTSIDE.en}"
+    elif geometry.geom_type == "LineString":
+        zh, en = f"{_OUTSIDE.zh}：自 {first} 至 {last}", f"{_OUTSIDE.en}: from {first} to {last}"
+    else:
+        zh, en = f"{_OUTSIDE.zh}：首个顶点 {first}", f"{_OUTSIDE.en}: its first vertex is {first}"
+    return Text(zh=zh, en=en) if hint is None else Text(zh=f"{zh}；{hint.zh}", en=f"{en}; {hint.en}")

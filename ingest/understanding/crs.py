@@ -14,6 +14,7 @@ from ingest.understanding.candidates import FITS, ZONED, Fit, candidates, degree
 from ingest.understanding.defined import DefinedCrs, Stated
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.sample import LayerSample
+from ingest.understanding.scale import scale_hint
 from twin.crs import CrsError, FloatArray, legacy_datum, parse_crs
 from twin.errors import Text
 
@@ -59,15 +60,16 @@ def _undeclared(places: FloatArray, area: DeploymentArea | None) -> tuple[Eviden
     confidence = _confidence(best.crs)
     if area is None:
         zh, en = f"数值与 {named(best.crs)} 相符", f"as large as coordinates of {named(best.crs)}"
-        return Evidence("crs", best.crs, round(confidence * _WITHOUT_CITY, 2), _to_confirm(zh, en)), best.axes
+        text = _hinting(_to_confirm(zh, en), places)
+        return Evidence("crs", best.crs, round(confidence * _WITHOUT_CITY, 2), text), best.axes
     if best.inside < FITS:
-        return Evidence("crs", None, 0.0, _nowhere(fits, area)), None
+        return Evidence("crs", None, 0.0, _hinting(_nowhere(fits, area), places, area)), None
     zh = f"按 {named(best.crs)} 解读，{_percent(best.inside)} 的抽样点位于本市范围"
     en = f"as {named(best.crs)} {_percent(best.inside)} of the sampled points lie in the city"
     beside = elsewhere([f for f in fits if f.axes == best.axes and f.inside < FITS])
     zh += "".join(f"；按 {f.crs} 则偏{_off(f, area).zh}" for f in beside)
     en += "".join(f"; as {f.crs} they would lie {_off(f, area).en}" for f in beside)
-    return Evidence("crs", best.crs, round(confidence * best.inside, 2), _to_confirm(zh, en)), best.axes
+    return Evidence("crs", best.crs, round(confidence * best.inside, 2), _hinting(_to_confirm(zh, en), places)), best.axes
 
 
 def _confidence(crs: str) -> float:
@@ -94,10 +96,16 @@ def _undecided(places: FloatArray) -> Evidence:
     if is_belt:
         zh += "。数值为不带带号的高斯-克吕格坐标，仅凭数值不能确定中央经线"
         en += ". The numbers are Gauss-Krüger coordinates without a zone number, which do not tell their central meridian"
-    elif len(places):
+    elif len(places) and scale_hint(places) is None:
         zh += "。数值不属于常用的国家坐标系，可能是城市独立坐标系（X-LOCAL:名称）"
         en += ". The numbers are of no national grid; they may be of a city's own (X-LOCAL:name)"
-    return Evidence("crs", None, 0.0, Text(zh, en))
+    return Evidence("crs", None, 0.0, _hinting(Text(zh, en), places))
+
+
+def _hinting(text: Text, places: FloatArray, area: DeploymentArea | None = None) -> Text:
+    """Return what is said of coordinates that fit nowhere, with how else they may have been written."""
+    hint = scale_hint(places, area)
+    return text if hint is None else Text(f"{text.zh}。{hint.zh}", f"{text.en}. {hint.en[:1].upper()}{hint.en[1:]}")
 
 
 def _gainsaid(stated: Stated, places: FloatArray, area: DeploymentArea, rule: Text) -> tuple[Evidence, Axes | None]:
@@ -108,7 +116,7 @@ def _gainsaid(stated: Stated, places: FloatArray, area: DeploymentArea, rule: Te
     zh, en = f"{rule.zh} {named(stated)}，但据此数据偏{off.zh}", f"{rule.en} as {named(stated)}, but there the data lie {off.en}"
     best = next((f for f in candidates(places, area) if f.inside >= FITS), None)
     if best is None:
-        return Evidence("crs", said, 0.3, Text(zh, en), stated=said, code="area-of-use"), None
+        return Evidence("crs", said, 0.3, _hinting(Text(zh, en), places, area), stated=said, code="area-of-use"), None
     zh += f"；按 {named(best.crs)} 则 {_percent(best.inside)} 位于本市范围，请核实"
     en += f"; as {named(best.crs)} {_percent(best.inside)} of them lie in it: find out which is right"
     return Evidence(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.understanding.area import deployment_area
+from ingest.understanding.area import DeploymentArea, deployment_area
 from ingest.understanding.axes import axes_by_values
 from ingest.understanding.columns import column_evidence
 from ingest.understanding.crs import crs_evidence
@@ -125,6 +125,37 @@ def test_what_cannot_be_decided_is_left_open() -> None:
     assert (undecided.value, "X-LOCAL:" in undecided.text.zh, "X-LOCAL:" in undecided.text.en) == (None, True, True)
     assert crs_evidence(None, LayerSample(0), CHANGZHOU)[0].value is None
     assert axes_by_values(np.array([1.0]), np.array([2.0])) is None
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1e-3, "kilometres"), (100, "centimetres"), (1000, "millimetres")])
+@pytest.mark.parametrize("area", [CHANGZHOU, None])
+@pytest.mark.parametrize("declared", [None, "EPSG:4549"])
+def test_a_grid_in_another_unit_than_metres_is_told(factor: float, said: str, area: DeploymentArea | None, declared: str | None) -> None:
+    places = in_crs(city_points(12), "EPSG:4549")[:, ::-1] * factor
+    if declared is None or area is not None:
+        assert said in crs_evidence(declared, sample(places), area)[0].text.en
+    assert "metres" not in crs_evidence(declared, sample(places / factor), area)[0].text.en
+
+
+def packed(decimal: FloatArray) -> FloatArray:
+    """31.8108 as 31.4839: 31°48′39″."""
+    whole, minutes = np.floor(decimal), np.floor(decimal % 1 * 60)
+    return np.round(whole + minutes / 100 + (decimal % 1 * 60 - minutes) * 60 / 1e4, 6)
+
+
+@pytest.mark.parametrize("area", [CHANGZHOU, None])
+def test_degrees_packed_with_minutes_and_seconds_are_told(area: DeploymentArea | None) -> None:
+    decimal = city_points(13)
+    assert "31°48′39″" in crs_evidence(None, sample(packed(decimal)), area)[0].text.zh
+    assert "31°48′39″" not in crs_evidence(None, sample(decimal), area)[0].text.zh
+    assert "31°48′39″" not in crs_evidence(None, sample(packed(decimal[:19])), area)[0].text.zh, "of so few it may be chance"
+
+
+def test_few_packed_degrees_are_told_where_only_so_they_lie_in_the_city() -> None:
+    few = packed(np.array([[118.9911 + i / 3600, 31.8108] for i in range(5)]))
+    for axes in (few, few[:, ::-1]):
+        for declared in (None, "EPSG:4490"):
+            assert "31°48′39″" in crs_evidence(declared, sample(axes), CHANGZHOU)[0].text.zh
 
 
 # -- GCJ-02 and BD-09 ------------------------------------------------------------------------------------------------
