@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,16 +13,11 @@ import pyarrow.compute as pc
 from ingest.body_arrays import VERTEX, BodyArrays, laid_out
 from ingest.checks.values import FieldValues
 from ingest.georeference import Georeference
-from ingest.protocol import DOCUMENTS, REPRESENTATIONS, Limits
+from ingest.protocol import REPRESENTATIONS, Limits
 from ingest.readers.source import Fault, SourceBatch
 from twin.errors import Text
 from twin.model import FeatureType
 from twin.representation import MOST_EXTENT_M
-
-if sys.version_info >= (3, 14):
-    from compression.zstd import ZstdCompressor
-else:
-    from backports.zstd import ZstdCompressor
 
 FloatArray = npt.NDArray[np.float64]
 _OUTSIDE = Text(zh="三维几何的顶点超出本部署范围或坐标系适用范围", en="a vertex of the 3D geometry lies outside the deployment or its CRS")
@@ -124,22 +118,6 @@ def _without_nul(texts: pa.StringArray) -> pa.StringArray:
     """Return JSON without the escape of NUL, which PostgreSQL's text cannot have."""
     content = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)
     return pc.replace_substring(texts, "\\u0000", "") if (content == _BACKSLASH).any() else texts
-
-
-def compressed(documents: Sequence[bytes | None]) -> pa.BinaryArray:
-    """Return documents as they are stored, each a zstd frame, null where there is none; other threads go on meanwhile."""
-    compressor = ZstdCompressor(level=1)  # one for all: its tables take a quarter of the time that a document takes
-    frames = [None if d is None else compressor.compress(d, ZstdCompressor.FLUSH_FRAME) for d in documents]
-    return pa.array(frames, pa.binary())
-
-
-def documents_table(documents: pa.BinaryArray, rows: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]) -> pa.RecordBatch | None:
-    """Return the `compressed` documents of the rows that are kept, in the layout of `DOCUMENTS`."""
-    kept = keep & documents.is_valid().to_numpy(zero_copy_only=False)
-    if not kept.any():
-        return None
-    some = documents if kept.all() else documents.filter(pa.array(kept))
-    return pa.RecordBatch.from_arrays([pa.array(rows[kept], pa.int64()), some], schema=DOCUMENTS)
 
 
 def _is_missing(column: FieldValues) -> npt.NDArray[np.bool_]:

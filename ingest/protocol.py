@@ -162,7 +162,7 @@ REPRESENTATIONS = pa.schema(
 """A row's 3D at one level of detail: ``faces`` as `twin.representation` lays them out, ``surface_attributes`` JSON."""
 
 DOCUMENTS = pa.schema([pa.field("row", pa.int64(), nullable=False), pa.field("document", pa.binary(), nullable=False)])
-"""A row's CityJSONFeature, compressed (zstd)."""
+"""A row's CityJSONFeature, as `twin.packed_documents` has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import shapely
 
-from ingest.bodies import Bodies, compressed, documents_table, place_bodies, representations_table, with_measured_heights
+from ingest.bodies import Bodies, place_bodies, representations_table, with_measured_heights
 from ingest.body_arrays import laid_out
 from ingest.checks.remarks import remark_findings
 from ingest.checks.solids.findings import Hit, look_at_solids, solid_findings
 from ingest.checks.values import FieldValues, check_values
 from ingest.crosswalks import crossing_notes
 from ingest.declared import in_order, lifted, request_for, unit_notes
+from ingest.documents import compressed, documents_table
 from ingest.elevation import Elevated
 from ingest.ewkb import encode_ewkb
 from ingest.extra import extra_of
@@ -144,9 +145,9 @@ class _Part:
         found = bodies.representations
         if not bodies.faults:  # the same, and placed: nobody needs them where they were
             batch = replace(batch, representations=found)
-        documents = self.compresses.submit(compressed, batch.documents) if batch.documents else None
+        documents = self.compresses.submit(compressed, batch.documents, batch.packing) if batch.documents else None
         solids = self.looks.submit(look_at_solids, found, self.part.feature_type) if len(found) else None
-        return _Begun(replace(batch, documents=()), bodies, solids, documents)
+        return _Begun(replace(batch, documents=(), packing=None), bodies, solids, documents)
 
     def process(self, begun: _Begun) -> PartBatch:
         """Return the accepted rows of a batch and what was found in it."""

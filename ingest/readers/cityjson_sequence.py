@@ -26,6 +26,7 @@ from ingest.readers.cityjson_kernels import build
 from ingest.readers.cityjson_makes import NOBODY, Make, Makes, Told, is_in_names_only, seen
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
 from ingest.readers.cityjson_outlines import draw_outlines
+from ingest.readers.cityjson_packing import packing_of
 from ingest.readers.cityjson_plan import Plan, plan, planned_features
 from ingest.readers.cityjson_textures import images_of
 from ingest.readers.collector import without_collector
@@ -206,7 +207,8 @@ class CitySequenceLayer:
         geometry = np.full(len(lines), None, dtype=object)
         areas = draw_outlines(bodies, geometry)
         rows = np.arange(first, first + len(lines), dtype=np.int64)
-        return SourceBatch(rows, geometry, columns, representations=bodies, documents=tuple(lines), areas=areas)
+        packing = packing_of(told.cut)
+        return SourceBatch(rows, geometry, columns, representations=bodies, documents=tuple(lines), packing=packing, areas=areas)
 
     def _mixed(self, lines: Sequence[bytes], first: int, told: Told, others: Mapping[int, _Planned]) -> SourceBatch:
         """Return the features of any lines."""
@@ -236,7 +238,10 @@ class CitySequenceLayer:
         geometry = np.array([None, *(r.geometry for r in rows)], dtype=object)[1:]
         areas = None if bodies is None else draw_outlines(bodies, geometry)
         columns = attributes.columns(rows)
-        return replace(batch_of(rows, first, columns), geometry=geometry, areas=areas, representations=_merged(bodies, rows))
+        line_of_row = [line if row.document is lines[line] else -1 for row, line in zip(rows, line_of_row, strict=True)]
+        packing = replace(packing_of(cut), line_of_row=line_of_row)
+        batch = replace(batch_of(rows, first, columns), geometry=geometry, areas=areas, representations=_merged(bodies, rows))
+        return replace(batch, packing=packing)
 
     def _planned(self, line: bytes, cut: CutLines, number: int, makes: Makes) -> _Planned | None:
         """Return what is found of a line that holds one feature whose bodies can be built from arrays, without those and its attributes.

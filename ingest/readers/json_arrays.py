@@ -72,6 +72,8 @@ class CutLines:
     """(A, 2) where what was cut out of ``text`` begins and ends."""
     text: bytes
     """All lines, and `PADDING`."""
+    line_end: Ints
+    """(L,) where each ends in it."""
     cuts_surfaces: bool
     """Whether surfaces were looked for; not where a number among what is said of them is spelled otherwise than it would be written."""
 
@@ -149,7 +151,7 @@ def cut_lines(
     return CutLines(
         rest, rest_start, rest_end, array_start, arrays[:count, _KIND], arrays[:count, _DEPTH], found.numbers,
         (found.rings, found.faces, found.shells), arrays[: count + 1, :4], arrays[: count + 1, _SURFACES], plain.surfaces,
-        arrays[: count + 1, _MEMBERS], room.members, arrays[:count, _FROM : _TO + 1], joined, cuts_surfaces,
+        arrays[: count + 1, _MEMBERS], room.members, arrays[:count, _FROM : _TO + 1], joined, line_end, cuts_surfaces,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.areas import Areas
+from ingest.documents import Packing
 from ingest.paths import Paths
 from ingest.protocol import (
     CoverageBlock,
@@ -97,6 +98,8 @@ class SourceBatch:
     representations: Sequence[Representation] = ()
     documents: tuple[bytes | None, ...] = ()
     """Per row what it was read from, for exact export; empty where the format is not kept."""
+    packing: Packing | None = None
+    """Those of them that the reader has packed, but for a part that is to be compressed."""
     areas: Areas | None = None
     """Polygons that the reader gives as arrays; their ``geometry`` is None."""
     paths: Paths | None = None

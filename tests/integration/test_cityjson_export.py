@@ -10,16 +10,21 @@ from typing import Any
 
 import jsonschema
 import numpy as np
+import pyarrow as pa
 import pyproj
 import pytest
+from psycopg import sql
 
+from ingest.readers.choice import import_for
 from tests.in_process import load
 from tests.official_schemas import official
 from tests.opened_city import get, opened_city, request
 from twin.model import Principal
+from twin.packed_documents import MAGIC, unpacked
 from twin.server.city import City
 from twin.server.cityjson.export import Format, export_cityjson
 from twin.server.exports import export_dataset_as_cityjson
+from twin.tables import table_name
 
 FILES = {
     "cityjson-zurich/zurich_subset_lod2.json": (32632, None),  # a city of another grid: the digits stay those of the source
@@ -130,6 +135,25 @@ def test_what_came_as_cityjson_leaves_with_its_own_digits(name: str, database_ur
     assert _of_buildings(_document(sequence)) == expected
     if name != "bad-cityjson-cjval/texture4.city.json":  # that one breaks the schema itself
         _check_schema(exported)
+
+
+def test_documents_kept_before_they_were_packed_still_say_the_same(database_url: str, open_folder: Path, real_data: Path) -> None:
+    """What earlier versions kept, zstd frames, is exported as packed ones are, and the same file is no change to it."""
+    path = real_data / "cityjson-vienna-seq/vienna.city.jsonl"
+    import_for(path)  # without kernels nothing is packed
+    asked = request(path, (None, "building", "things"), crs="EPSG:31256")
+    with opened_city(database_url, open_folder / "city", 31256) as city:
+        load(city, asked)
+        packed = _exported(city)
+        kept = sql.Identifier("city", table_name("source_object", city.catalogue.dataset("things").id))
+        with city.pool.connection() as connection:
+            documents = connection.execute(sql.SQL("SELECT fid, document FROM {}").format(kept)).fetchall()
+            assert {bytes(d).startswith(MAGIC) for _, d in documents} == {True}
+            frames = [(pa.Codec("zstd").compress(unpacked(bytes(d)), asbytes=True), fid) for fid, d in documents]
+            connection.cursor().executemany(sql.SQL("UPDATE {} SET document = %s WHERE fid = %s").format(kept), frames)
+        assert _exported(city) == packed
+        again = load(city, asked)
+        assert (again.commit, again.unchanged) == (None, len(documents))
 
 
 def test_templates_and_their_instances_stay(database_url: str, open_folder: Path, real_data: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ingest.bodies import compressed, documents_table
+from ingest.documents import compressed, documents_table
 from ingest.frames import Beside, decode_batch, encode_message
 from ingest.protocol import DOCUMENTS, PartBatch, batch_schema
 from ingest.readers.json_columns import columns_of, json_column

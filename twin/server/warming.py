@@ -7,6 +7,7 @@ from ingest.readers import cityjson_document_reader
 from ingest.set_rules import components
 from tiles.terrain import warm_terrain_kernels
 from tiles.warm import warm
+from twin import packed_documents
 from twin.mvt import layer
 from twin.query import feature_records
 
@@ -22,3 +23,4 @@ def warm_kernels() -> None:
     layer.ready()
     warm_terrain_kernels()
     feature_records.stand_ready()
+    packed_documents.ready()

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import psycopg
-import pyarrow as pa
 import shapely
 
 from twin.crs import OutputCrs
@@ -21,6 +20,7 @@ from twin.db import Connection, translated
 from twin.errors import NotFoundError
 from twin.heights import vertical_model
 from twin.model import Principal
+from twin.packed_documents import unpacked
 from twin.query.collection import Collection, collection_of
 from twin.query.column_batches import stream_columns
 from twin.query.feature_query import FeatureQuery, Statement
@@ -33,7 +33,6 @@ from twin.server.cityjson.target import SourceFrame, Target, target_in, target_o
 from twin.server.cityjson.upgrade import upgraded
 
 Format = Literal["cityjson", "cityjsonseq"]
-_LARGEST_DOCUMENT_BYTES = 256 << 20
 _ROWS_AT_A_TIME = 500
 
 
@@ -142,16 +141,10 @@ def _as_it_came(content: bytes, frame: SourceFrame, target: Target) -> writing.F
     """Return a source's own feature in the file's transform, None where it is of another reference system."""
     if not target.takes(frame):
         return None
-    feature = upgraded(orjson.loads(_decompressed(content)), str(frame.header.get("version")))
+    feature = upgraded(orjson.loads(unpacked(content)), str(frame.header.get("version")))
     vertices = np.array(feature["vertices"], dtype=np.float64).reshape(-1, 3)
     same = target.from_source(frame, np.rint(vertices).astype(np.int64))
     return {**feature, "vertices": same.tolist()}
-
-
-def _decompressed(content: bytes) -> bytes:
-    with pa.input_stream(pa.BufferReader(content), compression="zstd") as stream:
-        plain: bytes = stream.read(_LARGEST_DOCUMENT_BYTES)
-    return plain
 
 
 def _from_store(row: _Row, levels: Sequence[tuple[Any, ...]], collection: Collection, target: Target) -> writing.Feature:

@@ -28,7 +28,7 @@ CREATE TABLE city.source_object (
     commit_from bigint NOT NULL,
     -- Hash of the document around it: catalog.source_header.
     header text NOT NULL,
-    -- CityJSONFeature with its own vertices, zstd.
+    -- CityJSONFeature with its own vertices, as twin/packed_documents.py has it.
     document bytea NOT NULL
 ) PARTITION BY LIST (dataset);
 

@@ -1,0 +1,150 @@
+"""CityJSONFeatures packed as they are kept (`twin.packed_documents`), out of the arrays that were cut out of their lines."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.documents import Packing
+from ingest.readers.json_arrays import VALUES, VERTICES, CutLines
+from ingest.readers.json_numbers import NULL
+from twin.kernel import bare_kernel, copy_bytes, kernel
+from twin.packed_documents import DEEPEST, MAGIC, PLACES
+
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+_HEAD_BYTES = 64
+"""Of a packed line at most, beside its arrays and their rest: the magic, three sizes."""
+_MAGIC = np.frombuffer(MAGIC, dtype=np.uint8)
+_LAST_OF_SEVEN = 127
+_DEPTH_OF_PLACES, _ORDINATES = 2, 3
+
+
+class _Cut(NamedTuple):
+    """What is needed of `CutLines`, as kernels take it."""
+
+    text: Bytes
+    line_end: Ints
+    rest_end: Ints
+    array_start: Ints
+    kind: Ints
+    depth: Ints
+    spans: Ints
+    start: Ints
+    numbers: Ints
+    ends: tuple[Ints, Ints, Ints]
+
+
+def packing_of(cut: CutLines) -> Packing:
+    """Return what can be packed of lines; nothing of it is in the room that they were cut into.
+
+    A line that was not cut, one with an array deeper than four brackets, with a number below 0 or vertices that are no ``[x,y,z]`` is
+    kept otherwise.
+    """
+    text, count = np.frombuffer(cut.text, dtype=np.uint8), len(cut.line_end)
+    longest = int(np.diff(cut.line_end, prepend=0).max(initial=0))
+    rest, arrays = np.empty(len(text), dtype=np.uint8), np.empty(2 * len(text) + _HEAD_BYTES * count, dtype=np.uint8)
+    ends = np.empty((2, count), dtype=np.int64)
+    needed = _Cut(text, cut.line_end, cut.rest_end, cut.array_start, cut.kind, cut.depth, cut.spans, cut.start, cut.numbers, cut.ends)
+    _pack(needed, rest, ends[0], arrays, ends[1], np.empty(2 * longest + _HEAD_BYTES, dtype=np.uint8))
+    return Packing(rest, ends[0], arrays, ends[1])
+
+
+@kernel
+def _pack(cut: _Cut, rest: Bytes, rest_end: Ints, arrays: Bytes, arrays_end: Ints, one: Bytes) -> None:
+    """Fill all arrays but the first; ``one`` has room for the arrays of the longest line.
+
+    A varint is no longer than the digits that it says; a difference may be as long as those of two numbers.
+    """
+    begin = out = at = 0
+    for line in range(len(cut.line_end)):
+        end, kept, size, count = cut.line_end[line], begin, out, 0
+        first, last = cut.array_start[line], cut.array_start[line + 1]
+        for array in range(first, last):
+            if cut.kind[array] > VALUES:
+                continue
+            gap = cut.spans[array, 0] - kept
+            copy_bytes(rest, size, cut.text, kept, gap)
+            size, kept = size + gap, cut.spans[array, 1]
+            count = _pack_array(cut, array, one, _write_varint(one, count, gap))
+            if count < 0:
+                break
+        if count > 0 and cut.rest_end[line] >= 0:
+            copy_bytes(rest, size, cut.text, kept, end - kept)
+            size += end - kept
+            copy_bytes(arrays, at, _MAGIC, 0, _MAGIC.size)
+            at = _write_varint(arrays, at + _MAGIC.size, end - begin)
+            at = _write_varint(arrays, at, size - out)
+            at = _write_varint(arrays, at, count)
+            copy_bytes(arrays, at, one, 0, count)
+            out, at = size, at + count
+        rest_end[line], arrays_end[line], begin = out, at, end
+
+
+@bare_kernel
+def _pack_array(cut: _Cut, array: int, out: Bytes, at: int) -> int:
+    """Write an array; return its end, −1 where there is no form for it."""
+    n, end, depth = cut.start[array, 0], cut.start[array + 1, 0], cut.depth[array]
+    if cut.kind[array] == VERTICES:
+        are_places = depth == _DEPTH_OF_PLACES and end - n == _ORDINATES * (cut.start[array + 1, 1] - cut.start[array, 1])
+        return _pack_places(cut, array, n, end, out, at) if are_places else -1
+    return _pack_numbers(cut, array, out, at) if depth <= DEEPEST else -1
+
+
+@bare_kernel
+def _pack_places(cut: _Cut, array: int, n: int, end: int, out: Bytes, at: int) -> int:
+    rings, numbers = cut.ends[0], cut.numbers
+    out[at] = PLACES
+    at = _write_varint(out, at + 1, (end - n) // _ORDINATES)
+    x = y = z = 0
+    for ring in range(cut.start[array, 1], cut.start[array + 1, 1]):
+        if rings[ring] != n + _ORDINATES or numbers[n] == NULL or numbers[n + 1] == NULL or numbers[n + 2] == NULL:
+            return -1
+        at = _write_varint(out, at, _zigzag(numbers[n] - x))
+        at = _write_varint(out, at, _zigzag(numbers[n + 1] - y))
+        at = _write_varint(out, at, _zigzag(numbers[n + 2] - z))
+        x, y, z = numbers[n], numbers[n + 1], numbers[n + 2]
+        n += _ORDINATES
+    return at
+
+
+@bare_kernel
+def _pack_numbers(cut: _Cut, array: int, out: Bytes, at: int) -> int:
+    rings, faces, shells = cut.ends
+    n, face, shell, depth, last = cut.start[array, 0], cut.start[array, 2], cut.start[array, 3], cut.depth[array], cut.start[array + 1, 1]
+    out[at] = depth
+    at += 1
+    for ring in range(cut.start[array, 1], last):
+        end, closes = rings[ring], 0
+        if depth > 1 and faces[face] == ring + 1:
+            face, closes = face + 1, 1
+            if depth > 2 and shells[shell] == face:  # faces are in shells
+                shell, closes = shell + 1, 2
+        if ring + 1 == last:
+            closes = depth - 1
+        at = _write_varint(out, at, (end - n) << 2 | closes)
+        while n < end:
+            number = cut.numbers[n]
+            if number < 0 and number != NULL:
+                return -1
+            at = _write_varint(out, at, 0 if number == NULL else number + 1)
+            n += 1
+    return at
+
+
+@bare_kernel
+def _zigzag(number: int) -> int:
+    return number << 1 ^ number >> 63
+
+
+@bare_kernel
+def _write_varint(out: Bytes, at: int, value: int) -> int:
+    while value > _LAST_OF_SEVEN:
+        out[at] = value & _LAST_OF_SEVEN | _LAST_OF_SEVEN + 1
+        value >>= 7
+        at += 1
+    out[at] = value
+    return at + 1
