@@ -12,6 +12,7 @@ from ingest.names import normalised
 from ingest.protocol import FileInfo, LayerInfo
 from ingest.readers.cass import meaning_of
 from ingest.readers.layers import spellings_of
+from ingest.readers.survey_points import axis_names
 from ingest.understanding.columns import column_evidence
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.layer import Surroundings, Understanding, understand
@@ -55,6 +56,16 @@ _NOTHING_SAID = 0.0, Text("", "")
 _ONLY, _COLOURS = 0.9, Text(zh="多波段栅格，不会是高程", en="a raster of several bands: no heights")
 _CALLED_SO, _GREYS = 0.75, Text(zh="单波段无符号像元，名称为影像", en="one band of unsigned pixels, called an image")
 """Heights are signed or floats: what may be either is what its name says, unless it is called a terrain outright."""
+_PLACING = frozenset(map(normalised, axis_names()))
+"""Names of columns that say where a row of a table is, and nothing of what it is."""
+_BOOKKEEPING = frozenset(
+    normalised(name)
+    for name in (
+        *("序号", "备注", "说明", "图幅号", "测量员", "探测员", "测量单位", "探测单位", "普查单位", "调查单位"),
+        *("测量日期", "探测日期", "普查日期", "调查日期", "SDate", "SUnit", "MapCode", "OBJECTID", "FID"),
+    )
+)
+"""Names of columns that tell of the survey, whatever was surveyed (requirements C.5)."""
 _CASS: Mapping[str, float] = {"high": 0.9, "low": 0.5}
 """How much a CASS code says, by how sure its meaning is."""
 _WORTH_NAMING = 0.2
@@ -216,12 +227,12 @@ def _guess(feature_type: FeatureType, layer: LayerInfo, file: str, file_format: 
     taken, hints = column_evidence(layer.columns, feature_type, layer.sample)
     name, named = _NOTHING_SAID if file_format == _OSM else _name_says(feature_type, layer, file)
     fed = {e.value for e in taken}
-    columns = _BY_COLUMNS * sum(e.confidence for e in taken) / len(layer.columns) if layer.columns else 0.0
+    nothing_said = _BOOKKEEPING | _PLACING if file_format in TABLES else _BOOKKEEPING
+    telling = len(layer.columns) - len({c for c in layer.columns if normalised(c) in nothing_said} - {e.subject for e in taken})
+    columns = _BY_COLUMNS * sum(e.confidence for e in taken) / telling if telling else 0.0
     if not set(feature_type.natural_key) <= fed or not {f.name for f in feature_type.fields if f.required} <= fed:
         columns *= _WITHOUT_KEY
-    by_columns = Text(
-        f"{len(layer.columns)} 列中 {len(taken)} 列对应字段", f"{len(taken)} of {len(layer.columns)} columns are fields of it"
-    )
+    by_columns = Text(f"{telling} 列中 {len(taken)} 列对应字段", f"{len(taken)} of {telling} columns are fields of it")
     if not layer.columns:
         columns, by_columns = _format_says(feature_type, layer, file_format, is_named=name > 0)
     codes, coded = _codes_say(feature_type, layer)

@@ -60,6 +60,17 @@ def test_columns_tell_where_the_name_says_nothing() -> None:
     assert "备注" not in best.mapping
 
 
+def test_columns_of_coordinates_and_of_the_survey_take_nothing_from_what_a_table_is() -> None:
+    fields, others = (
+        ("管线点号", "管类", "特征", "附属物", "地面高程"),
+        ("X", "Y", "经度", "纬度", "起点X", "终点Y", "普查日期", "测量单位"),
+    )
+    both = [FileInfo("CSV", (LayerInfo("表", "table", columns, None, 3),)) for columns in (fields, (*fields, *others))]
+    [plain], [placed] = (propose("a.csv", info, TYPES, []) for info in both)
+    assert plain.guesses[0].feature_type == placed.guesses[0].feature_type == "pipe_node"
+    assert plain.guesses[0].confidence == placed.guesses[0].confidence > 0.6
+
+
 def test_a_type_whose_geometry_cannot_be_is_not_proposed() -> None:
     for shape in ("MultiPolygon", "MultiSurface"):
         assert {TYPES[g.feature_type].geometry_type for g in layer("管线", "管线编号", geometry=shape).guesses} <= {"MultiPolygon"}
