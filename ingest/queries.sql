@@ -15,7 +15,9 @@ SELECT nextval({sequence}) FROM generate_series(1, %(count)s)
 
 -- name: draw_block
 -- The last of so many numbers; between reading and setting nobody else may draw: it is said again that the sequence is owned by nothing,
--- which locks it against whoever would. One message, so that no client stands between the lock and its end.
+-- which locks it against whoever would. One message, so that no client stands between the lock and its end. That the log is on the disk need
+-- not be waited for: what uses a number is logged behind it.
+SET LOCAL synchronous_commit = off;
 SET LOCAL lock_timeout = {patience};
 ALTER SEQUENCE {locked} OWNED BY NONE;
 SELECT setval({sequence}, nextval({sequence}) + {count} - 1)

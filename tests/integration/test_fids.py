@@ -15,7 +15,7 @@ from dataclasses import replace
 import pytest
 from psycopg import sql
 
-from ingest.fids import SINGLE_DRAWS, FidSource
+from ingest.fids import BATCHES, MANY, SINGLE_DRAWS, FidSource
 from ingest.staging import Staging, staging_sequence
 from tests.integration.surveys import Row, Surveys, square
 from twin.catalogue import NewDataset
@@ -54,6 +54,17 @@ def test_a_block_follows_what_was_drawn_and_what_is_drawn_follows_the_block(surv
     assert source.draw(staging, 1).to_pylist() == [1002]
     assert single(surveys, staging) == 1003
     assert source.draw(staging, 2).to_pylist() == [1004, 1005]
+
+
+def test_a_large_load_draws_several_batches_at_once_and_others_draw_behind_them(
+    surveys: Surveys, staging: Staging, source: FidSource
+) -> None:
+    assert source.draw(staging, MANY).to_pylist() == list(range(2, MANY + 2))
+    assert source.draw(staging, 10).to_pylist() == list(range(MANY + 2, MANY + 12))
+    assert single(surveys, staging) == MANY + 2 + 10 * BATCHES
+    assert source.draw(staging, 10 * (BATCHES - 1) - 5).to_pylist() == list(range(MANY + 12, MANY - 3 + 10 * BATCHES))
+    drawn = source.draw(staging, 10).to_pylist()  # five that are left, five of the next block
+    assert drawn == [*range(MANY - 3 + 10 * BATCHES, MANY + 2 + 10 * BATCHES), *range(MANY + 3 + 10 * BATCHES, MANY + 8 + 10 * BATCHES)]
 
 
 def test_blocks_of_several_loads_and_single_numbers_are_all_different(surveys: Surveys, staging: Staging) -> None:
