@@ -186,12 +186,13 @@ def _named(content: Content) -> Path | Unpacked:
 def _point_cloud(content: Content) -> Reader:
     from ingest.readers.point_cloud import PointCloud  # noqa: PLC0415  # laspy takes a fifth of a second
 
-    return PointCloud(content.name, content.source, content.limits)
+    return PointCloud(content.name, content.placed, content.limits, is_unpacked=content.unpack is not None)
 
 
 def _raster(content: Content) -> Reader:
-    name = content.name if isinstance(content.source, bytes) else content.stem
-    return raster.Raster(name, content.source, content.limits)
+    name = content.stem if content.unpack is None else content.name
+    source = content.source if raster.is_hgt(content.name, content.size) else content.placed  # its driver looks at the name
+    return raster.Raster(name, source, content.limits)
 
 
 def _json(content: Content) -> Reader:

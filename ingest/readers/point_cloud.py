@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import laspy
 import numpy as np
@@ -48,26 +48,27 @@ _NEVER_CLASSIFIED = 1
 
 
 class PointCloud:
-    """One LAS or LAZ file, or the bytes of one out of an archive."""
+    """One LAS or LAZ file, or one out of an archive, which is then handed on."""
 
     recipes: frozenset[Recipe] = frozenset({"point_cloud"})
 
-    def __init__(self, name: str, source: Path | bytes, limits: Limits) -> None:
-        """Open it.
+    def __init__(self, name: str, source: Path | bytes, limits: Limits, *, is_unpacked: bool) -> None:
+        """Open it; ``is_unpacked`` of one that came out of an archive.
 
         RejectedError ``point-cloud-truncated``, ``point-cloud-too-large`` or ``compression-ratio`` for a header that claims too much.
         """
         self._name = PurePosixPath(name).stem
-        self._unpacked = source if isinstance(source, bytes) else b""
+        self._source, self._is_unpacked = source, is_unpacked
         claims = _Claims.of(source)
         claims.check(limits)
         self._file = laspy.open(
-            io.BytesIO(source) if isinstance(source, bytes) else source,
+            _opened(source) if isinstance(source, bytes) else source,
             laz_backend=laspy.LazBackend.Lazrs,  # of one thread, as CPU time is what is limited
             decompression_selection=_NEEDED,
         )
         self._kind: Literal["LAS", "LAZ"] = "LAZ" if claims.compressed else "LAS"
         self.format: str = self._kind
+        self._file_bytes = claims.file_bytes
         self._chunk = max(1, _CHUNK_BYTES // claims.point_bytes)
 
     def inspect(self) -> FileInfo:
@@ -100,11 +101,13 @@ class PointCloud:
             minimum_m=float(seen.low[2]),
             maximum_m=float(seen.high[2]),
             footprint=cells.footprint(placing.storage.srid),
-            unpacked_bytes=len(self._unpacked),
+            unpacked_bytes=self._file_bytes if self._is_unpacked else 0,
             placed_bytes=head.total_bytes,
         )
-        for start in range(0, len(self._unpacked), _SENT_BYTES):
-            yield FileChunk(part.dataset, self._unpacked[start : start + _SENT_BYTES])
+        if self._is_unpacked:
+            with _opened(self._source) as file:
+                while chunk := file.read(_SENT_BYTES):
+                    yield FileChunk(part.dataset, chunk)
         yield FileChunk(part.dataset, head.encoded())
         self._file.seek(0)
         for vertices, points in self._placed(placing):
@@ -185,7 +188,7 @@ class _Claims:
     @classmethod
     def of(cls, source: Path | bytes) -> _Claims:
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        with _opened(source) as file:
             head = file.read(_COUNTS_14_AT + _COUNTS_14.size)
         if len(head) < _COUNTS_AT + _COUNTS.size:
             raise _truncated(0)
@@ -210,6 +213,10 @@ class _Claims:
                 f"The file claims {self.points} points in {room} bytes.",
                 f"文件声称 {room} 字节中有 {self.points} 个点，压缩比异常。",
             )
+
+
+def _opened(source: Path | bytes) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
 def _truncated(points: int) -> TwinError:
