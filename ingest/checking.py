@@ -98,7 +98,8 @@ def match_rows(
     begun: Begun,
 ) -> list[Part]:
     """Index the staged rows, match them with what is published now, and return what publishing them needs."""
-    counts = index(background, _with_links(catalogue, tallies.values()), begun)
+    copied = {t.staging.name: t.copied for t in tallies.values()}
+    counts = index(background, _with_links(catalogue, tallies.values()), begun, copied)
     parts: list[Part] = []
     with translated(), catalogue.pool.connection() as connection:
         for tally, counted in zip(tallies.values(), counts, strict=True):

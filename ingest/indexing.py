@@ -28,6 +28,8 @@ class Building:
 type Begun = Mapping[str, Building]
 """By the name of the staged table."""
 _NOTHING: Begun = MappingProxyType({})
+_TARGET = 30
+"""Of statistics: nine thousand rows are looked at. Thirty thousand, as usual, take four times as long, most of it for outlines."""
 _BY_VALIDITY = (
     "CREATE INDEX ON {staging} (valid_from) WHERE valid_from IS NOT NULL",
     "CREATE INDEX ON {staging} (valid_to) WHERE valid_from IS NOT NULL OR valid_to IS NOT NULL",
@@ -50,12 +52,16 @@ def give_up(background: Background, begun: Begun) -> None:
 
 
 def index(
-    background: Background, stagings: Sequence[tuple[Staging, Sequence[str]]], begun: Begun = _NOTHING
+    background: Background,
+    stagings: Sequence[tuple[Staging, Sequence[str]]],
+    begun: Begun = _NOTHING,
+    copied: Mapping[str, int] = MappingProxyType({}),
 ) -> list[tuple[int, int] | None]:
     """Build what matching (and, on a first load, the partition and its links) needs of each table, with what stands beside it.
 
     Each comes with the columns by which links are found; what is ``begun`` is awaited. Return of each that is a first load, in which
-    nothing changes any more, how many rows are staged and a hash of which (`ingest.staging.count_and_hash`); None of others.
+    nothing changes any more, how many rows are staged and a hash of which (`ingest.staging.count_and_hash`); None of others. ``copied``
+    says by the name of the table how many rows were copied into it: where all are still there nothing beside them is looked for to go.
     """
     built = {**begun, **begin(background, [(s, linked) for s, linked in stagings if s.name not in begun])}
     last = []
@@ -63,18 +69,24 @@ def index(
         for ready in built[staging.name].own:
             ready.result()
         last.append(background.submit(partial(_run, _last(staging))))
-    beside = []
+    counts = []
     for staging, _ in stagings:
         for ready in built[staging.name].beside:
             ready.result()
-        beside.append(background.submit(partial(representations.complete, staging=staging)))
-    counts = []
-    for (staging, _), complete in zip(stagings, beside, strict=True):
-        complete.result()
-        counts.append(background.submit(partial(staged.count_and_hash, staging=staging)) if staging.first_load else None)
+        complete = partial(_complete, staging=staging, copied=copied.get(staging.name))
+        counts.append(background.submit(complete) if staging.first_load else None)
     for analysed in last:
         analysed.result()
     return [None if counted is None else counted.result() for counted in counts]
+
+
+def _complete(connection: Connection, staging: Staging, copied: int | None) -> tuple[int, int]:
+    """Have a first load's tables ready to be partitions, and return how many rows are staged and a hash of which."""
+    count, checksum = staged.count_and_hash_rows(connection, staging)
+    if count != copied:
+        representations.drop_rejected(connection, staging)
+    representations.add_keys(connection, staging)
+    return count, checksum ^ staged.hash_beside(connection, staging)
 
 
 def _building(background: Background, staging: Staging, linked: Sequence[str]) -> Building:
@@ -97,7 +109,7 @@ def _keys(staging: Staging, linked: Sequence[str]) -> list[sql.Composed]:
 
 
 def _last(staging: Staging) -> list[sql.Composed]:
-    last = [sql.SQL("ANALYZE {}").format(staging.table)]
+    last = [sql.SQL("SET LOCAL default_statistics_target = {}").format(_TARGET), sql.SQL("ANALYZE {}").format(staging.table)]
     if staging.first_load:
         last.append(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY USING INDEX {}").format(staging.table, _key(staging)))
     return last

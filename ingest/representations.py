@@ -198,11 +198,17 @@ def _index(beside: _Beside, staging: Staging, connection: Connection) -> None:
     connection.execute(beside.query("analyse", staging))
 
 
-def complete(connection: Connection, staging: Staging) -> None:
-    """Have a first load's tables, once they are indexed, lose what was of rejected rows, and have a key."""
+def drop_rejected(connection: Connection, staging: Staging) -> None:
+    """Have a first load's tables, once they are indexed, lose what was of rows that are staged no more."""
     for beside in _ALL:
-        if staging.first_load and beside.is_staged(connection, staging):
+        if beside.is_staged(connection, staging):
             connection.execute(beside.query("drop_rejected", staging))
+
+
+def add_keys(connection: Connection, staging: Staging) -> None:
+    """Make the indexes of a first load's tables their keys."""
+    for beside in _ALL:
+        if beside.is_staged(connection, staging):
             connection.execute(beside.query("add_key", staging))
 
 

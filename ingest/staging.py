@@ -249,14 +249,26 @@ def staging_sequence(staging: Staging) -> sql.Literal:
 
 def count_and_hash(connection: Connection, staging: Staging) -> tuple[int, int]:
     """Return how many rows are staged and a hash of which; a crash of the database empties unlogged tables."""
+    count, checksum = count_and_hash_rows(connection, staging)
+    return count, checksum ^ hash_beside(connection, staging)
+
+
+def count_and_hash_rows(connection: Connection, staging: Staging) -> tuple[int, int]:
+    """Return how many rows are staged and a hash of which, but for what stands beside them."""
     row = connection.execute(staging.query("staged_count_and_hash")).fetchone()
-    count, checksum = (int(row[0]), int(row[1])) if row else (0, 0)
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def hash_beside(connection: Connection, staging: Staging) -> int:
+    """Return a hash of what stands beside staged rows."""
+    checksum = 0
+    there = tables_of(connection, staging.submission)
     for suffix, column in BESIDE.items():
-        if f"{staging.name}{suffix}" in tables_of(connection, staging.submission):
+        if f"{staging.name}{suffix}" in there:
             beside = sql.Identifier("staging", staging.name + suffix)
             row = connection.execute(QUERIES["hash_beside"].format(beside=beside, column=sql.Identifier(column))).fetchone()
             checksum ^= int(row[0]) if row else 0
-    return count, checksum
+    return checksum
 
 
 def analyse(connection: Connection, staging: Staging) -> None:

@@ -59,3 +59,17 @@ def test_fids_rise_in_the_order_of_rows_though_some_batches_have_3d(surveys: Sur
     with surveys.catalogue.pool.connection() as connection:
         bodies = connection.execute("SELECT fid FROM city.representation WHERE dataset = %s ORDER BY fid", (dataset,)).fetchall()
     assert [fid for (fid,) in bodies] == [1, 2, 5, 6, 9, 10]
+
+
+def test_3d_of_rows_that_a_rule_over_all_rows_rejects_goes_with_them(surveys: Surveys) -> None:
+    names = ["00", "01", "02", "03", "01", "05"]
+    rows = [Row(square(20.0 * i, 0.0), {"building_id": n, "height_m": 3.0, "base_height_m": 0.0}) for i, n in enumerate(names)]
+    parts = {"buildings": ("building", rows)}
+    place = surveys.place(parts)
+    result = load(replace(place, read=some_with_3d(place.read, 6)), replace(surveys.request(parts), max_rejected=1.0))
+    assert result.rejected > 0
+    left = {state[0] for state in surveys.state("buildings").values()}
+    with surveys.catalogue.pool.connection() as connection:
+        bodies = connection.execute("SELECT fid FROM city.representation").fetchall()
+    assert {fid for (fid,) in bodies} == left
+    assert len(left) == result.read - result.rejected
