@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import LiteralString
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +45,8 @@ class _Beside:
     """Columns that tell several rows of one feature apart."""
     content: Mapping[str, tuple[str, SqlType]]
     """Column → its definition and the type COPY writes."""
+    storage: LiteralString = ""
+    """How its tables are stored, as CREATE TABLE says it."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -81,6 +84,7 @@ class _Beside:
             "current": self.partition(staging),
             "history": self.partition(staging, "history"),
             "dataset": sql.Literal(staging.dataset.id),
+            "storage": sql.SQL(self.storage),
             "columns": columns(self.columns),
             "staged_columns": columns(self.columns, "b"),
             "current_columns": columns(self.columns, "c"),
@@ -123,6 +127,8 @@ _SOURCE_OBJECT = _Beside(
     "_d",
     (),
     {"header": ("text NOT NULL", "text"), "document": ("bytea NOT NULL", "bytea")},
+    # Nothing of a row is read without its document: up to half a page it stays in the row, where it is written once and found at once.
+    "WITH (toast_tuple_target = 4080)",
 )
 _ALL = (_REPRESENTATION, _SOURCE_OBJECT)
 
@@ -319,8 +325,8 @@ def _but_places(faces: bytes, vertices: int) -> tuple[bytes, bytes]:
 def _create_partition(connection: Connection, staging: Staging, beside: _Beside, schema: str) -> None:
     partition = beside.partition(staging, schema)
     connection.execute(
-        sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({})").format(
-            partition, sql.Identifier(schema, beside.name), sql.Literal(staging.dataset.id)
+        sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES IN ({}) {}").format(
+            partition, sql.Identifier(schema, beside.name), sql.Literal(staging.dataset.id), sql.SQL(beside.storage)
         )
     )
     key = ("fid", *beside.key, *(("commit_from",) if schema == "history" else ()))

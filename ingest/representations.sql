@@ -1,13 +1,13 @@
 -- What stands beside staged rows: their 3D and the documents they came from. {beside} is staged, {current} and {history} are the partitions.
 
 -- name: create_beside
-CREATE UNLOGGED TABLE IF NOT EXISTS {beside} (row bigint NOT NULL, {definitions}, same boolean)
+CREATE UNLOGGED TABLE IF NOT EXISTS {beside} (row bigint NOT NULL, {definitions}, same boolean) {storage}
 
 -- name: create_for_good
 -- Of a first load: it becomes the partition as it is, so it has its fids from the beginning and is logged.
 CREATE TABLE {beside} (
     row bigint NOT NULL, dataset integer NOT NULL DEFAULT {dataset}, fid bigint NOT NULL, {definitions}, same boolean,
-    CONSTRAINT of_dataset CHECK (dataset = {dataset}))
+    CONSTRAINT of_dataset CHECK (dataset = {dataset})) {storage}
 
 -- name: copy_into_beside
 COPY {beside} ({copied}) FROM STDIN (FORMAT binary{freeze})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import random
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -219,6 +221,21 @@ def test_faces_that_are_stored_unpacked_are_the_same(town: Town) -> None:
     assert town.versions() == {("A", b"TWR1"), ("B", b"TWR3")}
     assert town.ridges() == {("A", "2"): 9.0, ("B", "2"): 11.0}
     assert town.ridges(first.commit) == {("A", "2"): 9.0, ("B", "2"): 9.0}
+
+
+def test_documents_stay_in_their_rows_up_to_half_a_page(town: Town) -> None:
+    """Those of a first load, those that are closed, and those that came to a dataset which had none."""
+    town.load(houses={"A": _house(0), "B": _house(20, note=base64.b64encode(random.Random(1).randbytes(2400)).decode())})
+    with town.city.pool.connection() as connection:
+        found = connection.execute(
+            "SELECT n.nspname, c.reloptions, pg_relation_size(c.reltoastrelid)"
+            " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace"
+            " WHERE relname LIKE 'source\\_object\\_d%' AND relkind = 'r' ORDER BY nspname"
+        ).fetchall()
+        longest = connection.execute("SELECT max(length(document)) FROM city.source_object").fetchone()
+    assert found == [("city", ["toast_tuple_target=4080"], 0), ("history", ["toast_tuple_target=4080"], 0)]
+    assert longest is not None
+    assert longest[0] > 2032
 
 
 def test_a_source_without_3d_keeps_it_unless_it_moves_the_feature(town: Town) -> None:
