@@ -66,6 +66,14 @@ _BOOKKEEPING = frozenset(
     )
 )
 """Names of columns that tell of the survey, whatever was surveyed (requirements C.5)."""
+_OF_READERS: Mapping[str, frozenset[str]] = {
+    "DXF": frozenset({"layer", "handle", "entity", "cass_code", "cass_more", "xdata", "block"}),
+    "EPANET": frozenset({"epanet_section", "epanet_status"}),
+    "SWMM": frozenset({"swmm_section", "swmm_shape", "swmm_length_m", "swmm_roughness", "swmm_barrels"}),
+}
+"""Columns that every layer of a format has."""
+_LEAST_COLUMNS = 3
+"""A name beside two coordinates is a field of most types: fewer columns than these say less."""
 _CASS: Mapping[str, float] = {"high": 0.9, "low": 0.5}
 """How much a CASS code says, by how sure its meaning is."""
 _WORTH_NAMING = 0.2
@@ -227,12 +235,15 @@ def _guess(feature_type: FeatureType, layer: LayerInfo, file: str, file_format: 
     taken, hints = column_evidence(layer.columns, feature_type, layer.sample)
     name, named = _NOTHING_SAID if file_format == _OSM else _name_says(feature_type, layer, file)
     fed = {e.value for e in taken}
-    nothing_said = _BOOKKEEPING | _PLACING if file_format in TABLES else _BOOKKEEPING
+    nothing_said = _BOOKKEEPING | (_PLACING if file_format in TABLES else {normalised(c) for c in _OF_READERS.get(file_format, ())})
     telling = len(layer.columns) - len({c for c in layer.columns if normalised(c) in nothing_said} - {e.subject for e in taken})
-    columns = _BY_COLUMNS * sum(e.confidence for e in taken) / telling if telling else 0.0
+    least = max(telling, min(len(layer.columns), _LEAST_COLUMNS))
+    columns = _BY_COLUMNS * sum(e.confidence for e in taken) / least if least else 0.0
     if not set(feature_type.natural_key) <= fed or not {f.name for f in feature_type.fields if f.required} <= fed:
         columns *= _WITHOUT_KEY
-    by_columns = Text(f"{telling} 列中 {len(taken)} 列对应字段", f"{len(taken)} of {telling} columns are fields of it")
+    by_columns = Text("", "")
+    if telling:
+        by_columns = Text(f"{telling} 列中 {len(taken)} 列对应字段", f"{len(taken)} of {telling} columns are fields of it")
     if not layer.columns:
         columns, by_columns = _format_says(feature_type, layer, file_format, is_named=name > 0)
     codes, coded = _codes_say(feature_type, layer)

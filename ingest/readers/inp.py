@@ -104,6 +104,13 @@ class Network:
     def __init__(
         self, file_format: str, model: Sections, nodes: Elements, links: Elements, notes: tuple[Text, ...], limits: Limits
     ) -> None:
+        """Take a model apart; RejectedError ``no-coordinates`` when nothing says where any of its nodes is."""
+        if not model.places and model.rows(nodes.sections):
+            raise rejected(
+                "no-coordinates",
+                f"The {file_format} model has no [COORDINATES]: nothing says where its nodes are. Export it again with its map.",
+                f"{file_format} 模型没有 [COORDINATES]，无法确定节点位置：请连同坐标重新导出。",
+            )
         self.format = file_format
         self._model, self._notes, self._limits = model, notes, limits
         self._elements = {NODES: nodes, LINKS: links}

@@ -51,12 +51,21 @@ class Kml:
     format = "KML"
 
     def __init__(self, name: str, content: Path | bytes, limits: Limits, beside: Mapping[str, bytes] = MappingProxyType({})) -> None:
-        """Look through the file, and ``beside`` it those that lie with it in a KMZ, each as a folder; RejectedError ``kml-invalid``."""
+        """Look through the file, and ``beside`` it those that lie with it in a KMZ, each as a folder.
+
+        RejectedError ``kml-invalid`` or ``no-features``.
+        """
         self._name, self._content, self._limits = name, content, limits
         self._beside = beside
         self._layers: dict[tuple[str, ...], _Seen] = {}
         for placemark in self.placemarks():
             self._layers.setdefault(placemark.folders, _Seen()).add(placemark, limits)
+        if not self._layers:
+            raise rejected(
+                "no-features",
+                "The KML file holds no placemark. Network links and overlays are not read: open what is linked and save it as KML.",
+                "KML 文件中没有地标。网络链接和叠加层不予读取：请打开所链接的内容，把其中的地标另存为 KML 后提交。",
+            )
 
     def inspect(self) -> FileInfo:
         """Return the folders with what their placemarks say."""
@@ -65,8 +74,6 @@ class Kml:
 
     def open(self, part: PartRequest, /) -> KmlLayer:
         """Return the placemarks of the folder ``part`` names and of the folders in it; without a name the one that fits."""
-        if not self._layers:
-            raise rejected("no-features", "The KML file holds no placemark.", "KML 文件中没有地标。")
         chosen = self._below(part.layer) if part.layer is not None else []
         if not chosen:
             name = choose_layer(part, [n for n, _ in self._named()])

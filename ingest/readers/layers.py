@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 from ingest.names import normalised
 from ingest.protocol import PartRequest
-from ingest.refusals import layer_missing
+from ingest.refusals import layer_missing, rejected
+from twin.errors import TwinError
 from twin.model import FeatureType
+
+_SHOWN = 20
+"""Of so many layers the names are given."""
 
 
 def choose_layer(part: PartRequest, names: Sequence[str]) -> str:
@@ -22,7 +26,16 @@ def choose_layer(part: PartRequest, names: Sequence[str]) -> str:
         return matching[0]
     if len(names) == 1:
         return names[0]
-    raise layer_missing(part.feature_type.title.zh, tuple(names))
+    raise _layer_unclear(part.feature_type, names)
+
+
+def _layer_unclear(feature_type: FeatureType, names: Sequence[str]) -> TwinError:
+    zh, en = "、".join(names[:_SHOWN]), ", ".join(names[:_SHOWN])
+    return rejected(
+        "layer-missing",
+        f"The file has several layers, of which none alone is called a {feature_type.title.en}: say which ({en}).",
+        f"文件有多个图层，无法确定哪个是{feature_type.title.zh}，请指定图层（{zh}）。",
+    )
 
 
 def layers_named_like(feature_type: FeatureType, names: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from ingest.readers.choice import choose_reader
 from ingest.readers.inp import Network
 from ingest.readers.swmm import open_swmm
 from ingest.reading import read_parts
+from twin.errors import RejectedError
 from twin.featuretypes.loader import load_feature_types
 
 TYPES = load_feature_types()
@@ -126,3 +127,15 @@ UNITS Feet
     (batch,) = layer.batches()
     assert [(f.index, f.rule) for f in batch.faults] == [(1, "geometry-empty")]
     assert any("FEET" in note.en for note in layer.source.notes)
+
+
+def test_a_model_without_any_coordinates_is_refused_once_with_the_way_out(tmp_path: Path) -> None:
+    swmm = "[OPTIONS]\nFLOW_UNITS LPS\n[JUNCTIONS]\nA 10 0\nB 9 2\n[CONDUITS]\n1 A B 10 0.01 0 0\n"
+    epanet = (
+        "[JUNCTIONS]\nA 10 5\nB 9 5\n[RESERVOIRS]\nR 30\n[PIPES]\n1 R A 100 300 130 0 Open\n[OPTIONS]\nUnits LPS\nHeadloss H-W\n[END]\n"
+    )
+    for text in (swmm, epanet):
+        (tmp_path / "a.inp").write_text(text)
+        with pytest.raises(RejectedError, match=r"no \[COORDINATES\]") as refused:
+            network(tmp_path / "a.inp")
+        assert refused.value.code == "no-coordinates"

@@ -69,6 +69,16 @@ def test_columns_of_coordinates_and_of_the_survey_take_nothing_from_what_a_table
     [plain], [placed] = (propose("a.csv", info, TYPES, []) for info in both)
     assert plain.guesses[0].feature_type == placed.guesses[0].feature_type == "pipe_node"
     assert plain.guesses[0].confidence == placed.guesses[0].confidence > 0.6
+    [named] = propose("a.csv", FileInfo("CSV", (LayerInfo("表", "table", ("name", "X", "Y"), None, 3),)), TYPES, [])
+    assert all(guess.confidence < 0.5 for guess in named.guesses), "a name is a field of most types"
+
+
+def test_columns_that_every_drawing_has_take_nothing_from_what_its_blocks_say() -> None:
+    columns = ("layer", "handle", "entity", "cass_code", "cass_more", "xdata", "block", "rotation_deg", "点号")
+    [drawn] = propose("a.dxf", FileInfo("DXF", (LayerInfo("WS:点", "Point", columns, None, 3),)), TYPES, [])
+    assert (drawn.guesses[0].feature_type, drawn.guesses[0].confidence > 0.5) == ("pipe_node", True)
+    [bare] = propose("a.dxf", FileInfo("DXF", (LayerInfo("管线:线", "LineString", columns[:6], None, 3),)), TYPES, [])
+    assert "0 of" not in bare.guesses[0].evidence.en
 
 
 def test_a_type_whose_geometry_cannot_be_is_not_proposed() -> None:

@@ -21,6 +21,7 @@ from ingest.protocol import Limits
 from ingest.readers.choice import sidecars
 from tests.ogr2ogr import ogr2ogr
 from tests.vector_layers import Layer, copied, inspected, refusal
+from twin.errors import RejectedError
 
 SHAPES = [
     shapely.Polygon([(500000, 3500000, 3.5), (500100, 3500000, 3.5), (500100, 3500100, 4.25), (500000, 3500000, 3.5)]),
@@ -241,6 +242,14 @@ def test_kml_and_kmz(tmp_path: Path) -> None:
         areas = Layer(path, "地块")
         assert areas.shapes[0].area == 16 - 0.5 + 0.5
         assert areas.shapes[1].wkt == "LINESTRING Z (1 2 3, 2 3 4)"
+
+
+def test_kml_of_links_alone_says_what_to_do(tmp_path: Path) -> None:
+    link = "<NetworkLink><Link><href>http://example.com/a.kml</href></Link></NetworkLink>"
+    (tmp_path / "a.kml").write_text(f'<kml xmlns="http://www.opengis.net/kml/2.2">{link}</kml>')
+    assert refusal(tmp_path / "a.kml", feature_type="poi") == "no-features"
+    with pytest.raises(RejectedError, match="Network links"):
+        inspected(tmp_path / "a.kml")
 
 
 def test_kml_that_is_broken_or_has_a_dtd_is_refused(tmp_path: Path) -> None:
