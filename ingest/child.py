@@ -138,7 +138,7 @@ def _unreadable(error: Exception) -> TwinError:
 
 def _send(buffers: Iterable[bytes | memoryview]) -> None:
     """Write buffers one after the other, many at a time: a batch is a hundred, most of them short, and each call wakes who reads."""
-    left = [view for view in map(memoryview, buffers) if view.nbytes]
+    left = [view for view in (memoryview(buffer) for buffer in buffers) if view.nbytes]
     while left:
         written = os.writev(_OUTPUT, left[:_MOST_AT_ONCE])
         whole = 0

@@ -49,17 +49,31 @@ class Room:
     What was put there is gone once it is used again.
     """
 
-    _KEPT_BYTES = 16 << 20
+    def __init__(self) -> None:
+        self._rows, self._columns = _Kept(), _Kept()
+
+    def of(self, size: int) -> Bytes:
+        """Return room for ``size`` bytes of rows, whatever stands in it."""
+        return self._rows.of(size)
+
+    def of_columns(self, size: int) -> Bytes:
+        """Return room for ``size`` bytes of what is put together, whatever stands in it."""
+        return self._columns.of(size)
+
+
+class _Kept:
+    """Bytes of which more than some megabytes are not kept."""
+
+    _MOST_BYTES = 16 << 20
 
     def __init__(self) -> None:
         self._bytes: Bytes = np.empty(0, np.uint8)
 
     def of(self, size: int) -> Bytes:
-        """Return room for ``size`` bytes, whatever stands in it; more than some megabytes are not kept."""
-        if size > self._KEPT_BYTES:
+        if size > self._MOST_BYTES:
             return np.empty(size, np.uint8)
         if size > len(self._bytes):
-            self._bytes = np.empty(min(size + size // 4, self._KEPT_BYTES), np.uint8)
+            self._bytes = np.empty(min(size + size // 4, self._MOST_BYTES), np.uint8)
         return self._bytes[:size]
 
 
@@ -126,7 +140,8 @@ class _Pieces:
         """Return the rows, put together in ``room``."""
         self._end_same()
         kinds, widths = np.array(self._kinds, np.uint8), np.array(self._widths, np.int64)
-        (content, content_at), (ends, ends_at), (nulls, nulls_at) = (s.joined() for s in (self._content, self._ends, self._nulls))
+        content, content_at = self._content.joined(room.of_columns(self._content.size))
+        (ends, ends_at), (nulls, nulls_at) = self._ends.joined(), self._nulls.joined()
         starts = np.empty(self._rows + 1, np.int64)
         compiled_rows.measure_rows(kinds, widths, ends_at, ends, nulls_at, nulls, starts)
         body = room.of(int(starts[-1]))
@@ -152,18 +167,19 @@ class _Spans:
     def __init__(self, dtype: type[np.generic]) -> None:
         self._given: list[npt.NDArray[Any]] = [np.empty(0, dtype)]
         self._at: list[int] = []
-        self._end = 0
+        self.size = 0
+        """Of all of them together."""
 
     def add(self, array: npt.NDArray[Any] | None) -> None:
         """Add an array, or none."""
-        self._at.append(-1 if array is None else self._end)
+        self._at.append(-1 if array is None else self.size)
         if array is not None:
             self._given.append(array)
-            self._end += len(array)
+            self.size += len(array)
 
-    def joined(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-        """Return all of them as one array, and where each begins."""
-        return np.concatenate(self._given), np.array(self._at, np.int64)
+    def joined(self, room: npt.NDArray[Any] | None = None) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """Return all of them as one array, in ``room`` if it is given, and where each begins."""
+        return np.concatenate(self._given, out=room), np.array(self._at, np.int64)
 
 
 def _constant(column: CopyColumn) -> bytes:

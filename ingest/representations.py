@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import LiteralString
 
 import numpy as np
@@ -286,13 +286,18 @@ def _copy(
 ) -> None:
     fid = (CopyColumn("bigint", "fid"),) if with_fid else ()
     copied = (CopyColumn("bigint", "row"), *fid, *(CopyColumn(kind, c) for c, (_, kind) in beside.content.items()))
-    statement = beside.query(
-        "copy_into_beside", staging, copied=columns([str(c.source) for c in copied]), freeze=sql.SQL(", freeze" if freeze else "")
-    )
+    statement = _copy_statement(staging.name + beside.suffix, tuple(str(c.source) for c in copied), freeze=freeze)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(HEADER)
         copy.write(copy_binary_rows(rows, copied, room))
         copy.write(TRAILER)
+
+
+@lru_cache(maxsize=32)
+def _copy_statement(table: str, names: tuple[str, ...], *, freeze: bool) -> bytes:
+    """Return what copies into a table that stands beside staged rows."""
+    places = {"beside": sql.Identifier("staging", table), "copied": columns(names), "freeze": sql.SQL(", freeze" if freeze else "")}
+    return _QUERIES["copy_into_beside"].format(**places).as_bytes(None)
 
 
 def _forgive_small_moves(connection: Connection, staging: Staging, tolerance_m: float) -> None:

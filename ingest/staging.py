@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 import psycopg
@@ -213,12 +214,18 @@ def filling(
     All of them go through one COPY, the connection's business until the block ends: what it has written goes to the disk while more comes.
     ``begun`` says whether this transaction began to fill the table.
     """
-    freeze = sql.SQL(", freeze" if begun else "")
-    statement = staging.query("copy_into_staging", columns=columns((*staging.copied, *more)), freeze=freeze)
+    statement = _copy_statement(staging.name, (*staging.copied, *more), freeze=begun)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(HEADER)
         yield copy.write
         copy.write(TRAILER)
+
+
+@lru_cache(maxsize=16)
+def _copy_statement(table: str, names: tuple[str, ...], *, freeze: bool) -> bytes:
+    """Return what copies into a staged table; put together anew for each batch it would take longer than some columns do."""
+    places = {"staging": sql.Identifier("staging", table), "columns": columns(names), "freeze": sql.SQL(", freeze" if freeze else "")}
+    return QUERIES["copy_into_staging"].format(**places).as_bytes(None)
 
 
 def fill(connection: Connection, staging: Staging, rows: bytes | memoryview, *, begun: bool, more: Sequence[str] = ()) -> None:
