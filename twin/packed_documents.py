@@ -1,11 +1,14 @@
 """How the CityJSONFeature that a feature was read from is kept: a zstd frame, or packed, its arrays of numbers as few bytes each.
 
 Packed is ``CTD1``, then as varints (LEB128) the bytes of the text, of its rest and of its arrays, then the arrays and the rest as one
-LZ4 block. The rest is the text without the arrays. An array is a varint of how many bytes of the rest stand between it and the one before,
-and a byte: `PLACES` for an array of ``[x,y,z]``, of which follow the count and of each number how much it differs from that of the place
-before (zigzag); else how many brackets are around each number, one to four. Then come its innermost arrays, each as a varint, four times
-the count of its numbers and how many more brackets close behind it, and its numbers, 0 for null, 1 for 0 and so on. Behind the array's
-last bracket it ends.
+LZ4 block. The rest is the text without the arrays, and without its decimal fractions, which stand among them. Each begins with a varint
+of how many bytes of the rest stand between it and the one before, and a byte that tells what it is:
+
+- `PLACES`, an array of ``[x,y,z]``: their count follows, and of each number how much it differs from that of the place before (zigzag);
+- how many brackets are around each number, one to four: the innermost arrays follow, each as a varint, four times the count of its
+  numbers and how many more brackets close behind it, and its numbers, 0 for null, 1 for 0 and so on, to the array's last bracket;
+- from `FRACTION` on a fraction: the lowest four bits are how many digits stand behind its point less `LEAST_DECIMALS`, the next three how
+  many bytes follow, less one; these are all its digits as one number, the lowest byte first.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import sys
 import numpy as np
 import numpy.typing as npt
 
-from twin.json_values import LONGEST_NUMBER, NULL, write_integer
+from twin.json_values import LONGEST_NUMBER, NULL, write_digits, write_integer
 from twin.kernel import bare_kernel, copy_bytes, kernel
 
 if sys.version_info >= (3, 14):
@@ -26,13 +29,15 @@ else:
 Bytes = npt.NDArray[np.uint8]
 
 MAGIC = b"CTD1"
-PLACES, DEEPEST = 0, 4
+PLACES, DEEPEST, FRACTION = 0, 4, 128
+LEAST_DECIMALS = 2
 _LARGEST_BYTES = 256 << 20
 _BRACKETS = 16
 """More than are written between two numbers."""
 _LONGEST_VARINT = 63
 """Bits."""
-_OPEN, _CLOSE, _COMMA = (ord(c) for c in "[],")
+_OPEN, _CLOSE, _COMMA, _POINT = (ord(c) for c in "[],.")
+_POWERS = 10 ** np.arange(16 + LEAST_DECIMALS)
 _FULL = 15
 _BROKEN = "a kept document does not read back"
 
@@ -149,17 +154,35 @@ def _write_text(packed: Bytes, at: int, end: int, rest: Bytes, text: Bytes, most
         out, kept, depth, at = out + gap, kept + gap, int(np.int64(packed[at])), at + 1
         if depth == PLACES:
             at, out = _write_places(packed, at, end, text, out, most)
+        elif depth >= FRACTION:
+            at, out = _write_fraction(packed, at, end, depth, text, out)
         elif depth <= DEEPEST:
             at, out = _write_numbers(packed, at, end, depth, text, out, most)
         else:
             return -1
-        if at < 0:
+        if at < 0 or out > most:
             return -1
     count = len(rest) - kept
     if count > most - out:
         return -1
     copy_bytes(text, out, rest, kept, count)
     return out + count
+
+
+@bare_kernel
+def _write_fraction(packed: Bytes, at: int, end: int, head: int, text: Bytes, out: int) -> tuple[int, int]:
+    """Write a fraction; return where it ends and what was written, −1 where it is broken."""
+    count, decimals, number = (head >> 4 & 7) + 1, (head & 15) + LEAST_DECIMALS, 0
+    if count > end - at:
+        return -1, out
+    for k in range(count):
+        number |= int(np.int64(packed[at + k])) << 8 * k
+    if number < 0:
+        return -1, out
+    whole = number // _POWERS[decimals]
+    out = write_integer(text, out, whole)
+    text[out] = _POINT
+    return at + count, write_digits(text, out + 1, np.uint64(number - whole * _POWERS[decimals]), decimals)
 
 
 @bare_kernel

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from ingest.documents import Packing
 from ingest.readers.json_arrays import VALUES, VERTICES, CutLines
+from ingest.readers.json_bytes import digits_at, next_point
 from ingest.readers.json_numbers import NULL
 from twin.kernel import bare_kernel, copy_bytes, kernel
-from twin.packed_documents import DEEPEST, MAGIC, PLACES
+from twin.packed_documents import DEEPEST, FRACTION, LEAST_DECIMALS, MAGIC, PLACES
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -19,7 +20,11 @@ Bytes = npt.NDArray[np.uint8]
 _HEAD_BYTES = 64
 """Of a packed line at most, beside its arrays and their rest: the magic, three sizes."""
 _MAGIC = np.frombuffer(MAGIC, dtype=np.uint8)
-_LAST_OF_SEVEN = 127
+_LAST_OF_SEVEN, _BYTE = 127, 255
+_DIGITS = 17
+"""Of a fraction at most."""
+_POWERS = 10 ** np.arange(_DIGITS + 1)
+_NOUGHT, _NINE = (ord(c) for c in "09")
 _DEPTH_OF_PLACES, _ORDINATES = 2, 3
 
 
@@ -55,26 +60,24 @@ def packing_of(cut: CutLines) -> Packing:
 
 @kernel
 def _pack(cut: _Cut, rest: Bytes, rest_end: Ints, arrays: Bytes, arrays_end: Ints, one: Bytes) -> None:
-    """Fill all arrays but the first; ``one`` has room for the arrays of the longest line.
+    """Fill all arrays but the first; ``one`` has room for what is taken out of the longest line.
 
     A varint is no longer than the digits that it says; a difference may be as long as those of two numbers.
     """
     begin = out = at = 0
     for line in range(len(cut.line_end)):
-        end, kept, size, count = cut.line_end[line], begin, out, 0
-        first, last = cut.array_start[line], cut.array_start[line + 1]
-        for array in range(first, last):
+        end, kept, size, last, count = cut.line_end[line], begin, out, out, 0
+        for array in range(cut.array_start[line], cut.array_start[line + 1]):
             if cut.kind[array] > VALUES:
                 continue
-            gap = cut.spans[array, 0] - kept
-            copy_bytes(rest, size, cut.text, kept, gap)
-            size, kept = size + gap, cut.spans[array, 1]
-            count = _pack_array(cut, array, one, _write_varint(one, count, gap))
+            size, last, count = _pack_text(cut.text, kept, cut.spans[array, 0], rest, size, last, one, count)
+            kept = cut.spans[array, 1]
+            count = _pack_array(cut, array, one, _write_varint(one, count, size - last))
+            last = size
             if count < 0:
                 break
         if count > 0 and cut.rest_end[line] >= 0:
-            copy_bytes(rest, size, cut.text, kept, end - kept)
-            size += end - kept
+            size, last, count = _pack_text(cut.text, kept, end, rest, size, last, one, count)
             copy_bytes(arrays, at, _MAGIC, 0, _MAGIC.size)
             at = _write_varint(arrays, at + _MAGIC.size, end - begin)
             at = _write_varint(arrays, at, size - out)
@@ -82,6 +85,38 @@ def _pack(cut: _Cut, rest: Bytes, rest_end: Ints, arrays: Bytes, arrays_end: Int
             copy_bytes(arrays, at, one, 0, count)
             out, at = size, at + count
         rest_end[line], arrays_end[line], begin = out, at, end
+
+
+@bare_kernel
+def _pack_text(text: Bytes, begin: int, end: int, rest: Bytes, size: int, last: int, out: Bytes, at: int) -> tuple[int, int, int]:
+    """Add text to the ``rest`` without its fractions, which go ``out``; return where the rest ends, its last gap, what was written."""
+    place = next_point(text, begin, end)
+    while place < end:
+        decimals, number = digits_at(text, place + 1)
+        first, power, after = place, 1, place + 1 + decimals
+        if LEAST_DECIMALS <= decimals < _DIGITS and after <= end:
+            number, power = int(np.int64(number)), int(_POWERS[decimals])
+            while first > begin and place - first < _DIGITS - decimals and _NOUGHT <= text[first - 1] <= _NINE:
+                first -= 1
+                number += int(np.int64(text[first] - np.uint8(_NOUGHT))) * power
+                power *= 10
+        if first == place or (text[first] == _NOUGHT and first < place - 1):
+            place = next_point(text, place + 1, end)
+            continue
+        copy_bytes(rest, size, text, begin, first - begin)
+        size += first - begin
+        at = _write_varint(out, at, size - last)
+        head, last = at, size
+        out[at + 1] = number & _BYTE
+        at, number = at + 2, number >> 8
+        while number:
+            out[at] = number & _BYTE
+            at, number = at + 1, number >> 8
+        out[head] = FRACTION | (at - head - 2) << 4 | decimals - LEAST_DECIMALS
+        begin = after
+        place = next_point(text, after, end)
+    copy_bytes(rest, size, text, begin, end - begin)
+    return size + end - begin, last, at
 
 
 @bare_kernel

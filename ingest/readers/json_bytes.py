@@ -22,6 +22,7 @@ def _each(byte: int) -> np.uint64:
 
 _ONES, _HIGHS = _each(1), _each(0x80)
 _QUOTES, _BACKSLASHES, _NOUGHTS, _DELETES, _SPACES = _each(0x22), _each(0x5C), _each(0x30), _each(0x7F), _each(0x20)
+_POINTS = _each(0x2E)
 _BRACKET_BITS = _each(0x26)
 """The bits by which the four brackets differ: with all of them set, each is 0x7F, as are only Y, _, y and 0x7F beside."""
 _BEYOND_NINE = _each(0x76)
@@ -58,6 +59,17 @@ def next_quote(text: Bytes, at: int, end: int) -> int:
     while at < end:
         word = little_uint64(text, at)
         found = _noughts(word ^ _QUOTES) | _noughts(word ^ _BACKSLASHES)
+        if found:
+            return at + (trailing_noughts(found) >> 3)
+        at += 8
+    return end
+
+
+@bare_kernel
+def next_point(text: Bytes, at: int, end: int) -> int:
+    """Return where the next point is."""
+    while at < end:
+        found = _noughts(little_uint64(text, at) ^ _POINTS)
         if found:
             return at + (trailing_noughts(found) >> 3)
         at += 8

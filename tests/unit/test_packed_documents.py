@@ -86,6 +86,25 @@ def test_what_has_no_packed_form_stays_a_zstd_frame(line: dict[str, Any]) -> Non
     assert unpacked(document) == text
 
 
+NUMBERS = (
+    "0.00 00.00 007.50 1.2 9.182000160217283 12345678901234567.25 123456789.1234567 0.1234567890123456 0.12345678901234567 1.2e5 3.14.1"
+)
+
+
+def test_digits_about_a_point_stay_as_they_are_written() -> None:
+    """Wherever they stand: taken out is what comes back digit for digit."""
+    (document,) = kept([text := orjson.dumps(feature(VERTICES, SOLID, [0], f"{NUMBERS} -{NUMBERS}"))])
+    assert document.startswith(MAGIC)
+    assert b"9.18" not in document
+    assert unpacked(document) == text
+
+
+@given(st.lists(st.text("0123456789.-e,", max_size=40), max_size=5))
+def test_any_digits_and_points_stay_as_they_are_written(said: list[str]) -> None:
+    text = orjson.dumps(feature(VERTICES, SOLID, [0], said))
+    assert unpacked(kept([text])[0]) == text
+
+
 def test_minus_nought_is_nought() -> None:
     (document,) = kept([orjson.dumps(feature([[0, 1, 2]], [[0, 1, 1]], [0])).replace(b"[[0,1,2]]", b"[[-0,1,2]]")])
     assert json.loads(unpacked(document)) == feature([[0, 1, 2]], [[0, 1, 1]], [0])
@@ -101,7 +120,7 @@ def test_lines_of_real_cities_are_all_packed_and_read_back_to_the_byte(name: str
 
 
 def test_what_ends_too_early_or_goes_on_is_refused() -> None:
-    (packed,) = kept([orjson.dumps(feature(VERTICES, SOLID, [[0, None]]))])
+    (packed,) = kept([orjson.dumps(feature(VERTICES, SOLID, [[0, None]], [1.25, 9.182000160217283]))])
     for end in range(len(packed)):
         with pytest.raises(ValueError, match=r"."):
             unpacked(packed[:end])
@@ -114,7 +133,7 @@ def test_what_ends_too_early_or_goes_on_is_refused() -> None:
 @settings(max_examples=400)
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=6))
 def test_broken_bytes_are_refused_or_are_some_other_text(changes: list[tuple[int, int]]) -> None:
-    (packed,) = kept([orjson.dumps(feature(VERTICES, SOLID, [[0, None]], "x" * 300))])
+    (packed,) = kept([orjson.dumps(feature(VERTICES, SOLID, [[0, None]], [1.25, 9.182000160217283, "x" * 300]))])
     broken = bytearray(packed)
     for place, byte in changes:
         broken[len(MAGIC) + place % (len(broken) - len(MAGIC))] = byte
