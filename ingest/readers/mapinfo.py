@@ -36,13 +36,13 @@ _CODECS: Mapping[str, str] = {
 }  # fmt: skip
 _UNSEEN = ("windowslatin1", "neutral")
 """What software writes without looking at the text."""
-_CHARSET = re.compile(rb'(?im)^(\s*!charset\s+|\s*Charset\s+"|.*\bType\s+NATIVE\s+Charset\s+")([\w-]+)')
+_CHARSET = re.compile(rb'(?im)^([ \t]*!charset[ \t]+|[ \t]*Charset[ \t]+"|.*\bType[ \t]+NATIVE[ \t]+Charset[ \t]+")([\w-]+)')
 _NATIVE = re.compile(rb"(?i)\bType\s+NATIVE\b")
-_HEADER_END = re.compile(rb"(?im)^\s*Data\s*$")
-
+_HEADER_END = re.compile(rb"(?im)^[ \t]*Data[ \t]*\r?$")
 _FIELD = re.compile(rb"(?im)^([ \t]*)(\S+)(?=[ \t]+(?:Char|Integer|SmallInt|LargeInt|Decimal|Float|Date|Time|DateTime|Logical)\b)")
-_DESTROYED = re.compile(rb"(?![\0-\xff]*[\x80-\xbf])[\0-\xff]*[\xc0-\xff](_|\Z)")
-"""A name of which GDAL, told no character set, wrote an underscore for every byte between 80 and BF (TABCleanFieldName)."""
+_DESTROYED_UTF8 = re.compile(rb"(?=[^\xe2-\xef]*[\xe2-\xef]__)(?:[\0-\x7f]|[\xc2-\xdf]_|[\xe2-\xef]__)+", re.DOTALL)
+_DESTROYED_GBK = re.compile(rb"(?=.*_)[\0-\x7f\xc0-\xff]*", re.DOTALL)
+"""Names in which GDAL wrote an underscore for every byte between 80 and BF (TABCleanFieldName): of UTF-8 only lead bytes are left."""
 _SAMPLED_BYTES, _MOST_HEADER_BYTES = 4 << 20, 4 << 20
 
 Members = Mapping[str, Unpacked]
@@ -114,9 +114,13 @@ def _source(index: int, name: str, main: str, members: Members, codec: str | Non
 
 
 def _destroyed_names(text: Unpacked) -> frozenset[bytes]:
-    """Return the names of columns that were destroyed when they were written."""
-    names = (found[2] for found in _FIELD.finditer(text, 0, _header_bytes(text)))
-    return frozenset(name for name in names if _DESTROYED.match(name) and not _is_chinese(name))
+    """Return the names of columns that were destroyed when they were written; under another charset letters may look so."""
+    stated, names = _stated_codec(text), {found[2] for found in _FIELD.finditer(text, 0, _header_bytes(text))}
+    if stated in (None, "utf-8"):
+        return frozenset(name for name in names if _DESTROYED_UTF8.fullmatch(name))
+    if stated == "gb18030":
+        return frozenset(name for name in names if _DESTROYED_GBK.fullmatch(name) and not _is_chinese(name))
+    return frozenset()
 
 
 def _is_chinese(name: bytes) -> bool:
@@ -166,10 +170,14 @@ def _header_bytes(text: Unpacked) -> int:
 
 
 def _encoding(main: str, members: Members) -> Encoding:
-    found = _CHARSET.search(members[main], 0, _header_bytes(members[main]))
+    return declared_or_detected(_stated_codec(members[main]), "Charset", _texts(main, members))
+
+
+def _stated_codec(text: Unpacked) -> str | None:
+    """Return the codec of the charset that a text declares, None where it declares none or one that says nothing."""
+    found = _CHARSET.search(text, 0, _header_bytes(text))
     stated = found[2].decode("ascii", "replace") if found else None
-    codec = None if stated is None or stated.casefold() in _UNSEEN else _codec(stated)
-    return declared_or_detected(codec, "Charset", _texts(main, members))
+    return None if stated is None or stated.casefold() in _UNSEEN else _codec(stated)
 
 
 def _codec(charset: str) -> str | None:

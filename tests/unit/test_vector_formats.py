@@ -161,6 +161,35 @@ def test_chinese_names_of_columns_in_mapinfo(tmp_path: Path, ending: str, encodi
     assert [note.en.partition(" names of columns were destroyed")[0] for note in layer.source.notes[1:]] == ([] if encoding else ["2"])
 
 
+@pytest.mark.parametrize(
+    ("charset", "codec", "names"),
+    [
+        ("WindowsCyrillic", "cp1251", ["Адрес", "Высота_м", "Этажность", "х_", "Дом"]),
+        ("WindowsLatin1", "cp1252", ["Qualité", "Maß", "Fuß_m", "É_", "nom"]),
+        ("Neutral", "cp1252", ["Qualité", "Fuß_m", "nom"]),
+        ("WindowsSimpChinese", "gb18030", ["管径_mm", "内_", "哪_1", "材质"]),
+        ("Neutral", "gb18030", ["管径_mm", "内_", "材质"]),
+    ],
+)
+def test_sound_names_of_columns_in_mapinfo_stay(tmp_path: Path, charset: str, codec: str, names: list[str]) -> None:
+    columns = "".join(f"  {name} Char(20)\n" for name in names)
+    header = f'Version 300\nCharset "{charset}"\nDelimiter ","\nCoordSys Earth Projection 1, 104\nColumns {len(names)}\n{columns}Data\n\n'
+    (tmp_path / "a.mif").write_bytes((header + "Point 119.95 31.8\n").encode(codec))
+    (tmp_path / "a.mid").write_bytes((",".join(f'"{name}"' for name in names) + "\n").encode(codec))
+    layer = Layer(tmp_path / "a.mif")
+    assert layer.source.encoding == codec
+    assert {name: values[0] for name, values in layer.columns.items()} == {name: name for name in names}
+    assert len(layer.source.notes) == 1
+
+
+@pytest.mark.parametrize("filling", [b"\n", b" ", b" \n", b"\r\n", b"Type ", b"\xe7__", b"a ", b"Charset"])
+def test_a_mapinfo_header_takes_no_time_whatever_is_in_it(tmp_path: Path, filling: bytes) -> None:
+    """Four million bytes: what grows with the square of them would not end."""
+    (tmp_path / "a.mif").write_bytes(b"Version 300\n" + filling * ((4 << 20) // len(filling)) + b"x")
+    (tmp_path / "a.mid").write_bytes(b"1\n")
+    assert refusal(tmp_path / "a.mif") in {"unreadable", "no-features"}
+
+
 def test_mapinfo_without_its_files_or_pointing_elsewhere(source: Path, tmp_path: Path) -> None:
     tab = ogr2ogr(tmp_path / "a.tab", source, "-f", "MapInfo File")
     assert {p.suffix for p in sidecars(tab)} >= {".dat", ".map", ".id"}
