@@ -21,7 +21,7 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Content:
-    """One file as its reader gets it: by path, or in memory when it comes out of an archive."""
+    """One file as its reader gets it: by path; out of an archive by the path of a scratch file where that can be had, else in memory."""
 
     name: str
     """Its own name, without folders; told to people, never looked at to recognise it."""
