@@ -47,7 +47,7 @@ def _table(archive: Archive, name: str, request: ReadRequest) -> TableFile | Non
         return TableFile("MDB", stem, known_as, b"")  # a program has printed what is in it
     if not (head.startswith((OLE_MAGIC, _ZIP)) or is_delimited(head)):
         return None
-    content = archive.read(name)
+    content = archive.placed(name)
     if head.startswith(_ZIP):
         return TableFile("XLSX", stem, known_as, content) if in_archive(Archive(content, request.limits)) else None
     return TableFile("XLS" if head.startswith(OLE_MAGIC) else "CSV", stem, known_as, content)

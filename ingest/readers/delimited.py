@@ -6,11 +6,15 @@ import codecs
 import csv
 import io
 import itertools
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from ingest.names import normalised
 from ingest.protocol import Limits
 from ingest.readers.encodings import detect
+from ingest.readers.packed_rows import PackedRows
 from ingest.readers.sheets import Sheet, find_table, numbered
 from ingest.refusals import rejected
 
@@ -47,19 +51,30 @@ def marked(content: bytes) -> str | None:
     return next((codec for mark, codec in _MARKS if content.startswith(mark)), None)
 
 
-def read_delimited(content: bytes, limits: Limits, known: frozenset[str], name: str, encoding: str | None = None) -> list[Sheet]:
+def read_delimited(source: Path | bytes, limits: Limits, known: frozenset[str], name: str, encoding: str | None = None) -> list[Sheet]:
     """Return a file as one sheet, called ``name``, in the ``encoding`` that is known or detected; nothing without a header.
 
-    Rows are numbered as records, so a cell of several lines counts once, as spreadsheets show it. RejectedError ``csv-broken``,
-    ``too-many-rows`` or ``too-many-columns``.
+    Rows are numbered as records, so a cell of several lines counts once, as spreadsheets show it; they are packed as they are read.
+    RejectedError ``csv-broken``, ``too-many-rows`` or ``too-many-columns``.
     """
-    encoding = encoding or marked(content) or detect(content[:_SAMPLED_BYTES].split(b"\n"))
-    text = content.decode(encoding, "replace")
-    delimiter = _delimiter(text[:_HEAD_CHARACTERS], known)
-    csv.field_size_limit(limits.text_length)
-    try:
-        rows, numbers = numbered(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), limits)
-    except csv.Error as error:
-        raise rejected("csv-broken", f"The CSV cannot be read: {error}", f"CSV 无法读取：{error}") from error
+    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file:
+        sample = file.read(_SAMPLED_BYTES)
+        encoding = encoding or marked(sample) or detect(sample.split(b"\n"))
+        delimiter = _delimiter(sample.decode(encoding, "replace")[:_HEAD_CHARACTERS], known)
+        file.seek(0)
+        csv.field_size_limit(limits.text_length)
+        numbers = array("q")
+        text = io.TextIOWrapper(file, encoding, "replace", newline="")
+        try:
+            rows = PackedRows.of(_counted(numbered(csv.reader(text, delimiter=delimiter), limits), numbers))
+        except csv.Error as error:
+            raise rejected("csv-broken", f"The CSV cannot be read: {error}", f"CSV 无法读取：{error}") from error
     sheet = find_table(name, rows, numbers, known)
     return [] if sheet is None else [replace(sheet, encoding=encoding)]
+
+
+def _counted(rows: Iterable[tuple[int, list[str]]], numbers: array[int]) -> Iterator[list[str]]:
+    """Yield rows and leave their numbers in ``numbers``."""
+    for number, row in rows:
+        numbers.append(number)
+        yield row

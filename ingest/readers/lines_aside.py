@@ -25,10 +25,11 @@ def lines_aside(rows: Sequence[Sequence[object]], first: int, header_lines: froz
     headers_begin = frozenset(_first_text(line) for line in header_lines)
     return [
         index
-        for index in range(first, len(rows))
+        for index, row in enumerate(rows)
         # of most rows the first text tells enough
-        if ((begin := _first_text(rows[index])) in headers_begin or _BEGINS.fullmatch(begin))
-        and _is_aside(plain_line(rows[index]), begin, header_lines, columns)
+        if index >= first
+        and ((begin := _first_text(row)) in headers_begin or _BEGINS.fullmatch(begin))
+        and _is_aside(plain_line(row), begin, header_lines, columns)
     ]
 
 

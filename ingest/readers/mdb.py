@@ -27,5 +27,5 @@ def read_tables(request: ReadRequest, known: frozenset[str]) -> list[tuple[Path,
     return [
         (table.source, Sheet(sheet.name, sheet.columns, sheet.rows, sheet.numbers - 1, "utf-8"))
         for table in request.tables
-        for sheet in read_delimited(table.path.read_bytes(), request.limits, known, table.name, "utf-8")
+        for sheet in read_delimited(table.path, request.limits, known, table.name, "utf-8")
     ]

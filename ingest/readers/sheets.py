@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 from ingest.names import normalised, parted_unit
 from ingest.protocol import Limits
 from ingest.readers.lines_aside import aside_note, lines_aside, plain_line
+from ingest.readers.packed_rows import PackedRows
 from ingest.refusals import rejected
 from twin.errors import Text
 
@@ -48,23 +49,21 @@ class Sheet:
     def with_column(self, name: str, value: str) -> Sheet:
         """Return the same with a column that has one value in every row."""
         width = len(self.columns)
+        if isinstance(self.rows, PackedRows):
+            return replace(self, columns=(*self.columns, name), rows=self.rows.with_cell(width, value))
         padded = [(*row[:width], *(None,) * (width - len(row)), value) for row in self.rows]
         return replace(self, columns=(*self.columns, name), rows=padded)
 
 
-def numbered(rows: Iterable[Row], limits: Limits) -> tuple[list[Row], list[int]]:
-    """Return the rows that hold anything, and their numbers; RejectedError ``too-many-rows`` or ``too-many-columns``."""
-    kept: list[Row] = []
-    numbers: list[int] = []
+def numbered[R: Row](rows: Iterable[R], limits: Limits) -> Iterator[tuple[int, R]]:
+    """Yield the rows that hold anything with their numbers; RejectedError ``too-many-rows`` or ``too-many-columns``."""
     for number, row in enumerate(rows, start=1):
         if number > limits.rows:
             raise rejected("too-many-rows", f"More than {limits.rows} rows.", f"行数超过 {limits.rows}。")
         if len(row) > limits.columns:
             raise too_many_columns(limits.columns)
         if any(c is not None and c != "" for c in row):
-            kept.append(row)
-            numbers.append(number)
-    return kept, numbers
+            yield number, row
 
 
 def too_many_columns(most: int) -> Exception:
@@ -72,7 +71,7 @@ def too_many_columns(most: int) -> Exception:
     return rejected("too-many-columns", f"More than {most} columns.", f"列数超过 {most}。")
 
 
-def find_table(name: str, rows: list[Row], numbers: list[int], known: frozenset[str], merged: Merged = ()) -> Sheet | None:
+def find_table(name: str, rows: list[Row] | PackedRows, numbers: Sequence[int], known: frozenset[str], merged: Merged = ()) -> Sheet | None:
     """Return the table below the row (or rows, when group titles stand above) that most looks like its header.
 
     ``known`` are the normalised names a header may hold; None when fewer than two of them stand in any of the first rows.
@@ -93,10 +92,18 @@ def find_table(name: str, rows: list[Row], numbers: list[int], known: frozenset[
     header, first = _with_units(header, top, first)
     above = frozenset(line for row in rows[:first] if (line := plain_line(row)))
     aside = lines_aside(rows, first, above, len(header))
-    passed_over = set(aside)
-    kept = [index for index in range(first, len(rows)) if index not in passed_over] if aside else range(first, len(rows))
     notes = (aside_note([numbers[index] for index in aside]),) if aside else ()
-    return Sheet(name, _distinct(header), [rows[i] for i in kept], np.array([numbers[i] for i in kept], dtype=np.int64), notes=notes)
+    kept = np.delete(np.asarray(numbers, np.int64), [*range(first), *aside])
+    return Sheet(name, _distinct(header), _without(rows, first, frozenset(aside)), kept, notes=notes)
+
+
+def _without(rows: list[Row] | PackedRows, first: int, aside: frozenset[int]) -> Sequence[Row]:
+    """Return the rows from ``first`` on but those at ``aside``."""
+    if not isinstance(rows, PackedRows):
+        return [row for index, row in enumerate(rows) if index >= first and index not in aside]
+    if not aside:
+        return rows.without_first(first)
+    return PackedRows.of(row for index, row in enumerate(rows.after(first), start=first) if index not in aside)
 
 
 def _filled(row: Row, index: int, merged: Merged) -> tuple[str, ...]:

@@ -56,10 +56,6 @@ class TableFile:
         with self.source.open("rb") as file:
             return file.read(_HEAD_BYTES)
 
-    def content(self) -> bytes:
-        """Return all of it."""
-        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
-
 
 class Survey:
     """All tables of a survey, of this file and its companions."""
@@ -182,7 +178,7 @@ def _tables(file: TableFile, request: ReadRequest) -> list[Sheet]:
     if begins_as_workbook(file.head()):
         return read_workbook(file.source, request.limits, known)
     declared = next((declared_codec(p.reading.encoding) for p in request.parts if p.reading.encoding), None)
-    return read_delimited(file.content(), request.limits, known, file.name, declared)
+    return read_delimited(file.source, request.limits, known, file.name, declared)
 
 
 def _distinct(found: Sequence[tuple[TableFile, list[Sheet]]]) -> list[Sheet]:

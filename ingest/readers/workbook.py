@@ -127,8 +127,12 @@ def _table(sheet: calamine.CalamineSheet, limits: Limits, known: frozenset[str])
     _, left = sheet.start
     if left + sheet.width > limits.columns:
         raise too_many_columns(limits.columns)
-    rows, numbers = numbered(sheet.to_python(skip_empty_area=False), limits)
-    return find_table(sheet.name, [_plain(r) for r in rows], numbers, known, sheet.merged_cell_ranges or ())
+    numbers: list[int] = []
+    rows: list[Row] = []
+    for number, row in numbered(sheet.to_python(skip_empty_area=False), limits):
+        numbers.append(number)
+        rows.append(_plain(row))
+    return find_table(sheet.name, rows, numbers, known, sheet.merged_cell_ranges or ())
 
 
 def _plain(row: Row) -> Row:

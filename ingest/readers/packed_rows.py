@@ -1,0 +1,109 @@
+"""Rows of a table as texts, packed: a table of millions of rows is held in a twentieth of what Python's lists of them would take."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import batched
+from typing import NamedTuple, overload
+
+import pyarrow as pa
+
+_ROWS = 2_500
+"""In a block: few enough to be nothing to hold, many enough for repeated texts to be found."""
+_KEPT_ROWS = 10_000
+"""Longer slices are not kept for who asks for the same again."""
+
+_CODEC = pa.Codec("zstd", compression_level=1)
+
+Texts = list[str] | tuple[str, ...]
+
+
+class _Block(NamedTuple):
+    packed: bytes
+    unpacked_bytes: int
+
+
+class _Slice(NamedTuple):
+    first: int
+    last: int
+    rows: list[Texts]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedRows(Sequence[Texts]):
+    """A sequence of rows; the slice that was asked for last is kept, for one column is asked for after the other."""
+
+    _blocks: Sequence[_Block]
+    _count: int
+    _skipped: int = 0
+    """Rows of the first blocks that are none of ours."""
+    _added: tuple[int, str] | None = None
+    """How wide each row is made, and what stands behind it."""
+    _latest: list[_Slice] = field(default_factory=list, init=False)
+
+    @classmethod
+    def of(cls, rows: Iterable[Texts]) -> PackedRows:
+        """Take rows one by one."""
+        blocks, count = list[_Block](), 0
+        for block in batched(rows, _ROWS):
+            content = marshal.dumps(block)
+            # copied out: a block that was shrunk where it lies would keep the room behind it from all others
+            blocks.append(_Block(_CODEC.compress(content).to_pybytes(), len(content)))
+            count += len(block)
+        return cls(blocks, count)
+
+    def without_first(self, count: int) -> PackedRows:
+        """Return the rows behind the first ``count``, which are not packed again."""
+        return replace(self, _count=self._count - count, _skipped=self._skipped + count)
+
+    def with_cell(self, width: int, text: str) -> PackedRows:
+        """Return every row as ``width`` cells and one more; cells that a row does not have are empty."""
+        return replace(self, _added=(width, text))
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Texts: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Texts]: ...
+    def __getitem__(self, index: int | slice) -> Texts | list[Texts]:
+        if isinstance(index, int):
+            at = range(self._count)[index]
+            return self._rows(at, at + 1)[0]
+        first, last, step = index.indices(self._count)
+        if step != 1:
+            return [self[at] for at in range(first, last, step)]
+        if last - first > _KEPT_ROWS:
+            return self._rows(first, last)
+        if not self._latest or (first, last) != self._latest[0][:2]:
+            self._latest[:] = [_Slice(first, last, self._rows(first, last))]
+        return self._latest[0].rows
+
+    def __iter__(self) -> Iterator[Texts]:
+        return self.after(0)
+
+    def after(self, first: int) -> Iterator[Texts]:
+        """Yield the rows from ``first`` on, a block at a time being unpacked."""
+        number, passed = divmod(self._skipped + first, _ROWS)
+        for block in self._blocks[number:]:
+            yield from self._unpacked(block)[passed:]
+            passed = 0
+
+    def _rows(self, first: int, last: int) -> list[Texts]:
+        found: list[Texts] = []
+        first, last = first + self._skipped, last + self._skipped
+        for number in range(first // _ROWS, -(-last // _ROWS)):
+            begin = number * _ROWS
+            found.extend(self._unpacked(self._blocks[number])[max(first - begin, 0) : last - begin])
+        return found
+
+    def _unpacked(self, block: _Block) -> Sequence[Texts]:
+        content = _CODEC.decompress(block.packed, block.unpacked_bytes, asbytes=True)
+        rows: tuple[Texts, ...] = marshal.loads(content)  # noqa: S302  # what we have packed ourselves
+        if self._added is None:
+            return rows
+        width, text = self._added
+        return [(*row[:width], *("",) * (width - len(row)), text) for row in rows]
