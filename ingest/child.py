@@ -133,7 +133,9 @@ def _with_named_crs(layer: LayerInfo) -> LayerInfo:
 
 def _unreadable(error: Exception) -> TwinError:
     reason = f"{type(error).__name__}: {error}"[:500]
-    return RejectedError(f"The file cannot be read: {reason}", zh=f"无法读取该文件：{reason}").with_code("unreadable")
+    zh = f"文件损坏、不完整，或内容与格式不符，无法读取；请重新导出后再提交（{reason}）"
+    en = f"The file cannot be read, it is damaged, incomplete or not what it says it is: export it anew ({reason})"
+    return RejectedError(en, zh=zh).with_code("unreadable")
 
 
 def _send(buffers: Iterable[bytes | memoryview]) -> None:

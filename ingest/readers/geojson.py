@@ -127,6 +127,14 @@ def _single(text: memoryview) -> tuple[Spans, Json]:
         }
     if kind == "FeatureCollection":
         raise _invalid('the member "features" is not an array', "成员“features”缺失或不是数组")
+    if kind is None and "root" in content and "asset" in content:
+        raise rejected(
+            "missing-member",
+            "This tileset.json of 3D Tiles refers to tiles that are not with it: hand in the whole folder as a ZIP.",
+            "这是 3D Tiles 的 tileset.json，它引用的瓦片不在其中：请把整个文件夹压缩为 ZIP 提交。",
+        )
+    if kind is None:
+        raise _invalid('it has no "type"; hand GeoJSON, CityJSON or a table in', "没有“type”成员；请提交 GeoJSON、CityJSON 或表格")
     raise _invalid(f'"type" is {kind!r}', f"“type”为 {kind!r}")
 
 
@@ -218,4 +226,4 @@ def properties_of(feature: Json) -> Mapping[str, object]:
 
 
 def _invalid(en: str, zh: str) -> TwinError:
-    return rejected("geojson-invalid", f"The file is not GeoJSON: {en}.", f"文件不是有效的 GeoJSON:{zh}。")
+    return rejected("geojson-invalid", f"The file is not GeoJSON: {en}.", f"文件不是有效的 GeoJSON：{zh}。")

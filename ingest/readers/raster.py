@@ -125,7 +125,11 @@ class Raster:
         if too_large:
             raise rejected("raster-too-large", f"The raster is too large: {size}.", f"栅格过大：{size}。")
         if data.transform.is_identity:
-            raise rejected("raster-ungeoreferenced", "The raster says neither place nor pixel size.", "栅格没有地理配准信息。")
+            raise rejected(
+                "raster-ungeoreferenced",
+                "The raster says neither place nor pixel size: georeference it and export it as GeoTIFF (no world file is read).",
+                "栅格没有地理配准信息：请配准后另存为带坐标的 GeoTIFF 再提交（不读取旁边的 .tfw 等坐标文件）。",
+            )
         if data.transform.b or data.transform.d:
             raise rejected("raster-rotated", "A rotated raster is not taken.", "不支持旋转的栅格。")
 

@@ -7,7 +7,7 @@ import re
 from ingest.protocol import CellValue
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+_HARMLESS = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?|[+-]")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LONGEST = 32_000
 """A cell of a workbook holds 32,767 characters."""
@@ -16,7 +16,7 @@ _LONGEST = 32_000
 def defused(value: CellValue) -> CellValue:
     """Return a value that no spreadsheet takes for a formula: an apostrophe before = + - @ and tab, blanks or none before them.
 
-    Plain numbers keep their sign.
+    Plain numbers keep their sign, and a sign alone (the direction of a flow) stays what it is.
     """
     if value is None:
         return ""
@@ -24,4 +24,4 @@ def defused(value: CellValue) -> CellValue:
         return value
     text = _NOT_IN_XML.sub("\ufffd", value[:_LONGEST])
     is_formula = text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)
-    return f"'{text}" if is_formula and not _NUMBER.fullmatch(text.strip(" ")) else text
+    return f"'{text}" if is_formula and not _HARMLESS.fullmatch(text.strip(" ")) else text

@@ -38,7 +38,7 @@ def edges_that_do_not_match(context: SetContext, check: SetCheck) -> Iterator[Fi
         "same": _all(sql.SQL("c.{0} IS NOT DISTINCT FROM s.{0}").format(sql.Identifier(name)) for name in same),
         "unlike": sql.SQL("num_nonnulls({})").format(_differing("c", equal)) if equal else sql.SQL("0"),
         "differs": sql.SQL("num_nonnulls({}) > 0").format(_differing("n", equal)) if equal else sql.SQL("false"),
-        "differing": sql.SQL("concat_ws(', ', {})").format(_differing("n", equal)) if equal else sql.SQL("NULL"),
+        "differing": sql.SQL("jsonb_build_array({})").format(_differing("n", equal)) if equal else sql.SQL("NULL"),
         "has_z": sql.Literal(context.feature_type.has_z),
     }
     reach = {"reach_m": check.number("reach_m"), "tolerance_m": check.number("tolerance_m")}
@@ -49,14 +49,16 @@ def edges_that_do_not_match(context: SetContext, check: SetCheck) -> Iterator[Fi
 
 def _mismatch(context: SetContext, dataset: Dataset, row: tuple[Any, ...], tolerance_m: float) -> Text:
     if row[5] > tolerance_m:
+        place = f"({', '.join(f'{v:.3f}' for v in row[7:10] if v is not None)})"
         zh, en = (
-            f"端点距 {dataset.slug} 的 {row[4]} {row[5]:.3f} m，未接边",
-            f"ends {row[5]:.3f} m from {row[4]} of {dataset.slug} and does not meet it",
+            f"端点距 {dataset.slug} 的 {row[4]} {row[5]:.3f} m，未接边；对方端点在 {place}",
+            f"ends {row[5]:.3f} m from {row[4]} of {dataset.slug} and does not meet it: that ends at {place}",
         )
         return Text(zh=zh, en=en)
-    titles = [context.feature_type.field(name).title for name in row[6].split(", ")]
-    zh, en = "、".join(t.zh for t in titles), ", ".join(t.en for t in titles)
-    return Text(zh=f"与 {dataset.slug} 的 {row[4]} 接边处{zh}不同", en=f"{en} change where it meets {row[4]} of {dataset.slug}")
+    differing = [(context.feature_type.field(name).title, own, theirs) for name, own, theirs in filter(None, row[6])]
+    zh = "、".join(f"{title.zh}不同（本文件 {own}，对方 {theirs}）" for title, own, theirs in differing)
+    en = ", ".join(f"{title.en} changes (here {own}, there {theirs})" for title, own, theirs in differing)
+    return Text(zh=f"与 {dataset.slug} 的 {row[4]} 接边处{zh}", en=f"{en} where it meets {row[4]} of {dataset.slug}")
 
 
 def _others(context: SetContext) -> Iterator[tuple[Dataset, dict[str, sql.Composable], str]]:
@@ -76,8 +78,8 @@ def _others(context: SetContext) -> Iterator[tuple[Dataset, dict[str, sql.Compos
 
 
 def _differing(other: str, names: list[str]) -> sql.Composed:
-    """Return expressions that are the name of a field where both lines have it and it differs, else NULL."""
-    one = "CASE WHEN {0} <> {1} THEN {2} END"
+    """Return expressions that are [name, own value, the other's] of a field where both lines have it and it differs, else NULL."""
+    one = "CASE WHEN {0} <> {1} THEN jsonb_build_array({2}, {1}, {0}) END"
     fields = [(sql.Identifier(other, name), sql.Identifier("s", name), sql.Literal(name)) for name in names]
     return sql.SQL(", ").join(sql.SQL(one).format(*field) for field in fields)
 

@@ -61,10 +61,10 @@ WITH ends AS (
     FROM {staging} AS s CROSS JOIN LATERAL (VALUES (ST_StartPoint(s.geom)), (ST_EndPoint(s.geom))) AS e (place)
     WHERE s.geom && ST_Expand(%(extent)s::geometry, %(reach_m)s)
 )
-SELECT e.row, e.natural_key, ST_X(e.place), ST_Y(e.place), n.natural_key, n.apart_m, {differing}
+SELECT e.row, e.natural_key, ST_X(e.place), ST_Y(e.place), n.natural_key, n.apart_m, {differing}, ST_X(n.met), ST_Y(n.met), ST_Z(n.met)
 FROM ends AS e JOIN {staging} AS s ON s.row = e.row
 CROSS JOIN LATERAL (
-    SELECT c.*, CASE WHEN {has_z} THEN ST_3DDistance(p.place, e.place) ELSE ST_Distance(p.place, e.place) END AS apart_m
+    SELECT c.*, p.place AS met, CASE WHEN {has_z} THEN ST_3DDistance(p.place, e.place) ELSE ST_Distance(p.place, e.place) END AS apart_m
     FROM {current} AS c CROSS JOIN LATERAL (VALUES (ST_StartPoint(c.geom)), (ST_EndPoint(c.geom))) AS p (place)
     WHERE c.geom && ST_Expand(ST_Force2D(e.place), %(reach_m)s) AND ST_DWithin(p.place, e.place, %(reach_m)s) AND {same}
     ORDER BY ST_Distance(p.place, e.place) > %(tolerance_m)s, {unlike}, ST_Distance(p.place, e.place), c.fid LIMIT 1) AS n

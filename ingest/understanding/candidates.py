@@ -49,10 +49,12 @@ def candidates(places: FloatArray, area: DeploymentArea | None) -> list[Fit]:
 
 
 def elsewhere(fits: list[Fit]) -> list[Fit]:
-    """Return the two likeliest fits that put the sample in different places: belts of 3° and 6° share meridians."""
+    """Return the two likeliest fits of different CRS that put the sample in different places: belts of 3° and 6° share meridians."""
     found: list[Fit] = []
     for fit in fits:
-        if fit.crs != "EPSG:3857" and not any(np.allclose(fit.lonlat, other.lonlat, equal_nan=True) for other in found):
+        if fit.crs in ("EPSG:3857", *(other.crs for other in found)):
+            continue
+        if not any(np.allclose(fit.lonlat, other.lonlat, equal_nan=True) for other in found):
             found.append(fit)
     return found[:2]
 

@@ -143,6 +143,21 @@ def test_what_is_not_geojson_rejects_the_file(text: str) -> None:
     assert caught.value.code == "geojson-invalid"
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ('{"asset": {"version": "1.1"}, "geometricError": 1, "root": {}}', "missing-member", "ZIP"),
+        ('{"rows": []}', "geojson-invalid", "没有“type”"),
+    ],
+)
+def test_json_of_another_kind_is_told_what_to_do(text: str, code: str, said: str) -> None:
+    with pytest.raises(TwinError) as caught:
+        GeoJson("x", text.encode(), Limits()).open(None)  # type: ignore[arg-type]
+    assert caught.value.code == code
+    assert said in caught.value.text.zh
+    assert "None" not in caught.value.text.zh
+
+
 def test_batches_number_their_rows_through(tmp_path: Path) -> None:
     features = [{"type": "Feature", "properties": {"n": i}, "geometry": {"type": "Point", "coordinates": [i, 0]}} for i in range(25)]
     path = tmp_path / "points.geojson"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyproj
 import pytest
@@ -123,6 +125,8 @@ def test_what_cannot_be_decided_is_left_open() -> None:
     local = sample(city_points(11, centre=(0.0, 0.0)) * 1e5 + (52_000, 61_000))
     undecided = crs_evidence(None, local, CHANGZHOU)[0]
     assert (undecided.value, "X-LOCAL:" in undecided.text.zh, "X-LOCAL:" in undecided.text.en) == (None, True, True)
+    named = re.findall(r"按 (EPSG:\d+) 偏", undecided.text.zh)
+    assert len(set(named)) == len(named) > 0, "a CRS is told of once, not again with its axes swapped"
     assert crs_evidence(None, LayerSample(0), CHANGZHOU)[0].value is None
     assert axes_by_values(np.array([1.0]), np.array([2.0])) is None
 

@@ -5,7 +5,7 @@ import { changedValues, parseChange } from "../src/upload/changes";
 import { FINDING_COLORS, WAIVED_COLOR, changeId, findingColor, findingId, mapContent, whatIs } from "../src/upload/content";
 import { changePart, checkRequest, commonCrs, datasetFor, draftOf, lackOf } from "../src/upload/draft";
 import { type Finding, parseFinding } from "../src/upload/findings";
-import { deletedShare, hasSeveralLayers, isChecking, isOver, parseSubmission } from "../src/upload/submission";
+import { hasSeveralLayers, isChecking, isOver, largeDeletions, parseSubmission } from "../src/upload/submission";
 import { fileSize } from "../src/upload/ui/files_step";
 import { earlierFor, featureOf, parseWaivers } from "../src/upload/waivers";
 import { gainsays, offered } from "../src/upload/understanding";
@@ -222,9 +222,10 @@ describe("changes", () => {
   });
 
   it("count deletions against what is there now", () => {
-    const share = (difference: object) => deletedShare({ read: 0, accepted: 0, rejected: 0, datasets: new Map([["a", { insert: 0, update: 0, unchanged: 0, delete: 0, ...difference }]]) });
-    expect(share({ unchanged: 80, delete: 20, insert: 500 })).toBeCloseTo(0.2, 12);
-    expect(share({ insert: 5 })).toBe(0);
+    const large = (difference: object) => largeDeletions({ read: 0, accepted: 0, rejected: 0, datasets: new Map([["a", { insert: 0, update: 0, unchanged: 0, delete: 0, ...difference }]]) }, 0.2);
+    expect(large({ unchanged: 80, delete: 20, insert: 500 })).toEqual([]);
+    expect(large({ unchanged: 70, update: 9, delete: 21 })).toEqual([{ dataset: "a", deleted: 21, present: 100 }]);
+    expect(large({ insert: 5 })).toEqual([]);
   });
 });
 

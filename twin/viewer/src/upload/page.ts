@@ -43,6 +43,8 @@ export class UploadPage {
   /** Null: whatever there is most to see of. */
   private action: Action | null = null;
   private stage: Stage = "choosing";
+  /** What failed was brought into sight: whoever pressed a button far below would miss it. */
+  private isFailureSeen = false;
   /** Severities that neither the lists nor the map show. */
   private hidden: ReadonlySet<Severity> = new Set();
 
@@ -150,6 +152,8 @@ export class UploadPage {
     this.sections.show([this.tokenSection(), this.failureSection(), ...(submission === null ? this.firstSections() : this.submissionSections(submission)), this.recentSection()].filter((section) => section !== null), stage === this.stage ? [] : SECTION_OF[stage]);
     this.map.show({ submission, findings: this.findings(), changes: this.changes(), hidden: this.hidden, language: this.language, say: this.say });
     if ((stage === "checking") !== (this.stage === "checking")) document.querySelector(`[data-section=${stage === "checking" ? "progress" : "findings"}]`)?.scrollIntoView({ block: "start" });
+    if (this.desk.failure !== null && !this.isFailureSeen) document.querySelector("[data-section=failure]")?.scrollIntoView({ block: "center" });
+    this.isFailureSeen = this.desk.failure !== null;
     this.stage = stage;
     this.announce(announcement(submission, this.desk.draft, this.language, this.say));
   }
@@ -282,7 +286,6 @@ export class UploadPage {
     const { language, say } = this;
     const action = this.action ?? firstAction(result);
     const { items, next } = this.desk.changes.get(action) ?? { items: [], next: null };
-    const titles = new Map<string, Text>(this.desk.datasets.map(({ slug, title }) => [slug, title]));
     const typeOf = (dataset: string): string | undefined => submission.request?.parts.find((part) => part.dataset === dataset)?.feature_type;
     const view = {
       result,
@@ -291,7 +294,7 @@ export class UploadPage {
       isMore: next !== null,
       isPublished: submission.state === "published",
       fieldsOf: (dataset: string) => this.fieldsOf(typeOf(dataset)),
-      titleOf: (dataset: string) => datasetTitle(dataset, titles, language),
+      titleOf: this.titleOf(),
       language,
       say,
     };
@@ -303,8 +306,13 @@ export class UploadPage {
       more: () => void this.desk.moreChanges(action),
       locate: (index: number) => { this.map.goToChange(action, index); },
     };
-    const signature = [language, result, action, items.length, next, view.isPublished, [...titles], this.scene === null];
+    const signature = [language, result, action, items.length, next, view.isPublished, this.desk.datasets, this.scene === null];
     return { name: "changes", signature, about: `${submission.id} ${this.desk.readFor}`, build: () => changesStep(view, actions) };
+  }
+
+  private titleOf(): (dataset: string) => string {
+    const titles = new Map<string, Text>(this.desk.datasets.map(({ slug, title }) => [slug, title]));
+    return (dataset) => datasetTitle(dataset, titles, this.language);
   }
 
   /** Returns the fields of a type; a layer of the scene knows the titles of codes too. */
@@ -318,9 +326,9 @@ export class UploadPage {
     const { say, desk } = this;
     const visible = new Map([...(submission.result?.datasets.keys() ?? [])].map((dataset) => [dataset, true] as const));
     const sceneLink = `${this.base}${formatHash({ ...emptyState, visible, language: parseAddress(this.window.location.hash).language })}`;
-    const view = { submission, isBusy: desk.isBusy, isChecking: isChecking(submission), sceneLink, say };
+    const view = { submission, isBusy: desk.isBusy, isChecking: isChecking(submission), sceneLink, titleOf: this.titleOf(), say };
     const actions = { publish: desk.publish.bind(desk), withdraw: () => void desk.withdraw() };
-    const signature = [this.language, submission.state, submission.commit, submission.result, view.isBusy, view.isChecking];
+    const signature = [this.language, submission.state, submission.commit, submission.result, view.isBusy, view.isChecking, desk.datasets];
     return { name: "publish", signature, about: submission.id, build: () => publishStep(view, { ...actions, publish: (request) => void desk.publish(request) }) };
   }
 

@@ -283,8 +283,15 @@ export function isOver(submission: Submission): boolean {
   return submission.state === "published" || submission.state === "withdrawn";
 }
 
-/** Returns how large a share of the present features publishing would delete, at worst over the datasets; 0 where there is nothing yet. */
-export function deletedShare({ datasets }: CheckResult): number {
-  const shares = [...datasets.values()].map(({ update, unchanged, delete: deleted }) => deleted / Math.max(1, update + unchanged + deleted));
-  return Math.max(0, ...shares);
+/** So many of a dataset's present features would go. */
+export interface LargeDeletion {
+  readonly dataset: string;
+  readonly deleted: number;
+  readonly present: number;
+}
+
+/** Returns the datasets of which publishing would delete a larger share of the present features than `most`. */
+export function largeDeletions({ datasets }: CheckResult, most: number): LargeDeletion[] {
+  const counted = [...datasets].map(([dataset, { update, unchanged, delete: deleted }]) => ({ dataset, deleted, present: update + unchanged + deleted }));
+  return counted.filter(({ deleted, present }) => deleted > most * present);
 }

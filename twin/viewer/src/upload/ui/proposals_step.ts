@@ -64,7 +64,7 @@ function datasetInput(part: DraftPart, index: number, view: ProposalsView, actio
   return h("span", { class: "dataset-cell" }, input, options, isNew ? h("span", { class: "badge" }, say("dataset_new")) : null);
 }
 
-function mappingTable(part: DraftPart, index: number, view: ProposalsView, actions: ProposalsActions): HTMLElement {
+function mappingTable(part: DraftPart, index: number, view: ProposalsView, actions: ProposalsActions): HTMLElement | null {
   const { say, types, language, isEditable } = view;
   const fields = types.find(({ name }) => name === part.featureType)?.fields ?? [];
   const columns = part.proposal.columns.length > 0 ? part.proposal.columns : [...part.proposal.mapping.keys()];
@@ -80,6 +80,7 @@ function mappingTable(part: DraftPart, index: number, view: ProposalsView, actio
     select.append(h("option", { value: "" }, say("field_none")), ...fields.map(({ name, title }) => h("option", { value: name, selected: name === chosen }, inLanguage(title, language))));
     return h("tr", {}, h("th", { scope: "row" }, column), h("td", {}, select, unitSelect(part, column, index, view, actions)), h("td", {}, columnWord(part, column, index, view, actions)));
   });
+  if (columns.length === 0) return null;
   const mapped = columns.filter((column) => (part.mapping.get(column) ?? "") !== "").length;
   return h(
     "details",

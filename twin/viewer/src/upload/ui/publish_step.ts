@@ -4,7 +4,7 @@ import { h } from "../../ui/dom";
 import { endOf } from "../announcement";
 import type { PublishRequest } from "../api";
 import type { Submission } from "../submission";
-import { deletedShare } from "../submission";
+import { type LargeDeletion, largeDeletions } from "../submission";
 import type { SayUpload } from "../words";
 import { askingButton, failure, field, primaryButton, step } from "./step";
 
@@ -15,6 +15,7 @@ export interface PublishView {
   readonly isChecking: boolean;
   /** Where the published revision is looked at. */
   readonly sceneLink: string;
+  readonly titleOf: (dataset: string) => string;
   readonly say: SayUpload;
 }
 
@@ -26,17 +27,19 @@ export interface PublishActions {
 /** A larger share of deletions is confirmed by hand. */
 const MOST_DELETED = 0.2;
 
-function deletesTick(share: number, about: string, say: SayUpload, changed: (isTicked: boolean) => void): HTMLElement | null {
-  if (share <= MOST_DELETED) return null;
+function deletesTick(deletions: readonly LargeDeletion[], about: string, { say, titleOf }: PublishView, changed: (isTicked: boolean) => void): HTMLElement | null {
+  if (deletions.length === 0) return null;
+  const which = deletions.map(({ dataset, deleted, present }) => `${titleOf(dataset)} ${deleted.toLocaleString("en")} / ${present.toLocaleString("en")}`).join(", ");
   const box = h("input", { type: "checkbox", name: "allow_deletes", "data-about": about, onchange: () => { changed(box.checked); } });
-  return h("div", { class: "warning-box" }, h("p", {}, say("allow_deletes_why", { share: `${Math.round(share * 100)} %` })), h("label", { class: "tick" }, box, h("span", {}, say("allow_deletes"))));
+  return h("div", { class: "warning-box" }, h("p", {}, say("allow_deletes_why", { which })), h("label", { class: "tick" }, box, h("span", {}, say("allow_deletes"))));
 }
 
-function publishForm({ submission, isBusy, say }: PublishView, actions: PublishActions): HTMLElement[] {
-  const share = submission.result === null ? 0 : deletedShare(submission.result);
+function publishForm(view: PublishView, actions: PublishActions): HTMLElement[] {
+  const { submission, isBusy, say } = view;
+  const deletions = submission.result === null ? [] : largeDeletions(submission.result, MOST_DELETED);
   const name = h("input", { type: "text", name: "name", maxlength: 200, placeholder: say("commit_name_hint") });
   const reason = h("input", { type: "text", name: "reason", maxlength: 1000, placeholder: say("commit_reason_hint") });
-  const needsTick = share > MOST_DELETED;
+  const needsTick = deletions.length > 0;
   let isTicked = false;
   const button = primaryButton(
     say("publish"),
@@ -49,7 +52,7 @@ function publishForm({ submission, isBusy, say }: PublishView, actions: PublishA
     },
     isBusy || needsTick,
   );
-  const tick = deletesTick(share, JSON.stringify([...(submission.result?.datasets ?? [])]), say, (ticked) => {
+  const tick = deletesTick(deletions, JSON.stringify([...(submission.result?.datasets ?? [])]), view, (ticked) => {
     isTicked = ticked;
     button.disabled = isBusy || !ticked;
   });

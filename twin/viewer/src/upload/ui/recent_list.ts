@@ -18,11 +18,11 @@ export function recentList(submissions: readonly Submission[], current: string |
   if (submissions.length === 0) return step(null, say("recent"), h("p", { class: "hint" }, say("recent_none")));
   const date = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en", { dateStyle: "medium", timeStyle: "short" });
   const rows = submissions.map((submission) => {
-    const { id, files, state, receivedAt, actor } = submission;
+    const { id, files, state, receivedAt, actor, commit } = submission;
     return h(
       "li",
       { "aria-current": id === current ? "true" : null },
-      h("a", { href: formatAddress({ id, language }) }, files.map(({ name }) => name).join("、") || id),
+      h("a", { href: formatAddress({ id, language }) }, files.map(({ name }) => name).join("、") || (commit === null ? id : say("no_files", { commit }))),
       h("span", { class: `state state-${state}` }, say(stateWord(submission))),
       h("span", { class: "muted" }, `${actor} · ${date.format(new Date(receivedAt))}`),
     );
