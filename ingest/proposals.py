@@ -53,7 +53,7 @@ _COVERAGES: Mapping[str, Text] = {
 _OSM, _BY_TAGS = "OSM PBF", 0.5
 """An extract holds what each type with tags chooses: one of them is proposed for a layer, and somebody has to say whether it is meant."""
 _NOTHING_SAID = 0.0, Text("", "")
-_ONLY, _COLOURS = 0.9, Text(zh="多波段栅格，不会是高程", en="a raster of several bands: no heights")
+_ONLY, _COLOURS = 0.9, Text(zh="多波段或带调色板的栅格，不会是高程", en="a raster of several bands or with a palette: no heights")
 _CALLED_SO, _GREYS = 0.75, Text(zh="单波段无符号像元，名称为影像", en="one band of unsigned pixels, called an image")
 """Heights are signed or floats: what may be either is what its name says, unless it is called a terrain outright."""
 _PLACING = frozenset(map(normalised, axis_names()))

@@ -133,6 +133,12 @@ def _single(text: memoryview) -> tuple[Spans, Json]:
             "This tileset.json of 3D Tiles refers to tiles that are not with it: hand in the whole folder as a ZIP.",
             "这是 3D Tiles 的 tileset.json，它引用的瓦片不在其中：请把整个文件夹压缩为 ZIP 提交。",
         )
+    if kind is None and "asset" in content and ("meshes" in content or "buffers" in content):
+        raise rejected(
+            "missing-member",
+            "This is glTF as text: put it into one ZIP with its .bin and pictures, or hand in a GLB.",
+            "这是文本形式的 glTF：请与其 .bin 和贴图一起压缩为 ZIP，或另存为 GLB 提交。",
+        )
     if kind is None:
         raise _invalid('it has no "type"; hand GeoJSON, CityJSON or a table in', "没有“type”成员；请提交 GeoJSON、CityJSON 或表格")
     raise _invalid(f'"type" is {kind!r}', f"“type”为 {kind!r}")

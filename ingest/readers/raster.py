@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from ingest.gdal_policy import MemoryFile
@@ -62,9 +63,8 @@ class Raster:
 
     def _recipes(self) -> frozenset[Recipe]:
         """Return what its bands and pixels can be."""
-        heights: frozenset[Recipe] = frozenset(
-            {"terrain"} if self._data.count == 1 and np.dtype(self._data.dtypes[0]).kind in "iuf" else ()
-        )
+        is_plain = self._data.count == 1 and self._data.colorinterp[0] is not ColorInterp.palette
+        heights: frozenset[Recipe] = frozenset({"terrain"} if is_plain and np.dtype(self._data.dtypes[0]).kind in "iuf" else ())
         picture: frozenset[Recipe] = frozenset({"imagery"} if is_picture(self._data) else ())
         return heights | picture
 

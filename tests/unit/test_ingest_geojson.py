@@ -147,6 +147,7 @@ def test_what_is_not_geojson_rejects_the_file(text: str) -> None:
     ("text", "code", "said"),
     [
         ('{"asset": {"version": "1.1"}, "geometricError": 1, "root": {}}', "missing-member", "ZIP"),
+        ('{"asset": {"version": "2.0"}, "buffers": [], "scenes": []}', "missing-member", "GLB"),
         ('{"rows": []}', "geojson-invalid", "没有“type”"),
     ],
 )

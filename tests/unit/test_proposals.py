@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyproj
 import pytest
+import rasterio
+from rasterio.transform import from_origin
 
 import sample_city
 from ingest.proposals import Proposal, dataset_for, propose
@@ -190,3 +193,12 @@ def test_what_the_child_gives_for_a_crs_is_never_parsed_as_a_definition() -> Non
     info = LayerInfo("建筑物", "MultiPolygon", ("建筑编号",), wkt, 3)
     assert info.stated_crs is None
     assert propose("file.shp", FileInfo("ESRI Shapefile", (info,)), TYPES, [])[0].understanding.crs.stated is None
+
+
+def test_a_band_with_a_palette_is_a_picture(tmp_path: Path) -> None:
+    profile = {"driver": "GTiff", "width": 4, "height": 4, "count": 1, "dtype": "uint8", "crs": "EPSG:4549"}
+    with rasterio.open(tmp_path / "a.tif", "w", transform=from_origin(497000, 3521000, 1, 1), **profile) as image:
+        image.write(np.ones((4, 4), dtype=np.uint8), 1)
+        image.write_colormap(1, {1: (200, 30, 40, 255)})
+    [found] = proposals(tmp_path / "a.tif").values()
+    assert [guess.feature_type for guess in found.guesses] == ["imagery"]
