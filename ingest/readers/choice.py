@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -45,13 +46,14 @@ from ingest.refusals import rejected, unsupported
 from twin.errors import TwinError
 
 _KMZ = "doc.kml"
-_ENTRY_NAME_AT = 30
+_ENTRY_NAME_LENGTH_AT, _ENTRY_NAME_AT = 26, 30
 """In the header of a ZIP's entry."""
 _WORTH_COMPILED_BYTES = 2 << 20
 """A smaller file is read sooner than the compiled kernels are loaded."""
 _MOST_CPU_S = 5.0
 """What took longer was compiled, and by every process anew where it cannot be kept: not by the template too, for which all files wait."""
-_CITYGML = "ingest.readers.citygml"
+_CITYGML, _CITYJSON = "ingest.readers.citygml", "ingest.readers.cityjson_document_reader"
+_CALLED_CITY, _USUAL_RATIO = (b".city.json", b".city.jsonl", b".cityjson", b".jsonl"), 6
 _LAS, _FLATGEOBUF, _PARQUET = b"LASF", b"fgb\x03", b"PAR1"
 
 
@@ -80,8 +82,9 @@ def import_for(path: Path) -> int | None:
     """
     began = time.process_time()
     content = of_path(ReadRequest(path, (), storage_srid=0))
-    if content.head.startswith(ZIP):
-        number = next(n for n, kind in enumerate(FILES) if _CITYGML in kind.modules)  # what is in it is looked at behind closed doors only
+    if content.head.startswith((*ZIP, GZIP)):  # what is in it is looked at behind closed doors only
+        wanted = _CITYJSON if _is_called_city(content) else _CITYGML if content.head.startswith(ZIP) else None
+        number = next((n for n, kind in enumerate(FILES) if wanted in kind.modules), -1)
     else:
         number = next((n for n, kind in enumerate(FILES) if kind.modules and kind.fits(content)), -1)
     is_new = number >= 0 and import_kind(number)
@@ -210,15 +213,25 @@ def _pictures_of(content: Content) -> PictureFiles:
     return FolderPictures(content.request.path.parent) if content.archive is None else ArchivedPictures.of(content.archive)
 
 
+def _is_called_city(content: Content) -> bool:
+    """Tell whether kernels are worth loading for an archive: a large one of which the first file, or a gzip, is called a model."""
+    length = int.from_bytes(content.head[_ENTRY_NAME_LENGTH_AT : _ENTRY_NAME_LENGTH_AT + 2], "little")
+    first = content.head[_ENTRY_NAME_AT : _ENTRY_NAME_AT + length] if content.head.startswith(ZIP) else content.stem.encode()
+    return content.size >= _WORTH_COMPILED_BYTES // _USUAL_RATIO and first.lower().endswith(_CALLED_CITY)
+
+
 def _is_large_cityjson(content: Content) -> bool:
-    return content.unpack is None and content.size >= _WORTH_COMPILED_BYTES and content.text_head[:1] == b"{" and is_cityjson(content.head)
+    """Tell by the head; of a file out of an archive only where all that its reader needs is at hand."""
+    is_large = content.size >= _WORTH_COMPILED_BYTES and content.text_head[:1] == b"{" and is_cityjson(content.head)
+    return is_large and (content.unpack is None or _CITYJSON in sys.modules)
 
 
 def _large_cityjson(content: Content) -> Reader:
     """Return the compiled reader if its kernels could be made ready before the doors closed, else the one that needs none."""
     from ingest.readers.cityjson_document_reader import LargeCityJson, stands_ready  # noqa: PLC0415  # numba takes half a second
 
-    return (LargeCityJson if stands_ready() else CityJson)(mapped(_path(content)), content.limits, _pictures_of(content))
+    text = mapped(content.placed) if isinstance(content.placed, Path) else content.placed
+    return (LargeCityJson if stands_ready() else CityJson)(text, content.limits, _pictures_of(content), content.folder)
 
 
 def _ready_kernels() -> None:
@@ -331,7 +344,7 @@ FILES: tuple[Kind, ...] = (
     Kind(
         _is_large_cityjson,
         _large_cityjson,
-        modules=("ingest.readers.cityjson_document_reader",),
+        modules=(_CITYJSON,),
         ready=_ready_kernels,
         beside=picture_folders,
     ),
