@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -12,7 +13,7 @@ import pytest
 import shapely
 
 from tests.unit.test_representation import cube, many_faces
-from twin.representation import Faces, encode, encode_unpacked
+from twin.representation import Faces, decode, encode, encode_unpacked
 
 
 def _geometry(connection: psycopg.Connection, faces: Faces, expression: str) -> object:
@@ -114,3 +115,32 @@ def test_moved_faces_have_one_topology(connection: psycopg.Connection) -> None:
 def test_packed_bytes_that_are_not_whole_are_refused(connection: psycopg.Connection, end: int) -> None:
     with pytest.raises(psycopg.DataError):
         connection.execute("SELECT catalog.representation_geometry_v3(%s, 4549)", (encode(cube())[:end],))
+
+
+def test_packed_bytes_that_python_refuses_are_refused(connection: psycopg.Connection) -> None:
+    query, refused = "SELECT catalog.representation_geometry_v3(%s, 4549) IS NOT NULL", 0
+    whole = encode(cube())
+    widths_of_places = int.from_bytes(whole[4:8], "little") + 24
+    for at, value in itertools.product([*range(8, 16), *range(widths_of_places, widths_of_places + 4)], [0, 2, 5, 128, 255]):
+        data = whole[:at] + bytes([value]) + whole[at + 1 :]
+        try:
+            decode(data)
+        except ValueError:
+            refused += 1
+            with pytest.raises(psycopg.DataError):
+                connection.execute(query, (data,))
+        else:
+            assert connection.execute(query, (data,)).fetchone() == (True,)
+    assert refused > 40
+
+
+def test_packed_numbers_that_python_finds_too_large_are_refused(connection: psycopg.Connection) -> None:
+    faces = cube()
+    far = np.arange(len(faces.vertices)) % 2 * 20_000.0
+    data = bytearray(encode(replace(faces, vertices=np.column_stack([far, 0 * far, 0 * far]))))
+    columns_at = int.from_bytes(data[4:8], "little") + 27
+    data[columns_at + 7] |= 0x80  # of the second vertex the highest byte of x
+    with pytest.raises(ValueError, match="too large"):
+        decode(bytes(data))
+    with pytest.raises(psycopg.DataError, match="too large"):
+        connection.execute("SELECT catalog.representation_geometry_v3(%s, 4549)", (bytes(data),))

@@ -110,6 +110,8 @@ def clear_broken_off(city: City) -> None:
                 register.clear(submission)
         except ConflictError as error:  # its worker is about to
             _LOG.info("submission %s is not cleared: %s", submission, error)
+        except TwinError:  # one that cannot be cleared keeps no worker from the others
+            _LOG.exception("submission %s could not be cleared", submission)
 
 
 def sweep_work(settings: Settings) -> None:

@@ -39,8 +39,11 @@ BEGIN
     IF substring(faces FROM 1 FOR 4) <> 'TWR3'::bytea THEN
         RETURN faces;
     END IF;
+    IF get_byte(faces, 8) NOT BETWEEN 1 AND 4 THEN
+        RAISE EXCEPTION 'not a representation of version 3' USING ERRCODE = 'data_exception';
+    END IF;
     counts := catalog.face_numbers_v1(faces, 16, get_byte(faces, 8), 6);
-    IF get_byte(faces, 8) = 0 OR counts[1] > length(faces) OR counts[2] > length(faces) OR 3 * counts[3] > counts[2]
+    IF counts[1] > length(faces) OR counts[2] > length(faces) OR 3 * counts[3] > counts[2]
        OR counts[4] > counts[3] OR counts[5] > counts[4] OR counts[6] > counts[5] THEN
         RAISE EXCEPTION 'not a representation of version 3' USING ERRCODE = 'data_exception';
     END IF;
@@ -49,7 +52,13 @@ BEGIN
     sizes := counts[2:6] || counts[4] || counts[4];
     FOR n IN 1 .. 7 LOOP
         width := get_byte(faces, 8 + n);
+        IF width > 4 OR n = 1 AND width = 0 THEN
+            RAISE EXCEPTION 'width of a column' USING ERRCODE = 'data_exception';
+        END IF;
         numbers := catalog.face_numbers_v1(faces, place, width, sizes[n]);
+        IF n = 6 AND 65535 < ANY (numbers) OR n = 7 AND 255 < ANY (numbers) THEN
+            RAISE EXCEPTION 'a number of a representation is too large' USING ERRCODE = 'data_exception';
+        END IF;
         place := place + CASE width WHEN 0 THEN 4 ELSE width * sizes[n] END;
         IF n BETWEEN 2 AND 5 THEN
             numbers := ARRAY(SELECT sum(length) OVER (ORDER BY k)::bigint FROM unnest(numbers) WITH ORDINALITY AS u (length, k) ORDER BY k);
@@ -60,9 +69,15 @@ BEGIN
     place := place + 27;
     FOR axis IN 0 .. 2 LOOP
         width := get_byte(faces, (places_at + 24 + axis)::integer);
+        IF width NOT BETWEEN 1 AND 4 THEN
+            RAISE EXCEPTION 'width of places' USING ERRCODE = 'data_exception';
+        END IF;
         places := places || catalog.face_numbers_v1(faces, place, width, counts[1]);
         place := place + width * counts[1];
     END LOOP;
+    IF 2147483647 < ANY (places) THEN
+        RAISE EXCEPTION 'a number of a representation is too large' USING ERRCODE = 'data_exception';
+    END IF;
     IF place <> length(faces) OR places_at <> catalog.uint32_v1(faces, 4) THEN
         RAISE EXCEPTION 'length of a representation of version 3' USING ERRCODE = 'data_exception';
     END IF;
