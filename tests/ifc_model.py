@@ -28,6 +28,8 @@ class MapConversion:
     height: float
     abscissa: float = 1.0
     ordinate: float = 0.0
+    names_unit: bool = True
+    """Whether the CRS says that its unit is the metre, as it need not."""
 
 
 def write_house(path: Path, place: MapConversion | None) -> dict[str, str]:
@@ -67,7 +69,10 @@ def _georeference(model: ifcopenshell.file, place: MapConversion) -> None:
     ifcopenshell.api.georeference.add_georeferencing(model)
     ifcopenshell.api.georeference.edit_georeferencing(
         model,
-        projected_crs={"Name": place.crs, "MapUnit": model.createIfcSIUnit(None, "LENGTHUNIT", None, "METRE")},
+        projected_crs={
+            "Name": place.crs,
+            "MapUnit": model.createIfcSIUnit(None, "LENGTHUNIT", None, "METRE") if place.names_unit else None,
+        },
         coordinate_operation={
             "Eastings": place.eastings,
             "Northings": place.northings,

@@ -21,6 +21,8 @@ from twin.errors import Text
 
 FloatArray = npt.NDArray[np.float64]
 
+_SCALE_SHARE = 0.01
+"""A scale to metres may hold the map's own scale factor, too."""
 _BY_MAP = Text(zh="按模型的地图转换参数定位", en="placed by the map conversion of the model")
 _BY_SITE = Text(
     zh="按场地经纬度（{latitude:z.6f}°N, {longitude:z.6f}°E）定位，仅供参考：许多软件在此写入默认地点，请核对或用 --crs 声明坐标系",
@@ -101,11 +103,13 @@ def _projected_crs(model: ifcopenshell.file) -> str | None:
 
 
 def _map_unit_m(model: ifcopenshell.file, scale: float) -> float:
-    """Return the length in metres of a unit of the map, the project's own where it names none."""
-    if model.schema == "IFC2X3":
-        return scale
-    units = [crs.MapUnit for crs in model.by_type("IfcProjectedCRS") if crs.MapUnit is not None]
-    return float(ifcopenshell.util.unit.convert(1.0, getattr(units[0], "Prefix", None), units[0].Name, None, "METRE")) if units else scale
+    """Return the length in metres of a unit of the map; where none is named the metre if the scale leads to it, else the project's."""
+    units = [] if model.schema == "IFC2X3" else [crs.MapUnit for crs in model.by_type("IfcProjectedCRS") if crs.MapUnit is not None]
+    if units:
+        return float(ifcopenshell.util.unit.convert(1.0, getattr(units[0], "Prefix", None), units[0].Name, None, "METRE"))
+    helmert = ifcopenshell.util.geolocation.get_helmert_transformation_parameters(model)
+    scales_to_metres = helmert is not None and bool(np.isclose(helmert.scale, scale, rtol=_SCALE_SHARE, atol=0.0))
+    return 1.0 if scales_to_metres else scale
 
 
 def _site_deg(model: ifcopenshell.file) -> tuple[float, float, float] | None:

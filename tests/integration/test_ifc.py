@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ingest.protocol import Limits, PartBatch, PartRequest, ReadRequest
 from tests.ifc_model import MapConversion, write_house
 from tests.opened_city import get, load, look, opened_city, request
 from tests.reading import inspect_file, read_file
+from tests.vector_layers import Layer
 from twin.errors import RejectedError
 from twin.featuretypes.loader import load_feature_types
 from twin.server.city import City
@@ -42,6 +44,15 @@ def test_a_house_comes_in_whole_and_stands_where_its_map_conversion_says(databas
         assert shapely.hausdorff_distance(shapely.force_2d(room["geom"]), shapely.MultiPolygon([expected])) < 1e-3
         (answer,) = get(city, "/ogc/collections/rooms/items?limit=10&f=json")
         assert {f["properties"]["space_id"] for f in answer.json()["features"]} == {ids["room 1"], ids["room 2"]}
+
+
+def test_a_scale_to_metres_says_the_unit_of_a_map_that_names_none(tmp_path: Path) -> None:
+    for names_unit in (True, False):
+        write_house(path := tmp_path / "house.ifc", replace(_PLACE, names_unit=names_unit))
+        assert Layer(path, "storey", "storey").columns["floor_elevation_m"] == [4.5, 7.5]
+        west, south, east, north = Layer(path, "space", "space").shapes[0].bounds
+        assert max(east - west, north - south) < 10.0
+        assert abs(west - _PLACE.eastings) + abs(south - _PLACE.northings) < 20.0
 
 
 def test_a_model_that_stands_nowhere_needs_a_declared_crs(open_folder: Path, database_url: str) -> None:
