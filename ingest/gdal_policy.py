@@ -23,7 +23,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "CPL_CURL_ENABLE_VSIMEM": "NO",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .aux.xml, .ovr, .msk beside a file is looked for
     "GDAL_PAM_ENABLED": "NO",
-    "GDAL_CACHEMAX": "128",
+    "GDAL_CACHEMAX": "96",
     "GDAL_NUM_THREADS": "1",
     "GTIFF_USE_DEFECTIVE_LAYOUT": "NO",
     "GML_FIELDTYPES": "ALWAYS_STRING",  # guessed numbers would cost codes their leading zeros

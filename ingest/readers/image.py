@@ -20,7 +20,7 @@ from ingest.refusals import rejected
 from twin.crs import parse_crs
 from twin.crs.portable import portable
 
-BLOCK_PIXELS = 4 << 20
+BLOCK_PIXELS = 2 << 20
 MOST_BANDS = 4
 _OUTLINE_STEPS = 16
 _DAY_IN_NAME = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")

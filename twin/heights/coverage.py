@@ -258,28 +258,30 @@ def _write_rows(dataset: rasterio.io.DatasetWriter, strips: Iterable[Block], nod
 
 
 def _strips(blocks: Iterable[Block], width: int) -> Iterator[Block]:
-    """Cut the rows anew into strips of one tile row, so that no tile is compressed twice."""
-    kept: list[Block] = []
-    rows = 0
-    for block in blocks:
-        if block.ndim != 2 or block.shape[1] != width:
-            raise _truncated(f"a block of shape {block.shape} where rows of {width} were stated")
-        kept.append(block)
-        rows += len(block)
-        if rows >= BLOCK_PX:
-            whole = np.concatenate(kept)
-            end = rows - rows % BLOCK_PX
-            for start in range(0, end, BLOCK_PX):
-                yield whole[start : start + BLOCK_PX]
-            kept, rows = [whole[end:]], rows - end
-    if rows:
-        yield np.concatenate(kept)
+    """Cut the rows anew into strips of one tile row, which are the caller's, so that no tile is compressed twice."""
+    strip: Block | None = None
+    filled = 0
+    for given in blocks:
+        if given.ndim != 2 or given.shape[1] != width:
+            raise _truncated(f"a block of shape {given.shape} where rows of {width} were stated")
+        rest = given
+        while len(rest):
+            if strip is None:
+                strip, filled = np.empty((BLOCK_PX, width), rest.dtype), 0
+            count = min(len(rest), BLOCK_PX - filled)
+            strip[filled : filled + count] = rest[:count]
+            filled, rest = filled + count, rest[count:]
+            if filled == BLOCK_PX:
+                whole, strip = strip, None
+                yield whole
+    if strip is not None:
+        yield strip[:filled]
 
 
 def _clean(strip: Block, nodata: float | None) -> Block:
     low, high = HEIGHT_RANGE_M
     with np.errstate(invalid="ignore", over="ignore"):  # marks of double precision do not fit into float32
-        strip = strip.astype(np.float32, copy=True)
+        strip = strip.astype(np.float32, copy=False)
         void = ~((strip >= low) & (strip <= high))
         if nodata is not None:
             void |= strip == np.float32(nodata)
