@@ -15,7 +15,7 @@ from twin.errors import Text
 
 _M_IS_LEFT_OUT = "Measured (M)"
 """How pyogrio's warning about a layer with measures begins."""
-MEASURES_LEFT_OUT = Text(zh="图形中的 M 值(测量值)未保留", en="the measures (M) of the geometry are not kept")
+MEASURES_LEFT_OUT = Text(zh="图形中的 M 值（测量值）未保留", en="the measures (M) of the geometry are not kept")
 _BASES: Mapping[int, str] = {0: "Unknown", 15: "PolyhedralSurface", 16: "TIN", 17: "Triangle"}
 _UNKNOWN_Z = 1 << 31
 

@@ -156,7 +156,7 @@ def _destroyed_notes(destroyed: frozenset[bytes]) -> tuple[Text, ...]:
         return ()
     return (
         Text(
-            zh=f"{len(destroyed)} 个列名在写出时已损坏(GDAL、QGIS 未指定编码时会这样)，记为 column_序号：请指定字段，或按 GBK 重新导出",
+            zh=f"{len(destroyed)} 个列名在写出时已损坏（GDAL、QGIS 未指定编码时会这样），记为 column_序号：请指定字段，或按 GBK 重新导出",
             en=f"{len(destroyed)} names of columns were destroyed when the file was written (GDAL and QGIS do so without an encoding) "
             "and are called column_number: map them by hand, or export again as CP936",
         ),
