@@ -121,3 +121,28 @@ def _multiplied(_: object, a: Any, b: Any) -> tuple[object, object] | None:  # n
 
 high_product = cast("Callable[[np.uint64, np.uint64], np.uint64]", intrinsic(_multiplied))
 """Within kernels only: the upper half of the 128 bits that the product of two words has; of words without a sign alone."""
+
+
+def _compared_eight(sign: str) -> Any:  # noqa: ANN401
+    def typed(_: object, array: Any, row: Any, at: Any, limit: Any) -> tuple[object, object] | None:  # noqa: ANN401, ARG001
+        if not (isinstance(array, types.Array) and array.layout == "C" and array.ndim == 2 and array.dtype == types.float64):
+            return None
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> object:  # noqa: ANN401
+            given = context.make_array(signature.args[0])(context, builder, arguments[0])
+            place = builder.add(builder.mul(arguments[1], cgutils.unpack_tuple(builder, given.shape)[1]), arguments[2])
+            eight = ir.VectorType(ir.DoubleType(), 8)
+            numbers = builder.load(builder.bitcast(builder.gep(given.data, [place]), eight.as_pointer()), align=8)
+            one = builder.insert_element(ir.Constant(eight, ir.Undefined), arguments[3], ir.Constant(ir.IntType(32), 0))
+            limits = builder.shuffle_vector(one, ir.Constant(eight, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), 8), [0] * 8))
+            return builder.zext(builder.bitcast(builder.fcmp_ordered(sign, numbers, limits), ir.IntType(8)), ir.IntType(64))
+
+        return types.uint64(array, types.intp, types.intp, types.float64), generate
+
+    return intrinsic(typed)
+
+
+eight_at_most = cast("Callable[[Any, int, int, float], np.uint64]", _compared_eight("<="))
+"""Within kernels only: bits of which of eight numbers of a row (array, row, from where, limit) are no greater; ends are not looked at."""
+eight_at_least = cast("Callable[[Any, int, int, float], np.uint64]", _compared_eight(">="))
+"""Within kernels only: the same of those that are no less."""

@@ -120,6 +120,40 @@ def test_quadrilaterals_that_are_told_sound_are_sound(corners: list[tuple[int, i
         assert validity_faults([face]) == []
 
 
+def comb(teeth: int, extra: int) -> Points:
+    """Return a ring of so many teeth a metre wide, and ``extra`` corners along its back."""
+    x = np.arange(2 * teeth)
+    front = np.column_stack([np.repeat(x, 2)[1:-1], np.resize([5.0, 5.0, 0.0, 0.0], 4 * teeth - 2)])
+    back = np.column_stack([np.linspace(x[-1], 0, extra + 2), np.resize([6.0, 6.5], extra + 2)])
+    ring = np.concatenate([back, front])
+    return np.column_stack([ring, np.zeros(len(ring))])[::-1]
+
+
+@pytest.mark.parametrize("teeth", [2, 3, 15, 16, 17, 40])
+@pytest.mark.parametrize("extra", range(4))
+def test_a_comb_is_told_sound_and_none_is_whose_corner_is_on_another_edge(teeth: int, extra: int) -> None:
+    """Rings of any number of corners beside eights and words of them."""
+    ring = comb(teeth, extra)
+    count = len(ring)
+    assert is_told_sound(body_of(ring, [list(range(count))], is_closed=False))
+    for corner in range(0, count, max(1, count // 12)):
+        for other in range(0, count, max(1, count // 12)):
+            if other not in ((corner - 2) % count, (corner - 1) % count, corner, (corner + 1) % count):
+                moved = ring.copy()
+                moved[corner] = (ring[other] + ring[(other + 1) % count]) / 2
+                assert not is_told_sound(body_of(moved, [list(range(count))], is_closed=False))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(2, 24), st.integers(0, 9), st.integers(0, 200), st.integers(-40, 40), st.integers(-70, 70))
+def test_combs_with_a_corner_elsewhere_that_are_told_sound_are_sound(teeth: int, extra: int, corner: int, east: int, north: int) -> None:
+    ring = comb(teeth, extra)
+    ring[corner % len(ring), :2] += [east / 10, north / 10]
+    face = body_of(ring, [list(range(len(ring)))], is_closed=False)
+    if is_told_sound(face):
+        assert validity_faults([face]) == []
+
+
 @pytest.mark.parametrize("steep", [0.0, 0.7])
 def test_a_long_face_that_is_even_by_its_fitted_plane_alone_is_told_sound(steep: float) -> None:
     """So many corners are half a centimetre off that the squares of their distances do not tell it of the plane of the area."""

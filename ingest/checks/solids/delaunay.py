@@ -74,7 +74,7 @@ def candidate_triangles(xyz: Floats, corner: Indices, rings: Ints, axes: Floats,
     if places == 0:
         return 0
     made = _cut_ears(room.at, room.chain, places, room.corners, room.beyond, room.ahead, room.behind, room.outer)
-    if made == 0 or not _flip_to_delaunay(room.at, made, room.corners, room.beyond):
+    if made == 0 or not _flip_to_delaunay(room.at, made, room.corners, room.beyond, room.is_told):
         return 0
     return _gather(room, made, found)
 
@@ -274,7 +274,7 @@ def _is_ear(at: Floats, chain: Ints, p: int, k: int, q: int, ahead: Ints) -> boo
     v = ahead[q]
     while v != p:
         d = chain[v]
-        if not (d in (a, b, c) or _side(at, a, b, d) < 0 or _side(at, b, c, d) < 0 or _side(at, c, a, d) < 0):
+        if not (_side(at, c, a, d) < 0 or d in (a, b, c) or _side(at, a, b, d) < 0 or _side(at, b, c, d) < 0):
             return False
         v = ahead[v]
     return True
@@ -303,12 +303,29 @@ def _place_of(beyond: Ints, of: int, triangle: int) -> int:
 
 
 @bare_kernel
-def _flip_to_delaunay(at: Floats, made: int, corners: Ints, beyond: Ints) -> bool:
-    """Flip edges that are not locally Delaunay until there is none; False where that takes too long."""
+def _look_again(beyond: Ints, triangle: int, is_told: Mask) -> None:
+    """Have a triangle that changed and those beside it looked at once more."""
+    is_told[triangle] = False
+    for e in range(3):
+        if beyond[triangle, e] >= 0:
+            is_told[beyond[triangle, e]] = False
+
+
+@bare_kernel
+def _flip_to_delaunay(at: Floats, made: int, corners: Ints, beyond: Ints, is_told: Mask) -> bool:
+    """Flip edges that are not locally Delaunay until there is none; False where that takes too long.
+
+    Triangles that are told were looked at since they and those beside them changed.
+    """
+    for t in range(made):
+        is_told[t] = False
     flips, changed = 0, True
     while changed:
         changed = False
         for t in range(made):
+            if is_told[t]:
+                continue
+            is_told[t] = True
             for e in range(3):
                 u = beyond[t, e]
                 if u < 0:
@@ -331,5 +348,7 @@ def _flip_to_delaunay(at: Floats, made: int, corners: Ints, beyond: Ints) -> boo
                 beyond[t, 0], beyond[t, 1], beyond[t, 2] = far_left, u, left
                 corners[u, 0], corners[u, 1], corners[u, 2] = d, b, c
                 beyond[u, 0], beyond[u, 1], beyond[u, 2] = far_right, right, t
+                _look_again(beyond, t, is_told)
+                _look_again(beyond, u, is_told)
                 break
     return True

@@ -29,21 +29,21 @@ def has_flat_ears(
         p, q = behind[k], ahead[k]
         px, py, kx, ky, qx, qy = at[p, 0], at[p, 1], at[k, 0], at[k, 1], at[q, 0], at[q, 1]
         is_ear = (kx - px) * (qy - py) - (ky - py) * (qx - px) > 0
-        v = ahead[q]
-        while is_ear and v != p:
-            x, y = at[v, 0], at[v, 1]
-            is_ear = (
-                (kx - px) * (y - py) - (ky - py) * (x - px) < 0
-                or (qx - kx) * (y - ky) - (qy - ky) * (x - kx) < 0
-                or (px - qx) * (y - qy) - (py - qy) * (x - qx) < 0
-            )
-            v = ahead[v]
         if is_ear:
             a, b, c = corner[begin + p], corner[begin + k], corner[begin + q]
             ux, uy, uz = xyz[b, 0] - xyz[a, 0], xyz[b, 1] - xyz[a, 1], xyz[b, 2] - xyz[a, 2]
             wx, wy, wz = xyz[c, 0] - xyz[a, 0], xyz[c, 1] - xyz[a, 1], xyz[c, 2] - xyz[a, 2]
             nx, ny, nz = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
             is_ear = nx * normal[0] + ny * normal[1] + nz * normal[2] >= least_cosine * np.sqrt(nx * nx + ny * ny + nz * nz)
+        v = ahead[q]
+        while is_ear and v != p:
+            x, y = at[v, 0], at[v, 1]
+            is_ear = (
+                (px - qx) * (y - qy) - (py - qy) * (x - qx) < 0  # so are nearly all: beyond what the ear is cut off along
+                or (kx - px) * (y - py) - (ky - py) * (x - px) < 0
+                or (qx - kx) * (y - ky) - (qy - ky) * (x - kx) < 0
+            )
+            v = ahead[v]
         if is_ear:
             ahead[p], behind[q] = q, p
             left, missed = left - 1, 0

@@ -14,7 +14,8 @@ CLEAR_M = 2 * CONTACT_M
 def is_clear_about(at: Floats, i: int, k: int, m: int) -> bool:
     """Tell whether the edges on both sides of corner ``k`` are clear of each other beyond it; they are no shorter than what is clear."""
     ax, ay, bx, by = at[i, 0] - at[k, 0], at[i, 1] - at[k, 1], at[m, 0] - at[k, 0], at[m, 1] - at[k, 1]
-    if ax * bx + ay * by <= 0 or (ax * by - ay * bx) ** 2 > CLEAR_M**2 * _MARGIN * max(ax * ax + ay * ay, bx * bx + by * by):
+    is_wide, cross = ax * bx + ay * by <= 0, ax * by - ay * bx
+    if is_wide | (cross * cross > CLEAR_M**2 * _MARGIN * max(ax * ax + ay * ay, bx * bx + by * by)):
         return True
     return not (is_on(at, i, k, m) or is_on(at, m, i, k))
 

@@ -13,14 +13,14 @@ import numpy as np
 
 from ingest.checks.solids.ears import MOST_CORNERS, has_flat_ears
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
-from ingest.checks.solids.ordering import fill_order
+from ingest.checks.solids.ordering import fill_around
 from ingest.checks.solids.plain_edges import CLEAR_M, are_clear, is_clear_about, is_inside, side
 from ingest.checks.solids.plain_fit import FITTED_M, is_fitted
 from ingest.checks.solids.plain_holes import holes_touch_soundly
 from ingest.checks.solids.plain_quads import is_flat_quad
 from ingest.checks.solids.planes import THIN_M
 from ingest.checks.solids.surfaces import Indices
-from twin.kernel import bare_kernel, kernel
+from twin.kernel import bare_kernel, eight_at_least, eight_at_most, kernel, trailing_noughts
 
 _MARGIN = 1 + 1e-9
 _THINNEST_M = 1e-3
@@ -30,8 +30,8 @@ _EVEN_M = 1e-8
 """Of a thin polygon whose corners are so near the plane of the area normal, the fitted plane is that one, within 3e-5 of a radian."""
 _MOST_CORNERS = 1000
 """Comparing every edge with every other grows with the square."""
-_COMPARED = 64
-"""So few edges are compared with each other sooner than put in order."""
+_WORD = 64
+"""Edges whose boxes meet another's are bits of a word."""
 _has_flat_ears = bare_kernel(has_flat_ears)
 
 
@@ -42,6 +42,8 @@ class FaceRoom(NamedTuple):
     """(n, 2) corners in the plane"""
     box: Floats
     """(4, n) of its edges"""
+    around: Floats
+    """(4, n / 8) of eight edges each"""
     ahead: Ints
     behind: Ints
     spread: Floats
@@ -54,7 +56,7 @@ def make_face_room() -> FaceRoom:
     """Return room for a face of as many corners as are gone into."""
     n = _MOST_CORNERS
     ahead, behind = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    return FaceRoom(np.empty((n, 2)), np.empty((4, n)), ahead, behind, np.empty((3, 3)), np.empty((3, 3)))
+    return FaceRoom(np.empty((n, 2)), np.empty((4, n + 8)), np.empty((4, n // 8 + 9)), ahead, behind, np.empty((3, 3)), np.empty((3, 3)))
 
 
 @bare_kernel
@@ -77,7 +79,7 @@ def look_at_faces(
         else:
             _look_at_face(
                 xyz, corner, after, ring_start, face_ring, snap_m, planarity_m, least_cosine, sound, to_triangulate, normal, offset,
-                deviation_m, axes, low, high, face, room.at, room.box, room.ahead, room.behind, room.spread, room.turned,
+                deviation_m, axes, low, high, face, room.at, room.box, room.around, room.ahead, room.behind, room.spread, room.turned,
             )  # fmt: skip
 
 
@@ -85,9 +87,9 @@ def look_at_faces(
 def _look_at_face(
     xyz: Floats, corner: Indices, after: Indices, ring_start: Ints, face_ring: Ints, snap_m: float, planarity_m: float, least_cosine: float,
     sound: Mask, to_triangulate: Mask, normal: Floats, offset: Floats, deviation_m: Floats, axes: Floats, low: Floats, high: Floats,
-    face: int, at: Floats, box: Floats, ahead: Ints, behind: Ints, spread: Floats, turned: Floats,
+    face: int, at: Floats, box: Floats, around: Floats, ahead: Ints, behind: Ints, spread: Floats, turned: Floats,
 ) -> None:  # fmt: skip
-    """Tell it of one face; ``at`` (n, 2), ``box`` (4, n), ``ahead`` and ``behind`` have room for its corners."""
+    """Tell it of one face; the arrays from ``at`` on are a `FaceRoom`."""
     begin, stop = ring_start[face_ring[face]], ring_start[face_ring[face + 1]]
     rings, count = face_ring[face + 1] - face_ring[face], stop - begin
     if rings < 1 or count < 3 * rings or count > _MOST_CORNERS:
@@ -110,7 +112,7 @@ def _look_at_face(
     first, last = face_ring[face], face_ring[face + 1]
     if rings == 1 and (convex if count <= 4 else _goes_around_once(at, count, deviation)):
         pass
-    elif _is_simple(at, after, begin, count, box, ahead):
+    elif _is_simple(at, after, begin, count, box, around):
         if rings > 1 and not _holds_its_holes(at, ring_start, first, last):
             return
     elif rings == 1 or not holes_touch_soundly(at, after, begin, count, ring_start, first, last, ahead):
@@ -269,10 +271,10 @@ def _goes_around_once(at: Floats, count: int, deviation: float) -> bool:
 
 
 @bare_kernel
-def _is_simple(at: Floats, after: Indices, begin: int, count: int, box: Floats, order: Ints) -> bool:
+def _is_simple(at: Floats, after: Indices, begin: int, count: int, box: Floats, around: Floats) -> bool:
     """Tell whether every corner is clear of every edge that is not its own, and no edges cross, of one ring or several.
 
-    Only edges whose boxes meet are compared: few edges with all before them, many swept along x.
+    Only edges whose boxes meet are compared.
     """
     for j in range(count):
         k = after[begin + j] - begin
@@ -280,25 +282,54 @@ def _is_simple(at: Floats, after: Indices, begin: int, count: int, box: Floats, 
             return False
         box[0, j], box[1, j] = min(at[j, 0], at[k, 0]), max(at[j, 0], at[k, 0]) + CLEAR_M
         box[2, j], box[3, j] = min(at[j, 1], at[k, 1]), max(at[j, 1], at[k, 1]) + CLEAR_M
-    if count <= _COMPARED:
-        for j in range(1, count):
-            near, low_x, high_x, low_y, high_y = 0, box[0, j], box[1, j], box[2, j], box[3, j]
-            for i in range(j - 1):
-                near |= (box[0, i] <= high_x) & (low_x <= box[1, i]) & (box[2, i] <= high_y) & (low_y <= box[3, i])
-            for i in range(0 if near else j - 1, j):
-                meet = (box[0, i] <= high_x) & (low_x <= box[1, i]) & (box[2, i] <= high_y) & (low_y <= box[3, i])
-                if meet and not are_clear(at, after, begin, i, j):
-                    return False
-        return True
-    fill_order(box[0], count, order)
-    for m in range(count):
-        j = order[m]
-        for n in range(m + 1, count):
-            if box[0, order[n]] > box[1, j]:
-                break
-            if not are_clear(at, after, begin, j, order[n]):
+    if count > _WORD:
+        return _are_many_clear(at, after, begin, count, box, around)
+    for k in range(count, (count + 7) // 8 * 8):
+        box[0, k] = np.inf
+    for j in range(1, count):
+        near = np.uint64(0)
+        for block in range(j // 8 + 1):
+            near |= _meet_eight(box, 8 * block, j) << np.uint64(8 * block)
+        own = (np.uint64(after[begin + j - 1] == begin + j) << np.uint64(j - 1)) | (np.uint64(1) << np.uint64(after[begin + j] - begin))
+        near &= ((np.uint64(1) << np.uint64(j)) - np.uint64(1)) & ~own
+        while near != 0:
+            if not are_clear(at, after, begin, trailing_noughts(near), j):
                 return False
+            near &= near - np.uint64(1)
     return True
+
+
+@bare_kernel
+def _meet_eight(box: Floats, first: int, j: int) -> np.uint64:
+    """Return bits of which of eight boxes meet another one."""
+    x = eight_at_most(box, 0, first, box[1, j]) & eight_at_least(box, 1, first, box[0, j])
+    return x & eight_at_most(box, 2, first, box[3, j]) & eight_at_least(box, 3, first, box[2, j])
+
+
+@bare_kernel
+def _are_many_clear(at: Floats, after: Indices, begin: int, count: int, box: Floats, around: Floats) -> bool:
+    """Tell it of more edges than a word has bits: only of those eight that have a box around them that meets an edge's."""
+    fill_around(box, count, around)
+    for j in range(1, count):
+        for some in range(0, j // 8 + 1, 8):
+            blocks = _meet_eight_around(around, some, box, j)
+            while blocks != 0:
+                first = 8 * (some + trailing_noughts(blocks))
+                blocks &= blocks - np.uint64(1)
+                near = _meet_eight(box, first, j)
+                while near != 0:
+                    i = first + trailing_noughts(near)
+                    near &= near - np.uint64(1)
+                    if i < j and not are_clear(at, after, begin, i, j):
+                        return False
+    return True
+
+
+@bare_kernel
+def _meet_eight_around(around: Floats, first: int, box: Floats, j: int) -> np.uint64:
+    """Return bits of which of eight boxes of ``around`` meet one of ``box``."""
+    x = eight_at_most(around, 0, first, box[1, j]) & eight_at_least(around, 1, first, box[0, j])
+    return x & eight_at_most(around, 2, first, box[3, j]) & eight_at_least(around, 3, first, box[2, j])
 
 
 @bare_kernel
