@@ -14,7 +14,7 @@ from ingest.understanding.candidates import FITS, ZONED, Fit, candidates, degree
 from ingest.understanding.defined import DefinedCrs, Stated
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.sample import LayerSample
-from ingest.understanding.scale import scale_hint
+from ingest.understanding.scale import PACKED_DEGREES, scale_hint
 from twin.crs import CrsError, FloatArray, legacy_datum, parse_crs
 from twin.errors import Text
 
@@ -96,7 +96,7 @@ def _undecided(places: FloatArray) -> Evidence:
     if is_belt:
         zh += "。数值为不带带号的高斯-克吕格坐标，仅凭数值不能确定中央经线"
         en += ". The numbers are Gauss-Krüger coordinates without a zone number, which do not tell their central meridian"
-    elif len(places) and scale_hint(places) is None:
+    elif len(places) and scale_hint(places) is not PACKED_DEGREES:
         zh += "。数值不属于常用的国家坐标系，可能是城市独立坐标系（X-LOCAL:名称）"
         en += ". The numbers are of no national grid; they may be of a city's own (X-LOCAL:name)"
     return Evidence("crs", None, 0.0, _hinting(Text(zh, en), places))

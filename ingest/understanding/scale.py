@@ -14,11 +14,11 @@ _UNITS = (
     (0.01, Text("厘米", "centimetres")),
     (0.001, Text("毫米", "millimetres")),
 )
-_PACKED = Text(
+PACKED_DEGREES = Text(
     "数值像“度.分秒”写法（31.4839 表示 31°48′39″），请换算为十进制度，或写成 31°48′39″ 后提交",
     "they look like degrees with minutes and seconds behind the point (31.4839 for 31°48′39″): hand in decimal degrees or 31°48′39″",
 )
-_SHARE, _MOST_DEG = 0.8, 180.0
+_SHARE, _MOST_DEG, _LARGEST_CITY_M = 0.8, 180.0, 200_000.0
 _LEAST_PLACES = 20
 """Of twenty decimal degrees, spread over minutes, one in 80 million times none has 60 to 99 in the places of minutes or seconds."""
 _LEAST_DIFFERENT = 4
@@ -32,14 +32,14 @@ def scale_hint(places: FloatArray, area: DeploymentArea | None = None) -> Text |
     """
     if not len(places):
         return None
-    units = [unit for factor, unit in _UNITS if _is_grid(places * factor)]
+    units = [unit for factor, unit in _UNITS if _is_grid(places * factor) and _is_of_a_city(places * factor)]
     if units:
         zh, en = "或".join(unit.zh for unit in units), " or ".join(unit.en for unit in units)
         return Text(
             f"数值像以{zh}为单位的高斯-克吕格坐标，请换算为米后提交",
             f"as large as Gauss-Krüger coordinates in {en}: hand them in in metres",
         )
-    return _PACKED if _are_packed(places, area) else None
+    return PACKED_DEGREES if _are_packed(places, area) else None
 
 
 def _is_grid(places: FloatArray) -> bool:
@@ -47,6 +47,13 @@ def _is_grid(places: FloatArray) -> bool:
         return min(max(share_within(east, EASTING_M), share_within(east, ZONED_EASTING_M)), share_within(north, NORTHING_M))
 
     return max(both(places[:, 0], places[:, 1]), both(places[:, 1], places[:, 0])) >= _SHARE
+
+
+def _is_of_a_city(places: FloatArray) -> bool:
+    """Return whether most places lie as near to each other as a city's: metres of a local grid, taken for kilometres, do not."""
+    there = places[np.isfinite(places).all(axis=1)]
+    low, high = np.percentile(there, [1, 99], axis=0) if len(there) else np.zeros((2, 2))
+    return bool((high - low <= _LARGEST_CITY_M).all())
 
 
 def _are_packed(places: FloatArray, area: DeploymentArea | None) -> bool:

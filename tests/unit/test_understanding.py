@@ -141,6 +141,16 @@ def test_a_grid_in_another_unit_than_metres_is_told(factor: float, said: str, ar
     assert "metres" not in crs_evidence(declared, sample(places / factor), area)[0].text.en
 
 
+@pytest.mark.parametrize(("low", "high"), [((200, 2_100), (800, 3_500)), ((30_000, 3_000), (36_000, 5_500))])
+@pytest.mark.parametrize("area", [CHANGZHOU, None])
+def test_metres_of_a_grid_of_the_city_are_no_kilometres(
+    low: tuple[float, float], high: tuple[float, float], area: DeploymentArea | None
+) -> None:
+    text = crs_evidence(None, sample(np.random.default_rng(5).uniform(low, high, (200, 2))), area)[0].text.en
+    assert "X-LOCAL:" in text
+    assert "kilometres" not in text
+
+
 def packed(decimal: FloatArray) -> FloatArray:
     """31.8108 as 31.4839: 31°48′39″."""
     whole, minutes = np.floor(decimal), np.floor(decimal % 1 * 60)
