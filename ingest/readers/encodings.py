@@ -62,7 +62,10 @@ def declared_or_detected(codec: str | None, place: str, texts: Sequence[bytes]) 
 
 
 def codec_of(name: str) -> str | None:
-    """Return Python's codec for what stands in a .cpg ("UTF-8", "GBK", "936", "ANSI 1252", "ISO 88591"); None when unknown."""
+    """Return Python's codec for what stands in a .cpg ("UTF-8", "GBK", "936", "ANSI 1252", "ISO 88591"); None when unknown.
+
+    Codecs that cannot read any file as text ("hex", "zlib", "idna", "punycode") count as unknown.
+    """
     plain = name.strip().strip("\0\ufeff").casefold()
     for key, codec in _CHINESE_PAGES.items():
         if re.fullmatch(rf"(?:cp|ansi|oem|windows-?)?\s*{key}", plain):
@@ -72,8 +75,9 @@ def codec_of(name: str) -> str | None:
     for candidate in (f"iso8859-{iso[1]}" if iso else "", f"cp{numbered[1]}" if numbered else "", _SPELLINGS.get(plain, plain)):
         try:
             if candidate:
+                b"\x80".decode(candidate, "replace")  # fails where a codec gives no text, or replaces nothing
                 return codecs.lookup(candidate).name
-        except LookupError:
+        except (LookupError, ValueError):
             continue
     return None
 

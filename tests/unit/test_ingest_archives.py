@@ -13,7 +13,7 @@ import pytest
 from ingest.protocol import Limits, ReadRequest
 from ingest.readers.archive import Archive, read_gzip
 from ingest.readers.dbf import Dbf
-from ingest.readers.encodings import codec_of, dbf_encoding, detect
+from ingest.readers.encodings import codec_of, dbf_encoding, declared_codec, detect
 from ingest.readers.model_archive import limits_of
 from twin.errors import TwinError
 
@@ -145,6 +145,14 @@ def test_a_gzip_bomb_and_a_cut_gzip_are_refused(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_stands_in_a_cpg(name: str, codec: str | None) -> None:
     assert codec_of(name) == codec
+
+
+@pytest.mark.parametrize("name", ["hex", "zlib", "rot13", "base64", "idna", "punycode", "undefined", "a\0b", "编码"])
+def test_what_gives_no_text_of_a_file_is_no_encoding(name: str) -> None:
+    assert codec_of(name) is None
+    with pytest.raises(TwinError) as caught:
+        declared_codec(name)
+    assert caught.value.code == "encoding"
 
 
 CITY = "常州市天宁区钟楼区新北区武进区金坛区溧阳市居住用地道路中心学校医院公园绿地"
