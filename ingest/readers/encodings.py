@@ -1,13 +1,15 @@
 """In which encoding a DBF's text is: what the file declares (.cpg, then language driver), else what its bytes fit.
 
 UTF-8 is recognised by being valid at all. GBK/GB 18030 and Big5 overlap, so between them the share of common
-characters (the first level of GB 2312 and of Big5) decides. Kana, which Chinese text has none of, tell Japanese.
+characters (the first level of GB 2312 and of Big5, and what surveys write) decides, as they occur or each counted
+once: a material that stands in every row says no more than its first. Kana, which Chinese text has none of, tell Japanese.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +30,8 @@ _CHINESE_PAGES: Mapping[str, str] = {
     "big-?5": "cp950",
 }
 _SPELLINGS: Mapping[str, str] = {"koi8r": "koi8_r", "koi8u": "koi8_u", "utf16": "utf-16"}
+_SURVEY_CHARACTERS = frozenset("砼窨箅篦渎潴阱锢钣煨泠垭埕堽圩埭塬坨圳泾浜汊浔浠淝漕濠濮瀛衢岚岙岬崮嵊邳郫鄞闵甬ΦφФф㎡㎜㎝㎞")
+"""What is written of pipes, manholes, gullies, places and sizes, and is not of GB 2312's first level."""
 _REPLACEMENT = "\ufffd"
 _FITTING = 0.9
 
@@ -93,7 +97,7 @@ def declared_codec(name: str) -> str:
 def detect(texts: Sequence[bytes], western: str = "cp1252") -> str:
     """Return the encoding that fits ``texts`` best: ASCII counts as UTF-8, ``western`` when neither Chinese nor Japanese fits."""
     sample = [t.rstrip(b" \0") for t in texts if any(b >= 0x80 for b in t)]
-    if not sample or _share_decodable(sample, "utf-8") > 0.98:
+    if not sample or (_share_decodable(sample, "utf-8") > 0.98 and not _is_chinese_throughout(sample)):
         return "utf-8"
     japanese = next((codec for codec in ("cp932", "euc_jp") if _kana(sample, codec) > 0.2), None)
     if japanese is not None:
@@ -130,21 +134,28 @@ def _kana(sample: Sequence[bytes], codec: str) -> float:
     return sum("\u3041" <= c <= "\u30fa" for c in characters) / max(len(characters), 1)
 
 
+def _is_chinese_throughout(sample: Sequence[bytes]) -> bool:
+    """Return whether all text may be GBK, and what is not UTF-8 must be: 铜, 水, 圆 and 未 are both, so a header alone may show it."""
+    if _share_decodable(sample, "gb18030") < 1:
+        return False
+    telling = [text for text in sample if not _share_decodable([text], "utf-8")]
+    return bool(telling) and _commonness(telling, "gb18030") > _FITTING
+
+
 def _commonness(sample: Sequence[bytes], codec: str) -> float:
-    """Return the share of non-ASCII bytes that decode to characters in everyday use under ``codec``."""
-    total = common = 0
-    for text in sample:
-        decoded = text.decode(codec, "replace")
-        for character in decoded:
-            if character < "\x80":
-                continue
-            total += 1
-            common += character != _REPLACEMENT and _is_common(character, codec)
-    return common / max(total, 1)
+    """Return the share of non-ASCII characters in everyday use under ``codec``: as they occur or, in valid text, each counted once."""
+    counts = Counter(character for text in sample for character in text.decode(codec, "replace") if character >= "\x80")
+    common = {character for character in counts if character != _REPLACEMENT and _is_common(character, codec)}
+    occurring = sum(counts[character] for character in common) / max(counts.total(), 1)
+    if counts[_REPLACEMENT] > 0.02 * counts.total():  # Latin and Cyrillic letters are no pairs: a rest stands alone
+        return occurring
+    return max(occurring, len(common) / max(len(counts), 1))
 
 
 def _is_common(character: str, codec: str) -> bool:
-    """First-level characters: GB 2312 rows 16–55, Big5 A440–C67E; and both sets' punctuation."""
+    """First-level characters: GB 2312 rows 16–55, Big5 A440–C67E; both sets' punctuation, and what surveys write in GBK."""
+    if codec == "gb18030" and character in _SURVEY_CHARACTERS:
+        return True
     try:
         raw = character.encode("gb2312" if codec == "gb18030" else "big5")
     except UnicodeEncodeError:
