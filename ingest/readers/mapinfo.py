@@ -44,6 +44,8 @@ _DESTROYED_UTF8 = re.compile(rb"(?=[^\xe2-\xef]*[\xe2-\xef]__)(?:[\0-\x7f]|[\xc2
 _DESTROYED_GBK = re.compile(rb"(?=.*_)[\0-\x7f\xc0-\xff]*", re.DOTALL)
 """Names in which GDAL wrote an underscore for every byte between 80 and BF (TABCleanFieldName): of UTF-8 only lead bytes are left."""
 _SAMPLED_BYTES, _MOST_HEADER_BYTES = 4 << 20, 4 << 20
+_DBF_NAME_BYTES = (10, 11)
+"""What of a longer name stands in the .dat, with and without a zero behind it."""
 
 Members = Mapping[str, Unpacked]
 """Extension → content of one table."""
@@ -192,8 +194,8 @@ def _texts(main: str, members: Members) -> Sequence[bytes]:
     """Return the names of columns and the text fields of the first records."""
     destroyed = _destroyed_names(members[main])
     if main == ".tab":
-        texts = [*bytes(members[".tab"]).split(), *Dbf(members[".dat"]).raw_texts()]
-        return [text for text in texts if not any(name.startswith(text) for name in destroyed)] if destroyed else texts
+        left_out = destroyed | {name[:most] for name in destroyed for most in _DBF_NAME_BYTES}
+        return [text for text in (*bytes(members[".tab"]).split(), *Dbf(members[".dat"]).raw_texts()) if text not in left_out]
     header, rows = members[".mif"][: _header_bytes(members[".mif"])], members[".mid"][:_SAMPLED_BYTES]
     words = [word for word in bytes(header).split() if word not in destroyed]
     return [*words, *bytes(rows).splitlines()[:4000]]

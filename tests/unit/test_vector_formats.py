@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import struct
 import warnings
 import zipfile
 from pathlib import Path
@@ -188,6 +189,16 @@ def test_a_mapinfo_header_takes_no_time_whatever_is_in_it(tmp_path: Path, fillin
     (tmp_path / "a.mif").write_bytes(b"Version 300\n" + filling * ((4 << 20) // len(filling)) + b"x")
     (tmp_path / "a.mid").write_bytes(b"1\n")
     assert refusal(tmp_path / "a.mif") in {"unreadable", "no-features"}
+
+
+def test_many_destroyed_names_of_a_mapinfo_table_take_no_time(tmp_path: Path) -> None:
+    """180,000 names, four million bytes: held each against each they would not end."""
+    dat = struct.pack("<B3xIHH20x", 3, 0, 65, 21) + struct.pack("<11sc4xBB14x", b"\xe7__000001", b"C", 20, 0) + b"\r"
+    names = b"".join(b"  \xe7__%06d Char (9) ;\n" % number for number in range(180_000))
+    head = b'!table\n!version 300\n!charset UTF-8\n\nDefinition Table\n  Type NATIVE Charset "UTF-8"\n  Fields 180000\n'
+    for suffix, content in {"tab": head + names, "dat": dat, "map": b"", "id": b""}.items():
+        (tmp_path / f"a.{suffix}").write_bytes(content)
+    assert refusal(tmp_path / "a.tab") == "unreadable"
 
 
 def test_mapinfo_without_its_files_or_pointing_elsewhere(source: Path, tmp_path: Path) -> None:
