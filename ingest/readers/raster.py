@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 from ingest.gdal_policy import MemoryFile
@@ -52,9 +54,22 @@ class Raster:
         self._memory = MemoryFile(name, content) if isinstance(content, bytes) else None
         driver = "SRTMHGT" if _HGT_NAME.fullmatch(name if isinstance(content, bytes) else content.name) else "GTiff"
         path = self._memory.path if self._memory else str(content)
-        self._data = rasterio.open(path, driver=driver, sharing=False)
+        self._path = Path(path)
+        with self._told_by_name():
+            self._data = rasterio.open(path, driver=driver, sharing=False)
         self.format = "GeoTIFF" if self._data.driver == "GTiff" else "SRTM HGT"
         self._check()
+
+    @contextmanager
+    def _told_by_name(self) -> Iterator[None]:
+        """Name the file in errors as its surveyor knows it: what was unpacked has the number of a descriptor for a name."""
+        try:
+            yield
+        except RasterioIOError as error:
+            if self._memory is not None or self._path.stem == self._name:
+                raise
+            message = str(error).replace(str(self._path), self._name)
+            raise RasterioIOError(re.sub(rf"^{re.escape(self._path.name)}(?=: )", lambda _: self._name, message)) from error
 
     def inspect(self) -> FileInfo:
         """Return the raster as one layer."""
