@@ -45,4 +45,4 @@ def fill_around(box: Floats, count: int, around: Floats) -> None:
                 low, high = min(low, box[row, k]), max(high, box[row + 1, k])
             around[row, block], around[row + 1, block] = low, high
         for block in range((count + 7) // 8, (count + 7) // 8 + 8):
-            around[row, block] = np.inf
+            around[row, block], around[row + 1, block] = np.inf, -np.inf

@@ -9,13 +9,13 @@ import numpy as np
 
 from ingest.body_arrays import FACE, INDEX, VERTEX, BodyArrays, Doubts
 from ingest.checks.solids.body_by_body import Limits, Parts, Seen, look_at_bodies
-from ingest.checks.solids.boundaries import boundaries_of
+from ingest.checks.solids.boundaries import Boundaries, boundaries_of
 from ingest.checks.solids.fault import Floats, Ints, Mask, SolidFault, Tolerances
 from ingest.checks.solids.plain_crowds import CROWDED, ToldEdges
 from ingest.checks.solids.plain_faults import ToldFaults
-from ingest.checks.solids.planes import planes_of
+from ingest.checks.solids.planes import Planes, planes_of
 from ingest.checks.solids.self_crossing import meeting_pairs
-from ingest.checks.solids.triangles import bent
+from ingest.checks.solids.triangles import UntriangulatedError, bent
 
 
 def doubts_about(bodies: BodyArrays, tolerances: Tolerances) -> Doubts:
@@ -34,29 +34,46 @@ def doubts_about(bodies: BodyArrays, tolerances: Tolerances) -> Doubts:
     parts = Parts(bodies.start, bodies.vertices, bodies.indices, bodies.ring_ends, bodies.face_ends, bodies.shell_ends)
     least_cosine = float(np.cos(np.radians(tolerances.normals_deg / 2)))
     undecided = look_at_bodies(parts, Limits(tolerances.snap_m, tolerances.planarity_m, least_cosine), mended, seen)
-    is_bent = _look_closer(bodies, seen, pairs[:undecided], tolerances)
-    doubtful_faces = ~seen.sound | is_bent
+    is_faulty = _look_closer(bodies, seen, pairs[:undecided], tolerances)
+    doubtful_faces = ~seen.sound | is_faulty
     return Doubts(doubtful, doubtful_faces, _told(bodies, seen, doubtful_faces))
 
 
 def _look_closer(bodies: BodyArrays, seen: Seen, pairs: Ints, tolerances: Tolerances) -> Mask:
-    """Mark the bodies as doubtful of which faces bend or meet, of those that were left open; return which faces bend (F,)."""
-    is_bent, first = np.zeros(len(seen.sound), dtype=bool), bodies.start[:, FACE]
+    """Mark the bodies as doubtful of which faces bend or meet, of those that were left open; return which faces bend (F,).
+
+    With those that bend go those that have no triangulation.
+    """
+    is_faulty, first = np.zeros(len(seen.sound), dtype=bool), bodies.start[:, FACE]
     open_faces = np.flatnonzero(seen.to_triangulate)
     if not (len(open_faces) or len(pairs)):
-        return is_bent
+        return is_faulty
     some = np.unique(np.searchsorted(first, np.concatenate([open_faces, pairs[:, 0]]), side="right") - 1)
     b = boundaries_of([bodies.faces(body) for body in some.tolist()])
     faces = np.concatenate([np.arange(first[body], first[body + 1]) for body in some.tolist()])
     planes = planes_of(b, np.ones(len(faces), dtype=bool), tolerances.planarity_m)
-    convex = np.zeros(len(b.ring_start) - 1, dtype=bool)
-    for face, _ in bent(b, planes, convex, seen.to_triangulate[faces], tolerances.normals_deg):
-        is_bent[faces[face]] = seen.doubtful[some[b.body_of_face[face]]] = True
+    found = _bent_or_untriangulated(b, planes, seen.to_triangulate[faces], tolerances.normals_deg)
     one, other = np.searchsorted(faces, pairs.T)
-    left = ~seen.doubtful[some[b.body_of_face[one]]]
-    for face, _, _ in meeting_pairs(b, planes, one[left], other[left]):
-        seen.doubtful[some[b.body_of_face[face]]] = True
-    return is_bent
+    while True:
+        is_faulty[faces[found]] = seen.doubtful[some[b.body_of_face[found]]] = True
+        left = ~seen.doubtful[some[b.body_of_face[one]]]
+        try:
+            meeting = [face for face, _, _ in meeting_pairs(b, planes, one[left], other[left])]
+        except UntriangulatedError as error:
+            found = error.faces
+        else:
+            seen.doubtful[some[b.body_of_face[np.array(meeting, dtype=np.int64)]]] = True
+            return is_faulty
+
+
+def _bent_or_untriangulated(b: Boundaries, planes: Planes, candidates: Mask, normals_deg: float) -> Ints:
+    convex = np.zeros(len(b.ring_start) - 1, dtype=bool)
+    try:
+        return np.array([face for face, _ in bent(b, planes, convex, candidates, normals_deg)], dtype=np.int64)
+    except UntriangulatedError as error:
+        left = candidates.copy()
+        left[error.faces] = False
+        return np.concatenate([error.faces, _bent_or_untriangulated(b, planes, left, normals_deg)])
 
 
 def _told(bodies: BodyArrays, seen: Seen, faces: Mask) -> dict[int, list[SolidFault]]:

@@ -41,9 +41,9 @@ class FaceRoom(NamedTuple):
     at: Floats
     """(n, 2) corners in the plane"""
     box: Floats
-    """(4, n) of its edges"""
+    """(4, n + 8) of its edges, and beyond them"""
     around: Floats
-    """(4, n / 8) of eight edges each"""
+    """(4, n // 8 + 9) of eight edges each, and beyond them"""
     ahead: Ints
     behind: Ints
     spread: Floats

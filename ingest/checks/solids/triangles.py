@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import shapely
+from shapely.errors import GEOSException
 
 from ingest.checks.solids.boundaries import Boundaries, ranges
 from ingest.checks.solids.ears import MOST_CORNERS, has_flat_ears
@@ -12,11 +14,19 @@ from ingest.checks.solids.planes import Planes, projected
 from ingest.checks.solids.vectors import cross, dot, length, unit
 
 
+class UntriangulatedError(Exception):
+    """Polygons have no triangulation: their rings meet, by less than is told of rings."""
+
+    def __init__(self, faces: Ints) -> None:
+        super().__init__(f"faces without triangulation: {faces[:10].tolist()}")
+        self.faces = faces
+
+
 def triangles_of(b: Boundaries, planes: Planes, faces: Ints) -> tuple[Ints, Ints]:
     """Return (T, 3) vertices of the constrained Delaunay triangles of faces, counterclockwise about the normal.
 
     With them goes where the triangles of each face begin, and end (n + 1,). Of all triangulations it has the fewest thin triangles,
-    so corners nearly in line do not fold it. The rings must be sound.
+    so corners nearly in line do not fold it. The rings must be sound; UntriangulatedError names all faces of which they are not enough so.
     """
     first = b.first_corner()
     count = (first[1:] - first[:-1])[faces]
@@ -57,7 +67,7 @@ def _delaunay(b: Boundaries, planes: Planes, faces: Ints) -> tuple[Ints, Ints]:
     ring_of_corner = np.repeat(np.arange(len(rings)), np.diff(b.ring_start)[rings])
     at = projected(b, planes, b.face_of_corner[corners], corners)
     outlines = shapely.polygons(shapely.linearrings(at, indices=ring_of_corner), indices=face_of_ring)
-    meshes = shapely.constrained_delaunay_triangles(outlines)
+    meshes = _meshes(outlines, faces)
     closed, owners = shapely.get_coordinates(meshes, return_index=True)  # its parts, each a geometry, would take twice the time of all
     points, of = _counterclockwise(closed.reshape(-1, 4, 2)[:, :3]).reshape(-1, 2), owners[::4]
     place = np.concatenate([at, points])
@@ -70,6 +80,25 @@ def _delaunay(b: Boundaries, planes: Planes, faces: Ints) -> tuple[Ints, Ints]:
     vertex_of = np.empty(int(is_new.sum()), dtype=np.int64)
     vertex_of[group[: len(at)]] = b.corner[corners]
     return vertex_of[group[len(at) :]].reshape(-1, 3), of
+
+
+def _meshes(outlines: npt.NDArray[np.object_], faces: Ints) -> npt.NDArray[np.object_]:
+    """Return the triangles of each polygon; a hole that reaches beyond its outline by rounding is enough for GEOS to find none."""
+    try:
+        return np.asarray(shapely.constrained_delaunay_triangles(outlines))
+    except GEOSException:
+        meshes = [_mesh(outline) for outline in outlines]
+    failed = np.array([mesh is None for mesh in meshes])
+    if failed.any():
+        raise UntriangulatedError(faces[failed])
+    return np.array(meshes, dtype=np.object_)
+
+
+def _mesh(outline: shapely.Polygon) -> shapely.Geometry | None:
+    try:
+        return shapely.constrained_delaunay_triangles(outline)
+    except GEOSException:
+        return None
 
 
 def _counterclockwise(points: Floats) -> Floats:

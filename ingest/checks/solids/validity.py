@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ingest.checks.solids.boundaries import LOOSE, Boundaries, boundaries_of
-from ingest.checks.solids.fault import Floats, Mask, SolidFault, Tolerances
+from ingest.checks.solids.fault import Floats, Ints, Mask, SolidFault, Tolerances
 from ingest.checks.solids.hulls import Hull, hulls_of
 from ingest.checks.solids.planes import Planes, planes_of
 from ingest.checks.solids.polygons import plainly_sound, ring_faults
@@ -17,10 +17,11 @@ from ingest.checks.solids.self_crossing import crossing_faces
 from ingest.checks.solids.shells import shell_faults, signed_volumes_m3, sound_shells, weld
 from ingest.checks.solids.shells_of_solid import shell_faults_of_solid
 from ingest.checks.solids.solids_together import faults_between
-from ingest.checks.solids.triangles import bent
+from ingest.checks.solids.triangles import UntriangulatedError, bent
 from ingest.readers.source import Makeup
 from twin.representation import Faces
 
+_SELF_INTERSECTION, _RINGS_MEET = 104, 201
 _FAR, _BENT, _CROSSING, _INWARDS = 203, 204, 306, 405
 
 
@@ -33,14 +34,22 @@ def validity_faults(
     its solids are of (without it each is one), and whether rings were mended in reading: then its shells are not looked at.
     ``doubtful`` (F,) are the faces of all bodies whose rings and planes are not known to be sound; without it none is.
     """
-    b = boundaries_of(bodies)
-    if not len(b.corner):
+    if not any(len(body.indices) for body in bodies):
         return []
-    work = _Validity(b, tolerances or Tolerances(), makeups or [Makeup()] * len(bodies), doubtful)
-    work.rings_and_polygons()
-    work.shells()
-    work.solids()
-    return sorted(work.faults, key=lambda f: (f.body, f.code))
+    meeting = np.empty(0, dtype=np.int64)
+    while True:
+        work = _Validity(boundaries_of(bodies), tolerances or Tolerances(), makeups or [Makeup()] * len(bodies), doubtful)
+        work.meeting_rings(meeting)
+        try:
+            work.rings_and_polygons()
+            work.shells()
+            work.solids()
+        except UntriangulatedError as error:  # looked at anew with these told: nothing above them is triangulated again
+            if np.isin(error.faces, meeting).any():
+                raise
+            meeting = np.union1d(meeting, error.faces)
+        else:
+            return sorted(work.faults, key=lambda f: (f.body, f.code))
 
 
 class _Validity:
@@ -66,6 +75,14 @@ class _Validity:
     def _planes_of_shells(self) -> Planes:
         """Of the corners as they are once shells are closed: a plane of others would tell welded faces apart that meet."""
         return planes_of(self._b, ~self._few, self._tolerances.planarity_m) if self._is_welded else self._planes_of_rings
+
+    def meeting_rings(self, faces: Ints) -> None:
+        """201, or 104 of a lone ring: ``faces`` that have no triangulation, told at their last ring's first corner."""
+        b = self._b
+        for face in faces.tolist():
+            rings = b.rings_of(face)
+            code = _RINGS_MEET if len(rings) > 1 else _SELF_INTERSECTION
+            self._face_fault(code, face, b.xyz[b.corner[rings[-1].start]])
 
     def rings_and_polygons(self) -> None:
         """203, then 104 and 201 to 208, which are told in the plane of the polygon: of one far from any nothing more is said."""
