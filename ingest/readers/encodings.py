@@ -34,6 +34,8 @@ _SURVEY_CHARACTERS = frozenset("砼窨箅篦渎潴阱锢钣煨泠垭埕堽圩埭
 """What is written of pipes, manholes, gullies, places and sizes, and is not of GB 2312's first level."""
 _REPLACEMENT = "\ufffd"
 _FITTING = 0.9
+_TELLING_CHARACTERS = 8
+"""As many different ones are a header's; fewer may be pairs of Polish letters by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,9 @@ def _commonness(sample: Sequence[bytes], codec: str) -> float:
     occurring = sum(counts[character] for character in common) / max(counts.total(), 1)
     if counts[_REPLACEMENT] > 0.02 * counts.total():  # Latin and Cyrillic letters are no pairs: a rest stands alone
         return occurring
-    return max(occurring, len(common) / max(len(counts), 1))
+    if len(counts) < _TELLING_CHARACTERS:
+        return occurring
+    return max(occurring, len(common) / len(counts))
 
 
 def _is_common(character: str, codec: str) -> bool:
