@@ -19,6 +19,9 @@ from ingest.readers.sheets import Sheet, find_table, numbered
 from ingest.refusals import rejected
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_UNMARKED = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+"""Codecs whose streams have to begin with a mark, and what is meant by them without one."""
+_BEGIN_MARKED = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _SAMPLED_BYTES = 1 << 20
 _DELIMITERS = ",;\t"
 _HEAD_CHARACTERS = 1 << 14
@@ -51,6 +54,11 @@ def marked(content: bytes) -> str | None:
     return next((codec for mark, codec in _MARKS if content.startswith(mark)), None)
 
 
+def _of_stream(codec: str, content: bytes) -> str:
+    """Return the codec for a stream of ``content``: UTF-16 and UTF-32 without a mark are little-endian."""
+    return codec if content.startswith(_BEGIN_MARKED) else _UNMARKED.get(codec, codec)
+
+
 def read_delimited(source: Path | bytes, limits: Limits, known: frozenset[str], name: str, encoding: str | None = None) -> list[Sheet]:
     """Return a file as one sheet, called ``name``, in the ``encoding`` that is known or detected; nothing without a header.
 
@@ -64,7 +72,7 @@ def read_delimited(source: Path | bytes, limits: Limits, known: frozenset[str], 
         file.seek(0)
         csv.field_size_limit(limits.text_length)
         numbers = array("q")
-        text = io.TextIOWrapper(file, encoding, "replace", newline="")
+        text = io.TextIOWrapper(file, _of_stream(encoding, sample), "replace", newline="")
         try:
             rows = PackedRows.of(_counted(numbered(csv.reader(text, delimiter=delimiter), limits), numbers))
         except csv.Error as error:

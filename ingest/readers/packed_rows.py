@@ -39,8 +39,8 @@ class PackedRows(Sequence[Texts]):
     _count: int
     _skipped: int = 0
     """Rows of the first blocks that are none of ours."""
-    _added: tuple[int, str] | None = None
-    """How wide each row is made, and what stands behind it."""
+    _added: tuple[tuple[int, str], ...] = ()
+    """How wide each row is made, and what stands behind it; one after the other."""
     _latest: list[_Slice] = field(default_factory=list, init=False)
 
     @classmethod
@@ -60,7 +60,7 @@ class PackedRows(Sequence[Texts]):
 
     def with_cell(self, width: int, text: str) -> PackedRows:
         """Return every row as ``width`` cells and one more; cells that a row does not have are empty."""
-        return replace(self, _added=(width, text))
+        return replace(self, _added=(*self._added, (width, text)))
 
     def __len__(self) -> int:
         return self._count
@@ -102,8 +102,7 @@ class PackedRows(Sequence[Texts]):
 
     def _unpacked(self, block: _Block) -> Sequence[Texts]:
         content = _CODEC.decompress(block.packed, block.unpacked_bytes, asbytes=True)
-        rows: tuple[Texts, ...] = marshal.loads(content)  # noqa: S302  # what we have packed ourselves
-        if self._added is None:
-            return rows
-        width, text = self._added
-        return [(*row[:width], *("",) * (width - len(row)), text) for row in rows]
+        rows: Sequence[Texts] = marshal.loads(content)  # noqa: S302  # what we have packed ourselves
+        for width, text in self._added:
+            rows = [(*row[:width], *("",) * (width - len(row)), text) for row in rows]
+        return rows

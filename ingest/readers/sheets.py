@@ -44,7 +44,9 @@ class Sheet:
     def column(self, name: str, first: int = 0, last: int | None = None) -> pa.Array:
         """Return one column of the rows ``first``…``last``."""
         index = self.columns.index(name)
-        return cells_array([row[index] if index < len(row) else None for row in self.rows[first:last]])
+        # to the end, a block at a time is unpacked, not all rows at once
+        rows = self.rows.after(first) if last is None and isinstance(self.rows, PackedRows) else self.rows[first:last]
+        return cells_array([row[index] if index < len(row) else None for row in rows])
 
     def with_column(self, name: str, value: str) -> Sheet:
         """Return the same with a column that has one value in every row."""

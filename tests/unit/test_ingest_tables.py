@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import zipfile
 from collections.abc import Sequence
@@ -11,11 +12,13 @@ import openpyxl
 import pytest
 import shapely
 
+from ingest.part_reading import PartReading
 from ingest.protocol import Limits, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
-from ingest.readers.sheets import Sheet, find_table
+from ingest.readers.delimited import read_delimited
+from ingest.readers.sheets import Sheet, cells_array, find_table
 from ingest.readers.source import SourceBatch
-from ingest.readers.survey import Survey, SurveyLayer
+from ingest.readers.survey import Survey, SurveyLayer, known_names, open_survey
 from tests.ogr2ogr import ogr2ogr
 from tests.workbooks import workbook
 from twin.errors import TwinError
@@ -207,6 +210,36 @@ def test_text_in_any_encoding(tmp_path: Path, encoding: str, delimiter: str) -> 
     (info,) = reader.inspect().layers
     assert info.columns == rows[0]
     assert info.rows == 2
+
+
+@pytest.mark.parametrize("declared", ["UTF-16", "utf16", "UTF-32"])
+def test_a_companion_without_a_mark_is_read_in_the_declared_encoding(tmp_path: Path, declared: str) -> None:
+    lines, nodes = tmp_path / "管线.csv", tmp_path / "管点.csv"
+    codec = codecs.lookup(declared.replace("utf16", "utf-16")).name
+    lines.write_text("\n".join(",".join(map(str, r)) for r in LINES), encoding=codec)
+    nodes.write_text("\n".join(",".join(map(str, r)) for r in NODES), encoding=f"{codec}-le")
+    part = PartRequest(None, TYPES["pipe_segment"], "d", PartReading(encoding=declared))
+    request = ReadRequest(lines, (part,), storage_srid=4549, crs="EPSG:4549", companions=(nodes,))
+    (batch,) = open_survey("CSV", request).open(part).batches()
+    assert [shapely.get_coordinates(g)[:, 1].tolist() for g in batch.geometry] == [[3520000, 3520040]]
+
+
+@pytest.mark.parametrize("declared", ["utf-16", "utf-32"])
+def test_a_wrongly_declared_encoding_leaves_no_table(declared: str) -> None:
+    text = "\n".join(",".join(map(str, r)) for r in NODES)
+    assert read_delimited(text.encode(), Limits(), known_names(), "t", declared) == []
+    (sheet,) = read_delimited(text.encode(f"{declared}-be"), Limits(), known_names(), "t", f"{declared}-be")
+    assert sheet.column("X").to_pylist() == ["3520000.0", "3520040.0"]
+
+
+@pytest.mark.parametrize("first", [0, 1, 2_499, 2_500, 6_000])
+def test_a_column_to_the_end_is_that_of_all_its_rows(first: int) -> None:
+    rows = [("点号", "X", "材质"), *((f"W{k}", str(k), "PE")[: 1 + k % 3] for k in range(6_000))]
+    text = "\n".join(",".join(row) for row in rows)
+    (sheet,) = read_delimited(text.encode(), Limits(), known_names(), "t")
+    for index, name in enumerate(sheet.columns):
+        cells: list[object] = [row[index] if index < len(row) else None for row in rows[1 + first :]]
+        assert sheet.column(name, first).equals(cells_array(cells))
 
 
 def test_a_workbook_of_excel_97_with_groups_names_over_two_rows_and_units() -> None:

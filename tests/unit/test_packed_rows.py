@@ -46,3 +46,9 @@ def test_a_cell_more_stands_in_the_same_column_of_every_row() -> None:
     packed = PackedRows.of(rows_of(5_000)).with_cell(3, "PS")
     cells = [("YS0", "", ""), ("YS1", "雨水井", ""), ("YS2", "雨水井", ""), ("YS3", "雨水井", "")]
     assert packed[0:4] == [*islice(packed, 4)] == [(*row, "PS") for row in cells]
+
+
+def test_cells_added_one_after_the_other_are_all_there() -> None:
+    packed = PackedRows.of(rows_of(5_000)).with_cell(3, "PS").with_cell(4, "2024").without_first(1)
+    cells = [("YS1", "雨水井", ""), ("YS2", "雨水井", ""), ("YS3", "雨水井", "")]
+    assert packed[0:3] == [*islice(packed, 3)] == [(*row, "PS", "2024") for row in cells]
