@@ -81,7 +81,7 @@ class Kind:
     """One kind of file: by what it is recognised and how it is opened."""
 
     fits: Callable[[Content], bool]
-    """Looks at the head alone where ``modules`` or ``beside`` are given: it is asked before the doors close, too."""
+    """Parses nothing but the head where ``modules`` or ``beside`` are given: it is asked before the doors close, too."""
     open: Callable[[Content], Reader]
     """Returns the reader, or raises why this kind is not read."""
     modules: tuple[str, ...] = ()
