@@ -13,7 +13,7 @@ from ogc.parameters import whole_number
 from ogc.wfs.xml_body import Element, children, local_name, parse_xml, text_of
 
 MOST_QUERIES = 20
-_MOST_COUNTED = 10**12
+_MOST_COUNTED = 10**12 - 1
 _LISTED = ("typenames", "srsname", "propertyname", "filter", "bbox", "resourceid", "sortby")
 """Parameters that have a list in brackets for each query, where there are several (09-025r2, 6.2.5.3)."""
 

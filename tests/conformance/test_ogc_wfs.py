@@ -424,6 +424,7 @@ def test_schemas_describe_every_type_and_hide_what_is_closed(wfs: Wfs) -> None:
         ({"typeNames": "buildings", "colour": "red"}, "InvalidParameterValue"),
         ({"typeNames": "buildings", "count": "-1"}, "InvalidParameterValue"),
         ({"typeNames": "buildings", "startIndex": "9" * 40}, "InvalidParameterValue"),
+        ({"typeNames": "buildings", "startIndex": "1" + "0" * 12}, "InvalidParameterValue"),  # one above what /openapi says is the most
         ({"typeNames": "buildings", "bbox": "1,2,3"}, "InvalidParameterValue"),
         ({"typeNames": "buildings", "bbox": "nan,nan,nan,nan"}, "InvalidParameterValue"),
         ({"typeNames": "buildings,pipes"}, "OptionNotSupported"),
