@@ -37,7 +37,7 @@ from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from twin.errors import Text, TwinError
 from twin.model import GeometryType
 
-_FIRST_LINES, _BATCH_LINES = 125, 500
+_FIRST_LINES, _BATCH_LINES = 125, 400
 _BATCH_BYTES = 6 << 20
 _NOWHERE = Vertices(np.empty((0, 3)), ())
 _TEXTURE = b"texture"
