@@ -55,6 +55,8 @@ _MOST_CPU_S = 5.0
 """What took longer was compiled, and by every process anew where it cannot be kept: not by the template too, for which all files wait."""
 _CITYGML, _CITYJSON = "ingest.readers.citygml", "ingest.readers.cityjson_document_reader"
 _CALLED_CITY, _USUAL_RATIO = (".city.json", ".city.jsonl", ".cityjson", ".jsonl"), 6
+_OTHER_MODELS = (b".gml", b"tileset.json")
+"""Beside which JSON is none of CityJSON."""
 _LAS, _FLATGEOBUF, _PARQUET = b"LASF", b"fgb\x03", b"PAR1"
 
 
@@ -217,14 +219,15 @@ def _pictures_of(content: Content) -> PictureFiles:
 def _is_called_city(content: Content) -> bool:
     """Tell whether kernels are worth loading for an archive: a large one with a file, or a gzip, that is called a model.
 
-    In a larger one any JSON may be: the kernels take a quarter of a second, a model without them three milliseconds a building.
+    In a larger one without GML any JSON may be: the kernels take a quarter of a second, a model without them three milliseconds a building.
     """
     if content.size < _WORTH_COMPILED_BYTES // _USUAL_RATIO:
         return False
     if not content.head.startswith(ZIP):
         return content.stem.lower().endswith(_CALLED_CITY)
     names = _names_about(content)
-    return any(called.encode() in names for called in _CALLED_CITY) or (content.size >= _WORTH_COMPILED_BYTES and b".json" in names)
+    may_be = content.size >= _WORTH_COMPILED_BYTES and b".json" in names and not any(other in names for other in _OTHER_MODELS)
+    return may_be or any(called.encode() in names for called in _CALLED_CITY)
 
 
 def _names_about(content: Content) -> bytes:

@@ -85,6 +85,8 @@ def is_made_ready_for(path: Path) -> bool:
         (["houses.json"], 400_000, False),
         (["model.city.jsonl"], 1_000, False),
         (["houses.gpkg", "readme.txt"], 2_200_000, False),
+        (["about.json", "houses.gml"], 2_200_000, False),
+        (["tileset.json", "0.glb"], 2_200_000, False),
     ],
 )
 def test_kernels_are_made_ready_for_archives_with_a_model(tmp_path: Path, names: list[str], size: int, is_wanted: bool) -> None:
