@@ -83,9 +83,9 @@ def _drop_declared_deletes(connection: Connection, tally: Tally) -> None:
     tally.note_staged(dropped)
 
 
-def begin_indexes(background: Background, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> Begun:
-    """Begin in the background to index what is `settled`."""
-    return begin(background, _with_links(catalogue, settled(catalogue, tallies)))
+def begin_indexes(background: Background, catalogue: Catalogue, tallies: Mapping[str, Tally], beside_is_there: Callable[[], None]) -> Begun:
+    """Begin in the background to index what is `settled`, and what stands beside it once that is committed (`ingest.indexing.begin`)."""
+    return begin(background, _with_links(catalogue, settled(catalogue, tallies)), beside_is_there)
 
 
 def match_rows(

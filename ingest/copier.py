@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ingest import representations
 from ingest import staging as staged
+from ingest.beside_copies import BesideCopies
 from ingest.copy_binary import CopyColumn, Room, copy_binary_rows
 from ingest.fids import FidSource
 from ingest.representations import Accompaniment
@@ -20,11 +21,15 @@ from twin.db import Connection
 
 
 class Copier:
-    """Copies through the connection it is given, which is its own for the block; what failed is raised at the next call or at the end."""
+    """Copies through the connection it is given, which is its own for the block; what failed is raised at the next call or at the end.
 
-    def __init__(self, connection: Connection, fids: FidSource) -> None:
+    What stands beside rows goes the same way after them, or through ``apart`` when that takes it.
+    """
+
+    def __init__(self, connection: Connection, fids: FidSource, apart: BesideCopies | None = None) -> None:
         self._connection = connection
         self._fids = fids
+        self._apart = apart
         self._begun: set[str] = set()
         """Tables whose filling this transaction began."""
         self._thread = ThreadPoolExecutor(1, "copier")
@@ -49,22 +54,32 @@ class Copier:
             return
         with self._filling:
             self._settle()
+        if self._apart is not None:
+            self._apart.commit()
 
     def copy(self, staging: Staging, batch: pa.RecordBatch, *, is_first: bool, beside: Accompaniment | None = None) -> None:
         """Have a batch copied, and what stands ``beside`` its rows; ``is_first`` says that no row has been staged before it."""
         numbered = self._numbered(staging, batch)  # while the last batch is being copied; here, so that fids rise in the order of batches
+        if beside is not None and self._apart is not None and self._apart.takes(staging, is_first=is_first):
+            self._fill(staging, is_first=is_first)
+            self._copying = self._thread.submit(self._copy_apart, self._apart, staging, numbered, beside)
+            return
         if beside is not None:
             self._copying = self._thread.submit(self._copy_with, self._begin(staging, is_first=is_first), staging, numbered, beside)
             return
         rows = copy_binary_rows(numbered, _columns(staging), self._room)
         self._room, self._room_in_use = self._room_in_use, self._room
+        self._fill(staging, is_first=is_first)
+        self._copying = self._thread.submit(self._write, rows)
+
+    def _fill(self, staging: Staging, *, is_first: bool) -> None:
+        """Have a COPY under way into a table, with no batch in it."""
         self._settle()
         if self._filled != staging.name:
             connection = self._begin(staging, is_first=is_first)
             more = _given(staging)
             self._write = self._filling.enter_context(staged.filling(connection, staging, begun=staging.name in self._begun, more=more))
             self._filled = staging.name
-        self._copying = self._thread.submit(self._write, rows)
 
     def _begin(self, staging: Staging, *, is_first: bool) -> Connection:
         connection = self.connection()
@@ -82,6 +97,10 @@ class Copier:
             self._begun |= representations.stage_for_good(connection, staging, beside, numbered, self._begun, self._own_room)
         else:
             representations.stage(connection, staging, beside, self._own_room)
+
+    def _copy_apart(self, apart: BesideCopies, staging: Staging, numbered: pa.RecordBatch, beside: Accompaniment) -> None:
+        self._write(copy_binary_rows(numbered, _columns(staging), self._own_room))
+        apart.copy(staging, beside, numbered, self._own_room)
 
     def _numbered(self, staging: Staging, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch with the fids of its rows, where they have them from the beginning."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -37,13 +37,19 @@ _BY_VALIDITY = (
 """By which the catalogue knows from when to when a dataset's features hold (twin/query/time_spans.py): most say nothing of it."""
 
 
-def begin(background: Background, stagings: Sequence[tuple[Staging, Sequence[str]]]) -> Begun:
+def _at_once() -> None:
+    """Wait for nothing."""
+
+
+def begin(
+    background: Background, stagings: Sequence[tuple[Staging, Sequence[str]]], beside_is_there: Callable[[], None] = _at_once
+) -> Begun:
     """Begin to build the indexes of tables to whose rows nothing is written any more, though some may be deleted.
 
     Each comes with the columns by which links are found. A statement that writes to a table waits for the indexes of it that have been
-    begun; they wait for nobody who waits for them.
+    begun; they wait for nobody who waits for them. ``beside_is_there`` returns once what stands beside the rows is committed.
     """
-    return {s.name: _building(background, s, linked) for s, linked in stagings}
+    return {s.name: _building(background, s, linked, beside_is_there) for s, linked in stagings}
 
 
 def give_up(background: Background, begun: Begun) -> None:
@@ -89,10 +95,16 @@ def _complete(connection: Connection, staging: Staging, copied: int | None) -> t
     return count, checksum ^ staged.hash_beside(connection, staging)
 
 
-def _building(background: Background, staging: Staging, linked: Sequence[str]) -> Building:
+def _building(background: Background, staging: Staging, linked: Sequence[str], beside_is_there: Callable[[], None]) -> Building:
     # the spatial index, the dearest, is built beside the others
     own = [background.submit(partial(_run, statements)) for statements in ([_spatial(staging)], _keys(staging, linked))]
-    return Building(tuple(own), tuple(background.submit(work) for work in representations.indexing(staging)))
+    beside = [background.submit(partial(_once, beside_is_there, work)) for work in representations.indexing(staging)]
+    return Building(tuple(own), tuple(beside))
+
+
+def _once(there: Callable[[], None], work: Callable[[Connection], None], connection: Connection) -> None:
+    there()
+    work(connection)
 
 
 def _spatial(staging: Staging) -> sql.Composed:

@@ -17,6 +17,7 @@ from functools import partial
 from ingest import kept_parts
 from ingest import staging as staged
 from ingest.background import Background
+from ingest.beside_copies import BesideCopies
 from ingest.checking import begin_indexes, check_rows, match_rows, prepare_rows
 from ingest.dependants import has_dependants, stage_dependants
 from ingest.derive import GroundOf
@@ -204,20 +205,22 @@ def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID
     catalogue = place.catalogue
     tallies = start(place, submission, request)
     place.step(_READING)
-    read_all(place, request, tallies)
-    place.step(_CHECKING)
-    prepare_rows(place, request, tallies)
-    with Background(catalogue.pool) as background:
-        begun = {} if _refusal(request, tallies) else begin_indexes(background, catalogue, tallies)
-        check_rows(place, request, tallies, lambda: give_up(background, begun) if _refusal(request, tallies) else None)
-        refusal = _refusal(request, tallies)
-        if refusal is not None:
-            give_up(background, begun)
-        place.step(_COMPARING)
-        first = {s: _measure(background, t) for s, t in tallies.items() if t.staging.first_load}
-        parts = [] if refusal is not None else match_rows(background, catalogue, submission, request, files, tallies, begun)
-        measuring = {s: first.get(s) or _measure(background, t) for s, t in tallies.items()}
-        measures = {s: measured_by.result() for s, measured_by in measuring.items()}
+    with BesideCopies(catalogue.pool) as apart:
+        read_all(place, request, tallies, apart)
+        place.step(_CHECKING)
+        prepare_rows(place, request, tallies)
+        with Background(catalogue.pool) as background:
+            begun = {} if _refusal(request, tallies) else begin_indexes(background, catalogue, tallies, apart.settled)
+            check_rows(place, request, tallies, lambda: give_up(background, begun) if _refusal(request, tallies) else None)
+            refusal = _refusal(request, tallies)
+            if refusal is not None:
+                give_up(background, begun)
+            apart.settled()
+            place.step(_COMPARING)
+            first = {s: _measure(background, t) for s, t in tallies.items() if t.staging.first_load}
+            parts = [] if refusal is not None else match_rows(background, catalogue, submission, request, files, tallies, begun)
+            measuring = {s: first.get(s) or _measure(background, t) for s, t in tallies.items()}
+            measures = {s: measured_by.result() for s, measured_by in measuring.items()}
     with translated(), catalogue.pool.connection() as connection:
         for tally in tallies.values():
             catalogue.submissions.add_findings(connection, submission, tally.staging.part, tally.findings, tally.omitted)

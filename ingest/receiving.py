@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from ingest import representations
 from ingest import staging as staged
+from ingest.beside_copies import BesideCopies
 from ingest.copier import Copier
 from ingest.coverage import receive_coverage
 from ingest.derive import derive_from_row, there_is_terrain
@@ -45,6 +46,9 @@ from twin.db import translated
 from twin.model import Dataset
 from twin.store import Store
 
+_LARGE_BYTES = 16 << 20
+"""A file from which on connections of their own for what stands beside rows are worth being opened."""
+
 
 def start(place: Workplace, submission: uuid.UUID, request: LoadRequest) -> dict[str, Tally]:
     """Make the datasets that are new and one empty staging table for each dataset of the request; return their tallies by slug."""
@@ -70,19 +74,24 @@ def start(place: Workplace, submission: uuid.UUID, request: LoadRequest) -> dict
     return tallies
 
 
-def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally]) -> None:
-    """Read every file of the request; a file that breaks raises what it is refused with, and leaves nothing staged."""
+def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally], apart: BesideCopies) -> None:
+    """Read every file of the request; a file that breaks raises what it is refused with, and nothing it staged beside rows is committed.
+
+    What is filled ``apart`` is on its way to its commit when this returns.
+    """
     has_terrain = there_is_terrain(place.catalogue, [tally.staging for tally in tallies.values()])
     for path in request.files:
         asked = read_request(place, request, path)
         if asked is None:
             continue  # it is there for another file's sake
         pool = place.catalogue.pool
+        apart.settled()
+        large = path.stat().st_size >= _LARGE_BYTES
         with (
             translated(),
             FidSource(pool) as fids,
             pool.connection() as connection,
-            Copier(connection, fids) as copier,
+            Copier(connection, fids, apart if large else None) as copier,
             closing(place.read(asked)) as messages,
         ):
             _receive(place, copier, messages, asked, tallies, has_terrain=has_terrain)

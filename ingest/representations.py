@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import LiteralString
@@ -28,6 +29,7 @@ from twin.tables import table_name
 from twin.unpacked_faces import all_unpacked
 
 _QUERIES = load_queries("ingest", "representations.sql")
+type FillBeside = Callable[[pa.RecordBatch, pa.RecordBatch, Room], None]
 _ROUNDING_M = 0.001
 """Faces are stored in millimetres, so equal places can differ by one."""
 _COMPARED_AT_A_TIME = 500
@@ -166,7 +168,8 @@ def stage(connection: Connection, staging: Staging, beside: Accompaniment, room:
     """Copy what stands beside the rows of a batch into staging, through ``room``."""
     for table, rows in _of(beside):
         connection.execute(table.query("create_beside", staging, definitions=table.definitions))
-        _copy(connection, staging, table, rows, room)
+        with _filling(connection, staging, table) as write:
+            write(rows, room)
 
 
 def stage_for_good(
@@ -182,12 +185,31 @@ def stage_for_good(
         if name not in begun and not table.is_staged(connection, staging):
             connection.execute(table.query("create_for_good", staging, definitions=table.definitions))
             new.add(name)
-        place = pc.index_in(rows.column("row"), value_set=batch.column("row"))
-        owned = rows.append_column("fid", batch.column("fid").take(place))
-        if place.null_count:  # a filter copies all that stays
-            owned = owned.filter(place.is_valid())
-        _copy(connection, staging, table, owned, room, with_fid=True, freeze=name in begun or name in new)
+        with _filling(connection, staging, table, with_fid=True, freeze=name in begun or name in new) as write:
+            write(_with_fids(rows, batch), room)
     return new
+
+
+@contextmanager
+def filling_for_good(
+    connection: Connection, staging: Staging, suffix: str
+) -> Iterator[Callable[[pa.RecordBatch, pa.RecordBatch, Room], None]]:
+    """Make the table of that ``suffix`` beside a first load, to become a partition, and give the block what copies into it.
+
+    That takes what stands beside the rows of a batch, the batch with their numbers and fids, and the room to put it together in. All goes
+    through one COPY, the connection's business until the block ends.
+    """
+    table = next(t for t in _ALL if t.suffix == suffix)
+    connection.execute(table.query("create_for_good", staging, definitions=table.definitions))
+    with _filling(connection, staging, table, with_fid=True, freeze=True) as write:
+        yield lambda rows, batch, room: write(_with_fids(rows, batch), room)
+
+
+def _with_fids(rows: pa.RecordBatch, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows that stand beside rows of the batch, with their fids."""
+    place = pc.index_in(rows.column("row"), value_set=batch.column("row"))
+    owned = rows.append_column("fid", batch.column("fid").take(place))
+    return owned.filter(place.is_valid()) if place.null_count else owned  # a filter copies all that stays
 
 
 def indexing(staging: Staging) -> Iterator[Callable[[Connection], None]]:
@@ -274,22 +296,16 @@ def _of(beside: Accompaniment) -> Iterator[tuple[_Beside, pa.RecordBatch]]:
     return ((table, beside.tables[table.suffix]) for table in _ALL if table.suffix in beside.tables)
 
 
-def _copy(
-    connection: Connection,
-    staging: Staging,
-    beside: _Beside,
-    rows: pa.RecordBatch,
-    room: Room,
-    *,
-    with_fid: bool = False,
-    freeze: bool = False,
-) -> None:
+@contextmanager
+def _filling(
+    connection: Connection, staging: Staging, beside: _Beside, *, with_fid: bool = False, freeze: bool = False
+) -> Iterator[Callable[[pa.RecordBatch, Room], None]]:
     fid = (CopyColumn("bigint", "fid"),) if with_fid else ()
     copied = (CopyColumn("bigint", "row"), *fid, *(CopyColumn(kind, c) for c, (_, kind) in beside.content.items()))
     statement = _copy_statement(staging.name + beside.suffix, tuple(str(c.source) for c in copied), freeze=freeze)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(HEADER)
-        copy.write(copy_binary_rows(rows, copied, room))
+        yield lambda rows, room: copy.write(copy_binary_rows(rows, copied, room))
         copy.write(TRAILER)
 
 

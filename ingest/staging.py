@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -29,6 +29,9 @@ BESIDE: Mapping[str, str] = {"_r": "faces", "_d": "document"}
 
 Mode = Literal["replace", "delta", "area", "edit", "derive", "rollback"]
 """``edit``: single features, said by their numbers and not found by key or place (ingest.edits)."""
+
+WRITE_BACK: LiteralString = "SET LOCAL backend_flush_after = 128"
+"""Of what a COPY has put out of its ring of pages each megabyte is on its way to the disk at once; the commit waits for the rest."""
 
 _ROUGH_TARGET = 10
 """Of statistics: three thousand rows are looked at, a tenth of what is usual."""
@@ -101,7 +104,7 @@ class Staging:
     @property
     def copy_columns(self) -> tuple[CopyColumn, ...]:
         """The same columns with the SQL types COPY BINARY writes them in."""
-        types: dict[str, SqlType] = {"row": "bigint", "valid_from": "date", "valid_to": "date", "geom": "geometry", "extra": "jsonb"}
+        types: dict[str, SqlType] = {"row": "bigint", "valid_from": "date", "valid_to": "date", "geom": "geometry", "extra": "json"}
         types |= {f.name: _SQL_TYPES[f.type] for f in self.feature_type.fields}
         return tuple(CopyColumn(types.get(name, "text"), name) for name in self.copied)
 
@@ -203,6 +206,7 @@ def begin_filling(connection: Connection, staging: Staging) -> None:
     PostgreSQL does so for a table that begins in the same transaction (under wal_level minimal), and then takes COPY … FREEZE.
     """
     connection.execute(sql.SQL("TRUNCATE {}").format(staging.table))
+    connection.execute(WRITE_BACK)
 
 
 @contextmanager
