@@ -26,6 +26,8 @@ class DeploymentArea:
     storage: StorageCrs
     box_deg: Extent
     """The extent with a margin; the area of use of the storage CRS where no extent is given."""
+    extent_known: bool = True
+    """False where the box is that area of use, which is no city."""
 
     def share_inside(self, lonlat: FloatArray) -> float:
         """Return which part of (n, 2) positions lies in the box."""
@@ -50,4 +52,4 @@ def deployment_area(storage_srid: int, extent_deg: Extent | None) -> DeploymentA
     west, south, east, north = extent_deg or storage.area_deg
     dx = max(_MARGIN_DEG, _MARGIN * (east - west)) if extent_deg else 0.0
     dy = max(_MARGIN_DEG, _MARGIN * (north - south)) if extent_deg else 0.0
-    return DeploymentArea(storage, (west - dx, south - dy, east + dx, north + dy))
+    return DeploymentArea(storage, (west - dx, south - dy, east + dx, north + dy), extent_known=extent_deg is not None)

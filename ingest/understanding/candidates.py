@@ -103,6 +103,8 @@ def _as_large(places: FloatArray, area: DeploymentArea | None) -> list[str]:
     if area is None:
         return web if min(share_within(east, _WEB_X_CHINA_M), share_within(north, _WEB_Y_CHINA_M)) >= FITS else []
     own = [f"EPSG:{area.storage.srid}"] if area.storage.srid not in ZONED else []
+    if not area.extent_known:  # a grid's area of use is half a country: belts and zones beside it put anything from anywhere into it
+        return [*own, *web]
     belts = _belts(area) if is_northing and datum_equivalent(area.storage.crs) == "CGCS2000" else []
     return list(dict.fromkeys([*own, *belts, *web, _utm(area)] if share_within(east, EASTING_M) >= FITS else [*own, *web]))
 

@@ -13,14 +13,18 @@ from ingest.understanding.axes import EASTING_M, NORTHING_M, Axes, axes_by_value
 from ingest.understanding.candidates import FITS, ZONED, Fit, candidates, degrees, elsewhere, in_degrees, ordered
 from ingest.understanding.defined import DefinedCrs, Stated
 from ingest.understanding.evidence import Evidence
+from ingest.understanding.model_metres import model_metres
 from ingest.understanding.sample import LayerSample
 from ingest.understanding.scale import PACKED_DEGREES, scale_hint
 from twin.crs import CrsError, FloatArray, legacy_datum, parse_crs
 from twin.errors import Text
 
 _DECLARED, _ASSUMED, _BY_ZONE, _BY_BELT, _DEGREES = 0.98, 0.8, 0.85, 0.8, 0.6
+_DOUBTED = 0.3
 _WITHOUT_CITY = 0.7
 """What is left of a confidence where no city says that the coordinates lie in it."""
+_WITHOUT_EXTENT = 0.6
+"""The same where a city's grid is known, and not how far the city reaches."""
 _PARAMETERS_NEEDED = "crs-parameters-needed"
 
 
@@ -34,7 +38,7 @@ def crs_evidence(
     """
     places, _ = sample.positions()
     if stated is None:
-        return _undeclared(places, area)
+        return _undeclared(sample, places, area)
     refused = _refused(stated)
     if refused is not None:
         return refused, None
@@ -42,7 +46,9 @@ def crs_evidence(
     confidence = _ASSUMED if assumed else _DECLARED
     rule = Text("格式规定", "the format's rule") if assumed else Text("文件声明", "declared by the file")
     if area is None or not len(places):
-        return Evidence("crs", said, confidence, rule, stated=said), None
+        doubt = model_metres(sample, assumed=True) if assumed else None
+        text = rule if doubt is None else Text(f"{rule.zh}，但{doubt.zh}", f"{rule.en}, but {doubt.en}")
+        return Evidence("crs", said, confidence if doubt is None else _DOUBTED, text, stated=said), None
     for axes in ("xy", "yx"):
         order: Axes = "xy" if axes == "xy" else "yx"
         there = _lonlat(stated, places, order)
@@ -52,30 +58,68 @@ def crs_evidence(
     return _gainsaid(stated, places, area, rule)
 
 
-def _undeclared(places: FloatArray, area: DeploymentArea | None) -> tuple[Evidence, Axes | None]:
+def _undeclared(sample: LayerSample, places: FloatArray, area: DeploymentArea | None) -> tuple[Evidence, Axes | None]:
     fits = candidates(places, area) if len(places) else []
     if not fits:
         return _undecided(places), axes_by_values(places[:, 0], places[:, 1]) if len(places) else None
     best = fits[0]
-    confidence = _confidence(best.crs)
+    own = model_metres(sample) if area is None or best.inside < FITS else None
+    if own is not None and in_degrees(best.crs):
+        return Evidence("crs", None, 0.0, _own(own, places, area)), axes_by_values(places[:, 0], places[:, 1])
     if area is None:
         zh, en = f"数值与 {named(best.crs)} 相符", f"as large as coordinates of {named(best.crs)}"
         text = _hinting(_to_confirm(zh, en), places)
-        return Evidence("crs", best.crs, round(confidence * _WITHOUT_CITY, 2), text), best.axes
+        return Evidence("crs", best.crs, round(_confidence(best.crs) * _WITHOUT_CITY, 2), text), best.axes
     if best.inside < FITS:
         return Evidence("crs", None, 0.0, _hinting(_nowhere(fits, area), places, area)), None
-    zh = f"按 {named(best.crs)} 解读，{_percent(best.inside)} 的抽样点位于本市范围"
-    en = f"as {named(best.crs)} {_percent(best.inside)} of the sampled points lie in the city"
+    there = _there(best, area)
+    zh = f"按 {named(best.crs)} 解读，{_percent(best.inside)} 的抽样点位于{there.zh}"
+    en = f"as {named(best.crs)} {_percent(best.inside)} of the sampled points lie in {there.en}"
     beside = elsewhere([f for f in fits if f.axes == best.axes and f.inside < FITS])
     zh += "".join(f"；按 {f.crs} 则偏{_off(f, area).zh}" for f in beside)
     en += "".join(f"; as {f.crs} they would lie {_off(f, area).en}" for f in beside)
-    return Evidence("crs", best.crs, round(confidence * best.inside, 2), _hinting(_to_confirm(zh, en), places)), best.axes
+    return Evidence("crs", best.crs, _sure(best, area), _hinting(_to_confirm(zh, en), places)), best.axes
+
+
+def _own(own: Text, places: FloatArray, area: DeploymentArea | None) -> Text:
+    zh = f"文件未说明坐标系，{own.zh}。请声明（X-LOCAL:名称，或先平移到地图坐标）"
+    en = f"The file does not say its CRS, and {own.en}. Declare it (X-LOCAL:name, or move it to map coordinates first)"
+    return _hinting(Text(zh, en), places, area)
 
 
 def _confidence(crs: str) -> float:
     if in_degrees(crs):
         return _DEGREES
     return _BY_ZONE if int(crs.partition(":")[2]) in ZONED else _BY_BELT
+
+
+def _sure(fit: Fit, area: DeploymentArea) -> float:
+    return round(_confidence(fit.crs) * fit.inside * (1.0 if area.extent_known else _WITHOUT_EXTENT), 2)
+
+
+def _there(fit: Fit, area: DeploymentArea) -> Text:
+    """Return in what box a sample lies; where that is a grid's area of use with the place, for other countries have numbers as large."""
+    if area.extent_known:
+        return Text("本市范围", "the city")
+    lon, lat = np.nanmedian(fit.lonlat, axis=0)
+    others = (
+        Text("", "")
+        if in_degrees(fit.crs)
+        else Text("，其他国家的 UTM 坐标数值也可能如此", ", and UTM of other countries has numbers as large")
+    )
+    return Text(
+        f"本市坐标系的适用区（{lon:.2f}°, {lat:.2f}° 附近；未配置城市范围{others.zh}）",
+        f"the area of use of the city's grid (near {lon:.2f}°, {lat:.2f}°; no extent of the city is known{others.en})",
+    )
+
+
+def _is_used_there(stated: Stated, lonlat: FloatArray) -> bool:
+    """Return whether coordinates lie where their CRS is used."""
+    use = None if isinstance(stated, DefinedCrs) else parse_crs(stated).area_of_use
+    if use is None or len(lonlat) == 0:
+        return False
+    inside = (lonlat >= (use.west, use.south)) & (lonlat <= (use.east, use.north))
+    return float(np.mean(inside.all(axis=1))) >= FITS
 
 
 def _to_confirm(zh: str, en: str) -> Text:
@@ -94,8 +138,8 @@ def _undecided(places: FloatArray) -> Evidence:
     )
     zh, en = "文件未说明坐标系，请声明", "the file does not say its CRS: declare it"
     if is_belt:
-        zh += "。数值为不带带号的高斯-克吕格坐标，仅凭数值不能确定中央经线"
-        en += ". The numbers are Gauss-Krüger coordinates without a zone number, which do not tell their central meridian"
+        zh += "。数值为不带带号的高斯-克吕格或 UTM 坐标，仅凭数值不能确定中央经线，也不能确定国家"
+        en += ". The numbers are Gauss-Krüger or UTM coordinates without a zone number, which tell neither their meridian nor the country"
     elif len(places) and scale_hint(places) is not PACKED_DEGREES:
         zh += "。数值不属于常用的国家坐标系，可能是城市独立坐标系（X-LOCAL:名称）"
         en += ". The numbers are of no national grid; they may be of a city's own (X-LOCAL:name)"
@@ -115,13 +159,12 @@ def _gainsaid(stated: Stated, places: FloatArray, area: DeploymentArea, rule: Te
     off = _off(there, area)
     zh, en = f"{rule.zh} {named(stated)}，但据此数据偏{off.zh}", f"{rule.en} as {named(stated)}, but there the data lie {off.en}"
     best = next((f for f in candidates(places, area) if f.inside >= FITS), None)
-    if best is None:
-        return Evidence("crs", said, 0.3, _hinting(Text(zh, en), places, area), stated=said, code="area-of-use"), None
-    zh += f"；按 {named(best.crs)} 则 {_percent(best.inside)} 位于本市范围，请核实"
-    en += f"; as {named(best.crs)} {_percent(best.inside)} of them lie in it: find out which is right"
-    return Evidence(
-        "crs", best.crs, round(_confidence(best.crs) * best.inside, 2), Text(zh, en), stated=said, code="area-of-use"
-    ), best.axes
+    if best is None or (not area.extent_known and _is_used_there(stated, there.lonlat)):
+        return Evidence("crs", said, _DOUBTED, _hinting(Text(zh, en), places, area), stated=said, code="area-of-use"), None
+    box = _there(best, area)
+    zh += f"；按 {named(best.crs)} 则 {_percent(best.inside)} 位于{box.zh}，请核实"
+    en += f"; as {named(best.crs)} {_percent(best.inside)} of them lie in {box.en}: find out which is right"
+    return Evidence("crs", best.crs, _sure(best, area), Text(zh, en), stated=said, code="area-of-use"), best.axes
 
 
 def _refused(stated: Stated) -> Evidence | None:

@@ -151,6 +151,62 @@ def test_metres_of_a_grid_of_the_city_are_no_kilometres(
     assert "kilometres" not in text
 
 
+@pytest.mark.parametrize("centre", [(0.0, 0.0), (30.0, 20.0), (40.0, 20.0)])
+@pytest.mark.parametrize("area", [CHANGZHOU, None])
+def test_metres_of_a_model_about_an_origin_of_its_own_are_no_degrees(centre: tuple[float, float], area: DeploymentArea | None) -> None:
+    places = np.random.default_rng(6).uniform(-30, 30, (200, 2)) + centre
+    found, _ = crs_evidence(None, sample(np.round(places, 3)), area)
+    assert (found.value, found.confidence) == (None, 0.0)
+    assert "a drawing or model" in found.text.en
+    assert "图纸或模型" in found.text.zh
+
+
+def test_a_format_that_means_degrees_is_doubted_where_its_coordinates_lie_about_the_origin() -> None:
+    model = sample(np.random.default_rng(6).uniform(-20, 20, (200, 2)))
+    found, _ = crs_evidence("OGC:CRS84", model, None, assumed=True)
+    assert (found.value, found.confidence) == ("OGC:CRS84", 0.3)
+    assert crs_evidence("OGC:CRS84", model, None)[0].confidence > 0.9, "what the file itself declares is believed"
+    world = sample(np.random.default_rng(6).uniform((-170, -60), (170, 70), (200, 2)))
+    assert crs_evidence("OGC:CRS84", world, None, assumed=True)[0].confidence == 0.8
+
+
+def test_degrees_of_a_country_are_those_that_its_columns_name() -> None:
+    places = np.random.default_rng(7).uniform((80, 20), (130, 45), (200, 2))
+    assert crs_evidence(None, sample(places), None)[0].value is None
+    named = sample(places, columns=(ColumnSample("经度", tuple(places[:, 0])), ColumnSample("纬度", tuple(places[:, 1]))))
+    assert crs_evidence(None, named, None)[0].value == "EPSG:4490"
+
+
+UTM_32 = {
+    "Frankfurt": (475_000, 5_550_000),
+    "Munich": (692_000, 5_333_000),
+    "Hamburg": (565_000, 5_930_000),
+    "Berlin": (390_000, 5_820_000),
+}
+
+
+@pytest.mark.parametrize("city", UTM_32)
+@pytest.mark.parametrize("declared", [None, "EPSG:25832"])
+def test_utm_of_europe_is_no_belt_of_china(city: str, declared: str | None) -> None:
+    places = sample(np.random.default_rng(8).normal(UTM_32[city], 2_000, (100, 2)))
+    assert crs_evidence(declared, places, CHANGZHOU)[0].value == declared
+    found, _ = crs_evidence(declared, places, deployment_area(4549, None))
+    assert found.value in (declared, "EPSG:4549" if city == "Frankfurt" and declared is None else None)
+    assert found.confidence < 0.6
+    assert declared or found.value is None or "°; no extent of the city is known, and UTM" in found.text.en
+
+
+def test_a_city_without_extent_has_its_own_grid_and_degrees() -> None:
+    without = deployment_area(4549, None)
+    for crs in ("EPSG:4549", "EPSG:4528", "EPSG:4490"):
+        found, _ = crs_evidence(None, sample(in_crs(city_points(14), crs)), without)
+        assert (found.value, 0.3 < found.confidence < 0.6) == (crs, True)
+        assert "no extent of the city is known" in found.text.en
+        assert ("UTM" in found.text.en) is (crs != "EPSG:4490")
+    found, _ = crs_evidence("OGC:CRS84", sample(in_crs(city_points(14), "EPSG:4549")), without, assumed=True)
+    assert (found.value, found.gainsays) == ("EPSG:4549", True)
+
+
 def packed(decimal: FloatArray) -> FloatArray:
     """31.8108 as 31.4839: 31°48′39″."""
     whole, minutes = np.floor(decimal), np.floor(decimal % 1 * 60)
