@@ -85,6 +85,8 @@ class Copier:
         connection = self.connection()
         if staging.first_load and is_first:
             staged.begin_filling(connection, staging)
+            if self._apart is not None and self._apart.takes(staging, is_first=False):
+                connection.execute(staged.WRITE_BACK)  # the disk has nothing else to do then
             self._begun.add(staging.name)
         return connection
 

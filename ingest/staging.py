@@ -206,7 +206,6 @@ def begin_filling(connection: Connection, staging: Staging) -> None:
     PostgreSQL does so for a table that begins in the same transaction (under wal_level minimal), and then takes COPY … FREEZE.
     """
     connection.execute(sql.SQL("TRUNCATE {}").format(staging.table))
-    connection.execute(WRITE_BACK)
 
 
 @contextmanager
