@@ -67,6 +67,10 @@ def declared_or_detected(codec: str | None, place: str, texts: Sequence[bytes]) 
     return Encoding(detect(texts), None)
 
 
+_OF_DOMAIN_NAMES = frozenset({"idna", "punycode"})
+"""Since Python 3.13 one of them replaces bytes, too."""
+
+
 def codec_of(name: str) -> str | None:
     """Return Python's codec for what stands in a .cpg ("UTF-8", "GBK", "936", "ANSI 1252", "ISO 88591"); None when unknown.
 
@@ -82,7 +86,8 @@ def codec_of(name: str) -> str | None:
         try:
             if candidate:
                 b"\x80".decode(candidate, "replace")  # fails where a codec gives no text, or replaces nothing
-                return codecs.lookup(candidate).name
+                codec = codecs.lookup(candidate).name
+                return None if codec in _OF_DOMAIN_NAMES else codec
         except (LookupError, ValueError):
             continue
     return None
